@@ -1,0 +1,73 @@
+using System.Reflection;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.Azure.Functions.Worker;
+using Microsoft.Azure.Functions.Worker.Middleware;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace LocalWorker;
+
+/// <summary>Puts the parts together: settings, functions, one middleware pipeline for all triggers, Kestrel.</summary>
+internal sealed class WorkerHost
+{
+    private readonly IConfiguration hostJson;
+
+    public WorkerHost(string[] args, Assembly application)
+    {
+        var folder = Path.GetDirectoryName(application.Location)!;
+        hostJson = HostJson.Load(folder);
+        FunctionTypes = application.GetTypes();
+        Web = WebApplication.CreateEmptyBuilder(new()
+        {
+            ApplicationName = application.GetName().Name,
+            ContentRootPath = folder,
+            EnvironmentName = Environment.GetEnvironmentVariable("AZURE_FUNCTIONS_ENVIRONMENT") ?? Environments.Production,
+        });
+        Web.Configuration
+            .AddInMemoryCollection(hostJson.GetSection("logging").AsEnumerable(makePathsRelative: true)
+                .Select(level => KeyValuePair.Create($"Logging:{level.Key}", level.Value)))
+            .AddEnvironmentVariables()
+            .AddCommandLine(args);
+        Web.Logging.AddConfiguration(Web.Configuration.GetSection("Logging"));
+        Web.Logging.AddSimpleConsole(console => console.SingleLine = true);
+        // Enabled, it makes an Activity for every request only to name it in a log line that nobody asked for.
+        Web.Logging.AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.None);
+        Web.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => kestrel.AddServerHeader = false);
+        Web.Services.AddRouting();
+        // The platform gives five seconds from SIGTERM to the end; one of them is for letting go of what is still running.
+        Web.Services.Configure<HostOptions>(options => options.ShutdownTimeout = TimeSpan.FromSeconds(4));
+    }
+
+    public WebApplicationBuilder Web { get; }
+
+    public List<Func<FunctionExecutionDelegate, FunctionExecutionDelegate>> Middleware { get; } = [];
+
+    public IEnumerable<Type> FunctionTypes { get; set; }
+
+    public bool ServesHttp { get; set; }
+
+    public WebApplication Build()
+    {
+        var settings = HostJson.Read(hostJson);
+        var functions = FunctionTable.Read(FunctionTypes);
+        if (!ServesHttp && functions.FirstOrDefault(function => function.Trigger is HttpTriggerAttribute) is { } http)
+            throw new StartRefusedException($"Function {http.Name}: HTTP functions need builder.ConfigureFunctionsWebApplication() in Program.cs.");
+
+        FunctionExecutionDelegate pipeline = run => ((Invocation)run).Function.Call((Invocation)run);
+        foreach (var middleware in Enumerable.Reverse(Middleware))
+            pipeline = middleware(pipeline);
+
+        var app = Web.Build();
+        app.Urls.Add(app.Configuration["ASPNETCORE_URLS"] ?? "http://127.0.0.1:7071");
+        HttpFunctions.Map(app, functions, settings.RoutePrefix, pipeline, app.Logger);
+        app.Lifetime.ApplicationStarted.Register(() =>
+        {
+            foreach (var url in app.Urls)
+                Console.WriteLine($"listening on {url}");
+        });
+        return app;
+    }
+}
