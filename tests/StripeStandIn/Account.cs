@@ -1,0 +1,111 @@
+using System.Text.Json.Nodes;
+
+namespace StripeStandIn;
+
+/// <summary>Everything that one Stripe account holds. Not thread-safe: the pipeline holds <see cref="Gate"/> around each use.</summary>
+public sealed class Account(StandInOptions options, TimeProvider clock)
+{
+    private const string Alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+    private readonly List<JsonObject> events = [];
+    private (string? Id, string? Key) request;
+
+    public Lock Gate { get; } = new();
+
+    public Dictionary<string, JsonObject> Customers { get; } = [];
+
+    public Dictionary<string, JsonObject> PaymentMethods { get; } = [];
+
+    public Dictionary<string, JsonObject> SetupIntents { get; } = [];
+
+    public Dictionary<string, JsonObject> PaymentIntents { get; } = [];
+
+    public Dictionary<string, JsonObject> Charges { get; } = [];
+
+    public Dictionary<string, JsonObject> Refunds { get; } = [];
+
+    public Dictionary<string, JsonObject> Disputes { get; } = [];
+
+    public IReadOnlyList<JsonObject> Events => events;
+
+    /// <summary>By payment method: what its charges do. Not part of Stripe's object.</summary>
+    public Dictionary<string, CardBehaviour> Behaviours { get; } = [];
+
+    /// <summary>Payment methods that were set up with authentication for off-session use.</summary>
+    public HashSet<string> SetUpForOffSession { get; } = [];
+
+    /// <summary>Payment methods that were detached: Stripe lets none of them be used again.</summary>
+    public HashSet<string> Detached { get; } = [];
+
+    /// <summary>Called for each new event, under <see cref="Gate"/>.</summary>
+    public Action<JsonObject> OnEvent { get; set; } = _ => { };
+
+    public long Now => clock.GetUtcNow().ToUnixTimeSeconds();
+
+    public static string NewId(string prefix) => $"{prefix}_{Random.Shared.GetString(Alphabet, 24)}";
+
+    public static string NewSecret(string id) => $"{id}_secret_{Random.Shared.GetString(Alphabet, 25)}";
+
+    public JsonObject Customer(string id, string param = "customer") => Find(Customers, "customer", id, param);
+
+    public JsonObject PaymentIntent(string id) => Find(PaymentIntents, "payment_intent", id, "intent");
+
+    public JsonObject SetupIntent(string id) => Find(SetupIntents, "setupintent", id, "intent");
+
+    /// <summary>A saved payment method, or a fresh copy of one of Stripe's test cards (pm_card_…).</summary>
+    public JsonObject PaymentMethod(string id)
+    {
+        if (PaymentMethods.TryGetValue(id, out var saved))
+            return saved;
+        if (!TestCards.ByName.TryGetValue(id, out var card))
+            throw StripeErrorException.Missing("PaymentMethod", id, "payment_method");
+        return NewPaymentMethod(card);
+    }
+
+    public JsonObject NewPaymentMethod(CardBehaviour card)
+    {
+        var method = Shapes.PaymentMethod(NewId("pm"), Now, card);
+        PaymentMethods[method.Id()] = method;
+        Behaviours[method.Id()] = card;
+        return method;
+    }
+
+    public void Attach(JsonObject method, string customerId)
+    {
+        method["customer"] = customerId;
+        Emit("payment_method.attached", method);
+    }
+
+    /// <summary>Events made until it is disposed name this request.</summary>
+    public IDisposable Requested(string requestId, string? key)
+    {
+        request = (requestId, key);
+        return new Ending(() => request = default);
+    }
+
+    public void Emit(string type, JsonObject about)
+    {
+        var made = Shapes.Event(NewId("evt"), Now, options.ApiVersion, type, about, request.Id, request.Key);
+        events.Add(made);
+        OnEvent(made);
+    }
+
+    private static JsonObject Find(Dictionary<string, JsonObject> all, string kind, string id, string param) =>
+        all.TryGetValue(id, out var found) ? found : throw StripeErrorException.Missing(kind, id, param);
+
+    private sealed class Ending(Action end) : IDisposable
+    {
+        public void Dispose() => end();
+    }
+}
+
+/// <summary>Short reads of a Stripe object.</summary>
+public static class ObjectReads
+{
+    public static string Id(this JsonObject subject) => subject["id"]!.GetValue<string>();
+
+    public static string? Text(this JsonObject subject, string name) => subject[name]?.GetValue<string>();
+
+    public static long Number(this JsonObject subject, string name) => subject[name]!.GetValue<long>();
+
+    public static string Status(this JsonObject subject) => subject["status"]!.GetValue<string>();
+}

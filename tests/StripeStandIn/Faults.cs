@@ -1,0 +1,82 @@
+using System.Text.Json.Serialization;
+
+namespace StripeStandIn;
+
+public enum FaultKind
+{
+    /// <summary>The answer takes <see cref="Fault.DelayMs"/> longer.</summary>
+    Delay,
+
+    /// <summary>The connection ends before the request runs: nothing happened, no key kept.</summary>
+    DropBefore,
+
+    /// <summary>The request runs, its answer is kept under the key, the connection ends without it.</summary>
+    DropAfter,
+
+    /// <summary>500 instead of running; the 500 is kept under the key.</summary>
+    ErrorBefore,
+
+    /// <summary>The request runs (and charges), the answer is a 500, kept under the key.</summary>
+    ErrorAfter,
+
+    RateLimit,
+    LockTimeout,
+
+    /// <summary>The bank declines with <see cref="Fault.DeclineCode"/> and <see cref="Fault.AdviceCode"/>.</summary>
+    Decline,
+
+    /// <summary>The bank wants the customer.</summary>
+    Authenticate,
+
+    /// <summary>The payment stays in processing until an admin settles it.</summary>
+    Process,
+}
+
+/// <summary>A scripted fault.</summary>
+/// <param name="On">The endpoint's name, such as payment_intents.confirm; * = any.</param>
+/// <param name="Match">An id or parameter value that the request must have; null = any request.</param>
+/// <param name="Times">For how many requests; null = until cleared.</param>
+public sealed record Fault(
+    FaultKind Kind, string On = "*", string? Match = null, int? Times = 1, int DelayMs = 0, string DeclineCode = "generic_decline", string? AdviceCode = null)
+{
+    [JsonIgnore]
+    public bool ChangesTheBanksWord => Kind is FaultKind.Decline or FaultKind.Authenticate or FaultKind.Process;
+}
+
+/// <summary>The faults that are waiting for their request, first come first served.</summary>
+public sealed class FaultScript
+{
+    private readonly Lock gate = new();
+    private readonly List<(Fault Fault, int Left)> waiting = [];
+
+    public void Add(Fault fault)
+    {
+        if (fault.Kind == FaultKind.Decline && !Declines.IsKnown(fault.DeclineCode))
+            throw new ArgumentException($"{fault.DeclineCode} is no decline code of Stripe's", nameof(fault));
+        lock (gate)
+            waiting.Add((fault, fault.Times ?? int.MaxValue));
+    }
+
+    public void Clear()
+    {
+        lock (gate)
+            waiting.Clear();
+    }
+
+    /// <summary>The first fault for this request, used up by it.</summary>
+    public Fault? Take(string endpoint, Func<string, bool> has)
+    {
+        lock (gate)
+        {
+            var at = waiting.FindIndex(entry => (entry.Fault.On == "*" || entry.Fault.On == endpoint) && (entry.Fault.Match is null || has(entry.Fault.Match)));
+            if (at < 0)
+                return null;
+            var (fault, left) = waiting[at];
+            if (left > 1)
+                waiting[at] = (fault, fault.Times is null ? left : left - 1);
+            else
+                waiting.RemoveAt(at);
+            return fault;
+        }
+    }
+}

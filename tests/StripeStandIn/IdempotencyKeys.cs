@@ -1,0 +1,52 @@
+using System.Text.Json.Nodes;
+
+namespace StripeStandIn;
+
+/// <summary>
+/// The first answer of every key, a 500 included, kept for 24 hours; afterwards the key is new again and runs the request again.
+/// </summary>
+public sealed class IdempotencyKeys(TimeProvider clock)
+{
+    private static readonly TimeSpan Life = TimeSpan.FromHours(24);
+    private readonly Lock gate = new();
+    private readonly Dictionary<string, Entry> entries = [];
+
+    public sealed record Answer(int Status, JsonObject Body);
+
+    private sealed record Entry(string Endpoint, string Parameters, DateTimeOffset FirstSeen)
+    {
+        public Answer? Answer { get; set; }
+    }
+
+    /// <summary>The stored answer, or null where the caller is the first and must run it, then <see cref="Keep"/> or <see cref="Forget"/>.</summary>
+    /// <exception cref="StripeErrorException">Other parameters, another endpoint, or the first request still runs.</exception>
+    public Answer? Begin(string key, string endpoint, string parameters)
+    {
+        lock (gate)
+        {
+            if (entries.TryGetValue(key, out var entry) && (entry.Answer is null || clock.GetUtcNow() - entry.FirstSeen < Life))
+            {
+                if (entry.Endpoint != endpoint)
+                    throw StripeErrorException.OtherEndpoint(key, entry.Endpoint, endpoint);
+                if (entry.Parameters != parameters)
+                    throw StripeErrorException.OtherParameters(key);
+                return entry.Answer ?? throw StripeErrorException.KeyInUse(key);
+            }
+
+            entries[key] = new Entry(endpoint, parameters, clock.GetUtcNow());
+            return null;
+        }
+    }
+
+    public void Keep(string key, Answer answer)
+    {
+        lock (gate)
+            entries[key].Answer = answer;
+    }
+
+    public void Forget(string key)
+    {
+        lock (gate)
+            entries.Remove(key);
+    }
+}

@@ -1,0 +1,55 @@
+using System.Text.Json.Nodes;
+
+namespace StripeStandIn;
+
+internal static class RefundRoutes
+{
+    public static JsonObject Create(StripeCall call)
+    {
+        var account = call.Account;
+        var charge = Charge(call);
+        var left = charge.Number("amount_captured") - charge.Number("amount_refunded");
+        if (charge.Status() != "succeeded" || left == 0)
+        {
+            throw left == 0 && charge.Status() == "succeeded"
+                ? StripeErrorException.Invalid($"Charge {charge.Id()} has already been refunded.", "charge_already_refunded")
+                : StripeErrorException.Invalid($"Charge {charge.Id()} has not been captured.", "charge_not_refundable");
+        }
+
+        var amount = call.Form.Whole("amount") ?? left;
+        if (amount < 1 || amount > left)
+            throw StripeErrorException.Invalid($"Refund amount ({amount}) is greater than unrefunded amount on charge ({left})", param: "amount");
+        var refund = Shapes.Refund(Account.NewId("re"), account.Now, charge, amount, call.Form.Text("reason"));
+        call.CopyMetadata(refund);
+        account.Refunds[refund.Id()] = refund;
+        charge["amount_refunded"] = charge.Number("amount_refunded") + amount;
+        charge["refunded"] = amount == left;
+        account.Emit("refund.created", refund);
+        account.Emit("charge.refunded", charge);
+        return refund;
+    }
+
+    public static JsonObject OpenDispute(Account account, JsonObject charge, string reason)
+    {
+        var dispute = Shapes.Dispute(Account.NewId("du"), account.Now, charge, reason);
+        account.Disputes[dispute.Id()] = dispute;
+        charge["disputed"] = true;
+        account.Emit("charge.dispute.created", dispute);
+        return dispute;
+    }
+
+    public static void CloseDispute(Account account, JsonObject dispute, bool won)
+    {
+        dispute["status"] = won ? "won" : "lost";
+        account.Emit("charge.dispute.closed", dispute);
+    }
+
+    private static JsonObject Charge(StripeCall call)
+    {
+        var id = call.Form.Text("payment_intent") is { } intentId
+            ? call.Account.PaymentIntent(intentId).Text("latest_charge") ?? throw StripeErrorException.Invalid(
+                $"This PaymentIntent ({intentId}) does not have a successful charge to refund.", param: "payment_intent")
+            : call.Form.Required("charge");
+        return call.Account.Charges.TryGetValue(id, out var charge) ? charge : throw StripeErrorException.Missing("charge", id, "charge");
+    }
+}

@@ -1,0 +1,140 @@
+using System.Text.Json.Nodes;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace StripeStandIn;
+
+/// <summary>Stripe over HTTP, in memory, for tests, benchmarks and the demo. Never for money.</summary>
+public sealed class StandIn : IAsyncDisposable
+{
+    private readonly WebApplication app;
+    private readonly WriteRate rate;
+
+    private StandIn(StandInOptions options, TimeProvider clock)
+    {
+        Options = options;
+        Account = new Account(options, clock);
+        Webhooks = new Webhooks(options, Account, clock);
+        Account.OnEvent = Webhooks.Schedule;
+        rate = new WriteRate(options.WritesPerSecond, clock);
+        var pipeline = new Pipeline(options, Account, new IdempotencyKeys(clock), Faults, rate, clock);
+
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.Logging.SetMinimumLevel(LogLevel.Warning);
+        builder.WebHost.UseUrls(options.Url);
+        app = builder.Build();
+        foreach (var endpoint in Endpoints.All)
+            app.MapMethods(endpoint.Pattern, [endpoint.Method], (Microsoft.AspNetCore.Http.RequestDelegate)(context => pipeline.RunAsync(endpoint, context)));
+        AdminRoutes.Map(app, this);
+    }
+
+    public StandInOptions Options { get; }
+
+    public Account Account { get; }
+
+    public FaultScript Faults { get; } = new();
+
+    public Webhooks Webhooks { get; }
+
+    /// <summary>What STRIPE_API_BASE is to be.</summary>
+    public Uri BaseAddress => new(app.Urls.First());
+
+    public static async Task<StandIn> StartAsync(StandInOptions? options = null, TimeProvider? clock = null, CancellationToken cancellationToken = default)
+    {
+        var standIn = new StandIn(options ?? new StandInOptions(), clock ?? TimeProvider.System);
+        await standIn.app.StartAsync(cancellationToken);
+        return standIn;
+    }
+
+    /// <summary>A customer with a saved card, as a finished SetupIntent leaves them.</summary>
+    public (string CustomerId, string PaymentMethodId) SavedCard(CardBehaviour card)
+    {
+        lock (Account.Gate)
+        {
+            var customer = Shapes.Customer(Account.NewId("cus"), Account.Now);
+            Account.Customers[customer.Id()] = customer;
+            var method = Account.NewPaymentMethod(card);
+            Account.SetUpForOffSession.Add(method.Id());
+            Account.Attach(method, customer.Id());
+            return (customer.Id(), method.Id());
+        }
+    }
+
+    public void Behave(string paymentMethodId, CardBehaviour card)
+    {
+        lock (Account.Gate)
+            Account.Behaviours[paymentMethodId] = card;
+    }
+
+    /// <summary>The customer's bank sent a new expiry date or number.</summary>
+    public void AutomaticallyUpdate(string paymentMethodId, int month, int year, string? last4 = null)
+    {
+        lock (Account.Gate)
+        {
+            var method = Account.PaymentMethod(paymentMethodId);
+            var card = method["card"]!.AsObject();
+            card["exp_month"] = month;
+            card["exp_year"] = year;
+            if (last4 is not null)
+                card["last4"] = last4;
+            Account.Emit("payment_method.automatically_updated", method);
+        }
+    }
+
+    /// <summary>The bank's word about a payment or set-up that waits for it (requires_action, processing).</summary>
+    public void Settle(string intentId, bool paid, string declineCode = "generic_decline")
+    {
+        lock (Account.Gate)
+        {
+            if (Account.SetupIntents.TryGetValue(intentId, out var setup))
+                SetupIntentRoutes.Authenticate(Account, setup, paid);
+            else
+                PaymentIntentRoutes.Settle(Account, Account.PaymentIntent(intentId), paid, declineCode);
+        }
+    }
+
+    /// <returns>The dispute's id.</returns>
+    public string Dispute(string paymentIntentId, string reason = "fraudulent")
+    {
+        lock (Account.Gate)
+            return RefundRoutes.OpenDispute(Account, Account.Charges[Account.PaymentIntent(paymentIntentId).Text("latest_charge")!], reason).Id();
+    }
+
+    public void CloseDispute(string disputeId, bool won)
+    {
+        lock (Account.Gate)
+            RefundRoutes.CloseDispute(Account, Account.Disputes[disputeId], won);
+    }
+
+    /// <summary>The ids of the events of one type, oldest first.</summary>
+    public IReadOnlyList<string> EventsOf(string type)
+    {
+        lock (Account.Gate)
+            return [.. Account.Events.Where(made => made.Text("type") == type).Select(made => made.Id())];
+    }
+
+    public JsonObject Stats()
+    {
+        lock (Account.Gate)
+        {
+            var paid = Account.Charges.Values.Where(charge => charge.Status() == "succeeded").ToList();
+            return new JsonObject
+            {
+                ["payment_intents"] = Account.PaymentIntents.Count, ["charges_succeeded"] = paid.Count,
+                ["charges_failed"] = Account.Charges.Count - paid.Count, ["amount_succeeded"] = paid.Sum(charge => charge.Number("amount")),
+                ["writes_accepted"] = rate.Accepted, ["writes_refused"] = rate.Refused, ["writes_in_fullest_second"] = rate.Highest,
+            };
+        }
+    }
+
+    public Task WaitAsync(CancellationToken cancellationToken) => app.WaitForShutdownAsync(cancellationToken);
+
+    public async ValueTask DisposeAsync()
+    {
+        await app.StopAsync();
+        await app.DisposeAsync();
+        await Webhooks.DisposeAsync();
+    }
+}

@@ -1,0 +1,33 @@
+namespace StripeStandIn;
+
+/// <summary>Counts writes by second and refuses those above the limit, as Stripe's own limiter does.</summary>
+public sealed class WriteRate(int perSecond, TimeProvider clock)
+{
+    private readonly Lock gate = new();
+    private long second;
+    private int inSecond;
+
+    public long Accepted { get; private set; }
+
+    public long Refused { get; private set; }
+
+    /// <summary>The fullest second so far, refused ones included.</summary>
+    public int Highest { get; private set; }
+
+    public bool Take()
+    {
+        lock (gate)
+        {
+            var now = clock.GetUtcNow().ToUnixTimeSeconds();
+            inSecond = now == second ? inSecond + 1 : 1;
+            second = now;
+            Highest = Math.Max(Highest, inSecond);
+            var taken = perSecond == 0 || inSecond <= perSecond;
+            if (taken)
+                Accepted++;
+            else
+                Refused++;
+            return taken;
+        }
+    }
+}
