@@ -42,3 +42,12 @@ internal sealed class Invocation(WorkerFunction function, HttpContext? http, ISe
 
     public override CancellationToken CancellationToken => http?.RequestAborted ?? stop;
 }
+
+internal sealed class RunResult(Invocation run) : InvocationResult
+{
+    public override object? Value
+    {
+        get => run.Result;
+        set => run.Result = value;
+    }
+}

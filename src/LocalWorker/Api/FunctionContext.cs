@@ -40,6 +40,21 @@ public abstract class FunctionDefinition
     public abstract string Name { get; }
 }
 
+/// <summary>What a run returns.</summary>
+public abstract class InvocationResult
+{
+    /// <summary>The function's return value; of an HTTP function an IResult is written when all middleware has returned.</summary>
+    public abstract object? Value { get; set; }
+}
+
+/// <summary>The return value's part of a run.</summary>
+public static class FunctionContextBindingFeatureExtensions
+{
+    /// <summary>The return value, to be read after the function or to be set in its place.</summary>
+    /// <param name="context">The run.</param>
+    public static InvocationResult GetInvocationResult(this FunctionContext context) => new LocalWorker.RunResult((LocalWorker.Invocation)context);
+}
+
 /// <summary>HTTP's part of a run.</summary>
 public static class FunctionContextExtensions
 {
