@@ -1,1 +1,17 @@
-internal static class Program { private static void Main() { } }
+using System.CommandLine;
+using LicenseTool;
+using Npgsql;
+
+var root = new RootCommand("licensectl: the licence backend's tool")
+{
+    MigrateCommand.Create(),
+};
+try
+{
+    return await root.Parse(args).InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
+}
+catch (NpgsqlException failure)
+{
+    await Console.Error.WriteLineAsync($"The database: {failure.Message}");
+    return 1;
+}

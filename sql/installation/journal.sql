@@ -1,0 +1,29 @@
+-- First statement of every step of the installation, by psql and by licensectl alike: one installer at a time (the lock
+-- ends with the transaction, so it is safe behind a pooler), and the journal of what is installed.
+do $do$
+begin
+    perform pg_advisory_xact_lock(hashtextextended('schema_migrations', 0));
+    if to_regclass('schema_migrations') is null then
+        create table schema_migrations (
+            name         text primary key,
+            installed_at timestamptz not null default now()
+        );
+
+        -- The text of all views, functions and triggers here, as one number: whether a run of the repeatable files changed any.
+        create function schema_definitions() returns text language sql stable as $body$
+            select md5(string_agg(definition, e'\n' order by definition collate "C"))
+            from (
+                select pg_get_functiondef(p.oid) from pg_proc p
+                where p.pronamespace = current_schema()::regnamespace and p.prokind in ('f', 'p')
+                  and not exists (select from pg_depend d where d.classid = 'pg_proc'::regclass and d.objid = p.oid and d.deptype = 'e')
+                union all
+                select c.relname || ' ' || pg_get_viewdef(c.oid) from pg_class c
+                where c.relnamespace = current_schema()::regnamespace and c.relkind = 'v'
+                union all
+                select pg_get_triggerdef(t.oid) from pg_trigger t join pg_class c on c.oid = t.tgrelid
+                where c.relnamespace = current_schema()::regnamespace and not t.tgisinternal and t.tgparentid = 0
+            ) as definitions (definition)
+        $body$;
+    end if;
+end
+$do$;

@@ -1,0 +1,307 @@
+-- The licence contract's tables. Each may be there already, made by the platform's first version: it is kept with its
+-- rows and gets the columns, rules and indexes that it lacks; rows that break a rule stop the installation by that
+-- rule's name. Only license_usage_log may have a shape that can't be kept; it is converted.
+insert into schema_migrations (name) values ('0002_licensing');
+
+-- A platform at work must not queue up behind us: better to fail here and be run again.
+set local lock_timeout = '10s';
+
+alter table license_tokens add column if not exists metadata jsonb;
+
+create table if not exists user_payment_methods (
+    payment_method_id uuid primary key default uuid_generate_v4()
+);
+alter table user_payment_methods
+    add column if not exists user_id             uuid not null,
+    add column if not exists payment_provider    varchar(50) not null,
+    add column if not exists provider_customer_id varchar(255),
+    add column if not exists provider_payment_id varchar(255) not null,
+    add column if not exists payment_type        varchar(50),
+    add column if not exists last_four           varchar(4),
+    add column if not exists brand               varchar(50),
+    add column if not exists expiry_month        int,
+    add column if not exists expiry_year         int,
+    add column if not exists is_default          boolean not null default false,
+    add column if not exists is_active           boolean not null default true,
+    add column if not exists billing_address     jsonb,
+    add column if not exists created_at          timestamptz not null default now(),
+    add column if not exists updated_at          timestamptz not null default now(),
+    add column if not exists last_used_at        timestamptz;
+create unique index if not exists one_default_payment_method_per_user on user_payment_methods (user_id) where is_default;
+create or replace trigger user_payment_methods_updated_at before update on user_payment_methods
+    for each row execute function update_updated_at_column();
+
+create table if not exists master_pricing (
+    pricing_id uuid primary key default uuid_generate_v4()
+);
+alter table master_pricing
+    add column if not exists master_id             uuid not null,
+    add column if not exists performance_fee_pct   numeric(5,2) not null default 20,
+    add column if not exists monthly_fee_usd       numeric(10,2) not null default 0,
+    add column if not exists min_subscription_days int not null default 30,
+    add column if not exists trial_days            int not null default 0,
+    add column if not exists max_subscribers       int,
+    add column if not exists min_deposit_usd       numeric(18,8),
+    add column if not exists is_active             boolean not null default true,
+    add column if not exists created_at            timestamptz not null default now(),
+    add column if not exists updated_at            timestamptz not null default now();
+create or replace trigger master_pricing_updated_at before update on master_pricing
+    for each row execute function update_updated_at_column();
+
+create table if not exists license_renewal_history (
+    renewal_id uuid primary key default uuid_generate_v4()
+);
+alter table license_renewal_history
+    add column if not exists attempted_at           timestamptz not null default now(),
+    add column if not exists subscription_id        uuid not null,
+    add column if not exists user_id                uuid,
+    add column if not exists renewal_type           varchar(20) not null,
+    add column if not exists amount_usd             numeric(10,2) not null,
+    add column if not exists previous_expiry        timestamptz,
+    add column if not exists new_expiry             timestamptz,
+    add column if not exists payment_method_id      uuid,
+    add column if not exists payment_provider       varchar(50),
+    add column if not exists payment_transaction_id varchar(255),
+    add column if not exists status                 varchar(20) not null,
+    add column if not exists failure_reason         text,
+    add column if not exists metadata               jsonb;
+create index if not exists license_renewal_history_subscription_id on license_renewal_history (subscription_id, attempted_at desc);
+
+create table if not exists suspicious_activity_alerts (
+    alert_id uuid primary key default uuid_generate_v4()
+);
+alter table suspicious_activity_alerts
+    add column if not exists detected_at       timestamptz not null default now(),
+    add column if not exists subscription_id   uuid,
+    add column if not exists user_id           uuid,
+    add column if not exists token_hash        varchar(255),
+    add column if not exists activity_type     varchar(50) not null,
+    add column if not exists severity          varchar(20) not null,
+    add column if not exists description       text,
+    add column if not exists evidence          jsonb,
+    add column if not exists status            varchar(20) not null default 'OPEN',
+    add column if not exists resolved_at       timestamptz,
+    add column if not exists resolved_by       uuid,
+    add column if not exists resolution_notes  text,
+    add column if not exists auto_action_taken varchar(50) not null default 'NONE';
+create index if not exists suspicious_activity_alerts_subscription_id on suspicious_activity_alerts (subscription_id, detected_at desc);
+create index if not exists suspicious_activity_alerts_status on suspicious_activity_alerts (status, detected_at desc);
+
+-- How license_usage_log is stored on this server: 'hypertable', 'partitions' (native, by week), or null where it is neither.
+create or replace function usage_log_storage() returns text language plpgsql stable as $$
+declare
+    usage_log regclass := to_regclass('license_usage_log');
+begin
+    -- Two steps: a statement that names timescaledb_information is not even planned where there is none.
+    if exists (select from pg_extension where extname = 'timescaledb') then
+        if exists (select from timescaledb_information.hypertables
+                   where format('%I.%I', hypertable_schema, hypertable_name)::regclass = usage_log) then
+            return 'hypertable';
+        end if;
+    end if;
+    return (select 'partitions' from pg_class where oid = usage_log and relkind = 'p');
+end
+$$;
+
+-- Makes the weekly partitions (Monday to Monday, UTC) that are missing for this span, both ends included; answers how many.
+-- A partition is attached, not created in place: that takes no lock which an insert would wait for. Nothing to do on a hypertable.
+create or replace function ensure_usage_partitions(from_at timestamptz, to_at timestamptz) returns int language plpgsql as $$
+declare
+    usage_log regclass := 'license_usage_log';
+    usage_schema name := (select relnamespace::regnamespace from pg_class where oid = usage_log);
+    week timestamp := date_trunc('week', from_at at time zone 'UTC');
+    partition text;
+    made int := 0;
+begin
+    if (select relkind from pg_class where oid = usage_log) <> 'p' then
+        return 0;
+    end if;
+    -- A wrong clock must not fill the catalogue.
+    if to_at > from_at + interval '1 year' then
+        raise exception 'More than a year of partitions asked for: % to %', from_at, to_at using errcode = 'invalid_parameter_value';
+    end if;
+    while week <= to_at at time zone 'UTC' loop
+        partition := format('%I.%I', usage_schema, 'license_usage_log_w' || to_char(week, 'YYYYMMDD'));
+        if to_regclass(partition) is null then
+            -- One at a time; whoever waited here looks again, with a fresh view of the catalogue.
+            lock table license_usage_log in share update exclusive mode;
+            if to_regclass(partition) is null then
+                execute format('create table %s (like %s including defaults including constraints)', partition, usage_log);
+                execute format('alter table %s attach partition %s for values from (%L) to (%L)', usage_log, partition,
+                               week at time zone 'UTC', (week + interval '7 days') at time zone 'UTC');
+                made := made + 1;
+            end if;
+        end if;
+        week := week + interval '7 days';
+    end loop;
+    return made;
+end
+$$;
+
+-- license_usage_log: made anew, kept, or set aside to be converted below.
+do $$
+declare
+    usage_log regclass := to_regclass('license_usage_log');
+    kind "char" := (select relkind from pg_class where oid = usage_log);
+    old_index record;
+begin
+    -- Only where the library is preloaded: elsewhere the attempt ends the whole session.
+    if not exists (select from pg_extension where extname = 'timescaledb')
+       and exists (select from pg_available_extensions where name = 'timescaledb')
+       and exists (select from pg_settings where name = 'timescaledb.max_background_workers') then
+        begin
+            create extension timescaledb;
+        exception when others then
+            raise notice 'timescaledb can''t be created (%): native partitions serve', sqlerrm;
+        end;
+    end if;
+
+    if usage_log is not null and usage_log_storage() is null then
+        if kind <> 'r' then
+            raise exception 'license_usage_log is not a table (pg_class.relkind %): rename it, then install again', kind;
+        end if;
+        for old_index in select indexrelid::regclass as name from pg_index where indrelid = usage_log loop
+            execute format('alter index %s rename to %I', old_index.name,
+                           'first_version_' || (select relname from pg_class where oid = old_index.name));
+        end loop;
+        alter table license_usage_log rename to first_version_license_usage_log;
+        usage_log := null;
+    end if;
+
+    if usage_log is null then
+        if exists (select from pg_extension where extname = 'timescaledb') then
+            create table license_usage_log (
+                log_id    uuid not null default uuid_generate_v4(),
+                logged_at timestamptz not null default now(),
+                primary key (logged_at, log_id)
+            );
+            perform create_hypertable('license_usage_log', 'logged_at',
+                                      chunk_time_interval => interval '7 days', create_default_indexes => false);
+        else
+            create table license_usage_log (
+                log_id    uuid not null default uuid_generate_v4(),
+                logged_at timestamptz not null default now(),
+                primary key (logged_at, log_id)
+            ) partition by range (logged_at);
+        end if;
+    elsif kind = 'p' and pg_get_partkeydef(usage_log) <> 'RANGE (logged_at)' then
+        raise exception 'license_usage_log is partitioned by %, not by RANGE (logged_at): rename it, then install again',
+            pg_get_partkeydef(usage_log);
+    end if;
+end
+$$;
+
+-- No foreign key: 100,000 rows a second come in, and ingest has checked their subscription in the same statement.
+alter table license_usage_log
+    add column if not exists token_hash           varchar(255) not null,
+    add column if not exists subscription_id      uuid not null,
+    add column if not exists ip_address           inet,
+    add column if not exists ea_instance_id       varchar(100),
+    add column if not exists mt5_account_number   bigint,
+    add column if not exists country_code         char(2),
+    add column if not exists city                 varchar(100),
+    add column if not exists latitude             double precision,
+    add column if not exists longitude            double precision,
+    add column if not exists signals_received     int not null default 0,
+    add column if not exists signals_executed     int not null default 0,
+    add column if not exists signals_rejected     int not null default 0,
+    add column if not exists avg_latency_ms       int,
+    add column if not exists session_duration_sec int;
+
+-- The rules of tables that may be older than this file, each added where no rule of that name is.
+do $$
+declare
+    rule record;
+begin
+    for rule in select * from (values
+        ('user_payment_methods', 'user_payment_methods_user_id_fkey', 'foreign key (user_id) references users'),
+        ('user_payment_methods', 'one_payment_method_per_user_and_provider_id', 'unique (user_id, provider_payment_id)'),
+        ('user_payment_methods', 'payment_provider_is_known', 'check (payment_provider in (''stripe'', ''paypal''))'),
+        ('user_payment_methods', 'expiry_month_from_1_to_12', 'check (expiry_month between 1 and 12)'),
+        ('master_pricing', 'master_pricing_master_id_key', 'unique (master_id)'),
+        ('master_pricing', 'master_pricing_master_id_fkey', 'foreign key (master_id) references users'),
+        ('master_pricing', 'performance_fee_from_0_to_100', 'check (performance_fee_pct between 0 and 100)'),
+        ('master_pricing', 'monthly_fee_not_negative', 'check (monthly_fee_usd >= 0)'),
+        ('license_renewal_history', 'license_renewal_history_subscription_id_fkey', 'foreign key (subscription_id) references subscriptions'),
+        ('license_renewal_history', 'renewal_type_is_known', 'check (renewal_type in (''auto'', ''manual''))'),
+        ('license_renewal_history', 'status_is_known', 'check (status in (''success'', ''failed'', ''pending''))'),
+        ('license_renewal_history', 'amount_not_negative', 'check (amount_usd >= 0)'),
+        ('suspicious_activity_alerts', 'suspicious_activity_alerts_subscription_id_fkey', 'foreign key (subscription_id) references subscriptions'),
+        ('suspicious_activity_alerts', 'severity_is_known', 'check (severity in (''LOW'', ''MEDIUM'', ''HIGH'', ''CRITICAL''))'),
+        ('suspicious_activity_alerts', 'status_is_known', 'check (status in (''OPEN'', ''INVESTIGATING'', ''RESOLVED'', ''FALSE_POSITIVE''))'),
+        ('suspicious_activity_alerts', 'auto_action_is_known', 'check (auto_action_taken in (''SUSPENDED'', ''NOTIFIED'', ''NONE''))'),
+        ('license_usage_log', 'signals_not_negative', 'check (signals_received >= 0 and signals_executed >= 0 and signals_rejected >= 0)'),
+        ('license_usage_log', 'durations_not_negative', 'check (avg_latency_ms >= 0 and session_duration_sec >= 0)'),
+        ('license_usage_log', 'place_is_on_earth', 'check (latitude between -90 and 90 and longitude between -180 and 180)')
+    ) as rules (table_name, name, definition)
+    where not exists (select from pg_constraint c where c.conrelid = rules.table_name::regclass and c.conname = rules.name)
+    loop
+        execute format('alter table %I add constraint %I %s', rule.table_name, rule.name, rule.definition);
+    end loop;
+
+    -- A kept hypertable may have lost its key; a record's identity is (logged_at, log_id) everywhere.
+    if not exists (
+        select from pg_index i
+        where i.indrelid = 'license_usage_log'::regclass and i.indisunique and i.indpred is null and i.indnkeyatts = 2
+          and (select array_agg(a.attname order by a.attname) from pg_attribute a
+               where a.attrelid = i.indrelid and a.attnum = any (i.indkey)) = array['log_id', 'logged_at']::name[]
+    ) then
+        alter table license_usage_log add constraint license_usage_log_identity unique (logged_at, log_id);
+    end if;
+end
+$$;
+
+create index if not exists license_usage_log_subscription_id on license_usage_log (subscription_id, logged_at desc);
+create index if not exists license_usage_log_token_hash on license_usage_log (token_hash, logged_at desc);
+create index if not exists license_usage_log_ip_address on license_usage_log (ip_address, logged_at desc);
+
+do $$ begin perform ensure_usage_partitions(now() - interval '13 weeks', now() + interval '8 weeks'); end $$;
+
+-- The first version's rows, columns of its own and grants move over; whatever can't (a row that breaks a rule, a view
+-- that depends on the old table) stops the installation by name, and nothing has changed.
+do $$
+declare
+    first_version regclass := to_regclass('first_version_license_usage_log');
+    old_column record;
+    privilege record;
+    columns text;
+    expressions text;
+begin
+    if first_version is null then
+        return;
+    end if;
+
+    for old_column in
+        select attname, format_type(atttypid, atttypmod) as type from pg_attribute
+        where attrelid = first_version and attnum > 0 and not attisdropped
+    loop
+        execute format('alter table license_usage_log add column if not exists %I %s', old_column.attname, old_column.type);
+    end loop;
+    perform ensure_usage_partitions(week, week) from (
+        select distinct date_trunc('week', logged_at at time zone 'UTC') at time zone 'UTC' as week
+        from first_version_license_usage_log where logged_at is not null) as weeks;
+
+    -- The type's bare name: char(2) would be cut to its length by a cast, and must be refused instead.
+    select string_agg(quote_ident(old.attname), ', '),
+           string_agg(case when new.attnotnull and new.atthasdef and new.atttypid = 'int'::regtype
+                           then format('coalesce(%I::%I, 0)', old.attname, type.typname)
+                           else format('%I::%I', old.attname, type.typname) end, ', ')
+    into columns, expressions
+    from pg_attribute old
+    join pg_attribute new on new.attrelid = 'license_usage_log'::regclass and new.attname = old.attname and not new.attisdropped
+    join pg_type type on type.oid = new.atttypid
+    where old.attrelid = first_version and old.attnum > 0 and not old.attisdropped;
+    execute format('insert into license_usage_log (%s) select %s from %s', columns, expressions, first_version);
+
+    for privilege in
+        select acl.grantee::regrole as grantee, acl.privilege_type from pg_class, aclexplode(relacl) as acl
+        where oid = first_version and acl.grantee <> 0 and acl.grantee <> relowner
+    loop
+        execute format('grant %s on license_usage_log to %s', privilege.privilege_type, privilege.grantee);
+    end loop;
+
+    -- Ours come back with the repeatable files.
+    drop view if exists v_license_health, v_license_usage_24h, v_renewal_candidates;
+    drop table first_version_license_usage_log;
+end
+$$;

@@ -1,0 +1,7 @@
+-- A licence is a subscription with one current token: the active one, else the newest.
+create or replace view v_current_license_tokens as
+select distinct on (subscription_id)
+    token_id, subscription_id, token_hash, ea_instance_id, last_used_at, ip_address,
+    is_active, expires_at, created_at, revoked_at, revoked_reason, metadata
+from license_tokens
+order by subscription_id, is_active desc, created_at desc, token_id;

@@ -1,0 +1,32 @@
+create or replace function is_license_expiring_soon(subscription_id uuid, days int default 7) returns boolean language sql stable as $$
+    select exists (
+        select from v_current_license_tokens t
+        where t.subscription_id = is_license_expiring_soon.subscription_id
+          and t.is_active and t.expires_at > now() and t.expires_at <= now() + make_interval(days => days))
+$$;
+
+-- Licences to renew now: from 7 days before their expiry until 3 days after it, the grace, in which a renewal is still tried.
+-- No row in master_pricing is a fee of 0: renewed without a charge.
+create or replace view v_renewal_candidates as
+select
+    s.subscription_id,
+    s.subscriber_id,
+    u.email,
+    t.expires_at,
+    floor(extract(epoch from t.expires_at - now()) / 86400)::int as days_until_expiry,
+    coalesce(p.monthly_fee_usd, 0) as renewal_fee,
+    coalesce(w.balance_usd, 0) as wallet_balance,
+    coalesce(w.balance_usd, 0) >= coalesce(p.monthly_fee_usd, 0) as has_sufficient_balance,
+    m.payment_method_id as default_payment_method,
+    coalesce(t.metadata ->> 'auto_renew' = 'true', false) as auto_renew_enabled
+from subscriptions s
+join v_current_license_tokens t on t.subscription_id = s.subscription_id
+join users u on u.user_id = s.subscriber_id
+left join master_pricing p on p.master_id = s.master_id
+left join user_wallets w on w.user_id = s.subscriber_id
+left join user_payment_methods m on m.user_id = s.subscriber_id and m.is_default and m.is_active
+where t.is_active
+  and s.is_active
+  and s.state <> 'SUSPENDED_ADMIN'
+  and t.expires_at > now() - interval '3 days'
+  and t.expires_at <= now() + interval '7 days';

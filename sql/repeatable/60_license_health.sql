@@ -1,0 +1,34 @@
+-- Every licence with its status and its score: 40 active, 20 used in the last 24 hours, 20 at most two devices, 20 no open alert.
+create or replace view v_license_health as
+select
+    facts.*,
+    (case when status in ('ACTIVE', 'PENDING_RENEWAL') then 40 else 0 end
+     + case when last_used_at > now() - interval '24 hours' then 20 else 0 end
+     + case when device_count <= 2 then 20 else 0 end
+     + case when open_alerts = 0 then 20 else 0 end) as health_score
+from (
+    select
+        s.subscription_id,
+        s.subscriber_id,
+        u.email,
+        t.is_active,
+        t.expires_at,
+        case
+            -- A licence suspended for its expiry is an expired one.
+            when s.state = 'SUSPENDED_ADMIN' and s.paused_reason is distinct from 'License expired' then 'SUSPENDED'
+            when s.state = 'SUSPENDED_ADMIN' or t.expires_at <= now() then 'EXPIRED'
+            when not t.is_active then 'REVOKED'
+            when t.expires_at < now() + interval '7 days' then 'PENDING_RENEWAL'
+            else 'ACTIVE'
+        end as status,
+        floor(extract(epoch from t.expires_at - now()) / 86400)::int as days_until_expiry,
+        (select count(distinct (l.ea_instance_id, l.mt5_account_number))::int from license_usage_log l
+         where l.subscription_id = s.subscription_id and l.logged_at > now() - interval '30 days') as device_count,
+        t.last_used_at,
+        round((extract(epoch from now() - t.last_used_at) / 3600)::numeric, 1) as hours_since_use,
+        (select count(*)::int from suspicious_activity_alerts a
+         where a.subscription_id = s.subscription_id and a.status in ('OPEN', 'INVESTIGATING')) as open_alerts
+    from subscriptions s
+    join v_current_license_tokens t on t.subscription_id = s.subscription_id
+    join users u on u.user_id = s.subscriber_id
+) as facts;

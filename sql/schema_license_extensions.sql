@@ -1,0 +1,30 @@
+-- Installs the licence management, or brings it up to date: psql … -c '\i schema_license_extensions.sql'
+-- The same as `licensectl migrate`, with the same journal (schema_migrations): either may follow the other, or run at the
+-- same time. psql can't list a folder, so each new file is named here too; a test compares.
+\set on_error_stop_before :ON_ERROR_STOP
+\set ON_ERROR_STOP on
+
+\set migration 0001_platform
+\ir installation/migration.psql
+\set migration 0002_licensing
+\ir installation/migration.psql
+\set migration 0003_operations
+\ir installation/migration.psql
+
+begin;
+\ir installation/journal.sql
+select schema_definitions() as definitions_before \gset
+\ir repeatable/10_current_license_tokens.sql
+\ir repeatable/20_license_usage.sql
+\ir repeatable/30_usage_retention.sql
+\ir repeatable/40_renewal_candidates.sql
+\ir repeatable/50_suspicious_activity_alerts.sql
+\ir repeatable/60_license_health.sql
+select schema_definitions() = :'definitions_before' as unchanged \gset
+\if :unchanged
+rollback;
+\else
+commit;
+\endif
+
+\set ON_ERROR_STOP :on_error_stop_before

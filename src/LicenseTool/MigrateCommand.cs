@@ -1,0 +1,24 @@
+using System.CommandLine;
+using LicenseFunctions.Database;
+
+namespace LicenseTool;
+
+internal static class MigrateCommand
+{
+    public static Command Create()
+    {
+        var database = new DatabaseOption();
+        var command = new Command("migrate", "Installs the schema or brings it up to date; the same as psql's \\i schema_license_extensions.sql")
+        {
+            database,
+        };
+        command.SetAction(async (arguments, cancellationToken) =>
+        {
+            await using var source = database.Open(arguments);
+            var changed = await new Migrations(source).RunAsync(Console.WriteLine, cancellationToken);
+            Console.WriteLine(changed ? "the schema is up to date" : "the schema was up to date: nothing changed");
+            return 0;
+        });
+        return command;
+    }
+}
