@@ -1,0 +1,224 @@
+using Licensing.Devices;
+using Xunit;
+using static Licensing.Devices.LicenseCode;
+
+namespace Licensing.Tests.Devices;
+
+public sealed class LicenseVerdictTests
+{
+    private static readonly DateTimeOffset Now = new(2026, 11, 23, 12, 0, 0, TimeSpan.Zero);
+    private static readonly TimeSpan Grace3Days = TimeSpan.FromDays(3);
+
+    private static readonly LicenseFacts Good = new(
+        TokenActive: true, RevokedReason: null, OverlapUntil: null, ExpiresAt: Now.AddDays(20), GraceUntil: null,
+        SubscriptionState.Synced, SubscriptionActive: true, PausedReason: null, Suspension: null);
+
+    private static readonly OpenSuspension Ours = new(
+        OnlyForExpiry: false, "License suspended: Concurrent sessions detected: 2 active devices",
+        TookToken: true, StandsOnSubscription: true, LedByThisDevice: false);
+
+    private static readonly LicenseFacts Suspended = Good with
+    {
+        TokenActive = false, RevokedReason = "Auto-suspended: Concurrent sessions detected: 2 active devices",
+        State = SubscriptionState.SuspendedAdmin, PausedReason = Ours.Reason, Suspension = Ours,
+    };
+
+    public enum Token { Active, Revoked, Overlap, RotatedAway }
+
+    public enum Expiry { Never, Ahead, InGrace, Past }
+
+    /// <summary>The README's table: token × subscription state × expiry → code.</summary>
+    public static TheoryData<Token, SubscriptionState, Expiry, LicenseCode> Table()
+    {
+        var table = new TheoryData<Token, SubscriptionState, Expiry, LicenseCode>();
+        foreach (var token in Enum.GetValues<Token>())
+            foreach (var state in Enum.GetValues<SubscriptionState>())
+                foreach (var expiry in Enum.GetValues<Expiry>())
+                    table.Add(token, state, expiry, (token, state, expiry) switch
+                    {
+                        (Token.RotatedAway, _, _) => Revoked,
+                        (_, SubscriptionState.SuspendedAdmin, _) => LicenseCode.Suspended,
+                        (Token.Revoked, _, _) => Revoked,
+                        (_, _, Expiry.Past) => Expired,
+                        (_, SubscriptionState.LockedNoFunds, _) => LockedNoFunds,
+                        (_, SubscriptionState.PausedToxic, _) => PausedToxic,
+                        (_, _, Expiry.InGrace) => LicenseCode.Grace,
+                        _ => Valid,
+                    });
+        return table;
+    }
+
+    [Theory, MemberData(nameof(Table))]
+    public void Of_TokenStateAndExpiry_GivesTheTablesCode(Token token, SubscriptionState state, Expiry expiry, LicenseCode expected)
+    {
+        var facts = Good with
+        {
+            TokenActive = token != Token.Revoked && token != Token.RotatedAway,
+            OverlapUntil = token switch { Token.Overlap => Now.AddSeconds(1), Token.RotatedAway => Now, _ => null },
+            State = state,
+            ExpiresAt = expiry switch
+            {
+                Expiry.Never => null,
+                Expiry.Ahead => Now.AddSeconds(1),
+                Expiry.InGrace => Now - Grace3Days + TimeSpan.FromSeconds(1),
+                _ => Now - Grace3Days,
+            },
+        };
+
+        var verdict = Verdict.Of(facts, Now, Grace3Days);
+
+        Assert.Equal(expected, verdict.Code);
+        Assert.Equal(expected is Valid or LicenseCode.Grace, verdict.IsValid);
+        Assert.Equal(expected == Valid ? [] : [expected], verdict.Reasons.Take(1));
+    }
+
+    [Theory]
+    [InlineData(1, Valid)]
+    [InlineData(0, LicenseCode.Grace)]
+    [InlineData(-(3 * 86_400) + 1, LicenseCode.Grace)]
+    [InlineData(-(3 * 86_400), Expired)]
+    public void Of_SecondsToExpiry_ChangesAtTheBoundary(int seconds, LicenseCode expected) =>
+        Assert.Equal(expected, Verdict.Of(Good with { ExpiresAt = Now.AddSeconds(seconds) }, Now, Grace3Days).Code);
+
+    [Theory]
+    [InlineData(1, LicenseCode.Grace)]
+    [InlineData(0, Expired)]
+    public void Of_GraceUntilLongAfterExpiry_HoldsUntilThen(int seconds, LicenseCode expected) =>
+        Assert.Equal(expected, Verdict.Of(
+            Good with { ExpiresAt = Now.AddDays(-30), GraceUntil = Now.AddSeconds(seconds) }, Now, Grace3Days).Code);
+
+    [Fact]
+    public void Of_GraceUntilBeforeTheDaysOfGrace_DoesNotShortenThem() =>
+        Assert.Equal(LicenseCode.Grace, Verdict.Of(
+            Good with { ExpiresAt = Now.AddDays(-1), GraceUntil = Now.AddHours(-1) }, Now, Grace3Days).Code);
+
+    [Fact]
+    public void Of_NoGrace_ExpiresAtOnce() =>
+        Assert.Equal(Expired, Verdict.Of(Good with { ExpiresAt = Now }, Now, TimeSpan.Zero).Code);
+
+    [Fact]
+    public void Of_Everything_ListsAllReasonsByPrecedence()
+    {
+        var verdict = Verdict.Of(
+            Good with
+            {
+                TokenActive = false, RevokedReason = "by hand", SubscriptionActive = false, ExpiresAt = Now.AddDays(-9),
+                State = SubscriptionState.SuspendedAdmin, PausedReason = "Fraud",
+            },
+            Now, Grace3Days);
+
+        Assert.Equal([LicenseCode.Suspended, Revoked, Expired, Inactive], verdict.Reasons);
+        Assert.Equal("Fraud", verdict.Detail);
+    }
+
+    [Fact]
+    public void Of_GraceAndLocked_IsRefusedWithBothReasons() =>
+        Assert.Equal([LockedNoFunds, LicenseCode.Grace], Verdict.Of(
+            Good with { ExpiresAt = Now.AddDays(-1), State = SubscriptionState.LockedNoFunds }, Now, Grace3Days).Reasons);
+
+    [Fact]
+    public void Of_SubscriptionInactive_IsRefusedByItsName() =>
+        Assert.Equal(Inactive, Verdict.Of(Good with { SubscriptionActive = false }, Now, Grace3Days).Code);
+
+    [Fact]
+    public void Of_SuspensionOfOurs_IsSuspendedAndNotRevoked()
+    {
+        var verdict = Verdict.Of(Suspended, Now, Grace3Days);
+
+        Assert.Equal([LicenseCode.Suspended], verdict.Reasons);
+        Assert.Equal("License suspended: Concurrent sessions detected: 2 active devices", verdict.Detail);
+    }
+
+    [Fact]
+    public void Of_SuspensionOverARevokedToken_HasBothReasons() =>
+        Assert.Equal([LicenseCode.Suspended, Revoked], Verdict.Of(
+            Suspended with { RevokedReason = "by hand", Suspension = Ours with { TookToken = false } }, Now, Grace3Days).Reasons);
+
+    [Fact]
+    public void Of_TheDeviceThatLedToIt_HearsBothReasonsAgain() =>
+        Assert.Equal([LicenseCode.Suspended, TooManyDevices], Verdict.Of(
+            Suspended with { Suspension = Ours with { LedByThisDevice = true } }, Now, Grace3Days).Reasons);
+
+    [Fact]
+    public void Of_OpenSuspensionButStateSetByHand_StaysSuspendedWhileTheTokenIsInactive() =>
+        Assert.Equal(LicenseCode.Suspended, Verdict.Of(
+            Suspended with { State = SubscriptionState.Synced, PausedReason = null }, Now, Grace3Days).Code);
+
+    [Fact]
+    public void Of_SuspendedForExpiry_AnswersExpired()
+    {
+        var forExpiry = Suspended with
+        {
+            ExpiresAt = Now.AddDays(-5), RevokedReason = "Expired - grace period ended", PausedReason = "License expired",
+            Suspension = Ours with { OnlyForExpiry = true, Reason = "License expired" },
+        };
+
+        Assert.Equal([Expired], Verdict.Of(forExpiry, Now, Grace3Days).Reasons);
+        Assert.Equal([Expired], Verdict.Of(forExpiry with { Suspension = null }, Now, Grace3Days).Reasons);
+    }
+
+    [Fact]
+    public void Of_SuspendedForExpiryThenByThePlatform_AnswersSuspended() =>
+        Assert.Equal(LicenseCode.Suspended, Verdict.Of(
+            Suspended with
+            {
+                ExpiresAt = Now.AddDays(-5), PausedReason = "Fraud",
+                Suspension = Ours with { OnlyForExpiry = true, StandsOnSubscription = false },
+            },
+            Now, Grace3Days).Code);
+
+    [Fact]
+    public void Of_SuspendedByTheFirstVersion_IsSuspendedAndNotRevoked() =>
+        Assert.Equal([LicenseCode.Suspended], Verdict.Of(Suspended with { Suspension = null }, Now, Grace3Days).Reasons);
+
+    [Fact]
+    public void IsReinstatedByHand_ActiveTokenOverOurSuspension_Counts()
+    {
+        var runbook = Suspended with { TokenActive = true, RevokedReason = null };
+
+        Assert.True(Verdict.IsReinstatedByHand(runbook, Now));
+        Assert.True(Verdict.IsReinstatedByHand(runbook with { State = SubscriptionState.Synced, PausedReason = null, Suspension = Ours with { StandsOnSubscription = false } }, Now));
+    }
+
+    [Fact]
+    public void IsReinstatedByHand_AnythingElse_DoesNotCount()
+    {
+        var runbook = Suspended with { TokenActive = true, RevokedReason = null };
+
+        Assert.False(Verdict.IsReinstatedByHand(Suspended, Now));
+        Assert.False(Verdict.IsReinstatedByHand(runbook with { Suspension = null }, Now));
+        Assert.False(Verdict.IsReinstatedByHand(runbook with { Suspension = Ours with { StandsOnSubscription = false }, PausedReason = "Fraud" }, Now));
+        Assert.False(Verdict.IsReinstatedByHand(runbook with { OverlapUntil = Now }, Now));
+        Assert.False(Verdict.IsReinstatedByHand(Good, Now));
+    }
+
+    [Fact]
+    public void WithoutPlace_InGrace_KeepsTheWarning()
+    {
+        var verdict = Verdict.Of(Good with { ExpiresAt = Now.AddDays(-1) }, Now, Grace3Days).WithoutPlace("full");
+
+        Assert.Equal([TooManyDevices, LicenseCode.Grace], verdict.Reasons);
+        Assert.False(verdict.IsValid);
+    }
+
+    [Theory]
+    [InlineData(7 * 86_400, LicenseStatus.Active)]
+    [InlineData((7 * 86_400) - 1, LicenseStatus.PendingRenewal)]
+    [InlineData(0, LicenseStatus.Grace)]
+    [InlineData(-4 * 86_400, LicenseStatus.Expired)]
+    public void Status_SecondsToExpiry_ChangesAtTheBoundary(int seconds, LicenseStatus expected)
+    {
+        var expiresAt = Now.AddSeconds(seconds);
+        var verdict = Verdict.Of(Good with { ExpiresAt = expiresAt }, Now, Grace3Days);
+
+        Assert.Equal(expected, LicenseStatuses.Of(verdict, expiresAt, Now));
+    }
+
+    [Fact]
+    public void Status_SuspendedOrRevoked_SaysSo()
+    {
+        Assert.Equal(LicenseStatus.Suspended, LicenseStatuses.Of(Verdict.Of(Suspended, Now, Grace3Days), Suspended.ExpiresAt, Now));
+        Assert.Equal(LicenseStatus.Revoked, LicenseStatuses.Of(Verdict.Of(Good with { TokenActive = false }, Now, Grace3Days), null, Now));
+        Assert.Equal(LicenseStatus.Active, LicenseStatuses.Of(Verdict.Of(Good, Now, Grace3Days), null, Now));
+    }
+}
