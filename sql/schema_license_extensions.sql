@@ -10,6 +10,8 @@
 \ir installation/migration.psql
 \set migration 0003_operations
 \ir installation/migration.psql
+\set migration 0004_devices
+\ir installation/migration.psql
 
 begin;
 \ir installation/journal.sql

@@ -1,4 +1,5 @@
 -- Devices, rotated tokens and suspensions: what a check of a licence reads beside the platform's own rows.
+insert into schema_migrations (name) values ('0004_devices');
 
 -- One row a licence, made when something first has to be remembered or locked. Whatever changes a licence locks it
 -- first (insert … on conflict do nothing, then select … for update), so that changes of one licence queue up.

@@ -1,7 +1,8 @@
--- A licence is a subscription with one current token: the active one, else the newest.
+-- A licence is a subscription with one current token: of those that weren't rotated away the active one, else the newest.
 create or replace view v_current_license_tokens as
 select distinct on (subscription_id)
     token_id, subscription_id, token_hash, ea_instance_id, last_used_at, ip_address,
     is_active, expires_at, created_at, revoked_at, revoked_reason, metadata
-from license_tokens
+from license_tokens t
+where not exists (select from license_token_replacements r where r.token_id = t.token_id)
 order by subscription_id, is_active desc, created_at desc, token_id;
