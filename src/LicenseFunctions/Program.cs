@@ -1,1 +1,30 @@
-internal static class Program { private static void Main() { } }
+using LicenseFunctions;
+using LicenseFunctions.Database;
+using LicenseFunctions.Http;
+using LicenseFunctions.Operations;
+using Microsoft.Azure.Functions.Worker;
+using Microsoft.Azure.Functions.Worker.Builder;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+
+try
+{
+    var builder = FunctionsApplication.CreateBuilder(args);
+    builder.ConfigureFunctionsWebApplication();
+    builder.UseMiddleware<RequestGate>();
+
+    var settings = new SettingReader(builder.Configuration);
+    builder.Services.AddSingleton(TimeProvider.System);
+    builder.Services.AddDatabase(settings);
+    builder.Services.AddHttpEdge(settings);
+    builder.Services.AddOperations();
+    settings.ThrowIfFaulty();
+
+    await builder.Build().RunAsync();
+    return 0;
+}
+catch (SettingsException wrong)
+{
+    await Console.Error.WriteLineAsync(wrong.Message);
+    return 78; // EX_CONFIG of sysexits.h: a supervisor need not try again
+}

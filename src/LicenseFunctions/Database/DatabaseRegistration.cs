@@ -1,0 +1,20 @@
+using Dapper;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Npgsql;
+
+namespace LicenseFunctions.Database;
+
+public static class DatabaseRegistration
+{
+    public static IServiceCollection AddDatabase(this IServiceCollection services, SettingReader reader)
+    {
+        DefaultTypeMap.MatchNamesWithUnderscores = true;
+        var settings = DatabaseSettings.Read(reader);
+        services.AddSingleton(provider => new NpgsqlDataSourceBuilder(settings.ConnectionString)
+            .UseLoggerFactory(provider.GetRequiredService<ILoggerFactory>())
+            .Build());
+        services.AddSingleton<LicenseDatabase>();
+        return services;
+    }
+}

@@ -1,0 +1,80 @@
+using Npgsql;
+
+namespace LicenseFunctions.Database;
+
+/// <param name="ConnectionString">In Npgsql's form, with what the pooler asks for.</param>
+public sealed record DatabaseSettings(string ConnectionString)
+{
+    private const string Example = "postgresql://user:password@localhost:5432/execution_control";
+
+    private static readonly Dictionary<string, string> LibpqNames = new()
+    {
+        ["sslmode"] = "SSL Mode",
+        ["sslrootcert"] = "Root Certificate",
+        ["sslcert"] = "SSL Certificate",
+        ["sslkey"] = "SSL Key",
+        ["application_name"] = "Application Name",
+        ["connect_timeout"] = "Timeout",
+        ["user"] = "Username",
+        ["dbname"] = "Database",
+    };
+
+    public static DatabaseSettings Read(SettingReader settings)
+    {
+        var text = settings.Text("DATABASE_URL", Example);
+        var pooler = settings.Choice("DATABASE_POOLER", "none", "transaction");
+        try
+        {
+            var builder = new NpgsqlConnectionStringBuilder(FromUri(text)) { Enlist = false, ApplicationName = "license-functions" };
+            if (!builder.ContainsKey("Maximum Pool Size"))
+                builder.MaxPoolSize = 20;
+            if (pooler == "transaction")
+            {
+                // Server connections change hands after each transaction: nothing may be left on one, nothing expected on it.
+                builder.NoResetOnClose = true;
+                builder.MaxAutoPrepare = 0;
+            }
+            else if (!builder.ContainsKey("Max Auto Prepare"))
+            {
+                builder.MaxAutoPrepare = 100;
+            }
+
+            return new DatabaseSettings(builder.ConnectionString);
+        }
+        catch (Exception wrong) when (wrong is ArgumentException or FormatException)
+        {
+            return settings.Fault("DATABASE_URL", "is neither a postgresql:// address nor an Npgsql connection string", Example,
+                new DatabaseSettings(""));
+        }
+    }
+
+    /// <summary>Turns a <c>postgresql://</c> URI, as libpq and the platform's other parts take it, into Npgsql's key=value form.</summary>
+    /// <exception cref="FormatException">The URI can't be read.</exception>
+    /// <exception cref="ArgumentException">The URI has an option that Npgsql doesn't know.</exception>
+    public static string FromUri(string text)
+    {
+        if (!text.StartsWith("postgresql://", StringComparison.Ordinal) && !text.StartsWith("postgres://", StringComparison.Ordinal))
+            return text;
+
+        var uri = new Uri(text);
+        var person = uri.UserInfo.Split(':', 2);
+        var builder = new NpgsqlConnectionStringBuilder
+        {
+            Host = uri.Host.Length > 0 ? uri.Host : "localhost",
+            Port = uri.Port > 0 ? uri.Port : 5432,
+            Database = Uri.UnescapeDataString(uri.AbsolutePath.TrimStart('/')),
+        };
+        if (person[0].Length > 0)
+            builder.Username = Uri.UnescapeDataString(person[0]);
+        if (person.Length > 1)
+            builder.Password = Uri.UnescapeDataString(person[1]);
+        foreach (var pair in uri.Query.TrimStart('?').Split('&', StringSplitOptions.RemoveEmptyEntries))
+        {
+            var name = pair.Split('=')[0];
+            var value = Uri.UnescapeDataString(pair[(name.Length + 1)..]);
+            builder[LibpqNames.GetValueOrDefault(name, name)] = name == "sslmode" ? value.Replace("-", "", StringComparison.Ordinal) : value;
+        }
+
+        return builder.ConnectionString;
+    }
+}

@@ -1,0 +1,77 @@
+using System.Collections.Frozen;
+using System.Reflection;
+using Microsoft.Azure.Functions.Worker;
+
+namespace LicenseFunctions.Http;
+
+/// <summary>Who may call an HTTP function. A function without it is closed to everyone.</summary>
+[AttributeUsage(AttributeTargets.Method)]
+public sealed class AccessAttribute(params CallerRole[] roles) : Attribute
+{
+    public IReadOnlyList<CallerRole> Roles { get; } = roles;
+}
+
+/// <summary>The largest body that an HTTP function reads, in bytes; 64 KiB where it isn't said.</summary>
+[AttributeUsage(AttributeTargets.Method)]
+public sealed class BodyLimitAttribute(int bytes) : Attribute
+{
+    public int Bytes { get; } = bytes;
+}
+
+/// <summary>Leaves an HTTP function out of the rate limits: probes, and what counts by itself.</summary>
+[AttributeUsage(AttributeTargets.Method)]
+public sealed class UnlimitedAttribute : Attribute;
+
+/// <summary>What /openapi.json says of an HTTP function.</summary>
+[AttributeUsage(AttributeTargets.Method)]
+public sealed class OperationAttribute(string summary) : Attribute
+{
+    public string Summary { get; } = summary;
+
+    /// <summary>The type of the JSON body that it reads.</summary>
+    public Type? Body { get; init; }
+
+    /// <summary>The type of the JSON that it answers; null where the answer isn't JSON.</summary>
+    public Type? Reply { get; init; }
+
+    public int Status { get; init; } = 200;
+
+    /// <summary>Query parameters, by name.</summary>
+    public string[] Query { get; init; } = [];
+}
+
+/// <summary>What the attributes say of one function.</summary>
+/// <param name="Roles">A bit for each role that may call; 0 is nobody.</param>
+/// <param name="BodyLimit">In bytes.</param>
+/// <param name="Limited">Whether the rate limits count it.</param>
+public sealed record FunctionRule(string Name, int Roles, int BodyLimit, bool Limited)
+{
+    public const int DefaultBodyLimit = 64 * 1024;
+
+    /// <summary>The rules of every function in this assembly, by name.</summary>
+    public static readonly FrozenDictionary<string, FunctionRule> All = Functions()
+        .Select(function => Of(function.Name, function.Method))
+        .ToFrozenDictionary(rule => rule.Name);
+
+    public bool Allows(CallerRole role) => (Roles & (1 << (int)role)) != 0;
+
+    public static IEnumerable<(string Name, MethodInfo Method)> Functions() =>
+        from type in typeof(FunctionRule).Assembly.GetTypes()
+        from method in type.GetMethods()
+        let function = method.GetCustomAttribute<FunctionAttribute>()
+        where function is not null
+        select (function.Name, method);
+
+    // A timer or queue function has an HttpContext only when an operator runs it by hand through the host's admin endpoint.
+    private static FunctionRule Of(string name, MethodInfo method)
+    {
+        var roles = method.GetParameters().Any(parameter => parameter.GetCustomAttribute<HttpTriggerAttribute>() is not null)
+            ? method.GetCustomAttribute<AccessAttribute>()?.Roles ?? []
+            : [CallerRole.Operator];
+        return new FunctionRule(
+            name,
+            roles.Aggregate(0, (bits, role) => bits | (1 << (int)role)),
+            method.GetCustomAttribute<BodyLimitAttribute>()?.Bytes ?? DefaultBodyLimit,
+            method.GetCustomAttribute<UnlimitedAttribute>() is null);
+    }
+}

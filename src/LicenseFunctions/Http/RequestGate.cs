@@ -1,0 +1,107 @@
+using System.Globalization;
+using System.Text.Json;
+using Licensing;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.Azure.Functions.Worker;
+using Microsoft.Azure.Functions.Worker.Middleware;
+using Microsoft.Extensions.Logging;
+using Npgsql;
+
+namespace LicenseFunctions.Http;
+
+/// <summary>
+/// The one door of every HTTP function: body limit, who calls, whether that role may, how often; and failures as problem details.
+/// </summary>
+public sealed class RequestGate(BearerTokens tokens, RateLimits limits, HttpSettings settings, ILogger<RequestGate> log)
+    : IFunctionsWorkerMiddleware
+{
+    private static readonly Refusal NoCredential = new(RefusalKind.Unauthorized, "UNAUTHORIZED", "The request carries no credential.",
+        "Authorization", "Send 'Authorization: Bearer <token>', or 'Authorization: License <token>' from an EA.");
+
+    private static readonly Refusal BadCredential = new(RefusalKind.Unauthorized, "UNAUTHORIZED",
+        "The credential is malformed, expired, or not signed by the issuer that is trusted here.", "Authorization", "Get a fresh token.");
+
+    private static readonly Refusal WrongRole = new(RefusalKind.Forbidden, "FORBIDDEN", "This role may not call this route.");
+
+    public async Task Invoke(FunctionContext context, FunctionExecutionDelegate next)
+    {
+        if (context.GetHttpContext() is not { } http)
+        {
+            await next(context);
+            return;
+        }
+
+        if (await RefuseAsync(context.FunctionDefinition.Name, http) is { } refusal)
+        {
+            context.GetInvocationResult().Value = refusal.ToResult();
+            return;
+        }
+
+        try
+        {
+            await next(context);
+        }
+        catch (OperationCanceledException) when (http.RequestAborted.IsCancellationRequested)
+        {
+            // The client has gone: nobody is left to answer.
+        }
+        catch (Exception failure) when (!http.Response.HasStarted)
+        {
+            context.GetInvocationResult().Value = ToRefusal(context, failure).ToResult();
+        }
+    }
+
+    private async ValueTask<Refusal?> RefuseAsync(string function, HttpContext http)
+    {
+        http.Response.Headers.XContentTypeOptions = "nosniff";
+        if (!FunctionRule.All.TryGetValue(function, out var rule))
+            return WrongRole;
+        if (http.Request.ContentLength > rule.BodyLimit)
+            return TooLarge(rule);
+        if (http.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } size)
+            size.MaxRequestBodySize = rule.BodyLimit;
+
+        var caller = Caller.Anonymous;
+        if (!rule.Allows(CallerRole.Anonymous))
+        {
+            if (await tokens.ReadAsync(http.Request.Headers.Authorization.ToString()) is not { } read)
+                return BadCredential;
+            if (read.Role == CallerRole.Anonymous)
+                return NoCredential;
+            if (!rule.Allows(read.Role))
+                return WrongRole;
+            caller = read;
+            http.SetCaller(caller);
+        }
+
+        // A service calls for every customer at once: its requests are counted by licence, where the licence is known.
+        return rule.Limited && caller.Role != CallerRole.Service ? limits.Refuse(http, Key(caller, http)) : null;
+    }
+
+    private string Key(Caller caller, HttpContext http) =>
+        caller.TokenHash ?? caller.UserId?.ToString() ?? $"{caller.Role} {http.ClientAddress(settings.TrustedProxyHops)}";
+
+    private Refusal ToRefusal(FunctionContext context, Exception failure)
+    {
+        var function = context.FunctionDefinition.Name;
+        switch (failure)
+        {
+            case BadHttpRequestException { StatusCode: StatusCodes.Status413PayloadTooLarge }:
+                return TooLarge(FunctionRule.All[function]);
+            case BadHttpRequestException:
+                return new Refusal(RefusalKind.Invalid, "MALFORMED_REQUEST", "The request can't be read to its end.");
+            case JsonException json:
+                return RequestBody.Malformed(json);
+            case NpgsqlException { IsTransient: true } or TimeoutException:
+                log.LogError(failure, "{Function} {Invocation}: the database doesn't answer", function, context.InvocationId);
+                return new Refusal(RefusalKind.Unavailable, "DATABASE_UNAVAILABLE", "The database does not answer.", Mend: "Try again.");
+            default:
+                log.LogError(failure, "{Function} {Invocation} failed", function, context.InvocationId);
+                return new Refusal(RefusalKind.Failed, "INTERNAL_ERROR", $"Invocation {context.InvocationId} failed; the log says why.");
+        }
+    }
+
+    private static Refusal TooLarge(FunctionRule rule) => new(RefusalKind.TooLarge, "BODY_TOO_LARGE",
+        string.Create(CultureInfo.InvariantCulture, $"The body is larger than {rule.BodyLimit} bytes."), Mend: "Send less at a time.");
+}

@@ -1,0 +1,9 @@
+using LicenseFunctions.Database;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace LicenseFunctions.Operations;
+
+public static class OperationsRegistration
+{
+    public static IServiceCollection AddOperations(this IServiceCollection services) => services.AddSingleton<ReadinessStore>();
+}

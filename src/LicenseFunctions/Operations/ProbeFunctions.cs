@@ -1,0 +1,32 @@
+using LicenseFunctions.Database;
+using LicenseFunctions.Http;
+using Licensing;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Azure.Functions.Worker;
+
+namespace LicenseFunctions.Operations;
+
+/// <summary>What load balancers and people ask first.</summary>
+public sealed class ProbeFunctions(ReadinessStore readiness)
+{
+    [Function("Healthz")]
+    [Access(CallerRole.Anonymous), Unlimited]
+    [Operation("Says that the process answers; touches nothing else.")]
+    public IResult Healthz([HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "healthz")] HttpRequest request) =>
+        Results.Text("ok");
+
+    [Function("Readyz")]
+    [Access(CallerRole.Anonymous), Unlimited]
+    [Operation("Says whether the database answers and holds the schema that this version needs.")]
+    public async Task<IResult> Readyz(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "readyz")] HttpRequest request, CancellationToken cancellationToken) =>
+        await readiness.MissingAsync(cancellationToken) is { } missing
+            ? new Refusal(RefusalKind.Unavailable, "NOT_READY", missing, Mend: "Run: licensectl migrate").ToResult()
+            : Results.Text("ready");
+
+    [Function("OpenApi")]
+    [Access(CallerRole.Anonymous)]
+    [Operation("This description.")]
+    public IResult OpenApi([HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "openapi.json")] HttpRequest request) =>
+        Results.Bytes(OpenApiDocument.Json, "application/json");
+}

@@ -1,0 +1,46 @@
+namespace Licensing;
+
+/// <summary>What sort of "no" a <see cref="Refusal"/> is; the edge turns it into a status code.</summary>
+public enum RefusalKind
+{
+    Invalid,
+    Unauthorized,
+    PaymentRequired,
+    Forbidden,
+    NotFound,
+    Conflict,
+    TooLarge,
+    TooMany,
+    Unavailable,
+    Failed,
+}
+
+/// <summary>An expected outcome that isn't what the caller asked for.</summary>
+/// <param name="Kind">Its sort.</param>
+/// <param name="Code">Stable, upper case with underscores: what programs decide by.</param>
+/// <param name="Detail">A sentence for people: what was wrong, without secrets.</param>
+/// <param name="Field">The JSON name or path of the input at fault, where one is.</param>
+/// <param name="Mend">What the caller can do about it, with an example.</param>
+public sealed record Refusal(RefusalKind Kind, string Code, string Detail, string? Field = null, string? Mend = null);
+
+/// <summary>A value or the <see cref="Licensing.Refusal"/> that stands in its place.</summary>
+public readonly record struct Outcome<T>
+{
+    private readonly T? value;
+
+    public Outcome(T value) => this.value = value;
+
+    public Outcome(Refusal refusal) => Refusal = refusal;
+
+    public Refusal? Refusal { get; }
+
+    /// <exception cref="InvalidOperationException">The outcome is a refusal.</exception>
+    public T Value => Refusal is null ? value! : throw new InvalidOperationException($"Refused: {Refusal.Code}");
+
+    public TResult Match<TResult>(Func<T, TResult> accepted, Func<Refusal, TResult> refused) =>
+        Refusal is null ? accepted(value!) : refused(Refusal);
+
+    public static implicit operator Outcome<T>(T value) => new(value);
+
+    public static implicit operator Outcome<T>(Refusal refusal) => new(refusal);
+}

@@ -1,0 +1,71 @@
+using LicenseFunctions.Database;
+using LicenseFunctions.Http;
+using Microsoft.Extensions.Configuration;
+using Xunit;
+
+namespace LicenseFunctions.Tests.Http;
+
+public sealed class SettingsTests
+{
+    private const string Key = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=";
+
+    [Theory]
+    [InlineData("AUTH_SIGNING_KEY", "c2hvcnQ=")]
+    [InlineData("AUTH_SIGNING_KEY", "")]
+    [InlineData("TRUSTED_PROXY_HOPS", "11")]
+    [InlineData("TRUSTED_PROXY_HOPS", "one")]
+    [InlineData("RATE_LIMIT_PER_MINUTE", "0")]
+    [InlineData("AUTH_AUTHORITY", "http://issuer.example.com")]
+    [InlineData("DATABASE_URL", "")]
+    [InlineData("DATABASE_URL", "postgresql://h/d?nonsense=1")]
+    [InlineData("DATABASE_URL", "Nonsense=1")]
+    [InlineData("DATABASE_POOLER", "session")]
+    public void Read_AWrongValue_IsNamedWithAnExampleAndNeverRepeated(string name, string value)
+    {
+        var reader = Reader((name, value));
+        HttpSettings.Read(reader);
+        DatabaseSettings.Read(reader);
+
+        var wrong = Assert.Throws<SettingsException>(reader.ThrowIfFaulty);
+
+        Assert.Contains(wrong.Faults, fault => fault.Contains(name == "AUTH_SIGNING_KEY" && value == "" ? "AUTH_AUTHORITY" : name, StringComparison.Ordinal));
+        Assert.All(wrong.Faults, fault => Assert.Contains("Example: ", fault, StringComparison.Ordinal));
+        if (value.Length > 3)
+            Assert.DoesNotContain(value, wrong.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Read_SeveralWrongValues_NamesThemAll()
+    {
+        var reader = Reader(("TRUSTED_PROXY_HOPS", "x"), ("RATE_LIMIT_PER_MINUTE", "y"));
+        HttpSettings.Read(reader);
+
+        Assert.Equal(2, Assert.Throws<SettingsException>(reader.ThrowIfFaulty).Faults.Count);
+    }
+
+    [Fact]
+    public void FromUri_AUriOfLibpq_IsUnderstood()
+    {
+        var settings = DatabaseSettings.FromUri("postgresql://us%40er:p%3Ass@db.example:6543/execution_control?sslmode=verify-full&connect_timeout=3");
+
+        var read = new Npgsql.NpgsqlConnectionStringBuilder(settings);
+        Assert.Equal(("db.example", 6543, "us@er", "p:ss", "execution_control"), (read.Host, read.Port, read.Username, read.Password, read.Database));
+        Assert.Equal((Npgsql.SslMode.VerifyFull, 3), (read.SslMode, read.Timeout));
+    }
+
+    [Fact]
+    public void Read_BehindATransactionPooler_PreparesNothingAndResetsNothing()
+    {
+        var settings = DatabaseSettings.Read(Reader(("DATABASE_POOLER", "transaction")));
+
+        var read = new Npgsql.NpgsqlConnectionStringBuilder(settings.ConnectionString);
+        Assert.True(read.NoResetOnClose);
+        Assert.Equal(0, read.MaxAutoPrepare);
+    }
+
+    private static SettingReader Reader(params (string Name, string Value)[] settings) =>
+        new(new ConfigurationBuilder().AddInMemoryCollection(
+            new Dictionary<string, string?> { ["DATABASE_URL"] = "Host=localhost", ["AUTH_SIGNING_KEY"] = Key }
+                .Concat(settings.Select(setting => KeyValuePair.Create(setting.Name, (string?)setting.Value)))
+                .GroupBy(pair => pair.Key).Select(same => same.Last())).Build());
+}

@@ -1,0 +1,112 @@
+using LicenseFunctions.Database;
+using LicenseFunctions.Tests.Support;
+using Npgsql;
+using Xunit;
+
+[assembly: AssemblyFixture(typeof(PostgresFixture))]
+
+namespace LicenseFunctions.Tests.Support;
+
+/// <summary>
+/// A migrated template database on the server that TEST_DATABASE_URL names (<c>./dev test</c> starts one); each test clones its own.
+/// </summary>
+public sealed class PostgresFixture : IAsyncLifetime
+{
+    private readonly string template = "template_" + Guid.NewGuid().ToString("N");
+    private readonly SemaphoreSlim cloning = new(1);
+    private readonly List<string> made = [];
+    private NpgsqlDataSource server = null!;
+
+    private string Server { get; } = DatabaseSettings.FromUri(Environment.GetEnvironmentVariable("TEST_DATABASE_URL")
+        ?? throw new InvalidOperationException("TEST_DATABASE_URL is missing: run the tests by ./dev test, or name a PostgreSQL superuser's address."));
+
+    public async ValueTask InitializeAsync()
+    {
+        server = NpgsqlDataSource.Create(Server);
+        await ExecuteAsync($"create database {template}");
+        await using var source = NpgsqlDataSource.Create(Address(template));
+        await new Migrations(source).ApplyAsync(TestContext.Current.CancellationToken);
+    }
+
+    /// <summary>A fresh clone of the migrated template.</summary>
+    public async Task<TestDatabase> NewDatabaseAsync()
+    {
+        var name = "test_" + Guid.NewGuid().ToString("N");
+        await cloning.WaitAsync(TestContext.Current.CancellationToken);
+        try
+        {
+            await ExecuteAsync($"create database {name} template {template}");
+            made.Add(name);
+        }
+        finally
+        {
+            cloning.Release();
+        }
+
+        return new TestDatabase(Address(name));
+    }
+
+    /// <summary>A fresh database with nothing in it.</summary>
+    public async Task<TestDatabase> NewEmptyDatabaseAsync()
+    {
+        var name = "test_" + Guid.NewGuid().ToString("N");
+        await ExecuteAsync($"create database {name} template template0");
+        lock (made)
+            made.Add(name);
+        return new TestDatabase(Address(name));
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var name in made.Append(template))
+            await ExecuteAsync($"drop database if exists {name} with (force)");
+        await server.DisposeAsync();
+        cloning.Dispose();
+    }
+
+    private string Address(string database) =>
+        new NpgsqlConnectionStringBuilder(Server) { Database = database, MaxPoolSize = 20, ConnectionIdleLifetime = 5, ConnectionPruningInterval = 1 }.ConnectionString;
+
+    private async Task ExecuteAsync(string sql)
+    {
+        await using var command = server.CreateCommand(sql);
+        await command.ExecuteNonQueryAsync();
+    }
+}
+
+/// <summary>One test's database.</summary>
+public sealed class TestDatabase : IAsyncDisposable
+{
+    internal TestDatabase(string connectionString)
+    {
+        ConnectionString = connectionString;
+        Source = NpgsqlDataSource.Create(connectionString);
+        Database = new LicenseDatabase(Source);
+    }
+
+    public string ConnectionString { get; }
+
+    public NpgsqlDataSource Source { get; }
+
+    public LicenseDatabase Database { get; }
+
+    public async Task<int> ExecuteAsync(string sql, object? parameters = null)
+    {
+        await using var connection = await Source.OpenConnectionAsync(TestContext.Current.CancellationToken);
+        return await Dapper.SqlMapper.ExecuteAsync(connection, sql, parameters);
+    }
+
+    public async Task<T> QueryAsync<T>(string sql, object? parameters = null)
+    {
+        await using var connection = await Source.OpenConnectionAsync(TestContext.Current.CancellationToken);
+        return await Dapper.SqlMapper.QuerySingleAsync<T>(connection, sql, parameters);
+    }
+
+    public async Task<IReadOnlyList<T>> QueryAllAsync<T>(string sql, object? parameters = null)
+    {
+        await using var connection = await Source.OpenConnectionAsync(TestContext.Current.CancellationToken);
+        return [.. await Dapper.SqlMapper.QueryAsync<T>(connection, sql, parameters)];
+    }
+
+    public ValueTask DisposeAsync() => Source.DisposeAsync();
+}

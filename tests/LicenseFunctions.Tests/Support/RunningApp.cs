@@ -1,0 +1,121 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Net.Http.Headers;
+using System.Text;
+using System.Text.Json.Nodes;
+using Microsoft.IdentityModel.JsonWebTokens;
+using Microsoft.IdentityModel.Tokens;
+using Xunit;
+
+namespace LicenseFunctions.Tests.Support;
+
+/// <summary>The whole backend in a process of its own over one test's database, and a client of it.</summary>
+public sealed class RunningApp : IAsyncDisposable
+{
+    private static readonly byte[] SigningKey = Encoding.ASCII.GetBytes("a-signing-key-for-tests-of-32-bytes-or-more");
+
+    private readonly Process process;
+    private readonly ConcurrentQueue<string> output;
+
+    private RunningApp(Process process, Uri address, ConcurrentQueue<string> output)
+    {
+        (this.process, this.output) = (process, output);
+        Client = new HttpClient { BaseAddress = address, Timeout = TimeSpan.FromSeconds(60) };
+    }
+
+    public HttpClient Client { get; }
+
+    public string Log => string.Join('\n', output);
+
+    public static Task<RunningApp> StartAsync(TestDatabase database, params (string Name, string Value)[] settings) =>
+        StartAsync([("DATABASE_URL", database.ConnectionString), .. settings]);
+
+    public static async Task<RunningApp> StartAsync(params (string Name, string Value)[] settings)
+    {
+        var (process, output, ready) = Launch(settings);
+        var line = await Task.WhenAny(ready, process.WaitForExitAsync(TestContext.Current.CancellationToken)) == ready ? await ready : null;
+        return line is null
+            ? throw new InvalidOperationException("The backend did not start:\n" + string.Join('\n', output))
+            : new RunningApp(process, new Uri(line[(line.IndexOf("http://", StringComparison.Ordinal))..].Trim()), output);
+    }
+
+    /// <summary>Starts it with settings that stop the start; its exit code and what it said.</summary>
+    public static async Task<(int ExitCode, string Output)> StartAndFailAsync(params (string Name, string Value)[] settings)
+    {
+        var (process, output, _) = Launch(settings);
+        await process.WaitForExitAsync(TestContext.Current.CancellationToken);
+        return (process.ExitCode, string.Join('\n', output));
+    }
+
+    /// <summary>A bearer token of the issuer that this backend trusts.</summary>
+    public static string Token(string role, Guid? userId = null, DateTime? expires = null) =>
+        new JsonWebTokenHandler { SetDefaultTimesOnTokenCreation = false }.CreateToken(new SecurityTokenDescriptor
+        {
+            Claims = new Dictionary<string, object> { ["role"] = role, ["sub"] = (userId ?? Guid.NewGuid()).ToString() },
+            Expires = expires ?? TimeProvider.System.GetUtcNow().UtcDateTime.AddHours(1),
+            SigningCredentials = new SigningCredentials(new SymmetricSecurityKey(SigningKey), SecurityAlgorithms.HmacSha256),
+        });
+
+    /// <summary>Sends JSON; <paramref name="authorization"/> is the whole header value, or null.</summary>
+    public async Task<(int Status, JsonNode? Body, HttpResponseMessage Response)> SendAsync(
+        HttpMethod method, string path, string? authorization, object? body = null)
+    {
+        using var request = new HttpRequestMessage(method, path);
+        if (authorization is not null)
+            request.Headers.TryAddWithoutValidation("Authorization", authorization);
+        if (body is not null)
+        {
+            request.Content = new StringContent(body as string ?? System.Text.Json.JsonSerializer.Serialize(body), Encoding.UTF8);
+            request.Content.Headers.ContentType = new MediaTypeHeaderValue("application/json");
+        }
+
+        var response = await Client.SendAsync(request, TestContext.Current.CancellationToken);
+        var text = await response.Content.ReadAsStringAsync(TestContext.Current.CancellationToken);
+        var json = response.Content.Headers.ContentType?.MediaType?.EndsWith("json", StringComparison.Ordinal) is true ? JsonNode.Parse(text) : null;
+        return ((int)response.StatusCode, json, response);
+    }
+
+    public Task<(int Status, JsonNode? Body, HttpResponseMessage Response)> GetAsync(string path, string? authorization = null) =>
+        SendAsync(HttpMethod.Get, path, authorization);
+
+    public Task<(int Status, JsonNode? Body, HttpResponseMessage Response)> PostAsync(string path, string? authorization, object? body = null) =>
+        SendAsync(HttpMethod.Post, path, authorization, body);
+
+    public async ValueTask DisposeAsync()
+    {
+        Client.Dispose();
+        if (!process.HasExited)
+            process.Kill(entireProcessTree: true);
+        await process.WaitForExitAsync(CancellationToken.None);
+        process.Dispose();
+    }
+
+    private static (Process Process, ConcurrentQueue<string> Output, Task<string> Ready) Launch((string Name, string Value)[] settings)
+    {
+        var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "LicenseFunctions.dll")])
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            WorkingDirectory = AppContext.BaseDirectory,
+        };
+        start.Environment["ASPNETCORE_URLS"] = "http://127.0.0.1:0";
+        start.Environment["AUTH_SIGNING_KEY"] = Convert.ToBase64String(SigningKey);
+        foreach (var (name, value) in settings)
+            start.Environment[name] = value;
+
+        var output = new ConcurrentQueue<string>();
+        var ready = new TaskCompletionSource<string>(TaskCreationOptions.RunContinuationsAsynchronously);
+        var process = new Process { StartInfo = start };
+        process.ErrorDataReceived += (_, line) => output.Enqueue(line.Data ?? "");
+        process.OutputDataReceived += (_, line) =>
+        {
+            output.Enqueue(line.Data ?? "");
+            if (line.Data?.Contains("listening on http://", StringComparison.Ordinal) is true)
+                ready.TrySetResult(line.Data);
+        };
+        process.Start();
+        process.BeginOutputReadLine();
+        process.BeginErrorReadLine();
+        return (process, output, ready.Task);
+    }
+}
