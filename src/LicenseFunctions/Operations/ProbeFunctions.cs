@@ -12,7 +12,7 @@ public sealed class ProbeFunctions(ReadinessStore readiness)
     [Function("Healthz")]
     [Access(CallerRole.Anonymous), Unlimited]
     [Operation("Says that the process answers; touches nothing else.")]
-    public IResult Healthz([HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "healthz")] HttpRequest request) =>
+    public static IResult Healthz([HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "healthz")] HttpRequest request) =>
         Results.Text("ok");
 
     [Function("Readyz")]
@@ -27,6 +27,6 @@ public sealed class ProbeFunctions(ReadinessStore readiness)
     [Function("OpenApi")]
     [Access(CallerRole.Anonymous)]
     [Operation("This description.")]
-    public IResult OpenApi([HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "openapi.json")] HttpRequest request) =>
+    public static IResult OpenApi([HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "openapi.json")] HttpRequest request) =>
         Results.Bytes(OpenApiDocument.Json, "application/json");
 }
