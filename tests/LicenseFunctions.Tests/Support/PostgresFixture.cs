@@ -25,7 +25,7 @@ public sealed class PostgresFixture : IAsyncLifetime
         server = NpgsqlDataSource.Create(Server);
         await ExecuteAsync($"create database {template}");
         await using var source = NpgsqlDataSource.Create(Address(template));
-        await new Migrations(source).ApplyAsync(TestContext.Current.CancellationToken);
+        await new Migrations(source).RunAsync(_ => { }, TestContext.Current.CancellationToken);
     }
 
     /// <summary>A fresh clone of the migrated template.</summary>
