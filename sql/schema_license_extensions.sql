@@ -1,6 +1,8 @@
 -- Installs the licence management, or brings it up to date: psql … -c '\i schema_license_extensions.sql'
 -- The same as `licensectl migrate`, with the same journal (schema_migrations): either may follow the other, or run at the
 -- same time. psql can't list a folder, so each new file is named here too; a test compares.
+-- A migration records itself in the journal, first, and is one transaction. The repeatable files (views, functions) follow
+-- every time: create or replace only, for others build on them and have grants on them; what must go, a migration drops.
 \set on_error_stop_before :ON_ERROR_STOP
 \set ON_ERROR_STOP on
 
@@ -11,6 +13,8 @@
 \set migration 0003_operations
 \ir installation/migration.psql
 \set migration 0004_devices
+\ir installation/migration.psql
+\set migration 0006_renewals
 \ir installation/migration.psql
 
 begin;

@@ -1,4 +1,6 @@
 -- What a payment provider told us, each event once. The row is written in the transaction of its effect.
+insert into schema_migrations (name) values ('0006_renewals');
+
 create table payment_events (
     provider text not null,
     event_id text not null,

@@ -9,10 +9,6 @@ namespace LicenseFunctions.Database;
 /// </summary>
 public sealed class Migrations(NpgsqlDataSource source)
 {
-    private const string IsInstalled = "select exists (select from schema_migrations where name = $1)";
-
-    private const string Definitions = "select schema_definitions()";
-
     /// <remarks>Each step is reported before it begins: converting an old table may take minutes.</remarks>
     /// <returns>Whether anything changed.</returns>
     public async Task<bool> RunAsync(Action<string> report, CancellationToken cancellationToken)
@@ -28,12 +24,13 @@ public sealed class Migrations(NpgsqlDataSource source)
         await using var connection = await source.OpenConnectionAsync(cancellationToken);
         await using var transaction = await BeginAsync(connection, cancellationToken);
         var name = migration["migrations/".Length..];
-        await using var installed = new NpgsqlCommand(IsInstalled, connection) { Parameters = { new() { Value = name } } };
-        if (await installed.ExecuteScalarAsync(cancellationToken) is true)
+        if (await IsInstalledAsync(name, connection, cancellationToken))
             return false;
 
         report($"installing {name}");
         await ExecuteFileAsync(migration, connection, cancellationToken);
+        if (!await IsInstalledAsync(name, connection, cancellationToken))
+            throw new InvalidOperationException($"sql/{migration}.sql doesn't record itself: insert into schema_migrations (name) values ('{name}');");
         await transaction.CommitAsync(cancellationToken);
         return true;
     }
@@ -59,6 +56,16 @@ public sealed class Migrations(NpgsqlDataSource source)
         await ExecuteFileAsync("installation/journal", connection, cancellationToken);
         return transaction;
     }
+
+    private const string IsInstalled = "select exists (select from schema_migrations where name = $1)";
+
+    private static async Task<bool> IsInstalledAsync(string name, NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand(IsInstalled, connection) { Parameters = { new() { Value = name } } };
+        return await command.ExecuteScalarAsync(cancellationToken) is true;
+    }
+
+    private const string Definitions = "select schema_definitions()";
 
     private static async Task<string?> DefinitionsAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {

