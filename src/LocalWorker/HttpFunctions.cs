@@ -28,6 +28,9 @@ internal static class HttpFunctions
         if (trigger.AuthLevel != AuthorizationLevel.Anonymous)
             throw new StartRefusedException($"Function {name}: level {trigger.AuthLevel} asks for a function key, and here are none; use AuthorizationLevel.Anonymous and authorise in middleware.");
         var route = trigger.Route ?? name;
+        // The host's own (ScriptHost.ValidateHttpFunction).
+        if (route.TrimStart('/').StartsWith("admin", StringComparison.OrdinalIgnoreCase) || route.TrimStart('/').StartsWith("runtime", StringComparison.OrdinalIgnoreCase))
+            throw new StartRefusedException($"Function {name}: route {route} begins with admin or runtime, which the host keeps for itself.");
         try
         {
             return RoutePatternFactory.Parse($"{routePrefix}/{route}".TrimStart('/'));
@@ -38,7 +41,7 @@ internal static class HttpFunctions
         }
     }
 
-    private static RequestDelegate Serve(WorkerFunction function, FunctionExecutionDelegate pipeline, ILogger logger)
+    public static RequestDelegate Serve(WorkerFunction function, FunctionExecutionDelegate pipeline, ILogger logger)
     {
         var name = function.Name;
         return async http =>

@@ -27,6 +27,7 @@ internal sealed class WorkerHost
             EnvironmentName = Environment.GetEnvironmentVariable("AZURE_FUNCTIONS_ENVIRONMENT") ?? Environments.Production,
         });
         Web.Configuration
+            .AddInMemoryCollection(Settings.Defaults)
             .AddInMemoryCollection(hostJson.GetSection("logging").AsEnumerable(makePathsRelative: true)
                 .Select(level => KeyValuePair.Create($"Logging:{level.Key}", level.Value)))
             .AddEnvironmentVariables()
@@ -38,7 +39,10 @@ internal sealed class WorkerHost
         Web.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => kestrel.AddServerHeader = false);
         Web.Services.AddRouting();
         // The platform gives five seconds from SIGTERM to the end; one of them is for letting go of what is still running.
-        Web.Services.Configure<HostOptions>(options => options.ShutdownTimeout = TimeSpan.FromSeconds(4));
+        Web.Services.Configure<HostOptions>(options => {
+            options.ShutdownTimeout = TimeSpan.FromSeconds(4);
+            options.ServicesStopConcurrently = true;
+        });
     }
 
     public WebApplicationBuilder Web { get; }
@@ -56,12 +60,13 @@ internal sealed class WorkerHost
         if (!ServesHttp && functions.FirstOrDefault(function => function.Trigger is HttpTriggerAttribute) is { } http)
             throw new StartRefusedException($"Function {http.Name}: HTTP functions need builder.ConfigureFunctionsWebApplication() in Program.cs.");
 
-        FunctionExecutionDelegate pipeline = run => ((Invocation)run).Function.Call((Invocation)run);
-        foreach (var middleware in Enumerable.Reverse(Middleware))
-            pipeline = middleware(pipeline);
-
+        FunctionExecutionDelegate pipeline = AddMiddleware(run => ((Invocation)run).Function.Call((Invocation)run));
+        TimerService? timers = null;
+        Web.Services.AddHostedService(_ => timers!);
         var app = Web.Build();
         app.Urls.Add(app.Configuration["ASPNETCORE_URLS"] ?? "http://127.0.0.1:7071");
+        timers = TimerService.Create(functions, pipeline, app.Services);
+        timers.Map(app, AddMiddleware, app.Logger);
         HttpFunctions.Map(app, functions, settings.RoutePrefix, pipeline, app.Logger);
         app.Lifetime.ApplicationStarted.Register(() =>
         {
@@ -69,5 +74,12 @@ internal sealed class WorkerHost
                 Console.WriteLine($"listening on {url}");
         });
         return app;
+    }
+
+    private FunctionExecutionDelegate AddMiddleware(FunctionExecutionDelegate inner)
+    {
+        foreach (var middleware in Enumerable.Reverse(Middleware))
+            inner = middleware(inner);
+        return inner;
     }
 }

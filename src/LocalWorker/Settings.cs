@@ -1,0 +1,33 @@
+using System.Text.RegularExpressions;
+using Microsoft.Extensions.Configuration;
+
+namespace LocalWorker;
+
+/// <summary>Binding texts with <c>%NAME%</c>, which the host resolves from the application's settings, and defaults for some of them.</summary>
+internal static partial class Settings
+{
+    /// <summary>
+    /// What a start without settings uses. The Functions host has no such defaults: there each stands among the app settings,
+    /// and a missing one fails the function.
+    /// </summary>
+    public static readonly IReadOnlyDictionary<string, string?> Defaults = new Dictionary<string, string?>
+    {
+        ["USAGE_QUEUE"] = "usage-records",
+        ["OUTBOX_SCHEDULE"] = "*/5 * * * * *",
+        ["LAST_SEEN_SCHEDULE"] = "*/5 * * * * *",
+        ["RECONCILE_SCHEDULE"] = "30 */5 * * * *",
+        ["RENEWAL_SCHEDULE"] = "0 */15 * * * *",
+        ["SCAN_SCHEDULE"] = "0 */5 * * * *",
+        ["HEALTH_SCHEDULE"] = "0 10 * * * *",
+        ["RETENTION_SCHEDULE"] = "0 20 3 * * *",
+    };
+
+    /// <exception cref="StartRefusedException">A name isn't set.</exception>
+    public static string Resolve(string function, string text, IConfiguration settings, string example) =>
+        Placeholder().Replace(text, match => settings[match.Groups[1].Value] is { Length: > 0 } value
+            ? value
+            : throw new StartRefusedException($"Function {function}: setting {match.Groups[1].Value} is missing. Example: {match.Groups[1].Value}={example}"));
+
+    [GeneratedRegex("%([^%]+)%")]
+    private static partial Regex Placeholder();
+}
