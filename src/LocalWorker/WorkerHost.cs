@@ -28,6 +28,7 @@ internal sealed class WorkerHost
         });
         Web.Configuration
             .AddInMemoryCollection(Settings.Defaults)
+            .AddInMemoryCollection([KeyValuePair.Create<string, string?>("Logging:LogLevel:Microsoft", "Warning")])
             .AddInMemoryCollection(hostJson.GetSection("logging").AsEnumerable(makePathsRelative: true)
                 .Select(level => KeyValuePair.Create($"Logging:{level.Key}", level.Value)))
             .AddEnvironmentVariables()
