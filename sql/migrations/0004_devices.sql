@@ -104,6 +104,7 @@ create table license_suspensions (
     alert_id uuid references suspicious_activity_alerts (alert_id) on delete set null,
     previous_state subscription_state not null,
     previous_paused_reason text,
+    previous_paused_at timestamptz,
     -- The tokens that the suspension took: those, and no others, come back.
     token_ids uuid[] not null default '{}',
     suspended_at timestamptz not null default now(),

@@ -15,6 +15,10 @@ public static class DatabaseRegistration
             .UseLoggerFactory(provider.GetRequiredService<ILoggerFactory>())
             .Build());
         services.AddSingleton<LicenseDatabase>();
+        var cacheSeconds = reader.Whole("VALIDATION_CACHE_SECONDS", 0, 0, 60);
+        services.AddSingleton(provider => new ValidationCache(TimeSpan.FromSeconds(cacheSeconds), provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton<LicenseCheckStore>();
+        services.AddSingleton<SuspensionStore>();
         return services;
     }
 }

@@ -1,0 +1,200 @@
+using System.Collections.Concurrent;
+using Licensing.Devices;
+using Npgsql;
+using NpgsqlTypes;
+
+namespace LicenseFunctions.Database;
+
+/// <summary>What a check reads of a token, its licence and the device that asks.</summary>
+/// <param name="Device">The device, where it has a place on the licence.</param>
+/// <param name="DevicesUsed">Devices with a place.</param>
+/// <param name="PlacesBeyondLimit">Places given beyond the limit, included in <paramref name="DevicesUsed"/>.</param>
+public sealed record CheckedLicense(
+    Guid SubscriptionId, LicenseFacts Facts, KnownDevice? Device, int DevicesUsed, int PlacesBeyondLimit);
+
+public sealed record KnownDevice(Guid DeviceId, DateTimeOffset FirstSeenAt, DateTimeOffset LastSeenAt);
+
+/// <summary>
+/// The one read of a check. Checks that arrive while another read is under way wait for the next one and share it: one
+/// round trip costs the database little more for twenty licences than for one.
+/// </summary>
+public sealed class LicenseCheckStore(LicenseDatabase database, ValidationCache cache, TimeProvider time)
+{
+    // Two: while one is with the database, the other is being written out here. More only make the batches smaller.
+    private const int Batches = 2;
+    private const int LargestBatch = 256;
+
+    private readonly ConcurrentQueue<Waiting> queue = new();
+    private int running;
+
+    private sealed class Waiting(string tokenHash, string deviceKey)
+        : TaskCompletionSource<CheckedLicense?>(TaskCreationOptions.RunContinuationsAsynchronously)
+    {
+        public string TokenHash => tokenHash;
+
+        public string DeviceKey => deviceKey;
+    }
+
+    // The sub-selects hide the number of licences from the planner: it would plan anew for every small batch.
+    private const string Read = """
+        select asked.n::int,
+               t.subscription_id, t.is_active, t.revoked_reason, replacement.overlap_until,
+               case when replacement.token_id is null then t.expires_at else newer.expires_at end,
+               license.grace_until, s.state::text, s.is_active, s.paused_reason,
+               open.only_for_expiry, open.reason, open.took_token, open.stands, open.led_by_device,
+               d.device_id, d.first_seen_at, d.last_seen_at, places.used, places.beyond
+        from unnest((select $1::text[]), (select $2::text[])) with ordinality as asked (token_hash, device_key, n)
+        join license_tokens t on t.token_hash = asked.token_hash
+        join subscriptions s on s.subscription_id = t.subscription_id
+        left join license_states license on license.subscription_id = t.subscription_id
+        left join license_token_replacements replacement on replacement.token_id = t.token_id
+        left join license_tokens newer on newer.token_id = replacement.replaced_by
+        left join license_devices d
+            on d.subscription_id = t.subscription_id and d.device_key = asked.device_key and d.removed_at is null
+        left join lateral (
+            select bool_and(o.cause = 'EXPIRY') as only_for_expiry,
+                   (array_agg(o.reason order by o.cause = 'EXPIRY', o.suspended_at desc))[1] as reason,
+                   bool_or(t.token_id = any(o.token_ids)) as took_token,
+                   bool_or(o.reason = s.paused_reason and s.state = 'SUSPENDED_ADMIN') as stands,
+                   bool_or(o.device_key = asked.device_key) as led_by_device
+            from license_suspensions o
+            where o.subscription_id = t.subscription_id and o.closed_at is null
+        ) open on true
+        left join lateral (
+            select count(*)::int as used, (count(*) filter (where p.beyond_limit))::int as beyond
+            from license_devices p
+            where p.subscription_id = t.subscription_id and p.removed_at is null
+        ) places on true
+        """;
+
+    /// <summary>Null for a token that no licence has.</summary>
+    public ValueTask<CheckedLicense?> ReadAsync(string tokenHash, string deviceKey)
+    {
+        if (cache.IsOn && cache.Find(tokenHash, deviceKey) is { } kept)
+            return new(kept);
+
+        var waiting = new Waiting(tokenHash, deviceKey);
+        queue.Enqueue(waiting);
+        StartBatch();
+        return new(waiting.Task);
+    }
+
+    /// <summary>The same within a transaction that has locked the licence.</summary>
+    public static async Task<CheckedLicense?> ReadAsync(
+        NpgsqlConnection connection, string tokenHash, string deviceKey, CancellationToken cancellationToken)
+    {
+        await using var command = Command(connection, [tokenHash], [deviceKey]);
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        return await reader.ReadAsync(cancellationToken) ? Map(reader) : null;
+    }
+
+    private void StartBatch()
+    {
+        if (Interlocked.Increment(ref running) <= Batches)
+            _ = RunBatchesAsync();
+        else
+            Interlocked.Decrement(ref running);
+    }
+
+    private async Task RunBatchesAsync()
+    {
+        var batch = new List<Waiting>();
+        while (Take(batch))
+        {
+            try
+            {
+                await ReadAsync(batch);
+            }
+#pragma warning disable CA1031 // Whatever it is, it belongs to those who wait for this batch.
+            catch (Exception failure)
+#pragma warning restore CA1031
+            {
+                foreach (var waiting in batch)
+                    waiting.TrySetException(failure);
+            }
+        }
+
+        Interlocked.Decrement(ref running);
+        // Somebody may have queued between the last look and the step down, and found all batches running.
+        if (!queue.IsEmpty)
+            StartBatch();
+    }
+
+    private bool Take(List<Waiting> batch)
+    {
+        batch.Clear();
+        while (batch.Count < LargestBatch && queue.TryDequeue(out var waiting))
+            batch.Add(waiting);
+        return batch.Count > 0;
+    }
+
+    private async Task ReadAsync(List<Waiting> batch)
+    {
+        var began = time.GetTimestamp();
+        var tokens = new string[batch.Count];
+        var devices = new string[batch.Count];
+        for (var n = 0; n < batch.Count; n++)
+            (tokens[n], devices[n]) = (batch[n].TokenHash, batch[n].DeviceKey);
+
+        var found = new CheckedLicense?[batch.Count];
+        await using (var connection = await database.OpenAsync(CancellationToken.None))
+        await using (var command = Command(connection, tokens, devices))
+        await using (var reader = await command.ExecuteReaderAsync())
+        {
+            while (await reader.ReadAsync())
+                found[reader.GetInt32(0) - 1] = Map(reader);
+        }
+
+        for (var n = 0; n < batch.Count; n++)
+        {
+            if (cache.IsOn && found[n] is { Device: not null } license)
+                cache.Keep(tokens[n], devices[n], license, began);
+            batch[n].SetResult(found[n]);
+        }
+    }
+
+    private static NpgsqlCommand Command(NpgsqlConnection connection, string[] tokens, string[] devices) => new(Read, connection)
+    {
+        Parameters =
+        {
+            new NpgsqlParameter<string[]> { TypedValue = tokens, NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Text },
+            new NpgsqlParameter<string[]> { TypedValue = devices, NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Text },
+        },
+    };
+
+    private static CheckedLicense Map(NpgsqlDataReader row) => new(
+        row.GetGuid(1),
+        new LicenseFacts(
+            TokenActive: row.GetBoolean(2),
+            RevokedReason: Text(row, 3),
+            OverlapUntil: Time(row, 4),
+            ExpiresAt: Time(row, 5),
+            GraceUntil: Time(row, 6),
+            State(row.GetString(7)),
+            SubscriptionActive: row.GetBoolean(8),
+            PausedReason: Text(row, 9),
+            row.IsDBNull(10)
+                ? null
+                : new OpenSuspension(row.GetBoolean(10), row.GetString(11), row.GetBoolean(12), Flag(row, 13), Flag(row, 14))),
+        row.IsDBNull(15) ? null : new KnownDevice(row.GetGuid(15), Time(row, 16)!.Value, Time(row, 17)!.Value),
+        row.GetInt32(18),
+        row.GetInt32(19));
+
+    private static string? Text(NpgsqlDataReader row, int column) => row.IsDBNull(column) ? null : row.GetString(column);
+
+    private static bool Flag(NpgsqlDataReader row, int column) => !row.IsDBNull(column) && row.GetBoolean(column);
+
+    // license_tokens.expires_at may be 'infinity', which Npgsql reads as the largest DateTime.
+    private static DateTimeOffset? Time(NpgsqlDataReader row, int column) =>
+        row.IsDBNull(column) ? null : new DateTimeOffset(row.GetDateTime(column), TimeSpan.Zero);
+
+    private static SubscriptionState State(string state) => state switch
+    {
+        "SYNCED" => SubscriptionState.Synced,
+        "DEGRADED_GAP" => SubscriptionState.DegradedGap,
+        "LOCKED_NO_FUNDS" => SubscriptionState.LockedNoFunds,
+        "PAUSED_TOXIC" => SubscriptionState.PausedToxic,
+        "SUSPENDED_ADMIN" => SubscriptionState.SuspendedAdmin,
+        _ => throw new InvalidOperationException($"subscriptions.state {state} is not one of the platform's"),
+    };
+}
