@@ -1,0 +1,66 @@
+-- Stores a batch of usage records (parallel arrays, one element a record) and what follows from the rows that are new.
+-- Answers how many were new, and the places (from 1) of those whose token no licence has, or another licence has.
+--
+-- A record that is there already, in the table or earlier in the batch, changes nothing: all that follows is computed from
+-- the insert's RETURNING. Last-seen times only move forward, so order of arrival doesn't matter.
+--
+-- Two batches that meet lock in the same order, and so wait instead of deadlocking: usage rows, then tokens, then devices,
+-- each by its key. That order holds because each update reads its rows sorted and looks each one up (the two joins that
+-- would shuffle them are off); one generic plan serves batches of every size.
+create or replace function store_license_usage(
+    record_ids uuid[], logged_ats timestamptz[], token_hashes text[], subscription_ids uuid[], ip_addresses inet[],
+    ea_instance_ids text[], mt5_account_numbers bigint[], country_codes text[], cities text[],
+    latitudes double precision[], longitudes double precision[],
+    signals_received int[], signals_executed int[], signals_rejected int[], avg_latencies_ms int[], session_durations_sec int[],
+    out accepted int, out unknown_tokens int[], out foreign_tokens int[]
+) language plpgsql
+set plan_cache_mode = force_generic_plan set enable_hashjoin = off set enable_mergejoin = off as $$
+#variable_conflict use_column
+begin
+    with sent as materialized (
+        select r.*, t.subscription_id as owner
+        from unnest(record_ids, logged_ats, token_hashes, subscription_ids, ip_addresses, ea_instance_ids, mt5_account_numbers,
+                    country_codes, cities, latitudes, longitudes,
+                    store_license_usage.signals_received, store_license_usage.signals_executed, store_license_usage.signals_rejected,
+                    avg_latencies_ms, session_durations_sec) with ordinality
+             as r (log_id, logged_at, token_hash, subscription_id, ip_address, ea_instance_id, mt5_account_number,
+                   country_code, city, latitude, longitude, received, executed, rejected, latency, duration, place)
+        left join license_tokens t on t.token_hash = r.token_hash
+    ), stored as (
+        insert into license_usage_log (
+            log_id, logged_at, token_hash, subscription_id, ip_address, ea_instance_id, mt5_account_number, country_code, city,
+            latitude, longitude, signals_received, signals_executed, signals_rejected, avg_latency_ms, session_duration_sec)
+        select log_id, logged_at, token_hash, subscription_id, ip_address, ea_instance_id, mt5_account_number, country_code, city,
+               latitude, longitude, received, executed, rejected, latency, duration
+        from sent where owner = subscription_id order by logged_at, log_id
+        on conflict (logged_at, log_id) do nothing
+        returning logged_at, token_hash, subscription_id, ip_address, ea_instance_id, mt5_account_number
+    ), used_tokens as (
+        update license_tokens t set last_used_at = newest.logged_at, ip_address = newest.ip_address
+        from (select distinct on (token_hash collate "C") token_hash, logged_at, ip_address
+              from stored order by token_hash collate "C", logged_at desc) as newest
+        where t.token_hash = newest.token_hash and (t.last_used_at is null or t.last_used_at < newest.logged_at)
+    ), seen_devices as (
+        update license_devices d set last_seen_at = newest.logged_at
+        from (select distinct on (subscription_id, mt5_account_number, ea_instance_id collate "C")
+                     subscription_id, mt5_account_number, ea_instance_id, ip_address, logged_at
+              from stored order by subscription_id, mt5_account_number, ea_instance_id collate "C", logged_at desc) as newest
+        where d.subscription_id = newest.subscription_id
+          and d.mt5_account_number = newest.mt5_account_number and d.ea_instance_id = newest.ea_instance_id
+          -- Under DEVICE_IDENTITY=ip_ea_account the same EA and account at another address is another device.
+          and (d.device_key = newest.mt5_account_number || '|' || newest.ea_instance_id or d.ip_address = newest.ip_address)
+          and d.removed_at is null and d.last_seen_at < newest.logged_at
+    ), arrived as (
+        insert into usage_arrivals (subscription_ids, earliest_at, latest_at)
+        select array_agg(subscription_id), array_agg(earliest_at), array_agg(latest_at)
+        from (select subscription_id, min(logged_at) as earliest_at, max(logged_at) as latest_at
+              from stored group by subscription_id) as licences
+        having count(*) > 0
+    )
+    select (select count(*) from stored),
+           coalesce(array_agg(place) filter (where owner is null), '{}'),
+           coalesce(array_agg(place) filter (where owner <> subscription_id), '{}')
+    into accepted, unknown_tokens, foreign_tokens
+    from sent;
+end
+$$;

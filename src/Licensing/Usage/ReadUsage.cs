@@ -1,0 +1,270 @@
+using System.Buffers;
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+using System.Text;
+using System.Text.Json;
+
+namespace Licensing.Usage;
+
+/// <summary>One element of a message: a record or the fault that quarantines it, with the bytes that it was read from.</summary>
+/// <param name="Index">Its place in the message's array; 0 for a message that is one object.</param>
+/// <param name="Start">Of its JSON in the message, in bytes.</param>
+/// <param name="Length">Of its JSON, in bytes.</param>
+/// <param name="Record">Null when there is a fault.</param>
+/// <param name="Fault">Null when there is a record.</param>
+public readonly record struct UsageEntry(int Index, int Start, int Length, UsageRecord? Record, UsageFault? Fault);
+
+/// <summary>Reads messages of usage records, an object or an array each, in one pass over UTF-8.</summary>
+public static class ReadUsage
+{
+    private const int MaxSignals = 1_000_000;
+    private const int MaxLatencyMs = 3_600_000;
+    private const int MaxSessionSec = 89 * 86_400;
+    private const int MaxText = 100;
+
+    private static readonly SearchValues<byte> LowerHex = SearchValues.Create("0123456789abcdef"u8);
+    private static readonly SearchValues<char> AddressCharacters = SearchValues.Create("0123456789abcdefABCDEF.:");
+
+    /// <summary>Appends the message's elements to <paramref name="entries"/>, good and bad.</summary>
+    /// <returns>The fault of a message that can't be read to its end: then nothing of it is appended.</returns>
+    public static UsageFault? Message(ReadOnlySpan<byte> json, UsageWindow window, List<UsageEntry> entries)
+    {
+        var before = entries.Count;
+        var reader = new Utf8JsonReader(json);
+        try
+        {
+            reader.Read();
+            if (reader.TokenType != JsonTokenType.StartArray)
+                entries.Add(Element(ref reader, 0, window));
+            else
+                for (var index = 0; reader.Read() && reader.TokenType != JsonTokenType.EndArray; index++)
+                    entries.Add(Element(ref reader, index, window));
+            reader.Read();
+            return null;
+        }
+        catch (JsonException)
+        {
+            entries.RemoveRange(before, entries.Count - before);
+            return new UsageFault(UsageFault.InvalidJson, "the message is not valid JSON");
+        }
+    }
+
+    private static UsageEntry Element(ref Utf8JsonReader reader, int index, UsageWindow window)
+    {
+        var start = (int)reader.TokenStartIndex;
+        UsageRecord? record = null;
+        UsageFault? fault;
+        if (reader.TokenType == JsonTokenType.StartObject)
+        {
+            var fields = new Fields();
+            while (reader.Read() && reader.TokenType != JsonTokenType.EndObject)
+                fields.Take(ref reader);
+            fault = fields.Judge(window, out record);
+        }
+        else
+        {
+            reader.Skip();
+            fault = new UsageFault(UsageFault.NotARecord, "a record is a JSON object");
+        }
+
+        return new UsageEntry(index, start, (int)reader.BytesConsumed - start, record, fault);
+    }
+
+    /// <summary>What has been read of one object. The first fault stays; the rest is read on to the object's end.</summary>
+    private ref struct Fields
+    {
+        private Guid? _recordId, _subscriptionId;
+        private DateTime? _loggedAt;
+        private string? _tokenHash, _eaInstanceId, _countryCode, _city;
+        private IPAddress? _ipAddress;
+        private long? _mt5AccountNumber;
+        private double? _latitude, _longitude;
+        private int? _received, _executed, _rejected, _latency, _duration;
+        private UsageFault? _fault;
+        private string? _field;
+
+        /// <summary>Reads one property. An unknown one is skipped; null is the same as absent; of a repeated one the last counts.</summary>
+        public void Take(ref Utf8JsonReader reader)
+        {
+            try
+            {
+                _field = null;
+                Assign(ref reader);
+            }
+            catch (InvalidOperationException)
+            {
+                // Invalid UTF-8 or an escaped lone surrogate: the reader finds out only when the string is read.
+                Fail(UsageFault.InvalidText, "the text is not valid Unicode", _field);
+                if (reader.TokenType == JsonTokenType.PropertyName) Skip(ref reader);
+            }
+        }
+
+        private void Assign(ref Utf8JsonReader reader)
+        {
+            if (reader.ValueTextEquals("record_id"u8)) _recordId = Uuid(ref reader, "record_id");
+            else if (reader.ValueTextEquals("logged_at"u8)) _loggedAt = Time(ref reader, "logged_at");
+            else if (reader.ValueTextEquals("token_hash"u8)) _tokenHash = Hash(ref reader, "token_hash");
+            else if (reader.ValueTextEquals("subscription_id"u8)) _subscriptionId = Uuid(ref reader, "subscription_id");
+            else if (reader.ValueTextEquals("ip_address"u8)) _ipAddress = Address(ref reader, "ip_address");
+            else if (reader.ValueTextEquals("ea_instance_id"u8)) _eaInstanceId = Text(ref reader, "ea_instance_id");
+            else if (reader.ValueTextEquals("mt5_account_number"u8)) _mt5AccountNumber = Whole(ref reader, "mt5_account_number", 1, long.MaxValue);
+            else if (reader.ValueTextEquals("country_code"u8)) _countryCode = Country(ref reader, "country_code");
+            else if (reader.ValueTextEquals("city"u8)) _city = Text(ref reader, "city");
+            else if (reader.ValueTextEquals("latitude"u8)) _latitude = Degrees(ref reader, "latitude", 90);
+            else if (reader.ValueTextEquals("longitude"u8)) _longitude = Degrees(ref reader, "longitude", 180);
+            else if (reader.ValueTextEquals("signals_received"u8)) _received = (int?)Whole(ref reader, "signals_received", 0, MaxSignals);
+            else if (reader.ValueTextEquals("signals_executed"u8)) _executed = (int?)Whole(ref reader, "signals_executed", 0, MaxSignals);
+            else if (reader.ValueTextEquals("signals_rejected"u8)) _rejected = (int?)Whole(ref reader, "signals_rejected", 0, MaxSignals);
+            else if (reader.ValueTextEquals("avg_latency_ms"u8)) _latency = (int?)Whole(ref reader, "avg_latency_ms", 0, MaxLatencyMs);
+            else if (reader.ValueTextEquals("session_duration_sec"u8)) _duration = (int?)Whole(ref reader, "session_duration_sec", 0, MaxSessionSec);
+            else Skip(ref reader);
+        }
+
+        public UsageFault? Judge(UsageWindow window, out UsageRecord? record)
+        {
+            record = null;
+            if (_fault is not null) return _fault;
+            if (_recordId is not { } recordId) return Missing("record_id");
+            if (_loggedAt is not { } loggedAt) return Missing("logged_at");
+            if (_tokenHash is null) return Missing("token_hash");
+            if (_subscriptionId is not { } subscriptionId) return Missing("subscription_id");
+            if (_ipAddress is null) return Missing("ip_address");
+            if (_eaInstanceId is null) return Missing("ea_instance_id");
+            if (_mt5AccountNumber is not { } account) return Missing("mt5_account_number");
+            if (window.Judge(loggedAt) is { } outside) return outside;
+
+            record = new UsageRecord(
+                recordId, loggedAt, _tokenHash, subscriptionId, _ipAddress, _eaInstanceId, account,
+                _countryCode, _city, _latitude, _longitude,
+                _received ?? 0, _executed ?? 0, _rejected ?? 0, _latency, _duration);
+            return null;
+        }
+
+        private static UsageFault Missing(string field) => new(UsageFault.MissingField, $"{field} is required", field);
+
+        private void Fail(string code, string detail, string? field) => _fault ??= new UsageFault(code, detail, field);
+
+        private static void Skip(ref Utf8JsonReader reader)
+        {
+            reader.Read();
+            reader.Skip();
+        }
+
+        /// <summary>Moves to the value; false for null, and for a value of another kind, which is skipped and is a fault.</summary>
+        private bool Value(ref Utf8JsonReader reader, JsonTokenType kind, string code, string detail, string field)
+        {
+            _field = field;
+            reader.Read();
+            if (reader.TokenType == kind) return true;
+            if (reader.TokenType != JsonTokenType.Null) Fail(code, detail, field);
+            reader.Skip();
+            return false;
+        }
+
+        private Guid? Uuid(ref Utf8JsonReader reader, string field)
+        {
+            const string Detail = "a UUID as 8-4-4-4-12 hex digits is required";
+            if (!Value(ref reader, JsonTokenType.String, UsageFault.InvalidUuid, Detail, field)) return null;
+            if (reader.TryGetGuid(out var value)) return value;
+            Fail(UsageFault.InvalidUuid, Detail, field);
+            return null;
+        }
+
+        private DateTime? Time(ref Utf8JsonReader reader, string field)
+        {
+            const string Detail = "an ISO 8601 time with Z or an offset is required";
+            if (!Value(ref reader, JsonTokenType.String, UsageFault.InvalidTime, Detail, field)) return null;
+            if (HasOffset(ref reader) && reader.TryGetDateTimeOffset(out var value))
+                return new DateTime(value.UtcTicks - value.UtcTicks % TimeSpan.TicksPerMicrosecond, DateTimeKind.Utc);
+            Fail(UsageFault.InvalidTime, Detail, field);
+            return null;
+        }
+
+        /// <summary>Without an offset the parser would take this machine's zone. Some serializers escape the plus sign.</summary>
+        private static bool HasOffset(ref Utf8JsonReader reader)
+        {
+            if (reader.ValueSpan.Length is 0 or > 200) return false;
+            Span<byte> time = stackalloc byte[200];
+            time = time[..reader.CopyString(time)];
+            return time[^1] == 'Z' || time.Length > 19 && time[^6] is (byte)'+' or (byte)'-';
+        }
+
+        private string? Hash(ref Utf8JsonReader reader, string field)
+        {
+            const string Detail = "64 lower-case hex digits are required";
+            if (!Value(ref reader, JsonTokenType.String, UsageFault.InvalidTokenHash, Detail, field)) return null;
+            if (reader.ValueSpan.Length == 64 && !reader.ValueSpan.ContainsAnyExcept(LowerHex))
+                return Encoding.ASCII.GetString(reader.ValueSpan);
+            Fail(UsageFault.InvalidTokenHash, Detail, field);
+            return null;
+        }
+
+        /// <summary>A plain address: no port, zone, prefix, shorthand, or octal, all of which the framework's parser takes.</summary>
+        private IPAddress? Address(ref Utf8JsonReader reader, string field)
+        {
+            const string Detail = "an IPv4 or IPv6 address is required";
+            if (!Value(ref reader, JsonTokenType.String, UsageFault.InvalidAddress, Detail, field)) return null;
+            Span<char> text = stackalloc char[45];
+            if (reader.ValueSpan.Length is > 0 and <= 45
+                && Encoding.UTF8.TryGetChars(reader.ValueSpan, text, out var length)
+                && !text[..length].ContainsAnyExcept(AddressCharacters)
+                && IPAddress.TryParse(text[..length], out var address)
+                && (address.AddressFamily == AddressFamily.InterNetworkV6 || IsDotted(address, text[..length])))
+                return address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address;
+            Fail(UsageFault.InvalidAddress, Detail, field);
+            return null;
+        }
+
+        private static bool IsDotted(IPAddress address, ReadOnlySpan<char> text)
+        {
+            Span<char> canonical = stackalloc char[15];
+            return address.TryFormat(canonical, out var length) && text.SequenceEqual(canonical[..length]);
+        }
+
+        private string? Text(ref Utf8JsonReader reader, string field)
+        {
+            const string Detail = "1 to 100 characters of UTF-8 without U+0000 are required";
+            if (!Value(ref reader, JsonTokenType.String, UsageFault.InvalidText, Detail, field)) return null;
+            if (reader.GetString() is { Length: > 0 } text
+                && (text.Length <= MaxText || text.Length <= 2 * MaxText && text.EnumerateRunes().Count() <= MaxText)
+                // U+FFFD stands where a decoder before us met bytes that were not UTF-8: two damaged names would look alike.
+                && !text.AsSpan().ContainsAny('\0', '\uFFFD'))
+                return text;
+            Fail(UsageFault.InvalidText, Detail, field);
+            return null;
+        }
+
+        private string? Country(ref Utf8JsonReader reader, string field)
+        {
+            const string Detail = "two letters (ISO 3166-1 alpha-2) are required";
+            if (!Value(ref reader, JsonTokenType.String, UsageFault.InvalidCountry, Detail, field)) return null;
+            var text = reader.ValueSpan;
+            if (text.Length == 2 && char.IsAsciiLetter((char)text[0]) && char.IsAsciiLetter((char)text[1]))
+                return Encoding.ASCII.GetString(text).ToUpperInvariant();
+            Fail(UsageFault.InvalidCountry, Detail, field);
+            return null;
+        }
+
+        private long? Whole(ref Utf8JsonReader reader, string field, long min, long max)
+        {
+            if (!Value(ref reader, JsonTokenType.Number, UsageFault.InvalidNumber, "a whole number is required", field)) return null;
+            if (!reader.TryGetInt64(out var value))
+                Fail(UsageFault.InvalidNumber, "a whole number of at most 64 bits is required", field);
+            else if (value < min || value > max)
+                Fail(UsageFault.OutOfRange, string.Create(CultureInfo.InvariantCulture, $"{min} to {max} is required"), field);
+            else
+                return value;
+            return null;
+        }
+
+        private double? Degrees(ref Utf8JsonReader reader, string field, double limit)
+        {
+            if (!Value(ref reader, JsonTokenType.Number, UsageFault.InvalidNumber, "a number of degrees is required", field)) return null;
+            if (reader.TryGetDouble(out var value) && Math.Abs(value) <= limit)
+                return value;
+            Fail(UsageFault.OutOfRange, string.Create(CultureInfo.InvariantCulture, $"{-limit} to {limit} degrees are required"), field);
+            return null;
+        }
+    }
+}
