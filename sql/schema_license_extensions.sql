@@ -14,6 +14,8 @@
 \ir installation/migration.psql
 \set migration 0004_devices
 \ir installation/migration.psql
+\set migration 0005_usage_ingest
+\ir installation/migration.psql
 \set migration 0006_renewals
 \ir installation/migration.psql
 
@@ -22,6 +24,7 @@ begin;
 select schema_definitions() as definitions_before \gset
 \ir repeatable/10_current_license_tokens.sql
 \ir repeatable/20_license_usage.sql
+\ir repeatable/21_store_license_usage.sql
 \ir repeatable/30_usage_retention.sql
 \ir repeatable/40_renewal_candidates.sql
 \ir repeatable/50_suspicious_activity_alerts.sql

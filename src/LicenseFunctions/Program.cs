@@ -2,6 +2,7 @@ using LicenseFunctions;
 using LicenseFunctions.Database;
 using LicenseFunctions.Http;
 using LicenseFunctions.Operations;
+using LicenseFunctions.Usage;
 using Microsoft.Azure.Functions.Worker;
 using Microsoft.Azure.Functions.Worker.Builder;
 using Microsoft.Extensions.DependencyInjection;
@@ -18,6 +19,7 @@ try
     builder.Services.AddDatabase(settings);
     builder.Services.AddHttpEdge(settings);
     builder.Services.AddOperations();
+    builder.Services.AddUsage();
     settings.ThrowIfFaulty();
 
     await builder.Build().RunAsync();

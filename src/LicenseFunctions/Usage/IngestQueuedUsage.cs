@@ -1,0 +1,57 @@
+using System.Text;
+using LicenseFunctions.Database;
+using Licensing.Usage;
+using Microsoft.Extensions.Logging;
+using Npgsql;
+
+namespace LicenseFunctions.Usage;
+
+/// <summary>Takes what the broker delivers; only the database can make it fail, and only after patience.</summary>
+public sealed class IngestQueuedUsage(
+    IngestUsage ingest, LicenseDatabase database, TimeProvider time, ILogger<IngestQueuedUsage> log)
+{
+    // The broker's lock holds for 5 minutes and isn't renewed: a failover of a minute must not burn the ten deliveries.
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(4);
+    private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(500);
+    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(15);
+
+    /// <exception cref="NpgsqlException">The database has failed for 4 minutes.</exception>
+    /// <exception cref="OperationCanceledException">The process stops; the batch is delivered again.</exception>
+    public async Task RunAsync(string[] messages, CancellationToken cancellationToken)
+    {
+        var bytes = messages.Select(message => (ReadOnlyMemory<byte>)Encoding.UTF8.GetBytes(message)).ToList();
+        var done = await PatientlyAsync(token => ingest.RunAsync(bytes, "queue", token), cancellationToken);
+        if (done.Quarantined.Count > 0)
+            log.LogWarning("{Quarantined} usage records were quarantined, {Accepted} stored", done.Quarantined.Count, done.Accepted);
+    }
+
+    /// <summary>Moves what the broker gave up into quarantine, where operators see it. Throws as <see cref="RunAsync"/> does.</summary>
+    public async Task DrainDeadLettersAsync(string[] messages, CancellationToken cancellationToken)
+    {
+        var fault = new UsageFault(UsageFault.DeadLettered, "the broker gave the message up; replay it when the cause is mended");
+        var rejected = messages.Select(message => RejectedUsage.Of(Encoding.UTF8.GetBytes(message), fault)).ToList();
+        await PatientlyAsync(async outer =>
+        {
+            await database.InTransactionAsync((connection, token) => QuarantineStore.AddAsync(connection, "dead_letter", rejected, token), outer);
+            return rejected.Count;
+        }, cancellationToken);
+        log.LogWarning("{Messages} dead letters went to quarantine", messages.Length);
+    }
+
+    private async Task<T> PatientlyAsync<T>(Func<CancellationToken, Task<T>> work, CancellationToken cancellationToken)
+    {
+        var start = time.GetTimestamp();
+        for (var pause = FirstPause; ; pause = TimeSpan.FromTicks(Math.Min(pause.Ticks * 2, LongestPause.Ticks)))
+        {
+            try
+            {
+                return await work(cancellationToken);
+            }
+            catch (NpgsqlException failure) when (time.GetElapsedTime(start) + pause < Patience)
+            {
+                log.LogWarning(failure, "The database fails; the batch is tried again in {Pause}", pause);
+                await Task.Delay(pause, time, cancellationToken);
+            }
+        }
+    }
+}

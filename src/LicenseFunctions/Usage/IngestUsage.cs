@@ -1,0 +1,127 @@
+using LicenseFunctions.Database;
+using Licensing.Usage;
+using Npgsql;
+
+namespace LicenseFunctions.Usage;
+
+/// <param name="Index">The record's place among all that were sent, from 0.</param>
+public sealed record QuarantinedRecord(int Index, string Code, string Detail);
+
+/// <param name="Accepted">New, and stored.</param>
+/// <param name="Duplicates">Stored before, or twice in what was sent.</param>
+public sealed record IngestedUsage(int Accepted, int Duplicates, IReadOnlyList<QuarantinedRecord> Quarantined);
+
+/// <summary>A record with the JSON that it was read from, should it be refused later.</summary>
+public readonly record struct SentUsage(int Index, UsageRecord Record, ReadOnlyMemory<byte> Json)
+{
+    public (int Index, RejectedUsage Rejected) Reject(UsageFault fault) => (Index, RejectedUsage.Of(Json.Span, fault));
+}
+
+/// <summary>What was sent, read.</summary>
+public sealed record UsageBatch(ArraySegment<SentUsage> Good, IReadOnlyList<(int Index, RejectedUsage Rejected)> Bad);
+
+/// <summary>Takes messages of usage records: the good ones are stored once, the bad ones quarantined, none fails the rest.</summary>
+public sealed class IngestUsage(LicenseDatabase database, UsageStore usage, TimeProvider time)
+{
+    /// <param name="source">Where they came from: queue, http or replay.</param>
+    public Task<IngestedUsage> RunAsync(
+        IReadOnlyList<ReadOnlyMemory<byte>> messages, string source, CancellationToken cancellationToken) =>
+        RunAsync(Read(messages), source, cancellationToken);
+
+    public Task<IngestedUsage> RunAsync(UsageBatch batch, string source, CancellationToken cancellationToken) =>
+        SaveAsync(batch.Good, [.. batch.Bad], source, cancellationToken);
+
+    public UsageBatch Read(IReadOnlyList<ReadOnlyMemory<byte>> messages)
+    {
+        var window = UsageWindow.At(time.GetUtcNow());
+        var good = new List<SentUsage>();
+        var bad = new List<(int Index, RejectedUsage Rejected)>();
+        var entries = new List<UsageEntry>();
+        var index = 0;
+        foreach (var message in messages)
+        {
+            entries.Clear();
+            if (ReadUsage.Message(message.Span, window, entries) is { } fault)
+                bad.Add((index++, RejectedUsage.Of(message.Span, fault)));
+            foreach (var entry in entries)
+            {
+                var json = message.Slice(entry.Start, entry.Length);
+                if (entry.Record is not null)
+                    good.Add(new SentUsage(index++, entry.Record, json));
+                else
+                    bad.Add((index++, RejectedUsage.Of(json.Span, entry.Fault!)));
+            }
+        }
+
+        return new UsageBatch(good.ToArray(), bad);
+    }
+
+    private async Task<IngestedUsage> SaveAsync(
+        ArraySegment<SentUsage> good, List<(int Index, RejectedUsage Rejected)> bad, string source, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await database.InTransactionAsync(
+                (connection, token) => SaveAsync(connection, good, bad, source, token), cancellationToken);
+        }
+        catch (PostgresException missing) when (LacksPartition(missing))
+        {
+            var times = good.Select(sent => sent.Record.LoggedAt);
+            await usage.EnsurePartitionsAsync(times.Min(), times.Max(), cancellationToken);
+            return await SaveAsync(good, bad, source, cancellationToken);
+        }
+        catch (PostgresException refused) when (good.Count > 0 && IsOfTheData(refused))
+        {
+            return await SaveApartAsync(good, bad, source, refused, cancellationToken);
+        }
+    }
+
+    private static async Task<IngestedUsage> SaveAsync(
+        NpgsqlConnection connection, ArraySegment<SentUsage> good, List<(int Index, RejectedUsage Rejected)> bad, string source, CancellationToken token)
+    {
+        var stored = good.Count == 0
+            ? new StoredUsage(0, [], [])
+            : await UsageStore.StoreAsync(connection, [.. good.Select(sent => sent.Record)], token);
+        var rejected = bad
+            .Concat(stored.UnknownTokens.Select(place => good[place].Reject(new UsageFault(
+                UsageFault.UnknownToken, "no licence has this token", "token_hash"))))
+            .Concat(stored.ForeignTokens.Select(place => good[place].Reject(new UsageFault(
+                UsageFault.SubscriptionMismatch, "the token belongs to another licence", "subscription_id"))))
+            .OrderBy(one => one.Index)
+            .ToList();
+        if (rejected.Count > 0)
+            await QuarantineStore.AddAsync(connection, source, [.. rejected.Select(one => one.Rejected)], token);
+
+        return new IngestedUsage(
+            stored.Accepted,
+            good.Count + bad.Count - rejected.Count - stored.Accepted,
+            [.. rejected.Select(one => new QuarantinedRecord(one.Index, one.Rejected.Fault.Code, one.Rejected.Fault.Detail))]);
+    }
+
+    /// <summary>The table refuses a row that all rules here let pass: halves, down to the one, so that the others are stored.</summary>
+    private async Task<IngestedUsage> SaveApartAsync(
+        ArraySegment<SentUsage> good, List<(int Index, RejectedUsage Rejected)> bad, string source, PostgresException refused, CancellationToken cancellationToken)
+    {
+        if (good.Count == 1)
+        {
+            var detail = $"the database refuses it: {refused.SqlState} {refused.ConstraintName}".TrimEnd();
+            bad.Add(good[0].Reject(new UsageFault(UsageFault.RefusedByDatabase, detail, refused.ColumnName)));
+            return await SaveAsync(ArraySegment<SentUsage>.Empty, bad, source, cancellationToken);
+        }
+
+        var first = await SaveAsync(good[..(good.Count / 2)], bad, source, cancellationToken);
+        var second = await SaveAsync(good[(good.Count / 2)..], [], source, cancellationToken);
+        return new IngestedUsage(
+            first.Accepted + second.Accepted,
+            first.Duplicates + second.Duplicates,
+            [.. first.Quarantined.Concat(second.Quarantined).OrderBy(one => one.Index)]);
+    }
+
+    // A partition's absence is a check violation of the table itself, without a constraint's name.
+    private static bool LacksPartition(PostgresException failure) =>
+        failure is { SqlState: PostgresErrorCodes.CheckViolation, TableName: "license_usage_log", ConstraintName: null or "" };
+
+    // Classes 22, data exception, and 23, integrity constraint violation.
+    private static bool IsOfTheData(PostgresException failure) =>
+        failure.SqlState.StartsWith("22", StringComparison.Ordinal) || failure.SqlState.StartsWith("23", StringComparison.Ordinal);
+}

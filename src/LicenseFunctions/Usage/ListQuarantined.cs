@@ -1,0 +1,34 @@
+using System.Globalization;
+using LicenseFunctions.Database;
+using Licensing;
+using Microsoft.AspNetCore.Http;
+
+namespace LicenseFunctions.Usage;
+
+/// <param name="Next">The <c>after</c> of the next page; null on the last.</param>
+public sealed record QuarantinedPage(IReadOnlyList<QuarantinedUsage> Entries, Guid? Next);
+
+public sealed class ListQuarantined(QuarantineStore quarantine)
+{
+    private const int MaxPage = 100;
+
+    public async Task<Outcome<QuarantinedPage>> RunAsync(IQueryCollection query, CancellationToken cancellationToken)
+    {
+        var state = query["state"].ToString() is { Length: > 0 } named ? named.ToUpperInvariant() : "OPEN";
+        if (state is not ("OPEN" or "REPLAYED" or "DISCARDED"))
+            return Invalid("state", "OPEN, REPLAYED or DISCARDED is required.");
+        var limit = MaxPage;
+        if (query["limit"].ToString() is { Length: > 0 } size
+            && (!int.TryParse(size, NumberStyles.None, CultureInfo.InvariantCulture, out limit) || limit is < 1 or > MaxPage))
+            return Invalid("limit", $"1 to {MaxPage} is required.");
+        var after = Guid.Empty;
+        if (query["after"].ToString() is { Length: > 0 } id && !Guid.TryParse(id, out after))
+            return Invalid("after", "The quarantine_id that the page before ended with is required.");
+
+        var code = query["code"].ToString() is { Length: > 0 } only ? only : null;
+        var entries = await quarantine.ListAsync(state, code, after == Guid.Empty ? null : after, limit, cancellationToken);
+        return new QuarantinedPage(entries, entries.Count == limit ? entries[^1].QuarantineId : null);
+    }
+
+    private static Refusal Invalid(string field, string detail) => new(RefusalKind.Invalid, "INVALID_QUERY", detail, field);
+}

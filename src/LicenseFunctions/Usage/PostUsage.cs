@@ -1,0 +1,29 @@
+using Licensing;
+using Licensing.Usage;
+using Microsoft.AspNetCore.Http;
+
+namespace LicenseFunctions.Usage;
+
+/// <summary>Usage over HTTP: an array of at most 1,000 records.</summary>
+public sealed class PostUsage(IngestUsage ingest)
+{
+    public const int BodyLimit = 1024 * 1024;
+    public const int MaxRecords = 1_000;
+
+    public async Task<Outcome<IngestedUsage>> RunAsync(HttpRequest request, CancellationToken cancellationToken)
+    {
+        if (!request.HasJsonContentType())
+            return new Refusal(RefusalKind.Invalid, "NOT_JSON", "The body isn't said to be JSON.", "Content-Type", "Send Content-Type: application/json.");
+        using var body = new MemoryStream((int)Math.Clamp(request.ContentLength ?? 0, 0, BodyLimit));
+        await request.Body.CopyToAsync(body, cancellationToken);
+        var json = new ReadOnlyMemory<byte>(body.GetBuffer(), 0, (int)body.Length);
+        if (!json.Span.TrimStart(" \t\r\n"u8).StartsWith("["u8))
+            return new Refusal(RefusalKind.Invalid, "NOT_AN_ARRAY", "A JSON array of usage records is required.");
+        var batch = ingest.Read([json]);
+        if (batch.Bad is [(_, { Fault: { Code: UsageFault.InvalidJson } fault })])
+            return new Refusal(RefusalKind.Invalid, fault.Code, "The body is not valid JSON; nothing of it was taken.");
+        if (batch.Good.Count + batch.Bad.Count > MaxRecords)
+            return new Refusal(RefusalKind.TooLarge, "TOO_MANY_RECORDS", "At most 1,000 records are taken at a time.", Mend: "Send several arrays.");
+        return await ingest.RunAsync(batch, "http", cancellationToken);
+    }
+}

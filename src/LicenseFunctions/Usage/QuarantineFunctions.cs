@@ -1,0 +1,34 @@
+using LicenseFunctions.Database;
+using LicenseFunctions.Http;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Azure.Functions.Worker;
+
+namespace LicenseFunctions.Usage;
+
+/// <summary>What operators do with usage that could not be taken.</summary>
+public sealed class QuarantineFunctions(ListQuarantined list, ReplayQuarantined replay)
+{
+    [Function("ListQuarantined")]
+    [Access(CallerRole.Operator)]
+    [Operation("Lists quarantined usage, the newest first; state is OPEN where it isn't given, after is the last id of the page before.",
+        Reply = typeof(QuarantinedPage), Query = ["state", "code", "after", "limit"])]
+    public async Task<IResult> ListQuarantined(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/quarantine")] HttpRequest request, CancellationToken cancellationToken) =>
+        (await list.RunAsync(request.Query, cancellationToken)).ToResult();
+
+    [Function("ReplayQuarantined")]
+    [Access(CallerRole.Operator)]
+    [Operation("Ingests a quarantined message again.", Reply = typeof(IngestedUsage))]
+    public async Task<IResult> Replay(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "api/v1/quarantine/{quarantineId:guid}/replay")] HttpRequest request,
+        Guid quarantineId, CancellationToken cancellationToken) =>
+        (await replay.RunAsync(quarantineId, request.HttpContext.Caller().UserId, cancellationToken)).ToResult();
+
+    [Function("DiscardQuarantined")]
+    [Access(CallerRole.Operator)]
+    [Operation("Closes a quarantined message for good.", Reply = typeof(QuarantinedUsage))]
+    public async Task<IResult> Discard(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "api/v1/quarantine/{quarantineId:guid}/discard")] HttpRequest request,
+        Guid quarantineId, CancellationToken cancellationToken) =>
+        (await replay.DiscardAsync(quarantineId, request.HttpContext.Caller().UserId, cancellationToken)).ToResult();
+}

@@ -1,0 +1,28 @@
+using LicenseFunctions.Http;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Azure.Functions.Worker;
+
+namespace LicenseFunctions.Usage;
+
+/// <summary>The ways in for usage records.</summary>
+public sealed class UsageFunctions(IngestQueuedUsage queued, PostUsage post)
+{
+    [Function("IngestUsage")]
+    public Task IngestUsage(
+        [ServiceBusTrigger("%USAGE_QUEUE%", Connection = "ServiceBus", IsBatched = true)] string[] messages, CancellationToken cancellationToken) =>
+        queued.RunAsync(messages, cancellationToken);
+
+    [Function("DrainDeadLetters")]
+    public Task DrainDeadLetters(
+        [ServiceBusTrigger("%USAGE_QUEUE%/$deadletterqueue", Connection = "ServiceBus", IsBatched = true)] string[] messages,
+        CancellationToken cancellationToken) =>
+        queued.DrainDeadLettersAsync(messages, cancellationToken);
+
+    [Function("PostUsage")]
+    [Access(CallerRole.Service), BodyLimit(Usage.PostUsage.BodyLimit), Unlimited]
+    [Operation("Takes up to 1,000 usage records; each once, however often it comes; bad ones are quarantined and named.",
+        Body = typeof(Licensing.Usage.UsageRecord[]), Reply = typeof(IngestedUsage))]
+    public async Task<IResult> PostUsage(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "api/v1/usage")] HttpRequest request, CancellationToken cancellationToken) =>
+        (await post.RunAsync(request, cancellationToken)).ToResult();
+}

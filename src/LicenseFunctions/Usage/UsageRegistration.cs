@@ -1,0 +1,16 @@
+using LicenseFunctions.Database;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace LicenseFunctions.Usage;
+
+public static class UsageRegistration
+{
+    public static IServiceCollection AddUsage(this IServiceCollection services) => services
+        .AddSingleton<UsageStore>()
+        .AddSingleton<QuarantineStore>()
+        .AddSingleton<IngestUsage>()
+        .AddSingleton<IngestQueuedUsage>()
+        .AddSingleton<PostUsage>()
+        .AddSingleton<ListQuarantined>()
+        .AddSingleton<ReplayQuarantined>();
+}
