@@ -5,6 +5,7 @@ using Npgsql;
 var root = new RootCommand("licensectl: the licence backend's tool")
 {
     MigrateCommand.Create(),
+    DemoDataCommand.Create(),
     TokenCommand.Create(),
 };
 try
