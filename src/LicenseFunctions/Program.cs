@@ -2,6 +2,7 @@ using LicenseFunctions;
 using LicenseFunctions.Database;
 using LicenseFunctions.Http;
 using LicenseFunctions.Operations;
+using LicenseFunctions.Payments;
 using LicenseFunctions.Usage;
 using Microsoft.Azure.Functions.Worker;
 using Microsoft.Azure.Functions.Worker.Builder;
@@ -19,6 +20,7 @@ try
     builder.Services.AddDatabase(settings);
     builder.Services.AddHttpEdge(settings);
     builder.Services.AddOperations();
+    builder.Services.AddPayments(settings);
     builder.Services.AddUsage();
     settings.ThrowIfFaulty();
 

@@ -23,7 +23,7 @@ public sealed class StandIn : IAsyncDisposable
 
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.SetMinimumLevel(LogLevel.Warning);
-        builder.WebHost.UseUrls(options.Url);
+        builder.WebHost.UseUrls(options.Url).UseShutdownTimeout(TimeSpan.FromSeconds(1));
         app = builder.Build();
         foreach (var endpoint in Endpoints.All)
             app.MapMethods(endpoint.Pattern, [endpoint.Method], (Microsoft.AspNetCore.Http.RequestDelegate)(context => pipeline.RunAsync(endpoint, context)));

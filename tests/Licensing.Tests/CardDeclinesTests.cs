@@ -1,0 +1,58 @@
+using Licensing.Renewals;
+using Xunit;
+
+namespace Licensing.Tests;
+
+public sealed class CardDeclinesTests
+{
+    [Theory]
+    // The bank's advice wins over the code, both ways.
+    [InlineData("do_not_try_again", "insufficient_funds", "card_declined", "hard")]
+    [InlineData("confirm_card_data", "do_not_honor", "card_declined", "hard")]
+    [InlineData("try_again_later", "expired_card", "expired_card", "soft")]
+    [InlineData("an_advice_of_next_year", "lost_card", "card_declined", "hard")]
+    [InlineData("an_advice_of_next_year", "do_not_honor", "card_declined", "soft")]
+    // No automatic retry, whatever the advice.
+    [InlineData(null, "authentication_required", "authentication_required", "authentication")]
+    [InlineData(null, null, "authentication_required", "authentication")]
+    [InlineData("try_again_later", "authentication_required", "authentication_required", "authentication")]
+    // The codes at which Stripe retries no payment.
+    [InlineData(null, "incorrect_number", "incorrect_number", "hard")]
+    [InlineData(null, "lost_card", "card_declined", "hard")]
+    [InlineData(null, "stolen_card", "card_declined", "hard")]
+    [InlineData(null, "pickup_card", "card_declined", "hard")]
+    [InlineData(null, "revocation_of_authorization", "card_declined", "hard")]
+    [InlineData(null, "revocation_of_all_authorizations", "card_declined", "hard")]
+    [InlineData(null, "highest_risk_level", "card_declined", "hard")]
+    [InlineData(null, "transaction_not_allowed", "card_declined", "hard")]
+    // What only another card mends.
+    [InlineData(null, "expired_card", "expired_card", "hard")]
+    [InlineData(null, null, "expired_card", "hard")]
+    [InlineData(null, "invalid_account", "card_declined", "hard")]
+    [InlineData(null, "restricted_card", "card_declined", "hard")]
+    [InlineData(null, "stop_payment_order", "card_declined", "hard")]
+    // All others may pass another day.
+    [InlineData(null, "insufficient_funds", "card_declined", "soft")]
+    [InlineData(null, "do_not_honor", "card_declined", "soft")]
+    [InlineData(null, "generic_decline", "card_declined", "soft")]
+    [InlineData(null, "processing_error", "processing_error", "soft")]
+    [InlineData(null, "issuer_not_available", "card_declined", "soft")]
+    [InlineData(null, "a_code_of_next_year", "card_declined", "soft")]
+    [InlineData(null, null, null, "soft")]
+    public void Sort_EachDecline_EndsWhereTheTableSays(string? advice, string? declineCode, string? code, string expected)
+    {
+        var outcome = CardDeclines.Sort(advice, declineCode, code, "declined");
+
+        Assert.Equal(expected, outcome switch
+        {
+            ChargeOutcome.HardDeclined => "hard",
+            ChargeOutcome.SoftDeclined => "soft",
+            ChargeOutcome.NeedsAuthentication => "authentication",
+            _ => outcome.ToString(),
+        });
+    }
+
+    [Fact]
+    public void Sort_WithoutADeclineCode_KeepsTheErrorCodeAsReason() =>
+        Assert.Equal(new ChargeOutcome.HardDeclined("expired_card", "Your card has expired."), CardDeclines.Sort(null, null, "expired_card", "Your card has expired."));
+}
