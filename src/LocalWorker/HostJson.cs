@@ -5,18 +5,26 @@ namespace LocalWorker;
 
 /// <summary>
 /// What LocalWorker reads of host.json, which lies beside the application. Unknown sections are ignored, as the host does; defaults are
-/// the host's (HttpOptions.RoutePrefix "api"; ServiceBusOptions: 1,000 messages, wait 30 s, prefetch 0).
+/// the host's (HttpOptions.RoutePrefix "api"; ServiceBusOptions: 1 to 1,000 messages, wait 30 s, prefetch 0).
 /// </summary>
-internal sealed record HostJson(string RoutePrefix, int MaxMessageBatchSize, TimeSpan MaxBatchWaitTime, int PrefetchCount)
+internal sealed record HostJson(string RoutePrefix, int MinMessageBatchSize, int MaxMessageBatchSize, TimeSpan MaxBatchWaitTime, int PrefetchCount)
 {
     public static HostJson Read(IConfiguration hostJson)
     {
         var serviceBus = hostJson.GetSection("extensions:serviceBus");
-        return new(
-            hostJson["extensions:http:routePrefix"] ?? "api",
-            serviceBus.GetValue("maxMessageBatchSize", 1000),
-            serviceBus.GetValue("maxBatchWaitTime", TimeSpan.FromSeconds(30)),
-            serviceBus.GetValue("prefetchCount", 0));
+        try
+        {
+            return new(
+                hostJson["extensions:http:routePrefix"] ?? "api",
+                serviceBus.GetValue("minMessageBatchSize", 1),
+                serviceBus.GetValue("maxMessageBatchSize", 1000),
+                serviceBus.GetValue("maxBatchWaitTime", TimeSpan.FromSeconds(30)),
+                serviceBus.GetValue("prefetchCount", 0));
+        }
+        catch (InvalidOperationException wrong)
+        {
+            throw new StartRefusedException($"host.json, extensions.serviceBus: {wrong.Message}");
+        }
     }
 
     public static IConfiguration Load(string folder)

@@ -13,12 +13,10 @@ namespace LocalWorker;
 /// <summary>Puts the parts together: settings, functions, one middleware pipeline for all triggers, Kestrel.</summary>
 internal sealed class WorkerHost
 {
-    private readonly IConfiguration hostJson;
-
     public WorkerHost(string[] args, Assembly application)
     {
         var folder = Path.GetDirectoryName(application.Location)!;
-        hostJson = HostJson.Load(folder);
+        HostJson = LocalWorker.HostJson.Load(folder);
         FunctionTypes = application.GetTypes();
         Web = WebApplication.CreateEmptyBuilder(new()
         {
@@ -29,7 +27,7 @@ internal sealed class WorkerHost
         Web.Configuration
             .AddInMemoryCollection(Settings.Defaults)
             .AddInMemoryCollection([KeyValuePair.Create<string, string?>("Logging:LogLevel:Microsoft", "Warning")])
-            .AddInMemoryCollection(hostJson.GetSection("logging").AsEnumerable(makePathsRelative: true)
+            .AddInMemoryCollection(HostJson.GetSection("logging").AsEnumerable(makePathsRelative: true)
                 .Select(level => KeyValuePair.Create($"Logging:{level.Key}", level.Value)))
             .AddEnvironmentVariables()
             .AddCommandLine(args);
@@ -48,6 +46,8 @@ internal sealed class WorkerHost
 
     public WebApplicationBuilder Web { get; }
 
+    public IConfiguration HostJson { get; }
+
     public List<Func<FunctionExecutionDelegate, FunctionExecutionDelegate>> Middleware { get; } = [];
 
     public IEnumerable<Type> FunctionTypes { get; set; }
@@ -56,17 +56,20 @@ internal sealed class WorkerHost
 
     public WebApplication Build()
     {
-        var settings = HostJson.Read(hostJson);
+        var settings = LocalWorker.HostJson.Read(HostJson);
         var functions = FunctionTable.Read(FunctionTypes);
         if (!ServesHttp && functions.FirstOrDefault(function => function.Trigger is HttpTriggerAttribute) is { } http)
             throw new StartRefusedException($"Function {http.Name}: HTTP functions need builder.ConfigureFunctionsWebApplication() in Program.cs.");
 
         FunctionExecutionDelegate pipeline = AddMiddleware(run => ((Invocation)run).Function.Call((Invocation)run));
         TimerService? timers = null;
+        QueueService? queues = null;
         Web.Services.AddHostedService(_ => timers!);
+        Web.Services.AddHostedService(_ => queues!);
         var app = Web.Build();
         app.Urls.Add(app.Configuration["ASPNETCORE_URLS"] ?? "http://127.0.0.1:7071");
         timers = TimerService.Create(functions, pipeline, app.Services);
+        queues = new QueueService(functions, settings, pipeline, app.Services);
         timers.Map(app, AddMiddleware, app.Logger);
         HttpFunctions.Map(app, functions, settings.RoutePrefix, pipeline, app.Logger);
         app.Lifetime.ApplicationStarted.Register(() =>
