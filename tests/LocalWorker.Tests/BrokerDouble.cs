@@ -173,9 +173,8 @@ public sealed class BrokerDouble : IDisposable
                     return;
                 if (dispositionContext.DeliveryState is Accepted)
                     locked.Remove(message);
-                else if (dispositionContext.DeliveryState is Rejected)
-                    DeadLetter(message);
                 else
+                    // Also what the listener's library says of all that is out when a connection breaks.
                     GiveBack(message, dispositionContext.DeliveryState is Modified { DeliveryFailed: true });
             });
             dispositionContext.Complete();
@@ -185,20 +184,11 @@ public sealed class BrokerDouble : IDisposable
         {
             message.DeliveryCount += counted ? 1u : 0;
             message.Lock++;
+            locked.Remove(message);
             if (message.DeliveryCount >= MaxDeliveryCount && deadLetters is not null)
-            {
-                DeadLetter(message);
-                return;
-            }
-
-            locked.Remove(message);
-            waiting.AddFirst(message);
-        }
-
-        private void DeadLetter(Stored message)
-        {
-            locked.Remove(message);
-            deadLetters!.Add(message);
+                deadLetters.Add(message);
+            else
+                waiting.AddFirst(message);
         }
 
         private void Change(Action change)

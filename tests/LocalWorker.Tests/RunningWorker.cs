@@ -28,6 +28,7 @@ internal sealed class RunningWorker : IAsyncDisposable
     {
         var builder = new FunctionsApplicationBuilder(["--ASPNETCORE_URLS=http://127.0.0.1:0"], Assembly.GetExecutingAssembly());
         builder.Host.FunctionTypes = functions;
+        builder.Configuration["Logging:LogLevel:Default"] = "None";
         builder.ConfigureFunctionsWebApplication();
         return builder;
     }
