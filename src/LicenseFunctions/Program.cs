@@ -1,5 +1,6 @@
 using LicenseFunctions;
 using LicenseFunctions.Database;
+using LicenseFunctions.Devices;
 using LicenseFunctions.Http;
 using LicenseFunctions.Operations;
 using LicenseFunctions.Payments;
@@ -19,6 +20,7 @@ try
     builder.Services.AddSingleton(TimeProvider.System);
     builder.Services.AddDatabase(settings);
     builder.Services.AddHttpEdge(settings);
+    builder.Services.AddDevices(settings);
     builder.Services.AddOperations();
     builder.Services.AddPayments(settings);
     builder.Services.AddUsage();

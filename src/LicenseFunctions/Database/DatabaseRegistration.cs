@@ -19,6 +19,7 @@ public static class DatabaseRegistration
         services.AddSingleton(provider => new ValidationCache(TimeSpan.FromSeconds(cacheSeconds), provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<LicenseCheckStore>();
         services.AddSingleton<SuspensionStore>();
+        services.AddSingleton<DeviceStore>();
         return services;
     }
 }

@@ -50,8 +50,8 @@ public sealed record Reinstatement(
     Guid SubscriptionId, IReadOnlyCollection<string> Causes, string How, Actor By, string? Why = null, string? MailTemplate = "reinstated");
 
 /// <param name="Lifted">The suspensions that were closed; none where none of those causes was open.</param>
-/// <param name="Active">No suspension of ours is left: the tokens and the subscription's state are back.</param>
-public sealed record ReinstatementResult(IReadOnlyList<SuspensionRow> Lifted, bool Active);
+/// <param name="StillOpen">A suspension for another cause; null where the tokens and the subscription's state are back.</param>
+public sealed record ReinstatementResult(IReadOnlyList<SuspensionRow> Lifted, SuspensionRow? StillOpen);
 
 /// <summary>A row of license_suspensions.</summary>
 public sealed record SuspensionRow
@@ -112,6 +112,17 @@ public sealed class SuspensionStore(LicenseDatabase database, ValidationCache ca
         await using var connection = await database.OpenAsync(cancellationToken);
         return await OpenAsync(connection, subscriptionId, cancellationToken);
     }
+
+    private const string LastOwnerLift = """
+        select max(closed_at) from license_suspensions where subscription_id = @subscriptionId and closed_how = 'OWNER'
+        """;
+
+    public static async Task<DateTimeOffset?> LastOwnerLiftAsync(
+        NpgsqlConnection connection, Guid subscriptionId, CancellationToken cancellationToken) =>
+        await connection.ExecuteScalarAsync<DateTime?>(new CommandDefinition(
+            LastOwnerLift, new { subscriptionId }, cancellationToken: cancellationToken)) is { } at
+            ? new DateTimeOffset(at, TimeSpan.Zero)
+            : null;
 
     private const string Suspend = """
         with earlier as (
@@ -189,6 +200,13 @@ public sealed class SuspensionStore(LicenseDatabase database, ValidationCache ca
         where suspension_id = any(@ids)
         """;
 
+    // As the guide's runbook does it by hand.
+    private const string MarkAlerts = """
+        update suspicious_activity_alerts
+        set status = 'FALSE_POSITIVE', resolved_at = @now, resolved_by = @byId, resolution_notes = coalesce(resolution_notes, @Why)
+        where alert_id = any(@alerts) and status in ('OPEN', 'INVESTIGATING')
+        """;
+
     private const string GiveBack = """
         with reactivated as (
             update license_tokens set is_active = true, revoked_at = null, revoked_reason = null
@@ -215,17 +233,20 @@ public sealed class SuspensionStore(LicenseDatabase database, ValidationCache ca
         var open = await OpenAsync(connection, reinstatement.SubscriptionId, cancellationToken);
         var lifted = open.Where(one => reinstatement.Causes.Contains(one.Cause)).ToList();
         if (lifted.Count == 0)
-            return new ReinstatementResult([], open.Count == 0);
+            return new ReinstatementResult([], open.Count == 0 ? null : open[0]);
 
         var left = open.Except(lifted).FirstOrDefault();
         var before = await ReadAsync(connection, reinstatement.SubscriptionId, cancellationToken);
-        await connection.ExecuteAsync(new CommandDefinition(Close, new
-        {
-            reinstatement.How,
-            byId = reinstatement.By.Id,
-            now = time.GetUtcNow().UtcDateTime,
-            ids = lifted.Select(one => one.SuspensionId).ToArray(),
-        }, cancellationToken: cancellationToken));
+        await connection.ExecuteAsync(new CommandDefinition(
+            reinstatement.How == ClosedHow.FalsePositive ? Close + ";" + MarkAlerts : Close, new
+            {
+                reinstatement.How,
+                reinstatement.Why,
+                byId = reinstatement.By.Id,
+                now = time.GetUtcNow().UtcDateTime,
+                ids = lifted.Select(one => one.SuspensionId).ToArray(),
+                alerts = lifted.Where(one => one.AlertId is not null).Select(one => one.AlertId!.Value).ToArray(),
+            }, cancellationToken: cancellationToken));
         await connection.ExecuteAsync(new CommandDefinition(left is null ? GiveBack : KeepOther, new
         {
             reinstatement.SubscriptionId,
@@ -258,7 +279,7 @@ public sealed class SuspensionStore(LicenseDatabase database, ValidationCache ca
         }
 
         cache.Forget(reinstatement.SubscriptionId);
-        return new ReinstatementResult(lifted, left is null);
+        return new ReinstatementResult(lifted, left);
     }
 
     /// <summary>

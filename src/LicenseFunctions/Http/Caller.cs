@@ -19,6 +19,9 @@ public sealed record Caller(CallerRole Role, Guid? UserId = null, string? TokenH
     public static readonly Caller Anonymous = new(CallerRole.Anonymous);
 
     public bool IsOperator => Role == CallerRole.Operator;
+
+    /// <summary>Whose rows he may see: his own, or, null, everybody's.</summary>
+    public Guid? OwnerScope => IsOperator ? null : UserId ?? Guid.Empty;
 }
 
 public static class CallerContext

@@ -1,0 +1,14 @@
+using Licensing.Devices;
+
+namespace LicenseFunctions.Devices;
+
+/// <param name="Grace">How long an expired licence stays valid.</param>
+public sealed record DeviceSettings(DevicePolicy Policy, TimeSpan Grace)
+{
+    public static DeviceSettings Read(SettingReader settings) => new(
+        new DevicePolicy(
+            settings.Whole("MAX_DEVICES_PER_LICENSE", 2, 1, 1_000),
+            settings.Choice("DEVICE_IDENTITY", "ea_account", "ip_ea_account") == "ea_account" ? DeviceIdentity.EaAccount : DeviceIdentity.IpEaAccount,
+            settings.Choice("DEVICE_LIMIT_ACTION", "suspend", "refuse") == "suspend" ? DeviceLimitAction.Suspend : DeviceLimitAction.Refuse),
+        TimeSpan.FromDays(settings.Whole("RENEWAL_GRACE_PERIOD_DAYS", 3, 0, 90)));
+}

@@ -1,0 +1,83 @@
+using System.Collections.Concurrent;
+using LicenseFunctions.Database;
+using Licensing.Devices;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace LicenseFunctions.Devices;
+
+/// <summary>
+/// When and where devices were last seen: noted in memory at each accepted check, so that it writes nothing, and written in
+/// batches. What isn't written yet counts all the same.
+/// </summary>
+public sealed class LastSeen(DeviceStore store, TimeProvider time, ILogger<LastSeen> log) : BackgroundService
+{
+    // With the second that a large batch takes this stays under five.
+    private static readonly TimeSpan Interval = TimeSpan.FromSeconds(3);
+    private const int LargestBatch = 10_000;
+
+    private ConcurrentDictionary<Guid, Sighting> noted = new();
+    private ConcurrentDictionary<Guid, Sighting> flushing = new();
+
+    public void Note(Sighting sighting) => noted[sighting.DeviceId] = sighting;
+
+    /// <summary>The device as of now, what isn't written yet included.</summary>
+    public RegisteredDevice Bring(RegisteredDevice device) =>
+        Bring(device.DeviceId) is { } sighting && sighting.At > device.LastSeenAt
+            ? device with { LastSeenAt = sighting.At, RecentNetworks = [.. device.RecentNetworks, SourceNetwork.Of(sighting.Address)] }
+            : device;
+
+    /// <summary>What isn't written yet of a device.</summary>
+    public Sighting? Bring(Guid deviceId) =>
+        noted.GetValueOrDefault(deviceId) ?? flushing.GetValueOrDefault(deviceId);
+
+    /// <summary>Writes what was noted; what can't be written is kept for the next time.</summary>
+    public async Task FlushAsync(CancellationToken cancellationToken)
+    {
+        flushing = Interlocked.Exchange(ref noted, new());
+        try
+        {
+            foreach (var batch in flushing.Values.Chunk(LargestBatch))
+                await store.FlushAsync(batch, cancellationToken);
+        }
+        catch
+        {
+            foreach (var sighting in flushing.Values)
+                noted.TryAdd(sighting.DeviceId, sighting);
+            throw;
+        }
+        finally
+        {
+            flushing = new();
+        }
+    }
+
+    public override async Task StopAsync(CancellationToken cancellationToken)
+    {
+        await base.StopAsync(cancellationToken);
+        await FlushAsync(cancellationToken);
+    }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        using var timer = new PeriodicTimer(Interval, time);
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            try
+            {
+                await timer.WaitForNextTickAsync(stoppingToken);
+                await FlushAsync(stoppingToken);
+            }
+            catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+            {
+                return;
+            }
+#pragma warning disable CA1031 // The database may be gone for a while; what was noted waits for it.
+            catch (Exception failure)
+#pragma warning restore CA1031
+            {
+                log.LogWarning(failure, "{Count} devices' last_seen_at could not be written and wait", noted.Count);
+            }
+        }
+    }
+}

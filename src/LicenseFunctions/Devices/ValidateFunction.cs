@@ -1,0 +1,43 @@
+using System.Net;
+using LicenseFunctions.Http;
+using Licensing;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Azure.Functions.Worker;
+
+namespace LicenseFunctions.Devices;
+
+public sealed class ValidateFunction(ValidateLicense validate, RateLimits limits, HttpSettings http)
+{
+    [Function("ValidateLicense")]
+    [Access(CallerRole.License, CallerRole.Service)]
+    [Operation("Checks a licence for the device that asks; every definite verdict is a 200.", Body = typeof(CheckRequest))]
+    public async Task<IResult> Validate(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "api/v1/licenses/validate")] HttpRequest request,
+        CancellationToken cancellationToken)
+    {
+        var read = await CheckRequest.ReadAsync(request, cancellationToken);
+        if (read.Refusal is { } malformed)
+            return malformed.ToResult();
+        var caller = request.HttpContext.Caller();
+        return caller.TokenHash is { } own
+            ? await AnswerAsync(read.Value, own, request.HttpContext.ClientAddress(http.TrustedProxyHops) ?? IPAddress.Any, cancellationToken)
+            : await AnswerServiceAsync(read.Value, request.HttpContext, cancellationToken);
+    }
+
+    // A service asks for every customer: it says for which, and is counted by licence.
+    private async Task<IResult> AnswerServiceAsync(CheckRequest check, HttpContext context, CancellationToken cancellationToken)
+    {
+        var (token, address) = (check.AskedToken(), check.AskedAddress());
+        return (token.Refusal ?? address.Refusal ?? limits.Refuse(context, token.Value)) is { } refusal
+            ? refusal.ToResult()
+            : await AnswerAsync(check, token.Value, address.Value, cancellationToken);
+    }
+
+    private async Task<IResult> AnswerAsync(CheckRequest check, string tokenHash, IPAddress address, CancellationToken cancellationToken)
+    {
+        var claim = check.Claim(address);
+        return claim.Refusal is { } refusal
+            ? refusal.ToResult()
+            : new CheckResult(await validate.RunAsync(tokenHash, claim.Value, cancellationToken), check.Nonce);
+    }
+}
