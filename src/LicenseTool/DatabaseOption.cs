@@ -1,4 +1,5 @@
 using System.CommandLine;
+using LicenseFunctions.Database;
 using Npgsql;
 
 namespace LicenseTool;
@@ -18,5 +19,5 @@ internal sealed class DatabaseOption : Option<string>
     }
 
     public NpgsqlDataSource Open(ParseResult arguments) =>
-        NpgsqlDataSource.Create(arguments.GetRequiredValue(this));
+        NpgsqlDataSource.Create(DatabaseSettings.FromUri(arguments.GetRequiredValue(this)));
 }
