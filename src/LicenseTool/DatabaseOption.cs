@@ -18,6 +18,7 @@ internal sealed class DatabaseOption : Option<string>
         });
     }
 
+    /// <remarks>The tool's user is the database's own operator, whom an error may tell the row or view that it is about.</remarks>
     public NpgsqlDataSource Open(ParseResult arguments) =>
-        NpgsqlDataSource.Create(DatabaseSettings.FromUri(arguments.GetRequiredValue(this)));
+        NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(DatabaseSettings.FromUri(arguments.GetRequiredValue(this))) { IncludeErrorDetail = true });
 }

@@ -1,0 +1,1069 @@
+-- The schema of a fresh installation with native partitions, as pg_dump tells it; SchemaDumpTests keeps it true.
+
+CREATE EXTENSION IF NOT EXISTS "uuid-ossp" WITH SCHEMA public;
+
+COMMENT ON EXTENSION "uuid-ossp" IS 'generate universally unique identifiers (UUIDs)';
+
+CREATE TYPE public.ledger_entry_type AS ENUM (
+    'DEPOSIT',
+    'WITHDRAWAL',
+    'FEE_PERFORMANCE',
+    'FEE_SUBSCRIPTION',
+    'REFUND',
+    'ADJUSTMENT_ADMIN'
+);
+
+CREATE TYPE public.subscription_state AS ENUM (
+    'SYNCED',
+    'DEGRADED_GAP',
+    'LOCKED_NO_FUNDS',
+    'PAUSED_TOXIC',
+    'SUSPENDED_ADMIN'
+);
+
+CREATE FUNCTION public.create_suspicious_activity_alert(subscription_id uuid, activity_type character varying, severity character varying, description text, evidence jsonb DEFAULT NULL::jsonb, auto_action character varying DEFAULT 'NONE'::character varying) RETURNS uuid
+    LANGUAGE sql
+    AS $_$
+    insert into suspicious_activity_alerts
+        (subscription_id, user_id, token_hash, activity_type, severity, description, evidence, auto_action_taken)
+    values ($1, (select s.subscriber_id from subscriptions s where s.subscription_id = $1),
+            (select t.token_hash from v_current_license_tokens t where t.subscription_id = $1), $2, $3, $4, $5, $6)
+    returning alert_id
+$_$;
+
+CREATE FUNCTION public.credit_wallet(user_id uuid, amount numeric, entry_type public.ledger_entry_type, description text, reference_id uuid DEFAULT NULL::uuid) RETURNS uuid
+    LANGUAGE plpgsql
+    AS $$
+        #variable_conflict use_column
+        declare
+            wallet user_wallets;
+            entry uuid;
+        begin
+            if amount is null or amount <= 0 then
+                raise exception 'Amount must be positive: %', amount using errcode = 'invalid_parameter_value';
+            end if;
+            if credit_wallet.entry_type not in ('DEPOSIT', 'REFUND', 'ADJUSTMENT_ADMIN') then
+                raise exception '% does not credit a wallet', credit_wallet.entry_type using errcode = 'invalid_parameter_value';
+            end if;
+            select * into wallet from user_wallets where user_wallets.user_id = credit_wallet.user_id for update nowait;
+            if not found then
+                raise exception 'User % has no wallet', credit_wallet.user_id using errcode = 'no_data_found';
+            end if;
+            update user_wallets
+            set balance_usd = balance_usd + amount,
+                lifetime_deposits = lifetime_deposits + case when credit_wallet.entry_type = 'DEPOSIT' then amount else 0 end,
+                version = version + 1
+            where wallet_id = wallet.wallet_id;
+            insert into billing_ledger
+                (user_id, wallet_id, entry_type, amount_usd, balance_before, balance_after, reference_id, description)
+            values (credit_wallet.user_id, wallet.wallet_id, credit_wallet.entry_type, amount,
+                    wallet.balance_usd, wallet.balance_usd + amount, credit_wallet.reference_id, credit_wallet.description)
+            returning ledger_id into entry;
+            return entry;
+        end
+        $$;
+
+CREATE FUNCTION public.debit_wallet(user_id uuid, amount numeric, entry_type public.ledger_entry_type, description text, reference_id uuid DEFAULT NULL::uuid) RETURNS uuid
+    LANGUAGE plpgsql
+    AS $$
+        #variable_conflict use_column
+        declare
+            wallet user_wallets;
+            entry uuid;
+        begin
+            if amount is null or amount <= 0 then
+                raise exception 'Amount must be positive: %', amount using errcode = 'invalid_parameter_value';
+            end if;
+            if debit_wallet.entry_type not in ('WITHDRAWAL', 'FEE_PERFORMANCE', 'FEE_SUBSCRIPTION', 'ADJUSTMENT_ADMIN') then
+                raise exception '% does not debit a wallet', debit_wallet.entry_type using errcode = 'invalid_parameter_value';
+            end if;
+            select * into wallet from user_wallets where user_wallets.user_id = debit_wallet.user_id for update nowait;
+            if not found then
+                raise exception 'User % has no wallet', debit_wallet.user_id using errcode = 'no_data_found';
+            end if;
+            if wallet.balance_usd < amount then
+                raise exception 'Insufficient balance: % of % USD', wallet.balance_usd, amount;
+            end if;
+            update user_wallets
+            set balance_usd = balance_usd - amount,
+                lifetime_fees = lifetime_fees + case when debit_wallet.entry_type in ('FEE_PERFORMANCE', 'FEE_SUBSCRIPTION') then amount else 0 end,
+                version = version + 1
+            where wallet_id = wallet.wallet_id;
+            insert into billing_ledger
+                (user_id, wallet_id, entry_type, amount_usd, balance_before, balance_after, reference_id, description)
+            values (debit_wallet.user_id, wallet.wallet_id, debit_wallet.entry_type, amount,
+                    wallet.balance_usd, wallet.balance_usd - amount, debit_wallet.reference_id, debit_wallet.description)
+            returning ledger_id into entry;
+            return entry;
+        end
+        $$;
+
+CREATE FUNCTION public.drop_expired_usage(keep interval DEFAULT '90 days'::interval, most integer DEFAULT 4) RETURNS SETOF text
+    LANGUAGE plpgsql
+    SET lock_timeout TO '2s'
+    AS $_$
+declare
+    usage_log regclass := 'license_usage_log';
+    cutoff timestamptz := now() - keep;
+    last_end timestamptz;
+    old_partition text;
+begin
+    if keep < interval '1 day' or most < 1 then
+        raise exception 'Nothing sensible to keep: % and % at most', keep, most using errcode = 'invalid_parameter_value';
+    end if;
+
+    if usage_log_storage() = 'hypertable' then
+        last_end := (
+            select max(range_end)
+            from (select range_end from timescaledb_information.chunks
+                  where format('%I.%I', hypertable_schema, hypertable_name)::regclass = usage_log and range_end <= cutoff
+                  order by range_end limit most) as oldest);
+        if last_end is not null then
+            return query select chunk::text from drop_chunks(usage_log, older_than => last_end) as chunk;
+        end if;
+        return;
+    end if;
+
+    for old_partition in
+        select child.oid::regclass::text
+        from pg_inherits
+        join pg_class child on child.oid = inhrelid
+        cross join lateral (
+            select (regexp_match(pg_get_expr(child.relpartbound, child.oid), $re$TO \('([^']+)'\)$re$))[1]::timestamptz as ends_at) as bound
+        where inhparent = usage_log and bound.ends_at <= cutoff
+        order by bound.ends_at
+        limit most
+    loop
+        begin
+            execute format('drop table %s', old_partition);
+        exception when lock_not_available then
+            return;
+        end;
+        return next old_partition;
+    end loop;
+end
+$_$;
+
+CREATE FUNCTION public.ensure_usage_partitions(from_at timestamp with time zone, to_at timestamp with time zone) RETURNS integer
+    LANGUAGE plpgsql
+    AS $$
+declare
+    usage_log regclass := 'license_usage_log';
+    usage_schema name := (select relnamespace::regnamespace from pg_class where oid = usage_log);
+    week timestamp := date_trunc('week', from_at at time zone 'UTC');
+    partition text;
+    made int := 0;
+begin
+    if (select relkind from pg_class where oid = usage_log) <> 'p' then
+        return 0;
+    end if;
+    -- A wrong clock must not fill the catalogue.
+    if to_at > from_at + interval '1 year' then
+        raise exception 'More than a year of partitions asked for: % to %', from_at, to_at using errcode = 'invalid_parameter_value';
+    end if;
+    while week <= to_at at time zone 'UTC' loop
+        partition := format('%I.%I', usage_schema, 'license_usage_log_w' || to_char(week, 'YYYYMMDD'));
+        if to_regclass(partition) is null then
+            -- One at a time; whoever waited here looks again, with a fresh view of the catalogue.
+            lock table license_usage_log in share update exclusive mode;
+            if to_regclass(partition) is null then
+                execute format('create table %s (like %s including defaults including constraints)', partition, usage_log);
+                execute format('alter table %s attach partition %s for values from (%L) to (%L)', usage_log, partition,
+                               week at time zone 'UTC', (week + interval '7 days') at time zone 'UTC');
+                made := made + 1;
+            end if;
+        end if;
+        week := week + interval '7 days';
+    end loop;
+    return made;
+end
+$$;
+
+CREATE FUNCTION public.get_device_count(token_hash character varying) RETURNS integer
+    LANGUAGE sql STABLE
+    AS $$
+    select count(distinct (u.ea_instance_id, u.mt5_account_number))::int
+    from license_usage_log u
+    where u.token_hash = get_device_count.token_hash and u.logged_at > now() - interval '30 days'
+$$;
+
+CREATE FUNCTION public.is_license_expiring_soon(subscription_id uuid, days integer DEFAULT 7) RETURNS boolean
+    LANGUAGE sql STABLE
+    AS $$
+    select exists (
+        select from v_current_license_tokens t
+        where t.subscription_id = is_license_expiring_soon.subscription_id
+          and t.is_active and t.expires_at > now() and t.expires_at <= now() + make_interval(days => days))
+$$;
+
+CREATE FUNCTION public.keep_rotated_token_retired() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+declare
+    overlap_end timestamptz;
+begin
+    select overlap_until into overlap_end from license_token_replacements where token_id = new.token_id;
+    if found then
+        new.expires_at := least(new.expires_at, overlap_end);
+        if new.is_active and overlap_end <= clock_timestamp() then
+            new.is_active := false;
+            new.revoked_at := coalesce(old.revoked_at, clock_timestamp());
+            new.revoked_reason := coalesce(old.revoked_reason, 'Rotated');
+        end if;
+    end if;
+    return new;
+end $$;
+
+CREATE FUNCTION public.record_license_usage(token_hash text, subscription_id text, ip text, ea_instance_id text, mt5_account bigint, received integer DEFAULT 1, executed integer DEFAULT 0, rejected integer DEFAULT 0, avg_latency_ms integer DEFAULT NULL::integer) RETURNS uuid
+    LANGUAGE sql
+    AS $_$
+    select record_license_usage(
+        $1::varchar, $2::uuid, nullif($3, '')::inet, $4::varchar, $5, $6, $7, $8, $9)
+$_$;
+
+CREATE FUNCTION public.record_license_usage(token_hash character varying, subscription_id uuid, ip inet, ea_instance_id character varying, mt5_account bigint, received integer DEFAULT 1, executed integer DEFAULT 0, rejected integer DEFAULT 0, avg_latency_ms integer DEFAULT NULL::integer) RETURNS uuid
+    LANGUAGE plpgsql
+    AS $$
+#variable_conflict use_column
+declare
+    new_log_id uuid;
+begin
+    perform ensure_usage_partitions(now(), now());
+    insert into license_usage_log
+        (token_hash, subscription_id, ip_address, ea_instance_id, mt5_account_number,
+         signals_received, signals_executed, signals_rejected, avg_latency_ms)
+    values
+        (record_license_usage.token_hash, record_license_usage.subscription_id, ip, record_license_usage.ea_instance_id, mt5_account,
+         coalesce(received, 0), coalesce(executed, 0), coalesce(rejected, 0), record_license_usage.avg_latency_ms)
+    returning log_id into new_log_id;
+    -- An answer that comes late must not turn the clock back.
+    update license_tokens t
+    set last_used_at = greatest(t.last_used_at, now()), ip_address = coalesce(ip, t.ip_address)
+    where t.token_hash = record_license_usage.token_hash and t.subscription_id = record_license_usage.subscription_id;
+    return new_log_id;
+end
+$$;
+
+CREATE FUNCTION public.refuse_change_of_evidence() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+begin
+    raise exception '% is append-only', tg_table_name using errcode = 'restrict_violation';
+end
+$$;
+
+CREATE FUNCTION public.schema_definitions() RETURNS text
+    LANGUAGE sql STABLE
+    AS $$
+            select md5(string_agg(definition, e'\n' order by definition collate "C"))
+            from (
+                select pg_get_functiondef(p.oid) from pg_proc p
+                where p.pronamespace = current_schema()::regnamespace and p.prokind in ('f', 'p')
+                  and not exists (select from pg_depend d where d.classid = 'pg_proc'::regclass and d.objid = p.oid and d.deptype = 'e')
+                union all
+                select c.relname || ' ' || pg_get_viewdef(c.oid) from pg_class c
+                where c.relnamespace = current_schema()::regnamespace and c.relkind = 'v'
+                union all
+                select pg_get_triggerdef(t.oid) from pg_trigger t join pg_class c on c.oid = t.tgrelid
+                where c.relnamespace = current_schema()::regnamespace and not t.tgisinternal and t.tgparentid = 0
+            ) as definitions (definition)
+        $$;
+
+CREATE FUNCTION public.store_license_usage(record_ids uuid[], logged_ats timestamp with time zone[], token_hashes text[], subscription_ids uuid[], ip_addresses inet[], ea_instance_ids text[], mt5_account_numbers bigint[], country_codes text[], cities text[], latitudes double precision[], longitudes double precision[], signals_received integer[], signals_executed integer[], signals_rejected integer[], avg_latencies_ms integer[], session_durations_sec integer[], OUT accepted integer, OUT unknown_tokens integer[], OUT foreign_tokens integer[]) RETURNS record
+    LANGUAGE plpgsql
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_hashjoin TO 'off'
+    SET enable_mergejoin TO 'off'
+    AS $$
+#variable_conflict use_column
+begin
+    with sent as materialized (
+        select r.*, t.subscription_id as owner
+        from unnest(record_ids, logged_ats, token_hashes, subscription_ids, ip_addresses, ea_instance_ids, mt5_account_numbers,
+                    country_codes, cities, latitudes, longitudes,
+                    store_license_usage.signals_received, store_license_usage.signals_executed, store_license_usage.signals_rejected,
+                    avg_latencies_ms, session_durations_sec) with ordinality
+             as r (log_id, logged_at, token_hash, subscription_id, ip_address, ea_instance_id, mt5_account_number,
+                   country_code, city, latitude, longitude, received, executed, rejected, latency, duration, place)
+        left join license_tokens t on t.token_hash = r.token_hash
+    ), stored as (
+        insert into license_usage_log (
+            log_id, logged_at, token_hash, subscription_id, ip_address, ea_instance_id, mt5_account_number, country_code, city,
+            latitude, longitude, signals_received, signals_executed, signals_rejected, avg_latency_ms, session_duration_sec)
+        select log_id, logged_at, token_hash, subscription_id, ip_address, ea_instance_id, mt5_account_number, country_code, city,
+               latitude, longitude, received, executed, rejected, latency, duration
+        from sent where owner = subscription_id order by logged_at, log_id
+        on conflict (logged_at, log_id) do nothing
+        returning logged_at, token_hash, subscription_id, ip_address, ea_instance_id, mt5_account_number
+    ), used_tokens as (
+        update license_tokens t set last_used_at = newest.logged_at, ip_address = newest.ip_address
+        from (select distinct on (token_hash collate "C") token_hash, logged_at, ip_address
+              from stored order by token_hash collate "C", logged_at desc) as newest
+        where t.token_hash = newest.token_hash and (t.last_used_at is null or t.last_used_at < newest.logged_at)
+    ), seen_devices as (
+        update license_devices d set last_seen_at = newest.logged_at
+        from (select distinct on (subscription_id, mt5_account_number, ea_instance_id collate "C")
+                     subscription_id, mt5_account_number, ea_instance_id, ip_address, logged_at
+              from stored order by subscription_id, mt5_account_number, ea_instance_id collate "C", logged_at desc) as newest
+        where d.subscription_id = newest.subscription_id
+          and d.mt5_account_number = newest.mt5_account_number and d.ea_instance_id = newest.ea_instance_id
+          -- Under DEVICE_IDENTITY=ip_ea_account the same EA and account at another address is another device.
+          and (d.device_key = newest.mt5_account_number || '|' || newest.ea_instance_id or d.ip_address = newest.ip_address)
+          and d.removed_at is null and d.last_seen_at < newest.logged_at
+    ), arrived as (
+        insert into usage_arrivals (subscription_ids, earliest_at, latest_at)
+        select array_agg(subscription_id), array_agg(earliest_at), array_agg(latest_at)
+        from (select subscription_id, min(logged_at) as earliest_at, max(logged_at) as latest_at
+              from stored group by subscription_id) as licences
+        having count(*) > 0
+    )
+    select (select count(*) from stored),
+           coalesce(array_agg(place) filter (where owner is null), '{}'),
+           coalesce(array_agg(place) filter (where owner <> subscription_id), '{}')
+    into accepted, unknown_tokens, foreign_tokens
+    from sent;
+end
+$$;
+
+CREATE FUNCTION public.update_updated_at_column() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+        begin
+            new.updated_at := now();
+            return new;
+        end
+        $$;
+
+CREATE FUNCTION public.usage_log_storage() RETURNS text
+    LANGUAGE plpgsql STABLE
+    AS $$
+declare
+    usage_log regclass := to_regclass('license_usage_log');
+begin
+    -- Two steps: a statement that names timescaledb_information is not even planned where there is none.
+    if exists (select from pg_extension where extname = 'timescaledb') then
+        if exists (select from timescaledb_information.hypertables
+                   where format('%I.%I', hypertable_schema, hypertable_name)::regclass = usage_log) then
+            return 'hypertable';
+        end if;
+    end if;
+    return (select 'partitions' from pg_class where oid = usage_log and relkind = 'p');
+end
+$$;
+
+CREATE TABLE public.audit_log (
+    audit_id bigint NOT NULL,
+    occurred_at timestamp with time zone DEFAULT now() NOT NULL,
+    actor_kind text NOT NULL,
+    actor_id uuid,
+    action text NOT NULL,
+    subscription_id uuid,
+    subject text,
+    reason text,
+    before jsonb,
+    after jsonb,
+    CONSTRAINT actor_kind_is_known CHECK ((actor_kind = ANY (ARRAY['operator'::text, 'owner'::text, 'service'::text, 'system'::text, 'runbook'::text])))
+);
+
+ALTER TABLE public.audit_log ALTER COLUMN audit_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.audit_log_audit_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.billing_ledger (
+    ledger_id uuid DEFAULT public.uuid_generate_v4() NOT NULL,
+    user_id uuid NOT NULL,
+    wallet_id uuid NOT NULL,
+    entry_type public.ledger_entry_type NOT NULL,
+    amount_usd numeric(18,8) NOT NULL,
+    balance_before numeric(18,8) NOT NULL,
+    balance_after numeric(18,8) NOT NULL,
+    profit_amount numeric(18,8),
+    hwm_before numeric(18,8),
+    hwm_after numeric(18,8),
+    fee_percentage numeric(5,2),
+    reference_id uuid,
+    description text,
+    metadata jsonb,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    created_by uuid,
+    CONSTRAINT amount_is_positive CHECK ((amount_usd > (0)::numeric)),
+    CONSTRAINT balances_agree_with_entry_type CHECK (
+CASE
+    WHEN (entry_type = ANY (ARRAY['DEPOSIT'::public.ledger_entry_type, 'REFUND'::public.ledger_entry_type])) THEN (balance_after = (balance_before + amount_usd))
+    WHEN (entry_type = ANY (ARRAY['WITHDRAWAL'::public.ledger_entry_type, 'FEE_PERFORMANCE'::public.ledger_entry_type, 'FEE_SUBSCRIPTION'::public.ledger_entry_type])) THEN (balance_after = (balance_before - amount_usd))
+    ELSE (abs((balance_after - balance_before)) = amount_usd)
+END)
+);
+
+CREATE TABLE public.license_device_changes (
+    change_id bigint NOT NULL,
+    subscription_id uuid NOT NULL,
+    changed_at timestamp with time zone NOT NULL,
+    replaced_device_id uuid NOT NULL,
+    admitted_device_id uuid NOT NULL,
+    CONSTRAINT a_device_replaces_another CHECK ((replaced_device_id <> admitted_device_id))
+);
+
+ALTER TABLE public.license_device_changes ALTER COLUMN change_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.license_device_changes_change_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.license_device_networks (
+    device_id uuid NOT NULL,
+    network cidr NOT NULL,
+    first_seen_at timestamp with time zone NOT NULL,
+    last_seen_at timestamp with time zone NOT NULL,
+    CONSTRAINT ipv4_whole_ipv6_by_64 CHECK ((masklen((network)::inet) =
+CASE family((network)::inet)
+    WHEN 4 THEN 32
+    ELSE 64
+END))
+)
+WITH (fillfactor='80');
+
+CREATE TABLE public.license_devices (
+    device_id uuid DEFAULT public.uuid_generate_v4() NOT NULL,
+    subscription_id uuid NOT NULL,
+    device_key text NOT NULL,
+    ea_instance_id character varying(100) NOT NULL,
+    mt5_account_number bigint NOT NULL,
+    ip_address inet NOT NULL,
+    name character varying(100),
+    slot smallint,
+    beyond_limit boolean DEFAULT false NOT NULL,
+    first_seen_at timestamp with time zone NOT NULL,
+    last_seen_at timestamp with time zone NOT NULL,
+    removed_at timestamp with time zone,
+    CONSTRAINT first_seen_before_last CHECK ((first_seen_at <= last_seen_at)),
+    CONSTRAINT mt5_account_number_positive CHECK ((mt5_account_number > 0)),
+    CONSTRAINT registered_has_one_place CHECK (((removed_at IS NULL) = ((slot IS NOT NULL) <> beyond_limit))),
+    CONSTRAINT removed_has_no_place CHECK (((removed_at IS NULL) OR ((slot IS NULL) AND (NOT beyond_limit)))),
+    CONSTRAINT slots_count_from_one CHECK ((slot > 0))
+)
+WITH (fillfactor='80');
+
+CREATE TABLE public.license_renewal_history (
+    renewal_id uuid DEFAULT public.uuid_generate_v4() NOT NULL,
+    attempted_at timestamp with time zone DEFAULT now() NOT NULL,
+    subscription_id uuid NOT NULL,
+    user_id uuid,
+    renewal_type character varying(20) NOT NULL,
+    amount_usd numeric(10,2) NOT NULL,
+    previous_expiry timestamp with time zone,
+    new_expiry timestamp with time zone,
+    payment_method_id uuid,
+    payment_provider character varying(50),
+    payment_transaction_id character varying(255),
+    status character varying(20) NOT NULL,
+    failure_reason text,
+    metadata jsonb,
+    CONSTRAINT amount_not_negative CHECK ((amount_usd >= (0)::numeric)),
+    CONSTRAINT renewal_type_is_known CHECK (((renewal_type)::text = ANY ((ARRAY['auto'::character varying, 'manual'::character varying])::text[]))),
+    CONSTRAINT status_is_known CHECK (((status)::text = ANY ((ARRAY['success'::character varying, 'failed'::character varying, 'pending'::character varying])::text[])))
+);
+
+CREATE TABLE public.license_states (
+    subscription_id uuid NOT NULL,
+    grace_until timestamp with time zone
+);
+
+CREATE TABLE public.license_suspensions (
+    suspension_id uuid DEFAULT public.uuid_generate_v4() NOT NULL,
+    subscription_id uuid NOT NULL,
+    cause text NOT NULL,
+    reason text NOT NULL,
+    device_key text,
+    evidence jsonb DEFAULT '{}'::jsonb NOT NULL,
+    alert_id uuid,
+    previous_state public.subscription_state NOT NULL,
+    previous_paused_reason text,
+    previous_paused_at timestamp with time zone,
+    token_ids uuid[] DEFAULT '{}'::uuid[] NOT NULL,
+    suspended_at timestamp with time zone DEFAULT now() NOT NULL,
+    suspended_by uuid,
+    closed_at timestamp with time zone,
+    closed_by uuid,
+    closed_how text,
+    CONSTRAINT cause_known CHECK ((cause = ANY (ARRAY['DEVICE_LIMIT'::text, 'DETECTOR'::text, 'EXPIRY'::text, 'OPERATOR'::text, 'DISPUTE'::text]))),
+    CONSTRAINT closed_how_known CHECK ((closed_how = ANY (ARRAY['REINSTATED'::text, 'RUNBOOK'::text, 'OWNER'::text, 'RENEWED'::text, 'FALSE_POSITIVE'::text]))),
+    CONSTRAINT closed_says_how CHECK (((closed_at IS NULL) = (closed_how IS NULL))),
+    CONSTRAINT open_has_no_closer CHECK (((closed_at IS NOT NULL) OR (closed_by IS NULL)))
+);
+
+CREATE TABLE public.license_token_replacements (
+    token_id uuid NOT NULL,
+    subscription_id uuid NOT NULL,
+    replaced_by uuid NOT NULL,
+    replaced_at timestamp with time zone DEFAULT now() NOT NULL,
+    overlap_until timestamp with time zone NOT NULL,
+    CONSTRAINT a_token_replaces_another CHECK ((token_id <> replaced_by)),
+    CONSTRAINT overlap_ends_after_replacement CHECK ((overlap_until >= replaced_at))
+);
+
+CREATE TABLE public.license_tokens (
+    token_id uuid DEFAULT public.uuid_generate_v4() NOT NULL,
+    subscription_id uuid NOT NULL,
+    token_hash character varying(255) NOT NULL,
+    ea_instance_id character varying(100),
+    last_used_at timestamp with time zone,
+    ip_address inet,
+    is_active boolean DEFAULT true NOT NULL,
+    expires_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    revoked_at timestamp with time zone,
+    revoked_reason text,
+    metadata jsonb,
+    CONSTRAINT active_or_revoked_at CHECK ((is_active = (revoked_at IS NULL)))
+);
+
+CREATE TABLE public.license_usage_log (
+    log_id uuid DEFAULT public.uuid_generate_v4() NOT NULL,
+    logged_at timestamp with time zone DEFAULT now() NOT NULL,
+    token_hash character varying(255) NOT NULL,
+    subscription_id uuid NOT NULL,
+    ip_address inet,
+    ea_instance_id character varying(100),
+    mt5_account_number bigint,
+    country_code character(2),
+    city character varying(100),
+    latitude double precision,
+    longitude double precision,
+    signals_received integer DEFAULT 0 NOT NULL,
+    signals_executed integer DEFAULT 0 NOT NULL,
+    signals_rejected integer DEFAULT 0 NOT NULL,
+    avg_latency_ms integer,
+    session_duration_sec integer,
+    CONSTRAINT durations_not_negative CHECK (((avg_latency_ms >= 0) AND (session_duration_sec >= 0))),
+    CONSTRAINT place_is_on_earth CHECK ((((latitude >= ('-90'::integer)::double precision) AND (latitude <= (90)::double precision)) AND ((longitude >= ('-180'::integer)::double precision) AND (longitude <= (180)::double precision)))),
+    CONSTRAINT signals_not_negative CHECK (((signals_received >= 0) AND (signals_executed >= 0) AND (signals_rejected >= 0)))
+)
+PARTITION BY RANGE (logged_at);
+
+CREATE TABLE public.master_pricing (
+    pricing_id uuid DEFAULT public.uuid_generate_v4() NOT NULL,
+    master_id uuid NOT NULL,
+    performance_fee_pct numeric(5,2) DEFAULT 20 NOT NULL,
+    monthly_fee_usd numeric(10,2) DEFAULT 0 NOT NULL,
+    min_subscription_days integer DEFAULT 30 NOT NULL,
+    trial_days integer DEFAULT 0 NOT NULL,
+    max_subscribers integer,
+    min_deposit_usd numeric(18,8),
+    is_active boolean DEFAULT true NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT monthly_fee_not_negative CHECK ((monthly_fee_usd >= (0)::numeric)),
+    CONSTRAINT performance_fee_from_0_to_100 CHECK (((performance_fee_pct >= (0)::numeric) AND (performance_fee_pct <= (100)::numeric)))
+);
+
+CREATE TABLE public.outbox (
+    outbox_id uuid DEFAULT public.uuid_generate_v4() NOT NULL,
+    kind text NOT NULL,
+    dedup_key text NOT NULL,
+    payload jsonb NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    due_at timestamp with time zone DEFAULT now() NOT NULL,
+    attempts integer DEFAULT 0 NOT NULL,
+    lease_until timestamp with time zone,
+    fence bigint DEFAULT 0 NOT NULL,
+    sent_at timestamp with time zone,
+    dead_at timestamp with time zone,
+    last_error text,
+    CONSTRAINT kind_is_known CHECK ((kind = ANY (ARRAY['email'::text, 'alert_webhook'::text, 'event'::text]))),
+    CONSTRAINT sent_or_dead_not_both CHECK (((sent_at IS NULL) OR (dead_at IS NULL)))
+);
+
+CREATE TABLE public.payment_events (
+    provider text NOT NULL,
+    event_id text NOT NULL,
+    event_type text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    received_at timestamp with time zone DEFAULT now() NOT NULL,
+    body jsonb
+);
+
+CREATE TABLE public.schema_migrations (
+    name text NOT NULL,
+    installed_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+CREATE TABLE public.subscriptions (
+    subscription_id uuid DEFAULT public.uuid_generate_v4() NOT NULL,
+    subscriber_id uuid NOT NULL,
+    master_id uuid NOT NULL,
+    state public.subscription_state DEFAULT 'SYNCED'::public.subscription_state NOT NULL,
+    last_sequence_id bigint DEFAULT 0 NOT NULL,
+    last_signal_at timestamp with time zone,
+    high_water_mark numeric(18,8) DEFAULT 0 NOT NULL,
+    total_profit_usd numeric(18,8) DEFAULT 0 NOT NULL,
+    total_fees_paid numeric(18,8) DEFAULT 0 NOT NULL,
+    max_price_deviation numeric(18,8),
+    max_ttl_ms integer,
+    is_active boolean DEFAULT true NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    paused_at timestamp with time zone,
+    paused_reason text,
+    CONSTRAINT nobody_subscribes_to_himself CHECK ((subscriber_id <> master_id))
+);
+
+CREATE TABLE public.suspicious_activity_alerts (
+    alert_id uuid DEFAULT public.uuid_generate_v4() NOT NULL,
+    detected_at timestamp with time zone DEFAULT now() NOT NULL,
+    subscription_id uuid,
+    user_id uuid,
+    token_hash character varying(255),
+    activity_type character varying(50) NOT NULL,
+    severity character varying(20) NOT NULL,
+    description text,
+    evidence jsonb,
+    status character varying(20) DEFAULT 'OPEN'::character varying NOT NULL,
+    resolved_at timestamp with time zone,
+    resolved_by uuid,
+    resolution_notes text,
+    auto_action_taken character varying(50) DEFAULT 'NONE'::character varying NOT NULL,
+    CONSTRAINT auto_action_is_known CHECK (((auto_action_taken)::text = ANY ((ARRAY['SUSPENDED'::character varying, 'NOTIFIED'::character varying, 'NONE'::character varying])::text[]))),
+    CONSTRAINT severity_is_known CHECK (((severity)::text = ANY ((ARRAY['LOW'::character varying, 'MEDIUM'::character varying, 'HIGH'::character varying, 'CRITICAL'::character varying])::text[]))),
+    CONSTRAINT status_is_known CHECK (((status)::text = ANY ((ARRAY['OPEN'::character varying, 'INVESTIGATING'::character varying, 'RESOLVED'::character varying, 'FALSE_POSITIVE'::character varying])::text[])))
+);
+
+CREATE TABLE public.timer_leases (
+    timer_name text NOT NULL,
+    holder text,
+    lease_until timestamp with time zone,
+    fence bigint DEFAULT 0 NOT NULL,
+    last_started_at timestamp with time zone,
+    last_finished_at timestamp with time zone,
+    last_succeeded_at timestamp with time zone,
+    last_status text,
+    last_counts jsonb,
+    last_error text,
+    next_due_at timestamp with time zone
+);
+
+CREATE TABLE public.usage_arrivals (
+    arrival_id bigint NOT NULL,
+    arrived_at timestamp with time zone DEFAULT now() NOT NULL,
+    subscription_ids uuid[] NOT NULL,
+    earliest_at timestamp with time zone[] NOT NULL,
+    latest_at timestamp with time zone[] NOT NULL,
+    CONSTRAINT a_span_for_each_licence CHECK (((cardinality(earliest_at) = cardinality(subscription_ids)) AND (cardinality(latest_at) = cardinality(subscription_ids)) AND (cardinality(subscription_ids) > 0)))
+);
+
+ALTER TABLE public.usage_arrivals ALTER COLUMN arrival_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.usage_arrivals_arrival_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.usage_quarantine (
+    quarantine_id uuid DEFAULT public.uuid_generate_v4() NOT NULL,
+    quarantined_at timestamp with time zone DEFAULT now() NOT NULL,
+    source text NOT NULL,
+    code text NOT NULL,
+    field text,
+    detail text NOT NULL,
+    payload text NOT NULL,
+    payload_digest bytea NOT NULL,
+    state text DEFAULT 'OPEN'::text NOT NULL,
+    closed_at timestamp with time zone,
+    closed_by uuid,
+    CONSTRAINT closed_says_when CHECK (((state = 'OPEN'::text) = (closed_at IS NULL))),
+    CONSTRAINT digest_is_sha256 CHECK ((octet_length(payload_digest) = 32)),
+    CONSTRAINT quarantine_state_is_known CHECK ((state = ANY (ARRAY['OPEN'::text, 'REPLAYED'::text, 'DISCARDED'::text]))),
+    CONSTRAINT source_is_known CHECK ((source = ANY (ARRAY['queue'::text, 'dead_letter'::text, 'http'::text, 'replay'::text, 'sql'::text])))
+);
+
+CREATE TABLE public.user_payment_methods (
+    payment_method_id uuid DEFAULT public.uuid_generate_v4() NOT NULL,
+    user_id uuid NOT NULL,
+    payment_provider character varying(50) NOT NULL,
+    provider_customer_id character varying(255),
+    provider_payment_id character varying(255) NOT NULL,
+    payment_type character varying(50),
+    last_four character varying(4),
+    brand character varying(50),
+    expiry_month integer,
+    expiry_year integer,
+    is_default boolean DEFAULT false NOT NULL,
+    is_active boolean DEFAULT true NOT NULL,
+    billing_address jsonb,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    last_used_at timestamp with time zone,
+    CONSTRAINT expiry_month_from_1_to_12 CHECK (((expiry_month >= 1) AND (expiry_month <= 12))),
+    CONSTRAINT payment_provider_is_known CHECK (((payment_provider)::text = ANY ((ARRAY['stripe'::character varying, 'paypal'::character varying])::text[])))
+);
+
+CREATE TABLE public.user_wallets (
+    wallet_id uuid DEFAULT public.uuid_generate_v4() NOT NULL,
+    user_id uuid NOT NULL,
+    balance_usd numeric(18,8) DEFAULT 0 NOT NULL,
+    reserved_usd numeric(18,8) DEFAULT 0 NOT NULL,
+    lifetime_deposits numeric(18,8) DEFAULT 0 NOT NULL,
+    lifetime_fees numeric(18,8) DEFAULT 0 NOT NULL,
+    version bigint DEFAULT 0 NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT balance_not_negative CHECK ((balance_usd >= (0)::numeric)),
+    CONSTRAINT reserved_not_negative CHECK ((reserved_usd >= (0)::numeric))
+);
+
+CREATE TABLE public.users (
+    user_id uuid DEFAULT public.uuid_generate_v4() NOT NULL,
+    email character varying(255) NOT NULL,
+    password_hash character varying(255),
+    role character varying(20) DEFAULT 'subscriber'::character varying NOT NULL,
+    is_active boolean DEFAULT true NOT NULL,
+    trust_score integer DEFAULT 100 NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    last_login_at timestamp with time zone,
+    CONSTRAINT email_is_lower_case CHECK (((email)::text = lower((email)::text))),
+    CONSTRAINT trust_score_from_0_to_100 CHECK (((trust_score >= 0) AND (trust_score <= 100)))
+);
+
+CREATE VIEW public.v_current_license_tokens AS
+ SELECT DISTINCT ON (t.subscription_id) t.token_id,
+    t.subscription_id,
+    t.token_hash,
+    t.ea_instance_id,
+    t.last_used_at,
+    t.ip_address,
+    t.is_active,
+    t.expires_at,
+    t.created_at,
+    t.revoked_at,
+    t.revoked_reason,
+    t.metadata
+   FROM public.license_tokens t
+  WHERE (NOT (EXISTS ( SELECT
+           FROM public.license_token_replacements r
+          WHERE (r.token_id = t.token_id))))
+  ORDER BY t.subscription_id, t.is_active DESC, t.created_at DESC, t.token_id;
+
+CREATE VIEW public.v_license_health AS
+ SELECT facts.subscription_id,
+    facts.subscriber_id,
+    facts.email,
+    facts.is_active,
+    facts.expires_at,
+    facts.status,
+    facts.days_until_expiry,
+    facts.device_count,
+    facts.last_used_at,
+    facts.hours_since_use,
+    facts.open_alerts,
+    (((
+        CASE
+            WHEN (facts.status = ANY (ARRAY['ACTIVE'::text, 'PENDING_RENEWAL'::text])) THEN 40
+            ELSE 0
+        END +
+        CASE
+            WHEN (facts.last_used_at > (now() - '24:00:00'::interval)) THEN 20
+            ELSE 0
+        END) +
+        CASE
+            WHEN (facts.device_count <= 2) THEN 20
+            ELSE 0
+        END) +
+        CASE
+            WHEN (facts.open_alerts = 0) THEN 20
+            ELSE 0
+        END) AS health_score
+   FROM ( SELECT s.subscription_id,
+            s.subscriber_id,
+            u.email,
+            t.is_active,
+            t.expires_at,
+                CASE
+                    WHEN ((s.state = 'SUSPENDED_ADMIN'::public.subscription_state) AND (s.paused_reason IS DISTINCT FROM 'License expired'::text)) THEN 'SUSPENDED'::text
+                    WHEN ((s.state = 'SUSPENDED_ADMIN'::public.subscription_state) OR (t.expires_at <= now())) THEN 'EXPIRED'::text
+                    WHEN (NOT t.is_active) THEN 'REVOKED'::text
+                    WHEN (t.expires_at < (now() + '7 days'::interval)) THEN 'PENDING_RENEWAL'::text
+                    ELSE 'ACTIVE'::text
+                END AS status,
+            (floor((EXTRACT(epoch FROM (t.expires_at - now())) / (86400)::numeric)))::integer AS days_until_expiry,
+            ( SELECT (count(DISTINCT ROW(l.ea_instance_id, l.mt5_account_number)))::integer AS count
+                   FROM public.license_usage_log l
+                  WHERE ((l.subscription_id = s.subscription_id) AND (l.logged_at > (now() - '30 days'::interval)))) AS device_count,
+            t.last_used_at,
+            round((EXTRACT(epoch FROM (now() - t.last_used_at)) / (3600)::numeric), 1) AS hours_since_use,
+            ( SELECT (count(*))::integer AS count
+                   FROM public.suspicious_activity_alerts a
+                  WHERE ((a.subscription_id = s.subscription_id) AND ((a.status)::text = ANY ((ARRAY['OPEN'::character varying, 'INVESTIGATING'::character varying])::text[])))) AS open_alerts
+           FROM ((public.subscriptions s
+             JOIN public.v_current_license_tokens t ON ((t.subscription_id = s.subscription_id)))
+             JOIN public.users u ON ((u.user_id = s.subscriber_id)))) facts;
+
+CREATE VIEW public.v_license_usage_24h AS
+ SELECT license_usage_log.subscription_id,
+    (count(DISTINCT license_usage_log.ip_address))::integer AS unique_ips,
+    (count(DISTINCT ROW(license_usage_log.ea_instance_id, license_usage_log.mt5_account_number)))::integer AS unique_devices,
+    sum(license_usage_log.signals_received) AS total_signals_received,
+    sum(license_usage_log.signals_executed) AS total_signals_executed,
+    sum(license_usage_log.signals_rejected) AS total_signals_rejected,
+    round(avg(license_usage_log.avg_latency_ms), 2) AS avg_latency_ms,
+    max(license_usage_log.logged_at) AS last_activity
+   FROM public.license_usage_log
+  WHERE (license_usage_log.logged_at > (now() - '24:00:00'::interval))
+  GROUP BY license_usage_log.subscription_id;
+
+CREATE VIEW public.v_renewal_candidates AS
+ SELECT s.subscription_id,
+    s.subscriber_id,
+    u.email,
+    t.expires_at,
+    (floor((EXTRACT(epoch FROM (t.expires_at - now())) / (86400)::numeric)))::integer AS days_until_expiry,
+    COALESCE(p.monthly_fee_usd, (0)::numeric) AS renewal_fee,
+    COALESCE(w.balance_usd, (0)::numeric) AS wallet_balance,
+    (COALESCE(w.balance_usd, (0)::numeric) >= COALESCE(p.monthly_fee_usd, (0)::numeric)) AS has_sufficient_balance,
+    m.payment_method_id AS default_payment_method,
+    COALESCE(((t.metadata ->> 'auto_renew'::text) = 'true'::text), false) AS auto_renew_enabled
+   FROM (((((public.subscriptions s
+     JOIN public.v_current_license_tokens t ON ((t.subscription_id = s.subscription_id)))
+     JOIN public.users u ON ((u.user_id = s.subscriber_id)))
+     LEFT JOIN public.master_pricing p ON ((p.master_id = s.master_id)))
+     LEFT JOIN public.user_wallets w ON ((w.user_id = s.subscriber_id)))
+     LEFT JOIN public.user_payment_methods m ON (((m.user_id = s.subscriber_id) AND m.is_default AND m.is_active)))
+  WHERE (t.is_active AND s.is_active AND (s.state <> 'SUSPENDED_ADMIN'::public.subscription_state) AND (t.expires_at > (now() - '3 days'::interval)) AND (t.expires_at <= (now() + '7 days'::interval)));
+
+ALTER TABLE ONLY public.license_devices
+    ADD CONSTRAINT a_device_once_a_license UNIQUE (subscription_id, device_key);
+
+ALTER TABLE ONLY public.audit_log
+    ADD CONSTRAINT audit_log_pkey PRIMARY KEY (audit_id);
+
+ALTER TABLE ONLY public.billing_ledger
+    ADD CONSTRAINT billing_ledger_pkey PRIMARY KEY (ledger_id);
+
+ALTER TABLE ONLY public.license_device_changes
+    ADD CONSTRAINT license_device_changes_pkey PRIMARY KEY (change_id);
+
+ALTER TABLE ONLY public.license_device_networks
+    ADD CONSTRAINT license_device_networks_pkey PRIMARY KEY (device_id, network);
+
+ALTER TABLE ONLY public.license_devices
+    ADD CONSTRAINT license_devices_pkey PRIMARY KEY (device_id);
+
+ALTER TABLE ONLY public.license_renewal_history
+    ADD CONSTRAINT license_renewal_history_pkey PRIMARY KEY (renewal_id);
+
+ALTER TABLE ONLY public.license_states
+    ADD CONSTRAINT license_states_pkey PRIMARY KEY (subscription_id);
+
+ALTER TABLE ONLY public.license_suspensions
+    ADD CONSTRAINT license_suspensions_pkey PRIMARY KEY (suspension_id);
+
+ALTER TABLE ONLY public.license_token_replacements
+    ADD CONSTRAINT license_token_replacements_pkey PRIMARY KEY (token_id);
+
+ALTER TABLE ONLY public.license_tokens
+    ADD CONSTRAINT license_tokens_pkey PRIMARY KEY (token_id);
+
+ALTER TABLE ONLY public.license_tokens
+    ADD CONSTRAINT license_tokens_token_hash_key UNIQUE (token_hash);
+
+ALTER TABLE ONLY public.license_usage_log
+    ADD CONSTRAINT license_usage_log_pkey PRIMARY KEY (logged_at, log_id);
+
+ALTER TABLE ONLY public.master_pricing
+    ADD CONSTRAINT master_pricing_master_id_key UNIQUE (master_id);
+
+ALTER TABLE ONLY public.master_pricing
+    ADD CONSTRAINT master_pricing_pkey PRIMARY KEY (pricing_id);
+
+ALTER TABLE ONLY public.license_devices
+    ADD CONSTRAINT one_device_a_slot UNIQUE (subscription_id, slot);
+
+ALTER TABLE ONLY public.user_payment_methods
+    ADD CONSTRAINT one_payment_method_per_user_and_provider_id UNIQUE (user_id, provider_payment_id);
+
+ALTER TABLE ONLY public.subscriptions
+    ADD CONSTRAINT one_subscription_per_master UNIQUE (subscriber_id, master_id);
+
+ALTER TABLE ONLY public.outbox
+    ADD CONSTRAINT outbox_dedup_key_key UNIQUE (dedup_key);
+
+ALTER TABLE ONLY public.outbox
+    ADD CONSTRAINT outbox_pkey PRIMARY KEY (outbox_id);
+
+ALTER TABLE ONLY public.usage_quarantine
+    ADD CONSTRAINT payload_quarantined_once UNIQUE (payload_digest);
+
+ALTER TABLE ONLY public.payment_events
+    ADD CONSTRAINT payment_events_come_once PRIMARY KEY (provider, event_id);
+
+ALTER TABLE ONLY public.schema_migrations
+    ADD CONSTRAINT schema_migrations_pkey PRIMARY KEY (name);
+
+ALTER TABLE ONLY public.subscriptions
+    ADD CONSTRAINT subscriptions_pkey PRIMARY KEY (subscription_id);
+
+ALTER TABLE ONLY public.suspicious_activity_alerts
+    ADD CONSTRAINT suspicious_activity_alerts_pkey PRIMARY KEY (alert_id);
+
+ALTER TABLE ONLY public.timer_leases
+    ADD CONSTRAINT timer_leases_pkey PRIMARY KEY (timer_name);
+
+ALTER TABLE ONLY public.usage_arrivals
+    ADD CONSTRAINT usage_arrivals_pkey PRIMARY KEY (arrival_id);
+
+ALTER TABLE ONLY public.usage_quarantine
+    ADD CONSTRAINT usage_quarantine_pkey PRIMARY KEY (quarantine_id);
+
+ALTER TABLE ONLY public.user_payment_methods
+    ADD CONSTRAINT user_payment_methods_pkey PRIMARY KEY (payment_method_id);
+
+ALTER TABLE ONLY public.user_wallets
+    ADD CONSTRAINT user_wallets_pkey PRIMARY KEY (wallet_id);
+
+ALTER TABLE ONLY public.user_wallets
+    ADD CONSTRAINT user_wallets_user_id_key UNIQUE (user_id);
+
+ALTER TABLE ONLY public.users
+    ADD CONSTRAINT users_email_key UNIQUE (email);
+
+ALTER TABLE ONLY public.users
+    ADD CONSTRAINT users_pkey PRIMARY KEY (user_id);
+
+CREATE INDEX audit_log_subscription_id ON public.audit_log USING btree (subscription_id, occurred_at DESC);
+
+CREATE INDEX billing_ledger_reference_id ON public.billing_ledger USING btree (reference_id) WHERE (reference_id IS NOT NULL);
+
+CREATE INDEX billing_ledger_user_id ON public.billing_ledger USING btree (user_id, created_at DESC);
+
+CREATE INDEX license_device_changes_by_admitted ON public.license_device_changes USING btree (admitted_device_id);
+
+CREATE INDEX license_device_changes_by_license ON public.license_device_changes USING btree (subscription_id, changed_at);
+
+CREATE INDEX license_device_changes_by_replaced ON public.license_device_changes USING btree (replaced_device_id);
+
+CREATE INDEX license_renewal_history_subscription_id ON public.license_renewal_history USING btree (subscription_id, attempted_at DESC);
+
+CREATE INDEX license_suspensions_by_license ON public.license_suspensions USING btree (subscription_id, suspended_at DESC);
+
+CREATE INDEX license_token_replacements_by_current ON public.license_token_replacements USING btree (replaced_by);
+
+CREATE INDEX license_token_replacements_by_license ON public.license_token_replacements USING btree (subscription_id);
+
+CREATE INDEX license_tokens_expires_at ON public.license_tokens USING btree (expires_at) WHERE is_active;
+
+CREATE INDEX license_tokens_subscription_id ON public.license_tokens USING btree (subscription_id);
+
+CREATE INDEX license_usage_log_ip_address ON ONLY public.license_usage_log USING btree (ip_address, logged_at DESC);
+
+CREATE INDEX license_usage_log_subscription_id ON ONLY public.license_usage_log USING btree (subscription_id, logged_at DESC);
+
+CREATE INDEX license_usage_log_token_hash ON ONLY public.license_usage_log USING btree (token_hash, logged_at DESC);
+
+CREATE UNIQUE INDEX one_default_payment_method_per_user ON public.user_payment_methods USING btree (user_id) WHERE is_default;
+
+CREATE UNIQUE INDEX one_open_suspension_a_cause ON public.license_suspensions USING btree (subscription_id, cause) WHERE (closed_at IS NULL);
+
+CREATE INDEX outbox_due_at ON public.outbox USING btree (due_at) WHERE ((sent_at IS NULL) AND (dead_at IS NULL));
+
+CREATE INDEX payment_events_by_received_at ON public.payment_events USING btree (received_at);
+
+CREATE INDEX subscriptions_master_id ON public.subscriptions USING btree (master_id);
+
+CREATE INDEX suspicious_activity_alerts_status ON public.suspicious_activity_alerts USING btree (status, detected_at DESC);
+
+CREATE INDEX suspicious_activity_alerts_subscription_id ON public.suspicious_activity_alerts USING btree (subscription_id, detected_at DESC);
+
+CREATE INDEX usage_quarantine_quarantined_at ON public.usage_quarantine USING btree (quarantined_at DESC, quarantine_id DESC);
+
+CREATE TRIGGER audit_log_is_append_only BEFORE DELETE OR UPDATE ON public.audit_log FOR EACH ROW EXECUTE FUNCTION public.refuse_change_of_evidence();
+
+CREATE TRIGGER audit_log_is_never_emptied BEFORE TRUNCATE ON public.audit_log FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change_of_evidence();
+
+CREATE TRIGGER billing_ledger_is_append_only BEFORE DELETE OR UPDATE ON public.billing_ledger FOR EACH ROW EXECUTE FUNCTION public.refuse_change_of_evidence();
+
+CREATE TRIGGER billing_ledger_is_never_emptied BEFORE TRUNCATE ON public.billing_ledger FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change_of_evidence();
+
+CREATE TRIGGER keep_rotated_token_retired BEFORE UPDATE OF is_active, expires_at ON public.license_tokens FOR EACH ROW EXECUTE FUNCTION public.keep_rotated_token_retired();
+
+CREATE TRIGGER master_pricing_updated_at BEFORE UPDATE ON public.master_pricing FOR EACH ROW EXECUTE FUNCTION public.update_updated_at_column();
+
+CREATE TRIGGER subscriptions_updated_at BEFORE UPDATE ON public.subscriptions FOR EACH ROW EXECUTE FUNCTION public.update_updated_at_column();
+
+CREATE TRIGGER user_payment_methods_updated_at BEFORE UPDATE ON public.user_payment_methods FOR EACH ROW EXECUTE FUNCTION public.update_updated_at_column();
+
+CREATE TRIGGER user_wallets_updated_at BEFORE UPDATE ON public.user_wallets FOR EACH ROW EXECUTE FUNCTION public.update_updated_at_column();
+
+CREATE TRIGGER users_updated_at BEFORE UPDATE ON public.users FOR EACH ROW EXECUTE FUNCTION public.update_updated_at_column();
+
+ALTER TABLE ONLY public.billing_ledger
+    ADD CONSTRAINT billing_ledger_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(user_id);
+
+ALTER TABLE ONLY public.billing_ledger
+    ADD CONSTRAINT billing_ledger_wallet_id_fkey FOREIGN KEY (wallet_id) REFERENCES public.user_wallets(wallet_id);
+
+ALTER TABLE ONLY public.license_device_changes
+    ADD CONSTRAINT license_device_changes_admitted_device_id_fkey FOREIGN KEY (admitted_device_id) REFERENCES public.license_devices(device_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.license_device_changes
+    ADD CONSTRAINT license_device_changes_replaced_device_id_fkey FOREIGN KEY (replaced_device_id) REFERENCES public.license_devices(device_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.license_device_changes
+    ADD CONSTRAINT license_device_changes_subscription_id_fkey FOREIGN KEY (subscription_id) REFERENCES public.subscriptions(subscription_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.license_device_networks
+    ADD CONSTRAINT license_device_networks_device_id_fkey FOREIGN KEY (device_id) REFERENCES public.license_devices(device_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.license_devices
+    ADD CONSTRAINT license_devices_subscription_id_fkey FOREIGN KEY (subscription_id) REFERENCES public.subscriptions(subscription_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.license_renewal_history
+    ADD CONSTRAINT license_renewal_history_subscription_id_fkey FOREIGN KEY (subscription_id) REFERENCES public.subscriptions(subscription_id);
+
+ALTER TABLE ONLY public.license_states
+    ADD CONSTRAINT license_states_subscription_id_fkey FOREIGN KEY (subscription_id) REFERENCES public.subscriptions(subscription_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.license_suspensions
+    ADD CONSTRAINT license_suspensions_alert_id_fkey FOREIGN KEY (alert_id) REFERENCES public.suspicious_activity_alerts(alert_id) ON DELETE SET NULL;
+
+ALTER TABLE ONLY public.license_suspensions
+    ADD CONSTRAINT license_suspensions_subscription_id_fkey FOREIGN KEY (subscription_id) REFERENCES public.subscriptions(subscription_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.license_token_replacements
+    ADD CONSTRAINT license_token_replacements_replaced_by_fkey FOREIGN KEY (replaced_by) REFERENCES public.license_tokens(token_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.license_token_replacements
+    ADD CONSTRAINT license_token_replacements_subscription_id_fkey FOREIGN KEY (subscription_id) REFERENCES public.subscriptions(subscription_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.license_token_replacements
+    ADD CONSTRAINT license_token_replacements_token_id_fkey FOREIGN KEY (token_id) REFERENCES public.license_tokens(token_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.license_tokens
+    ADD CONSTRAINT license_tokens_subscription_id_fkey FOREIGN KEY (subscription_id) REFERENCES public.subscriptions(subscription_id);
+
+ALTER TABLE ONLY public.master_pricing
+    ADD CONSTRAINT master_pricing_master_id_fkey FOREIGN KEY (master_id) REFERENCES public.users(user_id);
+
+ALTER TABLE ONLY public.subscriptions
+    ADD CONSTRAINT subscriptions_master_id_fkey FOREIGN KEY (master_id) REFERENCES public.users(user_id);
+
+ALTER TABLE ONLY public.subscriptions
+    ADD CONSTRAINT subscriptions_subscriber_id_fkey FOREIGN KEY (subscriber_id) REFERENCES public.users(user_id);
+
+ALTER TABLE ONLY public.suspicious_activity_alerts
+    ADD CONSTRAINT suspicious_activity_alerts_subscription_id_fkey FOREIGN KEY (subscription_id) REFERENCES public.subscriptions(subscription_id);
+
+ALTER TABLE ONLY public.user_payment_methods
+    ADD CONSTRAINT user_payment_methods_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(user_id);
+
+ALTER TABLE ONLY public.user_wallets
+    ADD CONSTRAINT user_wallets_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(user_id);

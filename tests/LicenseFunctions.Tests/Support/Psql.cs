@@ -1,0 +1,43 @@
+using System.Diagnostics;
+using System.Runtime.CompilerServices;
+using Npgsql;
+
+namespace LicenseFunctions.Tests.Support;
+
+/// <summary>PostgreSQL's own client programs, as the platform's operators use them.</summary>
+internal static class Psql
+{
+    /// <summary>The folder <c>sql/</c> of the repository.</summary>
+    public static string SqlFolder([CallerFilePath] string thisFile = "") =>
+        Path.GetFullPath(Path.Combine(Path.GetDirectoryName(thisFile)!, "../../../sql"));
+
+    /// <summary>Installs by the guide's command.</summary>
+    public static Task<string> InstallAsync(TestDatabase database) =>
+        RunAsync("psql", database, SqlFolder(), "-X", "-v", "ON_ERROR_STOP=1", "-c", "\\i schema_license_extensions.sql");
+
+    /// <returns>What the program wrote to its standard output.</returns>
+    /// <exception cref="InvalidOperationException">It failed; the message is what it wrote to its standard error.</exception>
+    public static async Task<string> RunAsync(string program, TestDatabase database, string folder, params string[] arguments)
+    {
+        var address = new NpgsqlConnectionStringBuilder(database.ConnectionString);
+        var start = new ProcessStartInfo(program, arguments)
+        {
+            WorkingDirectory = folder,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            Environment =
+            {
+                ["PGHOST"] = address.Host,
+                ["PGPORT"] = $"{address.Port}",
+                ["PGUSER"] = address.Username,
+                ["PGPASSWORD"] = address.Password,
+                ["PGDATABASE"] = address.Database,
+            },
+        };
+        using var process = Process.Start(start)!;
+        var output = process.StandardOutput.ReadToEndAsync();
+        var errors = await process.StandardError.ReadToEndAsync();
+        await process.WaitForExitAsync();
+        return process.ExitCode == 0 ? await output : throw new InvalidOperationException($"{program} exits with {process.ExitCode}: {errors}");
+    }
+}
