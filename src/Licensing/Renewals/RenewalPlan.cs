@@ -1,0 +1,186 @@
+using static Licensing.Renewals.RenewalStatus;
+
+namespace Licensing.Renewals;
+
+/// <summary>What a worker that holds a renewal does next. Asked again after every step, until it rests.</summary>
+public static class RenewalPlan
+{
+    /// <param name="facts">The renewal and all that bears on it.</param>
+    /// <param name="policy">The installation's choices.</param>
+    /// <param name="now">The worker's clock.</param>
+    /// <param name="attemptId">The id of a new attempt, if one is to be made.</param>
+    public static RenewalStep Next(RenewalFacts facts, RenewalPolicy policy, DateTimeOffset now, Guid attemptId)
+    {
+        var renewal = facts.Renewal;
+        if (renewal.NextActionAt is not { } at || at > now) return new RenewalStep.Rest();
+
+        return renewal switch
+        {
+            { Status: Applied or Canceled or Lapsed } => Save(renewal with { NextActionAt = null }),
+            { Status: Succeeded, Attempt: { } paid } => new RenewalStep.Save(RenewalSettlement.Apply(facts, paid, policy, now)),
+            { Status: Charging, IntentId: null, Attempt: { } attempt } => Create(facts, attempt, policy, now),
+            { IsOpen: true, IntentId: { } intent, Attempt: { } attempt } => Ask(facts, intent, attempt, policy, now),
+            { Status: NeedsAuthentication, IntentId: { } intent, Attempt: { } attempt }
+                when now < renewal.GivesUpAt && !Unwanted(facts, policy) && !IsOtherCard(facts.Card, attempt) =>
+                new RenewalStep.LookUp(intent, attempt),
+            _ => Decide(facts, policy, now, attemptId),
+        };
+    }
+
+    // Nothing was confirmed yet, so nothing can have been charged: an unanswered creation is given up when its key has
+    // lived, and the next attempt makes its own.
+    private static RenewalStep Create(RenewalFacts facts, RenewalAttempt attempt, RenewalPolicy policy, DateTimeOffset now)
+    {
+        if (!Unwanted(facts, policy) && policy.MaySend(attempt, now)) return new RenewalStep.CreateIntent(attempt);
+
+        return Save(facts.Renewal with
+        {
+            Status = Due,
+            Attempt = attempt with { Status = AttemptStatus.NeverCharged },
+            Lookups = 0,
+            UnknownSince = null,
+            NextActionAt = now,
+        });
+    }
+
+    // A charge may be under way. While its key lives the same request is the surest question: it is answered from the
+    // gateway's memory, or carried out for the first time. Nobody wants it any more: cancelling is as sure and charges nothing.
+    private static RenewalStep Ask(
+        RenewalFacts facts, string intent, RenewalAttempt attempt, RenewalPolicy policy, DateTimeOffset now)
+    {
+        if (facts.Renewal.Status is Undecided) return new RenewalStep.LookUp(intent, attempt);
+        if (Unwanted(facts, policy)) return new RenewalStep.CancelIntent(intent, attempt);
+        return policy.MaySend(attempt, now) ? new RenewalStep.Confirm(intent, attempt) : new RenewalStep.LookUp(intent, attempt);
+    }
+
+    private static RenewalStep Decide(RenewalFacts facts, RenewalPolicy policy, DateTimeOffset now, Guid attemptId)
+    {
+        var renewal = facts.Renewal with { AmountUsd = facts.Renewal.AmountUsd ?? facts.PriceUsd };
+
+        if (facts.License.ExpiresAt != renewal.PeriodStart) return Without(renewal, Close(renewal, "the expiry was moved"));
+        if (now >= renewal.GivesUpAt) return Without(renewal, Lapse(renewal));
+        if (IsSwitchedOff(facts, policy) && renewal.Type is RenewalType.Auto)
+            return Without(renewal, Close(renewal, "auto-renewal is off"));
+        if (!facts.License.IsRenewable) return Wait(renewal, now);
+        if (facts.PriceUsd is null || renewal.AmountUsd is not { } amount) return Wait(renewal, NotRenewable, "no_active_price", now);
+
+        if (amount == 0) return Without(renewal, Book(renewal, PaidWith.Nothing, policy, now));
+        if (!renewal.PriceAccepted && policy.NeedsConsent(amount, facts.LastPaidUsd)) return AwaitConsent(renewal);
+        if (facts.WalletUsd >= amount) return Without(renewal, Book(renewal, PaidWith.Wallet, policy, now));
+
+        return facts.Card is { } card && policy.KeyLives.ContainsKey(card.Provider)
+            ? Charge(renewal, card, IsSwitchedOff(facts, policy), now, attemptId)
+            : Wait(renewal, PaymentNeeded, facts.Card is null ? "no_payment_method" : "unknown_payment_provider", now);
+    }
+
+    private static RenewalStep Charge(Renewal renewal, SavedCard card, bool switchedOff, DateTimeOffset now, Guid attemptId)
+    {
+        // The customer renewed by hand and was declined: without auto-renewal nothing is tried again unasked.
+        if (renewal.Status is SoftDeclined && switchedOff) return Save(renewal with { NextActionAt = renewal.GivesUpAt });
+        if (renewal.Attempts >= RenewalPolicy.AllAttempts
+            || (renewal.Type is RenewalType.Auto && renewal.SoftDeclines >= RenewalPolicy.SoftAttempts))
+            return Save(renewal with { NextActionAt = renewal.GivesUpAt });
+        // The same card would say the same: the customer was told what to do when it did.
+        if (renewal.Attempt is { Status: AttemptStatus.HardDeclined } declined && !IsOtherCard(card, declined))
+            return Wait(renewal with { Status = HardDeclined }, now);
+        if (renewal is { IntentId: not null, Attempt: { Status: AttemptStatus.NeedsAuthentication } asked } && !IsOtherCard(card, asked))
+            return Save(renewal with
+            {
+                Status = NeedsAuthentication,
+                NextActionAt = RenewalPolicy.Earlier(RenewalPolicy.NextLookup(1, now), renewal.GivesUpAt),
+            });
+
+        // The intent belongs to one customer of one provider: another card elsewhere needs an intent of its own.
+        if (renewal is { IntentId: { } intent, Attempt: { } last }
+            && (last.Provider != card.Provider || last.Request.CustomerId != card.CustomerId))
+            return new RenewalStep.CancelIntent(intent, last);
+
+        return Save(renewal with
+        {
+            Status = Charging,
+            Attempt = new RenewalAttempt(
+                attemptId,
+                renewal.Attempts + 1,
+                card.Provider,
+                card.PaymentMethodId,
+                Request(renewal, card),
+                FirstSentAt: now,
+                OpensIntent: renewal.IntentId is null),
+            Lookups = 0,
+            UnknownSince = null,
+            NextActionAt = now,
+        });
+    }
+
+    private static ChargeRequest Request(Renewal renewal, SavedCard card) => new(
+        renewal.RenewalId,
+        renewal.SubscriptionId,
+        renewal.UserId,
+        decimal.ToInt64(renewal.AmountUsd!.Value * 100),
+        "usd",
+        card.CustomerId,
+        card.PaymentId,
+        $"Licence renewal from {renewal.PeriodStart:yyyy-MM-dd}");
+
+    // An intent that could still succeed is cancelled before the period is paid otherwise, closed or given up.
+    private static RenewalStep Without(Renewal renewal, RenewalChange change) =>
+        renewal is { IntentId: { } intent, Attempt: { } attempt }
+            ? new RenewalStep.CancelIntent(intent, attempt)
+            : new RenewalStep.Save(change);
+
+    private static RenewalChange Book(Renewal renewal, PaidWith with, RenewalPolicy policy, DateTimeOffset now)
+    {
+        var payment = RenewalSettlement.Payment(renewal, with, renewal.PeriodStart, paidAt: now, policy, now);
+        return RenewalSettlement.Paid(renewal, payment, renewal.RenewalId);
+    }
+
+    private static RenewalChange Close(Renewal renewal, string reason) => new(renewal with { Status = Canceled, NextActionAt = null })
+    {
+        Audit = "renewal.canceled",
+        Reason = reason,
+    };
+
+    private static RenewalChange Lapse(Renewal renewal) => new(renewal with { Status = Lapsed, NextActionAt = null })
+    {
+        Suspends = true,
+        History = new RenewalHistory(renewal.RenewalId, "failed", "grace_period_ended"),
+        Audit = "renewal.lapsed",
+        Reason = "grace period ended",
+    };
+
+    private static RenewalStep.Save AwaitConsent(Renewal renewal) => new(
+        new RenewalChange(renewal with { Status = AwaitingConsent, NextActionAt = renewal.GivesUpAt })
+        {
+            History = new RenewalHistory(renewal.RenewalId, "pending", "price_consent"),
+            Notice = new RenewalNotice("price_consent", $"price_consent:{renewal.RenewalId}"),
+        });
+
+    private static RenewalStep.Save Wait(Renewal renewal, DateTimeOffset now) =>
+        Save(renewal with { NextActionAt = RenewalPolicy.Earlier(now + RenewalPolicy.RecheckEvery, renewal.GivesUpAt) });
+
+    // Said once when it begins, then only looked at again.
+    private static RenewalStep.Save Wait(Renewal renewal, RenewalStatus status, string? reason, DateTimeOffset now)
+    {
+        var waiting = Wait(renewal with { Status = status }, now);
+        return renewal.Status == status
+            ? waiting
+            : new RenewalStep.Save(waiting.Change with
+            {
+                History = new RenewalHistory(renewal.RenewalId, "failed", reason),
+                Notice = new RenewalNotice(
+                    status is NotRenewable ? "renewal_failed" : "action_needed", $"{reason}:{renewal.RenewalId}", reason),
+            });
+    }
+
+    private static RenewalStep.Save Save(Renewal after) => new(new RenewalChange(after));
+
+    private static bool IsOtherCard(SavedCard? card, RenewalAttempt attempt) =>
+        card is not null && (card.PaymentId != attempt.Request.PaymentId || card.Provider != attempt.Provider);
+
+    private static bool IsSwitchedOff(RenewalFacts facts, RenewalPolicy policy) => !policy.AutoRenewal || !facts.License.AutoRenew;
+
+    private static bool Unwanted(RenewalFacts facts, RenewalPolicy policy) =>
+        facts.License.ExpiresAt != facts.Renewal.PeriodStart
+        || !facts.License.IsRenewable
+        || (facts.Renewal.Type is RenewalType.Auto && IsSwitchedOff(facts, policy));
+}

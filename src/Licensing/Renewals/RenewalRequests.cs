@@ -1,0 +1,59 @@
+using static Licensing.Renewals.RenewalStatus;
+
+namespace Licensing.Renewals;
+
+/// <summary>What people may ask of a renewal: the customer now, the customer's consent, a person's decision.</summary>
+public static class RenewalRequests
+{
+    /// <summary>
+    /// The customer (or an operator) wants the period renewed now. An open charge is only asked about again; a settled one
+    /// begins anew, after the grace too.
+    /// </summary>
+    /// <returns>Null where there is nothing to change.</returns>
+    public static RenewalChange? RenewNow(Renewal renewal, RenewalPolicy policy, DateTimeOffset now) => renewal switch
+    {
+        { Status: Applied or Undecided } => null,
+        { IsOpen: true } => new RenewalChange(renewal with { NextActionAt = now }),
+        _ => new RenewalChange(renewal with
+        {
+            Status = Due,
+            Type = RenewalType.Manual,
+            GivesUpAt = RenewalPolicy.Later(renewal.PeriodStart + policy.Grace, now + RenewalPolicy.ManualWindow),
+            NextActionAt = now,
+        }),
+    };
+
+    /// <summary>The customer agrees to the raised price; heard again, or too late, it changes nothing.</summary>
+    public static RenewalChange? AcceptPrice(Renewal renewal, DateTimeOffset now) => renewal.Status is AwaitingConsent
+        ? new RenewalChange(renewal with { Status = Due, PriceAccepted = true, NextActionAt = now }) { Audit = "renewal.price_accepted" }
+        : null;
+
+    /// <summary>
+    /// A person settles what no gateway answers: paid (with the charge's id as evidence) books it; not paid lets the machine go on, on
+    /// the same intent, which still can succeed only once.
+    /// </summary>
+    /// <param name="transactionId">The gateway's id of the charge; null for not paid.</param>
+    /// <param name="reason">What the person looked at, for the audit row.</param>
+    public static Outcome<RenewalChange> Decide(
+        RenewalFacts facts, string? transactionId, string reason, RenewalPolicy policy, DateTimeOffset now)
+    {
+        if (facts.Renewal is not { Status: Undecided or Unknown, Attempt: { } attempt })
+            return new Refusal(RefusalKind.Conflict, "NOT_UNKNOWN", "The outcome of this renewal is not unknown.");
+
+        var change = transactionId is { } paid
+            ? RenewalSettlement.Apply(
+                facts, attempt with { Status = AttemptStatus.Succeeded, TransactionId = paid }, policy, now)
+            : new RenewalChange(facts.Renewal with
+            {
+                Status = SoftDeclined,
+                Attempt = attempt with { Status = AttemptStatus.NeverCharged },
+                Lookups = 0,
+                UnknownSince = null,
+                NextActionAt = now,
+            })
+            {
+                History = new RenewalHistory(attempt.AttemptId, "failed", "never_charged"),
+            };
+        return change with { Audit = transactionId is null ? "renewal.decided_not_paid" : "renewal.decided_paid", Reason = reason };
+    }
+}
