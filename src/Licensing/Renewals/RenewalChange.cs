@@ -10,6 +10,9 @@ public sealed record RenewalChange(Renewal After)
     /// <summary>The grace ended: token inactive and subscription suspended, in the contract's words.</summary>
     public bool Suspends { get; init; }
 
+    /// <summary>The money went back: the period that it paid ends now, and nothing renews the licence by itself.</summary>
+    public bool EndsPeriod { get; init; }
+
     /// <summary>A row of license_renewal_history.</summary>
     public RenewalHistory? History { get; init; }
 

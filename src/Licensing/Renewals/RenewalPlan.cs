@@ -21,7 +21,7 @@ public static class RenewalPlan
             { Status: Charging, IntentId: null, Attempt: { } attempt } => Create(facts, attempt, policy, now),
             { IsOpen: true, IntentId: { } intent, Attempt: { } attempt } => Ask(facts, intent, attempt, policy, now),
             { Status: NeedsAuthentication, IntentId: { } intent, Attempt: { } attempt }
-                when now < renewal.GivesUpAt && !Unwanted(facts, policy) && !IsOtherCard(facts.Card, attempt) =>
+                when renewal.NextActionAt < renewal.GivesUpAt && !Unwanted(facts, policy) && !IsOtherCard(facts.Card, attempt) =>
                 new RenewalStep.LookUp(intent, attempt),
             _ => Decide(facts, policy, now, attemptId),
         };
@@ -39,7 +39,7 @@ public static class RenewalPlan
             Attempt = attempt with { Status = AttemptStatus.NeverCharged },
             Lookups = 0,
             UnknownSince = null,
-            NextActionAt = now,
+            NextActionAt = attempt.FirstSentAt,
         });
     }
 
@@ -58,7 +58,8 @@ public static class RenewalPlan
         var renewal = facts.Renewal with { AmountUsd = facts.Renewal.AmountUsd ?? facts.PriceUsd };
 
         if (facts.License.ExpiresAt != renewal.PeriodStart) return Without(renewal, Close(renewal, "the expiry was moved"));
-        if (now >= renewal.GivesUpAt) return Without(renewal, Lapse(renewal));
+        // What was due before the end is still done once, however late a worker comes: our outage is not the customer's.
+        if (now >= renewal.GivesUpAt && renewal.NextActionAt >= renewal.GivesUpAt) return Without(renewal, Lapse(renewal));
         if (IsSwitchedOff(facts, policy) && renewal.Type is RenewalType.Auto)
             return Without(renewal, Close(renewal, "auto-renewal is off"));
         if (!facts.License.IsRenewable) return Wait(renewal, now);

@@ -56,4 +56,27 @@ public static class RenewalRequests
             };
         return change with { Audit = transactionId is null ? "renewal.decided_not_paid" : "renewal.decided_paid", Reason = reason };
     }
+
+    /// <summary>
+    /// Money that goes back after the period was paid: a whole refund and a lost dispute end the period, a part refund and an
+    /// open dispute are only put on record.
+    /// </summary>
+    /// <returns>Null where the fact is no such thing or nothing was paid by card (yet).</returns>
+    public static RenewalChange? TakeBack(Renewal renewal, PaymentFact fact)
+    {
+        if (renewal is not { Status: Applied, PaidWith: PaidWith.Card }) return null;
+
+        var change = new RenewalChange(renewal);
+        return fact switch
+        {
+            PaymentFact.Refunded whole when whole.RefundedMinor >= whole.AmountMinor =>
+                change with { EndsPeriod = true, Audit = "renewal.refunded", Reason = $"{whole.RefundedMinor} of {whole.AmountMinor}" },
+            PaymentFact.Refunded part =>
+                change with { Audit = "renewal.refunded_in_part", Reason = $"{part.RefundedMinor} of {part.AmountMinor}" },
+            PaymentFact.DisputeOpened opened => change with { Audit = "renewal.disputed", Reason = opened.Reason },
+            PaymentFact.DisputeClosed { Won: true } => change with { Audit = "renewal.dispute_won" },
+            PaymentFact.DisputeClosed => change with { EndsPeriod = true, Audit = "renewal.dispute_lost" },
+            _ => null,
+        };
+    }
 }

@@ -38,7 +38,7 @@ public static class RenewalSettlement
                 renewal with { IntentId = answer.IntentId, Lookups = 0, UnknownSince = null, NextActionAt = now }),
             ChargeOutcome.Unconfirmed when asked is Asked.Event => null,
             ChargeOutcome.Unconfirmed when asked is Asked.LookUp && renewal.IsOpen && !policy.MaySend(attempt, now) =>
-                NeverCharged(renewal, attempt, now),
+                NeverCharged(renewal, attempt),
             ChargeOutcome.Unconfirmed => NotAnswered(renewal, asked, "not confirmed", null, now),
             _ when asked is Asked.Cancel => NotAnswered(renewal, asked, "not cancelled", null, now),
             _ when IsCurrent(renewal, attempt, asked, policy, now) => Declined(renewal, attempt, answer.Outcome, asked, now),
@@ -99,7 +99,7 @@ public static class RenewalSettlement
             UnknownSince = null,
         };
         return asked is Asked.Cancel
-            ? new RenewalChange(free with { Status = Due, NextActionAt = now })
+            ? new RenewalChange(free with { Status = Due })
             : Soft(free, free.Attempt, $"intent_canceled: {reason}", now);
     }
 
@@ -155,14 +155,14 @@ public static class RenewalSettlement
         };
     }
 
-    private static RenewalChange NeverCharged(Renewal renewal, RenewalAttempt attempt, DateTimeOffset now) =>
+    private static RenewalChange NeverCharged(Renewal renewal, RenewalAttempt attempt) =>
         new(renewal with
         {
             Status = Due,
             Attempt = attempt with { Status = AttemptStatus.NeverCharged },
             Lookups = 0,
             UnknownSince = null,
-            NextActionAt = now,
+            NextActionAt = attempt.FirstSentAt, // as overdue as it was when it was to be charged
         })
         {
             History = new RenewalHistory(attempt.AttemptId, "failed", "never_charged"),

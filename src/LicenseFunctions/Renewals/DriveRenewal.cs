@@ -1,0 +1,88 @@
+using LicenseFunctions.Database;
+using LicenseFunctions.Payments;
+using Licensing.Renewals;
+
+namespace LicenseFunctions.Renewals;
+
+/// <summary>
+/// Works on one claimed renewal until it rests: plan, ask the gateway if the plan says so, save, again. Killed anywhere, the
+/// next holder of the lease goes on from what was saved.
+/// </summary>
+public sealed class DriveRenewal(IRenewalStore store, RenewalGateways gateways, RenewalPolicy policy, TimeProvider clock)
+{
+    /// <summary>Longer than twice the worst call of a gateway (its time-out with one retry).</summary>
+    public static readonly TimeSpan Lease = TimeSpan.FromMinutes(3);
+
+    // A charge takes five; more is a machine that runs in circles.
+    private const int MostSteps = 12;
+
+    /// <returns>The renewal as saved last; null where somebody else has taken it over.</returns>
+    public async Task<Renewal?> ExecuteAsync(RenewalFacts facts, CancellationToken cancellationToken)
+    {
+        for (var step = 0; step < MostSteps; step++)
+        {
+            if (await NextChangeAsync(facts, cancellationToken) is not { } change) return facts.Renewal;
+
+            var saved = await store.SaveAsync(change, new RenewalWriter(Rests(change.After) ? TimeSpan.Zero : Lease), cancellationToken);
+            switch (saved)
+            {
+                case RenewalSave.Saved:
+                    facts = facts with { Renewal = change.After };
+                    break;
+                case RenewalSave.WalletShort:
+                    facts = facts with { WalletUsd = 0 };
+                    break;
+                case RenewalSave.WalletLocked:
+                    return await PutOffAsync(facts.Renewal, change, cancellationToken);
+                default:
+                    return null;
+            }
+        }
+
+        throw new InvalidOperationException($"Renewal {facts.Renewal.RenewalId} does not come to rest.");
+    }
+
+    private async Task<RenewalChange?> NextChangeAsync(RenewalFacts facts, CancellationToken cancellationToken)
+    {
+        switch (RenewalPlan.Next(facts, policy, clock.GetUtcNow(), gateways.NewAttemptId()))
+        {
+            case RenewalStep.Save save:
+                return save.Change;
+            case RenewalStep.CreateIntent { Attempt: var attempt }:
+                return Settle(facts, Asked.Create, await gateways.Of(attempt)
+                    .CreateIntentAsync(attempt.Request, attempt.CreateKey, cancellationToken));
+            case RenewalStep.Confirm { IntentId: var intent, Attempt: var attempt }:
+                var answer = await gateways.Of(attempt).ConfirmIntentAsync(intent, attempt.Request, attempt.ConfirmKey, cancellationToken);
+                // A key may have stored a 500 for its whole life: the intent itself knows better.
+                return answer.Outcome is ChargeOutcome.Unknown && facts.Renewal.Status is RenewalStatus.Unknown
+                    ? await LookUpAsync(facts, intent, attempt, cancellationToken)
+                    : Settle(facts, Asked.Confirm, answer);
+            case RenewalStep.LookUp { IntentId: var intent, Attempt: var attempt }:
+                return await LookUpAsync(facts, intent, attempt, cancellationToken);
+            case RenewalStep.CancelIntent { IntentId: var intent, Attempt: var attempt }:
+                return Settle(facts, Asked.Cancel, await gateways.Of(attempt)
+                    .CancelIntentAsync(intent, $"cancel-{attempt.AttemptId:N}-{facts.Renewal.Lookups}", cancellationToken));
+            default:
+                return null;
+        }
+    }
+
+    private async Task<RenewalChange?> LookUpAsync(
+        RenewalFacts facts, string intent, RenewalAttempt attempt, CancellationToken cancellationToken) =>
+        Settle(facts, Asked.LookUp, await gateways.Of(attempt).GetIntentAsync(intent, cancellationToken));
+
+    private RenewalChange? Settle(RenewalFacts facts, Asked asked, IntentSnapshot answer) =>
+        RenewalSettlement.Settle(facts, answer, asked, policy, clock.GetUtcNow());
+
+    // A card's charge is remembered as such; the wallet's own payment simply comes again.
+    private async Task<Renewal?> PutOffAsync(Renewal renewal, RenewalChange change, CancellationToken cancellationToken)
+    {
+        var later = change.After.PaidWith is PaidWith.Card
+            ? RenewalSettlement.NotYetApplied(change.After, clock.GetUtcNow())
+            : new RenewalChange(renewal with { NextActionAt = clock.GetUtcNow() + TimeSpan.FromMinutes(1) });
+        var saved = await store.SaveAsync(later, new RenewalWriter(TimeSpan.Zero), cancellationToken);
+        return saved is RenewalSave.Saved ? later.After : null;
+    }
+
+    private bool Rests(Renewal renewal) => renewal.NextActionAt is not { } at || at > clock.GetUtcNow();
+}

@@ -1,0 +1,19 @@
+using LicenseFunctions.Payments;
+using Licensing.Renewals;
+
+namespace LicenseFunctions.Renewals;
+
+/// <summary>The configured gateways by provider.</summary>
+public sealed class RenewalGateways(IEnumerable<IPaymentGateway> gateways, Func<Guid>? newId = null)
+{
+    private readonly Dictionary<string, IPaymentGateway> byProvider = gateways.ToDictionary(gateway => gateway.Provider);
+    private readonly Func<Guid> newId = newId ?? Guid.NewGuid;
+
+    public IReadOnlyDictionary<string, TimeSpan> KeyLives => byProvider.ToDictionary(pair => pair.Key, pair => pair.Value.KeyLife);
+
+    public Guid NewAttemptId() => newId();
+
+    /// <exception cref="InvalidOperationException">The attempt's provider was configured when it began and isn't any more.</exception>
+    public IPaymentGateway Of(RenewalAttempt attempt) => byProvider.GetValueOrDefault(attempt.Provider)
+        ?? throw new InvalidOperationException($"Payment provider {attempt.Provider} has open charges and is not configured.");
+}

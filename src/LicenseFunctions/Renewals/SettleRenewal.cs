@@ -1,0 +1,53 @@
+using LicenseFunctions.Database;
+using Licensing.Renewals;
+
+namespace LicenseFunctions.Renewals;
+
+/// <summary>
+/// Webhooks about intents, through the same transition function as every other answer. Heard twice, late or out of order,
+/// the row ends the same; an event that isn't settled here throws, so that the provider sends it again.
+/// </summary>
+public sealed class SettleRenewal(IRenewalStore store, RenewalPolicy policy, TimeProvider clock)
+{
+    private const int Tries = 5;
+
+    /// <exception cref="InvalidOperationException">The row is written by others all the time, or its wallet stays locked.</exception>
+    public async Task ExecuteAsync(PaymentEvent received, CancellationToken cancellationToken)
+    {
+        for (var tries = 0; tries < Tries; tries++)
+        {
+            if (await FindAsync(received, cancellationToken) is not { } facts || Change(facts, received.Fact) is not { } change)
+            {
+                await store.RecordAsync(received, cancellationToken);
+                return;
+            }
+
+            var writer = new RenewalWriter(Lease: null, "service", Event: received);
+            var saved = await store.SaveAsync(change, writer, cancellationToken);
+            if (saved is RenewalSave.WalletLocked)
+                saved = await store.SaveAsync(RenewalSettlement.NotYetApplied(change.After, clock.GetUtcNow()), writer, cancellationToken);
+            if (saved is RenewalSave.Saved or RenewalSave.Repeated) return;
+        }
+
+        throw new InvalidOperationException($"Event {received.EventId} could not be settled.");
+    }
+
+    private async Task<RenewalFacts?> FindAsync(PaymentEvent received, CancellationToken cancellationToken) => received.Fact switch
+    {
+        PaymentFact.IntentChanged { Intent.IntentId: { } intent, RenewalId: var renewal } =>
+            await store.FindByIntentAsync(received.Provider, intent, cancellationToken)
+            ?? (renewal is { } id ? await store.FindAsync(id, cancellationToken) : null),
+        PaymentFact.Refunded { IntentId: var intent } => await store.FindByIntentAsync(received.Provider, intent, cancellationToken),
+        PaymentFact.DisputeOpened { IntentId: var intent } => await store.FindByIntentAsync(received.Provider, intent, cancellationToken),
+        PaymentFact.DisputeClosed { IntentId: var intent } => await store.FindByIntentAsync(received.Provider, intent, cancellationToken),
+        _ => null,
+    };
+
+    private RenewalChange? Change(RenewalFacts facts, PaymentFact fact) => fact switch
+    {
+        PaymentFact.IntentChanged changed => RenewalSettlement.Settle(facts, changed.Intent, Asked.Event, policy, clock.GetUtcNow()),
+        _ when facts.Renewal.IsOpen =>
+            throw new InvalidOperationException($"Renewal {facts.Renewal.RenewalId} was taken back before it is known to be paid."),
+        _ => RenewalRequests.TakeBack(facts.Renewal, fact),
+    };
+}
