@@ -50,8 +50,11 @@ public interface IRenewalStore
     /// <returns>How many it made or reopened; fewer than <paramref name="limit"/> when there are no more.</returns>
     Task<int> OpenDueAsync(RenewalPolicy policy, DateTimeOffset now, int limit, CancellationToken cancellationToken);
 
-    /// <summary>The row of the licence's present period, made if need be.</summary>
-    /// <returns>Null where the licence is unknown or never expires.</returns>
+    /// <summary>
+    /// The row that a renewal by hand is about: the next period's from the warning days before expiry on, made if need be;
+    /// before that the one that paid for the present period, so that a repeated request never pays for another one.
+    /// </summary>
+    /// <returns>Null where there is neither.</returns>
     Task<Guid?> OpenAsync(Guid subscriptionId, RenewalPolicy policy, DateTimeOffset now, CancellationToken cancellationToken);
 
     /// <summary>Takes due rows that nobody holds, in one statement; their fence grows.</summary>
@@ -68,7 +71,7 @@ public interface IRenewalStore
 
     /// <summary>
     /// Commits a change with everything that belongs to it, in one transaction, if the row's fence is still the change's and
-    /// a holder's lease isn't over. A holder keeps its fence; a write from outside lets it grow, so that a holder loses.
+    /// a holder's lease isn't over. The fence grows by one, so that whoever read before loses.
     /// </summary>
     Task<RenewalSave> SaveAsync(RenewalChange change, RenewalWriter writer, CancellationToken cancellationToken);
 

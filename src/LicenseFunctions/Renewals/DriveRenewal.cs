@@ -27,7 +27,7 @@ public sealed class DriveRenewal(IRenewalStore store, RenewalGateways gateways, 
             switch (saved)
             {
                 case RenewalSave.Saved:
-                    facts = facts with { Renewal = change.After };
+                    facts = facts with { Renewal = change.Saved };
                     break;
                 case RenewalSave.WalletShort:
                     facts = facts with { WalletUsd = 0 };
@@ -74,14 +74,14 @@ public sealed class DriveRenewal(IRenewalStore store, RenewalGateways gateways, 
     private RenewalChange? Settle(RenewalFacts facts, Asked asked, IntentSnapshot answer) =>
         RenewalSettlement.Settle(facts, answer, asked, policy, clock.GetUtcNow());
 
-    // A card's charge is remembered as such; the wallet's own payment simply comes again.
+    // A card's charge is remembered as such. The wallet's own payment stays as due as it was, held by nobody for a minute.
     private async Task<Renewal?> PutOffAsync(Renewal renewal, RenewalChange change, CancellationToken cancellationToken)
     {
-        var later = change.After.PaidWith is PaidWith.Card
-            ? RenewalSettlement.NotYetApplied(change.After, clock.GetUtcNow())
-            : new RenewalChange(renewal with { NextActionAt = clock.GetUtcNow() + TimeSpan.FromMinutes(1) });
-        var saved = await store.SaveAsync(later, new RenewalWriter(TimeSpan.Zero), cancellationToken);
-        return saved is RenewalSave.Saved ? later.After : null;
+        var (later, held) = change.After.PaidWith is PaidWith.Card
+            ? (RenewalSettlement.NotYetApplied(change.After, clock.GetUtcNow()), TimeSpan.Zero)
+            : (new RenewalChange(renewal), TimeSpan.FromMinutes(1));
+        var saved = await store.SaveAsync(later, new RenewalWriter(held), cancellationToken);
+        return saved is RenewalSave.Saved ? later.Saved : null;
     }
 
     private bool Rests(Renewal renewal) => renewal.NextActionAt is not { } at || at > clock.GetUtcNow();

@@ -96,7 +96,10 @@ public sealed record Renewal
 
     public PaidWith? PaidWith { get; init; }
 
-    /// <summary>Grows by every claim and every write from outside a claim; a writer with an older one writes nothing.</summary>
+    /// <summary>End of the paid period, exclusive; null until it is paid.</summary>
+    public DateTimeOffset? PaidUntil { get; init; }
+
+    /// <summary>Grows by one with every claim and every write; a writer who read an older one writes nothing.</summary>
     public long Fence { get; init; }
 
     public int Attempts => Attempt?.Number ?? 0;

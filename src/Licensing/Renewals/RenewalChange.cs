@@ -4,6 +4,9 @@ namespace Licensing.Renewals;
 /// <param name="After">The row with its latest attempt; its fence is the one that the decision was made under.</param>
 public sealed record RenewalChange(Renewal After)
 {
+    /// <summary>The row as it is once this is saved: what its writer may go on from.</summary>
+    public Renewal Saved => After with { Fence = After.Fence + 1 };
+
     /// <summary>Wallet and ledger, expiry, the lifted suspension, the period that is now paid.</summary>
     public RenewalPayment? Payment { get; init; }
 

@@ -39,7 +39,7 @@ public static class RenewalPlan
             Attempt = attempt with { Status = AttemptStatus.NeverCharged },
             Lookups = 0,
             UnknownSince = null,
-            NextActionAt = attempt.FirstSentAt,
+            NextActionAt = RenewalPolicy.StillOwed(facts.Renewal),
         });
     }
 

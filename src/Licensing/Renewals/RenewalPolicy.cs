@@ -32,6 +32,12 @@ public sealed record RenewalPolicy(
     public bool NeedsConsent(decimal amountUsd, decimal? lastPaidUsd) =>
         lastPaidUsd is { } last && amountUsd > last * (1 + PriceRiseShare);
 
+    /// <summary>
+    /// When a period that is opened now lapses unless it is paid: at the end of the grace; one opened late, after an outage of
+    /// ours, gets a day.
+    /// </summary>
+    public DateTimeOffset GivesUpAt(DateTimeOffset periodStart, DateTimeOffset now) => Later(periodStart + Grace, now + TimeSpan.FromDays(1));
+
     /// <summary>Whether the attempt's keys may still be sent: its provider is configured and the key's life isn't over.</summary>
     public bool MaySend(RenewalAttempt attempt, DateTimeOffset now) =>
         KeyLives.TryGetValue(attempt.Provider, out var life) && now - attempt.FirstSentAt < life;
@@ -54,6 +60,13 @@ public sealed record RenewalPolicy(
         var pace = lookups switch { <= 1 => TimeSpan.FromMinutes(5), 2 => TimeSpan.FromHours(1), _ => TimeSpan.FromDays(1) };
         return now + (retryAfter > pace ? retryAfter.Value : pace);
     }
+
+    /// <summary>
+    /// When an attempt that charged nothing was due: before the end, so that another one is made however late it is. A
+    /// gateway's outage costs nobody his licence.
+    /// </summary>
+    internal static DateTimeOffset StillOwed(Renewal renewal) =>
+        Earlier(renewal.Attempt!.FirstSentAt, renewal.GivesUpAt - TimeSpan.FromSeconds(1));
 
     internal static DateTimeOffset Earlier(DateTimeOffset one, DateTimeOffset other) => one < other ? one : other;
 

@@ -57,7 +57,7 @@ public static class RenewalSettlement
 
     /// <summary>The same when the wallet was locked: the money is known to have moved, the booking is tried again.</summary>
     public static RenewalChange NotYetApplied(Renewal renewal, DateTimeOffset now) =>
-        new(renewal with { Status = Succeeded, PaidWith = null, NextActionAt = now + TimeSpan.FromMinutes(1) });
+        new(renewal with { Status = Succeeded, PaidWith = null, PaidUntil = null, NextActionAt = now + TimeSpan.FromMinutes(1) });
 
     /// <summary>
     /// The period that a payment buys: from the old expiry if it was paid before the grace ended (the licence was valid all
@@ -71,7 +71,15 @@ public static class RenewalSettlement
     }
 
     internal static RenewalChange Paid(Renewal renewal, RenewalPayment payment, Guid historyId) =>
-        new(renewal with { Status = Applied, PaidWith = payment.With, NextActionAt = null, Lookups = 0, UnknownSince = null })
+        new(renewal with
+        {
+            Status = Applied,
+            PaidWith = payment.With,
+            PaidUntil = payment.PaidUntil,
+            NextActionAt = null,
+            Lookups = 0,
+            UnknownSince = null,
+        })
         {
             Payment = payment,
             History = new RenewalHistory(historyId, "success"),
@@ -162,7 +170,7 @@ public static class RenewalSettlement
             Attempt = attempt with { Status = AttemptStatus.NeverCharged },
             Lookups = 0,
             UnknownSince = null,
-            NextActionAt = attempt.FirstSentAt, // as overdue as it was when it was to be charged
+            NextActionAt = RenewalPolicy.StillOwed(renewal),
         })
         {
             History = new RenewalHistory(attempt.AttemptId, "failed", "never_charged"),

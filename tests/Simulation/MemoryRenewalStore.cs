@@ -1,0 +1,260 @@
+using LicenseFunctions.Database;
+using Licensing.Renewals;
+
+namespace Simulation;
+
+/// <summary>A licence with its owner, as the memory store keeps it.</summary>
+internal sealed class MemoryLicense
+{
+    public required Guid SubscriptionId { get; init; }
+    public required Guid UserId { get; init; }
+    public DateTimeOffset? ExpiresAt { get; set; }
+    public bool AutoRenew { get; set; } = true;
+    public bool IsTokenActive { get; set; } = true;
+    public bool IsHeldByOperator { get; set; }
+    public bool IsSuspendedForExpiry { get; set; }
+    public DateTimeOffset? GraceUntil { get; set; }
+    public decimal? PriceUsd { get; set; }
+    public decimal? LastPaidUsd { get; set; }
+    public decimal WalletUsd { get; set; }
+    public SavedCard? Card { get; set; }
+    public List<decimal> Ledger { get; } = [];
+    public List<(DateTimeOffset From, DateTimeOffset Until)> PaidPeriods { get; } = [];
+}
+
+/// <summary>The renewal store in memory: every method is one transaction. Single-threaded.</summary>
+/// <param name="clock">Stands in for the database's clock.</param>
+internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) : IRenewalStore
+{
+    private static readonly TimeSpan CatchUp = TimeSpan.FromDays(7);
+
+    private readonly Dictionary<Guid, Row> rows = [];
+    private readonly Dictionary<(string Provider, string Intent), Guid> intents = [];
+    private readonly HashSet<(string Provider, string Event)> inbox = [];
+
+    private sealed class Row(Renewal renewal)
+    {
+        public Renewal Renewal { get; set; } = renewal;
+        public DateTimeOffset? LeaseUntil { get; set; }
+    }
+
+    public Dictionary<Guid, MemoryLicense> Licenses { get; } = [];
+
+    public HashSet<string> Mails { get; } = [];
+
+    public Dictionary<Guid, RenewalHistory> History { get; } = [];
+
+    public List<(Guid SubscriptionId, string Action, string? Reason)> Audit { get; } = [];
+
+    public IEnumerable<Renewal> Renewals => rows.Values.Select(row => row.Renewal);
+
+    /// <summary>Who may hold a fence that isn't the row's: nobody, unless a test breaks the store on purpose.</summary>
+    public bool IgnoresFence { get; set; }
+
+    /// <summary>A wallet that is locked by somebody else at this moment.</summary>
+    public Func<bool> IsWalletLocked { get; set; } = () => false;
+
+    /// <summary>Called at each suspension for expiry.</summary>
+    public Action<MemoryLicense> OnSuspended { get; set; } = _ => { };
+
+    public Task<int> OpenDueAsync(RenewalPolicy policy, DateTimeOffset now, int limit, CancellationToken cancellationToken)
+    {
+        var opened = 0;
+        foreach (var license in Licenses.Values)
+        {
+            if (opened == limit) break;
+            if (license is not { IsTokenActive: true, AutoRenew: true, ExpiresAt: { } expiry }
+                || expiry > now + policy.Warning || expiry <= now - policy.Grace - CatchUp) continue;
+            var known = Of(license.SubscriptionId, expiry);
+            if (known is null) Insert(license, expiry, RenewalType.Auto, policy, now);
+            else if (known.Renewal.Status is RenewalStatus.Canceled) Reopen(known, policy, now);
+            else continue;
+            opened++;
+        }
+
+        return Task.FromResult(opened);
+    }
+
+    public Task<Guid?> OpenAsync(Guid subscriptionId, RenewalPolicy policy, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        if (!Licenses.TryGetValue(subscriptionId, out var license) || license.ExpiresAt is not { } expiry) return Task.FromResult<Guid?>(null);
+        var row = expiry > now + policy.Warning
+            ? rows.Values.FirstOrDefault(row => row.Renewal.SubscriptionId == subscriptionId && row.Renewal.PaidUntil == expiry)
+            : Of(subscriptionId, expiry) ?? Insert(license, expiry, RenewalType.Manual, policy, now);
+        return Task.FromResult(row?.Renewal.RenewalId);
+    }
+
+    public Task<IReadOnlyList<RenewalFacts>> ClaimAsync(
+        RenewalSelection selection, DateTimeOffset now, int limit, TimeSpan lease, CancellationToken cancellationToken)
+    {
+        List<RenewalFacts>? claimed = null;
+        foreach (var row in rows.Values)
+        {
+            if (row.Renewal.NextActionAt is not { } at || at > now || IsHeld(row)) continue;
+            if (selection is RenewalSelection.Open && !row.Renewal.IsOpen && row.Renewal.Status is not RenewalStatus.NeedsAuthentication) continue;
+            (claimed ??= []).Add(Claim(row, lease));
+            if (claimed.Count == limit) break;
+        }
+
+        return Task.FromResult<IReadOnlyList<RenewalFacts>>(claimed ?? []);
+    }
+
+    public Task<RenewalFacts?> ClaimOneAsync(Guid renewalId, TimeSpan lease, CancellationToken cancellationToken) =>
+        Task.FromResult(rows.TryGetValue(renewalId, out var row) && !IsHeld(row) ? Claim(row, lease) : null);
+
+    public Task<RenewalFacts?> FindAsync(Guid renewalId, CancellationToken cancellationToken) =>
+        Task.FromResult(rows.TryGetValue(renewalId, out var row) ? Facts(row) : null);
+
+    public Task<RenewalFacts?> FindByIntentAsync(string provider, string intentId, CancellationToken cancellationToken) =>
+        Task.FromResult(intents.TryGetValue((provider, intentId), out var id) ? Facts(rows[id]) : null);
+
+    public Task<RenewalSave> SaveAsync(RenewalChange change, RenewalWriter writer, CancellationToken cancellationToken)
+    {
+        var row = rows[change.After.RenewalId];
+        if (writer.Event is { } repeated && inbox.Contains((repeated.Provider, repeated.EventId))) return Task.FromResult(RenewalSave.Repeated);
+        if (!IgnoresFence && (row.Renewal.Fence != change.After.Fence || (writer.Lease is not null && !IsHeld(row))))
+            return Task.FromResult(RenewalSave.Fenced);
+
+        var license = Licenses[change.After.SubscriptionId];
+        if (change.Payment is { With: not PaidWith.Nothing } paid)
+        {
+            if (IsWalletLocked()) return Task.FromResult(RenewalSave.WalletLocked);
+            if (paid.With is PaidWith.Wallet && license.WalletUsd < paid.AmountUsd) return Task.FromResult(RenewalSave.WalletShort);
+        }
+
+        Write(row, change, writer, license);
+        return Task.FromResult(RenewalSave.Saved);
+    }
+
+    public Task RecordAsync(PaymentEvent received, CancellationToken cancellationToken)
+    {
+        inbox.Add((received.Provider, received.EventId));
+        return Task.CompletedTask;
+    }
+
+    public Task<int> SuspendExpiredAsync(RenewalPolicy policy, DateTimeOffset now, int limit, CancellationToken cancellationToken)
+    {
+        var suspended = 0;
+        foreach (var license in Licenses.Values)
+        {
+            if (suspended == limit) break;
+            if (license is not { IsTokenActive: true, ExpiresAt: { } expiry } || expiry + policy.Grace > now || IsLookedAfter(license.SubscriptionId)) continue;
+            Suspend(license);
+            suspended++;
+        }
+
+        return Task.FromResult(suspended);
+    }
+
+    private bool IsLookedAfter(Guid subscriptionId) => rows.Values.Any(row => row.Renewal.SubscriptionId == subscriptionId
+        && row.Renewal.Status is not (RenewalStatus.Applied or RenewalStatus.Canceled or RenewalStatus.Lapsed));
+
+    private void Write(Row row, RenewalChange change, RenewalWriter writer, MemoryLicense license)
+    {
+        if (change.Payment is { } payment) Book(license, payment);
+        if (change.Suspends && license.IsTokenActive) Suspend(license);
+        if (change.EndsPeriod) EndPeriod(license);
+        if (change.History is { } history) History[history.Id] = history;
+        if (change.Notice is { } notice) Mails.Add(notice.DedupKey);
+        if (change.Audit is { } action) Audit.Add((license.SubscriptionId, action, change.Reason));
+        if (writer.Event is { } received) inbox.Add((received.Provider, received.EventId));
+        if (change.After is { IntentId: { } intent, Attempt: { } attempt }) intents[(attempt.Provider, intent)] = change.After.RenewalId;
+        license.GraceUntil = change.After.GraceUntil;
+
+        row.LeaseUntil = writer.Lease > TimeSpan.Zero ? clock.GetUtcNow() + writer.Lease : null;
+        row.Renewal = change.Saved;
+    }
+
+    private static void Book(MemoryLicense license, RenewalPayment payment)
+    {
+        if (license.PaidPeriods.Exists(period => payment.PaidFrom < period.Until && period.From < payment.PaidUntil))
+            throw new InvalidOperationException("paid_periods_never_overlap");
+
+        if (payment.With is PaidWith.Card) Post(license, payment.AmountUsd);
+        if (payment.With is not PaidWith.Nothing) Post(license, -payment.AmountUsd);
+        license.PaidPeriods.Add((payment.PaidFrom, payment.PaidUntil));
+        license.ExpiresAt = payment.PaidUntil;
+        license.LastPaidUsd = payment.AmountUsd;
+        if (!license.IsSuspendedForExpiry) return;
+        license.IsSuspendedForExpiry = false;
+        license.IsTokenActive = !license.IsHeldByOperator;
+    }
+
+    private static void Post(MemoryLicense license, decimal amount)
+    {
+        license.WalletUsd += amount;
+        license.Ledger.Add(amount);
+    }
+
+    private void EndPeriod(MemoryLicense license)
+    {
+        var now = clock.GetUtcNow();
+        var last = license.PaidPeriods.Count - 1;
+        if (last < 0 || license.PaidPeriods[last].Until != license.ExpiresAt || license.ExpiresAt <= now) return;
+        license.PaidPeriods[last] = (license.PaidPeriods[last].From < now ? license.PaidPeriods[last].From : now, now);
+        license.ExpiresAt = now;
+        license.AutoRenew = false;
+    }
+
+    private void Suspend(MemoryLicense license)
+    {
+        license.IsTokenActive = false;
+        license.IsSuspendedForExpiry = true;
+        OnSuspended(license);
+    }
+
+    private Row Insert(MemoryLicense license, DateTimeOffset expiry, RenewalType type, RenewalPolicy policy, DateTimeOffset now)
+    {
+        var row = new Row(new Renewal
+        {
+            RenewalId = newId(),
+            SubscriptionId = license.SubscriptionId,
+            UserId = license.UserId,
+            PeriodStart = expiry,
+            Type = type,
+            Status = RenewalStatus.Due,
+            AmountUsd = license.PriceUsd,
+            GivesUpAt = policy.GivesUpAt(expiry, now),
+            NextActionAt = now,
+        });
+        rows.Add(row.Renewal.RenewalId, row);
+        return row;
+    }
+
+    private static void Reopen(Row row, RenewalPolicy policy, DateTimeOffset now) => row.Renewal = row.Renewal with
+    {
+        Status = RenewalStatus.Due,
+        Type = RenewalType.Auto,
+        GivesUpAt = policy.GivesUpAt(row.Renewal.PeriodStart, now),
+        NextActionAt = now,
+        Fence = row.Renewal.Fence + 1,
+    };
+
+    private Row? Of(Guid subscriptionId, DateTimeOffset periodStart)
+    {
+        foreach (var row in rows.Values)
+            if (row.Renewal.PeriodStart == periodStart && row.Renewal.SubscriptionId == subscriptionId) return row;
+        return null;
+    }
+
+    private bool IsHeld(Row row) => row.LeaseUntil > clock.GetUtcNow();
+
+    private RenewalFacts Claim(Row row, TimeSpan lease)
+    {
+        row.LeaseUntil = clock.GetUtcNow() + lease;
+        row.Renewal = row.Renewal with { Fence = row.Renewal.Fence + 1 };
+        return Facts(row);
+    }
+
+    private RenewalFacts Facts(Row row)
+    {
+        var license = Licenses[row.Renewal.SubscriptionId];
+        return new RenewalFacts(
+            row.Renewal,
+            new RenewalLicense(license.ExpiresAt, license.AutoRenew, !license.IsHeldByOperator && (license.IsTokenActive || license.IsSuspendedForExpiry)),
+            license.PriceUsd,
+            license.LastPaidUsd,
+            license.WalletUsd,
+            license.Card);
+    }
+}

@@ -1,0 +1,39 @@
+using LicenseFunctions.Payments;
+using Licensing.Renewals;
+
+namespace Simulation;
+
+/// <summary>A gateway used the way that loses money.</summary>
+internal sealed class SabotagedGateway(ScheduleGateway inner, Sabotage sabotage) : IPaymentGateway
+{
+    private int calls;
+
+    public string Provider => inner.Provider;
+
+    public TimeSpan KeyLife => inner.KeyLife;
+
+    public async Task<IntentSnapshot> CreateIntentAsync(ChargeRequest request, string idempotencyKey, CancellationToken cancellationToken) =>
+        Seen(await inner.CreateIntentAsync(request, idempotencyKey, cancellationToken));
+
+    public async Task<IntentSnapshot> ConfirmIntentAsync(
+        string intentId, ChargeRequest request, string idempotencyKey, CancellationToken cancellationToken)
+    {
+        if (sabotage is not Sabotage.IntentPerCall)
+            return Seen(await inner.ConfirmIntentAsync(intentId, request, idempotencyKey, cancellationToken));
+
+        var fresh = await inner.CreateIntentAsync(request, $"fresh-{++calls}", cancellationToken);
+        return fresh.IntentId is { } id ? await inner.ConfirmIntentAsync(id, request, $"confirm-{calls}", cancellationToken) : fresh;
+    }
+
+    public Task<IntentSnapshot> GetIntentAsync(string intentId, CancellationToken cancellationToken) =>
+        inner.GetIntentAsync(intentId, cancellationToken);
+
+    public Task<IntentSnapshot> CancelIntentAsync(string intentId, string idempotencyKey, CancellationToken cancellationToken) =>
+        sabotage is Sabotage.CancelSkipped
+            ? Task.FromResult(new IntentSnapshot(intentId, new ChargeOutcome.Canceled("not really")))
+            : inner.CancelIntentAsync(intentId, idempotencyKey, cancellationToken);
+
+    private IntentSnapshot Seen(IntentSnapshot answer) => sabotage is Sabotage.UnknownIsFailed && answer.Outcome is ChargeOutcome.Unknown
+        ? answer with { Outcome = new ChargeOutcome.SoftDeclined("failed", "") }
+        : answer;
+}

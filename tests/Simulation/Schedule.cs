@@ -1,0 +1,345 @@
+using LicenseFunctions.Database;
+using LicenseFunctions.Payments;
+using LicenseFunctions.Renewals;
+using Licensing.Renewals;
+using Microsoft.Extensions.Logging;
+
+namespace Simulation;
+
+/// <summary>Faults built in on purpose, to see that the simulation notices.</summary>
+internal enum Sabotage
+{
+    None,
+
+    /// <summary>A worker that lost its lease writes all the same.</summary>
+    FenceIgnored,
+
+    /// <summary>Every confirmation charges a new intent under a new key, as most renewal jobs do.</summary>
+    IntentPerCall,
+
+    /// <summary>Cancelling is taken for granted.</summary>
+    CancelSkipped,
+
+    /// <summary>A lost answer is taken for a decline.</summary>
+    UnknownIsFailed,
+}
+
+/// <summary>
+/// One schedule: customers, workers and a gateway for some weeks, everything that happens drawn from the seed. The same seed
+/// is the same schedule, to the last step.
+/// </summary>
+internal sealed class Schedule : ILogger<RunRenewals>
+{
+    private static readonly DateTimeOffset Start = new(2026, 3, 1, 0, 0, 0, TimeSpan.Zero);
+    private static readonly string[] Cards = ["pm_good", "pm_good", "pm_good", "pm_soft", "pm_flaky", "pm_flaky", "pm_hard", "pm_3ds"];
+
+    private readonly Random random;
+    private readonly ScheduleClock clock = new(Start);
+    private readonly Scheduler scheduler = new();
+    private readonly MemoryRenewalStore memory;
+    private readonly ScheduleGateway gateway;
+    private readonly RenewalPolicy policy;
+    private readonly RunRenewals run;
+    private readonly SettleRenewal settle;
+    private readonly RenewLicense renew;
+    private readonly List<string> violations = [];
+    private readonly List<string>? trace;
+    private readonly HashSet<Guid> steadfast = [];
+    private readonly Dictionary<Guid, decimal> broughtIn = [];
+    private readonly Dictionary<Scheduler.Strand, PaymentEvent> delivering = [];
+    private readonly int workers;
+    private DateTimeOffset lastExpiry;
+    private uint ids;
+
+    private Schedule(int seed, Sabotage sabotage, List<string>? trace)
+    {
+        this.trace = trace;
+        random = new Random(seed);
+        workers = random.Next(2, 5);
+        memory = new MemoryRenewalStore(clock, NewId) { IgnoresFence = sabotage is Sabotage.FenceIgnored, OnSuspended = OnSuspended };
+        gateway = new ScheduleGateway(scheduler, clock, random, violations.Add) { FaultRate = random.Next(4) * 15 };
+        IPaymentGateway used = sabotage is Sabotage.None or Sabotage.FenceIgnored ? gateway : new SabotagedGateway(gateway, sabotage);
+        policy = new RenewalPolicy(true, 7, 3, 0, new Dictionary<string, TimeSpan> { [used.Provider] = used.KeyLife });
+        var store = new PausingStore(memory, scheduler);
+        var drive = new DriveRenewal(store, new RenewalGateways([used], NewId), policy, clock);
+        run = new RunRenewals(store, drive, policy, new RenewalPace(1, random.Next(1, 3), TimeSpan.FromMinutes(5)), clock, this);
+        settle = new SettleRenewal(store, policy, clock);
+        renew = new RenewLicense(store, drive, policy, clock);
+        for (var customers = random.Next(1, 4); customers > 0; customers--) AddCustomer();
+    }
+
+    /// <returns>What was broken; empty for a schedule that kept every promise.</returns>
+    public static IReadOnlyList<string> Run(int seed, Sabotage sabotage = Sabotage.None, List<string>? trace = null)
+    {
+        var schedule = new Schedule(seed, sabotage, trace);
+        try
+        {
+            schedule.Disturb();
+            schedule.Settle();
+            schedule.Judge();
+        }
+        catch (Exception thrown) when (thrown is not OutOfMemoryException)
+        {
+            schedule.violations.Add(thrown.ToString());
+        }
+
+        return schedule.violations;
+    }
+
+    private void AddCustomer()
+    {
+        var card = Cards[random.Next(Cards.Length)];
+        var license = new MemoryLicense
+        {
+            SubscriptionId = NewId(),
+            UserId = NewId(),
+            ExpiresAt = Start + TimeSpan.FromHours(random.Next(24 * 5, 24 * 10)),
+            AutoRenew = random.Next(10) > 0,
+            PriceUsd = random.Next(8) switch { 0 => 0m, 1 => null, _ => 49.99m },
+            LastPaidUsd = random.Next(6) switch { 0 => 39.99m, 1 => null, _ => 49.99m },
+            WalletUsd = random.Next(3) == 0 ? random.Next(100) : 0,
+            Card = random.Next(6) > 0 ? new SavedCard(NewId(), "stripe", "cus_1", card) : null,
+        };
+        memory.Licenses.Add(license.SubscriptionId, license);
+        broughtIn.Add(license.SubscriptionId, license.WalletUsd);
+        if (license.ExpiresAt > lastExpiry) lastExpiry = license.ExpiresAt!.Value;
+        var pays = license.PriceUsd == 0 || (!policy.NeedsConsent(license.PriceUsd ?? 0, license.LastPaidUsd)
+            && (license.WalletUsd >= license.PriceUsd || license.Card?.PaymentId == "pm_good"));
+        if (license.AutoRenew && license.PriceUsd is not null && pays && random.Next(2) == 0) steadfast.Add(license.SubscriptionId);
+    }
+
+    private void Disturb()
+    {
+        memory.IsWalletLocked = () => random.Next(10) == 0;
+        for (var steps = random.Next(60, 240); steps > 0; steps--)
+        {
+            switch (random.Next(100))
+            {
+                case < 62:
+                    if (scheduler.Strands.Count > 0) Resume(scheduler.Strands[random.Next(scheduler.Strands.Count)]);
+                    break;
+                case < 65:
+                    if (scheduler.Strands.Count > 0) Crash(scheduler.Strands[random.Next(scheduler.Strands.Count)]);
+                    break;
+                case < 77:
+                    Tick(random.Next(workers));
+                    break;
+                case < 84:
+                    Advance(TimeSpan.FromSeconds(random.Next(10, 900)));
+                    break;
+                case < 87:
+                    Advance(TimeSpan.FromHours(random.Next(1, 97)));
+                    break;
+                case < 94:
+                    Deliver();
+                    break;
+                case < 96:
+                    Arrive();
+                    break;
+                default:
+                    Act();
+                    break;
+            }
+        }
+    }
+
+    // Everything works again; what was promised must come true by itself. Half of the webhooks never come.
+    private void Settle()
+    {
+        gateway.FaultRate = 0;
+        memory.IsWalletLocked = () => false;
+        Finish();
+        while (gateway.Delayed.Count > 0) Arrive();
+        var end = Later(clock.Now, lastExpiry) + TimeSpan.FromDays(14);
+        for (var ticks = 0; ; ticks++)
+        {
+            if (ticks > 300)
+            {
+                violations.Add("the renewals do not come to rest");
+                return;
+            }
+
+            if (random.Next(2) == 0) Deliver();
+            scheduler.Start("worker 0", () => run.ExecuteAsync(CancellationToken.None));
+            Finish();
+            if (clock.Now > end) return;
+            clock.Now = Later(clock.Now + TimeSpan.FromHours(6), Earlier(NextMoment(), clock.Now + TimeSpan.FromDays(2)));
+        }
+    }
+
+    // The next thing that is due, a lease that ends included.
+    private DateTimeOffset NextMoment()
+    {
+        var next = DateTimeOffset.MaxValue;
+        foreach (var renewal in memory.Renewals)
+            if (renewal.NextActionAt is { } at) next = Earlier(next, at > clock.Now ? at : clock.Now + DriveRenewal.Lease);
+        return next;
+    }
+
+    private void Judge()
+    {
+        foreach (var license in memory.Licenses.Values) Judge(license);
+        foreach (var renewal in memory.Renewals) Judge(renewal);
+        foreach (var (subscription, action, reason) in memory.Audit)
+            if (action == "renewal.paid_twice") violations.Add($"{subscription} paid twice: {reason}");
+    }
+
+    private void Judge(Renewal renewal)
+    {
+        var charged = gateway.Charges.ContainsKey(renewal.RenewalId);
+        var booked = renewal is { Status: RenewalStatus.Applied, PaidWith: PaidWith.Card };
+        if (charged != booked) violations.Add($"renewal {renewal.RenewalId} is {renewal.Status} by {renewal.PaidWith}, charged: {charged}");
+        if (renewal.IsOpen) violations.Add($"renewal {renewal.RenewalId} is still {renewal.Status}");
+        if (renewal.NextActionAt <= clock.Now) violations.Add($"renewal {renewal.RenewalId} was due at {renewal.NextActionAt:u} and forgotten");
+    }
+
+    private void Judge(MemoryLicense license)
+    {
+        var applied = memory.Renewals
+            .Where(renewal => renewal.SubscriptionId == license.SubscriptionId && renewal.Status is RenewalStatus.Applied).ToList();
+        var fromWallet = applied.Where(renewal => renewal.PaidWith is PaidWith.Wallet).Sum(renewal => renewal.AmountUsd!.Value);
+        var id = license.SubscriptionId;
+        if (license.PaidPeriods.Count != applied.Count) violations.Add($"{id}: {license.PaidPeriods.Count} periods, {applied.Count} payments");
+        if (license.WalletUsd != broughtIn[id] - fromWallet) violations.Add($"{id}: the wallet does not balance");
+        if (license.Ledger.Sum() != -fromWallet) violations.Add($"{id}: the ledger does not balance");
+        if (memory.History.Values.Count(row => row.Status == "success") < applied.Count) violations.Add($"{id}: a success is not in the history");
+        if (license.ExpiresAt + policy.Grace <= clock.Now && license.IsTokenActive) violations.Add($"{id} expired at {license.ExpiresAt:u} and was forgotten");
+        if (steadfast.Contains(id) && (applied.Count == 0 || license.IsSuspendedForExpiry))
+            violations.Add($"{id} could pay all the time and was not renewed");
+    }
+
+    // Nobody is suspended while money may have moved.
+    private void OnSuspended(MemoryLicense license)
+    {
+        Trace(() => $"suspended {license.SubscriptionId}");
+        foreach (var renewal in memory.Renewals)
+        {
+            if (renewal.SubscriptionId != license.SubscriptionId) continue;
+            if (renewal.IsOpen) violations.Add($"{license.SubscriptionId} suspended while {renewal.Status}");
+            if (gateway.Charges.ContainsKey(renewal.RenewalId) && renewal.Status is not RenewalStatus.Applied)
+                violations.Add($"{license.SubscriptionId} suspended although charged");
+        }
+    }
+
+    private void Tick(int worker)
+    {
+        var name = $"worker {worker}";
+        foreach (var strand in scheduler.Strands)
+            if (strand.Name == name) return;
+        Trace(() => $"{name} starts");
+        scheduler.Start(name, random.Next(4) > 0
+            ? () => run.ExecuteAsync(CancellationToken.None)
+            : () => run.ReconcileAsync(CancellationToken.None));
+    }
+
+    private void Resume(Scheduler.Strand strand)
+    {
+        Trace(() => $"{strand.Name} goes on");
+        scheduler.Resume(strand);
+        if (strand.Task!.IsCompleted) delivering.Remove(strand);
+    }
+
+    // A webhook whose handler died was not acknowledged: it comes again.
+    private void Crash(Scheduler.Strand strand)
+    {
+        Trace(() => $"{strand.Name} dies");
+        scheduler.Crash(strand);
+        if (delivering.Remove(strand, out var unacknowledged)) gateway.Events.Add(unacknowledged);
+    }
+
+    private void Finish()
+    {
+        while (scheduler.Strands.Count > 0) Resume(scheduler.Strands[0]);
+    }
+
+    private void Deliver()
+    {
+        if (gateway.Events.Count == 0) return;
+        var place = random.Next(gateway.Events.Count);
+        var received = gateway.Events[place];
+        var fate = random.Next(10);
+        if (fate > 1) gateway.Events.RemoveAt(place);
+        if (fate == 9) return;
+        Trace(() => $"webhook {received.EventId} {received.Fact}");
+        var strand = scheduler.Start("webhook", () => settle.ExecuteAsync(received, CancellationToken.None));
+        if (!strand.Task!.IsCompleted) delivering[strand] = received;
+    }
+
+    private void Arrive()
+    {
+        if (gateway.Delayed.Count == 0) return;
+        var place = random.Next(gateway.Delayed.Count);
+        var call = gateway.Delayed[place];
+        gateway.Delayed.RemoveAt(place);
+        Trace(() => "a delayed call arrives");
+        call();
+    }
+
+    private void Act()
+    {
+        var license = memory.Licenses.Values.ElementAt(random.Next(memory.Licenses.Count));
+        if (steadfast.Contains(license.SubscriptionId)) return;
+        var act = random.Next(8);
+        Trace(() => $"{license.SubscriptionId} act {act}");
+        switch (act)
+        {
+            case 0:
+                license.AutoRenew = !license.AutoRenew;
+                break;
+            case 1:
+                license.Card = new SavedCard(NewId(), "stripe", random.Next(4) == 0 ? "cus_2" : "cus_1", Cards[random.Next(Cards.Length)]);
+                break;
+            case 2:
+                var amount = random.Next(10, 60);
+                license.WalletUsd += amount;
+                broughtIn[license.SubscriptionId] += amount;
+                break;
+            case 3:
+                license.IsHeldByOperator = !license.IsHeldByOperator;
+                if (!license.IsSuspendedForExpiry) license.IsTokenActive = !license.IsHeldByOperator;
+                break;
+            case 4:
+                license.PriceUsd = license.PriceUsd is null ? 49.99m : license.PriceUsd + 10;
+                break;
+            case 5:
+                foreach (var intent in gateway.Intents.Values) gateway.Authenticate(intent, random.Next(3) > 0);
+                break;
+            case 6:
+                license.Card = null;
+                break;
+            default:
+                scheduler.Start("customer", () => renew.ExecuteAsync(
+                    license.SubscriptionId, new RenewalWriter(TimeSpan.Zero, "owner", license.UserId), CancellationToken.None));
+                break;
+        }
+    }
+
+    private void Advance(TimeSpan by)
+    {
+        clock.Now += by;
+        Trace(() => $"the clock shows {clock.Now:u}");
+    }
+
+    private Guid NewId() => new(++ids, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+
+    private void Trace(Func<string> line)
+    {
+        if (trace is null) return;
+        var states = memory.Renewals.Select(renewal =>
+            $"[{renewal.Status} {renewal.IntentId} attempt {renewal.Attempts} {renewal.Attempt?.Status} next {renewal.NextActionAt:MM-dd HH:mm}]");
+        trace.Add($"{clock.Now:MM-dd HH:mm:ss} {line()} {string.Join(' ', states)}");
+    }
+
+    private static DateTimeOffset Earlier(DateTimeOffset one, DateTimeOffset other) => one < other ? one : other;
+
+    private static DateTimeOffset Later(DateTimeOffset one, DateTimeOffset other) => one > other ? one : other;
+
+    IDisposable? ILogger.BeginScope<TState>(TState state) => null;
+
+    bool ILogger.IsEnabled(LogLevel logLevel) => logLevel >= LogLevel.Error;
+
+    void ILogger.Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+    {
+        if (logLevel >= LogLevel.Error) violations.Add($"{formatter(state, exception)}: {exception}");
+    }
+}

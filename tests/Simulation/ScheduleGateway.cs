@@ -1,0 +1,157 @@
+using LicenseFunctions.Payments;
+using Licensing.Renewals;
+
+namespace Simulation;
+
+/// <summary>
+/// A gateway with Stripe's semantics: keys keep their first answer for 24 hours, a stored 500 included, and then charge
+/// again; an intent succeeds only once; webhooks of every change. Its faults come from the seed.
+/// </summary>
+internal sealed class ScheduleGateway(Scheduler scheduler, ScheduleClock clock, Random random, Action<string> violation) : IPaymentGateway
+{
+    private static readonly TimeSpan KeyMemory = TimeSpan.FromHours(24);
+
+    private readonly Dictionary<string, (DateTimeOffset At, ChargeRequest? Request, string? Intent, IntentSnapshot Answer)> keys = [];
+    private int numbers;
+
+    internal sealed class Intent(string id, ChargeRequest request)
+    {
+        public string Id { get; } = id;
+        public ChargeRequest Request { get; } = request;
+        public ChargeOutcome State { get; set; } = new ChargeOutcome.Unconfirmed();
+    }
+
+    public string Provider => "stripe";
+
+    public TimeSpan KeyLife => TimeSpan.FromHours(23);
+
+    /// <summary>Per cent of calls that go wrong.</summary>
+    public int FaultRate { get; set; }
+
+    /// <summary>Calls that time out and are carried out later, in any order.</summary>
+    public List<Action> Delayed { get; } = [];
+
+    public List<PaymentEvent> Events { get; } = [];
+
+    public Dictionary<string, Intent> Intents { get; } = [];
+
+    /// <summary>Charges by renewal: the truth that the machine is held against.</summary>
+    public Dictionary<Guid, int> Charges { get; } = [];
+
+    public Task<IntentSnapshot> CreateIntentAsync(ChargeRequest request, string idempotencyKey, CancellationToken cancellationToken) =>
+        CallAsync(idempotencyKey, request, null, () =>
+        {
+            var intent = new Intent($"pi_{++numbers}", request);
+            Intents.Add(intent.Id, intent);
+            return Show(intent);
+        });
+
+    public Task<IntentSnapshot> ConfirmIntentAsync(
+        string intentId, ChargeRequest request, string idempotencyKey, CancellationToken cancellationToken) =>
+        CallAsync(idempotencyKey, request, intentId, () => Confirm(Intents[intentId], request));
+
+    public Task<IntentSnapshot> GetIntentAsync(string intentId, CancellationToken cancellationToken) =>
+        CallAsync(null, null, intentId, () => Show(Intents[intentId]));
+
+    public Task<IntentSnapshot> CancelIntentAsync(string intentId, string idempotencyKey, CancellationToken cancellationToken) =>
+        CallAsync(null, null, intentId, () =>
+        {
+            var intent = Intents[intentId];
+            if (intent.State is not (ChargeOutcome.Succeeded or ChargeOutcome.Canceled)) Become(intent, new ChargeOutcome.Canceled("requested"));
+            return Show(intent);
+        });
+
+    /// <summary>The customer at the bank's page.</summary>
+    public void Authenticate(Intent intent, bool passes)
+    {
+        if (intent.State is not ChargeOutcome.NeedsAuthentication) return;
+        if (passes) Charge(intent, intent.Request);
+        else Become(intent, new ChargeOutcome.SoftDeclined("authentication_failed", ""));
+    }
+
+    private async Task<IntentSnapshot> CallAsync(string? key, ChargeRequest? request, string? intent, Func<IntentSnapshot> effect)
+    {
+        if (key is not null && keys.TryGetValue(key, out var before) && clock.Now - before.At >= KeyMemory)
+            violation($"key {key} was sent again after the gateway forgot it");
+        await scheduler.Pause();
+        switch (random.Next(100) < FaultRate ? random.Next(5) : -1)
+        {
+            case 0:
+                return Unanswered("connection refused");
+            case 1:
+                return Unanswered("429", TimeSpan.FromSeconds(random.Next(1, 900)));
+            case 2:
+                Delayed.Add(() => Answer(key, request, intent, effect));
+                return Unanswered("timed out");
+            case 3:
+                Answer(key, request, intent, () => { effect(); return Unanswered("500"); });
+                await scheduler.Pause();
+                return Unanswered("500");
+            case 4:
+                Answer(key, request, intent, effect);
+                await scheduler.Pause();
+                return Unanswered("answer lost");
+            default:
+                var answer = Answer(key, request, intent, effect);
+                await scheduler.Pause();
+                return answer;
+        }
+    }
+
+    private IntentSnapshot Answer(string? key, ChargeRequest? request, string? intent, Func<IntentSnapshot> effect)
+    {
+        if (key is null) return effect();
+        if (keys.TryGetValue(key, out var known) && clock.Now - known.At < KeyMemory)
+        {
+            if (known.Request == request && known.Intent == intent) return known.Answer;
+            violation($"key {key} came with other parameters");
+            return Unanswered("idempotency_error");
+        }
+
+        var answer = effect();
+        keys[key] = (clock.Now, request, intent, answer);
+        return answer;
+    }
+
+    private IntentSnapshot Confirm(Intent intent, ChargeRequest request)
+    {
+        if (intent.State is ChargeOutcome.Succeeded or ChargeOutcome.Canceled) return Show(intent);
+
+        switch (request.PaymentId)
+        {
+            case "pm_hard":
+                Become(intent, new ChargeOutcome.HardDeclined("stolen_card", ""));
+                break;
+            case "pm_soft":
+            case "pm_flaky" when random.Next(2) == 0:
+                Become(intent, new ChargeOutcome.SoftDeclined("insufficient_funds", ""));
+                break;
+            case "pm_3ds":
+                Become(intent, new ChargeOutcome.NeedsAuthentication("authentication_required", ""));
+                break;
+            default:
+                Charge(intent, request);
+                break;
+        }
+
+        return Show(intent);
+    }
+
+    private void Charge(Intent intent, ChargeRequest request)
+    {
+        Charges[request.RenewalId] = Charges.GetValueOrDefault(request.RenewalId) + 1;
+        if (Charges[request.RenewalId] > 1) violation($"renewal {request.RenewalId} was charged twice");
+        Become(intent, new ChargeOutcome.Succeeded($"ch_{++numbers}", request.AmountMinor));
+    }
+
+    private void Become(Intent intent, ChargeOutcome state)
+    {
+        intent.State = state;
+        Events.Add(new PaymentEvent(
+            Provider, $"evt_{++numbers}", "payment_intent.changed", clock.Now, new PaymentFact.IntentChanged(Show(intent), intent.Request.RenewalId)));
+    }
+
+    private static IntentSnapshot Show(Intent intent) => new(intent.Id, intent.State);
+
+    private static IntentSnapshot Unanswered(string reason, TimeSpan? retryAfter = null) => new(null, new ChargeOutcome.Unknown(reason, retryAfter));
+}
