@@ -26,8 +26,6 @@ internal sealed class MemoryLicense
 /// <param name="clock">Stands in for the database's clock.</param>
 internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) : IRenewalStore
 {
-    private static readonly TimeSpan CatchUp = TimeSpan.FromDays(7);
-
     private readonly Dictionary<Guid, Row> rows = [];
     private readonly Dictionary<(string Provider, string Intent), Guid> intents = [];
     private readonly HashSet<(string Provider, string Event)> inbox = [];
@@ -63,12 +61,9 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
         foreach (var license in Licenses.Values)
         {
             if (opened == limit) break;
-            if (license is not { IsTokenActive: true, AutoRenew: true, ExpiresAt: { } expiry }
-                || expiry > now + policy.Warning || expiry <= now - policy.Grace - CatchUp) continue;
-            var known = Of(license.SubscriptionId, expiry);
-            if (known is null) Insert(license, expiry, RenewalType.Auto, policy, now);
-            else if (known.Renewal.Status is RenewalStatus.Canceled) Reopen(known, policy, now);
-            else continue;
+            if (!IsToBeOpened(license, policy, now)) continue;
+            if (Of(license.SubscriptionId, license.ExpiresAt!.Value) is { } canceled) Reopen(canceled, policy, now);
+            else Insert(license, license.ExpiresAt.Value, RenewalType.Auto, policy, now);
             opened++;
         }
 
@@ -138,13 +133,19 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
         foreach (var license in Licenses.Values)
         {
             if (suspended == limit) break;
-            if (license is not { IsTokenActive: true, ExpiresAt: { } expiry } || expiry + policy.Grace > now || IsLookedAfter(license.SubscriptionId)) continue;
+            if (license is not { IsTokenActive: true, ExpiresAt: { } expiry } || expiry + policy.Grace > now
+                || IsLookedAfter(license.SubscriptionId) || (policy.AutoRenewal && IsToBeOpened(license, policy, now))) continue;
             Suspend(license);
             suspended++;
         }
 
         return Task.FromResult(suspended);
     }
+
+    private bool IsToBeOpened(MemoryLicense license, RenewalPolicy policy, DateTimeOffset now) =>
+        license is { IsTokenActive: true, AutoRenew: true, ExpiresAt: { } expiry }
+        && expiry <= now + policy.Warning && expiry > now - policy.Grace - RenewalPolicy.CatchUp
+        && Of(license.SubscriptionId, expiry) is null or { Renewal.Status: RenewalStatus.Canceled };
 
     private bool IsLookedAfter(Guid subscriptionId) => rows.Values.Any(row => row.Renewal.SubscriptionId == subscriptionId
         && row.Renewal.Status is not (RenewalStatus.Applied or RenewalStatus.Canceled or RenewalStatus.Lapsed));

@@ -146,6 +146,9 @@ internal sealed class Schedule : ILogger<RunRenewals>
     // Everything works again; what was promised must come true by itself. Half of the webhooks never come.
     private void Settle()
     {
+        // Nobody looked for a week after the grace: that costs a licence.
+        steadfast.RemoveWhere(id => memory.Renewals.All(renewal => renewal.SubscriptionId != id)
+            && memory.Licenses[id].ExpiresAt + policy.Grace + RenewalPolicy.CatchUp <= clock.Now);
         gateway.FaultRate = 0;
         memory.IsWalletLocked = () => false;
         Finish();
@@ -204,7 +207,7 @@ internal sealed class Schedule : ILogger<RunRenewals>
         if (license.Ledger.Sum() != -fromWallet) violations.Add($"{id}: the ledger does not balance");
         if (memory.History.Values.Count(row => row.Status == "success") < applied.Count) violations.Add($"{id}: a success is not in the history");
         if (license.ExpiresAt + policy.Grace <= clock.Now && license.IsTokenActive) violations.Add($"{id} expired at {license.ExpiresAt:u} and was forgotten");
-        if (steadfast.Contains(id) && (applied.Count == 0 || license.IsSuspendedForExpiry))
+        if (steadfast.Contains(id) && applied.Count == 0)
             violations.Add($"{id} could pay all the time and was not renewed");
     }
 
@@ -261,8 +264,21 @@ internal sealed class Schedule : ILogger<RunRenewals>
         if (fate > 1) gateway.Events.RemoveAt(place);
         if (fate == 9) return;
         Trace(() => $"webhook {received.EventId} {received.Fact}");
-        var strand = scheduler.Start("webhook", () => settle.ExecuteAsync(received, CancellationToken.None));
+        var strand = scheduler.Start("webhook", () => AcknowledgeAsync(received));
         if (!strand.Task!.IsCompleted) delivering[strand] = received;
+    }
+
+    // What could not be settled is not acknowledged, and comes again.
+    private async Task AcknowledgeAsync(PaymentEvent received)
+    {
+        try
+        {
+            await settle.ExecuteAsync(received, CancellationToken.None);
+        }
+        catch (InvalidOperationException unsettled) when (unsettled.Message.EndsWith("could not be settled.", StringComparison.Ordinal))
+        {
+            gateway.Events.Add(received);
+        }
     }
 
     private void Arrive()

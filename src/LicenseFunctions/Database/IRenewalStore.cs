@@ -45,7 +45,7 @@ public interface IRenewalStore
 {
     /// <summary>
     /// Makes a row for each active licence with auto-renewal that expires within the warning days, or did so within the
-    /// grace (and a week more, which is how long an outage of ours may last without costing a licence).
+    /// grace and <see cref="RenewalPolicy.CatchUp"/>.
     /// </summary>
     /// <returns>How many it made or reopened; fewer than <paramref name="limit"/> when there are no more.</returns>
     Task<int> OpenDueAsync(RenewalPolicy policy, DateTimeOffset now, int limit, CancellationToken cancellationToken);
@@ -78,7 +78,7 @@ public interface IRenewalStore
     /// <summary>Keeps a webhook that changes nothing.</summary>
     Task RecordAsync(PaymentEvent received, CancellationToken cancellationToken);
 
-    /// <summary>Suspends licences whose grace is over and which no renewal looks after.</summary>
+    /// <summary>Suspends licences whose grace is over and which no renewal looks after, or is still to be opened for.</summary>
     /// <returns>How many.</returns>
     Task<int> SuspendExpiredAsync(RenewalPolicy policy, DateTimeOffset now, int limit, CancellationToken cancellationToken);
 }

@@ -21,6 +21,9 @@ public sealed record RenewalPolicy(
     /// <summary>How long a manual renewal after the grace may take before the period lapses again.</summary>
     public static readonly TimeSpan ManualWindow = TimeSpan.FromHours(1);
 
+    /// <summary>How long after the grace a renewal still begins: an outage of ours may last that long without costing a licence.</summary>
+    public static readonly TimeSpan CatchUp = TimeSpan.FromDays(7);
+
     /// <summary>How often a renewal that waits for money, a price or a reinstatement looks whether it has come.</summary>
     public static readonly TimeSpan RecheckEvery = TimeSpan.FromHours(1);
 

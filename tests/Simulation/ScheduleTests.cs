@@ -1,0 +1,50 @@
+using Licensing.Renewals;
+using Xunit;
+
+namespace Simulation;
+
+public sealed class ScheduleTests
+{
+    [Fact]
+    public void Schedules_TenThousand_KeepEveryPromise()
+    {
+        var failing = Simulate.Failing(first: 1, schedules: 10_000);
+
+        Assert.True(failing.Count == 0, string.Join('\n', failing.Select(one => $"./dev simulate --seed {one.Seed}: {one.Violations[0]}")));
+    }
+
+    [Theory]
+    [InlineData(nameof(Sabotage.FenceIgnored))]
+    [InlineData(nameof(Sabotage.IntentPerCall))]
+    [InlineData(nameof(Sabotage.CancelSkipped))]
+    [InlineData(nameof(Sabotage.UnknownIsFailed))]
+    public void Schedules_OfASabotagedMachine_AreCaught(string sabotage)
+    {
+        Assert.NotEmpty(Simulate.Failing(first: 1, schedules: 3_000, Enum.Parse<Sabotage>(sabotage)));
+    }
+
+    [Fact]
+    public void Schedule_OfTheSameSeed_IsTheSameToTheLastStep()
+    {
+        foreach (var seed in Enumerable.Range(1, 50))
+        {
+            var (first, second) = (new List<string>(), new List<string>());
+
+            Schedule.Run(seed, trace: first);
+            Schedule.Run(seed, trace: second);
+
+            Assert.NotEmpty(first);
+            Assert.Equal(first, second);
+        }
+    }
+
+    [Fact]
+    public void Schedules_Together_ReachEveryState()
+    {
+        var trace = new List<string>();
+
+        foreach (var seed in Enumerable.Range(1, 400)) Schedule.Run(seed, trace: trace);
+
+        Assert.All(Enum.GetNames<RenewalStatus>(), status => Assert.Contains(trace, line => line.Contains($"[{status} ", StringComparison.Ordinal)));
+    }
+}
