@@ -2,6 +2,7 @@ using LicenseFunctions;
 using LicenseFunctions.Database;
 using LicenseFunctions.Devices;
 using LicenseFunctions.Http;
+using LicenseFunctions.Notifications;
 using LicenseFunctions.Operations;
 using LicenseFunctions.Payments;
 using LicenseFunctions.Usage;
@@ -23,6 +24,7 @@ try
     builder.Services.AddDevices(settings);
     builder.Services.AddOperations();
     builder.Services.AddPayments(settings);
+    builder.Services.AddNotifications(settings);
     builder.Services.AddUsage();
     settings.ThrowIfFaulty();
 

@@ -8,6 +8,9 @@ public sealed class LicenseDatabase(NpgsqlDataSource source)
 {
     private const int Tries = 4;
 
+    // Here and not only at the app's start: tools, tests and benchmarks use the stores, too.
+    static LicenseDatabase() => Dapper.DefaultTypeMap.MatchNamesWithUnderscores = true;
+
     public NpgsqlDataSource Source => source;
 
     public ValueTask<NpgsqlConnection> OpenAsync(CancellationToken cancellationToken) => source.OpenConnectionAsync(cancellationToken);

@@ -5,5 +5,8 @@ namespace LicenseFunctions.Operations;
 
 public static class OperationsRegistration
 {
-    public static IServiceCollection AddOperations(this IServiceCollection services) => services.AddSingleton<ReadinessStore>();
+    public static IServiceCollection AddOperations(this IServiceCollection services) => services
+        .AddSingleton<ReadinessStore>()
+        .AddSingleton<OutboxStore>()
+        .AddSingleton<DrainOutbox>();
 }

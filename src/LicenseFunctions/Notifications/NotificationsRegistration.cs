@@ -1,0 +1,15 @@
+using Microsoft.Extensions.DependencyInjection;
+
+namespace LicenseFunctions.Notifications;
+
+public static class NotificationsRegistration
+{
+    public static IServiceCollection AddNotifications(this IServiceCollection services, SettingReader reader)
+    {
+        var settings = NotificationSettings.Read(reader);
+        services.AddSingleton(settings);
+        services.AddSingleton<MailTemplates>();
+        services.AddSingleton<Func<Mailer>>(provider => () => new Mailer(settings, provider.GetRequiredService<MailTemplates>()));
+        return services;
+    }
+}

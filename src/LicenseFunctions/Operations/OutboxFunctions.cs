@@ -1,0 +1,11 @@
+using Microsoft.Azure.Functions.Worker;
+
+namespace LicenseFunctions.Operations;
+
+/// <summary>The timer that empties the outbox.</summary>
+public sealed class OutboxFunctions(DrainOutbox drain)
+{
+    [Function("DrainOutbox")]
+    public Task<OutboxCounts> Drain([TimerTrigger("%OUTBOX_SCHEDULE%")] TimerInfo timer, CancellationToken cancellationToken) =>
+        drain.ExecuteAsync(cancellationToken);
+}

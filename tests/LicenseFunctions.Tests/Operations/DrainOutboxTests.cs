@@ -1,0 +1,186 @@
+using LicenseFunctions.Database;
+using LicenseFunctions.Notifications;
+using LicenseFunctions.Operations;
+using LicenseFunctions.Tests.Support;
+using Microsoft.Extensions.Logging.Abstractions;
+using MimeKit;
+using Xunit;
+
+namespace LicenseFunctions.Tests.Operations;
+
+/// <summary>The outbox over a real database and a real SMTP server.</summary>
+public sealed class DrainOutboxTests(PostgresFixture postgres)
+{
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task Drain_ADueMail_SendsItOnce_InTextAndHtml()
+    {
+        await using var database = await postgres.NewDatabaseAsync();
+        await using var smtp = await SmtpCatcher.StartAsync();
+        var user = await database.QueryAsync<Guid>("insert into users (email, password_hash) values ('jo@example.com', 'x') returning user_id");
+        var id = await PutAsync(database, $$$"""{"template":"renewed","user_id":"{{{user}}}","model":{"subscription_id":"L-1","amount_usd":30}}""");
+        var drain = Drain(database, smtp.Port);
+
+        Assert.Equal(new OutboxCounts(1, 0, 0), await drain.ExecuteAsync(Cancel));
+        Assert.Equal(new OutboxCounts(0, 0, 0), await drain.ExecuteAsync(Cancel));
+
+        var mail = Assert.Single(smtp.Mails());
+        Assert.Equal("jo@example.com", mail.To.Mailboxes.Single().Address);
+        Assert.Equal("licences@example.org", mail.From.Mailboxes.Single().Address);
+        Assert.Equal($"{id:N}@example.org", mail.MessageId);
+        Assert.Equal("Your licence is renewed", mail.Subject);
+        Assert.Equal("auto-generated", mail.Headers["Auto-Submitted"]);
+        Assert.Contains("30.00 USD", mail.TextBody, StringComparison.Ordinal);
+        Assert.Contains("30.00 USD", mail.HtmlBody, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Drain_WithTheRelayAway_PutsAllOff_AndSendsThemLater()
+    {
+        await using var database = await postgres.NewDatabaseAsync();
+        var port = await FreePortAsync();
+        for (var mail = 0; mail < 25; mail++)
+            await PutAsync(database, Mail($"user{mail}@example.com"));
+
+        var away = await Drain(database, port).ExecuteAsync(Cancel);
+        Assert.Equal(new OutboxCounts(0, 20, 0), away);
+        Assert.Equal(0, await database.QueryAsync<int>("select count(*)::int from outbox where dead_at is not null or lease_until is not null"));
+
+        await using var smtp = await SmtpCatcher.StartAsync(port);
+        await database.ExecuteAsync("update outbox set due_at = now()");
+        Assert.Equal(new OutboxCounts(25, 0, 0), await Drain(database, port).ExecuteAsync(Cancel));
+        Assert.Equal(25, smtp.Mails().Select(mail => mail.To.ToString()).Distinct().Count());
+    }
+
+    [Fact]
+    public async Task Drain_APutOffMail_WaitsLongerEachTime()
+    {
+        await using var database = await postgres.NewDatabaseAsync();
+        var port = await FreePortAsync();
+        await PutAsync(database, Mail("jo@example.com"));
+        var waits = new List<double>();
+        for (var attempt = 0; attempt < 3; attempt++)
+        {
+            await Drain(database, port).ExecuteAsync(Cancel);
+            waits.Add(await database.QueryAsync<double>("select extract(epoch from due_at - now())::float8 from outbox"));
+            await database.ExecuteAsync("update outbox set due_at = now()");
+        }
+
+        Assert.Equal(waits.Order(), waits);
+        Assert.Equal(
+            [10, 20, 40, 80, 3600, 3600],
+            new[] { 1, 2, 3, 4, 10, 1000 }.Select(attempts => DrainOutbox.Wait(attempts).TotalSeconds));
+    }
+
+    [Fact]
+    public async Task Drain_AnAddressRefusedForGood_IsGivenUp_AndTheOthersGo()
+    {
+        await using var database = await postgres.NewDatabaseAsync();
+        await using var smtp = await SmtpCatcher.StartAsync();
+        await PutAsync(database, Mail("refused@example.com"));
+        await PutAsync(database, Mail("content@example.com"));
+        await PutAsync(database, Mail("busy@example.com"));
+        await PutAsync(database, """{"template":"no_such_template","to":"jo@example.com","model":{}}""");
+        await PutAsync(database, $$$"""{"template":"renewed","user_id":"{{{Guid.NewGuid()}}}","model":{}}""");
+        await PutAsync(database, Mail("jo@example.com"));
+
+        Assert.Equal(new OutboxCounts(Sent: 1, Later: 2, Dead: 3), await Drain(database, smtp.Port).ExecuteAsync(Cancel));
+
+        Assert.Equal("jo@example.com", Assert.Single(smtp.Mails()).To.ToString());
+        Assert.Equal(
+            ["450 RecipientNotAccepted", "550 RecipientNotAccepted", "554 MessageNotAccepted", "can't be written: KeyNotFoundException", "no address"],
+            await database.QueryAllAsync<string>("select last_error from outbox where sent_at is null order by last_error collate \"C\""));
+    }
+
+    [Fact]
+    public async Task Drain_AMailWhoseAnswerWasLost_GoesAgainUnderTheSameMessageId()
+    {
+        await using var database = await postgres.NewDatabaseAsync();
+        await using var smtp = await SmtpCatcher.StartAsync();
+        await PutAsync(database, Mail("lost@example.com"));
+
+        Assert.Equal(new OutboxCounts(0, 1, 0), await Drain(database, smtp.Port).ExecuteAsync(Cancel));
+        await database.ExecuteAsync("update outbox set due_at = now()");
+        await Drain(database, smtp.Port).ExecuteAsync(Cancel);
+
+        Assert.Equal(2, smtp.Mails().Count);
+        Assert.Single(smtp.Mails().Select(mail => mail.MessageId).Distinct());
+        Assert.Single(smtp.Mails().Select(mail => mail.Date).Distinct());
+    }
+
+    [Fact]
+    public async Task Drain_ManyWorkersAtOnce_SendEachMailOnce()
+    {
+        await using var database = await postgres.NewDatabaseAsync();
+        await using var smtp = await SmtpCatcher.StartAsync();
+        for (var mail = 0; mail < 60; mail++)
+            await PutAsync(database, Mail($"user{mail}@example.com"));
+
+        var counts = await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => Drain(database, smtp.Port).ExecuteAsync(Cancel)));
+
+        Assert.Equal(60, counts.Sum(count => count.Sent));
+        Assert.Equal(60, smtp.Mails().Select(mail => mail.MessageId).Distinct().Count());
+        Assert.Equal(60, smtp.Mails().Count);
+    }
+
+    [Fact]
+    public async Task Settle_ByAWorkerWhoseLeaseWasTakenOver_WritesNothing()
+    {
+        await using var database = await postgres.NewDatabaseAsync();
+        await PutAsync(database, Mail("jo@example.com"));
+        var store = new OutboxStore(database.Database);
+        var first = Assert.Single(await store.ClaimAsync(1, TimeSpan.Zero, Cancel));
+        var second = Assert.Single(await store.ClaimAsync(1, TimeSpan.FromMinutes(1), Cancel));
+
+        Assert.False(await store.SentAsync(first, Cancel));
+        Assert.False(await store.DeadAsync(first, "x", Cancel));
+        Assert.Empty(await store.ClaimAsync(1, TimeSpan.FromMinutes(1), Cancel));
+        Assert.True(await store.SentAsync(second, Cancel));
+        Assert.Equal(2, await database.QueryAsync<int>("select attempts from outbox"));
+    }
+
+    [Theory]
+    [InlineData("p%40ss", 1, 0)]
+    [InlineData("wrong", 0, 1)]
+    public async Task Drain_ByARelayThatWantsAPassword_LogsIn_AndAWrongOneOnlyDelays(string password, int sent, int later)
+    {
+        await using var database = await postgres.NewDatabaseAsync();
+        await using var smtp = await SmtpCatcher.StartAsync(user: "us", password: "p@ss");
+        await PutAsync(database, Mail("jo@example.com"));
+
+        Assert.Equal(new OutboxCounts(sent, later, 0), await Drain(database, smtp.Port, $"us:{password}@").ExecuteAsync(Cancel));
+    }
+
+    [Fact]
+    public async Task Drain_WithoutARelay_LeavesTheMailsWaiting()
+    {
+        await using var database = await postgres.NewDatabaseAsync();
+        await PutAsync(database, Mail("jo@example.com"));
+        var settings = new NotificationSettings(null, new MailboxAddress("", "licences@example.org"), null);
+        var drain = new DrainOutbox(
+            new OutboxStore(database.Database), () => new Mailer(settings, new MailTemplates()), TimeProvider.System, NullLogger<DrainOutbox>.Instance);
+
+        Assert.Equal(new OutboxCounts(0, 0, 0), await drain.ExecuteAsync(Cancel));
+        Assert.Equal(0, await database.QueryAsync<int>("select attempts from outbox"));
+    }
+
+    private static string Mail(string to) => $$$"""{"template":"reinstated","to":"{{{to}}}","model":{"subscription_id":"L-1"}}""";
+
+    private static Task<Guid> PutAsync(TestDatabase database, string payload) => database.QueryAsync<Guid>(
+        "insert into outbox (kind, dedup_key, payload) values ('email', uuid_generate_v4()::text, @payload::jsonb) returning outbox_id", new { payload });
+
+    private static DrainOutbox Drain(TestDatabase database, int port, string login = "")
+    {
+        var settings = new NotificationSettings(
+            new Uri($"smtp://{login}127.0.0.1:{port}"), new MailboxAddress("Licences", "licences@example.org"), new Uri("https://licences.example.org"));
+        return new DrainOutbox(
+            new OutboxStore(database.Database), () => new Mailer(settings, new MailTemplates()), TimeProvider.System, NullLogger<DrainOutbox>.Instance);
+    }
+
+    private static async Task<int> FreePortAsync()
+    {
+        await using var smtp = await SmtpCatcher.StartAsync();
+        return smtp.Port;
+    }
+}

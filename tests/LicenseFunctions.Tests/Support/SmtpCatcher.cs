@@ -1,0 +1,64 @@
+using System.Diagnostics;
+using System.Runtime.CompilerServices;
+using MimeKit;
+using Xunit;
+
+namespace LicenseFunctions.Tests.Support;
+
+/// <summary>A real SMTP server (npm smtp-server) in a process of its own; its mails are files.</summary>
+public sealed class SmtpCatcher : IAsyncDisposable
+{
+    private static readonly SemaphoreSlim Installing = new(1);
+    private readonly Process process;
+    private readonly DirectoryInfo folder;
+
+    private SmtpCatcher(Process process, DirectoryInfo folder, int port) => (this.process, this.folder, Port) = (process, folder, port);
+
+    public int Port { get; }
+
+    public static async Task<SmtpCatcher> StartAsync(int port = 0, string? user = null, string? password = null)
+    {
+        var source = Path.GetFullPath(Path.Combine(SourceFolder(), "..", "Smtp"));
+        await InstallAsync(source);
+        var folder = Directory.CreateTempSubdirectory("mails-");
+        List<string> arguments = [Path.Combine(source, "catcher.mjs"), "--dir", folder.FullName, "--port", $"{port}"];
+        if (user is not null)
+            arguments.AddRange(["--user", user, "--password", password!]);
+        var process = Process.Start(new ProcessStartInfo("node", arguments) { RedirectStandardOutput = true })!;
+        var line = await process.StandardOutput.ReadLineAsync(TestContext.Current.CancellationToken)
+            ?? throw new InvalidOperationException("The SMTP server did not start");
+        return new SmtpCatcher(process, folder, int.Parse(line[(line.LastIndexOf(':') + 1)..], System.Globalization.CultureInfo.InvariantCulture));
+    }
+
+    /// <summary>All mails that were taken so far, in order.</summary>
+    public IReadOnlyList<MimeMessage> Mails() =>
+        [.. folder.GetFiles("*.eml").OrderBy(file => file.Name, StringComparer.Ordinal).Select(file => MimeMessage.Load(file.FullName))];
+
+    public async ValueTask DisposeAsync()
+    {
+        process.Kill();
+        await process.WaitForExitAsync(CancellationToken.None);
+        process.Dispose();
+        folder.Delete(recursive: true);
+    }
+
+    private static async Task InstallAsync(string source)
+    {
+        await Installing.WaitAsync(TestContext.Current.CancellationToken);
+        try
+        {
+            if (File.Exists(Path.Combine(source, "node_modules", ".package-lock.json")))
+                return;
+            using var npm = Process.Start("npm", ["ci", "--no-audit", "--no-fund", "--silent", "--prefix", source]);
+            await npm.WaitForExitAsync(TestContext.Current.CancellationToken);
+            if (npm.ExitCode != 0)
+                throw new InvalidOperationException($"npm ci of {source} failed");
+        }
+        finally
+        {
+            Installing.Release();
+        }
+    }
+
+    private static string SourceFolder([CallerFilePath] string path = "") => Path.GetDirectoryName(path)!;
+}
