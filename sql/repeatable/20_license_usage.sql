@@ -9,22 +9,32 @@ create or replace function record_license_usage(
     token_hash varchar, subscription_id uuid, ip inet, ea_instance_id varchar, mt5_account bigint,
     received int default 1, executed int default 0, rejected int default 0, avg_latency_ms int default null)
 returns uuid language plpgsql as $$
-#variable_conflict use_column
 declare
-    new_log_id uuid;
+    new_log_id uuid := uuid_generate_v4();
+    refused_because text;
 begin
     perform ensure_usage_partitions(now(), now());
-    insert into license_usage_log
-        (token_hash, subscription_id, ip_address, ea_instance_id, mt5_account_number,
-         signals_received, signals_executed, signals_rejected, avg_latency_ms)
-    values
-        (record_license_usage.token_hash, record_license_usage.subscription_id, ip, record_license_usage.ea_instance_id, mt5_account,
-         coalesce(received, 0), coalesce(executed, 0), coalesce(rejected, 0), record_license_usage.avg_latency_ms)
-    returning log_id into new_log_id;
-    -- An answer that comes late must not turn the clock back.
-    update license_tokens t
-    set last_used_at = greatest(t.last_used_at, now()), ip_address = coalesce(ip, t.ip_address)
-    where t.token_hash = record_license_usage.token_hash and t.subscription_id = record_license_usage.subscription_id;
+    select case when cardinality(stored.unknown_tokens) > 0 then 'UNKNOWN_TOKEN'
+                when cardinality(stored.foreign_tokens) > 0 then 'SUBSCRIPTION_MISMATCH' end
+    into refused_because
+    from store_license_usage(
+        array[new_log_id], array[now()], array[record_license_usage.token_hash::text], array[record_license_usage.subscription_id],
+        array[ip], array[record_license_usage.ea_instance_id::text], array[mt5_account], array[null::text], array[null::text],
+        array[null::double precision], array[null::double precision],
+        array[coalesce(received, 0)], array[coalesce(executed, 0)], array[coalesce(rejected, 0)],
+        array[record_license_usage.avg_latency_ms], array[null::int]) as stored;
+    -- The ingest server's signal must not fail because of its licence: that is for the check, and for an operator.
+    if refused_because is not null then
+        insert into usage_quarantine (source, code, field, detail, payload, payload_digest)
+        select 'sql', refused_because, 'token_hash', 'record_license_usage: no licence has this token, or another one', payload,
+               sha256(convert_to(payload, 'UTF8'))
+        from (select jsonb_build_object(
+                  'record_id', new_log_id, 'logged_at', now(), 'token_hash', record_license_usage.token_hash,
+                  'subscription_id', record_license_usage.subscription_id, 'ip_address', host(ip),
+                  'ea_instance_id', record_license_usage.ea_instance_id, 'mt5_account_number', mt5_account,
+                  'signals_received', coalesce(received, 0), 'signals_executed', coalesce(executed, 0),
+                  'signals_rejected', coalesce(rejected, 0), 'avg_latency_ms', record_license_usage.avg_latency_ms)::text) as record (payload);
+    end if;
     return new_log_id;
 end
 $$;

@@ -36,7 +36,7 @@ begin
         on conflict (logged_at, log_id) do nothing
         returning logged_at, token_hash, subscription_id, ip_address, ea_instance_id, mt5_account_number
     ), used_tokens as (
-        update license_tokens t set last_used_at = newest.logged_at, ip_address = newest.ip_address
+        update license_tokens t set last_used_at = newest.logged_at, ip_address = coalesce(newest.ip_address, t.ip_address)
         from (select distinct on (token_hash collate "C") token_hash, logged_at, ip_address
               from stored order by token_hash collate "C", logged_at desc) as newest
         where t.token_hash = newest.token_hash and (t.last_used_at is null or t.last_used_at < newest.logged_at)

@@ -1,0 +1,232 @@
+using System.Text;
+using LicenseFunctions.Tests.Support;
+using LicenseFunctions.Usage;
+using Licensing.Usage;
+using Xunit;
+
+namespace LicenseFunctions.Tests.Usage;
+
+public sealed class IngestUsageTests(PostgresFixture postgres) : IAsyncLifetime
+{
+    private UsageScene scene = null!;
+    private Licence licence = null!;
+
+    public async ValueTask InitializeAsync()
+    {
+        scene = await UsageScene.NewAsync(postgres);
+        licence = await scene.LicenceAsync();
+    }
+
+    public ValueTask DisposeAsync() => scene.DisposeAsync();
+
+    [Fact]
+    public async Task Send_NewRecords_StoresThemWithWhatFollows()
+    {
+        await scene.DeviceAsync(licence, "1001|EA-1", "EA-1", 1001, "203.0.113.1", scene.Now.UtcDateTime.AddDays(-1));
+
+        var done = await scene.SendAsync(
+            scene.Record(licence, secondsAgo: 60), UsageScene.Array([scene.Record(licence, secondsAgo: 10, address: "198.51.100.9")]));
+
+        Assert.Equal((2, 0, 0), (done.Accepted, done.Duplicates, done.Quarantined.Count));
+        Assert.Equal((2L, 6L), await scene.Database.QueryAsync<(long, long)>("select count(*), sum(signals_received) from license_usage_log"));
+        Assert.Equal(
+            (scene.Now.UtcDateTime.AddSeconds(-10), "198.51.100.9"),
+            await scene.Database.QueryAsync<(DateTime, string)>("select last_used_at, host(ip_address) from license_tokens"));
+        Assert.Equal(scene.Now.UtcDateTime.AddSeconds(-10), await scene.Database.QueryAsync<DateTime>("select last_seen_at from license_devices"));
+        Assert.Equal(
+            (licence.SubscriptionId, scene.Now.UtcDateTime.AddSeconds(-60), scene.Now.UtcDateTime.AddSeconds(-10)),
+            await scene.Database.QueryAsync<(Guid, DateTime, DateTime)>("select subscription_ids[1], earliest_at[1], latest_at[1] from usage_arrivals"));
+    }
+
+    [Fact]
+    public async Task Send_TheSameAgain_ChangesNothing()
+    {
+        var bad = scene.Record(licence, address: "not-an-address");
+        string[] messages = [UsageScene.Array([scene.Record(licence), bad, scene.Record(licence, secondsAgo: 5)]), "{", scene.Record(licence, secondsAgo: 9)];
+        var first = await scene.SendAsync(messages);
+        var state = await scene.StateAsync();
+
+        var again = await scene.SendAsync(messages);
+        var reordered = await scene.SendAsync([.. messages.Reverse()]);
+
+        Assert.Equal((3, 0, 2), (first.Accepted, first.Duplicates, first.Quarantined.Count));
+        Assert.Equal((0, 3, 2), (again.Accepted, again.Duplicates, again.Quarantined.Count));
+        Assert.Equal((0, 3, 2), (reordered.Accepted, reordered.Duplicates, reordered.Quarantined.Count));
+        Assert.Equal(state, await scene.StateAsync());
+    }
+
+    [Fact]
+    public async Task Send_OneRecordTwiceInABatch_CountsOnce()
+    {
+        var id = Guid.NewGuid();
+
+        var done = await scene.SendAsync(UsageScene.Array([scene.Record(licence, id), scene.Record(licence, id), scene.Record(licence)]));
+
+        Assert.Equal((2, 1), (done.Accepted, done.Duplicates));
+        Assert.Equal(2L, await scene.Database.QueryAsync<long>("select count(*) from license_usage_log"));
+    }
+
+    [Fact]
+    public async Task Send_ALateRecord_IsStoredAndMovesNothingBack()
+    {
+        await scene.DeviceAsync(licence, "1001|EA-1", "EA-1", 1001, "203.0.113.1", scene.Now.UtcDateTime.AddDays(-1));
+        await scene.SendAsync(scene.Record(licence, secondsAgo: 10, address: "198.51.100.9"));
+
+        var late = await scene.SendAsync(scene.Record(licence, secondsAgo: 3600));
+
+        Assert.Equal(1, late.Accepted);
+        Assert.Equal(
+            (scene.Now.UtcDateTime.AddSeconds(-10), "198.51.100.9", scene.Now.UtcDateTime.AddSeconds(-10)),
+            await scene.Database.QueryAsync<(DateTime, string, DateTime)>(
+                "select last_used_at, host(t.ip_address), d.last_seen_at from license_tokens t join license_devices d using (subscription_id)"));
+    }
+
+    [Theory]
+    [InlineData("1001|EA-1", "203.0.113.1", true)]
+    [InlineData("198.51.100.4|1001|EA-1", "198.51.100.4", true)]
+    [InlineData("203.0.113.1|1001|EA-1", "203.0.113.1", false)]
+    public async Task Send_ForADeviceUnderEitherIdentity_MovesThatDeviceOnly(string key, string address, bool moved)
+    {
+        var before = scene.Now.UtcDateTime.AddDays(-1);
+        await scene.DeviceAsync(licence, key, "EA-1", 1001, address, before);
+        await scene.DeviceAsync(licence, "1001|EA-2", "EA-2", 1001, "198.51.100.4", before);
+
+        await scene.SendAsync(scene.Record(licence));
+
+        Assert.Equal(
+            [moved ? scene.Now.UtcDateTime : before, before],
+            await scene.Database.QueryAllAsync<DateTime>("select last_seen_at from license_devices order by slot"));
+    }
+
+    [Fact]
+    public async Task Send_BadOnesOfEveryKind_AreQuarantinedAndNamedAndTheRestStored()
+    {
+        var other = await scene.LicenceAsync();
+        var done = await scene.SendAsync(
+            UsageScene.Array(
+            [
+                scene.Record(licence),
+                scene.Record(licence with { TokenHash = new string('0', 64) }),
+                scene.Record(licence with { TokenHash = other.TokenHash }),
+                scene.Record(licence, ea: "a\0b"),
+                scene.Record(licence, secondsAgo: 90 * 86_400),
+            ]),
+            "no json",
+            scene.Record(licence, secondsAgo: 1));
+
+        Assert.Equal(2, done.Accepted);
+        Assert.Equal(
+            [
+                (1, UsageFault.UnknownToken), (2, UsageFault.SubscriptionMismatch), (3, UsageFault.InvalidText), (4, UsageFault.TooOld),
+                (5, UsageFault.InvalidJson),
+            ],
+            done.Quarantined.Select(one => (one.Index, one.Code)));
+        Assert.Equal(5, (await scene.Quarantine.ListAsync("OPEN", null, null, 100, TestContext.Current.CancellationToken)).Count);
+    }
+
+    [Fact]
+    public async Task Send_BytesThatAreNoText_AreQuarantinedReadably()
+    {
+        byte[] message = [.. "{\"a\":\""u8, 0, 0xC3, 0x28, .. "\""u8];
+
+        await scene.Ingest.RunAsync([message], "queue", TestContext.Current.CancellationToken);
+
+        Assert.Equal("{\"a\":\"\uFFFD\uFFFD(\"", await scene.Database.QueryAsync<string>("select payload from usage_quarantine"));
+    }
+
+    [Fact]
+    public async Task Send_WhatTheTableAloneRefuses_QuarantinesThatOneOnly()
+    {
+        await scene.Database.ExecuteAsync("alter table license_usage_log add constraint no_account_13 check (mt5_account_number <> 13)");
+        var records = Enumerable.Range(10, 7).Select(account => scene.Record(licence, account: account));
+
+        var done = await scene.SendAsync(UsageScene.Array(records));
+
+        Assert.Equal(6, done.Accepted);
+        Assert.Equal((3, UsageFault.RefusedByDatabase), Assert.Single(done.Quarantined.Select(one => (one.Index, one.Code))));
+        Assert.Contains("no_account_13", done.Quarantined[0].Detail, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Send_IntoAMissingPartition_MakesIt()
+    {
+        var day = scene.Now.UtcDateTime.AddDays(-30);
+        var partition = await scene.Database.QueryAsync<string?>(
+            "select to_regclass('license_usage_log_w' || to_char(date_trunc('week', @day at time zone 'UTC'), 'YYYYMMDD'))::text", new { day });
+        Assert.NotNull(partition);
+        await scene.Database.ExecuteAsync($"drop table {partition}");
+
+        var done = await scene.SendAsync(UsageScene.Array([scene.Record(licence, secondsAgo: 30 * 86_400), scene.Record(licence)]));
+
+        Assert.Equal(2, done.Accepted);
+    }
+
+    [Fact]
+    public async Task Send_OverlappingBatchesInParallel_CountEachRecordOnceWithoutADeadlock()
+    {
+        var licences = new List<Licence>();
+        for (var i = 0; i < 8; i++)
+        {
+            licences.Add(await scene.LicenceAsync());
+            await scene.DeviceAsync(licences[^1], "1001|EA-1", "EA-1", 1001, "203.0.113.1", scene.Now.UtcDateTime.AddDays(-1));
+        }
+
+        var records = Enumerable.Range(0, 400).Select(i => scene.Record(licences[i % 8], secondsAgo: i)).ToArray();
+        var batches = Enumerable.Range(0, 12).Select(seed =>
+        {
+            var batch = records[(seed * 20)..(seed * 20 + 180)];
+            new Random(seed).Shuffle(batch);
+            return UsageScene.Array(batch);
+        }).ToArray();
+
+        var done = await Task.WhenAll(batches.Select(batch => scene.SendAsync(batch)));
+
+        Assert.Equal(400, done.Sum(one => one.Accepted));
+        Assert.Equal(12 * 180 - 400, done.Sum(one => one.Duplicates));
+        Assert.Equal(400L, await scene.Database.QueryAsync<long>("select count(*) from license_usage_log"));
+        Assert.Equal(
+            8L,
+            await scene.Database.QueryAsync<long>(
+                """
+                select count(*) from license_tokens t join license_devices d using (subscription_id)
+                join (select subscription_id, max(logged_at) as newest from license_usage_log group by 1) u using (subscription_id)
+                where t.last_used_at = newest and d.last_seen_at = newest
+                """));
+        await scene.Database.ExecuteAsync("select pg_stat_force_next_flush()");
+        Assert.Equal(0L, await scene.Database.QueryAsync<long>("select deadlocks from pg_stat_database where datname = current_database()"));
+    }
+
+    [Fact]
+    public async Task RecordLicenseUsage_FromSql_CountsLikeTheRest()
+    {
+        const string Call = "select record_license_usage(@hash, @SubscriptionId::text, '198.51.100.7', 'EA-1', 1001, 1, 0, 0, null)";
+        await scene.DeviceAsync(licence, "1001|EA-1", "EA-1", 1001, "203.0.113.1", scene.Now.UtcDateTime.AddDays(-1));
+
+        var id = await scene.Database.QueryAsync<Guid>(Call, new { hash = licence.TokenHash, licence.SubscriptionId });
+        var unknown = await scene.Database.QueryAsync<Guid>(Call, new { hash = "nobody's", licence.SubscriptionId });
+
+        Assert.Equal(id, await scene.Database.QueryAsync<Guid>("select log_id from license_usage_log"));
+        Assert.Equal(
+            [licence.SubscriptionId],
+            await scene.Database.QueryAllAsync<Guid>(
+                """
+                select a.subscription_ids[1] from usage_arrivals a, license_usage_log u, license_tokens t, license_devices d
+                where u.logged_at = a.latest_at[1] and u.logged_at = t.last_used_at and u.logged_at = d.last_seen_at
+                """));
+        var quarantined = Assert.Single(await scene.Quarantine.ListAsync("OPEN", null, null, 100, TestContext.Current.CancellationToken));
+        Assert.Equal(("sql", UsageFault.UnknownToken), (quarantined.Source, quarantined.Code));
+        Assert.Contains(unknown.ToString(), quarantined.Payload, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Batch_LargerThanOneMessage_KeepsThePlacesAcrossMessages()
+    {
+        var messages = Enumerable.Range(0, 5).Select(i => UsageScene.Array([scene.Record(licence), scene.Record(licence, address: i == 3 ? "x" : "198.51.100.4")]));
+
+        var done = await scene.Ingest.RunAsync(
+            [.. messages.Select(text => (ReadOnlyMemory<byte>)Encoding.UTF8.GetBytes(text))], "queue", TestContext.Current.CancellationToken);
+
+        Assert.Equal(9, done.Accepted);
+        Assert.Equal(new QuarantinedRecord(7, UsageFault.InvalidAddress, "an IPv4 or IPv6 address is required"), Assert.Single(done.Quarantined));
+    }
+}
