@@ -17,22 +17,27 @@ create or replace function store_license_usage(
 set plan_cache_mode = force_generic_plan set enable_hashjoin = off set enable_mergejoin = off as $$
 #variable_conflict use_column
 begin
-    with sent as materialized (
-        select r.*, t.subscription_id as owner
+    select coalesce(array_agg(place) filter (where t.token_hash is null), '{}'),
+           coalesce(array_agg(place) filter (where t.subscription_id <> r.subscription_id), '{}')
+    into unknown_tokens, foreign_tokens
+    from unnest(token_hashes, subscription_ids) with ordinality as r (token_hash, subscription_id, place)
+    left join license_tokens t on t.token_hash = r.token_hash
+    where t.subscription_id is distinct from r.subscription_id;
+
+    with stored as (
+        insert into license_usage_log (
+            log_id, logged_at, token_hash, subscription_id, ip_address, ea_instance_id, mt5_account_number, country_code, city,
+            latitude, longitude, signals_received, signals_executed, signals_rejected, avg_latency_ms, session_duration_sec)
+        select log_id, logged_at, token_hash, subscription_id, ip_address, ea_instance_id, mt5_account_number, country_code, city,
+               latitude, longitude, received, executed, rejected, latency, duration
         from unnest(record_ids, logged_ats, token_hashes, subscription_ids, ip_addresses, ea_instance_ids, mt5_account_numbers,
                     country_codes, cities, latitudes, longitudes,
                     store_license_usage.signals_received, store_license_usage.signals_executed, store_license_usage.signals_rejected,
                     avg_latencies_ms, session_durations_sec) with ordinality
              as r (log_id, logged_at, token_hash, subscription_id, ip_address, ea_instance_id, mt5_account_number,
                    country_code, city, latitude, longitude, received, executed, rejected, latency, duration, place)
-        left join license_tokens t on t.token_hash = r.token_hash
-    ), stored as (
-        insert into license_usage_log (
-            log_id, logged_at, token_hash, subscription_id, ip_address, ea_instance_id, mt5_account_number, country_code, city,
-            latitude, longitude, signals_received, signals_executed, signals_rejected, avg_latency_ms, session_duration_sec)
-        select log_id, logged_at, token_hash, subscription_id, ip_address, ea_instance_id, mt5_account_number, country_code, city,
-               latitude, longitude, received, executed, rejected, latency, duration
-        from sent where owner = subscription_id order by logged_at, log_id
+        where place <> all (unknown_tokens || foreign_tokens)
+        order by logged_at, log_id
         on conflict (logged_at, log_id) do nothing
         returning logged_at, token_hash, subscription_id, ip_address, ea_instance_id, mt5_account_number
     ), used_tokens as (
@@ -57,10 +62,6 @@ begin
               from stored group by subscription_id) as licences
         having count(*) > 0
     )
-    select (select count(*) from stored),
-           coalesce(array_agg(place) filter (where owner is null), '{}'),
-           coalesce(array_agg(place) filter (where owner <> subscription_id), '{}')
-    into accepted, unknown_tokens, foreign_tokens
-    from sent;
+    select count(*) into accepted from stored;
 end
 $$;

@@ -3,6 +3,7 @@ using Benchmarks;
 // One file a bench; each prints its table beside the limit measured in the same run.
 Dictionary<string, Func<BenchContext, Task<int>>> benches = new(StringComparer.Ordinal)
 {
+    ["ingest"] = IngestBench.RunAsync,
 };
 
 var names = args.Length > 0 ? args[..1] : [.. benches.Keys];

@@ -1,4 +1,3 @@
-using Dapper;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Npgsql;
@@ -9,7 +8,6 @@ public static class DatabaseRegistration
 {
     public static IServiceCollection AddDatabase(this IServiceCollection services, SettingReader reader)
     {
-        DefaultTypeMap.MatchNamesWithUnderscores = true;
         var settings = DatabaseSettings.Read(reader);
         services.AddSingleton(provider => new NpgsqlDataSourceBuilder(settings.ConnectionString)
             .UseLoggerFactory(provider.GetRequiredService<ILoggerFactory>())

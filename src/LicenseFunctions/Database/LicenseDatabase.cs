@@ -19,7 +19,18 @@ public sealed class LicenseDatabase(NpgsqlDataSource source)
     /// Runs the work in one read-committed transaction; a deadlock or a serialisation failure undid all of it, so it runs again.
     /// </summary>
     /// <remarks>The work may run several times: it holds no effect outside the database.</remarks>
-    public async Task<T> InTransactionAsync<T>(
+    public Task<T> InTransactionAsync<T>(
+        Func<NpgsqlConnection, CancellationToken, Task<T>> work, CancellationToken cancellationToken) =>
+        InStatementAsync(async (connection, token) =>
+        {
+            await using var transaction = await connection.BeginTransactionAsync(IsolationLevel.ReadCommitted, token);
+            var result = await work(connection, token);
+            await transaction.CommitAsync(token);
+            return result;
+        }, cancellationToken);
+
+    /// <summary>Runs one statement, a transaction by itself: again after a deadlock, as <see cref="InTransactionAsync{T}"/> does.</summary>
+    public async Task<T> InStatementAsync<T>(
         Func<NpgsqlConnection, CancellationToken, Task<T>> work, CancellationToken cancellationToken)
     {
         for (var attempt = 1; ; attempt++)
@@ -27,10 +38,7 @@ public sealed class LicenseDatabase(NpgsqlDataSource source)
             try
             {
                 await using var connection = await OpenAsync(cancellationToken);
-                await using var transaction = await connection.BeginTransactionAsync(IsolationLevel.ReadCommitted, cancellationToken);
-                var result = await work(connection, cancellationToken);
-                await transaction.CommitAsync(cancellationToken);
-                return result;
+                return await work(connection, cancellationToken);
             }
             catch (PostgresException lost) when (attempt < Tries
                 && lost.SqlState is PostgresErrorCodes.DeadlockDetected or PostgresErrorCodes.SerializationFailure)

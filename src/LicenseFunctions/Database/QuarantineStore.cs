@@ -23,9 +23,9 @@ public sealed class QuarantineStore(LicenseDatabase database)
         """;
 
     /// <summary>Quarantines what isn't there yet.</summary>
-    public static async Task AddAsync(
-        NpgsqlConnection connection, string source, IReadOnlyCollection<RejectedUsage> rejected, CancellationToken cancellationToken)
+    public async Task AddAsync(string source, IReadOnlyCollection<RejectedUsage> rejected, CancellationToken cancellationToken)
     {
+        await using var connection = await database.OpenAsync(cancellationToken);
         await using var command = new NpgsqlCommand(Add, connection)
         {
             Parameters =

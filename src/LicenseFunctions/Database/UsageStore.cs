@@ -19,7 +19,10 @@ public sealed class UsageStore(LicenseDatabase database)
         """;
 
     /// <summary>Stores what is new of a batch, and what follows from it, in one statement; the rest changes nothing.</summary>
-    public static async Task<StoredUsage> StoreAsync(
+    public Task<StoredUsage> StoreAsync(IReadOnlyList<UsageRecord> records, CancellationToken cancellationToken) =>
+        database.InStatementAsync((connection, token) => StoreAsync(connection, records, token), cancellationToken);
+
+    private static async Task<StoredUsage> StoreAsync(
         NpgsqlConnection connection, IReadOnlyList<UsageRecord> records, CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand(Store, connection);

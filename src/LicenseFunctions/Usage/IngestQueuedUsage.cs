@@ -8,7 +8,7 @@ namespace LicenseFunctions.Usage;
 
 /// <summary>Takes what the broker delivers; only the database can make it fail, and only after patience.</summary>
 public sealed class IngestQueuedUsage(
-    IngestUsage ingest, LicenseDatabase database, TimeProvider time, ILogger<IngestQueuedUsage> log)
+    IngestUsage ingest, QuarantineStore quarantine, TimeProvider time, ILogger<IngestQueuedUsage> log)
 {
     // The broker's lock holds for 5 minutes and isn't renewed: a failover of a minute must not burn the ten deliveries.
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(4);
@@ -30,9 +30,9 @@ public sealed class IngestQueuedUsage(
     {
         var fault = new UsageFault(UsageFault.DeadLettered, "the broker gave the message up; replay it when the cause is mended");
         var rejected = messages.Select(message => RejectedUsage.Of(Encoding.UTF8.GetBytes(message), fault)).ToList();
-        await PatientlyAsync(async outer =>
+        await PatientlyAsync(async token =>
         {
-            await database.InTransactionAsync((connection, token) => QuarantineStore.AddAsync(connection, "dead_letter", rejected, token), outer);
+            await quarantine.AddAsync("dead_letter", rejected, token);
             return rejected.Count;
         }, cancellationToken);
         log.LogWarning("{Messages} dead letters went to quarantine", messages.Length);

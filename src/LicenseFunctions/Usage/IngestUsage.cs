@@ -21,7 +21,7 @@ public readonly record struct SentUsage(int Index, UsageRecord Record, ReadOnlyM
 public sealed record UsageBatch(ArraySegment<SentUsage> Good, IReadOnlyList<(int Index, RejectedUsage Rejected)> Bad);
 
 /// <summary>Takes messages of usage records: the good ones are stored once, the bad ones quarantined, none fails the rest.</summary>
-public sealed class IngestUsage(LicenseDatabase database, UsageStore usage, TimeProvider time)
+public sealed class IngestUsage(UsageStore usage, QuarantineStore quarantine, TimeProvider time)
 {
     /// <param name="source">Where they came from: queue, http or replay.</param>
     public Task<IngestedUsage> RunAsync(
@@ -61,8 +61,10 @@ public sealed class IngestUsage(LicenseDatabase database, UsageStore usage, Time
     {
         try
         {
-            return await database.InTransactionAsync(
-                (connection, token) => SaveAsync(connection, good, bad, source, token), cancellationToken);
+            var stored = good.Count == 0
+                ? new StoredUsage(0, [], [])
+                : await usage.StoreAsync([.. good.Select(sent => sent.Record)], cancellationToken);
+            return await QuarantineAsync(good, bad, stored, source, cancellationToken);
         }
         catch (PostgresException missing) when (LacksPartition(missing))
         {
@@ -76,12 +78,13 @@ public sealed class IngestUsage(LicenseDatabase database, UsageStore usage, Time
         }
     }
 
-    private static async Task<IngestedUsage> SaveAsync(
-        NpgsqlConnection connection, ArraySegment<SentUsage> good, List<(int Index, RejectedUsage Rejected)> bad, string source, CancellationToken token)
+    /// <remarks>
+    /// Not in the transaction of the rows: when this fails the message comes again, its good records are duplicates by then, and its
+    /// bad ones are quarantined, once.
+    /// </remarks>
+    private async Task<IngestedUsage> QuarantineAsync(
+        ArraySegment<SentUsage> good, List<(int Index, RejectedUsage Rejected)> bad, StoredUsage stored, string source, CancellationToken cancellationToken)
     {
-        var stored = good.Count == 0
-            ? new StoredUsage(0, [], [])
-            : await UsageStore.StoreAsync(connection, [.. good.Select(sent => sent.Record)], token);
         var rejected = bad
             .Concat(stored.UnknownTokens.Select(place => good[place].Reject(new UsageFault(
                 UsageFault.UnknownToken, "no licence has this token", "token_hash"))))
@@ -90,7 +93,7 @@ public sealed class IngestUsage(LicenseDatabase database, UsageStore usage, Time
             .OrderBy(one => one.Index)
             .ToList();
         if (rejected.Count > 0)
-            await QuarantineStore.AddAsync(connection, source, [.. rejected.Select(one => one.Rejected)], token);
+            await quarantine.AddAsync(source, [.. rejected.Select(one => one.Rejected)], cancellationToken);
 
         return new IngestedUsage(
             stored.Accepted,

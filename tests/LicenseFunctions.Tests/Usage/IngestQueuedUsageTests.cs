@@ -79,7 +79,7 @@ public sealed class IngestQueuedUsageTests(PostgresFixture postgres) : IAsyncLif
         Assert.Equal(2, done.Value.Accepted);
     }
 
-    private IngestQueuedUsage Queue() => new(scene.Ingest, scene.Database.Database, scene.Time, NullLogger<IngestQueuedUsage>.Instance);
+    private IngestQueuedUsage Queue() => new(scene.Ingest, scene.Quarantine, scene.Time, NullLogger<IngestQueuedUsage>.Instance);
 
     private Task<int> BreakAsync() => scene.Database.ExecuteAsync("alter table license_usage_log rename to license_usage_log_away");
 

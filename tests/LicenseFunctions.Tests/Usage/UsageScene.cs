@@ -25,7 +25,7 @@ internal sealed class UsageScene : IAsyncDisposable
         Time = new FakeTimeProvider(now);
         Usage = new UsageStore(database.Database);
         Quarantine = new QuarantineStore(database.Database);
-        Ingest = new IngestUsage(database.Database, Usage, Time);
+        Ingest = new IngestUsage(Usage, Quarantine, Time);
     }
 
     public TestDatabase Database { get; }
