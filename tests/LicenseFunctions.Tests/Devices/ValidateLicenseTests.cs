@@ -1,0 +1,255 @@
+using LicenseFunctions.Devices;
+using LicenseFunctions.Tests.Support;
+using Licensing.Devices;
+using Xunit;
+
+namespace LicenseFunctions.Tests.Devices;
+
+public sealed class ValidateLicenseTests(PostgresFixture postgres)
+{
+    [Fact]
+    public async Task Check_TwoDevicesThenAgain_TakesTwoSlotsAndNothingMore()
+    {
+        await using var scene = await LicenseScene.NewAsync(postgres);
+
+        var first = await scene.CheckAsync("EA-1", 1);
+        var second = await scene.CheckAsync("EA-2", 2);
+        var again = await scene.CheckAsync("EA-2", 2, "192.0.2.99");
+
+        Assert.Equal((LicenseCode.Valid, true, 1), (first.Verdict.Code, first.IsNew, first.License!.DevicesUsed));
+        Assert.Equal((LicenseCode.Valid, true, 2), (second.Verdict.Code, second.IsNew, second.License!.DevicesUsed));
+        Assert.Equal((LicenseCode.Valid, false, 2), (again.Verdict.Code, again.IsNew, again.License!.DevicesUsed));
+        Assert.Equal(second.Device!.DeviceId, again.Device!.DeviceId);
+        Assert.Equal(2, await scene.CountAsync("audit_log where action = 'device.admitted'"));
+    }
+
+    [Fact]
+    public async Task Check_UnknownToken_AnswersInTheContractsWords()
+    {
+        await using var scene = await LicenseScene.NewAsync(postgres);
+
+        var reply = await scene.CheckAsync("EA-1", 1, token: "nobody's");
+
+        Assert.Equal((LicenseCode.NotFound, "Invalid license token"), (reply.Verdict.Code, reply.Verdict.Detail));
+    }
+
+    [Fact]
+    public async Task Check_200NewcomersAtOnce_ExactlyTwoAreAdmitted()
+    {
+        await using var scene = await LicenseScene.NewAsync(postgres, action: DeviceLimitAction.Refuse);
+
+        var replies = await Task.WhenAll(Enumerable.Range(1, 200).Select(n => Task.Run(() => scene.CheckAsync($"EA-{n}", n, $"203.0.113.{n}"))));
+
+        Assert.Equal(2, replies.Count(reply => reply.Verdict.IsValid));
+        Assert.All(replies.Where(reply => !reply.Verdict.IsValid), reply => Assert.Equal(LicenseCode.TooManyDevices, reply.Verdict.Code));
+        Assert.Equal([1, 2], await scene.Database.QueryAllAsync<int>("select slot::int from license_devices order by slot"));
+    }
+
+    [Fact]
+    public async Task Check_OneKnownDevice200TimesAtOnce_PassesEveryTime()
+    {
+        await using var scene = await LicenseScene.NewAsync(postgres);
+        var admitted = await scene.CheckAsync("EA-1", 1);
+
+        var replies = await Task.WhenAll(Enumerable.Range(1, 200).Select(_ => scene.CheckAsync("EA-1", 1)));
+
+        Assert.All(replies, reply => Assert.Equal((LicenseCode.Valid, admitted.Device!.DeviceId), (reply.Verdict.Code, reply.Device!.DeviceId)));
+        Assert.Equal(1, await scene.CountAsync("license_devices"));
+    }
+
+    [Fact]
+    public async Task Check_ThirdDeviceWhileTwoAreActive_SuspendsInOneTransaction()
+    {
+        await using var scene = await LicenseScene.NewAsync(postgres);
+
+        var reply = await scene.SuspendByThirdAsync();
+
+        Assert.Equal("License suspended: Concurrent sessions detected: 2 active devices", reply.Verdict.Detail);
+        Assert.Equal([LicenseCode.Suspended, LicenseCode.TooManyDevices], reply.Verdict.Reasons);
+        Assert.Equal(("SUSPENDED_ADMIN", "License suspended: Concurrent sessions detected: 2 active devices"), await scene.SubscriptionAsync());
+        Assert.Equal(
+            (false, true, "Auto-suspended: Concurrent sessions detected: 2 active devices"),
+            await scene.Database.QueryAsync<(bool, bool, string)>("select is_active, revoked_at is not null, revoked_reason from license_tokens"));
+        Assert.Equal(
+            ("CONCURRENT_SESSIONS", "OPEN", "SUSPENDED", "3|EA-3"),
+            await scene.Database.QueryAsync<(string, string, string, string)>(
+                "select activity_type, status, auto_action_taken, evidence ->> 'device_key' from suspicious_activity_alerts"));
+        Assert.Equal(1, await scene.CountAsync("license_suspensions where cause = 'DEVICE_LIMIT' and closed_at is null and previous_state = 'DEGRADED_GAP'"));
+        Assert.Equal(1, await scene.CountAsync("audit_log where action = 'license.suspended'"));
+        Assert.Equal(1, await scene.CountAsync("outbox where kind = 'email' and payload ->> 'template' = 'suspended'"));
+        Assert.Equal(reply.Verdict.Reasons, (await scene.CheckAsync("EA-3", 3, "203.0.113.9")).Verdict.Reasons);
+        Assert.Equal([LicenseCode.Suspended], (await scene.CheckAsync("EA-1", 1)).Verdict.Reasons);
+    }
+
+    [Fact]
+    public async Task Check_ActiveOnlyByWhatIsNotYetFlushed_StillCountsAsActive()
+    {
+        await using var scene = await LicenseScene.NewAsync(postgres);
+        await scene.CheckAsync("EA-1", 1, "198.51.100.1");
+        await scene.CheckAsync("EA-2", 2, "198.51.100.2");
+        scene.Time.Advance(TimeSpan.FromMinutes(6));
+        await scene.CheckAsync("EA-1", 1, "198.51.100.1");
+        await scene.CheckAsync("EA-2", 2, "198.51.100.2");
+
+        var sharesWithOne = await scene.CheckAsync("EA-1", 77, "203.0.113.9");
+        var stranger = await scene.CheckAsync("EA-3", 3, "203.0.113.9");
+
+        Assert.Equal(LicenseCode.TooManyDevices, sharesWithOne.Verdict.Code); // 1 is active: no replacement
+        Assert.Equal(LicenseCode.Suspended, stranger.Verdict.Code);
+    }
+
+    [Fact]
+    public async Task Check_NewcomerOnTheNewUnflushedAddressOfAnActiveDevice_IsRefusedOnly()
+    {
+        await using var scene = await LicenseScene.NewAsync(postgres);
+        await scene.CheckAsync("EA-1", 1, "198.51.100.1");
+        await scene.CheckAsync("EA-2", 2, "198.51.100.2");
+        await scene.CheckAsync("EA-2", 2, "2001:db8:0:7::1");
+
+        Assert.Equal(LicenseCode.TooManyDevices, (await scene.CheckAsync("EA-3", 3, "2001:db8:0:7:ffff::9")).Verdict.Code);
+    }
+
+    [Fact]
+    public async Task Check_RefusedAgainAndAgain_HasOneOpenAlertThatCounts()
+    {
+        await using var scene = await LicenseScene.NewAsync(postgres, action: DeviceLimitAction.Refuse);
+        await scene.SuspendByThirdAsync();
+        await scene.CheckAsync("EA-3", 3, "203.0.113.9");
+        await scene.CheckAsync("EA-4", 4, "203.0.113.10");
+
+        Assert.Equal(
+            [("3|EA-3", 2), ("4|EA-4", 1)],
+            await scene.Database.QueryAllAsync<(string, int)>(
+                """
+                select evidence ->> 'device_key', coalesce((evidence ->> 'refusals')::int, 1) from suspicious_activity_alerts
+                where activity_type = 'TOO_MANY_DEVICES' order by 1
+                """));
+        Assert.Equal(("DEGRADED_GAP", null), await scene.SubscriptionAsync());
+    }
+
+    [Fact]
+    public async Task Check_FiveReplacementsIn30Days_TheSixthIsRefusedUntilTheyAreOld()
+    {
+        await using var scene = await LicenseScene.NewAsync(postgres, maxDevices: 1);
+        await scene.CheckAsync("EA-0", 1);
+        for (var change = 1; change <= 5; change++)
+        {
+            scene.Time.Advance(TimeSpan.FromMinutes(5));
+            Assert.True((await scene.CheckAsync($"EA-{change}", 1)).IsNew);
+        }
+
+        scene.Time.Advance(TimeSpan.FromMinutes(5));
+        Assert.Equal(LicenseCode.TooManyDevices, (await scene.CheckAsync("EA-6", 1)).Verdict.Code);
+        Assert.Equal(5, await scene.CountAsync("audit_log where action = 'device.replaced'"));
+
+        await scene.Database.ExecuteAsync("update license_tokens set expires_at = null");
+        scene.Time.Advance(TimeSpan.FromDays(30));
+        Assert.True((await scene.CheckAsync("EA-6", 1)).IsNew);
+    }
+
+    [Fact]
+    public async Task Check_RefusedOrExpired_IsNoUseOfTheDevice()
+    {
+        await using var scene = await LicenseScene.NewAsync(postgres);
+        await scene.CheckAsync("EA-1", 1);
+        await scene.Database.ExecuteAsync("update license_tokens set expires_at = now() - interval '9 days'");
+        scene.Time.Advance(TimeSpan.FromMinutes(1));
+
+        var reply = await scene.CheckAsync("EA-1", 1);
+        await scene.LastSeen.FlushAsync(LicenseScene.Stop);
+
+        Assert.Equal(LicenseCode.Expired, reply.Verdict.Code);
+        Assert.Equal(1, await scene.CountAsync("license_devices where last_seen_at = first_seen_at"));
+        Assert.Equal(LicenseCode.Expired, (await scene.CheckAsync("EA-2", 2)).Verdict.Code);
+        Assert.Equal(1, await scene.CountAsync("license_devices"));
+    }
+
+    [Fact]
+    public async Task Check_GraceUntil_KeepsALongExpiredLicenseValid()
+    {
+        await using var scene = await LicenseScene.NewAsync(postgres);
+        await scene.Database.ExecuteAsync(
+            """
+            update license_tokens set expires_at = now() - interval '9 days';
+            insert into license_states (subscription_id, grace_until) select subscription_id, now() + interval '1 hour' from subscriptions
+            """);
+
+        var reply = await scene.CheckAsync("EA-1", 1);
+
+        Assert.Equal((LicenseCode.Grace, true, true), (reply.Verdict.Code, reply.Verdict.IsValid, reply.IsNew));
+    }
+
+    [Fact]
+    public async Task Flush_OfManySightings_KeepsTheLatestAndEveryNetwork()
+    {
+        await using var scene = await LicenseScene.NewAsync(postgres);
+        await scene.CheckAsync("EA-1", 1, "198.51.100.1");
+        scene.Time.Advance(TimeSpan.FromSeconds(10));
+        await scene.CheckAsync("EA-1", 1, "198.51.100.1");
+        await scene.LastSeen.FlushAsync(LicenseScene.Stop);
+        scene.Time.Advance(TimeSpan.FromSeconds(10));
+        await scene.CheckAsync("EA-1", 1, "2001:db8:0:7::1");
+        await scene.LastSeen.FlushAsync(LicenseScene.Stop);
+        await scene.LastSeen.FlushAsync(LicenseScene.Stop);
+
+        Assert.Equal(
+            ("2001:db8:0:7::1", 20.0),
+            await scene.Database.QueryAsync<(string, double)>(
+                "select host(ip_address), round(extract(epoch from last_seen_at - first_seen_at))::float8 from license_devices"));
+        Assert.Equal(
+            ["198.51.100.1/32", "2001:db8:0:7::/64"],
+            await scene.Database.QueryAllAsync<string>("select network::text from license_device_networks order by network"));
+        Assert.Equal(10.0, await scene.Database.QueryAsync<double>(
+            "select round(extract(epoch from last_seen_at - first_seen_at))::float8 from license_device_networks where family(network) = 4"));
+    }
+
+    [Fact]
+    public async Task Flush_WhileTheDatabaseIsGone_KeepsWhatWasNoted()
+    {
+        await using var scene = await LicenseScene.NewAsync(postgres);
+        await scene.CheckAsync("EA-1", 1);
+        scene.Time.Advance(TimeSpan.FromSeconds(10));
+        await scene.CheckAsync("EA-1", 1);
+        await scene.Database.ExecuteAsync("alter table license_devices rename to elsewhere");
+
+        await Assert.ThrowsAsync<Npgsql.PostgresException>(() => scene.LastSeen.FlushAsync(LicenseScene.Stop));
+        await scene.Database.ExecuteAsync("alter table elsewhere rename to license_devices");
+        await scene.LastSeen.FlushAsync(LicenseScene.Stop);
+
+        Assert.Equal(1, await scene.CountAsync("license_devices where last_seen_at > first_seen_at"));
+    }
+
+    [Fact]
+    public async Task Check_WithTheCacheOn_AChangeInThisProcessTakesEffectAtOnce()
+    {
+        await using var scene = await LicenseScene.NewAsync(postgres, cacheSeconds: 2);
+        await scene.CheckAsync("EA-1", 1, "198.51.100.1");
+        await scene.CheckAsync("EA-2", 2, "198.51.100.2");
+        scene.Time.Advance(TimeSpan.FromSeconds(61));
+        Assert.True((await scene.CheckAsync("EA-1", 1, "198.51.100.1")).Verdict.IsValid);
+        Assert.True((await scene.CheckAsync("EA-2", 2, "198.51.100.2")).Verdict.IsValid);
+        await scene.Database.ExecuteAsync("update subscriptions set is_active = false");
+
+        var kept = await scene.CheckAsync("EA-1", 1, "198.51.100.1"); // what another process changed shows after the two seconds
+        await scene.Database.ExecuteAsync("update subscriptions set is_active = true");
+        await scene.CheckAsync("EA-3", 3, "203.0.113.9");
+        var suspended = await scene.CheckAsync("EA-1", 1, "198.51.100.1");
+
+        Assert.Equal(LicenseCode.Valid, kept.Verdict.Code);
+        Assert.Equal(LicenseCode.Suspended, suspended.Verdict.Code);
+    }
+
+    [Fact]
+    public async Task Check_WithTheCacheOn_ForgetsAfterItsSeconds()
+    {
+        await using var scene = await LicenseScene.NewAsync(postgres, cacheSeconds: 2);
+        await scene.CheckAsync("EA-1", 1);
+        scene.Time.Advance(TimeSpan.FromSeconds(61));
+        await scene.CheckAsync("EA-1", 1);
+        await scene.Database.ExecuteAsync("update subscriptions set is_active = false");
+
+        scene.Time.Advance(TimeSpan.FromSeconds(2));
+
+        Assert.Equal(LicenseCode.Inactive, (await scene.CheckAsync("EA-1", 1)).Verdict.Code);
+    }
+}
