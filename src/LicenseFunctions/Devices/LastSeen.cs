@@ -23,7 +23,7 @@ public sealed class LastSeen(DeviceStore store, TimeProvider time, ILogger<LastS
 
     /// <summary>The device as of now, what isn't written yet included.</summary>
     public RegisteredDevice Bring(RegisteredDevice device) =>
-        Bring(device.DeviceId) is { } sighting && sighting.At > device.LastSeenAt
+        Bring(device.DeviceId) is { } sighting && sighting.At >= device.LastSeenAt
             ? device with { LastSeenAt = sighting.At, RecentNetworks = [.. device.RecentNetworks, SourceNetwork.Of(sighting.Address)] }
             : device;
 
