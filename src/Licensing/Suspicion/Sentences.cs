@@ -1,0 +1,44 @@
+using System.Globalization;
+
+namespace Licensing.Suspicion;
+
+/// <summary>The sentence that operators and customers read.</summary>
+internal static class Sentences
+{
+    private const int Named = 4;
+
+    public static string Of(Evidence evidence)
+    {
+        var devices = Devices(evidence.Devices);
+        var when = When(evidence.From, evidence.To);
+        return evidence.Rule switch
+        {
+            Rule.PeopleAtOnce => $"Devices of {evidence.People} people were in use at once for {Length(evidence.MinutesAtOnce)} {when}, the licence is for {evidence.DeviceLimit}: {devices}.",
+            Rule.DevicesAtOnce => $"{evidence.Devices.Count} devices of {evidence.People} people were in use together for {Length(evidence.Measured)} {when}, the licence is for {evidence.DeviceLimit}: {devices}.",
+            Rule.Turns => $"{evidence.People} people took turns over {Length(evidence.Measured)} {when}, each coming back after the others: {devices}.",
+            Rule.ClonedIdentity => $"One EA and account worked in {evidence.Devices.Count} places at once for {Length(evidence.Measured)} {when}: {devices}.",
+            Rule.Networks => $"{Number(evidence.Measured)} networks were in use within 24 hours {when}: {devices}.",
+            Rule.NetworkChanges => $"One device changed its network {Number(evidence.Measured)} times within an hour {when}: {devices}.",
+            _ => $"One device moved at {Number(evidence.Measured)} km/h {when}, faster than an aircraft: {devices}.",
+        };
+    }
+
+    private static string Devices(IReadOnlyList<EvidenceDevice> devices)
+    {
+        var named = string.Join(", ", devices.Take(Named).Select(device => Name(device) + Where(device)));
+        return devices.Count > Named ? $"{named} and {devices.Count - Named} more" : named;
+    }
+
+    private static string Name(EvidenceDevice device) => string.IsNullOrEmpty(device.EaInstanceId) ? "an unnamed EA" : device.EaInstanceId;
+
+    private static string Where(EvidenceDevice device) => (device.City ?? device.Country) is { } place ? $" in {place}" : "";
+
+    private static string When(DateTimeOffset from, DateTimeOffset to) =>
+        from.UtcDateTime.Date == to.UtcDateTime.Date ? $"on {Date(from)}" : $"between {Date(from)} and {Date(to)}";
+
+    private static string Date(DateTimeOffset at) => at.UtcDateTime.ToString("d MMM", CultureInfo.InvariantCulture);
+
+    private static string Length(double minutes) => minutes < 120 ? $"{Number(minutes)} minutes" : $"{Number(minutes / 60)} hours";
+
+    private static string Number(double value) => Math.Round(value).ToString("0", CultureInfo.InvariantCulture);
+}
