@@ -13,6 +13,7 @@ internal static class HttpFunctions
 {
     public static void Map(IEndpointRouteBuilder endpoints, WorkerFunction[] functions, string routePrefix, FunctionExecutionDelegate pipeline, ILogger logger)
     {
+        RefuseConflicts(functions);
         foreach (var function in functions)
         {
             if (function.Trigger is not HttpTriggerAttribute trigger)
@@ -21,6 +22,15 @@ internal static class HttpFunctions
             if (trigger.Methods is { Length: > 0 } methods)
                 endpoint.WithMetadata(new HttpMethodMetadata(methods));
         }
+    }
+
+    /// <summary>The host's routes have the method as a constraint: a wrong one is an unknown route, 404 (WebScriptHostHttpRoutesManager).</summary>
+    public static Task HideWrongMethod(HttpContext http, RequestDelegate next)
+    {
+        if (http.GetEndpoint()?.DisplayName != "405 HTTP Method Not Supported")
+            return next(http);
+        http.Response.StatusCode = StatusCodes.Status404NotFound;
+        return Task.CompletedTask;
     }
 
     public static RoutePattern Pattern(string name, HttpTriggerAttribute trigger, string routePrefix)
@@ -71,5 +81,21 @@ internal static class HttpFunctions
                 http.Response.StatusCode = StatusCodes.Status500InternalServerError;
             }
         };
+    }
+
+    /// <summary>ScriptHost.HttpRoutesConflict: the same route, and a method in common; none said is all of them.</summary>
+    private static void RefuseConflicts(WorkerFunction[] functions)
+    {
+        for (var i = 0; i < functions.Length; i++)
+        {
+            if (Array.Find(functions[..i], earlier => Conflict(earlier, functions[i])) is { } taken)
+                throw new StartRefusedException($"Function {functions[i].Name}: its route is answered by function {taken.Name} already, with a method in common.");
+        }
+
+        static bool Conflict(WorkerFunction one, WorkerFunction other) =>
+            one.Trigger is HttpTriggerAttribute left && other.Trigger is HttpTriggerAttribute right
+            && (left.Route ?? one.Name).Trim('/').Equals((right.Route ?? other.Name).Trim('/'), StringComparison.OrdinalIgnoreCase)
+            && (left.Methods is not { Length: > 0 } || right.Methods is not { Length: > 0 }
+                || left.Methods.Intersect(right.Methods, StringComparer.OrdinalIgnoreCase).Any());
     }
 }

@@ -37,6 +37,8 @@ internal sealed class WorkerHost
         Web.Logging.AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.None);
         Web.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => kestrel.AddServerHeader = false);
         Web.Services.AddRouting();
+        // On Azure the platform answers CORS preflights before the host sees them.
+        Web.Services.AddCors();
         // The platform gives five seconds from SIGTERM to the end; one of them is for letting go of what is still running.
         Web.Services.Configure<HostOptions>(options => {
             options.ShutdownTimeout = TimeSpan.FromSeconds(4);
@@ -68,6 +70,9 @@ internal sealed class WorkerHost
         Web.Services.AddHostedService(_ => queues!);
         var app = Web.Build();
         app.Urls.Add(app.Configuration["ASPNETCORE_URLS"] ?? "http://127.0.0.1:7071");
+        if (app.Configuration["CORS_ALLOWED_ORIGINS"] is { Length: > 0 } origins)
+            app.UseCors(policy => policy.WithOrigins(origins.Split(',', StringSplitOptions.TrimEntries)).AllowAnyHeader().AllowAnyMethod());
+        app.Use(HttpFunctions.HideWrongMethod);
         timers = TimerService.Create(functions, pipeline, app.Services);
         queues = new QueueService(functions, settings, pipeline, app.Services);
         timers.Map(app, AddMiddleware, app.Logger);
