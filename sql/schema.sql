@@ -224,22 +224,32 @@ $_$;
 CREATE FUNCTION public.record_license_usage(token_hash character varying, subscription_id uuid, ip inet, ea_instance_id character varying, mt5_account bigint, received integer DEFAULT 1, executed integer DEFAULT 0, rejected integer DEFAULT 0, avg_latency_ms integer DEFAULT NULL::integer) RETURNS uuid
     LANGUAGE plpgsql
     AS $$
-#variable_conflict use_column
 declare
-    new_log_id uuid;
+    new_log_id uuid := uuid_generate_v4();
+    refused_because text;
 begin
     perform ensure_usage_partitions(now(), now());
-    insert into license_usage_log
-        (token_hash, subscription_id, ip_address, ea_instance_id, mt5_account_number,
-         signals_received, signals_executed, signals_rejected, avg_latency_ms)
-    values
-        (record_license_usage.token_hash, record_license_usage.subscription_id, ip, record_license_usage.ea_instance_id, mt5_account,
-         coalesce(received, 0), coalesce(executed, 0), coalesce(rejected, 0), record_license_usage.avg_latency_ms)
-    returning log_id into new_log_id;
-    -- An answer that comes late must not turn the clock back.
-    update license_tokens t
-    set last_used_at = greatest(t.last_used_at, now()), ip_address = coalesce(ip, t.ip_address)
-    where t.token_hash = record_license_usage.token_hash and t.subscription_id = record_license_usage.subscription_id;
+    select case when cardinality(stored.unknown_tokens) > 0 then 'UNKNOWN_TOKEN'
+                when cardinality(stored.foreign_tokens) > 0 then 'SUBSCRIPTION_MISMATCH' end
+    into refused_because
+    from store_license_usage(
+        array[new_log_id], array[now()], array[record_license_usage.token_hash::text], array[record_license_usage.subscription_id],
+        array[ip], array[record_license_usage.ea_instance_id::text], array[mt5_account], array[null::text], array[null::text],
+        array[null::double precision], array[null::double precision],
+        array[coalesce(received, 0)], array[coalesce(executed, 0)], array[coalesce(rejected, 0)],
+        array[record_license_usage.avg_latency_ms], array[null::int]) as stored;
+    -- The ingest server's signal must not fail because of its licence: that is for the check, and for an operator.
+    if refused_because is not null then
+        insert into usage_quarantine (source, code, field, detail, payload, payload_digest)
+        select 'sql', refused_because, 'token_hash', 'record_license_usage: no licence has this token, or another one', payload,
+               sha256(convert_to(payload, 'UTF8'))
+        from (select jsonb_build_object(
+                  'record_id', new_log_id, 'logged_at', now(), 'token_hash', record_license_usage.token_hash,
+                  'subscription_id', record_license_usage.subscription_id, 'ip_address', host(ip),
+                  'ea_instance_id', record_license_usage.ea_instance_id, 'mt5_account_number', mt5_account,
+                  'signals_received', coalesce(received, 0), 'signals_executed', coalesce(executed, 0),
+                  'signals_rejected', coalesce(rejected, 0), 'avg_latency_ms', record_license_usage.avg_latency_ms)::text) as record (payload);
+    end if;
     return new_log_id;
 end
 $$;
@@ -277,26 +287,31 @@ CREATE FUNCTION public.store_license_usage(record_ids uuid[], logged_ats timesta
     AS $$
 #variable_conflict use_column
 begin
-    with sent as materialized (
-        select r.*, t.subscription_id as owner
+    select coalesce(array_agg(place) filter (where t.token_hash is null), '{}'),
+           coalesce(array_agg(place) filter (where t.subscription_id <> r.subscription_id), '{}')
+    into unknown_tokens, foreign_tokens
+    from unnest(token_hashes, subscription_ids) with ordinality as r (token_hash, subscription_id, place)
+    left join license_tokens t on t.token_hash = r.token_hash
+    where t.subscription_id is distinct from r.subscription_id;
+
+    with stored as (
+        insert into license_usage_log (
+            log_id, logged_at, token_hash, subscription_id, ip_address, ea_instance_id, mt5_account_number, country_code, city,
+            latitude, longitude, signals_received, signals_executed, signals_rejected, avg_latency_ms, session_duration_sec)
+        select log_id, logged_at, token_hash, subscription_id, ip_address, ea_instance_id, mt5_account_number, country_code, city,
+               latitude, longitude, received, executed, rejected, latency, duration
         from unnest(record_ids, logged_ats, token_hashes, subscription_ids, ip_addresses, ea_instance_ids, mt5_account_numbers,
                     country_codes, cities, latitudes, longitudes,
                     store_license_usage.signals_received, store_license_usage.signals_executed, store_license_usage.signals_rejected,
                     avg_latencies_ms, session_durations_sec) with ordinality
              as r (log_id, logged_at, token_hash, subscription_id, ip_address, ea_instance_id, mt5_account_number,
                    country_code, city, latitude, longitude, received, executed, rejected, latency, duration, place)
-        left join license_tokens t on t.token_hash = r.token_hash
-    ), stored as (
-        insert into license_usage_log (
-            log_id, logged_at, token_hash, subscription_id, ip_address, ea_instance_id, mt5_account_number, country_code, city,
-            latitude, longitude, signals_received, signals_executed, signals_rejected, avg_latency_ms, session_duration_sec)
-        select log_id, logged_at, token_hash, subscription_id, ip_address, ea_instance_id, mt5_account_number, country_code, city,
-               latitude, longitude, received, executed, rejected, latency, duration
-        from sent where owner = subscription_id order by logged_at, log_id
+        where place <> all (unknown_tokens || foreign_tokens)
+        order by logged_at, log_id
         on conflict (logged_at, log_id) do nothing
         returning logged_at, token_hash, subscription_id, ip_address, ea_instance_id, mt5_account_number
     ), used_tokens as (
-        update license_tokens t set last_used_at = newest.logged_at, ip_address = newest.ip_address
+        update license_tokens t set last_used_at = newest.logged_at, ip_address = coalesce(newest.ip_address, t.ip_address)
         from (select distinct on (token_hash collate "C") token_hash, logged_at, ip_address
               from stored order by token_hash collate "C", logged_at desc) as newest
         where t.token_hash = newest.token_hash and (t.last_used_at is null or t.last_used_at < newest.logged_at)
@@ -317,11 +332,7 @@ begin
               from stored group by subscription_id) as licences
         having count(*) > 0
     )
-    select (select count(*) from stored),
-           coalesce(array_agg(place) filter (where owner is null), '{}'),
-           coalesce(array_agg(place) filter (where owner <> subscription_id), '{}')
-    into accepted, unknown_tokens, foreign_tokens
-    from sent;
+    select count(*) into accepted from stored;
 end
 $$;
 
