@@ -7,11 +7,15 @@ namespace LocalWorker;
 internal static partial class Settings
 {
     /// <summary>
-    /// What a start without settings uses. The Functions host has no such defaults: there each stands among the app settings,
+    /// What a start without settings uses: log levels (host.json's go over them), a queue, schedules. The Functions host has no such defaults: there each stands among the app settings,
     /// and a missing one fails the function.
     /// </summary>
     public static readonly IReadOnlyDictionary<string, string?> Defaults = new Dictionary<string, string?>
     {
+        // At Information each of these says a line, or more, for every request, query or call that goes out.
+        ["Logging:LogLevel:Microsoft"] = "Warning",
+        ["Logging:LogLevel:Npgsql"] = "Warning",
+        ["Logging:LogLevel:System"] = "Warning",
         ["USAGE_QUEUE"] = "usage-records",
         ["OUTBOX_SCHEDULE"] = "*/5 * * * * *",
         ["LAST_SEEN_SCHEDULE"] = "*/5 * * * * *",

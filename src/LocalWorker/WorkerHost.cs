@@ -26,7 +26,6 @@ internal sealed class WorkerHost
         });
         Web.Configuration
             .AddInMemoryCollection(Settings.Defaults)
-            .AddInMemoryCollection([KeyValuePair.Create<string, string?>("Logging:LogLevel:Microsoft", "Warning")])
             .AddInMemoryCollection(HostJson.GetSection("logging").AsEnumerable(makePathsRelative: true)
                 .Select(level => KeyValuePair.Create($"Logging:{level.Key}", level.Value)))
             .AddEnvironmentVariables()
@@ -40,7 +39,8 @@ internal sealed class WorkerHost
         // On Azure the platform answers CORS preflights before the host sees them.
         Web.Services.AddCors();
         // The platform gives five seconds from SIGTERM to the end; one of them is for letting go of what is still running.
-        Web.Services.Configure<HostOptions>(options => {
+        Web.Services.Configure<HostOptions>(options =>
+        {
             options.ShutdownTimeout = TimeSpan.FromSeconds(4);
             options.ServicesStopConcurrently = true;
         });
@@ -69,7 +69,8 @@ internal sealed class WorkerHost
         Web.Services.AddHostedService(_ => timers!);
         Web.Services.AddHostedService(_ => queues!);
         var app = Web.Build();
-        app.Urls.Add(app.Configuration["ASPNETCORE_URLS"] ?? "http://127.0.0.1:7071");
+        foreach (var url in (app.Configuration["ASPNETCORE_URLS"] ?? "http://127.0.0.1:7071").Split(';'))
+            app.Urls.Add(url);
         if (app.Configuration["CORS_ALLOWED_ORIGINS"] is { Length: > 0 } origins)
             app.UseCors(policy => policy.WithOrigins(origins.Split(',', StringSplitOptions.TrimEntries)).AllowAnyHeader().AllowAnyMethod());
         app.Use(HttpFunctions.HideWrongMethod);

@@ -57,7 +57,7 @@ public sealed class FunctionsApplicationBuilder : IHostApplicationBuilder, IFunc
 
     /// <summary>
     /// Builds the application. What the worker can't run (an unknown type of a parameter, a missing setting, a schedule that isn't
-    /// one) ends the process here with exit code 1 and one line on standard error that names the function and the mend.
+    /// one) ends the process here with exit code 78 and one line on standard error that names the function and the mend.
     /// </summary>
     public IHost Build()
     {
@@ -68,7 +68,7 @@ public sealed class FunctionsApplicationBuilder : IHostApplicationBuilder, IFunc
         catch (StartRefusedException refused)
         {
             Console.Error.WriteLine(refused.Message);
-            System.Environment.Exit(1);
+            System.Environment.Exit(78); // EX_CONFIG of sysexits.h: a supervisor need not try again
             throw;
         }
     }
