@@ -593,6 +593,13 @@ CREATE TABLE public.outbox (
     CONSTRAINT sent_or_dead_not_both CHECK (((sent_at IS NULL) OR (dead_at IS NULL)))
 );
 
+CREATE TABLE public.payment_customers (
+    user_id uuid NOT NULL,
+    payment_provider character varying(50) NOT NULL,
+    provider_customer_id character varying(255) NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
 CREATE TABLE public.payment_events (
     provider text NOT NULL,
     event_id text NOT NULL,
@@ -896,6 +903,9 @@ ALTER TABLE ONLY public.master_pricing
 ALTER TABLE ONLY public.master_pricing
     ADD CONSTRAINT master_pricing_pkey PRIMARY KEY (pricing_id);
 
+ALTER TABLE ONLY public.payment_customers
+    ADD CONSTRAINT one_customer_per_user_and_provider PRIMARY KEY (user_id, payment_provider);
+
 ALTER TABLE ONLY public.license_devices
     ADD CONSTRAINT one_device_a_slot UNIQUE (subscription_id, slot);
 
@@ -904,6 +914,9 @@ ALTER TABLE ONLY public.user_payment_methods
 
 ALTER TABLE ONLY public.subscriptions
     ADD CONSTRAINT one_subscription_per_master UNIQUE (subscriber_id, master_id);
+
+ALTER TABLE ONLY public.payment_customers
+    ADD CONSTRAINT one_user_per_customer UNIQUE (payment_provider, provider_customer_id);
 
 ALTER TABLE ONLY public.outbox
     ADD CONSTRAINT outbox_dedup_key_key UNIQUE (dedup_key);
@@ -996,6 +1009,8 @@ CREATE INDEX suspicious_activity_alerts_subscription_id ON public.suspicious_act
 
 CREATE INDEX usage_quarantine_quarantined_at ON public.usage_quarantine USING btree (quarantined_at DESC, quarantine_id DESC);
 
+CREATE INDEX user_payment_methods_provider_payment_id ON public.user_payment_methods USING btree (provider_payment_id);
+
 CREATE TRIGGER audit_log_is_append_only BEFORE DELETE OR UPDATE ON public.audit_log FOR EACH ROW EXECUTE FUNCTION public.refuse_change_of_evidence();
 
 CREATE TRIGGER audit_log_is_never_emptied BEFORE TRUNCATE ON public.audit_log FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change_of_evidence();
@@ -1063,6 +1078,9 @@ ALTER TABLE ONLY public.license_tokens
 
 ALTER TABLE ONLY public.master_pricing
     ADD CONSTRAINT master_pricing_master_id_fkey FOREIGN KEY (master_id) REFERENCES public.users(user_id);
+
+ALTER TABLE ONLY public.payment_customers
+    ADD CONSTRAINT payment_customers_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(user_id);
 
 ALTER TABLE ONLY public.subscriptions
     ADD CONSTRAINT subscriptions_master_id_fkey FOREIGN KEY (master_id) REFERENCES public.users(user_id);

@@ -5,6 +5,7 @@ using LicenseFunctions.Http;
 using LicenseFunctions.Notifications;
 using LicenseFunctions.Operations;
 using LicenseFunctions.Payments;
+using LicenseFunctions.Renewals;
 using LicenseFunctions.Usage;
 using Microsoft.Azure.Functions.Worker;
 using Microsoft.Azure.Functions.Worker.Builder;
@@ -25,6 +26,7 @@ try
     builder.Services.AddOperations();
     builder.Services.AddPayments(settings);
     builder.Services.AddNotifications(settings);
+    builder.Services.AddSavedCards();
     builder.Services.AddUsage();
     settings.ThrowIfFaulty();
 

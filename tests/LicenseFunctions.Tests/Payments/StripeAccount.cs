@@ -1,3 +1,4 @@
+using System.Net;
 using Licensing.Renewals;
 using LicenseFunctions.Payments;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -52,7 +53,49 @@ internal sealed class StripeAccount : IAsyncDisposable
         return await Gateway.ConfirmIntentAsync(created.IntentId!, charge, key ?? Guid.NewGuid().ToString(), TestContext.Current.CancellationToken);
     }
 
+    /// <summary>An event of the stand-in as its webhook carries it: the body and its signature.</summary>
+    public (string Body, string Signature) Webhook(string eventId)
+    {
+        lock (StandIn.Account.Gate)
+        {
+            var body = StandIn.Account.Events.Single(made => made.Id() == eventId).ToJsonString();
+            return (body, StripeStandIn.Webhooks.Sign(body, StandIn.Options.WebhookSecret, TimeProvider.System.GetUtcNow().ToUnixTimeSeconds()));
+        }
+    }
+
+    /// <summary>The latest event of that type, as the machine is told.</summary>
+    public async Task<PaymentEvent> LatestAsync(string type)
+    {
+        var (body, signature) = Webhook(StandIn.EventsOf(type)[^1]);
+        return (await Webhooks.ReadAsync(body, signature, TestContext.Current.CancellationToken)).Value;
+    }
+
+    /// <summary>What the browser does with a set-up: it gives the card to Stripe.</summary>
+    public async Task ConfirmInBrowserAsync(CardSetup setup, string testCard = "pm_card_visa")
+    {
+        var status = await PostAsync(setup.PublishableKey, $"/v1/setup_intents/{setup.SetupIntentId}/confirm",
+            new("payment_method", testCard), new("client_secret", setup.ClientSecret));
+        Assert.Equal(HttpStatusCode.OK, status);
+    }
+
+    /// <summary>What the browser does with a payment: the customer is there. A decline is an answer like any other.</summary>
+    public Task ConfirmPaymentInBrowserAsync(IntentSnapshot intent, ChargeRequest charge) => PostAsync(
+        Settings.PublishableKey!, $"/v1/payment_intents/{intent.IntentId}/confirm",
+        new("payment_method", charge.PaymentId), new("client_secret", intent.ClientSecret!));
+
+    /// <summary>What an operator does in Stripe's dashboard.</summary>
+    public Task RefundAsync(string intentId, int amount) =>
+        PostAsync(Settings.SecretKey!, "/v1/refunds", new("payment_intent", intentId), new("amount", $"{amount}"));
+
     public int SucceededCharges => StandIn.Stats()["charges_succeeded"]!.GetValue<int>();
+
+    private async Task<HttpStatusCode> PostAsync(string key, string path, params KeyValuePair<string, string>[] form)
+    {
+        using var http = new HttpClient { BaseAddress = StandIn.BaseAddress };
+        http.DefaultRequestHeaders.Authorization = new("Bearer", key);
+        using var content = new FormUrlEncodedContent(form);
+        return (await http.PostAsync(path, content, TestContext.Current.CancellationToken)).StatusCode;
+    }
 
     public ValueTask DisposeAsync() => StandIn.DisposeAsync();
 }

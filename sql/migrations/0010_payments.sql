@@ -1,0 +1,14 @@
+-- Who a user is at a payment provider: known before the first card is saved, so that all cards of a user are one customer's.
+insert into schema_migrations (name) values ('0010_payments');
+
+create table payment_customers (
+    user_id              uuid not null references users,
+    payment_provider     varchar(50) not null,
+    provider_customer_id varchar(255) not null,
+    created_at           timestamptz not null default now(),
+    constraint one_customer_per_user_and_provider primary key (user_id, payment_provider),
+    constraint one_user_per_customer unique (payment_provider, provider_customer_id)
+);
+
+-- A webhook about a card names the provider's id only.
+create index user_payment_methods_provider_payment_id on user_payment_methods (provider_payment_id);

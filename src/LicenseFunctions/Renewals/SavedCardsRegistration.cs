@@ -1,0 +1,12 @@
+using LicenseFunctions.Database;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace LicenseFunctions.Renewals;
+
+public static class SavedCardsRegistration
+{
+    public static IServiceCollection AddSavedCards(this IServiceCollection services) => services
+        .AddSingleton<PaymentMethodStore>()
+        .AddSingleton<StartCardSetup>()
+        .AddSingleton<RemovePaymentMethod>();
+}
