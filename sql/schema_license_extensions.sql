@@ -29,6 +29,7 @@ select schema_definitions() as definitions_before \gset
 \ir repeatable/21_store_license_usage.sql
 \ir repeatable/30_usage_retention.sql
 \ir repeatable/40_renewal_candidates.sql
+\ir repeatable/45_renewal_facts.sql
 \ir repeatable/50_suspicious_activity_alerts.sql
 \ir repeatable/60_license_health.sql
 select schema_definitions() = :'definitions_before' as unchanged \gset

@@ -27,7 +27,7 @@ internal sealed class MemoryLicense
 internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) : IRenewalStore
 {
     private readonly Dictionary<Guid, Row> rows = [];
-    private readonly Dictionary<(string Provider, string Intent), Guid> intents = [];
+    private readonly Dictionary<RenewalRequestKey, Guid> requests = [];
     private readonly HashSet<(string Provider, string Event)> inbox = [];
 
     private sealed class Row(Renewal renewal)
@@ -101,7 +101,12 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
         Task.FromResult(rows.TryGetValue(renewalId, out var row) ? Facts(row) : null);
 
     public Task<RenewalFacts?> FindByIntentAsync(string provider, string intentId, CancellationToken cancellationToken) =>
-        Task.FromResult(intents.TryGetValue((provider, intentId), out var id) ? Facts(rows[id]) : null);
+        Task.FromResult(rows.Values.FirstOrDefault(row => row.Renewal.IntentId == intentId && row.Renewal.Attempt!.Provider == provider) is { } row
+            ? Facts(row)
+            : null);
+
+    public Task<Renewal?> FindByRequestAsync(RenewalRequestKey request, CancellationToken cancellationToken) =>
+        Task.FromResult(requests.TryGetValue(request, out var id) ? rows[id].Renewal : null);
 
     public Task<RenewalSave> SaveAsync(RenewalChange change, RenewalWriter writer, CancellationToken cancellationToken)
     {
@@ -159,7 +164,7 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
         if (change.Notice is { } notice) Mails.Add(notice.DedupKey);
         if (change.Audit is { } action) Audit.Add((license.SubscriptionId, action, change.Reason));
         if (writer.Event is { } received) inbox.Add((received.Provider, received.EventId));
-        if (change.After is { IntentId: { } intent, Attempt: { } attempt }) intents[(attempt.Provider, intent)] = change.After.RenewalId;
+        if (writer.Request is { } request) requests[request] = change.After.RenewalId;
         license.GraceUntil = change.After.GraceUntil;
 
         row.LeaseUntil = writer.Lease > TimeSpan.Zero ? clock.GetUtcNow() + writer.Lease : null;
@@ -192,8 +197,9 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
         var now = clock.GetUtcNow();
         var last = license.PaidPeriods.Count - 1;
         if (last < 0 || license.PaidPeriods[last].Until != license.ExpiresAt || license.ExpiresAt <= now) return;
-        license.PaidPeriods[last] = (license.PaidPeriods[last].From < now ? license.PaidPeriods[last].From : now, now);
-        license.ExpiresAt = now;
+        var ends = now > license.PaidPeriods[last].From ? now : license.PaidPeriods[last].From + TimeSpan.FromSeconds(1);
+        license.PaidPeriods[last] = (license.PaidPeriods[last].From, ends);
+        license.ExpiresAt = ends;
         license.AutoRenew = false;
     }
 

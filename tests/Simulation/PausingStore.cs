@@ -28,6 +28,9 @@ internal sealed class PausingStore(IRenewalStore inner, Scheduler scheduler) : I
     public Task<RenewalSave> SaveAsync(RenewalChange change, RenewalWriter writer, CancellationToken cancellationToken) =>
         BetweenAsync(() => inner.SaveAsync(change, writer, cancellationToken));
 
+    public Task<Renewal?> FindByRequestAsync(RenewalRequestKey request, CancellationToken cancellationToken) =>
+        BetweenAsync(() => inner.FindByRequestAsync(request, cancellationToken));
+
     public async Task RecordAsync(PaymentEvent received, CancellationToken cancellationToken)
     {
         await scheduler.Pause();

@@ -163,7 +163,7 @@ internal sealed class Schedule : ILogger<RunRenewals>
             }
 
             if (random.Next(2) == 0) Deliver();
-            scheduler.Start("worker 0", () => run.ExecuteAsync(CancellationToken.None));
+            scheduler.Start("worker 0", () => run.RunAsync(CancellationToken.None));
             Finish();
             if (clock.Now > end) return;
             clock.Now = Later(clock.Now + TimeSpan.FromHours(6), Earlier(NextMoment(), clock.Now + TimeSpan.FromDays(2)));
@@ -231,7 +231,7 @@ internal sealed class Schedule : ILogger<RunRenewals>
             if (strand.Name == name) return;
         Trace(() => $"{name} starts");
         scheduler.Start(name, random.Next(4) > 0
-            ? () => run.ExecuteAsync(CancellationToken.None)
+            ? () => run.RunAsync(CancellationToken.None)
             : () => run.ReconcileAsync(CancellationToken.None));
     }
 
@@ -273,7 +273,7 @@ internal sealed class Schedule : ILogger<RunRenewals>
     {
         try
         {
-            await settle.ExecuteAsync(received, CancellationToken.None);
+            await settle.RunAsync(received, CancellationToken.None);
         }
         catch (InvalidOperationException unsettled) when (unsettled.Message.EndsWith("could not be settled.", StringComparison.Ordinal))
         {
@@ -324,8 +324,8 @@ internal sealed class Schedule : ILogger<RunRenewals>
                 license.Card = null;
                 break;
             default:
-                scheduler.Start("customer", () => renew.ExecuteAsync(
-                    license.SubscriptionId, new RenewalWriter(TimeSpan.Zero, "owner", license.UserId), CancellationToken.None));
+                scheduler.Start("customer", () => renew.RunAsync(
+                    license.SubscriptionId, Actor.Owner(license.UserId), request: null, CancellationToken.None));
                 break;
         }
     }

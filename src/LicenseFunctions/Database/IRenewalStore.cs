@@ -32,10 +32,14 @@ public enum RenewalSave
 
 /// <summary>Who writes.</summary>
 /// <param name="Lease">For the holder of a claim: how long it is held on, zero to let go; null for one who holds none.</param>
-/// <param name="ActorKind">Of the audit row.</param>
-/// <param name="ActorId">Of the audit row.</param>
+/// <param name="Actor">Of the audit row; the system where it isn't said.</param>
 /// <param name="Event">The webhook whose effect this is: its inbox row commits with it.</param>
-public sealed record RenewalWriter(TimeSpan? Lease, string ActorKind = "system", Guid? ActorId = null, PaymentEvent? Event = null);
+/// <param name="Request">The request whose effect this is: its key commits with it.</param>
+public sealed record RenewalWriter(TimeSpan? Lease, Actor? Actor = null, PaymentEvent? Event = null, RenewalRequestKey? Request = null);
+
+/// <summary>An Idempotency-Key, of one caller.</summary>
+/// <param name="Key">1 to 255 characters, the caller's own.</param>
+public sealed record RenewalRequestKey(Guid CallerId, string Key);
 
 /// <summary>
 /// Renewals and all that their transactions touch. The one store behind an interface: PostgreSQL, and the simulation's
@@ -59,7 +63,7 @@ public interface IRenewalStore
 
     /// <summary>Takes due rows that nobody holds, in one statement; their fence grows.</summary>
     Task<IReadOnlyList<RenewalFacts>> ClaimAsync(
-        RenewalSelection queue, DateTimeOffset now, int limit, TimeSpan lease, CancellationToken cancellationToken);
+        RenewalSelection selection, DateTimeOffset now, int limit, TimeSpan lease, CancellationToken cancellationToken);
 
     /// <summary>Takes one row, due or not.</summary>
     /// <returns>Null where another worker holds it.</returns>
@@ -74,6 +78,9 @@ public interface IRenewalStore
     /// a holder's lease isn't over. The fence grows by one, so that whoever read before loses.
     /// </summary>
     Task<RenewalSave> SaveAsync(RenewalChange change, RenewalWriter writer, CancellationToken cancellationToken);
+
+    /// <summary>The renewal that a request with this key restarted.</summary>
+    Task<Renewal?> FindByRequestAsync(RenewalRequestKey request, CancellationToken cancellationToken);
 
     /// <summary>Keeps a webhook that changes nothing.</summary>
     Task RecordAsync(PaymentEvent received, CancellationToken cancellationToken);

@@ -17,7 +17,7 @@ public sealed class DriveRenewal(IRenewalStore store, RenewalGateways gateways, 
     private const int MostSteps = 12;
 
     /// <returns>The renewal as saved last; null where somebody else has taken it over.</returns>
-    public async Task<Renewal?> ExecuteAsync(RenewalFacts facts, CancellationToken cancellationToken)
+    public async Task<Renewal?> RunAsync(RenewalFacts facts, CancellationToken cancellationToken)
     {
         for (var step = 0; step < MostSteps; step++)
         {

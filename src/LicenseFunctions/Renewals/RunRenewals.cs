@@ -16,7 +16,7 @@ public sealed class RunRenewals(
 {
     private const int Batch = 500;
 
-    public async Task<RenewalCounts> ExecuteAsync(CancellationToken cancellationToken)
+    public async Task<RenewalCounts> RunAsync(CancellationToken cancellationToken)
     {
         var opened = policy.AutoRenewal
             ? await InBatchesAsync(limit => store.OpenDueAsync(policy, clock.GetUtcNow(), limit, cancellationToken))
@@ -62,7 +62,7 @@ public sealed class RunRenewals(
     {
         try
         {
-            return await drive.ExecuteAsync(facts, cancellationToken) is not null;
+            return await drive.RunAsync(facts, cancellationToken) is not null;
         }
         catch (Exception broken) when (broken is not OperationCanceledException)
         {

@@ -12,7 +12,7 @@ public sealed class SettleRenewal(IRenewalStore store, RenewalPolicy policy, Tim
     private const int Tries = 5;
 
     /// <exception cref="InvalidOperationException">The row is written by others all the time, or its wallet stays locked.</exception>
-    public async Task ExecuteAsync(PaymentEvent received, CancellationToken cancellationToken)
+    public async Task RunAsync(PaymentEvent received, CancellationToken cancellationToken)
     {
         for (var tries = 0; tries < Tries; tries++)
         {
@@ -22,7 +22,7 @@ public sealed class SettleRenewal(IRenewalStore store, RenewalPolicy policy, Tim
                 return;
             }
 
-            var writer = new RenewalWriter(Lease: null, "service", Event: received);
+            var writer = new RenewalWriter(Lease: null, Actor.Service, received);
             var saved = await store.SaveAsync(change, writer, cancellationToken);
             if (saved is RenewalSave.WalletLocked)
                 saved = await store.SaveAsync(RenewalSettlement.NotYetApplied(change.After, clock.GetUtcNow()), writer, cancellationToken);

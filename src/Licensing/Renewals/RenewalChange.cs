@@ -46,7 +46,10 @@ public sealed record RenewalHistory(Guid Id, string Status, string? FailureReaso
 /// <param name="Template">The template's name.</param>
 /// <param name="DedupKey">Sent once for this key.</param>
 /// <param name="Reason">The code of what happened or what is needed.</param>
-public sealed record RenewalNotice(string Template, string DedupKey, string? Reason = null);
+/// <param name="OldAmountUsd">What the last period cost, where the price rose.</param>
+/// <param name="Link">Where the customer answers, a path of the pages; signed at the edge.</param>
+public sealed record RenewalNotice(
+    string Template, string DedupKey, string? Reason = null, decimal? OldAmountUsd = null, string? Link = null);
 
 /// <summary>What to do next with a claimed renewal.</summary>
 public abstract record RenewalStep

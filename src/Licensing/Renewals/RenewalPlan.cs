@@ -66,7 +66,7 @@ public static class RenewalPlan
         if (facts.PriceUsd is null || renewal.AmountUsd is not { } amount) return Wait(renewal, NotRenewable, "no_active_price", now);
 
         if (amount == 0) return Without(renewal, Book(renewal, PaidWith.Nothing, policy, now));
-        if (!renewal.PriceAccepted && policy.NeedsConsent(amount, facts.LastPaidUsd)) return AwaitConsent(renewal);
+        if (!renewal.PriceAccepted && policy.NeedsConsent(amount, facts.LastPaidUsd)) return AwaitConsent(renewal, facts.LastPaidUsd);
         if (facts.WalletUsd >= amount) return Without(renewal, Book(renewal, PaidWith.Wallet, policy, now));
 
         return facts.Card is { } card && policy.KeyLives.ContainsKey(card.Provider)
@@ -149,11 +149,11 @@ public static class RenewalPlan
         Reason = "grace period ended",
     };
 
-    private static RenewalStep.Save AwaitConsent(Renewal renewal) => new(
+    private static RenewalStep.Save AwaitConsent(Renewal renewal, decimal? lastPaidUsd) => new(
         new RenewalChange(renewal with { Status = AwaitingConsent, NextActionAt = renewal.GivesUpAt })
         {
             History = new RenewalHistory(renewal.RenewalId, "pending", "price_consent"),
-            Notice = new RenewalNotice("price_consent", $"price_consent:{renewal.RenewalId}"),
+            Notice = new RenewalNotice("price_consent", $"price_consent:{renewal.RenewalId}", OldAmountUsd: lastPaidUsd),
         });
 
     private static RenewalStep.Save Wait(Renewal renewal, DateTimeOffset now) =>

@@ -1,0 +1,395 @@
+using LicenseFunctions.Database;
+using LicenseFunctions.Tests.Support;
+using Licensing.Renewals;
+using Xunit;
+
+namespace LicenseFunctions.Tests.Renewals;
+
+/// <summary>What every renewal store does: PostgreSQL's, and the one in memory that the simulation trusts.</summary>
+public abstract class RenewalStoreTests
+{
+    private static readonly TimeSpan Lease = TimeSpan.FromMinutes(3);
+    private static readonly RenewalPolicy Policy = new(true, 7, 3, 0, new Dictionary<string, TimeSpan> { ["stripe"] = TimeSpan.FromHours(23) });
+
+    // Leases run on the store's own clock: the tests stay near it, and to the microsecond that PostgreSQL keeps.
+    private readonly DateTimeOffset now = new(TimeProvider.System.GetUtcNow().UtcTicks / 10 * 10, TimeSpan.Zero);
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    protected abstract Task<RenewalWorld> NewWorldAsync();
+
+    [Theory]
+    [InlineData(7 * 24, 1)]
+    [InlineData((7 * 24) + 1, 0)]
+    [InlineData(-10 * 24, 0)]
+    [InlineData((-10 * 24) + 1, 1)]
+    public async Task OpenDue_ByHoursToExpiry_OpensWithinTheWindow(int hours, int opened)
+    {
+        await using var world = await NewWorldAsync();
+        await world.AddAsync(new LicenseSeed { ExpiresAt = now.AddHours(hours) });
+
+        Assert.Equal(opened, await world.Store.OpenDueAsync(Policy, now, 10, Token));
+        Assert.Equal(0, await world.Store.OpenDueAsync(Policy, now, 10, Token));
+    }
+
+    [Fact]
+    public async Task OpenDue_NeverOpensWhatIsOffOrInactiveOrEndless()
+    {
+        await using var world = await NewWorldAsync();
+        await world.AddAsync(new LicenseSeed { ExpiresAt = now.AddDays(1), AutoRenew = false });
+        await world.AddAsync(new LicenseSeed { ExpiresAt = now.AddDays(1), IsActive = false });
+        await world.AddAsync(new LicenseSeed { ExpiresAt = null });
+
+        Assert.Equal(0, await world.Store.OpenDueAsync(Policy, now, 10, Token));
+    }
+
+    [Fact]
+    public async Task OpenDue_ACanceledPeriod_IsReopenedAndNotDoubled()
+    {
+        await using var world = await NewWorldAsync();
+        await world.AddAsync(new LicenseSeed { ExpiresAt = now.AddDays(1) });
+        var facts = await OpenAndClaimAsync(world);
+        await SaveAsync(world, facts, facts.Renewal with { Status = RenewalStatus.Canceled, NextActionAt = null });
+
+        Assert.Equal(1, await world.Store.OpenDueAsync(Policy, now, 10, Token));
+
+        Assert.Equal(facts.Renewal.RenewalId, Assert.Single(await ClaimAsync(world)).Renewal.RenewalId);
+    }
+
+    [Fact]
+    public async Task Open_Twice_IsTheSameRow()
+    {
+        await using var world = await NewWorldAsync();
+        var license = await world.AddAsync(new LicenseSeed { ExpiresAt = now.AddDays(7), AutoRenew = false });
+
+        var first = await world.Store.OpenAsync(license, Policy, now, Token);
+
+        Assert.NotNull(first);
+        Assert.Equal(first, await world.Store.OpenAsync(license, Policy, now, Token));
+    }
+
+    [Fact]
+    public async Task Open_BeforeTheWindow_AnswersThePeriodThatIsPaidOrNothing()
+    {
+        await using var world = await NewWorldAsync();
+        var unpaid = await world.AddAsync(new LicenseSeed { ExpiresAt = now.AddDays(8) });
+        var paid = await world.AddAsync(new LicenseSeed { ExpiresAt = now.AddDays(1), PriceUsd = 0 });
+        var facts = await OpenAndClaimAsync(world);
+        await PayAsync(world, facts, PaidWith.Nothing, 0);
+
+        Assert.Null(await world.Store.OpenAsync(unpaid, Policy, now, Token));
+        Assert.Equal(facts.Renewal.RenewalId, await world.Store.OpenAsync(paid, Policy, now, Token));
+        Assert.Null(await world.Store.OpenAsync(Guid.NewGuid(), Policy, now, Token));
+    }
+
+    [Fact]
+    public async Task Claim_ReadsTheFacts()
+    {
+        await using var world = await NewWorldAsync();
+        var license = await world.AddAsync(new LicenseSeed { ExpiresAt = now.AddDays(1), WalletUsd = 12.5m, CardId = "pm_1" });
+
+        var facts = await OpenAndClaimAsync(world);
+
+        Assert.Equal(license, facts.Renewal.SubscriptionId);
+        Assert.Equal(now.AddDays(1), facts.Renewal.PeriodStart);
+        Assert.Equal(now.AddDays(4), facts.Renewal.GivesUpAt);
+        Assert.Equal(new RenewalLicense(now.AddDays(1), AutoRenew: true, IsRenewable: true), facts.License);
+        Assert.Equal((49.99m, 49.99m, null, 12.5m), (facts.Renewal.AmountUsd, facts.PriceUsd, facts.LastPaidUsd, facts.WalletUsd));
+        Assert.Equal(("stripe", "cus_1", "pm_1"), (facts.Card!.Provider, facts.Card.CustomerId, facts.Card.PaymentId));
+    }
+
+    [Fact]
+    public async Task Claim_WhatIsHeld_IsPassedBy()
+    {
+        await using var world = await NewWorldAsync();
+        await world.AddAsync(new LicenseSeed { ExpiresAt = now.AddDays(1) });
+        var held = await OpenAndClaimAsync(world);
+
+        Assert.Empty(await ClaimAsync(world));
+        Assert.Null(await world.Store.ClaimOneAsync(held.Renewal.RenewalId, Lease, Token));
+    }
+
+    [Fact]
+    public async Task Claim_AfterTheLease_IsTakenOverWithAHigherFence()
+    {
+        await using var world = await NewWorldAsync();
+        await world.AddAsync(new LicenseSeed { ExpiresAt = now.AddDays(1) });
+        var lapsed = await OpenAndClaimAsync(world, TimeSpan.Zero);
+
+        var taken = Assert.Single(await ClaimAsync(world));
+
+        Assert.True(taken.Renewal.Fence > lapsed.Renewal.Fence);
+    }
+
+    [Theory]
+    [InlineData(0, 1)]
+    [InlineData(1, 0)]
+    public async Task Claim_ByNextAction_TakesWhatIsDue(int secondsAhead, int claimed)
+    {
+        await using var world = await NewWorldAsync();
+        await world.AddAsync(new LicenseSeed { ExpiresAt = now.AddDays(1) });
+        var facts = await OpenAndClaimAsync(world);
+        await SaveAsync(world, facts, facts.Renewal with { NextActionAt = now.AddSeconds(secondsAhead) });
+
+        Assert.Equal(claimed, (await ClaimAsync(world)).Count);
+    }
+
+    [Theory]
+    [InlineData(RenewalStatus.Charging, 1)]
+    [InlineData(RenewalStatus.NeedsAuthentication, 1)]
+    [InlineData(RenewalStatus.Due, 0)]
+    [InlineData(RenewalStatus.SoftDeclined, 0)]
+    public async Task Claim_OpenOnly_TakesWhatWaitsForAnAnswer(RenewalStatus status, int claimed)
+    {
+        await using var world = await NewWorldAsync();
+        await world.AddAsync(new LicenseSeed { ExpiresAt = now.AddDays(1) });
+        var facts = await OpenAndClaimAsync(world);
+        await SaveAsync(world, facts, facts.Renewal with { Status = status });
+
+        Assert.Equal(claimed, (await world.Store.ClaimAsync(RenewalSelection.Open, now, 10, Lease, Token)).Count);
+    }
+
+    [Fact]
+    public async Task Save_AfterTheLease_WritesNothing()
+    {
+        await using var world = await NewWorldAsync();
+        await world.AddAsync(new LicenseSeed { ExpiresAt = now.AddDays(1) });
+        var facts = await OpenAndClaimAsync(world, TimeSpan.Zero);
+
+        var saved = await world.Store.SaveAsync(Changed(facts.Renewal with { Status = RenewalStatus.Lapsed }), new RenewalWriter(Lease), Token);
+
+        Assert.Equal(RenewalSave.Fenced, saved);
+        Assert.Equal(RenewalStatus.Due, (await world.Store.FindAsync(facts.Renewal.RenewalId, Token))!.Renewal.Status);
+    }
+
+    [Fact]
+    public async Task Save_WithAnOlderFence_WritesNothing()
+    {
+        await using var world = await NewWorldAsync();
+        await world.AddAsync(new LicenseSeed { ExpiresAt = now.AddDays(1) });
+        var facts = await OpenAndClaimAsync(world);
+        await SaveAsync(world, facts, facts.Renewal with { Lookups = 1 });
+
+        var again = await world.Store.SaveAsync(Changed(facts.Renewal with { Lookups = 2 }), new RenewalWriter(Lease: null), Token);
+
+        Assert.Equal(RenewalSave.Fenced, again);
+        Assert.Equal(1, (await world.Store.FindAsync(facts.Renewal.RenewalId, Token))!.Renewal.Lookups);
+    }
+
+    [Fact]
+    public async Task Save_FromOutside_TakesTheClaimAway()
+    {
+        await using var world = await NewWorldAsync();
+        await world.AddAsync(new LicenseSeed { ExpiresAt = now.AddDays(1) });
+        var held = await OpenAndClaimAsync(world);
+        var read = (await world.Store.FindAsync(held.Renewal.RenewalId, Token))!;
+
+        Assert.Equal(RenewalSave.Saved, await world.Store.SaveAsync(Changed(read.Renewal), new RenewalWriter(Lease: null), Token));
+        Assert.Equal(RenewalSave.Fenced, await world.Store.SaveAsync(Changed(held.Renewal), new RenewalWriter(Lease), Token));
+    }
+
+    [Fact]
+    public async Task Save_ByItsHolder_GoesOnFromWhatWasSaved()
+    {
+        await using var world = await NewWorldAsync();
+        await world.AddAsync(new LicenseSeed { ExpiresAt = now.AddDays(1), CardId = "pm_1" });
+        var facts = await OpenAndClaimAsync(world);
+        var charging = Changed(Charging(facts));
+
+        Assert.Equal(RenewalSave.Saved, await world.Store.SaveAsync(charging, new RenewalWriter(Lease), Token));
+        Assert.Equal(RenewalSave.Saved, await world.Store.SaveAsync(Changed(charging.Saved with { IntentId = "pi_1" }), new RenewalWriter(TimeSpan.Zero), Token));
+
+        var read = (await world.Store.FindByIntentAsync("stripe", "pi_1", Token))!;
+        Assert.Equal(charging.Saved with { IntentId = "pi_1", Fence = read.Renewal.Fence }, read.Renewal);
+        Assert.Equal(facts.Renewal.PeriodStart + Renewal.Period, (await world.ReadAsync(facts.Renewal.SubscriptionId)).GraceUntil);
+        Assert.Null(await world.Store.FindByIntentAsync("paypal", "pi_1", Token));
+    }
+
+    [Fact]
+    public async Task Save_AnEventTwice_IsRepeatedAndWritesNothing()
+    {
+        await using var world = await NewWorldAsync();
+        await world.AddAsync(new LicenseSeed { ExpiresAt = now.AddDays(1) });
+        var facts = await OpenAndClaimAsync(world);
+        var received = new PaymentEvent("stripe", "evt_1", "any", now, new PaymentFact.Ignored());
+        var first = Changed(facts.Renewal with { Lookups = 1 });
+        await world.Store.SaveAsync(first, new RenewalWriter(Lease: null, Event: received), Token);
+
+        var again = await world.Store.SaveAsync(Changed(first.Saved with { Lookups = 2 }), new RenewalWriter(Lease: null, Event: received), Token);
+
+        Assert.Equal(RenewalSave.Repeated, again);
+        Assert.Equal(1, (await world.Store.FindAsync(facts.Renewal.RenewalId, Token))!.Renewal.Lookups);
+    }
+
+    [Fact]
+    public async Task Save_OfARequest_IsFoundByItsKey()
+    {
+        await using var world = await NewWorldAsync();
+        await world.AddAsync(new LicenseSeed { ExpiresAt = now.AddDays(1) });
+        var facts = await OpenAndClaimAsync(world);
+        var key = new RenewalRequestKey(facts.Renewal.UserId, "once");
+
+        Assert.Null(await world.Store.FindByRequestAsync(key, Token));
+        await world.Store.SaveAsync(Changed(facts.Renewal), new RenewalWriter(TimeSpan.Zero, Request: key), Token);
+
+        Assert.Equal(facts.Renewal.RenewalId, (await world.Store.FindByRequestAsync(key, Token))!.RenewalId);
+        Assert.Null(await world.Store.FindByRequestAsync(key with { CallerId = Guid.NewGuid() }, Token));
+    }
+
+    [Fact]
+    public async Task Save_PaidByCard_CreditsDebitsAndExtends()
+    {
+        await using var world = await NewWorldAsync();
+        var license = await world.AddAsync(new LicenseSeed { ExpiresAt = now.AddDays(1), WalletUsd = 1, CardId = "pm_1" });
+        var facts = await OpenAndClaimAsync(world);
+        var charging = Changed(Charging(facts));
+        await world.Store.SaveAsync(charging, new RenewalWriter(Lease), Token);
+        var paid = facts with { Renewal = charging.Saved with { IntentId = "pi_1" } };
+
+        await PayAsync(world, paid, PaidWith.Card, 49.99m);
+
+        var state = await world.ReadAsync(license);
+        Assert.Equal((now.AddDays(31), true, 1m, 0m, 2, 1), (state.ExpiresAt, state.IsActive, state.WalletUsd, state.LedgerUsd, state.LedgerRows, state.PaidPeriods));
+        Assert.Null(state.GraceUntil);
+        Assert.Equal("success", await world.HistoryStatusAsync(facts.Renewal.RenewalId));
+        Assert.True(await world.HasMailAsync($"renewed:{facts.Renewal.RenewalId}"));
+    }
+
+    [Theory]
+    [InlineData(49.99, RenewalSave.Saved)]
+    [InlineData(49.98, RenewalSave.WalletShort)]
+    public async Task Save_PaidFromTheWallet_NeedsTheWholeAmount(double balance, RenewalSave expected)
+    {
+        await using var world = await NewWorldAsync();
+        var license = await world.AddAsync(new LicenseSeed { ExpiresAt = now.AddDays(1), WalletUsd = (decimal)balance });
+        var facts = await OpenAndClaimAsync(world);
+
+        Assert.Equal(expected, await PayAsync(world, facts, PaidWith.Wallet, 49.99m));
+
+        var state = await world.ReadAsync(license);
+        Assert.Equal(expected is RenewalSave.Saved ? now.AddDays(31) : now.AddDays(1), state.ExpiresAt);
+        Assert.Equal(expected is RenewalSave.Saved ? 0m : 49.98m, state.WalletUsd);
+    }
+
+    [Fact]
+    public async Task Save_Lapsed_SuspendsAndPaid_BringsItBack()
+    {
+        await using var world = await NewWorldAsync();
+        var license = await world.AddAsync(new LicenseSeed { ExpiresAt = now.AddDays(-4), PriceUsd = 0 });
+        var facts = await OpenAndClaimAsync(world);
+        var lapsed = Changed(facts.Renewal with { Status = RenewalStatus.Lapsed, NextActionAt = null }) with { Suspends = true };
+        await world.Store.SaveAsync(lapsed, new RenewalWriter(Lease), Token);
+        Assert.False((await world.ReadAsync(license)).IsActive);
+
+        await PayAsync(world, facts with { Renewal = lapsed.Saved }, PaidWith.Nothing, 0);
+
+        Assert.True((await world.ReadAsync(license)).IsActive);
+    }
+
+    [Fact]
+    public async Task Save_AnOverlappingPeriod_IsImpossible()
+    {
+        await using var world = await NewWorldAsync();
+        await world.AddAsync(new LicenseSeed { ExpiresAt = now.AddDays(-1), PriceUsd = 0 });
+        var first = await OpenAndClaimAsync(world);
+        await PayAsync(world, first, PaidWith.Nothing, 0, from: now.AddDays(-24), until: now.AddDays(6));
+        await world.Store.OpenDueAsync(Policy, now, 10, Token);
+        var next = Assert.Single(await ClaimAsync(world));
+
+        await Assert.ThrowsAnyAsync<Exception>(() => PayAsync(world, next, PaidWith.Nothing, 0, from: now.AddDays(5), until: now.AddDays(35)));
+    }
+
+    [Fact]
+    public async Task Save_ThePeriodEnds_StopsTheLicenseAndItsRenewal()
+    {
+        await using var world = await NewWorldAsync();
+        var license = await world.AddAsync(new LicenseSeed { ExpiresAt = now.AddDays(-1), PriceUsd = 0 });
+        var facts = await OpenAndClaimAsync(world);
+        await PayAsync(world, facts, PaidWith.Nothing, 0);
+        var paid = (await world.Store.FindAsync(facts.Renewal.RenewalId, Token))!.Renewal;
+
+        await world.Store.SaveAsync(Changed(paid) with { EndsPeriod = true }, new RenewalWriter(Lease: null), Token);
+
+        Assert.True((await world.ReadAsync(license)).ExpiresAt < now.AddMinutes(1));
+        Assert.Equal(0, await world.Store.OpenDueAsync(Policy, now.AddHours(1), 10, Token));
+    }
+
+    [Theory]
+    [InlineData(-3 * 24, 1)]
+    [InlineData((-3 * 24) + 1, 0)]
+    public async Task SuspendExpired_ByHoursToExpiry_SuspendsAfterTheGrace(int hours, int suspended)
+    {
+        await using var world = await NewWorldAsync();
+        var license = await world.AddAsync(new LicenseSeed { ExpiresAt = now.AddHours(hours), AutoRenew = false });
+
+        Assert.Equal(suspended, await world.Store.SuspendExpiredAsync(Policy, now, 10, Token));
+        Assert.Equal(suspended == 0, (await world.ReadAsync(license)).IsActive);
+    }
+
+    [Fact]
+    public async Task SuspendExpired_WhatIsOpenOrToBeOpened_IsLeftAlone()
+    {
+        await using var world = await NewWorldAsync();
+        await world.AddAsync(new LicenseSeed { ExpiresAt = now.AddDays(-4) });
+        Assert.Equal(0, await world.Store.SuspendExpiredAsync(Policy, now, 10, Token));
+        var facts = await OpenAndClaimAsync(world);
+        await SaveAsync(world, facts, facts.Renewal with { Status = RenewalStatus.Charging });
+
+        Assert.Equal(0, await world.Store.SuspendExpiredAsync(Policy, now.AddDays(10), 10, Token));
+        Assert.Equal(0, await world.Store.SuspendExpiredAsync(Policy with { AutoRenewal = false }, now, 10, Token));
+    }
+
+    private async Task<RenewalFacts> OpenAndClaimAsync(RenewalWorld world, TimeSpan? lease = null)
+    {
+        await world.Store.OpenDueAsync(Policy, now, 10, Token);
+        return Assert.Single(await world.Store.ClaimAsync(RenewalSelection.All, now, 10, lease ?? Lease, Token));
+    }
+
+    private Task<IReadOnlyList<RenewalFacts>> ClaimAsync(RenewalWorld world) =>
+        world.Store.ClaimAsync(RenewalSelection.All, now, 10, Lease, Token);
+
+    private static async Task SaveAsync(RenewalWorld world, RenewalFacts facts, Renewal after)
+    {
+        Assert.Equal(facts.Renewal.Fence, after.Fence);
+        Assert.Equal(RenewalSave.Saved, await world.Store.SaveAsync(Changed(after), new RenewalWriter(TimeSpan.Zero), Token));
+    }
+
+    private Renewal Charging(RenewalFacts facts) => facts.Renewal with
+    {
+        Status = RenewalStatus.Charging,
+        Attempt = new RenewalAttempt(
+            Guid.NewGuid(), 1, "stripe", facts.Card!.PaymentMethodId,
+            new ChargeRequest(facts.Renewal.RenewalId, facts.Renewal.SubscriptionId, facts.Renewal.UserId, 4999, "usd", "cus_1", "pm_1", "A period"),
+            now, OpensIntent: true),
+    };
+
+    private static Task<RenewalSave> PayAsync(
+        RenewalWorld world, RenewalFacts facts, PaidWith with, decimal amount, DateTimeOffset? from = null, DateTimeOffset? until = null)
+    {
+        var start = from ?? facts.Renewal.PeriodStart;
+        var end = until ?? start + Renewal.Period;
+        var after = facts.Renewal with { Status = RenewalStatus.Applied, PaidWith = with, PaidUntil = end, NextActionAt = null };
+        return world.Store.SaveAsync(
+            new RenewalChange(after)
+            {
+                Payment = new RenewalPayment(with, amount, start, end),
+                History = new RenewalHistory(after.RenewalId, "success"),
+                Notice = new RenewalNotice("renewed", $"renewed:{after.RenewalId}"),
+                Audit = "renewal.applied",
+            },
+            new RenewalWriter(TimeSpan.FromMinutes(3)),
+            Token);
+    }
+
+    private static RenewalChange Changed(Renewal after) => new(after);
+}
+
+public sealed class MemoryRenewalStoreTests : RenewalStoreTests
+{
+    protected override Task<RenewalWorld> NewWorldAsync() => Task.FromResult<RenewalWorld>(new MemoryWorld(TimeProvider.System));
+}
+
+public sealed class PostgresRenewalStoreTests(PostgresFixture postgres) : RenewalStoreTests
+{
+    protected override async Task<RenewalWorld> NewWorldAsync() => new PostgresWorld(await postgres.NewDatabaseAsync(), TimeProvider.System);
+}

@@ -1,0 +1,168 @@
+using LicenseFunctions.Database;
+using LicenseFunctions.Tests.Support;
+using Licensing.Renewals;
+using Simulation;
+
+namespace LicenseFunctions.Tests.Renewals;
+
+/// <summary>A licence to be arranged.</summary>
+public sealed record LicenseSeed
+{
+    public DateTimeOffset? ExpiresAt { get; init; }
+    public bool AutoRenew { get; init; } = true;
+    public bool IsActive { get; init; } = true;
+    public decimal? PriceUsd { get; init; } = 49.99m;
+    public decimal WalletUsd { get; init; }
+    public string? CardId { get; init; }
+    public string CustomerId { get; init; } = "cus_1";
+}
+
+/// <summary>A licence and its money, as read back.</summary>
+public sealed record LicenseState(
+    DateTimeOffset? ExpiresAt, bool IsActive, DateTimeOffset? GraceUntil, decimal WalletUsd, decimal LedgerUsd, int LedgerRows, int PaidPeriods);
+
+/// <summary>A store with licences in it, whichever it is.</summary>
+public abstract class RenewalWorld : IAsyncDisposable
+{
+    public abstract IRenewalStore Store { get; }
+
+    public abstract Task<Guid> AddAsync(LicenseSeed seed);
+
+    public abstract Task<LicenseState> ReadAsync(Guid subscriptionId);
+
+    public abstract Task<string?> HistoryStatusAsync(Guid id);
+
+    public abstract Task<bool> HasMailAsync(string dedupKey);
+
+    public abstract ValueTask DisposeAsync();
+}
+
+internal sealed class MemoryWorld : RenewalWorld
+{
+    private readonly MemoryRenewalStore store;
+
+    public MemoryWorld(TimeProvider clock) => store = new MemoryRenewalStore(clock, Guid.NewGuid);
+
+    public override IRenewalStore Store => store;
+
+    public override Task<Guid> AddAsync(LicenseSeed seed)
+    {
+        var license = new MemoryLicense
+        {
+            SubscriptionId = Guid.NewGuid(),
+            UserId = Guid.NewGuid(),
+            ExpiresAt = seed.ExpiresAt,
+            AutoRenew = seed.AutoRenew,
+            IsTokenActive = seed.IsActive,
+            PriceUsd = seed.PriceUsd,
+            WalletUsd = seed.WalletUsd,
+            Card = seed.CardId is { } card ? new SavedCard(Guid.NewGuid(), "stripe", seed.CustomerId, card) : null,
+        };
+        store.Licenses.Add(license.SubscriptionId, license);
+        return Task.FromResult(license.SubscriptionId);
+    }
+
+    public override Task<LicenseState> ReadAsync(Guid subscriptionId)
+    {
+        var license = store.Licenses[subscriptionId];
+        return Task.FromResult(new LicenseState(
+            license.ExpiresAt, license.IsTokenActive, license.GraceUntil, license.WalletUsd, license.Ledger.Sum(), license.Ledger.Count, license.PaidPeriods.Count));
+    }
+
+    public override Task<string?> HistoryStatusAsync(Guid id) => Task.FromResult(store.History.GetValueOrDefault(id)?.Status);
+
+    public override Task<bool> HasMailAsync(string dedupKey) => Task.FromResult(store.Mails.Contains(dedupKey));
+
+    public override ValueTask DisposeAsync() => ValueTask.CompletedTask;
+}
+
+internal sealed class PostgresWorld(TestDatabase database, TimeProvider clock) : RenewalWorld
+{
+    public TestDatabase Database => database;
+
+    public override IRenewalStore Store { get; } = Over(database, clock);
+
+    public static RenewalStore Over(TestDatabase database, TimeProvider clock)
+    {
+        Dapper.DefaultTypeMap.MatchNamesWithUnderscores = true;
+        var cache = new ValidationCache(TimeSpan.Zero, clock);
+        return new RenewalStore(database.Database, new SuspensionStore(database.Database, cache, clock), cache, clock);
+    }
+
+    public override async Task<Guid> AddAsync(LicenseSeed seed)
+    {
+        var subscriptionId = Guid.NewGuid();
+        await database.ExecuteAsync(
+            """
+            with subscriber as (
+                insert into users (email) values ('s-' || @subscriptionId::text || '@example.org') returning user_id
+            ), master as (
+                insert into users (email, role) values ('m-' || @subscriptionId::text || '@example.org', 'master') returning user_id
+            ), price as (
+                insert into master_pricing (master_id, monthly_fee_usd) select user_id, @PriceUsd from master where @PriceUsd is not null
+            ), wallet as (
+                insert into user_wallets (user_id, balance_usd) select user_id, @WalletUsd from subscriber
+            ), card as (
+                insert into user_payment_methods (user_id, payment_provider, provider_customer_id, provider_payment_id, is_default)
+                select user_id, 'stripe', @CustomerId, @CardId, true from subscriber where @CardId is not null
+            ), subscription as (
+                insert into subscriptions (subscription_id, subscriber_id, master_id)
+                select @subscriptionId, s.user_id, m.user_id from subscriber s, master m returning subscription_id
+            )
+            insert into license_tokens (subscription_id, token_hash, is_active, revoked_at, expires_at, metadata)
+            select subscription_id, subscription_id::text, @IsActive, case when not @IsActive then now() end, @expiresAt,
+                   jsonb_build_object('auto_renew', @AutoRenew)
+            from subscription
+            """,
+            new
+            {
+                subscriptionId,
+                seed.PriceUsd,
+                seed.WalletUsd,
+                seed.CustomerId,
+                seed.CardId,
+                seed.IsActive,
+                expiresAt = seed.ExpiresAt?.UtcDateTime,
+                seed.AutoRenew,
+            });
+        return subscriptionId;
+    }
+
+    public override async Task<LicenseState> ReadAsync(Guid subscriptionId)
+    {
+        var row = await database.QueryAsync<StateRow>(
+            """
+            select t.expires_at, t.is_active, l.grace_until, coalesce(w.balance_usd, 0) as wallet_usd,
+                   (select coalesce(sum(case when b.entry_type = 'DEPOSIT' then b.amount_usd else -b.amount_usd end), 0)
+                    from billing_ledger b where b.user_id = s.subscriber_id) as ledger_usd,
+                   (select count(*)::int from billing_ledger b where b.user_id = s.subscriber_id) as ledger_rows,
+                   (select count(*)::int from renewals r where r.subscription_id = s.subscription_id and r.status = 'applied') as paid_periods
+            from subscriptions s
+            join v_current_license_tokens t on t.subscription_id = s.subscription_id
+            left join license_states l on l.subscription_id = s.subscription_id
+            left join user_wallets w on w.user_id = s.subscriber_id
+            where s.subscription_id = @subscriptionId
+            """,
+            new { subscriptionId });
+        return new LicenseState(row.ExpiresAt, row.IsActive, row.GraceUntil, row.WalletUsd, row.LedgerUsd, row.LedgerRows, row.PaidPeriods);
+    }
+
+    public override async Task<string?> HistoryStatusAsync(Guid id) =>
+        await database.QueryAsync<string?>("select max(status) from license_renewal_history where renewal_id = @id", new { id });
+
+    public override Task<bool> HasMailAsync(string dedupKey) =>
+        database.QueryAsync<bool>("select exists (select from outbox where dedup_key = @dedupKey)", new { dedupKey });
+
+    public override ValueTask DisposeAsync() => database.DisposeAsync();
+
+    private sealed record StateRow
+    {
+        public DateTime? ExpiresAt { get; init; }
+        public bool IsActive { get; init; }
+        public DateTime? GraceUntil { get; init; }
+        public decimal WalletUsd { get; init; }
+        public decimal LedgerUsd { get; init; }
+        public int LedgerRows { get; init; }
+        public int PaidPeriods { get; init; }
+    }
+}
