@@ -21,6 +21,11 @@ CREATE TYPE public.subscription_state AS ENUM (
     'SUSPENDED_ADMIN'
 );
 
+CREATE TYPE public.uuid_range AS RANGE (
+    subtype = uuid,
+    multirange_type_name = public.uuid_multirange
+);
+
 CREATE FUNCTION public.create_suspicious_activity_alert(subscription_id uuid, activity_type character varying, severity character varying, description text, evidence jsonb DEFAULT NULL::jsonb, auto_action character varying DEFAULT 'NONE'::character varying) RETURNS uuid
     LANGUAGE sql
     AS $_$
@@ -195,6 +200,13 @@ CREATE FUNCTION public.is_license_expiring_soon(subscription_id uuid, days integ
         where t.subscription_id = is_license_expiring_soon.subscription_id
           and t.is_active and t.expires_at > now() and t.expires_at <= now() + make_interval(days => days))
 $$;
+
+CREATE FUNCTION public.keep_request_frozen() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+begin
+    raise exception 'the request of attempt % is frozen', old.attempt_id using errcode = 'restrict_violation';
+end $$;
 
 CREATE FUNCTION public.keep_rotated_token_retired() RETURNS trigger
     LANGUAGE plpgsql
@@ -609,10 +621,54 @@ CREATE TABLE public.payment_events (
     body jsonb
 );
 
-CREATE TABLE public.schema_migrations (
-    name text NOT NULL,
-    installed_at timestamp with time zone DEFAULT now() NOT NULL
+CREATE TABLE public.renewal_attempts (
+    attempt_id uuid NOT NULL,
+    renewal_id uuid NOT NULL,
+    number integer NOT NULL,
+    provider text NOT NULL,
+    payment_method_id uuid NOT NULL,
+    request jsonb NOT NULL,
+    first_sent_at timestamp with time zone NOT NULL,
+    opens_intent boolean NOT NULL,
+    status text NOT NULL,
+    code text,
+    transaction_id text,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT status_is_known CHECK ((status = ANY (ARRAY['sent'::text, 'succeeded'::text, 'soft_declined'::text, 'hard_declined'::text, 'needs_authentication'::text, 'canceled'::text, 'never_charged'::text]))),
+    CONSTRAINT succeeded_has_a_transaction CHECK (((status <> 'succeeded'::text) OR (transaction_id IS NOT NULL)))
 );
+
+CREATE TABLE public.renewals (
+    renewal_id uuid DEFAULT public.uuid_generate_v4() NOT NULL,
+    subscription_id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    period_start timestamp with time zone NOT NULL,
+    renewal_type text NOT NULL,
+    status text NOT NULL,
+    amount_usd numeric(10,2),
+    price_accepted boolean DEFAULT false NOT NULL,
+    intent_id text,
+    soft_declines integer DEFAULT 0 NOT NULL,
+    lookups integer DEFAULT 0 NOT NULL,
+    unknown_since timestamp with time zone,
+    gives_up_at timestamp with time zone NOT NULL,
+    next_action_at timestamp with time zone,
+    paid_with text,
+    paid_from timestamp with time zone,
+    paid_until timestamp with time zone,
+    fence bigint DEFAULT 0 NOT NULL,
+    lease_until timestamp with time zone,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT amount_not_negative CHECK ((amount_usd >= (0)::numeric)),
+    CONSTRAINT applied_says_what_was_paid CHECK (((status = 'applied'::text) = ((paid_with IS NOT NULL) AND (paid_from IS NOT NULL) AND (paid_until IS NOT NULL)))),
+    CONSTRAINT paid_with_is_known CHECK ((paid_with = ANY (ARRAY['nothing'::text, 'wallet'::text, 'card'::text]))),
+    CONSTRAINT period_not_backwards CHECK ((paid_until >= paid_from)),
+    CONSTRAINT renewal_type_is_known CHECK ((renewal_type = ANY (ARRAY['auto'::text, 'manual'::text]))),
+    CONSTRAINT status_is_known CHECK ((status = ANY (ARRAY['due'::text, 'charging'::text, 'unknown'::text, 'undecided'::text, 'soft_declined'::text, 'hard_declined'::text, 'needs_authentication'::text, 'awaiting_consent'::text, 'payment_needed'::text, 'not_renewable'::text, 'succeeded'::text, 'applied'::text, 'canceled'::text, 'lapsed'::text]))),
+    CONSTRAINT unknown_has_an_intent CHECK (((status <> ALL (ARRAY['unknown'::text, 'undecided'::text, 'succeeded'::text])) OR (intent_id IS NOT NULL)))
+)
+WITH (fillfactor='80');
 
 CREATE TABLE public.subscriptions (
     subscription_id uuid DEFAULT public.uuid_generate_v4() NOT NULL,
@@ -632,6 +688,160 @@ CREATE TABLE public.subscriptions (
     paused_at timestamp with time zone,
     paused_reason text,
     CONSTRAINT nobody_subscribes_to_himself CHECK ((subscriber_id <> master_id))
+);
+
+CREATE TABLE public.user_payment_methods (
+    payment_method_id uuid DEFAULT public.uuid_generate_v4() NOT NULL,
+    user_id uuid NOT NULL,
+    payment_provider character varying(50) NOT NULL,
+    provider_customer_id character varying(255),
+    provider_payment_id character varying(255) NOT NULL,
+    payment_type character varying(50),
+    last_four character varying(4),
+    brand character varying(50),
+    expiry_month integer,
+    expiry_year integer,
+    is_default boolean DEFAULT false NOT NULL,
+    is_active boolean DEFAULT true NOT NULL,
+    billing_address jsonb,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    last_used_at timestamp with time zone,
+    CONSTRAINT expiry_month_from_1_to_12 CHECK (((expiry_month >= 1) AND (expiry_month <= 12))),
+    CONSTRAINT payment_provider_is_known CHECK (((payment_provider)::text = ANY ((ARRAY['stripe'::character varying, 'paypal'::character varying])::text[])))
+);
+
+CREATE TABLE public.user_wallets (
+    wallet_id uuid DEFAULT public.uuid_generate_v4() NOT NULL,
+    user_id uuid NOT NULL,
+    balance_usd numeric(18,8) DEFAULT 0 NOT NULL,
+    reserved_usd numeric(18,8) DEFAULT 0 NOT NULL,
+    lifetime_deposits numeric(18,8) DEFAULT 0 NOT NULL,
+    lifetime_fees numeric(18,8) DEFAULT 0 NOT NULL,
+    version bigint DEFAULT 0 NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT balance_not_negative CHECK ((balance_usd >= (0)::numeric)),
+    CONSTRAINT reserved_not_negative CHECK ((reserved_usd >= (0)::numeric))
+);
+
+CREATE VIEW public.v_current_license_tokens AS
+ SELECT DISTINCT ON (t.subscription_id) t.token_id,
+    t.subscription_id,
+    t.token_hash,
+    t.ea_instance_id,
+    t.last_used_at,
+    t.ip_address,
+    t.is_active,
+    t.expires_at,
+    t.created_at,
+    t.revoked_at,
+    t.revoked_reason,
+    t.metadata
+   FROM public.license_tokens t
+  WHERE (NOT (EXISTS ( SELECT
+           FROM public.license_token_replacements r
+          WHERE (r.token_id = t.token_id))))
+  ORDER BY t.subscription_id, t.is_active DESC, t.created_at DESC, t.token_id;
+
+CREATE VIEW public.renewal_facts AS
+ SELECT r.renewal_id,
+    r.subscription_id,
+    r.user_id,
+    r.period_start,
+    r.renewal_type,
+    r.status,
+    r.amount_usd,
+    r.price_accepted,
+    r.intent_id,
+    r.soft_declines,
+    r.lookups,
+    r.unknown_since,
+    r.gives_up_at,
+    r.next_action_at,
+    r.paid_with,
+    r.paid_from,
+    r.paid_until,
+    r.fence,
+    a.attempt_id,
+    a.number AS attempt_number,
+    a.provider AS attempt_provider,
+    a.payment_method_id AS attempt_payment_method_id,
+    a.request,
+    a.first_sent_at,
+    a.opens_intent,
+    a.status AS attempt_status,
+    a.code AS attempt_code,
+    a.transaction_id,
+    t.expires_at,
+    COALESCE(((t.metadata ->> 'auto_renew'::text) = 'true'::text), false) AS auto_renew,
+    (s.is_active AND (t.is_active OR held.for_expiry) AND (NOT held.otherwise) AND ((s.state <> 'SUSPENDED_ADMIN'::public.subscription_state) OR held.for_expiry)) AS is_renewable,
+    p.monthly_fee_usd AS price_usd,
+    ( SELECT l.amount_usd
+           FROM public.renewals l
+          WHERE ((l.subscription_id = r.subscription_id) AND (l.status = 'applied'::text))
+          ORDER BY l.period_start DESC
+         LIMIT 1) AS last_paid_usd,
+    COALESCE((w.balance_usd - w.reserved_usd), (0)::numeric) AS wallet_usd,
+    m.payment_method_id,
+    m.payment_provider,
+    m.provider_customer_id,
+    m.provider_payment_id,
+    m.expiry_month,
+    m.expiry_year
+   FROM (((((((public.renewals r
+     JOIN public.subscriptions s ON ((s.subscription_id = r.subscription_id)))
+     JOIN LATERAL ( SELECT c.token_id,
+            c.subscription_id,
+            c.token_hash,
+            c.ea_instance_id,
+            c.last_used_at,
+            c.ip_address,
+            c.is_active,
+            c.expires_at,
+            c.created_at,
+            c.revoked_at,
+            c.revoked_reason,
+            c.metadata
+           FROM public.v_current_license_tokens c
+          WHERE (c.subscription_id = r.subscription_id)
+         LIMIT 1) t ON (true))
+     CROSS JOIN LATERAL ( SELECT COALESCE(bool_or((h.cause = 'EXPIRY'::text)), false) AS for_expiry,
+            COALESCE(bool_or((h.cause <> 'EXPIRY'::text)), false) AS otherwise
+           FROM public.license_suspensions h
+          WHERE ((h.subscription_id = r.subscription_id) AND (h.closed_at IS NULL))) held)
+     LEFT JOIN LATERAL ( SELECT l.attempt_id,
+            l.renewal_id,
+            l.number,
+            l.provider,
+            l.payment_method_id,
+            l.request,
+            l.first_sent_at,
+            l.opens_intent,
+            l.status,
+            l.code,
+            l.transaction_id,
+            l.updated_at
+           FROM public.renewal_attempts l
+          WHERE (l.renewal_id = r.renewal_id)
+          ORDER BY l.number DESC
+         LIMIT 1) a ON (true))
+     LEFT JOIN public.master_pricing p ON (((p.master_id = s.master_id) AND p.is_active)))
+     LEFT JOIN public.user_wallets w ON ((w.user_id = r.user_id)))
+     LEFT JOIN public.user_payment_methods m ON (((m.user_id = r.user_id) AND m.is_default AND m.is_active)));
+
+CREATE TABLE public.renewal_requests (
+    caller_id uuid NOT NULL,
+    idempotency_key text NOT NULL,
+    subscription_id uuid NOT NULL,
+    renewal_id uuid NOT NULL,
+    requested_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT key_is_short CHECK (((length(idempotency_key) >= 1) AND (length(idempotency_key) <= 255)))
+);
+
+CREATE TABLE public.schema_migrations (
+    name text NOT NULL,
+    installed_at timestamp with time zone DEFAULT now() NOT NULL
 );
 
 CREATE TABLE public.suspicious_activity_alerts (
@@ -704,41 +914,6 @@ CREATE TABLE public.usage_quarantine (
     CONSTRAINT source_is_known CHECK ((source = ANY (ARRAY['queue'::text, 'dead_letter'::text, 'http'::text, 'replay'::text, 'sql'::text])))
 );
 
-CREATE TABLE public.user_payment_methods (
-    payment_method_id uuid DEFAULT public.uuid_generate_v4() NOT NULL,
-    user_id uuid NOT NULL,
-    payment_provider character varying(50) NOT NULL,
-    provider_customer_id character varying(255),
-    provider_payment_id character varying(255) NOT NULL,
-    payment_type character varying(50),
-    last_four character varying(4),
-    brand character varying(50),
-    expiry_month integer,
-    expiry_year integer,
-    is_default boolean DEFAULT false NOT NULL,
-    is_active boolean DEFAULT true NOT NULL,
-    billing_address jsonb,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
-    updated_at timestamp with time zone DEFAULT now() NOT NULL,
-    last_used_at timestamp with time zone,
-    CONSTRAINT expiry_month_from_1_to_12 CHECK (((expiry_month >= 1) AND (expiry_month <= 12))),
-    CONSTRAINT payment_provider_is_known CHECK (((payment_provider)::text = ANY ((ARRAY['stripe'::character varying, 'paypal'::character varying])::text[])))
-);
-
-CREATE TABLE public.user_wallets (
-    wallet_id uuid DEFAULT public.uuid_generate_v4() NOT NULL,
-    user_id uuid NOT NULL,
-    balance_usd numeric(18,8) DEFAULT 0 NOT NULL,
-    reserved_usd numeric(18,8) DEFAULT 0 NOT NULL,
-    lifetime_deposits numeric(18,8) DEFAULT 0 NOT NULL,
-    lifetime_fees numeric(18,8) DEFAULT 0 NOT NULL,
-    version bigint DEFAULT 0 NOT NULL,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
-    updated_at timestamp with time zone DEFAULT now() NOT NULL,
-    CONSTRAINT balance_not_negative CHECK ((balance_usd >= (0)::numeric)),
-    CONSTRAINT reserved_not_negative CHECK ((reserved_usd >= (0)::numeric))
-);
-
 CREATE TABLE public.users (
     user_id uuid DEFAULT public.uuid_generate_v4() NOT NULL,
     email character varying(255) NOT NULL,
@@ -752,25 +927,6 @@ CREATE TABLE public.users (
     CONSTRAINT email_is_lower_case CHECK (((email)::text = lower((email)::text))),
     CONSTRAINT trust_score_from_0_to_100 CHECK (((trust_score >= 0) AND (trust_score <= 100)))
 );
-
-CREATE VIEW public.v_current_license_tokens AS
- SELECT DISTINCT ON (t.subscription_id) t.token_id,
-    t.subscription_id,
-    t.token_hash,
-    t.ea_instance_id,
-    t.last_used_at,
-    t.ip_address,
-    t.is_active,
-    t.expires_at,
-    t.created_at,
-    t.revoked_at,
-    t.revoked_reason,
-    t.metadata
-   FROM public.license_tokens t
-  WHERE (NOT (EXISTS ( SELECT
-           FROM public.license_token_replacements r
-          WHERE (r.token_id = t.token_id))))
-  ORDER BY t.subscription_id, t.is_active DESC, t.created_at DESC, t.token_id;
 
 CREATE VIEW public.v_license_health AS
  SELECT facts.subscription_id,
@@ -861,6 +1017,12 @@ CREATE VIEW public.v_renewal_candidates AS
 ALTER TABLE ONLY public.license_devices
     ADD CONSTRAINT a_device_once_a_license UNIQUE (subscription_id, device_key);
 
+ALTER TABLE ONLY public.renewal_requests
+    ADD CONSTRAINT a_key_asks_once PRIMARY KEY (caller_id, idempotency_key);
+
+ALTER TABLE ONLY public.renewal_attempts
+    ADD CONSTRAINT attempts_are_numbered UNIQUE (renewal_id, number);
+
 ALTER TABLE ONLY public.audit_log
     ADD CONSTRAINT audit_log_pkey PRIMARY KEY (audit_id);
 
@@ -912,6 +1074,9 @@ ALTER TABLE ONLY public.license_devices
 ALTER TABLE ONLY public.user_payment_methods
     ADD CONSTRAINT one_payment_method_per_user_and_provider_id UNIQUE (user_id, provider_payment_id);
 
+ALTER TABLE ONLY public.renewals
+    ADD CONSTRAINT one_renewal_a_period UNIQUE (subscription_id, period_start);
+
 ALTER TABLE ONLY public.subscriptions
     ADD CONSTRAINT one_subscription_per_master UNIQUE (subscriber_id, master_id);
 
@@ -924,11 +1089,20 @@ ALTER TABLE ONLY public.outbox
 ALTER TABLE ONLY public.outbox
     ADD CONSTRAINT outbox_pkey PRIMARY KEY (outbox_id);
 
+ALTER TABLE ONLY public.renewals
+    ADD CONSTRAINT paid_periods_never_overlap EXCLUDE USING gist (public.uuid_range(subscription_id, subscription_id, '[]'::text) WITH &&, tstzrange(paid_from, paid_until) WITH &&) WHERE ((status = 'applied'::text));
+
 ALTER TABLE ONLY public.usage_quarantine
     ADD CONSTRAINT payload_quarantined_once UNIQUE (payload_digest);
 
 ALTER TABLE ONLY public.payment_events
     ADD CONSTRAINT payment_events_come_once PRIMARY KEY (provider, event_id);
+
+ALTER TABLE ONLY public.renewal_attempts
+    ADD CONSTRAINT renewal_attempts_pkey PRIMARY KEY (attempt_id);
+
+ALTER TABLE ONLY public.renewals
+    ADD CONSTRAINT renewals_pkey PRIMARY KEY (renewal_id);
 
 ALTER TABLE ONLY public.schema_migrations
     ADD CONSTRAINT schema_migrations_pkey PRIMARY KEY (name);
@@ -963,6 +1137,8 @@ ALTER TABLE ONLY public.users
 ALTER TABLE ONLY public.users
     ADD CONSTRAINT users_pkey PRIMARY KEY (user_id);
 
+CREATE UNIQUE INDEX a_charge_is_booked_once ON public.renewal_attempts USING btree (provider, transaction_id) WHERE (transaction_id IS NOT NULL);
+
 CREATE INDEX audit_log_subscription_id ON public.audit_log USING btree (subscription_id, occurred_at DESC);
 
 CREATE INDEX billing_ledger_reference_id ON public.billing_ledger USING btree (reference_id) WHERE (reference_id IS NOT NULL);
@@ -995,11 +1171,21 @@ CREATE INDEX license_usage_log_token_hash ON ONLY public.license_usage_log USING
 
 CREATE UNIQUE INDEX one_default_payment_method_per_user ON public.user_payment_methods USING btree (user_id) WHERE is_default;
 
+CREATE UNIQUE INDEX one_open_attempt_a_renewal ON public.renewal_attempts USING btree (renewal_id) WHERE (status = 'sent'::text);
+
 CREATE UNIQUE INDEX one_open_suspension_a_cause ON public.license_suspensions USING btree (subscription_id, cause) WHERE (closed_at IS NULL);
+
+CREATE UNIQUE INDEX one_renewal_an_intent ON public.renewals USING btree (intent_id) WHERE (intent_id IS NOT NULL);
 
 CREATE INDEX outbox_due_at ON public.outbox USING btree (due_at) WHERE ((sent_at IS NULL) AND (dead_at IS NULL));
 
 CREATE INDEX payment_events_by_received_at ON public.payment_events USING btree (received_at);
+
+CREATE INDEX renewal_requests_by_age ON public.renewal_requests USING btree (requested_at);
+
+CREATE INDEX renewals_due ON public.renewals USING btree (next_action_at) WHERE (next_action_at IS NOT NULL);
+
+CREATE INDEX renewals_to_decide ON public.renewals USING btree (unknown_since) WHERE (status = 'undecided'::text);
 
 CREATE INDEX subscriptions_master_id ON public.subscriptions USING btree (master_id);
 
@@ -1019,9 +1205,13 @@ CREATE TRIGGER billing_ledger_is_append_only BEFORE DELETE OR UPDATE ON public.b
 
 CREATE TRIGGER billing_ledger_is_never_emptied BEFORE TRUNCATE ON public.billing_ledger FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change_of_evidence();
 
+CREATE TRIGGER keep_request_frozen BEFORE UPDATE ON public.renewal_attempts FOR EACH ROW WHEN (((old.request IS DISTINCT FROM new.request) OR (old.first_sent_at IS DISTINCT FROM new.first_sent_at) OR (old.provider IS DISTINCT FROM new.provider))) EXECUTE FUNCTION public.keep_request_frozen();
+
 CREATE TRIGGER keep_rotated_token_retired BEFORE UPDATE OF is_active, expires_at ON public.license_tokens FOR EACH ROW EXECUTE FUNCTION public.keep_rotated_token_retired();
 
 CREATE TRIGGER master_pricing_updated_at BEFORE UPDATE ON public.master_pricing FOR EACH ROW EXECUTE FUNCTION public.update_updated_at_column();
+
+CREATE TRIGGER renewals_updated_at BEFORE UPDATE ON public.renewals FOR EACH ROW EXECUTE FUNCTION public.update_updated_at_column();
 
 CREATE TRIGGER subscriptions_updated_at BEFORE UPDATE ON public.subscriptions FOR EACH ROW EXECUTE FUNCTION public.update_updated_at_column();
 
@@ -1081,6 +1271,18 @@ ALTER TABLE ONLY public.master_pricing
 
 ALTER TABLE ONLY public.payment_customers
     ADD CONSTRAINT payment_customers_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(user_id);
+
+ALTER TABLE ONLY public.renewal_attempts
+    ADD CONSTRAINT renewal_attempts_renewal_id_fkey FOREIGN KEY (renewal_id) REFERENCES public.renewals(renewal_id);
+
+ALTER TABLE ONLY public.renewal_requests
+    ADD CONSTRAINT renewal_requests_renewal_id_fkey FOREIGN KEY (renewal_id) REFERENCES public.renewals(renewal_id);
+
+ALTER TABLE ONLY public.renewals
+    ADD CONSTRAINT renewals_subscription_id_fkey FOREIGN KEY (subscription_id) REFERENCES public.subscriptions(subscription_id);
+
+ALTER TABLE ONLY public.renewals
+    ADD CONSTRAINT renewals_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(user_id);
 
 ALTER TABLE ONLY public.subscriptions
     ADD CONSTRAINT subscriptions_master_id_fkey FOREIGN KEY (master_id) REFERENCES public.users(user_id);
