@@ -10,7 +10,8 @@ namespace LocalWorker;
 /// </summary>
 internal static class BrokerAddress
 {
-    private const string Example = "amqps://user:password@broker:5671 or Endpoint=sb://NAME.servicebus.windows.net/;SharedAccessKeyName=…;SharedAccessKey=…";
+    private const string Example =
+        "amqps://user:password@broker:5671 or Endpoint=sb://NAME.servicebus.windows.net/;SharedAccessKeyName=…;SharedAccessKey=…";
 
     /// <returns>Null where the setting isn't set: there is no broker.</returns>
     /// <exception cref="StartRefusedException">It is set to something else.</exception>
@@ -19,18 +20,21 @@ internal static class BrokerAddress
         if (settings[setting] is not { Length: > 0 } text)
         {
             return settings[$"{setting}:fullyQualifiedNamespace"] is null ? null : throw new StartRefusedException(
-                $"Function {function}: {setting}__fullyQualifiedNamespace takes an identity, which only Azure has. Example here: {setting}={Example}");
+                $"Function {function}: {setting}__fullyQualifiedNamespace takes an identity, which only Azure has. Example here: " +
+                $"{setting}={Example}");
         }
 
         // The text itself is never repeated: it holds a password.
-        return Parse(text) ?? throw new StartRefusedException($"Function {function}: setting {setting} is no broker's address. Example: {setting}={Example}");
+        return Parse(text) ?? throw new StartRefusedException(
+            $"Function {function}: setting {setting} is no broker's address. Example: {setting}={Example}");
     }
 
     public static Address? Parse(string text)
     {
         try
         {
-            if (text.StartsWith("amqp://", StringComparison.OrdinalIgnoreCase) || text.StartsWith("amqps://", StringComparison.OrdinalIgnoreCase))
+            if (text.StartsWith("amqp://", StringComparison.OrdinalIgnoreCase)
+                || text.StartsWith("amqps://", StringComparison.OrdinalIgnoreCase))
                 return new Address(text);
 
             var parts = new DbConnectionStringBuilder { ConnectionString = text };

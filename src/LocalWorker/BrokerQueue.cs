@@ -6,7 +6,7 @@ using Microsoft.Extensions.Logging;
 
 namespace LocalWorker;
 
-/// <summary>Receives one queue from a broker, link by link: when the broker goes away it is tried again, at most every 30 seconds.</summary>
+/// <summary>Receives one queue from a broker, link by link; a broker that went away is tried again after 1, 2, 4 … 30 seconds.</summary>
 internal sealed class BrokerQueue(string function, string queue, Address address, MessageBatches batches, TimeProvider time, ILogger logger)
 {
     private const string DeadLetters = "/$deadletterqueue";
@@ -24,14 +24,16 @@ internal sealed class BrokerQueue(string function, string queue, Address address
             catch (Exception failure) when (!stop.IsCancellationRequested)
             {
                 if (failures == 0)
-                    logger.LogError(failure, "Function {Function}: {Queue} on {Broker} can't be received from; trying again", function, queue, address.Host);
+                    logger.LogError(failure, "Function {Function}: {Queue} on {Broker} can't be received from; trying again",
+                        function, queue, address.Host);
             }
             catch (Exception)
             {
                 return;
             }
 
-            await Task.Delay(TimeSpan.FromSeconds(Math.Min(30, 1 << Math.Min(failures, 5))), time, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            var pause = TimeSpan.FromSeconds(Math.Min(30, 1 << Math.Min(failures, 5)));
+            await Task.Delay(pause, time, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 
@@ -41,7 +43,8 @@ internal sealed class BrokerQueue(string function, string queue, Address address
         // A peer that is silent for so long, keep-alives included, is dead, though its socket may look open.
         var factory = new ConnectionFactory { AMQP = { IdleTimeout = 30_000 } };
         var peer = new Open();
-        var connection = await factory.CreateAsync(address, new Open { ContainerId = $"localworker-{Guid.NewGuid():N}", HostName = address.Host },
+        var connection = await factory.CreateAsync(
+            address, new Open { ContainerId = $"localworker-{Guid.NewGuid():N}", HostName = address.Host },
             (_, open) => peer = open).WaitAsync(TimeSpan.FromSeconds(30), stop);
         try
         {
@@ -53,11 +56,14 @@ internal sealed class BrokerQueue(string function, string queue, Address address
             }
 
             var deliveries = Channel.CreateUnbounded<Delivery>();
-            connection.AddClosedCallback((_, error) => deliveries.Writer.TryComplete(new AmqpException(error ?? new Error(ErrorCode.ConnectionForced))));
+            connection.AddClosedCallback(
+                (_, error) => deliveries.Writer.TryComplete(new AmqpException(error ?? new Error(ErrorCode.ConnectionForced))));
             var session = new Session(connection);
-            session.AddClosedCallback((_, error) => deliveries.Writer.TryComplete(new AmqpException(error ?? new Error(ErrorCode.DetachForced))));
+            session.AddClosedCallback(
+                (_, error) => deliveries.Writer.TryComplete(new AmqpException(error ?? new Error(ErrorCode.DetachForced))));
             var receiver = new ReceiverLink(session, $"{function}-{Guid.NewGuid():N}", queue);
-            receiver.AddClosedCallback((_, error) => deliveries.Writer.TryComplete(new AmqpException(error ?? new Error(ErrorCode.DetachForced))));
+            receiver.AddClosedCallback(
+                (_, error) => deliveries.Writer.TryComplete(new AmqpException(error ?? new Error(ErrorCode.DetachForced))));
             // In this mode credit comes back as messages are settled, so that never more than Credit are out.
             receiver.Start(batches.Credit, (_, message) =>
             {

@@ -35,7 +35,8 @@ internal static class FunctionCall
 
         var factory = ActivatorUtilities.CreateFactory(type, []);
         return Expression.Convert(
-            Expression.Invoke(Expression.Constant(factory), Property(nameof(Invocation.InstanceServices)), Expression.Constant(null, typeof(object[]))),
+            Expression.Invoke(
+                Expression.Constant(factory), Property(nameof(Invocation.InstanceServices)), Expression.Constant(null, typeof(object[]))),
             type);
     }
 
@@ -50,7 +51,8 @@ internal static class FunctionCall
             (ServiceBusTriggerAttribute queue, var type) when MessageBinding(queue.IsBatched, type) is { } bind =>
                 Expression.Call(typeof(FunctionCall), bind, null, Expression.Convert(input, typeof(ReadOnlyMemory<byte>[]))),
             _ => throw new StartRefusedException(
-                $"Function {name}: parameter {parameter.Name} of type {parameter.ParameterType.Name} can't be bound to its trigger; bind " + trigger switch
+                $"Function {name}: parameter {parameter.Name} of type {parameter.ParameterType.Name} can't be bound to its trigger; bind " +
+                trigger switch
                 {
                     HttpTriggerAttribute => "HttpRequest",
                     TimerTriggerAttribute => "TimerInfo",
@@ -89,20 +91,26 @@ internal static class FunctionCall
         var type = parameter.ParameterType;
         var parsed = Nullable.GetUnderlyingType(type) ?? type;
         if (parameter.Name != route.Name)
-            throw new StartRefusedException($"Function {name}: parameter {parameter.Name} differs in case from {{{route.Name}}} of the route.");
+            throw new StartRefusedException(
+                $"Function {name}: parameter {parameter.Name} differs in case from {{{route.Name}}} of the route.");
 
         var text = Expression.Call(typeof(FunctionCall), nameof(RouteText), null, Run, Expression.Constant(route.Name));
         if (type == typeof(string))
             return text;
         if (parsed != typeof(Guid) && parsed != typeof(int) && parsed != typeof(long))
-            throw new StartRefusedException($"Function {name}: route value {parameter.Name} binds to string, Guid, int or long, not {type.Name}.");
+            throw new StartRefusedException(
+                $"Function {name}: route value {parameter.Name} binds to string, Guid, int or long, not {type.Name}.");
 
         Expression value = Expression.Call(typeof(FunctionCall), nameof(Parse), [parsed], text);
         if (type == parsed && !parameter.HasDefaultValue)
             return value;
-        var missing = parameter is { HasDefaultValue: true, DefaultValue: { } given } ? Expression.Constant(given, type) : (Expression)Expression.Default(type);
+        var missing = parameter is { HasDefaultValue: true, DefaultValue: { } given }
+            ? Expression.Constant(given, type)
+            : (Expression)Expression.Default(type);
         return Expression.Condition(
-            Expression.Equal(text, Expression.Constant(null, typeof(string))), missing, type == parsed ? value : Expression.Convert(value, type));
+            Expression.Equal(text, Expression.Constant(null, typeof(string))),
+            missing,
+            type == parsed ? value : Expression.Convert(value, type));
     }
 
     private static Expression Awaited(string name, MethodInfo method, TriggerBindingAttribute trigger, MethodCallExpression call)
@@ -120,7 +128,7 @@ internal static class FunctionCall
             || (trigger is HttpTriggerAttribute && !value.IsAssignableTo(typeof(IResult))))
         {
             throw new StartRefusedException($"Function {name}: can't return {returned.Name}; return " +
-                (trigger is HttpTriggerAttribute ? "IResult, Task<IResult>, Task or void (and write the response)." : "Task, Task<T> or void."));
+                (trigger is HttpTriggerAttribute ? "IResult, Task<IResult>, or Task and write the response." : "Task, Task<T> or void."));
         }
 
         return Expression.Call(typeof(FunctionCall), awaited ? nameof(Keep) : nameof(KeepValue), [value], call, Run);
@@ -145,7 +153,8 @@ internal static class FunctionCall
 
     private static T Parse<T>(string? text) where T : IParsable<T> => T.Parse(text!, CultureInfo.InvariantCulture);
 
-    private static string[] Texts(ReadOnlyMemory<byte>[] messages) => System.Array.ConvertAll(messages, body => Encoding.UTF8.GetString(body.Span));
+    private static string[] Texts(ReadOnlyMemory<byte>[] messages) =>
+        System.Array.ConvertAll(messages, body => Encoding.UTF8.GetString(body.Span));
 
     private static byte[][] Arrays(ReadOnlyMemory<byte>[] messages) => System.Array.ConvertAll(messages, body => body.ToArray());
 

@@ -11,7 +11,8 @@ internal static class FunctionTable
     {
         var functions = types
             .Where(type => type is { IsAbstract: false, IsGenericTypeDefinition: false } or { IsAbstract: true, IsSealed: true })
-            .SelectMany(type => type.GetMethods(BindingFlags.Public | BindingFlags.Instance | BindingFlags.Static | BindingFlags.DeclaredOnly))
+            .SelectMany(type => type.GetMethods(
+                BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.Instance | BindingFlags.Static | BindingFlags.DeclaredOnly))
             .Select(method => (Method: method, Name: method.GetCustomAttribute<FunctionAttribute>()?.Name))
             .Where(found => found.Name is not null)
             .Select(found => Read(found.Method, found.Name!))
@@ -22,20 +23,30 @@ internal static class FunctionTable
         return twice is null
             ? functions
             : throw new StartRefusedException(
-                $"Function {twice.Key}: the name is taken twice, by {string.Join(" and ", twice.Select(function => function.EntryPoint))}.");
+                $"Function {twice.Key}: the name is taken twice, by " +
+                $"{string.Join(" and ", twice.Select(function => function.EntryPoint))}.");
     }
 
     private static WorkerFunction Read(MethodInfo method, string name)
     {
         // The host's rule: Utility.FunctionNameValidationRegex.
-        if (name.Length is 0 or > 128 || name.Equals("host", StringComparison.OrdinalIgnoreCase) || !char.IsAsciiLetter(name[0]) || !name.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_'))
-            throw new StartRefusedException($"Function {name}: a name is letters, digits, - and _, beginning with a letter, e.g. ScanUsage.");
+        if (name.Length is 0 or > 128 || name.Equals("host", StringComparison.OrdinalIgnoreCase) || !char.IsAsciiLetter(name[0])
+            || !name.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_'))
+            throw new StartRefusedException(
+                $"Function {name}: a name is letters, digits, - and _, beginning with a letter, e.g. ScanUsage.");
+
+        if (!method.IsPublic)
+        {
+            throw new StartRefusedException(
+                $"Function {name}: {method.DeclaringType!.Name}.{method.Name} isn't public, and the host would not find it.");
+        }
 
         var triggers = method.GetParameters().Where(parameter => Trigger(parameter) is not null).ToArray();
         if (triggers.Length != 1)
         {
             throw new StartRefusedException(
-                $"Function {name}: {triggers.Length} trigger parameters; it needs one, e.g. [HttpTrigger(AuthorizationLevel.Anonymous, \"get\")] HttpRequest request.");
+                $"Function {name}: {triggers.Length} trigger parameters; it needs one, " +
+                "e.g. [HttpTrigger(AuthorizationLevel.Anonymous, \"get\")] HttpRequest request.");
         }
 
         var trigger = Trigger(triggers[0])!;

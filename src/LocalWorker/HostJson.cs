@@ -7,7 +7,8 @@ namespace LocalWorker;
 /// What LocalWorker reads of host.json, which lies beside the application. Unknown sections are ignored, as the host does; defaults are
 /// the host's (HttpOptions.RoutePrefix "api"; ServiceBusOptions: 1 to 1,000 messages, wait 30 s, prefetch 0).
 /// </summary>
-internal sealed record HostJson(string RoutePrefix, int MinMessageBatchSize, int MaxMessageBatchSize, TimeSpan MaxBatchWaitTime, int PrefetchCount)
+internal sealed record HostJson(
+    string RoutePrefix, int MinMessageBatchSize, int MaxMessageBatchSize, TimeSpan MaxBatchWaitTime, int PrefetchCount)
 {
     public static HostJson Read(IConfiguration hostJson)
     {

@@ -11,20 +11,23 @@ namespace LocalWorker;
 /// <summary>HTTP functions as endpoints: the route below routePrefix, as FunctionsEndpointDataSource maps it.</summary>
 internal static class HttpFunctions
 {
-    public static void Map(IEndpointRouteBuilder endpoints, WorkerFunction[] functions, string routePrefix, FunctionExecutionDelegate pipeline, ILogger logger)
+    public static void Map(
+        IEndpointRouteBuilder endpoints, WorkerFunction[] functions, string routePrefix, FunctionExecutionDelegate pipeline, ILogger logger)
     {
         RefuseConflicts(functions);
         foreach (var function in functions)
         {
             if (function.Trigger is not HttpTriggerAttribute trigger)
                 continue;
-            var endpoint = endpoints.Map(Pattern(function.Name, trigger, routePrefix), Serve(function, pipeline, logger)).WithDisplayName(function.Name);
+            var endpoint = endpoints
+                .Map(Pattern(function.Name, trigger, routePrefix), Serve(function, pipeline, logger))
+                .WithDisplayName(function.Name);
             if (trigger.Methods is { Length: > 0 } methods)
                 endpoint.WithMetadata(new HttpMethodMetadata(methods));
         }
     }
 
-    /// <summary>The host's routes have the method as a constraint: a wrong one is an unknown route, 404 (WebScriptHostHttpRoutesManager).</summary>
+    /// <summary>The host constrains a route by its methods, so a wrong one is an unknown route (WebScriptHostHttpRoutesManager).</summary>
     public static Task HideWrongMethod(HttpContext http, RequestDelegate next)
     {
         if (http.GetEndpoint()?.DisplayName != "405 HTTP Method Not Supported")
@@ -36,11 +39,15 @@ internal static class HttpFunctions
     public static RoutePattern Pattern(string name, HttpTriggerAttribute trigger, string routePrefix)
     {
         if (trigger.AuthLevel != AuthorizationLevel.Anonymous)
-            throw new StartRefusedException($"Function {name}: level {trigger.AuthLevel} asks for a function key, and here are none; use AuthorizationLevel.Anonymous and authorise in middleware.");
+            throw new StartRefusedException(
+                $"Function {name}: level {trigger.AuthLevel} asks for a function key, and here are none; use " +
+                "AuthorizationLevel.Anonymous and authorise in middleware.");
         var route = trigger.Route ?? name;
         // The host's own (ScriptHost.ValidateHttpFunction).
-        if (route.TrimStart('/').StartsWith("admin", StringComparison.OrdinalIgnoreCase) || route.TrimStart('/').StartsWith("runtime", StringComparison.OrdinalIgnoreCase))
-            throw new StartRefusedException($"Function {name}: route {route} begins with admin or runtime, which the host keeps for itself.");
+        if (route.TrimStart('/').StartsWith("admin", StringComparison.OrdinalIgnoreCase)
+            || route.TrimStart('/').StartsWith("runtime", StringComparison.OrdinalIgnoreCase))
+            throw new StartRefusedException(
+                $"Function {name}: route {route} begins with admin or runtime, which the host keeps for itself.");
         try
         {
             return RoutePatternFactory.Parse($"{routePrefix}/{route}".TrimStart('/'));
@@ -60,7 +67,7 @@ internal static class HttpFunctions
             {
                 var run = new Invocation(function, http, null, null, default);
                 await pipeline(run);
-                // Outside the pipeline, as the official FunctionsHttpProxyingMiddleware, outermost, writes the result when all have returned.
+                // The official FunctionsHttpProxyingMiddleware, outermost, writes the result when all middleware has returned.
                 if (run.Result is IResult result)
                     await result.ExecuteAsync(http);
             }
@@ -89,7 +96,8 @@ internal static class HttpFunctions
         for (var i = 0; i < functions.Length; i++)
         {
             if (Array.Find(functions[..i], earlier => Conflict(earlier, functions[i])) is { } taken)
-                throw new StartRefusedException($"Function {functions[i].Name}: its route is answered by function {taken.Name} already, with a method in common.");
+                throw new StartRefusedException(
+                    $"Function {functions[i].Name}: its route is answered by function {taken.Name} already, with a method in common.");
         }
 
         static bool Conflict(WorkerFunction one, WorkerFunction other) =>

@@ -5,7 +5,8 @@ using Microsoft.Extensions.DependencyInjection;
 namespace LocalWorker;
 
 /// <summary>One run of a function. An HTTP run borrows the request's services, which are made only when asked for.</summary>
-internal sealed class Invocation(WorkerFunction function, HttpContext? http, IServiceProvider? services, object? input, CancellationToken stop)
+internal sealed class Invocation(
+    WorkerFunction function, HttpContext? http, IServiceProvider? services, object? input, CancellationToken stop)
     : FunctionContext
 {
     private string? id;

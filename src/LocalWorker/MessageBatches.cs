@@ -26,7 +26,8 @@ internal sealed record Delivery(ReadOnlyMemory<byte> Body, Action<DeliveryState>
 /// Runs a function over batches of messages as the host does (MessageReceiver in batches, ServiceBusListener.RunBatchReceiveLoopAsync):
 /// one batch at a time; success accepts all of it, an exception gives all of it back. What arrives meanwhile is the next batch.
 /// </summary>
-internal sealed class MessageBatches(WorkerFunction function, HostJson hostJson, FunctionExecutionDelegate pipeline, IServiceProvider services, ILogger logger)
+internal sealed class MessageBatches(
+    WorkerFunction function, HostJson hostJson, FunctionExecutionDelegate pipeline, IServiceProvider services, ILogger logger)
 {
     private readonly bool batched = ((ServiceBusTriggerAttribute)function.Trigger).IsBatched;
     private readonly string name = function.Name;
@@ -113,7 +114,8 @@ internal sealed class MessageBatches(WorkerFunction function, HostJson hostJson,
         catch (AmqpException gone)
         {
             // The peer has gone with the outcome unsaid and delivers again: at-least-once, and every function bears it.
-            logger.LogWarning("Function {Function}: a message couldn't be settled and will come again ({Error})", name, gone.Error?.Condition);
+            logger.LogWarning(
+                "Function {Function}: a message couldn't be settled and will come again ({Error})", name, gone.Error?.Condition);
         }
     }
 }

@@ -72,7 +72,9 @@ internal sealed class QueueService : BackgroundService
         }
         catch (Exception wrong) when (wrong is FormatException or OverflowException or SocketException)
         {
-            throw new StartRefusedException($"LOCALWORKER_AMQP_PORT: {port} can't be listened on: {wrong.Message} Example: LOCALWORKER_AMQP_PORT=5672, 0 for a free one");
+            throw new StartRefusedException(
+                $"LOCALWORKER_AMQP_PORT: {port} can't be listened on: {wrong.Message} " +
+                "Example: LOCALWORKER_AMQP_PORT=5672, 0 for a free one");
         }
     }
 }

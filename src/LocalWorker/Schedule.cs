@@ -10,7 +10,8 @@ internal sealed class Schedule
     private Schedule(CrontabSchedule cron) => this.cron = cron;
 
     /// <summary>
-    /// Whether it ticks more than once a minute, so that missed slots aren't worth remembering (TimerSchedule.ShouldDisableScheduleMonitor).
+    /// Whether it ticks more than once a minute, so that missed slots aren't worth remembering
+    /// (TimerSchedule.ShouldDisableScheduleMonitor).
     /// </summary>
     public bool IsSubMinute
     {
@@ -24,7 +25,8 @@ internal sealed class Schedule
     /// <returns>Null where the text isn't cron text.</returns>
     public static Schedule? TryParse(string text)
     {
-        var options = new CrontabSchedule.ParseOptions { IncludingSeconds = text.Split(' ', StringSplitOptions.RemoveEmptyEntries).Length != 5 };
+        var fields = text.Split(' ', StringSplitOptions.RemoveEmptyEntries).Length;
+        var options = new CrontabSchedule.ParseOptions { IncludingSeconds = fields != 5 };
         return CrontabSchedule.TryParse(text, options) is { } cron ? new Schedule(cron) : null;
     }
 

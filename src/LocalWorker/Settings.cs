@@ -3,12 +3,12 @@ using Microsoft.Extensions.Configuration;
 
 namespace LocalWorker;
 
-/// <summary>Binding texts with <c>%NAME%</c>, which the host resolves from the application's settings, and defaults for some of them.</summary>
+/// <summary>Binding texts with <c>%NAME%</c>, which the host resolves from the application's settings, and some defaults.</summary>
 internal static partial class Settings
 {
     /// <summary>
-    /// What a start without settings uses: log levels (host.json's go over them), a queue, schedules. The Functions host has no such defaults: there each stands among the app settings,
-    /// and a missing one fails the function.
+    /// What a start without settings uses: log levels (host.json's go over them), a queue, schedules. The Functions host has no such
+    /// defaults: there each stands among the app settings, and a missing one fails the function.
     /// </summary>
     public static readonly IReadOnlyDictionary<string, string?> Defaults = new Dictionary<string, string?>
     {
@@ -30,7 +30,8 @@ internal static partial class Settings
     public static string Resolve(string function, string text, IConfiguration settings, string example) =>
         Placeholder().Replace(text, match => settings[match.Groups[1].Value] is { Length: > 0 } value
             ? value
-            : throw new StartRefusedException($"Function {function}: setting {match.Groups[1].Value} is missing. Example: {match.Groups[1].Value}={example}"));
+            : throw new StartRefusedException(
+                $"Function {function}: setting {match.Groups[1].Value} is missing. Example: {match.Groups[1].Value}={example}"));
 
     [GeneratedRegex("%([^%]+)%")]
     private static partial Regex Placeholder();

@@ -58,7 +58,8 @@ internal sealed class TimerLeases(NpgsqlDataSource database)
             where timer_name = $1 and (lease_until is null or lease_until <= clock_timestamp()) and ($4 or next_due_at <= clock_timestamp())
             returning fence, last_started_at
             """;
-        await using var command = Command(sql, timer, Value(holder, NpgsqlDbType.Text), Value(Lease, NpgsqlDbType.Interval), Value(evenIfNotDue, NpgsqlDbType.Boolean));
+        await using var command = Command(
+            sql, timer, Value(holder, NpgsqlDbType.Text), Value(Lease, NpgsqlDbType.Interval), Value(evenIfNotDue, NpgsqlDbType.Boolean));
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         return await reader.ReadAsync(cancellationToken) ? new(reader.GetInt64(0), reader.GetDateTime(1)) : null;
     }
@@ -73,11 +74,13 @@ internal sealed class TimerLeases(NpgsqlDataSource database)
 
     /// <summary>Gives the lease back with the run's outcome.</summary>
     /// <param name="next">The next slot; null leaves the recorded one, so that it is run again.</param>
-    public async Task FinishAsync(string timer, long fence, string status, string? counts, string? error, DateTime? next, CancellationToken cancellationToken)
+    public async Task FinishAsync(
+        string timer, long fence, string status, string? counts, string? error, DateTime? next, CancellationToken cancellationToken)
     {
         const string sql = """
             update timer_leases
-            set holder = null, lease_until = null, last_finished_at = clock_timestamp(), last_status = $3, last_counts = $4, last_error = $5,
+            set holder = null, lease_until = null, last_finished_at = clock_timestamp(), last_status = $3,
+                last_counts = $4, last_error = $5,
                 last_succeeded_at = case when $3 = 'succeeded' then clock_timestamp() else last_succeeded_at end,
                 next_due_at = coalesce($6, next_due_at)
             where timer_name = $1 and fence = $2

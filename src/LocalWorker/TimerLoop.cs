@@ -160,7 +160,8 @@ internal sealed class TimerLoop(
                         break;
                     held = time.GetTimestamp();
                 }
-                catch (Exception unreachable) when (unreachable is not OperationCanceledException && time.GetElapsedTime(held) < TimerLeases.Lease / 3 * 2)
+                catch (Exception unreachable)
+                    when (unreachable is not OperationCanceledException && time.GetElapsedTime(held) < TimerLeases.Lease / 3 * 2)
                 {
                     // The next try still comes before the lease ends.
                 }

@@ -14,7 +14,7 @@ namespace LocalWorker;
 /// <summary>All timers of the application.</summary>
 internal sealed class TimerService(IReadOnlyDictionary<string, TimerLoop> loops) : BackgroundService
 {
-    /// <summary>A run by hand is awaited so long before the answer: whoever asks wants its effect, the host's answer is 202 either way.</summary>
+    /// <summary>A run by hand is awaited so long before the answer, for whoever asks wants its effect; it is 202 either way.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(15);
 
     public static TimerService Create(WorkerFunction[] functions, FunctionExecutionDelegate pipeline, IServiceProvider services)
@@ -52,7 +52,8 @@ internal sealed class TimerService(IReadOnlyDictionary<string, TimerLoop> loops)
     private static Schedule Read(WorkerFunction function, IConfiguration settings, IServiceProvider services)
     {
         if (services.GetService<NpgsqlDataSource>() is null)
-            throw new StartRefusedException($"Function {function.Name}: timers keep their leases in PostgreSQL; register an NpgsqlDataSource in Program.cs.");
+            throw new StartRefusedException(
+                $"Function {function.Name}: timers keep their leases in PostgreSQL; register an NpgsqlDataSource in Program.cs.");
         var text = Settings.Resolve(function.Name, ((TimerTriggerAttribute)function.Trigger).Schedule, settings, "0 0 3 * * *");
         return Schedule.TryParse(text) ?? throw new StartRefusedException(
             $"Function {function.Name}: schedule '{text}' is no cron text of six fields, e.g. 0 0 3 * * * for daily at three (UTC).");

@@ -61,7 +61,8 @@ internal sealed class WorkerHost
         var settings = LocalWorker.HostJson.Read(HostJson);
         var functions = FunctionTable.Read(FunctionTypes);
         if (!ServesHttp && functions.FirstOrDefault(function => function.Trigger is HttpTriggerAttribute) is { } http)
-            throw new StartRefusedException($"Function {http.Name}: HTTP functions need builder.ConfigureFunctionsWebApplication() in Program.cs.");
+            throw new StartRefusedException(
+                $"Function {http.Name}: HTTP functions need builder.ConfigureFunctionsWebApplication() in Program.cs.");
 
         FunctionExecutionDelegate pipeline = AddMiddleware(run => ((Invocation)run).Function.Call((Invocation)run));
         TimerService? timers = null;

@@ -46,10 +46,10 @@ public sealed class BrokerDouble : IDisposable
     /// <summary>Ends when every message of the queue has been completed or dead-lettered.</summary>
     public Task EmptyAsync(string queue, CancellationToken cancellationToken) => queues[queue].EmptyAsync().WaitAsync(cancellationToken);
 
-    /// <summary>Ends the locks of all that is delivered and not yet settled: it will be delivered again, and settling it does nothing.</summary>
+    /// <summary>Ends the locks of all that is out: it is delivered again, and settling the first delivery does nothing.</summary>
     public void LoseLocks(string queue) => queues[queue].LoseLocks();
 
-    /// <summary>Goes away, with every connection; what was delivered and not settled is delivered again after <see cref="Return"/>.</summary>
+    /// <summary>Goes away, with every connection; what was out is delivered again after <see cref="Return"/>.</summary>
     public void GoAway()
     {
         host.Close();
@@ -151,7 +151,11 @@ public sealed class BrokerDouble : IDisposable
                     {
                         waiting.RemoveFirst();
                         locked.Add(message);
-                        var sent = new Message { BodySection = new Data { Binary = message.Body }, Header = new Header { DeliveryCount = message.DeliveryCount } };
+                        var sent = new Message
+                        {
+                            Header = new Header { DeliveryCount = message.DeliveryCount },
+                            BodySection = new Data { Binary = message.Body },
+                        };
                         return new ReceiveContext(link, sent) { UserToken = (message, ++message.Lock) };
                     }
 

@@ -164,6 +164,7 @@ public sealed class HttpTests
     [InlineData(typeof(WithKey), "Function Key: level Function asks for a function key")]
     [InlineData(typeof(Reserved), "Function Reserved: route admin/x begins with admin")]
     [InlineData(typeof(BadRoute), "Function Bad: route {x isn't a template")]
+    [InlineData(typeof(Hidden), "Function Hidden: Hidden.Run isn't public")]
     [InlineData(typeof(BadName), "Function 1st: a name is letters")]
     [InlineData(typeof(SameName), "Function Twin: the name is taken twice")]
     [InlineData(typeof(SameRoute), "Function Second: its route is answered by function First already")]
@@ -192,7 +193,10 @@ public sealed class HttpTests
     {
         [Function("Item")]
         public async Task<IResult> Item(
-            [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "items/{id:guid}/{page:int?}")] HttpRequest request, Guid id, CancellationToken cancellationToken, int page = 5)
+            [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "items/{id:guid}/{page:int?}")] HttpRequest request,
+            Guid id,
+            CancellationToken cancellationToken,
+            int page = 5)
         {
             await Task.Yield();
             cancellationToken.ThrowIfCancellationRequested();
@@ -200,7 +204,8 @@ public sealed class HttpTests
         }
 
         [Function("Text")]
-        public IResult Text([HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "text/{words}")] HttpRequest request, string words) => Results.Text(words);
+        public IResult Text([HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "text/{words}")] HttpRequest request, string words) =>
+            Results.Text(words);
 
         [Function("Named")]
         public IResult Named([HttpTrigger(AuthorizationLevel.Anonymous)] HttpRequest request) => Results.Text($"named {request.Method}");
@@ -213,21 +218,26 @@ public sealed class HttpTests
         }
 
         [Function("Quiet")]
-        public void Quiet([HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "quiet")] HttpRequest request) => request.HttpContext.Response.StatusCode = 200;
+        public void Quiet([HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "quiet")] HttpRequest request) =>
+            request.HttpContext.Response.StatusCode = 200;
 
         [Function("Typed")]
-        public static async Task<ContentHttpResult> Typed([HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "typed")] HttpRequest request)
+        public static async Task<ContentHttpResult> Typed(
+            [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "typed")] HttpRequest request)
         {
             await Task.Yield();
             return TypedResults.Text("typed");
         }
 
         [Function("Broken")]
-        public IResult Broken([HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "broken")] HttpRequest request) => throw new InvalidOperationException("no");
+        public IResult Broken([HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "broken")] HttpRequest request) =>
+            throw new InvalidOperationException("no");
 
         [Function("Context")]
-        public IResult Context([HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "context")] HttpRequest request, FunctionContext context) =>
-            Results.Text($"{context.FunctionDefinition.Name}|{context.FunctionDefinition.EntryPoint}|{context.GetHttpContext() == request.HttpContext}|{context.InvocationId}");
+        public IResult Context(
+            [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "context")] HttpRequest request, FunctionContext context) =>
+            Results.Text(string.Join('|', context.FunctionDefinition.Name, context.FunctionDefinition.EntryPoint,
+                context.GetHttpContext() == request.HttpContext, context.InvocationId));
     }
 
     public sealed class Scope
@@ -252,7 +262,8 @@ public sealed class HttpTests
     public sealed class Waiting(Seen seen)
     {
         [Function("Waiting")]
-        public async Task Run([HttpTrigger(AuthorizationLevel.Anonymous, Route = "waiting")] HttpRequest request, CancellationToken cancellationToken)
+        public async Task Run(
+            [HttpTrigger(AuthorizationLevel.Anonymous, Route = "waiting")] HttpRequest request, CancellationToken cancellationToken)
         {
             seen.Begun.SetResult();
             try
@@ -298,7 +309,9 @@ public sealed class HttpTests
     public sealed class TwoTriggers
     {
         [Function("Two")]
-        public void Run([HttpTrigger(AuthorizationLevel.Anonymous)] HttpRequest request, [TimerTrigger("* * * * * *")] TimerInfo timer) => GC.KeepAlive((request, timer));
+        public void Run(
+            [HttpTrigger(AuthorizationLevel.Anonymous)] HttpRequest request, [TimerTrigger("* * * * * *")] TimerInfo timer) =>
+            GC.KeepAlive((request, timer));
     }
 
     public sealed class NoTrigger
@@ -322,13 +335,15 @@ public sealed class HttpTests
     public sealed class UnknownParameter
     {
         [Function("Unknown")]
-        public void Run([HttpTrigger(AuthorizationLevel.Anonymous, Route = "x/{id}")] HttpRequest request, string missing) => GC.KeepAlive(missing);
+        public void Run([HttpTrigger(AuthorizationLevel.Anonymous, Route = "x/{id}")] HttpRequest request, string missing) =>
+            GC.KeepAlive(missing);
     }
 
     public sealed class UnknownRouteType
     {
         [Function("Date")]
-        public void Run([HttpTrigger(AuthorizationLevel.Anonymous, Route = "x/{day}")] HttpRequest request, DateOnly day) => GC.KeepAlive(day);
+        public void Run([HttpTrigger(AuthorizationLevel.Anonymous, Route = "x/{day}")] HttpRequest request, DateOnly day) =>
+            GC.KeepAlive(day);
     }
 
     public sealed class WrongTriggerType
@@ -355,6 +370,12 @@ public sealed class HttpTests
         public void Run([HttpTrigger(AuthorizationLevel.Anonymous, Route = "{x")] HttpRequest request) => GC.KeepAlive(request);
     }
 
+    public sealed class Hidden
+    {
+        [Function("Hidden")]
+        internal void Run([HttpTrigger(AuthorizationLevel.Anonymous)] HttpRequest request) => GC.KeepAlive(request);
+    }
+
     public sealed class BadName
     {
         [Function("1st")]
@@ -373,9 +394,11 @@ public sealed class HttpTests
     public sealed class SameRoute
     {
         [Function("First")]
-        public void First([HttpTrigger(AuthorizationLevel.Anonymous, "get", "post", Route = "same")] HttpRequest request) => GC.KeepAlive(request);
+        public void First([HttpTrigger(AuthorizationLevel.Anonymous, "get", "post", Route = "same")] HttpRequest request) =>
+            GC.KeepAlive(request);
 
         [Function("Second")]
-        public void Second([HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "/same")] HttpRequest request) => GC.KeepAlive(request);
+        public void Second([HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "/same")] HttpRequest request) =>
+            GC.KeepAlive(request);
     }
 }

@@ -12,14 +12,16 @@ public sealed class LeaseDatabase : IAsyncLifetime
     public NpgsqlDataSource Source { get; private set; } = null!;
 
     private static string Server => Environment.GetEnvironmentVariable("TEST_DATABASE_URL")
-        ?? throw new InvalidOperationException("TEST_DATABASE_URL is missing: ./dev test starts a server and sets it. Example: Host=127.0.0.1;Username=postgres;Database=postgres");
+        ?? throw new InvalidOperationException("TEST_DATABASE_URL is missing: ./dev test starts a server and sets it. " +
+            "Example: Host=127.0.0.1;Username=postgres;Database=postgres");
 
     public async ValueTask InitializeAsync()
     {
         await ExecuteAsync(NpgsqlDataSource.Create(Server), $"create database {name}");
         Source = NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(Server) { Database = name, MaxPoolSize = 20 });
         using var script = new StreamReader(typeof(LeaseDatabase).Assembly.GetManifestResourceStream("operations.sql")!);
-        var table = Regex.Match(await script.ReadToEndAsync(), @"create table (if not exists )?timer_leases \(.*?\n\);", RegexOptions.Singleline);
+        var table = Regex.Match(
+            await script.ReadToEndAsync(), @"create table (if not exists )?timer_leases \(.*?\n\);", RegexOptions.Singleline);
         await Source.CreateCommand(table.Value).ExecuteNonQueryAsync();
     }
 

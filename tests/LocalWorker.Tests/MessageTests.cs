@@ -221,7 +221,8 @@ public sealed class MessageTests : IDisposable
     public async Task RabbitMQ_ThrowThenSuccess_MessagesComeAgainAndAreCompleted()
     {
         var url = Environment.GetEnvironmentVariable("RABBITMQ_URL");
-        Assert.SkipWhen(url is null, "RABBITMQ_URL is missing: ./dev test starts RabbitMQ with AMQP 1.0 and sets it. Example: amqp://guest:guest@127.0.0.1:5672");
+        Assert.SkipWhen(url is null, "RABBITMQ_URL is missing: ./dev test starts RabbitMQ with AMQP 1.0 and sets it. " +
+            "Example: amqp://guest:guest@127.0.0.1:5672");
         var queue = $"test-{Guid.NewGuid():N}";
         var tries = 0;
         received.Body = (_, _) => Interlocked.Increment(ref tries) == 1 ? throw new InvalidOperationException("no") : Task.CompletedTask;
@@ -272,7 +273,8 @@ public sealed class MessageTests : IDisposable
         public Task<Outcome> SendAsync(string body)
         {
             var outcome = new TaskCompletionSource<Outcome>(TaskCreationOptions.RunContinuationsAsynchronously);
-            Link.Send(new Message { BodySection = new Data { Binary = Encoding.UTF8.GetBytes(body) } }, null, (_, _, state, _) => outcome.TrySetResult(state), null);
+            var message = new Message { BodySection = new Data { Binary = Encoding.UTF8.GetBytes(body) } };
+            Link.Send(message, null, (_, _, state, _) => outcome.TrySetResult(state), null);
             return outcome.Task;
         }
 
@@ -308,7 +310,8 @@ public sealed class MessageTests : IDisposable
     public sealed class Batches(Received received)
     {
         [Function("Messages")]
-        public Task Run([ServiceBusTrigger(Queue, Connection = "ServiceBus", IsBatched = true)] string[] messages, CancellationToken cancellationToken) =>
+        public Task Run(
+            [ServiceBusTrigger(Queue, Connection = "ServiceBus", IsBatched = true)] string[] messages, CancellationToken cancellationToken) =>
             received.RunAsync(messages, cancellationToken);
     }
 
@@ -342,12 +345,15 @@ public sealed class MessageTests : IDisposable
     public sealed class FromSetting(Received received)
     {
         [Function("Messages")]
-        public Task Run([ServiceBusTrigger("%TEST_QUEUE%", Connection = "ServiceBus", IsBatched = true)] string[] messages) => received.RunAsync(messages, default);
+        public Task Run([ServiceBusTrigger("%TEST_QUEUE%", Connection = "ServiceBus", IsBatched = true)] string[] messages) =>
+            received.RunAsync(messages, default);
     }
 
     public sealed class Drain(Received received)
     {
         [Function("DeadLetters")]
-        public Task Run([ServiceBusTrigger("%TEST_QUEUE%/$deadletterqueue", Connection = "ServiceBus", IsBatched = true)] string[] messages) => received.RunAsync(messages, default);
+        public Task Run(
+            [ServiceBusTrigger("%TEST_QUEUE%/$deadletterqueue", Connection = "ServiceBus", IsBatched = true)] string[] messages) =>
+            received.RunAsync(messages, default);
     }
 }

@@ -38,7 +38,8 @@ public sealed class TimerTests(LeaseDatabase database) : IClassFixture<LeaseData
         Assert.False(first.IsPastDue);
         Assert.Equal("succeeded", await database.ReadAsync<string>("select last_status from timer_leases"));
         Assert.Equal("""{"rows_claimed": 3}""", await database.ReadAsync<string>("select last_counts::text from timer_leases"));
-        Assert.True(await database.ReadAsync<bool>("select holder is null and lease_until is null and next_due_at > last_started_at from timer_leases"));
+        Assert.True(await database.ReadAsync<bool>(
+            "select holder is null and lease_until is null and next_due_at > last_started_at from timer_leases"));
     }
 
     [Fact] // ScheduleMonitor.CheckPastDueAsync: "we know we've missed at least one schedule instance and we are past due"
@@ -135,7 +136,9 @@ public sealed class TimerTests(LeaseDatabase database) : IClassFixture<LeaseData
     [Fact] // a lease that is held, by a process that was killed or lives: nobody else runs, whatever the slot
     public async Task Lease_HeldByAnother_IsWaitedFor()
     {
-        await database.ExecuteAsync("insert into timer_leases (timer_name, next_due_at, lease_until) values ('Tick', '2020-01-01T00:00:00Z', now() + interval '1 hour')");
+        await database.ExecuteAsync(
+            "insert into timer_leases (timer_name, next_due_at, lease_until) values ('Tick', '2020-01-01T00:00:00Z', now() + interval " +
+            "'1 hour')");
         await using var worker = await RunningWorker.StartAsync(Builder(Yearly));
         var posted = PostAsync(worker, "Tick");
         while (await database.ReadAsync<long>("select count(*) from pg_stat_activity where query like 'update timer_leases%'") == 0)

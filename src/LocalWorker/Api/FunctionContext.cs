@@ -52,7 +52,8 @@ public static class FunctionContextBindingFeatureExtensions
 {
     /// <summary>The return value, to be read after the function or to be set in its place.</summary>
     /// <param name="context">The run.</param>
-    public static InvocationResult GetInvocationResult(this FunctionContext context) => new LocalWorker.RunResult((LocalWorker.Invocation)context);
+    public static InvocationResult GetInvocationResult(this FunctionContext context) =>
+        new LocalWorker.RunResult((LocalWorker.Invocation)context);
 }
 
 /// <summary>HTTP's part of a run.</summary>

@@ -47,7 +47,7 @@ public sealed class HttpTriggerAttribute : TriggerBindingAttribute
         Methods = methods;
     }
 
-    /// <summary>Route template in ASP.NET Core's syntax, constraints included, below host.json's routePrefix; the function's name if null.</summary>
+    /// <summary>ASP.NET Core route template, constraints included, below host.json's routePrefix; null is the function's name.</summary>
     public string? Route { get; set; }
 
     /// <summary>The methods that are answered; null or empty = all.</summary>

@@ -7,7 +7,7 @@ namespace Microsoft.Azure.Functions.Worker;
 /// <c>byte[][]</c> or <c>ReadOnlyMemory&lt;byte&gt;[]</c> and single messages to the element; the function's success completes all of them,
 /// an exception gives all of them back.
 /// </summary>
-/// <param name="queueName">The queue, <c>%NAME%</c> for the setting that names it; <c>queue/$deadletterqueue</c> for its dead letters.</param>
+/// <param name="queueName">The queue; <c>%NAME%</c> is the setting that names it, <c>queue/$deadletterqueue</c> its dead letters.</param>
 public sealed class ServiceBusTriggerAttribute(string queueName) : TriggerBindingAttribute
 {
     /// <summary>The queue as written, a <c>%NAME%</c> unresolved.</summary>
