@@ -140,6 +140,7 @@ const cases = {
 
 let passed = 0;
 let failed = 0;
+console.log('NOTE: timescaledb.license=apache can NOT be set in PGlite: its edition is held by what the schema calls of it.');
 console.log('starting TimescaleDB, about ten seconds');
 const db = await PGlite.create({ extensions: { timescaledb } });
 await db.exec('create extension timescaledb');
