@@ -21,15 +21,14 @@ internal sealed class BrokerQueue(string function, string queue, Address address
                 if (!await ReceiveAsync(() => failures = 0, stop))
                     return;
             }
-            catch (Exception failure) when (!stop.IsCancellationRequested)
-            {
-                if (failures == 0)
-                    logger.LogError(failure, "Function {Function}: {Queue} on {Broker} can't be received from; trying again",
-                        function, queue, address.Host);
-            }
-            catch (Exception)
+            catch (Exception) when (stop.IsCancellationRequested)
             {
                 return;
+            }
+            catch (Exception failure)
+            {
+                if (failures == 0)
+                    logger.LogWarning("Function {Function}: no messages from {Broker} ({Error}); trying again", function, address.Host, failure.Message);
             }
 
             var pause = TimeSpan.FromSeconds(Math.Min(30, 1 << Math.Min(failures, 5)));
@@ -61,15 +60,17 @@ internal sealed class BrokerQueue(string function, string queue, Address address
             var session = new Session(connection);
             session.AddClosedCallback(
                 (_, error) => deliveries.Writer.TryComplete(new AmqpException(error ?? new Error(ErrorCode.DetachForced))));
-            var receiver = new ReceiverLink(session, $"{function}-{Guid.NewGuid():N}", queue);
+            var receiver = new ReceiverLink(session, $"{function}-{Guid.NewGuid():N}", new Source { Address = queue }, (_, attach) =>
+            {
+                // A refusal is an attach without a source, and a detach with the reason.
+                if (attach.Source is not null)
+                    attached();
+            });
             receiver.AddClosedCallback(
                 (_, error) => deliveries.Writer.TryComplete(new AmqpException(error ?? new Error(ErrorCode.DetachForced))));
             // In this mode credit comes back as messages are settled, so that never more than Credit are out.
             receiver.Start(batches.Credit, (_, message) =>
-            {
-                attached();
-                deliveries.Writer.TryWrite(Delivery.Of(message, outcome => receiver.Complete(message, outcome)));
-            });
+                deliveries.Writer.TryWrite(Delivery.Of(message, outcome => receiver.Complete(message, outcome))));
 
             // Service Bus counts the delivery on `modified`; RabbitMQ 3.10 counts nothing and ends the session on it.
             await batches.RunAsync(deliveries.Reader, isRabbit ? new Released() : new Modified { DeliveryFailed = true }, stop);
