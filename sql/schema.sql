@@ -1003,7 +1003,7 @@ CREATE VIEW public.v_renewal_candidates AS
     (floor((EXTRACT(epoch FROM (t.expires_at - now())) / (86400)::numeric)))::integer AS days_until_expiry,
     COALESCE(p.monthly_fee_usd, (0)::numeric) AS renewal_fee,
     COALESCE(w.balance_usd, (0)::numeric) AS wallet_balance,
-    (COALESCE(w.balance_usd, (0)::numeric) >= COALESCE(p.monthly_fee_usd, (0)::numeric)) AS has_sufficient_balance,
+    (COALESCE((w.balance_usd - w.reserved_usd), (0)::numeric) >= COALESCE(p.monthly_fee_usd, (0)::numeric)) AS has_sufficient_balance,
     m.payment_method_id AS default_payment_method,
     COALESCE(((t.metadata ->> 'auto_renew'::text) = 'true'::text), false) AS auto_renew_enabled
    FROM (((((public.subscriptions s

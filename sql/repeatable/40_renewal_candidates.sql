@@ -6,7 +6,7 @@ create or replace function is_license_expiring_soon(subscription_id uuid, days i
 $$;
 
 -- Licences to renew now: from 7 days before their expiry until 3 days after it, the grace, in which a renewal is still tried.
--- No row in master_pricing is a fee of 0: renewed without a charge.
+-- No row in master_pricing is a fee of 0: renewed without a charge. What the wallet has reserved is spoken for.
 create or replace view v_renewal_candidates as
 select
     s.subscription_id,
@@ -16,7 +16,7 @@ select
     floor(extract(epoch from t.expires_at - now()) / 86400)::int as days_until_expiry,
     coalesce(p.monthly_fee_usd, 0) as renewal_fee,
     coalesce(w.balance_usd, 0) as wallet_balance,
-    coalesce(w.balance_usd, 0) >= coalesce(p.monthly_fee_usd, 0) as has_sufficient_balance,
+    coalesce(w.balance_usd - w.reserved_usd, 0) >= coalesce(p.monthly_fee_usd, 0) as has_sufficient_balance,
     m.payment_method_id as default_payment_method,
     coalesce(t.metadata ->> 'auto_renew' = 'true', false) as auto_renew_enabled
 from subscriptions s

@@ -125,6 +125,8 @@ public sealed class GuideStatementsTests(PostgresFixture postgres)
     [InlineData("", "0 100 true - false 2")]
     [InlineData("insert into master_pricing (master_id, monthly_fee_usd) select master_id, 100 from subscriptions", "100 100 true - false 2")]
     [InlineData("insert into master_pricing (master_id, monthly_fee_usd) select master_id, 100.01 from subscriptions", "100.01 100 false - false 2")]
+    [InlineData("insert into master_pricing (master_id, monthly_fee_usd) select master_id, 100 from subscriptions; update user_wallets set reserved_usd = 0.01",
+        "100 100 false - false 2")]
     [InlineData("delete from user_wallets", "0 0 true - false 2")]
     [InlineData("update license_tokens set metadata = '{\"auto_renew\": true}'", "0 100 true - true 2")]
     [InlineData("update license_tokens set metadata = '{\"auto_renew\": \"maybe\"}'", "0 100 true - false 2")]
