@@ -26,6 +26,7 @@ try
     builder.Services.AddOperations();
     builder.Services.AddPayments(settings);
     builder.Services.AddNotifications(settings);
+    builder.Services.AddRenewals(settings);
     builder.Services.AddSavedCards();
     builder.Services.AddUsage();
     settings.ThrowIfFaulty();

@@ -61,7 +61,7 @@ internal sealed class Schedule : ILogger<RunRenewals>
         IPaymentGateway used = sabotage is Sabotage.None or Sabotage.FenceIgnored ? gateway : new SabotagedGateway(gateway, sabotage);
         policy = new RenewalPolicy(true, 7, 3, 0, new Dictionary<string, TimeSpan> { [used.Provider] = used.KeyLife });
         var store = new PausingStore(memory, scheduler);
-        var drive = new DriveRenewal(store, new RenewalGateways([used], NewId), policy, clock);
+        var drive = new DriveRenewal(store, new RenewalGateways([used], NewId), policy, new PriceLinks(new PriceLinkSettings([]), clock), clock);
         run = new RunRenewals(store, drive, policy, new RenewalPace(1, random.Next(1, 3), TimeSpan.FromMinutes(5)), clock, this);
         settle = new SettleRenewal(store, policy, clock);
         renew = new RenewLicense(store, drive, policy, clock);

@@ -8,7 +8,8 @@ namespace LicenseFunctions.Renewals;
 /// Works on one claimed renewal until it rests: plan, ask the gateway if the plan says so, save, again. Killed anywhere, the
 /// next holder of the lease goes on from what was saved.
 /// </summary>
-public sealed class DriveRenewal(IRenewalStore store, RenewalGateways gateways, RenewalPolicy policy, TimeProvider clock)
+public sealed class DriveRenewal(
+    IRenewalStore store, RenewalGateways gateways, RenewalPolicy policy, PriceLinks links, TimeProvider clock)
 {
     /// <summary>Longer than twice the worst call of a gateway (its time-out with one retry).</summary>
     public static readonly TimeSpan Lease = TimeSpan.FromMinutes(3);
@@ -46,6 +47,8 @@ public sealed class DriveRenewal(IRenewalStore store, RenewalGateways gateways, 
     {
         switch (RenewalPlan.Next(facts, policy, clock.GetUtcNow(), gateways.NewAttemptId()))
         {
+            case RenewalStep.Save { Change: { Notice: { Template: "price_consent" } question } change }:
+                return change with { Notice = question with { Link = links.To(change.After.RenewalId, change.After.GivesUpAt) } };
             case RenewalStep.Save save:
                 return save.Change;
             case RenewalStep.CreateIntent { Attempt: var attempt }:

@@ -1,4 +1,5 @@
 using LicenseFunctions.Database;
+using Licensing;
 using Licensing.Renewals;
 
 namespace LicenseFunctions.Renewals;
@@ -9,39 +10,48 @@ namespace LicenseFunctions.Renewals;
 /// </summary>
 public sealed class RenewLicense(IRenewalStore store, DriveRenewal drive, RenewalPolicy policy, TimeProvider clock)
 {
+    private static readonly Refusal NotDue = new(
+        RefusalKind.Conflict, "NOT_DUE", "This licence can't be renewed yet, or never expires. Nothing was charged.",
+        Mend: "Renew it in the last days before its expiry; GET …/renewals says from when.");
+
+    private static readonly Refusal Suspended = new(
+        RefusalKind.Conflict, "LICENSE_SUSPENDED", "This licence is suspended for another reason than its expiry, and nobody pays for that. Nothing was charged.",
+        Mend: "GET …/suspension says why.");
+
+    private static readonly Refusal KeyReused = new(
+        RefusalKind.Conflict, "IDEMPOTENCY_KEY_REUSED", "This Idempotency-Key was used for another licence.", "Idempotency-Key", "Use a new key for each request.");
+
     /// <param name="request">The caller's Idempotency-Key: repeated, it starts no further attempt; null without one.</param>
-    /// <returns>The renewal as it stands now; null where the licence can't be renewed yet.</returns>
-    public async Task<Renewal?> RunAsync(
+    /// <returns>The renewal as it stands now.</returns>
+    public async Task<Outcome<Renewal>> RunAsync(
         Guid subscriptionId, Actor by, RenewalRequestKey? request, CancellationToken cancellationToken)
     {
         if (request is not null && await store.FindByRequestAsync(request, cancellationToken) is { } asked)
-        {
-            await ContinueAsync(asked, cancellationToken);
-            return (await store.FindAsync(asked.RenewalId, cancellationToken))?.Renewal;
-        }
+            return asked.SubscriptionId == subscriptionId ? await ContinueAsync(asked, cancellationToken) : KeyReused;
 
-        if (await store.OpenAsync(subscriptionId, policy, clock.GetUtcNow(), cancellationToken) is not { } renewalId) return null;
+        if (await store.OpenAsync(subscriptionId, policy, clock.GetUtcNow(), cancellationToken) is not { } renewalId) return NotDue;
 
         // Held by a worker: its outcome comes by itself.
-        if (await store.ClaimOneAsync(renewalId, DriveRenewal.Lease, cancellationToken) is { } facts)
-            await RestartAsync(facts, new RenewalWriter(DriveRenewal.Lease, by, Request: request), cancellationToken);
-        return (await store.FindAsync(renewalId, cancellationToken))?.Renewal;
-    }
+        if (await store.ClaimOneAsync(renewalId, DriveRenewal.Lease, cancellationToken) is not { } facts) return await ReadAsync(renewalId, cancellationToken);
 
-    private async Task RestartAsync(RenewalFacts facts, RenewalWriter writer, CancellationToken cancellationToken)
-    {
-        var change = RenewalRequests.RenewNow(facts.Renewal, policy, clock.GetUtcNow());
-        if (change is null) writer = writer with { Lease = TimeSpan.Zero };
+        var change = facts.License.IsRenewable ? RenewalRequests.RenewNow(facts.Renewal, policy, clock.GetUtcNow()) : null;
+        var writer = new RenewalWriter(change is null ? TimeSpan.Zero : DriveRenewal.Lease, by, Request: request);
         change ??= new RenewalChange(facts.Renewal);
-        if (await store.SaveAsync(change, writer, cancellationToken) is RenewalSave.Saved)
+        if (await store.SaveAsync(change, writer, cancellationToken) is RenewalSave.Saved && writer.Lease > TimeSpan.Zero)
             await drive.RunAsync(facts with { Renewal = change.Saved }, cancellationToken);
+        var renewal = await ReadAsync(renewalId, cancellationToken);
+        return facts.License.IsRenewable || renewal.Status is RenewalStatus.Applied || renewal.IsOpen ? renewal : Suspended;
     }
 
     // The process that took the request may have died over it.
-    private async Task ContinueAsync(Renewal asked, CancellationToken cancellationToken)
+    private async Task<Renewal> ContinueAsync(Renewal asked, CancellationToken cancellationToken)
     {
         if (asked.NextActionAt <= clock.GetUtcNow()
             && await store.ClaimOneAsync(asked.RenewalId, DriveRenewal.Lease, cancellationToken) is { } facts)
             await drive.RunAsync(facts, cancellationToken);
+        return await ReadAsync(asked.RenewalId, cancellationToken);
     }
+
+    private async Task<Renewal> ReadAsync(Guid renewalId, CancellationToken cancellationToken) =>
+        (await store.FindAsync(renewalId, cancellationToken))!.Renewal;
 }

@@ -1,0 +1,37 @@
+using LicenseFunctions.Database;
+using Licensing;
+using Licensing.Renewals;
+
+namespace LicenseFunctions.Renewals;
+
+/// <param name="Token">From the mail's link.</param>
+/// <param name="Accept">False only shows the price.</param>
+public sealed record PriceConsent(string Token, bool Accept = false);
+
+/// <summary>What the customer is asked, and how it stands.</summary>
+public sealed record PriceQuestion(Guid RenewalId, Guid SubscriptionId, decimal? AmountUsd, decimal? OldAmountUsd, DateTimeOffset ExpiresAt, bool Accepted);
+
+/// <summary>The customer's word on a raised price, by the signed link of the mail.</summary>
+public sealed class AcceptPrice(IRenewalStore store, PriceLinks links, TimeProvider clock)
+{
+    private static readonly Refusal BadLink = new(
+        RefusalKind.Forbidden, "LINK_NOT_VALID", "This link is not valid, or not any more.", "token", "Renew the licence from its page.");
+
+    public async Task<Outcome<PriceQuestion>> RunAsync(PriceConsent consent, CancellationToken cancellationToken)
+    {
+        if (links.Read(consent.Token) is not { } renewalId) return BadLink;
+
+        while (await store.FindAsync(renewalId, cancellationToken) is { } facts)
+        {
+            if (!consent.Accept || RenewalRequests.AcceptPrice(facts.Renewal, clock.GetUtcNow()) is not { } change)
+                return Question(facts, facts.Renewal.PriceAccepted);
+            var saved = await store.SaveAsync(change, new RenewalWriter(Lease: null, Actor.Owner(facts.Renewal.UserId)), cancellationToken);
+            if (saved is RenewalSave.Saved) return Question(facts, accepted: true);
+        }
+
+        return BadLink;
+    }
+
+    private static PriceQuestion Question(RenewalFacts facts, bool accepted) => new(
+        facts.Renewal.RenewalId, facts.Renewal.SubscriptionId, facts.Renewal.AmountUsd, facts.LastPaidUsd, facts.Renewal.PeriodStart, accepted);
+}

@@ -1,0 +1,41 @@
+using LicenseFunctions.Database;
+using Licensing;
+using Licensing.Renewals;
+
+namespace LicenseFunctions.Renewals;
+
+/// <param name="Paid">Whether the provider's own dashboard shows the charge.</param>
+/// <param name="TransactionId">The charge's id there; needed when paid.</param>
+/// <param name="Reason">1 to 500 characters: what was looked at, for the audit log.</param>
+public sealed record RenewalDecision(bool Paid, string Reason, string? TransactionId = null);
+
+/// <summary>A person settles a charge that no gateway answers about.</summary>
+public sealed class DecideRenewal(IRenewalStore store, RenewalPolicy policy, TimeProvider clock)
+{
+    private static readonly Refusal NotFound = new(RefusalKind.NotFound, "RENEWAL_NOT_FOUND", "There is no such renewal.", "renewal_id");
+
+    private static readonly Refusal Busy = new(
+        RefusalKind.Conflict, "RENEWAL_BUSY", "The renewal or its wallet is being written at this moment.", Mend: "Try again.");
+
+    public async Task<Outcome<RenewalReply>> RunAsync(Guid renewalId, RenewalDecision decision, Actor by, CancellationToken cancellationToken)
+    {
+        if (Fault(decision) is { } fault) return fault;
+        if (await store.FindAsync(renewalId, cancellationToken) is not { } facts) return NotFound;
+
+        var transaction = decision.Paid ? decision.TransactionId : null;
+        var decided = RenewalRequests.Decide(facts, transaction, decision.Reason, policy, clock.GetUtcNow());
+        if (decided.Refusal is { } refusal) return refusal;
+        return await store.SaveAsync(decided.Value, new RenewalWriter(Lease: null, by), cancellationToken) is RenewalSave.Saved
+            ? RenewalReply.Of(decided.Value.Saved)
+            : Busy;
+    }
+
+    private static Refusal? Fault(RenewalDecision decision) => decision switch
+    {
+        { Reason: null or { Length: 0 or > 500 } } =>
+            new Refusal(RefusalKind.Invalid, "REASON_MISSING", "A reason of 1 to 500 characters is needed.", "reason"),
+        { Paid: true, TransactionId: null or { Length: 0 or > 255 } } =>
+            new Refusal(RefusalKind.Invalid, "TRANSACTION_MISSING", "A paid charge has an id at the provider.", "transaction_id"),
+        _ => null,
+    };
+}

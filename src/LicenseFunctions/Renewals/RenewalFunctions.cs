@@ -1,0 +1,70 @@
+using LicenseFunctions.Database;
+using LicenseFunctions.Http;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Azure.Functions.Worker;
+
+namespace LicenseFunctions.Renewals;
+
+/// <summary>The renewal of licences, as customers and operators see it.</summary>
+public sealed class RenewalFunctions(
+    AskForRenewal ask, ListRenewals list, SwitchAutoRenew autoRenew, PreviewRenewals preview, AcceptPrice acceptPrice)
+{
+    [Function("RenewLicense")]
+    [Access(CallerRole.Subscriber, CallerRole.Operator)]
+    [Operation("Renews a licence now; answers how its renewal stands. Idempotency-Key is honoured, and it is safe without.", Reply = typeof(RenewalReply))]
+    public async Task<IResult> Renew(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "api/v1/licenses/{subscriptionId:guid}/renew")] HttpRequest request,
+        Guid subscriptionId, CancellationToken cancellationToken)
+    {
+        var caller = request.HttpContext.Caller();
+        return (await ask.RunAsync(
+                subscriptionId, caller.OwnerScope, caller.UserId ?? Guid.Empty, caller.ToRenewalActor(), request.Headers["Idempotency-Key"], cancellationToken))
+            .Match(reply => Results.Json(reply, Json.Options, statusCode: reply.HttpStatus()), Problems.ToResult);
+    }
+
+    [Function("ListRenewals")]
+    [Access(CallerRole.Subscriber, CallerRole.Operator)]
+    [Operation("The licence's next renewal and its history.", Reply = typeof(RenewalList))]
+    public async Task<IResult> List(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/licenses/{subscriptionId:guid}/renewals")] HttpRequest request,
+        Guid subscriptionId, CancellationToken cancellationToken) =>
+        (await list.RunAsync(subscriptionId, request.HttpContext.Caller().OwnerScope, cancellationToken)).ToResult();
+
+    [Function("SwitchAutoRenew")]
+    [Access(CallerRole.Subscriber, CallerRole.Operator)]
+    [Operation("Switches auto-renewal on or off.", Body = typeof(AutoRenewSwitch), Reply = typeof(AutoRenewState))]
+    public async Task<IResult> AutoRenew(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "put", Route = "api/v1/licenses/{subscriptionId:guid}/auto-renew")] HttpRequest request,
+        Guid subscriptionId, CancellationToken cancellationToken)
+    {
+        var caller = request.HttpContext.Caller();
+        var body = await request.ReadAsync<AutoRenewSwitch>(cancellationToken);
+        return body.Refusal is { } refusal
+            ? refusal.ToResult()
+            : (await autoRenew.RunAsync(subscriptionId, caller.OwnerScope, body.Value, caller.ToRenewalActor(), cancellationToken)).ToResult();
+    }
+
+    [Function("PreviewRenewals")]
+    [Access(CallerRole.Operator)]
+    [Operation("Who renews in the next days, how much, with what, and which will likely fail and why.", Reply = typeof(RenewalPreview), Query = ["days"])]
+    public async Task<IResult> Preview(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/renewals/preview")] HttpRequest request, CancellationToken cancellationToken) =>
+        (await preview.RunAsync(request.Query["days"], cancellationToken)).ToResult();
+
+    [Function("AcceptPrice")]
+    [Access(CallerRole.Anonymous)]
+    [Operation("Shows a raised price, and takes the customer's word on it, by the signed link of our mail.", Body = typeof(PriceConsent), Reply = typeof(PriceQuestion))]
+    public async Task<IResult> AcceptPrice(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "api/v1/renewals/price-consent")] HttpRequest request, CancellationToken cancellationToken)
+    {
+        var body = await request.ReadAsync<PriceConsent>(cancellationToken);
+        return body.Refusal is { } refusal ? refusal.ToResult() : (await acceptPrice.RunAsync(body.Value, cancellationToken)).ToResult();
+    }
+}
+
+internal static class RenewalCaller
+{
+    /// <summary>The caller as the audit log names him.</summary>
+    public static Actor ToRenewalActor(this Caller caller) =>
+        caller.IsOperator ? Actor.Operator(caller.UserId) : Actor.Owner(caller.UserId!.Value);
+}

@@ -1,0 +1,21 @@
+using Microsoft.Azure.Functions.Worker;
+
+namespace LicenseFunctions.Renewals;
+
+/// <summary>The timers of renewal. Any of them may run twice, overlap, be late or be killed.</summary>
+public sealed class RenewalTimers(RunRenewals run, WarnExpiring warn)
+{
+    [Function("RunRenewals")]
+    public Task<RenewalCounts> Run([TimerTrigger("%RENEWAL_SCHEDULE%")] TimerInfo timer, CancellationToken cancellationToken) =>
+        run.RunAsync(cancellationToken);
+
+    [Function("ReconcileRenewals")]
+    public Task<RenewalCounts> Reconcile([TimerTrigger("%RECONCILE_SCHEDULE%")] TimerInfo timer, CancellationToken cancellationToken) =>
+        run.ReconcileAsync(cancellationToken);
+
+    [Function("WarnExpiring")]
+    public async Task<WarningCounts> Warn([TimerTrigger("%RENEWAL_SCHEDULE%")] TimerInfo timer, CancellationToken cancellationToken) =>
+        new(await warn.RunAsync(cancellationToken));
+}
+
+public sealed record WarningCounts(int Due);

@@ -1,0 +1,35 @@
+using LicenseFunctions.Database;
+using LicenseFunctions.Payments;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace LicenseFunctions.Renewals;
+
+public static class RenewalsRegistration
+{
+    // A tick of minutes: below the host's limit for a function, above what a timer waits.
+    private static readonly TimeSpan Tick = TimeSpan.FromMinutes(4);
+
+    public static IServiceCollection AddRenewals(this IServiceCollection services, SettingReader reader)
+    {
+        var settings = RenewalSettings.Read(reader);
+        services.AddSingleton(PriceLinkSettings.Read(reader));
+        services.AddSingleton(new RenewalPace(settings.Lanes, Claim: 2, Tick));
+        services.AddSingleton(provider => new RenewalGateways(provider.GetServices<IPaymentGateway>()));
+        services.AddSingleton(provider => settings.Policy(provider.GetRequiredService<RenewalGateways>().KeyLives));
+        services.AddSingleton<IRenewalStore, RenewalStore>();
+        services.AddSingleton<RenewalReads>();
+        services.AddSingleton<PriceLinks>();
+        services.AddSingleton<DriveRenewal>();
+        services.AddSingleton<RunRenewals>();
+        services.AddSingleton<WarnExpiring>();
+        services.AddSingleton<SettleRenewal>();
+        services.AddSingleton<RenewLicense>();
+        services.AddSingleton<AskForRenewal>();
+        services.AddSingleton<AcceptPrice>();
+        services.AddSingleton<DecideRenewal>();
+        services.AddSingleton<ListRenewals>();
+        services.AddSingleton<PreviewRenewals>();
+        services.AddSingleton<SwitchAutoRenew>();
+        return services;
+    }
+}

@@ -1,0 +1,34 @@
+using LicenseFunctions.Database;
+using LicenseFunctions.Http;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Azure.Functions.Worker;
+
+namespace LicenseFunctions.Renewals;
+
+/// <summary>Charges that nobody knows the outcome of, and a person's decision about them.</summary>
+public sealed class UnknownChargeFunctions(RenewalReads reads, DecideRenewal decide)
+{
+    private const int Rows = 500;
+
+    [Function("ListUnknownCharges")]
+    [Access(CallerRole.Operator)]
+    [Operation("Charges with an unknown outcome; those that a person has to decide come first.", Reply = typeof(UnknownChargeList))]
+    public async Task<IResult> List(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/renewals/unknown")] HttpRequest request, CancellationToken cancellationToken) =>
+        Results.Json(new UnknownChargeList(await reads.UnknownAsync(Rows, cancellationToken)), Json.Options);
+
+    [Function("DecideRenewal")]
+    [Access(CallerRole.Operator)]
+    [Operation("Settles an unknown charge by what the provider's dashboard shows.", Body = typeof(RenewalDecision), Reply = typeof(RenewalReply))]
+    public async Task<IResult> Decide(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "api/v1/renewals/{renewalId:guid}/decision")] HttpRequest request,
+        Guid renewalId, CancellationToken cancellationToken)
+    {
+        var body = await request.ReadAsync<RenewalDecision>(cancellationToken);
+        return body.Refusal is { } refusal
+            ? refusal.ToResult()
+            : (await decide.RunAsync(renewalId, body.Value, request.HttpContext.Caller().ToRenewalActor(), cancellationToken)).ToResult();
+    }
+}
+
+public sealed record UnknownChargeList(IReadOnlyList<UnknownCharge> Charges);
