@@ -28,7 +28,8 @@ internal sealed class BrokerQueue(string function, string queue, Address address
             catch (Exception failure)
             {
                 if (failures == 0)
-                    logger.LogWarning("Function {Function}: no messages from {Broker} ({Error}); trying again", function, address.Host, failure.Message);
+                    logger.LogWarning("Function {Function}: no messages from {Broker} ({Error}); trying again",
+                        function, address.Host, failure.Message);
             }
 
             var pause = TimeSpan.FromSeconds(Math.Min(30, 1 << Math.Min(failures, 5)));
