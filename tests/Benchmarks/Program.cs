@@ -4,6 +4,8 @@ using Benchmarks;
 Dictionary<string, Func<BenchContext, Task<int>>> benches = new(StringComparer.Ordinal)
 {
     ["ingest"] = IngestBench.RunAsync,
+    ["start"] = StartBench.RunAsync,
+    ["validate"] = ValidateBench.RunAsync,
 };
 
 var names = args.Length > 0 ? args[..1] : [.. benches.Keys];

@@ -36,7 +36,7 @@ public sealed class LicenseCheckStore(LicenseDatabase database, ValidationCache 
     }
 
     // The sub-selects hide the number of licences from the planner: it would plan anew for every small batch.
-    private const string Read = """
+    public const string Read = """
         select asked.n::int,
                t.subscription_id, t.is_active, t.revoked_reason, replacement.overlap_until,
                case when replacement.token_id is null then t.expires_at else newer.expires_at end,

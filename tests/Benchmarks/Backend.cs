@@ -1,0 +1,58 @@
+using System.Diagnostics;
+
+namespace Benchmarks;
+
+/// <summary>The backend in a process of its own, as built with this program.</summary>
+internal sealed class Backend : IAsyncDisposable
+{
+    private readonly Process process;
+
+    private Backend(Process process, Uri address, TimeSpan startedIn) => (this.process, Address, StartedIn) = (process, address, startedIn);
+
+    public Uri Address { get; }
+
+    /// <summary>From the process's start to its first 200.</summary>
+    public TimeSpan StartedIn { get; }
+
+    /// <summary>The most memory that it ever held, in MB.</summary>
+    public long PeakMegabytes
+    {
+        get
+        {
+            process.Refresh();
+            return process.PeakWorkingSet64 / (1024 * 1024);
+        }
+    }
+
+    public static async Task<Backend> StartAsync(string connectionString, params (string Name, string Value)[] settings)
+    {
+        var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "LicenseFunctions.dll")]) { RedirectStandardOutput = true };
+        start.Environment["DATABASE_URL"] = connectionString;
+        start.Environment["ASPNETCORE_URLS"] = "http://127.0.0.1:0";
+        start.Environment["AUTH_SIGNING_KEY"] = Convert.ToBase64String(new byte[32]);
+        start.Environment["RATE_LIMIT_PER_MINUTE"] = "1000000";
+        foreach (var (name, value) in settings)
+            start.Environment[name] = value;
+
+        var began = Stopwatch.GetTimestamp();
+        var process = Process.Start(start)!;
+        const string said = "listening on ";
+        string? line;
+        do
+            line = await process.StandardOutput.ReadLineAsync() ?? throw new InvalidOperationException("The backend did not start.");
+        while (!line.Contains(said + "http", StringComparison.Ordinal));
+        var address = new Uri(line[(line.IndexOf(said, StringComparison.Ordinal) + said.Length)..].Trim());
+        using var client = new HttpClient { BaseAddress = address };
+        (await client.GetAsync(new Uri("/healthz", UriKind.Relative))).EnsureSuccessStatusCode();
+        var startedIn = Stopwatch.GetElapsedTime(began);
+        _ = process.StandardOutput.ReadToEndAsync(); // a full pipe would stop it
+        return new Backend(process, address, startedIn);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        process.Kill();
+        await process.WaitForExitAsync();
+        process.Dispose();
+    }
+}

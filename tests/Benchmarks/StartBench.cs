@@ -1,0 +1,25 @@
+using System.Globalization;
+
+namespace Benchmarks;
+
+/// <summary>From the process's start to its first 200, on a migrated database; and the memory that it came to.</summary>
+internal static class StartBench
+{
+    private const int Rounds = 7;
+
+    public static async Task<int> RunAsync(BenchContext context)
+    {
+        var database = await ValidateBench.NewDatabaseAsync(context, "bench_start");
+        var times = new List<double>();
+        for (var round = 0; round < Rounds; round++)
+        {
+            await using var backend = await Backend.StartAsync(database);
+            times.Add(backend.StartedIn.TotalMilliseconds);
+        }
+
+        times.Sort();
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
+            $"start to first 200: {times[Rounds / 2]:N0} ms (of {Rounds}: {times[0]:N0} to {times[^1]:N0}); memory under load: see validate"));
+        return 0;
+    }
+}
