@@ -18,7 +18,6 @@ internal static partial class Settings
         ["Logging:LogLevel:System"] = "Warning",
         ["USAGE_QUEUE"] = "usage-records",
         ["OUTBOX_SCHEDULE"] = "*/5 * * * * *",
-        ["LAST_SEEN_SCHEDULE"] = "*/5 * * * * *",
         ["RECONCILE_SCHEDULE"] = "30 */5 * * * *",
         ["RENEWAL_SCHEDULE"] = "0 */15 * * * *",
         ["SCAN_SCHEDULE"] = "0 */5 * * * *",
