@@ -18,6 +18,8 @@
 \ir installation/migration.psql
 \set migration 0006_renewals
 \ir installation/migration.psql
+\set migration 0007_suspicion
+\ir installation/migration.psql
 \set migration 0010_payments
 \ir installation/migration.psql
 

@@ -6,6 +6,7 @@ using LicenseFunctions.Notifications;
 using LicenseFunctions.Operations;
 using LicenseFunctions.Payments;
 using LicenseFunctions.Renewals;
+using LicenseFunctions.Suspicion;
 using LicenseFunctions.Usage;
 using Microsoft.Azure.Functions.Worker;
 using Microsoft.Azure.Functions.Worker.Builder;
@@ -28,6 +29,7 @@ try
     builder.Services.AddNotifications(settings);
     builder.Services.AddRenewals(settings);
     builder.Services.AddSavedCards();
+    builder.Services.AddSuspicion(settings);
     builder.Services.AddUsage();
     settings.ThrowIfFaulty();
 

@@ -20,7 +20,7 @@ internal static partial class Settings
         ["OUTBOX_SCHEDULE"] = "*/5 * * * * *",
         ["RECONCILE_SCHEDULE"] = "30 */5 * * * *",
         ["RENEWAL_SCHEDULE"] = "0 */15 * * * *",
-        ["SCAN_SCHEDULE"] = "0 */5 * * * *",
+        ["SCAN_SCHEDULE"] = "0 * * * * *",
         ["HEALTH_SCHEDULE"] = "0 10 * * * *",
         ["RETENTION_SCHEDULE"] = "0 20 3 * * *",
     };

@@ -65,7 +65,8 @@ public static class Detector
         var together = Together.Measure(state, people.Person, 0, _ => true, policy);
         if (together is not null && Weigh(Shared(state, together, people, atOnce.People, policy), policy) is { } shared)
             yield return shared;
-        if (Weigh(Extra(state, people, atOnce.Devices, policy), policy) is { } devices)
+        // People beyond the limit have devices beyond it, too: one matter, told once.
+        if (together is null && Weigh(Extra(state, people, atOnce.Devices, policy), policy) is { } devices)
             yield return devices;
     }
 

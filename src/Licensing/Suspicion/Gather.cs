@@ -18,11 +18,13 @@ internal static class Gather
         var identity = Identity(state, IdentityUse.Normal(use.EaInstanceId), IdentityUse.Normal(use.Account), at);
         var network = Network.Of(use.Address);
         var seconds = (int)Math.Clamp(use.Session?.TotalSeconds ?? 0, 0, LongestSession);
+        var present = seconds > 0 ? seconds : (long)(policy.RecordMinutes * 60);
+        if (IsKnown(identity, network, at, present))
+            return;
         var line = TakeLine(identity, network, use.Place, at);
         if (at >= identity.LastAt)
             Follow(identity, line, at);
 
-        var present = seconds > 0 ? seconds : (long)(policy.RecordMinutes * 60);
         identity.FirstAt = Math.Min(identity.FirstAt, at - present);
         identity.Records++;
         var gap = (int)((seconds > 0 ? policy.SessionGapMinutes : policy.RecordGapMinutes - policy.RecordMinutes) * 60);
@@ -63,6 +65,17 @@ internal static class Gather
         state.Identities.Add(identity);
         return identity;
     }
+
+    /// <summary>
+    /// Whether a record tells nothing new, as one that is read again: its time lies within what is known of this identity, on this line. So a
+    /// reader need not know exactly which rows it has read before.
+    /// </summary>
+    private static bool IsKnown(IdentityUse identity, string network, long at, long present) =>
+        at <= identity.LastAt
+        && identity.Lines.Find(line => string.Equals(line.Network, network, StringComparison.Ordinal)) is { } line
+        && line.FirstAt <= at && at <= line.LastAt
+        && identity.Stints.Exists(stint => stint.Start <= at - present && at <= stint.End)
+        && (identity.NextLine <= 1 || identity.Sessions.Exists(session => session.Line == line.Id && session.Start <= at && at <= session.End));
 
     private static int TakeLine(IdentityUse identity, string network, Place? place, long at)
     {

@@ -1,0 +1,85 @@
+using System.Net;
+using LicenseFunctions.Database;
+using Licensing;
+
+namespace LicenseFunctions.Suspicion;
+
+/// <summary>Why a licence is suspended, in the customer's terms.</summary>
+/// <param name="CanAppeal">False where an appeal waits for an answer.</param>
+public sealed record SuspensionReason(string Cause, string Reason, DateTime SuspendedAt, DateTime? AppealedAt, bool CanAppeal);
+
+/// <param name="Suspensions">The open ones, the oldest first; none where it isn't suspended here.</param>
+public sealed record SuspensionView(Guid SubscriptionId, bool Suspended, IReadOnlyList<SuspensionReason> Suspensions);
+
+/// <param name="Message">1 to 2,000 characters.</param>
+public sealed record AppealRequest(string Message);
+
+public sealed record AppealReceipt(Guid AppealId, DateTime SubmittedAt);
+
+/// <param name="Token">The fragment of the mailed link.</param>
+public sealed record ConfirmationRequest(string Token);
+
+/// <param name="Trusted">It came from where the licence was used before; otherwise operators see it and decide.</param>
+public sealed record ConfirmationReceipt(Guid AlertId, bool Trusted);
+
+/// <summary>What a customer can see and say when the detector spoke.</summary>
+public sealed class AnswerSuspicion(LicenseDatabase database, CustomerLinks links, TimeProvider time)
+{
+    private const int MaxMessage = 2000;
+
+    private static readonly Refusal NotFound = new(
+        RefusalKind.NotFound, "LICENSE_NOT_FOUND", "There is no such license, or it is not yours.", "subscription_id");
+
+    public async Task<Outcome<SuspensionView>> SeeAsync(Guid subscriptionId, Guid? ownerScope, CancellationToken cancellationToken)
+    {
+        await using var connection = await database.OpenAsync(cancellationToken);
+        if (!await LicenseOwners.IsVisibleAsync(connection, subscriptionId, ownerScope, cancellationToken))
+            return NotFound;
+        var reasons = new List<SuspensionReason>();
+        foreach (var open in await SuspensionStore.OpenAsync(connection, subscriptionId, cancellationToken))
+        {
+            var appealedAt = await AlertStore.AppealedAtAsync(connection, open.SuspensionId, cancellationToken);
+            reasons.Add(new SuspensionReason(open.Cause, open.Reason, open.SuspendedAt, appealedAt, appealedAt is null));
+        }
+
+        return new SuspensionView(subscriptionId, reasons.Count > 0, reasons);
+    }
+
+    public Task<Outcome<AppealReceipt>> AppealAsync(Guid subscriptionId, Guid ownerId, AppealRequest request, CancellationToken cancellationToken) =>
+        request.Message?.Trim() is not { Length: > 0 and <= MaxMessage } message
+            ? Task.FromResult<Outcome<AppealReceipt>>(new Refusal(RefusalKind.Invalid, "INVALID_MESSAGE", $"1 to {MaxMessage} characters are required.", "message"))
+            : database.InTransactionAsync<Outcome<AppealReceipt>>(async (connection, token) =>
+            {
+                if (!await LicenseOwners.IsVisibleAsync(connection, subscriptionId, ownerId, token))
+                    return NotFound;
+                await SuspensionStore.LockAsync(connection, subscriptionId, token);
+                var now = time.GetUtcNow().UtcDateTime;
+                foreach (var open in await SuspensionStore.OpenAsync(connection, subscriptionId, token))
+                {
+                    if (await AlertStore.AppealAsync(connection, subscriptionId, open, message, ownerId, now, token) is not { } appeal)
+                        continue;
+                    await AuditLog.AddAsync(connection, new AuditRow(
+                        Actor.Owner(ownerId), "license.appealed", subscriptionId, open.SuspensionId.ToString()), token);
+                    return new AppealReceipt(appeal, now);
+                }
+
+                return new Refusal(RefusalKind.Conflict, "NOTHING_TO_APPEAL", "The license isn't suspended, or your appeal is already with us.");
+            }, cancellationToken);
+
+    /// <summary>
+    /// "This was me", by whoever holds the mailed link, and so told from where: whoever stole the licence may read the mail as well, but not from
+    /// an address where the customer was before.
+    /// </summary>
+    public async Task<Outcome<ConfirmationReceipt>> ConfirmAsync(ConfirmationRequest request, IPAddress? from, CancellationToken cancellationToken) =>
+        links.Read(request.Token) is not { } alertId
+            ? new Refusal(RefusalKind.Forbidden, "INVALID_LINK", "This link isn't valid any more.", "token", "Sign in, and answer there.")
+            : await database.InTransactionAsync<Outcome<ConfirmationReceipt>>(async (connection, token) =>
+            {
+                if (await AlertStore.ConfirmAsync(connection, alertId, from?.ToString(), time.GetUtcNow().UtcDateTime, token) is not { } confirmed)
+                    return JudgeAlert.Unknown;
+                var trusted = confirmed.Trusted == true;
+                await AuditLog.AddAsync(connection, new AuditRow(
+                    Actor.Service, "alert.confirmed_by_link", confirmed.SubscriptionId, alertId.ToString(), After: RowJson.Of(new { trusted })), token);
+                return new ConfirmationReceipt(alertId, trusted);
+            }, cancellationToken);
+}

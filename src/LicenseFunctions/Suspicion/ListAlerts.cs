@@ -1,0 +1,95 @@
+using System.Buffers.Text;
+using System.Globalization;
+using System.Text;
+using LicenseFunctions.Database;
+using Licensing;
+using Licensing.Suspicion;
+using Microsoft.AspNetCore.Http;
+
+namespace LicenseFunctions.Suspicion;
+
+/// <param name="Total">Of all pages, at this moment.</param>
+/// <param name="Next">The cursor of the next page; null on the last.</param>
+public sealed record AlertPage(long Total, IReadOnlyList<AlertRow> Alerts, string? Next);
+
+/// <param name="Others">The licence's other alerts, the newest first, 50 at most.</param>
+public sealed record AlertDetail(AlertRow Alert, IReadOnlyList<AlertRow> Others);
+
+public sealed class ListAlerts(AlertStore alerts)
+{
+    private const int MaxPage = 100;
+    private const int MaxOthers = 50;
+
+    public async Task<Outcome<AlertPage>> RunAsync(IQueryCollection query, CancellationToken cancellationToken)
+    {
+        var filter = Filter(query);
+        if (filter.Refusal is { } wrong)
+            return wrong;
+        var limit = MaxPage;
+        if (Text(query, "limit") is { } size && (!int.TryParse(size, NumberStyles.None, CultureInfo.InvariantCulture, out limit) || limit is < 1 or > MaxPage))
+            return Invalid("limit", $"1 to {MaxPage} is required.");
+        AlertCursor? after = null;
+        if (Text(query, "cursor") is { } cursor && (after = Read(cursor)) is null)
+            return Invalid("cursor", "The next of the page before is required.");
+
+        var rows = await alerts.ListAsync(filter.Value, after, limit + 1, cancellationToken);
+        var page = rows.Take(limit).ToList();
+        var total = await alerts.TotalAsync(filter.Value, cancellationToken);
+        return new AlertPage(total, page, rows.Count > limit ? Write(page[^1]) : null);
+    }
+
+    public async Task<Outcome<AlertDetail>> FindAsync(Guid alertId, CancellationToken cancellationToken)
+    {
+        if (await alerts.FindAsync(alertId, cancellationToken) is not { } alert)
+            return JudgeAlert.Unknown;
+        var others = alert.SubscriptionId is { } subscription
+            ? await alerts.ListAsync(new AlertFilter(null, null, subscription, null, null), null, MaxOthers + 1, cancellationToken)
+            : [];
+        return new AlertDetail(alert, [.. others.Where(other => other.AlertId != alertId).Take(MaxOthers)]);
+    }
+
+    private static Outcome<AlertFilter> Filter(IQueryCollection query)
+    {
+        var status = Text(query, "status")?.ToUpperInvariant() ?? AlertStatus.Open;
+        if (status != "ALL" && !AlertStatus.All.Contains(status))
+            return Invalid("status", "OPEN, INVESTIGATING, RESOLVED, FALSE_POSITIVE or ALL is required.");
+        var severity = Text(query, "severity")?.ToUpperInvariant();
+        if (severity is not (null or "LOW" or "MEDIUM" or "HIGH" or "CRITICAL"))
+            return Invalid("severity", "LOW, MEDIUM, HIGH or CRITICAL is required.");
+        var subscription = Guid.Empty;
+        if (Text(query, "subscription_id") is { } id && !Guid.TryParse(id, out subscription))
+            return Invalid("subscription_id", "A license's id is required.");
+        if (!Time(query, "from", out var from) || !Time(query, "to", out var to))
+            return Invalid("from", "A time as 2026-09-01T00:00:00Z is required for from and to.");
+        return new AlertFilter(status == "ALL" ? null : [status], severity, subscription == Guid.Empty ? null : subscription, from, to);
+    }
+
+    private static string? Text(IQueryCollection query, string name) => query[name].ToString() is { Length: > 0 } text ? text : null;
+
+    private static bool Time(IQueryCollection query, string name, out DateTime? time)
+    {
+        time = null;
+        if (Text(query, name) is not { } text)
+            return true;
+        if (!DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var read))
+            return false;
+        time = read.UtcDateTime;
+        return true;
+    }
+
+    private static string Write(AlertRow last) => Base64Url.EncodeToString(Encoding.ASCII.GetBytes(string.Create(
+        CultureInfo.InvariantCulture, $"{(last.AppealedAt is null ? 0 : 1)}.{last.DetectedAt.Ticks}.{last.AlertId:N}")));
+
+    private static AlertCursor? Read(string cursor)
+    {
+        var bytes = new byte[cursor.Length];
+        return Base64Url.IsValid(cursor) && Base64Url.TryDecodeFromChars(cursor, bytes, out var length)
+            && Encoding.ASCII.GetString(bytes, 0, length).Split('.') is [var appealed, var ticks, var id]
+            && long.TryParse(ticks, NumberStyles.None, CultureInfo.InvariantCulture, out var at) && at < DateTime.MaxValue.Ticks
+            && Guid.TryParseExact(id, "N", out var alertId)
+                ? new AlertCursor(appealed == "1", new DateTime(at, DateTimeKind.Utc), alertId)
+                : null;
+    }
+
+    private static Refusal Invalid(string field, string detail) => new(RefusalKind.Invalid, "INVALID_QUERY", detail, field);
+}

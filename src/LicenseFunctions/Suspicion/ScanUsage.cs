@@ -1,0 +1,140 @@
+using System.Text.Json;
+using LicenseFunctions.Database;
+using Licensing.Suspicion;
+using Microsoft.Extensions.Logging;
+using Npgsql;
+
+namespace LicenseFunctions.Suspicion;
+
+/// <summary>What a tick did.</summary>
+public sealed record ScanCounts(int Licenses, int Records, int Alerts, int Suspended)
+{
+    public static ScanCounts operator +(ScanCounts a, ScanCounts b) =>
+        new(a.Licenses + b.Licenses, a.Records + b.Records, a.Alerts + b.Alerts, a.Suspended + b.Suspended);
+}
+
+/// <summary>
+/// Shows the detector what has arrived, whichever way and however late, and does what the policy says. A batch is one transaction: claimed rows,
+/// states, alerts, suspensions and mails commit together, or the rows are there again for the next tick.
+/// </summary>
+public sealed class ScanUsage(
+    SuspicionStore store, SuspensionStore suspensions, SuspicionSettings settings, CustomerLinks links, TimeProvider time, ILogger<ScanUsage> log)
+{
+    private const int ArrivalsABatch = 40;
+    private const int WordsOfReason = 400;
+    private static readonly TimeSpan Budget = TimeSpan.FromSeconds(50);
+    private static readonly TimeSpan MailPause = TimeSpan.FromMinutes(10);
+
+    public async Task<ScanCounts> RunAsync(CancellationToken cancellationToken)
+    {
+        var began = time.GetTimestamp();
+        var total = new ScanCounts(0, 0, 0, 0);
+        ScanCounts batch;
+        do
+        {
+            batch = await store.Database.InTransactionAsync(BatchAsync, cancellationToken);
+            total += batch;
+        }
+        while (batch.Licenses > 0 && time.GetElapsedTime(began) < Budget);
+
+        await store.TellOperatorsAsync(
+            settings.AlertEmail, settings.WebhookUrl is not null, MailPause, time.GetUtcNow().UtcDateTime, cancellationToken);
+        if (total.Licenses > 0)
+            log.LogInformation("Use scanned: {Counts}", total);
+        return total;
+    }
+
+    private async Task<ScanCounts> BatchAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        var arrived = await SuspicionStore.ClaimAsync(connection, ArrivalsABatch, cancellationToken);
+        if (arrived.Count == 0)
+            return new ScanCounts(0, 0, 0, 0);
+
+        var ids = arrived.Select(one => one.SubscriptionId).ToArray();
+        var licences = await SuspicionStore.LoadAsync(connection, ids, cancellationToken);
+        foreach (var judged in await SuspicionStore.JudgementsAsync(connection, ids, cancellationToken))
+            licences[judged.Key] = judged.Aggregate(licences[judged.Key], Forgive);
+
+        var records = 0;
+        var found = new List<(Guid SubscriptionId, Finding Finding)>();
+        await SuspicionStore.ReadUsesAsync(connection, arrived, (id, uses) =>
+        {
+            if (!licences.TryGetValue(id, out var licence))
+                return;
+            var observation = Detector.Observe(licence.State, uses, settings.Policy);
+            licences[id] = licence with { State = observation.State };
+            found.AddRange(observation.Findings.Select(finding => (id, finding)));
+            records += uses.Count;
+        }, cancellationToken);
+
+        var (alerts, suspended) = (0, 0);
+        foreach (var (id, finding) in found)
+        {
+            var done = await ActAsync(connection, licences[id], finding, cancellationToken);
+            licences[id] = done.License;
+            alerts += done.IsNew ? 1 : 0;
+            suspended += done.Suspended ? 1 : 0;
+        }
+
+        await SuspicionStore.SaveAsync(connection, licences.Values, cancellationToken);
+        return new ScanCounts(arrived.Count, records, alerts, suspended);
+    }
+
+    private static ScannedLicense Forgive(ScannedLicense licence, Judgement judgement)
+    {
+        var evidence = judgement is { Harmless: true, Evidence: { } json } ? Read(json) : null;
+        var trusted = evidence?.Devices?.Select(device => (device.EaInstanceId, device.Account)) ?? [];
+        return licence with
+        {
+            State = Detector.Forgive(licence.State, new DateTimeOffset(judgement.JudgedAt, TimeSpan.Zero), trusted),
+            ForgivenAt = judgement.JudgedAt > licence.ForgivenAt ? judgement.JudgedAt : licence.ForgivenAt,
+        };
+    }
+
+    /// <summary>Null where the evidence isn't the detector's: alerts may come from elsewhere.</summary>
+    private static Evidence? Read(string json)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize<Evidence>(json, SuspicionStore.Json);
+        }
+        catch (JsonException)
+        {
+            return null;
+        }
+    }
+
+    private async Task<(ScannedLicense License, bool IsNew, bool Suspended)> ActAsync(
+        NpgsqlConnection connection, ScannedLicense licence, Finding finding, CancellationToken cancellationToken)
+    {
+        var now = time.GetUtcNow().UtcDateTime;
+        if (finding.Action == FindingAction.Suspend
+            && await suspensions.CloseIfReinstatedByHandAsync(connection, licence.SubscriptionId, cancellationToken))
+        {
+            // The guide's runbook, noticed only now: what led to the suspension is judged with it.
+            var trusted = finding.Evidence.Devices.Select(device => (device.EaInstanceId, device.Account));
+            return (licence with { State = Detector.Forgive(licence.State, time.GetUtcNow(), trusted), ForgivenAt = now }, false, false);
+        }
+
+        var autoAction = finding.Action switch { FindingAction.Suspend => "SUSPENDED", FindingAction.Alert => "NONE", _ => "NOTIFIED" };
+        var alert = await SuspicionStore.AlertAsync(connection, licence.SubscriptionId, finding, autoAction, now, cancellationToken);
+        var suspended = finding.Action == FindingAction.Suspend && await suspensions.SuspendAsync(connection, new NewSuspension(
+            licence.SubscriptionId, SuspensionCause.Detector, Cut($"License suspended: {finding.Description}"),
+            Cut($"Auto-suspended: {finding.Description}"), Actor.System,
+            JsonSerializer.Serialize(finding.Evidence, SuspicionStore.Json), AlertId: alert.AlertId), cancellationToken) is not null;
+        if (finding.Action is FindingAction.Notify or FindingAction.Refuse && alert.UserId is { } userId)
+        {
+            await EmailOutbox.AddAsync(connection, $"device-alert:{alert.AlertId}", "device_alert", userId, new
+            {
+                licence.SubscriptionId,
+                finding.Description,
+                OccurredAt = finding.Evidence.To,
+                Link = links.Path(alert.AlertId),
+            }, cancellationToken);
+        }
+
+        return (licence, alert.IsNew, suspended);
+    }
+
+    private static string Cut(string text) => text.Length <= WordsOfReason ? text : text[..(WordsOfReason - 1)] + "…";
+}

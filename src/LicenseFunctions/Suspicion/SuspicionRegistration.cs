@@ -1,0 +1,26 @@
+using LicenseFunctions.Database;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace LicenseFunctions.Suspicion;
+
+public static class SuspicionRegistration
+{
+    private static readonly TimeSpan WebhookTimeout = TimeSpan.FromSeconds(10);
+
+    public static IServiceCollection AddSuspicion(this IServiceCollection services, SettingReader settings)
+    {
+        services.AddSingleton(SuspicionSettings.Read(settings));
+        services.AddSingleton<SuspicionStore>();
+        services.AddSingleton<AlertStore>();
+        services.AddSingleton<AlertWebhookStore>();
+        services.AddSingleton<CustomerLinks>();
+        services.AddSingleton<ScanUsage>();
+        services.AddSingleton(provider => new SendAlertWebhooks(
+            provider.GetRequiredService<AlertWebhookStore>(), provider.GetRequiredService<SuspicionSettings>(),
+            new HttpClient { Timeout = WebhookTimeout }, provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton<ListAlerts>();
+        services.AddSingleton<JudgeAlert>();
+        services.AddSingleton<AnswerSuspicion>();
+        return services;
+    }
+}

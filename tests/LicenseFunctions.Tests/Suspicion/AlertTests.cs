@@ -1,0 +1,163 @@
+using System.Net;
+using LicenseFunctions.Database;
+using LicenseFunctions.Suspicion;
+using LicenseFunctions.Tests.Support;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Primitives;
+using Xunit;
+
+namespace LicenseFunctions.Tests.Suspicion;
+
+public sealed class AlertTests(PostgresFixture postgres)
+{
+    private static readonly byte[] OtherKey = [.. Enumerable.Repeat((byte)7, 32)];
+    private static readonly Actor Operator = Actor.Operator(Guid.NewGuid());
+
+    [Fact]
+    public async Task Judge_FalsePositiveWithReinstate_GivesEverythingBackAndSuspendsNoMore()
+    {
+        await using var scene = await SuspendedAsync();
+
+        var judged = await scene.Judge.RunAsync(
+            await scene.AlertIdAsync(), new AlertJudgement("FALSE_POSITIVE", "Backup VPS", true), Operator, TestContext.Current.CancellationToken);
+        var counts = await scene.RecordAndScanAsync(scene.Hours(1, 0, 1, 2, 3));
+
+        Assert.Equal(("FALSE_POSITIVE", false), (judged.Value.Status, judged.Value.IsSuspended));
+        Assert.Equal("SYNCED", await scene.StateAsync());
+        Assert.True(await scene.Database.QueryAsync<bool>("select bool_and(is_active) from license_tokens"));
+        Assert.Equal(0, counts.Suspended);
+        Assert.Contains("reinstated", await scene.Database.QueryAllAsync<string>("select payload ->> 'template' from outbox where kind = 'email'"));
+    }
+
+    [Theory]
+    [InlineData("OPEN", "INVESTIGATING", null)]
+    [InlineData("OPEN", "RESOLVED", null)]
+    [InlineData("INVESTIGATING", "FALSE_POSITIVE", null)]
+    [InlineData("INVESTIGATING", "OPEN", "INVALID_STATUS")]
+    [InlineData("RESOLVED", "INVESTIGATING", "INVALID_TRANSITION")]
+    [InlineData("FALSE_POSITIVE", "RESOLVED", "INVALID_TRANSITION")]
+    public async Task Judge_FromAStatusToAnother_OnlyForward(string from, string to, string? refusal)
+    {
+        await using var scene = await SuspicionScene.NewAsync(postgres);
+        var id = await scene.Database.QueryAsync<Guid>(
+            "insert into suspicious_activity_alerts (activity_type, severity, status) values ('MULTIPLE_IPS', 'LOW', @from) returning alert_id", new { from });
+
+        var judged = await scene.Judge.RunAsync(id, new AlertJudgement(to, "looked at"), Operator, TestContext.Current.CancellationToken);
+
+        Assert.Equal(refusal, judged.Refusal?.Code);
+        Assert.Equal(refusal is null ? to : from, await scene.Database.QueryAsync<string>("select status from suspicious_activity_alerts"));
+    }
+
+    [Fact]
+    public async Task List_ManyAlerts_PagesAreStableAndTheTotalIsTrue()
+    {
+        await using var scene = await SuspicionScene.NewAsync(postgres);
+        await scene.Database.ExecuteAsync(
+            """
+            insert into suspicious_activity_alerts (activity_type, severity, detected_at, appealed_at)
+            select 'MULTIPLE_IPS', 'LOW', now() - (i / 3) * interval '1 minute', case when i % 50 = 0 then now() end from generate_series(1, 250) i
+            """);
+
+        var (seen, cursor, pages) = (new List<AlertRow>(), default(string), 0);
+        do
+        {
+            var page = (await ListAsync(scene, ("cursor", cursor), ("limit", "40"))).Value;
+            seen.AddRange(page.Alerts);
+            Assert.Equal(250, page.Total);
+            cursor = page.Next;
+            pages++;
+            // New ones on top don't shift the pages.
+            await scene.Database.ExecuteAsync("insert into suspicious_activity_alerts (activity_type, severity, status) values ('MULTIPLE_IPS', 'LOW', 'RESOLVED')");
+        }
+        while (cursor is not null);
+
+        Assert.Equal((7, 250, 250), (pages, seen.Count, seen.DistinctBy(alert => alert.AlertId).Count()));
+        Assert.All(seen.Take(5), alert => Assert.NotNull(alert.AppealedAt));
+        Assert.All(seen.Skip(5), alert => Assert.Null(alert.AppealedAt));
+    }
+
+    [Theory]
+    [InlineData("status", "BROKEN")]
+    [InlineData("severity", "BAD")]
+    [InlineData("subscription_id", "1")]
+    [InlineData("from", "yesterday")]
+    [InlineData("cursor", "x")]
+    [InlineData("limit", "0")]
+    public async Task List_WrongQuery_NamesTheField(string field, string value)
+    {
+        await using var scene = await SuspicionScene.NewAsync(postgres);
+
+        Assert.Equal("INVALID_QUERY", (await ListAsync(scene, (field, value))).Refusal?.Code);
+    }
+
+    [Fact]
+    public async Task Appeal_WhileSuspended_OnceAndFirstInTheQueue()
+    {
+        await using var scene = await SuspendedAsync();
+        var owner = await OwnerAsync(scene);
+
+        var first = await AppealAsync(scene, owner);
+        var second = await AppealAsync(scene, owner);
+        var foreign = await AppealAsync(scene, Guid.NewGuid());
+        var view = await scene.Answer.SeeAsync(scene.Licence.SubscriptionId, owner, TestContext.Current.CancellationToken);
+        var alert = (await ListAsync(scene)).Value.Alerts[0];
+
+        Assert.Null(first.Refusal);
+        Assert.Equal(("NOTHING_TO_APPEAL", "LICENSE_NOT_FOUND"), (second.Refusal?.Code, foreign.Refusal?.Code));
+        Assert.False(Assert.Single(view.Value.Suspensions).CanAppeal);
+        Assert.Equal(("It is my laptop", true), (alert.Appeal, alert.AppealedAt is not null));
+    }
+
+    [Theory]
+    [InlineData("198.51.1.4", true)]
+    [InlineData("203.0.113.200", false)]
+    public async Task Confirm_ByLink_CountsFromWhereTheLicenceWasBefore(string address, bool trusted)
+    {
+        await using var scene = await SuspicionScene.NewAsync(postgres);
+        await scene.RecordAndScanAsync(scene.Hours(30, 4, 1, 2));
+        var alertId = await scene.Database.QueryAsync<Guid>(
+            """
+            insert into suspicious_activity_alerts (subscription_id, activity_type, severity, incident, detected_at)
+            values (@SubscriptionId, 'CONCURRENT_SESSIONS', 'HIGH', 'people', now()) returning alert_id
+            """, scene.Licence);
+
+        var receipt = await scene.Answer.ConfirmAsync(
+            new ConfirmationRequest(scene.Links.Path(alertId)!.Split('#')[1]), IPAddress.Parse(address), TestContext.Current.CancellationToken);
+
+        Assert.Equal(trusted, receipt.Value.Trusted);
+        Assert.Equal(trusted ? "RESOLVED" : "OPEN", await scene.Database.QueryAsync<string>(
+            "select status from suspicious_activity_alerts where alert_id = @alertId", new { alertId }));
+    }
+
+    [Fact]
+    public async Task Link_ForgedOrOldOrOfAKeyThatIsGone_IsRefused()
+    {
+        await using var scene = await SuspicionScene.NewAsync(postgres);
+        var token = scene.Links.Path(Guid.NewGuid())!.Split('#')[1];
+        var rotated = new CustomerLinks(scene.Settings with { LinkKeys = [OtherKey, .. scene.Settings.LinkKeys] }, scene.Usage.Time);
+        var gone = new CustomerLinks(scene.Settings with { LinkKeys = [OtherKey] }, scene.Usage.Time);
+
+        Assert.NotNull(rotated.Read(token));
+        Assert.Null(gone.Read(token));
+        Assert.Null(rotated.Read(token[..^1] + (token[^1] == 'A' ? 'B' : 'A')));
+        scene.Usage.Time.Advance(TimeSpan.FromDays(15));
+        Assert.Null(rotated.Read(token));
+    }
+
+    private async Task<SuspicionScene> SuspendedAsync()
+    {
+        var scene = await SuspicionScene.NewAsync(postgres);
+        await scene.RecordAndScanAsync(scene.Hours(30, 6, 1, 2));
+        await scene.RecordAndScanAsync(scene.Hours(5, 2, 1, 2, 3));
+        Assert.Equal("SUSPENDED_ADMIN", await scene.StateAsync());
+        return scene;
+    }
+
+    private static Task<Guid> OwnerAsync(SuspicionScene scene) => scene.Database.QueryAsync<Guid>("select subscriber_id from subscriptions");
+
+    private static Task<Licensing.Outcome<AppealReceipt>> AppealAsync(SuspicionScene scene, Guid owner) => scene.Answer.AppealAsync(
+        scene.Licence.SubscriptionId, owner, new AppealRequest("It is my laptop"), TestContext.Current.CancellationToken);
+
+    private static Task<Licensing.Outcome<AlertPage>> ListAsync(SuspicionScene scene, params (string Name, string? Value)[] query) => scene.Alerts.RunAsync(
+        new QueryCollection(query.ToDictionary(pair => pair.Name, pair => new StringValues(pair.Value))), TestContext.Current.CancellationToken);
+}

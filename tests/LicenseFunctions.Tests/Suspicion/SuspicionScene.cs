@@ -1,0 +1,82 @@
+using LicenseFunctions.Database;
+using LicenseFunctions.Suspicion;
+using LicenseFunctions.Tests.Support;
+using LicenseFunctions.Tests.Usage;
+using Licensing.Suspicion;
+using Microsoft.Extensions.Logging.Abstractions;
+using Xunit;
+
+namespace LicenseFunctions.Tests.Suspicion;
+
+/// <summary>A licence whose use is recorded by the ingest, and the scan over it.</summary>
+internal sealed class SuspicionScene : IAsyncDisposable
+{
+    private SuspicionScene(UsageScene usage, Licence licence)
+    {
+        Usage = usage;
+        Licence = licence;
+        var database = usage.Database.Database;
+        Settings = new SuspicionSettings(new DetectionPolicy(), "security@example.com", new Uri("https://hook.example"), [1, 2, 3], [new byte[32], [.. Enumerable.Range(0, 32).Select(i => (byte)i)]]);
+        Suspensions = new SuspensionStore(database, new ValidationCache(TimeSpan.Zero, usage.Time), usage.Time);
+        Store = new SuspicionStore(database);
+        Links = new CustomerLinks(Settings, usage.Time);
+        Scan = new ScanUsage(Store, Suspensions, Settings, Links, usage.Time, NullLogger<ScanUsage>.Instance);
+        Alerts = new ListAlerts(new AlertStore(database));
+        Judge = new JudgeAlert(database, Suspensions, usage.Time);
+        Answer = new AnswerSuspicion(database, Links, usage.Time);
+    }
+
+    public UsageScene Usage { get; }
+
+    public Licence Licence { get; }
+
+    public SuspicionSettings Settings { get; }
+
+    public SuspensionStore Suspensions { get; }
+
+    public SuspicionStore Store { get; }
+
+    public CustomerLinks Links { get; }
+
+    public ScanUsage Scan { get; }
+
+    public ListAlerts Alerts { get; }
+
+    public JudgeAlert Judge { get; }
+
+    public AnswerSuspicion Answer { get; }
+
+    public TestDatabase Database => Usage.Database;
+
+    public static async Task<SuspicionScene> NewAsync(PostgresFixture postgres)
+    {
+        var usage = await UsageScene.NewAsync(postgres);
+        return new SuspicionScene(usage, await usage.LicenceAsync());
+    }
+
+    /// <summary>Records of some devices, one an hour each, of sessions that fill the hour.</summary>
+    public IEnumerable<string> Hours(int fromHoursAgo, int toHoursAgo, params int[] devices)
+    {
+        for (var hour = fromHoursAgo; hour >= toHoursAgo; hour--)
+            foreach (var device in devices)
+                yield return Usage.Record(Licence, secondsAgo: hour * 3600, ea: $"EA-{device}", account: 1000 + device, address: $"198.51.{device}.4")
+                    .Replace("\"session_duration_sec\":60", "\"session_duration_sec\":3500", StringComparison.Ordinal);
+    }
+
+    public async Task<ScanCounts> RecordAndScanAsync(IEnumerable<string> records)
+    {
+        await Usage.SendAsync(UsageScene.Array(records));
+        return await Scan.RunAsync(TestContext.Current.CancellationToken);
+    }
+
+    public Task<IReadOnlyList<string>> AlertsAsync() => Database.QueryAllAsync<string>(
+        "select incident || ' ' || severity || ' ' || status || ' ' || auto_action_taken from suspicious_activity_alerts where severity <> 'LOW' order by detected_at, incident");
+
+    public Task<Guid> AlertIdAsync() => Database.QueryAsync<Guid>(
+        "select alert_id from suspicious_activity_alerts where severity <> 'LOW' order by detected_at desc limit 1");
+
+    public Task<string> StateAsync() => Database.QueryAsync<string>(
+        "select state::text from subscriptions where subscription_id = @SubscriptionId", new { Licence.SubscriptionId });
+
+    public ValueTask DisposeAsync() => Usage.DisposeAsync();
+}
