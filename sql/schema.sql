@@ -423,6 +423,17 @@ CASE
 END)
 );
 
+CREATE TABLE public.license_appeals (
+    appeal_id uuid DEFAULT public.uuid_generate_v4() NOT NULL,
+    subscription_id uuid NOT NULL,
+    suspension_id uuid NOT NULL,
+    alert_id uuid,
+    message text NOT NULL,
+    submitted_at timestamp with time zone DEFAULT now() NOT NULL,
+    submitted_by uuid,
+    CONSTRAINT message_says_something CHECK (((length(btrim(message)) >= 1) AND (length(btrim(message)) <= 2000)))
+);
+
 CREATE TABLE public.license_device_changes (
     change_id bigint NOT NULL,
     subscription_id uuid NOT NULL,
@@ -844,6 +855,13 @@ CREATE TABLE public.schema_migrations (
     installed_at timestamp with time zone DEFAULT now() NOT NULL
 );
 
+CREATE TABLE public.suspicion_states (
+    subscription_id uuid NOT NULL,
+    state jsonb DEFAULT '{}'::jsonb NOT NULL,
+    forgiven_at timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
 CREATE TABLE public.suspicious_activity_alerts (
     alert_id uuid DEFAULT public.uuid_generate_v4() NOT NULL,
     detected_at timestamp with time zone DEFAULT now() NOT NULL,
@@ -859,6 +877,12 @@ CREATE TABLE public.suspicious_activity_alerts (
     resolved_by uuid,
     resolution_notes text,
     auto_action_taken character varying(50) DEFAULT 'NONE'::character varying NOT NULL,
+    incident text,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    operators_told_at timestamp with time zone,
+    appealed_at timestamp with time zone,
+    customer_confirmed_at timestamp with time zone,
+    confirmed_from_known boolean DEFAULT false NOT NULL,
     CONSTRAINT auto_action_is_known CHECK (((auto_action_taken)::text = ANY ((ARRAY['SUSPENDED'::character varying, 'NOTIFIED'::character varying, 'NONE'::character varying])::text[]))),
     CONSTRAINT severity_is_known CHECK (((severity)::text = ANY ((ARRAY['LOW'::character varying, 'MEDIUM'::character varying, 'HIGH'::character varying, 'CRITICAL'::character varying])::text[]))),
     CONSTRAINT status_is_known CHECK (((status)::text = ANY ((ARRAY['OPEN'::character varying, 'INVESTIGATING'::character varying, 'RESOLVED'::character varying, 'FALSE_POSITIVE'::character varying])::text[])))
@@ -1029,6 +1053,9 @@ ALTER TABLE ONLY public.audit_log
 ALTER TABLE ONLY public.billing_ledger
     ADD CONSTRAINT billing_ledger_pkey PRIMARY KEY (ledger_id);
 
+ALTER TABLE ONLY public.license_appeals
+    ADD CONSTRAINT license_appeals_pkey PRIMARY KEY (appeal_id);
+
 ALTER TABLE ONLY public.license_device_changes
     ADD CONSTRAINT license_device_changes_pkey PRIMARY KEY (change_id);
 
@@ -1064,6 +1091,9 @@ ALTER TABLE ONLY public.master_pricing
 
 ALTER TABLE ONLY public.master_pricing
     ADD CONSTRAINT master_pricing_pkey PRIMARY KEY (pricing_id);
+
+ALTER TABLE ONLY public.license_appeals
+    ADD CONSTRAINT one_appeal_a_suspension UNIQUE (suspension_id);
 
 ALTER TABLE ONLY public.payment_customers
     ADD CONSTRAINT one_customer_per_user_and_provider PRIMARY KEY (user_id, payment_provider);
@@ -1110,6 +1140,9 @@ ALTER TABLE ONLY public.schema_migrations
 ALTER TABLE ONLY public.subscriptions
     ADD CONSTRAINT subscriptions_pkey PRIMARY KEY (subscription_id);
 
+ALTER TABLE ONLY public.suspicion_states
+    ADD CONSTRAINT suspicion_states_pkey PRIMARY KEY (subscription_id);
+
 ALTER TABLE ONLY public.suspicious_activity_alerts
     ADD CONSTRAINT suspicious_activity_alerts_pkey PRIMARY KEY (alert_id);
 
@@ -1145,6 +1178,10 @@ CREATE INDEX billing_ledger_reference_id ON public.billing_ledger USING btree (r
 
 CREATE INDEX billing_ledger_user_id ON public.billing_ledger USING btree (user_id, created_at DESC);
 
+CREATE INDEX license_appeals_by_alert ON public.license_appeals USING btree (alert_id);
+
+CREATE INDEX license_appeals_by_license ON public.license_appeals USING btree (subscription_id, submitted_at DESC);
+
 CREATE INDEX license_device_changes_by_admitted ON public.license_device_changes USING btree (admitted_device_id);
 
 CREATE INDEX license_device_changes_by_license ON public.license_device_changes USING btree (subscription_id, changed_at);
@@ -1171,6 +1208,8 @@ CREATE INDEX license_usage_log_token_hash ON ONLY public.license_usage_log USING
 
 CREATE UNIQUE INDEX one_default_payment_method_per_user ON public.user_payment_methods USING btree (user_id) WHERE is_default;
 
+CREATE UNIQUE INDEX one_open_alert_an_incident ON public.suspicious_activity_alerts USING btree (subscription_id, incident) WHERE ((incident IS NOT NULL) AND ((status)::text = ANY ((ARRAY['OPEN'::character varying, 'INVESTIGATING'::character varying])::text[])));
+
 CREATE UNIQUE INDEX one_open_attempt_a_renewal ON public.renewal_attempts USING btree (renewal_id) WHERE (status = 'sent'::text);
 
 CREATE UNIQUE INDEX one_open_suspension_a_cause ON public.license_suspensions USING btree (subscription_id, cause) WHERE (closed_at IS NULL);
@@ -1189,9 +1228,13 @@ CREATE INDEX renewals_to_decide ON public.renewals USING btree (unknown_since) W
 
 CREATE INDEX subscriptions_master_id ON public.subscriptions USING btree (master_id);
 
+CREATE INDEX suspicious_activity_alerts_queue ON public.suspicious_activity_alerts USING btree (((appealed_at IS NOT NULL)) DESC, detected_at DESC, alert_id DESC);
+
 CREATE INDEX suspicious_activity_alerts_status ON public.suspicious_activity_alerts USING btree (status, detected_at DESC);
 
 CREATE INDEX suspicious_activity_alerts_subscription_id ON public.suspicious_activity_alerts USING btree (subscription_id, detected_at DESC);
+
+CREATE INDEX suspicious_activity_alerts_untold ON public.suspicious_activity_alerts USING btree (detected_at) WHERE (operators_told_at IS NULL);
 
 CREATE INDEX usage_quarantine_quarantined_at ON public.usage_quarantine USING btree (quarantined_at DESC, quarantine_id DESC);
 
@@ -1226,6 +1269,15 @@ ALTER TABLE ONLY public.billing_ledger
 
 ALTER TABLE ONLY public.billing_ledger
     ADD CONSTRAINT billing_ledger_wallet_id_fkey FOREIGN KEY (wallet_id) REFERENCES public.user_wallets(wallet_id);
+
+ALTER TABLE ONLY public.license_appeals
+    ADD CONSTRAINT license_appeals_alert_id_fkey FOREIGN KEY (alert_id) REFERENCES public.suspicious_activity_alerts(alert_id) ON DELETE SET NULL;
+
+ALTER TABLE ONLY public.license_appeals
+    ADD CONSTRAINT license_appeals_subscription_id_fkey FOREIGN KEY (subscription_id) REFERENCES public.subscriptions(subscription_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.license_appeals
+    ADD CONSTRAINT license_appeals_suspension_id_fkey FOREIGN KEY (suspension_id) REFERENCES public.license_suspensions(suspension_id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.license_device_changes
     ADD CONSTRAINT license_device_changes_admitted_device_id_fkey FOREIGN KEY (admitted_device_id) REFERENCES public.license_devices(device_id) ON DELETE CASCADE;
@@ -1289,6 +1341,9 @@ ALTER TABLE ONLY public.subscriptions
 
 ALTER TABLE ONLY public.subscriptions
     ADD CONSTRAINT subscriptions_subscriber_id_fkey FOREIGN KEY (subscriber_id) REFERENCES public.users(user_id);
+
+ALTER TABLE ONLY public.suspicion_states
+    ADD CONSTRAINT suspicion_states_subscription_id_fkey FOREIGN KEY (subscription_id) REFERENCES public.subscriptions(subscription_id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.suspicious_activity_alerts
     ADD CONSTRAINT suspicious_activity_alerts_subscription_id_fkey FOREIGN KEY (subscription_id) REFERENCES public.subscriptions(subscription_id);
