@@ -1,0 +1,219 @@
+using Licensing.Renewals;
+using Xunit;
+using static Licensing.Tests.Renewals.Given;
+
+namespace Licensing.Tests.Renewals;
+
+public sealed class RenewalPlanTests
+{
+    [Theory]
+    [InlineData(0, true)]
+    [InlineData(-1, false)]
+    public void Next_BeforeItsTime_Rests(int seconds, bool acts)
+    {
+        var step = Next(Facts(card: Card), Expiry.AddSeconds(seconds));
+
+        Assert.Equal(acts, step is not RenewalStep.Rest);
+    }
+
+    [Theory]
+    [InlineData("0", "0", RenewalStatus.Applied, PaidWith.Nothing)]
+    [InlineData("49.99", "49.99", RenewalStatus.Applied, PaidWith.Wallet)]
+    [InlineData("49.99", "49.98", RenewalStatus.Charging, null)]
+    [InlineData(null, "100", RenewalStatus.NotRenewable, null)]
+    public void Next_WhatPays_IsFreeThenWalletThenCard(string? price, string wallet, RenewalStatus status, PaidWith? with)
+    {
+        var amount = price is null ? (decimal?)null : decimal.Parse(price, System.Globalization.CultureInfo.InvariantCulture);
+        var after = After(Next(Facts(
+            Due with { AmountUsd = amount }, Card, decimal.Parse(wallet, System.Globalization.CultureInfo.InvariantCulture), amount)));
+
+        Assert.Equal((status, with), (after.Status, after.PaidWith));
+    }
+
+    [Fact]
+    public void Next_NoCard_NeedsAPayment() => Assert.Equal(RenewalStatus.PaymentNeeded, After(Next(Facts())).Status);
+
+    [Fact]
+    public void Next_ACardOfAnUnknownProvider_NeedsAPayment() =>
+        Assert.Equal(RenewalStatus.PaymentNeeded, After(Next(Facts(card: Card with { Provider = "paypal" }))).Status);
+
+    [Fact]
+    public void Next_TheFrozenPrice_IsChargedWhateverTheMasterAsksNow()
+    {
+        var after = After(Next(Facts(card: Card, price: 89m)));
+
+        Assert.Equal(4999, after.Attempt!.Request.AmountMinor);
+    }
+
+    [Theory]
+    [InlineData(49.98, 0, RenewalStatus.AwaitingConsent)]
+    [InlineData(49.99, 0, RenewalStatus.Charging)]
+    [InlineData(45.44, 0.1, RenewalStatus.AwaitingConsent)]
+    [InlineData(45.45, 0.1, RenewalStatus.Charging)]
+    public void Next_APriceRise_NeedsTheCustomersWordAboveTheShare(double lastPaid, double share, RenewalStatus status)
+    {
+        var facts = Facts(card: Card, lastPaid: (decimal)lastPaid);
+
+        Assert.Equal(status, After(Next(facts, policy: Policy with { PriceRiseShare = (decimal)share })).Status);
+        Assert.Equal(RenewalStatus.Charging, After(Next(facts with { Renewal = Due with { PriceAccepted = true } })).Status);
+    }
+
+    [Fact]
+    public void Next_Charging_IsCommittedBeforeAnythingIsSent()
+    {
+        var after = After(Next(Facts(card: Card)));
+
+        Assert.Equal(RenewalStatus.Charging, after.Status);
+        Assert.Equal((NewAttempt, 1, AttemptStatus.Sent, Expiry, true), (
+            after.Attempt!.AttemptId, after.Attempt.Number, after.Attempt.Status, after.Attempt.FirstSentAt, after.Attempt.OpensIntent));
+        Assert.Equal($"renewal-{Due.RenewalId:N}", after.Attempt.CreateKey);
+        Assert.IsType<RenewalStep.CreateIntent>(Next(Facts(after, Card)));
+    }
+
+    [Theory]
+    [InlineData(-1, typeof(RenewalStep.CreateIntent))]
+    [InlineData(0, typeof(RenewalStep.Save))]
+    public void Next_AnUnansweredCreation_IsSentAgainWhileItsKeyLives(int seconds, Type expected)
+    {
+        var created = Charging with { IntentId = null };
+
+        Assert.IsType(expected, Next(Facts(created, Card), Expiry + KeyLife + TimeSpan.FromSeconds(seconds)));
+    }
+
+    [Theory]
+    [InlineData(RenewalStatus.Charging, -1, typeof(RenewalStep.Confirm))]
+    [InlineData(RenewalStatus.Unknown, -1, typeof(RenewalStep.Confirm))]
+    [InlineData(RenewalStatus.Unknown, 0, typeof(RenewalStep.LookUp))]
+    [InlineData(RenewalStatus.Undecided, -1, typeof(RenewalStep.LookUp))]
+    public void Next_AnOpenCharge_SendsTheSameKeyWhileItLivesThenOnlyAsks(RenewalStatus status, int seconds, Type expected)
+    {
+        var step = Next(Facts(Charging with { Status = status }, Card), Expiry + KeyLife + TimeSpan.FromSeconds(seconds));
+
+        Assert.IsType(expected, step);
+        if (step is RenewalStep.Confirm confirm) Assert.Equal(Attempt, confirm.Attempt);
+    }
+
+    [Fact]
+    public void Next_AnOpenChargeThatNobodyWants_IsCancelledNotSentAgain()
+    {
+        var off = Facts(Charging, Card) with { License = new RenewalLicense(Expiry, AutoRenew: false, IsRenewable: true) };
+        var moved = Facts(Charging, Card) with { License = new RenewalLicense(Expiry.AddDays(1), AutoRenew: true, IsRenewable: true) };
+        var held = Facts(Charging, Card) with { License = new RenewalLicense(Expiry, AutoRenew: true, IsRenewable: false) };
+
+        Assert.All([off, moved, held], facts => Assert.IsType<RenewalStep.CancelIntent>(Next(facts)));
+    }
+
+    [Fact]
+    public void Next_PaidOtherwise_CancelsTheIntentFirst()
+    {
+        var declined = Charging with { Status = RenewalStatus.SoftDeclined, Attempt = Attempt with { Status = AttemptStatus.SoftDeclined } };
+
+        Assert.IsType<RenewalStep.CancelIntent>(Next(Facts(declined, Card, wallet: 50)));
+        Assert.Equal(PaidWith.Wallet, After(Next(Facts(declined with { IntentId = null }, Card, wallet: 50))).PaidWith);
+    }
+
+    [Fact]
+    public void Next_ARetry_IsANewAttemptOnTheSameIntent()
+    {
+        var declined = Charging with { Status = RenewalStatus.SoftDeclined, SoftDeclines = 1, Attempt = Attempt with { Status = AttemptStatus.SoftDeclined } };
+
+        var after = After(Next(Facts(declined, Card)));
+
+        Assert.Equal(("pi_1", 2, NewAttempt, false), (after.IntentId, after.Attempt!.Number, after.Attempt.AttemptId, after.Attempt.OpensIntent));
+    }
+
+    [Fact]
+    public void Next_ACardOfAnotherCustomer_NeedsAnIntentOfItsOwn()
+    {
+        var declined = Charging with { Status = RenewalStatus.SoftDeclined, Attempt = Attempt with { Status = AttemptStatus.SoftDeclined } };
+
+        Assert.IsType<RenewalStep.CancelIntent>(Next(Facts(declined, Card with { CustomerId = "cus_2" })));
+    }
+
+    [Theory]
+    [InlineData(3, RenewalStatus.Charging)]
+    [InlineData(4, RenewalStatus.SoftDeclined)]
+    public void Next_SoftDeclines_AreRetriedFourTimesInAll(int declines, RenewalStatus status)
+    {
+        var declined = Charging with { Status = RenewalStatus.SoftDeclined, SoftDeclines = declines, Attempt = Attempt with { Status = AttemptStatus.SoftDeclined } };
+
+        Assert.Equal(status, After(Next(Facts(declined, Card))).Status);
+    }
+
+    [Theory]
+    [InlineData("pm_1", RenewalStatus.HardDeclined)]
+    [InlineData("pm_2", RenewalStatus.Charging)]
+    public void Next_AHardDecline_WaitsForAnotherCard(string card, RenewalStatus status)
+    {
+        var declined = Charging with { Status = RenewalStatus.HardDeclined, Attempt = Attempt with { Status = AttemptStatus.HardDeclined } };
+
+        Assert.Equal(status, After(Next(Facts(declined, Card with { PaymentId = card }))).Status);
+    }
+
+    [Theory]
+    [InlineData(9, RenewalStatus.Charging)]
+    [InlineData(10, RenewalStatus.Due)]
+    public void Next_ByHand_StopsAtTenAttempts(int attempts, RenewalStatus status)
+    {
+        var manual = Charging with
+        {
+            Status = RenewalStatus.Due, Type = RenewalType.Manual, SoftDeclines = 4, Attempt = Attempt with { Number = attempts, Status = AttemptStatus.SoftDeclined },
+        };
+
+        Assert.Equal(status, After(Next(Facts(manual, Card))).Status);
+    }
+
+    [Theory]
+    [InlineData(-1, RenewalStatus.PaymentNeeded)]
+    [InlineData(0, RenewalStatus.Lapsed)]
+    public void Next_AtTheEndOfTheGrace_LapsesUnpaid(int seconds, RenewalStatus status)
+    {
+        var waiting = Due with { Status = RenewalStatus.PaymentNeeded, NextActionAt = Due.GivesUpAt.AddSeconds(seconds) };
+
+        var step = Assert.IsType<RenewalStep.Save>(Next(Facts(waiting), Due.GivesUpAt.AddSeconds(seconds)));
+
+        Assert.Equal(status, step.Change.After.Status);
+        Assert.Equal(status is RenewalStatus.Lapsed, step.Change.Suspends);
+    }
+
+    [Fact]
+    public void Next_OurOutagePastTheGrace_StillTriesWhatWasDueBefore() =>
+        Assert.Equal(RenewalStatus.Charging, After(Next(Facts(card: Card), Expiry.AddDays(5))).Status);
+
+    [Fact]
+    public void Next_SwitchedOff_ClosesButNotARequestByHand()
+    {
+        var off = Facts(card: Card) with { License = new RenewalLicense(Expiry, AutoRenew: false, IsRenewable: true) };
+
+        Assert.Equal(RenewalStatus.Canceled, After(Next(off)).Status);
+        Assert.Equal(RenewalStatus.Canceled, After(Next(Facts(card: Card), policy: Policy with { AutoRenewal = false })).Status);
+        Assert.Equal(RenewalStatus.Charging, After(Next(off with { Renewal = Due with { Type = RenewalType.Manual } })).Status);
+    }
+
+    [Fact]
+    public void Next_SuspendedForAnotherReason_ChargesNothing() =>
+        Assert.Equal(RenewalStatus.Due, After(Next(Facts(card: Card, wallet: 100) with { License = new RenewalLicense(Expiry, true, IsRenewable: false) })).Status);
+
+    [Theory]
+    [InlineData(-1, -1, 30)]
+    [InlineData(2, -1, 30)]
+    public void Next_PaidBeforeTheGraceEnds_ExtendsFromTheOldExpiry(int days, int seconds, int until)
+    {
+        var now = Expiry.AddDays(days + 1).AddSeconds(seconds);
+
+        var change = Assert.IsType<RenewalStep.Save>(Next(Facts(Due with { NextActionAt = now }, wallet: 50), now)).Change;
+
+        Assert.Equal(Expiry.AddDays(until), change.Payment!.PaidUntil);
+    }
+
+    [Fact]
+    public void Next_PaidAfterTheGrace_ExtendsFromThePayment()
+    {
+        var now = Expiry.AddDays(3);
+        var manual = Due with { Type = RenewalType.Manual, GivesUpAt = now.AddHours(1), NextActionAt = now };
+
+        var change = Assert.IsType<RenewalStep.Save>(Next(Facts(manual, wallet: 50), now)).Change;
+
+        Assert.Equal((now, now.AddDays(30)), (change.Payment!.PaidFrom, change.Payment.PaidUntil));
+    }
+}

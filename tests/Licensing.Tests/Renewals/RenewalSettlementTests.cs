@@ -1,0 +1,232 @@
+using Licensing.Renewals;
+using Xunit;
+using static Licensing.Tests.Renewals.Given;
+
+namespace Licensing.Tests.Renewals;
+
+public sealed class RenewalSettlementTests
+{
+    private static readonly ChargeOutcome Paid = new ChargeOutcome.Succeeded("ch_1", 4999);
+    private static readonly ChargeOutcome Soft = new ChargeOutcome.SoftDeclined("insufficient_funds", "");
+    private static readonly ChargeOutcome Hard = new ChargeOutcome.HardDeclined("stolen_card", "");
+    private static readonly ChargeOutcome Authentication = new ChargeOutcome.NeedsAuthentication("authentication_required", "");
+    private static readonly ChargeOutcome Lost = new ChargeOutcome.Unknown("lost");
+
+    public static readonly TheoryData<RenewalStatus, ChargeOutcome, Asked, RenewalStatus?> Transitions = new()
+    {
+        { RenewalStatus.Charging, Paid, Asked.Confirm, RenewalStatus.Applied },
+        { RenewalStatus.Charging, Soft, Asked.Confirm, RenewalStatus.SoftDeclined },
+        { RenewalStatus.Charging, Hard, Asked.Confirm, RenewalStatus.HardDeclined },
+        { RenewalStatus.Charging, Authentication, Asked.Confirm, RenewalStatus.NeedsAuthentication },
+        { RenewalStatus.Charging, Lost, Asked.Confirm, RenewalStatus.Unknown },
+        { RenewalStatus.Charging, new ChargeOutcome.Processing(), Asked.Confirm, RenewalStatus.Unknown },
+        { RenewalStatus.Charging, Lost, Asked.Cancel, RenewalStatus.Unknown },
+        { RenewalStatus.Charging, new ChargeOutcome.Canceled("requested"), Asked.Cancel, RenewalStatus.Due },
+        { RenewalStatus.Charging, new ChargeOutcome.Canceled("dashboard"), Asked.Event, RenewalStatus.SoftDeclined },
+        { RenewalStatus.Charging, Paid, Asked.Cancel, RenewalStatus.Applied },
+        { RenewalStatus.Charging, Paid, Asked.Event, RenewalStatus.Applied },
+        { RenewalStatus.Charging, Soft, Asked.Event, RenewalStatus.SoftDeclined },
+        { RenewalStatus.Charging, new ChargeOutcome.Processing(), Asked.Event, null },
+        { RenewalStatus.Unknown, Paid, Asked.LookUp, RenewalStatus.Applied },
+        { RenewalStatus.Unknown, Soft, Asked.LookUp, RenewalStatus.SoftDeclined },
+        { RenewalStatus.Unknown, new ChargeOutcome.Unconfirmed(), Asked.LookUp, RenewalStatus.Unknown },
+        { RenewalStatus.Unknown, Lost, Asked.LookUp, RenewalStatus.Unknown },
+        { RenewalStatus.Undecided, Lost, Asked.LookUp, RenewalStatus.Undecided },
+        { RenewalStatus.Undecided, Paid, Asked.LookUp, RenewalStatus.Applied },
+        { RenewalStatus.Undecided, Paid, Asked.Event, RenewalStatus.Applied },
+        { RenewalStatus.NeedsAuthentication, Paid, Asked.Event, RenewalStatus.Applied },
+        { RenewalStatus.NeedsAuthentication, Paid, Asked.LookUp, RenewalStatus.Applied },
+        { RenewalStatus.NeedsAuthentication, Soft, Asked.Event, RenewalStatus.SoftDeclined },
+        { RenewalStatus.NeedsAuthentication, Lost, Asked.LookUp, RenewalStatus.NeedsAuthentication },
+        { RenewalStatus.SoftDeclined, Paid, Asked.Event, RenewalStatus.Applied },
+        { RenewalStatus.SoftDeclined, Soft, Asked.Event, null },
+        { RenewalStatus.SoftDeclined, Lost, Asked.Cancel, RenewalStatus.SoftDeclined },
+        { RenewalStatus.Lapsed, Paid, Asked.Event, RenewalStatus.Applied },
+        { RenewalStatus.Lapsed, Soft, Asked.Event, null },
+        { RenewalStatus.Canceled, Hard, Asked.Event, null },
+        { RenewalStatus.Applied, Soft, Asked.Event, null },
+        { RenewalStatus.Applied, new ChargeOutcome.Canceled("late"), Asked.Event, null },
+    };
+
+    [Theory]
+    [MemberData(nameof(Transitions))]
+    public void Settle_ByStatusAndAnswer_GoesTo(RenewalStatus from, ChargeOutcome answer, Asked asked, RenewalStatus? to)
+    {
+        var renewal = Charging with { Status = from, PaidWith = from is RenewalStatus.Applied ? PaidWith.Card : null };
+
+        Assert.Equal(to, Settle(renewal, answer, asked)?.After.Status);
+    }
+
+    [Fact]
+    public void Settle_ACreation_KeepsTheIntentAndStaysCharging()
+    {
+        var after = Settle(Charging with { IntentId = null }, new ChargeOutcome.Unconfirmed(), Asked.Create)!.After;
+
+        Assert.Equal((RenewalStatus.Charging, "pi_1"), (after.Status, after.IntentId));
+    }
+
+    [Fact]
+    public void Settle_ALostCreation_IsNotAnUnknownCharge()
+    {
+        var after = Settle(Charging with { IntentId = null }, Lost, Asked.Create, intent: null)!.After;
+
+        Assert.Equal((RenewalStatus.Charging, null, Expiry.AddMinutes(5)), (after.Status, after.IntentId, after.NextActionAt));
+    }
+
+    [Theory]
+    [InlineData(0, 5)]
+    [InlineData(1, 60)]
+    [InlineData(2, 24 * 60)]
+    [InlineData(9, 24 * 60)]
+    public void Settle_Unknown_IsAskedAfterFiveMinutesAnHourThenDaily(int lookups, int minutes)
+    {
+        var after = Settle(Charging with { Lookups = lookups }, Lost)!.After;
+
+        Assert.Equal((lookups + 1, Expiry.AddMinutes(minutes)), (after.Lookups, after.NextActionAt));
+        Assert.Equal(Expiry + Renewal.Period, after.GraceUntil);
+    }
+
+    [Fact]
+    public void Settle_TheGatewayAsksForTime_GetsIt() =>
+        Assert.Equal(Expiry.AddMinutes(20), Settle(Charging, new ChargeOutcome.Unknown("429", TimeSpan.FromMinutes(20)))!.After.NextActionAt);
+
+    [Theory]
+    [InlineData(-1, RenewalStatus.Unknown)]
+    [InlineData(0, RenewalStatus.Undecided)]
+    public void Settle_UnknownForThreeDays_IsForAPerson(int seconds, RenewalStatus status)
+    {
+        var since = Expiry - RenewalPolicy.UndecidedAfter;
+
+        Assert.Equal(status, Settle(Charging with { Status = RenewalStatus.Unknown, UnknownSince = since.AddSeconds(-seconds) }, Lost, Asked.LookUp)!.After.Status);
+    }
+
+    [Theory]
+    [InlineData(-1, RenewalStatus.Unknown)]
+    [InlineData(0, RenewalStatus.Due)]
+    public void Settle_NeverConfirmed_IsSureOnlyAfterTheKeysLife(int seconds, RenewalStatus status)
+    {
+        var now = Expiry + KeyLife + TimeSpan.FromSeconds(seconds);
+
+        var after = Settle(Charging with { Status = RenewalStatus.Unknown, UnknownSince = Expiry }, new ChargeOutcome.Unconfirmed(), Asked.LookUp, now)!.After;
+
+        Assert.Equal(status, after.Status);
+    }
+
+    [Fact]
+    public void Settle_ADeclineOfTheAttemptBefore_IsNotThisOnes()
+    {
+        var second = Charging with { Status = RenewalStatus.Unknown, Attempt = Attempt with { Number = 2, OpensIntent = false } };
+
+        Assert.Equal(RenewalStatus.Unknown, Settle(second, Soft, Asked.LookUp)!.After.Status);
+        var woken = Settle(second with { NextActionAt = Expiry.AddDays(1) }, Soft, Asked.Event)!.After;
+        Assert.Equal((RenewalStatus.Unknown, Expiry), (woken.Status, woken.NextActionAt));
+    }
+
+    [Fact]
+    public void Settle_ASuccess_BooksTheChargeForThePeriod()
+    {
+        var change = Settle(Charging, Paid)!;
+
+        Assert.Equal(new RenewalPayment(PaidWith.Card, 49.99m, Expiry, Expiry.AddDays(30)), change.Payment);
+        Assert.Equal(("ch_1", AttemptStatus.Succeeded), (change.After.Attempt!.TransactionId, change.After.Attempt.Status));
+        Assert.Equal(new RenewalHistory(Attempt.AttemptId, "success"), change.History);
+        Assert.Null(change.After.GraceUntil);
+    }
+
+    [Fact]
+    public void Settle_ASuccessHeardLongAfterAPaymentInGrace_ExtendsFromTheOldExpiry() =>
+        Assert.Equal(Expiry, Settle(Charging with { Status = RenewalStatus.Unknown }, Paid, Asked.LookUp, Expiry.AddDays(20))!.Payment!.PaidFrom);
+
+    [Fact]
+    public void Settle_AnotherAmount_IsForAPerson() =>
+        Assert.Equal(RenewalStatus.Undecided, Settle(Charging, new ChargeOutcome.Succeeded("ch_1", 4998))!.After.Status);
+
+    [Fact]
+    public void Settle_PaidFromTheWalletAndByCard_IsSaidAloud()
+    {
+        var change = Settle(Charging with { Status = RenewalStatus.Applied, PaidWith = PaidWith.Wallet }, Paid, Asked.Event)!;
+
+        Assert.Equal("renewal.paid_twice", change.Audit);
+        Assert.Null(change.Payment);
+    }
+
+    [Fact]
+    public void Settle_TheSameSuccessAgain_ChangesNothing()
+    {
+        var applied = Settle(Charging, Paid)!.After;
+
+        Assert.Null(Settle(applied, Paid, Asked.Event));
+        Assert.Null(Settle(applied, Paid, Asked.Confirm));
+    }
+
+    [Theory]
+    [InlineData(1, 7.0 - 4.5)]
+    [InlineData(2, 4.5 - 2.0)]
+    public void NextAttempt_FromTheFirstDay_SpreadsOverTheWindow(int declines, double days)
+    {
+        var now = declines == 1 ? Expiry.AddDays(-7) : Expiry.AddDays(-4.5);
+
+        Assert.Equal(now.AddDays(days), RenewalPolicy.NextAttempt(declines, now, Due.GivesUpAt));
+    }
+
+    [Fact]
+    public void NextAttempt_OfFour_HasOneInTheGraceAndNoneAfter()
+    {
+        var third = RenewalPolicy.NextAttempt(3, Expiry.AddDays(-2), Due.GivesUpAt);
+
+        Assert.InRange(third, Expiry, Due.GivesUpAt.AddSeconds(-1));
+        Assert.Equal(Due.GivesUpAt, RenewalPolicy.NextAttempt(4, third, Due.GivesUpAt));
+        Assert.Equal(Due.GivesUpAt, RenewalPolicy.NextAttempt(1, Due.GivesUpAt.AddMinutes(-30), Due.GivesUpAt));
+    }
+
+    [Fact]
+    public void RenewNow_OfAnOpenCharge_OnlyAsksAgain()
+    {
+        var change = RenewalRequests.RenewNow(Charging with { Status = RenewalStatus.Unknown, NextActionAt = Expiry.AddDays(1) }, Policy, Expiry)!;
+
+        Assert.Equal((RenewalStatus.Unknown, Expiry, RenewalType.Auto), (change.After.Status, change.After.NextActionAt, change.After.Type));
+        Assert.Null(RenewalRequests.RenewNow(Charging with { Status = RenewalStatus.Applied }, Policy, Expiry));
+        Assert.Null(RenewalRequests.RenewNow(Charging with { Status = RenewalStatus.Undecided }, Policy, Expiry));
+    }
+
+    [Fact]
+    public void RenewNow_AfterTheGrace_OpensAWindowOfItsOwn()
+    {
+        var now = Expiry.AddDays(10);
+
+        var after = RenewalRequests.RenewNow(Due with { Status = RenewalStatus.Lapsed, NextActionAt = null }, Policy, now)!.After;
+
+        Assert.Equal((RenewalStatus.Due, RenewalType.Manual, now.AddHours(1)), (after.Status, after.Type, after.GivesUpAt));
+    }
+
+    [Fact]
+    public void Decide_OnlyWhatIsUnknown_AndPaidNeedsItsTransaction()
+    {
+        var unknown = Charging with { Status = RenewalStatus.Undecided };
+
+        Assert.Equal("NOT_UNKNOWN", RenewalRequests.Decide(Facts(Due), "ch_1", "seen", Policy, Expiry).Refusal!.Code);
+        Assert.Equal(RenewalStatus.Applied, RenewalRequests.Decide(Facts(unknown), "ch_1", "seen", Policy, Expiry).Value.After.Status);
+        Assert.Equal(RenewalStatus.SoftDeclined, RenewalRequests.Decide(Facts(unknown), null, "not there", Policy, Expiry).Value.After.Status);
+    }
+
+    [Theory]
+    [InlineData(4999, true)]
+    [InlineData(4998, false)]
+    public void TakeBack_ARefund_EndsThePeriodWhenItIsWhole(long refunded, bool ends)
+    {
+        var applied = Settle(Charging, Paid)!.After;
+
+        Assert.Equal(ends, RenewalRequests.TakeBack(applied, new PaymentFact.Refunded("pi_1", 4999, refunded))!.EndsPeriod);
+    }
+
+    [Fact]
+    public void TakeBack_ADispute_EndsThePeriodOnlyWhenLost()
+    {
+        var applied = Settle(Charging, Paid)!.After;
+
+        Assert.False(RenewalRequests.TakeBack(applied, new PaymentFact.DisputeOpened("pi_1", "fraudulent"))!.EndsPeriod);
+        Assert.False(RenewalRequests.TakeBack(applied, new PaymentFact.DisputeClosed("pi_1", Won: true))!.EndsPeriod);
+        Assert.True(RenewalRequests.TakeBack(applied, new PaymentFact.DisputeClosed("pi_1", Won: false))!.EndsPeriod);
+        Assert.Null(RenewalRequests.TakeBack(Due, new PaymentFact.Refunded("pi_1", 1, 1)));
+    }
+}
