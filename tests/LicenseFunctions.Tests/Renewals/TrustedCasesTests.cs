@@ -1,0 +1,263 @@
+using LicenseFunctions.Database;
+using LicenseFunctions.Renewals;
+using Licensing.Renewals;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Time.Testing;
+using Xunit;
+
+namespace LicenseFunctions.Tests.Renewals;
+
+/// <summary>The cases that trusted systems test: rocket-rides-atomic's recovery points, Kill Bill's janitor, Lago's payment errors.</summary>
+public sealed class TrustedCasesTests : IAsyncDisposable
+{
+    private static readonly DateTimeOffset Now = new(2026, 6, 1, 0, 0, 0, TimeSpan.Zero);
+    private static readonly ChargeOutcome Created = new ChargeOutcome.Unconfirmed();
+    private static readonly ChargeOutcome Paid = new ChargeOutcome.Succeeded("ch_1", 4999);
+    private static readonly ChargeOutcome Lost = new ChargeOutcome.Unknown("lost");
+
+    private readonly FakeTimeProvider clock = new(Now);
+    private readonly ScriptedGateway gateway = new();
+    private readonly MemoryWorld world;
+    private readonly RunRenewals run;
+    private readonly SettleRenewal settle;
+    private Guid license;
+
+    public TrustedCasesTests()
+    {
+        world = new MemoryWorld(clock);
+        var gateways = new RenewalGateways([gateway]);
+        var policy = new RenewalPolicy(true, 7, 3, 0, gateways.KeyLives);
+        var drive = new DriveRenewal(world.Store, gateways, policy, new PriceLinks(new PriceLinkSettings([]), clock), clock);
+        run = new RunRenewals(world.Store, drive, policy, new RenewalPace(1, 1, TimeSpan.FromMinutes(1)), clock, NullLogger<RunRenewals>.Instance);
+        settle = new SettleRenewal(world.Store, policy, clock);
+    }
+
+    public ValueTask DisposeAsync() => world.DisposeAsync();
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    // rocket-rides-atomic: a request that stopped at any recovery point is finished by the completer, and charged once.
+
+    [Fact]
+    public async Task RecoveryPoint_KilledInTheCreation_CreatesWithTheSameKey()
+    {
+        await OpenAsync();
+        gateway.Dies();
+        await TickAndDieAsync();
+
+        gateway.Answers(Created).Answers(Paid);
+        await TickAfterTheLeaseAsync();
+
+        Assert.Equal(gateway.Calls[0], gateway.Calls[1]);
+        await IsRenewedAsync();
+    }
+
+    [Fact]
+    public async Task RecoveryPoint_KilledInTheConfirmation_ConfirmsWithTheSameKey()
+    {
+        await OpenAsync();
+        gateway.Answers(Created).Dies();
+        await TickAndDieAsync();
+
+        gateway.Answers(Paid);
+        await TickAfterTheLeaseAsync();
+
+        Assert.StartsWith("confirm ", gateway.Calls[1], StringComparison.Ordinal);
+        Assert.Equal(gateway.Calls[1], gateway.Calls[2]);
+        await IsRenewedAsync();
+    }
+
+    [Fact]
+    public async Task RecoveryPoint_Finished_IsNotWorkedOnAgain()
+    {
+        await OpenAsync();
+        gateway.Answers(Created).Answers(Paid);
+        await run.RunAsync(Token);
+
+        await TickAfterTheLeaseAsync();
+
+        Assert.Equal(2, gateway.Calls.Count);
+        await IsRenewedAsync();
+    }
+
+    // Kill Bill's janitor.
+
+    [Fact]
+    public async Task Janitor_UnknownThenSuccess_IsApplied()
+    {
+        await UnknownAsync();
+
+        gateway.Answers(Paid);
+        await TickInAsync(TimeSpan.FromMinutes(5));
+
+        await IsRenewedAsync();
+    }
+
+    [Fact]
+    public async Task Janitor_UnknownThenFailure_IsADeclineAndSuspendsNobodyBefore()
+    {
+        await UnknownAsync();
+        Assert.Equal(Now.AddDays(31), (await world.ReadAsync(license)).GraceUntil);
+
+        gateway.Answers(new ChargeOutcome.SoftDeclined("insufficient_funds", ""));
+        await TickInAsync(TimeSpan.FromMinutes(5));
+
+        Assert.Equal(RenewalStatus.SoftDeclined, (await RenewalAsync()).Status);
+        Assert.Null((await world.ReadAsync(license)).GraceUntil);
+    }
+
+    [Fact]
+    public async Task Janitor_UnknownForEver_IsForAPersonAndNobodyIsSuspendedOrCharged()
+    {
+        await UnknownAsync();
+        for (var day = 0; day < 10; day++)
+        {
+            gateway.Answers(Lost).Answers(Lost);
+            await TickInAsync(TimeSpan.FromDays(1));
+        }
+
+        Assert.Equal(RenewalStatus.Undecided, (await RenewalAsync()).Status);
+        Assert.True((await world.ReadAsync(license)).IsActive);
+        Assert.Single(gateway.Calls, call => call.StartsWith("confirm ", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Janitor_SuccessLaterCorrected_StaysPaidUntilTheMoneyGoesBack()
+    {
+        await OpenAsync();
+        gateway.Answers(Created).Answers(Paid);
+        await run.RunAsync(Token);
+
+        await HearAsync("evt_1", new PaymentFact.IntentChanged(new IntentSnapshot("pi_1", new ChargeOutcome.SoftDeclined("late", "")), null));
+        Assert.Equal(Now.AddDays(31), (await world.ReadAsync(license)).ExpiresAt);
+
+        await HearAsync("evt_2", new PaymentFact.Refunded("pi_1", 4999, 4999));
+        Assert.NotEqual(Now.AddDays(31), (await world.ReadAsync(license)).ExpiresAt);
+    }
+
+    [Fact]
+    public async Task Janitor_TheLookupFails_AsksAgainLater()
+    {
+        await UnknownAsync();
+        gateway.Answers(Lost).Answers(Lost);
+        await TickInAsync(TimeSpan.FromMinutes(5));
+        Assert.StartsWith("get ", gateway.Calls[^1], StringComparison.Ordinal);
+
+        gateway.Answers(Lost).Answers(Paid);
+        await TickInAsync(TimeSpan.FromHours(1));
+
+        await IsRenewedAsync();
+    }
+
+    [Fact]
+    public async Task Janitor_TheWebhookComesFirst_AndTheAnswerIsHeardOnce()
+    {
+        await UnknownAsync();
+        var heard = new PaymentFact.IntentChanged(new IntentSnapshot("pi_1", Paid), null);
+
+        await HearAsync("evt_1", heard);
+        await HearAsync("evt_1", heard);
+        await HearAsync("evt_2", heard);
+        await TickInAsync(TimeSpan.FromMinutes(5));
+
+        await IsRenewedAsync();
+        Assert.Equal(2, (await world.ReadAsync(license)).LedgerRows);
+    }
+
+    // Lago's.
+
+    [Fact]
+    public async Task Lago_CardError_IsFailedAndTriedAgainLater()
+    {
+        await OpenAsync();
+        gateway.Answers(Created).Answers(new ChargeOutcome.SoftDeclined("card_declined", ""));
+        await run.RunAsync(Token);
+
+        var renewal = await RenewalAsync();
+        Assert.Equal(RenewalStatus.SoftDeclined, renewal.Status);
+        Assert.Equal("failed", await world.HistoryStatusAsync(renewal.Attempt!.AttemptId));
+        Assert.True(renewal.NextActionAt > Now);
+    }
+
+    [Fact]
+    public async Task Lago_AmountTooSmall_IsNotTriedAgain()
+    {
+        await OpenAsync();
+        gateway.Answers(new ChargeOutcome.HardDeclined("amount_too_small", ""), intent: null);
+        await run.RunAsync(Token);
+        await TickInAsync(TimeSpan.FromHours(2));
+
+        Assert.Equal(RenewalStatus.HardDeclined, (await RenewalAsync()).Status);
+        Assert.Single(gateway.Calls);
+    }
+
+    [Fact]
+    public async Task Lago_AlreadyPaid_IsPaid()
+    {
+        await UnknownAsync();
+        gateway.Answers(Paid);
+        await TickInAsync(TimeSpan.FromMinutes(5));
+
+        await IsRenewedAsync();
+    }
+
+    [Theory]
+    [InlineData("rate_limit")]
+    [InlineData("idempotency_error")]
+    public async Task Lago_RateLimitOrIdempotencyError_StaysPending(string reason)
+    {
+        await OpenAsync();
+        gateway.Answers(Created).Answers(new ChargeOutcome.Unknown(reason));
+        await run.RunAsync(Token);
+
+        var renewal = await RenewalAsync();
+        Assert.Equal((RenewalStatus.Unknown, 0), (renewal.Status, renewal.SoftDeclines));
+        Assert.Equal("pending", await world.HistoryStatusAsync(renewal.Attempt!.AttemptId));
+    }
+
+    [Theory]
+    [InlineData(-1, "confirm ")]
+    [InlineData(0, "get ")]
+    public async Task AKey_PastItsLife_IsNeverSentAgain(int seconds, string call)
+    {
+        await UnknownAsync();
+        gateway.Answers(Paid);
+
+        await TickInAsync(gateway.KeyLife + TimeSpan.FromSeconds(seconds));
+
+        Assert.StartsWith(call, gateway.Calls[^1], StringComparison.Ordinal);
+        await IsRenewedAsync();
+    }
+
+    private async Task OpenAsync() => license = await world.AddAsync(new LicenseSeed { ExpiresAt = Now.AddDays(1), CardId = "pm_1" });
+
+    private async Task UnknownAsync()
+    {
+        await OpenAsync();
+        gateway.Answers(Created).Answers(Lost);
+        await run.RunAsync(Token);
+        Assert.Equal(RenewalStatus.Unknown, (await RenewalAsync()).Status);
+    }
+
+    private async Task TickAndDieAsync() => await Assert.ThrowsAsync<OperationCanceledException>(() => run.RunAsync(Token));
+
+    private Task TickAfterTheLeaseAsync() => TickInAsync(DriveRenewal.Lease);
+
+    private async Task TickInAsync(TimeSpan wait)
+    {
+        clock.Advance(wait);
+        await run.RunAsync(Token);
+    }
+
+    private Task HearAsync(string id, PaymentFact fact) =>
+        settle.RunAsync(new PaymentEvent("stripe", id, "any", clock.GetUtcNow(), fact), Token);
+
+    private async Task<Renewal> RenewalAsync() => (await world.Store.FindAsync(
+        (await world.Store.OpenAsync(license, new RenewalPolicy(true, 40, 3, 0, new Dictionary<string, TimeSpan>()), clock.GetUtcNow(), Token))!.Value, Token))!.Renewal;
+
+    private async Task IsRenewedAsync()
+    {
+        var state = await world.ReadAsync(license);
+        Assert.Equal((Now.AddDays(31), 1, 0m), (state.ExpiresAt, state.PaidPeriods, state.LedgerUsd));
+    }
+}
