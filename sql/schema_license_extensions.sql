@@ -20,6 +20,8 @@
 \ir installation/migration.psql
 \set migration 0007_suspicion
 \ir installation/migration.psql
+\set migration 0008_usage_rollups
+\ir installation/migration.psql
 \set migration 0010_payments
 \ir installation/migration.psql
 

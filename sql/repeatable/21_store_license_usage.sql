@@ -4,7 +4,7 @@
 -- A record that is there already, in the table or earlier in the batch, changes nothing: all that follows is computed from
 -- the insert's RETURNING. Last-seen times only move forward, so order of arrival doesn't matter.
 --
--- Two batches that meet lock in the same order, and so wait instead of deadlocking: usage rows, then tokens, then devices,
+-- Two batches that meet lock in the same order, and so wait instead of deadlocking: usage rows, tokens, devices, sums,
 -- each by its key. That order holds because each update reads its rows sorted and looks each one up (the two joins that
 -- would shuffle them are off); one generic plan serves batches of every size.
 create or replace function store_license_usage(
@@ -39,7 +39,9 @@ begin
         where place <> all (unknown_tokens || foreign_tokens)
         order by logged_at, log_id
         on conflict (logged_at, log_id) do nothing
-        returning logged_at, token_hash, subscription_id, ip_address, ea_instance_id, mt5_account_number
+        returning logged_at, token_hash, subscription_id, ip_address, ea_instance_id, mt5_account_number, country_code,
+                  license_usage_log.signals_received, license_usage_log.signals_executed, license_usage_log.signals_rejected,
+                  avg_latency_ms, session_duration_sec
     ), used_tokens as (
         update license_tokens t set last_used_at = newest.logged_at, ip_address = coalesce(newest.ip_address, t.ip_address)
         from (select distinct on (token_hash collate "C") token_hash, logged_at, ip_address
@@ -55,6 +57,25 @@ begin
           -- Under DEVICE_IDENTITY=ip_ea_account the same EA and account at another address is another device.
           and (d.device_key = newest.mt5_account_number || '|' || newest.ea_instance_id or d.ip_address = newest.ip_address)
           and d.removed_at is null and d.last_seen_at < newest.logged_at
+    ), rolled_up as (
+        insert into usage_rollups as r (
+            subscription_id, hour_at, ea_instance_id, mt5_account_number, network, country_code, sessions, session_sec,
+            signals_received, signals_executed, signals_rejected, latency_weighted, latency_signals)
+        select subscription_id, date_trunc('hour', logged_at, 'UTC'), coalesce(ea_instance_id, ''), coalesce(mt5_account_number, 0),
+               usage_network(ip_address), coalesce(country_code, 'ZZ'), count(*), coalesce(sum(session_duration_sec), 0),
+               sum(signals_received), sum(signals_executed), sum(signals_rejected),
+               coalesce(sum(avg_latency_ms::bigint * signals_received), 0),
+               coalesce(sum(signals_received) filter (where avg_latency_ms is not null), 0)
+        from stored
+        group by 1, 2, 3, 4, 5, 6
+        order by 1, 2, 3, 4, 5, 6
+        on conflict (subscription_id, hour_at, ea_instance_id, mt5_account_number, network, country_code) do update set
+            sessions = r.sessions + excluded.sessions, session_sec = r.session_sec + excluded.session_sec,
+            signals_received = r.signals_received + excluded.signals_received,
+            signals_executed = r.signals_executed + excluded.signals_executed,
+            signals_rejected = r.signals_rejected + excluded.signals_rejected,
+            latency_weighted = r.latency_weighted + excluded.latency_weighted,
+            latency_signals = r.latency_signals + excluded.latency_signals
     ), arrived as (
         insert into usage_arrivals (subscription_ids, earliest_at, latest_at)
         select array_agg(subscription_id), array_agg(earliest_at), array_agg(latest_at)

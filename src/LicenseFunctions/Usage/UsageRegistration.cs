@@ -8,9 +8,12 @@ public static class UsageRegistration
     public static IServiceCollection AddUsage(this IServiceCollection services) => services
         .AddSingleton<UsageStore>()
         .AddSingleton<QuarantineStore>()
+        .AddSingleton<UsageRollupStore>()
         .AddSingleton<IngestUsage>()
         .AddSingleton<IngestQueuedUsage>()
         .AddSingleton<PostUsage>()
+        .AddSingleton<LicenseUsage>()
+        .AddSingleton<SummarizeUsage>()
         .AddSingleton<ListQuarantined>()
         .AddSingleton<ReplayQuarantined>();
 }
