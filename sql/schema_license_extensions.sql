@@ -36,6 +36,7 @@ select schema_definitions() as definitions_before \gset
 \ir repeatable/45_renewal_facts.sql
 \ir repeatable/50_suspicious_activity_alerts.sql
 \ir repeatable/60_license_health.sql
+\ir repeatable/70_persons.sql
 select schema_definitions() = :'definitions_before' as unchanged \gset
 \if :unchanged
 rollback;

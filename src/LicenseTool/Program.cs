@@ -7,6 +7,8 @@ var root = new RootCommand("licensectl: the licence backend's tool")
     MigrateCommand.Create(),
     DemoDataCommand.Create(),
     TokenCommand.Create(),
+    PersonCommands.CreateExport(),
+    PersonCommands.CreateErase(),
 };
 try
 {

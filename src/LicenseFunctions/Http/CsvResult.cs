@@ -1,3 +1,5 @@
+using System.Globalization;
+using System.Reflection;
 using System.Text.Json;
 using CsvHelper;
 using Microsoft.AspNetCore.Http;
@@ -7,19 +9,26 @@ namespace LicenseFunctions.Http;
 /// <summary>Rows as CSV (RFC 4180, with a header of JSON's names), written as they come.</summary>
 public sealed class CsvResult<T>(IAsyncEnumerable<T> rows) : IResult
 {
-    private static readonly string[] Names =
-        [.. typeof(T).GetProperties().Select(property => JsonNamingPolicy.SnakeCaseLower.ConvertName(property.Name))];
+    private static readonly PropertyInfo[] Columns = typeof(T).GetProperties();
 
     public async Task ExecuteAsync(HttpContext httpContext)
     {
         httpContext.Response.ContentType = "text/csv; charset=utf-8";
         // A field that a spreadsheet would run as a formula gets an apostrophe.
-        var options = CsvWriterOptions.Default with { HasHeader = false, Injection = CsvInjection.Escape };
-        await using var csv = CsvWriter.Create(httpContext.Response.Body, options, true);
-        csv.WriteHeader(Names);
+        await using var csv = CsvWriter.Create(
+            httpContext.Response.Body, CsvWriterOptions.Default with { Injection = CsvInjection.Escape }, leaveOpen: true);
+        csv.WriteHeader(Array.ConvertAll(Columns, column => JsonNamingPolicy.SnakeCaseLower.ConvertName(column.Name)));
         await foreach (var row in rows.WithCancellation(httpContext.RequestAborted))
-            await csv.WriteRecordAsync(row, httpContext.RequestAborted);
+            await csv.WriteRecordAsync(Array.ConvertAll(Columns, column => Text(column.GetValue(row))), httpContext.RequestAborted);
     }
+
+    private static string Text(object? value) => value switch
+    {
+        null => "",
+        DateTime time => time.ToString("yyyy-MM-ddTHH:mm:ssZ", CultureInfo.InvariantCulture),
+        IFormattable number => number.ToString(null, CultureInfo.InvariantCulture),
+        _ => value.ToString()!,
+    };
 }
 
 public static class CsvRequest

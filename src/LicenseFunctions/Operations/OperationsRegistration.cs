@@ -8,5 +8,7 @@ public static class OperationsRegistration
     public static IServiceCollection AddOperations(this IServiceCollection services) => services
         .AddSingleton<ReadinessStore>()
         .AddSingleton<OutboxStore>()
+        .AddSingleton<RetentionStore>()
+        .AddSingleton<RetainData>()
         .AddSingleton<DrainOutbox>();
 }

@@ -1,0 +1,108 @@
+-- All that is held on a person, row by row: found by the columns that name a user, his licences, their devices and renewals, so
+-- that a table that comes later is not forgotten; and the texts that may speak of him. Hashes of secrets stay here.
+create or replace function person_data(person uuid) returns table (table_name text, row_data jsonb) language plpgsql stable as $$
+declare
+    licences uuid[] := array(select subscription_id from subscriptions where subscriber_id = person);
+    -- What stands for him in a text.
+    names text[] := array(select person::text union all select unnest(licences)::text
+                          union all select token_hash from license_tokens where subscription_id = any (licences)
+                          union all select email from users where user_id = person
+                          union all select provider_customer_id from user_payment_methods where user_id = person and provider_customer_id is not null);
+    part record;
+begin
+    for part in
+        select c.relname as name, string_agg(case a.attname
+            when 'subscription_id' then 't.subscription_id = any ($2)'
+            when 'device_id' then 't.device_id in (select d.device_id from license_devices d where d.subscription_id = any ($2))'
+            when 'renewal_id' then 't.renewal_id in (select r.renewal_id from renewals r where r.subscription_id = any ($2))'
+            when 'subject' then 't.subject = $1::text'
+            when 'payload' then 'exists (select from unnest($3) as name where position(name in t.payload::text) > 0)'
+            when 'body' then 'exists (select from unnest($3) as name where position(name in t.body::text) > 0)'
+            else format('t.%I = $1', a.attname) end, ' or ') as condition
+        from pg_class c
+        join pg_attribute a on a.attrelid = c.oid and not a.attisdropped
+        where c.relnamespace = (select relnamespace from pg_class where oid = 'license_usage_log'::regclass)
+          and c.relkind in ('r', 'p') and not c.relispartition
+          and a.attname in ('user_id', 'subscriber_id', 'caller_id', 'actor_id', 'submitted_by', 'subscription_id', 'device_id', 'renewal_id',
+                            'subject', 'payload', 'body')
+        group by c.relname
+        order by c.relname
+    loop
+        return query execute format('select %L::text, to_jsonb(t) - ''password_hash'' - ''token_hash'' from %I t where %s', part.name, part.name, part.condition)
+            using person, licences, names;
+    end loop;
+end
+$$;
+
+-- Takes the person out of what is held: what he did and where goes, with the means to reach or charge him; what was billed stays,
+-- by his identifier alone. Answers how many rows of each table changed. Refused while the outcome of a charge is open: his card
+-- may be charged, and must be found. The payment provider has to be told apart: it is the customer named in the answer.
+create or replace function erase_person(person uuid, operator uuid default null, reason text default null) returns jsonb language plpgsql as $$
+declare
+    licences uuid[] := array(select subscription_id from subscriptions where subscriber_id = person order by 1);
+    names text[] := array(select person::text union all select unnest(licences)::text
+                          union all select token_hash from license_tokens where subscription_id = any (licences)
+                          union all select email from users where user_id = person
+                          union all select provider_customer_id from user_payment_methods where user_id = person and provider_customer_id is not null);
+    customers jsonb := (select jsonb_agg(distinct payment_provider || ' ' || provider_customer_id)
+                        from user_payment_methods where user_id = person and provider_customer_id is not null);
+    counts jsonb := '{}';
+    touched bigint;
+begin
+    perform from users where user_id = person for update;
+    if not found then
+        raise exception 'There is no user %', person using errcode = 'no_data_found';
+    end if;
+    insert into license_states (subscription_id) select unnest(licences) on conflict (subscription_id) do nothing;
+    perform from license_states where subscription_id = any (licences) order by subscription_id for update;
+    if exists (select from renewals where user_id = person and status in ('charging', 'unknown', 'undecided', 'succeeded')) then
+        raise exception 'The outcome of a charge of user % is open: erase him when it is known', person using errcode = 'object_in_use';
+    end if;
+
+    delete from license_usage_log where subscription_id = any (licences);
+    get diagnostics touched = row_count; counts := counts || jsonb_build_object('license_usage_log', touched);
+    delete from usage_rollups where subscription_id = any (licences);
+    get diagnostics touched = row_count; counts := counts || jsonb_build_object('usage_rollups', touched);
+    delete from usage_quarantine where exists (select from unnest(names) as name where position(name in payload) > 0);
+    get diagnostics touched = row_count; counts := counts || jsonb_build_object('usage_quarantine', touched);
+    delete from license_devices where subscription_id = any (licences);
+    get diagnostics touched = row_count; counts := counts || jsonb_build_object('license_devices', touched);
+
+    update license_tokens set is_active = false, revoked_at = coalesce(revoked_at, now()),
+        revoked_reason = case when is_active then 'Erased' else revoked_reason end,
+        ip_address = null, ea_instance_id = null, last_used_at = null, metadata = '{}'
+    where subscription_id = any (licences);
+    get diagnostics touched = row_count; counts := counts || jsonb_build_object('license_tokens', touched);
+    update subscriptions set is_active = false where subscription_id = any (licences);
+    get diagnostics touched = row_count; counts := counts || jsonb_build_object('subscriptions', touched);
+    update renewals set status = 'canceled', next_action_at = null, fence = fence + 1
+    where user_id = person and next_action_at is not null and status not in ('applied', 'lapsed', 'canceled');
+    get diagnostics touched = row_count; counts := counts || jsonb_build_object('renewals', touched);
+
+    update suspicious_activity_alerts set description = 'Erased', evidence = null, token_hash = null, resolution_notes = null,
+        resolved_at = coalesce(resolved_at, now()), status = case when status in ('OPEN', 'INVESTIGATING') then 'RESOLVED' else status end
+    where user_id = person or subscription_id = any (licences);
+    get diagnostics touched = row_count; counts := counts || jsonb_build_object('suspicious_activity_alerts', touched);
+    update license_suspensions set evidence = '{}', device_key = null where subscription_id = any (licences);
+    get diagnostics touched = row_count; counts := counts || jsonb_build_object('license_suspensions', touched);
+    if to_regclass('suspicion_states') is not null then
+        delete from suspicion_states where subscription_id = any (licences);
+        delete from license_appeals where subscription_id = any (licences);
+    end if;
+
+    delete from user_payment_methods where user_id = person;
+    get diagnostics touched = row_count; counts := counts || jsonb_build_object('user_payment_methods', touched);
+    delete from payment_customers where user_id = person;
+    update payment_events set body = null where exists (select from unnest(names) as name where position(name in body::text) > 0);
+    get diagnostics touched = row_count; counts := counts || jsonb_build_object('payment_events', touched);
+    update outbox set payload = '{}', dead_at = case when sent_at is null then coalesce(dead_at, now()) end, last_error = 'Erased'
+    where exists (select from unnest(names) as name where position(name in payload::text) > 0);
+    get diagnostics touched = row_count; counts := counts || jsonb_build_object('outbox', touched);
+
+    update users set email = 'erased-' || user_id || '@erased.invalid', password_hash = '', is_active = false, last_login_at = null
+    where user_id = person;
+    insert into audit_log (actor_kind, actor_id, action, subject, reason, after)
+    values ('operator', operator, 'person.erased', person::text, erase_person.reason, counts);
+    return jsonb_build_object('user_id', person, 'rows', counts, 'tell_provider', coalesce(customers, '[]'));
+end
+$$;

@@ -1,0 +1,87 @@
+using System.CommandLine;
+using System.Text.Json;
+using LicenseFunctions.Database;
+using Npgsql;
+
+namespace LicenseTool;
+
+/// <summary>What the law gives a person: to see what is held on him, and to have it erased.</summary>
+internal static class PersonCommands
+{
+    public static Command CreateExport()
+    {
+        var (database, user, by) = (new DatabaseOption(), User(), By());
+        var command = new Command("export", "Prints all that is held on a person, as JSON; audited") { database, user, by };
+        command.SetAction(async (arguments, cancellationToken) =>
+        {
+            await using var source = database.Open(arguments);
+            var store = new PersonStore(new LicenseDatabase(source));
+            if (await store.FindAsync(arguments.GetRequiredValue(user), cancellationToken) is not { } userId)
+                return await UnknownAsync();
+            await using var output = Console.OpenStandardOutput();
+            await WriteAsync(output, userId, store.ExportAsync(userId, arguments.GetValue(by), cancellationToken), cancellationToken);
+            return 0;
+        });
+        return command;
+    }
+
+    public static Command CreateErase()
+    {
+        var (database, user, by) = (new DatabaseOption(), User(), By());
+        var reason = new Option<string>("--reason") { Description = "Why, for the audit log", Required = true };
+        var yes = new Option<bool>("--yes") { Description = "It can't be undone: say that you mean it", Required = true };
+        var command = new Command("erase", "Takes a person out of what is held; what was billed stays, without him; audited") { database, user, by, reason, yes };
+        command.SetAction(async (arguments, cancellationToken) =>
+        {
+            await using var source = database.Open(arguments);
+            var store = new PersonStore(new LicenseDatabase(source));
+            if (await store.FindAsync(arguments.GetRequiredValue(user), cancellationToken) is not { } userId)
+                return await UnknownAsync();
+            try
+            {
+                Console.WriteLine(await store.EraseAsync(userId, arguments.GetValue(by), arguments.GetValue(reason), cancellationToken));
+                return 0;
+            }
+            catch (PostgresException open) when (open.SqlState == PostgresErrorCodes.ObjectInUse)
+            {
+                await Console.Error.WriteLineAsync(open.MessageText);
+                return 1;
+            }
+        });
+        return command;
+    }
+
+    private static async Task WriteAsync(
+        Stream output, Guid userId, IAsyncEnumerable<(string Table, string Json)> rows, CancellationToken cancellationToken)
+    {
+        await using var json = new Utf8JsonWriter(output, new JsonWriterOptions { Indented = true });
+        json.WriteStartObject();
+        json.WriteString("user_id", userId);
+        string? table = null;
+        await foreach (var row in rows)
+        {
+            if (row.Table != table)
+            {
+                if (table is not null) json.WriteEndArray();
+                json.WriteStartArray(table = row.Table);
+            }
+
+            json.WriteRawValue(row.Json);
+            // A year of use is long: it goes out as it comes.
+            if (json.BytesPending > 64 * 1024) await json.FlushAsync(cancellationToken);
+        }
+
+        if (table is not null) json.WriteEndArray();
+        json.WriteEndObject();
+    }
+
+    private static async Task<int> UnknownAsync()
+    {
+        await Console.Error.WriteLineAsync("There is no such user.");
+        return 1;
+    }
+
+    private static Option<string> User() => new("--user") { Description = "The person's user_id or e-mail address", Required = true };
+
+    private static Option<Guid?> By() => new("--by") { Description = "The user_id of the operator who does it, for the audit log" };
+}

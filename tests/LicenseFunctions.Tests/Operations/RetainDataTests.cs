@@ -1,0 +1,54 @@
+using LicenseFunctions.Database;
+using LicenseFunctions.Operations;
+using LicenseFunctions.Tests.Support;
+using LicenseFunctions.Tests.Usage;
+using Microsoft.Extensions.Logging.Abstractions;
+using Xunit;
+
+namespace LicenseFunctions.Tests.Operations;
+
+public sealed class RetainDataTests(PostgresFixture postgres)
+{
+    [Fact]
+    public async Task Run_PastTheirTime_TakesRawUsageBodiesAndAddressesAndLeavesTheSums()
+    {
+        await using var scene = await UsageScene.NewAsync(postgres);
+        var licence = await scene.LicenceAsync();
+        await scene.SendAsync(scene.Record(licence, secondsAgo: 80 * 86_400), scene.Record(licence), "old", "new");
+        await scene.Database.ExecuteAsync(
+            """
+            select ensure_usage_partitions(now() - interval '120 days', now());
+            insert into license_usage_log (log_id, logged_at, token_hash, subscription_id)
+            select gen_random_uuid(), now() - make_interval(days => d), 'x', @SubscriptionId from generate_series(100, 119) d;
+            update usage_quarantine set quarantined_at = now() - interval '31 days' where payload = 'old';
+            insert into outbox (kind, dedup_key, payload, created_at, sent_at) values
+                ('email', 'sent long ago', '{"to":"a@x.test"}', now() - interval '31 days', now() - interval '31 days'),
+                ('email', 'sent lately', '{"to":"a@x.test"}', now() - interval '29 days', now());
+            insert into outbox (kind, dedup_key, payload, created_at) values ('email', 'waits since long', '{"to":"a@x.test"}', now() - interval '31 days');
+            insert into payment_events (provider, event_id, event_type, created_at, received_at, body) values
+                ('stripe', 'old', 'x', now(), now() - interval '31 days', '{"a":1}'), ('stripe', 'new', 'x', now(), now(), '{"a":1}');
+            """,
+            licence);
+        await scene.DeviceAsync(licence, "1|A", "A", 1, "203.0.113.77", scene.Now.UtcDateTime.AddDays(-91));
+        await scene.DeviceAsync(licence, "2|B", "B", 2, "203.0.113.78", scene.Now.UtcDateTime.AddDays(-89));
+        await scene.Database.ExecuteAsync(
+            "insert into license_device_networks select device_id, ip_address::cidr, last_seen_at, last_seen_at from license_devices");
+        var retain = new RetainData(new RetentionStore(scene.Database.Database), NullLogger<RetainData>.Instance);
+
+        var counts = await retain.RunAsync(TestContext.Current.CancellationToken);
+        var again = await retain.RunAsync(TestContext.Current.CancellationToken);
+
+        Assert.InRange(counts.UsageWeeks, 3, 6);
+        Assert.Equal((3, 2, 0, false), (counts.Bodies, counts.Addresses, counts.Unclaimed, counts.Unfinished));
+        Assert.Equal(new RetentionCounts(0, 0, 0, 0, 0, false), again);
+        Assert.Equal((2L, 2L), await scene.Database.QueryAsync<(long, long)>(
+            "select (select count(*) from license_usage_log), (select sum(sessions)::bigint from usage_rollups)"));
+        Assert.Equal(["new"], await scene.Database.QueryAllAsync<string>("select payload from usage_quarantine"));
+        Assert.Equal(
+            ["sent lately", "waits since long"], await scene.Database.QueryAllAsync<string>("select dedup_key from outbox where payload <> '{}' order by 1"));
+        Assert.Equal(["new"], await scene.Database.QueryAllAsync<string>("select event_id from payment_events where body is not null"));
+        Assert.Equal(["203.0.113.0/24", "203.0.113.78"], await scene.Database.QueryAllAsync<string>(
+            "select case when masklen(ip_address) = 32 then host(ip_address) else ip_address::text end from license_devices order by slot"));
+        Assert.Equal(["203.0.113.78/32"], await scene.Database.QueryAllAsync<string>("select network::text from license_device_networks"));
+    }
+}

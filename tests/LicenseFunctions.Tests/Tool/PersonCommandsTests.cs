@@ -1,0 +1,136 @@
+using System.Diagnostics;
+using System.Text.Json.Nodes;
+using LicenseFunctions.Tests.Support;
+using LicenseFunctions.Tests.Usage;
+using Xunit;
+
+namespace LicenseFunctions.Tests.Tool;
+
+public sealed class PersonCommandsTests(PostgresFixture postgres) : IAsyncLifetime
+{
+    private UsageScene scene = null!;
+    private Licence licence = null!;
+    private Guid person;
+
+    public async ValueTask InitializeAsync()
+    {
+        scene = await UsageScene.NewAsync(postgres);
+        licence = await scene.LicenceAsync();
+        await scene.SendAsync(
+            scene.Record(licence, ea: "MY-EA"), scene.Record(await scene.LicenceAsync(), ea: "OTHERS-EA"),
+            scene.Record(licence, ea: "MY-EA", account: -1));
+        await scene.DeviceAsync(licence, "1001|MY-EA", "MY-EA", 1001, "198.51.100.4", scene.Now.UtcDateTime);
+        person = await scene.Database.QueryAsync<Guid>("select subscriber_id from subscriptions where subscription_id = @SubscriptionId", licence);
+        await scene.Database.ExecuteAsync(
+            """
+            update users set email = 'person@x.test' where user_id = @person;
+            insert into license_device_networks select device_id, '198.51.100.4/32', now(), now() from license_devices;
+            insert into user_payment_methods (user_id, payment_provider, provider_customer_id, provider_payment_id, last_four)
+            values (@person, 'stripe', 'cus_1', 'pm_1', '4242');
+            insert into user_wallets (user_id) values (@person);
+            insert into billing_ledger (user_id, wallet_id, entry_type, amount_usd, balance_before, balance_after)
+            select @person, wallet_id, 'DEPOSIT', 10, 0, 10 from user_wallets;
+            insert into outbox (kind, dedup_key, payload) values ('email', 'a', jsonb_build_object('user_id', @person)), ('email', 'b', '{"to":"person@x.test"}'),
+                ('email', 'c', '{"to":"somebody@x.test"}');
+            insert into payment_events (provider, event_id, event_type, created_at, body) values ('stripe', 'evt_1', 'x', now(), '{"customer":"cus_1"}');
+            insert into suspicious_activity_alerts (subscription_id, user_id, activity_type, severity, description, evidence)
+            values (@SubscriptionId, @person, 'MULTIPLE_IPS', 'LOW', 'from 198.51.100.4', '{"ip":"198.51.100.4"}');
+            insert into renewals (subscription_id, user_id, period_start, renewal_type, status, gives_up_at)
+            values (@SubscriptionId, @person, now(), 'auto', 'due', now());
+            """,
+            new { person, licence.SubscriptionId });
+    }
+
+    public ValueTask DisposeAsync() => scene.DisposeAsync();
+
+    [Fact]
+    public async Task Export_OfAPerson_HoldsEveryTableThatNamesHimAndNobodyElse()
+    {
+        var (code, output) = await ToolAsync("export", "--user", "Person@x.test");
+
+        Assert.Equal(0, code);
+        var data = JsonNode.Parse(output)!.AsObject();
+        Assert.Equal(
+            [
+                "billing_ledger", "license_device_networks", "license_devices", "license_tokens", "license_usage_log", "outbox", "payment_events",
+                "renewals", "subscriptions", "suspicious_activity_alerts", "usage_quarantine", "usage_rollups", "user_id", "user_payment_methods", "user_wallets", "users",
+            ],
+            data.Select(table => table.Key).Order(StringComparer.Ordinal));
+        Assert.Equal(2, data["outbox"]!.AsArray().Count);
+        Assert.Contains("MY-EA", output, StringComparison.Ordinal);
+        Assert.DoesNotMatch("OTHERS-EA|password_hash|somebody@x.test", output);
+        Assert.Equal((person.ToString(), "person.exported"), await scene.Database.QueryAsync<(string, string)>("select subject, action from audit_log"));
+    }
+
+    [Fact]
+    public async Task PersonData_EveryTable_IsSearchedOrKnownToNameNobody()
+    {
+        // usage_arrivals names licences for minutes only; the others hold no person.
+        string[] nobody = ["license_device_changes", "master_pricing", "schema_migrations", "timer_leases", "usage_arrivals", "spatial_ref_sys"];
+
+        var missed = await scene.Database.QueryAllAsync<string>(
+            """
+            select relname from pg_class c
+            where relnamespace = 'public'::regnamespace and relkind in ('r', 'p') and not relispartition and not relname = any (@nobody)
+              and not exists (select from pg_attribute a where a.attrelid = c.oid and not a.attisdropped and a.attname in
+                  ('user_id', 'subscriber_id', 'caller_id', 'actor_id', 'submitted_by', 'subscription_id', 'device_id', 'renewal_id', 'payload', 'body'))
+            """,
+            new { nobody });
+
+        Assert.Empty(missed);
+    }
+
+    [Fact]
+    public async Task Erase_OfAPerson_LeavesWhatWasBilledAndNothingOfHim()
+    {
+        var by = Guid.NewGuid();
+
+        var (code, output) = await ToolAsync("erase", "--user", person.ToString(), "--by", by.ToString(), "--reason", "he asked", "--yes");
+        var (_, export) = await ToolAsync("export", "--user", person.ToString());
+
+        Assert.Equal(0, code);
+        Assert.Equal("""["stripe cus_1"]""", JsonNode.Parse(output)!["tell_provider"]!.ToJsonString());
+        Assert.DoesNotMatch("MY-EA|198[.]51[.]100|person@x.test|4242|cus_1", export);
+        Assert.Equal(
+            ["audit_log", "billing_ledger", "license_tokens", "renewals", "subscriptions", "suspicious_activity_alerts", "user_wallets", "users"],
+            JsonNode.Parse(export)!.AsObject().Select(table => table.Key).Where(key => key is not ("user_id" or "license_states")).Order(StringComparer.Ordinal));
+        Assert.Equal((false, "Erased"), await scene.Database.QueryAsync<(bool, string)>(
+            "select is_active, revoked_reason from license_tokens where subscription_id = @SubscriptionId", licence));
+        Assert.Equal("canceled", await scene.Database.QueryAsync<string>("select status from renewals"));
+        Assert.Equal((by, person.ToString(), "he asked"), await scene.Database.QueryAsync<(Guid, string, string)>(
+            "select actor_id, subject, reason from audit_log where action = 'person.erased'"));
+        Assert.Equal(1L, await scene.Database.QueryAsync<long>("select count(*) from license_usage_log where ea_instance_id = 'OTHERS-EA'"));
+        Assert.Equal(["c"], await scene.Database.QueryAllAsync<string>("select dedup_key from outbox where dead_at is null"));
+    }
+
+    [Fact]
+    public async Task Erase_WhileAChargeIsOpen_IsRefusedAndChangesNothing()
+    {
+        await scene.Database.ExecuteAsync("update renewals set status = 'unknown', intent_id = 'pi_1'");
+        var before = await scene.StateAsync();
+
+        var (code, output) = await ToolAsync("erase", "--user", "person@x.test", "--reason", "he asked", "--yes");
+
+        Assert.Equal(1, code);
+        Assert.Contains("charge", output, StringComparison.Ordinal);
+        Assert.Equal(before, await scene.StateAsync());
+    }
+
+    [Fact]
+    public async Task Export_OfNobody_SaysSo() => Assert.Equal(1, (await ToolAsync("export", "--user", "nobody@x.test")).Code);
+
+    private async Task<(int Code, string Output)> ToolAsync(params string[] arguments)
+    {
+        var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "licensectl.dll"), .. arguments])
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        start.Environment["DATABASE_URL"] = scene.Database.ConnectionString;
+        using var process = Process.Start(start)!;
+        var errors = process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
+        var output = await process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
+        await process.WaitForExitAsync(TestContext.Current.CancellationToken);
+        return (process.ExitCode, output + await errors);
+    }
+}
