@@ -184,6 +184,76 @@ begin
 end
 $$;
 
+CREATE FUNCTION public.erase_person(person uuid, operator uuid DEFAULT NULL::uuid, reason text DEFAULT NULL::text) RETURNS jsonb
+    LANGUAGE plpgsql
+    AS $$
+declare
+    licences uuid[] := array(select subscription_id from subscriptions where subscriber_id = person order by 1);
+    names text[] := array(select person::text union all select unnest(licences)::text
+                          union all select token_hash from license_tokens where subscription_id = any (licences)
+                          union all select email from users where user_id = person
+                          union all select provider_customer_id from user_payment_methods where user_id = person and provider_customer_id is not null);
+    customers jsonb := (select jsonb_agg(distinct payment_provider || ' ' || provider_customer_id)
+                        from user_payment_methods where user_id = person and provider_customer_id is not null);
+    counts jsonb := '{}';
+    touched bigint;
+begin
+    perform from users where user_id = person for update;
+    if not found then
+        raise exception 'There is no user %', person using errcode = 'no_data_found';
+    end if;
+    insert into license_states (subscription_id) select unnest(licences) on conflict (subscription_id) do nothing;
+    perform from license_states where subscription_id = any (licences) order by subscription_id for update;
+    if exists (select from renewals where user_id = person and status in ('charging', 'unknown', 'undecided', 'succeeded')) then
+        raise exception 'The outcome of a charge of user % is open: erase him when it is known', person using errcode = 'object_in_use';
+    end if;
+
+    delete from license_usage_log where subscription_id = any (licences);
+    get diagnostics touched = row_count; counts := counts || jsonb_build_object('license_usage_log', touched);
+    delete from usage_rollups where subscription_id = any (licences);
+    get diagnostics touched = row_count; counts := counts || jsonb_build_object('usage_rollups', touched);
+    delete from usage_quarantine where exists (select from unnest(names) as name where position(name in payload) > 0);
+    get diagnostics touched = row_count; counts := counts || jsonb_build_object('usage_quarantine', touched);
+    delete from license_devices where subscription_id = any (licences);
+    get diagnostics touched = row_count; counts := counts || jsonb_build_object('license_devices', touched);
+
+    update license_tokens set is_active = false, revoked_at = coalesce(revoked_at, now()),
+        revoked_reason = case when is_active then 'Erased' else revoked_reason end,
+        ip_address = null, ea_instance_id = null, last_used_at = null, metadata = '{}'
+    where subscription_id = any (licences);
+    get diagnostics touched = row_count; counts := counts || jsonb_build_object('license_tokens', touched);
+    update subscriptions set is_active = false where subscription_id = any (licences);
+    get diagnostics touched = row_count; counts := counts || jsonb_build_object('subscriptions', touched);
+    update renewals set status = 'canceled', next_action_at = null, fence = fence + 1
+    where user_id = person and status not in ('applied', 'lapsed', 'canceled');
+    get diagnostics touched = row_count; counts := counts || jsonb_build_object('renewals', touched);
+
+    update suspicious_activity_alerts set description = 'Erased', evidence = null, token_hash = null, resolution_notes = null,
+        resolved_at = coalesce(resolved_at, now()), status = case when status in ('OPEN', 'INVESTIGATING') then 'RESOLVED' else status end
+    where user_id = person or subscription_id = any (licences);
+    get diagnostics touched = row_count; counts := counts || jsonb_build_object('suspicious_activity_alerts', touched);
+    update license_suspensions set evidence = '{}', device_key = null where subscription_id = any (licences);
+    get diagnostics touched = row_count; counts := counts || jsonb_build_object('license_suspensions', touched);
+    delete from suspicion_states where subscription_id = any (licences);
+    delete from license_appeals where subscription_id = any (licences);
+
+    delete from user_payment_methods where user_id = person;
+    get diagnostics touched = row_count; counts := counts || jsonb_build_object('user_payment_methods', touched);
+    delete from payment_customers where user_id = person;
+    update payment_events set body = null where exists (select from unnest(names) as name where position(name in body::text) > 0);
+    get diagnostics touched = row_count; counts := counts || jsonb_build_object('payment_events', touched);
+    update outbox set payload = '{}', dead_at = case when sent_at is null then coalesce(dead_at, now()) end, last_error = 'Erased'
+    where exists (select from unnest(names) as name where position(name in payload::text) > 0);
+    get diagnostics touched = row_count; counts := counts || jsonb_build_object('outbox', touched);
+
+    update users set email = 'erased-' || user_id || '@erased.invalid', password_hash = '', is_active = false, last_login_at = null
+    where user_id = person;
+    insert into audit_log (actor_kind, actor_id, action, subject, reason, after)
+    values ('operator', operator, 'person.erased', person::text, erase_person.reason, counts);
+    return jsonb_build_object('user_id', person, 'rows', counts, 'tell_provider', coalesce(customers, '[]'));
+end
+$$;
+
 CREATE FUNCTION public.get_device_count(token_hash character varying) RETURNS integer
     LANGUAGE sql STABLE
     AS $$
@@ -225,6 +295,42 @@ begin
     end if;
     return new;
 end $$;
+
+CREATE FUNCTION public.person_data(person uuid) RETURNS TABLE(table_name text, row_data jsonb)
+    LANGUAGE plpgsql STABLE
+    AS $_$
+declare
+    licences uuid[] := array(select subscription_id from subscriptions where subscriber_id = person);
+    -- What stands for him in a text.
+    names text[] := array(select person::text union all select unnest(licences)::text
+                          union all select token_hash from license_tokens where subscription_id = any (licences)
+                          union all select email from users where user_id = person
+                          union all select provider_customer_id from user_payment_methods where user_id = person and provider_customer_id is not null);
+    part record;
+begin
+    for part in
+        select c.relname as name, string_agg(case a.attname
+            when 'subscription_id' then 't.subscription_id = any ($2)'
+            when 'device_id' then 't.device_id in (select d.device_id from license_devices d where d.subscription_id = any ($2))'
+            when 'renewal_id' then 't.renewal_id in (select r.renewal_id from renewals r where r.subscription_id = any ($2))'
+            when 'subject' then 't.subject = $1::text'
+            when 'payload' then 'exists (select from unnest($3) as name where position(name in t.payload::text) > 0)'
+            when 'body' then 'exists (select from unnest($3) as name where position(name in t.body::text) > 0)'
+            else format('t.%I = $1', a.attname) end, ' or ') as condition
+        from pg_class c
+        join pg_attribute a on a.attrelid = c.oid and not a.attisdropped
+        where c.relnamespace = (select relnamespace from pg_class where oid = 'license_usage_log'::regclass)
+          and c.relkind in ('r', 'p') and not c.relispartition
+          and a.attname in ('user_id', 'subscriber_id', 'caller_id', 'actor_id', 'submitted_by', 'subscription_id', 'device_id', 'renewal_id',
+                            'subject', 'payload', 'body')
+        group by c.relname
+        order by c.relname
+    loop
+        return query execute format('select %L::text, to_jsonb(t) - ''password_hash'' - ''token_hash'' from %I t where %s', part.name, part.name, part.condition)
+            using person, licences, names;
+    end loop;
+end
+$_$;
 
 CREATE FUNCTION public.record_license_usage(token_hash text, subscription_id text, ip text, ea_instance_id text, mt5_account bigint, received integer DEFAULT 1, executed integer DEFAULT 0, rejected integer DEFAULT 0, avg_latency_ms integer DEFAULT NULL::integer) RETURNS uuid
     LANGUAGE sql
@@ -321,7 +427,9 @@ begin
         where place <> all (unknown_tokens || foreign_tokens)
         order by logged_at, log_id
         on conflict (logged_at, log_id) do nothing
-        returning logged_at, token_hash, subscription_id, ip_address, ea_instance_id, mt5_account_number
+        returning logged_at, token_hash, subscription_id, ip_address, ea_instance_id, mt5_account_number, country_code,
+                  license_usage_log.signals_received, license_usage_log.signals_executed, license_usage_log.signals_rejected,
+                  avg_latency_ms, session_duration_sec
     ), used_tokens as (
         update license_tokens t set last_used_at = newest.logged_at, ip_address = coalesce(newest.ip_address, t.ip_address)
         from (select distinct on (token_hash collate "C") token_hash, logged_at, ip_address
@@ -337,6 +445,25 @@ begin
           -- Under DEVICE_IDENTITY=ip_ea_account the same EA and account at another address is another device.
           and (d.device_key = newest.mt5_account_number || '|' || newest.ea_instance_id or d.ip_address = newest.ip_address)
           and d.removed_at is null and d.last_seen_at < newest.logged_at
+    ), rolled_up as (
+        insert into usage_rollups as r (
+            subscription_id, hour_at, ea_instance_id, mt5_account_number, network, country_code, sessions, session_sec,
+            signals_received, signals_executed, signals_rejected, latency_weighted, latency_signals)
+        select subscription_id, date_trunc('hour', logged_at, 'UTC'), coalesce(ea_instance_id, ''), coalesce(mt5_account_number, 0),
+               usage_network(ip_address), coalesce(country_code, 'ZZ'), count(*), coalesce(sum(session_duration_sec), 0),
+               sum(signals_received), sum(signals_executed), sum(signals_rejected),
+               coalesce(sum(avg_latency_ms::bigint * signals_received), 0),
+               coalesce(sum(signals_received) filter (where avg_latency_ms is not null), 0)
+        from stored
+        group by 1, 2, 3, 4, 5, 6
+        order by 1, 2, 3, 4, 5, 6
+        on conflict (subscription_id, hour_at, ea_instance_id, mt5_account_number, network, country_code) do update set
+            sessions = r.sessions + excluded.sessions, session_sec = r.session_sec + excluded.session_sec,
+            signals_received = r.signals_received + excluded.signals_received,
+            signals_executed = r.signals_executed + excluded.signals_executed,
+            signals_rejected = r.signals_rejected + excluded.signals_rejected,
+            latency_weighted = r.latency_weighted + excluded.latency_weighted,
+            latency_signals = r.latency_signals + excluded.latency_signals
     ), arrived as (
         insert into usage_arrivals (subscription_ids, earliest_at, latest_at)
         select array_agg(subscription_id), array_agg(earliest_at), array_agg(latest_at)
@@ -372,6 +499,12 @@ begin
     end if;
     return (select 'partitions' from pg_class where oid = usage_log and relkind = 'p');
 end
+$$;
+
+CREATE FUNCTION public.usage_network(ip inet) RETURNS cidr
+    LANGUAGE sql IMMUTABLE
+    AS $$
+    select coalesce(network(set_masklen(ip, case family(ip) when 4 then 24 else 48 end)), '0.0.0.0/0')
 $$;
 
 CREATE TABLE public.audit_log (
@@ -910,6 +1043,9 @@ CREATE TABLE public.usage_arrivals (
     latest_at timestamp with time zone[] NOT NULL,
     CONSTRAINT a_span_for_each_licence CHECK (((cardinality(earliest_at) = cardinality(subscription_ids)) AND (cardinality(latest_at) = cardinality(subscription_ids)) AND (cardinality(subscription_ids) > 0)))
 );
+ALTER TABLE ONLY public.usage_arrivals ALTER COLUMN subscription_ids SET STORAGE EXTERNAL;
+ALTER TABLE ONLY public.usage_arrivals ALTER COLUMN earliest_at SET STORAGE EXTERNAL;
+ALTER TABLE ONLY public.usage_arrivals ALTER COLUMN latest_at SET STORAGE EXTERNAL;
 
 ALTER TABLE public.usage_arrivals ALTER COLUMN arrival_id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.usage_arrivals_arrival_id_seq
@@ -937,6 +1073,25 @@ CREATE TABLE public.usage_quarantine (
     CONSTRAINT quarantine_state_is_known CHECK ((state = ANY (ARRAY['OPEN'::text, 'REPLAYED'::text, 'DISCARDED'::text]))),
     CONSTRAINT source_is_known CHECK ((source = ANY (ARRAY['queue'::text, 'dead_letter'::text, 'http'::text, 'replay'::text, 'sql'::text])))
 );
+
+CREATE TABLE public.usage_rollups (
+    subscription_id uuid NOT NULL,
+    hour_at timestamp with time zone NOT NULL,
+    ea_instance_id character varying(100) NOT NULL,
+    mt5_account_number bigint NOT NULL,
+    network cidr NOT NULL,
+    country_code character(2) NOT NULL,
+    sessions bigint NOT NULL,
+    session_sec bigint NOT NULL,
+    signals_received bigint NOT NULL,
+    signals_executed bigint NOT NULL,
+    signals_rejected bigint NOT NULL,
+    latency_weighted bigint NOT NULL,
+    latency_signals bigint NOT NULL,
+    CONSTRAINT hour_is_whole CHECK ((hour_at = date_trunc('hour'::text, hour_at, 'UTC'::text))),
+    CONSTRAINT network_is_no_address CHECK ((masklen((network)::inet) = ANY (ARRAY[0, 24, 48])))
+)
+WITH (fillfactor='70');
 
 CREATE TABLE public.users (
     user_id uuid DEFAULT public.uuid_generate_v4() NOT NULL,
@@ -1155,6 +1310,9 @@ ALTER TABLE ONLY public.usage_arrivals
 ALTER TABLE ONLY public.usage_quarantine
     ADD CONSTRAINT usage_quarantine_pkey PRIMARY KEY (quarantine_id);
 
+ALTER TABLE ONLY public.usage_rollups
+    ADD CONSTRAINT usage_rollups_pkey PRIMARY KEY (subscription_id, hour_at, ea_instance_id, mt5_account_number, network, country_code);
+
 ALTER TABLE ONLY public.user_payment_methods
     ADD CONSTRAINT user_payment_methods_pkey PRIMARY KEY (payment_method_id);
 
@@ -1237,6 +1395,8 @@ CREATE INDEX suspicious_activity_alerts_subscription_id ON public.suspicious_act
 CREATE INDEX suspicious_activity_alerts_untold ON public.suspicious_activity_alerts USING btree (detected_at) WHERE (operators_told_at IS NULL);
 
 CREATE INDEX usage_quarantine_quarantined_at ON public.usage_quarantine USING btree (quarantined_at DESC, quarantine_id DESC);
+
+CREATE INDEX usage_rollups_hour_at ON public.usage_rollups USING brin (hour_at) WITH (pages_per_range='32');
 
 CREATE INDEX user_payment_methods_provider_payment_id ON public.user_payment_methods USING btree (provider_payment_id);
 

@@ -76,7 +76,7 @@ begin
     update subscriptions set is_active = false where subscription_id = any (licences);
     get diagnostics touched = row_count; counts := counts || jsonb_build_object('subscriptions', touched);
     update renewals set status = 'canceled', next_action_at = null, fence = fence + 1
-    where user_id = person and next_action_at is not null and status not in ('applied', 'lapsed', 'canceled');
+    where user_id = person and status not in ('applied', 'lapsed', 'canceled');
     get diagnostics touched = row_count; counts := counts || jsonb_build_object('renewals', touched);
 
     update suspicious_activity_alerts set description = 'Erased', evidence = null, token_hash = null, resolution_notes = null,
@@ -85,10 +85,8 @@ begin
     get diagnostics touched = row_count; counts := counts || jsonb_build_object('suspicious_activity_alerts', touched);
     update license_suspensions set evidence = '{}', device_key = null where subscription_id = any (licences);
     get diagnostics touched = row_count; counts := counts || jsonb_build_object('license_suspensions', touched);
-    if to_regclass('suspicion_states') is not null then
-        delete from suspicion_states where subscription_id = any (licences);
-        delete from license_appeals where subscription_id = any (licences);
-    end if;
+    delete from suspicion_states where subscription_id = any (licences);
+    delete from license_appeals where subscription_id = any (licences);
 
     delete from user_payment_methods where user_id = person;
     get diagnostics touched = row_count; counts := counts || jsonb_build_object('user_payment_methods', touched);
