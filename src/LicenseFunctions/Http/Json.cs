@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using System.Text.Json.Serialization.Metadata;
 
 namespace LicenseFunctions.Http;
 
@@ -12,5 +13,7 @@ public static class Json
         RespectNullableAnnotations = true,
         RespectRequiredConstructorParameters = true,
         Converters = { new JsonStringEnumConverter() },
+        // The schemas of /openapi.json may be the first to ask, and they take no default.
+        TypeInfoResolver = new DefaultJsonTypeInfoResolver(),
     };
 }
