@@ -6,35 +6,33 @@ namespace StripeStandIn;
 public sealed class Account(StandInOptions options, TimeProvider clock)
 {
     private const string Alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
-    private readonly List<JsonObject> events = [];
     private (string? Id, string? Key) request;
 
     public Lock Gate { get; } = new();
 
-    public Dictionary<string, JsonObject> Customers { get; } = [];
+    public AccountState State { get; set; } = new();
 
-    public Dictionary<string, JsonObject> PaymentMethods { get; } = [];
+    public Dictionary<string, JsonObject> Customers => State.Customers;
 
-    public Dictionary<string, JsonObject> SetupIntents { get; } = [];
+    public Dictionary<string, JsonObject> PaymentMethods => State.PaymentMethods;
 
-    public Dictionary<string, JsonObject> PaymentIntents { get; } = [];
+    public Dictionary<string, JsonObject> SetupIntents => State.SetupIntents;
 
-    public Dictionary<string, JsonObject> Charges { get; } = [];
+    public Dictionary<string, JsonObject> PaymentIntents => State.PaymentIntents;
 
-    public Dictionary<string, JsonObject> Refunds { get; } = [];
+    public Dictionary<string, JsonObject> Charges => State.Charges;
 
-    public Dictionary<string, JsonObject> Disputes { get; } = [];
+    public Dictionary<string, JsonObject> Refunds => State.Refunds;
 
-    public IReadOnlyList<JsonObject> Events => events;
+    public Dictionary<string, JsonObject> Disputes => State.Disputes;
 
-    /// <summary>By payment method: what its charges do. Not part of Stripe's object.</summary>
-    public Dictionary<string, CardBehaviour> Behaviours { get; } = [];
+    public IReadOnlyList<JsonObject> Events => State.Events;
 
-    /// <summary>Payment methods that were set up with authentication for off-session use.</summary>
-    public HashSet<string> SetUpForOffSession { get; } = [];
+    public Dictionary<string, CardBehaviour> Behaviours => State.Behaviours;
 
-    /// <summary>Payment methods that were detached: Stripe lets none of them be used again.</summary>
-    public HashSet<string> Detached { get; } = [];
+    public HashSet<string> SetUpForOffSession => State.SetUpForOffSession;
+
+    public HashSet<string> Detached => State.Detached;
 
     /// <summary>Called for each new event, under <see cref="Gate"/>.</summary>
     public Action<JsonObject> OnEvent { get; set; } = _ => { };
@@ -45,7 +43,12 @@ public sealed class Account(StandInOptions options, TimeProvider clock)
 
     public static string NewSecret(string id) => $"{id}_secret_{Random.Shared.GetString(Alphabet, 25)}";
 
-    public JsonObject Customer(string id, string param = "customer") => Find(Customers, "customer", id, param);
+    public JsonObject Customer(string id, string param = "customer")
+    {
+        if (options.DemoCustomers && id.StartsWith("cus_demo_", StringComparison.Ordinal))
+            Customers.TryAdd(id, Shapes.Customer(id, Now));
+        return Find(Customers, "customer", id, param);
+    }
 
     public JsonObject PaymentIntent(string id) => Find(PaymentIntents, "payment_intent", id, "intent");
 
@@ -85,7 +88,7 @@ public sealed class Account(StandInOptions options, TimeProvider clock)
     public void Emit(string type, JsonObject about)
     {
         var made = Shapes.Event(NewId("evt"), Now, options.ApiVersion, type, about, request.Id, request.Key);
-        events.Add(made);
+        State.Events.Add(made);
         OnEvent(made);
     }
 
@@ -96,6 +99,35 @@ public sealed class Account(StandInOptions options, TimeProvider clock)
     {
         public void Dispose() => end();
     }
+}
+
+/// <summary>What an account holds: Stripe's objects as they are answered, and what Stripe doesn't show.</summary>
+public sealed class AccountState
+{
+    public Dictionary<string, JsonObject> Customers { get; init; } = [];
+
+    public Dictionary<string, JsonObject> PaymentMethods { get; init; } = [];
+
+    public Dictionary<string, JsonObject> SetupIntents { get; init; } = [];
+
+    public Dictionary<string, JsonObject> PaymentIntents { get; init; } = [];
+
+    public Dictionary<string, JsonObject> Charges { get; init; } = [];
+
+    public Dictionary<string, JsonObject> Refunds { get; init; } = [];
+
+    public Dictionary<string, JsonObject> Disputes { get; init; } = [];
+
+    public List<JsonObject> Events { get; init; } = [];
+
+    /// <summary>By payment method: what its charges do.</summary>
+    public Dictionary<string, CardBehaviour> Behaviours { get; init; } = [];
+
+    /// <summary>Payment methods that were set up with authentication for off-session use.</summary>
+    public HashSet<string> SetUpForOffSession { get; init; } = [];
+
+    /// <summary>Payment methods that were detached: Stripe lets none of them be used again.</summary>
+    public HashSet<string> Detached { get; init; } = [];
 }
 
 /// <summary>Short reads of a Stripe object.</summary>

@@ -94,6 +94,8 @@ public sealed class Pipeline(StandInOptions options, Account account, Idempotenc
                 keys.Keep(key, answer);
             else if (key is not null)
                 keys.Forget(key);
+            if (options.StateFile is { } kept && work.Endpoint.Writes)
+                StateFile.Save(account, kept);
         }
 
         return work.Fault?.Kind == FaultKind.DropAfter || cancellationToken.IsCancellationRequested ? null : answer;

@@ -16,6 +16,8 @@ public sealed class StandIn : IAsyncDisposable
     {
         Options = options;
         Account = new Account(options, clock);
+        if (options.StateFile is { } kept)
+            global::StripeStandIn.StateFile.Load(Account, kept);
         Webhooks = new Webhooks(options, Account, clock);
         Account.OnEvent = Webhooks.Schedule;
         rate = new WriteRate(options.WritesPerSecond, clock);

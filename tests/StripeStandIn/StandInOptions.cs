@@ -22,6 +22,12 @@ public sealed record StandInOptions
     /// <summary>Writes a second above this are answered with 429; 0 = no limit. Stripe: 100 live, 25 in test.</summary>
     public int WritesPerSecond { get; init; }
 
+    /// <summary>Whether a customer whose id begins with cus_demo_ is there as soon as it is asked for: the demo's database names them.</summary>
+    public bool DemoCustomers { get; init; }
+
+    /// <summary>Where the account is kept from one run to the next; null = in memory only.</summary>
+    public string? StateFile { get; init; }
+
     /// <summary>The address to listen on; port 0 takes a free one.</summary>
     public string Url { get; init; } = "http://127.0.0.1:0";
 }

@@ -118,18 +118,12 @@ public sealed class PaymentMethodStore(LicenseDatabase database)
     public Task RemoveAsync(Guid userId, string provider, string paymentId, CancellationToken cancellationToken) =>
         database.InTransactionAsync((connection, token) => RemoveAsync(connection, Actor.Owner(userId), userId, provider, paymentId, token), cancellationToken);
 
-    private const string Inbox = """
-        insert into payment_events (provider, event_id, event_type, created_at) values (@Provider, @EventId, @EventType, @CreatedAt)
-        on conflict on constraint payment_events_come_once do nothing
-        """;
-
     /// <summary>An event about a card: its inbox row and its effect, in one transaction.</summary>
     /// <returns>False where it came before.</returns>
     public Task<bool> ApplyAsync(PaymentEvent received, CancellationToken cancellationToken) =>
         database.InTransactionAsync(async (connection, token) =>
         {
-            var inbox = new { received.Provider, received.EventId, received.EventType, CreatedAt = received.CreatedAt.UtcDateTime };
-            if (await connection.ExecuteAsync(new CommandDefinition(Inbox, inbox, cancellationToken: token)) == 0)
+            if (!await PaymentEventInbox.AddAsync(connection, received, token))
                 return false;
             switch (received.Fact)
             {

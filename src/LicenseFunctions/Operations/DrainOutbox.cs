@@ -22,7 +22,7 @@ public sealed class DrainOutbox(OutboxStore store, Func<Mailer> connect, TimePro
     private static readonly TimeSpan Margin = TimeSpan.FromMinutes(1);
     private static readonly TimeSpan LongestWait = TimeSpan.FromHours(1);
 
-    public async Task<OutboxCounts> ExecuteAsync(CancellationToken cancellationToken)
+    public async Task<OutboxCounts> RunAsync(CancellationToken cancellationToken)
     {
         var counts = new OutboxCounts(0, 0, 0);
         using var mailer = connect();

@@ -7,5 +7,5 @@ public sealed class OutboxFunctions(DrainOutbox drain)
 {
     [Function("DrainOutbox")]
     public Task<OutboxCounts> Drain([TimerTrigger("%OUTBOX_SCHEDULE%")] TimerInfo timer, CancellationToken cancellationToken) =>
-        drain.ExecuteAsync(cancellationToken);
+        drain.RunAsync(cancellationToken);
 }

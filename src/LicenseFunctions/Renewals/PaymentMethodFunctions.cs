@@ -16,7 +16,7 @@ public sealed class PaymentMethodFunctions(PaymentMethodStore store, StartCardSe
         [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "api/v1/payment-methods/setup")] HttpRequest request, CancellationToken cancellationToken)
     {
         request.HttpContext.Response.Headers.CacheControl = "no-store";
-        return (await setup.ExecuteAsync(request.HttpContext.Caller().UserId!.Value, cancellationToken)).ToResult(StatusCodes.Status201Created);
+        return (await setup.RunAsync(request.HttpContext.Caller().UserId!.Value, cancellationToken)).ToResult(StatusCodes.Status201Created);
     }
 
     [Function("ListPaymentMethods")]
@@ -42,7 +42,7 @@ public sealed class PaymentMethodFunctions(PaymentMethodStore store, StartCardSe
     public async Task<IResult> Remove(
         [HttpTrigger(AuthorizationLevel.Anonymous, "delete", Route = "api/v1/payment-methods/{paymentMethodId:guid}")] HttpRequest request,
         Guid paymentMethodId, CancellationToken cancellationToken) =>
-        (await remove.ExecuteAsync(request.HttpContext.Caller().UserId!.Value, paymentMethodId, cancellationToken))
+        (await remove.RunAsync(request.HttpContext.Caller().UserId!.Value, paymentMethodId, cancellationToken))
             .Match(_ => Results.NoContent(), Problems.ToResult);
 }
 

@@ -10,7 +10,7 @@ namespace LicenseFunctions.Renewals;
 /// </summary>
 public sealed class RemovePaymentMethod(PaymentMethodStore store, StripeCards cards)
 {
-    public async Task<Outcome<Guid>> ExecuteAsync(Guid userId, Guid paymentMethodId, CancellationToken cancellationToken)
+    public async Task<Outcome<Guid>> RunAsync(Guid userId, Guid paymentMethodId, CancellationToken cancellationToken)
     {
         if (await store.FindAsync(userId, paymentMethodId, cancellationToken) is not { } paymentId)
             return PaymentMethodNotFound.Refusal;

@@ -8,5 +8,6 @@ public static class SavedCardsRegistration
     public static IServiceCollection AddSavedCards(this IServiceCollection services) => services
         .AddSingleton<PaymentMethodStore>()
         .AddSingleton<StartCardSetup>()
-        .AddSingleton<RemovePaymentMethod>();
+        .AddSingleton<RemovePaymentMethod>()
+        .AddSingleton<ReceiveStripeEvent>();
 }

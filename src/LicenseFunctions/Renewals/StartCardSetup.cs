@@ -7,7 +7,7 @@ namespace LicenseFunctions.Renewals;
 /// <summary>Lets a browser save a card with the provider: the user's customer there, then a set-up that only the browser finishes.</summary>
 public sealed class StartCardSetup(PaymentMethodStore store, StripeCards cards)
 {
-    public async Task<Outcome<CardSetup>> ExecuteAsync(Guid userId, CancellationToken cancellationToken)
+    public async Task<Outcome<CardSetup>> RunAsync(Guid userId, CancellationToken cancellationToken)
     {
         var known = await store.FindCustomerAsync(userId, StripeCards.Provider, cancellationToken);
         if (known is not null)

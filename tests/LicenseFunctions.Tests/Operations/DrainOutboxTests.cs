@@ -22,8 +22,8 @@ public sealed class DrainOutboxTests(PostgresFixture postgres)
         var id = await PutAsync(database, $$$"""{"template":"renewed","user_id":"{{{user}}}","model":{"subscription_id":"L-1","amount_usd":30}}""");
         var drain = Drain(database, smtp.Port);
 
-        Assert.Equal(new OutboxCounts(1, 0, 0), await drain.ExecuteAsync(Cancel));
-        Assert.Equal(new OutboxCounts(0, 0, 0), await drain.ExecuteAsync(Cancel));
+        Assert.Equal(new OutboxCounts(1, 0, 0), await drain.RunAsync(Cancel));
+        Assert.Equal(new OutboxCounts(0, 0, 0), await drain.RunAsync(Cancel));
 
         var mail = Assert.Single(smtp.Mails());
         Assert.Equal("jo@example.com", mail.To.Mailboxes.Single().Address);
@@ -43,13 +43,13 @@ public sealed class DrainOutboxTests(PostgresFixture postgres)
         for (var mail = 0; mail < 25; mail++)
             await PutAsync(database, Mail($"user{mail}@example.com"));
 
-        var away = await Drain(database, port).ExecuteAsync(Cancel);
+        var away = await Drain(database, port).RunAsync(Cancel);
         Assert.Equal(new OutboxCounts(0, 20, 0), away);
         Assert.Equal(0, await database.QueryAsync<int>("select count(*)::int from outbox where dead_at is not null or lease_until is not null"));
 
         await using var smtp = await SmtpCatcher.StartAsync(port);
         await database.ExecuteAsync("update outbox set due_at = now()");
-        Assert.Equal(new OutboxCounts(25, 0, 0), await Drain(database, port).ExecuteAsync(Cancel));
+        Assert.Equal(new OutboxCounts(25, 0, 0), await Drain(database, port).RunAsync(Cancel));
         Assert.Equal(25, smtp.Mails().Select(mail => mail.To.ToString()).Distinct().Count());
     }
 
@@ -62,7 +62,7 @@ public sealed class DrainOutboxTests(PostgresFixture postgres)
         var waits = new List<double>();
         for (var attempt = 0; attempt < 3; attempt++)
         {
-            await Drain(database, port).ExecuteAsync(Cancel);
+            await Drain(database, port).RunAsync(Cancel);
             waits.Add(await database.QueryAsync<double>("select extract(epoch from due_at - now())::float8 from outbox"));
             await database.ExecuteAsync("update outbox set due_at = now()");
         }
@@ -85,7 +85,7 @@ public sealed class DrainOutboxTests(PostgresFixture postgres)
         await PutAsync(database, $$$"""{"template":"renewed","user_id":"{{{Guid.NewGuid()}}}","model":{}}""");
         await PutAsync(database, Mail("jo@example.com"));
 
-        Assert.Equal(new OutboxCounts(Sent: 1, Later: 2, Dead: 3), await Drain(database, smtp.Port).ExecuteAsync(Cancel));
+        Assert.Equal(new OutboxCounts(Sent: 1, Later: 2, Dead: 3), await Drain(database, smtp.Port).RunAsync(Cancel));
 
         Assert.Equal("jo@example.com", Assert.Single(smtp.Mails()).To.ToString());
         Assert.Equal(
@@ -100,9 +100,9 @@ public sealed class DrainOutboxTests(PostgresFixture postgres)
         await using var smtp = await SmtpCatcher.StartAsync();
         await PutAsync(database, Mail("lost@example.com"));
 
-        Assert.Equal(new OutboxCounts(0, 1, 0), await Drain(database, smtp.Port).ExecuteAsync(Cancel));
+        Assert.Equal(new OutboxCounts(0, 1, 0), await Drain(database, smtp.Port).RunAsync(Cancel));
         await database.ExecuteAsync("update outbox set due_at = now()");
-        await Drain(database, smtp.Port).ExecuteAsync(Cancel);
+        await Drain(database, smtp.Port).RunAsync(Cancel);
 
         Assert.Equal(2, smtp.Mails().Count);
         Assert.Single(smtp.Mails().Select(mail => mail.MessageId).Distinct());
@@ -117,7 +117,7 @@ public sealed class DrainOutboxTests(PostgresFixture postgres)
         for (var mail = 0; mail < 60; mail++)
             await PutAsync(database, Mail($"user{mail}@example.com"));
 
-        var counts = await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => Drain(database, smtp.Port).ExecuteAsync(Cancel)));
+        var counts = await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => Drain(database, smtp.Port).RunAsync(Cancel)));
 
         Assert.Equal(60, counts.Sum(count => count.Sent));
         Assert.Equal(60, smtp.Mails().Select(mail => mail.MessageId).Distinct().Count());
@@ -149,7 +149,7 @@ public sealed class DrainOutboxTests(PostgresFixture postgres)
         await using var smtp = await SmtpCatcher.StartAsync(user: "us", password: "p@ss");
         await PutAsync(database, Mail("jo@example.com"));
 
-        Assert.Equal(new OutboxCounts(sent, later, 0), await Drain(database, smtp.Port, $"us:{password}@").ExecuteAsync(Cancel));
+        Assert.Equal(new OutboxCounts(sent, later, 0), await Drain(database, smtp.Port, $"us:{password}@").RunAsync(Cancel));
     }
 
     [Fact]
@@ -161,7 +161,7 @@ public sealed class DrainOutboxTests(PostgresFixture postgres)
         var drain = new DrainOutbox(
             new OutboxStore(database.Database), () => new Mailer(settings, new MailTemplates()), TimeProvider.System, NullLogger<DrainOutbox>.Instance);
 
-        Assert.Equal(new OutboxCounts(0, 0, 0), await drain.ExecuteAsync(Cancel));
+        Assert.Equal(new OutboxCounts(0, 0, 0), await drain.RunAsync(Cancel));
         Assert.Equal(0, await database.QueryAsync<int>("select attempts from outbox"));
     }
 

@@ -58,7 +58,7 @@ public sealed class SavedCardsTests(PostgresFixture postgres) : IAsyncLifetime
     {
         var setup = new StartCardSetup(store, stripe.Cards);
 
-        await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => setup.ExecuteAsync(user, Cancel)));
+        await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => setup.RunAsync(user, Cancel)));
 
         Assert.Single(stripe.StandIn.Account.Customers);
         Assert.Equal(1, await database.QueryAsync<int>("select count(*)::int from payment_customers"));
@@ -66,7 +66,7 @@ public sealed class SavedCardsTests(PostgresFixture postgres) : IAsyncLifetime
 
     [Fact]
     public async Task StartSetup_OfNobodyHere_IsRefused() =>
-        Assert.Equal("USER_NOT_FOUND", (await new StartCardSetup(store, stripe.Cards).ExecuteAsync(Guid.NewGuid(), Cancel)).Refusal?.Code);
+        Assert.Equal("USER_NOT_FOUND", (await new StartCardSetup(store, stripe.Cards).RunAsync(Guid.NewGuid(), Cancel)).Refusal?.Code);
 
     [Fact]
     public async Task Apply_TheSameEventTwice_AppliesOnce()
@@ -151,7 +151,7 @@ public sealed class SavedCardsTests(PostgresFixture postgres) : IAsyncLifetime
 
         Assert.Empty(await store.ListAsync(other, Cancel));
         Assert.False(await store.MakeDefaultAsync(other, id, Cancel));
-        Assert.Equal("PAYMENT_METHOD_NOT_FOUND", (await Remove().ExecuteAsync(other, id, Cancel)).Refusal?.Code);
+        Assert.Equal("PAYMENT_METHOD_NOT_FOUND", (await Remove().RunAsync(other, id, Cancel)).Refusal?.Code);
         Assert.True((await store.ListAsync(user, Cancel))[0].IsDefault);
     }
 
@@ -162,8 +162,8 @@ public sealed class SavedCardsTests(PostgresFixture postgres) : IAsyncLifetime
         await SaveCardAsync("pm_card_mastercard");
         var id = (await store.ListAsync(user, Cancel))[0].PaymentMethodId;
 
-        Assert.Equal(id, (await Remove().ExecuteAsync(user, id, Cancel)).Value);
-        Assert.Equal("PAYMENT_METHOD_NOT_FOUND", (await Remove().ExecuteAsync(user, id, Cancel)).Refusal?.Code);
+        Assert.Equal(id, (await Remove().RunAsync(user, id, Cancel)).Value);
+        Assert.Equal("PAYMENT_METHOD_NOT_FOUND", (await Remove().RunAsync(user, id, Cancel)).Refusal?.Code);
         await store.ApplyAsync(await stripe.LatestAsync("payment_method.detached"), Cancel);
 
         var left = Assert.Single(await store.ListAsync(user, Cancel));
@@ -178,7 +178,7 @@ public sealed class SavedCardsTests(PostgresFixture postgres) : IAsyncLifetime
         var id = (await store.ListAsync(user, Cancel))[0].PaymentMethodId;
         stripe.StandIn.Faults.Add(new Fault(FaultKind.ErrorBefore, "payment_methods.detach", Times: 2));
 
-        Assert.Equal("PAYMENT_PROVIDER_UNAVAILABLE", (await Remove().ExecuteAsync(user, id, Cancel)).Refusal?.Code);
+        Assert.Equal("PAYMENT_PROVIDER_UNAVAILABLE", (await Remove().RunAsync(user, id, Cancel)).Refusal?.Code);
         Assert.Single(await store.ListAsync(user, Cancel));
     }
 
@@ -189,7 +189,7 @@ public sealed class SavedCardsTests(PostgresFixture postgres) : IAsyncLifetime
 
     private async Task BeginSetupAsync(string testCard)
     {
-        var setup = await new StartCardSetup(store, stripe.Cards).ExecuteAsync(user, Cancel);
+        var setup = await new StartCardSetup(store, stripe.Cards).RunAsync(user, Cancel);
         await stripe.ConfirmInBrowserAsync(setup.Value, testCard);
     }
 

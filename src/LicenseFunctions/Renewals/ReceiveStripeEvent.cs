@@ -1,0 +1,27 @@
+using LicenseFunctions.Database;
+using LicenseFunctions.Payments;
+using Licensing;
+using Licensing.Renewals;
+
+namespace LicenseFunctions.Renewals;
+
+/// <summary>One webhook: verified, translated, and handed to whoever keeps what it is about; each commits the inbox row with its effect.</summary>
+public sealed class ReceiveStripeEvent(StripeWebhooks webhooks, SettleRenewal settle, PaymentMethodStore methods)
+{
+    /// <param name="body">As it came, byte for byte.</param>
+    /// <param name="signature">The Stripe-Signature header.</param>
+    public async Task<Outcome<EventReceipt>> RunAsync(string body, string? signature, CancellationToken cancellationToken)
+    {
+        var read = await webhooks.ReadAsync(body, signature, cancellationToken);
+        if (read.Refusal is { } refusal)
+            return refusal;
+        if (read.Value.Fact is PaymentFact.MethodSaved or PaymentFact.MethodDetached)
+            await methods.ApplyAsync(read.Value, cancellationToken);
+        else
+            await settle.RunAsync(read.Value, cancellationToken);
+        return new EventReceipt(read.Value.EventId);
+    }
+}
+
+/// <summary>The answer to a webhook: taken, whether it was new or not.</summary>
+public sealed record EventReceipt(string Received);
