@@ -5,6 +5,7 @@ using Npgsql;
 var root = new RootCommand("licensectl: the licence backend's tool")
 {
     MigrateCommand.Create(),
+    BacktestCommand.Create(),
     DemoDataCommand.Create(),
     TokenCommand.Create(),
     PersonCommands.CreateExport(),
