@@ -1,6 +1,7 @@
 using LicenseFunctions;
 using LicenseFunctions.Database;
 using LicenseFunctions.Devices;
+using LicenseFunctions.Geolocation;
 using LicenseFunctions.Http;
 using LicenseFunctions.Notifications;
 using LicenseFunctions.Operations;
@@ -29,6 +30,7 @@ try
     builder.Services.AddNotifications(settings);
     builder.Services.AddRenewals(settings);
     builder.Services.AddSavedCards();
+    builder.Services.AddGeolocation(settings);
     builder.Services.AddSuspicion(settings);
     builder.Services.AddUsage();
     settings.ThrowIfFaulty();

@@ -1,4 +1,5 @@
 using LicenseFunctions.Database;
+using LicenseFunctions.Geolocation;
 using Licensing.Usage;
 using Npgsql;
 
@@ -21,15 +22,34 @@ public readonly record struct SentUsage(int Index, UsageRecord Record, ReadOnlyM
 public sealed record UsageBatch(ArraySegment<SentUsage> Good, IReadOnlyList<(int Index, RejectedUsage Rejected)> Bad);
 
 /// <summary>Takes messages of usage records: the good ones are stored once, the bad ones quarantined, none fails the rest.</summary>
-public sealed class IngestUsage(UsageStore usage, QuarantineStore quarantine, TimeProvider time)
+public sealed class IngestUsage(UsageStore usage, QuarantineStore quarantine, TimeProvider time, IGeolocator? places = null)
 {
     /// <param name="source">Where they came from: queue, http or replay.</param>
     public Task<IngestedUsage> RunAsync(
         IReadOnlyList<ReadOnlyMemory<byte>> messages, string source, CancellationToken cancellationToken) =>
         RunAsync(Read(messages), source, cancellationToken);
 
-    public Task<IngestedUsage> RunAsync(UsageBatch batch, string source, CancellationToken cancellationToken) =>
-        SaveAsync(batch.Good, [.. batch.Bad], source, cancellationToken);
+    public async Task<IngestedUsage> RunAsync(UsageBatch batch, string source, CancellationToken cancellationToken)
+    {
+        if (places is not null)
+            await PlaceAsync(places, batch.Good, cancellationToken);
+        return await SaveAsync(batch.Good, [.. batch.Bad], source, cancellationToken);
+    }
+
+    /// <summary>Fills in the place of records that came without one.</summary>
+    private static async ValueTask PlaceAsync(IGeolocator places, ArraySegment<SentUsage> good, CancellationToken cancellationToken)
+    {
+        for (var i = 0; i < good.Count; i++)
+        {
+            var record = good[i].Record;
+            if (record.CountryCode is not null || record.Latitude is not null || await places.LocateAsync(record.IpAddress, cancellationToken) is not { } place)
+                continue;
+            good[i] = good[i] with
+            {
+                Record = record with { CountryCode = place.Country, City = place.City, Latitude = place.Latitude, Longitude = place.Longitude },
+            };
+        }
+    }
 
     public UsageBatch Read(IReadOnlyList<ReadOnlyMemory<byte>> messages)
     {
