@@ -2,6 +2,7 @@ using LicenseFunctions;
 using LicenseFunctions.Database;
 using LicenseFunctions.Devices;
 using LicenseFunctions.Geolocation;
+using LicenseFunctions.Health;
 using LicenseFunctions.Http;
 using LicenseFunctions.Notifications;
 using LicenseFunctions.Operations;
@@ -25,6 +26,7 @@ try
     builder.Services.AddDatabase(settings);
     builder.Services.AddHttpEdge(settings);
     builder.Services.AddDevices(settings);
+    builder.Services.AddHealth(settings);
     builder.Services.AddOperations();
     builder.Services.AddPayments(settings);
     builder.Services.AddNotifications(settings);

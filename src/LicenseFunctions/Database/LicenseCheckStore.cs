@@ -170,7 +170,7 @@ public sealed class LicenseCheckStore(LicenseDatabase database, ValidationCache 
             OverlapUntil: Time(row, 4),
             ExpiresAt: Time(row, 5),
             GraceUntil: Time(row, 6),
-            State(row.GetString(7)),
+            SubscriptionStates.Parse(row.GetString(7)),
             SubscriptionActive: row.GetBoolean(8),
             PausedReason: Text(row, 9),
             row.IsDBNull(10)
@@ -187,14 +187,4 @@ public sealed class LicenseCheckStore(LicenseDatabase database, ValidationCache 
     // license_tokens.expires_at may be 'infinity', which Npgsql reads as the largest DateTime.
     private static DateTimeOffset? Time(NpgsqlDataReader row, int column) =>
         row.IsDBNull(column) ? null : new DateTimeOffset(row.GetDateTime(column), TimeSpan.Zero);
-
-    private static SubscriptionState State(string state) => state switch
-    {
-        "SYNCED" => SubscriptionState.Synced,
-        "DEGRADED_GAP" => SubscriptionState.DegradedGap,
-        "LOCKED_NO_FUNDS" => SubscriptionState.LockedNoFunds,
-        "PAUSED_TOXIC" => SubscriptionState.PausedToxic,
-        "SUSPENDED_ADMIN" => SubscriptionState.SuspendedAdmin,
-        _ => throw new InvalidOperationException($"subscriptions.state {state} is not one of the platform's"),
-    };
 }

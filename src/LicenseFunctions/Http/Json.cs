@@ -4,7 +4,7 @@ using System.Text.Json.Serialization.Metadata;
 
 namespace LicenseFunctions.Http;
 
-/// <summary>The one form of JSON at the edge: snake_case names, enums by name, nulls present.</summary>
+/// <summary>The one form of JSON at the edge: snake_case names, enums in upper case, as the guide's words are, nulls present.</summary>
 public static class Json
 {
     public static readonly JsonSerializerOptions Options = new(JsonSerializerDefaults.Web)
@@ -12,7 +12,7 @@ public static class Json
         PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
         RespectNullableAnnotations = true,
         RespectRequiredConstructorParameters = true,
-        Converters = { new JsonStringEnumConverter() },
+        Converters = { new JsonStringEnumConverter(JsonNamingPolicy.SnakeCaseUpper) },
         // The schemas of /openapi.json may be the first to ask, and they take no default.
         TypeInfoResolver = new DefaultJsonTypeInfoResolver(),
     };

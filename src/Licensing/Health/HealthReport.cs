@@ -37,6 +37,9 @@ public sealed record HealthContribution(HealthPart Part, int Points, string Reas
 /// <param name="Contributions">In order of the parts; a part's gain stands before its losses.</param>
 public sealed record HealthReport(int Score, IReadOnlyList<HealthContribution> Contributions)
 {
+    /// <summary>Points are lost for silence: the next use wins them back.</summary>
+    public bool IsSilent => Contributions.Any(contribution => contribution is { Action: HealthAction.StartExpertAdvisor, Points: < 0 });
+
     /// <summary>What to do, the most points first.</summary>
     public IEnumerable<HealthContribution> Recommendations =>
         Contributions.Where(contribution => contribution.Recommendation is not null).OrderBy(contribution => contribution.Points);

@@ -36,6 +36,10 @@ public static class HealthScore
         return new HealthReport(contributions.Sum(contribution => contribution.Points), contributions);
     }
 
+    /// <summary>Trading time since the last use, or since a young licence could be expected to be used; never below zero.</summary>
+    public static TimeSpan Silence(HealthFacts facts) =>
+        TradingHours.Between(Latest(facts.LastUsedAt, facts.IssuedAt + Settling - TimeSpan.FromDays(1)), facts.Now);
+
     // A part never falls below zero: the last losses are cut to what is left, so that the sum stays exact.
     private static void AddPart(
         List<HealthContribution> contributions, HealthPart part, int worth, string gain, IEnumerable<HealthContribution> losses)
@@ -109,7 +113,7 @@ public static class HealthScore
 
     private static IEnumerable<HealthContribution> Usage(HealthFacts facts)
     {
-        var silence = TradingHours.Between(Latest(facts.LastUsedAt, facts.IssuedAt + Settling - TimeSpan.FromDays(1)), facts.Now);
+        var silence = Silence(facts);
         var points = silence < TimeSpan.FromDays(1) ? 0
             : silence < TimeSpan.FromDays(3) ? 5
             : silence < TimeSpan.FromDays(7) ? 10

@@ -1,0 +1,26 @@
+using LicenseFunctions.Http;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Azure.Functions.Worker;
+using Microsoft.Extensions.Logging;
+
+namespace LicenseFunctions.Health;
+
+public sealed class HealthFunctions(ShowHealth show, ScoreLicenses score, ILogger<HealthFunctions> log)
+{
+    [Function("ShowHealth")]
+    [Access(CallerRole.Subscriber, CallerRole.Operator)]
+    [Operation("A licence's health score, what every point of it stands for, and what would win lost ones back.", Reply = typeof(HealthReply))]
+    public async Task<IResult> Show(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/licenses/{subscriptionId:guid}/health")] HttpRequest request,
+        Guid subscriptionId,
+        CancellationToken cancellationToken) =>
+        (await show.RunAsync(request.HttpContext.Caller(), subscriptionId, cancellationToken)).ToResult();
+
+    [Function("ScoreLicenses")]
+    public async Task Score([TimerTrigger("%HEALTH_SCHEDULE%")] TimerInfo timer, CancellationToken cancellationToken)
+    {
+        var judged = await score.RunAsync(cancellationToken);
+        if (judged > 0)
+            log.LogInformation("Judged the health of {Count} licences", judged);
+    }
+}

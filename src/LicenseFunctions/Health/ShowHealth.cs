@@ -1,0 +1,87 @@
+using System.Text.Json.Nodes;
+using System.Text.Json.Serialization;
+using LicenseFunctions.Database;
+using LicenseFunctions.Http;
+using Licensing;
+using Licensing.Health;
+
+namespace LicenseFunctions.Health;
+
+/// <summary>A licence's health as it is now, with what every point stands for.</summary>
+public sealed class ShowHealth(HealthStore store, ScoreLicenses score, HealthSettings settings)
+{
+    public async Task<Outcome<HealthReply>> RunAsync(Caller caller, Guid subscriptionId, CancellationToken cancellationToken)
+    {
+        if (!await store.ExistsForAsync(subscriptionId, caller.IsOperator ? null : caller.UserId, cancellationToken)
+            || await score.ScoreAsync([subscriptionId], cancellationToken) is not [var scored])
+        {
+            return new Refusal(RefusalKind.NotFound, "NOT_FOUND", "There is no such license.");
+        }
+
+        var around = await store.SurroundingsAsync(subscriptionId, cancellationToken);
+        var facts = scored.Row.Facts;
+        return new HealthReply(
+            subscriptionId,
+            HealthStore.StatusText(scored.Status),
+            scored.Report.Score,
+            facts.ExpiresAt is { } expiry ? (int)Math.Floor((expiry - facts.Now).TotalDays) : null,
+            facts.ExpiresAt,
+            facts.DevicesUsed,
+            settings.MaxDevices,
+            around.Activities,
+            [.. scored.Report.Recommendations.Select(contribution => contribution.Recommendation!).Distinct()],
+            [.. scored.Report.Contributions.Select(contribution => Describe(subscriptionId, contribution))],
+            new UsageReply(
+                around.Usage.SignalsReceived24h, around.Usage.SignalsExecuted24h, around.Usage.SignalsRejected24h,
+                around.Usage.AvgLatencyMs, around.Usage.LastActivity),
+            around.Trend,
+            [.. around.Changes.Select(change => new ChangeReply(change.Day, change.From, change.To, Reasons(change.Gained), Reasons(change.Lost)))],
+            facts.Now);
+    }
+
+    private static ContributionReply Describe(Guid subscriptionId, HealthContribution contribution) => new(
+        contribution.Part, contribution.Points, contribution.Reason, contribution.Action, contribution.Recommendation,
+        Link(subscriptionId, contribution.Action));
+
+    // Where on our pages it is done; what is done elsewhere has no link.
+    private static string? Link(Guid subscriptionId, HealthAction action) => action switch
+    {
+        HealthAction.Renew or HealthAction.TurnOnAutoRenewal => $"/app/licenses/{subscriptionId}/renewals",
+        HealthAction.AddPaymentMethod or HealthAction.ReplaceCard => "/app/payment-methods",
+        HealthAction.Appeal => $"/app/licenses/{subscriptionId}/suspension",
+        HealthAction.RemoveDevice or HealthAction.KeepDevices => $"/app/licenses/{subscriptionId}/devices",
+        HealthAction.AnswerAlert => $"/app/licenses/{subscriptionId}/activity",
+        _ => null,
+    };
+
+    private static string[] Reasons(string contributions) =>
+        [.. JsonNode.Parse(contributions)!.AsArray().Select(contribution => (string)contribution!["reason"]!)];
+}
+
+/// <param name="DaysUntilExpiry">Whole days, rounded down: 0 is today, below 0 is past; null for a licence that never expires.</param>
+public sealed record HealthReply(
+    Guid SubscriptionId,
+    string Status,
+    int HealthScore,
+    int? DaysUntilExpiry,
+    DateTimeOffset? ExpiresAt,
+    int UniqueDevices,
+    int MaxDevices,
+    IReadOnlyList<string> SuspiciousActivities,
+    IReadOnlyList<string> Recommendations,
+    IReadOnlyList<ContributionReply> Contributions,
+    UsageReply Usage,
+    IReadOnlyList<ScoreOfADay> Trend,
+    IReadOnlyList<ChangeReply> Changes,
+    DateTimeOffset ScoredAt);
+
+public sealed record ContributionReply(HealthPart Part, int Points, string Reason, HealthAction Action, string? Recommendation, string? Link);
+
+public sealed record UsageReply(
+    [property: JsonPropertyName("signals_received_24h")] long SignalsReceived24h,
+    [property: JsonPropertyName("signals_executed_24h")] long SignalsExecuted24h,
+    [property: JsonPropertyName("signals_rejected_24h")] long SignalsRejected24h,
+    int? AvgLatencyMs,
+    DateTime? LastActivity);
+
+public sealed record ChangeReply(string Day, int? From, int To, IReadOnlyList<string> Came, IReadOnlyList<string> Went);
