@@ -1,11 +1,12 @@
--- Every licence with its status and its score: 40 active, 20 used in the last 24 hours, 20 at most two devices, 20 no open alert.
+-- Every licence with its status and its score: the stored one; until it is judged for the first time the platform's plain one,
+-- 40 active, 20 used in the last 24 hours, 20 at most two devices, 20 no open alert.
 create or replace view v_license_health as
 select
     facts.*,
-    (case when status in ('ACTIVE', 'PENDING_RENEWAL') then 40 else 0 end
+    coalesce(stored.score, case when facts.status in ('ACTIVE', 'PENDING_RENEWAL') then 40 else 0 end
      + case when last_used_at > now() - interval '24 hours' then 20 else 0 end
      + case when device_count <= 2 then 20 else 0 end
-     + case when open_alerts = 0 then 20 else 0 end) as health_score
+     + case when open_alerts = 0 then 20 else 0 end)::int as health_score
 from (
     select
         s.subscription_id,
@@ -31,4 +32,5 @@ from (
     from subscriptions s
     join v_current_license_tokens t on t.subscription_id = s.subscription_id
     join users u on u.user_id = s.subscriber_id
-) as facts;
+) as facts
+left join license_health stored using (subscription_id);

@@ -1,0 +1,193 @@
+using LicenseFunctions.Database;
+using LicenseFunctions.Health;
+using LicenseFunctions.Http;
+using LicenseFunctions.Tests.Support;
+using Licensing.Health;
+using Xunit;
+
+namespace LicenseFunctions.Tests.Health;
+
+/// <summary>The judgement over a real database: what marks a licence due, what is stored, what the report says.</summary>
+public sealed class ScoreLicensesTests(PostgresFixture postgres) : IAsyncLifetime
+{
+    private static readonly HealthSettings Settings = new(2, TimeSpan.FromDays(3));
+
+    private TestDatabase database = null!;
+    private ScoreLicenses score = null!;
+    private ShowHealth show = null!;
+    private Guid licence;
+    private Guid owner;
+
+    private static CancellationToken Stop => TestContext.Current.CancellationToken;
+
+    public async ValueTask InitializeAsync()
+    {
+        database = await postgres.NewDatabaseAsync();
+        var store = new HealthStore(database.Database);
+        score = new ScoreLicenses(store, Settings);
+        show = new ShowHealth(store, score, Settings);
+        (licence, owner) = await database.QueryAsync<(Guid, Guid)>(
+            """
+            with people as (
+                insert into users (email, role) values ('s@x.test', 'subscriber'), ('m@x.test', 'master') returning user_id, role),
+            wallet as (insert into user_wallets (user_id, balance_usd) select user_id, 30 from people where role = 'subscriber'),
+            price as (insert into master_pricing (master_id, monthly_fee_usd) select user_id, 30 from people where role = 'master'),
+            subscription as (
+                insert into subscriptions (subscriber_id, master_id, created_at)
+                select (select user_id from people where role = 'subscriber'), (select user_id from people where role = 'master'), now() - interval '90 days'
+                returning subscription_id, subscriber_id),
+            token as (
+                insert into license_tokens (subscription_id, token_hash, expires_at, last_used_at, metadata)
+                select subscription_id, repeat('a', 64), now() + interval '20 days', now() - interval '1 hour', '{"auto_renew": true}' from subscription)
+            select subscription_id, subscriber_id from subscription
+            """);
+    }
+
+    public async ValueTask DisposeAsync() => await database.DisposeAsync();
+
+    [Fact]
+    public async Task Run_ANewLicence_IsJudgedAndTheViewShowsIt()
+    {
+        Assert.Equal(1, await score.RunAsync(Stop));
+
+        Assert.Equal(100, await StoredAsync());
+        Assert.Equal(100, await database.QueryAsync<int>("select health_score from v_license_health"));
+    }
+
+    [Fact]
+    public async Task Run_Again_JudgesNothing()
+    {
+        await score.RunAsync(Stop);
+
+        Assert.Equal(0, await score.RunAsync(Stop));
+    }
+
+    public static TheoryData<string, int> Changes => new()
+    {
+        { "select create_suspicious_activity_alert(subscription_id, 'MULTIPLE_IPS', 'HIGH', 'x') from subscriptions", 86 },
+        { "update master_pricing set monthly_fee_usd = 31", 95 },
+        { "update master_pricing set is_active = false", 95 },
+        {
+            """
+            update user_wallets set balance_usd = 0;
+            insert into user_payment_methods (user_id, payment_provider, provider_payment_id, expiry_month, expiry_year, is_default)
+            select subscriber_id, 'stripe', 'pm_1', 1, 2020, true from subscriptions
+            """, 95
+        },
+        {
+            """
+            insert into license_devices (subscription_id, device_key, ea_instance_id, mt5_account_number, ip_address, slot, first_seen_at, last_seen_at)
+            select subscription_id, n::text, n::text, n, '192.0.2.1', n, now(), now() from subscriptions, generate_series(1, 3) n
+            """, 90
+        },
+    };
+
+    [Theory]
+    [MemberData(nameof(Changes))]
+    public async Task Run_AfterAChange_JudgesThatLicenceAnew(string change, int expected)
+    {
+        await score.RunAsync(Stop);
+        await database.ExecuteAsync(change);
+
+        Assert.Equal(1, await score.RunAsync(Stop));
+        Assert.Equal(expected, await StoredAsync());
+    }
+
+    [Fact]
+    public async Task Run_ASilentLicenceThatIsUsedAgain_GetsItsPointsBack()
+    {
+        await database.ExecuteAsync("update license_tokens set last_used_at = now() - interval '40 days'");
+        await score.RunAsync(Stop);
+        Assert.Equal(80, await StoredAsync());
+
+        await database.ExecuteAsync("update license_tokens set last_used_at = clock_timestamp()");
+
+        Assert.Equal(1, await score.RunAsync(Stop));
+        Assert.Equal(100, await StoredAsync());
+    }
+
+    [Fact]
+    public async Task Run_WhenTheTimeHasCome_JudgesAnew()
+    {
+        await score.RunAsync(Stop);
+        await database.ExecuteAsync("update license_health set due_at = now()");
+
+        Assert.Equal(1, await score.RunAsync(Stop));
+    }
+
+    [Fact]
+    public async Task Save_AChangeDuringTheJudgement_LeavesTheLicenceDue()
+    {
+        await score.RunAsync(Stop);
+        var store = new HealthStore(database.Database);
+        HealthRow? row = null;
+        await foreach (var one in store.LoadAsync([licence], 2, Stop))
+            row = one;
+        await database.ExecuteAsync("select create_suspicious_activity_alert(subscription_id, 'MULTIPLE_IPS', 'HIGH', 'x') from subscriptions");
+
+        await store.SaveAsync([new ScoredHealth(row!, row!.Facts.Status, HealthScore.Of(row.Facts), row.Facts.Now.AddHours(6))], Stop);
+
+        Assert.Equal([licence], await store.DueAsync(10, Stop));
+    }
+
+    [Fact]
+    public async Task Run_AScoreThatChanges_IsKeptByDayWithItsReasons()
+    {
+        await score.RunAsync(Stop);
+        await database.ExecuteAsync("update license_health_days set day = day - 1");
+        await database.ExecuteAsync("select create_suspicious_activity_alert(subscription_id, 'MULTIPLE_IPS', 'LOW', 'x') from subscriptions");
+        await score.RunAsync(Stop);
+
+        var reply = (await show.RunAsync(new Caller(CallerRole.Subscriber, owner), licence, Stop)).Value;
+
+        Assert.Equal([100, 97], reply.Trend.TakeLast(2).Select(day => (int?)day.Score));
+        var change = reply.Changes[0];
+        Assert.Equal((100, 97), (change.From, change.To));
+        Assert.Contains("An alert of severity LOW is open", change.Came);
+        Assert.Equal(["MULTIPLE_IPS"], reply.SuspiciousActivities);
+        Assert.Equal(97, reply.Contributions.Sum(contribution => contribution.Points));
+    }
+
+    [Fact]
+    public async Task Show_ASuspensionOfOurs_SaysSuspendedAndTheWayToAppeal()
+    {
+        await database.ExecuteAsync(
+            """
+            update license_tokens set is_active = false, revoked_at = now(), revoked_reason = 'Auto-suspended: x';
+            update subscriptions set state = 'SUSPENDED_ADMIN', paused_reason = 'License suspended: x';
+            insert into license_suspensions (subscription_id, cause, reason, previous_state, token_ids)
+            select subscription_id, 'DEVICE_LIMIT', 'License suspended: x', 'SYNCED', array(select token_id from license_tokens) from subscriptions
+            """);
+
+        var reply = (await show.RunAsync(new Caller(CallerRole.Operator), licence, Stop)).Value;
+
+        Assert.Equal(("SUSPENDED", 60), (reply.Status, reply.HealthScore));
+        Assert.Contains(reply.Contributions, contribution => contribution.Link == $"/app/licenses/{licence}/suspension");
+    }
+
+    [Fact]
+    public async Task Show_SomebodyElsesLicence_IsNotFound()
+    {
+        var reply = await show.RunAsync(new Caller(CallerRole.Subscriber, Guid.NewGuid()), licence, Stop);
+
+        Assert.Equal("NOT_FOUND", reply.Refusal?.Code);
+    }
+
+    [Fact]
+    public async Task Run_ThousandsOfLicences_JudgesThemAll()
+    {
+        await database.ExecuteAsync(
+            """
+            insert into users (email) select n || '@x.test' from generate_series(1, 7000) n;
+            insert into subscriptions (subscriber_id, master_id)
+            select u.user_id, s.master_id from users u, (select master_id from subscriptions limit 1) s where u.email ~ '^[0-9]';
+            insert into license_tokens (subscription_id, token_hash) select subscription_id, md5(subscription_id::text) from subscriptions
+            where subscription_id not in (select subscription_id from license_tokens)
+            """);
+
+        Assert.Equal(7001, await score.RunAsync(Stop));
+        Assert.Equal(0, await score.RunAsync(Stop));
+    }
+
+    private Task<int> StoredAsync() => database.QueryAsync<int>("select score from license_health where subscription_id = @licence", new { licence });
+}
