@@ -22,6 +22,8 @@
 \ir installation/migration.psql
 \set migration 0008_usage_rollups
 \ir installation/migration.psql
+\set migration 0009_health
+\ir installation/migration.psql
 \set migration 0010_payments
 \ir installation/migration.psql
 

@@ -74,7 +74,7 @@ public sealed class HealthStore(LicenseDatabase database)
         ),
         signals as (
             select h.subscription_id, sum(h.signals_received) as received, sum(h.signals_rejected) as rejected
-            from asked a join license_usage_hours h using (subscription_id)
+            from asked a join usage_rollups h using (subscription_id)
             where h.hour_at > now() - interval '7 days' group by 1
         ),
         alerts as (
@@ -232,8 +232,8 @@ public sealed class HealthStore(LicenseDatabase database)
     private const string Surroundings = """
         select coalesce(sum(signals_received), 0)::bigint as signals_received_24h, coalesce(sum(signals_executed), 0)::bigint as signals_executed_24h,
                coalesce(sum(signals_rejected), 0)::bigint as signals_rejected_24h,
-               (sum(latency_sum) / nullif(sum(latency_count), 0))::int as avg_latency_ms, max(last_at) as last_activity
-        from license_usage_hours where subscription_id = @subscriptionId and hour_at > now() - interval '24 hours';
+               (sum(latency_weighted) / nullif(sum(latency_signals), 0))::int as avg_latency_ms
+        from usage_rollups where subscription_id = @subscriptionId and hour_at > now() - interval '24 hours';
 
         select distinct activity_type from suspicious_activity_alerts
         where subscription_id = @subscriptionId and status in ('OPEN', 'INVESTIGATING') order by 1;
@@ -274,7 +274,7 @@ public sealed class HealthStore(LicenseDatabase database)
 
 /// <summary>The first version's usage stats.</summary>
 public sealed record UsageOfADay(
-    long SignalsReceived24h, long SignalsExecuted24h, long SignalsRejected24h, int? AvgLatencyMs, DateTime? LastActivity);
+    long SignalsReceived24h, long SignalsExecuted24h, long SignalsRejected24h, int? AvgLatencyMs);
 
 /// <param name="Day">yyyy-MM-dd, UTC.</param>
 /// <param name="Score">Null before the licence was first judged.</param>

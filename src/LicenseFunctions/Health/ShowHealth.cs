@@ -33,7 +33,7 @@ public sealed class ShowHealth(HealthStore store, ScoreLicenses score, HealthSet
             [.. scored.Report.Contributions.Select(contribution => Describe(subscriptionId, contribution))],
             new UsageReply(
                 around.Usage.SignalsReceived24h, around.Usage.SignalsExecuted24h, around.Usage.SignalsRejected24h,
-                around.Usage.AvgLatencyMs, around.Usage.LastActivity),
+                around.Usage.AvgLatencyMs, facts.LastUsedAt),
             around.Trend,
             [.. around.Changes.Select(change => new ChangeReply(change.Day, change.From, change.To, Reasons(change.Gained), Reasons(change.Lost)))],
             facts.Now);
@@ -82,6 +82,6 @@ public sealed record UsageReply(
     [property: JsonPropertyName("signals_executed_24h")] long SignalsExecuted24h,
     [property: JsonPropertyName("signals_rejected_24h")] long SignalsRejected24h,
     int? AvgLatencyMs,
-    DateTime? LastActivity);
+    DateTimeOffset? LastActivity);
 
 public sealed record ChangeReply(string Day, int? From, int To, IReadOnlyList<string> Came, IReadOnlyList<string> Went);
