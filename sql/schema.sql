@@ -26,6 +26,39 @@ CREATE TYPE public.uuid_range AS RANGE (
     multirange_type_name = public.uuid_multirange
 );
 
+CREATE FUNCTION public.count_alert() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+begin
+    insert into metric_increments (name, label, amount)
+    -- The type is whatever the platform calls create_suspicious_activity_alert with; a label's values must be few.
+    select 'suspicious_activities_total',
+           case when new.activity_type in ('MULTIPLE_IPS', 'RAPID_IP_CHANGES', 'UNUSUAL_USAGE_PATTERN', 'CONCURRENT_SESSIONS',
+                                           'GEOGRAPHIC_ANOMALY', 'TOO_MANY_DEVICES') then new.activity_type else 'OTHER' end, 1
+    union all
+    select 'device_violations_total', '', 1 where new.activity_type = 'TOO_MANY_DEVICES';
+    return null;
+end $$;
+
+CREATE FUNCTION public.count_device_suspension() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+begin
+    insert into metric_increments (name, amount) values ('device_violations_total', 1);
+    return null;
+end $$;
+
+CREATE FUNCTION public.count_renewal() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+begin
+    if tg_op = 'UPDATE' and old.status = new.status then
+        return null;
+    end if;
+    insert into metric_increments (name, label, amount) values (new.renewal_type || '_renewals_total', new.status, 1);
+    return null;
+end $$;
+
 CREATE FUNCTION public.create_suspicious_activity_alert(subscription_id uuid, activity_type character varying, severity character varying, description text, evidence jsonb DEFAULT NULL::jsonb, auto_action character varying DEFAULT 'NONE'::character varying) RETURNS uuid
     LANGUAGE sql
     AS $_$
@@ -732,6 +765,30 @@ CREATE TABLE public.master_pricing (
     CONSTRAINT performance_fee_from_0_to_100 CHECK (((performance_fee_pct >= (0)::numeric) AND (performance_fee_pct <= (100)::numeric)))
 );
 
+CREATE TABLE public.metric_counters (
+    name text NOT NULL,
+    label text DEFAULT ''::text NOT NULL,
+    value double precision NOT NULL,
+    CONSTRAINT counter_not_negative CHECK ((value >= (0)::double precision))
+);
+
+CREATE TABLE public.metric_increments (
+    increment_id bigint NOT NULL,
+    name text NOT NULL,
+    label text DEFAULT ''::text NOT NULL,
+    amount double precision NOT NULL,
+    CONSTRAINT increment_positive CHECK ((amount > (0)::double precision))
+);
+
+ALTER TABLE public.metric_increments ALTER COLUMN increment_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.metric_increments_increment_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE public.outbox (
     outbox_id uuid DEFAULT public.uuid_generate_v4() NOT NULL,
     kind text NOT NULL,
@@ -1247,6 +1304,12 @@ ALTER TABLE ONLY public.master_pricing
 ALTER TABLE ONLY public.master_pricing
     ADD CONSTRAINT master_pricing_pkey PRIMARY KEY (pricing_id);
 
+ALTER TABLE ONLY public.metric_counters
+    ADD CONSTRAINT metric_counters_pkey PRIMARY KEY (name, label);
+
+ALTER TABLE ONLY public.metric_increments
+    ADD CONSTRAINT metric_increments_pkey PRIMARY KEY (increment_id);
+
 ALTER TABLE ONLY public.license_appeals
     ADD CONSTRAINT one_appeal_a_suspension UNIQUE (suspension_id);
 
@@ -1374,6 +1437,8 @@ CREATE UNIQUE INDEX one_open_suspension_a_cause ON public.license_suspensions US
 
 CREATE UNIQUE INDEX one_renewal_an_intent ON public.renewals USING btree (intent_id) WHERE (intent_id IS NOT NULL);
 
+CREATE INDEX outbox_dead ON public.outbox USING btree (kind) WHERE (dead_at IS NOT NULL);
+
 CREATE INDEX outbox_due_at ON public.outbox USING btree (due_at) WHERE ((sent_at IS NULL) AND (dead_at IS NULL));
 
 CREATE INDEX payment_events_by_received_at ON public.payment_events USING btree (received_at);
@@ -1394,6 +1459,8 @@ CREATE INDEX suspicious_activity_alerts_subscription_id ON public.suspicious_act
 
 CREATE INDEX suspicious_activity_alerts_untold ON public.suspicious_activity_alerts USING btree (detected_at) WHERE (operators_told_at IS NULL);
 
+CREATE INDEX usage_quarantine_open ON public.usage_quarantine USING btree (source) WHERE (state = 'OPEN'::text);
+
 CREATE INDEX usage_quarantine_quarantined_at ON public.usage_quarantine USING btree (quarantined_at DESC, quarantine_id DESC);
 
 CREATE INDEX usage_rollups_hour_at ON public.usage_rollups USING brin (hour_at) WITH (pages_per_range='32');
@@ -1407,6 +1474,12 @@ CREATE TRIGGER audit_log_is_never_emptied BEFORE TRUNCATE ON public.audit_log FO
 CREATE TRIGGER billing_ledger_is_append_only BEFORE DELETE OR UPDATE ON public.billing_ledger FOR EACH ROW EXECUTE FUNCTION public.refuse_change_of_evidence();
 
 CREATE TRIGGER billing_ledger_is_never_emptied BEFORE TRUNCATE ON public.billing_ledger FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change_of_evidence();
+
+CREATE TRIGGER count_alert AFTER INSERT ON public.suspicious_activity_alerts FOR EACH ROW EXECUTE FUNCTION public.count_alert();
+
+CREATE TRIGGER count_device_suspension AFTER INSERT ON public.license_suspensions FOR EACH ROW WHEN ((new.cause = 'DEVICE_LIMIT'::text)) EXECUTE FUNCTION public.count_device_suspension();
+
+CREATE TRIGGER count_renewal AFTER INSERT OR UPDATE OF status ON public.license_renewal_history FOR EACH ROW WHEN (((new.status)::text = ANY ((ARRAY['success'::character varying, 'failed'::character varying])::text[]))) EXECUTE FUNCTION public.count_renewal();
 
 CREATE TRIGGER keep_request_frozen BEFORE UPDATE ON public.renewal_attempts FOR EACH ROW WHEN (((old.request IS DISTINCT FROM new.request) OR (old.first_sent_at IS DISTINCT FROM new.first_sent_at) OR (old.provider IS DISTINCT FROM new.provider))) EXECUTE FUNCTION public.keep_request_frozen();
 

@@ -26,6 +26,8 @@
 \ir installation/migration.psql
 \set migration 0010_payments
 \ir installation/migration.psql
+\set migration 0011_metrics
+\ir installation/migration.psql
 
 begin;
 \ir installation/journal.sql

@@ -27,7 +27,7 @@ try
     builder.Services.AddHttpEdge(settings);
     builder.Services.AddDevices(settings);
     builder.Services.AddHealth(settings);
-    builder.Services.AddOperations();
+    builder.Services.AddOperations(settings);
     builder.Services.AddPayments(settings);
     builder.Services.AddNotifications(settings);
     builder.Services.AddRenewals(settings);

@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using LicenseFunctions.Database;
+using LicenseFunctions.Metrics;
 using LicenseFunctions.Usage;
 using Licensing.Usage;
 using Npgsql;
@@ -84,7 +85,7 @@ internal static class IngestBench
         }
 
         var database = new LicenseDatabase(databases["ours"]);
-        var ingest = new IngestUsage(new UsageStore(database), new QuarantineStore(database), clock);
+        var ingest = new IngestUsage(new UsageStore(database), new QuarantineStore(database), new ProcessCounts(), clock);
         await using var bare = await databases["bare"].OpenConnectionAsync();
         await using var calls = await databases["calls"].OpenConnectionAsync();
         var speeds = Ways.ToDictionary(way => way, _ => new List<double>());

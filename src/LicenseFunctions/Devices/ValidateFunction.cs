@@ -1,12 +1,15 @@
+using System.Diagnostics;
 using System.Net;
 using LicenseFunctions.Http;
+using LicenseFunctions.Metrics;
 using Licensing;
+using Licensing.Devices;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Azure.Functions.Worker;
 
 namespace LicenseFunctions.Devices;
 
-public sealed class ValidateFunction(ValidateLicense validate, RateLimits limits, HttpSettings http)
+public sealed class ValidateFunction(ValidateLicense validate, RateLimits limits, HttpSettings http, ProcessCounts counts)
 {
     [Function("ValidateLicense")]
     [Access(CallerRole.License, CallerRole.Service)]
@@ -38,6 +41,22 @@ public sealed class ValidateFunction(ValidateLicense validate, RateLimits limits
         var claim = check.Claim(address);
         return claim.Refusal is { } refusal
             ? refusal.ToResult()
-            : new CheckResult(await validate.RunAsync(tokenHash, claim.Value, cancellationToken), check.Nonce);
+            : new CheckResult(await CountedAsync(tokenHash, claim.Value, cancellationToken), check.Nonce);
+    }
+
+    private async ValueTask<CheckReply> CountedAsync(string tokenHash, DeviceClaim claim, CancellationToken cancellationToken)
+    {
+        var began = Stopwatch.GetTimestamp();
+        LicenseCode? code = null;
+        try
+        {
+            var reply = await validate.RunAsync(tokenHash, claim, cancellationToken);
+            code = reply.Verdict.Code;
+            return reply;
+        }
+        finally
+        {
+            counts.AddCheck(code, Stopwatch.GetElapsedTime(began));
+        }
     }
 }

@@ -1,14 +1,21 @@
 using LicenseFunctions.Database;
+using LicenseFunctions.Metrics;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace LicenseFunctions.Operations;
 
 public static class OperationsRegistration
 {
-    public static IServiceCollection AddOperations(this IServiceCollection services) => services
+    public static IServiceCollection AddOperations(this IServiceCollection services, SettingReader reader) => services
         .AddSingleton<ReadinessStore>()
         .AddSingleton<OutboxStore>()
         .AddSingleton<RetentionStore>()
         .AddSingleton<RetainData>()
-        .AddSingleton<DrainOutbox>();
+        .AddSingleton<DrainOutbox>()
+        .AddSingleton(MetricsSettings.Read(reader))
+        .AddSingleton<ProcessCounts>()
+        .AddSingleton<MetricStore>()
+        .AddSingleton<TimerSchedules>()
+        .AddSingleton<ReadMetrics>()
+        .AddHostedService<WriteCounts>();
 }

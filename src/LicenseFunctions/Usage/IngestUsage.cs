@@ -1,5 +1,6 @@
 using LicenseFunctions.Database;
 using LicenseFunctions.Geolocation;
+using LicenseFunctions.Metrics;
 using Licensing.Usage;
 using Npgsql;
 
@@ -22,7 +23,8 @@ public readonly record struct SentUsage(int Index, UsageRecord Record, ReadOnlyM
 public sealed record UsageBatch(ArraySegment<SentUsage> Good, IReadOnlyList<(int Index, RejectedUsage Rejected)> Bad);
 
 /// <summary>Takes messages of usage records: the good ones are stored once, the bad ones quarantined, none fails the rest.</summary>
-public sealed class IngestUsage(UsageStore usage, QuarantineStore quarantine, TimeProvider time, IGeolocator? places = null)
+public sealed class IngestUsage(
+    UsageStore usage, QuarantineStore quarantine, ProcessCounts counts, TimeProvider time, IGeolocator? places = null)
 {
     /// <param name="source">Where they came from: queue, http or replay.</param>
     public Task<IngestedUsage> RunAsync(
@@ -33,7 +35,11 @@ public sealed class IngestUsage(UsageStore usage, QuarantineStore quarantine, Ti
     {
         if (places is not null)
             await PlaceAsync(places, batch.Good, cancellationToken);
-        return await SaveAsync(batch.Good, [.. batch.Bad], source, cancellationToken);
+        var done = await SaveAsync(batch.Good, [.. batch.Bad], source, cancellationToken);
+        counts.AddRecords(done.Accepted, done.Duplicates, done.Quarantined.Count);
+        if (source == "queue" && batch.Good.Count > 0)
+            counts.AddBatch(time.GetUtcNow().UtcDateTime - batch.Good.Max(sent => sent.Record.LoggedAt));
+        return done;
     }
 
     /// <summary>Fills in the place of records that came without one.</summary>

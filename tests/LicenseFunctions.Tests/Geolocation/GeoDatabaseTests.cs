@@ -1,5 +1,6 @@
 using System.Net;
 using LicenseFunctions.Geolocation;
+using LicenseFunctions.Metrics;
 using LicenseFunctions.Tests.Support;
 using LicenseFunctions.Tests.Usage;
 using LicenseFunctions.Usage;
@@ -88,7 +89,7 @@ public sealed class GeoDatabaseTests(PostgresFixture postgres) : IDisposable
     {
         await using var scene = await UsageScene.NewAsync(postgres);
         using var places = Open(File("v4", 4, ("41.58.0.0/16", Lagos)));
-        var ingest = new IngestUsage(scene.Usage, scene.Quarantine, scene.Time, places);
+        var ingest = new IngestUsage(scene.Usage, scene.Quarantine, new ProcessCounts(), scene.Time, places);
         var licence = await scene.LicenceAsync();
         ReadOnlyMemory<byte>[] messages =
         [

@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using LicenseFunctions.Database;
+using LicenseFunctions.Metrics;
 using LicenseFunctions.Tests.Support;
 using LicenseFunctions.Usage;
 using Microsoft.Extensions.Time.Testing;
@@ -25,7 +26,7 @@ internal sealed class UsageScene : IAsyncDisposable
         Time = new FakeTimeProvider(now);
         Usage = new UsageStore(database.Database);
         Quarantine = new QuarantineStore(database.Database);
-        Ingest = new IngestUsage(Usage, Quarantine, Time);
+        Ingest = new IngestUsage(Usage, Quarantine, new ProcessCounts(), Time);
     }
 
     public TestDatabase Database { get; }

@@ -1,0 +1,33 @@
+using System.Security.Cryptography;
+using System.Text;
+using LicenseFunctions.Database;
+using LicenseFunctions.Metrics;
+using Licensing;
+
+namespace LicenseFunctions.Operations;
+
+/// <summary>What Prometheus scrapes: the same from every instance, but for the seconds that another hasn't written yet.</summary>
+public sealed class ReadMetrics(MetricStore store, TimerSchedules schedules, MetricsSettings settings)
+{
+    private static readonly Refusal WrongToken = new(RefusalKind.Unauthorized, "UNAUTHORIZED",
+        "Metrics are read with the token of the setting METRICS_TOKEN.", "Authorization", "Send 'Authorization: Bearer <token>'.");
+
+    /// <param name="authorization">The header; "" where it is missing.</param>
+    public async Task<Outcome<string>> RunAsync(string authorization, CancellationToken cancellationToken)
+    {
+        if (settings.ScrapeToken is { } token && !IsSame(authorization, "Bearer " + token))
+            return WrongToken;
+
+        var rows = (await store.ReadAsync(settings.PerSubscription, cancellationToken))
+            .Concat(schedules.Intervals.Select(timer => new MetricRow("timer_interval_seconds", timer.Key, timer.Value.TotalSeconds)))
+            .ToLookup(row => row.Name);
+        var exposition = new Exposition();
+        foreach (var metric in Catalogue.Of([.. schedules.Intervals.Keys]))
+            exposition.Add(metric, rows[metric.Name].ToDictionary(row => row.Label, row => row.Value));
+        return exposition.ToString();
+    }
+
+    // Of their hashes, so that the time tells neither the text nor its length.
+    private static bool IsSame(string one, string other) => CryptographicOperations.FixedTimeEquals(
+        SHA256.HashData(Encoding.UTF8.GetBytes(one)), SHA256.HashData(Encoding.UTF8.GetBytes(other)));
+}
