@@ -1,0 +1,263 @@
+using System.Net;
+using System.Text.Json.Nodes;
+using LicenseFunctions.Tests.Support;
+using StripeStandIn;
+using Xunit;
+
+namespace LicenseFunctions.Tests.Renewals;
+
+/// <summary>The backend in a process of its own, Stripe's stand-in beside it, HTTP between them both ways. Webhooks come when a test sends them.</summary>
+public sealed class PaymentStoryTests(PostgresFixture postgres) : IAsyncLifetime
+{
+    private TestDatabase database = null!;
+    private StandIn stripe = null!;
+    private RunningApp app = null!;
+    private Guid user;
+    private Guid license;
+
+    private string Owner => "Bearer " + RunningApp.Token("subscriber", user);
+
+    public async ValueTask InitializeAsync()
+    {
+        database = await postgres.NewDatabaseAsync();
+        stripe = await StandIn.StartAsync(cancellationToken: TestContext.Current.CancellationToken);
+        app = await RunningApp.StartAsync(
+            database,
+            ("STRIPE_SECRET_KEY", stripe.Options.SecretKey),
+            ("STRIPE_PUBLISHABLE_KEY", stripe.Options.PublishableKey),
+            ("STRIPE_WEBHOOK_SECRET", stripe.Options.WebhookSecret),
+            ("STRIPE_API_BASE", stripe.BaseAddress.ToString()),
+            ("RENEWAL_SCHEDULE", "0 0 0 1 1 *"),
+            ("RECONCILE_SCHEDULE", "0 0 0 1 1 *"));
+        stripe.Webhooks.Url = new Uri(app.Client.BaseAddress!, "/api/v1/stripe/webhook");
+        (user, license) = await NewLicenseAsync();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await app.DisposeAsync();
+        await stripe.DisposeAsync();
+        await database.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task ACardSavedInTheBrowser_PaysTheRenewal_Once_HoweverOftenIsAskedAndTold()
+    {
+        await SaveCardAsync("pm_card_visa");
+
+        var (status, renewed, _) = await app.PostAsync($"/api/v1/licenses/{license}/renew", Owner);
+        var (again, _, _) = await app.PostAsync($"/api/v1/licenses/{license}/renew", Owner);
+
+        Assert.Equal((200, "renewed"), (status, (string?)renewed!["status"]));
+        Assert.Equal(200, again);
+        await DeliverAllAsync();
+        await DeliverAllAsync();
+        await AssertPaidOnceAsync();
+        Assert.Equal("renewed", await database.QueryAsync<string>("select payload ->> 'template' from outbox where kind = 'email'"));
+    }
+
+    [Fact]
+    public async Task AChargeWhoseAnswersWereLost_IsPending_UntilTheWebhookTells()
+    {
+        await SaveCardAsync("pm_card_visa");
+        stripe.Faults.Add(new Fault(FaultKind.ErrorAfter, "payment_intents.confirm"));
+        stripe.Faults.Add(new Fault(FaultKind.ErrorBefore, "payment_intents.retrieve", Times: 4));
+
+        var (status, pending, _) = await app.PostAsync($"/api/v1/licenses/{license}/renew", Owner);
+        var before = await ExpiryAsync();
+        Assert.Equal((202, "pending"), (status, (string?)pending!["status"]));
+
+        var paid = Assert.Single(stripe.EventsOf("payment_intent.succeeded"));
+        var answers = await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => DeliverAsync(paid)));
+
+        Assert.Contains(HttpStatusCode.OK, answers);
+        Assert.Equal(HttpStatusCode.OK, await DeliverAsync(paid));
+        Assert.Equal(TimeSpan.FromDays(30), await ExpiryAsync() - before);
+        await AssertPaidOnceAsync();
+    }
+
+    [Fact]
+    public async Task ADeclinedCard_ThenANewOne_Renews()
+    {
+        await SaveCardAsync("pm_card_visa");
+        var (_, method) = await DefaultCardAsync();
+        stripe.Behave(method, new CardBehaviour("visa", "4242", Decline: "lost_card"));
+
+        var (status, declined, _) = await app.PostAsync($"/api/v1/licenses/{license}/renew", Owner);
+        Assert.Equal((402, "declined", "lost_card"), (status, (string?)declined!["status"], (string?)declined["code"]));
+        Assert.Equal("action_needed", await database.QueryAsync<string>("select payload ->> 'template' from outbox where kind = 'email'"));
+        await DeliverAllAsync();
+
+        await SaveCardAsync("pm_card_mastercard");
+        var cards = await CardsAsync();
+        var (made, _, _) = await app.SendAsync(HttpMethod.Put, $"/api/v1/payment-methods/{cards[1]!["payment_method_id"]}/default", Owner);
+        Assert.Equal(204, made);
+        var (renewed, _, _) = await app.PostAsync($"/api/v1/licenses/{license}/renew", Owner);
+
+        Assert.Equal(200, renewed);
+        await DeliverAllAsync();
+        await AssertPaidOnceAsync();
+    }
+
+    [Fact]
+    public async Task AuthenticationOnThePage_PaysByWebhook()
+    {
+        await SaveCardAsync("pm_card_visa");
+        var (_, method) = await DefaultCardAsync();
+        stripe.Behave(method, new CardBehaviour("visa", "3184", Authentication: Authentication.Always));
+        var (status, _, _) = await app.PostAsync($"/api/v1/licenses/{license}/renew", Owner);
+        Assert.Equal(402, status);
+
+        var intent = stripe.Account.PaymentIntents.Values.Single();
+        await ConfirmInBrowserAsync("payment_intents", intent.Id(), intent.Text("client_secret")!, method);
+        stripe.Settle(intent.Id(), paid: true);
+        await DeliverAllAsync();
+
+        await AssertPaidOnceAsync();
+    }
+
+    [Fact]
+    public async Task ARefund_EndsThePaidPeriod_AlsoWhenItIsToldTwiceAndBeforeTheSuccess()
+    {
+        await SaveCardAsync("pm_card_visa");
+        stripe.Faults.Add(new Fault(FaultKind.ErrorAfter, "payment_intents.confirm"));
+        stripe.Faults.Add(new Fault(FaultKind.ErrorBefore, "payment_intents.retrieve", Times: 4));
+        var before = await ExpiryAsync();
+        await app.PostAsync($"/api/v1/licenses/{license}/renew", Owner);
+        var intent = stripe.Account.PaymentIntents.Values.Single();
+        await RefundAsync(intent.Id());
+        var refunded = Assert.Single(stripe.EventsOf("charge.refunded"));
+
+        Assert.Equal(HttpStatusCode.InternalServerError, await DeliverAsync(refunded));
+        Assert.Equal(HttpStatusCode.OK, await DeliverAsync(stripe.EventsOf("payment_intent.succeeded")[0]));
+        Assert.Equal(HttpStatusCode.OK, await DeliverAsync(refunded));
+        Assert.Equal(HttpStatusCode.OK, await DeliverAsync(refunded));
+
+        Assert.Equal(1, await database.QueryAsync<int>("select count(*)::int from audit_log where action = 'renewal.refunded'"));
+        // What was paid before this period stays paid.
+        Assert.InRange(await ExpiryAsync(), before, before.AddMinutes(1));
+    }
+
+    [Theory]
+    [InlineData(true, "renewal.dispute_won")]
+    [InlineData(false, "renewal.dispute_lost")]
+    public async Task ADispute_EndsThePaidPeriod_OnlyWhenItIsLost(bool won, string audited)
+    {
+        await SaveCardAsync("pm_card_visa");
+        await app.PostAsync($"/api/v1/licenses/{license}/renew", Owner);
+        var paidUntil = await ExpiryAsync();
+        var dispute = stripe.Dispute(stripe.Account.PaymentIntents.Keys.Single());
+        await DeliverAllAsync();
+        Assert.Equal(paidUntil, await ExpiryAsync());
+
+        stripe.CloseDispute(dispute, won);
+        await DeliverAllAsync();
+
+        Assert.Equal(won, await ExpiryAsync() == paidUntil);
+        Assert.Equal(1, await database.QueryAsync<int>("select count(*)::int from audit_log where action = @audited", new { audited }));
+    }
+
+    [Fact]
+    public async Task ACardRemovedAtStripe_IsGoneHere_AndTheOwnersOtherRoutesKeepStrangersOut()
+    {
+        await SaveCardAsync("pm_card_visa");
+        var id = (string)(await CardsAsync())[0]!["payment_method_id"]!;
+        var (stranger, _) = await NewLicenseAsync();
+
+        var (foreign, _, _) = await app.SendAsync(HttpMethod.Delete, $"/api/v1/payment-methods/{id}", "Bearer " + RunningApp.Token("subscriber", stranger));
+        var (removed, _, _) = await app.SendAsync(HttpMethod.Delete, $"/api/v1/payment-methods/{id}", Owner);
+        await DeliverAllAsync();
+
+        Assert.Equal((404, 204), (foreign, removed));
+        Assert.Empty(await CardsAsync());
+        var (status, answer, _) = await app.PostAsync($"/api/v1/licenses/{license}/renew", Owner);
+        Assert.Equal((402, "payment_needed"), (status, (string?)answer!["status"]));
+    }
+
+    [Fact]
+    public async Task AWebhookOfAnotherSecret_IsRefused_AndLeavesNothing()
+    {
+        using var content = new StringContent("""{"id":"evt_1","object":"event","type":"payment_intent.succeeded"}""");
+        content.Headers.Add("Stripe-Signature", StripeStandIn.Webhooks.Sign("{}", "whsec_other", TimeProvider.System.GetUtcNow().ToUnixTimeSeconds()));
+
+        var answer = await app.Client.PostAsync("/api/v1/stripe/webhook", content, TestContext.Current.CancellationToken);
+
+        Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
+        Assert.Equal(0, await database.QueryAsync<int>("select count(*)::int from payment_events"));
+    }
+
+    private async Task AssertPaidOnceAsync()
+    {
+        Assert.Equal(1, stripe.Stats()["charges_succeeded"]!.GetValue<int>());
+        Assert.Equal(0, await database.QueryAsync<decimal>("select balance_usd from user_wallets where user_id = @user", new { user }));
+        Assert.Equal(
+            ["DEPOSIT 49.99", "FEE_SUBSCRIPTION 49.99"],
+            await database.QueryAllAsync<string>("select entry_type || ' ' || round(amount_usd, 2) from billing_ledger order by entry_type"));
+        Assert.Equal(1, await database.QueryAsync<int>("select count(*)::int from renewals where status = 'applied'"));
+    }
+
+    private Task<DateTime> ExpiryAsync() =>
+        database.QueryAsync<DateTime>("select expires_at from license_tokens where subscription_id = @license", new { license });
+
+    private async Task SaveCardAsync(string testCard)
+    {
+        var (status, setup, _) = await app.PostAsync("/api/v1/payment-methods/setup", Owner);
+        Assert.Equal(201, status);
+        Assert.Equal(stripe.Options.PublishableKey, (string?)setup!["publishable_key"]);
+        await ConfirmInBrowserAsync("setup_intents", (string)setup["setup_intent_id"]!, (string)setup["client_secret"]!, testCard);
+        Assert.Equal(HttpStatusCode.OK, await DeliverAsync(stripe.EventsOf("setup_intent.succeeded")[^1]));
+    }
+
+    private async Task<JsonArray> CardsAsync() => (await app.GetAsync("/api/v1/payment-methods", Owner)).Body!["payment_methods"]!.AsArray();
+
+    private Task<(string CustomerId, string PaymentId)> DefaultCardAsync() =>
+        database.QueryAsync<(string, string)>("select provider_customer_id, provider_payment_id from user_payment_methods where is_default");
+
+    private Task<HttpStatusCode> DeliverAsync(string eventId) => stripe.Webhooks.DeliverAsync(eventId, TestContext.Current.CancellationToken);
+
+    /// <summary>Every event so far, the newest first: Stripe promises no order.</summary>
+    private async Task DeliverAllAsync()
+    {
+        foreach (var id in stripe.Account.Events.Select(made => made.Id()).Reverse().ToList())
+            Assert.Equal((id, HttpStatusCode.OK), (id, await DeliverAsync(id)));
+    }
+
+    private async Task ConfirmInBrowserAsync(string kind, string id, string clientSecret, string method)
+    {
+        using var form = new FormUrlEncodedContent([new("payment_method", method), new("client_secret", clientSecret)]);
+        await StripeAsync(stripe.Options.PublishableKey, $"/v1/{kind}/{id}/confirm", form);
+    }
+
+    private async Task RefundAsync(string intentId)
+    {
+        using var form = new FormUrlEncodedContent([new("payment_intent", intentId)]);
+        await StripeAsync(stripe.Options.SecretKey, "/v1/refunds", form);
+    }
+
+    private async Task StripeAsync(string key, string path, FormUrlEncodedContent form)
+    {
+        using var http = new HttpClient { BaseAddress = stripe.BaseAddress };
+        http.DefaultRequestHeaders.Authorization = new("Bearer", key);
+        Assert.Equal(HttpStatusCode.OK, (await http.PostAsync(path, form, TestContext.Current.CancellationToken)).StatusCode);
+    }
+
+    private async Task<(Guid UserId, Guid SubscriptionId)> NewLicenseAsync() => await database.QueryAsync<(Guid, Guid)>(
+        """
+        with subscriber as (
+            insert into users (email, password_hash) values (uuid_generate_v4() || '@example.org', 'x') returning user_id
+        ), master as (
+            insert into users (email, password_hash, role) values (uuid_generate_v4() || '@example.org', 'x', 'master') returning user_id
+        ), price as (
+            insert into master_pricing (master_id, monthly_fee_usd) select user_id, 49.99 from master
+        ), wallet as (
+            insert into user_wallets (user_id) select user_id from subscriber
+        ), subscription as (
+            insert into subscriptions (subscriber_id, master_id) select s.user_id, m.user_id from subscriber s, master m
+            returning subscription_id, subscriber_id
+        ), token as (
+            insert into license_tokens (subscription_id, token_hash, expires_at, metadata)
+            select subscription_id, subscription_id::text, now() + interval '3 days', '{"auto_renew": true}' from subscription
+        )
+        select subscriber_id, subscription_id from subscription
+        """);
+}
