@@ -6,6 +6,7 @@ using LicenseFunctions.Health;
 using LicenseFunctions.Http;
 using LicenseFunctions.Notifications;
 using LicenseFunctions.Operations;
+using LicenseFunctions.Pages;
 using LicenseFunctions.Payments;
 using LicenseFunctions.Renewals;
 using LicenseFunctions.Suspicion;
@@ -28,6 +29,8 @@ try
     builder.Services.AddDevices(settings);
     builder.Services.AddHealth(settings);
     builder.Services.AddOperations(settings);
+    builder.Services.AddOperations();
+    builder.Services.AddPages(settings);
     builder.Services.AddPayments(settings);
     builder.Services.AddNotifications(settings);
     builder.Services.AddRenewals(settings);

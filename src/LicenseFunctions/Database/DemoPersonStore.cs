@@ -1,0 +1,23 @@
+using Dapper;
+
+namespace LicenseFunctions.Database;
+
+public sealed record DemoPerson(Guid UserId, string Email, string Role);
+
+/// <summary>The persons of sql/demo, known by their reserved identifiers and addresses.</summary>
+public sealed class DemoPersonStore(LicenseDatabase database)
+{
+    private const string List = """
+        select user_id, email, role
+        from users
+        where user_id between '00000000-0000-4000-8000-000000000001' and '00000000-0000-4000-8000-000000000199'
+          and email like '%@example.com' and role in ('operator', 'subscriber')
+        order by role, email
+        """;
+
+    public async Task<IReadOnlyList<DemoPerson>> ListAsync(CancellationToken cancellationToken)
+    {
+        await using var connection = await database.OpenAsync(cancellationToken);
+        return (await connection.QueryAsync<DemoPerson>(new CommandDefinition(List, cancellationToken: cancellationToken))).AsList();
+    }
+}

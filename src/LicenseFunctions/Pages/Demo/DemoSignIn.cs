@@ -1,0 +1,55 @@
+using System.Net;
+using LicenseFunctions.Database;
+using LicenseFunctions.Http;
+using Licensing;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Configuration;
+using Microsoft.IdentityModel.JsonWebTokens;
+using Microsoft.IdentityModel.Tokens;
+
+namespace LicenseFunctions.Pages.Demo;
+
+public sealed record DemoPersonList(IReadOnlyList<DemoPerson> Persons);
+
+public sealed record DemoToken(string Token);
+
+/// <summary>
+/// Signs in as a person of the demo data without a password. Not compiled into the Azure flavour. Here it takes the setting, the local
+/// issuer, and addresses that only this machine reaches; and each request has to come straight from a browser of this machine: a proxy's
+/// or another site's is refused, and the persons are those of the demo data alone.
+/// </summary>
+public sealed class DemoSignIn(DemoPersonStore persons, HttpSettings http, IConfiguration configuration, TimeProvider time)
+{
+    private static readonly TimeSpan TokenLife = TimeSpan.FromHours(8);
+
+    private static readonly Refusal NotHere = new(RefusalKind.NotFound, "NOT_FOUND", "There is nothing here.");
+
+    public async Task<Outcome<DemoPersonList>> ListAsync(HttpContext context, CancellationToken cancellationToken) =>
+        IsOffered(context) ? new DemoPersonList(await persons.ListAsync(cancellationToken)) : NotHere;
+
+    public async Task<Outcome<DemoToken>> SignInAsync(HttpContext context, Guid userId, CancellationToken cancellationToken)
+    {
+        if (!IsOffered(context) || (await persons.ListAsync(cancellationToken)).FirstOrDefault(one => one.UserId == userId) is not { } person)
+            return NotHere;
+        var now = time.GetUtcNow().UtcDateTime;
+        return new DemoToken(new JsonWebTokenHandler { SetDefaultTimesOnTokenCreation = false }.CreateToken(new SecurityTokenDescriptor
+        {
+            Claims = new Dictionary<string, object> { ["sub"] = person.UserId.ToString(), ["role"] = person.Role },
+            IssuedAt = now,
+            Expires = now + TokenLife,
+            SigningCredentials = new SigningCredentials(new SymmetricSecurityKey(http.SigningKey!), SecurityAlgorithms.HmacSha256),
+        }));
+    }
+
+    private bool IsOffered(HttpContext context) =>
+        configuration["DEMO_SIGN_IN"] == "true"
+        && http.SigningKey is not null
+        && (configuration["ASPNETCORE_URLS"] ?? "http://127.0.0.1").Split(';').All(IsLoopback)
+        && context.Connection is { LocalIpAddress: { } local, RemoteIpAddress: { } remote }
+        && IPAddress.IsLoopback(local) && IPAddress.IsLoopback(remote)
+        && IsLoopback($"http://{context.Request.Host}")
+        && !context.Request.Headers.Keys.Any(name => name == "Forwarded" || name.StartsWith("X-Forwarded-", StringComparison.OrdinalIgnoreCase))
+        && (context.Request.Headers.Origin.ToString() is not { Length: > 0 } origin || origin == $"http://{context.Request.Host}");
+
+    private static bool IsLoopback(string url) => Uri.TryCreate(url, UriKind.Absolute, out var address) && address.IsLoopback;
+}

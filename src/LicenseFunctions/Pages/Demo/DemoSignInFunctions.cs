@@ -1,0 +1,34 @@
+using LicenseFunctions.Database;
+using LicenseFunctions.Http;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Azure.Functions.Worker;
+using Microsoft.Extensions.Configuration;
+
+namespace LicenseFunctions.Pages.Demo;
+
+/// <summary>The picker of demo persons, in one process on one machine.</summary>
+public sealed class DemoSignInFunctions(LicenseDatabase database, HttpSettings http, IConfiguration configuration, TimeProvider time)
+{
+    private readonly DemoSignIn signIn = new(new DemoPersonStore(database), http, configuration, time);
+
+    [Function("ListDemoPersons")]
+    [Access(CallerRole.Anonymous)]
+    [Operation("Persons of the demo data, on this machine only.", Reply = typeof(DemoPersonList))]
+    public async Task<IResult> List(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "app/demo/persons")] HttpRequest request, CancellationToken cancellationToken) =>
+        (await signIn.ListAsync(request.HttpContext, cancellationToken)).ToResult();
+
+    [Function("SignInAsDemoPerson")]
+    [Access(CallerRole.Anonymous), BodyLimit(1024)]
+    [Operation("A bearer token of a person of the demo data, on this machine only.", Body = typeof(DemoSignInRequest), Reply = typeof(DemoToken))]
+    public async Task<IResult> SignIn(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "app/demo/sign-in")] HttpRequest request, CancellationToken cancellationToken)
+    {
+        var body = await request.ReadAsync<DemoSignInRequest>(cancellationToken);
+        return body.Refusal is { } refusal
+            ? refusal.ToResult()
+            : (await signIn.SignInAsync(request.HttpContext, body.Value.UserId, cancellationToken)).ToResult();
+    }
+}
+
+public sealed record DemoSignInRequest(Guid UserId);

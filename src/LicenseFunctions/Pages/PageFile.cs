@@ -1,0 +1,56 @@
+using System.IO.Compression;
+using System.Security.Cryptography;
+
+namespace LicenseFunctions.Pages;
+
+/// <summary>A file of the dashboard's build, read once.</summary>
+public sealed class PageFile
+{
+    private readonly Lazy<byte[]> compressed;
+
+    private PageFile(string name, byte[] content)
+    {
+        Name = name;
+        Content = content;
+        Type = Path.GetExtension(name) switch
+        {
+            ".html" => "text/html; charset=utf-8",
+            ".js" => "text/javascript; charset=utf-8",
+            ".css" => "text/css; charset=utf-8",
+            ".json" => "application/json",
+            ".svg" => "image/svg+xml",
+            ".woff2" => "font/woff2",
+            _ => "application/octet-stream",
+        };
+        ETag = $"\"{Convert.ToHexStringLower(SHA256.HashData(content))[..20]}\"";
+        compressed = new(() => Compress(content));
+    }
+
+    /// <summary>Its path below the build's folder, with slashes.</summary>
+    public string Name { get; }
+
+    public string Type { get; }
+
+    public string ETag { get; }
+
+    public byte[] Content { get; }
+
+    public byte[] Compressed => compressed.Value;
+
+    /// <summary>The build names what is in assets/ by its content; the widget's name stays, so that other sites may cache it for minutes only.</summary>
+    public string CacheControl =>
+        Name.StartsWith("assets/", StringComparison.Ordinal) ? "public, max-age=31536000, immutable"
+        : Name == "widget.js" ? "public, max-age=300"
+        : "no-cache";
+
+    public static PageFile Read(string folder, string file) =>
+        new(Path.GetRelativePath(folder, file).Replace(Path.DirectorySeparatorChar, '/'), File.ReadAllBytes(file));
+
+    private static byte[] Compress(byte[] content)
+    {
+        using var packed = new MemoryStream();
+        using (var brotli = new BrotliStream(packed, CompressionLevel.Optimal, leaveOpen: true))
+            brotli.Write(content);
+        return packed.ToArray();
+    }
+}

@@ -1,0 +1,27 @@
+using System.Text.Json.Serialization;
+
+namespace LicenseFunctions.Pages;
+
+/// <summary>What the pages have to know before anybody has signed in. Nothing of it is secret: /app/config.json shows it.</summary>
+/// <param name="Authority">The OIDC issuer to sign in at; null where there is none.</param>
+/// <param name="StripePublishableKey">Null: cards can't be saved, or (with a stand-in) by test cards only.</param>
+/// <param name="TestCards">The provider is a stand-in: it takes test cards, and Stripe's own form has nothing to talk to.</param>
+public sealed record PageSettings(
+    Uri? Authority, string? ClientId, string? Audience, string Scope, string? StripePublishableKey, bool TestCards)
+{
+    public static PageSettings Read(SettingReader settings)
+    {
+        var authority = settings.Address("AUTH_AUTHORITY", "https://login.example.com/tenant", "https", "http");
+        var standIn = settings.Address("STRIPE_API_BASE", "https://api.stripe.com", "https", "http");
+        return new PageSettings(
+            authority,
+            settings.Optional("AUTH_CLIENT_ID"),
+            settings.Optional("AUTH_AUDIENCE"),
+            settings.Optional("AUTH_SCOPE") ?? "openid",
+            settings.Optional("STRIPE_PUBLISHABLE_KEY"),
+            standIn is { Host: not "api.stripe.com" });
+    }
+
+    [JsonIgnore]
+    public bool UsesStripeForm => StripePublishableKey is not null && !TestCards;
+}

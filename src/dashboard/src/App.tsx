@@ -1,0 +1,99 @@
+import { lazy, Suspense, useEffect, useRef } from 'react';
+import { NavLink, Navigate, Route, Routes, useLocation } from 'react-router';
+import { useConfig } from './config';
+import { session, useSession } from './session';
+import { SignIn } from './SignIn';
+import { texts } from './texts';
+import { Button, PageTitle, Sayings, Skeleton } from './ui/kit';
+
+const Licenses = lazy(() => import('./customer/Licenses'));
+const License = lazy(() => import('./customer/License'));
+const PaymentMethods = lazy(() => import('./customer/PaymentMethods'));
+const Price = lazy(() => import('./customer/Price'));
+const WasThisYou = lazy(() => import('./customer/WasThisYou'));
+const ConfirmPayment = lazy(() => import('./customer/ConfirmPayment'));
+const Alerts = lazy(() => import('./operator/Alerts'));
+const Alert = lazy(() => import('./operator/Alert'));
+const AllLicenses = lazy(() => import('./operator/AllLicenses'));
+const Renewals = lazy(() => import('./operator/Renewals'));
+const Usage = lazy(() => import('./operator/Usage'));
+const System = lazy(() => import('./operator/System'));
+
+export function App() {
+  const who = useSession();
+  const place = useLocation();
+  const main = useRef<HTMLElement>(null);
+  const config = useConfig();
+  // Only the payment pages may talk to Stripe: their policy comes with their own document, so the way in and out is a real load.
+  const document = config?.stripe_publishable_key != null;
+
+  const section = place.pathname.split('/').slice(0, 3).join('/');
+  useEffect(() => {
+    // Who hears the page is taken to its start, as who sees it is.
+    main.current?.querySelector<HTMLElement>('h1')?.focus({ preventScroll: true });
+    window.scrollTo(0, 0);
+  }, [section]);
+
+  const links = who?.role === 'operator'
+    ? [['/alerts', texts.nav.alerts], ['/licenses', texts.nav.all], ['/renewals', texts.nav.renewals], ['/usage', texts.nav.usage], ['/system', texts.nav.system]]
+    : [['/licenses', texts.nav.licenses], ['/payment-methods', texts.nav.cards]];
+  const onCards = place.pathname.startsWith('/payment-methods');
+
+  return (
+    <>
+      <a className="skip" href="#content">{texts.skip}</a>
+      <header>
+        <NavLink className="brand" to="/" reloadDocument={document && onCards}>{texts.product}</NavLink>
+        {who && (
+          <nav aria-label={texts.menu}>
+            {links.map(([to, text]) => (
+              <NavLink key={to} to={to!} reloadDocument={document && (onCards || to === '/payment-methods')}>{text}</NavLink>
+            ))}
+          </nav>
+        )}
+        {who && <Button look="quiet" onPress={session.signOut}>{texts.signOut}</Button>}
+      </header>
+      <main id="content" ref={main}>
+        <Suspense fallback={<Skeleton rows={6} />}>
+          <Routes>
+            <Route path="/price" element={<Price />} />
+            <Route path="/was-this-you" element={<WasThisYou />} />
+            <Route path="/confirm-payment" element={<ConfirmPayment />} />
+            {who === null && <Route path="*" element={<SignIn />} />}
+            {who?.role === 'subscriber' && (
+              <>
+                <Route path="/" element={<Navigate to="/licenses" replace />} />
+                <Route path="/licenses" element={<Licenses />} />
+                <Route path="/payment-methods" element={<PaymentMethods />} />
+              </>
+            )}
+            {who?.role === 'operator' && (
+              <>
+                <Route path="/" element={<Navigate to="/alerts" replace />} />
+                <Route path="/alerts" element={<Alerts />} />
+                <Route path="/alerts/:alertId" element={<Alert />} />
+                <Route path="/licenses" element={<AllLicenses />} />
+                <Route path="/renewals" element={<Renewals />} />
+                <Route path="/usage" element={<Usage />} />
+                <Route path="/system" element={<System />} />
+              </>
+            )}
+            {who && <Route path="/licenses/:subscriptionId/*" element={<License />} />}
+            <Route path="*" element={<NotFound />} />
+          </Routes>
+        </Suspense>
+      </main>
+      <Sayings />
+    </>
+  );
+}
+
+function NotFound() {
+  return (
+    <>
+      <PageTitle title={texts.notFound.title} />
+      <p>{texts.notFound.text}</p>
+      <NavLink to="/">{texts.notFound.home}</NavLink>
+    </>
+  );
+}

@@ -1,0 +1,94 @@
+import { useEffect, useState } from 'react';
+import { useNavigate } from 'react-router';
+import { call, Problem, useAction, useLoad } from './api';
+import { useConfig, type Config } from './config';
+import { session } from './session';
+import { texts } from './texts';
+import { Button, Field, PageTitle, ProblemBox, Skeleton } from './ui/kit';
+
+type Person = { user_id: string; email: string; role: 'operator' | 'subscriber' };
+
+export function SignIn() {
+  const config = useConfig();
+  return (
+    <div className="narrow">
+      <PageTitle title={texts.signIn.title} />
+      <p>{texts.signIn.intro}</p>
+      {!config ? <Skeleton rows={3} /> : config.authority ? <WithIssuer config={config} /> : <WithoutIssuer />}
+    </div>
+  );
+}
+
+function WithIssuer({ config }: { config: Config }) {
+  const go = useNavigate();
+  const action = useAction();
+  const { run } = action;
+  useEffect(() => {
+    if (!new URLSearchParams(location.search).has('code')) return;
+    void run(async () => {
+      const { finish } = await import('./oidc');
+      const to = await finish(config).catch(() => {
+        throw new Problem(0, 'SIGN_IN_FAILED', texts.signIn.failed);
+      });
+      go(to, { replace: true });
+    });
+  }, [config, go, run]);
+  return (
+    <>
+      {action.problem && <ProblemBox problem={action.problem} />}
+      <Button look="main" isPending={action.busy} onPress={() => void action.run(async () => (await import('./oidc')).start(config))}>
+        {texts.signIn.withIssuer}
+      </Button>
+    </>
+  );
+}
+
+function WithoutIssuer() {
+  const demo = useLoad<{ persons: Person[] }>('/app/demo/persons');
+  if (demo.loading && !demo.data) return <Skeleton rows={8} />;
+  return demo.data?.persons.length ? <Persons persons={demo.data.persons} /> : <ByToken />;
+}
+
+function Persons({ persons }: { persons: Person[] }) {
+  const action = useAction();
+  const as = (person: Person) => action.run(async () =>
+    session.signIn((await call<{ token: string }>('POST', '/app/demo/sign-in', { user_id: person.user_id })).token));
+  const list = (role: Person['role'], title: string) => (
+    <section aria-label={title}>
+      <h3>{title}</h3>
+      <div className="persons">
+        {persons.filter((person) => person.role === role).map((person) => (
+          <Button key={person.user_id} onPress={() => void as(person)} isDisabled={action.busy}>{person.email.split('@')[0]}</Button>
+        ))}
+      </div>
+    </section>
+  );
+  return (
+    <>
+      <h2>{texts.signIn.demoTitle}</h2>
+      <p>{texts.signIn.demoIntro}</p>
+      {action.problem && <ProblemBox problem={action.problem} />}
+      {list('operator', texts.signIn.operators)}
+      {list('subscriber', texts.signIn.subscribers)}
+    </>
+  );
+}
+
+function ByToken() {
+  const [token, setToken] = useState('');
+  const [bad, setBad] = useState(false);
+  return (
+    <form onSubmit={(event) => {
+      event.preventDefault();
+      session.signIn(token.trim());
+      if (!session.get()) {
+        session.signOut();
+        setBad(true);
+      }
+    }}>
+      {bad && <ProblemBox problem={new Problem(0, 'BAD_TOKEN', texts.signIn.badToken)} />}
+      <Field label={texts.signIn.tokenLabel} help={texts.signIn.tokenHelp} value={token} onChange={setToken} />
+      <Button type="submit" look="main">{texts.signIn.byToken}</Button>
+    </form>
+  );
+}

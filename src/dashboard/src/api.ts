@@ -1,0 +1,130 @@
+import { useCallback, useEffect, useRef, useState } from 'react';
+import { session } from './session';
+import { texts } from './texts';
+
+/** What went wrong, in the words of the backend's problem details. */
+export class Problem extends Error {
+  constructor(
+    readonly status: number,
+    readonly code: string,
+    detail: string,
+    readonly mend?: string,
+  ) {
+    super(detail);
+  }
+}
+
+async function toProblem(response: Response): Promise<Problem> {
+  const body = (response.headers.get('content-type') ?? '').includes('json')
+    ? ((await response.json()) as { code?: string; detail?: string; mend?: string })
+    : null;
+  // A backend of another version may lack the route: it then answers without a body of ours.
+  if (!body?.code) return new Problem(response.status, response.status === 404 ? 'ROUTE_MISSING' : 'UNEXPECTED', response.status === 404 ? texts.state.notAvailable : texts.state.unexpected(response.status));
+  return new Problem(response.status, body.code, body.detail ?? '', body.mend);
+}
+
+/** Calls the backend; a reply with a body of another status than 2xx that `accept` names is a reply as well. */
+export async function call<T>(method: string, path: string, body?: unknown, accept: number[] = [], signal?: AbortSignal, more: Record<string, string> = {}): Promise<T> {
+  const headers: Record<string, string> = { ...more };
+  const who = session.get();
+  if (who) headers.authorization = `Bearer ${who.token}`;
+  if (body !== undefined) headers['content-type'] = 'application/json';
+  let response: Response;
+  try {
+    response = await fetch(path, { method, headers, body: body === undefined ? undefined : JSON.stringify(body), signal });
+  } catch (failure) {
+    if (signal?.aborted) throw failure;
+    throw new Problem(0, 'OFFLINE', texts.state.offline);
+  }
+  if (response.status === 401 && who) session.signOut();
+  if (!response.ok && !(accept.includes(response.status) && (response.headers.get('content-type') ?? '').startsWith('application/json')))
+    throw await toProblem(response);
+  return response.status === 204 ? (undefined as T) : ((await response.json()) as T);
+}
+
+export type Loaded<T> = { data?: T; problem?: Problem; loading: boolean; reload: () => void };
+
+/** GETs a path now, when it changes, and (while the page is seen) every so often. What was shown stays until the next answer. */
+export function useLoad<T>(path: string | null, everySeconds?: number): Loaded<T> {
+  const [state, setState] = useState<{ path: string | null; data?: T; problem?: Problem; loading: boolean }>({ path, loading: path !== null });
+  const [round, setRound] = useState(0);
+  const reload = useCallback(() => setRound((n) => n + 1), []);
+
+  useEffect(() => {
+    if (path === null) return;
+    const abort = new AbortController();
+    setState((old) => (old.path === path ? { ...old, loading: true } : { path, loading: true }));
+    call<T>('GET', path, undefined, [], abort.signal).then(
+      (data) => setState({ path, data, loading: false }),
+      (problem: unknown) => {
+        if (!abort.signal.aborted)
+          setState((old) => ({ path, data: old.path === path ? old.data : undefined, problem: problem as Problem, loading: false }));
+      },
+    );
+    return () => abort.abort();
+  }, [path, round]);
+
+  useEffect(() => {
+    if (!everySeconds) return;
+    const timer = setInterval(() => document.visibilityState === 'visible' && reload(), everySeconds * 1000);
+    return () => clearInterval(timer);
+  }, [everySeconds, reload]);
+
+  return { ...(state.path === path ? state : { loading: path !== null }), reload };
+}
+
+export type Page<T> = { rows: T[]; next: string | null };
+
+/** Pages behind one another. */
+export function usePages<T>(path: string, read: (reply: never) => Page<T>): {
+  rows: T[]; first?: unknown; problem?: Problem; loading: boolean; more?: () => void; reload: () => void;
+} {
+  const first = useLoad<never>(path);
+  const [later, setLater] = useState<{ of: unknown; pages: Page<T>[]; loading: boolean; problem?: Problem }>({ of: null, pages: [], loading: false });
+  const start = first.data ? read(first.data) : undefined;
+  const own = later.of === first.data ? later : { of: first.data, pages: [], loading: false };
+  const next = own.pages.at(-1)?.next ?? (own.pages.length === 0 ? start?.next : null);
+  const latest = useRef(first.data);
+  latest.current = first.data;
+  const more = next
+    ? () => {
+        setLater({ ...own, loading: true });
+        const of = first.data;
+        call<never>('GET', `${path}${path.includes('?') ? '&' : '?'}${next}`).then(
+          (reply) => latest.current === of && setLater({ of, pages: [...own.pages, read(reply)], loading: false }),
+          (problem: Problem) => setLater({ of, pages: own.pages, loading: false, problem }),
+        );
+      }
+    : undefined;
+  return {
+    rows: [...(start?.rows ?? []), ...own.pages.flatMap((page) => page.rows)],
+    first: first.data,
+    problem: first.problem ?? own.problem,
+    loading: first.loading || own.loading,
+    more,
+    reload: first.reload,
+  };
+}
+
+/** Runs what a click asks for, once at a time. */
+export function useAction(): { busy: boolean; problem?: Problem; run: (work: () => Promise<void>) => Promise<boolean>; clear: () => void } {
+  const [state, setState] = useState<{ busy: boolean; problem?: Problem }>({ busy: false });
+  const running = useRef(false);
+  const run = useCallback(async (work: () => Promise<void>) => {
+    if (running.current) return false;
+    running.current = true;
+    setState({ busy: true });
+    try {
+      await work();
+      setState({ busy: false });
+      return true;
+    } catch (problem) {
+      setState({ busy: false, problem: problem instanceof Problem ? problem : new Problem(0, 'UNEXPECTED', String(problem)) });
+      return false;
+    } finally {
+      running.current = false;
+    }
+  }, []);
+  const clear = useCallback(() => setState({ busy: false }), []);
+  return { ...state, run, clear };
+}

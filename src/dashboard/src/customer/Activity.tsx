@@ -1,0 +1,59 @@
+import { useState } from 'react';
+import { call, useAction, useLoad } from '../api';
+import type { DeviceList } from '../devices';
+import { format } from '../format';
+import { texts } from '../texts';
+import { Button, Confirm, Copy, say, Show, Table } from '../ui/kit';
+import type { Health } from '../widget/LicenseHealthWidget';
+import type { TabProps } from './License';
+
+const aDay = 86_400;
+
+export default function Activity({ id }: TabProps) {
+  const health = useLoad<Health>(`/api/v1/licenses/${id}/health`, 60);
+  const devices = useLoad<DeviceList>(`/api/v1/licenses/${id}/devices`, 60);
+  const [asking, setAsking] = useState(false);
+  const [atOnce, setAtOnce] = useState(false);
+  const [token, setToken] = useState<string>();
+  const action = useAction();
+  return (
+    <>
+      <section className="card">
+        <h2>{texts.activity_.suspicious}</h2>
+        <Show of={health} rows={2}>
+          {(report) => (report.suspicious_activities.length === 0
+            ? <p>{texts.activity_.nothing}</p>
+            : <ul>{report.suspicious_activities.map((one) => <li key={one}>{texts.activity[one] ?? one}</li>)}</ul>)}
+        </Show>
+        <p>{texts.activity_.wasItYou}</p>
+        <Button onPress={() => setAsking(true)}>{texts.activity_.token}</Button>
+        {token && <div className="notice good" role="status"><p>{texts.activity_.tokenMade}</p><Copy text={token} /></div>}
+      </section>
+      <h2>{texts.activity_.places}</h2>
+      <Show of={devices}>
+        {(list) => (
+          <Table
+            label={texts.activity_.places}
+            rows={list.devices.flatMap((device) => device.networks.map((network) => ({ device, network })))
+              .sort((a, b) => Date.parse(b.network.last_seen) - Date.parse(a.network.last_seen))}
+            id={(row) => `${row.device.ea_instance_id} ${row.device.mt5_account_number} ${row.network.network}`}
+            columns={[
+              { head: texts.devices.lastSeen, cell: (row) => format.moment(row.network.last_seen) },
+              { head: texts.devices.title, cell: (row) => row.device.name ?? row.device.ea_instance_id },
+              { head: texts.devices.place, cell: (row) => format.place(row.network.city, row.network.country_code) },
+              { head: texts.usage.network, cell: (row) => row.network.network },
+            ]}
+          />
+        )}
+      </Show>
+      <Confirm open={asking} title={texts.activity_.tokenTitle} text={texts.activity_.tokenText} go={texts.activity_.token} busy={action.busy} problem={action.problem}
+        onClose={() => { setAsking(false); action.clear(); }}
+        onGo={() => void action.run(async () => {
+          setToken((await call<{ token: string }>('POST', `/api/v1/licenses/${id}/token`, { overlap_seconds: atOnce ? 0 : aDay })).token);
+          say(texts.activity_.tokenMade);
+        }).then((done) => done && setAsking(false))}>
+        <label className="check"><input type="checkbox" checked={atOnce} onChange={(event) => setAtOnce(event.target.checked)} />{texts.activity_.tokenNow}</label>
+      </Confirm>
+    </>
+  );
+}

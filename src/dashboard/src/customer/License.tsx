@@ -1,0 +1,60 @@
+import { lazy } from 'react';
+import { Link, Navigate, Route, Routes, useParams } from 'react-router';
+import { useLoad } from '../api';
+import { format } from '../format';
+import type { License } from '../licenses';
+import { JudgeLicense } from '../operator/JudgeLicense';
+import { useSession } from '../session';
+import { texts } from '../texts';
+import { Badge, PageTitle, Show, Tabs } from '../ui/kit';
+
+const Health = lazy(() => import('./Health'));
+const Usage = lazy(() => import('./Usage'));
+const Devices = lazy(() => import('./Devices'));
+const Renewals = lazy(() => import('./Renewals'));
+const Activity = lazy(() => import('./Activity'));
+const Suspension = lazy(() => import('./Suspension'));
+
+export type TabProps = { id: string; license: License; reload: () => void };
+
+export default function LicensePage() {
+  const id = useParams().subscriptionId!;
+  const loaded = useLoad<License>(`/api/v1/licenses/${encodeURIComponent(id)}`, 60);
+  const operator = useSession()?.role === 'operator';
+  const base = `/licenses/${id}`;
+  const words = texts.license.tabs;
+  return (
+    <>
+      <Link to="/licenses" className="small">{texts.license.back}</Link>
+      <Show of={loaded} rows={8}>
+        {(license) => (
+          <>
+            <PageTitle title={license.master}>
+              <Badge of={license.status} />
+              <span>{format.daysLeft(license.days_until_expiry)}</span>
+              {operator && <JudgeLicense license={license} reload={loaded.reload} />}
+            </PageTitle>
+            {operator && license.owner_email && <p className="small">{texts.license.owner}: {license.owner_email}</p>}
+            <Tabs label={license.master} tabs={[
+              { to: base, text: words.health, end: true },
+              { to: `${base}/usage`, text: words.usage },
+              { to: `${base}/devices`, text: words.devices },
+              { to: `${base}/renewals`, text: words.renewals },
+              { to: `${base}/activity`, text: words.activity },
+              ...(license.status === 'SUSPENDED' || operator ? [{ to: `${base}/suspension`, text: words.suspension }] : []),
+            ]} />
+            <Routes>
+              <Route index element={<Health id={id} license={license} reload={loaded.reload} />} />
+              <Route path="usage" element={<Usage id={id} license={license} reload={loaded.reload} />} />
+              <Route path="devices" element={<Devices id={id} license={license} reload={loaded.reload} />} />
+              <Route path="renewals" element={<Renewals id={id} license={license} reload={loaded.reload} />} />
+              <Route path="activity" element={<Activity id={id} license={license} reload={loaded.reload} />} />
+              <Route path="suspension" element={<Suspension id={id} license={license} reload={loaded.reload} />} />
+              <Route path="*" element={<Navigate to={base} replace />} />
+            </Routes>
+          </>
+        )}
+      </Show>
+    </>
+  );
+}

@@ -1,0 +1,110 @@
+import { useEffect, useState } from 'react';
+import { Switch } from 'react-aria-components';
+import { Link } from 'react-router';
+import { call, useAction, useLoad } from '../api';
+import { format } from '../format';
+import { useSession } from '../session';
+import { texts } from '../texts';
+import { Badge, Button, Confirm, Facts, ProblemBox, say, Show, Table } from '../ui/kit';
+import type { TabProps } from './License';
+
+type Row = {
+  renewal_id: string; attempted_at: string; renewal_type: string; amount_usd: number | null; new_expiry: string | null;
+  payment_provider: string | null; status: string; failure_reason: string | null;
+};
+type List = {
+  auto_renew: boolean; expires_at: string | null; next_renewal_at: string | null; amount_usd: number | null; pays_with: string | null;
+  obstacle: string | null; status: string | null; renewals: Row[];
+};
+type Reply = { status: string; detail: string; expires_at: string };
+
+export default function Renewals({ id, reload }: TabProps) {
+  const list = useLoad<List>(`/api/v1/licenses/${id}/renewals`);
+  const operator = useSession()?.role === 'operator';
+  const [asking, setAsking] = useState(false);
+  // One key for one wish: a second click, or a lost answer, starts no second payment.
+  const [key, setKey] = useState('');
+  const [outcome, setOutcome] = useState<Reply>();
+  const renew = useAction();
+  const auto = useAction();
+  const pending = outcome?.status === 'pending';
+
+  useEffect(() => {
+    if (!pending) return;
+    const timer = setInterval(() => {
+      void ask().catch(() => {});
+    }, 4000);
+    return () => clearInterval(timer);
+  });
+
+  async function ask() {
+    const reply = await call<Reply>('POST', `/api/v1/licenses/${id}/renew`, undefined, [402, 409]);
+    setOutcome(reply);
+    list.reload();
+    if (reply.status === 'renewed') reload();
+  }
+
+  const switchAuto = (enabled: boolean) => auto.run(async () => {
+    await call('PUT', `/api/v1/licenses/${id}/auto-renew`, { enabled });
+    list.reload();
+    reload();
+    say(enabled ? texts.renewals.autoOn : texts.renewals.autoOff);
+  });
+
+  return (
+    <Show of={list}>
+      {(reply) => (
+        <>
+          <div className="two">
+            <section className="card">
+              <h2>{texts.renewals.next}</h2>
+              <Facts rows={[
+                [texts.renewals.expires, format.day(reply.expires_at)],
+                [texts.renewals.next, reply.next_renewal_at ? texts.renewals.nextOn(format.day(reply.next_renewal_at)) : texts.renewals.notPlanned],
+                [texts.renewals.amount, format.money(reply.amount_usd)],
+                [texts.renewals.paysWith, reply.pays_with ? (texts.renewals.with[reply.pays_with] ?? reply.pays_with) : texts.renewals.cannotPay],
+              ]} />
+              {reply.obstacle && <p className="notice fair">{texts.renewals.obstacle}: {texts.renewals.obstacles[reply.obstacle] ?? reply.obstacle}</p>}
+              {auto.problem && <ProblemBox problem={auto.problem} />}
+              <Switch className="switch" isSelected={reply.auto_renew} isDisabled={auto.busy} onChange={(on) => void switchAuto(on)}>
+                <span className="track" aria-hidden="true" />{texts.renewals.auto}
+              </Switch>
+              <div className="actions">
+                <Button look="main" isDisabled={pending || reply.expires_at === null} onPress={() => { setKey(crypto.randomUUID()); setAsking(true); }}>{texts.renewals.now}</Button>
+                {!operator && <Link className="button" to="/payment-methods" reloadDocument>{texts.renewals.cards}</Link>}
+              </div>
+              {outcome && (
+                <div className={`notice ${outcome.status === 'renewed' ? 'good' : pending ? 'fair' : 'poor'}`} role="status">
+                  <strong>{texts.renewals.outcome[outcome.status] ?? outcome.status}</strong>
+                  <p>{pending ? texts.renewals.checking : outcome.detail}</p>
+                  {outcome.status === 'renewed' && <p>{texts.renewals.until(format.day(outcome.expires_at))}</p>}
+                </div>
+              )}
+            </section>
+            <section>
+              <h2>{texts.renewals.history}</h2>
+              {reply.renewals.length === 0 ? <p>{texts.renewals.noHistory}</p> : (
+                <Table label={texts.renewals.history} rows={reply.renewals} id={(row) => row.renewal_id} columns={[
+                  { head: texts.renewals.when, cell: (row) => format.day(row.attempted_at) },
+                  { head: texts.renewals.amount, number: true, cell: (row) => format.money(row.amount_usd) },
+                  { head: texts.renewals.kind, cell: (row) => (row.renewal_type === 'auto' ? texts.renewals.auto_ : texts.renewals.manual) },
+                  { head: texts.renewals.result, cell: (row) => <><Badge of={row.status} />{row.failure_reason && <div className="small">{row.failure_reason}</div>}</> },
+                  { head: texts.renewals.newExpiry, cell: (row) => format.day(row.new_expiry) },
+                ]} />
+              )}
+            </section>
+          </div>
+          <Confirm open={asking} title={texts.renewals.nowTitle} text={texts.renewals.nowText(format.money(reply.amount_usd), format.day(reply.expires_at))}
+            go={texts.renewals.now} busy={renew.busy} problem={renew.problem}
+            onClose={() => { setAsking(false); renew.clear(); }}
+            onGo={() => void renew.run(async () => {
+              const answer = await call<Reply>('POST', `/api/v1/licenses/${id}/renew`, undefined, [402, 409], undefined, { 'Idempotency-Key': key });
+              setOutcome(answer);
+              list.reload();
+              reload();
+            }).then((done) => done && setAsking(false))} />
+        </>
+      )}
+    </Show>
+  );
+}

@@ -1,0 +1,67 @@
+import { useState } from 'react';
+import { Link } from 'react-router';
+import { call, useAction, useLoad } from '../api';
+import { format } from '../format';
+import { useSession } from '../session';
+import { texts } from '../texts';
+import { Button, Field, ProblemBox, say, Show } from '../ui/kit';
+import type { TabProps } from './License';
+
+type Reason = { cause: string; reason: string; suspended_at: string; appealed_at: string | null; can_appeal: boolean };
+type View = { suspended: boolean; suspensions: Reason[] };
+
+export default function Suspension({ id, reload }: TabProps) {
+  const view = useLoad<View>(`/api/v1/licenses/${id}/suspension`, 60);
+  const owner = useSession()?.role === 'subscriber';
+  return (
+    <Show of={view}>
+      {(reply) => (!reply.suspended ? <p>{texts.suspension.none}</p> : (
+        <>
+          {reply.suspensions.map((one) => (
+            <section key={one.cause} className="card">
+              <h2>{texts.suspension.cause[one.cause] ?? one.cause}</h2>
+              <p>{one.reason}</p>
+              <p className="small">{texts.suspension.since(format.moment(one.suspended_at))}</p>
+              {one.appealed_at && <p className="notice fair">{texts.suspension.waiting(format.moment(one.appealed_at))}</p>}
+              {one.cause === 'EXPIRY' && <p>{texts.suspension.expired} <Link to={`/licenses/${id}/renewals`}>{texts.suspension.renew}</Link></p>}
+              {owner && one.cause === 'DEVICE_LIMIT' && <Lift id={id} done={() => { view.reload(); reload(); }} />}
+            </section>
+          ))}
+          {owner && reply.suspensions.some((one) => one.can_appeal && one.cause !== 'EXPIRY') && <Appeal id={id} done={view.reload} />}
+        </>
+      ))}
+    </Show>
+  );
+}
+
+function Lift({ id, done }: { id: string; done: () => void }) {
+  const action = useAction();
+  return (
+    <>
+      <p>{texts.suspension.liftText}</p>
+      {action.problem && <ProblemBox problem={action.problem} />}
+      <Button look="main" isPending={action.busy} onPress={() => void action.run(async () => {
+        await call('POST', `/api/v1/licenses/${id}/lift-suspension`);
+        say(texts.suspension.lifted);
+        done();
+      })}>{texts.suspension.lift}</Button>
+    </>
+  );
+}
+
+function Appeal({ id, done }: { id: string; done: () => void }) {
+  const [message, setMessage] = useState('');
+  const action = useAction();
+  return (
+    <section className="card">
+      <h2>{texts.suspension.appeal}</h2>
+      <Field label={texts.suspension.appealLabel} help={texts.suspension.appealHelp} value={message} onChange={setMessage} long max={2000} />
+      {action.problem && <ProblemBox problem={action.problem} />}
+      <Button look="main" isDisabled={!message.trim()} isPending={action.busy} onPress={() => void action.run(async () => {
+        await call('POST', `/api/v1/licenses/${id}/appeal`, { message: message.trim() });
+        say(texts.suspension.sent);
+        done();
+      })}>{texts.suspension.send}</Button>
+    </section>
+  );
+}

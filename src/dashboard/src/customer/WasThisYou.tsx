@@ -1,0 +1,28 @@
+import { useState } from 'react';
+import { Link } from 'react-router';
+import { call, Problem, useAction } from '../api';
+import { texts } from '../texts';
+import { Button, PageTitle, ProblemBox } from '../ui/kit';
+
+/** The link of the mail. Nothing is answered before the click: mail scanners open links, too. */
+export default function WasThisYou() {
+  const [token] = useState(() => location.hash.slice(1));
+  const [trusted, setTrusted] = useState<boolean>();
+  const action = useAction();
+  return (
+    <div className="narrow">
+      <PageTitle title={texts.wasThisYou.title} />
+      {!token ? <ProblemBox problem={new Problem(0, 'NO_TOKEN', texts.price.noToken)} />
+        : trusted !== undefined ? <p className="notice good" role="status">{trusted ? texts.wasThisYou.trusted : texts.wasThisYou.noted}</p>
+        : (
+          <>
+            <p>{texts.wasThisYou.text}</p>
+            {action.problem && <ProblemBox problem={action.problem} />}
+            <Button look="main" isPending={action.busy} onPress={() => void action.run(async () =>
+              setTrusted((await call<{ trusted: boolean }>('POST', '/api/v1/licenses/alerts/confirm', { token })).trusted))}>{texts.wasThisYou.yes}</Button>
+            <p><Link to="/">{texts.wasThisYou.no}</Link></p>
+          </>
+        )}
+    </div>
+  );
+}

@@ -1,0 +1,35 @@
+import { texts } from './texts';
+
+// The browser's own language decides how dates, numbers and money look; the texts are English.
+const locale = navigator.language;
+const day = new Intl.DateTimeFormat(locale, { dateStyle: 'medium' });
+const moment = new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'short' });
+const dollars = new Intl.NumberFormat(locale, { style: 'currency', currency: 'USD' });
+const plain = new Intl.NumberFormat(locale, { maximumFractionDigits: 1 });
+const share = new Intl.NumberFormat(locale, { style: 'percent', maximumFractionDigits: 1 });
+const relative = new Intl.RelativeTimeFormat('en', { numeric: 'auto' });
+const countries = new Intl.DisplayNames('en', { type: 'region' });
+
+const steps: [Intl.RelativeTimeFormatUnit, number][] = [['day', 86_400], ['hour', 3_600], ['minute', 60]];
+
+export const format = {
+  day: (time: string | null | undefined) => (time ? day.format(new Date(time)) : texts.none),
+  moment: (time: string | null | undefined) => (time ? moment.format(new Date(time)) : texts.none),
+  money: (usd: number | null | undefined) => (usd === null || usd === undefined ? texts.none : dollars.format(usd)),
+  number: (n: number | null | undefined) => (n === null || n === undefined ? texts.none : plain.format(n)),
+  share: (n: number | null | undefined) => (n === null || n === undefined ? texts.none : share.format(n)),
+  ago(time: string | null | undefined) {
+    if (!time) return texts.never;
+    const seconds = (Date.parse(time) - Date.now()) / 1000;
+    for (const [unit, length] of steps) if (Math.abs(seconds) >= length) return relative.format(Math.round(seconds / length), unit);
+    return texts.justNow;
+  },
+  country(code: string | null | undefined) {
+    if (!code || !/^[A-Z]{2}$/.test(code) || code === 'ZZ') return texts.unknownPlace;
+    return countries.of(code) ?? code;
+  },
+  place: (city: string | null | undefined, code: string | null | undefined) =>
+    city && code ? `${city}, ${format.country(code)}` : (city ?? format.country(code)),
+  /** Days that are left: 0 is today. */
+  daysLeft: (days: number | null | undefined) => (days === null || days === undefined ? texts.expiry.never : texts.expiry.inDays(days)),
+};

@@ -1,0 +1,51 @@
+import { useEffect, useRef } from 'react';
+import uPlot from 'uplot';
+import 'uplot/dist/uPlot.min.css';
+
+export type Series = { name: string; values: (number | null)[]; color: 'main' | 'good' | 'poor'; dash?: boolean };
+
+/** Lines over time. For eyes only: whoever uses it puts the numbers into a table or a sentence beside it. */
+export default function Chart({ label, times, series, low, max }: { label: string; times: number[]; series: Series[]; low?: boolean; max?: number }) {
+  const box = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    const element = box.current!;
+    let plot: uPlot | undefined;
+    const draw = () => {
+      plot?.destroy();
+      const style = getComputedStyle(element);
+      const paint = (name: string) => {
+        // A canvas knows no light-dark(): an element resolves it.
+        element.style.color = `var(--${name})`;
+        return getComputedStyle(element).color;
+      };
+      const ink = paint('soft'), line = paint('line');
+      const colors = series.map((one) => paint(one.color));
+      element.style.color = '';
+      const axis = { stroke: ink, grid: { stroke: line, width: 1 }, ticks: { stroke: line, width: 1 }, font: `12px ${style.fontFamily}` };
+      plot = new uPlot(
+        {
+          width: element.clientWidth,
+          height: element.clientHeight - (low ? 0 : 28),
+          legend: { show: !low },
+          cursor: { y: false },
+          scales: { y: { range: (_, __, top) => [0, max ?? Math.max(1, top * 1.1)] } },
+          axes: [axis, { ...axis, size: 44 }],
+          series: [{}, ...series.map((one, n) => ({ label: one.name, stroke: colors[n], width: 2, dash: one.dash ? [6, 4] : undefined, points: { show: times.length < 3 } }))],
+        },
+        [times, ...series.map((one) => one.values)],
+        element,
+      );
+    };
+    draw();
+    const resized = new ResizeObserver(() => plot && element.clientWidth !== plot.width && plot.setSize({ width: element.clientWidth, height: plot.height }));
+    resized.observe(element);
+    const dark = matchMedia('(prefers-color-scheme: dark)');
+    dark.addEventListener('change', draw);
+    return () => {
+      resized.disconnect();
+      dark.removeEventListener('change', draw);
+      plot?.destroy();
+    };
+  }, [times, series, low, max]);
+  return <div ref={box} className={low ? 'chart low' : 'chart'} role="img" aria-label={label} />;
+}

@@ -1,0 +1,198 @@
+import { Fragment, useEffect, useRef, useState, useSyncExternalStore, type ReactNode } from 'react';
+import {
+  Button as AriaButton, Dialog, Heading, Input, Label, Modal, ModalOverlay, Text, TextArea, TextField, type ButtonProps,
+} from 'react-aria-components';
+import { NavLink } from 'react-router';
+import type { Loaded, Problem } from '../api';
+import { texts } from '../texts';
+
+export function Button({ look = 'plain', ...props }: ButtonProps & { look?: 'plain' | 'main' | 'danger' | 'quiet' }) {
+  return <AriaButton {...props} className={`button ${look}`} />;
+}
+
+/** The page's own heading, which also names the tab of the browser. */
+export function PageTitle({ title, children }: { title: string; children?: ReactNode }) {
+  useEffect(() => {
+    document.title = `${title} · ${texts.product}`;
+  }, [title]);
+  return (
+    <div className="page-title">
+      <h1 tabIndex={-1}>{title}</h1>
+      {children}
+    </div>
+  );
+}
+
+const tones: Record<string, string> = {
+  ACTIVE: 'good', success: 'good', RESOLVED: 'good', SUCCEEDED: 'good', PENDING_RENEWAL: 'fair', GRACE: 'fair', INVESTIGATING: 'fair', pending: 'fair', MEDIUM: 'fair',
+  EXPIRED: 'poor', SUSPENDED: 'poor', REVOKED: 'poor', HIGH: 'poor', CRITICAL: 'poor', failed: 'poor', OPEN: 'poor', LOCKED_NO_FUNDS: 'poor', FAILED: 'poor',
+};
+
+export function Badge({ of, children }: { of: string; children?: ReactNode }) {
+  return <span className={`badge ${tones[of] ?? ''}`}>{children ?? texts.status[of] ?? of}</span>;
+}
+
+export function ProblemBox({ problem, again }: { problem: Problem; again?: () => void }) {
+  return (
+    <div className="notice poor" role="alert">
+      <p>{problem.message || texts.state.failed}</p>
+      {problem.mend && <p className="small">{problem.mend}</p>}
+      {again && <Button onPress={again}>{texts.state.again}</Button>}
+    </div>
+  );
+}
+
+/** What was loaded; before that a frame of its size, so that nothing jumps. */
+export function Show<T>({ of, rows = 4, children }: { of: Loaded<T>; rows?: number; children: (data: T) => ReactNode }) {
+  if (of.data !== undefined) {
+    return (
+      <>
+        {of.problem && <p className="notice fair" role="status">{texts.state.stale}</p>}
+        {children(of.data)}
+      </>
+    );
+  }
+  if (of.problem) return <ProblemBox problem={of.problem} again={of.problem.status === 404 ? undefined : of.reload} />;
+  return <Skeleton rows={rows} />;
+}
+
+export function Skeleton({ rows = 4 }: { rows?: number }) {
+  return (
+    <div className="skeleton" role="status" aria-label={texts.state.loading}>
+      {Array.from({ length: rows }, (_, row) => <div key={row} />)}
+    </div>
+  );
+}
+
+export function Facts({ rows }: { rows: [string, ReactNode][] }) {
+  return (
+    <dl className="facts">
+      {rows.map(([name, value]) => (
+        <div key={name}>
+          <dt>{name}</dt>
+          <dd>{value}</dd>
+        </div>
+      ))}
+    </dl>
+  );
+}
+
+export type Column<T> = { head: string; cell: (row: T) => ReactNode; number?: boolean };
+
+/** A table that scrolls by itself where the screen is narrow; reachable by keyboard. */
+export function Table<T>({ label, columns, rows, id }: { label: string; columns: Column<T>[]; rows: T[]; id: (row: T) => string }) {
+  return (
+    <div className="table-scroll" tabIndex={0} role="region" aria-label={label}>
+      <table>
+        <thead><tr>{columns.map((column) => <th key={column.head} scope="col" className={column.number ? 'number' : ''}>{column.head}</th>)}</tr></thead>
+        <tbody>
+          {rows.map((row) => (
+            <tr key={id(row)}>{columns.map((column) => <td key={column.head} className={column.number ? 'number' : ''}>{column.cell(row)}</td>)}</tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+export function Tabs({ label, tabs }: { label: string; tabs: { to: string; text: string; end?: boolean }[] }) {
+  return (
+    <nav className="tabs" aria-label={label}>
+      {tabs.map((tab) => <NavLink key={tab.to} to={tab.to} end={tab.end}>{tab.text}</NavLink>)}
+    </nav>
+  );
+}
+
+/** Asks before something is done; stays open while it runs and says what failed. */
+export function Confirm({ open, title, text, go, look = 'main', busy, problem, disabled, children, onGo, onClose }: {
+  open: boolean; title: string; text?: string; go: string; look?: 'main' | 'danger'; busy: boolean; problem?: Problem; disabled?: boolean;
+  children?: ReactNode; onGo: () => void; onClose: () => void;
+}) {
+  return (
+    <ModalOverlay className="overlay" isOpen={open} isDismissable={!busy} onOpenChange={(now) => now || onClose()}>
+      <Modal className="modal">
+        <Dialog>
+          <Heading slot="title" level={2}>{title}</Heading>
+          {text && <p>{text}</p>}
+          {children}
+          {problem && <ProblemBox problem={problem} />}
+          <div className="actions">
+            <Button onPress={onClose} isDisabled={busy}>{texts.cancel}</Button>
+            <Button look={look} onPress={onGo} isDisabled={disabled || busy} isPending={busy}>{go}</Button>
+          </div>
+        </Dialog>
+      </Modal>
+    </ModalOverlay>
+  );
+}
+
+export function Field({ label, help, value, onChange, long, max, auto }: {
+  label: string; help?: string; value: string; onChange: (value: string) => void; long?: boolean; max?: number; auto?: boolean;
+}) {
+  return (
+    <TextField className="field" value={value} onChange={onChange} maxLength={max} autoFocus={auto}>
+      <Label>{label}</Label>
+      {long ? <TextArea rows={4} /> : <Input />}
+      {help && <Text slot="description" className="small">{help}</Text>}
+    </TextField>
+  );
+}
+
+/** The browser's own select: it is right on phones, and needs nothing. */
+export function Choice({ label, value, options, onChange }: { label: string; value: string; options: [string, string][]; onChange: (value: string) => void }) {
+  return (
+    <label className="field inline">
+      <span>{label}</span>
+      <select value={value} onChange={(event) => onChange(event.target.value)}>
+        {options.map(([key, text]) => <option key={key} value={key}>{text}</option>)}
+      </select>
+    </label>
+  );
+}
+
+type Told = { id: number; text: string; undo?: () => void };
+let told: Told[] = [];
+let count = 0;
+const hearers = new Set<() => void>();
+const tellAll = (next: Told[]) => {
+  told = next;
+  hearers.forEach((hear) => hear());
+};
+
+/** Says that something was done, read out as well; with a way back where there is one. */
+export function say(text: string, undo?: () => void) {
+  const id = ++count;
+  tellAll([...told.slice(-2), { id, text, undo }]);
+  setTimeout(() => tellAll(told.filter((one) => one.id !== id)), undo ? 15_000 : 6_000);
+}
+
+export function Sayings() {
+  const shown = useSyncExternalStore((hear) => { hearers.add(hear); return () => hearers.delete(hear); }, () => told);
+  return (
+    <div className="sayings" role="status" aria-live="polite">
+      {shown.map((one) => (
+        <div key={one.id} className="saying">
+          <span>{one.text}</span>
+          {one.undo && <Button look="quiet" onPress={() => { tellAll(told.filter((other) => other !== one)); one.undo!(); }}>{texts.undo}</Button>}
+        </div>
+      ))}
+    </div>
+  );
+}
+
+export function Copy({ text }: { text: string }) {
+  const [done, setDone] = useState(false);
+  const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
+  return (
+    <div className="copy">
+      <code>{text}</code>
+      <Button onPress={() => navigator.clipboard.writeText(text).then(() => {
+        setDone(true);
+        clearTimeout(timer.current);
+        timer.current = setTimeout(() => setDone(false), 2000);
+      })}>{done ? texts.activity_.copied : texts.activity_.copy}</Button>
+    </div>
+  );
+}
+
+export const Lines = ({ of }: { of: ReactNode[] }) => <>{of.map((one, n) => <Fragment key={n}>{n > 0 && <br />}{one}</Fragment>)}</>;

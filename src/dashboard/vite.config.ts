@@ -1,0 +1,13 @@
+import react from '@vitejs/plugin-react';
+import { defineConfig } from 'vite';
+
+export default defineConfig({
+  base: '/app/',
+  plugins: [react()],
+  build: {
+    // Its polyfill is for browsers without modulepreload, and it fetches what the policy's connect-src may not know.
+    modulePreload: { polyfill: false },
+    assetsInlineLimit: 0,
+  },
+  server: { proxy: { '/api': 'http://127.0.0.1:7071', '/app/config.json': 'http://127.0.0.1:7071', '/app/demo': 'http://127.0.0.1:7071' } },
+});

@@ -1,0 +1,12 @@
+import react from '@vitejs/plugin-react';
+import { defineConfig } from 'vite';
+
+// One classic script under a name that stays: other sites load it by a script tag.
+export default defineConfig({
+  plugins: [react()],
+  define: { 'process.env.NODE_ENV': '"production"' },
+  build: {
+    emptyOutDir: false,
+    lib: { entry: 'src/widget/element.tsx', formats: ['iife'], name: 'LicenseHealth', fileName: () => 'widget.js' },
+  },
+});
