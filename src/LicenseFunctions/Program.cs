@@ -4,6 +4,7 @@ using LicenseFunctions.Devices;
 using LicenseFunctions.Geolocation;
 using LicenseFunctions.Health;
 using LicenseFunctions.Http;
+using LicenseFunctions.Licenses;
 using LicenseFunctions.Notifications;
 using LicenseFunctions.Operations;
 using LicenseFunctions.Pages;
@@ -28,8 +29,8 @@ try
     builder.Services.AddHttpEdge(settings);
     builder.Services.AddDevices(settings);
     builder.Services.AddHealth(settings);
+    builder.Services.AddLicenses();
     builder.Services.AddOperations(settings);
-    builder.Services.AddOperations();
     builder.Services.AddPages(settings);
     builder.Services.AddPayments(settings);
     builder.Services.AddNotifications(settings);

@@ -6,7 +6,7 @@ namespace LicenseFunctions.Tests;
 /// <summary>The arrows of the architecture: what may use what.</summary>
 public sealed class ArrowTests
 {
-    private static readonly string[] Features = ["Devices", "Suspicion", "Renewals", "Health", "Usage", "Operations"];
+    private static readonly string[] Features = ["Devices", "Suspicion", "Renewals", "Health", "Usage", "Licenses", "Pages", "Operations"];
     private static readonly string[] Edges = ["Database", "Payments", "Notifications", "Geolocation", "Metrics", "Http"];
     private static readonly Types App = Types.InAssembly(typeof(SettingReader).Assembly);
 

@@ -8,6 +8,7 @@ public static class OperationsRegistration
 {
     public static IServiceCollection AddOperations(this IServiceCollection services, SettingReader reader) => services
         .AddSingleton<ReadinessStore>()
+        .AddSingleton<SystemStore>()
         .AddSingleton<OutboxStore>()
         .AddSingleton<RetentionStore>()
         .AddSingleton<RetainData>()

@@ -3,20 +3,28 @@ namespace LicenseFunctions.Pages;
 /// <summary>What a page may load and who may frame it.</summary>
 public static class PagePolicy
 {
-    // Stripe's form and 3-D Secure live in frames of Stripe; no other page has any business there.
-    private static readonly string[] WithStripe = ["payment-methods", "confirm-payment"];
+    // The one page where a card is typed in: only there may the browser talk to Stripe.
+    private const string CardPage = "payment-methods";
 
     /// <param name="path">Below /app/.</param>
     public static string Of(string path, PageSettings settings)
     {
-        var stripe = settings.UsesStripeForm && WithStripe.Contains(path.Split('/')[0]);
-        var issuer = settings.Authority is { } authority ? " " + authority.GetLeftPart(UriPartial.Authority) : "";
+        var cards = path.Split('/')[0] == CardPage;
+        var stripe = cards && settings.UsesStripeForm;
+        var connect = new List<string> { "'self'" };
+        if (settings.Authority is { } authority)
+            connect.Add(authority.GetLeftPart(UriPartial.Authority));
+        if (stripe)
+            connect.Add("https://api.stripe.com");
+        if (cards && settings.StripeTestApi is { } standIn)
+            connect.Add(standIn.GetLeftPart(UriPartial.Authority));
         return string.Join("; ",
             "default-src 'none'",
             stripe ? "script-src 'self' https://js.stripe.com" : "script-src 'self'",
-            "style-src 'self'",
+            // Stripe's loader sizes its frames by inline styles.
+            stripe ? "style-src 'self' 'unsafe-inline'" : "style-src 'self'",
             "img-src 'self' data:",
-            $"connect-src 'self'{issuer}{(stripe ? " https://api.stripe.com" : "")}",
+            "connect-src " + string.Join(' ', connect),
             stripe ? "frame-src https://js.stripe.com https://hooks.stripe.com" : "frame-src 'none'",
             "font-src 'self'",
             "base-uri 'none'",

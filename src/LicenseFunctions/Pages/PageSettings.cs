@@ -4,10 +4,10 @@ namespace LicenseFunctions.Pages;
 
 /// <summary>What the pages have to know before anybody has signed in. Nothing of it is secret: /app/config.json shows it.</summary>
 /// <param name="Authority">The OIDC issuer to sign in at; null where there is none.</param>
-/// <param name="StripePublishableKey">Null: cards can't be saved, or (with a stand-in) by test cards only.</param>
-/// <param name="TestCards">The provider is a stand-in: it takes test cards, and Stripe's own form has nothing to talk to.</param>
+/// <param name="StripePublishableKey">Null: no card can be saved.</param>
+/// <param name="StripeTestApi">A stand-in for Stripe, which takes test cards; Stripe's own form has nothing to talk to there.</param>
 public sealed record PageSettings(
-    Uri? Authority, string? ClientId, string? Audience, string Scope, string? StripePublishableKey, bool TestCards)
+    Uri? Authority, string? ClientId, string? Audience, string Scope, string? StripePublishableKey, Uri? StripeTestApi)
 {
     public static PageSettings Read(SettingReader settings)
     {
@@ -19,9 +19,10 @@ public sealed record PageSettings(
             settings.Optional("AUTH_AUDIENCE"),
             settings.Optional("AUTH_SCOPE") ?? "openid",
             settings.Optional("STRIPE_PUBLISHABLE_KEY"),
-            standIn is { Host: not "api.stripe.com" });
+            standIn is { Host: not "api.stripe.com" } ? standIn : null);
     }
 
+    /// <summary>Whether cards are typed into Stripe's own form.</summary>
     [JsonIgnore]
-    public bool UsesStripeForm => StripePublishableKey is not null && !TestCards;
+    public bool UsesStripeForm => StripePublishableKey is not null && StripeTestApi is null;
 }

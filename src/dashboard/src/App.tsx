@@ -11,7 +11,6 @@ const License = lazy(() => import('./customer/License'));
 const PaymentMethods = lazy(() => import('./customer/PaymentMethods'));
 const Price = lazy(() => import('./customer/Price'));
 const WasThisYou = lazy(() => import('./customer/WasThisYou'));
-const ConfirmPayment = lazy(() => import('./customer/ConfirmPayment'));
 const Alerts = lazy(() => import('./operator/Alerts'));
 const Alert = lazy(() => import('./operator/Alert'));
 const AllLicenses = lazy(() => import('./operator/AllLicenses'));
@@ -58,7 +57,6 @@ export function App() {
           <Routes>
             <Route path="/price" element={<Price />} />
             <Route path="/was-this-you" element={<WasThisYou />} />
-            <Route path="/confirm-payment" element={<ConfirmPayment />} />
             {who === null && <Route path="*" element={<SignIn />} />}
             {who?.role === 'subscriber' && (
               <>

@@ -141,7 +141,10 @@ export const texts = {
     with: { nothing: 'Nothing: it is free', wallet: 'Wallet', card: 'Saved card' } as Record<string, string>,
     cannotPay: 'Nothing can pay for it yet',
     obstacle: 'It will likely fail',
-    obstacles: {} as Record<string, string>,
+    obstacles: {
+      auto_renew_off: 'auto-renewal is off', license_suspended: 'the licence is suspended', no_active_price: 'there is no price', price_consent: 'the price has risen, and the customer has not agreed',
+      no_payment_method: 'no card, and too little in the wallet', unknown_payment_provider: 'an unknown payment provider', card_expires: 'the card expires before',
+    } as Record<string, string>,
     auto: 'Renew automatically',
     autoOn: 'Auto-renewal is on.',
     autoOff: 'Auto-renewal is off. The licence ends on its last day.',
@@ -226,14 +229,6 @@ export const texts = {
     no: 'If it was not you, sign in and change your licence token.',
     trusted: 'Thank you. We remember it, and closed the alert.',
     noted: 'Thank you. An operator sees your answer and decides, because it came from a place that is new to us, too.',
-  },
-  confirm: {
-    title: 'Confirm a payment',
-    text: 'Your bank asks you to confirm this payment. Nothing is charged until you do.',
-    go: 'Confirm with my bank',
-    done: 'Confirmed. The renewal goes on by itself; you get a mail.',
-    noForm: 'Payments can’t be confirmed here: this backend has no Stripe key. Renew from the licence’s page with another card.',
-    noToken: 'This page is opened by the link in our mail. The link is not complete.',
   },
   alerts: {
     title: 'Alerts',

@@ -1,0 +1,26 @@
+using LicenseFunctions.Database;
+using LicenseFunctions.Http;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Azure.Functions.Worker;
+
+namespace LicenseFunctions.Licenses;
+
+/// <summary>Licences in lists.</summary>
+public sealed class ListFunctions(ListLicenses list)
+{
+    [Function("ListLicenses")]
+    [Access(CallerRole.Subscriber, CallerRole.Operator)]
+    [Operation("The caller's licences, or everybody's for operators, by the customer's address; search is a part of it or of a licence's id.",
+        Reply = typeof(LicensePage), Query = ["search", "status", "after", "limit"])]
+    public async Task<IResult> List(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/licenses")] HttpRequest request, CancellationToken cancellationToken) =>
+        (await list.RunAsync(request.Query, request.HttpContext.Caller().OwnerScope, cancellationToken)).ToResult();
+
+    [Function("GetLicense")]
+    [Access(CallerRole.Subscriber, CallerRole.Operator)]
+    [Operation("A licence in short.", Reply = typeof(ListedLicense))]
+    public async Task<IResult> Get(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/licenses/{subscriptionId:guid}")] HttpRequest request,
+        Guid subscriptionId, CancellationToken cancellationToken) =>
+        (await list.FindAsync(subscriptionId, request.HttpContext.Caller().OwnerScope, cancellationToken)).ToResult();
+}

@@ -1,0 +1,101 @@
+import { useEffect, useRef, useState } from 'react';
+import { call, Problem, useAction } from '../api';
+import type { Config } from '../config';
+import { texts } from '../texts';
+import { Button, Choice, ProblemBox, Skeleton } from '../ui/kit';
+
+type Setup = { setup_intent_id: string; client_secret: string; publishable_key: string };
+
+const begin = () => call<Setup>('POST', '/api/v1/payment-methods/setup');
+
+/** The card goes from the browser to the provider; our server learns of it by the provider's event. */
+export default function AddCard({ config, done }: { config: Config; done: () => void }) {
+  return config.stripe_test_api ? <TestCard api={config.stripe_test_api} done={done} /> : <StripeForm done={done} />;
+}
+
+function TestCard({ api, done }: { api: string; done: () => void }) {
+  const [card, setCard] = useState('pm_card_visa');
+  const action = useAction();
+  const save = () => action.run(async () => {
+    const setup = await begin();
+    const reply = await fetch(new URL(`/v1/setup_intents/${setup.setup_intent_id}/confirm`, api), {
+      method: 'POST',
+      headers: { authorization: `Bearer ${setup.publishable_key}` },
+      body: new URLSearchParams({ payment_method: card, client_secret: setup.client_secret }),
+    });
+    if (!reply.ok) throw new Problem(reply.status, 'CARD_REFUSED', ((await reply.json()) as { error: { message: string } }).error.message);
+    done();
+  });
+  return (
+    <section className="card narrow">
+      <h2>{texts.cards.test}</h2>
+      <p className="small">{texts.cards.testHelp}</p>
+      <Choice label={texts.cards.test} value={card} options={Object.entries(texts.cards.testCard)} onChange={setCard} />
+      {action.problem && <ProblemBox problem={action.problem} />}
+      <div className="actions"><Button look="main" isPending={action.busy} onPress={() => void save()}>{texts.cards.save}</Button></div>
+    </section>
+  );
+}
+
+// The part of Stripe.js that is used; Stripe wants it loaded from its own address, never bundled.
+type Elements = { create: (kind: 'payment') => { mount: (to: HTMLElement) => void; destroy: () => void } };
+type Stripe = {
+  elements: (options: { clientSecret: string; appearance: { theme: string } }) => Elements;
+  confirmSetup: (options: { elements: Elements; redirect: 'if_required' }) => Promise<{ error?: { message?: string } }>;
+};
+
+const loadStripe = () => new Promise<(key: string) => Stripe>((loaded, failed) => {
+  const known = () => (window as unknown as { Stripe?: (key: string) => Stripe }).Stripe;
+  if (known()) return loaded(known()!);
+  const script = document.createElement('script');
+  script.src = 'https://js.stripe.com/v3/';
+  script.onload = () => loaded(known()!);
+  script.onerror = () => failed(new Problem(0, 'OFFLINE', texts.state.offline));
+  document.head.append(script);
+});
+
+function StripeForm({ done }: { done: () => void }) {
+  const place = useRef<HTMLDivElement>(null);
+  const [form, setForm] = useState<{ stripe: Stripe; elements: Elements }>();
+  const start = useAction();
+  const save = useAction();
+  const { run } = start;
+  useEffect(() => {
+    let gone = false;
+    let element: ReturnType<Elements['create']> | undefined;
+    void run(async () => {
+      const [setup, make] = await Promise.all([begin(), loadStripe()]);
+      if (gone) return;
+      const stripe = make(setup.publishable_key);
+      const elements = stripe.elements({
+        clientSecret: setup.client_secret,
+        appearance: { theme: matchMedia('(prefers-color-scheme: dark)').matches ? 'night' : 'stripe' },
+      });
+      element = elements.create('payment');
+      element.mount(place.current!);
+      setForm({ stripe, elements });
+    });
+    return () => {
+      gone = true;
+      element?.destroy();
+    };
+  }, [run]);
+  return (
+    <section className="card narrow">
+      <h2>{texts.cards.add}</h2>
+      {start.problem && <ProblemBox problem={start.problem} />}
+      {start.busy && <Skeleton rows={3} />}
+      <div ref={place} />
+      {save.problem && <ProblemBox problem={save.problem} />}
+      {form && (
+        <div className="actions">
+          <Button look="main" isPending={save.busy} onPress={() => void save.run(async () => {
+            const { error } = await form.stripe.confirmSetup({ elements: form.elements, redirect: 'if_required' });
+            if (error) throw new Problem(402, 'CARD_REFUSED', error.message ?? texts.state.failed);
+            done();
+          })}>{texts.cards.save}</Button>
+        </div>
+      )}
+    </section>
+  );
+}

@@ -1,0 +1,73 @@
+import { lazy, Suspense, useState } from 'react';
+import { call, useAction, useLoad } from '../api';
+import { useConfig } from '../config';
+import { texts } from '../texts';
+import { Badge, Button, Confirm, PageTitle, ProblemBox, say, Show, Skeleton } from '../ui/kit';
+
+const AddCard = lazy(() => import('./AddCard'));
+
+export type Card = {
+  payment_method_id: string; brand: string | null; last_four: string | null; expiry_month: number | null; expiry_year: number | null; is_default: boolean;
+};
+
+export default function PaymentMethods() {
+  const [awaited, setAwaited] = useState<number>();
+  const cards = useLoad<{ payment_methods: Card[] }>('/api/v1/payment-methods', awaited === undefined ? undefined : 2);
+  const config = useConfig();
+  const [removing, setRemoving] = useState<Card>();
+  const [adding, setAdding] = useState(false);
+  const action = useAction();
+  const count = cards.data?.payment_methods.length ?? 0;
+  if (awaited !== undefined && count > awaited) {
+    setAwaited(undefined);
+    setAdding(false);
+  }
+  return (
+    <>
+      <PageTitle title={texts.cards.title} />
+      <p>{texts.cards.intro}</p>
+      {action.problem && !removing && <ProblemBox problem={action.problem} />}
+      <Show of={cards} rows={2}>
+        {(list) => (
+          <>
+            {list.payment_methods.length === 0 && <p>{texts.cards.none}</p>}
+            <ul className="cards">
+              {list.payment_methods.map((card) => (
+                <li key={card.payment_method_id} className="card">
+                  <div className="spread">
+                    <h2>{texts.cards.ending(card.brand ?? '', card.last_four ?? '????')}</h2>
+                    {card.is_default && <Badge of="ACTIVE">{texts.cards.default}</Badge>}
+                  </div>
+                  {card.expiry_month && card.expiry_year && <p className="small">{texts.cards.expires(card.expiry_month, card.expiry_year)}</p>}
+                  <div className="actions">
+                    {!card.is_default && (
+                      <Button isDisabled={action.busy} onPress={() => void action.run(async () => {
+                        await call('PUT', `/api/v1/payment-methods/${card.payment_method_id}/default`);
+                        cards.reload();
+                      })}>{texts.cards.makeDefault}</Button>
+                    )}
+                    <Button onPress={() => setRemoving(card)}>{texts.cards.remove}<span className="visually-hidden"> {card.last_four}</span></Button>
+                  </div>
+                </li>
+              ))}
+            </ul>
+          </>
+        )}
+      </Show>
+      <div className="actions"><Button look="main" isDisabled={adding} onPress={() => setAdding(true)}>{texts.cards.add}</Button></div>
+      {awaited !== undefined && <p role="status" className="notice fair">{texts.cards.wait}</p>}
+      {adding && awaited === undefined && config && (
+        <Suspense fallback={<Skeleton rows={3} />}>
+          <AddCard config={config} done={() => { setAwaited(count); say(texts.cards.saved); }} />
+        </Suspense>
+      )}
+      <Confirm open={removing !== undefined} title={texts.cards.removeTitle} text={texts.cards.removeText} go={texts.cards.remove} look="danger"
+        busy={action.busy} problem={action.problem}
+        onClose={() => { setRemoving(undefined); action.clear(); }}
+        onGo={() => void action.run(async () => {
+          await call('DELETE', `/api/v1/payment-methods/${removing!.payment_method_id}`);
+          cards.reload();
+        }).then((done) => done && setRemoving(undefined))} />
+    </>
+  );
+}

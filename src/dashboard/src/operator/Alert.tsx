@@ -1,0 +1,113 @@
+import { lazy, Suspense } from 'react';
+import { Link, useParams } from 'react-router';
+import { useLoad } from '../api';
+import type { AlertRow, EvidenceDevice } from '../alerts';
+import { format } from '../format';
+import type { License } from '../licenses';
+import { texts } from '../texts';
+import { Badge, Facts, PageTitle, Show, Table } from '../ui/kit';
+import { JudgeAlerts } from './JudgeAlerts';
+import { JudgeLicense } from './JudgeLicense';
+
+const WorldMap = lazy(() => import('./WorldMap'));
+
+type Detail = { alert: AlertRow; others: AlertRow[] };
+
+export default function AlertPage() {
+  const detail = useLoad<Detail>(`/api/v1/licenses/alerts/${encodeURIComponent(useParams().alertId!)}`, 60);
+  return (
+    <>
+      <Link to="/alerts" className="small">{texts.alert.back}</Link>
+      <Show of={detail} rows={8}>{(reply) => <Shown {...reply} reload={detail.reload} />}</Show>
+    </>
+  );
+}
+
+function Shown({ alert, others, reload }: Detail & { reload: () => void }) {
+  const license = useLoad<License>(alert.subscription_id && `/api/v1/licenses/${alert.subscription_id}`);
+  const again = () => {
+    reload();
+    license.reload();
+  };
+  const evidence = alert.evidence;
+  const devices = (evidence?.devices ?? []).filter((device) => device.first_at && device.last_at);
+  return (
+    <>
+      <PageTitle title={texts.activity[alert.activity_type] ?? alert.activity_type}><Badge of={alert.severity} /><Badge of={alert.status} /></PageTitle>
+      <p><strong>{alert.description}</strong></p>
+      <Facts rows={[
+        [texts.alerts.when, format.moment(alert.detected_at)],
+        [texts.alerts.action, texts.alerts.actions[alert.auto_action_taken] ?? alert.auto_action_taken],
+        ...(license.data ? [
+          [texts.license.owner, license.data.owner_email ?? texts.none] as [string, string],
+          [texts.alerts.license, <Link key="license" to={`/licenses/${alert.subscription_id}`}>{license.data.master}</Link>] as [string, React.ReactNode],
+          [texts.health.status, <Badge key="status" of={license.data.status} />] as [string, React.ReactNode],
+        ] : []),
+        ...(evidence?.measured !== undefined && evidence.limit !== undefined
+          ? [[texts.alert.evidence, texts.alert.measured(format.number(evidence.measured), format.number(evidence.limit))] as [string, string]] : []),
+        ...(evidence?.people ? [[texts.alert.people(evidence.people), texts.alert.atOnce(format.number(evidence.minutes_at_once ?? 0))] as [string, string]] : []),
+        ...(alert.resolution_notes ? [[texts.alert.notes, alert.resolution_notes] as [string, string]] : []),
+      ]} />
+      {alert.appeal && <div className="notice fair"><h2>{texts.alert.appeal}</h2><p>{alert.appeal}</p><p className="small">{format.moment(alert.appealed_at)}</p></div>}
+      {alert.customer_confirmed_at && <p className="notice fair">{texts.alerts.confirmed}, {format.moment(alert.customer_confirmed_at)}</p>}
+      <div className="actions">
+        <JudgeAlerts alerts={[alert]} done={again} />
+        {license.data && <JudgeLicense license={license.data} reload={again} />}
+      </div>
+      {devices.length > 0 && <Devices devices={devices} />}
+      {evidence && (
+        <details>
+          <summary>{texts.alert.raw}</summary>
+          <pre tabIndex={0}>{JSON.stringify(evidence, null, 2)}</pre>
+        </details>
+      )}
+      <h2>{texts.alert.others}</h2>
+      {others.length === 0 ? <p>{texts.alert.noOthers}</p> : (
+        <Table label={texts.alert.others} rows={others} id={(row) => row.alert_id} columns={[
+          { head: texts.alerts.when, cell: (row) => format.moment(row.detected_at) },
+          { head: texts.alerts.what, cell: (row) => <Link to={`/alerts/${row.alert_id}`}>{row.description ?? row.activity_type}</Link> },
+          { head: texts.alerts.status, cell: (row) => <Badge of={row.status} /> },
+        ]} />
+      )}
+    </>
+  );
+}
+
+function Devices({ devices }: { devices: EvidenceDevice[] }) {
+  const begin = Math.min(...devices.map((device) => Date.parse(device.first_at)));
+  const length = Math.max(1, Math.max(...devices.map((device) => Date.parse(device.last_at))) - begin);
+  const at = (time: string) => (100 * (Date.parse(time) - begin)) / length;
+  const name = (device: EvidenceDevice, n: number) => `${n + 1}. ${device.ea_instance_id ?? '?'} · ${device.account ?? '?'}`;
+  return (
+    <>
+      <h2>{texts.alert.timeline}</h2>
+      <p className="small">{texts.alert.timelineText}</p>
+      <Table label={texts.alert.timeline} rows={devices.map((device, n) => ({ device, n }))} id={({ n }) => String(n)} columns={[
+        { head: texts.alert.device, cell: ({ device, n }) => name(device, n) },
+        { head: texts.alert.place, cell: ({ device }) => format.place(device.city, device.country) },
+        { head: texts.usage.network, cell: ({ device }) => device.network ?? texts.none },
+        { head: texts.alert.from, cell: ({ device }) => format.moment(device.first_at) },
+        { head: texts.alert.to, cell: ({ device }) => format.moment(device.last_at) },
+        { head: texts.alert.minutes, number: true, cell: ({ device }) => format.number(device.minutes) },
+        {
+          head: texts.alert.timeline,
+          cell: ({ device }) => (
+            <span className="timeline" aria-hidden="true">
+              <svg viewBox="0 0 100 10" preserveAspectRatio="none">
+                <rect className="all" width="100" height="10" />
+                <rect className="span" x={at(device.first_at)} width={Math.max(1, at(device.last_at) - at(device.first_at))} height="10" />
+              </svg>
+            </span>
+          ),
+        },
+      ]} />
+      {devices.some((device) => device.country) && (
+        <>
+          <h2>{texts.alert.map}</h2>
+          <Suspense fallback={<div className="map" />}><WorldMap countries={[...new Set(devices.flatMap((device) => device.country ?? []))]} /></Suspense>
+          <p className="small">{texts.alert.mapText}</p>
+        </>
+      )}
+    </>
+  );
+}

@@ -1,0 +1,46 @@
+import { useState } from 'react';
+import { call, Problem, useAction } from '../api';
+import type { AlertRow } from '../alerts';
+import { texts } from '../texts';
+import { Button, Confirm, Field, say } from '../ui/kit';
+
+type Judgement = 'INVESTIGATING' | 'RESOLVED' | 'FALSE_POSITIVE';
+
+/** What an operator does with one alert, or with many at once. */
+export function JudgeAlerts({ alerts, done }: { alerts: AlertRow[]; done: () => void }) {
+  const [asked, setAsked] = useState<Judgement>();
+  const [notes, setNotes] = useState('');
+  const [reinstate, setReinstate] = useState(true);
+  const action = useAction();
+  const suspended = alerts.some((alert) => alert.is_suspended);
+
+  const judge = (status: Judgement) => action.run(async () => {
+    const body = { status, notes: notes.trim() || null, reinstate: status === 'FALSE_POSITIVE' && suspended && reinstate };
+    const replies = await Promise.allSettled(alerts.map((alert) => call('PATCH', `/api/v1/licenses/alerts/${alert.alert_id}`, body)));
+    const failed = replies.flatMap((reply) => (reply.status === 'rejected' ? [reply.reason as Problem] : []));
+    if (failed.length === alerts.length) throw failed[0]!;
+    say(failed.length > 0 ? texts.alerts.partly(alerts.length - failed.length, alerts.length, failed[0]!.message) : texts.alerts.judged(alerts.length));
+    setAsked(undefined);
+    setNotes('');
+    done();
+  });
+  const could = (from: string[]) => alerts.length > 0 && alerts.every((alert) => from.includes(alert.status));
+
+  return (
+    <>
+      <Button isDisabled={!could(['OPEN']) || action.busy} onPress={() => void judge('INVESTIGATING').then((fine) => fine || setAsked('INVESTIGATING'))}>{texts.alerts.investigate}</Button>
+      <Button isDisabled={!could(['OPEN', 'INVESTIGATING'])} onPress={() => setAsked('RESOLVED')}>{texts.alerts.resolve}</Button>
+      <Button isDisabled={!could(['OPEN', 'INVESTIGATING'])} onPress={() => setAsked('FALSE_POSITIVE')}>{texts.alerts.falseAlarm}</Button>
+      <Confirm open={asked !== undefined} title={`${texts.status[asked ?? ''] ?? ''}: ${texts.alerts.count(alerts.length)}`} go={texts.status[asked ?? ''] ?? ''} busy={action.busy} problem={action.problem}
+        disabled={asked !== 'INVESTIGATING' && !notes.trim()} onClose={() => { setAsked(undefined); action.clear(); }} onGo={() => void judge(asked!)}>
+        <Field label={texts.alerts.notes} value={notes} onChange={setNotes} long max={2000} auto />
+        {asked === 'FALSE_POSITIVE' && suspended && (
+          <>
+            <label className="check"><input type="checkbox" checked={reinstate} onChange={(event) => setReinstate(event.target.checked)} />{texts.alerts.reinstate}</label>
+            {reinstate && <p className="small">{texts.judge.reinstateEffect}</p>}
+          </>
+        )}
+      </Confirm>
+    </>
+  );
+}

@@ -1,0 +1,89 @@
+import { useState } from 'react';
+import { Link, useSearchParams } from 'react-router';
+import { call, useAction, useLoad } from '../api';
+import { format } from '../format';
+import { texts } from '../texts';
+import { Button, Choice, Confirm, Field, PageTitle, say, Show, Table } from '../ui/kit';
+
+type Preview = {
+  total: number; likely_failing: number; amount_usd: number;
+  renewals: { subscription_id: string; email: string; expires_at: string; amount_usd: number | null; pays_with: string | null; likely_fails: boolean; obstacle: string | null }[];
+};
+type Charge = { renewal_id: string; subscription_id: string; status: string; amount_usd: number | null; intent_id: string | null; unknown_since: string | null; reason: string | null };
+
+const words = texts.operatorRenewals;
+const obstacle = (code: string) => texts.renewals.obstacles[code] ?? code.replaceAll('_', ' ');
+
+export default function Renewals() {
+  const [query, setQuery] = useSearchParams();
+  const days = query.get('days') ?? '7';
+  const preview = useLoad<Preview>(`/api/v1/renewals/preview?days=${encodeURIComponent(days)}`);
+  const unknown = useLoad<{ charges: Charge[] }>('/api/v1/renewals/unknown', 60);
+  return (
+    <>
+      <PageTitle title={words.title} />
+      <h2>{words.unknown}</h2>
+      <Show of={unknown} rows={1}>{(list) => (list.charges.length === 0 ? <p>{words.noUnknown}</p> : <Unknown charges={list.charges} reload={unknown.reload} />)}</Show>
+      <h2>{words.preview}</h2>
+      <div className="filters">
+        <Choice label={words.ahead} value={days} onChange={(value) => setQuery({ days: value }, { replace: true })} options={['3', '7', '14', '30', '90'].map((n) => [n, words.days(Number(n))])} />
+      </div>
+      <Show of={preview} rows={6}>{(reply) => <Ahead preview={reply} />}</Show>
+    </>
+  );
+}
+
+function Ahead({ preview }: { preview: Preview }) {
+  const reasons = Map.groupBy(preview.renewals.filter((row) => row.obstacle), (row) => row.obstacle!);
+  if (preview.total === 0) return <p>{words.none}</p>;
+  return (
+    <>
+      <p>{words.sums(preview.total, preview.likely_failing, format.money(preview.amount_usd))}</p>
+      {reasons.size > 0 && (
+        <>
+          <h3>{words.reasons}</h3>
+          <ul>{[...reasons].sort((a, b) => b[1].length - a[1].length).map(([code, rows]) => <li key={code}>{rows.length} × {obstacle(code)}</li>)}</ul>
+        </>
+      )}
+      <Table label={words.table} rows={preview.renewals} id={(row) => row.subscription_id} columns={[
+        { head: words.email, cell: (row) => <Link to={`/licenses/${row.subscription_id}/renewals`}>{row.email}</Link> },
+        { head: texts.all.expires, cell: (row) => format.day(row.expires_at) },
+        { head: texts.renewals.amount, number: true, cell: (row) => format.money(row.amount_usd) },
+        { head: texts.renewals.paysWith, cell: (row) => (row.pays_with ? (texts.renewals.with[row.pays_with] ?? row.pays_with) : texts.none) },
+        { head: words.problem, cell: (row) => (row.obstacle ? obstacle(row.obstacle) : words.ok) },
+      ]} />
+    </>
+  );
+}
+
+function Unknown({ charges, reload }: { charges: Charge[]; reload: () => void }) {
+  const [asked, setAsked] = useState<Charge>();
+  const [paid, setPaid] = useState(false);
+  const [transaction, setTransaction] = useState('');
+  const [reason, setReason] = useState('');
+  const action = useAction();
+  return (
+    <>
+      <Table label={words.unknownTable} rows={charges} id={(row) => row.renewal_id} columns={[
+        { head: words.since, cell: (row) => format.moment(row.unknown_since) },
+        { head: texts.alerts.license, cell: (row) => <Link to={`/licenses/${row.subscription_id}/renewals`}>{row.subscription_id.slice(0, 8)}</Link> },
+        { head: texts.renewals.amount, number: true, cell: (row) => format.money(row.amount_usd) },
+        { head: words.intent, cell: (row) => <code>{row.intent_id ?? texts.none}</code> },
+        { head: texts.health.reason, cell: (row) => row.reason },
+        { head: texts.renewals.result, cell: (row) => <Button onPress={() => { setTransaction(row.intent_id ?? ''); setAsked(row); }}>{words.decide}</Button> },
+      ]} />
+      <Confirm open={asked !== undefined} title={words.decideTitle} text={words.decideText} go={paid ? words.charged : words.notCharged} busy={action.busy} problem={action.problem}
+        disabled={!reason.trim() || (paid && !transaction.trim())} onClose={() => { setAsked(undefined); action.clear(); }}
+        onGo={() => void action.run(async () => {
+          await call('POST', `/api/v1/renewals/${asked!.renewal_id}/decision`, { paid, reason: reason.trim(), transaction_id: paid ? transaction.trim() : null });
+          say(words.decided);
+          reload();
+        }).then((done) => done && setAsked(undefined))}>
+        <label className="check"><input type="radio" name="paid" checked={!paid} onChange={() => setPaid(false)} />{words.notCharged}</label>
+        <label className="check"><input type="radio" name="paid" checked={paid} onChange={() => setPaid(true)} />{words.charged}</label>
+        {paid && <Field label={words.transaction} value={transaction} onChange={setTransaction} max={255} />}
+        <Field label={words.note} value={reason} onChange={setReason} max={500} />
+      </Confirm>
+    </>
+  );
+}

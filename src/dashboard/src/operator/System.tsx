@@ -1,0 +1,89 @@
+import { useState } from 'react';
+import { call, useAction, useLoad, usePages } from '../api';
+import { format } from '../format';
+import { texts } from '../texts';
+import { Badge, Button, Confirm, Facts, PageTitle, ProblemBox, say, Show, Table } from '../ui/kit';
+
+type State = {
+  waiting: { outbox_due: number; outbox_oldest_at: string | null; outbox_dead: number; quarantine_open: number; alerts_open: number; charges_unknown: number };
+  timers: { timer_name: string; last_started_at: string | null; last_finished_at: string | null; last_succeeded_at: string | null; last_status: string | null; last_counts: unknown; last_error: string | null; next_due_at: string | null }[];
+};
+type Entry = { quarantine_id: string; quarantined_at: string; source: string; code: string; field: string | null; detail: string; payload: string };
+
+const words = texts.system;
+
+export default function System() {
+  const system = useLoad<State>('/api/v1/system', 15);
+  return (
+    <>
+      <PageTitle title={words.title} />
+      <Show of={system} rows={8}>
+        {({ waiting, timers }) => (
+          <>
+            <section className="card">
+              <h2>{words.work}</h2>
+              <Facts rows={[
+                [words.outbox, `${format.number(waiting.outbox_due)}${waiting.outbox_oldest_at ? ` (${words.oldest(format.ago(waiting.outbox_oldest_at))})` : ''}`],
+                [words.dead, format.number(waiting.outbox_dead)],
+                [words.unknown, format.number(waiting.charges_unknown)],
+                [words.alerts, format.number(waiting.alerts_open)],
+                [words.quarantined, format.number(waiting.quarantine_open)],
+              ]} />
+            </section>
+            <h2>{words.timers}</h2>
+            {timers.length === 0 ? <p>{words.noTimers}</p> : (
+              <Table label={words.timers} rows={timers} id={(row) => row.timer_name} columns={[
+                { head: words.timer, cell: (row) => row.timer_name },
+                { head: words.result, cell: (row) => <>{row.last_status && <Badge of={row.last_status.toUpperCase()}>{row.last_status}</Badge>}{row.last_error && <div className="small">{row.last_error}</div>}</> },
+                { head: words.lastRun, cell: (row) => format.ago(row.last_started_at) },
+                { head: words.lastGood, cell: (row) => format.ago(row.last_succeeded_at) },
+                { head: words.counts, cell: (row) => (row.last_counts === null ? '' : <code>{JSON.stringify(row.last_counts)}</code>) },
+                { head: words.next, cell: (row) => format.moment(row.next_due_at) },
+              ]} />
+            )}
+          </>
+        )}
+      </Show>
+      <Quarantine changed={system.reload} />
+    </>
+  );
+}
+
+function Quarantine({ changed }: { changed: () => void }) {
+  const list = usePages<Entry>('/api/v1/quarantine', (reply: { entries: Entry[]; next: string | null }) => ({ rows: reply.entries, next: reply.next && `after=${reply.next}` }));
+  const [discarding, setDiscarding] = useState<Entry>();
+  const action = useAction();
+  const settle = (entry: Entry, what: 'replay' | 'discard') => action.run(async () => {
+    await call('POST', `/api/v1/quarantine/${entry.quarantine_id}/${what}`);
+    say(what === 'replay' ? words.replayed : words.discarded);
+    list.reload();
+    changed();
+  });
+  return (
+    <>
+      <h2>{words.quarantine}</h2>
+      {(list.problem ?? (discarding ? undefined : action.problem)) && <ProblemBox problem={(list.problem ?? action.problem)!} />}
+      {list.first !== undefined && list.rows.length === 0 && <p>{words.noQuarantine}</p>}
+      {list.rows.length > 0 && (
+        <Table label={words.table} rows={list.rows} id={(row) => row.quarantine_id} columns={[
+          { head: words.since, cell: (row) => format.moment(row.quarantined_at) },
+          { head: words.source, cell: (row) => row.source },
+          { head: words.fault, cell: (row) => <><code>{row.code}</code>{row.field && <> · {row.field}</>}<div className="small">{row.detail}</div></> },
+          { head: words.payload, cell: (row) => <details><summary>{words.show}</summary><pre tabIndex={0}>{row.payload}</pre></details> },
+          {
+            head: words.result,
+            cell: (row) => (
+              <div className="persons">
+                <Button isDisabled={action.busy} onPress={() => void settle(row, 'replay')}>{words.replay}</Button>
+                <Button isDisabled={action.busy} onPress={() => setDiscarding(row)}>{words.discard}</Button>
+              </div>
+            ),
+          },
+        ]} />
+      )}
+      {list.more && <div className="actions"><Button onPress={list.more} isPending={list.loading}>{texts.more}</Button></div>}
+      <Confirm open={discarding !== undefined} title={words.discardTitle} text={words.discardText} go={words.discard} look="danger" busy={action.busy} problem={action.problem}
+        onClose={() => { setDiscarding(undefined); action.clear(); }} onGo={() => void settle(discarding!, 'discard').then((done) => done && setDiscarding(undefined))} />
+    </>
+  );
+}
