@@ -1,0 +1,121 @@
+using System.Text;
+using Amqp;
+using Amqp.Framing;
+using LicenseFunctions.Tests.Support;
+using LocalWorker.Tests;
+using Xunit;
+
+namespace LicenseFunctions.Tests.Usage;
+
+/// <summary>The whole backend behind a broker: whatever the broker does, each record counts once.</summary>
+public sealed class UsageQueueTests(PostgresFixture postgres) : IAsyncLifetime
+{
+    private const string Queue = "usage-records";
+    private readonly BrokerDouble broker = new(Queue);
+    private UsageScene scene = null!;
+    private Licence licence = null!;
+
+    private static CancellationToken Cancelled => TestContext.Current.CancellationToken;
+
+    public async ValueTask InitializeAsync()
+    {
+        scene = await UsageScene.NewAsync(postgres);
+        licence = await scene.LicenceAsync();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        broker.Dispose();
+        await scene.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task Broker_GoodBadAndRepeated_AllAreCompletedAndEachCountsOnce()
+    {
+        var array = UsageScene.Array(Enumerable.Range(1, 50).Select(i => scene.Record(licence, secondsAgo: i)));
+        await using var app = await StartAsync();
+
+        broker.Send(Queue, array, "no json", scene.Record(licence), array);
+        await broker.EmptyAsync(Queue, Cancelled);
+
+        Assert.Equal(51L, await CountAsync());
+        Assert.Equal(["INVALID_JSON"], await scene.Database.QueryAllAsync<string>("select code from usage_quarantine"));
+        Assert.Equal(0, broker.Count($"{Queue}/$deadletterqueue"));
+    }
+
+    [Fact]
+    public async Task Broker_LocksLostAndConnectionsBroken_CountsEachOnce()
+    {
+        await using var app = await StartAsync();
+
+        for (var round = 0; round < 4; round++)
+        {
+            broker.Send(Queue, Enumerable.Range(0, 25).Select(i => scene.Record(licence, secondsAgo: round * 25 + i)));
+            while (await CountAsync() <= round * 25)
+                Cancelled.ThrowIfCancellationRequested();
+            broker.LoseLocks(Queue);
+            if (round % 2 == 1)
+            {
+                broker.GoAway();
+                broker.Return();
+            }
+        }
+
+        await broker.EmptyAsync(Queue, Cancelled);
+        Assert.Equal(100L, await CountAsync());
+        Assert.Equal(100L, await scene.Database.QueryAsync<long>("select sum(sessions)::bigint from usage_rollups"));
+    }
+
+    [Fact]
+    public async Task Broker_WhileTheDatabaseFails_KeepsTheMessagesAndCountsNoDelivery()
+    {
+        await using var app = await StartAsync();
+        await scene.Database.ExecuteAsync("alter table license_usage_log rename to license_usage_log_away");
+        broker.Send(Queue, scene.Record(licence));
+        while (!app.Log.Contains("is tried again", StringComparison.Ordinal))
+            await scene.Database.QueryAsync<int>("select 1");
+
+        await scene.Database.ExecuteAsync("alter table license_usage_log_away rename to license_usage_log");
+        await broker.EmptyAsync(Queue, Cancelled);
+
+        Assert.Equal(1L, await CountAsync());
+        Assert.Equal(0, broker.Count($"{Queue}/$deadletterqueue"));
+    }
+
+    [Fact]
+    public async Task DeadLetters_AreDrainedIntoQuarantine()
+    {
+        await using var app = await StartAsync();
+
+        broker.Send($"{Queue}/$deadletterqueue", scene.Record(licence), "nonsense");
+        await broker.EmptyAsync($"{Queue}/$deadletterqueue", Cancelled);
+
+        Assert.Equal((2L, 2L), await scene.Database.QueryAsync<(long, long)>(
+            "select count(*), count(*) filter (where source = 'dead_letter' and code = 'DEAD_LETTERED') from usage_quarantine"));
+    }
+
+    [Fact] // the real one
+    public async Task RabbitMQ_ArraysAndRepeats_CountEachOnce()
+    {
+        var url = Environment.GetEnvironmentVariable("RABBITMQ_URL");
+        Assert.SkipWhen(url is null, "RABBITMQ_URL is missing: ./dev test starts RabbitMQ with AMQP 1.0 and sets it. Example: amqp://guest:guest@127.0.0.1:5672");
+        var queue = $"usage-{Guid.NewGuid():N}";
+        await using var app = await RunningApp.StartAsync(scene.Database, ("ServiceBus", url), ("USAGE_QUEUE", queue));
+        var connection = await new ConnectionFactory().CreateAsync(new Address(url));
+        var sender = new SenderLink(new Session(connection), "usage", queue);
+        var messages = Enumerable.Range(0, 20).Select(i => UsageScene.Array(
+            Enumerable.Range(0, 10).Select(j => scene.Record(licence, secondsAgo: i * 10 + j)))).ToList();
+
+        foreach (var message in messages.Concat(messages.Take(5)).Append(scene.Record(licence, secondsAgo: 9999)))
+            await sender.SendAsync(new Message { BodySection = new Data { Binary = Encoding.UTF8.GetBytes(message) } });
+        while (await CountAsync() < 201)
+            Cancelled.ThrowIfCancellationRequested();
+        await connection.CloseAsync();
+
+        Assert.Equal(201L, await scene.Database.QueryAsync<long>("select sum(sessions)::bigint from usage_rollups"));
+    }
+
+    private Task<RunningApp> StartAsync() => RunningApp.StartAsync(scene.Database, ("ServiceBus", broker.Address), ("USAGE_QUEUE", Queue));
+
+    private Task<long> CountAsync() => scene.Database.QueryAsync<long>("select count(*) from license_usage_log");
+}
