@@ -25,7 +25,7 @@ create table usage_rollups (
     latency_weighted   bigint not null,
     latency_signals    bigint not null,
     primary key (subscription_id, hour_at, ea_instance_id, mt5_account_number, network, country_code),
-    constraint hour_is_whole check (hour_at = date_trunc('hour', hour_at, 'UTC')),
+    constraint hour_is_whole check (hour_at = date_bin('1 hour', hour_at, '2000-01-01 00:00Z')),
     constraint network_is_no_address check (masklen(network) in (0, 24, 48))
 ) with (fillfactor = 70); -- the present hour's rows change all the time, within their page
 -- For sums over all licences: hours come roughly in the order of the rows.
@@ -34,7 +34,7 @@ create index usage_rollups_hour_at on usage_rollups using brin (hour_at) with (p
 -- Nothing may come in between the sums of what is there and the function that goes on with them.
 lock table license_usage_log in share row exclusive mode;
 insert into usage_rollups
-select subscription_id, date_trunc('hour', logged_at, 'UTC'), coalesce(ea_instance_id, ''), coalesce(mt5_account_number, 0),
+select subscription_id, date_bin('1 hour', logged_at, '2000-01-01 00:00Z'), coalesce(ea_instance_id, ''), coalesce(mt5_account_number, 0),
        usage_network(ip_address), coalesce(country_code, 'ZZ'), count(*), coalesce(sum(session_duration_sec), 0),
        sum(signals_received), sum(signals_executed), sum(signals_rejected),
        coalesce(sum(avg_latency_ms::bigint * signals_received), 0),

@@ -5,8 +5,8 @@
 -- the insert's RETURNING. Last-seen times only move forward, so order of arrival doesn't matter.
 --
 -- Two batches that meet lock in the same order, and so wait instead of deadlocking: usage rows, tokens, devices, sums,
--- each by its key. That order holds because each update reads its rows sorted and looks each one up (the two joins that
--- would shuffle them are off); one generic plan serves batches of every size.
+-- each by its key. That order holds because each update reads its rows sorted and looks each one up in an index (the joins
+-- that would shuffle them are off, as is the scan that costs more for one row); one generic plan serves batches of every size.
 create or replace function store_license_usage(
     record_ids uuid[], logged_ats timestamptz[], token_hashes text[], subscription_ids uuid[], ip_addresses inet[],
     ea_instance_ids text[], mt5_account_numbers bigint[], country_codes text[], cities text[],
@@ -14,15 +14,19 @@ create or replace function store_license_usage(
     signals_received int[], signals_executed int[], signals_rejected int[], avg_latencies_ms int[], session_durations_sec int[],
     out accepted int, out unknown_tokens int[], out foreign_tokens int[]
 ) language plpgsql
-set plan_cache_mode = force_generic_plan set enable_hashjoin = off set enable_mergejoin = off as $$
+set plan_cache_mode = force_generic_plan set enable_hashjoin = off set enable_mergejoin = off set enable_bitmapscan = off as $$
 #variable_conflict use_column
 begin
-    select coalesce(array_agg(place) filter (where t.token_hash is null), '{}'),
-           coalesce(array_agg(place) filter (where t.subscription_id <> r.subscription_id), '{}')
+    -- Each pair once: a licence's records come in numbers. Where none is bad, the second unnest isn't even run.
+    select coalesce(array_agg(place) filter (where owner is null), '{}'), coalesce(array_agg(place) filter (where owner is not null), '{}')
     into unknown_tokens, foreign_tokens
-    from unnest(token_hashes, subscription_ids) with ordinality as r (token_hash, subscription_id, place)
-    left join license_tokens t on t.token_hash = r.token_hash
-    where t.subscription_id is distinct from r.subscription_id;
+    from (select pair.token_hash, pair.subscription_id, t.subscription_id as owner
+          from (select distinct token_hash, subscription_id
+                from unnest(token_hashes, subscription_ids) as sent (token_hash, subscription_id)) as pair
+          left join license_tokens t on t.token_hash = pair.token_hash
+          where t.subscription_id is distinct from pair.subscription_id) as bad
+    join unnest(token_hashes, subscription_ids) with ordinality as sent (token_hash, subscription_id, place)
+        using (token_hash, subscription_id);
 
     with stored as (
         insert into license_usage_log (
@@ -61,7 +65,7 @@ begin
         insert into usage_rollups as r (
             subscription_id, hour_at, ea_instance_id, mt5_account_number, network, country_code, sessions, session_sec,
             signals_received, signals_executed, signals_rejected, latency_weighted, latency_signals)
-        select subscription_id, date_trunc('hour', logged_at, 'UTC'), coalesce(ea_instance_id, ''), coalesce(mt5_account_number, 0),
+        select subscription_id, date_bin('1 hour', logged_at, '2000-01-01 00:00Z'), coalesce(ea_instance_id, ''), coalesce(mt5_account_number, 0),
                usage_network(ip_address), coalesce(country_code, 'ZZ'), count(*), coalesce(sum(session_duration_sec), 0),
                sum(signals_received), sum(signals_executed), sum(signals_rejected),
                coalesce(sum(avg_latency_ms::bigint * signals_received), 0),

@@ -89,37 +89,42 @@ public static class ReadUsage
         {
             try
             {
-                _field = null;
                 Assign(ref reader);
             }
             catch (InvalidOperationException)
             {
                 // Invalid UTF-8 or an escaped lone surrogate: the reader finds out only when the string is read.
                 Fail(UsageFault.InvalidText, "the text is not valid Unicode", _field);
-                if (reader.TokenType == JsonTokenType.PropertyName) Skip(ref reader);
             }
         }
 
         private void Assign(ref Utf8JsonReader reader)
         {
-            if (reader.ValueTextEquals("record_id"u8)) _recordId = Uuid(ref reader, "record_id");
-            else if (reader.ValueTextEquals("logged_at"u8)) _loggedAt = Time(ref reader, "logged_at");
-            else if (reader.ValueTextEquals("token_hash"u8)) _tokenHash = Hash(ref reader, "token_hash");
-            else if (reader.ValueTextEquals("subscription_id"u8)) _subscriptionId = Uuid(ref reader, "subscription_id");
-            else if (reader.ValueTextEquals("ip_address"u8)) _ipAddress = Address(ref reader, "ip_address");
-            else if (reader.ValueTextEquals("ea_instance_id"u8)) _eaInstanceId = Text(ref reader, "ea_instance_id");
-            else if (reader.ValueTextEquals("mt5_account_number"u8)) _mt5AccountNumber = Whole(ref reader, "mt5_account_number", 1, long.MaxValue);
-            else if (reader.ValueTextEquals("country_code"u8)) _countryCode = Country(ref reader, "country_code");
-            else if (reader.ValueTextEquals("city"u8)) _city = Text(ref reader, "city");
-            else if (reader.ValueTextEquals("latitude"u8)) _latitude = Degrees(ref reader, "latitude", 90);
-            else if (reader.ValueTextEquals("longitude"u8)) _longitude = Degrees(ref reader, "longitude", 180);
-            else if (reader.ValueTextEquals("signals_received"u8)) _received = (int?)Whole(ref reader, "signals_received", 0, MaxSignals);
-            else if (reader.ValueTextEquals("signals_executed"u8)) _executed = (int?)Whole(ref reader, "signals_executed", 0, MaxSignals);
-            else if (reader.ValueTextEquals("signals_rejected"u8)) _rejected = (int?)Whole(ref reader, "signals_rejected", 0, MaxSignals);
-            else if (reader.ValueTextEquals("avg_latency_ms"u8)) _latency = (int?)Whole(ref reader, "avg_latency_ms", 0, MaxLatencyMs);
-            else if (reader.ValueTextEquals("session_duration_sec"u8)) _duration = (int?)Whole(ref reader, "session_duration_sec", 0, MaxSessionSec);
-            else Skip(ref reader);
+            // By length first: sixteen comparisons of every name would be half of the reading. Escapes in these names, which
+            // nobody writes, are not undone.
+            switch (reader.ValueSpan.Length)
+            {
+                case 4 when Is(ref reader, "city"u8): _city = Text(ref reader, "city"); break;
+                case 8 when Is(ref reader, "latitude"u8): _latitude = Degrees(ref reader, "latitude", 90); break;
+                case 9 when Is(ref reader, "record_id"u8): _recordId = Uuid(ref reader, "record_id"); break;
+                case 9 when Is(ref reader, "logged_at"u8): _loggedAt = Time(ref reader, "logged_at"); break;
+                case 9 when Is(ref reader, "longitude"u8): _longitude = Degrees(ref reader, "longitude", 180); break;
+                case 10 when Is(ref reader, "token_hash"u8): _tokenHash = Hash(ref reader, "token_hash"); break;
+                case 10 when Is(ref reader, "ip_address"u8): _ipAddress = Address(ref reader, "ip_address"); break;
+                case 12 when Is(ref reader, "country_code"u8): _countryCode = Country(ref reader, "country_code"); break;
+                case 14 when Is(ref reader, "ea_instance_id"u8): _eaInstanceId = Text(ref reader, "ea_instance_id"); break;
+                case 14 when Is(ref reader, "avg_latency_ms"u8): _latency = (int?)Whole(ref reader, "avg_latency_ms", 0, MaxLatencyMs); break;
+                case 15 when Is(ref reader, "subscription_id"u8): _subscriptionId = Uuid(ref reader, "subscription_id"); break;
+                case 16 when Is(ref reader, "signals_received"u8): _received = (int?)Whole(ref reader, "signals_received", 0, MaxSignals); break;
+                case 16 when Is(ref reader, "signals_executed"u8): _executed = (int?)Whole(ref reader, "signals_executed", 0, MaxSignals); break;
+                case 16 when Is(ref reader, "signals_rejected"u8): _rejected = (int?)Whole(ref reader, "signals_rejected", 0, MaxSignals); break;
+                case 18 when Is(ref reader, "mt5_account_number"u8): _mt5AccountNumber = Whole(ref reader, "mt5_account_number", 1, long.MaxValue); break;
+                case 20 when Is(ref reader, "session_duration_sec"u8): _duration = (int?)Whole(ref reader, "session_duration_sec", 0, MaxSessionSec); break;
+                default: Skip(ref reader); break;
+            }
         }
+
+        private static bool Is(ref Utf8JsonReader reader, ReadOnlySpan<byte> name) => reader.ValueSpan.SequenceEqual(name);
 
         public UsageFault? Judge(UsageWindow window, out UsageRecord? record)
         {
