@@ -435,15 +435,20 @@ CREATE FUNCTION public.store_license_usage(record_ids uuid[], logged_ats timesta
     SET plan_cache_mode TO 'force_generic_plan'
     SET enable_hashjoin TO 'off'
     SET enable_mergejoin TO 'off'
+    SET enable_bitmapscan TO 'off'
     AS $$
 #variable_conflict use_column
 begin
-    select coalesce(array_agg(place) filter (where t.token_hash is null), '{}'),
-           coalesce(array_agg(place) filter (where t.subscription_id <> r.subscription_id), '{}')
+    -- Each pair once: a licence's records come in numbers. Where none is bad, the second unnest isn't even run.
+    select coalesce(array_agg(place) filter (where owner is null), '{}'), coalesce(array_agg(place) filter (where owner is not null), '{}')
     into unknown_tokens, foreign_tokens
-    from unnest(token_hashes, subscription_ids) with ordinality as r (token_hash, subscription_id, place)
-    left join license_tokens t on t.token_hash = r.token_hash
-    where t.subscription_id is distinct from r.subscription_id;
+    from (select pair.token_hash, pair.subscription_id, t.subscription_id as owner
+          from (select distinct token_hash, subscription_id
+                from unnest(token_hashes, subscription_ids) as sent (token_hash, subscription_id)) as pair
+          left join license_tokens t on t.token_hash = pair.token_hash
+          where t.subscription_id is distinct from pair.subscription_id) as bad
+    join unnest(token_hashes, subscription_ids) with ordinality as sent (token_hash, subscription_id, place)
+        using (token_hash, subscription_id);
 
     with stored as (
         insert into license_usage_log (
@@ -482,7 +487,7 @@ begin
         insert into usage_rollups as r (
             subscription_id, hour_at, ea_instance_id, mt5_account_number, network, country_code, sessions, session_sec,
             signals_received, signals_executed, signals_rejected, latency_weighted, latency_signals)
-        select subscription_id, date_trunc('hour', logged_at, 'UTC'), coalesce(ea_instance_id, ''), coalesce(mt5_account_number, 0),
+        select subscription_id, date_bin('1 hour', logged_at, '2000-01-01 00:00Z'), coalesce(ea_instance_id, ''), coalesce(mt5_account_number, 0),
                usage_network(ip_address), coalesce(country_code, 'ZZ'), count(*), coalesce(sum(session_duration_sec), 0),
                sum(signals_received), sum(signals_executed), sum(signals_rejected),
                coalesce(sum(avg_latency_ms::bigint * signals_received), 0),
@@ -1145,7 +1150,7 @@ CREATE TABLE public.usage_rollups (
     signals_rejected bigint NOT NULL,
     latency_weighted bigint NOT NULL,
     latency_signals bigint NOT NULL,
-    CONSTRAINT hour_is_whole CHECK ((hour_at = date_trunc('hour'::text, hour_at, 'UTC'::text))),
+    CONSTRAINT hour_is_whole CHECK ((hour_at = date_bin('01:00:00'::interval, hour_at, '2000-01-01 00:00:00+00'::timestamp with time zone))),
     CONSTRAINT network_is_no_address CHECK ((masklen((network)::inet) = ANY (ARRAY[0, 24, 48])))
 )
 WITH (fillfactor='70');
