@@ -3,6 +3,8 @@ using Benchmarks;
 // One file a bench; each prints its table beside the limit measured in the same run.
 Dictionary<string, Func<BenchContext, Task<int>>> benches = new(StringComparer.Ordinal)
 {
+    ["detect"] = DetectBench.RunAsync,
+    ["detect-accuracy"] = DetectAccuracyBench.RunAsync,
     ["ingest"] = IngestBench.RunAsync,
     ["start"] = StartBench.RunAsync,
     ["validate"] = ValidateBench.RunAsync,

@@ -20,7 +20,7 @@ public sealed record ScanCounts(int Licenses, int Records, int Alerts, int Suspe
 public sealed class ScanUsage(
     SuspicionStore store, SuspensionStore suspensions, SuspicionSettings settings, CustomerLinks links, TimeProvider time, ILogger<ScanUsage> log)
 {
-    private const int ArrivalsABatch = 40;
+    private const int LicensesABatch = 1_500;
     private const int WordsOfReason = 400;
     private static readonly TimeSpan Budget = TimeSpan.FromSeconds(50);
     private static readonly TimeSpan MailPause = TimeSpan.FromMinutes(10);
@@ -46,7 +46,7 @@ public sealed class ScanUsage(
 
     private async Task<ScanCounts> BatchAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
-        var arrived = await SuspicionStore.ClaimAsync(connection, ArrivalsABatch, cancellationToken);
+        var arrived = await SuspicionStore.ClaimAsync(connection, LicensesABatch, cancellationToken);
         if (arrived.Count == 0)
             return new ScanCounts(0, 0, 0, 0);
 

@@ -1,0 +1,35 @@
+using DetectionCorpus;
+using Licensing.Suspicion;
+using Xunit;
+
+namespace Licensing.Tests.Suspicion;
+
+/// <summary>A small share of what `./dev bench detect-accuracy` reports in full: every habit and every pattern, in every kind of recording.</summary>
+public sealed class CorpusTests
+{
+    public static TheoryData<string> Recordings => [.. Corpus.Recordings.Where(recording => recording.Days <= 8).Select(recording => recording.Name)];
+
+    [Theory]
+    [MemberData(nameof(Recordings))]
+    public void Detector_OnTheReportFamily_SuspendsNobodyHonestAndNearlyAllSharers(string recording)
+    {
+        var corpus = Corpus.Generate(Corpus.ReportSeed, Corpus.Recordings.First(one => one.Name == recording), each: 2);
+
+        var accuracy = Baselines.Judge(corpus, Baselines.Detector(corpus, new DetectionPolicy()));
+
+        Assert.Equal([], accuracy.Scenarios.Where(scenario => !scenario.Sharing && scenario.Suspended.Hits > 0).Select(scenario => scenario.Scenario));
+        Assert.InRange(accuracy.Recall.Value, 0.94, 1);
+    }
+
+    [Theory]
+    [InlineData(0, 10, 0, 0.278)]
+    [InlineData(10, 10, 0.722, 1)]
+    [InlineData(50, 100, 0.404, 0.596)]
+    public void Interval_OfAShare_IsWilsons(int hits, int of, double low, double high)
+    {
+        var interval = new Share(hits, of).Interval();
+
+        Assert.Equal(low, interval.Low, 3);
+        Assert.Equal(high, interval.High, 3);
+    }
+}
