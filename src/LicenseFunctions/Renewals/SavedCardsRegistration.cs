@@ -9,5 +9,6 @@ public static class SavedCardsRegistration
         .AddSingleton<PaymentMethodStore>()
         .AddSingleton<StartCardSetup>()
         .AddSingleton<RemovePaymentMethod>()
+        .AddSingleton<ConfirmPayment>()
         .AddSingleton<ReceiveStripeEvent>();
 }

@@ -108,12 +108,18 @@ public sealed class PaymentStoryTests(PostgresFixture postgres) : IAsyncLifetime
         var (status, _, _) = await app.PostAsync($"/api/v1/licenses/{license}/renew", Owner);
         Assert.Equal(402, status);
 
-        var intent = stripe.Account.PaymentIntents.Values.Single();
-        await ConfirmInBrowserAsync("payment_intents", intent.Id(), intent.Text("client_secret")!, method);
-        stripe.Settle(intent.Id(), paid: true);
+        var (stranger, _) = await NewLicenseAsync();
+        var (foreign, _, _) = await app.PostAsync($"/api/v1/licenses/{license}/confirm-payment", "Bearer " + RunningApp.Token("subscriber", stranger));
+        var (shown, page, _) = await app.PostAsync($"/api/v1/licenses/{license}/confirm-payment", Owner);
+        Assert.Equal((404, 200, method), (foreign, shown, (string?)page!["payment_method"]));
+        var intent = (string)page["payment_intent_id"]!;
+        await ConfirmInBrowserAsync("payment_intents", intent, (string)page["client_secret"]!, method);
+        stripe.Settle(intent, paid: true);
         await DeliverAllAsync();
 
         await AssertPaidOnceAsync();
+        var (nothing, _, _) = await app.PostAsync($"/api/v1/licenses/{license}/confirm-payment", Owner);
+        Assert.Equal(404, nothing);
     }
 
     [Fact]
