@@ -28,7 +28,7 @@ internal static partial class LoadGenerators
         var output = await RunAsync("pgbench", [
             "-n", "-M", "prepared", "-c", "16", "-j", "1", "-T", seconds.ToString(CultureInfo.InvariantCulture), "-f", script,
             "--log", "--sampling-rate=0.1", "--log-prefix", log,
-            "-h", server.Host!, "-p", server.Port.ToString(CultureInfo.InvariantCulture), "-U", server.Username!, server.Database!]);
+            "-h", server.Host!, "-p", server.Port.ToString(CultureInfo.InvariantCulture), "-U", server.Username!, server.Database!], server.Password);
         var latencies = new List<double>();
         foreach (var file in Directory.GetFiles(Path.GetDirectoryName(script)!, "pgbench.*"))
         {
@@ -40,11 +40,13 @@ internal static partial class LoadGenerators
         return new Load(Number(Transactions().Match(output)), latencies[latencies.Count / 2], latencies[latencies.Count * 99 / 100]);
     }
 
-    private static async Task<string> RunAsync(string program, string[] arguments)
+    private static async Task<string> RunAsync(string program, string[] arguments, string? password = null)
     {
+        var start = new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true };
+        start.Environment["PGPASSWORD"] = password;
         try
         {
-            using var process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+            using var process = Process.Start(start)!;
             var errors = process.StandardError.ReadToEndAsync();
             var output = await process.StandardOutput.ReadToEndAsync();
             await process.WaitForExitAsync();
