@@ -26,7 +26,7 @@ public sealed record DatabaseSettings(string ConnectionString)
         try
         {
             var builder = new NpgsqlConnectionStringBuilder(FromUri(text)) { Enlist = false, ApplicationName = "license-functions" };
-            if (!builder.ContainsKey("Maximum Pool Size"))
+            if (!builder.ShouldSerialize("Maximum Pool Size"))
                 builder.MaxPoolSize = 20;
             if (pooler == "transaction")
             {
@@ -34,7 +34,7 @@ public sealed record DatabaseSettings(string ConnectionString)
                 builder.NoResetOnClose = true;
                 builder.MaxAutoPrepare = 0;
             }
-            else if (!builder.ContainsKey("Max Auto Prepare"))
+            else if (!builder.ShouldSerialize("Max Auto Prepare"))
             {
                 builder.MaxAutoPrepare = 100;
             }

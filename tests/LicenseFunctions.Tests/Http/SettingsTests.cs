@@ -53,6 +53,18 @@ public sealed class SettingsTests
         Assert.Equal((Npgsql.SslMode.VerifyFull, 3), (read.SslMode, read.Timeout));
     }
 
+    [Theory]
+    [InlineData("Host=localhost", 20, 100)]
+    [InlineData("Host=localhost;Maximum Pool Size=5;Max Auto Prepare=0", 5, 0)]
+    [InlineData("postgresql://localhost/d", 20, 100)]
+    public void Read_AConnection_IsPooledSmallAndPreparesByItself(string url, int pool, int prepared)
+    {
+        var settings = DatabaseSettings.Read(Reader(("DATABASE_URL", url)));
+
+        var read = new Npgsql.NpgsqlConnectionStringBuilder(settings.ConnectionString);
+        Assert.Equal((pool, prepared), (read.MaxPoolSize, read.MaxAutoPrepare));
+    }
+
     [Fact]
     public void Read_BehindATransactionPooler_PreparesNothingAndResetsNothing()
     {
