@@ -25,19 +25,20 @@ public sealed record DatabaseSettings(string ConnectionString)
         var pooler = settings.Choice("DATABASE_POOLER", "none", "transaction");
         try
         {
-            var builder = new NpgsqlConnectionStringBuilder(FromUri(text)) { Enlist = false, ApplicationName = "license-functions" };
+            var builder = new NpgsqlConnectionStringBuilder(FromUri(text))
+            {
+                ApplicationName = "license-functions",
+                Enlist = false,
+                // No statement of ours leaves anything on a connection (no SET without LOCAL, no temporary table, no session lock).
+                NoResetOnClose = true,
+            };
             if (!builder.ShouldSerialize("Maximum Pool Size"))
                 builder.MaxPoolSize = 20;
+            // Behind a pooler server connections change hands after each transaction, and with them what was prepared.
             if (pooler == "transaction")
-            {
-                // Server connections change hands after each transaction: nothing may be left on one, nothing expected on it.
-                builder.NoResetOnClose = true;
                 builder.MaxAutoPrepare = 0;
-            }
             else if (!builder.ShouldSerialize("Max Auto Prepare"))
-            {
                 builder.MaxAutoPrepare = 100;
-            }
 
             return new DatabaseSettings(builder.ConnectionString);
         }

@@ -99,11 +99,13 @@ public sealed class LicenseCheckStore(LicenseDatabase database, ValidationCache 
     private async Task RunBatchesAsync()
     {
         var batch = new List<Waiting>();
+        NpgsqlConnection? connection = null;
         while (Take(batch))
         {
             try
             {
-                await ReadAsync(batch);
+                connection ??= await database.OpenAsync(CancellationToken.None);
+                await ReadAsync(connection, batch);
             }
 #pragma warning disable CA1031 // Whatever it is, it belongs to those who wait for this batch.
             catch (Exception failure)
@@ -111,14 +113,20 @@ public sealed class LicenseCheckStore(LicenseDatabase database, ValidationCache 
             {
                 foreach (var waiting in batch)
                     waiting.TrySetException(failure);
+                await CloseAsync(connection);
+                connection = null;
             }
         }
+
+        await CloseAsync(connection);
 
         Interlocked.Decrement(ref running);
         // Somebody may have queued between the last look and the step down, and found all batches running.
         if (!queue.IsEmpty)
             StartBatch();
     }
+
+    private static ValueTask CloseAsync(NpgsqlConnection? connection) => connection?.DisposeAsync() ?? default;
 
     private bool Take(List<Waiting> batch)
     {
@@ -128,7 +136,7 @@ public sealed class LicenseCheckStore(LicenseDatabase database, ValidationCache 
         return batch.Count > 0;
     }
 
-    private async Task ReadAsync(List<Waiting> batch)
+    private async Task ReadAsync(NpgsqlConnection connection, List<Waiting> batch)
     {
         var began = time.GetTimestamp();
         var tokens = new string[batch.Count];
@@ -137,7 +145,6 @@ public sealed class LicenseCheckStore(LicenseDatabase database, ValidationCache 
             (tokens[n], devices[n]) = (batch[n].TokenHash, batch[n].DeviceKey);
 
         var found = new CheckedLicense?[batch.Count];
-        await using (var connection = await database.OpenAsync(CancellationToken.None))
         await using (var command = Command(connection, tokens, devices))
         await using (var reader = await command.ExecuteReaderAsync())
         {

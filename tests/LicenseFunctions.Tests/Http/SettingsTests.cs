@@ -66,7 +66,7 @@ public sealed class SettingsTests
     }
 
     [Fact]
-    public void Read_BehindATransactionPooler_PreparesNothingAndResetsNothing()
+    public void Read_BehindATransactionPooler_PreparesNothing()
     {
         var settings = DatabaseSettings.Read(Reader(("DATABASE_POOLER", "transaction")));
 
