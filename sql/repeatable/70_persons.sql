@@ -87,6 +87,8 @@ begin
     get diagnostics touched = row_count; counts := counts || jsonb_build_object('license_suspensions', touched);
     delete from suspicion_states where subscription_id = any (licences);
     delete from license_appeals where subscription_id = any (licences);
+    delete from license_health_days where subscription_id = any (licences);
+    update license_health set score = null, status = null, scored_at = null, contributions = '[]' where subscription_id = any (licences);
 
     delete from user_payment_methods where user_id = person;
     get diagnostics touched = row_count; counts := counts || jsonb_build_object('user_payment_methods', touched);

@@ -52,7 +52,7 @@ public sealed class PersonCommandsTests(PostgresFixture postgres) : IAsyncLifeti
         var data = JsonNode.Parse(output)!.AsObject();
         Assert.Equal(
             [
-                "billing_ledger", "license_device_networks", "license_devices", "license_tokens", "license_usage_log", "outbox", "payment_events",
+                "billing_ledger", "license_device_networks", "license_devices", "license_health", "license_tokens", "license_usage_log", "outbox", "payment_events",
                 "renewals", "subscriptions", "suspicious_activity_alerts", "usage_quarantine", "usage_rollups", "user_id", "user_payment_methods", "user_wallets", "users",
             ],
             data.Select(table => table.Key).Order(StringComparer.Ordinal));
@@ -66,7 +66,7 @@ public sealed class PersonCommandsTests(PostgresFixture postgres) : IAsyncLifeti
     public async Task PersonData_EveryTable_IsSearchedOrKnownToNameNobody()
     {
         // usage_arrivals names licences for minutes only; the others hold no person.
-        string[] nobody = ["license_device_changes", "master_pricing", "schema_migrations", "timer_leases", "usage_arrivals", "spatial_ref_sys"];
+        string[] nobody = ["license_device_changes", "master_pricing", "metric_counters", "metric_increments", "schema_migrations", "timer_leases", "usage_arrivals", "spatial_ref_sys"];
 
         var missed = await scene.Database.QueryAllAsync<string>(
             """
@@ -93,7 +93,7 @@ public sealed class PersonCommandsTests(PostgresFixture postgres) : IAsyncLifeti
         Assert.DoesNotMatch("MY-EA|198[.]51[.]100|person@x.test|4242|cus_1", export);
         Assert.Equal(
             ["audit_log", "billing_ledger", "license_tokens", "renewals", "subscriptions", "suspicious_activity_alerts", "user_wallets", "users"],
-            JsonNode.Parse(export)!.AsObject().Select(table => table.Key).Where(key => key is not ("user_id" or "license_states")).Order(StringComparer.Ordinal));
+            JsonNode.Parse(export)!.AsObject().Select(table => table.Key).Where(key => key is not ("user_id" or "license_states" or "license_health")).Order(StringComparer.Ordinal));
         Assert.Equal((false, "Erased"), await scene.Database.QueryAsync<(bool, string)>(
             "select is_active, revoked_reason from license_tokens where subscription_id = @SubscriptionId", licence));
         Assert.Equal("canceled", await scene.Database.QueryAsync<string>("select status from renewals"));
