@@ -27,9 +27,14 @@ public sealed record CheckRequest(string? EaInstanceId, long? Mt5AccountNumber, 
             var read = await body.ReadAsync(cancellationToken);
             if (read.IsCompleted)
             {
-                var parsed = Parse(read.Buffer);
-                body.AdvanceTo(read.Buffer.End);
-                return parsed;
+                try
+                {
+                    return Parse(read.Buffer);
+                }
+                finally
+                {
+                    body.AdvanceTo(read.Buffer.End); // unread, what isn't JSON would cost the connection
+                }
             }
 
             body.AdvanceTo(read.Buffer.Start, read.Buffer.End);
@@ -48,6 +53,8 @@ public sealed record CheckRequest(string? EaInstanceId, long? Mt5AccountNumber, 
 
         while (json.Read() && json.TokenType == JsonTokenType.PropertyName)
         {
+            if (!IsText(ref json))
+                return BadName;
             if (json.ValueTextEquals("mt5_account_number"u8))
             {
                 json.Read();
@@ -117,6 +124,21 @@ public sealed record CheckRequest(string? EaInstanceId, long? Mt5AccountNumber, 
 
     private static Refusal Invalid(string field, string detail, string example) =>
         new(RefusalKind.Invalid, "INVALID_FIELD", detail, field, $"Send {example}.");
+
+    private static readonly Refusal BadName = Invalid("$", "A property's name is not valid Unicode.", "\"ea_instance_id\"");
+
+    // Comparing a name with half of an escaped surrogate pair throws.
+    private static bool IsText(ref Utf8JsonReader json)
+    {
+        try
+        {
+            return !json.ValueIsEscaped || json.GetString() is not null;
+        }
+        catch (InvalidOperationException)
+        {
+            return false;
+        }
+    }
 
     // A number above 2^53 loses digits in many clients: those may send it as text.
     private static long? Account(ref Utf8JsonReader json)

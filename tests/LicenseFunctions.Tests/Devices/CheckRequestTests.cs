@@ -1,9 +1,13 @@
 using System.Buffers;
+using System.IO.Pipelines;
 using System.Net;
 using System.Text;
 using System.Text.Json;
 using LicenseFunctions.Devices;
 using Licensing;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+using Moq;
 using Xunit;
 
 namespace LicenseFunctions.Tests.Devices;
@@ -36,6 +40,8 @@ public sealed class CheckRequestTests
     [InlineData("""{"ea_instance_id":"EA","mt5_account_number":"12a"}""", "mt5_account_number")]
     [InlineData("""{"ea_instance_id":"EA","mt5_account_number":[]}""", "mt5_account_number")]
     [InlineData("""{"ea_instance_id":"EA","mt5_account_number":1,"nonce":5}""", "nonce")]
+    [InlineData("""{"\ud800":1}""", "$")]
+    [InlineData("""{"ea_instance_\ud800":1}""", "$")]
     [InlineData("[]", "$")]
     public void Parse_AFieldThatIsWrong_IsNamed(string body, string field) => Assert.Equal(field, Field(Parse(body)));
 
@@ -57,6 +63,24 @@ public sealed class CheckRequestTests
     [InlineData("{} {}")]
     [InlineData("""{"ea_instance_id":"EA",}""")]
     public void Parse_NotJson_Throws(string body) => Assert.ThrowsAny<JsonException>(() => Parse(body));
+
+    [Fact]
+    public void Parse_AnEscapedName_IsThatName() =>
+        Assert.Null(Field(Parse("""{"\u0065a_instance_id":"EA","mt5_account_number":1}""")));
+
+    [Fact]
+    public async Task ReadAsync_NotJson_LeavesNothingOfTheBodyUnread()
+    {
+        var pipe = new Pipe();
+        await pipe.Writer.WriteAsync("{"u8.ToArray(), TestContext.Current.CancellationToken);
+        await pipe.Writer.CompleteAsync();
+        var http = new DefaultHttpContext();
+        http.Features.Set(Mock.Of<IRequestBodyPipeFeature>(body => body.Reader == pipe.Reader));
+
+        await Assert.ThrowsAnyAsync<JsonException>(async () => await CheckRequest.ReadAsync(http.Request, TestContext.Current.CancellationToken));
+
+        Assert.True(pipe.Reader.TryRead(out var rest) && rest is { Buffer.IsEmpty: true, IsCompleted: true });
+    }
 
     [Theory]
     [InlineData("203.0.113.9", "203.0.113.9")]
