@@ -93,6 +93,8 @@ public sealed class RequestGate(BearerTokens tokens, RateLimits limits, HttpSett
                 return new Refusal(RefusalKind.Invalid, "MALFORMED_REQUEST", "The request can't be read to its end.");
             case JsonException json:
                 return RequestBody.Malformed(json);
+            case PostgresException { SqlState: PostgresErrorCodes.CharacterNotInRepertoire or PostgresErrorCodes.UntranslatableCharacter }:
+                return new Refusal(RefusalKind.Invalid, "INVALID_TEXT", "The request holds U+0000, which no text here may hold.");
             case NpgsqlException { IsTransient: true } or TimeoutException:
                 log.LogError(failure, "{Function} {Invocation}: the database doesn't answer", function, context.InvocationId);
                 return new Refusal(RefusalKind.Unavailable, "DATABASE_UNAVAILABLE", "The database does not answer.", Mend: "Try again.");
