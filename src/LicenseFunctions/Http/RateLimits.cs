@@ -21,6 +21,9 @@ public sealed class RateLimits(HttpSettings settings, TimeProvider time)
     private readonly long interval = TimeSpan.TicksPerMinute / settings.RequestsPerMinute;
     private long nextSweep;
 
+    /// <summary>Callers that are remembered.</summary>
+    public int Callers => dueAt.Count;
+
     /// <summary>Counts one request of the caller; null where it may go on. Sets Retry-After where it may not.</summary>
     public Refusal? Refuse(HttpContext http, string caller)
     {
@@ -48,11 +51,11 @@ public sealed class RateLimits(HttpSettings settings, TimeProvider time)
         }
     }
 
-    // Who has been silent for as long as his burst lasts has a clean slate anyway.
+    // Who has nothing to wait for has a clean slate anyway. Every second: whoever tries tokens that nobody has is a new caller each time.
     private void Sweep(long now)
     {
         var planned = Volatile.Read(ref nextSweep);
-        if (now < planned || Interlocked.CompareExchange(ref nextSweep, now + TimeSpan.TicksPerMinute, planned) != planned)
+        if (now < planned || Interlocked.CompareExchange(ref nextSweep, now + TimeSpan.TicksPerSecond, planned) != planned)
             return;
         if (dueAt.Count < SweepAbove)
             return;

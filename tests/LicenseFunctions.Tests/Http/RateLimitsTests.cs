@@ -40,5 +40,18 @@ public sealed class RateLimitsTests
         Assert.Equal(TimeSpan.Zero, limits.Take("b"));
     }
 
+    [Fact]
+    public void Take_ByEverNewCallers_RemembersOnlyThoseWhoWouldWait()
+    {
+        var limits = Limits(perMinute: 600);
+        for (var n = 0; n < 60_000; n++)
+            limits.Take("unknown " + n);
+
+        time.Advance(TimeSpan.FromSeconds(1));
+        limits.Take("a");
+
+        Assert.Equal(1, limits.Callers);
+    }
+
     private RateLimits Limits(int perMinute) => new(new HttpSettings(null, null, null, 0, perMinute, []), time);
 }
