@@ -9,6 +9,9 @@ namespace LicenseFunctions.Database;
 /// </summary>
 public sealed class Migrations(NpgsqlDataSource source)
 {
+    /// <summary>What the journal holds when all of it is installed.</summary>
+    public static readonly string[] InstalledNames = [.. Names("migrations/").Select(name => name["migrations/".Length..])];
+
     /// <remarks>Each step is reported before it begins: converting an old table may take minutes.</remarks>
     /// <returns>Whether anything changed.</returns>
     public async Task<bool> RunAsync(Action<string> report, CancellationToken cancellationToken)

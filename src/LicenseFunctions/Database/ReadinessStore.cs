@@ -5,7 +5,7 @@ namespace LicenseFunctions.Database;
 
 public sealed class ReadinessStore(LicenseDatabase database)
 {
-    private const string SchemaExists = "select to_regclass('license_usage_log') is not null";
+    private const string NotInstalled = "select unnest(@names) except select name from schema_migrations order by 1 limit 1";
 
     /// <returns>What is missing, or null where all is there.</returns>
     public async Task<string?> MissingAsync(CancellationToken cancellationToken)
@@ -13,9 +13,13 @@ public sealed class ReadinessStore(LicenseDatabase database)
         try
         {
             await using var connection = await database.OpenAsync(cancellationToken);
-            return await connection.ExecuteScalarAsync<bool>(new CommandDefinition(SchemaExists, cancellationToken: cancellationToken))
-                ? null
-                : "The schema isn't installed.";
+            var missing = await connection.ExecuteScalarAsync<string?>(new CommandDefinition(
+                NotInstalled, new { names = Migrations.InstalledNames }, cancellationToken: cancellationToken));
+            return missing is null ? null : $"The schema lacks {missing}.";
+        }
+        catch (PostgresException none) when (none.SqlState == PostgresErrorCodes.UndefinedTable)
+        {
+            return "The schema isn't installed.";
         }
         catch (NpgsqlException)
         {
