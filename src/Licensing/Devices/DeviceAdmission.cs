@@ -106,6 +106,9 @@ public static class DeviceAdmission
 
     private static int? LowestFreeSlot(IReadOnlyCollection<RegisteredDevice> registered, int slots)
     {
+        // After the limit was lowered a slot below it may be free while as many devices as it allows hold others.
+        if (registered.Count(device => device.Slot is not null) >= slots)
+            return null;
         for (var slot = 1; slot <= slots; slot++)
             if (registered.All(device => device.Slot != slot))
                 return slot;

@@ -155,6 +155,10 @@ public sealed class DeviceAdmissionTests
     public void Decide_LimitLowered_TheSlotAboveItPassesToNobody() =>
         Assert.IsType<Admission.Refused>(Decide(Newcomer, [Device(1, Active), Device(2, Stopped), Device(4, Idle, slot: 3)]));
 
+    [Fact]
+    public void Decide_LimitLowered_AFreeSlotBelowItIsNoPlaceWhileAsManyHoldOthers() =>
+        Assert.IsType<Admission.Refused>(Decide(Newcomer, [Device(1, Active), Device(4, Stopped, slot: 3)]));
+
     [Theory]
     [InlineData("192.0.2.7", "192.0.2.7")]
     [InlineData("::ffff:192.0.2.7", "192.0.2.7")]
