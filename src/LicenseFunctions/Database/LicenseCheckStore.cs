@@ -38,7 +38,8 @@ public sealed class LicenseCheckStore(LicenseDatabase database, ValidationCache 
     // The sub-selects hide the number of licences from the planner: it would plan anew for every small batch.
     public const string Read = """
         select asked.n::int,
-               t.subscription_id, t.is_active, t.revoked_reason, replacement.overlap_until,
+               t.subscription_id, t.is_active and newer.is_active is not false, coalesce(t.revoked_reason, newer.revoked_reason),
+               replacement.overlap_until,
                case when replacement.token_id is null then t.expires_at else newer.expires_at end,
                license.grace_until, s.state::text, s.is_active, s.paused_reason,
                open.only_for_expiry, open.reason, open.took_token, open.stands, open.led_by_device,
@@ -90,10 +91,17 @@ public sealed class LicenseCheckStore(LicenseDatabase database, ValidationCache 
 
     private void StartBatch()
     {
-        if (Interlocked.Increment(ref running) <= Batches)
-            _ = RunBatchesAsync();
-        else
-            Interlocked.Decrement(ref running);
+        // Counts only batches that really run: one counted for a moment too many could keep the last of them from starting anew.
+        int seen, count = Interlocked.CompareExchange(ref running, 0, 0);
+        for (; count < Batches; count = seen)
+        {
+            seen = Interlocked.CompareExchange(ref running, count + 1, count);
+            if (seen == count)
+            {
+                _ = RunBatchesAsync();
+                return;
+            }
+        }
     }
 
     private async Task RunBatchesAsync()

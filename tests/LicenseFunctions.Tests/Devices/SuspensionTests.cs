@@ -243,6 +243,21 @@ public sealed class SuspensionTests(PostgresFixture postgres)
     }
 
     [Fact]
+    public async Task Rotate_WithOverlap_TheOldTokenIsRevokedWithTheCurrentOne()
+    {
+        await using var scene = await LicenseScene.NewAsync(postgres);
+        var current = (await scene.Rotation.RunAsync(scene.SubscriptionId, null, new(3600), Operator, LicenseScene.Stop)).Value.Token;
+        Assert.True((await scene.CheckAsync("EA-1", 1)).Verdict.IsValid);
+
+        await scene.Database.ExecuteAsync(
+            "update license_tokens set is_active = false, revoked_at = now(), revoked_reason = 'Refunded' where token_hash = @hash",
+            new { hash = LicenseScene.Hash(current) });
+
+        var verdict = (await scene.CheckAsync("EA-1", 1)).Verdict;
+        Assert.Equal((LicenseCode.Revoked, "This token was revoked: Refunded"), (verdict.Code, verdict.Detail));
+    }
+
+    [Fact]
     public async Task Rotate_WhileSuspended_TheNewTokenComesBackWithTheLicense()
     {
         await using var scene = await LicenseScene.NewAsync(postgres);
