@@ -46,6 +46,18 @@ public sealed partial class DocumentTests
     }
 
     [Fact]
+    public void Schedules_AreTheSameInTheWorkerTheSampleAndTheReadme()
+    {
+        var worker = DefaultSchedule().Matches(Repository.Read("src/LocalWorker/Settings.cs")).Select(match => match.Groups[1].Value + " " + match.Groups[2].Value);
+        var sample = SampleSchedule().Matches(Repository.Read("local.settings.sample.json")).Select(match => match.Groups[1].Value + " " + match.Groups[2].Value);
+        var readme = ReadmeSchedule().Matches(Repository.Read("README.md")).Select(match => match.Groups[1].Value + " " + match.Groups[2].Value);
+
+        Assert.NotEmpty(worker);
+        Assert.Equal(worker.Order(), sample.Order());
+        Assert.Equal(worker.Order(), readme.Order());
+    }
+
+    [Fact]
     public void Readme_ListsTheSampleSettings() =>
         Assert.Equal(SampleSettings().Except(OfTheHost).Order(), Listed("## Settings").Order());
 
@@ -67,6 +79,15 @@ public sealed partial class DocumentTests
             .Where(line => line.StartsWith("| `", StringComparison.Ordinal))
             .SelectMany(line => Name().Matches(line.Split('|')[1]))
             .Select(match => match.Groups[1].Value);
+
+    [GeneratedRegex(@"\[""([A-Z_]+_SCHEDULE)""\] = ""([^""]+)""")]
+    private static partial Regex DefaultSchedule();
+
+    [GeneratedRegex(@"""([A-Z_]+_SCHEDULE)"": ""([^""]+)""")]
+    private static partial Regex SampleSchedule();
+
+    [GeneratedRegex(@"\| `([A-Z_]+_SCHEDULE)` \| `([^`]+)` \|")]
+    private static partial Regex ReadmeSchedule();
 
     [GeneratedRegex("%([A-Z_]+)%")]
     private static partial Regex InPercentSigns();
