@@ -63,7 +63,7 @@ public sealed record FunctionRule(string Name, int Roles, int BodyLimit, bool Li
         select (function.Name, method);
 
     // A timer or queue function has an HttpContext only when an operator runs it by hand through the host's admin endpoint.
-    private static FunctionRule Of(string name, MethodInfo method)
+    public static FunctionRule Of(string name, MethodInfo method)
     {
         var roles = method.GetParameters().Any(parameter => parameter.GetCustomAttribute<HttpTriggerAttribute>() is not null)
             ? method.GetCustomAttribute<AccessAttribute>()?.Roles ?? []
