@@ -136,15 +136,18 @@ public sealed class DeviceStore(LicenseDatabase database)
             AddChange, new { subscriptionId, replaced, admitted, now = now.UtcDateTime }, cancellationToken: cancellationToken));
 
     private const string Rename = """
-        update license_devices set name = @name
-        where subscription_id = @subscriptionId and device_id = @deviceId and removed_at is null
+        update license_devices d set name = @name
+        from (select device_id, name from license_devices
+              where subscription_id = @subscriptionId and device_id = @deviceId and removed_at is null for update) as before
+        where d.device_id = before.device_id
+        returning before.device_id, before.name
         """;
 
-    /// <returns>False where the licence has no such device.</returns>
-    public static async Task<bool> RenameAsync(
+    /// <returns>The name that it had; null where the licence has no such device.</returns>
+    public static Task<DeviceNameRow?> RenameAsync(
         NpgsqlConnection connection, Guid subscriptionId, Guid deviceId, string? name, CancellationToken cancellationToken) =>
-        await connection.ExecuteAsync(new CommandDefinition(
-            Rename, new { subscriptionId, deviceId, name }, cancellationToken: cancellationToken)) > 0;
+        connection.QuerySingleOrDefaultAsync<DeviceNameRow>(new CommandDefinition(
+            Rename, new { subscriptionId, deviceId, name }, cancellationToken: cancellationToken));
 
     // The network's own row changes only when the device moves (the one that it left gets its last time) or the day does:
     // where it is now stands in license_devices.
@@ -214,21 +217,33 @@ public sealed class DeviceStore(LicenseDatabase database)
         CancellationToken cancellationToken) =>
         AddAlertAsync(connection, subscriptionId, tokenHash, "CONCURRENT_SESSIONS", "HIGH", description, evidence, "SUSPENDED", now, cancellationToken);
 
+    // A newcomer that makes up a new EA instance for every check must not fill the table.
     private const string RepeatAlert = """
+        with open_alerts as (
+            select alert_id, evidence ->> 'device_key' = @deviceKey as same_device, detected_at, count(*) over () as number
+            from suspicious_activity_alerts
+            where subscription_id = @subscriptionId and activity_type = 'TOO_MANY_DEVICES' and status in ('OPEN', 'INVESTIGATING')
+        )
         update suspicious_activity_alerts
         set evidence = evidence || jsonb_build_object(
                 'refusals', coalesce((evidence ->> 'refusals')::int, 1) + 1, 'last_refused_at', @now::timestamptz)
-        where subscription_id = @subscriptionId and activity_type = 'TOO_MANY_DEVICES' and status in ('OPEN', 'INVESTIGATING')
-          and evidence ->> 'device_key' = @deviceKey
+        where alert_id = (select alert_id from open_alerts
+                          where same_device or number >= @MostOpenAlerts
+                          order by same_device desc, detected_at desc limit 1)
         """;
 
-    /// <summary>The alert of a newcomer that was refused: one while it is open, however often that device asks.</summary>
+    private const int MostOpenAlerts = 10;
+
+    /// <summary>
+    /// The alert of a newcomer that was refused: one while it is open, however often that device asks; past ten of a licence
+    /// further newcomers are counted on the latest.
+    /// </summary>
     public static async Task AddRefusalAlertAsync(
         NpgsqlConnection connection, Guid subscriptionId, string tokenHash, string deviceKey, string description, string evidence,
         DateTimeOffset now, CancellationToken cancellationToken)
     {
         var repeated = await connection.ExecuteAsync(new CommandDefinition(
-            RepeatAlert, new { subscriptionId, deviceKey, now = now.UtcDateTime }, cancellationToken: cancellationToken));
+            RepeatAlert, new { subscriptionId, deviceKey, MostOpenAlerts, now = now.UtcDateTime }, cancellationToken: cancellationToken));
         if (repeated == 0)
             await AddAlertAsync(connection, subscriptionId, tokenHash, "TOO_MANY_DEVICES", "MEDIUM", description, evidence, "NONE", now, cancellationToken);
     }
@@ -273,6 +288,8 @@ public sealed class DeviceStore(LicenseDatabase database)
         return (devices.AsList(), networks.AsList());
     }
 }
+
+public sealed record DeviceNameRow(Guid DeviceId, string? Name);
 
 public sealed record DeviceRow
 {

@@ -44,9 +44,11 @@ public sealed class ChangeDevice(LicenseDatabase database, ValidationCache cache
         {
             if (!await LicenseOwners.IsVisibleAsync(connection, subscriptionId, ownerId, token))
                 return LicenseNotFound.Refusal;
-            if (!await DeviceStore.RenameAsync(connection, subscriptionId, deviceId, name.Name, token))
+            if (await DeviceStore.RenameAsync(connection, subscriptionId, deviceId, name.Name, token) is not { } before)
                 return NoSuchDevice;
-            await AuditLog.AddAsync(connection, new AuditRow(by, "device.renamed", subscriptionId, deviceId.ToString()), token);
+            await AuditLog.AddAsync(connection, new AuditRow(
+                by, "device.renamed", subscriptionId, deviceId.ToString(),
+                Before: RowJson.Of(new { before.Name }), After: RowJson.Of(new { name.Name })), token);
             return true;
         }, cancellationToken);
     }

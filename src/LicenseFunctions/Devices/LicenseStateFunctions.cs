@@ -14,7 +14,7 @@ public sealed class LicenseStateFunctions(RotateToken rotate, SuspendLicense sus
         [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "api/v1/licenses/{subscriptionId:guid}/token")] HttpRequest request,
         Guid subscriptionId, CancellationToken cancellationToken)
     {
-        var body = request.ContentLength == 0 ? new TokenRotation() : await request.ReadAsync<TokenRotation>(cancellationToken);
+        var body = request.HasNoBody() ? new TokenRotation() : await request.ReadAsync<TokenRotation>(cancellationToken);
         if (body.Refusal is { } refusal)
             return refusal.ToResult();
         var caller = request.HttpContext.Caller();

@@ -1,11 +1,17 @@
 using System.Text.Json;
 using Licensing;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
 
 namespace LicenseFunctions.Http;
 
 public static class RequestBody
 {
+    /// <summary>Whether nothing was sent, with a length of 0 or (as curl -X POST does) without one.</summary>
+    public static bool HasNoBody(this HttpRequest request) =>
+        request.ContentLength == 0
+        || request.HttpContext.Features.Get<IHttpRequestBodyDetectionFeature>() is { CanHaveBody: false };
+
     /// <summary>Reads the JSON body; what isn't JSON of that shape is a refusal that names the place.</summary>
     public static async ValueTask<Outcome<T>> ReadAsync<T>(this HttpRequest request, CancellationToken cancellationToken)
         where T : class

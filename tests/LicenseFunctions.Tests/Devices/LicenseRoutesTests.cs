@@ -104,6 +104,66 @@ public sealed class LicenseRoutesTests(PostgresFixture postgres) : IAsyncLifetim
         Assert.Equal(400, (await app.PostAsync(License + "/token", Owner, new { overlap_seconds = -1 })).Status);
     }
 
+    [Theory]
+    [InlineData(0)]
+    [InlineData(null)]
+    public async Task Token_RotatedWithoutABody_EndsTheOldOne(int? length)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Post, License + "/token");
+        request.Headers.TryAddWithoutValidation("Authorization", Owner);
+        if (length is not null)
+            request.Content = new ByteArrayContent([]);
+
+        var response = await app.Client.SendAsync(request, LicenseScene.Stop);
+
+        Assert.Equal(System.Net.HttpStatusCode.Created, response.StatusCode);
+        Assert.Equal("REVOKED", (string)(await ValidateAsync("EA-1", 1)).Body!["code"]!);
+    }
+
+    [Fact]
+    public async Task Device_Renamed_IsAuditedWithBothNames()
+    {
+        var id = (string)(await ValidateAsync("EA-1", 12345678)).Body!["device"]!["device_id"]!;
+
+        await app.SendAsync(HttpMethod.Patch, $"{License}/devices/{id}", Owner, new { name = "VPS" });
+        await app.SendAsync(HttpMethod.Patch, $"{License}/devices/{id}", Owner, new { name = "Home" });
+
+        Assert.Equal(
+            [(null, "VPS"), ("VPS", "Home")],
+            await scene.Database.QueryAllAsync<(string?, string?)>(
+                "select before ->> 'name', after ->> 'name' from audit_log where action = 'device.renamed' order by audit_id"));
+    }
+
+    [Fact]
+    public async Task Validate_TooOften_IsCountedByLicenceForTheServiceToo()
+    {
+        await using var limited = await RunningApp.StartAsync(scene.Database, ("RATE_LIMIT_PER_MINUTE", "2"));
+        var service = "Bearer " + RunningApp.Token("service");
+        Task<(int Status, JsonNode? Body, HttpResponseMessage Response)> CheckAsync(string token) =>
+            limited.PostAsync("/api/v1/licenses/validate", service, new
+            {
+                ea_instance_id = "EA-1", mt5_account_number = 1, token_hash = LicenseScene.Hash(token), ip_address = "203.0.113.9",
+            });
+
+        Assert.Equal((200, 200), ((await CheckAsync(LicenseScene.Token)).Status, (await CheckAsync(LicenseScene.Token)).Status));
+        var (status, problem, response) = await CheckAsync(LicenseScene.Token);
+
+        Assert.Equal((429, "RATE_LIMITED"), (status, (string)problem!["code"]!));
+        Assert.InRange(response.Headers.RetryAfter!.Delta!.Value.TotalSeconds, 1, 30);
+        Assert.Equal(200, (await CheckAsync("another licence's")).Status);
+    }
+
+    [Fact]
+    public async Task Text_ThatTheDatabaseCannotHold_IsTheCallersFault()
+    {
+        await app.PostAsync(License + "/suspend", Operator, new { reason = "Leaked" });
+
+        var (status, problem, _) = await app.PostAsync(License + "/appeal", Owner, new { message = "not\0me" });
+        var (asked, _, _) = await app.GetAsync("/api/v1/quarantine?code=%00", Operator);
+
+        Assert.Equal((400, "INVALID_TEXT", 400), (status, (string)problem!["code"]!, asked));
+    }
+
     [Fact]
     public async Task SuspendThenReinstate_ByAnOperator_IsAudited()
     {

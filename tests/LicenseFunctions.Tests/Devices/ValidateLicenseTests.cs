@@ -128,6 +128,40 @@ public sealed class ValidateLicenseTests(PostgresFixture postgres)
     }
 
     [Fact]
+    public async Task Check_RefusedUnderEverNewNames_FillsNoTable()
+    {
+        await using var scene = await LicenseScene.NewAsync(postgres, action: DeviceLimitAction.Refuse);
+        await scene.CheckAsync("EA-1", 1);
+        await scene.CheckAsync("EA-2", 2);
+
+        for (var n = 3; n < 15; n++)
+            Assert.Equal(LicenseCode.TooManyDevices, (await scene.CheckAsync($"EA-{n}", n)).Verdict.Code);
+
+        Assert.Equal(10, await scene.CountAsync("suspicious_activity_alerts"));
+        Assert.Equal(12, await scene.Database.QueryAsync<int>(
+            "select sum(coalesce((evidence ->> 'refusals')::int, 1))::int from suspicious_activity_alerts"));
+    }
+
+    [Fact]
+    public async Task Devices_KnownUnderTwoIdentities_AreListed()
+    {
+        await using var scene = await LicenseScene.NewAsync(postgres);
+        await scene.CheckAsync("EA-1", 1);
+        await scene.Database.ExecuteAsync(
+            """
+            insert into license_devices
+                (subscription_id, device_key, ea_instance_id, mt5_account_number, ip_address, first_seen_at, last_seen_at, removed_at)
+            values (@SubscriptionId, '192.0.2.1|1|EA-1', 'EA-1', 1, '192.0.2.1', now() - interval '2 days', now() - interval '1 day', now())
+            """,
+            new { scene.SubscriptionId });
+
+        var list = await new ListDevices(scene.Database.Database, scene.Devices, scene.LastSeen, scene.Settings, scene.Time)
+            .RunAsync(scene.SubscriptionId, null, LicenseScene.Stop);
+
+        Assert.Equal(["EA-1"], list.Value.Devices.Select(device => device.EaInstanceId));
+    }
+
+    [Fact]
     public async Task Check_FiveReplacementsIn30Days_TheSixthIsRefusedUntilTheyAreOld()
     {
         await using var scene = await LicenseScene.NewAsync(postgres, maxDevices: 1);
