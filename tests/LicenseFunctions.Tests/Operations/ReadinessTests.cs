@@ -20,7 +20,7 @@ public sealed class ReadinessTests(PostgresFixture postgres)
     public async Task Missing_AnOlderSchema_NamesTheFirstMigrationThatItLacks()
     {
         await using var database = await postgres.NewDatabaseAsync();
-        await database.ExecuteAsync("delete from schema_migrations where name > '0003'");
+        await database.ExecuteAsync("delete from schema_migrations where name >= '0004'");
 
         Assert.Equal("The schema lacks 0004_devices.", await new ReadinessStore(database.Database).MissingAsync(Stop));
     }
