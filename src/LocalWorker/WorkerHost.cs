@@ -1,6 +1,7 @@
 using System.Reflection;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
 using Microsoft.Azure.Functions.Worker;
 using Microsoft.Azure.Functions.Worker.Middleware;
 using Microsoft.Extensions.Configuration;
@@ -71,7 +72,7 @@ internal sealed class WorkerHost
         Web.Services.AddHostedService(_ => queues!);
         var app = Web.Build();
         foreach (var url in (app.Configuration["ASPNETCORE_URLS"] ?? "http://127.0.0.1:7071").Split(';'))
-            app.Urls.Add(url);
+            app.Urls.Add(Url(url));
         if (app.Configuration["CORS_ALLOWED_ORIGINS"] is { Length: > 0 } origins)
             app.UseCors(policy => policy.WithOrigins(origins.Split(',', StringSplitOptions.TrimEntries)).AllowAnyHeader().AllowAnyMethod());
         app.Use(HttpFunctions.HideWrongMethod);
@@ -85,6 +86,23 @@ internal sealed class WorkerHost
                 Console.WriteLine($"listening on {url}");
         });
         return app;
+    }
+
+    /// <summary>Kestrel takes a port that is no number for a part of the host's name, and listens on every address of the machine.</summary>
+    private static string Url(string text)
+    {
+        try
+        {
+            var address = BindingAddress.Parse(text);
+            if (address.IsUnixPipe || address.Host.StartsWith('[') || !address.Host.Contains(':'))
+                return text;
+        }
+        catch (FormatException)
+        {
+            // Said below.
+        }
+
+        throw new StartRefusedException($"ASPNETCORE_URLS: {text} can't be listened on. Example: ASPNETCORE_URLS=http://127.0.0.1:7071");
     }
 
     private FunctionExecutionDelegate AddMiddleware(FunctionExecutionDelegate inner)
