@@ -207,7 +207,7 @@ internal sealed class RenewalTransaction(NpgsqlConnection connection, Suspension
             after.SubscriptionId,
             after.UserId,
             type = SnakeCase.Of(after.Type),
-            after.AmountUsd,
+            AmountUsd = after.AmountUsd ?? 0, // without a price nothing was asked for
             periodStart = after.PeriodStart.UtcDateTime,
             newExpiry = change.Payment?.PaidUntil.UtcDateTime,
             attempt?.PaymentMethodId,

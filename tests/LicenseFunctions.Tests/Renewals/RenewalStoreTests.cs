@@ -287,6 +287,19 @@ public abstract class RenewalStoreTests
     }
 
     [Fact]
+    public async Task Save_WithoutAPrice_WritesTheFailureDown()
+    {
+        await using var world = await NewWorldAsync();
+        await world.AddAsync(new LicenseSeed { ExpiresAt = now.AddDays(1), PriceUsd = null });
+        var facts = await OpenAndClaimAsync(world);
+        var unpriced = Changed(facts.Renewal) with { History = new RenewalHistory(facts.Renewal.RenewalId, "failed", "no_active_price") };
+
+        Assert.Equal(RenewalSave.Saved, await world.Store.SaveAsync(unpriced, new RenewalWriter(Lease), Token));
+
+        Assert.Equal("failed", await world.HistoryStatusAsync(facts.Renewal.RenewalId));
+    }
+
+    [Fact]
     public async Task Save_AnOverlappingPeriod_IsImpossible()
     {
         await using var world = await NewWorldAsync();
