@@ -6,6 +6,8 @@ Dictionary<string, Func<BenchContext, Task<int>>> benches = new(StringComparer.O
     ["detect"] = DetectBench.RunAsync,
     ["detect-accuracy"] = DetectAccuracyBench.RunAsync,
     ["ingest"] = IngestBench.RunAsync,
+    ["kill"] = KillBench.RunAsync,
+    ["renewals"] = RenewalsBench.RunAsync,
     ["start"] = StartBench.RunAsync,
     ["validate"] = ValidateBench.RunAsync,
 };

@@ -66,13 +66,10 @@ public sealed class RenewalStore(LicenseDatabase database, SuspensionStore suspe
     public async Task<Guid?> OpenAsync(Guid subscriptionId, RenewalPolicy policy, DateTimeOffset now, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenAsync(cancellationToken);
-        return await connection.ExecuteScalarAsync<Guid?>(new CommandDefinition(Open, new
-        {
-            subscriptionId,
-            until = (now + policy.Warning).UtcDateTime,
-            grace = policy.Grace,
-            now = now.UtcDateTime,
-        }, cancellationToken: cancellationToken));
+        var parameters = new { subscriptionId, until = (now + policy.Warning).UtcDateTime, grace = policy.Grace, now = now.UtcDateTime };
+        var open = new CommandDefinition(Open, parameters, cancellationToken: cancellationToken);
+        // A statement that lost the race for the row doesn't see the winner's; the next one does.
+        return await connection.ExecuteScalarAsync<Guid?>(open) ?? await connection.ExecuteScalarAsync<Guid?>(open);
     }
 
     private const string Claim = """

@@ -53,7 +53,7 @@ public sealed class DriveRenewal(
                 return save.Change;
             case RenewalStep.CreateIntent { Attempt: var attempt }:
                 return Settle(facts, Asked.Create, await gateways.Of(attempt)
-                    .CreateIntentAsync(attempt.Request, attempt.CreateKey, cancellationToken));
+                    .CreateIntentAsync(attempt.Request, attempt.CreateKey(facts.Renewal.Lookups), cancellationToken));
             case RenewalStep.Confirm { IntentId: var intent, Attempt: var attempt }:
                 var answer = await gateways.Of(attempt).ConfirmIntentAsync(intent, attempt.Request, attempt.ConfirmKey, cancellationToken);
                 // A key may have stored a 500 for its whole life: the intent itself knows better.

@@ -139,9 +139,12 @@ public sealed record RenewalAttempt(
 {
     /// <summary>
     /// Key of the intent's creation: the renewal's id; a later attempt that finds no intent (the first one cancelled, or its
-    /// creation never answered) may bring other parameters and so has a key of its own.
+    /// creation never answered) may bring other parameters and so has a key of its own. So has a creation that was asked
+    /// twice in vain: a key may have stored a 500 for a day, and an orphan that nobody confirms charges nothing.
     /// </summary>
-    public string CreateKey => Number == 1 ? $"renewal-{Request.RenewalId:N}" : $"renewal-{Request.RenewalId:N}-{Number}";
+    /// <param name="lookups">Questions asked since the last certain answer.</param>
+    public string CreateKey(int lookups) =>
+        $"renewal-{Request.RenewalId:N}" + (Number == 1 ? "" : $"-{Number}") + (lookups < 2 ? "" : $"-again-{lookups}");
 
     /// <summary>Key of the confirmation.</summary>
     public string ConfirmKey => $"attempt-{AttemptId:N}";

@@ -66,7 +66,8 @@ public sealed class RenewalPlanTests
         Assert.Equal(RenewalStatus.Charging, after.Status);
         Assert.Equal((NewAttempt, 1, AttemptStatus.Sent, Expiry, true), (
             after.Attempt!.AttemptId, after.Attempt.Number, after.Attempt.Status, after.Attempt.FirstSentAt, after.Attempt.OpensIntent));
-        Assert.Equal($"renewal-{Due.RenewalId:N}", after.Attempt.CreateKey);
+        Assert.Equal($"renewal-{Due.RenewalId:N}", after.Attempt.CreateKey(lookups: 1));
+        Assert.Equal($"renewal-{Due.RenewalId:N}-again-2", after.Attempt.CreateKey(lookups: 2));
         Assert.IsType<RenewalStep.CreateIntent>(Next(Facts(after, Card)));
     }
 

@@ -1,0 +1,106 @@
+using Dapper;
+using LicenseFunctions.Database;
+using LicenseFunctions.Payments;
+using LicenseFunctions.Renewals;
+using Microsoft.Extensions.Logging.Abstractions;
+using Npgsql;
+
+namespace Benchmarks;
+
+/// <summary>A migrated database of one bench, and the renewal of licences over it, composed as Program.cs does.</summary>
+internal sealed class RenewalSite : IAsyncDisposable
+{
+    private RenewalSite(string connectionString)
+    {
+        DefaultTypeMap.MatchNamesWithUnderscores = true;
+        ConnectionString = connectionString;
+        Source = NpgsqlDataSource.Create(connectionString);
+    }
+
+    public string ConnectionString { get; }
+
+    public NpgsqlDataSource Source { get; }
+
+    /// <summary>Over a database that is there.</summary>
+    public static RenewalSite Over(string connectionString) => new(connectionString);
+
+    /// <summary>Over a new database of that name.</summary>
+    public static async Task<RenewalSite> MakeAsync(BenchContext context, string name)
+    {
+        var address = new NpgsqlConnectionStringBuilder(DatabaseSettings.FromUri(context.DatabaseUrl));
+        await using (var server = NpgsqlDataSource.Create(address.ConnectionString))
+        {
+            await server.CreateCommand($"drop database if exists {name} with (force)").ExecuteNonQueryAsync();
+            await server.CreateCommand($"create database {name}").ExecuteNonQueryAsync();
+        }
+
+        address.Database = name;
+        address.MaxAutoPrepare = 100;
+        address.MaxPoolSize = 20;
+        var site = new RenewalSite(address.ConnectionString);
+        await new Migrations(site.Source).RunAsync(_ => { }, CancellationToken.None);
+        return site;
+    }
+
+    public RunRenewals Renewals(StripeSettings? stripe, RenewalPace pace)
+    {
+        var clock = TimeProvider.System;
+        var database = new LicenseDatabase(Source);
+        var cache = new ValidationCache(TimeSpan.Zero, clock);
+        var store = new RenewalStore(database, new SuspensionStore(database, cache, clock), cache, clock);
+        var gateways = new RenewalGateways(stripe is null
+            ? []
+            : [new StripeGateway(PaymentsRegistration.Client(stripe, clock), NullLogger<StripeGateway>.Instance)]);
+        var policy = new RenewalSettings(AutoRenewal: true, WarningDays: 7, GraceDays: 3, PriceRiseShare: 0, pace.Lanes).Policy(gateways.KeyLives);
+        var drive = new DriveRenewal(store, gateways, policy, new PriceLinks(new PriceLinkSettings([]), clock), clock);
+        return new RunRenewals(store, drive, policy, pace, clock, NullLogger<RunRenewals>.Instance);
+    }
+
+    /// <summary>Licences that expire tomorrow at 49.99, each of its own customer.</summary>
+    /// <param name="cards">Customer and card a licence; null where wallets pay.</param>
+    public async Task AddDueAsync(int licenses, IReadOnlyList<(string Customer, string Card)>? cards)
+    {
+        await using var connection = await Source.OpenConnectionAsync();
+        await using var transaction = await connection.BeginTransactionAsync();
+        await connection.ExecuteAsync(new CommandDefinition(
+            """
+            insert into users (email, role) values ('master@example.org', 'master') on conflict do nothing;
+            insert into master_pricing (master_id, monthly_fee_usd) select user_id, 49.99 from users where email = 'master@example.org' on conflict do nothing;
+            create temp table seed on commit drop as
+                select uuid_generate_v4() as user_id, uuid_generate_v4() as subscription_id, n from generate_series(1, @licenses) n;
+            insert into users (user_id, email) select user_id, user_id || '@example.org' from seed;
+            insert into user_wallets (user_id, balance_usd) select user_id, case when @cards then 0 else 100 end from seed;
+            insert into user_payment_methods (user_id, payment_provider, provider_customer_id, provider_payment_id, is_default)
+                select user_id, 'stripe', (@customers)[n], (@methods)[n], true from seed where @cards;
+            insert into subscriptions (subscription_id, subscriber_id, master_id)
+                select subscription_id, seed.user_id, m.user_id from seed, users m where m.email = 'master@example.org';
+            insert into license_tokens (subscription_id, token_hash, expires_at, metadata)
+                select subscription_id, subscription_id::text, now() + interval '1 day', '{"auto_renew": true}' from seed;
+            """,
+            new
+            {
+                licenses,
+                cards = cards is not null,
+                customers = cards?.Select(card => card.Customer).ToArray() ?? [],
+                methods = cards?.Select(card => card.Card).ToArray() ?? [],
+            },
+            transaction,
+            commandTimeout: 600));
+        await transaction.CommitAsync();
+        if (licenses >= 1_000) await connection.ExecuteAsync("analyze users, user_wallets, subscriptions, license_tokens");
+    }
+
+    public async Task<T> QueryAsync<T>(string sql)
+    {
+        await using var connection = await Source.OpenConnectionAsync();
+        return await connection.QuerySingleAsync<T>(sql);
+    }
+
+    public async Task ExecuteAsync(string sql)
+    {
+        await using var connection = await Source.OpenConnectionAsync();
+        await connection.ExecuteAsync(sql);
+    }
+
+    public ValueTask DisposeAsync() => Source.DisposeAsync();
+}

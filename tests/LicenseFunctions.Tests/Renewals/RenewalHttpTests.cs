@@ -1,0 +1,337 @@
+using System.Net.Http.Json;
+using System.Text.Json.Nodes;
+using LicenseFunctions.Tests.Support;
+using StripeStandIn;
+using Xunit;
+
+namespace LicenseFunctions.Tests.Renewals;
+
+/// <summary>One backend with a Stripe stand-in for all tests of the class.</summary>
+public sealed class RenewalSite(PostgresFixture postgres) : IAsyncLifetime
+{
+    public StandIn Stripe { get; private set; } = null!;
+
+    public TestDatabase Database { get; private set; } = null!;
+
+    public RunningApp App { get; private set; } = null!;
+
+    internal PostgresWorld World { get; private set; } = null!;
+
+    public async ValueTask InitializeAsync()
+    {
+        Stripe = await StandIn.StartAsync(cancellationToken: TestContext.Current.CancellationToken);
+        Database = await postgres.NewDatabaseAsync();
+        World = new PostgresWorld(Database, TimeProvider.System);
+        App = await RunningApp.StartAsync(
+            Database,
+            ("STRIPE_SECRET_KEY", Stripe.Options.SecretKey),
+            ("STRIPE_PUBLISHABLE_KEY", Stripe.Options.PublishableKey),
+            ("STRIPE_WEBHOOK_SECRET", Stripe.Options.WebhookSecret),
+            ("STRIPE_API_BASE", Stripe.BaseAddress.ToString()),
+            ("LINK_SIGNING_KEYS", Convert.ToBase64String(new byte[32])),
+            ("RATE_LIMIT_PER_MINUTE", "100000"),
+            ("RENEWAL_SCHEDULE", "0 0 0 1 1 *"),
+            ("RECONCILE_SCHEDULE", "0 0 0 1 1 *"));
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await App.DisposeAsync();
+        await Database.DisposeAsync();
+        await Stripe.DisposeAsync();
+    }
+}
+
+/// <summary>Renewals through the running backend, charged at the Stripe stand-in over HTTP.</summary>
+public sealed class RenewalHttpTests(RenewalSite site) : IClassFixture<RenewalSite>
+{
+    private readonly DateTimeOffset now = new(TimeProvider.System.GetUtcNow().UtcTicks / 10 * 10, TimeSpan.Zero);
+    private readonly StandIn stripe = site.Stripe;
+    private readonly TestDatabase database = site.Database;
+    private readonly RunningApp app = site.App;
+
+    [Fact]
+    public async Task Renew_WithACard_ChargesOnceHoweverOftenItIsAsked()
+    {
+        var license = await AddAsync("pm_card_visa");
+
+        foreach (var key in (string?[])[null, "k1", "k1", null])
+        {
+            var (status, body) = await RenewAsync(license, key);
+            Assert.Equal((200, "renewed", "card"), (status, (string?)body["status"], (string?)body["paid_with"]));
+        }
+
+        var state = await site.World.ReadAsync(license);
+        Assert.Equal((now.AddDays(31), 0m, 2), (state.ExpiresAt, state.LedgerUsd, state.LedgerRows));
+        Assert.Equal(1, Charges(license, "succeeded"));
+    }
+
+    [Fact]
+    public async Task Renew_TwentyTimesAtOnce_ChargesOnce()
+    {
+        var license = await AddAsync("pm_card_visa");
+
+        var answers = await Task.WhenAll(Enumerable.Range(0, 20).Select(_ => RenewAsync(license)));
+
+        Assert.All(answers, answer => Assert.True(answer.Status is 200 or 202, $"{answer.Status} {answer.Body}"));
+        Assert.Equal(1, Charges(license, "succeeded"));
+        Assert.Equal((200, now.AddDays(31)), ((await RenewAsync(license)).Status, (await site.World.ReadAsync(license)).ExpiresAt));
+    }
+
+    [Fact]
+    public async Task Renew_ADeclinedCard_Answers402AndTheSameKeyTriesNothingMore()
+    {
+        var license = await AddAsync("pm_card_visa_chargeDeclinedInsufficientFunds");
+
+        var (status, body) = await RenewAsync(license, "once");
+        Assert.Equal((402, "declined", "insufficient_funds"), (status, (string?)body["status"], (string?)body["code"]));
+        Assert.Equal(402, (await RenewAsync(license, "once")).Status);
+        Assert.Equal(1, Charges(license, "failed"));
+
+        Assert.Equal(402, (await RenewAsync(license)).Status);
+        Assert.Equal(2, Charges(license, "failed"));
+    }
+
+    [Fact]
+    public async Task Renew_TheAnswerIsLostAfterTheCharge_IsPendingThenRenewedByTheReconciler()
+    {
+        var license = await AddAsync("pm_card_visa");
+        stripe.Faults.Add(new Fault(FaultKind.ErrorAfter, On: "payment_intents.confirm", Times: 1));
+
+        var (status, body) = await RenewAsync(license);
+        Assert.Equal((202, "pending"), (status, (string?)body["status"]));
+        Assert.Equal(1, Charges(license, "succeeded"));
+        Assert.Equal("unknown", (string?)(await UnknownAsync(license))["status"]);
+
+        // "Renew" again only asks again; the key answers its stored 500, the intent itself knows better.
+        Assert.Equal(200, (await RenewAsync(license)).Status);
+        Assert.Equal(1, Charges(license, "succeeded"));
+    }
+
+    [Fact]
+    public async Task Renew_WithoutAWayToPay_Answers402()
+    {
+        var (status, body) = await RenewAsync(await site.World.AddAsync(new LicenseSeed { ExpiresAt = now.AddDays(1) }));
+
+        Assert.Equal((402, "payment_needed"), (status, (string?)body["status"]));
+    }
+
+    [Fact]
+    public async Task Renew_WithoutAPrice_Answers409() =>
+        Assert.Equal(409, (await RenewAsync(await site.World.AddAsync(new LicenseSeed { ExpiresAt = now.AddDays(1), PriceUsd = null }))).Status);
+
+    [Fact]
+    public async Task Renew_BeforeTheWindow_IsRefusedAndChargesNothing()
+    {
+        var license = await AddAsync("pm_card_visa", days: 8);
+
+        var (status, body) = await RenewAsync(license);
+
+        Assert.Equal((409, "NOT_DUE"), (status, (string?)body["code"]));
+        Assert.Equal(0, Charges(license));
+    }
+
+    [Fact]
+    public async Task Renew_OfASuspendedLicense_IsRefusedAndChargesNothing()
+    {
+        var license = await AddAsync("pm_card_visa");
+        await app.SendAsync(HttpMethod.Post, $"/api/v1/licenses/{license}/suspend", Operator, new { reason = "looked odd" });
+
+        var (status, body) = await RenewAsync(license);
+
+        Assert.Equal((409, "LICENSE_SUSPENDED"), (status, (string?)body["code"]));
+        Assert.Equal(0, Charges(license));
+    }
+
+    [Fact]
+    public async Task Renew_AfterTheGrace_BringsTheLicenseBackFromThePayment()
+    {
+        var license = await AddAsync("pm_card_visa", days: -20);
+        await RunAsync("RunRenewals");
+        Assert.False((await site.World.ReadAsync(license)).IsActive);
+        Assert.Equal("Expired - grace period ended",
+            await database.QueryAsync<string>("select revoked_reason from license_tokens where subscription_id = @license", new { license }));
+
+        Assert.Equal(200, (await RenewAsync(license)).Status);
+
+        var state = await site.World.ReadAsync(license);
+        Assert.True(state.IsActive);
+        Assert.True(state.ExpiresAt >= now.AddDays(30));
+        Assert.Equal("SYNCED", await database.QueryAsync<string>("select state::text from subscriptions where subscription_id = @license", new { license }));
+    }
+
+    [Fact]
+    public async Task Renew_OfAnothersLicense_LooksLikeAnUnknownOne()
+    {
+        var license = await AddAsync("pm_card_visa");
+        var stranger = "Bearer " + RunningApp.Token("subscriber");
+
+        foreach (var id in (Guid[])[license, Guid.NewGuid()])
+        {
+            var (status, body, _) = await app.SendAsync(HttpMethod.Post, $"/api/v1/licenses/{id}/renew", stranger);
+            Assert.Equal((404, "LICENSE_NOT_FOUND"), (status, (string?)body!["code"]));
+        }
+
+        Assert.Equal(0, Charges(license));
+    }
+
+    [Fact]
+    public async Task Renew_AKeyOfAnotherLicense_IsRefused()
+    {
+        var (first, second) = (await AddAsync("pm_card_visa"), await AddAsync("pm_card_visa"));
+        await RenewAsync(first, "k", Operator);
+
+        Assert.Equal("IDEMPOTENCY_KEY_REUSED", (string?)(await RenewAsync(second, "k", Operator)).Body["code"]);
+    }
+
+    [Fact]
+    public async Task RunRenewals_ByTimer_RenewsWhatIsDueAndListsIt()
+    {
+        var license = await AddAsync("pm_card_visa");
+
+        await RunAsync("RunRenewals");
+
+        Assert.Equal(now.AddDays(31), (await site.World.ReadAsync(license)).ExpiresAt);
+        var (_, list, _) = await app.GetAsync($"/api/v1/licenses/{license}/renewals", await OwnerAsync(license));
+        var row = list!["renewals"]![0]!;
+        Assert.Equal(("success", "auto", 49.99m, "stripe"),
+            ((string?)row["status"], (string?)row["renewal_type"], (decimal?)row["amount_usd"], (string?)row["payment_provider"]));
+    }
+
+    [Fact]
+    public async Task AutoRenew_SwitchedOff_StopsTheTimerAndIsAudited()
+    {
+        var license = await AddAsync("pm_card_visa");
+        var (status, body, _) = await app.SendAsync(
+            HttpMethod.Put, $"/api/v1/licenses/{license}/auto-renew", await OwnerAsync(license), new { enabled = false });
+        Assert.Equal((200, false), (status, (bool?)body!["auto_renew"]));
+
+        await RunAsync("RunRenewals");
+
+        Assert.Equal(0, Charges(license));
+        Assert.Equal(1, await database.QueryAsync<int>("select count(*)::int from audit_log where action = 'license.auto_renew_switched' and subscription_id = @license", new { license }));
+    }
+
+    [Fact]
+    public async Task Preview_SaysWhoWillLikelyFailAndWhy()
+    {
+        var well = await AddAsync("pm_card_visa");
+        var poor = await site.World.AddAsync(new LicenseSeed { ExpiresAt = now.AddDays(2) });
+
+        var preview = await OperatorAsync("/api/v1/renewals/preview?days=7");
+
+        var obstacles = preview["renewals"]!.AsArray().ToDictionary(row => Guid.Parse((string)row!["subscription_id"]!), row => (string?)row!["obstacle"]);
+        Assert.Equal((null, "no_payment_method"), (obstacles[well], obstacles[poor]));
+        Assert.Equal(obstacles.Values.Count(obstacle => obstacle is not null), (int?)preview["likely_failing"]);
+        Assert.Equal(obstacles.Count, (int?)preview["total"]);
+    }
+
+    [Fact]
+    public async Task Decision_OnAnUnknownCharge_BooksWhatThePersonSaw()
+    {
+        var license = await AddAsync("pm_card_visa");
+        stripe.Faults.Add(new Fault(FaultKind.ErrorAfter, On: "payment_intents.confirm", Times: 1));
+        await RenewAsync(license);
+        var renewal = (string?)(await UnknownAsync(license))["renewal_id"];
+
+        var (status, body, _) = await app.SendAsync(
+            HttpMethod.Post, $"/api/v1/renewals/{renewal}/decision", Operator, new { paid = true, transaction_id = "ch_seen", reason = "seen in the dashboard" });
+
+        Assert.Equal((200, "renewed"), (status, (string?)body!["status"]));
+        Assert.Equal(now.AddDays(31), (await site.World.ReadAsync(license)).ExpiresAt);
+        Assert.Equal("operator", await database.QueryAsync<string>("select actor_kind from audit_log where action = 'renewal.decided_paid' and subscription_id = @license", new { license }));
+    }
+
+    [Fact]
+    public async Task PriceRise_WaitsForTheSignedLink()
+    {
+        var license = await AddAsync("pm_card_visa", days: 7);
+        await RunAsync("RunRenewals");
+        await database.ExecuteAsync(
+            """
+            update license_tokens set expires_at = now() + interval '1 day' where subscription_id = @license;
+            update renewals set paid_until = now() + interval '1 day', paid_from = now() - interval '29 days', period_start = now() - interval '29 days'
+            where subscription_id = @license;
+            update master_pricing p set monthly_fee_usd = 59.99 from subscriptions s where s.master_id = p.master_id and s.subscription_id = @license
+            """,
+            new { license });
+        await RunAsync("RunRenewals");
+        Assert.Equal(1, Charges(license, "succeeded"));
+        var link = await database.QueryAsync<string>(
+            "select payload -> 'model' ->> 'link' from outbox where payload ->> 'template' = 'price_consent' and payload -> 'model' ->> 'subscription_id' = @license::text",
+            new { license });
+
+        var token = link[(link.IndexOf('#', StringComparison.Ordinal) + 1)..];
+        var (bad, _, _) = await app.SendAsync(HttpMethod.Post, "/api/v1/renewals/price-consent", null, new { token = token + "x", accept = true });
+        var (status, question, _) = await app.SendAsync(HttpMethod.Post, "/api/v1/renewals/price-consent", null, new { token });
+        Assert.Equal((403, 200, 59.99m, 49.99m, false), (
+            bad, status, (decimal?)question!["amount_usd"], (decimal?)question["old_amount_usd"], (bool?)question["accepted"]));
+
+        await app.SendAsync(HttpMethod.Post, "/api/v1/renewals/price-consent", null, new { token, accept = true });
+        await RunAsync("RunRenewals");
+        Assert.Equal(2, Charges(license, "succeeded"));
+        Assert.True((await site.World.ReadAsync(license)).ExpiresAt > now.AddDays(30));
+    }
+
+    [Fact]
+    public async Task Warnings_AreWrittenOnceForWhatWillNotRenew()
+    {
+        var well = await AddAsync("pm_card_visa");
+        var doomed = await site.World.AddAsync(new LicenseSeed { ExpiresAt = now.AddDays(2), AutoRenew = false });
+
+        await RunAsync("WarnExpiring");
+        await RunAsync("WarnExpiring");
+
+        var mails = await database.QueryAllAsync<string>(
+            "select payload -> 'model' ->> 'subscription_id' from outbox where payload ->> 'template' = 'expiring' and payload -> 'model' ->> 'subscription_id' = any(@licenses)",
+            new { licenses = new[] { well.ToString(), doomed.ToString() } });
+        Assert.Equal([doomed.ToString()], mails);
+    }
+
+    private static string Operator { get; } = "Bearer " + RunningApp.Token("operator");
+
+    private Task<Guid> AddAsync(string card, int days = 1)
+    {
+        var (customer, method) = stripe.SavedCard(TestCards.ByName[card]);
+        return site.World.AddAsync(new LicenseSeed { ExpiresAt = now.AddDays(days), CardId = method, CustomerId = customer });
+    }
+
+    private async Task<string> OwnerAsync(Guid license) => "Bearer " + RunningApp.Token(
+        "subscriber", await database.QueryAsync<Guid>("select subscriber_id from subscriptions where subscription_id = @license", new { license }));
+
+    private async Task<(int Status, JsonNode Body)> RenewAsync(Guid license, string? key = null, string? caller = null)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Post, $"/api/v1/licenses/{license}/renew");
+        request.Headers.TryAddWithoutValidation("Authorization", caller ?? await OwnerAsync(license));
+        if (key is not null) request.Headers.Add("Idempotency-Key", key);
+        using var response = await app.Client.SendAsync(request, TestContext.Current.CancellationToken);
+        Assert.True((int)response.StatusCode < 500, app.Log);
+        return ((int)response.StatusCode, (await response.Content.ReadFromJsonAsync<JsonNode>(TestContext.Current.CancellationToken))!);
+    }
+
+    private async Task<JsonNode> OperatorAsync(string path) => (await app.GetAsync(path, Operator)).Body!;
+
+    private async Task<JsonNode> UnknownAsync(Guid license) => (await OperatorAsync("/api/v1/renewals/unknown"))["charges"]!.AsArray()
+        .Single(charge => (string?)charge!["subscription_id"] == license.ToString())!;
+
+    // The host's endpoint answers before the timer has run: its lease row tells when it has.
+    private async Task RunAsync(string timer)
+    {
+        var before = await FinishedAsync(timer);
+        var (status, body, _) = await app.SendAsync(HttpMethod.Post, $"/admin/functions/{timer}", Operator, new { });
+        Assert.True(status == 202, $"{status} {body}");
+        while (await FinishedAsync(timer) is var finished && finished == before) await Task.Delay(20, TestContext.Current.CancellationToken);
+    }
+
+    private Task<DateTime?> FinishedAsync(string timer) =>
+        database.QueryAsync<DateTime?>("select max(last_finished_at) from timer_leases where timer_name = @timer", new { timer });
+
+    private int Charges(Guid license, string? status = null)
+    {
+        lock (stripe.Account.Gate)
+        {
+            return stripe.Account.Charges.Values.Count(charge => (status is null || (string?)charge["status"] == status)
+                && (string?)stripe.Account.PaymentIntents[(string)charge["payment_intent"]!]["metadata"]!["subscription_id"] == license.ToString());
+        }
+    }
+}
