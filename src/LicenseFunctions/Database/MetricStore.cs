@@ -59,7 +59,7 @@ public sealed class MetricStore(LicenseDatabase database)
         union all
         select 'usage_quarantine_open', source, count(*) from usage_quarantine where state = 'OPEN' group by source
         union all
-        (select 'usage_log_oldest_timestamp_seconds', '', extract(epoch from logged_at) from license_usage_log order by logged_at limit 1)
+        (select 'usage_log_oldest_seconds', '', extract(epoch from now() - logged_at) from license_usage_log order by logged_at limit 1)
         union all
         select 'outbox_waiting', kind, count(*) from unsent group by kind
         union all

@@ -43,7 +43,7 @@ public static class Catalogue
             ProcessCounts.Bounds(ProcessCounts.LagBounds)),
         new(Gauge, "usage_quarantine_open", "Usage messages that could not be taken and wait for an operator.", "source",
             "queue", "dead_letter", "http", "replay", "sql"),
-        new(Gauge, "usage_log_oldest_timestamp_seconds", "Time of the oldest raw usage record that is kept; 0 where there is none."),
+        new(Gauge, "usage_log_oldest_seconds", "Age of the oldest raw usage record that is kept."),
 
         new(Gauge, "outbox_waiting", "Mails and webhooks that are due and not sent.", "kind", OutboxKinds),
         new(Gauge, "outbox_oldest_seconds", "How long the oldest of them waits.", "kind", OutboxKinds),
