@@ -5,6 +5,7 @@ using LicenseFunctions.Geolocation;
 using LicenseFunctions.Health;
 using LicenseFunctions.Http;
 using LicenseFunctions.Licenses;
+using LicenseFunctions.Metrics;
 using LicenseFunctions.Notifications;
 using LicenseFunctions.Operations;
 using LicenseFunctions.Pages;
@@ -21,9 +22,10 @@ try
 {
     var builder = FunctionsApplication.CreateBuilder(args);
     builder.ConfigureFunctionsWebApplication();
+    var settings = new SettingReader(builder.Configuration);
+    builder.AddTelemetry(settings);
     builder.UseMiddleware<RequestGate>();
 
-    var settings = new SettingReader(builder.Configuration);
     builder.Services.AddSingleton(TimeProvider.System);
     builder.Services.AddDatabase(settings);
     builder.Services.AddHttpEdge(settings);

@@ -8,6 +8,7 @@ var root = new RootCommand("licensectl: the licence backend's tool")
     BacktestCommand.Create(),
     DemoDataCommand.Create(),
     TokenCommand.Create(),
+    ReportCommand.Create(),
     PersonCommands.CreateExport(),
     PersonCommands.CreateErase(),
 };

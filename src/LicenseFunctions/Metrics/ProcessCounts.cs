@@ -1,3 +1,4 @@
+using System.Diagnostics.Metrics;
 using System.Text.Json;
 using Licensing.Devices;
 
@@ -28,6 +29,13 @@ public sealed class ProcessCounts
     public static readonly IReadOnlyList<double> LagBounds = [1, 5, 15, 60, 300, 900, 3600, 21600, 86400];
     public static readonly IReadOnlyList<string> Outcomes = ["accepted", "duplicate", "quarantined"];
 
+    // The same for OpenTelemetry, where somebody listens.
+    private static readonly Histogram<double> CheckDuration = Telemetry.Meter.CreateHistogram<double>(
+        "license_functions.validation.duration", "s", "How long the decision of a check took, by its code.");
+
+    private static readonly Counter<long> RecordCount = Telemetry.Meter.CreateCounter<long>(
+        "license_functions.usage.records", "{record}", "Usage records received, by outcome.");
+
     private readonly long[] codes = new long[Codes.Count];
     private readonly long[] outcomes = new long[Outcomes.Count];
     private readonly Distribution checkSeconds = new(CheckBounds);
@@ -36,15 +44,21 @@ public sealed class ProcessCounts
     /// <param name="code">Null where there was no answer.</param>
     public void AddCheck(LicenseCode? code, TimeSpan took)
     {
-        Interlocked.Increment(ref codes[code is { } known ? (int)known : ^1]);
+        var index = code is { } known ? (int)known : codes.Length - 1;
+        Interlocked.Increment(ref codes[index]);
         checkSeconds.Add(took);
+        if (CheckDuration.Enabled)
+            CheckDuration.Record(took.TotalSeconds, new KeyValuePair<string, object?>("code", Codes[index]));
     }
 
     public void AddRecords(int accepted, int duplicates, int quarantined)
     {
-        Interlocked.Add(ref outcomes[0], accepted);
-        Interlocked.Add(ref outcomes[1], duplicates);
-        Interlocked.Add(ref outcomes[2], quarantined);
+        Span<int> added = [accepted, duplicates, quarantined];
+        for (var i = 0; i < added.Length; i++)
+        {
+            Interlocked.Add(ref outcomes[i], added[i]);
+            RecordCount.Add(added[i], new KeyValuePair<string, object?>("outcome", Outcomes[i]));
+        }
     }
 
     /// <param name="lag">How old a batch's newest record is: about as long as the queue held it back.</param>

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Text.Json.Nodes;
 using LicenseFunctions.Tests.Support;
 using LicenseFunctions.Tests.Usage;
@@ -119,18 +118,5 @@ public sealed class PersonCommandsTests(PostgresFixture postgres) : IAsyncLifeti
     [Fact]
     public async Task Export_OfNobody_SaysSo() => Assert.Equal(1, (await ToolAsync("export", "--user", "nobody@x.test")).Code);
 
-    private async Task<(int Code, string Output)> ToolAsync(params string[] arguments)
-    {
-        var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "licensectl.dll"), .. arguments])
-        {
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-        };
-        start.Environment["DATABASE_URL"] = scene.Database.ConnectionString;
-        using var process = Process.Start(start)!;
-        var errors = process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
-        var output = await process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
-        await process.WaitForExitAsync(TestContext.Current.CancellationToken);
-        return (process.ExitCode, output + await errors);
-    }
+    private Task<(int Code, string Output)> ToolAsync(params string[] arguments) => Licensectl.RunAsync(scene.Database, arguments);
 }

@@ -1,0 +1,137 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Text.Json.Nodes;
+using LicenseFunctions.Database;
+using Licensing.Devices;
+using Licensing.Health;
+
+namespace LicenseTool;
+
+/// <summary>A licence's health on a terminal: the score with every point accounted for, and what an operator looks at beside it.</summary>
+internal static class ReportCommand
+{
+    private static readonly string[] OpenStatuses = ["OPEN", "INVESTIGATING"];
+
+    public static Command Create()
+    {
+        var database = new DatabaseOption();
+        var subscription = new Argument<Guid>("SUBSCRIPTION") { Description = "The licence's subscription_id" };
+        var maxDevices = FromSetting("--max-devices", "MAX_DEVICES_PER_LICENSE", 2);
+        var graceDays = FromSetting("--grace-days", "RENEWAL_GRACE_PERIOD_DAYS", 3);
+        var command = new Command("report", "Prints a licence's health: score, use, devices, alerts, what to do") { subscription, database, maxDevices, graceDays };
+        command.SetAction(async (arguments, cancellationToken) =>
+        {
+            await using var source = database.Open(arguments);
+            var licences = new LicenseDatabase(source);
+            var health = new HealthStore(licences);
+            var id = arguments.GetValue(subscription);
+            await foreach (var row in health.LoadAsync([id], arguments.GetValue(maxDevices), cancellationToken))
+            {
+                var (devices, _) = await new DeviceStore(licences).ListAsync(id, row.Facts.Now.AddDays(-30), cancellationToken);
+                var alerts = await new AlertStore(licences).ListAsync(new AlertFilter(OpenStatuses, null, id, null, null), null, 100, cancellationToken);
+                var judged = Judge(row, TimeSpan.FromDays(arguments.GetValue(graceDays)));
+                Write(Console.Out, judged, await health.SurroundingsAsync(id, cancellationToken), devices, alerts);
+                return 0;
+            }
+
+            await Console.Error.WriteLineAsync("There is no such license.");
+            return 1;
+        });
+        return command;
+    }
+
+    private static Option<int> FromSetting(string name, string setting, int otherwise) => new(name)
+    {
+        Description = $"As the backend has it; {setting} where it isn't given, else {otherwise}",
+        DefaultValueFactory = _ =>
+            int.TryParse(Environment.GetEnvironmentVariable(setting), NumberStyles.None, CultureInfo.InvariantCulture, out var value) ? value : otherwise,
+    };
+
+    // As it is now, not as it was last stored: the facts are at hand.
+    private static (Guid Id, HealthFacts Facts, HealthReport Report) Judge(HealthRow row, TimeSpan grace)
+    {
+        var verdict = Verdict.Of(row.License, row.Facts.Now, grace);
+        var facts = row.Facts with { Status = LicenseStatuses.Of(verdict, row.License.ExpiresAt, row.Facts.Now) };
+        return (row.SubscriptionId, facts, HealthScore.Of(facts));
+    }
+
+    private static void Write(
+        TextWriter to, (Guid Id, HealthFacts Facts, HealthReport Report) judged, HealthSurroundings around, List<DeviceRow> devices,
+        IReadOnlyList<AlertRow> alerts)
+    {
+        var (id, facts, report) = judged;
+        to.WriteLine($"License {id}");
+        to.WriteLine($"Status  {HealthStore.StatusText(facts.Status)}{Expiry(facts)}");
+        to.WriteLine($"Health  {report.Score}/100 {Bar(report.Score)}");
+        to.WriteLine();
+        foreach (var contribution in report.Contributions)
+            to.WriteLine($"  {contribution.Points,4:+0;-0;0}  {contribution.Part.ToString().ToLowerInvariant(),-9}  {contribution.Reason}");
+        to.WriteLine($"  {report.Score,4}");
+        WriteUse(to, facts, around.Usage);
+        WriteDevices(to, facts, devices);
+        WriteAlerts(to, alerts);
+        WriteChanges(to, around.Changes);
+        WriteRecommendations(to, report);
+    }
+
+    private static void WriteUse(TextWriter to, HealthFacts facts, UsageOfADay usage)
+    {
+        to.WriteLine();
+        to.WriteLine("Usage (24 h)");
+        to.WriteLine($"  signals received {usage.SignalsReceived24h}, executed {usage.SignalsExecuted24h}, rejected {usage.SignalsRejected24h}");
+        to.WriteLine($"  mean latency {(usage.AvgLatencyMs is { } latency ? $"{latency} ms" : "unknown")}");
+        to.WriteLine($"  last activity {(facts.LastUsedAt is { } last ? Minute(last.UtcDateTime) : "none yet")}");
+    }
+
+    private static void WriteDevices(TextWriter to, HealthFacts facts, List<DeviceRow> devices)
+    {
+        to.WriteLine();
+        to.WriteLine($"Devices ({facts.DevicesUsed} of {facts.MaxDevices})");
+        foreach (var device in devices.Where(device => device.RemovedAt is null))
+        {
+            to.WriteLine(
+                $"  {device.Name ?? device.EaInstanceId}, account {device.Mt5AccountNumber}, {device.IpAddress}, last seen {Minute(device.LastSeenAt)}");
+        }
+    }
+
+    private static void WriteAlerts(TextWriter to, IReadOnlyList<AlertRow> alerts)
+    {
+        to.WriteLine();
+        to.WriteLine($"Open alerts ({alerts.Count})");
+        foreach (var alert in alerts)
+            to.WriteLine($"  {alert.Severity} {alert.ActivityType}, {Minute(alert.DetectedAt)}: {alert.Description}");
+    }
+
+    private static void WriteChanges(TextWriter to, IReadOnlyList<ScoreChange> changes)
+    {
+        to.WriteLine();
+        to.WriteLine("Score on days on which it changed");
+        foreach (var change in changes)
+        {
+            to.WriteLine($"  {change.Day}  {(change.From is { } from ? $"{from} to {change.To}" : $"{change.To}")}");
+            foreach (var reason in Reasons(change.Gained))
+                to.WriteLine($"    now: {reason}");
+            foreach (var reason in Reasons(change.Lost))
+                to.WriteLine($"    no longer: {reason}");
+        }
+    }
+
+    private static void WriteRecommendations(TextWriter to, HealthReport report)
+    {
+        to.WriteLine();
+        to.WriteLine("Recommendations");
+        foreach (var recommendation in report.Recommendations.Select(one => one.Recommendation).Distinct().DefaultIfEmpty("Nothing to do"))
+            to.WriteLine($"  {recommendation}");
+    }
+
+    private static string Expiry(HealthFacts facts) => facts.ExpiresAt is not { } expiry
+        ? ", never expires"
+        : $", {(expiry > facts.Now ? "expires" : "expired")} {Minute(expiry.UtcDateTime)} ({(int)Math.Floor((expiry - facts.Now).TotalDays)} days)";
+
+    private static string Bar(int score) => new string('#', score / 5).PadRight(20, '.');
+
+    private static IEnumerable<string?> Reasons(string contributions) =>
+        JsonNode.Parse(contributions)!.AsArray().Select(contribution => (string?)contribution!["reason"]);
+
+    private static string Minute(DateTime time) => time.ToString("yyyy-MM-dd HH:mm 'UTC'", CultureInfo.InvariantCulture);
+}

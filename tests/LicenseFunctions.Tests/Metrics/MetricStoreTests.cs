@@ -1,0 +1,191 @@
+using LicenseFunctions.Database;
+using LicenseFunctions.Metrics;
+using LicenseFunctions.Operations;
+using LicenseFunctions.Tests.Support;
+using Licensing.Devices;
+using Microsoft.Extensions.Logging.Abstractions;
+using Npgsql;
+using Xunit;
+
+namespace LicenseFunctions.Tests.Metrics;
+
+/// <summary>Counters that only grow, and the present state, over a real database.</summary>
+public sealed class MetricStoreTests(PostgresFixture postgres) : IAsyncLifetime
+{
+    private TestDatabase database = null!;
+    private MetricStore store = null!;
+    private Guid licence;
+
+    private static CancellationToken Stop => TestContext.Current.CancellationToken;
+
+    public async ValueTask InitializeAsync()
+    {
+        database = await postgres.NewDatabaseAsync();
+        store = new MetricStore(database.Database);
+        licence = await MetricScene.NewLicenceAsync(database);
+    }
+
+    public ValueTask DisposeAsync() => database.DisposeAsync();
+
+    [Fact]
+    public async Task Alerts_RaisedThenDeleted_StayCounted()
+    {
+        foreach (var type in (string[])["MULTIPLE_IPS", "MULTIPLE_IPS", "TOO_MANY_DEVICES", "of the platform's own"])
+            await RaiseAsync(type);
+        await database.ExecuteAsync("delete from suspicious_activity_alerts");
+        var before = await ReadAsync();
+        await store.AddAsync([], Stop);
+
+        var after = await ReadAsync();
+        Assert.Equal(0, await database.QueryAsync<int>("select count(*) from metric_increments"));
+        Assert.All([before, after], values =>
+        {
+            Assert.Equal(2, values["suspicious_activities_total", "MULTIPLE_IPS"]);
+            Assert.Equal(1, values["suspicious_activities_total", "TOO_MANY_DEVICES"]);
+            Assert.Equal(1, values["suspicious_activities_total", "OTHER"]);
+            Assert.Equal(1, values["device_violations_total", ""]);
+        });
+    }
+
+    [Fact]
+    public async Task Alert_UpdatedWithItsIncident_CountsOnce()
+    {
+        await RaiseAsync("MULTIPLE_IPS");
+        await database.ExecuteAsync("update suspicious_activity_alerts set severity = 'CRITICAL', activity_type = 'RAPID_IP_CHANGES'");
+
+        var values = await ReadAsync();
+        Assert.Equal(1, values["suspicious_activities_total", "MULTIPLE_IPS"]);
+        Assert.Equal(0, values["suspicious_activities_total", "RAPID_IP_CHANGES"]);
+        Assert.Equal(1, values["suspicious_activity_alerts_open", "CRITICAL"]);
+    }
+
+    [Fact]
+    public async Task Renewal_PendingThenSettled_CountsOnceWhenItIsSettled()
+    {
+        await database.ExecuteAsync(
+            "insert into license_renewal_history (subscription_id, renewal_type, amount_usd, status) values (@licence, 'auto', 10, 'pending')", new { licence });
+        Assert.Equal(0, (await ReadAsync()).Sum("auto_renewals_total"));
+
+        await database.ExecuteAsync("update license_renewal_history set status = 'success'");
+        await database.ExecuteAsync("update license_renewal_history set status = 'success', metadata = '{}'");
+        await database.ExecuteAsync(
+            "insert into license_renewal_history (subscription_id, renewal_type, amount_usd, status) values (@licence, 'manual', 10, 'failed')", new { licence });
+
+        var values = await ReadAsync();
+        Assert.Equal(1, values["auto_renewals_total", "success"]);
+        Assert.Equal(1, values.Sum("auto_renewals_total"));
+        Assert.Equal(1, values["manual_renewals_total", "failed"]);
+    }
+
+    [Theory]
+    [InlineData("DEVICE_LIMIT", 1)]
+    [InlineData("OPERATOR", 0)]
+    public async Task Suspension_ForTooManyDevices_IsADeviceViolation(string cause, int violations)
+    {
+        await database.ExecuteAsync(
+            "insert into license_suspensions (subscription_id, cause, reason, previous_state) values (@licence, @cause, 'x', 'SYNCED')", new { licence, cause });
+
+        var values = await ReadAsync();
+        Assert.Equal(violations, values["device_violations_total", ""]);
+        Assert.Equal(1, values["license_suspensions_open", cause]);
+    }
+
+    [Fact]
+    public async Task Scores_FallIntoTheBucketThatTheirColourEndsAt()
+    {
+        short[] scores = [0, 9, 49, 50, 79, 80, 99, 100];
+        foreach (var score in scores)
+        {
+            var one = await MetricScene.NewLicenceAsync(database);
+            await MetricScene.ScoreAsync(database, one, score, "ACTIVE");
+        }
+
+        var values = await ReadAsync();
+        (string Bound, double Count)[] expected = [("9", 2), ("49", 1), ("59", 1), ("79", 1), ("89", 1), ("99", 1), ("100", 1), ("sum", 466)];
+        Assert.All(expected, bucket => Assert.Equal(bucket.Count, values["license_health_score_distribution", bucket.Bound]));
+        Assert.Equal(8, values["licenses", "ACTIVE"]);
+        Assert.Equal(0, values.Sum("license_health_score"));
+        Assert.Equal(466, (await ReadAsync(perSubscription: true)).Sum("license_health_score"));
+    }
+
+    [Fact]
+    public async Task Counts_WrittenByManyInstancesAtOnce_AddUp()
+    {
+        MetricRow[] rows = [new("a", "1", 1), new("b", "2", 2), new("c", "3", 3)];
+
+        await Parallel.ForEachAsync(Enumerable.Range(0, 60), new ParallelOptions { MaxDegreeOfParallelism = 12, CancellationToken = Stop }, async (i, token) =>
+        {
+            await RaiseAsync("MULTIPLE_IPS");
+            await store.AddAsync(i % 2 == 0 ? rows : [.. rows.Reverse()], token);
+        });
+
+        var values = await ReadAsync();
+        Assert.Equal((60, 120, 180), (values["a", "1"], values["b", "2"], values["c", "3"]));
+        Assert.Equal(60, values["suspicious_activities_total", "MULTIPLE_IPS"]);
+    }
+
+    [Fact]
+    public async Task Counts_ThatCouldNotBeWritten_AreWrittenWithTheNext()
+    {
+        var counts = new ProcessCounts();
+        using var writing = new WriteCounts(counts, store, TimeProvider.System, NullLogger<WriteCounts>.Instance);
+        counts.AddCheck(LicenseCode.Valid, TimeSpan.FromMilliseconds(3));
+        counts.AddCheck(LicenseCode.PausedToxic, TimeSpan.FromSeconds(7));
+        counts.AddRecords(5, 1, 0);
+        await database.ExecuteAsync("alter table metric_counters rename to gone");
+        await Assert.ThrowsAsync<PostgresException>(() => writing.RunAsync(Stop));
+        await database.ExecuteAsync("alter table gone rename to metric_counters");
+
+        counts.AddCheck(LicenseCode.Valid, TimeSpan.FromMilliseconds(5));
+        counts.AddCheck(null, TimeSpan.Zero);
+        await writing.RunAsync(Stop);
+
+        var values = await ReadAsync();
+        Assert.Equal(2, values["license_validations_total", "VALID"]);
+        Assert.Equal(1, values["license_validations_total", "PAUSED_TOXIC"]);
+        Assert.Equal(1, values["license_validations_total", "NO_ANSWER"]);
+        Assert.Equal(2, values["license_validation_duration_seconds", "0.005"]);
+        Assert.Equal(1, values["license_validation_duration_seconds", "+Inf"]);
+        Assert.Equal(7.008, values["license_validation_duration_seconds", "sum"], 9);
+        Assert.Equal((5, 1, 0), (values["usage_records_total", "accepted"], values["usage_records_total", "duplicate"], values["usage_records_total", "quarantined"]));
+    }
+
+    private Task<Guid> RaiseAsync(string type) => database.QueryAsync<Guid>(
+        "select create_suspicious_activity_alert(@licence, @type, 'LOW', 'x')", new { licence, type });
+
+    private async Task<MetricValues> ReadAsync(bool perSubscription = false) => new(await store.ReadAsync(perSubscription, Stop));
+
+    private sealed class MetricValues(IReadOnlyList<MetricRow> rows)
+    {
+        // One row a series: two would be two lines of one series for Prometheus.
+        public double this[string name, string label] => rows.SingleOrDefault(row => row.Name == name && row.Label == label)?.Value ?? 0;
+
+        public double Sum(string name) => rows.Where(row => row.Name == name).Sum(row => row.Value);
+    }
+}
+
+internal static class MetricScene
+{
+    public static Task<Guid> NewLicenceAsync(TestDatabase database) => database.QueryAsync<Guid>(
+        """
+        with people as (
+            insert into users (email, role)
+            values (@name || 's@x.test', 'subscriber'), (@name || 'm@x.test', 'master') returning user_id, role),
+        subscription as (
+            insert into subscriptions (subscriber_id, master_id)
+            select (select user_id from people where role = 'subscriber'), (select user_id from people where role = 'master')
+            returning subscription_id)
+        insert into license_tokens (subscription_id, token_hash, expires_at)
+        select subscription_id, @name, now() + interval '40 days' from subscription
+        returning subscription_id
+        """,
+        new { name = Guid.NewGuid().ToString("N") });
+
+    public static Task ScoreAsync(TestDatabase database, Guid licence, short score, string status) => database.ExecuteAsync(
+        """
+        insert into license_health (subscription_id, score, status, scored_at, due_at) values (@licence, @score, @status, now(), 'infinity')
+        on conflict (subscription_id) do update
+        set score = excluded.score, status = excluded.status, scored_at = excluded.scored_at, due_at = excluded.due_at
+        """,
+        new { licence, score, status });
+}

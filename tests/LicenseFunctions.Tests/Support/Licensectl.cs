@@ -1,0 +1,24 @@
+using System.Diagnostics;
+using Xunit;
+
+namespace LicenseFunctions.Tests.Support;
+
+/// <summary>The operators' tool in a process of its own.</summary>
+internal static class Licensectl
+{
+    /// <returns>Its exit code, and what it wrote to both outputs.</returns>
+    public static async Task<(int Code, string Output)> RunAsync(TestDatabase database, params string[] arguments)
+    {
+        var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "licensectl.dll"), .. arguments])
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        start.Environment["DATABASE_URL"] = database.ConnectionString;
+        using var process = Process.Start(start)!;
+        var errors = process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
+        var output = await process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
+        await process.WaitForExitAsync(TestContext.Current.CancellationToken);
+        return (process.ExitCode, output + await errors);
+    }
+}
