@@ -297,6 +297,19 @@ CREATE FUNCTION public.get_device_count(token_hash character varying) RETURNS in
     where u.token_hash = get_device_count.token_hash and u.logged_at > now() - interval '30 days'
 $$;
 
+CREATE FUNCTION public.health_facts_changed() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+begin
+    if tg_op <> 'INSERT' then
+        perform mark_health_due(old.subscription_id);
+    end if;
+    if tg_op <> 'DELETE' then
+        perform mark_health_due(new.subscription_id);
+    end if;
+    return null;
+end $$;
+
 CREATE FUNCTION public.is_license_expiring_soon(subscription_id uuid, days integer DEFAULT 7) RETURNS boolean
     LANGUAGE sql STABLE
     AS $$
@@ -329,6 +342,21 @@ begin
         end if;
     end if;
     return new;
+end $$;
+
+CREATE FUNCTION public.mark_health_due(license uuid) RETURNS void
+    LANGUAGE sql
+    AS $$
+    insert into license_health as h (subscription_id) select s.subscription_id from subscriptions s where s.subscription_id = license
+    on conflict (subscription_id) do update set due_at = least(h.due_at, now()), marks = h.marks + 1
+$$;
+
+CREATE FUNCTION public.payment_method_changed() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+begin
+    perform mark_health_due(s.subscription_id) from subscriptions s where s.subscriber_id = coalesce(new.user_id, old.user_id);
+    return null;
 end $$;
 
 CREATE FUNCTION public.person_data(person uuid) RETURNS TABLE(table_name text, row_data jsonb)
@@ -366,6 +394,14 @@ begin
     end loop;
 end
 $_$;
+
+CREATE FUNCTION public.price_changed() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+begin
+    perform mark_health_due(s.subscription_id) from subscriptions s where s.master_id = coalesce(new.master_id, old.master_id);
+    return null;
+end $$;
 
 CREATE FUNCTION public.record_license_usage(token_hash text, subscription_id text, ip text, ea_instance_id text, mt5_account bigint, received integer DEFAULT 1, executed integer DEFAULT 0, rejected integer DEFAULT 0, avg_latency_ms integer DEFAULT NULL::integer) RETURNS uuid
     LANGUAGE sql
@@ -658,6 +694,30 @@ CREATE TABLE public.license_devices (
     CONSTRAINT slots_count_from_one CHECK ((slot > 0))
 )
 WITH (fillfactor='80');
+
+CREATE TABLE public.license_health (
+    subscription_id uuid NOT NULL,
+    score smallint,
+    status text,
+    contributions jsonb DEFAULT '[]'::jsonb NOT NULL,
+    is_silent boolean DEFAULT false NOT NULL,
+    scored_at timestamp with time zone,
+    due_at timestamp with time zone DEFAULT now() NOT NULL,
+    marks bigint DEFAULT 0 NOT NULL,
+    CONSTRAINT score_from_0_to_100 CHECK (((score >= 0) AND (score <= 100))),
+    CONSTRAINT scored_says_when CHECK ((((score IS NULL) = (scored_at IS NULL)) AND ((score IS NULL) = (status IS NULL))))
+)
+WITH (fillfactor='80');
+
+CREATE TABLE public.license_health_days (
+    subscription_id uuid NOT NULL,
+    day date NOT NULL,
+    score smallint NOT NULL,
+    previous_score smallint,
+    gained jsonb DEFAULT '[]'::jsonb NOT NULL,
+    lost jsonb DEFAULT '[]'::jsonb NOT NULL,
+    CONSTRAINT score_from_0_to_100 CHECK (((score >= 0) AND (score <= 100)))
+);
 
 CREATE TABLE public.license_renewal_history (
     renewal_id uuid DEFAULT public.uuid_generate_v4() NOT NULL,
@@ -1183,7 +1243,7 @@ CREATE VIEW public.v_license_health AS
     facts.last_used_at,
     facts.hours_since_use,
     facts.open_alerts,
-    (((
+    COALESCE((stored.score)::integer, (((
         CASE
             WHEN (facts.status = ANY (ARRAY['ACTIVE'::text, 'PENDING_RENEWAL'::text])) THEN 40
             ELSE 0
@@ -1199,8 +1259,8 @@ CREATE VIEW public.v_license_health AS
         CASE
             WHEN (facts.open_alerts = 0) THEN 20
             ELSE 0
-        END) AS health_score
-   FROM ( SELECT s.subscription_id,
+        END)) AS health_score
+   FROM (( SELECT s.subscription_id,
             s.subscriber_id,
             u.email,
             t.is_active,
@@ -1223,7 +1283,8 @@ CREATE VIEW public.v_license_health AS
                   WHERE ((a.subscription_id = s.subscription_id) AND ((a.status)::text = ANY ((ARRAY['OPEN'::character varying, 'INVESTIGATING'::character varying])::text[])))) AS open_alerts
            FROM ((public.subscriptions s
              JOIN public.v_current_license_tokens t ON ((t.subscription_id = s.subscription_id)))
-             JOIN public.users u ON ((u.user_id = s.subscriber_id)))) facts;
+             JOIN public.users u ON ((u.user_id = s.subscriber_id)))) facts
+     LEFT JOIN public.license_health stored USING (subscription_id));
 
 CREATE VIEW public.v_license_usage_24h AS
  SELECT license_usage_log.subscription_id,
@@ -1283,6 +1344,12 @@ ALTER TABLE ONLY public.license_device_networks
 
 ALTER TABLE ONLY public.license_devices
     ADD CONSTRAINT license_devices_pkey PRIMARY KEY (device_id);
+
+ALTER TABLE ONLY public.license_health_days
+    ADD CONSTRAINT license_health_days_pkey PRIMARY KEY (subscription_id, day);
+
+ALTER TABLE ONLY public.license_health
+    ADD CONSTRAINT license_health_pkey PRIMARY KEY (subscription_id);
 
 ALTER TABLE ONLY public.license_renewal_history
     ADD CONSTRAINT license_renewal_history_pkey PRIMARY KEY (renewal_id);
@@ -1416,6 +1483,10 @@ CREATE INDEX license_device_changes_by_license ON public.license_device_changes 
 
 CREATE INDEX license_device_changes_by_replaced ON public.license_device_changes USING btree (replaced_device_id);
 
+CREATE INDEX license_health_due ON public.license_health USING btree (due_at);
+
+CREATE INDEX license_health_silent ON public.license_health USING btree (subscription_id) WHERE is_silent;
+
 CREATE INDEX license_renewal_history_subscription_id ON public.license_renewal_history USING btree (subscription_id, attempted_at DESC);
 
 CREATE INDEX license_suspensions_by_license ON public.license_suspensions USING btree (subscription_id, suspended_at DESC);
@@ -1488,6 +1559,20 @@ CREATE TRIGGER count_device_suspension AFTER INSERT ON public.license_suspension
 
 CREATE TRIGGER count_renewal AFTER INSERT OR UPDATE OF status ON public.license_renewal_history FOR EACH ROW WHEN (((new.status)::text = ANY ((ARRAY['success'::character varying, 'failed'::character varying])::text[]))) EXECUTE FUNCTION public.count_renewal();
 
+CREATE TRIGGER health_facts_changed AFTER INSERT ON public.license_device_changes FOR EACH ROW EXECUTE FUNCTION public.health_facts_changed();
+
+CREATE TRIGGER health_facts_changed AFTER INSERT OR DELETE OR UPDATE OF removed_at ON public.license_devices FOR EACH ROW EXECUTE FUNCTION public.health_facts_changed();
+
+CREATE TRIGGER health_facts_changed AFTER INSERT OR UPDATE OF status ON public.license_renewal_history FOR EACH ROW EXECUTE FUNCTION public.health_facts_changed();
+
+CREATE TRIGGER health_facts_changed AFTER INSERT OR DELETE OR UPDATE OF closed_at ON public.license_suspensions FOR EACH ROW EXECUTE FUNCTION public.health_facts_changed();
+
+CREATE TRIGGER health_facts_changed AFTER INSERT OR DELETE OR UPDATE OF monthly_fee_usd, is_active ON public.master_pricing FOR EACH ROW EXECUTE FUNCTION public.price_changed();
+
+CREATE TRIGGER health_facts_changed AFTER INSERT OR DELETE OR UPDATE OF status, severity ON public.suspicious_activity_alerts FOR EACH ROW EXECUTE FUNCTION public.health_facts_changed();
+
+CREATE TRIGGER health_facts_changed AFTER INSERT OR DELETE OR UPDATE OF is_default, is_active, expiry_month, expiry_year ON public.user_payment_methods FOR EACH ROW EXECUTE FUNCTION public.payment_method_changed();
+
 CREATE TRIGGER keep_request_frozen BEFORE UPDATE ON public.renewal_attempts FOR EACH ROW WHEN (((old.request IS DISTINCT FROM new.request) OR (old.first_sent_at IS DISTINCT FROM new.first_sent_at) OR (old.provider IS DISTINCT FROM new.provider))) EXECUTE FUNCTION public.keep_request_frozen();
 
 CREATE TRIGGER keep_rotated_token_retired BEFORE UPDATE OF is_active, expires_at ON public.license_tokens FOR EACH ROW EXECUTE FUNCTION public.keep_rotated_token_retired();
@@ -1533,6 +1618,12 @@ ALTER TABLE ONLY public.license_device_networks
 
 ALTER TABLE ONLY public.license_devices
     ADD CONSTRAINT license_devices_subscription_id_fkey FOREIGN KEY (subscription_id) REFERENCES public.subscriptions(subscription_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.license_health_days
+    ADD CONSTRAINT license_health_days_subscription_id_fkey FOREIGN KEY (subscription_id) REFERENCES public.subscriptions(subscription_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.license_health
+    ADD CONSTRAINT license_health_subscription_id_fkey FOREIGN KEY (subscription_id) REFERENCES public.subscriptions(subscription_id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.license_renewal_history
     ADD CONSTRAINT license_renewal_history_subscription_id_fkey FOREIGN KEY (subscription_id) REFERENCES public.subscriptions(subscription_id);
