@@ -13,8 +13,8 @@ namespace LicenseFunctions.Devices;
 public sealed class LastSeen(DeviceStore store, TimeProvider time, ILogger<LastSeen> log) : BackgroundService
 {
     // With the second that a large batch takes this stays under five.
-    private static readonly TimeSpan Interval = TimeSpan.FromSeconds(3);
-    private const int LargestBatch = 10_000;
+    private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
+    private const int LargestBatch = 1_000;
 
     private ConcurrentDictionary<Guid, Sighting> noted = new();
     private ConcurrentDictionary<Guid, Sighting> flushing = new();
