@@ -18,7 +18,7 @@ export const texts = {
   expiry: {
     never: 'Never expires',
     inDays: (days: number) =>
-      days === 0 ? 'Expires today' : days === 1 ? 'Expires tomorrow' : days > 0 ? `Expires in ${days} days` : `Expired ${plural(-days, 'day', 'days')} ago`,
+      days === 0 ? 'Expires today' : days === 1 ? 'Expires tomorrow' : days > 0 ? `Expires in ${days} days` : days === -1 ? 'Expired within the last day' : `Expired ${plural(-days - 1, 'day', 'days')} ago`,
   },
   status: {
     ACTIVE: 'Active', PENDING_RENEWAL: 'Renews soon', EXPIRED: 'Expired', SUSPENDED: 'Suspended', REVOKED: 'Revoked', GRACE: 'In grace',
@@ -115,7 +115,8 @@ export const texts = {
     none: 'No device has used this licence in the last 30 days.',
     inUse: 'In use now',
     idle: 'Not in use',
-    account: (n: number) => `MT5 account ${n}`,
+    ea: 'EA',
+    account: 'MT5 account',
     lastSeen: 'Last seen',
     place: 'Place',
     networks: (n: number) => plural(n, 'network in 30 days', 'networks in 30 days'),
@@ -134,6 +135,7 @@ export const texts = {
     title: 'Renewals',
     next: 'Next renewal',
     nextOn: (day: string) => `On ${day}`,
+    dueSince: (day: string) => `Being tried since ${day}`,
     notPlanned: 'Not planned: auto-renewal is off.',
     expires: 'Runs until',
     amount: 'Amount',
@@ -246,7 +248,7 @@ export const texts = {
     reinstate: 'Reinstate the licence and tell the customer',
     judged: (n: number) => `${plural(n, 'alert', 'alerts')} updated.`,
     partly: (n: number, of: number, why: string) => `${n} of ${of} updated. The others: ${why}`,
-    keys: 'Keyboard: arrows move, Space selects, Enter opens.',
+    keys: 'Keyboard: arrows move, Space selects, Enter opens where none is selected.',
     suspended: 'Suspended now',
     actions: { SUSPENDED: 'Licence suspended', NOTIFIED: 'Customer asked', NONE: 'Nothing' } as Record<string, string>,
     table: 'Alerts, appeals first',

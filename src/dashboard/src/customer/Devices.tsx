@@ -40,7 +40,8 @@ export default function Devices({ id, reload }: TabProps) {
                   <Badge of={device.in_use ? 'ACTIVE' : ''}>{device.in_use ? texts.devices.inUse : texts.devices.idle}</Badge>
                 </div>
                 <Facts rows={[
-                  [device.ea_instance_id, texts.devices.account(device.mt5_account_number)],
+                  [texts.devices.ea, device.ea_instance_id],
+                  [texts.devices.account, device.mt5_account_number],
                   [texts.devices.lastSeen, format.ago(device.last_seen)],
                   [texts.devices.place, format.place(device.city, device.country_code)],
                 ]} />

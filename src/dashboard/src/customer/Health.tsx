@@ -25,6 +25,8 @@ function Shown({ report }: { report: Report }) {
   const trend = report.trend.filter((day) => day.score !== null);
   const times = useMemo(() => trend.map((day) => Date.parse(day.day) / 1000), [report]);
   const series = useMemo(() => [{ name: texts.health.score, values: trend.map((day) => day.score), color: 'main' as const }], [report]);
+  // The first judgement is no change.
+  const changes = report.changes.filter((change) => change.from !== null);
   return (
     <>
       <div className="two">
@@ -61,13 +63,13 @@ function Shown({ report }: { report: Report }) {
           { head: texts.health.todo, cell: (row) => (row.recommendation === null ? '' : row.link ? <Link to={row.link.replace(/^\/app/, '')}>{row.recommendation}</Link> : row.recommendation) },
         ]}
       />
-      {report.changes.length > 0 && (
+      {changes.length > 0 && (
         <>
           <h2>{texts.health.changes}</h2>
           <ul>
-            {report.changes.map((change) => (
+            {changes.map((change) => (
               <li key={change.day}>
-                {format.day(change.day)}: {change.from ?? texts.none} → {change.to}. {[...change.went, ...change.came].join(' ')}
+                {format.day(change.day)}: {change.from ?? texts.none} → {change.to}. {[...change.went, ...change.came].join('; ')}
               </li>
             ))}
           </ul>

@@ -1,5 +1,4 @@
-import { useState } from 'react';
-import { useEffect } from 'react';
+import { useEffect, useState } from 'react';
 import { call, Problem, useAction } from '../api';
 import { format } from '../format';
 import { texts } from '../texts';

@@ -32,16 +32,15 @@ export default function Renewals({ id, reload }: TabProps) {
   useEffect(() => {
     if (!pending) return;
     const timer = setInterval(() => {
-      void ask().catch(() => {});
+      void ask({}).catch(() => {});
     }, 4000);
     return () => clearInterval(timer);
   });
 
-  async function ask() {
-    const reply = await call<Reply>('POST', `/api/v1/licenses/${id}/renew`, undefined, [402, 409]);
-    setOutcome(reply);
+  async function ask(headers: Record<string, string>) {
+    setOutcome(await call<Reply>('POST', `/api/v1/licenses/${id}/renew`, undefined, [402, 409], undefined, headers));
     list.reload();
-    if (reply.status === 'renewed') reload();
+    reload();
   }
 
   const switchAuto = (enabled: boolean) => auto.run(async () => {
@@ -60,7 +59,7 @@ export default function Renewals({ id, reload }: TabProps) {
               <h2>{texts.renewals.next}</h2>
               <Facts rows={[
                 [texts.renewals.expires, format.day(reply.expires_at)],
-                [texts.renewals.next, reply.next_renewal_at ? texts.renewals.nextOn(format.day(reply.next_renewal_at)) : texts.renewals.notPlanned],
+                [texts.renewals.next, !reply.next_renewal_at ? texts.renewals.notPlanned : Date.parse(reply.next_renewal_at) > Date.now() ? texts.renewals.nextOn(format.day(reply.next_renewal_at)) : texts.renewals.dueSince(format.day(reply.next_renewal_at))],
                 [texts.renewals.amount, format.money(reply.amount_usd)],
                 [texts.renewals.paysWith, reply.pays_with ? (texts.renewals.with[reply.pays_with] ?? reply.pays_with) : texts.renewals.cannotPay],
               ]} />
@@ -97,12 +96,7 @@ export default function Renewals({ id, reload }: TabProps) {
           <Confirm open={asking} title={texts.renewals.nowTitle} text={texts.renewals.nowText(format.money(reply.amount_usd), format.day(reply.expires_at))}
             go={texts.renewals.now} busy={renew.busy} problem={renew.problem}
             onClose={() => { setAsking(false); renew.clear(); }}
-            onGo={() => void renew.run(async () => {
-              const answer = await call<Reply>('POST', `/api/v1/licenses/${id}/renew`, undefined, [402, 409], undefined, { 'Idempotency-Key': key });
-              setOutcome(answer);
-              list.reload();
-              reload();
-            }).then((done) => done && setAsking(false))} />
+            onGo={() => void renew.run(() => ask({ 'Idempotency-Key': key })).then((done) => done && setAsking(false))} />
         </>
       )}
     </Show>

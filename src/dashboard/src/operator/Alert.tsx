@@ -38,11 +38,9 @@ function Shown({ alert, others, reload }: Detail & { reload: () => void }) {
       <Facts rows={[
         [texts.alerts.when, format.moment(alert.detected_at)],
         [texts.alerts.action, texts.alerts.actions[alert.auto_action_taken] ?? alert.auto_action_taken],
-        ...(license.data ? [
-          [texts.license.owner, license.data.owner_email ?? texts.none] as [string, string],
-          [texts.alerts.license, <Link key="license" to={`/licenses/${alert.subscription_id}`}>{license.data.master}</Link>] as [string, React.ReactNode],
-          [texts.health.status, <Badge key="status" of={license.data.status} />] as [string, React.ReactNode],
-        ] : []),
+        [texts.license.owner, license.data?.owner_email ?? texts.none],
+        [texts.alerts.license, license.data ? <Link to={`/licenses/${alert.subscription_id}`}>{license.data.master}</Link> : texts.none],
+        [texts.health.status, license.data ? <Badge of={license.data.status} /> : texts.none],
         ...(evidence?.measured !== undefined && evidence.limit !== undefined
           ? [[texts.alert.evidence, texts.alert.measured(format.number(evidence.measured), format.number(evidence.limit))] as [string, string]] : []),
         ...(evidence?.people ? [[texts.alert.people(evidence.people), texts.alert.atOnce(format.number(evidence.minutes_at_once ?? 0))] as [string, string]] : []),

@@ -46,7 +46,7 @@ export default function Alerts() {
       {list.first === undefined && !list.problem && <Skeleton rows={8} />}
       {list.first !== undefined && list.rows.length === 0 && <p>{texts.alerts.none}</p>}
       {list.rows.length > 0 && (
-        <div className="table-scroll">
+        <div className="table-scroll stack">
           <Table aria-label={texts.alerts.table} selectionMode="multiple" selectedKeys={selected} onSelectionChange={setSelected} onRowAction={(id) => void go(`/alerts/${id}`)}>
             <TableHeader>
               <Column width={40}><Checkbox slot="selection" className="tick"><span aria-hidden="true" /></Checkbox></Column>

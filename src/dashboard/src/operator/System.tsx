@@ -6,7 +6,7 @@ import { Badge, Button, Confirm, Facts, PageTitle, ProblemBox, say, Show, Table 
 
 type State = {
   waiting: { outbox_due: number; outbox_oldest_at: string | null; outbox_dead: number; quarantine_open: number; alerts_open: number; charges_unknown: number };
-  timers: { timer_name: string; last_started_at: string | null; last_finished_at: string | null; last_succeeded_at: string | null; last_status: string | null; last_counts: unknown; last_error: string | null; next_due_at: string | null }[];
+  timers: { timer_name: string; last_started_at: string | null; last_finished_at: string | null; last_succeeded_at: string | null; last_status: string | null; last_counts: Record<string, unknown> | null; last_error: string | null; next_due_at: string | null }[];
 };
 type Entry = { quarantine_id: string; quarantined_at: string; source: string; code: string; field: string | null; detail: string; payload: string };
 
@@ -37,7 +37,7 @@ export default function System() {
                 { head: words.result, cell: (row) => <>{row.last_status && <Badge of={row.last_status.toUpperCase()}>{row.last_status}</Badge>}{row.last_error && <div className="small">{row.last_error}</div>}</> },
                 { head: words.lastRun, cell: (row) => format.ago(row.last_started_at) },
                 { head: words.lastGood, cell: (row) => format.ago(row.last_succeeded_at) },
-                { head: words.counts, cell: (row) => (row.last_counts === null ? '' : <code>{JSON.stringify(row.last_counts)}</code>) },
+                { head: words.counts, cell: (row) => (row.last_counts === null ? '' : Object.entries(row.last_counts).map(([name, value]) => `${name} ${String(value)}`).join(', ')) },
                 { head: words.next, cell: (row) => format.moment(row.next_due_at) },
               ]} />
             )}

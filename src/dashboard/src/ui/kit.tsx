@@ -1,4 +1,4 @@
-import { Fragment, useEffect, useRef, useState, useSyncExternalStore, type ReactNode } from 'react';
+import { useEffect, useRef, useState, useSyncExternalStore, type ReactNode } from 'react';
 import {
   Button as AriaButton, Dialog, Heading, Input, Label, Modal, ModalOverlay, Text, TextArea, TextField, type ButtonProps,
 } from 'react-aria-components';
@@ -195,4 +195,3 @@ export function Copy({ text }: { text: string }) {
   );
 }
 
-export const Lines = ({ of }: { of: ReactNode[] }) => <>{of.map((one, n) => <Fragment key={n}>{n > 0 && <br />}{one}</Fragment>)}</>;

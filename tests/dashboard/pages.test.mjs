@@ -1,0 +1,141 @@
+// Every page, on a phone and wide, light and dark: axe, layout shift, policy, no request elsewhere; and what it weighs.
+import assert from 'node:assert/strict';
+import { request } from 'node:http';
+import { after, before, test } from 'node:test';
+import { gzipSync } from 'node:zlib';
+import { Backend, licenses, people } from './support/backend.mjs';
+import { accessible, close, launch, open, settled, shot } from './support/browser.mjs';
+
+let backend, browser;
+
+before(async () => {
+  backend = await Backend.start();
+  browser = await launch();
+  backend.sql(`update suspicious_activity_alerts set evidence = '{"rule": "PEOPLE_AT_ONCE", "from": "2026-11-20T08:00:00Z", "to": "2026-11-20T20:00:00Z",
+    "measured": 95, "limit": 30, "minutes_at_once": 95, "people": 3, "device_limit": 2, "devices": [
+      {"ea_instance_id": "EA-SARA-1", "account": 880711, "network": "198.51.100.71", "country": "GB", "city": "London", "first_at": "2026-11-20T08:00:00Z", "last_at": "2026-11-20T20:00:00Z", "records": 40, "minutes": 95},
+      {"ea_instance_id": "EA-SARA-3", "account": 880731, "network": "203.0.113.9", "country": "BR", "city": "Recife", "first_at": "2026-11-20T12:00:00Z", "last_at": "2026-11-20T19:00:00Z", "records": 21, "minutes": 80}]}'
+    where alert_id = '00000000-0000-4000-8000-000000000807';
+    insert into usage_quarantine (source, code, field, detail, payload, payload_digest) values ('queue', 'MALFORMED', null, 'It is no JSON.', '{"logged_at":', sha256('x'))`);
+});
+
+after(async () => {
+  await browser?.close();
+  await backend?.stop();
+});
+
+const phone = { width: 390, height: 844 };
+const all = [
+  ['sign-in', null, '/'],
+  ['not-found', people.nora, '/nowhere'],
+  ['licences', people.nora, '/licenses'],
+  ['health', people.sara, `/licenses/${licenses.sara}`],
+  ['usage', people.nora, `/licenses/${licenses.nora}/usage?span=month`],
+  ['devices', people.nora, `/licenses/${licenses.nora}/devices`],
+  ['renewals', people.amara, `/licenses/${licenses.amara}/renewals`],
+  ['activity', people.nora, `/licenses/${licenses.nora}/activity`],
+  ['suspension', people.sara, `/licenses/${licenses.sara}/suspension`],
+  ['cards', people.amara, '/payment-methods'],
+  ['price', null, '/price#nonsense'],
+  ['was-this-you', null, '/was-this-you#nonsense'],
+  ['alerts', people.operator, '/alerts?status=ALL'],
+  ['alert', people.operator, '/alerts/00000000-0000-4000-8000-000000000807'],
+  ['all-licences', people.operator, '/licenses'],
+  ['operator-licence', people.operator, `/licenses/${licenses.nora}`],
+  ['operator-renewals', people.operator, '/renewals?days=30'],
+  ['operator-usage', people.operator, '/usage'],
+  ['system', people.operator, '/system'],
+];
+
+for (const [name, as, path] of all) {
+  test(`page ${name}: accessible, steady, within its policy`, async () => {
+    for (const [how, options] of [['wide', {}], ['phone-dark', { size: phone, dark: true }]]) {
+      const page = await open(browser, backend, { as, path, ...options });
+      await accessible(page, `${name} ${how}`);
+      await shot(page, `${name}-${how}`);
+      assert.ok((await page.evaluate(() => globalThis.jumped)) < 0.1, `${name} ${how}: the layout shifts by ${await page.evaluate(() => globalThis.jumped)}`);
+      assert.ok((await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)) <= 0, `${name} ${how}: the page scrolls sideways`);
+      await close(page);
+    }
+  });
+}
+
+test('a dialog is accessible, takes the focus and gives it back', async () => {
+  const page = await open(browser, backend, { as: people.nora, path: `/licenses/${licenses.nora}/devices` });
+  const button = page.getByRole('button', { name: 'Rename EA-NORA-VPS' });
+  await button.focus();
+  await page.keyboard.press('Enter');
+  await page.getByRole('dialog').waitFor();
+  await accessible(page, 'dialog');
+  assert.equal(await page.evaluate(() => document.activeElement.tagName), 'INPUT');
+  await page.keyboard.press('Escape');
+  await page.getByRole('dialog').waitFor({ state: 'detached' });
+  await page.waitForFunction(() => document.activeElement.textContent.startsWith('Rename'));
+  await close(page);
+});
+
+test('the first view weighs under 200 KB gzip, and its files are kept for ever', async () => {
+  const html = await (await fetch(`${backend.address}/app/`)).text();
+  const files = [...html.matchAll(/(?:src|href)="(\/app\/assets\/[^"]+)"/g)].map((match) => match[1]);
+  assert.ok(files.length >= 2);
+  let bytes = gzipSync(html).length;
+  for (const file of files) {
+    const reply = await fetch(backend.address + file);
+    assert.equal(reply.headers.get('cache-control'), 'public, max-age=31536000, immutable');
+    bytes += gzipSync(Buffer.from(await reply.arrayBuffer())).length;
+  }
+  assert.ok(bytes < 200 * 1024, `${bytes} bytes`);
+  console.log(`# first view: ${Math.round(bytes / 1024)} KB gzip`);
+});
+
+test('the page’s headers: no cache, and the strict policy', async () => {
+  const reply = await fetch(`${backend.address}/app/licenses/x`);
+  assert.equal(reply.headers.get('cache-control'), 'no-cache');
+  const policy = reply.headers.get('content-security-policy');
+  for (const rule of ["default-src 'none'", "script-src 'self'", "style-src 'self'", "connect-src 'self'", "base-uri 'none'", "frame-ancestors 'none'"])
+    assert.ok(policy.split('; ').includes(rule), `${rule} in ${policy}`);
+  assert.equal((await fetch(`${backend.address}/app`, { redirect: 'manual' })).headers.get('location'), '/app/');
+  assert.equal((await fetch(`${backend.address}/app/assets/none.js`)).status, 404);
+  assert.equal((await fetch(`${backend.address}/app/..%2f..%2fhost.json`)).status, 404);
+});
+
+test('demo persons sign in from this machine’s browser only', async () => {
+  const ask = (headers) => new Promise((answered, failed) => {
+    const call = request(`${backend.address}/app/demo/persons`, { headers }, (reply) => {
+      reply.resume();
+      answered(reply.statusCode);
+    });
+    call.on('error', failed);
+    call.end();
+  });
+  assert.equal(await ask({}), 200);
+  assert.equal(await ask({ 'X-Forwarded-For': '192.0.2.1' }), 404);
+  assert.equal(await ask({ Forwarded: 'for=192.0.2.1' }), 404);
+  assert.equal(await ask({ Host: 'licences.example.com' }), 404);
+  assert.equal(await ask({ Origin: 'https://elsewhere.example' }), 404);
+  assert.equal((await backend.call('POST', '/app/demo/sign-in', null, { user_id: people.service })).status, 404);
+});
+
+test('10,000 alerts: a page of 100 is shown, the next one on demand, and the keyboard works', async () => {
+  backend.sql(`insert into suspicious_activity_alerts (detected_at, subscription_id, user_id, activity_type, severity, description, evidence)
+    select now() - n * interval '1 minute' - interval '1 day', '${licenses.nora}', '${people.nora}', 'MULTIPLE_IPS', 'LOW', 'Alert ' || n, '{}' from generate_series(1, 10000) n`);
+  const page = await open(browser, backend, { as: people.operator, path: '/alerts?severity=LOW' });
+  const rows = page.locator('tbody tr');
+  assert.equal(await rows.count(), 100);
+  await page.getByRole('button', { name: 'Show more' }).click();
+  await rows.nth(150).waitFor();
+  assert.equal(await rows.count(), 200);
+  await rows.nth(3).focus();
+  await page.keyboard.press('ArrowDown');
+  await page.keyboard.press('Space');
+  await page.getByText('1 selected').waitFor();
+  await page.keyboard.press('Space');
+  await page.getByText('1 selected').waitFor({ state: 'detached' });
+  await page.keyboard.press('Enter');
+  await page.waitForURL(/alerts\/[0-9a-f-]{36}/);
+  await settled(page);
+  await page.goBack();
+  assert.match(page.url(), /severity=LOW/);
+  await close(page);
+  backend.sql(`delete from suspicious_activity_alerts where description like 'Alert %'`);
+});

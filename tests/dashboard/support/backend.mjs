@@ -1,0 +1,105 @@
+// The backend as a process over a database of its own with the demo data, and Stripe's stand-in beside it.
+import { execFileSync, spawn } from 'node:child_process';
+import { createHmac, randomBytes } from 'node:crypto';
+import { createServer } from 'node:net';
+import { fileURLToPath } from 'node:url';
+
+export const root = fileURLToPath(new URL('../../../', import.meta.url));
+const built = (path) => `${root}${path}`;
+const demo = (n) => `00000000-0000-4000-8000-000000000${n}`;
+
+/** Identifiers of the demo data. */
+export const people = { operator: demo('001'), service: demo('002'), nora: demo('101'), tunde: demo('102'), amara: demo('105'), sara: demo('107') };
+export const licenses = { nora: demo('301'), tunde: demo('302'), amara: demo('305'), sara: demo('307') };
+
+const freePort = () => new Promise((found) => {
+  const server = createServer();
+  server.listen(0, '127.0.0.1', () => {
+    const { port } = server.address();
+    server.close(() => found(port));
+  });
+});
+
+/** Starts a program, and waits for the line that says that it listens. */
+function launch(file, args, settings, ready) {
+  const child = spawn('dotnet', [built(file), ...args], { env: { ...process.env, ...settings }, stdio: ['ignore', 'pipe', 'pipe'] });
+  let output = '';
+  const started = new Promise((resolve, reject) => {
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.on('data', (text) => {
+        output += text;
+        if (output.includes(ready)) resolve();
+      });
+    }
+    child.on('exit', (code) => reject(new Error(`${file} ended with ${code}:\n${output}`)));
+  });
+  return { child, started, output: () => output };
+}
+
+export class Backend {
+  static async start({ corsOrigin } = {}) {
+    const server = process.env.TEST_DATABASE_URL;
+    if (!server) throw new Error('TEST_DATABASE_URL is missing: ./dev test sets it.');
+    const backend = new Backend();
+    backend.server = server;
+    backend.database = `dashboard_${randomBytes(6).toString('hex')}`;
+    psql(server, `create database ${backend.database}`);
+    const url = server.replace(/Database=[^;]*/i, `Database=${backend.database}`);
+    backend.connection = url;
+    const key = randomBytes(32);
+    backend.key = key;
+    const settings = { DATABASE_URL: url, AUTH_SIGNING_KEY: key.toString('base64') };
+    for (const command of ['migrate', 'demo-data'])
+      execFileSync('dotnet', [built('src/LicenseTool/bin/Release/net10.0/licensectl.dll'), command], { env: { ...process.env, ...settings }, stdio: 'pipe' });
+
+    const [port, stripe] = [await freePort(), await freePort()];
+    backend.address = `http://127.0.0.1:${port}`;
+    const standIn = launch('tests/StripeStandIn/bin/Release/net10.0/StripeStandIn.dll',
+      ['--urls', `http://127.0.0.1:${stripe}`, '--demo-customers', 'true', '--webhook-url', `${backend.address}/api/v1/stripe/webhook`, '--webhook-secret', 'whsec_standin',
+        '--secret-key', 'sk_test_standin', '--publishable-key', 'pk_test_standin'], {}, 'listening on');
+    const app = launch('src/LicenseFunctions/bin/Release/net10.0/LicenseFunctions.dll', [], {
+      ...settings,
+      ASPNETCORE_URLS: backend.address, DEMO_SIGN_IN: 'true', LINK_SIGNING_KEYS: randomBytes(32).toString('base64'),
+      STRIPE_SECRET_KEY: 'sk_test_standin', STRIPE_PUBLISHABLE_KEY: 'pk_test_standin', STRIPE_WEBHOOK_SECRET: 'whsec_standin',
+      STRIPE_API_BASE: `http://127.0.0.1:${stripe}`, CORS_ALLOWED_ORIGINS: corsOrigin ?? '', RATE_LIMIT_PER_MINUTE: '100000', PUBLIC_URL: backend.address,
+    }, `listening on ${backend.address}`);
+    backend.processes = [app, standIn];
+    await Promise.all([app.started, standIn.started]);
+    return backend;
+  }
+
+  sql(text) {
+    return psql(this.connection, text);
+  }
+
+  /** A bearer token of the issuer that this backend trusts. */
+  token(role, userId) {
+    const part = (value) => Buffer.from(JSON.stringify(value)).toString('base64url');
+    const body = `${part({ alg: 'HS256', typ: 'JWT' })}.${part({ sub: userId, role, exp: Math.floor(Date.now() / 1000) + 3600 })}`;
+    return `${body}.${createHmac('sha256', this.key).update(body).digest('base64url')}`;
+  }
+
+  async call(method, path, token, body) {
+    const reply = await fetch(this.address + path, {
+      method,
+      headers: { ...(token && { authorization: `Bearer ${token}` }), ...(body && { 'content-type': 'application/json' }) },
+      body: body && JSON.stringify(body),
+    });
+    const text = await reply.text();
+    return { status: reply.status, body: text && (reply.headers.get('content-type') ?? '').includes('json') ? JSON.parse(text) : text };
+  }
+
+  async stop() {
+    for (const { child } of this.processes ?? []) child.kill('SIGTERM');
+    await Promise.all((this.processes ?? []).map(({ child }) => child.exitCode ?? new Promise((ended) => child.once('exit', ended))));
+    psql(this.server, `drop database if exists ${this.database} with (force)`);
+  }
+}
+
+function psql(connection, text) {
+  const of = (name) => new RegExp(`${name}=([^;]*)`, 'i').exec(connection)?.[1] ?? '';
+  return execFileSync('psql', ['-qAtX', '-v', 'ON_ERROR_STOP=1', '-c', text], {
+    env: { ...process.env, PGHOST: of('Host'), PGPORT: of('Port'), PGUSER: of('Username'), PGPASSWORD: of('Password'), PGDATABASE: of('Database') },
+    encoding: 'utf8',
+  }).trim();
+}

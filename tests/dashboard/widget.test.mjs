@@ -1,0 +1,96 @@
+// The widget on somebody else's page: another origin, a strict policy, one script tag.
+import assert from 'node:assert/strict';
+import { createServer } from 'node:http';
+import { after, before, test } from 'node:test';
+import { Backend, licenses, people } from './support/backend.mjs';
+import { accessible, launch, shot } from './support/browser.mjs';
+
+let backend, browser, site, body = '';
+
+before(async () => {
+  site = createServer((_, reply) => {
+    reply.setHeader('content-type', 'text/html');
+    reply.setHeader('content-security-policy', `default-src 'none'; script-src ${backend.address} 'unsafe-inline'; connect-src ${backend.address}; style-src 'none'`);
+    reply.end(`<!doctype html><html lang="en"><title>Broker</title><main><h1>My broker</h1>${body}</main></html>`);
+  });
+  await new Promise((listening) => site.listen(0, '127.0.0.1', listening));
+  site.address_ = `http://127.0.0.1:${site.address().port}`;
+  backend = await Backend.start({ corsOrigin: site.address_ });
+  browser = await launch();
+});
+
+after(async () => {
+  await browser?.close();
+  await backend?.stop();
+  site?.close();
+});
+
+async function visit(html) {
+  body = html;
+  const page = await browser.newPage();
+  page.setDefaultTimeout(60_000);
+  await page.goto(site.address_);
+  return page;
+}
+
+const script = () => `<script src="${backend.address}/app/widget.js"></script>`;
+const widget = (attributes) => `<license-health ${attributes}></license-health>`;
+
+test('with a token: score, status, devices, expiry and suspicions, never by colour alone', async () => {
+  backend.sql(`update license_tokens set expires_at = now() + interval '90 minutes' where subscription_id = '${licenses.nora}'`);
+  const page = await visit(script() + widget(`subscription-id="${licenses.nora}" token="${backend.token('subscriber', people.nora)}"`));
+  await page.getByText('/100').waitFor();
+  const text = await page.locator('license-health').evaluate((element) => element.shadowRoot.textContent);
+  assert.match(text, /\d+\/100 (Good|Fair|Poor)/);
+  assert.match(text, /Devices2 of 2/);
+  assert.match(text, /Expires today/);
+  await accessible(page, 'widget');
+  await shot(page, 'widget');
+  await page.close();
+});
+
+test('with a callback that is set before the script has come', async () => {
+  const page = await visit(`${widget(`subscription-id="${licenses.sara}"`)}
+    <script>document.querySelector('license-health').getToken = async () => '${backend.token('subscriber', people.sara)}';</script>${script()}`);
+  await page.getByText('Suspended', { exact: true }).waitFor();
+  await page.close();
+});
+
+test('without a token, with a foreign licence, with a backend that is down: it says so', async () => {
+  const cases = [
+    [`subscription-id="${licenses.nora}"`, 'Sign in to see'],
+    [`subscription-id="${licenses.nora}" token="expired.or.forged"`, 'Sign in to see'],
+    [`subscription-id="${licenses.nora}" token="${backend.token('subscriber', people.sara)}"`, 'There is no such licence'],
+  ];
+  for (const [attributes, text] of cases) {
+    const page = await visit(script() + widget(attributes));
+    await page.getByText(text).waitFor();
+    await page.close();
+  }
+
+  const page = await visit('');
+  await page.route('**/health', (route) => route.abort());
+  body = script() + widget(`subscription-id="${licenses.nora}" token="${backend.token('subscriber', people.nora)}"`);
+  await page.goto(site.address_);
+  await page.getByRole('alert').waitFor();
+  await page.unroute('**/health');
+  await page.getByRole('button', { name: 'Try again' }).click();
+  await page.getByText('/100').waitFor();
+  await page.close();
+});
+
+test('it refreshes by itself', async () => {
+  backend.sql(`update license_tokens set expires_at = now() + interval '20 days' where subscription_id = '${licenses.nora}'`);
+  const page = await visit(script() + widget(`subscription-id="${licenses.nora}" refresh="1" token="${backend.token('subscriber', people.nora)}"`));
+  await page.getByText('Expires in 19 days').waitFor();
+  backend.sql(`update license_tokens set expires_at = now() + interval '9 days 1 hour' where subscription_id = '${licenses.nora}'`);
+  await page.getByText('Expires in 9 days').waitFor();
+  await page.close();
+});
+
+test('an origin that is not named gets no answer', async () => {
+  const reply = await fetch(`${backend.address}/api/v1/licenses/${licenses.nora}/health`, {
+    method: 'OPTIONS', headers: { origin: 'https://elsewhere.example', 'access-control-request-method': 'GET', 'access-control-request-headers': 'authorization' },
+  });
+  assert.equal(reply.headers.get('access-control-allow-origin'), null);
+});
