@@ -259,7 +259,7 @@ export const texts = {
     timeline: 'Devices over time',
     timelineText: 'Each bar is a device from its first to its last use in the incident.',
     map: 'Where',
-    mapText: 'Countries of the devices, numbered as in the list.',
+    mapText: 'The countries that the devices were in.',
     measured: (measured: string, limit: string) => `Measured ${measured}, limit ${limit}`,
     people: (n: number) => plural(n, 'person', 'people'),
     atOnce: (n: string) => `${n} minutes at once`,

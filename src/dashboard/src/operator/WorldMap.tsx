@@ -7,8 +7,18 @@ import { texts } from '../texts';
 const topology = world as unknown as Topology<{ countries: GeometryCollection<{ name: string }> }>;
 const lands = feature(topology, topology.objects.countries).features;
 
-// Degrees as they are, x to the east, y to the south: enough to say where, and no library.
-const ring = (points: number[][]) => points.map(([x, y], n) => `${n ? 'L' : 'M'}${(x! + 180).toFixed(1)} ${(90 - y!).toFixed(1)}`).join('') + 'Z';
+// Degrees as they are, x to the east, y to the south: enough to say where, and no library. What crosses the date line goes on beyond
+// the edge, and is drawn once more a world further west and east.
+function ring(points: number[][]): string {
+  let turns = 0;
+  const xs = points.map(([x], n) => {
+    const step = n === 0 ? 0 : x! - points[n - 1]![0]!;
+    if (Math.abs(step) > 180) turns -= Math.sign(step);
+    return x! + 180 + 360 * turns;
+  });
+  const at = (offset: number) => xs.map((x, n) => `${n ? 'L' : 'M'}${(x + offset).toFixed(1)} ${(90 - points[n]![1]!).toFixed(1)}`).join('') + 'Z';
+  return xs.some((x) => x < 0 || x > 360) ? at(-360) + at(0) + at(360) : at(0);
+}
 
 function path(geometry: (typeof lands)[number]['geometry']): string {
   if (geometry.type === 'Polygon') return geometry.coordinates.map(ring).join('');
