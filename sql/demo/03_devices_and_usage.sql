@@ -76,3 +76,17 @@ from registered
 join hours on ea = ea_instance_id
 group by 1, 2
 on conflict do nothing;
+
+-- The sums that the ingest would have made of it; hours that have theirs stay as they are.
+insert into usage_rollups (
+    subscription_id, hour_at, ea_instance_id, mt5_account_number, network, country_code, sessions, session_sec,
+    signals_received, signals_executed, signals_rejected, latency_weighted, latency_signals)
+select subscription_id, date_bin('1 hour', logged_at, '2000-01-01 00:00Z'), coalesce(ea_instance_id, ''), coalesce(mt5_account_number, 0),
+       usage_network(ip_address), coalesce(country_code, 'ZZ'), count(*), coalesce(sum(session_duration_sec), 0),
+       sum(signals_received), sum(signals_executed), sum(signals_rejected),
+       coalesce(sum(avg_latency_ms::bigint * signals_received), 0),
+       coalesce(sum(signals_received) filter (where avg_latency_ms is not null), 0)
+from license_usage_log
+where subscription_id between '00000000-0000-4000-8000-000000000301' and '00000000-0000-4000-8000-000000000325'
+group by 1, 2, 3, 4, 5, 6
+on conflict do nothing;
