@@ -4,6 +4,8 @@ import { texts } from './texts';
 const locale = navigator.language;
 const day = new Intl.DateTimeFormat(locale, { dateStyle: 'medium' });
 const moment = new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'short' });
+const tickDay = new Intl.DateTimeFormat(locale, { day: 'numeric', month: 'short' });
+const tickHour = new Intl.DateTimeFormat(locale, { timeStyle: 'short' });
 const dollars = new Intl.NumberFormat(locale, { style: 'currency', currency: 'USD' });
 const plain = new Intl.NumberFormat(locale, { maximumFractionDigits: 1 });
 const share = new Intl.NumberFormat(locale, { style: 'percent', maximumFractionDigits: 1 });
@@ -15,6 +17,8 @@ const steps: [Intl.RelativeTimeFormatUnit, number][] = [['day', 86_400], ['hour'
 export const format = {
   day: (time: string | null | undefined) => (time ? day.format(new Date(time)) : texts.none),
   moment: (time: string | null | undefined) => (time ? moment.format(new Date(time)) : texts.none),
+  /** A mark on an axis of time, in seconds. */
+  tick: (seconds: number, days: boolean) => (days ? tickDay : tickHour).format(seconds * 1000),
   money: (usd: number | null | undefined) => (usd === null || usd === undefined ? texts.none : dollars.format(usd)),
   number: (n: number | null | undefined) => (n === null || n === undefined ? texts.none : plain.format(n)),
   share: (n: number | null | undefined) => (n === null || n === undefined ? texts.none : share.format(n)),

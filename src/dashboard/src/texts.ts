@@ -199,7 +199,7 @@ export const texts = {
     intro: 'Renewals are charged to the default card when the wallet holds too little.',
     none: 'No card is saved.',
     expires: (month: number, year: number) => `Expires ${String(month).padStart(2, '0')}/${year}`,
-    ending: (brand: string, four: string) => `${brand} ending in ${four}`,
+    ending: (brand: string, four: string) => `${brand.charAt(0).toUpperCase()}${brand.slice(1)} ending in ${four}`,
     default: 'Default',
     makeDefault: 'Make default',
     remove: 'Remove',

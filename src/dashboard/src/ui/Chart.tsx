@@ -1,6 +1,8 @@
 import { useEffect, useRef } from 'react';
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
+import { format } from '../format';
+import { texts } from '../texts';
 
 export type Series = { name: string; values: (number | null)[]; color: 'main' | 'good' | 'poor'; dash?: boolean };
 
@@ -21,6 +23,7 @@ export default function Chart({ label, times, series, low, max }: { label: strin
       const ink = paint('soft'), line = paint('line');
       const colors = series.map((one) => paint(one.color));
       element.style.color = '';
+      const days = times.at(-1)! - times[0]! > 2 * 86_400;
       const axis = { stroke: ink, grid: { stroke: line, width: 1 }, ticks: { stroke: line, width: 1 }, font: `12px ${style.fontFamily}` };
       plot = new uPlot(
         {
@@ -29,8 +32,8 @@ export default function Chart({ label, times, series, low, max }: { label: strin
           legend: { show: !low },
           cursor: { y: false },
           scales: { y: { range: (_, __, top) => [0, max ?? Math.max(1, top * 1.1)] } },
-          axes: [axis, { ...axis, size: 44 }],
-          series: [{}, ...series.map((one, n) => ({ label: one.name, stroke: colors[n], width: 2, dash: one.dash ? [6, 4] : undefined, points: { show: times.length < 3 } }))],
+          axes: [{ ...axis, space: 70, values: (_, ticks) => ticks.map((tick) => format.tick(tick, days)) }, { ...axis, size: 44 }],
+          series: [{ label: texts.usage.time, value: (_, time) => (time === null ? texts.none : format.moment(new Date(time * 1000).toISOString())) }, ...series.map((one, n) => ({ label: one.name, stroke: colors[n], width: 2, dash: one.dash ? [6, 4] : undefined, points: { show: times.length < 3 } }))],
         },
         [times, ...series.map((one) => one.values)],
         element,
