@@ -14,7 +14,8 @@ public sealed record RenewalCounts(int Opened, int Driven, int Lost, int Suspend
 public sealed class RunRenewals(
     IRenewalStore store, DriveRenewal drive, RenewalPolicy policy, RenewalPace pace, TimeProvider clock, ILogger<RunRenewals> logger)
 {
-    private const int Batch = 500;
+    // Each batch looks through all licences once, so a few large ones.
+    private const int Batch = 10_000;
 
     public async Task<RenewalCounts> RunAsync(CancellationToken cancellationToken)
     {
