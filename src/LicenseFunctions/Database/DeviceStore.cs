@@ -151,10 +151,11 @@ public sealed class DeviceStore(LicenseDatabase database)
 
     // The network's own row changes only when the device moves (the one that it left gets its last time) or the day does:
     // where it is now stands in license_devices.
+    // The sub-selects hide the number of sightings from the planner: for a thousand it would read the whole table.
     private const string Flush = """
         with seen as (
             select s.device_id, s.ip_address, s.seen_at, d.ip_address as left_address, d.last_seen_at as left_at
-            from unnest($1::uuid[], $2::inet[], $3::timestamptz[]) as s (device_id, ip_address, seen_at)
+            from unnest((select $1::uuid[]), (select $2::inet[]), (select $3::timestamptz[])) as s (device_id, ip_address, seen_at)
             join license_devices d on d.device_id = s.device_id
             where d.removed_at is null and d.last_seen_at < s.seen_at
         ), moved as (
