@@ -44,7 +44,8 @@ export default function System() {
           </>
         )}
       </Show>
-      <Quarantine changed={system.reload} />
+      {/* Below what is still loading it would jump down. */}
+      {(system.data ?? system.problem) && <Quarantine changed={system.reload} />}
     </>
   );
 }
