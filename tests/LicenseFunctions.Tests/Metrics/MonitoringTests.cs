@@ -19,7 +19,9 @@ public sealed partial class MonitoringTests(PostgresFixture postgres)
         await MetricScene.ScoreAsync(database, licence, 85, "ACTIVE");
         await MetricScene.ScoreAsync(database, await MetricScene.NewLicenceAsync(database), 45, "SUSPENDED");
         // A counter's first sample is no increase: everything is counted after a scrape.
-        await using var app = await RunningApp.StartAsync(database, ("OUTBOX_SCHEDULE", "* * * * * *"), ("SCAN_SCHEDULE", "* * * * * *"));
+        // The scores are the scene's: no timer may judge these licences anew meanwhile.
+        await using var app = await RunningApp.StartAsync(
+            database, ("OUTBOX_SCHEDULE", "* * * * * *"), ("SCAN_SCHEDULE", "* * * * * *"), ("HEALTH_SCHEDULE", "0 0 0 1 1 *"));
         await using var prometheus = await Prometheus.StartAsync(app.Client.BaseAddress!);
         await prometheus.UntilAsync("sum(auto_renewals_total)", values => values is [0]);
         await UseAsync(app, database, licence);
