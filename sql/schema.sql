@@ -384,8 +384,10 @@ begin
         join pg_attribute a on a.attrelid = c.oid and not a.attisdropped
         where c.relnamespace = (select relnamespace from pg_class where oid = 'license_usage_log'::regclass)
           and c.relkind in ('r', 'p') and not c.relispartition
-          and a.attname in ('user_id', 'subscriber_id', 'caller_id', 'actor_id', 'submitted_by', 'subscription_id', 'device_id', 'renewal_id',
+          and (a.attname in ('user_id', 'subscriber_id', 'caller_id', 'actor_id', 'submitted_by', 'subscription_id', 'device_id', 'renewal_id',
                             'subject', 'payload', 'body')
+               -- A master is a person, too; who subscribes to him is another.
+               or (c.relname, a.attname) = ('master_pricing', 'master_id'))
         group by c.relname
         order by c.relname
     loop
@@ -439,6 +441,8 @@ begin
                   'signals_received', coalesce(received, 0), 'signals_executed', coalesce(executed, 0),
                   'signals_rejected', coalesce(rejected, 0), 'avg_latency_ms', record_license_usage.avg_latency_ms)::text) as record (payload);
     end if;
+    insert into metric_increments (name, label, amount)
+    values ('usage_records_total', case when refused_because is null then 'accepted' else 'quarantined' end, 1);
     return new_log_id;
 end
 $$;

@@ -35,6 +35,8 @@ begin
                   'signals_received', coalesce(received, 0), 'signals_executed', coalesce(executed, 0),
                   'signals_rejected', coalesce(rejected, 0), 'avg_latency_ms', record_license_usage.avg_latency_ms)::text) as record (payload);
     end if;
+    insert into metric_increments (name, label, amount)
+    values ('usage_records_total', case when refused_because is null then 'accepted' else 'quarantined' end, 1);
     return new_log_id;
 end
 $$;

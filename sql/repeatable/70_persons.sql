@@ -23,8 +23,10 @@ begin
         join pg_attribute a on a.attrelid = c.oid and not a.attisdropped
         where c.relnamespace = (select relnamespace from pg_class where oid = 'license_usage_log'::regclass)
           and c.relkind in ('r', 'p') and not c.relispartition
-          and a.attname in ('user_id', 'subscriber_id', 'caller_id', 'actor_id', 'submitted_by', 'subscription_id', 'device_id', 'renewal_id',
+          and (a.attname in ('user_id', 'subscriber_id', 'caller_id', 'actor_id', 'submitted_by', 'subscription_id', 'device_id', 'renewal_id',
                             'subject', 'payload', 'body')
+               -- A master is a person, too; who subscribes to him is another.
+               or (c.relname, a.attname) = ('master_pricing', 'master_id'))
         group by c.relname
         order by c.relname
     loop
@@ -35,7 +37,7 @@ end
 $$;
 
 -- Takes the person out of what is held: what he did and where goes, with the means to reach or charge him; what was billed stays,
--- by his identifier alone. Answers how many rows of each table changed. Refused while the outcome of a charge is open: his card
+-- by his identifier and the provider's alone. Answers how many rows of each table changed. Refused while the outcome of a charge is open: his card
 -- may be charged, and must be found. The payment provider has to be told apart: it is the customer named in the answer.
 create or replace function erase_person(person uuid, operator uuid default null, reason text default null) returns jsonb language plpgsql as $$
 declare

@@ -25,6 +25,7 @@ try
     var settings = new SettingReader(builder.Configuration);
     builder.AddTelemetry(settings);
     builder.UseMiddleware<RequestGate>();
+    builder.UseMiddleware<RecordTimerRun>();
 
     builder.Services.AddSingleton(TimeProvider.System);
     builder.Services.AddDatabase(settings);

@@ -4,7 +4,7 @@ using NpgsqlTypes;
 namespace LocalWorker;
 
 /// <param name="Now">The database's clock.</param>
-/// <param name="LastStartedAt">Null if it never ran.</param>
+/// <param name="LastStartedAt">Null if no run is on record; the application keeps it.</param>
 /// <param name="NextDueAt">The slot to be run next; null if none was recorded.</param>
 /// <param name="LeaseUntil">Until when a runner has it; null or past if none does.</param>
 internal sealed record TimerState(DateTime Now, DateTime? LastStartedAt, DateTime? NextDueAt, DateTime? LeaseUntil);
@@ -53,10 +53,9 @@ internal sealed class TimerLeases(NpgsqlDataSource database)
     {
         const string sql = """
             update timer_leases
-            set holder = $2, lease_until = clock_timestamp() + $3, fence = fence + 1, last_started_at = clock_timestamp(),
-                last_status = 'running', last_error = null
+            set holder = $2, lease_until = clock_timestamp() + $3, fence = fence + 1
             where timer_name = $1 and (lease_until is null or lease_until <= clock_timestamp()) and ($4 or next_due_at <= clock_timestamp())
-            returning fence, last_started_at
+            returning fence, clock_timestamp()
             """;
         await using var command = Command(
             sql, timer, Value(holder, NpgsqlDbType.Text), Value(Lease, NpgsqlDbType.Interval), Value(evenIfNotDue, NpgsqlDbType.Boolean));
@@ -72,21 +71,15 @@ internal sealed class TimerLeases(NpgsqlDataSource database)
         return await command.ExecuteNonQueryAsync(cancellationToken) == 1;
     }
 
-    /// <summary>Gives the lease back with the run's outcome.</summary>
+    /// <summary>Gives the lease back.</summary>
     /// <param name="next">The next slot; null leaves the recorded one, so that it is run again.</param>
-    public async Task FinishAsync(
-        string timer, long fence, string status, string? counts, string? error, DateTime? next, CancellationToken cancellationToken)
+    public async Task FinishAsync(string timer, long fence, DateTime? next, CancellationToken cancellationToken)
     {
         const string sql = """
-            update timer_leases
-            set holder = null, lease_until = null, last_finished_at = clock_timestamp(), last_status = $3,
-                last_counts = $4, last_error = $5,
-                last_succeeded_at = case when $3 = 'succeeded' then clock_timestamp() else last_succeeded_at end,
-                next_due_at = coalesce($6, next_due_at)
+            update timer_leases set holder = null, lease_until = null, next_due_at = coalesce($3, next_due_at)
             where timer_name = $1 and fence = $2
             """;
-        await using var command = Command(sql, timer, Value(fence, NpgsqlDbType.Bigint), Value(status, NpgsqlDbType.Text),
-            Value(counts, NpgsqlDbType.Jsonb), Value(error, NpgsqlDbType.Text), Value(next, NpgsqlDbType.TimestampTz));
+        await using var command = Command(sql, timer, Value(fence, NpgsqlDbType.Bigint), Value(next, NpgsqlDbType.TimestampTz));
         await command.ExecuteNonQueryAsync(cancellationToken);
     }
 

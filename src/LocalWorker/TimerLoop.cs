@@ -1,4 +1,3 @@
-using System.Text.Json;
 using System.Threading.Channels;
 using Microsoft.Azure.Functions.Worker;
 using Microsoft.Azure.Functions.Worker.Middleware;
@@ -16,8 +15,6 @@ internal sealed class TimerLoop(
     WorkerFunction function, Schedule schedule, FunctionExecutionDelegate pipeline, TimerLeases leases, IServiceProvider services,
     TimeProvider time, ILogger logger)
 {
-    private static readonly JsonSerializerOptions Counts = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
-
     private readonly TimerTriggerAttribute trigger = (TimerTriggerAttribute)function.Trigger;
     private readonly bool monitored = ((TimerTriggerAttribute)function.Trigger).UseMonitor && !schedule.IsSubMinute;
     private readonly Channel<TaskCompletionSource> requests = Channel.CreateUnbounded<TaskCompletionSource>();
@@ -111,7 +108,7 @@ internal sealed class TimerLoop(
     {
         using var running = CancellationTokenSource.CreateLinkedTokenSource(stop);
         var renewing = RenewAsync(claim.Fence, running);
-        var (status, counts, error) = await InvokeAsync(new TimerInfo
+        var interrupted = !await InvokeAsync(new TimerInfo
         {
             IsPastDue = pastDue,
             ScheduleStatus = !monitored ? null : new() { Last = last ?? default, Next = due, LastUpdated = last ?? default },
@@ -120,30 +117,30 @@ internal sealed class TimerLoop(
         await renewing;
 
         // A run ahead of its slot (by hand) doesn't use the slot up; an interrupted one neither.
-        DateTime? next = due <= claim.At && status != "interrupted" ? schedule.Next(claim.At) : null;
-        // Without the stop's token: the outcome is worth the second that is left.
-        await leases.FinishAsync(name, claim.Fence, status, counts, error, next, CancellationToken.None);
+        DateTime? next = due <= claim.At && !interrupted ? schedule.Next(claim.At) : null;
+        // Without the stop's token: a lease given back is worth the second that is left.
+        await leases.FinishAsync(name, claim.Fence, next, CancellationToken.None);
     }
 
-    private async Task<(string Status, string? Counts, string? Error)> InvokeAsync(TimerInfo timer, CancellationToken cancellationToken)
+    /// <returns>False where the run was interrupted.</returns>
+    private async Task<bool> InvokeAsync(TimerInfo timer, CancellationToken cancellationToken)
     {
         try
         {
             await using var scope = services.CreateAsyncScope();
-            var run = new Invocation(function, null, scope.ServiceProvider, timer, cancellationToken);
-            await pipeline(run);
-            return ("succeeded", run.Result is null ? null : JsonSerializer.Serialize(run.Result, Counts), null);
+            await pipeline(new Invocation(function, null, scope.ServiceProvider, timer, cancellationToken));
         }
-        catch (Exception failure) when (cancellationToken.IsCancellationRequested)
+        catch (Exception) when (cancellationToken.IsCancellationRequested)
         {
             logger.LogWarning("Timer {Function} was interrupted", name);
-            return ("interrupted", null, failure.GetType().Name);
+            return false;
         }
         catch (Exception failure)
         {
             logger.LogError(failure, "Timer {Function} failed", name);
-            return ("failed", null, $"{failure.GetType().Name}: {failure.Message}");
         }
+
+        return true;
     }
 
     private async Task RenewAsync(long fence, CancellationTokenSource running)

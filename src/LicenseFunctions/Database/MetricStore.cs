@@ -97,17 +97,20 @@ public sealed class MetricStore(LicenseDatabase database)
             delete from metric_increments
             where increment_id in (select increment_id from metric_increments order by increment_id limit 10000 for update skip locked)
             returning name, label, amount
+        ), folded as (
+            insert into metric_counters as c (name, label, value)
+            select name, label, sum(amount)
+            from (select name, label, amount from taken union all select * from unnest($1, $2, $3)) as counted (name, label, amount)
+            group by name, label
+            order by name, label
+            on conflict (name, label) do update set value = c.value + excluded.value
         )
-        insert into metric_counters as c (name, label, value)
-        select name, label, sum(amount)
-        from (select name, label, amount from taken union all select * from unnest($1, $2, $3)) as counted (name, label, amount)
-        group by name, label
-        order by name, label
-        on conflict (name, label) do update set value = c.value + excluded.value
+        select count(*) = 10000 from taken
         """;
 
-    /// <summary>Adds to the counters what a process has counted, and what triggers have.</summary>
-    public async Task AddAsync(IReadOnlyCollection<MetricRow> counted, CancellationToken cancellationToken)
+    /// <summary>Adds to the counters what a process has counted, and what statements of SQL have.</summary>
+    /// <returns>Whether more of the latter waits.</returns>
+    public async Task<bool> AddAsync(IReadOnlyCollection<MetricRow> counted, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenAsync(cancellationToken);
         await using var command = new NpgsqlCommand(Fold, connection)
@@ -119,6 +122,6 @@ public sealed class MetricStore(LicenseDatabase database)
                 new() { Value = counted.Select(row => row.Value).ToArray() },
             },
         };
-        await command.ExecuteNonQueryAsync(cancellationToken);
+        return (bool)(await command.ExecuteScalarAsync(cancellationToken))!;
     }
 }

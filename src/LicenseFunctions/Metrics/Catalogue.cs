@@ -38,7 +38,7 @@ public static class Catalogue
             "unknown", "undecided"),
         new(Gauge, "unknown_charges_oldest_seconds", "How long the oldest of them has been so."),
 
-        new(Counter, ProcessCounts.Records, "Usage records received by queue and HTTP.", "outcome", ProcessCounts.Outcomes),
+        new(Counter, ProcessCounts.Records, "Usage records received by queue, HTTP and record_license_usage.", "outcome", ProcessCounts.Outcomes),
         new(Histogram, ProcessCounts.IngestLag, "Age of the newest record of a batch from the queue when it was stored: what the queue holds back.", "le",
             ProcessCounts.Bounds(ProcessCounts.LagBounds)),
         new(Gauge, "usage_quarantine_open", "Usage messages that could not be taken and wait for an operator.", "source",

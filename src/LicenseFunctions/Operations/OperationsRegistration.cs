@@ -18,5 +18,6 @@ public static class OperationsRegistration
         .AddSingleton<MetricStore>()
         .AddSingleton<TimerSchedules>()
         .AddSingleton<ReadMetrics>()
+        .AddSingleton<ShowSystem>()
         .AddHostedService<WriteCounts>();
 }

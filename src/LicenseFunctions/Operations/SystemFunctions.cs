@@ -1,20 +1,16 @@
-using LicenseFunctions.Database;
 using LicenseFunctions.Http;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Azure.Functions.Worker;
 
 namespace LicenseFunctions.Operations;
 
-public sealed record SystemState(WaitingWork Waiting, IReadOnlyList<TimerState> Timers);
-
 /// <summary>How the backend's own work goes, for operators.</summary>
-public sealed class SystemFunctions(SystemStore store)
+public sealed class SystemFunctions(ShowSystem show)
 {
     [Function("ShowSystem")]
     [Access(CallerRole.Operator)]
     [Operation("The timers' last runs, and the work that waits.", Reply = typeof(SystemState))]
     public async Task<IResult> Show(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/system")] HttpRequest request, CancellationToken cancellationToken) =>
-        Results.Json(
-            new SystemState(await store.WaitingAsync(cancellationToken), await store.TimersAsync(cancellationToken)), Json.Options);
+        Results.Json(await show.RunAsync(cancellationToken), Json.Options);
 }

@@ -19,8 +19,11 @@ public sealed class WriteCounts(ProcessCounts counts, MetricStore store, TimePro
     {
         kept = [.. kept.Concat(counts.Take())
             .GroupBy(counted => (counted.Name, counted.Label), (key, all) => new Counted(key.Name, key.Label, all.Sum(counted => counted.Amount)))];
-        await store.AddAsync([.. kept.Select(counted => new MetricRow(counted.Name, counted.Label, counted.Amount))], cancellationToken);
+        var more = await store.AddAsync([.. kept.Select(counted => new MetricRow(counted.Name, counted.Label, counted.Amount))], cancellationToken);
         kept = [];
+        // The ingest server's calls of record_license_usage may be thousands a second.
+        while (more)
+            more = await store.AddAsync([], cancellationToken);
     }
 
     public override async Task StopAsync(CancellationToken cancellationToken)

@@ -125,6 +125,57 @@ public sealed class MetricStoreTests(PostgresFixture postgres) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Records_OfTheSqlFunction_AreCountedByOutcome()
+    {
+        await RecordAsync("(select token_hash from license_tokens)");
+        await RecordAsync("(select token_hash from license_tokens)");
+        await RecordAsync("'nobody has this token'");
+        var before = await ReadAsync();
+        await store.AddAsync([], Stop);
+
+        Assert.All([before, await ReadAsync()], values => Assert.Equal(
+            (2, 0, 1),
+            (values["usage_records_total", "accepted"], values["usage_records_total", "duplicate"], values["usage_records_total", "quarantined"])));
+    }
+
+    [Fact]
+    public async Task Records_OfTwoLicencesInOpenTransactions_DontWaitForEachOtherToBeCounted()
+    {
+        await MetricScene.NewLicenceAsync(database);
+        // The week's first record makes its partition, alone.
+        await database.ExecuteAsync("select ensure_usage_partitions(now(), now())");
+        const string record = """
+            set lock_timeout = '1ms';
+            select record_license_usage(token_hash::text, subscription_id::text, '192.0.2.1', 'EA-1', 1001)
+            from (select * from license_tokens order by token_id limit 1 offset {0}) as one
+            """;
+        await using var first = await database.Source.OpenConnectionAsync(Stop);
+        await using var second = await database.Source.OpenConnectionAsync(Stop);
+        await using var open = await first.BeginTransactionAsync(Stop);
+        foreach (var (connection, offset) in new[] { (first, 0), (second, 1) })
+        {
+            await using var command = new NpgsqlCommand(string.Format(System.Globalization.CultureInfo.InvariantCulture, record, offset), connection);
+            await command.ExecuteNonQueryAsync(Stop);
+        }
+
+        Assert.Equal(1, (await ReadAsync())["usage_records_total", "accepted"]);
+        await open.CommitAsync(Stop);
+        Assert.Equal(2, (await ReadAsync())["usage_records_total", "accepted"]);
+    }
+
+    [Fact]
+    public async Task Increments_MoreThanOneFoldTakes_AreAllAddedUp()
+    {
+        await database.ExecuteAsync("insert into metric_increments (name, label, amount) select 'usage_records_total', 'accepted', 1 from generate_series(1, 20001)");
+        using var writing = new WriteCounts(new ProcessCounts(), store, TimeProvider.System, NullLogger<WriteCounts>.Instance);
+
+        await writing.RunAsync(Stop);
+
+        Assert.Equal(0, await database.QueryAsync<int>("select count(*) from metric_increments"));
+        Assert.Equal(20001, (await ReadAsync())["usage_records_total", "accepted"]);
+    }
+
+    [Fact]
     public async Task Counts_ThatCouldNotBeWritten_AreWrittenWithTheNext()
     {
         var counts = new ProcessCounts();
@@ -149,6 +200,9 @@ public sealed class MetricStoreTests(PostgresFixture postgres) : IAsyncLifetime
         Assert.Equal(7.008, values["license_validation_duration_seconds", "sum"], 9);
         Assert.Equal((5, 1, 0), (values["usage_records_total", "accepted"], values["usage_records_total", "duplicate"], values["usage_records_total", "quarantined"]));
     }
+
+    private Task<Guid> RecordAsync(string token) => database.QueryAsync<Guid>(
+        $"select record_license_usage({token}::text, @licence::text, '192.0.2.1', 'EA-1', 1001)", new { licence });
 
     private Task<Guid> RaiseAsync(string type) => database.QueryAsync<Guid>(
         "select create_suspicious_activity_alert(@licence, @type, 'LOW', 'x')", new { licence, type });

@@ -61,22 +61,73 @@ public sealed class PersonCommandsTests(PostgresFixture postgres) : IAsyncLifeti
         Assert.Equal((person.ToString(), "person.exported"), await scene.Database.QueryAsync<(string, string)>("select subject, action from audit_log"));
     }
 
+    // The columns by which person_data finds a person's rows.
+    private static readonly string[] Searched =
+        ["user_id", "subscriber_id", "caller_id", "actor_id", "submitted_by", "subscription_id", "device_id", "renewal_id", "subject", "payload", "body"];
+
+    private const string PersonTables = """
+        select relname from pg_class c
+        where relnamespace = 'public'::regnamespace and relkind in ('r', 'p') and not relispartition
+          and exists (select from pg_attribute a where a.attrelid = c.oid and not a.attisdropped
+                      and (a.attname = any (@Searched) or (c.relname, a.attname) = ('master_pricing', 'master_id')))
+        """;
+
     [Fact]
     public async Task PersonData_EveryTable_IsSearchedOrKnownToNameNobody()
     {
         // usage_arrivals names licences for minutes only; the others hold no person.
-        string[] nobody = ["license_device_changes", "master_pricing", "metric_counters", "metric_increments", "schema_migrations", "timer_leases", "usage_arrivals", "spatial_ref_sys"];
+        string[] nobody = ["metric_counters", "metric_increments", "schema_migrations", "timer_leases", "usage_arrivals", "spatial_ref_sys"];
 
         var missed = await scene.Database.QueryAllAsync<string>(
-            """
-            select relname from pg_class c
-            where relnamespace = 'public'::regnamespace and relkind in ('r', 'p') and not relispartition and not relname = any (@nobody)
-              and not exists (select from pg_attribute a where a.attrelid = c.oid and not a.attisdropped and a.attname in
-                  ('user_id', 'subscriber_id', 'caller_id', 'actor_id', 'submitted_by', 'subscription_id', 'device_id', 'renewal_id', 'payload', 'body'))
+            $"""
+            select relname from pg_class where relnamespace = 'public'::regnamespace and relkind in ('r', 'p') and not relispartition
+            except {PersonTables} order by 1
             """,
-            new { nobody });
+            new { Searched });
 
-        Assert.Empty(missed);
+        Assert.Empty(missed.Except(nobody));
+    }
+
+    [Fact]
+    public async Task PersonData_EveryColumnThatIdentifies_IsSearchedOrKnownToMeanSomethingElse()
+    {
+        string[] things =
+        [
+            "alert_id", "appeal_id", "attempt_id", "ledger_id", "log_id", "outbox_id", "payment_method_id", "pricing_id", "quarantine_id", "reference_id",
+            "suspension_id", "token_id", "token_ids", "replaced_by", "replaced_device_id", "admitted_device_id", "wallet_id", "subscription_ids",
+        ];
+        // Who decided, by his identifier alone, as the audit log has it; and a subscription's other side.
+        string[] deciders = ["resolved_by", "closed_by", "suspended_by", "created_by", "master_id"];
+
+        var unknown = await scene.Database.QueryAllAsync<string>(
+            """
+            select distinct a.attname from pg_class c join pg_attribute a on a.attrelid = c.oid
+            where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p') and a.atttypid in ('uuid'::regtype, 'uuid[]'::regtype)
+              and not a.attisdropped and not a.attname = any (@known)
+            """,
+            new { known = (string[])[.. Searched, .. things, .. deciders] });
+
+        Assert.Empty(unknown);
+    }
+
+    [Fact]
+    public async Task Erase_EveryTableThatHoldsAPerson_IsEmptiedOfHimOrKnownToKeepHisIdentifierAlone()
+    {
+        string[] kept =
+        [
+            "audit_log", "billing_ledger", "license_renewal_history", "license_token_replacements", "master_pricing", "renewal_attempts", "renewal_requests", "user_wallets",
+        ];
+        // By their foreign key, with the device.
+        string[] cascaded = ["license_device_networks", "license_device_changes"];
+
+        var forgotten = await scene.Database.QueryAllAsync<string>(
+            $"""
+            select relname from ({PersonTables}) as holds
+            where not pg_get_functiondef('erase_person'::regproc) ~ ('(delete from|update|insert into) ' || relname || '\M')
+            """,
+            new { Searched });
+
+        Assert.Empty(forgotten.Except(kept).Except(cascaded));
     }
 
     [Fact]
