@@ -44,6 +44,9 @@ try
     builder.Services.AddUsage();
     settings.ThrowIfFaulty();
 
+    // The platform gives five seconds from SIGTERM to the end; one of them is for letting go of what is still running.
+    builder.Services.Configure<HostOptions>(options => options.ShutdownTimeout = TimeSpan.FromSeconds(4));
+
     await builder.Build().RunAsync();
     return 0;
 }

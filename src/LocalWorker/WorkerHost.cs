@@ -35,16 +35,16 @@ internal sealed class WorkerHost
         Web.Logging.AddSimpleConsole(console => console.SingleLine = true);
         // Enabled, it makes an Activity for every request only to name it in a log line that nobody asked for.
         Web.Logging.AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.None);
-        Web.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => kestrel.AddServerHeader = false);
+        Web.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
+        {
+            kestrel.AddServerHeader = false;
+            // Of Kestrel's 30 s nobody honest needs more; what is slower holds a connection for nothing.
+            kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(10);
+        });
         Web.Services.AddRouting();
         // On Azure the platform answers CORS preflights before the host sees them.
         Web.Services.AddCors();
-        // The platform gives five seconds from SIGTERM to the end; one of them is for letting go of what is still running.
-        Web.Services.Configure<HostOptions>(options =>
-        {
-            options.ShutdownTimeout = TimeSpan.FromSeconds(4);
-            options.ServicesStopConcurrently = true;
-        });
+        Web.Services.Configure<HostOptions>(options => options.ServicesStopConcurrently = true);
     }
 
     public WebApplicationBuilder Web { get; }

@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using System.Text.Json;
+using LicenseFunctions.Http;
 using Licensing;
 using Licensing.Devices;
 using Microsoft.AspNetCore.Http;
@@ -30,6 +31,10 @@ public sealed record CheckRequest(string? EaInstanceId, long? Mt5AccountNumber, 
                 try
                 {
                     return Parse(read.Buffer);
+                }
+                catch (JsonException wrong)
+                {
+                    return RequestBody.Malformed(wrong);
                 }
                 finally
                 {

@@ -17,6 +17,7 @@ public sealed class BearerTokens
 
     private readonly JsonWebTokenHandler handler = new() { MapInboundClaims = false };
     private readonly TokenValidationParameters parameters;
+    private readonly ConfigurationManager<OpenIdConnectConfiguration>? issuer;
 
     public BearerTokens(HttpSettings settings, TimeProvider time)
     {
@@ -38,14 +39,17 @@ public sealed class BearerTokens
             parameters.IssuerSigningKey = new SymmetricSecurityKey(key);
         if (settings.Authority is { } authority)
         {
-            parameters.ConfigurationManager = new ConfigurationManager<OpenIdConnectConfiguration>(
+            // By default a request would wait 100 s for an issuer that doesn't answer.
+            var http = new HttpClient { Timeout = TimeSpan.FromSeconds(5) };
+            parameters.ConfigurationManager = issuer = new ConfigurationManager<OpenIdConnectConfiguration>(
                 authority.AbsoluteUri.TrimEnd('/') + "/.well-known/openid-configuration",
                 new OpenIdConnectConfigurationRetriever(),
-                new HttpDocumentRetriever { RequireHttps = authority.Scheme == "https" });
+                new HttpDocumentRetriever(http) { RequireHttps = authority.Scheme == "https" });
         }
     }
 
     /// <returns>Null where the header holds a credential that isn't good; <see cref="Caller.Anonymous"/> where there is none.</returns>
+    /// <exception cref="IssuerUnavailableException">The issuer's keys were never read, and it doesn't answer now.</exception>
     public ValueTask<Caller?> ReadAsync(string? authorization)
     {
         if (string.IsNullOrEmpty(authorization))
@@ -71,6 +75,7 @@ public sealed class BearerTokens
 
     private async ValueTask<Caller?> ReadBearerAsync(string token)
     {
+        await RequireIssuerAsync();
         var result = await handler.ValidateTokenAsync(token, parameters);
         if (!result.IsValid)
             return null;
@@ -84,6 +89,23 @@ public sealed class BearerTokens
         };
     }
 
+    // A validation without keys looks like one of a bad token. Keys that were read once are kept while the issuer is away.
+    private async ValueTask RequireIssuerAsync()
+    {
+        try
+        {
+            if (issuer is not null)
+                await issuer.GetConfigurationAsync(CancellationToken.None);
+        }
+        catch (InvalidOperationException away)
+        {
+            throw new IssuerUnavailableException(away);
+        }
+    }
+
     private static string? Claim(TokenValidationResult result, string name) =>
         result.Claims.TryGetValue(name, out var value) ? value as string : null;
 }
+
+/// <summary>The issuer of bearer tokens doesn't answer: whose a token is can't be told.</summary>
+public sealed class IssuerUnavailableException(Exception inner) : Exception("The issuer's keys can't be read.", inner);

@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text.Json;
 using Licensing;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
@@ -32,15 +31,12 @@ public sealed class RequestGate(BearerTokens tokens, RateLimits limits, HttpSett
             return;
         }
 
-        if (await RefuseAsync(context.FunctionDefinition.Name, http) is { } refusal)
-        {
-            context.GetInvocationResult().Value = refusal.ToResult();
-            return;
-        }
-
         try
         {
-            await next(context);
+            if (await RefuseAsync(context.FunctionDefinition.Name, http) is { } refusal)
+                context.GetInvocationResult().Value = refusal.ToResult();
+            else
+                await next(context);
         }
         catch (OperationCanceledException) when (http.RequestAborted.IsCancellationRequested)
         {
@@ -59,8 +55,7 @@ public sealed class RequestGate(BearerTokens tokens, RateLimits limits, HttpSett
             return WrongRole;
         if (http.Request.ContentLength > rule.BodyLimit)
             return TooLarge(rule);
-        if (http.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } size)
-            size.MaxRequestBodySize = rule.BodyLimit;
+        LimitUnsaidLength(http, rule.BodyLimit);
 
         var caller = Caller.Anonymous;
         if (!rule.Allows(CallerRole.Anonymous))
@@ -79,6 +74,16 @@ public sealed class RequestGate(BearerTokens tokens, RateLimits limits, HttpSett
         return rule.Limited && caller.Role != CallerRole.Service ? limits.Refuse(http, Key(caller, http)) : null;
     }
 
+    // Kestrel counts a chunked body with its framing: there its limit is only the outer one.
+    private static void LimitUnsaidLength(HttpContext http, int limit)
+    {
+        if (http.Request.ContentLength is not null || http.Request.HasNoBody())
+            return;
+        if (http.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } framed)
+            framed.MaxRequestBodySize = 8L * limit;
+        http.Request.Body = new LimitedBody(http.Request.Body, limit);
+    }
+
     private string Key(Caller caller, HttpContext http) =>
         caller.TokenHash ?? caller.UserId?.ToString() ?? $"{caller.Role} {http.ClientAddress(settings.TrustedProxyHops)}";
 
@@ -91,8 +96,9 @@ public sealed class RequestGate(BearerTokens tokens, RateLimits limits, HttpSett
                 return TooLarge(FunctionRule.All[function]);
             case BadHttpRequestException:
                 return new Refusal(RefusalKind.Invalid, "MALFORMED_REQUEST", "The request can't be read to its end.");
-            case JsonException json:
-                return RequestBody.Malformed(json);
+            case IssuerUnavailableException:
+                log.LogError(failure, "{Function} {Invocation}: the issuer of bearer tokens doesn't answer", function, context.InvocationId);
+                return new Refusal(RefusalKind.Unavailable, "ISSUER_UNAVAILABLE", "The issuer of bearer tokens does not answer.", Mend: "Try again.");
             case PostgresException { SqlState: PostgresErrorCodes.CharacterNotInRepertoire or PostgresErrorCodes.UntranslatableCharacter }:
                 return new Refusal(RefusalKind.Invalid, "INVALID_TEXT", "The request holds U+0000, which no text here may hold.");
             case NpgsqlException { IsTransient: true } or TimeoutException:

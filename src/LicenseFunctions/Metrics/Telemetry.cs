@@ -16,7 +16,7 @@ namespace LicenseFunctions.Metrics;
 /// Traces and metrics by OpenTelemetry, where a collector is set: functions, HTTP in and out (Stripe), PostgreSQL. Sampling and the
 /// like are set by OpenTelemetry's own environment variables.
 /// </summary>
-public static class Telemetry
+public static partial class Telemetry
 {
     /// <summary>The name of our own source of spans and instruments.</summary>
     public const string Name = "LicenseFunctions";
@@ -32,7 +32,9 @@ public static class Telemetry
             return;
 
         builder.UseMiddleware<TraceFunction>();
-        builder.Services.AddOpenTelemetry()
+        var telemetry = builder.Services.AddOpenTelemetry();
+        UseWorkerDefaults(telemetry);
+        telemetry
             .ConfigureResource(resource => resource.AddService("license-functions").AddEnvironmentVariableDetector())
             .WithTracing(tracing =>
             {
@@ -53,6 +55,9 @@ public static class Telemetry
                     metrics.AddAzureMonitorMetricExporter(options => options.ConnectionString = azure);
             });
     }
+
+    /// <summary>Agrees with the Functions host on who tells what: Telemetry.Azure.cs; there is no host in one process.</summary>
+    static partial void UseWorkerDefaults(IOpenTelemetryBuilder telemetry);
 }
 
 /// <summary>Takes out of spans what tells a person or lets somebody in: addresses, and what stands behind the ? of an address.</summary>

@@ -88,6 +88,24 @@ public sealed class BearerTokensTests : IAsyncLifetime, IDisposable
         Assert.Equal(accepted, await ReadAsync(token) is not null);
     }
 
+    [Fact]
+    public async Task Read_WhileTheAuthorityIsAway_IsNotABadToken()
+    {
+        var token = Token();
+        await authority.StopAsync(TestContext.Current.CancellationToken);
+
+        await Assert.ThrowsAsync<IssuerUnavailableException>(() => ReadAsync(token));
+    }
+
+    [Fact]
+    public async Task Read_AfterTheAuthorityWentAway_KeepsTheKeysThatWereRead()
+    {
+        Assert.NotNull(await ReadAsync(Token()));
+        await authority.StopAsync(TestContext.Current.CancellationToken);
+
+        Assert.NotNull(await ReadAsync(Token()));
+    }
+
     private async Task<Caller?> ReadAsync(string token) => await tokens.ReadAsync("Bearer " + token);
 
     private string Token(string role = "operator", Guid? user = null, string audience = Audience, string? by = null, SigningCredentials? signedWith = null) =>

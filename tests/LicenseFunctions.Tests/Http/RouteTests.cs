@@ -99,6 +99,21 @@ public sealed partial class RouteTests(PostgresFixture postgres) : IAsyncLifetim
         }
     }
 
+    [Theory]
+    [InlineData(0, 200)]
+    [InlineData(1, 413)]
+    public async Task AChunkedBody_AroundTheLimit_IsCountedWithoutItsFraming(int beyond, int status)
+    {
+        var body = "[" + new string(' ', LicenseFunctions.Usage.PostUsage.BodyLimit - 2 + beyond) + "]";
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/api/v1/usage") { Content = new StringContent(body, System.Text.Encoding.UTF8, "application/json") };
+        request.Headers.TransferEncodingChunked = true;
+        request.Headers.TryAddWithoutValidation("Authorization", "Bearer " + RunningApp.Token("service"));
+
+        using var answer = await app.Client.SendAsync(request, TestContext.Current.CancellationToken);
+
+        Assert.Equal(status, (int)answer.StatusCode);
+    }
+
     [Fact]
     public async Task OpenApi_DescribesExactlyTheRoutes()
     {

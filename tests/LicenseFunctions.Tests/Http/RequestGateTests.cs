@@ -1,0 +1,60 @@
+using System.Text.Json;
+using LicenseFunctions.Http;
+using LocalWorker;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Azure.Functions.Worker;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Time.Testing;
+using Xunit;
+
+namespace LicenseFunctions.Tests.Http;
+
+/// <summary>What the gate makes of a function's failure.</summary>
+public sealed class RequestGateTests
+{
+    private readonly Recorder log = new();
+
+    public static TheoryData<Exception, int, string> Failures => new()
+    {
+        { new JsonException("a column that our own code wrote otherwise"), 500, "INTERNAL_ERROR" },
+        { new InvalidOperationException("a bug"), 500, "INTERNAL_ERROR" },
+        { new TimeoutException("a statement"), 503, "DATABASE_UNAVAILABLE" },
+        { new IssuerUnavailableException(new InvalidOperationException("no keys")), 503, "ISSUER_UNAVAILABLE" },
+    };
+
+    [Theory]
+    [MemberData(nameof(Failures))]
+    public async Task Invoke_AFailureOfOurs_IsNeverTheCallersFaultAndIsLogged(Exception failure, int status, string code)
+    {
+        var http = new DefaultHttpContext { Response = { Body = new MemoryStream() } };
+        var settings = new HttpSettings(null, null, new byte[32], 0, 600, []);
+        var time = new FakeTimeProvider();
+        var gate = new RequestGate(new BearerTokens(settings, time), new RateLimits(settings, time), settings, log);
+        var run = new Invocation(Function("Healthz"), http, http.RequestServices, null, default);
+
+        await gate.Invoke(run, _ => throw failure);
+        await Assert.IsType<IResult>(run.Result, exactMatch: false).ExecuteAsync(http);
+
+        http.Response.Body.Position = 0;
+        Assert.Equal((status, code), (http.Response.StatusCode, JsonDocument.Parse(http.Response.Body).RootElement.GetProperty("code").GetString()));
+        Assert.Equal(status == 503, http.Response.Headers.RetryAfter.Count > 0);
+        Assert.Equal((LogLevel.Error, failure), log.Last);
+    }
+
+    private static WorkerFunction Function(string name) => new(
+        name, FunctionRule.Functions().Single(function => function.Name == name).Method, new HttpTriggerAttribute("get"), _ => Task.CompletedTask);
+
+    private sealed class Recorder : ILogger<RequestGate>
+    {
+        public (LogLevel Level, Exception? Failure) Last { get; private set; }
+
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => true;
+
+        public void Log<TState>(
+            LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
+            Last = (logLevel, exception);
+    }
+}

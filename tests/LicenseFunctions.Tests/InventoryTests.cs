@@ -1,0 +1,100 @@
+using System.Reflection;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using LicenseFunctions.Tests.Support;
+using Microsoft.Azure.Functions.Worker;
+using Microsoft.Azure.Functions.Worker.Extensions.Abstractions;
+using Xunit;
+
+namespace LicenseFunctions.Tests;
+
+/// <summary>
+/// functions.inventory.json: what each function binds to, as the official metadata generator tells it to the host.
+/// <c>REWRITE_INVENTORY=1 ./dev test Inventory</c> writes it anew.
+/// </summary>
+public sealed class InventoryTests
+{
+    // What the project file leaves out of the Azure flavour.
+    private const string OneProcessOnly = "LicenseFunctions.Pages.Demo";
+
+    private static string File => Path.Combine(Repository.Root, "src/LicenseFunctions/functions.inventory.json");
+
+    [Fact]
+    public void Inventory_IsWhatTheAttributesSay()
+    {
+        var functions = typeof(SettingReader).Assembly.GetTypes().SelectMany(type => type.GetMethods())
+            .Where(method => method.GetCustomAttribute<FunctionAttribute>() is not null)
+            .ToLookup(method => method.DeclaringType!.Namespace == OneProcessOnly);
+        var inventory = $$"""
+            {
+            "functions": [
+            {{Describe(functions[false])}}
+            ],
+            "functionsInOneProcessOnly": [
+            {{Describe(functions[true])}}
+            ]
+            }
+
+            """;
+        if (Environment.GetEnvironmentVariable("REWRITE_INVENTORY") == "1")
+            System.IO.File.WriteAllText(File, inventory);
+
+        Assert.True(inventory == System.IO.File.ReadAllText(File),
+            "functions.inventory.json is not what the attributes say; REWRITE_INVENTORY=1 ./dev test Inventory writes it anew; read the difference.");
+    }
+
+    [Fact]
+    public void ProjectFile_TheAzureFlavour_LeavesOutWhatTheInventorySetsApart() =>
+        Assert.Contains("Compile Remove=\"Pages/Demo/**;", Repository.Read("src/LicenseFunctions/LicenseFunctions.csproj"), StringComparison.Ordinal);
+
+    /// <summary>A line a function, a line a binding.</summary>
+    private static string Describe(IEnumerable<MethodInfo> functions) => string.Join(",\n", functions
+        .Select(method => (Method: method, method.GetCustomAttribute<FunctionAttribute>()!.Name))
+        .OrderBy(function => function.Name, StringComparer.Ordinal)
+        .Select(function => $$"""
+              {"name": "{{function.Name}}", "entryPoint": "{{function.Method.DeclaringType!.FullName}}.{{function.Method.Name}}", "bindings": [
+                {{string.Join(",\n    ", Bindings(function.Method).Select(binding => binding.ToJsonString()))}}]}
+            """));
+
+    private static IEnumerable<JsonObject> Bindings(MethodInfo method)
+    {
+        var (parameter, trigger) = method.GetParameters()
+            .SelectMany(parameter => parameter.CustomAttributes.Select(attribute => (parameter, attribute)))
+            .Single(bound => typeof(TriggerBindingAttribute).IsAssignableFrom(bound.attribute.AttributeType));
+        yield return Binding(parameter, trigger);
+        if (trigger.AttributeType == typeof(HttpTriggerAttribute))
+            yield return new JsonObject { ["name"] = "$return", ["type"] = "http", ["direction"] = "Out" };
+    }
+
+    /// <summary>As FunctionMetadataProviderGenerator.Parser makes it: what the attribute says, by the names of its parameters and properties.</summary>
+    private static JsonObject Binding(ParameterInfo parameter, CustomAttributeData trigger)
+    {
+        var type = trigger.AttributeType.Name[..^"Attribute".Length];
+        var binding = new JsonObject { ["name"] = parameter.Name, ["type"] = JsonNamingPolicy.CamelCase.ConvertName(type), ["direction"] = "In" };
+        foreach (var (argument, value) in trigger.Constructor.GetParameters().Zip(trigger.ConstructorArguments))
+            binding[argument.Name!] = Value(value);
+        foreach (var named in trigger.NamedArguments)
+        {
+            if (named.MemberName == nameof(ServiceBusTriggerAttribute.IsBatched))
+                binding["cardinality"] = (bool)named.TypedValue.Value! ? "Many" : "One";
+            else
+                binding[JsonNamingPolicy.CamelCase.ConvertName(named.MemberName)] = Value(named.TypedValue);
+        }
+
+        if (DataType(parameter.ParameterType) is { } dataType)
+            binding["dataType"] = dataType;
+        return binding;
+    }
+
+    private static JsonNode? Value(CustomAttributeTypedArgument argument) => argument switch
+    {
+        { ArgumentType.IsEnum: true } => Enum.GetName(argument.ArgumentType, argument.Value!),
+        { Value: IReadOnlyCollection<CustomAttributeTypedArgument> several } => new JsonArray([.. several.Select(Value)]),
+        _ => JsonSerializer.SerializeToNode(argument.Value),
+    };
+
+    private static string? DataType(Type type) =>
+        type == typeof(string) || type == typeof(string[]) ? "String"
+        : type == typeof(byte[]) || type == typeof(byte[][]) || type == typeof(ReadOnlyMemory<byte>) || type == typeof(ReadOnlyMemory<byte>[]) ? "Binary"
+        : null;
+}
