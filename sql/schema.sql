@@ -979,6 +979,7 @@ CREATE TABLE public.user_payment_methods (
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
     last_used_at timestamp with time zone,
+    details_changed_at timestamp with time zone,
     CONSTRAINT expiry_month_from_1_to_12 CHECK (((expiry_month >= 1) AND (expiry_month <= 12))),
     CONSTRAINT payment_provider_is_known CHECK (((payment_provider)::text = ANY ((ARRAY['stripe'::character varying, 'paypal'::character varying])::text[])))
 );
@@ -1060,7 +1061,8 @@ CREATE VIEW public.renewal_facts AS
     m.provider_customer_id,
     m.provider_payment_id,
     m.expiry_month,
-    m.expiry_year
+    m.expiry_year,
+    m.details_changed_at
    FROM (((((((public.renewals r
      JOIN public.subscriptions s ON ((s.subscription_id = r.subscription_id)))
      JOIN LATERAL ( SELECT c.token_id,
@@ -1309,15 +1311,15 @@ CREATE VIEW public.v_renewal_candidates AS
     u.email,
     t.expires_at,
     (floor((EXTRACT(epoch FROM (t.expires_at - now())) / (86400)::numeric)))::integer AS days_until_expiry,
-    COALESCE(p.monthly_fee_usd, (0)::numeric) AS renewal_fee,
+    (p.monthly_fee_usd)::numeric AS renewal_fee,
     COALESCE(w.balance_usd, (0)::numeric) AS wallet_balance,
-    (COALESCE((w.balance_usd - w.reserved_usd), (0)::numeric) >= COALESCE(p.monthly_fee_usd, (0)::numeric)) AS has_sufficient_balance,
+    COALESCE((COALESCE((w.balance_usd - w.reserved_usd), (0)::numeric) >= p.monthly_fee_usd), false) AS has_sufficient_balance,
     m.payment_method_id AS default_payment_method,
     COALESCE(((t.metadata ->> 'auto_renew'::text) = 'true'::text), false) AS auto_renew_enabled
    FROM (((((public.subscriptions s
      JOIN public.v_current_license_tokens t ON ((t.subscription_id = s.subscription_id)))
      JOIN public.users u ON ((u.user_id = s.subscriber_id)))
-     LEFT JOIN public.master_pricing p ON ((p.master_id = s.master_id)))
+     LEFT JOIN public.master_pricing p ON (((p.master_id = s.master_id) AND p.is_active)))
      LEFT JOIN public.user_wallets w ON ((w.user_id = s.subscriber_id)))
      LEFT JOIN public.user_payment_methods m ON (((m.user_id = s.subscriber_id) AND m.is_default AND m.is_active)))
   WHERE (t.is_active AND s.is_active AND (s.state <> 'SUSPENDED_ADMIN'::public.subscription_state) AND (t.expires_at > (now() - '3 days'::interval)) AND (t.expires_at <= (now() + '7 days'::interval)));

@@ -28,6 +28,8 @@
 \ir installation/migration.psql
 \set migration 0011_metrics
 \ir installation/migration.psql
+\set migration 0012_card_changes
+\ir installation/migration.psql
 
 begin;
 \ir installation/journal.sql

@@ -16,7 +16,8 @@ select
     (select l.amount_usd from renewals l
      where l.subscription_id = r.subscription_id and l.status = 'applied' order by l.period_start desc limit 1) as last_paid_usd,
     coalesce(w.balance_usd - w.reserved_usd, 0) as wallet_usd,
-    m.payment_method_id, m.payment_provider, m.provider_customer_id, m.provider_payment_id, m.expiry_month, m.expiry_year
+    m.payment_method_id, m.payment_provider, m.provider_customer_id, m.provider_payment_id, m.expiry_month, m.expiry_year,
+    m.details_changed_at
 from renewals r
 join subscriptions s on s.subscription_id = r.subscription_id
 join lateral (select * from v_current_license_tokens c where c.subscription_id = r.subscription_id limit 1) t on true

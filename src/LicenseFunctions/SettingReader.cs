@@ -46,7 +46,8 @@ public sealed class SettingReader(IConfiguration configuration)
     /// <remarks>The value itself is never repeated: it may be a secret.</remarks>
     public T Fault<T>(string name, string what, string example, T standIn)
     {
-        faults.Add($"{name} {what}. Example: {name}={example}");
+        var fault = $"{name} {what}. Example: {name}={example}";
+        if (!faults.Contains(fault)) faults.Add(fault);
         return standIn;
     }
 

@@ -3,6 +3,7 @@ using System.Globalization;
 using DetectionCorpus;
 using LicenseFunctions;
 using LicenseFunctions.Database;
+using LicenseFunctions.Http;
 using LicenseFunctions.Suspicion;
 using Licensing.Suspicion;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -62,10 +63,10 @@ internal static class DetectBench
         await ExecuteAsync(source, string.Create(CultureInfo.InvariantCulture, $"set bench.days_ago = {daysAgo}; set bench.days = {days}; set bench.each = {each};") + Use);
         await ExecuteAsync(source, "analyze license_usage_log");
         var database = new LicenseDatabase(source);
-        var settings = new SuspicionSettings(new DetectionPolicy(), "operators@example.com", null, [], []);
+        var settings = new SuspicionSettings(new DetectionPolicy(), "operators@example.com", null, []);
         var suspensions = new SuspensionStore(database, new ValidationCache(TimeSpan.Zero, TimeProvider.System), TimeProvider.System);
         var scan = new ScanUsage(
-            new SuspicionStore(database), suspensions, settings, new CustomerLinks(settings, TimeProvider.System), TimeProvider.System, NullLogger<ScanUsage>.Instance);
+            new SuspicionStore(database), suspensions, settings, new SignedLinks([], TimeProvider.System), TimeProvider.System, NullLogger<ScanUsage>.Instance);
 
         GC.Collect();
         using var stop = new CancellationTokenSource();

@@ -1,5 +1,6 @@
 using Dapper;
 using LicenseFunctions.Database;
+using LicenseFunctions.Http;
 using LicenseFunctions.Payments;
 using LicenseFunctions.Renewals;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -52,7 +53,7 @@ internal sealed class RenewalSite : IAsyncDisposable
             ? []
             : [new StripeGateway(PaymentsRegistration.Client(stripe, clock), NullLogger<StripeGateway>.Instance)]);
         var policy = new RenewalSettings(AutoRenewal: true, WarningDays: 7, GraceDays: 3, PriceRiseShare: 0, pace.Lanes).Policy(gateways.KeyLives);
-        var drive = new DriveRenewal(store, gateways, policy, new PriceLinks(new PriceLinkSettings([]), clock), clock);
+        var drive = new DriveRenewal(store, gateways, policy, new SignedLinks([], clock), clock);
         return new RunRenewals(store, drive, policy, pace, clock, NullLogger<RunRenewals>.Instance);
     }
 

@@ -122,6 +122,8 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
             if (paid.With is PaidWith.Wallet && license.WalletUsd < paid.AmountUsd) return Task.FromResult(RenewalSave.WalletShort);
         }
 
+        if (change.Ends is { } end && license.ExpiresAt != end.PaidUntil) return Task.FromResult(RenewalSave.Fenced);
+
         Write(row, change, writer, license);
         return Task.FromResult(RenewalSave.Saved);
     }
@@ -130,6 +132,17 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
     {
         inbox.Add((received.Provider, received.EventId));
         return Task.CompletedTask;
+    }
+
+    /// <summary>What PostgreSQL's does in the transaction of a change of cards.</summary>
+    public void Wake(MemoryLicense license)
+    {
+        foreach (var row in rows.Values)
+        {
+            if (row.Renewal.SubscriptionId != license.SubscriptionId || !RenewalRequests.IsWokenByCard(Facts(row), clock.GetUtcNow())) continue;
+            row.Renewal = row.Renewal with { NextActionAt = clock.GetUtcNow(), Fence = row.Renewal.Fence + 1 };
+            row.LeaseUntil = null;
+        }
     }
 
     public Task<int> SuspendExpiredAsync(RenewalPolicy policy, DateTimeOffset now, int limit, CancellationToken cancellationToken)
@@ -159,7 +172,7 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
     {
         if (change.Payment is { } payment) Book(license, payment);
         if (change.Suspends && license.IsTokenActive) Suspend(license);
-        if (change.EndsPeriod) EndPeriod(license);
+        if (change.Ends is { } end) EndPeriod(license, end);
         if (change.History is { } history) History[history.Id] = history;
         if (change.Notice is { } notice) Mails.Add(notice.DedupKey);
         if (change.Audit is { } action) Audit.Add((license.SubscriptionId, action, change.Reason));
@@ -192,14 +205,11 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
         license.Ledger.Add(amount);
     }
 
-    private void EndPeriod(MemoryLicense license)
+    private static void EndPeriod(MemoryLicense license, PeriodEnd end)
     {
-        var now = clock.GetUtcNow();
-        var last = license.PaidPeriods.Count - 1;
-        if (last < 0 || license.PaidPeriods[last].Until != license.ExpiresAt || license.ExpiresAt <= now) return;
-        var ends = now > license.PaidPeriods[last].From ? now : license.PaidPeriods[last].From + TimeSpan.FromSeconds(1);
-        license.PaidPeriods[last] = (license.PaidPeriods[last].From, ends);
-        license.ExpiresAt = ends;
+        var period = license.PaidPeriods.FindIndex(paid => paid.Until == end.PaidUntil);
+        license.PaidPeriods[period] = (license.PaidPeriods[period].From, end.EndsAt);
+        license.ExpiresAt = end.EndsAt;
         license.AutoRenew = false;
     }
 

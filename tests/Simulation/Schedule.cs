@@ -1,4 +1,5 @@
 using LicenseFunctions.Database;
+using LicenseFunctions.Http;
 using LicenseFunctions.Payments;
 using LicenseFunctions.Renewals;
 using Licensing.Renewals;
@@ -61,7 +62,7 @@ internal sealed class Schedule : ILogger<RunRenewals>
         IPaymentGateway used = sabotage is Sabotage.None or Sabotage.FenceIgnored ? gateway : new SabotagedGateway(gateway, sabotage);
         policy = new RenewalPolicy(true, 7, 3, 0, new Dictionary<string, TimeSpan> { [used.Provider] = used.KeyLife });
         var store = new PausingStore(memory, scheduler);
-        var drive = new DriveRenewal(store, new RenewalGateways([used], NewId), policy, new PriceLinks(new PriceLinkSettings([]), clock), clock);
+        var drive = new DriveRenewal(store, new RenewalGateways([used], NewId), policy, new SignedLinks([], clock), clock);
         run = new RunRenewals(store, drive, policy, new RenewalPace(1, random.Next(1, 3), TimeSpan.FromMinutes(5)), clock, this);
         settle = new SettleRenewal(store, policy, clock);
         renew = new RenewLicense(store, drive, policy, clock);
@@ -303,7 +304,10 @@ internal sealed class Schedule : ILogger<RunRenewals>
                 license.AutoRenew = !license.AutoRenew;
                 break;
             case 1:
-                license.Card = new SavedCard(NewId(), "stripe", random.Next(4) == 0 ? "cus_2" : "cus_1", Cards[random.Next(Cards.Length)]);
+                license.Card = license.Card is { } renewed && random.Next(3) == 0
+                    ? renewed with { ChangedAt = clock.Now }
+                    : new SavedCard(NewId(), "stripe", random.Next(4) == 0 ? "cus_2" : "cus_1", Cards[random.Next(Cards.Length)]);
+                memory.Wake(license);
                 break;
             case 2:
                 var amount = random.Next(10, 60);

@@ -34,9 +34,10 @@ public sealed record WaitingPayment(string Provider, string IntentId, string Pay
 
 /// <summary>
 /// user_payment_methods. What is active comes from the provider's events; one that was taken off is never active again, whatever
-/// an older event says. Each change of a user's cards locks the user's row: the default is one, and found under the lock.
+/// an older event says. Each change of a user's cards locks the user's row: the default is one, and found under the lock. Renewals that wait
+/// for a card are due with the change.
 /// </summary>
-public sealed class PaymentMethodStore(LicenseDatabase database)
+public sealed class PaymentMethodStore(LicenseDatabase database, TimeProvider time)
 {
     private const string List = """
         select payment_method_id, payment_provider, payment_type, brand, last_four, expiry_month, expiry_year, is_default, created_at, last_used_at
@@ -127,6 +128,7 @@ public sealed class PaymentMethodStore(LicenseDatabase database)
             await connection.ExecuteAsync(new CommandDefinition(ClearDefault, new { userId, paymentMethodId }, cancellationToken: token));
             await connection.ExecuteAsync(new CommandDefinition(SetDefault, new { userId, paymentMethodId }, cancellationToken: token));
             await AuditAsync(connection, Actor.Owner(userId), "payment_method.made_default", paymentMethodId, token);
+            await RenewalStore.WakeAsync(connection, userId, time.GetUtcNow(), token);
             return true;
         }, cancellationToken);
 
@@ -177,12 +179,16 @@ public sealed class PaymentMethodStore(LicenseDatabase database)
             not exists (select from user_payment_methods d where d.user_id = u.user_id and d.is_default)
         from users u where u.user_id = @userId
         on conflict (user_id, provider_payment_id) do update set
-            last_four = excluded.last_four, brand = excluded.brand, expiry_month = excluded.expiry_month, expiry_year = excluded.expiry_year
+            last_four = excluded.last_four, brand = excluded.brand, expiry_month = excluded.expiry_month, expiry_year = excluded.expiry_year,
+            details_changed_at = case
+                when (m.last_four, m.brand, m.expiry_month, m.expiry_year)
+                    is distinct from (excluded.last_four, excluded.brand, excluded.expiry_month, excluded.expiry_year) then @now
+                else m.details_changed_at end
         returning payment_method_id
         """;
 
     /// <summary>A card that names no user is one that is here already, with new details.</summary>
-    private static async Task SaveAsync(NpgsqlConnection connection, string provider, PaymentFact.MethodSaved saved, CancellationToken cancellationToken)
+    private async Task SaveAsync(NpgsqlConnection connection, string provider, PaymentFact.MethodSaved saved, CancellationToken cancellationToken)
     {
         var users = saved.UserId is { } named ? [named] : await OwnersAsync(connection, provider, saved.PaymentId, cancellationToken);
         foreach (var userId in users)
@@ -193,10 +199,13 @@ public sealed class PaymentMethodStore(LicenseDatabase database)
                 new
                 {
                     provider, saved.CustomerId, saved.PaymentId, saved.PaymentType, saved.LastFour, saved.Brand, saved.ExpiryMonth, saved.ExpiryYear, userId,
+                    now = time.GetUtcNow().UtcDateTime,
                 },
                 cancellationToken: cancellationToken));
-            if (id is { } paymentMethodId)
-                await AuditAsync(connection, Actor.Service, "payment_method.saved", paymentMethodId, cancellationToken);
+            if (id is not { } paymentMethodId)
+                continue;
+            await AuditAsync(connection, Actor.Service, "payment_method.saved", paymentMethodId, cancellationToken);
+            await RenewalStore.WakeAsync(connection, userId, time.GetUtcNow(), cancellationToken);
         }
     }
 
@@ -213,7 +222,7 @@ public sealed class PaymentMethodStore(LicenseDatabase database)
         """;
 
     /// <summary>The card that was saved last takes the place of a default that is gone: no licence ends because an old card was tidied away.</summary>
-    private static async Task RemoveAsync(
+    private async Task RemoveAsync(
         NpgsqlConnection connection, Actor actor, Guid userId, string provider, string paymentId, CancellationToken cancellationToken)
     {
         await LockAsync(connection, userId, cancellationToken);
@@ -222,8 +231,10 @@ public sealed class PaymentMethodStore(LicenseDatabase database)
         if (removed is not { } paymentMethodId)
             return;
         await AuditAsync(connection, actor, "payment_method.removed", paymentMethodId, cancellationToken);
-        if (await connection.ExecuteScalarAsync<Guid?>(new CommandDefinition(Promote, new { userId }, cancellationToken: cancellationToken)) is { } promoted)
-            await AuditAsync(connection, Actor.System, "payment_method.made_default", promoted, cancellationToken);
+        if (await connection.ExecuteScalarAsync<Guid?>(new CommandDefinition(Promote, new { userId }, cancellationToken: cancellationToken)) is not { } promoted)
+            return;
+        await AuditAsync(connection, Actor.System, "payment_method.made_default", promoted, cancellationToken);
+        await RenewalStore.WakeAsync(connection, userId, time.GetUtcNow(), cancellationToken);
     }
 
     private const string Has = """

@@ -19,7 +19,8 @@ public sealed record RenewalHistoryRow
 }
 
 /// <summary>A licence with what its next renewal depends on.</summary>
-public sealed record UpcomingRenewal(Guid SubscriptionId, Guid UserId, string Email, DateTimeOffset ExpiresAt, RenewalLicense License,
+/// <param name="IsActive">Its token works; false where it is suspended, for its expiry too.</param>
+public sealed record UpcomingRenewal(Guid SubscriptionId, Guid UserId, string Email, DateTimeOffset ExpiresAt, bool IsActive, RenewalLicense License,
     decimal? PriceUsd, decimal? LastPaidUsd, decimal WalletUsd, SavedCard? Card, string? LastDecline, string? Status);
 
 /// <summary>A charge whose outcome nobody knows yet.</summary>
@@ -67,30 +68,40 @@ public sealed class RenewalReads(LicenseDatabase database)
     private const string Upcoming = """
         select s.subscription_id, s.subscriber_id as user_id, u.email, t.expires_at,
                coalesce(t.metadata ->> 'auto_renew' = 'true', false) as auto_renew,
-               s.is_active and t.is_active and s.state <> 'SUSPENDED_ADMIN' as is_renewable,
+               t.is_active,
+               s.is_active
+                   and (t.is_active or held.for_expiry)
+                   and not held.otherwise
+                   and (s.state <> 'SUSPENDED_ADMIN' or held.for_expiry) as is_renewable,
                coalesce(r.amount_usd, p.monthly_fee_usd) as price_usd,
                (select l.amount_usd from renewals l
                 where l.subscription_id = s.subscription_id and l.status = 'applied' order by l.period_start desc limit 1) as last_paid_usd,
                coalesce(w.balance_usd - w.reserved_usd, 0) as wallet_usd,
                m.payment_method_id, m.payment_provider, m.provider_customer_id, m.provider_payment_id, m.expiry_month, m.expiry_year,
+               m.details_changed_at,
                (select a.code from renewal_attempts a
-                where a.renewal_id = r.renewal_id and a.payment_method_id = m.payment_method_id order by a.number desc limit 1) as last_decline,
+                where a.renewal_id = r.renewal_id and a.payment_method_id = m.payment_method_id
+                  and (m.details_changed_at is null or m.details_changed_at <= a.first_sent_at)
+                order by a.number desc limit 1) as last_decline,
                r.status
         from v_current_license_tokens t
         join subscriptions s on s.subscription_id = t.subscription_id
         join users u on u.user_id = s.subscriber_id
+        cross join lateral (
+            select coalesce(bool_or(h.cause = 'EXPIRY'), false) as for_expiry, coalesce(bool_or(h.cause <> 'EXPIRY'), false) as otherwise
+            from license_suspensions h where h.subscription_id = t.subscription_id and h.closed_at is null) held
         left join renewals r on r.subscription_id = t.subscription_id and r.period_start = t.expires_at
         left join master_pricing p on p.master_id = s.master_id and p.is_active
         left join user_wallets w on w.user_id = s.subscriber_id
         left join user_payment_methods m on m.user_id = s.subscriber_id and m.is_default and m.is_active
-        where t.is_active and t.expires_at >= @from and t.expires_at < @until
+        where (t.is_active or t.subscription_id = @subscriptionId) and t.expires_at >= @from and t.expires_at < @until
           and (t.expires_at, t.subscription_id) > (@afterExpiry, @afterSubscription)
           and (@subscriptionId::uuid is null or s.subscription_id = @subscriptionId)
         order by t.expires_at, t.subscription_id
         limit @limit
         """;
 
-    /// <summary>Active licences by expiry, a page after the given place.</summary>
+    /// <summary>Active licences by expiry, a page after the given place; or the one that is asked for, active or not.</summary>
     /// <param name="after">The last row of the page before; null for the first.</param>
     public async Task<IReadOnlyList<UpcomingRenewal>> UpcomingAsync(
         DateTimeOffset from, DateTimeOffset until, UpcomingRenewal? after, Guid? subscriptionId, int limit, CancellationToken cancellationToken)
@@ -160,31 +171,14 @@ public sealed class RenewalReads(LicenseDatabase database)
             foreach (var (key, template, user, model) in mails) await EmailOutbox.AddAsync(connection, key, template, user, model, token);
         }, cancellationToken);
 
-    private sealed record UpcomingRow
+    private sealed record UpcomingRow : PayingRow
     {
-        public Guid SubscriptionId { get; init; }
-        public Guid UserId { get; init; }
         public string Email { get; init; } = "";
-        public DateTime ExpiresAt { get; init; }
-        public bool AutoRenew { get; init; }
-        public bool IsRenewable { get; init; }
-        public decimal? PriceUsd { get; init; }
-        public decimal? LastPaidUsd { get; init; }
-        public decimal WalletUsd { get; init; }
-        public Guid? PaymentMethodId { get; init; }
-        public string PaymentProvider { get; init; } = "";
-        public string? ProviderCustomerId { get; init; }
-        public string ProviderPaymentId { get; init; } = "";
-        public int? ExpiryMonth { get; init; }
-        public int? ExpiryYear { get; init; }
+        public bool IsActive { get; init; }
         public string? LastDecline { get; init; }
         public string? Status { get; init; }
 
         public UpcomingRenewal ToUpcoming() => new(
-            SubscriptionId, UserId, Email, ExpiresAt, new RenewalLicense(ExpiresAt, AutoRenew, IsRenewable), PriceUsd, LastPaidUsd, WalletUsd,
-            PaymentMethodId is { } card && ProviderCustomerId is { } customer
-                ? new SavedCard(card, PaymentProvider, customer, ProviderPaymentId, ExpiryMonth, ExpiryYear)
-                : null,
-            LastDecline, Status);
+            SubscriptionId, UserId, Email, ExpiresAt!.Value, IsActive, License, PriceUsd, LastPaidUsd, WalletUsd, Card, LastDecline, Status);
     }
 }

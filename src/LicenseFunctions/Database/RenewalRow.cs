@@ -3,36 +3,11 @@ using Licensing.Renewals;
 
 namespace LicenseFunctions.Database;
 
-/// <summary>A row of renewal_facts.</summary>
-internal sealed record RenewalRow
+/// <summary>What every row about a renewal has: the licence, its price, and what can pay.</summary>
+internal abstract record PayingRow
 {
-    public Guid RenewalId { get; init; }
     public Guid SubscriptionId { get; init; }
     public Guid UserId { get; init; }
-    public DateTime PeriodStart { get; init; }
-    public string RenewalType { get; init; } = "";
-    public string Status { get; init; } = "";
-    public decimal? AmountUsd { get; init; }
-    public bool PriceAccepted { get; init; }
-    public string? IntentId { get; init; }
-    public int SoftDeclines { get; init; }
-    public int Lookups { get; init; }
-    public DateTime? UnknownSince { get; init; }
-    public DateTime GivesUpAt { get; init; }
-    public DateTime? NextActionAt { get; init; }
-    public string? PaidWith { get; init; }
-    public DateTime? PaidUntil { get; init; }
-    public long Fence { get; init; }
-    public Guid? AttemptId { get; init; }
-    public int AttemptNumber { get; init; }
-    public string AttemptProvider { get; init; } = "";
-    public Guid AttemptPaymentMethodId { get; init; }
-    public string Request { get; init; } = "";
-    public DateTime FirstSentAt { get; init; }
-    public bool OpensIntent { get; init; }
-    public string AttemptStatus { get; init; } = "";
-    public string? AttemptCode { get; init; }
-    public string? TransactionId { get; init; }
     public DateTime? ExpiresAt { get; init; }
     public bool AutoRenew { get; init; }
     public bool IsRenewable { get; init; }
@@ -45,16 +20,46 @@ internal sealed record RenewalRow
     public string? ProviderPaymentId { get; init; }
     public int? ExpiryMonth { get; init; }
     public int? ExpiryYear { get; init; }
+    public DateTime? DetailsChangedAt { get; init; }
 
-    public RenewalFacts ToFacts() => new(
-        ToRenewal(),
-        new RenewalLicense(ExpiresAt, AutoRenew, IsRenewable),
-        PriceUsd,
-        LastPaidUsd,
-        WalletUsd,
-        PaymentMethodId is { } card && ProviderCustomerId is { } customer
-            ? new SavedCard(card, PaymentProvider!, customer, ProviderPaymentId!, ExpiryMonth, ExpiryYear)
-            : null);
+    protected RenewalLicense License => new(ExpiresAt, AutoRenew, IsRenewable);
+
+    protected SavedCard? Card => PaymentMethodId is { } card && ProviderCustomerId is { } customer
+        ? new SavedCard(card, PaymentProvider!, customer, ProviderPaymentId!, ExpiryMonth, ExpiryYear, DetailsChangedAt)
+        : null;
+}
+
+/// <summary>A row of renewal_facts.</summary>
+internal sealed record RenewalRow : PayingRow
+{
+    public Guid RenewalId { get; init; }
+    public DateTime PeriodStart { get; init; }
+    public string RenewalType { get; init; } = "";
+    public string Status { get; init; } = "";
+    public decimal? AmountUsd { get; init; }
+    public bool PriceAccepted { get; init; }
+    public string? IntentId { get; init; }
+    public int SoftDeclines { get; init; }
+    public int Lookups { get; init; }
+    public DateTime? UnknownSince { get; init; }
+    public DateTime GivesUpAt { get; init; }
+    public DateTime? NextActionAt { get; init; }
+    public string? PaidWith { get; init; }
+    public DateTime? PaidFrom { get; init; }
+    public DateTime? PaidUntil { get; init; }
+    public long Fence { get; init; }
+    public Guid? AttemptId { get; init; }
+    public int AttemptNumber { get; init; }
+    public string AttemptProvider { get; init; } = "";
+    public Guid AttemptPaymentMethodId { get; init; }
+    public string Request { get; init; } = "";
+    public DateTime FirstSentAt { get; init; }
+    public bool OpensIntent { get; init; }
+    public string AttemptStatus { get; init; } = "";
+    public string? AttemptCode { get; init; }
+    public string? TransactionId { get; init; }
+
+    public RenewalFacts ToFacts() => new(ToRenewal(), License, PriceUsd, LastPaidUsd, WalletUsd, Card);
 
     private Renewal ToRenewal() => new()
     {
@@ -74,6 +79,7 @@ internal sealed record RenewalRow
         GivesUpAt = GivesUpAt,
         NextActionAt = NextActionAt,
         PaidWith = PaidWith is { } with ? SnakeCase.Parse<PaidWith>(with) : null,
+        PaidFrom = PaidFrom,
         PaidUntil = PaidUntil,
         Fence = Fence,
     };

@@ -136,10 +136,10 @@ public sealed class RenewalStore(LicenseDatabase database, SuspensionStore suspe
     // A statement of its own: it sees what the claim waited for.
     private const string Facts = """
         select renewal_id, subscription_id, user_id, period_start, renewal_type, status, amount_usd, price_accepted, intent_id, soft_declines,
-               lookups, unknown_since, gives_up_at, next_action_at, paid_with, paid_until, fence, attempt_id, attempt_number, attempt_provider,
+               lookups, unknown_since, gives_up_at, next_action_at, paid_with, paid_from, paid_until, fence, attempt_id, attempt_number, attempt_provider,
                attempt_payment_method_id, request, first_sent_at, opens_intent, attempt_status, attempt_code, transaction_id, expires_at, auto_renew,
                is_renewable, price_usd, last_paid_usd, wallet_usd, payment_method_id, payment_provider, provider_customer_id, provider_payment_id,
-               expiry_month, expiry_year
+               expiry_month, expiry_year, details_changed_at
         from renewal_facts
         where renewal_id = any(@ids)
         order by next_action_at
@@ -149,6 +149,33 @@ public sealed class RenewalStore(LicenseDatabase database, SuspensionStore suspe
         NpgsqlConnection connection, IReadOnlyCollection<Guid> ids, CancellationToken cancellationToken) =>
         [.. (await connection.QueryAsync<RenewalRow>(new CommandDefinition(Facts, new { ids = ids.ToArray() }, cancellationToken: cancellationToken)))
             .Select(row => row.ToFacts())];
+
+    // By the licence: a user's renewals have no index of their own.
+    private const string Waiting = """
+        select r.renewal_id
+        from subscriptions s
+        join renewals r on r.subscription_id = s.subscription_id
+        where s.subscriber_id = @userId and r.status in ('payment_needed', 'soft_declined', 'hard_declined', 'needs_authentication')
+        order by r.renewal_id
+        for update of r
+        """;
+
+    private const string Wake = """
+        update renewals set next_action_at = @now, fence = fence + 1, lease_until = null
+        where renewal_id = any(@ids)
+        """;
+
+    /// <summary>
+    /// A user's cards changed in this transaction: what waits for that is due now. A worker that decided by the old cards writes nothing.
+    /// </summary>
+    internal static async Task WakeAsync(NpgsqlConnection connection, Guid userId, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        var waiting = (await connection.QueryAsync<Guid>(new CommandDefinition(Waiting, new { userId }, cancellationToken: cancellationToken))).AsList();
+        if (waiting.Count == 0) return;
+        var ids = (await FactsAsync(connection, waiting, cancellationToken))
+            .Where(facts => RenewalRequests.IsWokenByCard(facts, now)).Select(facts => facts.Renewal.RenewalId).ToArray();
+        await connection.ExecuteAsync(new CommandDefinition(Wake, new { now = now.UtcDateTime, ids }, cancellationToken: cancellationToken));
+    }
 
     public async Task<RenewalSave> SaveAsync(RenewalChange change, RenewalWriter writer, CancellationToken cancellationToken)
     {
@@ -166,7 +193,7 @@ public sealed class RenewalStore(LicenseDatabase database, SuspensionStore suspe
             return RenewalSave.WalletLocked;
         }
 
-        if (change.Payment is not null || change.Suspends || change.EndsPeriod) cache.Forget(change.After.SubscriptionId);
+        if (change.Payment is not null || change.Suspends || change.Ends is not null) cache.Forget(change.After.SubscriptionId);
         return RenewalSave.Saved;
     }
 

@@ -28,7 +28,7 @@ internal sealed class RenewalTransaction(NpgsqlConnection connection, Suspension
         if (writer.Request is { } request) await RememberAsync(request, after, cancellationToken);
         if (change.Payment is { } payment) await BookAsync(after, payment, cancellationToken);
         if (change.Suspends) await SuspendAsync(after.SubscriptionId, cancellationToken);
-        if (change.EndsPeriod) await EndPeriodAsync(after, cancellationToken);
+        if (change.Ends is { } end) await EndPeriodAsync(after.SubscriptionId, end, cancellationToken);
         if (change.History is { } history) await WriteHistoryAsync(change, history, cancellationToken);
         if (change.Notice is { } notice) await MailAsync(change, notice, cancellationToken);
         if (change.Audit is { } action) await AuditAsync(change, action, writer.Actor ?? Actor.System, cancellationToken);
@@ -44,7 +44,7 @@ internal sealed class RenewalTransaction(NpgsqlConnection connection, Suspension
         update renewals r
         set renewal_type = @type, status = @status, amount_usd = @AmountUsd, price_accepted = @PriceAccepted, intent_id = @IntentId,
             soft_declines = @SoftDeclines, lookups = @Lookups, unknown_since = @unknownSince, gives_up_at = @givesUpAt,
-            next_action_at = @nextActionAt, paid_with = @paidWith, paid_from = coalesce(@paidFrom, paid_from), paid_until = @paidUntil,
+            next_action_at = @nextActionAt, paid_with = @paidWith, paid_from = @paidFrom, paid_until = @paidUntil,
             fence = fence + 1, lease_until = case when @lease > interval '0' then clock_timestamp() + @lease end
         from license
         where r.renewal_id = @RenewalId and r.fence = @Fence and (@lease::interval is null or r.lease_until > clock_timestamp())
@@ -68,7 +68,7 @@ internal sealed class RenewalTransaction(NpgsqlConnection connection, Suspension
             givesUpAt = after.GivesUpAt.UtcDateTime,
             nextActionAt = after.NextActionAt?.UtcDateTime,
             paidWith = after.PaidWith is { } with ? SnakeCase.Of(with) : null,
-            paidFrom = change.Payment?.PaidFrom.UtcDateTime,
+            paidFrom = after.PaidFrom?.UtcDateTime,
             paidUntil = after.PaidUntil?.UtcDateTime,
             lease,
             after.RenewalId,
@@ -168,21 +168,21 @@ internal sealed class RenewalTransaction(NpgsqlConnection connection, Suspension
             await suspensions.SuspendAsync(connection, ForExpiry(subscriptionId), cancellationToken);
     }
 
-    // A second after its start at least: an expiry names a period, and this one's name is taken.
     private const string EndPeriod = """
-        with ended as (
-            update renewals r set paid_until = greatest(@now, r.paid_from + interval '1 second')
-            from v_current_license_tokens t
-            where r.renewal_id = @RenewalId and t.subscription_id = r.subscription_id and t.expires_at = r.paid_until and r.paid_until > @now
-            returning t.token_id, r.paid_until
-        )
-        update license_tokens l
-        set expires_at = ended.paid_until, metadata = coalesce(l.metadata, '{}') || '{"auto_renew": false}'
-        from ended where l.token_id = ended.token_id
+        update license_tokens
+        set expires_at = @endsAt, metadata = coalesce(metadata, '{}') || '{"auto_renew": false}'
+        where token_id = (select token_id from v_current_license_tokens where subscription_id = @subscriptionId) and expires_at = @paidUntil
         """;
 
-    private Task EndPeriodAsync(Renewal renewal, CancellationToken cancellationToken) =>
-        ExecuteAsync(EndPeriod, new { renewal.RenewalId, now = time.GetUtcNow().UtcDateTime }, cancellationToken);
+    // An expiry that moved since it was read leads to another decision.
+    private async Task EndPeriodAsync(Guid subscriptionId, PeriodEnd end, CancellationToken cancellationToken)
+    {
+        var ended = await connection.ExecuteAsync(new CommandDefinition(
+            EndPeriod,
+            new { subscriptionId, paidUntil = end.PaidUntil.UtcDateTime, endsAt = end.EndsAt.UtcDateTime },
+            cancellationToken: cancellationToken));
+        if (ended == 0) throw new SaveRefusedException(RenewalSave.Fenced);
+    }
 
     private const string WriteHistory = """
         insert into license_renewal_history
@@ -227,8 +227,8 @@ internal sealed class RenewalTransaction(NpgsqlConnection connection, Suspension
             after.SubscriptionId,
             after.RenewalId,
             after.AmountUsd,
-            ExpiresAt = change.Payment?.PaidUntil ?? after.PeriodStart,
-            GraceUntil = change.Payment is null ? after.GivesUpAt : (DateTimeOffset?)null,
+            ExpiresAt = change.Payment?.PaidUntil ?? change.Ends?.EndsAt ?? after.PeriodStart,
+            GraceUntil = change is { Payment: null, Ends: null } ? after.GivesUpAt : (DateTimeOffset?)null,
             NextAttemptAt = after.Status is RenewalStatus.SoftDeclined && after.NextActionAt < after.GivesUpAt ? after.NextActionAt : null,
             PaidWith = after.PaidWith is { } with ? SnakeCase.Of(with) : null,
             notice.Reason,

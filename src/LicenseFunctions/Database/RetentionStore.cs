@@ -53,6 +53,16 @@ public sealed class RetentionStore(LicenseDatabase database)
     public Task<int> EmptyPaymentEventsAsync(int days, int most, CancellationToken cancellationToken) =>
         RunAsync(EmptyPaymentEvents, days, most, cancellationToken);
 
+    private const string DeleteRenewalRequests = """
+        delete from renewal_requests where (caller_id, idempotency_key) in (
+            select caller_id, idempotency_key from renewal_requests where requested_at < now() - make_interval(days => @days)
+            order by requested_at limit @most for update skip locked)
+        """;
+
+    /// <summary>Idempotency-Keys that nobody repeats any more; without them a repeat still finds the renewal as it is.</summary>
+    public Task<int> DeleteRenewalRequestsAsync(int days, int most, CancellationToken cancellationToken) =>
+        RunAsync(DeleteRenewalRequests, days, most, cancellationToken);
+
     private const string DeleteArrivals = """
         delete from usage_arrivals where arrival_id in (
             select arrival_id from usage_arrivals where arrived_at < now() - make_interval(days => @days)

@@ -7,8 +7,8 @@ public sealed record DeviceSettings(DevicePolicy Policy, TimeSpan Grace)
 {
     public static DeviceSettings Read(SettingReader settings) => new(
         new DevicePolicy(
-            settings.Whole("MAX_DEVICES_PER_LICENSE", 2, 1, 1_000),
+            settings.MaxDevices(),
             settings.Choice("DEVICE_IDENTITY", "ea_account", "ip_ea_account") == "ea_account" ? DeviceIdentity.EaAccount : DeviceIdentity.IpEaAccount,
             settings.Choice("DEVICE_LIMIT_ACTION", "suspend", "refuse") == "suspend" ? DeviceLimitAction.Suspend : DeviceLimitAction.Refuse),
-        TimeSpan.FromDays(settings.Whole("RENEWAL_GRACE_PERIOD_DAYS", 3, 0, 90)));
+        TimeSpan.FromDays(settings.GraceDays()));
 }

@@ -9,6 +9,8 @@ public static class HttpRegistration
         services.AddSingleton(HttpSettings.Read(reader));
         services.AddSingleton<BearerTokens>();
         services.AddSingleton<RateLimits>();
+        var linkKeys = SignedLinks.ReadKeys(reader);
+        services.AddSingleton(provider => new SignedLinks(linkKeys, provider.GetRequiredService<TimeProvider>()));
         return services;
     }
 }

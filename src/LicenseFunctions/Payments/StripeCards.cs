@@ -6,7 +6,11 @@ using Stripe;
 namespace LicenseFunctions.Payments;
 
 /// <summary>What a browser needs to save a card with Stripe itself: the number never passes through here.</summary>
-public sealed record CardSetup(string SetupIntentId, string ClientSecret, string PublishableKey);
+public sealed record CardSetup(string SetupIntentId, string ClientSecret, string PublishableKey)
+{
+    /// <summary>Keeps the secret out of logs.</summary>
+    public override string ToString() => SetupIntentId;
+}
 
 /// <summary>Saving and removing cards at Stripe.</summary>
 public sealed class StripeCards(StripeClient client, StripeSettings settings)

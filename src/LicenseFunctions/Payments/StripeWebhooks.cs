@@ -56,7 +56,7 @@ public sealed class StripeWebhooks(StripeSettings settings, StripeCards cards, T
         ("charge.dispute.closed", Dispute { PaymentIntentId: { } intentId } dispute) => new PaymentFact.DisputeClosed(intentId, Won: dispute.Status != "lost"),
         ("setup_intent.succeeded", SetupIntent { PaymentMethodId: { } paymentId } setup) =>
             await cards.ReadAsync(paymentId, setup.Metadata.Id(StripeMetadata.UserId), cancellationToken),
-        ("payment_method.automatically_updated", PaymentMethod method) => await cards.ReadAsync(method.Id, userId: null, cancellationToken),
+        ("payment_method.automatically_updated" or "payment_method.updated", PaymentMethod method) => await cards.ReadAsync(method.Id, userId: null, cancellationToken),
         ("payment_method.detached", PaymentMethod method) => new PaymentFact.MethodDetached(method.Id),
         _ => new PaymentFact.Ignored(),
     };

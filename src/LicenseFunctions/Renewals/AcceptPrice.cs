@@ -1,4 +1,5 @@
 using LicenseFunctions.Database;
+using LicenseFunctions.Http;
 using Licensing;
 using Licensing.Renewals;
 
@@ -12,14 +13,17 @@ public sealed record PriceConsent(string Token, bool Accept = false);
 public sealed record PriceQuestion(Guid RenewalId, Guid SubscriptionId, decimal? AmountUsd, decimal? OldAmountUsd, DateTimeOffset ExpiresAt, bool Accepted);
 
 /// <summary>The customer's word on a raised price, by the signed link of the mail.</summary>
-public sealed class AcceptPrice(IRenewalStore store, PriceLinks links, TimeProvider clock)
+public sealed class AcceptPrice(IRenewalStore store, SignedLinks links, TimeProvider clock)
 {
+    /// <summary>Of the link: the page that asks.</summary>
+    public const string Purpose = "price";
+
     private static readonly Refusal BadLink = new(
         RefusalKind.Forbidden, "LINK_NOT_VALID", "This link is not valid, or not any more.", "token", "Renew the licence from its page.");
 
     public async Task<Outcome<PriceQuestion>> RunAsync(PriceConsent consent, CancellationToken cancellationToken)
     {
-        if (links.Read(consent.Token) is not { } renewalId) return BadLink;
+        if (links.Read(Purpose, consent.Token) is not { } renewalId) return BadLink;
 
         while (await store.FindAsync(renewalId, cancellationToken) is { } facts)
         {

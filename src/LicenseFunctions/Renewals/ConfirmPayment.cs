@@ -7,7 +7,11 @@ namespace LicenseFunctions.Renewals;
 
 /// <summary>What the browser needs to let the customer confirm a payment with the bank (3-D Secure).</summary>
 /// <param name="PaymentMethod">The provider's id of the card that the bank asks about.</param>
-public sealed record PaymentConfirmation(string PaymentIntentId, string ClientSecret, string PublishableKey, string PaymentMethod);
+public sealed record PaymentConfirmation(string PaymentIntentId, string ClientSecret, string PublishableKey, string PaymentMethod)
+{
+    /// <summary>Keeps the secret out of logs.</summary>
+    public override string ToString() => PaymentIntentId;
+}
 
 /// <summary>Hands the owner the intent that waits for the bank's question. The provider's event tells the result.</summary>
 public sealed class ConfirmPayment(PaymentMethodStore store, IEnumerable<IPaymentGateway> gateways, StripeSettings settings)

@@ -1,4 +1,5 @@
 using LicenseFunctions.Database;
+using LicenseFunctions.Http;
 using LicenseFunctions.Payments;
 using Licensing.Renewals;
 
@@ -9,7 +10,7 @@ namespace LicenseFunctions.Renewals;
 /// next holder of the lease goes on from what was saved.
 /// </summary>
 public sealed class DriveRenewal(
-    IRenewalStore store, RenewalGateways gateways, RenewalPolicy policy, PriceLinks links, TimeProvider clock)
+    IRenewalStore store, RenewalGateways gateways, RenewalPolicy policy, SignedLinks links, TimeProvider clock)
 {
     /// <summary>Longer than twice the worst call of a gateway (its time-out with one retry).</summary>
     public static readonly TimeSpan Lease = TimeSpan.FromMinutes(3);
@@ -48,7 +49,7 @@ public sealed class DriveRenewal(
         switch (RenewalPlan.Next(facts, policy, clock.GetUtcNow(), gateways.NewAttemptId()))
         {
             case RenewalStep.Save { Change: { Notice: { Template: "price_consent" } question } change }:
-                return change with { Notice = question with { Link = links.To(change.After.RenewalId, change.After.GivesUpAt) } };
+                return change with { Notice = question with { Link = links.Path(AcceptPrice.Purpose, change.After.RenewalId, change.After.GivesUpAt) } };
             case RenewalStep.Save save:
                 return save.Change;
             case RenewalStep.CreateIntent { Attempt: var attempt }:

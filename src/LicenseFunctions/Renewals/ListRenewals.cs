@@ -5,7 +5,7 @@ using Licensing.Renewals;
 namespace LicenseFunctions.Renewals;
 
 /// <summary>A licence's renewals: the next one, and what was.</summary>
-/// <param name="NextRenewalAt">When it is attempted first; null without auto-renewal or for a licence that is not active.</param>
+/// <param name="NextRenewalAt">When it is attempted first; null where nothing is tried by itself: auto-renewal is off, or the licence is suspended.</param>
 /// <param name="PaysWith">nothing, wallet or card; null where nothing can pay.</param>
 /// <param name="Obstacle">Why it will likely fail; null where it should succeed.</param>
 public sealed record RenewalList(
@@ -31,7 +31,7 @@ public sealed class ListRenewals(RenewalReads reads, RenewalPolicy policy)
             subscriptionId,
             next.License.AutoRenew,
             next.ExpiresAt,
-            next.License.AutoRenew && policy.AutoRenewal ? next.ExpiresAt - policy.Warning : null,
+            next is { IsActive: true, License.AutoRenew: true } && policy.AutoRenewal ? next.ExpiresAt - policy.Warning : null,
             next.PriceUsd,
             forecast.With?.ToString().ToLowerInvariant(),
             forecast.Obstacle,

@@ -9,7 +9,7 @@ public sealed record RenewalSettings(bool AutoRenewal, int WarningDays, int Grac
     public static RenewalSettings Read(SettingReader settings) => new(
         settings.Flag("AUTO_RENEWAL_ENABLED", true),
         settings.Whole("EXPIRY_WARNING_DAYS", 7, 1, 29),
-        settings.Whole("RENEWAL_GRACE_PERIOD_DAYS", 3, 0, 29),
+        settings.GraceDays(),
         settings.Number("PRICE_RISE_CONSENT_SHARE", 0, 0, 10),
         settings.Whole("RENEWAL_LANES", 16, 1, 256));
 

@@ -12,13 +12,11 @@ public static class RenewalsRegistration
     public static IServiceCollection AddRenewals(this IServiceCollection services, SettingReader reader)
     {
         var settings = RenewalSettings.Read(reader);
-        services.AddSingleton(PriceLinkSettings.Read(reader));
         services.AddSingleton(new RenewalPace(settings.Lanes, Claim: 2, Tick));
         services.AddSingleton(provider => new RenewalGateways(provider.GetServices<IPaymentGateway>()));
         services.AddSingleton(provider => settings.Policy(provider.GetRequiredService<RenewalGateways>().KeyLives));
         services.AddSingleton<IRenewalStore, RenewalStore>();
         services.AddSingleton<RenewalReads>();
-        services.AddSingleton<PriceLinks>();
         services.AddSingleton<DriveRenewal>();
         services.AddSingleton<RunRenewals>();
         services.AddSingleton<WarnExpiring>();

@@ -48,6 +48,6 @@ public sealed class SettleRenewal(IRenewalStore store, RenewalPolicy policy, Tim
         PaymentFact.IntentChanged changed => RenewalSettlement.Settle(facts, changed.Intent, Asked.Event, policy, clock.GetUtcNow()),
         _ when facts.Renewal.IsOpen =>
             throw new InvalidOperationException($"Renewal {facts.Renewal.RenewalId} was taken back before it is known to be paid."),
-        _ => RenewalRequests.TakeBack(facts.Renewal, fact),
+        _ => RenewalRequests.TakeBack(facts, fact, clock.GetUtcNow()),
     };
 }

@@ -1,5 +1,6 @@
 using System.Net;
 using LicenseFunctions.Database;
+using LicenseFunctions.Http;
 using Licensing;
 
 namespace LicenseFunctions.Suspicion;
@@ -23,8 +24,11 @@ public sealed record ConfirmationRequest(string Token);
 public sealed record ConfirmationReceipt(Guid AlertId, bool Trusted);
 
 /// <summary>What a customer can see and say when the detector spoke.</summary>
-public sealed class AnswerSuspicion(LicenseDatabase database, CustomerLinks links, TimeProvider time)
+public sealed class AnswerSuspicion(LicenseDatabase database, SignedLinks links, TimeProvider time)
 {
+    /// <summary>Of the mailed link: the page that asks.</summary>
+    public const string Purpose = "was-this-you";
+
     private const int MaxMessage = 2000;
 
     private static readonly Refusal NotFound = new(
@@ -71,7 +75,7 @@ public sealed class AnswerSuspicion(LicenseDatabase database, CustomerLinks link
     /// an address where the customer was before.
     /// </summary>
     public async Task<Outcome<ConfirmationReceipt>> ConfirmAsync(ConfirmationRequest request, IPAddress? from, CancellationToken cancellationToken) =>
-        links.Read(request.Token) is not { } alertId
+        links.Read(Purpose, request.Token) is not { } alertId
             ? new Refusal(RefusalKind.Forbidden, "INVALID_LINK", "This link isn't valid any more.", "token", "Sign in, and answer there.")
             : await database.InTransactionAsync<Outcome<ConfirmationReceipt>>(async (connection, token) =>
             {

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using LicenseFunctions.Database;
+using LicenseFunctions.Http;
 using Licensing.Suspicion;
 using Microsoft.Extensions.Logging;
 using Npgsql;
@@ -18,11 +19,12 @@ public sealed record ScanCounts(int Licenses, int Records, int Alerts, int Suspe
 /// states, alerts, suspensions and mails commit together, or the rows are there again for the next tick.
 /// </summary>
 public sealed class ScanUsage(
-    SuspicionStore store, SuspensionStore suspensions, SuspicionSettings settings, CustomerLinks links, TimeProvider time, ILogger<ScanUsage> log)
+    SuspicionStore store, SuspensionStore suspensions, SuspicionSettings settings, SignedLinks links, TimeProvider time, ILogger<ScanUsage> log)
 {
     private const int LicensesABatch = 1_500;
     private const int WordsOfReason = 400;
     private static readonly TimeSpan Budget = TimeSpan.FromSeconds(50);
+    private static readonly TimeSpan LinkLife = TimeSpan.FromDays(14);
     private static readonly TimeSpan MailPause = TimeSpan.FromMinutes(10);
 
     public async Task<ScanCounts> RunAsync(CancellationToken cancellationToken)
@@ -129,7 +131,7 @@ public sealed class ScanUsage(
                 licence.SubscriptionId,
                 finding.Description,
                 OccurredAt = finding.Evidence.To,
-                Link = links.Path(alert.AlertId),
+                Link = links.Path(AnswerSuspicion.Purpose, alert.AlertId, time.GetUtcNow() + LinkLife),
             }, cancellationToken);
         }
 

@@ -13,7 +13,6 @@ public static class SuspicionRegistration
         services.AddSingleton<SuspicionStore>();
         services.AddSingleton<AlertStore>();
         services.AddSingleton<AlertWebhookStore>();
-        services.AddSingleton<CustomerLinks>();
         services.AddSingleton<ScanUsage>();
         services.AddSingleton(provider => new SendAlertWebhooks(
             provider.GetRequiredService<AlertWebhookStore>(), provider.GetRequiredService<SuspicionSettings>(),

@@ -96,6 +96,9 @@ public sealed record Renewal
 
     public PaidWith? PaidWith { get; init; }
 
+    /// <summary>Start of the paid period, inclusive; null until it is paid.</summary>
+    public DateTimeOffset? PaidFrom { get; init; }
+
     /// <summary>End of the paid period, exclusive; null until it is paid.</summary>
     public DateTimeOffset? PaidUntil { get; init; }
 

@@ -13,8 +13,8 @@ public sealed record RenewalChange(Renewal After)
     /// <summary>The grace ended: token inactive and subscription suspended, in the contract's words.</summary>
     public bool Suspends { get; init; }
 
-    /// <summary>The money went back: the period that it paid ends now, and nothing renews the licence by itself.</summary>
-    public bool EndsPeriod { get; init; }
+    /// <summary>The money went back: the period that it paid ends early, and nothing renews the licence by itself.</summary>
+    public PeriodEnd? Ends { get; init; }
 
     /// <summary>A row of license_renewal_history.</summary>
     public RenewalHistory? History { get; init; }
@@ -35,6 +35,11 @@ public sealed record RenewalChange(Renewal After)
 /// <param name="PaidFrom">Start of the paid period, inclusive.</param>
 /// <param name="PaidUntil">Its end, exclusive: the new expiry.</param>
 public sealed record RenewalPayment(PaidWith With, decimal AmountUsd, DateTimeOffset PaidFrom, DateTimeOffset PaidUntil);
+
+/// <summary>A paid period that ends early.</summary>
+/// <param name="PaidUntil">The expiry that it had given the licence: whoever moved it since keeps his.</param>
+/// <param name="EndsAt">The new expiry.</param>
+public sealed record PeriodEnd(DateTimeOffset PaidUntil, DateTimeOffset EndsAt);
 
 /// <summary>A row of the guide's history: one an attempt, one for all that needs no card.</summary>
 /// <param name="Id">Attempt or renewal: a repeat updates its row.</param>

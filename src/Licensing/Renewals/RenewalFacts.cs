@@ -25,11 +25,17 @@ public sealed record RenewalFacts(
 public sealed record RenewalLicense(DateTimeOffset? ExpiresAt, bool AutoRenew, bool IsRenewable);
 
 /// <summary>The default payment method as the machine needs it.</summary>
+/// <param name="ChangedAt">When its bank last gave it another number or expiry; null if it never did.</param>
 public sealed record SavedCard(
-    Guid PaymentMethodId, string Provider, string CustomerId, string PaymentId, int? ExpiryMonth = null, int? ExpiryYear = null)
+    Guid PaymentMethodId, string Provider, string CustomerId, string PaymentId, int? ExpiryMonth = null, int? ExpiryYear = null,
+    DateTimeOffset? ChangedAt = null)
 {
     /// <summary>The first moment at which the card is invalid (the month after the printed one, UTC); null if none is printed.</summary>
     public DateTimeOffset? ExpiresAt => ExpiryMonth is { } month and >= 1 and <= 12 && ExpiryYear is { } year and > 0 and < 9999
         ? new DateTimeOffset(year, month, 1, 0, 0, 0, TimeSpan.Zero).AddMonths(1)
         : null;
+
+    /// <summary>Whether asking it may be answered otherwise than the attempt was: another card, or new details of the same.</summary>
+    public bool IsOtherThan(RenewalAttempt attempt) =>
+        PaymentId != attempt.Request.PaymentId || Provider != attempt.Provider || ChangedAt > attempt.FirstSentAt;
 }

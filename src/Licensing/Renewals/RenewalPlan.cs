@@ -21,7 +21,7 @@ public static class RenewalPlan
             { Status: Charging, IntentId: null, Attempt: { } attempt } => Create(facts, attempt, policy, now),
             { IsOpen: true, IntentId: { } intent, Attempt: { } attempt } => Ask(facts, intent, attempt, policy, now),
             { Status: NeedsAuthentication, IntentId: { } intent, Attempt: { } attempt }
-                when renewal.NextActionAt < renewal.GivesUpAt && !Unwanted(facts, policy) && !IsOtherCard(facts.Card, attempt) =>
+                when renewal.NextActionAt < renewal.GivesUpAt && !Unwanted(facts, policy) && facts.Card?.IsOtherThan(attempt) is not true =>
                 new RenewalStep.LookUp(intent, attempt),
             _ => Decide(facts, policy, now, attemptId),
         };
@@ -82,9 +82,9 @@ public static class RenewalPlan
             || (renewal.Type is RenewalType.Auto && renewal.SoftDeclines >= RenewalPolicy.SoftAttempts))
             return Save(renewal with { NextActionAt = renewal.GivesUpAt });
         // The same card would say the same: the customer was told what to do when it did.
-        if (renewal.Attempt is { Status: AttemptStatus.HardDeclined } declined && !IsOtherCard(card, declined))
+        if (renewal.Attempt is { Status: AttemptStatus.HardDeclined } declined && !card.IsOtherThan(declined))
             return Wait(renewal with { Status = HardDeclined }, now);
-        if (renewal is { IntentId: not null, Attempt: { Status: AttemptStatus.NeedsAuthentication } asked } && !IsOtherCard(card, asked))
+        if (renewal is { IntentId: not null, Attempt: { Status: AttemptStatus.NeedsAuthentication } asked } && !card.IsOtherThan(asked))
             return Save(renewal with
             {
                 Status = NeedsAuthentication,
@@ -174,9 +174,6 @@ public static class RenewalPlan
     }
 
     private static RenewalStep.Save Save(Renewal after) => new(new RenewalChange(after));
-
-    private static bool IsOtherCard(SavedCard? card, RenewalAttempt attempt) =>
-        card is not null && (card.PaymentId != attempt.Request.PaymentId || card.Provider != attempt.Provider);
 
     private static bool IsSwitchedOff(RenewalFacts facts, RenewalPolicy policy) => !policy.AutoRenewal || !facts.License.AutoRenew;
 

@@ -57,26 +57,52 @@ public static class RenewalRequests
         return change with { Audit = transactionId is null ? "renewal.decided_not_paid" : "renewal.decided_paid", Reason = reason };
     }
 
+    /// <summary>Whether a card that was saved, changed or made the default just now is what the renewal waits for, so that it is due at once.</summary>
+    public static bool IsWokenByCard(RenewalFacts facts, DateTimeOffset now) =>
+        facts is { Card: { } card, Renewal: var renewal } && renewal.NextActionAt > now && renewal.GivesUpAt > now && renewal switch
+        {
+            { Status: PaymentNeeded } => true,
+            { Status: SoftDeclined or HardDeclined or NeedsAuthentication, Attempt: { } asked } => card.IsOtherThan(asked),
+            _ => false,
+        };
+
     /// <summary>
     /// Money that goes back after the period was paid: a whole refund and a lost dispute end the period, a part refund and an
     /// open dispute are only put on record.
     /// </summary>
     /// <returns>Null where the fact is no such thing or nothing was paid by card (yet).</returns>
-    public static RenewalChange? TakeBack(Renewal renewal, PaymentFact fact)
+    public static RenewalChange? TakeBack(RenewalFacts facts, PaymentFact fact, DateTimeOffset now)
     {
-        if (renewal is not { Status: Applied, PaidWith: PaidWith.Card }) return null;
+        if (facts.Renewal is not { Status: Applied, PaidWith: PaidWith.Card }) return null;
 
-        var change = new RenewalChange(renewal);
+        var change = new RenewalChange(facts.Renewal);
         return fact switch
         {
             PaymentFact.Refunded whole when whole.RefundedMinor >= whole.AmountMinor =>
-                change with { EndsPeriod = true, Audit = "renewal.refunded", Reason = $"{whole.RefundedMinor} of {whole.AmountMinor}" },
+                End(facts, "refunded", now) with { Reason = $"{whole.RefundedMinor} of {whole.AmountMinor}" },
             PaymentFact.Refunded part =>
                 change with { Audit = "renewal.refunded_in_part", Reason = $"{part.RefundedMinor} of {part.AmountMinor}" },
             PaymentFact.DisputeOpened opened => change with { Audit = "renewal.disputed", Reason = opened.Reason },
             PaymentFact.DisputeClosed { Won: true } => change with { Audit = "renewal.dispute_won" },
-            PaymentFact.DisputeClosed => change with { EndsPeriod = true, Audit = "renewal.dispute_lost" },
+            PaymentFact.DisputeClosed => End(facts, "dispute_lost", now),
             _ => null,
         };
+    }
+
+    // A period that is over, or that a later one follows, stays as it was: on record only.
+    private static RenewalChange End(RenewalFacts facts, string why, DateTimeOffset now)
+    {
+        var (renewal, until) = (facts.Renewal, facts.Renewal.PaidUntil!.Value);
+        var change = new RenewalChange(renewal) { Audit = $"renewal.{why}" };
+        // A second after its start at least: an expiry names a period, and this one's name is taken.
+        var endsAt = RenewalPolicy.Later(now, renewal.PaidFrom!.Value + TimeSpan.FromSeconds(1));
+        return facts.License.ExpiresAt != until || endsAt >= until
+            ? change
+            : change with
+            {
+                After = renewal with { PaidUntil = endsAt },
+                Ends = new PeriodEnd(until, endsAt),
+                Notice = new RenewalNotice("period_ended", $"period_ended:{renewal.RenewalId}", why),
+            };
     }
 }

@@ -57,7 +57,7 @@ public static class RenewalSettlement
 
     /// <summary>The same when the wallet was locked: the money is known to have moved, the booking is tried again.</summary>
     public static RenewalChange NotYetApplied(Renewal renewal, DateTimeOffset now) =>
-        new(renewal with { Status = Succeeded, PaidWith = null, PaidUntil = null, NextActionAt = now + TimeSpan.FromMinutes(1) });
+        new(renewal with { Status = Succeeded, PaidWith = null, PaidFrom = null, PaidUntil = null, NextActionAt = now + TimeSpan.FromMinutes(1) });
 
     /// <summary>
     /// The period that a payment buys: from the old expiry if it was paid before the grace ended (the licence was valid all
@@ -75,6 +75,7 @@ public static class RenewalSettlement
         {
             Status = Applied,
             PaidWith = payment.With,
+            PaidFrom = payment.PaidFrom,
             PaidUntil = payment.PaidUntil,
             NextActionAt = null,
             Lookups = 0,

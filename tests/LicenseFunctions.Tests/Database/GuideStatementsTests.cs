@@ -122,26 +122,29 @@ public sealed class GuideStatementsTests(PostgresFixture postgres)
     }
 
     [Theory]
-    [InlineData("", "0 100 true - false 2")]
+    [InlineData("", "none 100 false - false 2")]
+    [InlineData("insert into master_pricing (master_id, monthly_fee_usd, is_active) select master_id, 100, false from subscriptions", "none 100 false - false 2")]
+    [InlineData("insert into master_pricing (master_id) select master_id from subscriptions", "0 100 true - false 2")]
+    [InlineData("insert into master_pricing (master_id) select master_id from subscriptions; delete from user_wallets", "0 0 true - false 2")]
     [InlineData("insert into master_pricing (master_id, monthly_fee_usd) select master_id, 100 from subscriptions", "100 100 true - false 2")]
     [InlineData("insert into master_pricing (master_id, monthly_fee_usd) select master_id, 100.01 from subscriptions", "100.01 100 false - false 2")]
     [InlineData("insert into master_pricing (master_id, monthly_fee_usd) select master_id, 100 from subscriptions; update user_wallets set reserved_usd = 0.01",
         "100 100 false - false 2")]
-    [InlineData("delete from user_wallets", "0 0 true - false 2")]
-    [InlineData("update license_tokens set metadata = '{\"auto_renew\": true}'", "0 100 true - true 2")]
-    [InlineData("update license_tokens set metadata = '{\"auto_renew\": \"maybe\"}'", "0 100 true - false 2")]
+    [InlineData("delete from user_wallets", "none 0 false - false 2")]
+    [InlineData("update license_tokens set metadata = '{\"auto_renew\": true}'", "none 100 false - true 2")]
+    [InlineData("update license_tokens set metadata = '{\"auto_renew\": \"maybe\"}'", "none 100 false - false 2")]
     [InlineData("insert into user_payment_methods (payment_method_id, user_id, payment_provider, provider_payment_id, is_default) "
         + "select '66666666-6666-6666-6666-666666666666', subscriber_id, 'stripe', 'pm_1', true from subscriptions",
-        "0 100 true 66666666-6666-6666-6666-666666666666 false 2")]
+        "none 100 false 66666666-6666-6666-6666-666666666666 false 2")]
     [InlineData("insert into user_payment_methods (user_id, payment_provider, provider_payment_id, is_default, is_active) "
-        + "select subscriber_id, 'stripe', 'pm_1', true, false from subscriptions", "0 100 true - false 2")]
+        + "select subscriber_id, 'stripe', 'pm_1', true, false from subscriptions", "none 100 false - false 2")]
     public async Task RenewalCandidate_ShowsFeeBalanceAndMethod(string change, string expected)
     {
         await using var database = await LicenseAsync("now() + interval '2 days 12 hours'");
         await database.ExecuteAsync(change + ";");
 
         Assert.Equal(expected, await database.QueryAsync<string>("""
-            select concat_ws(' ', trim_scale(renewal_fee), trim_scale(wallet_balance), has_sufficient_balance::text,
+            select concat_ws(' ', coalesce(trim_scale(renewal_fee)::text, 'none'), trim_scale(wallet_balance), has_sufficient_balance::text,
                              coalesce(default_payment_method::text, '-'), auto_renew_enabled::text, days_until_expiry)
             from v_renewal_candidates
             """));

@@ -13,7 +13,7 @@ public sealed class MailTemplatesTests
     [Fact]
     public void Names_AreThoseThatTheUseCasesMail() =>
         Assert.Equal(
-            ["action_needed", "device_alert", "expiring", "in_grace", "operator_alerts", "price_consent", "reinstated", "renewal_failed", "renewed", "suspended"],
+            ["action_needed", "device_alert", "expiring", "in_grace", "operator_alerts", "period_ended", "price_consent", "reinstated", "renewal_failed", "renewed", "suspended"],
             Templates.Names.Order());
 
     [Theory]
@@ -82,12 +82,28 @@ public sealed class MailTemplatesTests
     [Fact]
     public void Render_AuthenticationAndANewCard_AskForDifferentThings()
     {
-        var confirm = Templates.Render("action_needed", new JsonObject { ["reason"] = "authentication_required", ["link"] = "/app/#confirm=t" }, "https://l.example");
+        var confirm = Templates.Render("action_needed", new JsonObject { ["reason"] = "authentication_required", ["subscription_id"] = "L-1" }, "https://l.example");
         var card = Templates.Render("action_needed", new JsonObject { ["reason"] = "expired_card" }, "https://l.example");
 
         Assert.Equal("Please confirm the payment for your licence", confirm.Subject);
-        Assert.Contains("https://l.example/app/#confirm=t", confirm.Text, StringComparison.Ordinal);
+        Assert.Contains("https://l.example/app/licenses/L-1/renewals", confirm.Text, StringComparison.Ordinal);
         Assert.Equal("Your licence needs a payment method", card.Subject);
+        Assert.Contains("https://l.example/app/payment-methods", card.Html, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("refunded", "We gave back the payment of 30.10 USD")]
+    [InlineData("dispute_lost", "Your bank took back the payment of 30.10 USD")]
+    public void Render_APeriodThatEndsEarly_SaysWhyAndWhen(string reason, string words)
+    {
+        var mail = Templates.Render("period_ended", new JsonObject
+        {
+            ["subscription_id"] = "L-1", ["reason"] = reason, ["amount_usd"] = 30.1m, ["expires_at"] = "2026-12-24T23:30:00+00:00",
+        }, "https://l.example");
+
+        Assert.All([mail.Text, mail.Html], part => Assert.Contains(words, part, StringComparison.Ordinal));
+        Assert.Contains("ends on 24 December 2026, 23:30 UTC", mail.Text, StringComparison.Ordinal);
+        Assert.Contains("https://l.example/app/licenses/L-1/renewals", mail.Html, StringComparison.Ordinal);
     }
 
     [Fact]

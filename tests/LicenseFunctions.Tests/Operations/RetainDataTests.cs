@@ -27,6 +27,14 @@ public sealed class RetainDataTests(PostgresFixture postgres)
             insert into outbox (kind, dedup_key, payload, created_at) values ('email', 'waits since long', '{"to":"a@x.test"}', now() - interval '31 days');
             insert into payment_events (provider, event_id, event_type, created_at, received_at, body) values
                 ('stripe', 'old', 'x', now(), now() - interval '31 days', '{"a":1}'), ('stripe', 'new', 'x', now(), now(), '{"a":1}');
+            with renewal as (
+                insert into renewals (subscription_id, user_id, period_start, renewal_type, status, gives_up_at)
+                select subscription_id, subscriber_id, now(), 'manual', 'lapsed', now() from subscriptions where subscription_id = @SubscriptionId
+                returning renewal_id, subscription_id, user_id
+            )
+            insert into renewal_requests (caller_id, idempotency_key, subscription_id, renewal_id, requested_at)
+            select user_id, key, subscription_id, renewal_id, now() - age
+            from renewal, (values ('old', interval '31 days'), ('new', interval '29 days')) keys (key, age);
             """,
             licence);
         await scene.DeviceAsync(licence, "1|A", "A", 1, "203.0.113.77", scene.Now.UtcDateTime.AddDays(-91));
@@ -39,13 +47,14 @@ public sealed class RetainDataTests(PostgresFixture postgres)
         var again = await retain.RunAsync(TestContext.Current.CancellationToken);
 
         Assert.InRange(counts.UsageWeeks, 3, 6);
-        Assert.Equal((3, 2, 0, false), (counts.Bodies, counts.Addresses, counts.Unclaimed, counts.Unfinished));
-        Assert.Equal(new RetentionCounts(0, 0, 0, 0, 0, false), again);
+        Assert.Equal((3, 1, 2, 0, false), (counts.Bodies, counts.RequestKeys, counts.Addresses, counts.Unclaimed, counts.Unfinished));
+        Assert.Equal(new RetentionCounts(0, 0, 0, 0, 0, 0, false), again);
         Assert.Equal((2L, 2L), await scene.Database.QueryAsync<(long, long)>(
             "select (select count(*) from license_usage_log), (select sum(sessions)::bigint from usage_rollups)"));
         Assert.Equal(["new"], await scene.Database.QueryAllAsync<string>("select payload from usage_quarantine"));
         Assert.Equal(
             ["sent lately", "waits since long"], await scene.Database.QueryAllAsync<string>("select dedup_key from outbox where payload <> '{}' order by 1"));
+        Assert.Equal(["new"], await scene.Database.QueryAllAsync<string>("select idempotency_key from renewal_requests"));
         Assert.Equal(["new"], await scene.Database.QueryAllAsync<string>("select event_id from payment_events where body is not null"));
         Assert.Equal(["203.0.113.0/24", "203.0.113.78"], await scene.Database.QueryAllAsync<string>(
             "select case when masklen(ip_address) = 32 then host(ip_address) else ip_address::text end from license_devices order by slot"));

@@ -89,12 +89,45 @@ public sealed class PaymentStoryTests(PostgresFixture postgres) : IAsyncLifetime
         await DeliverAllAsync();
 
         await SaveCardAsync("pm_card_mastercard");
+        Assert.False(await IsDueAsync());
         var cards = await CardsAsync();
         var (made, _, _) = await app.SendAsync(HttpMethod.Put, $"/api/v1/payment-methods/{cards[1]!["payment_method_id"]}/default", Owner);
         Assert.Equal(204, made);
-        var (renewed, _, _) = await app.PostAsync($"/api/v1/licenses/{license}/renew", Owner);
+        Assert.True(await IsDueAsync());
+        await app.RunTimerAsync(database, "RunRenewals");
 
-        Assert.Equal(200, renewed);
+        await DeliverAllAsync();
+        await AssertPaidOnceAsync();
+    }
+
+    [Fact]
+    public async Task AFirstCard_PaysAtOnceWhatWaitedForOne()
+    {
+        var (status, _, _) = await app.PostAsync($"/api/v1/licenses/{license}/renew", Owner);
+        Assert.Equal((402, false), (status, await IsDueAsync()));
+
+        await SaveCardAsync("pm_card_visa");
+        Assert.True(await IsDueAsync());
+        await app.RunTimerAsync(database, "RunRenewals");
+
+        await AssertPaidOnceAsync();
+    }
+
+    [Fact]
+    public async Task ACardThatItsBankRenewed_PaysAtOnceWhatItDeclined()
+    {
+        await SaveCardAsync("pm_card_visa");
+        var (_, method) = await DefaultCardAsync();
+        stripe.Behave(method, new CardBehaviour("visa", "4242", Decline: "expired_card"));
+        await app.PostAsync($"/api/v1/licenses/{license}/renew", Owner);
+        Assert.False(await IsDueAsync());
+
+        stripe.Behave(method, TestCards.ByName["pm_card_visa"]);
+        stripe.AutomaticallyUpdate(method, 1, 2035);
+        await DeliverAllAsync();
+        Assert.True(await IsDueAsync());
+        await app.RunTimerAsync(database, "RunRenewals");
+
         await DeliverAllAsync();
         await AssertPaidOnceAsync();
     }
@@ -112,6 +145,9 @@ public sealed class PaymentStoryTests(PostgresFixture postgres) : IAsyncLifetime
         var (foreign, _, _) = await app.PostAsync($"/api/v1/licenses/{license}/confirm-payment", "Bearer " + RunningApp.Token("subscriber", stranger));
         var (shown, page, _) = await app.PostAsync($"/api/v1/licenses/{license}/confirm-payment", Owner);
         Assert.Equal((404, 200, method), (foreign, shown, (string?)page!["payment_method"]));
+        Assert.DoesNotContain((string)page["client_secret"]!, app.Log, StringComparison.Ordinal);
+        var (worked, _, _) = await app.PostAsync($"/api/v1/licenses/{license}/confirm-payment", "Bearer " + RunningApp.Token("operator"));
+        Assert.Equal(403, worked);
         var intent = (string)page["payment_intent_id"]!;
         await ConfirmInBrowserAsync("payment_intents", intent, (string)page["client_secret"]!, method);
         stripe.Settle(intent, paid: true);
@@ -142,6 +178,7 @@ public sealed class PaymentStoryTests(PostgresFixture postgres) : IAsyncLifetime
         Assert.Equal(1, await database.QueryAsync<int>("select count(*)::int from audit_log where action = 'renewal.refunded'"));
         // What was paid before this period stays paid.
         Assert.InRange(await ExpiryAsync(), before, before.AddMinutes(1));
+        Assert.Equal(["refunded"], await EndingsAsync());
     }
 
     [Theory]
@@ -160,6 +197,7 @@ public sealed class PaymentStoryTests(PostgresFixture postgres) : IAsyncLifetime
         await DeliverAllAsync();
 
         Assert.Equal(won, await ExpiryAsync() == paidUntil);
+        Assert.Equal(won ? [] : ["dispute_lost"], await EndingsAsync());
         Assert.Equal(1, await database.QueryAsync<int>("select count(*)::int from audit_log where action = @audited", new { audited }));
     }
 
@@ -201,6 +239,16 @@ public sealed class PaymentStoryTests(PostgresFixture postgres) : IAsyncLifetime
             await database.QueryAllAsync<string>("select entry_type || ' ' || round(amount_usd, 2) from billing_ledger order by entry_type"));
         Assert.Equal(1, await database.QueryAsync<int>("select count(*)::int from renewals where status = 'applied'"));
     }
+
+    private Task<bool> IsDueAsync() => database.QueryAsync<bool>("select next_action_at <= now() from renewals where subscription_id = @license", new { license });
+
+    private Task<IReadOnlyList<string>> EndingsAsync() => database.QueryAllAsync<string>(
+        """
+        select o.payload -> 'model' ->> 'reason'
+        from outbox o join license_tokens t on (o.payload -> 'model' ->> 'expires_at')::timestamptz = t.expires_at
+        where o.payload ->> 'template' = 'period_ended' and o.payload ->> 'user_id' = @user::text
+        """,
+        new { user });
 
     private Task<DateTime> ExpiryAsync() =>
         database.QueryAsync<DateTime>("select expires_at from license_tokens where subscription_id = @license", new { license });

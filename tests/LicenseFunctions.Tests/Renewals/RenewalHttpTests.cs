@@ -149,6 +149,9 @@ public sealed class RenewalHttpTests(RenewalSite site) : IClassFixture<RenewalSi
         var license = await AddAsync("pm_card_visa", days: -20);
         await RunAsync("RunRenewals");
         Assert.False((await site.World.ReadAsync(license)).IsActive);
+        var (_, way, _) = await app.GetAsync($"/api/v1/licenses/{license}/renewals", await OwnerAsync(license));
+        Assert.Equal((now.AddDays(-20), 49.99m, "card", null, null), (
+            (DateTimeOffset?)way!["expires_at"], (decimal?)way["amount_usd"], (string?)way["pays_with"], (string?)way["obstacle"], (string?)way["next_renewal_at"]));
         Assert.Equal("Expired - grace period ended",
             await database.QueryAsync<string>("select revoked_reason from license_tokens where subscription_id = @license", new { license }));
 
@@ -314,17 +317,7 @@ public sealed class RenewalHttpTests(RenewalSite site) : IClassFixture<RenewalSi
     private async Task<JsonNode> UnknownAsync(Guid license) => (await OperatorAsync("/api/v1/renewals/unknown"))["charges"]!.AsArray()
         .Single(charge => (string?)charge!["subscription_id"] == license.ToString())!;
 
-    // The host's endpoint answers before the timer has run: its lease row tells when it has.
-    private async Task RunAsync(string timer)
-    {
-        var before = await FinishedAsync(timer);
-        var (status, body, _) = await app.SendAsync(HttpMethod.Post, $"/admin/functions/{timer}", Operator, new { });
-        Assert.True(status == 202, $"{status} {body}");
-        while (await FinishedAsync(timer) is var finished && finished == before) await Task.Delay(20, TestContext.Current.CancellationToken);
-    }
-
-    private Task<DateTime?> FinishedAsync(string timer) =>
-        database.QueryAsync<DateTime?>("select max(last_finished_at) from timer_leases where timer_name = @timer", new { timer });
+    private Task RunAsync(string timer) => app.RunTimerAsync(database, timer);
 
     private int Charges(Guid license, string? status = null)
     {

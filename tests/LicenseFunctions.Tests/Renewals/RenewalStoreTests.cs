@@ -320,10 +320,16 @@ public abstract class RenewalStoreTests
         var facts = await OpenAndClaimAsync(world);
         await PayAsync(world, facts, PaidWith.Nothing, 0);
         var paid = (await world.Store.FindAsync(facts.Renewal.RenewalId, Token))!.Renewal;
+        Assert.Equal((now.AddDays(-1), now.AddDays(29)), (paid.PaidFrom, paid.PaidUntil));
+        var end = new PeriodEnd(paid.PaidUntil!.Value, now);
 
-        await world.Store.SaveAsync(Changed(paid) with { EndsPeriod = true }, new RenewalWriter(Lease: null), Token);
+        var moved = Changed(paid) with { Ends = end with { PaidUntil = now.AddDays(28) } };
+        Assert.Equal(RenewalSave.Fenced, await world.Store.SaveAsync(moved, new RenewalWriter(Lease: null), Token));
+        Assert.Equal(now.AddDays(29), (await world.ReadAsync(license)).ExpiresAt);
+        var ended = Changed(paid with { PaidUntil = now }) with { Ends = end };
+        Assert.Equal(RenewalSave.Saved, await world.Store.SaveAsync(ended, new RenewalWriter(Lease: null), Token));
 
-        Assert.True((await world.ReadAsync(license)).ExpiresAt < now.AddMinutes(1));
+        Assert.Equal(now, (await world.ReadAsync(license)).ExpiresAt);
         Assert.Equal(0, await world.Store.OpenDueAsync(Policy, now.AddHours(1), 10, Token));
     }
 
@@ -381,7 +387,7 @@ public abstract class RenewalStoreTests
     {
         var start = from ?? facts.Renewal.PeriodStart;
         var end = until ?? start + Renewal.Period;
-        var after = facts.Renewal with { Status = RenewalStatus.Applied, PaidWith = with, PaidUntil = end, NextActionAt = null };
+        var after = facts.Renewal with { Status = RenewalStatus.Applied, PaidWith = with, PaidFrom = start, PaidUntil = end, NextActionAt = null };
         return world.Store.SaveAsync(
             new RenewalChange(after)
             {

@@ -22,7 +22,7 @@ public sealed class SavedCardsTests(PostgresFixture postgres) : IAsyncLifetime
     {
         database = await postgres.NewDatabaseAsync();
         stripe = await StripeAccount.OpenAsync();
-        store = new PaymentMethodStore(database.Database);
+        store = new PaymentMethodStore(database.Database, TimeProvider.System);
         user = await NewUserAsync();
     }
 

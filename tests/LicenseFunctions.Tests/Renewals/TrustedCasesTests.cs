@@ -1,4 +1,5 @@
 using LicenseFunctions.Database;
+using LicenseFunctions.Http;
 using LicenseFunctions.Renewals;
 using Licensing.Renewals;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -27,7 +28,7 @@ public sealed class TrustedCasesTests : IAsyncDisposable
         world = new MemoryWorld(clock);
         var gateways = new RenewalGateways([gateway]);
         var policy = new RenewalPolicy(true, 7, 3, 0, gateways.KeyLives);
-        var drive = new DriveRenewal(world.Store, gateways, policy, new PriceLinks(new PriceLinkSettings([]), clock), clock);
+        var drive = new DriveRenewal(world.Store, gateways, policy, new SignedLinks([], clock), clock);
         run = new RunRenewals(world.Store, drive, policy, new RenewalPace(1, 1, TimeSpan.FromMinutes(1)), clock, NullLogger<RunRenewals>.Instance);
         settle = new SettleRenewal(world.Store, policy, clock);
     }

@@ -1,4 +1,5 @@
 using LicenseFunctions.Database;
+using LicenseFunctions.Http;
 using LicenseFunctions.Suspicion;
 using LicenseFunctions.Tests.Support;
 using LicenseFunctions.Tests.Usage;
@@ -16,10 +17,10 @@ internal sealed class SuspicionScene : IAsyncDisposable
         Usage = usage;
         Licence = licence;
         var database = usage.Database.Database;
-        Settings = new SuspicionSettings(new DetectionPolicy(), "security@example.com", new Uri("https://hook.example"), [1, 2, 3], [new byte[32], [.. Enumerable.Range(0, 32).Select(i => (byte)i)]]);
+        Settings = new SuspicionSettings(new DetectionPolicy(), "security@example.com", new Uri("https://hook.example"), [1, 2, 3]);
         Suspensions = new SuspensionStore(database, new ValidationCache(TimeSpan.Zero, usage.Time), usage.Time);
         Store = new SuspicionStore(database);
-        Links = new CustomerLinks(Settings, usage.Time);
+        Links = new SignedLinks([new byte[32]], usage.Time);
         Scan = new ScanUsage(Store, Suspensions, Settings, Links, usage.Time, NullLogger<ScanUsage>.Instance);
         Alerts = new ListAlerts(new AlertStore(database));
         Judge = new JudgeAlert(database, Suspensions, usage.Time);
@@ -36,7 +37,7 @@ internal sealed class SuspicionScene : IAsyncDisposable
 
     public SuspicionStore Store { get; }
 
-    public CustomerLinks Links { get; }
+    public SignedLinks Links { get; }
 
     public ScanUsage Scan { get; }
 

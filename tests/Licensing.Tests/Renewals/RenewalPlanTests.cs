@@ -152,6 +152,19 @@ public sealed class RenewalPlanTests
     }
 
     [Theory]
+    [InlineData(AttemptStatus.HardDeclined, RenewalStatus.HardDeclined, 0, false)]
+    [InlineData(AttemptStatus.HardDeclined, RenewalStatus.HardDeclined, 1, true)]
+    [InlineData(AttemptStatus.NeedsAuthentication, RenewalStatus.NeedsAuthentication, 1, true)]
+    public void Next_TheSameCardWithNewDetails_IsAnotherCard(AttemptStatus attempt, RenewalStatus status, int secondsAfter, bool charged)
+    {
+        var waiting = Charging with { Status = status, Attempt = Attempt with { Status = attempt } };
+
+        var after = After(Next(Facts(waiting, Card with { ChangedAt = Attempt.FirstSentAt.AddSeconds(secondsAfter) }), Expiry.AddHours(1)));
+
+        Assert.Equal(charged ? RenewalStatus.Charging : status, after.Status);
+    }
+
+    [Theory]
     [InlineData(9, RenewalStatus.Charging)]
     [InlineData(10, RenewalStatus.Due)]
     public void Next_ByHand_StopsAtTenAttempts(int attempts, RenewalStatus status)

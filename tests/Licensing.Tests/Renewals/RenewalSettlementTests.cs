@@ -214,19 +214,81 @@ public sealed class RenewalSettlementTests
     [InlineData(4998, false)]
     public void TakeBack_ARefund_EndsThePeriodWhenItIsWhole(long refunded, bool ends)
     {
-        var applied = Settle(Charging, Paid)!.After;
+        var change = TakeBack(new PaymentFact.Refunded("pi_1", 4999, refunded))!;
 
-        Assert.Equal(ends, RenewalRequests.TakeBack(applied, new PaymentFact.Refunded("pi_1", 4999, refunded))!.EndsPeriod);
+        Assert.Equal((ends, ends), (change.Ends is not null, change.Notice is { Template: "period_ended", Reason: "refunded" }));
+        Assert.Equal(ends ? "renewal.refunded" : "renewal.refunded_in_part", change.Audit);
     }
 
     [Fact]
     public void TakeBack_ADispute_EndsThePeriodOnlyWhenLost()
     {
-        var applied = Settle(Charging, Paid)!.After;
-
-        Assert.False(RenewalRequests.TakeBack(applied, new PaymentFact.DisputeOpened("pi_1", "fraudulent"))!.EndsPeriod);
-        Assert.False(RenewalRequests.TakeBack(applied, new PaymentFact.DisputeClosed("pi_1", Won: true))!.EndsPeriod);
-        Assert.True(RenewalRequests.TakeBack(applied, new PaymentFact.DisputeClosed("pi_1", Won: false))!.EndsPeriod);
-        Assert.Null(RenewalRequests.TakeBack(Due, new PaymentFact.Refunded("pi_1", 1, 1)));
+        Assert.Null(TakeBack(new PaymentFact.DisputeOpened("pi_1", "fraudulent"))!.Ends);
+        Assert.Null(TakeBack(new PaymentFact.DisputeClosed("pi_1", Won: true))!.Ends);
+        Assert.Equal("dispute_lost", TakeBack(new PaymentFact.DisputeClosed("pi_1", Won: false))!.Notice!.Reason);
+        Assert.Null(RenewalRequests.TakeBack(Facts(Due), new PaymentFact.Refunded("pi_1", 1, 1), Expiry));
     }
+
+    [Theory]
+    [InlineData(-1, 30, 1)] // renewed ahead: nothing of the period is left, and what was paid before stays
+    [InlineData(0, 30, 1)]
+    [InlineData(86_400, 30, 86_400)]
+    [InlineData((30 * 86_400) - 1, 30, (30 * 86_400) - 1)]
+    [InlineData(30 * 86_400, 30, null)] // the period is over
+    [InlineData(86_400, 60, null)] // a later one was paid
+    public void TakeBack_AWholeRefund_EndsThePeriodNow(int secondsAfterItsStart, int licenceDays, int? endsAfterSeconds)
+    {
+        var change = TakeBack(new PaymentFact.Refunded("pi_1", 4999, 4999), Expiry.AddSeconds(secondsAfterItsStart), Expiry.AddDays(licenceDays))!;
+
+        var expected = endsAfterSeconds is { } seconds ? Expiry.AddSeconds(seconds) : (DateTimeOffset?)null;
+        Assert.Equal(expected, change.Ends?.EndsAt);
+        Assert.Equal(expected ?? Expiry.AddDays(30), change.After.PaidUntil);
+    }
+
+    [Fact]
+    public void TakeBack_Twice_EndsOnce()
+    {
+        var lost = new PaymentFact.DisputeClosed("pi_1", Won: false);
+        var ended = TakeBack(lost, Expiry.AddDays(-1))!;
+
+        var again = RenewalRequests.TakeBack(Licensed(ended.After, ended.Ends!.EndsAt), lost, Expiry)!;
+
+        Assert.Null(again.Ends);
+    }
+
+    public static readonly TheoryData<RenewalStatus, string, int?, bool> Wakings = new()
+    {
+        { RenewalStatus.PaymentNeeded, "pm_1", null, true },
+        { RenewalStatus.HardDeclined, "pm_1", null, false },
+        { RenewalStatus.HardDeclined, "pm_2", null, true },
+        { RenewalStatus.HardDeclined, "pm_1", 0, false }, // the attempt knew these details
+        { RenewalStatus.HardDeclined, "pm_1", 1, true },
+        { RenewalStatus.NeedsAuthentication, "pm_1", null, false },
+        { RenewalStatus.NeedsAuthentication, "pm_2", null, true },
+        { RenewalStatus.SoftDeclined, "pm_1", null, false },
+        { RenewalStatus.SoftDeclined, "pm_2", null, true },
+        { RenewalStatus.Unknown, "pm_2", null, false },
+        { RenewalStatus.Charging, "pm_2", null, false },
+        { RenewalStatus.AwaitingConsent, "pm_2", null, false },
+        { RenewalStatus.Lapsed, "pm_2", null, false },
+    };
+
+    [Theory]
+    [MemberData(nameof(Wakings))]
+    public void IsWokenByCard_WhatWaitsForAnotherCard_Is(RenewalStatus status, string card, int? changedAfterSeconds, bool woken)
+    {
+        var waiting = Charging with { Status = status, NextActionAt = Expiry.AddHours(1) };
+        var saved = Card with { PaymentId = card, ChangedAt = Expiry.AddSeconds(changedAfterSeconds ?? -1) };
+
+        Assert.Equal(woken, RenewalRequests.IsWokenByCard(Facts(waiting, saved), Expiry));
+        Assert.False(RenewalRequests.IsWokenByCard(Facts(waiting), Expiry));
+        Assert.False(RenewalRequests.IsWokenByCard(Facts(waiting with { NextActionAt = null }, saved), Expiry));
+        Assert.False(RenewalRequests.IsWokenByCard(Facts(waiting with { GivesUpAt = Expiry }, saved), Expiry));
+    }
+
+    private static RenewalChange? TakeBack(PaymentFact fact, DateTimeOffset? now = null, DateTimeOffset? licenceUntil = null) =>
+        RenewalRequests.TakeBack(Licensed(Settle(Charging, Paid)!.After, licenceUntil ?? Expiry.AddDays(30)), fact, now ?? Expiry.AddDays(1));
+
+    private static RenewalFacts Licensed(Renewal renewal, DateTimeOffset until) =>
+        Facts(renewal) with { License = new RenewalLicense(until, AutoRenew: true, IsRenewable: true) };
 }
