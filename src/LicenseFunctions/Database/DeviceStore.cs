@@ -115,15 +115,18 @@ public sealed class DeviceStore(LicenseDatabase database)
     }
 
     private const string Remove = """
-        update license_devices set slot = null, beyond_limit = false, removed_at = @now
-        where subscription_id = @subscriptionId and device_id = @deviceId and removed_at is null
+        update license_devices d set slot = null, beyond_limit = false, removed_at = @now
+        from (select device_id, slot, beyond_limit, last_seen_at from license_devices
+              where subscription_id = @subscriptionId and device_id = @deviceId and removed_at is null for update) as before
+        where d.device_id = before.device_id
+        returning before.device_id, before.slot, before.beyond_limit, before.last_seen_at
         """;
 
-    /// <returns>False where the licence has no such device.</returns>
-    public static async Task<bool> RemoveAsync(
+    /// <returns>The place that it had; null where the licence has no such device.</returns>
+    public static Task<DevicePlaceRow?> RemoveAsync(
         NpgsqlConnection connection, Guid subscriptionId, Guid deviceId, DateTimeOffset now, CancellationToken cancellationToken) =>
-        await connection.ExecuteAsync(new CommandDefinition(
-            Remove, new { subscriptionId, deviceId, now = now.UtcDateTime }, cancellationToken: cancellationToken)) > 0;
+        connection.QuerySingleOrDefaultAsync<DevicePlaceRow>(new CommandDefinition(
+            Remove, new { subscriptionId, deviceId, now = now.UtcDateTime }, cancellationToken: cancellationToken));
 
     private const string AddChange = """
         insert into license_device_changes (subscription_id, changed_at, replaced_device_id, admitted_device_id)
@@ -291,6 +294,9 @@ public sealed class DeviceStore(LicenseDatabase database)
 }
 
 public sealed record DeviceNameRow(Guid DeviceId, string? Name);
+
+/// <summary>The place that a device had.</summary>
+public sealed record DevicePlaceRow(Guid DeviceId, short? Slot, bool BeyondLimit, DateTime LastSeenAt);
 
 public sealed record DeviceRow
 {

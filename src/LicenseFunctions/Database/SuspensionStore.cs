@@ -1,4 +1,5 @@
 using Dapper;
+using Licensing.Devices;
 using Npgsql;
 
 namespace LicenseFunctions.Database;
@@ -187,7 +188,8 @@ public sealed class SuspensionStore(LicenseDatabase database, ValidationCache ca
                 SuspensionId = id,
                 suspension.Cause,
                 suspension.Reason,
-                OwnerMayLift = suspension.Cause == SuspensionCause.DeviceLimit,
+                OwnerMayLift = suspension.Cause == SuspensionCause.DeviceLimit
+                    && OwnerLift.NotBefore(await LastOwnerLiftAsync(connection, suspension.SubscriptionId, cancellationToken), time.GetUtcNow()) is null,
             }, cancellationToken);
         }
 

@@ -24,10 +24,12 @@ public sealed class ChangeDevice(LicenseDatabase database, ValidationCache cache
             if (!await LicenseOwners.IsVisibleAsync(connection, subscriptionId, ownerId, token))
                 return LicenseNotFound.Refusal;
             await SuspensionStore.LockAsync(connection, subscriptionId, token);
-            if (!await DeviceStore.RemoveAsync(connection, subscriptionId, deviceId, time.GetUtcNow(), token))
+            var removedAt = time.GetUtcNow();
+            if (await DeviceStore.RemoveAsync(connection, subscriptionId, deviceId, removedAt, token) is not { } before)
                 return NoSuchDevice;
             await AuditLog.AddAsync(connection, new AuditRow(
-                by, "device.removed", subscriptionId, deviceId.ToString(), Before: RowJson.Of(new { deviceId })), token);
+                by, "device.removed", subscriptionId, deviceId.ToString(),
+                Before: RowJson.Of(new { before.Slot, before.BeyondLimit, before.LastSeenAt }), After: RowJson.Of(new { removedAt })), token);
             return true;
         }, cancellationToken);
         cache.Forget(subscriptionId);

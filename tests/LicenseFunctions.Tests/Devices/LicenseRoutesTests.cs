@@ -89,6 +89,8 @@ public sealed class LicenseRoutesTests(PostgresFixture postgres) : IAsyncLifetim
         Assert.Equal(204, (await app.SendAsync(HttpMethod.Delete, $"{License}/devices/{id}", Owner)).Status);
         Assert.Equal(404, (await app.SendAsync(HttpMethod.Delete, $"{License}/devices/{id}", Owner)).Status);
         Assert.Equal(0, (int)(await app.GetAsync(License + "/devices", Owner)).Body!["device_count"]!);
+        Assert.Equal([(1, "false", true)], await scene.Database.QueryAllAsync<(int, string, bool)>(
+            "select (before ->> 'slot')::int, before ->> 'beyond_limit', after ? 'removed_at' from audit_log where action = 'device.removed'"));
     }
 
     [Fact]

@@ -128,6 +128,9 @@ public sealed class SuspensionTests(PostgresFixture postgres)
         Assert.Equal(LicenseCode.TooManyDevices, third.Verdict.Code);
         Assert.Equal("LIFTED_RECENTLY", again.Refusal!.Code);
         Assert.Equal("ACTIVE", later.Value.Status);
+        // The second mail promises nothing that the second lift would have refused.
+        Assert.Equal(["true", "false"], await scene.Database.QueryAllAsync<string>(
+            "select payload #>> '{model,owner_may_lift}' from outbox where dedup_key like 'suspended:%' order by created_at"));
     }
 
     [Fact]

@@ -184,12 +184,14 @@ public sealed class MetricStoreTests(PostgresFixture postgres) : IAsyncLifetime
         counts.AddCheck(LicenseCode.PausedToxic, TimeSpan.FromSeconds(7));
         counts.AddRecords(5, 1, 0);
         await database.ExecuteAsync("alter table metric_counters rename to gone");
-        await Assert.ThrowsAsync<PostgresException>(() => writing.RunAsync(Stop));
+        await Assert.ThrowsAsync<PostgresException>(() => writing.FlushAsync(Stop));
+        // A process stops all the same.
+        await writing.StopAsync(Stop);
         await database.ExecuteAsync("alter table gone rename to metric_counters");
 
         counts.AddCheck(LicenseCode.Valid, TimeSpan.FromMilliseconds(5));
         counts.AddCheck(null, TimeSpan.Zero);
-        await writing.RunAsync(Stop);
+        await writing.FlushAsync(Stop);
 
         var values = await ReadAsync();
         Assert.Equal(2, values["license_validations_total", "VALID"]);
