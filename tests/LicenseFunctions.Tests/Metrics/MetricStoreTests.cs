@@ -169,7 +169,7 @@ public sealed class MetricStoreTests(PostgresFixture postgres) : IAsyncLifetime
         await database.ExecuteAsync("insert into metric_increments (name, label, amount) select 'usage_records_total', 'accepted', 1 from generate_series(1, 20001)");
         using var writing = new WriteCounts(new ProcessCounts(), store, TimeProvider.System, NullLogger<WriteCounts>.Instance);
 
-        await writing.RunAsync(Stop);
+        await writing.FlushAsync(Stop);
 
         Assert.Equal(0, await database.QueryAsync<int>("select count(*) from metric_increments"));
         Assert.Equal(20001, (await ReadAsync())["usage_records_total", "accepted"]);
