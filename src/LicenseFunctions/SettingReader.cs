@@ -1,4 +1,6 @@
 using System.Globalization;
+using Azure.Core;
+using Azure.Identity;
 using Microsoft.Extensions.Configuration;
 
 namespace LicenseFunctions;
@@ -41,6 +43,11 @@ public sealed class SettingReader(IConfiguration configuration)
 
     public IReadOnlyList<string> Words(string name) =>
         Optional(name)?.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries) ?? [];
+
+    /// <summary>The managed identity that the process has on Azure; null elsewhere.</summary>
+    public TokenCredential? Identity() => Optional("AZURE_CLIENT_ID") is { } client
+        ? new ManagedIdentityCredential(ManagedIdentityId.FromUserAssignedClientId(client))
+        : null;
 
     /// <summary>Notes a fault that only the reader of the setting can see, and goes on with a stand-in.</summary>
     /// <remarks>The value itself is never repeated: it may be a secret.</remarks>

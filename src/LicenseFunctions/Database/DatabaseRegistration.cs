@@ -1,3 +1,4 @@
+using Azure.Core;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Npgsql;
@@ -6,12 +7,13 @@ namespace LicenseFunctions.Database;
 
 public static class DatabaseRegistration
 {
+    private const string Scope = "https://ossrdbms-aad.database.windows.net/.default";
+
     public static IServiceCollection AddDatabase(this IServiceCollection services, SettingReader reader)
     {
         var settings = DatabaseSettings.Read(reader);
-        services.AddSingleton(provider => new NpgsqlDataSourceBuilder(settings.ConnectionString)
-            .UseLoggerFactory(provider.GetRequiredService<ILoggerFactory>())
-            .Build());
+        var identity = reader.Identity();
+        services.AddSingleton(provider => Source(settings, identity, provider.GetRequiredService<ILoggerFactory>()));
         services.AddSingleton<LicenseDatabase>();
         var cacheSeconds = reader.Whole("VALIDATION_CACHE_SECONDS", 0, 0, 60);
         services.AddSingleton(provider => new ValidationCache(TimeSpan.FromSeconds(cacheSeconds), provider.GetRequiredService<TimeProvider>()));
@@ -19,5 +21,21 @@ public static class DatabaseRegistration
         services.AddSingleton<SuspensionStore>();
         services.AddSingleton<DeviceStore>();
         return services;
+    }
+
+    /// <param name="identity">Its token is the password where the settings have none, as Azure Database for PostgreSQL takes it.</param>
+    public static NpgsqlDataSource Source(DatabaseSettings settings, TokenCredential? identity, ILoggerFactory loggers)
+    {
+        var builder = new NpgsqlDataSourceBuilder(settings.ConnectionString).UseLoggerFactory(loggers);
+        if (identity is not null && settings.HasNoPassword)
+        {
+            // The credential keeps a token for as long as it is good; asking it often costs nothing.
+            builder.UsePeriodicPasswordProvider(
+                async (_, cancellationToken) => (await identity.GetTokenAsync(new TokenRequestContext([Scope]), cancellationToken)).Token,
+                successRefreshInterval: TimeSpan.FromMinutes(5),
+                failureRefreshInterval: TimeSpan.FromSeconds(5));
+        }
+
+        return builder.Build();
     }
 }

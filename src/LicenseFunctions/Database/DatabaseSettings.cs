@@ -3,7 +3,8 @@ using Npgsql;
 namespace LicenseFunctions.Database;
 
 /// <param name="ConnectionString">In Npgsql's form, with what the pooler asks for.</param>
-public sealed record DatabaseSettings(string ConnectionString)
+/// <param name="HasNoPassword">Whether a token of an identity may serve as one.</param>
+public sealed record DatabaseSettings(string ConnectionString, bool HasNoPassword)
 {
     private const string Example = "postgresql://user:password@localhost:5432/execution_control";
 
@@ -23,6 +24,7 @@ public sealed record DatabaseSettings(string ConnectionString)
     {
         var text = settings.Text("DATABASE_URL", Example);
         var pooler = settings.Choice("DATABASE_POOLER", "none", "transaction");
+        var poolSize = settings.Whole("DATABASE_POOL_SIZE", 20, 1, 500);
         try
         {
             var builder = new NpgsqlConnectionStringBuilder(FromUri(text))
@@ -33,19 +35,19 @@ public sealed record DatabaseSettings(string ConnectionString)
                 NoResetOnClose = true,
             };
             if (!builder.ShouldSerialize("Maximum Pool Size"))
-                builder.MaxPoolSize = 20;
+                builder.MaxPoolSize = poolSize;
             // Behind a pooler server connections change hands after each transaction, and with them what was prepared.
             if (pooler == "transaction")
                 builder.MaxAutoPrepare = 0;
             else if (!builder.ShouldSerialize("Max Auto Prepare"))
                 builder.MaxAutoPrepare = 100;
 
-            return new DatabaseSettings(builder.ConnectionString);
+            return new DatabaseSettings(builder.ConnectionString, builder.Password is null or "");
         }
         catch (Exception wrong) when (wrong is ArgumentException or FormatException)
         {
             return settings.Fault("DATABASE_URL", "is neither a postgresql:// address nor an Npgsql connection string", Example,
-                new DatabaseSettings(""));
+                new DatabaseSettings("", false));
         }
     }
 

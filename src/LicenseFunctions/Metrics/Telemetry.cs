@@ -30,6 +30,7 @@ public static partial class Telemetry
         var azure = settings.Optional("APPLICATIONINSIGHTS_CONNECTION_STRING");
         if (collector is null && azure is null)
             return;
+        var identity = settings.Identity();
 
         builder.UseMiddleware<TraceFunction>();
         var telemetry = builder.Services.AddOpenTelemetry();
@@ -44,7 +45,7 @@ public static partial class Telemetry
                 if (collector is not null)
                     tracing.AddOtlpExporter();
                 if (azure is not null)
-                    tracing.AddAzureMonitorTraceExporter(options => options.ConnectionString = azure);
+                    tracing.AddAzureMonitorTraceExporter(options => (options.ConnectionString, options.Credential) = (azure, identity));
             })
             .WithMetrics(metrics =>
             {
@@ -52,7 +53,7 @@ public static partial class Telemetry
                 if (collector is not null)
                     metrics.AddOtlpExporter();
                 if (azure is not null)
-                    metrics.AddAzureMonitorMetricExporter(options => options.ConnectionString = azure);
+                    metrics.AddAzureMonitorMetricExporter(options => (options.ConnectionString, options.Credential) = (azure, identity));
             });
     }
 

@@ -1,0 +1,258 @@
+// The licence backend on Azure. Who may do what is in modules/roles.bicep, the deployment in docs/deployment.md.
+@description('Names everything: lower case, 2 to 8 letters')
+@minLength(2)
+@maxLength(8)
+param environmentName string
+@description('Region of everything that has one')
+param location string = resourceGroup().location
+
+@description('The repository whose workflow migrates the database, OWNER/NAME')
+param githubRepository string
+
+@description('Instances of each group that scales alone: all routes, and each queue function')
+param maximumInstanceCount int
+
+@description('Instances of the routes that never sleep')
+param alwaysReadyHttp int
+
+@description('512: a quarter of a core; 2048: one; 4096: two')
+param instanceMemoryMB 512 | 2048 | 4096
+
+@description('The server; poolSize: connections that one instance holds at most')
+param database {
+  skuName: string
+  skuTier: 'Burstable' | 'GeneralPurpose' | 'MemoryOptimized'
+  storageGb: int
+  backupDays: int
+  geoRedundantBackup: bool
+  @description('Connections that this SKU leaves to users')
+  connections: int
+  poolSize: int
+  pooler: 'none' | 'transaction'
+}
+
+@description('Basic has no base price; Premium alone has private endpoints and partitions')
+param serviceBusSku 'Basic' | 'Standard' | 'Premium'
+@description('Queue of usage records')
+param queueName string = 'usage-records'
+
+@description('Database, vault and a Premium Service Bus have no public door')
+param privateNetwork bool
+
+@description('A standby database and instances in several zones')
+param zoneRedundant bool
+
+@description('All requests come through Azure Front Door')
+param frontDoor bool
+
+@description('Where customers reach the backend, with https://; empty: at Azure\'s own name')
+param publicUrl string = ''
+
+@description('Who is told of alerts and of the budget')
+param alertEmail string
+
+@description('Currency units a month; 0: no budget')
+param budgetAmount int
+@description('First day of the budget\'s first month')
+param budgetStart string = utcNow('yyyy-MM-01')
+
+@description('Gigabytes of logs a day')
+param logQuotaGb int
+
+@description('Settings whose values are in the vault; docs/deployment.md says how they get there')
+param secrets string[]
+
+@description('Settings that differ from the defaults in modules/functionapp.bicep')
+param settings object
+
+@description('Object id of the group that keeps the vault\'s secrets; empty: nobody')
+param operatorsGroupId string = ''
+
+@description('Principal id of the platform\'s producer of usage records; empty: none')
+param producerPrincipalId string = ''
+
+var name = 'licences-${environmentName}'
+var unique = uniqueString(resourceGroup().id)
+var appName = 'func-${name}-${unique}'
+var appIdentityName = 'id-${name}-app'
+var migrateIdentityName = 'id-${name}-migrate'
+var insightsName = 'appi-${name}'
+var storageName = take('st${replace(name, '-', '')}${unique}', 24)
+var vaultName = take('kv-${name}-${unique}', 24)
+var serviceBusName = 'sb-${name}-${unique}'
+var serverName = 'psql-${name}-${unique}'
+var appHost = '${appName}.azurewebsites.net'
+var privateZones = concat(
+  ['privatelink.postgres.database.azure.com', 'privatelink.vaultcore.azure.net'],
+  serviceBusSku == 'Premium' ? ['privatelink.servicebus.windows.net'] : [])
+var timers = ['RunRenewals', 'ReconcileRenewals', 'WarnExpiring', 'ScanUsage', 'ScoreLicenses', 'DrainOutbox']
+
+module identities 'modules/identities.bicep' = {
+  params: {
+    location: location
+    appIdentityName: appIdentityName
+    migrateIdentityName: migrateIdentityName
+    githubRepository: githubRepository
+    githubEnvironment: '${environmentName}-migrate'
+  }
+}
+
+module monitoring 'modules/monitoring.bicep' = {
+  params: { name: name, insightsName: insightsName, location: location, dailyQuotaGb: logQuotaGb }
+}
+
+module network 'modules/network.bicep' = if (privateNetwork) {
+  params: { name: name, location: location, zones: privateZones }
+}
+
+module storage 'modules/storage.bicep' = {
+  params: { name: storageName, location: location, zoneRedundant: zoneRedundant }
+}
+
+module serviceBus 'modules/servicebus.bicep' = {
+  params: {
+    name: serviceBusName
+    location: location
+    sku: serviceBusSku
+    queueName: queueName
+    isPrivate: privateNetwork && serviceBusSku == 'Premium'
+  }
+}
+
+module vault 'modules/keyvault.bicep' = {
+  params: { name: vaultName, location: location, isPrivate: privateNetwork }
+}
+
+module server 'modules/database.bicep' = {
+  params: {
+    name: serverName
+    location: location
+    skuName: database.skuName
+    skuTier: database.skuTier
+    storageGb: database.storageGb
+    backupDays: database.backupDays
+    geoRedundantBackup: database.geoRedundantBackup
+    zoneRedundant: zoneRedundant
+    isPrivate: privateNetwork
+    pooler: database.pooler
+    // Entra's id of the administrator is known only once the identity exists.
+    #disable-next-line what-if-short-circuiting
+    administratorPrincipalId: identities.outputs.migratePrincipalId
+    administratorName: migrateIdentityName
+  }
+}
+
+module databaseEndpoint 'modules/private-endpoint.bicep' = if (privateNetwork) {
+  params: {
+    name: 'pe-database-${name}'
+    location: location
+    subnetId: network!.outputs.endpointSubnetId
+    targetId: server.outputs.id
+    groupId: 'postgresqlServer'
+    zone: privateZones[0]
+  }
+}
+
+module vaultEndpoint 'modules/private-endpoint.bicep' = if (privateNetwork) {
+  params: {
+    name: 'pe-vault-${name}'
+    location: location
+    subnetId: network!.outputs.endpointSubnetId
+    targetId: vault.outputs.id
+    groupId: 'vault'
+    zone: privateZones[1]
+  }
+}
+
+module serviceBusEndpoint 'modules/private-endpoint.bicep' = if (privateNetwork && serviceBusSku == 'Premium') {
+  params: {
+    name: 'pe-servicebus-${name}'
+    location: location
+    subnetId: network!.outputs.endpointSubnetId
+    targetId: serviceBus.outputs.id
+    groupId: 'namespace'
+    zone: last(privateZones)
+  }
+}
+
+module roles 'modules/roles.bicep' = {
+  params: {
+    appIdentityName: appIdentityName
+    appPrincipalId: identities.outputs.appPrincipalId
+    storageName: storageName
+    vaultName: vaultName
+    serviceBusName: serviceBusName
+    queueName: queueName
+    insightsName: insightsName
+    operatorsGroupId: operatorsGroupId
+    producerPrincipalId: producerPrincipalId
+  }
+}
+
+module door 'modules/frontdoor.bicep' = if (frontDoor) {
+  params: { name: name, originHost: appHost }
+}
+
+module app 'modules/functionapp.bicep' = {
+  params: {
+    name: name
+    appName: appName
+    location: location
+    identityId: identities.outputs.appId
+    identityName: appIdentityName
+    identityClientId: identities.outputs.appClientId
+    subnetId: privateNetwork ? network!.outputs.appSubnetId : ''
+    storageName: storageName
+    storagePackagesUri: storage.outputs.packagesUri
+    maximumInstanceCount: maximumInstanceCount
+    alwaysReadyHttp: alwaysReadyHttp
+    instanceMemoryMB: instanceMemoryMB
+    zoneRedundant: zoneRedundant
+    frontDoorId: frontDoor ? door!.outputs.id : ''
+    secrets: secrets
+    settings: settings
+    vaultName: vaultName
+    insightsName: insightsName
+    serviceBusHost: serviceBus.outputs.hostName
+    queueName: queueName
+    database: {
+      host: server.outputs.host
+      port: server.outputs.port
+      name: server.outputs.database
+      poolSize: database.poolSize
+      pooler: database.pooler
+    }
+    publicUrl: !empty(publicUrl) ? publicUrl : 'https://${frontDoor ? door!.outputs.host : appHost}'
+  }
+  dependsOn: [roles]
+}
+
+module alerts 'modules/alerts.bicep' = {
+  params: {
+    name: name
+    location: location
+    email: alertEmail
+    appId: app.outputs.id
+    databaseId: server.outputs.id
+    databaseConnections: database.connections
+    serviceBusId: serviceBus.outputs.id
+    workspaceId: monitoring.outputs.workspaceId
+    timers: timers
+  }
+}
+
+module budget 'modules/budget.bicep' = if (budgetAmount > 0) {
+  params: { name: name, amount: budgetAmount, email: alertEmail, startDate: budgetStart }
+}
+
+output appName string = app.outputs.name
+output appUrl string = 'https://${frontDoor ? door!.outputs.host : appHost}'
+output appIdentityName string = appIdentityName
+output appIdentityPrincipalId string = identities.outputs.appPrincipalId
+output migrateIdentityName string = migrateIdentityName
+output migrateIdentityClientId string = identities.outputs.migrateClientId
+output serverName string = serverName
+output serverHost string = server.outputs.host
+output databaseName string = server.outputs.database
+output storageName string = storageName
+output vaultName string = vaultName

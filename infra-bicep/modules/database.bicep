@@ -1,0 +1,90 @@
+param location string
+param name string
+
+@description('SKU of Azure Database for PostgreSQL flexible server')
+param skuName string
+param skuTier 'Burstable' | 'GeneralPurpose' | 'MemoryOptimized'
+param storageGb int
+param backupDays int
+param geoRedundantBackup bool
+param zoneRedundant bool
+param isPrivate bool
+
+@description('transaction: connections go through the built-in PgBouncer, which the Burstable tier lacks')
+param pooler 'none' | 'transaction'
+
+@description('The identity that migrates: it administers the server, and owns the schema')
+param administratorPrincipalId string
+param administratorName string
+
+var databaseName = 'execution_control'
+
+var serverParameters = concat(
+  [
+    { name: 'azure.extensions', value: 'TIMESCALEDB,UUID-OSSP' }
+    // Takes effect at the next restart, which the deployment does before it migrates.
+    { name: 'shared_preload_libraries', value: 'pg_stat_statements,timescaledb' }
+    { name: 'require_secure_transport', value: 'on' }
+    { name: 'ssl_min_protocol_version', value: 'TLSv1.2' }
+    { name: 'idle_in_transaction_session_timeout', value: '60000' }
+  ],
+  pooler == 'transaction' ? [{ name: 'pgbouncer.enabled', value: 'true' }] : []
+)
+
+resource server 'Microsoft.DBforPostgreSQL/flexibleServers@2025-08-01' = {
+  name: name
+  location: location
+  sku: { name: skuName, tier: skuTier }
+  properties: {
+    version: '17'
+    // Nobody has a password: people, the app and the migration come with tokens of Entra.
+    authConfig: {
+      activeDirectoryAuth: 'Enabled'
+      passwordAuth: 'Disabled'
+      tenantId: tenant().tenantId
+    }
+    storage: { storageSizeGB: storageGb, autoGrow: 'Enabled' }
+    backup: {
+      backupRetentionDays: backupDays
+      geoRedundantBackup: geoRedundantBackup ? 'Enabled' : 'Disabled'
+    }
+    highAvailability: { mode: zoneRedundant ? 'ZoneRedundant' : 'Disabled' }
+    network: { publicNetworkAccess: isPrivate ? 'Disabled' : 'Enabled' }
+  }
+
+  resource administrator 'administrators' = {
+    name: administratorPrincipalId
+    properties: {
+      principalName: administratorName
+      principalType: 'ServicePrincipal'
+      tenantId: tenant().tenantId
+    }
+    dependsOn: [parameters]
+  }
+
+  resource database 'databases' = {
+    name: databaseName
+    properties: { charset: 'UTF8', collation: 'en_US.utf8' }
+    dependsOn: [administrator]
+  }
+
+  // 0.0.0.0 means: other services of Azure, the app without a network among them.
+  resource azure 'firewallRules' = if (!isPrivate) {
+    name: 'azure-services'
+    properties: { startIpAddress: '0.0.0.0', endIpAddress: '0.0.0.0' }
+    dependsOn: [database]
+  }
+}
+
+// One at a time: the server takes no second change while one is under way.
+@batchSize(1)
+resource parameters 'Microsoft.DBforPostgreSQL/flexibleServers/configurations@2025-08-01' = [for parameter in serverParameters: {
+  parent: server
+  name: parameter.name
+  properties: { value: parameter.value, source: 'user-override' }
+}]
+
+output id string = server.id
+output host string = server.properties.fullyQualifiedDomainName
+output database string = databaseName
+output port string = pooler == 'transaction' ? '6432' : '5432'

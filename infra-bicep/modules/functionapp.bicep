@@ -1,0 +1,186 @@
+param location string
+param name string
+param appName string
+param identityId string
+param subnetId string
+param storagePackagesUri string
+
+@minValue(1)
+@maxValue(1000)
+param maximumInstanceCount int
+param alwaysReadyHttp int
+param instanceMemoryMB 512 | 2048 | 4096
+param zoneRedundant bool
+
+@description('Only requests that came through this Front Door are let in; empty: everybody')
+param frontDoorId string
+
+@description('Secrets that are in the vault, by the settings that read them')
+param secrets string[]
+
+@description('Settings that differ from the defaults below')
+param settings object
+
+param identityClientId string
+param identityName string
+param storageName string
+param vaultName string
+param insightsName string
+param serviceBusHost string
+param queueName string
+param database { host: string, port: string, name: string, poolSize: int, pooler: string }
+param publicUrl string
+
+var secretSettings = [
+  'AUTH_SIGNING_KEY'
+  'LINK_SIGNING_KEYS'
+  'STRIPE_SECRET_KEY'
+  'STRIPE_WEBHOOK_SECRET'
+  'SMTP_URL'
+  'ALERT_WEBHOOK_URL'
+  'ALERT_WEBHOOK_SECRET'
+  'IPAPI_KEY'
+  'METRICS_TOKEN'
+]
+
+// STRIPE_SECRET_KEY is the vault's stripe-secret-key. What the vault has not is left empty, which is as if it were not set.
+var fromVault = toObject(secretSettings, name => name, name => contains(secrets, name)
+  ? '@Microsoft.KeyVault(VaultName=${vaultName};SecretName=${toLower(replace(name, '_', '-'))})'
+  : '')
+
+var plain = {
+  AUTH_AUTHORITY: ''
+  AUTH_AUDIENCE: ''
+  AUTH_CLIENT_ID: ''
+  AUTH_SCOPE: 'openid'
+  RATE_LIMIT_PER_MINUTE: '600'
+  CORS_ALLOWED_ORIGINS: ''
+  MAX_DEVICES_PER_LICENSE: '2'
+  DEVICE_IDENTITY: 'ea_account'
+  DEVICE_LIMIT_ACTION: 'suspend'
+  VALIDATION_CACHE_SECONDS: '0'
+  AUTO_RENEWAL_ENABLED: 'true'
+  EXPIRY_WARNING_DAYS: '7'
+  RENEWAL_GRACE_PERIOD_DAYS: '3'
+  PRICE_RISE_CONSENT_SHARE: '0'
+  RENEWAL_LANES: '16'
+  STRIPE_PUBLISHABLE_KEY: ''
+  STRIPE_API_BASE: ''
+  STRIPE_WRITES_PER_SECOND: '20'
+  STRIPE_CONCURRENCY: '32'
+  SUSPICIOUS_ACTIVITY_THRESHOLD: '3'
+  ALERT_EMAIL: ''
+  DETECTION_POLICY: ''
+  GEO_DATABASE: ''
+  IPAPI_URL: ''
+  MAIL_FROM: ''
+  METRICS_PER_SUBSCRIPTION: 'false'
+  OTEL_EXPORTER_OTLP_ENDPOINT: ''
+  RENEWAL_SCHEDULE: '0 */15 * * * *'
+  RECONCILE_SCHEDULE: '30 */5 * * * *'
+  SCAN_SCHEDULE: '0 * * * * *'
+  HEALTH_SCHEDULE: '20 * * * * *'
+  RETENTION_SCHEDULE: '0 20 3 * * *'
+  OUTBOX_SCHEDULE: '*/5 * * * * *'
+}
+
+var wired = {
+  AZURE_CLIENT_ID: identityClientId
+  AzureWebJobsStorage__accountName: storageName
+  AzureWebJobsStorage__credential: 'managedidentity'
+  AzureWebJobsStorage__clientId: identityClientId
+  ServiceBus__fullyQualifiedNamespace: serviceBusHost
+  ServiceBus__credential: 'managedidentity'
+  ServiceBus__clientId: identityClientId
+  USAGE_QUEUE: queueName
+  DATABASE_URL: 'postgresql://${identityName}@${database.host}:${database.port}/${database.name}?sslmode=verify-full'
+  DATABASE_POOLER: database.pooler
+  DATABASE_POOL_SIZE: string(database.poolSize)
+  APPLICATIONINSIGHTS_CONNECTION_STRING: insights.properties.ConnectionString
+  // The host's own way of saying which identity its telemetry comes from.
+  APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identityClientId};Authorization=AAD'
+  PUBLIC_URL: publicUrl
+  // The platform's front end writes one entry, Front Door another.
+  TRUSTED_PROXY_HOPS: empty(frontDoorId) ? '1' : '2'
+}
+
+resource insights 'Microsoft.Insights/components@2020-02-02' existing = {
+  name: insightsName
+}
+
+resource plan 'Microsoft.Web/serverfarms@2025-03-01' = {
+  name: 'plan-${name}'
+  location: location
+  kind: 'functionapp'
+  sku: { name: 'FC1', tier: 'FlexConsumption' }
+  properties: { reserved: true, zoneRedundant: zoneRedundant }
+}
+
+resource app 'Microsoft.Web/sites@2025-03-01' = {
+  name: appName
+  location: location
+  kind: 'functionapp,linux'
+  identity: {
+    type: 'UserAssigned'
+    userAssignedIdentities: { '${identityId}': {} }
+  }
+  properties: {
+    serverFarmId: plan.id
+    httpsOnly: true
+    keyVaultReferenceIdentity: identityId
+    virtualNetworkSubnetId: empty(subnetId) ? null : subnetId
+    functionAppConfig: {
+      runtime: { name: 'dotnet-isolated', version: '10.0' }
+      deployment: {
+        storage: {
+          type: 'blobContainer'
+          value: storagePackagesUri
+          authentication: { type: 'UserAssignedIdentity', userAssignedIdentityResourceId: identityId }
+        }
+      }
+      // All routes are one group; each queue function and each timer is one of its own, and a timer runs on one instance. The maximum
+      // holds for each group, and beside it stand the instances that are always ready.
+      scaleAndConcurrency: {
+        maximumInstanceCount: maximumInstanceCount
+        instanceMemoryMB: instanceMemoryMB
+        alwaysReady: alwaysReadyHttp == 0 ? [] : [{ name: 'http', instanceCount: alwaysReadyHttp }]
+      }
+    }
+    siteConfig: {
+      minTlsVersion: '1.2'
+      scmMinTlsVersion: '1.2'
+      ftpsState: 'Disabled'
+      http20Enabled: true
+      ipSecurityRestrictionsDefaultAction: empty(frontDoorId) ? 'Allow' : 'Deny'
+      ipSecurityRestrictions: empty(frontDoorId) ? [] : [
+        {
+          name: 'front-door'
+          priority: 100
+          action: 'Allow'
+          tag: 'ServiceTag'
+          ipAddress: 'AzureFrontDoor.Backend'
+          headers: { 'x-azure-fdid': [frontDoorId] }
+        }
+      ]
+    }
+  }
+
+  resource appSettings 'config' = {
+    name: 'appsettings'
+    properties: union(plain, settings, fromVault, wired)
+  }
+
+  // No way in by name and password, for files or for deployments.
+  resource filesByPassword 'basicPublishingCredentialsPolicies' = {
+    name: 'ftp'
+    properties: { allow: false }
+  }
+
+  resource deploymentByPassword 'basicPublishingCredentialsPolicies' = {
+    name: 'scm'
+    properties: { allow: false }
+  }
+}
+
+output id string = app.id
+output name string = app.name

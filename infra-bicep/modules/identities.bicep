@@ -1,0 +1,33 @@
+// Who acts: the app, and the migration, which alone owns the schema.
+param location string
+param appIdentityName string
+param migrateIdentityName string
+
+@description('The repository whose workflow may migrate, OWNER/NAME, and the environment that it runs in')
+param githubRepository string
+param githubEnvironment string
+
+resource app 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' = {
+  name: appIdentityName
+  location: location
+}
+
+resource migrate 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' = {
+  name: migrateIdentityName
+  location: location
+
+  resource workflow 'federatedIdentityCredentials' = {
+    name: 'github'
+    properties: {
+      issuer: 'https://token.actions.githubusercontent.com'
+      audiences: ['api://AzureADTokenExchange']
+      subject: 'repo:${githubRepository}:environment:${githubEnvironment}'
+    }
+  }
+}
+
+output appId string = app.id
+output appClientId string = app.properties.clientId
+output appPrincipalId string = app.properties.principalId
+output migrateClientId string = migrate.properties.clientId
+output migratePrincipalId string = migrate.properties.principalId

@@ -1,0 +1,104 @@
+using System.Diagnostics;
+using System.Reflection;
+using System.Text.Json.Nodes;
+using LicenseFunctions.Tests.Support;
+using Xunit;
+
+[assembly: AssemblyFixture(typeof(Infrastructure.Tests.Bicep))]
+[assembly: System.Runtime.Versioning.SupportedOSPlatform("linux")]
+
+namespace Infrastructure.Tests;
+
+/// <summary>The templates of infra-bicep, compiled and, for each environment, evaluated as Azure would.</summary>
+public sealed class Bicep : IAsyncLifetime
+{
+    private static readonly string Program = typeof(Bicep).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>()
+        .Single(one => one.Key == "Bicep").Value!;
+
+    private readonly string copy = Directory.CreateTempSubdirectory("bicep").FullName;
+    private readonly Dictionary<string, Template> environments = [];
+
+    public static string Folder { get; } = Path.Combine(Repository.Root, "infra-bicep");
+
+    /// <summary>The compiled template, its functions not evaluated.</summary>
+    public JsonNode Compiled { get; private set; } = null!;
+
+    public Template Environment(string name) => environments[name];
+
+    public static IEnumerable<string> EnvironmentNames =>
+        Directory.EnumerateFiles(Folder, "*.bicepparam").Select(file => Path.GetFileNameWithoutExtension(file)).Order();
+
+    public async ValueTask InitializeAsync()
+    {
+        // A feed's archive may have lost the right to run.
+        File.SetUnixFileMode(Program, File.GetUnixFileMode(Program) | UnixFileMode.UserExecute);
+        Compiled = JsonNode.Parse((await RunAsync("build", Path.Combine(Folder, "main.bicep"), "--stdout")).Output)!;
+
+        // A snapshot is written beside its parameters.
+        foreach (var file in Directory.EnumerateFiles(Folder, "*", SearchOption.AllDirectories))
+        {
+            var target = Path.Combine(copy, Path.GetRelativePath(Folder, file));
+            Directory.CreateDirectory(Path.GetDirectoryName(target)!);
+            File.Copy(file, target);
+        }
+
+        foreach (var name in EnvironmentNames)
+        {
+            var (_, words) = await RunAsync("snapshot", Path.Combine(copy, $"{name}.bicepparam"), "--mode", "overwrite",
+                "--tenant-id", Guid.Empty.ToString(), "--subscription-id", Guid.Empty.ToString(),
+                "--resource-group", "licences", "--location", "westeurope", "--deployment-name", "main");
+            var snapshot = Path.Combine(copy, $"{name}.snapshot.json");
+            Assert.True(File.Exists(snapshot), $"bicep snapshot of {name}: {words}");
+            environments[name] = new Template(JsonNode.Parse(await File.ReadAllTextAsync(snapshot))!);
+        }
+    }
+
+    public ValueTask DisposeAsync()
+    {
+        Directory.Delete(copy, recursive: true);
+        return ValueTask.CompletedTask;
+    }
+
+    /// <returns>What it wrote, and what it complained of: warnings leave the exit code at 0.</returns>
+    public static async Task<(string Output, string Complaints)> RunAsync(params string[] arguments)
+    {
+        var start = new ProcessStartInfo(Program, arguments)
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            // What the workflow hands over.
+            Environment =
+            {
+                ["GITHUB_REPOSITORY"] = "owner/name",
+                ["ALERT_EMAIL"] = "operators@example.com",
+                ["AUTH_AUTHORITY"] = "https://login.example.com/tenant",
+                ["AUTH_AUDIENCE"] = "license-functions",
+                ["STRIPE_PUBLISHABLE_KEY"] = "pk_test_1",
+                ["MAIL_FROM"] = "licences@example.com",
+                ["PRODUCER_PRINCIPAL_ID"] = "11111111-1111-1111-1111-111111111111",
+            },
+        };
+        using var process = Process.Start(start)!;
+        var complaints = process.StandardError.ReadToEndAsync();
+        var output = await process.StandardOutput.ReadToEndAsync();
+        await process.WaitForExitAsync();
+        return (output, process.ExitCode == 0 ? await complaints : $"exit code {process.ExitCode}: {await complaints}");
+    }
+}
+
+/// <summary>What one environment's deployment would make.</summary>
+public sealed class Template(JsonNode snapshot)
+{
+    public IEnumerable<JsonNode> Resources(string type) =>
+        snapshot["predictedResources"]!.AsArray().Select(resource => resource!).Where(resource => (string?)resource["type"] == type);
+
+    /// <summary>The properties of the only resource of a type, or of the one whose name ends so.</summary>
+    public JsonNode Only(string type, string nameEnd = "") =>
+        Resources(type).Single(resource => ((string)resource["name"]!).EndsWith(nameEnd, StringComparison.Ordinal))["properties"]!;
+
+    public IReadOnlyDictionary<string, string> Settings =>
+        Only("Microsoft.Web/sites/config", "/appsettings").AsObject().ToDictionary(setting => setting.Key, setting => (string)setting.Value!);
+
+    public string DatabaseParameter(string name) =>
+        (string)Only("Microsoft.DBforPostgreSQL/flexibleServers/configurations", "/" + name)["value"]!;
+}

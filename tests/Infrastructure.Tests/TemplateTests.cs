@@ -1,0 +1,275 @@
+using System.Reflection;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
+using LicenseFunctions;
+using LicenseFunctions.Tests.Support;
+using Microsoft.Azure.Functions.Worker;
+using NCrontab;
+using Xunit;
+
+namespace Infrastructure.Tests;
+
+/// <summary>infra-bicep compiles without a complaint, and what it would make is safe and holds together with the code.</summary>
+public sealed partial class TemplateTests(Bicep bicep)
+{
+    /// <summary>
+    /// Connections left to users by SKU: learn.microsoft.com/azure/postgresql/flexible-server/concepts-limits, "Maximum user connections".
+    /// </summary>
+    private static readonly Dictionary<string, int> UserConnections = new()
+    {
+        ["Standard_B1ms"] = 35, ["Standard_B2s"] = 414, ["Standard_B2ms"] = 844, ["Standard_B4ms"] = 1703,
+        ["Standard_D2ds_v5"] = 844, ["Standard_D4ds_v5"] = 1703, ["Standard_D8ds_v5"] = 3422, ["Standard_D16ds_v5"] = 4985,
+        ["Standard_E2ds_v5"] = 1703, ["Standard_E4ds_v5"] = 3422, ["Standard_E8ds_v5"] = 4985,
+    };
+
+    private static readonly MethodInfo[] Functions = [.. typeof(SettingReader).Assembly.GetTypes()
+        .SelectMany(type => type.GetMethods())
+        .Where(method => method.GetCustomAttribute<FunctionAttribute>() is not null)];
+
+    public static TheoryData<string> Environments => [.. Bicep.EnvironmentNames];
+
+    public static TheoryData<string> Files =>
+        [.. Directory.EnumerateFiles(Bicep.Folder).Where(file => Path.GetExtension(file) is ".bicep" or ".bicepparam").Select(file => Path.GetFileName(file)!)];
+
+    [Theory]
+    [MemberData(nameof(Files))]
+    public async Task Lint_OfEveryFile_HasNothingToSay(string file)
+    {
+        var (_, complaints) = await Bicep.RunAsync("lint", Path.Combine(Bicep.Folder, file));
+
+        Assert.Empty(complaints);
+    }
+
+    [Fact]
+    public void Environments_AreATrialAndProduction() => Assert.Equal(["dev", "prod"], Bicep.EnvironmentNames);
+
+    [Fact]
+    public void EveryParameter_OfMain_IsDescribed() => Assert.All(bicep.Compiled["parameters"]!.AsObject(), parameter =>
+        Assert.True(parameter.Value!["metadata"]?["description"] is not null, $"{parameter.Key} has no description"));
+
+    [Theory]
+    [MemberData(nameof(Environments))]
+    public void Connections_OfAllInstances_StayUnderFourFifthsOfTheServers(string environment)
+    {
+        var template = bicep.Environment(environment);
+        var scale = template.Only("Microsoft.Web/sites")["functionAppConfig"]!["scaleAndConcurrency"]!;
+        var most = (int)scale["maximumInstanceCount"]!;
+        // Where zones are in use, the platform keeps at least two.
+        var alwaysReady = scale["alwaysReady"]!.AsArray().Sum(group =>
+            (bool)template.Only("Microsoft.Web/serverfarms")["zoneRedundant"]! ? Math.Max(2, (int)group!["instanceCount"]!) : (int)group!["instanceCount"]!);
+        var queues = Functions.Count(Has<ServiceBusTriggerAttribute>);
+        var timers = Functions.Count(Has<TimerTriggerAttribute>);
+        // All routes are one group, each queue function is one, and a timer's is never more than one instance: its lease is.
+        var instances = alwaysReady + most + (queues * most) + timers;
+        var connections = instances * int.Parse(template.Settings["DATABASE_POOL_SIZE"]);
+        var server = UserConnections[(string)template.Resources("Microsoft.DBforPostgreSQL/flexibleServers").Single()["sku"]!["name"]!];
+
+        Assert.True(queues == 2 && timers >= 7, $"{queues} queue functions and {timers} timers were found");
+        Assert.True(connections <= 0.8 * server, $"{environment}: {instances} instances hold {connections} of {server} connections");
+    }
+
+    [Theory]
+    [MemberData(nameof(Environments))]
+    public void ConnectionAlert_ComesBeforeTheServersLimit(string environment)
+    {
+        var template = bicep.Environment(environment);
+        var server = UserConnections[(string)template.Resources("Microsoft.DBforPostgreSQL/flexibleServers").Single()["sku"]!["name"]!];
+
+        var threshold = (int)template.Only("Microsoft.Insights/metricAlerts", $"connections-licences-{environment}")["criteria"]!["allOf"]![0]!["threshold"]!;
+
+        Assert.Equal(server * 9 / 10, threshold);
+    }
+
+    [Theory]
+    [MemberData(nameof(Environments))]
+    public void Settings_AreThoseOfTheSample(string environment)
+    {
+        // Where the template says the same in another way.
+        Dictionary<string, string[]> otherwise = new()
+        {
+            ["AzureWebJobsStorage"] = ["AzureWebJobsStorage__accountName", "AzureWebJobsStorage__credential", "AzureWebJobsStorage__clientId"],
+            ["ServiceBus"] = ["ServiceBus__fullyQualifiedNamespace", "ServiceBus__credential", "ServiceBus__clientId"],
+            ["FUNCTIONS_WORKER_RUNTIME"] = [],
+        };
+        var sample = JsonDocument.Parse(Repository.Read("local.settings.sample.json")).RootElement.GetProperty("Values").EnumerateObject()
+            .SelectMany(setting => otherwise.GetValueOrDefault(setting.Name, [setting.Name]));
+
+        var settings = bicep.Environment(environment).Settings;
+
+        Assert.Equal(sample.Append("APPLICATIONINSIGHTS_AUTHENTICATION_STRING").Order(), settings.Keys.Order());
+        Assert.Equal("dotnet-isolated", (string?)bicep.Environment(environment).Only("Microsoft.Web/sites")["functionAppConfig"]!["runtime"]!["name"]);
+    }
+
+    [Theory]
+    [MemberData(nameof(Environments))]
+    public void Settings_ThatBindingsName_HaveAValue(string environment)
+    {
+        var settings = bicep.Environment(environment).Settings;
+        var named = Functions.SelectMany(method => method.GetParameters())
+            .SelectMany(parameter => parameter.CustomAttributes)
+            .SelectMany(attribute => attribute.ConstructorArguments.Select(argument => argument.Value as string))
+            .SelectMany(text => InPercentSigns().Matches(text ?? "").Select(match => match.Groups[1].Value))
+            .ToHashSet();
+
+        Assert.Contains("RENEWAL_SCHEDULE", named);
+        Assert.All(named, name => Assert.NotEmpty(settings[name]));
+    }
+
+    [Theory]
+    [MemberData(nameof(Environments))]
+    public void Secrets_StandInTheVaultOnly(string environment)
+    {
+        var template = bicep.Environment(environment);
+        var secrets = template.Settings.Where(setting => IsSecret().IsMatch(setting.Key) && setting.Key != "STRIPE_PUBLISHABLE_KEY").ToList();
+
+        Assert.True(secrets.Count >= 9, "too few settings were taken for secrets");
+        Assert.Contains(secrets, secret => secret.Value.Length > 0);
+        Assert.All(secrets, secret => Assert.Matches($"^$|^{Regex.Escape($"@Microsoft.KeyVault(VaultName=")}kv-[a-z0-9-]+;SecretName={SecretName(secret.Key)}\\)$", secret.Value));
+    }
+
+    [Theory]
+    [MemberData(nameof(Environments))]
+    public void Database_TakesNoPasswordAndIsAskedWithAVerifiedCertificate(string environment)
+    {
+        var template = bicep.Environment(environment);
+        var server = template.Only("Microsoft.DBforPostgreSQL/flexibleServers");
+
+        Assert.Equal("Disabled", (string?)server["authConfig"]!["passwordAuth"]);
+        Assert.Equal("Enabled", (string?)server["authConfig"]!["activeDirectoryAuth"]);
+        Assert.Null(server["administratorLoginPassword"]);
+        Assert.Contains("'postgresql://{0}@{1}:{2}/{3}?sslmode=verify-full'", template.Settings["DATABASE_URL"]);
+        Assert.Equal("on", template.DatabaseParameter("require_secure_transport"));
+        Assert.Equal("TIMESCALEDB,UUID-OSSP", template.DatabaseParameter("azure.extensions"));
+        Assert.Contains("timescaledb", template.DatabaseParameter("shared_preload_libraries").Split(','));
+    }
+
+    [Theory]
+    [MemberData(nameof(Environments))]
+    public void Keys_OpenNothing(string environment)
+    {
+        var template = bicep.Environment(environment);
+
+        Assert.False((bool)template.Only("Microsoft.Storage/storageAccounts")["allowSharedKeyAccess"]!);
+        Assert.False((bool)template.Only("Microsoft.Storage/storageAccounts")["allowBlobPublicAccess"]!);
+        Assert.True((bool)template.Only("Microsoft.ServiceBus/namespaces")["disableLocalAuth"]!);
+        Assert.True((bool)template.Only("Microsoft.Insights/components")["DisableLocalAuth"]!);
+        Assert.True((bool)template.Only("Microsoft.KeyVault/vaults")["enableRbacAuthorization"]!);
+        Assert.Equal(2, template.Resources("Microsoft.Web/sites/basicPublishingCredentialsPolicies").Count());
+        Assert.All(template.Resources("Microsoft.Web/sites/basicPublishingCredentialsPolicies"), door => Assert.False((bool)door["properties"]!["allow"]!));
+        Assert.Equal("UserAssignedIdentity",
+            (string?)template.Only("Microsoft.Web/sites")["functionAppConfig"]!["deployment"]!["storage"]!["authentication"]!["type"]);
+    }
+
+    [Fact]
+    public void Template_HasNoSecretAndAsksForNoKey()
+    {
+        var text = bicep.Compiled.ToJsonString(new JsonSerializerOptions { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping })
+            + string.Concat(Directory.EnumerateFiles(Bicep.Folder, "*", SearchOption.AllDirectories).Select(File.ReadAllText));
+
+        Assert.DoesNotMatch(@"(?i)\blist(Keys|Secrets|ConnectionStrings|AccountSas|ServiceSas|HostKeys)?\(|AccountKey=|SharedAccessKey|password\s*[:=]\s*'", text);
+        Assert.DoesNotMatch(@"(sk|rk)_(live|test)_\w|whsec_\w|smtps?://[^/']+:[^/']+@|eyJ[A-Za-z0-9_-]{10}|'[A-Za-z0-9+/]{40,}={0,2}'", text);
+        Assert.DoesNotMatch("(?i)(key|secret|password|token|connectionstring)", string.Join(' ', bicep.Compiled["outputs"]!.AsObject().Select(output => output.Key)));
+    }
+
+    [Theory]
+    [MemberData(nameof(Environments))]
+    public void Tls_IsAtLeast12(string environment)
+    {
+        var template = bicep.Environment(environment);
+        var site = template.Only("Microsoft.Web/sites");
+
+        Assert.True((bool)site["httpsOnly"]!);
+        Assert.Contains((string)site["siteConfig"]!["minTlsVersion"]!, new[] { "1.2", "1.3" });
+        Assert.Contains((string)site["siteConfig"]!["scmMinTlsVersion"]!, new[] { "1.2", "1.3" });
+        Assert.Equal("Disabled", (string?)site["siteConfig"]!["ftpsState"]);
+        Assert.Contains((string)template.Only("Microsoft.Storage/storageAccounts")["minimumTlsVersion"]!, new[] { "TLS1_2", "TLS1_3" });
+        Assert.True((bool)template.Only("Microsoft.Storage/storageAccounts")["supportsHttpsTrafficOnly"]!);
+        Assert.Contains((string)template.Only("Microsoft.ServiceBus/namespaces")["minimumTlsVersion"]!, new[] { "1.2", "1.3" });
+        Assert.Contains(template.DatabaseParameter("ssl_min_protocol_version"), new[] { "TLSv1.2", "TLSv1.3" });
+    }
+
+    [Fact]
+    public void Production_HasNeitherAPublicDatabaseNorAPublicVault()
+    {
+        var prod = bicep.Environment("prod");
+
+        Assert.Equal("Disabled", (string?)prod.Only("Microsoft.DBforPostgreSQL/flexibleServers")["network"]!["publicNetworkAccess"]);
+        Assert.Empty(prod.Resources("Microsoft.DBforPostgreSQL/flexibleServers/firewallRules"));
+        Assert.Equal("Disabled", (string?)prod.Only("Microsoft.KeyVault/vaults")["publicNetworkAccess"]);
+        Assert.Equal(
+            ["postgresqlServer", "vault"],
+            prod.Resources("Microsoft.Network/privateEndpoints").Select(one => (string)one["properties"]!["privateLinkServiceConnections"]![0]!["properties"]!["groupIds"]![0]!).Order());
+        Assert.NotNull(prod.Only("Microsoft.Web/sites")["virtualNetworkSubnetId"]);
+    }
+
+    [Fact]
+    public void Production_KeepsTheRoutesAwakeAndAStandbyDatabase()
+    {
+        var prod = bicep.Environment("prod");
+
+        Assert.Equal("""[{"name":"http","instanceCount":1}]""", prod.Only("Microsoft.Web/sites")["functionAppConfig"]!["scaleAndConcurrency"]!["alwaysReady"]!.ToJsonString());
+        Assert.Equal("ZoneRedundant", (string?)prod.Only("Microsoft.DBforPostgreSQL/flexibleServers")["highAvailability"]!["mode"]);
+        Assert.Equal("Enabled", (string?)prod.Only("Microsoft.DBforPostgreSQL/flexibleServers")["backup"]!["geoRedundantBackup"]);
+    }
+
+    [Theory]
+    [MemberData(nameof(Environments))]
+    public void Queue_IsTheOneThatIsListenedTo(string environment)
+    {
+        var template = bicep.Environment(environment);
+        var queue = template.Only("Microsoft.ServiceBus/namespaces/queues", "/" + template.Settings["USAGE_QUEUE"]);
+
+        Assert.Equal("PT5M", (string?)queue["lockDuration"]);
+        Assert.Equal(10, (int)queue["maxDeliveryCount"]!);
+        Assert.True((bool)queue["deadLetteringOnMessageExpiration"]!);
+    }
+
+    [Theory]
+    [MemberData(nameof(Environments))]
+    public void SilentTimerAlert_WatchesEveryTimerThatTicksInItsWindow(string environment)
+    {
+        var template = bicep.Environment(environment);
+        var rule = template.Only("Microsoft.Insights/scheduledQueryRules", $"timer-silent-licences-{environment}");
+        var window = System.Xml.XmlConvert.ToTimeSpan((string)rule["windowSize"]!);
+        var watched = Quoted().Match((string)rule["criteria"]!["allOf"]![0]!["query"]!).Groups[1].Value.Split(',').Select(name => name.Trim('"'));
+
+        var frequent = Functions.Where(Has<TimerTriggerAttribute>).Where(method => LongestPause(Schedule(method, template.Settings)) < window)
+            .Select(method => method.GetCustomAttribute<FunctionAttribute>()!.Name);
+
+        Assert.Equal(frequent.Order(), watched.Order());
+    }
+
+    [Fact]
+    public void RoleAssignments_StandInOneFile() =>
+        Assert.Equal(["roles.bicep"], Directory.EnumerateFiles(Bicep.Folder, "*.bicep", SearchOption.AllDirectories)
+            .Where(file => File.ReadAllText(file).Contains("Microsoft.Authorization/roleAssignments", StringComparison.Ordinal)).Select(Path.GetFileName));
+
+    private static bool Has<T>(MethodInfo method)
+        where T : Attribute => method.GetParameters().Any(parameter => parameter.GetCustomAttribute<T>() is not null);
+
+    private static string SecretName(string setting) => setting.ToLowerInvariant().Replace('_', '-');
+
+    private static CrontabSchedule Schedule(MethodInfo method, IReadOnlyDictionary<string, string> settings)
+    {
+        var attribute = method.GetParameters().SelectMany(parameter => parameter.CustomAttributes)
+            .Single(attribute => attribute.AttributeType == typeof(TimerTriggerAttribute));
+        return CrontabSchedule.Parse(settings[((string)attribute.ConstructorArguments[0].Value!).Trim('%')], new CrontabSchedule.ParseOptions { IncludingSeconds = true });
+    }
+
+    private static TimeSpan LongestPause(CrontabSchedule schedule)
+    {
+        var start = new DateTime(2026, 11, 23, 0, 0, 0, DateTimeKind.Utc);
+        var ticks = schedule.GetNextOccurrences(start, start.AddDays(3)).ToList();
+        return ticks.Zip(ticks.Skip(1), (one, next) => next - one).Max();
+    }
+
+    [GeneratedRegex("%([A-Z_]+)%")]
+    private static partial Regex InPercentSigns();
+
+    [GeneratedRegex("SECRET|KEY|TOKEN|PASSWORD|SMTP|WEBHOOK")]
+    private static partial Regex IsSecret();
+
+    [GeneratedRegex(@"^datatable\(function:string\)\[([^\]]+)\]")]
+    private static partial Regex Quoted();
+}
