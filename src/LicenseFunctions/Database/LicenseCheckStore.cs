@@ -38,9 +38,8 @@ public sealed class LicenseCheckStore(LicenseDatabase database, ValidationCache 
     // The sub-selects hide the number of licences from the planner: it would plan anew for every small batch.
     public const string Read = """
         select asked.n::int,
-               t.subscription_id, t.is_active and newer.is_active is not false, coalesce(t.revoked_reason, newer.revoked_reason),
-               replacement.overlap_until,
-               case when replacement.token_id is null then t.expires_at else newer.expires_at end,
+               t.subscription_id, t.is_active and (replacement is null or current.is_active),
+               coalesce(t.revoked_reason, current.revoked_reason), replacement.overlap_until, current.expires_at,
                license.grace_until, s.state::text, s.is_active, s.paused_reason,
                open.only_for_expiry, open.reason, open.took_token, open.stands, open.led_by_device,
                d.device_id, d.first_seen_at, d.last_seen_at, places.used, places.beyond
@@ -49,7 +48,11 @@ public sealed class LicenseCheckStore(LicenseDatabase database, ValidationCache 
         join subscriptions s on s.subscription_id = t.subscription_id
         left join license_states license on license.subscription_id = t.subscription_id
         left join license_token_replacements replacement on replacement.token_id = t.token_id
-        left join license_tokens newer on newer.token_id = replacement.replaced_by
+        -- A licence has one expiry, its current token's, which a renewal extends: an older token that the platform left live has the same.
+        cross join lateral (
+            select c.is_active, c.revoked_reason, c.expires_at
+            from v_current_license_tokens c where c.subscription_id = t.subscription_id
+        ) current
         left join license_devices d
             on d.subscription_id = t.subscription_id and d.device_key = asked.device_key and d.removed_at is null
         left join lateral (

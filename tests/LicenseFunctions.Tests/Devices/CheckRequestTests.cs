@@ -77,8 +77,9 @@ public sealed class CheckRequestTests
         var http = new DefaultHttpContext();
         http.Features.Set(Mock.Of<IRequestBodyPipeFeature>(body => body.Reader == pipe.Reader));
 
-        await Assert.ThrowsAnyAsync<JsonException>(async () => await CheckRequest.ReadAsync(http.Request, TestContext.Current.CancellationToken));
+        var read = await CheckRequest.ReadAsync(http.Request, TestContext.Current.CancellationToken);
 
+        Assert.Equal("MALFORMED_JSON", read.Refusal!.Code);
         Assert.True(pipe.Reader.TryRead(out var rest) && rest is { Buffer.IsEmpty: true, IsCompleted: true });
     }
 

@@ -245,6 +245,26 @@ public sealed class SuspensionTests(PostgresFixture postgres)
         Assert.Equal(1, await scene.CountAsync("license_tokens where is_active"));
     }
 
+    [Theory]
+    [InlineData("7 days", LicenseCode.Valid)]
+    [InlineData("-7 days", LicenseCode.Expired)]
+    [InlineData(null, LicenseCode.Valid)]
+    public async Task TwoLiveTokensOfThePlatform_HaveTheCurrentOnesExpiry(string? expiry, LicenseCode code)
+    {
+        await using var scene = await LicenseScene.NewAsync(postgres);
+        await scene.Database.ExecuteAsync(
+            """
+            update license_tokens set expires_at = now() - interval '1 hour', created_at = now() - interval '30 days';
+            insert into license_tokens (subscription_id, token_hash, expires_at) values (@SubscriptionId, @hash, now() + @expiry::interval);
+            """,
+            new { scene.SubscriptionId, hash = LicenseScene.Hash("tok-2"), expiry });
+
+        var older = (await scene.CheckAsync("EA-1", 1)).Verdict;
+        var newer = (await scene.CheckAsync("EA-1", 1, token: "tok-2")).Verdict;
+
+        Assert.Equal((code, code), (older.Code, newer.Code));
+    }
+
     [Fact]
     public async Task Rotate_WithOverlap_TheOldTokenIsRevokedWithTheCurrentOne()
     {
