@@ -116,6 +116,39 @@ test('a declined card; another card; renewed', async () => {
   await close(page);
 });
 
+test('a bank that asks: the customer confirms the payment on the page', async () => {
+  const page = await open(browser, backend, { as: people.hana, path: '/payment-methods' });
+  await page.getByRole('button', { name: 'Add a card' }).click();
+  await page.getByLabel('Test cards').selectOption('pm_card_authenticationRequired');
+  await page.getByRole('button', { name: 'Save the card' }).click();
+  const added = page.locator('li.card', { hasText: '3184' });
+  await added.waitFor();
+  if (await added.getByRole('button', { name: 'Make default' }).count()) await added.getByRole('button', { name: 'Make default' }).click();
+  await added.getByText('Default', { exact: true }).waitFor();
+
+  await page.goto(`${backend.address}/app/licenses/${licenses.hana}/renewals`);
+  await page.getByRole('button', { name: 'Renew now' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Renew now' }).click();
+  await page.getByText('Your bank asks for you').waitFor();
+  await accessible(page, 'bank-asks');
+  await shot(page, 'story-bank-asks');
+  await page.getByRole('button', { name: 'Confirm the payment' }).click();
+  await page.getByText('Paid', { exact: true }).waitFor();
+  assert.equal(await page.getByText('Your bank asks for you').count(), 0);
+  assert.equal(backend.sql(`select expires_at > now() + interval '20 days' from v_current_license_tokens where subscription_id = '${licenses.hana}'`), 't');
+  await close(page);
+});
+
+test('a licence that lapsed is brought back on the page', async () => {
+  backend.sql(`select credit_wallet('${people.paul}', 100, 'DEPOSIT', 'Deposit by bank transfer')`);
+  const page = await open(browser, backend, { as: people.paul, path: `/licenses/${licenses.paul}/renewals` });
+  await page.getByRole('button', { name: 'Renew now' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Renew now' }).click();
+  await page.getByText('Renewed', { exact: true }).waitFor();
+  assert.equal(backend.sql(`select state from subscriptions where subscription_id = '${licenses.paul}'`), 'SYNCED');
+  await close(page);
+});
+
 test('a device gets a name, and gives its place up', async () => {
   const page = await open(browser, backend, { as: people.nora, path: `/licenses/${licenses.nora}/devices` });
   await page.getByRole('button', { name: 'Rename EA-NORA-HOME' }).click();

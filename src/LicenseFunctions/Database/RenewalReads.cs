@@ -65,7 +65,8 @@ public sealed class RenewalReads(LicenseDatabase database)
         return await LicenseOwners.IsVisibleAsync(connection, subscriptionId, ownerId, cancellationToken);
     }
 
-    private const string Upcoming = """
+    // Of the licences that "asked" names: it stands first, so that nothing is read to any other.
+    private const string Licenses = """
         select s.subscription_id, s.subscriber_id as user_id, u.email, t.expires_at,
                coalesce(t.metadata ->> 'auto_renew' = 'true', false) as auto_renew,
                t.is_active,
@@ -84,8 +85,9 @@ public sealed class RenewalReads(LicenseDatabase database)
                   and (m.details_changed_at is null or m.details_changed_at <= a.first_sent_at)
                 order by a.number desc limit 1) as last_decline,
                r.status
-        from v_current_license_tokens t
-        join subscriptions s on s.subscription_id = t.subscription_id
+        from asked
+        join subscriptions s on s.subscription_id = asked.subscription_id
+        join lateral (select * from v_current_license_tokens where subscription_id = s.subscription_id limit 1) t on true
         join users u on u.user_id = s.subscriber_id
         cross join lateral (
             select coalesce(bool_or(h.cause = 'EXPIRY'), false) as for_expiry, coalesce(bool_or(h.cause <> 'EXPIRY'), false) as otherwise
@@ -94,17 +96,30 @@ public sealed class RenewalReads(LicenseDatabase database)
         left join master_pricing p on p.master_id = s.master_id and p.is_active
         left join user_wallets w on w.user_id = s.subscriber_id
         left join user_payment_methods m on m.user_id = s.subscriber_id and m.is_default and m.is_active
-        where (t.is_active or t.subscription_id = @subscriptionId) and t.expires_at >= @from and t.expires_at < @until
-          and (t.expires_at, t.subscription_id) > (@afterExpiry, @afterSubscription)
-          and (@subscriptionId::uuid is null or s.subscription_id = @subscriptionId)
-        order by t.expires_at, t.subscription_id
-        limit @limit
         """;
 
-    /// <summary>Active licences by expiry, a page after the given place; or the one that is asked for, active or not.</summary>
+    // By the index over active tokens' expiries.
+    private const string Upcoming = """
+        with asked as (
+            select a.subscription_id
+            from license_tokens a
+            join lateral (select token_id from v_current_license_tokens where subscription_id = a.subscription_id limit 1) current_one
+                on current_one.token_id = a.token_id
+            where a.is_active and a.expires_at >= @from and a.expires_at < @until
+              and (a.expires_at, a.subscription_id) > (@afterExpiry, @afterSubscription)
+            order by a.expires_at, a.subscription_id
+            limit @limit
+        )
+
+        """ + Licenses + """
+
+        order by t.expires_at, t.subscription_id
+        """;
+
+    /// <summary>Active licences by expiry, a page after the given place.</summary>
     /// <param name="after">The last row of the page before; null for the first.</param>
     public async Task<IReadOnlyList<UpcomingRenewal>> UpcomingAsync(
-        DateTimeOffset from, DateTimeOffset until, UpcomingRenewal? after, Guid? subscriptionId, int limit, CancellationToken cancellationToken)
+        DateTimeOffset from, DateTimeOffset until, UpcomingRenewal? after, int limit, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenAsync(cancellationToken);
         var rows = await connection.QueryAsync<UpcomingRow>(new CommandDefinition(Upcoming, new
@@ -113,10 +128,26 @@ public sealed class RenewalReads(LicenseDatabase database)
             until = until.UtcDateTime,
             afterExpiry = (after?.ExpiresAt ?? DateTimeOffset.UnixEpoch).UtcDateTime,
             afterSubscription = after?.SubscriptionId ?? Guid.Empty,
-            subscriptionId,
             limit,
         }, cancellationToken: cancellationToken));
         return [.. rows.Select(row => row.ToUpcoming())];
+    }
+
+    private const string NextOfOne = """
+        with asked as (select @subscriptionId::uuid as subscription_id)
+
+        """ + Licenses + """
+
+        where t.expires_at is not null
+        """;
+
+    /// <summary>The same of one licence, active or not; null where it never expires.</summary>
+    public async Task<UpcomingRenewal?> NextAsync(Guid subscriptionId, CancellationToken cancellationToken)
+    {
+        await using var connection = await database.OpenAsync(cancellationToken);
+        var row = await connection.QuerySingleOrDefaultAsync<UpcomingRow>(
+            new CommandDefinition(NextOfOne, new { subscriptionId }, cancellationToken: cancellationToken));
+        return row?.ToUpcoming();
     }
 
     private const string Unknown = """

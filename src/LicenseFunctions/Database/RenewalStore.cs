@@ -7,10 +7,14 @@ namespace LicenseFunctions.Database;
 /// <summary>Renewals in PostgreSQL. Leases run on the database's clock, since processes compare them.</summary>
 public sealed class RenewalStore(LicenseDatabase database, SuspensionStore suspensions, ValidationCache cache, TimeProvider time) : IRenewalStore
 {
+    // The tokens come by the index over expiries, and each is looked at whether it is its licence's current one: the other way
+    // round every token of every licence would be sorted first.
     private const string OpenDue = """
         with candidates as (
             select t.subscription_id, s.subscriber_id, t.expires_at, p.monthly_fee_usd
-            from v_current_license_tokens t
+            from license_tokens t
+            join lateral (select token_id from v_current_license_tokens where subscription_id = t.subscription_id limit 1) current_one
+                on current_one.token_id = t.token_id
             join subscriptions s on s.subscription_id = t.subscription_id
             left join master_pricing p on p.master_id = s.master_id and p.is_active
             where t.is_active and s.is_active and t.metadata ->> 'auto_renew' = 'true'
@@ -202,7 +206,9 @@ public sealed class RenewalStore(LicenseDatabase database, SuspensionStore suspe
 
     private const string Expired = """
         select t.subscription_id
-        from v_current_license_tokens t
+        from license_tokens t
+        join lateral (select token_id from v_current_license_tokens where subscription_id = t.subscription_id limit 1) current_one
+            on current_one.token_id = t.token_id
         where t.is_active and t.expires_at <= @until
           and not exists (select from renewals r
                           where r.subscription_id = t.subscription_id and r.status not in ('applied', 'canceled', 'lapsed'))

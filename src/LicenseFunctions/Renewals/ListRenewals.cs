@@ -21,9 +21,8 @@ public sealed class ListRenewals(RenewalReads reads, RenewalPolicy policy)
         if (!await reads.IsVisibleAsync(subscriptionId, ownerId, cancellationToken)) return LicenseNotFound.Refusal;
 
         var history = await reads.HistoryAsync(subscriptionId, Rows, cancellationToken);
-        var next = (await reads.UpcomingAsync(
-            DateTimeOffset.UnixEpoch, DateTimeOffset.MaxValue, null, subscriptionId, 1, cancellationToken)).SingleOrDefault();
-        if (next is null) return new RenewalList(subscriptionId, false, null, null, null, null, null, null, history);
+        if (await reads.NextAsync(subscriptionId, cancellationToken) is not { } next)
+            return new RenewalList(subscriptionId, false, null, null, null, null, null, null, history);
 
         var forecast = RenewalForecast.Of(
             next.ExpiresAt, next.License, next.PriceUsd, next.LastPaidUsd, next.WalletUsd, next.Card, next.LastDecline, policy);

@@ -26,7 +26,7 @@ public sealed class PreviewRenewals(RenewalReads reads, RenewalPolicy policy, Ti
             return new Refusal(RefusalKind.Invalid, "DAYS_INVALID", "days is a whole number from 1 to 90.", "days");
 
         var now = clock.GetUtcNow();
-        var rows = await reads.UpcomingAsync(now - policy.Grace, now + TimeSpan.FromDays(ahead), null, null, Rows + 1, cancellationToken);
+        var rows = await reads.UpcomingAsync(now - policy.Grace, now + TimeSpan.FromDays(ahead), null, Rows + 1, cancellationToken);
         var renewals = rows.Take(Rows).Select(Preview).ToList();
         return new RenewalPreview(
             renewals.Count,

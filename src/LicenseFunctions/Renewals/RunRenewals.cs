@@ -14,7 +14,7 @@ public sealed record RenewalCounts(int Opened, int Driven, int Lost, int Suspend
 public sealed class RunRenewals(
     IRenewalStore store, DriveRenewal drive, RenewalPolicy policy, RenewalPace pace, TimeProvider clock, ILogger<RunRenewals> logger)
 {
-    // Each batch looks through all licences once, so a few large ones.
+    // Each batch passes what those before it opened, so a few large ones.
     private const int Batch = 10_000;
 
     public async Task<RenewalCounts> RunAsync(CancellationToken cancellationToken)

@@ -18,7 +18,7 @@ public sealed class WarnExpiring(RenewalReads reads, RenewalPolicy policy, TimeP
         var (written, after) = (0, default(UpcomingRenewal));
         while (true)
         {
-            var page = await reads.UpcomingAsync(now - policy.Grace, now + policy.Warning, after, null, Page, cancellationToken);
+            var page = await reads.UpcomingAsync(now - policy.Grace, now + policy.Warning, after, Page, cancellationToken);
             var mails = page.Select(license => Mail(license, now)).OfType<(string, string, Guid, object)>().ToList();
             if (mails.Count > 0) await reads.MailAsync(mails, cancellationToken);
             written += mails.Count;

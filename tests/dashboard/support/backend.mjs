@@ -9,8 +9,8 @@ const built = (path) => `${root}${path}`;
 const demo = (n) => `00000000-0000-4000-8000-000000000${n}`;
 
 /** Identifiers of the demo data. */
-export const people = { operator: demo('001'), service: demo('002'), nora: demo('101'), tunde: demo('102'), amara: demo('105'), sara: demo('107') };
-export const licenses = { nora: demo('301'), tunde: demo('302'), amara: demo('305'), sara: demo('307') };
+export const people = { operator: demo('001'), service: demo('002'), nora: demo('101'), tunde: demo('102'), amara: demo('105'), paul: demo('106'), sara: demo('107'), hana: demo('115') };
+export const licenses = { nora: demo('301'), tunde: demo('302'), amara: demo('305'), paul: demo('306'), sara: demo('307'), hana: demo('315') };
 
 const freePort = () => new Promise((found) => {
   const server = createServer();

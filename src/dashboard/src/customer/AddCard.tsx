@@ -3,6 +3,7 @@ import { call, Problem, useAction } from '../api';
 import type { Config } from '../config';
 import { texts } from '../texts';
 import { Button, Choice, ProblemBox, Skeleton } from '../ui/kit';
+import { confirmAtStandIn, type Elements, loadStripe, type Stripe } from './stripe';
 
 type Setup = { setup_intent_id: string; client_secret: string; publishable_key: string };
 
@@ -18,12 +19,7 @@ function TestCard({ api, done }: { api: string; done: () => void }) {
   const action = useAction();
   const save = () => action.run(async () => {
     const setup = await begin();
-    const reply = await fetch(new URL(`/v1/setup_intents/${setup.setup_intent_id}/confirm`, api), {
-      method: 'POST',
-      headers: { authorization: `Bearer ${setup.publishable_key}` },
-      body: new URLSearchParams({ payment_method: card, client_secret: setup.client_secret }),
-    });
-    if (!reply.ok) throw new Problem(reply.status, 'CARD_REFUSED', ((await reply.json()) as { error: { message: string } }).error.message);
+    await confirmAtStandIn(api, 'setup_intents', setup.setup_intent_id, setup.publishable_key, setup.client_secret, card);
     done();
   });
   return (
@@ -36,23 +32,6 @@ function TestCard({ api, done }: { api: string; done: () => void }) {
     </section>
   );
 }
-
-// The part of Stripe.js that is used; Stripe wants it loaded from its own address, never bundled.
-type Elements = { create: (kind: 'payment') => { mount: (to: HTMLElement) => void; destroy: () => void } };
-type Stripe = {
-  elements: (options: { clientSecret: string; appearance: { theme: string } }) => Elements;
-  confirmSetup: (options: { elements: Elements; redirect: 'if_required' }) => Promise<{ error?: { message?: string } }>;
-};
-
-const loadStripe = () => new Promise<(key: string) => Stripe>((loaded, failed) => {
-  const known = () => (window as unknown as { Stripe?: (key: string) => Stripe }).Stripe;
-  if (known()) return loaded(known()!);
-  const script = document.createElement('script');
-  script.src = 'https://js.stripe.com/v3/';
-  script.onload = () => loaded(known()!);
-  script.onerror = () => failed(new Problem(0, 'OFFLINE', texts.state.offline));
-  document.head.append(script);
-});
 
 function StripeForm({ done }: { done: () => void }) {
   const place = useRef<HTMLDivElement>(null);

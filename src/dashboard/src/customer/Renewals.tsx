@@ -6,6 +6,7 @@ import { format } from '../format';
 import { useSession } from '../session';
 import { texts } from '../texts';
 import { Badge, Button, Confirm, Facts, ProblemBox, say, Show, Table } from '../ui/kit';
+import ConfirmPayment from './ConfirmPayment';
 import type { TabProps } from './License';
 
 type Row = {
@@ -19,7 +20,9 @@ type List = {
 type Reply = { status: string; detail: string; expires_at: string };
 
 export default function Renewals({ id, reload }: TabProps) {
-  const list = useLoad<List>(`/api/v1/licenses/${id}/renewals`);
+  // The customer said yes to the bank: the provider's event is on its way.
+  const [confirmed, setConfirmed] = useState(false);
+  const list = useLoad<List>(`/api/v1/licenses/${id}/renewals`, confirmed ? 2 : undefined);
   const operator = useSession()?.role === 'operator';
   const [asking, setAsking] = useState(false);
   // One key for one wish: a second click, or a lost answer, starts no second payment.
@@ -36,6 +39,13 @@ export default function Renewals({ id, reload }: TabProps) {
     }, 4000);
     return () => clearInterval(timer);
   });
+
+  const asksBank = list.data?.status === 'needs_authentication';
+  if (confirmed && list.data && !asksBank) {
+    setConfirmed(false);
+    setOutcome(undefined);
+    reload();
+  }
 
   async function ask(headers: Record<string, string>) {
     setOutcome(await call<Reply>('POST', `/api/v1/licenses/${id}/renew`, undefined, [402, 409], undefined, headers));
@@ -72,7 +82,9 @@ export default function Renewals({ id, reload }: TabProps) {
                 <Button look="main" isDisabled={pending || reply.expires_at === null} onPress={() => { setKey(crypto.randomUUID()); setAsking(true); }}>{texts.renewals.now}</Button>
                 {!operator && <Link className="button" to="/payment-methods" reloadDocument>{texts.renewals.cards}</Link>}
               </div>
-              {outcome && (
+              {asksBank && !operator && !confirmed && <ConfirmPayment id={id} done={() => setConfirmed(true)} />}
+              {confirmed && <p role="status" className="notice fair">{texts.renewals.confirming}</p>}
+              {outcome && !(asksBank && outcome.status === 'authentication_needed') && (
                 <div className={`notice ${outcome.status === 'renewed' ? 'good' : pending ? 'fair' : 'poor'}`} role="status">
                   <strong>{texts.renewals.outcome[outcome.status] ?? outcome.status}</strong>
                   <p>{pending ? texts.renewals.checking : outcome.detail}</p>
