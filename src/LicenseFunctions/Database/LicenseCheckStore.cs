@@ -35,6 +35,7 @@ public sealed class LicenseCheckStore(LicenseDatabase database, ValidationCache 
         public string DeviceKey => deviceKey;
     }
 
+    // A licence has one expiry, its current token's, which a renewal extends: an older token that the platform left live has the same.
     // The sub-selects hide the number of licences from the planner: it would plan anew for every small batch.
     public const string Read = """
         select asked.n::int,
@@ -48,7 +49,6 @@ public sealed class LicenseCheckStore(LicenseDatabase database, ValidationCache 
         join subscriptions s on s.subscription_id = t.subscription_id
         left join license_states license on license.subscription_id = t.subscription_id
         left join license_token_replacements replacement on replacement.token_id = t.token_id
-        -- A licence has one expiry, its current token's, which a renewal extends: an older token that the platform left live has the same.
         cross join lateral (
             select c.is_active, c.revoked_reason, c.expires_at
             from v_current_license_tokens c where c.subscription_id = t.subscription_id
