@@ -39,8 +39,11 @@ public sealed class LicenseCheckStore(LicenseDatabase database, ValidationCache 
     // The sub-selects hide the number of licences from the planner: it would plan anew for every small batch.
     public const string Read = """
         select asked.n::int,
-               t.subscription_id, t.is_active and (replacement is null or current.is_active),
-               coalesce(t.revoked_reason, current.revoked_reason), replacement.overlap_until, current.expires_at,
+               t.subscription_id, t.is_active and newer.is_active is not false, coalesce(t.revoked_reason, newer.revoked_reason),
+               replacement.overlap_until,
+               case when replacement.token_id is not null then newer.expires_at
+                    when later.token_id is not null then later.expires_at
+                    else t.expires_at end,
                license.grace_until, s.state::text, s.is_active, s.paused_reason,
                open.only_for_expiry, open.reason, open.took_token, open.stands, open.led_by_device,
                d.device_id, d.first_seen_at, d.last_seen_at, places.used, places.beyond
@@ -49,10 +52,15 @@ public sealed class LicenseCheckStore(LicenseDatabase database, ValidationCache 
         join subscriptions s on s.subscription_id = t.subscription_id
         left join license_states license on license.subscription_id = t.subscription_id
         left join license_token_replacements replacement on replacement.token_id = t.token_id
-        cross join lateral (
-            select c.is_active, c.revoked_reason, c.expires_at
-            from v_current_license_tokens c where c.subscription_id = t.subscription_id
-        ) current
+        left join license_tokens newer on newer.token_id = replacement.replaced_by
+        left join lateral (
+            select c.token_id, c.expires_at
+            from license_tokens c
+            where c.subscription_id = t.subscription_id and c.created_at > t.created_at and c.is_active
+              and not exists (select from license_token_replacements r where r.token_id = c.token_id)
+            order by c.created_at desc
+            limit 1
+        ) later on true
         left join license_devices d
             on d.subscription_id = t.subscription_id and d.device_key = asked.device_key and d.removed_at is null
         left join lateral (
