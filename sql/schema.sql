@@ -1288,7 +1288,21 @@ CREATE VIEW public.v_license_health AS
                    FROM public.suspicious_activity_alerts a
                   WHERE ((a.subscription_id = s.subscription_id) AND ((a.status)::text = ANY ((ARRAY['OPEN'::character varying, 'INVESTIGATING'::character varying])::text[])))) AS open_alerts
            FROM ((public.subscriptions s
-             JOIN public.v_current_license_tokens t ON ((t.subscription_id = s.subscription_id)))
+             JOIN LATERAL ( SELECT c.token_id,
+                    c.subscription_id,
+                    c.token_hash,
+                    c.ea_instance_id,
+                    c.last_used_at,
+                    c.ip_address,
+                    c.is_active,
+                    c.expires_at,
+                    c.created_at,
+                    c.revoked_at,
+                    c.revoked_reason,
+                    c.metadata
+                   FROM public.v_current_license_tokens c
+                  WHERE (c.subscription_id = s.subscription_id)
+                 LIMIT 1) t ON (true))
              JOIN public.users u ON ((u.user_id = s.subscriber_id)))) facts
      LEFT JOIN public.license_health stored USING (subscription_id));
 

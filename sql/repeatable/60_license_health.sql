@@ -30,7 +30,8 @@ from (
         (select count(*)::int from suspicious_activity_alerts a
          where a.subscription_id = s.subscription_id and a.status in ('OPEN', 'INVESTIGATING')) as open_alerts
     from subscriptions s
-    join v_current_license_tokens t on t.subscription_id = s.subscription_id
+    -- The limit lets one licence be looked up by index; joined plainly all tokens would be sorted for it.
+    join lateral (select * from v_current_license_tokens c where c.subscription_id = s.subscription_id limit 1) t on true
     join users u on u.user_id = s.subscriber_id
 ) as facts
 left join license_health stored using (subscription_id);

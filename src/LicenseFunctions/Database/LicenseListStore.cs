@@ -59,7 +59,7 @@ public sealed class LicenseListStore(LicenseDatabase database)
                h.device_count, h.open_alerts
         from page p
         join v_license_health h on h.subscription_id = p.subscription_id
-        join v_current_license_tokens t on t.subscription_id = p.subscription_id
+        join lateral (select metadata from v_current_license_tokens c where c.subscription_id = p.subscription_id limit 1) t on true
         where @Status::text is null or h.status = @Status
         order by p.email, p.subscription_id
         limit @limit
