@@ -12,6 +12,9 @@ public sealed record Corpus(IReadOnlyList<Row> Rows, IReadOnlyList<Label> Labels
         new("bare", Sessions: false, Places: false),
         new("late", Late: 0.15),
         new("frequent", GapMinutes: 20),
+        new("frequent_bare", GapMinutes: 20, Sessions: false, Places: false),
+        // Copies of one EA and account are told by their pace there, which takes as long as the pace is irregular.
+        new("irregular", Spread: 0.95, Sessions: false, LeastRecall: 0.9),
         new("two_weeks", Days: 14),
     ];
 
@@ -44,7 +47,7 @@ public sealed record Corpus(IReadOnlyList<Row> Rows, IReadOnlyList<Label> Labels
                 var (world, id) = New(seed, i, 500 + pattern, recording);
                 var began = live(world);
                 rows.AddRange(world.Rows);
-                labels.Add(new Label(id, true, name, World.Start.AddHours(began)));
+                labels.Add(new Label(id, true, name, World.Start.AddHours(world.FirstUseFrom(began))));
             }
         }
 

@@ -69,14 +69,16 @@ public static class Patterns
     private static double ShortTurns(World w)
     {
         var machines = Enumerable.Range(0, w.Whole(3, 4)).Select(_ => (w.NewMachine(), w.Home())).ToArray();
+        var third = 0.0;
         for (double at = 0, next, turn = 0; at < w.Hours; at = next + w.Between(0.1, 1), turn++)
         {
             next = at + w.Between(1, 4);
+            third = turn == 2 ? at : third;
             var (machine, site) = machines[(int)turn % machines.Length];
             w.Run(machine, site, at, next);
         }
 
-        return 10;
+        return third;
     }
 
     private static double RotaOfDays(World w)

@@ -6,8 +6,11 @@ namespace DetectionCorpus;
 
 /// <summary>How a corpus is recorded. The habits are the same; what is known of them differs.</summary>
 /// <param name="GapMinutes">Mean time between two records of a device at work.</param>
+/// <param name="Spread">By how much of it that time varies, to both sides.</param>
+/// <param name="LeastRecall">The share of sharers that must be suspended.</param>
 /// <param name="Late">Share of records that arrive up to hours after their time.</param>
-public sealed record Recording(string Name, double GapMinutes = 60, bool Sessions = true, bool Places = true, double Late = 0, int Days = 8);
+public sealed record Recording(string Name, double GapMinutes = 60, double Spread = 0.5, bool Sessions = true, bool Places = true, double Late = 0, int Days = 8,
+    double LeastRecall = 0.97);
 
 /// <summary>A usage record as it arrived.</summary>
 public sealed record Row(Guid Subscription, DateTimeOffset ArrivedAt, Use Use);
@@ -39,10 +42,14 @@ public sealed class World(Random random, Recording recording, Guid subscription)
     ];
 
     private readonly List<Row> _rows = [];
+    private readonly Dictionary<(Machine, string), double> _began = [];
 
     public double Hours => recording.Days * 24.0;
 
     public IReadOnlyList<Row> Rows => _rows;
+
+    /// <summary>The hour at which a device that wasn't there before an hour was first at work; that hour where none came.</summary>
+    public double FirstUseFrom(double hour) => _began.Values.Where(began => began >= hour).DefaultIfEmpty(hour).Min();
 
     public double Between(double least, double most) => least + (random.NextDouble() * (most - least));
 
@@ -109,7 +116,7 @@ public sealed class World(Random random, Recording recording, Guid subscription)
         var began = Math.Max(0, from);
         while (began < to)
         {
-            var next = Math.Min(to, began + (recording.GapMinutes / 60 * Between(0.5, 1.5)));
+            var next = Math.Min(to, began + (recording.GapMinutes / 60 * Between(1 - recording.Spread, 1 + recording.Spread)));
             var (address, place) = site(next);
             var seconds = Math.Min(3600, (next - began) * 3600);
             Log(machine, next + skewHours, address, place, seconds);
@@ -147,6 +154,9 @@ public sealed class World(Random random, Recording recording, Guid subscription)
     public void Log(Machine machine, double hour, IPAddress address, Place place, double seconds)
     {
         var at = Start.AddSeconds(Math.Round(hour * 3600));
+        var device = (machine, $"{place.City}");
+        var began = hour - (seconds / 3600);
+        _began[device] = Math.Min(began, _began.GetValueOrDefault(device, began));
         var arrived = recording.Late > 0 && Chance(recording.Late) ? at.AddHours(Between(0, 3) * Between(0, 1)) : at;
         _rows.Add(new Row(subscription, arrived, new Use(
             at, machine.Ea, machine.Account, address, recording.Places ? place : null,

@@ -28,13 +28,13 @@ public sealed record DetectionPolicy
     /// Minutes from which the licence is suspended: more people than the limit use it in that time, from the newest one's first use to the
     /// first one's last. Longer than clocks err and than one machine replaces another.
     /// </summary>
-    public double PeopleMinutes { get; init; } = 40;
+    public double PeopleMinutes { get; init; } = 35;
 
     /// <summary>The same when all of them are in places far apart: geography raises, it does not decide.</summary>
     public double FarPeopleMinutes { get; init; } = 30;
 
     /// <summary>The same when all of them use one line: terminals of one owner look like it at first.</summary>
-    public double OneLinePeopleMinutes { get; init; } = 180;
+    public double OneLinePeopleMinutes { get; init; } = 90;
 
     /// <summary>Minutes after a newcomer's first use in which the use of others may still be a handover.</summary>
     public double HandoverMinutes { get; init; } = 15;
@@ -46,7 +46,7 @@ public sealed record DetectionPolicy
     /// Minutes in which more devices than the limit, of two people, use the licence when the newest shares nothing with the others and those
     /// were known for <see cref="EstablishedHours"/>.
     /// </summary>
-    public double StrangerMinutes { get; init; } = 35;
+    public double StrangerMinutes { get; init; } = 30;
 
     /// <summary>Minutes at once, in 7 days, of more devices than the limit, of two people: longer than a move to another server takes, with both running for a day.</summary>
     public double DeviceMinutes { get; init; } = 32 * 60;
@@ -78,7 +78,7 @@ public sealed record DetectionPolicy
     /// <summary>Minutes between two records without a session's length which still count as one presence: above the usual hour.</summary>
     public double RecordGapMinutes { get; init; } = 95;
 
-    /// <summary>Minutes before a record without a session's length that count as presence.</summary>
+    /// <summary>Minutes before a record without a session's length that count as presence, at most: half of the usual time between records, where that is known.</summary>
     public double RecordMinutes { get; init; } = 30;
 
     /// <summary>Days for which presence counts as evidence, and for which it is kept.</summary>

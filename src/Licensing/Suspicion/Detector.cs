@@ -39,6 +39,8 @@ public static class Detector
         var state = before.Copy();
         state.ForgivenUntil = Math.Max(state.ForgivenUntil, until.ToUnixTimeSeconds());
         state.Incidents.Clear();
+        foreach (var identity in state.Identities)
+            identity.Pace = identity.Pace with { Excess = 0, Places = [] };
         foreach (var (ea, account) in trusted)
             foreach (var identity in state.Identities.Where(identity => identity.Is(IdentityUse.Normal(ea), IdentityUse.Normal(account))))
                 identity.Trusted = true;

@@ -7,6 +7,7 @@ internal static class Gather
     private const int LongestSession = 86_400;
     private const int MaxNetworksInDay = 64;
     private const long FollowSeconds = 60;
+    private const double UntoldShare = 0.5;
 
     public static void Take(LicenseUse state, in Use use, DetectionPolicy policy)
     {
@@ -18,8 +19,8 @@ internal static class Gather
         var identity = Identity(state, IdentityUse.Normal(use.EaInstanceId), IdentityUse.Normal(use.Account), at);
         var network = Network.Of(use.Address);
         var seconds = (int)Math.Clamp(use.Session?.TotalSeconds ?? 0, 0, LongestSession);
-        var present = seconds > 0 ? seconds : (long)(policy.RecordMinutes * 60);
-        if (IsKnown(identity, network, at, present))
+        var present = seconds > 0 ? seconds : Untold(state, identity, policy);
+        if (IsKnown(identity, network, at, seconds))
             return;
         var line = TakeLine(identity, network, use.Place, at);
         if (at >= identity.LastAt)
@@ -33,7 +34,7 @@ internal static class Gather
         // one device that changes lines does not.
         var length = seconds > 0 ? seconds : (int)Math.Min(0.4 * identity.UsualGap, 3600);
         if (length > 0 && network.Length > 0)
-            AddSession(identity, new LineSession(line, at - length, at, seconds > 0));
+            AddSession(identity, new LineSession(line, at - length, at, seconds > 0), policy);
         if (network.Length > 0)
             TakeNetwork(state, Network.Neighbourhood(network), at);
     }
@@ -70,12 +71,20 @@ internal static class Gather
     /// Whether a record tells nothing new, as one that is read again: its time lies within what is known of this identity, on this line. So a
     /// reader need not know exactly which rows it has read before.
     /// </summary>
-    private static bool IsKnown(IdentityUse identity, string network, long at, long present) =>
+    private static bool IsKnown(IdentityUse identity, string network, long at, long told) =>
         at <= identity.LastAt
         && identity.Lines.Find(line => string.Equals(line.Network, network, StringComparison.Ordinal)) is { } line
         && line.FirstAt <= at && at <= line.LastAt
-        && identity.Stints.Exists(stint => stint.Start <= at - present && at <= stint.End)
+        && identity.Stints.Exists(stint => stint.Start <= at - told && at <= stint.End)
         && (identity.NextLine <= 1 || identity.Sessions.Exists(session => session.Line == line.Id && session.Start <= at && at <= session.End));
+
+    /// <summary>Presence before a record that tells no length: most of the time between the licence's records, where that is known.</summary>
+    private static long Untold(LicenseUse state, IdentityUse identity, DetectionPolicy policy)
+    {
+        var known = state.Identities.FindAll(other => other.Gaps >= IdentityUse.KnownGaps);
+        var gap = identity.Gaps >= IdentityUse.KnownGaps ? identity.UsualGap : known.Count > 0 ? known.Min(other => other.UsualGap) : double.MaxValue;
+        return (long)Math.Min(policy.RecordMinutes * 60, UntoldShare * gap);
+    }
 
     private static int TakeLine(IdentityUse identity, string network, Place? place, long at)
     {
@@ -116,8 +125,11 @@ internal static class Gather
             }
             else if (++identity.Steady >= 2 && gap is > 0 and <= 3 * 3600)
             {
-                // Slow, so that a second device under the same name doesn't become the usual.
-                identity.UsualGap = identity.UsualGap == 0 ? gap : identity.UsualGap + (0.1 * (gap - identity.UsualGap));
+                // The mean of the first ten; slow from then on, so that a second device under the same name doesn't become the usual.
+                identity.Gaps++;
+                var weight = Math.Max(0.1, 1.0 / identity.Gaps);
+                identity.UsualGap += weight * (gap - identity.UsualGap);
+                identity.GapSpread += weight * (Math.Pow((gap / identity.UsualGap) - 1, 2) - identity.GapSpread);
             }
         }
 
@@ -161,7 +173,7 @@ internal static class Gather
     }
 
     /// <summary>Joins sessions of one line that follow each other; while there is only one line, a few are enough: nothing can overlap yet.</summary>
-    private static void AddSession(IdentityUse identity, LineSession session)
+    private static void AddSession(IdentityUse identity, LineSession session, DetectionPolicy policy)
     {
         var sessions = identity.Sessions;
         for (var i = sessions.Count - 1; i >= 0; i--)
@@ -174,7 +186,9 @@ internal static class Gather
         }
 
         sessions.Insert(sessions.FindLastIndex(other => other.Start <= session.Start) + 1, session);
-        if (sessions.Count > (identity.NextLine <= 1 ? IdentityUse.FewSessions : IdentityUse.MaxSessions))
-            sessions.RemoveAt(0);
+        if (sessions.Count <= (identity.NextLine <= 1 ? IdentityUse.FewSessions : IdentityUse.MaxSessions))
+            return;
+        identity.Pace = Clones.Step(identity, identity.Pace, sessions[0], policy);
+        sessions.RemoveAt(0);
     }
 }

@@ -46,6 +46,13 @@ public readonly record struct Stint(long Start, long End, int Gap);
 /// <summary>A session on one network of an identity; Told: by the record, not taken from the usual time between records.</summary>
 public readonly record struct LineSession(int Line, long Start, long End, bool Told);
 
+/// <summary>How much quicker than usual records came from far places in turn.</summary>
+/// <param name="At">The latest record's time.</param>
+/// <param name="Line">Its line.</param>
+/// <param name="Excess">Work that one device can't have done, in usual times between records; 0 while the pace is that of one.</param>
+/// <param name="Places">Lines of the far places that it came from.</param>
+public sealed record Pace(long At, int Line, double Excess, IReadOnlyList<int> Places, long From, long To);
+
 /// <summary>A network and when it was last seen.</summary>
 public readonly record struct Sighting(string Network, long LastAt);
 
@@ -63,6 +70,9 @@ public sealed class IdentityUse
     internal const int MaxSessions = 96;
     internal const int FewSessions = 6;
     internal const int KnownRecords = 5;
+
+    /// <summary>Times between records that must have been seen before one is usual.</summary>
+    internal const int KnownGaps = 8;
 
     public string Ea { get; set; } = "";
 
@@ -86,8 +96,17 @@ public sealed class IdentityUse
     /// <summary>Usual seconds between records while it keeps to one network; 0 before it is known.</summary>
     public double UsualGap { get; set; }
 
+    /// <summary>The variance of those times, as a share of the usual squared.</summary>
+    public double GapSpread { get; set; }
+
+    /// <summary>Times between records that went into <see cref="UsualGap"/>.</summary>
+    public int Gaps { get; set; }
+
     /// <summary>Records in a row on the latest network.</summary>
     public int Steady { get; set; }
+
+    /// <summary>Of the sessions that are no longer in <see cref="Sessions"/>.</summary>
+    public Pace Pace { get; set; } = new(0, -1, 0, [], 0, 0);
 
     /// <summary>Judged to be the owner's by a person.</summary>
     public bool Trusted { get; set; }

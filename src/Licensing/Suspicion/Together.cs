@@ -11,6 +11,9 @@ internal sealed record Together(IReadOnlyList<int> Groups, int Newcomer, long Se
 {
     private const int FewVisits = 3;
 
+    /// <summary>Newcomers within this time came together.</summary>
+    private const long CompanySeconds = 3 * 3600;
+
     /// <param name="groupOf">The person, or the device, by the index of the identity.</param>
     /// <param name="settledSeconds">How long the others must have been known before the newcomer.</param>
     /// <param name="newcomers">Which groups may be the newcomer.</param>
@@ -19,17 +22,22 @@ internal sealed record Together(IReadOnlyList<int> Groups, int Newcomer, long Se
         var members = Members(state, groupOf, policy);
         var handover = (long)(policy.HandoverMinutes * 60);
         Together? longest = null;
-        foreach (var newcomer in members.Where(member => newcomers(member.Group) && member.Works(policy)))
+        foreach (var newcomer in members.Where(member => newcomers(member.Group)))
         {
-            var others = members
-                .Where(member => member != newcomer && member.First <= newcomer.First - settledSeconds && member.Records >= 2
-                    && member.NextPresence(newcomer.First + handover) <= newcomer.Last)
-                .OrderByDescending(member => member.Last)
+            var there = members
+                .Where(member => member != newcomer && member.First <= newcomer.First - settledSeconds && member.NextPresence(newcomer.First + handover) < long.MaxValue)
+                .ToList();
+            // Beside one who was there before: one machine may be tried, two at once are at work, and count as one newcomer.
+            var company = there.Exists(member => member.Records >= 2 && !member.CameWith(newcomer)) ? there.FindAll(member => member.CameWith(newcomer)) : [];
+            var last = Math.Max(newcomer.Last, company.Count > 0 ? company.Max(member => member.Last) : 0);
+            var others = there
+                .Where(member => company.Contains(member) || (member.Records >= 2 && member.NextPresence(newcomer.First + handover) <= last))
+                .OrderByDescending(member => company.Contains(member) ? last : member.Last)
                 .Take(policy.DeviceLimit)
                 .ToList();
-            if (others.Count < policy.DeviceLimit)
+            if (others.Count < policy.DeviceLimit || !(newcomer.Works(policy) || others.Exists(company.Contains)))
                 continue;
-            var to = Math.Min(newcomer.Last, others[^1].Last);
+            var to = others.Where(member => !company.Contains(member)).Select(member => member.Last).Append(last).Min();
             if (to - newcomer.First > (longest?.Seconds ?? 0))
                 longest = new Together([newcomer.Group, .. others.Select(other => other.Group)], newcomer.Group, to - newcomer.First, newcomer.First, to);
         }
@@ -60,6 +68,8 @@ internal sealed record Together(IReadOnlyList<int> Groups, int Newcomer, long Se
             var index = Stints.FindIndex(stint => stint.End >= from);
             return index < 0 ? long.MaxValue : Math.Max(from, Stints[index].Start);
         }
+
+        public bool CameWith(Member other) => Math.Abs(First - other.First) <= CompanySeconds;
 
         /// <summary>At work, not tried: for a while in all, or again and again.</summary>
         public bool Works(DetectionPolicy policy) =>

@@ -13,12 +13,13 @@ public sealed class CorpusTests
     [MemberData(nameof(Recordings))]
     public void Detector_OnTheReportFamily_SuspendsNobodyHonestAndNearlyAllSharers(string recording)
     {
-        var corpus = Corpus.Generate(Corpus.ReportSeed, Corpus.Recordings.First(one => one.Name == recording), each: 2);
+        var family = Corpus.Recordings.First(one => one.Name == recording);
+        var corpus = Corpus.Generate(Corpus.ReportSeed, family, each: 2);
 
         var accuracy = Baselines.Judge(corpus, Baselines.Detector(corpus, new DetectionPolicy()));
 
         Assert.Equal([], accuracy.Scenarios.Where(scenario => !scenario.Sharing && scenario.Suspended.Hits > 0).Select(scenario => scenario.Scenario));
-        Assert.InRange(accuracy.Recall.Value, 0.94, 1);
+        Assert.InRange(accuracy.Recall.Value, family.LeastRecall - 0.05, 1); // of 36
     }
 
     [Theory]

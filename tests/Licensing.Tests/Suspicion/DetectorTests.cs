@@ -65,6 +65,32 @@ public sealed class DetectorTests
     public void Observe_OneIdentityInTwoFarPlaces_SuspendsWhenItLasts(int hours, bool suspends) =>
         Assert.Equal(suspends, Play([.. Hours(0, 48 + hours, 1, 1, Lagos), .. Hours(48, 120, 1, 1, Tokyo, line: 9)]).Any(IsSuspension));
 
+    [Theory]
+    // Records without lengths, one an hour for each device: three copies are quicker than one device can be…
+    [InlineData(3, 1, true)]
+    // …and one that hops between three places with every record is not.
+    [InlineData(3, 3, false)]
+    public void Observe_OneIdentityInThreePlacesWithoutDurations_IsToldByItsPace(int places, int every, bool suspends)
+    {
+        Place[] far = [Lagos, London, Tokyo];
+        var before = Hours(0, 48, 1, 1, Lagos, line: 1);
+        var after = Enumerable.Range(0, places).SelectMany(i => Hours(48, 96, 1, 1, far[i], line: 1 + i)
+            .Select((use, hour) => (use, hour)).Where(x => x.hour % every == (every == 1 ? 0 : i)).Select(x => x.use with { LoggedAt = x.use.LoggedAt.AddMinutes(every == 1 ? 20 * i : 0) }));
+
+        Assert.Equal(suspends, Play([.. before.Concat(after).Select(use => use with { Session = null })]).Any(IsSuspension));
+    }
+
+    [Theory]
+    [InlineData(2, true)] // two strangers at once beside one who was there before
+    [InlineData(1, false)] // one machine may be tried
+    public void Observe_StrangersSeenOnce_SuspendsWhereTheyComeTogether(int strangers, bool suspends)
+    {
+        var known = Hours(0, 50.5, 1, 1, Lagos).Concat(strangers == 1 ? Hours(0, 50.5, 4, 4, London) : []);
+        var once = Enumerable.Range(2, strangers).SelectMany(i => Hours(48.5, 49.5, i, i, i == 2 ? London : Tokyo));
+
+        Assert.Equal(suspends, Play([.. known.Concat(once).Select(use => use with { Session = null })]).Any(IsSuspension));
+    }
+
     [Fact]
     public void Observe_VpnOnAndOff_IsToldButNeverSuspends()
     {
