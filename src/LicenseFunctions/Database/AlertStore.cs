@@ -46,6 +46,21 @@ public sealed record AlertRow
     public bool IsSuspended { get; init; }
 }
 
+/// <summary>An alert as the licence's owner sees it: without the evidence and what operators note.</summary>
+public sealed record CustomerAlert
+{
+    public Guid AlertId { get; init; }
+    public string ActivityType { get; init; } = "";
+    public string Severity { get; init; } = "";
+    public string? Description { get; init; }
+    public DateTime DetectedAt { get; init; }
+    public string Status { get; init; } = "";
+    public string AutoActionTaken { get; init; } = "";
+    public DateTime? CustomerConfirmedAt { get; init; }
+    public DateTime? AppealedAt { get; init; }
+    public DateTime? ResolvedAt { get; init; }
+}
+
 /// <summary>Which alerts; null = whatever it is.</summary>
 public sealed record AlertFilter(string[]? Statuses, string? Severity, Guid? SubscriptionId, DateTime? From, DateTime? To);
 
@@ -58,36 +73,8 @@ public sealed record ConfirmedAlert(Guid? SubscriptionId, bool? Trusted);
 /// <summary>Alerts as operators work with them, and what customers answer.</summary>
 public sealed class AlertStore(LicenseDatabase database)
 {
-    private sealed record Raw(
-        Guid AlertId, Guid? SubscriptionId, Guid? UserId, string ActivityType, string Severity, string? Description, string? Evidence,
-        DateTime DetectedAt, DateTime UpdatedAt, string Status, string AutoActionTaken, DateTime? ResolvedAt, Guid? ResolvedBy,
-        string? ResolutionNotes, DateTime? CustomerConfirmedAt, DateTime? AppealedAt, string? Appeal, bool IsSuspended)
-    {
-        public AlertRow Row => new()
-        {
-            AlertId = AlertId,
-            SubscriptionId = SubscriptionId,
-            UserId = UserId,
-            ActivityType = ActivityType,
-            Severity = Severity,
-            Description = Description,
-            Evidence = Evidence is null ? null : JsonSerializer.Deserialize<JsonElement>(Evidence),
-            DetectedAt = DetectedAt,
-            UpdatedAt = UpdatedAt,
-            Status = Status,
-            AutoActionTaken = AutoActionTaken,
-            ResolvedAt = ResolvedAt,
-            ResolvedBy = ResolvedBy,
-            ResolutionNotes = ResolutionNotes,
-            CustomerConfirmedAt = CustomerConfirmedAt,
-            AppealedAt = AppealedAt,
-            Appeal = Appeal,
-            IsSuspended = IsSuspended,
-        };
-    }
-
     private const string List = """
-        select a.alert_id, a.subscription_id, a.user_id, a.activity_type, a.severity, a.description, a.evidence::text as evidence,
+        select a.alert_id, a.subscription_id, a.user_id, a.activity_type, a.severity, a.description, a.evidence,
                a.detected_at, a.updated_at, a.status, a.auto_action_taken, a.resolved_at, a.resolved_by, a.resolution_notes,
                a.customer_confirmed_at, a.appealed_at,
                (select p.message from license_appeals p where p.alert_id = a.alert_id order by p.submitted_at desc limit 1) as appeal,
@@ -98,7 +85,7 @@ public sealed class AlertStore(LicenseDatabase database)
           and (@SubscriptionId::uuid is null or a.subscription_id = @SubscriptionId)
           and (@From::timestamptz is null or a.detected_at >= @From)
           and (@To::timestamptz is null or a.detected_at < @To)
-          and (@AlertId::uuid is null or (a.appealed_at is not null, a.detected_at, a.alert_id) < (@Appealed, @DetectedAt::timestamptz, @AlertId))
+          and (@AfterId::uuid is null or (a.appealed_at is not null, a.detected_at, a.alert_id) < (@Appealed, @DetectedAt::timestamptz, @AfterId))
         order by (a.appealed_at is not null) desc, a.detected_at desc, a.alert_id desc
         limit @limit
         """;
@@ -107,12 +94,11 @@ public sealed class AlertStore(LicenseDatabase database)
     public async Task<IReadOnlyList<AlertRow>> ListAsync(AlertFilter filter, AlertCursor? after, int limit, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenAsync(cancellationToken);
-        var rows = await connection.QueryAsync<Raw>(new CommandDefinition(List, new
+        return (await connection.QueryAsync<AlertRow>(new CommandDefinition(List, new
         {
             filter.Statuses, filter.Severity, filter.SubscriptionId, filter.From, filter.To,
-            Appealed = after?.Appealed ?? false, after?.DetectedAt, after?.AlertId, limit,
-        }, cancellationToken: cancellationToken));
-        return [.. rows.Select(row => row.Row)];
+            Appealed = after?.Appealed ?? false, after?.DetectedAt, AfterId = after?.AlertId, limit,
+        }, cancellationToken: cancellationToken))).AsList();
     }
 
     private const string Total = """
@@ -131,7 +117,7 @@ public sealed class AlertStore(LicenseDatabase database)
     }
 
     private const string Find = """
-        select a.alert_id, a.subscription_id, a.user_id, a.activity_type, a.severity, a.description, a.evidence::text as evidence,
+        select a.alert_id, a.subscription_id, a.user_id, a.activity_type, a.severity, a.description, a.evidence,
                a.detected_at, a.updated_at, a.status, a.auto_action_taken, a.resolved_at, a.resolved_by, a.resolution_notes,
                a.customer_confirmed_at, a.appealed_at,
                (select p.message from license_appeals p where p.alert_id = a.alert_id order by p.submitted_at desc limit 1) as appeal,
@@ -140,13 +126,30 @@ public sealed class AlertStore(LicenseDatabase database)
         where a.alert_id = @alertId
         """;
 
-    public static async Task<AlertRow?> FindAsync(NpgsqlConnection connection, Guid alertId, CancellationToken cancellationToken) =>
-        (await connection.QuerySingleOrDefaultAsync<Raw>(new CommandDefinition(Find, new { alertId }, cancellationToken: cancellationToken)))?.Row;
+    public static Task<AlertRow?> FindAsync(NpgsqlConnection connection, Guid alertId, CancellationToken cancellationToken) =>
+        connection.QuerySingleOrDefaultAsync<AlertRow?>(new CommandDefinition(Find, new { alertId }, cancellationToken: cancellationToken));
 
     public async Task<AlertRow?> FindAsync(Guid alertId, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenAsync(cancellationToken);
         return await FindAsync(connection, alertId, cancellationToken);
+    }
+
+    private const string OfLicense = """
+        select alert_id, activity_type, severity, description, detected_at, status, auto_action_taken, customer_confirmed_at, appealed_at, resolved_at
+        from suspicious_activity_alerts
+        where subscription_id = @subscriptionId
+        order by detected_at desc, alert_id
+        limit @limit
+        """;
+
+    /// <returns>What its owner sees, the newest first; null where the licence isn't there, or isn't this owner's (null: an operator asks).</returns>
+    public async Task<IReadOnlyList<CustomerAlert>?> OfLicenseAsync(Guid subscriptionId, Guid? ownerId, int limit, CancellationToken cancellationToken)
+    {
+        await using var connection = await database.OpenAsync(cancellationToken);
+        return await LicenseOwners.IsVisibleAsync(connection, subscriptionId, ownerId, cancellationToken)
+            ? (await connection.QueryAsync<CustomerAlert>(new CommandDefinition(OfLicense, new { subscriptionId, limit }, cancellationToken: cancellationToken))).AsList()
+            : null;
     }
 
     private const string Move = """

@@ -20,8 +20,8 @@ public sealed class HealthStore(LicenseDatabase database)
     private const string MarkNewAndWoken = """
         with woken as (
             update license_health h set due_at = now()
-            from v_current_license_tokens t
-            where h.is_silent and h.due_at > now() and t.subscription_id = h.subscription_id and t.last_used_at > h.scored_at
+            where h.is_silent and h.due_at > now()
+              and exists (select from license_tokens t where t.subscription_id = h.subscription_id and t.last_used_at > h.scored_at)
         )
         insert into license_health (subscription_id)
         select s.subscription_id from subscriptions s
@@ -36,9 +36,13 @@ public sealed class HealthStore(LicenseDatabase database)
         await connection.ExecuteAsync(new CommandDefinition(MarkNewAndWoken, cancellationToken: cancellationToken));
     }
 
-    private const string Due = "select subscription_id from license_health where due_at <= now() order by due_at limit $1";
+    private const string Due = """
+        select h.subscription_id from license_health h
+        where h.due_at <= now() and exists (select from license_tokens t where t.subscription_id = h.subscription_id)
+        order by h.due_at limit $1
+        """;
 
-    /// <summary>Licences to be judged, the longest due first.</summary>
+    /// <summary>Licences to be judged, the longest due first; one without any token can't be judged and stays due.</summary>
     public async Task<IReadOnlyList<Guid>> DueAsync(int limit, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenAsync(cancellationToken);
@@ -50,74 +54,57 @@ public sealed class HealthStore(LicenseDatabase database)
         return due;
     }
 
+    // What a licence has many of is looked up licence by licence: the cost is that of the licences asked for, however much else there is.
     private const string Load = """
-        with asked as materialized (
-            select s.subscription_id, s.subscriber_id, s.master_id, s.state, s.is_active, s.paused_reason, s.created_at
-            from unnest($1) as a (subscription_id) join subscriptions s using (subscription_id)
-        ),
-        tokens as (
-            select distinct on (t.subscription_id)
-                t.subscription_id, t.token_id, t.is_active, t.expires_at, t.revoked_reason, t.last_used_at,
-                coalesce(t.metadata ->> 'auto_renew' = 'true', false) as auto_renew
-            from asked a join license_tokens t using (subscription_id)
-            where not exists (select from license_token_replacements r where r.token_id = t.token_id)
-            order by t.subscription_id, t.is_active desc, t.created_at desc, t.token_id
-        ),
-        devices as (
-            select d.subscription_id, count(*) filter (where d.removed_at is null) as used, max(d.last_seen_at) as last_seen_at
-            from asked a join license_devices d using (subscription_id) group by 1
-        ),
-        changes as (
-            select c.subscription_id, count(*) as changes
-            from asked a join license_device_changes c using (subscription_id)
-            where c.changed_at > now() - interval '30 days' group by 1
-        ),
-        signals as (
-            select h.subscription_id, sum(h.signals_received) as received, sum(h.signals_rejected) as rejected
-            from asked a join usage_rollups h using (subscription_id)
-            where h.hour_at > now() - interval '7 days' group by 1
-        ),
-        alerts as (
-            select l.subscription_id, array_agg(l.severity::text) as severities
-            from asked a join suspicious_activity_alerts l using (subscription_id)
-            where l.status in ('OPEN', 'INVESTIGATING') group by 1
-        ),
-        suspensions as (
-            select o.subscription_id,
-                   bool_and(o.cause = 'EXPIRY') as only_for_expiry,
-                   (array_agg(o.reason order by o.cause = 'EXPIRY', o.suspended_at desc))[1] as reason,
-                   bool_or(t.token_id = any (o.token_ids)) as took_token,
-                   bool_or(o.reason = a.paused_reason and a.state = 'SUSPENDED_ADMIN') as stands
-            from asked a
-            join tokens t using (subscription_id)
-            join license_suspensions o using (subscription_id)
-            where o.closed_at is null group by 1
-        )
-        select a.subscription_id, coalesce(h.marks, 0), now(),
-               t.is_active, t.revoked_reason, t.expires_at, l.grace_until, a.state::text, a.is_active, a.paused_reason,
-               o.only_for_expiry, o.reason, o.took_token, o.stands,
-               a.created_at, greatest(t.last_used_at, d.last_seen_at), coalesce(d.used, 0)::int, coalesce(c.changes, 0)::int,
-               coalesce(g.received, 0)::bigint, coalesce(g.rejected, 0)::bigint, coalesce(e.severities, '{}'),
-               t.auto_renew, p.monthly_fee_usd, coalesce(w.balance_usd - w.reserved_usd, 0), m.payment_method_id is not null,
+        select a.subscription_id, coalesce(h.marks, 0),
+               t.is_active, t.revoked_reason, null::timestamptz, t.expires_at, l.grace_until, s.state::text, s.is_active, s.paused_reason,
+               o.only_for_expiry, o.reason, o.took_token, o.stands, false,
+               now(), s.created_at, greatest(t.last_used_at, d.last_seen_at), d.used::int, c.changes::int,
+               g.received::bigint, g.rejected::bigint, e.severities,
+               coalesce(t.metadata ->> 'auto_renew' = 'true', false), p.monthly_fee_usd, coalesce(w.balance_usd - w.reserved_usd, 0), m.payment_method_id is not null,
                make_timestamptz(m.expiry_year, m.expiry_month, 1, 0, 0, 0, 'UTC') + interval '1 month',
                coalesce(r.status = 'failed', false)
-        from asked a
-        join tokens t using (subscription_id)
-        left join license_health h using (subscription_id)
-        left join license_states l using (subscription_id)
-        left join suspensions o using (subscription_id)
-        left join devices d using (subscription_id)
-        left join changes c using (subscription_id)
-        left join signals g using (subscription_id)
-        left join alerts e using (subscription_id)
-        left join master_pricing p on p.master_id = a.master_id and p.is_active
-        left join user_wallets w on w.user_id = a.subscriber_id
-        left join user_payment_methods m on m.user_id = a.subscriber_id and m.is_default and m.is_active
+        from unnest($1) as a (subscription_id)
+        join subscriptions s using (subscription_id)
+        cross join lateral (
+            select * from license_tokens t
+            where t.subscription_id = a.subscription_id
+              and not exists (select from license_token_replacements r where r.token_id = t.token_id)
+            order by t.is_active desc, t.created_at desc, t.token_id limit 1
+        ) t
+        cross join lateral (
+            select count(*) filter (where d.removed_at is null) as used, max(d.last_seen_at) as last_seen_at
+            from license_devices d where d.subscription_id = a.subscription_id
+        ) d
+        cross join lateral (
+            select count(*) as changes from license_device_changes c
+            where c.subscription_id = a.subscription_id and c.changed_at > now() - interval '30 days'
+        ) c
+        cross join lateral (
+            select coalesce(sum(g.signals_received), 0) as received, coalesce(sum(g.signals_rejected), 0) as rejected
+            from usage_rollups g where g.subscription_id = a.subscription_id and g.hour_at > now() - interval '7 days'
+        ) g
+        cross join lateral (
+            select coalesce(array_agg(e.severity::text), '{}') as severities from suspicious_activity_alerts e
+            where e.subscription_id = a.subscription_id and e.status in ('OPEN', 'INVESTIGATING')
+        ) e
+        cross join lateral (
+            select bool_and(o.cause = 'EXPIRY') as only_for_expiry,
+                   (array_agg(o.reason order by o.cause = 'EXPIRY', o.suspended_at desc))[1] as reason,
+                   bool_or(t.token_id = any (o.token_ids)) as took_token,
+                   bool_or(o.reason = s.paused_reason and s.state = 'SUSPENDED_ADMIN') as stands
+            from license_suspensions o where o.subscription_id = a.subscription_id and o.closed_at is null
+        ) o
         left join lateral (
             select r.status from license_renewal_history r
             where r.subscription_id = a.subscription_id and r.previous_expiry = t.expires_at
             order by r.attempted_at desc limit 1
         ) r on true
+        left join license_health h on h.subscription_id = a.subscription_id
+        left join license_states l on l.subscription_id = a.subscription_id
+        left join master_pricing p on p.master_id = s.master_id and p.is_active
+        left join user_wallets w on w.user_id = s.subscriber_id
+        left join user_payment_methods m on m.user_id = s.subscriber_id and m.is_default and m.is_active
         """;
 
     /// <summary>The facts of these licences; one without any token is left out.</summary>
@@ -132,69 +119,51 @@ public sealed class HealthStore(LicenseDatabase database)
             yield return Map(reader, maxDevices);
     }
 
-    private static HealthRow Map(NpgsqlDataReader row, int maxDevices) => new(
-        row.GetGuid(0),
-        row.GetInt64(1),
-        new LicenseFacts(
-            TokenActive: row.GetBoolean(3),
-            RevokedReason: Text(row, 4),
-            OverlapUntil: null,
-            ExpiresAt: Time(row, 5),
-            GraceUntil: Time(row, 6),
-            SubscriptionStates.Parse(row.GetString(7)),
-            SubscriptionActive: row.GetBoolean(8),
-            PausedReason: Text(row, 9),
-            row.IsDBNull(10)
-                ? null
-                : new OpenSuspension(row.GetBoolean(10), row.GetString(11), row.GetBoolean(12), !row.IsDBNull(13) && row.GetBoolean(13), false)),
-        new HealthFacts(
-            Now: Time(row, 2)!.Value,
+    private static HealthRow Map(NpgsqlDataReader row, int maxDevices)
+    {
+        var license = LicenseFactsColumns.Read(row, 2);
+        return new HealthRow(row.GetGuid(0), row.GetInt64(1), license, new HealthFacts(
+            Now: row.Time(15)!.Value,
             LicenseStatus.Active,
-            IssuedAt: Time(row, 14)!.Value,
-            ExpiresAt: Time(row, 5),
-            LastUsedAt: Time(row, 15),
-            DevicesUsed: row.GetInt32(16),
+            IssuedAt: row.Time(16)!.Value,
+            license.ExpiresAt,
+            LastUsedAt: row.Time(17),
+            DevicesUsed: row.GetInt32(18),
             maxDevices,
-            DeviceChanges: row.GetInt32(17),
-            SignalsReceived: row.GetInt64(18),
-            SignalsRejected: row.GetInt64(19),
-            OpenAlerts: Array.ConvertAll(row.GetFieldValue<string[]>(20), severity => Enum.Parse<AlertSeverity>(severity, ignoreCase: true)),
+            DeviceChanges: row.GetInt32(19),
+            SignalsReceived: row.GetInt64(20),
+            SignalsRejected: row.GetInt64(21),
+            OpenAlerts: Array.ConvertAll(row.GetFieldValue<string[]>(22), severity => Enum.Parse<AlertSeverity>(severity, ignoreCase: true)),
             new PaymentFacts(
-                AutoRenew: row.GetBoolean(21),
-                Fee: row.IsDBNull(22) ? null : row.GetDecimal(22),
-                WalletAvailable: row.GetDecimal(23),
-                HasCard: row.GetBoolean(24),
-                CardExpiresAt: Time(row, 25),
-                LastDeclined: row.GetBoolean(26))));
-
-    private static string? Text(NpgsqlDataReader row, int column) => row.IsDBNull(column) ? null : row.GetString(column);
-
-    private static DateTimeOffset? Time(NpgsqlDataReader row, int column) =>
-        row.IsDBNull(column) ? null : new DateTimeOffset(row.GetDateTime(column), TimeSpan.Zero);
+                AutoRenew: row.GetBoolean(23),
+                Fee: row.IsDBNull(24) ? null : row.GetDecimal(24),
+                WalletAvailable: row.GetDecimal(25),
+                HasCard: row.GetBoolean(26),
+                CardExpiresAt: row.Time(27),
+                LastDeclined: row.GetBoolean(28))));
+    }
 
     private const string Save = """
         with judged as (
-            select * from unnest($1, $2, $3, $4::jsonb[], $5, $6, $7, $8)
+            select j.*, h.score as score_before, h.contributions as contributions_before
+            from unnest($1, $2, $3, $4::jsonb[], $5, $6, $7, $8)
                 as j (subscription_id, score, status, contributions, is_silent, scored_at, due_at, marks)
-        ),
-        before as (
-            select h.subscription_id, h.score, h.contributions, h.scored_at
-            from license_health h join judged j using (subscription_id) order by h.subscription_id for update of h
+            join license_health h using (subscription_id)
+            where h.scored_at is null or h.scored_at < j.scored_at
+            order by subscription_id for update of h
         ),
         saved as (
             update license_health h
             set score = j.score, status = j.status, contributions = j.contributions, is_silent = j.is_silent, scored_at = j.scored_at,
                 due_at = case when h.marks = j.marks then j.due_at else h.due_at end
-            from judged j join before b using (subscription_id)
-            where h.subscription_id = j.subscription_id and (b.scored_at is null or b.scored_at < j.scored_at)
-            returning h.subscription_id, h.scored_at, h.score, h.contributions
+            from judged j where h.subscription_id = j.subscription_id
         )
         insert into license_health_days as d (subscription_id, day, score, previous_score, gained, lost)
-        select s.subscription_id, (s.scored_at at time zone 'UTC')::date, s.score, b.score,
-               (select coalesce(jsonb_agg(c), '[]') from jsonb_array_elements(s.contributions) c where not b.contributions @> jsonb_build_array(c)),
-               (select coalesce(jsonb_agg(c), '[]') from jsonb_array_elements(b.contributions) c where not s.contributions @> jsonb_build_array(c))
-        from saved s join before b using (subscription_id)
-        where s.score is distinct from b.score
+        select j.subscription_id, (j.scored_at at time zone 'UTC')::date, j.score, j.score_before,
+               (select coalesce(jsonb_agg(c), '[]') from jsonb_array_elements(j.contributions) c where not j.contributions_before @> jsonb_build_array(c)),
+               (select coalesce(jsonb_agg(c), '[]') from jsonb_array_elements(j.contributions_before) c where not j.contributions @> jsonb_build_array(c))
+        from judged j
+        where j.score is distinct from j.score_before
         on conflict (subscription_id, day) do update
             set score = excluded.score, gained = d.gained || excluded.gained, lost = d.lost || excluded.lost
         """;

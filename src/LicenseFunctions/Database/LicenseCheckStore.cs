@@ -190,27 +190,8 @@ public sealed class LicenseCheckStore(LicenseDatabase database, ValidationCache 
 
     private static CheckedLicense Map(NpgsqlDataReader row) => new(
         row.GetGuid(1),
-        new LicenseFacts(
-            TokenActive: row.GetBoolean(2),
-            RevokedReason: Text(row, 3),
-            OverlapUntil: Time(row, 4),
-            ExpiresAt: Time(row, 5),
-            GraceUntil: Time(row, 6),
-            SubscriptionStates.Parse(row.GetString(7)),
-            SubscriptionActive: row.GetBoolean(8),
-            PausedReason: Text(row, 9),
-            row.IsDBNull(10)
-                ? null
-                : new OpenSuspension(row.GetBoolean(10), row.GetString(11), row.GetBoolean(12), Flag(row, 13), Flag(row, 14))),
-        row.IsDBNull(15) ? null : new KnownDevice(row.GetGuid(15), Time(row, 16)!.Value, Time(row, 17)!.Value),
+        LicenseFactsColumns.Read(row, 2),
+        row.IsDBNull(15) ? null : new KnownDevice(row.GetGuid(15), row.Time(16)!.Value, row.Time(17)!.Value),
         row.GetInt32(18),
         row.GetInt32(19));
-
-    private static string? Text(NpgsqlDataReader row, int column) => row.IsDBNull(column) ? null : row.GetString(column);
-
-    private static bool Flag(NpgsqlDataReader row, int column) => !row.IsDBNull(column) && row.GetBoolean(column);
-
-    // license_tokens.expires_at may be 'infinity', which Npgsql reads as the largest DateTime.
-    private static DateTimeOffset? Time(NpgsqlDataReader row, int column) =>
-        row.IsDBNull(column) ? null : new DateTimeOffset(row.GetDateTime(column), TimeSpan.Zero);
 }

@@ -9,7 +9,11 @@ public sealed class LicenseDatabase(NpgsqlDataSource source)
     private const int Tries = 4;
 
     // Here and not only at the app's start: tools, tests and benchmarks use the stores, too.
-    static LicenseDatabase() => Dapper.DefaultTypeMap.MatchNamesWithUnderscores = true;
+    static LicenseDatabase()
+    {
+        Dapper.DefaultTypeMap.MatchNamesWithUnderscores = true;
+        Dapper.SqlMapper.AddTypeHandler(new JsonColumn());
+    }
 
     public NpgsqlDataSource Source => source;
 

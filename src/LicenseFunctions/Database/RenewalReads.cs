@@ -40,6 +40,21 @@ public sealed record UnknownCharge
     public string? Reason { get; init; }
 }
 
+/// <summary>Attempts that failed for one reason.</summary>
+public sealed record RenewalFailure
+{
+    /// <summary>As the attempt's row has it; "" where it has none.</summary>
+    public string Reason { get; init; } = "";
+
+    public int Attempts { get; init; }
+    public int Licenses { get; init; }
+
+    /// <summary>Licences of those that have been paid since.</summary>
+    public int PaidSince { get; init; }
+
+    public DateTime LastAt { get; init; }
+}
+
 /// <summary>What is shown of renewals, and the switch of auto-renewal.</summary>
 public sealed class RenewalReads(LicenseDatabase database)
 {
@@ -148,6 +163,27 @@ public sealed class RenewalReads(LicenseDatabase database)
         var row = await connection.QuerySingleOrDefaultAsync<UpcomingRow>(
             new CommandDefinition(NextOfOne, new { subscriptionId }, cancellationToken: cancellationToken));
         return row?.ToUpcoming();
+    }
+
+    private const string Failures = """
+        select coalesce(f.failure_reason, '') as reason, count(*)::int as attempts, count(distinct f.subscription_id)::int as licenses,
+               count(distinct f.subscription_id) filter (where exists (
+                   select from license_renewal_history p
+                   where p.subscription_id = f.subscription_id and p.status = 'success' and p.attempted_at > f.attempted_at))::int as paid_since,
+               max(f.attempted_at) as last_at
+        from license_renewal_history f
+        where f.status = 'failed' and f.attempted_at >= @since
+        group by 1
+        order by attempts desc, reason
+        limit 50
+        """;
+
+    /// <summary>What failed, by reason, the most frequent first.</summary>
+    public async Task<IReadOnlyList<RenewalFailure>> FailuresAsync(DateTimeOffset since, CancellationToken cancellationToken)
+    {
+        await using var connection = await database.OpenAsync(cancellationToken);
+        return (await connection.QueryAsync<RenewalFailure>(
+            new CommandDefinition(Failures, new { since = since.UtcDateTime }, cancellationToken: cancellationToken))).AsList();
     }
 
     private const string Unknown = """

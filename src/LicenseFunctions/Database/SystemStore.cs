@@ -3,11 +3,24 @@ using Dapper;
 
 namespace LicenseFunctions.Database;
 
-/// <param name="LastStatus">running, or how the last run ended: succeeded, failed, interrupted; null where there was none.</param>
-/// <param name="LastCounts">What the last finished run reported, as JSON; null where it reports nothing.</param>
-public sealed record TimerState(
-    string TimerName, DateTime? LastStartedAt, DateTime? LastFinishedAt, DateTime? LastSucceededAt, string? LastStatus,
-    JsonElement? LastCounts, string? LastError, DateTime? NextDueAt);
+/// <summary>A timer function and its last run.</summary>
+public sealed record TimerState
+{
+    public required string TimerName { get; init; }
+    public DateTime? LastStartedAt { get; init; }
+    public DateTime? LastFinishedAt { get; init; }
+    public DateTime? LastSucceededAt { get; init; }
+
+    /// <summary>running, or how the last run ended: succeeded, failed, interrupted; null where there was none.</summary>
+    public string? LastStatus { get; init; }
+
+    /// <summary>What the last finished run reported, as JSON; null where it reports nothing.</summary>
+    public JsonElement? LastCounts { get; init; }
+
+    public string? LastError { get; init; }
+
+    public DateTime? NextDueAt { get; init; }
+}
 
 /// <summary>What waits for somebody or something.</summary>
 public sealed record WaitingWork
@@ -22,6 +35,14 @@ public sealed record WaitingWork
 
     public long QuarantineOpen { get; init; }
 
+    /// <summary>Of those, what the broker had given up on.</summary>
+    public long DeadLettersOpen { get; init; }
+
+    /// <summary>Batches of new use that the detector has not looked at.</summary>
+    public long ArrivalsWaiting { get; init; }
+
+    public DateTime? ArrivalsOldestAt { get; init; }
+
     public long AlertsOpen { get; init; }
 
     public long ChargesUnknown { get; init; }
@@ -30,31 +51,17 @@ public sealed record WaitingWork
 /// <summary>How the backend's own work goes.</summary>
 public sealed class SystemStore(LicenseDatabase database)
 {
-    private sealed record TimerRow
-    {
-        public string TimerName { get; init; } = "";
-        public DateTime? LastStartedAt { get; init; }
-        public DateTime? LastFinishedAt { get; init; }
-        public DateTime? LastSucceededAt { get; init; }
-        public string? LastStatus { get; init; }
-        public string? LastCounts { get; init; }
-        public string? LastError { get; init; }
-        public DateTime? NextDueAt { get; init; }
-    }
-
     private const string Timers = """
         select timer_name, last_started_at, last_finished_at, last_succeeded_at,
                case when last_started_at > coalesce(last_finished_at, '-infinity') then 'running' else last_status end as last_status,
-               last_counts::text as last_counts, last_error, next_due_at
+               last_counts, last_error, next_due_at
         from timer_leases
         """;
 
     public async Task<IReadOnlyList<TimerState>> TimersAsync(CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenAsync(cancellationToken);
-        return [.. (await connection.QueryAsync<TimerRow>(new CommandDefinition(Timers, cancellationToken: cancellationToken))).Select(row => new TimerState(
-            row.TimerName, row.LastStartedAt, row.LastFinishedAt, row.LastSucceededAt, row.LastStatus,
-            row.LastCounts is null ? null : JsonSerializer.Deserialize<JsonElement>(row.LastCounts), row.LastError, row.NextDueAt))];
+        return (await connection.QueryAsync<TimerState>(new CommandDefinition(Timers, cancellationToken: cancellationToken))).AsList();
     }
 
     private const string StartTimer = """
@@ -99,6 +106,9 @@ public sealed class SystemStore(LicenseDatabase database)
                (select min(due_at) from outbox where sent_at is null and dead_at is null and due_at <= now()) as outbox_oldest_at,
                (select count(*) from outbox where dead_at is not null) as outbox_dead,
                (select count(*) from usage_quarantine where state = 'OPEN') as quarantine_open,
+               (select count(*) from usage_quarantine where state = 'OPEN' and source = 'dead_letter') as dead_letters_open,
+               (select count(*) from usage_arrivals) as arrivals_waiting,
+               (select min(arrived_at) from usage_arrivals) as arrivals_oldest_at,
                (select count(*) from suspicious_activity_alerts where status = 'OPEN') as alerts_open,
                (select count(*) from renewals where status in ('unknown', 'undecided')) as charges_unknown
         """;

@@ -67,6 +67,9 @@ public sealed record UsageGroup
     public decimal? RejectRate { get; init; }
 
     public decimal? AvgLatencyMs { get; init; }
+
+    /// <summary>The address of the licence's owner, or of the master; null where the key says it all.</summary>
+    public string? Name { get; init; }
 }
 
 /// <summary>What the rollups tell. Spans are half-open.</summary>
@@ -152,7 +155,9 @@ public sealed class UsageRollupStore(LicenseDatabase database)
         )
         select coalesce(key, '') as key, licenses, sessions, signals_received, signals_executed, signals_rejected,
                round(signals_rejected::numeric / nullif(signals_received, 0), 4) as reject_rate,
-               round(latency_weighted / nullif(latency_signals, 0), 1) as avg_latency_ms
+               round(latency_weighted / nullif(latency_signals, 0), 1) as avg_latency_ms,
+               case @by when 'license' then (select u.email from subscriptions o join users u on u.user_id = o.subscriber_id where o.subscription_id = key::uuid)
+                        when 'master' then (select u.email from users u where u.user_id = key::uuid) end as name
         from sums
         order by signals_received desc, key
         limit @limit

@@ -7,8 +7,11 @@ namespace LicenseFunctions.Health;
 /// <summary>Judges the licences that are due: those whose facts have changed, and those for which the time has come.</summary>
 public sealed class ScoreLicenses(HealthStore store, HealthSettings settings)
 {
-    // Large enough that PostgreSQL joins instead of looking up, small enough for memory and for a stop in between.
+    // Small enough for memory and for a stop in between.
     private const int Batch = 5000;
+
+    // While one lane waits for the database, the other judges and writes out here.
+    private const int Lanes = 2;
 
     /// <returns>How many were judged.</returns>
     public async Task<int> RunAsync(CancellationToken cancellationToken)
@@ -17,10 +20,9 @@ public sealed class ScoreLicenses(HealthStore store, HealthSettings settings)
         var judged = 0;
         while (await store.DueAsync(Batch, cancellationToken) is { Count: > 0 } due)
         {
-            var scored = await ScoreAsync([.. due], cancellationToken);
-            judged += scored.Count;
-            // A licence without any token can't be judged and stays due.
-            if (due.Count < Batch || scored.Count == 0)
+            var lanes = await Task.WhenAll(due.Chunk((due.Count + Lanes - 1) / Lanes).Select(lane => ScoreAsync(lane, cancellationToken)));
+            judged += lanes.Sum(lane => lane.Count);
+            if (due.Count < Batch)
                 break;
         }
 

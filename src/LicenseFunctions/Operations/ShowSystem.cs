@@ -14,7 +14,7 @@ public sealed class ShowSystem(SystemStore store, TimerSchedules schedules)
             await store.WaitingAsync(cancellationToken),
             [.. schedules.Names.Select(name =>
             {
-                var timer = recorded.GetValueOrDefault(name) ?? new TimerState(name, null, null, null, null, null, null, null);
+                var timer = recorded.GetValueOrDefault(name) ?? new TimerState { TimerName = name };
                 // Under the Functions host no next slot is recorded.
                 return timer with { NextDueAt = timer.NextDueAt ?? schedules.NextOf(name) };
             })]);

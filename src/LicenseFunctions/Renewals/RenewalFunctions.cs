@@ -7,7 +7,7 @@ namespace LicenseFunctions.Renewals;
 
 /// <summary>The renewal of licences, as customers and operators see it.</summary>
 public sealed class RenewalFunctions(
-    AskForRenewal ask, ListRenewals list, SwitchAutoRenew autoRenew, PreviewRenewals preview, AcceptPrice acceptPrice)
+    AskForRenewal ask, ListRenewals list, SwitchAutoRenew autoRenew, PreviewRenewals preview, CountFailures failures, AcceptPrice acceptPrice)
 {
     [Function("RenewLicense")]
     [Access(CallerRole.Subscriber, CallerRole.Operator)]
@@ -50,6 +50,13 @@ public sealed class RenewalFunctions(
     public async Task<IResult> Preview(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/renewals/preview")] HttpRequest request, CancellationToken cancellationToken) =>
         (await preview.RunAsync(request.Query["days"], cancellationToken)).ToResult();
+
+    [Function("CountRenewalFailures")]
+    [Access(CallerRole.Operator)]
+    [Operation("Why renewals failed in the last days, the most frequent reason first.", Reply = typeof(FailureCounts), Query = ["days"])]
+    public async Task<IResult> Failures(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/renewals/failures")] HttpRequest request, CancellationToken cancellationToken) =>
+        (await failures.RunAsync(request.Query["days"], cancellationToken)).ToResult();
 
     [Function("AcceptPrice")]
     [Access(CallerRole.Anonymous)]

@@ -27,6 +27,7 @@ public static class RenewalsRegistration
         services.AddSingleton<DecideRenewal>();
         services.AddSingleton<ListRenewals>();
         services.AddSingleton<PreviewRenewals>();
+        services.AddSingleton<CountFailures>();
         services.AddSingleton<SwitchAutoRenew>();
         return services;
     }

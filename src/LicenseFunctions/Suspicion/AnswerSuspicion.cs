@@ -12,6 +12,9 @@ public sealed record SuspensionReason(string Cause, string Reason, DateTime Susp
 /// <param name="Suspensions">The open ones, the oldest first; none where it isn't suspended here.</param>
 public sealed record SuspensionView(Guid SubscriptionId, bool Suspended, IReadOnlyList<SuspensionReason> Suspensions);
 
+/// <param name="Alerts">The newest 100.</param>
+public sealed record ActivityList(Guid SubscriptionId, IReadOnlyList<CustomerAlert> Alerts);
+
 /// <param name="Message">1 to 2,000 characters.</param>
 public sealed record AppealRequest(string Message);
 
@@ -24,11 +27,12 @@ public sealed record ConfirmationRequest(string Token);
 public sealed record ConfirmationReceipt(Guid AlertId, bool Trusted);
 
 /// <summary>What a customer can see and say when the detector spoke.</summary>
-public sealed class AnswerSuspicion(LicenseDatabase database, SignedLinks links, TimeProvider time)
+public sealed class AnswerSuspicion(LicenseDatabase database, AlertStore alerts, SignedLinks links, TimeProvider time)
 {
     /// <summary>Of the mailed link: the page that asks.</summary>
     public const string Purpose = "was-this-you";
 
+    private const int MaxAlerts = 100;
     private const int MaxMessage = 2000;
 
     private static readonly Refusal NotFound = new(
@@ -48,6 +52,11 @@ public sealed class AnswerSuspicion(LicenseDatabase database, SignedLinks links,
 
         return new SuspensionView(subscriptionId, reasons.Count > 0, reasons);
     }
+
+    public async Task<Outcome<ActivityList>> ActivityAsync(Guid subscriptionId, Guid? ownerScope, CancellationToken cancellationToken) =>
+        await alerts.OfLicenseAsync(subscriptionId, ownerScope, MaxAlerts, cancellationToken) is { } found
+            ? new ActivityList(subscriptionId, found)
+            : NotFound;
 
     public Task<Outcome<AppealReceipt>> AppealAsync(Guid subscriptionId, Guid ownerId, AppealRequest request, CancellationToken cancellationToken) =>
         request.Message?.Trim() is not { Length: > 0 and <= MaxMessage } message

@@ -15,6 +15,14 @@ public sealed class CustomerFunctions(AnswerSuspicion answer, HttpSettings setti
         Guid subscriptionId, CancellationToken cancellationToken) =>
         (await answer.SeeAsync(subscriptionId, request.HttpContext.Caller().OwnerScope, cancellationToken)).ToResult();
 
+    [Function("ListActivity")]
+    [Access(CallerRole.Subscriber, CallerRole.Operator)]
+    [Operation("A licence's suspicious activity as its owner sees it, the newest first.", Reply = typeof(ActivityList))]
+    public async Task<IResult> ListActivity(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/licenses/{subscriptionId:guid}/activity")] HttpRequest request,
+        Guid subscriptionId, CancellationToken cancellationToken) =>
+        (await answer.ActivityAsync(subscriptionId, request.HttpContext.Caller().OwnerScope, cancellationToken)).ToResult();
+
     [Function("AppealSuspension")]
     [Access(CallerRole.Subscriber)]
     [Operation("Asks a person to look at the suspension, once for each.", Body = typeof(AppealRequest), Reply = typeof(AppealReceipt), Status = StatusCodes.Status201Created)]

@@ -28,7 +28,7 @@ export const texts = {
   } as Record<string, string>,
   activity: {
     MULTIPLE_IPS: 'Many networks', RAPID_IP_CHANGES: 'Networks change fast', UNUSUAL_USAGE_PATTERN: 'Unusual use',
-    CONCURRENT_SESSIONS: 'Used by several at once', GEOGRAPHIC_ANOMALY: 'Far places at once',
+    CONCURRENT_SESSIONS: 'Used by several at once', GEOGRAPHIC_ANOMALY: 'Far places at once', TOO_MANY_DEVICES: 'Too many devices',
   } as Record<string, string>,
   state: {
     loading: 'Loading…',
@@ -169,7 +169,11 @@ export const texts = {
   activity_: {
     title: 'Activity',
     suspicious: 'Suspicious activity',
-    nothing: 'Nothing suspicious is open on this licence.',
+    nothing: 'Nothing suspicious was ever seen on this licence.',
+    status: { OPEN: 'Open', INVESTIGATING: 'Being looked at', RESOLVED: 'Closed', FALSE_POSITIVE: 'False alarm' } as Record<string, string>,
+    done: (action: string, confirmed: boolean, appealed: boolean) =>
+      [action === 'SUSPENDED' && 'The licence was suspended.', action === 'NOTIFIED' && 'We asked you by mail.', confirmed && 'You said that it was you.', appealed && 'You appealed.']
+        .filter(Boolean).join(' ') || 'Nothing',
     wasItYou: 'If you don’t recognise a device or a place, remove the device and change your licence token: somebody else may have it.',
     token: 'Change the token',
     tokenTitle: 'Change the licence token?',
@@ -305,7 +309,9 @@ export const texts = {
     days: (n: number) => plural(n, 'day', 'days'),
     ahead: 'Days ahead',
     sums: (total: number, failing: number, amount: string) => `${plural(total, 'licence renews', 'licences renew')}; ${failing} will likely fail; the others bring ${amount}.`,
-    reasons: 'Failures by reason',
+    reasons: 'Likely failures by reason',
+    failed: 'Failures of the last 30 days by reason', noFailed: 'No attempt has failed.', noReason: 'no reason on record',
+    reason: 'Reason', attempts: 'Attempts', licenses: 'Licences', paidSince: 'Paid since', last: 'Last',
     unknown: 'Charges nobody knows the outcome of',
     noUnknown: 'There is none. Every charge has an answer.',
     decide: 'Decide…',
@@ -331,6 +337,7 @@ export const texts = {
     noTimers: 'No timer has run yet.',
     work: 'Waiting work',
     outbox: 'Mails and webhooks due', oldest: (ago: string) => `oldest from ${ago}`, dead: 'Given up', unknown: 'Unknown charges', alerts: 'Open alerts', quarantined: 'Quarantined',
+    queue: 'In the queue', queueUnknown: 'Not known here: the broker tells.', deadLetters: (n: string) => `${n} of them dead letters`, unscanned: 'New use to be looked at, batches',
     quarantine: 'Quarantined usage',
     noQuarantine: 'Nothing is quarantined.',
     source: 'From', fault: 'Fault', since: 'Since', payload: 'Message',

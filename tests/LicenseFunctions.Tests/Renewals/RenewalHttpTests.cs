@@ -216,6 +216,25 @@ public sealed class RenewalHttpTests(RenewalSite site) : IClassFixture<RenewalSi
     }
 
     [Fact]
+    public async Task Failures_ByReason_AreCountedWithThosePaidSince()
+    {
+        var (paid, unpaid) = (await AddAsync("pm_card_visa"), await AddAsync("pm_card_visa"));
+        await database.ExecuteAsync(
+            """
+            insert into license_renewal_history (subscription_id, renewal_type, amount_usd, status, failure_reason, attempted_at)
+            values (@paid, 'auto', 1, 'failed', 'a_reason_of_this_test', now() - interval '3 days'), (@paid, 'auto', 1, 'failed', 'a_reason_of_this_test', now() - interval '2 days'),
+                   (@paid, 'auto', 1, 'success', null, now() - interval '1 day'), (@unpaid, 'auto', 1, 'failed', 'a_reason_of_this_test', now()),
+                   (@unpaid, 'auto', 1, 'failed', 'a_reason_of_this_test', now() - interval '8 days')
+            """,
+            new { paid, unpaid });
+
+        var week = (await OperatorAsync("/api/v1/renewals/failures?days=7"))["failures"]!.AsArray().Single(row => (string?)row!["reason"] == "a_reason_of_this_test")!;
+
+        Assert.Equal((3, 2, 1), ((int)week["attempts"]!, (int)week["licenses"]!, (int)week["paid_since"]!));
+        Assert.Equal(400, (await app.GetAsync("/api/v1/renewals/failures?days=0", $"Bearer {RunningApp.Token("operator")}")).Status);
+    }
+
+    [Fact]
     public async Task Preview_SaysWhoWillLikelyFailAndWhy()
     {
         var well = await AddAsync("pm_card_visa");

@@ -48,6 +48,21 @@ public sealed class AlertTests(PostgresFixture postgres)
     }
 
     [Fact]
+    public async Task Activity_OfALicence_ShowsItsOwnerTheAlertWithoutWhatIsForOperators()
+    {
+        await using var scene = await SuspendedAsync();
+        var owner = await scene.Database.QueryAsync<Guid>("select subscriber_id from subscriptions where subscription_id = @SubscriptionId", scene.Licence);
+        await scene.Database.ExecuteAsync("update suspicious_activity_alerts set resolution_notes = 'for operators'");
+
+        var activity = (await scene.Answer.ActivityAsync(scene.Licence.SubscriptionId, owner, TestContext.Current.CancellationToken)).Value;
+        var strangers = await scene.Answer.ActivityAsync(scene.Licence.SubscriptionId, Guid.NewGuid(), TestContext.Current.CancellationToken);
+
+        Assert.Contains(activity.Alerts, alert => (alert.Status, alert.AutoActionTaken) == ("OPEN", "SUSPENDED") && alert.Description is not null);
+        Assert.DoesNotMatch("for operators|evidence", RowJson.Of(activity));
+        Assert.Equal("LICENSE_NOT_FOUND", strangers.Refusal?.Code);
+    }
+
+    [Fact]
     public async Task List_ManyAlerts_PagesAreStableAndTheTotalIsTrue()
     {
         await using var scene = await SuspicionScene.NewAsync(postgres);

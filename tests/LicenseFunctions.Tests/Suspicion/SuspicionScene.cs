@@ -24,7 +24,7 @@ internal sealed class SuspicionScene : IAsyncDisposable
         Scan = new ScanUsage(Store, Suspensions, Settings, Links, usage.Time, NullLogger<ScanUsage>.Instance);
         Alerts = new ListAlerts(new AlertStore(database));
         Judge = new JudgeAlert(database, Suspensions, usage.Time);
-        Answer = new AnswerSuspicion(database, Links, usage.Time);
+        Answer = new AnswerSuspicion(database, new AlertStore(database), Links, usage.Time);
     }
 
     public UsageScene Usage { get; }

@@ -128,6 +128,12 @@ public sealed class UsageRollupTests(PostgresFixture postgres) : IAsyncLifetime
         Assert.Equal([licence.SubscriptionId.ToString(), other.SubscriptionId.ToString()], body["top_licenses"]!.AsArray().Select(one => (string?)one!["key"]));
         Assert.Equal(["DE", "ZZ"], body["countries"]!.AsArray().Select(one => (string?)one!["key"]));
         Assert.Equal(2, body["masters"]!.AsArray().Count);
+        Assert.Equal(
+            await scene.Database.QueryAsync<string>("select email from users join subscriptions on subscriber_id = user_id where subscription_id = @SubscriptionId", licence),
+            (string?)body["top_licenses"]![0]!["name"]);
+        Assert.Equal(
+            await scene.Database.QueryAsync<string>("select email from users where user_id = @id", new { id = Guid.Parse((string)body["masters"]![0]!["key"]!) }),
+            (string?)body["masters"]![0]!["name"]);
         Assert.Equal(["key,licenses", "DE,1,1,4", "ZZ,1,1,3"], csv.Split("\r\n").Take(3).Select(line => string.Join(',', line.Split(',').Take(line.StartsWith("key", StringComparison.Ordinal) ? 2 : 4))));
     }
 

@@ -3,14 +3,18 @@ import { call, useAction, useLoad } from '../api';
 import type { DeviceList } from '../devices';
 import { format } from '../format';
 import { texts } from '../texts';
-import { Button, Confirm, Copy, say, Show, Table } from '../ui/kit';
-import type { Health } from '../widget/LicenseHealthWidget';
+import { Badge, Button, Confirm, Copy, say, Show, Table } from '../ui/kit';
 import type { TabProps } from './License';
+
+type Alert = {
+  alert_id: string; activity_type: string; severity: string; description: string | null; detected_at: string; status: string;
+  auto_action_taken: string; customer_confirmed_at: string | null; appealed_at: string | null;
+};
 
 const aDay = 86_400;
 
 export default function Activity({ id }: TabProps) {
-  const health = useLoad<Health>(`/api/v1/licenses/${id}/health`, 60);
+  const activity = useLoad<{ alerts: Alert[] }>(`/api/v1/licenses/${id}/activity`, 60);
   const devices = useLoad<DeviceList>(`/api/v1/licenses/${id}/devices`, 60);
   const [asking, setAsking] = useState(false);
   const [atOnce, setAtOnce] = useState(false);
@@ -20,10 +24,15 @@ export default function Activity({ id }: TabProps) {
     <>
       <section className="card">
         <h2>{texts.activity_.suspicious}</h2>
-        <Show of={health} rows={2}>
-          {(report) => (report.suspicious_activities.length === 0
-            ? <p>{texts.activity_.nothing}</p>
-            : <ul>{report.suspicious_activities.map((one) => <li key={one}>{texts.activity[one] ?? one}</li>)}</ul>)}
+        <Show of={activity} rows={2}>
+          {({ alerts }) => (alerts.length === 0 ? <p>{texts.activity_.nothing}</p> : (
+            <Table label={texts.activity_.suspicious} rows={alerts} id={(row) => row.alert_id} columns={[
+              { head: texts.alerts.when, cell: (row) => format.moment(row.detected_at) },
+              { head: texts.alerts.what, cell: (row) => <>{texts.activity[row.activity_type] ?? row.activity_type}{row.description && <div className="small">{row.description}</div>}</> },
+              { head: texts.alerts.status, cell: (row) => <Badge of={row.status}>{texts.activity_.status[row.status]}</Badge> },
+              { head: texts.alerts.action, cell: (row) => texts.activity_.done(row.auto_action_taken, row.customer_confirmed_at !== null, row.appealed_at !== null) },
+            ]} />
+          ))}
         </Show>
         <p>{texts.activity_.wasItYou}</p>
         <Button onPress={() => setAsking(true)}>{texts.activity_.token}</Button>

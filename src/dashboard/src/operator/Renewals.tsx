@@ -10,6 +10,7 @@ type Preview = {
   renewals: { subscription_id: string; email: string; expires_at: string; amount_usd: number | null; pays_with: string | null; likely_fails: boolean; obstacle: string | null }[];
 };
 type Charge = { renewal_id: string; subscription_id: string; status: string; amount_usd: number | null; intent_id: string | null; unknown_since: string | null; reason: string | null };
+type Failures = { days: number; failures: { reason: string; attempts: number; licenses: number; paid_since: number; last_at: string }[] };
 
 const words = texts.operatorRenewals;
 const obstacle = (code: string) => texts.renewals.obstacles[code] ?? code.replaceAll('_', ' ');
@@ -18,12 +19,25 @@ export default function Renewals() {
   const [query, setQuery] = useSearchParams();
   const days = query.get('days') ?? '7';
   const preview = useLoad<Preview>(`/api/v1/renewals/preview?days=${encodeURIComponent(days)}`);
+  const failures = useLoad<Failures>('/api/v1/renewals/failures?days=30');
   const unknown = useLoad<{ charges: Charge[] }>('/api/v1/renewals/unknown', 60);
   return (
     <>
       <PageTitle title={words.title} />
       <h2>{words.unknown}</h2>
       <Show of={unknown} rows={1}>{(list) => (list.charges.length === 0 ? <p>{words.noUnknown}</p> : <Unknown charges={list.charges} reload={unknown.reload} />)}</Show>
+      <h2>{words.failed}</h2>
+      <Show of={failures} rows={2}>
+        {(reply) => (reply.failures.length === 0 ? <p>{words.noFailed}</p> : (
+          <Table label={words.failed} rows={reply.failures} id={(row) => row.reason} columns={[
+            { head: words.reason, cell: (row) => (row.reason ? obstacle(row.reason) : words.noReason) },
+            { head: words.attempts, number: true, cell: (row) => format.number(row.attempts) },
+            { head: words.licenses, number: true, cell: (row) => format.number(row.licenses) },
+            { head: words.paidSince, number: true, cell: (row) => format.number(row.paid_since) },
+            { head: words.last, cell: (row) => format.ago(row.last_at) },
+          ]} />
+        ))}
+      </Show>
       <h2>{words.preview}</h2>
       <div className="filters">
         <Choice label={words.ahead} value={days} onChange={(value) => setQuery({ days: value }, { replace: true })} options={['3', '7', '14', '30', '90'].map((n) => [n, words.days(Number(n))])} />

@@ -5,12 +5,13 @@ import { texts } from '../texts';
 import { Badge, Button, Confirm, Facts, PageTitle, ProblemBox, say, Show, Table } from '../ui/kit';
 
 type State = {
-  waiting: { outbox_due: number; outbox_oldest_at: string | null; outbox_dead: number; quarantine_open: number; alerts_open: number; charges_unknown: number };
+  waiting: { outbox_due: number; outbox_oldest_at: string | null; outbox_dead: number; quarantine_open: number; dead_letters_open: number; arrivals_waiting: number; arrivals_oldest_at: string | null; alerts_open: number; charges_unknown: number };
   timers: { timer_name: string; last_started_at: string | null; last_finished_at: string | null; last_succeeded_at: string | null; last_status: string | null; last_counts: Record<string, unknown> | null; last_error: string | null; next_due_at: string | null }[];
 };
 type Entry = { quarantine_id: string; quarantined_at: string; source: string; code: string; field: string | null; detail: string; payload: string };
 
 const words = texts.system;
+const since = (count: number, oldest: string | null) => `${format.number(count)}${oldest ? ` (${words.oldest(format.ago(oldest))})` : ''}`;
 
 export default function System() {
   const system = useLoad<State>('/api/v1/system', 15);
@@ -23,11 +24,13 @@ export default function System() {
             <section className="card">
               <h2>{words.work}</h2>
               <Facts rows={[
-                [words.outbox, `${format.number(waiting.outbox_due)}${waiting.outbox_oldest_at ? ` (${words.oldest(format.ago(waiting.outbox_oldest_at))})` : ''}`],
+                [words.outbox, since(waiting.outbox_due, waiting.outbox_oldest_at)],
                 [words.dead, format.number(waiting.outbox_dead)],
                 [words.unknown, format.number(waiting.charges_unknown)],
                 [words.alerts, format.number(waiting.alerts_open)],
-                [words.quarantined, format.number(waiting.quarantine_open)],
+                [words.queue, words.queueUnknown],
+                [words.quarantined, `${format.number(waiting.quarantine_open)} (${words.deadLetters(format.number(waiting.dead_letters_open))})`],
+                [words.unscanned, since(waiting.arrivals_waiting, waiting.arrivals_oldest_at)],
               ]} />
             </section>
             <h2>{words.timers}</h2>

@@ -4,7 +4,7 @@ import { format } from '../format';
 import { texts } from '../texts';
 import { Choice, Facts, PageTitle, Show, Table, type Column } from '../ui/kit';
 
-type Group = { key: string; licenses: number; sessions: number; signals_received: number; signals_executed: number; signals_rejected: number; reject_rate: number | null; avg_latency_ms: number | null };
+type Group = { key: string; name: string | null; licenses: number; sessions: number; signals_received: number; signals_executed: number; signals_rejected: number; reject_rate: number | null; avg_latency_ms: number | null };
 type Summary = { totals: Group | null; top_licenses: Group[]; countries: Group[]; masters: Group[] };
 
 const sums: Column<Group>[] = [
@@ -35,7 +35,7 @@ export default function Usage() {
               ]} />
             </section>
             <h2>{texts.summary.top}</h2>
-            <Table label={texts.summary.top} rows={reply.top_licenses} id={(row) => row.key} columns={[{ head: texts.alerts.license, cell: (row) => <Link to={`/licenses/${row.key}/usage`}>{row.key}</Link> }, ...sums]} />
+            <Table label={texts.summary.top} rows={reply.top_licenses} id={(row) => row.key} columns={[{ head: texts.alerts.license, cell: (row) => <Link to={`/licenses/${row.key}/usage`}>{row.name ?? row.key.slice(0, 8)}</Link> }, ...sums]} />
             <div className="two">
               <section>
                 <h2>{texts.summary.countries}</h2>
@@ -43,7 +43,7 @@ export default function Usage() {
               </section>
               <section>
                 <h2>{texts.summary.masters}</h2>
-                <Table label={texts.summary.masters} rows={reply.masters} id={(row) => row.key} columns={[{ head: texts.summary.name, cell: (row) => <code>{row.key}</code> }, ...sums]} />
+                <Table label={texts.summary.masters} rows={reply.masters} id={(row) => row.key} columns={[{ head: texts.summary.name, cell: (row) => row.name?.split('@')[0] ?? row.key.slice(0, 8) }, ...sums]} />
               </section>
             </div>
           </>

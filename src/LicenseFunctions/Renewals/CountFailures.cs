@@ -1,0 +1,19 @@
+using LicenseFunctions.Database;
+using Licensing;
+
+namespace LicenseFunctions.Renewals;
+
+/// <param name="Days">Looked back.</param>
+public sealed record FailureCounts(int Days, IReadOnlyList<RenewalFailure> Failures);
+
+/// <summary>Why renewals failed lately.</summary>
+public sealed class CountFailures(RenewalReads reads, TimeProvider clock)
+{
+    public async Task<Outcome<FailureCounts>> RunAsync(string? days, CancellationToken cancellationToken)
+    {
+        var back = 30;
+        if (days is not null && (!int.TryParse(days, out back) || back is < 1 or > 365))
+            return new Refusal(RefusalKind.Invalid, "DAYS_INVALID", "days is a whole number from 1 to 365.", "days");
+        return new FailureCounts(back, await reads.FailuresAsync(clock.GetUtcNow().AddDays(-back), cancellationToken));
+    }
+}
