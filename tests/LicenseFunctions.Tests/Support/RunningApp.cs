@@ -27,6 +27,16 @@ public sealed class RunningApp : IAsyncDisposable
 
     public string Log => string.Join('\n', output);
 
+    /// <summary>What the process holds in memory now.</summary>
+    public long ResidentBytes
+    {
+        get
+        {
+            process.Refresh();
+            return process.WorkingSet64;
+        }
+    }
+
     public static Task<RunningApp> StartAsync(TestDatabase database, params (string Name, string Value)[] settings) =>
         StartAsync([("DATABASE_URL", database.ConnectionString), .. settings]);
 

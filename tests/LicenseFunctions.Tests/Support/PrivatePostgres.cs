@@ -1,0 +1,66 @@
+using LicenseFunctions.Database;
+using Npgsql;
+using Xunit;
+
+namespace LicenseFunctions.Tests.Support;
+
+/// <summary>A PostgreSQL of a test's own, which it may stop; the same programs as the server of TEST_DATABASE_URL.</summary>
+internal sealed class PrivatePostgres : IAsyncDisposable
+{
+    private readonly string programs;
+    private readonly string folder;
+    private readonly int port = Programs.FreePort();
+
+    private PrivatePostgres(string programs, string folder) => (this.programs, this.folder) = (programs, folder);
+
+    private string Data => Path.Combine(folder, "data");
+
+    public static async Task<PrivatePostgres> StartAsync(PostgresFixture postgres)
+    {
+        await using var any = await postgres.NewEmptyDatabaseAsync();
+        var server = new PrivatePostgres(
+            await any.QueryAsync<string>("select setting from pg_config where name = 'BINDIR'"), await Programs.NewFolderAsync());
+        await server.RunAsync("initdb", "-D", server.Data, "-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale", "C", "--no-sync");
+        await File.AppendAllTextAsync(Path.Combine(server.Data, "postgresql.conf"),
+            $"\nlisten_addresses = '127.0.0.1'\nport = {server.port}\nunix_socket_directories = ''\nfsync = off\n",
+            TestContext.Current.CancellationToken);
+        await server.StartAsync();
+        return server;
+    }
+
+    public Task StartAsync() => RunAsync("pg_ctl", "-D", Data, "-l", Path.Combine(folder, "log"), "-w", "-s", "start");
+
+    /// <summary>At once, as a crash or a failover does it.</summary>
+    public Task StopAsync() => RunAsync("pg_ctl", "-D", Data, "-m", "immediate", "-w", "-s", "stop");
+
+    /// <summary>A migrated database, in the tablespace named where one is.</summary>
+    public async Task<TestDatabase> NewDatabaseAsync(string tablespace = "pg_default")
+    {
+        await using var server = new TestDatabase(Address("postgres"));
+        await server.ExecuteAsync($"create database licensing tablespace {tablespace}");
+        var database = new TestDatabase(Address("licensing"));
+        await new Migrations(database.Source).RunAsync(_ => { }, TestContext.Current.CancellationToken);
+        return database;
+    }
+
+    public async Task<int> ExecuteAsync(string sql)
+    {
+        await using var server = new TestDatabase(Address("postgres"));
+        return await server.ExecuteAsync(sql);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (File.Exists(Path.Combine(Data, "postmaster.pid")))
+            await StopAsync();
+        if (Directory.Exists(folder))
+            Directory.Delete(folder, recursive: true);
+    }
+
+    private string Address(string database) => new NpgsqlConnectionStringBuilder
+    {
+        Host = "127.0.0.1", Port = port, Username = "postgres", Database = database, MaxPoolSize = 20,
+    }.ConnectionString;
+
+    private Task RunAsync(string program, params string[] arguments) => Programs.RunAsUserAsync(Path.Combine(programs, program), arguments);
+}
