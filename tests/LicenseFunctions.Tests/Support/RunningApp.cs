@@ -17,13 +17,16 @@ public sealed class RunningApp : IAsyncDisposable
     private readonly Process process;
     private readonly ConcurrentQueue<string> output;
 
-    private RunningApp(Process process, Uri address, ConcurrentQueue<string> output)
+    private RunningApp(Process process, Uri address, ConcurrentQueue<string> output, LogSecrets secrets)
     {
-        (this.process, this.output) = (process, output);
+        (this.process, this.output, Secrets) = (process, output, secrets);
         Client = new HttpClient { BaseAddress = address, Timeout = TimeSpan.FromSeconds(60) };
     }
 
     public HttpClient Client { get; }
+
+    /// <summary>What its log may not hold; a test that makes a secret otherwise than by <see cref="SendAsync"/> adds it.</summary>
+    public LogSecrets Secrets { get; }
 
     public string Log => string.Join('\n', output);
 
@@ -46,7 +49,7 @@ public sealed class RunningApp : IAsyncDisposable
         var line = await Task.WhenAny(ready, process.WaitForExitAsync(TestContext.Current.CancellationToken)) == ready ? await ready : null;
         return line is null
             ? throw new InvalidOperationException("The backend did not start:\n" + string.Join('\n', output))
-            : new RunningApp(process, new Uri(line[(line.IndexOf("http://", StringComparison.Ordinal))..].Trim()), output);
+            : new RunningApp(process, new Uri(line[(line.IndexOf("http://", StringComparison.Ordinal))..].Trim()), output, new LogSecrets(settings));
     }
 
     /// <summary>Starts it with settings that stop the start; its exit code and what it said.</summary>
@@ -72,7 +75,11 @@ public sealed class RunningApp : IAsyncDisposable
     {
         using var request = new HttpRequestMessage(method, path);
         if (authorization is not null)
+        {
+            Secrets.AddCredential(authorization);
             request.Headers.TryAddWithoutValidation("Authorization", authorization);
+        }
+
         if (body is not null)
         {
             request.Content = new StringContent(body as string ?? System.Text.Json.JsonSerializer.Serialize(body), Encoding.UTF8);
@@ -110,6 +117,7 @@ public sealed class RunningApp : IAsyncDisposable
             process.Kill(entireProcessTree: true);
         await process.WaitForExitAsync(CancellationToken.None);
         process.Dispose();
+        await Secrets.SaveAsync(Log);
     }
 
     private static (Process Process, ConcurrentQueue<string> Output, Task<string> Ready) Launch((string Name, string Value)[] settings)

@@ -1,6 +1,7 @@
 // The backend as a process over a database of its own with the demo data, and Stripe's stand-in beside it.
 import { execFileSync, spawn } from 'node:child_process';
 import { createHmac, randomBytes } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
 
@@ -41,6 +42,7 @@ export class Backend {
     const server = process.env.TEST_DATABASE_URL;
     if (!server) throw new Error('TEST_DATABASE_URL is missing: ./dev test sets it.');
     const backend = new Backend();
+    backend.tokens = [];
     backend.server = server;
     backend.database = `dashboard_${randomBytes(6).toString('hex')}`;
     psql(server, `create database ${backend.database}`);
@@ -76,7 +78,9 @@ export class Backend {
   token(role, userId) {
     const part = (value) => Buffer.from(JSON.stringify(value)).toString('base64url');
     const body = `${part({ alg: 'HS256', typ: 'JWT' })}.${part({ sub: userId, role, exp: Math.floor(Date.now() / 1000) + 3600 })}`;
-    return `${body}.${createHmac('sha256', this.key).update(body).digest('base64url')}`;
+    const token = `${body}.${createHmac('sha256', this.key).update(body).digest('base64url')}`;
+    this.tokens.push(token);
+    return token;
   }
 
   async call(method, path, token, body) {
@@ -89,9 +93,18 @@ export class Backend {
     return { status: reply.status, body: text && (reply.headers.get('content-type') ?? '').includes('json') ? JSON.parse(text) : text };
   }
 
+  /** For the search of ./dev test: what was logged, and what may not be. */
+  leaveLogs() {
+    if (!process.env.TEST_LOGS || !this.processes) return;
+    const file = `${process.env.TEST_LOGS}/${this.database}`;
+    writeFileSync(`${file}.log`, this.processes[0].output());
+    writeFileSync(`${file}.secrets`, `${[this.key.toString('base64'), ...this.tokens, this.sql('select email from users')].join('\n')}\n`);
+  }
+
   async stop() {
     for (const { child } of this.processes ?? []) child.kill('SIGTERM');
     await Promise.all((this.processes ?? []).map(({ child }) => child.exitCode ?? new Promise((ended) => child.once('exit', ended))));
+    this.leaveLogs();
     psql(this.server, `drop database if exists ${this.database} with (force)`);
   }
 }

@@ -1,0 +1,99 @@
+using System.Globalization;
+using System.Text;
+using System.Text.Json;
+using System.Text.RegularExpressions;
+using LicenseFunctions.Tests.Support;
+using Xunit;
+
+namespace LicenseFunctions.Tests;
+
+/// <summary>
+/// docs/dependencies.md lists what is delivered, direct and transitive, with its licence, and every licence is one that was agreed to.
+/// <c>REWRITE_DEPENDENCIES=1 ./dev test Dependencies</c> writes it anew.
+/// </summary>
+public sealed partial class DependencyTests
+{
+    private static readonly HashSet<string> Allowed =
+        ["0BSD", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "MIT", "MS-PL OR Apache-2.0", "PostgreSQL"];
+
+    // Packages whose licence is a text: what it is, read once. A package that is not here is not allowed.
+    private static readonly Dictionary<string, string> Texts = new() { ["NCrontab"] = "Apache-2.0", ["Stripe.net"] = "Apache-2.0" };
+
+    private static string File => Path.Combine(Repository.Root, "docs/dependencies.md");
+
+    [Fact]
+    public void Dependencies_AreListedAndTheirLicencesAllowed()
+    {
+        var packages = NuGetPackages().ToList();
+        var modules = NpmModules().ToList();
+        Assert.True(packages.Count > 30 && modules.Count > 5, $"{packages.Count} NuGet packages, {modules.Count} npm packages: the lists can't be right.");
+
+        Assert.All(packages.Concat(modules), one => Assert.Contains(one.Licence, Allowed));
+        var document = Document(packages, modules);
+        if (Environment.GetEnvironmentVariable("REWRITE_DEPENDENCIES") == "1")
+            System.IO.File.WriteAllText(File, document);
+        Assert.True(document == System.IO.File.ReadAllText(File),
+            "docs/dependencies.md is not what is restored; REWRITE_DEPENDENCIES=1 ./dev test Dependencies writes it anew; read the difference.");
+    }
+
+    /// <summary>What the projects under src/ restored, from each package's own manifest.</summary>
+    private static IEnumerable<Dependency> NuGetPackages() =>
+        from project in Directory.EnumerateDirectories(Path.Combine(Repository.Root, "src"))
+        let assets = Path.Combine(project, "obj/project.assets.json")
+        where System.IO.File.Exists(assets)
+        let restored = JsonDocument.Parse(System.IO.File.ReadAllText(assets)).RootElement
+        let folder = restored.GetProperty("packageFolders").EnumerateObject().First().Name
+        let needed = Needed(restored)
+        from library in restored.GetProperty("libraries").EnumerateObject()
+        where library.Value.GetProperty("type").GetString() == "package" && needed.Contains(library.Name)
+        let name = library.Name.Split('/')
+        group (folder, library) by (Name: name[0], Version: name[1]) into same
+        orderby same.Key.Name
+        select new Dependency(same.Key.Name, same.Key.Version, Licence(
+            same.Key.Name, Path.Combine(same.First().folder, same.First().library.Value.GetProperty("path").GetString()!)));
+
+    /// <summary>Those with something that runs: analysers and the like are not delivered.</summary>
+    private static HashSet<string> Needed(JsonElement restored) => [.. restored.GetProperty("targets").EnumerateObject()
+        .SelectMany(target => target.Value.EnumerateObject())
+        .Where(library => library.Value.TryGetProperty("runtime", out _) || library.Value.TryGetProperty("dependencies", out _))
+        .Select(library => library.Name)];
+
+    private static string Licence(string name, string folder)
+    {
+        var manifest = System.IO.File.ReadAllText(Directory.EnumerateFiles(folder, "*.nuspec").Single());
+        return LicenceExpression().Match(manifest) is { Success: true } expression ? expression.Groups[1].Value : Texts.GetValueOrDefault(name, "?");
+    }
+
+    /// <summary>What the pages are built from; what only builds or tests them is not delivered.</summary>
+    private static IEnumerable<Dependency> NpmModules() =>
+        from module in JsonDocument.Parse(Repository.Read("src/dashboard/package-lock.json")).RootElement.GetProperty("packages").EnumerateObject()
+        where module.Name.Length > 0 && !(module.Value.TryGetProperty("dev", out var dev) && dev.GetBoolean())
+        let licence = module.Value.TryGetProperty("license", out var said) ? said.GetString()! : "?"
+        let name = module.Name[(module.Name.LastIndexOf("node_modules/", StringComparison.Ordinal) + "node_modules/".Length)..]
+        orderby name
+        select new Dependency(name, module.Value.GetProperty("version").GetString()!, licence);
+
+    private static string Document(IEnumerable<Dependency> packages, IEnumerable<Dependency> modules)
+    {
+        var text = new StringBuilder("""
+            # Dependencies
+
+            What is delivered, direct and transitive, with its licence; DependencyTests keeps it true. The Functions worker and its extensions, which
+            only `FunctionsHost=Azure` uses, are under the MIT licence like all of Azure's SDK; they are pinned in Directory.Packages.props.
+
+            """);
+        foreach (var (title, all) in new[] { ("The function app and licensectl (NuGet)", packages), ("The pages (npm)", modules) })
+        {
+            text.Append(CultureInfo.InvariantCulture, $"\n## {title}\n\n| package | version | licence |\n|---|---|---|\n");
+            foreach (var one in all)
+                text.Append(CultureInfo.InvariantCulture, $"| {one.Name} | {one.Version} | {one.Licence} |\n");
+        }
+
+        return text.ToString();
+    }
+
+    [GeneratedRegex("<license type=\"expression\"[^>]*>([^<]+)<")]
+    private static partial Regex LicenceExpression();
+
+    private sealed record Dependency(string Name, string Version, string Licence);
+}
