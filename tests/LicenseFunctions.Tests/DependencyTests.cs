@@ -49,7 +49,7 @@ public sealed partial class DependencyTests
         let name = library.Name.Split('/')
         group (folder, library) by (Name: name[0], Version: name[1]) into same
         orderby same.Key.Name
-        select new Dependency(same.Key.Name, same.Key.Version, Licence(
+        select new Dependency(same.Key.Name, Licence(
             same.Key.Name, Path.Combine(same.First().folder, same.First().library.Value.GetProperty("path").GetString()!)));
 
     /// <summary>Those with something that runs: analysers and the like are not delivered.</summary>
@@ -71,22 +71,22 @@ public sealed partial class DependencyTests
         let licence = module.Value.TryGetProperty("license", out var said) ? said.GetString()! : "?"
         let name = module.Name[(module.Name.LastIndexOf("node_modules/", StringComparison.Ordinal) + "node_modules/".Length)..]
         orderby name
-        select new Dependency(name, module.Value.GetProperty("version").GetString()!, licence);
+        select new Dependency(name, licence);
 
     private static string Document(IEnumerable<Dependency> packages, IEnumerable<Dependency> modules)
     {
         var text = new StringBuilder("""
             # Dependencies
 
-            What is delivered, direct and transitive, with its licence; DependencyTests keeps it true. The Functions worker and its extensions, which
-            only `FunctionsHost=Azure` uses, are under the MIT licence like all of Azure's SDK; they are pinned in Directory.Packages.props.
+            What is delivered, direct and transitive, with its licence; DependencyTests keeps it true. Versions are pinned in Directory.Packages.props
+            and package-lock.json. The Functions worker and its extensions, which only `FunctionsHost=Azure` uses, are under the MIT licence.
 
             """);
         foreach (var (title, all) in new[] { ("The function app and licensectl (NuGet)", packages), ("The pages (npm)", modules) })
         {
-            text.Append(CultureInfo.InvariantCulture, $"\n## {title}\n\n| package | version | licence |\n|---|---|---|\n");
+            text.Append(CultureInfo.InvariantCulture, $"\n## {title}\n\n| package | licence |\n|---|---|\n");
             foreach (var one in all)
-                text.Append(CultureInfo.InvariantCulture, $"| {one.Name} | {one.Version} | {one.Licence} |\n");
+                text.Append(CultureInfo.InvariantCulture, $"| {one.Name} | {one.Licence} |\n");
         }
 
         return text.ToString();
@@ -95,5 +95,5 @@ public sealed partial class DependencyTests
     [GeneratedRegex("<license type=\"expression\"[^>]*>([^<]+)<")]
     private static partial Regex LicenceExpression();
 
-    private sealed record Dependency(string Name, string Version, string Licence);
+    private sealed record Dependency(string Name, string Licence);
 }
