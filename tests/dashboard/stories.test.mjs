@@ -129,10 +129,12 @@ test('a bank that asks: the customer confirms the payment on the page', async ()
   await page.goto(`${backend.address}/app/licenses/${licenses.hana}/renewals`);
   await page.getByRole('button', { name: 'Renew now' }).click();
   await page.getByRole('dialog').getByRole('button', { name: 'Renew now' }).click();
-  await page.getByText('Your bank asks for you').waitFor();
+  await page.getByRole('link', { name: 'Confirm the payment' }).click();
   await accessible(page, 'bank-asks');
   await shot(page, 'story-bank-asks');
   await page.getByRole('button', { name: 'Confirm the payment' }).click();
+  await page.getByText(/Thank you. The licence runs until/).waitFor();
+  await page.getByRole('link', { name: 'To the renewal' }).click();
   await page.getByText('Paid', { exact: true }).waitFor();
   assert.equal(await page.getByText('Your bank asks for you').count(), 0);
   assert.equal(backend.sql(`select expires_at > now() + interval '20 days' from v_current_license_tokens where subscription_id = '${licenses.hana}'`), 't');

@@ -3,7 +3,7 @@ namespace LicenseFunctions.Pages;
 /// <summary>What a page may load and who may frame it.</summary>
 public static class PagePolicy
 {
-    // The one page where a card is typed in: only there may the browser talk to Stripe.
+    // The page where a card is typed in, and below it the one where a payment is confirmed: only there may the browser talk to Stripe.
     private const string CardPage = "payment-methods";
 
     /// <param name="path">Below /app/.</param>

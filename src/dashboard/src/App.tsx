@@ -9,6 +9,7 @@ import { Button, PageTitle, Sayings, Skeleton } from './ui/kit';
 const Licenses = lazy(() => import('./customer/Licenses'));
 const License = lazy(() => import('./customer/License'));
 const PaymentMethods = lazy(() => import('./customer/PaymentMethods'));
+const ConfirmPayment = lazy(() => import('./customer/ConfirmPayment'));
 const Price = lazy(() => import('./customer/Price'));
 const WasThisYou = lazy(() => import('./customer/WasThisYou'));
 const Alerts = lazy(() => import('./operator/Alerts'));
@@ -63,6 +64,7 @@ export function App() {
                 <Route path="/" element={<Navigate to="/licenses" replace />} />
                 <Route path="/licenses" element={<Licenses />} />
                 <Route path="/payment-methods" element={<PaymentMethods />} />
+                <Route path="/payment-methods/confirm/:subscriptionId" element={<ConfirmPayment />} />
               </>
             )}
             {who?.role === 'operator' && (

@@ -86,7 +86,7 @@ public sealed class MailTemplatesTests
         var card = Templates.Render("action_needed", new JsonObject { ["reason"] = "expired_card" }, "https://l.example");
 
         Assert.Equal("Please confirm the payment for your licence", confirm.Subject);
-        Assert.Contains("https://l.example/app/licenses/L-1/renewals", confirm.Text, StringComparison.Ordinal);
+        Assert.Contains("https://l.example/app/payment-methods/confirm/L-1", confirm.Text, StringComparison.Ordinal);
         Assert.Equal("Your licence needs a payment method", card.Subject);
         Assert.Contains("https://l.example/app/payment-methods", card.Html, StringComparison.Ordinal);
     }

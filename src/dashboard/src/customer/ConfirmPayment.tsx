@@ -1,17 +1,28 @@
-import { call, Problem, useAction } from '../api';
+import { useState } from 'react';
+import { Link, useParams } from 'react-router';
+import { call, Problem, useAction, useLoad } from '../api';
 import { useConfig } from '../config';
+import { format } from '../format';
 import { texts } from '../texts';
-import { Button, ProblemBox } from '../ui/kit';
+import { Button, PageTitle, ProblemBox, Show } from '../ui/kit';
 import { confirmAtStandIn, loadStripe } from './stripe';
 
 type Payment = { payment_intent_id: string; client_secret: string; publishable_key: string; payment_method: string };
+type Renewal = { status: string | null; expires_at: string | null };
 
 /** The bank wants the customer (3-D Secure): the browser asks through the provider; our server learns of the answer by the provider's event. */
-export default function ConfirmPayment({ id, done }: { id: string; done: () => void }) {
+export default function ConfirmPayment() {
+  const id = useParams().subscriptionId!;
   const config = useConfig();
   const action = useAction();
+  const [confirmed, setConfirmed] = useState(false);
+  const [polling, setPolling] = useState(false);
+  const renewal = useLoad<Renewal>(`/api/v1/licenses/${encodeURIComponent(id)}/renewals`, polling ? 2 : undefined);
+  const waits = renewal.data?.status === 'needs_authentication';
+  if (polling && renewal.data && !waits) setPolling(false);
+
   const confirm = () => action.run(async () => {
-    const payment = await call<Payment>('POST', `/api/v1/licenses/${id}/confirm-payment`);
+    const payment = await call<Payment>('POST', `/api/v1/licenses/${encodeURIComponent(id)}/confirm-payment`);
     if (config!.stripe_test_api) {
       await confirmAtStandIn(config!.stripe_test_api, 'payment_intents', payment.payment_intent_id, payment.publishable_key, payment.client_secret, payment.payment_method);
     } else {
@@ -19,14 +30,25 @@ export default function ConfirmPayment({ id, done }: { id: string; done: () => v
       const { error } = await stripe.confirmCardPayment(payment.client_secret, { payment_method: payment.payment_method });
       if (error) throw new Problem(402, 'PAYMENT_REFUSED', error.message ?? texts.state.failed);
     }
-    done();
+    setConfirmed(true);
+    setPolling(true);
   });
+
   return (
-    <div className="notice fair">
-      <strong>{texts.renewals.bank}</strong>
-      <p>{texts.renewals.bankText}</p>
-      {action.problem && <ProblemBox problem={action.problem} />}
-      <div className="actions"><Button look="main" isDisabled={!config} isPending={action.busy} onPress={() => void confirm()}>{texts.renewals.confirm}</Button></div>
-    </div>
+    <section className="card narrow">
+      <PageTitle title={texts.confirm.title} />
+      <Show of={renewal} rows={2}>
+        {({ expires_at }) => (
+          <>
+            <p role="status">{!waits ? (confirmed ? texts.confirm.done(format.day(expires_at)) : texts.confirm.nothing) : confirmed ? texts.confirm.wait : texts.confirm.text}</p>
+            {action.problem && <ProblemBox problem={action.problem} />}
+            <div className="actions">
+              {waits && <Button look="main" isDisabled={!config || confirmed} isPending={action.busy} onPress={() => void confirm()}>{texts.confirm.go}</Button>}
+              <Link className="button" to={`/licenses/${id}/renewals`} reloadDocument>{texts.confirm.back}</Link>
+            </div>
+          </>
+        )}
+      </Show>
+    </section>
   );
 }

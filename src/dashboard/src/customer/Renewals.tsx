@@ -6,7 +6,6 @@ import { format } from '../format';
 import { useSession } from '../session';
 import { texts } from '../texts';
 import { Badge, Button, Confirm, Facts, ProblemBox, say, Show, Table } from '../ui/kit';
-import ConfirmPayment from './ConfirmPayment';
 import type { TabProps } from './License';
 
 type Row = {
@@ -20,9 +19,7 @@ type List = {
 type Reply = { status: string; detail: string; expires_at: string };
 
 export default function Renewals({ id, reload }: TabProps) {
-  // The customer said yes to the bank: the provider's event is on its way.
-  const [confirmed, setConfirmed] = useState(false);
-  const list = useLoad<List>(`/api/v1/licenses/${id}/renewals`, confirmed ? 2 : undefined);
+  const list = useLoad<List>(`/api/v1/licenses/${id}/renewals`);
   const operator = useSession()?.role === 'operator';
   const [asking, setAsking] = useState(false);
   // One key for one wish: a second click, or a lost answer, starts no second payment.
@@ -41,11 +38,6 @@ export default function Renewals({ id, reload }: TabProps) {
   });
 
   const asksBank = list.data?.status === 'needs_authentication';
-  if (confirmed && list.data && !asksBank) {
-    setConfirmed(false);
-    setOutcome(undefined);
-    reload();
-  }
 
   async function ask(headers: Record<string, string>) {
     setOutcome(await call<Reply>('POST', `/api/v1/licenses/${id}/renew`, undefined, [402, 409], undefined, headers));
@@ -82,8 +74,13 @@ export default function Renewals({ id, reload }: TabProps) {
                 <Button look="main" isDisabled={pending || reply.expires_at === null} onPress={() => { setKey(crypto.randomUUID()); setAsking(true); }}>{texts.renewals.now}</Button>
                 {!operator && <Link className="button" to="/payment-methods" reloadDocument>{texts.renewals.cards}</Link>}
               </div>
-              {asksBank && !operator && !confirmed && <ConfirmPayment id={id} done={() => setConfirmed(true)} />}
-              {confirmed && <p role="status" className="notice fair">{texts.renewals.confirming}</p>}
+              {asksBank && !operator && (
+                <div className="notice fair">
+                  <strong>{texts.confirm.title}</strong>
+                  <p>{texts.confirm.text}</p>
+                  <Link className="button main" to={`/payment-methods/confirm/${id}`} reloadDocument>{texts.confirm.go}</Link>
+                </div>
+              )}
               {outcome && !(asksBank && outcome.status === 'authentication_needed') && (
                 <div className={`notice ${outcome.status === 'renewed' ? 'good' : pending ? 'fair' : 'poor'}`} role="status">
                   <strong>{texts.renewals.outcome[outcome.status] ?? outcome.status}</strong>
