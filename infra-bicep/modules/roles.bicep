@@ -14,6 +14,7 @@ param operatorsGroupId string
 param producerPrincipalId string
 
 var storageBlobDataOwner = 'b7e6dc6d-f1e8-4753-8033-0f276bb0955b'
+var storageBlobDataContributor = 'ba92f5b4-2d11-453d-a403-e96b0029c9fe'
 var storageTableDataContributor = '0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3'
 var keyVaultSecretsUser = '4633458b-17de-408a-b874-0445c86b69e6'
 var keyVaultSecretsOfficer = 'b86a8fe4-44ce-4948-aee5-eccb2c155cd7'
@@ -23,6 +24,14 @@ var monitoringMetricsPublisher = '3913510d-42f4-4e42-8a64-420c390055eb'
 
 resource storage 'Microsoft.Storage/storageAccounts@2025-06-01' existing = {
   name: storageName
+
+  resource blobs 'blobServices' existing = {
+    name: 'default'
+
+    resource releases 'containers' existing = {
+      name: 'releases'
+    }
+  }
 }
 
 resource vault 'Microsoft.KeyVault/vaults@2025-05-01' existing = {
@@ -51,6 +60,16 @@ resource appOnStorage 'Microsoft.Authorization/roleAssignments@2022-04-01' = [fo
     roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', role)
   }
 }]
+
+// Whoever deploys keeps what ran before.
+resource deployerOnReleases 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+  scope: storage::blobs::releases
+  name: guid(storage::blobs::releases.id, deployer().objectId, storageBlobDataContributor)
+  properties: {
+    principalId: deployer().objectId
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', storageBlobDataContributor)
+  }
+}
 
 resource appOnVault 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   scope: vault

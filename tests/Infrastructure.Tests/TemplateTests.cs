@@ -245,6 +245,22 @@ public sealed partial class TemplateTests(Bicep bicep)
         Assert.Equal(["roles.bicep"], Directory.EnumerateFiles(Bicep.Folder, "*.bicep", SearchOption.AllDirectories)
             .Where(file => File.ReadAllText(file).Contains("Microsoft.Authorization/roleAssignments", StringComparison.Ordinal)).Select(Path.GetFileName));
 
+    [Fact]
+    public void Workflow_GivesWhatTheParametersReadAndUsesWhatTheTemplateTells()
+    {
+        var workflow = Repository.Read(".github/workflows/deploy.yml");
+        var read = Directory.EnumerateFiles(Bicep.Folder, "*.bicepparam")
+            .SelectMany(file => ReadVariable().Matches(File.ReadAllText(file)).Select(match => match.Groups[1].Value)).ToHashSet();
+        // jq's own .value is none.
+        var used = UsedOutput().Matches(workflow).Select(match => match.Groups[1].Value).Where(name => name != "value").ToHashSet();
+
+        Assert.Contains("ALERT_EMAIL", read);
+        // GitHub sets this one itself.
+        Assert.All(read.Where(name => name != "GITHUB_REPOSITORY"), name => Assert.Contains($"          {name}: ${{{{ vars.{name} }}}}", workflow));
+        Assert.Contains("migrateIdentityClientId", used);
+        Assert.Empty(used.Except(bicep.Compiled["outputs"]!.AsObject().Select(output => output.Key)));
+    }
+
     private static bool Has<T>(MethodInfo method)
         where T : Attribute => method.GetParameters().Any(parameter => parameter.GetCustomAttribute<T>() is not null);
 
@@ -266,6 +282,12 @@ public sealed partial class TemplateTests(Bicep bicep)
 
     [GeneratedRegex("%([A-Z_]+)%")]
     private static partial Regex InPercentSigns();
+
+    [GeneratedRegex(@"readEnvironmentVariable\('(\w+)'")]
+    private static partial Regex ReadVariable();
+
+    [GeneratedRegex(@"(?:infrastructure\.outputs\.|steps\.outputs\.outputs\.|properties\.outputs\.|\(\.)(\w+)(?:\.value| \}\})")]
+    private static partial Regex UsedOutput();
 
     [GeneratedRegex("SECRET|KEY|TOKEN|PASSWORD|SMTP|WEBHOOK")]
     private static partial Regex IsSecret();
