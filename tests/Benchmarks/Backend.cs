@@ -24,6 +24,16 @@ internal sealed class Backend : IAsyncDisposable
         }
     }
 
+    /// <summary>What it has used of all cores so far.</summary>
+    public TimeSpan ProcessorTime
+    {
+        get
+        {
+            process.Refresh();
+            return process.TotalProcessorTime;
+        }
+    }
+
     public static async Task<Backend> StartAsync(string connectionString, params (string Name, string Value)[] settings)
     {
         var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "LicenseFunctions.dll")]) { RedirectStandardOutput = true };

@@ -9,6 +9,7 @@ Dictionary<string, Func<BenchContext, Task<int>>> benches = new(StringComparer.O
     ["ingest"] = IngestBench.RunAsync,
     ["kill"] = KillBench.RunAsync,
     ["renewals"] = RenewalsBench.RunAsync,
+    ["scale"] = ScaleBench.RunAsync,
     ["start"] = StartBench.RunAsync,
     ["validate"] = ValidateBench.RunAsync,
 };
