@@ -79,6 +79,7 @@ var plain = {
   RENEWAL_SCHEDULE: '0 */15 * * * *'
   RECONCILE_SCHEDULE: '30 */5 * * * *'
   SCAN_SCHEDULE: '0 * * * * *'
+  WATCH_SCHEDULE: '30 7 * * * *'
   HEALTH_SCHEDULE: '20 * * * * *'
   RETENTION_SCHEDULE: '0 20 3 * * *'
   OUTBOX_SCHEDULE: '*/5 * * * * *'

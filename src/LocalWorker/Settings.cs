@@ -21,6 +21,7 @@ internal static partial class Settings
         ["RECONCILE_SCHEDULE"] = "30 */5 * * * *",
         ["RENEWAL_SCHEDULE"] = "0 */15 * * * *",
         ["SCAN_SCHEDULE"] = "0 * * * * *",
+        ["WATCH_SCHEDULE"] = "30 7 * * * *",
         ["HEALTH_SCHEDULE"] = "20 * * * * *",
         ["RETENTION_SCHEDULE"] = "0 20 3 * * *",
     };

@@ -14,16 +14,47 @@ public sealed record ArrivedUse(Guid SubscriptionId, DateTime EarliestAt, DateTi
 
 /// <summary>A licence under the scan, locked until the transaction's end.</summary>
 /// <param name="ForgivenAt">Judgements up to then are in the state.</param>
-public sealed record ScannedLicense(Guid SubscriptionId, LicenseUse State, DateTime ForgivenAt);
+public sealed record ScannedLicense(Guid SubscriptionId, LicenseUse State, DateTime ForgivenAt)
+{
+    /// <summary>With what a person decided taken in.</summary>
+    public ScannedLicense Judged(Judgement judgement) => this with
+    {
+        State = Detector.Forgive(State, new DateTimeOffset(judgement.JudgedAt, TimeSpan.Zero), judgement.Trusted),
+        ForgivenAt = judgement.JudgedAt > ForgivenAt ? judgement.JudgedAt : ForgivenAt,
+    };
+}
 
 /// <summary>What a person decided about what the detector said.</summary>
 /// <param name="Harmless">The devices in its evidence are the owner's.</param>
 /// <param name="Evidence">JSON of the finding.</param>
-public sealed record Judgement(Guid SubscriptionId, DateTime JudgedAt, bool Harmless, string? Evidence);
+public sealed record Judgement(Guid SubscriptionId, DateTime JudgedAt, bool Harmless, string? Evidence)
+{
+    /// <summary>Devices that are the owner's; none where the evidence isn't the detector's: alerts may come from elsewhere.</summary>
+    public IEnumerable<(string? EaInstanceId, long? Account)> Trusted =>
+        (Harmless && Evidence is { } json ? Read(json) : null)?.Devices?.Select(device => (device.EaInstanceId, device.Account)) ?? [];
+
+    private static Evidence? Read(string json)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize<Evidence>(json, SuspicionStore.Json);
+        }
+        catch (JsonException)
+        {
+            return null;
+        }
+    }
+}
 
 /// <summary>An alert as the scan left it.</summary>
 /// <param name="IsNew">False where an open one of the same incident was updated.</param>
 public sealed record SavedAlert(Guid AlertId, Guid? UserId, bool IsNew, string AutoActionTaken);
+
+/// <summary>The place of an address in records of a licence that came without one.</summary>
+public sealed record PlacedUse(Guid SubscriptionId, IPAddress Address, DateTime EarliestAt, DateTime LatestAt, Place Place);
+
+/// <summary>What the hourly pass did.</summary>
+public sealed record WatchCounts(int Licenses);
 
 /// <summary>The detector's work table, its states, and the alerts that it raises.</summary>
 public sealed class SuspicionStore(LicenseDatabase database)
@@ -62,6 +93,28 @@ public sealed class SuspicionStore(LicenseDatabase database)
     /// <param name="licences">About how many at once; one arrival has up to 1,000.</param>
     public static async Task<IReadOnlyList<ArrivedUse>> ClaimAsync(NpgsqlConnection connection, int licences, CancellationToken cancellationToken) =>
         (await connection.QueryAsync<ArrivedUse>(new CommandDefinition(Claim, new { licences }, cancellationToken: cancellationToken))).AsList();
+
+    private const string Watch = """
+        with used as (
+            select distinct subscription_id from license_tokens where is_active and last_used_at > now() - interval '2 hours'
+        ), queued as (
+            insert into usage_arrivals (subscription_ids, earliest_at, latest_at)
+            select array_agg(subscription_id), array_agg(now() - interval '2 hours'), array_agg(now())
+            from (select subscription_id, row_number() over (order by subscription_id) / 500 as batch from used) as licences
+            group by batch
+        )
+        select count(*)::int as licenses from used
+        """;
+
+    /// <summary>
+    /// Puts every licence in use before the detector again, whatever has arrived: with its latest two hours, and so by a policy, a limit or a
+    /// judgement that changed since. What was seen before tells nothing twice.
+    /// </summary>
+    public async Task<WatchCounts> WatchAsync(CancellationToken cancellationToken)
+    {
+        await using var connection = await database.OpenAsync(cancellationToken);
+        return await connection.QuerySingleAsync<WatchCounts>(new CommandDefinition(Watch, cancellationToken: cancellationToken));
+    }
 
     private const string Lock = """
         insert into suspicion_states (subscription_id)
@@ -111,6 +164,27 @@ public sealed class SuspicionStore(LicenseDatabase database)
         (await connection.QueryAsync<Judgement>(new CommandDefinition(Judgements, new { subscriptionIds }, cancellationToken: cancellationToken)))
             .ToLookup(judgement => judgement.SubscriptionId);
 
+    private const string State = "select state::text, forgiven_at from suspicion_states where subscription_id = $1";
+
+    /// <summary>What the detector knows of a licence by now, for a check online: read, and not locked.</summary>
+    public static async Task<LicenseUse> StateAsync(NpgsqlConnection connection, Guid subscriptionId, CancellationToken cancellationToken)
+    {
+        ScannedLicense licence;
+        await using (var command = new NpgsqlCommand(State, connection) { Parameters = { new() { Value = subscriptionId } } })
+        {
+            await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+            if (!await reader.ReadAsync(cancellationToken))
+                return new LicenseUse();
+            licence = new ScannedLicense(
+                subscriptionId, JsonSerializer.Deserialize<LicenseUse>(reader.GetString(0), Json)!, reader.GetFieldValue<DateTime>(1));
+        }
+
+        if (licence.State.Incidents.Count == 0)
+            return licence.State;
+        var judgements = await JudgementsAsync(connection, [subscriptionId], cancellationToken);
+        return judgements[subscriptionId].Aggregate(licence, (current, judgement) => current.Judged(judgement)).State;
+    }
+
     private const string Uses = """
         select u.subscription_id, u.logged_at, u.ea_instance_id, u.mt5_account_number, u.ip_address, u.country_code, u.city,
                u.latitude, u.longitude, u.session_duration_sec
@@ -156,6 +230,34 @@ public sealed class SuspicionStore(LicenseDatabase database)
 
         if (uses.Count > 0)
             onLicense(current, uses);
+    }
+
+    private const string FillPlaces = """
+        update license_usage_log l set country_code = p.country_code, city = p.city, latitude = p.latitude, longitude = p.longitude
+        from unnest($1::uuid[], $2::inet[], $3::timestamptz[], $4::timestamptz[], $5::text[], $6::text[], $7::float8[], $8::float8[])
+            as p (subscription_id, ip_address, earliest_at, latest_at, country_code, city, latitude, longitude)
+        where l.subscription_id = p.subscription_id and l.logged_at between p.earliest_at and p.latest_at
+          and l.ip_address = p.ip_address and l.country_code is null and l.latitude is null
+        """;
+
+    /// <summary>Fills in what the SQL function's records lack; others got it when they came in.</summary>
+    public static async Task FillPlacesAsync(NpgsqlConnection connection, IReadOnlyList<PlacedUse> placed, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand(FillPlaces, connection)
+        {
+            Parameters =
+            {
+                new() { Value = placed.Select(one => one.SubscriptionId).ToArray() },
+                new() { Value = placed.Select(one => one.Address).ToArray(), NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Inet },
+                new() { Value = placed.Select(one => one.EarliestAt).ToArray(), NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.TimestampTz },
+                new() { Value = placed.Select(one => one.LatestAt).ToArray(), NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.TimestampTz },
+                new() { Value = placed.Select(one => one.Place.Country).ToArray(), NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Text },
+                new() { Value = placed.Select(one => one.Place.City).ToArray(), NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Text },
+                new() { Value = placed.Select(one => one.Place.Latitude).ToArray(), NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Double },
+                new() { Value = placed.Select(one => one.Place.Longitude).ToArray(), NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Double },
+            },
+        };
+        await command.ExecuteNonQueryAsync(cancellationToken);
     }
 
     private const string Log = """

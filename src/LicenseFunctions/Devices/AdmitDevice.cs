@@ -36,6 +36,8 @@ public sealed class AdmitDevice(LicenseDatabase database, SuspensionStore suspen
         var registered = stored.ConvertAll(lastSeen.Bring);
         var history = await DeviceStore.HistoryAsync(connection, newcomer.SubscriptionId, newcomer.Key, newcomer.Now, cancellationToken);
         var admission = DeviceAdmission.Decide(newcomer.Claim, registered, history, settings.Policy, newcomer.Now);
+        if (admission is Admission.FreeSlot or Admission.Replacement && await IsRefusedAsync(connection, newcomer, cancellationToken))
+            admission = DeviceAdmission.Decide(newcomer.Claim, registered, history with { SharingSuspected = true }, settings.Policy, newcomer.Now);
         switch (admission)
         {
             case Admission.FreeSlot free:
@@ -55,6 +57,10 @@ public sealed class AdmitDevice(LicenseDatabase database, SuspensionStore suspen
                 return Reply(newcomer, verdict, license with { Device = license.Device! with { LastSeenAt = newcomer.Now } });
         }
     }
+
+    private static async Task<bool> IsRefusedAsync(NpgsqlConnection connection, Newcomer newcomer, CancellationToken cancellationToken) =>
+        (await SuspicionStore.StateAsync(connection, newcomer.SubscriptionId, cancellationToken))
+            .Refuses(newcomer.Claim.EaInstanceId, newcomer.Claim.Mt5AccountNumber);
 
     private async Task<CheckReply> AdmitAsync(
         NpgsqlConnection connection, Newcomer newcomer, Verdict verdict, CheckedLicense license, int? slot, RegisteredDevice? leaving,

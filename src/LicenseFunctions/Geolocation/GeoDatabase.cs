@@ -33,6 +33,8 @@ public sealed class GeoDatabase : IGeolocator, IDisposable
 
     public ValueTask<Place?> LocateAsync(IPAddress address, CancellationToken cancellationToken) => new(Locate(address));
 
+    public Place? LocateHere(IPAddress address) => Locate(address);
+
     public Place? Locate(IPAddress address)
     {
         if (address.IsIPv4MappedToIPv6)

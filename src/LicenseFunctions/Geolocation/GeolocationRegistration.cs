@@ -22,7 +22,7 @@ public static class GeolocationRegistration
             if (files.Count > 0)
                 return new GeoDatabase(files, provider.GetRequiredService<TimeProvider>(), log);
             if (key is not null)
-                return new IpApi(new HttpClient { Timeout = IpApiTimeout }, address, key);
+                return new IpApi(new HttpClient { Timeout = IpApiTimeout }, address, key, provider.GetRequiredService<TimeProvider>());
             log.LogInformation("GEO_DATABASE is not set: places stay unknown, and geography is silent");
             return new NoGeolocator();
         });

@@ -1,5 +1,7 @@
+using System.Net;
 using System.Text.Json;
 using LicenseFunctions.Database;
+using LicenseFunctions.Geolocation;
 using LicenseFunctions.Http;
 using Licensing.Suspicion;
 using Microsoft.Extensions.Logging;
@@ -19,7 +21,8 @@ public sealed record ScanCounts(int Licenses, int Records, int Alerts, int Suspe
 /// states, alerts, suspensions and mails commit together, or the rows are there again for the next tick.
 /// </summary>
 public sealed class ScanUsage(
-    SuspicionStore store, SuspensionStore suspensions, SuspicionSettings settings, SignedLinks links, TimeProvider time, ILogger<ScanUsage> log)
+    SuspicionStore store, SuspensionStore suspensions, SuspicionSettings settings, SignedLinks links, TimeProvider time, ILogger<ScanUsage> log,
+    IGeolocator? places = null)
 {
     private const int LicensesABatch = 1_500;
     private const int WordsOfReason = 400;
@@ -55,20 +58,25 @@ public sealed class ScanUsage(
         var ids = arrived.Select(one => one.SubscriptionId).ToArray();
         var licences = await SuspicionStore.LoadAsync(connection, ids, cancellationToken);
         foreach (var judged in await SuspicionStore.JudgementsAsync(connection, ids, cancellationToken))
-            licences[judged.Key] = judged.Aggregate(licences[judged.Key], Forgive);
+            licences[judged.Key] = judged.Aggregate(licences[judged.Key], (licence, judgement) => licence.Judged(judgement));
 
         var records = 0;
         var found = new List<(Guid SubscriptionId, Finding Finding)>();
+        var placed = new Dictionary<(Guid, IPAddress), PlacedUse>();
         await SuspicionStore.ReadUsesAsync(connection, arrived, (id, uses) =>
         {
             if (!licences.TryGetValue(id, out var licence))
                 return;
+            if (places is not null)
+                FillPlaces(places, id, uses, placed);
             var observation = Detector.Observe(licence.State, uses, settings.Policy);
             licences[id] = licence with { State = observation.State };
             found.AddRange(observation.Findings.Select(finding => (id, finding)));
             records += uses.Count;
         }, cancellationToken);
 
+        if (placed.Count > 0)
+            await SuspicionStore.FillPlacesAsync(connection, [.. placed.Values], cancellationToken);
         var (alerts, suspended) = (0, 0);
         foreach (var (id, finding) in found)
         {
@@ -82,27 +90,17 @@ public sealed class ScanUsage(
         return new ScanCounts(arrived.Count, records, alerts, suspended);
     }
 
-    private static ScannedLicense Forgive(ScannedLicense licence, Judgement judgement)
+    /// <summary>The SQL function's records come without places. Only those that are known in this process: no network call in a transaction.</summary>
+    private static void FillPlaces(IGeolocator places, Guid id, List<Use> uses, Dictionary<(Guid, IPAddress), PlacedUse> placed)
     {
-        var evidence = judgement is { Harmless: true, Evidence: { } json } ? Read(json) : null;
-        var trusted = evidence?.Devices?.Select(device => (device.EaInstanceId, device.Account)) ?? [];
-        return licence with
+        for (var i = 0; i < uses.Count; i++)
         {
-            State = Detector.Forgive(licence.State, new DateTimeOffset(judgement.JudgedAt, TimeSpan.Zero), trusted),
-            ForgivenAt = judgement.JudgedAt > licence.ForgivenAt ? judgement.JudgedAt : licence.ForgivenAt,
-        };
-    }
-
-    /// <summary>Null where the evidence isn't the detector's: alerts may come from elsewhere.</summary>
-    private static Evidence? Read(string json)
-    {
-        try
-        {
-            return JsonSerializer.Deserialize<Evidence>(json, SuspicionStore.Json);
-        }
-        catch (JsonException)
-        {
-            return null;
+            if (uses[i] is not { Place: null, Address: { } address } || places.LocateHere(address) is not { } place)
+                continue;
+            uses[i] = uses[i] with { Place = place };
+            var at = uses[i].LoggedAt.UtcDateTime;
+            var before = placed.GetValueOrDefault((id, address)) ?? new PlacedUse(id, address, at, at, place);
+            placed[(id, address)] = before with { LatestAt = at };
         }
     }
 

@@ -1,9 +1,10 @@
+using LicenseFunctions.Database;
 using Microsoft.Azure.Functions.Worker;
 
 namespace LicenseFunctions.Suspicion;
 
-/// <summary>The detector's timer.</summary>
-public sealed class SuspicionFunctions(ScanUsage scan, SendAlertWebhooks webhooks)
+/// <summary>The detector's timers.</summary>
+public sealed class SuspicionFunctions(ScanUsage scan, SendAlertWebhooks webhooks, SuspicionStore store)
 {
     [Function("ScanUsage")]
     public async Task<ScanCounts> Scan([TimerTrigger("%SCAN_SCHEDULE%")] TimerInfo timer, CancellationToken cancellationToken)
@@ -12,4 +13,8 @@ public sealed class SuspicionFunctions(ScanUsage scan, SendAlertWebhooks webhook
         await webhooks.RunAsync(cancellationToken);
         return counts;
     }
+
+    [Function("WatchLicenses")]
+    public Task<WatchCounts> Watch([TimerTrigger("%WATCH_SCHEDULE%")] TimerInfo timer, CancellationToken cancellationToken) =>
+        store.WatchAsync(cancellationToken);
 }

@@ -30,7 +30,8 @@ public sealed record RegisteredDevice(
 /// <param name="Changes">Replacements within <see cref="DeviceAdmission.ChangesCountFor"/>.</param>
 /// <param name="SuspensionLifted">A suspension that this very newcomer had led to was lifted.</param>
 /// <param name="FoundHonest">An alert about this very newcomer was marked FALSE_POSITIVE.</param>
-public sealed record DeviceHistory(int Changes, bool SuspensionLifted, bool FoundHonest);
+/// <param name="SharingSuspected">The detector asks that devices which the licence's use doesn't know be refused, and this is one.</param>
+public sealed record DeviceHistory(int Changes, bool SuspensionLifted, bool FoundHonest, bool SharingSuspected = false);
 
 /// <summary>What becomes of a device that checks in. One of the nested records.</summary>
 public abstract record Admission
@@ -77,6 +78,9 @@ public static class DeviceAdmission
     /// <summary>Replacements allowed within <see cref="ChangesCountFor"/>.</summary>
     public const int MaxChanges = 5;
 
+    private const string Suspected =
+        "This license seems to be shared, so no further device is admitted. Answer the mail that asked about it, or ask the support.";
+
     /// <param name="registered">Every device with a place on the licence.</param>
     public static Admission Decide(
         DeviceClaim newcomer, IReadOnlyCollection<RegisteredDevice> registered, DeviceHistory history, DevicePolicy policy, DateTimeOffset now)
@@ -84,16 +88,17 @@ public static class DeviceAdmission
         var key = newcomer.Key(policy.Identity);
         if (registered.FirstOrDefault(device => device.Key == key) is { } known)
             return new Admission.Known(known);
+        var active = registered.Where(device => IsActive(device, now)).ToList();
+        var refused = history is { SharingSuspected: true, FoundHonest: false } && !IsTheCustomer(newcomer, registered, active);
         if (LowestFreeSlot(registered, policy.MaxDevices) is { } free)
-            return new Admission.FreeSlot(free);
+            return refused ? new Admission.Refused(Suspected) : new Admission.FreeSlot(free);
         if (history.FoundHonest)
             return new Admission.BeyondLimit();
 
         var leaving = GivesWay(newcomer, registered, policy, now);
         if (leaving is not null && history.Changes < MaxChanges)
-            return new Admission.Replacement(leaving, leaving.Slot!.Value);
+            return refused ? new Admission.Refused(Suspected) : new Admission.Replacement(leaving, leaving.Slot!.Value);
 
-        var active = registered.Where(device => IsActive(device, now)).ToList();
         var suspends = active.Count > 1
             && policy.LimitAction == DeviceLimitAction.Suspend
             && !history.SuspensionLifted

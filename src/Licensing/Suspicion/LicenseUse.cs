@@ -24,10 +24,13 @@ public sealed class LicenseUse
     /// <summary>Networks of the last day with their latest use.</summary>
     public List<Sighting> Networks { get; set; } = [];
 
-    /// <summary>Whether a device is known and not refused; unknown ones may be refused while an incident asks for it.</summary>
-    public bool Refuses(string? eaInstanceId, long? account) =>
-        Incidents.Exists(incident => incident.Action >= FindingAction.Refuse)
-        && !Identities.Exists(known => known.Is(IdentityUse.Normal(eaInstanceId), IdentityUse.Normal(account)));
+    /// <summary>Whether an incident asks that devices which weren't known before it be refused, and this is one: use since then makes none known.</summary>
+    public bool Refuses(string? eaInstanceId, long? account)
+    {
+        var known = Identities.Find(identity => identity.Is(IdentityUse.Normal(eaInstanceId), IdentityUse.Normal(account)));
+        return known is not { Trusted: true }
+            && Incidents.Exists(incident => incident.Action >= FindingAction.Refuse && (known is null || known.FirstAt > incident.FirstAt));
+    }
 
     internal LicenseUse Copy() => new()
     {

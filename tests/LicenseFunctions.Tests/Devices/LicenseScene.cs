@@ -1,10 +1,12 @@
 using System.Net;
 using System.Security.Cryptography;
 using System.Text;
+using System.Text.Json;
 using LicenseFunctions.Database;
 using LicenseFunctions.Devices;
 using LicenseFunctions.Tests.Support;
 using Licensing.Devices;
+using Licensing.Suspicion;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
 using Xunit;
@@ -91,6 +93,21 @@ internal sealed class LicenseScene : IAsyncDisposable
         await CheckAsync("EA-1", 1, "198.51.100.1");
         await CheckAsync("EA-2", 2, "198.51.100.2");
         return await CheckAsync("EA-3", 3, "203.0.113.9");
+    }
+
+    /// <summary>The detector's state while use looks shared enough to refuse newcomers; these were known before.</summary>
+    public Task SuspectAsync(params (string Ea, long Account)[] known)
+    {
+        var now = Time.GetUtcNow().ToUnixTimeSeconds();
+        var state = new LicenseUse
+        {
+            Clock = now,
+            Identities = [.. known.Select(one => new IdentityUse { Ea = one.Ea, Account = one.Account, FirstAt = now - 86_400, LastAt = now })],
+            Incidents = [new Incident("people", FindingAction.Refuse, Severity.High, now - 3_600, now - 60)],
+        };
+        return Database.ExecuteAsync(
+            "insert into suspicion_states (subscription_id, state) values (@SubscriptionId, @state::jsonb)",
+            new { SubscriptionId, state = JsonSerializer.Serialize(state, SuspicionStore.Json) });
     }
 
     /// <summary>The guide's runbook, letter for letter.</summary>

@@ -57,6 +57,37 @@ public sealed class ValidateLicenseTests(PostgresFixture postgres)
         Assert.Equal(1, await scene.CountAsync("license_devices"));
     }
 
+    [Theory]
+    [InlineData("EA-9", 9, "203.0.113.9", false)] // a stranger
+    [InlineData("EA-2", 2, "203.0.113.9", true)] // known by its use, though no check was made
+    [InlineData("EA-9", 1, "203.0.113.9", true)] // the customer's own account, reinstalled
+    public async Task Check_NewcomerWhileUseLooksShared_AdmitsNoStranger(string ea, long account, string address, bool admitted)
+    {
+        await using var scene = await LicenseScene.NewAsync(postgres);
+        await scene.CheckAsync("EA-1", 1);
+        await scene.SuspectAsync(("EA-1", 1), ("EA-2", 2));
+
+        var reply = await scene.CheckAsync(ea, account, address);
+
+        Assert.Equal((admitted, admitted ? LicenseCode.Valid : LicenseCode.TooManyDevices), (reply.Verdict.IsValid, reply.Verdict.Code));
+        Assert.Equal(admitted ? 0 : 1, await scene.CountAsync("suspicious_activity_alerts where activity_type = 'TOO_MANY_DEVICES'"));
+        Assert.Equal(LicenseCode.Valid, (await scene.CheckAsync("EA-1", 1)).Verdict.Code);
+    }
+
+    [Fact]
+    public async Task Check_NewcomerAfterTheIncidentWasJudgedHarmless_IsAdmitted()
+    {
+        await using var scene = await LicenseScene.NewAsync(postgres);
+        await scene.SuspectAsync(("EA-1", 1));
+        await scene.Database.ExecuteAsync(
+            """
+            insert into suspicious_activity_alerts (subscription_id, activity_type, severity, incident, status, resolved_at)
+            values (@SubscriptionId, 'CONCURRENT_SESSIONS', 'HIGH', 'people', 'FALSE_POSITIVE', now())
+            """, new { scene.SubscriptionId });
+
+        Assert.True((await scene.CheckAsync("EA-9", 9, "203.0.113.9")).Verdict.IsValid);
+    }
+
     [Fact]
     public async Task Check_ThirdDeviceWhileTwoAreActive_SuspendsInOneTransaction()
     {

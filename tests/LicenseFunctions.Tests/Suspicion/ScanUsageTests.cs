@@ -1,6 +1,8 @@
+using System.Net;
 using System.Text.Json;
 using Dapper;
 using LicenseFunctions.Database;
+using LicenseFunctions.Geolocation;
 using LicenseFunctions.Tests.Support;
 using Licensing.Suspicion;
 using Npgsql;
@@ -129,6 +131,52 @@ public sealed class ScanUsageTests(PostgresFixture postgres)
 
         Assert.Equal("20 4980", await scene.Database.QueryAsync<string>(
             "select jsonb_array_length(payload -> 'model' -> 'alerts') || ' ' || (payload -> 'model' ->> 'more') from outbox where kind = 'email'"));
+    }
+
+    [Fact]
+    public async Task Watch_LimitLowered_IsFoundWithoutNewUse()
+    {
+        await using var scene = await SuspicionScene.NewAsync(postgres);
+        await scene.RecordAndScanAsync(scene.Hours(30, 0, 1, 2));
+        var strict = scene.ScanBy(new DetectionPolicy { DeviceLimit = 1 });
+
+        var nothing = await strict.RunAsync(TestContext.Current.CancellationToken);
+        var watched = await scene.Store.WatchAsync(TestContext.Current.CancellationToken);
+        var counts = await strict.RunAsync(TestContext.Current.CancellationToken);
+
+        Assert.Equal((0, 1, 1, 1), (nothing.Licenses, watched.Licenses, counts.Licenses, counts.Suspended));
+    }
+
+    [Fact]
+    public async Task Watch_LicenceOutOfUse_IsLeftAlone()
+    {
+        await using var scene = await SuspicionScene.NewAsync(postgres);
+        await scene.RecordAndScanAsync(scene.Hours(30, 5, 1, 2));
+
+        Assert.Equal(0, (await scene.Store.WatchAsync(TestContext.Current.CancellationToken)).Licenses);
+    }
+
+    [Fact]
+    public async Task Scan_RecordsOfTheSqlFunction_GetTheirPlaces()
+    {
+        await using var scene = await SuspicionScene.NewAsync(postgres);
+        foreach (var address in (string[])["41.58.1.2", "192.168.1.2"])
+            await scene.Database.ExecuteAsync(
+                "select record_license_usage(@TokenHash, @SubscriptionId, @address::inet, 'EA-1', 1001)", new { scene.Licence.TokenHash, scene.Licence.SubscriptionId, address });
+
+        await scene.ScanBy(new DetectionPolicy(), new OneNetwork()).RunAsync(TestContext.Current.CancellationToken);
+
+        Assert.Equal(["NG Lagos 6.5", "nowhere"], await scene.Database.QueryAllAsync<string>(
+            "select coalesce(country_code || ' ' || city || ' ' || round(latitude::numeric, 1), 'nowhere') from license_usage_log order by host(ip_address) collate \"C\" desc"));
+        Assert.Contains((await StateAsync(scene)).Identities[0].Lines, line => line.Place?.City == "Lagos");
+    }
+
+    private sealed class OneNetwork : IGeolocator
+    {
+        public ValueTask<Place?> LocateAsync(IPAddress address, CancellationToken cancellationToken) =>
+            throw new InvalidOperationException("Within a transaction nobody is asked.");
+
+        public Place? LocateHere(IPAddress address) => address.ToString().StartsWith("41.", StringComparison.Ordinal) ? new Place("NG", "Lagos", 6.5, 3.4) : null;
     }
 
     private static async Task<LicenseUse> StateAsync(SuspicionScene scene) => JsonSerializer.Deserialize<LicenseUse>(

@@ -1,5 +1,6 @@
 using LicenseFunctions.Database;
 using LicenseFunctions.Http;
+using LicenseFunctions.Geolocation;
 using LicenseFunctions.Suspicion;
 using LicenseFunctions.Tests.Support;
 using LicenseFunctions.Tests.Usage;
@@ -26,6 +27,9 @@ internal sealed class SuspicionScene : IAsyncDisposable
         Judge = new JudgeAlert(database, Suspensions, usage.Time);
         Answer = new AnswerSuspicion(database, new AlertStore(database), Links, usage.Time);
     }
+
+    public ScanUsage ScanBy(DetectionPolicy policy, IGeolocator? places = null) => new(
+        Store, Suspensions, Settings with { Policy = policy }, Links, Usage.Time, NullLogger<ScanUsage>.Instance, places);
 
     public UsageScene Usage { get; }
 

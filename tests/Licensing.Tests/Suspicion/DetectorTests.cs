@@ -189,6 +189,8 @@ public sealed class DetectorTests
 
         Assert.True(state.Refuses("EA-9", 9));
         Assert.False(state.Refuses("EA-3", 3));
+        // Use does not make a device known that came after the incident.
+        Assert.True(Detector.Observe(state, Hours(61, 62, 9, 9, London), Policy).State.Refuses("EA-9", 9));
         Assert.False(new LicenseUse().Refuses("EA-9", 9));
     }
 

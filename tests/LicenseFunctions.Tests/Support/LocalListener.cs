@@ -1,0 +1,47 @@
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+
+namespace LicenseFunctions.Tests.Support;
+
+/// <summary>A request as it came.</summary>
+internal sealed record Heard(string Path, string Query, IReadOnlyDictionary<string, string> Headers, string Body);
+
+/// <summary>An HTTP server on a free port of this machine that writes down what it hears.</summary>
+internal sealed class LocalListener : IAsyncDisposable
+{
+    private readonly WebApplication app;
+    private readonly List<Heard> heard = [];
+
+    private LocalListener(WebApplication app) => this.app = app;
+
+    public IReadOnlyList<Heard> Heard => heard;
+
+    public Uri Address { get; private set; } = null!;
+
+    /// <param name="answer">By how many requests came before.</param>
+    public static async Task<LocalListener> StartAsync(Func<int, IResult> answer, CancellationToken cancellationToken)
+    {
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.Logging.ClearProviders();
+        var app = builder.Build();
+        app.Urls.Add("http://127.0.0.1:0");
+        var listener = new LocalListener(app);
+        app.Map("/{**path}", async (HttpRequest request) =>
+        {
+            using var body = new StreamReader(request.Body);
+            listener.heard.Add(new Heard(
+                request.Path, request.QueryString.ToString(), request.Headers.ToDictionary(pair => pair.Key, pair => pair.Value.ToString()),
+                await body.ReadToEndAsync(request.HttpContext.RequestAborted)));
+            return answer(listener.heard.Count - 1);
+        });
+        await app.StartAsync(cancellationToken);
+        listener.Address = new Uri(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single() + "/");
+        return listener;
+    }
+
+    public async ValueTask DisposeAsync() => await app.DisposeAsync();
+}

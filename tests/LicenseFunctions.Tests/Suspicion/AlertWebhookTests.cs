@@ -1,0 +1,90 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using LicenseFunctions.Database;
+using LicenseFunctions.Suspicion;
+using LicenseFunctions.Tests.Support;
+using Microsoft.AspNetCore.Http;
+using Xunit;
+
+namespace LicenseFunctions.Tests.Suspicion;
+
+public sealed class AlertWebhookTests(PostgresFixture postgres)
+{
+    [Fact]
+    public async Task Webhook_StormOfAlerts_IsOneSignedCall()
+    {
+        await using var listener = await LocalListener.StartAsync(_ => Results.Ok(), Stop);
+        await using var scene = await WithAlertsAsync(30);
+        using var http = new HttpClient();
+        var webhooks = Webhooks(scene, listener, http);
+
+        await webhooks.RunAsync(Stop);
+        await webhooks.RunAsync(Stop);
+
+        var call = Assert.Single(listener.Heard);
+        using var body = JsonDocument.Parse(call.Body);
+        Assert.Equal((30, 20), (body.RootElement.GetProperty("total").GetInt32(), body.RootElement.GetProperty("alerts").GetArrayLength()));
+        // As a receiver checks it: over the raw body, and the time beside it.
+        var parts = call.Headers["X-Licence-Signature"].Split(',');
+        var seconds = parts[0]["t=".Length..];
+        var expected = HMACSHA256.HashData(scene.Settings.WebhookSecret, Encoding.UTF8.GetBytes($"{seconds}.{call.Body}"));
+        Assert.Equal($"v1={Convert.ToHexStringLower(expected)}", parts[1]);
+        Assert.Equal(scene.Usage.Time.GetUtcNow().ToUnixTimeSeconds(), long.Parse(seconds, CultureInfo.InvariantCulture));
+    }
+
+    [Fact]
+    public async Task Webhook_Answered500_IsCalledAgainWhenDueAsTheSameDelivery()
+    {
+        await using var listener = await LocalListener.StartAsync(before => before == 0 ? Results.StatusCode(500) : Results.Ok(), Stop);
+        await using var scene = await WithAlertsAsync(1);
+        using var http = new HttpClient();
+        var webhooks = Webhooks(scene, listener, http);
+
+        await webhooks.RunAsync(Stop);
+        await webhooks.RunAsync(Stop);
+        Assert.Single(listener.Heard);
+        Assert.Equal("HTTP 500 later", await StateAsync(scene));
+        await scene.Database.ExecuteAsync("update outbox set due_at = now() where kind = 'alert_webhook'");
+        await webhooks.RunAsync(Stop);
+        await webhooks.RunAsync(Stop);
+
+        Assert.Equal(2, listener.Heard.Count);
+        Assert.Equal(listener.Heard[0].Body, listener.Heard[1].Body);
+        Assert.Equal(listener.Heard[0].Headers["X-Licence-Delivery"], listener.Heard[1].Headers["X-Licence-Delivery"]);
+        Assert.Equal(" sent", await StateAsync(scene));
+    }
+
+    [Fact]
+    public async Task Webhook_NobodyListens_WaitsInTheOutbox()
+    {
+        await using var scene = await WithAlertsAsync(1);
+        using var http = new HttpClient();
+        var gone = await LocalListener.StartAsync(_ => Results.Ok(), Stop);
+        var webhooks = Webhooks(scene, gone, http);
+        await gone.DisposeAsync();
+
+        await webhooks.RunAsync(Stop);
+
+        Assert.Equal("HttpRequestException later", await StateAsync(scene));
+    }
+
+    private async Task<SuspicionScene> WithAlertsAsync(int alerts)
+    {
+        var scene = await SuspicionScene.NewAsync(postgres);
+        await scene.Database.ExecuteAsync(
+            "insert into suspicious_activity_alerts (activity_type, severity) select 'CONCURRENT_SESSIONS', 'HIGH' from generate_series(1, @alerts)", new { alerts });
+        await scene.Scan.RunAsync(Stop);
+        await scene.Scan.RunAsync(Stop);
+        return scene;
+    }
+
+    private static SendAlertWebhooks Webhooks(SuspicionScene scene, LocalListener listener, HttpClient http) => new(
+        new AlertWebhookStore(scene.Database.Database), scene.Settings with { WebhookUrl = listener.Address }, http, scene.Usage.Time);
+
+    private static Task<string> StateAsync(SuspicionScene scene) => scene.Database.QueryAsync<string>(
+        "select coalesce(last_error, '') || case when sent_at is not null then ' sent' when due_at > now() then ' later' else ' due' end from outbox where kind = 'alert_webhook'");
+
+    private static CancellationToken Stop => TestContext.Current.CancellationToken;
+}
