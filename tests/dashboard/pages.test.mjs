@@ -34,6 +34,7 @@ const all = [
   ['devices', people.nora, `/licenses/${licenses.nora}/devices`],
   ['renewals', people.amara, `/licenses/${licenses.amara}/renewals`],
   ['activity', people.nora, `/licenses/${licenses.nora}/activity`],
+  ['activity-suspicious', people.sara, `/licenses/${licenses.sara}/activity`],
   ['suspension', people.sara, `/licenses/${licenses.sara}/suspension`],
   ['cards', people.amara, '/payment-methods'],
   ['price', null, '/price#nonsense'],

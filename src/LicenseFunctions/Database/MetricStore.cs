@@ -70,8 +70,9 @@ public sealed class MetricStore(LicenseDatabase database)
         select 'timer_last_success_timestamp_seconds', timer_name, extract(epoch from last_succeeded_at)
         from timer_leases where last_succeeded_at is not null
         union all
-        select 'timer_last_duration_seconds', timer_name, extract(epoch from last_finished_at - last_started_at)
-        from timer_leases where last_finished_at >= last_started_at
+        select 'timer_last_duration_seconds', timer_name,
+               extract(epoch from case when last_finished_at >= last_started_at then last_finished_at else now() end - last_started_at)
+        from timer_leases where last_started_at is not null
         union all
         select 'timer_failed', timer_name, 1 from timer_leases where last_status = 'failed'
         union all

@@ -5,6 +5,9 @@ using Microsoft.Extensions.Logging;
 
 namespace LicenseFunctions.Health;
 
+/// <param name="Judged">Licences.</param>
+public sealed record HealthCounts(int Judged);
+
 public sealed class HealthFunctions(ShowHealth show, ScoreLicenses score, ILogger<HealthFunctions> log)
 {
     [Function("ShowHealth")]
@@ -17,10 +20,11 @@ public sealed class HealthFunctions(ShowHealth show, ScoreLicenses score, ILogge
         (await show.RunAsync(request.HttpContext.Caller(), subscriptionId, cancellationToken)).ToResult();
 
     [Function("ScoreLicenses")]
-    public async Task Score([TimerTrigger("%HEALTH_SCHEDULE%")] TimerInfo timer, CancellationToken cancellationToken)
+    public async Task<HealthCounts> Score([TimerTrigger("%HEALTH_SCHEDULE%")] TimerInfo timer, CancellationToken cancellationToken)
     {
         var judged = await score.RunAsync(cancellationToken);
         if (judged > 0)
             log.LogInformation("Judged the health of {Count} licences", judged);
+        return new HealthCounts(judged);
     }
 }

@@ -50,7 +50,7 @@ public static class Catalogue
         new(Gauge, "outbox_dead", "Mails and webhooks that were given up.", "kind", OutboxKinds),
 
         new(Gauge, "timer_last_success_timestamp_seconds", "When the timer's last successful run ended; 0 where there was none.", "timer", timers),
-        new(Gauge, "timer_last_duration_seconds", "How long the timer's last finished run took.", "timer", timers),
+        new(Gauge, "timer_last_duration_seconds", "How long the timer's last run took, or takes so far.", "timer", timers),
         new(Gauge, "timer_failed", "1 where the timer's last finished run failed.", "timer", timers),
         new(Gauge, "timer_interval_seconds", "The longest time between two slots of the timer's schedule.", "timer", timers),
 

@@ -124,6 +124,17 @@ public sealed class MetricStoreTests(PostgresFixture postgres) : IAsyncLifetime
         Assert.Equal(60, values["suspicious_activities_total", "MULTIPLE_IPS"]);
     }
 
+    [Theory]
+    [InlineData("now() - interval '50 seconds'", 10, 10)]
+    [InlineData("now() - interval '1 day'", 60, double.PositiveInfinity)]
+    [InlineData("null", 60, double.PositiveInfinity)]
+    public async Task Timer_FinishedOrUnderWay_TellsHowLongItTookOrTakesSoFar(string finishedAt, double least, double most)
+    {
+        await database.ExecuteAsync($"insert into timer_leases (timer_name, last_started_at, last_finished_at) values ('T', now() - interval '60 seconds', {finishedAt})");
+
+        Assert.InRange((await ReadAsync())["timer_last_duration_seconds", "T"], least, most);
+    }
+
     [Fact]
     public async Task Records_OfTheSqlFunction_AreCountedByOutcome()
     {
