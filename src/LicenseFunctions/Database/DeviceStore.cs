@@ -191,7 +191,7 @@ public sealed class DeviceStore(LicenseDatabase database)
     {
         // In one order everywhere: two processes that flush the same devices don't lock each other.
         var ordered = sightings.OrderBy(sighting => sighting.DeviceId).ToList();
-        return database.InTransactionAsync(async (connection, token) =>
+        return database.InStatementAsync(async (connection, token) =>
         {
             await using var command = new NpgsqlCommand(Flush, connection)
             {
@@ -202,7 +202,7 @@ public sealed class DeviceStore(LicenseDatabase database)
                     new() { Value = ordered.ConvertAll(one => one.At.UtcDateTime) },
                 },
             };
-            await command.ExecuteNonQueryAsync(token);
+            return await command.ExecuteNonQueryAsync(token);
         }, cancellationToken);
     }
 

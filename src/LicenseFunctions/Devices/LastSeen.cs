@@ -12,9 +12,12 @@ namespace LicenseFunctions.Devices;
 /// </summary>
 public sealed class LastSeen(DeviceStore store, TimeProvider time, ILogger<LastSeen> log) : BackgroundService
 {
-    // With the second that a large batch takes this stays under five.
-    private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
-    private const int LargestBatch = 1_000;
+    // What is noted waits for at most one interval, and is written within the next: under five seconds.
+    private static readonly TimeSpan Interval = TimeSpan.FromSeconds(2);
+
+    // Small batches at an even pace: a thousand at once would keep the checks beside them waiting.
+    private static readonly TimeSpan Pace = 0.8 * Interval;
+    private const int LargestBatch = 100;
 
     private ConcurrentDictionary<Guid, Sighting> noted = new();
     private ConcurrentDictionary<Guid, Sighting> flushing = new();
@@ -31,14 +34,22 @@ public sealed class LastSeen(DeviceStore store, TimeProvider time, ILogger<LastS
     public Sighting? Bring(Guid deviceId) =>
         noted.GetValueOrDefault(deviceId) ?? flushing.GetValueOrDefault(deviceId);
 
-    /// <summary>Writes what was noted; what can't be written is kept for the next time.</summary>
-    public async Task FlushAsync(CancellationToken cancellationToken)
+    /// <summary>Writes what was noted, at once; what can't be written is kept for the next time.</summary>
+    public Task FlushAsync(CancellationToken cancellationToken) => FlushAsync(TimeSpan.Zero, cancellationToken);
+
+    private async Task FlushAsync(TimeSpan within, CancellationToken cancellationToken)
     {
+        var began = time.GetTimestamp();
         flushing = Interlocked.Exchange(ref noted, new());
         try
         {
-            foreach (var batch in flushing.Values.Chunk(LargestBatch))
-                await store.FlushAsync(batch, cancellationToken);
+            var batches = flushing.Values.Chunk(LargestBatch).ToList();
+            for (var n = 0; n < batches.Count; n++)
+            {
+                if (within * n / batches.Count - time.GetElapsedTime(began) is { Ticks: > 0 } ahead)
+                    await Task.Delay(ahead, time, cancellationToken);
+                await store.FlushAsync(batches[n], cancellationToken);
+            }
         }
         catch
         {
@@ -66,7 +77,7 @@ public sealed class LastSeen(DeviceStore store, TimeProvider time, ILogger<LastS
             try
             {
                 await timer.WaitForNextTickAsync(stoppingToken);
-                await FlushAsync(stoppingToken);
+                await FlushAsync(Pace, stoppingToken);
             }
             catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
             {
