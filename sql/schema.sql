@@ -344,6 +344,16 @@ begin
     return new;
 end $$;
 
+CREATE FUNCTION public.license_changed() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+begin
+    insert into license_changes as c (subscription_id)
+    values (case when tg_op = 'DELETE' then old.subscription_id else new.subscription_id end)
+    on conflict (subscription_id) do update set changes = c.changes + 1;
+    return null;
+end $$;
+
 CREATE FUNCTION public.mark_health_due(license uuid) RETURNS void
     LANGUAGE sql
     AS $$
@@ -646,6 +656,12 @@ CREATE TABLE public.license_appeals (
     submitted_by uuid,
     CONSTRAINT message_says_something CHECK (((length(btrim(message)) >= 1) AND (length(btrim(message)) <= 2000)))
 );
+
+CREATE TABLE public.license_changes (
+    subscription_id uuid NOT NULL,
+    changes bigint DEFAULT 1 NOT NULL
+)
+WITH (fillfactor='70');
 
 CREATE TABLE public.license_device_changes (
     change_id bigint NOT NULL,
@@ -1356,6 +1372,9 @@ ALTER TABLE ONLY public.billing_ledger
 ALTER TABLE ONLY public.license_appeals
     ADD CONSTRAINT license_appeals_pkey PRIMARY KEY (appeal_id);
 
+ALTER TABLE ONLY public.license_changes
+    ADD CONSTRAINT license_changes_pkey PRIMARY KEY (subscription_id);
+
 ALTER TABLE ONLY public.license_device_changes
     ADD CONSTRAINT license_device_changes_pkey PRIMARY KEY (change_id);
 
@@ -1596,6 +1615,14 @@ CREATE TRIGGER health_facts_changed AFTER INSERT OR DELETE OR UPDATE OF is_defau
 CREATE TRIGGER keep_request_frozen BEFORE UPDATE ON public.renewal_attempts FOR EACH ROW WHEN (((old.request IS DISTINCT FROM new.request) OR (old.first_sent_at IS DISTINCT FROM new.first_sent_at) OR (old.provider IS DISTINCT FROM new.provider))) EXECUTE FUNCTION public.keep_request_frozen();
 
 CREATE TRIGGER keep_rotated_token_retired BEFORE UPDATE OF is_active, expires_at ON public.license_tokens FOR EACH ROW EXECUTE FUNCTION public.keep_rotated_token_retired();
+
+CREATE TRIGGER license_changed AFTER INSERT OR DELETE OR UPDATE OF device_key, slot, beyond_limit, removed_at ON public.license_devices FOR EACH ROW EXECUTE FUNCTION public.license_changed();
+
+CREATE TRIGGER license_changed AFTER INSERT OR DELETE OR UPDATE OF grace_until ON public.license_states FOR EACH ROW EXECUTE FUNCTION public.license_changed();
+
+CREATE TRIGGER license_changed AFTER INSERT OR DELETE OR UPDATE OF cause, reason, device_key, token_ids, closed_at ON public.license_suspensions FOR EACH ROW EXECUTE FUNCTION public.license_changed();
+
+CREATE TRIGGER license_changed AFTER INSERT OR DELETE OR UPDATE ON public.license_token_replacements FOR EACH ROW EXECUTE FUNCTION public.license_changed();
 
 CREATE TRIGGER master_pricing_updated_at BEFORE UPDATE ON public.master_pricing FOR EACH ROW EXECUTE FUNCTION public.update_updated_at_column();
 

@@ -30,6 +30,8 @@
 \ir installation/migration.psql
 \set migration 0012_card_changes
 \ir installation/migration.psql
+\set migration 0013_license_changes
+\ir installation/migration.psql
 
 begin;
 \ir installation/journal.sql

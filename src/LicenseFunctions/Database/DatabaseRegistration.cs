@@ -17,6 +17,8 @@ public static class DatabaseRegistration
         services.AddSingleton<LicenseDatabase>();
         var cacheSeconds = reader.Whole("VALIDATION_CACHE_SECONDS", 0, 0, 60);
         services.AddSingleton(provider => new ValidationCache(TimeSpan.FromSeconds(cacheSeconds), provider.GetRequiredService<TimeProvider>()));
+        if (cacheSeconds > 0)
+            services.AddHostedService<LicenseChanges>();
         services.AddSingleton<LicenseCheckStore>();
         services.AddSingleton<SuspensionStore>();
         services.AddSingleton<DeviceStore>();

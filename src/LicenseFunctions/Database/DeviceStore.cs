@@ -7,7 +7,7 @@ using NpgsqlTypes;
 namespace LicenseFunctions.Database;
 
 /// <summary>A device was seen: an accepted check.</summary>
-public sealed record Sighting(Guid DeviceId, Guid SubscriptionId, IPAddress Address, DateTimeOffset At);
+public readonly record struct Sighting(Guid DeviceId, Guid SubscriptionId, IPAddress Address, DateTimeOffset At);
 
 /// <summary>The registry of devices.</summary>
 /// <remarks>Methods that take a connection join a transaction which has locked the licence.</remarks>

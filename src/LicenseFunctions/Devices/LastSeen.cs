@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using LicenseFunctions.Database;
 using Licensing.Devices;
 using Microsoft.Extensions.Hosting;
@@ -17,12 +16,19 @@ public sealed class LastSeen(DeviceStore store, TimeProvider time, ILogger<LastS
 
     // Small batches at an even pace: a thousand at once would keep the checks beside them waiting.
     private static readonly TimeSpan Pace = 0.8 * Interval;
-    private const int LargestBatch = 100;
+    private const int PacedBatch = 100;
+    private const int LargestBatch = 1_000;
 
-    private ConcurrentDictionary<Guid, Sighting> noted = new();
-    private ConcurrentDictionary<Guid, Sighting> flushing = new();
+    // Two tables by turns: a new one each time would be garbage that had grown old.
+    private readonly Lock gate = new();
+    private Dictionary<Guid, Sighting> noted = [];
+    private Dictionary<Guid, Sighting> flushing = [];
 
-    public void Note(Sighting sighting) => noted[sighting.DeviceId] = sighting;
+    public void Note(Sighting sighting)
+    {
+        lock (gate)
+            noted[sighting.DeviceId] = sighting;
+    }
 
     /// <summary>The device as of now, what isn't written yet included.</summary>
     public RegisteredDevice Bring(RegisteredDevice device) =>
@@ -31,42 +37,53 @@ public sealed class LastSeen(DeviceStore store, TimeProvider time, ILogger<LastS
             : device;
 
     /// <summary>What isn't written yet of a device.</summary>
-    public Sighting? Bring(Guid deviceId) =>
-        noted.GetValueOrDefault(deviceId) ?? flushing.GetValueOrDefault(deviceId);
+    public Sighting? Bring(Guid deviceId)
+    {
+        lock (gate)
+            return noted.TryGetValue(deviceId, out var sighting) || flushing.TryGetValue(deviceId, out sighting) ? sighting : null;
+    }
 
     /// <summary>Writes what was noted, at once; what can't be written is kept for the next time.</summary>
-    public Task FlushAsync(CancellationToken cancellationToken) => FlushAsync(TimeSpan.Zero, cancellationToken);
+    public Task FlushAsync(CancellationToken cancellationToken) => FlushAsync(LargestBatch, TimeSpan.Zero, cancellationToken);
 
-    private async Task FlushAsync(TimeSpan within, CancellationToken cancellationToken)
+    private async Task FlushAsync(int batchSize, TimeSpan within, CancellationToken cancellationToken)
     {
         var began = time.GetTimestamp();
-        flushing = Interlocked.Exchange(ref noted, new());
+        lock (gate)
+            (noted, flushing) = (flushing, noted);
+        var batches = flushing.Values.Chunk(batchSize).ToList();
+        var written = 0;
         try
         {
-            var batches = flushing.Values.Chunk(LargestBatch).ToList();
-            for (var n = 0; n < batches.Count; n++)
+            for (; written < batches.Count; written++)
             {
-                if (within * n / batches.Count - time.GetElapsedTime(began) is { Ticks: > 0 } ahead)
+                if (within * written / batches.Count - time.GetElapsedTime(began) is { Ticks: > 0 } ahead)
                     await Task.Delay(ahead, time, cancellationToken);
-                await store.FlushAsync(batches[n], cancellationToken);
+                await store.FlushAsync(batches[written], cancellationToken);
             }
-        }
-        catch
-        {
-            foreach (var sighting in flushing.Values)
-                noted.TryAdd(sighting.DeviceId, sighting);
-            throw;
         }
         finally
         {
-            flushing = new();
+            lock (gate)
+            {
+                foreach (var sighting in batches.Skip(written).SelectMany(batch => batch))
+                    noted.TryAdd(sighting.DeviceId, sighting);
+                flushing.Clear();
+            }
         }
     }
 
     public override async Task StopAsync(CancellationToken cancellationToken)
     {
         await base.StopAsync(cancellationToken);
-        await FlushAsync(cancellationToken);
+        try
+        {
+            await FlushAsync(cancellationToken);
+        }
+        catch (OperationCanceledException)
+        {
+            log.LogWarning("{Count} devices' last_seen_at could not be written before the stop", noted.Count);
+        }
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -77,7 +94,7 @@ public sealed class LastSeen(DeviceStore store, TimeProvider time, ILogger<LastS
             try
             {
                 await timer.WaitForNextTickAsync(stoppingToken);
-                await FlushAsync(Pace, stoppingToken);
+                await FlushAsync(PacedBatch, Pace, stoppingToken);
             }
             catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
             {
