@@ -11,7 +11,12 @@ public sealed record QuarantinedRecord(int Index, string Code, string Detail);
 
 /// <param name="Accepted">New, and stored.</param>
 /// <param name="Duplicates">Stored before, or twice in what was sent.</param>
-public sealed record IngestedUsage(int Accepted, int Duplicates, IReadOnlyList<QuarantinedRecord> Quarantined);
+public sealed record IngestedUsage(int Accepted, int Duplicates, IReadOnlyList<QuarantinedRecord> Quarantined)
+{
+    /// <summary>This and another part of what was sent, together.</summary>
+    public IngestedUsage With(IngestedUsage other) =>
+        new(Accepted + other.Accepted, Duplicates + other.Duplicates, [.. Quarantined.Concat(other.Quarantined).OrderBy(one => one.Index)]);
+}
 
 /// <summary>A record with the JSON that it was read from, should it be refused later.</summary>
 public readonly record struct SentUsage(int Index, UsageRecord Record, ReadOnlyMemory<byte> Json)
@@ -26,10 +31,27 @@ public sealed record UsageBatch(ArraySegment<SentUsage> Good, IReadOnlyList<(int
 public sealed class IngestUsage(
     UsageStore usage, QuarantineStore quarantine, ProcessCounts counts, TimeProvider time, IGeolocator? places = null)
 {
+    // Records in one statement, or a message's where it has more: beyond this a statement only holds its locks for longer.
+    private const int EnoughRecords = 1_000;
+
+    /// <summary>
+    /// Reads a batch while the database stores the one before. Should one fail, those before it stay stored: sent again, they are duplicates.
+    /// </summary>
     /// <param name="source">Where they came from: queue, http or replay.</param>
-    public Task<IngestedUsage> RunAsync(
-        IReadOnlyList<ReadOnlyMemory<byte>> messages, string source, CancellationToken cancellationToken) =>
-        RunAsync(Read(messages), source, cancellationToken);
+    public async Task<IngestedUsage> RunAsync(
+        IReadOnlyList<ReadOnlyMemory<byte>> messages, string source, CancellationToken cancellationToken)
+    {
+        var done = new IngestedUsage(0, 0, []);
+        var storing = Task.FromResult(done);
+        for (int message = 0, index = 0; message < messages.Count;)
+        {
+            var batch = Read(messages, ref message, ref index);
+            done = done.With(await storing);
+            storing = RunAsync(batch, source, cancellationToken);
+        }
+
+        return done.With(await storing);
+    }
 
     public async Task<IngestedUsage> RunAsync(UsageBatch batch, string source, CancellationToken cancellationToken)
     {
@@ -57,15 +79,21 @@ public sealed class IngestUsage(
         }
     }
 
-    public UsageBatch Read(IReadOnlyList<ReadOnlyMemory<byte>> messages)
+    public UsageBatch Read(ReadOnlyMemory<byte> message)
+    {
+        var (first, index) = (0, 0);
+        return Read([message], ref first, ref index);
+    }
+
+    private UsageBatch Read(IReadOnlyList<ReadOnlyMemory<byte>> messages, ref int next, ref int index)
     {
         var window = UsageWindow.At(time.GetUtcNow());
-        var good = new List<SentUsage>();
+        var good = new List<SentUsage>(EnoughRecords);
         var bad = new List<(int Index, RejectedUsage Rejected)>();
-        var entries = new List<UsageEntry>();
-        var index = 0;
-        foreach (var message in messages)
+        var entries = new List<UsageEntry>(EnoughRecords);
+        while (next < messages.Count && good.Count + bad.Count < EnoughRecords)
         {
+            var message = messages[next++];
             entries.Clear();
             if (ReadUsage.Message(message.Span, window, entries) is { } fault)
                 bad.Add((index++, RejectedUsage.Of(message.Span, fault)));
@@ -140,10 +168,7 @@ public sealed class IngestUsage(
 
         var first = await SaveAsync(good[..(good.Count / 2)], bad, source, cancellationToken);
         var second = await SaveAsync(good[(good.Count / 2)..], [], source, cancellationToken);
-        return new IngestedUsage(
-            first.Accepted + second.Accepted,
-            first.Duplicates + second.Duplicates,
-            [.. first.Quarantined.Concat(second.Quarantined).OrderBy(one => one.Index)]);
+        return first.With(second);
     }
 
     // A partition's absence is a check violation of the table itself, without a constraint's name.

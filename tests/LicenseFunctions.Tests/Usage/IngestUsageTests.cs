@@ -229,4 +229,18 @@ public sealed class IngestUsageTests(PostgresFixture postgres) : IAsyncLifetime
         Assert.Equal(9, done.Accepted);
         Assert.Equal(new QuarantinedRecord(7, UsageFault.InvalidAddress, "an IPv4 or IPv6 address is required"), Assert.Single(done.Quarantined));
     }
+
+    [Fact]
+    public async Task Batch_OfMoreThanOneStatementHolds_KeepsThePlacesAndCountsEachRecordOnce()
+    {
+        var repeated = scene.Record(licence);
+        var messages = Enumerable.Range(0, 4).Select(i => UsageScene.Array(
+            [.. Enumerable.Range(0, 400).Select(n => n == 0 ? repeated : scene.Record(licence, address: (i, n) == (3, 7) ? "x" : "198.51.100.4"))]));
+
+        var done = await scene.Ingest.RunAsync(
+            [.. messages.Select(text => (ReadOnlyMemory<byte>)Encoding.UTF8.GetBytes(text))], "queue", TestContext.Current.CancellationToken);
+
+        Assert.Equal((1596, 3), (done.Accepted, done.Duplicates));
+        Assert.Equal(1207, Assert.Single(done.Quarantined).Index);
+    }
 }
