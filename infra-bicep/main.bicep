@@ -85,7 +85,7 @@ var appHost = '${appName}.azurewebsites.net'
 var privateZones = concat(
   ['privatelink.postgres.database.azure.com', 'privatelink.vaultcore.azure.net'],
   serviceBusSku == 'Premium' ? ['privatelink.servicebus.windows.net'] : [])
-var timers = ['RunRenewals', 'ReconcileRenewals', 'WarnExpiring', 'ScanUsage', 'ScoreLicenses', 'DrainOutbox']
+var timers = ['RunRenewals', 'ReconcileRenewals', 'WarnExpiring', 'ScanUsage', 'WatchLicenses', 'ScoreLicenses', 'DrainOutbox']
 
 module identities 'modules/identities.bicep' = {
   params: {

@@ -32,7 +32,9 @@ public sealed class Bicep : IAsyncLifetime
     {
         // A feed's archive may have lost the right to run.
         File.SetUnixFileMode(Program, File.GetUnixFileMode(Program) | UnixFileMode.UserExecute);
-        Compiled = JsonNode.Parse((await RunAsync("build", Path.Combine(Folder, "main.bicep"), "--stdout")).Output)!;
+        var (compiled, complaints) = await RunAsync("build", Path.Combine(Folder, "main.bicep"), "--stdout");
+        Assert.True(compiled.Length > 0, complaints);
+        Compiled = JsonNode.Parse(compiled)!;
 
         // A snapshot is written beside its parameters.
         foreach (var file in Directory.EnumerateFiles(Folder, "*", SearchOption.AllDirectories))
