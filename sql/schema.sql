@@ -488,19 +488,26 @@ CREATE FUNCTION public.store_license_usage(record_ids uuid[], logged_ats timesta
     SET enable_hashjoin TO 'off'
     SET enable_mergejoin TO 'off'
     SET enable_bitmapscan TO 'off'
+    SET enable_seqscan TO 'off'
     AS $$
 #variable_conflict use_column
+declare
+    refused int[];
 begin
-    -- Each pair once: a licence's records come in numbers. Where none is bad, the second unnest isn't even run.
+    -- Each pair once: a licence's records come in numbers. Apart from their places, or every record would be compared with
+    -- every pair before one is known to be bad.
+    with bad as materialized (
+        select pair.token_hash, pair.subscription_id, t.subscription_id as owner
+        from (select distinct token_hash, subscription_id
+              from unnest(token_hashes, subscription_ids) as sent (token_hash, subscription_id)) as pair
+        left join license_tokens t on t.token_hash = pair.token_hash
+        where t.subscription_id is distinct from pair.subscription_id)
     select coalesce(array_agg(place) filter (where owner is null), '{}'), coalesce(array_agg(place) filter (where owner is not null), '{}')
     into unknown_tokens, foreign_tokens
-    from (select pair.token_hash, pair.subscription_id, t.subscription_id as owner
-          from (select distinct token_hash, subscription_id
-                from unnest(token_hashes, subscription_ids) as sent (token_hash, subscription_id)) as pair
-          left join license_tokens t on t.token_hash = pair.token_hash
-          where t.subscription_id is distinct from pair.subscription_id) as bad
+    from bad
     join unnest(token_hashes, subscription_ids) with ordinality as sent (token_hash, subscription_id, place)
         using (token_hash, subscription_id);
+    refused := unknown_tokens || foreign_tokens;
 
     with stored as (
         insert into license_usage_log (
@@ -514,7 +521,7 @@ begin
                     avg_latencies_ms, session_durations_sec) with ordinality
              as r (log_id, logged_at, token_hash, subscription_id, ip_address, ea_instance_id, mt5_account_number,
                    country_code, city, latitude, longitude, received, executed, rejected, latency, duration, place)
-        where place <> all (unknown_tokens || foreign_tokens)
+        where place <> all (refused)
         order by logged_at, log_id
         on conflict (logged_at, log_id) do nothing
         returning logged_at, token_hash, subscription_id, ip_address, ea_instance_id, mt5_account_number, country_code,

@@ -6,7 +6,8 @@
 --
 -- Two batches that meet lock in the same order, and so wait instead of deadlocking: usage rows, tokens, devices, sums,
 -- each by its key. That order holds because each update reads its rows sorted and looks each one up in an index (the joins
--- that would shuffle them are off, as is the scan that costs more for one row); one generic plan serves batches of every size.
+-- and scans that would shuffle them are off, as is the one that costs more for one row); one generic plan serves batches of
+-- every size.
 create or replace function store_license_usage(
     record_ids uuid[], logged_ats timestamptz[], token_hashes text[], subscription_ids uuid[], ip_addresses inet[],
     ea_instance_ids text[], mt5_account_numbers bigint[], country_codes text[], cities text[],
@@ -14,19 +15,25 @@ create or replace function store_license_usage(
     signals_received int[], signals_executed int[], signals_rejected int[], avg_latencies_ms int[], session_durations_sec int[],
     out accepted int, out unknown_tokens int[], out foreign_tokens int[]
 ) language plpgsql
-set plan_cache_mode = force_generic_plan set enable_hashjoin = off set enable_mergejoin = off set enable_bitmapscan = off as $$
+set plan_cache_mode = force_generic_plan set enable_hashjoin = off set enable_mergejoin = off set enable_bitmapscan = off set enable_seqscan = off as $$
 #variable_conflict use_column
+declare
+    refused int[];
 begin
-    -- Each pair once: a licence's records come in numbers. Where none is bad, the second unnest isn't even run.
+    -- Each pair once: a licence's records come in numbers. Apart from their places, or every record would be compared with
+    -- every pair before one is known to be bad.
+    with bad as materialized (
+        select pair.token_hash, pair.subscription_id, t.subscription_id as owner
+        from (select distinct token_hash, subscription_id
+              from unnest(token_hashes, subscription_ids) as sent (token_hash, subscription_id)) as pair
+        left join license_tokens t on t.token_hash = pair.token_hash
+        where t.subscription_id is distinct from pair.subscription_id)
     select coalesce(array_agg(place) filter (where owner is null), '{}'), coalesce(array_agg(place) filter (where owner is not null), '{}')
     into unknown_tokens, foreign_tokens
-    from (select pair.token_hash, pair.subscription_id, t.subscription_id as owner
-          from (select distinct token_hash, subscription_id
-                from unnest(token_hashes, subscription_ids) as sent (token_hash, subscription_id)) as pair
-          left join license_tokens t on t.token_hash = pair.token_hash
-          where t.subscription_id is distinct from pair.subscription_id) as bad
+    from bad
     join unnest(token_hashes, subscription_ids) with ordinality as sent (token_hash, subscription_id, place)
         using (token_hash, subscription_id);
+    refused := unknown_tokens || foreign_tokens;
 
     with stored as (
         insert into license_usage_log (
@@ -40,7 +47,7 @@ begin
                     avg_latencies_ms, session_durations_sec) with ordinality
              as r (log_id, logged_at, token_hash, subscription_id, ip_address, ea_instance_id, mt5_account_number,
                    country_code, city, latitude, longitude, received, executed, rejected, latency, duration, place)
-        where place <> all (unknown_tokens || foreign_tokens)
+        where place <> all (refused)
         order by logged_at, log_id
         on conflict (logged_at, log_id) do nothing
         returning logged_at, token_hash, subscription_id, ip_address, ea_instance_id, mt5_account_number, country_code,
