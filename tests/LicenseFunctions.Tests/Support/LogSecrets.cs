@@ -12,8 +12,8 @@ public sealed class LogSecrets
     private const string Persons =
         """
         select email from users
-        union select host(ip_address) from license_usage_log where ip_address is not null
-        union select host(ip_address) from license_devices where ip_address is not null
+        union select host(ip_address) from license_usage_log where not ip_address <<= '127.0.0.0/8'
+        union select host(ip_address) from license_devices where not ip_address <<= '127.0.0.0/8'
         union select provider_customer_id from user_payment_methods where length(provider_customer_id) > 8
         union select provider_payment_id from user_payment_methods where length(provider_payment_id) > 8
         """;
