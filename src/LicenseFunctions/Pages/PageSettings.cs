@@ -5,9 +5,10 @@ namespace LicenseFunctions.Pages;
 /// <summary>What the pages have to know before anybody has signed in. Nothing of it is secret: /app/config.json shows it.</summary>
 /// <param name="Authority">The OIDC issuer to sign in at; null where there is none.</param>
 /// <param name="StripePublishableKey">Null: no card can be saved.</param>
+/// <param name="PlacesBy">Whom the pages name where they show places: DB-IP's licence asks for it; null where nobody asks.</param>
 /// <param name="StripeTestApi">A stand-in for Stripe, which takes test cards; Stripe's own form has nothing to talk to there.</param>
 public sealed record PageSettings(
-    Uri? Authority, string? ClientId, string? Audience, string Scope, string? StripePublishableKey, Uri? StripeTestApi)
+    Uri? Authority, string? ClientId, string? Audience, string Scope, string? StripePublishableKey, Uri? StripeTestApi, string? PlacesBy = null)
 {
     public static PageSettings Read(SettingReader settings)
     {
@@ -19,7 +20,8 @@ public sealed record PageSettings(
             settings.Optional("AUTH_AUDIENCE"),
             settings.Optional("AUTH_SCOPE") ?? "openid",
             settings.Optional("STRIPE_PUBLISHABLE_KEY"),
-            standIn is { Host: not "api.stripe.com" } ? standIn : null);
+            standIn is { Host: not "api.stripe.com" } ? standIn : null,
+            settings.Words("GEO_DATABASE").Any(file => Path.GetFileName(file).StartsWith("dbip", StringComparison.OrdinalIgnoreCase)) ? "DB-IP" : null);
     }
 
     /// <summary>Whether cards are typed into Stripe's own form.</summary>

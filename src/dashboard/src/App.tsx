@@ -83,6 +83,7 @@ export function App() {
           </Routes>
         </Suspense>
       </main>
+      {config?.places_by && who && <footer className="small">{texts.placesBy} <a href="https://db-ip.com">{config.places_by}</a>, CC BY 4.0</footer>}
       <Sayings />
     </>
   );

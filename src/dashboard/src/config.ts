@@ -4,7 +4,7 @@ import { call } from './api';
 /** What the backend tells before anybody is signed in. */
 export type Config = {
   authority: string | null; client_id: string | null; audience: string | null; scope: string;
-  stripe_publishable_key: string | null; stripe_test_api: string | null;
+  stripe_publishable_key: string | null; stripe_test_api: string | null; places_by: string | null;
 };
 
 let asked: Promise<Config> | undefined;

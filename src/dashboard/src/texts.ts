@@ -8,6 +8,7 @@ export const texts = {
   justNow: 'just now',
   unknownPlace: 'Unknown place',
   skip: 'Skip to the content',
+  placesBy: 'IP geolocation by',
   menu: 'Main',
   close: 'Close',
   cancel: 'Cancel',
