@@ -101,7 +101,8 @@ public sealed class RequestGate(BearerTokens tokens, RateLimits limits, HttpSett
                 return new Refusal(RefusalKind.Unavailable, "ISSUER_UNAVAILABLE", "The issuer of bearer tokens does not answer.", Mend: "Try again.");
             case PostgresException { SqlState: PostgresErrorCodes.CharacterNotInRepertoire or PostgresErrorCodes.UntranslatableCharacter }:
                 return new Refusal(RefusalKind.Invalid, "INVALID_TEXT", "The request holds U+0000, which no text here may hold.");
-            case NpgsqlException { IsTransient: true } or TimeoutException:
+            // Read-only: its disk is nearly full, or this is the old primary after a failover.
+            case NpgsqlException { IsTransient: true } or TimeoutException or PostgresException { SqlState: PostgresErrorCodes.ReadOnlySqlTransaction }:
                 log.LogError(failure, "{Function} {Invocation}: the database doesn't answer", function, context.InvocationId);
                 return new Refusal(RefusalKind.Unavailable, "DATABASE_UNAVAILABLE", "The database does not answer.", Mend: "Try again.");
             default:

@@ -5,6 +5,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.Azure.Functions.Worker;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Time.Testing;
+using Npgsql;
 using Xunit;
 
 namespace LicenseFunctions.Tests.Http;
@@ -19,6 +20,7 @@ public sealed class RequestGateTests
         { new JsonException("a column that our own code wrote otherwise"), 500, "INTERNAL_ERROR" },
         { new InvalidOperationException("a bug"), 500, "INTERNAL_ERROR" },
         { new TimeoutException("a statement"), 503, "DATABASE_UNAVAILABLE" },
+        { new PostgresException("cannot execute INSERT in a read-only transaction", "ERROR", "ERROR", "25006"), 503, "DATABASE_UNAVAILABLE" },
         { new IssuerUnavailableException(new InvalidOperationException("no keys")), 503, "ISSUER_UNAVAILABLE" },
     };
 
