@@ -154,11 +154,12 @@ public sealed record CheckRequest(string? EaInstanceId, long? Mt5AccountNumber, 
         {
             json.TryGetInt64(out number);
         }
-        else if (json.TokenType == JsonTokenType.String
-            && !json.ValueIsEscaped && (json.HasValueSequence ? json.ValueSequence.Length : json.ValueSpan.Length) <= MostDigits)
+        else if (json.TokenType == JsonTokenType.String && !json.ValueIsEscaped)
         {
-            Span<byte> digits = stackalloc byte[MostDigits];
-            long.TryParse(digits[..json.CopyString(digits)], NumberStyles.None, CultureInfo.InvariantCulture, out number);
+            // The bytes as they came: CopyString throws at what is no UTF-8.
+            var digits = json.HasValueSequence ? json.ValueSequence : new ReadOnlySequence<byte>(json.ValueSpan.ToArray());
+            if (digits.Length <= MostDigits)
+                long.TryParse(digits.ToArray(), NumberStyles.None, CultureInfo.InvariantCulture, out number);
         }
 
         return number > 0 ? number : null;

@@ -26,6 +26,10 @@ public sealed class CheckRequestTests
     public void Parse_WholeBody_KeepsEveryDigit(string body, long account) =>
         Assert.Equal(account, Parse(body).Value.Claim(IPAddress.Loopback).Value.Mt5AccountNumber);
 
+    [Fact]
+    public void Parse_AnAccountAsTextThatIsNoUtf8_IsNamed() => Assert.Equal("mt5_account_number", Field(CheckRequest.Parse(
+        new ReadOnlySequence<byte>([.. """{"ea_instance_id":"EA","mt5_account_number":"1"""u8, 0xFF, .. "\"}"u8]))));
+
     [Theory]
     [InlineData("""{"mt5_account_number":1}""", "ea_instance_id")]
     [InlineData("""{"ea_instance_id":" ","mt5_account_number":1}""", "ea_instance_id")]

@@ -4,7 +4,7 @@ using System.Text.Json.Nodes;
 
 namespace LicenseFunctions.Tests.Fuzz;
 
-/// <summary>Values of one case: what was asked for, nearly that, and what nobody expects. The same seed makes the same case.</summary>
+/// <summary>Values of one case: what was asked for, nearly that, and what nobody expects. The same seed makes the same case, but for the ids of its database.</summary>
 internal sealed class Hostile(int seed, IReadOnlyList<string> known)
 {
     private static readonly string[] Texts =
