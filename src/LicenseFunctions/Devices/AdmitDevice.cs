@@ -11,16 +11,28 @@ namespace LicenseFunctions.Devices;
 /// </summary>
 public sealed class AdmitDevice(LicenseDatabase database, SuspensionStore suspensions, LastSeen lastSeen, ValidationCache cache, DeviceSettings settings)
 {
+    // Newcomers to one licence wait for each other here: at its lock each would hold a connection, and one token could take them all.
+    private readonly SemaphoreSlim[] turns = [.. Enumerable.Range(0, 256).Select(_ => new SemaphoreSlim(1))];
+
     private sealed record Newcomer(Guid SubscriptionId, string TokenHash, DeviceClaim Claim, string Key, DateTimeOffset Now);
 
     public async Task<CheckReply> RunAsync(
         Guid subscriptionId, string tokenHash, DeviceClaim claim, DateTimeOffset now, CancellationToken cancellationToken)
     {
         var newcomer = new Newcomer(subscriptionId, tokenHash, claim, claim.Key(settings.Policy.Identity), now);
-        var reply = await database.InTransactionAsync((connection, token) => JudgeAsync(connection, newcomer, token), cancellationToken);
-        if (reply.IsNew)
-            cache.Forget(subscriptionId);
-        return reply;
+        var turn = turns[(uint)subscriptionId.GetHashCode() % turns.Length];
+        await turn.WaitAsync(cancellationToken);
+        try
+        {
+            var reply = await database.InTransactionAsync((connection, token) => JudgeAsync(connection, newcomer, token), cancellationToken);
+            if (reply.IsNew)
+                cache.Forget(subscriptionId);
+            return reply;
+        }
+        finally
+        {
+            turn.Release();
+        }
     }
 
     private async Task<CheckReply> JudgeAsync(NpgsqlConnection connection, Newcomer newcomer, CancellationToken cancellationToken)

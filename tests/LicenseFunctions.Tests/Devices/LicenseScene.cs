@@ -27,9 +27,7 @@ internal sealed class LicenseScene : IAsyncDisposable
         Suspensions = new SuspensionStore(database.Database, Cache, Time);
         Devices = new DeviceStore(database.Database);
         LastSeen = new LastSeen(Devices, Time, NullLogger<LastSeen>.Instance);
-        Validation = new ValidateLicense(
-            new LicenseCheckStore(database.Database, Cache, Time),
-            new AdmitDevice(database.Database, Suspensions, LastSeen, Cache, Settings), LastSeen, Settings, Time);
+        Validation = NewProcess();
         Reinstating = new ReinstateLicense(database.Database, Suspensions, Time);
         Rotation = new RotateToken(database.Database, Suspensions, Cache);
     }
@@ -84,8 +82,14 @@ internal sealed class LicenseScene : IAsyncDisposable
 
     public static string Hash(string token) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(token)));
 
-    public async Task<CheckReply> CheckAsync(string ea, long account, string address = "198.51.100.1", string token = Token) =>
-        await Validation.RunAsync(Hash(token), new DeviceClaim(ea, account, IPAddress.Parse(address)), Stop);
+    public async Task<CheckReply> CheckAsync(
+        string ea, long account, string address = "198.51.100.1", string token = Token, ValidateLicense? process = null) =>
+        await (process ?? Validation).RunAsync(Hash(token), new DeviceClaim(ea, account, IPAddress.Parse(address)), Stop);
+
+    /// <summary>Checks as another process makes them, which shares the database alone.</summary>
+    public ValidateLicense NewProcess() => new(
+        new LicenseCheckStore(Database.Database, Cache, Time),
+        new AdmitDevice(Database.Database, Suspensions, LastSeen, Cache, Settings), LastSeen, Settings, Time);
 
     /// <summary>Devices 1 and 2 check in from their own addresses; then 3, from a third, suspends the licence.</summary>
     public async Task<CheckReply> SuspendByThirdAsync()

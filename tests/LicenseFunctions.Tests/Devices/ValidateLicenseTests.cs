@@ -1,3 +1,4 @@
+using LicenseFunctions.Database;
 using LicenseFunctions.Devices;
 using LicenseFunctions.Tests.Support;
 using Licensing.Devices;
@@ -38,11 +39,33 @@ public sealed class ValidateLicenseTests(PostgresFixture postgres)
     {
         await using var scene = await LicenseScene.NewAsync(postgres, action: DeviceLimitAction.Refuse);
 
-        var replies = await Task.WhenAll(Enumerable.Range(1, 200).Select(n => Task.Run(() => scene.CheckAsync($"EA-{n}", n, $"203.0.113.{n}"))));
+        var processes = Enumerable.Range(0, 10).Select(_ => scene.NewProcess()).ToList();
+
+        var replies = await Task.WhenAll(Enumerable.Range(1, 200).Select(n => Task.Run(() =>
+            scene.CheckAsync($"EA-{n}", n, $"203.0.113.{n}", process: processes[n % processes.Count]))));
 
         Assert.Equal(2, replies.Count(reply => reply.Verdict.IsValid));
         Assert.All(replies.Where(reply => !reply.Verdict.IsValid), reply => Assert.Equal(LicenseCode.TooManyDevices, reply.Verdict.Code));
         Assert.Equal([1, 2], await scene.Database.QueryAllAsync<int>("select slot::int from license_devices order by slot"));
+    }
+
+    [Fact]
+    public async Task Check_WhileManyNewcomersWaitForTheLicence_FindsAConnection()
+    {
+        await using var scene = await LicenseScene.NewAsync(postgres);
+        await scene.CheckAsync("EA-1", 1);
+        Task<CheckReply>[] waiting = [];
+        await scene.Database.Database.InTransactionAsync(async (connection, token) =>
+        {
+            await SuspensionStore.LockAsync(connection, scene.SubscriptionId, token);
+            waiting = [.. Enumerable.Range(2, 100).Select(n => scene.CheckAsync($"EA-{n}", n, $"203.0.113.{n}"))];
+
+            Assert.Equal(LicenseCode.Valid, (await scene.CheckAsync("EA-1", 1)).Verdict.Code);
+            Assert.DoesNotContain(waiting, one => one.IsCompleted);
+            return true;
+        }, LicenseScene.Stop);
+
+        Assert.Single(await Task.WhenAll(waiting), reply => reply.Verdict.IsValid);
     }
 
     [Fact]
