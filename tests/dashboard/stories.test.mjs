@@ -10,6 +10,8 @@ let backend, browser;
 before(async () => {
   backend = await Backend.start();
   browser = await launch();
+  // So that the timer doesn't renew them while a test is at it.
+  backend.sql(`update license_tokens set metadata = metadata || '{"auto_renew": false}' where subscription_id in ('${licenses.fatima}', '${licenses.mira}')`);
 });
 
 after(async () => {
@@ -30,7 +32,7 @@ test('a demo person signs in by the picker, and out again', async () => {
   const page = await open(browser, backend);
   await page.getByRole('button', { name: 'nora.lindqvist' }).click();
   await page.getByRole('heading', { name: 'My licences' }).waitFor();
-  await page.getByRole('link', { name: /alpine.trend/ }).click();
+  await page.getByRole('link', { name: 'alpine.trend', exact: true }).click();
   await page.getByRole('heading', { name: 'License Health' }).waitFor();
   await page.getByRole('button', { name: 'Sign out' }).click();
   await page.getByRole('heading', { name: 'Sign in' }).waitFor();
@@ -44,8 +46,7 @@ test('a third device suspends; the customer appeals, the operator sees it first 
   assert.equal(mails('suspended'), '1');
 
   const customer = await open(browser, backend, { as: people.tunde, path: '/licenses' });
-  await customer.getByRole('link', { name: /alpine.trend.*Suspended/s }).click();
-  await customer.getByRole('link', { name: 'Suspension' }).click();
+  await customer.getByRole('link', { name: 'Why suspended' }).click();
   await customer.getByLabel('What should we know?').fill('The third one is my new laptop.');
   await customer.getByRole('button', { name: 'Send the appeal' }).click();
   await customer.getByText(/You appealed on/).waitFor();
@@ -78,7 +79,7 @@ test('an operator suspends, and takes it back', async () => {
   await page.getByRole('button', { name: 'Suspend…' }).click();
   await page.getByText(/its 2 devices are refused/).waitFor();
   await page.getByLabel(/Reason/).fill('Token found in a forum');
-  await page.getByRole('dialog').getByRole('button', { name: 'Suspend…' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Suspend', exact: true }).click();
   await page.getByRole('button', { name: 'Reinstate…' }).waitFor();
   await page.getByRole('button', { name: 'Undo' }).click();
   await page.getByRole('button', { name: 'Suspend…' }).waitFor();
@@ -151,6 +152,84 @@ test('a licence that lapsed is brought back on the page', async () => {
   await close(page);
 });
 
+test('what a customer does most takes three clicks', async () => {
+  const done = async (as, clicks, told) => {
+    const page = await open(browser, backend, { as, path: '/licenses' });
+    for (const [role, name] of clicks) {
+      const shown = page.getByRole('dialog').or(page.locator('main')).last();
+      // The switch itself is out of sight: its label is what one clicks.
+      await (role === 'switch' ? shown.getByText(name) : shown.getByRole(role, { name }).first()).click();
+    }
+    await page.getByText(told).first().waitFor();
+    await close(page);
+  };
+  await done(people.fatima, [['link', /^Renewals/], ['button', 'Renew now'], ['button', 'Renew now']], 'Renewed');
+  await done(people.fatima, [['link', /^Renewals/], ['switch', 'Renew automatically']], 'Auto-renewal is on.');
+  await done(people.marco, [['link', /^Devices/], ['button', /^Remove/], ['button', 'Remove']], 'The device is removed.');
+});
+
+test('a renewal that nobody knows the outcome of is told after a reload too; one that is too early can’t be asked for', async () => {
+  const page = await open(browser, backend, { as: people.mira, path: `/licenses/${licenses.mira}/renewals` });
+  let status = 'unknown';
+  await page.route('**/api/**/renewals', async (route) => {
+    const reply = await route.fetch();
+    await route.fulfill({ response: reply, json: { ...(await reply.json()), status } });
+  });
+  await page.reload();
+  await page.getByText('You will not be charged twice', { exact: false }).waitFor();
+  assert.ok(await page.getByRole('button', { name: 'Renew now' }).isDisabled());
+  status = null;
+  await page.getByText('You will not be charged twice', { exact: false }).waitFor({ state: 'detached' });
+  assert.ok(await page.getByRole('button', { name: 'Renew now' }).isEnabled());
+  await close(page);
+
+  const early = await open(browser, backend, { as: people.nora, path: `/licenses/${licenses.nora}/renewals` });
+  await early.getByText(/It can be renewed from/).waitFor();
+  assert.ok(await early.getByRole('button', { name: 'Renew now' }).isDisabled());
+  await close(early);
+});
+
+test('while a payment is checked the page asks how it stands, under the key of the click', async () => {
+  const page = await open(browser, backend, { as: people.mira, path: `/licenses/${licenses.mira}/renewals` });
+  const keys = [];
+  const reply = { status: 'pending', detail: 'We are checking this payment.', expires_at: '2027-01-01T00:00:00Z' };
+  await page.route('**/api/**/renew', (route) => {
+    keys.push(route.request().headers()['idempotency-key']);
+    return route.fulfill({ status: 202, json: keys.length < 3 ? reply : { ...reply, status: 'declined', detail: 'The card was declined.' } });
+  });
+  await page.getByRole('button', { name: 'Renew now' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Renew now' }).click();
+  await page.getByText('Checking the payment').waitFor();
+  await page.getByText('Declined', { exact: true }).waitFor();
+  assert.equal(keys.length, 3);
+  assert.match(keys[0], /^[0-9a-f-]{36}$/);
+  assert.equal(new Set(keys).size, 1);
+  await close(page);
+});
+
+test('a session that ends is told, and signing in leads back', async () => {
+  const page = await open(browser, backend, { as: people.nora, path: `/licenses/${licenses.nora}/devices` });
+  await page.route('**/api/**/devices', (route) => route.fulfill({ status: 401, json: { code: 'UNAUTHORIZED', detail: 'No.' } }));
+  await page.getByRole('link', { name: 'Health' }).click();
+  await page.getByRole('heading', { name: 'License Health' }).waitFor();
+  await page.getByRole('link', { name: 'Devices', exact: true }).click();
+  await page.getByText('Your session has ended.', { exact: false }).waitFor();
+  await page.unroute('**/api/**/devices');
+  await page.getByRole('button', { name: 'nora.lindqvist' }).click();
+  await page.getByRole('heading', { name: 'EA-NORA-VPS' }).waitFor();
+  await close(page);
+});
+
+test('days of the backend’s calendar are the same west of Greenwich', async () => {
+  const page = await open(browser, backend, { as: people.nora, path: `/licenses/${licenses.nora}/usage?span=month`, timezone: 'America/Los_Angeles' });
+  const { body } = await backend.call('GET', `/api/v1/licenses/${licenses.nora}/usage?bucket=day`, backend.token('subscriber', people.nora));
+  const first = body.buckets.find((bucket) => bucket.signals_received > 0);
+  await page.getByText('Show as a table').click();
+  const shown = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeZone: 'UTC' }).format(new Date(first.at));
+  assert.equal(await page.locator('details tbody tr').first().locator('td').first().innerText(), shown);
+  await close(page);
+});
+
 test('a device gets a name, and gives its place up', async () => {
   const page = await open(browser, backend, { as: people.nora, path: `/licenses/${licenses.nora}/devices` });
   await page.getByRole('button', { name: 'Rename EA-NORA-HOME' }).click();
@@ -159,8 +238,39 @@ test('a device gets a name, and gives its place up', async () => {
   await page.getByRole('heading', { name: 'Desk at home' }).waitFor();
   await page.getByRole('button', { name: 'Remove Desk at home' }).click();
   await page.getByRole('dialog').getByRole('button', { name: 'Remove' }).click();
-  await page.getByText('1 of 2 places are in use.', { exact: false }).waitFor();
+  await page.getByText('1 of 2 places are taken.', { exact: false }).waitFor();
   await close(page);
+});
+
+test('an alert without times has the licence’s devices on a timeline and a map; a reinstatement can be undone', async () => {
+  const page = await open(browser, backend, { as: people.operator, path: '/alerts/00000000-0000-4000-8000-000000000807' });
+  await page.getByRole('heading', { name: 'The licence’s devices over time' }).waitFor();
+  await page.getByRole('img', { name: /United Kingdom/ }).waitFor();
+  assert.ok(await page.locator('.timeline rect.span').count() >= 2);
+  await accessible(page, 'own devices');
+  await page.getByRole('button', { name: 'False alarm…' }).click();
+  await page.getByLabel(/Why\?/).fill('Internal: the same house.');
+  await page.getByRole('dialog').getByRole('button', { name: 'False alarm' }).click();
+  await page.getByRole('button', { name: 'Suspend…' }).waitFor();
+  await page.getByRole('button', { name: 'Undo' }).click();
+  await page.getByText('The licence is suspended again', { exact: false }).waitFor();
+  const { body } = await backend.call('GET', `/api/v1/licenses/${licenses.sara}/suspension`, backend.token('subscriber', people.sara));
+  assert.match(body.suspensions[0].reason, /reinstated by mistake/);
+  await close(page);
+});
+
+test('the queue refreshes by itself, and says when it shows one licence only', async () => {
+  const page = await open(browser, backend, { as: people.operator, path: `/alerts?status=ALL&subscription_id=${licenses.nora}`, ownClock: true });
+  await page.getByText('No alert matches.').waitFor();
+  backend.sql(`insert into suspicious_activity_alerts (subscription_id, user_id, activity_type, severity, description, evidence)
+    values ('${licenses.nora}', '${people.nora}', 'MULTIPLE_IPS', 'LOW', 'Came in meanwhile', '{}')`);
+  await page.clock.runFor(31_000);
+  await page.getByText('Came in meanwhile').waitFor();
+  await page.getByRole('button', { name: 'Show those of all licences' }).click();
+  await page.getByText('Used by several at once').first().waitFor();
+  assert.doesNotMatch(page.url(), /subscription_id/);
+  await close(page);
+  backend.sql(`delete from suspicious_activity_alerts where description = 'Came in meanwhile'`);
 });
 
 test('nobody sees the licence of another', async () => {

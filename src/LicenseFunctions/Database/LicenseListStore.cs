@@ -13,6 +13,7 @@ public sealed record ListedLicense
     /// <summary>For operators; null for the owner, who knows it.</summary>
     public string? OwnerEmail { get; init; }
 
+    /// <summary>The view's word, which has none for the grace; the health's judgement has.</summary>
     public string Status { get; init; } = "";
 
     public int HealthScore { get; init; }
@@ -54,11 +55,13 @@ public sealed class LicenseListStore(LicenseDatabase database)
             order by u.email, s.subscription_id
             limit case when @Status::text is null then @limit end
         )
-        select p.subscription_id, p.master, case when @OwnerId::uuid is null then p.email end as owner_email, h.status, h.health_score,
+        select p.subscription_id, p.master, case when @OwnerId::uuid is null then p.email end as owner_email,
+               case when h.status = 'EXPIRED' and judged.status = 'GRACE' then 'GRACE' else h.status end as status, h.health_score,
                h.days_until_expiry, h.expires_at, coalesce(t.metadata ->> 'auto_renew' = 'true', false) as auto_renew, h.last_used_at,
                h.device_count, h.open_alerts
         from page p
         join v_license_health h on h.subscription_id = p.subscription_id
+        left join license_health judged on judged.subscription_id = p.subscription_id
         join lateral (select metadata from v_current_license_tokens c where c.subscription_id = p.subscription_id limit 1) t on true
         where @Status::text is null or h.status = @Status
         order by p.email, p.subscription_id
@@ -74,11 +77,13 @@ public sealed class LicenseListStore(LicenseDatabase database)
 
     private const string Find = """
         select s.subscription_id, split_part(m.email, '@', 1) as master, case when @ownerId::uuid is null then h.email end as owner_email,
-               h.status, h.health_score, h.days_until_expiry, h.expires_at, coalesce(t.metadata ->> 'auto_renew' = 'true', false) as auto_renew,
+               case when h.status = 'EXPIRED' and judged.status = 'GRACE' then 'GRACE' else h.status end as status,
+               h.health_score, h.days_until_expiry, h.expires_at, coalesce(t.metadata ->> 'auto_renew' = 'true', false) as auto_renew,
                h.last_used_at, h.device_count, h.open_alerts
         from subscriptions s
         join users m on m.user_id = s.master_id
         join v_license_health h on h.subscription_id = s.subscription_id
+        left join license_health judged on judged.subscription_id = s.subscription_id
         join v_current_license_tokens t on t.subscription_id = s.subscription_id
         where s.subscription_id = @subscriptionId and (@ownerId::uuid is null or s.subscriber_id = @ownerId)
         """;

@@ -20,12 +20,12 @@ public static class PagePolicy
             connect.Add(standIn.GetLeftPart(UriPartial.Authority));
         return string.Join("; ",
             "default-src 'none'",
-            stripe ? "script-src 'self' https://js.stripe.com" : "script-src 'self'",
+            stripe ? "script-src 'self' https://js.stripe.com https://*.js.stripe.com" : "script-src 'self'",
             // Stripe's loader sizes its frames by inline styles.
             stripe ? "style-src 'self' 'unsafe-inline'" : "style-src 'self'",
             "img-src 'self' data:",
             "connect-src " + string.Join(' ', connect),
-            stripe ? "frame-src https://js.stripe.com https://hooks.stripe.com" : "frame-src 'none'",
+            stripe ? "frame-src https://js.stripe.com https://*.js.stripe.com https://hooks.stripe.com" : "frame-src 'none'",
             "font-src 'self'",
             "base-uri 'none'",
             "form-action 'self'",

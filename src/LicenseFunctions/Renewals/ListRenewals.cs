@@ -5,12 +5,13 @@ using Licensing.Renewals;
 namespace LicenseFunctions.Renewals;
 
 /// <summary>A licence's renewals: the next one, and what was.</summary>
+/// <param name="RenewableFrom">From when it can be renewed by hand; null where it never expires.</param>
 /// <param name="NextRenewalAt">When it is attempted first; null where nothing is tried by itself: auto-renewal is off, or the licence is suspended.</param>
 /// <param name="PaysWith">nothing, wallet or card; null where nothing can pay.</param>
 /// <param name="Obstacle">Why it will likely fail; null where it should succeed.</param>
 public sealed record RenewalList(
-    Guid SubscriptionId, bool AutoRenew, DateTimeOffset? ExpiresAt, DateTimeOffset? NextRenewalAt, decimal? AmountUsd, string? PaysWith,
-    string? Obstacle, string? Status, IReadOnlyList<RenewalHistoryRow> Renewals);
+    Guid SubscriptionId, bool AutoRenew, DateTimeOffset? ExpiresAt, DateTimeOffset? RenewableFrom, DateTimeOffset? NextRenewalAt, decimal? AmountUsd,
+    string? PaysWith, string? Obstacle, string? Status, IReadOnlyList<RenewalHistoryRow> Renewals);
 
 public sealed class ListRenewals(RenewalReads reads, RenewalPolicy policy)
 {
@@ -22,7 +23,7 @@ public sealed class ListRenewals(RenewalReads reads, RenewalPolicy policy)
 
         var history = await reads.HistoryAsync(subscriptionId, Rows, cancellationToken);
         if (await reads.NextAsync(subscriptionId, cancellationToken) is not { } next)
-            return new RenewalList(subscriptionId, false, null, null, null, null, null, null, history);
+            return new RenewalList(subscriptionId, false, null, null, null, null, null, null, null, history);
 
         var forecast = RenewalForecast.Of(
             next.ExpiresAt, next.License, next.PriceUsd, next.LastPaidUsd, next.WalletUsd, next.Card, next.LastDecline, policy);
@@ -30,6 +31,7 @@ public sealed class ListRenewals(RenewalReads reads, RenewalPolicy policy)
             subscriptionId,
             next.License.AutoRenew,
             next.ExpiresAt,
+            next.ExpiresAt - policy.Warning,
             next is { IsActive: true, License.AutoRenew: true } && policy.AutoRenewal ? next.ExpiresAt - policy.Warning : null,
             next.PriceUsd,
             forecast.With?.ToString().ToLowerInvariant(),

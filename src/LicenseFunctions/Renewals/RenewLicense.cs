@@ -12,11 +12,11 @@ public sealed class RenewLicense(IRenewalStore store, DriveRenewal drive, Renewa
 {
     private static readonly Refusal NotDue = new(
         RefusalKind.Conflict, "NOT_DUE", "This licence can't be renewed yet, or never expires. Nothing was charged.",
-        Mend: "Renew it in the last days before its expiry; GET …/renewals says from when.");
+        Mend: "Renew it in the last days before its expiry; its list of renewals says from when.");
 
     private static readonly Refusal Suspended = new(
         RefusalKind.Conflict, "LICENSE_SUSPENDED", "This licence is suspended for another reason than its expiry, and nobody pays for that. Nothing was charged.",
-        Mend: "GET …/suspension says why.");
+        Mend: "Its suspension says why, and how to appeal.");
 
     private static readonly Refusal KeyReused = new(
         RefusalKind.Conflict, "IDEMPOTENCY_KEY_REUSED", "This Idempotency-Key was used for another licence.", "Idempotency-Key", "Use a new key for each request.");

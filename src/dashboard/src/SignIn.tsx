@@ -1,20 +1,21 @@
 import { useEffect, useState } from 'react';
 import { useNavigate } from 'react-router';
 import { call, Problem, useAction, useLoad } from './api';
-import { useConfig, type Config } from './config';
+import type { Config } from './config';
 import { session } from './session';
 import { texts } from './texts';
-import { Button, Field, PageTitle, ProblemBox, Skeleton } from './ui/kit';
+import { Button, Field, PageTitle, ProblemBox, Show, Skeleton } from './ui/kit';
 
 type Person = { user_id: string; email: string; role: 'operator' | 'subscriber' };
 
 export function SignIn() {
-  const config = useConfig();
+  const config = useLoad<Config>('/app/config.json');
   return (
     <div className="narrow">
       <PageTitle title={texts.signIn.title} />
       <p>{texts.signIn.intro}</p>
-      {!config ? <Skeleton rows={3} /> : config.authority ? <WithIssuer config={config} /> : <WithoutIssuer />}
+      {session.hasEnded() && <p className="notice fair" role="status">{texts.signIn.ended}</p>}
+      <Show of={config} rows={3}>{(known) => (known.authority ? <WithIssuer config={known} /> : <WithoutIssuer />)}</Show>
     </div>
   );
 }
@@ -24,7 +25,9 @@ function WithIssuer({ config }: { config: Config }) {
   const action = useAction();
   const { run } = action;
   useEffect(() => {
-    if (!new URLSearchParams(location.search).has('code')) return;
+    // The issuer sends back a code, or why there is none.
+    const answer = new URLSearchParams(location.search);
+    if (!answer.has('code') && !answer.has('error')) return;
     void run(async () => {
       const { finish } = await import('./oidc');
       const to = await finish(config).catch(() => {

@@ -1,5 +1,5 @@
 export type EvidenceDevice = {
-  ea_instance_id?: string; account?: number; network?: string; country?: string; city?: string; first_at: string; last_at: string; records: number; minutes: number;
+  ea_instance_id?: string; account?: number; network?: string; country?: string; city?: string; first_at: string; last_at: string; records?: number; minutes?: number;
 };
 /** As the detector writes it; alerts from elsewhere have evidence of their own. */
 export type Evidence = {

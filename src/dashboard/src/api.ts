@@ -36,7 +36,7 @@ export async function call<T>(method: string, path: string, body?: unknown, acce
     if (signal?.aborted) throw failure;
     throw new Problem(0, 'OFFLINE', texts.state.offline);
   }
-  if (response.status === 401 && who) session.signOut();
+  if (response.status === 401 && who) session.end();
   if (!response.ok && !(accept.includes(response.status) && (response.headers.get('content-type') ?? '').startsWith('application/json')))
     throw await toProblem(response);
   return response.status === 204 ? (undefined as T) : ((await response.json()) as T);
@@ -75,14 +75,14 @@ export function useLoad<T>(path: string | null, everySeconds?: number): Loaded<T
 
 export type Page<T> = { rows: T[]; next: string | null };
 
-/** Pages behind one another. */
-export function usePages<T>(path: string, read: (reply: never) => Page<T>): {
+/** Pages behind one another. The first is asked for anew every so often, while it is the only one: what is read further down stays. */
+export function usePages<T>(path: string, read: (reply: never) => Page<T>, everySeconds?: number): {
   rows: T[]; first?: unknown; problem?: Problem; loading: boolean; more?: () => void; reload: () => void;
 } {
-  const first = useLoad<never>(path);
-  const [later, setLater] = useState<{ of: unknown; pages: Page<T>[]; loading: boolean; problem?: Problem }>({ of: null, pages: [], loading: false });
+  const [later, setLater] = useState<{ path: string; of: unknown; pages: Page<T>[]; loading: boolean; problem?: Problem }>({ path, of: null, pages: [], loading: false });
+  const first = useLoad<never>(path, later.path === path && (later.loading || later.pages.length > 0) ? undefined : everySeconds);
   const start = first.data ? read(first.data) : undefined;
-  const own = later.of === first.data ? later : { of: first.data, pages: [], loading: false };
+  const own = later.of === first.data ? later : { path, of: first.data, pages: [], loading: false };
   const next = own.pages.at(-1)?.next ?? (own.pages.length === 0 ? start?.next : null);
   const latest = useRef(first.data);
   latest.current = first.data;
@@ -91,8 +91,8 @@ export function usePages<T>(path: string, read: (reply: never) => Page<T>): {
         setLater({ ...own, loading: true });
         const of = first.data;
         call<never>('GET', `${path}${path.includes('?') ? '&' : '?'}${next}`).then(
-          (reply) => latest.current === of && setLater({ of, pages: [...own.pages, read(reply)], loading: false }),
-          (problem: Problem) => setLater({ of, pages: own.pages, loading: false, problem }),
+          (reply) => latest.current === of && setLater({ path, of, pages: [...own.pages, read(reply)], loading: false }),
+          (problem: Problem) => setLater({ path, of, pages: own.pages, loading: false, problem }),
         );
       }
     : undefined;

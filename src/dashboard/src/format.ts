@@ -3,8 +3,10 @@ import { texts } from './texts';
 // The browser's own language decides how dates, numbers and money look; the texts are English.
 const locale = navigator.language;
 const day = new Intl.DateTimeFormat(locale, { dateStyle: 'medium' });
+const date = new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeZone: 'UTC' });
 const moment = new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'short' });
 const tickDay = new Intl.DateTimeFormat(locale, { day: 'numeric', month: 'short' });
+const tickDate = new Intl.DateTimeFormat(locale, { day: 'numeric', month: 'short', timeZone: 'UTC' });
 const tickHour = new Intl.DateTimeFormat(locale, { timeStyle: 'short' });
 const dollars = new Intl.NumberFormat(locale, { style: 'currency', currency: 'USD' });
 const plain = new Intl.NumberFormat(locale, { maximumFractionDigits: 1 });
@@ -16,9 +18,11 @@ const steps: [Intl.RelativeTimeFormatUnit, number][] = [['day', 86_400], ['hour'
 
 export const format = {
   day: (time: string | null | undefined) => (time ? day.format(new Date(time)) : texts.none),
+  /** A day of the backend's calendar, which is UTC's: west of Greenwich it began on the evening before. */
+  date: (day: string) => date.format(new Date(day)),
   moment: (time: string | null | undefined) => (time ? moment.format(new Date(time)) : texts.none),
   /** A mark on an axis of time, in seconds. */
-  tick: (seconds: number, days: boolean) => (days ? tickDay : tickHour).format(seconds * 1000),
+  tick: (seconds: number, marks: 'dates' | 'days' | 'hours') => ({ dates: tickDate, days: tickDay, hours: tickHour })[marks].format(seconds * 1000),
   money: (usd: number | null | undefined) => (usd === null || usd === undefined ? texts.none : dollars.format(usd)),
   number: (n: number | null | undefined) => (n === null || n === undefined ? texts.none : plain.format(n)),
   share: (n: number | null | undefined) => (n === null || n === undefined ? texts.none : share.format(n)),

@@ -6,11 +6,14 @@ export type Session = { token: string; userId: string; role: 'subscriber' | 'ope
 // For this tab and its reloads only: a token that lies in localStorage outlives the person at the screen.
 const key = 'license-session';
 const listeners = new Set<() => void>();
+let ended = false;
 let current = restore();
 
 function restore(): Session | null {
   const token = sessionStorage.getItem(key);
-  return token ? read(token) : null;
+  const found = token ? read(token) : null;
+  ended = token !== null && found === null;
+  return found;
 }
 
 function read(token: string): Session | null {
@@ -31,11 +34,20 @@ function change(next: Session | null) {
 
 export const session = {
   get: () => current,
+  /** Whether it ended by itself, so that whoever is sent to the sign-in knows why. */
+  hasEnded: () => ended,
   signIn(token: string) {
+    ended = false;
     sessionStorage.setItem(key, token);
     change(read(token));
   },
   signOut() {
+    ended = false;
+    sessionStorage.removeItem(key);
+    change(null);
+  },
+  end() {
+    ended = true;
     sessionStorage.removeItem(key);
     change(null);
   },

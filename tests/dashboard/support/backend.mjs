@@ -10,8 +10,8 @@ const built = (path) => `${root}${path}`;
 const demo = (n) => `00000000-0000-4000-8000-000000000${n}`;
 
 /** Identifiers of the demo data. */
-export const people = { operator: demo('001'), service: demo('002'), nora: demo('101'), tunde: demo('102'), amara: demo('105'), paul: demo('106'), sara: demo('107'), hana: demo('115') };
-export const licenses = { nora: demo('301'), tunde: demo('302'), amara: demo('305'), paul: demo('306'), sara: demo('307'), hana: demo('315') };
+export const people = { operator: demo('001'), service: demo('002'), nora: demo('101'), tunde: demo('102'), amara: demo('105'), paul: demo('106'), sara: demo('107'), hana: demo('115'), fatima: demo('113'), marco: demo('120'), mira: demo('103') };
+export const licenses = { nora: demo('301'), tunde: demo('302'), amara: demo('305'), paul: demo('306'), sara: demo('307'), hana: demo('315'), fatima: demo('313'), mira: demo('303') };
 
 const freePort = () => new Promise((found) => {
   const server = createServer();

@@ -14,9 +14,10 @@ export const launch = () => chromium.launch({
 });
 
 /** A page that notes what a page must never do: complain, break its policy, ask elsewhere, jump. */
-export async function open(browser, backend, { as, path = '/', size = { width: 1280, height: 900 }, dark = false } = {}) {
-  const context = await browser.newContext({ viewport: size, colorScheme: dark ? 'dark' : 'light', locale: 'en-GB', reducedMotion: 'reduce' });
+export async function open(browser, backend, { as, path = '/', size = { width: 1280, height: 900 }, dark = false, timezone, ownClock = false } = {}) {
+  const context = await browser.newContext({ viewport: size, colorScheme: dark ? 'dark' : 'light', locale: 'en-GB', reducedMotion: 'reduce', timezoneId: timezone });
   const page = await context.newPage();
+  if (ownClock) await page.clock.install();
   page.setDefaultTimeout(60_000);
   page.faults = [];
   page.on('pageerror', (error) => page.faults.push(`error: ${error.message}`));

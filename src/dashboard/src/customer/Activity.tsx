@@ -1,4 +1,5 @@
 import { useState } from 'react';
+import { Link } from 'react-router';
 import { call, useAction, useLoad } from '../api';
 import type { DeviceList } from '../devices';
 import { format } from '../format';
@@ -13,7 +14,7 @@ type Alert = {
 
 const aDay = 86_400;
 
-export default function Activity({ id }: TabProps) {
+export default function Activity({ id, license }: TabProps) {
   const activity = useLoad<{ alerts: Alert[] }>(`/api/v1/licenses/${id}/activity`, 60);
   const devices = useLoad<DeviceList>(`/api/v1/licenses/${id}/devices`, 60);
   const [asking, setAsking] = useState(false);
@@ -34,6 +35,9 @@ export default function Activity({ id }: TabProps) {
             ]} />
           ))}
         </Show>
+        {activity.data?.alerts.some((alert) => ['OPEN', 'INVESTIGATING'].includes(alert.status)) && (
+          <p>{license.status === 'SUSPENDED' ? <Link to={`/licenses/${id}/suspension`}>{texts.activity_.appeal}</Link> : texts.activity_.itWasYou}</p>
+        )}
         <p>{texts.activity_.wasItYou}</p>
         <Button onPress={() => setAsking(true)}>{texts.activity_.token}</Button>
         {token && <div className="notice good" role="status"><p>{texts.activity_.tokenMade}</p><Copy text={token} /></div>}
@@ -59,7 +63,7 @@ export default function Activity({ id }: TabProps) {
         onClose={() => { setAsking(false); action.clear(); }}
         onGo={() => void action.run(async () => {
           setToken((await call<{ token: string }>('POST', `/api/v1/licenses/${id}/token`, { overlap_seconds: atOnce ? 0 : aDay })).token);
-          say(texts.activity_.tokenMade);
+          say(texts.activity_.tokenChanged);
         }).then((done) => done && setAsking(false))}>
         <label className="check"><input type="checkbox" checked={atOnce} onChange={(event) => setAtOnce(event.target.checked)} />{texts.activity_.tokenNow}</label>
       </Confirm>

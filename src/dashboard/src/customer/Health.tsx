@@ -47,7 +47,7 @@ function Shown({ report }: { report: Report }) {
           {trend.length > 1 && (
             <>
               <h3>{texts.health.trend}</h3>
-              <LazyChart low max={100} label={`${texts.health.trend}: ${trend.map((day) => `${format.day(day.day)} ${day.score}`).join(', ')}`} times={times} series={series} />
+              <LazyChart low dates max={100} label={`${texts.health.trend}: ${trend.map((day) => `${format.date(day.day)} ${day.score}`).join(', ')}`} times={times} series={series} />
             </>
           )}
         </section>
@@ -60,7 +60,7 @@ function Shown({ report }: { report: Report }) {
         columns={[
           { head: texts.health.points, number: true, cell: (row) => (row.points > 0 ? `+${row.points}` : row.points) },
           { head: texts.health.reason, cell: (row) => row.reason },
-          { head: texts.health.todo, cell: (row) => (row.recommendation === null ? '' : row.link ? <Link to={row.link.replace(/^\/app/, '')}>{row.recommendation}</Link> : row.recommendation) },
+          { head: texts.health.todo, cell: (row) => (row.recommendation === null ? '' : row.link ? <Link to={row.link.replace(/^\/app/, '')} reloadDocument={row.link.startsWith('/app/payment-methods')}>{row.recommendation}</Link> : row.recommendation) },
         ]}
       />
       {changes.length > 0 && (
@@ -69,7 +69,7 @@ function Shown({ report }: { report: Report }) {
           <ul>
             {changes.map((change) => (
               <li key={change.day}>
-                {format.day(change.day)}: {change.from ?? texts.none} → {change.to}. {[...change.went, ...change.came].join('; ')}
+                {format.date(change.day)}: {change.from ?? texts.none} → {change.to}. {[...change.went, ...change.came].join('; ')}
               </li>
             ))}
           </ul>

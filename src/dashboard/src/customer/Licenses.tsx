@@ -7,7 +7,7 @@ import { Badge, Button, PageTitle, ProblemBox, Skeleton } from '../ui/kit';
 import { grade } from '../widget/LicenseHealthWidget';
 
 export default function Licenses() {
-  const list = usePages<License>('/api/v1/licenses', readLicenses);
+  const list = usePages<License>('/api/v1/licenses', readLicenses, 60);
   return (
     <>
       <PageTitle title={texts.licenses.title} />
@@ -16,20 +16,28 @@ export default function Licenses() {
       {list.first !== undefined && list.rows.length === 0 && <p>{texts.licenses.none}</p>}
       <ul className="cards">
         {list.rows.map((license) => (
-          <li key={license.subscription_id}>
-            <Link className="card" to={`/licenses/${license.subscription_id}`}>
-              <div className="spread"><h2>{license.master}</h2><Badge of={license.status} /></div>
-              <p>
-                {texts.licenses.health}: <span className={`score ${grade(license.health_score)}`}>{texts.health.of(license.health_score)} {texts.health.grade(license.health_score)}</span>
-              </p>
-              <p>{format.daysLeft(license.days_until_expiry)}</p>
-              <p className="small">{license.auto_renew ? texts.licenses.renews : texts.licenses.doesNotRenew}</p>
-              <p className="small">{texts.licenses.lastUsed(format.ago(license.last_used_at))}</p>
-            </Link>
+          <li key={license.subscription_id} className="card">
+            <div className="spread"><h2><Link to={`/licenses/${license.subscription_id}`}>{license.master}</Link></h2><Badge of={license.status} /></div>
+            <p>
+              {texts.licenses.health}: <span className={`score ${grade(license.health_score)}`}>{texts.health.of(license.health_score)} {texts.health.grade(license.health_score)}</span>
+            </p>
+            <p>{format.daysLeft(license.days_until_expiry)}</p>
+            <p className="small">{license.auto_renew ? texts.licenses.renews : texts.licenses.doesNotRenew}</p>
+            <p className="small">{texts.licenses.lastUsed(format.ago(license.last_used_at))}</p>
+            {/* What is done most takes three clicks from here: this one, the button, its question. */}
+            <div className="actions">
+              {license.status === 'SUSPENDED' && <To license={license} tab="suspension" text={texts.licenses.whySuspended} />}
+              <To license={license} tab="renewals" text={texts.license.tabs.renewals} />
+              <To license={license} tab="devices" text={texts.license.tabs.devices} />
+            </div>
           </li>
         ))}
       </ul>
       {list.more && <div className="actions"><Button onPress={list.more} isPending={list.loading}>{texts.more}</Button></div>}
     </>
   );
+}
+
+function To({ license, tab, text }: { license: License; tab: string; text: string }) {
+  return <Link className="button" to={`/licenses/${license.subscription_id}/${tab}`}>{text}<span className="visually-hidden"> {license.master}</span></Link>;
 }

@@ -13,13 +13,18 @@ type Row = {
   payment_provider: string | null; status: string; failure_reason: string | null;
 };
 type List = {
-  auto_renew: boolean; expires_at: string | null; next_renewal_at: string | null; amount_usd: number | null; pays_with: string | null;
+  auto_renew: boolean; expires_at: string | null; renewable_from: string | null; next_renewal_at: string | null; amount_usd: number | null; pays_with: string | null;
   obstacle: string | null; status: string | null; renewals: Row[];
 };
 type Reply = { status: string; detail: string; expires_at: string };
 
+/** A renewal's statuses while its charge has no answer that counts yet. */
+const checked = new Set(['charging', 'unknown', 'undecided', 'succeeded']);
+const isEarly = (list: List) => list.renewable_from !== null && Date.parse(list.renewable_from) > Date.now();
+
 export default function Renewals({ id, reload }: TabProps) {
-  const list = useLoad<List>(`/api/v1/licenses/${id}/renewals`);
+  const [watching, setWatching] = useState(false);
+  const list = useLoad<List>(`/api/v1/licenses/${id}/renewals`, watching ? 4 : 60);
   const operator = useSession()?.role === 'operator';
   const [asking, setAsking] = useState(false);
   // One key for one wish: a second click, or a lost answer, starts no second payment.
@@ -27,20 +32,25 @@ export default function Renewals({ id, reload }: TabProps) {
   const [outcome, setOutcome] = useState<Reply>();
   const renew = useAction();
   const auto = useAction();
-  const pending = outcome?.status === 'pending';
+  const asked = outcome?.status === 'pending';
+  // Asked for in another tab, before a reload, or by the timer.
+  const underWay = !outcome && checked.has(list.data?.status ?? '');
+  const pending = asked || underWay;
+  if (watching !== underWay) setWatching(underWay);
 
   useEffect(() => {
-    if (!pending) return;
+    if (!asked) return;
     const timer = setInterval(() => {
-      void ask({}).catch(() => {});
+      // With the wish's own key this only asks how it stands: without it, a decline meanwhile would be tried anew.
+      void ask().catch(() => {});
     }, 4000);
     return () => clearInterval(timer);
   });
 
   const asksBank = list.data?.status === 'needs_authentication';
 
-  async function ask(headers: Record<string, string>) {
-    setOutcome(await call<Reply>('POST', `/api/v1/licenses/${id}/renew`, undefined, [402, 409], undefined, headers));
+  async function ask() {
+    setOutcome(await call<Reply>('POST', `/api/v1/licenses/${id}/renew`, undefined, [402, 409], undefined, { 'Idempotency-Key': key }));
     list.reload();
     reload();
   }
@@ -65,15 +75,16 @@ export default function Renewals({ id, reload }: TabProps) {
                 [texts.renewals.amount, format.money(reply.amount_usd)],
                 [texts.renewals.paysWith, reply.pays_with ? (texts.renewals.with[reply.pays_with] ?? reply.pays_with) : texts.renewals.cannotPay],
               ]} />
-              {reply.obstacle && <p className="notice fair">{texts.renewals.obstacle}: {texts.renewals.obstacles[reply.obstacle] ?? reply.obstacle}</p>}
+              {reply.obstacle && reply.obstacle !== 'auto_renew_off' && <p className="notice fair">{texts.renewals.obstacle}: {texts.renewals.obstacles[reply.obstacle] ?? reply.obstacle}</p>}
               {auto.problem && <ProblemBox problem={auto.problem} />}
               <Switch className="switch" isSelected={reply.auto_renew} isDisabled={auto.busy} onChange={(on) => void switchAuto(on)}>
                 <span className="track" aria-hidden="true" />{texts.renewals.auto}
               </Switch>
               <div className="actions">
-                <Button look="main" isDisabled={pending || reply.expires_at === null} onPress={() => { setKey(crypto.randomUUID()); setAsking(true); }}>{texts.renewals.now}</Button>
+                <Button look="main" isDisabled={pending || reply.expires_at === null || isEarly(reply) || reply.obstacle === 'license_suspended'} onPress={() => { setKey(crypto.randomUUID()); setAsking(true); }}>{texts.renewals.now}</Button>
                 {!operator && <Link className="button" to="/payment-methods" reloadDocument>{texts.renewals.cards}</Link>}
               </div>
+              {isEarly(reply) && <p className="small">{texts.renewals.nowFrom(format.day(reply.renewable_from))}</p>}
               {asksBank && !operator && (
                 <div className="notice fair">
                   <strong>{texts.confirm.title}</strong>
@@ -81,10 +92,11 @@ export default function Renewals({ id, reload }: TabProps) {
                   <Link className="button main" to={`/payment-methods/confirm/${id}`} reloadDocument>{texts.confirm.go}</Link>
                 </div>
               )}
+              {underWay && <div className="notice fair" role="status"><strong>{texts.renewals.outcome.pending}</strong><p>{texts.renewals.checking}</p></div>}
               {outcome && !(asksBank && outcome.status === 'authentication_needed') && (
-                <div className={`notice ${outcome.status === 'renewed' ? 'good' : pending ? 'fair' : 'poor'}`} role="status">
+                <div className={`notice ${outcome.status === 'renewed' ? 'good' : asked ? 'fair' : 'poor'}`} role="status">
                   <strong>{texts.renewals.outcome[outcome.status] ?? outcome.status}</strong>
-                  <p>{pending ? texts.renewals.checking : outcome.detail}</p>
+                  <p>{asked ? texts.renewals.checking : outcome.detail}</p>
                   {outcome.status === 'renewed' && <p>{texts.renewals.until(format.day(outcome.expires_at))}</p>}
                 </div>
               )}
@@ -105,7 +117,7 @@ export default function Renewals({ id, reload }: TabProps) {
           <Confirm open={asking} title={texts.renewals.nowTitle} text={texts.renewals.nowText(format.money(reply.amount_usd), format.day(reply.expires_at))}
             go={texts.renewals.now} busy={renew.busy} problem={renew.problem}
             onClose={() => { setAsking(false); renew.clear(); }}
-            onGo={() => void renew.run(() => ask({ 'Idempotency-Key': key })).then((done) => done && setAsking(false))} />
+            onGo={() => void renew.run(ask).then((done) => done && setAsking(false))} />
         </>
       )}
     </Show>

@@ -56,14 +56,14 @@ function Shown({ reply }: { reply: Reply }) {
           [texts.health.latency, reply.totals.avg_latency_ms === null ? texts.none : texts.health.ms(format.number(reply.totals.avg_latency_ms))],
           [texts.health.devices, format.number(reply.totals.devices)],
         ]} />
-        {used.length === 0 ? <p>{texts.usage.none}</p> : <LazyChart label={title} times={times} series={series} />}
+        {used.length === 0 ? <p>{texts.usage.none}</p> : <LazyChart dates={reply.bucket === 'day'} label={title} times={times} series={series} />}
       </section>
       {used.length > 0 && (
         <>
           <details>
             <summary>{texts.usage.table}</summary>
             <Table label={title} rows={used} id={(row) => row.at} columns={[
-              { head: texts.usage.time, cell: (row) => format.moment(row.at) },
+              { head: texts.usage.time, cell: (row) => (reply.bucket === 'day' ? format.date : format.moment)(row.at) },
               { head: texts.health.received, number: true, cell: (row) => format.number(row.signals_received) },
               { head: texts.health.executed, number: true, cell: (row) => format.number(row.signals_executed) },
               { head: texts.health.rejected, number: true, cell: (row) => format.number(row.signals_rejected) },

@@ -2,6 +2,7 @@ import { lazy, Suspense } from 'react';
 import { Link, useParams } from 'react-router';
 import { useLoad } from '../api';
 import type { AlertRow, EvidenceDevice } from '../alerts';
+import type { DeviceList } from '../devices';
 import { format } from '../format';
 import type { License } from '../licenses';
 import { texts } from '../texts';
@@ -52,7 +53,8 @@ function Shown({ alert, others, reload }: Detail & { reload: () => void }) {
         <JudgeAlerts alerts={[alert]} done={again} />
         {license.data && <JudgeLicense license={license.data} reload={again} />}
       </div>
-      {devices.length > 0 && <Devices devices={devices} />}
+      {devices.length > 0 ? <Devices title={texts.alert.timeline} text={texts.alert.timelineText} devices={devices} />
+        : alert.subscription_id && <OwnDevices id={alert.subscription_id} />}
       {evidence && (
         <details>
           <summary>{texts.alert.raw}</summary>
@@ -71,22 +73,38 @@ function Shown({ alert, others, reload }: Detail & { reload: () => void }) {
   );
 }
 
-function Devices({ devices }: { devices: EvidenceDevice[] }) {
+/** What the admission of a device and other systems note has no times: then the licence's own devices say who was where when. */
+function OwnDevices({ id }: { id: string }) {
+  const list = useLoad<DeviceList>(`/api/v1/licenses/${id}/devices`);
+  return (
+    <Show of={list} rows={3}>
+      {(reply) => reply.devices.length > 0 && (
+        <Devices title={texts.alert.ownTimeline} text={texts.alert.ownTimelineText} devices={reply.devices.map((device) => ({
+          ea_instance_id: device.ea_instance_id, account: device.mt5_account_number, network: device.networks[0]?.network,
+          country: device.country_code ?? undefined, city: device.city ?? undefined, first_at: device.first_seen ?? device.last_seen, last_at: device.last_seen,
+        }))} />
+      )}
+    </Show>
+  );
+}
+
+function Devices({ title, text, devices }: { title: string; text: string; devices: EvidenceDevice[] }) {
   const begin = Math.min(...devices.map((device) => Date.parse(device.first_at)));
   const length = Math.max(1, Math.max(...devices.map((device) => Date.parse(device.last_at))) - begin);
   const at = (time: string) => (100 * (Date.parse(time) - begin)) / length;
   const name = (device: EvidenceDevice, n: number) => `${n + 1}. ${device.ea_instance_id ?? '?'} · ${device.account ?? '?'}`;
   return (
     <>
-      <h2>{texts.alert.timeline}</h2>
-      <p className="small">{texts.alert.timelineText}</p>
-      <Table label={texts.alert.timeline} rows={devices.map((device, n) => ({ device, n }))} id={({ n }) => String(n)} columns={[
+      <h2>{title}</h2>
+      <p className="small">{text}</p>
+      <Table label={title} rows={devices.map((device, n) => ({ device, n }))} id={({ n }) => String(n)} columns={[
         { head: texts.alert.device, cell: ({ device, n }) => name(device, n) },
         { head: texts.alert.place, cell: ({ device }) => format.place(device.city, device.country) },
         { head: texts.usage.network, cell: ({ device }) => device.network ?? texts.none },
         { head: texts.alert.from, cell: ({ device }) => format.moment(device.first_at) },
         { head: texts.alert.to, cell: ({ device }) => format.moment(device.last_at) },
-        { head: texts.alert.minutes, number: true, cell: ({ device }) => format.number(device.minutes) },
+        ...(devices.some((device) => device.minutes !== undefined)
+          ? [{ head: texts.alert.minutes, number: true, cell: ({ device }: { device: EvidenceDevice }) => format.number(device.minutes) }] : []),
         {
           head: texts.alert.timeline,
           cell: ({ device }) => (

@@ -20,7 +20,7 @@ export default function Alerts() {
   const severity = query.get('severity') ?? '';
   const license = query.get('subscription_id');
   const list = usePages<AlertRow>(
-    `/api/v1/licenses/alerts?${new URLSearchParams({ status, ...(severity && { severity }), ...(license && { subscription_id: license }), limit: '100' })}`, read);
+    `/api/v1/licenses/alerts?${new URLSearchParams({ status, ...(severity && { severity }), ...(license && { subscription_id: license }), limit: '100' })}`, read, 30);
   const total = (list.first as Reply | undefined)?.total;
   const chosen = list.rows.filter((alert) => selected === 'all' || selected.has(alert.alert_id));
   const filter = (name: string, value: string) => {
@@ -42,9 +42,10 @@ export default function Alerts() {
           options={[['', texts.alerts.any], ...['CRITICAL', 'HIGH', 'MEDIUM', 'LOW'].map((one): [string, string] => [one, texts.status[one]!])]} />
         <p className="small">{texts.alerts.keys}</p>
       </div>
+      {license && <p>{texts.alerts.ofOne} <Button look="quiet" onPress={() => filter('subscription_id', '')}>{texts.alerts.ofAll}</Button></p>}
       {list.problem && <ProblemBox problem={list.problem} again={list.reload} />}
       {list.first === undefined && !list.problem && <Skeleton rows={8} />}
-      {list.first !== undefined && list.rows.length === 0 && <p>{texts.alerts.none}</p>}
+      {list.first !== undefined && list.rows.length === 0 && <p>{status === 'OPEN' && !severity && !license ? texts.alerts.none : texts.alerts.noMatch}</p>}
       {list.rows.length > 0 && (
         <div className="table-scroll stack">
           <Table aria-label={texts.alerts.table} selectionMode="multiple" selectedKeys={selected} onSelectionChange={setSelected} onRowAction={(id) => void go(`/alerts/${id}`)}>

@@ -33,8 +33,8 @@ export default function AllLicenses() {
       {list.rows.length > 0 && (
         <Table label={texts.all.table} rows={list.rows} id={(row) => row.subscription_id} columns={[
           { head: texts.all.customer, cell: (row) => <Link to={`/licenses/${row.subscription_id}`}>{row.owner_email}</Link> },
-          { head: texts.all.master, cell: (row) => row.master },
           { head: texts.all.status, cell: (row) => <Badge of={row.status} /> },
+          { head: texts.all.master, cell: (row) => row.master },
           { head: texts.all.expires, cell: (row) => format.day(row.expires_at) },
           { head: texts.all.health, number: true, cell: (row) => <span className={`score ${grade(row.health_score)}`}>{row.health_score} {texts.health.grade(row.health_score)}</span> },
           { head: texts.all.alerts, number: true, cell: (row) => (row.open_alerts ? <Link to={`/alerts?status=ALL&subscription_id=${row.subscription_id}`}>{row.open_alerts}</Link> : 0) },

@@ -19,7 +19,13 @@ export function JudgeAlerts({ alerts, done }: { alerts: AlertRow[]; done: () => 
     const replies = await Promise.allSettled(alerts.map((alert) => call('PATCH', `/api/v1/licenses/alerts/${alert.alert_id}`, body)));
     const failed = replies.flatMap((reply) => (reply.status === 'rejected' ? [reply.reason as Problem] : []));
     if (failed.length === alerts.length) throw failed[0]!;
-    say(failed.length > 0 ? texts.alerts.partly(alerts.length - failed.length, alerts.length, failed[0]!.message) : texts.alerts.judged(alerts.length));
+    const freed = body.reinstate
+      ? new Set(alerts.flatMap((alert, n) => (alert.is_suspended && alert.subscription_id && replies[n]!.status === 'fulfilled' ? [alert.subscription_id] : [])))
+      : new Set<string>();
+    const back = () => Promise.all([...freed].map((id) => call('POST', `/api/v1/licenses/${id}/suspend`, { reason: texts.judge.undoneReinstatement })))
+      .then(() => say(texts.alerts.suspendedAgain), (problem: Error) => say(problem.message)).finally(done);
+    say(failed.length > 0 ? texts.alerts.partly(alerts.length - failed.length, alerts.length, failed[0]!.message) : texts.alerts.judged(alerts.length),
+      freed.size > 0 ? () => void back() : undefined);
     setAsked(undefined);
     setNotes('');
     done();

@@ -7,7 +7,11 @@ import { texts } from '../texts';
 export type Series = { name: string; values: (number | null)[]; color: 'main' | 'good' | 'poor'; dash?: boolean };
 
 /** Lines over time. For eyes only: whoever uses it puts the numbers into a table or a sentence beside it. */
-export default function Chart({ label, times, series, low, max }: { label: string; times: number[]; series: Series[]; low?: boolean; max?: number }) {
+export default function Chart({ label, times, series, low, max, dates }: {
+  label: string; times: number[]; series: Series[]; low?: boolean; max?: number;
+  /** Each time is a day of UTC. */
+  dates?: boolean;
+}) {
   const box = useRef<HTMLDivElement>(null);
   useEffect(() => {
     const element = box.current!;
@@ -23,7 +27,7 @@ export default function Chart({ label, times, series, low, max }: { label: strin
       const ink = paint('soft'), line = paint('line');
       const colors = series.map((one) => paint(one.color));
       element.style.color = '';
-      const days = times.at(-1)! - times[0]! > 2 * 86_400;
+      const marks = dates ? 'dates' : times.at(-1)! - times[0]! > 2 * 86_400 ? 'days' : 'hours';
       const axis = { stroke: ink, grid: { stroke: line, width: 1 }, ticks: { stroke: line, width: 1 }, font: `12px ${style.fontFamily}` };
       plot = new uPlot(
         {
@@ -31,9 +35,10 @@ export default function Chart({ label, times, series, low, max }: { label: strin
           height: element.clientHeight - (low ? 0 : 28),
           legend: { show: !low },
           cursor: { y: false },
+          ...(dates && { tzDate: (time: number) => uPlot.tzDate(new Date(time * 1000), 'Etc/UTC') }),
           scales: { y: { range: (_, __, top) => [0, max ?? Math.max(1, top * 1.1)] } },
-          axes: [{ ...axis, space: 70, values: (_, ticks) => ticks.map((tick) => format.tick(tick, days)) }, { ...axis, size: 44 }],
-          series: [{ label: texts.usage.time, value: (_, time) => (time === null ? texts.none : format.moment(new Date(time * 1000).toISOString())) }, ...series.map((one, n) => ({ label: one.name, stroke: colors[n], width: 2, dash: one.dash ? [6, 4] : undefined, points: { show: times.length < 3 } }))],
+          axes: [{ ...axis, space: 70, values: (_, ticks) => ticks.map((tick) => format.tick(tick, marks)) }, { ...axis, size: 44 }],
+          series: [{ label: texts.usage.time, value: (_, time) => (time === null ? texts.none : (dates ? format.date : format.moment)(new Date(time * 1000).toISOString())) }, ...series.map((one, n) => ({ label: one.name, stroke: colors[n], width: 2, dash: one.dash ? [6, 4] : undefined, points: { show: times.length < 3 } }))],
         },
         [times, ...series.map((one) => one.values)],
         element,
@@ -49,6 +54,6 @@ export default function Chart({ label, times, series, low, max }: { label: strin
       dark.removeEventListener('change', draw);
       plot?.destroy();
     };
-  }, [times, series, low, max]);
+  }, [times, series, low, max, dates]);
   return <div ref={box} className={low ? 'chart low' : 'chart'} role="img" aria-label={label} />;
 }

@@ -19,7 +19,7 @@ export type WidgetProps = {
   refresh?: number;
 };
 
-type State = { of: string; is: 'loading' | 'error' | 'signed-out' | 'no-data' | 'shown'; health?: Health };
+type State = { of: string; is: 'loading' | 'error' | 'signed-out' | 'no-data' | 'shown'; health?: Health; stale?: boolean };
 
 /** The guide's widget: score, status, devices, expiry, suspicions and what to do, kept fresh. */
 export function LicenseHealthWidget({ subscriptionId, api = '', token, getToken, refresh = 60 }: WidgetProps) {
@@ -44,12 +44,12 @@ export function LicenseHealthWidget({ subscriptionId, api = '', token, getToken,
       else throw new Error(String(reply.status));
     }
     setState((old) => (old.of === subscriptionId && old.is === 'shown' ? old : { of: subscriptionId, is: 'loading' }));
-    load().catch(() => abort.signal.aborted || setState((old) => (old.is === 'shown' ? old : { of: subscriptionId, is: 'error' })));
+    load().catch(() => abort.signal.aborted || setState((old) => (old.is === 'shown' ? { ...old, stale: true } : { of: subscriptionId, is: 'error' })));
     return () => abort.abort();
   }, [subscriptionId, api, token, round]);
 
   useEffect(() => {
-    if (!refresh) return;
+    if (!(refresh > 0)) return;
     const timer = setInterval(() => document.visibilityState === 'visible' && setRound((n) => n + 1), refresh * 1000);
     return () => clearInterval(timer);
   }, [refresh]);
@@ -57,6 +57,7 @@ export function LicenseHealthWidget({ subscriptionId, api = '', token, getToken,
   return (
     <section className="license-health-widget" aria-label={texts.health.title} aria-busy={state.is === 'loading'}>
       <h3>{texts.health.title}</h3>
+      {state.stale && <p role="status">{texts.state.stale}</p>}
       {state.is === 'shown' && state.health ? <HealthView health={state.health} api={api} />
         : state.is === 'error' ? (
           <div role="alert">
