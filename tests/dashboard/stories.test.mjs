@@ -39,6 +39,17 @@ test('a demo person signs in by the picker, and out again', async () => {
   await close(page);
 });
 
+test('a sign-in that can’t learn where to sign in says so, and tries again', async () => {
+  const page = await open(browser, backend, { path: '/nowhere' });
+  await page.route('**/app/config.json', (route) => route.abort());
+  await page.reload();
+  await page.getByText('The server could not be reached.', { exact: false }).waitFor();
+  await page.unroute('**/app/config.json');
+  await page.getByRole('button', { name: 'Try again' }).click();
+  await page.getByText('Demo: who are you?').waitFor();
+  await close(page);
+});
+
 test('a third device suspends; the customer appeals, the operator sees it first and reinstates, and the device works', async () => {
   assert.equal(await check('EA-1', 1001, '198.51.100.1'), 'VALID');
   assert.equal(await check('EA-2', 1002, '203.0.113.2'), 'VALID');

@@ -85,6 +85,11 @@ test('it refreshes by itself', async () => {
   await page.getByText('Expires in 19 days').waitFor();
   backend.sql(`update license_tokens set expires_at = now() + interval '9 days 1 hour' where subscription_id = '${licenses.nora}'`);
   await page.getByText('Expires in 9 days').waitFor();
+  await page.route('**/health', (route) => route.abort());
+  await page.getByText('the last refresh failed', { exact: false }).waitFor();
+  assert.equal(await page.getByText('Expires in 9 days').count(), 1);
+  await page.unroute('**/health');
+  await page.getByText('the last refresh failed', { exact: false }).waitFor({ state: 'detached' });
   await page.close();
 });
 
