@@ -32,6 +32,8 @@
 \ir installation/migration.psql
 \set migration 0013_license_changes
 \ir installation/migration.psql
+\set migration 0014_first_version_definitions
+\ir installation/migration.psql
 
 begin;
 \ir installation/journal.sql

@@ -85,6 +85,43 @@ public sealed class UsageLogConversionTests(PostgresFixture postgres)
     }
 
     [Fact]
+    public async Task FirstVersionsFunctions_MakeRoomForOurs()
+    {
+        await using var database = await PlatformAsync("""
+            create function get_device_count(p_token_hash varchar) returns int language sql as 'select 7';
+            create function is_license_expiring_soon(p_subscription_id uuid, p_days int default 7) returns boolean language sql as 'select true';
+            create function record_license_usage(
+                p_token_hash varchar, p_subscription_id uuid, p_ip inet, p_ea varchar, p_account bigint, p_received int default 1,
+                p_executed int default 0, p_rejected int default 0, p_latency numeric default null)
+            returns uuid language sql as 'select uuid_generate_v4()';
+            create view v_license_health as select subscription_id, get_device_count(token_hash) as devices from license_tokens;
+            create view v_renewal_candidates as select subscription_id, is_license_expiring_soon(subscription_id) as soon from license_tokens;
+            """);
+
+        await InstallAsync(database);
+
+        Assert.Equal("0 false", await database.QueryAsync<string>(
+            "select get_device_count('nobody') || ' ' || is_license_expiring_soon('33333333-3333-3333-3333-333333333333')"));
+        Assert.Equal(1, await database.QueryAsync<int>("select count(health_score)::int from v_license_health"));
+        await database.ExecuteAsync(
+            "select record_license_usage('hash-of-the-token', '33333333-3333-3333-3333-333333333333', '192.0.2.1', 'EA-1', 1, 1, 0, 0, NULL)");
+        Assert.Equal(1, await database.QueryAsync<int>("select count(*)::int from license_usage_log"));
+    }
+
+    [Fact]
+    public async Task FirstVersionsFunction_ThatSomethingElseUses_RefusesTheInstallationByName()
+    {
+        await using var database = await PlatformAsync("""
+            create function get_device_count(p_token_hash varchar) returns int language sql as 'select 7';
+            create view theirs as select get_device_count(token_hash) from license_tokens;
+            """);
+
+        var refused = await Assert.ThrowsAsync<PostgresException>(() => InstallAsync(database));
+
+        Assert.Contains("view theirs depends on function get_device_count", refused.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task OtherTablesOfTheContract_AreKeptAndGetWhatTheyLack()
     {
         await using var database = await PlatformAsync("""
