@@ -55,8 +55,16 @@ public static class TokenStore
             overlap_until = case when @overlap > interval '0' then overlap_until else greatest(replaced_at, least(overlap_until, now())) end
         where subscription_id = @subscriptionId;
 
+        -- With the current one goes every other that the platform left, live or revoked: a licence has one token.
         insert into license_token_replacements (token_id, subscription_id, replaced_by, replaced_at, overlap_until)
-        values (@tokenId, @subscriptionId, @newTokenId, now(), now() + @overlap)
+        select t.token_id, @subscriptionId, @newTokenId, now(),
+               case when t.is_active
+                      or exists (select from license_suspensions o
+                                 where o.subscription_id = @subscriptionId and o.closed_at is null and t.token_id = any(o.token_ids))
+                    then now() + @overlap else now() end
+        from license_tokens t
+        where t.subscription_id = @subscriptionId and t.token_id <> @newTokenId
+          and not exists (select from license_token_replacements r where r.token_id = t.token_id)
         """;
 
     // The trigger keep_rotated_token_retired puts the end of the overlap into expires_at.

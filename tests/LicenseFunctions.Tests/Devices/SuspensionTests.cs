@@ -265,6 +265,29 @@ public sealed class SuspensionTests(PostgresFixture postgres)
         Assert.Equal((code, code), (older.Code, newer.Code));
     }
 
+    [Theory]
+    [InlineData(0, LicenseCode.Revoked)]
+    [InlineData(3600, LicenseCode.Valid)]
+    public async Task Rotate_WhereThePlatformLeftOtherTokens_EndsThemToo(int overlapSeconds, LicenseCode live)
+    {
+        await using var scene = await LicenseScene.NewAsync(postgres);
+        await scene.Database.ExecuteAsync(
+            """
+            update license_tokens set created_at = now() - interval '30 days';
+            insert into license_tokens (subscription_id, token_hash) values (@SubscriptionId, @current);
+            insert into license_tokens (subscription_id, token_hash, is_active, revoked_at) values (@SubscriptionId, @revoked, false, now());
+            """,
+            new { scene.SubscriptionId, current = LicenseScene.Hash("tok-2"), revoked = LicenseScene.Hash("tok-3") });
+
+        var rotated = (await scene.Rotation.RunAsync(scene.SubscriptionId, null, new(overlapSeconds), Operator, LicenseScene.Stop)).Value.Token;
+        await scene.RunbookAsync();
+
+        Assert.Equal(live, (await scene.CheckAsync("EA-1", 1)).Verdict.Code);
+        Assert.Equal(live, (await scene.CheckAsync("EA-1", 1, token: "tok-2")).Verdict.Code);
+        Assert.Equal(LicenseCode.Revoked, (await scene.CheckAsync("EA-1", 1, token: "tok-3")).Verdict.Code);
+        Assert.Equal(LicenseCode.Valid, (await scene.CheckAsync("EA-1", 1, token: rotated)).Verdict.Code);
+    }
+
     [Fact]
     public async Task Rotate_WithOverlap_TheOldTokenIsRevokedWithTheCurrentOne()
     {
