@@ -57,7 +57,7 @@ public sealed class IngestUsage(
     {
         if (places is not null)
             await PlaceAsync(places, batch.Good, cancellationToken);
-        var done = await SaveAsync(batch.Good, [.. batch.Bad], source, cancellationToken);
+        var done = await SaveAsync(batch.Good, [.. batch.Bad], source, hasPartitions: false, cancellationToken);
         counts.AddRecords(done.Accepted, done.Duplicates, done.Quarantined.Count);
         if (source == "queue" && batch.Good.Count > 0)
             counts.AddBatch(time.GetUtcNow().UtcDateTime - batch.Good.Max(sent => sent.Record.LoggedAt));
@@ -111,7 +111,7 @@ public sealed class IngestUsage(
     }
 
     private async Task<IngestedUsage> SaveAsync(
-        ArraySegment<SentUsage> good, List<(int Index, RejectedUsage Rejected)> bad, string source, CancellationToken cancellationToken)
+        ArraySegment<SentUsage> good, List<(int Index, RejectedUsage Rejected)> bad, string source, bool hasPartitions, CancellationToken cancellationToken)
     {
         try
         {
@@ -120,11 +120,12 @@ public sealed class IngestUsage(
                 : await usage.StoreAsync([.. good.Select(sent => sent.Record)], cancellationToken);
             return await QuarantineAsync(good, bad, stored, source, cancellationToken);
         }
-        catch (PostgresException missing) when (LacksPartition(missing))
+        catch (PostgresException missing) when (!hasPartitions && LacksPartition(missing))
         {
             var times = good.Select(sent => sent.Record.LoggedAt);
             await usage.EnsurePartitionsAsync(times.Min(), times.Max(), cancellationToken);
-            return await SaveAsync(good, bad, source, cancellationToken);
+            // Once: a table of the partition's name that isn't attached (an archive's) lets none be made.
+            return await SaveAsync(good, bad, source, hasPartitions: true, cancellationToken);
         }
         catch (PostgresException refused) when (good.Count > 0 && IsOfTheData(refused))
         {
@@ -163,11 +164,11 @@ public sealed class IngestUsage(
         {
             var detail = $"the database refuses it: {refused.SqlState} {refused.ConstraintName}".TrimEnd();
             bad.Add(good[0].Reject(new UsageFault(UsageFault.RefusedByDatabase, detail, refused.ColumnName)));
-            return await SaveAsync(ArraySegment<SentUsage>.Empty, bad, source, cancellationToken);
+            return await SaveAsync(ArraySegment<SentUsage>.Empty, bad, source, hasPartitions: false, cancellationToken);
         }
 
-        var first = await SaveAsync(good[..(good.Count / 2)], bad, source, cancellationToken);
-        var second = await SaveAsync(good[(good.Count / 2)..], [], source, cancellationToken);
+        var first = await SaveAsync(good[..(good.Count / 2)], bad, source, hasPartitions: false, cancellationToken);
+        var second = await SaveAsync(good[(good.Count / 2)..], [], source, hasPartitions: false, cancellationToken);
         return first.With(second);
     }
 

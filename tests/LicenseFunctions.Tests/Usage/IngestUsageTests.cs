@@ -162,6 +162,19 @@ public sealed class IngestUsageTests(PostgresFixture postgres) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Send_IntoAPartitionThatWasDetached_QuarantinesWhatHasNoPlace()
+    {
+        await scene.Database.ExecuteAsync(
+            "do $$ begin execute 'alter table license_usage_log detach partition license_usage_log_w'"
+            + " || to_char(date_trunc('week', (now() - interval '30 days') at time zone 'UTC'), 'YYYYMMDD'); end $$");
+
+        var done = await scene.SendAsync(UsageScene.Array([scene.Record(licence, secondsAgo: 30 * 86_400), scene.Record(licence)]));
+
+        Assert.Equal(1, done.Accepted);
+        Assert.Equal((0, UsageFault.RefusedByDatabase), Assert.Single(done.Quarantined.Select(one => (one.Index, one.Code))));
+    }
+
+    [Fact]
     public async Task Send_OverlappingBatchesInParallel_CountEachRecordOnceWithoutADeadlock()
     {
         var licences = new List<Licence>();
