@@ -21,6 +21,12 @@ internal static class TokenCommand
         var role = new Argument<string>("role") { Description = "operator, service or subscriber" };
         role.AcceptOnlyFromAmong([.. DefaultPersons.Keys]);
         var user = new Argument<Guid?>("user_id") { Description = "whose token it is; a person of the demo data by default", Arity = ArgumentArity.ZeroOrOne };
+        // Left to itself it is parsed only when it is asked for, and then throws.
+        user.Validators.Add(result =>
+        {
+            if (!Guid.TryParse(result.Tokens[0].Value, out _))
+                result.AddError($"'{result.Tokens[0].Value}' is no user_id, e.g. {DefaultPersons["subscriber"]}");
+        });
         var hours = new Option<int>("--hours") { Description = "how long it is valid", DefaultValueFactory = _ => 24 };
         var command = new Command("token", "Print a bearer token signed with AUTH_SIGNING_KEY") { role, user, hours };
         command.SetAction(parsed =>
