@@ -1038,7 +1038,7 @@ CREATE VIEW public.v_current_license_tokens AS
   WHERE (NOT (EXISTS ( SELECT
            FROM public.license_token_replacements r
           WHERE (r.token_id = t.token_id))))
-  ORDER BY t.subscription_id, t.is_active DESC, t.created_at DESC, t.token_id;
+  ORDER BY t.subscription_id, (t.is_active IS TRUE) DESC, t.created_at DESC, t.token_id;
 
 CREATE VIEW public.renewal_facts AS
  SELECT r.renewal_id,
@@ -1297,7 +1297,7 @@ CREATE VIEW public.v_license_health AS
                 CASE
                     WHEN ((s.state = 'SUSPENDED_ADMIN'::public.subscription_state) AND (s.paused_reason IS DISTINCT FROM 'License expired'::text)) THEN 'SUSPENDED'::text
                     WHEN ((s.state = 'SUSPENDED_ADMIN'::public.subscription_state) OR (t.expires_at <= now())) THEN 'EXPIRED'::text
-                    WHEN (NOT t.is_active) THEN 'REVOKED'::text
+                    WHEN (t.is_active IS NOT TRUE) THEN 'REVOKED'::text
                     WHEN (t.expires_at < (now() + '7 days'::interval)) THEN 'PENDING_RENEWAL'::text
                     ELSE 'ACTIVE'::text
                 END AS status,

@@ -5,4 +5,4 @@ select distinct on (subscription_id)
     is_active, expires_at, created_at, revoked_at, revoked_reason, metadata
 from license_tokens t
 where not exists (select from license_token_replacements r where r.token_id = t.token_id)
-order by subscription_id, is_active desc, created_at desc, token_id;
+order by subscription_id, is_active is true desc, created_at desc, token_id;

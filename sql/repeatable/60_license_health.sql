@@ -18,7 +18,7 @@ from (
             -- A licence suspended for its expiry is an expired one.
             when s.state = 'SUSPENDED_ADMIN' and s.paused_reason is distinct from 'License expired' then 'SUSPENDED'
             when s.state = 'SUSPENDED_ADMIN' or t.expires_at <= now() then 'EXPIRED'
-            when not t.is_active then 'REVOKED'
+            when t.is_active is not true then 'REVOKED'
             when t.expires_at < now() + interval '7 days' then 'PENDING_RENEWAL'
             else 'ACTIVE'
         end as status,

@@ -153,19 +153,21 @@ public sealed class DeviceStore(LicenseDatabase database)
             Rename, new { subscriptionId, deviceId, name }, cancellationToken: cancellationToken));
 
     // The network's own row changes only when the device moves (the one that it left gets its last time) or the day does:
-    // where it is now stands in license_devices.
+    // where it is now stands in license_devices. Use that was recorded meanwhile is later than the check, but bears no address
+    // of one: then the check's network is kept all the same.
     // The sub-selects hide the number of sightings from the planner: for a thousand it would read the whole table.
     private const string Flush = """
         with seen as (
-            select s.device_id, s.ip_address, s.seen_at, d.ip_address as left_address, d.last_seen_at as left_at
+            select s.device_id, s.ip_address, s.seen_at, d.ip_address as left_address, d.last_seen_at as left_at,
+                   d.last_seen_at < s.seen_at as is_latest
             from unnest((select $1::uuid[]), (select $2::inet[]), (select $3::timestamptz[])) as s (device_id, ip_address, seen_at)
             join license_devices d on d.device_id = s.device_id
-            where d.removed_at is null and d.last_seen_at < s.seen_at
+            where d.removed_at is null and (d.last_seen_at < s.seen_at or d.ip_address <> s.ip_address)
         ), moved as (
             select device_id, ip_address, seen_at from seen
             where ip_address <> left_address or seen_at - left_at > interval '1 day'
             union all
-            select device_id, left_address, left_at from seen where ip_address <> left_address
+            select device_id, left_address, left_at from seen where is_latest and ip_address <> left_address
         ), networks as (
             insert into license_device_networks (device_id, network, first_seen_at, last_seen_at)
             select device_id, network(set_masklen(ip_address, case family(ip_address) when 4 then 32 else 64 end)) as network,

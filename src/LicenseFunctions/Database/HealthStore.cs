@@ -57,7 +57,8 @@ public sealed class HealthStore(LicenseDatabase database)
     // What a licence has many of is looked up licence by licence: the cost is that of the licences asked for, however much else there is.
     private const string Load = """
         select a.subscription_id, coalesce(h.marks, 0),
-               t.is_active, t.revoked_reason, null::timestamptz, t.expires_at, l.grace_until, s.state::text, s.is_active, s.paused_reason,
+               t.is_active is true, t.revoked_reason, null::timestamptz, t.expires_at, l.grace_until, coalesce(s.state, 'SYNCED')::text,
+               s.is_active is not false, s.paused_reason,
                o.only_for_expiry, o.reason, o.took_token, o.stands, false,
                now(), s.created_at, greatest(t.last_used_at, d.last_seen_at), d.used::int, c.changes::int,
                g.received::bigint, g.rejected::bigint, e.severities,
@@ -70,7 +71,7 @@ public sealed class HealthStore(LicenseDatabase database)
             select * from license_tokens t
             where t.subscription_id = a.subscription_id
               and not exists (select from license_token_replacements r where r.token_id = t.token_id)
-            order by t.is_active desc, t.created_at desc, t.token_id limit 1
+            order by t.is_active is true desc, t.created_at desc, t.token_id limit 1
         ) t
         cross join lateral (
             select count(*) filter (where d.removed_at is null) as used, max(d.last_seen_at) as last_seen_at

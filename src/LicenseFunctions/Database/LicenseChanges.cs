@@ -46,15 +46,16 @@ public sealed class LicenseChanges(LicenseDatabase database, ValidationCache cac
         from (select bit_xor(identity) as every, bit_xor(identity) filter (where written and created_at > $2) as inserted,
                      array_agg(subscription_id) filter (where written) as subscription_ids,
                      array_agg(token_hash::text) filter (where written) as hashes,
-                     array_agg(is_active) filter (where written) as are_active,
+                     array_agg(is_active is true) filter (where written) as are_active,
                      array_agg(revoked_reason::text) filter (where written) as revoked_reasons,
                      array_agg(expires_at) filter (where written) as expire_at
               from (select subscription_id, token_hash, is_active, revoked_reason, expires_at, created_at,
                            uuid_hash_extended(token_id, 0) # uuid_hash_extended(subscription_id, 1) as identity,
                            age(xmin) between 0 and (select age($1::text::xid8::xid)) as written
-                    from license_tokens) as t) as token,
-             (select array_agg(subscription_id) as subscription_ids, array_agg(state::text) as states,
-                     array_agg(is_active) as are_active, array_agg(paused_reason::text) as paused_reasons
+                    from license_tokens
+                    where subscription_id is not null) as t) as token,
+             (select array_agg(subscription_id) as subscription_ids, array_agg(coalesce(state, 'SYNCED')::text) as states,
+                     array_agg(is_active is not false) as are_active, array_agg(paused_reason::text) as paused_reasons
               from subscriptions
               where age(xmin) between 0 and (select age($1::text::xid8::xid))) as subscription,
              (select array_agg(subscription_id) as subscription_ids

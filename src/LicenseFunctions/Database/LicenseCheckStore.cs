@@ -36,15 +36,16 @@ public sealed class LicenseCheckStore(LicenseDatabase database, ValidationCache 
     }
 
     // A licence has one expiry, its current token's, which a renewal extends: an older token that the platform left live has the same.
+    // The platform's columns may hold null: a state is its default then, and a subscription is inactive only where that is said.
     // The sub-selects hide the number of licences from the planner: it would plan anew for every small batch.
     public const string Read = """
         select asked.n::int,
-               t.subscription_id, t.is_active and newer.is_active is not false, coalesce(t.revoked_reason, newer.revoked_reason),
+               t.subscription_id, t.is_active is true and newer.is_active is not false, coalesce(t.revoked_reason, newer.revoked_reason),
                replacement.overlap_until,
                case when replacement.token_id is not null then newer.expires_at
                     when later.token_id is not null then later.expires_at
                     else t.expires_at end,
-               license.grace_until, s.state::text, s.is_active, s.paused_reason,
+               license.grace_until, coalesce(s.state, 'SYNCED')::text, s.is_active is not false, s.paused_reason,
                open.only_for_expiry, open.reason, open.took_token, open.stands, open.led_by_device,
                d.device_id, d.first_seen_at, d.last_seen_at, places.used, places.beyond
         from unnest((select $1::text[]), (select $2::text[])) with ordinality as asked (token_hash, device_key, n)
@@ -168,14 +169,25 @@ public sealed class LicenseCheckStore(LicenseDatabase database, ValidationCache 
         await using (var reader = await command.ExecuteReaderAsync())
         {
             while (await reader.ReadAsync())
-                found[reader.GetInt32(0) - 1] = Map(reader);
+            {
+                var n = reader.GetInt32(0) - 1;
+                try
+                {
+                    found[n] = Map(reader);
+                }
+                catch (Exception unreadable) when (unreadable is InvalidOperationException or InvalidCastException or OverflowException)
+                {
+                    // A state or a time of the platform's that means nothing here: one licence's, not its neighbours'.
+                    batch[n].TrySetException(unreadable);
+                }
+            }
         }
 
         for (var n = 0; n < batch.Count; n++)
         {
             if (cache.IsOn && found[n] is { Device: not null } license)
                 cache.Keep(tokens[n], devices[n], license, began);
-            batch[n].SetResult(found[n]);
+            batch[n].TrySetResult(found[n]);
         }
     }
 

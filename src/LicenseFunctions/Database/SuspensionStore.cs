@@ -145,7 +145,7 @@ public sealed class SuspensionStore(LicenseDatabase database, ValidationCache ca
              previous_state, previous_paused_reason, previous_paused_at, token_ids)
         select @SubscriptionId, @Cause, @Reason, @DeviceKey, @Evidence::jsonb, @AlertId, @now, @byId,
                -- Over an earlier suspension, what was before that one: whichever is lifted last brings it back.
-               case when earlier is null then before.state else earlier.previous_state end,
+               case when earlier is null then coalesce(before.state, 'SYNCED') else earlier.previous_state end,
                case when earlier is null then before.paused_reason else earlier.previous_paused_reason end,
                case when earlier is null then before.paused_at else earlier.previous_paused_at end,
                coalesce(earlier.token_ids, '{}') || array(select token_id from taken)

@@ -32,8 +32,8 @@ public sealed class LastSeen(DeviceStore store, TimeProvider time, ILogger<LastS
 
     /// <summary>The device as of now, what isn't written yet included.</summary>
     public RegisteredDevice Bring(RegisteredDevice device) =>
-        Bring(device.DeviceId) is { } sighting && sighting.At >= device.LastSeenAt
-            ? device with { LastSeenAt = sighting.At, RecentNetworks = [.. device.RecentNetworks, SourceNetwork.Of(sighting.Address)] }
+        Bring(device.DeviceId) is { } sighting
+            ? device with { LastSeenAt = sighting.At > device.LastSeenAt ? sighting.At : device.LastSeenAt, RecentNetworks = [.. device.RecentNetworks, SourceNetwork.Of(sighting.Address)] }
             : device;
 
     /// <summary>What isn't written yet of a device.</summary>

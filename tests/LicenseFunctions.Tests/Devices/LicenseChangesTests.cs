@@ -18,6 +18,8 @@ public sealed class LicenseChangesTests(PostgresFixture postgres)
     [InlineData("delete from license_tokens; insert into license_tokens (subscription_id, token_hash) select subscription_id, 'other' from subscriptions")]
     [InlineData("update subscriptions set state = 'PAUSED_TOXIC'")]
     [InlineData("update subscriptions set is_active = false")]
+    [InlineData("alter table subscriptions alter state drop not null; update subscriptions set state = null")]
+    [InlineData("alter table license_tokens alter is_active drop not null; update license_tokens set is_active = null")]
     [InlineData("update subscriptions set paused_reason = 'why'")]
     [InlineData("update license_states set grace_until = now()")]
     [InlineData("update license_devices set removed_at = now(), slot = null")]

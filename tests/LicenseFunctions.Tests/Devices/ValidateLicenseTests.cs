@@ -268,6 +268,58 @@ public sealed class ValidateLicenseTests(PostgresFixture postgres)
     }
 
     [Fact]
+    public async Task Check_OnTheAddressOfADeviceWhoseRecordedUseIsLaterThanItsCheck_IsRefusedOnly()
+    {
+        await using var scene = await LicenseScene.NewAsync(postgres);
+        await scene.CheckAsync("EA-1", 1, "198.51.100.1");
+        await scene.CheckAsync("EA-2", 2, "198.51.100.2");
+        await scene.CheckAsync("EA-2", 2, "203.0.113.9");
+        await scene.Database.ExecuteAsync("update license_devices set last_seen_at = last_seen_at + interval '1 minute'"); // as ingest does
+
+        var beforeTheFlush = (await scene.CheckAsync("EA-3", 3, "203.0.113.9")).Verdict.Code;
+        await scene.LastSeen.FlushAsync(LicenseScene.Stop);
+        var afterIt = (await scene.CheckAsync("EA-4", 4, "203.0.113.9")).Verdict.Code;
+
+        Assert.Equal((LicenseCode.TooManyDevices, LicenseCode.TooManyDevices), (beforeTheFlush, afterIt));
+    }
+
+    [Fact]
+    public async Task Check_WhereThePlatformLeftNull_TakesTheDefaultOfTheColumn()
+    {
+        await using var scene = await LicenseScene.NewAsync(postgres);
+        await scene.Database.ExecuteAsync("""
+            alter table subscriptions alter state drop not null, alter is_active drop not null;
+            update subscriptions set state = null, is_active = null;
+            """);
+
+        Assert.Equal(LicenseCode.Valid, (await scene.CheckAsync("EA-1", 1)).Verdict.Code);
+        await scene.CheckAsync("EA-2", 2, "198.51.100.2");
+        Assert.Equal(LicenseCode.Suspended, (await scene.CheckAsync("EA-3", 3, "203.0.113.9")).Verdict.Code);
+        await scene.Reinstating.RunAsync(scene.SubscriptionId, new("harmless"), Actor.Operator(null), LicenseScene.Stop);
+        Assert.Equal("SYNCED", (await scene.SubscriptionAsync()).State);
+    }
+
+    [Fact]
+    public async Task Check_BesideALicenceThatCannotBeRead_IsAnswered()
+    {
+        await using var scene = await LicenseScene.NewAsync(postgres);
+        await scene.CheckAsync("EA-1", 1);
+        await scene.Database.ExecuteAsync(
+            """
+            with s as (insert into subscriptions (subscriber_id, master_id) select master_id, subscriber_id from subscriptions returning subscription_id)
+            insert into license_tokens (subscription_id, token_hash, expires_at) select subscription_id, @hash, '20000-01-01' from s
+            """,
+            new { hash = LicenseScene.Hash("unreadable") });
+
+        var unreadable = Enumerable.Range(0, 20).Select(_ => scene.CheckAsync("EA-1", 1, token: "unreadable")).ToList();
+        var answered = await Task.WhenAll(Enumerable.Range(0, 20).Select(_ => scene.CheckAsync("EA-1", 1)));
+
+        Assert.All(answered, reply => Assert.Equal(LicenseCode.Valid, reply.Verdict.Code));
+        foreach (var check in unreadable)
+            await Assert.ThrowsAnyAsync<Exception>(() => check);
+    }
+
+    [Fact]
     public async Task Flush_OfManySightings_KeepsTheLatestAndEveryNetwork()
     {
         await using var scene = await LicenseScene.NewAsync(postgres);
