@@ -123,6 +123,7 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
         }
 
         if (change.Ends is { } end && license.ExpiresAt != end.PaidUntil) return Task.FromResult(RenewalSave.Fenced);
+        if (change.Payment is { } booked && license.ExpiresAt != booked.Expiry && !IgnoresFence) return Task.FromResult(RenewalSave.Fenced);
 
         Write(row, change, writer, license);
         return Task.FromResult(RenewalSave.Saved);
@@ -170,18 +171,43 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
 
     private void Write(Row row, RenewalChange change, RenewalWriter writer, MemoryLicense license)
     {
-        if (change.Payment is { } payment) Book(license, payment);
-        if (change.Suspends && license.IsTokenActive) Suspend(license);
+        if (change.Payment is { } payment)
+        {
+            CutPaidPeriods(row, license);
+            Book(license, payment);
+        }
+
+        if (change.Suspends && license.IsTokenActive && !HasOtherOpen(row)) Suspend(license);
         if (change.Ends is { } end) EndPeriod(license, end);
         if (change.History is { } history) History[history.Id] = history;
         if (change.Notice is { } notice) Mails.Add(notice.DedupKey);
         if (change.Audit is { } action) Audit.Add((license.SubscriptionId, action, change.Reason));
         if (writer.Event is { } received) inbox.Add((received.Provider, received.EventId));
         if (writer.Request is { } request) requests[request] = change.After.RenewalId;
-        license.GraceUntil = change.After.GraceUntil;
-
         row.LeaseUntil = writer.Lease > TimeSpan.Zero ? clock.GetUtcNow() + writer.Lease : null;
         row.Renewal = change.Saved;
+        license.GraceUntil = null;
+        foreach (var other in rows.Values)
+        {
+            if (other.Renewal.SubscriptionId == license.SubscriptionId && !(license.GraceUntil >= other.Renewal.GraceUntil))
+                license.GraceUntil = other.Renewal.GraceUntil ?? license.GraceUntil;
+        }
+    }
+
+    private bool HasOtherOpen(Row row) => rows.Values.Any(
+        other => other != row && other.Renewal.SubscriptionId == row.Renewal.SubscriptionId && other.Renewal.IsOpen);
+
+    private void CutPaidPeriods(Row paying, MemoryLicense license)
+    {
+        if (license.ExpiresAt is not { } expiry) return;
+        foreach (var row in rows.Values)
+        {
+            if (row == paying || row.Renewal is not { Status: RenewalStatus.Applied, PaidFrom: { } from, PaidUntil: { } until }
+                || row.Renewal.SubscriptionId != license.SubscriptionId || until <= expiry) continue;
+            var cut = expiry > from ? expiry : from;
+            license.PaidPeriods[license.PaidPeriods.IndexOf((from, until))] = (from, cut);
+            row.Renewal = row.Renewal with { PaidUntil = cut, Fence = row.Renewal.Fence + 1 };
+        }
     }
 
     private static void Book(MemoryLicense license, RenewalPayment payment)
@@ -192,7 +218,8 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
         if (payment.With is PaidWith.Card) Post(license, payment.AmountUsd);
         if (payment.With is not PaidWith.Nothing) Post(license, -payment.AmountUsd);
         license.PaidPeriods.Add((payment.PaidFrom, payment.PaidUntil));
-        license.ExpiresAt = payment.PaidUntil;
+        if (license.ExpiresAt > payment.PaidUntil) throw new InvalidOperationException("a payment took time away");
+        if (license.ExpiresAt is not null) license.ExpiresAt = payment.PaidUntil;
         license.LastPaidUsd = payment.AmountUsd;
         if (!license.IsSuspendedForExpiry) return;
         license.IsSuspendedForExpiry = false;

@@ -32,7 +32,7 @@ internal enum Sabotage
 internal sealed class Schedule : ILogger<RunRenewals>
 {
     private static readonly DateTimeOffset Start = new(2026, 3, 1, 0, 0, 0, TimeSpan.Zero);
-    private static readonly string[] Cards = ["pm_good", "pm_good", "pm_good", "pm_soft", "pm_flaky", "pm_flaky", "pm_hard", "pm_3ds"];
+    private static readonly string[] Cards = ["pm_good", "pm_good", "pm_good", "pm_soft", "pm_flaky", "pm_flaky", "pm_hard", "pm_3ds", "pm_slow"];
 
     private readonly Random random;
     private readonly ScheduleClock clock = new(Start);
@@ -43,6 +43,8 @@ internal sealed class Schedule : ILogger<RunRenewals>
     private readonly RunRenewals run;
     private readonly SettleRenewal settle;
     private readonly RenewLicense renew;
+    private readonly DecideRenewal decide;
+    private readonly PausingStore store;
     private readonly List<string> violations = [];
     private readonly List<string>? trace;
     private readonly HashSet<Guid> steadfast = [];
@@ -61,11 +63,12 @@ internal sealed class Schedule : ILogger<RunRenewals>
         gateway = new ScheduleGateway(scheduler, clock, random, violations.Add) { FaultRate = random.Next(4) * 15 };
         IPaymentGateway used = sabotage is Sabotage.None or Sabotage.FenceIgnored ? gateway : new SabotagedGateway(gateway, sabotage);
         policy = new RenewalPolicy(true, 7, 3, 0, new Dictionary<string, TimeSpan> { [used.Provider] = used.KeyLife });
-        var store = new PausingStore(memory, scheduler);
+        store = new PausingStore(memory, scheduler);
         var drive = new DriveRenewal(store, new RenewalGateways([used], NewId), policy, new SignedLinks([], clock), clock);
         run = new RunRenewals(store, drive, policy, new RenewalPace(1, random.Next(1, 3), TimeSpan.FromMinutes(5)), clock, this);
         settle = new SettleRenewal(store, policy, clock);
         renew = new RenewLicense(store, drive, policy, clock);
+        decide = new DecideRenewal(store, policy, clock);
         for (var customers = random.Next(1, 4); customers > 0; customers--) AddCustomer();
     }
 
@@ -163,10 +166,11 @@ internal sealed class Schedule : ILogger<RunRenewals>
                 return;
             }
 
+            foreach (var intent in gateway.Intents.Values) gateway.Process(intent, random.Next(2) == 0);
             if (random.Next(2) == 0) Deliver();
             scheduler.Start("worker 0", () => run.RunAsync(CancellationToken.None));
             Finish();
-            if (clock.Now > end) return;
+            if (clock.Now > end && !memory.Renewals.Any(renewal => renewal.IsOpen)) return;
             clock.Now = Later(clock.Now + TimeSpan.FromHours(6), Earlier(NextMoment(), clock.Now + TimeSpan.FromDays(2)));
         }
     }
@@ -241,6 +245,11 @@ internal sealed class Schedule : ILogger<RunRenewals>
         Trace(() => $"{strand.Name} goes on");
         scheduler.Resume(strand);
         if (strand.Task!.IsCompleted) delivering.Remove(strand);
+        foreach (var renewal in memory.Renewals)
+        {
+            if (renewal.GraceUntil is { } until && !(memory.Licenses[renewal.SubscriptionId].GraceUntil >= until))
+                violations.Add($"{renewal.SubscriptionId} has no grace while {renewal.Status}");
+        }
     }
 
     // A webhook whose handler died was not acknowledged: it comes again.
@@ -276,7 +285,8 @@ internal sealed class Schedule : ILogger<RunRenewals>
         {
             await settle.RunAsync(received, CancellationToken.None);
         }
-        catch (InvalidOperationException unsettled) when (unsettled.Message.EndsWith("could not be settled.", StringComparison.Ordinal))
+        catch (InvalidOperationException unsettled) when (unsettled.Message.EndsWith("could not be settled.", StringComparison.Ordinal)
+            || unsettled.Message.EndsWith("before it is known to be paid.", StringComparison.Ordinal))
         {
             gateway.Events.Add(received);
         }
@@ -296,7 +306,7 @@ internal sealed class Schedule : ILogger<RunRenewals>
     {
         var license = memory.Licenses.Values.ElementAt(random.Next(memory.Licenses.Count));
         if (steadfast.Contains(license.SubscriptionId)) return;
-        var act = random.Next(8);
+        var act = random.Next(13);
         Trace(() => $"{license.SubscriptionId} act {act}");
         switch (act)
         {
@@ -327,11 +337,50 @@ internal sealed class Schedule : ILogger<RunRenewals>
             case 6:
                 license.Card = null;
                 break;
+            case 7:
+                foreach (var intent in gateway.Intents.Values) gateway.Process(intent, random.Next(3) > 0);
+                break;
+            case 8:
+                foreach (var intent in gateway.Intents.Values.Where(intent => intent.Request.SubscriptionId == license.SubscriptionId)) gateway.TakeBack(intent);
+                break;
+            case 9:
+                MoveExpiry(license);
+                break;
+            case 10:
+                foreach (var renewal in memory.Renewals.Where(renewal => renewal.SubscriptionId == license.SubscriptionId && renewal.IntentId is not null))
+                    Decide(renewal);
+                break;
+            case 11:
+                foreach (var renewal in memory.Renewals.Where(renewal => renewal.SubscriptionId == license.SubscriptionId))
+                    scheduler.Start("consent", () => AcceptPriceAsync(renewal.RenewalId));
+                break;
             default:
                 scheduler.Start("customer", () => renew.RunAsync(
                     license.SubscriptionId, Actor.Owner(license.UserId), request: null, CancellationToken.None));
                 break;
         }
+    }
+
+    // The platform gives time, takes some back, or makes the licence last for ever.
+    private void MoveExpiry(MemoryLicense license)
+    {
+        license.ExpiresAt = random.Next(10) == 0 ? null : license.ExpiresAt + TimeSpan.FromHours(random.Next(-20 * 24, 20 * 24));
+        if (license.ExpiresAt > lastExpiry) lastExpiry = license.ExpiresAt.Value;
+    }
+
+    // A person who looked at the provider's dashboard at this moment, and answers some time later.
+    private void Decide(Renewal renewal)
+    {
+        var paid = gateway.Intents[renewal.IntentId!].State as ChargeOutcome.Succeeded;
+        scheduler.Start("operator", () => decide.RunAsync(
+            renewal.RenewalId, new RenewalDecision(paid is not null, "looked up", paid?.TransactionId), Actor.Operator(NewId()), CancellationToken.None));
+    }
+
+    private async Task AcceptPriceAsync(Guid renewalId)
+    {
+        var facts = await store.FindAsync(renewalId, CancellationToken.None);
+        if (RenewalRequests.AcceptPrice(facts!.Renewal, clock.Now) is { } accepted)
+            await store.SaveAsync(accepted, new RenewalWriter(Lease: null), CancellationToken.None);
     }
 
     private void Advance(TimeSpan by)

@@ -57,7 +57,7 @@ internal sealed class ScheduleGateway(Scheduler scheduler, ScheduleClock clock, 
         CallAsync(null, null, intentId, () =>
         {
             var intent = Intents[intentId];
-            if (intent.State is not (ChargeOutcome.Succeeded or ChargeOutcome.Canceled)) Become(intent, new ChargeOutcome.Canceled("requested"));
+            if (intent.State is not (ChargeOutcome.Succeeded or ChargeOutcome.Canceled or ChargeOutcome.Processing)) Become(intent, new ChargeOutcome.Canceled("requested"));
             return Show(intent);
         });
 
@@ -67,6 +67,33 @@ internal sealed class ScheduleGateway(Scheduler scheduler, ScheduleClock clock, 
         if (intent.State is not ChargeOutcome.NeedsAuthentication) return;
         if (passes) Charge(intent, intent.Request);
         else Become(intent, new ChargeOutcome.SoftDeclined("authentication_failed", ""));
+    }
+
+    /// <summary>The bank decides on a payment that it took its time for.</summary>
+    public void Process(Intent intent, bool pays)
+    {
+        if (intent.State is not ChargeOutcome.Processing) return;
+        if (pays) Charge(intent, intent.Request);
+        else Become(intent, new ChargeOutcome.SoftDeclined("insufficient_funds", ""));
+    }
+
+    /// <summary>The money goes back: a refund, in whole or in part, or the customer disputes the charge.</summary>
+    public void TakeBack(Intent intent)
+    {
+        if (intent.State is not ChargeOutcome.Succeeded paid) return;
+        switch (random.Next(4))
+        {
+            case 0:
+                Tell(new PaymentFact.Refunded(intent.Id, paid.AmountMinor, paid.AmountMinor));
+                break;
+            case 1:
+                Tell(new PaymentFact.Refunded(intent.Id, paid.AmountMinor, paid.AmountMinor / 2));
+                break;
+            default:
+                Tell(new PaymentFact.DisputeOpened(intent.Id, "fraudulent"));
+                Tell(new PaymentFact.DisputeClosed(intent.Id, Won: random.Next(2) == 0));
+                break;
+        }
     }
 
     private async Task<IntentSnapshot> CallAsync(string? key, ChargeRequest? request, string? intent, Func<IntentSnapshot> effect)
@@ -115,7 +142,7 @@ internal sealed class ScheduleGateway(Scheduler scheduler, ScheduleClock clock, 
 
     private IntentSnapshot Confirm(Intent intent, ChargeRequest request)
     {
-        if (intent.State is ChargeOutcome.Succeeded or ChargeOutcome.Canceled) return Show(intent);
+        if (intent.State is ChargeOutcome.Succeeded or ChargeOutcome.Canceled or ChargeOutcome.Processing) return Show(intent);
 
         switch (request.PaymentId)
         {
@@ -125,6 +152,9 @@ internal sealed class ScheduleGateway(Scheduler scheduler, ScheduleClock clock, 
             case "pm_soft":
             case "pm_flaky" when random.Next(2) == 0:
                 Become(intent, new ChargeOutcome.SoftDeclined("insufficient_funds", ""));
+                break;
+            case "pm_slow":
+                Become(intent, new ChargeOutcome.Processing());
                 break;
             case "pm_3ds":
                 Become(intent, new ChargeOutcome.NeedsAuthentication("authentication_required", ""));
@@ -147,9 +177,10 @@ internal sealed class ScheduleGateway(Scheduler scheduler, ScheduleClock clock, 
     private void Become(Intent intent, ChargeOutcome state)
     {
         intent.State = state;
-        Events.Add(new PaymentEvent(
-            Provider, $"evt_{++numbers}", "payment_intent.changed", clock.Now, new PaymentFact.IntentChanged(Show(intent), intent.Request.RenewalId)));
+        Tell(new PaymentFact.IntentChanged(Show(intent), intent.Request.RenewalId));
     }
+
+    private void Tell(PaymentFact fact) => Events.Add(new PaymentEvent(Provider, $"evt_{++numbers}", fact.GetType().Name, clock.Now, fact));
 
     private static IntentSnapshot Show(Intent intent) => new(intent.Id, intent.State);
 

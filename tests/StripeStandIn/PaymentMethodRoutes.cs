@@ -62,10 +62,11 @@ internal static class PaymentMethodRoutes
     {
         if (account.Detached.Contains(method.Id()))
         {
+            // Stripe's own answer has neither a code nor a parameter here.
             throw StripeErrorException.Invalid(
                 "The provided PaymentMethod was previously used with a PaymentIntent without Customer attachment, shared with a connected account without "
                 + "Customer attachment, or was detached from a Customer. It may not be used again. To use a PaymentMethod multiple times, you must attach it "
-                + "to a Customer first.", param: "payment_method");
+                + "to a Customer first.");
         }
 
         if (method.Text("customer") is { } owner && owner != customerId)

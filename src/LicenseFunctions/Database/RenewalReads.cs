@@ -90,8 +90,10 @@ public sealed class RenewalReads(LicenseDatabase database)
                    and not held.otherwise
                    and (s.state <> 'SUSPENDED_ADMIN' or held.for_expiry) as is_renewable,
                coalesce(r.amount_usd, p.monthly_fee_usd) as price_usd,
+               -- A raised price that the customer agreed to is asked about no more.
                (select l.amount_usd from renewals l
-                where l.subscription_id = s.subscription_id and l.status = 'applied' order by l.period_start desc limit 1) as last_paid_usd,
+                where l.subscription_id = s.subscription_id and l.status = 'applied' and r.price_accepted is not true
+                order by l.period_start desc limit 1) as last_paid_usd,
                coalesce(w.balance_usd - w.reserved_usd, 0) as wallet_usd,
                m.payment_method_id, m.payment_provider, m.provider_customer_id, m.provider_payment_id, m.expiry_month, m.expiry_year,
                m.details_changed_at,

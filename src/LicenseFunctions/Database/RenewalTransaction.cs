@@ -23,21 +23,37 @@ internal sealed class RenewalTransaction(NpgsqlConnection connection, Suspension
         var after = change.After;
         if (writer.Event is { } received && !await PaymentEventInbox.AddAsync(connection, received, cancellationToken))
             throw new SaveRefusedException(RenewalSave.Repeated);
+        if (change.Payment is not null) await CutPaidPeriodsAsync(after, cancellationToken);
         await WriteRowAsync(change, writer.Lease, cancellationToken);
         if (after.Attempt is { } attempt) await WriteAttemptAsync(after.RenewalId, attempt, cancellationToken);
         if (writer.Request is { } request) await RememberAsync(request, after, cancellationToken);
         if (change.Payment is { } payment) await BookAsync(after, payment, cancellationToken);
-        if (change.Suspends) await SuspendAsync(after.SubscriptionId, cancellationToken);
+        if (change.Suspends) await SuspendAsync(after, cancellationToken);
         if (change.Ends is { } end) await EndPeriodAsync(after.SubscriptionId, end, cancellationToken);
         if (change.History is { } history) await WriteHistoryAsync(change, history, cancellationToken);
         if (change.Notice is { } notice) await MailAsync(change, notice, cancellationToken);
         if (change.Audit is { } action) await AuditAsync(change, action, writer.Actor ?? Actor.System, cancellationToken);
     }
 
-    // The licence's row first: whatever changes a licence queues up there.
+    private const string CutPaidPeriods = """
+        update renewals r set paid_until = greatest(r.paid_from, t.expires_at), fence = r.fence + 1
+        from v_current_license_tokens t
+        where t.subscription_id = @SubscriptionId and r.subscription_id = t.subscription_id and r.renewal_id <> @RenewalId
+          and r.status = 'applied' and r.paid_until > t.expires_at
+        """;
+
+    // The platform took time back from a period that was paid: it ends where the licence did, and the next may begin there.
+    private Task CutPaidPeriodsAsync(Renewal renewal, CancellationToken cancellationToken) =>
+        ExecuteAsync(CutPaidPeriods, new { renewal.SubscriptionId, renewal.RenewalId }, cancellationToken);
+
+    // The licence's row first: whatever changes a licence queues up there. Another period's open charge keeps its grace.
     private const string WriteRow = """
         with license as (
-            insert into license_states (subscription_id, grace_until) values (@SubscriptionId, @graceUntil)
+            insert into license_states (subscription_id, grace_until)
+            values (@SubscriptionId, greatest(@graceUntil::timestamptz, (
+                select max(o.period_start) + @period from renewals o
+                where o.subscription_id = @SubscriptionId and o.renewal_id <> @RenewalId
+                  and o.status in ('charging', 'unknown', 'undecided', 'succeeded'))))
             on conflict (subscription_id) do update set grace_until = excluded.grace_until
             returning subscription_id
         )
@@ -57,6 +73,7 @@ internal sealed class RenewalTransaction(NpgsqlConnection connection, Suspension
         {
             after.SubscriptionId,
             graceUntil = after.GraceUntil?.UtcDateTime,
+            period = Renewal.Period,
             type = SnakeCase.Of(after.Type),
             status = SnakeCase.Of(after.Status),
             after.AmountUsd,
@@ -111,18 +128,24 @@ internal sealed class RenewalTransaction(NpgsqlConnection connection, Suspension
 
     private const string Extend = """
         update license_tokens
-        set expires_at = @until, metadata = coalesce(metadata, '{}') || jsonb_build_object('last_renewal', @now::timestamptz)
+        set expires_at = case when expires_at is not null then @until end,
+            metadata = coalesce(metadata, '{}') || jsonb_build_object('last_renewal', @now::timestamptz)
         where token_id = (select token_id from v_current_license_tokens where subscription_id = @SubscriptionId)
+          and expires_at is not distinct from @expiry
         returning is_active
         """;
 
+    // An expiry that moved since it was read leads to another decision: no time that the platform gave is written over.
     private async Task BookAsync(Renewal renewal, RenewalPayment payment, CancellationToken cancellationToken)
     {
         if (payment.With is not PaidWith.Nothing) await MoveMoneyAsync(renewal, payment, cancellationToken);
-        var isActive = await connection.ExecuteScalarAsync<bool>(new CommandDefinition(
+        var isActive = await connection.ExecuteScalarAsync<bool?>(new CommandDefinition(
             Extend,
-            new { until = payment.PaidUntil.UtcDateTime, now = time.GetUtcNow().UtcDateTime, renewal.SubscriptionId },
-            cancellationToken: cancellationToken));
+            new
+            {
+                until = payment.PaidUntil.UtcDateTime, expiry = payment.Expiry?.UtcDateTime, now = time.GetUtcNow().UtcDateTime, renewal.SubscriptionId,
+            },
+            cancellationToken: cancellationToken)) ?? throw new SaveRefusedException(RenewalSave.Fenced);
         if (isActive) return;
 
         var lifted = new Reinstatement(renewal.SubscriptionId, [SuspensionCause.Expiry], ClosedHow.Renewed, Actor.System, "Renewed");
@@ -158,14 +181,20 @@ internal sealed class RenewalTransaction(NpgsqlConnection connection, Suspension
         }, cancellationToken);
     }
 
-    private const string HasActiveToken = """
-        select is_active from v_current_license_tokens where subscription_id = @subscriptionId
+    private const string MaySuspend = """
+        select c.is_active and not exists (
+            select from renewals o
+            where o.subscription_id = c.subscription_id and o.renewal_id <> @RenewalId and o.status in ('charging', 'unknown', 'undecided', 'succeeded'))
+        from v_current_license_tokens c
+        where c.subscription_id = @SubscriptionId
         """;
 
-    private async Task SuspendAsync(Guid subscriptionId, CancellationToken cancellationToken)
+    // While another period's charge is open nobody is suspended; once it is closed, the sweep does.
+    private async Task SuspendAsync(Renewal renewal, CancellationToken cancellationToken)
     {
-        if (await connection.ExecuteScalarAsync<bool>(new CommandDefinition(HasActiveToken, new { subscriptionId }, cancellationToken: cancellationToken)))
-            await suspensions.SuspendAsync(connection, ForExpiry(subscriptionId), cancellationToken);
+        var may = new CommandDefinition(MaySuspend, new { renewal.SubscriptionId, renewal.RenewalId }, cancellationToken: cancellationToken);
+        if (await connection.ExecuteScalarAsync<bool>(may))
+            await suspensions.SuspendAsync(connection, ForExpiry(renewal.SubscriptionId), cancellationToken);
     }
 
     private const string EndPeriod = """

@@ -9,6 +9,8 @@ namespace LicenseFunctions.Payments;
 /// <summary>Stripe's answers in the machine's words. Whatever isn't certain is unknown.</summary>
 internal static class StripeOutcomes
 {
+    private static readonly ChargeOutcome.HardDeclined Unusable = new("payment_method_unusable", "The saved card can't be used any more.");
+
     public static IntentSnapshot Of(PaymentIntent intent) => new(intent.Id, Outcome(intent), intent.ClientSecret);
 
     public static IntentSnapshot Of(StripeException refused, string? intentId)
@@ -21,7 +23,11 @@ internal static class StripeOutcomes
             { Type: "card_error" } when refused.HttpStatusCode == HttpStatusCode.PaymentRequired => Declined(error),
             // The saved card or its customer is gone at Stripe, or the amount is none that a card can pay: no retry mends that.
             { Type: "invalid_request_error", Param: "payment_method" or "customer" } when IsClientError(refused) =>
-                new ChargeOutcome.HardDeclined("payment_method_unusable", "The saved card can't be used any more."),
+                Unusable,
+            // Of a card that was detached Stripe says so in its sentence alone, without a code or a parameter.
+            { Type: "invalid_request_error", Code: null, Param: null, Message: { } sentence }
+                when refused.HttpStatusCode is HttpStatusCode.BadRequest && sentence.Contains("detached from a Customer", StringComparison.Ordinal) =>
+                Unusable,
             { Code: "amount_too_small" or "amount_too_large" } => new ChargeOutcome.HardDeclined(error.Code, "The amount can't be charged to a card."),
             _ => new ChargeOutcome.Unknown(Reason(refused), RetryAfter(refused)),
         });

@@ -57,8 +57,8 @@ public sealed class DriveRenewal(
                     .CreateIntentAsync(attempt.Request, attempt.CreateKey(facts.Renewal.Lookups), cancellationToken));
             case RenewalStep.Confirm { IntentId: var intent, Attempt: var attempt }:
                 var answer = await gateways.Of(attempt).ConfirmIntentAsync(intent, attempt.Request, attempt.ConfirmKey, cancellationToken);
-                // A key may have stored a 500 for its whole life: the intent itself knows better.
-                return answer.Outcome is ChargeOutcome.Unknown && facts.Renewal.Status is RenewalStatus.Unknown
+                // A key may have stored a 500 or a "processing" for its whole life: the intent itself knows better.
+                return answer.Outcome is ChargeOutcome.Unknown or ChargeOutcome.Processing && facts.Renewal.Status is RenewalStatus.Unknown
                     ? await LookUpAsync(facts, intent, attempt, cancellationToken)
                     : Settle(facts, Asked.Confirm, answer);
             case RenewalStep.LookUp { IntentId: var intent, Attempt: var attempt }:

@@ -32,6 +32,8 @@ public sealed class WarnExpiring(RenewalReads reads, RenewalPolicy policy, TimeP
         var forecast = RenewalForecast.Of(
             license.ExpiresAt, license.License, license.PriceUsd, license.LastPaidUsd, license.WalletUsd, license.Card, license.LastDecline, policy);
         if (RenewalForecast.WarningDays(license.ExpiresAt, now, policy) is not { } days || (days > 0 && forecast.Obstacle is null)) return null;
+        // A charge that nobody knows the end of keeps the licence valid: there is no last day to tell.
+        if (days == 0 && license.Status is "charging" or "unknown" or "undecided" or "succeeded") return null;
 
         return ($"expiring:{license.SubscriptionId}:{license.ExpiresAt.ToUnixTimeSeconds()}:{days}",
             days == 0 ? "in_grace" : "expiring",

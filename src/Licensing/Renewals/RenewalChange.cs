@@ -33,8 +33,10 @@ public sealed record RenewalChange(Renewal After)
 /// <param name="With">Free, from the wallet, or by card (credited, then debited).</param>
 /// <param name="AmountUsd">0 for a free one.</param>
 /// <param name="PaidFrom">Start of the paid period, inclusive.</param>
-/// <param name="PaidUntil">Its end, exclusive: the new expiry.</param>
-public sealed record RenewalPayment(PaidWith With, decimal AmountUsd, DateTimeOffset PaidFrom, DateTimeOffset PaidUntil);
+/// <param name="PaidUntil">Its end, exclusive: the new expiry, except where the licence has none.</param>
+/// <param name="Expiry">The licence's expiry that this was reckoned from; null for never. Has somebody moved it since, nothing may be booked.</param>
+public sealed record RenewalPayment(
+    PaidWith With, decimal AmountUsd, DateTimeOffset PaidFrom, DateTimeOffset PaidUntil, DateTimeOffset? Expiry);
 
 /// <summary>A paid period that ends early.</summary>
 /// <param name="PaidUntil">The expiry that it had given the licence: whoever moved it since keeps his.</param>

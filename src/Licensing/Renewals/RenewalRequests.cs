@@ -18,7 +18,8 @@ public static class RenewalRequests
         {
             Status = Due,
             Type = RenewalType.Manual,
-            GivesUpAt = RenewalPolicy.Later(renewal.PeriodStart + policy.Grace, now + RenewalPolicy.ManualWindow),
+            GivesUpAt = RenewalPolicy.Later(
+                RenewalPolicy.Later(renewal.GivesUpAt, renewal.PeriodStart + policy.Grace), now + RenewalPolicy.ManualWindow),
             NextActionAt = now,
         }),
     };
@@ -49,7 +50,8 @@ public static class RenewalRequests
                 Attempt = attempt with { Status = AttemptStatus.NeverCharged },
                 Lookups = 0,
                 UnknownSince = null,
-                NextActionAt = now,
+                // The question may have outlived the grace, through no fault of the customer's.
+                NextActionAt = RenewalPolicy.StillOwed(facts.Renewal),
             })
             {
                 History = new RenewalHistory(attempt.AttemptId, "failed", "never_charged"),

@@ -30,6 +30,8 @@ public static class RenewalSettlement
                 policy,
                 now),
             _ when renewal.Status is Canceled or Lapsed or Succeeded => null,
+            // Due at this moment: a worker is about to ask, or it was the one that cancelled, and goes on from there.
+            ChargeOutcome.Canceled when asked is Asked.Event && renewal.NextActionAt <= now => null,
             ChargeOutcome.Canceled canceled => Freed(renewal, attempt, asked, canceled.Reason, now),
             ChargeOutcome.Unknown unknown => NotAnswered(renewal, asked, unknown.Reason, unknown.RetryAfter, now),
             ChargeOutcome.Processing when asked is Asked.Event => null,
@@ -52,7 +54,8 @@ public static class RenewalSettlement
     {
         var from = RenewalPolicy.Later(facts.Renewal.PeriodStart, facts.License.ExpiresAt ?? facts.Renewal.PeriodStart);
         var renewal = facts.Renewal with { Attempt = attempt, AmountUsd = attempt.Request.AmountMinor / 100m };
-        return Paid(renewal, Payment(renewal, PaidWith.Card, from, attempt.FirstSentAt, policy, now), attempt.AttemptId);
+        var payment = Payment(renewal, PaidWith.Card, from, attempt.FirstSentAt, policy, now) with { Expiry = facts.License.ExpiresAt };
+        return Paid(renewal, payment, attempt.AttemptId);
     }
 
     /// <summary>The same when the wallet was locked: the money is known to have moved, the booking is tried again.</summary>
@@ -67,7 +70,7 @@ public static class RenewalSettlement
         Renewal renewal, PaidWith with, DateTimeOffset expiry, DateTimeOffset paidAt, RenewalPolicy policy, DateTimeOffset now)
     {
         var from = paidAt < expiry + policy.Grace ? expiry : now;
-        return new RenewalPayment(with, renewal.AmountUsd!.Value, from, from + Renewal.Period);
+        return new RenewalPayment(with, renewal.AmountUsd!.Value, from, from + Renewal.Period, expiry);
     }
 
     internal static RenewalChange Paid(Renewal renewal, RenewalPayment payment, Guid historyId) =>

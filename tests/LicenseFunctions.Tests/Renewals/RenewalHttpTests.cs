@@ -296,18 +296,28 @@ public sealed class RenewalHttpTests(RenewalSite site) : IClassFixture<RenewalSi
     }
 
     [Fact]
-    public async Task Warnings_AreWrittenOnceForWhatWillNotRenew()
+    public async Task Warnings_AreWrittenOnceForWhatWillNotRenew_AndNotWhileAChargeIsOpen()
     {
         var well = await AddAsync("pm_card_visa");
         var doomed = await site.World.AddAsync(new LicenseSeed { ExpiresAt = now.AddDays(2), AutoRenew = false });
+        var late = await AddAsync("pm_card_visa", days: -1);
+        var open = await AddAsync("pm_card_visa", days: -1);
+        await database.ExecuteAsync(
+            """
+            insert into renewals (subscription_id, user_id, period_start, renewal_type, status, intent_id, gives_up_at)
+            select s.subscription_id, s.subscriber_id, t.expires_at, 'auto', 'unknown', 'pi_warned', now()
+            from subscriptions s join license_tokens t on t.subscription_id = s.subscription_id
+            where s.subscription_id = @open
+            """,
+            new { open });
 
         await RunAsync("WarnExpiring");
         await RunAsync("WarnExpiring");
 
         var mails = await database.QueryAllAsync<string>(
-            "select payload -> 'model' ->> 'subscription_id' from outbox where payload ->> 'template' = 'expiring' and payload -> 'model' ->> 'subscription_id' = any(@licenses)",
-            new { licenses = new[] { well.ToString(), doomed.ToString() } });
-        Assert.Equal([doomed.ToString()], mails);
+            "select payload -> 'model' ->> 'subscription_id' from outbox where payload ->> 'template' in ('expiring', 'in_grace') and payload -> 'model' ->> 'subscription_id' = any(@licenses)",
+            new { licenses = new[] { well.ToString(), doomed.ToString(), late.ToString(), open.ToString() } });
+        Assert.Equal(new[] { doomed.ToString(), late.ToString() }.Order(), mails.Order());
     }
 
     private static string Operator { get; } = "Bearer " + RunningApp.Token("operator");

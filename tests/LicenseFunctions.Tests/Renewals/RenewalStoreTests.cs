@@ -312,6 +312,73 @@ public abstract class RenewalStoreTests
         await Assert.ThrowsAnyAsync<Exception>(() => PayAsync(world, next, PaidWith.Nothing, 0, from: now.AddDays(5), until: now.AddDays(35)));
     }
 
+    [Theory]
+    [InlineData(10 * 24)]
+    [InlineData(-10)]
+    [InlineData(null)]
+    public async Task Save_Paid_WhenTheExpiryMovedMeanwhile_WritesNothing(int? hours)
+    {
+        await using var world = await NewWorldAsync();
+        var license = await world.AddAsync(new LicenseSeed { ExpiresAt = now.AddDays(1), WalletUsd = 100 });
+        var facts = await OpenAndClaimAsync(world);
+        var moved = hours is { } by ? now.AddHours(by) : (DateTimeOffset?)null;
+        await world.MoveExpiryAsync(license, moved);
+
+        Assert.Equal(RenewalSave.Fenced, await PayAsync(world, facts, PaidWith.Wallet, 49.99m));
+
+        var state = await world.ReadAsync(license);
+        Assert.Equal((moved, 100m, 0, 0), (state.ExpiresAt, state.WalletUsd, state.LedgerRows, state.PaidPeriods));
+    }
+
+    [Fact]
+    public async Task Save_PaidForALicenseThatLastsForEver_LeavesItSo()
+    {
+        await using var world = await NewWorldAsync();
+        var license = await world.AddAsync(new LicenseSeed { ExpiresAt = now.AddDays(1), WalletUsd = 100 });
+        var facts = await OpenAndClaimAsync(world);
+        await world.MoveExpiryAsync(license, null);
+        facts = facts with { License = facts.License with { ExpiresAt = null } };
+
+        Assert.Equal(RenewalSave.Saved, await PayAsync(world, facts, PaidWith.Wallet, 49.99m));
+
+        Assert.Null((await world.ReadAsync(license)).ExpiresAt);
+    }
+
+    [Fact]
+    public async Task Save_Paid_AfterThePlatformTookPaidTimeBack_BeginsWhereThatEnds()
+    {
+        await using var world = await NewWorldAsync();
+        var license = await world.AddAsync(new LicenseSeed { ExpiresAt = now.AddDays(-1), PriceUsd = 0 });
+        await PayAsync(world, await OpenAndClaimAsync(world), PaidWith.Nothing, 0);
+        await world.MoveExpiryAsync(license, now.AddDays(2));
+        await world.Store.OpenDueAsync(Policy, now, 10, Token);
+        var next = Assert.Single(await ClaimAsync(world));
+
+        Assert.Equal(RenewalSave.Saved, await PayAsync(world, next, PaidWith.Nothing, 0));
+
+        var state = await world.ReadAsync(license);
+        Assert.Equal((now.AddDays(32), 2), (state.ExpiresAt, state.PaidPeriods));
+    }
+
+    [Fact]
+    public async Task Save_OfAnotherPeriod_LeavesAnOpenChargeItsGraceAndSuspendsNobody()
+    {
+        await using var world = await NewWorldAsync();
+        var license = await world.AddAsync(new LicenseSeed { ExpiresAt = now.AddDays(1), CardId = "pm_1" });
+        var before = await OpenAndClaimAsync(world);
+        await SaveAsync(world, before, before.Renewal with { Status = RenewalStatus.Canceled, NextActionAt = null });
+        await world.MoveExpiryAsync(license, now.AddDays(2));
+        var facts = await OpenAndClaimAsync(world);
+        await SaveAsync(world, facts, Charging(facts));
+        var older = (await world.Store.FindAsync(before.Renewal.RenewalId, Token))!.Renewal;
+
+        var lapsed = Changed(older with { Status = RenewalStatus.Lapsed }) with { Suspends = true };
+        Assert.Equal(RenewalSave.Saved, await world.Store.SaveAsync(lapsed, new RenewalWriter(Lease: null), Token));
+
+        var state = await world.ReadAsync(license);
+        Assert.Equal((true, now.AddDays(32)), (state.IsActive, state.GraceUntil));
+    }
+
     [Fact]
     public async Task Save_ThePeriodEnds_StopsTheLicenseAndItsRenewal()
     {
@@ -391,7 +458,7 @@ public abstract class RenewalStoreTests
         return world.Store.SaveAsync(
             new RenewalChange(after)
             {
-                Payment = new RenewalPayment(with, amount, start, end),
+                Payment = new RenewalPayment(with, amount, start, end, facts.License.ExpiresAt),
                 History = new RenewalHistory(after.RenewalId, "success"),
                 Notice = new RenewalNotice("renewed", $"renewed:{after.RenewalId}"),
                 Audit = "renewal.applied",

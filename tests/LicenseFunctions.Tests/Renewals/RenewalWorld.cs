@@ -30,6 +30,9 @@ public abstract class RenewalWorld : IAsyncDisposable
 
     public abstract Task<LicenseState> ReadAsync(Guid subscriptionId);
 
+    /// <summary>As the platform does, past the renewals.</summary>
+    public abstract Task MoveExpiryAsync(Guid subscriptionId, DateTimeOffset? expiresAt);
+
     public abstract Task<string?> HistoryStatusAsync(Guid id);
 
     public abstract Task<bool> HasMailAsync(string dedupKey);
@@ -67,6 +70,12 @@ internal sealed class MemoryWorld : RenewalWorld
         var license = store.Licenses[subscriptionId];
         return Task.FromResult(new LicenseState(
             license.ExpiresAt, license.IsTokenActive, license.GraceUntil, license.WalletUsd, license.Ledger.Sum(), license.Ledger.Count, license.PaidPeriods.Count));
+    }
+
+    public override Task MoveExpiryAsync(Guid subscriptionId, DateTimeOffset? expiresAt)
+    {
+        store.Licenses[subscriptionId].ExpiresAt = expiresAt;
+        return Task.CompletedTask;
     }
 
     public override Task<string?> HistoryStatusAsync(Guid id) => Task.FromResult(store.History.GetValueOrDefault(id)?.Status);
@@ -146,6 +155,9 @@ internal sealed class PostgresWorld(TestDatabase database, TimeProvider clock) :
             new { subscriptionId });
         return new LicenseState(row.ExpiresAt, row.IsActive, row.GraceUntil, row.WalletUsd, row.LedgerUsd, row.LedgerRows, row.PaidPeriods);
     }
+
+    public override Task MoveExpiryAsync(Guid subscriptionId, DateTimeOffset? expiresAt) => database.ExecuteAsync(
+        "update license_tokens set expires_at = @expiresAt where subscription_id = @subscriptionId", new { subscriptionId, expiresAt = expiresAt?.UtcDateTime });
 
     public override async Task<string?> HistoryStatusAsync(Guid id) =>
         await database.QueryAsync<string?>("select max(status) from license_renewal_history where renewal_id = @id", new { id });

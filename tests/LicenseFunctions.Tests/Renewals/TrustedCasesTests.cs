@@ -95,6 +95,20 @@ public sealed class TrustedCasesTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task Janitor_AProcessingThatTheKeyRemembers_IsAskedAboutByTheIntent()
+    {
+        await OpenAsync();
+        gateway.Answers(Created).Answers(new ChargeOutcome.Processing());
+        await run.RunAsync(Token);
+
+        gateway.Answers(new ChargeOutcome.Processing()).Answers(Paid);
+        await TickInAsync(TimeSpan.FromMinutes(5));
+
+        Assert.StartsWith("get ", gateway.Calls[^1], StringComparison.Ordinal);
+        await IsRenewedAsync();
+    }
+
+    [Fact]
     public async Task Janitor_UnknownThenFailure_IsADeclineAndSuspendsNobodyBefore()
     {
         await UnknownAsync();

@@ -22,7 +22,7 @@ public sealed class RenewalSettlementTests
         { RenewalStatus.Charging, new ChargeOutcome.Processing(), Asked.Confirm, RenewalStatus.Unknown },
         { RenewalStatus.Charging, Lost, Asked.Cancel, RenewalStatus.Unknown },
         { RenewalStatus.Charging, new ChargeOutcome.Canceled("requested"), Asked.Cancel, RenewalStatus.Due },
-        { RenewalStatus.Charging, new ChargeOutcome.Canceled("dashboard"), Asked.Event, RenewalStatus.SoftDeclined },
+        { RenewalStatus.Charging, new ChargeOutcome.Canceled("dashboard"), Asked.Event, null },
         { RenewalStatus.Charging, Paid, Asked.Cancel, RenewalStatus.Applied },
         { RenewalStatus.Charging, Paid, Asked.Event, RenewalStatus.Applied },
         { RenewalStatus.Charging, Soft, Asked.Event, RenewalStatus.SoftDeclined },
@@ -127,7 +127,7 @@ public sealed class RenewalSettlementTests
     {
         var change = Settle(Charging, Paid)!;
 
-        Assert.Equal(new RenewalPayment(PaidWith.Card, 49.99m, Expiry, Expiry.AddDays(30)), change.Payment);
+        Assert.Equal(new RenewalPayment(PaidWith.Card, 49.99m, Expiry, Expiry.AddDays(30), Expiry), change.Payment);
         Assert.Equal(("ch_1", AttemptStatus.Succeeded), (change.After.Attempt!.TransactionId, change.After.Attempt.Status));
         Assert.Equal(new RenewalHistory(Attempt.AttemptId, "success"), change.History);
         Assert.Null(change.After.GraceUntil);
@@ -190,6 +190,14 @@ public sealed class RenewalSettlementTests
     }
 
     [Fact]
+    public void RenewNow_WithinADayThatAnOutageOfOursLeft_DoesNotShortenIt()
+    {
+        var late = Due with { GivesUpAt = Expiry.AddDays(10) };
+
+        Assert.Equal(late.GivesUpAt, RenewalRequests.RenewNow(late, Policy, Expiry.AddDays(9))!.After.GivesUpAt);
+    }
+
+    [Fact]
     public void RenewNow_AfterTheGrace_OpensAWindowOfItsOwn()
     {
         var now = Expiry.AddDays(10);
@@ -207,6 +215,35 @@ public sealed class RenewalSettlementTests
         Assert.Equal("NOT_UNKNOWN", RenewalRequests.Decide(Facts(Due), "ch_1", "seen", Policy, Expiry).Refusal!.Code);
         Assert.Equal(RenewalStatus.Applied, RenewalRequests.Decide(Facts(unknown), "ch_1", "seen", Policy, Expiry).Value.After.Status);
         Assert.Equal(RenewalStatus.SoftDeclined, RenewalRequests.Decide(Facts(unknown), null, "not there", Policy, Expiry).Value.After.Status);
+    }
+
+    [Fact]
+    public void Decide_NotPaid_AfterTheGrace_IsTriedOnceMore()
+    {
+        var now = Expiry.AddDays(6);
+        var unknown = Charging with { Status = RenewalStatus.Undecided };
+
+        var decided = RenewalRequests.Decide(Facts(unknown), null, "not there", Policy, now).Value.After;
+
+        Assert.Equal(RenewalStatus.Charging, After(Next(Facts(decided, Card), now)).Status);
+    }
+
+    [Theory]
+    [InlineData(0, null)]
+    [InlineData(1, RenewalStatus.SoftDeclined)]
+    public void Settle_TheEventOfACancelledIntent_IsLeftToAWorkerWhoIsAtIt(int hoursUntilDue, RenewalStatus? expected)
+    {
+        var declined = Charging with { Status = RenewalStatus.SoftDeclined, NextActionAt = Expiry.AddHours(hoursUntilDue) };
+
+        Assert.Equal(expected, Settle(declined, new ChargeOutcome.Canceled("abandoned"), Asked.Event)?.After.Status);
+    }
+
+    [Fact]
+    public void Apply_ToALicenseThatMeanwhileLastsForEver_IsReckonedFromNoExpiry()
+    {
+        var facts = Facts(Charging) with { License = new RenewalLicense(null, AutoRenew: true, IsRenewable: true) };
+
+        Assert.Null(RenewalSettlement.Apply(facts, Attempt, Policy, Expiry).Payment!.Expiry);
     }
 
     [Theory]
