@@ -34,7 +34,7 @@ public sealed class SettingReader(IConfiguration configuration)
     public string Choice(string name, params string[] words) =>
         Optional(name) is not { } text ? words[0]
         : Array.Find(words, word => word.Equals(text, StringComparison.OrdinalIgnoreCase))
-          ?? Fault(name, $"is none of {string.Join(", ", words)}", words[0], words[0]);
+          ?? Fault(name, $"is not one of {string.Join(", ", words)}", words[0], words[0]);
 
     public Uri? Address(string name, string example, params string[] schemes) =>
         Optional(name) is not { } text ? null

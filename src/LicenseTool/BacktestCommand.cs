@@ -14,15 +14,16 @@ internal static class BacktestCommand
     public static Command Create()
     {
         var usage = new Option<string?>("--usage") { Description = "CSV in the columns of license_usage_log, plain or gzip, in the order of arrival" };
-        var database = new Option<string?>("--database") { Description = "instead of a file: the last 90 days of this database" };
+        var database = new Option<string?>("--database") { Description = "instead of a file: the last 90 days of this database; DATABASE_URL where neither is given" };
         var verdicts = new Option<string?>("--verdicts") { Description = "where to write subscription_id,detected_at,action,activity_type,severity,description" };
         var policy = new Option<string?>("--policy") { Description = "the policy to try, JSON; what it leaves out keeps its default" };
         var inForce = new Option<string?>("--in-force") { Description = "the policy in force, JSON; DETECTION_POLICY where it isn't given, else the defaults" };
         var labels = new Option<string?>("--labels") { Description = "CSV subscription_id,label,scenario,first_violation_at: prints recall, false positives and time to detect" };
         var command = new Command("backtest", "Try a detection policy on recorded use") { usage, database, verdicts, policy, inForce, labels };
+        database.Validators.Add(DatabaseOption.Check);
         command.Validators.Add(result =>
         {
-            if (result.GetValue(usage) is null == (result.GetValue(database) is null))
+            if (result.GetValue(usage) is null == (result.GetValue(database) ?? Otherwise(result.GetValue(usage))) is null)
                 result.AddError("Which use? --usage FILE or --database URL, one of them.");
         });
         command.SetAction(async (arguments, cancellationToken) =>
@@ -31,7 +32,7 @@ internal static class BacktestCommand
             {
                 var tried = new Backtest(Read(arguments.GetValue(policy)));
                 var now = new Backtest(Read(arguments.GetValue(inForce) ?? Environment.GetEnvironmentVariable("DETECTION_POLICY")));
-                await PlayAsync(arguments.GetValue(usage), arguments.GetValue(database), [tried, now], cancellationToken);
+                await PlayAsync(arguments.GetValue(usage), arguments.GetValue(database) ?? Otherwise(arguments.GetValue(usage)), [tried, now], cancellationToken);
                 if (arguments.GetValue(verdicts) is { } output)
                     Write(output, tried.Verdicts);
                 Console.WriteLine(Summary(tried));
@@ -73,8 +74,11 @@ internal static class BacktestCommand
         }
     }
 
+    private static string? Otherwise(string? usage) => usage is null ? Environment.GetEnvironmentVariable("DATABASE_URL") : null;
+
     private static DetectionPolicy Read(string? file) =>
-        file is null ? new DetectionPolicy() : JsonSerializer.Deserialize<DetectionPolicy>(File.ReadAllText(file), SuspicionStore.Json)!;
+        file is null ? new DetectionPolicy() : JsonSerializer.Deserialize<DetectionPolicy>(File.ReadAllText(file), SuspicionStore.Json)
+            ?? throw new JsonException($"{file} holds no policy.");
 
     private static Dictionary<Guid, DateTimeOffset> Suspended(Backtest backtest) => backtest.Verdicts
         .Where(verdict => verdict.Finding.Action == FindingAction.Suspend)

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
 using LicenseFunctions.Database;
 using Npgsql;
 
@@ -16,6 +17,20 @@ internal sealed class DatabaseOption : Option<string>
             if (string.IsNullOrEmpty(result.GetValueOrDefault<string>()))
                 result.AddError("Which database? --database, or DATABASE_URL. Example: DATABASE_URL=postgresql://user@localhost/execution_control");
         });
+        Validators.Add(Check);
+    }
+
+    /// <remarks>The text is not repeated: it may hold a password.</remarks>
+    public static void Check(OptionResult result)
+    {
+        try
+        {
+            _ = new NpgsqlConnectionStringBuilder(DatabaseSettings.FromUri(result.GetValueOrDefault<string?>() ?? ""));
+        }
+        catch (Exception wrong) when (wrong is ArgumentException or FormatException)
+        {
+            result.AddError("The database is neither a postgresql:// address nor an Npgsql connection string. Example: postgresql://user@localhost/execution_control");
+        }
     }
 
     /// <remarks>The tool's user is the database's own operator, whom an error may tell the row or view that it is about.</remarks>

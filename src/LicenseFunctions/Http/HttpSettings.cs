@@ -6,7 +6,7 @@ namespace LicenseFunctions.Http;
 /// <param name="TrustedProxyHops">How many entries at the end of X-Forwarded-For were written by proxies of ours.</param>
 /// <param name="RequestsPerMinute">What one caller may ask on average; a burst may be as large.</param>
 public sealed record HttpSettings(
-    Uri? Authority, string? Audience, byte[]? SigningKey, int TrustedProxyHops, int RequestsPerMinute, IReadOnlyList<string> CorsOrigins)
+    Uri? Authority, string? Audience, byte[]? SigningKey, int TrustedProxyHops, int RequestsPerMinute)
 {
     public static HttpSettings Read(SettingReader settings)
     {
@@ -21,14 +21,20 @@ public sealed record HttpSettings(
             settings.Fault("AUTH_AUTHORITY", "is missing, and AUTH_SIGNING_KEY too: nobody could sign in", "https://login.example.com/tenant", 0);
         if (authority is not null && keyText is not null)
             settings.Fault("AUTH_SIGNING_KEY", "stands beside AUTH_AUTHORITY: only one of them may issue tokens", "(leave it out)", 0);
+        // What answers preflights (LocalWorker, or Azure before the host) compares letter by letter: a path or a closing slash never matches.
+        if (!settings.Words("CORS_ALLOWED_ORIGINS").All(origin => origin == "*" || IsOrigin(origin)))
+            settings.Fault("CORS_ALLOWED_ORIGINS", "has an entry that is no origin: scheme, host and port without a slash behind them", "https://www.example.com", 0);
         return new HttpSettings(
             authority,
             audience,
             keyText is null ? null : ReadKey(settings, keyText),
             settings.Whole("TRUSTED_PROXY_HOPS", 0, 0, 10),
-            settings.Whole("RATE_LIMIT_PER_MINUTE", 600, 1, 1_000_000),
-            settings.Words("CORS_ALLOWED_ORIGINS"));
+            settings.Whole("RATE_LIMIT_PER_MINUTE", 600, 1, 1_000_000));
     }
+
+    private static bool IsOrigin(string text) =>
+        Uri.TryCreate(text, UriKind.Absolute, out var uri) && uri.Scheme is "https" or "http"
+        && uri.GetLeftPart(UriPartial.Authority).Equals(text, StringComparison.OrdinalIgnoreCase);
 
     private static byte[]? ReadKey(SettingReader settings, string text)
     {

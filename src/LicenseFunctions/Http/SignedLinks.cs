@@ -21,7 +21,7 @@ public sealed class SignedLinks(IReadOnlyList<byte[]> keys, TimeProvider clock)
         {
             var bytes = new byte[word.Length];
             if (Convert.TryFromBase64String(word, bytes, out var length) && length >= LeastKeyBytes) keys.Add(bytes[..length]);
-            else settings.Fault("LINK_SIGNING_KEYS", $"has a key that is not base64 of at least {LeastKeyBytes} bytes", "(openssl rand -base64 32)", 0);
+            else settings.Fault("LINK_SIGNING_KEYS", $"has a key that is not base64 of at least {LeastKeyBytes} bytes", "(the output of: openssl rand -base64 32)", 0);
         }
 
         return keys;

@@ -28,6 +28,8 @@ public static partial class Telemetry
     {
         var collector = settings.Address("OTEL_EXPORTER_OTLP_ENDPOINT", "http://localhost:4317", "http", "https");
         var azure = settings.Optional("APPLICATIONINSIGHTS_CONNECTION_STRING");
+        if (azure is not null && !azure.Contains("InstrumentationKey=", StringComparison.OrdinalIgnoreCase))
+            azure = settings.Fault<string?>("APPLICATIONINSIGHTS_CONNECTION_STRING", "has no InstrumentationKey", "InstrumentationKey=…;IngestionEndpoint=https://…", null);
         if (collector is null && azure is null)
             return;
         var identity = settings.Identity();

@@ -1,3 +1,4 @@
+using System.Net.Mail;
 using System.Text;
 using System.Text.Json;
 using LicenseFunctions.Database;
@@ -20,7 +21,10 @@ public sealed record SuspicionSettings(
         };
         var url = settings.Address("ALERT_WEBHOOK_URL", "https://chat.example.com/hooks/licences", "https", "http");
         var secret = url is null ? "" : settings.Text("ALERT_WEBHOOK_SECRET", "a-long-random-text");
-        return new SuspicionSettings(policy, settings.Optional("ALERT_EMAIL"), url, Encoding.UTF8.GetBytes(secret));
+        var email = settings.Optional("ALERT_EMAIL");
+        if (email is not null && !MailAddress.TryCreate(email, out _))
+            settings.Fault("ALERT_EMAIL", "is not a mail address", "operators@example.com", 0);
+        return new SuspicionSettings(policy, email, url, Encoding.UTF8.GetBytes(secret));
     }
 
     private static DetectionPolicy ReadPolicy(SettingReader settings)
@@ -29,11 +33,15 @@ public sealed record SuspicionSettings(
             return new DetectionPolicy();
         try
         {
-            return JsonSerializer.Deserialize<DetectionPolicy>(File.ReadAllText(file), SuspicionStore.Json)!;
+            return JsonSerializer.Deserialize<DetectionPolicy>(File.ReadAllText(file), SuspicionStore.Json) ?? throw new JsonException();
         }
-        catch (Exception wrong) when (wrong is IOException or UnauthorizedAccessException or JsonException)
+        catch (JsonException wrong)
         {
-            return settings.Fault("DETECTION_POLICY", "is not a readable file with a policy's JSON", "/etc/licences/policy.json", new DetectionPolicy());
+            return settings.Fault("DETECTION_POLICY", $"names a file that is no policy's JSON{(wrong.Path is { } path ? $" at {path}" : "")}", "/etc/licences/policy.json", new DetectionPolicy());
+        }
+        catch (Exception wrong) when (wrong is IOException or UnauthorizedAccessException)
+        {
+            return settings.Fault("DETECTION_POLICY", "names a file that can't be read", "/etc/licences/policy.json", new DetectionPolicy());
         }
     }
 }

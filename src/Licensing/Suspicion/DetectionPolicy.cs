@@ -1,9 +1,12 @@
+using System.Text.Json.Serialization;
+
 namespace Licensing.Suspicion;
 
 /// <summary>
 /// The knobs of the detector. The defaults were set on one family of seeds of the tests' corpus generator and are reported on another.
-/// A policy file is this record as JSON in snake_case; what it leaves out keeps its default.
+/// A policy file is this record as JSON in snake_case; what it leaves out keeps its default; a name that is not here is refused.
 /// </summary>
+[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Disallow)]
 public sealed record DetectionPolicy
 {
     /// <summary>People, and devices, that may use a licence at once (MAX_DEVICES_PER_LICENSE). 1 to 100.</summary>

@@ -29,7 +29,7 @@ public sealed class RequestGateTests
     public async Task Invoke_AFailureOfOurs_IsNeverTheCallersFaultAndIsLogged(Exception failure, int status, string code)
     {
         var http = new DefaultHttpContext { Response = { Body = new MemoryStream() } };
-        var settings = new HttpSettings(null, null, new byte[32], 0, 600, []);
+        var settings = new HttpSettings(null, null, new byte[32], 0, 600);
         var time = new FakeTimeProvider();
         var gate = new RequestGate(new BearerTokens(settings, time), new RateLimits(settings, time), settings, log);
         var run = new Invocation(Function("Healthz"), http, http.RequestServices, null, default);

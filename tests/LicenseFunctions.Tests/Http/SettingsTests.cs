@@ -1,5 +1,6 @@
 using LicenseFunctions.Database;
 using LicenseFunctions.Http;
+using LicenseFunctions.Suspicion;
 using Microsoft.Extensions.Configuration;
 using Xunit;
 
@@ -16,6 +17,9 @@ public sealed class SettingsTests
     [InlineData("TRUSTED_PROXY_HOPS", "one")]
     [InlineData("RATE_LIMIT_PER_MINUTE", "0")]
     [InlineData("AUTH_AUTHORITY", "http://issuer.example.com")]
+    [InlineData("CORS_ALLOWED_ORIGINS", "https://www.example.com/")]
+    [InlineData("CORS_ALLOWED_ORIGINS", "https://www.example.com,example.com")]
+    [InlineData("ALERT_EMAIL", "nobody")]
     [InlineData("DATABASE_URL", "")]
     [InlineData("DATABASE_URL", "postgresql://h/d?nonsense=1")]
     [InlineData("DATABASE_URL", "Nonsense=1")]
@@ -25,6 +29,7 @@ public sealed class SettingsTests
         var reader = Reader((name, value));
         HttpSettings.Read(reader);
         DatabaseSettings.Read(reader);
+        SuspicionSettings.Read(reader);
 
         var wrong = Assert.Throws<SettingsException>(reader.ThrowIfFaulty);
 
@@ -41,6 +46,39 @@ public sealed class SettingsTests
         HttpSettings.Read(reader);
 
         Assert.Equal(2, Assert.Throws<SettingsException>(reader.ThrowIfFaulty).Faults.Count);
+    }
+
+    [Fact]
+    public void Read_OriginsOfPages_AreTaken()
+    {
+        var reader = Reader(("CORS_ALLOWED_ORIGINS", "https://www.example.com, http://localhost:5173"));
+        HttpSettings.Read(reader);
+
+        reader.ThrowIfFaulty();
+    }
+
+    [Theory]
+    [InlineData("""{"people_minutes":40}""", null)]
+    [InlineData("""{"people_minuets":40}""", "DETECTION_POLICY")] // would keep the default in silence
+    [InlineData("null", "DETECTION_POLICY")]
+    [InlineData("", "DETECTION_POLICY")]
+    public async Task Read_APolicyFile_HasKnobsThatThereAreOrStopsTheStart(string json, string? named)
+    {
+        var file = Path.GetTempFileName();
+        await File.WriteAllTextAsync(file, json, TestContext.Current.CancellationToken);
+        var reader = Reader(("DETECTION_POLICY", file));
+        var policy = SuspicionSettings.Read(reader).Policy;
+        File.Delete(file);
+
+        if (named is null)
+        {
+            reader.ThrowIfFaulty();
+            Assert.Equal(40, policy.PeopleMinutes);
+        }
+        else
+        {
+            Assert.StartsWith(named, Assert.Single(Assert.Throws<SettingsException>(reader.ThrowIfFaulty).Faults), StringComparison.Ordinal);
+        }
     }
 
     [Fact]
