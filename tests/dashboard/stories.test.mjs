@@ -107,6 +107,8 @@ test('a declined card; another card; renewed', async () => {
   };
   await renew();
   await page.getByText('Declined', { exact: true }).waitFor();
+  await page.getByText('too little money behind the card').first().waitFor();
+  assert.doesNotMatch(await page.locator('main').innerText(), /insufficient_funds/);
   await shot(page, 'story-declined');
 
   await page.getByRole('link', { name: 'Payment methods' }).last().click();

@@ -23,6 +23,8 @@ export const format = {
   moment: (time: string | null | undefined) => (time ? moment.format(new Date(time)) : texts.none),
   /** A mark on an axis of time, in seconds. */
   tick: (seconds: number, marks: 'dates' | 'days' | 'hours') => ({ dates: tickDate, days: tickDay, hours: tickHour })[marks].format(seconds * 1000),
+  /** Why a payment failed or will: a code of ours or of the provider, or a sentence that somebody wrote. */
+  reason: (code: string) => texts.renewals.obstacles[code] ?? (/^[a-z_]+$/.test(code) ? code.replaceAll('_', ' ') : code),
   money: (usd: number | null | undefined) => (usd === null || usd === undefined ? texts.none : dollars.format(usd)),
   number: (n: number | null | undefined) => (n === null || n === undefined ? texts.none : plain.format(n)),
   share: (n: number | null | undefined) => (n === null || n === undefined ? texts.none : share.format(n)),

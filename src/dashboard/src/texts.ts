@@ -150,6 +150,10 @@ export const texts = {
     obstacles: {
       auto_renew_off: 'auto-renewal is off', license_suspended: 'the licence is suspended', no_active_price: 'there is no price', price_consent: 'the price has risen, and nobody has agreed to it yet',
       no_payment_method: 'no card, and too little in the wallet', unknown_payment_provider: 'an unknown payment provider', card_expires: 'the card will have expired by then',
+      insufficient_funds: 'too little money behind the card', card_declined: 'the card was declined', generic_decline: 'the card was declined', do_not_honor: 'the card was declined',
+      expired_card: 'the card has expired', lost_card: 'the bank refuses this card', stolen_card: 'the bank refuses this card', pickup_card: 'the bank refuses this card',
+      authentication_required: 'the bank asks for the customer', requires_action: 'the bank asks for the customer', processing: 'the bank has not answered yet',
+      never_charged: 'nothing was charged', grace_period_ended: 'the grace has ended',
     } as Record<string, string>,
     auto: 'Renew automatically',
     autoOn: 'Auto-renewal is on.',

@@ -21,6 +21,8 @@ export default function Activity({ id, license }: TabProps) {
   const [atOnce, setAtOnce] = useState(false);
   const [token, setToken] = useState<string>();
   const action = useAction();
+  // Below what is still loading all else would jump down.
+  const known = (activity.data ?? activity.problem) !== undefined;
   return (
     <>
       <section className="card">
@@ -38,12 +40,16 @@ export default function Activity({ id, license }: TabProps) {
         {activity.data?.alerts.some((alert) => ['OPEN', 'INVESTIGATING'].includes(alert.status)) && (
           <p>{license.status === 'SUSPENDED' ? <Link to={`/licenses/${id}/suspension`}>{texts.activity_.appeal}</Link> : texts.activity_.itWasYou}</p>
         )}
-        <p>{texts.activity_.wasItYou}</p>
-        <Button onPress={() => setAsking(true)}>{texts.activity_.token}</Button>
+        {known && (
+          <>
+            <p>{texts.activity_.wasItYou}</p>
+            <Button onPress={() => setAsking(true)}>{texts.activity_.token}</Button>
+          </>
+        )}
         {token && <div className="notice good" role="status"><p>{texts.activity_.tokenMade}</p><Copy text={token} /></div>}
       </section>
-      <h2>{texts.activity_.places}</h2>
-      <Show of={devices}>
+      {known && <h2>{texts.activity_.places}</h2>}
+      {known && <Show of={devices}>
         {(list) => (
           <Table
             label={texts.activity_.places}
@@ -58,7 +64,7 @@ export default function Activity({ id, license }: TabProps) {
             ]}
           />
         )}
-      </Show>
+      </Show>}
       <Confirm open={asking} title={texts.activity_.tokenTitle} text={texts.activity_.tokenText} go={texts.activity_.token} busy={action.busy} problem={action.problem}
         onClose={() => { setAsking(false); action.clear(); }}
         onGo={() => void action.run(async () => {

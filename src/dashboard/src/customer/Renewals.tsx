@@ -75,7 +75,7 @@ export default function Renewals({ id, reload }: TabProps) {
                 [texts.renewals.amount, format.money(reply.amount_usd)],
                 [texts.renewals.paysWith, reply.pays_with ? (texts.renewals.with[reply.pays_with] ?? reply.pays_with) : texts.renewals.cannotPay],
               ]} />
-              {reply.obstacle && reply.obstacle !== 'auto_renew_off' && <p className="notice fair">{texts.renewals.obstacle}: {texts.renewals.obstacles[reply.obstacle] ?? reply.obstacle}</p>}
+              {reply.obstacle && reply.obstacle !== 'auto_renew_off' && <p className="notice fair">{texts.renewals.obstacle}: {format.reason(reply.obstacle)}</p>}
               {auto.problem && <ProblemBox problem={auto.problem} />}
               <Switch className="switch" isSelected={reply.auto_renew} isDisabled={auto.busy} onChange={(on) => void switchAuto(on)}>
                 <span className="track" aria-hidden="true" />{texts.renewals.auto}
@@ -108,7 +108,7 @@ export default function Renewals({ id, reload }: TabProps) {
                   { head: texts.renewals.when, cell: (row) => format.day(row.attempted_at) },
                   { head: texts.renewals.amount, number: true, cell: (row) => format.money(row.amount_usd) },
                   { head: texts.renewals.kind, cell: (row) => (row.renewal_type === 'auto' ? texts.renewals.auto_ : texts.renewals.manual) },
-                  { head: texts.renewals.result, cell: (row) => <><Badge of={row.status} />{row.failure_reason && <div className="small">{row.failure_reason}</div>}</> },
+                  { head: texts.renewals.result, cell: (row) => <><Badge of={row.status} />{row.failure_reason && <div className="small">{format.reason(row.failure_reason)}</div>}</> },
                   { head: texts.renewals.newExpiry, cell: (row) => format.day(row.new_expiry) },
                 ]} />
               )}

@@ -13,7 +13,6 @@ type Charge = { renewal_id: string; subscription_id: string; status: string; amo
 type Failures = { days: number; failures: { reason: string; attempts: number; licenses: number; paid_since: number; last_at: string }[] };
 
 const words = texts.operatorRenewals;
-const obstacle = (code: string) => texts.renewals.obstacles[code] ?? code.replaceAll('_', ' ');
 
 export default function Renewals() {
   const [query, setQuery] = useSearchParams();
@@ -30,7 +29,7 @@ export default function Renewals() {
       <Show of={failures} rows={2}>
         {(reply) => (reply.failures.length === 0 ? <p>{words.noFailed}</p> : (
           <Table label={words.failed} rows={reply.failures} id={(row) => row.reason} columns={[
-            { head: words.reason, cell: (row) => (row.reason ? obstacle(row.reason) : words.noReason) },
+            { head: words.reason, cell: (row) => (row.reason ? format.reason(row.reason) : words.noReason) },
             { head: words.attempts, number: true, cell: (row) => format.number(row.attempts) },
             { head: words.licenses, number: true, cell: (row) => format.number(row.licenses) },
             { head: words.paidSince, number: true, cell: (row) => format.number(row.paid_since) },
@@ -56,7 +55,7 @@ function Ahead({ preview }: { preview: Preview }) {
       {reasons.size > 0 && (
         <>
           <h3>{words.reasons}</h3>
-          <ul>{[...reasons].sort((a, b) => b[1].length - a[1].length).map(([code, rows]) => <li key={code}>{rows.length} × {obstacle(code)}</li>)}</ul>
+          <ul>{[...reasons].sort((a, b) => b[1].length - a[1].length).map(([code, rows]) => <li key={code}>{rows.length} × {format.reason(code)}</li>)}</ul>
         </>
       )}
       <Table label={words.table} rows={preview.renewals} id={(row) => row.subscription_id} columns={[
@@ -64,7 +63,7 @@ function Ahead({ preview }: { preview: Preview }) {
         { head: texts.all.expires, cell: (row) => format.day(row.expires_at) },
         { head: texts.renewals.amount, number: true, cell: (row) => format.money(row.amount_usd) },
         { head: texts.renewals.paysWith, cell: (row) => (row.pays_with ? (texts.renewals.with[row.pays_with] ?? row.pays_with) : texts.none) },
-        { head: words.problem, cell: (row) => (row.obstacle ? obstacle(row.obstacle) : words.ok) },
+        { head: words.problem, cell: (row) => (row.obstacle ? format.reason(row.obstacle) : words.ok) },
       ]} />
     </>
   );
@@ -83,7 +82,7 @@ function Unknown({ charges, reload }: { charges: Charge[]; reload: () => void })
         { head: texts.alerts.license, cell: (row) => <Link to={`/licenses/${row.subscription_id}/renewals`}>{row.subscription_id.slice(0, 8)}</Link> },
         { head: texts.renewals.amount, number: true, cell: (row) => format.money(row.amount_usd) },
         { head: words.intent, cell: (row) => <code>{row.intent_id ?? texts.none}</code> },
-        { head: texts.health.reason, cell: (row) => row.reason },
+        { head: texts.health.reason, cell: (row) => row.reason && format.reason(row.reason) },
         { head: texts.renewals.result, cell: (row) => <Button onPress={() => { setTransaction(row.intent_id ?? ''); setAsked(row); }}>{words.decide}</Button> },
       ]} />
       <Confirm open={asked !== undefined} title={words.decideTitle} text={words.decideText} go={paid ? words.charged : words.notCharged} busy={action.busy} problem={action.problem}
