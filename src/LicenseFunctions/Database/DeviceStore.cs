@@ -270,16 +270,16 @@ public sealed class DeviceStore(LicenseDatabase database)
         """;
 
     private const string ListNetworks = """
-        select d.ea_instance_id, d.mt5_account_number, host(n.network) as ip_address, null as country_code, null as city,
+        select d.device_id, d.ea_instance_id, d.mt5_account_number, host(n.network) as ip_address, null as country_code, null as city,
                n.last_seen_at as last_seen, 0::bigint as usage_count
         from license_devices d join license_device_networks n on n.device_id = d.device_id
         where d.subscription_id = @subscriptionId and d.removed_at is null and n.last_seen_at > @since
         union all
-        select ea_instance_id, mt5_account_number, host(ip_address), trim(country_code), city, max(logged_at), count(*)
+        select null, ea_instance_id, mt5_account_number, host(ip_address), trim(country_code), city, max(logged_at), count(*)
         from license_usage_log
         where subscription_id = @subscriptionId and logged_at > @since
           and ea_instance_id is not null and mt5_account_number is not null
-        group by 1, 2, 3, 4, 5
+        group by 2, 3, 4, 5, 6
         """;
 
     /// <summary>Every device that has or had a place, and every network that any device of the licence was seen from since then.</summary>
@@ -323,6 +323,9 @@ public sealed record DeviceRow
 /// <summary>What one device did from one network, in the usage log (with place and count) or in checks (without).</summary>
 public sealed record DeviceNetworkRow
 {
+    /// <summary>The registered device that checked from there; null in the usage log.</summary>
+    public Guid? DeviceId { get; init; }
+
     public required string EaInstanceId { get; init; }
 
     public required long Mt5AccountNumber { get; init; }

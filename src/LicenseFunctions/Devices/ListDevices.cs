@@ -35,11 +35,14 @@ public sealed class ListDevices(LicenseDatabase database, DeviceStore store, Las
 
         var now = time.GetUtcNow();
         var (rows, networks) = await store.ListAsync(subscriptionId, now - Recent, cancellationToken);
-        var byKey = networks.ToLookup(network => Key(network.EaInstanceId, network.Mt5AccountNumber, network.IpAddress));
+        // A network is no address: under the identity that holds the address it would be a device of its own.
+        var checkedFrom = networks.ToLookup(network => network.DeviceId);
+        var byKey = checkedFrom[null].ToLookup(network => Key(network.EaInstanceId, network.Mt5AccountNumber, network.IpAddress));
         // Several rows have one key where DEVICE_IDENTITY was changed since they were made.
         var known = rows.ToLookup(row => Key(row.EaInstanceId, row.Mt5AccountNumber, row.IpAddress));
         var devices = rows.Where(row => row.RemovedAt is null)
-            .Select(row => Registered(row, byKey[Key(row.EaInstanceId, row.Mt5AccountNumber, row.IpAddress)], now))
+            .Select(row => Registered(
+                row, checkedFrom[row.DeviceId].Concat(byKey[Key(row.EaInstanceId, row.Mt5AccountNumber, row.IpAddress)]), now))
             .Concat(byKey
                 .Where(group => known[group.Key].All(row => group.Max(one => one.LastSeen) > row.RemovedAt))
                 .Select(group => OnlyUsed(group, now)))

@@ -59,10 +59,11 @@ internal sealed class LicenseScene : IAsyncDisposable
     public static CancellationToken Stop => TestContext.Current.CancellationToken;
 
     public static async Task<LicenseScene> NewAsync(
-        PostgresFixture postgres, int maxDevices = 2, DeviceLimitAction action = DeviceLimitAction.Suspend, int cacheSeconds = 0)
+        PostgresFixture postgres, int maxDevices = 2, DeviceLimitAction action = DeviceLimitAction.Suspend, int cacheSeconds = 0,
+        DeviceIdentity identity = DeviceIdentity.EaAccount)
     {
         var scene = new LicenseScene(
-            await postgres.NewDatabaseAsync(), new DevicePolicy(maxDevices, DeviceIdentity.EaAccount, action), TimeSpan.FromSeconds(cacheSeconds));
+            await postgres.NewDatabaseAsync(), new DevicePolicy(maxDevices, identity, action), TimeSpan.FromSeconds(cacheSeconds));
         (scene.SubscriptionId, scene.OwnerId) = await scene.Database.QueryAsync<(Guid, Guid)>(
             """
             with people as (

@@ -196,6 +196,27 @@ public sealed class ValidateLicenseTests(PostgresFixture postgres)
             "select sum(coalesce((evidence ->> 'refusals')::int, 1))::int from suspicious_activity_alerts"));
     }
 
+    [Theory]
+    [InlineData(DeviceIdentity.EaAccount, 1, 2)]
+    [InlineData(DeviceIdentity.IpEaAccount, 2, 1)]
+    public async Task Devices_SeenFromTwoNetworksOfIPv6_AreListedOnce(DeviceIdentity identity, int devices, int networksEach)
+    {
+        await using var scene = await LicenseScene.NewAsync(postgres, identity: identity);
+        foreach (var address in (string[])["2001:db8:0:7::1", "2001:db8:0:8::1"])
+        {
+            await scene.CheckAsync("EA-1", 1, address);
+            await scene.LastSeen.FlushAsync(LicenseScene.Stop);
+            scene.Time.Advance(TimeSpan.FromSeconds(10));
+        }
+
+        var list = await new ListDevices(scene.Database.Database, scene.Devices, scene.LastSeen, scene.Settings, scene.Time)
+            .RunAsync(scene.SubscriptionId, null, LicenseScene.Stop);
+
+        Assert.Equal(devices, list.Value.DeviceCount);
+        Assert.All(list.Value.Devices, device => Assert.Equal(networksEach, device.Networks.Count));
+        Assert.All(list.Value.Devices, device => Assert.NotNull(device.DeviceId));
+    }
+
     [Fact]
     public async Task Devices_KnownUnderTwoIdentities_AreListed()
     {
