@@ -98,6 +98,15 @@ test('an operator suspends, and takes it back', async () => {
   await close(page);
 });
 
+test('a licence in its grace is called so everywhere, and found among the expired', async () => {
+  const page = await open(browser, backend, { as: people.amara, path: `/licenses/${licenses.amara}` });
+  await page.getByRole('link', { name: 'All licences' }).click();
+  await page.getByText('In grace', { exact: true }).waitFor();
+  await close(page);
+  const { body } = await backend.call('GET', '/api/v1/licenses?status=EXPIRED', backend.token('operator', people.operator));
+  assert.equal(body.licenses.find((one) => one.subscription_id === licenses.amara).status, 'GRACE');
+});
+
 test('a declined card; another card; renewed', async () => {
   const page = await open(browser, backend, { as: people.amara, path: `/licenses/${licenses.amara}/renewals` });
   const renew = async () => {
