@@ -54,7 +54,7 @@ internal sealed class ScheduleGateway(Scheduler scheduler, ScheduleClock clock, 
         CallAsync(null, null, intentId, () => Show(Intents[intentId]));
 
     public Task<IntentSnapshot> CancelIntentAsync(string intentId, string idempotencyKey, CancellationToken cancellationToken) =>
-        CallAsync(null, null, intentId, () =>
+        CallAsync(idempotencyKey, null, intentId, () =>
         {
             var intent = Intents[intentId];
             if (intent.State is not (ChargeOutcome.Succeeded or ChargeOutcome.Canceled or ChargeOutcome.Processing)) Become(intent, new ChargeOutcome.Canceled("requested"));
@@ -98,7 +98,8 @@ internal sealed class ScheduleGateway(Scheduler scheduler, ScheduleClock clock, 
 
     private async Task<IntentSnapshot> CallAsync(string? key, ChargeRequest? request, string? intent, Func<IntentSnapshot> effect)
     {
-        if (key is not null && keys.TryGetValue(key, out var before) && clock.Now - before.At >= KeyMemory)
+        // To cancel again harms nobody.
+        if (key is not null && request is not null && keys.TryGetValue(key, out var before) && clock.Now - before.At >= KeyMemory)
             violation($"key {key} was sent again after the gateway forgot it");
         await scheduler.Pause();
         switch (random.Next(100) < FaultRate ? random.Next(5) : -1)

@@ -56,12 +56,13 @@ public sealed record RenewalPolicy(
         return Earlier(now + (step < TimeSpan.FromHours(1) ? TimeSpan.FromHours(1) : step), givesUpAt);
     }
 
-    /// <summary>The reconciler's pace: 5 minutes, 1 hour, then daily; a gateway that asks for more time gets it.</summary>
+    /// <summary>The reconciler's pace: 5 minutes, 1 hour, then daily; a gateway that asks for more time gets it, a day at most.</summary>
     /// <param name="lookups">Questions asked so far, the one just asked included (1 or more).</param>
     public static DateTimeOffset NextLookup(int lookups, DateTimeOffset now, TimeSpan? retryAfter = null)
     {
         var pace = lookups switch { <= 1 => TimeSpan.FromMinutes(5), 2 => TimeSpan.FromHours(1), _ => TimeSpan.FromDays(1) };
-        return now + (retryAfter > pace ? retryAfter.Value : pace);
+        if (retryAfter > pace) pace = retryAfter.Value;
+        return now + (pace < TimeSpan.FromDays(1) ? pace : TimeSpan.FromDays(1));
     }
 
     /// <summary>

@@ -18,7 +18,7 @@ public static class RenewalSettlement
         var renewal = facts.Renewal;
         if (renewal.Attempt is not { } attempt) return null;
         if (asked is Asked.Event && answer.IntentId != renewal.IntentId && answer.Outcome is not ChargeOutcome.Succeeded) return null;
-        if (renewal.Status is Applied) return PaidTwice(renewal, attempt, answer);
+        if (renewal.Status is Applied) return PaidTwice(renewal, answer);
 
         return answer.Outcome switch
         {
@@ -93,10 +93,9 @@ public static class RenewalSettlement
         };
 
     // Cancelling comes first whenever a period is paid otherwise, so this needs a gateway that breaks its word. Then a person
-    // has to refund: hiding it would be worse.
-    private static RenewalChange? PaidTwice(Renewal renewal, RenewalAttempt attempt, IntentSnapshot answer) =>
-        answer.Outcome is ChargeOutcome.Succeeded paid
-        && (renewal.PaidWith is not PaidWith.Card || (attempt.TransactionId is { } known && known != paid.TransactionId))
+    // has to refund: hiding it would be worse. One intent is one charge, whatever id of it a person wrote down.
+    private static RenewalChange? PaidTwice(Renewal renewal, IntentSnapshot answer) =>
+        answer.Outcome is ChargeOutcome.Succeeded paid && (renewal.PaidWith is not PaidWith.Card || renewal.IntentId != answer.IntentId)
             ? new RenewalChange(renewal) { Audit = "renewal.paid_twice", Reason = $"{answer.IntentId} {paid.TransactionId}" }
             : null;
 

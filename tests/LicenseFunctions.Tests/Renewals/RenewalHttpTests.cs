@@ -289,7 +289,9 @@ public sealed class RenewalHttpTests(RenewalSite site) : IClassFixture<RenewalSi
         Assert.Equal((403, 200, 59.99m, 49.99m, false), (
             bad, status, (decimal?)question!["amount_usd"], (decimal?)question["old_amount_usd"], (bool?)question["accepted"]));
 
+        Assert.Equal("price_consent", (string?)(await OperatorAsync($"/api/v1/licenses/{license}/renewals"))["obstacle"]);
         await app.SendAsync(HttpMethod.Post, "/api/v1/renewals/price-consent", null, new { token, accept = true });
+        Assert.Null((string?)(await OperatorAsync($"/api/v1/licenses/{license}/renewals"))["obstacle"]);
         await RunAsync("RunRenewals");
         Assert.Equal(2, Charges(license, "succeeded"));
         Assert.True((await site.World.ReadAsync(license)).ExpiresAt > now.AddDays(30));

@@ -150,6 +150,20 @@ public sealed class RenewalSettlementTests
         Assert.Null(change.Payment);
     }
 
+    [Theory]
+    [InlineData("pi_1", null)]
+    [InlineData("pi_2", "renewal.paid_twice")]
+    public void Settle_TheSuccessOfWhatAPersonDecided_IsASecondChargeOnlyOnAnotherIntent(string intent, string? audit)
+    {
+        var decided = RenewalRequests.Decide(Facts(Charging with { Status = RenewalStatus.Undecided }), "pi_1", "seen", Policy, Expiry).Value.After;
+
+        Assert.Equal(audit, Settle(decided, Paid, Asked.Event, intent: intent)?.Audit);
+    }
+
+    [Fact]
+    public void Settle_AGatewayThatAsksForYears_IsAskedAgainTomorrow() =>
+        Assert.Equal(Expiry.AddDays(1), Settle(Charging, new ChargeOutcome.Unknown("429", TimeSpan.FromDays(9_000)))!.After.NextActionAt);
+
     [Fact]
     public void Settle_TheSameSuccessAgain_ChangesNothing()
     {
