@@ -212,7 +212,8 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
 
     private static void Book(MemoryLicense license, RenewalPayment payment)
     {
-        if (license.PaidPeriods.Exists(period => payment.PaidFrom < period.Until && period.From < payment.PaidUntil))
+        // A period that was taken back as a whole is empty, and overlaps nothing.
+        if (license.PaidPeriods.Exists(period => period.From < period.Until && payment.PaidFrom < period.Until && period.From < payment.PaidUntil))
             throw new InvalidOperationException("paid_periods_never_overlap");
 
         if (payment.With is PaidWith.Card) Post(license, payment.AmountUsd);
