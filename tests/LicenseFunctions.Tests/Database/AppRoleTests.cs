@@ -13,7 +13,7 @@ public sealed class AppRoleTests(PostgresFixture postgres) : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         database = await postgres.NewDatabaseAsync();
-        await database.ExecuteAsync($"create role \"{role}\" login");
+        await database.ExecuteAsync($"create role \"{role}\" login password '{role}'");
         await Psql.RunAsync("psql", database, Path.Combine(Repository.Root, "infra-bicep"),
             "-X", "-v", "ON_ERROR_STOP=1", "-v", $"app_role={role}", "-f", "app-role.sql");
     }
@@ -69,5 +69,5 @@ public sealed class AppRoleTests(PostgresFixture postgres) : IAsyncLifetime
         Assert.DoesNotContain("permission denied", app.Log);
     }
 
-    private string AsApp() => new NpgsqlConnectionStringBuilder(database.ConnectionString) { Username = role, Password = null }.ConnectionString;
+    private string AsApp() => new NpgsqlConnectionStringBuilder(database.ConnectionString) { Username = role, Password = role }.ConnectionString;
 }

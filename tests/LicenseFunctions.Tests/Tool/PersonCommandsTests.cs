@@ -51,7 +51,7 @@ public sealed class PersonCommandsTests(PostgresFixture postgres) : IAsyncLifeti
         var data = JsonNode.Parse(output)!.AsObject();
         Assert.Equal(
             [
-                "billing_ledger", "license_device_networks", "license_devices", "license_health", "license_tokens", "license_usage_log", "outbox", "payment_events",
+                "billing_ledger", "license_changes", "license_device_networks", "license_devices", "license_health", "license_tokens", "license_usage_log", "outbox", "payment_events",
                 "renewals", "subscriptions", "suspicious_activity_alerts", "usage_quarantine", "usage_rollups", "user_id", "user_payment_methods", "user_wallets", "users",
             ],
             data.Select(table => table.Key).Order(StringComparer.Ordinal));
@@ -115,7 +115,7 @@ public sealed class PersonCommandsTests(PostgresFixture postgres) : IAsyncLifeti
     {
         string[] kept =
         [
-            "audit_log", "billing_ledger", "license_renewal_history", "license_token_replacements", "master_pricing", "renewal_attempts", "renewal_requests", "user_wallets",
+            "audit_log", "billing_ledger", "license_changes", "license_renewal_history", "license_token_replacements", "master_pricing", "renewal_attempts", "renewal_requests", "user_wallets",
         ];
         // By their foreign key, with the device.
         string[] cascaded = ["license_device_networks", "license_device_changes"];
@@ -143,7 +143,7 @@ public sealed class PersonCommandsTests(PostgresFixture postgres) : IAsyncLifeti
         Assert.DoesNotMatch("MY-EA|198[.]51[.]100|person@x.test|4242|cus_1", export);
         Assert.Equal(
             ["audit_log", "billing_ledger", "license_tokens", "renewals", "subscriptions", "suspicious_activity_alerts", "user_wallets", "users"],
-            JsonNode.Parse(export)!.AsObject().Select(table => table.Key).Where(key => key is not ("user_id" or "license_states" or "license_health")).Order(StringComparer.Ordinal));
+            JsonNode.Parse(export)!.AsObject().Select(table => table.Key).Where(key => key is not ("user_id" or "license_changes" or "license_states" or "license_health")).Order(StringComparer.Ordinal));
         Assert.Equal((false, "Erased"), await scene.Database.QueryAsync<(bool, string)>(
             "select is_active, revoked_reason from license_tokens where subscription_id = @SubscriptionId", licence));
         Assert.Equal("canceled", await scene.Database.QueryAsync<string>("select status from renewals"));
