@@ -58,7 +58,8 @@ internal static class ScaleBench
     private static async Task MeasureAsync(
         string what, NpgsqlDataSource source, Backend[] backends, int units, Func<int, HttpRequestMessage> request)
     {
-        await LoadAsync(backends, request, TimeSpan.FromSeconds(3));
+        // Each process compiles what it runs as it goes; eight of them at once take long to get through that.
+        await LoadAsync(backends, request, TimeSpan.FromSeconds(15));
         var waits = new ConcurrentDictionary<string, int>();
         using var done = new CancellationTokenSource();
         var sampling = SampleWaitsAsync(source, waits, done.Token);
