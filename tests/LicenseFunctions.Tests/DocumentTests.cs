@@ -48,7 +48,7 @@ public sealed partial class DocumentTests
     [Fact]
     public void Schedules_AreTheSameInTheWorkerTheSampleAndTheReadme()
     {
-        var worker = DefaultSchedule().Matches(Repository.Read("src/LocalWorker/Settings.cs")).Select(match => match.Groups[1].Value + " " + match.Groups[2].Value);
+        var worker = DefaultSchedule().Matches(Repository.Read("src/StandaloneHost/Settings.cs")).Select(match => match.Groups[1].Value + " " + match.Groups[2].Value);
         var sample = SampleSchedule().Matches(Repository.Read("local.settings.sample.json")).Select(match => match.Groups[1].Value + " " + match.Groups[2].Value);
         var readme = ReadmeSchedule().Matches(Repository.Read("README.md")).Select(match => match.Groups[1].Value + " " + match.Groups[2].Value);
 

@@ -3,7 +3,7 @@ using Xunit;
 
 namespace LicenseFunctions.Tests;
 
-/// <summary>What LocalWorker can't run stops the process, before it listens, in one line.</summary>
+/// <summary>What StandaloneHost can't run stops the process, before it listens, in one line.</summary>
 public sealed class WorkerStartTests
 {
     [Theory]

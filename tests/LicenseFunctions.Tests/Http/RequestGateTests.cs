@@ -1,6 +1,6 @@
 using System.Text.Json;
 using LicenseFunctions.Http;
-using LocalWorker;
+using StandaloneHost;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Azure.Functions.Worker;
 using Microsoft.Extensions.Logging;

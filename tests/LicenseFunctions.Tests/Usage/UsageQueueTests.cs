@@ -2,7 +2,7 @@ using System.Text;
 using Amqp;
 using Amqp.Framing;
 using LicenseFunctions.Tests.Support;
-using LocalWorker.Tests;
+using StandaloneHost.Tests;
 using Xunit;
 
 namespace LicenseFunctions.Tests.Usage;

@@ -1,0 +1,57 @@
+using System.Reflection;
+using Microsoft.Azure.Functions.Worker;
+using Microsoft.Azure.Functions.Worker.Extensions.Abstractions;
+
+namespace StandaloneHost;
+
+/// <summary>Finds the functions of an assembly and refuses those that this worker would run otherwise than the host.</summary>
+internal static class FunctionTable
+{
+    public static WorkerFunction[] Read(IEnumerable<Type> types)
+    {
+        var functions = types
+            .Where(type => type is { IsAbstract: false, IsGenericTypeDefinition: false } or { IsAbstract: true, IsSealed: true })
+            .SelectMany(type => type.GetMethods(
+                BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.Instance | BindingFlags.Static | BindingFlags.DeclaredOnly))
+            .Select(method => (Method: method, Name: method.GetCustomAttribute<FunctionAttribute>()?.Name))
+            .Where(found => found.Name is not null)
+            .Select(found => Read(found.Method, found.Name!))
+            .ToArray();
+
+        // The host's names are case-insensitive.
+        var twice = functions.GroupBy(function => function.Name, StringComparer.OrdinalIgnoreCase).FirstOrDefault(same => same.Count() > 1);
+        return twice is null
+            ? functions
+            : throw new StartRefusedException(
+                $"Function {twice.Key}: the name is taken twice, by " +
+                $"{string.Join(" and ", twice.Select(function => function.EntryPoint))}.");
+    }
+
+    private static WorkerFunction Read(MethodInfo method, string name)
+    {
+        // The host's rule: Utility.FunctionNameValidationRegex.
+        if (name.Length is 0 or > 128 || name.Equals("host", StringComparison.OrdinalIgnoreCase) || !char.IsAsciiLetter(name[0])
+            || !name.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_'))
+            throw new StartRefusedException(
+                $"Function {name}: a name is letters, digits, - and _, beginning with a letter, e.g. ScanUsage.");
+
+        if (!method.IsPublic)
+        {
+            throw new StartRefusedException(
+                $"Function {name}: {method.DeclaringType!.Name}.{method.Name} isn't public, and the host would not find it.");
+        }
+
+        var triggers = method.GetParameters().Where(parameter => Trigger(parameter) is not null).ToArray();
+        if (triggers.Length != 1)
+        {
+            throw new StartRefusedException(
+                $"Function {name}: {triggers.Length} trigger parameters; it needs one, " +
+                "e.g. [HttpTrigger(AuthorizationLevel.Anonymous, \"get\")] HttpRequest request.");
+        }
+
+        var trigger = Trigger(triggers[0])!;
+        return new(name, method, trigger, FunctionCall.Compile(name, method, trigger, triggers[0]));
+    }
+
+    private static TriggerBindingAttribute? Trigger(ParameterInfo parameter) => parameter.GetCustomAttribute<TriggerBindingAttribute>();
+}

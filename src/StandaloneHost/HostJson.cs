@@ -1,0 +1,42 @@
+using System.Text.Json;
+using Microsoft.Extensions.Configuration;
+
+namespace StandaloneHost;
+
+/// <summary>
+/// What StandaloneHost reads of host.json, which lies beside the application. Unknown sections are ignored, as the host does; defaults are
+/// the host's (HttpOptions.RoutePrefix "api"; ServiceBusOptions: 1 to 1,000 messages, wait 30 s, prefetch 0).
+/// </summary>
+internal sealed record HostJson(
+    string RoutePrefix, int MinMessageBatchSize, int MaxMessageBatchSize, TimeSpan MaxBatchWaitTime, int PrefetchCount)
+{
+    public static HostJson Read(IConfiguration hostJson)
+    {
+        var serviceBus = hostJson.GetSection("extensions:serviceBus");
+        try
+        {
+            return new(
+                hostJson["extensions:http:routePrefix"] ?? "api",
+                serviceBus.GetValue("minMessageBatchSize", 1),
+                serviceBus.GetValue("maxMessageBatchSize", 1000),
+                serviceBus.GetValue("maxBatchWaitTime", TimeSpan.FromSeconds(30)),
+                serviceBus.GetValue("prefetchCount", 0));
+        }
+        catch (InvalidOperationException wrong)
+        {
+            throw new StartRefusedException($"host.json, extensions.serviceBus: {wrong.Message}");
+        }
+    }
+
+    public static IConfiguration Load(string folder)
+    {
+        try
+        {
+            return new ConfigurationBuilder().SetBasePath(folder).AddJsonFile("host.json", optional: true).Build();
+        }
+        catch (Exception broken) when (broken is InvalidDataException or JsonException or FormatException)
+        {
+            throw new StartRefusedException($"host.json can't be read: {(broken.InnerException ?? broken).Message}");
+        }
+    }
+}

@@ -1,0 +1,80 @@
+using System.Globalization;
+using System.Net.Sockets;
+using Amqp.Framing;
+using Microsoft.Azure.Functions.Worker;
+using Microsoft.Azure.Functions.Worker.Middleware;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace StandaloneHost;
+
+/// <summary>
+/// All queues of the application. Where the setting that a trigger's Connection names is set, messages come from that broker;
+/// where it isn't, from whoever sends to this process.
+/// </summary>
+internal sealed class QueueService : BackgroundService
+{
+    private readonly List<Func<CancellationToken, Task>> queues = [];
+    private readonly QueueListener? listener;
+
+    public QueueService(WorkerFunction[] functions, HostJson hostJson, FunctionExecutionDelegate pipeline, IServiceProvider services)
+    {
+        var logger = services.GetRequiredService<ILogger<QueueService>>();
+        var settings = services.GetRequiredService<IConfiguration>();
+        var time = services.GetService<TimeProvider>() ?? TimeProvider.System;
+        foreach (var function in functions)
+        {
+            if (function.Trigger is not ServiceBusTriggerAttribute trigger)
+                continue;
+            var queue = Settings.Resolve(function.Name, trigger.QueueName!, settings, "usage-records");
+            var batches = new MessageBatches(function, hostJson, pipeline, services, logger);
+            if (BrokerAddress.Read(function.Name, trigger.Connection ?? "AzureWebJobsServiceBus", settings) is { } address)
+            {
+                queues.Add(new BrokerQueue(function.Name, queue, address, batches, time, logger).RunAsync);
+            }
+            else if (!queue.EndsWith("/$deadletterqueue", StringComparison.OrdinalIgnoreCase))
+            {
+                // Without a broker nothing is ever dead-lettered, and only queues are listened for.
+                listener ??= Listen(settings["LOCALWORKER_AMQP_PORT"] ?? "0");
+                var deliveries = listener.Receive(queue, batches.Credit);
+                queues.Add(stop => batches.RunAsync(deliveries, new Released(), stop));
+            }
+        }
+    }
+
+    /// <summary>Says where it listens before the application says that it is ready.</summary>
+    public override Task StartAsync(CancellationToken cancellationToken)
+    {
+        if (listener is not null)
+            Console.WriteLine($"amqp listening on amqp://127.0.0.1:{listener.Port}");
+        return base.StartAsync(cancellationToken);
+    }
+
+    public override void Dispose()
+    {
+        listener?.Dispose();
+        base.Dispose();
+    }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        await Task.WhenAll(queues.Select(run => run(stoppingToken)));
+        listener?.Dispose();
+    }
+
+    private static QueueListener Listen(string port)
+    {
+        try
+        {
+            return new QueueListener(ushort.Parse(port, CultureInfo.InvariantCulture));
+        }
+        catch (Exception wrong) when (wrong is FormatException or OverflowException or SocketException)
+        {
+            throw new StartRefusedException(
+                $"LOCALWORKER_AMQP_PORT: {port} can't be listened on: {wrong.Message} " +
+                "Example: LOCALWORKER_AMQP_PORT=5672, 0 for a free one");
+        }
+    }
+}

@@ -1,0 +1,194 @@
+using System.Threading.Channels;
+using Microsoft.Azure.Functions.Worker;
+using Microsoft.Azure.Functions.Worker.Middleware;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+
+namespace StandaloneHost;
+
+/// <summary>
+/// Runs one timer function, slot after slot, as the host's TimerListener does, one runner at a time across all processes.
+/// Slots that were missed collapse into one past-due run; an exception is logged and swallowed until the next slot. A run that was
+/// interrupted (stop, kill, lost lease) leaves its slot due, and whoever is there next makes up for it.
+/// </summary>
+internal sealed class TimerLoop(
+    WorkerFunction function, Schedule schedule, FunctionExecutionDelegate pipeline, TimerLeases leases, IServiceProvider services,
+    TimeProvider time, ILogger logger)
+{
+    private readonly TimerTriggerAttribute trigger = (TimerTriggerAttribute)function.Trigger;
+    private readonly bool monitored = ((TimerTriggerAttribute)function.Trigger).UseMonitor && !schedule.IsSubMinute;
+    private readonly Channel<TaskCompletionSource> requests = Channel.CreateUnbounded<TaskCompletionSource>();
+    private readonly string name = function.Name;
+
+    public WorkerFunction Function => function;
+
+    /// <summary>Runs the function once as soon as nobody else runs it, slot or not; ends when it has run.</summary>
+    public async Task RunNowAsync(CancellationToken cancellationToken)
+    {
+        var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await requests.Writer.WriteAsync(done, cancellationToken);
+        await done.Task.WaitAsync(cancellationToken);
+    }
+
+    public async Task RunAsync(CancellationToken stop)
+    {
+        var asked = new List<TaskCompletionSource>();
+        DateTime? startedAt = null;
+        var startup = trigger.RunOnStartup;
+        var failures = 0;
+        while (!stop.IsCancellationRequested)
+        {
+            try
+            {
+                while (requests.Reader.TryRead(out var request))
+                    asked.Add(request);
+                var state = await leases.ReadAsync(name, stop);
+                var due = await DueAsync(state, startedAt is null, stop);
+                startedAt ??= state.Now;
+
+                var atOnce = asked.Count > 0 || startup;
+                var wait = Later(due, state.LeaseUntil) - state.Now;
+                if (!atOnce && wait > TimeSpan.Zero)
+                {
+                    await SleepAsync(wait, stop);
+                }
+                else if (await leases.ClaimAsync(name, atOnce, stop) is not { } claim)
+                {
+                    // Somebody else has it; only who was asked to run at once keeps asking.
+                    if (atOnce)
+                        await SleepAsync(TimeSpan.FromMilliseconds(250), stop);
+                }
+                else
+                {
+                    startup = false;
+                    await RunOnceAsync(claim, due, due < startedAt, state.LastStartedAt, stop);
+                    asked.ForEach(request => request.TrySetResult());
+                    asked.Clear();
+                }
+
+                failures = 0;
+            }
+            catch (OperationCanceledException) when (stop.IsCancellationRequested)
+            {
+                break;
+            }
+            catch (Exception failure)
+            {
+                // The database is away: the slot stays due, and is run when it is back.
+                if (failures++ == 0)
+                    logger.LogError(failure, "Timer {Function}: the lease can't be reached; trying again", name);
+                await SleepAsync(TimeSpan.FromSeconds(Math.Min(30, failures)), stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            }
+        }
+
+        asked.ForEach(request => request.TrySetCanceled(stop));
+    }
+
+    /// <summary>
+    /// The slot to run next. At a start the recorded one is judged as ScheduleMonitor.CheckPastDueAsync does: it holds if it is a slot of
+    /// this schedule (missed or not); one of an earlier schedule is forgotten, as is a missed one of an unmonitored timer.
+    /// </summary>
+    private async Task<DateTime> DueAsync(TimerState state, bool starting, CancellationToken stop)
+    {
+        var next = schedule.Next(state.Now);
+        var due = state.NextDueAt switch
+        {
+            null => next,
+            { } recorded when !starting => recorded,
+            { } recorded when !schedule.Contains(recorded) || recorded > next => next,
+            { } recorded when !monitored && recorded <= state.Now => next,
+            { } recorded => recorded,
+        };
+        if (due != state.NextDueAt)
+            await leases.ScheduleAsync(name, state.NextDueAt, due, stop);
+        return due;
+    }
+
+    private async Task RunOnceAsync(TimerClaim claim, DateTime due, bool pastDue, DateTime? last, CancellationToken stop)
+    {
+        using var running = CancellationTokenSource.CreateLinkedTokenSource(stop);
+        var renewing = RenewAsync(claim.Fence, running);
+        var interrupted = !await InvokeAsync(new TimerInfo
+        {
+            IsPastDue = pastDue,
+            ScheduleStatus = !monitored ? null : new() { Last = last ?? default, Next = due, LastUpdated = last ?? default },
+        }, running.Token);
+        await running.CancelAsync();
+        await renewing;
+
+        // A run ahead of its slot (by hand) doesn't use the slot up; an interrupted one neither.
+        DateTime? next = due <= claim.At && !interrupted ? schedule.Next(claim.At) : null;
+        // Without the stop's token: a lease given back is worth the second that is left.
+        await leases.FinishAsync(name, claim.Fence, next, CancellationToken.None);
+    }
+
+    /// <returns>False where the run was interrupted.</returns>
+    private async Task<bool> InvokeAsync(TimerInfo timer, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await using var scope = services.CreateAsyncScope();
+            await pipeline(new Invocation(function, null, scope.ServiceProvider, timer, cancellationToken));
+        }
+        catch (Exception) when (cancellationToken.IsCancellationRequested)
+        {
+            logger.LogWarning("Timer {Function} was interrupted", name);
+            return false;
+        }
+        catch (Exception failure)
+        {
+            logger.LogError(failure, "Timer {Function} failed", name);
+        }
+
+        return true;
+    }
+
+    private async Task RenewAsync(long fence, CancellationTokenSource running)
+    {
+        var held = time.GetTimestamp();
+        using var third = new PeriodicTimer(TimerLeases.Lease / 3, time);
+        try
+        {
+            while (await third.WaitForNextTickAsync(running.Token))
+            {
+                try
+                {
+                    if (!await leases.RenewAsync(name, fence, running.Token))
+                        break;
+                    held = time.GetTimestamp();
+                }
+                catch (Exception unreachable)
+                    when (unreachable is not OperationCanceledException && time.GetElapsedTime(held) < TimerLeases.Lease / 3 * 2)
+                {
+                    // The next try still comes before the lease ends.
+                }
+            }
+
+            logger.LogWarning("Timer {Function}: the lease was lost, the run is cancelled", name);
+            await running.CancelAsync();
+        }
+        catch (OperationCanceledException) when (running.IsCancellationRequested)
+        {
+            // The run is over.
+        }
+        catch (Exception unreachable)
+        {
+            logger.LogError(unreachable, "Timer {Function}: the lease can't be renewed, the run is cancelled", name);
+            await running.CancelAsync();
+        }
+    }
+
+    /// <summary>Waits, at most an hour so that a clock that was set is noticed, or until asked to run at once.</summary>
+    private async Task SleepAsync(TimeSpan wait, CancellationToken stop)
+    {
+        using var enough = CancellationTokenSource.CreateLinkedTokenSource(stop);
+        var longest = TimeSpan.FromHours(1);
+        await Task.WhenAny(
+            Task.Delay(wait < longest ? wait : longest, time, enough.Token),
+            requests.Reader.WaitToReadAsync(enough.Token).AsTask());
+        await enough.CancelAsync();
+        stop.ThrowIfCancellationRequested();
+    }
+
+    private static DateTime Later(DateTime due, DateTime? leaseUntil) => leaseUntil > due ? leaseUntil.Value : due;
+}

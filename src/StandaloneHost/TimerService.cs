@@ -1,0 +1,61 @@
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Azure.Functions.Worker;
+using Microsoft.Azure.Functions.Worker.Middleware;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Npgsql;
+
+namespace StandaloneHost;
+
+/// <summary>All timers of the application.</summary>
+internal sealed class TimerService(IReadOnlyDictionary<string, TimerLoop> loops) : BackgroundService
+{
+    /// <summary>A run by hand is awaited so long before the answer, for whoever asks wants its effect; it is 202 either way.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(15);
+
+    public static TimerService Create(WorkerFunction[] functions, FunctionExecutionDelegate pipeline, IServiceProvider services)
+    {
+        var settings = services.GetRequiredService<IConfiguration>();
+        var logger = services.GetRequiredService<ILogger<TimerService>>();
+        var time = services.GetService<TimeProvider>() ?? TimeProvider.System;
+        var leases = new Lazy<TimerLeases>(() => new(services.GetRequiredService<NpgsqlDataSource>()));
+        return new(functions.Where(function => function.Trigger is TimerTriggerAttribute).ToDictionary(
+            function => function.Name,
+            function => new TimerLoop(function, Read(function, settings, services), pipeline, leases.Value, services, time, logger),
+            StringComparer.OrdinalIgnoreCase));
+    }
+
+    /// <summary>
+    /// <c>POST /admin/functions/{name}</c>, as the host's FunctionsController: runs a timer at once and answers 202, 404 for any other
+    /// name. The request goes through the application's middleware first, as a run of the timer's function with an HttpContext.
+    /// </summary>
+    public void Map(IEndpointRouteBuilder endpoints, Func<FunctionExecutionDelegate, FunctionExecutionDelegate> middleware, ILogger logger)
+    {
+        foreach (var (name, loop) in loops)
+        {
+            var pipeline = middleware(async run =>
+            {
+                await Task.WhenAny(loop.RunNowAsync(run.CancellationToken), Task.Delay(Patience, run.CancellationToken));
+                ((Invocation)run).Result = Results.StatusCode(StatusCodes.Status202Accepted);
+            });
+            endpoints.MapPost($"/admin/functions/{name}", HttpFunctions.Serve(loop.Function, pipeline, logger));
+        }
+    }
+
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) =>
+        Task.WhenAll(loops.Values.Select(loop => loop.RunAsync(stoppingToken)));
+
+    private static Schedule Read(WorkerFunction function, IConfiguration settings, IServiceProvider services)
+    {
+        if (services.GetService<NpgsqlDataSource>() is null)
+            throw new StartRefusedException(
+                $"Function {function.Name}: timers keep their leases in PostgreSQL; register an NpgsqlDataSource in Program.cs.");
+        var text = Settings.Resolve(function.Name, ((TimerTriggerAttribute)function.Trigger).Schedule, settings, "0 0 3 * * *");
+        return Schedule.TryParse(text) ?? throw new StartRefusedException(
+            $"Function {function.Name}: schedule '{text}' is no cron text of six fields, e.g. 0 0 3 * * * for daily at three (UTC).");
+    }
+}

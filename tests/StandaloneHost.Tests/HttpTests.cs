@@ -1,0 +1,404 @@
+using System.Net;
+using System.Text;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.Azure.Functions.Worker;
+using Microsoft.Azure.Functions.Worker.Builder;
+using Microsoft.Azure.Functions.Worker.Middleware;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Xunit;
+
+namespace StandaloneHost.Tests;
+
+/// <summary>
+/// HTTP functions of the isolated worker with ASP.NET Core integration: azure-functions-dotnet-worker,
+/// extensions/Worker.Extensions.Http.AspNetCore/src and src/DotNetWorker.Core; routes: azure-functions-host,
+/// src/WebJobs.Script.WebHost/WebScriptHostHttpRoutesManager.cs and src/WebJobs.Script/Host/ScriptHost.cs.
+/// </summary>
+public sealed class HttpTests
+{
+    private static readonly Guid Id = new("3f2504e0-4f89-41d3-9a0c-0305e82c3301");
+
+    private static CancellationToken Cancelled => TestContext.Current.CancellationToken;
+
+    [Theory]
+    // Converters/GuidConverter.cs, JsonPocoConverter.cs (numbers), DefaultFunctionInputBindingFeature.cs (defaults, nullable)
+    [InlineData("GET", "api/items/3f2504e0-4f89-41d3-9a0c-0305e82c3301/7", 200, "3f2504e0-4f89-41d3-9a0c-0305e82c3301 7")]
+    [InlineData("GET", "api/items/3f2504e0-4f89-41d3-9a0c-0305e82c3301", 200, "3f2504e0-4f89-41d3-9a0c-0305e82c3301 5")]
+    [InlineData("GET", "api/text/a%20b", 200, "a b")]
+    // FunctionsEndpointDataSource.MapHttpFunction: RoutePatternFactory.Parse, so a constraint that fails is no match
+    [InlineData("GET", "api/items/not-a-guid", 404, "")]
+    // WebScriptHostHttpRoutesManager: HttpMethodRouteConstraint, so a wrong method is no match either
+    [InlineData("POST", "api/text/x", 404, "")]
+    // MapHttpFunction: route = the function's name, every method, where nothing is said
+    [InlineData("DELETE", "api/Named", 200, "named DELETE")]
+    // FunctionsHttpProxyingMiddleware.TryHandleHttpResult: the function may write the response itself
+    [InlineData("GET", "api/written", 418, "teapot")]
+    [InlineData("GET", "api/quiet", 200, "")]
+    // IResult of a concrete type, awaited and not
+    [InlineData("GET", "api/typed", 200, "typed")]
+    // azure-functions-host: a function's exception is an empty 500
+    [InlineData("GET", "api/broken", 500, "")]
+    public async Task Request_ToARoute_IsAnsweredAsByTheHost(string method, string path, int status, string body)
+    {
+        await using var worker = await RunningWorker.StartAsync(typeof(Functions));
+
+        using var answer = await worker.Client.SendAsync(new HttpRequestMessage(new HttpMethod(method), path), Cancelled);
+
+        Assert.Equal((status, body), ((int)answer.StatusCode, await answer.Content.ReadAsStringAsync(Cancelled)));
+    }
+
+    [Theory] // FunctionsEndpointDataSource.GetRoutePrefixFromHostJson, DefaultRoutePrefix = "api"
+    [InlineData(null, "api/text/x")]
+    [InlineData("", "text/x")]
+    [InlineData("v2", "v2/text/x")]
+    public async Task RoutePrefix_OfHostJson_StandsBeforeEveryRoute(string? prefix, string path)
+    {
+        var builder = RunningWorker.Builder(typeof(Functions));
+        builder.Host.HostJson["extensions:http:routePrefix"] = prefix;
+        await using var worker = await RunningWorker.StartAsync(builder);
+
+        Assert.Equal("x", await worker.Client.GetStringAsync(path, Cancelled));
+    }
+
+    [Fact] // FunctionContext.cs, DefaultFunctionContext.cs, DefaultMethodInfoLocator.cs (<fulltypename>.<methodname>)
+    public async Task FunctionContext_InAFunction_TellsOfTheRun()
+    {
+        await using var worker = await RunningWorker.StartAsync(typeof(Functions));
+
+        var first = (await worker.Client.GetStringAsync("api/context", Cancelled)).Split('|');
+        var second = (await worker.Client.GetStringAsync("api/context", Cancelled)).Split('|');
+
+        Assert.Equal(["Context", "StandaloneHost.Tests.HttpTests+Functions.Context", "True"], first[..3]);
+        Assert.True(Guid.TryParse(first[3], out _));
+        Assert.NotEqual(first[3], second[3]);
+    }
+
+    [Fact] // DefaultFunctionActivator: an instance for each run, from its scope
+    public async Task Services_ScopedOnes_LiveAsLongAsTheRun()
+    {
+        var builder = RunningWorker.Builder(typeof(Scoped));
+        builder.Services.AddScoped<Scope>();
+        await using var worker = await RunningWorker.StartAsync(builder);
+
+        Assert.Equal("1 1", await worker.Client.GetStringAsync("api/scoped", Cancelled));
+        Assert.Equal("1 1", await worker.Client.GetStringAsync("api/scoped", Cancelled));
+    }
+
+    [Fact] // DefaultInvocationPipelineBuilder: in order of registration; FunctionsHttpProxyingMiddleware, outermost, writes the result
+    public async Task Middleware_AroundAFunction_RunsInOrderAndBeforeTheResultIsWritten()
+    {
+        var builder = RunningWorker.Builder(typeof(Functions));
+        builder.UseMiddleware<Outer>().UseMiddleware<Inner>();
+        await using var worker = await RunningWorker.StartAsync(builder);
+
+        using var answer = await worker.Client.GetAsync("api/text/x", Cancelled);
+
+        Assert.Equal("outer,inner,back in outer", string.Join(',', answer.Headers.GetValues("trail")));
+        Assert.Equal("x", await answer.Content.ReadAsStringAsync(Cancelled));
+    }
+
+    [Fact] // FunctionContextBindingFeatureExtensions.GetInvocationResult().Value, set in place of the function's
+    public async Task Middleware_SetsTheResult_FunctionIsNotRun()
+    {
+        var builder = RunningWorker.Builder(typeof(Functions));
+        builder.UseMiddleware<Closed>();
+        await using var worker = await RunningWorker.StartAsync(builder);
+
+        Assert.Equal(HttpStatusCode.Forbidden, (await worker.Client.GetAsync("api/broken", Cancelled)).StatusCode);
+    }
+
+    [Fact] // learn.microsoft.com/azure/azure-functions/functions-bindings-http-webhook-trigger: the caller's leaving cancels the token
+    public async Task CancellationToken_CallerGoesAway_IsCancelled()
+    {
+        var builder = RunningWorker.Builder(typeof(Waiting));
+        var seen = new Seen();
+        builder.Services.AddSingleton(seen);
+        await using var worker = await RunningWorker.StartAsync(builder);
+        using var leaving = new CancellationTokenSource();
+
+        var request = worker.Client.GetAsync("api/waiting", leaving.Token);
+        await seen.Begun.Task.WaitAsync(Cancelled);
+        await leaving.CancelAsync();
+
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => request);
+        await seen.Ended.Task.WaitAsync(Cancelled);
+    }
+
+    [Fact] // the platform gives a stop five seconds, then ends the process
+    public async Task Stop_ARequestNeverEnds_IsAborted()
+    {
+        var builder = RunningWorker.Builder(typeof(Waiting));
+        var seen = new Seen();
+        builder.Services.AddSingleton(seen);
+        await using var worker = await RunningWorker.StartAsync(builder);
+        var request = worker.Client.GetAsync("api/waiting", Cancelled);
+        await seen.Begun.Task.WaitAsync(Cancelled);
+
+        await worker.StopAsync();
+
+        await Assert.ThrowsAsync<HttpRequestException>(() => request);
+        await seen.Ended.Task.WaitAsync(Cancelled);
+    }
+
+    [Fact] // App Service's CORS answers before the host: only the origins that are allowed
+    public async Task Preflight_OfAnAllowedOrigin_IsAnswered()
+    {
+        var builder = RunningWorker.Builder(typeof(Functions));
+        builder.Configuration["CORS_ALLOWED_ORIGINS"] = "https://a.example, https://b.example";
+        await using var worker = await RunningWorker.StartAsync(builder);
+
+        Assert.Equal("https://b.example", await AllowedAsync(worker, "https://b.example"));
+        Assert.Null(await AllowedAsync(worker, "https://c.example"));
+    }
+
+    [Theory]
+    [InlineData(typeof(TwoTriggers), "Function Two: 2 trigger parameters")]
+    [InlineData(typeof(NoTrigger), "Function None: 0 trigger parameters")]
+    [InlineData(typeof(PlainValue), "Function Plain: can't return Task`1; return IResult")]
+    [InlineData(typeof(NeverAwaited), "Function Never: can't return ValueTask")]
+    [InlineData(typeof(UnknownParameter), "Function Unknown: nothing to bind parameter missing to")]
+    [InlineData(typeof(UnknownRouteType), "Function Date: route value day binds to string, Guid, int or long, not DateOnly")]
+    [InlineData(typeof(WrongTriggerType), "Function Wrong: parameter body of type String can't be bound to its trigger; bind HttpRequest")]
+    [InlineData(typeof(WithKey), "Function Key: level Function asks for a function key")]
+    [InlineData(typeof(Reserved), "Function Reserved: route admin/x begins with admin")]
+    [InlineData(typeof(BadRoute), "Function Bad: route {x isn't a template")]
+    [InlineData(typeof(Hidden), "Function Hidden: Hidden.Run isn't public")]
+    [InlineData(typeof(BadName), "Function 1st: a name is letters")]
+    [InlineData(typeof(SameName), "Function Twin: the name is taken twice")]
+    [InlineData(typeof(SameRoute), "Function Second: its route is answered by function First already")]
+    public void Function_ThatTheHostWouldRunOtherwise_RefusesToStart(Type function, string message) =>
+        Assert.StartsWith(message, RunningWorker.Refusal(RunningWorker.Builder(function)), StringComparison.Ordinal);
+
+    [Fact] // facts: "ConfigureFunctionsWebApplication() is mandatory with ASP.NET integration"
+    public void HttpFunctions_WithoutTheWebApplication_RefuseToStart()
+    {
+        var builder = new FunctionsApplicationBuilder([], typeof(HttpTests).Assembly);
+        builder.Host.FunctionTypes = [typeof(Functions)];
+
+        Assert.Contains("ConfigureFunctionsWebApplication()", RunningWorker.Refusal(builder), StringComparison.Ordinal);
+    }
+
+    private static async Task<string?> AllowedAsync(RunningWorker worker, string origin)
+    {
+        using var preflight = new HttpRequestMessage(HttpMethod.Options, "api/text/x");
+        preflight.Headers.Add("Origin", origin);
+        preflight.Headers.Add("Access-Control-Request-Method", "GET");
+        using var answer = await worker.Client.SendAsync(preflight, Cancelled);
+        return answer.Headers.TryGetValues("Access-Control-Allow-Origin", out var allowed) ? allowed.Single() : null;
+    }
+
+    public sealed class Functions
+    {
+        [Function("Item")]
+        public async Task<IResult> Item(
+            [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "items/{id:guid}/{page:int?}")] HttpRequest request,
+            Guid id,
+            CancellationToken cancellationToken,
+            int page = 5)
+        {
+            await Task.Yield();
+            cancellationToken.ThrowIfCancellationRequested();
+            return Results.Text($"{id} {page}");
+        }
+
+        [Function("Text")]
+        public IResult Text([HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "text/{words}")] HttpRequest request, string words) =>
+            Results.Text(words);
+
+        [Function("Named")]
+        public IResult Named([HttpTrigger(AuthorizationLevel.Anonymous)] HttpRequest request) => Results.Text($"named {request.Method}");
+
+        [Function("Written")]
+        public async Task Written([HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "written")] HttpRequest request)
+        {
+            request.HttpContext.Response.StatusCode = 418;
+            await request.HttpContext.Response.WriteAsync("teapot");
+        }
+
+        [Function("Quiet")]
+        public void Quiet([HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "quiet")] HttpRequest request) =>
+            request.HttpContext.Response.StatusCode = 200;
+
+        [Function("Typed")]
+        public static async Task<ContentHttpResult> Typed(
+            [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "typed")] HttpRequest request)
+        {
+            await Task.Yield();
+            return TypedResults.Text("typed");
+        }
+
+        [Function("Broken")]
+        public IResult Broken([HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "broken")] HttpRequest request) =>
+            throw new InvalidOperationException("no");
+
+        [Function("Context")]
+        public IResult Context(
+            [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "context")] HttpRequest request, FunctionContext context) =>
+            Results.Text(string.Join('|', context.FunctionDefinition.Name, context.FunctionDefinition.EntryPoint,
+                context.GetHttpContext() == request.HttpContext, context.InvocationId));
+    }
+
+    public sealed class Scope
+    {
+        public int Uses { get; set; }
+    }
+
+    public sealed class Scoped(Scope scope)
+    {
+        [Function("Scoped")]
+        public IResult Run([HttpTrigger(AuthorizationLevel.Anonymous, Route = "scoped")] HttpRequest request, FunctionContext context) =>
+            Results.Text($"{++scope.Uses} {context.InstanceServices.GetRequiredService<Scope>().Uses}");
+    }
+
+    public sealed class Seen
+    {
+        public TaskCompletionSource Begun { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public TaskCompletionSource Ended { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    }
+
+    public sealed class Waiting(Seen seen)
+    {
+        [Function("Waiting")]
+        public async Task Run(
+            [HttpTrigger(AuthorizationLevel.Anonymous, Route = "waiting")] HttpRequest request, CancellationToken cancellationToken)
+        {
+            seen.Begun.SetResult();
+            try
+            {
+                await Task.Delay(Timeout.Infinite, cancellationToken);
+            }
+            finally
+            {
+                seen.Ended.SetResult();
+            }
+        }
+    }
+
+    public sealed class Outer : IFunctionsWorkerMiddleware
+    {
+        public async Task Invoke(FunctionContext context, FunctionExecutionDelegate next)
+        {
+            var headers = context.GetHttpContext()!.Response.Headers;
+            headers.Append("trail", "outer");
+            await next(context);
+            headers.Append("trail", context.GetInvocationResult().Value is IResult ? "back in outer" : "no result");
+        }
+    }
+
+    public sealed class Inner : IFunctionsWorkerMiddleware
+    {
+        public Task Invoke(FunctionContext context, FunctionExecutionDelegate next)
+        {
+            context.GetHttpContext()!.Response.Headers.Append("trail", "inner");
+            return next(context);
+        }
+    }
+
+    public sealed class Closed : IFunctionsWorkerMiddleware
+    {
+        public Task Invoke(FunctionContext context, FunctionExecutionDelegate next)
+        {
+            context.GetInvocationResult().Value = Results.StatusCode(StatusCodes.Status403Forbidden);
+            return Task.CompletedTask;
+        }
+    }
+
+    public sealed class TwoTriggers
+    {
+        [Function("Two")]
+        public void Run(
+            [HttpTrigger(AuthorizationLevel.Anonymous)] HttpRequest request, [TimerTrigger("* * * * * *")] TimerInfo timer) =>
+            GC.KeepAlive((request, timer));
+    }
+
+    public sealed class NoTrigger
+    {
+        [Function("None")]
+        public void Run(HttpRequest request) => GC.KeepAlive(request);
+    }
+
+    public sealed class PlainValue
+    {
+        [Function("Plain")]
+        public Task<string> Run([HttpTrigger(AuthorizationLevel.Anonymous)] HttpRequest request) => Task.FromResult("lost");
+    }
+
+    public sealed class NeverAwaited
+    {
+        [Function("Never")]
+        public ValueTask Run([HttpTrigger(AuthorizationLevel.Anonymous)] HttpRequest request) => ValueTask.CompletedTask;
+    }
+
+    public sealed class UnknownParameter
+    {
+        [Function("Unknown")]
+        public void Run([HttpTrigger(AuthorizationLevel.Anonymous, Route = "x/{id}")] HttpRequest request, string missing) =>
+            GC.KeepAlive(missing);
+    }
+
+    public sealed class UnknownRouteType
+    {
+        [Function("Date")]
+        public void Run([HttpTrigger(AuthorizationLevel.Anonymous, Route = "x/{day}")] HttpRequest request, DateOnly day) =>
+            GC.KeepAlive(day);
+    }
+
+    public sealed class WrongTriggerType
+    {
+        [Function("Wrong")]
+        public void Run([HttpTrigger(AuthorizationLevel.Anonymous)] string body) => GC.KeepAlive(body);
+    }
+
+    public sealed class WithKey
+    {
+        [Function("Key")]
+        public void Run([HttpTrigger] HttpRequest request) => GC.KeepAlive(request);
+    }
+
+    public sealed class Reserved
+    {
+        [Function("Reserved")]
+        public void Run([HttpTrigger(AuthorizationLevel.Anonymous, Route = "admin/x")] HttpRequest request) => GC.KeepAlive(request);
+    }
+
+    public sealed class BadRoute
+    {
+        [Function("Bad")]
+        public void Run([HttpTrigger(AuthorizationLevel.Anonymous, Route = "{x")] HttpRequest request) => GC.KeepAlive(request);
+    }
+
+    public sealed class Hidden
+    {
+        [Function("Hidden")]
+        internal void Run([HttpTrigger(AuthorizationLevel.Anonymous)] HttpRequest request) => GC.KeepAlive(request);
+    }
+
+    public sealed class BadName
+    {
+        [Function("1st")]
+        public void Run([HttpTrigger(AuthorizationLevel.Anonymous)] HttpRequest request) => GC.KeepAlive(request);
+    }
+
+    public sealed class SameName
+    {
+        [Function("Twin")]
+        public void One([HttpTrigger(AuthorizationLevel.Anonymous)] HttpRequest request) => GC.KeepAlive(request);
+
+        [Function("twin")]
+        public void Other([HttpTrigger(AuthorizationLevel.Anonymous, Route = "other")] HttpRequest request) => GC.KeepAlive(request);
+    }
+
+    public sealed class SameRoute
+    {
+        [Function("First")]
+        public void First([HttpTrigger(AuthorizationLevel.Anonymous, "get", "post", Route = "same")] HttpRequest request) =>
+            GC.KeepAlive(request);
+
+        [Function("Second")]
+        public void Second([HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "/same")] HttpRequest request) =>
+            GC.KeepAlive(request);
+    }
+}

@@ -1,0 +1,359 @@
+using System.Collections.Concurrent;
+using System.Text;
+using System.Threading.Channels;
+using Amqp;
+using Amqp.Framing;
+using Microsoft.Azure.Functions.Worker;
+using Microsoft.Azure.Functions.Worker.Builder;
+using Microsoft.Extensions.DependencyInjection;
+using Xunit;
+
+namespace StandaloneHost.Tests;
+
+/// <summary>
+/// Service Bus triggers of the host: azure-sdk-for-net, sdk/servicebus/Microsoft.Azure.WebJobs.Extensions.ServiceBus/src/Listeners/
+/// ServiceBusListener.cs, and learn.microsoft.com/azure/azure-functions/functions-bindings-service-bus-trigger ("PeekLock behavior").
+/// </summary>
+public sealed class MessageTests : IDisposable
+{
+    private const string Queue = "usage-records";
+    private const string DeadLetters = $"{Queue}/$deadletterqueue";
+
+    private readonly BrokerDouble broker = new(Queue);
+    private readonly Received received = new();
+
+    private static CancellationToken Cancelled => TestContext.Current.CancellationToken;
+
+    public void Dispose() => broker.Dispose();
+
+    [Fact] // "completes all of the messages in the batch"; no batch above maxMessageBatchSize
+    public async Task Batch_Success_CompletesEveryMessage()
+    {
+        broker.Send(Queue, Enumerable.Range(0, 250).Select(i => $"m{i}"));
+        await using var worker = await StartAsync(typeof(Batches));
+
+        await broker.EmptyAsync(Queue, Cancelled);
+
+        Assert.Equal(Enumerable.Range(0, 250).Select(i => $"m{i}").Order(), received.Bodies.Order());
+        Assert.All(received.Sizes, size => Assert.InRange(size, 1, 100));
+        Assert.Equal(0, broker.Count(DeadLetters));
+    }
+
+    [Fact] // "If an exception is thrown, the messages are abandoned"; the broker counts and dead-letters
+    public async Task Batch_FunctionAlwaysThrows_IsDeadLetteredAfterTenDeliveries()
+    {
+        received.Body = (_, _) => throw new InvalidOperationException("no");
+        broker.Send(Queue, "bad");
+        await using var worker = await StartAsync(typeof(Batches));
+
+        await broker.EmptyAsync(Queue, Cancelled);
+
+        Assert.Equal(BrokerDouble.MaxDeliveryCount, received.Bodies.Count);
+        Assert.Equal(1, broker.Count(DeadLetters));
+    }
+
+    [Fact] // a throw abandons all messages of the batch, the good ones too
+    public async Task Batch_ThrowsOnce_IsDeliveredAgain()
+    {
+        var tries = 0;
+        received.Body = (_, _) => Interlocked.Increment(ref tries) == 1 ? throw new InvalidOperationException("no") : Task.CompletedTask;
+        broker.Send(Queue, "a", "b");
+        await using var worker = await StartAsync(typeof(Batches));
+
+        await broker.EmptyAsync(Queue, Cancelled);
+
+        Assert.True(received.Bodies.Count is 3 or 4, "the first batch was a, or a and b; both come again");
+        Assert.Equal(0, broker.Count(DeadLetters));
+    }
+
+    [Fact] // "Lock loss after our commit redelivers committed rows"
+    public async Task Lock_LostWhileTheFunctionRuns_MessageComesAgain()
+    {
+        var lost = false;
+        received.Body = (_, _) =>
+        {
+            if (!lost)
+                broker.LoseLocks(Queue);
+            lost = true;
+            return Task.CompletedTask;
+        };
+        broker.Send(Queue, "twice");
+        await using var worker = await StartAsync(typeof(Batches));
+
+        await broker.EmptyAsync(Queue, Cancelled);
+
+        Assert.Equal(["twice", "twice"], received.Bodies);
+    }
+
+    [Fact]
+    public async Task Broker_GoesAwayAndReturns_IsReceivedFromAgain()
+    {
+        await using var worker = await StartAsync(typeof(Batches));
+        broker.Send(Queue, "before");
+        await broker.EmptyAsync(Queue, Cancelled);
+
+        broker.GoAway();
+        broker.Send(Queue, "after");
+        broker.Return();
+        await broker.EmptyAsync(Queue, Cancelled);
+
+        Assert.Equal(["before", "after"], received.Bodies);
+    }
+
+    [Fact] // azure-functions-host: stopping listeners cancels the function's token; what isn't completed is abandoned
+    public async Task Stop_WhileABatchRuns_NothingIsLost()
+    {
+        received.Body = (_, token) => Task.Delay(Timeout.Infinite, token);
+        broker.Send(Queue, Enumerable.Range(0, 30).Select(i => $"m{i}"));
+        await using (var worker = await StartAsync(typeof(Batches)))
+            await received.NextAsync();
+        Assert.Equal(30, broker.Count(Queue));
+        received.Body = (_, _) => Task.CompletedTask;
+
+        await using var next = await StartAsync(typeof(Batches));
+        await broker.EmptyAsync(Queue, Cancelled);
+
+        Assert.Equal(30, received.Bodies.Distinct().Count());
+    }
+
+    [Fact] // the path of a queue's dead letters, learn.microsoft.com/azure/service-bus-messaging/service-bus-dead-letter-queues
+    public async Task DeadLetterQueue_HasAFunction_IsDrained()
+    {
+        broker.Send(DeadLetters, "rotten");
+        await using var worker = await StartAsync(typeof(Drain));
+
+        await broker.EmptyAsync(DeadLetters, Cancelled);
+
+        Assert.Equal(["rotten"], received.Bodies);
+    }
+
+    [Theory] // dotnet-worker: src/DotNetWorker.Core/Converters/ArrayConverter.cs, StringToByteConverter.cs, MemoryConverter.cs
+    [InlineData(typeof(Batches), 1)]
+    [InlineData(typeof(ArrayBatches), 1)]
+    [InlineData(typeof(MemoryBatches), 1)]
+    [InlineData(typeof(SingleText), 2)]
+    [InlineData(typeof(SingleArray), 2)]
+    public async Task Parameter_OfEachKind_BindsTheBodies(Type function, int sent)
+    {
+        var bodies = Enumerable.Range(0, sent).Select(i => $"ä{i}").ToArray();
+        broker.Send(Queue, bodies);
+        await using var worker = await StartAsync(function);
+
+        await broker.EmptyAsync(Queue, Cancelled);
+
+        Assert.Equal(bodies, received.Bodies);
+        Assert.All(received.Sizes, size => Assert.Equal(1, size));
+    }
+
+    [Theory]
+    [InlineData("http://broker", "amqps://user:password@broker:5671")]
+    [InlineData("Endpoint=sb://ns.servicebus.windows.net/", "SharedAccessKey")]
+    public void Connection_NoBrokersAddress_RefusesToStartWithoutRepeatingIt(string text, string example)
+    {
+        var message = RunningWorker.Refusal(Builder(typeof(Batches), text));
+
+        Assert.Contains("Function Messages: setting ServiceBus", message, StringComparison.Ordinal);
+        Assert.Contains(example, message, StringComparison.Ordinal);
+        Assert.DoesNotContain(text, message, StringComparison.Ordinal);
+    }
+
+    [Fact] // learn.microsoft.com/azure/service-bus-messaging/service-bus-amqp-protocol-guide: SASL PLAIN over TLS
+    public void Connection_OfServiceBus_IsSaslPlainOverTls()
+    {
+        var address = BrokerAddress.Parse("Endpoint=sb://ns.servicebus.windows.net/;SharedAccessKeyName=listen;SharedAccessKey=a+b/c=")!;
+
+        Assert.Equal(("amqps", "ns.servicebus.windows.net", 5671, "listen", "a+b/c="),
+            (address.Scheme, address.Host, address.Port, address.User, address.Password));
+    }
+
+    [Fact]
+    public async Task NoBroker_TransferSent_IsAcceptedOnlyAfterTheFunction()
+    {
+        var committed = new TaskCompletionSource();
+        received.Body = (_, _) => committed.Task;
+        await using var sender = await SenderAsync();
+
+        var sent = sender.SendAsync("one");
+        await received.NextAsync();
+        Assert.False(sent.IsCompleted);
+        committed.SetResult();
+
+        Assert.IsType<Accepted>(await sent);
+    }
+
+    [Fact]
+    public async Task NoBroker_FunctionThrows_TransferIsReleasedToItsSender()
+    {
+        received.Body = (_, _) => throw new InvalidOperationException("no");
+        await using var sender = await SenderAsync();
+
+        Assert.IsType<Released>(await sender.SendAsync("one"));
+    }
+
+    [Fact]
+    public async Task NoBroker_ManySenders_AreBatchedTogether()
+    {
+        var first = new TaskCompletionSource();
+        received.Body = (_, _) => first.Task;
+        await using var sender = await SenderAsync();
+        var blocking = sender.SendAsync("first");
+        await received.NextAsync();
+
+        var rest = Enumerable.Range(0, 150).Select(i => sender.SendAsync($"m{i}")).ToList();
+        first.SetResult();
+
+        await Task.WhenAll(rest);
+        await blocking;
+        Assert.Equal(151, received.Bodies.Count);
+        Assert.InRange(received.Sizes.Count, 3, 20);
+    }
+
+    [Fact]
+    public void NoBroker_PortIsNone_RefusesToStart()
+    {
+        var builder = Builder(typeof(Batches), null);
+        builder.Configuration["LOCALWORKER_AMQP_PORT"] = "65536";
+
+        Assert.Contains("LOCALWORKER_AMQP_PORT=5672", RunningWorker.Refusal(builder), StringComparison.Ordinal);
+    }
+
+    [Fact] // the real one; what it can't do (delivery counts, modified) isn't asked of it
+    public async Task RabbitMQ_ThrowThenSuccess_MessagesComeAgainAndAreCompleted()
+    {
+        var url = Environment.GetEnvironmentVariable("RABBITMQ_URL");
+        Assert.SkipWhen(url is null, "RABBITMQ_URL is missing: ./dev test starts RabbitMQ with AMQP 1.0 and sets it. " +
+            "Example: amqp://guest:guest@127.0.0.1:5672");
+        var queue = $"test-{Guid.NewGuid():N}";
+        var tries = 0;
+        received.Body = (_, _) => Interlocked.Increment(ref tries) == 1 ? throw new InvalidOperationException("no") : Task.CompletedTask;
+        var connection = await new ConnectionFactory().CreateAsync(new Address(url));
+        var sender = new SenderLink(new Session(connection), "test", queue);
+        var builder = Builder(typeof(FromSetting), url);
+        builder.Configuration["TEST_QUEUE"] = queue;
+        await using var worker = await RunningWorker.StartAsync(builder);
+
+        for (var i = 0; i < 20; i++)
+            await sender.SendAsync(new Message { BodySection = new Data { Binary = Encoding.UTF8.GetBytes($"m{i}") } });
+        while (received.Bodies.Distinct().Count() < 20 || received.Bodies.Count == 20)
+            await received.NextAsync();
+        await worker.StopAsync();
+
+        var left = new ReceiverLink(new Session(connection), "rest", queue);
+        Assert.Null(await left.ReceiveAsync(TimeSpan.FromMilliseconds(500)));
+        await connection.CloseAsync();
+    }
+
+    private Task<RunningWorker> StartAsync(Type function) => RunningWorker.StartAsync(Builder(function, broker.Address));
+
+    private FunctionsApplicationBuilder Builder(Type function, string? connection)
+    {
+        var builder = RunningWorker.Builder(function);
+        builder.Configuration["ServiceBus"] = connection;
+        builder.Configuration["TEST_QUEUE"] = Queue;
+        builder.Host.HostJson["extensions:serviceBus:maxMessageBatchSize"] = "100";
+        builder.Services.AddSingleton(received);
+        return builder;
+    }
+
+    private async Task<Sender> SenderAsync()
+    {
+        using var probe = new System.Net.Sockets.TcpListener(System.Net.IPAddress.Loopback, 0);
+        probe.Start();
+        var port = ((System.Net.IPEndPoint)probe.LocalEndpoint).Port;
+        probe.Stop();
+        var builder = Builder(typeof(Batches), null);
+        builder.Configuration["LOCALWORKER_AMQP_PORT"] = $"{port}";
+        var worker = await RunningWorker.StartAsync(builder);
+        var connection = await new ConnectionFactory().CreateAsync(new Address($"amqp://127.0.0.1:{port}"));
+        return new(worker, connection, new SenderLink(new Session(connection), "test", Queue));
+    }
+
+    private sealed record Sender(RunningWorker Worker, Connection Connection, SenderLink Link) : IAsyncDisposable
+    {
+        public Task<Outcome> SendAsync(string body)
+        {
+            var outcome = new TaskCompletionSource<Outcome>(TaskCreationOptions.RunContinuationsAsynchronously);
+            var message = new Message { BodySection = new Data { Binary = Encoding.UTF8.GetBytes(body) } };
+            Link.Send(message, null, (_, _, state, _) => outcome.TrySetResult(state), null);
+            return outcome.Task;
+        }
+
+        public async ValueTask DisposeAsync()
+        {
+            await Connection.CloseAsync();
+            await Worker.DisposeAsync();
+        }
+    }
+
+    public sealed class Received
+    {
+        private readonly Channel<int> batches = Channel.CreateUnbounded<int>();
+
+        public Func<IReadOnlyList<string>, CancellationToken, Task> Body { get; set; } = (_, _) => Task.CompletedTask;
+
+        public ConcurrentQueue<string> Bodies { get; } = [];
+
+        public ConcurrentQueue<int> Sizes { get; } = [];
+
+        public async Task RunAsync(IReadOnlyList<string> messages, CancellationToken cancellationToken)
+        {
+            foreach (var message in messages)
+                Bodies.Enqueue(message);
+            Sizes.Enqueue(messages.Count);
+            batches.Writer.TryWrite(messages.Count);
+            await Body(messages, cancellationToken);
+        }
+
+        public async Task<int> NextAsync() => await batches.Reader.ReadAsync(Cancelled);
+    }
+
+    public sealed class Batches(Received received)
+    {
+        [Function("Messages")]
+        public Task Run(
+            [ServiceBusTrigger(Queue, Connection = "ServiceBus", IsBatched = true)] string[] messages, CancellationToken cancellationToken) =>
+            received.RunAsync(messages, cancellationToken);
+    }
+
+    public sealed class ArrayBatches(Received received)
+    {
+        [Function("Messages")]
+        public Task Run([ServiceBusTrigger(Queue, Connection = "ServiceBus", IsBatched = true)] byte[][] messages) =>
+            received.RunAsync([.. messages.Select(Encoding.UTF8.GetString)], default);
+    }
+
+    public sealed class MemoryBatches(Received received)
+    {
+        [Function("Messages")]
+        public Task Run([ServiceBusTrigger(Queue, Connection = "ServiceBus", IsBatched = true)] ReadOnlyMemory<byte>[] messages) =>
+            received.RunAsync([.. messages.Select(message => Encoding.UTF8.GetString(message.Span))], default);
+    }
+
+    public sealed class SingleText(Received received)
+    {
+        [Function("Messages")]
+        public Task Run([ServiceBusTrigger(Queue, Connection = "ServiceBus")] string message) => received.RunAsync([message], default);
+    }
+
+    public sealed class SingleArray(Received received)
+    {
+        [Function("Messages")]
+        public Task Run([ServiceBusTrigger(Queue, Connection = "ServiceBus")] byte[] message) =>
+            received.RunAsync([Encoding.UTF8.GetString(message)], default);
+    }
+
+    public sealed class FromSetting(Received received)
+    {
+        [Function("Messages")]
+        public Task Run([ServiceBusTrigger("%TEST_QUEUE%", Connection = "ServiceBus", IsBatched = true)] string[] messages) =>
+            received.RunAsync(messages, default);
+    }
+
+    public sealed class Drain(Received received)
+    {
+        [Function("DeadLetters")]
+        public Task Run(
+            [ServiceBusTrigger("%TEST_QUEUE%/$deadletterqueue", Connection = "ServiceBus", IsBatched = true)] string[] messages) =>
+            received.RunAsync(messages, default);
+    }
+}
