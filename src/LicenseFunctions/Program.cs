@@ -1,4 +1,4 @@
-using LicenseFunctions;
+using System.Reflection;
 using LicenseFunctions.Database;
 using LicenseFunctions.Devices;
 using LicenseFunctions.Geolocation;
@@ -17,41 +17,85 @@ using Microsoft.Azure.Functions.Worker;
 using Microsoft.Azure.Functions.Worker.Builder;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
+using StandaloneHost;
 
-try
+namespace LicenseFunctions;
+
+/// <summary>One program, started two ways: by a Functions host as its worker, or by anybody else as the whole application.</summary>
+public static class Program
 {
-    var builder = FunctionsApplication.CreateBuilder(args);
-    builder.ConfigureFunctionsWebApplication();
-    var settings = new SettingReader(builder.Configuration);
-    builder.AddTelemetry(settings);
-    builder.UseMiddleware<RequestGate>();
-    builder.UseMiddleware<RecordTimerRun>();
+    public static Task<int> Main(string[] args) =>
+        RunAsync(() => IsStartedByFunctionsHost(args) ? BuildWorker(args) : BuildStandalone(args));
 
-    builder.Services.AddSingleton(TimeProvider.System);
-    builder.Services.AddDatabase(settings);
-    builder.Services.AddHttpEdge(settings);
-    builder.Services.AddDevices(settings);
-    builder.Services.AddHealth(settings);
-    builder.Services.AddLicenses();
-    builder.Services.AddOperations(settings);
-    builder.Services.AddPages(settings);
-    builder.Services.AddPayments(settings);
-    builder.Services.AddNotifications(settings);
-    builder.Services.AddRenewals(settings);
-    builder.Services.AddSavedCards();
-    builder.Services.AddGeolocation(settings);
-    builder.Services.AddSuspicion(settings);
-    builder.Services.AddUsage();
-    settings.ThrowIfFaulty();
+    /// <summary>Runs until the process is told to stop.</summary>
+    /// <returns>The exit code: 0, or 78 where a setting or a function stops the start; standard error says which.</returns>
+    public static async Task<int> RunAsync(Func<IHost> build)
+    {
+        try
+        {
+            using var host = build();
+            await host.RunAsync();
+            return 0;
+        }
+        catch (Exception wrong) when (wrong is SettingsException or StartRefusedException)
+        {
+            await Console.Error.WriteLineAsync(wrong.Message);
+            return 78; // EX_CONFIG of sysexits.h: a supervisor need not try again
+        }
+    }
 
-    // The platform gives five seconds from SIGTERM to the end; one of them is for letting go of what is still running.
-    builder.Services.Configure<HostOptions>(options => options.ShutdownTimeout = TimeSpan.FromSeconds(4));
+    /// <param name="others">Assemblies with more functions, which publishing leaves out.</param>
+    public static IHost BuildStandalone(string[] args, params Assembly[] others)
+    {
+        var builder = StandaloneApplication.CreateBuilder(args, [typeof(Program).Assembly, .. others]);
+        Compose(builder, others);
+        return builder.Build();
+    }
 
-    await builder.Build().RunAsync();
-    return 0;
-}
-catch (SettingsException wrong)
-{
-    await Console.Error.WriteLineAsync(wrong.Message);
-    return 78; // EX_CONFIG of sysexits.h: a supervisor need not try again
+    /// <summary>The signs that Azure Functions .NET Worker is given; each host sets at least one.</summary>
+    private static bool IsStartedByFunctionsHost(string[] args) =>
+        args.Any(argument => argument.StartsWith("--functions-uri", StringComparison.Ordinal))
+        || AppContext.GetData("AZURE_FUNCTIONS_NATIVE_HOST") is not null
+        || Environment.GetEnvironmentVariable("FUNCTIONS_APPLICATION_DIRECTORY") is { Length: > 0 };
+
+    private static IHost BuildWorker(string[] args)
+    {
+        var builder = FunctionsApplication.CreateBuilder(args);
+        builder.Configuration.AddHostJsonLogLevels(AppContext.BaseDirectory);
+        builder.UseMiddleware<DropHttpResult>(); // before the next line: around the middleware that writes the result
+        builder.ConfigureFunctionsWebApplication();
+        builder.Services.AddWorkerHttp();
+        Compose(builder);
+        return builder.Build();
+    }
+
+    private static void Compose<TBuilder>(TBuilder builder, params Assembly[] others)
+        where TBuilder : IHostApplicationBuilder, IFunctionsWorkerApplicationBuilder
+    {
+        var services = ((IHostApplicationBuilder)builder).Services;
+        var settings = new SettingReader(builder.Configuration);
+        builder.AddTelemetry(settings);
+        builder.UseMiddleware<RequestGate>();
+        builder.UseMiddleware<RecordTimerRun>();
+
+        services.AddSingleton(TimeProvider.System);
+        services.AddDatabase(settings);
+        services.AddHttpEdge(settings, others);
+        services.AddDevices(settings);
+        services.AddHealth(settings);
+        services.AddLicenses();
+        services.AddOperations(settings);
+        services.AddPages(settings);
+        services.AddPayments(settings);
+        services.AddNotifications(settings);
+        services.AddRenewals(settings);
+        services.AddSavedCards();
+        services.AddGeolocation(settings);
+        services.AddSuspicion(settings);
+        services.AddUsage(settings);
+        settings.ThrowIfFaulty();
+
+        // The platform gives five seconds from SIGTERM to the end; one of them is for letting go of what is still running.
+        services.Configure<HostOptions>(options => options.ShutdownTimeout = TimeSpan.FromSeconds(4));
+    }
 }

@@ -2,12 +2,17 @@ using System.Globalization;
 using Azure.Core;
 using Azure.Identity;
 using Microsoft.Extensions.Configuration;
+using NCrontab;
 
 namespace LicenseFunctions;
 
 /// <summary>Reads settings and gathers what is wrong with them, so that a start fails once, naming every one.</summary>
 public sealed class SettingReader(IConfiguration configuration)
 {
+    private const string DailyAtThree = "0 0 3 * * *";
+
+    private static readonly CrontabSchedule.ParseOptions SixFields = new() { IncludingSeconds = true };
+
     private readonly List<string> faults = [];
 
     public string? Optional(string name) => configuration[name] is { Length: > 0 } text ? text : null;
@@ -40,6 +45,12 @@ public sealed class SettingReader(IConfiguration configuration)
         Optional(name) is not { } text ? null
         : Uri.TryCreate(text, UriKind.Absolute, out var uri) && schemes.Contains(uri.Scheme) ? uri
         : Fault<Uri?>(name, $"is not an address with the scheme {string.Join(" or ", schemes)}", example, null);
+
+    /// <summary>Cron text of six fields, seconds first; never missing: a Functions host has no default of ours.</summary>
+    public CrontabSchedule Schedule(string name) =>
+        Optional(name) is not { } text ? Fault(name, "is missing", DailyAtThree, CrontabSchedule.Parse(DailyAtThree, SixFields))
+        : CrontabSchedule.TryParse(text, SixFields) is { } schedule ? schedule
+        : Fault(name, "is no cron text of six fields", DailyAtThree, CrontabSchedule.Parse(DailyAtThree, SixFields));
 
     public IReadOnlyList<string> Words(string name) =>
         Optional(name)?.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries) ?? [];

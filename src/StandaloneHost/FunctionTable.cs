@@ -4,7 +4,10 @@ using Microsoft.Azure.Functions.Worker.Extensions.Abstractions;
 
 namespace StandaloneHost;
 
-/// <summary>Finds the functions of an assembly and refuses those that this worker would run otherwise than the host.</summary>
+/// <summary>
+/// Finds the functions of the assemblies, in the order in which the Functions host takes them: by name, without regard to case
+/// (FunctionMetadataManager). Refuses those that the host would run otherwise.
+/// </summary>
 internal static class FunctionTable
 {
     public static WorkerFunction[] Read(IEnumerable<Type> types)
@@ -16,6 +19,7 @@ internal static class FunctionTable
             .Select(method => (Method: method, Name: method.GetCustomAttribute<FunctionAttribute>()?.Name))
             .Where(found => found.Name is not null)
             .Select(found => Read(found.Method, found.Name!))
+            .OrderBy(function => function.Name, StringComparer.OrdinalIgnoreCase)
             .ToArray();
 
         // The host's names are case-insensitive.
@@ -50,7 +54,7 @@ internal static class FunctionTable
         }
 
         var trigger = Trigger(triggers[0])!;
-        return new(name, method, trigger, FunctionCall.Compile(name, method, trigger, triggers[0]));
+        return new(name, method, trigger, triggers[0], FunctionCall.Compile(name, method, trigger, triggers[0]));
     }
 
     private static TriggerBindingAttribute? Trigger(ParameterInfo parameter) => parameter.GetCustomAttribute<TriggerBindingAttribute>();

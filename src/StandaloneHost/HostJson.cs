@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.Configuration.Memory;
 
 namespace StandaloneHost;
 
@@ -39,4 +40,19 @@ internal sealed record HostJson(
             throw new StartRefusedException($"host.json can't be read: {(broken.InnerException ?? broken).Message}");
         }
     }
+}
+
+/// <summary>host.json's log levels, which the Functions host applies to itself and doesn't pass on to its workers.</summary>
+public static class HostJsonLogLevels
+{
+    /// <summary>Adds them below everything else, so that the environment's <c>Logging__LogLevel__…</c> wins.</summary>
+    /// <param name="configuration">The application's settings.</param>
+    /// <param name="folder">Where host.json lies; without the file nothing is added.</param>
+    /// <exception cref="StartRefusedException">host.json can't be read.</exception>
+    public static void AddHostJsonLogLevels(this IConfigurationBuilder configuration, string folder) =>
+        configuration.Sources.Insert(0, new MemoryConfigurationSource
+        {
+            InitialData = HostJson.Load(folder).GetSection("logging").AsEnumerable(makePathsRelative: true)
+                .Select(level => KeyValuePair.Create($"Logging:{level.Key}", level.Value)).ToList(),
+        });
 }

@@ -1,9 +1,11 @@
 using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.AspNetCore.Routing.Patterns;
 using Microsoft.Azure.Functions.Worker;
 using Microsoft.Azure.Functions.Worker.Middleware;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 
 namespace StandaloneHost;
@@ -11,18 +13,20 @@ namespace StandaloneHost;
 /// <summary>HTTP functions as endpoints: the route below routePrefix, as FunctionsEndpointDataSource maps it.</summary>
 internal static class HttpFunctions
 {
+    /// <summary>Maps them so that the first function whose route matches answers, in the order of the functions given.</summary>
     public static void Map(
         IEndpointRouteBuilder endpoints, WorkerFunction[] functions, string routePrefix, FunctionExecutionDelegate pipeline, ILogger logger)
     {
-        RefuseConflicts(functions);
-        foreach (var function in functions)
+        var routes = functions.Where(function => function.Trigger is HttpTriggerAttribute)
+            .Select(function => Route(function, routePrefix)).ToArray();
+        RouteOrder.RefuseUnreachable(routes, endpoints.ServiceProvider.GetRequiredService<ParameterPolicyFactory>());
+        for (var order = 0; order < routes.Length; order++)
         {
-            if (function.Trigger is not HttpTriggerAttribute trigger)
-                continue;
             var endpoint = endpoints
-                .Map(Pattern(function.Name, trigger, routePrefix), Serve(function, pipeline, logger))
-                .WithDisplayName(function.Name);
-            if (trigger.Methods is { Length: > 0 } methods)
+                .Map(routes[order].Pattern, Serve(routes[order].Function, pipeline, logger))
+                .WithDisplayName(routes[order].Function.Name)
+                .WithOrder(order);
+            if (routes[order].Methods is { Count: > 0 } methods)
                 endpoint.WithMetadata(new HttpMethodMetadata(methods));
         }
     }
@@ -71,9 +75,9 @@ internal static class HttpFunctions
                 if (run.Result is IResult result)
                     await result.ExecuteAsync(http);
             }
-            catch (OperationCanceledException) when (http.RequestAborted.IsCancellationRequested)
+            catch (Exception failure) when (http.IsClientGone(failure))
             {
-                // The caller has gone: nobody is left to answer, and nothing is wrong here.
+                // Nobody is left to answer, and nothing is wrong here.
             }
             catch (Exception failure)
             {
@@ -90,20 +94,23 @@ internal static class HttpFunctions
         };
     }
 
-    /// <summary>ScriptHost.HttpRoutesConflict: the same route, and a method in common; none said is all of them.</summary>
-    private static void RefuseConflicts(WorkerFunction[] functions)
+    private static HttpRoute Route(WorkerFunction function, string routePrefix)
     {
-        for (var i = 0; i < functions.Length; i++)
-        {
-            if (Array.Find(functions[..i], earlier => Conflict(earlier, functions[i])) is { } taken)
-                throw new StartRefusedException(
-                    $"Function {functions[i].Name}: its route is answered by function {taken.Name} already, with a method in common.");
-        }
-
-        static bool Conflict(WorkerFunction one, WorkerFunction other) =>
-            one.Trigger is HttpTriggerAttribute left && other.Trigger is HttpTriggerAttribute right
-            && (left.Route ?? one.Name).Trim('/').Equals((right.Route ?? other.Name).Trim('/'), StringComparison.OrdinalIgnoreCase)
-            && (left.Methods is not { Length: > 0 } || right.Methods is not { Length: > 0 }
-                || left.Methods.Intersect(right.Methods, StringComparer.OrdinalIgnoreCase).Any());
+        var trigger = (HttpTriggerAttribute)function.Trigger;
+        return new HttpRoute(function, Pattern(function.Name, trigger, routePrefix), trigger.Methods ?? []);
     }
+}
+
+/// <summary>What a client that leaves midway causes.</summary>
+public static class ClientDisconnects
+{
+    /// <summary>Whether a failure only says that the client of this request has gone: it is no error, and there is nobody to answer.</summary>
+    /// <param name="http">The request.</param>
+    /// <param name="failure">What reading, waiting or writing for it threw.</param>
+    /// <param name="cancellation">
+    /// The run's own token: a Functions host cancels it for a client that left, and may do so before the request's own.
+    /// </param>
+    public static bool IsClientGone(this HttpContext http, Exception failure, CancellationToken cancellation = default) =>
+        failure is ConnectionResetException or ConnectionAbortedException
+        || (failure is OperationCanceledException && (http.RequestAborted.IsCancellationRequested || cancellation.IsCancellationRequested));
 }

@@ -1,6 +1,7 @@
+using System.Collections;
+using System.Collections.Immutable;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Azure.Functions.Worker;
-using Microsoft.Extensions.DependencyInjection;
 
 namespace StandaloneHost;
 
@@ -9,9 +10,13 @@ internal sealed class Invocation(
     WorkerFunction function, HttpContext? http, IServiceProvider? services, object? input, CancellationToken stop)
     : FunctionContext
 {
+    /// <summary>The key under which the official GetHttpContext() looks; an internal constant of Worker.Extensions.Http.AspNetCore.</summary>
+    internal const string HttpContextKey = "HttpRequestContext";
+
     private string? id;
     private IServiceProvider? services = services;
     private IDictionary<object, object>? items;
+    private FeatureSet? features;
 
     public WorkerFunction Function => function;
 
@@ -27,6 +32,13 @@ internal sealed class Invocation(
 
     public override string FunctionId => function.Id;
 
+    public override TraceContext TraceContext => NoTrace.Instance;
+
+    public override BindingContext BindingContext => NoBindingData.Instance;
+
+    /// <summary>Null, as under the host for a function without a retry policy; none may have one here.</summary>
+    public override RetryContext RetryContext => null!;
+
     public override IServiceProvider InstanceServices
     {
         get => services ?? http!.RequestServices;
@@ -37,18 +49,41 @@ internal sealed class Invocation(
 
     public override IDictionary<object, object> Items
     {
-        get => items ??= new Dictionary<object, object>();
+        get => items ??= http is null ? new Dictionary<object, object>() : new Dictionary<object, object>(1) { [HttpContextKey] = http };
         set => items = value;
     }
 
-    public override CancellationToken CancellationToken => http?.RequestAborted ?? stop;
-}
+    public override IInvocationFeatures Features => features ??= new FeatureSet();
 
-internal sealed class RunResult(Invocation run) : InvocationResult
-{
-    public override object? Value
+    public override CancellationToken CancellationToken => http?.RequestAborted ?? stop;
+
+    private sealed class FeatureSet : IInvocationFeatures
     {
-        get => run.Result;
-        set => run.Result = value;
+        private readonly Dictionary<Type, object> features = [];
+
+        public void Set<T>(T instance) => features[typeof(T)] = instance!;
+
+        public T? Get<T>() => features.TryGetValue(typeof(T), out var feature) ? (T)feature : default;
+
+        public IEnumerator<KeyValuePair<Type, object>> GetEnumerator() => features.GetEnumerator();
+
+        IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
+    }
+
+    /// <summary>No host begins a trace; ASP.NET Core takes the caller's from the request.</summary>
+    private sealed class NoTrace : TraceContext
+    {
+        public static readonly NoTrace Instance = new();
+
+        public override string TraceParent => "";
+
+        public override string TraceState => "";
+    }
+
+    private sealed class NoBindingData : BindingContext
+    {
+        public static readonly NoBindingData Instance = new();
+
+        public override IReadOnlyDictionary<string, object?> BindingData => ImmutableDictionary<string, object?>.Empty;
     }
 }

@@ -1,4 +1,4 @@
 namespace StandaloneHost;
 
-/// <summary>The application can't be started as it is; the message is for whoever starts it, and says how to mend it.</summary>
-internal sealed class StartRefusedException(string message) : Exception(message);
+/// <summary>The application can't start as it is. The message is for whoever starts it and says what to change.</summary>
+public sealed class StartRefusedException(string message) : Exception(message);

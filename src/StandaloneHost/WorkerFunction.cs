@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Reflection;
 using Microsoft.Azure.Functions.Worker;
 using Microsoft.Azure.Functions.Worker.Extensions.Abstractions;
@@ -5,12 +6,13 @@ using Microsoft.Azure.Functions.Worker.Extensions.Abstractions;
 namespace StandaloneHost;
 
 /// <summary>A function as discovered: its name, its trigger, and the compiled call of its method.</summary>
-internal sealed class WorkerFunction(string name, MethodInfo method, TriggerBindingAttribute trigger, Func<Invocation, Task> call)
+internal sealed class WorkerFunction(
+    string name, MethodInfo method, TriggerBindingAttribute trigger, ParameterInfo triggered, Func<Invocation, Task> call)
     : FunctionDefinition
 {
     public TriggerBindingAttribute Trigger => trigger;
 
-    /// <summary>Makes the instance, binds the parameters, calls the method, and lets an IResult write the response.</summary>
+    /// <summary>Makes the instance, binds the parameters, calls the method, and keeps what it returned.</summary>
     public Func<Invocation, Task> Call => call;
 
     public override string Name => name;
@@ -20,4 +22,28 @@ internal sealed class WorkerFunction(string name, MethodInfo method, TriggerBind
     public override string PathToAssembly => method.DeclaringType!.Assembly.Location;
 
     public override string EntryPoint { get; } = $"{method.DeclaringType!.FullName}.{method.Name}";
+
+    public override ImmutableArray<FunctionParameter> Parameters { get; } =
+        [.. method.GetParameters().Select(parameter => new FunctionParameter(parameter.Name!, parameter.ParameterType))];
+
+    public override IImmutableDictionary<string, BindingMetadata> InputBindings { get; } =
+        ImmutableDictionary<string, BindingMetadata>.Empty.Add(triggered.Name!, new TriggerBinding(triggered.Name!, TypeOf(trigger)));
+
+    public override IImmutableDictionary<string, BindingMetadata> OutputBindings => ImmutableDictionary<string, BindingMetadata>.Empty;
+
+    /// <summary>As the official metadata generator names it: httpTrigger, timerTrigger, serviceBusTrigger.</summary>
+    private static string TypeOf(TriggerBindingAttribute trigger)
+    {
+        var type = trigger.GetType().Name[..^nameof(Attribute).Length];
+        return char.ToLowerInvariant(type[0]) + type[1..];
+    }
+
+    private sealed class TriggerBinding(string name, string type) : BindingMetadata
+    {
+        public override string Name => name;
+
+        public override string Type => type;
+
+        public override BindingDirection Direction => BindingDirection.In;
+    }
 }

@@ -79,7 +79,7 @@ public sealed partial class DependencyTests
             # Dependencies
 
             What is delivered, direct and transitive, with its licence; DependencyTests keeps it true. Versions are pinned in Directory.Packages.props
-            and package-lock.json. The Functions worker and its extensions, which only `FunctionsHost=Azure` uses, are under the MIT licence.
+            and package-lock.json.
 
             """);
         foreach (var (title, all) in new[] { ("The function app and licensectl (NuGet)", packages), ("The pages (npm)", modules) })

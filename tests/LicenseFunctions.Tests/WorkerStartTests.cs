@@ -1,3 +1,5 @@
+using System.Reflection;
+using LicenseFunctions.Http;
 using LicenseFunctions.Tests.Support;
 using Xunit;
 
@@ -7,7 +9,6 @@ namespace LicenseFunctions.Tests;
 public sealed class WorkerStartTests
 {
     [Theory]
-    [InlineData("OUTBOX_SCHEDULE", "often", "Function DrainOutbox: schedule 'often'")]
     [InlineData("ServiceBus", "http://broker", "Function IngestUsage: setting ServiceBus")]
     [InlineData("LOCALWORKER_AMQP_PORT", "none", "LOCALWORKER_AMQP_PORT: none")]
     [InlineData("ASPNETCORE_URLS", "http://127.0.0.1:abc", "ASPNETCORE_URLS: http://127.0.0.1:abc")]
@@ -19,5 +20,32 @@ public sealed class WorkerStartTests
         Assert.Equal(78, exitCode);
         Assert.StartsWith(message, output.Trim(), StringComparison.Ordinal);
         Assert.Single(output.Trim().Split('\n'));
+    }
+
+    public static TheoryData<string> NamedByTriggers => [.. FunctionRule.Functions()
+        .SelectMany(function => function.Method.GetParameters())
+        .SelectMany(parameter => parameter.CustomAttributes)
+        .SelectMany(attribute => attribute.ConstructorArguments.Select(argument => argument.Value as string))
+        .OfType<string>().Where(text => text.StartsWith('%')).Select(text => text[1..text.IndexOf('%', 1)]).Distinct()];
+
+    [Theory] // a Functions host reads them for itself, and fails the function in silence where one is missing
+    [MemberData(nameof(NamedByTriggers))]
+    public async Task Start_WithoutASettingThatATriggerNames_StopsWithItsName(string name)
+    {
+        var (exitCode, output) = await RunningApp.StartAndFailAsync(("DATABASE_URL", "Host=127.0.0.1;Port=1"), (name, ""));
+
+        Assert.Equal(78, exitCode);
+        Assert.Contains($"{name} is missing. Example: {name}=", output, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("OUTBOX_SCHEDULE", "often")]
+    [InlineData("RENEWAL_SCHEDULE", "0 3 * * *")]
+    public async Task Start_WithAScheduleThatIsNone_StopsWithItsName(string name, string value)
+    {
+        var (exitCode, output) = await RunningApp.StartAndFailAsync(("DATABASE_URL", "Host=127.0.0.1;Port=1"), (name, value));
+
+        Assert.Equal(78, exitCode);
+        Assert.Contains($"{name} is no cron text of six fields. Example: {name}=0 0 3 * * *", output, StringComparison.Ordinal);
     }
 }

@@ -2,8 +2,9 @@ using System.Net;
 using System.Text;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.AspNetCore.Routing.Patterns;
 using Microsoft.Azure.Functions.Worker;
-using Microsoft.Azure.Functions.Worker.Builder;
 using Microsoft.Azure.Functions.Worker.Middleware;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
@@ -56,7 +57,7 @@ public sealed class HttpTests
     public async Task RoutePrefix_OfHostJson_StandsBeforeEveryRoute(string? prefix, string path)
     {
         var builder = RunningWorker.Builder(typeof(Functions));
-        builder.Host.HostJson["extensions:http:routePrefix"] = prefix;
+        builder.HostJsonFile["extensions:http:routePrefix"] = prefix;
         await using var worker = await RunningWorker.StartAsync(builder);
 
         Assert.Equal("x", await worker.Client.GetStringAsync(path, Cancelled));
@@ -99,8 +100,8 @@ public sealed class HttpTests
         Assert.Equal("x", await answer.Content.ReadAsStringAsync(Cancelled));
     }
 
-    [Fact] // FunctionContextBindingFeatureExtensions.GetInvocationResult().Value, set in place of the function's
-    public async Task Middleware_SetsTheResult_FunctionIsNotRun()
+    [Fact] // middleware that answers in place of the function writes to the response: GetInvocationResult() needs internal features
+    public async Task Middleware_WritesTheResponse_FunctionIsNotRun()
     {
         var builder = RunningWorker.Builder(typeof(Functions));
         builder.UseMiddleware<Closed>();
@@ -171,14 +172,68 @@ public sealed class HttpTests
     public void Function_ThatTheHostWouldRunOtherwise_RefusesToStart(Type function, string message) =>
         Assert.StartsWith(message, RunningWorker.Refusal(RunningWorker.Builder(function)), StringComparison.Ordinal);
 
-    [Fact] // facts: "ConfigureFunctionsWebApplication() is mandatory with ASP.NET integration"
-    public void HttpFunctions_WithoutTheWebApplication_RefuseToStart()
+    [Theory] // WebJobsRouter: the first route that matches, in the order of FunctionMetadataManager (by name, without regard to case)
+    [InlineData("api/wide/x", "wide x")]
+    [InlineData("api/narrow/x", "narrow")]
+    [InlineData("api/narrow/y", "wide y")]
+    public async Task Request_MatchingSeveralRoutes_IsAnsweredByTheFirstByName(string path, string answer)
     {
-        var builder = new FunctionsApplicationBuilder([], typeof(HttpTests).Assembly);
-        builder.Host.FunctionTypes = [typeof(Functions)];
+        await using var worker = await RunningWorker.StartAsync(typeof(Ordered));
 
-        Assert.Contains("ConfigureFunctionsWebApplication()", RunningWorker.Refusal(builder), StringComparison.Ordinal);
+        Assert.Equal(answer, await worker.Client.GetStringAsync(path, Cancelled));
     }
+
+    [Theory]
+    [InlineData("app/{*path}", "app/config.json", false)]
+    [InlineData("app/{*path}", "app", false)]
+    [InlineData("{root:regex(^app$)=app}/{*path}", "app/config.json", false)]
+    [InlineData("{root:regex(^app$)=app}/{*path}", "other/config.json", true)]
+    [InlineData("app/{*path:int}", "app/config.json", true)]
+    [InlineData("items/{id}", "items/{name}", false)]
+    [InlineData("items/{id}", "items/{name?}", true)]
+    [InlineData("items/{id?}", "items/{name?}", false)]
+    [InlineData("items/{id:guid}", "items/{id}", true)]
+    [InlineData("items/{id:guid}", "items/{name:guid}", false)]
+    [InlineData("items/{id:guid}", "items/alerts", true)]
+    [InlineData("items/{id:int}", "items/7", false)]
+    [InlineData("items/{id}", "items/{id}/more", true)]
+    [InlineData("items/{id}/more", "items/{*rest}", true)]
+    [InlineData("items/{id}", "ITEMS/alerts", false)]
+    [InlineData("items/{id}", "items/{name}.{ext}", false)]
+    [InlineData("items/{name}.{ext}", "items/{id}", true)]
+    public void Route_BehindOneThatMatchesAllOfIt_RefusesToStart(string earlier, string later, bool isReached)
+    {
+        var routes = new[] { Route("A", earlier), Route("B", later) };
+        void Check() => RouteOrder.RefuseUnreachable(routes, Policies());
+
+        if (isReached)
+            Check();
+        else
+            Assert.StartsWith("Function B: its route is answered by function A already", Assert.Throws<StartRefusedException>(Check).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Route_BehindOneOfAnotherMethod_IsReached() =>
+        RouteOrder.RefuseUnreachable([Route("A", "app/{*path}", "get"), Route("B", "app/sign-in", "post")], Policies());
+
+    [Fact] // an internal constant of Worker.Extensions.Http.AspNetCore
+    public void Invocation_OfHttp_IsFoundByTheOfficialGetHttpContext()
+    {
+        var http = new DefaultHttpContext();
+
+        Assert.Same(http, new Invocation(null!, http, null, null, default).GetHttpContext());
+        Assert.Null(new Invocation(null!, null, null, null, default).GetHttpContext());
+    }
+
+    private static HttpRoute Route(string name, string template, params string[] methods)
+    {
+        var method = typeof(Ordered).GetMethod(nameof(Ordered.Narrow))!;
+        var function = new WorkerFunction(name, method, new HttpTriggerAttribute(methods), method.GetParameters()[0], _ => Task.CompletedTask);
+        return new HttpRoute(function, RoutePatternFactory.Parse(template), methods);
+    }
+
+    private static ParameterPolicyFactory Policies() =>
+        new ServiceCollection().AddLogging().AddRouting().BuildServiceProvider().GetRequiredService<ParameterPolicyFactory>();
 
     private static async Task<string?> AllowedAsync(RunningWorker worker, string origin)
     {
@@ -284,7 +339,7 @@ public sealed class HttpTests
             var headers = context.GetHttpContext()!.Response.Headers;
             headers.Append("trail", "outer");
             await next(context);
-            headers.Append("trail", context.GetInvocationResult().Value is IResult ? "back in outer" : "no result");
+            headers.Append("trail", "back in outer");
         }
     }
 
@@ -299,11 +354,22 @@ public sealed class HttpTests
 
     public sealed class Closed : IFunctionsWorkerMiddleware
     {
-        public Task Invoke(FunctionContext context, FunctionExecutionDelegate next)
-        {
-            context.GetInvocationResult().Value = Results.StatusCode(StatusCodes.Status403Forbidden);
-            return Task.CompletedTask;
-        }
+        public Task Invoke(FunctionContext context, FunctionExecutionDelegate next) =>
+            Results.StatusCode(StatusCodes.Status403Forbidden).ExecuteAsync(context.GetHttpContext()!);
+    }
+
+    public sealed class Ordered
+    {
+        [Function("aNarrow")]
+        public IResult Narrow([HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "narrow/x")] HttpRequest request) => Results.Text("narrow");
+
+        [Function("Bwide")]
+        public IResult Wide([HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "{first}/{second:alpha}")] HttpRequest request, string second) =>
+            Results.Text($"wide {second}");
+
+        [Function("Cspecific")]
+        public IResult Specific([HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "wide/{second}")] HttpRequest request) =>
+            Results.Text("specific");
     }
 
     public sealed class TwoTriggers

@@ -4,7 +4,6 @@ using System.Threading.Channels;
 using Amqp;
 using Amqp.Framing;
 using Microsoft.Azure.Functions.Worker;
-using Microsoft.Azure.Functions.Worker.Builder;
 using Microsoft.Extensions.DependencyInjection;
 using Xunit;
 
@@ -245,12 +244,12 @@ public sealed class MessageTests : IDisposable
 
     private Task<RunningWorker> StartAsync(Type function) => RunningWorker.StartAsync(Builder(function, broker.Address));
 
-    private FunctionsApplicationBuilder Builder(Type function, string? connection)
+    private StandaloneApplicationBuilder Builder(Type function, string? connection)
     {
         var builder = RunningWorker.Builder(function);
         builder.Configuration["ServiceBus"] = connection;
         builder.Configuration["TEST_QUEUE"] = Queue;
-        builder.Host.HostJson["extensions:serviceBus:maxMessageBatchSize"] = "100";
+        builder.HostJsonFile["extensions:serviceBus:maxMessageBatchSize"] = "100";
         builder.Services.AddSingleton(received);
         return builder;
     }

@@ -3,7 +3,6 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Http.Features;
-using Microsoft.Azure.Functions.Worker.Builder;
 using Microsoft.Extensions.DependencyInjection;
 using Xunit;
 
@@ -26,25 +25,24 @@ internal sealed class RunningWorker : IAsyncDisposable
     public IServiceProvider Services => app.Services;
 
     /// <summary>A builder over these classes alone; the rest of this assembly's functions stay out.</summary>
-    public static FunctionsApplicationBuilder Builder(params Type[] functions)
+    public static StandaloneApplicationBuilder Builder(params Type[] functions)
     {
-        var builder = new FunctionsApplicationBuilder(["--ASPNETCORE_URLS=http://127.0.0.1:0"], Assembly.GetExecutingAssembly());
-        builder.Host.FunctionTypes = functions;
+        var builder = StandaloneApplication.CreateBuilder(["--ASPNETCORE_URLS=http://127.0.0.1:0"], Assembly.GetExecutingAssembly());
+        builder.FunctionTypes = functions;
         builder.Configuration["Logging:LogLevel:Default"] = "None";
-        builder.ConfigureFunctionsWebApplication();
         return builder;
     }
 
     public static Task<RunningWorker> StartAsync(params Type[] functions) => StartAsync(Builder(functions));
 
-    public static async Task<RunningWorker> StartAsync(FunctionsApplicationBuilder builder)
+    public static async Task<RunningWorker> StartAsync(StandaloneApplicationBuilder builder)
     {
-        var app = builder.Host.Build();
+        var app = builder.Build();
         await app.StartAsync(TestContext.Current.CancellationToken);
         return new RunningWorker(app);
     }
 
-    public static string Refusal(FunctionsApplicationBuilder builder) => Assert.Throws<StartRefusedException>(builder.Host.Build).Message;
+    public static string Refusal(StandaloneApplicationBuilder builder) => Assert.Throws<StartRefusedException>(builder.Build).Message;
 
     public Task StopAsync() => app.StopAsync(CancellationToken.None);
 

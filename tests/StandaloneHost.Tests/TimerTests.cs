@@ -2,7 +2,6 @@ using System.Net;
 using System.Threading.Channels;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Azure.Functions.Worker;
-using Microsoft.Azure.Functions.Worker.Builder;
 using Microsoft.Azure.Functions.Worker.Middleware;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
@@ -228,7 +227,7 @@ public sealed class TimerTests(LeaseDatabase database) : IClassFixture<LeaseData
     private static async Task<HttpStatusCode> PostAsync(RunningWorker worker, string function) =>
         (await worker.Client.PostAsync($"/admin/functions/{function}", null, TestContext.Current.CancellationToken)).StatusCode;
 
-    private FunctionsApplicationBuilder Builder(string? schedule, Type? function = null)
+    private StandaloneApplicationBuilder Builder(string? schedule, Type? function = null)
     {
         var builder = RunningWorker.Builder(function ?? typeof(Timer));
         builder.Configuration["TICK_SCHEDULE"] = schedule;
@@ -274,10 +273,9 @@ public sealed class TimerTests(LeaseDatabase database) : IClassFixture<LeaseData
     {
         public Task Invoke(FunctionContext context, FunctionExecutionDelegate next)
         {
-            if (context.GetHttpContext() is null)
+            if (context.GetHttpContext() is not { } http)
                 return next(context);
-            context.GetInvocationResult().Value = Results.StatusCode(StatusCodes.Status403Forbidden);
-            return Task.CompletedTask;
+            return Results.StatusCode(StatusCodes.Status403Forbidden).ExecuteAsync(http);
         }
     }
 }

@@ -9,7 +9,8 @@ using Microsoft.Azure.Functions.Worker;
 
 namespace LicenseFunctions.Devices;
 
-public sealed class ValidateFunction(ValidateLicense validate, RateLimits limits, HttpSettings http, ProcessCounts counts)
+public sealed class ValidateFunction(
+    ValidateLicense validate, RateLimits limits, HttpSettings http, AddressWatch addresses, ProcessCounts counts)
 {
     [Function("ValidateLicense")]
     [Access(CallerRole.License, CallerRole.Service)]
@@ -22,9 +23,11 @@ public sealed class ValidateFunction(ValidateLicense validate, RateLimits limits
         if (read.Refusal is { } malformed)
             return malformed.ToResult();
         var caller = request.HttpContext.Caller();
-        return caller.TokenHash is { } own
-            ? await AnswerAsync(read.Value, own, request.HttpContext.ClientAddress(http.TrustedProxyHops) ?? IPAddress.Any, cancellationToken)
-            : await AnswerServiceAsync(read.Value, request.HttpContext, cancellationToken);
+        if (caller.TokenHash is not { } own)
+            return await AnswerServiceAsync(read.Value, request.HttpContext, cancellationToken);
+        var address = http.ClientAddresses.Of(request.HttpContext) ?? IPAddress.Any;
+        addresses.Note(address);
+        return await AnswerAsync(read.Value, own, address, cancellationToken);
     }
 
     // A service asks for every customer: it says for which, and is counted by licence.

@@ -48,15 +48,13 @@ public sealed record FunctionRule(string Name, int Roles, int BodyLimit, bool Li
 {
     public const int DefaultBodyLimit = 64 * 1024;
 
-    /// <summary>The rules of every function in this assembly, by name.</summary>
-    public static readonly FrozenDictionary<string, FunctionRule> All = Functions()
-        .Select(function => Of(function.Name, function.Method))
-        .ToFrozenDictionary(rule => rule.Name);
-
     public bool Allows(CallerRole role) => (Roles & (1 << (int)role)) != 0;
 
-    public static IEnumerable<(string Name, MethodInfo Method)> Functions() =>
-        from type in typeof(FunctionRule).Assembly.GetTypes()
+    /// <summary>The functions of this assembly.</summary>
+    public static IEnumerable<(string Name, MethodInfo Method)> Functions() => Functions(typeof(FunctionRule).Assembly);
+
+    internal static IEnumerable<(string Name, MethodInfo Method)> Functions(Assembly assembly) =>
+        from type in assembly.GetTypes()
         from method in type.GetMethods()
         let function = method.GetCustomAttribute<FunctionAttribute>()
         where function is not null
@@ -74,4 +72,17 @@ public sealed record FunctionRule(string Name, int Roles, int BodyLimit, bool Li
             method.GetCustomAttribute<BodyLimitAttribute>()?.Bytes ?? DefaultBodyLimit,
             method.GetCustomAttribute<UnlimitedAttribute>() is null);
     }
+}
+
+/// <summary>The rules of every function that this process runs.</summary>
+/// <param name="others">The assemblies with functions beside this one.</param>
+public sealed class FunctionRules(params Assembly[] others)
+{
+    private readonly FrozenDictionary<string, FunctionRule> rules = FunctionRule.Functions()
+        .Concat(others.SelectMany(FunctionRule.Functions))
+        .Select(function => FunctionRule.Of(function.Name, function.Method))
+        .ToFrozenDictionary(rule => rule.Name);
+
+    /// <returns>Null for a name that is no function's.</returns>
+    public FunctionRule? Find(string name) => rules.GetValueOrDefault(name);
 }

@@ -1,14 +1,17 @@
+using System.Reflection;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace LicenseFunctions.Http;
 
 public static class HttpRegistration
 {
-    public static IServiceCollection AddHttpEdge(this IServiceCollection services, SettingReader reader)
+    public static IServiceCollection AddHttpEdge(this IServiceCollection services, SettingReader reader, params Assembly[] others)
     {
+        services.AddSingleton(new FunctionRules(others));
         services.AddSingleton(HttpSettings.Read(reader));
         services.AddSingleton<BearerTokens>();
         services.AddSingleton<RateLimits>();
+        services.AddSingleton<AddressWatch>();
         var linkKeys = SignedLinks.ReadKeys(reader);
         services.AddSingleton(provider => new SignedLinks(linkKeys, provider.GetRequiredService<TimeProvider>()));
         return services;

@@ -3,10 +3,10 @@ namespace LicenseFunctions.Http;
 /// <param name="Authority">The OIDC issuer whose keys sign bearer tokens, or null.</param>
 /// <param name="Audience">Expected in a token's <c>aud</c>; never null with <paramref name="Authority"/>.</param>
 /// <param name="SigningKey">The shared key (HS256) of the local issuer, at least 32 bytes, or null.</param>
-/// <param name="TrustedProxyHops">How many entries at the end of X-Forwarded-For were written by proxies of ours.</param>
+/// <param name="ClientAddresses">Where a request's client address is read.</param>
 /// <param name="RequestsPerMinute">What one caller may ask on average; a burst may be as large.</param>
 public sealed record HttpSettings(
-    Uri? Authority, string? Audience, byte[]? SigningKey, int TrustedProxyHops, int RequestsPerMinute)
+    Uri? Authority, string? Audience, byte[]? SigningKey, ClientAddressSource ClientAddresses, int RequestsPerMinute)
 {
     public static HttpSettings Read(SettingReader settings)
     {
@@ -28,7 +28,7 @@ public sealed record HttpSettings(
             authority,
             audience,
             keyText is null ? null : ReadKey(settings, keyText),
-            settings.Whole("TRUSTED_PROXY_HOPS", 0, 0, 10),
+            ClientAddressSource.Read(settings),
             settings.Whole("RATE_LIMIT_PER_MINUTE", 600, 1, 1_000_000));
     }
 

@@ -21,7 +21,8 @@ public static partial class OpenApiDocument
             var trigger = method.GetParameters().Select(parameter => parameter.GetCustomAttribute<HttpTriggerAttribute>()).FirstOrDefault(t => t is not null);
             if (trigger?.Route is not { } route)
                 continue;
-            var path = "/" + Constraint().Replace(route, "{$1}");
+            // A part with a default is documented as that default.
+            var path = "/" + Constraint().Replace(Default().Replace(route, "$1"), "{$1}");
             var item = paths[path] as JsonObject;
             if (item is null)
                 paths[path] = item = [];
@@ -64,9 +65,9 @@ public static partial class OpenApiDocument
     private static JsonObject Describe(string name, MethodInfo method, string route)
     {
         var operation = method.GetCustomAttribute<OperationAttribute>();
-        var rule = FunctionRule.All[name];
+        var rule = FunctionRule.Of(name, method);
         var parameters = new JsonArray();
-        foreach (Match match in Constraint().Matches(route))
+        foreach (Match match in Constraint().Matches(Default().Replace(route, "")))
             parameters.Add(Parameter(match.Groups[1].Value, "path", match.Groups[2].Value == "guid" ? "uuid" : null));
         foreach (var query in operation?.Query ?? [])
             parameters.Add(Parameter(query, "query", null));
@@ -134,4 +135,7 @@ public static partial class OpenApiDocument
 
     [GeneratedRegex(@"\{\*?([A-Za-z_]+)(?::([a-z]+))?\??\}")]
     private static partial Regex Constraint();
+
+    [GeneratedRegex(@"\{[A-Za-z_]+(?::[^{}]*)?=([A-Za-z]+)\}")]
+    private static partial Regex Default();
 }

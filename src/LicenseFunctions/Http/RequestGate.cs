@@ -6,14 +6,15 @@ using Microsoft.Azure.Functions.Worker;
 using Microsoft.Azure.Functions.Worker.Middleware;
 using Microsoft.Extensions.Logging;
 using Npgsql;
+using StandaloneHost;
 
 namespace LicenseFunctions.Http;
 
 /// <summary>
 /// The one door of every HTTP function: body limit, who calls, whether that role may, how often; and failures as problem details.
 /// </summary>
-public sealed class RequestGate(BearerTokens tokens, RateLimits limits, HttpSettings settings, ILogger<RequestGate> log)
-    : IFunctionsWorkerMiddleware
+public sealed class RequestGate(
+    FunctionRules rules, BearerTokens tokens, RateLimits limits, HttpSettings settings, ILogger<RequestGate> log) : IFunctionsWorkerMiddleware
 {
     private static readonly Refusal NoCredential = new(RefusalKind.Unauthorized, "UNAUTHORIZED", "The request carries no credential.",
         "Authorization", "Send 'Authorization: Bearer <token>', or 'Authorization: License <token>' from an EA.");
@@ -34,24 +35,24 @@ public sealed class RequestGate(BearerTokens tokens, RateLimits limits, HttpSett
         try
         {
             if (await RefuseAsync(context.FunctionDefinition.Name, http) is { } refusal)
-                context.GetInvocationResult().Value = refusal.ToResult();
+                await refusal.ToResult().ExecuteAsync(http);
             else
                 await next(context);
         }
-        catch (OperationCanceledException) when (http.RequestAborted.IsCancellationRequested)
+        catch (Exception failure) when (http.IsClientGone(failure, context.CancellationToken))
         {
-            // The client has gone: nobody is left to answer.
+            // Nobody is left to answer.
         }
         catch (Exception failure) when (!http.Response.HasStarted)
         {
-            context.GetInvocationResult().Value = ToRefusal(context, failure).ToResult();
+            await ToRefusal(context, failure).ToResult().ExecuteAsync(http);
         }
     }
 
     private async ValueTask<Refusal?> RefuseAsync(string function, HttpContext http)
     {
         http.Response.Headers.XContentTypeOptions = "nosniff";
-        if (!FunctionRule.All.TryGetValue(function, out var rule))
+        if (rules.Find(function) is not { } rule)
             return WrongRole;
         if (http.Request.ContentLength > rule.BodyLimit)
             return TooLarge(rule);
@@ -85,7 +86,7 @@ public sealed class RequestGate(BearerTokens tokens, RateLimits limits, HttpSett
     }
 
     private string Key(Caller caller, HttpContext http) =>
-        caller.TokenHash ?? caller.UserId?.ToString() ?? $"{caller.Role} {http.ClientAddress(settings.TrustedProxyHops)}";
+        caller.TokenHash ?? caller.UserId?.ToString() ?? $"{caller.Role} {settings.ClientAddresses.Of(http)}";
 
     private Refusal ToRefusal(FunctionContext context, Exception failure)
     {
@@ -93,7 +94,7 @@ public sealed class RequestGate(BearerTokens tokens, RateLimits limits, HttpSett
         switch (failure)
         {
             case BadHttpRequestException { StatusCode: StatusCodes.Status413PayloadTooLarge }:
-                return TooLarge(FunctionRule.All[function]);
+                return TooLarge(rules.Find(function)!);
             case BadHttpRequestException:
                 return new Refusal(RefusalKind.Invalid, "MALFORMED_REQUEST", "The request can't be read to its end.");
             case IssuerUnavailableException:

@@ -1,7 +1,9 @@
 using System.Diagnostics;
 using System.Diagnostics.Metrics;
 using Azure.Monitor.OpenTelemetry.Exporter;
+using Microsoft.Azure.Functions.Worker;
 using Microsoft.Azure.Functions.Worker.Builder;
+using Microsoft.Azure.Functions.Worker.OpenTelemetry;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Npgsql;
@@ -16,7 +18,7 @@ namespace LicenseFunctions.Metrics;
 /// Traces and metrics by OpenTelemetry, where a collector is set: functions, HTTP in and out (Stripe), PostgreSQL. Sampling and the
 /// like are set by OpenTelemetry's own environment variables.
 /// </summary>
-public static partial class Telemetry
+public static class Telemetry
 {
     /// <summary>The name of our own source of spans and instruments.</summary>
     public const string Name = "LicenseFunctions";
@@ -24,7 +26,8 @@ public static partial class Telemetry
     internal static readonly ActivitySource Source = new(Name);
     internal static readonly Meter Meter = new(Name);
 
-    public static void AddTelemetry(this FunctionsApplicationBuilder builder, SettingReader settings)
+    public static void AddTelemetry<TBuilder>(this TBuilder builder, SettingReader settings)
+        where TBuilder : IHostApplicationBuilder, IFunctionsWorkerApplicationBuilder
     {
         var collector = settings.Address("OTEL_EXPORTER_OTLP_ENDPOINT", "http://localhost:4317", "http", "https");
         var azure = settings.Optional("APPLICATIONINSIGHTS_CONNECTION_STRING");
@@ -35,8 +38,10 @@ public static partial class Telemetry
         var identity = settings.Identity();
 
         builder.UseMiddleware<TraceFunction>();
-        var telemetry = builder.Services.AddOpenTelemetry();
-        UseWorkerDefaults(telemetry);
+        var telemetry = ((IHostApplicationBuilder)builder).Services.AddOpenTelemetry();
+        // Without it the host, too, reports what runs here, and every run of a function is counted twice.
+        if (builder is FunctionsApplicationBuilder)
+            telemetry.UseFunctionsWorkerDefaults();
         telemetry
             .ConfigureResource(resource => resource.AddService("license-functions").AddEnvironmentVariableDetector())
             .WithTracing(tracing =>
@@ -58,9 +63,6 @@ public static partial class Telemetry
                     metrics.AddAzureMonitorMetricExporter(options => (options.ConnectionString, options.Credential) = (azure, identity));
             });
     }
-
-    /// <summary>Agrees with the Functions host on who tells what: Telemetry.Azure.cs; there is no host in one process.</summary>
-    static partial void UseWorkerDefaults(IOpenTelemetryBuilder telemetry);
 }
 
 /// <summary>Takes out of spans what tells a person or lets somebody in: addresses, and what stands behind the ? of an address.</summary>

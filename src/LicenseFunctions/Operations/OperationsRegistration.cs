@@ -7,6 +7,7 @@ namespace LicenseFunctions.Operations;
 public static class OperationsRegistration
 {
     public static IServiceCollection AddOperations(this IServiceCollection services, SettingReader reader) => services
+        .AddSingleton(TimerSchedules.Read(reader, TimeProvider.System))
         .AddSingleton<ReadinessStore>()
         .AddSingleton<SystemStore>()
         .AddSingleton<OutboxStore>()
@@ -16,7 +17,6 @@ public static class OperationsRegistration
         .AddSingleton(MetricsSettings.Read(reader))
         .AddSingleton<ProcessCounts>()
         .AddSingleton<MetricStore>()
-        .AddSingleton<TimerSchedules>()
         .AddSingleton<ReadMetrics>()
         .AddSingleton<ShowSystem>()
         .AddHostedService<WriteCounts>();

@@ -4,6 +4,7 @@ using LicenseFunctions.Http;
 using Microsoft.Azure.Functions.Worker;
 using Microsoft.Azure.Functions.Worker.Middleware;
 using Microsoft.Extensions.Logging;
+using StandaloneHost;
 
 namespace LicenseFunctions.Operations;
 
@@ -32,9 +33,12 @@ public sealed class RecordTimerRun(SystemStore store, TimerSchedules schedules, 
             throw;
         }
 
-        var counts = context.GetInvocationResult().Value is { } result ? JsonSerializer.Serialize(result, Json.Options) : null;
+        var counts = ResultOf(context) is { } result ? JsonSerializer.Serialize(result, Json.Options) : null;
         await FinishAsync(timer, run, "succeeded", counts, null);
     }
+
+    private static object? ResultOf(FunctionContext context) =>
+        context.Items.TryGetValue(StandaloneApplication.ResultKey, out var result) ? result : context.GetInvocationResult().Value;
 
     // Without the run's token: its outcome is worth the moment that is left.
     private Task<DateTime?> FinishAsync(string timer, DateTime? startedAt, string status, string? counts, string? error) =>

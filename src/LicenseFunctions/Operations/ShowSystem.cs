@@ -1,13 +1,18 @@
+using System.Net;
 using LicenseFunctions.Database;
+using LicenseFunctions.Http;
 
 namespace LicenseFunctions.Operations;
 
-public sealed record SystemState(WaitingWork Waiting, IReadOnlyList<TimerState> Timers);
+/// <param name="ClientAddress">The caller's own address as it is seen here, so that a deployment can be checked.</param>
+/// <param name="AddressWarning">What is wrong with the addresses that this process sees; null where nothing is.</param>
+public sealed record SystemState(
+    WaitingWork Waiting, IReadOnlyList<TimerState> Timers, string? ClientAddress, string? AddressWarning);
 
 /// <summary>How the backend's own work goes: every timer, those that never ran too, and what waits.</summary>
-public sealed class ShowSystem(SystemStore store, TimerSchedules schedules)
+public sealed class ShowSystem(SystemStore store, TimerSchedules schedules, AddressWatch addresses)
 {
-    public async Task<SystemState> RunAsync(CancellationToken cancellationToken)
+    public async Task<SystemState> RunAsync(IPAddress? caller, CancellationToken cancellationToken)
     {
         var recorded = (await store.TimersAsync(cancellationToken)).ToDictionary(timer => timer.TimerName);
         return new SystemState(
@@ -17,6 +22,8 @@ public sealed class ShowSystem(SystemStore store, TimerSchedules schedules)
                 var timer = recorded.GetValueOrDefault(name) ?? new TimerState { TimerName = name };
                 // Under the Functions host no next slot is recorded.
                 return timer with { NextDueAt = timer.NextDueAt ?? schedules.NextOf(name) };
-            })]);
+            })],
+            caller?.ToString(),
+            addresses.Warning);
     }
 }

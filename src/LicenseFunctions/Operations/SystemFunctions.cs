@@ -5,12 +5,12 @@ using Microsoft.Azure.Functions.Worker;
 namespace LicenseFunctions.Operations;
 
 /// <summary>How the backend's own work goes, for operators.</summary>
-public sealed class SystemFunctions(ShowSystem show)
+public sealed class SystemFunctions(ShowSystem show, HttpSettings http)
 {
     [Function("ShowSystem")]
     [Access(CallerRole.Operator)]
     [Operation("The timers' last runs, and the work that waits.", Reply = typeof(SystemState))]
     public async Task<IResult> Show(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/system")] HttpRequest request, CancellationToken cancellationToken) =>
-        Results.Json(await show.RunAsync(cancellationToken), Json.Options);
+        Results.Json(await show.RunAsync(http.ClientAddresses.Of(request.HttpContext), cancellationToken), Json.Options);
 }

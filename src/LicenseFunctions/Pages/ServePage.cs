@@ -13,7 +13,7 @@ public sealed class ServePage(PageFiles files, PageSettings settings)
     public IResult Run(HttpRequest request)
     {
         var asked = request.Path.Value ?? Root;
-        if (asked.Equals(Root, StringComparison.OrdinalIgnoreCase))
+        if (asked == "/" || asked.Equals(Root, StringComparison.OrdinalIgnoreCase))
             return Results.Redirect(Root + "/" + request.QueryString, permanent: true);
 
         var path = asked[(Root.Length + 1)..];

@@ -44,7 +44,7 @@ public sealed class CustomerFunctions(AnswerSuspicion answer, HttpSettings setti
         [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "api/v1/licenses/alerts/confirm")] HttpRequest request, CancellationToken cancellationToken)
     {
         var body = await request.ReadAsync<ConfirmationRequest>(cancellationToken);
-        var from = request.HttpContext.ClientAddress(settings.TrustedProxyHops);
+        var from = settings.ClientAddresses.Of(request.HttpContext);
         return body.Refusal is { } refusal ? refusal.ToResult() : (await answer.ConfirmAsync(body.Value, from, cancellationToken)).ToResult();
     }
 }

@@ -35,7 +35,7 @@ public sealed class BearerTokensTests : IAsyncLifetime, IDisposable
         authority.MapGet("/keys", () => Results.Json(new { keys = new[] { new { kty = "RSA", use = "sig", n = published.N, e = published.E } } }));
         await authority.StartAsync(TestContext.Current.CancellationToken);
         issuer = authority.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single();
-        tokens = new BearerTokens(new HttpSettings(new Uri(issuer), Audience, null, 0, 600), time);
+        tokens = new BearerTokens(new HttpSettings(new Uri(issuer), Audience, null, new ClientAddressSource(0), 600), time);
     }
 
     public async ValueTask DisposeAsync() => await authority.DisposeAsync();

@@ -53,5 +53,5 @@ public sealed class RateLimitsTests
         Assert.Equal(1, limits.Callers);
     }
 
-    private RateLimits Limits(int perMinute) => new(new HttpSettings(null, null, null, 0, perMinute), time);
+    private RateLimits Limits(int perMinute) => new(new HttpSettings(null, null, null, new ClientAddressSource(0), perMinute), time);
 }

@@ -122,7 +122,7 @@ public sealed partial class RouteTests(PostgresFixture postgres) : IAsyncLifetim
         var described = document!["paths"]!.AsObject()
             .SelectMany(path => path.Value!.AsObject().Select(verb => $"{verb.Key} {path.Key}")).Order();
         var real = HttpFunctions().SelectMany(function => function.Trigger.Methods!
-            .Select(verb => $"{verb} /{Constraint().Replace(function.Trigger.Route!, "{$1}")}")).Order();
+            .Select(verb => $"{verb} /{Constraint().Replace(Root().Replace(function.Trigger.Route!, "app"), "{$1}")}")).Order();
         Assert.Equal(real, described);
         Assert.All(HttpFunctions(), function => Assert.NotNull(function.Method.GetCustomAttribute<OperationAttribute>()));
     }
@@ -130,8 +130,8 @@ public sealed partial class RouteTests(PostgresFixture postgres) : IAsyncLifetim
     private static IEnumerable<(FunctionRule Rule, HttpMethod Verb, string Path)> Routes() =>
         from function in HttpFunctions()
         from verb in function.Trigger.Methods!
-        let path = Guids().Replace(function.Trigger.Route!, Guid.NewGuid().ToString())
-        select (FunctionRule.All[function.Name], new HttpMethod(verb.ToUpperInvariant()), "/" + Constraint().Replace(path, "x"));
+        let path = Guids().Replace(Root().Replace(function.Trigger.Route!, "app"), Guid.NewGuid().ToString())
+        select (FunctionRule.Of(function.Name, function.Method), new HttpMethod(verb.ToUpperInvariant()), "/" + Constraint().Replace(path, "x"));
 
     private static IEnumerable<(string Name, MethodInfo Method, HttpTriggerAttribute Trigger)> HttpFunctions() =>
         from function in FunctionRule.Functions()
@@ -141,6 +141,10 @@ public sealed partial class RouteTests(PostgresFixture postgres) : IAsyncLifetim
 
     [GeneratedRegex(@"\{\*?([A-Za-z_]+)(?::[a-z]+)?\??\}")]
     private static partial Regex Constraint();
+
+    // The pages' root, whose default lets / reach them.
+    [GeneratedRegex(@"\{root:regex\(\^app\$\)=app\}")]
+    private static partial Regex Root();
 
     [GeneratedRegex(@"\{[A-Za-z_]+:guid\}")]
     private static partial Regex Guids();

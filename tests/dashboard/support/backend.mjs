@@ -59,9 +59,9 @@ export class Backend {
     const standIn = launch('tests/StripeStandIn/bin/Release/net10.0/StripeStandIn.dll',
       ['--urls', `http://127.0.0.1:${stripe}`, '--demo-customers', 'true', '--webhook-url', `${backend.address}/api/v1/stripe/webhook`, '--webhook-secret', 'whsec_standin',
         '--secret-key', 'sk_test_standin', '--publishable-key', 'pk_test_standin'], {}, 'listening on');
-    const app = launch('src/LicenseFunctions/bin/Release/net10.0/LicenseFunctions.dll', [], {
+    const app = launch('src/DevServices/DemoSignIn/bin/Release/net10.0/DemoSignIn.dll', [], {
       ...settings,
-      ASPNETCORE_URLS: backend.address, DEMO_SIGN_IN: 'true', LINK_SIGNING_KEYS: randomBytes(32).toString('base64'),
+      ASPNETCORE_URLS: backend.address, LINK_SIGNING_KEYS: randomBytes(32).toString('base64'),
       STRIPE_SECRET_KEY: 'sk_test_standin', STRIPE_PUBLISHABLE_KEY: 'pk_test_standin', STRIPE_WEBHOOK_SECRET: 'whsec_standin',
       STRIPE_API_BASE: `http://127.0.0.1:${stripe}`, CORS_ALLOWED_ORIGINS: corsOrigin ?? '', RATE_LIMIT_PER_MINUTE: '100000', PUBLIC_URL: backend.address,
     }, `listening on ${backend.address}`);

@@ -4,9 +4,9 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.Azure.Functions.Worker;
 using Microsoft.Extensions.Configuration;
 
-namespace LicenseFunctions.Pages.Demo;
+namespace DevServices;
 
-/// <summary>The picker of demo persons, in one process on one machine.</summary>
+/// <summary>The picker of demo persons.</summary>
 public sealed class DemoSignInFunctions(LicenseDatabase database, HttpSettings http, IConfiguration configuration, TimeProvider time)
 {
     private readonly DemoSignIn signIn = new(new DemoPersonStore(database), http, configuration, time);

@@ -7,16 +7,16 @@ using Microsoft.Extensions.Configuration;
 using Microsoft.IdentityModel.JsonWebTokens;
 using Microsoft.IdentityModel.Tokens;
 
-namespace LicenseFunctions.Pages.Demo;
+namespace DevServices;
 
 public sealed record DemoPersonList(IReadOnlyList<DemoPerson> Persons);
 
 public sealed record DemoToken(string Token);
 
 /// <summary>
-/// Signs in as a person of the demo data without a password. Not compiled into the Azure flavour. Here it takes the setting, the local
-/// issuer, and addresses that only this machine reaches; and each request has to come straight from a browser of this machine: a proxy's
-/// or another site's is refused, and the persons are those of the demo data alone.
+/// Signs in as a person of the demo data without a password. It is a program of its own, which publishing leaves out. It needs the local
+/// issuer and addresses that only this machine reaches. Each request must come straight from a browser of this machine: a request of a
+/// proxy or of another site is refused. The persons are those of the demo data alone.
 /// </summary>
 public sealed class DemoSignIn(DemoPersonStore persons, HttpSettings http, IConfiguration configuration, TimeProvider time)
 {
@@ -42,8 +42,7 @@ public sealed class DemoSignIn(DemoPersonStore persons, HttpSettings http, IConf
     }
 
     private bool IsOffered(HttpContext context) =>
-        configuration["DEMO_SIGN_IN"] == "true"
-        && http.SigningKey is not null
+        http.SigningKey is not null
         && (configuration["ASPNETCORE_URLS"] ?? "http://127.0.0.1").Split(';').All(IsLoopback)
         && context.Connection is { LocalIpAddress: { } local, RemoteIpAddress: { } remote }
         && IPAddress.IsLoopback(local) && IPAddress.IsLoopback(remote)

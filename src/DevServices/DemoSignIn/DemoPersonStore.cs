@@ -1,6 +1,7 @@
 using Dapper;
+using LicenseFunctions.Database;
 
-namespace LicenseFunctions.Database;
+namespace DevServices;
 
 public sealed record DemoPerson(Guid UserId, string Email, string Role);
 

@@ -1,0 +1,25 @@
+using System.Xml.Linq;
+using Microsoft.AspNetCore.DataProtection.KeyManagement;
+using Microsoft.AspNetCore.DataProtection.Repositories;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace LicenseFunctions.Http;
+
+/// <summary>What ConfigureFunctionsWebApplication sets up otherwise than we want it.</summary>
+public static class WorkerHttp
+{
+    public static IServiceCollection AddWorkerHttp(this IServiceCollection services) => services
+        .Configure<KestrelServerOptions>(kestrel => kestrel.AddServerHeader = false)
+        // MVC brings data protection, which writes a key to $HOME at the start. Nothing here protects data by it.
+        .Configure<KeyManagementOptions>(keys => keys.XmlRepository = new KeysInMemory());
+
+    private sealed class KeysInMemory : IXmlRepository
+    {
+        private readonly List<XElement> keys = [];
+
+        public IReadOnlyCollection<XElement> GetAllElements() => [.. keys];
+
+        public void StoreElement(XElement element, string friendlyName) => keys.Add(element);
+    }
+}

@@ -1,0 +1,83 @@
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.AspNetCore.Routing.Patterns;
+
+namespace StandaloneHost;
+
+/// <param name="Methods">Empty is every method.</param>
+internal sealed record HttpRoute(WorkerFunction Function, RoutePattern Pattern, IReadOnlyList<string> Methods);
+
+/// <summary>
+/// The Functions host asks the routes one after the other, in the order of the functions' names, and the first that matches answers
+/// (WebJobsRouter). A route behind one that matches all of its paths is dead there, however specific it is.
+/// </summary>
+internal static class RouteOrder
+{
+    /// <exception cref="StartRefusedException">A route is never reached by one of its methods.</exception>
+    public static void RefuseUnreachable(HttpRoute[] routes, ParameterPolicyFactory policies)
+    {
+        for (var i = 1; i < routes.Length; i++)
+        {
+            if (Array.Find(routes[..i], earlier => SharesAMethod(earlier, routes[i]) && Covers(earlier.Pattern, routes[i].Pattern, policies))
+                is not { } taken)
+                continue;
+            throw new StartRefusedException(
+                $"Function {routes[i].Function.Name}: its route is answered by function {taken.Function.Name} already, with a method in common. " +
+                "The first route that matches answers, in the order of the functions' names: rename one of them, or change a route.");
+        }
+    }
+
+    private static bool SharesAMethod(HttpRoute one, HttpRoute other) =>
+        one.Methods.Count == 0 || other.Methods.Count == 0 || one.Methods.Intersect(other.Methods, StringComparer.OrdinalIgnoreCase).Any();
+
+    /// <summary>Whether every path that matches the later pattern matches the earlier one.</summary>
+    private static bool Covers(RoutePattern earlier, RoutePattern later, ParameterPolicyFactory policies)
+    {
+        for (var i = 0; ; i++)
+        {
+            var (wide, narrow) = (Part(earlier, i), Part(later, i));
+            if (wide is null)
+                return narrow is null;
+            if (wide is RoutePatternParameterPart { IsCatchAll: true } rest)
+                return rest.ParameterPolicies.Count == 0;
+            if (narrow is null)
+                return IsOptional(wide);
+            // A path may end before an optional part of the later route, or go on within its catch-all: the earlier one must allow it.
+            if ((IsOptional(narrow) && !IsOptional(wide)) || !CoversPart(wide, narrow, policies))
+                return false;
+        }
+    }
+
+    /// <summary>Null behind the last part.</summary>
+    private static RoutePatternPart? Part(RoutePattern pattern, int index) =>
+        index >= pattern.PathSegments.Count ? null
+        : pattern.PathSegments[index] is { IsSimple: true } segment ? segment.Parts[0]
+        // Several parts in one segment, such as {name}.{ext}: compared as a whole.
+        : RoutePatternFactory.LiteralPart(string.Concat(pattern.PathSegments[index].Parts.Select(Text)));
+
+    private static bool CoversPart(RoutePatternPart wide, RoutePatternPart narrow, ParameterPolicyFactory policies) => (wide, narrow) switch
+    {
+        (_, RoutePatternParameterPart { IsCatchAll: true }) => false,
+        (RoutePatternLiteralPart one, RoutePatternLiteralPart other) => one.Content.Equals(other.Content, StringComparison.OrdinalIgnoreCase),
+        (RoutePatternParameterPart one, RoutePatternLiteralPart other) =>
+            one.ParameterPolicies.All(policy => Allows(policies.Create(one, policy), one.Name, other.Content)),
+        (RoutePatternParameterPart one, RoutePatternParameterPart other) =>
+            one.ParameterPolicies.All(policy => other.ParameterPolicies.Any(same => same.Content == policy.Content)),
+        _ => false,
+    };
+
+    private static bool Allows(IParameterPolicy policy, string name, string value) =>
+        policy is not IRouteConstraint constraint
+        || constraint.Match(null, null, name, new RouteValueDictionary { [name] = value }, RouteDirection.IncomingRequest);
+
+    private static bool IsOptional(RoutePatternPart part) =>
+        part is RoutePatternParameterPart parameter && (parameter.IsOptional || parameter.IsCatchAll || parameter.Default is not null);
+
+    private static string Text(RoutePatternPart part) => part switch
+    {
+        RoutePatternLiteralPart literal => literal.Content,
+        RoutePatternSeparatorPart separator => separator.Content,
+        RoutePatternParameterPart parameter => $"{{{string.Join(':', parameter.ParameterPolicies.Select(policy => policy.Content))}}}",
+        _ => "",
+    };
+}

@@ -1,0 +1,161 @@
+using System.Reflection;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Azure.Functions.Worker;
+using Microsoft.Azure.Functions.Worker.Middleware;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.Configuration.Memory;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Diagnostics.Metrics;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace StandaloneHost;
+
+/// <summary>
+/// Builds a function application that runs in one process: HTTP on Kestrel, timers, queues, and one middleware pipeline for all of them.
+/// It has the two public interfaces of the official builder, so that one composition serves both.
+/// </summary>
+public sealed class StandaloneApplicationBuilder : IHostApplicationBuilder, IFunctionsWorkerApplicationBuilder
+{
+    private readonly WebApplicationBuilder web;
+    private readonly List<Func<FunctionExecutionDelegate, FunctionExecutionDelegate>> middleware = [];
+
+    internal StandaloneApplicationBuilder(string[] args, Assembly[] functions)
+    {
+        var folder = Path.GetDirectoryName(functions[0].Location)!;
+        HostJsonFile = HostJson.Load(folder);
+        FunctionTypes = functions.SelectMany(assembly => assembly.GetTypes());
+        web = WebApplication.CreateEmptyBuilder(new()
+        {
+            ApplicationName = functions[0].GetName().Name,
+            ContentRootPath = folder,
+            EnvironmentName = System.Environment.GetEnvironmentVariable("AZURE_FUNCTIONS_ENVIRONMENT") ?? Environments.Production,
+        });
+        web.Configuration.AddEnvironmentVariables().AddCommandLine(args);
+        web.Configuration.AddHostJsonLogLevels(folder);
+        ((IConfigurationBuilder)web.Configuration).Sources.Insert(0, new MemoryConfigurationSource { InitialData = Settings.Defaults });
+        web.Logging.AddConfiguration(web.Configuration.GetSection("Logging"));
+        web.Logging.AddSimpleConsole(console => console.SingleLine = true);
+        // Enabled, it makes an Activity for every request only to name it in a log line that nobody asked for.
+        web.Logging.AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.None);
+        web.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
+        {
+            kestrel.AddServerHeader = false;
+            // Kestrel's default of 30 s lets a slow client hold a connection for nothing.
+            kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(10);
+        });
+        web.Services.AddRouting();
+        // On Azure the platform answers CORS preflights before the host sees them.
+        web.Services.AddCors();
+        web.Services.Configure<HostOptions>(options => options.ServicesStopConcurrently = true);
+    }
+
+    /// <inheritdoc/>
+    public IDictionary<object, object> Properties => ((IHostApplicationBuilder)web).Properties;
+
+    /// <summary>The settings. The environment and the command line come over host.json's log levels and the standalone defaults.</summary>
+    public ConfigurationManager Configuration => web.Configuration;
+
+    IConfigurationManager IHostApplicationBuilder.Configuration => Configuration;
+
+    /// <inheritdoc/>
+    public IHostEnvironment Environment => web.Environment;
+
+    /// <inheritdoc/>
+    public ILoggingBuilder Logging => web.Logging;
+
+    /// <inheritdoc/>
+    public IMetricsBuilder Metrics => web.Metrics;
+
+    /// <inheritdoc cref="IHostApplicationBuilder.Services"/>
+    public IServiceCollection Services => web.Services;
+
+    /// <summary>host.json; a test may change it before <see cref="Build"/>.</summary>
+    internal IConfiguration HostJsonFile { get; }
+
+    internal IEnumerable<Type> FunctionTypes { get; set; }
+
+    /// <inheritdoc/>
+    public IFunctionsWorkerApplicationBuilder Use(Func<FunctionExecutionDelegate, FunctionExecutionDelegate> middleware)
+    {
+        this.middleware.Add(middleware);
+        return this;
+    }
+
+    /// <inheritdoc/>
+    public void ConfigureContainer<TContainerBuilder>(
+        IServiceProviderFactory<TContainerBuilder> factory, Action<TContainerBuilder>? configure = null)
+        where TContainerBuilder : notnull =>
+        ((IHostApplicationBuilder)web).ConfigureContainer(factory, configure);
+
+    /// <summary>Builds the application.</summary>
+    /// <exception cref="StartRefusedException">
+    /// Something that can't run here, or that the Functions host would run otherwise: an unknown type of a parameter, a missing setting, a
+    /// schedule that is none, a route that can never be reached. The message names the function or the setting.
+    /// </exception>
+    public WebApplication Build()
+    {
+        var hostJson = HostJson.Read(HostJsonFile);
+        var functions = FunctionTable.Read(FunctionTypes);
+        var pipeline = AddMiddleware(CallAsync);
+        TimerService? timers = null;
+        QueueService? queues = null;
+        web.Services.AddHostedService(_ => timers!);
+        web.Services.AddHostedService(_ => queues!);
+        var app = web.Build();
+        foreach (var url in (app.Configuration["ASPNETCORE_URLS"] ?? "http://127.0.0.1:7071").Split(';'))
+            app.Urls.Add(Url(url));
+        if (app.Configuration["CORS_ALLOWED_ORIGINS"] is { Length: > 0 } origins)
+            app.UseCors(policy => policy.WithOrigins(origins.Split(',', StringSplitOptions.TrimEntries)).AllowAnyHeader().AllowAnyMethod());
+        app.Use(HttpFunctions.HideWrongMethod);
+        timers = TimerService.Create(functions, pipeline, app.Services);
+        queues = new QueueService(functions, hostJson, pipeline, app.Services);
+        timers.Map(app, AddMiddleware, app.Logger);
+        HttpFunctions.Map(app, functions, hostJson.RoutePrefix, pipeline, app.Logger);
+        app.Lifetime.ApplicationStarted.Register(() =>
+        {
+            foreach (var url in app.Urls)
+                Console.WriteLine($"listening on {url}");
+        });
+        return app;
+    }
+
+    private static Task CallAsync(FunctionContext context)
+    {
+        var run = (Invocation)context;
+        var call = run.Function.Call(run);
+        return run.Http is null ? KeepResultAsync(run, call) : call;
+    }
+
+    private static async Task KeepResultAsync(Invocation run, Task call)
+    {
+        await call;
+        run.Items[StandaloneApplication.ResultKey] = run.Result!;
+    }
+
+    /// <summary>Kestrel takes a port that is no number for a part of the host's name, and listens on every address of the machine.</summary>
+    private static string Url(string text)
+    {
+        try
+        {
+            var address = BindingAddress.Parse(text);
+            if (address.IsUnixPipe || address.Host.StartsWith('[') || !address.Host.Contains(':'))
+                return text;
+        }
+        catch (FormatException)
+        {
+            // Refused below.
+        }
+
+        throw new StartRefusedException($"ASPNETCORE_URLS: {text} can't be listened on. Example: ASPNETCORE_URLS=http://127.0.0.1:7071");
+    }
+
+    private FunctionExecutionDelegate AddMiddleware(FunctionExecutionDelegate inner)
+    {
+        foreach (var around in Enumerable.Reverse(middleware))
+            inner = around(inner);
+        return inner;
+    }
+}
