@@ -34,9 +34,13 @@ internal sealed class Backend : IAsyncDisposable
         }
     }
 
-    public static async Task<Backend> StartAsync(string connectionString, params (string Name, string Value)[] settings)
+    public static Task<Backend> StartAsync(string connectionString, params (string Name, string Value)[] settings) =>
+        StartAsync(Path.Combine(AppContext.BaseDirectory, "LicenseFunctions.dll"), connectionString, settings);
+
+    /// <param name="program">A LicenseFunctions.dll, of this build or of another.</param>
+    public static async Task<Backend> StartAsync(string program, string connectionString, (string Name, string Value)[] settings)
     {
-        var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "LicenseFunctions.dll")]) { RedirectStandardOutput = true };
+        var start = new ProcessStartInfo("dotnet", [program]) { RedirectStandardOutput = true };
         start.Environment["DATABASE_URL"] = connectionString;
         start.Environment["ASPNETCORE_URLS"] = "http://127.0.0.1:0";
         start.Environment["AUTH_SIGNING_KEY"] = Convert.ToBase64String(new byte[32]);

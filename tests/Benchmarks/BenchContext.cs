@@ -1,4 +1,21 @@
 namespace Benchmarks;
 
 /// <summary>Where a bench works: a private server that syncs to disk, its user a superuser there.</summary>
-internal sealed record BenchContext(string DatabaseUrl, string[] Arguments);
+/// <param name="Arguments">What follows the bench's name, without <c>--baseline</c>.</param>
+/// <param name="Baseline">Another build's LicenseFunctions.dll, to be measured beside this one in the same run; null for none.</param>
+internal sealed record BenchContext(string DatabaseUrl, string[] Arguments, string? Baseline)
+{
+    private const string Option = "--baseline";
+
+    public static BenchContext Of(string databaseUrl, string[] arguments)
+    {
+        var at = Array.IndexOf(arguments, Option);
+        if (at < 0)
+            return new(databaseUrl, arguments, null);
+        var folder = arguments.ElementAtOrDefault(at + 1);
+        var program = Path.Combine(folder ?? "", "LicenseFunctions.dll");
+        return folder is not null && File.Exists(program)
+            ? new(databaseUrl, [.. arguments[..at], .. arguments[(at + 2)..]], program)
+            : throw new InvalidOperationException($"{Option} needs the folder of another build, with LicenseFunctions.dll in it.");
+    }
+}

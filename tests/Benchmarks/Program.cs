@@ -15,7 +15,7 @@ Dictionary<string, Func<BenchContext, Task<int>>> benches = new(StringComparer.O
 };
 
 var names = args.Length > 0 ? args[..1] : [.. benches.Keys];
-var context = new BenchContext(Environment.GetEnvironmentVariable("BENCH_DATABASE_URL") ?? "", args.Length > 0 ? args[1..] : []);
+var context = BenchContext.Of(Environment.GetEnvironmentVariable("BENCH_DATABASE_URL") ?? "", args.Length > 0 ? args[1..] : []);
 if (names.Except(benches.Keys).Any() || context.DatabaseUrl.Length == 0)
 {
     Console.Error.WriteLine($"./dev bench [{string.Join('|', benches.Keys)}]");

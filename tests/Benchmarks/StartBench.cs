@@ -10,16 +10,28 @@ internal static class StartBench
     public static async Task<int> RunAsync(BenchContext context)
     {
         var database = await ValidateBench.NewDatabaseAsync(context, "bench_start");
-        var times = new List<double>();
+        List<double> times = [], baseline = [];
         for (var round = 0; round < Rounds; round++)
         {
-            await using var backend = await Backend.StartAsync(database);
-            times.Add(backend.StartedIn.TotalMilliseconds);
+            await using (var backend = await Backend.StartAsync(database))
+                times.Add(backend.StartedIn.TotalMilliseconds);
+            if (context.Baseline is null)
+                continue;
+            await using var other = await Backend.StartAsync(context.Baseline, database, []);
+            baseline.Add(other.StartedIn.TotalMilliseconds);
         }
 
+        Print("start to first 200", times);
+        if (context.Baseline is not null)
+            Print("the baseline's", baseline);
+        Console.WriteLine("memory under load: see validate");
+        return 0;
+    }
+
+    private static void Print(string what, List<double> times)
+    {
         times.Sort();
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"start to first 200: {times[Rounds / 2]:N0} ms (of {Rounds}: {times[0]:N0} to {times[^1]:N0}); memory under load: see validate"));
-        return 0;
+            $"{what}: {times[Rounds / 2]:N0} ms (of {Rounds}: {times[0]:N0} to {times[^1]:N0})"));
     }
 }

@@ -57,7 +57,7 @@ internal static class ValidateBench
             await File.WriteAllTextAsync(sql, "\\set n random(100001, 200000)\n" + LicenseCheckStore.Read
                 .Replace("$1::text[]", "array[encode(sha256(('bench-' || :n::text)::bytea), 'hex')]", StringComparison.Ordinal)
                 .Replace("$2::text[]", "array[:n::text || '|EA-' || :n::text]", StringComparison.Ordinal).Replace("\n", " ", StringComparison.Ordinal) + ";\n");
-            return await MeasureAsync(database, lua, sql, context.Arguments is [var rounds] ? int.Parse(rounds, CultureInfo.InvariantCulture) : DefaultRounds);
+            return await MeasureAsync(database, context.Baseline, lua, sql, context.Arguments is [var rounds] ? int.Parse(rounds, CultureInfo.InvariantCulture) : DefaultRounds);
         }
         finally
         {
@@ -83,8 +83,9 @@ internal static class ValidateBench
         return database;
     }
 
-    private static async Task<int> MeasureAsync(string database, string lua, string sql, int rounds)
+    private static async Task<int> MeasureAsync(string database, string? baseline, string lua, string sql, int rounds)
     {
+        await using var other = baseline is null ? null : await Backend.StartAsync(baseline, database, []);
         await using var plain = await Backend.StartAsync(database);
         await using var cached = await Backend.StartAsync(database, ("VALIDATION_CACHE_SECONDS", "2"));
         Uri check(Backend backend) => new(backend.Address, "/api/v1/licenses/validate");
@@ -94,11 +95,16 @@ internal static class ValidateBench
         await CheckAllAsync(cached);
         await RequireValidAsync(plain);
 
-        List<Load> pgbench = [], validate = [], cache = [], healthz = [];
+        if (other is not null)
+            await LoadGenerators.WrkAsync(check(other), 8, lua);
+
+        List<Load> pgbench = [], validate = [], cache = [], healthz = [], before = [];
         for (var round = 1; round <= rounds; round++)
         {
             pgbench.Add(await LoadGenerators.PgbenchAsync(database, sql, Seconds));
             validate.Add(await LoadGenerators.WrkAsync(check(plain), Seconds, lua));
+            if (other is not null)
+                before.Add(await LoadGenerators.WrkAsync(check(other), Seconds, lua));
             cache.Add(await LoadGenerators.WrkAsync(check(cached), Seconds, lua));
             healthz.Add(await LoadGenerators.WrkAsync(new Uri(plain.Address, "/healthz"), 2));
             Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
@@ -110,9 +116,13 @@ internal static class ValidateBench
         Console.WriteLine($"{"",-34} {"requests/s",12} {"p50 ms",8} {"p99 ms",8} {"of pgbench",11}");
         Print("pgbench, the same SQL", pgbench, pgbench);
         Print("validate", validate, pgbench);
+        if (other is not null)
+            Print("validate, the baseline", before, pgbench);
         Print("validate, VALIDATION_CACHE_SECONDS=2", cache, pgbench);
         Print("/healthz (no database)", healthz, pgbench);
         Console.WriteLine($"memory under load: {plain.PeakMegabytes} MB, with the cache {cached.PeakMegabytes} MB");
+        if (other is not null)
+            Console.WriteLine($"memory of the baseline under load: {other.PeakMegabytes} MB");
         return 0;
     }
 

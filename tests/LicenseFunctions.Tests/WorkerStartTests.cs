@@ -9,7 +9,7 @@ namespace LicenseFunctions.Tests;
 public sealed class WorkerStartTests
 {
     [Theory]
-    [InlineData("ServiceBus", "http://broker", "Function IngestUsage: setting ServiceBus")]
+    [InlineData("ServiceBus", "http://broker", "Function DrainDeadLetters: setting ServiceBus")]
     [InlineData("LOCALWORKER_AMQP_PORT", "none", "LOCALWORKER_AMQP_PORT: none")]
     [InlineData("ASPNETCORE_URLS", "http://127.0.0.1:abc", "ASPNETCORE_URLS: http://127.0.0.1:abc")]
     [InlineData("ASPNETCORE_URLS", "nonsense", "ASPNETCORE_URLS: nonsense")]

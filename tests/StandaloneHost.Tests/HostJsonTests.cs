@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Runtime.CompilerServices;
 using System.Text.Json;
+using Microsoft.Extensions.Configuration;
 using Xunit;
 
 namespace StandaloneHost.Tests;
@@ -60,7 +61,7 @@ public sealed class HostJsonTests
     public void AHostJson_WithWhatTheHostDrops_IsFound(string text, string found) => Assert.Equal([found], Unknown(text));
 
     [Fact]
-    public void StandaloneHost_ReadsTheSameOfItAndDoesTheRestAnyway()
+    public void HostJson_Standalone_ReadsTheSameOfItAndDoesTheRestAnyway()
     {
         var written = JsonDocument.Parse(Text()).RootElement.GetProperty("extensions");
         var queue = written.GetProperty("serviceBus");
@@ -74,6 +75,20 @@ public sealed class HostJsonTests
             TimeSpan.Parse(queue.GetProperty("maxBatchWaitTime").GetString()!, CultureInfo.InvariantCulture),
             queue.GetProperty("prefetchCount").GetInt32()), read);
         Assert.True(queue.GetProperty("autoCompleteMessages").GetBoolean());
+    }
+
+    [Fact] // the host keeps them to itself
+    public void LogLevels_OfHostJson_HoldAndTheEnvironmentWins()
+    {
+        var settings = new ConfigurationManager();
+        settings.AddInMemoryCollection([new("Logging:LogLevel:Microsoft", "Debug")]);
+
+        settings.AddHostJsonLogLevels(Path.GetDirectoryName(File())!);
+
+        var written = JsonDocument.Parse(Text()).RootElement.GetProperty("logging").GetProperty("logLevel");
+        Assert.Equal(written.GetProperty("Npgsql").GetString(), settings["Logging:LogLevel:Npgsql"]);
+        Assert.Equal(written.GetProperty("default").GetString(), settings["Logging:LogLevel:Default"]);
+        Assert.Equal("Debug", settings["Logging:LogLevel:Microsoft"]);
     }
 
     /// <summary>The properties, leaf by leaf, that no section of the host has or that it could not read.</summary>

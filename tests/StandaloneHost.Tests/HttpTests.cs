@@ -165,6 +165,7 @@ public sealed class HttpTests
     [InlineData(typeof(WithKey), "Function Key: level Function asks for a function key")]
     [InlineData(typeof(Reserved), "Function Reserved: route admin/x begins with admin")]
     [InlineData(typeof(BadRoute), "Function Bad: route {x isn't a template")]
+    [InlineData(typeof(LeadingSlash), "Function Slash: route /x isn't a template")] // FunctionsEndpointDataSource joins prefix, / and route
     [InlineData(typeof(Hidden), "Function Hidden: Hidden.Run isn't public")]
     [InlineData(typeof(BadName), "Function 1st: a name is letters")]
     [InlineData(typeof(SameName), "Function Twin: the name is taken twice")]
@@ -436,6 +437,12 @@ public sealed class HttpTests
         public void Run([HttpTrigger(AuthorizationLevel.Anonymous, Route = "{x")] HttpRequest request) => GC.KeepAlive(request);
     }
 
+    public sealed class LeadingSlash
+    {
+        [Function("Slash")]
+        public void Run([HttpTrigger(AuthorizationLevel.Anonymous, Route = "/x")] HttpRequest request) => GC.KeepAlive(request);
+    }
+
     public sealed class Hidden
     {
         [Function("Hidden")]
@@ -464,7 +471,7 @@ public sealed class HttpTests
             GC.KeepAlive(request);
 
         [Function("Second")]
-        public void Second([HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "/same")] HttpRequest request) =>
+        public void Second([HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "Same")] HttpRequest request) =>
             GC.KeepAlive(request);
     }
 }
