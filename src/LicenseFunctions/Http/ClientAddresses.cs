@@ -12,7 +12,7 @@ namespace LicenseFunctions.Http;
 /// <param name="FrontDoorId">The X-Azure-FDID of our Front Door: without it in the request the header is not believed; null asks for none.</param>
 public sealed record ClientAddressSource(int Hops, string? Header = null, string? FrontDoorId = null)
 {
-    private const string FrontDoorHeader = "X-Azure-ClientIP";
+    private const string FrontDoorHeader = "X-Azure-SocketIP";
     private const string ForwardedFor = "X-Forwarded-For";
 
     public static ClientAddressSource Read(SettingReader settings)
@@ -26,8 +26,9 @@ public sealed record ClientAddressSource(int Hops, string? Header = null, string
             settings.Fault("CLIENT_ADDRESS_HEADER", $"can't be {ForwardedFor}: every proxy adds to it, and TRUSTED_PROXY_HOPS counts ours", FrontDoorHeader, 0);
         if (header is not null && hops > 0)
             settings.Fault("TRUSTED_PROXY_HOPS", "stands beside CLIENT_ADDRESS_HEADER: only one of them may tell the address", "0", 0);
-        if (FrontDoorHeader.Equals(header, StringComparison.OrdinalIgnoreCase) && frontDoor is null)
-            settings.Fault("FRONT_DOOR_ID", $"is missing: anybody can send {FrontDoorHeader}, it is believed with our Front Door's id alone", Guid.Empty.ToString(), 0);
+        // X-Azure-ClientIP, X-Azure-SocketIP
+        if (header?.StartsWith("X-Azure-", StringComparison.OrdinalIgnoreCase) is true && frontDoor is null)
+            settings.Fault("FRONT_DOOR_ID", $"is missing: anybody can send {header}, it is believed with our Front Door's id alone", Guid.Empty.ToString(), 0);
         return new ClientAddressSource(hops, header, frontDoor);
     }
 

@@ -29,6 +29,7 @@ public sealed class ClientAddressesTests
     [InlineData("203.0.113.9", "203.0.113.9")]
     [InlineData("203.0.113.9:51123", "203.0.113.9")]
     [InlineData("2001:db8::1", "2001:db8::1")]
+    [InlineData("[2001:db8::1]:51123", "2001:db8::1")]
     [InlineData(null, Connection)]
     [InlineData("nonsense", Connection)]
     [InlineData("203.0.113.9, 198.51.100.1", Connection)]
@@ -49,6 +50,7 @@ public sealed class ClientAddressesTests
 
     [Theory]
     [InlineData("CLIENT_ADDRESS_HEADER", "X-Azure-ClientIP", "FRONT_DOOR_ID is missing")]
+    [InlineData("CLIENT_ADDRESS_HEADER", "x-azure-socketip", "FRONT_DOOR_ID is missing")]
     [InlineData("CLIENT_ADDRESS_HEADER", "X-Forwarded-For", "CLIENT_ADDRESS_HEADER can't be X-Forwarded-For")]
     [InlineData("CLIENT_ADDRESS_HEADER", "two words", "CLIENT_ADDRESS_HEADER is not the name of a header")]
     public void Read_ASettingThatAnybodyCouldForge_IsAFault(string name, string value, string fault)
