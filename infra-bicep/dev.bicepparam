@@ -2,9 +2,12 @@
 using 'main.bicep'
 
 param environmentName = 'dev'
-param githubRepository = readEnvironmentVariable('GITHUB_REPOSITORY')
+param githubRepository = readEnvironmentVariable('GITHUB_REPOSITORY', '')
 param alertEmail = readEnvironmentVariable('ALERT_EMAIL')
 param operatorsGroupId = readEnvironmentVariable('OPERATORS_GROUP_ID', '')
+// Set by azd-hook where `azd up` makes a person's own environment.
+param developerId = readEnvironmentVariable('DEVELOPER_ID', '')
+param developerName = readEnvironmentVariable('DEVELOPER_NAME', '')
 
 param maximumInstanceCount = 1
 param alwaysReadyHttp = 0

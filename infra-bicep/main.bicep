@@ -6,7 +6,7 @@ param environmentName string
 @description('Region of everything that has one')
 param location string = resourceGroup().location
 
-@description('The repository whose workflow migrates the database, OWNER/NAME')
+@description('The repository whose workflow migrates the database, OWNER/NAME; empty: none does')
 param githubRepository string
 
 @description('Instances of each group that scales alone: all routes, and each queue function')
@@ -68,6 +68,12 @@ param settings object
 @description('Object id of the group that keeps the vault\'s secrets; empty: nobody')
 param operatorsGroupId string = ''
 
+@description('Object id of the person whose own environment this is: migrates, and keeps the vault\'s secrets; empty: nobody')
+param developerId string = ''
+
+@description('The same person\'s user principal name')
+param developerName string = ''
+
 @description('Principal id of the platform\'s producer of usage records; empty: none')
 param producerPrincipalId string = ''
 
@@ -77,6 +83,10 @@ var appName = 'func-${name}-${unique}'
 var appIdentityName = 'id-${name}-app'
 var migrateIdentityName = 'id-${name}-migrate'
 var insightsName = 'appi-${name}'
+var workspaceName = 'log-${name}'
+var networkName = 'vnet-${name}'
+var planName = 'plan-${name}'
+var frontDoorName = 'afd-${name}'
 var storageName = take('st${replace(name, '-', '')}${unique}', 24)
 var vaultName = take('kv-${name}-${unique}', 24)
 var serviceBusName = 'sb-${name}-${unique}'
@@ -98,11 +108,11 @@ module identities 'modules/identities.bicep' = {
 }
 
 module monitoring 'modules/monitoring.bicep' = {
-  params: { name: name, insightsName: insightsName, location: location, dailyQuotaGb: logQuotaGb }
+  params: { name: workspaceName, insightsName: insightsName, location: location, dailyQuotaGb: logQuotaGb }
 }
 
 module network 'modules/network.bicep' = if (privateNetwork) {
-  params: { name: name, location: location, zones: privateZones }
+  params: { name: networkName, location: location, zones: privateZones }
 }
 
 module storage 'modules/storage.bicep' = {
@@ -139,6 +149,8 @@ module server 'modules/database.bicep' = {
     #disable-next-line what-if-short-circuiting
     administratorPrincipalId: identities.outputs.migratePrincipalId
     administratorName: migrateIdentityName
+    developerId: developerId
+    developerName: developerName
   }
 }
 
@@ -185,17 +197,20 @@ module roles 'modules/roles.bicep' = {
     queueName: queueName
     insightsName: insightsName
     operatorsGroupId: operatorsGroupId
+    developerId: developerId
     producerPrincipalId: producerPrincipalId
   }
+  // Known by their names alone, they must be there first.
+  dependsOn: [monitoring, serviceBus, storage, vault]
 }
 
 module door 'modules/frontdoor.bicep' = if (frontDoor) {
-  params: { name: name, originHost: appHost }
+  params: { name: frontDoorName, endpointName: 'ep-${name}-${unique}', originHost: appHost }
 }
 
 module app 'modules/functionapp.bicep' = {
   params: {
-    name: name
+    planName: planName
     appName: appName
     location: location
     identityId: identities.outputs.appId
@@ -225,6 +240,21 @@ module app 'modules/functionapp.bicep' = {
     publicUrl: !empty(publicUrl) ? publicUrl : 'https://${frontDoor ? door!.outputs.host : appHost}'
   }
   dependsOn: [roles]
+}
+
+module diagnostics 'modules/diagnostics.bicep' = {
+  params: {
+    workspaceName: workspaceName
+    storageName: storageName
+    serviceBusName: serviceBusName
+    vaultName: vaultName
+    serverName: serverName
+    planName: planName
+    appName: appName
+    networkName: privateNetwork ? networkName : ''
+    frontDoorName: frontDoor ? frontDoorName : ''
+  }
+  dependsOn: [app, door, monitoring, network, server, serviceBus, storage, vault]
 }
 
 module alerts 'modules/alerts.bicep' = {

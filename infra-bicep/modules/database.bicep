@@ -17,6 +17,10 @@ param pooler 'none' | 'transaction'
 param administratorPrincipalId string
 param administratorName string
 
+@description('The person who migrates this environment by hand; empty: nobody')
+param developerId string
+param developerName string
+
 var databaseName = 'execution_control'
 
 var serverParameters = concat(
@@ -62,10 +66,20 @@ resource server 'Microsoft.DBforPostgreSQL/flexibleServers@2025-08-01' = {
     dependsOn: [parameters]
   }
 
+  resource developer 'administrators' = if (!empty(developerId)) {
+    name: empty(developerId) ? 'nobody' : developerId
+    properties: {
+      principalName: developerName
+      principalType: 'User'
+      tenantId: tenant().tenantId
+    }
+    dependsOn: [administrator]
+  }
+
   resource database 'databases' = {
     name: databaseName
     properties: { charset: 'UTF8', collation: 'en_US.utf8' }
-    dependsOn: [administrator]
+    dependsOn: [administrator, developer]
   }
 
   // 0.0.0.0 means: other services of Azure, the app without a network among them.

@@ -1,14 +1,15 @@
 param name string
+param endpointName string
 param originHost string
 
 resource profile 'Microsoft.Cdn/profiles@2025-06-01' = {
-  name: 'afd-${name}'
+  name: name
   location: 'global'
   sku: { name: 'Standard_AzureFrontDoor' }
   properties: { originResponseTimeoutSeconds: 60 }
 
   resource endpoint 'afdEndpoints' = {
-    name: 'ep-${name}-${uniqueString(resourceGroup().id)}'
+    name: endpointName
     location: 'global'
     properties: { enabledState: 'Enabled' }
 

@@ -1,5 +1,5 @@
 param location string
-param name string
+param planName string
 param appName string
 param identityId string
 param subnetId string
@@ -53,6 +53,7 @@ var plain = {
   AUTH_AUDIENCE: ''
   AUTH_CLIENT_ID: ''
   AUTH_SCOPE: 'openid'
+  TRUSTED_PROXY_HOPS: '0'
   RATE_LIMIT_PER_MINUTE: '600'
   CORS_ALLOWED_ORIGINS: ''
   MAX_DEVICES_PER_LICENSE: '2'
@@ -101,8 +102,11 @@ var wired = {
   // The host's own way of saying which identity its telemetry comes from.
   APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identityClientId};Authorization=AAD'
   PUBLIC_URL: publicUrl
-  // The platform's front end writes one entry, Front Door another.
-  TRUSTED_PROXY_HOPS: empty(frontDoorId) ? '1' : '2'
+  // The one header of each that a caller can't write: docs/deployment.md, The caller's address.
+  CLIENT_ADDRESS_HEADER: empty(frontDoorId) ? 'CLIENT-IP' : 'X-Azure-SocketIP'
+  FRONT_DOOR_ID: frontDoorId
+  // GET / is ours, and what no function takes there is a 204 instead of the platform's page.
+  AzureWebJobsDisableHomepage: 'true'
 }
 
 resource insights 'Microsoft.Insights/components@2020-02-02' existing = {
@@ -110,7 +114,7 @@ resource insights 'Microsoft.Insights/components@2020-02-02' existing = {
 }
 
 resource plan 'Microsoft.Web/serverfarms@2025-03-01' = {
-  name: 'plan-${name}'
+  name: planName
   location: location
   kind: 'functionapp'
   sku: { name: 'FC1', tier: 'FlexConsumption' }
@@ -121,6 +125,8 @@ resource app 'Microsoft.Web/sites@2025-03-01' = {
   name: appName
   location: location
   kind: 'functionapp,linux'
+  // By this azd finds where to deploy the service of azure.yaml.
+  tags: { 'azd-service-name': 'app' }
   identity: {
     type: 'UserAssigned'
     userAssignedIdentities: { '${identityId}': {} }

@@ -3,8 +3,9 @@ param location string
 param appIdentityName string
 param migrateIdentityName string
 
-@description('The repository whose workflow may migrate, OWNER/NAME, and the environment that it runs in')
+@description('The repository whose workflow may migrate, OWNER/NAME; empty: none')
 param githubRepository string
+@description('The environment that the workflow runs in')
 param githubEnvironment string
 
 resource app 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' = {
@@ -16,7 +17,7 @@ resource migrate 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' =
   name: migrateIdentityName
   location: location
 
-  resource workflow 'federatedIdentityCredentials' = {
+  resource workflow 'federatedIdentityCredentials' = if (!empty(githubRepository)) {
     name: 'github'
     properties: {
       issuer: 'https://token.actions.githubusercontent.com'

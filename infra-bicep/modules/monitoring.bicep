@@ -6,7 +6,7 @@ param insightsName string
 param dailyQuotaGb int
 
 resource workspace 'Microsoft.OperationalInsights/workspaces@2025-07-01' = {
-  name: 'log-${name}'
+  name: name
   location: location
   properties: {
     sku: { name: 'PerGB2018' }

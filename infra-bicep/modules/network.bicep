@@ -6,7 +6,7 @@ param name string
 param zones string[]
 
 resource network 'Microsoft.Network/virtualNetworks@2025-01-01' = {
-  name: 'vnet-${name}'
+  name: name
   location: location
   properties: {
     addressSpace: { addressPrefixes: ['10.40.0.0/16'] }

@@ -10,6 +10,9 @@ param insightsName string
 @description('Object id of the group that puts secrets into the vault; empty: nobody')
 param operatorsGroupId string
 
+@description('Object id of the person whose own environment this is; empty: nobody')
+param developerId string
+
 @description('Principal id of the platform\'s producer of usage records; empty: none')
 param producerPrincipalId string
 
@@ -118,6 +121,16 @@ resource operatorsOnVault 'Microsoft.Authorization/roleAssignments@2022-04-01' =
   properties: {
     principalId: operatorsGroupId
     principalType: 'Group'
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', keyVaultSecretsOfficer)
+  }
+}
+
+resource developerOnVault 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (!empty(developerId)) {
+  scope: vault
+  name: guid(vault.id, developerId, keyVaultSecretsOfficer)
+  properties: {
+    principalId: developerId
+    principalType: 'User'
     roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', keyVaultSecretsOfficer)
   }
 }

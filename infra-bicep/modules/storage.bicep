@@ -33,6 +33,11 @@ resource account 'Microsoft.Storage/storageAccounts@2025-06-01' = {
       name: 'releases'
     }
   }
+
+  // The host's diagnostic events.
+  resource tables 'tableServices' = {
+    name: 'default'
+  }
 }
 
 output packagesUri string = '${account.properties.primaryEndpoints.blob}packages'

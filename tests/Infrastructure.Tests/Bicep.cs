@@ -18,6 +18,9 @@ public sealed class Bicep : IAsyncLifetime
     private readonly string copy = Directory.CreateTempSubdirectory("bicep").FullName;
     private readonly Dictionary<string, Template> environments = [];
 
+    /// <summary>Production with the one switch turned that neither environment has on.</summary>
+    public const string BehindFrontDoor = "prod-behind-front-door";
+
     public static string Folder { get; } = Path.Combine(Repository.Root, "infra-bicep");
 
     /// <summary>The compiled template, its functions not evaluated.</summary>
@@ -44,7 +47,12 @@ public sealed class Bicep : IAsyncLifetime
             File.Copy(file, target);
         }
 
-        foreach (var name in EnvironmentNames)
+        var production = await File.ReadAllTextAsync(Path.Combine(copy, "prod.bicepparam"));
+        Assert.Contains("param frontDoor = false", production);
+        await File.WriteAllTextAsync(Path.Combine(copy, $"{BehindFrontDoor}.bicepparam"),
+            production.Replace("param frontDoor = false", "param frontDoor = true"));
+
+        foreach (var name in EnvironmentNames.Append(BehindFrontDoor))
         {
             var (_, words) = await RunAsync("snapshot", Path.Combine(copy, $"{name}.bicepparam"), "--mode", "overwrite",
                 "--tenant-id", Guid.Empty.ToString(), "--subscription-id", Guid.Empty.ToString(),
@@ -91,8 +99,9 @@ public sealed class Bicep : IAsyncLifetime
 /// <summary>What one environment's deployment would make.</summary>
 public sealed class Template(JsonNode snapshot)
 {
-    public IEnumerable<JsonNode> Resources(string type) =>
-        snapshot["predictedResources"]!.AsArray().Select(resource => resource!).Where(resource => (string?)resource["type"] == type);
+    public IEnumerable<JsonNode> AllResources => snapshot["predictedResources"]!.AsArray().Select(resource => resource!);
+
+    public IEnumerable<JsonNode> Resources(string type) => AllResources.Where(resource => (string?)resource["type"] == type);
 
     /// <summary>The properties of the only resource of a type, or of the one whose name ends so.</summary>
     public JsonNode Only(string type, string nameEnd = "") =>

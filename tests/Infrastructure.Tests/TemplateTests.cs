@@ -27,7 +27,28 @@ public sealed partial class TemplateTests(Bicep bicep)
         .SelectMany(type => type.GetMethods())
         .Where(method => method.GetCustomAttribute<FunctionAttribute>() is not null)];
 
+    /// <summary>
+    /// Azure Monitor takes no diagnostic setting for these, or, for Application Insights, it would store the telemetry twice. Parts of
+    /// another resource are under its setting.
+    /// </summary>
+    private static readonly HashSet<string> WithoutDiagnostics =
+    [
+        "Microsoft.Authorization/roleAssignments", "Microsoft.Cdn/profiles/afdEndpoints", "Microsoft.Cdn/profiles/afdEndpoints/routes",
+        "Microsoft.Cdn/profiles/originGroups", "Microsoft.Cdn/profiles/originGroups/origins", "Microsoft.Consumption/budgets",
+        "Microsoft.DBforPostgreSQL/flexibleServers/administrators", "Microsoft.DBforPostgreSQL/flexibleServers/configurations",
+        "Microsoft.DBforPostgreSQL/flexibleServers/databases", "Microsoft.DBforPostgreSQL/flexibleServers/firewallRules",
+        "Microsoft.Insights/actionGroups", "Microsoft.Insights/components", "Microsoft.Insights/diagnosticSettings",
+        "Microsoft.Insights/metricAlerts", "Microsoft.Insights/scheduledQueryRules",
+        "Microsoft.ManagedIdentity/userAssignedIdentities", "Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials",
+        "Microsoft.Network/privateDnsZones", "Microsoft.Network/privateDnsZones/virtualNetworkLinks",
+        "Microsoft.Network/privateEndpoints", "Microsoft.Network/privateEndpoints/privateDnsZoneGroups",
+        "Microsoft.ServiceBus/namespaces/queues", "Microsoft.Storage/storageAccounts/blobServices/containers",
+        "Microsoft.Web/sites/basicPublishingCredentialsPolicies", "Microsoft.Web/sites/config",
+    ];
+
     public static TheoryData<string> Environments => [.. Bicep.EnvironmentNames];
+
+    public static TheoryData<string> EnvironmentsAndFrontDoor => [.. Bicep.EnvironmentNames, Bicep.BehindFrontDoor];
 
     public static TheoryData<string> Files =>
         [.. Directory.EnumerateFiles(Bicep.Folder).Where(file => Path.GetExtension(file) is ".bicep" or ".bicepparam").Select(file => Path.GetFileName(file)!)];
@@ -97,7 +118,8 @@ public sealed partial class TemplateTests(Bicep bicep)
 
         var settings = bicep.Environment(environment).Settings;
 
-        Assert.Equal(sample.Append("APPLICATIONINSIGHTS_AUTHENTICATION_STRING").Order(), settings.Keys.Order());
+        Assert.Equal(
+            sample.Concat(["APPLICATIONINSIGHTS_AUTHENTICATION_STRING", "AzureWebJobsDisableHomepage"]).Order(), settings.Keys.Order());
         Assert.Equal("dotnet-isolated", (string?)bicep.Environment(environment).Only("Microsoft.Web/sites")["functionAppConfig"]!["runtime"]!["name"]);
     }
 
@@ -240,6 +262,71 @@ public sealed partial class TemplateTests(Bicep bicep)
         Assert.Equal(frequent.Order(), watched.Order());
     }
 
+    [Theory]
+    [MemberData(nameof(EnvironmentsAndFrontDoor))]
+    public void Diagnostics_OfEveryResourceThatHasSome_GoToTheWorkspace(string environment)
+    {
+        var template = bicep.Environment(environment);
+        var workspace = (string)template.Resources("Microsoft.OperationalInsights/workspaces").Single()["id"]!;
+        var settings = template.Resources("Microsoft.Insights/diagnosticSettings").ToList();
+        const string Suffix = "/providers/Microsoft.Insights/diagnosticSettings/workspace";
+
+        var wanted = template.AllResources.Where(resource => !WithoutDiagnostics.Contains((string)resource["type"]!))
+            .Select(resource => (string)resource["id"]! + Suffix);
+
+        Assert.Equal(wanted.Order(), settings.Select(setting => (string)setting["id"]!).Order());
+        Assert.All(settings, setting => Assert.Equal(workspace, (string?)setting["properties"]!["workspaceId"]));
+        Assert.All(settings, setting => Assert.True((bool)setting["properties"]!["metrics"]![0]!["enabled"]!));
+        // An App Service plan and a storage account have no logs; the services of the account have.
+        Assert.Equal(2, settings.Count(setting => setting["properties"]!["logs"] is null));
+        Assert.All(settings.Select(setting => setting["properties"]!["logs"]).OfType<JsonArray>(), logs =>
+            Assert.Equal("""[{"categoryGroup":"allLogs","enabled":true}]""", logs.ToJsonString()));
+    }
+
+    [Theory]
+    [MemberData(nameof(Environments))]
+    public void ClientAddress_WithoutFrontDoor_IsThePlatformsHeader(string environment)
+    {
+        var template = bicep.Environment(environment);
+
+        Assert.Equal("CLIENT-IP", template.Settings["CLIENT_ADDRESS_HEADER"]);
+        Assert.Equal("", template.Settings["FRONT_DOOR_ID"]);
+        Assert.Equal("Allow", (string?)template.Only("Microsoft.Web/sites")["siteConfig"]!["ipSecurityRestrictionsDefaultAction"]);
+    }
+
+    [Fact]
+    public void ClientAddress_BehindFrontDoor_IsItsHeaderAndComesWithItsIdAlone()
+    {
+        var template = bicep.Environment(Bicep.BehindFrontDoor);
+        var restrictions = template.Only("Microsoft.Web/sites")["siteConfig"]!;
+
+        // Azure alone knows the id: what depends on it stays an expression here.
+        const string Id = @"reference\('.*/Microsoft.Cdn/profiles/afd-licences-prod', '[0-9-]+'\).frontDoorId";
+        Assert.Matches($@"^\[if\(empty\({Id}\), 'CLIENT-IP', 'X-Azure-SocketIP'\)\]$", template.Settings["CLIENT_ADDRESS_HEADER"]);
+        Assert.Matches($@"^\[{Id}\]$", template.Settings["FRONT_DOOR_ID"]);
+        Assert.Contains("'Deny'", (string)restrictions["ipSecurityRestrictionsDefaultAction"]!);
+        Assert.Contains("'AzureFrontDoor.Backend'", (string)restrictions["ipSecurityRestrictions"]!);
+        Assert.Contains("'x-azure-fdid'", (string)restrictions["ipSecurityRestrictions"]!);
+    }
+
+    /// <summary>A resource that a module knows by its name alone gives no order by itself.</summary>
+    [Fact]
+    public void Modules_ThatNameAResource_ComeAfterTheOneThatMakesIt()
+    {
+        var files = Module().Matches(File.ReadAllText(Path.Combine(Bicep.Folder, "main.bicep")))
+            .Select(match => (Module: match.Groups[1].Value, Text: File.ReadAllText(Path.Combine(Bicep.Folder, match.Groups[2].Value))));
+        var resources = files.SelectMany(file => Resource().Matches(file.Text)
+            .Select(match => (file.Module, Type: match.Groups[1].Value, Named: match.Groups[2].Value == " existing"))).ToList();
+        var makers = resources.Where(one => !one.Named).ToLookup(made => made.Type, made => made.Module);
+        var named = resources.Where(one => one.Named).Select(one => (one.Module, one.Type)).ToList();
+        HashSet<string> Before(string module) => [.. bicep.Compiled["resources"]![module]!["dependsOn"]?.AsArray()
+            .SelectMany(other => Before((string)other!).Append((string)other!)) ?? []];
+
+        Assert.Contains(("roles", "Microsoft.KeyVault/vaults"), named);
+        Assert.All(named, one => Assert.True(
+            makers[one.Type].Any(Before(one.Module).Contains), $"{one.Module} doesn't wait for {one.Type}"));
+    }
+
     [Fact]
     public void RoleAssignments_StandInOneFile() =>
         Assert.Equal(["roles.bicep"], Directory.EnumerateFiles(Bicep.Folder, "*.bicep", SearchOption.AllDirectories)
@@ -255,10 +342,54 @@ public sealed partial class TemplateTests(Bicep bicep)
         var used = UsedOutput().Matches(workflow).Select(match => match.Groups[1].Value).Where(name => name != "value").ToHashSet();
 
         Assert.Contains("ALERT_EMAIL", read);
-        // GitHub sets this one itself.
-        Assert.All(read.Where(name => name != "GITHUB_REPOSITORY"), name => Assert.Contains($"          {name}: ${{{{ vars.{name} }}}}", workflow));
+        // GitHub sets the first one itself; the others are of a person's own environment.
+        string[] elsewhere = ["GITHUB_REPOSITORY", "DEVELOPER_ID", "DEVELOPER_NAME"];
+        Assert.All(read.Except(elsewhere), name => Assert.Contains($"          {name}: ${{{{ vars.{name} }}}}", workflow));
         Assert.Contains("migrateIdentityClientId", used);
         Assert.Empty(used.Except(bicep.Compiled["outputs"]!.AsObject().Select(output => output.Key)));
+    }
+
+    [Fact]
+    public void Workflow_TakesActionsByTheirCommit()
+    {
+        var actions = Directory.EnumerateFiles(Path.Combine(Repository.Root, ".github/workflows"))
+            .SelectMany(File.ReadLines).Select(line => line.Trim()).Where(line => line.Contains("uses: ")).ToList();
+
+        Assert.NotEmpty(actions);
+        Assert.All(actions, action => Assert.Matches(@"^- uses: [\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$", action));
+        // One commit of an action everywhere, so that an update misses none.
+        Assert.All(actions.Distinct().GroupBy(action => action.Split('@')[0]), versions => Assert.Single(versions));
+    }
+
+    [Fact]
+    public void Workflow_ChecksThePackageBeforeItIsKept()
+    {
+        var workflow = Repository.Read(".github/workflows/deploy.yml");
+
+        Assert.Matches(
+            @"dotnet publish src/LicenseFunctions -c Release -p:ServiceBusExtension=Official [^\n]*\n +\.github/check-package [^\n]*\n[^\n]*zip -qr",
+            workflow);
+    }
+
+    [Fact]
+    public void Azd_FindsParametersProjectAndApp()
+    {
+        var azure = Repository.Read("azure.yaml");
+        string Value(string key) => Regex.Match(azure, $@"^ *{key}: ([^\s#]+)", RegexOptions.Multiline).Groups[1].Value;
+        var template = bicep.Environment(Value("module"));
+
+        Assert.Equal("infra-bicep", Value("path"));
+        Assert.Single(Directory.EnumerateFiles(Path.Combine(Repository.Root, Value("project")), "*.csproj"));
+        Assert.Matches(@"^services:\n  app:$", Regex.Match(azure, @"^services:\n.*$", RegexOptions.Multiline).Value);
+        Assert.Equal("app", (string?)template.Resources("Microsoft.Web/sites").Single()["tags"]!["azd-service-name"]);
+        var steps = Regex.Matches(
+            azure, @"^ +(\w+):\n +shell: sh\n +run: (?:\.\./\.\./)?infra-bicep/azd-hook (\w+)$", RegexOptions.Multiline);
+        Assert.Equal(
+            ["postdeploy", "postprovision", "predeploy", "prepackage", "preprovision"], steps.Select(step => step.Groups[1].Value).Order());
+        Assert.All(steps, step => Assert.Equal(step.Groups[1].Value, step.Groups[2].Value));
+        var hook = Repository.Read("infra-bicep/azd-hook");
+        var outputs = bicep.Compiled["outputs"]!.AsObject().Select(output => output.Key).ToHashSet();
+        Assert.All(Regex.Matches(hook, @"\$([a-z]+[A-Z]\w*)"), match => Assert.Contains(match.Groups[1].Value, outputs));
     }
 
     private static bool Has<T>(MethodInfo method)
@@ -279,6 +410,12 @@ public sealed partial class TemplateTests(Bicep bicep)
         var ticks = schedule.GetNextOccurrences(start, start.AddDays(3)).ToList();
         return ticks.Zip(ticks.Skip(1), (one, next) => next - one).Max();
     }
+
+    [GeneratedRegex(@"^module (\w+) '([^']+)'", RegexOptions.Multiline)]
+    private static partial Regex Module();
+
+    [GeneratedRegex(@"^resource \w+ '([^'@]+)@[^']+'( existing)?", RegexOptions.Multiline)]
+    private static partial Regex Resource();
 
     [GeneratedRegex("%([A-Z_]+)%")]
     private static partial Regex InPercentSigns();
