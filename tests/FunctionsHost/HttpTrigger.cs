@@ -1,0 +1,149 @@
+using System.Diagnostics;
+using System.Net;
+using System.Text;
+using System.Text.Json;
+using FunctionsHost.Protocol;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+using Yarp.ReverseProxy.Forwarder;
+
+namespace FunctionsHost;
+
+/// <summary>
+/// Takes a request to the worker as the host's DefaultHttpProxyService does: YARP's default transform carries the request itself, the
+/// stream tells the worker which function it is for, and the header x-ms-invocation-id joins the two.
+/// </summary>
+internal sealed class HttpTrigger(Invoker invoker, IHttpForwarder forwarder, HttpRoutes routes, Uri worker) : IDisposable
+{
+    private const string InvocationHeader = "x-ms-invocation-id";
+
+    private static readonly ForwarderRequestConfig Forwarding = new() { ActivityTimeout = TimeSpan.FromSeconds(240) };
+    private static readonly TypedData Request = new() { Http = new RpcHttp() };
+
+    private readonly HttpMessageInvoker client =
+        new(new RetryHandler(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false }));
+
+    private readonly string target = worker.ToString();
+
+    public async Task ServeAsync(HttpContext http)
+    {
+        var (function, route) = await routes.MatchAsync(http);
+        if (function is null)
+        {
+            // Without a function for it, the host answers this one with its own page.
+            http.Response.StatusCode = http.Request.Path == "/" ? StatusCodes.Status204NoContent : StatusCodes.Status404NotFound;
+            return;
+        }
+
+        // The host reads a body of known length before anything runs, for the data that bindings may take from it.
+        var body = http.Request.ContentLength > 0 ? await ReadAsync(http.Request) : null;
+        using var activity = new Activity("Invoke");
+        if (http.Request.Headers.TraceParent is [{ } parent])
+            activity.SetParentId(parent);
+        activity.Start();
+
+        var invocationId = Guid.NewGuid().ToString();
+        http.Request.Headers.TryAdd(InvocationHeader, invocationId);
+        var failure = await invoker.RunAsync(
+            function, invocationId, Request, BindingData(http.Request, route, body), ForwardAsync(http), http.RequestAborted);
+        if (failure is null)
+            return;
+
+        // The host's ExceptionMiddleware: a failed run is a 500, unless the answer is on its way already.
+        if (http.Response.HasStarted)
+        {
+            http.Abort();
+            return;
+        }
+
+        http.Response.Clear();
+        http.Response.StatusCode = StatusCodes.Status500InternalServerError;
+    }
+
+    public void Dispose() => client.Dispose();
+
+    private async Task<string?> ForwardAsync(HttpContext http)
+    {
+        var error = await forwarder.SendAsync(http, target, client, Forwarding);
+        return error == ForwarderError.None ? null : $"Failed to proxy request with ForwarderError: {error}";
+    }
+
+    private static async Task<string> ReadAsync(HttpRequest request)
+    {
+        request.EnableBuffering();
+        using var reader = new StreamReader(request.Body, Encoding.UTF8, leaveOpen: true);
+        var body = await reader.ReadToEndAsync(request.HttpContext.RequestAborted);
+        request.Body.Position = 0;
+        return body;
+    }
+
+    /// <summary>
+    /// What the host's HttpTriggerBinding collects, each over the one before: members of a JSON body, the query, the route; and the query
+    /// and the headers as a whole, unless a member has their name.
+    /// </summary>
+    private static Dictionary<string, TypedData> BindingData(HttpRequest request, RouteValueDictionary route, string? body)
+    {
+        var data = new Dictionary<string, TypedData?>(StringComparer.OrdinalIgnoreCase);
+        AddMembers(data, body);
+        foreach (var (name, value) in request.Query)
+        {
+            if (!name.Equals("code", StringComparison.OrdinalIgnoreCase))
+                data[name] = new TypedData { String = value.ToString() };
+        }
+
+        // An optional value that the path lacks hides what has its name all the same.
+        foreach (var (name, value) in route)
+            data[name] = value is null ? null : new TypedData { String = value.ToString() };
+        data.TryAdd("Query", Json(request.Query.Select(pair => (pair.Key, pair.Value.ToString()))));
+        data.TryAdd("Headers", Json(request.Headers.Select(pair => (pair.Key, pair.Value.ToString()))));
+        return data.Where(pair => pair.Value is not null).ToDictionary(pair => pair.Key, pair => pair.Value!);
+    }
+
+    private static void AddMembers(Dictionary<string, TypedData?> data, string? body)
+    {
+        if (body?.TrimStart().StartsWith('{') is not true)
+            return;
+        try
+        {
+            using var json = JsonDocument.Parse(body);
+            foreach (var member in json.RootElement.EnumerateObject())
+            {
+                switch (member.Value.ValueKind)
+                {
+                    case JsonValueKind.Object:
+                        data[member.Name] = new TypedData { Json = member.Value.GetRawText() };
+                        break;
+                    case JsonValueKind.String or JsonValueKind.Number or JsonValueKind.True or JsonValueKind.False:
+                        data[member.Name] = new TypedData { String = member.Value.ToString() };
+                        break;
+                }
+            }
+        }
+        catch (Exception wrong) when (wrong is JsonException or InvalidOperationException)
+        {
+            // No JSON, or a text that is no Unicode: a request without such data.
+        }
+    }
+
+    private static TypedData Json(IEnumerable<(string Name, string Value)> pairs) =>
+        new() { Json = JsonSerializer.Serialize(pairs.ToDictionary(pair => pair.Name, pair => pair.Value)) };
+
+    /// <summary>The host sends a request again while the worker doesn't take the connection: ten times, after 50 to 250 ms.</summary>
+    private sealed class RetryHandler(HttpMessageHandler inner) : DelegatingHandler(inner)
+    {
+        protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+        {
+            for (var (tries, pause) = (1, 50); ; tries++, pause = Math.Min(pause * 2, 250))
+            {
+                try
+                {
+                    return await base.SendAsync(request, cancellationToken);
+                }
+                catch (HttpRequestException) when (tries < 10)
+                {
+                    await Task.Delay(pause, cancellationToken);
+                }
+            }
+        }
+    }
+}

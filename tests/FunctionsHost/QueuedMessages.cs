@@ -1,0 +1,99 @@
+namespace FunctionsHost;
+
+/// <summary>
+/// A queue with Service Bus's rules, in memory: what a batch takes is locked until it is settled; an abandoned message is delivered
+/// again, before all others; the tenth failed delivery moves it to the dead letters.
+/// </summary>
+/// <param name="deadLetters">Null for the dead letters themselves, which are delivered for ever.</param>
+public sealed class QueuedMessages(QueuedMessages? deadLetters)
+{
+    public const int MaxDeliveryCount = 10;
+
+    private readonly Lock gate = new();
+    private readonly LinkedList<QueuedMessage> waiting = [];
+    private int locked;
+    private TaskCompletionSource changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <summary>Messages that are there, delivered or not.</summary>
+    public int Count
+    {
+        get
+        {
+            lock (gate)
+                return waiting.Count + locked;
+        }
+    }
+
+    public void Send(params IEnumerable<ReadOnlyMemory<byte>> bodies) => Change(() =>
+    {
+        foreach (var body in bodies)
+            waiting.AddLast(new QueuedMessage(Guid.NewGuid().ToString("N"), body, 1));
+    });
+
+    /// <summary>Ends when every message has been completed or dead-lettered.</summary>
+    public async Task EmptyAsync(CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            Task next;
+            lock (gate)
+            {
+                if (waiting.Count + locked == 0)
+                    return;
+                next = changed.Task;
+            }
+
+            await next.WaitAsync(cancellationToken);
+        }
+    }
+
+    /// <summary>Waits for a message and takes what is there, at most so many.</summary>
+    internal async Task<IReadOnlyList<QueuedMessage>> TakeAsync(int atMost, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            Task next;
+            lock (gate)
+            {
+                next = changed.Task;
+                var batch = waiting.Take(atMost).ToList();
+                batch.ForEach(message => waiting.Remove(message));
+                locked += batch.Count;
+                if (batch.Count > 0)
+                    return batch;
+            }
+
+            await next.WaitAsync(cancellationToken);
+        }
+    }
+
+    internal void Complete(IReadOnlyList<QueuedMessage> batch) => Change(() => locked -= batch.Count);
+
+    internal void Abandon(IReadOnlyList<QueuedMessage> batch) => Change(() =>
+    {
+        locked -= batch.Count;
+        foreach (var message in batch.Reverse())
+        {
+            if (message.DeliveryCount >= MaxDeliveryCount && deadLetters is not null)
+                deadLetters.Change(() => deadLetters.waiting.AddLast(message));
+            else
+                waiting.AddFirst(message with { DeliveryCount = message.DeliveryCount + 1 });
+        }
+    });
+
+    private void Change(Action change)
+    {
+        TaskCompletionSource seen;
+        lock (gate)
+        {
+            change();
+            seen = changed;
+            changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        }
+
+        seen.TrySetResult();
+    }
+}
+
+/// <param name="DeliveryCount">This delivery included, from 1.</param>
+internal sealed record QueuedMessage(string Id, ReadOnlyMemory<byte> Body, int DeliveryCount);

@@ -1,0 +1,259 @@
+using System.Net;
+using FunctionsHost.Protocol;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.DependencyInjection;
+using Yarp.ReverseProxy.Forwarder;
+
+namespace FunctionsHost;
+
+/// <summary>
+/// A Functions host for tests: starts a built worker as a process, speaks the host's protocol with it, and behaves as the real host
+/// where an application can tell. It is not the real host: no keys but one, no schedule, no broker, one worker, no restart.
+/// </summary>
+public sealed class TestHost : IAsyncDisposable
+{
+    private static readonly TimeSpan StartPatience = TimeSpan.FromSeconds(60);
+
+    /// <summary>WorkerConstants.WorkerTerminateGracePeriodInSeconds.</summary>
+    private static readonly TimeSpan Grace = TimeSpan.FromSeconds(5);
+
+    private readonly HostOptions options;
+    private readonly WorkerChannel channel;
+    private readonly WebApplication rpc;
+    private readonly WebApplication web;
+    private readonly Invoker invoker;
+    private readonly TimerTrigger timers;
+    private readonly HostJson hostJson;
+    private readonly CancellationTokenSource stopping = new();
+    private readonly List<Task> listeners = [];
+    private WorkerProcess worker = null!;
+    private HttpTrigger http = null!;
+    private Task<WorkerExit>? stopped;
+
+    private TestHost(HostOptions options)
+    {
+        this.options = options;
+        hostJson = HostJson.Read(options.AppFolder);
+        channel = new WorkerChannel(options.OnLog);
+        invoker = new Invoker(channel, options);
+        timers = new TimerTrigger(invoker, TimeProvider.System);
+        QueueTrigger = new QueueTrigger(invoker, hostJson);
+        rpc = BuildRpc(channel);
+        web = BuildWeb(options.Port);
+        web.Run(ServeAsync);
+    }
+
+    /// <summary>Where it answers.</summary>
+    public Uri Address { get; private set; } = null!;
+
+    public int WorkerProcessId => worker.Id;
+
+    /// <summary>All functions, in the order that decides which route is taken.</summary>
+    public IReadOnlyList<HostFunction> Functions { get; private set; } = [];
+
+    /// <summary>What the worker can do, as it told at the start.</summary>
+    public IReadOnlyDictionary<string, string> Capabilities { get; private set; } = new Dictionary<string, string>();
+
+    public string MasterKey => options.MasterKey;
+
+    /// <summary>What the worker wrote to its console.</summary>
+    public string WorkerOutput => worker.Output;
+
+    private QueueTrigger QueueTrigger { get; }
+
+    /// <exception cref="WorkerStartException">The worker ended, or didn't answer within a minute.</exception>
+    public static async Task<TestHost> StartAsync(HostOptions options, CancellationToken cancellationToken = default)
+    {
+        var host = new TestHost(options with { AppFolder = Path.GetFullPath(options.AppFolder) });
+        try
+        {
+            await host.StartAsync(cancellationToken);
+            return host;
+        }
+        catch
+        {
+            await host.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>A queue by its name, or the dead letters of one by <c>name/$deadletterqueue</c>.</summary>
+    public QueuedMessages Queue(string name) => QueueTrigger[name];
+
+    /// <summary>Runs a timer's function and waits for its end.</summary>
+    /// <returns>Why the run failed; null where it succeeded.</returns>
+    public Task<string?> RunTimerAsync(string name) =>
+        timers.RunAsync(Find(name) ?? throw new ArgumentException($"There is no function {name}.", nameof(name)));
+
+    /// <summary>Ends when no function runs any more; an HTTP client may have its answer a moment before.</summary>
+    public Task IdleAsync(CancellationToken cancellationToken) => invoker.IdleAsync(cancellationToken);
+
+    /// <summary>
+    /// Stops the worker while it works: WorkerTerminate, a grace of 5 s, then the end by force. The real host first waits up to 10 s for
+    /// what runs; this one doesn't, for that is the worse case.
+    /// </summary>
+    public Task<WorkerExit> StopAsync()
+    {
+        lock (stopping)
+            return stopped ??= StopOnceAsync();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (worker is not null)
+        {
+            await StopAsync();
+            await worker.DisposeAsync();
+        }
+
+        http?.Dispose();
+        await web.DisposeAsync();
+        await rpc.DisposeAsync();
+        stopping.Dispose();
+    }
+
+    private async Task StartAsync(CancellationToken cancellationToken)
+    {
+        await rpc.StartAsync(cancellationToken);
+        worker = WorkerProcess.Start(options, AddressOf(rpc), Guid.NewGuid().ToString());
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        patience.CancelAfter(StartPatience);
+        var ended = worker.WaitForExitAsync(patience.Token);
+        var ready = InitializeAsync();
+        if (await Task.WhenAny(ready, ended) == ended)
+        {
+            throw new WorkerStartException(ended.IsCompletedSuccessfully
+                ? $"The worker ended with code {await ended}:\n{worker.Output}"
+                : $"The worker isn't ready after {StartPatience.TotalSeconds} s:\n{worker.Output}");
+        }
+
+        await ready;
+        http = new HttpTrigger(
+            invoker, web.Services.GetRequiredService<IHttpForwarder>(),
+            new HttpRoutes(Functions.Where(function => function.Error is null), hostJson.RoutePrefix, web.Services),
+            new Uri(Capabilities["HttpUri"]));
+        await web.StartAsync(cancellationToken);
+        Address = AddressOf(web);
+    }
+
+    /// <summary>What the host asks of a worker before it sends work, in its order.</summary>
+    private async Task InitializeAsync()
+    {
+        await channel.Started;
+        var initialized = (await channel.AskAsync(new StreamingMessage
+        {
+            WorkerInitRequest = new WorkerInitRequest
+            {
+                HostVersion = "4.0.0", WorkerDirectory = options.AppFolder, FunctionAppDirectory = options.AppFolder,
+            },
+        })).WorkerInitResponse;
+        ThrowIfFailed(initialized.Result);
+        Capabilities = initialized.Capabilities;
+
+        var indexed = (await channel.AskAsync(new StreamingMessage
+        {
+            FunctionsMetadataRequest = new FunctionsMetadataRequest { FunctionAppDirectory = options.AppFolder },
+        })).FunctionMetadataResponse;
+        ThrowIfFailed(indexed.Result);
+        // FunctionMetadataManager sorts them so; the order of the routes follows.
+        Functions = [.. indexed.FunctionMetadataResults.Select(metadata => new HostFunction(metadata))
+            .OrderBy(function => function.Name, StringComparer.OrdinalIgnoreCase)];
+
+        await Task.WhenAll(Functions.Select(LoadAsync));
+        foreach (var function in Functions.Where(function => function.Error is null))
+        {
+            if (function.IsTimer)
+                function.Resolve("schedule", options);
+            else if (function.IsQueue && function.Resolve("queueName", options) is { } queue)
+                listeners.Add(QueueTrigger.RunAsync(function, queue, stopping.Token));
+        }
+    }
+
+    private async Task LoadAsync(HostFunction function)
+    {
+        var loaded = (await channel.AskAsync(new StreamingMessage { FunctionLoadRequest = function.LoadRequest() })).FunctionLoadResponse;
+        function.Error = Invoker.Failure(loaded.Result);
+    }
+
+    private async Task ServeAsync(HttpContext context)
+    {
+        if (stopping.IsCancellationRequested)
+            context.Response.StatusCode = StatusCodes.Status503ServiceUnavailable;
+        else if (context.Request.Path.StartsWithSegments("/admin", out var rest))
+            context.Response.StatusCode = Administer(context.Request, rest.Value ?? "");
+        else
+            await http.ServeAsync(context);
+    }
+
+    /// <summary><c>POST /admin/functions/NAME</c> of the host's FunctionsController: takes a run by hand, answers before it ends.</summary>
+    private int Administer(HttpRequest request, string path)
+    {
+        const string functions = "/functions/";
+        if (request.Headers["x-functions-key"] != MasterKey)
+            return StatusCodes.Status401Unauthorized;
+        if (!HttpMethods.IsPost(request.Method) || !path.StartsWith(functions, StringComparison.OrdinalIgnoreCase))
+            return StatusCodes.Status404NotFound;
+        var name = path[functions.Length..];
+        if (Find(name) is not { IsTimer: true, Error: null } timer)
+            return StatusCodes.Status404NotFound;
+        _ = timers.RunAsync(timer);
+        return StatusCodes.Status202Accepted;
+    }
+
+    private async Task<WorkerExit> StopOnceAsync()
+    {
+        await stopping.CancelAsync();
+        channel.Terminate(Grace);
+        var exit = await worker.EndAsync(Grace);
+        await Task.WhenAll(listeners);
+        await web.StopAsync();
+        await rpc.StopAsync();
+        return exit;
+    }
+
+    private HostFunction? Find(string name) =>
+        Functions.FirstOrDefault(function => function.Name.Equals(name, StringComparison.OrdinalIgnoreCase));
+
+    private static void ThrowIfFailed(StatusResult result)
+    {
+        if (Invoker.Failure(result) is { } failure)
+            throw new WorkerStartException(failure);
+    }
+
+    private static Uri AddressOf(WebApplication app) =>
+        new(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single());
+
+    private static WebApplication BuildRpc(WorkerChannel channel)
+    {
+        var builder = WebApplication.CreateEmptyBuilder(new());
+        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
+            kestrel.Listen(IPAddress.Loopback, 0, listen => listen.Protocols = HttpProtocols.Http2));
+        builder.Services.AddSingleton(channel);
+        builder.Services.AddGrpc(grpc => (grpc.MaxReceiveMessageSize, grpc.MaxSendMessageSize) = (int.MaxValue, int.MaxValue));
+        var app = builder.Build();
+        app.UseRouting();
+        app.MapGrpcService<WorkerChannel>();
+        return app;
+    }
+
+    private static WebApplication BuildWeb(int port)
+    {
+        var builder = WebApplication.CreateEmptyBuilder(new());
+        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
+        {
+            // Else the worker's own header couldn't be told from this one.
+            kestrel.AddServerHeader = false;
+            // ScriptConstants.DefaultMaxRequestBodySize
+            kestrel.Limits.MaxRequestBodySize = 104_857_600;
+            kestrel.Listen(IPAddress.Loopback, port);
+        });
+        builder.Services.AddRouting();
+        builder.Services.AddHttpForwarder();
+        return builder.Build();
+    }
+}
