@@ -1,7 +1,7 @@
+using Microsoft.AspNetCore.Connections;
 using Microsoft.Azure.Functions.Worker;
 using Microsoft.Azure.Functions.Worker.Middleware;
 using Microsoft.Extensions.Logging;
-using StandaloneHost;
 
 namespace LicenseFunctions.Http;
 
@@ -17,18 +17,16 @@ public sealed class DropHttpResult(ILogger<DropHttpResult> log) : IFunctionsWork
         {
             await next(context);
         }
-        catch (OperationCanceledException) when (context.CancellationToken.IsCancellationRequested && IsHttp(context))
+        catch (Exception failure) when (IsHttp(context) && SaysClientIsGone(failure))
         {
+            // RequestGate answers what a function throws: this was thrown while the request came or the answer went. The server is done
+            // with the request by now, which therefore can't be asked whether its client has left.
             return;
         }
         catch (TimeoutException late) when (context.GetHttpContext() is null && IsHttp(context))
         {
-            // The host tells of the run and sends the request apart from each other; a client that left between both has none to answer.
+            // The host tells of the run and sends the request apart from each other. A client that left in between needs no answer.
             log.LogWarning("The request of function {Function} never arrived: {Reason}", context.FunctionDefinition.Name, late.Message);
-            return;
-        }
-        catch (Exception failure) when (context.GetHttpContext()?.IsClientGone(failure, context.CancellationToken) is true)
-        {
             return;
         }
         finally
@@ -37,6 +35,9 @@ public sealed class DropHttpResult(ILogger<DropHttpResult> log) : IFunctionsWork
                 context.GetInvocationResult().Value = null;
         }
     }
+
+    private static bool SaysClientIsGone(Exception failure) =>
+        failure is OperationCanceledException or ConnectionResetException or ConnectionAbortedException;
 
     private static bool IsHttp(FunctionContext context) =>
         context.FunctionDefinition.InputBindings.Values.Any(binding => binding.Type == "httpTrigger");
