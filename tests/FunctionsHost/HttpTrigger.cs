@@ -45,7 +45,7 @@ internal sealed class HttpTrigger(Invoker invoker, IHttpForwarder forwarder, Htt
         var invocationId = Guid.NewGuid().ToString();
         http.Request.Headers.TryAdd(InvocationHeader, invocationId);
         var failure = await invoker.RunAsync(
-            function, invocationId, Request, BindingData(http.Request, route, body), ForwardAsync(http), http.RequestAborted);
+            function, invocationId, Request, BindingData(http.Request, route, body), () => ForwardAsync(http), http.RequestAborted);
         if (failure is null)
             return;
 

@@ -5,22 +5,25 @@ using FunctionsHost.Protocol;
 namespace FunctionsHost;
 
 /// <summary>Runs functions in the worker.</summary>
-internal sealed class Invoker(WorkerChannel channel, HostOptions options)
+internal sealed class Invoker(WorkerChannel channel, HostJson hostJson, HostOptions options)
 {
     private readonly ConcurrentDictionary<string, Task> running = new();
 
-    /// <param name="forwarding">The HTTP request on its way to the worker, and what kept it from going through.</param>
+    /// <param name="forward">Takes the HTTP request to the worker, and tells what kept it from going through.</param>
     /// <param name="cancelled">Whoever asked for the run has gone.</param>
     /// <returns>Why the run failed; null where it succeeded.</returns>
     public async Task<string?> RunAsync(
         HostFunction function, string invocationId, TypedData input, Dictionary<string, TypedData> triggerMetadata,
-        Task<string?>? forwarding = null, CancellationToken cancelled = default)
+        Func<Task<string?>>? forward = null, CancellationToken cancelled = default)
     {
+        if (cancelled.IsCancellationRequested && !hostJson.SendCanceledInvocationsToWorker)
+            return "FunctionInvocationCanceled";
         var end = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         running[invocationId] = end.Task;
         try
         {
-            return await SendAsync(function, invocationId, input, triggerMetadata, forwarding, cancelled);
+            // The request goes first: the worker waits for it once it knows of the run.
+            return await SendAsync(function, invocationId, input, triggerMetadata, forward?.Invoke(), cancelled);
         }
         finally
         {

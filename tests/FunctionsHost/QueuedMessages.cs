@@ -48,7 +48,7 @@ public sealed class QueuedMessages(QueuedMessages? deadLetters)
     }
 
     /// <summary>Waits for a message and takes what is there, at most so many.</summary>
-    internal async Task<IReadOnlyList<QueuedMessage>> TakeAsync(int atMost, CancellationToken cancellationToken)
+    public async Task<IReadOnlyList<QueuedMessage>> TakeAsync(int atMost, CancellationToken cancellationToken)
     {
         while (true)
         {
@@ -67,9 +67,11 @@ public sealed class QueuedMessages(QueuedMessages? deadLetters)
         }
     }
 
-    internal void Complete(IReadOnlyList<QueuedMessage> batch) => Change(() => locked -= batch.Count);
+    /// <summary>The batch is done: its messages are gone.</summary>
+    public void Complete(IReadOnlyList<QueuedMessage> batch) => Change(() => locked -= batch.Count);
 
-    internal void Abandon(IReadOnlyList<QueuedMessage> batch) => Change(() =>
+    /// <summary>The batch failed: its messages are delivered again, or dead-lettered.</summary>
+    public void Abandon(IReadOnlyList<QueuedMessage> batch) => Change(() =>
     {
         locked -= batch.Count;
         foreach (var message in batch.Reverse())
@@ -96,4 +98,4 @@ public sealed class QueuedMessages(QueuedMessages? deadLetters)
 }
 
 /// <param name="DeliveryCount">This delivery included, from 1.</param>
-internal sealed record QueuedMessage(string Id, ReadOnlyMemory<byte> Body, int DeliveryCount);
+public sealed record QueuedMessage(string Id, ReadOnlyMemory<byte> Body, int DeliveryCount);

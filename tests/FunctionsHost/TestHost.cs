@@ -40,7 +40,7 @@ public sealed class TestHost : IAsyncDisposable
         this.options = options;
         hostJson = HostJson.Read(options.AppFolder);
         channel = new WorkerChannel(options.OnLog);
-        invoker = new Invoker(channel, options);
+        invoker = new Invoker(channel, hostJson, options);
         timers = new TimerTrigger(invoker, TimeProvider.System);
         QueueTrigger = new QueueTrigger(invoker, hostJson);
         rpc = BuildRpc(channel);
@@ -93,14 +93,15 @@ public sealed class TestHost : IAsyncDisposable
     /// <summary>Ends when no function runs any more; an HTTP client may have its answer a moment before.</summary>
     public Task IdleAsync(CancellationToken cancellationToken) => invoker.IdleAsync(cancellationToken);
 
-    /// <summary>
-    /// Stops the worker while it works: WorkerTerminate, a grace of 5 s, then the end by force. The real host first waits up to 10 s for
-    /// what runs; this one doesn't, for that is the worse case.
-    /// </summary>
-    public Task<WorkerExit> StopAsync()
+    /// <summary>Takes no more work, and stops the worker: WorkerTerminate, a grace of 5 s, then the end by force.</summary>
+    /// <param name="drain">
+    /// How long what runs may end before that. The real host waits up to 10 s (RpcFunctionInvocationDispatcher.ShutdownAsync), where its
+    /// platform lets it; zero is the worse case.
+    /// </param>
+    public Task<WorkerExit> StopAsync(TimeSpan drain = default)
     {
         lock (stopping)
-            return stopped ??= StopOnceAsync();
+            return stopped ??= StopOnceAsync(drain);
     }
 
     public async ValueTask DisposeAsync()
@@ -205,9 +206,10 @@ public sealed class TestHost : IAsyncDisposable
         return StatusCodes.Status202Accepted;
     }
 
-    private async Task<WorkerExit> StopOnceAsync()
+    private async Task<WorkerExit> StopOnceAsync(TimeSpan drain)
     {
         await stopping.CancelAsync();
+        await Task.WhenAny(invoker.IdleAsync(CancellationToken.None), Task.Delay(drain));
         channel.Terminate(Grace);
         var exit = await worker.EndAsync(Grace);
         await Task.WhenAll(listeners);

@@ -29,13 +29,22 @@ public sealed class PostgresFixture : IAsyncLifetime
     }
 
     /// <summary>A fresh clone of the migrated template.</summary>
-    public async Task<TestDatabase> NewDatabaseAsync()
+    public Task<TestDatabase> NewDatabaseAsync() => CloneAsync(template);
+
+    /// <summary>A copy of a database, which nothing but this process may be connected to.</summary>
+    public Task<TestDatabase> CopyAsync(TestDatabase original)
+    {
+        original.Source.Clear();
+        return CloneAsync(new NpgsqlConnectionStringBuilder(original.ConnectionString).Database!);
+    }
+
+    private async Task<TestDatabase> CloneAsync(string original)
     {
         var name = "test_" + Guid.NewGuid().ToString("N");
         await cloning.WaitAsync(TestContext.Current.CancellationToken);
         try
         {
-            await ExecuteAsync($"create database {name} template {template}");
+            await ExecuteAsync($"create database {name} template {original}");
             made.Add(name);
         }
         finally

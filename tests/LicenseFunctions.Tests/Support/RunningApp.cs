@@ -23,6 +23,9 @@ public sealed class RunningApp : IAsyncDisposable
         Client = new HttpClient { BaseAddress = address, Timeout = TimeSpan.FromSeconds(60) };
     }
 
+    /// <summary>The setting AUTH_SIGNING_KEY of the issuer that <see cref="Token"/> stands for.</summary>
+    public static string SigningKeyText { get; } = Convert.ToBase64String(SigningKey);
+
     public HttpClient Client { get; }
 
     /// <summary>What its log may not hold; a test that makes a secret otherwise than by <see cref="SendAsync"/> adds it.</summary>
@@ -110,6 +113,15 @@ public sealed class RunningApp : IAsyncDisposable
         while (await FinishedAsync() == before) await Task.Delay(20, TestContext.Current.CancellationToken);
     }
 
+    /// <summary>Tells the process to stop, as a platform does, and waits for its end; <see cref="Log"/> is whole then.</summary>
+    /// <returns>Its exit code.</returns>
+    public async Task<int> StopAsync()
+    {
+        using var signal = Process.Start("kill", ["-TERM", $"{process.Id}"]);
+        await process.WaitForExitAsync(TestContext.Current.CancellationToken);
+        return process.ExitCode;
+    }
+
     public async ValueTask DisposeAsync()
     {
         Client.Dispose();
@@ -129,7 +141,7 @@ public sealed class RunningApp : IAsyncDisposable
             WorkingDirectory = AppContext.BaseDirectory,
         };
         start.Environment["ASPNETCORE_URLS"] = "http://127.0.0.1:0";
-        start.Environment["AUTH_SIGNING_KEY"] = Convert.ToBase64String(SigningKey);
+        start.Environment["AUTH_SIGNING_KEY"] = SigningKeyText;
         foreach (var (name, value) in settings)
             start.Environment[name] = value;
 

@@ -1,0 +1,44 @@
+using System.Net.Http.Headers;
+using System.Text;
+using System.Text.Json;
+
+namespace FunctionsHost.Tests;
+
+/// <param name="Path">With its query; sent as it stands.</param>
+/// <param name="Body">An object is sent as JSON, a text as it is.</param>
+internal sealed record Input(string Path, object? Body = null, params (string Name, string Value)[] Headers)
+{
+    /// <param name="authorization">The whole header, or null.</param>
+    public HttpRequestMessage ToRequest(string method, Uri server, string? authorization)
+    {
+        var asItStands = new UriCreationOptions { DangerousDisablePathAndQueryCanonicalization = true };
+        var request = new HttpRequestMessage(new HttpMethod(method), new Uri(server.AbsoluteUri.TrimEnd('/') + Path, asItStands));
+        if (authorization is not null)
+            request.Headers.TryAddWithoutValidation("Authorization", authorization);
+        foreach (var (name, value) in Headers)
+            request.Headers.TryAddWithoutValidation(name, value);
+        if (Body is not null)
+        {
+            request.Content = new StringContent(Body as string ?? JsonSerializer.Serialize(Body), Encoding.UTF8);
+            request.Content.Headers.ContentType = new MediaTypeHeaderValue("application/json");
+        }
+
+        return request;
+    }
+}
+
+/// <summary>What a server answered: all that a client can see of it.</summary>
+internal sealed record Answer(int Status, IReadOnlyDictionary<string, string> Headers, string Body)
+{
+    /// <summary>Whether it says how long its body is, and is right.</summary>
+    public bool TellsItsLength => Headers.GetValueOrDefault("Content-Length") == $"{Encoding.UTF8.GetByteCount(Body)}";
+
+    public static async Task<Answer> OfAsync(HttpClient client, HttpRequestMessage request, CancellationToken cancellationToken)
+    {
+        // Headers first: the client would count a body that it has read, and tell a length that the server didn't.
+        using var response = await client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellationToken);
+        var headers = response.Headers.NonValidated.Concat(response.Content.Headers.NonValidated)
+            .ToDictionary(header => header.Key, header => string.Join(", ", header.Value), StringComparer.OrdinalIgnoreCase);
+        return new Answer((int)response.StatusCode, headers, await response.Content.ReadAsStringAsync(cancellationToken));
+    }
+}

@@ -1,0 +1,148 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using LicenseFunctions.Tests.Support;
+using StripeStandIn;
+using Xunit;
+
+namespace FunctionsHost.Tests;
+
+/// <summary>
+/// The application under the test host and, beside it, alone: with the same settings, each on its own copy of one database.
+/// </summary>
+internal sealed class BothWays : IAsyncDisposable
+{
+    /// <summary>The 29th of February: no timer runs but by hand.</summary>
+    public const string Seldom = "0 0 0 29 2 *";
+
+    private static readonly string[] Schedules =
+    [
+        "HEALTH_SCHEDULE", "OUTBOX_SCHEDULE", "RECONCILE_SCHEDULE", "RENEWAL_SCHEDULE", "RETENTION_SCHEDULE", "SCAN_SCHEDULE",
+        "WATCH_SCHEDULE",
+    ];
+
+    private readonly ConcurrentQueue<WorkerLog> logs;
+    private readonly ConcurrentQueue<FinishedInvocation> invocations;
+    private readonly StandIn[] gateways;
+
+    private BothWays(
+        TestHost host, RunningApp alone, TestDatabase[] databases, StandIn[] gateways,
+        ConcurrentQueue<WorkerLog> logs, ConcurrentQueue<FinishedInvocation> invocations)
+    {
+        (Host, Alone, HostDatabase, AloneDatabase, this.gateways) = (host, alone, databases[0], databases[1], gateways);
+        (this.logs, this.invocations) = (logs, invocations);
+        HostClient = NewClient(host.Address);
+        AloneClient = NewClient(alone.Client.BaseAddress!);
+    }
+
+    public TestHost Host { get; }
+
+    public RunningApp Alone { get; }
+
+    public TestDatabase HostDatabase { get; }
+
+    public TestDatabase AloneDatabase { get; }
+
+    public HttpClient HostClient { get; }
+
+    public HttpClient AloneClient { get; }
+
+    /// <summary>The longest that both sides needed for one request: so far apart they may have read the clock.</summary>
+    public TimeSpan LongestPair { get; private set; }
+
+    public IReadOnlyList<WorkerLog> Logs => [.. logs];
+
+    public IReadOnlyList<FinishedInvocation> Invocations => [.. invocations];
+
+    /// <summary>The folder that the application was built into, with what a Functions host looks for.</summary>
+    public static string AppFolder { get; } = AppContext.BaseDirectory.Replace(
+        Path.Combine(Repository.Root, "tests/FunctionsHost.Tests"), Path.Combine(Repository.Root, "src/LicenseFunctions"),
+        StringComparison.Ordinal);
+
+    private static CancellationToken Cancelled => TestContext.Current.CancellationToken;
+
+    /// <param name="seed">The database that both get a copy of; nobody uses it any more.</param>
+    /// <param name="settings">Beside those that every test has; ServiceBus counts for the application alone.</param>
+    public static async Task<BothWays> StartAsync(
+        PostgresFixture postgres, TestDatabase seed, params (string Name, string Value)[] settings)
+    {
+        var databases = new[] { await postgres.CopyAsync(seed), await postgres.CopyAsync(seed) };
+        var gateways = await Task.WhenAll(NewGatewayAsync(), NewGatewayAsync());
+        var (logs, invocations) = (new ConcurrentQueue<WorkerLog>(), new ConcurrentQueue<FinishedInvocation>());
+        var host = TestHost.StartAsync(new HostOptions
+        {
+            AppFolder = AppFolder,
+            Settings = Settings(databases[0], gateways[0], settings).ToDictionary(setting => setting.Name, setting => setting.Value),
+            OnLog = logs.Enqueue,
+            OnInvocation = invocations.Enqueue,
+        }, Cancelled);
+        var alone = RunningApp.StartAsync(Settings(databases[1], gateways[1], settings));
+        await Task.WhenAll(host, alone);
+        return new BothWays(await host, await alone, databases, gateways, logs, invocations);
+    }
+
+    /// <summary>Sends one request to both sides at once.</summary>
+    public async Task<(Answer Alone, Answer Host)> AskAsync(string method, Input input, string? authorization)
+    {
+        using var toAlone = input.ToRequest(method, AloneClient.BaseAddress!, authorization);
+        using var toHost = input.ToRequest(method, HostClient.BaseAddress!, authorization);
+        var began = Stopwatch.GetTimestamp();
+        var answers = await Task.WhenAll(Answer.OfAsync(AloneClient, toAlone, Cancelled), Answer.OfAsync(HostClient, toHost, Cancelled));
+        var took = Stopwatch.GetElapsedTime(began);
+        LongestPair = took > LongestPair ? took : LongestPair;
+        return (answers[0], answers[1]);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        HostClient.Dispose();
+        AloneClient.Dispose();
+        await Host.DisposeAsync();
+        await Alone.DisposeAsync();
+        foreach (var gateway in gateways)
+            await gateway.DisposeAsync();
+        foreach (var database in (TestDatabase[])[HostDatabase, AloneDatabase])
+            await database.DisposeAsync();
+    }
+
+    private static (string Name, string Value)[] Settings(TestDatabase database, StandIn gateway, (string Name, string Value)[] more) =>
+    [
+        .. Schedules.Select(name => (name, Seldom)),
+        ("DATABASE_URL", database.ConnectionString),
+        ("AUTH_SIGNING_KEY", RunningApp.SigningKeyText),
+        ("LINK_SIGNING_KEYS", Convert.ToBase64String(new byte[32])),
+        ("USAGE_QUEUE", "usage-records"),
+        ("RATE_LIMIT_PER_MINUTE", "1000000"),
+        ("CLIENT_ADDRESS_HEADER", "X-Client-Address"),
+        ("STRIPE_SECRET_KEY", gateway.Options.SecretKey),
+        ("STRIPE_PUBLISHABLE_KEY", gateway.Options.PublishableKey),
+        ("STRIPE_WEBHOOK_SECRET", gateway.Options.WebhookSecret),
+        ("STRIPE_API_BASE", gateway.BaseAddress.ToString()),
+        .. more,
+    ];
+
+    private static Task<StandIn> NewGatewayAsync() =>
+        StandIn.StartAsync(new StandInOptions { DemoCustomers = true }, cancellationToken: Cancelled);
+
+    private static HttpClient NewClient(Uri address) => new(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false })
+    {
+        BaseAddress = address,
+        Timeout = TimeSpan.FromSeconds(60),
+    };
+}
+
+internal static class Tables
+{
+    /// <summary>
+    /// How many rows each table has. Left out: the leases, which timers have alone before they ever ran, for their next run is planned
+    /// there; and what counts for the metrics, which a clock writes.
+    /// </summary>
+    public static Task<IReadOnlyList<string>> RowsAsync(this TestDatabase database) => database.QueryAllAsync<string>(
+        """
+        select table_name || ': '
+            || (xpath('//n/text()', query_to_xml(format('select count(*) as n from %I', table_name), true, false, '')))[1]
+        from information_schema.tables
+        where table_schema = 'public' and table_type = 'BASE TABLE'
+          and table_name not in ('timer_leases', 'metric_counters', 'metric_increments')
+        order by table_name
+        """);
+}

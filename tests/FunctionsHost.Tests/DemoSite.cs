@@ -1,0 +1,19 @@
+using LicenseFunctions.Tests.Support;
+using Xunit;
+
+namespace FunctionsHost.Tests;
+
+/// <summary>The demo's platform, once under the host and once alone.</summary>
+public sealed class DemoSite(PostgresFixture postgres) : IAsyncLifetime
+{
+    internal BothWays Both { get; private set; } = null!;
+
+    public async ValueTask InitializeAsync()
+    {
+        await using var seed = await postgres.NewDatabaseAsync();
+        await Demo.LoadAsync(seed);
+        Both = await BothWays.StartAsync(postgres, seed);
+    }
+
+    public ValueTask DisposeAsync() => Both.DisposeAsync();
+}

@@ -1,0 +1,179 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Text;
+using LicenseFunctions.Tests.Support;
+using Npgsql;
+using Xunit;
+
+namespace FunctionsHost.Tests;
+
+/// <summary>Clients that leave and hosts that stop while a request is served.</summary>
+public sealed class LeavingTests(PostgresFixture postgres) : IAsyncLifetime
+{
+    private static readonly string Operator = "Bearer " + RunningApp.Token("operator");
+    private static readonly Input Rename = new($"/api/v1/licenses/{Demo.Subscription(10)}/devices/{Demo.Device}", new { name = "Home" });
+
+    private BothWays both = null!;
+
+    private static CancellationToken Cancelled => TestContext.Current.CancellationToken;
+
+    public async ValueTask InitializeAsync()
+    {
+        await using var seed = await postgres.NewDatabaseAsync();
+        await Demo.LoadAsync(seed);
+        both = await BothWays.StartAsync(postgres, seed);
+    }
+
+    public ValueTask DisposeAsync() => both.DisposeAsync();
+
+    [Fact]
+    public async Task Clients_LeaveAtAnyMomentOfTheirRequest_IsNoErrorAndTheWorkEnds()
+    {
+        await LeaveWhileTheRequestWaitsAsync();
+        await LeaveWhileItIsSentAsync();
+
+        // Told to stop, both have said all that they had to say.
+        await both.Host.IdleAsync(Cancelled);
+        Assert.Equal(new WorkerExit(0, Killed: false), await both.Host.StopAsync());
+        Assert.Equal(0, await both.Alone.StopAsync());
+        Assert.Equal([], both.Logs.Where(log => log.IsError));
+        Assert.DoesNotContain("Exception", both.Host.WorkerOutput, StringComparison.Ordinal);
+        Assert.DoesNotContain("Exception", both.Alone.Log, StringComparison.Ordinal);
+        Assert.DoesNotContain(both.Alone.Log.Split('\n'), line => line.StartsWith("fail:", StringComparison.Ordinal));
+    }
+
+    /// <summary>The client has sent all, and leaves before the answer: the statement that waits is given up.</summary>
+    private async Task LeaveWhileTheRequestWaitsAsync()
+    {
+        foreach (var (client, database) in Sides())
+        {
+            await using var held = await HeldDevice.HoldAsync(database);
+            using var leave = CancellationTokenSource.CreateLinkedTokenSource(Cancelled);
+            var request = SendAsync(client, leave.Token);
+            await held.WaitForAsync(waiters: 1);
+
+            await leave.CancelAsync();
+
+            await Assert.ThrowsAnyAsync<OperationCanceledException>(() => request);
+            await held.WaitForAsync(waiters: 0);
+        }
+
+        await both.Host.IdleAsync(Cancelled);
+        Assert.Equal(["RenameDevice"], both.Invocations.Select(invocation => invocation.Function));
+    }
+
+    private async Task LeaveWhileItIsSentAsync()
+    {
+        var whole = $"PATCH {Rename.Path} HTTP/1.1\r\nHost: x\r\nAuthorization: {Operator}\r\nContent-Type: application/json\r\n";
+        string[] requests =
+        [
+            "GET /healthz HTTP/1.1\r\n",
+            "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n",
+            "GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n",
+            whole + "Content-Length: 15\r\n\r\n{\"na",
+            whole + "Content-Length: 15\r\n\r\n{\"name\":\"Home\"}",
+            whole + "Transfer-Encoding: chunked\r\n\r\n",
+            whole + "Transfer-Encoding: chunked\r\n\r\n3\r\n{\"n\r\n",
+            whole + "Transfer-Encoding: chunked\r\n\r\nf\r\n{\"name\":\"Home\"}\r\n0\r\n\r\n",
+        ];
+        for (var i = 0; i < 25; i++)
+        {
+            foreach (var request in requests)
+            {
+                foreach (var (client, _) in Sides())
+                    await SendAndLeaveAsync(client.BaseAddress!.Port, request, abruptly: i % 2 == 0);
+            }
+        }
+
+        foreach (var (client, _) in Sides())
+            Assert.Equal("ok", await client.GetStringAsync(new Uri("/healthz", UriKind.Relative), Cancelled));
+    }
+
+    [Fact]
+    public async Task Stop_WhileARequestWaits_AnswersItFirst()
+    {
+        foreach (var (client, database) in Sides())
+        {
+            var isHost = database == both.HostDatabase;
+            await using var held = await HeldDevice.HoldAsync(database);
+            var request = SendAsync(client, Cancelled);
+            await held.WaitForAsync(waiters: 1);
+
+            var stop = isHost ? both.Host.StopAsync() : AsWorkerAsync(both.Alone.StopAsync());
+            await ClosedAsync(isHost ? new Uri(both.Host.Capabilities["HttpUri"]).Port : client.BaseAddress!.Port);
+            await held.ReleaseAsync();
+
+            Assert.Equal(204, (await request).Status);
+            Assert.Equal(new WorkerExit(0, Killed: false), await stop);
+        }
+
+        Assert.Equal([], both.Logs.Where(log => log.IsError));
+    }
+
+    private IEnumerable<(HttpClient Client, TestDatabase Database)> Sides() =>
+        [(both.AloneClient, both.AloneDatabase), (both.HostClient, both.HostDatabase)];
+
+    private static async Task<Answer> SendAsync(HttpClient client, CancellationToken cancellationToken)
+    {
+        using var request = Rename.ToRequest("PATCH", client.BaseAddress!, Operator);
+        return await Answer.OfAsync(client, request, cancellationToken);
+    }
+
+    private static async Task<WorkerExit> AsWorkerAsync(Task<int> end) => new(await end, Killed: false);
+
+    private static async Task SendAndLeaveAsync(int port, string text, bool abruptly)
+    {
+        using var socket = new Socket(SocketType.Stream, ProtocolType.Tcp);
+        await socket.ConnectAsync(IPAddress.Loopback, port, Cancelled);
+        await socket.SendAsync(Encoding.ASCII.GetBytes(text), Cancelled);
+        // A reset in place of a farewell.
+        if (abruptly)
+            socket.LingerState = new LingerOption(true, 0);
+    }
+
+    /// <summary>Ends when nobody listens on the port any more.</summary>
+    private static async Task ClosedAsync(int port)
+    {
+        while (true)
+        {
+            try
+            {
+                using var probe = new TcpClient();
+                await probe.ConnectAsync(IPAddress.Loopback, port, Cancelled);
+            }
+            catch (SocketException)
+            {
+                return;
+            }
+        }
+    }
+
+    /// <summary>A row that a transaction of the test holds, so that whoever changes it waits.</summary>
+    private sealed class HeldDevice(TestDatabase database, NpgsqlConnection connection, NpgsqlTransaction transaction) : IAsyncDisposable
+    {
+        public static async Task<HeldDevice> HoldAsync(TestDatabase database)
+        {
+            var connection = await database.Source.OpenConnectionAsync(Cancelled);
+            var transaction = await connection.BeginTransactionAsync(Cancelled);
+            await using var command = connection.CreateCommand();
+            command.CommandText = $"select from license_devices where device_id = '{Demo.Device}' for update";
+            await command.ExecuteNonQueryAsync(Cancelled);
+            return new HeldDevice(database, connection, transaction);
+        }
+
+        public async Task WaitForAsync(int waiters)
+        {
+            while (await database.QueryAsync<int>(
+                "select count(*)::int from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'") != waiters)
+                Cancelled.ThrowIfCancellationRequested();
+        }
+
+        public Task ReleaseAsync() => transaction.CommitAsync(Cancelled);
+
+        public async ValueTask DisposeAsync()
+        {
+            await transaction.DisposeAsync();
+            await connection.DisposeAsync();
+        }
+    }
+}

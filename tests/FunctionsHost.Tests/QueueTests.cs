@@ -1,0 +1,148 @@
+using System.Text;
+using LicenseFunctions.Tests.Support;
+using LicenseFunctions.Tests.Usage;
+using StandaloneHost.Tests;
+using Xunit;
+
+namespace FunctionsHost.Tests;
+
+/// <summary>Two licences, a queue of the test host's, and a broker for the application alone.</summary>
+public sealed class QueueSite(PostgresFixture postgres) : IAsyncLifetime
+{
+    public const string Queue = "usage-records";
+
+    public BrokerDouble Broker { get; } = new(Queue);
+
+    internal UsageScene Scene { get; private set; } = null!;
+
+    internal BothWays Both { get; private set; } = null!;
+
+    internal Licence Licence { get; private set; } = null!;
+
+    internal Licence Other { get; private set; } = null!;
+
+    public async ValueTask InitializeAsync()
+    {
+        Scene = await UsageScene.NewAsync(postgres);
+        (Licence, Other) = (await Scene.LicenceAsync(), await Scene.LicenceAsync());
+        await Scene.Database.ExecuteAsync("alter table license_usage_log add constraint no_account_13 check (mt5_account_number <> 13)");
+        Both = await BothWays.StartAsync(postgres, Scene.Database, ("ServiceBus", Broker.Address));
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await Both.DisposeAsync();
+        Broker.Dispose();
+        await Scene.DisposeAsync();
+    }
+}
+
+/// <summary>Batches of usage, good and bad: the same rows in the end, and nothing left in the queue.</summary>
+public sealed class QueueTests(QueueSite site) : IClassFixture<QueueSite>
+{
+    private const string Queue = QueueSite.Queue;
+    private const string DeadLetters = $"{Queue}/$deadletterqueue";
+
+    private readonly BothWays both = site.Both;
+    private readonly BrokerDouble broker = site.Broker;
+    private readonly UsageScene scene = site.Scene;
+    private readonly Licence licence = site.Licence;
+    private readonly Licence other = site.Other;
+    private readonly int before = site.Both.Invocations.Count;
+
+    private static CancellationToken Cancelled => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task Batches_GoodRepeatedPoisonedAndEmpty_LeaveTheSameRows()
+    {
+        var record = scene.Record(licence);
+        var records = Enumerable.Range(1, 50).Select(i => scene.Record(licence, secondsAgo: i)).ToList();
+        string[] messages =
+        [
+            record, record, "no json", "", " ", "null", "[]", "{}", "7",
+            UsageScene.Array(records), UsageScene.Array([records[3], record, "{\"record_id\":1}", scene.Record(other, secondsAgo: 7)]),
+            scene.Record(licence, secondsAgo: 60, account: 13),
+            scene.Record(licence with { TokenHash = new string('0', 64) }),
+            scene.Record(licence with { TokenHash = other.TokenHash }),
+            scene.Record(licence, secondsAgo: 90 * 24 * 3600),
+            scene.Record(other, secondsAgo: 8, ea: "EA-\u0000-ü-🙂"),
+            "\uFEFF" + scene.Record(other, secondsAgo: 9),
+            .. records,
+        ];
+
+        await SendAsync(Queue, messages);
+        await SendAsync(Queue, messages);
+
+        await AssertAlikeAsync("IngestUsage");
+        Assert.Equal(52L, await both.HostDatabase.QueryAsync<long>("select count(*) from license_usage_log"));
+    }
+
+    [Fact]
+    public async Task DeadLetters_GoToQuarantineAlike()
+    {
+        await SendAsync(DeadLetters, [scene.Record(licence), "nonsense", "", "nonsense"]);
+
+        await AssertAlikeAsync("DrainDeadLetters");
+        Assert.Equal(3L, await both.HostDatabase.QueryAsync<long>("select count(*) from usage_quarantine where code = 'DEAD_LETTERED'"));
+    }
+
+    private async Task SendAsync(string queue, string[] messages)
+    {
+        broker.Send(queue, messages);
+        both.Host.Queue(queue).Send(messages.Select(message => (ReadOnlyMemory<byte>)Encoding.UTF8.GetBytes(message)));
+        await broker.EmptyAsync(queue, Cancelled);
+        await both.Host.Queue(queue).EmptyAsync(Cancelled);
+    }
+
+    private async Task AssertAlikeAsync(string function)
+    {
+        await both.Host.IdleAsync(Cancelled);
+        Assert.Equal(await StateAsync(both.AloneDatabase), await StateAsync(both.HostDatabase));
+        Assert.Equal((0, 0), (both.Host.Queue(DeadLetters).Count, broker.Count(DeadLetters)));
+        Assert.NotEmpty(both.Invocations.Skip(before));
+        Assert.All(both.Invocations.Skip(before), invocation => Assert.Equal((function, null), (invocation.Function, invocation.Failure)));
+        Assert.Equal([], both.Logs.Where(log => log.IsError));
+    }
+
+    private static Task<IReadOnlyList<string>> StateAsync(TestDatabase database) => database.QueryAllAsync<string>(
+        """
+        select 'usage ' || u::text from license_usage_log u
+        union all select 'token ' || t::text from license_tokens t
+        union all select 'rollup ' || r::text from usage_rollups r
+        union all
+        select concat_ws(' ', 'quarantined', source, code, field, detail, payload, encode(payload_digest, 'hex'), state)
+        from usage_quarantine
+        order by 1
+        """);
+}
+
+/// <summary>The queue's own rules.</summary>
+public sealed class QueuedMessagesTests
+{
+    private static CancellationToken Cancelled => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task Abandon_TheTenthTime_DeadLettersAndKeepsTheOrder()
+    {
+        var dead = new QueuedMessages(null);
+        var queue = new QueuedMessages(dead);
+        queue.Send("a"u8.ToArray(), "b"u8.ToArray(), "c"u8.ToArray());
+
+        for (var delivery = 1; delivery <= QueuedMessages.MaxDeliveryCount; delivery++)
+        {
+            var batch = await queue.TakeAsync(2, Cancelled);
+            Assert.Equal(
+                [("a", delivery), ("b", delivery)],
+                batch.Select(message => (Encoding.UTF8.GetString(message.Body.Span), message.DeliveryCount)));
+            Assert.Equal(3, queue.Count);
+            queue.Abandon(batch);
+        }
+
+        Assert.Equal((1, 2), (queue.Count, dead.Count));
+        queue.Complete(await queue.TakeAsync(2, Cancelled));
+        await queue.EmptyAsync(Cancelled);
+        for (var delivery = 1; delivery <= 2 * QueuedMessages.MaxDeliveryCount; delivery++)
+            dead.Abandon(await dead.TakeAsync(100, Cancelled));
+        Assert.Equal(2, dead.Count);
+    }
+}

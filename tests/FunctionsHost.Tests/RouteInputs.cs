@@ -1,0 +1,183 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
+using LicenseFunctions.Http;
+using LicenseFunctions.Renewals;
+using LicenseFunctions.Suspicion;
+using LicenseFunctions.Tests.Support;
+
+namespace FunctionsHost.Tests;
+
+/// <summary>A good and a bad request for an HTTP function.</summary>
+/// <param name="Person">The number of the demo's person whose licence it is about, 1 to 25; its owner is the subscriber.</param>
+internal sealed record RouteInput(string Function, string Method, int Person, Input Good, Input Bad);
+
+/// <summary>The demo's data, and one more licence's worth of things that it lacks, by ids that both sides share.</summary>
+internal static class Demo
+{
+    public const string Quarantined = "00000000-0000-4000-8000-000000000901";
+    public const string Discarded = "00000000-0000-4000-8000-000000000902";
+    public const string Raised = "00000000-0000-4000-8000-000000000911";
+    public const string Undecided = "00000000-0000-4000-8000-000000000912";
+    public const string Device = "00000000-0000-4000-8000-000000000921";
+    public const string Alert = "00000000-0000-4000-8000-000000000807";
+
+    private static readonly string[] Names =
+    [
+        "nora", "tunde", "mira", "jonas", "amara", "paul", "sara", "liam", "yuki", "diego", "ines", "oskar", "fatima", "george", "hana",
+        "ivan", "julia", "kofi", "lena", "marco", "nadia", "peter", "quynh", "rosa", "samir",
+    ];
+
+    /// <summary>Loads it into a fresh database.</summary>
+    public static async Task LoadAsync(TestDatabase database)
+    {
+        var (code, output) = await Licensectl.RunAsync(database, "demo-data");
+        if (code != 0)
+            throw new InvalidOperationException(output);
+        await database.ExecuteAsync($$"""
+            insert into usage_quarantine (quarantine_id, source, code, detail, payload, payload_digest)
+            values ('{{Quarantined}}', 'http', 'INVALID_JSON', 'no JSON', '[]', sha256('[]')),
+                   ('{{Discarded}}', 'http', 'INVALID_JSON', 'no JSON', 'x', sha256('x'));
+            insert into renewals
+                (renewal_id, subscription_id, user_id, period_start, renewal_type, status, amount_usd, gives_up_at, intent_id,
+                 unknown_since)
+            select renewal::uuid, s.subscription_id, s.subscriber_id, t.expires_at, 'auto', asked.status, 29.50,
+                   now() + interval '9 days', intent, case when intent is not null then now() end
+            from (values ('{{Raised}}', 'awaiting_consent', '{{Subscription(19)}}', null),
+                         ('{{Undecided}}', 'undecided', '{{Subscription(24)}}', 'pi_demo')) as asked (renewal, status, subscription, intent)
+            join subscriptions s on s.subscription_id = asked.subscription::uuid
+            join license_tokens t using (subscription_id);
+            insert into renewal_attempts
+                (attempt_id, renewal_id, number, provider, payment_method_id, request, first_sent_at, opens_intent, status)
+            values ('00000000-0000-4000-8000-000000000913', '{{Undecided}}', 1, 'stripe', '{{Card(24)}}', '{}',
+                    now() - interval '2 days', true, 'sent');
+            insert into license_devices
+                (device_id, subscription_id, device_key, ea_instance_id, mt5_account_number, ip_address, slot, first_seen_at, last_seen_at)
+            values ('{{Device}}', '{{Subscription(10)}}', '1|EA-X', 'EA-X', 1, '192.0.2.1', 2, now(), now());
+            """);
+    }
+
+    public static string Subscription(int person) => $"00000000-0000-4000-8000-0000000003{person:00}";
+
+    public static Guid User(int person) => Guid.Parse($"00000000-0000-4000-8000-0000000001{person:00}");
+
+    public static string Card(int person) => $"00000000-0000-4000-8000-0000000005{person:00}";
+
+    public static string Token(int person) => "demo-" + Names[person - 1];
+
+    public static string TokenHash(int person) => Convert.ToHexStringLower(SHA256.HashData(Encoding.ASCII.GetBytes(Token(person))));
+}
+
+/// <summary>What every HTTP function is asked.</summary>
+internal static class RouteInputs
+{
+    private const string Broken = "{\"broken";
+    private const string Unknown = "00000000-0000-4000-8000-00000000ffff";
+
+    public static IReadOnlyList<RouteInput> All(DateTimeOffset now, string stripeSecret)
+    {
+        var links = new SignedLinks([new byte[32]], TimeProvider.System);
+        var stripeEvent =
+            """
+            {"id":"evt_1","object":"event","type":"customer.created","created":1700000000,"data":{"object":{"id":"cus_1"}}}
+            """;
+        var signature = StripeStandIn.Webhooks.Sign(stripeEvent, stripeSecret, now.ToUnixTimeSeconds());
+        var record = new
+        {
+            record_id = "00000000-0000-4000-8000-000000000931", logged_at = now.UtcDateTime, token_hash = Demo.TokenHash(2),
+            subscription_id = Demo.Subscription(2), ip_address = "198.51.100.9", ea_instance_id = "EA-1", mt5_account_number = 1001,
+        };
+        var (from, to) = (Day(now.AddDays(-3)), Day(now.AddDays(-1)));
+
+        return
+        [
+            new("AcceptPrice", "POST", 19,
+                new("/api/v1/renewals/price-consent", new { token = Token(links, AcceptPrice.Purpose, Demo.Raised, now) }),
+                new("/api/v1/renewals/price-consent", Broken)),
+            Of("AppealSuspension", "POST", 7, "appeal", new { message = "It was my brother." }, new { message = "" }),
+            Of("GetSuspension", "GET", 7, "suspension"),
+            Of("ListActivity", "GET", 7, "activity"),
+            new("ConfirmUse", "POST", 7,
+                new("/api/v1/licenses/alerts/confirm", new { token = Token(links, AnswerSuspicion.Purpose, Demo.Alert, now) }),
+                new("/api/v1/licenses/alerts/confirm", new { token = "forged" })),
+            new("GetAlert", "GET", 7, new($"/api/v1/licenses/alerts/{Demo.Alert}"), new($"/api/v1/licenses/alerts/{Unknown}")),
+            new("JudgeAlert", "PATCH", 8,
+                new("/api/v1/licenses/alerts/00000000-0000-4000-8000-000000000808", new { status = "RESOLVED", notes = "a third machine" }),
+                new("/api/v1/licenses/alerts/00000000-0000-4000-8000-000000000808", new { status = "SOMETHING" })),
+            new("ListAlerts", "GET", 7, new("/api/v1/licenses/alerts?status=ALL&limit=3"), new("/api/v1/licenses/alerts?status=NONE")),
+            Of("LiftSuspension", "POST", 7, "lift-suspension", new { }),
+            Of("RenewLicense", "POST", 4, "renew", new { }, badHeaders: ("Idempotency-Key", new string('k', 300))),
+            Of("ConfirmPayment", "POST", 4, "confirm-payment", new { }),
+            Of("ListRenewals", "GET", 4, "renewals"),
+            Of("SwitchAutoRenew", "PUT", 4, "auto-renew", new { enabled = false }, new { enabled = "perhaps" }),
+            new("PreviewRenewals", "GET", 1, new("/api/v1/renewals/preview?days=7"), new("/api/v1/renewals/preview?days=many")),
+            new("CountRenewalFailures", "GET", 1, new("/api/v1/renewals/failures?days=30"), new("/api/v1/renewals/failures?days=0")),
+            new("ListUnknownCharges", "GET", 1, new("/api/v1/renewals/unknown"), new("/api/v1/renewals/unknown/")),
+            new("DecideRenewal", "POST", 24,
+                new($"/api/v1/renewals/{Demo.Undecided}/decision", new { paid = false, reason = "the dashboard shows nothing" }),
+                new($"/api/v1/renewals/{Demo.Undecided}/decision", new { paid = "yes" })),
+            new("ListPaymentMethods", "GET", 1, new("/api/v1/payment-methods"), new("/api/v1/payment-methods//")),
+            new("MakePaymentMethodDefault", "PUT", 1,
+                new($"/api/v1/payment-methods/{Demo.Card(1)}/default"), new("/api/v1/payment-methods/not-an-id/default")),
+            new("MakePaymentMethodDefault", "POST", 1,
+                new($"/api/v1/payment-methods/{Demo.Card(1)}/default"), new($"/api/v1/payment-methods/{Unknown}/default")),
+            new("StartCardSetup", "POST", 20, new("/api/v1/payment-methods/setup"), new("/api/v1/payment-methods/setup", Broken)),
+            new("RemovePaymentMethod", "DELETE", 22,
+                new($"/api/v1/payment-methods/{Demo.Card(22)}"), new($"/api/v1/payment-methods/{Unknown}")),
+            new("ReceiveStripeEvent", "POST", 1,
+                new("/api/v1/stripe/webhook", stripeEvent, ("Stripe-Signature", signature)),
+                new("/api/v1/stripe/webhook", stripeEvent, ("Stripe-Signature", "t=1,v1=00"))),
+            new("ListLicenses", "GET", 1, new("/api/v1/licenses?limit=5"), new("/api/v1/licenses?limit=-5")),
+            Of("GetLicense", "GET", 1, ""),
+            Of("ShowHealth", "GET", 1, "health"),
+            Of("ListDevices", "GET", 1, "devices"),
+            new("RenameDevice", "PATCH", 10,
+                new($"/api/v1/licenses/{Demo.Subscription(10)}/devices/{Demo.Device}", new { name = "Büro" }),
+                new($"/api/v1/licenses/{Demo.Subscription(10)}/devices/{Demo.Device}", new { name = 7 })),
+            new("RemoveDevice", "DELETE", 10,
+                new($"/api/v1/licenses/{Demo.Subscription(10)}/devices/{Demo.Device}"),
+                new($"/api/v1/licenses/{Demo.Subscription(10)}/devices/{Unknown}")),
+            Of("RotateToken", "POST", 11, "token", new { overlap_seconds = 60 }, new { overlap_seconds = -1 }),
+            Of("SuspendLicense", "POST", 12, "suspend", new { reason = "asked for by phone" }, new { reason = "" }),
+            Of("ReinstateLicense", "POST", 17, "reinstate", new { reason = "settled" }, Broken),
+            new("ValidateLicense", "POST", 1,
+                new("/api/v1/licenses/validate", new { ea_instance_id = "EA-NORA-VPS", mt5_account_number = 510101, nonce = "n-1" },
+                    ("X-Client-Address", "198.51.100.77")),
+                new("/api/v1/licenses/validate", new { ea_instance_id = 5 })),
+            Of("LicenseUsage", "GET", 1, $"usage?from={from}&to={to}&bucket=day", badPath: "usage?from=yesterday"),
+            new("UsageSummary", "GET", 1, new($"/api/v1/usage/summary?from={from}&to={to}"), new("/api/v1/usage/summary?bucket=year")),
+            new("PostUsage", "POST", 2, new("/api/v1/usage", new[] { record }), new("/api/v1/usage", "[{\"record_id\":\"x\"}]")),
+            new("ListQuarantined", "GET", 1, new("/api/v1/quarantine?state=OPEN&limit=10"), new("/api/v1/quarantine?state=LOST")),
+            new("ReplayQuarantined", "POST", 1,
+                new($"/api/v1/quarantine/{Demo.Quarantined}/replay"), new($"/api/v1/quarantine/{Unknown}/replay")),
+            new("DiscardQuarantined", "POST", 1,
+                new($"/api/v1/quarantine/{Demo.Discarded}/discard"), new("/api/v1/quarantine/x/discard")),
+            new("ShowSystem", "GET", 1, new("/api/v1/system"), new("/api/v1/system?x=%00")),
+            new("Metrics", "GET", 1, new("/metrics"), new("/metrics/x")),
+            new("Healthz", "GET", 1, new("/healthz"), new("/healthz/x")),
+            new("Readyz", "GET", 1, new("/readyz"), new("/readyz?%zz")),
+            new("OpenApi", "GET", 1, new("/openapi.json"), new("/openapi.json/x")),
+            new("Page", "GET", 1, new("/app/licenses"), new("/app/nothing.js")),
+            new("GetPageConfig", "GET", 1, new("/app/config.json"), new("/app/config.json/x")),
+        ];
+    }
+
+    /// <summary>Of a route below a licence; where nothing else is bad, another's licence is asked for, which isn't there.</summary>
+    private static RouteInput Of(
+        string function, string method, int person, string path, object? good = null, object? bad = null, string? badPath = null,
+        params (string Name, string Value)[] badHeaders)
+    {
+        var asked = Path(Demo.Subscription(person), path);
+        var askedBadly = badPath is not null ? Path(Demo.Subscription(person), badPath)
+            : bad is null && badHeaders.Length == 0 ? Path(Unknown, path)
+            : asked;
+        return new RouteInput(function, method, person, new(asked, good), new(askedBadly, bad ?? good, badHeaders));
+    }
+
+    private static string Day(DateTimeOffset time) => time.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture);
+
+    private static string Path(string subscription, string path) => $"/api/v1/licenses/{subscription}/{path}".TrimEnd('/');
+
+    private static string Token(SignedLinks links, string purpose, string id, DateTimeOffset now) =>
+        links.Path(purpose, Guid.Parse(id), now.AddDays(1))!.Split('#')[1];
+}
