@@ -3,6 +3,7 @@ using System.Net.Sockets;
 using System.Text;
 using LicenseFunctions.Tests.Support;
 using Npgsql;
+using StandaloneHost.Tests;
 using Xunit;
 
 namespace FunctionsHost.Tests;
@@ -11,8 +12,11 @@ namespace FunctionsHost.Tests;
 public sealed class LeavingTests(PostgresFixture postgres) : IAsyncLifetime
 {
     private static readonly string Operator = "Bearer " + RunningApp.Token("operator");
+    private const string Queue = "usage-records";
+    private const string HeldDevice = $"license_devices where device_id = '{Demo.Device}'";
     private static readonly Input Rename = new($"/api/v1/licenses/{Demo.Subscription(10)}/devices/{Demo.Device}", new { name = "Home" });
 
+    private readonly BrokerDouble broker = new(Queue);
     private BothWays both = null!;
 
     private static CancellationToken Cancelled => TestContext.Current.CancellationToken;
@@ -21,10 +25,14 @@ public sealed class LeavingTests(PostgresFixture postgres) : IAsyncLifetime
     {
         await using var seed = await postgres.NewDatabaseAsync();
         await Demo.LoadAsync(seed);
-        both = await BothWays.StartAsync(postgres, seed);
+        both = await BothWays.StartAsync(postgres, seed, ("ServiceBus", broker.Address));
     }
 
-    public ValueTask DisposeAsync() => both.DisposeAsync();
+    public async ValueTask DisposeAsync()
+    {
+        await both.DisposeAsync();
+        broker.Dispose();
+    }
 
     [Fact]
     public async Task Clients_LeaveAtAnyMomentOfTheirRequest_IsNoErrorAndTheWorkEnds()
@@ -47,7 +55,7 @@ public sealed class LeavingTests(PostgresFixture postgres) : IAsyncLifetime
     {
         foreach (var (client, database) in Sides())
         {
-            await using var held = await HeldDevice.HoldAsync(database);
+            await using var held = await HeldRow.HoldAsync(database, HeldDevice);
             using var leave = CancellationTokenSource.CreateLinkedTokenSource(Cancelled);
             var request = SendAsync(client, leave.Token);
             await held.WaitForAsync(waiters: 1);
@@ -90,24 +98,35 @@ public sealed class LeavingTests(PostgresFixture postgres) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Stop_WhileARequestWaits_AnswersItFirst()
+    public async Task Stop_WhileARequestAndABatchWait_AnswersTheOneAndGivesTheOtherBack()
     {
+        var record = $$"""
+            {"record_id":"{{Guid.NewGuid()}}","logged_at":"{{TimeProvider.System.GetUtcNow().UtcDateTime:O}}",
+            "token_hash":"{{Demo.TokenHash(2)}}","subscription_id":"{{Demo.Subscription(2)}}","ip_address":"198.51.100.4","ea_instance_id":"EA-1","mt5_account_number":1001}
+            """;
         foreach (var (client, database) in Sides())
         {
             var isHost = database == both.HostDatabase;
-            await using var held = await HeldDevice.HoldAsync(database);
+            await using var device = await HeldRow.HoldAsync(database, HeldDevice);
+            await using var token = await HeldRow.HoldAsync(database, $"license_tokens where token_hash = '{Demo.TokenHash(2)}'");
+            if (isHost)
+                both.Host.Queue(Queue).Send(Encoding.UTF8.GetBytes(record));
+            else
+                broker.Send(Queue, record);
             var request = SendAsync(client, Cancelled);
-            await held.WaitForAsync(waiters: 1);
+            await device.WaitForAsync(waiters: 2);
 
             var stop = isHost ? both.Host.StopAsync() : AsWorkerAsync(both.Alone.StopAsync());
             await ClosedAsync(isHost ? new Uri(both.Host.Capabilities["HttpUri"]).Port : client.BaseAddress!.Port);
-            await held.ReleaseAsync();
+            await device.ReleaseAsync();
 
             Assert.Equal(204, (await request).Status);
             Assert.Equal(new WorkerExit(0, Killed: false), await stop);
+            var stored = await database.QueryAsync<int>("select count(*)::int from license_usage_log where ea_instance_id = 'EA-1'");
+            Assert.Equal(
+                (isHost, 1, 0),
+                (isHost, isHost ? both.Host.Queue(Queue).Count : broker.Count(Queue), stored));
         }
-
-        Assert.Equal([], both.Logs.Where(log => log.IsError));
     }
 
     private IEnumerable<(HttpClient Client, TestDatabase Database)> Sides() =>
@@ -149,16 +168,17 @@ public sealed class LeavingTests(PostgresFixture postgres) : IAsyncLifetime
     }
 
     /// <summary>A row that a transaction of the test holds, so that whoever changes it waits.</summary>
-    private sealed class HeldDevice(TestDatabase database, NpgsqlConnection connection, NpgsqlTransaction transaction) : IAsyncDisposable
+    private sealed class HeldRow(TestDatabase database, NpgsqlConnection connection, NpgsqlTransaction transaction) : IAsyncDisposable
     {
-        public static async Task<HeldDevice> HoldAsync(TestDatabase database)
+        /// <param name="row">Table and condition.</param>
+        public static async Task<HeldRow> HoldAsync(TestDatabase database, string row)
         {
             var connection = await database.Source.OpenConnectionAsync(Cancelled);
             var transaction = await connection.BeginTransactionAsync(Cancelled);
             await using var command = connection.CreateCommand();
-            command.CommandText = $"select from license_devices where device_id = '{Demo.Device}' for update";
+            command.CommandText = $"select from {row} for update";
             await command.ExecuteNonQueryAsync(Cancelled);
-            return new HeldDevice(database, connection, transaction);
+            return new HeldRow(database, connection, transaction);
         }
 
         public async Task WaitForAsync(int waiters)

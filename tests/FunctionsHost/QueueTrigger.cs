@@ -25,9 +25,9 @@ internal sealed class QueueTrigger(Invoker invoker, HostJson hostJson)
             while (true)
             {
                 var batch = await queue.TakeAsync(function.IsBatched ? hostJson.MaxMessageBatchSize : 1, stop);
-                // A batch that runs at the stop isn't cancelled: the host drains it.
+                // ServiceBusListener.StopAsync cancels a batch that runs, and waits for its end.
                 var failure = await invoker.RunAsync(
-                    function, Guid.NewGuid().ToString(), Input(function, batch), Metadata(batch), cancelled: CancellationToken.None);
+                    function, Guid.NewGuid().ToString(), Input(function, batch), Metadata(batch), cancelled: stop);
                 if (failure is null)
                     queue.Complete(batch);
                 else

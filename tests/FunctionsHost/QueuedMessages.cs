@@ -52,6 +52,7 @@ public sealed class QueuedMessages(QueuedMessages? deadLetters)
     {
         while (true)
         {
+            cancellationToken.ThrowIfCancellationRequested();
             Task next;
             lock (gate)
             {

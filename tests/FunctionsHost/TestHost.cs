@@ -93,15 +93,14 @@ public sealed class TestHost : IAsyncDisposable
     /// <summary>Ends when no function runs any more; an HTTP client may have its answer a moment before.</summary>
     public Task IdleAsync(CancellationToken cancellationToken) => invoker.IdleAsync(cancellationToken);
 
-    /// <summary>Takes no more work, and stops the worker: WorkerTerminate, a grace of 5 s, then the end by force.</summary>
-    /// <param name="drain">
-    /// How long what runs may end before that. The real host waits up to 10 s (RpcFunctionInvocationDispatcher.ShutdownAsync), where its
-    /// platform lets it; zero is the worse case.
-    /// </param>
-    public Task<WorkerExit> StopAsync(TimeSpan drain = default)
+    /// <summary>
+    /// Takes no more work, cancels the batches and stops the worker: WorkerTerminate, a grace of 5 s, then the end by force. Requests go on
+    /// meanwhile. The real host lets them end for up to 10 s before it tells the worker; this one doesn't, for that is the worse case.
+    /// </summary>
+    public Task<WorkerExit> StopAsync()
     {
         lock (stopping)
-            return stopped ??= StopOnceAsync(drain);
+            return stopped ??= StopOnceAsync();
     }
 
     public async ValueTask DisposeAsync()
@@ -206,13 +205,14 @@ public sealed class TestHost : IAsyncDisposable
         return StatusCodes.Status202Accepted;
     }
 
-    private async Task<WorkerExit> StopOnceAsync(TimeSpan drain)
+    private async Task<WorkerExit> StopOnceAsync()
     {
         await stopping.CancelAsync();
-        await Task.WhenAny(invoker.IdleAsync(CancellationToken.None), Task.Delay(drain));
+        var listened = Task.WhenAll(listeners);
+        await Task.WhenAny(listened, Task.Delay(Grace));
         channel.Terminate(Grace);
         var exit = await worker.EndAsync(Grace);
-        await Task.WhenAll(listeners);
+        await listened;
         await web.StopAsync();
         await rpc.StopAsync();
         return exit;
