@@ -5,9 +5,9 @@ namespace Benchmarks;
 /// <summary>The backend in a process of its own, as built with this program.</summary>
 internal sealed class Backend : IAsyncDisposable
 {
-    private readonly Process process;
+    private Backend(Process process, Uri address, TimeSpan startedIn) => (Process, Address, StartedIn) = (process, address, startedIn);
 
-    private Backend(Process process, Uri address, TimeSpan startedIn) => (this.process, Address, StartedIn) = (process, address, startedIn);
+    public Process Process { get; }
 
     public Uri Address { get; }
 
@@ -19,8 +19,8 @@ internal sealed class Backend : IAsyncDisposable
     {
         get
         {
-            process.Refresh();
-            return process.PeakWorkingSet64 / (1024 * 1024);
+            Process.Refresh();
+            return Process.PeakWorkingSet64 / (1024 * 1024);
         }
     }
 
@@ -29,10 +29,15 @@ internal sealed class Backend : IAsyncDisposable
     {
         get
         {
-            process.Refresh();
-            return process.TotalProcessorTime;
+            Process.Refresh();
+            return Process.TotalProcessorTime;
         }
     }
+
+    public static (string Name, string Value)[] Settings(string connectionString) =>
+    [
+        ("DATABASE_URL", connectionString), ("AUTH_SIGNING_KEY", Convert.ToBase64String(new byte[32])), ("RATE_LIMIT_PER_MINUTE", "1000000"),
+    ];
 
     public static Task<Backend> StartAsync(string connectionString, params (string Name, string Value)[] settings) =>
         StartAsync(Path.Combine(AppContext.BaseDirectory, "LicenseFunctions.dll"), connectionString, settings);
@@ -41,11 +46,8 @@ internal sealed class Backend : IAsyncDisposable
     public static async Task<Backend> StartAsync(string program, string connectionString, (string Name, string Value)[] settings)
     {
         var start = new ProcessStartInfo("dotnet", [program]) { RedirectStandardOutput = true };
-        start.Environment["DATABASE_URL"] = connectionString;
         start.Environment["ASPNETCORE_URLS"] = "http://127.0.0.1:0";
-        start.Environment["AUTH_SIGNING_KEY"] = Convert.ToBase64String(new byte[32]);
-        start.Environment["RATE_LIMIT_PER_MINUTE"] = "1000000";
-        foreach (var (name, value) in settings)
+        foreach (var (name, value) in (IEnumerable<(string, string)>)[.. Settings(connectionString), .. settings])
             start.Environment[name] = value;
 
         var began = Stopwatch.GetTimestamp();
@@ -65,8 +67,8 @@ internal sealed class Backend : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        process.Kill();
-        await process.WaitForExitAsync();
-        process.Dispose();
+        Process.Kill();
+        await Process.WaitForExitAsync();
+        Process.Dispose();
     }
 }

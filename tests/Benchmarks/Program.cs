@@ -12,6 +12,7 @@ Dictionary<string, Func<BenchContext, Task<int>>> benches = new(StringComparer.O
     ["scale"] = ScaleBench.RunAsync,
     ["start"] = StartBench.RunAsync,
     ["validate"] = ValidateBench.RunAsync,
+    ["worker"] = WorkerBench.RunAsync,
 };
 
 var names = args.Length > 0 ? args[..1] : [.. benches.Keys];

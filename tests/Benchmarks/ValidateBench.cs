@@ -36,7 +36,7 @@ internal static class ValidateBench
         vacuum analyze;
         """;
 
-    private const string Lua = """
+    public const string Lua = """
         request = function()
           local n = math.random(100001, 200000)
           local body = '{"ea_instance_id":"EA-' .. n .. '","mt5_account_number":' .. n .. '}'
