@@ -85,11 +85,6 @@ public sealed class TestHost : IAsyncDisposable
     /// <summary>A queue by its name, or the dead letters of one by <c>name/$deadletterqueue</c>.</summary>
     public QueuedMessages Queue(string name) => QueueTrigger[name];
 
-    /// <summary>Runs a timer's function and waits for its end.</summary>
-    /// <returns>Why the run failed; null where it succeeded.</returns>
-    public Task<string?> RunTimerAsync(string name) =>
-        timers.RunAsync(Find(name) ?? throw new ArgumentException($"There is no function {name}.", nameof(name)));
-
     /// <summary>Ends when no function runs any more; an HTTP client may have its answer a moment before.</summary>
     public Task IdleAsync(CancellationToken cancellationToken) => invoker.IdleAsync(cancellationToken);
 
@@ -199,9 +194,10 @@ public sealed class TestHost : IAsyncDisposable
         if (!HttpMethods.IsPost(request.Method) || !path.StartsWith(functions, StringComparison.OrdinalIgnoreCase))
             return StatusCodes.Status404NotFound;
         var name = path[functions.Length..];
-        if (Find(name) is not { IsTimer: true, Error: null } timer)
+        var named = Functions.FirstOrDefault(function => function.Name.Equals(name, StringComparison.OrdinalIgnoreCase));
+        if (named is not { IsTimer: true, Error: null })
             return StatusCodes.Status404NotFound;
-        _ = timers.RunAsync(timer);
+        _ = timers.RunAsync(named);
         return StatusCodes.Status202Accepted;
     }
 
@@ -217,9 +213,6 @@ public sealed class TestHost : IAsyncDisposable
         await rpc.StopAsync();
         return exit;
     }
-
-    private HostFunction? Find(string name) =>
-        Functions.FirstOrDefault(function => function.Name.Equals(name, StringComparison.OrdinalIgnoreCase));
 
     private static void ThrowIfFailed(StatusResult result)
     {
