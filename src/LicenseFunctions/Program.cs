@@ -52,8 +52,8 @@ public static class Program
         return builder.Build();
     }
 
-    /// <summary>The signs that Azure Functions .NET Worker is given; each host sets at least one.</summary>
-    private static bool IsStartedByFunctionsHost(string[] args) =>
+    /// <summary>Whether a Functions host starts this process as its worker; each kind of host leaves at least one of these signs.</summary>
+    public static bool IsStartedByFunctionsHost(string[] args) =>
         args.Any(argument => argument.StartsWith("--functions-uri", StringComparison.Ordinal))
         || AppContext.GetData("AZURE_FUNCTIONS_NATIVE_HOST") is not null
         || Environment.GetEnvironmentVariable("FUNCTIONS_APPLICATION_DIRECTORY") is { Length: > 0 };

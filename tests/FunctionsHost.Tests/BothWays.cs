@@ -14,7 +14,7 @@ internal sealed class BothWays : IAsyncDisposable
     /// <summary>The 29th of February: no timer runs but by hand.</summary>
     public const string Seldom = "0 0 0 29 2 *";
 
-    private static readonly string[] Schedules =
+    public static readonly string[] Schedules =
     [
         "HEALTH_SCHEDULE", "OUTBOX_SCHEDULE", "RECONCILE_SCHEDULE", "RENEWAL_SCHEDULE", "RETENTION_SCHEDULE", "SCAN_SCHEDULE",
         "WATCH_SCHEDULE",

@@ -1,11 +1,41 @@
+using System.Collections.Concurrent;
 using LicenseFunctions.Tests.Support;
 using Xunit;
 
 namespace FunctionsHost.Tests;
 
-/// <summary>What stops the worker's start.</summary>
+/// <summary>The worker's start, and what stops it.</summary>
 public sealed class StartTests
 {
+    [Fact]
+    public async Task Start_LeavesNothingInTheHomeFolderAndLogsNoWarning()
+    {
+        var home = Directory.CreateTempSubdirectory("home-");
+        var logs = new ConcurrentQueue<WorkerLog>();
+        try
+        {
+            await using var host = await TestHost.StartAsync(new HostOptions
+            {
+                AppFolder = BothWays.AppFolder,
+                Settings = new Dictionary<string, string>(BothWays.Schedules.Select(name => KeyValuePair.Create(name, BothWays.Seldom)))
+                {
+                    ["DATABASE_URL"] = "Host=127.0.0.1;Port=1", ["AUTH_SIGNING_KEY"] = RunningApp.SigningKeyText,
+                    ["USAGE_QUEUE"] = "usage-records", ["HOME"] = home.FullName,
+                },
+                OnLog = logs.Enqueue,
+            }, TestContext.Current.CancellationToken);
+            using var client = new HttpClient { BaseAddress = host.Address };
+            Assert.Equal("ok", await client.GetStringAsync("/healthz", TestContext.Current.CancellationToken));
+
+            Assert.Empty(home.EnumerateFileSystemInfos());
+            Assert.DoesNotContain(logs, log => log.Category.StartsWith("Microsoft.", StringComparison.Ordinal));
+        }
+        finally
+        {
+            home.Delete(recursive: true);
+        }
+    }
+
     [Fact]
     public async Task Start_AScheduleIsMissing_StopsTheWorkerWithItsName()
     {

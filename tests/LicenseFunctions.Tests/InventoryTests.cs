@@ -4,6 +4,7 @@ using System.Text.Json.Nodes;
 using LicenseFunctions.Tests.Support;
 using Microsoft.Azure.Functions.Worker;
 using Microsoft.Azure.Functions.Worker.Extensions.Abstractions;
+using StandaloneHost;
 using Xunit;
 
 namespace LicenseFunctions.Tests;
@@ -52,6 +53,15 @@ public sealed class InventoryTests
 
         Assert.Equal(55, generated.AsArray().Count);
         Assert.Equal(Bindings(inventory), Bindings(generated));
+    }
+
+    [Fact]
+    public void Functions_ThatDevRunAdds_AreTheDemoSignIn()
+    {
+        var added = FunctionTable.Read(typeof(DevServices.DemoSignInFunctions).Assembly.GetTypes());
+
+        Assert.Equal(["ListDemoPersons", "SignInAsDemoPerson"], added.Select(function => function.Name));
+        Assert.Equal(57, FunctionTable.Read([.. typeof(SettingReader).Assembly.GetTypes(), .. typeof(DevServices.DemoSignInFunctions).Assembly.GetTypes()]).Length);
     }
 
     /// <summary>A line a function, a line a binding.</summary>

@@ -22,6 +22,41 @@ public sealed class WorkerStartTests
         Assert.Single(output.Trim().Split('\n'));
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true, "--functions-uri", "http://127.0.0.1:7071")]
+    [InlineData(true, "--functions-uri=http://127.0.0.1:7071")]
+    [InlineData(false, "--USAGE_QUEUE=usage-records")]
+    public void IsStartedByFunctionsHost_CommandLine_IsASign(bool expected, params string[] args) =>
+        Assert.Equal(expected, Program.IsStartedByFunctionsHost(args));
+
+    [Fact]
+    public void IsStartedByFunctionsHost_ContextOfTheNativeHost_IsASign()
+    {
+        AppContext.SetData("AZURE_FUNCTIONS_NATIVE_HOST", "true");
+        try
+        {
+            Assert.True(Program.IsStartedByFunctionsHost([]));
+        }
+        finally
+        {
+            AppContext.SetData("AZURE_FUNCTIONS_NATIVE_HOST", null);
+        }
+    }
+
+    [Fact]
+    public async Task Start_FunctionsApplicationDirectorySet_IsTheOfficialWorkerThatAsksForItsHost()
+    {
+        var (exitCode, output) = await RunningApp.StartAndFailAsync(
+        [
+            ("DATABASE_URL", "Host=127.0.0.1;Port=1"), ("FUNCTIONS_APPLICATION_DIRECTORY", AppContext.BaseDirectory),
+            .. NamedByTriggers.Select(row => (row.Data, row.Data == "USAGE_QUEUE" ? "usage-records" : "0 0 3 * * *")),
+        ]);
+
+        Assert.NotEqual(0, exitCode);
+        Assert.Contains("HostEndpoint", output, StringComparison.Ordinal);
+    }
+
     public static TheoryData<string> NamedByTriggers => [.. FunctionRule.Functions()
         .SelectMany(function => function.Method.GetParameters())
         .SelectMany(parameter => parameter.CustomAttributes)

@@ -25,9 +25,7 @@ public sealed class ValidateFunction(
         var caller = request.HttpContext.Caller();
         if (caller.TokenHash is not { } own)
             return await AnswerServiceAsync(read.Value, request.HttpContext, cancellationToken);
-        var address = http.ClientAddresses.Of(request.HttpContext) ?? IPAddress.Any;
-        addresses.Note(address);
-        return await AnswerAsync(read.Value, own, address, cancellationToken);
+        return await AnswerAsync(read.Value, own, http.ClientAddresses.Of(request.HttpContext) ?? IPAddress.Any, addresses, cancellationToken);
     }
 
     // A service asks for every customer: it says for which, and is counted by licence.
@@ -36,15 +34,21 @@ public sealed class ValidateFunction(
         var (token, address) = (check.AskedToken(), check.AskedAddress());
         return (token.Refusal ?? address.Refusal ?? limits.Refuse(context, token.Value)) is { } refusal
             ? refusal.ToResult()
-            : await AnswerAsync(check, token.Value, address.Value, cancellationToken);
+            : await AnswerAsync(check, token.Value, address.Value, null, cancellationToken);
     }
 
-    private async Task<IResult> AnswerAsync(CheckRequest check, string tokenHash, IPAddress address, CancellationToken cancellationToken)
+    /// <param name="watch">Null where the address is told, not seen.</param>
+    private async Task<IResult> AnswerAsync(
+        CheckRequest check, string tokenHash, IPAddress address, AddressWatch? watch, CancellationToken cancellationToken)
     {
         var claim = check.Claim(address);
-        return claim.Refusal is { } refusal
-            ? refusal.ToResult()
-            : new CheckResult(await CountedAsync(tokenHash, claim.Value, cancellationToken), check.Nonce);
+        if (claim.Refusal is { } refusal)
+            return refusal.ToResult();
+        var reply = await CountedAsync(tokenHash, claim.Value, cancellationToken);
+        // Of customers alone: anybody can send a token that nobody has.
+        if (reply.Verdict.Code != LicenseCode.NotFound)
+            watch?.Note(address);
+        return new CheckResult(reply, check.Nonce);
     }
 
     private async ValueTask<CheckReply> CountedAsync(string tokenHash, DeviceClaim claim, CancellationToken cancellationToken)

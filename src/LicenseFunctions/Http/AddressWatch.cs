@@ -8,14 +8,14 @@ namespace LicenseFunctions.Http;
 /// </summary>
 public sealed class AddressWatch
 {
-    public const int Suspicious = 1000;
+    public const int WarnAfter = 1000;
 
     private IPAddress? last;
     private int count;
 
     /// <summary>What an operator should know; null where nothing is wrong.</summary>
-    public string? Warning => Volatile.Read(ref count) < Suspicious ? null
-        : $"The last {Suspicious:N0} checks and more came from one address ({last}): a proxy in front hides its clients. " +
+    public string? Warning => Volatile.Read(ref count) < WarnAfter ? null
+        : $"The last {WarnAfter:N0} checks and more came from one address ({last}): a proxy in front hides its clients. " +
           "Set CLIENT_ADDRESS_HEADER or TRUSTED_PROXY_HOPS.";
 
     /// <summary>Notes the address of a check that an EA sent itself. Two at once may lose a count: the warning comes one later.</summary>
@@ -23,7 +23,7 @@ public sealed class AddressWatch
     {
         if (address.Equals(last))
         {
-            if (count < Suspicious)
+            if (count < WarnAfter)
                 Interlocked.Increment(ref count);
             return;
         }

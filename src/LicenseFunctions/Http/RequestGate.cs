@@ -41,7 +41,10 @@ public sealed class RequestGate(
         }
         catch (Exception failure) when (http.IsClientGone(failure, context.CancellationToken))
         {
-            // Nobody is left to answer.
+            // Mostly nobody is left to answer. But a Functions host cancels a run at its time limit and at a stop, too, and an empty 200
+            // would say that the work is done.
+            if (!http.Response.HasStarted)
+                http.Response.StatusCode = StatusCodes.Status503ServiceUnavailable;
         }
         catch (Exception failure) when (!http.Response.HasStarted)
         {

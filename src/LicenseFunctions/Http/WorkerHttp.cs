@@ -1,6 +1,7 @@
 using System.Xml.Linq;
 using Microsoft.AspNetCore.DataProtection.KeyManagement;
 using Microsoft.AspNetCore.DataProtection.Repositories;
+using Microsoft.AspNetCore.DataProtection.XmlEncryption;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
 
@@ -12,7 +13,7 @@ public static class WorkerHttp
     public static IServiceCollection AddWorkerHttp(this IServiceCollection services) => services
         .Configure<KestrelServerOptions>(kestrel => kestrel.AddServerHeader = false)
         // MVC brings data protection, which writes a key to $HOME at the start. Nothing here protects data by it.
-        .Configure<KeyManagementOptions>(keys => keys.XmlRepository = new KeysInMemory());
+        .Configure<KeyManagementOptions>(keys => (keys.XmlRepository, keys.XmlEncryptor) = (new KeysInMemory(), new NullXmlEncryptor()));
 
     private sealed class KeysInMemory : IXmlRepository
     {

@@ -74,8 +74,8 @@ public sealed class ClientAddressesTests
     }
 
     [Theory]
-    [InlineData(AddressWatch.Suspicious - 1, false)]
-    [InlineData(AddressWatch.Suspicious, true)]
+    [InlineData(AddressWatch.WarnAfter - 1, false)]
+    [InlineData(AddressWatch.WarnAfter, true)]
     public void AddressWatch_ChecksInARowFromOneAddress_Warns(int checks, bool warns)
     {
         var watch = new AddressWatch();
