@@ -5,7 +5,7 @@ param environmentName = 'dev'
 param githubRepository = readEnvironmentVariable('GITHUB_REPOSITORY', '')
 param alertEmail = readEnvironmentVariable('ALERT_EMAIL')
 param operatorsGroupId = readEnvironmentVariable('OPERATORS_GROUP_ID', '')
-// Set by azd-hook where `azd up` makes a person's own environment.
+// azd-hook sets these when `azd up` deploys a personal environment.
 param developerId = readEnvironmentVariable('DEVELOPER_ID', '')
 param developerName = readEnvironmentVariable('DEVELOPER_NAME', '')
 

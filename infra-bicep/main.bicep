@@ -6,7 +6,7 @@ param environmentName string
 @description('Region of everything that has one')
 param location string = resourceGroup().location
 
-@description('The repository whose workflow migrates the database, OWNER/NAME; empty: none does')
+@description('GitHub repository whose workflow migrates the database, as OWNER/NAME; empty: none')
 param githubRepository string
 
 @description('Instances of each group that scales alone: all routes, and each queue function')
@@ -68,7 +68,7 @@ param settings object
 @description('Object id of the group that keeps the vault\'s secrets; empty: nobody')
 param operatorsGroupId string = ''
 
-@description('Object id of the person whose own environment this is: migrates, and keeps the vault\'s secrets; empty: nobody')
+@description('Object id of the owner of a personal environment, who migrates the database and manages the vault\'s secrets; empty: nobody')
 param developerId string = ''
 
 @description('The same person\'s user principal name')
@@ -200,7 +200,7 @@ module roles 'modules/roles.bicep' = {
     developerId: developerId
     producerPrincipalId: producerPrincipalId
   }
-  // Known by their names alone, they must be there first.
+  // The module refers to these resources by name only, so Bicep can't infer the order.
   dependsOn: [monitoring, serviceBus, storage, vault]
 }
 

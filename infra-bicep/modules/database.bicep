@@ -17,7 +17,7 @@ param pooler 'none' | 'transaction'
 param administratorPrincipalId string
 param administratorName string
 
-@description('The person who migrates this environment by hand; empty: nobody')
+@description('Object id of the person who migrates a personal environment; empty: nobody')
 param developerId string
 param developerName string
 

@@ -1,5 +1,5 @@
-// Logs and metrics of everything that has some, in the workspace. A test finds what is missing here.
-// Not here: Application Insights, which keeps its telemetry in the workspace already; a setting would store it twice.
+// Sends the logs and metrics of every resource that has any to the workspace. TemplateTests fails if a resource is missing here.
+// Not here: Application Insights. It already stores its telemetry in the workspace; a setting would store it twice.
 param workspaceName string
 param storageName string
 param serviceBusName string
@@ -8,16 +8,16 @@ param serverName string
 param planName string
 param appName string
 
-@description('Empty: there is no network')
+@description('Name of the virtual network; empty: none')
 param networkName string
 
-@description('Empty: there is no Front Door')
+@description('Name of the Front Door profile; empty: none')
 param frontDoorName string
 
 var allLogs = [{ categoryGroup: 'allLogs', enabled: true }]
 var allMetrics = [{ category: 'AllMetrics', enabled: true }]
 var everything = { workspaceId: workspace.id, logs: allLogs, metrics: allMetrics }
-// Some services have no logs of their own.
+// The storage account itself and the plan have metrics only.
 var metricsOnly = { workspaceId: workspace.id, metrics: allMetrics }
 
 resource workspace 'Microsoft.OperationalInsights/workspaces@2025-07-01' existing = {

@@ -102,10 +102,10 @@ var wired = {
   // The host's own way of saying which identity its telemetry comes from.
   APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identityClientId};Authorization=AAD'
   PUBLIC_URL: publicUrl
-  // The one header of each that a caller can't write: docs/deployment.md, The caller's address.
+  // The proxy in front overwrites this header, so a caller can't forge it: docs/deployment.md, The caller's address.
   CLIENT_ADDRESS_HEADER: empty(frontDoorId) ? 'CLIENT-IP' : 'X-Azure-SocketIP'
   FRONT_DOOR_ID: frontDoorId
-  // GET / is ours, and what no function takes there is a 204 instead of the platform's page.
+  // The app answers GET /. For other methods on / the host answers 204 instead of its own page.
   AzureWebJobsDisableHomepage: 'true'
 }
 
@@ -125,7 +125,7 @@ resource app 'Microsoft.Web/sites@2025-03-01' = {
   name: appName
   location: location
   kind: 'functionapp,linux'
-  // By this azd finds where to deploy the service of azure.yaml.
+  // azd finds the app for the service of azure.yaml by this tag.
   tags: { 'azd-service-name': 'app' }
   identity: {
     type: 'UserAssigned'

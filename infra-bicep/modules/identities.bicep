@@ -3,9 +3,9 @@ param location string
 param appIdentityName string
 param migrateIdentityName string
 
-@description('The repository whose workflow may migrate, OWNER/NAME; empty: none')
+@description('GitHub repository whose workflow migrates the database, as OWNER/NAME; empty: none')
 param githubRepository string
-@description('The environment that the workflow runs in')
+@description('GitHub environment in which the workflow migrates')
 param githubEnvironment string
 
 resource app 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' = {

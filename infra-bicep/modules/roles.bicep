@@ -10,7 +10,7 @@ param insightsName string
 @description('Object id of the group that puts secrets into the vault; empty: nobody')
 param operatorsGroupId string
 
-@description('Object id of the person whose own environment this is; empty: nobody')
+@description('Object id of the owner of a personal environment; empty: nobody')
 param developerId string
 
 @description('Principal id of the platform\'s producer of usage records; empty: none')

@@ -34,7 +34,7 @@ resource account 'Microsoft.Storage/storageAccounts@2025-06-01' = {
     }
   }
 
-  // The host's diagnostic events.
+  // The host writes its diagnostic events to a table.
   resource tables 'tableServices' = {
     name: 'default'
   }

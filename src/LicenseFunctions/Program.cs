@@ -21,14 +21,14 @@ using StandaloneHost;
 
 namespace LicenseFunctions;
 
-/// <summary>One program, started two ways: by a Functions host as its worker, or by anybody else as the whole application.</summary>
+/// <summary>Runs as the worker of a Functions host if a host starts it, else as the standalone application.</summary>
 public static class Program
 {
     public static Task<int> Main(string[] args) =>
         RunAsync(() => IsStartedByFunctionsHost(args) ? BuildWorker(args) : BuildStandalone(args));
 
-    /// <summary>Runs until the process is told to stop.</summary>
-    /// <returns>The exit code: 0, or 78 where a setting or a function stops the start; standard error says which.</returns>
+    /// <summary>Runs until the process is asked to stop.</summary>
+    /// <returns>The exit code: 0, or 78 if a wrong setting or function stops the start; the message is on standard error.</returns>
     public static async Task<int> RunAsync(Func<IHost> build)
     {
         try
@@ -40,11 +40,11 @@ public static class Program
         catch (Exception wrong) when (wrong is SettingsException or StartRefusedException)
         {
             await Console.Error.WriteLineAsync(wrong.Message);
-            return 78; // EX_CONFIG of sysexits.h: a supervisor need not try again
+            return 78; // EX_CONFIG of sysexits.h: a restart doesn't help
         }
     }
 
-    /// <param name="others">Assemblies with more functions, which publishing leaves out.</param>
+    /// <param name="others">Further assemblies with functions, which are not published.</param>
     public static IHost BuildStandalone(string[] args, params Assembly[] others)
     {
         var builder = StandaloneApplication.CreateBuilder(args, [typeof(Program).Assembly, .. others]);
@@ -52,7 +52,7 @@ public static class Program
         return builder.Build();
     }
 
-    /// <summary>Whether a Functions host starts this process as its worker; each kind of host leaves at least one of these signs.</summary>
+    /// <summary>Checks what the official worker also reads; every Functions host sets at least one of these.</summary>
     public static bool IsStartedByFunctionsHost(string[] args) =>
         args.Any(argument => argument.StartsWith("--functions-uri", StringComparison.Ordinal))
         || AppContext.GetData("AZURE_FUNCTIONS_NATIVE_HOST") is not null
@@ -62,7 +62,7 @@ public static class Program
     {
         var builder = FunctionsApplication.CreateBuilder(args);
         builder.Configuration.AddHostJsonLogLevels(AppContext.BaseDirectory);
-        builder.UseMiddleware<DropHttpResult>(); // before the next line: around the middleware that writes the result
+        builder.UseMiddleware<DropHttpResult>(); // before the next line, so that it wraps the middleware that sets the result
         builder.ConfigureFunctionsWebApplication();
         builder.Services.AddWorkerHttp();
         Compose(builder);
@@ -95,7 +95,7 @@ public static class Program
         services.AddUsage(settings);
         settings.ThrowIfFaulty();
 
-        // The platform gives five seconds from SIGTERM to the end; one of them is for letting go of what is still running.
+        // The platform kills the process five seconds after SIGTERM; the fifth second is left for cancelling what still runs.
         services.Configure<HostOptions>(options => options.ShutdownTimeout = TimeSpan.FromSeconds(4));
     }
 }

@@ -46,7 +46,7 @@ public sealed class SettingReader(IConfiguration configuration)
         : Uri.TryCreate(text, UriKind.Absolute, out var uri) && schemes.Contains(uri.Scheme) ? uri
         : Fault<Uri?>(name, $"is not an address with the scheme {string.Join(" or ", schemes)}", example, null);
 
-    /// <summary>Cron text of six fields, seconds first; never missing: a Functions host has no default of ours.</summary>
+    /// <summary>A required cron text of six fields, seconds first. A Functions host would not know a default of ours.</summary>
     public CrontabSchedule Schedule(string name) =>
         Optional(name) is not { } text ? Fault(name, "is missing", DailyAtThree, CrontabSchedule.Parse(DailyAtThree, SixFields))
         : CrontabSchedule.TryParse(text, SixFields) is { } schedule ? schedule

@@ -6,7 +6,7 @@ namespace StandaloneHost;
 
 /// <summary>
 /// Finds the functions of the assemblies, in the order in which the Functions host takes them: by name, without regard to case
-/// (FunctionMetadataManager). Refuses those that the host would run otherwise.
+/// (FunctionMetadataManager). Refuses functions that the Functions host would run differently.
 /// </summary>
 internal static class FunctionTable
 {

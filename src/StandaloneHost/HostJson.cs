@@ -42,12 +42,12 @@ internal sealed record HostJson(
     }
 }
 
-/// <summary>host.json's log levels, which the Functions host applies to itself and doesn't pass on to its workers.</summary>
+/// <summary>The log levels of host.json. The Functions host applies them only to itself, not to its workers.</summary>
 public static class HostJsonLogLevels
 {
-    /// <summary>Adds them below everything else, so that the environment's <c>Logging__LogLevel__…</c> wins.</summary>
+    /// <summary>Adds them with the lowest priority, so that <c>Logging__LogLevel__…</c> in the environment overrides them.</summary>
     /// <param name="configuration">The application's settings.</param>
-    /// <param name="folder">Where host.json lies; without the file nothing is added.</param>
+    /// <param name="folder">The folder of host.json; without the file nothing is added.</param>
     /// <exception cref="StartRefusedException">host.json can't be read.</exception>
     public static void AddHostJsonLogLevels(this IConfigurationBuilder configuration, string folder) =>
         configuration.Sources.Insert(0, new MemoryConfigurationSource

@@ -13,7 +13,7 @@ namespace StandaloneHost;
 /// <summary>HTTP functions as endpoints: the route below routePrefix, as FunctionsEndpointDataSource maps it.</summary>
 internal static class HttpFunctions
 {
-    /// <summary>Maps them so that the first function whose route matches answers, in the order of the functions given.</summary>
+    /// <summary>Maps the HTTP functions. The first function whose route matches answers, in the given order.</summary>
     public static void Map(
         IEndpointRouteBuilder endpoints, WorkerFunction[] functions, string routePrefix, FunctionExecutionDelegate pipeline, ILogger logger)
     {
@@ -77,7 +77,7 @@ internal static class HttpFunctions
             }
             catch (Exception failure) when (http.IsClientGone(failure))
             {
-                // Nobody is left to answer, and nothing is wrong here.
+                // The client has disconnected: there is nobody to answer.
             }
             catch (Exception failure)
             {
@@ -101,14 +101,14 @@ internal static class HttpFunctions
     }
 }
 
-/// <summary>What a client that leaves midway causes.</summary>
+/// <summary>Recognizes the failures that a disconnected client causes.</summary>
 public static class ClientDisconnects
 {
-    /// <summary>Whether a failure only says that the client of this request has gone: it is no error, and there is nobody to answer.</summary>
+    /// <summary>Whether the client of this request has disconnected. This is not an error, and there is nobody to answer.</summary>
     /// <param name="http">The request.</param>
-    /// <param name="failure">What reading, waiting or writing for it threw.</param>
+    /// <param name="failure">The exception that serving it threw.</param>
     /// <param name="cancellation">
-    /// The run's own token: a Functions host cancels it for a client that left, and may do so before the request's own.
+    /// The run's own token: a Functions host cancels it when the client disconnects, possibly before the request's own token.
     /// </param>
     public static bool IsClientGone(this HttpContext http, Exception failure, CancellationToken cancellation = default) =>
         failure is ConnectionResetException or ConnectionAbortedException

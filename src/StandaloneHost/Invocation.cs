@@ -5,12 +5,12 @@ using Microsoft.Azure.Functions.Worker;
 
 namespace StandaloneHost;
 
-/// <summary>One run of a function. An HTTP run borrows the request's services, which are made only when asked for.</summary>
+/// <summary>One run of a function. An HTTP run uses the request's service scope, which is created only if needed.</summary>
 internal sealed class Invocation(
     WorkerFunction function, HttpContext? http, IServiceProvider? services, object? input, CancellationToken stop)
     : FunctionContext
 {
-    /// <summary>The key under which the official GetHttpContext() looks; an internal constant of Worker.Extensions.Http.AspNetCore.</summary>
+    /// <summary>The key that the official GetHttpContext() reads; an internal constant of Worker.Extensions.Http.AspNetCore.</summary>
     internal const string HttpContextKey = "HttpRequestContext";
 
     private string? id;
@@ -22,10 +22,10 @@ internal sealed class Invocation(
 
     public HttpContext? Http => http;
 
-    /// <summary>What the trigger brings: a TimerInfo or messages; null for HTTP.</summary>
+    /// <summary>The trigger's data: a TimerInfo or messages; null for HTTP.</summary>
     public object? Input => input;
 
-    /// <summary>What the function returned, where that is of use to the trigger.</summary>
+    /// <summary>What the function returned; null for a function without a result.</summary>
     public object? Result { get; set; }
 
     public override string InvocationId => id ??= Guid.NewGuid().ToString();
@@ -36,7 +36,7 @@ internal sealed class Invocation(
 
     public override BindingContext BindingContext => NoBindingData.Instance;
 
-    /// <summary>Null, as under the host for a function without a retry policy; none may have one here.</summary>
+    /// <summary>Null, as under the Functions host for a function without a retry policy; retry policies are not supported here.</summary>
     public override RetryContext RetryContext => null!;
 
     public override IServiceProvider InstanceServices
@@ -70,7 +70,7 @@ internal sealed class Invocation(
         IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
     }
 
-    /// <summary>No host begins a trace; ASP.NET Core takes the caller's from the request.</summary>
+    /// <summary>There is no host that starts a trace; ASP.NET Core reads the caller's trace from the request.</summary>
     private sealed class NoTrace : TraceContext
     {
         public static readonly NoTrace Instance = new();

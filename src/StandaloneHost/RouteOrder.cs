@@ -4,12 +4,12 @@ using Microsoft.AspNetCore.Routing.Patterns;
 
 namespace StandaloneHost;
 
-/// <param name="Methods">Empty is every method.</param>
+/// <param name="Methods">Empty for all methods.</param>
 internal sealed record HttpRoute(WorkerFunction Function, RoutePattern Pattern, IReadOnlyList<string> Methods);
 
 /// <summary>
-/// The Functions host asks the routes one after the other, in the order of the functions' names, and the first that matches answers
-/// (WebJobsRouter). A route behind one that matches all of its paths is dead there, however specific it is.
+/// The Functions host tries the routes in the order of the functions' names, and the first match answers (WebJobsRouter). A route is never
+/// reached there if an earlier route matches all of its paths, however specific it is.
 /// </summary>
 internal static class RouteOrder
 {
@@ -22,8 +22,8 @@ internal static class RouteOrder
                 is not { } taken)
                 continue;
             throw new StartRefusedException(
-                $"Function {routes[i].Function.Name}: its route is answered by function {taken.Function.Name} already, with a method in common. " +
-                "The first route that matches answers, in the order of the functions' names: rename one of them, or change a route.");
+                $"Function {routes[i].Function.Name}: its route is already answered by function {taken.Function.Name}. " +
+                "They share a method, and the first match in the order of the functions' names answers: rename one or change a route.");
         }
     }
 
@@ -42,17 +42,17 @@ internal static class RouteOrder
                 return rest.ParameterPolicies.Count == 0;
             if (narrow is null)
                 return IsOptional(wide);
-            // A path may end before an optional part of the later route, or go on within its catch-all: the earlier one must allow it.
+            // A path may end before an optional part of the later route, or continue in its catch-all: the earlier route must match it too.
             if ((IsOptional(narrow) && !IsOptional(wide)) || !CoversPart(wide, narrow, policies))
                 return false;
         }
     }
 
-    /// <summary>Null behind the last part.</summary>
+    /// <summary>Null after the last part.</summary>
     private static RoutePatternPart? Part(RoutePattern pattern, int index) =>
         index >= pattern.PathSegments.Count ? null
         : pattern.PathSegments[index] is { IsSimple: true } segment ? segment.Parts[0]
-        // Several parts in one segment, such as {name}.{ext}: compared as a whole.
+        // Several parts in one segment, such as {name}.{ext}, are compared as a whole.
         : RoutePatternFactory.LiteralPart(string.Concat(pattern.PathSegments[index].Parts.Select(Text)));
 
     private static bool CoversPart(RoutePatternPart wide, RoutePatternPart narrow, ParameterPolicyFactory policies) => (wide, narrow) switch

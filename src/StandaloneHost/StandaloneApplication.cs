@@ -6,14 +6,14 @@ namespace StandaloneHost;
 public static class StandaloneApplication
 {
     /// <summary>
-    /// The key in <c>FunctionContext.Items</c> under which middleware finds what a timer or queue function returned, after it ran; the
-    /// value is null for a function without a result. The official worker's GetInvocationResult() needs its internal features.
+    /// The key in <c>FunctionContext.Items</c> of the value that a timer or queue function returned; middleware reads it after the run. It
+    /// is null for a function without a result. The official GetInvocationResult() doesn't work here: it needs the worker's internals.
     /// </summary>
     public static readonly object ResultKey = new();
 
-    /// <summary>Begins an application.</summary>
+    /// <summary>Creates a builder for an application.</summary>
     /// <param name="args">The command line: <c>--NAME=value</c> overrides the setting NAME.</param>
-    /// <param name="functions">The assemblies whose functions run; host.json lies beside the first.</param>
+    /// <param name="functions">The assemblies whose functions run; host.json is read from the folder of the first.</param>
     /// <exception cref="StartRefusedException">host.json can't be read.</exception>
     public static StandaloneApplicationBuilder CreateBuilder(string[] args, params Assembly[] functions) => new(args, functions);
 }

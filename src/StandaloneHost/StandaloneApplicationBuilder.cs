@@ -14,8 +14,8 @@ using Microsoft.Extensions.Logging;
 namespace StandaloneHost;
 
 /// <summary>
-/// Builds a function application that runs in one process: HTTP on Kestrel, timers, queues, and one middleware pipeline for all of them.
-/// It has the two public interfaces of the official builder, so that one composition serves both.
+/// Builds a standalone function application: HTTP on Kestrel, timers, queues, and one middleware pipeline for all of them. It implements
+/// the two public interfaces of the official builder, so that the same composition code works for both.
 /// </summary>
 public sealed class StandaloneApplicationBuilder : IHostApplicationBuilder, IFunctionsWorkerApplicationBuilder
 {
@@ -38,12 +38,12 @@ public sealed class StandaloneApplicationBuilder : IHostApplicationBuilder, IFun
         ((IConfigurationBuilder)web.Configuration).Sources.Insert(0, new MemoryConfigurationSource { InitialData = Settings.Defaults });
         web.Logging.AddConfiguration(web.Configuration.GetSection("Logging"));
         web.Logging.AddSimpleConsole(console => console.SingleLine = true);
-        // Enabled, it makes an Activity for every request only to name it in a log line that nobody asked for.
+        // If this logger is enabled, ASP.NET Core creates an Activity for every request only for the log scope.
         web.Logging.AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.None);
         web.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
-            // Kestrel's default of 30 s lets a slow client hold a connection for nothing.
+            // Kestrel's default of 30 s lets a slow client keep a connection open too long.
             kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(10);
         });
         web.Services.AddRouting();
@@ -55,7 +55,7 @@ public sealed class StandaloneApplicationBuilder : IHostApplicationBuilder, IFun
     /// <inheritdoc/>
     public IDictionary<object, object> Properties => ((IHostApplicationBuilder)web).Properties;
 
-    /// <summary>The settings. The environment and the command line come over host.json's log levels and the standalone defaults.</summary>
+    /// <summary>The settings. The environment and the command line override host.json's log levels and the standalone defaults.</summary>
     public ConfigurationManager Configuration => web.Configuration;
 
     IConfigurationManager IHostApplicationBuilder.Configuration => Configuration;
@@ -92,8 +92,8 @@ public sealed class StandaloneApplicationBuilder : IHostApplicationBuilder, IFun
 
     /// <summary>Builds the application.</summary>
     /// <exception cref="StartRefusedException">
-    /// Something that can't run here, or that the Functions host would run otherwise: an unknown type of a parameter, a missing setting, a
-    /// schedule that is none, a route that can never be reached. The message names the function or the setting.
+    /// A function can't run here, or the Functions host would run it differently: a parameter of an unknown type, a missing setting, an
+    /// invalid schedule, a route that can never be reached. The message names the function or the setting.
     /// </exception>
     public WebApplication Build()
     {
@@ -135,7 +135,7 @@ public sealed class StandaloneApplicationBuilder : IHostApplicationBuilder, IFun
         run.Items[StandaloneApplication.ResultKey] = run.Result!;
     }
 
-    /// <summary>Kestrel takes a port that is no number for a part of the host's name, and listens on every address of the machine.</summary>
+    /// <summary>Refuses a port that isn't a number: Kestrel reads it as part of the host name and listens on all addresses.</summary>
     private static string Url(string text)
     {
         try
@@ -149,7 +149,7 @@ public sealed class StandaloneApplicationBuilder : IHostApplicationBuilder, IFun
             // Refused below.
         }
 
-        throw new StartRefusedException($"ASPNETCORE_URLS: {text} can't be listened on. Example: ASPNETCORE_URLS=http://127.0.0.1:7071");
+        throw new StartRefusedException($"ASPNETCORE_URLS: {text} is not a valid address. Example: ASPNETCORE_URLS=http://127.0.0.1:7071");
     }
 
     private FunctionExecutionDelegate AddMiddleware(FunctionExecutionDelegate inner)

@@ -1,4 +1,4 @@
 namespace StandaloneHost;
 
-/// <summary>The application can't start as it is. The message is for whoever starts it and says what to change.</summary>
+/// <summary>The application can't start. The message is for the person who starts it and explains what to change.</summary>
 public sealed class StartRefusedException(string message) : Exception(message);

@@ -12,7 +12,7 @@ internal sealed class WorkerFunction(
 {
     public TriggerBindingAttribute Trigger => trigger;
 
-    /// <summary>Makes the instance, binds the parameters, calls the method, and keeps what it returned.</summary>
+    /// <summary>Creates the instance, binds the parameters, calls the method, and stores its result.</summary>
     public Func<Invocation, Task> Call => call;
 
     public override string Name => name;
@@ -31,7 +31,7 @@ internal sealed class WorkerFunction(
 
     public override IImmutableDictionary<string, BindingMetadata> OutputBindings => ImmutableDictionary<string, BindingMetadata>.Empty;
 
-    /// <summary>As the official metadata generator names it: httpTrigger, timerTrigger, serviceBusTrigger.</summary>
+    /// <summary>The name that the official metadata generator uses: httpTrigger, timerTrigger, serviceBusTrigger.</summary>
     private static string TypeOf(TriggerBindingAttribute trigger)
     {
         var type = trigger.GetType().Name[..^nameof(Attribute).Length];

@@ -42,7 +42,7 @@ internal sealed class Backend : IAsyncDisposable
     public static Task<Backend> StartAsync(string connectionString, params (string Name, string Value)[] settings) =>
         StartAsync(Path.Combine(AppContext.BaseDirectory, "LicenseFunctions.dll"), connectionString, settings);
 
-    /// <param name="program">A LicenseFunctions.dll, of this build or of another.</param>
+    /// <param name="program">Path of LicenseFunctions.dll, from this build or from another.</param>
     public static async Task<Backend> StartAsync(string program, string connectionString, (string Name, string Value)[] settings)
     {
         var start = new ProcessStartInfo("dotnet", [program]) { RedirectStandardOutput = true };

@@ -1,8 +1,8 @@
 namespace Benchmarks;
 
 /// <summary>Where a bench works: a private server that syncs to disk, its user a superuser there.</summary>
-/// <param name="Arguments">What follows the bench's name, without <c>--baseline</c>.</param>
-/// <param name="Baseline">Another build's LicenseFunctions.dll, to be measured beside this one in the same run; null for none.</param>
+/// <param name="Arguments">The arguments after the bench's name, without <c>--baseline</c>.</param>
+/// <param name="Baseline">LicenseFunctions.dll of another build, measured in the same run for comparison; null for none.</param>
 internal sealed record BenchContext(string DatabaseUrl, string[] Arguments, string? Baseline)
 {
     private const string Option = "--baseline";

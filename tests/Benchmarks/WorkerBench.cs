@@ -7,9 +7,9 @@ using Microsoft.Azure.Functions.Worker;
 namespace Benchmarks;
 
 /// <summary>
-/// What a check costs the application under a Functions host, beside what it costs the application alone: processor time of the process a
-/// request, in alternating rounds of one run. /healthz does next to nothing itself, so its difference is what the official worker adds to
-/// any request: gRPC, the proxied hop, the pairing of both.
+/// Compares the CPU time per request of the worker under the test host with that of the standalone application, in alternating rounds of
+/// one run. /healthz does almost nothing itself, so its difference is what the official worker adds to any request: gRPC, the proxied
+/// request, and matching the two.
 /// </summary>
 internal static class WorkerBench
 {
@@ -62,7 +62,7 @@ internal static class WorkerBench
         }
     }
 
-    /// <summary>Processor time in µs a request, of each process.</summary>
+    /// <summary>CPU time per request in µs, for each process.</summary>
     private static async Task<double[]> CostAsync(Uri address, string? script, Process[] processes)
     {
         double[] Used() => [.. processes.Select(process =>
@@ -78,7 +78,7 @@ internal static class WorkerBench
 
     private static double Median<T>(List<T> values, Func<T, double> of) => values.Select(of).Order().ElementAt(values.Count / 2);
 
-    /// <summary>The worker under tests/FunctionsHost, each a process of its own.</summary>
+    /// <summary>The worker under tests/FunctionsHost, in two processes.</summary>
     private sealed class HostedBackend : IAsyncDisposable
     {
         private HostedBackend(Process host, Process worker, Uri address) => (Host, Worker, Address) = (host, worker, address);
@@ -95,7 +95,7 @@ internal static class WorkerBench
             var start = new ProcessStartInfo("dotnet", [Path.Combine(folder, "FunctionsHost.dll"), "--app", folder]) { RedirectStandardOutput = true };
             foreach (var (name, value) in Backend.Settings(database))
                 start.Environment[name] = value;
-            // The test host runs no timer by itself; the settings must be there all the same.
+            // The test host runs no timers, but the worker doesn't start without their settings.
             start.Environment["USAGE_QUEUE"] = "usage-records";
             foreach (var timer in FunctionRule.Functions().SelectMany(function => function.Method.GetParameters())
                          .Select(parameter => parameter.GetCustomAttribute<TimerTriggerAttribute>()).OfType<TimerTriggerAttribute>())
@@ -110,7 +110,7 @@ internal static class WorkerBench
                     worker = int.Parse(line[process.Length..line.IndexOf(',', StringComparison.Ordinal)], CultureInfo.InvariantCulture);
                 if (!line.StartsWith(address, StringComparison.Ordinal) || worker is null)
                     continue;
-                _ = host.StandardOutput.ReadToEndAsync(); // a full pipe would stop it
+                _ = host.StandardOutput.ReadToEndAsync(); // keeps reading: a full pipe would block the host
                 return new HostedBackend(host, Process.GetProcessById(worker.Value), new Uri(line[address.Length..]));
             }
 

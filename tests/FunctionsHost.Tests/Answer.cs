@@ -4,11 +4,11 @@ using System.Text.Json;
 
 namespace FunctionsHost.Tests;
 
-/// <param name="Path">With its query; sent as it stands.</param>
-/// <param name="Body">An object is sent as JSON, a text as it is.</param>
+/// <param name="Path">With its query; sent unchanged.</param>
+/// <param name="Body">An object is sent as JSON, a string unchanged.</param>
 internal sealed record Input(string Path, object? Body = null, params (string Name, string Value)[] Headers)
 {
-    /// <param name="authorization">The whole header, or null.</param>
+    /// <param name="authorization">Value of the Authorization header, or null.</param>
     public HttpRequestMessage ToRequest(string method, Uri server, string? authorization)
     {
         var asItStands = new UriCreationOptions { DangerousDisablePathAndQueryCanonicalization = true };
@@ -27,15 +27,15 @@ internal sealed record Input(string Path, object? Body = null, params (string Na
     }
 }
 
-/// <summary>What a server answered: all that a client can see of it.</summary>
+/// <summary>A response, as far as a client can see it.</summary>
 internal sealed record Answer(int Status, IReadOnlyDictionary<string, string> Headers, string Body)
 {
-    /// <summary>Whether it says how long its body is, and is right.</summary>
+    /// <summary>Whether Content-Length is present and correct.</summary>
     public bool TellsItsLength => Headers.GetValueOrDefault("Content-Length") == $"{Encoding.UTF8.GetByteCount(Body)}";
 
     public static async Task<Answer> OfAsync(HttpClient client, HttpRequestMessage request, CancellationToken cancellationToken)
     {
-        // Headers first: the client would count a body that it has read, and tell a length that the server didn't.
+        // Only the headers: after it has read the body, the client reports a Content-Length that the server didn't send.
         using var response = await client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellationToken);
         var headers = response.Headers.NonValidated.Concat(response.Content.Headers.NonValidated)
             .ToDictionary(header => header.Key, header => string.Join(", ", header.Value), StringComparer.OrdinalIgnoreCase);

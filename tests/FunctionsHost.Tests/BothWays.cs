@@ -7,11 +7,11 @@ using Xunit;
 namespace FunctionsHost.Tests;
 
 /// <summary>
-/// The application under the test host and, beside it, alone: with the same settings, each on its own copy of one database.
+/// Runs the application twice, under the test host and standalone, with the same settings, each on its own copy of one database.
 /// </summary>
 internal sealed class BothWays : IAsyncDisposable
 {
-    /// <summary>The 29th of February: no timer runs but by hand.</summary>
+    /// <summary>February 29: timers run only when a test starts them.</summary>
     public const string Seldom = "0 0 0 29 2 *";
 
     public static readonly string[] Schedules =
@@ -46,22 +46,22 @@ internal sealed class BothWays : IAsyncDisposable
 
     public HttpClient AloneClient { get; }
 
-    /// <summary>The longest that both sides needed for one request: so far apart they may have read the clock.</summary>
+    /// <summary>The longest time for one request on both sides; the clock readings in two answers may differ by as much.</summary>
     public TimeSpan LongestPair { get; private set; }
 
     public IReadOnlyList<WorkerLog> Logs => [.. logs];
 
     public IReadOnlyList<FinishedInvocation> Invocations => [.. invocations];
 
-    /// <summary>The folder that the application was built into, with what a Functions host looks for.</summary>
+    /// <summary>The output folder of the application's build, with the files that a Functions host reads.</summary>
     public static string AppFolder { get; } = AppContext.BaseDirectory.Replace(
         Path.Combine(Repository.Root, "tests/FunctionsHost.Tests"), Path.Combine(Repository.Root, "src/LicenseFunctions"),
         StringComparison.Ordinal);
 
     private static CancellationToken Cancelled => TestContext.Current.CancellationToken;
 
-    /// <param name="seed">The database that both get a copy of; nobody uses it any more.</param>
-    /// <param name="settings">Beside those that every test has; ServiceBus counts for the application alone.</param>
+    /// <param name="seed">Both sides get a copy of this database; nothing may be connected to it.</param>
+    /// <param name="settings">Additional settings; ServiceBus has an effect only on the standalone application.</param>
     public static async Task<BothWays> StartAsync(
         PostgresFixture postgres, TestDatabase seed, params (string Name, string Value)[] settings)
     {

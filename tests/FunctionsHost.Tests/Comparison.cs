@@ -6,8 +6,8 @@ using System.Text.RegularExpressions;
 namespace FunctionsHost.Tests;
 
 /// <summary>
-/// Holds the answers under a host to those alone: status, headers and body are the same, but for what <see cref="Permitted"/> lists with
-/// its reason. What is listed and never occurs is a fault, too.
+/// Compares the answers under the test host with those of the standalone application: status, headers and body must be equal, except for
+/// the differences that <see cref="Permitted"/> lists with their reasons. A permitted difference that never occurs is a fault too.
 /// </summary>
 internal sealed partial class Comparison
 {
@@ -17,16 +17,16 @@ internal sealed partial class Comparison
     private static readonly Rule[] Permitted =
     [
         new(Date, "each answer has its own time", (_, where, _, _) => where == Date),
-        new("time", "read from the clock, or reckoned from it, while the request or an earlier one ran",
+        new("time", "read from the clock, or calculated from it, during this request or an earlier one",
             (self, _, alone, host) => self.IsSameTime(alone, host)),
-        new("id", "made at random; the same one everywhere it occurs", (self, _, alone, host) => self.IsSameId(alone, host)),
-        new("secret", "made at random: the token of a rotation, Stripe's client secret",
+        new("id", "random; each ID of one side corresponds to one ID of the other", (self, _, alone, host) => self.IsSameId(alone, host)),
+        new("secret", "random: the token of a rotation, Stripe's client secret",
             (_, where, alone, host) => where.EndsWith("token", StringComparison.Ordinal) && alone.Length == host.Length
                 || where.EndsWith("client_secret", StringComparison.Ordinal) && Secret().IsMatch(alone) && Secret().IsMatch(host)),
         new("address of the Stripe stand-in", "each side has its own",
             (_, where, alone, host) =>
                 where.EndsWith("stripe_test_api", StringComparison.Ordinal) && Loopback().IsMatch(alone) && Loopback().IsMatch(host)),
-        new("metric", "numbers of a process: time, memory, requests",
+        new("metric", "values of the process: time, memory, requests",
             (_, where, _, _) => where.StartsWith("metric ", StringComparison.Ordinal)),
     ];
 
@@ -40,11 +40,11 @@ internal sealed partial class Comparison
 
     public IReadOnlyList<string> Faults => faults;
 
-    /// <summary>What is permitted and never occurred.</summary>
+    /// <summary>Permitted differences that never occurred.</summary>
     public IEnumerable<string> Unused => Permitted.Select(rule => rule.Name).Except(used);
 
     /// <param name="what">The request, for the message.</param>
-    /// <param name="apart">How far apart both sides may have read the clock for what they tell.</param>
+    /// <param name="apart">How much the clock readings of the two sides may differ.</param>
     public void Add(string what, Answer alone, Answer host, TimeSpan apart)
     {
         Compared++;
@@ -52,7 +52,7 @@ internal sealed partial class Comparison
         Check(what, "status", alone.Status.ToString(CultureInfo.InvariantCulture), host.Status.ToString(CultureInfo.InvariantCulture));
         foreach (var name in alone.Headers.Keys.Union(host.Headers.Keys, StringComparer.OrdinalIgnoreCase))
         {
-            // A length is right where it is that of its body: bodies are compared below, and a time may be a digit longer.
+            // Two correct lengths may differ, because a time may have one digit more. The bodies are compared below.
             if (name != "Content-Length" || !alone.TellsItsLength || !host.TellsItsLength)
                 Check(what, $"header {name}", alone.Headers.GetValueOrDefault(name, None), host.Headers.GetValueOrDefault(name, None));
         }
@@ -89,7 +89,7 @@ internal sealed partial class Comparison
         }
     }
 
-    /// <summary>Every series has to be there; its number is the process's.</summary>
+    /// <summary>Both sides must have the same series; the values may differ.</summary>
     private void CheckMetrics(string what, string alone, string host)
     {
         var (left, right) = (Series(alone), Series(host));
@@ -146,7 +146,7 @@ internal sealed partial class Comparison
 
     private static string Short(string text) => text.Length > 300 ? text[..300] + "…" : text;
 
-    // A GUID, or one of Stripe's.
+    // A GUID or a Stripe ID.
     [GeneratedRegex("^([0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}|[a-z]{2,5}_[A-Za-z0-9]{24})$")]
     private static partial Regex Id();
 
@@ -158,6 +158,6 @@ internal sealed partial class Comparison
 
     /// <param name="Name">What may differ.</param>
     /// <param name="Reason">Why it may.</param>
-    /// <param name="Allows">By where it stands, and both values.</param>
+    /// <param name="Allows">Gets the place of the difference and both values.</param>
     private sealed record Rule(string Name, string Reason, Func<Comparison, string, string, string, bool> Allows);
 }

@@ -3,7 +3,7 @@ using Xunit;
 
 namespace FunctionsHost.Tests;
 
-/// <summary>The demo's platform, once under the host and once alone.</summary>
+/// <summary>The application with demo data, under the test host and standalone.</summary>
 public sealed class DemoSite(PostgresFixture postgres) : IAsyncLifetime
 {
     internal BothWays Both { get; private set; } = null!;

@@ -8,7 +8,7 @@ using Xunit;
 
 namespace FunctionsHost.Tests;
 
-/// <summary>Clients that leave and hosts that stop while a request is served.</summary>
+/// <summary>Clients that disconnect and hosts that stop during a request.</summary>
 public sealed class LeavingTests(PostgresFixture postgres) : IAsyncLifetime
 {
     private static readonly string Operator = "Bearer " + RunningApp.Token("operator");
@@ -40,7 +40,7 @@ public sealed class LeavingTests(PostgresFixture postgres) : IAsyncLifetime
         await LeaveWhileTheRequestWaitsAsync();
         await LeaveWhileItIsSentAsync();
 
-        // Told to stop, both have said all that they had to say.
+        // Both are stopped, so that their logs are complete.
         await both.Host.IdleAsync(Cancelled);
         Assert.Equal(new WorkerExit(0, Killed: false), await both.Host.StopAsync());
         Assert.Equal(0, await both.Alone.StopAsync());
@@ -50,7 +50,7 @@ public sealed class LeavingTests(PostgresFixture postgres) : IAsyncLifetime
         Assert.DoesNotContain(both.Alone.Log.Split('\n'), line => line.StartsWith("fail:", StringComparison.Ordinal));
     }
 
-    /// <summary>The client has sent all, and leaves before the answer: the statement that waits is given up.</summary>
+    /// <summary>The client sends the whole request and disconnects before the answer: the waiting SQL statement is cancelled.</summary>
     private async Task LeaveWhileTheRequestWaitsAsync()
     {
         foreach (var (client, database) in Sides())
@@ -145,12 +145,12 @@ public sealed class LeavingTests(PostgresFixture postgres) : IAsyncLifetime
         using var socket = new Socket(SocketType.Stream, ProtocolType.Tcp);
         await socket.ConnectAsync(IPAddress.Loopback, port, Cancelled);
         await socket.SendAsync(Encoding.ASCII.GetBytes(text), Cancelled);
-        // A reset in place of a farewell.
+        // Closes with RST instead of FIN.
         if (abruptly)
             socket.LingerState = new LingerOption(true, 0);
     }
 
-    /// <summary>Ends when nobody listens on the port any more.</summary>
+    /// <summary>Ends when nothing listens on the port any more.</summary>
     private static async Task ClosedAsync(int port)
     {
         while (true)
@@ -167,7 +167,7 @@ public sealed class LeavingTests(PostgresFixture postgres) : IAsyncLifetime
         }
     }
 
-    /// <summary>A row that a transaction of the test holds, so that whoever changes it waits.</summary>
+    /// <summary>A row that a transaction of the test locks, so that every other change to it waits.</summary>
     private sealed class HeldRow(TestDatabase database, NpgsqlConnection connection, NpgsqlTransaction transaction) : IAsyncDisposable
     {
         /// <param name="row">Table and condition.</param>

@@ -6,7 +6,7 @@ using Xunit;
 
 namespace FunctionsHost.Tests;
 
-/// <summary>Two licences, a queue of the test host's, and a broker for the application alone.</summary>
+/// <summary>Two licenses, a queue of the test host, and a broker for the standalone application.</summary>
 public sealed class QueueSite(PostgresFixture postgres) : IAsyncLifetime
 {
     public const string Queue = "usage-records";
@@ -37,7 +37,7 @@ public sealed class QueueSite(PostgresFixture postgres) : IAsyncLifetime
     }
 }
 
-/// <summary>Batches of usage, good and bad: the same rows in the end, and nothing left in the queue.</summary>
+/// <summary>Batches of valid and invalid usage records: both sides end with the same rows and an empty queue.</summary>
 public sealed class QueueTests(QueueSite site) : IClassFixture<QueueSite>
 {
     private const string Queue = QueueSite.Queue;
@@ -116,7 +116,7 @@ public sealed class QueueTests(QueueSite site) : IClassFixture<QueueSite>
         """);
 }
 
-/// <summary>The queue's own rules.</summary>
+/// <summary>The rules of the in-memory queue.</summary>
 public sealed class QueuedMessagesTests
 {
     private static CancellationToken Cancelled => TestContext.Current.CancellationToken;

@@ -9,10 +9,10 @@ using LicenseFunctions.Tests.Support;
 namespace FunctionsHost.Tests;
 
 /// <summary>A good and a bad request for an HTTP function.</summary>
-/// <param name="Person">The number of the demo's person whose licence it is about, 1 to 25; its owner is the subscriber.</param>
+/// <param name="Person">Number of the demo person who owns the license of the request, 1 to 25.</param>
 internal sealed record RouteInput(string Function, string Method, int Person, Input Good, Input Bad);
 
-/// <summary>The demo's data, and one more licence's worth of things that it lacks, by ids that both sides share.</summary>
+/// <summary>The demo data, and further rows that some functions need. Their IDs are fixed, so both sides have the same.</summary>
 internal static class Demo
 {
     public const string Quarantined = "00000000-0000-4000-8000-000000000901";
@@ -68,7 +68,7 @@ internal static class Demo
     public static string TokenHash(int person) => Convert.ToHexStringLower(SHA256.HashData(Encoding.ASCII.GetBytes(Token(person))));
 }
 
-/// <summary>What every HTTP function is asked.</summary>
+/// <summary>The requests for every HTTP function.</summary>
 internal static class RouteInputs
 {
     private const string Broken = "{\"broken";
@@ -162,7 +162,7 @@ internal static class RouteInputs
         ];
     }
 
-    /// <summary>Of a route below a licence; where nothing else is bad, another's licence is asked for, which isn't there.</summary>
+    /// <summary>A route below a license. Without a bad body, path or header, the bad request names a license that doesn't exist.</summary>
     private static RouteInput Of(
         string function, string method, int person, string path, object? good = null, object? bad = null, string? badPath = null,
         params (string Name, string Value)[] badHeaders)

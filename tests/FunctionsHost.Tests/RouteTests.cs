@@ -4,7 +4,7 @@ using Xunit;
 
 namespace FunctionsHost.Tests;
 
-/// <summary>Every HTTP function, as every kind of caller, once with good and once with bad input: answered under a host as alone.</summary>
+/// <summary>Every HTTP function, every kind of caller, good and bad input: the test host and the standalone app answer alike.</summary>
 public sealed class RouteTests(DemoSite site) : IClassFixture<DemoSite>
 {
     private const int Callers = 6;
@@ -65,7 +65,7 @@ public sealed class RouteTests(DemoSite site) : IClassFixture<DemoSite>
         Assert.Equal(await both.AloneDatabase.RowsAsync(), await both.HostDatabase.RowsAsync());
     }
 
-    /// <summary>What routing, and the host's own use of a request, could tell apart.</summary>
+    /// <summary>Requests that routing, or the host's own reading of a request, could treat differently.</summary>
     [Theory]
     [InlineData("GET", "/")]
     [InlineData("GET", "/app")]
@@ -132,7 +132,7 @@ public sealed class RouteTests(DemoSite site) : IClassFixture<DemoSite>
         Assert.Equal([], both.Invocations.Where(invocation => invocation.Failure is not null || invocation.HasReturnedData));
     }
 
-    /// <summary>A line a binding, its properties in order.</summary>
+    /// <summary>One line per binding, its properties sorted.</summary>
     private static IEnumerable<string> Describe(JsonNode? name, JsonNode? entryPoint, IEnumerable<JsonNode?> bindings) =>
         bindings.Select(binding => $"{name} {entryPoint} " + string.Join(' ', Lines(binding!.AsObject()
             .Where(property => property.Key != "properties")

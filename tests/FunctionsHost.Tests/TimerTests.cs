@@ -3,7 +3,7 @@ using Xunit;
 
 namespace FunctionsHost.Tests;
 
-/// <summary>Every timer, run once by hand: its run is recorded, and does, what it does alone.</summary>
+/// <summary>Every timer runs once, started by the test: it records and changes the same as in the standalone application.</summary>
 public sealed class TimerTests(DemoSite site) : IClassFixture<DemoSite>
 {
     private readonly BothWays both = site.Both;

@@ -4,7 +4,7 @@ using FunctionsHost.Protocol;
 
 namespace FunctionsHost;
 
-/// <summary>A function as the worker indexed it.</summary>
+/// <summary>A function as the worker reported it.</summary>
 public sealed partial class HostFunction
 {
     private readonly RpcFunctionMetadata metadata;
@@ -46,8 +46,8 @@ public sealed partial class HostFunction
 
     internal bool IsBinary => (string?)trigger["dataType"] == "Binary";
 
-    /// <summary>A text of the trigger, with each %NAME% replaced by the setting.</summary>
-    /// <returns>Null, and the reason in <see cref="Error"/>, where a setting is missing.</returns>
+    /// <summary>A property of the trigger, with each %NAME% replaced by the setting.</summary>
+    /// <returns>Null if a setting is missing; <see cref="Error"/> then has the reason.</returns>
     internal string? Resolve(string property, HostOptions options)
     {
         var text = (string)trigger[property]!;
@@ -58,7 +58,7 @@ public sealed partial class HostFunction
         return null;
     }
 
-    /// <summary>As the host sends it: what the worker said of the function, and its bindings once more as messages.</summary>
+    /// <summary>The load request as the host sends it: the worker's description of the function, and its bindings as messages.</summary>
     internal FunctionLoadRequest LoadRequest()
     {
         var sent = new RpcFunctionMetadata

@@ -2,7 +2,7 @@ using Microsoft.Extensions.Configuration;
 
 namespace FunctionsHost;
 
-/// <summary>What this host reads of the application's host.json. The defaults are the host's.</summary>
+/// <summary>The settings that this host reads from the application's host.json. The defaults are those of the real host.</summary>
 internal sealed record HostJson(string RoutePrefix, int MaxMessageBatchSize, bool SendCanceledInvocationsToWorker)
 {
     public static HostJson Read(string appFolder)

@@ -6,8 +6,8 @@ using Microsoft.Extensions.DependencyInjection;
 namespace FunctionsHost;
 
 /// <summary>
-/// The HTTP functions by route, as the host's WebScriptHostHttpRoutesManager and WebJobsRouter have them: in the order of the functions,
-/// and the first route that matches is taken, whatever a later one says. A method that isn't among a route's methods is no match.
+/// Finds the HTTP function for a request as the host's WebScriptHostHttpRoutesManager and WebJobsRouter do: routes are tried in the order
+/// of the functions, and the first match is used. A route does not match a request with another method.
 /// </summary>
 internal sealed class HttpRoutes
 {

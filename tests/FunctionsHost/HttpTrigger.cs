@@ -10,8 +10,8 @@ using Yarp.ReverseProxy.Forwarder;
 namespace FunctionsHost;
 
 /// <summary>
-/// Takes a request to the worker as the host's DefaultHttpProxyService does: YARP's default transform carries the request itself, the
-/// stream tells the worker which function it is for, and the header x-ms-invocation-id joins the two.
+/// Forwards a request to the worker as the host's DefaultHttpProxyService does: YARP forwards the request itself with its default
+/// transform, the gRPC stream names the function, and the header x-ms-invocation-id connects the two.
 /// </summary>
 internal sealed class HttpTrigger(Invoker invoker, IHttpForwarder forwarder, HttpRoutes routes, Uri worker) : IDisposable
 {
@@ -30,12 +30,12 @@ internal sealed class HttpTrigger(Invoker invoker, IHttpForwarder forwarder, Htt
         var (function, route) = await routes.MatchAsync(http);
         if (function is null)
         {
-            // Without a function for it, the host answers this one with its own page.
+            // If no function matches /, the host answers 204 (with AzureWebJobsDisableHomepage, which the deployment sets).
             http.Response.StatusCode = http.Request.Path == "/" ? StatusCodes.Status204NoContent : StatusCodes.Status404NotFound;
             return;
         }
 
-        // The host reads a body of known length before anything runs, for the data that bindings may take from it.
+        // The host reads a body with Content-Length before the run, because bindings may use data from it.
         var body = http.Request.ContentLength > 0 ? await ReadAsync(http.Request) : null;
         using var activity = new Activity("Invoke");
         if (http.Request.Headers.TraceParent is [{ } parent])
@@ -49,7 +49,7 @@ internal sealed class HttpTrigger(Invoker invoker, IHttpForwarder forwarder, Htt
         if (failure is null)
             return;
 
-        // The host's ExceptionMiddleware: a failed run is a 500, unless the answer is on its way already.
+        // As the host's ExceptionMiddleware: a failed run is a 500, unless the response has started.
         if (http.Response.HasStarted)
         {
             http.Abort();
@@ -78,8 +78,8 @@ internal sealed class HttpTrigger(Invoker invoker, IHttpForwarder forwarder, Htt
     }
 
     /// <summary>
-    /// What the host's HttpTriggerBinding collects, each over the one before: members of a JSON body, the query, the route; and the query
-    /// and the headers as a whole, unless a member has their name.
+    /// The binding data of the host's HttpTriggerBinding: members of a JSON body, then the query, then the route; later ones override
+    /// earlier ones. Query and headers are also added as a whole, unless a member already has that name.
     /// </summary>
     private static Dictionary<string, TypedData> BindingData(HttpRequest request, RouteValueDictionary route, string? body)
     {
@@ -91,7 +91,7 @@ internal sealed class HttpTrigger(Invoker invoker, IHttpForwarder forwarder, Htt
                 data[name] = new TypedData { String = value.ToString() };
         }
 
-        // An optional value that the path lacks hides what has its name all the same.
+        // An optional route value that the path lacks still removes a member or query value of the same name.
         foreach (var (name, value) in route)
             data[name] = value is null ? null : new TypedData { String = value.ToString() };
         data.TryAdd("Query", Json(request.Query.Select(pair => (pair.Key, pair.Value.ToString()))));
@@ -121,14 +121,14 @@ internal sealed class HttpTrigger(Invoker invoker, IHttpForwarder forwarder, Htt
         }
         catch (Exception wrong) when (wrong is JsonException or InvalidOperationException)
         {
-            // No JSON, or a text that is no Unicode: a request without such data.
+            // Invalid JSON or invalid Unicode: there is no such data.
         }
     }
 
     private static TypedData Json(IEnumerable<(string Name, string Value)> pairs) =>
         new() { Json = JsonSerializer.Serialize(pairs.ToDictionary(pair => pair.Name, pair => pair.Value)) };
 
-    /// <summary>The host sends a request again while the worker doesn't take the connection: ten times, after 50 to 250 ms.</summary>
+    /// <summary>Retries as the host does if the worker doesn't accept the connection: ten attempts, 50 to 250 ms apart.</summary>
     private sealed class RetryHandler(HttpMessageHandler inner) : DelegatingHandler(inner)
     {
         protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)

@@ -9,9 +9,9 @@ internal sealed class Invoker(WorkerChannel channel, HostJson hostJson, HostOpti
 {
     private readonly ConcurrentDictionary<string, Task> running = new();
 
-    /// <param name="forward">Takes the HTTP request to the worker, and tells what kept it from going through.</param>
-    /// <param name="cancelled">Whoever asked for the run has gone.</param>
-    /// <returns>Why the run failed; null where it succeeded.</returns>
+    /// <param name="forward">Forwards the HTTP request to the worker; returns the error, or null.</param>
+    /// <param name="cancelled">Cancelled when the caller has disconnected or the host stops.</param>
+    /// <returns>Why the run failed; null if it succeeded.</returns>
     public async Task<string?> RunAsync(
         HostFunction function, string invocationId, TypedData input, Dictionary<string, TypedData> triggerMetadata,
         Func<Task<string?>>? forward = null, CancellationToken cancelled = default)
@@ -22,7 +22,7 @@ internal sealed class Invoker(WorkerChannel channel, HostJson hostJson, HostOpti
         running[invocationId] = end.Task;
         try
         {
-            // The request goes first: the worker waits for it once it knows of the run.
+            // The HTTP request is sent first; after the invocation request the worker waits for it.
             return await SendAsync(function, invocationId, input, triggerMetadata, forward?.Invoke(), cancelled);
         }
         finally

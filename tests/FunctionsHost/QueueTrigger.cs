@@ -6,7 +6,7 @@ using Google.Protobuf;
 
 namespace FunctionsHost;
 
-/// <summary>Runs the queue functions as the host's ServiceBusListener does: a batch at a time, and all of it is settled alike.</summary>
+/// <summary>Runs the queue functions as the host's ServiceBusListener does: one batch at a time, settled as a whole.</summary>
 internal sealed class QueueTrigger(Invoker invoker, HostJson hostJson)
 {
     private const string DeadLetters = "/$deadletterqueue";
@@ -25,7 +25,7 @@ internal sealed class QueueTrigger(Invoker invoker, HostJson hostJson)
             while (true)
             {
                 var batch = await queue.TakeAsync(function.IsBatched ? hostJson.MaxMessageBatchSize : 1, stop);
-                // ServiceBusListener.StopAsync cancels a batch that runs, and waits for its end.
+                // ServiceBusListener.StopAsync cancels a running batch and waits until it ends.
                 var failure = await invoker.RunAsync(
                     function, Guid.NewGuid().ToString(), Input(function, batch), Metadata(batch), cancelled: stop);
                 if (failure is null)
@@ -47,7 +47,7 @@ internal sealed class QueueTrigger(Invoker invoker, HostJson hostJson)
             return function.IsBinary ? new TypedData { Bytes = Bytes(batch[0]) } : new TypedData { String = Text(batch[0]) };
         }
 
-        // The worker asks for empty messages, too: capability IncludeEmptyEntriesInMessagePayload.
+        // Empty messages are included: the worker has the capability IncludeEmptyEntriesInMessagePayload.
         return function.IsBinary
             ? new TypedData { CollectionBytes = new CollectionBytes { Bytes = { batch.Select(Bytes) } } }
             : new TypedData { CollectionString = new CollectionString { String = { batch.Select(Text) } } };

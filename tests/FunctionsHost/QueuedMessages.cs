@@ -1,10 +1,10 @@
 namespace FunctionsHost;
 
 /// <summary>
-/// A queue with Service Bus's rules, in memory: what a batch takes is locked until it is settled; an abandoned message is delivered
-/// again, before all others; the tenth failed delivery moves it to the dead letters.
+/// An in-memory queue with Service Bus's rules: the messages of a batch are locked until they are settled; an abandoned message is
+/// delivered again before all others; the tenth failed delivery moves it to the dead letters.
 /// </summary>
-/// <param name="deadLetters">Null for the dead letters themselves, which are delivered for ever.</param>
+/// <param name="deadLetters">Null for a dead-letter queue, which delivers its messages without limit.</param>
 public sealed class QueuedMessages(QueuedMessages? deadLetters)
 {
     public const int MaxDeliveryCount = 10;
@@ -14,7 +14,7 @@ public sealed class QueuedMessages(QueuedMessages? deadLetters)
     private int locked;
     private TaskCompletionSource changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    /// <summary>Messages that are there, delivered or not.</summary>
+    /// <summary>Messages in the queue, locked ones included.</summary>
     public int Count
     {
         get
@@ -47,7 +47,7 @@ public sealed class QueuedMessages(QueuedMessages? deadLetters)
         }
     }
 
-    /// <summary>Waits for a message and takes what is there, at most so many.</summary>
+    /// <summary>Waits until there is a message and takes all, up to <paramref name="atMost"/>.</summary>
     public async Task<IReadOnlyList<QueuedMessage>> TakeAsync(int atMost, CancellationToken cancellationToken)
     {
         while (true)
@@ -68,7 +68,7 @@ public sealed class QueuedMessages(QueuedMessages? deadLetters)
         }
     }
 
-    /// <summary>The batch is done: its messages are gone.</summary>
+    /// <summary>The batch succeeded: its messages are removed.</summary>
     public void Complete(IReadOnlyList<QueuedMessage> batch) => Change(() => locked -= batch.Count);
 
     /// <summary>The batch failed: its messages are delivered again, or dead-lettered.</summary>
@@ -98,5 +98,5 @@ public sealed class QueuedMessages(QueuedMessages? deadLetters)
     }
 }
 
-/// <param name="DeliveryCount">This delivery included, from 1.</param>
+/// <param name="DeliveryCount">Starts at 1 and includes this delivery.</param>
 public sealed record QueuedMessage(string Id, ReadOnlyMemory<byte> Body, int DeliveryCount);

@@ -12,8 +12,8 @@ using Yarp.ReverseProxy.Forwarder;
 namespace FunctionsHost;
 
 /// <summary>
-/// A Functions host for tests: starts a built worker as a process, speaks the host's protocol with it, and behaves as the real host
-/// where an application can tell. It is not the real host: no keys but one, no schedule, no broker, one worker, no restart.
+/// A Functions host for tests: it starts a built worker as a process, uses the host's protocol, and behaves like the real host where an
+/// application can see a difference. It is not the real host: it has one key, no schedules, no broker, one worker, and no restarts.
 /// </summary>
 public sealed class TestHost : IAsyncDisposable
 {
@@ -48,7 +48,7 @@ public sealed class TestHost : IAsyncDisposable
         web.Run(ServeAsync);
     }
 
-    /// <summary>Where it answers.</summary>
+    /// <summary>The address that it listens on.</summary>
     public Uri Address { get; private set; } = null!;
 
     public int WorkerProcessId => worker.Id;
@@ -56,7 +56,7 @@ public sealed class TestHost : IAsyncDisposable
     /// <summary>All functions, in the order that decides which route is taken.</summary>
     public IReadOnlyList<HostFunction> Functions { get; private set; } = [];
 
-    /// <summary>What the worker can do, as it told at the start.</summary>
+    /// <summary>The capabilities that the worker sent at the start.</summary>
     public IReadOnlyDictionary<string, string> Capabilities { get; private set; } = new Dictionary<string, string>();
 
     public string MasterKey => options.MasterKey;
@@ -89,8 +89,8 @@ public sealed class TestHost : IAsyncDisposable
     public Task IdleAsync(CancellationToken cancellationToken) => invoker.IdleAsync(cancellationToken);
 
     /// <summary>
-    /// Takes no more work, cancels the batches and stops the worker: WorkerTerminate, a grace of 5 s, then the end by force. Requests go on
-    /// meanwhile. The real host lets them end for up to 10 s before it tells the worker; this one doesn't, for that is the worse case.
+    /// Accepts no more work, cancels the batches and stops the worker: it sends WorkerTerminate, waits 5 s, then kills the process. Running
+    /// requests continue meanwhile. The real host first waits up to 10 s for them; this host doesn't, to test the worse case.
     /// </summary>
     public Task<WorkerExit> StopAsync()
     {
@@ -136,7 +136,7 @@ public sealed class TestHost : IAsyncDisposable
         Address = AddressOf(web);
     }
 
-    /// <summary>What the host asks of a worker before it sends work, in its order.</summary>
+    /// <summary>The requests that the host sends to a worker before any work, in the host's order.</summary>
     private async Task InitializeAsync()
     {
         await channel.Started;
@@ -155,7 +155,7 @@ public sealed class TestHost : IAsyncDisposable
             FunctionsMetadataRequest = new FunctionsMetadataRequest { FunctionAppDirectory = options.AppFolder },
         })).FunctionMetadataResponse;
         ThrowIfFailed(indexed.Result);
-        // FunctionMetadataManager sorts them so; the order of the routes follows.
+        // FunctionMetadataManager sorts the functions like this; it is also the order of the routes.
         Functions = [.. indexed.FunctionMetadataResults.Select(metadata => new HostFunction(metadata))
             .OrderBy(function => function.Name, StringComparer.OrdinalIgnoreCase)];
 
@@ -185,7 +185,7 @@ public sealed class TestHost : IAsyncDisposable
             await http.ServeAsync(context);
     }
 
-    /// <summary><c>POST /admin/functions/NAME</c> of the host's FunctionsController: takes a run by hand, answers before it ends.</summary>
+    /// <summary><c>POST /admin/functions/NAME</c> of the host's FunctionsController: starts a run, answers before it ends.</summary>
     private int Administer(HttpRequest request, string path)
     {
         const string functions = "/functions/";
@@ -241,7 +241,7 @@ public sealed class TestHost : IAsyncDisposable
         var builder = WebApplication.CreateEmptyBuilder(new());
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
         {
-            // Else the worker's own header couldn't be told from this one.
+            // Otherwise a Server header of the worker could not be distinguished from this one.
             kestrel.AddServerHeader = false;
             // ScriptConstants.DefaultMaxRequestBodySize
             kestrel.Limits.MaxRequestBodySize = 104_857_600;

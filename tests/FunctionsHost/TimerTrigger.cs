@@ -5,18 +5,18 @@ using FunctionsHost.Protocol;
 
 namespace FunctionsHost;
 
-/// <summary>Runs a timer's function when it is asked for; this host keeps no schedule.</summary>
+/// <summary>Runs a timer function on request; this host has no schedules.</summary>
 internal sealed class TimerTrigger(Invoker invoker, TimeProvider time)
 {
     private readonly ConcurrentDictionary<string, DateTime> last = new();
 
-    /// <returns>Why the run failed; null where it succeeded.</returns>
+    /// <returns>Why the run failed; null if it succeeded.</returns>
     public Task<string?> RunAsync(HostFunction function)
     {
         var now = time.GetUtcNow().UtcDateTime;
         var before = last.TryGetValue(function.Name, out var ran) ? ran : default;
         last[function.Name] = now;
-        // TimerInfo of the host's timer extension, as its serializer writes it.
+        // TimerInfo as the host's timer extension serializes it.
         var info = new
         {
             Schedule = new { AdjustForDST = true },

@@ -7,7 +7,7 @@ using Content = FunctionsHost.Protocol.StreamingMessage.ContentOneofCase;
 
 namespace FunctionsHost;
 
-/// <summary>The host's end of the stream: requests that are answered, notices that aren't, and the worker's log.</summary>
+/// <summary>The host's side of the stream: requests with an answer, notifications without one, and the worker's log.</summary>
 internal sealed class WorkerChannel(Action<WorkerLog>? onLog) : FunctionRpc.FunctionRpcBase
 {
     private readonly Channel<StreamingMessage> outgoing =
@@ -31,7 +31,7 @@ internal sealed class WorkerChannel(Action<WorkerLog>? onLog) : FunctionRpc.Func
         }
         catch (Exception gone) when (gone is IOException or OperationCanceledException or Grpc.Core.RpcException)
         {
-            // The worker ended; what it still owed is failed below.
+            // The worker ended; the open requests fail below.
         }
         finally
         {
@@ -45,7 +45,7 @@ internal sealed class WorkerChannel(Action<WorkerLog>? onLog) : FunctionRpc.Func
     }
 
     /// <summary>Sends a request and waits for its answer. The order of requests is kept.</summary>
-    /// <param name="requestId">The answer carries it; null for a new one.</param>
+    /// <param name="requestId">The answer has the same id; null for a new one.</param>
     /// <exception cref="IOException">The worker ended first.</exception>
     public async Task<StreamingMessage> AskAsync(StreamingMessage request, string? requestId = null)
     {
@@ -64,7 +64,7 @@ internal sealed class WorkerChannel(Action<WorkerLog>? onLog) : FunctionRpc.Func
         }
     }
 
-    /// <summary>Tells the worker that whoever asked for the run doesn't wait any more.</summary>
+    /// <summary>Tells the worker that the run is cancelled.</summary>
     public void Cancel(string invocationId) =>
         outgoing.Writer.TryWrite(new StreamingMessage { InvocationCancel = new InvocationCancel { InvocationId = invocationId } });
 
@@ -84,7 +84,7 @@ internal sealed class WorkerChannel(Action<WorkerLog>? onLog) : FunctionRpc.Func
         }
         catch (Exception gone) when (gone is IOException or OperationCanceledException or InvalidOperationException)
         {
-            // The reading side says so.
+            // The reading side handles it.
         }
     }
 
@@ -99,7 +99,7 @@ internal sealed class WorkerChannel(Action<WorkerLog>? onLog) : FunctionRpc.Func
                 var log = message.RpcLog;
                 onLog?.Invoke(new WorkerLog(log.InvocationId, log.Category, log.Level.ToString(), log.Message, log.Exception?.Message));
                 break;
-            // The worker also answers what isn't asked, a notice, with a message that holds nothing.
+            // The worker also answers notifications, with an empty message.
             case not Content.None when asked.TryGetValue(message.RequestId, out var answer):
                 answer.TrySetResult(message);
                 break;

@@ -5,7 +5,7 @@ using System.Text.Json.Nodes;
 namespace FunctionsHost;
 
 /// <summary>
-/// The worker's process, started as the host starts it: worker.config.json names the program, the arguments name the host.
+/// The worker's process, started as the host starts it: worker.config.json gives the program, the arguments give the host's address.
 /// </summary>
 internal sealed class WorkerProcess : IAsyncDisposable
 {
@@ -24,7 +24,7 @@ internal sealed class WorkerProcess : IAsyncDisposable
 
     public int Id => process.Id;
 
-    /// <summary>What it wrote so far.</summary>
+    /// <summary>Its output so far.</summary>
     public string Output
     {
         get
@@ -38,7 +38,7 @@ internal sealed class WorkerProcess : IAsyncDisposable
     {
         var description = JsonNode.Parse(File.ReadAllText(Path.Combine(options.AppFolder, "worker.config.json")))!["description"]!;
         var (requestId, longest) = (Guid.NewGuid().ToString(), int.MaxValue.ToString(System.Globalization.CultureInfo.InvariantCulture));
-        // The host says everything twice; the names without a prefix are those of older workers.
+        // The host passes every value twice; older workers read the names without a prefix.
         var start = new ProcessStartInfo((string)description["defaultExecutablePath"]!,
         [
             Path.Combine(options.AppFolder, (string)description["defaultWorkerPath"]!),
@@ -66,7 +66,7 @@ internal sealed class WorkerProcess : IAsyncDisposable
         return process.ExitCode;
     }
 
-    /// <summary>Waits for the end, and kills the process when the grace is over.</summary>
+    /// <summary>Waits for the end, and kills the process after the grace period.</summary>
     public async Task<WorkerExit> EndAsync(TimeSpan grace)
     {
         using var over = new CancellationTokenSource(grace);

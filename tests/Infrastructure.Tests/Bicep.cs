@@ -18,7 +18,7 @@ public sealed class Bicep : IAsyncLifetime
     private readonly string copy = Directory.CreateTempSubdirectory("bicep").FullName;
     private readonly Dictionary<string, Template> environments = [];
 
-    /// <summary>Production with the one switch turned that neither environment has on.</summary>
+    /// <summary>Production with Front Door, which neither environment uses.</summary>
     public const string BehindFrontDoor = "prod-behind-front-door";
 
     public static string Folder { get; } = Path.Combine(Repository.Root, "infra-bicep");

@@ -4,7 +4,7 @@ using Xunit;
 
 namespace Infrastructure.Tests;
 
-/// <summary>What is published for a Functions host.</summary>
+/// <summary>The package that is published for a Functions host.</summary>
 public sealed class PackageTests
 {
     private const string Project = "src/LicenseFunctions/LicenseFunctions.csproj";
@@ -36,7 +36,7 @@ public sealed class PackageTests
         Assert.True(exitCode == 0, output);
     }
 
-    /// <summary>A sign-in without a password must not exist where customers are.</summary>
+    /// <summary>The published app must not contain a sign-in without a password.</summary>
     [Fact]
     public void App_HasNoDemoSignIn() =>
         Assert.DoesNotContain("DemoSignIn", File.ReadAllText(Path.Combine(AppContext.BaseDirectory, "LicenseFunctions.deps.json")), StringComparison.Ordinal);

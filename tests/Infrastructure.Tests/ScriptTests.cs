@@ -8,7 +8,7 @@ using Xunit;
 
 namespace Infrastructure.Tests;
 
-/// <summary>What deployments run: the smoke test against a stand-in of the backend, the others with stand-ins of az and psql.</summary>
+/// <summary>The scripts of a deployment, with stand-ins for the backend, az and psql.</summary>
 public sealed class ScriptTests : IDisposable
 {
     private readonly string folder = Directory.CreateTempSubdirectory("scripts").FullName;
@@ -45,7 +45,7 @@ public sealed class ScriptTests : IDisposable
         var (code, said) = await SmokeTestAsync("operator", request => Seen(request.Headers[header].FirstOrDefault() ?? "198.18.0.9"));
 
         Assert.Equal(1, code);
-        Assert.Contains("not ok: the backend believes an address that the caller wrote into a header", said);
+        Assert.Contains("not ok: the backend trusts an address that the caller wrote into a header", said);
     }
 
     [Theory]
@@ -94,7 +94,7 @@ public sealed class ScriptTests : IDisposable
         var (code, said) = await RunAsync(".github/check-package", [folder]);
 
         Assert.Equal(1, code);
-        Assert.Contains("not ok: the host has the Service Bus extension: publish with -p:ServiceBusExtension=Official", said);
+        Assert.Contains("not ok: the package has the Service Bus extension: publish with -p:ServiceBusExtension=Official", said);
     }
 
     [Fact]
@@ -106,7 +106,7 @@ public sealed class ScriptTests : IDisposable
         var (code, said) = await RunAsync(".github/check-package", [folder]);
 
         Assert.Equal(1, code);
-        Assert.Contains("not ok: the host has the Service Bus extension: ./.azurefunctions/", said);
+        Assert.Contains("not ok: the package has the Service Bus extension: ./.azurefunctions/", said);
     }
 
     [Fact]
@@ -133,7 +133,7 @@ public sealed class ScriptTests : IDisposable
         var (code, said) = await RunAsync(".github/check-package", [folder]);
 
         Assert.Equal(1, code);
-        Assert.Contains($"go along: {file}", said);
+        Assert.Contains($"or local settings: {file}", said);
     }
 
     [Fact]
@@ -233,7 +233,7 @@ public sealed class ScriptTests : IDisposable
 
     private static object Seen(string? address, string? warning = null) => new { client_address = address, address_warning = warning };
 
-    /// <summary>Runs it against a backend that answers as ours does, with what it says of the caller's address.</summary>
+    /// <summary>Runs it against a stand-in for the backend; <paramref name="system"/> is the answer to GET /api/v1/system.</summary>
     private async Task<(int Code, string Said)> SmokeTestAsync(string token, Func<HttpRequest, object> system)
     {
         var builder = WebApplication.CreateSlimBuilder();
@@ -253,7 +253,7 @@ public sealed class ScriptTests : IDisposable
         return await RunAsync(".github/smoke-test", [backend.Urls.Single()], ("SMOKE_OPERATOR_TOKEN", token), ("SMOKE_PAUSE", "0"));
     }
 
-    /// <summary>What a publish makes, as far as it is looked at.</summary>
+    /// <summary>Writes the files of a published package that check-package reads.</summary>
     private void WritePackage(params string[] furtherFunctions)
     {
         var functions = JsonDocument.Parse(Repository.Read("src/LicenseFunctions/functions.inventory.json")).RootElement

@@ -28,8 +28,8 @@ public sealed partial class TemplateTests(Bicep bicep)
         .Where(method => method.GetCustomAttribute<FunctionAttribute>() is not null)];
 
     /// <summary>
-    /// Azure Monitor takes no diagnostic setting for these, or, for Application Insights, it would store the telemetry twice. Parts of
-    /// another resource are under its setting.
+    /// Azure Monitor accepts no diagnostic settings for these, or their parent's setting covers them. For Application Insights a setting
+    /// would store the telemetry twice.
     /// </summary>
     private static readonly HashSet<string> WithoutDiagnostics =
     [
@@ -277,7 +277,7 @@ public sealed partial class TemplateTests(Bicep bicep)
         Assert.Equal(wanted.Order(), settings.Select(setting => (string)setting["id"]!).Order());
         Assert.All(settings, setting => Assert.Equal(workspace, (string?)setting["properties"]!["workspaceId"]));
         Assert.All(settings, setting => Assert.True((bool)setting["properties"]!["metrics"]![0]!["enabled"]!));
-        // An App Service plan and a storage account have no logs; the services of the account have.
+        // An App Service plan and a storage account have no logs; the account's blob and table services have.
         Assert.Equal(2, settings.Count(setting => setting["properties"]!["logs"] is null));
         Assert.All(settings.Select(setting => setting["properties"]!["logs"]).OfType<JsonArray>(), logs =>
             Assert.Equal("""[{"categoryGroup":"allLogs","enabled":true}]""", logs.ToJsonString()));
@@ -300,7 +300,7 @@ public sealed partial class TemplateTests(Bicep bicep)
         var template = bicep.Environment(Bicep.BehindFrontDoor);
         var restrictions = template.Only("Microsoft.Web/sites")["siteConfig"]!;
 
-        // Azure alone knows the id: what depends on it stays an expression here.
+        // Only Azure knows the ID, so values that depend on it stay expressions here.
         const string Id = @"reference\('.*/Microsoft.Cdn/profiles/afd-licences-prod', '[0-9-]+'\).frontDoorId";
         Assert.Matches($@"^\[if\(empty\({Id}\), 'CLIENT-IP', 'X-Azure-SocketIP'\)\]$", template.Settings["CLIENT_ADDRESS_HEADER"]);
         Assert.Matches($@"^\[{Id}\]$", template.Settings["FRONT_DOOR_ID"]);
@@ -309,7 +309,7 @@ public sealed partial class TemplateTests(Bicep bicep)
         Assert.Contains("'x-azure-fdid'", (string)restrictions["ipSecurityRestrictions"]!);
     }
 
-    /// <summary>A resource that a module knows by its name alone gives no order by itself.</summary>
+    /// <summary>Bicep infers no order from a resource that a module refers to by name only.</summary>
     [Fact]
     public void Modules_ThatNameAResource_ComeAfterTheOneThatMakesIt()
     {
@@ -342,7 +342,7 @@ public sealed partial class TemplateTests(Bicep bicep)
         var used = UsedOutput().Matches(workflow).Select(match => match.Groups[1].Value).Where(name => name != "value").ToHashSet();
 
         Assert.Contains("ALERT_EMAIL", read);
-        // GitHub sets the first one itself; the others are of a person's own environment.
+        // GitHub sets the first one itself; only personal environments use the others.
         string[] elsewhere = ["GITHUB_REPOSITORY", "DEVELOPER_ID", "DEVELOPER_NAME"];
         Assert.All(read.Except(elsewhere), name => Assert.Contains($"          {name}: ${{{{ vars.{name} }}}}", workflow));
         Assert.Contains("migrateIdentityClientId", used);
@@ -357,7 +357,7 @@ public sealed partial class TemplateTests(Bicep bicep)
 
         Assert.NotEmpty(actions);
         Assert.All(actions, action => Assert.Matches(@"^- uses: [\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$", action));
-        // One commit of an action everywhere, so that an update misses none.
+        // All uses of an action have the same commit, so that no update is forgotten.
         Assert.All(actions.Distinct().GroupBy(action => action.Split('@')[0]), versions => Assert.Single(versions));
     }
 

@@ -37,7 +37,7 @@ public sealed class InventoryTests
             "functions.inventory.json is not what the attributes say; REWRITE_INVENTORY=1 ./dev test Inventory writes it anew; read the difference.");
     }
 
-    /// <summary>functions.metadata is what the official generator wrote at the build: a host without worker indexing reads it.</summary>
+    /// <summary>The official generator writes functions.metadata during the build; a host without worker indexing reads it.</summary>
     [Fact]
     public void Metadata_OfTheOfficialGenerator_EqualsTheInventory()
     {

@@ -5,7 +5,7 @@ using Xunit;
 
 namespace LicenseFunctions.Tests;
 
-/// <summary>What StandaloneHost can't run stops the process, before it listens, in one line.</summary>
+/// <summary>If StandaloneHost can't run the application, the process stops before it listens, with a message of one line.</summary>
 public sealed class WorkerStartTests
 {
     [Theory]
@@ -63,7 +63,7 @@ public sealed class WorkerStartTests
         .SelectMany(attribute => attribute.ConstructorArguments.Select(argument => argument.Value as string))
         .OfType<string>().Where(text => text.StartsWith('%')).Select(text => text[1..text.IndexOf('%', 1)]).Distinct()];
 
-    [Theory] // a Functions host reads them for itself, and fails the function in silence where one is missing
+    [Theory] // a Functions host reads these settings itself, and disables the function silently if one is missing
     [MemberData(nameof(NamedByTriggers))]
     public async Task Start_WithoutASettingThatATriggerNames_StopsWithItsName(string name)
     {

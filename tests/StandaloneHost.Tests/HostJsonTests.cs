@@ -77,7 +77,7 @@ public sealed class HostJsonTests
         Assert.True(queue.GetProperty("autoCompleteMessages").GetBoolean());
     }
 
-    [Fact] // the host keeps them to itself
+    [Fact] // the Functions host doesn't pass them to the worker
     public void LogLevels_OfHostJson_HoldAndTheEnvironmentWins()
     {
         var settings = new ConfigurationManager();

@@ -100,7 +100,7 @@ public sealed class HttpTests
         Assert.Equal("x", await answer.Content.ReadAsStringAsync(Cancelled));
     }
 
-    [Fact] // middleware that answers in place of the function writes to the response: GetInvocationResult() needs internal features
+    [Fact] // middleware that answers instead of the function writes to the response, because GetInvocationResult() needs internal features
     public async Task Middleware_WritesTheResponse_FunctionIsNotRun()
     {
         var builder = RunningWorker.Builder(typeof(Functions));
@@ -169,7 +169,7 @@ public sealed class HttpTests
     [InlineData(typeof(Hidden), "Function Hidden: Hidden.Run isn't public")]
     [InlineData(typeof(BadName), "Function 1st: a name is letters")]
     [InlineData(typeof(SameName), "Function Twin: the name is taken twice")]
-    [InlineData(typeof(SameRoute), "Function Second: its route is answered by function First already")]
+    [InlineData(typeof(SameRoute), "Function Second: its route is already answered by function First")]
     public void Function_ThatTheHostWouldRunOtherwise_RefusesToStart(Type function, string message) =>
         Assert.StartsWith(message, RunningWorker.Refusal(RunningWorker.Builder(function)), StringComparison.Ordinal);
 
@@ -210,7 +210,8 @@ public sealed class HttpTests
         if (isReached)
             Check();
         else
-            Assert.StartsWith("Function B: its route is answered by function A already", Assert.Throws<StartRefusedException>(Check).Message, StringComparison.Ordinal);
+            Assert.StartsWith(
+                "Function B: its route is already answered by function A", Assert.Throws<StartRefusedException>(Check).Message, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// Stands in for func: checks what ./dev func gives it, then starts the app with the settings of local.settings.json alone, as func does.
+// A stand-in for func: checks what ./dev func gives it, then starts the app with the settings of local.settings.json, as func does.
 import { spawn } from 'node:child_process';
 import { createHmac, randomUUID } from 'node:crypto';
 import { existsSync, readFileSync, realpathSync } from 'node:fs';
@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 
 const root = join(dirname(realpathSync(fileURLToPath(import.meta.url))), '../..');
 const sample = JSON.parse(readFileSync(join(root, 'local.settings.sample.json'), 'utf8')).Values;
-// Newer than any that Azurite 3.37.0 lists: the host's client is, too.
+// Newer than any version that Azurite 3.37.0 lists, like the version of the host's client.
 const apiVersion = '2026-12-06';
 const ports = [];
 
@@ -28,22 +28,22 @@ const storage = Object.fromEntries(values.AzureWebJobsStorage.split(';').filter(
   return [part.slice(0, at), part.slice(at + 1)];
 }));
 
-await check('it is called as the Core Tools expect', () =>
+await check('func gets the expected arguments', () =>
   process.argv.slice(2, 5).join(' ') === 'start --no-build --port' ? '' : process.argv.join(' '));
-await check('host.json lies beside it', () => existsSync('host.json') ? '' : process.cwd());
+await check('host.json is in the folder', () => existsSync('host.json') ? '' : process.cwd());
 await check('nothing is encrypted', () => settings.IsEncrypted === false ? '' : 'IsEncrypted');
 await check('local.settings.json has every setting of the sample', () => Object.keys(sample).filter(name => !(name in values)).join());
-await check('and no placeholder of it', () =>
+await check('local.settings.json has no placeholder of the sample', () =>
   Object.entries(values).filter(([, value]) => /NAMESPACE|user:password|UseDevelopmentStorage/.test(value)).map(([name]) => name).join());
-await check('the environment says nothing else', () => Object.keys(sample).filter(name => name in process.env).join());
-await check('what bindings name has a value', () =>
+await check('the environment sets none of them', () => Object.keys(sample).filter(name => name in process.env).join());
+await check('settings that bindings name have a value', () =>
   [...Object.keys(sample).filter(name => name.endsWith('_SCHEDULE')), 'USAGE_QUEUE'].filter(name => !values[name]).join());
 const off = values.ServiceBus ? undefined : 'true';
 await check(`both queue functions are ${off ? 'off' : 'on'}`, () =>
   ['IngestUsage', 'DrainDeadLetters'].filter(name => values[`AzureWebJobs.${name}.Disabled`] !== off).join());
-await check('keys of the local issuer are there', () => ['AUTH_SIGNING_KEY', 'LINK_SIGNING_KEYS'].filter(name => !values[name]).join());
+await check('the keys of the local issuer are set', () => ['AUTH_SIGNING_KEY', 'LINK_SIGNING_KEYS'].filter(name => !values[name]).join());
 
-// What the host does for a timer: a container, a blob, a lease on it.
+// As the host does for a timer: it creates a container and a blob, and takes a lease on the blob.
 await check('Azurite keeps a lease on a blob', async () => {
   const container = `check-${randomUUID()}`;
   const answers = [
@@ -76,7 +76,7 @@ async function blob(method, path, query, headers = {}) {
 const port = process.argv[5];
 ports.push(port);
 const app = spawn('dotnet', ['LicenseFunctions.dll'], {
-  // Alone the app listens to a broker at once, and there is none here.
+  // The standalone app would connect to the broker at once, and there is none here.
   env: { ...process.env, ...values, ServiceBus: '', ASPNETCORE_URLS: `http://127.0.0.1:${port}` }, stdio: ['ignore', 'pipe', 'pipe'],
 });
 let said = '';
@@ -89,7 +89,7 @@ await check('the database answers and has the schema', async () => {
   const answer = await fetch(`http://127.0.0.1:${port}/readyz`);
   return answer.status === 200 ? '' : `${answer.status} ${await answer.text()}`;
 });
-await check('the demo data are there', async () => {
+await check('the demo data is loaded', async () => {
   const answer = await fetch(`http://127.0.0.1:${port}/api/v1/licenses/validate`, {
     method: 'POST', headers: { Authorization: 'License demo-tunde', 'Content-Type': 'application/json' },
     body: JSON.stringify({ ea_instance_id: 'EA-1', mt5_account_number: 1001 }),

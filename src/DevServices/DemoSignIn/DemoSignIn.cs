@@ -14,9 +14,9 @@ public sealed record DemoPersonList(IReadOnlyList<DemoPerson> Persons);
 public sealed record DemoToken(string Token);
 
 /// <summary>
-/// Signs in as a person of the demo data without a password. It is a program of its own, which publishing leaves out. It needs the local
-/// issuer and addresses that only this machine reaches. Each request must come straight from a browser of this machine: a request of a
-/// proxy or of another site is refused. The persons are those of the demo data alone.
+/// Signs in as a person of the demo data, without a password. It is in a separate program that is not published. It works only with the
+/// local issuer (AUTH_SIGNING_KEY) and only if the app listens on loopback addresses. Each request must come directly from a browser on
+/// this machine: requests from a proxy or from another site are refused. Only persons of the demo data can be chosen.
 /// </summary>
 public sealed class DemoSignIn(DemoPersonStore persons, HttpSettings http, IConfiguration configuration, TimeProvider time)
 {

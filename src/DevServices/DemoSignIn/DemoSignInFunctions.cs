@@ -6,7 +6,7 @@ using Microsoft.Extensions.Configuration;
 
 namespace DevServices;
 
-/// <summary>The picker of demo persons.</summary>
+/// <summary>Lists the demo persons and signs in as one of them.</summary>
 public sealed class DemoSignInFunctions(LicenseDatabase database, HttpSettings http, IConfiguration configuration, TimeProvider time)
 {
     private readonly DemoSignIn signIn = new(new DemoPersonStore(database), http, configuration, time);

@@ -1,5 +1,5 @@
 using DevServices;
 
-// The whole application, and beside it the sign-in without a password.
+// The standalone application, with the sign-in without a password added.
 return await LicenseFunctions.Program.RunAsync(
     () => LicenseFunctions.Program.BuildStandalone(args, typeof(DemoSignInFunctions).Assembly));

@@ -3,8 +3,8 @@ using System.Net;
 namespace LicenseFunctions.Http;
 
 /// <summary>
-/// Notices that the front hides its clients: when a thousand checks in a row come from one address, it is a proxy's. The detector, the
-/// devices' evidence and the rate limits are blind then.
+/// Detects a proxy in front of the app that hides the clients' addresses: a thousand checks in a row from one address probably come from a
+/// proxy. The detector, the devices' evidence and the rate limits don't work then.
 /// </summary>
 public sealed class AddressWatch
 {
@@ -13,12 +13,12 @@ public sealed class AddressWatch
     private IPAddress? last;
     private int count;
 
-    /// <summary>What an operator should know; null where nothing is wrong.</summary>
+    /// <summary>A warning for operators; null if there is none.</summary>
     public string? Warning => Volatile.Read(ref count) < WarnAfter ? null
-        : $"The last {WarnAfter:N0} checks and more came from one address ({last}): a proxy in front hides its clients. " +
+        : $"At least the last {WarnAfter:N0} checks came from one address ({last}): a proxy in front probably hides its clients. " +
           "Set CLIENT_ADDRESS_HEADER or TRUSTED_PROXY_HOPS.";
 
-    /// <summary>Notes the address of a check that an EA sent itself. Two at once may lose a count: the warning comes one later.</summary>
+    /// <summary>Records the address of an EA's own check. Concurrent calls may lose counts, so the warning may come later.</summary>
     public void Note(IPAddress address)
     {
         if (address.Equals(last))

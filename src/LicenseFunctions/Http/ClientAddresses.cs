@@ -4,12 +4,12 @@ using Microsoft.AspNetCore.Http;
 namespace LicenseFunctions.Http;
 
 /// <summary>
-/// Where the address of a client is read: the connection's, unless something that is trusted stands in front and says more. Callers can
-/// write any header, so one is believed only as far as a front is known to overwrite it.
+/// How the address of a client is found: it is the connection's address, unless a trusted proxy in front of the app sends another one.
+/// Callers can send any header, so a header is trusted only if that proxy overwrites it.
 /// </summary>
-/// <param name="Hops">How many entries at the end of X-Forwarded-For were written by proxies of ours; used without <paramref name="Header"/>.</param>
-/// <param name="Header">The header that the trusted front sets; null where none does.</param>
-/// <param name="FrontDoorId">The X-Azure-FDID of our Front Door: without it in the request the header is not believed; null asks for none.</param>
+/// <param name="Hops">How many of our proxies append to X-Forwarded-For; used if <paramref name="Header"/> is null.</param>
+/// <param name="Header">The header that the trusted proxy sets; null for none.</param>
+/// <param name="FrontDoorId">ID of our Front Door: the header is trusted only if X-Azure-FDID equals it; null: not checked.</param>
 public sealed record ClientAddressSource(int Hops, string? Header = null, string? FrontDoorId = null)
 {
     private const string FrontDoorHeader = "X-Azure-SocketIP";
@@ -23,16 +23,18 @@ public sealed record ClientAddressSource(int Hops, string? Header = null, string
         if (header is not null && !header.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_'))
             settings.Fault("CLIENT_ADDRESS_HEADER", "is not the name of a header", FrontDoorHeader, 0);
         if (ForwardedFor.Equals(header, StringComparison.OrdinalIgnoreCase))
-            settings.Fault("CLIENT_ADDRESS_HEADER", $"can't be {ForwardedFor}: every proxy adds to it, and TRUSTED_PROXY_HOPS counts ours", FrontDoorHeader, 0);
+            settings.Fault("CLIENT_ADDRESS_HEADER", $"can't be {ForwardedFor}, because callers can send it: set TRUSTED_PROXY_HOPS instead",
+                FrontDoorHeader, 0);
         if (header is not null && hops > 0)
-            settings.Fault("TRUSTED_PROXY_HOPS", "stands beside CLIENT_ADDRESS_HEADER: only one of them may tell the address", "0", 0);
+            settings.Fault("TRUSTED_PROXY_HOPS", "is set together with CLIENT_ADDRESS_HEADER: set only one of them", "0", 0);
         // X-Azure-ClientIP, X-Azure-SocketIP
         if (header?.StartsWith("X-Azure-", StringComparison.OrdinalIgnoreCase) is true && frontDoor is null)
-            settings.Fault("FRONT_DOOR_ID", $"is missing: anybody can send {header}, it is believed with our Front Door's id alone", Guid.Empty.ToString(), 0);
+            settings.Fault("FRONT_DOOR_ID", $"is missing: {header} is trusted only with our Front Door's ID, because anybody can send it",
+                Guid.Empty.ToString(), 0);
         return new ClientAddressSource(hops, header, frontDoor);
     }
 
-    /// <summary>The address of the client as the outermost front of ours saw it; null where the server doesn't know it.</summary>
+    /// <summary>The client's address as our outermost proxy saw it; null if the server doesn't know it.</summary>
     public IPAddress? Of(HttpContext http)
     {
         var remote = Told(http.Request.Headers) ?? http.Connection.RemoteIpAddress;

@@ -6,8 +6,8 @@ using Microsoft.Extensions.Logging;
 namespace LicenseFunctions.Http;
 
 /// <summary>
-/// Under a Functions host, outermost: the answer of an HTTP function is written by then, and the worker would send it to the host once
-/// more as JSON, new tokens included. A client that left while its request was handed over is no failure of the run.
+/// The outermost middleware under a Functions host. It removes the result of an HTTP function: the response is already written, and the
+/// worker would also send the result to the host as JSON, including new tokens. It also ignores the exception of a disconnected client.
 /// </summary>
 public sealed class DropHttpResult(ILogger<DropHttpResult> log) : IFunctionsWorkerMiddleware
 {
@@ -19,13 +19,13 @@ public sealed class DropHttpResult(ILogger<DropHttpResult> log) : IFunctionsWork
         }
         catch (Exception failure) when (IsHttp(context) && SaysClientIsGone(failure))
         {
-            // RequestGate answers what a function throws: this was thrown while the request came or the answer went. The server is done
-            // with the request by now, which therefore can't be asked whether its client has left.
+            // RequestGate handles what a function throws, so this was thrown while the request was received or the response was sent. The
+            // server has already released the request: RequestAborted can't be read any more.
             return;
         }
         catch (TimeoutException late) when (context.GetHttpContext() is null && IsHttp(context))
         {
-            // The host tells of the run and sends the request apart from each other. A client that left in between needs no answer.
+            // The host announces the run and forwards the request separately. A client that disconnected in between needs no answer.
             log.LogWarning("The request of function {Function} never arrived: {Reason}", context.FunctionDefinition.Name, late.Message);
             return;
         }

@@ -75,7 +75,7 @@ public sealed record FunctionRule(string Name, int Roles, int BodyLimit, bool Li
 }
 
 /// <summary>The rules of every function that this process runs.</summary>
-/// <param name="others">The assemblies with functions beside this one.</param>
+/// <param name="others">Further assemblies that contain functions.</param>
 public sealed class FunctionRules(params Assembly[] others)
 {
     private readonly FrozenDictionary<string, FunctionRule> rules = FunctionRule.Functions()
@@ -83,6 +83,6 @@ public sealed class FunctionRules(params Assembly[] others)
         .Select(function => FunctionRule.Of(function.Name, function.Method))
         .ToFrozenDictionary(rule => rule.Name);
 
-    /// <returns>Null for a name that is no function's.</returns>
+    /// <returns>Null if no function has this name.</returns>
     public FunctionRule? Find(string name) => rules.GetValueOrDefault(name);
 }

@@ -21,7 +21,7 @@ public static partial class OpenApiDocument
             var trigger = method.GetParameters().Select(parameter => parameter.GetCustomAttribute<HttpTriggerAttribute>()).FirstOrDefault(t => t is not null);
             if (trigger?.Route is not { } route)
                 continue;
-            // A part with a default is documented as that default.
+            // A route parameter with a default value is documented as that value.
             var path = "/" + Constraint().Replace(Default().Replace(route, "$1"), "{$1}");
             var item = paths[path] as JsonObject;
             if (item is null)

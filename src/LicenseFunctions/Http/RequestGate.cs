@@ -41,8 +41,8 @@ public sealed class RequestGate(
         }
         catch (Exception failure) when (http.IsClientGone(failure, context.CancellationToken))
         {
-            // Mostly nobody is left to answer. But a Functions host cancels a run at its time limit and at a stop, too, and an empty 200
-            // would say that the work is done.
+            // Usually the client has disconnected, and there is nobody to answer. A Functions host also cancels a run at its time limit
+            // and at a stop; then an empty 200 would acknowledge work that is not done.
             if (!http.Response.HasStarted)
                 http.Response.StatusCode = StatusCodes.Status503ServiceUnavailable;
         }

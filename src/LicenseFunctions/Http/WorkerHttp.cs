@@ -7,12 +7,12 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace LicenseFunctions.Http;
 
-/// <summary>What ConfigureFunctionsWebApplication sets up otherwise than we want it.</summary>
+/// <summary>Changes some defaults of ConfigureFunctionsWebApplication.</summary>
 public static class WorkerHttp
 {
     public static IServiceCollection AddWorkerHttp(this IServiceCollection services) => services
         .Configure<KestrelServerOptions>(kestrel => kestrel.AddServerHeader = false)
-        // MVC brings data protection, which writes a key to $HOME at the start. Nothing here protects data by it.
+        // MVC adds data protection, which writes a key to $HOME at the start. Nothing here uses it.
         .Configure<KeyManagementOptions>(keys => (keys.XmlRepository, keys.XmlEncryptor) = (new KeysInMemory(), new NullXmlEncryptor()));
 
     private sealed class KeysInMemory : IXmlRepository

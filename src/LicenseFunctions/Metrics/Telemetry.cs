@@ -39,7 +39,7 @@ public static class Telemetry
 
         builder.UseMiddleware<TraceFunction>();
         var telemetry = ((IHostApplicationBuilder)builder).Services.AddOpenTelemetry();
-        // Without it the host, too, reports what runs here, and every run of a function is counted twice.
+        // Without this the host also reports the runs, and every run of a function is counted twice.
         if (builder is FunctionsApplicationBuilder)
             telemetry.UseFunctionsWorkerDefaults();
         telemetry

@@ -4,7 +4,7 @@ using LicenseFunctions.Http;
 
 namespace LicenseFunctions.Operations;
 
-/// <param name="ClientAddress">The caller's own address as it is seen here, so that a deployment can be checked.</param>
+/// <param name="ClientAddress">The caller's address as this process sees it, so that a deployment can be checked.</param>
 /// <param name="AddressWarning">What is wrong with the addresses that this process sees; null where nothing is.</param>
 public sealed record SystemState(
     WaitingWork Waiting, IReadOnlyList<TimerState> Timers, string? ClientAddress, string? AddressWarning);

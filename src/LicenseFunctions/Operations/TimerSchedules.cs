@@ -28,8 +28,8 @@ public sealed class TimerSchedules
     public IReadOnlyDictionary<string, TimeSpan> Intervals => intervals.Value;
 
     /// <summary>
-    /// Reads the schedule of every timer function. A Functions host reads the same settings for itself; one that is missing there fails
-    /// the function without a word here, so it stops the start.
+    /// Reads the schedule of every timer function. A Functions host reads the same settings itself, and a missing one disables the function
+    /// without any message here. A missing setting therefore stops the start.
     /// </summary>
     public static TimerSchedules Read(SettingReader settings, TimeProvider time) => new(
         new(FunctionRule.Functions()

@@ -7,7 +7,7 @@ namespace LicenseFunctions.Pages;
 /// <summary>The web pages of customers and operators.</summary>
 public sealed class PageFunctions(ServePage serve, PageSettings settings)
 {
-    // The default lets / reach this function, too, which sends it on to /app/: a function has one route.
+    // A function has one route. The default value makes this one also match /, which is redirected to /app/.
     private const string Route = "{root:regex(^app$)=app}/{*path}";
 
     [Function("Page")]
@@ -15,7 +15,7 @@ public sealed class PageFunctions(ServePage serve, PageSettings settings)
     [Operation("The pages of customers and operators, and the widget.")]
     public IResult Page([HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = Route)] HttpRequest request) => serve.Run(request);
 
-    // Named so that it stands before Page, which matches its route as well: the Functions host takes the first in the order of the names.
+    // The name must sort before Page, whose route also matches: the Functions host takes the first match in the order of the names.
     [Function("GetPageConfig")]
     [Access(CallerRole.Anonymous), Unlimited]
     [Operation("Where to sign in, and how cards are saved: what the pages know before anybody is signed in.", Reply = typeof(PageSettings))]

@@ -7,7 +7,7 @@ public static class UsageRegistration
 {
     public static IServiceCollection AddUsage(this IServiceCollection services, SettingReader reader)
     {
-        // Only the triggers use it. Without it a Functions host fails the queue's functions and nothing else says so.
+        // Only the triggers use the value. It is read here because a Functions host disables the queue functions silently if it is missing.
         reader.Text("USAGE_QUEUE", "usage-records");
         return services
             .AddSingleton<UsageStore>()

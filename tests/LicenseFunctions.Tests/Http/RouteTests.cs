@@ -142,7 +142,7 @@ public sealed partial class RouteTests(PostgresFixture postgres) : IAsyncLifetim
     [GeneratedRegex(@"\{\*?([A-Za-z_]+)(?::[a-z]+)?\??\}")]
     private static partial Regex Constraint();
 
-    // The pages' root, whose default lets / reach them.
+    // The first segment of the pages' route; its default value makes the route match /.
     [GeneratedRegex(@"\{root:regex\(\^app\$\)=app\}")]
     private static partial Regex Root();
 

@@ -31,7 +31,7 @@ public sealed class PostgresFixture : IAsyncLifetime
     /// <summary>A fresh clone of the migrated template.</summary>
     public Task<TestDatabase> NewDatabaseAsync() => CloneAsync(template);
 
-    /// <summary>A copy of a database, which nothing but this process may be connected to.</summary>
+    /// <summary>A copy of a database. Only this process may be connected to the original.</summary>
     public Task<TestDatabase> CopyAsync(TestDatabase original)
     {
         original.Source.Clear();

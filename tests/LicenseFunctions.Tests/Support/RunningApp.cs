@@ -23,7 +23,7 @@ public sealed class RunningApp : IAsyncDisposable
         Client = new HttpClient { BaseAddress = address, Timeout = TimeSpan.FromSeconds(60) };
     }
 
-    /// <summary>The setting AUTH_SIGNING_KEY of the issuer that <see cref="Token"/> stands for.</summary>
+    /// <summary>The value of AUTH_SIGNING_KEY; <see cref="Token"/> signs with the same key.</summary>
     public static string SigningKeyText { get; } = Convert.ToBase64String(SigningKey);
 
     public HttpClient Client { get; }
@@ -113,7 +113,7 @@ public sealed class RunningApp : IAsyncDisposable
         while (await FinishedAsync() == before) await Task.Delay(20, TestContext.Current.CancellationToken);
     }
 
-    /// <summary>Tells the process to stop, as a platform does, and waits for its end; <see cref="Log"/> is whole then.</summary>
+    /// <summary>Sends SIGTERM, as a platform does, and waits for the end; <see cref="Log"/> is complete then.</summary>
     /// <returns>Its exit code.</returns>
     public async Task<int> StopAsync()
     {

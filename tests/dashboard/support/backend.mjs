@@ -64,7 +64,7 @@ export class Backend {
       ASPNETCORE_URLS: backend.address, LINK_SIGNING_KEYS: randomBytes(32).toString('base64'),
       STRIPE_SECRET_KEY: 'sk_test_standin', STRIPE_PUBLISHABLE_KEY: 'pk_test_standin', STRIPE_WEBHOOK_SECRET: 'whsec_standin',
       STRIPE_API_BASE: `http://127.0.0.1:${stripe}`, CORS_ALLOWED_ORIGINS: corsOrigin ?? '', RATE_LIMIT_PER_MINUTE: '100000', PUBLIC_URL: backend.address,
-      // Stories count mails and payments: nothing renews beside them at a quarter of an hour.
+      // Stories count mails and payments, so the renewal timers must not run during them.
       RENEWAL_SCHEDULE: '0 0 0 1 1 *', RECONCILE_SCHEDULE: '0 0 0 1 1 *',
     }, `listening on ${backend.address}`);
     backend.processes = [app, standIn];
