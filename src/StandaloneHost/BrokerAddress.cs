@@ -1,21 +1,25 @@
-using System.Data.Common;
+using System.Runtime.CompilerServices;
 using Amqp;
+using Azure.Messaging.ServiceBus;
 using Microsoft.Extensions.Configuration;
 
 namespace StandaloneHost;
 
 /// <summary>
 /// The address of a broker: <c>amqp(s)://user:password@host:port</c>, or Service Bus's
-/// <c>Endpoint=sb://…;SharedAccessKeyName=…;SharedAccessKey=…</c>, which is SASL PLAIN with the key's name and the key over TLS.
+/// <c>Endpoint=sb://…;SharedAccessKeyName=…;SharedAccessKey=…</c>, its emulator's included.
 /// </summary>
-internal static class BrokerAddress
+/// <param name="Host">Who it is in a log; it holds no secret.</param>
+/// <param name="Amqp">A broker that AMQPNetLite speaks to; null where it is a Service Bus.</param>
+/// <param name="ServiceBus">The connection string of a Service Bus; null where it is another broker.</param>
+internal sealed record BrokerAddress(string Host, Address? Amqp, string? ServiceBus)
 {
     private const string Example =
         "amqps://user:password@broker:5671 or Endpoint=sb://NAME.servicebus.windows.net/;SharedAccessKeyName=…;SharedAccessKey=…";
 
     /// <returns>Null where the setting isn't set: there is no broker.</returns>
     /// <exception cref="StartRefusedException">It is set to something else.</exception>
-    public static Address? Read(string function, string setting, IConfiguration settings)
+    public static BrokerAddress? Read(string function, string setting, IConfiguration settings)
     {
         if (settings[setting] is not { Length: > 0 } text)
         {
@@ -29,23 +33,30 @@ internal static class BrokerAddress
             $"Function {function}: setting {setting} is no broker's address. Example: {setting}={Example}");
     }
 
-    public static Address? Parse(string text)
+    public static BrokerAddress? Parse(string text)
     {
         try
         {
-            if (text.StartsWith("amqp://", StringComparison.OrdinalIgnoreCase)
-                || text.StartsWith("amqps://", StringComparison.OrdinalIgnoreCase))
-                return new Address(text);
-
-            var parts = new DbConnectionStringBuilder { ConnectionString = text };
-            return parts.TryGetValue("Endpoint", out var endpoint) && Uri.TryCreate((string)endpoint, UriKind.Absolute, out var uri)
-                && parts.TryGetValue("SharedAccessKeyName", out var name) && parts.TryGetValue("SharedAccessKey", out var key)
-                ? new Address(uri.Host, 5671, (string)name, (string)key, "/", "amqps")
-                : null;
+            if (!text.StartsWith("amqp://", StringComparison.OrdinalIgnoreCase)
+                && !text.StartsWith("amqps://", StringComparison.OrdinalIgnoreCase))
+                return ParseServiceBus(text);
+            var address = new Address(text);
+            return new BrokerAddress(address.Host, address, null);
         }
         catch (Exception wrong) when (wrong is ArgumentException or FormatException)
         {
             return null;
         }
+    }
+
+    // A method of its own: the official client's library is loaded only where a Service Bus is used.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static BrokerAddress? ParseServiceBus(string text)
+    {
+        var parts = ServiceBusConnectionStringProperties.Parse(text);
+        return parts.FullyQualifiedNamespace is { } host
+            && (parts.SharedAccessSignature is not null || (parts.SharedAccessKeyName is not null && parts.SharedAccessKey is not null))
+            ? new BrokerAddress(host, null, text)
+            : null;
     }
 }

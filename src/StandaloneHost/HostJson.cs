@@ -6,14 +6,20 @@ namespace StandaloneHost;
 
 /// <summary>
 /// What StandaloneHost reads of host.json, which lies beside the application. Unknown sections are ignored, as the host does; defaults are
-/// the host's (HttpOptions.RoutePrefix "api"; ServiceBusOptions: 1 to 1,000 messages, wait 30 s, prefetch 0).
+/// the host's (HttpOptions.RoutePrefix "api"; ServiceBusOptions: 1 to 1,000 messages, wait 30 s, prefetch 0, locks renewed for 5 minutes;
+/// ServiceBusRetryOptions: 3 times, 0.8 s to a minute apart, a minute each).
 /// </summary>
 internal sealed record HostJson(
-    string RoutePrefix, int MinMessageBatchSize, int MaxMessageBatchSize, TimeSpan MaxBatchWaitTime, int PrefetchCount)
+    string RoutePrefix, int MinMessageBatchSize, int MaxMessageBatchSize, TimeSpan MaxBatchWaitTime, int PrefetchCount,
+    TimeSpan MaxAutoLockRenewalDuration, HostJson.Retry ClientRetry)
 {
+    /// <summary>How the official Service Bus client tries again.</summary>
+    internal sealed record Retry(bool IsExponential, TimeSpan TryTimeout, TimeSpan Delay, TimeSpan MaxDelay, int MaxRetries);
+
     public static HostJson Read(IConfiguration hostJson)
     {
         var serviceBus = hostJson.GetSection("extensions:serviceBus");
+        var retry = serviceBus.GetSection("clientRetryOptions");
         try
         {
             return new(
@@ -21,7 +27,14 @@ internal sealed record HostJson(
                 serviceBus.GetValue("minMessageBatchSize", 1),
                 serviceBus.GetValue("maxMessageBatchSize", 1000),
                 serviceBus.GetValue("maxBatchWaitTime", TimeSpan.FromSeconds(30)),
-                serviceBus.GetValue("prefetchCount", 0));
+                serviceBus.GetValue("prefetchCount", 0),
+                serviceBus.GetValue("maxAutoLockRenewalDuration", TimeSpan.FromMinutes(5)),
+                new Retry(
+                    !"Fixed".Equals(retry["mode"], StringComparison.OrdinalIgnoreCase),
+                    retry.GetValue("tryTimeout", TimeSpan.FromMinutes(1)),
+                    retry.GetValue("delay", TimeSpan.FromSeconds(0.8)),
+                    retry.GetValue("maxDelay", TimeSpan.FromMinutes(1)),
+                    retry.GetValue("maxRetries", 3)));
         }
         catch (InvalidOperationException wrong)
         {

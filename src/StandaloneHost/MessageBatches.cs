@@ -1,7 +1,4 @@
-using System.Text;
-using System.Threading.Channels;
-using Amqp;
-using Amqp.Framing;
+using System.Diagnostics;
 using Microsoft.Azure.Functions.Worker;
 using Microsoft.Azure.Functions.Worker.Middleware;
 using Microsoft.Extensions.DependencyInjection;
@@ -9,22 +6,9 @@ using Microsoft.Extensions.Logging;
 
 namespace StandaloneHost;
 
-/// <param name="Body">The payload; text is UTF-8.</param>
-/// <param name="Settle">Tells the peer the outcome.</param>
-internal sealed record Delivery(ReadOnlyMemory<byte> Body, Action<DeliveryState> Settle)
-{
-    public static Delivery Of(Message message, Action<DeliveryState> settle) => new(message.Body switch
-    {
-        byte[] bytes => bytes,
-        string text => Encoding.UTF8.GetBytes(text),
-        // Not a payload that anybody agreed on; the function sees text that it can't read, as it does with any other bad message.
-        var other => Encoding.UTF8.GetBytes(other?.ToString() ?? ""),
-    }, settle);
-}
-
 /// <summary>
 /// Runs a function over batches of messages as the host does (MessageReceiver in batches, ServiceBusListener.RunBatchReceiveLoopAsync):
-/// one batch at a time; success accepts all of it, an exception gives all of it back. What arrives meanwhile is the next batch.
+/// one batch at a time; success completes all of it, an exception gives all of it back. What arrives meanwhile is the next batch.
 /// </summary>
 internal sealed class MessageBatches(
     WorkerFunction function, HostJson hostJson, FunctionExecutionDelegate pipeline, IServiceProvider services, ILogger logger)
@@ -32,66 +16,58 @@ internal sealed class MessageBatches(
     private readonly bool batched = ((ServiceBusTriggerAttribute)function.Trigger).IsBatched;
     private readonly string name = function.Name;
 
+    /// <summary>Waits for messages; returns none where none came in time.</summary>
+    /// <param name="most">So many at most.</param>
+    /// <param name="longest">So long at most; null leaves it to the receiver.</param>
+    public delegate Task<IReadOnlyList<Delivery>> Receive(int most, TimeSpan? longest, CancellationToken cancellationToken);
+
     /// <summary>So many messages may be with this process and unsettled: no message waits here for longer than one batch takes.</summary>
     public int Credit => Size + hostJson.PrefetchCount;
 
     private int Size => batched ? hostJson.MaxMessageBatchSize : 1;
 
-    /// <summary>Runs until the deliveries end or <paramref name="stop"/>; then returns what it hasn't begun.</summary>
-    /// <param name="failed">The outcome that gives a message back and counts the delivery, where the peer counts.</param>
-    public async Task RunAsync(ChannelReader<Delivery> deliveries, DeliveryState failed, CancellationToken stop)
+    /// <summary>Runs until <paramref name="stop"/>, or until there is nobody to receive from.</summary>
+    public async Task RunAsync(Receive receive, CancellationToken stop)
     {
+        while (await TakeAsync(receive, stop) is { } batch)
+        {
+            if (batch.Count > 0)
+                await SettleAsync(batch, await InvokeAsync(batch, stop) ? DeliveryOutcome.Completed : DeliveryOutcome.Failed);
+        }
+    }
+
+    /// <summary>Gives messages back that no function has seen.</summary>
+    public Task GiveBackAsync(IReadOnlyList<Delivery> unseen) => SettleAsync(unseen, DeliveryOutcome.NotBegun);
+
+    /// <returns>Null where the process stops.</returns>
+    private async Task<IReadOnlyList<Delivery>?> TakeAsync(Receive receive, CancellationToken stop)
+    {
+        var batch = new List<Delivery>();
         try
         {
-            while (await deliveries.WaitToReadAsync(stop))
-            {
-                var batch = await TakeAsync(deliveries, stop);
-                var outcome = await InvokeAsync(batch, stop) ? new Accepted() : failed;
-                foreach (var delivery in batch)
-                    Settle(delivery, outcome);
-            }
+            batch.AddRange(await receive(Size, null, stop));
+            // Only below minMessageBatchSize (1 by default) is a batch waited for, from its first message on.
+            var began = Stopwatch.GetTimestamp();
+            while (batch.Count > 0 && batch.Count < Math.Min(hostJson.MinMessageBatchSize, Size)
+                && hostJson.MaxBatchWaitTime - Stopwatch.GetElapsedTime(began) is var left && left > TimeSpan.Zero)
+                batch.AddRange(await receive(Size - batch.Count, left, stop));
+            return batch;
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
         {
-            // Stopping: what waits here goes back below.
+            await GiveBackAsync(batch);
+            return null;
         }
-
-        while (deliveries.TryRead(out var delivery))
-            Settle(delivery, new Released());
     }
 
-    private async Task<List<Delivery>> TakeAsync(ChannelReader<Delivery> deliveries, CancellationToken stop)
+    private async Task<bool> InvokeAsync(IReadOnlyList<Delivery> batch, CancellationToken stop)
     {
-        var batch = new List<Delivery>(Size);
-        while (batch.Count < Size && deliveries.TryRead(out var delivery))
-            batch.Add(delivery);
-
-        // Only below minMessageBatchSize (1 by default) is a batch waited for.
-        using var patience = CancellationTokenSource.CreateLinkedTokenSource(stop);
-        if (batch.Count < Math.Min(hostJson.MinMessageBatchSize, Size))
-            patience.CancelAfter(hostJson.MaxBatchWaitTime);
-        try
-        {
-            while (batch.Count < Math.Min(hostJson.MinMessageBatchSize, Size) && await deliveries.WaitToReadAsync(patience.Token))
-            {
-                while (batch.Count < Size && deliveries.TryRead(out var delivery))
-                    batch.Add(delivery);
-            }
-        }
-        catch (OperationCanceledException) when (patience.IsCancellationRequested)
-        {
-            // Waited long enough: a smaller batch.
-        }
-
-        return batch;
-    }
-
-    private async Task<bool> InvokeAsync(List<Delivery> batch, CancellationToken stop)
-    {
+        using var ended = new CancellationTokenSource();
+        var held = batch.Select(delivery => TryAsync(() => delivery.Hold(ended.Token))).ToArray();
         try
         {
             await using var scope = services.CreateAsyncScope();
-            var bodies = batch.ConvertAll(delivery => delivery.Body).ToArray();
+            var bodies = batch.Select(delivery => delivery.Body).ToArray();
             await pipeline(new Invocation(function, null, scope.ServiceProvider, bodies, stop));
             return true;
         }
@@ -103,19 +79,34 @@ internal sealed class MessageBatches(
                 logger.LogError(failure, "Function {Function} failed: {Count} messages go back", name, batch.Count);
             return false;
         }
+        finally
+        {
+            await ended.CancelAsync();
+            WarnOf("kept locked", await Task.WhenAll(held));
+        }
     }
 
-    private void Settle(Delivery delivery, DeliveryState outcome)
+    private async Task SettleAsync(IReadOnlyList<Delivery> batch, DeliveryOutcome outcome) =>
+        WarnOf("settled", await Task.WhenAll(batch.Select(delivery => TryAsync(() => delivery.Settle(outcome)))));
+
+    /// <summary>The peer has gone, or has ended the lock, and delivers again: at-least-once, and every function bears it.</summary>
+    private void WarnOf(string what, Exception?[] failures)
+    {
+        if (failures.OfType<Exception>().ToList() is [var first, ..] lost)
+            logger.LogWarning("Function {Function}: {Count} messages couldn't be {What} and will come again ({Error})",
+                name, lost.Count, what, first.Message);
+    }
+
+    private static async Task<Exception?> TryAsync(Func<Task> work)
     {
         try
         {
-            delivery.Settle(outcome);
+            await work();
+            return null;
         }
-        catch (AmqpException gone)
+        catch (Exception failure)
         {
-            // The peer has gone with the outcome unsaid and delivers again: at-least-once, and every function bears it.
-            logger.LogWarning(
-                "Function {Function}: a message couldn't be settled and will come again ({Error})", name, gone.Error?.Condition);
+            return failure;
         }
     }
 }

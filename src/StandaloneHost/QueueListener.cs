@@ -1,6 +1,5 @@
 using System.Net;
 using System.Net.Sockets;
-using System.Threading.Channels;
 using Amqp;
 using Amqp.Framing;
 using Amqp.Listener;
@@ -27,11 +26,11 @@ internal sealed class QueueListener : IDisposable
     public int Port { get; }
 
     /// <returns>What is sent to the queue.</returns>
-    public ChannelReader<Delivery> Receive(string queue, int credit)
+    public AmqpDeliveries Receive(string queue, int credit)
     {
-        var deliveries = Channel.CreateUnbounded<Delivery>();
-        host.RegisterMessageProcessor(queue, new Processor(deliveries.Writer, credit));
-        return deliveries.Reader;
+        var deliveries = new AmqpDeliveries(new Released());
+        host.RegisterMessageProcessor(queue, new Processor(deliveries, credit));
+        return deliveries;
     }
 
     public void Dispose() => host.Close();
@@ -43,12 +42,12 @@ internal sealed class QueueListener : IDisposable
         return ((IPEndPoint)probe.LocalEndpoint).Port;
     }
 
-    private sealed class Processor(ChannelWriter<Delivery> deliveries, int credit) : IMessageProcessor
+    private sealed class Processor(AmqpDeliveries deliveries, int credit) : IMessageProcessor
     {
         // Twice: a sender fills the next batch while one is committed.
         public int Credit => credit * 2;
 
-        public void Process(MessageContext messageContext) => deliveries.TryWrite(Delivery.Of(
-            messageContext.Message, outcome => messageContext.Link.DisposeMessage(messageContext.Message, outcome, true)));
+        public void Process(MessageContext messageContext) => deliveries.Add(
+            messageContext.Message, outcome => messageContext.Link.DisposeMessage(messageContext.Message, outcome, true));
     }
 }

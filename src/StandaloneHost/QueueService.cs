@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Net.Sockets;
-using Amqp.Framing;
 using Microsoft.Azure.Functions.Worker;
 using Microsoft.Azure.Functions.Worker.Middleware;
 using Microsoft.Extensions.Configuration;
@@ -16,6 +15,9 @@ namespace StandaloneHost;
 /// </summary>
 internal sealed class QueueService : BackgroundService
 {
+    /// <summary>What a queue's name ends in where its dead letters are meant.</summary>
+    public const string DeadLetters = "/$deadletterqueue";
+
     private readonly List<Func<CancellationToken, Task>> queues = [];
     private readonly QueueListener? listener;
 
@@ -32,14 +34,21 @@ internal sealed class QueueService : BackgroundService
             var batches = new MessageBatches(function, hostJson, pipeline, services, logger);
             if (BrokerAddress.Read(function.Name, trigger.Connection ?? "AzureWebJobsServiceBus", settings) is { } address)
             {
-                queues.Add(new BrokerQueue(function.Name, queue, address, batches, time, logger).RunAsync);
+                BrokerQueue.Receive receive = address.Amqp is { } amqp
+                    ? new AmqpQueue(function.Name, queue, amqp, batches, logger).ReceiveAsync
+                    : new ServiceBusQueue(function.Name, queue, address.ServiceBus!, batches, hostJson, time, logger).ReceiveAsync;
+                queues.Add(new BrokerQueue(function.Name, address.Host, receive, time, logger).RunAsync);
             }
-            else if (!queue.EndsWith("/$deadletterqueue", StringComparison.OrdinalIgnoreCase))
+            else if (!queue.EndsWith(DeadLetters, StringComparison.OrdinalIgnoreCase))
             {
                 // Without a broker nothing is ever dead-lettered, and only queues are listened for.
                 listener ??= Listen(settings["LOCALWORKER_AMQP_PORT"] ?? "0");
                 var deliveries = listener.Receive(queue, batches.Credit);
-                queues.Add(stop => batches.RunAsync(deliveries, new Released(), stop));
+                queues.Add(async stop =>
+                {
+                    await batches.RunAsync(deliveries.ReceiveAsync, stop);
+                    await batches.GiveBackAsync(deliveries.Take());
+                });
             }
         }
     }

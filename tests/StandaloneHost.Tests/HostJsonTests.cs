@@ -65,6 +65,7 @@ public sealed class HostJsonTests
     {
         var written = JsonDocument.Parse(Text()).RootElement.GetProperty("extensions");
         var queue = written.GetProperty("serviceBus");
+        var retry = queue.GetProperty("clientRetryOptions");
 
         var read = HostJson.Read(HostJson.Load(Path.GetDirectoryName(File())!));
 
@@ -73,7 +74,14 @@ public sealed class HostJsonTests
             queue.GetProperty("minMessageBatchSize").GetInt32(),
             queue.GetProperty("maxMessageBatchSize").GetInt32(),
             TimeSpan.Parse(queue.GetProperty("maxBatchWaitTime").GetString()!, CultureInfo.InvariantCulture),
-            queue.GetProperty("prefetchCount").GetInt32()), read);
+            queue.GetProperty("prefetchCount").GetInt32(),
+            TimeSpan.FromMinutes(5),
+            new HostJson.Retry(
+                retry.GetProperty("mode").GetString() == "Exponential",
+                TimeSpan.Parse(retry.GetProperty("tryTimeout").GetString()!, CultureInfo.InvariantCulture),
+                TimeSpan.Parse(retry.GetProperty("delay").GetString()!, CultureInfo.InvariantCulture),
+                TimeSpan.Parse(retry.GetProperty("maxDelay").GetString()!, CultureInfo.InvariantCulture),
+                retry.GetProperty("maxRetries").GetInt32())), read);
         Assert.True(queue.GetProperty("autoCompleteMessages").GetBoolean());
     }
 

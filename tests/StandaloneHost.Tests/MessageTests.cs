@@ -5,6 +5,7 @@ using Amqp;
 using Amqp.Framing;
 using Microsoft.Azure.Functions.Worker;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Time.Testing;
 using Xunit;
 
 namespace StandaloneHost.Tests;
@@ -21,15 +22,24 @@ public sealed class MessageTests : IDisposable
     private readonly BrokerDouble broker = new(Queue);
     private readonly Received received = new();
 
+    /// <summary>By whose library messages are received: AMQPNetLite's, or the official client for Service Bus.</summary>
+    public enum By
+    {
+        AmqpNetLite,
+        ServiceBusClient,
+    }
+
     private static CancellationToken Cancelled => TestContext.Current.CancellationToken;
 
     public void Dispose() => broker.Dispose();
 
-    [Fact] // "completes all of the messages in the batch"; no batch above maxMessageBatchSize
-    public async Task Batch_Success_CompletesEveryMessage()
+    [Theory] // "completes all of the messages in the batch"; no batch above maxMessageBatchSize
+    [InlineData(By.AmqpNetLite)]
+    [InlineData(By.ServiceBusClient)]
+    public async Task Batch_Success_CompletesEveryMessage(By client)
     {
         broker.Send(Queue, Enumerable.Range(0, 250).Select(i => $"m{i}"));
-        await using var worker = await StartAsync(typeof(Batches));
+        await using var worker = await StartAsync(client, typeof(Batches));
 
         await broker.EmptyAsync(Queue, Cancelled);
 
@@ -38,12 +48,14 @@ public sealed class MessageTests : IDisposable
         Assert.Equal(0, broker.Count(DeadLetters));
     }
 
-    [Fact] // "If an exception is thrown, the messages are abandoned"; the broker counts and dead-letters
-    public async Task Batch_FunctionAlwaysThrows_IsDeadLetteredAfterTenDeliveries()
+    [Theory] // "If an exception is thrown, the messages are abandoned"; the broker counts and dead-letters
+    [InlineData(By.AmqpNetLite)]
+    [InlineData(By.ServiceBusClient)]
+    public async Task Batch_FunctionAlwaysThrows_IsDeadLetteredAfterTenDeliveries(By client)
     {
         received.Body = (_, _) => throw new InvalidOperationException("no");
         broker.Send(Queue, "bad");
-        await using var worker = await StartAsync(typeof(Batches));
+        await using var worker = await StartAsync(client, typeof(Batches));
 
         await broker.EmptyAsync(Queue, Cancelled);
 
@@ -51,13 +63,15 @@ public sealed class MessageTests : IDisposable
         Assert.Equal(1, broker.Count(DeadLetters));
     }
 
-    [Fact] // a throw abandons all messages of the batch, the good ones too
-    public async Task Batch_ThrowsOnce_IsDeliveredAgain()
+    [Theory] // a throw abandons all messages of the batch, the good ones too
+    [InlineData(By.AmqpNetLite)]
+    [InlineData(By.ServiceBusClient)]
+    public async Task Batch_ThrowsOnce_IsDeliveredAgain(By client)
     {
         var tries = 0;
         received.Body = (_, _) => Interlocked.Increment(ref tries) == 1 ? throw new InvalidOperationException("no") : Task.CompletedTask;
         broker.Send(Queue, "a", "b");
-        await using var worker = await StartAsync(typeof(Batches));
+        await using var worker = await StartAsync(client, typeof(Batches));
 
         await broker.EmptyAsync(Queue, Cancelled);
 
@@ -65,8 +79,10 @@ public sealed class MessageTests : IDisposable
         Assert.Equal(0, broker.Count(DeadLetters));
     }
 
-    [Fact] // "Lock loss after our commit redelivers committed rows"
-    public async Task Lock_LostWhileTheFunctionRuns_MessageComesAgain()
+    [Theory] // "Lock loss after our commit redelivers committed rows"
+    [InlineData(By.AmqpNetLite)]
+    [InlineData(By.ServiceBusClient)]
+    public async Task Lock_LostWhileTheFunctionRuns_MessageComesAgain(By client)
     {
         var lost = false;
         received.Body = (_, _) =>
@@ -77,17 +93,19 @@ public sealed class MessageTests : IDisposable
             return Task.CompletedTask;
         };
         broker.Send(Queue, "twice");
-        await using var worker = await StartAsync(typeof(Batches));
+        await using var worker = await StartAsync(client, typeof(Batches));
 
         await broker.EmptyAsync(Queue, Cancelled);
 
         Assert.Equal(["twice", "twice"], received.Bodies);
     }
 
-    [Fact]
-    public async Task Broker_GoesAwayAndReturns_IsReceivedFromAgain()
+    [Theory]
+    [InlineData(By.AmqpNetLite)]
+    [InlineData(By.ServiceBusClient)]
+    public async Task Broker_GoesAwayAndReturns_IsReceivedFromAgain(By client)
     {
-        await using var worker = await StartAsync(typeof(Batches));
+        await using var worker = await StartAsync(client, typeof(Batches));
         broker.Send(Queue, "before");
         await broker.EmptyAsync(Queue, Cancelled);
 
@@ -99,44 +117,165 @@ public sealed class MessageTests : IDisposable
         Assert.Equal(["before", "after"], received.Bodies);
     }
 
-    [Fact] // azure-functions-host: stopping listeners cancels the function's token; what isn't completed is abandoned
-    public async Task Stop_WhileABatchRuns_NothingIsLost()
+    [Theory] // azure-functions-host: stopping listeners cancels the function's token; what isn't completed is abandoned
+    [InlineData(By.AmqpNetLite)]
+    [InlineData(By.ServiceBusClient)]
+    public async Task Stop_WhileABatchRuns_NothingIsLost(By client)
     {
         received.Body = (_, token) => Task.Delay(Timeout.Infinite, token);
         broker.Send(Queue, Enumerable.Range(0, 30).Select(i => $"m{i}"));
-        await using (var worker = await StartAsync(typeof(Batches)))
+        await using (var worker = await StartAsync(client, typeof(Batches)))
             await received.NextAsync();
         Assert.Equal(30, broker.Count(Queue));
         received.Body = (_, _) => Task.CompletedTask;
 
-        await using var next = await StartAsync(typeof(Batches));
+        await using var next = await StartAsync(client, typeof(Batches));
         await broker.EmptyAsync(Queue, Cancelled);
 
         Assert.Equal(30, received.Bodies.Distinct().Count());
     }
 
-    [Fact] // the path of a queue's dead letters, learn.microsoft.com/azure/service-bus-messaging/service-bus-dead-letter-queues
-    public async Task DeadLetterQueue_HasAFunction_IsDrained()
+    [Theory] // the path of a queue's dead letters, learn.microsoft.com/azure/service-bus-messaging/service-bus-dead-letter-queues
+    [InlineData(By.AmqpNetLite)]
+    [InlineData(By.ServiceBusClient)]
+    public async Task DeadLetterQueue_HasAFunction_IsDrained(By client)
     {
         broker.Send(DeadLetters, "rotten");
-        await using var worker = await StartAsync(typeof(Drain));
+        await using var worker = await StartAsync(client, typeof(Drain));
 
         await broker.EmptyAsync(DeadLetters, Cancelled);
 
         Assert.Equal(["rotten"], received.Bodies);
     }
 
+    [Theory] // a body that isn't data or text must not come back for ever, in the queue or among its dead letters
+    [InlineData(By.AmqpNetLite, typeof(Batches), Queue)]
+    [InlineData(By.AmqpNetLite, typeof(Drain), DeadLetters)]
+    [InlineData(By.ServiceBusClient, typeof(Batches), Queue)]
+    [InlineData(By.ServiceBusClient, typeof(Drain), DeadLetters)]
+    public async Task Body_OfAnyAmqpKind_ReachesTheFunctionAndIsCompleted(By client, Type function, string queue)
+    {
+        broker.Send(queue, new AmqpValue { Value = "text" });
+        broker.Send(queue, new AmqpValue { Value = 42L });
+        broker.Send(queue, new AmqpValue { Value = Encoding.UTF8.GetBytes("binary") });
+        broker.Send(queue, new AmqpSequence { List = new object[] { 1, "two" } });
+        broker.Send(queue, new AmqpValue { Value = null });
+        broker.Send(queue, new Data { Binary = [0xC3, 0x28] });
+        broker.Send(queue, "good");
+        await using var worker = await StartAsync(client, function);
+
+        await broker.EmptyAsync(queue, Cancelled);
+
+        Assert.Equal(["text", "AMQP value: 42", "binary", "AMQP sequence: 1, two", "", "\uFFFD(", "good"], received.Bodies);
+        Assert.Equal(0, broker.Count(DeadLetters));
+    }
+
+    [Theory] // minMessageBatchSize
+    [InlineData(By.AmqpNetLite)]
+    [InlineData(By.ServiceBusClient)]
+    public async Task Batch_SmallerThanTheLeast_IsWaitedFor(By client)
+    {
+        var builder = Builder(client, typeof(Batches));
+        builder.HostJsonFile["extensions:serviceBus:minMessageBatchSize"] = "3";
+        builder.HostJsonFile["extensions:serviceBus:maxBatchWaitTime"] = "01:00:00";
+        await using var worker = await RunningWorker.StartAsync(builder);
+
+        foreach (var body in new[] { "a", "b", "c" })
+        {
+            broker.Send(Queue, body);
+            await broker.ReachAsync(Queue, messages => messages.All(message => message.IsLocked), Cancelled);
+        }
+
+        await broker.EmptyAsync(Queue, Cancelled);
+        Assert.Equal([3], received.Sizes);
+    }
+
+    [Theory] // and then a smaller one is taken
+    [InlineData(By.AmqpNetLite)]
+    [InlineData(By.ServiceBusClient)]
+    public async Task Batch_SmallerThanTheLeast_IsNotWaitedForLongerThanItsTime(By client)
+    {
+        var builder = Builder(client, typeof(Batches));
+        builder.HostJsonFile["extensions:serviceBus:minMessageBatchSize"] = "3";
+        builder.HostJsonFile["extensions:serviceBus:maxBatchWaitTime"] = "00:00:00.01";
+        broker.Send(Queue, "alone");
+        await using var worker = await RunningWorker.StartAsync(builder);
+
+        await broker.EmptyAsync(Queue, Cancelled);
+
+        Assert.Equal(["alone"], received.Bodies);
+    }
+
+    [Fact] // learn.microsoft.com/azure/service-bus-messaging/message-transfers-locks-settlement#renew-locks
+    public async Task Lock_WhileABatchRuns_IsRenewedOfEveryMessage()
+    {
+        var time = new FakeTimeProvider(new DateTimeOffset(2026, 11, 26, 12, 0, 0, TimeSpan.Zero));
+        var ended = new TaskCompletionSource();
+        received.Body = (_, _) => ended.Task;
+        broker.LockUntil(Queue, time.GetUtcNow().UtcDateTime.AddMinutes(1));
+        broker.Send(Queue, "a", "b");
+        var builder = Builder(By.ServiceBusClient, typeof(Batches));
+        builder.Services.AddSingleton<TimeProvider>(time);
+        await using var worker = await RunningWorker.StartAsync(builder);
+        var size = await received.NextAsync();
+
+        // Half of the lock's time.
+        time.Advance(TimeSpan.FromSeconds(30));
+        await broker.RenewedAsync(Queue, size, Cancelled);
+        ended.SetResult();
+        await broker.EmptyAsync(Queue, Cancelled);
+
+        Assert.Equal(2, received.Bodies.Count);
+    }
+
+    [Fact] // maxAutoLockRenewalDuration
+    public async Task Lock_OfABatchThatRunsTooLong_IsRenewedNoMore()
+    {
+        var time = new FakeTimeProvider(new DateTimeOffset(2026, 11, 26, 12, 0, 0, TimeSpan.Zero));
+        var ended = new TaskCompletionSource();
+        received.Body = (_, _) => ended.Task;
+        broker.LockUntil(Queue, time.GetUtcNow().UtcDateTime.AddMinutes(1));
+        broker.Send(Queue, "a");
+        var builder = Builder(By.ServiceBusClient, typeof(Batches));
+        builder.HostJsonFile["extensions:serviceBus:maxAutoLockRenewalDuration"] = "00:00:20";
+        builder.Services.AddSingleton<TimeProvider>(time);
+        await using var worker = await RunningWorker.StartAsync(builder);
+        await received.NextAsync();
+
+        time.Advance(TimeSpan.FromMinutes(1));
+        ended.SetResult();
+        await broker.EmptyAsync(Queue, Cancelled);
+
+        Assert.Equal(0, broker.Renewals(Queue));
+    }
+
+    [Fact]
+    public async Task Claims_RefusedAndThenGranted_AreAskedForAgain()
+    {
+        broker.RefusesClaims = true;
+        broker.Send(Queue, "patience");
+        await using var worker = await StartAsync(By.ServiceBusClient, typeof(Batches));
+        await broker.RefusedAsync(Cancelled);
+
+        broker.RefusesClaims = false;
+        await broker.EmptyAsync(Queue, Cancelled);
+
+        Assert.Equal(["patience"], received.Bodies);
+    }
+
     [Theory] // dotnet-worker: src/DotNetWorker.Core/Converters/ArrayConverter.cs, StringToByteConverter.cs, MemoryConverter.cs
-    [InlineData(typeof(Batches), 1)]
-    [InlineData(typeof(ArrayBatches), 1)]
-    [InlineData(typeof(MemoryBatches), 1)]
-    [InlineData(typeof(SingleText), 2)]
-    [InlineData(typeof(SingleArray), 2)]
-    public async Task Parameter_OfEachKind_BindsTheBodies(Type function, int sent)
+    [InlineData(By.AmqpNetLite, typeof(Batches), 1)]
+    [InlineData(By.AmqpNetLite, typeof(ArrayBatches), 1)]
+    [InlineData(By.AmqpNetLite, typeof(MemoryBatches), 1)]
+    [InlineData(By.AmqpNetLite, typeof(SingleText), 2)]
+    [InlineData(By.AmqpNetLite, typeof(SingleArray), 2)]
+    [InlineData(By.ServiceBusClient, typeof(MemoryBatches), 1)]
+    [InlineData(By.ServiceBusClient, typeof(SingleText), 2)]
+    public async Task Parameter_OfEachKind_BindsTheBodies(By client, Type function, int sent)
     {
         var bodies = Enumerable.Range(0, sent).Select(i => $"ä{i}").ToArray();
         broker.Send(Queue, bodies);
-        await using var worker = await StartAsync(function);
+        await using var worker = await StartAsync(client, function);
 
         await broker.EmptyAsync(Queue, Cancelled);
 
@@ -156,14 +295,12 @@ public sealed class MessageTests : IDisposable
         Assert.DoesNotContain(text, message, StringComparison.Ordinal);
     }
 
-    [Fact] // learn.microsoft.com/azure/service-bus-messaging/service-bus-amqp-protocol-guide: SASL PLAIN over TLS
-    public void Connection_OfServiceBus_IsSaslPlainOverTls()
-    {
-        var address = BrokerAddress.Parse("Endpoint=sb://ns.servicebus.windows.net/;SharedAccessKeyName=listen;SharedAccessKey=a+b/c=")!;
-
-        Assert.Equal(("amqps", "ns.servicebus.windows.net", 5671, "listen", "a+b/c="),
-            (address.Scheme, address.Host, address.Port, address.User, address.Password));
-    }
+    [Theory] // a connection string that only the official client takes in
+    [InlineData("Endpoint=sb://ns.servicebus.windows.net/;SharedAccessKeyName=listen;SharedAccessKey=a+b/c=", "ns.servicebus.windows.net")]
+    [InlineData("Endpoint=sb://ns.servicebus.windows.net/;SharedAccessSignature=SharedAccessSignature sr=x", "ns.servicebus.windows.net")]
+    [InlineData("Endpoint=sb://localhost;SharedAccessKeyName=n;SharedAccessKey=k;UseDevelopmentEmulator=true;", "localhost")]
+    public void Connection_OfServiceBus_IsTheOfficialClients(string text, string host) =>
+        Assert.Equal(new BrokerAddress(host, null, text), BrokerAddress.Parse(text));
 
     [Fact]
     public async Task NoBroker_TransferSent_IsAcceptedOnlyAfterTheFunction()
@@ -242,7 +379,10 @@ public sealed class MessageTests : IDisposable
         await connection.CloseAsync();
     }
 
-    private Task<RunningWorker> StartAsync(Type function) => RunningWorker.StartAsync(Builder(function, broker.Address));
+    private Task<RunningWorker> StartAsync(By client, Type function) => RunningWorker.StartAsync(Builder(client, function));
+
+    private StandaloneApplicationBuilder Builder(By client, Type function) =>
+        Builder(function, client == By.AmqpNetLite ? broker.Address : broker.ConnectionString);
 
     private StandaloneApplicationBuilder Builder(Type function, string? connection)
     {
@@ -250,6 +390,8 @@ public sealed class MessageTests : IDisposable
         builder.Configuration["ServiceBus"] = connection;
         builder.Configuration["TEST_QUEUE"] = Queue;
         builder.HostJsonFile["extensions:serviceBus:maxMessageBatchSize"] = "100";
+        // A broker that is away is tried again by the worker, without the client's own pauses before.
+        builder.HostJsonFile["extensions:serviceBus:clientRetryOptions:maxRetries"] = "0";
         builder.Services.AddSingleton(received);
         return builder;
     }

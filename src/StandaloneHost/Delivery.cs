@@ -1,0 +1,40 @@
+using System.Collections;
+using System.Globalization;
+using System.Text;
+
+namespace StandaloneHost;
+
+/// <summary>What becomes of a message.</summary>
+internal enum DeliveryOutcome
+{
+    /// <summary>The function succeeded.</summary>
+    Completed,
+
+    /// <summary>The function failed: it goes back, and the delivery counts where the peer counts.</summary>
+    Failed,
+
+    /// <summary>It goes back unseen, because the process stops.</summary>
+    NotBegun,
+}
+
+/// <summary>A message that was received and not yet settled.</summary>
+/// <param name="Body">The payload; text is UTF-8.</param>
+/// <param name="Settle">Tells the peer the outcome.</param>
+/// <param name="Hold">Renews the message's lock until the token ends.</param>
+internal sealed record Delivery(ReadOnlyMemory<byte> Body, Func<DeliveryOutcome, Task> Settle, Func<CancellationToken, Task> Hold)
+{
+    /// <summary>
+    /// The payload of a message whose body is no data. A value or sequence is not a payload that anybody agreed on: the function sees
+    /// text that it can't read, as it does with any other bad message, and so it can put the message aside.
+    /// </summary>
+    public static ReadOnlyMemory<byte> BodyOf(object? value) => value switch
+    {
+        byte[] bytes => bytes,
+        null => default,
+        string text => Encoding.UTF8.GetBytes(text),
+        IEnumerable many => Encoding.UTF8.GetBytes($"AMQP sequence: {string.Join(", ", many.Cast<object?>().Select(Text))}"),
+        _ => Encoding.UTF8.GetBytes($"AMQP value: {Text(value)}"),
+    };
+
+    private static string? Text(object? value) => Convert.ToString(value, CultureInfo.InvariantCulture);
+}

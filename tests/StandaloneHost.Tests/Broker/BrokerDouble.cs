@@ -1,0 +1,191 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Text;
+using Amqp;
+using Amqp.Framing;
+using Amqp.Handler;
+using Amqp.Listener;
+using Amqp.Sasl;
+using Amqp.Types;
+
+namespace StandaloneHost.Tests;
+
+/// <summary>
+/// A broker with Service Bus's rules for queues (learn.microsoft.com/azure/service-bus-messaging, "Message transfers, locks, and
+/// settlement" and "dead-letter queues"): peek-lock, a delivery count that grows when a message is abandoned or its lock is lost,
+/// dead-lettering at the tenth, <c>queue/$deadletterqueue</c>. Locks end when a test says so, not by a clock.
+/// It speaks AMQP 1.0 twice: plainly, and as the official client expects Service Bus's emulator to (SASL MSSBCBS, claims over
+/// <c>$cbs</c>, requests over <c>queue/$management</c>; service-bus-amqp-protocol-guide and service-bus-amqp-request-response).
+/// </summary>
+public sealed class BrokerDouble : IDisposable
+{
+    public const int MaxDeliveryCount = 10;
+
+    private readonly Dictionary<string, QueueDouble> queues = new(StringComparer.OrdinalIgnoreCase);
+    private readonly int plainPort = FreePort();
+    private readonly int claimsPort = FreePort();
+    private readonly TaskCompletionSource refused = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private ContainerHost host;
+
+    public BrokerDouble(params string[] names)
+    {
+        foreach (var name in names)
+        {
+            queues[$"{name}/$deadletterqueue"] = new QueueDouble(null);
+            queues[name] = new QueueDouble(queues[$"{name}/$deadletterqueue"]);
+        }
+
+        host = Open();
+    }
+
+    /// <summary>What the setting <c>ServiceBus</c> is for AMQPNetLite.</summary>
+    public string Address => $"amqp://127.0.0.1:{plainPort}";
+
+    /// <summary>What the setting <c>ServiceBus</c> is for the official client.</summary>
+    public string ConnectionString =>
+        $"Endpoint=sb://127.0.0.1:{claimsPort};SharedAccessKeyName=test;SharedAccessKey=dGVzdA==;UseDevelopmentEmulator=true";
+
+    /// <summary>Claims are refused, as with a wrong key or too few rights.</summary>
+    public bool RefusesClaims { get; set; }
+
+    /// <summary>Messages are refused, as where the queue is full.</summary>
+    public bool RefusesMessages { get; set; }
+
+    public void Send(string queue, params IEnumerable<string> bodies)
+    {
+        foreach (var body in bodies)
+            Send(queue, new Data { Binary = Encoding.UTF8.GetBytes(body) });
+    }
+
+    /// <summary>Any body that AMQP knows, and what may stand beside it.</summary>
+    public void Send(string queue, RestrictedDescribed body, Properties? properties = null, ApplicationProperties? application = null) =>
+        queues[queue].Add(new Message { BodySection = body, Properties = properties, ApplicationProperties = application });
+
+    /// <summary>A dead letter that was delivered in vain as often as is allowed.</summary>
+    public void Bury(string queue, string body) => queues[$"{queue}/$deadletterqueue"].Add(new Message
+    {
+        Header = new Header { DeliveryCount = MaxDeliveryCount },
+        BodySection = new Data { Binary = Encoding.UTF8.GetBytes(body) },
+        ApplicationProperties = QueueDouble.Reason("MaxDeliveryCountExceeded", "Delivered too often."),
+    });
+
+    public bool Has(string queue) => queues.ContainsKey(queue);
+
+    /// <summary>Messages that are there, delivered or not.</summary>
+    public int Count(string queue) => queues[queue].All.Count;
+
+    /// <summary>What is there, in its order.</summary>
+    public IReadOnlyList<StoredMessage> Messages(string queue) => queues[queue].All;
+
+    /// <summary>Locks that were renewed.</summary>
+    public int Renewals(string queue) => queues[queue].Renewals;
+
+    /// <summary>Until when a lock given from now on is said to hold.</summary>
+    public void LockUntil(string queue, DateTime until) => queues[queue].LockedUntil = until;
+
+    /// <summary>Ends when every message of the queue has been completed or dead-lettered.</summary>
+    public Task EmptyAsync(string queue, CancellationToken cancellationToken) =>
+        ReachAsync(queue, messages => messages.Count == 0, cancellationToken);
+
+    /// <summary>Ends when the queue is as a test waits for it to be.</summary>
+    public Task ReachAsync(string queue, Func<IReadOnlyList<StoredMessage>, bool> reached, CancellationToken cancellationToken) =>
+        queues[queue].ReachAsync(it => reached(it.All), cancellationToken);
+
+    /// <summary>Ends when so many locks of the queue have been renewed.</summary>
+    public Task RenewedAsync(string queue, int times, CancellationToken cancellationToken) =>
+        queues[queue].ReachAsync(renewed => renewed.Renewals >= times, cancellationToken);
+
+    /// <summary>Ends when claims have been refused.</summary>
+    public Task RefusedAsync(CancellationToken cancellationToken) => refused.Task.WaitAsync(cancellationToken);
+
+    /// <summary>Ends the locks of all that is out: it is delivered again, and settling the first delivery does nothing.</summary>
+    public void LoseLocks(string queue) => queues[queue].LoseLocks();
+
+    /// <summary>Goes away, with every connection; what was out is delivered again after <see cref="Return"/>.</summary>
+    public void GoAway()
+    {
+        host.Close();
+        foreach (var queue in queues.Values)
+            queue.Disconnect();
+    }
+
+    public void Return() => host = Open();
+
+    public void Dispose() => host.Close();
+
+    private static int FreePort()
+    {
+        using var probe = new TcpListener(IPAddress.Loopback, 0);
+        probe.Start();
+        return ((IPEndPoint)probe.LocalEndpoint).Port;
+    }
+
+    private ContainerHost Open()
+    {
+        var opened = new ContainerHost([new Address($"amqp://127.0.0.1:{plainPort}"), new Address($"amqp://127.0.0.1:{claimsPort}")])
+        {
+            // The official client writes the queue as a path from the root.
+            AddressResolver = (_, attach) => AddressOf(attach),
+        };
+        opened.Listeners[1].SASL.EnableMechanism("MSSBCBS", SaslProfile.Anonymous);
+        foreach (var listener in opened.Listeners)
+            listener.HandlerFactory = _ => LockTokens.Instance;
+        opened.RegisterRequestProcessor("$cbs", new Claims(this));
+        foreach (var (name, queue) in queues)
+            opened.RegisterRequestProcessor($"{name}/$management", new ManagementDouble(queue));
+        opened.RegisterLinkProcessor(new Links(this));
+        opened.Open();
+        return opened;
+    }
+
+    private static string AddressOf(Attach attach) =>
+        (attach.Role ? ((Source)attach.Source).Address : ((Target)attach.Target).Address).TrimStart('/');
+
+    /// <summary>A delivery's tag is its lock token.</summary>
+    private sealed class LockTokens : IHandler
+    {
+        public static readonly LockTokens Instance = new();
+
+        public bool CanHandle(EventId id) => id == EventId.SendDelivery;
+
+        public void Handle(Event protocolEvent)
+        {
+            if (protocolEvent.Context is IDelivery { Message: LockedMessage message } delivery)
+                delivery.Tag = message.Token.ToByteArray();
+        }
+    }
+
+    /// <summary>Every key is good, unless a test says otherwise.</summary>
+    private sealed class Claims(BrokerDouble broker) : IRequestProcessor
+    {
+        public int Credit => 100;
+
+        public void Process(RequestContext requestContext)
+        {
+            var reply = new Message { ApplicationProperties = new ApplicationProperties() };
+            var (code, description) = broker.RefusesClaims ? (401, "InvalidSignature: The token is invalid.") : (202, "Accepted");
+            reply.ApplicationProperties["status-code"] = code;
+            reply.ApplicationProperties["status-description"] = description;
+            requestContext.Complete(reply);
+            if (broker.RefusesClaims)
+                broker.refused.TrySetResult();
+        }
+    }
+
+    private sealed class Links(BrokerDouble broker) : ILinkProcessor
+    {
+        public void Process(AttachContext attachContext)
+        {
+            var attach = attachContext.Attach;
+            var name = AddressOf(attach);
+            // The standard tier's; the official client sends nothing where none is said.
+            attach.MaxMessageSize = 256 * 1024;
+            if (!broker.queues.TryGetValue(name, out var queue))
+                attachContext.Complete(new Error(ErrorCode.NotFound) { Description = $"The entity '{name}' could not be found." });
+            else if (attach.Role)
+                attachContext.Complete(new QueueDouble.Receiver(queue, attachContext.Link), 0);
+            else
+                attachContext.Complete(new QueueDouble.Sender(queue, broker), 1000);
+        }
+    }
+}

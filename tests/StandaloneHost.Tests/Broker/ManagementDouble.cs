@@ -1,0 +1,72 @@
+using Amqp;
+using Amqp.Framing;
+using Amqp.Listener;
+using Amqp.Types;
+
+namespace StandaloneHost.Tests;
+
+/// <summary>
+/// <c>queue/$management</c> (learn.microsoft.com/azure/service-bus-messaging/service-bus-amqp-request-response): renewing locks, peeking,
+/// and settling what came over a link that is gone.
+/// </summary>
+internal sealed class ManagementDouble(QueueDouble queue) : IRequestProcessor
+{
+    public int Credit => 100;
+
+    public void Process(RequestContext requestContext)
+    {
+        var request = requestContext.Message;
+        requestContext.Complete((string)request.ApplicationProperties["operation"] switch
+        {
+            "com.microsoft:renew-lock" => Renew((Map)request.Body),
+            "com.microsoft:peek-message" => Peek((Map)request.Body),
+            "com.microsoft:update-disposition" => Settle((Map)request.Body),
+            var other => Reply(501, new Map(), $"{other} is not doubled."),
+        });
+    }
+
+    private Message Renew(Map request)
+    {
+        var until = ((Guid[])request["lock-tokens"]).Select(queue.Renew).ToArray();
+        return until.All(moment => moment is not null)
+            ? Reply(200, new Map { ["expirations"] = until.Select(moment => moment!.Value).ToArray() })
+            : LockLost();
+    }
+
+    private Message Peek(Map request)
+    {
+        var found = queue.All
+            .Where(message => message.SequenceNumber >= (long)request["from-sequence-number"])
+            .Take((int)request["message-count"])
+            .Select(message => new Map { ["message"] = Bytes(message.Encode(null)) })
+            .ToList();
+        return found.Count == 0 ? Reply(204, new Map()) : Reply(200, new Map { ["messages"] = found });
+    }
+
+    private Message Settle(Map request)
+    {
+        DeliveryState outcome = (string)request["disposition-status"] == "completed" ? new Accepted() : new Modified();
+        return ((Guid[])request["lock-tokens"]).All(token => queue.Settle(token, outcome)) ? Reply(200, new Map()) : LockLost();
+    }
+
+    private static byte[] Bytes(Message message)
+    {
+        var buffer = message.Encode();
+        return buffer.Buffer.AsSpan(buffer.Offset, buffer.Length).ToArray();
+    }
+
+    private static Message LockLost()
+    {
+        var reply = Reply(410, new Map(), "The lock supplied is invalid.");
+        reply.ApplicationProperties["errorCondition"] = new Symbol("com.microsoft:message-lock-lost");
+        return reply;
+    }
+
+    private static Message Reply(int status, Map body, string description = "OK")
+    {
+        var reply = new Message { BodySection = new AmqpValue { Value = body }, ApplicationProperties = new ApplicationProperties() };
+        reply.ApplicationProperties["statusCode"] = status;
+        reply.ApplicationProperties["statusDescription"] = description;
+        return reply;
+    }
+}
