@@ -112,6 +112,7 @@ public sealed partial class TemplateTests(Bicep bicep)
             ["AzureWebJobsStorage"] = ["AzureWebJobsStorage__accountName", "AzureWebJobsStorage__credential", "AzureWebJobsStorage__clientId"],
             ["ServiceBus"] = ["ServiceBus__fullyQualifiedNamespace", "ServiceBus__credential", "ServiceBus__clientId"],
             ["FUNCTIONS_WORKER_RUNTIME"] = [],
+            ["EMULATOR_HTTP_PORT"] = [],
         };
         var sample = JsonDocument.Parse(Repository.Read("local.settings.sample.json")).RootElement.GetProperty("Values").EnumerateObject()
             .SelectMany(setting => otherwise.GetValueOrDefault(setting.Name, [setting.Name]));

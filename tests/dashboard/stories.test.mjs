@@ -314,6 +314,18 @@ test('nobody sees the licence of another', async () => {
   await close(page);
 });
 
+test('an operator sees how long the queue is, or why nobody knows', async () => {
+  const page = await open(browser, backend, { as: people.operator, path: '/system' });
+  await page.getByText('No broker is set (ServiceBus)', { exact: false }).waitFor();
+  await page.route('**/api/v1/system', async (route) => {
+    const response = await route.fetch();
+    await route.fulfill({ response, json: { ...(await response.json()), queue: { active: 1234, dead_lettered: 2, unknown_because: null } } });
+  });
+  await page.reload();
+  await page.getByText('1,234 (2 dead letters beside)').waitFor();
+  await close(page);
+});
+
 test('an operator replays and discards what is quarantined', async () => {
   backend.sql(`insert into usage_quarantine (source, code, field, detail, payload, payload_digest) values ('queue', 'MALFORMED', null, 'It is no JSON.', '{"logged_at":', sha256('y'))`);
   const page = await open(browser, backend, { as: people.operator, path: '/system' });

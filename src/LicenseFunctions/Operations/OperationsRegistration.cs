@@ -1,3 +1,4 @@
+using Azure.Messaging.ServiceBus.Administration;
 using LicenseFunctions.Database;
 using LicenseFunctions.Metrics;
 using Microsoft.Extensions.DependencyInjection;
@@ -6,18 +7,25 @@ namespace LicenseFunctions.Operations;
 
 public static class OperationsRegistration
 {
-    public static IServiceCollection AddOperations(this IServiceCollection services, SettingReader reader) => services
-        .AddSingleton(TimerSchedules.Read(reader, TimeProvider.System))
-        .AddSingleton<ReadinessStore>()
-        .AddSingleton<SystemStore>()
-        .AddSingleton<OutboxStore>()
-        .AddSingleton<RetentionStore>()
-        .AddSingleton<RetainData>()
-        .AddSingleton<DrainOutbox>()
-        .AddSingleton(MetricsSettings.Read(reader))
-        .AddSingleton<ProcessCounts>()
-        .AddSingleton<MetricStore>()
-        .AddSingleton<ReadMetrics>()
-        .AddSingleton<ShowSystem>()
-        .AddHostedService<WriteCounts>();
+    public static IServiceCollection AddOperations(this IServiceCollection services, SettingReader reader)
+    {
+        var serviceBus = ServiceBusSettings.Read(reader, reader.Identity());
+        return services
+            .AddSingleton(TimerSchedules.Read(reader, TimeProvider.System))
+            .AddSingleton<ReadinessStore>()
+            .AddSingleton<SystemStore>()
+            .AddSingleton<OutboxStore>()
+            .AddSingleton<RetentionStore>()
+            .AddSingleton<RetainData>()
+            .AddSingleton<DrainOutbox>()
+            .AddSingleton(MetricsSettings.Read(reader))
+            .AddSingleton<ProcessCounts>()
+            .AddSingleton<MetricStore>()
+            .AddSingleton<ReadMetrics>()
+            .AddSingleton<ShowSystem>()
+            .AddSingleton(serviceBus)
+            .AddSingleton<Func<ServiceBusAdministrationClient>>(() => serviceBus.Administer(CountMessages.Options))
+            .AddSingleton<CountMessages>()
+            .AddHostedService<WriteCounts>();
+    }
 }

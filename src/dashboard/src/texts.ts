@@ -363,7 +363,7 @@ export const texts = {
     noTimers: 'No timer has run yet.',
     work: 'Waiting work',
     outbox: 'Mails and webhooks due', oldest: (ago: string) => `oldest from ${ago}`, dead: 'Given up', unknown: 'Unknown charges', alerts: 'Open alerts', quarantined: 'Quarantined',
-    queue: 'In the queue', queueUnknown: 'See the broker’s own page', deadLetters: (n: string) => `${n} of them dead letters`, unscanned: 'Batches of use not yet scanned',
+    queue: 'In the queue', deadLettered: (n: string) => `${n} dead letters beside`, deadLetters: (n: string) => `${n} of them dead letters`, unscanned: 'Batches of use not yet scanned',
     quarantine: 'Quarantined usage',
     noQuarantine: 'Nothing is quarantined.',
     source: 'From', fault: 'Fault', since: 'Since', payload: 'Message',

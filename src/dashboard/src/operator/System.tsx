@@ -5,6 +5,7 @@ import { texts } from '../texts';
 import { Badge, Button, Confirm, Facts, PageTitle, ProblemBox, say, Show, Table } from '../ui/kit';
 
 type State = {
+  queue: { active: number | null; dead_lettered: number | null; unknown_because: string | null };
   waiting: { outbox_due: number; outbox_oldest_at: string | null; outbox_dead: number; quarantine_open: number; dead_letters_open: number; arrivals_waiting: number; arrivals_oldest_at: string | null; alerts_open: number; charges_unknown: number };
   timers: { timer_name: string; last_started_at: string | null; last_finished_at: string | null; last_succeeded_at: string | null; last_status: string | null; last_counts: Record<string, unknown> | null; last_error: string | null; next_due_at: string | null }[];
 };
@@ -19,7 +20,7 @@ export default function System() {
     <>
       <PageTitle title={words.title} />
       <Show of={system} rows={8}>
-        {({ waiting, timers }) => (
+        {({ waiting, queue, timers }) => (
           <>
             <section className="card">
               <h2>{words.work}</h2>
@@ -28,7 +29,7 @@ export default function System() {
                 [words.dead, format.number(waiting.outbox_dead)],
                 [words.unknown, format.number(waiting.charges_unknown)],
                 [words.alerts, format.number(waiting.alerts_open)],
-                [words.queue, words.queueUnknown],
+                [words.queue, queue.unknown_because ?? `${format.number(queue.active!)} (${words.deadLettered(format.number(queue.dead_lettered!))})`],
                 [words.quarantined, `${format.number(waiting.quarantine_open)} (${words.deadLetters(format.number(waiting.dead_letters_open))})`],
                 [words.unscanned, since(waiting.arrivals_waiting, waiting.arrivals_oldest_at)],
               ]} />

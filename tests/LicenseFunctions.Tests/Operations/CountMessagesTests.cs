@@ -1,0 +1,164 @@
+using Azure;
+using Azure.Core;
+using Azure.Identity;
+using Azure.Messaging.ServiceBus;
+using Azure.Messaging.ServiceBus.Administration;
+using LicenseFunctions.Operations;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Time.Testing;
+using Moq;
+using StandaloneHost.Tests;
+using Xunit;
+
+namespace LicenseFunctions.Tests.Operations;
+
+/// <summary>
+/// The official client against a double of Service Bus's administration; what an identity would open is mocked, for nothing here
+/// grants one a token.
+/// </summary>
+public sealed class CountMessagesTests : IDisposable
+{
+    private const string Queue = "usage-records";
+    private readonly BrokerDouble broker = new(Queue);
+    private readonly AdministrationDouble administration;
+    private readonly FakeTimeProvider time = new();
+
+    public CountMessagesTests() => administration = new AdministrationDouble(broker);
+
+    private static CancellationToken Cancelled => TestContext.Current.CancellationToken;
+
+    public void Dispose()
+    {
+        administration.Dispose();
+        broker.Dispose();
+    }
+
+    [Fact]
+    public async Task Count_OfTheEmulator_IsWhatItsAdministrationTells()
+    {
+        broker.Send(Queue, "a", "b", "c");
+        broker.Send($"{Queue}/$deadletterqueue", "rotten");
+
+        Assert.Equal(new QueueState(3, 1, null), await CountAsync());
+        Assert.Contains("enrich=True", administration.LastQuery, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(401, "right Manage")]
+    [InlineData(403, "Azure Service Bus Data Owner")]
+    [InlineData(500, "can't be reached")]
+    public async Task Count_RefusedByServiceBus_SaysWhatIsMissing(int status, string reason)
+    {
+        administration.Status = status;
+
+        Assert.Contains(reason, await ReasonAsync(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Count_OfAQueueThatIsNotThere_SaysSo() =>
+        Assert.Equal("Service Bus has no queue another.", await ReasonAsync(("USAGE_QUEUE", "another")));
+
+    [Fact]
+    public async Task Count_NobodyListens_SaysSo()
+    {
+        administration.Dispose();
+
+        Assert.StartsWith("Service Bus can't be reached", await ReasonAsync(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Count_NobodyAnswers_EndsAfterTwoSeconds()
+    {
+        administration.IsSilent = true;
+        var counting = CountAsync();
+        await administration.AskedAsync(Cancelled);
+        time.Advance(TimeSpan.FromSeconds(1.9));
+        Assert.False(counting.IsCompleted);
+
+        time.Advance(TimeSpan.FromSeconds(0.1));
+
+        Assert.Equal(new QueueState(null, null, "Service Bus did not answer within 2 seconds."), await counting);
+    }
+
+    [Fact]
+    public async Task Count_TheCallerLeaves_IsCancelled()
+    {
+        administration.IsSilent = true;
+        using var caller = new CancellationTokenSource();
+        var counting = Count(Settings()).RunAsync(caller.Token);
+        await administration.AskedAsync(Cancelled);
+
+        await caller.CancelAsync();
+
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => counting);
+    }
+
+    [Theory]
+    [InlineData("ServiceBus", null, "No broker is set")]
+    [InlineData("ServiceBus", "amqp://127.0.0.1", "isn't a Service Bus")]
+    [InlineData("ServiceBus", "AMQPS://user:secret@broker", "isn't a Service Bus")]
+    [InlineData("ServiceBus", "nonsense", "no connection string")]
+    [InlineData("ServiceBus:fullyQualifiedNamespace", "ns.servicebus.windows.net", "AZURE_CLIENT_ID isn't set")]
+    public async Task Count_WithoutAServiceBus_SaysWhy(string name, string? value, string reason) =>
+        Assert.Contains(reason, await ReasonAsync(("ServiceBus", null), (name, value)), StringComparison.Ordinal);
+
+    [Fact]
+    public void Settings_WithAnIdentity_OpenTheNamespace()
+    {
+        var settings = Settings(
+            Mock.Of<TokenCredential>(), ("ServiceBus", null), ("ServiceBus:fullyQualifiedNamespace", "ns.servicebus.windows.net"));
+
+        Assert.Null(settings.Absent);
+        Assert.NotNull(settings.Administer(CountMessages.Options));
+        Assert.Equal("ns.servicebus.windows.net", settings.Open(new()).FullyQualifiedNamespace);
+    }
+
+    [Fact]
+    public async Task Count_WithAnIdentity_IsWhatTheClientTells()
+    {
+        var properties = ServiceBusModelFactory.QueueRuntimeProperties(Queue, activeMessageCount: 7, deadLetterMessageCount: 2);
+        var client = new Mock<ServiceBusAdministrationClient>();
+        client.Setup(one => one.GetQueueRuntimePropertiesAsync(Queue, It.IsAny<CancellationToken>()))
+            .ReturnsAsync(Response.FromValue(properties, Mock.Of<Response>()));
+
+        Assert.Equal(new QueueState(7, 2, null), await Count(Settings(), () => client.Object).RunAsync(Cancelled));
+    }
+
+    [Fact]
+    public async Task Count_TheIdentityHasNoToken_SaysSo()
+    {
+        var client = new Mock<ServiceBusAdministrationClient>();
+        client.Setup(one => one.GetQueueRuntimePropertiesAsync(Queue, It.IsAny<CancellationToken>()))
+            .ThrowsAsync(new CredentialUnavailableException("no identity here"));
+
+        var state = await Count(Settings(), () => client.Object).RunAsync(Cancelled);
+
+        Assert.Equal("The identity got no token for Service Bus.", state.UnknownBecause);
+    }
+
+    private async Task<string> ReasonAsync(params (string Name, string? Value)[] settings)
+    {
+        var state = await CountAsync(settings);
+        Assert.Null(state.Active);
+        Assert.Null(state.DeadLettered);
+        return state.UnknownBecause!;
+    }
+
+    private Task<QueueState> CountAsync(params (string Name, string? Value)[] settings) =>
+        Count(Settings(null, settings)).RunAsync(Cancelled);
+
+    private CountMessages Count(ServiceBusSettings settings, Func<ServiceBusAdministrationClient>? open = null) =>
+        new(settings, open ?? (() => settings.Administer(CountMessages.Options)), time, NullLogger<CountMessages>.Instance);
+
+    private ServiceBusSettings Settings(TokenCredential? identity = null, params (string Name, string? Value)[] settings)
+    {
+        var configuration = new ConfigurationBuilder().AddInMemoryCollection().Build();
+        configuration["USAGE_QUEUE"] = Queue;
+        configuration["ServiceBus"] = broker.ConnectionString;
+        configuration["EMULATOR_HTTP_PORT"] = $"{administration.Port}";
+        foreach (var (name, value) in settings)
+            configuration[name] = value;
+        return ServiceBusSettings.Read(new SettingReader(configuration), identity);
+    }
+}
