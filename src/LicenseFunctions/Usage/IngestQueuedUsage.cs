@@ -26,16 +26,16 @@ public sealed class IngestQueuedUsage(
     }
 
     /// <summary>Moves what the broker gave up into quarantine, where operators see it. Throws as <see cref="RunAsync"/> does.</summary>
-    public async Task DrainDeadLettersAsync(string[] messages, CancellationToken cancellationToken)
+    public async Task DrainDeadLetterAsync(string message, CancellationToken cancellationToken)
     {
         var fault = new UsageFault(UsageFault.DeadLettered, "the broker gave the message up; replay it when the cause is mended");
-        var rejected = messages.Select(message => RejectedUsage.Of(Encoding.UTF8.GetBytes(message), fault)).ToList();
+        var rejected = RejectedUsage.Of(Encoding.UTF8.GetBytes(message), fault);
         await PatientlyAsync(async token =>
         {
-            await quarantine.AddAsync("dead_letter", rejected, token);
-            return rejected.Count;
+            await quarantine.AddAsync("dead_letter", [rejected], token);
+            return 1;
         }, cancellationToken);
-        log.LogWarning("{Messages} dead letters went to quarantine", messages.Length);
+        log.LogWarning("A dead letter went to quarantine");
     }
 
     private async Task<T> PatientlyAsync<T>(Func<CancellationToken, Task<T>> work, CancellationToken cancellationToken)

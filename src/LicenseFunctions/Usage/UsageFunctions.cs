@@ -9,14 +9,17 @@ public sealed class UsageFunctions(IngestQueuedUsage queued, PostUsage post)
 {
     [Function("IngestUsage")]
     public Task IngestUsage(
-        [ServiceBusTrigger("%USAGE_QUEUE%", Connection = "ServiceBus", IsBatched = true)] string[] messages, CancellationToken cancellationToken) =>
+        [ServiceBusTrigger("%USAGE_QUEUE%", Connection = "ServiceBus", IsBatched = true)] string[] messages,
+        CancellationToken cancellationToken) =>
         queued.RunAsync(messages, cancellationToken);
 
+    // One by one: on a Functions host a body that is neither data nor text can't be bound and would fail every batch that it is in, and
+    // dead letters have no queue of their own to end in.
     [Function("DrainDeadLetters")]
     public Task DrainDeadLetters(
-        [ServiceBusTrigger("%USAGE_QUEUE%/$deadletterqueue", Connection = "ServiceBus", IsBatched = true)] string[] messages,
+        [ServiceBusTrigger("%USAGE_QUEUE%/$deadletterqueue", Connection = "ServiceBus", IsBatched = false)] string message,
         CancellationToken cancellationToken) =>
-        queued.DrainDeadLettersAsync(messages, cancellationToken);
+        queued.DrainDeadLetterAsync(message, cancellationToken);
 
     [Function("PostUsage")]
     [Access(CallerRole.Service), BodyLimit(Usage.PostUsage.BodyLimit), Unlimited]

@@ -1,6 +1,7 @@
 using System.Text;
 using Amqp;
 using Amqp.Framing;
+using Amqp.Types;
 using LicenseFunctions.Tests.Support;
 using StandaloneHost.Tests;
 using Xunit;
@@ -29,11 +30,13 @@ public sealed class UsageQueueTests(PostgresFixture postgres) : IAsyncLifetime
         await scene.DisposeAsync();
     }
 
-    [Fact]
-    public async Task Broker_GoodBadAndRepeated_AllAreCompletedAndEachCountsOnce()
+    [Theory]
+    [InlineData("amqp")]
+    [InlineData("sb")]
+    public async Task Broker_GoodBadAndRepeated_AllAreCompletedAndEachCountsOnce(string scheme)
     {
         var array = UsageScene.Array(Enumerable.Range(1, 50).Select(i => scene.Record(licence, secondsAgo: i)));
-        await using var app = await StartAsync();
+        await using var app = await StartAsync(scheme);
 
         broker.Send(Queue, array, "no json", scene.Record(licence), array);
         await broker.EmptyAsync(Queue, Cancelled);
@@ -43,10 +46,12 @@ public sealed class UsageQueueTests(PostgresFixture postgres) : IAsyncLifetime
         Assert.Equal(0, broker.Count($"{Queue}/$deadletterqueue"));
     }
 
-    [Fact]
-    public async Task Broker_LocksLostAndConnectionsBroken_CountsEachOnce()
+    [Theory]
+    [InlineData("amqp")]
+    [InlineData("sb")]
+    public async Task Broker_LocksLostAndConnectionsBroken_CountsEachOnce(string scheme)
     {
-        await using var app = await StartAsync();
+        await using var app = await StartAsync(scheme);
 
         for (var round = 0; round < 4; round++)
         {
@@ -66,10 +71,12 @@ public sealed class UsageQueueTests(PostgresFixture postgres) : IAsyncLifetime
         Assert.Equal(100L, await scene.Database.QueryAsync<long>("select sum(sessions)::bigint from usage_rollups"));
     }
 
-    [Fact]
-    public async Task Broker_WhileTheDatabaseFails_KeepsTheMessagesAndCountsNoDelivery()
+    [Theory]
+    [InlineData("amqp")]
+    [InlineData("sb")]
+    public async Task Broker_WhileTheDatabaseFails_KeepsTheMessagesAndCountsNoDelivery(string scheme)
     {
-        await using var app = await StartAsync();
+        await using var app = await StartAsync(scheme);
         await scene.Database.ExecuteAsync("alter table license_usage_log rename to license_usage_log_away");
         broker.Send(Queue, scene.Record(licence));
         while (!app.Log.Contains("is tried again", StringComparison.Ordinal))
@@ -82,16 +89,66 @@ public sealed class UsageQueueTests(PostgresFixture postgres) : IAsyncLifetime
         Assert.Equal(0, broker.Count($"{Queue}/$deadletterqueue"));
     }
 
-    [Fact]
-    public async Task DeadLetters_AreDrainedIntoQuarantine()
+    [Theory]
+    [InlineData("amqp")]
+    [InlineData("sb")]
+    public async Task DeadLetters_AreDrainedIntoQuarantine(string scheme)
     {
-        await using var app = await StartAsync();
+        await using var app = await StartAsync(scheme);
 
         broker.Send($"{Queue}/$deadletterqueue", scene.Record(licence), "nonsense");
         await broker.EmptyAsync($"{Queue}/$deadletterqueue", Cancelled);
 
         Assert.Equal((2L, 2L), await scene.Database.QueryAsync<(long, long)>(
             "select count(*), count(*) filter (where source = 'dead_letter' and code = 'DEAD_LETTERED') from usage_quarantine"));
+    }
+
+    [Theory] // neither in the queue nor among the dead letters; beside good records, which count
+    [InlineData("amqp", Queue)]
+    [InlineData("amqp", $"{Queue}/$deadletterqueue")]
+    [InlineData("sb", Queue)]
+    [InlineData("sb", $"{Queue}/$deadletterqueue")]
+    public async Task Body_ThatIsNeitherDataNorText_IsQuarantined(string scheme, string queue)
+    {
+        await using var app = await StartAsync(scheme);
+
+        broker.Send(queue, new AmqpValue { Value = 42L });
+        broker.Send(queue, new AmqpSequence { List = new object[] { 1, "two" } });
+        broker.Send(queue, scene.Record(licence));
+        await broker.EmptyAsync(queue, Cancelled);
+
+        Assert.Equal(["AMQP sequence: 1, two", "AMQP value: 42"], await scene.Database.QueryAllAsync<string>(
+            "select payload from usage_quarantine where payload like 'AMQP %' order by 1"));
+        Assert.Equal(queue == Queue ? 1L : 0, await CountAsync());
+        Assert.Equal(0, broker.Count($"{Queue}/$deadletterqueue"));
+    }
+
+    [Fact] // a described type: not even the official client can read it, here or on a Functions host
+    public async Task DeadLetter_ThatTheClientCannotRead_DoesNotBlockTheOthers()
+    {
+        const string deadLetters = $"{Queue}/$deadletterqueue";
+        broker.Send(deadLetters, new AmqpValue { Value = new DescribedValue(new Symbol("example:unknown"), "x") });
+        broker.Send(deadLetters, "nonsense");
+        await using var app = await StartAsync("sb");
+
+        await broker.ReachAsync(deadLetters, messages => messages.Count == 1, Cancelled);
+
+        Assert.IsType<AmqpValue>(Assert.Single(broker.Messages(deadLetters)).Body);
+        Assert.Equal(["nonsense"], await scene.Database.QueryAllAsync<string>("select payload from usage_quarantine"));
+    }
+
+    [Fact]
+    public async Task System_ShowsTheQueueAsTheBrokerCountsIt()
+    {
+        using var administration = new AdministrationDouble(broker);
+        await scene.Database.ExecuteAsync("alter table license_usage_log rename to license_usage_log_away");
+        await using var app = await StartAsync("sb", administration.Port);
+        broker.Send(Queue, scene.Record(licence), scene.Record(licence));
+
+        var (status, body, _) = await app.GetAsync("/api/v1/system", "Bearer " + RunningApp.Token("operator"));
+
+        Assert.Equal(200, status);
+        Assert.Equal("""{"active":2,"dead_lettered":0,"unknown_because":null}""", body!["queue"]!.ToJsonString());
     }
 
     [Fact] // the real one
@@ -115,7 +172,10 @@ public sealed class UsageQueueTests(PostgresFixture postgres) : IAsyncLifetime
         Assert.Equal(201L, await scene.Database.QueryAsync<long>("select sum(sessions)::bigint from usage_rollups"));
     }
 
-    private Task<RunningApp> StartAsync() => RunningApp.StartAsync(scene.Database, ("ServiceBus", broker.Address), ("USAGE_QUEUE", Queue));
+    /// <param name="scheme">amqp: received by AMQPNetLite; sb: by the official client.</param>
+    private Task<RunningApp> StartAsync(string scheme, int administrationPort = 5300) => RunningApp.StartAsync(
+        scene.Database, ("ServiceBus", scheme == "amqp" ? broker.Address : broker.ConnectionString), ("USAGE_QUEUE", Queue),
+        ("EMULATOR_HTTP_PORT", $"{administrationPort}"));
 
     private Task<long> CountAsync() => scene.Database.QueryAsync<long>("select count(*) from license_usage_log");
 }
