@@ -9,6 +9,7 @@ var root = new RootCommand("licensectl: the licence backend's tool")
     DemoDataCommand.Create(),
     TokenCommand.Create(),
     ReportCommand.Create(),
+    QueueCommands.Create(),
     PersonCommands.CreateExport(),
     PersonCommands.CreateErase(),
 };

@@ -7,14 +7,20 @@ namespace LicenseFunctions.Tests.Support;
 internal static class Licensectl
 {
     /// <returns>Its exit code, and what it wrote to both outputs.</returns>
-    public static async Task<(int Code, string Output)> RunAsync(TestDatabase database, params string[] arguments)
+    public static Task<(int Code, string Output)> RunAsync(TestDatabase database, params string[] arguments) =>
+        RunAsync([("DATABASE_URL", database.ConnectionString)], arguments);
+
+    /// <inheritdoc cref="RunAsync(TestDatabase, string[])"/>
+    /// <param name="settings">Of its environment.</param>
+    public static async Task<(int Code, string Output)> RunAsync((string Name, string Value)[] settings, params string[] arguments)
     {
         var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "licensectl.dll"), .. arguments])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         };
-        start.Environment["DATABASE_URL"] = database.ConnectionString;
+        foreach (var (name, value) in settings)
+            start.Environment[name] = value;
         using var process = Process.Start(start)!;
         var errors = process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
         var output = await process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);

@@ -1,0 +1,107 @@
+using System.CommandLine;
+using System.CommandLine.Parsing;
+using Azure.Messaging.ServiceBus;
+
+namespace LicenseTool;
+
+/// <summary>The dead letters of the queue of usage records, by hand.</summary>
+internal static class QueueCommands
+{
+    private const string About =
+        "The dead letters of the queue of usage records. The backend moves them to its quarantine by itself (DrainDeadLetters): " +
+        "these commands are for when that is off, or fails on a message";
+
+    private const string AboutResubmit =
+        "Sends dead letters to the queue again as they are, and takes each from the dead letters once the queue has accepted it. " +
+        "Where that is interrupted a message is in both: usage records count once, however often they come";
+
+    private static readonly ServiceBusReceiverOptions DeadLetters = new() { SubQueue = SubQueue.DeadLetter };
+
+    public static Command Create() => new("queue", About) { CreatePeek(), CreateResubmit(), CreateDiscard() };
+
+    private static Command CreatePeek()
+    {
+        var count = Count("--count", "How many at most", 20);
+        var from = new Option<long>("--from") { Description = "The first sequence number to show" };
+        var command = new Command("peek", "Shows dead letters, tokens in them blacked out, and leaves them where they are") { count, from };
+        new QueueOptions(command).Run(async (client, queue, arguments, cancellationToken) =>
+        {
+            await using var dead = client.CreateReceiver(queue, DeadLetters);
+            var (shown, next, most) = (0, arguments.GetValue(from), arguments.GetValue(count));
+            while (shown < most && await dead.PeekMessagesAsync(most - shown, next, cancellationToken) is [.., var last] peeked)
+            {
+                foreach (var message in peeked)
+                    Console.WriteLine(DeadLetterText.Of(message));
+                shown += peeked.Count;
+                next = last.SequenceNumber + 1;
+            }
+
+            Console.WriteLine(shown == 0 ? "No dead letters." : $"{shown} dead letters.");
+            return 0;
+        });
+        return command;
+    }
+
+    private static Command CreateResubmit() => CreateTake("resubmit", AboutResubmit, "resubmitted", async (client, queue, message) =>
+    {
+        await using var sender = client.CreateSender(queue);
+        var again = new ServiceBusMessage(message);
+        // A message that expired would expire again at once.
+        again.GetRawAmqpMessage().Properties.AbsoluteExpiryTime = null;
+        await sender.SendMessageAsync(again);
+    });
+
+    private static Command CreateDiscard() => CreateTake(
+        "discard", "Deletes dead letters for good; look at them first (peek)", "discarded", (_, _, _) => Task.CompletedTask);
+
+    /// <param name="first">What happens to a message before it leaves the dead letters.</param>
+    private static Command CreateTake(
+        string name, string description, string done, Func<ServiceBusClient, string, ServiceBusReceivedMessage, Task> first)
+    {
+        var numbers = new Argument<long[]>("SEQUENCE")
+        {
+            Description = "Their sequence numbers, as peek shows them",
+            Arity = ArgumentArity.ZeroOrMore,
+        };
+        var all = new Option<bool>("--all") { Description = "All of them" };
+        var limit = Count("--limit", "How many dead letters are looked through at most", 1000);
+        var command = new Command(name, description) { numbers, all, limit };
+        command.Validators.Add(result =>
+        {
+            if (result.GetResult(numbers) is { Tokens.Count: > 0 } == result.GetValue(all))
+                result.AddError($"Which dead letters? Sequence numbers or --all, one of them. Example: licensectl queue {name} 4711 4712");
+        });
+        new QueueOptions(command).Run(async (client, queue, arguments, cancellationToken) =>
+        {
+            await using var dead = client.CreateReceiver(queue, DeadLetters);
+            var search = new DeadLetterSearch(dead, arguments.GetValue(all) ? null : [.. arguments.GetValue(numbers)!]);
+            var taken = 0;
+            await search.RunAsync(arguments.GetValue(limit), async message =>
+            {
+                await first(client, queue, message);
+                await dead.CompleteMessageAsync(message);
+                Console.WriteLine($"{message.SequenceNumber} {done}");
+                taken++;
+            }, cancellationToken);
+            Console.WriteLine($"{taken} dead letters {done}.");
+            if (search.Missing.Count == 0)
+                return 0;
+            await Console.Error.WriteLineAsync(
+                $"Not among the {search.LookedThrough} dead letters looked through: {string.Join(", ", search.Missing)}. " +
+                "With --limit more are.");
+            return 1;
+        });
+        return command;
+    }
+
+    private static Option<int> Count(string name, string description, int byDefault)
+    {
+        var option = new Option<int>(name) { Description = description, DefaultValueFactory = _ => byDefault };
+        option.Validators.Add((OptionResult result) =>
+        {
+            if (result.GetValueOrDefault<int>() < 1)
+                result.AddError($"{name} is 1 or more.");
+        });
+        return option;
+    }
+}
