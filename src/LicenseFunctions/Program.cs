@@ -92,7 +92,7 @@ public static class Program
         services.AddSavedCards();
         services.AddGeolocation(settings);
         services.AddSuspicion(settings);
-        services.AddUsage(settings);
+        services.AddUsage();
         settings.ThrowIfFaulty();
 
         // The platform kills the process five seconds after SIGTERM; the fifth second is left for cancelling what still runs.

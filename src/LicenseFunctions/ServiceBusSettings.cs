@@ -6,17 +6,17 @@ using Azure.Messaging.ServiceBus.Administration;
 namespace LicenseFunctions;
 
 /// <summary>
-/// The Service Bus that holds the queue of usage records, for whoever asks about the queue. The triggers read the same settings themselves.
+/// The Service Bus of the usage-records queue, for code that queries the queue. The triggers read the same settings themselves.
 /// </summary>
 /// <param name="Queue">The queue's name.</param>
-/// <param name="Absent">Why nobody can be asked, for an operator to read; null where there is a Service Bus.</param>
-/// <param name="ConnectionString">Null where an identity opens the namespace.</param>
-/// <param name="Namespace">NAME.servicebus.windows.net; null where there is a connection string.</param>
-/// <param name="EmulatorPort">The port of the emulator's administration, which isn't the one that messages take.</param>
+/// <param name="Absent">Message for operators if no Service Bus is set; null if one is.</param>
+/// <param name="ConnectionString">Null if an identity is used.</param>
+/// <param name="Namespace">NAME.servicebus.windows.net; null if there is a connection string.</param>
+/// <param name="EmulatorPort">The port of the emulator's administration API, which differs from its AMQP port.</param>
 public sealed partial record ServiceBusSettings(
     string Queue, string? Absent, string? ConnectionString, string? Namespace, TokenCredential? Identity, int EmulatorPort)
 {
-    /// <param name="identity">Opens the namespace where there is no connection string.</param>
+    /// <param name="identity">Opens the namespace if there is no connection string.</param>
     public static ServiceBusSettings Read(SettingReader reader, TokenCredential? identity)
     {
         var text = reader.Optional("ServiceBus");
@@ -36,9 +36,9 @@ public sealed partial record ServiceBusSettings(
 
     private static string? WhyAbsent(string? text, string? name, TokenCredential? identity) => text switch
     {
-        null when name is null => "No broker is set (ServiceBus): what is sent waits at its sender.",
-        null => identity is null ? "ServiceBus__fullyQualifiedNamespace takes an identity: AZURE_CLIENT_ID isn't set." : null,
-        _ when IsAmqp().IsMatch(text) => "The broker that ServiceBus names isn't a Service Bus: see its own pages.",
+        null when name is null => "No broker is set (ServiceBus).",
+        null => identity is null ? "ServiceBus__fullyQualifiedNamespace needs an identity, but AZURE_CLIENT_ID isn't set." : null,
+        _ when IsAmqp().IsMatch(text) => "The broker in ServiceBus isn't a Service Bus: use the broker's own tools.",
         _ => IsConnectionString(text) ? null : "ServiceBus is no connection string.",
     };
 
@@ -66,7 +66,7 @@ public sealed partial record ServiceBusSettings(
     [GeneratedRegex("^amqps?://", RegexOptions.IgnoreCase)]
     private static partial Regex IsAmqp();
 
-    // Said by a property of the client that isn't public.
+    // The client has this only as a non-public property.
     [GeneratedRegex(@"(^|;)\s*UseDevelopmentEmulator\s*=\s*true\s*(;|$)", RegexOptions.IgnoreCase)]
     private static partial Regex IsEmulator();
 }

@@ -2,32 +2,32 @@ using Azure.Messaging.ServiceBus;
 
 namespace LicenseTool;
 
-/// <summary>Finds dead letters. A broker gives them only in their order: those that aren't wanted are received and given back.</summary>
+/// <summary>Finds dead letters. A broker delivers them only in order, so unwanted messages are received and abandoned, which raises their delivery count.</summary>
 /// <param name="wanted">Sequence numbers; null: all.</param>
 internal sealed class DeadLetterSearch(ServiceBusReceiver dead, HashSet<long>? wanted)
 {
-    // Nothing for so long: there is no more.
+    // If nothing arrives for this long, the queue has no more messages.
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(3);
 
-    public int LookedThrough { get; private set; }
+    public int Examined { get; private set; }
 
-    /// <summary>Those that are wanted and weren't found.</summary>
+    /// <summary>Wanted sequence numbers that weren't found.</summary>
     public IReadOnlyCollection<long> Missing => [.. (wanted ?? []).Order()];
 
-    /// <param name="limit">So many are looked through at most.</param>
+    /// <param name="limit">Maximum number of messages to examine.</param>
     /// <param name="act">Settles a wanted one.</param>
     public async Task RunAsync(int limit, Func<ServiceBusReceivedMessage, Task> act, CancellationToken cancellationToken)
     {
-        // Locked until the end: given back at once they would come again.
+        // Kept locked until the end, because an abandoned message would be delivered again at once.
         var held = new HashSet<ServiceBusReceivedMessage>();
         try
         {
-            while (LookedThrough < limit && wanted is not { Count: 0 })
+            while (Examined < limit && wanted is not { Count: 0 })
             {
-                var batch = await dead.ReceiveMessagesAsync(Math.Min(100, limit - LookedThrough), Patience, cancellationToken);
+                var batch = await dead.ReceiveMessagesAsync(Math.Min(100, limit - Examined), Patience, cancellationToken);
                 if (batch.Count == 0)
                     break;
-                LookedThrough += batch.Count;
+                Examined += batch.Count;
                 held.UnionWith(batch);
                 foreach (var message in batch)
                 {

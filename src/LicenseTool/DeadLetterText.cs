@@ -4,7 +4,7 @@ using Azure.Messaging.ServiceBus;
 
 namespace LicenseTool;
 
-/// <summary>A dead letter on a terminal: what the broker knows of it, and how it begins, without what would open a licence.</summary>
+/// <summary>Formats a dead letter for a terminal: the broker's metadata and the beginning of the body, with secrets removed.</summary>
 internal static partial class DeadLetterText
 {
     private const int LongestExcerpt = 200;
@@ -38,7 +38,7 @@ internal static partial class DeadLetterText
         RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture)]
     private static partial Regex Secret();
 
-    // Also what would steer a terminal.
+    // Includes terminal control characters.
     [GeneratedRegex(@"[\s\p{C}]+")]
     private static partial Regex Unprintable();
 }

@@ -4,7 +4,7 @@ using Azure.Messaging.ServiceBus;
 
 namespace LicenseTool;
 
-/// <summary>The dead letters of the queue of usage records, by hand.</summary>
+/// <summary>Commands for the dead letters of the usage-records queue.</summary>
 internal static class QueueCommands
 {
     private const string About =
@@ -23,7 +23,7 @@ internal static class QueueCommands
     {
         var count = Count("--count", "How many at most", 20);
         var from = new Option<long>("--from") { Description = "The first sequence number to show" };
-        var command = new Command("peek", "Shows dead letters, tokens in them blacked out, and leaves them where they are") { count, from };
+        var command = new Command("peek", "Shows dead letters without changing them; tokens are redacted") { count, from };
         new QueueOptions(command).Run(async (client, queue, arguments, cancellationToken) =>
         {
             await using var dead = client.CreateReceiver(queue, DeadLetters);
@@ -52,9 +52,9 @@ internal static class QueueCommands
     });
 
     private static Command CreateDiscard() => CreateTake(
-        "discard", "Deletes dead letters for good; look at them first (peek)", "discarded", (_, _, _) => Task.CompletedTask);
+        "discard", "Deletes dead letters permanently; run peek first", "discarded", (_, _, _) => Task.CompletedTask);
 
-    /// <param name="first">What happens to a message before it leaves the dead letters.</param>
+    /// <param name="first">Runs before a message is deleted from the dead letters.</param>
     private static Command CreateTake(
         string name, string description, string done, Func<ServiceBusClient, string, ServiceBusReceivedMessage, Task> first)
     {
@@ -64,12 +64,12 @@ internal static class QueueCommands
             Arity = ArgumentArity.ZeroOrMore,
         };
         var all = new Option<bool>("--all") { Description = "All of them" };
-        var limit = Count("--limit", "How many dead letters are looked through at most", 1000);
+        var limit = Count("--limit", "Maximum number of dead letters to examine", 1000);
         var command = new Command(name, description) { numbers, all, limit };
         command.Validators.Add(result =>
         {
             if (result.GetResult(numbers) is { Tokens.Count: > 0 } == result.GetValue(all))
-                result.AddError($"Which dead letters? Sequence numbers or --all, one of them. Example: licensectl queue {name} 4711 4712");
+                result.AddError($"Give either sequence numbers or --all. Example: licensectl queue {name} 4711 4712");
         });
         new QueueOptions(command).Run(async (client, queue, arguments, cancellationToken) =>
         {
@@ -87,8 +87,8 @@ internal static class QueueCommands
             if (search.Missing.Count == 0)
                 return 0;
             await Console.Error.WriteLineAsync(
-                $"Not among the {search.LookedThrough} dead letters looked through: {string.Join(", ", search.Missing)}. " +
-                "With --limit more are.");
+                $"Not found in the {search.Examined} dead letters examined: {string.Join(", ", search.Missing)}. " +
+                "Use --limit to examine more.");
             return 1;
         });
         return command;

@@ -7,7 +7,7 @@ using Microsoft.Extensions.Configuration;
 
 namespace LicenseTool;
 
-/// <summary>Which queue of which broker a command is about, and what it says where that can't be reached.</summary>
+/// <summary>Options that select the broker and the queue, and the error messages for them.</summary>
 internal sealed class QueueOptions
 {
     private const string Example =
@@ -78,7 +78,7 @@ internal sealed class QueueOptions
         configuration["ServiceBus"] = arguments.GetValue(connection) ?? configuration["ServiceBus"];
         configuration["USAGE_QUEUE"] = arguments.GetValue(queue) ?? configuration["USAGE_QUEUE"] ?? "usage-records";
         var reader = new SettingReader(configuration);
-        // An operator's machine has no managed identity, but somebody who is signed in.
+        // An operator's machine has no managed identity; use the signed-in user.
         var settings = ServiceBusSettings.Read(reader, reader.Identity() ?? new DefaultAzureCredential());
         reader.ThrowIfFaulty();
         return settings;

@@ -4,13 +4,13 @@ using Amqp.Framing;
 
 namespace StandaloneHost;
 
-/// <summary>Messages that AMQPNetLite pushes, until a batch takes them.</summary>
+/// <summary>Buffers the messages that AMQPNetLite pushes until a batch takes them.</summary>
 /// <param name="failed">The outcome that gives a message back and counts the delivery, where the peer counts.</param>
 internal sealed class AmqpDeliveries(DeliveryState failed)
 {
     private readonly Channel<Delivery> waiting = Channel.CreateUnbounded<Delivery>();
 
-    /// <param name="settle">Tells the peer.</param>
+    /// <param name="settle">Sends the outcome to the peer.</param>
     public void Add(Message message, Action<DeliveryState> settle) => waiting.Writer.TryWrite(new Delivery(
         // Several data sections are one payload.
         Delivery.BodyOf(message.Body is Data[] parts ? parts.SelectMany(part => part.Binary).ToArray() : message.Body),
@@ -19,30 +19,31 @@ internal sealed class AmqpDeliveries(DeliveryState failed)
             settle(outcome switch { DeliveryOutcome.Completed => new Accepted(), DeliveryOutcome.Failed => failed, _ => new Released() });
             return Task.CompletedTask;
         },
-        // AMQP itself knows no locks that end.
+        // Plain AMQP has no lock expiry, so there is nothing to renew.
         _ => Task.CompletedTask));
 
-    /// <summary>Ends receiving, for the peer has gone.</summary>
+    /// <summary>Ends receiving, because the peer has disconnected.</summary>
     public void Fail(Error error) => waiting.Writer.TryComplete(new AmqpException(error));
 
     /// <inheritdoc cref="MessageBatches.Receive"/>
     public async Task<IReadOnlyList<Delivery>> ReceiveAsync(int most, TimeSpan? longest, CancellationToken cancellationToken)
     {
         using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        patience.CancelAfter(longest ?? Timeout.InfiniteTimeSpan);
+        if (longest is { } span)
+            patience.CancelAfter(span);
         try
         {
             await waiting.Reader.WaitToReadAsync(patience.Token);
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
-            // Waited long enough.
+            // The wait time is over.
         }
 
         return Take(most);
     }
 
-    /// <returns>What is here and hasn't been received.</returns>
+    /// <returns>Buffered messages that no batch has taken.</returns>
     public IReadOnlyList<Delivery> Take(int most = int.MaxValue)
     {
         var taken = new List<Delivery>();

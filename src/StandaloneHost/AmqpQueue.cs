@@ -13,7 +13,7 @@ internal sealed class AmqpQueue(string function, string queue, Address address, 
     /// <inheritdoc cref="BrokerQueue.Receive"/>
     public async Task<bool> ReceiveAsync(Action attached, CancellationToken stop)
     {
-        // A peer that is silent for so long, keep-alives included, is dead, though its socket may look open.
+        // A peer that sends nothing for 30 s, not even keep-alives, counts as disconnected even if its socket is open.
         var factory = new ConnectionFactory { AMQP = { IdleTimeout = 30_000 } };
         var peer = new Open();
         var connection = await factory.CreateAsync(
@@ -40,7 +40,7 @@ internal sealed class AmqpQueue(string function, string queue, Address address, 
                     attached();
             });
             receiver.AddClosedCallback((_, error) => deliveries.Fail(error ?? new Error(ErrorCode.DetachForced)));
-            // In this mode credit comes back as messages are settled, so that never more than Credit are out.
+            // In this mode credit is restored when messages are settled, so at most Credit messages are unsettled.
             receiver.Start(batches.Credit, (_, message) => deliveries.Add(message, outcome => receiver.Complete(message, outcome)));
 
             await batches.RunAsync(deliveries.ReceiveAsync, stop);

@@ -7,10 +7,10 @@ namespace StandaloneHost;
 
 /// <summary>
 /// The address of a broker: <c>amqp(s)://user:password@host:port</c>, or Service Bus's
-/// <c>Endpoint=sb://…;SharedAccessKeyName=…;SharedAccessKey=…</c>, its emulator's included.
+/// <c>Endpoint=sb://…;SharedAccessKeyName=…;SharedAccessKey=…</c>, or its emulator's.
 /// </summary>
-/// <param name="Host">Who it is in a log; it holds no secret.</param>
-/// <param name="Amqp">A broker that AMQPNetLite speaks to; null where it is a Service Bus.</param>
+/// <param name="Host">Host name for logs; contains no secret.</param>
+/// <param name="Amqp">Address for AMQPNetLite; null for a Service Bus.</param>
 /// <param name="ServiceBus">The connection string of a Service Bus; null where it is another broker.</param>
 internal sealed record BrokerAddress(string Host, Address? Amqp, string? ServiceBus)
 {

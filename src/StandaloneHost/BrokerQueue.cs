@@ -2,11 +2,11 @@ using Microsoft.Extensions.Logging;
 
 namespace StandaloneHost;
 
-/// <summary>Receives one queue from a broker; a broker that went away is tried again after 1, 2, 4 … 30 seconds.</summary>
-/// <param name="receive">Receives until the stop or the broker's end; false where it makes no sense to try again.</param>
+/// <summary>Receives one queue from a broker; after a failure it reconnects after 1, 2, 4 … 30 seconds.</summary>
+/// <param name="receive">Receives until the stop or until the connection fails; false if a retry is pointless.</param>
 internal sealed class BrokerQueue(string function, string host, BrokerQueue.Receive receive, TimeProvider time, ILogger logger)
 {
-    /// <param name="attached">Is called as soon as the broker gives messages.</param>
+    /// <param name="attached">Called when the broker has accepted the receiver.</param>
     public delegate Task<bool> Receive(Action attached, CancellationToken stop);
 
     public async Task RunAsync(CancellationToken stop)

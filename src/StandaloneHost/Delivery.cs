@@ -4,7 +4,7 @@ using System.Text;
 
 namespace StandaloneHost;
 
-/// <summary>What becomes of a message.</summary>
+/// <summary>How a message is settled.</summary>
 internal enum DeliveryOutcome
 {
     /// <summary>The function succeeded.</summary>
@@ -13,7 +13,7 @@ internal enum DeliveryOutcome
     /// <summary>The function failed: it goes back, and the delivery counts where the peer counts.</summary>
     Failed,
 
-    /// <summary>It goes back unseen, because the process stops.</summary>
+    /// <summary>The message is returned unprocessed, because the process stops.</summary>
     NotBegun,
 }
 

@@ -13,7 +13,7 @@ internal sealed record HostJson(
     string RoutePrefix, int MinMessageBatchSize, int MaxMessageBatchSize, TimeSpan MaxBatchWaitTime, int PrefetchCount,
     TimeSpan MaxAutoLockRenewalDuration, HostJson.Retry ClientRetry)
 {
-    /// <summary>How the official Service Bus client tries again.</summary>
+    /// <summary>Retry options of the official Service Bus client.</summary>
     internal sealed record Retry(bool IsExponential, TimeSpan TryTimeout, TimeSpan Delay, TimeSpan MaxDelay, int MaxRetries);
 
     public static HostJson Read(IConfiguration hostJson)

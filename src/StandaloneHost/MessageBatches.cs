@@ -16,7 +16,7 @@ internal sealed class MessageBatches(
     private readonly bool batched = ((ServiceBusTriggerAttribute)function.Trigger).IsBatched;
     private readonly string name = function.Name;
 
-    /// <summary>Waits for messages; returns none where none came in time.</summary>
+    /// <summary>Waits for messages; returns an empty list after the wait time.</summary>
     /// <param name="most">So many at most.</param>
     /// <param name="longest">So long at most; null leaves it to the receiver.</param>
     public delegate Task<IReadOnlyList<Delivery>> Receive(int most, TimeSpan? longest, CancellationToken cancellationToken);
@@ -36,7 +36,7 @@ internal sealed class MessageBatches(
         }
     }
 
-    /// <summary>Gives messages back that no function has seen.</summary>
+    /// <summary>Returns messages that no function has processed.</summary>
     public Task GiveBackAsync(IReadOnlyList<Delivery> unseen) => SettleAsync(unseen, DeliveryOutcome.NotBegun);
 
     /// <returns>Null where the process stops.</returns>

@@ -15,7 +15,7 @@ namespace StandaloneHost;
 /// </summary>
 internal sealed class QueueService : BackgroundService
 {
-    /// <summary>What a queue's name ends in where its dead letters are meant.</summary>
+    /// <summary>Suffix of the path of a dead-letter queue.</summary>
     public const string DeadLetters = "/$deadletterqueue";
 
     private readonly List<Func<CancellationToken, Task>> queues = [];

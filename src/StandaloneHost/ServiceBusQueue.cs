@@ -4,18 +4,18 @@ using Microsoft.Extensions.Logging;
 
 namespace StandaloneHost;
 
-/// <summary>Receives one queue of a Service Bus over one connection, by the official client, peek-lock.</summary>
+/// <summary>Receives one Service Bus queue with the official client in peek-lock mode, over one connection.</summary>
 internal sealed class ServiceBusQueue(
     string function, string queue, string connection, MessageBatches batches, HostJson hostJson, TimeProvider time, ILogger logger)
 {
-    // A lock that seems to have ended, as where the clocks differ, is renewed this often.
+    // Minimum pause between renewals, also if a lock seems expired because the clocks differ.
     private static readonly TimeSpan ShortestPause = TimeSpan.FromSeconds(1);
 
     /// <inheritdoc cref="BrokerQueue.Receive"/>
     public async Task<bool> ReceiveAsync(Action attached, CancellationToken stop)
     {
         await using var client = new ServiceBusClient(connection, Options(hostJson.ClientRetry));
-        // Closed before the client: it gives back what was sent here and not received.
+        // Disposed before the client: it releases prefetched messages.
         await using var receiver = client.CreateReceiver(queue, new ServiceBusReceiverOptions { PrefetchCount = hostJson.PrefetchCount });
         await batches.RunAsync(
             async (most, longest, cancellationToken) =>
@@ -26,7 +26,7 @@ internal sealed class ServiceBusQueue(
                     BodyOf(message),
                     outcome => outcome == DeliveryOutcome.Completed
                         ? receiver.CompleteMessageAsync(message)
-                        // Counts the delivery, even of a message that no function has seen: there is no other way to give it back.
+                        // Abandoning increments the delivery count even for an unprocessed message; the client has no other way to return it.
                         : receiver.AbandonMessageAsync(message),
                     ended => RenewAsync(receiver, message, ended)))];
             },
@@ -44,7 +44,7 @@ internal sealed class ServiceBusQueue(
         catch (Exception unreadable) when (unreadable is NotSupportedException or SerializationException)
         {
             // The client gives none of those that came together, and no way to settle them: they come again when their locks end.
-            logger.LogError("Function {Function}: a message's body can't be read ({Error}); it comes again when its lock ends",
+            logger.LogError("Function {Function}: a message's body can't be read ({Error}); it is delivered again when its lock expires",
                 function, unreadable.Message);
             return [];
         }
@@ -70,7 +70,7 @@ internal sealed class ServiceBusQueue(
         },
     };
 
-    /// <summary>Renews the lock when half of its time has passed, for as long as maxAutoLockRenewalDuration says.</summary>
+    /// <summary>Renews the lock each time half of its remaining time has passed, for at most maxAutoLockRenewalDuration.</summary>
     private async Task RenewAsync(ServiceBusReceiver receiver, ServiceBusReceivedMessage message, CancellationToken ended)
     {
         var end = time.GetUtcNow() + hostJson.MaxAutoLockRenewalDuration;

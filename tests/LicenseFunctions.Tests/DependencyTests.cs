@@ -51,11 +51,10 @@ public sealed partial class DependencyTests
         let needed = Needed(restored)
         from library in restored.GetProperty("libraries").EnumerateObject()
         where library.Value.GetProperty("type").GetString() == "package" && needed.Contains(library.Name)
-        let name = library.Name.Split('/')
-        group (folder, library) by (Name: name[0], Version: name[1]) into same
-        orderby same.Key.Name
-        select new Dependency(same.Key.Name, Licence(
-            same.Key.Name, Path.Combine(same.First().folder, same.First().library.Value.GetProperty("path").GetString()!)));
+        group (folder, library) by library.Name.Split('/')[0] into same
+        orderby same.Key
+        select new Dependency(same.Key, Licence(
+            same.Key, Path.Combine(same.First().folder, same.First().library.Value.GetProperty("path").GetString()!)));
 
     /// <summary>Those with something that runs: analysers and the like are not delivered.</summary>
     private static HashSet<string> Needed(JsonElement restored) => [.. restored.GetProperty("targets").EnumerateObject()

@@ -148,7 +148,7 @@ public sealed class MessageTests : IDisposable
         Assert.Equal(["rotten"], received.Bodies);
     }
 
-    [Theory] // a body that isn't data or text must not come back for ever, in the queue or among its dead letters
+    [Theory] // a body that isn't data or text must not be redelivered without end, in the queue or among its dead letters
     [InlineData(By.AmqpNetLite, typeof(Batches), Queue)]
     [InlineData(By.AmqpNetLite, typeof(Drain), DeadLetters)]
     [InlineData(By.ServiceBusClient, typeof(Batches), Queue)]
@@ -188,6 +188,23 @@ public sealed class MessageTests : IDisposable
 
         await broker.EmptyAsync(Queue, Cancelled);
         Assert.Equal([3], received.Sizes);
+    }
+
+    [Theory]
+    [InlineData(By.AmqpNetLite)]
+    [InlineData(By.ServiceBusClient)]
+    public async Task Stop_WhileABatchIsWaitedFor_GivesItBackUnseen(By client)
+    {
+        var builder = Builder(client, typeof(Batches));
+        builder.HostJsonFile["extensions:serviceBus:minMessageBatchSize"] = "3";
+        builder.HostJsonFile["extensions:serviceBus:maxBatchWaitTime"] = "01:00:00";
+        broker.Send(Queue, "a", "b");
+        await using (await RunningWorker.StartAsync(builder))
+            await broker.ReachAsync(Queue, messages => messages.All(message => message.IsLocked), Cancelled);
+
+        await broker.ReachAsync(Queue, messages => messages.All(message => !message.IsLocked), Cancelled);
+        Assert.Equal(2, broker.Count(Queue));
+        Assert.Empty(received.Bodies);
     }
 
     [Theory] // and then a smaller one is taken

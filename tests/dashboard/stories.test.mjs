@@ -314,7 +314,7 @@ test('nobody sees the licence of another', async () => {
   await close(page);
 });
 
-test('an operator sees how long the queue is, or why nobody knows', async () => {
+test('an operator sees how long the queue is, or the reason why it is unknown', async () => {
   const page = await open(browser, backend, { as: people.operator, path: '/system' });
   await page.getByText('No broker is set (ServiceBus)', { exact: false }).waitFor();
   await page.route('**/api/v1/system', async (route) => {
@@ -322,7 +322,7 @@ test('an operator sees how long the queue is, or why nobody knows', async () => 
     await route.fulfill({ response, json: { ...(await response.json()), queue: { active: 1234, dead_lettered: 2, unknown_because: null } } });
   });
   await page.reload();
-  await page.getByText('1,234 (2 dead letters beside)').waitFor();
+  await page.getByText('1,234 (plus 2 dead letters)').waitFor();
   await close(page);
 });
 

@@ -6,14 +6,14 @@ using Microsoft.Extensions.Logging;
 
 namespace LicenseFunctions.Operations;
 
-/// <summary>The queue of usage records as its broker counts it.</summary>
-/// <param name="Active">Messages that wait or are being written; null where it isn't known.</param>
-/// <param name="DeadLettered">Messages that the broker gave up; null where it isn't known.</param>
-/// <param name="UnknownBecause">Why neither is known; null where both are.</param>
+/// <summary>Message counts of the usage-records queue, as the broker reports them.</summary>
+/// <param name="Active">Messages waiting or being processed; null if unknown.</param>
+/// <param name="DeadLettered">Messages in the dead-letter queue; null if unknown.</param>
+/// <param name="UnknownBecause">Why the counts are unknown; null if they are known.</param>
 public sealed record QueueState(long? Active, long? DeadLettered, string? UnknownBecause);
 
-/// <summary>Asks Service Bus how long the queue is. It never fails and never takes long: an operator's page waits for it.</summary>
-/// <param name="open">Makes the client; called once, and only where there is a Service Bus.</param>
+/// <summary>Reads the queue's message counts from Service Bus. Failures are returned as a reason, and it takes at most two seconds: an operator's page waits for it.</summary>
+/// <param name="open">Creates the client; called at most once, and only if a Service Bus is set.</param>
 public sealed class CountMessages(
     ServiceBusSettings settings, Func<ServiceBusAdministrationClient> open, TimeProvider time, ILogger<CountMessages> log)
 {
@@ -21,10 +21,10 @@ public sealed class CountMessages(
 
     private readonly Lazy<ServiceBusAdministrationClient> client = new(open);
 
-    /// <summary>One try: the page asks again by itself.</summary>
+    /// <summary>No retries: the page polls.</summary>
     public static ServiceBusAdministrationClientOptions Options => new() { Retry = { MaxRetries = 0, NetworkTimeout = Deadline } };
 
-    /// <exception cref="OperationCanceledException">The caller has left.</exception>
+    /// <exception cref="OperationCanceledException">The caller has disconnected.</exception>
     public async Task<QueueState> RunAsync(CancellationToken cancellationToken)
     {
         if (settings.Absent is { } absent)
@@ -34,7 +34,7 @@ public sealed class CountMessages(
         using var either = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, cancellationToken);
         try
         {
-            // The client asks for its token without any deadline.
+            // WaitAsync: the client's request for its own token has no deadline.
             var counts = (await client.Value.GetQueueRuntimePropertiesAsync(settings.Queue, either.Token).WaitAsync(either.Token)).Value;
             return new QueueState(counts.ActiveMessageCount, counts.DeadLetterMessageCount, null);
         }
@@ -55,13 +55,13 @@ public sealed class CountMessages(
             case OperationCanceledException:
                 return $"Service Bus did not answer within {Deadline.TotalSeconds} seconds.";
             case UnauthorizedAccessException or ServiceBusException { InnerException: RequestFailedException { Status: 403 } }:
-                return "Service Bus refuses: counting takes a key with the right Manage, or the role Azure Service Bus Data Owner.";
+                return "Service Bus denied access: reading the counts needs a key with the Manage right, or the role Azure Service Bus Data Owner.";
             case ServiceBusException { Reason: ServiceBusFailureReason.MessagingEntityNotFound }:
                 return $"Service Bus has no queue {settings.Queue}.";
             case AuthenticationFailedException:
                 return "The identity got no token for Service Bus.";
             default:
-                log.LogWarning(failure, "The messages of {Queue} couldn't be counted", settings.Queue);
+                log.LogWarning(failure, "The message counts of {Queue} could not be read", settings.Queue);
                 return "Service Bus can't be reached; the log has the reason.";
         }
     }

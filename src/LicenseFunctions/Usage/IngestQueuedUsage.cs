@@ -10,7 +10,7 @@ namespace LicenseFunctions.Usage;
 public sealed class IngestQueuedUsage(
     IngestUsage ingest, QuarantineStore quarantine, TimeProvider time, ILogger<IngestQueuedUsage> log)
 {
-    // The broker's lock holds for 5 minutes and isn't renewed: a failover of a minute must not burn the ten deliveries.
+    // The broker's lock holds for 5 minutes, and a Functions host doesn't renew it; a short failover must not burn the ten deliveries.
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(4);
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(15);
@@ -25,10 +25,10 @@ public sealed class IngestQueuedUsage(
             log.LogWarning("{Quarantined} usage records were quarantined, {Accepted} stored", done.Quarantined.Count, done.Accepted);
     }
 
-    /// <summary>Moves what the broker gave up into quarantine, where operators see it. Throws as <see cref="RunAsync"/> does.</summary>
+    /// <summary>Moves a dead letter to the quarantine, where operators see it. Throws as <see cref="RunAsync"/> does.</summary>
     public async Task DrainDeadLetterAsync(string message, CancellationToken cancellationToken)
     {
-        var fault = new UsageFault(UsageFault.DeadLettered, "the broker gave the message up; replay it when the cause is mended");
+        var fault = new UsageFault(UsageFault.DeadLettered, "the broker dead-lettered the message; replay it after the cause is fixed");
         var rejected = RejectedUsage.Of(Encoding.UTF8.GetBytes(message), fault);
         await PatientlyAsync(async token =>
         {

@@ -13,8 +13,8 @@ public sealed class UsageFunctions(IngestQueuedUsage queued, PostUsage post)
         CancellationToken cancellationToken) =>
         queued.RunAsync(messages, cancellationToken);
 
-    // One by one: on a Functions host a body that is neither data nor text can't be bound and would fail every batch that it is in, and
-    // dead letters have no queue of their own to end in.
+    // One message per run: a Functions host can't bind a body that is neither data nor text, so it would fail its whole batch every time.
+    // There is no second dead-letter queue behind this one.
     [Function("DrainDeadLetters")]
     public Task DrainDeadLetters(
         [ServiceBusTrigger("%USAGE_QUEUE%/$deadletterqueue", Connection = "ServiceBus", IsBatched = false)] string message,

@@ -45,7 +45,7 @@ public sealed class CountMessagesTests : IDisposable
     }
 
     [Theory]
-    [InlineData(401, "right Manage")]
+    [InlineData(401, "Manage right")]
     [InlineData(403, "Azure Service Bus Data Owner")]
     [InlineData(500, "can't be reached")]
     public async Task Count_RefusedByServiceBus_SaysWhatIsMissing(int status, string reason)

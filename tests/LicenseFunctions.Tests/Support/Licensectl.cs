@@ -11,7 +11,7 @@ internal static class Licensectl
         RunAsync([("DATABASE_URL", database.ConnectionString)], arguments);
 
     /// <inheritdoc cref="RunAsync(TestDatabase, string[])"/>
-    /// <param name="settings">Of its environment.</param>
+    /// <param name="settings">Environment variables of the process.</param>
     public static async Task<(int Code, string Output)> RunAsync((string Name, string Value)[] settings, params string[] arguments)
     {
         var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "licensectl.dll"), .. arguments])

@@ -120,7 +120,7 @@ public sealed class QueueCommandsTests : IDisposable
         Assert.Equal(1, code);
         Assert.Equal(
             "1 discarded\n3 discarded\n2 dead letters discarded.\n" +
-            "Not among the 3 dead letters looked through: 9. With --limit more are.\n", output);
+            "Not found in the 3 dead letters examined: 9. Use --limit to examine more.\n", output);
         Assert.Equal([2], broker.Messages(DeadLetters).Select(message => message.SequenceNumber));
         Assert.Equal(0, broker.Count(Queue));
     }
@@ -130,7 +130,7 @@ public sealed class QueueCommandsTests : IDisposable
     [InlineData("ServiceBus", "amqp://user:secret@127.0.0.1", "isn't a Service Bus")]
     [InlineData("ServiceBus", "nonsense", "no connection string")]
     [InlineData("EMULATOR_HTTP_PORT", "x", "EMULATOR_HTTP_PORT is not a whole number")]
-    public async Task Settings_Wrong_SayWhatIsMissing(string name, string value, string message)
+    public async Task Settings_Wrong_NameTheSetting(string name, string value, string message)
     {
         var (code, output) = await Licensectl.RunAsync([(name, value)], "queue", "peek");
 
@@ -176,10 +176,10 @@ public sealed class QueueCommandsTests : IDisposable
     [Theory]
     [InlineData("resubmit")]
     [InlineData("discard")]
-    public async Task WhichDeadLetters_NotSaid_IsAsked(string command)
+    public async Task Selection_MissingOrDouble_IsRefused(string command)
     {
-        Assert.Contains("Which dead letters?", (await ToolAsync(command)).Output, StringComparison.Ordinal);
-        Assert.Contains("Which dead letters?", (await ToolAsync(command, "1", "--all")).Output, StringComparison.Ordinal);
+        Assert.Contains("Give either sequence numbers or --all.", (await ToolAsync(command)).Output, StringComparison.Ordinal);
+        Assert.Contains("Give either sequence numbers or --all.", (await ToolAsync(command, "1", "--all")).Output, StringComparison.Ordinal);
         Assert.NotEqual(0, (await ToolAsync(command)).Code);
     }
 

@@ -13,7 +13,7 @@ namespace StandaloneHost.Tests;
 /// <summary>
 /// A broker with Service Bus's rules for queues (learn.microsoft.com/azure/service-bus-messaging, "Message transfers, locks, and
 /// settlement" and "dead-letter queues"): peek-lock, a delivery count that grows when a message is abandoned or its lock is lost,
-/// dead-lettering at the tenth, <c>queue/$deadletterqueue</c>. Locks end when a test says so, not by a clock.
+/// dead-lettering at the tenth, <c>queue/$deadletterqueue</c>. Locks expire only when a test ends them.
 /// It speaks AMQP 1.0 twice: plainly, and as the official client expects Service Bus's emulator to (SASL MSSBCBS, claims over
 /// <c>$cbs</c>, requests over <c>queue/$management</c>; service-bus-amqp-protocol-guide and service-bus-amqp-request-response).
 /// </summary>
@@ -71,7 +71,7 @@ public sealed class BrokerDouble : IDisposable
 
     public bool Has(string queue) => queues.ContainsKey(queue);
 
-    /// <summary>Messages that are there, delivered or not.</summary>
+    /// <summary>Messages in the queue, locked ones included.</summary>
     public int Count(string queue) => queues[queue].All.Count;
 
     /// <summary>What is there, in its order.</summary>
@@ -98,7 +98,7 @@ public sealed class BrokerDouble : IDisposable
     /// <summary>Ends when claims have been refused.</summary>
     public Task RefusedAsync(CancellationToken cancellationToken) => refused.Task.WaitAsync(cancellationToken);
 
-    /// <summary>Ends the locks of all that is out: it is delivered again, and settling the first delivery does nothing.</summary>
+    /// <summary>Expires all locks: it is delivered again, and settling the first delivery does nothing.</summary>
     public void LoseLocks(string queue) => queues[queue].LoseLocks();
 
     /// <summary>Goes away, with every connection; what was out is delivered again after <see cref="Return"/>.</summary>

@@ -5,6 +5,8 @@ import { texts } from '../texts';
 import { Badge, Button, Confirm, Facts, PageTitle, ProblemBox, say, Show, Table } from '../ui/kit';
 
 type State = {
+  client_address: string | null;
+  address_warning: string | null;
   queue: { active: number | null; dead_lettered: number | null; unknown_because: string | null };
   waiting: { outbox_due: number; outbox_oldest_at: string | null; outbox_dead: number; quarantine_open: number; dead_letters_open: number; arrivals_waiting: number; arrivals_oldest_at: string | null; alerts_open: number; charges_unknown: number };
   timers: { timer_name: string; last_started_at: string | null; last_finished_at: string | null; last_succeeded_at: string | null; last_status: string | null; last_counts: Record<string, unknown> | null; last_error: string | null; next_due_at: string | null }[];
@@ -20,7 +22,7 @@ export default function System() {
     <>
       <PageTitle title={words.title} />
       <Show of={system} rows={8}>
-        {({ waiting, queue, timers }) => (
+        {({ waiting, queue, timers, client_address, address_warning }) => (
           <>
             <section className="card">
               <h2>{words.work}</h2>
@@ -32,6 +34,7 @@ export default function System() {
                 [words.queue, queue.unknown_because ?? `${format.number(queue.active!)} (${words.deadLettered(format.number(queue.dead_lettered!))})`],
                 [words.quarantined, `${format.number(waiting.quarantine_open)} (${words.deadLetters(format.number(waiting.dead_letters_open))})`],
                 [words.unscanned, since(waiting.arrivals_waiting, waiting.arrivals_oldest_at)],
+                [words.address, address_warning ?? client_address ?? words.noAddress],
               ]} />
             </section>
             <h2>{words.timers}</h2>
