@@ -147,6 +147,7 @@ public sealed class UsageQueueTests(PostgresFixture postgres) : IAsyncLifetime
 
         var (status, body, _) = await app.GetAsync("/api/v1/system", "Bearer " + RunningApp.Token("operator"));
 
+        await scene.Database.ExecuteAsync("alter table license_usage_log_away rename to license_usage_log");
         Assert.Equal(200, status);
         Assert.Equal("""{"active":2,"dead_lettered":0,"unknown_because":null}""", body!["queue"]!.ToJsonString());
     }
