@@ -5,6 +5,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.Azure.Functions.Worker;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Time.Testing;
+using Moq;
 using Npgsql;
 using Xunit;
 
@@ -29,17 +30,35 @@ public sealed class RequestGateTests
     public async Task Invoke_AFailureOfOurs_IsNeverTheCallersFaultAndIsLogged(Exception failure, int status, string code)
     {
         var http = new DefaultHttpContext { Response = { Body = new MemoryStream() } };
-        var settings = new HttpSettings(null, null, new byte[32], new ClientAddressSource(0), 600);
-        var time = new FakeTimeProvider();
-        var gate = new RequestGate(new FunctionRules(), new BearerTokens(settings, time), new RateLimits(settings, time), settings, log);
         var run = new Invocation(Function("Healthz"), http, http.RequestServices, null, default);
 
-        await gate.Invoke(run, _ => throw failure);
+        await Gate().Invoke(run, _ => throw failure);
 
         http.Response.Body.Position = 0;
         Assert.Equal((status, code), (http.Response.StatusCode, JsonDocument.Parse(http.Response.Body).RootElement.GetProperty("code").GetString()));
         Assert.Equal(status == 503, http.Response.Headers.RetryAfter.Count > 0);
         Assert.Equal((LogLevel.Error, failure), log.Last);
+    }
+
+    [Fact] // a Functions host cancels a run at its time limit while the client waits
+    public async Task Invoke_ARunThatTheHostCancels_IsNotAnsweredAsDone()
+    {
+        var http = new DefaultHttpContext();
+        var run = new Mock<FunctionContext>();
+        run.Setup(context => context.Items).Returns(new Dictionary<object, object> { [Invocation.HttpContextKey] = http });
+        run.Setup(context => context.FunctionDefinition).Returns(Function("Healthz"));
+        run.Setup(context => context.CancellationToken).Returns(new CancellationToken(canceled: true));
+
+        await Gate().Invoke(run.Object, _ => throw new OperationCanceledException());
+
+        Assert.Equal(StatusCodes.Status503ServiceUnavailable, http.Response.StatusCode);
+    }
+
+    private RequestGate Gate()
+    {
+        var settings = new HttpSettings(null, null, new byte[32], new ClientAddressSource(0), 600);
+        var time = new FakeTimeProvider();
+        return new RequestGate(new FunctionRules(), new BearerTokens(settings, time), new RateLimits(settings, time), settings, log);
     }
 
     private static WorkerFunction Function(string name)
