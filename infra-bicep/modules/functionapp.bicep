@@ -102,8 +102,8 @@ var wired = {
   // The host's own way of saying which identity its telemetry comes from.
   APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identityClientId};Authorization=AAD'
   PUBLIC_URL: publicUrl
-  // The proxy in front overwrites this header, so a caller can't forge it: docs/deployment.md, The caller's address.
-  CLIENT_ADDRESS_HEADER: empty(frontDoorId) ? 'CLIENT-IP' : 'X-Azure-SocketIP'
+  // Front Door overwrites this header, so a caller can't forge it. Without Front Door, see docs/deployment.md, The caller's address.
+  CLIENT_ADDRESS_HEADER: empty(frontDoorId) ? (settings.?CLIENT_ADDRESS_HEADER ?? '') : 'X-Azure-SocketIP'
   FRONT_DOOR_ID: frontDoorId
   // The app answers GET /. For other methods on / the host answers 204 instead of its own page.
   AzureWebJobsDisableHomepage: 'true'
