@@ -13,12 +13,12 @@ const demo = (n) => `00000000-0000-4000-8000-000000000${n}`;
 export const people = { operator: demo('001'), service: demo('002'), nora: demo('101'), tunde: demo('102'), amara: demo('105'), paul: demo('106'), sara: demo('107'), hana: demo('115'), fatima: demo('113'), marco: demo('120'), mira: demo('103') };
 export const licenses = { nora: demo('301'), tunde: demo('302'), amara: demo('305'), paul: demo('306'), sara: demo('307'), hana: demo('315'), fatima: demo('313'), mira: demo('303') };
 
+/** Below the range of outgoing connections (32768 and up): one of those could take the port before the program listens on it. */
 const freePort = () => new Promise((found) => {
+  const port = 10000 + Math.floor(Math.random() * 10000);
   const server = createServer();
-  server.listen(0, '127.0.0.1', () => {
-    const { port } = server.address();
-    server.close(() => found(port));
-  });
+  server.on('error', () => found(freePort()));
+  server.listen(port, '127.0.0.1', () => server.close(() => found(port)));
 });
 
 /** Starts a program, and waits for the line that says that it listens. */
