@@ -2,7 +2,10 @@ using Azure.Messaging.ServiceBus;
 
 namespace LicenseTool;
 
-/// <summary>Finds dead letters. A broker delivers them only in order, so unwanted messages are received and abandoned, which raises their delivery count.</summary>
+/// <summary>
+/// Finds dead letters. A broker delivers them only in order, so unwanted messages are received and abandoned, which raises their delivery
+/// count.
+/// </summary>
 /// <param name="wanted">Sequence numbers; null: all.</param>
 internal sealed class DeadLetterSearch(ServiceBusReceiver dead, HashSet<long>? wanted)
 {

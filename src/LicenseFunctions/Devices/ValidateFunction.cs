@@ -37,7 +37,7 @@ public sealed class ValidateFunction(
             : await AnswerAsync(check, token.Value, address.Value, null, cancellationToken);
     }
 
-    /// <param name="watch">Null where the address is told, not seen.</param>
+    /// <param name="watch">Null if a service sent the address in the body.</param>
     private async Task<IResult> AnswerAsync(
         CheckRequest check, string tokenHash, IPAddress address, AddressWatch? watch, CancellationToken cancellationToken)
     {
@@ -45,7 +45,7 @@ public sealed class ValidateFunction(
         if (claim.Refusal is { } refusal)
             return refusal.ToResult();
         var reply = await CountedAsync(tokenHash, claim.Value, cancellationToken);
-        // Of customers alone: anybody can send a token that nobody has.
+        // Only for known tokens: anybody can send an unknown one.
         if (reply.Verdict.Code != LicenseCode.NotFound)
             watch?.Note(address);
         return new CheckResult(reply, check.Nonce);

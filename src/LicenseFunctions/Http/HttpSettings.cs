@@ -21,7 +21,7 @@ public sealed record HttpSettings(
             settings.Fault("AUTH_AUTHORITY", "is missing, and AUTH_SIGNING_KEY too: nobody could sign in", "https://login.example.com/tenant", 0);
         if (authority is not null && keyText is not null)
             settings.Fault("AUTH_SIGNING_KEY", "stands beside AUTH_AUTHORITY: only one of them may issue tokens", "(leave it out)", 0);
-        // What answers preflights (StandaloneHost, or Azure before the host) compares letter by letter: a path or a closing slash never matches.
+        // Preflights are answered by StandaloneHost, or by Azure before the host. Both compare exactly: a path or a closing slash never matches.
         if (!settings.Words("CORS_ALLOWED_ORIGINS").All(origin => origin == "*" || IsOrigin(origin)))
             settings.Fault("CORS_ALLOWED_ORIGINS", "has an entry that is no origin: scheme, host and port without a slash behind them", "https://www.example.com", 0);
         return new HttpSettings(

@@ -12,7 +12,10 @@ namespace LicenseFunctions.Operations;
 /// <param name="UnknownBecause">Why the counts are unknown; null if they are known.</param>
 public sealed record QueueState(long? Active, long? DeadLettered, string? UnknownBecause);
 
-/// <summary>Reads the queue's message counts from Service Bus. Failures are returned as a reason, and it takes at most two seconds: an operator's page waits for it.</summary>
+/// <summary>
+/// Reads the queue's message counts from Service Bus. Failures are returned as a reason, and it takes at most two seconds: an operator's
+/// page waits for it.
+/// </summary>
 /// <param name="open">Creates the client; called at most once, and only if a Service Bus is set.</param>
 public sealed class CountMessages(
     ServiceBusSettings settings, Func<ServiceBusAdministrationClient> open, TimeProvider time, ILogger<CountMessages> log)
