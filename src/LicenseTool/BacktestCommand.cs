@@ -2,7 +2,9 @@ using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
 using CsvHelper;
-using LicenseFunctions.Database;
+using LicenseFunctions.Infrastructure.Database;
+using LicenseFunctions.Infrastructure.Http;
+using LicenseFunctions.Suspicion;
 using Licensing.Suspicion;
 using Npgsql;
 

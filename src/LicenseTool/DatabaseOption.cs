@@ -1,6 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
-using LicenseFunctions.Database;
+using LicenseFunctions.Infrastructure.Database;
 using Npgsql;
 
 namespace LicenseTool;

@@ -1,5 +1,5 @@
 using System.CommandLine;
-using LicenseFunctions.Database;
+using LicenseFunctions.Infrastructure.Database;
 
 namespace LicenseTool;
 

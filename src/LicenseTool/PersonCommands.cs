@@ -1,6 +1,8 @@
 using System.CommandLine;
 using System.Text.Json;
-using LicenseFunctions.Database;
+using LicenseFunctions.Infrastructure.Database;
+using LicenseFunctions.Infrastructure.Http;
+using LicenseFunctions.Operations;
 using Npgsql;
 
 namespace LicenseTool;

@@ -2,7 +2,7 @@ using System.CommandLine;
 using System.Runtime.Serialization;
 using Azure.Identity;
 using Azure.Messaging.ServiceBus;
-using LicenseFunctions;
+using LicenseFunctions.Infrastructure.Settings;
 using Microsoft.Extensions.Configuration;
 
 namespace LicenseTool;

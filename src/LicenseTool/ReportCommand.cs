@@ -1,7 +1,11 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Text.Json.Nodes;
-using LicenseFunctions.Database;
+using LicenseFunctions.Health;
+using LicenseFunctions.Infrastructure.Database;
+using LicenseFunctions.Licenses;
+using LicenseFunctions.Suspicion;
+using LicenseFunctions.Validation;
 using Licensing.Devices;
 using Licensing.Health;
 

@@ -1,10 +1,11 @@
 using System.Diagnostics;
 using System.Globalization;
 using DetectionCorpus;
-using LicenseFunctions;
-using LicenseFunctions.Database;
-using LicenseFunctions.Http;
+using LicenseFunctions.Infrastructure.Database;
+using LicenseFunctions.Infrastructure.Http;
+using LicenseFunctions.Licenses;
 using LicenseFunctions.Suspicion;
+using LicenseFunctions.Validation;
 using Licensing.Suspicion;
 using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;

@@ -1,8 +1,10 @@
 using System.Diagnostics;
 using System.Globalization;
-using LicenseFunctions.Database;
 using LicenseFunctions.Health;
-using LicenseFunctions.Metrics;
+using LicenseFunctions.Infrastructure.Database;
+using LicenseFunctions.Infrastructure.Http;
+using LicenseFunctions.Infrastructure.Telemetry;
+using LicenseFunctions.Operations;
 using Licensing.Devices;
 using Npgsql;
 

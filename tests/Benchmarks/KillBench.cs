@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
-using LicenseFunctions.Payments;
+using LicenseFunctions.Infrastructure.Payments.Stripe;
 using LicenseFunctions.Renewals;
 using StripeStandIn;
 

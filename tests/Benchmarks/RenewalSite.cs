@@ -1,8 +1,12 @@
 using Dapper;
-using LicenseFunctions.Database;
-using LicenseFunctions.Http;
-using LicenseFunctions.Payments;
+using LicenseFunctions;
+using LicenseFunctions.Infrastructure.Database;
+using LicenseFunctions.Infrastructure.Http;
+using LicenseFunctions.Infrastructure.Payments;
+using LicenseFunctions.Infrastructure.Payments.Stripe;
+using LicenseFunctions.Licenses;
 using LicenseFunctions.Renewals;
+using LicenseFunctions.Validation;
 using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;
 

@@ -1,7 +1,8 @@
 using System.Globalization;
 using System.Net.Http.Json;
 using System.Text.Json.Nodes;
-using LicenseFunctions.Database;
+using LicenseFunctions.Infrastructure.Database;
+using LicenseFunctions.Validation;
 using Npgsql;
 
 namespace Benchmarks;

@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Reflection;
-using LicenseFunctions.Http;
+using LicenseFunctions.Infrastructure.Http;
 using Microsoft.Azure.Functions.Worker;
 
 namespace Benchmarks;

@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
-using LicenseFunctions.Http;
+using LicenseFunctions.Infrastructure.Http;
 using LicenseFunctions.Renewals;
 using LicenseFunctions.Suspicion;
 using LicenseFunctions.Tests.Support;

@@ -2,7 +2,7 @@ using System.Reflection;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
-using LicenseFunctions;
+using LicenseFunctions.Infrastructure.Settings;
 using LicenseFunctions.Tests.Support;
 using Microsoft.Azure.Functions.Worker;
 using NCrontab;

@@ -1,3 +1,4 @@
+using LicenseFunctions.Infrastructure.Settings;
 using NetArchTest.Rules;
 using Xunit;
 

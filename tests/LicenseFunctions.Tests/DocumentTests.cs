@@ -1,6 +1,7 @@
 using System.Reflection;
 using System.Text.Json;
 using System.Text.RegularExpressions;
+using LicenseFunctions.Infrastructure.Settings;
 using LicenseFunctions.Tests.Support;
 using Microsoft.Azure.Functions.Worker;
 using Xunit;

@@ -1,5 +1,5 @@
 using System.Reflection;
-using LicenseFunctions.Http;
+using LicenseFunctions.Infrastructure.Http;
 using LicenseFunctions.Tests.Support;
 using Xunit;
 

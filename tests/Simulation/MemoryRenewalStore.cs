@@ -1,4 +1,4 @@
-using LicenseFunctions.Database;
+using LicenseFunctions.Renewals;
 using Licensing.Renewals;
 
 namespace Simulation;

@@ -1,6 +1,6 @@
-using LicenseFunctions.Database;
-using LicenseFunctions.Http;
-using LicenseFunctions.Payments;
+using LicenseFunctions.Infrastructure.Database;
+using LicenseFunctions.Infrastructure.Http;
+using LicenseFunctions.Infrastructure.Payments;
 using LicenseFunctions.Renewals;
 using Licensing.Renewals;
 using Microsoft.Extensions.Logging;

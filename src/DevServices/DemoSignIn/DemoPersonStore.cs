@@ -1,5 +1,5 @@
 using Dapper;
-using LicenseFunctions.Database;
+using LicenseFunctions.Infrastructure.Database;
 
 namespace DevServices;
 

@@ -1,6 +1,5 @@
 using System.Net;
-using LicenseFunctions.Database;
-using LicenseFunctions.Http;
+using LicenseFunctions.Infrastructure.Http;
 using Licensing;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Configuration;

@@ -1,4 +1,5 @@
 using DevServices;
+using LicenseFunctions;
 
 // The standalone application, with the sign-in without a password added.
 return await LicenseFunctions.Program.RunAsync(

@@ -1,4 +1,4 @@
-using LicenseFunctions.Http;
+using LicenseFunctions.Infrastructure.Http;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Azure.Functions.Worker;
 using Microsoft.Extensions.Logging;

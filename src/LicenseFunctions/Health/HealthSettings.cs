@@ -1,3 +1,5 @@
+using LicenseFunctions.Infrastructure.Settings;
+
 namespace LicenseFunctions.Health;
 
 /// <param name="MaxDevices">Devices a licence.</param>

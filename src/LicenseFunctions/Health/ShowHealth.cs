@@ -1,7 +1,7 @@
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
-using LicenseFunctions.Database;
-using LicenseFunctions.Http;
+using LicenseFunctions.Infrastructure.Http;
+using LicenseFunctions.Licenses;
 using Licensing;
 using Licensing.Health;
 

@@ -1,5 +1,4 @@
-using LicenseFunctions.Database;
-using LicenseFunctions.Http;
+using LicenseFunctions.Infrastructure.Http;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Azure.Functions.Worker;
 

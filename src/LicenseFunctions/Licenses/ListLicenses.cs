@@ -1,5 +1,4 @@
 using System.Globalization;
-using LicenseFunctions.Database;
 using Licensing;
 using Microsoft.AspNetCore.Http;
 

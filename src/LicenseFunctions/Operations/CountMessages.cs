@@ -2,6 +2,7 @@ using Azure;
 using Azure.Identity;
 using Azure.Messaging.ServiceBus;
 using Azure.Messaging.ServiceBus.Administration;
+using LicenseFunctions.Infrastructure.Settings;
 using Microsoft.Extensions.Logging;
 
 namespace LicenseFunctions.Operations;

@@ -1,6 +1,5 @@
 using System.Text.Json.Nodes;
-using LicenseFunctions.Database;
-using LicenseFunctions.Notifications;
+using LicenseFunctions.Infrastructure.Mail;
 using Microsoft.Extensions.Logging;
 
 namespace LicenseFunctions.Operations;

@@ -1,5 +1,6 @@
-using LicenseFunctions.Http;
-using LicenseFunctions.Metrics;
+using LicenseFunctions.Infrastructure.Http;
+using LicenseFunctions.Infrastructure.Telemetry;
+using LicenseFunctions.Validation;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Azure.Functions.Worker;
 

@@ -1,6 +1,6 @@
 using Azure.Messaging.ServiceBus.Administration;
-using LicenseFunctions.Database;
-using LicenseFunctions.Metrics;
+using LicenseFunctions.Infrastructure.Settings;
+using LicenseFunctions.Infrastructure.Telemetry;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace LicenseFunctions.Operations;

@@ -1,7 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
-using LicenseFunctions.Database;
-using LicenseFunctions.Metrics;
+using LicenseFunctions.Infrastructure.Http;
+using LicenseFunctions.Infrastructure.Telemetry;
 using Licensing;
 
 namespace LicenseFunctions.Operations;

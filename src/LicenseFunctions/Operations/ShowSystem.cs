@@ -1,6 +1,5 @@
 using System.Net;
-using LicenseFunctions.Database;
-using LicenseFunctions.Http;
+using LicenseFunctions.Infrastructure.Http;
 
 namespace LicenseFunctions.Operations;
 

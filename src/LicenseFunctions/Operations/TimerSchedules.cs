@@ -1,5 +1,6 @@
 using System.Reflection;
-using LicenseFunctions.Http;
+using LicenseFunctions.Infrastructure.Http;
+using LicenseFunctions.Infrastructure.Settings;
 using Microsoft.Azure.Functions.Worker;
 using NCrontab;
 

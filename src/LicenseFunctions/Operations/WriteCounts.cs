@@ -1,5 +1,5 @@
-using LicenseFunctions.Database;
-using LicenseFunctions.Metrics;
+using LicenseFunctions.Infrastructure.Database;
+using LicenseFunctions.Infrastructure.Telemetry;
 using Microsoft.Extensions.Logging;
 
 namespace LicenseFunctions.Operations;

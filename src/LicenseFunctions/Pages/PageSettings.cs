@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization;
+using LicenseFunctions.Infrastructure.Settings;
 
 namespace LicenseFunctions.Pages;
 

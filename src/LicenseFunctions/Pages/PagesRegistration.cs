@@ -1,3 +1,4 @@
+using LicenseFunctions.Infrastructure.Settings;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace LicenseFunctions.Pages;

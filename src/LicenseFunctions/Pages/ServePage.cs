@@ -1,3 +1,4 @@
+using LicenseFunctions.Validation;
 using Microsoft.AspNetCore.Http;
 
 namespace LicenseFunctions.Pages;

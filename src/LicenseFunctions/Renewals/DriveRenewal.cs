@@ -1,6 +1,4 @@
-using LicenseFunctions.Database;
-using LicenseFunctions.Http;
-using LicenseFunctions.Payments;
+using LicenseFunctions.Infrastructure.Http;
 using Licensing.Renewals;
 
 namespace LicenseFunctions.Renewals;

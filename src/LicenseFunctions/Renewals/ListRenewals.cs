@@ -1,4 +1,4 @@
-using LicenseFunctions.Database;
+using LicenseFunctions.Licenses;
 using Licensing;
 using Licensing.Renewals;
 

@@ -1,4 +1,3 @@
-using LicenseFunctions.Database;
 using Licensing;
 using Licensing.Renewals;
 

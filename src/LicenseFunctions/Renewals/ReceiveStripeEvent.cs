@@ -1,5 +1,6 @@
-using LicenseFunctions.Database;
-using LicenseFunctions.Payments;
+using LicenseFunctions.Infrastructure.Http;
+using LicenseFunctions.Infrastructure.Payments.Stripe;
+using LicenseFunctions.PaymentMethods;
 using Licensing;
 using Licensing.Renewals;
 

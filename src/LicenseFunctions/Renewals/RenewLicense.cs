@@ -1,4 +1,4 @@
-using LicenseFunctions.Database;
+using LicenseFunctions.Infrastructure.Database;
 using Licensing;
 using Licensing.Renewals;
 

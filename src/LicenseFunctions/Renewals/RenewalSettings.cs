@@ -1,3 +1,5 @@
+using LicenseFunctions.Infrastructure.Settings;
+using LicenseFunctions.Validation;
 using Licensing.Renewals;
 
 namespace LicenseFunctions.Renewals;

@@ -1,5 +1,5 @@
-using LicenseFunctions.Database;
-using LicenseFunctions.Payments;
+using LicenseFunctions.Infrastructure.Payments;
+using LicenseFunctions.Infrastructure.Settings;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace LicenseFunctions.Renewals;

@@ -1,4 +1,3 @@
-using LicenseFunctions.Database;
 using Licensing.Renewals;
 using Microsoft.Extensions.Logging;
 

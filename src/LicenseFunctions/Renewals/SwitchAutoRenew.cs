@@ -1,4 +1,5 @@
-using LicenseFunctions.Database;
+using LicenseFunctions.Infrastructure.Database;
+using LicenseFunctions.Licenses;
 using Licensing;
 
 namespace LicenseFunctions.Renewals;

@@ -1,4 +1,3 @@
-using LicenseFunctions.Database;
 using Licensing.Renewals;
 
 namespace LicenseFunctions.Renewals;

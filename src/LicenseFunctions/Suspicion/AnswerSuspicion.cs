@@ -1,6 +1,7 @@
 using System.Net;
-using LicenseFunctions.Database;
-using LicenseFunctions.Http;
+using LicenseFunctions.Infrastructure.Database;
+using LicenseFunctions.Infrastructure.Http;
+using LicenseFunctions.Licenses;
 using Licensing;
 
 namespace LicenseFunctions.Suspicion;

@@ -1,7 +1,6 @@
 using System.Buffers.Text;
 using System.Globalization;
 using System.Text;
-using LicenseFunctions.Database;
 using Licensing;
 using Licensing.Suspicion;
 using Microsoft.AspNetCore.Http;

@@ -1,8 +1,10 @@
 using System.Net;
 using System.Text.Json;
-using LicenseFunctions.Database;
-using LicenseFunctions.Geolocation;
-using LicenseFunctions.Http;
+using LicenseFunctions.Infrastructure.Database;
+using LicenseFunctions.Infrastructure.Geolocation;
+using LicenseFunctions.Infrastructure.Http;
+using LicenseFunctions.Infrastructure.Mail;
+using LicenseFunctions.Licenses;
 using Licensing.Suspicion;
 using Microsoft.Extensions.Logging;
 using Npgsql;

@@ -2,7 +2,7 @@ using System.Globalization;
 using System.Net.Mime;
 using System.Security.Cryptography;
 using System.Text;
-using LicenseFunctions.Database;
+using LicenseFunctions.Infrastructure.Http;
 
 namespace LicenseFunctions.Suspicion;
 

@@ -1,4 +1,3 @@
-using LicenseFunctions.Database;
 using Microsoft.Azure.Functions.Worker;
 
 namespace LicenseFunctions.Suspicion;

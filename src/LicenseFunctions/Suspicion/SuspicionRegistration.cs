@@ -1,4 +1,4 @@
-using LicenseFunctions.Database;
+using LicenseFunctions.Infrastructure.Settings;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace LicenseFunctions.Suspicion;

@@ -1,7 +1,9 @@
 using System.Net.Mail;
 using System.Text;
 using System.Text.Json;
-using LicenseFunctions.Database;
+using LicenseFunctions.Infrastructure.Http;
+using LicenseFunctions.Infrastructure.Settings;
+using LicenseFunctions.Validation;
 using Licensing.Suspicion;
 
 namespace LicenseFunctions.Suspicion;

@@ -1,5 +1,4 @@
 using System.Text;
-using LicenseFunctions.Database;
 using Licensing.Usage;
 using Microsoft.Extensions.Logging;
 using Npgsql;

@@ -1,6 +1,6 @@
-using LicenseFunctions.Database;
-using LicenseFunctions.Geolocation;
-using LicenseFunctions.Metrics;
+using LicenseFunctions.Infrastructure.Geolocation;
+using LicenseFunctions.Infrastructure.Http;
+using LicenseFunctions.Infrastructure.Telemetry;
 using Licensing.Usage;
 using Npgsql;
 

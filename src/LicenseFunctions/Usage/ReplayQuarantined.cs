@@ -1,5 +1,4 @@
 using System.Text;
-using LicenseFunctions.Database;
 using Licensing;
 
 namespace LicenseFunctions.Usage;

@@ -1,5 +1,4 @@
-using LicenseFunctions.Database;
-using LicenseFunctions.Http;
+using LicenseFunctions.Infrastructure.Http;
 using Licensing;
 using Licensing.Usage;
 using Microsoft.AspNetCore.Http;

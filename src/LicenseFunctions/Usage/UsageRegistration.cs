@@ -1,4 +1,3 @@
-using LicenseFunctions.Database;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace LicenseFunctions.Usage;

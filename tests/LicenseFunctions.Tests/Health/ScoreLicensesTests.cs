@@ -1,6 +1,5 @@
-using LicenseFunctions.Database;
 using LicenseFunctions.Health;
-using LicenseFunctions.Http;
+using LicenseFunctions.Infrastructure.Http;
 using LicenseFunctions.Tests.Support;
 using Licensing.Health;
 using Xunit;

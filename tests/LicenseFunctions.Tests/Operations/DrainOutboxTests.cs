@@ -1,5 +1,4 @@
-using LicenseFunctions.Database;
-using LicenseFunctions.Notifications;
+using LicenseFunctions.Infrastructure.Mail;
 using LicenseFunctions.Operations;
 using LicenseFunctions.Tests.Support;
 using Microsoft.Extensions.Logging.Abstractions;

@@ -1,4 +1,4 @@
-using LicenseFunctions.Database;
+using LicenseFunctions.Operations;
 using LicenseFunctions.Tests.Support;
 using Xunit;
 

@@ -1,4 +1,3 @@
-using LicenseFunctions.Database;
 using LicenseFunctions.Operations;
 using LicenseFunctions.Tests.Support;
 using LicenseFunctions.Tests.Usage;

@@ -1,3 +1,4 @@
+using LicenseFunctions.Infrastructure.Settings;
 using LicenseFunctions.Pages;
 using Microsoft.Extensions.Configuration;
 using Xunit;

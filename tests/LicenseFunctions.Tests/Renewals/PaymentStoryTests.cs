@@ -1,5 +1,6 @@
 using System.Net;
 using System.Text.Json.Nodes;
+using LicenseFunctions.Infrastructure.Payments.Stripe;
 using LicenseFunctions.Tests.Support;
 using StripeStandIn;
 using Xunit;

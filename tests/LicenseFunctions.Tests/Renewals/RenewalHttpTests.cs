@@ -1,5 +1,6 @@
 using System.Net.Http.Json;
 using System.Text.Json.Nodes;
+using LicenseFunctions.Infrastructure.Http;
 using LicenseFunctions.Tests.Support;
 using StripeStandIn;
 using Xunit;

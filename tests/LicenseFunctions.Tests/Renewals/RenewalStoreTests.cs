@@ -1,4 +1,5 @@
-using LicenseFunctions.Database;
+using LicenseFunctions.Infrastructure.Http;
+using LicenseFunctions.Renewals;
 using LicenseFunctions.Tests.Support;
 using Licensing.Renewals;
 using Xunit;

@@ -1,5 +1,7 @@
-using LicenseFunctions.Database;
+using LicenseFunctions.Licenses;
+using LicenseFunctions.Renewals;
 using LicenseFunctions.Tests.Support;
+using LicenseFunctions.Validation;
 using Licensing.Renewals;
 using Simulation;
 

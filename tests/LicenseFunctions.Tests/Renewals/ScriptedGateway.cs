@@ -1,4 +1,4 @@
-using LicenseFunctions.Payments;
+using LicenseFunctions.Infrastructure.Payments;
 using Licensing.Renewals;
 
 namespace LicenseFunctions.Tests.Renewals;

@@ -1,5 +1,4 @@
-using LicenseFunctions.Database;
-using LicenseFunctions.Http;
+using LicenseFunctions.Infrastructure.Http;
 using LicenseFunctions.Renewals;
 using Licensing.Renewals;
 using Microsoft.Extensions.Logging.Abstractions;

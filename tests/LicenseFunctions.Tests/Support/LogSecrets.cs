@@ -1,4 +1,6 @@
 using System.Collections.Concurrent;
+using LicenseFunctions.Infrastructure.Database;
+using LicenseFunctions.Infrastructure.Http;
 using Npgsql;
 
 namespace LicenseFunctions.Tests.Support;
@@ -59,7 +61,7 @@ public sealed class LogSecrets
     {
         try
         {
-            await using var source = NpgsqlDataSource.Create(LicenseFunctions.Database.DatabaseSettings.FromUri(database ?? ""));
+            await using var source = NpgsqlDataSource.Create(LicenseFunctions.Infrastructure.Database.DatabaseSettings.FromUri(database ?? ""));
             await using var command = source.CreateCommand(Persons);
             await using var rows = await command.ExecuteReaderAsync();
             while (await rows.ReadAsync())

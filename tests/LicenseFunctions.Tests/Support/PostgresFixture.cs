@@ -1,4 +1,4 @@
-using LicenseFunctions.Database;
+using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Tests.Support;
 using Npgsql;
 using Xunit;

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Runtime.CompilerServices;
 using MimeKit;
 using Xunit;
 
@@ -18,7 +17,7 @@ public sealed class SmtpCatcher : IAsyncDisposable
 
     public static async Task<SmtpCatcher> StartAsync(int port = 0, string? user = null, string? password = null)
     {
-        var source = Path.GetFullPath(Path.Combine(SourceFolder(), "..", "Smtp"));
+        var source = Path.Combine(Repository.Root, "src/DevServices/MailCatcher");
         await InstallAsync(source);
         var folder = Directory.CreateTempSubdirectory("mails-");
         List<string> arguments = [Path.Combine(source, "catcher.mjs"), "--dir", folder.FullName, "--port", $"{port}"];
@@ -59,6 +58,4 @@ public sealed class SmtpCatcher : IAsyncDisposable
             Installing.Release();
         }
     }
-
-    private static string SourceFolder([CallerFilePath] string path = "") => Path.GetDirectoryName(path)!;
 }

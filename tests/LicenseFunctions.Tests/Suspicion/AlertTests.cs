@@ -1,7 +1,8 @@
 using System.Net;
-using LicenseFunctions.Database;
+using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Suspicion;
 using LicenseFunctions.Tests.Support;
+using LicenseFunctions.Tests.Usage;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Primitives;
 using Xunit;

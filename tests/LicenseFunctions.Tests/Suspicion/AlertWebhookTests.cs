@@ -2,7 +2,6 @@ using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
-using LicenseFunctions.Database;
 using LicenseFunctions.Suspicion;
 using LicenseFunctions.Tests.Support;
 using Microsoft.AspNetCore.Http;

@@ -1,9 +1,11 @@
 using System.Net;
 using System.Text.Json;
 using Dapper;
-using LicenseFunctions.Database;
-using LicenseFunctions.Geolocation;
+using LicenseFunctions.Infrastructure.Geolocation;
+using LicenseFunctions.Infrastructure.Http;
+using LicenseFunctions.Suspicion;
 using LicenseFunctions.Tests.Support;
+using LicenseFunctions.Tests.Usage;
 using Licensing.Suspicion;
 using Npgsql;
 using Xunit;

@@ -1,9 +1,10 @@
-using LicenseFunctions.Database;
-using LicenseFunctions.Http;
-using LicenseFunctions.Geolocation;
+using LicenseFunctions.Infrastructure.Geolocation;
+using LicenseFunctions.Infrastructure.Http;
+using LicenseFunctions.Licenses;
 using LicenseFunctions.Suspicion;
 using LicenseFunctions.Tests.Support;
 using LicenseFunctions.Tests.Usage;
+using LicenseFunctions.Validation;
 using Licensing.Suspicion;
 using Microsoft.Extensions.Logging.Abstractions;
 using Xunit;

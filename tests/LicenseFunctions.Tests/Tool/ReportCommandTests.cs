@@ -1,4 +1,4 @@
-using LicenseFunctions.Tests.Metrics;
+using LicenseFunctions.Tests.Infrastructure.Telemetry;
 using LicenseFunctions.Tests.Support;
 using Xunit;
 

@@ -1,0 +1,46 @@
+using Azure.Core;
+using LicenseFunctions.Infrastructure.Settings;
+using LicenseFunctions.Licenses;
+using LicenseFunctions.Validation;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Npgsql;
+
+namespace LicenseFunctions.Infrastructure.Database;
+
+public static class DatabaseRegistration
+{
+    private const string Scope = "https://ossrdbms-aad.database.windows.net/.default";
+
+    public static IServiceCollection AddDatabase(this IServiceCollection services, SettingReader reader)
+    {
+        var settings = DatabaseSettings.Read(reader);
+        var identity = reader.Identity();
+        services.AddSingleton(provider => Source(settings, identity, provider.GetRequiredService<ILoggerFactory>()));
+        services.AddSingleton<LicenseDatabase>();
+        var cacheSeconds = reader.Whole("VALIDATION_CACHE_SECONDS", 0, 0, 60);
+        services.AddSingleton(provider => new ValidationCache(TimeSpan.FromSeconds(cacheSeconds), provider.GetRequiredService<TimeProvider>()));
+        if (cacheSeconds > 0)
+            services.AddHostedService<LicenseChanges>();
+        services.AddSingleton<LicenseCheckStore>();
+        services.AddSingleton<SuspensionStore>();
+        services.AddSingleton<DeviceStore>();
+        return services;
+    }
+
+    /// <param name="identity">Its token is the password where the settings have none, as Azure Database for PostgreSQL takes it.</param>
+    public static NpgsqlDataSource Source(DatabaseSettings settings, TokenCredential? identity, ILoggerFactory loggers)
+    {
+        var builder = new NpgsqlDataSourceBuilder(settings.ConnectionString).UseLoggerFactory(loggers);
+        if (identity is not null && settings.HasNoPassword)
+        {
+            // The credential keeps a token for as long as it is good; asking it often costs nothing.
+            builder.UsePeriodicPasswordProvider(
+                async (_, cancellationToken) => (await identity.GetTokenAsync(new TokenRequestContext([Scope]), cancellationToken)).Token,
+                successRefreshInterval: TimeSpan.FromMinutes(5),
+                failureRefreshInterval: TimeSpan.FromSeconds(5));
+        }
+
+        return builder.Build();
+    }
+}

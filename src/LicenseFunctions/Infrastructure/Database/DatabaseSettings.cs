@@ -1,0 +1,85 @@
+using LicenseFunctions.Infrastructure.Settings;
+using LicenseFunctions.Validation;
+using Npgsql;
+
+namespace LicenseFunctions.Infrastructure.Database;
+
+/// <param name="ConnectionString">In Npgsql's form, with what the pooler asks for.</param>
+/// <param name="HasNoPassword">Whether a token of an identity may serve as one.</param>
+public sealed record DatabaseSettings(string ConnectionString, bool HasNoPassword)
+{
+    private const string Example = "postgresql://user:password@localhost:5432/execution_control";
+
+    private static readonly Dictionary<string, string> LibpqNames = new()
+    {
+        ["sslmode"] = "SSL Mode",
+        ["sslrootcert"] = "Root Certificate",
+        ["sslcert"] = "SSL Certificate",
+        ["sslkey"] = "SSL Key",
+        ["application_name"] = "Application Name",
+        ["connect_timeout"] = "Timeout",
+        ["user"] = "Username",
+        ["dbname"] = "Database",
+    };
+
+    public static DatabaseSettings Read(SettingReader settings)
+    {
+        var text = settings.Text("DATABASE_URL", Example);
+        var pooler = settings.Choice("DATABASE_POOLER", "none", "transaction");
+        var poolSize = settings.Whole("DATABASE_POOL_SIZE", 20, 1, 500);
+        try
+        {
+            var builder = new NpgsqlConnectionStringBuilder(FromUri(text))
+            {
+                ApplicationName = "license-functions",
+                Enlist = false,
+                // No statement of ours leaves anything on a connection (no SET without LOCAL, no temporary table, no session lock).
+                NoResetOnClose = true,
+            };
+            if (!builder.ShouldSerialize("Maximum Pool Size"))
+                builder.MaxPoolSize = poolSize;
+            // Behind a pooler server connections change hands after each transaction, and with them what was prepared.
+            if (pooler == "transaction")
+                builder.MaxAutoPrepare = 0;
+            else if (!builder.ShouldSerialize("Max Auto Prepare"))
+                builder.MaxAutoPrepare = 100;
+
+            return new DatabaseSettings(builder.ConnectionString, builder.Password is null or "");
+        }
+        catch (Exception wrong) when (wrong is ArgumentException or FormatException)
+        {
+            return settings.Fault("DATABASE_URL", "is neither a postgresql:// address nor an Npgsql connection string", Example,
+                new DatabaseSettings("", false));
+        }
+    }
+
+    /// <summary>Turns a <c>postgresql://</c> URI, as libpq and the platform's other parts take it, into Npgsql's key=value form.</summary>
+    /// <exception cref="FormatException">The URI can't be read.</exception>
+    /// <exception cref="ArgumentException">The URI has an option that Npgsql doesn't know.</exception>
+    public static string FromUri(string text)
+    {
+        if (!text.StartsWith("postgresql://", StringComparison.Ordinal) && !text.StartsWith("postgres://", StringComparison.Ordinal))
+            return text;
+
+        var uri = new Uri(text);
+        var person = uri.UserInfo.Split(':', 2);
+        var builder = new NpgsqlConnectionStringBuilder
+        {
+            Host = uri.Host.Length > 0 ? uri.Host : "localhost",
+            Port = uri.Port > 0 ? uri.Port : 5432,
+            Database = Uri.UnescapeDataString(uri.AbsolutePath.TrimStart('/')),
+        };
+        if (person[0].Length > 0)
+            builder.Username = Uri.UnescapeDataString(person[0]);
+        if (person.Length > 1)
+            builder.Password = Uri.UnescapeDataString(person[1]);
+        foreach (var pair in uri.Query.TrimStart('?').Split('&', StringSplitOptions.RemoveEmptyEntries))
+        {
+            var name = pair.Split('=')[0];
+            var value = Uri.UnescapeDataString(pair[(name.Length + 1)..]);
+            builder[LibpqNames.GetValueOrDefault(name, name)] = name == "sslmode" ? value.Replace("-", "", StringComparison.Ordinal) : value;
+        }
+
+        return builder.ConnectionString;
+    }
+}

@@ -1,0 +1,90 @@
+using System.Data;
+using Npgsql;
+
+namespace LicenseFunctions.Infrastructure.Database;
+
+/// <summary>
+/// Installs what lies in <c>sql/</c>, or brings it up to date: the same steps as <c>schema_license_extensions.sql</c> takes
+/// under psql, with the same journal, so that either may follow the other or run at the same time.
+/// </summary>
+public sealed class Migrations(NpgsqlDataSource source)
+{
+    /// <summary>What the journal holds when all of it is installed.</summary>
+    public static readonly string[] InstalledNames = [.. Names("migrations/").Select(name => name["migrations/".Length..])];
+
+    /// <remarks>Each step is reported before it begins: converting an old table may take minutes.</remarks>
+    /// <returns>Whether anything changed.</returns>
+    public async Task<bool> RunAsync(Action<string> report, CancellationToken cancellationToken)
+    {
+        var changed = false;
+        foreach (var migration in Names("migrations/"))
+            changed |= await InstallAsync(migration, report, cancellationToken);
+        return await RenewDefinitionsAsync(report, cancellationToken) || changed;
+    }
+
+    private async Task<bool> InstallAsync(string migration, Action<string> report, CancellationToken cancellationToken)
+    {
+        await using var connection = await source.OpenConnectionAsync(cancellationToken);
+        await using var transaction = await BeginAsync(connection, cancellationToken);
+        var name = migration["migrations/".Length..];
+        if (await IsInstalledAsync(name, connection, cancellationToken))
+            return false;
+
+        report($"installing {name}");
+        await ExecuteFileAsync(migration, connection, cancellationToken);
+        if (!await IsInstalledAsync(name, connection, cancellationToken))
+            throw new InvalidOperationException($"sql/{migration}.sql doesn't record itself: insert into schema_migrations (name) values ('{name}');");
+        await transaction.CommitAsync(cancellationToken);
+        return true;
+    }
+
+    private async Task<bool> RenewDefinitionsAsync(Action<string> report, CancellationToken cancellationToken)
+    {
+        await using var connection = await source.OpenConnectionAsync(cancellationToken);
+        await using var transaction = await BeginAsync(connection, cancellationToken);
+        var before = await DefinitionsAsync(connection, cancellationToken);
+        foreach (var file in Names("repeatable/"))
+            await ExecuteFileAsync(file, connection, cancellationToken);
+        if (await DefinitionsAsync(connection, cancellationToken) == before)
+            return false;
+
+        await transaction.CommitAsync(cancellationToken);
+        report("renewed views and functions");
+        return true;
+    }
+
+    private static async Task<NpgsqlTransaction> BeginAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        var transaction = await connection.BeginTransactionAsync(IsolationLevel.ReadCommitted, cancellationToken);
+        await ExecuteFileAsync("installation/journal", connection, cancellationToken);
+        return transaction;
+    }
+
+    private const string IsInstalled = "select exists (select from schema_migrations where name = $1)";
+
+    private static async Task<bool> IsInstalledAsync(string name, NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand(IsInstalled, connection) { Parameters = { new() { Value = name } } };
+        return await command.ExecuteScalarAsync(cancellationToken) is true;
+    }
+
+    private const string Definitions = "select schema_definitions()";
+
+    private static async Task<string?> DefinitionsAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand(Definitions, connection);
+        return await command.ExecuteScalarAsync(cancellationToken) as string;
+    }
+
+    private static async Task ExecuteFileAsync(string file, NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        using var reader = new StreamReader(typeof(Migrations).Assembly.GetManifestResourceStream(file)!);
+        await using var command = new NpgsqlCommand(await reader.ReadToEndAsync(cancellationToken), connection) { CommandTimeout = 0 };
+        await command.ExecuteNonQueryAsync(cancellationToken);
+    }
+
+    private static IEnumerable<string> Names(string folder) =>
+        typeof(Migrations).Assembly.GetManifestResourceNames()
+            .Where(name => name.StartsWith(folder, StringComparison.Ordinal))
+            .Order(StringComparer.Ordinal);
+}

@@ -1,0 +1,124 @@
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+using Licensing.Suspicion;
+using MaxMind.Db;
+using Microsoft.Extensions.Logging;
+
+namespace LicenseFunctions.Infrastructure.Geolocation;
+
+/// <summary>
+/// Databases of MaxMind's format in this process: nested records as GeoIP2's, flat ones as DB-IP Lite's. IPv4 and IPv6 may come in separate
+/// files. A file that is replaced (renamed over the old one) is taken up within a minute.
+/// </summary>
+public sealed class GeoDatabase : IGeolocator, IDisposable
+{
+    private static readonly TimeSpan LookAgain = TimeSpan.FromMinutes(1);
+
+    private readonly string[] files;
+    private readonly TimeProvider time;
+    private readonly ILogger<GeoDatabase> log;
+    private readonly Lock reloading = new();
+    private volatile Open[] open;
+    private long lookedAt;
+
+    /// <exception cref="IOException">A file can't be read.</exception>
+    /// <exception cref="InvalidDatabaseException">A file is not of this format.</exception>
+    public GeoDatabase(IEnumerable<string> files, TimeProvider time, ILogger<GeoDatabase> log)
+    {
+        (this.files, this.time, this.log) = ([.. files], time, log);
+        open = [.. this.files.Select(Open.File)];
+        lookedAt = time.GetTimestamp();
+    }
+
+    public ValueTask<Place?> LocateAsync(IPAddress address, CancellationToken cancellationToken) => new(Locate(address));
+
+    public Place? LocateHere(IPAddress address) => Locate(address);
+
+    public Place? Locate(IPAddress address)
+    {
+        if (address.IsIPv4MappedToIPv6)
+            address = address.MapToIPv4();
+        if (!PublicAddresses.HasPlace(address))
+            return null;
+        ReloadIfReplaced();
+
+        // An IPv6 address in an IPv4 tree gives the place of its first 32 bits, not an error.
+        var isIPv6 = address.AddressFamily == AddressFamily.InterNetworkV6;
+        foreach (var database in open.Where(database => isIPv6 ? database.IsIPv6 : true).OrderBy(database => database.IsIPv6 != isIPv6))
+            if (database.Reader.Find<Dictionary<string, object>>(address) is { } record)
+                return Read(record);
+        return null;
+    }
+
+    public void Dispose()
+    {
+        foreach (var database in open)
+            database.Reader.Dispose();
+    }
+
+    private static Place? Read(Dictionary<string, object> record)
+    {
+        if (record.ContainsKey("country_code"))
+            return Place(Text(record, "country_code"), Text(record, "city"), Number(record, "latitude"), Number(record, "longitude"), null);
+        var location = Map(record, "location");
+        return Place(
+            Text(Map(record, "country"), "iso_code"), Text(Map(Map(record, "city"), "names"), "en"),
+            Number(location, "latitude"), Number(location, "longitude"), Number(location, "accuracy_radius"));
+    }
+
+    private static Place? Place(string? country, string? city, double? latitude, double? longitude, double? radius) =>
+        country is { Length: 2 } || latitude is not null ? new Place(country is { Length: 2 } ? country : null, city, latitude, longitude, radius) : null;
+
+    private static Dictionary<string, object>? Map(Dictionary<string, object>? record, string name) =>
+        record?.GetValueOrDefault(name) as Dictionary<string, object>;
+
+    private static string? Text(Dictionary<string, object>? record, string name) =>
+        record?.GetValueOrDefault(name) is string { Length: > 0 and <= 100 } text ? text : null;
+
+    private static double? Number(Dictionary<string, object>? record, string name) =>
+        record?.GetValueOrDefault(name) is { } value
+        && double.TryParse(Convert.ToString(value, CultureInfo.InvariantCulture), CultureInfo.InvariantCulture, out var number) ? number : null;
+
+    private void ReloadIfReplaced()
+    {
+        if (time.GetElapsedTime(Volatile.Read(ref lookedAt)) < LookAgain || !reloading.TryEnter())
+            return;
+        try
+        {
+            Volatile.Write(ref lookedAt, time.GetTimestamp());
+            open = [.. open.Select(Newer)];
+        }
+        finally
+        {
+            reloading.Exit();
+        }
+    }
+
+    /// <summary>The old one stays open: other threads may be reading it, and the garbage collector closes what nobody holds.</summary>
+    private Open Newer(Open database)
+    {
+        try
+        {
+            if (Open.VersionOf(database.Path) == database.Version)
+                return database;
+            var newer = Open.File(database.Path);
+            log.LogInformation("Geolocation uses the new {File} of {Date}", Path.GetFileName(database.Path), newer.Reader.Metadata.BuildDate);
+            return newer;
+        }
+        catch (Exception broken) when (broken is IOException or UnauthorizedAccessException or InvalidDatabaseException)
+        {
+            log.LogWarning(broken, "The new {File} can't be read; the old one stays in use", Path.GetFileName(database.Path));
+            return database;
+        }
+    }
+
+    private sealed record Open(string Path, (DateTime WrittenAt, long Length) Version, Reader Reader)
+    {
+        public bool IsIPv6 => Reader.Metadata.IPVersion == 6;
+
+        public static (DateTime WrittenAt, long Length) VersionOf(string path) => (System.IO.File.GetLastWriteTimeUtc(path), new FileInfo(path).Length);
+
+        public static Open File(string path) => new(path, VersionOf(path), new Reader(path, FileAccessMode.MemoryMapped));
+    }
+}

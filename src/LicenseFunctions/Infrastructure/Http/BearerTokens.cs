@@ -1,0 +1,111 @@
+using System.Security.Cryptography;
+using System.Text;
+using Microsoft.IdentityModel.JsonWebTokens;
+using Microsoft.IdentityModel.Protocols;
+using Microsoft.IdentityModel.Protocols.OpenIdConnect;
+using Microsoft.IdentityModel.Tokens;
+
+namespace LicenseFunctions.Infrastructure.Http;
+
+/// <summary>Turns an Authorization header into a <see cref="Caller"/>.</summary>
+public sealed class BearerTokens
+{
+    private const string Bearer = "Bearer ";
+    private const string License = "License ";
+    private const int LongestHeader = 8192;
+    private const int LongestLicense = 512;
+
+    private readonly JsonWebTokenHandler handler = new() { MapInboundClaims = false };
+    private readonly TokenValidationParameters parameters;
+    private readonly ConfigurationManager<OpenIdConnectConfiguration>? issuer;
+
+    public BearerTokens(HttpSettings settings, TimeProvider time)
+    {
+        parameters = new TokenValidationParameters
+        {
+            ValidateIssuer = settings.Authority is not null,
+            ValidateAudience = settings.Audience is not null,
+            ValidAudience = settings.Audience,
+            // Naming the algorithms keeps a public key from being taken for a shared secret.
+            ValidAlgorithms = settings.Authority is null ? ["HS256"] : ["RS256", "PS256", "ES256"],
+            LifetimeValidator = (notBefore, expires, _, validation) =>
+            {
+                var now = time.GetUtcNow().UtcDateTime;
+                return expires > now - validation.ClockSkew && (notBefore is null || notBefore < now + validation.ClockSkew);
+            },
+            ClockSkew = TimeSpan.FromSeconds(30),
+        };
+        if (settings.SigningKey is { } key)
+            parameters.IssuerSigningKey = new SymmetricSecurityKey(key);
+        if (settings.Authority is { } authority)
+        {
+            // By default a request would wait 100 s for an issuer that doesn't answer.
+            var http = new HttpClient { Timeout = TimeSpan.FromSeconds(5) };
+            parameters.ConfigurationManager = issuer = new ConfigurationManager<OpenIdConnectConfiguration>(
+                authority.AbsoluteUri.TrimEnd('/') + "/.well-known/openid-configuration",
+                new OpenIdConnectConfigurationRetriever(),
+                new HttpDocumentRetriever(http) { RequireHttps = authority.Scheme == "https" });
+        }
+    }
+
+    /// <returns>Null where the header holds a credential that isn't good; <see cref="Caller.Anonymous"/> where there is none.</returns>
+    /// <exception cref="IssuerUnavailableException">The issuer's keys were never read, and it doesn't answer now.</exception>
+    public ValueTask<Caller?> ReadAsync(string? authorization)
+    {
+        if (string.IsNullOrEmpty(authorization))
+            return new(Caller.Anonymous);
+        if (authorization.Length > LongestHeader)
+            return new((Caller?)null);
+        if (authorization.StartsWith(License, StringComparison.OrdinalIgnoreCase))
+            return new(HashLicense(authorization.AsSpan(License.Length).Trim()));
+        return authorization.StartsWith(Bearer, StringComparison.OrdinalIgnoreCase)
+            ? ReadBearerAsync(authorization[Bearer.Length..].Trim())
+            : new((Caller?)null);
+    }
+
+    private static Caller? HashLicense(ReadOnlySpan<char> token)
+    {
+        if (token.IsEmpty || token.Length > LongestLicense)
+            return null;
+        Span<byte> bytes = stackalloc byte[LongestLicense * 3];
+        Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];
+        SHA256.HashData(bytes[..Encoding.UTF8.GetBytes(token, bytes)], hash);
+        return new Caller(CallerRole.License, TokenHash: Convert.ToHexStringLower(hash));
+    }
+
+    private async ValueTask<Caller?> ReadBearerAsync(string token)
+    {
+        await RequireIssuerAsync();
+        var result = await handler.ValidateTokenAsync(token, parameters);
+        if (!result.IsValid)
+            return null;
+        Guid? user = Guid.TryParse(Claim(result, "sub"), out var id) ? id : null;
+        return Claim(result, "role") switch
+        {
+            "subscriber" or "master" when user is not null => new Caller(CallerRole.Subscriber, user),
+            "operator" => new Caller(CallerRole.Operator, user),
+            "service" => new Caller(CallerRole.Service),
+            _ => null,
+        };
+    }
+
+    // A validation without keys looks like one of a bad token. Keys that were read once are kept while the issuer is away.
+    private async ValueTask RequireIssuerAsync()
+    {
+        try
+        {
+            if (issuer is not null)
+                await issuer.GetConfigurationAsync(CancellationToken.None);
+        }
+        catch (InvalidOperationException away)
+        {
+            throw new IssuerUnavailableException(away);
+        }
+    }
+
+    private static string? Claim(TokenValidationResult result, string name) =>
+        result.Claims.TryGetValue(name, out var value) ? value as string : null;
+}
+
+/// <summary>The issuer of bearer tokens doesn't answer: whose a token is can't be told.</summary>
+public sealed class IssuerUnavailableException(Exception inner) : Exception("The issuer's keys can't be read.", inner);

@@ -1,0 +1,43 @@
+using System.Globalization;
+using System.Reflection;
+using System.Text.Json;
+using CsvHelper;
+using Microsoft.AspNetCore.Http;
+
+namespace LicenseFunctions.Infrastructure.Http;
+
+/// <summary>Rows as CSV (RFC 4180, with a header of JSON's names), written as they come.</summary>
+public sealed class CsvResult<T>(IAsyncEnumerable<T> rows) : IResult
+{
+    private static readonly PropertyInfo[] Columns = typeof(T).GetProperties();
+
+    public async Task ExecuteAsync(HttpContext httpContext)
+    {
+        httpContext.Response.ContentType = "text/csv; charset=utf-8";
+        // A field that a spreadsheet would run as a formula gets an apostrophe.
+        await using var csv = CsvWriter.Create(
+            httpContext.Response.Body, CsvWriterOptions.Default with { Injection = CsvInjection.Escape }, leaveOpen: true);
+        csv.WriteHeader(Array.ConvertAll(Columns, column => JsonNamingPolicy.SnakeCaseLower.ConvertName(column.Name)));
+        await foreach (var row in rows.WithCancellation(httpContext.RequestAborted))
+            await csv.WriteRecordAsync(Array.ConvertAll(Columns, column => Text(column.GetValue(row))), httpContext.RequestAborted);
+    }
+
+    private static string Text(object? value) => value switch
+    {
+        null => "",
+        DateTime time => time.ToString("yyyy-MM-ddTHH:mm:ssZ", CultureInfo.InvariantCulture),
+        IFormattable number => number.ToString(null, CultureInfo.InvariantCulture),
+        _ => value.ToString()!,
+    };
+}
+
+public static class CsvRequest
+{
+    /// <summary>Whether the caller would rather have CSV than JSON.</summary>
+    public static bool PrefersCsv(this HttpRequest request)
+    {
+        var accepted = request.GetTypedHeaders().Accept;
+        double Quality(string type) => accepted.Where(one => one.MediaType == type).Select(one => one.Quality ?? 1).DefaultIfEmpty(0).Max();
+        return Quality("text/csv") > Quality("application/json");
+    }
+}

@@ -1,0 +1,88 @@
+using System.Collections.Frozen;
+using System.Reflection;
+using Microsoft.Azure.Functions.Worker;
+
+namespace LicenseFunctions.Infrastructure.Http;
+
+/// <summary>Who may call an HTTP function. A function without it is closed to everyone.</summary>
+[AttributeUsage(AttributeTargets.Method)]
+public sealed class AccessAttribute(params CallerRole[] roles) : Attribute
+{
+    public IReadOnlyList<CallerRole> Roles { get; } = roles;
+}
+
+/// <summary>The largest body that an HTTP function reads, in bytes; 64 KiB where it isn't said.</summary>
+[AttributeUsage(AttributeTargets.Method)]
+public sealed class BodyLimitAttribute(int bytes) : Attribute
+{
+    public int Bytes { get; } = bytes;
+}
+
+/// <summary>Leaves an HTTP function out of the rate limits: probes, and what counts by itself.</summary>
+[AttributeUsage(AttributeTargets.Method)]
+public sealed class UnlimitedAttribute : Attribute;
+
+/// <summary>What /openapi.json says of an HTTP function.</summary>
+[AttributeUsage(AttributeTargets.Method)]
+public sealed class OperationAttribute(string summary) : Attribute
+{
+    public string Summary { get; } = summary;
+
+    /// <summary>The type of the JSON body that it reads.</summary>
+    public Type? Body { get; init; }
+
+    /// <summary>The type of the JSON that it answers; null where the answer isn't JSON.</summary>
+    public Type? Reply { get; init; }
+
+    public int Status { get; init; } = 200;
+
+    /// <summary>Query parameters, by name.</summary>
+    public string[] Query { get; init; } = [];
+}
+
+/// <summary>What the attributes say of one function.</summary>
+/// <param name="Roles">A bit for each role that may call; 0 is nobody.</param>
+/// <param name="BodyLimit">In bytes.</param>
+/// <param name="Limited">Whether the rate limits count it.</param>
+public sealed record FunctionRule(string Name, int Roles, int BodyLimit, bool Limited)
+{
+    public const int DefaultBodyLimit = 64 * 1024;
+
+    public bool Allows(CallerRole role) => (Roles & (1 << (int)role)) != 0;
+
+    /// <summary>The functions of this assembly.</summary>
+    public static IEnumerable<(string Name, MethodInfo Method)> Functions() => Functions(typeof(FunctionRule).Assembly);
+
+    internal static IEnumerable<(string Name, MethodInfo Method)> Functions(Assembly assembly) =>
+        from type in assembly.GetTypes()
+        from method in type.GetMethods()
+        let function = method.GetCustomAttribute<FunctionAttribute>()
+        where function is not null
+        select (function.Name, method);
+
+    // A timer or queue function has an HttpContext only when an operator runs it by hand through the host's admin endpoint.
+    public static FunctionRule Of(string name, MethodInfo method)
+    {
+        var roles = method.GetParameters().Any(parameter => parameter.GetCustomAttribute<HttpTriggerAttribute>() is not null)
+            ? method.GetCustomAttribute<AccessAttribute>()?.Roles ?? []
+            : [CallerRole.Operator];
+        return new FunctionRule(
+            name,
+            roles.Aggregate(0, (bits, role) => bits | (1 << (int)role)),
+            method.GetCustomAttribute<BodyLimitAttribute>()?.Bytes ?? DefaultBodyLimit,
+            method.GetCustomAttribute<UnlimitedAttribute>() is null);
+    }
+}
+
+/// <summary>The rules of every function that this process runs.</summary>
+/// <param name="others">Further assemblies that contain functions.</param>
+public sealed class FunctionRules(params Assembly[] others)
+{
+    private readonly FrozenDictionary<string, FunctionRule> rules = FunctionRule.Functions()
+        .Concat(others.SelectMany(FunctionRule.Functions))
+        .Select(function => FunctionRule.Of(function.Name, function.Method))
+        .ToFrozenDictionary(rule => rule.Name);
+
+    /// <returns>Null if no function has this name.</returns>
+    public FunctionRule? Find(string name) => rules.GetValueOrDefault(name);
+}

@@ -1,0 +1,48 @@
+using LicenseFunctions.Infrastructure.Settings;
+
+namespace LicenseFunctions.Infrastructure.Http;
+
+/// <param name="Authority">The OIDC issuer whose keys sign bearer tokens, or null.</param>
+/// <param name="Audience">Expected in a token's <c>aud</c>; never null with <paramref name="Authority"/>.</param>
+/// <param name="SigningKey">The shared key (HS256) of the local issuer, at least 32 bytes, or null.</param>
+/// <param name="ClientAddresses">Where a request's client address is read.</param>
+/// <param name="RequestsPerMinute">What one caller may ask on average; a burst may be as large.</param>
+public sealed record HttpSettings(
+    Uri? Authority, string? Audience, byte[]? SigningKey, ClientAddressSource ClientAddresses, int RequestsPerMinute)
+{
+    public static HttpSettings Read(SettingReader settings)
+    {
+        var authority = settings.Address("AUTH_AUTHORITY", "https://login.example.com/tenant", "https", "http");
+        var audience = settings.Optional("AUTH_AUDIENCE");
+        var keyText = settings.Optional("AUTH_SIGNING_KEY");
+        if (authority is { Scheme: "http", IsLoopback: false })
+            settings.Fault("AUTH_AUTHORITY", "is neither https nor on this machine", "https://login.example.com/tenant", 0);
+        if (authority is not null && audience is null)
+            settings.Fault("AUTH_AUDIENCE", "is missing beside AUTH_AUTHORITY: any token of that issuer would be let in", "license-functions", 0);
+        if (authority is null && keyText is null)
+            settings.Fault("AUTH_AUTHORITY", "is missing, and AUTH_SIGNING_KEY too: nobody could sign in", "https://login.example.com/tenant", 0);
+        if (authority is not null && keyText is not null)
+            settings.Fault("AUTH_SIGNING_KEY", "stands beside AUTH_AUTHORITY: only one of them may issue tokens", "(leave it out)", 0);
+        // Preflights are answered by StandaloneHost, or by Azure before the host. Both compare exactly: a path or a closing slash never matches.
+        if (!settings.Words("CORS_ALLOWED_ORIGINS").All(origin => origin == "*" || IsOrigin(origin)))
+            settings.Fault("CORS_ALLOWED_ORIGINS", "has an entry that is no origin: scheme, host and port without a slash behind them", "https://www.example.com", 0);
+        return new HttpSettings(
+            authority,
+            audience,
+            keyText is null ? null : ReadKey(settings, keyText),
+            ClientAddressSource.Read(settings),
+            settings.Whole("RATE_LIMIT_PER_MINUTE", 600, 1, 1_000_000));
+    }
+
+    private static bool IsOrigin(string text) =>
+        Uri.TryCreate(text, UriKind.Absolute, out var uri) && uri.Scheme is "https" or "http"
+        && uri.GetLeftPart(UriPartial.Authority).Equals(text, StringComparison.OrdinalIgnoreCase);
+
+    private static byte[]? ReadKey(SettingReader settings, string text)
+    {
+        var key = new byte[text.Length];
+        return Convert.TryFromBase64String(text, key, out var length) && length >= 32
+            ? key[..length]
+            : settings.Fault<byte[]?>("AUTH_SIGNING_KEY", "is not base64 of at least 32 bytes", "(the output of: openssl rand -base64 32)", null);
+    }
+}

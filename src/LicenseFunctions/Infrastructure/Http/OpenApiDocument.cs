@@ -1,0 +1,141 @@
+using System.Reflection;
+using System.Text.Json.Nodes;
+using System.Text.Json.Schema;
+using System.Text.RegularExpressions;
+using Microsoft.Azure.Functions.Worker;
+
+namespace LicenseFunctions.Infrastructure.Http;
+
+/// <summary>OpenAPI 3.1 of the routes, made from the functions' own attributes, so that it can't say anything else.</summary>
+public static partial class OpenApiDocument
+{
+    private static readonly Lazy<byte[]> Document = new(() => System.Text.Encoding.UTF8.GetBytes(Build().ToJsonString()));
+
+    public static byte[] Json => Document.Value;
+
+    public static JsonObject Build()
+    {
+        var paths = new JsonObject();
+        foreach (var (name, method) in FunctionRule.Functions().OrderBy(function => function.Name, StringComparer.Ordinal))
+        {
+            var trigger = method.GetParameters().Select(parameter => parameter.GetCustomAttribute<HttpTriggerAttribute>()).FirstOrDefault(t => t is not null);
+            if (trigger?.Route is not { } route)
+                continue;
+            // A route parameter with a default value is documented as that value.
+            var path = "/" + Constraint().Replace(Default().Replace(route, "$1"), "{$1}");
+            var item = paths[path] as JsonObject;
+            if (item is null)
+                paths[path] = item = [];
+            foreach (var verb in trigger.Methods ?? ["get", "post"])
+                item[verb.ToLowerInvariant()] = Describe(name, method, route);
+        }
+
+        return new JsonObject
+        {
+            ["openapi"] = "3.1.0",
+            ["info"] = new JsonObject { ["title"] = "License functions", ["version"] = typeof(OpenApiDocument).Assembly.GetName().Version!.ToString(3) },
+            ["paths"] = paths,
+            ["components"] = new JsonObject
+            {
+                ["securitySchemes"] = new JsonObject
+                {
+                    ["bearer"] = new JsonObject { ["type"] = "http", ["scheme"] = "bearer", ["bearerFormat"] = "JWT" },
+                    ["license"] = new JsonObject
+                    {
+                        ["type"] = "apiKey", ["in"] = "header", ["name"] = "Authorization", ["description"] = "License <licence token>",
+                    },
+                },
+                ["schemas"] = new JsonObject
+                {
+                    ["Problem"] = new JsonObject
+                    {
+                        ["type"] = "object",
+                        ["description"] = "RFC 9457 problem details",
+                        ["properties"] = new JsonObject
+                        {
+                            ["type"] = Text("string"), ["title"] = Text("string"), ["status"] = Text("integer"), ["detail"] = Text("string"),
+                            ["code"] = Text("string"), ["field"] = Text("string"), ["mend"] = Text("string"),
+                        },
+                    },
+                },
+            },
+        };
+    }
+
+    private static JsonObject Describe(string name, MethodInfo method, string route)
+    {
+        var operation = method.GetCustomAttribute<OperationAttribute>();
+        var rule = FunctionRule.Of(name, method);
+        var parameters = new JsonArray();
+        foreach (Match match in Constraint().Matches(Default().Replace(route, "")))
+            parameters.Add(Parameter(match.Groups[1].Value, "path", match.Groups[2].Value == "guid" ? "uuid" : null));
+        foreach (var query in operation?.Query ?? [])
+            parameters.Add(Parameter(query, "query", null));
+
+        var described = new JsonObject
+        {
+            ["operationId"] = name,
+            ["summary"] = operation?.Summary,
+            ["parameters"] = parameters,
+            ["security"] = Security(rule),
+            ["x-roles"] = new JsonArray([.. Enum.GetValues<CallerRole>().Where(rule.Allows).Select(role => (JsonNode)role.ToString())]),
+            ["responses"] = new JsonObject
+            {
+                [(operation?.Status ?? 200).ToString(System.Globalization.CultureInfo.InvariantCulture)] = Reply(operation?.Reply),
+                ["default"] = new JsonObject
+                {
+                    ["description"] = "A problem",
+                    ["content"] = new JsonObject
+                    {
+                        ["application/problem+json"] = new JsonObject
+                        {
+                            ["schema"] = new JsonObject { ["$ref"] = "#/components/schemas/Problem" },
+                        },
+                    },
+                },
+            },
+        };
+        if (operation?.Body is { } body)
+            described["requestBody"] = new JsonObject { ["required"] = true, ["content"] = Content(body) };
+        return described;
+    }
+
+    private static JsonObject Reply(Type? type)
+    {
+        var reply = new JsonObject { ["description"] = "Done" };
+        if (type is not null)
+            reply["content"] = Content(type);
+        return reply;
+    }
+
+    private static JsonObject Content(Type type) =>
+        new() { ["application/json"] = new JsonObject { ["schema"] = Http.Json.Options.GetJsonSchemaAsNode(type) } };
+
+    private static JsonArray Security(FunctionRule rule)
+    {
+        var schemes = new JsonArray();
+        if (rule.Allows(CallerRole.Anonymous))
+            return schemes;
+        if (rule.Allows(CallerRole.License))
+            schemes.Add(new JsonObject { ["license"] = new JsonArray() });
+        if (rule.Allows(CallerRole.Subscriber) || rule.Allows(CallerRole.Operator) || rule.Allows(CallerRole.Service))
+            schemes.Add(new JsonObject { ["bearer"] = new JsonArray() });
+        return schemes;
+    }
+
+    private static JsonObject Parameter(string name, string place, string? format)
+    {
+        var schema = Text("string");
+        if (format is not null)
+            schema["format"] = format;
+        return new JsonObject { ["name"] = name, ["in"] = place, ["required"] = place == "path", ["schema"] = schema };
+    }
+
+    private static JsonObject Text(string type) => new() { ["type"] = type };
+
+    [GeneratedRegex(@"\{\*?([A-Za-z_]+)(?::([a-z]+))?\??\}")]
+    private static partial Regex Constraint();
+
+    [GeneratedRegex(@"\{[A-Za-z_]+(?::[^{}]*)?=([A-Za-z]+)\}")]
+    private static partial Regex Default();
+}

@@ -1,0 +1,120 @@
+using System.Globalization;
+using Licensing;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.Azure.Functions.Worker;
+using Microsoft.Azure.Functions.Worker.Middleware;
+using Microsoft.Extensions.Logging;
+using Npgsql;
+using StandaloneHost;
+
+namespace LicenseFunctions.Infrastructure.Http;
+
+/// <summary>
+/// The one door of every HTTP function: body limit, who calls, whether that role may, how often; and failures as problem details.
+/// </summary>
+public sealed class RequestGate(
+    FunctionRules rules, BearerTokens tokens, RateLimits limits, HttpSettings settings, ILogger<RequestGate> log) : IFunctionsWorkerMiddleware
+{
+    private static readonly Refusal NoCredential = new(RefusalKind.Unauthorized, "UNAUTHORIZED", "The request carries no credential.",
+        "Authorization", "Send 'Authorization: Bearer <token>', or 'Authorization: License <token>' from an EA.");
+
+    private static readonly Refusal BadCredential = new(RefusalKind.Unauthorized, "UNAUTHORIZED",
+        "The credential is malformed, expired, or not signed by the issuer that is trusted here.", "Authorization", "Get a fresh token.");
+
+    private static readonly Refusal WrongRole = new(RefusalKind.Forbidden, "FORBIDDEN", "This role may not call this route.");
+
+    public async Task Invoke(FunctionContext context, FunctionExecutionDelegate next)
+    {
+        if (context.GetHttpContext() is not { } http)
+        {
+            await next(context);
+            return;
+        }
+
+        try
+        {
+            if (await RefuseAsync(context.FunctionDefinition.Name, http) is { } refusal)
+                await refusal.ToResult().ExecuteAsync(http);
+            else
+                await next(context);
+        }
+        catch (Exception failure) when (http.IsClientGone(failure, context.CancellationToken))
+        {
+            // Usually the client has disconnected, and there is nobody to answer. A Functions host also cancels a run at its time limit
+            // and at a stop; then an empty 200 would acknowledge work that is not done.
+            if (!http.Response.HasStarted)
+                http.Response.StatusCode = StatusCodes.Status503ServiceUnavailable;
+        }
+        catch (Exception failure) when (!http.Response.HasStarted)
+        {
+            await ToRefusal(context, failure).ToResult().ExecuteAsync(http);
+        }
+    }
+
+    private async ValueTask<Refusal?> RefuseAsync(string function, HttpContext http)
+    {
+        http.Response.Headers.XContentTypeOptions = "nosniff";
+        if (rules.Find(function) is not { } rule)
+            return WrongRole;
+        if (http.Request.ContentLength > rule.BodyLimit)
+            return TooLarge(rule);
+        LimitUnsaidLength(http, rule.BodyLimit);
+
+        var caller = Caller.Anonymous;
+        if (!rule.Allows(CallerRole.Anonymous))
+        {
+            if (await tokens.ReadAsync(http.Request.Headers.Authorization.ToString()) is not { } read)
+                return BadCredential;
+            if (read.Role == CallerRole.Anonymous)
+                return NoCredential;
+            if (!rule.Allows(read.Role))
+                return WrongRole;
+            caller = read;
+            http.SetCaller(caller);
+        }
+
+        // A service calls for every customer at once: its requests are counted by licence, where the licence is known.
+        return rule.Limited && caller.Role != CallerRole.Service ? limits.Refuse(http, Key(caller, http)) : null;
+    }
+
+    // Kestrel counts a chunked body with its framing: there its limit is only the outer one.
+    private static void LimitUnsaidLength(HttpContext http, int limit)
+    {
+        if (http.Request.ContentLength is not null || http.Request.HasNoBody())
+            return;
+        if (http.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } framed)
+            framed.MaxRequestBodySize = 8L * limit;
+        http.Request.Body = new LimitedBody(http.Request.Body, limit);
+    }
+
+    private string Key(Caller caller, HttpContext http) =>
+        caller.TokenHash ?? caller.UserId?.ToString() ?? $"{caller.Role} {settings.ClientAddresses.Of(http)}";
+
+    private Refusal ToRefusal(FunctionContext context, Exception failure)
+    {
+        var function = context.FunctionDefinition.Name;
+        switch (failure)
+        {
+            case BadHttpRequestException { StatusCode: StatusCodes.Status413PayloadTooLarge }:
+                return TooLarge(rules.Find(function)!);
+            case BadHttpRequestException:
+                return new Refusal(RefusalKind.Invalid, "MALFORMED_REQUEST", "The request can't be read to its end.");
+            case IssuerUnavailableException:
+                log.LogError(failure, "{Function} {Invocation}: the issuer of bearer tokens doesn't answer", function, context.InvocationId);
+                return new Refusal(RefusalKind.Unavailable, "ISSUER_UNAVAILABLE", "The issuer of bearer tokens does not answer.", Mend: "Try again.");
+            case PostgresException { SqlState: PostgresErrorCodes.CharacterNotInRepertoire or PostgresErrorCodes.UntranslatableCharacter }:
+                return new Refusal(RefusalKind.Invalid, "INVALID_TEXT", "The request holds U+0000, which no text here may hold.");
+            // Read-only: its disk is nearly full, or this is the old primary after a failover.
+            case NpgsqlException { IsTransient: true } or TimeoutException or PostgresException { SqlState: PostgresErrorCodes.ReadOnlySqlTransaction }:
+                log.LogError(failure, "{Function} {Invocation}: the database doesn't answer", function, context.InvocationId);
+                return new Refusal(RefusalKind.Unavailable, "DATABASE_UNAVAILABLE", "The database does not answer.", Mend: "Try again.");
+            default:
+                log.LogError(failure, "{Function} {Invocation} failed", function, context.InvocationId);
+                return new Refusal(RefusalKind.Failed, "INTERNAL_ERROR", $"Invocation {context.InvocationId} failed; the log says why.");
+        }
+    }
+
+    private static Refusal TooLarge(FunctionRule rule) => new(RefusalKind.TooLarge, "BODY_TOO_LARGE",
+        string.Create(CultureInfo.InvariantCulture, $"The body is larger than {rule.BodyLimit} bytes."), Mend: "Send less at a time.");
+}

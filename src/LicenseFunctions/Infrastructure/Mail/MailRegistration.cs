@@ -1,0 +1,16 @@
+using LicenseFunctions.Infrastructure.Settings;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace LicenseFunctions.Infrastructure.Mail;
+
+public static class NotificationsRegistration
+{
+    public static IServiceCollection AddNotifications(this IServiceCollection services, SettingReader reader)
+    {
+        var settings = NotificationSettings.Read(reader);
+        services.AddSingleton(settings);
+        services.AddSingleton<MailTemplates>();
+        services.AddSingleton<Func<Mailer>>(provider => () => new Mailer(settings, provider.GetRequiredService<MailTemplates>()));
+        return services;
+    }
+}

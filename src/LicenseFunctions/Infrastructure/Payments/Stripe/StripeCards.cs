@@ -1,0 +1,101 @@
+using System.Net;
+using Licensing;
+using Licensing.Renewals;
+using Stripe;
+
+namespace LicenseFunctions.Infrastructure.Payments.Stripe;
+
+/// <summary>What a browser needs to save a card with Stripe itself: the number never passes through here.</summary>
+public sealed record CardSetup(string SetupIntentId, string ClientSecret, string PublishableKey)
+{
+    /// <summary>Keeps the secret out of logs.</summary>
+    public override string ToString() => SetupIntentId;
+}
+
+/// <summary>Saving and removing cards at Stripe.</summary>
+public sealed class StripeCards(StripeClient client, StripeSettings settings)
+{
+    public const string Provider = "stripe";
+
+    private static readonly Refusal NotOffered = new(RefusalKind.Conflict, "CARDS_NOT_OFFERED", "Cards can't be saved here: no payment provider is set up.",
+        Mend: "Pay from the wallet, or ask the operator to set STRIPE_SECRET_KEY.");
+
+    private static readonly Refusal Silent = new(RefusalKind.Unavailable, "PAYMENT_PROVIDER_UNAVAILABLE", "The payment provider doesn't answer as it should.",
+        Mend: "Try again in a minute; nothing was changed.");
+
+    private readonly CustomerService customers = new(client);
+    private readonly SetupIntentService setups = new(client);
+    private readonly PaymentMethodService methods = new(client);
+
+    /// <summary>The customer at Stripe for this user; the key makes two calls at once find the same one.</summary>
+    public Task<Outcome<string>> CreateCustomerAsync(Guid userId, CancellationToken cancellationToken) => AskAsync(async () =>
+    {
+        var options = new CustomerCreateOptions { Metadata = new Dictionary<string, string> { [StripeMetadata.UserId] = userId.ToString() } };
+        var customer = await customers.CreateAsync(options, new RequestOptions { IdempotencyKey = $"customer-{userId}" }, cancellationToken);
+        return customer.Id;
+    }, cancellationToken);
+
+    /// <remarks>No key of ours: an intent that nobody confirms saves nothing, and one key a user would hand out an intent that was used.</remarks>
+    public Task<Outcome<CardSetup>> StartSetupAsync(string customerId, Guid userId, CancellationToken cancellationToken) => AskAsync(async () =>
+    {
+        var intent = await setups.CreateAsync(
+            new SetupIntentCreateOptions
+            {
+                Customer = customerId,
+                Usage = "off_session",
+                AutomaticPaymentMethods = new SetupIntentAutomaticPaymentMethodsOptions { Enabled = true, AllowRedirects = "never" },
+                Metadata = new Dictionary<string, string> { [StripeMetadata.UserId] = userId.ToString() },
+            },
+            cancellationToken: cancellationToken);
+        return new CardSetup(intent.Id, intent.ClientSecret, settings.PublishableKey!);
+    }, cancellationToken);
+
+    /// <summary>Takes the card off the customer; one that is off already, or that Stripe doesn't know any more, is as well.</summary>
+    public Task<Outcome<string>> DetachAsync(string paymentId, CancellationToken cancellationToken) => AskAsync(async () =>
+    {
+        try
+        {
+            await methods.DetachAsync(paymentId, cancellationToken: cancellationToken);
+        }
+        catch (StripeException gone) when (gone.StripeError is { Type: "invalid_request_error", Param: "payment_method" })
+        {
+            // The wish is fulfilled.
+        }
+
+        return paymentId;
+    }, cancellationToken);
+
+    /// <summary>The card as Stripe has it now, whatever an older event said of it.</summary>
+    /// <param name="userId">Its owner, where the event names one.</param>
+    /// <exception cref="StripeException">Stripe doesn't answer.</exception>
+    public async Task<PaymentFact> ReadAsync(string paymentId, Guid? userId, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var method = await methods.GetAsync(paymentId, cancellationToken: cancellationToken);
+            return method.CustomerId is null
+                ? new PaymentFact.MethodDetached(paymentId)
+                : new PaymentFact.MethodSaved(
+                    userId, method.CustomerId, paymentId, method.Type, method.Card?.Last4, method.Card?.Brand, (int?)method.Card?.ExpMonth, (int?)method.Card?.ExpYear);
+        }
+        catch (StripeException gone) when (gone.HttpStatusCode == HttpStatusCode.NotFound)
+        {
+            return new PaymentFact.MethodDetached(paymentId);
+        }
+    }
+
+    private async Task<Outcome<T>> AskAsync<T>(Func<Task<T>> ask, CancellationToken cancellationToken)
+    {
+        if (!settings.CanCharge)
+            return NotOffered;
+        try
+        {
+            return await ask();
+        }
+        catch (Exception lost) when (lost is StripeException or HttpRequestException or WritePaceException
+            || (lost is OperationCanceledException && !cancellationToken.IsCancellationRequested))
+        {
+            return Silent;
+        }
+    }
+}

@@ -1,0 +1,12 @@
+namespace LicenseFunctions.Infrastructure.Payments.Stripe;
+
+/// <summary>What our objects at Stripe carry, so that a webhook finds its way back.</summary>
+internal static class StripeMetadata
+{
+    public const string RenewalId = "renewal_id";
+    public const string SubscriptionId = "subscription_id";
+    public const string UserId = "user_id";
+
+    public static Guid? Id(this IReadOnlyDictionary<string, string>? metadata, string name) =>
+        metadata?.GetValueOrDefault(name) is { } text && Guid.TryParse(text, out var id) ? id : null;
+}

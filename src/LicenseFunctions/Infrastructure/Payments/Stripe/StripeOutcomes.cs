@@ -1,0 +1,60 @@
+using System.Globalization;
+using System.Net;
+using Licensing.Renewals;
+using Stripe;
+using ChargeOutcome = Licensing.Renewals.ChargeOutcome;
+
+namespace LicenseFunctions.Infrastructure.Payments.Stripe;
+
+/// <summary>Stripe's answers in the machine's words. Whatever isn't certain is unknown.</summary>
+internal static class StripeOutcomes
+{
+    private static readonly ChargeOutcome.HardDeclined Unusable = new("payment_method_unusable", "The saved card can't be used any more.");
+
+    public static IntentSnapshot Of(PaymentIntent intent) => new(intent.Id, Outcome(intent), intent.ClientSecret);
+
+    public static IntentSnapshot Of(StripeException refused, string? intentId)
+    {
+        var error = refused.StripeError;
+        if (error?.PaymentIntent is { } intent && error.Code == "payment_intent_unexpected_state")
+            return Of(intent);
+        return new IntentSnapshot(error?.PaymentIntent?.Id ?? intentId, error switch
+        {
+            { Type: "card_error" } when refused.HttpStatusCode == HttpStatusCode.PaymentRequired => Declined(error),
+            // The saved card or its customer is gone at Stripe, or the amount is none that a card can pay: no retry mends that.
+            { Type: "invalid_request_error", Param: "payment_method" or "customer" } when IsClientError(refused) =>
+                Unusable,
+            // Of a card that was detached Stripe says so in its sentence alone, without a code or a parameter.
+            { Type: "invalid_request_error", Code: null, Param: null, Message: { } sentence }
+                when refused.HttpStatusCode is HttpStatusCode.BadRequest && sentence.Contains("detached from a Customer", StringComparison.Ordinal) =>
+                Unusable,
+            { Code: "amount_too_small" or "amount_too_large" } => new ChargeOutcome.HardDeclined(error.Code, "The amount can't be charged to a card."),
+            _ => new ChargeOutcome.Unknown(Reason(refused), RetryAfter(refused)),
+        });
+    }
+
+    private static ChargeOutcome Outcome(PaymentIntent intent) => intent.Status switch
+    {
+        "succeeded" => new ChargeOutcome.Succeeded(intent.LatestChargeId ?? intent.Id, intent.AmountReceived),
+        "processing" => new ChargeOutcome.Processing(),
+        "requires_action" => new ChargeOutcome.NeedsAuthentication("requires_action", "The bank asks for the customer."),
+        "requires_payment_method" when intent.LastPaymentError is { } error => Declined(error),
+        "requires_payment_method" or "requires_confirmation" => new ChargeOutcome.Unconfirmed(),
+        "canceled" => new ChargeOutcome.Canceled(intent.CancellationReason ?? "canceled"),
+        _ => new ChargeOutcome.Unknown($"status_{intent.Status}"),
+    };
+
+    private static ChargeOutcome Declined(StripeError error) =>
+        CardDeclines.Sort(error.AdviceCode, error.DeclineCode, error.Code, error.Message ?? "Your card was declined.");
+
+    private static bool IsClientError(StripeException refused) => refused.HttpStatusCode is HttpStatusCode.BadRequest or HttpStatusCode.NotFound;
+
+    private static string Reason(StripeException refused) =>
+        $"{((int)refused.HttpStatusCode).ToString(CultureInfo.InvariantCulture)}_{refused.StripeError?.Code ?? refused.StripeError?.Type ?? "no_answer"}";
+
+    private static TimeSpan? RetryAfter(StripeException refused) =>
+        refused.StripeResponse?.Headers is { } headers && headers.TryGetValues("Retry-After", out var values)
+            && int.TryParse(values.First(), NumberStyles.None, CultureInfo.InvariantCulture, out var seconds)
+            ? TimeSpan.FromSeconds(seconds)
+            : null;
+}

@@ -1,0 +1,36 @@
+namespace LicenseFunctions.Infrastructure.Payments.Stripe;
+
+/// <summary>
+/// Spaces writes evenly, so that no window of a second holds more than the rate. System.Threading.RateLimiting's buckets refill on a
+/// timer's ticks and lose some of the rate at each; this gives every write its slot, and a timer's lateness delays only that one.
+/// </summary>
+public sealed class WritePace(int perSecond, TimeSpan longestWait, TimeProvider clock)
+{
+    private readonly Lock gate = new();
+    private readonly long step = clock.TimestampFrequency / perSecond;
+    private long next;
+
+    /// <summary>Waits for this write's slot.</summary>
+    /// <exception cref="WritePaceException">The queue is longer than the longest wait: nothing was sent.</exception>
+    public Task WaitAsync(CancellationToken cancellationToken)
+    {
+        TimeSpan wait;
+        lock (gate)
+        {
+            var now = clock.GetTimestamp();
+            var slot = Math.Max(now, next);
+            wait = clock.GetElapsedTime(now, slot);
+            if (wait > longestWait)
+                throw new WritePaceException(wait);
+            next = slot + step;
+        }
+
+        return wait > TimeSpan.Zero ? Task.Delay(wait, clock, cancellationToken) : Task.CompletedTask;
+    }
+}
+
+/// <summary>Too many writes are waiting.</summary>
+public sealed class WritePaceException(TimeSpan wait) : Exception("More writes wait for the payment provider than may be sent soon.")
+{
+    public TimeSpan Wait { get; } = wait;
+}

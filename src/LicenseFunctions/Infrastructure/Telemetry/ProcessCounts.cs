@@ -1,0 +1,112 @@
+using System.Diagnostics.Metrics;
+using System.Text.Json;
+using Licensing.Devices;
+
+namespace LicenseFunctions.Infrastructure.Telemetry;
+
+/// <param name="Name">A metric's.</param>
+/// <param name="Label">The value of its label; a histogram's bound, or <c>sum</c>.</param>
+public readonly record struct Counted(string Name, string Label, double Amount);
+
+/// <summary>
+/// What this process has counted and not yet written to the database. A check counts by three atomic additions; rows in the
+/// database follow every few seconds, for all checks since together.
+/// </summary>
+public sealed class ProcessCounts
+{
+    public const string Checks = "license_validations_total";
+    public const string CheckSeconds = "license_validation_duration_seconds";
+    public const string Records = "usage_records_total";
+    public const string IngestLag = "usage_ingest_lag_seconds";
+
+    /// <summary>The code of a check that had no answer: the database failed, or the caller left.</summary>
+    public const string NoAnswer = "NO_ANSWER";
+
+    public static readonly IReadOnlyList<string> Codes =
+        [.. Enum.GetNames<LicenseCode>().Select(JsonNamingPolicy.SnakeCaseUpper.ConvertName), NoAnswer];
+
+    public static readonly IReadOnlyList<double> CheckBounds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5];
+    public static readonly IReadOnlyList<double> LagBounds = [1, 5, 15, 60, 300, 900, 3600, 21600, 86400];
+    public static readonly IReadOnlyList<string> Outcomes = ["accepted", "duplicate", "quarantined"];
+
+    // The same for OpenTelemetry, where somebody listens.
+    private static readonly Histogram<double> CheckDuration = Telemetry.Meter.CreateHistogram<double>(
+        "license_functions.validation.duration", "s", "How long the decision of a check took, by its code.");
+
+    private static readonly Counter<long> RecordCount = Telemetry.Meter.CreateCounter<long>(
+        "license_functions.usage.records", "{record}", "Usage records received, by outcome.");
+
+    private readonly long[] codes = new long[Codes.Count];
+    private readonly long[] outcomes = new long[Outcomes.Count];
+    private readonly Distribution checkSeconds = new(CheckBounds);
+    private readonly Distribution ingestLag = new(LagBounds);
+
+    /// <param name="code">Null where there was no answer.</param>
+    public void AddCheck(LicenseCode? code, TimeSpan took)
+    {
+        var index = code is { } known ? (int)known : codes.Length - 1;
+        Interlocked.Increment(ref codes[index]);
+        checkSeconds.Add(took);
+        if (CheckDuration.Enabled)
+            CheckDuration.Record(took.TotalSeconds, new KeyValuePair<string, object?>("code", Codes[index]));
+    }
+
+    public void AddRecords(int accepted, int duplicates, int quarantined)
+    {
+        Span<int> added = [accepted, duplicates, quarantined];
+        for (var i = 0; i < added.Length; i++)
+        {
+            Interlocked.Add(ref outcomes[i], added[i]);
+            RecordCount.Add(added[i], new KeyValuePair<string, object?>("outcome", Outcomes[i]));
+        }
+    }
+
+    /// <param name="lag">How old a batch's newest record is: about as long as the queue held it back.</param>
+    public void AddBatch(TimeSpan lag) => ingestLag.Add(lag);
+
+    /// <summary>What was counted since the last time, taken away; what is 0 is left out.</summary>
+    public IReadOnlyList<Counted> Take() =>
+    [
+        .. Take(Checks, codes, Codes),
+        .. Take(Records, outcomes, Outcomes),
+        .. checkSeconds.Take(CheckSeconds),
+        .. ingestLag.Take(IngestLag),
+    ];
+
+    private static IEnumerable<Counted> Take(string name, long[] counts, IReadOnlyList<string> labels)
+    {
+        for (var i = 0; i < counts.Length; i++)
+        {
+            if (Interlocked.Exchange(ref counts[i], 0) is > 0 and var count)
+                yield return new Counted(name, labels[i], count);
+        }
+    }
+
+    private sealed class Distribution(IReadOnlyList<double> bounds)
+    {
+        private readonly TimeSpan[] limits = [.. bounds.Select(TimeSpan.FromSeconds)];
+        private readonly string[] labels = [.. Bounds(bounds), "+Inf"];
+        private readonly long[] counts = new long[bounds.Count + 1];
+        private long ticks;
+
+        public void Add(TimeSpan value)
+        {
+            var bucket = 0;
+            while (bucket < limits.Length && value > limits[bucket])
+                bucket++;
+            Interlocked.Increment(ref counts[bucket]);
+            Interlocked.Add(ref ticks, Math.Max(0, value.Ticks));
+        }
+
+        public IEnumerable<Counted> Take(string name)
+        {
+            foreach (var counted in ProcessCounts.Take(name, counts, labels))
+                yield return counted;
+            if (Interlocked.Exchange(ref ticks, 0) is > 0 and var sum)
+                yield return new Counted(name, "sum", TimeSpan.FromTicks(sum).TotalSeconds);
+        }
+    }
+
+    public static IReadOnlyList<string> Bounds(IEnumerable<double> bounds) =>
+        [.. bounds.Select(bound => bound.ToString("R", System.Globalization.CultureInfo.InvariantCulture))];
+}

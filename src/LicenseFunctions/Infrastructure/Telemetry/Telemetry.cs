@@ -1,0 +1,82 @@
+using System.Diagnostics;
+using System.Diagnostics.Metrics;
+using Azure.Monitor.OpenTelemetry.Exporter;
+using LicenseFunctions.Infrastructure.Settings;
+using Microsoft.Azure.Functions.Worker;
+using Microsoft.Azure.Functions.Worker.Builder;
+using Microsoft.Azure.Functions.Worker.OpenTelemetry;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Npgsql;
+using OpenTelemetry;
+using OpenTelemetry.Metrics;
+using OpenTelemetry.Resources;
+using OpenTelemetry.Trace;
+
+namespace LicenseFunctions.Infrastructure.Telemetry;
+
+/// <summary>
+/// Traces and metrics by OpenTelemetry, where a collector is set: functions, HTTP in and out (Stripe), PostgreSQL. Sampling and the
+/// like are set by OpenTelemetry's own environment variables.
+/// </summary>
+public static class Telemetry
+{
+    /// <summary>The name of our own source of spans and instruments.</summary>
+    public const string Name = "LicenseFunctions";
+
+    internal static readonly ActivitySource Source = new(Name);
+    internal static readonly Meter Meter = new(Name);
+
+    public static void AddTelemetry<TBuilder>(this TBuilder builder, SettingReader settings)
+        where TBuilder : IHostApplicationBuilder, IFunctionsWorkerApplicationBuilder
+    {
+        var collector = settings.Address("OTEL_EXPORTER_OTLP_ENDPOINT", "http://localhost:4317", "http", "https");
+        var azure = settings.Optional("APPLICATIONINSIGHTS_CONNECTION_STRING");
+        if (azure is not null && !azure.Contains("InstrumentationKey=", StringComparison.OrdinalIgnoreCase))
+            azure = settings.Fault<string?>("APPLICATIONINSIGHTS_CONNECTION_STRING", "has no InstrumentationKey", "InstrumentationKey=…;IngestionEndpoint=https://…", null);
+        if (collector is null && azure is null)
+            return;
+        var identity = settings.Identity();
+
+        builder.UseMiddleware<TraceFunction>();
+        var telemetry = ((IHostApplicationBuilder)builder).Services.AddOpenTelemetry();
+        // Without this the host also reports the runs, and every run of a function is counted twice.
+        if (builder is FunctionsApplicationBuilder)
+            telemetry.UseFunctionsWorkerDefaults();
+        telemetry
+            .ConfigureResource(resource => resource.AddService("license-functions").AddEnvironmentVariableDetector())
+            .WithTracing(tracing =>
+            {
+                // The redaction comes first: processors run in the order in which they were added, and exporters are such.
+                tracing.AddProcessor(new Redaction()).AddSource(Name)
+                    .AddAspNetCoreInstrumentation().AddHttpClientInstrumentation().AddNpgsql();
+                if (collector is not null)
+                    tracing.AddOtlpExporter();
+                if (azure is not null)
+                    tracing.AddAzureMonitorTraceExporter(options => (options.ConnectionString, options.Credential) = (azure, identity));
+            })
+            .WithMetrics(metrics =>
+            {
+                metrics.AddMeter(Name).AddAspNetCoreInstrumentation().AddHttpClientInstrumentation().AddNpgsqlInstrumentation();
+                if (collector is not null)
+                    metrics.AddOtlpExporter();
+                if (azure is not null)
+                    metrics.AddAzureMonitorMetricExporter(options => (options.ConnectionString, options.Credential) = (azure, identity));
+            });
+    }
+}
+
+/// <summary>Takes out of spans what tells a person or lets somebody in: addresses, and what stands behind the ? of an address.</summary>
+internal sealed class Redaction : BaseProcessor<Activity>
+{
+    private static readonly string[] Personal =
+        ["client.address", "client.port", "network.peer.address", "network.peer.port", "user_agent.original", "url.query"];
+
+    public override void OnEnd(Activity data)
+    {
+        foreach (var tag in Personal)
+            data.SetTag(tag, null);
+        if (data.GetTagItem("url.full") is string address && address.IndexOf('?', StringComparison.Ordinal) is >= 0 and var query)
+            data.SetTag("url.full", address[..query]);
+    }
+}

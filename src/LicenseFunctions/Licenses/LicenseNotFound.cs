@@ -1,0 +1,10 @@
+using Licensing;
+
+namespace LicenseFunctions.Licenses;
+
+internal static class LicenseNotFound
+{
+    /// <summary>For an unknown licence and for somebody else's alike.</summary>
+    public static readonly Refusal Refusal = new(
+        RefusalKind.NotFound, "LICENSE_NOT_FOUND", "There is no such license, or it is not yours.", "subscription_id");
+}

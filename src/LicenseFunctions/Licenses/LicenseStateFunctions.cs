@@ -1,0 +1,59 @@
+using LicenseFunctions.Infrastructure.Http;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Azure.Functions.Worker;
+
+namespace LicenseFunctions.Licenses;
+
+/// <summary>A licence's token and its suspensions.</summary>
+public sealed class LicenseStateFunctions(RotateToken rotate, SuspendLicense suspend, ReinstateLicense reinstate)
+{
+    [Function("RotateToken")]
+    [Access(CallerRole.Subscriber, CallerRole.Operator)]
+    [Operation("Makes a new token, shown this once; the old one ends now or after the overlap.", Body = typeof(TokenRotation), Reply = typeof(NewToken), Status = StatusCodes.Status201Created)]
+    public async Task<IResult> Rotate(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "api/v1/licenses/{subscriptionId:guid}/token")] HttpRequest request,
+        Guid subscriptionId, CancellationToken cancellationToken)
+    {
+        var body = request.HasNoBody() ? new TokenRotation() : await request.ReadAsync<TokenRotation>(cancellationToken);
+        if (body.Refusal is { } refusal)
+            return refusal.ToResult();
+        var caller = request.HttpContext.Caller();
+        request.HttpContext.Response.Headers.CacheControl = "no-store";
+        return (await rotate.RunAsync(subscriptionId, caller.OwnerScope, body.Value, caller.ToActor(), cancellationToken))
+            .ToResult(StatusCodes.Status201Created);
+    }
+
+    [Function("SuspendLicense")]
+    [Access(CallerRole.Operator)]
+    [Operation("Suspends a licence.", Body = typeof(SuspendRequest), Reply = typeof(SuspensionState))]
+    public async Task<IResult> Suspend(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "api/v1/licenses/{subscriptionId:guid}/suspend")] HttpRequest request,
+        Guid subscriptionId, CancellationToken cancellationToken)
+    {
+        var body = await request.ReadAsync<SuspendRequest>(cancellationToken);
+        return body.Refusal is { } refusal
+            ? refusal.ToResult()
+            : (await suspend.RunAsync(subscriptionId, body.Value, request.HttpContext.Caller().ToActor(), cancellationToken)).ToResult();
+    }
+
+    [Function("ReinstateLicense")]
+    [Access(CallerRole.Operator)]
+    [Operation("Lifts a licence's suspensions, and what led to them: the next check doesn't suspend again.", Body = typeof(ReinstateRequest), Reply = typeof(SuspensionState))]
+    public async Task<IResult> Reinstate(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "api/v1/licenses/{subscriptionId:guid}/reinstate")] HttpRequest request,
+        Guid subscriptionId, CancellationToken cancellationToken)
+    {
+        var body = await request.ReadAsync<ReinstateRequest>(cancellationToken);
+        return body.Refusal is { } refusal
+            ? refusal.ToResult()
+            : (await reinstate.RunAsync(subscriptionId, body.Value, request.HttpContext.Caller().ToActor(), cancellationToken)).ToResult();
+    }
+
+    [Function("LiftSuspension")]
+    [Access(CallerRole.Subscriber)]
+    [Operation("The owner lifts a suspension for too many devices, once in 30 days; the newcomer stays out.", Reply = typeof(SuspensionState))]
+    public async Task<IResult> Lift(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "api/v1/licenses/{subscriptionId:guid}/lift-suspension")] HttpRequest request,
+        Guid subscriptionId, CancellationToken cancellationToken) =>
+        (await reinstate.RunForOwnerAsync(subscriptionId, request.HttpContext.Caller().UserId!.Value, cancellationToken)).ToResult();
+}

@@ -1,0 +1,60 @@
+using System.Globalization;
+using LicenseFunctions.Infrastructure.Database;
+using Licensing;
+using Licensing.Devices;
+using Npgsql;
+
+namespace LicenseFunctions.Licenses;
+
+/// <param name="Reason">1 to 500 characters, for the audit log.</param>
+/// <param name="FalsePositive">The alert was wrong: the device that led to the suspension gets a place beyond the limit.</param>
+public sealed record ReinstateRequest(string Reason, bool FalsePositive = false);
+
+/// <summary>Lifts suspensions: an operator those of every cause but expiry, an owner the one for too many devices.</summary>
+public sealed class ReinstateLicense(LicenseDatabase database, SuspensionStore suspensions, TimeProvider time)
+{
+    private static readonly Refusal NotSuspended = new(
+        RefusalKind.Conflict, "NOT_SUSPENDED", "No suspension that could be lifted here is open on this license.",
+        Mend: "A license suspended for its expiry comes back by renewal; one that the platform suspended, on the platform.");
+
+    public Task<Outcome<SuspensionState>> RunAsync(
+        Guid subscriptionId, ReinstateRequest request, Actor by, CancellationToken cancellationToken) =>
+        Reasons.Fault(request.Reason) is { } fault
+            ? Task.FromResult<Outcome<SuspensionState>>(fault)
+            : database.InTransactionAsync(async (connection, token) =>
+            {
+                var how = request.FalsePositive ? ClosedHow.FalsePositive : ClosedHow.Reinstated;
+                return await LiftAsync(
+                    connection, null, new Reinstatement(subscriptionId, SuspensionCause.Liftable, how, by, request.Reason), token);
+            }, cancellationToken);
+
+    public Task<Outcome<SuspensionState>> RunForOwnerAsync(Guid subscriptionId, Guid ownerId, CancellationToken cancellationToken) =>
+        database.InTransactionAsync(async (connection, token) =>
+        {
+            await SuspensionStore.LockAsync(connection, subscriptionId, token);
+            var lastLift = await SuspensionStore.LastOwnerLiftAsync(connection, subscriptionId, token);
+            if (OwnerLift.NotBefore(lastLift, time.GetUtcNow()) is { } notBefore
+                && await LicenseOwners.IsVisibleAsync(connection, subscriptionId, ownerId, token))
+                return LiftedRecently(notBefore);
+            return await LiftAsync(
+                connection, ownerId,
+                new Reinstatement(subscriptionId, [SuspensionCause.DeviceLimit], ClosedHow.Owner, Actor.Owner(ownerId), "Lifted by the owner"), token);
+        }, cancellationToken);
+
+    private async Task<Outcome<SuspensionState>> LiftAsync(
+        NpgsqlConnection connection, Guid? ownerId, Reinstatement reinstatement, CancellationToken cancellationToken)
+    {
+        if (!await LicenseOwners.IsVisibleAsync(connection, reinstatement.SubscriptionId, ownerId, cancellationToken))
+            return LicenseNotFound.Refusal;
+        var result = await suspensions.ReinstateAsync(connection, reinstatement, cancellationToken);
+        if (result.Lifted.Count == 0)
+            return NotSuspended;
+        return result.StillOpen is { } left
+            ? new SuspensionState(reinstatement.SubscriptionId, "SUSPENDED", left.Reason)
+            : new SuspensionState(reinstatement.SubscriptionId, "ACTIVE", null);
+    }
+
+    private static Refusal LiftedRecently(DateTimeOffset notBefore) => new(
+        RefusalKind.Conflict, "LIFTED_RECENTLY", "You have lifted a suspension of this license within the last 30 days.",
+        Mend: string.Create(CultureInfo.InvariantCulture, $"Appeal to an operator, or wait until {notBefore.UtcDateTime:yyyy-MM-dd HH:mm} UTC."));
+}

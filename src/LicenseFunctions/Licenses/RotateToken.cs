@@ -1,0 +1,61 @@
+using System.Buffers.Text;
+using System.Security.Cryptography;
+using System.Text;
+using LicenseFunctions.Infrastructure.Database;
+using LicenseFunctions.Validation;
+using Licensing;
+
+namespace LicenseFunctions.Licenses;
+
+/// <param name="OverlapSeconds">How long the old token is still accepted, to 7 days; 0, the default, ends every older one at once.</param>
+public sealed record TokenRotation(int OverlapSeconds = 0);
+
+/// <param name="Token">Shown this once: only its hash is kept.</param>
+/// <param name="PreviousValidUntil">Null where the old token is refused from now on.</param>
+public sealed record NewToken(Guid SubscriptionId, string Token, DateTimeOffset? ExpiresAt, DateTimeOffset? PreviousValidUntil);
+
+/// <summary>Puts a new token in the place of a licence's current one.</summary>
+public sealed class RotateToken(LicenseDatabase database, SuspensionStore suspensions, ValidationCache cache)
+{
+    private const int LongestOverlap = 7 * 24 * 3600;
+
+    private static readonly Refusal BadOverlap = new(
+        RefusalKind.Invalid, "INVALID_FIELD", $"overlap_seconds is not from 0 to {LongestOverlap}.", "overlap_seconds", "Send 3600, or 0 to end the old token at once.");
+
+    private static readonly Refusal Revoked = new(
+        RefusalKind.Conflict, "LICENSE_REVOKED", "This license was revoked: a new token would bring it back.", Mend: "Ask an operator.");
+
+    /// <param name="ownerId">Whose the licence has to be; null for an operator.</param>
+    public async Task<Outcome<NewToken>> RunAsync(
+        Guid subscriptionId, Guid? ownerId, TokenRotation rotation, Actor by, CancellationToken cancellationToken)
+    {
+        if (rotation.OverlapSeconds is < 0 or > LongestOverlap)
+            return BadOverlap;
+        // 256 random bits; the prefix lets scanners for leaked secrets know it.
+        var token = "lic_" + Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(32));
+        var hash = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(token)));
+        var overlap = TimeSpan.FromSeconds(rotation.OverlapSeconds);
+
+        var outcome = await database.InTransactionAsync<Outcome<NewToken>>(async (connection, stop) =>
+        {
+            if (!await LicenseOwners.IsVisibleAsync(connection, subscriptionId, ownerId, stop))
+                return LicenseNotFound.Refusal;
+            await suspensions.CloseIfReinstatedByHandAsync(connection, subscriptionId, stop);
+            if (await TokenStore.CurrentAsync(connection, subscriptionId, stop) is not { } current)
+                return LicenseNotFound.Refusal;
+            if (!current.IsActive && !current.HeldBySuspension)
+                return Revoked;
+
+            var rotated = await TokenStore.RotateAsync(connection, subscriptionId, current.TokenId, hash, overlap, stop);
+            await AuditLog.AddAsync(connection, new AuditRow(
+                by, "token.rotated", subscriptionId, rotated.TokenId.ToString(),
+                Before: RowJson.Of(new { current.TokenId }),
+                After: RowJson.Of(new { rotated.TokenId, rotated.OverlapUntil })), stop);
+            return new NewToken(
+                subscriptionId, token, rotated.ExpiresAt is { } expiry ? new DateTimeOffset(expiry, TimeSpan.Zero) : null,
+                overlap > TimeSpan.Zero && current.IsActive ? new DateTimeOffset(rotated.OverlapUntil, TimeSpan.Zero) : null);
+        }, cancellationToken);
+        cache.Forget(subscriptionId);
+        return outcome;
+    }
+}

@@ -1,0 +1,324 @@
+using Dapper;
+using LicenseFunctions.Infrastructure.Database;
+using LicenseFunctions.Infrastructure.Mail;
+using LicenseFunctions.Validation;
+using Licensing.Devices;
+using Npgsql;
+
+namespace LicenseFunctions.Licenses;
+
+/// <summary>Why a licence is suspended; license_suspensions.cause.</summary>
+public static class SuspensionCause
+{
+    public const string DeviceLimit = "DEVICE_LIMIT";
+    public const string Detector = "DETECTOR";
+    public const string Expiry = "EXPIRY";
+    public const string Operator = "OPERATOR";
+    public const string Dispute = "DISPUTE";
+
+    /// <summary>What a person may lift. A licence suspended for its expiry comes back by renewal.</summary>
+    public static readonly string[] Liftable = [DeviceLimit, Detector, Operator, Dispute];
+}
+
+/// <summary>How a suspension ended; license_suspensions.closed_how.</summary>
+public static class ClosedHow
+{
+    public const string Reinstated = "REINSTATED";
+    public const string FalsePositive = "FALSE_POSITIVE";
+    public const string Runbook = "RUNBOOK";
+    public const string Owner = "OWNER";
+    public const string Renewed = "RENEWED";
+}
+
+/// <param name="Reason">Becomes subscriptions.paused_reason and the answer to a check: "License suspended: …".</param>
+/// <param name="RevokedReason">Becomes license_tokens.revoked_reason: "Auto-suspended: …".</param>
+/// <param name="Evidence">JSON.</param>
+/// <param name="DeviceKey">The newcomer that led to it, where one did.</param>
+/// <param name="MailTemplate">Null where the customer is told otherwise.</param>
+public sealed record NewSuspension(
+    Guid SubscriptionId,
+    string Cause,
+    string Reason,
+    string RevokedReason,
+    Actor By,
+    string Evidence = "{}",
+    string? DeviceKey = null,
+    Guid? AlertId = null,
+    string? MailTemplate = "suspended");
+
+/// <param name="Causes">The open suspensions to close, by cause.</param>
+/// <param name="How">One of <see cref="ClosedHow"/>.</param>
+/// <param name="Why">For the audit log.</param>
+/// <param name="MailTemplate">Null where the customer is told otherwise.</param>
+public sealed record Reinstatement(
+    Guid SubscriptionId, IReadOnlyCollection<string> Causes, string How, Actor By, string? Why = null, string? MailTemplate = "reinstated");
+
+/// <param name="Lifted">The suspensions that were closed; none where none of those causes was open.</param>
+/// <param name="StillOpen">A suspension for another cause; null where the tokens and the subscription's state are back.</param>
+public sealed record ReinstatementResult(IReadOnlyList<SuspensionRow> Lifted, SuspensionRow? StillOpen);
+
+/// <summary>A row of license_suspensions.</summary>
+public sealed record SuspensionRow
+{
+    public required Guid SuspensionId { get; init; }
+
+    public required string Cause { get; init; }
+
+    public required string Reason { get; init; }
+
+    public string? DeviceKey { get; init; }
+
+    public Guid? AlertId { get; init; }
+
+    public required string PreviousState { get; init; }
+
+    public string? PreviousPausedReason { get; init; }
+
+    public DateTime? PreviousPausedAt { get; init; }
+
+    public required Guid[] TokenIds { get; init; }
+
+    public DateTime SuspendedAt { get; init; }
+}
+
+/// <summary>The one way into a suspension and out of it, whoever asks: tokens, subscription, audit row and mail change together.</summary>
+/// <remarks>Methods that take a connection join its transaction, and lock the licence first.</remarks>
+public sealed class SuspensionStore(LicenseDatabase database, ValidationCache cache, TimeProvider time)
+{
+    private sealed record Licence(Guid SubscriberId, string State, string? PausedReason, bool HasActiveToken);
+
+    private const string Lock = """
+        insert into license_states (subscription_id)
+        select subscription_id from subscriptions where subscription_id = @subscriptionId
+        on conflict do nothing;
+        select from license_states where subscription_id = @subscriptionId for update
+        """;
+
+    /// <summary>Makes every other change of this licence wait for the end of the transaction.</summary>
+    public static Task LockAsync(NpgsqlConnection connection, Guid subscriptionId, CancellationToken cancellationToken) =>
+        connection.ExecuteAsync(new CommandDefinition(Lock, new { subscriptionId }, cancellationToken: cancellationToken));
+
+    private const string Open = """
+        select suspension_id, cause, reason, device_key, alert_id, previous_state::text, previous_paused_reason, previous_paused_at,
+               token_ids, suspended_at
+        from license_suspensions
+        where subscription_id = @subscriptionId and closed_at is null
+        order by suspended_at, suspension_id
+        """;
+
+    /// <summary>The open suspensions of a licence, the oldest first.</summary>
+    public static async Task<IReadOnlyList<SuspensionRow>> OpenAsync(
+        NpgsqlConnection connection, Guid subscriptionId, CancellationToken cancellationToken) =>
+        (await connection.QueryAsync<SuspensionRow>(new CommandDefinition(Open, new { subscriptionId }, cancellationToken: cancellationToken))).AsList();
+
+    public async Task<IReadOnlyList<SuspensionRow>> OpenAsync(Guid subscriptionId, CancellationToken cancellationToken)
+    {
+        await using var connection = await database.OpenAsync(cancellationToken);
+        return await OpenAsync(connection, subscriptionId, cancellationToken);
+    }
+
+    private const string LastOwnerLift = """
+        select max(closed_at) from license_suspensions where subscription_id = @subscriptionId and closed_how = 'OWNER'
+        """;
+
+    public static async Task<DateTimeOffset?> LastOwnerLiftAsync(
+        NpgsqlConnection connection, Guid subscriptionId, CancellationToken cancellationToken) =>
+        await connection.ExecuteScalarAsync<DateTime?>(new CommandDefinition(
+            LastOwnerLift, new { subscriptionId }, cancellationToken: cancellationToken)) is { } at
+            ? new DateTimeOffset(at, TimeSpan.Zero)
+            : null;
+
+    private const string Suspend = """
+        with earlier as (
+            select previous_state, previous_paused_reason, previous_paused_at, token_ids
+            from license_suspensions
+            where subscription_id = @SubscriptionId and closed_at is null
+            order by suspended_at, suspension_id
+            limit 1
+        ), taken as (
+            update license_tokens set is_active = false, revoked_at = @now, revoked_reason = @RevokedReason
+            where subscription_id = @SubscriptionId and is_active
+            returning token_id
+        ), suspended as (
+            update subscriptions set state = 'SUSPENDED_ADMIN', paused_at = @now, paused_reason = @Reason
+            where subscription_id = @SubscriptionId
+        )
+        insert into license_suspensions
+            (subscription_id, cause, reason, device_key, evidence, alert_id, suspended_at, suspended_by,
+             previous_state, previous_paused_reason, previous_paused_at, token_ids)
+        select @SubscriptionId, @Cause, @Reason, @DeviceKey, @Evidence::jsonb, @AlertId, @now, @byId,
+               -- Over an earlier suspension, what was before that one: whichever is lifted last brings it back.
+               case when earlier is null then coalesce(before.state, 'SYNCED') else earlier.previous_state end,
+               case when earlier is null then before.paused_reason else earlier.previous_paused_reason end,
+               case when earlier is null then before.paused_at else earlier.previous_paused_at end,
+               coalesce(earlier.token_ids, '{}') || array(select token_id from taken)
+        from subscriptions before left join earlier on true
+        where before.subscription_id = @SubscriptionId
+        returning suspension_id
+        """;
+
+    /// <returns>The suspension's id; null where one of this cause is open already.</returns>
+    public async Task<Guid?> SuspendAsync(NpgsqlConnection connection, NewSuspension suspension, CancellationToken cancellationToken)
+    {
+        await LockAsync(connection, suspension.SubscriptionId, cancellationToken);
+        await CloseIfReinstatedByHandAsync(connection, suspension.SubscriptionId, cancellationToken);
+        var open = await OpenAsync(connection, suspension.SubscriptionId, cancellationToken);
+        if (open.Any(one => one.Cause == suspension.Cause))
+            return null;
+
+        var before = await ReadAsync(connection, suspension.SubscriptionId, cancellationToken);
+        var id = await connection.ExecuteScalarAsync<Guid>(new CommandDefinition(Suspend, new
+        {
+            suspension.SubscriptionId,
+            suspension.Cause,
+            suspension.Reason,
+            suspension.RevokedReason,
+            suspension.DeviceKey,
+            suspension.Evidence,
+            suspension.AlertId,
+            byId = suspension.By.Id,
+            now = time.GetUtcNow().UtcDateTime,
+        }, cancellationToken: cancellationToken));
+        await AuditLog.AddAsync(connection, new AuditRow(
+            suspension.By, "license.suspended", suspension.SubscriptionId, id.ToString(), suspension.Reason,
+            Before: RowJson.Of(new { before.State, before.PausedReason }),
+            After: RowJson.Of(new { State = "SUSPENDED_ADMIN", PausedReason = suspension.Reason, suspension.Cause })), cancellationToken);
+        if (suspension.MailTemplate is { } template)
+        {
+            await EmailOutbox.AddAsync(connection, $"suspended:{id}", template, before.SubscriberId, new
+            {
+                suspension.SubscriptionId,
+                SuspensionId = id,
+                suspension.Cause,
+                suspension.Reason,
+                OwnerMayLift = suspension.Cause == SuspensionCause.DeviceLimit
+                    && OwnerLift.NotBefore(await LastOwnerLiftAsync(connection, suspension.SubscriptionId, cancellationToken), time.GetUtcNow()) is null,
+            }, cancellationToken);
+        }
+
+        cache.Forget(suspension.SubscriptionId);
+        return id;
+    }
+
+    private const string Close = """
+        update license_suspensions set closed_at = @now, closed_by = @byId, closed_how = @How
+        where suspension_id = any(@ids)
+        """;
+
+    // As the guide's runbook does it by hand.
+    private const string MarkAlerts = """
+        update suspicious_activity_alerts
+        set status = 'FALSE_POSITIVE', resolved_at = @now, resolved_by = @byId, resolution_notes = coalesce(resolution_notes, @Why)
+        where alert_id = any(@alerts) and status in ('OPEN', 'INVESTIGATING')
+        """;
+
+    private const string GiveBack = """
+        with reactivated as (
+            update license_tokens set is_active = true, revoked_at = null, revoked_reason = null
+            where token_id = any(@tokens) and not is_active
+        )
+        update subscriptions
+        set state = @state::subscription_state, paused_reason = @pausedReason, paused_at = @pausedAt
+        where subscription_id = @SubscriptionId and state = 'SUSPENDED_ADMIN' and paused_reason = any(@ours)
+        """;
+
+    private const string KeepOther = """
+        update subscriptions set paused_reason = @reason
+        where subscription_id = @SubscriptionId and state = 'SUSPENDED_ADMIN' and paused_reason = any(@ours)
+        """;
+
+    /// <summary>
+    /// Closes the open suspensions of these causes. With the last one the tokens that were taken come back (rotated-away ones
+    /// don't), and the subscription's state, unless somebody else has suspended it meanwhile.
+    /// </summary>
+    public async Task<ReinstatementResult> ReinstateAsync(
+        NpgsqlConnection connection, Reinstatement reinstatement, CancellationToken cancellationToken)
+    {
+        await LockAsync(connection, reinstatement.SubscriptionId, cancellationToken);
+        var open = await OpenAsync(connection, reinstatement.SubscriptionId, cancellationToken);
+        var lifted = open.Where(one => reinstatement.Causes.Contains(one.Cause)).ToList();
+        if (lifted.Count == 0)
+            return new ReinstatementResult([], open.Count == 0 ? null : open[0]);
+
+        var left = open.Except(lifted).FirstOrDefault();
+        var before = await ReadAsync(connection, reinstatement.SubscriptionId, cancellationToken);
+        await connection.ExecuteAsync(new CommandDefinition(
+            reinstatement.How == ClosedHow.FalsePositive ? Close + ";" + MarkAlerts : Close, new
+            {
+                reinstatement.How,
+                reinstatement.Why,
+                byId = reinstatement.By.Id,
+                now = time.GetUtcNow().UtcDateTime,
+                ids = lifted.Select(one => one.SuspensionId).ToArray(),
+                alerts = lifted.Where(one => one.AlertId is not null).Select(one => one.AlertId!.Value).ToArray(),
+            }, cancellationToken: cancellationToken));
+        await connection.ExecuteAsync(new CommandDefinition(left is null ? GiveBack : KeepOther, new
+        {
+            reinstatement.SubscriptionId,
+            ours = open.Select(one => one.Reason).ToArray(),
+            reason = left?.Reason,
+            tokens = open.SelectMany(one => one.TokenIds).Distinct().ToArray(),
+            state = open[0].PreviousState,
+            pausedReason = open[0].PreviousPausedReason,
+            pausedAt = open[0].PreviousPausedAt,
+        }, cancellationToken: cancellationToken));
+
+        var after = await ReadAsync(connection, reinstatement.SubscriptionId, cancellationToken);
+        foreach (var one in lifted)
+        {
+            await AuditLog.AddAsync(connection, new AuditRow(
+                reinstatement.By, "license.reinstated", reinstatement.SubscriptionId, one.SuspensionId.ToString(), reinstatement.Why,
+                Before: RowJson.Of(new { before.State, before.PausedReason, one.Cause }),
+                After: RowJson.Of(new { after.State, after.PausedReason, reinstatement.How })), cancellationToken);
+        }
+
+        if (left is null && reinstatement.MailTemplate is { } template)
+        {
+            await EmailOutbox.AddAsync(connection, $"reinstated:{lifted[0].SuspensionId}", template, before.SubscriberId, new
+            {
+                reinstatement.SubscriptionId,
+                lifted[0].SuspensionId,
+                lifted[0].Cause,
+                reinstatement.How,
+            }, cancellationToken);
+        }
+
+        cache.Forget(reinstatement.SubscriptionId);
+        return new ReinstatementResult(lifted, left);
+    }
+
+    /// <summary>
+    /// Honours the guide's runbook, which reactivates the token by hand: while the platform's state is still what we wrote
+    /// (or was set back by hand too), every open suspension counts as lifted.
+    /// </summary>
+    /// <returns>Whether it was so.</returns>
+    public async Task<bool> CloseIfReinstatedByHandAsync(
+        NpgsqlConnection connection, Guid subscriptionId, CancellationToken cancellationToken)
+    {
+        await LockAsync(connection, subscriptionId, cancellationToken);
+        var open = await OpenAsync(connection, subscriptionId, cancellationToken);
+        if (open.Count == 0)
+            return false;
+        var now = await ReadAsync(connection, subscriptionId, cancellationToken);
+        if (!now.HasActiveToken || (now.State == "SUSPENDED_ADMIN" && open.All(one => one.Reason != now.PausedReason)))
+            return false;
+
+        await ReinstateAsync(
+            connection,
+            new Reinstatement(subscriptionId, open.Select(one => one.Cause).ToList(), ClosedHow.Runbook, Actor.Runbook, "Token reactivated by hand"),
+            cancellationToken);
+        return true;
+    }
+
+    private const string Read = """
+        select s.subscriber_id, s.state::text, s.paused_reason,
+               exists (select from license_tokens t
+                       where t.subscription_id = s.subscription_id and t.is_active
+                         and not exists (select from license_token_replacements r where r.token_id = t.token_id)) as has_active_token
+        from subscriptions s
+        where s.subscription_id = @subscriptionId
+        """;
+
+    private static Task<Licence> ReadAsync(NpgsqlConnection connection, Guid subscriptionId, CancellationToken cancellationToken) =>
+        connection.QuerySingleAsync<Licence>(new CommandDefinition(Read, new { subscriptionId }, cancellationToken: cancellationToken));
+}

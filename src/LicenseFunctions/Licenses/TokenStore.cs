@@ -1,0 +1,101 @@
+using Dapper;
+using Npgsql;
+
+namespace LicenseFunctions.Licenses;
+
+/// <summary>A licence's current token, as rotation sees it.</summary>
+public sealed record CurrentToken
+{
+    public required Guid TokenId { get; init; }
+
+    public required bool IsActive { get; init; }
+
+    /// <summary>It is inactive because of a suspension of ours, and comes back with the end of it.</summary>
+    public required bool HeldBySuspension { get; init; }
+}
+
+public sealed record RotatedToken
+{
+    public required Guid TokenId { get; init; }
+
+    public DateTime? ExpiresAt { get; init; }
+
+    public required DateTime OverlapUntil { get; init; }
+}
+
+/// <summary>The tokens of licences, by their hashes.</summary>
+/// <remarks>Every method joins a transaction which has locked the licence.</remarks>
+public static class TokenStore
+{
+    private const string Current = """
+        select t.token_id, t.is_active,
+               exists (select from license_suspensions o
+                       where o.subscription_id = t.subscription_id and o.closed_at is null and t.token_id = any(o.token_ids)) as held_by_suspension
+        from v_current_license_tokens t
+        where t.subscription_id = @subscriptionId
+        """;
+
+    public static Task<CurrentToken?> CurrentAsync(NpgsqlConnection connection, Guid subscriptionId, CancellationToken cancellationToken) =>
+        connection.QuerySingleOrDefaultAsync<CurrentToken?>(
+            new CommandDefinition(Current, new { subscriptionId }, cancellationToken: cancellationToken));
+
+    private const string Add = """
+        insert into license_tokens
+            (subscription_id, token_hash, ea_instance_id, is_active, expires_at, revoked_at, revoked_reason, metadata)
+        select subscription_id, @tokenHash, ea_instance_id, is_active, expires_at, revoked_at, revoked_reason, metadata
+        from license_tokens
+        where token_id = @tokenId
+        returning token_id, expires_at
+        """;
+
+    private const string MarkReplaced = """
+        -- Every older token points at the current one, and revoking at once ends the overlaps of them all.
+        update license_token_replacements
+        set replaced_by = @newTokenId,
+            overlap_until = case when @overlap > interval '0' then overlap_until else greatest(replaced_at, least(overlap_until, now())) end
+        where subscription_id = @subscriptionId;
+
+        -- With the current one goes every other that the platform left, live or revoked: a licence has one token.
+        insert into license_token_replacements (token_id, subscription_id, replaced_by, replaced_at, overlap_until)
+        select t.token_id, @subscriptionId, @newTokenId, now(),
+               case when t.is_active
+                      or exists (select from license_suspensions o
+                                 where o.subscription_id = @subscriptionId and o.closed_at is null and t.token_id = any(o.token_ids))
+                    then now() + @overlap else now() end
+        from license_tokens t
+        where t.subscription_id = @subscriptionId and t.token_id <> @newTokenId
+          and not exists (select from license_token_replacements r where r.token_id = t.token_id)
+        """;
+
+    // The trigger keep_rotated_token_retired puts the end of the overlap into expires_at.
+    private const string Retire = """
+        update license_tokens t
+        set expires_at = t.expires_at,
+            is_active = t.is_active and r.overlap_until > now(),
+            revoked_at = case when t.is_active and r.overlap_until <= now() then now() else t.revoked_at end,
+            revoked_reason = case when t.is_active and r.overlap_until <= now() then 'Rotated' else t.revoked_reason end
+        from license_token_replacements r
+        where r.token_id = t.token_id and r.subscription_id = @subscriptionId;
+
+        update license_suspensions set token_ids = array_append(token_ids, @newTokenId)
+        where subscription_id = @subscriptionId and closed_at is null and @tokenId = any(token_ids);
+
+        select overlap_until from license_token_replacements where token_id = @tokenId
+        """;
+
+    /// <summary>
+    /// Puts a new token in the place of the current one: same expiry, same metadata, and as active as that was. The old one is
+    /// accepted for the overlap; with none, every older one ends now.
+    /// </summary>
+    public static async Task<RotatedToken> RotateAsync(
+        NpgsqlConnection connection, Guid subscriptionId, Guid tokenId, string tokenHash, TimeSpan overlap, CancellationToken cancellationToken)
+    {
+        var (newTokenId, expiresAt) = await connection.QuerySingleAsync<(Guid, DateTime?)>(
+            new CommandDefinition(Add, new { tokenId, tokenHash }, cancellationToken: cancellationToken));
+        var values = new { subscriptionId, tokenId, newTokenId, overlap };
+        await connection.ExecuteAsync(new CommandDefinition(MarkReplaced, values, cancellationToken: cancellationToken));
+        var overlapUntil = await connection.ExecuteScalarAsync<DateTime>(
+            new CommandDefinition(Retire, values, cancellationToken: cancellationToken));
+        return new RotatedToken { TokenId = newTokenId, ExpiresAt = expiresAt, OverlapUntil = overlapUntil };
+    }
+}

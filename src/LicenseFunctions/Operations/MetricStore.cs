@@ -1,0 +1,129 @@
+using Dapper;
+using LicenseFunctions.Infrastructure.Database;
+using Npgsql;
+using NpgsqlTypes;
+
+namespace LicenseFunctions.Operations;
+
+/// <param name="Label">"" where the metric has none.</param>
+public sealed record MetricRow(string Name, string Label, double Value);
+
+/// <summary>Counters of all instances, and the present state in numbers.</summary>
+public sealed class MetricStore(LicenseDatabase database)
+{
+    // A scrape that takes longer than Prometheus waits (10 s) helps nobody.
+    private const int ScrapeSeconds = 10;
+
+    private const string Read = """
+        with counted as (
+            select name, label, value from metric_counters
+            union all
+            select name, label, amount from metric_increments
+        ), health as materialized (
+            select subscription_id, score, status from license_health where score is not null
+        ), unsent as materialized (
+            select kind, now() - created_at as age from outbox
+            where sent_at is null and dead_at is null and (due_at <= now() or attempts > 0)
+        ), open_renewals as materialized (
+            select status, now() - next_action_at as late, now() - unknown_since as age, lease_until > now() as under_way
+            from renewals where next_action_at is not null or status = 'undecided'
+        )
+        select name, label, sum(value) as value from counted group by name, label
+        union all
+        select 'licenses', status, count(*) from health group by status
+        union all
+        select 'license_health_score_distribution', case when score = 100 then 100 else score / 10 * 10 + 9 end::text, count(*)
+        from health group by 2
+        union all
+        select 'license_health_score_distribution', 'sum', sum(score) from health having count(*) > 0
+        union all
+        select 'license_health_score', subscription_id::text, score from health where @perSubscription
+        union all
+        select 'license_suspensions_open', cause, count(*) from license_suspensions where closed_at is null group by cause
+        union all
+        select 'suspicious_activity_alerts_open', severity, count(*) from suspicious_activity_alerts
+        where status in ('OPEN', 'INVESTIGATING') group by severity
+        union all
+        select 'usage_arrivals_waiting', '', count(*) from usage_arrivals
+        union all
+        (select 'usage_arrivals_oldest_seconds', '', extract(epoch from now() - arrived_at) from usage_arrivals order by arrival_id limit 1)
+        union all
+        select 'renewals_overdue', '', count(*) from open_renewals where late > interval '0' and under_way is not true
+        union all
+        select 'renewals_overdue_oldest_seconds', '', extract(epoch from max(late))
+        from open_renewals where late > interval '0' and under_way is not true having count(*) > 0
+        union all
+        select 'unknown_charges', status, count(*) from open_renewals where status in ('unknown', 'undecided') group by status
+        union all
+        select 'unknown_charges_oldest_seconds', '', extract(epoch from max(age))
+        from open_renewals where status in ('unknown', 'undecided') having max(age) is not null
+        union all
+        select 'usage_quarantine_open', source, count(*) from usage_quarantine where state = 'OPEN' group by source
+        union all
+        (select 'usage_log_oldest_seconds', '', extract(epoch from now() - logged_at) from license_usage_log order by logged_at limit 1)
+        union all
+        select 'outbox_waiting', kind, count(*) from unsent group by kind
+        union all
+        select 'outbox_oldest_seconds', kind, extract(epoch from max(age)) from unsent group by kind
+        union all
+        select 'outbox_dead', kind, count(*) from outbox where dead_at is not null group by kind
+        union all
+        select 'timer_last_success_timestamp_seconds', timer_name, extract(epoch from last_succeeded_at)
+        from timer_leases where last_succeeded_at is not null
+        union all
+        select 'timer_last_duration_seconds', timer_name,
+               extract(epoch from case when last_finished_at >= last_started_at then last_finished_at else now() end - last_started_at)
+        from timer_leases where last_started_at is not null
+        union all
+        select 'timer_failed', timer_name, 1 from timer_leases where last_status = 'failed'
+        union all
+        select 'license_schema_installed_timestamp_seconds', '', extract(epoch from installed_at)
+        from schema_migrations where name = '0011_metrics'
+        union all
+        select 'database_size_bytes', '', pg_database_size(current_database())
+        union all
+        select 'database_read_only', '', (current_setting('transaction_read_only') = 'on')::int
+        """;
+
+    /// <summary>All in one statement: one view of the data, one round trip. What is nought may be missing.</summary>
+    public async Task<IReadOnlyList<MetricRow>> ReadAsync(bool perSubscription, CancellationToken cancellationToken)
+    {
+        await using var connection = await database.OpenAsync(cancellationToken);
+        return [.. await connection.QueryAsync<MetricRow>(new CommandDefinition(
+            Read, new { perSubscription }, commandTimeout: ScrapeSeconds, cancellationToken: cancellationToken))];
+    }
+
+    // In the order of the key, so that two instances which fold wait for each other and never deadlock.
+    private const string Fold = """
+        with taken as (
+            delete from metric_increments
+            where increment_id in (select increment_id from metric_increments order by increment_id limit 10000 for update skip locked)
+            returning name, label, amount
+        ), folded as (
+            insert into metric_counters as c (name, label, value)
+            select name, label, sum(amount)
+            from (select name, label, amount from taken union all select * from unnest($1, $2, $3)) as counted (name, label, amount)
+            group by name, label
+            order by name, label
+            on conflict (name, label) do update set value = c.value + excluded.value
+        )
+        select count(*) = 10000 from taken
+        """;
+
+    /// <summary>Adds to the counters what a process has counted, and what statements of SQL have.</summary>
+    /// <returns>Whether more of the latter waits.</returns>
+    public async Task<bool> AddAsync(IReadOnlyCollection<MetricRow> counted, CancellationToken cancellationToken)
+    {
+        await using var connection = await database.OpenAsync(cancellationToken);
+        await using var command = new NpgsqlCommand(Fold, connection)
+        {
+            Parameters =
+            {
+                new() { Value = counted.Select(row => row.Name).ToArray(), NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Text },
+                new() { Value = counted.Select(row => row.Label).ToArray(), NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Text },
+                new() { Value = counted.Select(row => row.Value).ToArray() },
+            },
+        };
+        return (bool)(await command.ExecuteScalarAsync(cancellationToken))!;
+    }
+}

@@ -1,0 +1,46 @@
+using System.Runtime.CompilerServices;
+using Dapper;
+using LicenseFunctions.Infrastructure.Database;
+using LicenseFunctions.Infrastructure.Http;
+
+namespace LicenseFunctions.Operations;
+
+/// <summary>What is held on a person, and its erasure.</summary>
+public sealed class PersonStore(LicenseDatabase database)
+{
+    private const string Find = "select user_id from users where user_id::text = lower(@user) or email = lower(@user)";
+
+    /// <param name="user">His id or his address.</param>
+    public async Task<Guid?> FindAsync(string user, CancellationToken cancellationToken)
+    {
+        await using var connection = await database.OpenAsync(cancellationToken);
+        return await connection.QuerySingleOrDefaultAsync<Guid?>(new CommandDefinition(Find, new { user }, cancellationToken: cancellationToken));
+    }
+
+    private const string Export = """
+        with audited as (
+            insert into audit_log (actor_kind, actor_id, action, subject)
+            values ('operator', @operatorId, 'person.exported', @userId::text)
+        )
+        select table_name, row_data::text from person_data(@userId)
+        """;
+
+    /// <summary>Every row that is held on him, by table; audited.</summary>
+    public async IAsyncEnumerable<(string Table, string Json)> ExportAsync(
+        Guid userId, Guid? operatorId, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        await using var connection = await database.OpenAsync(cancellationToken);
+        await foreach (var row in connection.QueryUnbufferedAsync<(string, string)>(Export, new { userId, operatorId }, commandTimeout: 0)
+            .WithCancellation(cancellationToken))
+            yield return row;
+    }
+
+    private const string Erase = "select erase_person(@userId, @operatorId, @reason)::text";
+
+    /// <summary>Takes the person out, in one transaction, audited.</summary>
+    /// <returns>JSON: how many rows changed, and whom to tell at the payment provider.</returns>
+    /// <exception cref="Npgsql.PostgresException">The outcome of a charge is open (55006).</exception>
+    public Task<string> EraseAsync(Guid userId, Guid? operatorId, string? reason, CancellationToken cancellationToken) =>
+        database.InStatementAsync(async (connection, token) => (await connection.ExecuteScalarAsync<string>(new CommandDefinition(
+            Erase, new { userId, operatorId, reason }, commandTimeout: 0, cancellationToken: token)))!, cancellationToken);
+}

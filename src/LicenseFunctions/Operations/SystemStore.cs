@@ -1,0 +1,122 @@
+using System.Text.Json;
+using Dapper;
+using LicenseFunctions.Infrastructure.Database;
+
+namespace LicenseFunctions.Operations;
+
+/// <summary>A timer function and its last run.</summary>
+public sealed record TimerState
+{
+    public required string TimerName { get; init; }
+    public DateTime? LastStartedAt { get; init; }
+    public DateTime? LastFinishedAt { get; init; }
+    public DateTime? LastSucceededAt { get; init; }
+
+    /// <summary>running, or how the last run ended: succeeded, failed, interrupted; null where there was none.</summary>
+    public string? LastStatus { get; init; }
+
+    /// <summary>What the last finished run reported, as JSON; null where it reports nothing.</summary>
+    public JsonElement? LastCounts { get; init; }
+
+    public string? LastError { get; init; }
+
+    public DateTime? NextDueAt { get; init; }
+}
+
+/// <summary>What waits for somebody or something.</summary>
+public sealed record WaitingWork
+{
+    public long OutboxDue { get; init; }
+
+    /// <summary>Since when the oldest of them is due; null where none is.</summary>
+    public DateTime? OutboxOldestAt { get; init; }
+
+    /// <summary>Mails and webhooks that were given up.</summary>
+    public long OutboxDead { get; init; }
+
+    public long QuarantineOpen { get; init; }
+
+    /// <summary>Of those, what the broker had given up on.</summary>
+    public long DeadLettersOpen { get; init; }
+
+    /// <summary>Batches of new use that the detector has not looked at.</summary>
+    public long ArrivalsWaiting { get; init; }
+
+    public DateTime? ArrivalsOldestAt { get; init; }
+
+    public long AlertsOpen { get; init; }
+
+    public long ChargesUnknown { get; init; }
+}
+
+/// <summary>How the backend's own work goes.</summary>
+public sealed class SystemStore(LicenseDatabase database)
+{
+    private const string Timers = """
+        select timer_name, last_started_at, last_finished_at, last_succeeded_at,
+               case when last_started_at > coalesce(last_finished_at, '-infinity') then 'running' else last_status end as last_status,
+               last_counts, last_error, next_due_at
+        from timer_leases
+        """;
+
+    public async Task<IReadOnlyList<TimerState>> TimersAsync(CancellationToken cancellationToken)
+    {
+        await using var connection = await database.OpenAsync(cancellationToken);
+        return (await connection.QueryAsync<TimerState>(new CommandDefinition(Timers, cancellationToken: cancellationToken))).AsList();
+    }
+
+    private const string StartTimer = """
+        insert into timer_leases (timer_name, last_started_at) values (@timer, clock_timestamp())
+        on conflict (timer_name) do update set last_started_at = excluded.last_started_at
+        returning last_started_at
+        """;
+
+    /// <returns>When it started.</returns>
+    public async Task<DateTime> StartTimerAsync(string timer, CancellationToken cancellationToken)
+    {
+        await using var connection = await database.OpenAsync(cancellationToken);
+        return await connection.ExecuteScalarAsync<DateTime>(new CommandDefinition(StartTimer, new { timer }, cancellationToken: cancellationToken));
+    }
+
+    // The start is written again: another run may have begun meanwhile, or this one's beginning could not be recorded.
+    private const string FinishTimer = """
+        insert into timer_leases as l (timer_name, last_started_at, last_finished_at, last_succeeded_at, last_status, last_counts, last_error)
+        select @timer, coalesce(@startedAt, n), n, case when @status = 'succeeded' then n end, @status, @counts::jsonb, @error
+        from clock_timestamp() as n
+        on conflict (timer_name) do update set
+            last_started_at = excluded.last_started_at, last_finished_at = excluded.last_finished_at,
+            last_succeeded_at = coalesce(excluded.last_succeeded_at, l.last_succeeded_at),
+            last_status = excluded.last_status, last_counts = excluded.last_counts, last_error = excluded.last_error
+        returning last_finished_at
+        """;
+
+    /// <param name="startedAt">Null where that could not be recorded.</param>
+    /// <param name="status">succeeded, failed or interrupted.</param>
+    /// <param name="counts">What it reported, as JSON.</param>
+    /// <returns>When it finished.</returns>
+    public async Task<DateTime> FinishTimerAsync(
+        string timer, DateTime? startedAt, string status, string? counts, string? error, CancellationToken cancellationToken)
+    {
+        await using var connection = await database.OpenAsync(cancellationToken);
+        return await connection.ExecuteScalarAsync<DateTime>(new CommandDefinition(
+            FinishTimer, new { timer, startedAt, status, counts, error }, cancellationToken: cancellationToken));
+    }
+
+    private const string Waiting = """
+        select (select count(*) from outbox where sent_at is null and dead_at is null and due_at <= now()) as outbox_due,
+               (select min(due_at) from outbox where sent_at is null and dead_at is null and due_at <= now()) as outbox_oldest_at,
+               (select count(*) from outbox where dead_at is not null) as outbox_dead,
+               (select count(*) from usage_quarantine where state = 'OPEN') as quarantine_open,
+               (select count(*) from usage_quarantine where state = 'OPEN' and source = 'dead_letter') as dead_letters_open,
+               (select count(*) from usage_arrivals) as arrivals_waiting,
+               (select min(arrived_at) from usage_arrivals) as arrivals_oldest_at,
+               (select count(*) from suspicious_activity_alerts where status = 'OPEN') as alerts_open,
+               (select count(*) from renewals where status in ('unknown', 'undecided')) as charges_unknown
+        """;
+
+    public async Task<WaitingWork> WaitingAsync(CancellationToken cancellationToken)
+    {
+        await using var connection = await database.OpenAsync(cancellationToken);
+        return await connection.QuerySingleAsync<WaitingWork>(new CommandDefinition(Waiting, cancellationToken: cancellationToken));
+    }
+}

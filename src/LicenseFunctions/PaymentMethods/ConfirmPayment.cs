@@ -1,0 +1,38 @@
+using LicenseFunctions.Infrastructure.Payments;
+using LicenseFunctions.Infrastructure.Payments.Stripe;
+using Licensing;
+using Licensing.Renewals;
+
+namespace LicenseFunctions.PaymentMethods;
+
+/// <summary>What the browser needs to let the customer confirm a payment with the bank (3-D Secure).</summary>
+/// <param name="PaymentMethod">The provider's id of the card that the bank asks about.</param>
+public sealed record PaymentConfirmation(string PaymentIntentId, string ClientSecret, string PublishableKey, string PaymentMethod)
+{
+    /// <summary>Keeps the secret out of logs.</summary>
+    public override string ToString() => PaymentIntentId;
+}
+
+/// <summary>Hands the owner the intent that waits for the bank's question. The provider's event tells the result.</summary>
+public sealed class ConfirmPayment(PaymentMethodStore store, IEnumerable<IPaymentGateway> gateways, StripeSettings settings)
+{
+    private static readonly Refusal Nothing =
+        new(RefusalKind.NotFound, "NOTHING_TO_CONFIRM", "No payment of this licence waits to be confirmed.");
+
+    private static readonly Refusal Silent =
+        new(RefusalKind.Unavailable, "PAYMENT_PROVIDER_UNAVAILABLE", "The payment provider doesn't answer as it should.", Mend: "Try again in a minute; nothing was charged.");
+
+    public async Task<Outcome<PaymentConfirmation>> RunAsync(Guid userId, Guid subscriptionId, CancellationToken cancellationToken)
+    {
+        var waiting = await store.FindToConfirmAsync(userId, subscriptionId, cancellationToken);
+        if (waiting is null || gateways.FirstOrDefault(gateway => gateway.Provider == waiting.Provider) is not { } gateway)
+            return Nothing;
+        var intent = await gateway.GetIntentAsync(waiting.IntentId, cancellationToken);
+        return intent switch
+        {
+            { Outcome: ChargeOutcome.Unknown } or { ClientSecret: null } => Silent,
+            { Outcome: ChargeOutcome.Succeeded or ChargeOutcome.Canceled or ChargeOutcome.Processing } => Nothing,
+            _ => new PaymentConfirmation(waiting.IntentId, intent.ClientSecret, settings.PublishableKey!, waiting.PaymentId),
+        };
+    }
+}

@@ -1,0 +1,59 @@
+using LicenseFunctions.Infrastructure.Http;
+using LicenseFunctions.Infrastructure.Payments.Stripe;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Azure.Functions.Worker;
+
+namespace LicenseFunctions.PaymentMethods;
+
+/// <summary>The cards of the caller. Nobody else sees or changes them, operators included.</summary>
+public sealed class PaymentMethodFunctions(PaymentMethodStore store, StartCardSetup setup, RemovePaymentMethod remove, ConfirmPayment confirm)
+{
+    [Function("StartCardSetup")]
+    [Access(CallerRole.Subscriber)]
+    [Operation("Begins saving a card: what the browser needs to do it with the payment provider itself.", Reply = typeof(CardSetup), Status = StatusCodes.Status201Created)]
+    public async Task<IResult> Setup(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "api/v1/payment-methods/setup")] HttpRequest request, CancellationToken cancellationToken)
+    {
+        request.HttpContext.Response.Headers.CacheControl = "no-store";
+        return (await setup.RunAsync(request.HttpContext.Caller().UserId!.Value, cancellationToken)).ToResult(StatusCodes.Status201Created);
+    }
+
+    [Function("ListPaymentMethods")]
+    [Access(CallerRole.Subscriber)]
+    [Operation("The saved cards, the default one first.", Reply = typeof(PaymentMethodList))]
+    public async Task<IResult> List(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/payment-methods")] HttpRequest request, CancellationToken cancellationToken) =>
+        Results.Json(new PaymentMethodList(await store.ListAsync(request.HttpContext.Caller().UserId!.Value, cancellationToken)), Json.Options);
+
+    [Function("MakePaymentMethodDefault")]
+    [Access(CallerRole.Subscriber)]
+    [Operation("Makes a saved card the one that renewals are charged to.", Status = StatusCodes.Status204NoContent)]
+    public async Task<IResult> MakeDefault(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "put", "post", Route = "api/v1/payment-methods/{paymentMethodId:guid}/default")] HttpRequest request,
+        Guid paymentMethodId, CancellationToken cancellationToken) =>
+        await store.MakeDefaultAsync(request.HttpContext.Caller().UserId!.Value, paymentMethodId, cancellationToken)
+            ? Results.NoContent()
+            : PaymentMethodNotFound.Refusal.ToResult();
+
+    [Function("RemovePaymentMethod")]
+    [Access(CallerRole.Subscriber)]
+    [Operation("Removes a saved card, here and at the payment provider.", Status = StatusCodes.Status204NoContent)]
+    public async Task<IResult> Remove(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "delete", Route = "api/v1/payment-methods/{paymentMethodId:guid}")] HttpRequest request,
+        Guid paymentMethodId, CancellationToken cancellationToken) =>
+        (await remove.RunAsync(request.HttpContext.Caller().UserId!.Value, paymentMethodId, cancellationToken))
+            .Match(_ => Results.NoContent(), Problems.ToResult);
+
+    [Function("ConfirmPayment")]
+    [Access(CallerRole.Subscriber)]
+    [Operation("What the browser needs to confirm a renewal's payment with the bank (3-D Secure).", Reply = typeof(PaymentConfirmation))]
+    public async Task<IResult> Confirm(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "api/v1/licenses/{subscriptionId:guid}/confirm-payment")] HttpRequest request,
+        Guid subscriptionId, CancellationToken cancellationToken)
+    {
+        request.HttpContext.Response.Headers.CacheControl = "no-store";
+        return (await confirm.RunAsync(request.HttpContext.Caller().UserId!.Value, subscriptionId, cancellationToken)).ToResult();
+    }
+}
+
+public sealed record PaymentMethodList(IReadOnlyList<SavedPaymentMethod> PaymentMethods);

@@ -1,0 +1,258 @@
+using Dapper;
+using LicenseFunctions.Infrastructure.Database;
+using LicenseFunctions.Renewals;
+using Licensing.Renewals;
+using Npgsql;
+
+namespace LicenseFunctions.PaymentMethods;
+
+/// <summary>A saved card or account, as its owner sees it.</summary>
+public sealed record SavedPaymentMethod
+{
+    public required Guid PaymentMethodId { get; init; }
+
+    public required string PaymentProvider { get; init; }
+
+    public string? PaymentType { get; init; }
+
+    public string? Brand { get; init; }
+
+    public string? LastFour { get; init; }
+
+    public int? ExpiryMonth { get; init; }
+
+    public int? ExpiryYear { get; init; }
+
+    public required bool IsDefault { get; init; }
+
+    public required DateTime CreatedAt { get; init; }
+
+    public DateTime? LastUsedAt { get; init; }
+}
+
+/// <param name="IntentId">The provider's id of the payment.</param>
+/// <param name="PaymentId">The provider's id of the card.</param>
+public sealed record WaitingPayment(string Provider, string IntentId, string PaymentId);
+
+/// <summary>
+/// user_payment_methods. What is active comes from the provider's events; one that was taken off is never active again, whatever
+/// an older event says. Each change of a user's cards locks the user's row: the default is one, and found under the lock. Renewals that wait
+/// for a card are due with the change.
+/// </summary>
+public sealed class PaymentMethodStore(LicenseDatabase database, TimeProvider time)
+{
+    private const string List = """
+        select payment_method_id, payment_provider, payment_type, brand, last_four, expiry_month, expiry_year, is_default, created_at, last_used_at
+        from user_payment_methods
+        where user_id = @userId and is_active
+        order by is_default desc, created_at desc, payment_method_id
+        """;
+
+    public async Task<IReadOnlyList<SavedPaymentMethod>> ListAsync(Guid userId, CancellationToken cancellationToken)
+    {
+        await using var connection = await database.OpenAsync(cancellationToken);
+        return [.. await connection.QueryAsync<SavedPaymentMethod>(new CommandDefinition(List, new { userId }, cancellationToken: cancellationToken))];
+    }
+
+    private const string Customer = """
+        select provider_customer_id from payment_customers where user_id = @userId and payment_provider = @provider
+        """;
+
+    public async Task<string?> FindCustomerAsync(Guid userId, string provider, CancellationToken cancellationToken)
+    {
+        await using var connection = await database.OpenAsync(cancellationToken);
+        return await connection.ExecuteScalarAsync<string?>(new CommandDefinition(Customer, new { userId, provider }, cancellationToken: cancellationToken));
+    }
+
+    private const string AddCustomer = """
+        insert into payment_customers (user_id, payment_provider, provider_customer_id)
+        select user_id, @provider, @customerId from users where user_id = @userId
+        on conflict on constraint one_customer_per_user_and_provider do update set provider_customer_id = payment_customers.provider_customer_id
+        returning provider_customer_id
+        """;
+
+    /// <returns>The customer to use: the one that was there first; null where there is no such user.</returns>
+    public async Task<string?> AddCustomerAsync(Guid userId, string provider, string customerId, CancellationToken cancellationToken)
+    {
+        await using var connection = await database.OpenAsync(cancellationToken);
+        return await connection.ExecuteScalarAsync<string?>(
+            new CommandDefinition(AddCustomer, new { userId, provider, customerId }, cancellationToken: cancellationToken));
+    }
+
+    private const string ProviderId = """
+        select provider_payment_id from user_payment_methods
+        where user_id = @userId and payment_method_id = @paymentMethodId and is_active
+        """;
+
+    /// <returns>The provider's id; null where the user has no such method.</returns>
+    public async Task<string?> FindAsync(Guid userId, Guid paymentMethodId, CancellationToken cancellationToken)
+    {
+        await using var connection = await database.OpenAsync(cancellationToken);
+        return await connection.ExecuteScalarAsync<string?>(
+            new CommandDefinition(ProviderId, new { userId, paymentMethodId }, cancellationToken: cancellationToken));
+    }
+
+    private const string ToConfirm = """
+        select a.provider, r.intent_id, m.provider_payment_id as payment_id
+        from renewals r
+        join renewal_attempts a on a.renewal_id = r.renewal_id and a.status = 'needs_authentication'
+        join user_payment_methods m on m.payment_method_id = a.payment_method_id
+        where r.subscription_id = @subscriptionId and r.user_id = @userId and r.status = 'needs_authentication' and r.intent_id is not null
+        order by r.period_start desc, a.number desc
+        limit 1
+        """;
+
+    /// <summary>The owner's payment for that licence which the bank wants to be confirmed; null where none does.</summary>
+    public async Task<WaitingPayment?> FindToConfirmAsync(Guid userId, Guid subscriptionId, CancellationToken cancellationToken)
+    {
+        await using var connection = await database.OpenAsync(cancellationToken);
+        return await connection.QuerySingleOrDefaultAsync<WaitingPayment>(
+            new CommandDefinition(ToConfirm, new { userId, subscriptionId }, cancellationToken: cancellationToken));
+    }
+
+    private const string ClearDefault = """
+        update user_payment_methods set is_default = false
+        where user_id = @userId and is_default and payment_method_id <> @paymentMethodId
+        """;
+
+    private const string SetDefault = """
+        update user_payment_methods set is_default = true
+        where user_id = @userId and payment_method_id = @paymentMethodId
+        """;
+
+    /// <returns>False where the user has no such method; then nothing is changed.</returns>
+    public Task<bool> MakeDefaultAsync(Guid userId, Guid paymentMethodId, CancellationToken cancellationToken) =>
+        database.InTransactionAsync(async (connection, token) =>
+        {
+            await LockAsync(connection, userId, token);
+            if (!await HasAsync(connection, userId, paymentMethodId, token))
+                return false;
+            await connection.ExecuteAsync(new CommandDefinition(ClearDefault, new { userId, paymentMethodId }, cancellationToken: token));
+            await connection.ExecuteAsync(new CommandDefinition(SetDefault, new { userId, paymentMethodId }, cancellationToken: token));
+            await AuditAsync(connection, Actor.Owner(userId), "payment_method.made_default", paymentMethodId, token);
+            await RenewalStore.WakeAsync(connection, userId, time.GetUtcNow(), token);
+            return true;
+        }, cancellationToken);
+
+    private const string Deactivate = """
+        update user_payment_methods set is_active = false, is_default = false
+        where user_id = @userId and provider_payment_id = @paymentId and payment_provider = @provider and is_active
+        returning payment_method_id
+        """;
+
+    /// <summary>Takes a method out of use, after the provider has.</summary>
+    public Task RemoveAsync(Guid userId, string provider, string paymentId, CancellationToken cancellationToken) =>
+        database.InTransactionAsync((connection, token) => RemoveAsync(connection, Actor.Owner(userId), userId, provider, paymentId, token), cancellationToken);
+
+    /// <summary>An event about a card: its inbox row and its effect, in one transaction.</summary>
+    /// <returns>False where it came before.</returns>
+    public Task<bool> ApplyAsync(PaymentEvent received, CancellationToken cancellationToken) =>
+        database.InTransactionAsync(async (connection, token) =>
+        {
+            if (!await PaymentEventInbox.AddAsync(connection, received, token))
+                return false;
+            switch (received.Fact)
+            {
+                case PaymentFact.MethodSaved saved:
+                    await SaveAsync(connection, received.Provider, saved, token);
+                    break;
+                case PaymentFact.MethodDetached detached:
+                    foreach (var owner in await OwnersAsync(connection, received.Provider, detached.PaymentId, token))
+                        await RemoveAsync(connection, Actor.Service, owner, received.Provider, detached.PaymentId, token);
+                    break;
+            }
+
+            return true;
+        }, cancellationToken);
+
+    private const string Owners = """
+        select user_id from user_payment_methods
+        where provider_payment_id = @paymentId and payment_provider = @provider and is_active
+        order by user_id
+        """;
+
+    private static async Task<IReadOnlyList<Guid>> OwnersAsync(NpgsqlConnection connection, string provider, string paymentId, CancellationToken cancellationToken) =>
+        [.. await connection.QueryAsync<Guid>(new CommandDefinition(Owners, new { provider, paymentId }, cancellationToken: cancellationToken))];
+
+    private const string Save = """
+        insert into user_payment_methods as m (
+            user_id, payment_provider, provider_customer_id, provider_payment_id, payment_type, last_four, brand, expiry_month, expiry_year, is_default)
+        select u.user_id, @provider, @CustomerId, @PaymentId, @PaymentType, @LastFour, @Brand, @ExpiryMonth, @ExpiryYear,
+            not exists (select from user_payment_methods d where d.user_id = u.user_id and d.is_default)
+        from users u where u.user_id = @userId
+        on conflict (user_id, provider_payment_id) do update set
+            last_four = excluded.last_four, brand = excluded.brand, expiry_month = excluded.expiry_month, expiry_year = excluded.expiry_year,
+            details_changed_at = case
+                when (m.last_four, m.brand, m.expiry_month, m.expiry_year)
+                    is distinct from (excluded.last_four, excluded.brand, excluded.expiry_month, excluded.expiry_year) then @now
+                else m.details_changed_at end
+        returning payment_method_id
+        """;
+
+    /// <summary>A card that names no user is one that is here already, with new details.</summary>
+    private async Task SaveAsync(NpgsqlConnection connection, string provider, PaymentFact.MethodSaved saved, CancellationToken cancellationToken)
+    {
+        var users = saved.UserId is { } named ? [named] : await OwnersAsync(connection, provider, saved.PaymentId, cancellationToken);
+        foreach (var userId in users)
+        {
+            await LockAsync(connection, userId, cancellationToken);
+            var id = await connection.ExecuteScalarAsync<Guid?>(new CommandDefinition(
+                Save,
+                new
+                {
+                    provider, saved.CustomerId, saved.PaymentId, saved.PaymentType, saved.LastFour, saved.Brand, saved.ExpiryMonth, saved.ExpiryYear, userId,
+                    now = time.GetUtcNow().UtcDateTime,
+                },
+                cancellationToken: cancellationToken));
+            if (id is not { } paymentMethodId)
+                continue;
+            await AuditAsync(connection, Actor.Service, "payment_method.saved", paymentMethodId, cancellationToken);
+            await RenewalStore.WakeAsync(connection, userId, time.GetUtcNow(), cancellationToken);
+        }
+    }
+
+    private const string Promote = """
+        update user_payment_methods set is_default = true
+        where payment_method_id = (
+            select payment_method_id from user_payment_methods
+            where user_id = @userId and is_active
+              and (expiry_year is null or make_date(expiry_year, coalesce(expiry_month, 12), 1) + interval '1 month' > now())
+            order by created_at desc, payment_method_id
+            limit 1)
+          and not exists (select from user_payment_methods where user_id = @userId and is_default)
+        returning payment_method_id
+        """;
+
+    /// <summary>The card that was saved last takes the place of a default that is gone: no licence ends because an old card was tidied away.</summary>
+    private async Task RemoveAsync(
+        NpgsqlConnection connection, Actor actor, Guid userId, string provider, string paymentId, CancellationToken cancellationToken)
+    {
+        await LockAsync(connection, userId, cancellationToken);
+        var removed = await connection.ExecuteScalarAsync<Guid?>(
+            new CommandDefinition(Deactivate, new { userId, provider, paymentId }, cancellationToken: cancellationToken));
+        if (removed is not { } paymentMethodId)
+            return;
+        await AuditAsync(connection, actor, "payment_method.removed", paymentMethodId, cancellationToken);
+        if (await connection.ExecuteScalarAsync<Guid?>(new CommandDefinition(Promote, new { userId }, cancellationToken: cancellationToken)) is not { } promoted)
+            return;
+        await AuditAsync(connection, Actor.System, "payment_method.made_default", promoted, cancellationToken);
+        await RenewalStore.WakeAsync(connection, userId, time.GetUtcNow(), cancellationToken);
+    }
+
+    private const string Has = """
+        select exists (select from user_payment_methods where user_id = @userId and payment_method_id = @paymentMethodId and is_active)
+        """;
+
+    private static Task<bool> HasAsync(NpgsqlConnection connection, Guid userId, Guid paymentMethodId, CancellationToken cancellationToken) =>
+        connection.ExecuteScalarAsync<bool>(new CommandDefinition(Has, new { userId, paymentMethodId }, cancellationToken: cancellationToken));
+
+    private const string Lock = """
+        select 1 from users where user_id = @userId for no key update
+        """;
+
+    private static Task<int> LockAsync(NpgsqlConnection connection, Guid userId, CancellationToken cancellationToken) =>
+        connection.ExecuteAsync(new CommandDefinition(Lock, new { userId }, cancellationToken: cancellationToken));
+
+    private static Task AuditAsync(NpgsqlConnection connection, Actor actor, string action, Guid paymentMethodId, CancellationToken cancellationToken) =>
+        AuditLog.AddAsync(connection, new AuditRow(actor, action, SubscriptionId: null, paymentMethodId.ToString()), cancellationToken);
+}

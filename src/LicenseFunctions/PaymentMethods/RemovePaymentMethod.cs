@@ -1,0 +1,27 @@
+using LicenseFunctions.Infrastructure.Payments.Stripe;
+using Licensing;
+
+namespace LicenseFunctions.PaymentMethods;
+
+/// <summary>
+/// Takes a card off at the provider, then here. Killed in between, the provider's event does the second half; a provider that
+/// doesn't answer leaves all as it was.
+/// </summary>
+public sealed class RemovePaymentMethod(PaymentMethodStore store, StripeCards cards)
+{
+    public async Task<Outcome<Guid>> RunAsync(Guid userId, Guid paymentMethodId, CancellationToken cancellationToken)
+    {
+        if (await store.FindAsync(userId, paymentMethodId, cancellationToken) is not { } paymentId)
+            return PaymentMethodNotFound.Refusal;
+        var detached = await cards.DetachAsync(paymentId, cancellationToken);
+        if (detached.Refusal is { } refusal)
+            return refusal;
+        await store.RemoveAsync(userId, StripeCards.Provider, paymentId, cancellationToken);
+        return paymentMethodId;
+    }
+}
+
+internal static class PaymentMethodNotFound
+{
+    public static readonly Refusal Refusal = new(RefusalKind.NotFound, "PAYMENT_METHOD_NOT_FOUND", "There is no such payment method of yours.");
+}

@@ -1,0 +1,21 @@
+using LicenseFunctions.Infrastructure.Payments.Stripe;
+using Licensing;
+
+namespace LicenseFunctions.PaymentMethods;
+
+/// <summary>Lets a browser save a card with the provider: the user's customer there, then a set-up that only the browser finishes.</summary>
+public sealed class StartCardSetup(PaymentMethodStore store, StripeCards cards)
+{
+    public async Task<Outcome<CardSetup>> RunAsync(Guid userId, CancellationToken cancellationToken)
+    {
+        var known = await store.FindCustomerAsync(userId, StripeCards.Provider, cancellationToken);
+        if (known is not null)
+            return await cards.StartSetupAsync(known, userId, cancellationToken);
+        var created = await cards.CreateCustomerAsync(userId, cancellationToken);
+        if (created.Refusal is { } refusal)
+            return refusal;
+        return await store.AddCustomerAsync(userId, StripeCards.Provider, created.Value, cancellationToken) is { } customer
+            ? await cards.StartSetupAsync(customer, userId, cancellationToken)
+            : new Refusal(RefusalKind.NotFound, "USER_NOT_FOUND", "This platform has no such user.");
+    }
+}

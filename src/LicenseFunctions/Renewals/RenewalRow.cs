@@ -1,0 +1,107 @@
+using System.Text.Json;
+using LicenseFunctions.Infrastructure.Database;
+using Licensing.Renewals;
+
+namespace LicenseFunctions.Renewals;
+
+/// <summary>What every row about a renewal has: the licence, its price, and what can pay.</summary>
+internal abstract record PayingRow
+{
+    public Guid SubscriptionId { get; init; }
+    public Guid UserId { get; init; }
+    public DateTime? ExpiresAt { get; init; }
+    public bool AutoRenew { get; init; }
+    public bool IsRenewable { get; init; }
+    public decimal? PriceUsd { get; init; }
+    public decimal? LastPaidUsd { get; init; }
+    public decimal WalletUsd { get; init; }
+    public Guid? PaymentMethodId { get; init; }
+    public string? PaymentProvider { get; init; }
+    public string? ProviderCustomerId { get; init; }
+    public string? ProviderPaymentId { get; init; }
+    public int? ExpiryMonth { get; init; }
+    public int? ExpiryYear { get; init; }
+    public DateTime? DetailsChangedAt { get; init; }
+
+    protected RenewalLicense License => new(ExpiresAt, AutoRenew, IsRenewable);
+
+    protected SavedCard? Card => PaymentMethodId is { } card && ProviderCustomerId is { } customer
+        ? new SavedCard(card, PaymentProvider!, customer, ProviderPaymentId!, ExpiryMonth, ExpiryYear, DetailsChangedAt)
+        : null;
+}
+
+/// <summary>A row of renewal_facts.</summary>
+internal sealed record RenewalRow : PayingRow
+{
+    public Guid RenewalId { get; init; }
+    public DateTime PeriodStart { get; init; }
+    public string RenewalType { get; init; } = "";
+    public string Status { get; init; } = "";
+    public decimal? AmountUsd { get; init; }
+    public bool PriceAccepted { get; init; }
+    public string? IntentId { get; init; }
+    public int SoftDeclines { get; init; }
+    public int Lookups { get; init; }
+    public DateTime? UnknownSince { get; init; }
+    public DateTime GivesUpAt { get; init; }
+    public DateTime? NextActionAt { get; init; }
+    public string? PaidWith { get; init; }
+    public DateTime? PaidFrom { get; init; }
+    public DateTime? PaidUntil { get; init; }
+    public long Fence { get; init; }
+    public Guid? AttemptId { get; init; }
+    public int AttemptNumber { get; init; }
+    public string AttemptProvider { get; init; } = "";
+    public Guid AttemptPaymentMethodId { get; init; }
+    public string Request { get; init; } = "";
+    public DateTime FirstSentAt { get; init; }
+    public bool OpensIntent { get; init; }
+    public string AttemptStatus { get; init; } = "";
+    public string? AttemptCode { get; init; }
+    public string? TransactionId { get; init; }
+
+    public RenewalFacts ToFacts() => new(ToRenewal(), License, PriceUsd, LastPaidUsd, WalletUsd, Card);
+
+    private Renewal ToRenewal() => new()
+    {
+        RenewalId = RenewalId,
+        SubscriptionId = SubscriptionId,
+        UserId = UserId,
+        PeriodStart = PeriodStart,
+        Type = SnakeCase.Parse<RenewalType>(RenewalType),
+        Status = SnakeCase.Parse<RenewalStatus>(Status),
+        AmountUsd = AmountUsd,
+        PriceAccepted = PriceAccepted,
+        IntentId = IntentId,
+        Attempt = AttemptId is { } attempt ? ToAttempt(attempt) : null,
+        SoftDeclines = SoftDeclines,
+        Lookups = Lookups,
+        UnknownSince = UnknownSince,
+        GivesUpAt = GivesUpAt,
+        NextActionAt = NextActionAt,
+        PaidWith = PaidWith is { } with ? SnakeCase.Parse<PaidWith>(with) : null,
+        PaidFrom = PaidFrom,
+        PaidUntil = PaidUntil,
+        Fence = Fence,
+    };
+
+    private RenewalAttempt ToAttempt(Guid attempt) => new(
+        attempt,
+        AttemptNumber,
+        AttemptProvider,
+        AttemptPaymentMethodId,
+        JsonSerializer.Deserialize<ChargeRequest>(Request, RowJson.Options)!,
+        FirstSentAt,
+        OpensIntent,
+        SnakeCase.Parse<AttemptStatus>(AttemptStatus),
+        AttemptCode,
+        TransactionId);
+}
+
+/// <summary>Enums as their rows spell them: lower snake case.</summary>
+internal static class SnakeCase
+{
+    public static string Of<T>(T value) where T : struct, Enum => JsonNamingPolicy.SnakeCaseLower.ConvertName(value.ToString());
+
+    public static T Parse<T>(string text) where T : struct, Enum => Enum.Parse<T>(text.Replace("_", "", StringComparison.Ordinal), ignoreCase: true);
+}

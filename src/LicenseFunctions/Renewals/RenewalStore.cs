@@ -1,0 +1,257 @@
+using Dapper;
+using LicenseFunctions.Infrastructure.Database;
+using LicenseFunctions.Licenses;
+using LicenseFunctions.Validation;
+using Licensing.Renewals;
+using Npgsql;
+
+namespace LicenseFunctions.Renewals;
+
+/// <summary>Renewals in PostgreSQL. Leases run on the database's clock, since processes compare them.</summary>
+public sealed class RenewalStore(LicenseDatabase database, SuspensionStore suspensions, ValidationCache cache, TimeProvider time) : IRenewalStore
+{
+    // The tokens come by the index over expiries, and each is looked at whether it is its licence's current one: the other way
+    // round every token of every licence would be sorted first.
+    private const string OpenDue = """
+        with candidates as (
+            select t.subscription_id, s.subscriber_id, t.expires_at, p.monthly_fee_usd
+            from license_tokens t
+            join lateral (select token_id from v_current_license_tokens where subscription_id = t.subscription_id limit 1) current_one
+                on current_one.token_id = t.token_id
+            join subscriptions s on s.subscription_id = t.subscription_id
+            left join master_pricing p on p.master_id = s.master_id and p.is_active
+            where t.is_active and s.is_active and t.metadata ->> 'auto_renew' = 'true'
+              and t.expires_at <= @until and t.expires_at > @since
+              and not exists (select from renewals r
+                              where r.subscription_id = t.subscription_id and r.period_start = t.expires_at and r.status <> 'canceled')
+            limit @limit
+        )
+        insert into renewals (subscription_id, user_id, period_start, renewal_type, status, amount_usd, gives_up_at, next_action_at)
+        select subscription_id, subscriber_id, expires_at, 'auto', 'due', monthly_fee_usd, greatest(expires_at + @grace, @now + interval '1 day'), @now
+        from candidates
+        on conflict on constraint one_renewal_a_period do update
+        set status = 'due', renewal_type = 'auto', gives_up_at = excluded.gives_up_at, next_action_at = excluded.next_action_at,
+            fence = renewals.fence + 1
+        where renewals.status = 'canceled'
+        """;
+
+    public async Task<int> OpenDueAsync(RenewalPolicy policy, DateTimeOffset now, int limit, CancellationToken cancellationToken)
+    {
+        await using var connection = await database.OpenAsync(cancellationToken);
+        return await connection.ExecuteAsync(new CommandDefinition(OpenDue, new
+        {
+            until = (now + policy.Warning).UtcDateTime,
+            since = (now - policy.Grace - RenewalPolicy.CatchUp).UtcDateTime,
+            grace = policy.Grace,
+            now = now.UtcDateTime,
+            limit,
+        }, cancellationToken: cancellationToken));
+    }
+
+    private const string Open = """
+        with license as (
+            select t.subscription_id, s.subscriber_id, t.expires_at, p.monthly_fee_usd
+            from v_current_license_tokens t
+            join subscriptions s on s.subscription_id = t.subscription_id
+            left join master_pricing p on p.master_id = s.master_id and p.is_active
+            where t.subscription_id = @subscriptionId
+        ), made as (
+            insert into renewals (subscription_id, user_id, period_start, renewal_type, status, amount_usd, gives_up_at, next_action_at)
+            select subscription_id, subscriber_id, expires_at, 'manual', 'due', monthly_fee_usd, greatest(expires_at + @grace, @now + interval '1 day'), @now
+            from license where expires_at <= @until
+            on conflict do nothing
+            returning renewal_id
+        )
+        select renewal_id from made
+        union all
+        select r.renewal_id from renewals r
+        join license l on l.subscription_id = r.subscription_id
+        where case when l.expires_at <= @until then r.period_start = l.expires_at else r.paid_until = l.expires_at end
+        limit 1
+        """;
+
+    public async Task<Guid?> OpenAsync(Guid subscriptionId, RenewalPolicy policy, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        await using var connection = await database.OpenAsync(cancellationToken);
+        var parameters = new { subscriptionId, until = (now + policy.Warning).UtcDateTime, grace = policy.Grace, now = now.UtcDateTime };
+        var open = new CommandDefinition(Open, parameters, cancellationToken: cancellationToken);
+        // A statement that lost the race for the row doesn't see the winner's; the next one does.
+        return await connection.ExecuteScalarAsync<Guid?>(open) ?? await connection.ExecuteScalarAsync<Guid?>(open);
+    }
+
+    private const string Claim = """
+        update renewals r set fence = fence + 1, lease_until = clock_timestamp() + @lease
+        from (select renewal_id from renewals
+              where next_action_at <= @now and (lease_until is null or lease_until <= clock_timestamp())
+                and (not @open or status in ('charging', 'unknown', 'undecided', 'succeeded', 'needs_authentication'))
+              order by next_action_at
+              limit @limit
+              for update skip locked) due
+        where r.renewal_id = due.renewal_id
+        returning r.renewal_id
+        """;
+
+    public async Task<IReadOnlyList<RenewalFacts>> ClaimAsync(
+        RenewalSelection selection, DateTimeOffset now, int limit, TimeSpan lease, CancellationToken cancellationToken)
+    {
+        await using var connection = await database.OpenAsync(cancellationToken);
+        var claimed = await connection.QueryAsync<Guid>(new CommandDefinition(
+            Claim, new { now = now.UtcDateTime, open = selection is RenewalSelection.Open, limit, lease }, cancellationToken: cancellationToken));
+        return claimed.AsList() is { Count: > 0 } ids ? await FactsAsync(connection, ids, cancellationToken) : [];
+    }
+
+    private const string ClaimOne = """
+        update renewals set fence = fence + 1, lease_until = clock_timestamp() + @lease
+        where renewal_id = @renewalId and (lease_until is null or lease_until <= clock_timestamp())
+        """;
+
+    public async Task<RenewalFacts?> ClaimOneAsync(Guid renewalId, TimeSpan lease, CancellationToken cancellationToken)
+    {
+        await using var connection = await database.OpenAsync(cancellationToken);
+        var claimed = await connection.ExecuteAsync(new CommandDefinition(ClaimOne, new { renewalId, lease }, cancellationToken: cancellationToken));
+        return claimed == 1 ? (await FactsAsync(connection, [renewalId], cancellationToken)).SingleOrDefault() : null;
+    }
+
+    public async Task<RenewalFacts?> FindAsync(Guid renewalId, CancellationToken cancellationToken)
+    {
+        await using var connection = await database.OpenAsync(cancellationToken);
+        return (await FactsAsync(connection, [renewalId], cancellationToken)).SingleOrDefault();
+    }
+
+    private const string OfIntent = """
+        select r.renewal_id from renewals r
+        where r.intent_id = @intentId
+          and exists (select from renewal_attempts a where a.renewal_id = r.renewal_id and a.provider = @provider)
+        """;
+
+    public async Task<RenewalFacts?> FindByIntentAsync(string provider, string intentId, CancellationToken cancellationToken)
+    {
+        await using var connection = await database.OpenAsync(cancellationToken);
+        var id = await connection.ExecuteScalarAsync<Guid?>(new CommandDefinition(OfIntent, new { provider, intentId }, cancellationToken: cancellationToken));
+        return id is { } found ? (await FactsAsync(connection, [found], cancellationToken)).SingleOrDefault() : null;
+    }
+
+    private const string OfRequest = "select renewal_id from renewal_requests where caller_id = @CallerId and idempotency_key = @Key";
+
+    public async Task<Renewal?> FindByRequestAsync(RenewalRequestKey request, CancellationToken cancellationToken)
+    {
+        await using var connection = await database.OpenAsync(cancellationToken);
+        var id = await connection.ExecuteScalarAsync<Guid?>(new CommandDefinition(OfRequest, request, cancellationToken: cancellationToken));
+        return id is { } found ? (await FactsAsync(connection, [found], cancellationToken)).SingleOrDefault()?.Renewal : null;
+    }
+
+    // A statement of its own: it sees what the claim waited for.
+    private const string Facts = """
+        select renewal_id, subscription_id, user_id, period_start, renewal_type, status, amount_usd, price_accepted, intent_id, soft_declines,
+               lookups, unknown_since, gives_up_at, next_action_at, paid_with, paid_from, paid_until, fence, attempt_id, attempt_number, attempt_provider,
+               attempt_payment_method_id, request, first_sent_at, opens_intent, attempt_status, attempt_code, transaction_id, expires_at, auto_renew,
+               is_renewable, price_usd, last_paid_usd, wallet_usd, payment_method_id, payment_provider, provider_customer_id, provider_payment_id,
+               expiry_month, expiry_year, details_changed_at
+        from renewal_facts
+        where renewal_id = any(@ids)
+        order by next_action_at
+        """;
+
+    private static async Task<IReadOnlyList<RenewalFacts>> FactsAsync(
+        NpgsqlConnection connection, IReadOnlyCollection<Guid> ids, CancellationToken cancellationToken) =>
+        [.. (await connection.QueryAsync<RenewalRow>(new CommandDefinition(Facts, new { ids = ids.ToArray() }, cancellationToken: cancellationToken)))
+            .Select(row => row.ToFacts())];
+
+    // By the licence: a user's renewals have no index of their own.
+    private const string Waiting = """
+        select r.renewal_id
+        from subscriptions s
+        join renewals r on r.subscription_id = s.subscription_id
+        where s.subscriber_id = @userId and r.status in ('payment_needed', 'soft_declined', 'hard_declined', 'needs_authentication')
+        order by r.renewal_id
+        for update of r
+        """;
+
+    private const string Wake = """
+        update renewals set next_action_at = @now, fence = fence + 1, lease_until = null
+        where renewal_id = any(@ids)
+        """;
+
+    /// <summary>
+    /// A user's cards changed in this transaction: what waits for that is due now. A worker that decided by the old cards writes nothing.
+    /// </summary>
+    internal static async Task WakeAsync(NpgsqlConnection connection, Guid userId, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        var waiting = (await connection.QueryAsync<Guid>(new CommandDefinition(Waiting, new { userId }, cancellationToken: cancellationToken))).AsList();
+        if (waiting.Count == 0) return;
+        var ids = (await FactsAsync(connection, waiting, cancellationToken))
+            .Where(facts => RenewalRequests.IsWokenByCard(facts, now)).Select(facts => facts.Renewal.RenewalId).ToArray();
+        await connection.ExecuteAsync(new CommandDefinition(Wake, new { now = now.UtcDateTime, ids }, cancellationToken: cancellationToken));
+    }
+
+    public async Task<RenewalSave> SaveAsync(RenewalChange change, RenewalWriter writer, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await database.InTransactionAsync(
+                (connection, token) => new RenewalTransaction(connection, suspensions, time).WriteAsync(change, writer, token), cancellationToken);
+        }
+        catch (SaveRefusedException refused)
+        {
+            return refused.Save;
+        }
+        catch (PostgresException locked) when (locked.SqlState == PostgresErrorCodes.LockNotAvailable)
+        {
+            return RenewalSave.WalletLocked;
+        }
+
+        if (change.Payment is not null || change.Suspends || change.Ends is not null) cache.Forget(change.After.SubscriptionId);
+        return RenewalSave.Saved;
+    }
+
+    public Task RecordAsync(PaymentEvent received, CancellationToken cancellationToken) =>
+        database.InTransactionAsync((connection, token) => PaymentEventInbox.AddAsync(connection, received, token), cancellationToken);
+
+    private const string Expired = """
+        select t.subscription_id
+        from license_tokens t
+        join lateral (select token_id from v_current_license_tokens where subscription_id = t.subscription_id limit 1) current_one
+            on current_one.token_id = t.token_id
+        where t.is_active and t.expires_at <= @until
+          and not exists (select from renewals r
+                          where r.subscription_id = t.subscription_id and r.status not in ('applied', 'canceled', 'lapsed'))
+          and not (@opens and t.metadata ->> 'auto_renew' = 'true' and t.expires_at > @since
+                   and exists (select from subscriptions s where s.subscription_id = t.subscription_id and s.is_active)
+                   and not exists (select from renewals r
+                                   where r.subscription_id = t.subscription_id and r.period_start = t.expires_at and r.status <> 'canceled'))
+          and (@subscriptionId::uuid is null or t.subscription_id = @subscriptionId)
+        limit @limit
+        """;
+
+    public async Task<int> SuspendExpiredAsync(RenewalPolicy policy, DateTimeOffset now, int limit, CancellationToken cancellationToken)
+    {
+        await using var connection = await database.OpenAsync(cancellationToken);
+        var expired = (await ExpiredAsync(connection, null, policy, now, limit, cancellationToken)).AsList();
+        var suspended = 0;
+        foreach (var subscriptionId in expired)
+        {
+            var done = await database.InTransactionAsync(async (own, token) =>
+            {
+                await SuspensionStore.LockAsync(own, subscriptionId, token);
+                return (await ExpiredAsync(own, subscriptionId, policy, now, 1, token)).Any()
+                    && await suspensions.SuspendAsync(own, RenewalTransaction.ForExpiry(subscriptionId), token) is not null;
+            }, cancellationToken);
+            if (done) cache.Forget(subscriptionId);
+            suspended += done ? 1 : 0;
+        }
+
+        // A batch that was full counts as full, so that the sweep asks again.
+        return expired.Count == limit && suspended > 0 ? limit : suspended;
+    }
+
+    private static Task<IEnumerable<Guid>> ExpiredAsync(
+        NpgsqlConnection connection, Guid? subscriptionId, RenewalPolicy policy, DateTimeOffset now, int limit, CancellationToken cancellationToken) =>
+        connection.QueryAsync<Guid>(new CommandDefinition(Expired, new
+        {
+            subscriptionId,
+            until = (now - policy.Grace).UtcDateTime,
+            since = (now - policy.Grace - RenewalPolicy.CatchUp).UtcDateTime,
+            opens = policy.AutoRenewal,
+            limit,
+        }, cancellationToken: cancellationToken));
+}

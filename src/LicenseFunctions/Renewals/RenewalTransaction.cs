@@ -1,0 +1,285 @@
+using Dapper;
+using LicenseFunctions.Infrastructure.Database;
+using LicenseFunctions.Infrastructure.Mail;
+using LicenseFunctions.Licenses;
+using Licensing.Renewals;
+using Npgsql;
+
+namespace LicenseFunctions.Renewals;
+
+/// <summary>Undoes the transaction: the change may not be written.</summary>
+internal sealed class SaveRefusedException(RenewalSave save) : Exception(save.ToString())
+{
+    public RenewalSave Save { get; } = save;
+}
+
+/// <summary>One change of a renewal with everything that commits with it.</summary>
+internal sealed class RenewalTransaction(NpgsqlConnection connection, SuspensionStore suspensions, TimeProvider time)
+{
+    /// <summary>In the contract's words.</summary>
+    public static NewSuspension ForExpiry(Guid subscriptionId) =>
+        new(subscriptionId, SuspensionCause.Expiry, "License expired", "Expired - grace period ended", Actor.System);
+
+    /// <exception cref="SaveRefusedException">Nothing of it may be written.</exception>
+    public async Task WriteAsync(RenewalChange change, RenewalWriter writer, CancellationToken cancellationToken)
+    {
+        var after = change.After;
+        if (writer.Event is { } received && !await PaymentEventInbox.AddAsync(connection, received, cancellationToken))
+            throw new SaveRefusedException(RenewalSave.Repeated);
+        if (change.Payment is not null) await CutPaidPeriodsAsync(after, cancellationToken);
+        await WriteRowAsync(change, writer.Lease, cancellationToken);
+        if (after.Attempt is { } attempt) await WriteAttemptAsync(after.RenewalId, attempt, cancellationToken);
+        if (writer.Request is { } request) await RememberAsync(request, after, cancellationToken);
+        if (change.Payment is { } payment) await BookAsync(after, payment, cancellationToken);
+        if (change.Suspends) await SuspendAsync(after, cancellationToken);
+        if (change.Ends is { } end) await EndPeriodAsync(after.SubscriptionId, end, cancellationToken);
+        if (change.History is { } history) await WriteHistoryAsync(change, history, cancellationToken);
+        if (change.Notice is { } notice) await MailAsync(change, notice, cancellationToken);
+        if (change.Audit is { } action) await AuditAsync(change, action, writer.Actor ?? Actor.System, cancellationToken);
+    }
+
+    private const string CutPaidPeriods = """
+        update renewals r set paid_until = greatest(r.paid_from, t.expires_at), fence = r.fence + 1
+        from v_current_license_tokens t
+        where t.subscription_id = @SubscriptionId and r.subscription_id = t.subscription_id and r.renewal_id <> @RenewalId
+          and r.status = 'applied' and r.paid_until > t.expires_at
+        """;
+
+    // The platform took time back from a period that was paid: it ends where the licence did, and the next may begin there.
+    private Task CutPaidPeriodsAsync(Renewal renewal, CancellationToken cancellationToken) =>
+        ExecuteAsync(CutPaidPeriods, new { renewal.SubscriptionId, renewal.RenewalId }, cancellationToken);
+
+    // The licence's row first: whatever changes a licence queues up there. Another period's open charge keeps its grace.
+    private const string WriteRow = """
+        with license as (
+            insert into license_states (subscription_id, grace_until)
+            values (@SubscriptionId, greatest(@graceUntil::timestamptz, (
+                select max(o.period_start) + @period from renewals o
+                where o.subscription_id = @SubscriptionId and o.renewal_id <> @RenewalId
+                  and o.status in ('charging', 'unknown', 'undecided', 'succeeded'))))
+            on conflict (subscription_id) do update set grace_until = excluded.grace_until
+            returning subscription_id
+        )
+        update renewals r
+        set renewal_type = @type, status = @status, amount_usd = @AmountUsd, price_accepted = @PriceAccepted, intent_id = @IntentId,
+            soft_declines = @SoftDeclines, lookups = @Lookups, unknown_since = @unknownSince, gives_up_at = @givesUpAt,
+            next_action_at = @nextActionAt, paid_with = @paidWith, paid_from = @paidFrom, paid_until = @paidUntil,
+            fence = fence + 1, lease_until = case when @lease > interval '0' then clock_timestamp() + @lease end
+        from license
+        where r.renewal_id = @RenewalId and r.fence = @Fence and (@lease::interval is null or r.lease_until > clock_timestamp())
+        """;
+
+    private async Task WriteRowAsync(RenewalChange change, TimeSpan? lease, CancellationToken cancellationToken)
+    {
+        var after = change.After;
+        var written = await connection.ExecuteAsync(new CommandDefinition(WriteRow, new
+        {
+            after.SubscriptionId,
+            graceUntil = after.GraceUntil?.UtcDateTime,
+            period = Renewal.Period,
+            type = SnakeCase.Of(after.Type),
+            status = SnakeCase.Of(after.Status),
+            after.AmountUsd,
+            after.PriceAccepted,
+            after.IntentId,
+            after.SoftDeclines,
+            after.Lookups,
+            unknownSince = after.UnknownSince?.UtcDateTime,
+            givesUpAt = after.GivesUpAt.UtcDateTime,
+            nextActionAt = after.NextActionAt?.UtcDateTime,
+            paidWith = after.PaidWith is { } with ? SnakeCase.Of(with) : null,
+            paidFrom = after.PaidFrom?.UtcDateTime,
+            paidUntil = after.PaidUntil?.UtcDateTime,
+            lease,
+            after.RenewalId,
+            after.Fence,
+        }, cancellationToken: cancellationToken));
+        if (written == 0) throw new SaveRefusedException(RenewalSave.Fenced);
+    }
+
+    private const string WriteAttempt = """
+        insert into renewal_attempts
+            (attempt_id, renewal_id, number, provider, payment_method_id, request, first_sent_at, opens_intent, status, code, transaction_id)
+        values (@AttemptId, @renewalId, @Number, @Provider, @PaymentMethodId, @request::jsonb, @firstSentAt, @OpensIntent, @status, @Code, @TransactionId)
+        on conflict (attempt_id) do update
+        set status = excluded.status, code = excluded.code, transaction_id = excluded.transaction_id, updated_at = now()
+        where renewal_attempts.status <> excluded.status
+        """;
+
+    private Task WriteAttemptAsync(Guid renewalId, RenewalAttempt attempt, CancellationToken cancellationToken) => ExecuteAsync(WriteAttempt, new
+    {
+        attempt.AttemptId,
+        renewalId,
+        attempt.Number,
+        attempt.Provider,
+        attempt.PaymentMethodId,
+        request = RowJson.Of(attempt.Request),
+        firstSentAt = attempt.FirstSentAt.UtcDateTime,
+        attempt.OpensIntent,
+        status = SnakeCase.Of(attempt.Status),
+        attempt.Code,
+        attempt.TransactionId,
+    }, cancellationToken);
+
+    private const string Remember = """
+        insert into renewal_requests (caller_id, idempotency_key, subscription_id, renewal_id) values (@CallerId, @Key, @SubscriptionId, @RenewalId)
+        on conflict do nothing
+        """;
+
+    private Task RememberAsync(RenewalRequestKey request, Renewal renewal, CancellationToken cancellationToken) =>
+        ExecuteAsync(Remember, new { request.CallerId, request.Key, renewal.SubscriptionId, renewal.RenewalId }, cancellationToken);
+
+    private const string Extend = """
+        update license_tokens
+        set expires_at = case when expires_at is not null then @until end,
+            metadata = coalesce(metadata, '{}') || jsonb_build_object('last_renewal', @now::timestamptz)
+        where token_id = (select token_id from v_current_license_tokens where subscription_id = @SubscriptionId)
+          and expires_at is not distinct from @expiry
+        returning is_active
+        """;
+
+    // An expiry that moved since it was read leads to another decision: no time that the platform gave is written over.
+    private async Task BookAsync(Renewal renewal, RenewalPayment payment, CancellationToken cancellationToken)
+    {
+        if (payment.With is not PaidWith.Nothing) await MoveMoneyAsync(renewal, payment, cancellationToken);
+        var isActive = await connection.ExecuteScalarAsync<bool?>(new CommandDefinition(
+            Extend,
+            new
+            {
+                until = payment.PaidUntil.UtcDateTime, expiry = payment.Expiry?.UtcDateTime, now = time.GetUtcNow().UtcDateTime, renewal.SubscriptionId,
+            },
+            cancellationToken: cancellationToken)) ?? throw new SaveRefusedException(RenewalSave.Fenced);
+        if (isActive) return;
+
+        var lifted = new Reinstatement(renewal.SubscriptionId, [SuspensionCause.Expiry], ClosedHow.Renewed, Actor.System, "Renewed");
+        await suspensions.ReinstateAsync(connection, lifted, cancellationToken);
+    }
+
+    private const string LockWallet = """
+        select balance_usd - reserved_usd from user_wallets where user_id = @UserId for update nowait
+        """;
+
+    private const string Pay = """
+        insert into user_wallets (user_id) values (@UserId) on conflict do nothing;
+        select credit_wallet(@UserId, @AmountUsd, 'DEPOSIT', @description, @RenewalId) where @byCard;
+        select debit_wallet(@UserId, @AmountUsd, 'FEE_SUBSCRIPTION', @description, @RenewalId)
+        """;
+
+    private async Task MoveMoneyAsync(Renewal renewal, RenewalPayment payment, CancellationToken cancellationToken)
+    {
+        if (payment.With is PaidWith.Wallet)
+        {
+            var available = await connection.ExecuteScalarAsync<decimal?>(new CommandDefinition(
+                LockWallet, new { renewal.UserId }, cancellationToken: cancellationToken));
+            if (available is null || available < payment.AmountUsd) throw new SaveRefusedException(RenewalSave.WalletShort);
+        }
+
+        await ExecuteAsync(Pay, new
+        {
+            renewal.UserId,
+            payment.AmountUsd,
+            renewal.RenewalId,
+            byCard = payment.With is PaidWith.Card,
+            description = $"Licence renewal until {payment.PaidUntil:yyyy-MM-dd}",
+        }, cancellationToken);
+    }
+
+    private const string MaySuspend = """
+        select c.is_active and not exists (
+            select from renewals o
+            where o.subscription_id = c.subscription_id and o.renewal_id <> @RenewalId and o.status in ('charging', 'unknown', 'undecided', 'succeeded'))
+        from v_current_license_tokens c
+        where c.subscription_id = @SubscriptionId
+        """;
+
+    // While another period's charge is open nobody is suspended; once it is closed, the sweep does.
+    private async Task SuspendAsync(Renewal renewal, CancellationToken cancellationToken)
+    {
+        var may = new CommandDefinition(MaySuspend, new { renewal.SubscriptionId, renewal.RenewalId }, cancellationToken: cancellationToken);
+        if (await connection.ExecuteScalarAsync<bool>(may))
+            await suspensions.SuspendAsync(connection, ForExpiry(renewal.SubscriptionId), cancellationToken);
+    }
+
+    private const string EndPeriod = """
+        update license_tokens
+        set expires_at = @endsAt, metadata = coalesce(metadata, '{}') || '{"auto_renew": false}'
+        where token_id = (select token_id from v_current_license_tokens where subscription_id = @subscriptionId) and expires_at = @paidUntil
+        """;
+
+    // An expiry that moved since it was read leads to another decision.
+    private async Task EndPeriodAsync(Guid subscriptionId, PeriodEnd end, CancellationToken cancellationToken)
+    {
+        var ended = await connection.ExecuteAsync(new CommandDefinition(
+            EndPeriod,
+            new { subscriptionId, paidUntil = end.PaidUntil.UtcDateTime, endsAt = end.EndsAt.UtcDateTime },
+            cancellationToken: cancellationToken));
+        if (ended == 0) throw new SaveRefusedException(RenewalSave.Fenced);
+    }
+
+    private const string WriteHistory = """
+        insert into license_renewal_history
+            (renewal_id, attempted_at, subscription_id, user_id, renewal_type, amount_usd, previous_expiry, new_expiry, payment_method_id,
+             payment_provider, payment_transaction_id, status, failure_reason, metadata)
+        values (@Id, @now, @SubscriptionId, @UserId, @type, @AmountUsd, @periodStart, @newExpiry, @PaymentMethodId,
+                @Provider, @TransactionId, @Status, @FailureReason, @metadata::jsonb)
+        on conflict (renewal_id) do update
+        set amount_usd = excluded.amount_usd, new_expiry = excluded.new_expiry, payment_method_id = excluded.payment_method_id,
+            payment_provider = excluded.payment_provider, payment_transaction_id = excluded.payment_transaction_id, status = excluded.status,
+            failure_reason = excluded.failure_reason, metadata = excluded.metadata
+        """;
+
+    private Task WriteHistoryAsync(RenewalChange change, RenewalHistory history, CancellationToken cancellationToken)
+    {
+        var after = change.After;
+        var attempt = history.Id == after.Attempt?.AttemptId ? after.Attempt : null;
+        return ExecuteAsync(WriteHistory, new
+        {
+            history.Id,
+            now = time.GetUtcNow().UtcDateTime,
+            after.SubscriptionId,
+            after.UserId,
+            type = SnakeCase.Of(after.Type),
+            AmountUsd = after.AmountUsd ?? 0, // without a price nothing was asked for
+            periodStart = after.PeriodStart.UtcDateTime,
+            newExpiry = change.Payment?.PaidUntil.UtcDateTime,
+            attempt?.PaymentMethodId,
+            attempt?.Provider,
+            attempt?.TransactionId,
+            history.Status,
+            history.FailureReason,
+            metadata = RowJson.Of(new { after.RenewalId, paid_with = after.PaidWith is { } with ? SnakeCase.Of(with) : null }),
+        }, cancellationToken);
+    }
+
+    private Task MailAsync(RenewalChange change, RenewalNotice notice, CancellationToken cancellationToken)
+    {
+        var after = change.After;
+        return EmailOutbox.AddAsync(connection, notice.DedupKey, notice.Template, after.UserId, new
+        {
+            after.SubscriptionId,
+            after.RenewalId,
+            after.AmountUsd,
+            ExpiresAt = change.Payment?.PaidUntil ?? change.Ends?.EndsAt ?? after.PeriodStart,
+            GraceUntil = change is { Payment: null, Ends: null } ? after.GivesUpAt : (DateTimeOffset?)null,
+            NextAttemptAt = after.Status is RenewalStatus.SoftDeclined && after.NextActionAt < after.GivesUpAt ? after.NextActionAt : null,
+            PaidWith = after.PaidWith is { } with ? SnakeCase.Of(with) : null,
+            notice.Reason,
+            notice.Link,
+            notice.OldAmountUsd,
+        }, cancellationToken);
+    }
+
+    private Task AuditAsync(RenewalChange change, string action, Actor actor, CancellationToken cancellationToken) => AuditLog.AddAsync(
+        connection,
+        new AuditRow(
+            actor, action, change.After.SubscriptionId, change.After.RenewalId.ToString(), change.Reason,
+            Before: null,
+            After: RowJson.Of(new
+            {
+                Status = SnakeCase.Of(change.After.Status), change.After.AmountUsd, change.After.PeriodStart, change.After.PaidUntil,
+            })),
+        cancellationToken);
+
+    private async Task ExecuteAsync(string sql, object parameters, CancellationToken cancellationToken) =>
+        await connection.ExecuteAsync(new CommandDefinition(sql, parameters, cancellationToken: cancellationToken));
+}

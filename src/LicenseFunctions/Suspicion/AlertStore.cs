@@ -1,0 +1,241 @@
+using System.Text.Json;
+using Dapper;
+using LicenseFunctions.Infrastructure.Database;
+using LicenseFunctions.Licenses;
+using Npgsql;
+
+namespace LicenseFunctions.Suspicion;
+
+/// <summary>An alert in the guide's fields, and what has become of it.</summary>
+public sealed record AlertRow
+{
+    public required Guid AlertId { get; init; }
+
+    public Guid? SubscriptionId { get; init; }
+
+    public Guid? UserId { get; init; }
+
+    public required string ActivityType { get; init; }
+
+    public required string Severity { get; init; }
+
+    public string? Description { get; init; }
+
+    /// <summary>JSON, as the detector or whoever raised it wrote it.</summary>
+    public JsonElement? Evidence { get; init; }
+
+    public required DateTime DetectedAt { get; init; }
+
+    public required DateTime UpdatedAt { get; init; }
+
+    public required string Status { get; init; }
+
+    public required string AutoActionTaken { get; init; }
+
+    public DateTime? ResolvedAt { get; init; }
+
+    public Guid? ResolvedBy { get; init; }
+
+    public string? ResolutionNotes { get; init; }
+
+    public DateTime? CustomerConfirmedAt { get; init; }
+
+    /// <summary>When the customer appealed, and what he wrote.</summary>
+    public DateTime? AppealedAt { get; init; }
+
+    public string? Appeal { get; init; }
+
+    public bool IsSuspended { get; init; }
+}
+
+/// <summary>An alert as the licence's owner sees it: without the evidence and what operators note.</summary>
+public sealed record CustomerAlert
+{
+    public Guid AlertId { get; init; }
+    public string ActivityType { get; init; } = "";
+    public string Severity { get; init; } = "";
+    public string? Description { get; init; }
+    public DateTime DetectedAt { get; init; }
+    public string Status { get; init; } = "";
+    public string AutoActionTaken { get; init; } = "";
+    public DateTime? CustomerConfirmedAt { get; init; }
+    public DateTime? AppealedAt { get; init; }
+    public DateTime? ResolvedAt { get; init; }
+}
+
+/// <summary>Which alerts; null = whatever it is.</summary>
+public sealed record AlertFilter(string[]? Statuses, string? Severity, Guid? SubscriptionId, DateTime? From, DateTime? To);
+
+/// <summary>The last row of the page before, in the order of the queue.</summary>
+public sealed record AlertCursor(bool Appealed, DateTime DetectedAt, Guid AlertId);
+
+/// <param name="Trusted">It came from where the licence was used before the incident, and closed the alert.</param>
+public sealed record ConfirmedAlert(Guid? SubscriptionId, bool? Trusted);
+
+/// <summary>Alerts as operators work with them, and what customers answer.</summary>
+public sealed class AlertStore(LicenseDatabase database)
+{
+    private const string List = """
+        select a.alert_id, a.subscription_id, a.user_id, a.activity_type, a.severity, a.description, a.evidence,
+               a.detected_at, a.updated_at, a.status, a.auto_action_taken, a.resolved_at, a.resolved_by, a.resolution_notes,
+               a.customer_confirmed_at, a.appealed_at,
+               (select p.message from license_appeals p where p.alert_id = a.alert_id order by p.submitted_at desc limit 1) as appeal,
+               exists (select from license_suspensions s where s.subscription_id = a.subscription_id and s.closed_at is null) as is_suspended
+        from suspicious_activity_alerts a
+        where (@Statuses::text[] is null or a.status = any(@Statuses))
+          and (@Severity::text is null or a.severity = @Severity)
+          and (@SubscriptionId::uuid is null or a.subscription_id = @SubscriptionId)
+          and (@From::timestamptz is null or a.detected_at >= @From)
+          and (@To::timestamptz is null or a.detected_at < @To)
+          and (@AfterId::uuid is null or (a.appealed_at is not null, a.detected_at, a.alert_id) < (@Appealed, @DetectedAt::timestamptz, @AfterId))
+        order by (a.appealed_at is not null) desc, a.detected_at desc, a.alert_id desc
+        limit @limit
+        """;
+
+    /// <summary>A page of the queue: appeals first, then the newest.</summary>
+    public async Task<IReadOnlyList<AlertRow>> ListAsync(AlertFilter filter, AlertCursor? after, int limit, CancellationToken cancellationToken)
+    {
+        await using var connection = await database.OpenAsync(cancellationToken);
+        return (await connection.QueryAsync<AlertRow>(new CommandDefinition(List, new
+        {
+            filter.Statuses, filter.Severity, filter.SubscriptionId, filter.From, filter.To,
+            Appealed = after?.Appealed ?? false, after?.DetectedAt, AfterId = after?.AlertId, limit,
+        }, cancellationToken: cancellationToken))).AsList();
+    }
+
+    private const string Total = """
+        select count(*) from suspicious_activity_alerts a
+        where (@Statuses::text[] is null or a.status = any(@Statuses))
+          and (@Severity::text is null or a.severity = @Severity)
+          and (@SubscriptionId::uuid is null or a.subscription_id = @SubscriptionId)
+          and (@From::timestamptz is null or a.detected_at >= @From)
+          and (@To::timestamptz is null or a.detected_at < @To)
+        """;
+
+    public async Task<long> TotalAsync(AlertFilter filter, CancellationToken cancellationToken)
+    {
+        await using var connection = await database.OpenAsync(cancellationToken);
+        return await connection.ExecuteScalarAsync<long>(new CommandDefinition(Total, filter, cancellationToken: cancellationToken));
+    }
+
+    private const string Find = """
+        select a.alert_id, a.subscription_id, a.user_id, a.activity_type, a.severity, a.description, a.evidence,
+               a.detected_at, a.updated_at, a.status, a.auto_action_taken, a.resolved_at, a.resolved_by, a.resolution_notes,
+               a.customer_confirmed_at, a.appealed_at,
+               (select p.message from license_appeals p where p.alert_id = a.alert_id order by p.submitted_at desc limit 1) as appeal,
+               exists (select from license_suspensions s where s.subscription_id = a.subscription_id and s.closed_at is null) as is_suspended
+        from suspicious_activity_alerts a
+        where a.alert_id = @alertId
+        """;
+
+    public static Task<AlertRow?> FindAsync(NpgsqlConnection connection, Guid alertId, CancellationToken cancellationToken) =>
+        connection.QuerySingleOrDefaultAsync<AlertRow?>(new CommandDefinition(Find, new { alertId }, cancellationToken: cancellationToken));
+
+    public async Task<AlertRow?> FindAsync(Guid alertId, CancellationToken cancellationToken)
+    {
+        await using var connection = await database.OpenAsync(cancellationToken);
+        return await FindAsync(connection, alertId, cancellationToken);
+    }
+
+    private const string OfLicense = """
+        select alert_id, activity_type, severity, description, detected_at, status, auto_action_taken, customer_confirmed_at, appealed_at, resolved_at
+        from suspicious_activity_alerts
+        where subscription_id = @subscriptionId
+        order by detected_at desc, alert_id
+        limit @limit
+        """;
+
+    /// <returns>What its owner sees, the newest first; null where the licence isn't there, or isn't this owner's (null: an operator asks).</returns>
+    public async Task<IReadOnlyList<CustomerAlert>?> OfLicenseAsync(Guid subscriptionId, Guid? ownerId, int limit, CancellationToken cancellationToken)
+    {
+        await using var connection = await database.OpenAsync(cancellationToken);
+        return await LicenseOwners.IsVisibleAsync(connection, subscriptionId, ownerId, cancellationToken)
+            ? (await connection.QueryAsync<CustomerAlert>(new CommandDefinition(OfLicense, new { subscriptionId, limit }, cancellationToken: cancellationToken))).AsList()
+            : null;
+    }
+
+    private const string Move = """
+        update suspicious_activity_alerts
+        set status = @status, updated_at = @now, resolution_notes = coalesce(@notes, resolution_notes),
+            resolved_at = case when @resolves then @now end, resolved_by = case when @resolves then @by::uuid end
+        where alert_id = @alertId and status = any(@fromStatuses)
+        """;
+
+    /// <returns>False where the alert was in none of those statuses any more.</returns>
+    public static async Task<bool> MoveAsync(
+        NpgsqlConnection connection, Guid alertId, string status, IEnumerable<string> fromStatuses, string? notes, Guid? by, DateTime now,
+        CancellationToken cancellationToken) =>
+        await connection.ExecuteAsync(new CommandDefinition(Move, new
+        {
+            alertId, status, fromStatuses = fromStatuses.ToArray(), notes, by, now, resolves = status is "RESOLVED" or "FALSE_POSITIVE",
+        }, cancellationToken: cancellationToken)) == 1;
+
+    private const string Confirm = """
+        with alert as (
+            select a.alert_id, a.subscription_id,
+                   a.status in ('OPEN', 'INVESTIGATING') and a.auto_action_taken <> 'SUSPENDED'
+                   and not exists (select from suspicious_activity_alerts o
+                                   where o.subscription_id = a.subscription_id and o.confirmed_from_known and o.customer_confirmed_at > @now - interval '7 days')
+                   and exists (select from license_usage_log u
+                               where u.subscription_id = a.subscription_id
+                                 and u.logged_at < coalesce((a.evidence ->> 'from')::timestamptz, a.detected_at)
+                                 and u.ip_address <<= set_masklen(@address::inet, case family(@address::inet) when 4 then 32 else 64 end)) as trusted
+            from suspicious_activity_alerts a where a.alert_id = @alertId
+        )
+        update suspicious_activity_alerts a
+        set customer_confirmed_at = coalesce(a.customer_confirmed_at, @now), updated_at = @now,
+            confirmed_from_known = a.confirmed_from_known or alert.trusted,
+            status = case when alert.trusted then 'RESOLVED' else a.status end,
+            resolved_at = case when alert.trusted then @now else a.resolved_at end,
+            resolution_notes = case when alert.trusted then 'Confirmed by the customer from where the licence was used before' else a.resolution_notes end
+        from alert where a.alert_id = alert.alert_id
+        returning alert.subscription_id, alert.trusted
+        """;
+
+    /// <summary>
+    /// The customer says that it was him. From an address that the licence was used from before the incident this closes the alert, and the
+    /// detector starts anew; once in 7 days, so that a group can't click itself free. From elsewhere it is only noted.
+    /// </summary>
+    public static Task<ConfirmedAlert?> ConfirmAsync(
+        NpgsqlConnection connection, Guid alertId, string? address, DateTime now, CancellationToken cancellationToken) =>
+        connection.QuerySingleOrDefaultAsync<ConfirmedAlert?>(new CommandDefinition(
+            Confirm, new { alertId, address, now }, cancellationToken: cancellationToken));
+
+    private const string Appeal = """
+        with appeal as (
+            insert into license_appeals (subscription_id, suspension_id, alert_id, message, submitted_at, submitted_by)
+            values (@subscriptionId, @suspensionId, @alertId, @message, @now, @by)
+            on conflict (suspension_id) do nothing
+            returning appeal_id
+        ), marked as (
+            update suspicious_activity_alerts set appealed_at = @now, updated_at = @now
+            where alert_id = @alertId and exists (select from appeal)
+        )
+        select appeal_id from appeal
+        """;
+
+    private const string RaiseForAppeal = """
+        select create_suspicious_activity_alert(@subscriptionId, 'UNUSUAL_USAGE_PATTERN', 'MEDIUM', @reason, @evidence::jsonb, 'SUSPENDED')
+        """;
+
+    /// <summary>Adds the appeal against a suspension, with an alert where it had none, so that it stands in the queue.</summary>
+    /// <returns>Null where there is one already.</returns>
+    public static async Task<Guid?> AppealAsync(
+        NpgsqlConnection connection, Guid subscriptionId, SuspensionRow suspension, string message, Guid by, DateTime now, CancellationToken cancellationToken)
+    {
+        if (await connection.ExecuteScalarAsync<bool>(new CommandDefinition(
+            "select exists (select from license_appeals where suspension_id = @SuspensionId)", new { suspension.SuspensionId }, cancellationToken: cancellationToken)))
+            return null;
+        var alertId = suspension.AlertId ?? await connection.ExecuteScalarAsync<Guid>(new CommandDefinition(RaiseForAppeal, new
+        {
+            subscriptionId, reason = $"Appeal: {suspension.Reason}", evidence = RowJson.Of(new { suspension.Cause, suspension.DeviceKey }),
+        }, cancellationToken: cancellationToken));
+        return await connection.ExecuteScalarAsync<Guid?>(new CommandDefinition(
+            Appeal, new { subscriptionId, suspension.SuspensionId, alertId, message, by, now }, cancellationToken: cancellationToken));
+    }
+
+    private const string AppealOf = "select submitted_at from license_appeals where suspension_id = @suspensionId";
+
+    public static Task<DateTime?> AppealedAtAsync(NpgsqlConnection connection, Guid suspensionId, CancellationToken cancellationToken) =>
+        connection.ExecuteScalarAsync<DateTime?>(new CommandDefinition(AppealOf, new { suspensionId }, cancellationToken: cancellationToken));
+}

@@ -1,0 +1,177 @@
+using Dapper;
+using LicenseFunctions.Infrastructure.Database;
+using LicenseFunctions.Licenses;
+
+namespace LicenseFunctions.Usage;
+
+/// <summary>Sums of usage over a span of time.</summary>
+public sealed record UsageTotals
+{
+    public long Sessions { get; init; }
+    public long SessionSec { get; init; }
+    public long SignalsReceived { get; init; }
+    public long SignalsExecuted { get; init; }
+    public long SignalsRejected { get; init; }
+
+    /// <summary>Weighted by the signals of each session; null where none was measured.</summary>
+    public decimal? AvgLatencyMs { get; init; }
+
+    public int Devices { get; init; }
+
+    /// <summary>Different networks (IPv4 /24, IPv6 /48).</summary>
+    public int Places { get; init; }
+}
+
+/// <summary>One hour or day of a licence; zeros where nothing happened.</summary>
+public sealed record UsageBucket
+{
+    /// <summary>Its start.</summary>
+    public DateTime At { get; init; }
+
+    public long SignalsReceived { get; init; }
+    public long SignalsExecuted { get; init; }
+    public long SignalsRejected { get; init; }
+    public decimal? AvgLatencyMs { get; init; }
+    public long Sessions { get; init; }
+    public long SessionSec { get; init; }
+    public int Devices { get; init; }
+    public int Places { get; init; }
+}
+
+/// <summary>A network that a licence was used from.</summary>
+public sealed record UsagePlace
+{
+    public string Network { get; init; } = "";
+
+    /// <summary>Null when it isn't known.</summary>
+    public string? CountryCode { get; init; }
+
+    public long Sessions { get; init; }
+    public long SignalsReceived { get; init; }
+
+    /// <summary>The start of the last hour with use.</summary>
+    public DateTime LastHourAt { get; init; }
+}
+
+/// <summary>Sums of one licence, country or master.</summary>
+public sealed record UsageGroup
+{
+    /// <summary>The licence's or master's id, or the country's code, ZZ where it isn't known.</summary>
+    public string Key { get; init; } = "";
+
+    public int Licenses { get; init; }
+    public long Sessions { get; init; }
+    public long SignalsReceived { get; init; }
+    public long SignalsExecuted { get; init; }
+    public long SignalsRejected { get; init; }
+
+    /// <summary>Of the signals received; null where there was none.</summary>
+    public decimal? RejectRate { get; init; }
+
+    public decimal? AvgLatencyMs { get; init; }
+
+    /// <summary>The address of the licence's owner, or of the master; null where the key says it all.</summary>
+    public string? Name { get; init; }
+}
+
+/// <summary>What the rollups tell. Spans are half-open.</summary>
+public sealed class UsageRollupStore(LicenseDatabase database)
+{
+    private const string Totals = """
+        select coalesce(sum(sessions), 0)::bigint as sessions, coalesce(sum(session_sec), 0)::bigint as session_sec,
+               coalesce(sum(signals_received), 0)::bigint as signals_received,
+               coalesce(sum(signals_executed), 0)::bigint as signals_executed,
+               coalesce(sum(signals_rejected), 0)::bigint as signals_rejected,
+               round(sum(latency_weighted) / nullif(sum(latency_signals), 0), 1) as avg_latency_ms,
+               count(distinct (ea_instance_id, mt5_account_number))::int as devices, count(distinct network)::int as places
+        from usage_rollups
+        where subscription_id = @subscriptionId and hour_at >= @from and hour_at < @to
+        """;
+
+    /// <returns>Null where the licence isn't there, or isn't this owner's (null: an operator asks).</returns>
+    public async Task<UsageTotals?> TotalsAsync(Guid subscriptionId, Guid? ownerId, DateTime from, DateTime to, CancellationToken cancellationToken)
+    {
+        await using var connection = await database.OpenAsync(cancellationToken);
+        return await LicenseOwners.IsVisibleAsync(connection, subscriptionId, ownerId, cancellationToken)
+            ? await connection.QuerySingleAsync<UsageTotals>(new CommandDefinition(Totals, new { subscriptionId, from, to }, cancellationToken: cancellationToken))
+            : null;
+    }
+
+    // The buckets are made in UTC, whatever zone the session is in, and without its changes of the clock.
+    private const string Buckets = """
+        select bucket at time zone 'UTC' as at,
+               coalesce(sum(signals_received), 0)::bigint as signals_received,
+               coalesce(sum(signals_executed), 0)::bigint as signals_executed,
+               coalesce(sum(signals_rejected), 0)::bigint as signals_rejected,
+               round(sum(latency_weighted) / nullif(sum(latency_signals), 0), 1) as avg_latency_ms,
+               coalesce(sum(sessions), 0)::bigint as sessions, coalesce(sum(session_sec), 0)::bigint as session_sec,
+               count(distinct (ea_instance_id, mt5_account_number)) filter (where r.hour_at is not null)::int as devices,
+               count(distinct network)::int as places
+        from generate_series(@from at time zone 'UTC', @to at time zone 'UTC' - @step, @step) as bucket
+        left join usage_rollups r
+            on r.subscription_id = @subscriptionId
+            and r.hour_at >= bucket at time zone 'UTC' and r.hour_at < (bucket + @step) at time zone 'UTC'
+        group by bucket
+        order by bucket
+        """;
+
+    /// <summary>As they come from the database, so that a long span is never held whole.</summary>
+    public async IAsyncEnumerable<UsageBucket> BucketsAsync(
+        Guid subscriptionId, DateTime from, DateTime to, TimeSpan step,
+        [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        await using var connection = await database.OpenAsync(cancellationToken);
+        await foreach (var bucket in connection.QueryUnbufferedAsync<UsageBucket>(Buckets, new { subscriptionId, from, to, step }).WithCancellation(cancellationToken))
+            yield return bucket;
+    }
+
+    private const string Places = """
+        select nullif(network, '0.0.0.0/0')::text as network, nullif(country_code, 'ZZ') as country_code,
+               sum(sessions)::bigint as sessions, sum(signals_received)::bigint as signals_received, max(hour_at) as last_hour_at
+        from usage_rollups
+        where subscription_id = @subscriptionId and hour_at >= @from and hour_at < @to
+        group by 1, 2
+        order by sessions desc, network
+        limit 100
+        """;
+
+    public async Task<IReadOnlyList<UsagePlace>> PlacesAsync(Guid subscriptionId, DateTime from, DateTime to, CancellationToken cancellationToken)
+    {
+        await using var connection = await database.OpenAsync(cancellationToken);
+        return [.. await connection.QueryAsync<UsagePlace>(
+            new CommandDefinition(Places, new { subscriptionId, from, to }, cancellationToken: cancellationToken))];
+    }
+
+    private const string Groups = """
+        with sums as (
+            select case @by when 'license' then r.subscription_id::text when 'country' then r.country_code
+                            when 'master' then s.master_id::text else '' end as key,
+                   count(distinct r.subscription_id)::int as licenses, sum(sessions)::bigint as sessions,
+                   sum(signals_received)::bigint as signals_received, sum(signals_executed)::bigint as signals_executed,
+                   sum(signals_rejected)::bigint as signals_rejected,
+                   sum(latency_weighted) as latency_weighted, sum(latency_signals) as latency_signals
+            from usage_rollups r
+            left join subscriptions s on @by = 'master' and s.subscription_id = r.subscription_id
+            where hour_at >= @from and hour_at < @to
+            group by 1
+        )
+        select coalesce(key, '') as key, licenses, sessions, signals_received, signals_executed, signals_rejected,
+               round(signals_rejected::numeric / nullif(signals_received, 0), 4) as reject_rate,
+               round(latency_weighted / nullif(latency_signals, 0), 1) as avg_latency_ms,
+               case @by when 'license' then (select u.email from subscriptions o join users u on u.user_id = o.subscriber_id where o.subscription_id = key::uuid)
+                        when 'master' then (select u.email from users u where u.user_id = key::uuid) end as name
+        from sums
+        order by signals_received desc, key
+        limit @limit
+        """;
+
+    /// <param name="by">license, country, master, or all for one row of totals.</param>
+    /// <param name="limit">Null for every group.</param>
+    public async IAsyncEnumerable<UsageGroup> GroupsAsync(
+        string by, DateTime from, DateTime to, int? limit, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        await using var connection = await database.OpenAsync(cancellationToken);
+        await foreach (var group in connection.QueryUnbufferedAsync<UsageGroup>(Groups, new { by, from, to, limit }).WithCancellation(cancellationToken))
+            yield return group;
+    }
+}

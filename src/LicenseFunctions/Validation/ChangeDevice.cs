@@ -1,0 +1,58 @@
+using LicenseFunctions.Infrastructure.Database;
+using LicenseFunctions.Licenses;
+using Licensing;
+
+namespace LicenseFunctions.Validation;
+
+/// <param name="Name">1 to 100 characters; null takes the name away.</param>
+public sealed record DeviceName(string? Name);
+
+/// <summary>What an owner changes of a device: he takes its place away, or names it.</summary>
+public sealed class ChangeDevice(LicenseDatabase database, ValidationCache cache, TimeProvider time)
+{
+    private static readonly Refusal NoSuchDevice = new(
+        RefusalKind.NotFound, "DEVICE_NOT_FOUND", "This license has no such device.", "device_id");
+
+    private static readonly Refusal BadName = new(
+        RefusalKind.Invalid, "INVALID_FIELD", "name is blank, longer than 100 characters, or holds control characters.", "name", "Send \"VPS in London\", or null.");
+
+    /// <param name="ownerId">Whose the licence has to be; null for an operator.</param>
+    public async Task<Outcome<bool>> RemoveAsync(
+        Guid subscriptionId, Guid deviceId, Guid? ownerId, Actor by, CancellationToken cancellationToken)
+    {
+        var outcome = await database.InTransactionAsync<Outcome<bool>>(async (connection, token) =>
+        {
+            if (!await LicenseOwners.IsVisibleAsync(connection, subscriptionId, ownerId, token))
+                return LicenseNotFound.Refusal;
+            await SuspensionStore.LockAsync(connection, subscriptionId, token);
+            var removedAt = time.GetUtcNow();
+            if (await DeviceStore.RemoveAsync(connection, subscriptionId, deviceId, removedAt, token) is not { } before)
+                return NoSuchDevice;
+            await AuditLog.AddAsync(connection, new AuditRow(
+                by, "device.removed", subscriptionId, deviceId.ToString(),
+                Before: RowJson.Of(new { before.Slot, before.BeyondLimit, before.LastSeenAt }), After: RowJson.Of(new { removedAt })), token);
+            return true;
+        }, cancellationToken);
+        cache.Forget(subscriptionId);
+        return outcome;
+    }
+
+    /// <param name="ownerId">Whose the licence has to be; null for an operator.</param>
+    public async Task<Outcome<bool>> RenameAsync(
+        Guid subscriptionId, Guid deviceId, Guid? ownerId, DeviceName name, Actor by, CancellationToken cancellationToken)
+    {
+        if (name.Name is { } text && (string.IsNullOrWhiteSpace(text) || text.Length > 100 || text.Any(char.IsControl)))
+            return BadName;
+        return await database.InTransactionAsync<Outcome<bool>>(async (connection, token) =>
+        {
+            if (!await LicenseOwners.IsVisibleAsync(connection, subscriptionId, ownerId, token))
+                return LicenseNotFound.Refusal;
+            if (await DeviceStore.RenameAsync(connection, subscriptionId, deviceId, name.Name, token) is not { } before)
+                return NoSuchDevice;
+            await AuditLog.AddAsync(connection, new AuditRow(
+                by, "device.renamed", subscriptionId, deviceId.ToString(),
+                Before: RowJson.Of(new { before.Name }), After: RowJson.Of(new { name.Name })), token);
+            return true;
+        }, cancellationToken);
+    }
+}

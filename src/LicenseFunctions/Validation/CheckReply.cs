@@ -1,0 +1,131 @@
+using System.Buffers;
+using System.Text.Json;
+using LicenseFunctions.Infrastructure.Http;
+using LicenseFunctions.Licenses;
+using Licensing.Devices;
+using Microsoft.AspNetCore.Http;
+
+namespace LicenseFunctions.Validation;
+
+/// <summary>The answer to a check.</summary>
+/// <param name="License">Null for a token that no licence has.</param>
+/// <param name="Device">The device that asked, where it has a place.</param>
+/// <param name="IsNew">It got its place by this check.</param>
+public sealed record CheckReply(
+    Verdict Verdict, CheckedLicense? License, KnownDevice? Device, bool IsNew, int MaxDevices, DateTimeOffset CheckedAt)
+{
+    /// <summary>Written by hand: it is written twenty thousand times a second.</summary>
+    public void Write(Utf8JsonWriter json, string? nonce)
+    {
+        json.WriteStartObject();
+        json.WriteBoolean("valid"u8, Verdict.IsValid);
+        json.WriteString("code"u8, Word(Verdict.Code));
+        json.WriteString("detail"u8, Verdict.Detail);
+        json.WriteStartArray("reasons"u8);
+        foreach (var reason in Verdict.Reasons)
+            json.WriteStringValue(Word(reason));
+        json.WriteEndArray();
+        if (License is { } license)
+        {
+            json.WriteString("subscription_id"u8, license.SubscriptionId);
+            json.WriteString("status"u8, Word(LicenseStatuses.Of(Verdict, license.Facts.ExpiresAt, CheckedAt)));
+        }
+        else
+        {
+            json.WriteNull("subscription_id"u8);
+            json.WriteNull("status"u8);
+        }
+
+        WriteTime(json, "expires_at"u8, License?.Facts.ExpiresAt);
+        if (Device is { } device)
+        {
+            json.WriteStartObject("device"u8);
+            json.WriteString("device_id"u8, device.DeviceId);
+            WriteTime(json, "first_seen"u8, device.FirstSeenAt);
+            WriteTime(json, "last_seen"u8, device.LastSeenAt);
+            json.WriteBoolean("is_new"u8, IsNew);
+            json.WriteEndObject();
+        }
+        else
+        {
+            json.WriteNull("device"u8);
+        }
+
+        if (License is not null)
+        {
+            json.WriteStartObject("devices"u8);
+            json.WriteNumber("used"u8, License.DevicesUsed);
+            json.WriteNumber("max"u8, MaxDevices + License.PlacesBeyondLimit);
+            json.WriteEndObject();
+        }
+        else
+        {
+            json.WriteNull("devices"u8);
+        }
+
+        json.WriteString("nonce"u8, nonce);
+        WriteTime(json, "checked_at"u8, CheckedAt);
+        json.WriteEndObject();
+    }
+
+    private static void WriteTime(Utf8JsonWriter json, ReadOnlySpan<byte> name, DateTimeOffset? time)
+    {
+        if (time is { } known)
+            json.WriteString(name, known.UtcDateTime);
+        else
+            json.WriteNull(name);
+    }
+
+    private static ReadOnlySpan<byte> Word(LicenseCode code) => code switch
+    {
+        LicenseCode.NotFound => "NOT_FOUND"u8,
+        LicenseCode.Suspended => "SUSPENDED"u8,
+        LicenseCode.Revoked => "REVOKED"u8,
+        LicenseCode.Expired => "EXPIRED"u8,
+        LicenseCode.Inactive => "INACTIVE"u8,
+        LicenseCode.LockedNoFunds => "LOCKED_NO_FUNDS"u8,
+        LicenseCode.PausedToxic => "PAUSED_TOXIC"u8,
+        LicenseCode.TooManyDevices => "TOO_MANY_DEVICES"u8,
+        LicenseCode.Grace => "GRACE"u8,
+        LicenseCode.Valid => "VALID"u8,
+        _ => throw new ArgumentOutOfRangeException(nameof(code)),
+    };
+
+    private static ReadOnlySpan<byte> Word(LicenseStatus status) => status switch
+    {
+        LicenseStatus.Active => "ACTIVE"u8,
+        LicenseStatus.PendingRenewal => "PENDING_RENEWAL"u8,
+        LicenseStatus.Grace => "GRACE"u8,
+        LicenseStatus.Expired => "EXPIRED"u8,
+        LicenseStatus.Suspended => "SUSPENDED"u8,
+        LicenseStatus.Revoked => "REVOKED"u8,
+        _ => throw new ArgumentOutOfRangeException(nameof(status)),
+    };
+}
+
+/// <summary>The answer as a response.</summary>
+internal sealed class CheckResult(CheckReply reply, string? nonce) : IResult
+{
+    [ThreadStatic]
+    private static (ArrayBufferWriter<byte> Buffer, Utf8JsonWriter Json)? kept;
+
+    public async Task ExecuteAsync(HttpContext httpContext)
+    {
+        var response = httpContext.Response;
+        response.ContentType = "application/json; charset=utf-8";
+        Fill(response);
+        await response.BodyWriter.FlushAsync(httpContext.RequestAborted);
+    }
+
+    // With its length known the response isn't chunked. No await while the thread's buffer is in use.
+    private void Fill(HttpResponse response)
+    {
+        var (buffer, json) = kept ??= (new ArrayBufferWriter<byte>(1024), new Utf8JsonWriter(Stream.Null));
+        buffer.ResetWrittenCount();
+        json.Reset(buffer);
+        reply.Write(json, nonce);
+        json.Flush();
+        response.ContentLength = buffer.WrittenCount;
+        response.BodyWriter.Write(buffer.WrittenSpan);
+    }
+}

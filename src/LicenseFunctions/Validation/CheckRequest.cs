@@ -1,0 +1,199 @@
+using System.Buffers;
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+using System.Text.Json;
+using LicenseFunctions.Infrastructure.Http;
+using Licensing;
+using Licensing.Devices;
+using Microsoft.AspNetCore.Http;
+
+namespace LicenseFunctions.Validation;
+
+/// <summary>The body of a check.</summary>
+/// <param name="TokenHash">SHA-256 of the licence token in hex; only from a service.</param>
+/// <param name="IpAddress">The EA's address; only from a service.</param>
+/// <param name="Nonce">Comes back in the answer.</param>
+public sealed record CheckRequest(string? EaInstanceId, long? Mt5AccountNumber, string? Nonce = null, string? TokenHash = null, string? IpAddress = null)
+{
+    public const int LongestEaInstanceId = 100;
+    public const int LongestNonce = 128;
+
+    /// <summary>Reads the body without a serializer: this is the hot path.</summary>
+    public static async ValueTask<Outcome<CheckRequest>> ReadAsync(HttpRequest request, CancellationToken cancellationToken)
+    {
+        var body = request.BodyReader;
+        while (true)
+        {
+            var read = await body.ReadAsync(cancellationToken);
+            if (read.IsCompleted)
+            {
+                try
+                {
+                    return Parse(read.Buffer);
+                }
+                catch (JsonException wrong)
+                {
+                    return RequestBody.Malformed(wrong);
+                }
+                finally
+                {
+                    body.AdvanceTo(read.Buffer.End); // unread, what isn't JSON would cost the connection
+                }
+            }
+
+            body.AdvanceTo(read.Buffer.Start, read.Buffer.End);
+        }
+    }
+
+    /// <exception cref="JsonException">It isn't JSON.</exception>
+    public static Outcome<CheckRequest> Parse(ReadOnlySequence<byte> body)
+    {
+        var json = new Utf8JsonReader(body);
+        string? ea = null, nonce = null, tokenHash = null, address = null;
+        long? account = null;
+        json.Read();
+        if (json.TokenType != JsonTokenType.StartObject)
+            return Invalid("$", "The body is not a JSON object.", """{"ea_instance_id": "EA-1", "mt5_account_number": 12345678}""");
+
+        while (json.Read() && json.TokenType == JsonTokenType.PropertyName)
+        {
+            if (!IsText(ref json))
+                return BadName;
+            if (json.ValueTextEquals("mt5_account_number"u8))
+            {
+                json.Read();
+                if (json.TokenType != JsonTokenType.Null && (account = Account(ref json)) is null)
+                    return BadAccount;
+            }
+            else if (json.ValueTextEquals("ea_instance_id"u8))
+            {
+                if (!Text(ref json, LongestEaInstanceId, out ea))
+                    return BadEa;
+            }
+            else if (json.ValueTextEquals("nonce"u8))
+            {
+                if (!Text(ref json, LongestNonce, out nonce))
+                    return BadNonce;
+            }
+            else if (json.ValueTextEquals("token_hash"u8))
+            {
+                if (!Text(ref json, 64, out tokenHash))
+                    return BadTokenHash;
+            }
+            else if (json.ValueTextEquals("ip_address"u8))
+            {
+                if (!Text(ref json, 45, out address))
+                    return BadAddress;
+            }
+            else
+            {
+                json.Skip();
+            }
+        }
+
+        json.Read(); // trailing text is an error of its own
+        return new CheckRequest(ea, account, nonce, tokenHash, address);
+    }
+
+    /// <summary>The device that checks.</summary>
+    /// <param name="address">Where the check comes from.</param>
+    public Outcome<DeviceClaim> Claim(IPAddress address)
+    {
+        if (string.IsNullOrWhiteSpace(EaInstanceId))
+            return BadEa;
+        return Mt5AccountNumber is { } account ? new DeviceClaim(EaInstanceId, account, address) : BadAccount;
+    }
+
+    /// <summary>The hash of the token that a service asks about.</summary>
+    public Outcome<string> AskedToken() =>
+        TokenHash is { Length: 64 } hash && hash.All(char.IsAsciiHexDigit) ? hash.ToLowerInvariant() : BadTokenHash;
+
+    /// <summary>The address that a service saw the EA at.</summary>
+    public Outcome<IPAddress> AskedAddress() => ParseAddress(IpAddress) is { } address ? address : BadAddress;
+
+    private static readonly Refusal BadEa = Invalid(
+        "ea_instance_id", "ea_instance_id is missing, blank, longer than 100 characters, or holds control characters.", "\"EA-INSTANCE-1\"");
+
+    private static readonly Refusal BadAccount = Invalid(
+        "mt5_account_number", "mt5_account_number is missing or not a whole number from 1 to 9223372036854775807.", "12345678");
+
+    private static readonly Refusal BadNonce = Invalid(
+        "nonce", "nonce is not text of at most 128 characters without control characters.", "\"c2f1a0\"");
+
+    private static readonly Refusal BadTokenHash = Invalid(
+        "token_hash", "token_hash is not 64 hexadecimal digits; a service names the license by it.", "the SHA-256 of the token, in hex");
+
+    private static readonly Refusal BadAddress = Invalid(
+        "ip_address", "ip_address is not an IPv4 or IPv6 address; a service sends the address that it saw the EA at.", "\"203.0.113.9\"");
+
+    private static Refusal Invalid(string field, string detail, string example) =>
+        new(RefusalKind.Invalid, "INVALID_FIELD", detail, field, $"Send {example}.");
+
+    private static readonly Refusal BadName = Invalid("$", "A property's name is not valid Unicode.", "\"ea_instance_id\"");
+
+    // Comparing a name with half of an escaped surrogate pair throws.
+    private static bool IsText(ref Utf8JsonReader json)
+    {
+        try
+        {
+            return !json.ValueIsEscaped || json.GetString() is not null;
+        }
+        catch (InvalidOperationException)
+        {
+            return false;
+        }
+    }
+
+    // A number above 2^53 loses digits in many clients: those may send it as text.
+    private static long? Account(ref Utf8JsonReader json)
+    {
+        const int MostDigits = 19;
+        long number = 0;
+        if (json.TokenType == JsonTokenType.Number)
+        {
+            json.TryGetInt64(out number);
+        }
+        else if (json.TokenType == JsonTokenType.String && !json.ValueIsEscaped)
+        {
+            // The bytes as they came: CopyString throws at what is no UTF-8.
+            var digits = json.HasValueSequence ? json.ValueSequence : new ReadOnlySequence<byte>(json.ValueSpan.ToArray());
+            if (digits.Length <= MostDigits)
+                long.TryParse(digits.ToArray(), NumberStyles.None, CultureInfo.InvariantCulture, out number);
+        }
+
+        return number > 0 ? number : null;
+    }
+
+    private static bool Text(ref Utf8JsonReader json, int longest, out string? text)
+    {
+        text = null;
+        json.Read();
+        if (json.TokenType == JsonTokenType.Null)
+            return true;
+        if (json.TokenType != JsonTokenType.String)
+            return false;
+        try
+        {
+            text = json.GetString()!;
+        }
+        catch (InvalidOperationException)
+        {
+            return false; // half of a surrogate pair
+        }
+
+        return text.Length <= longest && !text.Any(char.IsControl);
+    }
+
+    // IPAddress.Parse also takes "1", "0x7f.1" and "010.0.0.1", and reads them as what nobody meant.
+    private static IPAddress? ParseAddress(string? text)
+    {
+        if (!IPAddress.TryParse(text, out var address))
+            return null;
+        if (address.AddressFamily == AddressFamily.InterNetwork)
+            return address.ToString() == text ? address : null;
+        if (text.AsSpan().ContainsAny("%[]"))
+            return null;
+        return address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address;
+    }
+}

@@ -1,0 +1,344 @@
+using System.Net;
+using Dapper;
+using LicenseFunctions.Infrastructure.Database;
+using LicenseFunctions.Infrastructure.Http;
+using Licensing.Devices;
+using Npgsql;
+using NpgsqlTypes;
+
+namespace LicenseFunctions.Validation;
+
+/// <summary>A device was seen: an accepted check.</summary>
+public readonly record struct Sighting(Guid DeviceId, Guid SubscriptionId, IPAddress Address, DateTimeOffset At);
+
+/// <summary>The registry of devices.</summary>
+/// <remarks>Methods that take a connection join a transaction which has locked the licence.</remarks>
+public sealed class DeviceStore(LicenseDatabase database)
+{
+    private const string Registered = """
+        select d.device_id, d.device_key, d.ea_instance_id, d.mt5_account_number, d.slot, d.last_seen_at,
+               array(select host(network(set_masklen(d.ip_address, case family(d.ip_address) when 4 then 32 else 64 end)))
+                     union
+                     select host(n.network) from license_device_networks n
+                     where n.device_id = d.device_id and n.last_seen_at > $2)
+        from license_devices d
+        where d.subscription_id = $1 and d.removed_at is null
+        order by d.slot, d.first_seen_at
+        """;
+
+    /// <summary>The devices with a place on the licence, by what is flushed.</summary>
+    public static async Task<List<RegisteredDevice>> RegisteredAsync(
+        NpgsqlConnection connection, Guid subscriptionId, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand(Registered, connection)
+        {
+            Parameters = { new() { Value = subscriptionId }, new() { Value = (now - DeviceAdmission.ActiveWithin).UtcDateTime } },
+        };
+        await using var row = await command.ExecuteReaderAsync(cancellationToken);
+        var devices = new List<RegisteredDevice>();
+        while (await row.ReadAsync(cancellationToken))
+        {
+            devices.Add(new RegisteredDevice(
+                row.GetGuid(0), row.GetString(1), row.GetString(2), row.GetInt64(3), row.IsDBNull(4) ? null : row.GetInt16(4),
+                new DateTimeOffset(row.GetDateTime(5), TimeSpan.Zero),
+                Array.ConvertAll(row.GetFieldValue<string[]>(6), IPAddress.Parse)));
+        }
+
+        return devices;
+    }
+
+    private const string History = """
+        select (select count(*)::int from license_device_changes where subscription_id = $1 and changed_at > $3),
+               exists (select from license_suspensions
+                       where subscription_id = $1 and device_key = $2 and closed_at is not null),
+               exists (select from suspicious_activity_alerts
+                       where subscription_id = $1 and status = 'FALSE_POSITIVE' and evidence ->> 'device_key' = $2)
+               or exists (select from license_suspensions
+                          where subscription_id = $1 and device_key = $2 and closed_how = 'FALSE_POSITIVE')
+        """;
+
+    public static async Task<DeviceHistory> HistoryAsync(
+        NpgsqlConnection connection, Guid subscriptionId, string deviceKey, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand(History, connection)
+        {
+            Parameters =
+            {
+                new() { Value = subscriptionId },
+                new() { Value = deviceKey },
+                new() { Value = (now - DeviceAdmission.ChangesCountFor).UtcDateTime },
+            },
+        };
+        await using var row = await command.ExecuteReaderAsync(cancellationToken);
+        await row.ReadAsync(cancellationToken);
+        return new DeviceHistory(row.GetInt32(0), row.GetBoolean(1), row.GetBoolean(2));
+    }
+
+    private const string Admit = """
+        with admitted as (
+            insert into license_devices
+                (subscription_id, device_key, ea_instance_id, mt5_account_number, ip_address, slot, beyond_limit, first_seen_at, last_seen_at)
+            values ($1, $2, $3, $4, $5, $6, $6 is null, $7, $7)
+            on conflict on constraint a_device_once_a_license do update
+            set slot = excluded.slot, beyond_limit = excluded.beyond_limit, removed_at = null,
+                ip_address = excluded.ip_address, last_seen_at = greatest(license_devices.last_seen_at, excluded.last_seen_at)
+            returning device_id, first_seen_at, last_seen_at
+        ), network as (
+            insert into license_device_networks (device_id, network, first_seen_at, last_seen_at)
+            select device_id, network(set_masklen($5, case family($5) when 4 then 32 else 64 end)), $7, $7 from admitted
+            on conflict (device_id, network) do update
+            set last_seen_at = greatest(license_device_networks.last_seen_at, excluded.last_seen_at)
+        )
+        select device_id, first_seen_at, last_seen_at from admitted
+        """;
+
+    /// <param name="slot">Null for a place beyond the limit.</param>
+    public static async Task<KnownDevice> AdmitAsync(
+        NpgsqlConnection connection, Guid subscriptionId, string deviceKey, DeviceClaim claim, int? slot, DateTimeOffset now,
+        CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand(Admit, connection)
+        {
+            Parameters =
+            {
+                new() { Value = subscriptionId },
+                new() { Value = deviceKey },
+                new() { Value = claim.EaInstanceId },
+                new() { Value = claim.Mt5AccountNumber },
+                new() { Value = claim.Address, NpgsqlDbType = NpgsqlDbType.Inet },
+                new() { Value = (object?)(short?)slot ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Smallint },
+                new() { Value = now.UtcDateTime },
+            },
+        };
+        await using var row = await command.ExecuteReaderAsync(cancellationToken);
+        await row.ReadAsync(cancellationToken);
+        return new KnownDevice(
+            row.GetGuid(0), new DateTimeOffset(row.GetDateTime(1), TimeSpan.Zero), new DateTimeOffset(row.GetDateTime(2), TimeSpan.Zero));
+    }
+
+    private const string Remove = """
+        update license_devices d set slot = null, beyond_limit = false, removed_at = @now
+        from (select device_id, slot, beyond_limit, last_seen_at from license_devices
+              where subscription_id = @subscriptionId and device_id = @deviceId and removed_at is null for update) as before
+        where d.device_id = before.device_id
+        returning before.device_id, before.slot, before.beyond_limit, before.last_seen_at
+        """;
+
+    /// <returns>The place that it had; null where the licence has no such device.</returns>
+    public static Task<DevicePlaceRow?> RemoveAsync(
+        NpgsqlConnection connection, Guid subscriptionId, Guid deviceId, DateTimeOffset now, CancellationToken cancellationToken) =>
+        connection.QuerySingleOrDefaultAsync<DevicePlaceRow>(new CommandDefinition(
+            Remove, new { subscriptionId, deviceId, now = now.UtcDateTime }, cancellationToken: cancellationToken));
+
+    private const string AddChange = """
+        insert into license_device_changes (subscription_id, changed_at, replaced_device_id, admitted_device_id)
+        values (@subscriptionId, @now, @replaced, @admitted)
+        """;
+
+    public static Task AddChangeAsync(
+        NpgsqlConnection connection, Guid subscriptionId, Guid replaced, Guid admitted, DateTimeOffset now, CancellationToken cancellationToken) =>
+        connection.ExecuteAsync(new CommandDefinition(
+            AddChange, new { subscriptionId, replaced, admitted, now = now.UtcDateTime }, cancellationToken: cancellationToken));
+
+    private const string Rename = """
+        update license_devices d set name = @name
+        from (select device_id, name from license_devices
+              where subscription_id = @subscriptionId and device_id = @deviceId and removed_at is null for update) as before
+        where d.device_id = before.device_id
+        returning before.device_id, before.name
+        """;
+
+    /// <returns>The name that it had; null where the licence has no such device.</returns>
+    public static Task<DeviceNameRow?> RenameAsync(
+        NpgsqlConnection connection, Guid subscriptionId, Guid deviceId, string? name, CancellationToken cancellationToken) =>
+        connection.QuerySingleOrDefaultAsync<DeviceNameRow>(new CommandDefinition(
+            Rename, new { subscriptionId, deviceId, name }, cancellationToken: cancellationToken));
+
+    // The network's own row changes only when the device moves (the one that it left gets its last time) or the day does:
+    // where it is now stands in license_devices. Use that was recorded meanwhile is later than the check, but bears no address
+    // of one: then the check's network is kept all the same.
+    // The sub-selects hide the number of sightings from the planner: for a thousand it would read the whole table.
+    private const string Flush = """
+        with seen as (
+            select s.device_id, s.ip_address, s.seen_at, d.ip_address as left_address, d.last_seen_at as left_at,
+                   d.last_seen_at < s.seen_at as is_latest
+            from unnest((select $1::uuid[]), (select $2::inet[]), (select $3::timestamptz[])) as s (device_id, ip_address, seen_at)
+            join license_devices d on d.device_id = s.device_id
+            where d.removed_at is null and (d.last_seen_at < s.seen_at or d.ip_address <> s.ip_address)
+        ), moved as (
+            select device_id, ip_address, seen_at from seen
+            where ip_address <> left_address or seen_at - left_at > interval '1 day'
+            union all
+            select device_id, left_address, left_at from seen where is_latest and ip_address <> left_address
+        ), networks as (
+            insert into license_device_networks (device_id, network, first_seen_at, last_seen_at)
+            select device_id, network(set_masklen(ip_address, case family(ip_address) when 4 then 32 else 64 end)) as network,
+                   min(seen_at), max(seen_at)
+            from moved
+            group by 1, 2
+            order by 1, 2
+            on conflict (device_id, network) do update
+            set last_seen_at = greatest(license_device_networks.last_seen_at, excluded.last_seen_at)
+        ), forgotten as (
+            -- An address is personal data: 90 days, and only where something changes anyway.
+            delete from license_device_networks n using moved
+            where n.device_id = moved.device_id and n.last_seen_at < moved.seen_at - interval '90 days'
+              and n.network <> network(set_masklen(moved.ip_address, case family(moved.ip_address) when 4 then 32 else 64 end))
+        )
+        update license_devices d set last_seen_at = seen.seen_at, ip_address = seen.ip_address
+        from seen
+        where d.device_id = seen.device_id and d.last_seen_at < seen.seen_at
+        """;
+
+    /// <summary>Writes sightings, at most one a device. Told again, or late, they change nothing.</summary>
+    public Task FlushAsync(IReadOnlyCollection<Sighting> sightings, CancellationToken cancellationToken)
+    {
+        // In one order everywhere: two processes that flush the same devices don't lock each other.
+        var ordered = sightings.OrderBy(sighting => sighting.DeviceId).ToList();
+        return database.InStatementAsync(async (connection, token) =>
+        {
+            await using var command = new NpgsqlCommand(Flush, connection)
+            {
+                Parameters =
+                {
+                    new() { Value = ordered.ConvertAll(one => one.DeviceId) },
+                    new() { Value = ordered.ConvertAll(one => one.Address), NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Inet },
+                    new() { Value = ordered.ConvertAll(one => one.At.UtcDateTime) },
+                },
+            };
+            return await command.ExecuteNonQueryAsync(token);
+        }, cancellationToken);
+    }
+
+    private const string AddAlert = """
+        insert into suspicious_activity_alerts
+            (detected_at, subscription_id, user_id, token_hash, activity_type, severity, description, evidence, auto_action_taken)
+        select @now, @subscriptionId, s.subscriber_id, @tokenHash, @activityType, @severity, @description, @evidence::jsonb, @action
+        from subscriptions s
+        where s.subscription_id = @subscriptionId
+        returning alert_id
+        """;
+
+    /// <summary>The alert of a newcomer that made the licence suspended.</summary>
+    public static Task<Guid> AddSuspensionAlertAsync(
+        NpgsqlConnection connection, Guid subscriptionId, string tokenHash, string description, string evidence, DateTimeOffset now,
+        CancellationToken cancellationToken) =>
+        AddAlertAsync(connection, subscriptionId, tokenHash, "CONCURRENT_SESSIONS", "HIGH", description, evidence, "SUSPENDED", now, cancellationToken);
+
+    // A newcomer that makes up a new EA instance for every check must not fill the table.
+    private const string RepeatAlert = """
+        with open_alerts as (
+            select alert_id, evidence ->> 'device_key' = @deviceKey as same_device, detected_at, count(*) over () as number
+            from suspicious_activity_alerts
+            where subscription_id = @subscriptionId and activity_type = 'TOO_MANY_DEVICES' and status in ('OPEN', 'INVESTIGATING')
+        )
+        update suspicious_activity_alerts
+        set evidence = evidence || jsonb_build_object(
+                'refusals', coalesce((evidence ->> 'refusals')::int, 1) + 1, 'last_refused_at', @now::timestamptz)
+        where alert_id = (select alert_id from open_alerts
+                          where same_device or number >= @MostOpenAlerts
+                          order by same_device desc, detected_at desc limit 1)
+        """;
+
+    private const int MostOpenAlerts = 10;
+
+    /// <summary>
+    /// The alert of a newcomer that was refused: one while it is open, however often that device asks; past ten of a licence
+    /// further newcomers are counted on the latest.
+    /// </summary>
+    public static async Task AddRefusalAlertAsync(
+        NpgsqlConnection connection, Guid subscriptionId, string tokenHash, string deviceKey, string description, string evidence,
+        DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        var repeated = await connection.ExecuteAsync(new CommandDefinition(
+            RepeatAlert, new { subscriptionId, deviceKey, MostOpenAlerts, now = now.UtcDateTime }, cancellationToken: cancellationToken));
+        if (repeated == 0)
+            await AddAlertAsync(connection, subscriptionId, tokenHash, "TOO_MANY_DEVICES", "MEDIUM", description, evidence, "NONE", now, cancellationToken);
+    }
+
+    private static Task<Guid> AddAlertAsync(
+        NpgsqlConnection connection, Guid subscriptionId, string tokenHash, string activityType, string severity, string description,
+        string evidence, string action, DateTimeOffset now, CancellationToken cancellationToken) =>
+        connection.ExecuteScalarAsync<Guid>(new CommandDefinition(
+            AddAlert,
+            new { subscriptionId, tokenHash, activityType, severity, description, evidence, action, now = now.UtcDateTime },
+            cancellationToken: cancellationToken));
+
+    private const string ListDevices = """
+        select device_id, ea_instance_id, mt5_account_number, name, host(ip_address) as ip_address, first_seen_at, last_seen_at, removed_at
+        from license_devices
+        where subscription_id = @subscriptionId
+        order by last_seen_at desc, device_id
+        """;
+
+    private const string ListNetworks = """
+        select d.device_id, d.ea_instance_id, d.mt5_account_number, host(n.network) as ip_address, null as country_code, null as city,
+               n.last_seen_at as last_seen, 0::bigint as usage_count
+        from license_devices d join license_device_networks n on n.device_id = d.device_id
+        where d.subscription_id = @subscriptionId and d.removed_at is null and n.last_seen_at > @since
+        union all
+        select null, ea_instance_id, mt5_account_number, host(ip_address), trim(country_code), city, max(logged_at), count(*)
+        from license_usage_log
+        where subscription_id = @subscriptionId and logged_at > @since
+          and ea_instance_id is not null and mt5_account_number is not null
+        group by 2, 3, 4, 5, 6
+        """;
+
+    /// <summary>Every device that has or had a place, and every network that any device of the licence was seen from since then.</summary>
+    public async Task<(List<DeviceRow> Devices, List<DeviceNetworkRow> Networks)> ListAsync(
+        Guid subscriptionId, DateTimeOffset since, CancellationToken cancellationToken)
+    {
+        await using var connection = await database.OpenAsync(cancellationToken);
+        var devices = await connection.QueryAsync<DeviceRow>(
+            new CommandDefinition(ListDevices, new { subscriptionId }, cancellationToken: cancellationToken));
+        var networks = await connection.QueryAsync<DeviceNetworkRow>(
+            new CommandDefinition(ListNetworks, new { subscriptionId, since = since.UtcDateTime }, cancellationToken: cancellationToken));
+        return (devices.AsList(), networks.AsList());
+    }
+}
+
+public sealed record DeviceNameRow(Guid DeviceId, string? Name);
+
+/// <summary>The place that a device had.</summary>
+public sealed record DevicePlaceRow(Guid DeviceId, short? Slot, bool BeyondLimit, DateTime LastSeenAt);
+
+public sealed record DeviceRow
+{
+    public required Guid DeviceId { get; init; }
+
+    public required string EaInstanceId { get; init; }
+
+    public required long Mt5AccountNumber { get; init; }
+
+    public string? Name { get; init; }
+
+    public required string IpAddress { get; init; }
+
+    public required DateTime FirstSeenAt { get; init; }
+
+    public required DateTime LastSeenAt { get; init; }
+
+    /// <summary>It lost its place then.</summary>
+    public DateTime? RemovedAt { get; init; }
+}
+
+/// <summary>What one device did from one network, in the usage log (with place and count) or in checks (without).</summary>
+public sealed record DeviceNetworkRow
+{
+    /// <summary>The registered device that checked from there; null in the usage log.</summary>
+    public Guid? DeviceId { get; init; }
+
+    public required string EaInstanceId { get; init; }
+
+    public required long Mt5AccountNumber { get; init; }
+
+    public string? IpAddress { get; init; }
+
+    public string? CountryCode { get; init; }
+
+    public string? City { get; init; }
+
+    public required DateTime LastSeen { get; init; }
+
+    public required long UsageCount { get; init; }
+}

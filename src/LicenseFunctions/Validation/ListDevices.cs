@@ -1,0 +1,95 @@
+using System.Net;
+using LicenseFunctions.Infrastructure.Database;
+using LicenseFunctions.Licenses;
+using Licensing;
+using Licensing.Devices;
+
+namespace LicenseFunctions.Validation;
+
+/// <param name="DeviceCount">Devices listed.</param>
+public sealed record DeviceList(Guid SubscriptionId, int DeviceCount, int MaxDevices, IReadOnlyList<ListedDevice> Devices);
+
+/// <param name="DeviceId">Null for a device that is in the usage log and was never checked.</param>
+/// <param name="IpAddress">Where it was seen last, as are country and city where they are known.</param>
+/// <param name="UsageCount">Usage records within 30 days.</param>
+/// <param name="Networks">Where it was seen from within 30 days, the latest first.</param>
+public sealed record ListedDevice(
+    Guid? DeviceId, string? Name, string EaInstanceId, long Mt5AccountNumber, string? IpAddress, string? CountryCode, string? City,
+    DateTimeOffset? FirstSeen, DateTimeOffset LastSeen, bool InUse, long UsageCount, IReadOnlyList<ListedNetwork> Networks);
+
+/// <param name="Network">An IPv4 address or the /64 of an IPv6 one.</param>
+public sealed record ListedNetwork(string Network, string? CountryCode, string? City, DateTimeOffset LastSeen, long UsageCount);
+
+/// <summary>The devices of a licence, each once, with what the last 30 days know of it.</summary>
+public sealed class ListDevices(LicenseDatabase database, DeviceStore store, LastSeen lastSeen, DeviceSettings settings, TimeProvider time)
+{
+    private static readonly TimeSpan Recent = TimeSpan.FromDays(30);
+
+    /// <param name="ownerId">Whose the licence has to be; null for an operator.</param>
+    public async Task<Outcome<DeviceList>> RunAsync(Guid subscriptionId, Guid? ownerId, CancellationToken cancellationToken)
+    {
+        await using (var connection = await database.OpenAsync(cancellationToken))
+        {
+            if (!await LicenseOwners.IsVisibleAsync(connection, subscriptionId, ownerId, cancellationToken))
+                return LicenseNotFound.Refusal;
+        }
+
+        var now = time.GetUtcNow();
+        var (rows, networks) = await store.ListAsync(subscriptionId, now - Recent, cancellationToken);
+        // A network is no address: under the identity that holds the address it would be a device of its own.
+        var checkedFrom = networks.ToLookup(network => network.DeviceId);
+        var byKey = checkedFrom[null].ToLookup(network => Key(network.EaInstanceId, network.Mt5AccountNumber, network.IpAddress));
+        // Several rows have one key where DEVICE_IDENTITY was changed since they were made.
+        var known = rows.ToLookup(row => Key(row.EaInstanceId, row.Mt5AccountNumber, row.IpAddress));
+        var devices = rows.Where(row => row.RemovedAt is null)
+            .Select(row => Registered(
+                row, checkedFrom[row.DeviceId].Concat(byKey[Key(row.EaInstanceId, row.Mt5AccountNumber, row.IpAddress)]), now))
+            .Concat(byKey
+                .Where(group => known[group.Key].All(row => group.Max(one => one.LastSeen) > row.RemovedAt))
+                .Select(group => OnlyUsed(group, now)))
+            .OrderByDescending(device => device.LastSeen)
+            .ToList();
+        return new DeviceList(subscriptionId, devices.Count, settings.Policy.MaxDevices, devices);
+    }
+
+    private ListedDevice Registered(DeviceRow row, IEnumerable<DeviceNetworkRow> networks, DateTimeOffset now)
+    {
+        var current = lastSeen.Bring(row.DeviceId) is { } sighting && sighting.At > row.LastSeenAt
+            ? new DeviceNetworkRow
+            {
+                EaInstanceId = row.EaInstanceId, Mt5AccountNumber = row.Mt5AccountNumber, UsageCount = 0,
+                IpAddress = sighting.Address.ToString(), LastSeen = sighting.At.UtcDateTime,
+            }
+            : new DeviceNetworkRow
+            {
+                EaInstanceId = row.EaInstanceId, Mt5AccountNumber = row.Mt5AccountNumber, UsageCount = 0,
+                IpAddress = row.IpAddress, LastSeen = row.LastSeenAt,
+            };
+        return OnlyUsed(networks.Append(current), now) with { DeviceId = row.DeviceId, Name = row.Name, FirstSeen = Utc(row.FirstSeenAt) };
+    }
+
+    private static ListedDevice OnlyUsed(IEnumerable<DeviceNetworkRow> rows, DateTimeOffset now)
+    {
+        var newestFirst = rows.OrderByDescending(row => row.LastSeen).ToList();
+        var place = newestFirst.Find(row => row.CountryCode is not null);
+        var networks = newestFirst
+            .Where(row => row.IpAddress is not null)
+            .GroupBy(row => SourceNetwork.Of(IPAddress.Parse(row.IpAddress!)))
+            .Select(group => new ListedNetwork(
+                group.Key.ToString() + (group.Key.AddressFamily == System.Net.Sockets.AddressFamily.InterNetworkV6 ? "/64" : ""),
+                group.FirstOrDefault(row => row.CountryCode is not null)?.CountryCode,
+                group.FirstOrDefault(row => row.City is not null)?.City,
+                Utc(group.First().LastSeen), group.Sum(row => row.UsageCount)))
+            .ToList();
+        var latest = newestFirst[0];
+        var seen = Utc(latest.LastSeen);
+        return new ListedDevice(
+            null, null, latest.EaInstanceId, latest.Mt5AccountNumber, latest.IpAddress, place?.CountryCode, place?.City,
+            null, seen, now - seen < DeviceAdmission.ActiveWithin, newestFirst.Sum(row => row.UsageCount), networks);
+    }
+
+    private string Key(string ea, long account, string? address) =>
+        new DeviceClaim(ea, account, address is null ? IPAddress.None : IPAddress.Parse(address)).Key(settings.Policy.Identity);
+
+    private static DateTimeOffset Utc(DateTime time) => new(time, TimeSpan.Zero);
+}

@@ -1,0 +1,120 @@
+using System.Security.Cryptography;
+using LicenseFunctions.Infrastructure.Http;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Time.Testing;
+using Microsoft.IdentityModel.JsonWebTokens;
+using Microsoft.IdentityModel.Tokens;
+using Xunit;
+
+namespace LicenseFunctions.Tests.Infrastructure.Http;
+
+/// <summary>Tokens of an OIDC authority, whose discovery document and keys are served over HTTP as a real one's are.</summary>
+public sealed class BearerTokensTests : IAsyncLifetime, IDisposable
+{
+    private const string Audience = "license-functions";
+
+    private readonly RSA key = RSA.Create(2048);
+    private readonly FakeTimeProvider time = new(new DateTimeOffset(2026, 9, 1, 12, 0, 0, TimeSpan.Zero));
+    private WebApplication authority = null!;
+    private BearerTokens tokens = null!;
+    private string issuer = null!;
+
+    public async ValueTask InitializeAsync()
+    {
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.Logging.ClearProviders();
+        authority = builder.Build();
+        authority.Urls.Add("http://127.0.0.1:0");
+        var published = JsonWebKeyConverter.ConvertFromRSASecurityKey(new RsaSecurityKey(key.ExportParameters(false)));
+        authority.MapGet("/.well-known/openid-configuration", () => Results.Json(new { issuer, jwks_uri = issuer + "/keys" }));
+        authority.MapGet("/keys", () => Results.Json(new { keys = new[] { new { kty = "RSA", use = "sig", n = published.N, e = published.E } } }));
+        await authority.StartAsync(TestContext.Current.CancellationToken);
+        issuer = authority.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single();
+        tokens = new BearerTokens(new HttpSettings(new Uri(issuer), Audience, null, new ClientAddressSource(0), 600), time);
+    }
+
+    public async ValueTask DisposeAsync() => await authority.DisposeAsync();
+
+    public void Dispose() => key.Dispose();
+
+    [Fact]
+    public async Task Read_ATokenOfTheAuthority_IsItsCaller()
+    {
+        var user = Guid.NewGuid();
+
+        Assert.Equal(new Caller(CallerRole.Operator, user), await ReadAsync(Token(user: user)));
+    }
+
+    [Fact]
+    public async Task Read_AnotherAudience_IsRefused() => Assert.Null(await ReadAsync(Token(audience: "another")));
+
+    [Fact]
+    public async Task Read_AnotherIssuer_IsRefused() => Assert.Null(await ReadAsync(Token(by: "https://elsewhere.example")));
+
+    [Fact]
+    public async Task Read_AnotherKey_IsRefused()
+    {
+        using var other = RSA.Create(2048);
+
+        Assert.Null(await ReadAsync(Token(signedWith: new SigningCredentials(new RsaSecurityKey(other), SecurityAlgorithms.RsaSha256))));
+    }
+
+    [Fact]
+    public async Task Read_ThePublicKeyUsedAsASharedSecret_IsRefused()
+    {
+        var secret = new SymmetricSecurityKey(key.ExportSubjectPublicKeyInfo());
+
+        Assert.Null(await ReadAsync(Token(signedWith: new SigningCredentials(secret, SecurityAlgorithms.HmacSha256))));
+    }
+
+    [Theory]
+    [InlineData("admin")]
+    [InlineData("")]
+    public async Task Read_ARoleThatIsNotOurs_IsRefused(string role) => Assert.Null(await ReadAsync(Token(role: role)));
+
+    [Theory]
+    [InlineData(29, true)]
+    [InlineData(31, false)]
+    public async Task Read_AroundItsExpiry_AllowsForThirtySecondsOfSkew(int secondsAfter, bool accepted)
+    {
+        var token = Token();
+        time.Advance(TimeSpan.FromHours(1) + TimeSpan.FromSeconds(secondsAfter));
+
+        Assert.Equal(accepted, await ReadAsync(token) is not null);
+    }
+
+    [Fact]
+    public async Task Read_WhileTheAuthorityIsAway_IsNotABadToken()
+    {
+        var token = Token();
+        await authority.StopAsync(TestContext.Current.CancellationToken);
+
+        await Assert.ThrowsAsync<IssuerUnavailableException>(() => ReadAsync(token));
+    }
+
+    [Fact]
+    public async Task Read_AfterTheAuthorityWentAway_KeepsTheKeysThatWereRead()
+    {
+        Assert.NotNull(await ReadAsync(Token()));
+        await authority.StopAsync(TestContext.Current.CancellationToken);
+
+        Assert.NotNull(await ReadAsync(Token()));
+    }
+
+    private async Task<Caller?> ReadAsync(string token) => await tokens.ReadAsync("Bearer " + token);
+
+    private string Token(string role = "operator", Guid? user = null, string audience = Audience, string? by = null, SigningCredentials? signedWith = null) =>
+        new JsonWebTokenHandler { SetDefaultTimesOnTokenCreation = false }.CreateToken(new SecurityTokenDescriptor
+        {
+            Issuer = by ?? issuer,
+            Audience = audience,
+            Claims = new Dictionary<string, object> { ["sub"] = (user ?? Guid.NewGuid()).ToString(), ["role"] = role },
+            Expires = time.GetUtcNow().UtcDateTime.AddHours(1),
+            SigningCredentials = signedWith ?? new SigningCredentials(new RsaSecurityKey(key), SecurityAlgorithms.RsaSha256),
+        });
+}

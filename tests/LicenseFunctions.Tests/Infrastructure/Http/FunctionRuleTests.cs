@@ -1,0 +1,21 @@
+using LicenseFunctions.Infrastructure.Http;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Azure.Functions.Worker;
+using Xunit;
+
+namespace LicenseFunctions.Tests.Infrastructure.Http;
+
+public sealed class FunctionRuleTests
+{
+    private static IResult Forgotten([HttpTrigger(AuthorizationLevel.Anonymous, "get")] HttpRequest request) => Results.Ok(request.Path);
+
+    private static void Timer([TimerTrigger("0 0 3 * * *")] TimerInfo timer) => Assert.NotNull(timer);
+
+    [Fact]
+    public void Of_AFunctionThatNamesNobody_LetsNobodyIn() => Assert.DoesNotContain(Enum.GetValues<CallerRole>(), Of(Forgotten).Allows);
+
+    [Fact]
+    public void Of_ATimer_LetsOperatorsRunIt() => Assert.Equal([CallerRole.Operator], Enum.GetValues<CallerRole>().Where(Of(Timer).Allows));
+
+    private static FunctionRule Of(Delegate function) => FunctionRule.Of("function", function.Method);
+}

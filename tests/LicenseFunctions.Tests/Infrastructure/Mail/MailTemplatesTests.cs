@@ -1,0 +1,111 @@
+using System.Text.Json.Nodes;
+using LicenseFunctions.Infrastructure.Mail;
+using Xunit;
+
+namespace LicenseFunctions.Tests.Infrastructure.Mail;
+
+public sealed class MailTemplatesTests
+{
+    private static readonly MailTemplates Templates = new();
+
+    public static TheoryData<string> Names => [.. Templates.Names];
+
+    [Fact]
+    public void Names_AreThoseThatTheUseCasesMail() =>
+        Assert.Equal(
+            ["action_needed", "device_alert", "expiring", "in_grace", "operator_alerts", "period_ended", "price_consent", "reinstated", "renewal_failed", "renewed", "suspended"],
+            Templates.Names.Order());
+
+    [Theory]
+    [MemberData(nameof(Names))]
+    public void Render_WithNothingKnown_LeavesNoTraceOfTheTemplate(string name)
+    {
+        var mail = Templates.Render(name, [], publicUrl: null);
+
+        Assert.InRange(mail.Subject.Length, 5, 78);
+        Assert.All([mail.Subject, mail.Text, mail.Html], part =>
+        {
+            Assert.DoesNotContain("{{", part, StringComparison.Ordinal);
+            Assert.DoesNotContain("{%", part, StringComparison.Ordinal);
+            Assert.DoesNotContain("href=", part, StringComparison.Ordinal);
+        });
+    }
+
+    [Theory]
+    [MemberData(nameof(Names))]
+    public void Render_WhatCustomersCanWrite_IsEscapedInHtmlAndPlainInText(string name)
+    {
+        const string evil = "<script>alert('x')</script>";
+        var model = new JsonObject
+        {
+            ["subscription_id"] = evil, ["reason"] = evil, ["description"] = evil, ["link"] = "/app/#" + evil, ["last_four"] = evil,
+            ["amount_usd"] = 30m, ["old_amount_usd"] = 20m, ["days"] = 3,
+            ["alerts"] = new JsonArray(new JsonObject { ["severity"] = "HIGH", ["activity_type"] = "X", ["subscription_id"] = evil, ["description"] = evil }),
+        };
+
+        var mail = Templates.Render(name, model, "https://licences.example.com");
+
+        Assert.DoesNotContain("<script>", mail.Html, StringComparison.Ordinal);
+        Assert.Contains("&lt;script&gt;", mail.Html, StringComparison.Ordinal);
+        Assert.Contains(evil, mail.Text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Render_ARenewalPaidByCard_SaysUntilWhenAndHowMuch()
+    {
+        var mail = Templates.Render("renewed", new JsonObject
+        {
+            ["subscription_id"] = "L-1", ["expires_at"] = "2026-12-24T23:30:00+00:00", ["amount_usd"] = 30.1m, ["paid_with"] = "card", ["last_four"] = "4242",
+        }, "https://licences.example.com");
+
+        Assert.Equal("Your licence is renewed", mail.Subject);
+        Assert.Contains("Your licence L-1 is renewed until 24 December 2026.", mail.Text, StringComparison.Ordinal);
+        Assert.Contains("Paid: 30.10 USD with your card ending in 4242.", mail.Text, StringComparison.Ordinal);
+        Assert.Contains("https://licences.example.com/app/", mail.Html, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("insufficient_funds", "doesn't have enough money")]
+    [InlineData("expired_card", "has expired")]
+    [InlineData("authentication_required", "confirm this payment yourself")]
+    [InlineData("no_payment_method", "No card is saved")]
+    [InlineData("a_code_of_next_year", "gave no reason that helps")]
+    public void Render_ADecline_SaysTheReasonInPlainWords_NeverItsCode(string reason, string words)
+    {
+        var mail = Templates.Render("action_needed", new JsonObject { ["reason"] = reason }, publicUrl: null);
+
+        Assert.Contains(words, mail.Text, StringComparison.Ordinal);
+        Assert.DoesNotContain(reason, mail.Text, StringComparison.Ordinal);
+        Assert.DoesNotContain(reason, mail.Html, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Render_AuthenticationAndANewCard_AskForDifferentThings()
+    {
+        var confirm = Templates.Render("action_needed", new JsonObject { ["reason"] = "authentication_required", ["subscription_id"] = "L-1" }, "https://l.example");
+        var card = Templates.Render("action_needed", new JsonObject { ["reason"] = "expired_card" }, "https://l.example");
+
+        Assert.Equal("Please confirm the payment for your licence", confirm.Subject);
+        Assert.Contains("https://l.example/app/payment-methods/confirm/L-1", confirm.Text, StringComparison.Ordinal);
+        Assert.Equal("Your licence needs a payment method", card.Subject);
+        Assert.Contains("https://l.example/app/payment-methods", card.Html, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("refunded", "We gave back the payment of 30.10 USD")]
+    [InlineData("dispute_lost", "Your bank took back the payment of 30.10 USD")]
+    public void Render_APeriodThatEndsEarly_SaysWhyAndWhen(string reason, string words)
+    {
+        var mail = Templates.Render("period_ended", new JsonObject
+        {
+            ["subscription_id"] = "L-1", ["reason"] = reason, ["amount_usd"] = 30.1m, ["expires_at"] = "2026-12-24T23:30:00+00:00",
+        }, "https://l.example");
+
+        Assert.All([mail.Text, mail.Html], part => Assert.Contains(words, part, StringComparison.Ordinal));
+        Assert.Contains("ends on 24 December 2026, 23:30 UTC", mail.Text, StringComparison.Ordinal);
+        Assert.Contains("https://l.example/app/licenses/L-1/renewals", mail.Html, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Render_AnUnknownName_Throws() => Assert.Throws<KeyNotFoundException>(() => Templates.Render("none", [], null));
+}

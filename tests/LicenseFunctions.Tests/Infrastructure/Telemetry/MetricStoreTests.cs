@@ -1,0 +1,258 @@
+using LicenseFunctions.Infrastructure.Http;
+using LicenseFunctions.Infrastructure.Telemetry;
+using LicenseFunctions.Operations;
+using LicenseFunctions.Tests.Support;
+using Licensing.Devices;
+using Microsoft.Extensions.Logging.Abstractions;
+using Npgsql;
+using Xunit;
+
+namespace LicenseFunctions.Tests.Infrastructure.Telemetry;
+
+/// <summary>Counters that only grow, and the present state, over a real database.</summary>
+public sealed class MetricStoreTests(PostgresFixture postgres) : IAsyncLifetime
+{
+    private TestDatabase database = null!;
+    private MetricStore store = null!;
+    private Guid licence;
+
+    private static CancellationToken Stop => TestContext.Current.CancellationToken;
+
+    public async ValueTask InitializeAsync()
+    {
+        database = await postgres.NewDatabaseAsync();
+        store = new MetricStore(database.Database);
+        licence = await MetricScene.NewLicenceAsync(database);
+    }
+
+    public ValueTask DisposeAsync() => database.DisposeAsync();
+
+    [Fact]
+    public async Task Alerts_RaisedThenDeleted_StayCounted()
+    {
+        foreach (var type in (string[])["MULTIPLE_IPS", "MULTIPLE_IPS", "TOO_MANY_DEVICES", "of the platform's own"])
+            await RaiseAsync(type);
+        await database.ExecuteAsync("delete from suspicious_activity_alerts");
+        var before = await ReadAsync();
+        await store.AddAsync([], Stop);
+
+        var after = await ReadAsync();
+        Assert.Equal(0, await database.QueryAsync<int>("select count(*) from metric_increments"));
+        Assert.All([before, after], values =>
+        {
+            Assert.Equal(2, values["suspicious_activities_total", "MULTIPLE_IPS"]);
+            Assert.Equal(1, values["suspicious_activities_total", "TOO_MANY_DEVICES"]);
+            Assert.Equal(1, values["suspicious_activities_total", "OTHER"]);
+            Assert.Equal(1, values["device_violations_total", ""]);
+        });
+    }
+
+    [Fact]
+    public async Task Alert_UpdatedWithItsIncident_CountsOnce()
+    {
+        await RaiseAsync("MULTIPLE_IPS");
+        await database.ExecuteAsync("update suspicious_activity_alerts set severity = 'CRITICAL', activity_type = 'RAPID_IP_CHANGES'");
+
+        var values = await ReadAsync();
+        Assert.Equal(1, values["suspicious_activities_total", "MULTIPLE_IPS"]);
+        Assert.Equal(0, values["suspicious_activities_total", "RAPID_IP_CHANGES"]);
+        Assert.Equal(1, values["suspicious_activity_alerts_open", "CRITICAL"]);
+    }
+
+    [Fact]
+    public async Task Renewal_PendingThenSettled_CountsOnceWhenItIsSettled()
+    {
+        await database.ExecuteAsync(
+            "insert into license_renewal_history (subscription_id, renewal_type, amount_usd, status) values (@licence, 'auto', 10, 'pending')", new { licence });
+        Assert.Equal(0, (await ReadAsync()).Sum("auto_renewals_total"));
+
+        await database.ExecuteAsync("update license_renewal_history set status = 'success'");
+        await database.ExecuteAsync("update license_renewal_history set status = 'success', metadata = '{}'");
+        await database.ExecuteAsync(
+            "insert into license_renewal_history (subscription_id, renewal_type, amount_usd, status) values (@licence, 'manual', 10, 'failed')", new { licence });
+
+        var values = await ReadAsync();
+        Assert.Equal(1, values["auto_renewals_total", "success"]);
+        Assert.Equal(1, values.Sum("auto_renewals_total"));
+        Assert.Equal(1, values["manual_renewals_total", "failed"]);
+    }
+
+    [Theory]
+    [InlineData("DEVICE_LIMIT", 1)]
+    [InlineData("OPERATOR", 0)]
+    public async Task Suspension_ForTooManyDevices_IsADeviceViolation(string cause, int violations)
+    {
+        await database.ExecuteAsync(
+            "insert into license_suspensions (subscription_id, cause, reason, previous_state) values (@licence, @cause, 'x', 'SYNCED')", new { licence, cause });
+
+        var values = await ReadAsync();
+        Assert.Equal(violations, values["device_violations_total", ""]);
+        Assert.Equal(1, values["license_suspensions_open", cause]);
+    }
+
+    [Fact]
+    public async Task Scores_FallIntoTheBucketThatTheirColourEndsAt()
+    {
+        short[] scores = [0, 9, 49, 50, 79, 80, 99, 100];
+        foreach (var score in scores)
+        {
+            var one = await MetricScene.NewLicenceAsync(database);
+            await MetricScene.ScoreAsync(database, one, score, "ACTIVE");
+        }
+
+        var values = await ReadAsync();
+        (string Bound, double Count)[] expected = [("9", 2), ("49", 1), ("59", 1), ("79", 1), ("89", 1), ("99", 1), ("100", 1), ("sum", 466)];
+        Assert.All(expected, bucket => Assert.Equal(bucket.Count, values["license_health_score_distribution", bucket.Bound]));
+        Assert.Equal(8, values["licenses", "ACTIVE"]);
+        Assert.Equal(0, values.Sum("license_health_score"));
+        Assert.Equal(466, (await ReadAsync(perSubscription: true)).Sum("license_health_score"));
+    }
+
+    [Fact]
+    public async Task Counts_WrittenByManyInstancesAtOnce_AddUp()
+    {
+        MetricRow[] rows = [new("a", "1", 1), new("b", "2", 2), new("c", "3", 3)];
+
+        await Parallel.ForEachAsync(Enumerable.Range(0, 60), new ParallelOptions { MaxDegreeOfParallelism = 12, CancellationToken = Stop }, async (i, token) =>
+        {
+            await RaiseAsync("MULTIPLE_IPS");
+            await store.AddAsync(i % 2 == 0 ? rows : [.. rows.Reverse()], token);
+        });
+
+        var values = await ReadAsync();
+        Assert.Equal((60, 120, 180), (values["a", "1"], values["b", "2"], values["c", "3"]));
+        Assert.Equal(60, values["suspicious_activities_total", "MULTIPLE_IPS"]);
+    }
+
+    [Theory]
+    [InlineData("now() - interval '50 seconds'", 10, 10)]
+    [InlineData("now() - interval '1 day'", 60, double.PositiveInfinity)]
+    [InlineData("null", 60, double.PositiveInfinity)]
+    public async Task Timer_FinishedOrUnderWay_TellsHowLongItTookOrTakesSoFar(string finishedAt, double least, double most)
+    {
+        await database.ExecuteAsync($"insert into timer_leases (timer_name, last_started_at, last_finished_at) values ('T', now() - interval '60 seconds', {finishedAt})");
+
+        Assert.InRange((await ReadAsync())["timer_last_duration_seconds", "T"], least, most);
+    }
+
+    [Fact]
+    public async Task Records_OfTheSqlFunction_AreCountedByOutcome()
+    {
+        await RecordAsync("(select token_hash from license_tokens)");
+        await RecordAsync("(select token_hash from license_tokens)");
+        await RecordAsync("'nobody has this token'");
+        var before = await ReadAsync();
+        await store.AddAsync([], Stop);
+
+        Assert.All([before, await ReadAsync()], values => Assert.Equal(
+            (2, 0, 1),
+            (values["usage_records_total", "accepted"], values["usage_records_total", "duplicate"], values["usage_records_total", "quarantined"])));
+    }
+
+    [Fact]
+    public async Task Records_OfTwoLicencesInOpenTransactions_DontWaitForEachOtherToBeCounted()
+    {
+        await MetricScene.NewLicenceAsync(database);
+        // The week's first record makes its partition, alone.
+        await database.ExecuteAsync("select ensure_usage_partitions(now(), now())");
+        const string record = """
+            set lock_timeout = '1ms';
+            select record_license_usage(token_hash::text, subscription_id::text, '192.0.2.1', 'EA-1', 1001)
+            from (select * from license_tokens order by token_id limit 1 offset {0}) as one
+            """;
+        await using var first = await database.Source.OpenConnectionAsync(Stop);
+        await using var second = await database.Source.OpenConnectionAsync(Stop);
+        await using var open = await first.BeginTransactionAsync(Stop);
+        foreach (var (connection, offset) in new[] { (first, 0), (second, 1) })
+        {
+            await using var command = new NpgsqlCommand(string.Format(System.Globalization.CultureInfo.InvariantCulture, record, offset), connection);
+            await command.ExecuteNonQueryAsync(Stop);
+        }
+
+        Assert.Equal(1, (await ReadAsync())["usage_records_total", "accepted"]);
+        await open.CommitAsync(Stop);
+        Assert.Equal(2, (await ReadAsync())["usage_records_total", "accepted"]);
+    }
+
+    [Fact]
+    public async Task Increments_MoreThanOneFoldTakes_AreAllAddedUp()
+    {
+        await database.ExecuteAsync("insert into metric_increments (name, label, amount) select 'usage_records_total', 'accepted', 1 from generate_series(1, 20001)");
+        using var writing = new WriteCounts(new ProcessCounts(), store, TimeProvider.System, NullLogger<WriteCounts>.Instance);
+
+        await writing.FlushAsync(Stop);
+
+        Assert.Equal(0, await database.QueryAsync<int>("select count(*) from metric_increments"));
+        Assert.Equal(20001, (await ReadAsync())["usage_records_total", "accepted"]);
+    }
+
+    [Fact]
+    public async Task Counts_ThatCouldNotBeWritten_AreWrittenWithTheNext()
+    {
+        var counts = new ProcessCounts();
+        using var writing = new WriteCounts(counts, store, TimeProvider.System, NullLogger<WriteCounts>.Instance);
+        counts.AddCheck(LicenseCode.Valid, TimeSpan.FromMilliseconds(3));
+        counts.AddCheck(LicenseCode.PausedToxic, TimeSpan.FromSeconds(7));
+        counts.AddRecords(5, 1, 0);
+        await database.ExecuteAsync("alter table metric_counters rename to gone");
+        await Assert.ThrowsAsync<PostgresException>(() => writing.FlushAsync(Stop));
+        // A process stops all the same.
+        await writing.StopAsync(Stop);
+        await database.ExecuteAsync("alter table gone rename to metric_counters");
+
+        counts.AddCheck(LicenseCode.Valid, TimeSpan.FromMilliseconds(5));
+        counts.AddCheck(null, TimeSpan.Zero);
+        await writing.FlushAsync(Stop);
+
+        var values = await ReadAsync();
+        Assert.Equal(2, values["license_validations_total", "VALID"]);
+        Assert.Equal(1, values["license_validations_total", "PAUSED_TOXIC"]);
+        Assert.Equal(1, values["license_validations_total", "NO_ANSWER"]);
+        Assert.Equal(2, values["license_validation_duration_seconds", "0.005"]);
+        Assert.Equal(1, values["license_validation_duration_seconds", "+Inf"]);
+        Assert.Equal(7.008, values["license_validation_duration_seconds", "sum"], 9);
+        Assert.Equal((5, 1, 0), (values["usage_records_total", "accepted"], values["usage_records_total", "duplicate"], values["usage_records_total", "quarantined"]));
+    }
+
+    private Task<Guid> RecordAsync(string token) => database.QueryAsync<Guid>(
+        $"select record_license_usage({token}::text, @licence::text, '192.0.2.1', 'EA-1', 1001)", new { licence });
+
+    private Task<Guid> RaiseAsync(string type) => database.QueryAsync<Guid>(
+        "select create_suspicious_activity_alert(@licence, @type, 'LOW', 'x')", new { licence, type });
+
+    private async Task<MetricValues> ReadAsync(bool perSubscription = false) => new(await store.ReadAsync(perSubscription, Stop));
+
+    private sealed class MetricValues(IReadOnlyList<MetricRow> rows)
+    {
+        // One row a series: two would be two lines of one series for Prometheus.
+        public double this[string name, string label] => rows.SingleOrDefault(row => row.Name == name && row.Label == label)?.Value ?? 0;
+
+        public double Sum(string name) => rows.Where(row => row.Name == name).Sum(row => row.Value);
+    }
+}
+
+internal static class MetricScene
+{
+    public static Task<Guid> NewLicenceAsync(TestDatabase database) => database.QueryAsync<Guid>(
+        """
+        with people as (
+            insert into users (email, role)
+            values (@name || 's@x.test', 'subscriber'), (@name || 'm@x.test', 'master') returning user_id, role),
+        subscription as (
+            insert into subscriptions (subscriber_id, master_id)
+            select (select user_id from people where role = 'subscriber'), (select user_id from people where role = 'master')
+            returning subscription_id)
+        insert into license_tokens (subscription_id, token_hash, expires_at)
+        select subscription_id, @name, now() + interval '40 days' from subscription
+        returning subscription_id
+        """,
+        new { name = Guid.NewGuid().ToString("N") });
+
+    public static Task ScoreAsync(TestDatabase database, Guid licence, short score, string status) => database.ExecuteAsync(
+        """
+        insert into license_health (subscription_id, score, status, scored_at, due_at) values (@licence, @score, @status, now(), 'infinity')
+        on conflict (subscription_id) do update
+        set score = excluded.score, status = excluded.status, scored_at = excluded.scored_at, due_at = excluded.due_at
+        """,
+        new { licence, score, status });
+}

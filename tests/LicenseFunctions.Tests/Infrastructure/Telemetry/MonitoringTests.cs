@@ -1,0 +1,152 @@
+using System.Diagnostics;
+using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
+using LicenseFunctions.Infrastructure.Telemetry;
+using LicenseFunctions.Tests.Support;
+using Xunit;
+
+namespace LicenseFunctions.Tests.Infrastructure.Telemetry;
+
+/// <summary>The running backend under a real Prometheus: the dashboard's queries, the alert rules, the exposition.</summary>
+public sealed partial class MonitoringTests(PostgresFixture postgres)
+{
+    private const string Folder = "docs/monitoring";
+
+    [Fact]
+    public async Task Panels_OverARunningBackend_EachQueryAnswersNumbers()
+    {
+        await using var database = await postgres.NewDatabaseAsync();
+        var licence = await MetricScene.NewLicenceAsync(database);
+        await MetricScene.ScoreAsync(database, licence, 85, "ACTIVE");
+        await MetricScene.ScoreAsync(database, await MetricScene.NewLicenceAsync(database), 45, "SUSPENDED");
+        // A counter's first sample is no increase: everything is counted after a scrape.
+        // The scores are the scene's: no timer may judge these licences anew meanwhile.
+        await using var app = await RunningApp.StartAsync(
+            database, ("OUTBOX_SCHEDULE", "* * * * * *"), ("SCAN_SCHEDULE", "* * * * * *"), ("HEALTH_SCHEDULE", "0 0 0 1 1 *"));
+        await using var prometheus = await Prometheus.StartAsync(app.Client.BaseAddress!);
+        await prometheus.UntilAsync("sum(auto_renewals_total)", values => values is [0]);
+        await UseAsync(app, database, licence);
+
+        await prometheus.UntilAsync("sum(auto_renewals_total)", values => values is [4]);
+        foreach (var query in Queries())
+            await prometheus.UntilAsync(query, values => values.Count > 0 && values.All(double.IsFinite));
+
+        Assert.Equal([0.75], await prometheus.QueryAsync(QueryOf("Auto-Renewal Success Rate")));
+        Assert.Equal([1], await prometheus.QueryAsync(QueryOf("License Health Distribution")));
+        Assert.Equal([65], await prometheus.QueryAsync("max(license_health_score_distribution_sum) / max(license_health_score_distribution_count)"));
+    }
+
+    [Fact]
+    public async Task Metrics_OfAnEmptyBackend_PassPromtoolAndHaveTheGuidesNames()
+    {
+        await using var database = await postgres.NewDatabaseAsync();
+        await using var app = await RunningApp.StartAsync(database, ("METRICS_TOKEN", "a-token-of-the-scrape"));
+        Assert.Equal(401, (await app.GetAsync("/metrics")).Status);
+        Assert.Equal(401, (await app.GetAsync("/metrics", "Bearer a-token-of-the-scrap")).Status);
+
+        var (status, _, response) = await app.GetAsync("/metrics", "Bearer a-token-of-the-scrape");
+
+        Assert.Equal(200, status);
+        Assert.Equal("text/plain; version=0.0.4; charset=utf-8", response.Content.Headers.ContentType?.ToString());
+        var text = await response.Content.ReadAsStringAsync(TestContext.Current.CancellationToken);
+        foreach (var line in (string[])["# TYPE license_health_score gauge", "# TYPE suspicious_activities_total counter",
+            "suspicious_activities_total{type=\"GEOGRAPHIC_ANOMALY\"} 0", "auto_renewals_total{status=\"success\"} 0",
+            "auto_renewals_total{status=\"failed\"} 0", "device_violations_total 0", "timer_interval_seconds{timer=\"DrainOutbox\"} 5"])
+        {
+            Assert.Contains("\n" + line + "\n", text, StringComparison.Ordinal);
+        }
+
+        Assert.Equal("", await PromtoolAsync(text, "check", "metrics"));
+    }
+
+    [Fact]
+    public async Task Checks_CountedByOneInstance_AreReadFromAnotherAfterItIsGone()
+    {
+        await using var database = await postgres.NewDatabaseAsync();
+        await using (var first = await RunningApp.StartAsync(database))
+        {
+            await CheckAsync(first);
+            await using var prometheus = await Prometheus.StartAsync(first.Client.BaseAddress!);
+            await prometheus.UntilAsync("license_validations_total{code=\"NOT_FOUND\"}", values => values is [1]);
+        }
+
+        await using var second = await RunningApp.StartAsync(database);
+        Assert.Contains(
+            "license_validations_total{code=\"NOT_FOUND\"} 1\n",
+            await second.Client.GetStringAsync("/metrics", TestContext.Current.CancellationToken), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Rules_ByTheirTests_FireAndStayQuiet() =>
+        Assert.Contains("SUCCESS", await PromtoolAsync("", "test", "rules", Path.Combine(Repository.Root, Folder, "alerts.test.yml")), StringComparison.Ordinal);
+
+    [Fact]
+    public void Rules_EachHaveATestThatFiresAndOneThatStaysQuiet()
+    {
+        var rules = Alert().Matches(Repository.Read(Folder + "/alerts.rules.yml")).Select(match => match.Groups[1].Value).ToList();
+        var tests = Repository.Read(Folder + "/alerts.test.yml");
+
+        Assert.NotEmpty(rules);
+        Assert.All(rules, rule =>
+        {
+            Assert.Contains($"alertname: {rule}, exp_alerts: []", tests, StringComparison.Ordinal);
+            Assert.Contains($"alertname: {rule}\n        exp_alerts:\n          - exp_labels", tests, StringComparison.Ordinal);
+        });
+    }
+
+    // Something of everything that a panel shows a rate or a quantile of.
+    private static async Task UseAsync(RunningApp app, TestDatabase database, Guid licence)
+    {
+        await CheckAsync(app);
+        await app.PostAsync("/api/v1/usage", $"Bearer {RunningApp.Token("service")}", "[{}]");
+        await database.ExecuteAsync(
+            """
+            insert into license_renewal_history (subscription_id, renewal_type, amount_usd, status)
+            select @licence, 'auto', 10, unnest(array['success', 'success', 'success', 'failed']);
+            insert into license_usage_log (logged_at, token_hash, subscription_id) values (now(), 'x', @licence);
+            -- As another instance that takes batches from the queue would.
+            insert into metric_increments (name, label, amount) values ('usage_ingest_lag_seconds', '5', 3), ('usage_ingest_lag_seconds', 'sum', 9);
+            """,
+            new { licence });
+    }
+
+    private static async Task CheckAsync(RunningApp app)
+    {
+        var (status, _, _) = await app.PostAsync("/api/v1/licenses/validate", "License nobody-has-this-token", new { ea_instance_id = "EA-1", mt5_account_number = 1001 });
+        Assert.Equal(200, status);
+    }
+
+    private static IEnumerable<JsonNode> Panels() =>
+        JsonNode.Parse(Repository.Read(Folder + "/license-management.dashboard.json"))!["panels"]!.AsArray().Select(panel => panel!)
+            .Where(panel => (string?)panel["type"] != "row");
+
+    private static List<string> Queries()
+    {
+        var queries = Panels().SelectMany(panel => panel["targets"]!.AsArray().Select(target => (string)target!["expr"]!)).ToList();
+        Assert.True(queries.Count > 30, "The dashboard has lost its queries");
+        return queries;
+    }
+
+    private static string QueryOf(string title) => (string)Panels().Single(panel => (string?)panel["title"] == title)["targets"]![0]!["expr"]!;
+
+    /// <returns>What promtool wrote; it must have succeeded.</returns>
+    private static async Task<string> PromtoolAsync(string input, params string[] arguments)
+    {
+        using var process = Process.Start(new ProcessStartInfo("promtool", arguments)
+        {
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        })!;
+        await process.StandardInput.WriteAsync(input);
+        process.StandardInput.Close();
+        var errors = process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
+        var output = await process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken) + await errors;
+        await process.WaitForExitAsync(TestContext.Current.CancellationToken);
+        Assert.True(process.ExitCode == 0, output);
+        return output;
+    }
+
+    [GeneratedRegex("- alert: (\\w+)")]
+    private static partial Regex Alert();
+}

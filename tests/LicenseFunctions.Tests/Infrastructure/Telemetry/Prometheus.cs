@@ -1,0 +1,90 @@
+using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
+using System.Text.Json.Nodes;
+using LicenseFunctions.Infrastructure.Telemetry;
+using Xunit;
+
+namespace LicenseFunctions.Tests.Infrastructure.Telemetry;
+
+/// <summary>A real Prometheus that scrapes one backend, as job license-management, once a second.</summary>
+internal sealed class Prometheus : IAsyncDisposable
+{
+    private readonly Process process;
+    private readonly DirectoryInfo folder;
+    private readonly HttpClient client;
+
+    private Prometheus(Process process, DirectoryInfo folder, Uri address) =>
+        (this.process, this.folder, client) = (process, folder, new HttpClient { BaseAddress = address });
+
+    public static async Task<Prometheus> StartAsync(Uri backend)
+    {
+        var folder = Directory.CreateTempSubdirectory("prometheus-");
+        var configuration = Path.Combine(folder.FullName, "prometheus.yml");
+        await File.WriteAllTextAsync(configuration, $$"""
+            global: {scrape_interval: 1s, scrape_timeout: 1s}
+            scrape_configs:
+              - job_name: license-management
+                static_configs: [{targets: ["{{backend.Authority}}"]}]
+            """, TestContext.Current.CancellationToken);
+        var address = $"127.0.0.1:{FreePort()}";
+        var process = Process.Start(new ProcessStartInfo("prometheus",
+            [$"--config.file={configuration}", $"--storage.tsdb.path={folder.FullName}/data", $"--web.listen-address={address}"])
+        { RedirectStandardError = true })!;
+        var ready = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        process.ErrorDataReceived += (_, line) =>
+        {
+            if (line.Data?.Contains("Server is ready to receive web requests", StringComparison.Ordinal) is true)
+                ready.TrySetResult();
+        };
+        process.BeginErrorReadLine();
+        await ready.Task.WaitAsync(TestContext.Current.CancellationToken);
+        return new Prometheus(process, folder, new Uri($"http://{address}"));
+    }
+
+    /// <summary>Asks until the answer holds what is waited for; each answer is a fresh one, and the test's own limit ends it.</summary>
+    /// <returns>The values of the series.</returns>
+    public async Task<IReadOnlyList<double>> UntilAsync(string query, Func<IReadOnlyList<double>, bool> holds)
+    {
+        for (var pause = 20; ; pause = Math.Min(pause * 2, 500))
+        {
+            var values = await QueryAsync(query);
+            if (holds(values))
+                return values;
+            await Task.Delay(pause, TestContext.Current.CancellationToken);
+        }
+    }
+
+    /// <returns>The values of the series that the query answers now.</returns>
+    public async Task<IReadOnlyList<double>> QueryAsync(string query)
+    {
+        using var form = new FormUrlEncodedContent([new("query", query)]);
+        using var response = await client.PostAsync("/api/v1/query", form, TestContext.Current.CancellationToken);
+        var body = JsonNode.Parse(await response.Content.ReadAsStringAsync(TestContext.Current.CancellationToken))!;
+        Assert.True((string?)body["status"] == "success", $"{query}: {body["error"]}");
+        return [.. body["data"]!["result"]!.AsArray().Select(series => Number((string)series!["value"]![1]!))];
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        client.Dispose();
+        process.Kill();
+        await process.WaitForExitAsync(CancellationToken.None);
+        process.Dispose();
+        folder.Delete(recursive: true);
+    }
+
+    private static double Number(string text) => text switch
+    {
+        "+Inf" => double.PositiveInfinity,
+        "-Inf" => double.NegativeInfinity,
+        _ => double.Parse(text, System.Globalization.CultureInfo.InvariantCulture),
+    };
+
+    private static int FreePort()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
+}

@@ -1,0 +1,189 @@
+using System.Text.Json.Nodes;
+using LicenseFunctions.Tests.Support;
+using Xunit;
+
+namespace LicenseFunctions.Tests.Licenses;
+
+/// <summary>The routes of devices, tokens and suspensions, over HTTP.</summary>
+public sealed class LicenseRoutesTests(PostgresFixture postgres) : IAsyncLifetime
+{
+    private LicenseScene scene = null!;
+    private RunningApp app = null!;
+
+    private string License => $"/api/v1/licenses/{scene.SubscriptionId}";
+
+    private string Owner => "Bearer " + RunningApp.Token("subscriber", scene.OwnerId);
+
+    private static string Operator => "Bearer " + RunningApp.Token("operator");
+
+    public async ValueTask InitializeAsync()
+    {
+        scene = await LicenseScene.NewAsync(postgres);
+        app = await RunningApp.StartAsync(scene.Database);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await app.DisposeAsync();
+        await scene.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task Validate_ByTheEa_AnswersEveryField()
+    {
+        var (status, body, _) = await ValidateAsync("EA-1", 12345678, "n-1");
+
+        Assert.Equal(200, status);
+        Assert.Equal(
+            ["valid", "code", "detail", "reasons", "subscription_id", "status", "expires_at", "device", "devices", "nonce", "checked_at"],
+            body!.AsObject().Select(field => field.Key));
+        Assert.Equal(("VALID", "ACTIVE", "n-1", true), ((string)body["code"]!, (string)body["status"]!, (string)body["nonce"]!, (bool)body["device"]!["is_new"]!));
+        Assert.Equal((1, 2), ((int)body["devices"]!["used"]!, (int)body["devices"]!["max"]!));
+        Assert.EndsWith("Z", (string)body["checked_at"]!, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Validate_UnknownToken_IsAVerdictWithEveryField()
+    {
+        var (status, body, _) = await app.PostAsync("/api/v1/licenses/validate", "License nobody's", new { ea_instance_id = "EA-1", mt5_account_number = 1 });
+
+        Assert.Equal((200, "NOT_FOUND"), (status, (string)body!["code"]!));
+        Assert.True(body.AsObject().ContainsKey("device") && body["device"] is null);
+    }
+
+    [Fact]
+    public async Task Validate_ByTheService_NeedsHashAndAddress()
+    {
+        var service = "Bearer " + RunningApp.Token("service");
+
+        var (missing, problem, _) = await app.PostAsync("/api/v1/licenses/validate", service, new { ea_instance_id = "EA-1", mt5_account_number = 1 });
+        var (status, body, _) = await app.PostAsync("/api/v1/licenses/validate", service, new
+        {
+            ea_instance_id = "EA-1", mt5_account_number = 1, token_hash = LicenseScene.Hash(LicenseScene.Token), ip_address = "203.0.113.9",
+        });
+
+        Assert.Equal((400, "token_hash"), (missing, (string)problem!["field"]!));
+        Assert.Equal((200, "VALID"), (status, (string)body!["code"]!));
+        Assert.Equal("203.0.113.9", await scene.Database.QueryAsync<string>("select host(ip_address) from license_devices"));
+    }
+
+    [Fact]
+    public async Task Devices_ListNameAndRemove_ForTheOwnerAlone()
+    {
+        await ValidateAsync("EA-1", 12345678);
+        await scene.Database.ExecuteAsync(
+            "select record_license_usage(@hash, @SubscriptionId, '198.51.100.7'::inet, 'EA-1', 12345678, 1, 0, 0, null)",
+            new { hash = LicenseScene.Hash(LicenseScene.Token), scene.SubscriptionId });
+
+        var (_, list, _) = await app.GetAsync(License + "/devices", Owner);
+        var device = list!["devices"]![0]!;
+        var id = (string)device["device_id"]!;
+        var stranger = "Bearer " + RunningApp.Token("subscriber");
+
+        Assert.Equal(1, (int)list["device_count"]!);
+        Assert.Equal((1, 2), ((int)device["usage_count"]!, device["networks"]!.AsArray().Count));
+        Assert.Equal(404, (await app.GetAsync(License + "/devices", stranger)).Status);
+        Assert.Equal(404, (await app.SendAsync(HttpMethod.Delete, $"{License}/devices/{id}", stranger)).Status);
+        Assert.Equal(204, (await app.SendAsync(HttpMethod.Patch, $"{License}/devices/{id}", Owner, new { name = "VPS" })).Status);
+        Assert.Equal("VPS", (string?)(await app.GetAsync(License + "/devices", Operator)).Body!["devices"]![0]!["name"]);
+        Assert.Equal(204, (await app.SendAsync(HttpMethod.Delete, $"{License}/devices/{id}", Owner)).Status);
+        Assert.Equal(404, (await app.SendAsync(HttpMethod.Delete, $"{License}/devices/{id}", Owner)).Status);
+        Assert.Equal(0, (int)(await app.GetAsync(License + "/devices", Owner)).Body!["device_count"]!);
+        Assert.Equal([(1, "false", true)], await scene.Database.QueryAllAsync<(int, string, bool)>(
+            "select (before ->> 'slot')::int, before ->> 'beyond_limit', after ? 'removed_at' from audit_log where action = 'device.removed'"));
+    }
+
+    [Fact]
+    public async Task Token_Rotated_IsShownOnceAndKeptHashed()
+    {
+        var (status, body, response) = await app.PostAsync(License + "/token", Owner, new { overlap_seconds = 0 });
+        var token = (string)body!["token"]!;
+
+        Assert.Equal(201, status);
+        Assert.Contains("no-store", response.Headers.CacheControl!.ToString(), StringComparison.Ordinal);
+        Assert.Equal(1, await scene.CountAsync($"license_tokens where token_hash = '{LicenseScene.Hash(token)}'"));
+        Assert.Equal("REVOKED", (string)(await ValidateAsync("EA-1", 1)).Body!["code"]!);
+        Assert.Equal(400, (await app.PostAsync(License + "/token", Owner, new { overlap_seconds = -1 })).Status);
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(null)]
+    public async Task Token_RotatedWithoutABody_EndsTheOldOne(int? length)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Post, License + "/token");
+        request.Headers.TryAddWithoutValidation("Authorization", Owner);
+        if (length is not null)
+            request.Content = new ByteArrayContent([]);
+
+        var response = await app.Client.SendAsync(request, LicenseScene.Stop);
+
+        Assert.Equal(System.Net.HttpStatusCode.Created, response.StatusCode);
+        Assert.Equal("REVOKED", (string)(await ValidateAsync("EA-1", 1)).Body!["code"]!);
+    }
+
+    [Fact]
+    public async Task Device_Renamed_IsAuditedWithBothNames()
+    {
+        var id = (string)(await ValidateAsync("EA-1", 12345678)).Body!["device"]!["device_id"]!;
+
+        await app.SendAsync(HttpMethod.Patch, $"{License}/devices/{id}", Owner, new { name = "VPS" });
+        await app.SendAsync(HttpMethod.Patch, $"{License}/devices/{id}", Owner, new { name = "Home" });
+
+        Assert.Equal(
+            [(null, "VPS"), ("VPS", "Home")],
+            await scene.Database.QueryAllAsync<(string?, string?)>(
+                "select before ->> 'name', after ->> 'name' from audit_log where action = 'device.renamed' order by audit_id"));
+    }
+
+    [Fact]
+    public async Task Validate_TooOften_IsCountedByLicenceForTheServiceToo()
+    {
+        await using var limited = await RunningApp.StartAsync(scene.Database, ("RATE_LIMIT_PER_MINUTE", "2"));
+        var service = "Bearer " + RunningApp.Token("service");
+        Task<(int Status, JsonNode? Body, HttpResponseMessage Response)> CheckAsync(string token) =>
+            limited.PostAsync("/api/v1/licenses/validate", service, new
+            {
+                ea_instance_id = "EA-1", mt5_account_number = 1, token_hash = LicenseScene.Hash(token), ip_address = "203.0.113.9",
+            });
+
+        Assert.Equal((200, 200), ((await CheckAsync(LicenseScene.Token)).Status, (await CheckAsync(LicenseScene.Token)).Status));
+        var (status, problem, response) = await CheckAsync(LicenseScene.Token);
+
+        Assert.Equal((429, "RATE_LIMITED"), (status, (string)problem!["code"]!));
+        Assert.InRange(response.Headers.RetryAfter!.Delta!.Value.TotalSeconds, 1, 30);
+        Assert.Equal(200, (await CheckAsync("another licence's")).Status);
+    }
+
+    [Fact]
+    public async Task Text_ThatTheDatabaseCannotHold_IsTheCallersFault()
+    {
+        await app.PostAsync(License + "/suspend", Operator, new { reason = "Leaked" });
+
+        var (status, problem, _) = await app.PostAsync(License + "/appeal", Owner, new { message = "not\0me" });
+        var (asked, _, _) = await app.GetAsync("/api/v1/quarantine?code=%00", Operator);
+
+        Assert.Equal((400, "INVALID_TEXT", 400), (status, (string)problem!["code"]!, asked));
+    }
+
+    [Fact]
+    public async Task SuspendThenReinstate_ByAnOperator_IsAudited()
+    {
+        var operatorId = Guid.NewGuid();
+        var caller = "Bearer " + RunningApp.Token("operator", operatorId);
+
+        Assert.Equal(400, (await app.PostAsync(License + "/suspend", caller, new { reason = "" })).Status);
+        Assert.Equal("SUSPENDED", (string)(await app.PostAsync(License + "/suspend", caller, new { reason = "Leaked" })).Body!["status"]!);
+        var refused = (await ValidateAsync("EA-1", 1)).Body!;
+        Assert.Equal(("SUSPENDED", "License suspended: Leaked"), ((string)refused["code"]!, (string)refused["detail"]!));
+        Assert.Equal(409, (await app.PostAsync(License + "/suspend", caller, new { reason = "Leaked" })).Status);
+        Assert.Equal(409, (await app.PostAsync(License + "/lift-suspension", Owner)).Status);
+        Assert.Equal("ACTIVE", (string)(await app.PostAsync(License + "/reinstate", caller, new { reason = "Rotated" })).Body!["status"]!);
+        Assert.Equal("VALID", (string)(await ValidateAsync("EA-1", 1)).Body!["code"]!);
+        Assert.Equal(2, await scene.CountAsync($"audit_log where actor_kind = 'operator' and actor_id = '{operatorId}' and reason is not null"));
+        Assert.Equal(404, (await app.PostAsync($"/api/v1/licenses/{Guid.NewGuid()}/suspend", caller, new { reason = "Leaked" })).Status);
+    }
+
+    private Task<(int Status, JsonNode? Body, HttpResponseMessage Response)> ValidateAsync(string ea, long account, string? nonce = null) =>
+        app.PostAsync("/api/v1/licenses/validate", "License " + LicenseScene.Token, new { ea_instance_id = ea, mt5_account_number = account, nonce });
+}

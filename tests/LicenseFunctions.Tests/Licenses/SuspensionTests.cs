@@ -1,0 +1,341 @@
+using LicenseFunctions.Infrastructure.Database;
+using LicenseFunctions.Licenses;
+using LicenseFunctions.Tests.Support;
+using Licensing.Devices;
+using Xunit;
+
+namespace LicenseFunctions.Tests.Licenses;
+
+public sealed class SuspensionTests(PostgresFixture postgres)
+{
+    private static readonly Actor Operator = Actor.Operator(Guid.NewGuid());
+
+    [Fact]
+    public async Task Runbook_AfterASuspension_IsHonouredAtTheNextCheck()
+    {
+        await using var scene = await LicenseScene.NewAsync(postgres);
+        await scene.SuspendByThirdAsync();
+
+        await scene.RunbookAsync();
+
+        Assert.Equal(LicenseCode.Valid, (await scene.CheckAsync("EA-1", 1, "198.51.100.1")).Verdict.Code);
+        Assert.Equal(("DEGRADED_GAP", null), await scene.SubscriptionAsync());
+        Assert.Equal(1, await scene.CountAsync("license_suspensions where closed_how = 'RUNBOOK'"));
+        Assert.Equal(1, await scene.CountAsync("audit_log where actor_kind = 'runbook' and action = 'license.reinstated'"));
+        Assert.Equal(LicenseCode.Valid, (await scene.CheckAsync("EA-2", 2, "198.51.100.2")).Verdict.Code);
+        Assert.Equal(LicenseCode.TooManyDevices, (await scene.CheckAsync("EA-3", 3, "203.0.113.9")).Verdict.Code); // the cause is cleared
+        Assert.Equal(LicenseCode.Suspended, (await scene.CheckAsync("EA-4", 4, "203.0.113.10")).Verdict.Code); // another is judged as before
+    }
+
+    [Fact]
+    public async Task Runbook_WithTheAlertMarkedFalsePositive_GivesThatDeviceAPlace()
+    {
+        await using var scene = await LicenseScene.NewAsync(postgres);
+        await scene.SuspendByThirdAsync();
+
+        await scene.RunbookAsync();
+        await scene.Database.ExecuteAsync("update suspicious_activity_alerts set status = 'FALSE_POSITIVE', resolved_at = now()");
+        var third = await scene.CheckAsync("EA-3", 3, "203.0.113.9");
+
+        Assert.Equal((LicenseCode.Valid, true), (third.Verdict.Code, third.IsNew));
+        Assert.Equal((3, 1), (third.License!.DevicesUsed, third.License.PlacesBeyondLimit));
+        Assert.Equal(LicenseCode.Suspended, (await scene.CheckAsync("EA-4", 4, "203.0.113.10")).Verdict.Code);
+    }
+
+    [Fact]
+    public async Task ActiveToken_OverASuspensionThatIsNotOurs_StaysRefused()
+    {
+        await using var scene = await LicenseScene.NewAsync(postgres);
+        await scene.CheckAsync("EA-1", 1);
+        await scene.Database.ExecuteAsync("update subscriptions set state = 'SUSPENDED_ADMIN', paused_reason = 'Fraud'");
+
+        Assert.Equal([LicenseCode.Suspended], (await scene.CheckAsync("EA-1", 1)).Verdict.Reasons);
+        Assert.Equal([LicenseCode.Suspended], (await scene.CheckAsync("EA-2", 2)).Verdict.Reasons);
+        Assert.Equal(("SUSPENDED_ADMIN", "Fraud"), await scene.SubscriptionAsync());
+    }
+
+    [Fact]
+    public async Task Runbook_WhereThePlatformSuspendedMeanwhile_StaysRefused()
+    {
+        await using var scene = await LicenseScene.NewAsync(postgres);
+        await scene.SuspendByThirdAsync();
+        await scene.Database.ExecuteAsync("update subscriptions set paused_reason = 'Fraud'");
+
+        await scene.RunbookAsync();
+
+        Assert.Equal(LicenseCode.Suspended, (await scene.CheckAsync("EA-1", 1)).Verdict.Code);
+        Assert.Equal(("SUSPENDED_ADMIN", "Fraud"), await scene.SubscriptionAsync());
+        Assert.Equal(1, await scene.CountAsync("license_suspensions where closed_at is null"));
+    }
+
+    [Fact]
+    public async Task Reinstate_ByAnOperator_GivesBackStateAndToken_AndTheNextCheckDoesNotSuspend()
+    {
+        await using var scene = await LicenseScene.NewAsync(postgres);
+        await scene.SuspendByThirdAsync();
+
+        var outcome = await scene.Reinstating.RunAsync(scene.SubscriptionId, new("Customer called"), Operator, LicenseScene.Stop);
+
+        Assert.Equal("ACTIVE", outcome.Value.Status);
+        Assert.Equal(("DEGRADED_GAP", null), await scene.SubscriptionAsync());
+        Assert.Equal(1, await scene.CountAsync("license_tokens where is_active and revoked_at is null and revoked_reason is null"));
+        Assert.Equal(1, await scene.CountAsync("outbox where payload ->> 'template' = 'reinstated'"));
+        Assert.Equal(LicenseCode.TooManyDevices, (await scene.CheckAsync("EA-3", 3, "203.0.113.9")).Verdict.Code);
+        Assert.True((await scene.CheckAsync("EA-1", 1)).Verdict.IsValid);
+    }
+
+    [Fact]
+    public async Task Reinstate_AsFalsePositive_MarksTheAlertAndGivesThatDeviceAPlace()
+    {
+        await using var scene = await LicenseScene.NewAsync(postgres);
+        await scene.SuspendByThirdAsync();
+
+        await scene.Reinstating.RunAsync(scene.SubscriptionId, new("Backup VPS", FalsePositive: true), Operator, LicenseScene.Stop);
+
+        Assert.Equal(1, await scene.CountAsync("suspicious_activity_alerts where status = 'FALSE_POSITIVE' and resolved_at is not null"));
+        Assert.True((await scene.CheckAsync("EA-3", 3, "203.0.113.9")).IsNew);
+        Assert.True((await scene.CheckAsync("EA-1", 1, "198.51.100.1")).Verdict.IsValid);
+    }
+
+    [Fact]
+    public async Task Reinstate_NothingOfOursOpen_IsRefused()
+    {
+        await using var scene = await LicenseScene.NewAsync(postgres);
+        await scene.Database.ExecuteAsync("update subscriptions set state = 'SUSPENDED_ADMIN', paused_reason = 'Fraud'");
+
+        var outcome = await scene.Reinstating.RunAsync(scene.SubscriptionId, new("Customer called"), Operator, LicenseScene.Stop);
+
+        Assert.Equal("NOT_SUSPENDED", outcome.Refusal!.Code);
+        Assert.Equal(("SUSPENDED_ADMIN", "Fraud"), await scene.SubscriptionAsync());
+    }
+
+    [Fact]
+    public async Task Lift_ByTheOwner_OnceIn30Days_AndTheNewcomerStaysOut()
+    {
+        await using var scene = await LicenseScene.NewAsync(postgres);
+        await scene.SuspendByThirdAsync();
+
+        var foreign = await scene.Reinstating.RunForOwnerAsync(scene.SubscriptionId, Guid.NewGuid(), LicenseScene.Stop);
+        var lifted = await scene.Reinstating.RunForOwnerAsync(scene.SubscriptionId, scene.OwnerId, LicenseScene.Stop);
+        var third = await scene.CheckAsync("EA-3", 3, "203.0.113.9");
+        await scene.CheckAsync("EA-4", 4, "203.0.113.10");
+        var again = await scene.Reinstating.RunForOwnerAsync(scene.SubscriptionId, scene.OwnerId, LicenseScene.Stop);
+        scene.Time.Advance(TimeSpan.FromDays(30));
+        var later = await scene.Reinstating.RunForOwnerAsync(scene.SubscriptionId, scene.OwnerId, LicenseScene.Stop);
+
+        Assert.Equal("LICENSE_NOT_FOUND", foreign.Refusal!.Code);
+        Assert.Equal("ACTIVE", lifted.Value.Status);
+        Assert.Equal(LicenseCode.TooManyDevices, third.Verdict.Code);
+        Assert.Equal("LIFTED_RECENTLY", again.Refusal!.Code);
+        Assert.Equal("ACTIVE", later.Value.Status);
+        // The second mail promises nothing that the second lift would have refused.
+        Assert.Equal(["true", "false"], await scene.Database.QueryAllAsync<string>(
+            "select payload #>> '{model,owner_may_lift}' from outbox where dedup_key like 'suspended:%' order by created_at"));
+    }
+
+    [Fact]
+    public async Task Lift_OfAnotherCause_IsNotTheOwners()
+    {
+        await using var scene = await LicenseScene.NewAsync(postgres);
+        await SuspendAsync(scene, SuspensionCause.Detector, "License suspended: shared");
+
+        Assert.Equal("NOT_SUSPENDED", (await scene.Reinstating.RunForOwnerAsync(scene.SubscriptionId, scene.OwnerId, LicenseScene.Stop)).Refusal!.Code);
+    }
+
+    [Theory]
+    [InlineData(SuspensionCause.Detector, SuspensionCause.Operator)]
+    [InlineData(SuspensionCause.Operator, SuspensionCause.Detector)]
+    public async Task TwoSuspensions_LiftedInAnyOrder_TheLastGivesTheFirstStateBack(string first, string second)
+    {
+        await using var scene = await LicenseScene.NewAsync(postgres);
+        await SuspendAsync(scene, SuspensionCause.Detector, "License suspended: shared");
+        await SuspendAsync(scene, SuspensionCause.Operator, "License suspended: by hand");
+
+        Assert.NotNull((await LiftAsync(scene, first)).StillOpen);
+        Assert.Equal("SUSPENDED_ADMIN", (await scene.SubscriptionAsync()).State);
+        Assert.Equal(LicenseCode.Suspended, (await scene.CheckAsync("EA-1", 1)).Verdict.Code);
+
+        Assert.Null((await LiftAsync(scene, second)).StillOpen);
+        Assert.Equal(("DEGRADED_GAP", null), await scene.SubscriptionAsync());
+        Assert.True((await scene.CheckAsync("EA-1", 1)).Verdict.IsValid);
+    }
+
+    [Fact]
+    public async Task Suspend_TwiceForOneCause_ChangesNothing()
+    {
+        await using var scene = await LicenseScene.NewAsync(postgres);
+
+        Assert.NotNull(await SuspendAsync(scene, SuspensionCause.Detector, "License suspended: shared"));
+        Assert.Null(await SuspendAsync(scene, SuspensionCause.Detector, "License suspended: shared again"));
+
+        Assert.Equal(("SUSPENDED_ADMIN", "License suspended: shared"), await scene.SubscriptionAsync());
+        Assert.Equal(1, await scene.CountAsync("audit_log where action = 'license.suspended'"));
+    }
+
+    [Fact]
+    public async Task Suspend_AgainAfterTheRunbook_CountsTheRunbookFirst()
+    {
+        await using var scene = await LicenseScene.NewAsync(postgres);
+        await SuspendAsync(scene, SuspensionCause.Detector, "License suspended: shared");
+        await scene.RunbookAsync();
+
+        Assert.NotNull(await SuspendAsync(scene, SuspensionCause.Detector, "License suspended: shared again"));
+        Assert.Equal(["RUNBOOK", null], await scene.Database.QueryAllAsync<string?>("select closed_how from license_suspensions order by closed_how"));
+        Assert.Equal(0, await scene.CountAsync("license_tokens where is_active"));
+    }
+
+    [Fact]
+    public async Task Reinstate_AfterAnotherRevocation_DoesNotBringThatTokenBack()
+    {
+        await using var scene = await LicenseScene.NewAsync(postgres);
+        await scene.Database.ExecuteAsync("update license_tokens set is_active = false, revoked_at = now(), revoked_reason = 'Lost'");
+        await SuspendAsync(scene, SuspensionCause.Operator, "License suspended: by hand");
+
+        await scene.Reinstating.RunAsync(scene.SubscriptionId, new("All well"), Operator, LicenseScene.Stop);
+
+        Assert.Equal([LicenseCode.Revoked], (await scene.CheckAsync("EA-1", 1)).Verdict.Reasons);
+    }
+
+    [Fact]
+    public async Task SuspendedForExpiry_AnswersExpired_AndNoOperatorLiftsIt()
+    {
+        await using var scene = await LicenseScene.NewAsync(postgres);
+        await scene.Database.ExecuteAsync("update license_tokens set expires_at = now() - interval '4 days'");
+        await SuspendAsync(scene, SuspensionCause.Expiry, "License expired", "Expired - grace period ended");
+
+        Assert.Equal([LicenseCode.Expired], (await scene.CheckAsync("EA-1", 1)).Verdict.Reasons);
+        Assert.Equal("NOT_SUSPENDED", (await scene.Reinstating.RunAsync(scene.SubscriptionId, new("Please"), Operator, LicenseScene.Stop)).Refusal!.Code);
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(3600)]
+    public async Task Rotate_ThenTheRunbook_TheOldTokenStaysRefusedOutsideItsOverlap(int overlapSeconds)
+    {
+        await using var scene = await LicenseScene.NewAsync(postgres);
+        await scene.CheckAsync("EA-1", 1);
+        var rotated = (await scene.Rotation.RunAsync(scene.SubscriptionId, scene.OwnerId, new(overlapSeconds), Operator, LicenseScene.Stop)).Value;
+
+        await scene.RunbookAsync();
+
+        Assert.Equal(overlapSeconds > 0, (await scene.CheckAsync("EA-1", 1)).Verdict.IsValid);
+        Assert.True((await scene.CheckAsync("EA-1", 1, token: rotated.Token)).Verdict.IsValid);
+        scene.Time.Advance(TimeSpan.FromSeconds(3601));
+        Assert.Equal([LicenseCode.Revoked], (await scene.CheckAsync("EA-1", 1)).Verdict.Reasons);
+        Assert.True((await scene.CheckAsync("EA-1", 1, token: rotated.Token)).Verdict.IsValid);
+        Assert.Equal(overlapSeconds > 0 ? 2 : 1, await scene.CountAsync("license_tokens where is_active"));
+        // The ingest server sees the end of the overlap as the old token's expiry, whatever the runbook writes.
+        await scene.Database.ExecuteAsync("update license_tokens set expires_at = now() + interval '3 days'");
+        Assert.Equal(1, await scene.CountAsync("license_tokens where expires_at > now() + interval '2 days'"));
+        Assert.Equal(LicenseScene.Hash(rotated.Token), await scene.Database.QueryAsync<string>("select token_hash from v_current_license_tokens"));
+    }
+
+    [Fact]
+    public async Task Rotate_WithOverlapThenAtOnce_EndsEveryOlderToken()
+    {
+        await using var scene = await LicenseScene.NewAsync(postgres);
+        await scene.CheckAsync("EA-1", 1);
+        var second = (await scene.Rotation.RunAsync(scene.SubscriptionId, null, new(3600), Operator, LicenseScene.Stop)).Value.Token;
+        var third = (await scene.Rotation.RunAsync(scene.SubscriptionId, null, new(0), Operator, LicenseScene.Stop)).Value.Token;
+
+        scene.Time.Advance(TimeSpan.FromSeconds(1));
+        Assert.Equal(LicenseCode.Revoked, (await scene.CheckAsync("EA-1", 1)).Verdict.Code);
+        Assert.Equal(LicenseCode.Revoked, (await scene.CheckAsync("EA-1", 1, token: second)).Verdict.Code);
+        Assert.True((await scene.CheckAsync("EA-1", 1, token: third)).Verdict.IsValid);
+        Assert.Equal(1, await scene.CountAsync("license_tokens where is_active"));
+    }
+
+    [Theory]
+    [InlineData("7 days", LicenseCode.Valid)]
+    [InlineData("-7 days", LicenseCode.Expired)]
+    [InlineData(null, LicenseCode.Valid)]
+    public async Task TwoLiveTokensOfThePlatform_HaveTheCurrentOnesExpiry(string? expiry, LicenseCode code)
+    {
+        await using var scene = await LicenseScene.NewAsync(postgres);
+        await scene.Database.ExecuteAsync(
+            """
+            update license_tokens set expires_at = now() - interval '1 hour', created_at = now() - interval '30 days';
+            insert into license_tokens (subscription_id, token_hash, expires_at) values (@SubscriptionId, @hash, now() + @expiry::interval);
+            """,
+            new { scene.SubscriptionId, hash = LicenseScene.Hash("tok-2"), expiry });
+
+        var older = (await scene.CheckAsync("EA-1", 1)).Verdict;
+        var newer = (await scene.CheckAsync("EA-1", 1, token: "tok-2")).Verdict;
+
+        Assert.Equal((code, code), (older.Code, newer.Code));
+    }
+
+    [Theory]
+    [InlineData(0, LicenseCode.Revoked)]
+    [InlineData(3600, LicenseCode.Valid)]
+    public async Task Rotate_WhereThePlatformLeftOtherTokens_EndsThemToo(int overlapSeconds, LicenseCode live)
+    {
+        await using var scene = await LicenseScene.NewAsync(postgres);
+        await scene.Database.ExecuteAsync(
+            """
+            update license_tokens set created_at = now() - interval '30 days';
+            insert into license_tokens (subscription_id, token_hash) values (@SubscriptionId, @current);
+            insert into license_tokens (subscription_id, token_hash, is_active, revoked_at) values (@SubscriptionId, @revoked, false, now());
+            """,
+            new { scene.SubscriptionId, current = LicenseScene.Hash("tok-2"), revoked = LicenseScene.Hash("tok-3") });
+
+        var rotated = (await scene.Rotation.RunAsync(scene.SubscriptionId, null, new(overlapSeconds), Operator, LicenseScene.Stop)).Value.Token;
+        await scene.RunbookAsync();
+
+        Assert.Equal(live, (await scene.CheckAsync("EA-1", 1)).Verdict.Code);
+        Assert.Equal(live, (await scene.CheckAsync("EA-1", 1, token: "tok-2")).Verdict.Code);
+        Assert.Equal(LicenseCode.Revoked, (await scene.CheckAsync("EA-1", 1, token: "tok-3")).Verdict.Code);
+        Assert.Equal(LicenseCode.Valid, (await scene.CheckAsync("EA-1", 1, token: rotated)).Verdict.Code);
+    }
+
+    [Fact]
+    public async Task Rotate_WithOverlap_TheOldTokenIsRevokedWithTheCurrentOne()
+    {
+        await using var scene = await LicenseScene.NewAsync(postgres);
+        var current = (await scene.Rotation.RunAsync(scene.SubscriptionId, null, new(3600), Operator, LicenseScene.Stop)).Value.Token;
+        Assert.True((await scene.CheckAsync("EA-1", 1)).Verdict.IsValid);
+
+        await scene.Database.ExecuteAsync(
+            "update license_tokens set is_active = false, revoked_at = now(), revoked_reason = 'Refunded' where token_hash = @hash",
+            new { hash = LicenseScene.Hash(current) });
+
+        var verdict = (await scene.CheckAsync("EA-1", 1)).Verdict;
+        Assert.Equal((LicenseCode.Revoked, "This token was revoked: Refunded"), (verdict.Code, verdict.Detail));
+    }
+
+    [Fact]
+    public async Task Rotate_WhileSuspended_TheNewTokenComesBackWithTheLicense()
+    {
+        await using var scene = await LicenseScene.NewAsync(postgres);
+        await scene.SuspendByThirdAsync();
+
+        var rotated = (await scene.Rotation.RunAsync(scene.SubscriptionId, scene.OwnerId, new(0), Operator, LicenseScene.Stop)).Value;
+
+        Assert.Equal(LicenseCode.Suspended, (await scene.CheckAsync("EA-1", 1, token: rotated.Token)).Verdict.Code);
+        await scene.Reinstating.RunAsync(scene.SubscriptionId, new("All well"), Operator, LicenseScene.Stop);
+        scene.Time.Advance(TimeSpan.FromSeconds(1));
+        Assert.True((await scene.CheckAsync("EA-1", 1, token: rotated.Token)).Verdict.IsValid);
+        Assert.Equal(LicenseCode.Revoked, (await scene.CheckAsync("EA-1", 1)).Verdict.Code);
+    }
+
+    [Fact]
+    public async Task Rotate_OfARevokedLicense_IsRefused()
+    {
+        await using var scene = await LicenseScene.NewAsync(postgres);
+        await scene.Database.ExecuteAsync("update license_tokens set is_active = false, revoked_at = now()");
+
+        Assert.Equal("LICENSE_REVOKED", (await scene.Rotation.RunAsync(scene.SubscriptionId, null, new(0), Operator, LicenseScene.Stop)).Refusal!.Code);
+    }
+
+    private static Task<Guid?> SuspendAsync(LicenseScene scene, string cause, string reason, string revoked = "Auto-suspended: test") =>
+        scene.Database.Database.InTransactionAsync(
+            (connection, token) => scene.Suspensions.SuspendAsync(
+                connection, new NewSuspension(scene.SubscriptionId, cause, reason, revoked, Actor.System), token),
+            LicenseScene.Stop);
+
+    private static Task<ReinstatementResult> LiftAsync(LicenseScene scene, string cause) =>
+        scene.Database.Database.InTransactionAsync(
+            (connection, token) => scene.Suspensions.ReinstateAsync(
+                connection, new Reinstatement(scene.SubscriptionId, [cause], ClosedHow.Reinstated, Operator), token),
+            LicenseScene.Stop);
+}

@@ -1,0 +1,201 @@
+using LicenseFunctions.Infrastructure.Http;
+using LicenseFunctions.PaymentMethods;
+using LicenseFunctions.Tests.Infrastructure.Payments;
+using LicenseFunctions.Tests.Support;
+using Licensing.Renewals;
+using StripeStandIn;
+using Xunit;
+
+namespace LicenseFunctions.Tests.PaymentMethods;
+
+/// <summary>Cards are saved by Stripe and the browser; what is known of them here comes from events, in any order.</summary>
+public sealed class SavedCardsTests(PostgresFixture postgres) : IAsyncLifetime
+{
+    private TestDatabase database = null!;
+    private StripeAccount stripe = null!;
+    private PaymentMethodStore store = null!;
+    private Guid user;
+
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    public async ValueTask InitializeAsync()
+    {
+        database = await postgres.NewDatabaseAsync();
+        stripe = await StripeAccount.OpenAsync();
+        store = new PaymentMethodStore(database.Database, TimeProvider.System);
+        user = await NewUserAsync();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await stripe.DisposeAsync();
+        await database.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task Save_ThroughTheBrowser_ShowsTheCard_AsTheDefault()
+    {
+        Assert.True(await SaveCardAsync("pm_card_mastercard"));
+
+        var card = Assert.Single(await store.ListAsync(user, Cancel));
+        Assert.Equal(("stripe", "card", "mastercard", "4444", 8, 2031, true),
+            (card.PaymentProvider, card.PaymentType, card.Brand, card.LastFour, card.ExpiryMonth, card.ExpiryYear, card.IsDefault));
+    }
+
+    [Fact]
+    public async Task Save_TwoCardsOfOneUser_UsesOneCustomer_AndKeepsTheFirstDefault()
+    {
+        await SaveCardAsync("pm_card_visa");
+        await SaveCardAsync("pm_card_mastercard");
+
+        Assert.Equal(["visa", "mastercard"], (await store.ListAsync(user, Cancel)).Select(card => card.Brand));
+        Assert.Equal(1, await database.QueryAsync<int>("select count(distinct provider_customer_id)::int from user_payment_methods"));
+        Assert.Single(stripe.StandIn.Account.Customers);
+    }
+
+    [Fact]
+    public async Task StartSetup_ManyAtOnce_MakesOneCustomer()
+    {
+        var setup = new StartCardSetup(store, stripe.Cards);
+
+        await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => setup.RunAsync(user, Cancel)));
+
+        Assert.Single(stripe.StandIn.Account.Customers);
+        Assert.Equal(1, await database.QueryAsync<int>("select count(*)::int from payment_customers"));
+    }
+
+    [Fact]
+    public async Task StartSetup_OfNobodyHere_IsRefused() =>
+        Assert.Equal("USER_NOT_FOUND", (await new StartCardSetup(store, stripe.Cards).RunAsync(Guid.NewGuid(), Cancel)).Refusal?.Code);
+
+    [Fact]
+    public async Task Apply_TheSameEventTwice_AppliesOnce()
+    {
+        await SaveCardAsync();
+        var saved = await stripe.LatestAsync("setup_intent.succeeded");
+
+        Assert.False(await store.ApplyAsync(saved, Cancel));
+        Assert.Single(await store.ListAsync(user, Cancel));
+        Assert.Equal(1, await database.QueryAsync<int>("select count(*)::int from audit_log where action = 'payment_method.saved'"));
+    }
+
+    [Fact]
+    public async Task Apply_TheSameEventManyTimesAtOnce_AppliesOnce()
+    {
+        await BeginSetupAsync("pm_card_visa");
+        var saved = await stripe.LatestAsync("setup_intent.succeeded");
+
+        var applied = await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => store.ApplyAsync(saved, Cancel)));
+
+        Assert.Equal(1, applied.Count(once => once));
+        Assert.Single(await store.ListAsync(user, Cancel));
+    }
+
+    [Fact]
+    public async Task Apply_TheSavingOfACardThatIsGoneMeanwhile_NeverBringsItBack()
+    {
+        await BeginSetupAsync("pm_card_visa");
+        var early = await stripe.LatestAsync("setup_intent.succeeded");
+        var paymentId = Assert.IsType<PaymentFact.MethodSaved>(early.Fact).PaymentId;
+        await stripe.Cards.DetachAsync(paymentId, Cancel);
+        var late = await stripe.LatestAsync("setup_intent.succeeded");
+
+        // Read before the card went, applied after: the order of the events themselves doesn't matter.
+        await store.ApplyAsync(early with { EventId = "evt_early" }, Cancel);
+        await store.ApplyAsync(await stripe.LatestAsync("payment_method.detached"), Cancel);
+        await store.ApplyAsync(early with { EventId = "evt_again" }, Cancel);
+
+        Assert.IsType<PaymentFact.MethodDetached>(late.Fact);
+        Assert.Empty(await store.ListAsync(user, Cancel));
+    }
+
+    [Fact]
+    public async Task Apply_AnAutomaticUpdate_ShowsTheNewDetails_WhicheverEventComesLast()
+    {
+        await SaveCardAsync();
+        var paymentId = await database.QueryAsync<string>("select provider_payment_id from user_payment_methods");
+        stripe.StandIn.AutomaticallyUpdate(paymentId, 1, 2032, "1111");
+        stripe.StandIn.AutomaticallyUpdate(paymentId, 2, 2033, "2222");
+        var events = stripe.StandIn.EventsOf("payment_method.automatically_updated");
+
+        foreach (var late in events.Reverse())
+        {
+            var (body, signature) = stripe.Webhook(late);
+            await store.ApplyAsync((await stripe.Webhooks.ReadAsync(body, signature, Cancel)).Value, Cancel);
+        }
+
+        var card = Assert.Single(await store.ListAsync(user, Cancel));
+        Assert.Equal(("2222", 2, 2033, true), (card.LastFour, card.ExpiryMonth, card.ExpiryYear, card.IsDefault));
+    }
+
+    [Fact]
+    public async Task MakeDefault_AnotherCard_LeavesOneDefault_AlsoForManyAtOnce()
+    {
+        await SaveCardAsync("pm_card_visa");
+        await SaveCardAsync("pm_card_mastercard");
+        var cards = await store.ListAsync(user, Cancel);
+
+        Assert.True(await store.MakeDefaultAsync(user, cards[1].PaymentMethodId, Cancel));
+        Assert.Equal("mastercard", (await store.ListAsync(user, Cancel))[0].Brand);
+
+        await Task.WhenAll(Enumerable.Range(0, 12).Select(turn => store.MakeDefaultAsync(user, cards[turn % 2].PaymentMethodId, Cancel)));
+        Assert.Single((await store.ListAsync(user, Cancel)), card => card.IsDefault);
+    }
+
+    [Fact]
+    public async Task AForeignCard_IsNeitherSeenNorChanged()
+    {
+        await SaveCardAsync();
+        var id = (await store.ListAsync(user, Cancel))[0].PaymentMethodId;
+        var other = await NewUserAsync();
+
+        Assert.Empty(await store.ListAsync(other, Cancel));
+        Assert.False(await store.MakeDefaultAsync(other, id, Cancel));
+        Assert.Equal("PAYMENT_METHOD_NOT_FOUND", (await Remove().RunAsync(other, id, Cancel)).Refusal?.Code);
+        Assert.True((await store.ListAsync(user, Cancel))[0].IsDefault);
+    }
+
+    [Fact]
+    public async Task Remove_TheDefault_TakesItOffAtStripe_AndTheOtherCardTakesItsPlace()
+    {
+        await SaveCardAsync("pm_card_visa");
+        await SaveCardAsync("pm_card_mastercard");
+        var id = (await store.ListAsync(user, Cancel))[0].PaymentMethodId;
+
+        Assert.Equal(id, (await Remove().RunAsync(user, id, Cancel)).Value);
+        Assert.Equal("PAYMENT_METHOD_NOT_FOUND", (await Remove().RunAsync(user, id, Cancel)).Refusal?.Code);
+        await store.ApplyAsync(await stripe.LatestAsync("payment_method.detached"), Cancel);
+
+        var left = Assert.Single(await store.ListAsync(user, Cancel));
+        Assert.Equal(("mastercard", true), (left.Brand, left.IsDefault));
+        Assert.Equal(1, await database.QueryAsync<int>("select count(*)::int from audit_log where action = 'payment_method.removed'"));
+    }
+
+    [Fact]
+    public async Task Remove_WhileStripeDoesNotAnswer_ChangesNothing()
+    {
+        await SaveCardAsync();
+        var id = (await store.ListAsync(user, Cancel))[0].PaymentMethodId;
+        stripe.StandIn.Faults.Add(new Fault(FaultKind.ErrorBefore, "payment_methods.detach", Times: 2));
+
+        Assert.Equal("PAYMENT_PROVIDER_UNAVAILABLE", (await Remove().RunAsync(user, id, Cancel)).Refusal?.Code);
+        Assert.Single(await store.ListAsync(user, Cancel));
+    }
+
+    private RemovePaymentMethod Remove() => new(store, stripe.Cards);
+
+    private Task<Guid> NewUserAsync() =>
+        database.QueryAsync<Guid>("insert into users (email, password_hash) values (uuid_generate_v4() || '@example.com', 'x') returning user_id");
+
+    private async Task BeginSetupAsync(string testCard)
+    {
+        var setup = await new StartCardSetup(store, stripe.Cards).RunAsync(user, Cancel);
+        await stripe.ConfirmInBrowserAsync(setup.Value, testCard);
+    }
+
+    private async Task<bool> SaveCardAsync(string testCard = "pm_card_visa")
+    {
+        await BeginSetupAsync(testCard);
+        return await store.ApplyAsync(await stripe.LatestAsync("setup_intent.succeeded"), Cancel);
+    }
+}
