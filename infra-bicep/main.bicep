@@ -1,4 +1,4 @@
-// The licence backend on Azure. Who may do what is in modules/roles.bicep, the deployment in docs/deployment.md.
+// The license backend on Azure. Who may do what is in modules/roles.bicep, the deployment in docs/deployment.md.
 @description('Names everything: lower case, 2 to 8 letters')
 @minLength(2)
 @maxLength(8)

@@ -221,9 +221,9 @@ CREATE FUNCTION public.erase_person(person uuid, operator uuid DEFAULT NULL::uui
     LANGUAGE plpgsql
     AS $$
 declare
-    licences uuid[] := array(select subscription_id from subscriptions where subscriber_id = person order by 1);
-    names text[] := array(select person::text union all select unnest(licences)::text
-                          union all select token_hash from license_tokens where subscription_id = any (licences)
+    licenses uuid[] := array(select subscription_id from subscriptions where subscriber_id = person order by 1);
+    names text[] := array(select person::text union all select unnest(licenses)::text
+                          union all select token_hash from license_tokens where subscription_id = any (licenses)
                           union all select email from users where user_id = person
                           union all select provider_customer_id from user_payment_methods where user_id = person and provider_customer_id is not null);
     customers jsonb := (select jsonb_agg(distinct payment_provider || ' ' || provider_customer_id)
@@ -235,27 +235,27 @@ begin
     if not found then
         raise exception 'There is no user %', person using errcode = 'no_data_found';
     end if;
-    insert into license_states (subscription_id) select unnest(licences) on conflict (subscription_id) do nothing;
-    perform from license_states where subscription_id = any (licences) order by subscription_id for update;
+    insert into license_states (subscription_id) select unnest(licenses) on conflict (subscription_id) do nothing;
+    perform from license_states where subscription_id = any (licenses) order by subscription_id for update;
     if exists (select from renewals where user_id = person and status in ('charging', 'unknown', 'undecided', 'succeeded')) then
         raise exception 'The outcome of a charge of user % is open: erase him when it is known', person using errcode = 'object_in_use';
     end if;
 
-    delete from license_usage_log where subscription_id = any (licences);
+    delete from license_usage_log where subscription_id = any (licenses);
     get diagnostics touched = row_count; counts := counts || jsonb_build_object('license_usage_log', touched);
-    delete from usage_rollups where subscription_id = any (licences);
+    delete from usage_rollups where subscription_id = any (licenses);
     get diagnostics touched = row_count; counts := counts || jsonb_build_object('usage_rollups', touched);
     delete from usage_quarantine where exists (select from unnest(names) as name where position(name in payload) > 0);
     get diagnostics touched = row_count; counts := counts || jsonb_build_object('usage_quarantine', touched);
-    delete from license_devices where subscription_id = any (licences);
+    delete from license_devices where subscription_id = any (licenses);
     get diagnostics touched = row_count; counts := counts || jsonb_build_object('license_devices', touched);
 
     update license_tokens set is_active = false, revoked_at = coalesce(revoked_at, now()),
         revoked_reason = case when is_active then 'Erased' else revoked_reason end,
         ip_address = null, ea_instance_id = null, last_used_at = null, metadata = '{}'
-    where subscription_id = any (licences);
+    where subscription_id = any (licenses);
     get diagnostics touched = row_count; counts := counts || jsonb_build_object('license_tokens', touched);
-    update subscriptions set is_active = false where subscription_id = any (licences);
+    update subscriptions set is_active = false where subscription_id = any (licenses);
     get diagnostics touched = row_count; counts := counts || jsonb_build_object('subscriptions', touched);
     update renewals set status = 'canceled', next_action_at = null, fence = fence + 1
     where user_id = person and status not in ('applied', 'lapsed', 'canceled');
@@ -263,14 +263,14 @@ begin
 
     update suspicious_activity_alerts set description = 'Erased', evidence = null, token_hash = null, resolution_notes = null,
         resolved_at = coalesce(resolved_at, now()), status = case when status in ('OPEN', 'INVESTIGATING') then 'RESOLVED' else status end
-    where user_id = person or subscription_id = any (licences);
+    where user_id = person or subscription_id = any (licenses);
     get diagnostics touched = row_count; counts := counts || jsonb_build_object('suspicious_activity_alerts', touched);
-    update license_suspensions set evidence = '{}', device_key = null where subscription_id = any (licences);
+    update license_suspensions set evidence = '{}', device_key = null where subscription_id = any (licenses);
     get diagnostics touched = row_count; counts := counts || jsonb_build_object('license_suspensions', touched);
-    delete from suspicion_states where subscription_id = any (licences);
-    delete from license_appeals where subscription_id = any (licences);
-    delete from license_health_days where subscription_id = any (licences);
-    update license_health set score = null, status = null, scored_at = null, contributions = '[]' where subscription_id = any (licences);
+    delete from suspicion_states where subscription_id = any (licenses);
+    delete from license_appeals where subscription_id = any (licenses);
+    delete from license_health_days where subscription_id = any (licenses);
+    update license_health set score = null, status = null, scored_at = null, contributions = '[]' where subscription_id = any (licenses);
 
     delete from user_payment_methods where user_id = person;
     get diagnostics touched = row_count; counts := counts || jsonb_build_object('user_payment_methods', touched);
@@ -373,10 +373,10 @@ CREATE FUNCTION public.person_data(person uuid) RETURNS TABLE(table_name text, r
     LANGUAGE plpgsql STABLE
     AS $_$
 declare
-    licences uuid[] := array(select subscription_id from subscriptions where subscriber_id = person);
+    licenses uuid[] := array(select subscription_id from subscriptions where subscriber_id = person);
     -- What stands for him in a text.
-    names text[] := array(select person::text union all select unnest(licences)::text
-                          union all select token_hash from license_tokens where subscription_id = any (licences)
+    names text[] := array(select person::text union all select unnest(licenses)::text
+                          union all select token_hash from license_tokens where subscription_id = any (licenses)
                           union all select email from users where user_id = person
                           union all select provider_customer_id from user_payment_methods where user_id = person and provider_customer_id is not null);
     part record;
@@ -402,7 +402,7 @@ begin
         order by c.relname
     loop
         return query execute format('select %L::text, to_jsonb(t) - ''password_hash'' - ''token_hash'' from %I t where %s', part.name, part.name, part.condition)
-            using person, licences, names;
+            using person, licenses, names;
     end loop;
 end
 $_$;
@@ -439,10 +439,10 @@ begin
         array[null::double precision], array[null::double precision],
         array[coalesce(received, 0)], array[coalesce(executed, 0)], array[coalesce(rejected, 0)],
         array[record_license_usage.avg_latency_ms], array[null::int]) as stored;
-    -- The ingest server's signal must not fail because of its licence: that is for the check, and for an operator.
+    -- The ingest server's signal must not fail because of its license: that is for the check, and for an operator.
     if refused_because is not null then
         insert into usage_quarantine (source, code, field, detail, payload, payload_digest)
-        select 'sql', refused_because, 'token_hash', 'record_license_usage: no licence has this token, or another one', payload,
+        select 'sql', refused_because, 'token_hash', 'record_license_usage: no license has this token, or another one', payload,
                sha256(convert_to(payload, 'UTF8'))
         from (select jsonb_build_object(
                   'record_id', new_log_id, 'logged_at', now(), 'token_hash', record_license_usage.token_hash,
@@ -494,7 +494,7 @@ CREATE FUNCTION public.store_license_usage(record_ids uuid[], logged_ats timesta
 declare
     refused int[];
 begin
-    -- Each pair once: a licence's records come in numbers. Apart from their places, or every record would be compared with
+    -- Each pair once: a license's records come in numbers. Apart from their places, or every record would be compared with
     -- every pair before one is known to be bad.
     with bad as materialized (
         select pair.token_hash, pair.subscription_id, t.subscription_id as owner
@@ -565,7 +565,7 @@ begin
         insert into usage_arrivals (subscription_ids, earliest_at, latest_at)
         select array_agg(subscription_id), array_agg(earliest_at), array_agg(latest_at)
         from (select subscription_id, min(logged_at) as earliest_at, max(logged_at) as latest_at
-              from stored group by subscription_id) as licences
+              from stored group by subscription_id) as licenses
         having count(*) > 0
     )
     select count(*) into accepted from stored;

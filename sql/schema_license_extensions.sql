@@ -1,4 +1,4 @@
--- Installs the licence management, or brings it up to date: psql … -c '\i schema_license_extensions.sql'
+-- Installs the license management, or brings it up to date: psql … -c '\i schema_license_extensions.sql'
 -- The same as `licensectl migrate`, with the same journal (schema_migrations): either may follow the other, or run at the
 -- same time. psql can't list a folder, so each new file is named here too; a test compares.
 -- A migration records itself in the journal, first, and is one transaction. The repeatable files (views, functions) follow

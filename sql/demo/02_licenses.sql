@@ -1,4 +1,4 @@
--- One licence a subscriber, in every state that a licence can be in. Its token is "demo-" and the first name: demo-nora.
+-- One license a subscriber, in every state that a license can be in. Its token is "demo-" and the first name: demo-nora.
 with licenses (n, name, master, expires_in, auto_renew, state, paused_reason, revoked, revoked_reason) as (values
     (1, 'nora', 201, interval '24 days', true, 'SYNCED', null, null::interval, null),
     (2, 'tunde', 201, interval '19 days', false, 'SYNCED', null, null, null),

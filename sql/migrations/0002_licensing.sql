@@ -1,4 +1,4 @@
--- The licence contract's tables. Each may be there already, made by the platform's first version: it is kept with its
+-- The license contract's tables. Each may be there already, made by the platform's first version: it is kept with its
 -- rows and gets the columns, rules and indexes that it lacks; rows that break a rule stop the installation by that
 -- rule's name. Only license_usage_log may have a shape that can't be kept; it is converted.
 insert into schema_migrations (name) values ('0002_licensing');

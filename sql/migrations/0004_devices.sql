@@ -1,15 +1,15 @@
--- Devices, rotated tokens and suspensions: what a check of a licence reads beside the platform's own rows.
+-- Devices, rotated tokens and suspensions: what a check of a license reads beside the platform's own rows.
 insert into schema_migrations (name) values ('0004_devices');
 
--- One row a licence, made when something first has to be remembered or locked. Whatever changes a licence locks it
--- first (insert … on conflict do nothing, then select … for update), so that changes of one licence queue up.
+-- One row a license, made when something first has to be remembered or locked. Whatever changes a license locks it
+-- first (insert … on conflict do nothing, then select … for update), so that changes of one license queue up.
 create table license_states (
     subscription_id uuid primary key references subscriptions (subscription_id) on delete cascade,
-    -- Set while a renewal's outcome is open: the licence is valid until then, however long ago it expired.
+    -- Set while a renewal's outcome is open: the license is valid until then, however long ago it expired.
     grace_until timestamptz
 );
 
--- One row a licence and device, kept after the device has lost its place, so that its return is recognised.
+-- One row a license and device, kept after the device has lost its place, so that its return is recognised.
 create table license_devices (
     device_id uuid primary key default uuid_generate_v4(),
     subscription_id uuid not null references subscriptions (subscription_id) on delete cascade,
@@ -43,7 +43,7 @@ create table license_device_networks (
     constraint ipv4_whole_ipv6_by_64 check (masklen(network) = case family(network) when 4 then 32 else 64 end)
 ) with (fillfactor = 80);
 
--- Replacements of one device by another; a licence has a few of them in 30 days.
+-- Replacements of one device by another; a license has a few of them in 30 days.
 create table license_device_changes (
     change_id bigint generated always as identity primary key,
     subscription_id uuid not null references subscriptions (subscription_id) on delete cascade,
@@ -56,7 +56,7 @@ create index license_device_changes_by_license on license_device_changes (subscr
 create index license_device_changes_by_replaced on license_device_changes (replaced_device_id);
 create index license_device_changes_by_admitted on license_device_changes (admitted_device_id);
 
--- A rotated-away token, until when it is still accepted, and the licence's current token (moved on at each rotation).
+-- A rotated-away token, until when it is still accepted, and the license's current token (moved on at each rotation).
 create table license_token_replacements (
     token_id uuid primary key references license_tokens (token_id) on delete cascade,
     subscription_id uuid not null references subscriptions (subscription_id) on delete cascade,
@@ -98,7 +98,7 @@ create table license_suspensions (
     cause text not null,
     -- Written to subscriptions.paused_reason letter for letter: while it stands there, the platform's state is ours.
     reason text not null,
-    -- The newcomer that led to it. Once the suspension is closed, this device never suspends the licence again.
+    -- The newcomer that led to it. Once the suspension is closed, this device never suspends the license again.
     device_key text,
     evidence jsonb not null default '{}',
     alert_id uuid references suspicious_activity_alerts (alert_id) on delete set null,

@@ -1,9 +1,9 @@
 -- Recording use: what new rows have arrived for the detector, and the records that could not be taken.
 insert into schema_migrations (name) values ('0005_usage_ingest');
 
--- One row a transaction that inserted usage, by whichever way it came: the licences and the span of each one's new rows.
+-- One row a transaction that inserted usage, by whichever way it came: the licenses and the span of each one's new rows.
 -- A row appears when its transaction commits, so claiming (for update skip locked, delete) by arrival_id never steps over
--- one that commits late, as a cursor would. Arrays, so that a batch of 1,000 licences costs one insert.
+-- one that commits late, as a cursor would. Arrays, so that a batch of 1,000 licenses costs one insert.
 create table usage_arrivals (
     arrival_id       bigint generated always as identity primary key,
     arrived_at       timestamptz not null default now(),

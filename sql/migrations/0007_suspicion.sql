@@ -1,4 +1,4 @@
--- What the detector remembers of each licence, the alerts' matters, and customers' appeals.
+-- What the detector remembers of each license, the alerts' matters, and customers' appeals.
 insert into schema_migrations (name) values ('0007_suspicion');
 
 -- The detector's state: bounded by its code, a few kilobytes. forgiven_at: what was judged before it is in the state.

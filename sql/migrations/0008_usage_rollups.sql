@@ -1,4 +1,4 @@
--- What is left of usage when its raw rows are gone: sums by licence, device, network and hour.
+-- What is left of usage when its raw rows are gone: sums by license, device, network and hour.
 insert into schema_migrations (name) values ('0008_usage_rollups');
 
 -- An address is a person's; its network (IPv4 /24, IPv6 /48) may be kept. 0.0.0.0/0 is an address that nobody told.
@@ -28,7 +28,7 @@ create table usage_rollups (
     constraint hour_is_whole check (hour_at = date_bin('1 hour', hour_at, '2000-01-01 00:00Z')),
     constraint network_is_no_address check (masklen(network) in (0, 24, 48))
 ) with (fillfactor = 70); -- the present hour's rows change all the time, within their page
--- For sums over all licences: hours come roughly in the order of the rows.
+-- For sums over all licenses: hours come roughly in the order of the rows.
 create index usage_rollups_hour_at on usage_rollups using brin (hour_at) with (pages_per_range = 32);
 
 -- Nothing may come in between the sums of what is there and the function that goes on with them.

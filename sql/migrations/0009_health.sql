@@ -1,4 +1,4 @@
--- The stored health of each licence, what changed it, and when it is to be judged again.
+-- The stored health of each license, what changed it, and when it is to be judged again.
 insert into schema_migrations (name) values ('0009_health');
 
 create table license_health (
@@ -39,7 +39,7 @@ create function mark_health_due(license uuid) returns void language sql as $$
     on conflict (subscription_id) do update set due_at = least(h.due_at, now()), marks = h.marks + 1
 $$;
 
--- For our own tables that name the licence. The platform's carry no trigger of ours: a licence's judgement looks at them
+-- For our own tables that name the license. The platform's carry no trigger of ours: a license's judgement looks at them
 -- whenever it is made, and none is older than a few hours.
 create function health_facts_changed() returns trigger language plpgsql as $$
 begin
@@ -63,7 +63,7 @@ create trigger health_facts_changed after insert or delete or update of status, 
 create trigger health_facts_changed after insert or update of status on license_renewal_history
     for each row execute function health_facts_changed();
 
--- A card or a price concerns all licences of its owner.
+-- A card or a price concerns all licenses of its owner.
 create function payment_method_changed() returns trigger language plpgsql as $$
 begin
     perform mark_health_due(s.subscription_id) from subscriptions s where s.subscriber_id = coalesce(new.user_id, old.user_id);

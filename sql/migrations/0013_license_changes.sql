@@ -1,8 +1,8 @@
--- Which licences changed, for processes that answer checks from memory (VALIDATION_CACHE_SECONDS).
+-- Which licenses changed, for processes that answer checks from memory (VALIDATION_CACHE_SECONDS).
 insert into schema_migrations (name) values ('0013_license_changes');
 
--- One row a licence, rewritten at each change of what a check reads of our own tables: who looks finds the rows that were
--- written since. No foreign key: the row outlives a licence that is deleted, which is a change as well.
+-- One row a license, rewritten at each change of what a check reads of our own tables: who looks finds the rows that were
+-- written since. No foreign key: the row outlives a license that is deleted, which is a change as well.
 create table license_changes (
     subscription_id uuid primary key,
     changes bigint not null default 1

@@ -23,10 +23,10 @@ begin
         array[null::double precision], array[null::double precision],
         array[coalesce(received, 0)], array[coalesce(executed, 0)], array[coalesce(rejected, 0)],
         array[record_license_usage.avg_latency_ms], array[null::int]) as stored;
-    -- The ingest server's signal must not fail because of its licence: that is for the check, and for an operator.
+    -- The ingest server's signal must not fail because of its license: that is for the check, and for an operator.
     if refused_because is not null then
         insert into usage_quarantine (source, code, field, detail, payload, payload_digest)
-        select 'sql', refused_because, 'token_hash', 'record_license_usage: no licence has this token, or another one', payload,
+        select 'sql', refused_because, 'token_hash', 'record_license_usage: no license has this token, or another one', payload,
                sha256(convert_to(payload, 'UTF8'))
         from (select jsonb_build_object(
                   'record_id', new_log_id, 'logged_at', now(), 'token_hash', record_license_usage.token_hash,

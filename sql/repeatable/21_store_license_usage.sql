@@ -1,5 +1,5 @@
 -- Stores a batch of usage records (parallel arrays, one element a record) and what follows from the rows that are new.
--- Answers how many were new, and the places (from 1) of those whose token no licence has, or another licence has.
+-- Answers how many were new, and the places (from 1) of those whose token no license has, or another license has.
 --
 -- A record that is there already, in the table or earlier in the batch, changes nothing: all that follows is computed from
 -- the insert's RETURNING. Last-seen times only move forward, so order of arrival doesn't matter.
@@ -20,7 +20,7 @@ set plan_cache_mode = force_generic_plan set enable_hashjoin = off set enable_me
 declare
     refused int[];
 begin
-    -- Each pair once: a licence's records come in numbers. Apart from their places, or every record would be compared with
+    -- Each pair once: a license's records come in numbers. Apart from their places, or every record would be compared with
     -- every pair before one is known to be bad.
     with bad as materialized (
         select pair.token_hash, pair.subscription_id, t.subscription_id as owner
@@ -91,7 +91,7 @@ begin
         insert into usage_arrivals (subscription_ids, earliest_at, latest_at)
         select array_agg(subscription_id), array_agg(earliest_at), array_agg(latest_at)
         from (select subscription_id, min(logged_at) as earliest_at, max(logged_at) as latest_at
-              from stored group by subscription_id) as licences
+              from stored group by subscription_id) as licenses
         having count(*) > 0
     )
     select count(*) into accepted from stored;

@@ -5,8 +5,8 @@ create or replace function is_license_expiring_soon(subscription_id uuid, days i
           and t.is_active and t.expires_at > now() and t.expires_at <= now() + make_interval(days => days))
 $$;
 
--- Licences to renew now: from 7 days before their expiry until 3 days after it, the grace, in which a renewal is still tried.
--- A fee of 0 is renewed without a charge; no active price is no fee, and nothing suffices for it: such a licence can't be renewed.
+-- Licenses to renew now: from 7 days before their expiry until 3 days after it, the grace, in which a renewal is still tried.
+-- A fee of 0 is renewed without a charge; no active price is no fee, and nothing suffices for it: such a license can't be renewed.
 -- What the wallet has reserved is spoken for.
 create or replace view v_renewal_candidates as
 select

@@ -7,7 +7,7 @@ select
     a.first_sent_at, a.opens_intent, a.status as attempt_status, a.code as attempt_code, a.transaction_id,
     t.expires_at,
     coalesce(t.metadata ->> 'auto_renew' = 'true', false) as auto_renew,
-    -- Active, or suspended for its expiry alone: nobody pays for a licence that an operator or the detector holds.
+    -- Active, or suspended for its expiry alone: nobody pays for a license that an operator or the detector holds.
     s.is_active
         and (t.is_active or held.for_expiry)
         and not held.otherwise

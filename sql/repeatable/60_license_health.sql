@@ -1,4 +1,4 @@
--- Every licence with its status and its score: the stored one; until it is judged for the first time the platform's plain one,
+-- Every license with its status and its score: the stored one; until it is judged for the first time the platform's plain one,
 -- 40 active, 20 used in the last 24 hours, 20 at most two devices, 20 no open alert.
 create or replace view v_license_health as
 select
@@ -15,7 +15,7 @@ from (
         t.is_active,
         t.expires_at,
         case
-            -- A licence suspended for its expiry is an expired one.
+            -- A license suspended for its expiry is an expired one.
             when s.state = 'SUSPENDED_ADMIN' and s.paused_reason is distinct from 'License expired' then 'SUSPENDED'
             when s.state = 'SUSPENDED_ADMIN' or t.expires_at <= now() then 'EXPIRED'
             when t.is_active is not true then 'REVOKED'
@@ -30,7 +30,7 @@ from (
         (select count(*)::int from suspicious_activity_alerts a
          where a.subscription_id = s.subscription_id and a.status in ('OPEN', 'INVESTIGATING')) as open_alerts
     from subscriptions s
-    -- The limit lets one licence be looked up by index; joined plainly all tokens would be sorted for it.
+    -- The limit lets one license be looked up by index; joined plainly all tokens would be sorted for it.
     join lateral (select * from v_current_license_tokens c where c.subscription_id = s.subscription_id limit 1) t on true
     join users u on u.user_id = s.subscriber_id
 ) as facts

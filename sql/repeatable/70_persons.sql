@@ -1,11 +1,11 @@
--- All that is held on a person, row by row: found by the columns that name a user, his licences, their devices and renewals, so
+-- All that is held on a person, row by row: found by the columns that name a user, his licenses, their devices and renewals, so
 -- that a table that comes later is not forgotten; and the texts that may speak of him. Hashes of secrets stay here.
 create or replace function person_data(person uuid) returns table (table_name text, row_data jsonb) language plpgsql stable as $$
 declare
-    licences uuid[] := array(select subscription_id from subscriptions where subscriber_id = person);
+    licenses uuid[] := array(select subscription_id from subscriptions where subscriber_id = person);
     -- What stands for him in a text.
-    names text[] := array(select person::text union all select unnest(licences)::text
-                          union all select token_hash from license_tokens where subscription_id = any (licences)
+    names text[] := array(select person::text union all select unnest(licenses)::text
+                          union all select token_hash from license_tokens where subscription_id = any (licenses)
                           union all select email from users where user_id = person
                           union all select provider_customer_id from user_payment_methods where user_id = person and provider_customer_id is not null);
     part record;
@@ -31,7 +31,7 @@ begin
         order by c.relname
     loop
         return query execute format('select %L::text, to_jsonb(t) - ''password_hash'' - ''token_hash'' from %I t where %s', part.name, part.name, part.condition)
-            using person, licences, names;
+            using person, licenses, names;
     end loop;
 end
 $$;
@@ -41,9 +41,9 @@ $$;
 -- may be charged, and must be found. The payment provider has to be told apart: it is the customer named in the answer.
 create or replace function erase_person(person uuid, operator uuid default null, reason text default null) returns jsonb language plpgsql as $$
 declare
-    licences uuid[] := array(select subscription_id from subscriptions where subscriber_id = person order by 1);
-    names text[] := array(select person::text union all select unnest(licences)::text
-                          union all select token_hash from license_tokens where subscription_id = any (licences)
+    licenses uuid[] := array(select subscription_id from subscriptions where subscriber_id = person order by 1);
+    names text[] := array(select person::text union all select unnest(licenses)::text
+                          union all select token_hash from license_tokens where subscription_id = any (licenses)
                           union all select email from users where user_id = person
                           union all select provider_customer_id from user_payment_methods where user_id = person and provider_customer_id is not null);
     customers jsonb := (select jsonb_agg(distinct payment_provider || ' ' || provider_customer_id)
@@ -55,27 +55,27 @@ begin
     if not found then
         raise exception 'There is no user %', person using errcode = 'no_data_found';
     end if;
-    insert into license_states (subscription_id) select unnest(licences) on conflict (subscription_id) do nothing;
-    perform from license_states where subscription_id = any (licences) order by subscription_id for update;
+    insert into license_states (subscription_id) select unnest(licenses) on conflict (subscription_id) do nothing;
+    perform from license_states where subscription_id = any (licenses) order by subscription_id for update;
     if exists (select from renewals where user_id = person and status in ('charging', 'unknown', 'undecided', 'succeeded')) then
         raise exception 'The outcome of a charge of user % is open: erase him when it is known', person using errcode = 'object_in_use';
     end if;
 
-    delete from license_usage_log where subscription_id = any (licences);
+    delete from license_usage_log where subscription_id = any (licenses);
     get diagnostics touched = row_count; counts := counts || jsonb_build_object('license_usage_log', touched);
-    delete from usage_rollups where subscription_id = any (licences);
+    delete from usage_rollups where subscription_id = any (licenses);
     get diagnostics touched = row_count; counts := counts || jsonb_build_object('usage_rollups', touched);
     delete from usage_quarantine where exists (select from unnest(names) as name where position(name in payload) > 0);
     get diagnostics touched = row_count; counts := counts || jsonb_build_object('usage_quarantine', touched);
-    delete from license_devices where subscription_id = any (licences);
+    delete from license_devices where subscription_id = any (licenses);
     get diagnostics touched = row_count; counts := counts || jsonb_build_object('license_devices', touched);
 
     update license_tokens set is_active = false, revoked_at = coalesce(revoked_at, now()),
         revoked_reason = case when is_active then 'Erased' else revoked_reason end,
         ip_address = null, ea_instance_id = null, last_used_at = null, metadata = '{}'
-    where subscription_id = any (licences);
+    where subscription_id = any (licenses);
     get diagnostics touched = row_count; counts := counts || jsonb_build_object('license_tokens', touched);
-    update subscriptions set is_active = false where subscription_id = any (licences);
+    update subscriptions set is_active = false where subscription_id = any (licenses);
     get diagnostics touched = row_count; counts := counts || jsonb_build_object('subscriptions', touched);
     update renewals set status = 'canceled', next_action_at = null, fence = fence + 1
     where user_id = person and status not in ('applied', 'lapsed', 'canceled');
@@ -83,14 +83,14 @@ begin
 
     update suspicious_activity_alerts set description = 'Erased', evidence = null, token_hash = null, resolution_notes = null,
         resolved_at = coalesce(resolved_at, now()), status = case when status in ('OPEN', 'INVESTIGATING') then 'RESOLVED' else status end
-    where user_id = person or subscription_id = any (licences);
+    where user_id = person or subscription_id = any (licenses);
     get diagnostics touched = row_count; counts := counts || jsonb_build_object('suspicious_activity_alerts', touched);
-    update license_suspensions set evidence = '{}', device_key = null where subscription_id = any (licences);
+    update license_suspensions set evidence = '{}', device_key = null where subscription_id = any (licenses);
     get diagnostics touched = row_count; counts := counts || jsonb_build_object('license_suspensions', touched);
-    delete from suspicion_states where subscription_id = any (licences);
-    delete from license_appeals where subscription_id = any (licences);
-    delete from license_health_days where subscription_id = any (licences);
-    update license_health set score = null, status = null, scored_at = null, contributions = '[]' where subscription_id = any (licences);
+    delete from suspicion_states where subscription_id = any (licenses);
+    delete from license_appeals where subscription_id = any (licenses);
+    delete from license_health_days where subscription_id = any (licenses);
+    update license_health set score = null, status = null, scored_at = null, contributions = '[]' where subscription_id = any (licenses);
 
     delete from user_payment_methods where user_id = person;
     get diagnostics touched = row_count; counts := counts || jsonb_build_object('user_payment_methods', touched);

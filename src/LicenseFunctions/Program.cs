@@ -83,7 +83,7 @@ public static class Program
         services.AddSingleton(TimeProvider.System);
         services.AddDatabase(settings);
         services.AddHttpEdge(settings, others);
-        services.AddDevices(settings);
+        services.AddValidation(settings);
         services.AddHealth(settings);
         services.AddLicenses();
         services.AddOperations(settings);
@@ -91,7 +91,7 @@ public static class Program
         services.AddPayments(settings);
         services.AddNotifications(settings);
         services.AddRenewals(settings);
-        services.AddSavedCards();
+        services.AddPaymentMethods();
         services.AddGeolocation(settings);
         services.AddSuspicion(settings);
         services.AddUsage();

@@ -121,7 +121,7 @@ internal static class BacktestCommand
             .OrderByDescending(group => group.Key)
             .Select(group => $"{Done(group.Key)} {group.Select(verdict => verdict.SubscriptionId).Distinct().Count()}");
         return string.Create(CultureInfo.InvariantCulture,
-            $"{records.Values.Sum()} records of {records.Count} licences. Licences by what is done: {string.Join(", ", by.DefaultIfEmpty("nothing"))}");
+            $"{records.Values.Sum()} records of {records.Count} licenses. Licenses by what is done: {string.Join(", ", by.DefaultIfEmpty("nothing"))}");
     }
 
     private static string Changes(Dictionary<Guid, DateTimeOffset> now, Dictionary<Guid, DateTimeOffset> tried)

@@ -2,7 +2,7 @@ using System.CommandLine;
 using LicenseTool;
 using Npgsql;
 
-var root = new RootCommand("licensectl: the licence backend's tool")
+var root = new RootCommand("licensectl: the license backend's tool")
 {
     MigrateCommand.Create(),
     BacktestCommand.Create(),

@@ -11,7 +11,7 @@ using Licensing.Health;
 
 namespace LicenseTool;
 
-/// <summary>A licence's health on a terminal: the score with every point accounted for, and what an operator looks at beside it.</summary>
+/// <summary>A license's health on a terminal: the score with every point accounted for, and what an operator looks at beside it.</summary>
 internal static class ReportCommand
 {
     private static readonly string[] OpenStatuses = ["OPEN", "INVESTIGATING"];
@@ -19,20 +19,20 @@ internal static class ReportCommand
     public static Command Create()
     {
         var database = new DatabaseOption();
-        var subscription = new Argument<Guid>("SUBSCRIPTION") { Description = "The licence's subscription_id" };
+        var subscription = new Argument<Guid>("SUBSCRIPTION") { Description = "The license's subscription_id" };
         var maxDevices = FromSetting("--max-devices", "MAX_DEVICES_PER_LICENSE", 2);
         var graceDays = FromSetting("--grace-days", "RENEWAL_GRACE_PERIOD_DAYS", 3);
-        var command = new Command("report", "Prints a licence's health: score, use, devices, alerts, what to do") { subscription, database, maxDevices, graceDays };
+        var command = new Command("report", "Prints a license's health: score, use, devices, alerts, what to do") { subscription, database, maxDevices, graceDays };
         command.SetAction(async (arguments, cancellationToken) =>
         {
             await using var source = database.Open(arguments);
-            var licences = new LicenseDatabase(source);
-            var health = new HealthStore(licences);
+            var licenses = new LicenseDatabase(source);
+            var health = new HealthStore(licenses);
             var id = arguments.GetValue(subscription);
             await foreach (var row in health.LoadAsync([id], arguments.GetValue(maxDevices), cancellationToken))
             {
-                var (devices, _) = await new DeviceStore(licences).ListAsync(id, row.Facts.Now.AddDays(-30), cancellationToken);
-                var alerts = await new AlertStore(licences).ListAsync(new AlertFilter(OpenStatuses, null, id, null, null), null, 100, cancellationToken);
+                var (devices, _) = await new DeviceStore(licenses).ListAsync(id, row.Facts.Now.AddDays(-30), cancellationToken);
+                var alerts = await new AlertStore(licenses).ListAsync(new AlertFilter(OpenStatuses, null, id, null, null), null, 100, cancellationToken);
                 var judged = Judge(row, TimeSpan.FromDays(arguments.GetValue(graceDays)));
                 Write(Console.Out, judged, await health.SurroundingsAsync(id, cancellationToken), devices, alerts);
                 return 0;

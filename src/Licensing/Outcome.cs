@@ -20,8 +20,8 @@ public enum RefusalKind
 /// <param name="Code">Stable, upper case with underscores: what programs decide by.</param>
 /// <param name="Detail">A sentence for people: what was wrong, without secrets.</param>
 /// <param name="Field">The JSON name or path of the input at fault, where one is.</param>
-/// <param name="Mend">What the caller can do about it, with an example.</param>
-public sealed record Refusal(RefusalKind Kind, string Code, string Detail, string? Field = null, string? Mend = null);
+/// <param name="Hint">What the caller can do about it, with an example.</param>
+public sealed record Refusal(RefusalKind Kind, string Code, string Detail, string? Field = null, string? Hint = null);
 
 /// <summary>A value or the <see cref="Licensing.Refusal"/> that stands in its place.</summary>
 public readonly record struct Outcome<T>

@@ -10,7 +10,7 @@ namespace Benchmarks;
 /// </summary>
 internal static class DetectAccuracyBench
 {
-    /// <param name="context">Arguments: licences of each scenario, 26 where it isn't given: then there are over 1,000 honest customers.</param>
+    /// <param name="context">Arguments: licenses of each scenario, 26 where it isn't given: then there are over 1,000 honest customers.</param>
     public static Task<int> RunAsync(BenchContext context)
     {
         var each = context.Arguments.Length > 0 ? int.Parse(context.Arguments[0], CultureInfo.InvariantCulture) : 26;

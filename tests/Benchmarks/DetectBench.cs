@@ -5,7 +5,6 @@ using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Infrastructure.Http;
 using LicenseFunctions.Licenses;
 using LicenseFunctions.Suspicion;
-using LicenseFunctions.Validation;
 using Licensing.Suspicion;
 using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;
@@ -15,8 +14,8 @@ namespace Benchmarks;
 /// <summary>The pure detector's records a second, and the timer from the log to alerts, over a log that is new and over one that is mostly old.</summary>
 internal static class DetectBench
 {
-    private const int Licences = 10_000;
-    private const int RecordsEach = 100; // of each licence; an argument changes it for a quick look
+    private const int Licenses = 10_000;
+    private const int RecordsEach = 100; // of each license; an argument changes it for a quick look
     private const double MostSeconds = 60;
     private const double MostGrowth = 4; // the states are full by then
     private const long MostBytes = 256L << 20;
@@ -65,7 +64,7 @@ internal static class DetectBench
         await ExecuteAsync(source, "analyze license_usage_log");
         var database = new LicenseDatabase(source);
         var settings = new SuspicionSettings(new DetectionPolicy(), "operators@example.com", null, []);
-        var suspensions = new SuspensionStore(database, new ValidationCache(TimeSpan.Zero, TimeProvider.System), TimeProvider.System);
+        var suspensions = new SuspensionStore(database, new LicenseInvalidation(), TimeProvider.System);
         var scan = new ScanUsage(
             new SuspicionStore(database), suspensions, settings, new SignedLinks([], TimeProvider.System), TimeProvider.System, NullLogger<ScanUsage>.Instance);
 
@@ -108,32 +107,32 @@ internal static class DetectBench
     }
 
     private static readonly string People = string.Create(CultureInfo.InvariantCulture, $"""
-        insert into users (user_id, email, role) select ('00000000-0000-4000-8000-' || lpad(to_hex(i), 12, '0'))::uuid, 's' || i || '@x.test', 'subscriber' from generate_series(1, {Licences}) i;
+        insert into users (user_id, email, role) select ('00000000-0000-4000-8000-' || lpad(to_hex(i), 12, '0'))::uuid, 's' || i || '@x.test', 'subscriber' from generate_series(1, {Licenses}) i;
         insert into users (user_id, email, role) values ('10000000-0000-4000-8000-000000000000', 'm@x.test', 'master');
         insert into subscriptions (subscription_id, subscriber_id, master_id)
         select ('20000000-0000-4000-8000-' || lpad(to_hex(i), 12, '0'))::uuid, ('00000000-0000-4000-8000-' || lpad(to_hex(i), 12, '0'))::uuid,
-               '10000000-0000-4000-8000-000000000000' from generate_series(1, {Licences}) i;
+               '10000000-0000-4000-8000-000000000000' from generate_series(1, {Licenses}) i;
         insert into license_tokens (subscription_id, token_hash)
         select subscription_id, encode(sha256(subscription_id::text::bytea), 'hex') from subscriptions;
         """);
 
-    // Two devices each, and a third one on a licence in a hundred; records lie evenly over the days, arrivals in batches of 1,000 licences.
+    // Two devices each, and a third one on a license in a hundred; records lie evenly over the days, arrivals in batches of 1,000 licenses.
     private static readonly string Use = string.Create(CultureInfo.InvariantCulture, $"""
         with new_use as (
             insert into license_usage_log (log_id, logged_at, token_hash, subscription_id, ip_address, ea_instance_id, mt5_account_number, session_duration_sec)
             select uuid_generate_v4(),
                    now() - current_setting('bench.days_ago')::int * interval '1 day'
-                     + (n + i / {Licences}.0) * current_setting('bench.days')::int * interval '1 day' / current_setting('bench.each')::int,
+                     + (n + i / {Licenses}.0) * current_setting('bench.days')::int * interval '1 day' / current_setting('bench.each')::int,
                    encode(sha256(id::text::bytea), 'hex'), id, ('198.' || d || '.' || i % 250 || '.' || i / 250 % 250)::inet, 'EA-' || i || '-' || d, 1000000 + i * 10 + d, 3600
             from (select i, n, ('20000000-0000-4000-8000-' || lpad(to_hex(i), 12, '0'))::uuid as id,
                          n % case when i % 100 = 0 then 3 else 2 end as d
-                  from generate_series(1, {Licences}) i, generate_series(0, current_setting('bench.each')::int - 1) n) as one
+                  from generate_series(1, {Licenses}) i, generate_series(0, current_setting('bench.each')::int - 1) n) as one
             returning subscription_id, logged_at
         )
         insert into usage_arrivals (subscription_ids, earliest_at, latest_at)
         select array_agg(subscription_id), array_agg(earliest_at), array_agg(latest_at)
         from (select subscription_id, min(logged_at) as earliest_at, max(logged_at) as latest_at, row_number() over (order by subscription_id) / 1000 as batch
-              from new_use group by subscription_id) as licences
+              from new_use group by subscription_id) as licenses
         group by batch
         """);
 }

@@ -11,13 +11,13 @@ using Npgsql;
 namespace Benchmarks;
 
 /// <summary>
-/// The health timer over 100,000 licences with 10 million usage rows: all licences, then those that changed, beside the guide's
-/// way of a few queries a licence; and what metrics cost: one check's counting, one scrape.
+/// The health timer over 100,000 licenses with 10 million usage rows: all licenses, then those that changed, beside the guide's
+/// way of a few queries a license; and what metrics cost: one check's counting, one scrape.
 /// </summary>
 internal static class HealthBench
 {
-    private const int Licences = 100_000;
-    private const int Hours = 25; // in which each licence is used within 29 days, four records each; an argument changes it for a quick look
+    private const int Licenses = 100_000;
+    private const int Hours = 25; // in which each license is used within 29 days, four records each; an argument changes it for a quick look
     private const int GuideSample = 1_000;
     private const double MostSeconds = 20;
     private const int Scrapes = 7;
@@ -52,7 +52,7 @@ internal static class HealthBench
 
     private static async Task SeedAsync(NpgsqlDataSource source, int hours)
     {
-        Console.WriteLine($"seeding {Licences:N0} licences and {Licences * hours * 4:N0} usage rows");
+        Console.WriteLine($"seeding {Licenses:N0} licenses and {Licenses * hours * 4:N0} usage rows");
         await ExecuteAsync(source, People);
         for (var hour = 0; hour < hours; hour++)
             await ExecuteAsync(source, Use.Replace("$1", hour.ToString(CultureInfo.InvariantCulture), StringComparison.Ordinal));
@@ -66,7 +66,7 @@ internal static class HealthBench
         var database = new LicenseDatabase(source);
         var store = new HealthStore(database);
         var score = new ScoreLicenses(store, Settings);
-        Console.WriteLine("what                                  licences    seconds   CPU seconds   memory MB (256)");
+        Console.WriteLine("what                                  licenses    seconds   CPU seconds   memory MB (256)");
         var first = await RowAsync("full pass, never judged before (20 s)", source, score);
         await ExecuteAsync(source, "vacuum analyze license_health");
         await ExecuteAsync(source, "update license_health set due_at = now()");
@@ -82,8 +82,8 @@ internal static class HealthBench
         var guide = await GuideAsync(source);
         var guideCpu = (await CpuAsync(source) - began).TotalSeconds / GuideSample;
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"{"the guide's way, extrapolated",-36} {Licences,9:N0} {guide * Licences,10:F1} {guideCpu * Licences,13:F1}   ({GuideSample:N0} licences measured)"));
-        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"the guide's way takes {guide * Licences / full.Seconds:F1} times as long as the full pass, and {guideCpu * Licences / full.Cpu:F1} times its CPU"));
+            $"{"the guide's way, extrapolated",-36} {Licenses,9:N0} {guide * Licenses,10:F1} {guideCpu * Licenses,13:F1}   ({GuideSample:N0} licenses measured)"));
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"the guide's way takes {guide * Licenses / full.Seconds:F1} times as long as the full pass, and {guideCpu * Licenses / full.Cpu:F1} times its CPU"));
 
         began = await CpuAsync(source);
         var scrape = await ScrapeAsync(new MetricStore(database));
@@ -111,24 +111,24 @@ internal static class HealthBench
         return (seconds, cpu.TotalSeconds, bytes);
     }
 
-    /// <returns>Seconds a licence.</returns>
+    /// <returns>Seconds a license.</returns>
     private static async Task<double> GuideAsync(NpgsqlDataSource source)
     {
         await using var connection = await source.OpenConnectionAsync();
-        var licences = new List<Guid>();
+        var licenses = new List<Guid>();
         await using (var sample = new NpgsqlCommand("select subscription_id from subscriptions order by subscription_id limit $1", connection) { Parameters = { new() { Value = GuideSample } } })
         await using (var reader = await sample.ExecuteReaderAsync())
         {
             while (await reader.ReadAsync())
-                licences.Add(reader.GetGuid(0));
+                licenses.Add(reader.GetGuid(0));
         }
 
         var began = Stopwatch.GetTimestamp();
-        foreach (var licence in licences)
+        foreach (var license in licenses)
         {
             foreach (var query in GuideQueries)
             {
-                await using var command = new NpgsqlCommand(query, connection) { Parameters = { new() { Value = licence } } };
+                await using var command = new NpgsqlCommand(query, connection) { Parameters = { new() { Value = license } } };
                 await command.PrepareAsync();
                 await using var reader = await command.ExecuteReaderAsync();
                 while (await reader.ReadAsync())
@@ -137,7 +137,7 @@ internal static class HealthBench
             }
         }
 
-        return Stopwatch.GetElapsedTime(began).TotalSeconds / licences.Count;
+        return Stopwatch.GetElapsedTime(began).TotalSeconds / licenses.Count;
     }
 
     /// <returns>The median's seconds.</returns>
@@ -201,39 +201,39 @@ internal static class HealthBench
         await command.ExecuteNonQueryAsync();
     }
 
-    // Ids have no order, as real ones. Triggers are off: nothing is judged yet. Of the log's indexes only that of the licence is kept,
+    // Ids have no order, as real ones. Triggers are off: nothing is judged yet. Of the log's indexes only that of the license is kept,
     // which alone is read here: four at once would take minutes to fill.
     private static readonly string People = string.Create(CultureInfo.InvariantCulture, $"""
         set session_replication_role = replica;
         drop index license_usage_log_subscription_id, license_usage_log_token_hash, license_usage_log_ip_address;
-        insert into users (user_id, email, role) select md5('u' || i)::uuid, 'u' || i || '@x.test', 'subscriber' from generate_series(1, {Licences}) i;
+        insert into users (user_id, email, role) select md5('u' || i)::uuid, 'u' || i || '@x.test', 'subscriber' from generate_series(1, {Licenses}) i;
         insert into users (user_id, email, role) select md5('m' || i)::uuid, 'm' || i || '@x.test', 'master' from generate_series(0, 999) i;
         insert into master_pricing (master_id, monthly_fee_usd) select md5('m' || i)::uuid, 20 + i % 50 from generate_series(0, 999) i;
         insert into subscriptions (subscription_id, subscriber_id, master_id, created_at, state, paused_reason)
         select md5('s' || i)::uuid, md5('u' || i)::uuid, md5('m' || i % 1000)::uuid, now() - interval '200 days',
                case when i % 200 = 0 then 'SUSPENDED_ADMIN' else 'SYNCED' end::subscription_state, case when i % 200 = 0 then 'License suspended: x' end
-        from generate_series(1, {Licences}) i;
+        from generate_series(1, {Licenses}) i;
         insert into license_tokens (subscription_id, token_hash, expires_at, last_used_at, metadata)
         select md5('s' || i)::uuid, encode(sha256(('t' || i)::bytea), 'hex'), now() + i % 60 * interval '1 day',
                now() - case when i % 10 = 0 then interval '20 days' else interval '1 hour' end, jsonb_build_object('auto_renew', i % 4 > 0)
-        from generate_series(1, {Licences}) i;
+        from generate_series(1, {Licenses}) i;
         insert into license_devices (subscription_id, device_key, ea_instance_id, mt5_account_number, ip_address, slot, first_seen_at, last_seen_at)
         select md5('s' || i)::uuid, i || '|' || d, 'EA-' || d, i, '198.51.100.1', d, now() - interval '100 days', now() - interval '20 days'
-        from generate_series(1, {Licences}) i, generate_series(1, 2) d;
+        from generate_series(1, {Licenses}) i, generate_series(1, 2) d;
         insert into license_suspensions (subscription_id, cause, reason, previous_state)
-        select md5('s' || i)::uuid, 'OPERATOR', 'License suspended: x', 'SYNCED' from generate_series(200, {Licences}, 200) i;
-        insert into user_wallets (user_id, balance_usd) select md5('u' || i)::uuid, i % 100 from generate_series(1, {Licences}) i;
+        select md5('s' || i)::uuid, 'OPERATOR', 'License suspended: x', 'SYNCED' from generate_series(200, {Licenses}, 200) i;
+        insert into user_wallets (user_id, balance_usd) select md5('u' || i)::uuid, i % 100 from generate_series(1, {Licenses}) i;
         insert into user_payment_methods (user_id, payment_provider, provider_payment_id, expiry_month, expiry_year, is_default)
-        select md5('u' || i)::uuid, 'stripe', 'pm_' || i, 1 + i % 12, 2027, true from generate_series(1, {Licences}) i where i % 3 > 0;
+        select md5('u' || i)::uuid, 'stripe', 'pm_' || i, 1 + i % 12, 2027, true from generate_series(1, {Licenses}) i where i % 3 > 0;
         insert into license_renewal_history (subscription_id, user_id, renewal_type, amount_usd, previous_expiry, status)
         select t.subscription_id, s.subscriber_id, 'auto', 20, t.expires_at - n * interval '30 days', case when n = 0 then 'failed' else 'success' end
         from license_tokens t join subscriptions s using (subscription_id), generate_series(0, 2) n;
         insert into suspicious_activity_alerts (subscription_id, activity_type, severity, status)
-        select md5('s' || i)::uuid, 'MULTIPLE_IPS', 'MEDIUM', case when i % 100 = 0 then 'OPEN' else 'RESOLVED' end from generate_series(10, {Licences}, 10) i;
+        select md5('s' || i)::uuid, 'MULTIPLE_IPS', 'MEDIUM', case when i % 100 = 0 then 'OPEN' else 'RESOLVED' end from generate_series(10, {Licenses}, 10) i;
         analyze;
         """);
 
-    // One hour's use of every licence, and its sums by the text of the ingest's.
+    // One hour's use of every license, and its sums by the text of the ingest's.
     private static readonly string Use = string.Create(CultureInfo.InvariantCulture, $"""
         set session_replication_role = replica;
         with stored as (
@@ -243,7 +243,7 @@ internal static class HealthBench
             select gen_random_uuid(), hour_at + q * interval '15 minutes', encode(sha256(('t' || i)::bytea), 'hex'), md5('s' || i)::uuid,
                    ('198.51.' || i % 250 || '.' || i / 250 % 250)::inet, 'EA-' || 1 + $1 % 2, i, 'DE', 10, 9, case when i % 50 = 0 then 4 else 0 end, 20, 900
             from (select i, date_trunc('hour', now()) - ($1 * 28 + i % 28 + 1) * interval '1 hour' as hour_at
-                  from generate_series(1, {Licences}) i) as used, generate_series(0, 3) q
+                  from generate_series(1, {Licenses}) i) as used, generate_series(0, 3) q
             returning *
         )
         insert into usage_rollups
@@ -256,13 +256,13 @@ internal static class HealthBench
         group by 1, 2, 3, 4, 5, 6
         """);
 
-    // By what the triggers see: as many licences as asked for, each with an alert of its own.
+    // By what the triggers see: as many licenses as asked for, each with an alert of its own.
     private const string Change = """
         insert into suspicious_activity_alerts (subscription_id, activity_type, severity)
         select subscription_id, 'MULTIPLE_IPS', 'LOW' from subscriptions order by subscriber_id limit $1
         """;
 
-    // What its report asks for, licence by licence: status and expiry, devices, use of the last day, what is suspicious.
+    // What its report asks for, license by license: status and expiry, devices, use of the last day, what is suspicious.
     private static readonly string[] GuideQueries =
     [
         """

@@ -19,7 +19,7 @@ namespace Benchmarks;
 internal static class IngestBench
 {
     /// <summary>As many as the labelled corpus has; of 10,000 every record of a batch is another device's, the most that can follow from it.</summary>
-    private const int CorpusLicences = 160;
+    private const int CorpusLicenses = 160;
 
     private const int BatchSize = 1_000;
     private const int BatchesARound = 10;
@@ -31,29 +31,29 @@ internal static class IngestBench
     public static async Task<int> RunAsync(BenchContext context)
     {
         var worst = 0;
-        Console.WriteLine("licences  duplicates  ingest/s   bare/s   of bare (0.6)   calls/s   x calls (8)");
-        foreach (var licences in context.Arguments.Length > 0 ? [int.Parse(context.Arguments[0], CultureInfo.InvariantCulture)] : new[] { CorpusLicences, 10_000 })
+        Console.WriteLine("licenses  duplicates  ingest/s   bare/s   of bare (0.6)   calls/s   x calls (8)");
+        foreach (var licenses in context.Arguments.Length > 0 ? [int.Parse(context.Arguments[0], CultureInfo.InvariantCulture)] : new[] { CorpusLicenses, 10_000 })
         {
             foreach (var duplicates in new[] { 0, 10, 100 })
             {
-                var (ours, bare, calls) = await MeasureAsync(context, licences, duplicates);
+                var (ours, bare, calls) = await MeasureAsync(context, licenses, duplicates);
                 Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                    $"{licences,8}  {duplicates,8} %  {ours,8:N0} {bare,8:N0}   {ours / bare,13:F2}   {calls,7:N0}   {ours / calls,11:F1}"));
-                if (licences <= CorpusLicences && (ours < 0.6 * bare || ours < 8 * calls)) worst = 1;
+                    $"{licenses,8}  {duplicates,8} %  {ours,8:N0} {bare,8:N0}   {ours / bare,13:F2}   {calls,7:N0}   {ours / calls,11:F1}"));
+                if (licenses <= CorpusLicenses && (ours < 0.6 * bare || ours < 8 * calls)) worst = 1;
             }
         }
 
         return worst;
     }
 
-    private static async Task<(double Ours, double Bare, double Calls)> MeasureAsync(BenchContext context, int licences, int duplicates)
+    private static async Task<(double Ours, double Bare, double Calls)> MeasureAsync(BenchContext context, int licenses, int duplicates)
     {
         await using var server = NpgsqlDataSource.Create(DatabaseSettings.FromUri(context.DatabaseUrl));
         var databases = new Dictionary<string, NpgsqlDataSource>();
         try
         {
             foreach (var way in Ways)
-                databases[way] = await NewDatabaseAsync(server, context, way, licences);
+                databases[way] = await NewDatabaseAsync(server, context, way, licenses);
             return await MeasureAsync(databases, duplicates);
         }
         finally
@@ -126,7 +126,7 @@ internal static class IngestBench
 
     private static double Median(List<double> values) => values.Order().ElementAt(values.Count / 2);
 
-    private static async Task<NpgsqlDataSource> NewDatabaseAsync(NpgsqlDataSource server, BenchContext context, string way, int licences)
+    private static async Task<NpgsqlDataSource> NewDatabaseAsync(NpgsqlDataSource server, BenchContext context, string way, int licenses)
     {
         await ExecuteAsync(server, $"drop database if exists ingest_{way} with (force)");
         await ExecuteAsync(server, $"create database ingest_{way}");
@@ -138,7 +138,7 @@ internal static class IngestBench
         await new Migrations(source).RunAsync(_ => { }, CancellationToken.None);
         await ExecuteAsync(source, $"""
             insert into users (email, role) values ('master@example.test', 'master');
-            insert into users (email, role) select 's' || i || '@example.test', 'subscriber' from generate_series(1, {licences}) i;
+            insert into users (email, role) select 's' || i || '@example.test', 'subscriber' from generate_series(1, {licenses}) i;
             insert into subscriptions (subscription_id, subscriber_id, master_id)
             select md5(email)::uuid, user_id, (select user_id from users where role = 'master') from users where role = 'subscriber';
             insert into license_tokens (subscription_id, token_hash)
@@ -158,7 +158,7 @@ internal static class IngestBench
         await command.ExecuteNonQueryAsync();
     }
 
-    /// <summary>Each device once, in an order that mixes the licences: a fleet reports round and round.</summary>
+    /// <summary>Each device once, in an order that mixes the licenses: a fleet reports round and round.</summary>
     private static async Task<UsageRecord[]> DevicesAsync(NpgsqlDataSource source)
     {
         await using var command = source.CreateCommand(

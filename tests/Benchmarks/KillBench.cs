@@ -8,7 +8,7 @@ namespace Benchmarks;
 
 /// <summary>
 /// Renewal workers as real processes over a real PostgreSQL and the Stripe stand-in, killed with −9 again and again while they
-/// charge, with answers lost on the way. Then everything is let finish, and each licence must be charged, booked and extended once.
+/// charge, with answers lost on the way. Then everything is let finish, and each license must be charged, booked and extended once.
 /// </summary>
 internal static class KillBench
 {
@@ -100,7 +100,7 @@ internal static class KillBench
             """);
         var charged = standIn.Stats()["charges_succeeded"]!.GetValue<int>();
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"{Kills} processes killed; {Licenses} licences: {charged} charged, {applied} applied, {extended} extended, {balanced} ledgers balanced"));
+            $"{Kills} processes killed; {Licenses} licenses: {charged} charged, {applied} applied, {extended} extended, {balanced} ledgers balanced"));
         Console.WriteLine("held by somebody at a kill: " + string.Join(", ", caught.Select(state => $"{state.Key} {state.Value}")));
         return charged == Licenses && applied == Licenses && extended == Licenses && balanced == Licenses ? 0 : 1;
     }

@@ -6,13 +6,12 @@ using LicenseFunctions.Infrastructure.Payments;
 using LicenseFunctions.Infrastructure.Payments.Stripe;
 using LicenseFunctions.Licenses;
 using LicenseFunctions.Renewals;
-using LicenseFunctions.Validation;
 using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;
 
 namespace Benchmarks;
 
-/// <summary>A migrated database of one bench, and the renewal of licences over it, composed as Program.cs does.</summary>
+/// <summary>A migrated database of one bench, and the renewal of licenses over it, composed as Program.cs does.</summary>
 internal sealed class RenewalSite : IAsyncDisposable
 {
     private RenewalSite(string connectionString)
@@ -51,8 +50,8 @@ internal sealed class RenewalSite : IAsyncDisposable
     {
         var clock = TimeProvider.System;
         var database = new LicenseDatabase(Source);
-        var cache = new ValidationCache(TimeSpan.Zero, clock);
-        var store = new RenewalStore(database, new SuspensionStore(database, cache, clock), cache, clock);
+        var invalidation = new LicenseInvalidation();
+        var store = new RenewalStore(database, new SuspensionStore(database, invalidation, clock), invalidation, clock);
         var gateways = new RenewalGateways(stripe is null
             ? []
             : [new StripeGateway(PaymentsRegistration.Client(stripe, clock), NullLogger<StripeGateway>.Instance)]);
@@ -61,8 +60,8 @@ internal sealed class RenewalSite : IAsyncDisposable
         return new RunRenewals(store, drive, policy, pace, clock, NullLogger<RunRenewals>.Instance);
     }
 
-    /// <summary>Licences that expire tomorrow at 49.99, each of its own customer.</summary>
-    /// <param name="cards">Customer and card a licence; null where wallets pay.</param>
+    /// <summary>Licenses that expire tomorrow at 49.99, each of its own customer.</summary>
+    /// <param name="cards">Customer and card a license; null where wallets pay.</param>
     public async Task AddDueAsync(int licenses, IReadOnlyList<(string Customer, string Card)>? cards)
     {
         await using var connection = await Source.OpenConnectionAsync();

@@ -8,7 +8,7 @@ namespace Benchmarks;
 
 /// <summary>
 /// Charges against the Stripe stand-in at 300 ms an answer, as fast as the limiter lets them (a charge is two writes), and a
-/// sweep of many due licences by a process of its own, whose memory is measured.
+/// sweep of many due licenses by a process of its own, whose memory is measured.
 /// </summary>
 internal static class RenewalsBench
 {
@@ -52,7 +52,7 @@ internal static class RenewalsBench
     private static async Task<int> SweepInChildAsync(BenchContext context)
     {
         await using var site = await RenewalSite.MakeAsync(context, "bench_sweep");
-        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"… {Swept:N0} due licences, paid from wallets"));
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"… {Swept:N0} due licenses, paid from wallets"));
         await site.AddDueAsync(Swept, cards: null);
 
         using var child = BenchChild.Start("renewals", "sweep", site.ConnectionString);

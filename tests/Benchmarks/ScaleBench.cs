@@ -33,7 +33,7 @@ internal static class ScaleBench
     {
         var database = await ValidateBench.NewDatabaseAsync(context, "bench_scale");
         await using var source = NpgsqlDataSource.Create(database);
-        var licences = await LicencesAsync(source);
+        var licenses = await LicensesAsync(source);
         var counts = context.Arguments.Length > 0 ? [.. context.Arguments.Select(text => int.Parse(text, CultureInfo.InvariantCulture))] : new[] { 1, 2, 4, 8 };
 
         Console.WriteLine("                             each     CPU µs of one         waits of active sessions, %");
@@ -44,7 +44,7 @@ internal static class ScaleBench
             try
             {
                 await MeasureAsync("checks", source, backends, 1, CheckRequest);
-                await MeasureAsync("records", source, backends, RecordsAPost, n => UsageRequest(licences, n));
+                await MeasureAsync("records", source, backends, RecordsAPost, n => UsageRequest(licenses, n));
             }
             finally
             {
@@ -109,12 +109,12 @@ internal static class ScaleBench
         return request;
     }
 
-    private static HttpRequestMessage UsageRequest((Guid Subscription, string TokenHash)[] licences, int n)
+    private static HttpRequestMessage UsageRequest((Guid Subscription, string TokenHash)[] licenses, int n)
     {
         var now = TimeProvider.System.GetUtcNow();
         var body = System.Text.Json.JsonSerializer.SerializeToUtf8Bytes(Enumerable.Range(0, RecordsAPost).Select(i =>
         {
-            var (subscription, tokenHash) = licences[(n + (i * 31)) % licences.Length];
+            var (subscription, tokenHash) = licenses[(n + (i * 31)) % licenses.Length];
             return new
             {
                 record_id = Guid.NewGuid(), logged_at = now.AddMilliseconds(-i), subscription_id = subscription, token_hash = tokenHash,
@@ -127,14 +127,14 @@ internal static class ScaleBench
         return request;
     }
 
-    private static async Task<(Guid Subscription, string TokenHash)[]> LicencesAsync(NpgsqlDataSource source)
+    private static async Task<(Guid Subscription, string TokenHash)[]> LicensesAsync(NpgsqlDataSource source)
     {
-        var licences = new List<(Guid, string)>();
+        var licenses = new List<(Guid, string)>();
         await using var command = source.CreateCommand("select subscription_id, token_hash from license_tokens limit 10000");
         await using var reader = await command.ExecuteReaderAsync();
         while (await reader.ReadAsync())
-            licences.Add((reader.GetGuid(0), reader.GetString(1)));
-        return [.. licences];
+            licenses.Add((reader.GetGuid(0), reader.GetString(1)));
+        return [.. licenses];
     }
 
     // A session that runs and waits for nothing is on the processor, or waits for its turn there.

@@ -8,7 +8,7 @@ using Npgsql;
 namespace Benchmarks;
 
 /// <summary>
-/// Known devices of 100,000 licences check in over 16 connections, beside pgbench running the same SQL for one licence a
+/// Known devices of 100,000 licenses check in over 16 connections, beside pgbench running the same SQL for one license a
 /// statement (prepared, over TCP, 16 clients), beside a route without a database, and with the cache on.
 /// </summary>
 /// <remarks>
@@ -66,7 +66,7 @@ internal static class ValidateBench
         }
     }
 
-    /// <summary>A fresh migrated database with the licences.</summary>
+    /// <summary>A fresh migrated database with the licenses.</summary>
     public static async Task<string> NewDatabaseAsync(BenchContext context, string name)
     {
         await using (var server = NpgsqlDataSource.Create(DatabaseSettings.FromUri(context.DatabaseUrl)))

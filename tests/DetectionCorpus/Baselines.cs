@@ -2,7 +2,7 @@ using Licensing.Suspicion;
 
 namespace DetectionCorpus;
 
-/// <summary>What the detector is compared with: first suspensions of each licence by simple rules, taken literally.</summary>
+/// <summary>What the detector is compared with: first suspensions of each license by simple rules, taken literally.</summary>
 public static class Baselines
 {
     private const double SpeedKmh = 900;
@@ -14,11 +14,11 @@ public static class Baselines
     public static Dictionary<Guid, DateTimeOffset> GuideRules(Corpus corpus)
     {
         var suspended = new Dictionary<Guid, DateTimeOffset>();
-        foreach (var licence in corpus.Rows.GroupBy(row => row.Subscription))
+        foreach (var license in corpus.Rows.GroupBy(row => row.Subscription))
         {
             var devices = new HashSet<(string, string?, long?)>();
             var day = new Queue<(Use Use, (string, string?, long?) Device)>();
-            foreach (var row in licence)
+            foreach (var row in license)
             {
                 var device = (row.Use.Address?.ToString() ?? "", row.Use.EaInstanceId, row.Use.Account);
                 day.Enqueue((row.Use, device));
@@ -27,7 +27,7 @@ public static class Baselines
                 devices.Add(device);
                 if (devices.Count > 2 && Violates(day, row.Use.LoggedAt))
                 {
-                    suspended[licence.Key] = row.ArrivedAt;
+                    suspended[license.Key] = row.ArrivedAt;
                     break;
                 }
             }
@@ -45,19 +45,19 @@ public static class Baselines
             || day.Where(seen => seen.Use.LoggedAt > now.AddMinutes(-5)).Select(seen => seen.Device).Distinct().Count() > 1;
     }
 
-    /// <summary>Impossible travel alone: two records of one licence in a row whose places are further apart than an aircraft flies.</summary>
+    /// <summary>Impossible travel alone: two records of one license in a row whose places are further apart than an aircraft flies.</summary>
     public static Dictionary<Guid, DateTimeOffset> SpeedOnly(Corpus corpus)
     {
         var suspended = new Dictionary<Guid, DateTimeOffset>();
-        foreach (var licence in corpus.Rows.GroupBy(row => row.Subscription))
+        foreach (var license in corpus.Rows.GroupBy(row => row.Subscription))
         {
             var last = default(Use?);
-            foreach (var row in licence)
+            foreach (var row in license)
             {
                 if (last is { } before && Place.LeastKm(before.Place, row.Use.Place, 0) is { } km
                     && km > SpeedKmh * Math.Max(1.0 / 60, Math.Abs((row.Use.LoggedAt - before.LoggedAt).TotalHours)))
                 {
-                    suspended[licence.Key] = row.ArrivedAt;
+                    suspended[license.Key] = row.ArrivedAt;
                     break;
                 }
 

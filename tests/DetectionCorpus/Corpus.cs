@@ -1,6 +1,6 @@
 namespace DetectionCorpus;
 
-/// <summary>Rows in the order of their arrival, with what is true of each licence.</summary>
+/// <summary>Rows in the order of their arrival, with what is true of each license.</summary>
 public sealed record Corpus(IReadOnlyList<Row> Rows, IReadOnlyList<Label> Labels)
 {
     /// <summary>The families of recordings: what other corpora may lack, and how they may be late.</summary>
@@ -24,8 +24,8 @@ public sealed record Corpus(IReadOnlyList<Row> Rows, IReadOnlyList<Label> Labels
     /// <summary>…and are reported on these.</summary>
     public const int ReportSeed = 700_000;
 
-    /// <summary>The same seed gives the same corpus, each licence independent of how many others there are.</summary>
-    /// <param name="each">Licences of every habit and of every pattern.</param>
+    /// <summary>The same seed gives the same corpus, each license independent of how many others there are.</summary>
+    /// <param name="each">Licenses of every habit and of every pattern.</param>
     public static Corpus Generate(int seed, Recording recording, int each)
     {
         var rows = new List<Row>();

@@ -2,7 +2,7 @@ using Licensing.Suspicion;
 
 namespace DetectionCorpus;
 
-/// <summary>What honest customers do. Each writes one licence's life.</summary>
+/// <summary>What honest customers do. Each writes one license's life.</summary>
 public static class Habits
 {
     public static readonly (string Name, Action<World> Live)[] All =

@@ -2,7 +2,7 @@ using Licensing.Suspicion;
 
 namespace DetectionCorpus;
 
-/// <summary>What sharers do. Each writes one licence's life and tells the hour from which it is shared.</summary>
+/// <summary>What sharers do. Each writes one license's life and tells the hour from which it is shared.</summary>
 public static class Patterns
 {
     public static readonly (string Name, Func<World, double> Live)[] All =

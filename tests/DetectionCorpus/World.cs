@@ -15,7 +15,7 @@ public sealed record Recording(string Name, double GapMinutes = 60, double Sprea
 /// <summary>A usage record as it arrived.</summary>
 public sealed record Row(Guid Subscription, DateTimeOffset ArrivedAt, Use Use);
 
-/// <summary>What is true of a licence.</summary>
+/// <summary>What is true of a license.</summary>
 public sealed record Label(Guid Subscription, bool Sharing, string Scenario, DateTimeOffset? FirstViolationAt);
 
 /// <summary>Where a device's packets come from at an hour.</summary>
@@ -24,7 +24,7 @@ public delegate (IPAddress Address, Place Place) Site(double hour);
 /// <summary>An EA and its account.</summary>
 public sealed record Machine(string Ea, long Account);
 
-/// <summary>One licence's life, written by a scenario. Hours count from the corpus's start.</summary>
+/// <summary>One license's life, written by a scenario. Hours count from the corpus's start.</summary>
 public sealed class World(Random random, Recording recording, Guid subscription)
 {
     public static readonly DateTimeOffset Start = new(2026, 9, 1, 0, 0, 0, TimeSpan.Zero);

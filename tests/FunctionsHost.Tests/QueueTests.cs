@@ -17,14 +17,14 @@ public sealed class QueueSite(PostgresFixture postgres) : IAsyncLifetime
 
     internal BothWays Both { get; private set; } = null!;
 
-    internal Licence Licence { get; private set; } = null!;
+    internal License License { get; private set; } = null!;
 
-    internal Licence Other { get; private set; } = null!;
+    internal License Other { get; private set; } = null!;
 
     public async ValueTask InitializeAsync()
     {
         Scene = await UsageScene.NewAsync(postgres);
-        (Licence, Other) = (await Scene.LicenceAsync(), await Scene.LicenceAsync());
+        (License, Other) = (await Scene.LicenseAsync(), await Scene.LicenseAsync());
         await Scene.Database.ExecuteAsync("alter table license_usage_log add constraint no_account_13 check (mt5_account_number <> 13)");
         Both = await BothWays.StartAsync(postgres, Scene.Database, ("ServiceBus", Broker.Address));
     }
@@ -46,8 +46,8 @@ public sealed class QueueTests(QueueSite site) : IClassFixture<QueueSite>
     private readonly BothWays both = site.Both;
     private readonly BrokerDouble broker = site.Broker;
     private readonly UsageScene scene = site.Scene;
-    private readonly Licence licence = site.Licence;
-    private readonly Licence other = site.Other;
+    private readonly License license = site.License;
+    private readonly License other = site.Other;
     private readonly int before = site.Both.Invocations.Count;
 
     private static CancellationToken Cancelled => TestContext.Current.CancellationToken;
@@ -55,16 +55,16 @@ public sealed class QueueTests(QueueSite site) : IClassFixture<QueueSite>
     [Fact]
     public async Task Batches_GoodRepeatedPoisonedAndEmpty_LeaveTheSameRows()
     {
-        var record = scene.Record(licence);
-        var records = Enumerable.Range(1, 50).Select(i => scene.Record(licence, secondsAgo: i)).ToList();
+        var record = scene.Record(license);
+        var records = Enumerable.Range(1, 50).Select(i => scene.Record(license, secondsAgo: i)).ToList();
         string[] messages =
         [
             record, record, "no json", "", " ", "null", "[]", "{}", "7",
             UsageScene.Array(records), UsageScene.Array([records[3], record, "{\"record_id\":1}", scene.Record(other, secondsAgo: 7)]),
-            scene.Record(licence, secondsAgo: 60, account: 13),
-            scene.Record(licence with { TokenHash = new string('0', 64) }),
-            scene.Record(licence with { TokenHash = other.TokenHash }),
-            scene.Record(licence, secondsAgo: 90 * 24 * 3600),
+            scene.Record(license, secondsAgo: 60, account: 13),
+            scene.Record(license with { TokenHash = new string('0', 64) }),
+            scene.Record(license with { TokenHash = other.TokenHash }),
+            scene.Record(license, secondsAgo: 90 * 24 * 3600),
             scene.Record(other, secondsAgo: 8, ea: "EA-\u0000-ü-🙂"),
             "\uFEFF" + scene.Record(other, secondsAgo: 9),
             .. records,
@@ -80,7 +80,7 @@ public sealed class QueueTests(QueueSite site) : IClassFixture<QueueSite>
     [Fact]
     public async Task DeadLetters_GoToQuarantineAlike()
     {
-        await SendAsync(DeadLetters, [scene.Record(licence), "nonsense", "", "nonsense"]);
+        await SendAsync(DeadLetters, [scene.Record(license), "nonsense", "", "nonsense"]);
 
         await AssertAlikeAsync("DrainDeadLetters");
         // An empty message may lie there already, from the queue.

@@ -57,7 +57,7 @@ public sealed class Bicep : IAsyncLifetime
         {
             var (_, words) = await RunAsync("snapshot", Path.Combine(copy, $"{name}.bicepparam"), "--mode", "overwrite",
                 "--tenant-id", Guid.Empty.ToString(), "--subscription-id", Guid.Empty.ToString(),
-                "--resource-group", "licences", "--location", "westeurope", "--deployment-name", "main");
+                "--resource-group", "licenses", "--location", "westeurope", "--deployment-name", "main");
             var snapshot = Path.Combine(copy, $"{name}.snapshot.json");
             Assert.True(File.Exists(snapshot), $"bicep snapshot of {name}: {words}");
             environments[name] = new Template(JsonNode.Parse(await File.ReadAllTextAsync(snapshot))!);
@@ -85,7 +85,7 @@ public sealed class Bicep : IAsyncLifetime
                 ["AUTH_AUTHORITY"] = "https://login.example.com/tenant",
                 ["AUTH_AUDIENCE"] = "license-functions",
                 ["STRIPE_PUBLISHABLE_KEY"] = "pk_test_1",
-                ["MAIL_FROM"] = "licences@example.com",
+                ["MAIL_FROM"] = "licenses@example.com",
                 ["PRODUCER_PRINCIPAL_ID"] = "11111111-1111-1111-1111-111111111111",
             },
         };

@@ -1,8 +1,8 @@
 using System.Diagnostics;
 using System.Text.Json;
 using LicenseFunctions.Infrastructure.Http;
+using LicenseFunctions.Licenses;
 using LicenseFunctions.Tests.Support;
-using LicenseFunctions.Validation;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;

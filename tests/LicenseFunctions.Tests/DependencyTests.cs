@@ -9,7 +9,7 @@ using Xunit;
 namespace LicenseFunctions.Tests;
 
 /// <summary>
-/// docs/dependencies.md lists what is delivered, direct and transitive, with its licence, and every licence is one that was agreed to.
+/// docs/dependencies.md lists what is delivered, direct and transitive, with its license, and every license is one that was agreed to.
 /// <c>REWRITE_DEPENDENCIES=1 ./dev test Dependencies</c> writes it anew.
 /// </summary>
 public sealed partial class DependencyTests
@@ -17,7 +17,7 @@ public sealed partial class DependencyTests
     private static readonly HashSet<string> Allowed =
         ["0BSD", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "MIT", "MS-PL OR Apache-2.0", "PostgreSQL"];
 
-    // Packages whose licence is a text: what it is, read once. A package that is not here is not allowed.
+    // Packages whose license is a text: what it is, read once. A package that is not here is not allowed.
     private static readonly Dictionary<string, string> Texts = new()
     {
         ["NCrontab"] = "Apache-2.0",
@@ -28,13 +28,13 @@ public sealed partial class DependencyTests
     private static string File => Path.Combine(Repository.Root, "docs/dependencies.md");
 
     [Fact]
-    public void Dependencies_AreListedAndTheirLicencesAllowed()
+    public void Dependencies_AreListedAndTheirLicensesAllowed()
     {
         var packages = NuGetPackages().ToList();
         var modules = NpmModules().ToList();
         Assert.True(packages.Count > 30 && modules.Count > 5, $"{packages.Count} NuGet packages, {modules.Count} npm packages: the lists can't be right.");
 
-        Assert.All(packages.Concat(modules), one => Assert.Contains(one.Licence, Allowed));
+        Assert.All(packages.Concat(modules), one => Assert.Contains(one.License, Allowed));
         var document = Document(packages, modules);
         if (Environment.GetEnvironmentVariable("REWRITE_DEPENDENCIES") == "1")
             System.IO.File.WriteAllText(File, document);
@@ -54,7 +54,7 @@ public sealed partial class DependencyTests
         where library.Value.GetProperty("type").GetString() == "package" && needed.Contains(library.Name)
         group (folder, library) by library.Name.Split('/')[0] into same
         orderby same.Key
-        select new Dependency(same.Key, Licence(
+        select new Dependency(same.Key, License(
             same.Key, Path.Combine(same.First().folder, same.First().library.Value.GetProperty("path").GetString()!)));
 
     /// <summary>Those with something that runs: analysers and the like are not delivered.</summary>
@@ -63,42 +63,42 @@ public sealed partial class DependencyTests
         .Where(library => library.Value.TryGetProperty("runtime", out _) || library.Value.TryGetProperty("dependencies", out _))
         .Select(library => library.Name)];
 
-    private static string Licence(string name, string folder)
+    private static string License(string name, string folder)
     {
         var manifest = System.IO.File.ReadAllText(Directory.EnumerateFiles(folder, "*.nuspec").Single());
-        return LicenceExpression().Match(manifest) is { Success: true } expression ? expression.Groups[1].Value : Texts.GetValueOrDefault(name, "?");
+        return LicenseExpression().Match(manifest) is { Success: true } expression ? expression.Groups[1].Value : Texts.GetValueOrDefault(name, "?");
     }
 
     /// <summary>What the pages are built from; what only builds or tests them is not delivered.</summary>
     private static IEnumerable<Dependency> NpmModules() =>
         from module in JsonDocument.Parse(Repository.Read("src/dashboard/package-lock.json")).RootElement.GetProperty("packages").EnumerateObject()
         where module.Name.Length > 0 && !(module.Value.TryGetProperty("dev", out var dev) && dev.GetBoolean())
-        let licence = module.Value.TryGetProperty("license", out var said) ? said.GetString()! : "?"
+        let license = module.Value.TryGetProperty("license", out var said) ? said.GetString()! : "?"
         let name = module.Name[(module.Name.LastIndexOf("node_modules/", StringComparison.Ordinal) + "node_modules/".Length)..]
         orderby name
-        select new Dependency(name, licence);
+        select new Dependency(name, license);
 
     private static string Document(IEnumerable<Dependency> packages, IEnumerable<Dependency> modules)
     {
         var text = new StringBuilder("""
             # Dependencies
 
-            What is delivered, direct and transitive, with its licence; DependencyTests keeps it true. Versions are pinned in Directory.Packages.props
+            What is delivered, direct and transitive, with its license; DependencyTests keeps it true. Versions are pinned in Directory.Packages.props
             and package-lock.json.
 
             """);
         foreach (var (title, all) in new[] { ("The function app and licensectl (NuGet)", packages), ("The pages (npm)", modules) })
         {
-            text.Append(CultureInfo.InvariantCulture, $"\n## {title}\n\n| package | licence |\n|---|---|\n");
+            text.Append(CultureInfo.InvariantCulture, $"\n## {title}\n\n| package | license |\n|---|---|\n");
             foreach (var one in all)
-                text.Append(CultureInfo.InvariantCulture, $"| {one.Name} | {one.Licence} |\n");
+                text.Append(CultureInfo.InvariantCulture, $"| {one.Name} | {one.License} |\n");
         }
 
         return text.ToString();
     }
 
     [GeneratedRegex("<license type=\"expression\"[^>]*>([^<]+)<")]
-    private static partial Regex LicenceExpression();
+    private static partial Regex LicenseExpression();
 
-    private sealed record Dependency(string Name, string Licence);
+    private sealed record Dependency(string Name, string License);
 }

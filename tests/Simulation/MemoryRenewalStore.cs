@@ -3,7 +3,7 @@ using Licensing.Renewals;
 
 namespace Simulation;
 
-/// <summary>A licence with its owner, as the memory store keeps it.</summary>
+/// <summary>A license with its owner, as the memory store keeps it.</summary>
 internal sealed class MemoryLicense
 {
     public required Guid SubscriptionId { get; init; }

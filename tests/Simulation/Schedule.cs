@@ -150,7 +150,7 @@ internal sealed class Schedule : ILogger<RunRenewals>
     // Everything works again; what was promised must come true by itself. Half of the webhooks never come.
     private void Settle()
     {
-        // Nobody looked for a week after the grace: that costs a licence.
+        // Nobody looked for a week after the grace: that costs a license.
         steadfast.RemoveWhere(id => memory.Renewals.All(renewal => renewal.SubscriptionId != id)
             && memory.Licenses[id].ExpiresAt + policy.Grace + RenewalPolicy.CatchUp <= clock.Now);
         gateway.FaultRate = 0;
@@ -361,7 +361,7 @@ internal sealed class Schedule : ILogger<RunRenewals>
         }
     }
 
-    // The platform gives time, takes some back, or makes the licence last for ever.
+    // The platform gives time, takes some back, or makes the license last for ever.
     private void MoveExpiry(MemoryLicense license)
     {
         license.ExpiresAt = random.Next(10) == 0 ? null : license.ExpiresAt + TimeSpan.FromHours(random.Next(-20 * 24, 20 * 24));

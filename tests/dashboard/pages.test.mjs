@@ -28,7 +28,7 @@ const phone = { width: 390, height: 844 };
 const all = [
   ['sign-in', null, '/'],
   ['not-found', people.nora, '/nowhere'],
-  ['licences', people.nora, '/licenses'],
+  ['licenses', people.nora, '/licenses'],
   ['health', people.sara, `/licenses/${licenses.sara}`],
   ['usage', people.nora, `/licenses/${licenses.nora}/usage?span=month`],
   ['devices', people.nora, `/licenses/${licenses.nora}/devices`],
@@ -41,8 +41,8 @@ const all = [
   ['was-this-you', null, '/was-this-you#nonsense'],
   ['alerts', people.operator, '/alerts?status=ALL'],
   ['alert', people.operator, '/alerts/00000000-0000-4000-8000-000000000807'],
-  ['all-licences', people.operator, '/licenses'],
-  ['operator-licence', people.operator, `/licenses/${licenses.nora}`],
+  ['all-licenses', people.operator, '/licenses'],
+  ['operator-license', people.operator, `/licenses/${licenses.nora}`],
   ['operator-renewals', people.operator, '/renewals?days=30'],
   ['operator-usage', people.operator, '/usage'],
   ['system', people.operator, '/system'],
@@ -112,7 +112,7 @@ test('demo persons sign in from this machine’s browser only', async () => {
   assert.equal(await ask({}), 200);
   assert.equal(await ask({ 'X-Forwarded-For': '192.0.2.1' }), 404);
   assert.equal(await ask({ Forwarded: 'for=192.0.2.1' }), 404);
-  assert.equal(await ask({ Host: 'licences.example.com' }), 404);
+  assert.equal(await ask({ Host: 'licenses.example.com' }), 404);
   assert.equal(await ask({ Origin: 'https://elsewhere.example' }), 404);
   assert.equal((await backend.call('POST', '/app/demo/sign-in', null, { user_id: people.service })).status, 404);
 });

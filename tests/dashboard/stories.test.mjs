@@ -31,7 +31,7 @@ async function check(device, account, address) {
 test('a demo person signs in by the picker, and out again', async () => {
   const page = await open(browser, backend);
   await page.getByRole('button', { name: 'nora.lindqvist' }).click();
-  await page.getByRole('heading', { name: 'My licences' }).waitFor();
+  await page.getByRole('heading', { name: 'My licenses' }).waitFor();
   await page.getByRole('link', { name: 'alpine.trend', exact: true }).click();
   await page.getByRole('heading', { name: 'License Health' }).waitFor();
   await page.getByRole('button', { name: 'Sign out' }).click();
@@ -71,7 +71,7 @@ test('a third device suspends; the customer appeals, the operator sees it first 
   await operator.getByText('The third one is my new laptop.').waitFor();
   await operator.getByRole('button', { name: 'False alarm…' }).click();
   await operator.getByLabel(/Why\?/).fill('His own laptop.');
-  assert.ok(await operator.getByLabel(/Reinstate the licence/).isChecked());
+  assert.ok(await operator.getByLabel(/Reinstate the license/).isChecked());
   await operator.getByRole('dialog').getByRole('button', { name: 'False alarm' }).click();
   await operator.getByText('1 alert updated.').waitFor();
   await shot(operator, 'story-reinstated');
@@ -98,9 +98,9 @@ test('an operator suspends, and takes it back', async () => {
   await close(page);
 });
 
-test('a licence in its grace is called so everywhere, and found among the expired', async () => {
+test('a license in its grace is called so everywhere, and found among the expired', async () => {
   const page = await open(browser, backend, { as: people.amara, path: `/licenses/${licenses.amara}` });
-  await page.getByRole('link', { name: 'All licences' }).click();
+  await page.getByRole('link', { name: 'All licenses' }).click();
   await page.getByText('In grace', { exact: true }).waitFor();
   await close(page);
   const { body } = await backend.call('GET', '/api/v1/licenses?status=EXPIRED', backend.token('operator', people.operator));
@@ -156,7 +156,7 @@ test('a bank that asks: the customer confirms the payment on the page', async ()
   await accessible(page, 'bank-asks');
   await shot(page, 'story-bank-asks');
   await page.getByRole('button', { name: 'Confirm the payment' }).click();
-  await page.getByText(/Thank you. The licence runs until/).waitFor();
+  await page.getByText(/Thank you. The license runs until/).waitFor();
   await page.getByRole('link', { name: 'To the renewal' }).click();
   await page.getByText('Paid', { exact: true }).waitFor();
   assert.equal(await page.getByText('Your bank asks for you').count(), 0);
@@ -164,7 +164,7 @@ test('a bank that asks: the customer confirms the payment on the page', async ()
   await close(page);
 });
 
-test('a licence that lapsed is brought back on the page', async () => {
+test('a license that lapsed is brought back on the page', async () => {
   backend.sql(`select credit_wallet('${people.paul}', 100, 'DEPOSIT', 'Deposit by bank transfer')`);
   const page = await open(browser, backend, { as: people.paul, path: `/licenses/${licenses.paul}/renewals` });
   await page.getByRole('button', { name: 'Renew now' }).click();
@@ -264,9 +264,9 @@ test('a device gets a name, and gives its place up', async () => {
   await close(page);
 });
 
-test('an alert without times has the licence’s devices on a timeline and a map; a reinstatement can be undone', async () => {
+test('an alert without times has the license’s devices on a timeline and a map; a reinstatement can be undone', async () => {
   const page = await open(browser, backend, { as: people.operator, path: '/alerts/00000000-0000-4000-8000-000000000807' });
-  await page.getByRole('heading', { name: 'The licence’s devices over time' }).waitFor();
+  await page.getByRole('heading', { name: 'The license’s devices over time' }).waitFor();
   await page.getByRole('img', { name: /United Kingdom/ }).waitFor();
   assert.ok(await page.locator('.timeline rect.span').count() >= 2);
   await accessible(page, 'own devices');
@@ -275,27 +275,27 @@ test('an alert without times has the licence’s devices on a timeline and a map
   await page.getByRole('dialog').getByRole('button', { name: 'False alarm' }).click();
   await page.getByRole('button', { name: 'Suspend…' }).waitFor();
   await page.getByRole('button', { name: 'Undo' }).click();
-  await page.getByText('The licence is suspended again', { exact: false }).waitFor();
+  await page.getByText('The license is suspended again', { exact: false }).waitFor();
   const { body } = await backend.call('GET', `/api/v1/licenses/${licenses.sara}/suspension`, backend.token('subscriber', people.sara));
   assert.match(body.suspensions[0].reason, /reinstated by mistake/);
   await close(page);
 });
 
-test('the queue refreshes by itself, and says when it shows one licence only', async () => {
+test('the queue refreshes by itself, and says when it shows one license only', async () => {
   const page = await open(browser, backend, { as: people.operator, path: `/alerts?status=ALL&subscription_id=${licenses.nora}`, ownClock: true });
   await page.getByText('No alert matches.').waitFor();
   backend.sql(`insert into suspicious_activity_alerts (subscription_id, user_id, activity_type, severity, description, evidence)
     values ('${licenses.nora}', '${people.nora}', 'MULTIPLE_IPS', 'LOW', 'Came in meanwhile', '{}')`);
   await page.clock.runFor(31_000);
   await page.getByText('Came in meanwhile').waitFor();
-  await page.getByRole('button', { name: 'Show those of all licences' }).click();
+  await page.getByRole('button', { name: 'Show those of all licenses' }).click();
   await page.getByText('Used by several at once').first().waitFor();
   assert.doesNotMatch(page.url(), /subscription_id/);
   await close(page);
   backend.sql(`delete from suspicious_activity_alerts where description = 'Came in meanwhile'`);
 });
 
-test('nobody sees the licence of another', async () => {
+test('nobody sees the license of another', async () => {
   const page = await open(browser, backend, { as: people.nora, path: '/licenses' });
   await page.goto(`${backend.address}/app/licenses/${licenses.amara}`);
   await page.getByText('There is no such license, or it is not yours.').waitFor();

@@ -56,11 +56,11 @@ test('with a callback that is set before the script has come', async () => {
   await page.close();
 });
 
-test('without a token, with a foreign licence, with a backend that is down: it says so', async () => {
+test('without a token, with a foreign license, with a backend that is down: it says so', async () => {
   const cases = [
     [`subscription-id="${licenses.nora}"`, 'Sign in to see'],
     [`subscription-id="${licenses.nora}" token="expired.or.forged"`, 'Sign in to see'],
-    [`subscription-id="${licenses.nora}" token="${backend.token('subscriber', people.sara)}"`, 'There is no such licence'],
+    [`subscription-id="${licenses.nora}" token="${backend.token('subscriber', people.sara)}"`, 'There is no such license'],
   ];
   for (const [attributes, text] of cases) {
     const page = await visit(script() + widget(attributes));

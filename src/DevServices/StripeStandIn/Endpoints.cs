@@ -11,7 +11,7 @@ public sealed record Endpoint(
     public bool Writes => Method == "POST";
 }
 
-/// <summary>The part of Stripe's API that the licence backend speaks.</summary>
+/// <summary>The part of Stripe's API that the license backend speaks.</summary>
 public static class Endpoints
 {
     private static readonly string[] Page = ["limit", "starting_after", "created"];

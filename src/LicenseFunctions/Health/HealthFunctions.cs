@@ -5,14 +5,14 @@ using Microsoft.Extensions.Logging;
 
 namespace LicenseFunctions.Health;
 
-/// <param name="Judged">Licences.</param>
+/// <param name="Judged">Licenses.</param>
 public sealed record HealthCounts(int Judged);
 
 public sealed class HealthFunctions(ShowHealth show, ScoreLicenses score, ILogger<HealthFunctions> log)
 {
     [Function("ShowHealth")]
     [Access(CallerRole.Subscriber, CallerRole.Operator)]
-    [Operation("A licence's health score, what every point of it stands for, and what would win lost ones back.", Reply = typeof(HealthReply))]
+    [Operation("A license's health score, what every point of it stands for, and what would win lost ones back.", Reply = typeof(HealthReply))]
     public async Task<IResult> Show(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/licenses/{subscriptionId:guid}/health")] HttpRequest request,
         Guid subscriptionId,
@@ -24,7 +24,7 @@ public sealed class HealthFunctions(ShowHealth show, ScoreLicenses score, ILogge
     {
         var judged = await score.RunAsync(cancellationToken);
         if (judged > 0)
-            log.LogInformation("Judged the health of {Count} licences", judged);
+            log.LogInformation("Judged the health of {Count} licenses", judged);
         return new HealthCounts(judged);
     }
 }

@@ -2,8 +2,8 @@ using LicenseFunctions.Infrastructure.Settings;
 
 namespace LicenseFunctions.Health;
 
-/// <param name="MaxDevices">Devices a licence.</param>
-/// <param name="Grace">How long an expired licence stays valid.</param>
+/// <param name="MaxDevices">Devices a license.</param>
+/// <param name="Grace">How long an expired license stays valid.</param>
 public sealed record HealthSettings(int MaxDevices, TimeSpan Grace)
 {
     public static HealthSettings Read(SettingReader settings) => new(

@@ -2,7 +2,7 @@ using System.Runtime.CompilerServices;
 using Dapper;
 using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Infrastructure.Http;
-using LicenseFunctions.Validation;
+using LicenseFunctions.Licenses;
 using Licensing.Devices;
 using Licensing.Health;
 using Npgsql;
@@ -10,7 +10,7 @@ using NpgsqlTypes;
 
 namespace LicenseFunctions.Health;
 
-/// <summary>One licence's facts as they were read, with the mark that tells whether they have changed since.</summary>
+/// <summary>One license's facts as they were read, with the mark that tells whether they have changed since.</summary>
 /// <param name="License">For the verdict that gives the status.</param>
 /// <param name="Facts">With <see cref="LicenseStatus.Active"/> in place of the status, which only a verdict tells.</param>
 public sealed record HealthRow(Guid SubscriptionId, long Marks, LicenseFacts License, HealthFacts Facts);
@@ -32,7 +32,7 @@ public sealed class HealthStore(LicenseDatabase database)
         on conflict do nothing
         """;
 
-    /// <summary>Makes rows of licences that have none, and due those that were silent and have been used since.</summary>
+    /// <summary>Makes rows of licenses that have none, and due those that were silent and have been used since.</summary>
     public async Task MarkAsync(CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenAsync(cancellationToken);
@@ -45,7 +45,7 @@ public sealed class HealthStore(LicenseDatabase database)
         order by h.due_at limit $1
         """;
 
-    /// <summary>Licences to be judged, the longest due first; one without any token can't be judged and stays due.</summary>
+    /// <summary>Licenses to be judged, the longest due first; one without any token can't be judged and stays due.</summary>
     public async Task<IReadOnlyList<Guid>> DueAsync(int limit, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenAsync(cancellationToken);
@@ -57,7 +57,7 @@ public sealed class HealthStore(LicenseDatabase database)
         return due;
     }
 
-    // What a licence has many of is looked up licence by licence: the cost is that of the licences asked for, however much else there is.
+    // What a license has many of is looked up license by license: the cost is that of the licenses asked for, however much else there is.
     private const string Load = """
         select a.subscription_id, coalesce(h.marks, 0),
                t.is_active is true, t.revoked_reason, null::timestamptz, t.expires_at, l.grace_until, coalesce(s.state, 'SYNCED')::text,
@@ -111,7 +111,7 @@ public sealed class HealthStore(LicenseDatabase database)
         left join user_payment_methods m on m.user_id = s.subscriber_id and m.is_default and m.is_active
         """;
 
-    /// <summary>The facts of these licences; one without any token is left out.</summary>
+    /// <summary>The facts of these licenses; one without any token is left out.</summary>
     /// <param name="maxDevices">The limit in force, 1 or more.</param>
     public async IAsyncEnumerable<HealthRow> LoadAsync(
         Guid[] subscriptionIds, int maxDevices, [EnumeratorCancellation] CancellationToken cancellationToken)
@@ -233,7 +233,7 @@ public sealed class HealthStore(LicenseDatabase database)
 
     private const string Owns = "select exists (select from subscriptions where subscription_id = $1 and ($2::uuid is null or subscriber_id = $2))";
 
-    /// <param name="ownerId">Null for who may see every licence.</param>
+    /// <param name="ownerId">Null for who may see every license.</param>
     public async Task<bool> ExistsForAsync(Guid subscriptionId, Guid? ownerId, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenAsync(cancellationToken);
@@ -250,7 +250,7 @@ public sealed record UsageOfADay(
     long SignalsReceived24h, long SignalsExecuted24h, long SignalsRejected24h, int? AvgLatencyMs);
 
 /// <param name="Day">yyyy-MM-dd, UTC.</param>
-/// <param name="Score">Null before the licence was first judged.</param>
+/// <param name="Score">Null before the license was first judged.</param>
 public sealed record ScoreOfADay(string Day, short? Score);
 
 /// <param name="Gained">JSON: contributions that came.</param>

@@ -3,7 +3,7 @@ using Licensing.Health;
 
 namespace LicenseFunctions.Health;
 
-/// <summary>Judges the licences that are due: those whose facts have changed, and those for which the time has come.</summary>
+/// <summary>Judges the licenses that are due: those whose facts have changed, and those for which the time has come.</summary>
 public sealed class ScoreLicenses(HealthStore store, HealthSettings settings)
 {
     // Small enough for memory and for a stop in between.

@@ -7,7 +7,7 @@ using Licensing.Health;
 
 namespace LicenseFunctions.Health;
 
-/// <summary>A licence's health as it is now, with what every point stands for.</summary>
+/// <summary>A license's health as it is now, with what every point stands for.</summary>
 public sealed class ShowHealth(HealthStore store, ScoreLicenses score, HealthSettings settings)
 {
     public async Task<Outcome<HealthReply>> RunAsync(Caller caller, Guid subscriptionId, CancellationToken cancellationToken)
@@ -58,7 +58,7 @@ public sealed class ShowHealth(HealthStore store, ScoreLicenses score, HealthSet
         [.. JsonNode.Parse(contributions)!.AsArray().Select(contribution => (string)contribution!["reason"]!)];
 }
 
-/// <param name="DaysUntilExpiry">Whole days, rounded down: 0 is today, below 0 is past; null for a licence that never expires.</param>
+/// <param name="DaysUntilExpiry">Whole days, rounded down: 0 is today, below 0 is past; null for a license that never expires.</param>
 public sealed record HealthReply(
     Guid SubscriptionId,
     string Status,

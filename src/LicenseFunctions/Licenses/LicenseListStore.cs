@@ -3,7 +3,7 @@ using LicenseFunctions.Infrastructure.Database;
 
 namespace LicenseFunctions.Licenses;
 
-/// <summary>A licence as lists show it.</summary>
+/// <summary>A license as lists show it.</summary>
 public sealed record ListedLicense
 {
     public Guid SubscriptionId { get; init; }
@@ -19,7 +19,7 @@ public sealed record ListedLicense
 
     public int HealthScore { get; init; }
 
-    /// <summary>Whole days, rounded down: 0 is today; null for a licence that never expires.</summary>
+    /// <summary>Whole days, rounded down: 0 is today; null for a license that never expires.</summary>
     public int? DaysUntilExpiry { get; init; }
 
     public DateTime? ExpiresAt { get; init; }
@@ -34,14 +34,14 @@ public sealed record ListedLicense
 }
 
 /// <param name="OwnerId">Null for everybody's.</param>
-/// <param name="Search">A part of the owner's address, or the beginning of a licence's id, lower case; null for all.</param>
-/// <param name="After">The last licence of the page before.</param>
+/// <param name="Search">A part of the owner's address, or the beginning of a license's id, lower case; null for all.</param>
+/// <param name="After">The last license of the page before.</param>
 public sealed record LicenseFilter(Guid? OwnerId, string? Search = null, string? Status = null, Guid? After = null);
 
-/// <summary>Licences for lists, by the customer's address.</summary>
+/// <summary>Licenses for lists, by the customer's address.</summary>
 public sealed class LicenseListStore(LicenseDatabase database)
 {
-    // The view counts devices and alerts of each licence that it is asked for: the page is found first wherever no status is asked for.
+    // The view counts devices and alerts of each license that it is asked for: the page is found first wherever no status is asked for.
     private const string List = """
         with page as materialized (
             select s.subscription_id, split_part(m.email, '@', 1) as master, u.email

@@ -3,7 +3,7 @@ using Npgsql;
 
 namespace LicenseFunctions.Licenses;
 
-/// <summary>Whose a licence is.</summary>
+/// <summary>Whose a license is.</summary>
 public static class LicenseOwners
 {
     private const string Visible = """

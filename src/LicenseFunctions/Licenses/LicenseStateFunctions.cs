@@ -4,7 +4,7 @@ using Microsoft.Azure.Functions.Worker;
 
 namespace LicenseFunctions.Licenses;
 
-/// <summary>A licence's token and its suspensions.</summary>
+/// <summary>A license's token and its suspensions.</summary>
 public sealed class LicenseStateFunctions(RotateToken rotate, SuspendLicense suspend, ReinstateLicense reinstate)
 {
     [Function("RotateToken")]
@@ -25,7 +25,7 @@ public sealed class LicenseStateFunctions(RotateToken rotate, SuspendLicense sus
 
     [Function("SuspendLicense")]
     [Access(CallerRole.Operator)]
-    [Operation("Suspends a licence.", Body = typeof(SuspendRequest), Reply = typeof(SuspensionState))]
+    [Operation("Suspends a license.", Body = typeof(SuspendRequest), Reply = typeof(SuspensionState))]
     public async Task<IResult> Suspend(
         [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "api/v1/licenses/{subscriptionId:guid}/suspend")] HttpRequest request,
         Guid subscriptionId, CancellationToken cancellationToken)
@@ -38,7 +38,7 @@ public sealed class LicenseStateFunctions(RotateToken rotate, SuspendLicense sus
 
     [Function("ReinstateLicense")]
     [Access(CallerRole.Operator)]
-    [Operation("Lifts a licence's suspensions, and what led to them: the next check doesn't suspend again.", Body = typeof(ReinstateRequest), Reply = typeof(SuspensionState))]
+    [Operation("Lifts a license's suspensions, and what led to them: the next check doesn't suspend again.", Body = typeof(ReinstateRequest), Reply = typeof(SuspensionState))]
     public async Task<IResult> Reinstate(
         [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "api/v1/licenses/{subscriptionId:guid}/reinstate")] HttpRequest request,
         Guid subscriptionId, CancellationToken cancellationToken)

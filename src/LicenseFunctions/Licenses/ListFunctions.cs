@@ -4,12 +4,12 @@ using Microsoft.Azure.Functions.Worker;
 
 namespace LicenseFunctions.Licenses;
 
-/// <summary>Licences in lists.</summary>
+/// <summary>Licenses in lists.</summary>
 public sealed class ListFunctions(ListLicenses list)
 {
     [Function("ListLicenses")]
     [Access(CallerRole.Subscriber, CallerRole.Operator)]
-    [Operation("The caller's licences, or everybody's for operators, by the customer's address; search is a part of it or of a licence's id.",
+    [Operation("The caller's licenses, or everybody's for operators, by the customer's address; search is a part of it or of a license's id.",
         Reply = typeof(LicensePage), Query = ["search", "status", "after", "limit"])]
     public async Task<IResult> List(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/licenses")] HttpRequest request, CancellationToken cancellationToken) =>
@@ -17,7 +17,7 @@ public sealed class ListFunctions(ListLicenses list)
 
     [Function("GetLicense")]
     [Access(CallerRole.Subscriber, CallerRole.Operator)]
-    [Operation("A licence in short.", Reply = typeof(ListedLicense))]
+    [Operation("A license in short.", Reply = typeof(ListedLicense))]
     public async Task<IResult> Get(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/licenses/{subscriptionId:guid}")] HttpRequest request,
         Guid subscriptionId, CancellationToken cancellationToken) =>

@@ -7,7 +7,7 @@ namespace LicenseFunctions.Licenses;
 /// <param name="Next">The <c>after</c> of the next page; null on the last.</param>
 public sealed record LicensePage(IReadOnlyList<ListedLicense> Licenses, Guid? Next);
 
-/// <summary>A customer's licences, or, for operators, those that a search finds.</summary>
+/// <summary>A customer's licenses, or, for operators, those that a search finds.</summary>
 public sealed class ListLicenses(LicenseListStore store)
 {
     private const int MaxPage = 100;
@@ -17,7 +17,7 @@ public sealed class ListLicenses(LicenseListStore store)
     private static readonly Refusal NotFound = new(
         RefusalKind.NotFound, "LICENSE_NOT_FOUND", "There is no such license, or it is not yours.", "subscription_id");
 
-    /// <param name="ownerScope">Whose licences; null for everybody's.</param>
+    /// <param name="ownerScope">Whose licenses; null for everybody's.</param>
     public async Task<Outcome<LicensePage>> RunAsync(IQueryCollection query, Guid? ownerScope, CancellationToken cancellationToken)
     {
         var limit = 50;

@@ -15,7 +15,7 @@ public sealed class ReinstateLicense(LicenseDatabase database, SuspensionStore s
 {
     private static readonly Refusal NotSuspended = new(
         RefusalKind.Conflict, "NOT_SUSPENDED", "No suspension that could be lifted here is open on this license.",
-        Mend: "A license suspended for its expiry comes back by renewal; one that the platform suspended, on the platform.");
+        Hint: "A license suspended for its expiry comes back by renewal; one that the platform suspended, on the platform.");
 
     public Task<Outcome<SuspensionState>> RunAsync(
         Guid subscriptionId, ReinstateRequest request, Actor by, CancellationToken cancellationToken) =>
@@ -56,5 +56,5 @@ public sealed class ReinstateLicense(LicenseDatabase database, SuspensionStore s
 
     private static Refusal LiftedRecently(DateTimeOffset notBefore) => new(
         RefusalKind.Conflict, "LIFTED_RECENTLY", "You have lifted a suspension of this license within the last 30 days.",
-        Mend: string.Create(CultureInfo.InvariantCulture, $"Appeal to an operator, or wait until {notBefore.UtcDateTime:yyyy-MM-dd HH:mm} UTC."));
+        Hint: string.Create(CultureInfo.InvariantCulture, $"Appeal to an operator, or wait until {notBefore.UtcDateTime:yyyy-MM-dd HH:mm} UTC."));
 }

@@ -2,7 +2,6 @@ using System.Buffers.Text;
 using System.Security.Cryptography;
 using System.Text;
 using LicenseFunctions.Infrastructure.Database;
-using LicenseFunctions.Validation;
 using Licensing;
 
 namespace LicenseFunctions.Licenses;
@@ -14,8 +13,8 @@ public sealed record TokenRotation(int OverlapSeconds = 0);
 /// <param name="PreviousValidUntil">Null where the old token is refused from now on.</param>
 public sealed record NewToken(Guid SubscriptionId, string Token, DateTimeOffset? ExpiresAt, DateTimeOffset? PreviousValidUntil);
 
-/// <summary>Puts a new token in the place of a licence's current one.</summary>
-public sealed class RotateToken(LicenseDatabase database, SuspensionStore suspensions, ValidationCache cache)
+/// <summary>Puts a new token in the place of a license's current one.</summary>
+public sealed class RotateToken(LicenseDatabase database, SuspensionStore suspensions, LicenseInvalidation invalidation)
 {
     private const int LongestOverlap = 7 * 24 * 3600;
 
@@ -23,9 +22,9 @@ public sealed class RotateToken(LicenseDatabase database, SuspensionStore suspen
         RefusalKind.Invalid, "INVALID_FIELD", $"overlap_seconds is not from 0 to {LongestOverlap}.", "overlap_seconds", "Send 3600, or 0 to end the old token at once.");
 
     private static readonly Refusal Revoked = new(
-        RefusalKind.Conflict, "LICENSE_REVOKED", "This license was revoked: a new token would bring it back.", Mend: "Ask an operator.");
+        RefusalKind.Conflict, "LICENSE_REVOKED", "This license was revoked: a new token would bring it back.", Hint: "Ask an operator.");
 
-    /// <param name="ownerId">Whose the licence has to be; null for an operator.</param>
+    /// <param name="ownerId">Whose the license has to be; null for an operator.</param>
     public async Task<Outcome<NewToken>> RunAsync(
         Guid subscriptionId, Guid? ownerId, TokenRotation rotation, Actor by, CancellationToken cancellationToken)
     {
@@ -55,7 +54,7 @@ public sealed class RotateToken(LicenseDatabase database, SuspensionStore suspen
                 subscriptionId, token, rotated.ExpiresAt is { } expiry ? new DateTimeOffset(expiry, TimeSpan.Zero) : null,
                 overlap > TimeSpan.Zero && current.IsActive ? new DateTimeOffset(rotated.OverlapUntil, TimeSpan.Zero) : null);
         }, cancellationToken);
-        cache.Forget(subscriptionId);
+        invalidation.Raise(subscriptionId);
         return outcome;
     }
 }

@@ -6,14 +6,14 @@ namespace LicenseFunctions.Licenses;
 /// <param name="Reason">1 to 500 characters; the customer reads it.</param>
 public sealed record SuspendRequest(string Reason);
 
-/// <param name="Status">SUSPENDED, or ACTIVE where nothing of ours suspends the licence any more.</param>
+/// <param name="Status">SUSPENDED, or ACTIVE where nothing of ours suspends the license any more.</param>
 public sealed record SuspensionState(Guid SubscriptionId, string Status, string? Reason);
 
-/// <summary>An operator suspends a licence.</summary>
+/// <summary>An operator suspends a license.</summary>
 public sealed class SuspendLicense(LicenseDatabase database, SuspensionStore suspensions)
 {
     private static readonly Refusal AlreadySuspended = new(
-        RefusalKind.Conflict, "ALREADY_SUSPENDED", "An operator has suspended this license already.", Mend: "Reinstate it first, to give another reason.");
+        RefusalKind.Conflict, "ALREADY_SUSPENDED", "An operator has suspended this license already.", Hint: "Reinstate it first, to give another reason.");
 
     public async Task<Outcome<SuspensionState>> RunAsync(
         Guid subscriptionId, SuspendRequest request, Actor by, CancellationToken cancellationToken)

@@ -1,13 +1,12 @@
 using Dapper;
 using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Infrastructure.Mail;
-using LicenseFunctions.Validation;
 using Licensing.Devices;
 using Npgsql;
 
 namespace LicenseFunctions.Licenses;
 
-/// <summary>Why a licence is suspended; license_suspensions.cause.</summary>
+/// <summary>Why a license is suspended; license_suspensions.cause.</summary>
 public static class SuspensionCause
 {
     public const string DeviceLimit = "DEVICE_LIMIT";
@@ -16,7 +15,7 @@ public static class SuspensionCause
     public const string Operator = "OPERATOR";
     public const string Dispute = "DISPUTE";
 
-    /// <summary>What a person may lift. A licence suspended for its expiry comes back by renewal.</summary>
+    /// <summary>What a person may lift. A license suspended for its expiry comes back by renewal.</summary>
     public static readonly string[] Liftable = [DeviceLimit, Detector, Operator, Dispute];
 }
 
@@ -82,10 +81,10 @@ public sealed record SuspensionRow
 }
 
 /// <summary>The one way into a suspension and out of it, whoever asks: tokens, subscription, audit row and mail change together.</summary>
-/// <remarks>Methods that take a connection join its transaction, and lock the licence first.</remarks>
-public sealed class SuspensionStore(LicenseDatabase database, ValidationCache cache, TimeProvider time)
+/// <remarks>Methods that take a connection join its transaction, and lock the license first.</remarks>
+public sealed class SuspensionStore(LicenseDatabase database, LicenseInvalidation invalidation, TimeProvider time)
 {
-    private sealed record Licence(Guid SubscriberId, string State, string? PausedReason, bool HasActiveToken);
+    private sealed record License(Guid SubscriberId, string State, string? PausedReason, bool HasActiveToken);
 
     private const string Lock = """
         insert into license_states (subscription_id)
@@ -94,7 +93,7 @@ public sealed class SuspensionStore(LicenseDatabase database, ValidationCache ca
         select from license_states where subscription_id = @subscriptionId for update
         """;
 
-    /// <summary>Makes every other change of this licence wait for the end of the transaction.</summary>
+    /// <summary>Makes every other change of this license wait for the end of the transaction.</summary>
     public static Task LockAsync(NpgsqlConnection connection, Guid subscriptionId, CancellationToken cancellationToken) =>
         connection.ExecuteAsync(new CommandDefinition(Lock, new { subscriptionId }, cancellationToken: cancellationToken));
 
@@ -106,7 +105,7 @@ public sealed class SuspensionStore(LicenseDatabase database, ValidationCache ca
         order by suspended_at, suspension_id
         """;
 
-    /// <summary>The open suspensions of a licence, the oldest first.</summary>
+    /// <summary>The open suspensions of a license, the oldest first.</summary>
     public static async Task<IReadOnlyList<SuspensionRow>> OpenAsync(
         NpgsqlConnection connection, Guid subscriptionId, CancellationToken cancellationToken) =>
         (await connection.QueryAsync<SuspensionRow>(new CommandDefinition(Open, new { subscriptionId }, cancellationToken: cancellationToken))).AsList();
@@ -196,7 +195,7 @@ public sealed class SuspensionStore(LicenseDatabase database, ValidationCache ca
             }, cancellationToken);
         }
 
-        cache.Forget(suspension.SubscriptionId);
+        invalidation.Raise(suspension.SubscriptionId);
         return id;
     }
 
@@ -283,7 +282,7 @@ public sealed class SuspensionStore(LicenseDatabase database, ValidationCache ca
             }, cancellationToken);
         }
 
-        cache.Forget(reinstatement.SubscriptionId);
+        invalidation.Raise(reinstatement.SubscriptionId);
         return new ReinstatementResult(lifted, left);
     }
 
@@ -319,6 +318,6 @@ public sealed class SuspensionStore(LicenseDatabase database, ValidationCache ca
         where s.subscription_id = @subscriptionId
         """;
 
-    private static Task<Licence> ReadAsync(NpgsqlConnection connection, Guid subscriptionId, CancellationToken cancellationToken) =>
-        connection.QuerySingleAsync<Licence>(new CommandDefinition(Read, new { subscriptionId }, cancellationToken: cancellationToken));
+    private static Task<License> ReadAsync(NpgsqlConnection connection, Guid subscriptionId, CancellationToken cancellationToken) =>
+        connection.QuerySingleAsync<License>(new CommandDefinition(Read, new { subscriptionId }, cancellationToken: cancellationToken));
 }

@@ -3,7 +3,7 @@ using Npgsql;
 
 namespace LicenseFunctions.Licenses;
 
-/// <summary>A licence's current token, as rotation sees it.</summary>
+/// <summary>A license's current token, as rotation sees it.</summary>
 public sealed record CurrentToken
 {
     public required Guid TokenId { get; init; }
@@ -23,8 +23,8 @@ public sealed record RotatedToken
     public required DateTime OverlapUntil { get; init; }
 }
 
-/// <summary>The tokens of licences, by their hashes.</summary>
-/// <remarks>Every method joins a transaction which has locked the licence.</remarks>
+/// <summary>The tokens of licenses, by their hashes.</summary>
+/// <remarks>Every method joins a transaction which has locked the license.</remarks>
 public static class TokenStore
 {
     private const string Current = """
@@ -55,7 +55,7 @@ public static class TokenStore
             overlap_until = case when @overlap > interval '0' then overlap_until else greatest(replaced_at, least(overlap_until, now())) end
         where subscription_id = @subscriptionId;
 
-        -- With the current one goes every other that the platform left, live or revoked: a licence has one token.
+        -- With the current one goes every other that the platform left, live or revoked: a license has one token.
         insert into license_token_replacements (token_id, subscription_id, replaced_by, replaced_at, overlap_until)
         select t.token_id, @subscriptionId, @newTokenId, now(),
                case when t.is_active

@@ -1,5 +1,5 @@
 using LicenseFunctions.Infrastructure.Http;
-using LicenseFunctions.Validation;
+using LicenseFunctions.Licenses;
 using Licensing;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Azure.Functions.Worker;
@@ -21,7 +21,7 @@ public sealed class ProbeFunctions(ReadinessStore readiness)
     public async Task<IResult> Readyz(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "readyz")] HttpRequest request, CancellationToken cancellationToken) =>
         await readiness.MissingAsync(cancellationToken) is { } missing
-            ? new Refusal(RefusalKind.Unavailable, "NOT_READY", missing, Mend: "Run: licensectl migrate").ToResult()
+            ? new Refusal(RefusalKind.Unavailable, "NOT_READY", missing, Hint: "Run: licensectl migrate").ToResult()
             : Results.Text("ready");
 
     [Function("OpenApi")]

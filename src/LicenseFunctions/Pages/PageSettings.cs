@@ -6,7 +6,7 @@ namespace LicenseFunctions.Pages;
 /// <summary>What the pages have to know before anybody has signed in. Nothing of it is secret: /app/config.json shows it.</summary>
 /// <param name="Authority">The OIDC issuer to sign in at; null where there is none.</param>
 /// <param name="StripePublishableKey">Null: no card can be saved.</param>
-/// <param name="PlacesBy">Whom the pages name where they show places: DB-IP's licence asks for it; null where nobody asks.</param>
+/// <param name="PlacesBy">Whom the pages name where they show places: DB-IP's license asks for it; null where nobody asks.</param>
 /// <param name="StripeTestApi">A stand-in for Stripe, which takes test cards; Stripe's own form has nothing to talk to there.</param>
 public sealed record PageSettings(
     Uri? Authority, string? ClientId, string? Audience, string Scope, string? StripePublishableKey, Uri? StripeTestApi, string? PlacesBy = null)

@@ -1,4 +1,4 @@
-using LicenseFunctions.Validation;
+using LicenseFunctions.Licenses;
 using Microsoft.AspNetCore.Http;
 
 namespace LicenseFunctions.Pages;

@@ -6,7 +6,7 @@ using Microsoft.Azure.Functions.Worker;
 namespace LicenseFunctions.PaymentMethods;
 
 /// <summary>The cards of the caller. Nobody else sees or changes them, operators included.</summary>
-public sealed class PaymentMethodFunctions(PaymentMethodStore store, StartCardSetup setup, RemovePaymentMethod remove, ConfirmPayment confirm)
+public sealed class PaymentMethodFunctions(PaymentMethodStore store, StartCardSetup setup, RemovePaymentMethod remove)
 {
     [Function("StartCardSetup")]
     [Access(CallerRole.Subscriber)]
@@ -43,17 +43,6 @@ public sealed class PaymentMethodFunctions(PaymentMethodStore store, StartCardSe
         Guid paymentMethodId, CancellationToken cancellationToken) =>
         (await remove.RunAsync(request.HttpContext.Caller().UserId!.Value, paymentMethodId, cancellationToken))
             .Match(_ => Results.NoContent(), Problems.ToResult);
-
-    [Function("ConfirmPayment")]
-    [Access(CallerRole.Subscriber)]
-    [Operation("What the browser needs to confirm a renewal's payment with the bank (3-D Secure).", Reply = typeof(PaymentConfirmation))]
-    public async Task<IResult> Confirm(
-        [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "api/v1/licenses/{subscriptionId:guid}/confirm-payment")] HttpRequest request,
-        Guid subscriptionId, CancellationToken cancellationToken)
-    {
-        request.HttpContext.Response.Headers.CacheControl = "no-store";
-        return (await confirm.RunAsync(request.HttpContext.Caller().UserId!.Value, subscriptionId, cancellationToken)).ToResult();
-    }
 }
 
 public sealed record PaymentMethodList(IReadOnlyList<SavedPaymentMethod> PaymentMethods);

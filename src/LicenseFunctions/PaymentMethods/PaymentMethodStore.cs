@@ -1,5 +1,6 @@
 using Dapper;
 using LicenseFunctions.Infrastructure.Database;
+using LicenseFunctions.Infrastructure.Payments;
 using LicenseFunctions.Renewals;
 using Licensing.Renewals;
 using Npgsql;
@@ -29,10 +30,6 @@ public sealed record SavedPaymentMethod
 
     public DateTime? LastUsedAt { get; init; }
 }
-
-/// <param name="IntentId">The provider's id of the payment.</param>
-/// <param name="PaymentId">The provider's id of the card.</param>
-public sealed record WaitingPayment(string Provider, string IntentId, string PaymentId);
 
 /// <summary>
 /// user_payment_methods. What is active comes from the provider's events; one that was taken off is never active again, whatever
@@ -90,24 +87,6 @@ public sealed class PaymentMethodStore(LicenseDatabase database, TimeProvider ti
         await using var connection = await database.OpenAsync(cancellationToken);
         return await connection.ExecuteScalarAsync<string?>(
             new CommandDefinition(ProviderId, new { userId, paymentMethodId }, cancellationToken: cancellationToken));
-    }
-
-    private const string ToConfirm = """
-        select a.provider, r.intent_id, m.provider_payment_id as payment_id
-        from renewals r
-        join renewal_attempts a on a.renewal_id = r.renewal_id and a.status = 'needs_authentication'
-        join user_payment_methods m on m.payment_method_id = a.payment_method_id
-        where r.subscription_id = @subscriptionId and r.user_id = @userId and r.status = 'needs_authentication' and r.intent_id is not null
-        order by r.period_start desc, a.number desc
-        limit 1
-        """;
-
-    /// <summary>The owner's payment for that licence which the bank wants to be confirmed; null where none does.</summary>
-    public async Task<WaitingPayment?> FindToConfirmAsync(Guid userId, Guid subscriptionId, CancellationToken cancellationToken)
-    {
-        await using var connection = await database.OpenAsync(cancellationToken);
-        return await connection.QuerySingleOrDefaultAsync<WaitingPayment>(
-            new CommandDefinition(ToConfirm, new { userId, subscriptionId }, cancellationToken: cancellationToken));
     }
 
     private const string ClearDefault = """
@@ -223,7 +202,7 @@ public sealed class PaymentMethodStore(LicenseDatabase database, TimeProvider ti
         returning payment_method_id
         """;
 
-    /// <summary>The card that was saved last takes the place of a default that is gone: no licence ends because an old card was tidied away.</summary>
+    /// <summary>The card that was saved last takes the place of a default that is gone: no license ends because an old card was tidied away.</summary>
     private async Task RemoveAsync(
         NpgsqlConnection connection, Actor actor, Guid userId, string provider, string paymentId, CancellationToken cancellationToken)
     {

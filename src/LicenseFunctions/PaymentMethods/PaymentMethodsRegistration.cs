@@ -1,14 +1,12 @@
-using LicenseFunctions.Renewals;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace LicenseFunctions.PaymentMethods;
 
-public static class SavedCardsRegistration
+public static class PaymentMethodsRegistration
 {
-    public static IServiceCollection AddSavedCards(this IServiceCollection services) => services
+    public static IServiceCollection AddPaymentMethods(this IServiceCollection services) => services
         .AddSingleton<PaymentMethodStore>()
         .AddSingleton<StartCardSetup>()
         .AddSingleton<RemovePaymentMethod>()
-        .AddSingleton<ConfirmPayment>()
         .AddSingleton<ReceiveStripeEvent>();
 }

@@ -19,7 +19,7 @@ public sealed class AcceptPrice(IRenewalStore store, SignedLinks links, TimeProv
     public const string Purpose = "price";
 
     private static readonly Refusal BadLink = new(
-        RefusalKind.Forbidden, "LINK_NOT_VALID", "This link is not valid, or not any more.", "token", "Renew the licence from its page.");
+        RefusalKind.Forbidden, "LINK_NOT_VALID", "This link is not valid, or not any more.", "token", "Renew the license from its page.");
 
     public async Task<Outcome<PriceQuestion>> RunAsync(PriceConsent consent, CancellationToken cancellationToken)
     {

@@ -15,7 +15,7 @@ public sealed class DecideRenewal(IRenewalStore store, RenewalPolicy policy, Tim
     private static readonly Refusal NotFound = new(RefusalKind.NotFound, "RENEWAL_NOT_FOUND", "There is no such renewal.", "renewal_id");
 
     private static readonly Refusal Busy = new(
-        RefusalKind.Conflict, "RENEWAL_BUSY", "The renewal or its wallet is being written at this moment.", Mend: "Try again.");
+        RefusalKind.Conflict, "RENEWAL_BUSY", "The renewal or its wallet is being written at this moment.", Hint: "Try again.");
 
     public async Task<Outcome<RenewalReply>> RunAsync(Guid renewalId, RenewalDecision decision, Actor by, CancellationToken cancellationToken)
     {

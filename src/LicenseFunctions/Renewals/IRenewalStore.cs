@@ -49,7 +49,7 @@ public sealed record RenewalRequestKey(Guid CallerId, string Key);
 public interface IRenewalStore
 {
     /// <summary>
-    /// Makes a row for each active licence with auto-renewal that expires within the warning days, or did so within the
+    /// Makes a row for each active license with auto-renewal that expires within the warning days, or did so within the
     /// grace and <see cref="RenewalPolicy.CatchUp"/>.
     /// </summary>
     /// <returns>How many it made or reopened; fewer than <paramref name="limit"/> when there are no more.</returns>
@@ -86,7 +86,7 @@ public interface IRenewalStore
     /// <summary>Keeps a webhook that changes nothing.</summary>
     Task RecordAsync(PaymentEvent received, CancellationToken cancellationToken);
 
-    /// <summary>Suspends licences whose grace is over and which no renewal looks after, or is still to be opened for.</summary>
+    /// <summary>Suspends licenses whose grace is over and which no renewal looks after, or is still to be opened for.</summary>
     /// <returns>How many.</returns>
     Task<int> SuspendExpiredAsync(RenewalPolicy policy, DateTimeOffset now, int limit, CancellationToken cancellationToken);
 }

@@ -4,9 +4,9 @@ using Licensing.Renewals;
 
 namespace LicenseFunctions.Renewals;
 
-/// <summary>A licence's renewals: the next one, and what was.</summary>
+/// <summary>A license's renewals: the next one, and what was.</summary>
 /// <param name="RenewableFrom">From when it can be renewed by hand; null where it never expires.</param>
-/// <param name="NextRenewalAt">When it is attempted first; null where nothing is tried by itself: auto-renewal is off, or the licence is suspended.</param>
+/// <param name="NextRenewalAt">When it is attempted first; null where nothing is tried by itself: auto-renewal is off, or the license is suspended.</param>
 /// <param name="PaysWith">nothing, wallet or card; null where nothing can pay.</param>
 /// <param name="Obstacle">Why it will likely fail; null where it should succeed.</param>
 public sealed record RenewalList(

@@ -3,11 +3,11 @@ using Licensing.Renewals;
 
 namespace LicenseFunctions.Renewals;
 
-/// <summary>One licence that renews in the next days.</summary>
+/// <summary>One license that renews in the next days.</summary>
 public sealed record PreviewedRenewal(
     Guid SubscriptionId, string Email, DateTimeOffset ExpiresAt, decimal? AmountUsd, string? PaysWith, bool LikelyFails, string? Obstacle, string? Status);
 
-/// <param name="Total">Licences shown.</param>
+/// <param name="Total">Licenses shown.</param>
 /// <param name="LikelyFailing">Of those, the ones with an obstacle.</param>
 /// <param name="AmountUsd">What the others would bring.</param>
 /// <param name="More">There are more than are shown.</param>

@@ -11,15 +11,15 @@ namespace LicenseFunctions.Renewals;
 public sealed class RenewLicense(IRenewalStore store, DriveRenewal drive, RenewalPolicy policy, TimeProvider clock)
 {
     private static readonly Refusal NotDue = new(
-        RefusalKind.Conflict, "NOT_DUE", "This licence can't be renewed yet, or never expires. Nothing was charged.",
-        Mend: "Renew it in the last days before its expiry; its list of renewals says from when.");
+        RefusalKind.Conflict, "NOT_DUE", "This license can't be renewed yet, or never expires. Nothing was charged.",
+        Hint: "Renew it in the last days before its expiry; its list of renewals says from when.");
 
     private static readonly Refusal Suspended = new(
-        RefusalKind.Conflict, "LICENSE_SUSPENDED", "This licence is suspended for another reason than its expiry, and nobody pays for that. Nothing was charged.",
-        Mend: "Its suspension says why, and how to appeal.");
+        RefusalKind.Conflict, "LICENSE_SUSPENDED", "This license is suspended for another reason than its expiry, and nobody pays for that. Nothing was charged.",
+        Hint: "Its suspension says why, and how to appeal.");
 
     private static readonly Refusal KeyReused = new(
-        RefusalKind.Conflict, "IDEMPOTENCY_KEY_REUSED", "This Idempotency-Key was used for another licence.", "Idempotency-Key", "Use a new key for each request.");
+        RefusalKind.Conflict, "IDEMPOTENCY_KEY_REUSED", "This Idempotency-Key was used for another license.", "Idempotency-Key", "Use a new key for each request.");
 
     /// <param name="request">The caller's Idempotency-Key: repeated, it starts no further attempt; null without one.</param>
     /// <returns>The renewal as it stands now.</returns>

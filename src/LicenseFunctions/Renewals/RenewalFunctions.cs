@@ -5,13 +5,14 @@ using Microsoft.Azure.Functions.Worker;
 
 namespace LicenseFunctions.Renewals;
 
-/// <summary>The renewal of licences, as customers and operators see it.</summary>
+/// <summary>The renewal of licenses, as customers and operators see it.</summary>
 public sealed class RenewalFunctions(
-    AskForRenewal ask, ListRenewals list, SwitchAutoRenew autoRenew, PreviewRenewals preview, CountFailures failures, AcceptPrice acceptPrice)
+    AskForRenewal ask, ListRenewals list, SwitchAutoRenew autoRenew, PreviewRenewals preview, CountFailures failures, AcceptPrice acceptPrice,
+    ConfirmPayment confirm)
 {
     [Function("RenewLicense")]
     [Access(CallerRole.Subscriber, CallerRole.Operator)]
-    [Operation("Renews a licence now; answers how its renewal stands. Idempotency-Key is honoured, and it is safe without.", Reply = typeof(RenewalReply))]
+    [Operation("Renews a license now; answers how its renewal stands. Idempotency-Key is honoured, and it is safe without.", Reply = typeof(RenewalReply))]
     public async Task<IResult> Renew(
         [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "api/v1/licenses/{subscriptionId:guid}/renew")] HttpRequest request,
         Guid subscriptionId, CancellationToken cancellationToken)
@@ -24,7 +25,7 @@ public sealed class RenewalFunctions(
 
     [Function("ListRenewals")]
     [Access(CallerRole.Subscriber, CallerRole.Operator)]
-    [Operation("The licence's next renewal and its history.", Reply = typeof(RenewalList))]
+    [Operation("The license's next renewal and its history.", Reply = typeof(RenewalList))]
     public async Task<IResult> List(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/licenses/{subscriptionId:guid}/renewals")] HttpRequest request,
         Guid subscriptionId, CancellationToken cancellationToken) =>
@@ -57,6 +58,17 @@ public sealed class RenewalFunctions(
     public async Task<IResult> Failures(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/renewals/failures")] HttpRequest request, CancellationToken cancellationToken) =>
         (await failures.RunAsync(request.Query["days"], cancellationToken)).ToResult();
+
+    [Function("ConfirmPayment")]
+    [Access(CallerRole.Subscriber)]
+    [Operation("What the browser needs to confirm a renewal's payment with the bank (3-D Secure).", Reply = typeof(PaymentConfirmation))]
+    public async Task<IResult> Confirm(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "api/v1/licenses/{subscriptionId:guid}/confirm-payment")] HttpRequest request,
+        Guid subscriptionId, CancellationToken cancellationToken)
+    {
+        request.HttpContext.Response.Headers.CacheControl = "no-store";
+        return (await confirm.RunAsync(request.HttpContext.Caller().UserId!.Value, subscriptionId, cancellationToken)).ToResult();
+    }
 
     [Function("AcceptPrice")]
     [Access(CallerRole.Anonymous)]

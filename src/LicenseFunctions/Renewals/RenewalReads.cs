@@ -21,7 +21,7 @@ public sealed record RenewalHistoryRow
     public string? FailureReason { get; init; }
 }
 
-/// <summary>A licence with what its next renewal depends on.</summary>
+/// <summary>A license with what its next renewal depends on.</summary>
 /// <param name="IsActive">Its token works; false where it is suspended, for its expiry too.</param>
 public sealed record UpcomingRenewal(Guid SubscriptionId, Guid UserId, string Email, DateTimeOffset ExpiresAt, bool IsActive, RenewalLicense License,
     decimal? PriceUsd, decimal? LastPaidUsd, decimal WalletUsd, SavedCard? Card, string? LastDecline, string? Status);
@@ -52,11 +52,15 @@ public sealed record RenewalFailure
     public int Attempts { get; init; }
     public int Licenses { get; init; }
 
-    /// <summary>Licences of those that have been paid since.</summary>
+    /// <summary>Licenses of those that have been paid since.</summary>
     public int PaidSince { get; init; }
 
     public DateTime LastAt { get; init; }
 }
+
+/// <param name="IntentId">The provider's id of the payment.</param>
+/// <param name="PaymentId">The provider's id of the card.</param>
+public sealed record WaitingPayment(string Provider, string IntentId, string PaymentId);
 
 /// <summary>What is shown of renewals, and the switch of auto-renewal.</summary>
 public sealed class RenewalReads(LicenseDatabase database)
@@ -83,7 +87,7 @@ public sealed class RenewalReads(LicenseDatabase database)
         return await LicenseOwners.IsVisibleAsync(connection, subscriptionId, ownerId, cancellationToken);
     }
 
-    // Of the licences that "asked" names: it stands first, so that nothing is read to any other.
+    // Of the licenses that "asked" names: it stands first, so that nothing is read to any other.
     private const string Licenses = """
         select s.subscription_id, s.subscriber_id as user_id, u.email, t.expires_at,
                coalesce(t.metadata ->> 'auto_renew' = 'true', false) as auto_renew,
@@ -136,7 +140,7 @@ public sealed class RenewalReads(LicenseDatabase database)
         order by t.expires_at, t.subscription_id
         """;
 
-    /// <summary>Active licences by expiry, a page after the given place.</summary>
+    /// <summary>Active licenses by expiry, a page after the given place.</summary>
     /// <param name="after">The last row of the page before; null for the first.</param>
     public async Task<IReadOnlyList<UpcomingRenewal>> UpcomingAsync(
         DateTimeOffset from, DateTimeOffset until, UpcomingRenewal? after, int limit, CancellationToken cancellationToken)
@@ -161,7 +165,7 @@ public sealed class RenewalReads(LicenseDatabase database)
         where t.expires_at is not null
         """;
 
-    /// <summary>The same of one licence, active or not; null where it never expires.</summary>
+    /// <summary>The same of one license, active or not; null where it never expires.</summary>
     public async Task<UpcomingRenewal?> NextAsync(Guid subscriptionId, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenAsync(cancellationToken);
@@ -218,7 +222,7 @@ public sealed class RenewalReads(LicenseDatabase database)
         returning c.expires_at
         """;
 
-    /// <returns>The licence's expiry in a list of one; empty where there is no such licence, or not for this owner.</returns>
+    /// <returns>The license's expiry in a list of one; empty where there is no such license, or not for this owner.</returns>
     public Task<IReadOnlyList<DateTime?>> SwitchAutoRenewAsync(
         Guid subscriptionId, Guid? ownerId, bool enabled, Actor by, CancellationToken cancellationToken) =>
         database.InTransactionAsync<IReadOnlyList<DateTime?>>(async (connection, token) =>
@@ -252,5 +256,23 @@ public sealed class RenewalReads(LicenseDatabase database)
 
         public UpcomingRenewal ToUpcoming() => new(
             SubscriptionId, UserId, Email, ExpiresAt!.Value, IsActive, License, PriceUsd, LastPaidUsd, WalletUsd, Card, LastDecline, Status);
+    }
+
+    private const string ToConfirm = """
+        select a.provider, r.intent_id, m.provider_payment_id as payment_id
+        from renewals r
+        join renewal_attempts a on a.renewal_id = r.renewal_id and a.status = 'needs_authentication'
+        join user_payment_methods m on m.payment_method_id = a.payment_method_id
+        where r.subscription_id = @subscriptionId and r.user_id = @userId and r.status = 'needs_authentication' and r.intent_id is not null
+        order by r.period_start desc, a.number desc
+        limit 1
+        """;
+
+    /// <summary>The owner's payment for that license which the bank wants to be confirmed; null where none does.</summary>
+    public async Task<WaitingPayment?> FindToConfirmAsync(Guid userId, Guid subscriptionId, CancellationToken cancellationToken)
+    {
+        await using var connection = await database.OpenAsync(cancellationToken);
+        return await connection.QuerySingleOrDefaultAsync<WaitingPayment>(
+            new CommandDefinition(ToConfirm, new { userId, subscriptionId }, cancellationToken: cancellationToken));
     }
 }

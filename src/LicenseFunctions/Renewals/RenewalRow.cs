@@ -4,7 +4,7 @@ using Licensing.Renewals;
 
 namespace LicenseFunctions.Renewals;
 
-/// <summary>What every row about a renewal has: the licence, its price, and what can pay.</summary>
+/// <summary>What every row about a renewal has: the license, its price, and what can pay.</summary>
 internal abstract record PayingRow
 {
     public Guid SubscriptionId { get; init; }

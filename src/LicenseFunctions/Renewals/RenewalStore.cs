@@ -1,17 +1,17 @@
 using Dapper;
 using LicenseFunctions.Infrastructure.Database;
+using LicenseFunctions.Infrastructure.Payments;
 using LicenseFunctions.Licenses;
-using LicenseFunctions.Validation;
 using Licensing.Renewals;
 using Npgsql;
 
 namespace LicenseFunctions.Renewals;
 
 /// <summary>Renewals in PostgreSQL. Leases run on the database's clock, since processes compare them.</summary>
-public sealed class RenewalStore(LicenseDatabase database, SuspensionStore suspensions, ValidationCache cache, TimeProvider time) : IRenewalStore
+public sealed class RenewalStore(LicenseDatabase database, SuspensionStore suspensions, LicenseInvalidation invalidation, TimeProvider time) : IRenewalStore
 {
-    // The tokens come by the index over expiries, and each is looked at whether it is its licence's current one: the other way
-    // round every token of every licence would be sorted first.
+    // The tokens come by the index over expiries, and each is looked at whether it is its license's current one: the other way
+    // round every token of every license would be sorted first.
     private const string OpenDue = """
         with candidates as (
             select t.subscription_id, s.subscriber_id, t.expires_at, p.monthly_fee_usd
@@ -157,7 +157,7 @@ public sealed class RenewalStore(LicenseDatabase database, SuspensionStore suspe
         [.. (await connection.QueryAsync<RenewalRow>(new CommandDefinition(Facts, new { ids = ids.ToArray() }, cancellationToken: cancellationToken)))
             .Select(row => row.ToFacts())];
 
-    // By the licence: a user's renewals have no index of their own.
+    // By the license: a user's renewals have no index of their own.
     private const string Waiting = """
         select r.renewal_id
         from subscriptions s
@@ -200,7 +200,7 @@ public sealed class RenewalStore(LicenseDatabase database, SuspensionStore suspe
             return RenewalSave.WalletLocked;
         }
 
-        if (change.Payment is not null || change.Suspends || change.Ends is not null) cache.Forget(change.After.SubscriptionId);
+        if (change.Payment is not null || change.Suspends || change.Ends is not null) invalidation.Raise(change.After.SubscriptionId);
         return RenewalSave.Saved;
     }
 
@@ -236,7 +236,7 @@ public sealed class RenewalStore(LicenseDatabase database, SuspensionStore suspe
                 return (await ExpiredAsync(own, subscriptionId, policy, now, 1, token)).Any()
                     && await suspensions.SuspendAsync(own, RenewalTransaction.ForExpiry(subscriptionId), token) is not null;
             }, cancellationToken);
-            if (done) cache.Forget(subscriptionId);
+            if (done) invalidation.Raise(subscriptionId);
             suspended += done ? 1 : 0;
         }
 

@@ -1,6 +1,7 @@
 using Dapper;
 using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Infrastructure.Mail;
+using LicenseFunctions.Infrastructure.Payments;
 using LicenseFunctions.Licenses;
 using Licensing.Renewals;
 using Npgsql;
@@ -45,11 +46,11 @@ internal sealed class RenewalTransaction(NpgsqlConnection connection, Suspension
           and r.status = 'applied' and r.paid_until > t.expires_at
         """;
 
-    // The platform took time back from a period that was paid: it ends where the licence did, and the next may begin there.
+    // The platform took time back from a period that was paid: it ends where the license did, and the next may begin there.
     private Task CutPaidPeriodsAsync(Renewal renewal, CancellationToken cancellationToken) =>
         ExecuteAsync(CutPaidPeriods, new { renewal.SubscriptionId, renewal.RenewalId }, cancellationToken);
 
-    // The licence's row first: whatever changes a licence queues up there. Another period's open charge keeps its grace.
+    // The license's row first: whatever changes a license queues up there. Another period's open charge keeps its grace.
     private const string WriteRow = """
         with license as (
             insert into license_states (subscription_id, grace_until)
@@ -180,7 +181,7 @@ internal sealed class RenewalTransaction(NpgsqlConnection connection, Suspension
             payment.AmountUsd,
             renewal.RenewalId,
             byCard = payment.With is PaidWith.Card,
-            description = $"Licence renewal until {payment.PaidUntil:yyyy-MM-dd}",
+            description = $"License renewal until {payment.PaidUntil:yyyy-MM-dd}",
         }, cancellationToken);
     }
 

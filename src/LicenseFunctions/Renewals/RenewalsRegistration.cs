@@ -22,6 +22,7 @@ public static class RenewalsRegistration
         services.AddSingleton<WarnExpiring>();
         services.AddSingleton<SettleRenewal>();
         services.AddSingleton<RenewLicense>();
+        services.AddSingleton<ConfirmPayment>();
         services.AddSingleton<AskForRenewal>();
         services.AddSingleton<AcceptPrice>();
         services.AddSingleton<DecideRenewal>();

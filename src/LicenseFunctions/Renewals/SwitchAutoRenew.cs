@@ -8,7 +8,7 @@ public sealed record AutoRenewSwitch(bool? Enabled);
 
 public sealed record AutoRenewState(Guid SubscriptionId, bool AutoRenew, DateTime? ExpiresAt);
 
-/// <summary>Switches a licence's auto-renewal; a charge that is under way is still brought to its end.</summary>
+/// <summary>Switches a license's auto-renewal; a charge that is under way is still brought to its end.</summary>
 public sealed class SwitchAutoRenew(RenewalReads reads)
 {
     public async Task<Outcome<AutoRenewState>> RunAsync(

@@ -3,7 +3,7 @@ using Licensing.Renewals;
 namespace LicenseFunctions.Renewals;
 
 /// <summary>
-/// Tells customers 7, 3 and 1 days ahead whose licence won't renew by itself, and those in grace until when it works. Once for
+/// Tells customers 7, 3 and 1 days ahead whose license won't renew by itself, and those in grace until when it works. Once for
 /// an expiry and a day, however often it runs.
 /// </summary>
 public sealed class WarnExpiring(RenewalReads reads, RenewalPolicy policy, TimeProvider clock)
@@ -31,7 +31,7 @@ public sealed class WarnExpiring(RenewalReads reads, RenewalPolicy policy, TimeP
         var forecast = RenewalForecast.Of(
             license.ExpiresAt, license.License, license.PriceUsd, license.LastPaidUsd, license.WalletUsd, license.Card, license.LastDecline, policy);
         if (RenewalForecast.WarningDays(license.ExpiresAt, now, policy) is not { } days || (days > 0 && forecast.Obstacle is null)) return null;
-        // A charge that nobody knows the end of keeps the licence valid: there is no last day to tell.
+        // A charge that nobody knows the end of keeps the license valid: there is no last day to tell.
         if (days == 0 && license.Status is "charging" or "unknown" or "undecided" or "succeeded") return null;
 
         return ($"expiring:{license.SubscriptionId}:{license.ExpiresAt.ToUnixTimeSeconds()}:{days}",

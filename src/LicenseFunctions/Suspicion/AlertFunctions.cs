@@ -18,7 +18,7 @@ public sealed class AlertFunctions(ListAlerts list, JudgeAlert judge)
 
     [Function("GetAlert")]
     [Access(CallerRole.Operator)]
-    [Operation("One alert with its evidence, and the licence's other alerts.", Reply = typeof(AlertDetail))]
+    [Operation("One alert with its evidence, and the license's other alerts.", Reply = typeof(AlertDetail))]
     public async Task<IResult> Get(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/licenses/alerts/{alertId:guid}")] HttpRequest request,
         Guid alertId, CancellationToken cancellationToken) =>
@@ -26,7 +26,7 @@ public sealed class AlertFunctions(ListAlerts list, JudgeAlert judge)
 
     [Function("JudgeAlert")]
     [Access(CallerRole.Operator)]
-    [Operation("Moves an alert on: INVESTIGATING, RESOLVED, or FALSE_POSITIVE, which may reinstate the licence.", Body = typeof(AlertJudgement), Reply = typeof(AlertRow))]
+    [Operation("Moves an alert on: INVESTIGATING, RESOLVED, or FALSE_POSITIVE, which may reinstate the license.", Body = typeof(AlertJudgement), Reply = typeof(AlertRow))]
     public async Task<IResult> Judge(
         [HttpTrigger(AuthorizationLevel.Anonymous, "patch", Route = "api/v1/licenses/alerts/{alertId:guid}")] HttpRequest request,
         Guid alertId, CancellationToken cancellationToken)

@@ -48,7 +48,7 @@ public sealed record AlertRow
     public bool IsSuspended { get; init; }
 }
 
-/// <summary>An alert as the licence's owner sees it: without the evidence and what operators note.</summary>
+/// <summary>An alert as the license's owner sees it: without the evidence and what operators note.</summary>
 public sealed record CustomerAlert
 {
     public Guid AlertId { get; init; }
@@ -69,7 +69,7 @@ public sealed record AlertFilter(string[]? Statuses, string? Severity, Guid? Sub
 /// <summary>The last row of the page before, in the order of the queue.</summary>
 public sealed record AlertCursor(bool Appealed, DateTime DetectedAt, Guid AlertId);
 
-/// <param name="Trusted">It came from where the licence was used before the incident, and closed the alert.</param>
+/// <param name="Trusted">It came from where the license was used before the incident, and closed the alert.</param>
 public sealed record ConfirmedAlert(Guid? SubscriptionId, bool? Trusted);
 
 /// <summary>Alerts as operators work with them, and what customers answer.</summary>
@@ -145,7 +145,7 @@ public sealed class AlertStore(LicenseDatabase database)
         limit @limit
         """;
 
-    /// <returns>What its owner sees, the newest first; null where the licence isn't there, or isn't this owner's (null: an operator asks).</returns>
+    /// <returns>What its owner sees, the newest first; null where the license isn't there, or isn't this owner's (null: an operator asks).</returns>
     public async Task<IReadOnlyList<CustomerAlert>?> OfLicenseAsync(Guid subscriptionId, Guid? ownerId, int limit, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenAsync(cancellationToken);
@@ -187,13 +187,13 @@ public sealed class AlertStore(LicenseDatabase database)
             confirmed_from_known = a.confirmed_from_known or alert.trusted,
             status = case when alert.trusted then 'RESOLVED' else a.status end,
             resolved_at = case when alert.trusted then @now else a.resolved_at end,
-            resolution_notes = case when alert.trusted then 'Confirmed by the customer from where the licence was used before' else a.resolution_notes end
+            resolution_notes = case when alert.trusted then 'Confirmed by the customer from where the license was used before' else a.resolution_notes end
         from alert where a.alert_id = alert.alert_id
         returning alert.subscription_id, alert.trusted
         """;
 
     /// <summary>
-    /// The customer says that it was him. From an address that the licence was used from before the incident this closes the alert, and the
+    /// The customer says that it was him. From an address that the license was used from before the incident this closes the alert, and the
     /// detector starts anew; once in 7 days, so that a group can't click itself free. From elsewhere it is only noted.
     /// </summary>
     public static Task<ConfirmedAlert?> ConfirmAsync(

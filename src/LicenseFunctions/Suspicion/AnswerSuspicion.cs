@@ -6,7 +6,7 @@ using Licensing;
 
 namespace LicenseFunctions.Suspicion;
 
-/// <summary>Why a licence is suspended, in the customer's terms.</summary>
+/// <summary>Why a license is suspended, in the customer's terms.</summary>
 /// <param name="CanAppeal">False where an appeal waits for an answer.</param>
 public sealed record SuspensionReason(string Cause, string Reason, DateTime SuspendedAt, DateTime? AppealedAt, bool CanAppeal);
 
@@ -24,7 +24,7 @@ public sealed record AppealReceipt(Guid AppealId, DateTime SubmittedAt);
 /// <param name="Token">The fragment of the mailed link.</param>
 public sealed record ConfirmationRequest(string Token);
 
-/// <param name="Trusted">It came from where the licence was used before; otherwise operators see it and decide.</param>
+/// <param name="Trusted">It came from where the license was used before; otherwise operators see it and decide.</param>
 public sealed record ConfirmationReceipt(Guid AlertId, bool Trusted);
 
 /// <summary>What a customer can see and say when the detector spoke.</summary>
@@ -81,7 +81,7 @@ public sealed class AnswerSuspicion(LicenseDatabase database, AlertStore alerts,
             }, cancellationToken);
 
     /// <summary>
-    /// "This was me", by whoever holds the mailed link, and so told from where: whoever stole the licence may read the mail as well, but not from
+    /// "This was me", by whoever holds the mailed link, and so told from where: whoever stole the license may read the mail as well, but not from
     /// an address where the customer was before.
     /// </summary>
     public async Task<Outcome<ConfirmationReceipt>> ConfirmAsync(ConfirmationRequest request, IPAddress? from, CancellationToken cancellationToken) =>

@@ -9,7 +9,7 @@ public sealed class CustomerFunctions(AnswerSuspicion answer, HttpSettings setti
 {
     [Function("GetSuspension")]
     [Access(CallerRole.Subscriber, CallerRole.Operator)]
-    [Operation("Why a licence is suspended.", Reply = typeof(SuspensionView))]
+    [Operation("Why a license is suspended.", Reply = typeof(SuspensionView))]
     public async Task<IResult> GetSuspension(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/licenses/{subscriptionId:guid}/suspension")] HttpRequest request,
         Guid subscriptionId, CancellationToken cancellationToken) =>
@@ -17,7 +17,7 @@ public sealed class CustomerFunctions(AnswerSuspicion answer, HttpSettings setti
 
     [Function("ListActivity")]
     [Access(CallerRole.Subscriber, CallerRole.Operator)]
-    [Operation("A licence's suspicious activity as its owner sees it, the newest first.", Reply = typeof(ActivityList))]
+    [Operation("A license's suspicious activity as its owner sees it, the newest first.", Reply = typeof(ActivityList))]
     public async Task<IResult> ListActivity(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/licenses/{subscriptionId:guid}/activity")] HttpRequest request,
         Guid subscriptionId, CancellationToken cancellationToken) =>

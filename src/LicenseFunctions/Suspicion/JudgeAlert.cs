@@ -7,7 +7,7 @@ namespace LicenseFunctions.Suspicion;
 
 /// <param name="Status">INVESTIGATING, RESOLVED or FALSE_POSITIVE.</param>
 /// <param name="Notes">Up to 2,000 characters; required to close an alert.</param>
-/// <param name="Reinstate">With FALSE_POSITIVE: lift the licence's suspension, and tell the customer.</param>
+/// <param name="Reinstate">With FALSE_POSITIVE: lift the license's suspension, and tell the customer.</param>
 public sealed record AlertJudgement(string Status, string? Notes = null, bool Reinstate = false);
 
 /// <summary>An operator's judgement of an alert. What it means for the detector is taken up by the next scan, as a judgement by hand is.</summary>
@@ -24,7 +24,7 @@ public sealed class JudgeAlert(LicenseDatabase database, SuspensionStore suspens
             {
                 if (await AlertStore.FindAsync(connection, alertId, token) is not { } before)
                     return Unknown;
-                // Whoever changes a licence locks it first; after the alert's row this would wait on one who waits on us.
+                // Whoever changes a license locks it first; after the alert's row this would wait on one who waits on us.
                 if (judgement.Reinstate && before.SubscriptionId is { } locked)
                     await SuspensionStore.LockAsync(connection, locked, token);
                 if (before.Status != judgement.Status && !await AlertStore.MoveAsync(
@@ -49,7 +49,7 @@ public sealed class JudgeAlert(LicenseDatabase database, SuspensionStore suspens
         if (judgement.Notes is { Length: > MaxNotes })
             return new Refusal(RefusalKind.Invalid, "NOTES_TOO_LONG", $"Notes have up to {MaxNotes} characters.", "notes");
         if (judgement.Status != AlertStatus.Investigating && string.IsNullOrWhiteSpace(judgement.Notes))
-            return new Refusal(RefusalKind.Invalid, "NOTES_MISSING", "Say why: the next one who sees this licence reads it.", "notes");
+            return new Refusal(RefusalKind.Invalid, "NOTES_MISSING", "Say why: the next one who sees this license reads it.", "notes");
         return judgement.Reinstate && judgement.Status != AlertStatus.FalsePositive
             ? new Refusal(RefusalKind.Invalid, "NOT_FALSE_POSITIVE", "Only FALSE_POSITIVE reinstates here.", "reinstate", "Or POST …/reinstate.")
             : null;

@@ -11,7 +11,7 @@ namespace LicenseFunctions.Suspicion;
 /// <param name="Next">The cursor of the next page; null on the last.</param>
 public sealed record AlertPage(long Total, IReadOnlyList<AlertRow> Alerts, string? Next);
 
-/// <param name="Others">The licence's other alerts, the newest first, 50 at most.</param>
+/// <param name="Others">The license's other alerts, the newest first, 50 at most.</param>
 public sealed record AlertDetail(AlertRow Alert, IReadOnlyList<AlertRow> Others);
 
 public sealed class ListAlerts(AlertStore alerts)

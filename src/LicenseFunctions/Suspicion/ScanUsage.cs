@@ -58,21 +58,21 @@ public sealed class ScanUsage(
             return new ScanCounts(0, 0, 0, 0);
 
         var ids = arrived.Select(one => one.SubscriptionId).ToArray();
-        var licences = await SuspicionStore.LoadAsync(connection, ids, cancellationToken);
+        var licenses = await SuspicionStore.LoadAsync(connection, ids, cancellationToken);
         foreach (var judged in await SuspicionStore.JudgementsAsync(connection, ids, cancellationToken))
-            licences[judged.Key] = judged.Aggregate(licences[judged.Key], (licence, judgement) => licence.Judged(judgement));
+            licenses[judged.Key] = judged.Aggregate(licenses[judged.Key], (license, judgement) => license.Judged(judgement));
 
         var records = 0;
         var found = new List<(Guid SubscriptionId, Finding Finding)>();
         var placed = new Dictionary<(Guid, IPAddress), PlacedUse>();
         await SuspicionStore.ReadUsesAsync(connection, arrived, (id, uses) =>
         {
-            if (!licences.TryGetValue(id, out var licence))
+            if (!licenses.TryGetValue(id, out var license))
                 return;
             if (places is not null)
                 FillPlaces(places, id, uses, placed);
-            var observation = Detector.Observe(licence.State, uses, settings.Policy);
-            licences[id] = licence with { State = observation.State };
+            var observation = Detector.Observe(license.State, uses, settings.Policy);
+            licenses[id] = license with { State = observation.State };
             found.AddRange(observation.Findings.Select(finding => (id, finding)));
             records += uses.Count;
         }, cancellationToken);
@@ -82,13 +82,13 @@ public sealed class ScanUsage(
         var (alerts, suspended) = (0, 0);
         foreach (var (id, finding) in found)
         {
-            var done = await ActAsync(connection, licences[id], finding, cancellationToken);
-            licences[id] = done.License;
+            var done = await ActAsync(connection, licenses[id], finding, cancellationToken);
+            licenses[id] = done.License;
             alerts += done.IsNew ? 1 : 0;
             suspended += done.Suspended ? 1 : 0;
         }
 
-        await SuspicionStore.SaveAsync(connection, licences.Values, cancellationToken);
+        await SuspicionStore.SaveAsync(connection, licenses.Values, cancellationToken);
         return new ScanCounts(arrived.Count, records, alerts, suspended);
     }
 
@@ -107,35 +107,35 @@ public sealed class ScanUsage(
     }
 
     private async Task<(ScannedLicense License, bool IsNew, bool Suspended)> ActAsync(
-        NpgsqlConnection connection, ScannedLicense licence, Finding finding, CancellationToken cancellationToken)
+        NpgsqlConnection connection, ScannedLicense license, Finding finding, CancellationToken cancellationToken)
     {
         var now = time.GetUtcNow().UtcDateTime;
         if (finding.Action == FindingAction.Suspend
-            && await suspensions.CloseIfReinstatedByHandAsync(connection, licence.SubscriptionId, cancellationToken))
+            && await suspensions.CloseIfReinstatedByHandAsync(connection, license.SubscriptionId, cancellationToken))
         {
             // The guide's runbook, noticed only now: what led to the suspension is judged with it.
             var trusted = finding.Evidence.Devices.Select(device => (device.EaInstanceId, device.Account));
-            return (licence with { State = Detector.Forgive(licence.State, time.GetUtcNow(), trusted), ForgivenAt = now }, false, false);
+            return (license with { State = Detector.Forgive(license.State, time.GetUtcNow(), trusted), ForgivenAt = now }, false, false);
         }
 
         var autoAction = finding.Action switch { FindingAction.Suspend => "SUSPENDED", FindingAction.Alert => "NONE", _ => "NOTIFIED" };
-        var alert = await SuspicionStore.AlertAsync(connection, licence.SubscriptionId, finding, autoAction, now, cancellationToken);
+        var alert = await SuspicionStore.AlertAsync(connection, license.SubscriptionId, finding, autoAction, now, cancellationToken);
         var suspended = finding.Action == FindingAction.Suspend && await suspensions.SuspendAsync(connection, new NewSuspension(
-            licence.SubscriptionId, SuspensionCause.Detector, Cut($"License suspended: {finding.Description}"),
+            license.SubscriptionId, SuspensionCause.Detector, Cut($"License suspended: {finding.Description}"),
             Cut($"Auto-suspended: {finding.Description}"), Actor.System,
             JsonSerializer.Serialize(finding.Evidence, SuspicionStore.Json), AlertId: alert.AlertId), cancellationToken) is not null;
         if (finding.Action is FindingAction.Notify or FindingAction.Refuse && alert.UserId is { } userId)
         {
             await EmailOutbox.AddAsync(connection, $"device-alert:{alert.AlertId}", "device_alert", userId, new
             {
-                licence.SubscriptionId,
+                license.SubscriptionId,
                 finding.Description,
                 OccurredAt = finding.Evidence.To,
                 Link = links.Path(AnswerSuspicion.Purpose, alert.AlertId, time.GetUtcNow() + LinkLife),
             }, cancellationToken);
         }
 
-        return (licence, alert.IsNew, suspended);
+        return (license, alert.IsNew, suspended);
     }
 
     private static string Cut(string text) => text.Length <= WordsOfReason ? text : text[..(WordsOfReason - 1)] + "…";

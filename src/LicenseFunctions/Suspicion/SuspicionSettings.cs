@@ -3,7 +3,7 @@ using System.Text;
 using System.Text.Json;
 using LicenseFunctions.Infrastructure.Http;
 using LicenseFunctions.Infrastructure.Settings;
-using LicenseFunctions.Validation;
+using LicenseFunctions.Licenses;
 using Licensing.Suspicion;
 
 namespace LicenseFunctions.Suspicion;
@@ -21,7 +21,7 @@ public sealed record SuspicionSettings(
             DeviceLimit = settings.MaxDevices(),
             NetworksInDay = settings.Whole("SUSPICIOUS_ACTIVITY_THRESHOLD", 3, 1, 1000),
         };
-        var url = settings.Address("ALERT_WEBHOOK_URL", "https://chat.example.com/hooks/licences", "https", "http");
+        var url = settings.Address("ALERT_WEBHOOK_URL", "https://chat.example.com/hooks/licenses", "https", "http");
         var secret = url is null ? "" : settings.Text("ALERT_WEBHOOK_SECRET", "a-long-random-text");
         var email = settings.Optional("ALERT_EMAIL");
         if (email is not null && !MailAddress.TryCreate(email, out _))
@@ -39,11 +39,11 @@ public sealed record SuspicionSettings(
         }
         catch (JsonException wrong)
         {
-            return settings.Fault("DETECTION_POLICY", $"names a file that is no policy's JSON{(wrong.Path is { } path ? $" at {path}" : "")}", "/etc/licences/policy.json", new DetectionPolicy());
+            return settings.Fault("DETECTION_POLICY", $"names a file that is no policy's JSON{(wrong.Path is { } path ? $" at {path}" : "")}", "/etc/licenses/policy.json", new DetectionPolicy());
         }
         catch (Exception wrong) when (wrong is IOException or UnauthorizedAccessException)
         {
-            return settings.Fault("DETECTION_POLICY", "names a file that can't be read", "/etc/licences/policy.json", new DetectionPolicy());
+            return settings.Fault("DETECTION_POLICY", "names a file that can't be read", "/etc/licenses/policy.json", new DetectionPolicy());
         }
     }
 }

@@ -11,10 +11,10 @@ using NpgsqlTypes;
 
 namespace LicenseFunctions.Suspicion;
 
-/// <summary>New use of one licence: its rows lie in this span of their own time.</summary>
+/// <summary>New use of one license: its rows lie in this span of their own time.</summary>
 public sealed record ArrivedUse(Guid SubscriptionId, DateTime EarliestAt, DateTime LatestAt);
 
-/// <summary>A licence under the scan, locked until the transaction's end.</summary>
+/// <summary>A license under the scan, locked until the transaction's end.</summary>
 /// <param name="ForgivenAt">Judgements up to then are in the state.</param>
 public sealed record ScannedLicense(Guid SubscriptionId, LicenseUse State, DateTime ForgivenAt)
 {
@@ -52,7 +52,7 @@ public sealed record Judgement(Guid SubscriptionId, DateTime JudgedAt, bool Harm
 /// <param name="IsNew">False where an open one of the same incident was updated.</param>
 public sealed record SavedAlert(Guid AlertId, Guid? UserId, bool IsNew, string AutoActionTaken);
 
-/// <summary>The place of an address in records of a licence that came without one.</summary>
+/// <summary>The place of an address in records of a license that came without one.</summary>
 public sealed record PlacedUse(Guid SubscriptionId, IPAddress Address, DateTime EarliestAt, DateTime LatestAt, Place Place);
 
 /// <summary>What the hourly pass did.</summary>
@@ -73,11 +73,11 @@ public sealed class SuspicionStore(LicenseDatabase database)
 
     private const string Claim = """
         with waiting as (
-            select arrival_id, cardinality(subscription_ids) as licences
+            select arrival_id, cardinality(subscription_ids) as licenses
             from usage_arrivals order by arrival_id limit 500 for update skip locked
         ), chosen as (
-            select arrival_id from (select arrival_id, sum(licences) over (order by arrival_id) - licences as before from waiting) as w
-            where before < @licences
+            select arrival_id from (select arrival_id, sum(licenses) over (order by arrival_id) - licenses as before from waiting) as w
+            where before < @licenses
         ), claimed as (
             delete from usage_arrivals where arrival_id in (select arrival_id from chosen)
             returning subscription_ids, earliest_at, latest_at
@@ -92,9 +92,9 @@ public sealed class SuspicionStore(LicenseDatabase database)
     /// Takes arrivals that no other worker holds. A row is there once its transaction has committed, however long that took; a worker that dies
     /// gives its rows back.
     /// </summary>
-    /// <param name="licences">About how many at once; one arrival has up to 1,000.</param>
-    public static async Task<IReadOnlyList<ArrivedUse>> ClaimAsync(NpgsqlConnection connection, int licences, CancellationToken cancellationToken) =>
-        (await connection.QueryAsync<ArrivedUse>(new CommandDefinition(Claim, new { licences }, cancellationToken: cancellationToken))).AsList();
+    /// <param name="licenses">About how many at once; one arrival has up to 1,000.</param>
+    public static async Task<IReadOnlyList<ArrivedUse>> ClaimAsync(NpgsqlConnection connection, int licenses, CancellationToken cancellationToken) =>
+        (await connection.QueryAsync<ArrivedUse>(new CommandDefinition(Claim, new { licenses }, cancellationToken: cancellationToken))).AsList();
 
     private const string Watch = """
         with used as (
@@ -102,14 +102,14 @@ public sealed class SuspicionStore(LicenseDatabase database)
         ), queued as (
             insert into usage_arrivals (subscription_ids, earliest_at, latest_at)
             select array_agg(subscription_id), array_agg(now() - interval '2 hours'), array_agg(now())
-            from (select subscription_id, row_number() over (order by subscription_id) / 500 as batch from used) as licences
+            from (select subscription_id, row_number() over (order by subscription_id) / 500 as batch from used) as licenses
             group by batch
         )
         select count(*)::int as licenses from used
         """;
 
     /// <summary>
-    /// Puts every licence in use before the detector again, whatever has arrived: with its latest two hours, and so by a policy, a limit or a
+    /// Puts every license in use before the detector again, whatever has arrived: with its latest two hours, and so by a policy, a limit or a
     /// judgement that changed since. What was seen before tells nothing twice.
     /// </summary>
     public async Task<WatchCounts> WatchAsync(CancellationToken cancellationToken)
@@ -137,15 +137,15 @@ public sealed class SuspicionStore(LicenseDatabase database)
             await insert.ExecuteNonQueryAsync(cancellationToken);
         await using var command = new NpgsqlCommand(Load, connection) { Parameters = { new() { Value = subscriptionIds } } };
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
-        var licences = new Dictionary<Guid, ScannedLicense>(subscriptionIds.Length);
+        var licenses = new Dictionary<Guid, ScannedLicense>(subscriptionIds.Length);
         while (await reader.ReadAsync(cancellationToken))
         {
             var id = reader.GetGuid(0);
             var state = JsonSerializer.Deserialize<LicenseUse>(reader.GetString(1), Json)!;
-            licences[id] = new ScannedLicense(id, state, reader.GetFieldValue<DateTime>(2));
+            licenses[id] = new ScannedLicense(id, state, reader.GetFieldValue<DateTime>(2));
         }
 
-        return licences;
+        return licenses;
     }
 
     private const string Judgements = """
@@ -168,23 +168,23 @@ public sealed class SuspicionStore(LicenseDatabase database)
 
     private const string State = "select state::text, forgiven_at from suspicion_states where subscription_id = $1";
 
-    /// <summary>What the detector knows of a licence by now, for a check online: read, and not locked.</summary>
+    /// <summary>What the detector knows of a license by now, for a check online: read, and not locked.</summary>
     public static async Task<LicenseUse> StateAsync(NpgsqlConnection connection, Guid subscriptionId, CancellationToken cancellationToken)
     {
-        ScannedLicense licence;
+        ScannedLicense license;
         await using (var command = new NpgsqlCommand(State, connection) { Parameters = { new() { Value = subscriptionId } } })
         {
             await using var reader = await command.ExecuteReaderAsync(cancellationToken);
             if (!await reader.ReadAsync(cancellationToken))
                 return new LicenseUse();
-            licence = new ScannedLicense(
+            license = new ScannedLicense(
                 subscriptionId, JsonSerializer.Deserialize<LicenseUse>(reader.GetString(0), Json)!, reader.GetFieldValue<DateTime>(1));
         }
 
-        if (licence.State.Incidents.Count == 0)
-            return licence.State;
+        if (license.State.Incidents.Count == 0)
+            return license.State;
         var judgements = await JudgementsAsync(connection, [subscriptionId], cancellationToken);
-        return judgements[subscriptionId].Aggregate(licence, (current, judgement) => current.Judged(judgement)).State;
+        return judgements[subscriptionId].Aggregate(license, (current, judgement) => current.Judged(judgement)).State;
     }
 
     private const string Uses = """
@@ -201,8 +201,8 @@ public sealed class SuspicionStore(LicenseDatabase database)
         order by arrived.place, u.logged_at
         """;
 
-    /// <summary>The new rows, licence by licence, and with them some that were seen before: those tell the detector nothing.</summary>
-    /// <remarks>One index probe a licence (offset 0 keeps the planner from joining the whole log): the cost is that of the new rows.</remarks>
+    /// <summary>The new rows, license by license, and with them some that were seen before: those tell the detector nothing.</summary>
+    /// <remarks>One index probe a license (offset 0 keeps the planner from joining the whole log): the cost is that of the new rows.</remarks>
     public static async Task ReadUsesAsync(
         NpgsqlConnection connection, IReadOnlyList<ArrivedUse> arrived, Action<Guid, List<Use>> onLicense, CancellationToken cancellationToken)
     {
@@ -300,15 +300,15 @@ public sealed class SuspicionStore(LicenseDatabase database)
         where s.subscription_id = new.subscription_id
         """;
 
-    public static async Task SaveAsync(NpgsqlConnection connection, IReadOnlyCollection<ScannedLicense> licences, CancellationToken cancellationToken)
+    public static async Task SaveAsync(NpgsqlConnection connection, IReadOnlyCollection<ScannedLicense> licenses, CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand(Save, connection)
         {
             Parameters =
             {
-                new() { Value = licences.Select(one => one.SubscriptionId).ToArray() },
-                new() { Value = licences.Select(one => JsonSerializer.Serialize(one.State, Json)).ToArray(), NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Jsonb },
-                new() { Value = licences.Select(one => one.ForgivenAt).ToArray(), NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.TimestampTz },
+                new() { Value = licenses.Select(one => one.SubscriptionId).ToArray() },
+                new() { Value = licenses.Select(one => JsonSerializer.Serialize(one.State, Json)).ToArray(), NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Jsonb },
+                new() { Value = licenses.Select(one => one.ForgivenAt).ToArray(), NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.TimestampTz },
             },
         };
         await command.ExecuteNonQueryAsync(cancellationToken);

@@ -142,9 +142,9 @@ public sealed class IngestUsage(
     {
         var rejected = bad
             .Concat(stored.UnknownTokens.Select(place => good[place].Reject(new UsageFault(
-                UsageFault.UnknownToken, "no licence has this token", "token_hash"))))
+                UsageFault.UnknownToken, "no license has this token", "token_hash"))))
             .Concat(stored.ForeignTokens.Select(place => good[place].Reject(new UsageFault(
-                UsageFault.SubscriptionMismatch, "the token belongs to another licence", "subscription_id"))))
+                UsageFault.SubscriptionMismatch, "the token belongs to another license", "subscription_id"))))
             .OrderBy(one => one.Index)
             .ToList();
         if (rejected.Count > 0)

@@ -13,13 +13,13 @@ public sealed record LicenseUsageReply(
     Guid SubscriptionId, DateTime From, DateTime To, string Bucket, UsageTotals Totals,
     IReadOnlyList<UsageBucket> Buckets, IReadOnlyList<UsagePlace> Places);
 
-/// <summary>How a licence was used, hour by hour or day by day.</summary>
+/// <summary>How a license was used, hour by hour or day by day.</summary>
 public sealed class LicenseUsage(UsageRollupStore rollups, TimeProvider time)
 {
     private static readonly Refusal NotFound = new(
         RefusalKind.NotFound, "LICENSE_NOT_FOUND", "There is no such license, or it is not yours.", "subscription_id");
 
-    /// <param name="ownerId">Whose the licence has to be; null for an operator.</param>
+    /// <param name="ownerId">Whose the license has to be; null for an operator.</param>
     public async Task<IResult> RunAsync(Guid subscriptionId, Guid? ownerId, HttpRequest request, CancellationToken cancellationToken)
     {
         var asked = UsageSpan.Of(request.Query["from"], request.Query["to"], request.Query["bucket"], time.GetUtcNow());

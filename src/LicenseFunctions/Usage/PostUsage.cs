@@ -23,7 +23,7 @@ public sealed class PostUsage(IngestUsage ingest)
         if (batch.Bad is [(_, { Fault: { Code: UsageFault.InvalidJson } fault })])
             return new Refusal(RefusalKind.Invalid, fault.Code, "The body is not valid JSON; nothing of it was taken.");
         if (batch.Good.Count + batch.Bad.Count > MaxRecords)
-            return new Refusal(RefusalKind.TooLarge, "TOO_MANY_RECORDS", "At most 1,000 records are taken at a time.", Mend: "Send several arrays.");
+            return new Refusal(RefusalKind.TooLarge, "TOO_MANY_RECORDS", "At most 1,000 records are taken at a time.", Hint: "Send several arrays.");
         return await ingest.RunAsync(batch, "http", cancellationToken);
     }
 }

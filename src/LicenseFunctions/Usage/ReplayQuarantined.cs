@@ -17,7 +17,7 @@ public sealed class ReplayQuarantined(QuarantineStore quarantine, IngestUsage in
 
         var done = await ingest.RunAsync([Encoding.UTF8.GetBytes(entry.Payload)], "replay", cancellationToken);
         if (done is { Accepted: 0, Duplicates: 0, Quarantined: [var still] })
-            return new Refusal(RefusalKind.Conflict, still.Code, $"It is refused again: {still.Detail}.", Mend: "Mend the cause, or discard it.");
+            return new Refusal(RefusalKind.Conflict, still.Code, $"It is refused again: {still.Detail}.", Hint: "Fix the cause, or discard it.");
         await quarantine.CloseAsync(quarantineId, "REPLAYED", operatorId, cancellationToken);
         return done;
     }

@@ -11,7 +11,7 @@ public sealed record UsageSummary(
     DateTime From, DateTime To, UsageGroup? Totals, IReadOnlyList<UsageGroup> TopLicenses,
     IReadOnlyList<UsageGroup> Countries, IReadOnlyList<UsageGroup> Masters);
 
-/// <summary>How all licences were used, for operators.</summary>
+/// <summary>How all licenses were used, for operators.</summary>
 public sealed class SummarizeUsage(UsageRollupStore rollups, TimeProvider time)
 {
     private const int Top = 10;

@@ -9,7 +9,7 @@ public sealed class UsageReportFunctions(LicenseUsage license, SummarizeUsage su
 {
     [Function("LicenseUsage")]
     [Access(CallerRole.Subscriber, CallerRole.Operator)]
-    [Operation("How a licence was used, by hour or day (UTC); gaps are zeros. CSV where Accept asks for it.",
+    [Operation("How a license was used, by hour or day (UTC); gaps are zeros. CSV where Accept asks for it.",
         Reply = typeof(LicenseUsageReply), Query = ["from", "to", "bucket"])]
     public Task<IResult> License(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/licenses/{subscriptionId:guid}/usage")] HttpRequest request,
@@ -18,7 +18,7 @@ public sealed class UsageReportFunctions(LicenseUsage license, SummarizeUsage su
 
     [Function("UsageSummary")]
     [Access(CallerRole.Operator)]
-    [Operation("How all licences were used: totals, top licences, countries, masters. CSV of one of them (by) where Accept asks for it.",
+    [Operation("How all licenses were used: totals, top licenses, countries, masters. CSV of one of them (by) where Accept asks for it.",
         Reply = typeof(UsageSummary), Query = ["from", "to", "bucket", "by"])]
     public Task<IResult> Summary(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/usage/summary")] HttpRequest request, CancellationToken cancellationToken) =>

@@ -22,7 +22,7 @@ public sealed record UsageTotals
     public int Places { get; init; }
 }
 
-/// <summary>One hour or day of a licence; zeros where nothing happened.</summary>
+/// <summary>One hour or day of a license; zeros where nothing happened.</summary>
 public sealed record UsageBucket
 {
     /// <summary>Its start.</summary>
@@ -38,7 +38,7 @@ public sealed record UsageBucket
     public int Places { get; init; }
 }
 
-/// <summary>A network that a licence was used from.</summary>
+/// <summary>A network that a license was used from.</summary>
 public sealed record UsagePlace
 {
     public string Network { get; init; } = "";
@@ -53,10 +53,10 @@ public sealed record UsagePlace
     public DateTime LastHourAt { get; init; }
 }
 
-/// <summary>Sums of one licence, country or master.</summary>
+/// <summary>Sums of one license, country or master.</summary>
 public sealed record UsageGroup
 {
-    /// <summary>The licence's or master's id, or the country's code, ZZ where it isn't known.</summary>
+    /// <summary>The license's or master's id, or the country's code, ZZ where it isn't known.</summary>
     public string Key { get; init; } = "";
 
     public int Licenses { get; init; }
@@ -70,7 +70,7 @@ public sealed record UsageGroup
 
     public decimal? AvgLatencyMs { get; init; }
 
-    /// <summary>The address of the licence's owner, or of the master; null where the key says it all.</summary>
+    /// <summary>The address of the license's owner, or of the master; null where the key says it all.</summary>
     public string? Name { get; init; }
 }
 
@@ -88,7 +88,7 @@ public sealed class UsageRollupStore(LicenseDatabase database)
         where subscription_id = @subscriptionId and hour_at >= @from and hour_at < @to
         """;
 
-    /// <returns>Null where the licence isn't there, or isn't this owner's (null: an operator asks).</returns>
+    /// <returns>Null where the license isn't there, or isn't this owner's (null: an operator asks).</returns>
     public async Task<UsageTotals?> TotalsAsync(Guid subscriptionId, Guid? ownerId, DateTime from, DateTime to, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenAsync(cancellationToken);

@@ -8,8 +8,8 @@ using NpgsqlTypes;
 namespace LicenseFunctions.Usage;
 
 /// <param name="Accepted">How many records were new.</param>
-/// <param name="UnknownTokens">Places, in the batch, of records whose token no licence has.</param>
-/// <param name="ForeignTokens">Places of records whose token is another licence's.</param>
+/// <param name="UnknownTokens">Places, in the batch, of records whose token no license has.</param>
+/// <param name="ForeignTokens">Places of records whose token is another license's.</param>
 public sealed record StoredUsage(int Accepted, IReadOnlyList<int> UnknownTokens, IReadOnlyList<int> ForeignTokens);
 
 /// <summary>Usage records on their way in.</summary>

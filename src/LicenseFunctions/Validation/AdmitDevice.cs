@@ -9,12 +9,12 @@ using Npgsql;
 namespace LicenseFunctions.Validation;
 
 /// <summary>
-/// The part of a check that changes something, one at a time for a licence: a device that isn't known yet, or a licence that
+/// The part of a check that changes something, one at a time for a license: a device that isn't known yet, or a license that
 /// was reactivated by hand.
 /// </summary>
-public sealed class AdmitDevice(LicenseDatabase database, SuspensionStore suspensions, LastSeen lastSeen, ValidationCache cache, DeviceSettings settings)
+public sealed class AdmitDevice(LicenseDatabase database, SuspensionStore suspensions, LastSeen lastSeen, LicenseInvalidation invalidation, DeviceSettings settings)
 {
-    // Newcomers to one licence wait for each other here: at its lock each would hold a connection, and one token could take them all.
+    // Newcomers to one license wait for each other here: at its lock each would hold a connection, and one token could take them all.
     private readonly SemaphoreSlim[] turns = [.. Enumerable.Range(0, 256).Select(_ => new SemaphoreSlim(1))];
 
     private sealed record Newcomer(Guid SubscriptionId, string TokenHash, DeviceClaim Claim, string Key, DateTimeOffset Now);
@@ -29,7 +29,7 @@ public sealed class AdmitDevice(LicenseDatabase database, SuspensionStore suspen
         {
             var reply = await database.InTransactionAsync((connection, token) => JudgeAsync(connection, newcomer, token), cancellationToken);
             if (reply.IsNew)
-                cache.Forget(subscriptionId);
+                invalidation.Raise(subscriptionId);
             return reply;
         }
         finally

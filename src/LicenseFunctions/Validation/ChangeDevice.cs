@@ -8,7 +8,7 @@ namespace LicenseFunctions.Validation;
 public sealed record DeviceName(string? Name);
 
 /// <summary>What an owner changes of a device: he takes its place away, or names it.</summary>
-public sealed class ChangeDevice(LicenseDatabase database, ValidationCache cache, TimeProvider time)
+public sealed class ChangeDevice(LicenseDatabase database, LicenseInvalidation invalidation, TimeProvider time)
 {
     private static readonly Refusal NoSuchDevice = new(
         RefusalKind.NotFound, "DEVICE_NOT_FOUND", "This license has no such device.", "device_id");
@@ -16,7 +16,7 @@ public sealed class ChangeDevice(LicenseDatabase database, ValidationCache cache
     private static readonly Refusal BadName = new(
         RefusalKind.Invalid, "INVALID_FIELD", "name is blank, longer than 100 characters, or holds control characters.", "name", "Send \"VPS in London\", or null.");
 
-    /// <param name="ownerId">Whose the licence has to be; null for an operator.</param>
+    /// <param name="ownerId">Whose the license has to be; null for an operator.</param>
     public async Task<Outcome<bool>> RemoveAsync(
         Guid subscriptionId, Guid deviceId, Guid? ownerId, Actor by, CancellationToken cancellationToken)
     {
@@ -33,11 +33,11 @@ public sealed class ChangeDevice(LicenseDatabase database, ValidationCache cache
                 Before: RowJson.Of(new { before.Slot, before.BeyondLimit, before.LastSeenAt }), After: RowJson.Of(new { removedAt })), token);
             return true;
         }, cancellationToken);
-        cache.Forget(subscriptionId);
+        invalidation.Raise(subscriptionId);
         return outcome;
     }
 
-    /// <param name="ownerId">Whose the licence has to be; null for an operator.</param>
+    /// <param name="ownerId">Whose the license has to be; null for an operator.</param>
     public async Task<Outcome<bool>> RenameAsync(
         Guid subscriptionId, Guid deviceId, Guid? ownerId, DeviceName name, Actor by, CancellationToken cancellationToken)
     {

@@ -8,7 +8,7 @@ using Microsoft.AspNetCore.Http;
 namespace LicenseFunctions.Validation;
 
 /// <summary>The answer to a check.</summary>
-/// <param name="License">Null for a token that no licence has.</param>
+/// <param name="License">Null for a token that no license has.</param>
 /// <param name="Device">The device that asked, where it has a place.</param>
 /// <param name="IsNew">It got its place by this check.</param>
 public sealed record CheckReply(

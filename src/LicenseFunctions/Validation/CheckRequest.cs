@@ -11,7 +11,7 @@ using Microsoft.AspNetCore.Http;
 namespace LicenseFunctions.Validation;
 
 /// <summary>The body of a check.</summary>
-/// <param name="TokenHash">SHA-256 of the licence token in hex; only from a service.</param>
+/// <param name="TokenHash">SHA-256 of the license token in hex; only from a service.</param>
 /// <param name="IpAddress">The EA's address; only from a service.</param>
 /// <param name="Nonce">Comes back in the answer.</param>
 public sealed record CheckRequest(string? EaInstanceId, long? Mt5AccountNumber, string? Nonce = null, string? TokenHash = null, string? IpAddress = null)

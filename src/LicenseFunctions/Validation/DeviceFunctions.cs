@@ -5,12 +5,12 @@ using Microsoft.Azure.Functions.Worker;
 
 namespace LicenseFunctions.Validation;
 
-/// <summary>The devices of a licence, for its owner and for operators.</summary>
+/// <summary>The devices of a license, for its owner and for operators.</summary>
 public sealed class DeviceFunctions(ListDevices list, ChangeDevice change)
 {
     [Function("ListDevices")]
     [Access(CallerRole.Subscriber, CallerRole.Operator)]
-    [Operation("The devices of a licence, each once, with its recent networks.", Reply = typeof(DeviceList))]
+    [Operation("The devices of a license, each once, with its recent networks.", Reply = typeof(DeviceList))]
     public async Task<IResult> List(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/licenses/{subscriptionId:guid}/devices")] HttpRequest request,
         Guid subscriptionId, CancellationToken cancellationToken) =>

@@ -3,7 +3,7 @@ using Licensing.Devices;
 
 namespace LicenseFunctions.Validation;
 
-/// <param name="Grace">How long an expired licence stays valid.</param>
+/// <param name="Grace">How long an expired license stays valid.</param>
 public sealed record DeviceSettings(DevicePolicy Policy, TimeSpan Grace)
 {
     public static DeviceSettings Read(SettingReader settings) => new(

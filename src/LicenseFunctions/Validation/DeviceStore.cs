@@ -12,7 +12,7 @@ namespace LicenseFunctions.Validation;
 public readonly record struct Sighting(Guid DeviceId, Guid SubscriptionId, IPAddress Address, DateTimeOffset At);
 
 /// <summary>The registry of devices.</summary>
-/// <remarks>Methods that take a connection join a transaction which has locked the licence.</remarks>
+/// <remarks>Methods that take a connection join a transaction which has locked the license.</remarks>
 public sealed class DeviceStore(LicenseDatabase database)
 {
     private const string Registered = """
@@ -26,7 +26,7 @@ public sealed class DeviceStore(LicenseDatabase database)
         order by d.slot, d.first_seen_at
         """;
 
-    /// <summary>The devices with a place on the licence, by what is flushed.</summary>
+    /// <summary>The devices with a place on the license, by what is flushed.</summary>
     public static async Task<List<RegisteredDevice>> RegisteredAsync(
         NpgsqlConnection connection, Guid subscriptionId, DateTimeOffset now, CancellationToken cancellationToken)
     {
@@ -124,7 +124,7 @@ public sealed class DeviceStore(LicenseDatabase database)
         returning before.device_id, before.slot, before.beyond_limit, before.last_seen_at
         """;
 
-    /// <returns>The place that it had; null where the licence has no such device.</returns>
+    /// <returns>The place that it had; null where the license has no such device.</returns>
     public static Task<DevicePlaceRow?> RemoveAsync(
         NpgsqlConnection connection, Guid subscriptionId, Guid deviceId, DateTimeOffset now, CancellationToken cancellationToken) =>
         connection.QuerySingleOrDefaultAsync<DevicePlaceRow>(new CommandDefinition(
@@ -148,7 +148,7 @@ public sealed class DeviceStore(LicenseDatabase database)
         returning before.device_id, before.name
         """;
 
-    /// <returns>The name that it had; null where the licence has no such device.</returns>
+    /// <returns>The name that it had; null where the license has no such device.</returns>
     public static Task<DeviceNameRow?> RenameAsync(
         NpgsqlConnection connection, Guid subscriptionId, Guid deviceId, string? name, CancellationToken cancellationToken) =>
         connection.QuerySingleOrDefaultAsync<DeviceNameRow>(new CommandDefinition(
@@ -219,7 +219,7 @@ public sealed class DeviceStore(LicenseDatabase database)
         returning alert_id
         """;
 
-    /// <summary>The alert of a newcomer that made the licence suspended.</summary>
+    /// <summary>The alert of a newcomer that made the license suspended.</summary>
     public static Task<Guid> AddSuspensionAlertAsync(
         NpgsqlConnection connection, Guid subscriptionId, string tokenHash, string description, string evidence, DateTimeOffset now,
         CancellationToken cancellationToken) =>
@@ -243,7 +243,7 @@ public sealed class DeviceStore(LicenseDatabase database)
     private const int MostOpenAlerts = 10;
 
     /// <summary>
-    /// The alert of a newcomer that was refused: one while it is open, however often that device asks; past ten of a licence
+    /// The alert of a newcomer that was refused: one while it is open, however often that device asks; past ten of a license
     /// further newcomers are counted on the latest.
     /// </summary>
     public static async Task AddRefusalAlertAsync(
@@ -284,7 +284,7 @@ public sealed class DeviceStore(LicenseDatabase database)
         group by 2, 3, 4, 5, 6
         """;
 
-    /// <summary>Every device that has or had a place, and every network that any device of the licence was seen from since then.</summary>
+    /// <summary>Every device that has or had a place, and every network that any device of the license was seen from since then.</summary>
     public async Task<(List<DeviceRow> Devices, List<DeviceNetworkRow> Networks)> ListAsync(
         Guid subscriptionId, DateTimeOffset since, CancellationToken cancellationToken)
     {

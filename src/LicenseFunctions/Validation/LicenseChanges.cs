@@ -11,7 +11,7 @@ namespace LicenseFunctions.Validation;
 
 /// <summary>What changed since the last look.</summary>
 /// <param name="All">It can't be told what.</param>
-/// <param name="SubscriptionIds">Licences of which our own rows changed.</param>
+/// <param name="SubscriptionIds">Licenses of which our own rows changed.</param>
 public sealed record ChangedLicenses(
     bool All, IReadOnlyList<Guid> SubscriptionIds, IReadOnlyList<ChangedSubscription> Subscriptions, IReadOnlyList<ChangedToken> Tokens);
 
@@ -28,7 +28,7 @@ public sealed record ChangedToken(Guid SubscriptionId, string TokenHash, bool Is
 }
 
 /// <summary>
-/// Looks for changes of licences, whoever made them, every half lifetime of the cache. While no look succeeds the cache isn't used.
+/// Looks for changes of licenses, whoever made them, every half lifetime of the cache. While no look succeeds the cache isn't used.
 /// </summary>
 /// <remarks>
 /// The platform's tables carry no trigger of ours, so their rows are searched for those written by a transaction that the last
@@ -105,7 +105,7 @@ public sealed class LicenseChanges(LicenseDatabase database, ValidationCache cac
             catch (Exception failure)
 #pragma warning restore CA1031
             {
-                log.LogWarning(failure, "No look for changed licences; the cache isn't used meanwhile");
+                log.LogWarning(failure, "No look for changed licenses; the cache isn't used meanwhile");
             }
         }
         while (await WaitAsync(timer, stoppingToken));

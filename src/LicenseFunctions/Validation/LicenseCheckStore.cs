@@ -1,14 +1,15 @@
 using System.Collections.Concurrent;
 using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Infrastructure.Http;
+using LicenseFunctions.Licenses;
 using Licensing.Devices;
 using Npgsql;
 using NpgsqlTypes;
 
 namespace LicenseFunctions.Validation;
 
-/// <summary>What a check reads of a token, its licence and the device that asks.</summary>
-/// <param name="Device">The device, where it has a place on the licence.</param>
+/// <summary>What a check reads of a token, its license and the device that asks.</summary>
+/// <param name="Device">The device, where it has a place on the license.</param>
 /// <param name="DevicesUsed">Devices with a place.</param>
 /// <param name="PlacesBeyondLimit">Places given beyond the limit, included in <paramref name="DevicesUsed"/>.</param>
 public sealed record CheckedLicense(
@@ -18,7 +19,7 @@ public sealed record KnownDevice(Guid DeviceId, DateTimeOffset FirstSeenAt, Date
 
 /// <summary>
 /// The one read of a check. Checks that arrive while another read is under way wait for the next one and share it: one
-/// round trip costs the database little more for twenty licences than for one.
+/// round trip costs the database little more for twenty licenses than for one.
 /// </summary>
 public sealed class LicenseCheckStore(LicenseDatabase database, ValidationCache cache, TimeProvider time)
 {
@@ -37,9 +38,9 @@ public sealed class LicenseCheckStore(LicenseDatabase database, ValidationCache 
         public string DeviceKey => deviceKey;
     }
 
-    // A licence has one expiry, its current token's, which a renewal extends: an older token that the platform left live has the same.
+    // A license has one expiry, its current token's, which a renewal extends: an older token that the platform left live has the same.
     // The platform's columns may hold null: a state is its default then, and a subscription is inactive only where that is said.
-    // The sub-selects hide the number of licences from the planner: it would plan anew for every small batch.
+    // The sub-selects hide the number of licenses from the planner: it would plan anew for every small batch.
     public const string Read = """
         select asked.n::int,
                t.subscription_id, t.is_active is true and newer.is_active is not false, coalesce(t.revoked_reason, newer.revoked_reason),
@@ -82,7 +83,7 @@ public sealed class LicenseCheckStore(LicenseDatabase database, ValidationCache 
         ) places on true
         """;
 
-    /// <summary>Null for a token that no licence has.</summary>
+    /// <summary>Null for a token that no license has.</summary>
     public ValueTask<CheckedLicense?> ReadAsync(string tokenHash, string deviceKey)
     {
         if (cache.IsOn && cache.Find(tokenHash, deviceKey) is { } kept)
@@ -94,7 +95,7 @@ public sealed class LicenseCheckStore(LicenseDatabase database, ValidationCache 
         return new(waiting.Task);
     }
 
-    /// <summary>The same within a transaction that has locked the licence.</summary>
+    /// <summary>The same within a transaction that has locked the license.</summary>
     public static async Task<CheckedLicense?> ReadAsync(
         NpgsqlConnection connection, string tokenHash, string deviceKey, CancellationToken cancellationToken)
     {
@@ -179,7 +180,7 @@ public sealed class LicenseCheckStore(LicenseDatabase database, ValidationCache 
                 }
                 catch (Exception unreadable) when (unreadable is InvalidOperationException or InvalidCastException or OverflowException)
                 {
-                    // A state or a time of the platform's that means nothing here: one licence's, not its neighbours'.
+                    // A state or a time of the platform's that means nothing here: one license's, not its neighbours'.
                     batch[n].TrySetException(unreadable);
                 }
             }

@@ -20,12 +20,12 @@ public sealed record ListedDevice(
 /// <param name="Network">An IPv4 address or the /64 of an IPv6 one.</param>
 public sealed record ListedNetwork(string Network, string? CountryCode, string? City, DateTimeOffset LastSeen, long UsageCount);
 
-/// <summary>The devices of a licence, each once, with what the last 30 days know of it.</summary>
+/// <summary>The devices of a license, each once, with what the last 30 days know of it.</summary>
 public sealed class ListDevices(LicenseDatabase database, DeviceStore store, LastSeen lastSeen, DeviceSettings settings, TimeProvider time)
 {
     private static readonly TimeSpan Recent = TimeSpan.FromDays(30);
 
-    /// <param name="ownerId">Whose the licence has to be; null for an operator.</param>
+    /// <param name="ownerId">Whose the license has to be; null for an operator.</param>
     public async Task<Outcome<DeviceList>> RunAsync(Guid subscriptionId, Guid? ownerId, CancellationToken cancellationToken)
     {
         await using (var connection = await database.OpenAsync(cancellationToken))

@@ -14,7 +14,7 @@ public sealed class ValidateFunction(
 {
     [Function("ValidateLicense")]
     [Access(CallerRole.License, CallerRole.Service)]
-    [Operation("Checks a licence for the device that asks; every definite verdict is a 200.", Body = typeof(CheckRequest))]
+    [Operation("Checks a license for the device that asks; every definite verdict is a 200.", Body = typeof(CheckRequest))]
     public async Task<IResult> Validate(
         [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "api/v1/licenses/validate")] HttpRequest request,
         CancellationToken cancellationToken)
@@ -28,7 +28,7 @@ public sealed class ValidateFunction(
         return await AnswerAsync(read.Value, own, http.ClientAddresses.Of(request.HttpContext) ?? IPAddress.Any, addresses, cancellationToken);
     }
 
-    // A service asks for every customer: it says for which, and is counted by licence.
+    // A service asks for every customer: it says for which, and is counted by license.
     private async Task<IResult> AnswerServiceAsync(CheckRequest check, HttpContext context, CancellationToken cancellationToken)
     {
         var (token, address) = (check.AskedToken(), check.AskedAddress());

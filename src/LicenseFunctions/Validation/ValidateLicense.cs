@@ -3,7 +3,7 @@ using Licensing.Devices;
 
 namespace LicenseFunctions.Validation;
 
-/// <summary>Checks a licence: one read for a known device; only what changes something takes a transaction.</summary>
+/// <summary>Checks a license: one read for a known device; only what changes something takes a transaction.</summary>
 public sealed class ValidateLicense(LicenseCheckStore checks, AdmitDevice admit, LastSeen lastSeen, DeviceSettings settings, TimeProvider time)
 {
     public async ValueTask<CheckReply> RunAsync(string tokenHash, DeviceClaim claim, CancellationToken cancellationToken)

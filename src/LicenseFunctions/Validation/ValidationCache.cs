@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Runtime.InteropServices;
+using LicenseFunctions.Licenses;
 
 namespace LicenseFunctions.Validation;
 
@@ -11,22 +12,31 @@ namespace LicenseFunctions.Validation;
 /// <see cref="LicenseChanges"/> looks for changes every half lifetime and drops what they concern, so that what it leaves here
 /// is as of the look's beginning. Without such a look an entry is used for one lifetime from its own reading.
 /// </remarks>
-/// <param name="lifetime">Zero keeps nothing.</param>
-public sealed class ValidationCache(TimeSpan lifetime, TimeProvider time)
+public sealed class ValidationCache
 {
     // Under half a kilobyte a device. Full, all of it is dropped: nothing has to be swept.
     private const int MostLicenses = 200_000;
 
-    // The change that is told of may commit later, but not later than a command's timeout (30 s): until then the licence is
+    // The change that is told of may commit later, but not later than a command's timeout (30 s): until then the license is
     // read from the database at every check.
     private static readonly TimeSpan Unsettled = TimeSpan.FromSeconds(60);
 
+    private readonly TimeSpan lifetime;
+    private readonly TimeProvider time;
     private readonly Lock gate = new();
     private readonly ConcurrentDictionary<Key, Kept> entries = new();
     private readonly Dictionary<Guid, Kept> licenses = [];
     private readonly Dictionary<Guid, long> unsettled = [];
     private long lookBeganAt = long.MinValue;
     private long lookEndedAt = long.MinValue;
+
+    /// <param name="lifetime">Zero keeps nothing.</param>
+    /// <param name="invalidation">What this process changes is dropped at once.</param>
+    public ValidationCache(TimeSpan lifetime, TimeProvider time, LicenseInvalidation invalidation)
+    {
+        (this.lifetime, this.time) = (lifetime, time);
+        invalidation.Changed += Forget;
+    }
 
     /// <summary>The token's hash as a number, a fifth of its text's size.</summary>
     private readonly record struct Key(UInt128 High, UInt128 Low, string DeviceKey)
@@ -41,24 +51,12 @@ public sealed class ValidationCache(TimeSpan lifetime, TimeProvider time)
         public bool HasToken(string tokenHash) => Convert.ToHexStringLower(MemoryMarshal.AsBytes<UInt128>([High, Low])) == tokenHash;
     }
 
-    /// <param name="Next">Another entry of the same licence.</param>
+    /// <param name="Next">Another entry of the same license.</param>
     private sealed record Kept(Key Key, CheckedLicense License, long ReadAt, Kept? Next);
 
     public bool IsOn => lifetime > TimeSpan.Zero;
 
     public TimeSpan Lifetime => lifetime;
-
-    /// <summary>For use by whatever changes a licence, before or after its commit.</summary>
-    public void Forget(Guid subscriptionId)
-    {
-        if (!IsOn)
-            return;
-        lock (gate)
-        {
-            unsettled[subscriptionId] = time.GetTimestamp();
-            Drop(subscriptionId);
-        }
-    }
 
     public CheckedLicense? Find(string tokenHash, string deviceKey)
     {
@@ -106,7 +104,7 @@ public sealed class ValidationCache(TimeSpan lifetime, TimeProvider time)
 
             foreach (var row in changed.Tokens)
             {
-                // A row that agrees with no entry is another token of the licence, or was another one.
+                // A row that agrees with no entry is another token of the license, or was another one.
                 if (Of(row.SubscriptionId).All(kept => !kept.Key.HasToken(row.TokenHash))
                     || Of(row.SubscriptionId).Any(kept => kept.License.Facts.OverlapUntil is not null
                         || (kept.Key.HasToken(row.TokenHash) && !row.Agrees(kept.License.Facts))))
@@ -115,6 +113,17 @@ public sealed class ValidationCache(TimeSpan lifetime, TimeProvider time)
 
             lookEndedAt = time.GetTimestamp();
             Volatile.Write(ref lookBeganAt, beganAt);
+        }
+    }
+
+    private void Forget(Guid subscriptionId)
+    {
+        if (!IsOn)
+            return;
+        lock (gate)
+        {
+            unsettled[subscriptionId] = time.GetTimestamp();
+            Drop(subscriptionId);
         }
     }
 

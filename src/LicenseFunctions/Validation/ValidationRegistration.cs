@@ -4,20 +4,24 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace LicenseFunctions.Validation;
 
-public static class DeviceRegistration
+public static class ValidationRegistration
 {
-    public static IServiceCollection AddDevices(this IServiceCollection services, SettingReader reader)
+    public static IServiceCollection AddValidation(this IServiceCollection services, SettingReader reader)
     {
         services.AddSingleton(DeviceSettings.Read(reader));
+        var cacheSeconds = reader.Whole("VALIDATION_CACHE_SECONDS", 0, 0, 60);
+        services.AddSingleton(provider => new ValidationCache(
+            TimeSpan.FromSeconds(cacheSeconds), provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<LicenseInvalidation>()));
+        if (cacheSeconds > 0)
+            services.AddHostedService<LicenseChanges>();
+        services.AddSingleton<LicenseCheckStore>();
+        services.AddSingleton<DeviceStore>();
         services.AddSingleton<LastSeen>();
         services.AddHostedService(provider => provider.GetRequiredService<LastSeen>());
         services.AddSingleton<AdmitDevice>();
         services.AddSingleton<ValidateLicense>();
         services.AddSingleton<ListDevices>();
         services.AddSingleton<ChangeDevice>();
-        services.AddSingleton<RotateToken>();
-        services.AddSingleton<SuspendLicense>();
-        services.AddSingleton<ReinstateLicense>();
         return services;
     }
 }

@@ -1,19 +1,19 @@
 namespace Licensing.Devices;
 
-/// <summary>What a further device leads to while others of the licence are in use.</summary>
+/// <summary>What a further device leads to while others of the license are in use.</summary>
 public enum DeviceLimitAction
 {
-    /// <summary>The licence is suspended: the guide's rule.</summary>
+    /// <summary>The license is suspended: the guide's rule.</summary>
     Suspend,
 
     /// <summary>Only the newcomer is refused.</summary>
     Refuse,
 }
 
-/// <param name="MaxDevices">Slots of a licence, 1 or more.</param>
+/// <param name="MaxDevices">Slots of a license, 1 or more.</param>
 public sealed record DevicePolicy(int MaxDevices, DeviceIdentity Identity, DeviceLimitAction LimitAction);
 
-/// <summary>A device that has a place on the licence.</summary>
+/// <summary>A device that has a place on the license.</summary>
 /// <param name="Slot">From 1; null for a place beyond the limit.</param>
 /// <param name="LastSeenAt">Its last accepted check.</param>
 /// <param name="RecentNetworks">The <see cref="SourceNetwork"/>s that it was seen from within <see cref="DeviceAdmission.ActiveWithin"/>.</param>
@@ -26,11 +26,11 @@ public sealed record RegisteredDevice(
     DateTimeOffset LastSeenAt,
     IReadOnlyCollection<System.Net.IPAddress> RecentNetworks);
 
-/// <summary>What happened on the licence before, as far as it bears on a newcomer.</summary>
+/// <summary>What happened on the license before, as far as it bears on a newcomer.</summary>
 /// <param name="Changes">Replacements within <see cref="DeviceAdmission.ChangesCountFor"/>.</param>
 /// <param name="SuspensionLifted">A suspension that this very newcomer had led to was lifted.</param>
 /// <param name="FoundHonest">An alert about this very newcomer was marked FALSE_POSITIVE.</param>
-/// <param name="SharingSuspected">The detector asks that devices which the licence's use doesn't know be refused, and this is one.</param>
+/// <param name="SharingSuspected">The detector asks that devices which the license's use doesn't know be refused, and this is one.</param>
 public sealed record DeviceHistory(int Changes, bool SuspensionLifted, bool FoundHonest, bool SharingSuspected = false);
 
 /// <summary>What becomes of a device that checks in. One of the nested records.</summary>
@@ -54,7 +54,7 @@ public abstract record Admission
     /// <param name="Detail">A sentence for the customer.</param>
     public sealed record Refused(string Detail) : Admission;
 
-    /// <summary>TOO_MANY_DEVICES, and the licence is suspended.</summary>
+    /// <summary>TOO_MANY_DEVICES, and the license is suspended.</summary>
     /// <param name="ActiveDevices">Registered devices active at this moment, 2 or more.</param>
     public sealed record Suspends(int ActiveDevices) : Admission
     {
@@ -63,7 +63,7 @@ public abstract record Admission
     }
 }
 
-/// <summary>Who gets a place on a licence. Pure; the caller holds the licence's lock while it acts on the answer.</summary>
+/// <summary>Who gets a place on a license. Pure; the caller holds the license's lock while it acts on the answer.</summary>
 public static class DeviceAdmission
 {
     /// <summary>A device is active for this long after its last check, the end excluded. The platform's number.</summary>
@@ -81,7 +81,7 @@ public static class DeviceAdmission
     private const string Suspected =
         "This license seems to be shared, so no further device is admitted. Answer the mail that asked about it, or ask the support.";
 
-    /// <param name="registered">Every device with a place on the licence.</param>
+    /// <param name="registered">Every device with a place on the license.</param>
     public static Admission Decide(
         DeviceClaim newcomer, IReadOnlyCollection<RegisteredDevice> registered, DeviceHistory history, DevicePolicy policy, DateTimeOffset now)
     {

@@ -19,7 +19,7 @@ public enum DeviceIdentity
 /// <param name="Address">IPv4, or IPv6 that isn't a mapped IPv4 one.</param>
 public sealed record DeviceClaim(string EaInstanceId, long Mt5AccountNumber, IPAddress Address)
 {
-    /// <summary>The text that identifies the device within its licence. The free text stands last, so keys can't collide.</summary>
+    /// <summary>The text that identifies the device within its license. The free text stands last, so keys can't collide.</summary>
     public string Key(DeviceIdentity identity) => identity == DeviceIdentity.EaAccount
         ? string.Create(CultureInfo.InvariantCulture, $"{Mt5AccountNumber}|{EaInstanceId}")
         : string.Create(CultureInfo.InvariantCulture, $"{Address}|{Mt5AccountNumber}|{EaInstanceId}");

@@ -1,6 +1,6 @@
 namespace Licensing.Devices;
 
-/// <summary>The guide's words for where a licence stands, with GRACE said apart from EXPIRED.</summary>
+/// <summary>The guide's words for where a license stands, with GRACE said apart from EXPIRED.</summary>
 public enum LicenseStatus
 {
     Active,
@@ -13,7 +13,7 @@ public enum LicenseStatus
 
 public static class LicenseStatuses
 {
-    /// <summary>How long before expiry a licence is PENDING_RENEWAL, the start excluded. The platform's number.</summary>
+    /// <summary>How long before expiry a license is PENDING_RENEWAL, the start excluded. The platform's number.</summary>
     public static readonly TimeSpan PendingBefore = TimeSpan.FromDays(7);
 
     /// <param name="expiresAt">Null means never.</param>

@@ -27,7 +27,7 @@ public enum SubscriptionState
     SuspendedAdmin,
 }
 
-/// <summary>Suspensions of a licence that this backend wrote and that are still open.</summary>
+/// <summary>Suspensions of a license that this backend wrote and that are still open.</summary>
 /// <param name="OnlyForExpiry">No other cause than EXPIRY.</param>
 /// <param name="Reason">What was written to the subscription, for people.</param>
 /// <param name="TookToken">The token checked is inactive because of them.</param>
@@ -35,11 +35,11 @@ public enum SubscriptionState
 /// <param name="LedByThisDevice">The device that checks is the newcomer that led to one of them.</param>
 public sealed record OpenSuspension(bool OnlyForExpiry, string Reason, bool TookToken, bool StandsOnSubscription, bool LedByThisDevice);
 
-/// <summary>What is known of a token and its licence when it is checked.</summary>
+/// <summary>What is known of a token and its license when it is checked.</summary>
 /// <param name="TokenActive">license_tokens.is_active.</param>
 /// <param name="RevokedReason">license_tokens.revoked_reason.</param>
 /// <param name="OverlapUntil">The token was rotated away and is accepted until then, excluded.</param>
-/// <param name="ExpiresAt">The licence's expiry, excluded: its current token's. Null means never.</param>
+/// <param name="ExpiresAt">The license's expiry, excluded: its current token's. Null means never.</param>
 /// <param name="GraceUntil">Valid until then, excluded, while a renewal's outcome is open.</param>
 public sealed record LicenseFacts(
     bool TokenActive,
@@ -62,17 +62,17 @@ public sealed record Verdict(LicenseCode Code, IReadOnlyList<LicenseCode> Reason
 
     public bool IsValid => Code is LicenseCode.Valid or LicenseCode.Grace;
 
-    /// <summary>For a token that no licence has, in the platform's words.</summary>
+    /// <summary>For a token that no license has, in the platform's words.</summary>
     public static Verdict NotFound { get; } = new(LicenseCode.NotFound, [LicenseCode.NotFound], "Invalid license token");
 
     /// <summary>
-    /// Judges token, suspension, expiry and subscription; the device is judged after them, and only on a licence that passes,
+    /// Judges token, suspension, expiry and subscription; the device is judged after them, and only on a license that passes,
     /// so that a refused check registers nothing.
     /// </summary>
-    /// <param name="grace">How long an expired licence stays valid, 0 or more.</param>
+    /// <param name="grace">How long an expired license stays valid, 0 or more.</param>
     public static Verdict Of(LicenseFacts facts, DateTimeOffset now, TimeSpan grace)
     {
-        // Whoever still holds a rotated-away token learns nothing else about the licence.
+        // Whoever still holds a rotated-away token learns nothing else about the license.
         if (facts.OverlapUntil <= now)
             return Refuse(LicenseCode.Revoked, "This token was replaced by a new one");
 
@@ -94,11 +94,11 @@ public sealed record Verdict(LicenseCode Code, IReadOnlyList<LicenseCode> Reason
         && !(facts.OverlapUntil <= now)
         && (facts.State != SubscriptionState.SuspendedAdmin || suspension.StandsOnSubscription);
 
-    /// <summary>This answer for a device that found no place; the warning of an expired licence stays among the reasons.</summary>
+    /// <summary>This answer for a device that found no place; the warning of an expired license stays among the reasons.</summary>
     public Verdict WithoutPlace(string detail) =>
         new(LicenseCode.TooManyDevices, [LicenseCode.TooManyDevices, .. Reasons], detail);
 
-    /// <summary>This answer for the device that made the licence suspended.</summary>
+    /// <summary>This answer for the device that made the license suspended.</summary>
     public Verdict SuspendedByDevice(string reason) =>
         new(LicenseCode.Suspended, [LicenseCode.Suspended, LicenseCode.TooManyDevices, .. Reasons], reason);
 

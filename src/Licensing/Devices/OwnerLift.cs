@@ -6,7 +6,7 @@ public static class OwnerLift
     /// <summary>How long after one lift the next may come.</summary>
     public static readonly TimeSpan Pause = TimeSpan.FromDays(30);
 
-    /// <param name="lastLift">The owner's last lift of this licence, or null.</param>
+    /// <param name="lastLift">The owner's last lift of this license, or null.</param>
     /// <returns>From when on he may, included; null for at once.</returns>
     public static DateTimeOffset? NotBefore(DateTimeOffset? lastLift, DateTimeOffset now) =>
         lastLift + Pause is { } next && now < next ? next : null;

@@ -2,7 +2,7 @@ using Licensing.Devices;
 
 namespace Licensing.Health;
 
-/// <summary>When a licence is to be judged again although nothing happens to it.</summary>
+/// <summary>When a license is to be judged again although nothing happens to it.</summary>
 public static class HealthDue
 {
     /// <summary>The longest time between two judgements; what carries no mark of a change is seen within it.</summary>
@@ -20,7 +20,7 @@ public static class HealthDue
     /// Not later than the next moment at which time alone changes the score, a minute after now at the earliest, and
     /// <see cref="Longest"/> at the latest.
     /// </returns>
-    /// <param name="graceEnds">When an expired licence's grace ends; null where it isn't in grace.</param>
+    /// <param name="graceEnds">When an expired license's grace ends; null where it isn't in grace.</param>
     public static DateTimeOffset After(HealthFacts facts, DateTimeOffset? graceEnds)
     {
         var silence = HealthScore.Silence(facts);

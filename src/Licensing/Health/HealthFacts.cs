@@ -11,9 +11,9 @@ public enum AlertSeverity
     Critical,
 }
 
-/// <summary>What a licence's health is judged by.</summary>
+/// <summary>What a license's health is judged by.</summary>
 /// <param name="Now">The moment of judging.</param>
-/// <param name="IssuedAt">When the licence began; a young one's silence says nothing.</param>
+/// <param name="IssuedAt">When the license began; a young one's silence says nothing.</param>
 /// <param name="ExpiresAt">Null means never.</param>
 /// <param name="LastUsedAt">Null means not yet.</param>
 /// <param name="DevicesUsed">Registered devices, 0 or more.</param>

@@ -4,7 +4,7 @@ using Licensing.Devices;
 namespace Licensing.Health;
 
 /// <summary>
-/// The health score of a licence, 0 to 100: the guide's four parts (status 40, usage 20, devices 20, nothing suspicious 20), each
+/// The health score of a license, 0 to 100: the guide's four parts (status 40, usage 20, devices 20, nothing suspicious 20), each
 /// starting from its full worth, less what is known to be wrong. What isn't known takes nothing.
 /// </summary>
 public static class HealthScore
@@ -14,7 +14,7 @@ public static class HealthScore
     public const int DevicesWorth = 20;
     public const int SuspicionWorth = 20;
 
-    /// <summary>A licence younger than this isn't blamed for silence.</summary>
+    /// <summary>A license younger than this isn't blamed for silence.</summary>
     public static readonly TimeSpan Settling = TimeSpan.FromDays(3);
 
     /// <summary>Payment trouble counts from this long before expiry.</summary>
@@ -32,11 +32,11 @@ public static class HealthScore
         AddPart(contributions, HealthPart.Status, StatusWorth, StatusGain(facts), Status(facts));
         AddPart(contributions, HealthPart.Usage, UsageWorth, UsageGain(facts), Usage(facts));
         AddPart(contributions, HealthPart.Devices, DevicesWorth, Count(facts.DevicesUsed, facts.MaxDevices), Devices(facts));
-        AddPart(contributions, HealthPart.Suspicion, SuspicionWorth, facts.OpenAlerts.Count == 0 ? "Nothing suspicious is known" : "The worth of a licence without alerts", Suspicion(facts));
+        AddPart(contributions, HealthPart.Suspicion, SuspicionWorth, facts.OpenAlerts.Count == 0 ? "Nothing suspicious is known" : "The worth of a license without alerts", Suspicion(facts));
         return new HealthReport(contributions.Sum(contribution => contribution.Points), contributions);
     }
 
-    /// <summary>Trading time since the last use, or since a young licence could be expected to be used; never below zero.</summary>
+    /// <summary>Trading time since the last use, or since a young license could be expected to be used; never below zero.</summary>
     public static TimeSpan Silence(HealthFacts facts) =>
         TradingHours.Between(Latest(facts.LastUsedAt, facts.IssuedAt + Settling - TimeSpan.FromDays(1)), facts.Now);
 
@@ -55,24 +55,24 @@ public static class HealthScore
     }
 
     private static string StatusGain(HealthFacts facts) => facts.ExpiresAt is { } expiry && expiry > facts.Now
-        ? $"The licence runs until {expiry.UtcDateTime.ToString("d MMM yyyy", CultureInfo.InvariantCulture)}"
-        : "A licence in force";
+        ? $"The license runs until {expiry.UtcDateTime.ToString("d MMM yyyy", CultureInfo.InvariantCulture)}"
+        : "A license in force";
 
     private static IEnumerable<HealthContribution> Status(HealthFacts facts)
     {
         switch (facts.Status)
         {
             case LicenseStatus.Suspended:
-                yield return Loss(HealthPart.Status, StatusWorth, "The licence is suspended", HealthAction.Appeal, "See why it was suspended, and appeal if that is wrong");
+                yield return Loss(HealthPart.Status, StatusWorth, "The license is suspended", HealthAction.Appeal, "See why it was suspended, and appeal if that is wrong");
                 break;
             case LicenseStatus.Revoked:
-                yield return Loss(HealthPart.Status, StatusWorth, "The licence was revoked", HealthAction.ContactSupport, "Ask the platform's support for a new token");
+                yield return Loss(HealthPart.Status, StatusWorth, "The license was revoked", HealthAction.ContactSupport, "Ask the platform's support for a new token");
                 break;
             case LicenseStatus.Expired:
-                yield return Loss(HealthPart.Status, StatusWorth, "The licence has expired", HealthAction.Renew, "Renew the licence");
+                yield return Loss(HealthPart.Status, StatusWorth, "The license has expired", HealthAction.Renew, "Renew the license");
                 break;
             case LicenseStatus.Grace:
-                yield return Loss(HealthPart.Status, 25, "The licence has expired and runs on in its grace days", HealthAction.Renew, "Renew now: the licence stops when the grace days end");
+                yield return Loss(HealthPart.Status, 25, "The license has expired and runs on in its grace days", HealthAction.Renew, "Renew now: the license stops when the grace days end");
                 break;
             default:
                 foreach (var loss in Payment(facts))
@@ -92,12 +92,12 @@ public static class HealthScore
         var payment = facts.Payment;
         if (payment.Fee is null)
         {
-            yield return Loss(HealthPart.Status, weight, "The master offers no price at present, so the licence can't be renewed", HealthAction.ContactSupport, "Ask the master or the platform's support about the next period");
+            yield return Loss(HealthPart.Status, weight, "The master offers no price at present, so the license can't be renewed", HealthAction.ContactSupport, "Ask the master or the platform's support about the next period");
             yield break;
         }
 
         if (!payment.AutoRenew)
-            yield return Loss(HealthPart.Status, weight, $"The licence ends in {Days(left)} and isn't renewed by itself", HealthAction.TurnOnAutoRenewal, "Turn auto-renewal on, or renew by hand");
+            yield return Loss(HealthPart.Status, weight, $"The license ends in {Days(left)} and isn't renewed by itself", HealthAction.TurnOnAutoRenewal, "Turn auto-renewal on, or renew by hand");
         if (payment.Fee == 0 || payment.WalletAvailable >= payment.Fee)
             yield break;
 
@@ -109,7 +109,7 @@ public static class HealthScore
             yield return Loss(HealthPart.Status, weight, "The last payment was declined", HealthAction.ReplaceCard, "Save another card, or top up the wallet");
     }
 
-    private static string UsageGain(HealthFacts facts) => facts.LastUsedAt is null ? "Nothing is known against its use" : "The licence is in use";
+    private static string UsageGain(HealthFacts facts) => facts.LastUsedAt is null ? "Nothing is known against its use" : "The license is in use";
 
     private static IEnumerable<HealthContribution> Usage(HealthFacts facts)
     {

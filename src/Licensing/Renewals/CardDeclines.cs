@@ -19,7 +19,7 @@ public static class CardDeclines
 
     /// <summary>
     /// Sorts a decline: the bank's wish for the customer's presence first, then its advice, then the code. A code that
-    /// isn't known is soft: asking again a few times harms nobody, ending a licence does.
+    /// isn't known is soft: asking again a few times harms nobody, ending a license does.
     /// </summary>
     /// <param name="adviceCode">do_not_try_again, try_again_later, confirm_card_data; null where the bank gave none.</param>
     /// <param name="declineCode">The bank's reason; null where the provider gave only <paramref name="code"/>.</param>

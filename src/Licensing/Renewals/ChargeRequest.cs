@@ -5,7 +5,7 @@ namespace Licensing.Renewals;
 /// idempotency key must carry the same parameters, whatever happened to price, card or description in between.
 /// </summary>
 /// <param name="RenewalId">The period's renewal; goes to the gateway as metadata, so that a webhook finds its way back.</param>
-/// <param name="SubscriptionId">The licence; metadata.</param>
+/// <param name="SubscriptionId">The license; metadata.</param>
 /// <param name="UserId">Who pays; metadata.</param>
 /// <param name="AmountMinor">Minor units of <paramref name="Currency"/> (cents), greater than 0.</param>
 /// <param name="Currency">ISO 4217, lower case.</param>

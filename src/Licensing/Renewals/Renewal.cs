@@ -110,7 +110,7 @@ public sealed record Renewal
     /// <summary>Money may have moved, or be moving: nobody is suspended, nothing else is charged.</summary>
     public bool IsOpen => Status is RenewalStatus.Charging or RenewalStatus.Unknown or RenewalStatus.Undecided or RenewalStatus.Succeeded;
 
-    /// <summary>While the outcome is open the licence stays valid for the period that may have been paid.</summary>
+    /// <summary>While the outcome is open the license stays valid for the period that may have been paid.</summary>
     public DateTimeOffset? GraceUntil => IsOpen ? PeriodStart + Period : null;
 }
 

@@ -13,7 +13,7 @@ public sealed record RenewalChange(Renewal After)
     /// <summary>The grace ended: token inactive and subscription suspended, in the contract's words.</summary>
     public bool Suspends { get; init; }
 
-    /// <summary>The money went back: the period that it paid ends early, and nothing renews the licence by itself.</summary>
+    /// <summary>The money went back: the period that it paid ends early, and nothing renews the license by itself.</summary>
     public PeriodEnd? Ends { get; init; }
 
     /// <summary>A row of license_renewal_history.</summary>
@@ -33,13 +33,13 @@ public sealed record RenewalChange(Renewal After)
 /// <param name="With">Free, from the wallet, or by card (credited, then debited).</param>
 /// <param name="AmountUsd">0 for a free one.</param>
 /// <param name="PaidFrom">Start of the paid period, inclusive.</param>
-/// <param name="PaidUntil">Its end, exclusive: the new expiry, except where the licence has none.</param>
-/// <param name="Expiry">The licence's expiry that this was reckoned from; null for never. Has somebody moved it since, nothing may be booked.</param>
+/// <param name="PaidUntil">Its end, exclusive: the new expiry, except where the license has none.</param>
+/// <param name="Expiry">The license's expiry that this was reckoned from; null for never. Has somebody moved it since, nothing may be booked.</param>
 public sealed record RenewalPayment(
     PaidWith With, decimal AmountUsd, DateTimeOffset PaidFrom, DateTimeOffset PaidUntil, DateTimeOffset? Expiry);
 
 /// <summary>A paid period that ends early.</summary>
-/// <param name="PaidUntil">The expiry that it had given the licence: whoever moved it since keeps his.</param>
+/// <param name="PaidUntil">The expiry that it had given the license: whoever moved it since keeps his.</param>
 /// <param name="EndsAt">The new expiry.</param>
 public sealed record PeriodEnd(DateTimeOffset PaidUntil, DateTimeOffset EndsAt);
 

@@ -2,7 +2,7 @@ namespace Licensing.Renewals;
 
 /// <summary>Everything that a decision about a renewal reads, loaded together.</summary>
 /// <param name="Renewal">The row with its latest attempt.</param>
-/// <param name="License">The licence as it is now.</param>
+/// <param name="License">The license as it is now.</param>
 /// <param name="PriceUsd">The master's active price now; null for none.</param>
 /// <param name="LastPaidUsd">What the customer's last renewal cost; null before the first.</param>
 /// <param name="WalletUsd">Balance less what is reserved.</param>
@@ -15,11 +15,11 @@ public sealed record RenewalFacts(
     decimal WalletUsd,
     SavedCard? Card);
 
-/// <summary>The licence, as far as renewal looks at it.</summary>
+/// <summary>The license, as far as renewal looks at it.</summary>
 /// <param name="ExpiresAt">Of the current token; null for never.</param>
 /// <param name="AutoRenew">metadata.auto_renew.</param>
 /// <param name="IsRenewable">
-/// The subscription is active and the licence is active or suspended for expiry alone: nobody pays for a licence that an
+/// The subscription is active and the license is active or suspended for expiry alone: nobody pays for a license that an
 /// operator or the detector holds.
 /// </param>
 public sealed record RenewalLicense(DateTimeOffset? ExpiresAt, bool AutoRenew, bool IsRenewable);

@@ -1,12 +1,12 @@
 namespace Licensing.Renewals;
 
-/// <summary>What a licence's next renewal would be paid with, and why it will likely fail.</summary>
+/// <summary>What a license's next renewal would be paid with, and why it will likely fail.</summary>
 /// <param name="With">Null where nothing can pay.</param>
 /// <param name="Obstacle">A code; null where it should succeed.</param>
 public sealed record RenewalForecast(PaidWith? With, string? Obstacle)
 {
     /// <summary>Foretells by the same order in which the machine pays.</summary>
-    /// <param name="expiresAt">The licence's expiry; the first attempt comes before it.</param>
+    /// <param name="expiresAt">The license's expiry; the first attempt comes before it.</param>
     /// <param name="priceUsd">The price that will be charged; null for none.</param>
     /// <param name="lastDecline">Code of the present card's last decline; null without one.</param>
     public static RenewalForecast Of(

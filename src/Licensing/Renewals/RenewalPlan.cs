@@ -121,7 +121,7 @@ public static class RenewalPlan
         "usd",
         card.CustomerId,
         card.PaymentId,
-        $"Licence renewal from {renewal.PeriodStart:yyyy-MM-dd}");
+        $"License renewal from {renewal.PeriodStart:yyyy-MM-dd}");
 
     // An intent that could still succeed is cancelled before the period is paid otherwise, closed or given up.
     private static RenewalStep Without(Renewal renewal, RenewalChange change) =>

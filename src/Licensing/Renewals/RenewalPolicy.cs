@@ -21,7 +21,7 @@ public sealed record RenewalPolicy(
     /// <summary>How long a manual renewal after the grace may take before the period lapses again.</summary>
     public static readonly TimeSpan ManualWindow = TimeSpan.FromHours(1);
 
-    /// <summary>How long after the grace a renewal still begins: an outage of ours may last that long without costing a licence.</summary>
+    /// <summary>How long after the grace a renewal still begins: an outage of ours may last that long without costing a license.</summary>
     public static readonly TimeSpan CatchUp = TimeSpan.FromDays(7);
 
     /// <summary>How often a renewal that waits for money, a price or a reinstatement looks whether it has come.</summary>
@@ -67,7 +67,7 @@ public sealed record RenewalPolicy(
 
     /// <summary>
     /// When an attempt that charged nothing was due: before the end, so that another one is made however late it is. A
-    /// gateway's outage costs nobody his licence.
+    /// gateway's outage costs nobody his license.
     /// </summary>
     internal static DateTimeOffset StillOwed(Renewal renewal) =>
         Earlier(renewal.Attempt!.FirstSentAt, renewal.GivesUpAt - TimeSpan.FromSeconds(1));

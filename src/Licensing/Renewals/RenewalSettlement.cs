@@ -63,7 +63,7 @@ public static class RenewalSettlement
         new(renewal with { Status = Succeeded, PaidWith = null, PaidFrom = null, PaidUntil = null, NextActionAt = now + TimeSpan.FromMinutes(1) });
 
     /// <summary>
-    /// The period that a payment buys: from the old expiry if it was paid before the grace ended (the licence was valid all
+    /// The period that a payment buys: from the old expiry if it was paid before the grace ended (the license was valid all
     /// along), from now if it was paid after.
     /// </summary>
     internal static RenewalPayment Payment(

@@ -19,13 +19,13 @@ public readonly record struct Share(int Hits, int Of)
     }
 }
 
-/// <summary>What is known of a licence in a labelled corpus.</summary>
+/// <summary>What is known of a license in a labelled corpus.</summary>
 public sealed record Truth(Guid SubscriptionId, bool Sharing, string Scenario, DateTimeOffset? FirstViolationAt);
 
 /// <summary>One scenario's share suspended, and the median hours that it took.</summary>
 public sealed record ScenarioAccuracy(string Scenario, bool Sharing, Share Suspended, double? MedianHours);
 
-/// <summary>How good verdicts are, counted as score.py counts: the first suspension of a licence, hours of the wall clock, none below zero.</summary>
+/// <summary>How good verdicts are, counted as score.py counts: the first suspension of a license, hours of the wall clock, none below zero.</summary>
 public sealed record Accuracy(Share Recall, Share FalsePositives, double? MedianHours, double? Percentile90Hours, IReadOnlyList<ScenarioAccuracy> Scenarios)
 {
     public static Accuracy Of(IEnumerable<Truth> truths, IReadOnlyDictionary<Guid, DateTimeOffset> suspendedAt)

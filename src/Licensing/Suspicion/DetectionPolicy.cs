@@ -9,7 +9,7 @@ namespace Licensing.Suspicion;
 [JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Disallow)]
 public sealed record DetectionPolicy
 {
-    /// <summary>People, and devices, that may use a licence at once (MAX_DEVICES_PER_LICENSE). 1 to 100.</summary>
+    /// <summary>People, and devices, that may use a license at once (MAX_DEVICES_PER_LICENSE). 1 to 100.</summary>
     public int DeviceLimit { get; init; } = 2;
 
     /// <summary>Distinct networks (/24, /64) in 24 hours above which MULTIPLE_IPS is found (SUSPICIOUS_ACTIVITY_THRESHOLD).</summary>
@@ -28,7 +28,7 @@ public sealed record DetectionPolicy
     public double FarKm { get; init; } = 300;
 
     /// <summary>
-    /// Minutes from which the licence is suspended: more people than the limit use it in that time, from the newest one's first use to the
+    /// Minutes from which the license is suspended: more people than the limit use it in that time, from the newest one's first use to the
     /// first one's last. Longer than clocks err and than one machine replaces another.
     /// </summary>
     public double PeopleMinutes { get; init; } = 35;
@@ -46,7 +46,7 @@ public sealed record DetectionPolicy
     public double WorkMinutes { get; init; } = 35;
 
     /// <summary>
-    /// Minutes in which more devices than the limit, of two people, use the licence when the newest shares nothing with the others and those
+    /// Minutes in which more devices than the limit, of two people, use the license when the newest shares nothing with the others and those
     /// were known for <see cref="EstablishedHours"/>.
     /// </summary>
     public double StrangerMinutes { get; init; } = 30;

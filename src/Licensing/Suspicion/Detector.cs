@@ -1,11 +1,11 @@
 namespace Licensing.Suspicion;
 
-/// <summary>The state after some records, and what is new about the licence.</summary>
+/// <summary>The state after some records, and what is new about the license.</summary>
 /// <param name="Findings">Matters that are new, worse than reported, or due for an update.</param>
 public sealed record Observation(LicenseUse State, IReadOnlyList<Finding> Findings);
 
 /// <summary>
-/// The detector: one licence's state and new records give the next state and findings. The timer, the check online and the backtest all call
+/// The detector: one license's state and new records give the next state and findings. The timer, the check online and the backtest all call
 /// this. What decides is use: people beyond the limit at once or in turns. Addresses and places explain, they never suspend alone.
 /// </summary>
 public static class Detector

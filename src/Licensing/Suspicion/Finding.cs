@@ -15,10 +15,10 @@ public enum FindingAction
     /// <summary>The customer is asked "was this you?".</summary>
     Notify,
 
-    /// <summary>Devices that the licence has not known so far are refused.</summary>
+    /// <summary>Devices that the license has not known so far are refused.</summary>
     Refuse,
 
-    /// <summary>The licence is suspended.</summary>
+    /// <summary>The license is suspended.</summary>
     Suspend,
 }
 
@@ -61,7 +61,7 @@ public sealed record Evidence(
     Rule Rule, DateTimeOffset From, DateTimeOffset To, double Measured, double Limit, double MinutesAtOnce, int People, int DeviceLimit,
     IReadOnlyList<EvidenceDevice> Devices);
 
-/// <summary>Something suspicious about one licence.</summary>
+/// <summary>Something suspicious about one license.</summary>
 /// <param name="Incident">Same for the same matter as it grows, so that one alert is updated and not repeated.</param>
 /// <param name="Description">A sentence for people.</param>
 public sealed record Finding(

@@ -78,7 +78,7 @@ internal static class Gather
         && identity.Stints.Exists(stint => stint.Start <= at - told && at <= stint.End)
         && (identity.NextLine <= 1 || identity.Sessions.Exists(session => session.Line == line.Id && session.Start <= at && at <= session.End));
 
-    /// <summary>Presence before a record that tells no length: most of the time between the licence's records, where that is known.</summary>
+    /// <summary>Presence before a record that tells no length: most of the time between the license's records, where that is known.</summary>
     private static long Untold(LicenseUse state, IdentityUse identity, DetectionPolicy policy)
     {
         var known = state.Identities.FindAll(other => other.Gaps >= IdentityUse.KnownGaps);

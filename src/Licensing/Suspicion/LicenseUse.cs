@@ -1,7 +1,7 @@
 namespace Licensing.Suspicion;
 
 /// <summary>
-/// What the detector remembers of a licence: bounded in size, and JSON as it is. Times are Unix seconds, so that a stored state stays small.
+/// What the detector remembers of a license: bounded in size, and JSON as it is. Times are Unix seconds, so that a stored state stays small.
 /// Only <see cref="Detector"/> changes one, and only a copy.
 /// </summary>
 public sealed class LicenseUse

@@ -13,8 +13,8 @@ internal static class Sentences
         var when = When(evidence.From, evidence.To);
         return evidence.Rule switch
         {
-            Rule.PeopleAtOnce => $"Devices of {evidence.People} people were in use at once for {Length(evidence.MinutesAtOnce)} {when}, the licence is for {evidence.DeviceLimit}: {devices}.",
-            Rule.DevicesAtOnce => $"{evidence.Devices.Count} devices of {evidence.People} people were in use together for {Length(evidence.Measured)} {when}, the licence is for {evidence.DeviceLimit}: {devices}.",
+            Rule.PeopleAtOnce => $"Devices of {evidence.People} people were in use at once for {Length(evidence.MinutesAtOnce)} {when}, the license is for {evidence.DeviceLimit}: {devices}.",
+            Rule.DevicesAtOnce => $"{evidence.Devices.Count} devices of {evidence.People} people were in use together for {Length(evidence.Measured)} {when}, the license is for {evidence.DeviceLimit}: {devices}.",
             Rule.Turns => $"{evidence.People} people took turns over {Length(evidence.Measured)} {when}, each coming back after the others: {devices}.",
             Rule.ClonedIdentity => $"One EA and account worked in {evidence.Devices.Count} places at once for {Length(evidence.Measured)} {when}: {devices}.",
             Rule.Networks => $"{Number(evidence.Measured)} networks were in use within 24 hours {when}: {devices}.",

@@ -1,7 +1,7 @@
 namespace Licensing.Suspicion;
 
 /// <summary>
-/// People beyond the limit who use the licence in the same time, at once or in turns: a newcomer came, the others were still there after it, and
+/// People beyond the limit who use the license in the same time, at once or in turns: a newcomer came, the others were still there after it, and
 /// the newcomer was there again after them. One machine after another never looks like that, however quickly it is replaced.
 /// </summary>
 /// <param name="Groups">Those together: persons, or devices.</param>

@@ -2,7 +2,7 @@ using System.Net;
 
 namespace Licensing.Suspicion;
 
-/// <summary>One usage record as the detector sees it, of one licence.</summary>
+/// <summary>One usage record as the detector sees it, of one license.</summary>
 /// <param name="LoggedAt">The end of the session that it tells of; any clock, any order.</param>
 /// <param name="EaInstanceId">Null or empty when unknown.</param>
 /// <param name="Account">The MetaTrader account; null or 0 when unknown.</param>

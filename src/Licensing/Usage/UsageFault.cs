@@ -32,10 +32,10 @@ public sealed record UsageFault(string Code, string Detail, string? Field = null
     public const string OutOfRange = "OUT_OF_RANGE";
     public const string InvalidCountry = "INVALID_COUNTRY";
 
-    /// <summary>No licence has this token.</summary>
+    /// <summary>No license has this token.</summary>
     public const string UnknownToken = "UNKNOWN_TOKEN";
 
-    /// <summary>The token is another licence's than the record says.</summary>
+    /// <summary>The token is another license's than the record says.</summary>
     public const string SubscriptionMismatch = "SUBSCRIPTION_MISMATCH";
 
     /// <summary>Every rule here passed and the table refused the row all the same.</summary>

@@ -2,11 +2,11 @@ using System.Net;
 
 namespace Licensing.Usage;
 
-/// <summary>One device's use of a licence over one session, as the ingest server reports it: a row of license_usage_log.</summary>
+/// <summary>One device's use of a license over one session, as the ingest server reports it: a row of license_usage_log.</summary>
 /// <param name="RecordId">The producer's identifier; with <paramref name="LoggedAt"/> it is the record's identity (log_id).</param>
 /// <param name="LoggedAt">When the session ended or was reported; UTC, whole microseconds, as PostgreSQL keeps it.</param>
-/// <param name="TokenHash">SHA-256 of the licence token, 64 lower-case hex digits.</param>
-/// <param name="SubscriptionId">The licence.</param>
+/// <param name="TokenHash">SHA-256 of the license token, 64 lower-case hex digits.</param>
+/// <param name="SubscriptionId">The license.</param>
 /// <param name="IpAddress">The device's address; an IPv4-mapped IPv6 address is its IPv4 one.</param>
 /// <param name="EaInstanceId">1 to 100 characters.</param>
 /// <param name="Mt5AccountNumber">Above 0.</param>

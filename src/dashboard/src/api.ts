@@ -8,7 +8,7 @@ export class Problem extends Error {
     readonly status: number,
     readonly code: string,
     detail: string,
-    readonly mend?: string,
+    readonly hint?: string,
   ) {
     super(detail);
   }
@@ -16,11 +16,11 @@ export class Problem extends Error {
 
 async function toProblem(response: Response): Promise<Problem> {
   const body = (response.headers.get('content-type') ?? '').includes('json')
-    ? ((await response.json()) as { code?: string; detail?: string; mend?: string })
+    ? ((await response.json()) as { code?: string; detail?: string; hint?: string })
     : null;
   // A backend of another version may lack the route: it then answers without a body of ours.
   if (!body?.code) return new Problem(response.status, response.status === 404 ? 'ROUTE_MISSING' : 'UNEXPECTED', response.status === 404 ? texts.state.notAvailable : texts.state.unexpected(response.status));
-  return new Problem(response.status, body.code, body.detail ?? '', body.mend);
+  return new Problem(response.status, body.code, body.detail ?? '', body.hint);
 }
 
 /** Calls the backend; a reply with a body of another status than 2xx that `accept` names is a reply as well. */

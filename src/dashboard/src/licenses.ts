@@ -1,4 +1,4 @@
-/** A licence as lists show it. */
+/** A license as lists show it. */
 export type License = {
   subscription_id: string; master: string; owner_email: string | null; status: string; health_score: number;
   days_until_expiry: number | null; expires_at: string | null; auto_renew: boolean; last_used_at: string | null; open_alerts: number; device_count: number;

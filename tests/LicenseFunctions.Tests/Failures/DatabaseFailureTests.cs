@@ -87,7 +87,7 @@ public sealed class DatabaseFailureTests(PostgresFixture postgres) : IAsyncLifet
 
     private static Task<RunningApp> StartAsync(TestDatabase database) => RunningApp.StartAsync(database, ("RATE_LIMIT_PER_MINUTE", "1000000"));
 
-    /// <summary>A thousand records of a licence that nobody has: they are quarantined, which is a write like any other.</summary>
+    /// <summary>A thousand records of a license that nobody has: they are quarantined, which is a write like any other.</summary>
     private static async Task<(int Status, string? Code)> PostUsageAsync(RunningApp app)
     {
         var record = """{"note":"NOTE"}""".Replace("NOTE", new string('x', 900), StringComparison.Ordinal);

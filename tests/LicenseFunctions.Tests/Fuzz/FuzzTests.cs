@@ -7,9 +7,9 @@ using System.Text.RegularExpressions;
 using Amqp;
 using Amqp.Framing;
 using LicenseFunctions.Infrastructure.Http;
+using LicenseFunctions.Licenses;
 using LicenseFunctions.Tests.Support;
 using LicenseFunctions.Tests.Usage;
-using LicenseFunctions.Validation;
 using Xunit;
 
 namespace LicenseFunctions.Tests.Fuzz;
@@ -24,7 +24,7 @@ public sealed partial class FuzzTests(PostgresFixture postgres)
     private const int QueueCases = 25_000;
     private const int AtOnce = 16;
     private const long GrowthAllowed = 200L * 1024 * 1024;
-    private const string LicenseToken = "fuzzed-licence-token";
+    private const string LicenseToken = "fuzzed-license-token";
 
     private static readonly int FirstSeed = int.Parse(Environment.GetEnvironmentVariable("FUZZ_SEED") ?? "1", CultureInfo.InvariantCulture);
 
@@ -153,15 +153,15 @@ public sealed partial class FuzzTests(PostgresFixture postgres)
         var known = new List<string>();
         for (var i = 0; i < 5; i++)
         {
-            var licence = await scene.LicenceAsync();
+            var license = await scene.LicenseAsync();
             if (i == 0)
             {
                 await scene.Database.ExecuteAsync("update license_tokens set token_hash = @hash where subscription_id = @SubscriptionId",
-                    new { hash = Convert.ToHexStringLower(SHA256.HashData(Encoding.ASCII.GetBytes(LicenseToken))), licence.SubscriptionId });
+                    new { hash = Convert.ToHexStringLower(SHA256.HashData(Encoding.ASCII.GetBytes(LicenseToken))), license.SubscriptionId });
             }
 
-            known.AddRange([licence.SubscriptionId.ToString(), licence.TokenHash, scene.Record(licence), scene.Record(licence, secondsAgo: 60)]);
-            await scene.SendAsync(scene.Record(licence, secondsAgo: 100), $$"""{"bad": {{i}}}""");
+            known.AddRange([license.SubscriptionId.ToString(), license.TokenHash, scene.Record(license), scene.Record(license, secondsAgo: 60)]);
+            await scene.SendAsync(scene.Record(license, secondsAgo: 100), $$"""{"bad": {{i}}}""");
         }
 
         await scene.Database.ExecuteAsync("select create_suspicious_activity_alert(subscription_id, 'MULTIPLE_IPS', 'HIGH', 'seen') from subscriptions");

@@ -6,7 +6,7 @@ using Xunit;
 
 namespace LicenseFunctions.Tests.Health;
 
-/// <summary>The judgement over a real database: what marks a licence due, what is stored, what the report says.</summary>
+/// <summary>The judgement over a real database: what marks a license due, what is stored, what the report says.</summary>
 public sealed class ScoreLicensesTests(PostgresFixture postgres) : IAsyncLifetime
 {
     private static readonly HealthSettings Settings = new(2, TimeSpan.FromDays(3));
@@ -14,7 +14,7 @@ public sealed class ScoreLicensesTests(PostgresFixture postgres) : IAsyncLifetim
     private TestDatabase database = null!;
     private ScoreLicenses score = null!;
     private ShowHealth show = null!;
-    private Guid licence;
+    private Guid license;
     private Guid owner;
 
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
@@ -25,7 +25,7 @@ public sealed class ScoreLicensesTests(PostgresFixture postgres) : IAsyncLifetim
         var store = new HealthStore(database.Database);
         score = new ScoreLicenses(store, Settings);
         show = new ShowHealth(store, score, Settings);
-        (licence, owner) = await database.QueryAsync<(Guid, Guid)>(
+        (license, owner) = await database.QueryAsync<(Guid, Guid)>(
             """
             with people as (
                 insert into users (email, role) values ('s@x.test', 'subscriber'), ('m@x.test', 'master') returning user_id, role),
@@ -45,7 +45,7 @@ public sealed class ScoreLicensesTests(PostgresFixture postgres) : IAsyncLifetim
     public async ValueTask DisposeAsync() => await database.DisposeAsync();
 
     [Fact]
-    public async Task Run_ANewLicence_IsJudgedAndTheViewShowsIt()
+    public async Task Run_ANewLicense_IsJudgedAndTheViewShowsIt()
     {
         Assert.Equal(1, await score.RunAsync(Stop));
 
@@ -83,7 +83,7 @@ public sealed class ScoreLicensesTests(PostgresFixture postgres) : IAsyncLifetim
 
     [Theory]
     [MemberData(nameof(Changes))]
-    public async Task Run_AfterAChange_JudgesThatLicenceAnew(string change, int expected)
+    public async Task Run_AfterAChange_JudgesThatLicenseAnew(string change, int expected)
     {
         await score.RunAsync(Stop);
         await database.ExecuteAsync(change);
@@ -93,7 +93,7 @@ public sealed class ScoreLicensesTests(PostgresFixture postgres) : IAsyncLifetim
     }
 
     [Fact]
-    public async Task Run_ASilentLicenceThatIsUsedAgain_GetsItsPointsBack()
+    public async Task Run_ASilentLicenseThatIsUsedAgain_GetsItsPointsBack()
     {
         await database.ExecuteAsync("update license_tokens set last_used_at = now() - interval '40 days'");
         await score.RunAsync(Stop);
@@ -115,18 +115,18 @@ public sealed class ScoreLicensesTests(PostgresFixture postgres) : IAsyncLifetim
     }
 
     [Fact]
-    public async Task Save_AChangeDuringTheJudgement_LeavesTheLicenceDue()
+    public async Task Save_AChangeDuringTheJudgement_LeavesTheLicenseDue()
     {
         await score.RunAsync(Stop);
         var store = new HealthStore(database.Database);
         HealthRow? row = null;
-        await foreach (var one in store.LoadAsync([licence], 2, Stop))
+        await foreach (var one in store.LoadAsync([license], 2, Stop))
             row = one;
         await database.ExecuteAsync("select create_suspicious_activity_alert(subscription_id, 'MULTIPLE_IPS', 'HIGH', 'x') from subscriptions");
 
         await store.SaveAsync([new ScoredHealth(row!, row!.Facts.Status, HealthScore.Of(row.Facts), row.Facts.Now.AddHours(6))], Stop);
 
-        Assert.Equal([licence], await store.DueAsync(10, Stop));
+        Assert.Equal([license], await store.DueAsync(10, Stop));
     }
 
     [Fact]
@@ -137,7 +137,7 @@ public sealed class ScoreLicensesTests(PostgresFixture postgres) : IAsyncLifetim
         await database.ExecuteAsync("select create_suspicious_activity_alert(subscription_id, 'MULTIPLE_IPS', 'LOW', 'x') from subscriptions");
         await score.RunAsync(Stop);
 
-        var reply = (await show.RunAsync(new Caller(CallerRole.Subscriber, owner), licence, Stop)).Value;
+        var reply = (await show.RunAsync(new Caller(CallerRole.Subscriber, owner), license, Stop)).Value;
 
         Assert.Equal([100, 97], reply.Trend.TakeLast(2).Select(day => (int?)day.Score));
         var change = reply.Changes[0];
@@ -158,22 +158,22 @@ public sealed class ScoreLicensesTests(PostgresFixture postgres) : IAsyncLifetim
             select subscription_id, 'DEVICE_LIMIT', 'License suspended: x', 'SYNCED', array(select token_id from license_tokens) from subscriptions
             """);
 
-        var reply = (await show.RunAsync(new Caller(CallerRole.Operator), licence, Stop)).Value;
+        var reply = (await show.RunAsync(new Caller(CallerRole.Operator), license, Stop)).Value;
 
         Assert.Equal(("SUSPENDED", 60), (reply.Status, reply.HealthScore));
-        Assert.Contains(reply.Contributions, contribution => contribution.Link == $"/app/licenses/{licence}/suspension");
+        Assert.Contains(reply.Contributions, contribution => contribution.Link == $"/app/licenses/{license}/suspension");
     }
 
     [Fact]
-    public async Task Show_SomebodyElsesLicence_IsNotFound()
+    public async Task Show_SomebodyElsesLicense_IsNotFound()
     {
-        var reply = await show.RunAsync(new Caller(CallerRole.Subscriber, Guid.NewGuid()), licence, Stop);
+        var reply = await show.RunAsync(new Caller(CallerRole.Subscriber, Guid.NewGuid()), license, Stop);
 
         Assert.Equal("NOT_FOUND", reply.Refusal?.Code);
     }
 
     [Fact]
-    public async Task Run_ThousandsOfLicences_JudgesThemAll()
+    public async Task Run_ThousandsOfLicenses_JudgesThemAll()
     {
         await database.ExecuteAsync(
             """
@@ -194,5 +194,5 @@ public sealed class ScoreLicensesTests(PostgresFixture postgres) : IAsyncLifetim
         Assert.Equal(0, await score.RunAsync(Stop));
     }
 
-    private Task<int> StoredAsync() => database.QueryAsync<int>("select score from license_health where subscription_id = @licence", new { licence });
+    private Task<int> StoredAsync() => database.QueryAsync<int>("select score from license_health where subscription_id = @license", new { license });
 }

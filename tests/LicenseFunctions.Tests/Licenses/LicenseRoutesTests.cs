@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using LicenseFunctions.Tests.Support;
+using LicenseFunctions.Tests.Usage;
 using Xunit;
 
 namespace LicenseFunctions.Tests.Licenses;
@@ -137,7 +138,7 @@ public sealed class LicenseRoutesTests(PostgresFixture postgres) : IAsyncLifetim
     }
 
     [Fact]
-    public async Task Validate_TooOften_IsCountedByLicenceForTheServiceToo()
+    public async Task Validate_TooOften_IsCountedByLicenseForTheServiceToo()
     {
         await using var limited = await RunningApp.StartAsync(scene.Database, ("RATE_LIMIT_PER_MINUTE", "2"));
         var service = "Bearer " + RunningApp.Token("service");
@@ -152,7 +153,7 @@ public sealed class LicenseRoutesTests(PostgresFixture postgres) : IAsyncLifetim
 
         Assert.Equal((429, "RATE_LIMITED"), (status, (string)problem!["code"]!));
         Assert.InRange(response.Headers.RetryAfter!.Delta!.Value.TotalSeconds, 1, 30);
-        Assert.Equal(200, (await CheckAsync("another licence's")).Status);
+        Assert.Equal(200, (await CheckAsync("another license's")).Status);
     }
 
     [Fact]

@@ -15,7 +15,7 @@ using Xunit;
 
 namespace LicenseFunctions.Tests.Licenses;
 
-/// <summary>One licence in a database of its own, and the use cases over it, on a clock that the test moves.</summary>
+/// <summary>One license in a database of its own, and the use cases over it, on a clock that the test moves.</summary>
 internal sealed class LicenseScene : IAsyncDisposable
 {
     public const string Token = "tok-1";
@@ -25,13 +25,13 @@ internal sealed class LicenseScene : IAsyncDisposable
         Database = database;
         Time = new FakeTimeProvider(TimeProvider.System.GetUtcNow());
         Settings = new DeviceSettings(policy, TimeSpan.FromDays(3));
-        Cache = new ValidationCache(cached, Time);
-        Suspensions = new SuspensionStore(database.Database, Cache, Time);
+        Cache = new ValidationCache(cached, Time, Invalidation);
+        Suspensions = new SuspensionStore(database.Database, Invalidation, Time);
         Devices = new DeviceStore(database.Database);
         LastSeen = new LastSeen(Devices, Time, NullLogger<LastSeen>.Instance);
         Validation = NewProcess();
         Reinstating = new ReinstateLicense(database.Database, Suspensions, Time);
-        Rotation = new RotateToken(database.Database, Suspensions, Cache);
+        Rotation = new RotateToken(database.Database, Suspensions, Invalidation);
     }
 
     public TestDatabase Database { get; }
@@ -39,6 +39,8 @@ internal sealed class LicenseScene : IAsyncDisposable
     public FakeTimeProvider Time { get; }
 
     public DeviceSettings Settings { get; }
+
+    public LicenseInvalidation Invalidation { get; } = new();
 
     public ValidationCache Cache { get; }
 
@@ -92,9 +94,9 @@ internal sealed class LicenseScene : IAsyncDisposable
     /// <summary>Checks as another process makes them, which shares the database alone.</summary>
     public ValidateLicense NewProcess() => new(
         new LicenseCheckStore(Database.Database, Cache, Time),
-        new AdmitDevice(Database.Database, Suspensions, LastSeen, Cache, Settings), LastSeen, Settings, Time);
+        new AdmitDevice(Database.Database, Suspensions, LastSeen, Invalidation, Settings), LastSeen, Settings, Time);
 
-    /// <summary>Devices 1 and 2 check in from their own addresses; then 3, from a third, suspends the licence.</summary>
+    /// <summary>Devices 1 and 2 check in from their own addresses; then 3, from a third, suspends the license.</summary>
     public async Task<CheckReply> SuspendByThirdAsync()
     {
         await CheckAsync("EA-1", 1, "198.51.100.1");

@@ -1,6 +1,7 @@
 using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Licenses;
 using LicenseFunctions.Tests.Support;
+using LicenseFunctions.Tests.Usage;
 using Licensing.Devices;
 using Xunit;
 

@@ -26,9 +26,9 @@ public sealed class DrainOutboxTests(PostgresFixture postgres)
 
         var mail = Assert.Single(smtp.Mails());
         Assert.Equal("jo@example.com", mail.To.Mailboxes.Single().Address);
-        Assert.Equal("licences@example.org", mail.From.Mailboxes.Single().Address);
+        Assert.Equal("licenses@example.org", mail.From.Mailboxes.Single().Address);
         Assert.Equal($"{id:N}@example.org", mail.MessageId);
-        Assert.Equal("Your licence is renewed", mail.Subject);
+        Assert.Equal("Your license is renewed", mail.Subject);
         Assert.Equal("auto-generated", mail.Headers["Auto-Submitted"]);
         Assert.Contains("30.00 USD", mail.TextBody, StringComparison.Ordinal);
         Assert.Contains("30.00 USD", mail.HtmlBody, StringComparison.Ordinal);
@@ -156,7 +156,7 @@ public sealed class DrainOutboxTests(PostgresFixture postgres)
     {
         await using var database = await postgres.NewDatabaseAsync();
         await PutAsync(database, Mail("jo@example.com"));
-        var settings = new NotificationSettings(null, new MailboxAddress("", "licences@example.org"), null);
+        var settings = new NotificationSettings(null, new MailboxAddress("", "licenses@example.org"), null);
         var drain = new DrainOutbox(
             new OutboxStore(database.Database), () => new Mailer(settings, new MailTemplates()), TimeProvider.System, NullLogger<DrainOutbox>.Instance);
 
@@ -172,7 +172,7 @@ public sealed class DrainOutboxTests(PostgresFixture postgres)
     private static DrainOutbox Drain(TestDatabase database, int port, string login = "")
     {
         var settings = new NotificationSettings(
-            new Uri($"smtp://{login}127.0.0.1:{port}"), new MailboxAddress("Licences", "licences@example.org"), new Uri("https://licences.example.org"));
+            new Uri($"smtp://{login}127.0.0.1:{port}"), new MailboxAddress("Licenses", "licenses@example.org"), new Uri("https://licenses.example.org"));
         return new DrainOutbox(
             new OutboxStore(database.Database), () => new Mailer(settings, new MailTemplates()), TimeProvider.System, NullLogger<DrainOutbox>.Instance);
     }

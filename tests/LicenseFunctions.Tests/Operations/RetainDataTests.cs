@@ -12,8 +12,8 @@ public sealed class RetainDataTests(PostgresFixture postgres)
     public async Task Run_PastTheirTime_TakesRawUsageBodiesAndAddressesAndLeavesTheSums()
     {
         await using var scene = await UsageScene.NewAsync(postgres);
-        var licence = await scene.LicenceAsync();
-        await scene.SendAsync(scene.Record(licence, secondsAgo: 80 * 86_400), scene.Record(licence), "old", "new");
+        var license = await scene.LicenseAsync();
+        await scene.SendAsync(scene.Record(license, secondsAgo: 80 * 86_400), scene.Record(license), "old", "new");
         await scene.Database.ExecuteAsync(
             """
             select ensure_usage_partitions(now() - interval '120 days', now());
@@ -35,9 +35,9 @@ public sealed class RetainDataTests(PostgresFixture postgres)
             select user_id, key, subscription_id, renewal_id, now() - age
             from renewal, (values ('old', interval '31 days'), ('new', interval '29 days')) keys (key, age);
             """,
-            licence);
-        await scene.DeviceAsync(licence, "1|A", "A", 1, "203.0.113.77", scene.Now.UtcDateTime.AddDays(-91));
-        await scene.DeviceAsync(licence, "2|B", "B", 2, "203.0.113.78", scene.Now.UtcDateTime.AddDays(-89));
+            license);
+        await scene.DeviceAsync(license, "1|A", "A", 1, "203.0.113.77", scene.Now.UtcDateTime.AddDays(-91));
+        await scene.DeviceAsync(license, "2|B", "B", 2, "203.0.113.78", scene.Now.UtcDateTime.AddDays(-89));
         await scene.Database.ExecuteAsync(
             "insert into license_device_networks select device_id, ip_address::cidr, last_seen_at, last_seen_at from license_devices");
         var retain = new RetainData(new RetentionStore(scene.Database.Database), NullLogger<RetainData>.Instance);

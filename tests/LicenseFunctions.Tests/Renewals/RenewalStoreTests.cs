@@ -1,6 +1,7 @@
 using LicenseFunctions.Infrastructure.Http;
 using LicenseFunctions.Renewals;
 using LicenseFunctions.Tests.Support;
+using LicenseFunctions.Tests.Usage;
 using Licensing.Renewals;
 using Xunit;
 

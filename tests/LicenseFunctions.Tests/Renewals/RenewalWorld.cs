@@ -1,13 +1,12 @@
 using LicenseFunctions.Licenses;
 using LicenseFunctions.Renewals;
 using LicenseFunctions.Tests.Support;
-using LicenseFunctions.Validation;
 using Licensing.Renewals;
 using Simulation;
 
 namespace LicenseFunctions.Tests.Renewals;
 
-/// <summary>A licence to be arranged.</summary>
+/// <summary>A license to be arranged.</summary>
 public sealed record LicenseSeed
 {
     public DateTimeOffset? ExpiresAt { get; init; }
@@ -19,11 +18,11 @@ public sealed record LicenseSeed
     public string CustomerId { get; init; } = "cus_1";
 }
 
-/// <summary>A licence and its money, as read back.</summary>
+/// <summary>A license and its money, as read back.</summary>
 public sealed record LicenseState(
     DateTimeOffset? ExpiresAt, bool IsActive, DateTimeOffset? GraceUntil, decimal WalletUsd, decimal LedgerUsd, int LedgerRows, int PaidPeriods);
 
-/// <summary>A store with licences in it, whichever it is.</summary>
+/// <summary>A store with licenses in it, whichever it is.</summary>
 public abstract class RenewalWorld : IAsyncDisposable
 {
     public abstract IRenewalStore Store { get; }
@@ -96,8 +95,8 @@ internal sealed class PostgresWorld(TestDatabase database, TimeProvider clock) :
     public static RenewalStore Over(TestDatabase database, TimeProvider clock)
     {
         Dapper.DefaultTypeMap.MatchNamesWithUnderscores = true;
-        var cache = new ValidationCache(TimeSpan.Zero, clock);
-        return new RenewalStore(database.Database, new SuspensionStore(database.Database, cache, clock), cache, clock);
+        var invalidation = new LicenseInvalidation();
+        return new RenewalStore(database.Database, new SuspensionStore(database.Database, invalidation, clock), invalidation, clock);
     }
 
     public override async Task<Guid> AddAsync(LicenseSeed seed)

@@ -49,14 +49,14 @@ public sealed class AlertTests(PostgresFixture postgres)
     }
 
     [Fact]
-    public async Task Activity_OfALicence_ShowsItsOwnerTheAlertWithoutWhatIsForOperators()
+    public async Task Activity_OfALicense_ShowsItsOwnerTheAlertWithoutWhatIsForOperators()
     {
         await using var scene = await SuspendedAsync();
-        var owner = await scene.Database.QueryAsync<Guid>("select subscriber_id from subscriptions where subscription_id = @SubscriptionId", scene.Licence);
+        var owner = await scene.Database.QueryAsync<Guid>("select subscriber_id from subscriptions where subscription_id = @SubscriptionId", scene.License);
         await scene.Database.ExecuteAsync("update suspicious_activity_alerts set resolution_notes = 'for operators'");
 
-        var activity = (await scene.Answer.ActivityAsync(scene.Licence.SubscriptionId, owner, TestContext.Current.CancellationToken)).Value;
-        var strangers = await scene.Answer.ActivityAsync(scene.Licence.SubscriptionId, Guid.NewGuid(), TestContext.Current.CancellationToken);
+        var activity = (await scene.Answer.ActivityAsync(scene.License.SubscriptionId, owner, TestContext.Current.CancellationToken)).Value;
+        var strangers = await scene.Answer.ActivityAsync(scene.License.SubscriptionId, Guid.NewGuid(), TestContext.Current.CancellationToken);
 
         Assert.Contains(activity.Alerts, alert => (alert.Status, alert.AutoActionTaken) == ("OPEN", "SUSPENDED") && alert.Description is not null);
         Assert.DoesNotMatch("for operators|evidence", RowJson.Of(activity));
@@ -114,7 +114,7 @@ public sealed class AlertTests(PostgresFixture postgres)
         var first = await AppealAsync(scene, owner);
         var second = await AppealAsync(scene, owner);
         var foreign = await AppealAsync(scene, Guid.NewGuid());
-        var view = await scene.Answer.SeeAsync(scene.Licence.SubscriptionId, owner, TestContext.Current.CancellationToken);
+        var view = await scene.Answer.SeeAsync(scene.License.SubscriptionId, owner, TestContext.Current.CancellationToken);
         var alert = (await ListAsync(scene)).Value.Alerts[0];
 
         Assert.Null(first.Refusal);
@@ -126,7 +126,7 @@ public sealed class AlertTests(PostgresFixture postgres)
     [Theory]
     [InlineData("198.51.1.4", true)]
     [InlineData("203.0.113.200", false)]
-    public async Task Confirm_ByLink_CountsFromWhereTheLicenceWasBefore(string address, bool trusted)
+    public async Task Confirm_ByLink_CountsFromWhereTheLicenseWasBefore(string address, bool trusted)
     {
         await using var scene = await SuspicionScene.NewAsync(postgres);
         await scene.RecordAndScanAsync(scene.Hours(30, 4, 1, 2));
@@ -134,7 +134,7 @@ public sealed class AlertTests(PostgresFixture postgres)
             """
             insert into suspicious_activity_alerts (subscription_id, activity_type, severity, incident, detected_at)
             values (@SubscriptionId, 'CONCURRENT_SESSIONS', 'HIGH', 'people', now()) returning alert_id
-            """, scene.Licence);
+            """, scene.License);
 
         var receipt = await scene.Answer.ConfirmAsync(
             new ConfirmationRequest(scene.Links.Path(AnswerSuspicion.Purpose, alertId, scene.Usage.Time.GetUtcNow().AddDays(1))!.Split('#')[1]), IPAddress.Parse(address), TestContext.Current.CancellationToken);
@@ -156,7 +156,7 @@ public sealed class AlertTests(PostgresFixture postgres)
     private static Task<Guid> OwnerAsync(SuspicionScene scene) => scene.Database.QueryAsync<Guid>("select subscriber_id from subscriptions");
 
     private static Task<Licensing.Outcome<AppealReceipt>> AppealAsync(SuspicionScene scene, Guid owner) => scene.Answer.AppealAsync(
-        scene.Licence.SubscriptionId, owner, new AppealRequest("It is my laptop"), TestContext.Current.CancellationToken);
+        scene.License.SubscriptionId, owner, new AppealRequest("It is my laptop"), TestContext.Current.CancellationToken);
 
     private static Task<Licensing.Outcome<AlertPage>> ListAsync(SuspicionScene scene, params (string Name, string? Value)[] query) => scene.Alerts.RunAsync(
         new QueryCollection(query.ToDictionary(pair => pair.Name, pair => new StringValues(pair.Value))), TestContext.Current.CancellationToken);

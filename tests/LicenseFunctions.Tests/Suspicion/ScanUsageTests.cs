@@ -71,7 +71,7 @@ public sealed class ScanUsageTests(PostgresFixture postgres)
     public async Task Scan_OlderTransactionCommitsLate_SkipsNothing()
     {
         await using var scene = await SuspicionScene.NewAsync(postgres);
-        var other = await scene.Usage.LicenceAsync();
+        var other = await scene.Usage.LicenseAsync();
         await using var late = await scene.Database.Database.OpenAsync(TestContext.Current.CancellationToken);
         await using var held = await late.BeginTransactionAsync(TestContext.Current.CancellationToken);
         await late.ExecuteAsync("select record_license_usage(@TokenHash, @SubscriptionId, '198.51.100.7', 'EA-9', 1009)", other);
@@ -112,7 +112,7 @@ public sealed class ScanUsageTests(PostgresFixture postgres)
             update license_tokens set is_active = true, revoked_at = null, revoked_reason = null where subscription_id = @SubscriptionId;
             update suspicious_activity_alerts set status = 'FALSE_POSITIVE', resolved_at = now(), resolution_notes = 'User has legitimate backup VPS'
             where severity <> 'LOW'
-            """, scene.Licence);
+            """, scene.License);
 
         await scene.RecordAndScanAsync(scene.Hours(2, 0, 1, 2, 3));
 
@@ -150,7 +150,7 @@ public sealed class ScanUsageTests(PostgresFixture postgres)
     }
 
     [Fact]
-    public async Task Watch_LicenceOutOfUse_IsLeftAlone()
+    public async Task Watch_LicenseOutOfUse_IsLeftAlone()
     {
         await using var scene = await SuspicionScene.NewAsync(postgres);
         await scene.RecordAndScanAsync(scene.Hours(30, 5, 1, 2));
@@ -164,7 +164,7 @@ public sealed class ScanUsageTests(PostgresFixture postgres)
         await using var scene = await SuspicionScene.NewAsync(postgres);
         foreach (var address in (string[])["41.58.1.2", "192.168.1.2"])
             await scene.Database.ExecuteAsync(
-                "select record_license_usage(@TokenHash, @SubscriptionId, @address::inet, 'EA-1', 1001)", new { scene.Licence.TokenHash, scene.Licence.SubscriptionId, address });
+                "select record_license_usage(@TokenHash, @SubscriptionId, @address::inet, 'EA-1', 1001)", new { scene.License.TokenHash, scene.License.SubscriptionId, address });
 
         await scene.ScanBy(new DetectionPolicy(), new OneNetwork()).RunAsync(TestContext.Current.CancellationToken);
 

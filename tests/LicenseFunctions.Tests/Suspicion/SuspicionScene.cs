@@ -4,23 +4,22 @@ using LicenseFunctions.Licenses;
 using LicenseFunctions.Suspicion;
 using LicenseFunctions.Tests.Support;
 using LicenseFunctions.Tests.Usage;
-using LicenseFunctions.Validation;
 using Licensing.Suspicion;
 using Microsoft.Extensions.Logging.Abstractions;
 using Xunit;
 
 namespace LicenseFunctions.Tests.Suspicion;
 
-/// <summary>A licence whose use is recorded by the ingest, and the scan over it.</summary>
+/// <summary>A license whose use is recorded by the ingest, and the scan over it.</summary>
 internal sealed class SuspicionScene : IAsyncDisposable
 {
-    private SuspicionScene(UsageScene usage, Licence licence)
+    private SuspicionScene(UsageScene usage, License license)
     {
         Usage = usage;
-        Licence = licence;
+        License = license;
         var database = usage.Database.Database;
         Settings = new SuspicionSettings(new DetectionPolicy(), "security@example.com", new Uri("https://hook.example"), [1, 2, 3]);
-        Suspensions = new SuspensionStore(database, new ValidationCache(TimeSpan.Zero, usage.Time), usage.Time);
+        Suspensions = new SuspensionStore(database, new LicenseInvalidation(), usage.Time);
         Store = new SuspicionStore(database);
         Links = new SignedLinks([new byte[32]], usage.Time);
         Scan = new ScanUsage(Store, Suspensions, Settings, Links, usage.Time, NullLogger<ScanUsage>.Instance);
@@ -34,7 +33,7 @@ internal sealed class SuspicionScene : IAsyncDisposable
 
     public UsageScene Usage { get; }
 
-    public Licence Licence { get; }
+    public License License { get; }
 
     public SuspicionSettings Settings { get; }
 
@@ -57,7 +56,7 @@ internal sealed class SuspicionScene : IAsyncDisposable
     public static async Task<SuspicionScene> NewAsync(PostgresFixture postgres)
     {
         var usage = await UsageScene.NewAsync(postgres);
-        return new SuspicionScene(usage, await usage.LicenceAsync());
+        return new SuspicionScene(usage, await usage.LicenseAsync());
     }
 
     /// <summary>Records of some devices, one an hour each, of sessions that fill the hour.</summary>
@@ -65,7 +64,7 @@ internal sealed class SuspicionScene : IAsyncDisposable
     {
         for (var hour = fromHoursAgo; hour >= toHoursAgo; hour--)
             foreach (var device in devices)
-                yield return Usage.Record(Licence, secondsAgo: hour * 3600, ea: $"EA-{device}", account: 1000 + device, address: $"198.51.{device}.4")
+                yield return Usage.Record(License, secondsAgo: hour * 3600, ea: $"EA-{device}", account: 1000 + device, address: $"198.51.{device}.4")
                     .Replace("\"session_duration_sec\":60", "\"session_duration_sec\":3500", StringComparison.Ordinal);
     }
 
@@ -82,7 +81,7 @@ internal sealed class SuspicionScene : IAsyncDisposable
         "select alert_id from suspicious_activity_alerts where severity <> 'LOW' order by detected_at desc limit 1");
 
     public Task<string> StateAsync() => Database.QueryAsync<string>(
-        "select state::text from subscriptions where subscription_id = @SubscriptionId", new { Licence.SubscriptionId });
+        "select state::text from subscriptions where subscription_id = @SubscriptionId", new { License.SubscriptionId });
 
     public ValueTask DisposeAsync() => Usage.DisposeAsync();
 }

@@ -8,18 +8,18 @@ namespace LicenseFunctions.Tests.Tool;
 public sealed class PersonCommandsTests(PostgresFixture postgres) : IAsyncLifetime
 {
     private UsageScene scene = null!;
-    private Licence licence = null!;
+    private License license = null!;
     private Guid person;
 
     public async ValueTask InitializeAsync()
     {
         scene = await UsageScene.NewAsync(postgres);
-        licence = await scene.LicenceAsync();
+        license = await scene.LicenseAsync();
         await scene.SendAsync(
-            scene.Record(licence, ea: "MY-EA"), scene.Record(await scene.LicenceAsync(), ea: "OTHERS-EA"),
-            scene.Record(licence, ea: "MY-EA", account: -1));
-        await scene.DeviceAsync(licence, "1001|MY-EA", "MY-EA", 1001, "198.51.100.4", scene.Now.UtcDateTime);
-        person = await scene.Database.QueryAsync<Guid>("select subscriber_id from subscriptions where subscription_id = @SubscriptionId", licence);
+            scene.Record(license, ea: "MY-EA"), scene.Record(await scene.LicenseAsync(), ea: "OTHERS-EA"),
+            scene.Record(license, ea: "MY-EA", account: -1));
+        await scene.DeviceAsync(license, "1001|MY-EA", "MY-EA", 1001, "198.51.100.4", scene.Now.UtcDateTime);
+        person = await scene.Database.QueryAsync<Guid>("select subscriber_id from subscriptions where subscription_id = @SubscriptionId", license);
         await scene.Database.ExecuteAsync(
             """
             update users set email = 'person@x.test' where user_id = @person;
@@ -37,7 +37,7 @@ public sealed class PersonCommandsTests(PostgresFixture postgres) : IAsyncLifeti
             insert into renewals (subscription_id, user_id, period_start, renewal_type, status, gives_up_at)
             values (@SubscriptionId, @person, now(), 'auto', 'due', now());
             """,
-            new { person, licence.SubscriptionId });
+            new { person, license.SubscriptionId });
     }
 
     public ValueTask DisposeAsync() => scene.DisposeAsync();
@@ -75,7 +75,7 @@ public sealed class PersonCommandsTests(PostgresFixture postgres) : IAsyncLifeti
     [Fact]
     public async Task PersonData_EveryTable_IsSearchedOrKnownToNameNobody()
     {
-        // usage_arrivals names licences for minutes only; the others hold no person.
+        // usage_arrivals names licenses for minutes only; the others hold no person.
         string[] nobody = ["metric_counters", "metric_increments", "schema_migrations", "timer_leases", "usage_arrivals", "spatial_ref_sys"];
 
         var missed = await scene.Database.QueryAllAsync<string>(
@@ -145,7 +145,7 @@ public sealed class PersonCommandsTests(PostgresFixture postgres) : IAsyncLifeti
             ["audit_log", "billing_ledger", "license_tokens", "renewals", "subscriptions", "suspicious_activity_alerts", "user_wallets", "users"],
             JsonNode.Parse(export)!.AsObject().Select(table => table.Key).Where(key => key is not ("user_id" or "license_changes" or "license_states" or "license_health")).Order(StringComparer.Ordinal));
         Assert.Equal((false, "Erased"), await scene.Database.QueryAsync<(bool, string)>(
-            "select is_active, revoked_reason from license_tokens where subscription_id = @SubscriptionId", licence));
+            "select is_active, revoked_reason from license_tokens where subscription_id = @SubscriptionId", license));
         Assert.Equal("canceled", await scene.Database.QueryAsync<string>("select status from renewals"));
         Assert.Equal((by, person.ToString(), "he asked"), await scene.Database.QueryAsync<(Guid, string, string)>(
             "select actor_id, subject, reason from audit_log where action = 'person.erased'"));

@@ -22,7 +22,7 @@ public sealed class QueueCommandsTests : IDisposable
         var hash = new string('a', 64);
         broker.Bury(Queue, $$"""
             {"token_hash": "{{hash}}",
-             "licence_token": "lic-secret", "note": "License lic-secret2 and {{hash}}", "city": "Lagos{{"\u001b"}}[31m"}
+             "license_token": "lic-secret", "note": "License lic-secret2 and {{hash}}", "city": "Lagos{{"\u001b"}}[31m"}
             """);
         broker.Send(DeadLetters, new AmqpValue { Value = 42L });
 

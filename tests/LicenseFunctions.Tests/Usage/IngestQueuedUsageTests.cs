@@ -11,13 +11,13 @@ namespace LicenseFunctions.Tests.Usage;
 public sealed class IngestQueuedUsageTests(PostgresFixture postgres) : IAsyncLifetime
 {
     private UsageScene scene = null!;
-    private Licence licence = null!;
+    private License license = null!;
     private AwaitedTime time = null!;
 
     public async ValueTask InitializeAsync()
     {
         scene = await UsageScene.NewAsync(postgres);
-        licence = await scene.LicenceAsync();
+        license = await scene.LicenseAsync();
         time = new AwaitedTime(scene.Now);
     }
 
@@ -28,7 +28,7 @@ public sealed class IngestQueuedUsageTests(PostgresFixture postgres) : IAsyncLif
     {
         await BreakAsync();
 
-        var running = Queue().RunAsync([scene.Record(licence)], TestContext.Current.CancellationToken);
+        var running = Queue().RunAsync([scene.Record(license)], TestContext.Current.CancellationToken);
         await ElapseAsync(running, TimeSpan.FromMinutes(1));
         Assert.False(running.IsCompleted);
         await MendAsync();
@@ -44,7 +44,7 @@ public sealed class IngestQueuedUsageTests(PostgresFixture postgres) : IAsyncLif
         await BreakAsync();
         var start = time.GetUtcNow();
 
-        var running = Queue().RunAsync([scene.Record(licence)], TestContext.Current.CancellationToken);
+        var running = Queue().RunAsync([scene.Record(license)], TestContext.Current.CancellationToken);
         await ElapseAsync(running, TimeSpan.FromMinutes(5));
 
         await Assert.ThrowsAsync<PostgresException>(() => running);
@@ -59,7 +59,7 @@ public sealed class IngestQueuedUsageTests(PostgresFixture postgres) : IAsyncLif
         await BreakAsync();
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
 
-        var running = Queue().RunAsync([scene.Record(licence)], stop.Token);
+        var running = Queue().RunAsync([scene.Record(license)], stop.Token);
         await ElapseAsync(running, TimeSpan.FromSeconds(5));
         await stop.CancelAsync();
 
@@ -69,7 +69,7 @@ public sealed class IngestQueuedUsageTests(PostgresFixture postgres) : IAsyncLif
     [Fact]
     public async Task DrainDeadLetter_AnyMessage_LiesOnceInQuarantineAndCanBeReplayed()
     {
-        string[] messages = [UsageScene.Array([scene.Record(licence), scene.Record(licence, secondsAgo: 1)]), "nonsense"];
+        string[] messages = [UsageScene.Array([scene.Record(license), scene.Record(license, secondsAgo: 1)]), "nonsense"];
         var queue = Queue();
 
         foreach (var message in messages.Concat(messages))

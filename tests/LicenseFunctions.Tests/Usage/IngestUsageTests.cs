@@ -9,12 +9,12 @@ namespace LicenseFunctions.Tests.Usage;
 public sealed class IngestUsageTests(PostgresFixture postgres) : IAsyncLifetime
 {
     private UsageScene scene = null!;
-    private Licence licence = null!;
+    private License license = null!;
 
     public async ValueTask InitializeAsync()
     {
         scene = await UsageScene.NewAsync(postgres);
-        licence = await scene.LicenceAsync();
+        license = await scene.LicenseAsync();
     }
 
     public ValueTask DisposeAsync() => scene.DisposeAsync();
@@ -22,10 +22,10 @@ public sealed class IngestUsageTests(PostgresFixture postgres) : IAsyncLifetime
     [Fact]
     public async Task Send_NewRecords_StoresThemWithWhatFollows()
     {
-        await scene.DeviceAsync(licence, "1001|EA-1", "EA-1", 1001, "203.0.113.1", scene.Now.UtcDateTime.AddDays(-1));
+        await scene.DeviceAsync(license, "1001|EA-1", "EA-1", 1001, "203.0.113.1", scene.Now.UtcDateTime.AddDays(-1));
 
         var done = await scene.SendAsync(
-            scene.Record(licence, secondsAgo: 60), UsageScene.Array([scene.Record(licence, secondsAgo: 10, address: "198.51.100.9")]));
+            scene.Record(license, secondsAgo: 60), UsageScene.Array([scene.Record(license, secondsAgo: 10, address: "198.51.100.9")]));
 
         Assert.Equal((2, 0, 0), (done.Accepted, done.Duplicates, done.Quarantined.Count));
         Assert.Equal((2L, 6L), await scene.Database.QueryAsync<(long, long)>("select count(*), sum(signals_received) from license_usage_log"));
@@ -34,15 +34,15 @@ public sealed class IngestUsageTests(PostgresFixture postgres) : IAsyncLifetime
             await scene.Database.QueryAsync<(DateTime, string)>("select last_used_at, host(ip_address) from license_tokens"));
         Assert.Equal(scene.Now.UtcDateTime.AddSeconds(-10), await scene.Database.QueryAsync<DateTime>("select last_seen_at from license_devices"));
         Assert.Equal(
-            (licence.SubscriptionId, scene.Now.UtcDateTime.AddSeconds(-60), scene.Now.UtcDateTime.AddSeconds(-10)),
+            (license.SubscriptionId, scene.Now.UtcDateTime.AddSeconds(-60), scene.Now.UtcDateTime.AddSeconds(-10)),
             await scene.Database.QueryAsync<(Guid, DateTime, DateTime)>("select subscription_ids[1], earliest_at[1], latest_at[1] from usage_arrivals"));
     }
 
     [Fact]
     public async Task Send_TheSameAgain_ChangesNothing()
     {
-        var bad = scene.Record(licence, address: "not-an-address");
-        string[] messages = [UsageScene.Array([scene.Record(licence), bad, scene.Record(licence, secondsAgo: 5)]), "{", scene.Record(licence, secondsAgo: 9)];
+        var bad = scene.Record(license, address: "not-an-address");
+        string[] messages = [UsageScene.Array([scene.Record(license), bad, scene.Record(license, secondsAgo: 5)]), "{", scene.Record(license, secondsAgo: 9)];
         var first = await scene.SendAsync(messages);
         var state = await scene.StateAsync();
 
@@ -60,7 +60,7 @@ public sealed class IngestUsageTests(PostgresFixture postgres) : IAsyncLifetime
     {
         var id = Guid.NewGuid();
 
-        var done = await scene.SendAsync(UsageScene.Array([scene.Record(licence, id), scene.Record(licence, id), scene.Record(licence)]));
+        var done = await scene.SendAsync(UsageScene.Array([scene.Record(license, id), scene.Record(license, id), scene.Record(license)]));
 
         Assert.Equal((2, 1), (done.Accepted, done.Duplicates));
         Assert.Equal(2L, await scene.Database.QueryAsync<long>("select count(*) from license_usage_log"));
@@ -69,10 +69,10 @@ public sealed class IngestUsageTests(PostgresFixture postgres) : IAsyncLifetime
     [Fact]
     public async Task Send_ALateRecord_IsStoredAndMovesNothingBack()
     {
-        await scene.DeviceAsync(licence, "1001|EA-1", "EA-1", 1001, "203.0.113.1", scene.Now.UtcDateTime.AddDays(-1));
-        await scene.SendAsync(scene.Record(licence, secondsAgo: 10, address: "198.51.100.9"));
+        await scene.DeviceAsync(license, "1001|EA-1", "EA-1", 1001, "203.0.113.1", scene.Now.UtcDateTime.AddDays(-1));
+        await scene.SendAsync(scene.Record(license, secondsAgo: 10, address: "198.51.100.9"));
 
-        var late = await scene.SendAsync(scene.Record(licence, secondsAgo: 3600));
+        var late = await scene.SendAsync(scene.Record(license, secondsAgo: 3600));
 
         Assert.Equal(1, late.Accepted);
         Assert.Equal(
@@ -88,10 +88,10 @@ public sealed class IngestUsageTests(PostgresFixture postgres) : IAsyncLifetime
     public async Task Send_ForADeviceUnderEitherIdentity_MovesThatDeviceOnly(string key, string address, bool moved)
     {
         var before = scene.Now.UtcDateTime.AddDays(-1);
-        await scene.DeviceAsync(licence, key, "EA-1", 1001, address, before);
-        await scene.DeviceAsync(licence, "1001|EA-2", "EA-2", 1001, "198.51.100.4", before);
+        await scene.DeviceAsync(license, key, "EA-1", 1001, address, before);
+        await scene.DeviceAsync(license, "1001|EA-2", "EA-2", 1001, "198.51.100.4", before);
 
-        await scene.SendAsync(scene.Record(licence));
+        await scene.SendAsync(scene.Record(license));
 
         Assert.Equal(
             [moved ? scene.Now.UtcDateTime : before, before],
@@ -101,18 +101,18 @@ public sealed class IngestUsageTests(PostgresFixture postgres) : IAsyncLifetime
     [Fact]
     public async Task Send_BadOnesOfEveryKind_AreQuarantinedAndNamedAndTheRestStored()
     {
-        var other = await scene.LicenceAsync();
+        var other = await scene.LicenseAsync();
         var done = await scene.SendAsync(
             UsageScene.Array(
             [
-                scene.Record(licence),
-                scene.Record(licence with { TokenHash = new string('0', 64) }),
-                scene.Record(licence with { TokenHash = other.TokenHash }),
-                scene.Record(licence, ea: "a\0b"),
-                scene.Record(licence, secondsAgo: 90 * 86_400),
+                scene.Record(license),
+                scene.Record(license with { TokenHash = new string('0', 64) }),
+                scene.Record(license with { TokenHash = other.TokenHash }),
+                scene.Record(license, ea: "a\0b"),
+                scene.Record(license, secondsAgo: 90 * 86_400),
             ]),
             "no json",
-            scene.Record(licence, secondsAgo: 1));
+            scene.Record(license, secondsAgo: 1));
 
         Assert.Equal(2, done.Accepted);
         Assert.Equal(
@@ -138,7 +138,7 @@ public sealed class IngestUsageTests(PostgresFixture postgres) : IAsyncLifetime
     public async Task Send_WhatTheTableAloneRefuses_QuarantinesThatOneOnly()
     {
         await scene.Database.ExecuteAsync("alter table license_usage_log add constraint no_account_13 check (mt5_account_number <> 13)");
-        var records = Enumerable.Range(10, 7).Select(account => scene.Record(licence, account: account));
+        var records = Enumerable.Range(10, 7).Select(account => scene.Record(license, account: account));
 
         var done = await scene.SendAsync(UsageScene.Array(records));
 
@@ -156,7 +156,7 @@ public sealed class IngestUsageTests(PostgresFixture postgres) : IAsyncLifetime
         Assert.NotNull(partition);
         await scene.Database.ExecuteAsync($"drop table {partition}");
 
-        var done = await scene.SendAsync(UsageScene.Array([scene.Record(licence, secondsAgo: 30 * 86_400), scene.Record(licence)]));
+        var done = await scene.SendAsync(UsageScene.Array([scene.Record(license, secondsAgo: 30 * 86_400), scene.Record(license)]));
 
         Assert.Equal(2, done.Accepted);
     }
@@ -168,7 +168,7 @@ public sealed class IngestUsageTests(PostgresFixture postgres) : IAsyncLifetime
             "do $$ begin execute 'alter table license_usage_log detach partition license_usage_log_w'"
             + " || to_char(date_trunc('week', (now() - interval '30 days') at time zone 'UTC'), 'YYYYMMDD'); end $$");
 
-        var done = await scene.SendAsync(UsageScene.Array([scene.Record(licence, secondsAgo: 30 * 86_400), scene.Record(licence)]));
+        var done = await scene.SendAsync(UsageScene.Array([scene.Record(license, secondsAgo: 30 * 86_400), scene.Record(license)]));
 
         Assert.Equal(1, done.Accepted);
         Assert.Equal((0, UsageFault.RefusedByDatabase), Assert.Single(done.Quarantined.Select(one => (one.Index, one.Code))));
@@ -177,14 +177,14 @@ public sealed class IngestUsageTests(PostgresFixture postgres) : IAsyncLifetime
     [Fact]
     public async Task Send_OverlappingBatchesInParallel_CountEachRecordOnceWithoutADeadlock()
     {
-        var licences = new List<Licence>();
+        var licenses = new List<License>();
         for (var i = 0; i < 8; i++)
         {
-            licences.Add(await scene.LicenceAsync());
-            await scene.DeviceAsync(licences[^1], "1001|EA-1", "EA-1", 1001, "203.0.113.1", scene.Now.UtcDateTime.AddDays(-1));
+            licenses.Add(await scene.LicenseAsync());
+            await scene.DeviceAsync(licenses[^1], "1001|EA-1", "EA-1", 1001, "203.0.113.1", scene.Now.UtcDateTime.AddDays(-1));
         }
 
-        var records = Enumerable.Range(0, 400).Select(i => scene.Record(licences[i % 8], secondsAgo: i)).ToArray();
+        var records = Enumerable.Range(0, 400).Select(i => scene.Record(licenses[i % 8], secondsAgo: i)).ToArray();
         var batches = Enumerable.Range(0, 12).Select(seed =>
         {
             var batch = records[(seed * 20)..(seed * 20 + 180)];
@@ -213,14 +213,14 @@ public sealed class IngestUsageTests(PostgresFixture postgres) : IAsyncLifetime
     public async Task RecordLicenseUsage_FromSql_CountsLikeTheRest()
     {
         const string Call = "select record_license_usage(@hash, @SubscriptionId::text, '198.51.100.7', 'EA-1', 1001, 1, 0, 0, null)";
-        await scene.DeviceAsync(licence, "1001|EA-1", "EA-1", 1001, "203.0.113.1", scene.Now.UtcDateTime.AddDays(-1));
+        await scene.DeviceAsync(license, "1001|EA-1", "EA-1", 1001, "203.0.113.1", scene.Now.UtcDateTime.AddDays(-1));
 
-        var id = await scene.Database.QueryAsync<Guid>(Call, new { hash = licence.TokenHash, licence.SubscriptionId });
-        var unknown = await scene.Database.QueryAsync<Guid>(Call, new { hash = "nobody's", licence.SubscriptionId });
+        var id = await scene.Database.QueryAsync<Guid>(Call, new { hash = license.TokenHash, license.SubscriptionId });
+        var unknown = await scene.Database.QueryAsync<Guid>(Call, new { hash = "nobody's", license.SubscriptionId });
 
         Assert.Equal(id, await scene.Database.QueryAsync<Guid>("select log_id from license_usage_log"));
         Assert.Equal(
-            [licence.SubscriptionId],
+            [license.SubscriptionId],
             await scene.Database.QueryAllAsync<Guid>(
                 """
                 select a.subscription_ids[1] from usage_arrivals a, license_usage_log u, license_tokens t, license_devices d
@@ -234,7 +234,7 @@ public sealed class IngestUsageTests(PostgresFixture postgres) : IAsyncLifetime
     [Fact]
     public async Task Batch_LargerThanOneMessage_KeepsThePlacesAcrossMessages()
     {
-        var messages = Enumerable.Range(0, 5).Select(i => UsageScene.Array([scene.Record(licence), scene.Record(licence, address: i == 3 ? "x" : "198.51.100.4")]));
+        var messages = Enumerable.Range(0, 5).Select(i => UsageScene.Array([scene.Record(license), scene.Record(license, address: i == 3 ? "x" : "198.51.100.4")]));
 
         var done = await scene.Ingest.RunAsync(
             [.. messages.Select(text => (ReadOnlyMemory<byte>)Encoding.UTF8.GetBytes(text))], "queue", TestContext.Current.CancellationToken);
@@ -246,9 +246,9 @@ public sealed class IngestUsageTests(PostgresFixture postgres) : IAsyncLifetime
     [Fact]
     public async Task Batch_OfMoreThanOneStatementHolds_KeepsThePlacesAndCountsEachRecordOnce()
     {
-        var repeated = scene.Record(licence);
+        var repeated = scene.Record(license);
         var messages = Enumerable.Range(0, 4).Select(i => UsageScene.Array(
-            [.. Enumerable.Range(0, 400).Select(n => n == 0 ? repeated : scene.Record(licence, address: (i, n) == (3, 7) ? "x" : "198.51.100.4"))]));
+            [.. Enumerable.Range(0, 400).Select(n => n == 0 ? repeated : scene.Record(license, address: (i, n) == (3, 7) ? "x" : "198.51.100.4"))]));
 
         var done = await scene.Ingest.RunAsync(
             [.. messages.Select(text => (ReadOnlyMemory<byte>)Encoding.UTF8.GetBytes(text))], "queue", TestContext.Current.CancellationToken);

@@ -9,7 +9,7 @@ public sealed class UsageHttpTests(PostgresFixture postgres) : IAsyncLifetime
     private readonly string service = "Bearer " + RunningApp.Token("service");
     private readonly Guid operatorId = Guid.NewGuid();
     private UsageScene scene = null!;
-    private Licence licence = null!;
+    private License license = null!;
     private RunningApp app = null!;
 
     private string Operator => "Bearer " + RunningApp.Token("operator", operatorId);
@@ -17,7 +17,7 @@ public sealed class UsageHttpTests(PostgresFixture postgres) : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         scene = await UsageScene.NewAsync(postgres);
-        licence = await scene.LicenceAsync();
+        license = await scene.LicenseAsync();
         app = await RunningApp.StartAsync(scene.Database);
     }
 
@@ -30,7 +30,7 @@ public sealed class UsageHttpTests(PostgresFixture postgres) : IAsyncLifetime
     [Fact]
     public async Task Post_GoodAndBad_AnswersWhatBecameOfEach()
     {
-        var good = scene.Record(licence);
+        var good = scene.Record(license);
         var body = UsageScene.Array([good, "7", good]);
 
         var (status, first, _) = await app.PostAsync("/api/v1/usage", service, body);
@@ -57,7 +57,7 @@ public sealed class UsageHttpTests(PostgresFixture postgres) : IAsyncLifetime
     [Fact]
     public async Task Post_MoreThanAThousand_IsRefusedAsAWhole()
     {
-        var thousand = Enumerable.Range(0, 1000).Select(i => scene.Record(licence, secondsAgo: i)).ToList();
+        var thousand = Enumerable.Range(0, 1000).Select(i => scene.Record(license, secondsAgo: i)).ToList();
 
         var (status, answer, _) = await app.PostAsync("/api/v1/usage", service, UsageScene.Array(thousand));
         var (tooMany, refusal, _) = await app.PostAsync("/api/v1/usage", service, UsageScene.Array(thousand.Append("{}")));
@@ -69,7 +69,7 @@ public sealed class UsageHttpTests(PostgresFixture postgres) : IAsyncLifetime
     [Fact]
     public async Task Quarantine_Replayed_IsStoredOnceAuditedAndClosed()
     {
-        var stranger = licence with { TokenHash = new string('b', 64) };
+        var stranger = license with { TokenHash = new string('b', 64) };
         await app.PostAsync("/api/v1/usage", service, UsageScene.Array([scene.Record(stranger)]));
         var entry = Assert.Single((await app.GetAsync("/api/v1/quarantine", Operator)).Body!["entries"]!.AsArray())!;
         var path = $"/api/v1/quarantine/{entry["quarantine_id"]}/replay";

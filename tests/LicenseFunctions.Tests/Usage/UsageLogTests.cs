@@ -23,7 +23,7 @@ public sealed class UsageLogTests(PostgresFixture postgres)
         var preloaded = await database.QueryAsync<bool>(
             "select exists (select from pg_settings where name = 'timescaledb.max_background_workers')");
         await Console.Error.WriteLineAsync(preloaded
-            ? $"NOTE: TimescaleDB under the licence {await database.QueryAsync<string>("show timescaledb.license")}: these tests run on a hypertable."
+            ? $"NOTE: TimescaleDB under the license {await database.QueryAsync<string>("show timescaledb.license")}: these tests run on a hypertable."
             : "NOTE: this server offers NO TimescaleDB: these tests run on native partitions; tests/timescale installs the schema on a hypertable.");
 
         Assert.Equal(preloaded ? "hypertable" : "partitions", await database.QueryAsync<string>("select usage_log_storage()"));

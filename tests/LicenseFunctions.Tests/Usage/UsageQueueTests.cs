@@ -14,14 +14,14 @@ public sealed class UsageQueueTests(PostgresFixture postgres) : IAsyncLifetime
     private const string Queue = "usage-records";
     private readonly BrokerDouble broker = new(Queue);
     private UsageScene scene = null!;
-    private Licence licence = null!;
+    private License license = null!;
 
     private static CancellationToken Cancelled => TestContext.Current.CancellationToken;
 
     public async ValueTask InitializeAsync()
     {
         scene = await UsageScene.NewAsync(postgres);
-        licence = await scene.LicenceAsync();
+        license = await scene.LicenseAsync();
     }
 
     public async ValueTask DisposeAsync()
@@ -35,10 +35,10 @@ public sealed class UsageQueueTests(PostgresFixture postgres) : IAsyncLifetime
     [InlineData("sb")]
     public async Task Broker_GoodBadAndRepeated_AllAreCompletedAndEachCountsOnce(string scheme)
     {
-        var array = UsageScene.Array(Enumerable.Range(1, 50).Select(i => scene.Record(licence, secondsAgo: i)));
+        var array = UsageScene.Array(Enumerable.Range(1, 50).Select(i => scene.Record(license, secondsAgo: i)));
         await using var app = await StartAsync(scheme);
 
-        broker.Send(Queue, array, "no json", scene.Record(licence), array);
+        broker.Send(Queue, array, "no json", scene.Record(license), array);
         await broker.EmptyAsync(Queue, Cancelled);
 
         Assert.Equal(51L, await CountAsync());
@@ -55,7 +55,7 @@ public sealed class UsageQueueTests(PostgresFixture postgres) : IAsyncLifetime
 
         for (var round = 0; round < 4; round++)
         {
-            broker.Send(Queue, Enumerable.Range(0, 25).Select(i => scene.Record(licence, secondsAgo: round * 25 + i)));
+            broker.Send(Queue, Enumerable.Range(0, 25).Select(i => scene.Record(license, secondsAgo: round * 25 + i)));
             while (await CountAsync() <= round * 25)
                 Cancelled.ThrowIfCancellationRequested();
             broker.LoseLocks(Queue);
@@ -78,7 +78,7 @@ public sealed class UsageQueueTests(PostgresFixture postgres) : IAsyncLifetime
     {
         await using var app = await StartAsync(scheme);
         await scene.Database.ExecuteAsync("alter table license_usage_log rename to license_usage_log_away");
-        broker.Send(Queue, scene.Record(licence));
+        broker.Send(Queue, scene.Record(license));
         while (!app.Log.Contains("is tried again", StringComparison.Ordinal))
             await scene.Database.QueryAsync<int>("select 1");
 
@@ -96,7 +96,7 @@ public sealed class UsageQueueTests(PostgresFixture postgres) : IAsyncLifetime
     {
         await using var app = await StartAsync(scheme);
 
-        broker.Send($"{Queue}/$deadletterqueue", scene.Record(licence), "nonsense");
+        broker.Send($"{Queue}/$deadletterqueue", scene.Record(license), "nonsense");
         await broker.EmptyAsync($"{Queue}/$deadletterqueue", Cancelled);
 
         Assert.Equal((2L, 2L), await scene.Database.QueryAsync<(long, long)>(
@@ -114,7 +114,7 @@ public sealed class UsageQueueTests(PostgresFixture postgres) : IAsyncLifetime
 
         broker.Send(queue, new AmqpValue { Value = 42L });
         broker.Send(queue, new AmqpSequence { List = new object[] { 1, "two" } });
-        broker.Send(queue, scene.Record(licence));
+        broker.Send(queue, scene.Record(license));
         await broker.EmptyAsync(queue, Cancelled);
 
         Assert.Equal(["AMQP sequence: 1, two", "AMQP value: 42"], await scene.Database.QueryAllAsync<string>(
@@ -143,7 +143,7 @@ public sealed class UsageQueueTests(PostgresFixture postgres) : IAsyncLifetime
         using var administration = new AdministrationDouble(broker);
         await scene.Database.ExecuteAsync("alter table license_usage_log rename to license_usage_log_away");
         await using var app = await StartAsync("sb", administration.Port);
-        broker.Send(Queue, scene.Record(licence), scene.Record(licence));
+        broker.Send(Queue, scene.Record(license), scene.Record(license));
 
         var (status, body, _) = await app.GetAsync("/api/v1/system", "Bearer " + RunningApp.Token("operator"));
 
@@ -162,9 +162,9 @@ public sealed class UsageQueueTests(PostgresFixture postgres) : IAsyncLifetime
         var connection = await new ConnectionFactory().CreateAsync(new Address(url));
         var sender = new SenderLink(new Session(connection), "usage", queue);
         var messages = Enumerable.Range(0, 20).Select(i => UsageScene.Array(
-            Enumerable.Range(0, 10).Select(j => scene.Record(licence, secondsAgo: i * 10 + j)))).ToList();
+            Enumerable.Range(0, 10).Select(j => scene.Record(license, secondsAgo: i * 10 + j)))).ToList();
 
-        foreach (var message in messages.Concat(messages.Take(5)).Append(scene.Record(licence, secondsAgo: 9999)))
+        foreach (var message in messages.Concat(messages.Take(5)).Append(scene.Record(license, secondsAgo: 9999)))
             await sender.SendAsync(new Message { BodySection = new Data { Binary = Encoding.UTF8.GetBytes(message) } });
         while (await CountAsync() < 201)
             Cancelled.ThrowIfCancellationRequested();

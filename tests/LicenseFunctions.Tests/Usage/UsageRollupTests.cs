@@ -24,12 +24,12 @@ public sealed class UsageRollupTests(PostgresFixture postgres) : IAsyncLifetime
         """;
 
     private UsageScene scene = null!;
-    private Licence licence = null!;
+    private License license = null!;
 
     public async ValueTask InitializeAsync()
     {
         scene = await UsageScene.NewAsync(postgres);
-        licence = await scene.LicenceAsync();
+        license = await scene.LicenseAsync();
     }
 
     public ValueTask DisposeAsync() => scene.DisposeAsync();
@@ -37,16 +37,16 @@ public sealed class UsageRollupTests(PostgresFixture postgres) : IAsyncLifetime
     [Fact]
     public async Task Rollups_AfterRepeatsLateOnesAndParallelBatches_AreTheSumsOfTheRows()
     {
-        var other = await scene.LicenceAsync();
+        var other = await scene.LicenseAsync();
         var random = new Random(7);
         var records = Enumerable.Range(0, 300).Select(i => scene.Record(
-            i % 3 == 0 ? other : licence, secondsAgo: random.Next(6 * 3600), ea: $"EA-{i % 2}", address: $"198.51.{random.Next(3)}.{random.Next(255)}",
+            i % 3 == 0 ? other : license, secondsAgo: random.Next(6 * 3600), ea: $"EA-{i % 2}", address: $"198.51.{random.Next(3)}.{random.Next(255)}",
             received: random.Next(5))).ToArray();
 
         await Task.WhenAll(Enumerable.Range(0, 10).Select(i => scene.SendAsync(UsageScene.Array(records[(i * 25)..(i * 25 + 75)]))));
         await scene.SendAsync(UsageScene.Array(records));
         await scene.Database.QueryAsync<Guid>(
-            "select record_license_usage(@TokenHash, @SubscriptionId, '2001:db8:1:2::3', 'EA-0', 1001)", licence);
+            "select record_license_usage(@TokenHash, @SubscriptionId, '2001:db8:1:2::3', 'EA-0', 1001)", license);
 
         Assert.Equal(301L, await scene.Database.QueryAsync<long>("select sum(sessions) from usage_rollups"));
         Assert.Equal(0L, await scene.Database.QueryAsync<long>(Compare));
@@ -60,7 +60,7 @@ public sealed class UsageRollupTests(PostgresFixture postgres) : IAsyncLifetime
         await using var app = await RunningApp.StartAsync(scene.Database);
 
         var (status, body, _) = await app.GetAsync(
-            $"/api/v1/licenses/{licence.SubscriptionId}/usage?from={Day}T10:00:00Z&to={Day}T13:00:00Z", "Bearer " + RunningApp.Token("operator"));
+            $"/api/v1/licenses/{license.SubscriptionId}/usage?from={Day}T10:00:00Z&to={Day}T13:00:00Z", "Bearer " + RunningApp.Token("operator"));
 
         Assert.Equal(200, status);
         Assert.Equal(
@@ -81,7 +81,7 @@ public sealed class UsageRollupTests(PostgresFixture postgres) : IAsyncLifetime
         var next = Yesterday.AddDays(1).ToString("yyyy-MM-dd", CultureInfo.InvariantCulture);
 
         var (_, body, _) = await app.GetAsync(
-            $"/api/v1/licenses/{licence.SubscriptionId}/usage?bucket=day&from={Day}&to={next}", "Bearer " + RunningApp.Token("operator"));
+            $"/api/v1/licenses/{license.SubscriptionId}/usage?bucket=day&from={Day}&to={next}", "Bearer " + RunningApp.Token("operator"));
 
         Assert.Equal(3, (int)Assert.Single(body!["buckets"]!.AsArray())!["signals_received"]!);
     }
@@ -91,7 +91,7 @@ public sealed class UsageRollupTests(PostgresFixture postgres) : IAsyncLifetime
     {
         await using var app = await RunningApp.StartAsync(scene.Database);
         var owner = await scene.Database.QueryAsync<Guid>("select subscriber_id from subscriptions");
-        var path = $"/api/v1/licenses/{licence.SubscriptionId}/usage";
+        var path = $"/api/v1/licenses/{license.SubscriptionId}/usage";
 
         Assert.Equal(200, (await app.GetAsync(path, "Bearer " + RunningApp.Token("subscriber", owner))).Status);
         Assert.Equal(404, (await app.GetAsync(path, "Bearer " + RunningApp.Token("subscriber"))).Status);
@@ -105,7 +105,7 @@ public sealed class UsageRollupTests(PostgresFixture postgres) : IAsyncLifetime
         await SendAsync(("10:15", 1, 100, "198.51.100.4"));
         await using var app = await RunningApp.StartAsync(scene.Database);
 
-        var text = await CsvAsync(app, $"/api/v1/licenses/{licence.SubscriptionId}/usage?from={Day}T10:00:00Z&to={Day}T12:00:00Z");
+        var text = await CsvAsync(app, $"/api/v1/licenses/{license.SubscriptionId}/usage?from={Day}T10:00:00Z&to={Day}T12:00:00Z");
 
         Assert.Equal(
             "at,signals_received,signals_executed,signals_rejected,avg_latency_ms,sessions,session_sec,devices,places\r\n"
@@ -114,23 +114,23 @@ public sealed class UsageRollupTests(PostgresFixture postgres) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Summary_OfAll_SumsByLicenceCountryAndMaster()
+    public async Task Summary_OfAll_SumsByLicenseCountryAndMaster()
     {
         await SendAsync(("10:15", 4, 100, "198.51.100.4"));
-        var other = await scene.LicenceAsync();
+        var other = await scene.LicenseAsync();
         await scene.SendAsync(scene.Record(other, secondsAgo: 86_400));
-        await scene.Database.ExecuteAsync("update usage_rollups set country_code = 'DE' where subscription_id = @SubscriptionId", licence);
+        await scene.Database.ExecuteAsync("update usage_rollups set country_code = 'DE' where subscription_id = @SubscriptionId", license);
         await using var app = await RunningApp.StartAsync(scene.Database);
 
         var (_, body, _) = await app.GetAsync("/api/v1/usage/summary?bucket=day", "Bearer " + RunningApp.Token("operator"));
         var csv = await CsvAsync(app, "/api/v1/usage/summary?bucket=day&by=country");
 
         Assert.Equal((2, 7, 0.2857m), ((int)body!["totals"]!["licenses"]!, (int)body["totals"]!["signals_received"]!, (decimal)body["totals"]!["reject_rate"]!));
-        Assert.Equal([licence.SubscriptionId.ToString(), other.SubscriptionId.ToString()], body["top_licenses"]!.AsArray().Select(one => (string?)one!["key"]));
+        Assert.Equal([license.SubscriptionId.ToString(), other.SubscriptionId.ToString()], body["top_licenses"]!.AsArray().Select(one => (string?)one!["key"]));
         Assert.Equal(["DE", "ZZ"], body["countries"]!.AsArray().Select(one => (string?)one!["key"]));
         Assert.Equal(2, body["masters"]!.AsArray().Count);
         Assert.Equal(
-            await scene.Database.QueryAsync<string>("select email from users join subscriptions on subscriber_id = user_id where subscription_id = @SubscriptionId", licence),
+            await scene.Database.QueryAsync<string>("select email from users join subscriptions on subscriber_id = user_id where subscription_id = @SubscriptionId", license),
             (string?)body["top_licenses"]![0]!["name"]);
         Assert.Equal(
             await scene.Database.QueryAsync<string>("select email from users where user_id = @id", new { id = Guid.Parse((string)body["masters"]![0]!["key"]!) }),
@@ -144,7 +144,7 @@ public sealed class UsageRollupTests(PostgresFixture postgres) : IAsyncLifetime
 
     private Task<LicenseFunctions.Usage.IngestedUsage> SendAsync(params (string Time, int Received, int Latency, string Address)[] records) => scene.SendAsync(UsageScene.Array(records.Select(one =>
     {
-        var json = JsonNode.Parse(scene.Record(licence, received: one.Received, address: one.Address))!;
+        var json = JsonNode.Parse(scene.Record(license, received: one.Received, address: one.Address))!;
         json["logged_at"] = $"{Day}T{(one.Time.Length == 5 ? one.Time + ":00" : one.Time)}Z";
         json["avg_latency_ms"] = one.Latency;
         return json.ToJsonString();

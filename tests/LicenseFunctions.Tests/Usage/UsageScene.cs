@@ -10,10 +10,10 @@ using Xunit;
 
 namespace LicenseFunctions.Tests.Usage;
 
-/// <summary>A licence with its token, and records of its use.</summary>
-internal sealed record Licence(Guid SubscriptionId, string TokenHash);
+/// <summary>A license with its token, and records of its use.</summary>
+internal sealed record License(Guid SubscriptionId, string TokenHash);
 
-/// <summary>A database with licences, and the ingest over it.</summary>
+/// <summary>A database with licenses, and the ingest over it.</summary>
 internal sealed class UsageScene : IAsyncDisposable
 {
     public readonly DateTimeOffset Now;
@@ -46,7 +46,7 @@ internal sealed class UsageScene : IAsyncDisposable
         return new UsageScene(database, new DateTimeOffset(now, TimeSpan.Zero));
     }
 
-    public async Task<Licence> LicenceAsync()
+    public async Task<License> LicenseAsync()
     {
         var name = Guid.NewGuid().ToString("N");
         var hash = Convert.ToHexStringLower(SHA256.HashData(Encoding.ASCII.GetBytes(name)));
@@ -63,22 +63,22 @@ internal sealed class UsageScene : IAsyncDisposable
             insert into license_tokens (subscription_id, token_hash) select subscription_id, @hash from subscription returning subscription_id
             """,
             new { name, hash });
-        return new Licence(id, hash);
+        return new License(id, hash);
     }
 
-    public Task DeviceAsync(Licence licence, string key, string ea, long account, string address, DateTime lastSeen) => Database.ExecuteAsync(
+    public Task DeviceAsync(License license, string key, string ea, long account, string address, DateTime lastSeen) => Database.ExecuteAsync(
         """
         insert into license_devices (subscription_id, device_key, ea_instance_id, mt5_account_number, ip_address, slot, first_seen_at, last_seen_at)
         select @SubscriptionId, @key, @ea, @account, @address::inet, 1 + count(*), @lastSeen, @lastSeen
         from license_devices where subscription_id = @SubscriptionId
         """,
-        new { licence.SubscriptionId, key, ea, account, address, lastSeen });
+        new { license.SubscriptionId, key, ea, account, address, lastSeen });
 
     public string Record(
-        Licence licence, Guid? id = null, int secondsAgo = 0, string ea = "EA-1", long account = 1001, string address = "198.51.100.4", int received = 3) =>
+        License license, Guid? id = null, int secondsAgo = 0, string ea = "EA-1", long account = 1001, string address = "198.51.100.4", int received = 3) =>
         $$"""
         {"record_id":"{{id ?? Guid.NewGuid()}}","logged_at":"{{Now.AddSeconds(-secondsAgo).UtcDateTime.ToString("O", CultureInfo.InvariantCulture)}}",
-        "token_hash":"{{licence.TokenHash}}","subscription_id":"{{licence.SubscriptionId}}","ip_address":"{{address}}","ea_instance_id":{{JsonSerializer.Serialize(ea)}},
+        "token_hash":"{{license.TokenHash}}","subscription_id":"{{license.SubscriptionId}}","ip_address":"{{address}}","ea_instance_id":{{JsonSerializer.Serialize(ea)}},
         "mt5_account_number":{{account}},"signals_received":{{received}},"signals_executed":2,"signals_rejected":1,"avg_latency_ms":40,"session_duration_sec":60}
         """;
 

@@ -2,6 +2,7 @@ using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Licenses;
 using LicenseFunctions.Tests.Licenses;
 using LicenseFunctions.Tests.Support;
+using LicenseFunctions.Tests.Usage;
 using LicenseFunctions.Validation;
 using Licensing.Devices;
 using Xunit;
@@ -52,7 +53,7 @@ public sealed class ValidateLicenseTests(PostgresFixture postgres)
     }
 
     [Fact]
-    public async Task Check_WhileManyNewcomersWaitForTheLicence_FindsAConnection()
+    public async Task Check_WhileManyNewcomersWaitForTheLicense_FindsAConnection()
     {
         await using var scene = await LicenseScene.NewAsync(postgres);
         await scene.CheckAsync("EA-1", 1);
@@ -323,7 +324,7 @@ public sealed class ValidateLicenseTests(PostgresFixture postgres)
     }
 
     [Fact]
-    public async Task Check_BesideALicenceThatCannotBeRead_IsAnswered()
+    public async Task Check_BesideALicenseThatCannotBeRead_IsAnswered()
     {
         await using var scene = await LicenseScene.NewAsync(postgres);
         await scene.CheckAsync("EA-1", 1);

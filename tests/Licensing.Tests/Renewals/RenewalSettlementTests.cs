@@ -287,9 +287,9 @@ public sealed class RenewalSettlementTests
     [InlineData((30 * 86_400) - 1, 30, (30 * 86_400) - 1)]
     [InlineData(30 * 86_400, 30, null)] // the period is over
     [InlineData(86_400, 60, null)] // a later one was paid
-    public void TakeBack_AWholeRefund_EndsThePeriodNow(int secondsAfterItsStart, int licenceDays, int? endsAfterSeconds)
+    public void TakeBack_AWholeRefund_EndsThePeriodNow(int secondsAfterItsStart, int licenseDays, int? endsAfterSeconds)
     {
-        var change = TakeBack(new PaymentFact.Refunded("pi_1", 4999, 4999), Expiry.AddSeconds(secondsAfterItsStart), Expiry.AddDays(licenceDays))!;
+        var change = TakeBack(new PaymentFact.Refunded("pi_1", 4999, 4999), Expiry.AddSeconds(secondsAfterItsStart), Expiry.AddDays(licenseDays))!;
 
         var expected = endsAfterSeconds is { } seconds ? Expiry.AddSeconds(seconds) : (DateTimeOffset?)null;
         Assert.Equal(expected, change.Ends?.EndsAt);
@@ -337,8 +337,8 @@ public sealed class RenewalSettlementTests
         Assert.False(RenewalRequests.IsWokenByCard(Facts(waiting with { GivesUpAt = Expiry }, saved), Expiry));
     }
 
-    private static RenewalChange? TakeBack(PaymentFact fact, DateTimeOffset? now = null, DateTimeOffset? licenceUntil = null) =>
-        RenewalRequests.TakeBack(Licensed(Settle(Charging, Paid)!.After, licenceUntil ?? Expiry.AddDays(30)), fact, now ?? Expiry.AddDays(1));
+    private static RenewalChange? TakeBack(PaymentFact fact, DateTimeOffset? now = null, DateTimeOffset? licenseUntil = null) =>
+        RenewalRequests.TakeBack(Licensed(Settle(Charging, Paid)!.After, licenseUntil ?? Expiry.AddDays(30)), fact, now ?? Expiry.AddDays(1));
 
     private static RenewalFacts Licensed(Renewal renewal, DateTimeOffset until) =>
         Facts(renewal) with { License = new RenewalLicense(until, AutoRenew: true, IsRenewable: true) };

@@ -26,7 +26,7 @@ public sealed class DetectorTests
         Assert.Equal(ActivityType.ConcurrentSessions, finding.Type);
         Assert.InRange(finding.Evidence.To, Start.AddHours(48), Start.AddHours(51));
         Assert.Equal(["EA-1", "EA-2", "EA-3"], finding.Evidence.Devices.Select(device => device.EaInstanceId).Order());
-        Assert.Matches("^Devices of 3 people were in use at once for [0-9]+ minutes on 3 Sep, the licence is for 2: EA-1 in Lagos, ", finding.Description);
+        Assert.Matches("^Devices of 3 people were in use at once for [0-9]+ minutes on 3 Sep, the license is for 2: EA-1 in Lagos, ", finding.Description);
     }
 
     [Theory]

@@ -17,7 +17,7 @@ public sealed record Actor(string Kind, Guid? Id = null)
 }
 
 /// <param name="Action">What was done, as noun.verb: license.suspended.</param>
-/// <param name="Subject">The id of what was changed, where it isn't the licence.</param>
+/// <param name="Subject">The id of what was changed, where it isn't the license.</param>
 /// <param name="Reason">In the words of whoever did it.</param>
 /// <param name="Before">JSON; null where there was nothing.</param>
 /// <param name="After">JSON; null where nothing is left.</param>

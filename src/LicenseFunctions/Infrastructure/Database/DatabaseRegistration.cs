@@ -1,7 +1,5 @@
 using Azure.Core;
 using LicenseFunctions.Infrastructure.Settings;
-using LicenseFunctions.Licenses;
-using LicenseFunctions.Validation;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Npgsql;
@@ -18,13 +16,6 @@ public static class DatabaseRegistration
         var identity = reader.Identity();
         services.AddSingleton(provider => Source(settings, identity, provider.GetRequiredService<ILoggerFactory>()));
         services.AddSingleton<LicenseDatabase>();
-        var cacheSeconds = reader.Whole("VALIDATION_CACHE_SECONDS", 0, 0, 60);
-        services.AddSingleton(provider => new ValidationCache(TimeSpan.FromSeconds(cacheSeconds), provider.GetRequiredService<TimeProvider>()));
-        if (cacheSeconds > 0)
-            services.AddHostedService<LicenseChanges>();
-        services.AddSingleton<LicenseCheckStore>();
-        services.AddSingleton<SuspensionStore>();
-        services.AddSingleton<DeviceStore>();
         return services;
     }
 

@@ -2,7 +2,7 @@ using Microsoft.AspNetCore.Http;
 
 namespace LicenseFunctions.Infrastructure.Http;
 
-/// <summary>Who calls. License is an EA that holds a licence token; the others hold a bearer token with a role.</summary>
+/// <summary>Who calls. License is an EA that holds a license token; the others hold a bearer token with a role.</summary>
 public enum CallerRole
 {
     Anonymous,
@@ -12,8 +12,8 @@ public enum CallerRole
     License,
 }
 
-/// <param name="UserId">The person, for subscribers and operators; null for a service or a licence.</param>
-/// <param name="TokenHash">SHA-256 of the licence token, lower-case hex; only with <see cref="CallerRole.License"/>.</param>
+/// <param name="UserId">The person, for subscribers and operators; null for a service or a license.</param>
+/// <param name="TokenHash">SHA-256 of the license token, lower-case hex; only with <see cref="CallerRole.License"/>.</param>
 public sealed record Caller(CallerRole Role, Guid? UserId = null, string? TokenHash = null)
 {
     public static readonly Caller Anonymous = new(CallerRole.Anonymous);

@@ -42,7 +42,7 @@ public static partial class OpenApiDocument
                     ["bearer"] = new JsonObject { ["type"] = "http", ["scheme"] = "bearer", ["bearerFormat"] = "JWT" },
                     ["license"] = new JsonObject
                     {
-                        ["type"] = "apiKey", ["in"] = "header", ["name"] = "Authorization", ["description"] = "License <licence token>",
+                        ["type"] = "apiKey", ["in"] = "header", ["name"] = "Authorization", ["description"] = "License <license token>",
                     },
                 },
                 ["schemas"] = new JsonObject
@@ -54,7 +54,7 @@ public static partial class OpenApiDocument
                         ["properties"] = new JsonObject
                         {
                             ["type"] = Text("string"), ["title"] = Text("string"), ["status"] = Text("integer"), ["detail"] = Text("string"),
-                            ["code"] = Text("string"), ["field"] = Text("string"), ["mend"] = Text("string"),
+                            ["code"] = Text("string"), ["field"] = Text("string"), ["hint"] = Text("string"),
                         },
                     },
                 },

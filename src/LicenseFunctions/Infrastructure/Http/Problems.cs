@@ -47,8 +47,8 @@ public static class Problems
             };
             if (refusal.Field is not null)
                 details.Extensions["field"] = refusal.Field;
-            if (refusal.Mend is not null)
-                details.Extensions["mend"] = refusal.Mend;
+            if (refusal.Hint is not null)
+                details.Extensions["hint"] = refusal.Hint;
             return response.WriteAsJsonAsync(details, Json.Options, "application/problem+json", httpContext.RequestAborted);
         }
     }

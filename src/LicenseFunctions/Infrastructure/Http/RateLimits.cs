@@ -10,7 +10,7 @@ namespace LicenseFunctions.Infrastructure.Http;
 /// </summary>
 /// <remarks>
 /// System.Threading.RateLimiting's partitions are walked every 100 ms and weigh half a kilobyte each, which a hundred
-/// thousand licences would feel. The counts are one process's own: with n instances a caller may get n times the rate.
+/// thousand licenses would feel. The counts are one process's own: with n instances a caller may get n times the rate.
 /// </remarks>
 public sealed class RateLimits(HttpSettings settings, TimeProvider time)
 {
@@ -32,7 +32,7 @@ public sealed class RateLimits(HttpSettings settings, TimeProvider time)
             return null;
         var seconds = Math.Max(1, (int)Math.Ceiling(wait.TotalSeconds)).ToString(CultureInfo.InvariantCulture);
         http.Response.Headers.RetryAfter = seconds;
-        return new Refusal(RefusalKind.TooMany, "RATE_LIMITED", "This caller asked too often.", Mend: $"Wait {seconds} s.");
+        return new Refusal(RefusalKind.TooMany, "RATE_LIMITED", "This caller asked too often.", Hint: $"Wait {seconds} s.");
     }
 
     /// <returns>Zero where the request may go on, else how long to wait.</returns>

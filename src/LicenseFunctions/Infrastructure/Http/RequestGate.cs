@@ -74,7 +74,7 @@ public sealed class RequestGate(
             http.SetCaller(caller);
         }
 
-        // A service calls for every customer at once: its requests are counted by licence, where the licence is known.
+        // A service calls for every customer at once: its requests are counted by license, where the license is known.
         return rule.Limited && caller.Role != CallerRole.Service ? limits.Refuse(http, Key(caller, http)) : null;
     }
 
@@ -102,13 +102,13 @@ public sealed class RequestGate(
                 return new Refusal(RefusalKind.Invalid, "MALFORMED_REQUEST", "The request can't be read to its end.");
             case IssuerUnavailableException:
                 log.LogError(failure, "{Function} {Invocation}: the issuer of bearer tokens doesn't answer", function, context.InvocationId);
-                return new Refusal(RefusalKind.Unavailable, "ISSUER_UNAVAILABLE", "The issuer of bearer tokens does not answer.", Mend: "Try again.");
+                return new Refusal(RefusalKind.Unavailable, "ISSUER_UNAVAILABLE", "The issuer of bearer tokens does not answer.", Hint: "Try again.");
             case PostgresException { SqlState: PostgresErrorCodes.CharacterNotInRepertoire or PostgresErrorCodes.UntranslatableCharacter }:
                 return new Refusal(RefusalKind.Invalid, "INVALID_TEXT", "The request holds U+0000, which no text here may hold.");
             // Read-only: its disk is nearly full, or this is the old primary after a failover.
             case NpgsqlException { IsTransient: true } or TimeoutException or PostgresException { SqlState: PostgresErrorCodes.ReadOnlySqlTransaction }:
                 log.LogError(failure, "{Function} {Invocation}: the database doesn't answer", function, context.InvocationId);
-                return new Refusal(RefusalKind.Unavailable, "DATABASE_UNAVAILABLE", "The database does not answer.", Mend: "Try again.");
+                return new Refusal(RefusalKind.Unavailable, "DATABASE_UNAVAILABLE", "The database does not answer.", Hint: "Try again.");
             default:
                 log.LogError(failure, "{Function} {Invocation} failed", function, context.InvocationId);
                 return new Refusal(RefusalKind.Failed, "INTERNAL_ERROR", $"Invocation {context.InvocationId} failed; the log says why.");
@@ -116,5 +116,5 @@ public sealed class RequestGate(
     }
 
     private static Refusal TooLarge(FunctionRule rule) => new(RefusalKind.TooLarge, "BODY_TOO_LARGE",
-        string.Create(CultureInfo.InvariantCulture, $"The body is larger than {rule.BodyLimit} bytes."), Mend: "Send less at a time.");
+        string.Create(CultureInfo.InvariantCulture, $"The body is larger than {rule.BodyLimit} bytes."), Hint: "Send less at a time.");
 }

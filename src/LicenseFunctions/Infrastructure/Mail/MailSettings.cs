@@ -8,22 +8,22 @@ namespace LicenseFunctions.Infrastructure.Mail;
 /// <param name="PublicUrl">Where customers reach the pages that mails link to; null = mails carry no links.</param>
 public sealed record NotificationSettings(Uri? Relay, MailboxAddress From, Uri? PublicUrl)
 {
-    private const string FromExample = "Licences <licences@example.com>";
+    private const string FromExample = "Licenses <licenses@example.com>";
 
     public static NotificationSettings Read(SettingReader reader)
     {
         var relay = reader.Address("SMTP_URL", "smtp://user:password@mail.example.com:587", "smtp", "smtps");
-        var publicUrl = reader.Address("PUBLIC_URL", "https://licences.example.com", "https", "http");
+        var publicUrl = reader.Address("PUBLIC_URL", "https://licenses.example.com", "https", "http");
         if (reader.Optional("MAIL_FROM") is not { } from)
         {
             if (relay is not null)
                 reader.Fault("MAIL_FROM", "is missing beside SMTP_URL", FromExample, 0);
-            return new NotificationSettings(relay, new MailboxAddress("Licences", "licences@localhost"), publicUrl);
+            return new NotificationSettings(relay, new MailboxAddress("Licenses", "licenses@localhost"), publicUrl);
         }
 
         return MailboxAddress.TryParse(from, out var address) && address.Address.Contains('@', StringComparison.Ordinal)
             ? new NotificationSettings(relay, address, publicUrl)
-            : reader.Fault("MAIL_FROM", "is not a mail address", FromExample, new NotificationSettings(relay, new MailboxAddress("", "licences@localhost"), publicUrl));
+            : reader.Fault("MAIL_FROM", "is not a mail address", FromExample, new NotificationSettings(relay, new MailboxAddress("", "licenses@localhost"), publicUrl));
     }
 
     /// <summary>Keeps the relay's password out of logs.</summary>

@@ -2,7 +2,7 @@ using System.Text.RegularExpressions;
 using Azure.Core;
 using Azure.Messaging.ServiceBus;
 using Azure.Messaging.ServiceBus.Administration;
-using LicenseFunctions.Validation;
+using LicenseFunctions.Licenses;
 
 namespace LicenseFunctions.Infrastructure.Settings;
 

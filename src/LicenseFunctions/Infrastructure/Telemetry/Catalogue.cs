@@ -13,19 +13,19 @@ public static class Catalogue
     public static IEnumerable<Metric> Of(IReadOnlyList<string> timers) =>
     [
         // Where the widget's colours change (below 50, below 80), a bucket ends.
-        new(Histogram, "license_health_score_distribution", "Licences by their present health score; a state, so never under rate().", "le",
+        new(Histogram, "license_health_score_distribution", "Licenses by their present health score; a state, so never under rate().", "le",
             "9", "19", "29", "39", "49", "59", "69", "79", "89", "99", "100"),
-        new(Gauge, "license_health_score", "Health score of a licence, 0 to 100; filled only with METRICS_PER_SUBSCRIPTION=true.", "subscription_id"),
-        new(Gauge, "licenses", "Licences by status.", "status", "ACTIVE", "PENDING_RENEWAL", "GRACE", "EXPIRED", "SUSPENDED", "REVOKED"),
+        new(Gauge, "license_health_score", "Health score of a license, 0 to 100; filled only with METRICS_PER_SUBSCRIPTION=true.", "subscription_id"),
+        new(Gauge, "licenses", "Licenses by status.", "status", "ACTIVE", "PENDING_RENEWAL", "GRACE", "EXPIRED", "SUSPENDED", "REVOKED"),
         new(Gauge, "license_suspensions_open", "Suspensions that this backend wrote and that still stand.", "cause",
             "DEVICE_LIMIT", "DETECTOR", "EXPIRY", "OPERATOR", "DISPUTE"),
 
-        new(Counter, ProcessCounts.Checks, "Checks of licences by the code that they answered; NO_ANSWER where there was none.", "code", ProcessCounts.Codes),
+        new(Counter, ProcessCounts.Checks, "Checks of licenses by the code that they answered; NO_ANSWER where there was none.", "code", ProcessCounts.Codes),
         new(Histogram, ProcessCounts.CheckSeconds, "How long the decision of a check took.", "le", ProcessCounts.Bounds(ProcessCounts.CheckBounds)),
 
         new(Counter, "suspicious_activities_total", "Suspicious activities detected: alerts raised, each incident once.", "type",
             "MULTIPLE_IPS", "RAPID_IP_CHANGES", "UNUSUAL_USAGE_PATTERN", "CONCURRENT_SESSIONS", "GEOGRAPHIC_ANOMALY", "TOO_MANY_DEVICES", "OTHER"),
-        new(Counter, "device_violations_total", "Devices beyond a licence's limit that were refused, each once while its alert is open, or led to a suspension."),
+        new(Counter, "device_violations_total", "Devices beyond a license's limit that were refused, each once while its alert is open, or led to a suspension."),
         new(Gauge, "suspicious_activity_alerts_open", "Alerts that wait for an operator.", "severity", Severities),
         new(Gauge, "usage_arrivals_waiting", "Batches of new use that the detector has not looked at."),
         new(Gauge, "usage_arrivals_oldest_seconds", "How long the oldest of them waits."),

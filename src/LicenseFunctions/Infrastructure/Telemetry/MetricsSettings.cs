@@ -1,10 +1,10 @@
 using LicenseFunctions.Infrastructure.Settings;
-using LicenseFunctions.Validation;
+using LicenseFunctions.Licenses;
 
 namespace LicenseFunctions.Infrastructure.Telemetry;
 
 /// <param name="ScrapeToken">What a scrape has to bear; null lets everybody read, as inside a private network.</param>
-/// <param name="PerSubscription">Whether each licence has a series of its own.</param>
+/// <param name="PerSubscription">Whether each license has a series of its own.</param>
 public sealed record MetricsSettings(string? ScrapeToken, bool PerSubscription)
 {
     public static MetricsSettings Read(SettingReader settings) => new(

@@ -73,7 +73,7 @@ function Shown({ alert, others, reload }: Detail & { reload: () => void }) {
   );
 }
 
-/** What the admission of a device and other systems note has no times: then the licence's own devices say who was where when. */
+/** What the admission of a device and other systems note has no times: then the license's own devices say who was where when. */
 function OwnDevices({ id }: { id: string }) {
   const list = useLoad<DeviceList>(`/api/v1/licenses/${id}/devices`);
   return (

@@ -36,7 +36,7 @@ export function ProblemBox({ problem, again }: { problem: Problem; again?: () =>
   return (
     <div className="notice poor" role="alert">
       <p>{problem.message || texts.state.failed}</p>
-      {problem.mend && <p className="small">{problem.mend}</p>}
+      {problem.hint && <p className="small">{problem.hint}</p>}
       {again && <Button onPress={again}>{texts.state.again}</Button>}
     </div>
   );

@@ -52,13 +52,13 @@ public sealed class PoolerTests(PostgresFixture postgres)
         var calls = new List<Func<Task<int>>>();
         for (var i = 0; i < 10; i++)
         {
-            var licence = await scene.LicenceAsync();
+            var license = await scene.LicenseAsync();
             var token = $"token-{i}";
             await scene.Database.ExecuteAsync(
                 "update license_tokens set token_hash = @hash where subscription_id = @SubscriptionId",
-                new { hash = Convert.ToHexStringLower(SHA256.HashData(Encoding.ASCII.GetBytes(token))), licence.SubscriptionId });
+                new { hash = Convert.ToHexStringLower(SHA256.HashData(Encoding.ASCII.GetBytes(token))), license.SubscriptionId });
             var records = UsageScene.Array(Enumerable.Range(0, 4).Select(n => scene.Record(
-                licence with { TokenHash = Convert.ToHexStringLower(SHA256.HashData(Encoding.ASCII.GetBytes(token))) }, secondsAgo: n)));
+                license with { TokenHash = Convert.ToHexStringLower(SHA256.HashData(Encoding.ASCII.GetBytes(token))) }, secondsAgo: n)));
             var renewed = await world.AddAsync(new LicenseSeed { ExpiresAt = scene.Now.AddDays(1), WalletUsd = 100m });
             for (var round = 0; round < 8; round++)
                 calls.Add(() => PostAsync(app, "/api/v1/licenses/validate", "License " + token, new { ea_instance_id = "EA-1", mt5_account_number = 1001 }));

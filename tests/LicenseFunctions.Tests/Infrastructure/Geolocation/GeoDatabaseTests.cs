@@ -90,11 +90,11 @@ public sealed class GeoDatabaseTests(PostgresFixture postgres) : IDisposable
         await using var scene = await UsageScene.NewAsync(postgres);
         using var places = Open(File("v4", 4, ("41.58.0.0/16", Lagos)));
         var ingest = new IngestUsage(scene.Usage, scene.Quarantine, new ProcessCounts(), scene.Time, places);
-        var licence = await scene.LicenceAsync();
+        var license = await scene.LicenseAsync();
         ReadOnlyMemory<byte>[] messages =
         [
-            System.Text.Encoding.UTF8.GetBytes(scene.Record(licence, address: "41.58.1.2", secondsAgo: 2)),
-            System.Text.Encoding.UTF8.GetBytes(scene.Record(licence, address: "192.168.1.2", secondsAgo: 1)),
+            System.Text.Encoding.UTF8.GetBytes(scene.Record(license, address: "41.58.1.2", secondsAgo: 2)),
+            System.Text.Encoding.UTF8.GetBytes(scene.Record(license, address: "192.168.1.2", secondsAgo: 1)),
         ];
 
         await ingest.RunAsync(messages, "http", TestContext.Current.CancellationToken);

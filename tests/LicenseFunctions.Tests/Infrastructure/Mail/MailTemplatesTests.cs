@@ -43,7 +43,7 @@ public sealed class MailTemplatesTests
             ["alerts"] = new JsonArray(new JsonObject { ["severity"] = "HIGH", ["activity_type"] = "X", ["subscription_id"] = evil, ["description"] = evil }),
         };
 
-        var mail = Templates.Render(name, model, "https://licences.example.com");
+        var mail = Templates.Render(name, model, "https://licenses.example.com");
 
         Assert.DoesNotContain("<script>", mail.Html, StringComparison.Ordinal);
         Assert.Contains("&lt;script&gt;", mail.Html, StringComparison.Ordinal);
@@ -56,12 +56,12 @@ public sealed class MailTemplatesTests
         var mail = Templates.Render("renewed", new JsonObject
         {
             ["subscription_id"] = "L-1", ["expires_at"] = "2026-12-24T23:30:00+00:00", ["amount_usd"] = 30.1m, ["paid_with"] = "card", ["last_four"] = "4242",
-        }, "https://licences.example.com");
+        }, "https://licenses.example.com");
 
-        Assert.Equal("Your licence is renewed", mail.Subject);
-        Assert.Contains("Your licence L-1 is renewed until 24 December 2026.", mail.Text, StringComparison.Ordinal);
+        Assert.Equal("Your license is renewed", mail.Subject);
+        Assert.Contains("Your license L-1 is renewed until 24 December 2026.", mail.Text, StringComparison.Ordinal);
         Assert.Contains("Paid: 30.10 USD with your card ending in 4242.", mail.Text, StringComparison.Ordinal);
-        Assert.Contains("https://licences.example.com/app/", mail.Html, StringComparison.Ordinal);
+        Assert.Contains("https://licenses.example.com/app/", mail.Html, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -85,9 +85,9 @@ public sealed class MailTemplatesTests
         var confirm = Templates.Render("action_needed", new JsonObject { ["reason"] = "authentication_required", ["subscription_id"] = "L-1" }, "https://l.example");
         var card = Templates.Render("action_needed", new JsonObject { ["reason"] = "expired_card" }, "https://l.example");
 
-        Assert.Equal("Please confirm the payment for your licence", confirm.Subject);
+        Assert.Equal("Please confirm the payment for your license", confirm.Subject);
         Assert.Contains("https://l.example/app/payment-methods/confirm/L-1", confirm.Text, StringComparison.Ordinal);
-        Assert.Equal("Your licence needs a payment method", card.Subject);
+        Assert.Equal("Your license needs a payment method", card.Subject);
         Assert.Contains("https://l.example/app/payment-methods", card.Html, StringComparison.Ordinal);
     }
 

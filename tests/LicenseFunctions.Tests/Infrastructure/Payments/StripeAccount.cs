@@ -45,7 +45,7 @@ internal sealed class StripeAccount : IAsyncDisposable
     public ChargeRequest Charge(string testCard = "pm_card_visa")
     {
         var (customer, method) = StandIn.SavedCard(TestCards.ByName[testCard]);
-        return new ChargeRequest(Guid.NewGuid(), Guid.NewGuid(), Guid.NewGuid(), 3000, "usd", customer, method, "Licence renewal");
+        return new ChargeRequest(Guid.NewGuid(), Guid.NewGuid(), Guid.NewGuid(), 3000, "usd", customer, method, "License renewal");
     }
 
     /// <summary>The two writes of a charge, the second with this key.</summary>

@@ -14,7 +14,7 @@ public sealed class MetricStoreTests(PostgresFixture postgres) : IAsyncLifetime
 {
     private TestDatabase database = null!;
     private MetricStore store = null!;
-    private Guid licence;
+    private Guid license;
 
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
 
@@ -22,7 +22,7 @@ public sealed class MetricStoreTests(PostgresFixture postgres) : IAsyncLifetime
     {
         database = await postgres.NewDatabaseAsync();
         store = new MetricStore(database.Database);
-        licence = await MetricScene.NewLicenceAsync(database);
+        license = await MetricScene.NewLicenseAsync(database);
     }
 
     public ValueTask DisposeAsync() => database.DisposeAsync();
@@ -63,13 +63,13 @@ public sealed class MetricStoreTests(PostgresFixture postgres) : IAsyncLifetime
     public async Task Renewal_PendingThenSettled_CountsOnceWhenItIsSettled()
     {
         await database.ExecuteAsync(
-            "insert into license_renewal_history (subscription_id, renewal_type, amount_usd, status) values (@licence, 'auto', 10, 'pending')", new { licence });
+            "insert into license_renewal_history (subscription_id, renewal_type, amount_usd, status) values (@license, 'auto', 10, 'pending')", new { license });
         Assert.Equal(0, (await ReadAsync()).Sum("auto_renewals_total"));
 
         await database.ExecuteAsync("update license_renewal_history set status = 'success'");
         await database.ExecuteAsync("update license_renewal_history set status = 'success', metadata = '{}'");
         await database.ExecuteAsync(
-            "insert into license_renewal_history (subscription_id, renewal_type, amount_usd, status) values (@licence, 'manual', 10, 'failed')", new { licence });
+            "insert into license_renewal_history (subscription_id, renewal_type, amount_usd, status) values (@license, 'manual', 10, 'failed')", new { license });
 
         var values = await ReadAsync();
         Assert.Equal(1, values["auto_renewals_total", "success"]);
@@ -83,7 +83,7 @@ public sealed class MetricStoreTests(PostgresFixture postgres) : IAsyncLifetime
     public async Task Suspension_ForTooManyDevices_IsADeviceViolation(string cause, int violations)
     {
         await database.ExecuteAsync(
-            "insert into license_suspensions (subscription_id, cause, reason, previous_state) values (@licence, @cause, 'x', 'SYNCED')", new { licence, cause });
+            "insert into license_suspensions (subscription_id, cause, reason, previous_state) values (@license, @cause, 'x', 'SYNCED')", new { license, cause });
 
         var values = await ReadAsync();
         Assert.Equal(violations, values["device_violations_total", ""]);
@@ -96,7 +96,7 @@ public sealed class MetricStoreTests(PostgresFixture postgres) : IAsyncLifetime
         short[] scores = [0, 9, 49, 50, 79, 80, 99, 100];
         foreach (var score in scores)
         {
-            var one = await MetricScene.NewLicenceAsync(database);
+            var one = await MetricScene.NewLicenseAsync(database);
             await MetricScene.ScoreAsync(database, one, score, "ACTIVE");
         }
 
@@ -150,9 +150,9 @@ public sealed class MetricStoreTests(PostgresFixture postgres) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Records_OfTwoLicencesInOpenTransactions_DontWaitForEachOtherToBeCounted()
+    public async Task Records_OfTwoLicensesInOpenTransactions_DontWaitForEachOtherToBeCounted()
     {
-        await MetricScene.NewLicenceAsync(database);
+        await MetricScene.NewLicenseAsync(database);
         // The week's first record makes its partition, alone.
         await database.ExecuteAsync("select ensure_usage_partitions(now(), now())");
         const string record = """
@@ -215,10 +215,10 @@ public sealed class MetricStoreTests(PostgresFixture postgres) : IAsyncLifetime
     }
 
     private Task<Guid> RecordAsync(string token) => database.QueryAsync<Guid>(
-        $"select record_license_usage({token}::text, @licence::text, '192.0.2.1', 'EA-1', 1001)", new { licence });
+        $"select record_license_usage({token}::text, @license::text, '192.0.2.1', 'EA-1', 1001)", new { license });
 
     private Task<Guid> RaiseAsync(string type) => database.QueryAsync<Guid>(
-        "select create_suspicious_activity_alert(@licence, @type, 'LOW', 'x')", new { licence, type });
+        "select create_suspicious_activity_alert(@license, @type, 'LOW', 'x')", new { license, type });
 
     private async Task<MetricValues> ReadAsync(bool perSubscription = false) => new(await store.ReadAsync(perSubscription, Stop));
 
@@ -233,7 +233,7 @@ public sealed class MetricStoreTests(PostgresFixture postgres) : IAsyncLifetime
 
 internal static class MetricScene
 {
-    public static Task<Guid> NewLicenceAsync(TestDatabase database) => database.QueryAsync<Guid>(
+    public static Task<Guid> NewLicenseAsync(TestDatabase database) => database.QueryAsync<Guid>(
         """
         with people as (
             insert into users (email, role)
@@ -248,11 +248,11 @@ internal static class MetricScene
         """,
         new { name = Guid.NewGuid().ToString("N") });
 
-    public static Task ScoreAsync(TestDatabase database, Guid licence, short score, string status) => database.ExecuteAsync(
+    public static Task ScoreAsync(TestDatabase database, Guid license, short score, string status) => database.ExecuteAsync(
         """
-        insert into license_health (subscription_id, score, status, scored_at, due_at) values (@licence, @score, @status, now(), 'infinity')
+        insert into license_health (subscription_id, score, status, scored_at, due_at) values (@license, @score, @status, now(), 'infinity')
         on conflict (subscription_id) do update
         set score = excluded.score, status = excluded.status, scored_at = excluded.scored_at, due_at = excluded.due_at
         """,
-        new { licence, score, status });
+        new { license, score, status });
 }

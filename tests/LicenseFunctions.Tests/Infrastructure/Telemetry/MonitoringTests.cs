@@ -16,16 +16,16 @@ public sealed partial class MonitoringTests(PostgresFixture postgres)
     public async Task Panels_OverARunningBackend_EachQueryAnswersNumbers()
     {
         await using var database = await postgres.NewDatabaseAsync();
-        var licence = await MetricScene.NewLicenceAsync(database);
-        await MetricScene.ScoreAsync(database, licence, 85, "ACTIVE");
-        await MetricScene.ScoreAsync(database, await MetricScene.NewLicenceAsync(database), 45, "SUSPENDED");
+        var license = await MetricScene.NewLicenseAsync(database);
+        await MetricScene.ScoreAsync(database, license, 85, "ACTIVE");
+        await MetricScene.ScoreAsync(database, await MetricScene.NewLicenseAsync(database), 45, "SUSPENDED");
         // A counter's first sample is no increase: everything is counted after a scrape.
-        // The scores are the scene's: no timer may judge these licences anew meanwhile.
+        // The scores are the scene's: no timer may judge these licenses anew meanwhile.
         await using var app = await RunningApp.StartAsync(
             database, ("OUTBOX_SCHEDULE", "* * * * * *"), ("SCAN_SCHEDULE", "* * * * * *"), ("HEALTH_SCHEDULE", "0 0 0 1 1 *"));
         await using var prometheus = await Prometheus.StartAsync(app.Client.BaseAddress!);
         await prometheus.UntilAsync("sum(auto_renewals_total)", values => values is [0]);
-        await UseAsync(app, database, licence);
+        await UseAsync(app, database, license);
 
         await prometheus.UntilAsync("sum(auto_renewals_total)", values => values is [4]);
         foreach (var query in Queries())
@@ -95,19 +95,19 @@ public sealed partial class MonitoringTests(PostgresFixture postgres)
     }
 
     // Something of everything that a panel shows a rate or a quantile of.
-    private static async Task UseAsync(RunningApp app, TestDatabase database, Guid licence)
+    private static async Task UseAsync(RunningApp app, TestDatabase database, Guid license)
     {
         await CheckAsync(app);
         await app.PostAsync("/api/v1/usage", $"Bearer {RunningApp.Token("service")}", "[{}]");
         await database.ExecuteAsync(
             """
             insert into license_renewal_history (subscription_id, renewal_type, amount_usd, status)
-            select @licence, 'auto', 10, unnest(array['success', 'success', 'success', 'failed']);
-            insert into license_usage_log (logged_at, token_hash, subscription_id) values (now(), 'x', @licence);
+            select @license, 'auto', 10, unnest(array['success', 'success', 'success', 'failed']);
+            insert into license_usage_log (logged_at, token_hash, subscription_id) values (now(), 'x', @license);
             -- As another instance that takes batches from the queue would.
             insert into metric_increments (name, label, amount) values ('usage_ingest_lag_seconds', '5', 3), ('usage_ingest_lag_seconds', 'sum', 9);
             """,
-            new { licence });
+            new { license });
     }
 
     private static async Task CheckAsync(RunningApp app)

@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using System.Text;
 using LicenseFunctions.Infrastructure.Telemetry;
 using LicenseFunctions.Tests.Support;
+using LicenseFunctions.Tests.Usage;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;

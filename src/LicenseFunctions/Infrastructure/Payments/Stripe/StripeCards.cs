@@ -18,10 +18,10 @@ public sealed class StripeCards(StripeClient client, StripeSettings settings)
     public const string Provider = "stripe";
 
     private static readonly Refusal NotOffered = new(RefusalKind.Conflict, "CARDS_NOT_OFFERED", "Cards can't be saved here: no payment provider is set up.",
-        Mend: "Pay from the wallet, or ask the operator to set STRIPE_SECRET_KEY.");
+        Hint: "Pay from the wallet, or ask the operator to set STRIPE_SECRET_KEY.");
 
     private static readonly Refusal Silent = new(RefusalKind.Unavailable, "PAYMENT_PROVIDER_UNAVAILABLE", "The payment provider doesn't answer as it should.",
-        Mend: "Try again in a minute; nothing was changed.");
+        Hint: "Try again in a minute; nothing was changed.");
 
     private readonly CustomerService customers = new(client);
     private readonly SetupIntentService setups = new(client);

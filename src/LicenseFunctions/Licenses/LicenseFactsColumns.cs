@@ -1,8 +1,7 @@
-using LicenseFunctions.Licenses;
 using Licensing.Devices;
 using Npgsql;
 
-namespace LicenseFunctions.Validation;
+namespace LicenseFunctions.Licenses;
 
 /// <summary>The columns from which a verdict's facts are read, in one order wherever they are selected.</summary>
 internal static class LicenseFactsColumns

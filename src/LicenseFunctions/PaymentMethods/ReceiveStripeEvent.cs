@@ -1,10 +1,10 @@
 using LicenseFunctions.Infrastructure.Http;
 using LicenseFunctions.Infrastructure.Payments.Stripe;
-using LicenseFunctions.PaymentMethods;
+using LicenseFunctions.Renewals;
 using Licensing;
 using Licensing.Renewals;
 
-namespace LicenseFunctions.Renewals;
+namespace LicenseFunctions.PaymentMethods;
 
 /// <summary>One webhook: verified, translated, and handed to whoever keeps what it is about; each commits the inbox row with its effect.</summary>
 public sealed class ReceiveStripeEvent(StripeWebhooks webhooks, SettleRenewal settle, PaymentMethodStore methods)

@@ -3,7 +3,7 @@ using LicenseFunctions.Infrastructure.Payments.Stripe;
 using Licensing;
 using Licensing.Renewals;
 
-namespace LicenseFunctions.PaymentMethods;
+namespace LicenseFunctions.Renewals;
 
 /// <summary>What the browser needs to let the customer confirm a payment with the bank (3-D Secure).</summary>
 /// <param name="PaymentMethod">The provider's id of the card that the bank asks about.</param>
@@ -14,17 +14,17 @@ public sealed record PaymentConfirmation(string PaymentIntentId, string ClientSe
 }
 
 /// <summary>Hands the owner the intent that waits for the bank's question. The provider's event tells the result.</summary>
-public sealed class ConfirmPayment(PaymentMethodStore store, IEnumerable<IPaymentGateway> gateways, StripeSettings settings)
+public sealed class ConfirmPayment(RenewalReads reads, IEnumerable<IPaymentGateway> gateways, StripeSettings settings)
 {
     private static readonly Refusal Nothing =
-        new(RefusalKind.NotFound, "NOTHING_TO_CONFIRM", "No payment of this licence waits to be confirmed.");
+        new(RefusalKind.NotFound, "NOTHING_TO_CONFIRM", "No payment of this license waits to be confirmed.");
 
     private static readonly Refusal Silent =
-        new(RefusalKind.Unavailable, "PAYMENT_PROVIDER_UNAVAILABLE", "The payment provider doesn't answer as it should.", Mend: "Try again in a minute; nothing was charged.");
+        new(RefusalKind.Unavailable, "PAYMENT_PROVIDER_UNAVAILABLE", "The payment provider doesn't answer as it should.", Hint: "Try again in a minute; nothing was charged.");
 
     public async Task<Outcome<PaymentConfirmation>> RunAsync(Guid userId, Guid subscriptionId, CancellationToken cancellationToken)
     {
-        var waiting = await store.FindToConfirmAsync(userId, subscriptionId, cancellationToken);
+        var waiting = await reads.FindToConfirmAsync(userId, subscriptionId, cancellationToken);
         if (waiting is null || gateways.FirstOrDefault(gateway => gateway.Provider == waiting.Provider) is not { } gateway)
             return Nothing;
         var intent = await gateway.GetIntentAsync(waiting.IntentId, cancellationToken);

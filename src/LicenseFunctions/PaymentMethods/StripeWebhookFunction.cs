@@ -2,7 +2,7 @@ using LicenseFunctions.Infrastructure.Http;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Azure.Functions.Worker;
 
-namespace LicenseFunctions.Renewals;
+namespace LicenseFunctions.PaymentMethods;
 
 /// <summary>Where Stripe posts its events. Its signature is the credential; what fails here is sent again for three days.</summary>
 public sealed class StripeWebhookFunction(ReceiveStripeEvent receive)

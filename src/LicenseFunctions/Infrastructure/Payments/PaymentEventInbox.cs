@@ -3,7 +3,7 @@ using LicenseFunctions.Infrastructure.Database;
 using Licensing.Renewals;
 using Npgsql;
 
-namespace LicenseFunctions.Renewals;
+namespace LicenseFunctions.Infrastructure.Payments;
 
 /// <summary>What payment providers told us, each event once.</summary>
 public static class PaymentEventInbox
