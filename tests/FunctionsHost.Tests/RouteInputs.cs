@@ -157,6 +157,7 @@ internal static class RouteInputs
             new("Healthz", "GET", 1, new("/healthz"), new("/healthz/x")),
             new("Readyz", "GET", 1, new("/readyz"), new("/readyz?%zz")),
             new("OpenApi", "GET", 1, new("/openapi.json"), new("/openapi.json/x")),
+            new("Docs", "GET", 1, new("/docs"), new("/docs/x")),
             new("Page", "GET", 1, new("/app/licenses"), new("/app/nothing.js")),
             new("GetPageConfig", "GET", 1, new("/app/config.json"), new("/app/config.json/x")),
         ];

@@ -11,22 +11,16 @@ public sealed class ProbeFunctions(ReadinessStore readiness)
 {
     [Function("Healthz")]
     [Access(CallerRole.Anonymous), Unlimited]
-    [Operation("Says that the process answers; touches nothing else.")]
+    [Operation("Says that the process answers; touches nothing else.", Media = "text/plain")]
     public static IResult Healthz([HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "healthz")] HttpRequest request) =>
         Results.Text("ok");
 
     [Function("Readyz")]
     [Access(CallerRole.Anonymous), Unlimited]
-    [Operation("Says whether the database answers and holds the schema that this version needs.")]
+    [Operation("Says whether the database answers and holds the schema that this version needs.", Media = "text/plain")]
     public async Task<IResult> Readyz(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "readyz")] HttpRequest request, CancellationToken cancellationToken) =>
         await readiness.MissingAsync(cancellationToken) is { } missing
             ? new Refusal(RefusalKind.Unavailable, "NOT_READY", missing, Hint: "Run: licensectl migrate").ToResult()
             : Results.Text("ready");
-
-    [Function("OpenApi")]
-    [Access(CallerRole.Anonymous)]
-    [Operation("This description.")]
-    public static IResult OpenApi([HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "openapi.json")] HttpRequest request) =>
-        Results.Bytes(OpenApiDocument.Json, "application/json");
 }

@@ -12,7 +12,7 @@ public sealed class PageFunctions(ServePage serve, PageSettings settings)
 
     [Function("Page")]
     [Access(CallerRole.Anonymous), Unlimited]
-    [Operation("The pages of customers and operators, and the widget.")]
+    [Operation("The pages of customers and operators, and the widget.", Media = "text/html")]
     public IResult Page([HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = Route)] HttpRequest request) => serve.Run(request);
 
     // The name must sort before Page, whose route also matches: the Functions host takes the first match in the order of the names.

@@ -14,7 +14,7 @@ public sealed class ValidateFunction(
 {
     [Function("ValidateLicense")]
     [Access(CallerRole.License, CallerRole.Service)]
-    [Operation("Checks a license for the device that asks; every definite verdict is a 200.", Body = typeof(CheckRequest))]
+    [Operation("Checks a license for the device that asks; every definite verdict is a 200.", Body = typeof(CheckRequest), Reply = typeof(CheckAnswer))]
     public async Task<IResult> Validate(
         [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "api/v1/licenses/validate")] HttpRequest request,
         CancellationToken cancellationToken)

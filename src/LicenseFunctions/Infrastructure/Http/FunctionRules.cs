@@ -31,8 +31,11 @@ public sealed class OperationAttribute(string summary) : Attribute
     /// <summary>The type of the JSON body that it reads.</summary>
     public Type? Body { get; init; }
 
-    /// <summary>The type of the JSON that it answers; null where the answer isn't JSON.</summary>
+    /// <summary>The type of the JSON answer; null if the answer is not JSON.</summary>
     public Type? Reply { get; init; }
+
+    /// <summary>The media type of an answer that is not JSON; with <see cref="Reply"/>, of the one that the caller may ask for instead.</summary>
+    public string? Media { get; init; }
 
     public int Status { get; init; } = 200;
 

@@ -1,6 +1,8 @@
 using System.Reflection;
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Schema;
+using System.Text.Json.Serialization;
 using System.Text.RegularExpressions;
 using Microsoft.Azure.Functions.Worker;
 
@@ -10,6 +12,11 @@ namespace LicenseFunctions.Infrastructure.Http;
 public static partial class OpenApiDocument
 {
     private static readonly Lazy<byte[]> Document = new(() => System.Text.Encoding.UTF8.GetBytes(Build().ToJsonString()));
+
+    // Numbers are described as numbers, although a body may also hold them as text.
+    private static readonly JsonSerializerOptions Described = new(Http.Json.Options) { NumberHandling = JsonNumberHandling.Strict };
+
+    private static readonly JsonSchemaExporterOptions Exported = new() { TreatNullObliviousAsNonNullable = true };
 
     public static byte[] Json => Document.Value;
 
@@ -75,13 +82,14 @@ public static partial class OpenApiDocument
         var described = new JsonObject
         {
             ["operationId"] = name,
+            ["tags"] = new JsonArray(method.DeclaringType!.Namespace!.Split('.')[^1]),
             ["summary"] = operation?.Summary,
             ["parameters"] = parameters,
             ["security"] = Security(rule),
             ["x-roles"] = new JsonArray([.. Enum.GetValues<CallerRole>().Where(rule.Allows).Select(role => (JsonNode)role.ToString())]),
             ["responses"] = new JsonObject
             {
-                [(operation?.Status ?? 200).ToString(System.Globalization.CultureInfo.InvariantCulture)] = Reply(operation?.Reply),
+                [(operation?.Status ?? 200).ToString(System.Globalization.CultureInfo.InvariantCulture)] = Reply(operation),
                 ["default"] = new JsonObject
                 {
                     ["description"] = "A problem",
@@ -100,16 +108,19 @@ public static partial class OpenApiDocument
         return described;
     }
 
-    private static JsonObject Reply(Type? type)
+    private static JsonObject Reply(OperationAttribute? operation)
     {
-        var reply = new JsonObject { ["description"] = "Done" };
-        if (type is not null)
-            reply["content"] = Content(type);
+        var reply = new JsonObject { ["description"] = operation is { Status: 204 } ? "Done; no body" : "Done" };
+        var content = operation?.Reply is { } type ? Content(type) : [];
+        if (operation?.Media is { } media)
+            content[media] = new JsonObject { ["schema"] = media == "application/json" ? new JsonObject { ["type"] = "object" } : Text("string") };
+        if (content.Count > 0)
+            reply["content"] = content;
         return reply;
     }
 
     private static JsonObject Content(Type type) =>
-        new() { ["application/json"] = new JsonObject { ["schema"] = Http.Json.Options.GetJsonSchemaAsNode(type) } };
+        new() { ["application/json"] = new JsonObject { ["schema"] = Described.GetJsonSchemaAsNode(type, Exported) } };
 
     private static JsonArray Security(FunctionRule rule)
     {

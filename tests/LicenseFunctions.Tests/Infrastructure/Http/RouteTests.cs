@@ -129,6 +129,35 @@ public sealed partial class RouteTests(PostgresFixture postgres) : IAsyncLifetim
         Assert.All(HttpFunctions(), function => Assert.NotNull(function.Method.GetCustomAttribute<OperationAttribute>()));
     }
 
+    [Fact]
+    public async Task OpenApi_EveryAnswerWithABody_HasASchema()
+    {
+        var (_, document, _) = await app.GetAsync("/openapi.json");
+
+        var answers = document!["paths"]!.AsObject()
+            .SelectMany(path => path.Value!.AsObject().Select(verb => (Name: $"{verb.Key} {path.Key}", Replies: verb.Value!["responses"]!.AsObject())))
+            .SelectMany(operation => operation.Replies.Select(reply => (operation.Name, Status: reply.Key, Content: reply.Value!["content"])));
+
+        Assert.Empty(answers
+            .Where(answer => answer.Status != "204" && (answer.Content is not JsonObject content || content.Any(media => media.Value!["schema"] is null)))
+            .Select(answer => $"{answer.Name} {answer.Status}"));
+    }
+
+    [Fact]
+    public async Task Docs_ShowEveryOperation_WithoutAScript()
+    {
+        var (_, document, _) = await app.GetAsync("/openapi.json");
+        using var answer = await app.Client.GetAsync(new Uri("/docs", UriKind.Relative), TestContext.Current.CancellationToken);
+        var page = await answer.Content.ReadAsStringAsync(TestContext.Current.CancellationToken);
+
+        Assert.Equal("text/html", answer.Content.Headers.ContentType?.MediaType);
+        Assert.StartsWith("default-src 'none'; style-src 'sha256-", answer.Headers.GetValues("Content-Security-Policy").Single(), StringComparison.Ordinal);
+        Assert.DoesNotContain("<script", page, StringComparison.Ordinal);
+        Assert.All(document!["paths"]!.AsObject().SelectMany(path => path.Value!.AsObject()), verb =>
+            Assert.Contains($"id=\"{verb.Value!["operationId"]}-{verb.Key}\"", page, StringComparison.Ordinal));
+        Assert.Contains("<code>devices.used</code></td><td>integer</td>", page, StringComparison.Ordinal);
+    }
+
     private static IEnumerable<(FunctionRule Rule, HttpMethod Verb, string Path)> Routes() =>
         from function in HttpFunctions()
         from verb in function.Trigger.Methods!

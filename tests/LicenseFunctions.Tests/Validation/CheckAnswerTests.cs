@@ -1,0 +1,53 @@
+using System.Buffers;
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using LicenseFunctions.Infrastructure.Http;
+using LicenseFunctions.Validation;
+using Licensing.Devices;
+using Xunit;
+
+namespace LicenseFunctions.Tests.Validation;
+
+/// <summary>The JSON that is written by hand is the one that /openapi.json describes.</summary>
+public sealed class CheckAnswerTests
+{
+    private static readonly DateTimeOffset Now = new(2026, 11, 26, 12, 0, 0, TimeSpan.Zero);
+
+    private static readonly JsonSerializerOptions Strict = new(Json.Options) { UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow };
+
+    [Fact]
+    public void Write_UnknownToken_IsTheDescribedJson() =>
+        IsDescribed(new CheckReply(Verdict.NotFound, null, null, false, 2, Now), null);
+
+    [Fact]
+    public void Write_KnownDevice_IsTheDescribedJson()
+    {
+        var facts = new LicenseFacts(
+            TokenActive: true, RevokedReason: null, OverlapUntil: null, ExpiresAt: Now.AddDays(9), GraceUntil: null, SubscriptionState.Synced,
+            SubscriptionActive: true, PausedReason: null, null);
+        var device = new KnownDevice(Guid.NewGuid(), Now.AddDays(-3), Now);
+        var license = new CheckedLicense(Guid.NewGuid(), facts, device, 2, 1);
+
+        IsDescribed(new CheckReply(Verdict.Of(facts, Now, TimeSpan.FromDays(3)), license, device, true, 2, Now), "n-1");
+    }
+
+    private static void IsDescribed(CheckReply reply, string? nonce)
+    {
+        var buffer = new ArrayBufferWriter<byte>();
+        using (var json = new Utf8JsonWriter(buffer))
+            reply.Write(json, nonce);
+        var written = Encoding.UTF8.GetString(buffer.WrittenSpan);
+
+        var answer = JsonSerializer.Deserialize<CheckAnswer>(written, Strict);
+
+        using var expected = JsonDocument.Parse(written);
+        using var actual = JsonSerializer.SerializeToDocument(answer, Strict);
+        Assert.Equal(
+            expected.RootElement.EnumerateObject().Select(field => field.Name).Order(),
+            actual.RootElement.EnumerateObject().Select(field => field.Name).Order());
+        Assert.Equal(reply.Verdict.IsValid, answer!.Valid);
+        Assert.Equal(nonce, answer.Nonce);
+        Assert.Equal(reply.Device?.DeviceId, answer.Device?.DeviceId);
+    }
+}
