@@ -26,7 +26,7 @@ var metricAlerts = [
   {
     // DrainDeadLetters moves them to the quarantine; they pile up only when it doesn't run, or can't keep pace.
     name: 'dead-letters'
-    description: 'Dead letters are not being drained: docs/runbook.md, Usage does not arrive'
+    description: 'Dead letters are not being drained: docs/operations.md, Usage does not arrive'
     severity: 2
     scope: serviceBusId
     namespace: 'Microsoft.ServiceBus/namespaces'

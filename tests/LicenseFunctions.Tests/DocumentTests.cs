@@ -8,12 +8,20 @@ using Xunit;
 
 namespace LicenseFunctions.Tests;
 
-/// <summary>README.md and local.settings.sample.json say what the code does.</summary>
+/// <summary>README.md, docs/ and local.settings.sample.json say what the code does, can be read, and link to what exists.</summary>
 public sealed partial class DocumentTests
 {
     private static readonly MethodInfo[] Functions = [.. typeof(SettingReader).Assembly.GetTypes()
         .SelectMany(type => type.GetMethods())
         .Where(method => method.GetCustomAttribute<FunctionAttribute>() is not null)];
+
+    private const int MostReadmeLines = 150;
+    private const int MostColumns = 160;
+
+    // Words that the glossary of docs/architecture.md replaces. Names of functions, headers and files stand in backticks and may hold them.
+    private static readonly Regex Banned = new(@"\b(licen[c]e|mend|judg|newcomer)\w*", RegexOptions.IgnoreCase);
+
+    private static readonly string[] NotOurs = ["node_modules", "bin", "obj", ".local", ".git"];
 
     // The Functions host's own, which nothing of ours reads.
     private static readonly string[] OfTheHost = ["FUNCTIONS_WORKER_RUNTIME", "AzureWebJobsStorage"];
@@ -47,34 +55,106 @@ public sealed partial class DocumentTests
     }
 
     [Fact]
-    public void Schedules_AreTheSameInTheWorkerTheSampleAndTheReadme()
+    public void Schedules_AreTheSameInTheWorkerTheSampleAndTheDocument()
     {
-        var worker = DefaultSchedule().Matches(Repository.Read("src/StandaloneHost/Settings.cs")).Select(match => match.Groups[1].Value + " " + match.Groups[2].Value);
-        var sample = SampleSchedule().Matches(Repository.Read("local.settings.sample.json")).Select(match => match.Groups[1].Value + " " + match.Groups[2].Value);
-        var readme = ReadmeSchedule().Matches(Repository.Read("README.md")).Select(match => match.Groups[1].Value + " " + match.Groups[2].Value);
+        var worker = Schedules(DefaultSchedule(), "src/StandaloneHost/Settings.cs");
+        var sample = Schedules(SampleSchedule(), "local.settings.sample.json");
+        var document = Schedules(DocumentedSchedule(), "docs/configuration.md");
 
         Assert.NotEmpty(worker);
         Assert.Equal(worker.Order(), sample.Order());
-        Assert.Equal(worker.Order(), readme.Order());
+        Assert.Equal(worker.Order(), document.Order());
     }
 
     [Fact]
-    public void Readme_ListsTheSampleSettings() =>
-        Assert.Equal(SampleSettings().Except(OfTheHost).Order(), Listed("## Settings").Order());
+    public void Configuration_ListsTheSampleSettings() =>
+        Assert.Equal(SampleSettings().Except(OfTheHost).Order(), Listed("docs/configuration.md", "## Settings").Order());
 
     [Fact]
-    public void Readme_ListsEveryFunctionOnce() =>
+    public void Api_ListsEveryFunctionOnce() =>
         Assert.Equal(
             Functions.Select(method => method.GetCustomAttribute<FunctionAttribute>()!.Name).Order(),
-            Listed("## Functions").Order());
+            Listed("docs/api.md", "## Functions").Order());
+
+    [Fact]
+    public void Readme_IsShort() =>
+        Assert.InRange(Repository.Read("README.md").TrimEnd().Split('\n').Length, 1, MostReadmeLines);
+
+    [Fact]
+    public void Documents_HaveNoLongLine() =>
+        Assert.Empty(Lines().Where(line => line.Text.Length > MostColumns).Select(line => line.At));
+
+    [Fact]
+    public void Documents_UseNoWordThatTheGlossaryReplaces() =>
+        Assert.Empty(Lines()
+            .Where(line => line.File != "CHANGELOG.md" && !line.Section.Equals("Glossary", StringComparison.Ordinal))
+            .Where(line => Banned.IsMatch(Code().Replace(line.Text, "")))
+            .Select(line => $"{line.At}: {line.Text}"));
+
+    [Fact]
+    public void Documents_LinkToWhatExists()
+    {
+        var links = Lines().Where(line => !line.IsCode)
+            .SelectMany(line => Link().Matches(line.Text).Select(match => (line.At, line.File, Target: match.Groups[1].Value)))
+            .Where(link => !link.Target.Contains(':', StringComparison.Ordinal))
+            .ToList();
+
+        Assert.NotEmpty(links);
+        Assert.Empty(links.Where(link => !Exists(link.File, link.Target)).Select(link => $"{link.At}: {link.Target}"));
+    }
+
+    private static bool Exists(string from, string target)
+    {
+        var parts = target.Split('#', 2);
+        var file = parts[0].Length == 0 ? from : Path.GetRelativePath(
+            Repository.Root, Path.GetFullPath(Path.Combine(Repository.Root, Path.GetDirectoryName(from)!, parts[0])));
+        if (parts.Length == 1)
+            return Path.Exists(Path.Combine(Repository.Root, file));
+        return File.Exists(Path.Combine(Repository.Root, file)) && Lines(file)
+            .Where(line => line.IsHeading)
+            .Any(line => Anchor(line.Section) == parts[1]);
+    }
+
+    // As GitHub makes it: lower case, no punctuation, dashes for spaces.
+    private static string Anchor(string heading) => NotInAnchor().Replace(heading.ToLowerInvariant(), "").Replace(' ', '-');
+
+    private sealed record Line(string File, int Number, string Section, bool IsHeading, bool IsCode, string Text)
+    {
+        public string At => $"{File}:{Number}";
+    }
+
+    private static IEnumerable<Line> Lines() => Directory
+        .EnumerateFiles(Repository.Root, "*.md", SearchOption.AllDirectories)
+        .Select(file => Path.GetRelativePath(Repository.Root, file))
+        .Where(file => !file.Split(Path.DirectorySeparatorChar).Intersect(NotOurs).Any())
+        .SelectMany(Lines);
+
+    private static IEnumerable<Line> Lines(string file)
+    {
+        var (number, section, isCode) = (0, "", false);
+        foreach (var text in Repository.Read(file).Split('\n'))
+        {
+            number++;
+            var isFence = text.TrimStart().StartsWith("```", StringComparison.Ordinal);
+            var isHeading = !isCode && Heading().IsMatch(text);
+            if (isHeading)
+                section = Heading().Match(text).Groups[1].Value;
+            yield return new Line(file, number, section, isHeading, isCode || isFence, text);
+            if (isFence)
+                isCode = !isCode;
+        }
+    }
+
+    private static List<string> Schedules(Regex pattern, string file) =>
+        [.. pattern.Matches(Repository.Read(file)).Select(match => match.Groups[1].Value + " " + match.Groups[2].Value)];
 
     private static IEnumerable<string> SampleSettings() =>
         JsonDocument.Parse(Repository.Read("local.settings.sample.json")).RootElement.GetProperty("Values")
             .EnumerateObject().Select(setting => setting.Name);
 
     /// <summary>The names in the first column of a section's table.</summary>
-    private static IEnumerable<string> Listed(string section) =>
-        Repository.Read("README.md").Split('\n')
+    private static IEnumerable<string> Listed(string file, string section) =>
+        Repository.Read(file).Split('\n')
             .SkipWhile(line => line != section).Skip(1)
             .TakeWhile(line => !line.StartsWith("## ", StringComparison.Ordinal))
             .Where(line => line.StartsWith("| `", StringComparison.Ordinal))
@@ -88,7 +168,7 @@ public sealed partial class DocumentTests
     private static partial Regex SampleSchedule();
 
     [GeneratedRegex(@"\| `([A-Z_]+_SCHEDULE)` \| `([^`]+)` \|")]
-    private static partial Regex ReadmeSchedule();
+    private static partial Regex DocumentedSchedule();
 
     [GeneratedRegex("%([A-Z_]+)%")]
     private static partial Regex InPercentSigns();
@@ -98,4 +178,16 @@ public sealed partial class DocumentTests
 
     [GeneratedRegex("`([A-Za-z_]+)`")]
     private static partial Regex Name();
+
+    [GeneratedRegex(@"^#{1,6} (.+?)\s*$")]
+    private static partial Regex Heading();
+
+    [GeneratedRegex(@"[^\p{L}\p{N} _-]")]
+    private static partial Regex NotInAnchor();
+
+    [GeneratedRegex(@"\]\(([^)\s]+)\)")]
+    private static partial Regex Link();
+
+    [GeneratedRegex("`[^`]*`")]
+    private static partial Regex Code();
 }

@@ -7,10 +7,10 @@ using Xunit;
 
 namespace LicenseFunctions.Tests.Licenses;
 
-/// <summary>docs/runbook.md: its SQL runs, and the routes that it calls are there.</summary>
+/// <summary>docs/operations.md: its SQL runs, and the routes that it calls are there.</summary>
 public sealed partial class RunbookTests(PostgresFixture postgres)
 {
-    private static readonly string Runbook = Repository.Read("docs/runbook.md");
+    private static readonly string Runbook = Repository.Read("docs/operations.md");
 
     [Fact]
     public async Task Statements_Run()

@@ -27,7 +27,7 @@ public sealed class LicenseVerdictTests
 
     public enum Expiry { Never, Ahead, InGrace, Past }
 
-    /// <summary>The README's table: token × subscription state × expiry → code.</summary>
+    /// <summary>The table of docs/validation.md: token × subscription state × expiry → code.</summary>
     public static TheoryData<Token, SubscriptionState, Expiry, LicenseCode> Table()
     {
         var table = new TheoryData<Token, SubscriptionState, Expiry, LicenseCode>();
