@@ -3,6 +3,7 @@ using System.Text.Json;
 using System.Text.RegularExpressions;
 using LicenseFunctions.Infrastructure.Settings;
 using LicenseFunctions.Tests.Support;
+using Licensing.Suspicion;
 using Microsoft.Azure.Functions.Worker;
 using Xunit;
 
@@ -75,6 +76,22 @@ public sealed partial class DocumentTests
         Assert.Equal(
             Functions.Select(method => method.GetCustomAttribute<FunctionAttribute>()!.Name).Order(),
             Listed("docs/api.md", "## Functions").Order());
+
+    [Fact]
+    public void Detection_ListsThePolicy() =>
+        Assert.Equal(
+            typeof(DetectionPolicy).GetProperties().Select(field => JsonNamingPolicy.SnakeCaseLower.ConvertName(field.Name)).Order(),
+            Listed("docs/detection.md", "## The policy").Order());
+
+    [Fact]
+    public void Benchmarks_HaveASectionForEachBench()
+    {
+        var benches = Bench().Matches(Repository.Read("tests/Benchmarks/Program.cs")).Select(match => match.Groups[1].Value).Order().ToList();
+        var document = Repository.Read("docs/benchmarks.md");
+
+        Assert.NotEmpty(benches);
+        Assert.Equal(benches, BenchSection().Matches(document).Select(match => match.Groups[1].Value).Order());
+    }
 
     [Fact]
     public void Readme_IsShort() =>
@@ -178,6 +195,12 @@ public sealed partial class DocumentTests
 
     [GeneratedRegex("`([A-Za-z_]+)`")]
     private static partial Regex Name();
+
+    [GeneratedRegex(@"\[""([a-z-]+)""\] = \w+\.RunAsync")]
+    private static partial Regex Bench();
+
+    [GeneratedRegex("<!-- bench:([a-z-]+) -->\n.*?<!-- /bench:\\1 -->", RegexOptions.Singleline)]
+    private static partial Regex BenchSection();
 
     [GeneratedRegex(@"^#{1,6} (.+?)\s*$")]
     private static partial Regex Heading();
