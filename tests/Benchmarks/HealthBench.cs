@@ -52,7 +52,7 @@ internal static class HealthBench
 
     private static async Task SeedAsync(NpgsqlDataSource source, int hours)
     {
-        Console.WriteLine($"seeding {Licenses:N0} licenses and {Licenses * hours * 4:N0} usage rows");
+        Console.WriteLine($"… seeding {Licenses:N0} licenses and {Licenses * hours * 4:N0} usage rows");
         await ExecuteAsync(source, People);
         for (var hour = 0; hour < hours; hour++)
             await ExecuteAsync(source, Use.Replace("$1", hour.ToString(CultureInfo.InvariantCulture), StringComparison.Ordinal));

@@ -78,7 +78,7 @@ internal static class ValidateBench
         var database = new NpgsqlConnectionStringBuilder(DatabaseSettings.FromUri(context.DatabaseUrl)) { Database = name }.ConnectionString;
         await using var source = NpgsqlDataSource.Create(database);
         await new Migrations(source).RunAsync(_ => { }, CancellationToken.None);
-        Console.WriteLine($"seeding {Licenses} licenses");
+        Console.WriteLine($"… seeding {Licenses} licenses");
         foreach (var statement in Seed.Split(";\n", StringSplitOptions.RemoveEmptyEntries))
             await ExecuteAsync(source, statement);
         return database;
@@ -92,7 +92,7 @@ internal static class ValidateBench
         Uri check(Backend backend) => new(backend.Address, "/api/v1/licenses/validate");
         await LoadGenerators.WrkAsync(check(plain), 8, lua);
         // Every device asks all day long, so each is known to the cache: a load of some seconds meets most of them for the first time.
-        Console.WriteLine($"checking each of the {Licenses:N0} licenses once, so that the cache knows them");
+        Console.WriteLine($"… checking each of the {Licenses:N0} licenses once, so that the cache knows them");
         await CheckAllAsync(cached);
         await RequireValidAsync(plain);
 
