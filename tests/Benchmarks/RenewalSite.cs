@@ -46,7 +46,7 @@ internal sealed class RenewalSite : IAsyncDisposable
         return site;
     }
 
-    public RunRenewals Renewals(StripeSettings? stripe, RenewalPace pace)
+    public RunDueRenewals Renewals(StripeSettings? stripe, RenewalPace pace)
     {
         var clock = TimeProvider.System;
         var database = new LicenseDatabase(Source);
@@ -55,9 +55,9 @@ internal sealed class RenewalSite : IAsyncDisposable
         var gateways = new RenewalGateways(stripe is null
             ? []
             : [new StripeGateway(PaymentsRegistration.Client(stripe, clock), NullLogger<StripeGateway>.Instance)]);
-        var policy = new RenewalSettings(AutoRenewal: true, WarningDays: 7, GraceDays: 3, PriceRiseShare: 0, pace.Lanes).Policy(gateways.KeyLives);
-        var drive = new DriveRenewal(store, gateways, policy, new SignedLinks([], clock), clock);
-        return new RunRenewals(store, drive, policy, pace, clock, NullLogger<RunRenewals>.Instance);
+        var policy = new RenewalSettings(AutoRenewal: true, WarningDays: 7, GraceDays: 3, PriceRiseShare: 0, pace.Lanes).Policy(gateways.IdempotencyKeyLifetimes);
+        var process = new ProcessRenewal(store, gateways, policy, new SignedLinks([], clock), clock);
+        return new RunDueRenewals(store, process, policy, pace, clock, NullLogger<RunDueRenewals>.Instance);
     }
 
     /// <summary>Licenses that expire tomorrow at 49.99, each of its own customer.</summary>

@@ -92,7 +92,7 @@ internal static class RouteInputs
         return
         [
             new("AcceptPrice", "POST", 19,
-                new("/api/v1/renewals/price-consent", new { token = Token(links, AcceptPrice.Purpose, Demo.Raised, now) }),
+                new("/api/v1/renewals/price-consent", new { token = Token(links, ConsentToPrice.Purpose, Demo.Raised, now) }),
                 new("/api/v1/renewals/price-consent", Broken)),
             Of("AppealSuspension", "POST", 7, "appeal", new { message = "It was my brother." }, new { message = "" }),
             Of("GetSuspension", "GET", 7, "suspension"),

@@ -41,7 +41,7 @@ public sealed class CardDeclinesTests
     [InlineData(null, null, null, "soft")]
     public void Sort_EachDecline_EndsWhereTheTableSays(string? advice, string? declineCode, string? code, string expected)
     {
-        var outcome = CardDeclines.Sort(advice, declineCode, code, "declined");
+        var outcome = CardDeclines.Classify(advice, declineCode, code, "declined");
 
         Assert.Equal(expected, outcome switch
         {
@@ -54,5 +54,5 @@ public sealed class CardDeclinesTests
 
     [Fact]
     public void Sort_WithoutADeclineCode_KeepsTheErrorCodeAsReason() =>
-        Assert.Equal(new ChargeOutcome.HardDeclined("expired_card", "Your card has expired."), CardDeclines.Sort(null, null, "expired_card", "Your card has expired."));
+        Assert.Equal(new ChargeOutcome.HardDeclined("expired_card", "Your card has expired."), CardDeclines.Classify(null, null, "expired_card", "Your card has expired."));
 }

@@ -10,7 +10,7 @@ internal sealed class SabotagedGateway(ScheduleGateway inner, Sabotage sabotage)
 
     public string Provider => inner.Provider;
 
-    public TimeSpan KeyLife => inner.KeyLife;
+    public TimeSpan IdempotencyKeyLifetime => inner.IdempotencyKeyLifetime;
 
     public async Task<IntentSnapshot> CreateIntentAsync(ChargeRequest request, string idempotencyKey, CancellationToken cancellationToken) =>
         Seen(await inner.CreateIntentAsync(request, idempotencyKey, cancellationToken));

@@ -29,7 +29,7 @@ internal enum Sabotage
 /// One schedule: customers, workers and a gateway for some weeks, everything that happens drawn from the seed. The same seed
 /// is the same schedule, to the last step.
 /// </summary>
-internal sealed class Schedule : ILogger<RunRenewals>
+internal sealed class Schedule : ILogger<RunDueRenewals>
 {
     private static readonly DateTimeOffset Start = new(2026, 3, 1, 0, 0, 0, TimeSpan.Zero);
     private static readonly string[] Cards = ["pm_good", "pm_good", "pm_good", "pm_soft", "pm_flaky", "pm_flaky", "pm_hard", "pm_3ds", "pm_slow"];
@@ -40,10 +40,10 @@ internal sealed class Schedule : ILogger<RunRenewals>
     private readonly MemoryRenewalStore memory;
     private readonly ScheduleGateway gateway;
     private readonly RenewalPolicy policy;
-    private readonly RunRenewals run;
-    private readonly SettleRenewal settle;
-    private readonly RenewLicense renew;
-    private readonly DecideRenewal decide;
+    private readonly RunDueRenewals run;
+    private readonly ApplyPaymentEvent apply;
+    private readonly RenewManually renew;
+    private readonly ResolveUnknownCharge resolve;
     private readonly PausingStore store;
     private readonly List<string> violations = [];
     private readonly List<string>? trace;
@@ -62,13 +62,13 @@ internal sealed class Schedule : ILogger<RunRenewals>
         memory = new MemoryRenewalStore(clock, NewId) { IgnoresFence = sabotage is Sabotage.FenceIgnored, OnSuspended = OnSuspended };
         gateway = new ScheduleGateway(scheduler, clock, random, violations.Add) { FaultRate = random.Next(4) * 15 };
         IPaymentGateway used = sabotage is Sabotage.None or Sabotage.FenceIgnored ? gateway : new SabotagedGateway(gateway, sabotage);
-        policy = new RenewalPolicy(true, 7, 3, 0, new Dictionary<string, TimeSpan> { [used.Provider] = used.KeyLife });
+        policy = new RenewalPolicy(true, 7, 3, 0, new Dictionary<string, TimeSpan> { [used.Provider] = used.IdempotencyKeyLifetime });
         store = new PausingStore(memory, scheduler);
-        var drive = new DriveRenewal(store, new RenewalGateways([used], NewId), policy, new SignedLinks([], clock), clock);
-        run = new RunRenewals(store, drive, policy, new RenewalPace(1, random.Next(1, 3), TimeSpan.FromMinutes(5)), clock, this);
-        settle = new SettleRenewal(store, policy, clock);
-        renew = new RenewLicense(store, drive, policy, clock);
-        decide = new DecideRenewal(store, policy, clock);
+        var process = new ProcessRenewal(store, new RenewalGateways([used], NewId), policy, new SignedLinks([], clock), clock);
+        run = new RunDueRenewals(store, process, policy, new RenewalPace(1, random.Next(1, 3), TimeSpan.FromMinutes(5)), clock, this);
+        apply = new ApplyPaymentEvent(store, policy, clock);
+        renew = new RenewManually(store, process, policy, clock);
+        resolve = new ResolveUnknownCharge(store, policy, clock);
         for (var customers = random.Next(1, 4); customers > 0; customers--) AddCustomer();
     }
 
@@ -180,7 +180,7 @@ internal sealed class Schedule : ILogger<RunRenewals>
     {
         var next = DateTimeOffset.MaxValue;
         foreach (var renewal in memory.Renewals)
-            if (renewal.NextActionAt is { } at) next = Earlier(next, at > clock.Now ? at : clock.Now + DriveRenewal.Lease);
+            if (renewal.NextActionAt is { } at) next = Earlier(next, at > clock.Now ? at : clock.Now + ProcessRenewal.Lease);
         return next;
     }
 
@@ -283,7 +283,7 @@ internal sealed class Schedule : ILogger<RunRenewals>
     {
         try
         {
-            await settle.RunAsync(received, CancellationToken.None);
+            await apply.RunAsync(received, CancellationToken.None);
         }
         catch (InvalidOperationException unsettled) when (unsettled.Message.EndsWith("could not be settled.", StringComparison.Ordinal)
             || unsettled.Message.EndsWith("before it is known to be paid.", StringComparison.Ordinal))
@@ -352,7 +352,7 @@ internal sealed class Schedule : ILogger<RunRenewals>
                 break;
             case 11:
                 foreach (var renewal in memory.Renewals.Where(renewal => renewal.SubscriptionId == license.SubscriptionId))
-                    scheduler.Start("consent", () => AcceptPriceAsync(renewal.RenewalId));
+                    scheduler.Start("consent", () => ConsentToPriceAsync(renewal.RenewalId));
                 break;
             default:
                 scheduler.Start("customer", () => renew.RunAsync(
@@ -372,14 +372,14 @@ internal sealed class Schedule : ILogger<RunRenewals>
     private void Decide(Renewal renewal)
     {
         var paid = gateway.Intents[renewal.IntentId!].State as ChargeOutcome.Succeeded;
-        scheduler.Start("operator", () => decide.RunAsync(
+        scheduler.Start("operator", () => resolve.RunAsync(
             renewal.RenewalId, new RenewalDecision(paid is not null, "looked up", paid?.TransactionId), Actor.Operator(NewId()), CancellationToken.None));
     }
 
-    private async Task AcceptPriceAsync(Guid renewalId)
+    private async Task ConsentToPriceAsync(Guid renewalId)
     {
         var facts = await store.FindAsync(renewalId, CancellationToken.None);
-        if (RenewalRequests.AcceptPrice(facts!.Renewal, clock.Now) is { } accepted)
+        if (RenewalRequests.ConsentToPrice(facts!.Renewal, clock.Now) is { } accepted)
             await store.SaveAsync(accepted, new RenewalWriter(Lease: null), CancellationToken.None);
     }
 

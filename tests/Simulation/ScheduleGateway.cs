@@ -23,7 +23,7 @@ internal sealed class ScheduleGateway(Scheduler scheduler, ScheduleClock clock, 
 
     public string Provider => "stripe";
 
-    public TimeSpan KeyLife => TimeSpan.FromHours(23);
+    public TimeSpan IdempotencyKeyLifetime => TimeSpan.FromHours(23);
 
     /// <summary>Per cent of calls that go wrong.</summary>
     public int FaultRate { get; set; }

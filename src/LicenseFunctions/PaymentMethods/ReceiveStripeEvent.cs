@@ -7,7 +7,7 @@ using Licensing.Renewals;
 namespace LicenseFunctions.PaymentMethods;
 
 /// <summary>One webhook: verified, translated, and handed to whoever keeps what it is about; each commits the inbox row with its effect.</summary>
-public sealed class ReceiveStripeEvent(StripeWebhooks webhooks, SettleRenewal settle, PaymentMethodStore methods)
+public sealed class ReceiveStripeEvent(StripeWebhooks webhooks, ApplyPaymentEvent apply, PaymentMethodStore methods)
 {
     /// <param name="body">As it came, byte for byte.</param>
     /// <param name="signature">The Stripe-Signature header.</param>
@@ -19,7 +19,7 @@ public sealed class ReceiveStripeEvent(StripeWebhooks webhooks, SettleRenewal se
         if (read.Value.Fact is PaymentFact.MethodSaved or PaymentFact.MethodDetached)
             await methods.ApplyAsync(read.Value, cancellationToken);
         else
-            await settle.RunAsync(read.Value, cancellationToken);
+            await apply.RunAsync(read.Value, cancellationToken);
         return new EventReceipt(read.Value.EventId);
     }
 }

@@ -7,7 +7,7 @@ namespace LicenseFunctions.Renewals;
 
 /// <summary>The renewal of licenses, as customers and operators see it.</summary>
 public sealed class RenewalFunctions(
-    AskForRenewal ask, ListRenewals list, SwitchAutoRenew autoRenew, PreviewRenewals preview, CountFailures failures, AcceptPrice acceptPrice,
+    RequestRenewal renew, ListRenewals list, SetAutoRenewal autoRenew, PreviewRenewals preview, CountRenewalFailures failures, ConsentToPrice consent,
     ConfirmPayment confirm)
 {
     [Function("RenewLicense")]
@@ -18,7 +18,7 @@ public sealed class RenewalFunctions(
         Guid subscriptionId, CancellationToken cancellationToken)
     {
         var caller = request.HttpContext.Caller();
-        return (await ask.RunAsync(
+        return (await renew.RunAsync(
                 subscriptionId, caller.OwnerScope, caller.UserId ?? Guid.Empty, caller.ToRenewalActor(), request.Headers["Idempotency-Key"], cancellationToken))
             .Match(reply => Results.Json(reply, Json.Options, statusCode: reply.HttpStatus()), Problems.ToResult);
     }
@@ -77,7 +77,7 @@ public sealed class RenewalFunctions(
         [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "api/v1/renewals/price-consent")] HttpRequest request, CancellationToken cancellationToken)
     {
         var body = await request.ReadAsync<PriceConsent>(cancellationToken);
-        return body.Refusal is { } refusal ? refusal.ToResult() : (await acceptPrice.RunAsync(body.Value, cancellationToken)).ToResult();
+        return body.Refusal is { } refusal ? refusal.ToResult() : (await consent.RunAsync(body.Value, cancellationToken)).ToResult();
     }
 }
 

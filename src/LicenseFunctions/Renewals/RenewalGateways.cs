@@ -9,7 +9,7 @@ public sealed class RenewalGateways(IEnumerable<IPaymentGateway> gateways, Func<
     private readonly Dictionary<string, IPaymentGateway> byProvider = gateways.ToDictionary(gateway => gateway.Provider);
     private readonly Func<Guid> newId = newId ?? Guid.NewGuid;
 
-    public IReadOnlyDictionary<string, TimeSpan> KeyLives => byProvider.ToDictionary(pair => pair.Key, pair => pair.Value.KeyLife);
+    public IReadOnlyDictionary<string, TimeSpan> IdempotencyKeyLifetimes => byProvider.ToDictionary(pair => pair.Key, pair => pair.Value.IdempotencyKeyLifetime);
 
     public Guid NewAttemptId() => newId();
 

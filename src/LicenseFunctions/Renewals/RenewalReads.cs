@@ -213,7 +213,7 @@ public sealed class RenewalReads(LicenseDatabase database)
         return (await connection.QueryAsync<UnknownCharge>(new CommandDefinition(Unknown, new { limit }, cancellationToken: cancellationToken))).AsList();
     }
 
-    private const string SwitchAutoRenew = """
+    private const string SetAutoRenewal = """
         update license_tokens t
         set metadata = coalesce(t.metadata, '{}') || jsonb_build_object('auto_renew', @enabled)
         from v_current_license_tokens c
@@ -223,13 +223,13 @@ public sealed class RenewalReads(LicenseDatabase database)
         """;
 
     /// <returns>The license's expiry in a list of one; empty where there is no such license, or not for this owner.</returns>
-    public Task<IReadOnlyList<DateTime?>> SwitchAutoRenewAsync(
+    public Task<IReadOnlyList<DateTime?>> SetAutoRenewalAsync(
         Guid subscriptionId, Guid? ownerId, bool enabled, Actor by, CancellationToken cancellationToken) =>
         database.InTransactionAsync<IReadOnlyList<DateTime?>>(async (connection, token) =>
         {
             await SuspensionStore.LockAsync(connection, subscriptionId, token);
             var switched = (await connection.QueryAsync<DateTime?>(
-                new CommandDefinition(SwitchAutoRenew, new { subscriptionId, ownerId, enabled }, cancellationToken: token))).AsList();
+                new CommandDefinition(SetAutoRenewal, new { subscriptionId, ownerId, enabled }, cancellationToken: token))).AsList();
             if (switched.Count == 1)
             {
                 await AuditLog.AddAsync(connection, new AuditRow(

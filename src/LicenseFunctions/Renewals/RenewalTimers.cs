@@ -3,7 +3,7 @@ using Microsoft.Azure.Functions.Worker;
 namespace LicenseFunctions.Renewals;
 
 /// <summary>The timers of renewal. Any of them may run twice, overlap, be late or be killed.</summary>
-public sealed class RenewalTimers(RunRenewals run, WarnExpiring warn)
+public sealed class RenewalTimers(RunDueRenewals run, WarnExpiring warn)
 {
     [Function("RunRenewals")]
     public Task<RenewalCounts> Run([TimerTrigger("%RENEWAL_SCHEDULE%")] TimerInfo timer, CancellationToken cancellationToken) =>

@@ -14,22 +14,22 @@ public static class RenewalsRegistration
         var settings = RenewalSettings.Read(reader);
         services.AddSingleton(new RenewalPace(settings.Lanes, Claim: 2, Tick));
         services.AddSingleton(provider => new RenewalGateways(provider.GetServices<IPaymentGateway>()));
-        services.AddSingleton(provider => settings.Policy(provider.GetRequiredService<RenewalGateways>().KeyLives));
+        services.AddSingleton(provider => settings.Policy(provider.GetRequiredService<RenewalGateways>().IdempotencyKeyLifetimes));
         services.AddSingleton<IRenewalStore, RenewalStore>();
         services.AddSingleton<RenewalReads>();
-        services.AddSingleton<DriveRenewal>();
-        services.AddSingleton<RunRenewals>();
+        services.AddSingleton<ProcessRenewal>();
+        services.AddSingleton<RunDueRenewals>();
         services.AddSingleton<WarnExpiring>();
-        services.AddSingleton<SettleRenewal>();
-        services.AddSingleton<RenewLicense>();
+        services.AddSingleton<ApplyPaymentEvent>();
+        services.AddSingleton<RenewManually>();
         services.AddSingleton<ConfirmPayment>();
-        services.AddSingleton<AskForRenewal>();
-        services.AddSingleton<AcceptPrice>();
-        services.AddSingleton<DecideRenewal>();
+        services.AddSingleton<RequestRenewal>();
+        services.AddSingleton<ConsentToPrice>();
+        services.AddSingleton<ResolveUnknownCharge>();
         services.AddSingleton<ListRenewals>();
         services.AddSingleton<PreviewRenewals>();
-        services.AddSingleton<CountFailures>();
-        services.AddSingleton<SwitchAutoRenew>();
+        services.AddSingleton<CountRenewalFailures>();
+        services.AddSingleton<SetAutoRenewal>();
         return services;
     }
 }

@@ -5,7 +5,7 @@ using Microsoft.Azure.Functions.Worker;
 namespace LicenseFunctions.Renewals;
 
 /// <summary>Charges that nobody knows the outcome of, and a person's decision about them.</summary>
-public sealed class UnknownChargeFunctions(RenewalReads reads, DecideRenewal decide)
+public sealed class UnknownChargeFunctions(RenewalReads reads, ResolveUnknownCharge resolve)
 {
     private const int Rows = 500;
 
@@ -26,7 +26,7 @@ public sealed class UnknownChargeFunctions(RenewalReads reads, DecideRenewal dec
         var body = await request.ReadAsync<RenewalDecision>(cancellationToken);
         return body.Refusal is { } refusal
             ? refusal.ToResult()
-            : (await decide.RunAsync(renewalId, body.Value, request.HttpContext.Caller().ToRenewalActor(), cancellationToken)).ToResult();
+            : (await resolve.RunAsync(renewalId, body.Value, request.HttpContext.Caller().ToRenewalActor(), cancellationToken)).ToResult();
     }
 }
 

@@ -25,7 +25,7 @@ public static class CardDeclines
     /// <param name="declineCode">The bank's reason; null where the provider gave only <paramref name="code"/>.</param>
     /// <param name="code">The provider's error code, such as card_declined.</param>
     /// <param name="detail">The provider's sentence for the customer.</param>
-    public static ChargeOutcome Sort(string? adviceCode, string? declineCode, string? code, string detail)
+    public static ChargeOutcome Classify(string? adviceCode, string? declineCode, string? code, string detail)
     {
         var reason = declineCode ?? code ?? "card_declined";
         if (reason == "authentication_required" || code == "authentication_required")

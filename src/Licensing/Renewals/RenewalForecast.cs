@@ -26,7 +26,7 @@ public sealed record RenewalForecast(PaidWith? With, string? Obstacle)
         if (policy.NeedsConsent(price, lastPaidUsd)) return new RenewalForecast(null, "price_consent");
         if (walletUsd >= price) return new RenewalForecast(PaidWith.Wallet, null);
         if (card is null) return new RenewalForecast(null, "no_payment_method");
-        if (!policy.KeyLives.ContainsKey(card.Provider)) return new RenewalForecast(null, "unknown_payment_provider");
+        if (!policy.IdempotencyKeyLifetimes.ContainsKey(card.Provider)) return new RenewalForecast(null, "unknown_payment_provider");
         if (card.ExpiresAt <= expiresAt) return new RenewalForecast(PaidWith.Card, "card_expires");
         return new RenewalForecast(PaidWith.Card, lastDecline);
     }

@@ -31,7 +31,7 @@ public static class RenewalPlan
     // lived, and the next attempt makes its own.
     private static RenewalStep Create(RenewalFacts facts, RenewalAttempt attempt, RenewalPolicy policy, DateTimeOffset now)
     {
-        if (!Unwanted(facts, policy) && policy.MaySend(attempt, now)) return new RenewalStep.CreateIntent(attempt);
+        if (!Unwanted(facts, policy) && policy.CanReplay(attempt, now)) return new RenewalStep.CreateIntent(attempt);
 
         return Save(facts.Renewal with
         {
@@ -50,7 +50,7 @@ public static class RenewalPlan
     {
         if (facts.Renewal.Status is Undecided) return new RenewalStep.LookUp(intent, attempt);
         if (Unwanted(facts, policy)) return new RenewalStep.CancelIntent(intent, attempt);
-        return policy.MaySend(attempt, now) ? new RenewalStep.Confirm(intent, attempt) : new RenewalStep.LookUp(intent, attempt);
+        return policy.CanReplay(attempt, now) ? new RenewalStep.Confirm(intent, attempt) : new RenewalStep.LookUp(intent, attempt);
     }
 
     private static RenewalStep Decide(RenewalFacts facts, RenewalPolicy policy, DateTimeOffset now, Guid attemptId)
@@ -69,7 +69,7 @@ public static class RenewalPlan
         if (!renewal.PriceAccepted && policy.NeedsConsent(amount, facts.LastPaidUsd)) return AwaitConsent(renewal, facts.LastPaidUsd);
         if (facts.WalletUsd >= amount) return Without(renewal, Book(renewal, PaidWith.Wallet, policy, now));
 
-        return facts.Card is { } card && policy.KeyLives.ContainsKey(card.Provider)
+        return facts.Card is { } card && policy.IdempotencyKeyLifetimes.ContainsKey(card.Provider)
             ? Charge(renewal, card, IsSwitchedOff(facts, policy), now, attemptId)
             : Wait(renewal, PaymentNeeded, facts.Card is null ? "no_payment_method" : "unknown_payment_provider", now);
     }

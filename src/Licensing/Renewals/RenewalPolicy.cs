@@ -5,9 +5,9 @@ namespace Licensing.Renewals;
 /// <param name="WarningDays">EXPIRY_WARNING_DAYS: attempts begin this many days before expiry.</param>
 /// <param name="GraceDays">RENEWAL_GRACE_PERIOD_DAYS: attempts end this many days after it.</param>
 /// <param name="PriceRiseShare">A rise above this share of the last price (0.1 = 10 %) needs the customer's word; 0 for any rise.</param>
-/// <param name="KeyLives">The configured providers, each with how long an idempotency key may be sent again.</param>
+/// <param name="IdempotencyKeyLifetimes">The configured providers, each with how long an idempotency key may be sent again.</param>
 public sealed record RenewalPolicy(
-    bool AutoRenewal, int WarningDays, int GraceDays, decimal PriceRiseShare, IReadOnlyDictionary<string, TimeSpan> KeyLives)
+    bool AutoRenewal, int WarningDays, int GraceDays, decimal PriceRiseShare, IReadOnlyDictionary<string, TimeSpan> IdempotencyKeyLifetimes)
 {
     /// <summary>Soft declines after which nothing is tried by itself in this period.</summary>
     public const int SoftAttempts = 4;
@@ -42,8 +42,8 @@ public sealed record RenewalPolicy(
     public DateTimeOffset GivesUpAt(DateTimeOffset periodStart, DateTimeOffset now) => Later(periodStart + Grace, now + TimeSpan.FromDays(1));
 
     /// <summary>Whether the attempt's keys may still be sent: its provider is configured and the key's life isn't over.</summary>
-    public bool MaySend(RenewalAttempt attempt, DateTimeOffset now) =>
-        KeyLives.TryGetValue(attempt.Provider, out var life) && now - attempt.FirstSentAt < life;
+    public bool CanReplay(RenewalAttempt attempt, DateTimeOffset now) =>
+        IdempotencyKeyLifetimes.TryGetValue(attempt.Provider, out var life) && now - attempt.FirstSentAt < life;
 
     /// <summary>
     /// The next attempt after a soft decline: what is left of the time, in equal steps for what is left of the attempts and

@@ -25,7 +25,7 @@ public static class RenewalRequests
     };
 
     /// <summary>The customer agrees to the raised price; heard again, or too late, it changes nothing.</summary>
-    public static RenewalChange? AcceptPrice(Renewal renewal, DateTimeOffset now) => renewal.Status is AwaitingConsent
+    public static RenewalChange? ConsentToPrice(Renewal renewal, DateTimeOffset now) => renewal.Status is AwaitingConsent
         ? new RenewalChange(renewal with { Status = Due, PriceAccepted = true, NextActionAt = now }) { Audit = "renewal.price_accepted" }
         : null;
 

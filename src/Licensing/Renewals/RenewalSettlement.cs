@@ -3,7 +3,7 @@ using static Licensing.Renewals.RenewalStatus;
 namespace Licensing.Renewals;
 
 /// <summary>Which question an answer belongs to.</summary>
-public enum Asked { Create, Confirm, LookUp, Cancel, Event }
+public enum Trigger { Create, Confirm, LookUp, Cancel, Event }
 
 /// <summary>
 /// What a gateway's answer or a webhook makes of a renewal: the one transition function. Pure, so that the same word heard
@@ -13,11 +13,11 @@ public static class RenewalSettlement
 {
     /// <returns>The change; null where the answer says nothing new.</returns>
     public static RenewalChange? Settle(
-        RenewalFacts facts, IntentSnapshot answer, Asked asked, RenewalPolicy policy, DateTimeOffset now)
+        RenewalFacts facts, IntentSnapshot answer, Trigger trigger, RenewalPolicy policy, DateTimeOffset now)
     {
         var renewal = facts.Renewal;
         if (renewal.Attempt is not { } attempt) return null;
-        if (asked is Asked.Event && answer.IntentId != renewal.IntentId && answer.Outcome is not ChargeOutcome.Succeeded) return null;
+        if (trigger is Trigger.Event && answer.IntentId != renewal.IntentId && answer.Outcome is not ChargeOutcome.Succeeded) return null;
         if (renewal.Status is Applied) return PaidTwice(renewal, answer);
 
         return answer.Outcome switch
@@ -31,21 +31,21 @@ public static class RenewalSettlement
                 now),
             _ when renewal.Status is Canceled or Lapsed or Succeeded => null,
             // Due at this moment: a worker is about to ask, or it was the one that cancelled, and goes on from there.
-            ChargeOutcome.Canceled when asked is Asked.Event && renewal.NextActionAt <= now => null,
-            ChargeOutcome.Canceled canceled => Freed(renewal, attempt, asked, canceled.Reason, now),
-            ChargeOutcome.Unknown unknown => NotAnswered(renewal, asked, unknown.Reason, unknown.RetryAfter, now),
-            ChargeOutcome.Processing when asked is Asked.Event => null,
-            ChargeOutcome.Processing => NotAnswered(renewal, Asked.LookUp, "processing", null, now),
-            ChargeOutcome.Unconfirmed when asked is Asked.Create => new RenewalChange(
+            ChargeOutcome.Canceled when trigger is Trigger.Event && renewal.NextActionAt <= now => null,
+            ChargeOutcome.Canceled canceled => Freed(renewal, attempt, trigger, canceled.Reason, now),
+            ChargeOutcome.Unknown unknown => NotAnswered(renewal, trigger, unknown.Reason, unknown.RetryAfter, now),
+            ChargeOutcome.Processing when trigger is Trigger.Event => null,
+            ChargeOutcome.Processing => NotAnswered(renewal, Trigger.LookUp, "processing", null, now),
+            ChargeOutcome.Unconfirmed when trigger is Trigger.Create => new RenewalChange(
                 renewal with { IntentId = answer.IntentId, Lookups = 0, UnknownSince = null, NextActionAt = now }),
-            ChargeOutcome.Unconfirmed when asked is Asked.Event => null,
-            ChargeOutcome.Unconfirmed when asked is Asked.LookUp && renewal.IsOpen && !policy.MaySend(attempt, now) =>
+            ChargeOutcome.Unconfirmed when trigger is Trigger.Event => null,
+            ChargeOutcome.Unconfirmed when trigger is Trigger.LookUp && renewal.IsOpen && !policy.CanReplay(attempt, now) =>
                 NeverCharged(renewal, attempt),
-            ChargeOutcome.Unconfirmed => NotAnswered(renewal, asked, "not confirmed", null, now),
-            _ when asked is Asked.Cancel => NotAnswered(renewal, asked, "not cancelled", null, now),
-            _ when IsCurrent(renewal, attempt, asked, policy, now) => Declined(renewal, attempt, answer.Outcome, asked, now),
-            _ when asked is Asked.Event => renewal.IsOpen ? new RenewalChange(renewal with { NextActionAt = now }) : null,
-            _ => NotAnswered(renewal, asked, "the attempt before was declined", null, now),
+            ChargeOutcome.Unconfirmed => NotAnswered(renewal, trigger, "not confirmed", null, now),
+            _ when trigger is Trigger.Cancel => NotAnswered(renewal, trigger, "not cancelled", null, now),
+            _ when IsCurrent(renewal, attempt, trigger, policy, now) => Declined(renewal, attempt, answer.Outcome, trigger, now),
+            _ when trigger is Trigger.Event => renewal.IsOpen ? new RenewalChange(renewal with { NextActionAt = now }) : null,
+            _ => NotAnswered(renewal, trigger, "the attempt before was declined", null, now),
         };
     }
 
@@ -100,7 +100,7 @@ public static class RenewalSettlement
             : null;
 
     // Ours: the plan goes on. Somebody else's (the gateway's dashboard): as a soft decline, later on a new intent.
-    private static RenewalChange Freed(Renewal renewal, RenewalAttempt attempt, Asked asked, string reason, DateTimeOffset now)
+    private static RenewalChange Freed(Renewal renewal, RenewalAttempt attempt, Trigger trigger, string reason, DateTimeOffset now)
     {
         var free = renewal with
         {
@@ -109,13 +109,13 @@ public static class RenewalSettlement
             Lookups = 0,
             UnknownSince = null,
         };
-        return asked is Asked.Cancel
+        return trigger is Trigger.Cancel
             ? new RenewalChange(free with { Status = Due })
             : Soft(free, free.Attempt, $"intent_canceled: {reason}", now);
     }
 
     private static RenewalChange Declined(
-        Renewal renewal, RenewalAttempt attempt, ChargeOutcome outcome, Asked asked, DateTimeOffset now)
+        Renewal renewal, RenewalAttempt attempt, ChargeOutcome outcome, Trigger trigger, DateTimeOffset now)
     {
         var settled = renewal with { Lookups = 0, UnknownSince = null };
         switch (outcome)
@@ -135,7 +135,7 @@ public static class RenewalSettlement
                 };
             default:
                 var code = ((ChargeOutcome.NeedsAuthentication)outcome).Code;
-                var lookups = asked is Asked.LookUp ? renewal.Lookups + 1 : 1;
+                var lookups = trigger is Trigger.LookUp ? renewal.Lookups + 1 : 1;
                 return new RenewalChange(settled with
                 {
                     Status = NeedsAuthentication,
@@ -181,7 +181,7 @@ public static class RenewalSettlement
 
     // Unknown is not failed. A creation that wasn't answered charged nothing and stays what it is; a question about a settled
     // attempt leaves it settled; only a confirmation's missing answer makes the charge unknown.
-    private static RenewalChange NotAnswered(Renewal renewal, Asked asked, string reason, TimeSpan? retryAfter, DateTimeOffset now)
+    private static RenewalChange NotAnswered(Renewal renewal, Trigger trigger, string reason, TimeSpan? retryAfter, DateTimeOffset now)
     {
         var since = renewal.UnknownSince ?? now;
         var status = renewal switch
@@ -190,7 +190,7 @@ public static class RenewalSettlement
             _ when now - since >= RenewalPolicy.UndecidedAfter => Undecided,
             _ => Unknown,
         };
-        return asked is Asked.Event ? new RenewalChange(renewal with { NextActionAt = now }) : Leave(
+        return trigger is Trigger.Event ? new RenewalChange(renewal with { NextActionAt = now }) : Leave(
             renewal with { UnknownSince = since }, status, now, reason, retryAfter);
     }
 
@@ -215,8 +215,8 @@ public static class RenewalSettlement
     }
 
     // Whether a decline that an intent shows belongs to the attempt in question and not to the one before it.
-    private static bool IsCurrent(Renewal renewal, RenewalAttempt attempt, Asked asked, RenewalPolicy policy, DateTimeOffset now) =>
-        asked is Asked.Create or Asked.Confirm
-        || (renewal.IsOpen && (attempt.OpensIntent || !policy.MaySend(attempt, now)))
+    private static bool IsCurrent(Renewal renewal, RenewalAttempt attempt, Trigger trigger, RenewalPolicy policy, DateTimeOffset now) =>
+        trigger is Trigger.Create or Trigger.Confirm
+        || (renewal.IsOpen && (attempt.OpensIntent || !policy.CanReplay(attempt, now)))
         || renewal.Status is NeedsAuthentication;
 }

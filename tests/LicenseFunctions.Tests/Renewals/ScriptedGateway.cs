@@ -12,7 +12,7 @@ internal sealed class ScriptedGateway : IPaymentGateway
 
     public string Provider => "stripe";
 
-    public TimeSpan KeyLife => TimeSpan.FromHours(23);
+    public TimeSpan IdempotencyKeyLifetime => TimeSpan.FromHours(23);
 
     /// <summary>The next answer, whatever is asked.</summary>
     public ScriptedGateway Answers(ChargeOutcome outcome, string? intent = "pi_1")

@@ -18,18 +18,18 @@ public sealed class TrustedCasesTests : IAsyncDisposable
     private readonly FakeTimeProvider clock = new(Now);
     private readonly ScriptedGateway gateway = new();
     private readonly MemoryWorld world;
-    private readonly RunRenewals run;
-    private readonly SettleRenewal settle;
+    private readonly RunDueRenewals run;
+    private readonly ApplyPaymentEvent apply;
     private Guid license;
 
     public TrustedCasesTests()
     {
         world = new MemoryWorld(clock);
         var gateways = new RenewalGateways([gateway]);
-        var policy = new RenewalPolicy(true, 7, 3, 0, gateways.KeyLives);
-        var drive = new DriveRenewal(world.Store, gateways, policy, new SignedLinks([], clock), clock);
-        run = new RunRenewals(world.Store, drive, policy, new RenewalPace(1, 1, TimeSpan.FromMinutes(1)), clock, NullLogger<RunRenewals>.Instance);
-        settle = new SettleRenewal(world.Store, policy, clock);
+        var policy = new RenewalPolicy(true, 7, 3, 0, gateways.IdempotencyKeyLifetimes);
+        var process = new ProcessRenewal(world.Store, gateways, policy, new SignedLinks([], clock), clock);
+        run = new RunDueRenewals(world.Store, process, policy, new RenewalPace(1, 1, TimeSpan.FromMinutes(1)), clock, NullLogger<RunDueRenewals>.Instance);
+        apply = new ApplyPaymentEvent(world.Store, policy, clock);
     }
 
     public ValueTask DisposeAsync() => world.DisposeAsync();
@@ -237,7 +237,7 @@ public sealed class TrustedCasesTests : IAsyncDisposable
         await UnknownAsync();
         gateway.Answers(Paid);
 
-        await TickInAsync(gateway.KeyLife + TimeSpan.FromSeconds(seconds));
+        await TickInAsync(gateway.IdempotencyKeyLifetime + TimeSpan.FromSeconds(seconds));
 
         Assert.StartsWith(call, gateway.Calls[^1], StringComparison.Ordinal);
         await IsRenewedAsync();
@@ -255,7 +255,7 @@ public sealed class TrustedCasesTests : IAsyncDisposable
 
     private async Task TickAndDieAsync() => await Assert.ThrowsAsync<OperationCanceledException>(() => run.RunAsync(Token));
 
-    private Task TickAfterTheLeaseAsync() => TickInAsync(DriveRenewal.Lease);
+    private Task TickAfterTheLeaseAsync() => TickInAsync(ProcessRenewal.Lease);
 
     private async Task TickInAsync(TimeSpan wait)
     {
@@ -264,7 +264,7 @@ public sealed class TrustedCasesTests : IAsyncDisposable
     }
 
     private Task HearAsync(string id, PaymentFact fact) =>
-        settle.RunAsync(new PaymentEvent("stripe", id, "any", clock.GetUtcNow(), fact), Token);
+        apply.RunAsync(new PaymentEvent("stripe", id, "any", clock.GetUtcNow(), fact), Token);
 
     private async Task<Renewal> RenewalAsync() => (await world.Store.FindAsync(
         (await world.Store.OpenAsync(license, new RenewalPolicy(true, 40, 3, 0, new Dictionary<string, TimeSpan>()), clock.GetUtcNow(), Token))!.Value, Token))!.Renewal;

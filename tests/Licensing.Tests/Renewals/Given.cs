@@ -6,10 +6,10 @@ namespace Licensing.Tests.Renewals;
 internal static class Given
 {
     public static readonly DateTimeOffset Expiry = new(2026, 6, 1, 0, 0, 0, TimeSpan.Zero);
-    public static readonly TimeSpan KeyLife = TimeSpan.FromHours(23);
+    public static readonly TimeSpan IdempotencyKeyLifetime = TimeSpan.FromHours(23);
     public static readonly Guid NewAttempt = Guid.Parse("00000000-0000-0000-0000-00000000a002");
 
-    public static readonly RenewalPolicy Policy = new(true, 7, 3, 0, new Dictionary<string, TimeSpan> { ["stripe"] = KeyLife });
+    public static readonly RenewalPolicy Policy = new(true, 7, 3, 0, new Dictionary<string, TimeSpan> { ["stripe"] = IdempotencyKeyLifetime });
 
     public static readonly SavedCard Card = new(Guid.Parse("00000000-0000-0000-0000-00000000ca2d"), "stripe", "cus_1", "pm_1");
 
@@ -40,6 +40,6 @@ internal static class Given
 
     public static Renewal After(RenewalStep step) => Xunit.Assert.IsType<RenewalStep.Save>(step).Change.After;
 
-    public static RenewalChange? Settle(Renewal renewal, ChargeOutcome outcome, Asked asked = Asked.Confirm, DateTimeOffset? now = null, string? intent = "pi_1") =>
-        RenewalSettlement.Settle(Facts(renewal, Card), new IntentSnapshot(intent, outcome), asked, Policy, now ?? Expiry);
+    public static RenewalChange? Settle(Renewal renewal, ChargeOutcome outcome, Trigger trigger = Trigger.Confirm, DateTimeOffset? now = null, string? intent = "pi_1") =>
+        RenewalSettlement.Settle(Facts(renewal, Card), new IntentSnapshot(intent, outcome), trigger, Policy, now ?? Expiry);
 }

@@ -78,7 +78,7 @@ public sealed class RenewalPlanTests
     {
         var created = Charging with { IntentId = null };
 
-        Assert.IsType(expected, Next(Facts(created, Card), Expiry + KeyLife + TimeSpan.FromSeconds(seconds)));
+        Assert.IsType(expected, Next(Facts(created, Card), Expiry + IdempotencyKeyLifetime + TimeSpan.FromSeconds(seconds)));
     }
 
     [Theory]
@@ -88,7 +88,7 @@ public sealed class RenewalPlanTests
     [InlineData(RenewalStatus.Undecided, -1, typeof(RenewalStep.LookUp))]
     public void Next_AnOpenCharge_SendsTheSameKeyWhileItLivesThenOnlyAsks(RenewalStatus status, int seconds, Type expected)
     {
-        var step = Next(Facts(Charging with { Status = status }, Card), Expiry + KeyLife + TimeSpan.FromSeconds(seconds));
+        var step = Next(Facts(Charging with { Status = status }, Card), Expiry + IdempotencyKeyLifetime + TimeSpan.FromSeconds(seconds));
 
         Assert.IsType(expected, step);
         if (step is RenewalStep.Confirm confirm) Assert.Equal(Attempt, confirm.Attempt);

@@ -12,55 +12,55 @@ public sealed class RenewalSettlementTests
     private static readonly ChargeOutcome Authentication = new ChargeOutcome.NeedsAuthentication("authentication_required", "");
     private static readonly ChargeOutcome Lost = new ChargeOutcome.Unknown("lost");
 
-    public static readonly TheoryData<RenewalStatus, ChargeOutcome, Asked, RenewalStatus?> Transitions = new()
+    public static readonly TheoryData<RenewalStatus, ChargeOutcome, Trigger, RenewalStatus?> Transitions = new()
     {
-        { RenewalStatus.Charging, Paid, Asked.Confirm, RenewalStatus.Applied },
-        { RenewalStatus.Charging, Soft, Asked.Confirm, RenewalStatus.SoftDeclined },
-        { RenewalStatus.Charging, Hard, Asked.Confirm, RenewalStatus.HardDeclined },
-        { RenewalStatus.Charging, Authentication, Asked.Confirm, RenewalStatus.NeedsAuthentication },
-        { RenewalStatus.Charging, Lost, Asked.Confirm, RenewalStatus.Unknown },
-        { RenewalStatus.Charging, new ChargeOutcome.Processing(), Asked.Confirm, RenewalStatus.Unknown },
-        { RenewalStatus.Charging, Lost, Asked.Cancel, RenewalStatus.Unknown },
-        { RenewalStatus.Charging, new ChargeOutcome.Canceled("requested"), Asked.Cancel, RenewalStatus.Due },
-        { RenewalStatus.Charging, new ChargeOutcome.Canceled("dashboard"), Asked.Event, null },
-        { RenewalStatus.Charging, Paid, Asked.Cancel, RenewalStatus.Applied },
-        { RenewalStatus.Charging, Paid, Asked.Event, RenewalStatus.Applied },
-        { RenewalStatus.Charging, Soft, Asked.Event, RenewalStatus.SoftDeclined },
-        { RenewalStatus.Charging, new ChargeOutcome.Processing(), Asked.Event, null },
-        { RenewalStatus.Unknown, Paid, Asked.LookUp, RenewalStatus.Applied },
-        { RenewalStatus.Unknown, Soft, Asked.LookUp, RenewalStatus.SoftDeclined },
-        { RenewalStatus.Unknown, new ChargeOutcome.Unconfirmed(), Asked.LookUp, RenewalStatus.Unknown },
-        { RenewalStatus.Unknown, Lost, Asked.LookUp, RenewalStatus.Unknown },
-        { RenewalStatus.Undecided, Lost, Asked.LookUp, RenewalStatus.Undecided },
-        { RenewalStatus.Undecided, Paid, Asked.LookUp, RenewalStatus.Applied },
-        { RenewalStatus.Undecided, Paid, Asked.Event, RenewalStatus.Applied },
-        { RenewalStatus.NeedsAuthentication, Paid, Asked.Event, RenewalStatus.Applied },
-        { RenewalStatus.NeedsAuthentication, Paid, Asked.LookUp, RenewalStatus.Applied },
-        { RenewalStatus.NeedsAuthentication, Soft, Asked.Event, RenewalStatus.SoftDeclined },
-        { RenewalStatus.NeedsAuthentication, Lost, Asked.LookUp, RenewalStatus.NeedsAuthentication },
-        { RenewalStatus.SoftDeclined, Paid, Asked.Event, RenewalStatus.Applied },
-        { RenewalStatus.SoftDeclined, Soft, Asked.Event, null },
-        { RenewalStatus.SoftDeclined, Lost, Asked.Cancel, RenewalStatus.SoftDeclined },
-        { RenewalStatus.Lapsed, Paid, Asked.Event, RenewalStatus.Applied },
-        { RenewalStatus.Lapsed, Soft, Asked.Event, null },
-        { RenewalStatus.Canceled, Hard, Asked.Event, null },
-        { RenewalStatus.Applied, Soft, Asked.Event, null },
-        { RenewalStatus.Applied, new ChargeOutcome.Canceled("late"), Asked.Event, null },
+        { RenewalStatus.Charging, Paid, Trigger.Confirm, RenewalStatus.Applied },
+        { RenewalStatus.Charging, Soft, Trigger.Confirm, RenewalStatus.SoftDeclined },
+        { RenewalStatus.Charging, Hard, Trigger.Confirm, RenewalStatus.HardDeclined },
+        { RenewalStatus.Charging, Authentication, Trigger.Confirm, RenewalStatus.NeedsAuthentication },
+        { RenewalStatus.Charging, Lost, Trigger.Confirm, RenewalStatus.Unknown },
+        { RenewalStatus.Charging, new ChargeOutcome.Processing(), Trigger.Confirm, RenewalStatus.Unknown },
+        { RenewalStatus.Charging, Lost, Trigger.Cancel, RenewalStatus.Unknown },
+        { RenewalStatus.Charging, new ChargeOutcome.Canceled("requested"), Trigger.Cancel, RenewalStatus.Due },
+        { RenewalStatus.Charging, new ChargeOutcome.Canceled("dashboard"), Trigger.Event, null },
+        { RenewalStatus.Charging, Paid, Trigger.Cancel, RenewalStatus.Applied },
+        { RenewalStatus.Charging, Paid, Trigger.Event, RenewalStatus.Applied },
+        { RenewalStatus.Charging, Soft, Trigger.Event, RenewalStatus.SoftDeclined },
+        { RenewalStatus.Charging, new ChargeOutcome.Processing(), Trigger.Event, null },
+        { RenewalStatus.Unknown, Paid, Trigger.LookUp, RenewalStatus.Applied },
+        { RenewalStatus.Unknown, Soft, Trigger.LookUp, RenewalStatus.SoftDeclined },
+        { RenewalStatus.Unknown, new ChargeOutcome.Unconfirmed(), Trigger.LookUp, RenewalStatus.Unknown },
+        { RenewalStatus.Unknown, Lost, Trigger.LookUp, RenewalStatus.Unknown },
+        { RenewalStatus.Undecided, Lost, Trigger.LookUp, RenewalStatus.Undecided },
+        { RenewalStatus.Undecided, Paid, Trigger.LookUp, RenewalStatus.Applied },
+        { RenewalStatus.Undecided, Paid, Trigger.Event, RenewalStatus.Applied },
+        { RenewalStatus.NeedsAuthentication, Paid, Trigger.Event, RenewalStatus.Applied },
+        { RenewalStatus.NeedsAuthentication, Paid, Trigger.LookUp, RenewalStatus.Applied },
+        { RenewalStatus.NeedsAuthentication, Soft, Trigger.Event, RenewalStatus.SoftDeclined },
+        { RenewalStatus.NeedsAuthentication, Lost, Trigger.LookUp, RenewalStatus.NeedsAuthentication },
+        { RenewalStatus.SoftDeclined, Paid, Trigger.Event, RenewalStatus.Applied },
+        { RenewalStatus.SoftDeclined, Soft, Trigger.Event, null },
+        { RenewalStatus.SoftDeclined, Lost, Trigger.Cancel, RenewalStatus.SoftDeclined },
+        { RenewalStatus.Lapsed, Paid, Trigger.Event, RenewalStatus.Applied },
+        { RenewalStatus.Lapsed, Soft, Trigger.Event, null },
+        { RenewalStatus.Canceled, Hard, Trigger.Event, null },
+        { RenewalStatus.Applied, Soft, Trigger.Event, null },
+        { RenewalStatus.Applied, new ChargeOutcome.Canceled("late"), Trigger.Event, null },
     };
 
     [Theory]
     [MemberData(nameof(Transitions))]
-    public void Settle_ByStatusAndAnswer_GoesTo(RenewalStatus from, ChargeOutcome answer, Asked asked, RenewalStatus? to)
+    public void Settle_ByStatusAndAnswer_GoesTo(RenewalStatus from, ChargeOutcome answer, Trigger trigger, RenewalStatus? to)
     {
         var renewal = Charging with { Status = from, PaidWith = from is RenewalStatus.Applied ? PaidWith.Card : null };
 
-        Assert.Equal(to, Settle(renewal, answer, asked)?.After.Status);
+        Assert.Equal(to, Settle(renewal, answer, trigger)?.After.Status);
     }
 
     [Fact]
     public void Settle_ACreation_KeepsTheIntentAndStaysCharging()
     {
-        var after = Settle(Charging with { IntentId = null }, new ChargeOutcome.Unconfirmed(), Asked.Create)!.After;
+        var after = Settle(Charging with { IntentId = null }, new ChargeOutcome.Unconfirmed(), Trigger.Create)!.After;
 
         Assert.Equal((RenewalStatus.Charging, "pi_1"), (after.Status, after.IntentId));
     }
@@ -68,7 +68,7 @@ public sealed class RenewalSettlementTests
     [Fact]
     public void Settle_ALostCreation_IsNotAnUnknownCharge()
     {
-        var after = Settle(Charging with { IntentId = null }, Lost, Asked.Create, intent: null)!.After;
+        var after = Settle(Charging with { IntentId = null }, Lost, Trigger.Create, intent: null)!.After;
 
         Assert.Equal((RenewalStatus.Charging, null, Expiry.AddMinutes(5)), (after.Status, after.IntentId, after.NextActionAt));
     }
@@ -97,7 +97,7 @@ public sealed class RenewalSettlementTests
     {
         var since = Expiry - RenewalPolicy.UndecidedAfter;
 
-        Assert.Equal(status, Settle(Charging with { Status = RenewalStatus.Unknown, UnknownSince = since.AddSeconds(-seconds) }, Lost, Asked.LookUp)!.After.Status);
+        Assert.Equal(status, Settle(Charging with { Status = RenewalStatus.Unknown, UnknownSince = since.AddSeconds(-seconds) }, Lost, Trigger.LookUp)!.After.Status);
     }
 
     [Theory]
@@ -105,9 +105,9 @@ public sealed class RenewalSettlementTests
     [InlineData(0, RenewalStatus.Due)]
     public void Settle_NeverConfirmed_IsSureOnlyAfterTheKeysLife(int seconds, RenewalStatus status)
     {
-        var now = Expiry + KeyLife + TimeSpan.FromSeconds(seconds);
+        var now = Expiry + IdempotencyKeyLifetime + TimeSpan.FromSeconds(seconds);
 
-        var after = Settle(Charging with { Status = RenewalStatus.Unknown, UnknownSince = Expiry }, new ChargeOutcome.Unconfirmed(), Asked.LookUp, now)!.After;
+        var after = Settle(Charging with { Status = RenewalStatus.Unknown, UnknownSince = Expiry }, new ChargeOutcome.Unconfirmed(), Trigger.LookUp, now)!.After;
 
         Assert.Equal(status, after.Status);
     }
@@ -117,8 +117,8 @@ public sealed class RenewalSettlementTests
     {
         var second = Charging with { Status = RenewalStatus.Unknown, Attempt = Attempt with { Number = 2, OpensIntent = false } };
 
-        Assert.Equal(RenewalStatus.Unknown, Settle(second, Soft, Asked.LookUp)!.After.Status);
-        var woken = Settle(second with { NextActionAt = Expiry.AddDays(1) }, Soft, Asked.Event)!.After;
+        Assert.Equal(RenewalStatus.Unknown, Settle(second, Soft, Trigger.LookUp)!.After.Status);
+        var woken = Settle(second with { NextActionAt = Expiry.AddDays(1) }, Soft, Trigger.Event)!.After;
         Assert.Equal((RenewalStatus.Unknown, Expiry), (woken.Status, woken.NextActionAt));
     }
 
@@ -135,7 +135,7 @@ public sealed class RenewalSettlementTests
 
     [Fact]
     public void Settle_ASuccessHeardLongAfterAPaymentInGrace_ExtendsFromTheOldExpiry() =>
-        Assert.Equal(Expiry, Settle(Charging with { Status = RenewalStatus.Unknown }, Paid, Asked.LookUp, Expiry.AddDays(20))!.Payment!.PaidFrom);
+        Assert.Equal(Expiry, Settle(Charging with { Status = RenewalStatus.Unknown }, Paid, Trigger.LookUp, Expiry.AddDays(20))!.Payment!.PaidFrom);
 
     [Fact]
     public void Settle_AnotherAmount_IsForAPerson() =>
@@ -144,7 +144,7 @@ public sealed class RenewalSettlementTests
     [Fact]
     public void Settle_PaidFromTheWalletAndByCard_IsSaidAloud()
     {
-        var change = Settle(Charging with { Status = RenewalStatus.Applied, PaidWith = PaidWith.Wallet }, Paid, Asked.Event)!;
+        var change = Settle(Charging with { Status = RenewalStatus.Applied, PaidWith = PaidWith.Wallet }, Paid, Trigger.Event)!;
 
         Assert.Equal("renewal.paid_twice", change.Audit);
         Assert.Null(change.Payment);
@@ -157,7 +157,7 @@ public sealed class RenewalSettlementTests
     {
         var decided = RenewalRequests.Decide(Facts(Charging with { Status = RenewalStatus.Undecided }), "pi_1", "seen", Policy, Expiry).Value.After;
 
-        Assert.Equal(audit, Settle(decided, Paid, Asked.Event, intent: intent)?.Audit);
+        Assert.Equal(audit, Settle(decided, Paid, Trigger.Event, intent: intent)?.Audit);
     }
 
     [Fact]
@@ -169,8 +169,8 @@ public sealed class RenewalSettlementTests
     {
         var applied = Settle(Charging, Paid)!.After;
 
-        Assert.Null(Settle(applied, Paid, Asked.Event));
-        Assert.Null(Settle(applied, Paid, Asked.Confirm));
+        Assert.Null(Settle(applied, Paid, Trigger.Event));
+        Assert.Null(Settle(applied, Paid, Trigger.Confirm));
     }
 
     [Theory]
@@ -249,7 +249,7 @@ public sealed class RenewalSettlementTests
     {
         var declined = Charging with { Status = RenewalStatus.SoftDeclined, NextActionAt = Expiry.AddHours(hoursUntilDue) };
 
-        Assert.Equal(expected, Settle(declined, new ChargeOutcome.Canceled("abandoned"), Asked.Event)?.After.Status);
+        Assert.Equal(expected, Settle(declined, new ChargeOutcome.Canceled("abandoned"), Trigger.Event)?.After.Status);
     }
 
     [Fact]

@@ -13,7 +13,7 @@ public interface IPaymentGateway
     string Provider { get; }
 
     /// <summary>For how long after its first use a key may be sent again. Past it, the same key would charge again.</summary>
-    TimeSpan KeyLife { get; }
+    TimeSpan IdempotencyKeyLifetime { get; }
 
     /// <summary>Creates the period's intent, unconfirmed: an orphan of a lost answer charges nothing.</summary>
     Task<IntentSnapshot> CreateIntentAsync(ChargeRequest request, string idempotencyKey, CancellationToken cancellationToken);

@@ -14,7 +14,7 @@ public sealed class StripeGateway(StripeClient client, ILogger<StripeGateway> lo
     public string Provider => "stripe";
 
     /// <summary>An hour less than the 24 that Stripe promises: clocks differ, and past them the same key charges again.</summary>
-    public TimeSpan KeyLife => TimeSpan.FromHours(23);
+    public TimeSpan IdempotencyKeyLifetime => TimeSpan.FromHours(23);
 
     public Task<IntentSnapshot> CreateIntentAsync(ChargeRequest request, string idempotencyKey, CancellationToken cancellationToken) =>
         AskAsync(null, token => intents.CreateAsync(

@@ -45,7 +45,7 @@ internal static class StripeOutcomes
     };
 
     private static ChargeOutcome Declined(StripeError error) =>
-        CardDeclines.Sort(error.AdviceCode, error.DeclineCode, error.Code, error.Message ?? "Your card was declined.");
+        CardDeclines.Classify(error.AdviceCode, error.DeclineCode, error.Code, error.Message ?? "Your card was declined.");
 
     private static bool IsClientError(StripeException refused) => refused.HttpStatusCode is HttpStatusCode.BadRequest or HttpStatusCode.NotFound;
 

@@ -7,7 +7,7 @@ namespace LicenseFunctions.Renewals;
 /// Webhooks about intents, through the same transition function as every other answer. Heard twice, late or out of order,
 /// the row ends the same; an event that isn't settled here throws, so that the provider sends it again.
 /// </summary>
-public sealed class SettleRenewal(IRenewalStore store, RenewalPolicy policy, TimeProvider clock)
+public sealed class ApplyPaymentEvent(IRenewalStore store, RenewalPolicy policy, TimeProvider clock)
 {
     private const int Tries = 5;
 
@@ -45,7 +45,7 @@ public sealed class SettleRenewal(IRenewalStore store, RenewalPolicy policy, Tim
 
     private RenewalChange? Change(RenewalFacts facts, PaymentFact fact) => fact switch
     {
-        PaymentFact.IntentChanged changed => RenewalSettlement.Settle(facts, changed.Intent, Asked.Event, policy, clock.GetUtcNow()),
+        PaymentFact.IntentChanged changed => RenewalSettlement.Settle(facts, changed.Intent, Trigger.Event, policy, clock.GetUtcNow()),
         _ when facts.Renewal.IsOpen =>
             throw new InvalidOperationException($"Renewal {facts.Renewal.RenewalId} was taken back before it is known to be paid."),
         _ => RenewalRequests.TakeBack(facts, fact, clock.GetUtcNow()),

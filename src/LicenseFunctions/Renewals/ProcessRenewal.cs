@@ -7,7 +7,7 @@ namespace LicenseFunctions.Renewals;
 /// Works on one claimed renewal until it rests: plan, ask the gateway if the plan says so, save, again. Killed anywhere, the
 /// next holder of the lease goes on from what was saved.
 /// </summary>
-public sealed class DriveRenewal(
+public sealed class ProcessRenewal(
     IRenewalStore store, RenewalGateways gateways, RenewalPolicy policy, SignedLinks links, TimeProvider clock)
 {
     /// <summary>Longer than twice the worst call of a gateway (its time-out with one retry).</summary>
@@ -47,22 +47,22 @@ public sealed class DriveRenewal(
         switch (RenewalPlan.Next(facts, policy, clock.GetUtcNow(), gateways.NewAttemptId()))
         {
             case RenewalStep.Save { Change: { Notice: { Template: "price_consent" } question } change }:
-                return change with { Notice = question with { Link = links.Path(AcceptPrice.Purpose, change.After.RenewalId, change.After.GivesUpAt) } };
+                return change with { Notice = question with { Link = links.Path(ConsentToPrice.Purpose, change.After.RenewalId, change.After.GivesUpAt) } };
             case RenewalStep.Save save:
                 return save.Change;
             case RenewalStep.CreateIntent { Attempt: var attempt }:
-                return Settle(facts, Asked.Create, await gateways.Of(attempt)
+                return Settle(facts, Trigger.Create, await gateways.Of(attempt)
                     .CreateIntentAsync(attempt.Request, attempt.CreateKey(facts.Renewal.Lookups), cancellationToken));
             case RenewalStep.Confirm { IntentId: var intent, Attempt: var attempt }:
                 var answer = await gateways.Of(attempt).ConfirmIntentAsync(intent, attempt.Request, attempt.ConfirmKey, cancellationToken);
                 // A key may have stored a 500 or a "processing" for its whole life: the intent itself knows better.
                 return answer.Outcome is ChargeOutcome.Unknown or ChargeOutcome.Processing && facts.Renewal.Status is RenewalStatus.Unknown
                     ? await LookUpAsync(facts, intent, attempt, cancellationToken)
-                    : Settle(facts, Asked.Confirm, answer);
+                    : Settle(facts, Trigger.Confirm, answer);
             case RenewalStep.LookUp { IntentId: var intent, Attempt: var attempt }:
                 return await LookUpAsync(facts, intent, attempt, cancellationToken);
             case RenewalStep.CancelIntent { IntentId: var intent, Attempt: var attempt }:
-                return Settle(facts, Asked.Cancel, await gateways.Of(attempt)
+                return Settle(facts, Trigger.Cancel, await gateways.Of(attempt)
                     .CancelIntentAsync(intent, $"cancel-{attempt.AttemptId:N}-{facts.Renewal.Lookups}", cancellationToken));
             default:
                 return null;
@@ -71,10 +71,10 @@ public sealed class DriveRenewal(
 
     private async Task<RenewalChange?> LookUpAsync(
         RenewalFacts facts, string intent, RenewalAttempt attempt, CancellationToken cancellationToken) =>
-        Settle(facts, Asked.LookUp, await gateways.Of(attempt).GetIntentAsync(intent, cancellationToken));
+        Settle(facts, Trigger.LookUp, await gateways.Of(attempt).GetIntentAsync(intent, cancellationToken));
 
-    private RenewalChange? Settle(RenewalFacts facts, Asked asked, IntentSnapshot answer) =>
-        RenewalSettlement.Settle(facts, answer, asked, policy, clock.GetUtcNow());
+    private RenewalChange? Settle(RenewalFacts facts, Trigger trigger, IntentSnapshot answer) =>
+        RenewalSettlement.Settle(facts, answer, trigger, policy, clock.GetUtcNow());
 
     // A card's charge is remembered as such. The wallet's own payment stays as due as it was, held by nobody for a minute.
     private async Task<Renewal?> PutOffAsync(Renewal renewal, RenewalChange change, CancellationToken cancellationToken)

@@ -6,7 +6,7 @@ namespace LicenseFunctions.Renewals;
 public sealed record FailureCounts(int Days, IReadOnlyList<RenewalFailure> Failures);
 
 /// <summary>Why renewals failed lately.</summary>
-public sealed class CountFailures(RenewalReads reads, TimeProvider clock)
+public sealed class CountRenewalFailures(RenewalReads reads, TimeProvider clock)
 {
     public async Task<Outcome<FailureCounts>> RunAsync(string? days, CancellationToken cancellationToken)
     {

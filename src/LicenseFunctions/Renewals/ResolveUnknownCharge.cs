@@ -10,7 +10,7 @@ namespace LicenseFunctions.Renewals;
 public sealed record RenewalDecision(bool Paid, string Reason, string? TransactionId = null);
 
 /// <summary>A person settles a charge that no gateway answers about.</summary>
-public sealed class DecideRenewal(IRenewalStore store, RenewalPolicy policy, TimeProvider clock)
+public sealed class ResolveUnknownCharge(IRenewalStore store, RenewalPolicy policy, TimeProvider clock)
 {
     private static readonly Refusal NotFound = new(RefusalKind.NotFound, "RENEWAL_NOT_FOUND", "There is no such renewal.", "renewal_id");
 

@@ -10,8 +10,8 @@ public sealed record RenewalCounts(int Opened, int Driven, int Lost, int Suspend
 /// A tick of the renewal timer: opens what is due, works on it in lanes that claim for themselves, suspends what nothing
 /// renews. May run twice, overlap, or be killed.
 /// </summary>
-public sealed class RunRenewals(
-    IRenewalStore store, DriveRenewal drive, RenewalPolicy policy, RenewalPace pace, TimeProvider clock, ILogger<RunRenewals> logger)
+public sealed class RunDueRenewals(
+    IRenewalStore store, ProcessRenewal process, RenewalPolicy policy, RenewalPace pace, TimeProvider clock, ILogger<RunDueRenewals> logger)
 {
     // Each batch passes what those before it opened, so a few large ones.
     private const int Batch = 10_000;
@@ -45,7 +45,7 @@ public sealed class RunRenewals(
         var (driven, lost) = (0, 0);
         while (clock.GetUtcNow() < until)
         {
-            var claimed = await store.ClaimAsync(queue, clock.GetUtcNow(), pace.Claim, DriveRenewal.Lease, cancellationToken);
+            var claimed = await store.ClaimAsync(queue, clock.GetUtcNow(), pace.Claim, ProcessRenewal.Lease, cancellationToken);
             if (claimed.Count == 0) break;
             foreach (var facts in claimed)
             {
@@ -62,7 +62,7 @@ public sealed class RunRenewals(
     {
         try
         {
-            return await drive.RunAsync(facts, cancellationToken) is not null;
+            return await process.RunAsync(facts, cancellationToken) is not null;
         }
         catch (Exception broken) when (broken is not OperationCanceledException)
         {

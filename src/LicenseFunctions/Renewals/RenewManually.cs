@@ -8,7 +8,7 @@ namespace LicenseFunctions.Renewals;
 /// Renews by hand, on the same row that the timer works on. Repeating it never pays for another period: what it answers is
 /// the row's state.
 /// </summary>
-public sealed class RenewLicense(IRenewalStore store, DriveRenewal drive, RenewalPolicy policy, TimeProvider clock)
+public sealed class RenewManually(IRenewalStore store, ProcessRenewal process, RenewalPolicy policy, TimeProvider clock)
 {
     private static readonly Refusal NotDue = new(
         RefusalKind.Conflict, "NOT_DUE", "This license can't be renewed yet, or never expires. Nothing was charged.",
@@ -32,13 +32,13 @@ public sealed class RenewLicense(IRenewalStore store, DriveRenewal drive, Renewa
         if (await store.OpenAsync(subscriptionId, policy, clock.GetUtcNow(), cancellationToken) is not { } renewalId) return NotDue;
 
         // Held by a worker: its outcome comes by itself.
-        if (await store.ClaimOneAsync(renewalId, DriveRenewal.Lease, cancellationToken) is not { } facts) return await ReadAsync(renewalId, cancellationToken);
+        if (await store.ClaimOneAsync(renewalId, ProcessRenewal.Lease, cancellationToken) is not { } facts) return await ReadAsync(renewalId, cancellationToken);
 
         var change = facts.License.IsRenewable ? RenewalRequests.RenewNow(facts.Renewal, policy, clock.GetUtcNow()) : null;
-        var writer = new RenewalWriter(change is null ? TimeSpan.Zero : DriveRenewal.Lease, by, Request: request);
+        var writer = new RenewalWriter(change is null ? TimeSpan.Zero : ProcessRenewal.Lease, by, Request: request);
         change ??= new RenewalChange(facts.Renewal);
         if (await store.SaveAsync(change, writer, cancellationToken) is RenewalSave.Saved && writer.Lease > TimeSpan.Zero)
-            await drive.RunAsync(facts with { Renewal = change.Saved }, cancellationToken);
+            await process.RunAsync(facts with { Renewal = change.Saved }, cancellationToken);
         var renewal = await ReadAsync(renewalId, cancellationToken);
         return facts.License.IsRenewable || renewal.Status is RenewalStatus.Applied || renewal.IsOpen ? renewal : Suspended;
     }
@@ -47,8 +47,8 @@ public sealed class RenewLicense(IRenewalStore store, DriveRenewal drive, Renewa
     private async Task<Renewal> ContinueAsync(Renewal asked, CancellationToken cancellationToken)
     {
         if (asked.NextActionAt <= clock.GetUtcNow()
-            && await store.ClaimOneAsync(asked.RenewalId, DriveRenewal.Lease, cancellationToken) is { } facts)
-            await drive.RunAsync(facts, cancellationToken);
+            && await store.ClaimOneAsync(asked.RenewalId, ProcessRenewal.Lease, cancellationToken) is { } facts)
+            await process.RunAsync(facts, cancellationToken);
         return await ReadAsync(asked.RenewalId, cancellationToken);
     }
 

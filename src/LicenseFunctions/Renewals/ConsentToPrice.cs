@@ -13,7 +13,7 @@ public sealed record PriceConsent(string Token, bool Accept = false);
 public sealed record PriceQuestion(Guid RenewalId, Guid SubscriptionId, decimal? AmountUsd, decimal? OldAmountUsd, DateTimeOffset ExpiresAt, bool Accepted);
 
 /// <summary>The customer's word on a raised price, by the signed link of the mail.</summary>
-public sealed class AcceptPrice(IRenewalStore store, SignedLinks links, TimeProvider clock)
+public sealed class ConsentToPrice(IRenewalStore store, SignedLinks links, TimeProvider clock)
 {
     /// <summary>Of the link: the page that asks.</summary>
     public const string Purpose = "price";
@@ -27,7 +27,7 @@ public sealed class AcceptPrice(IRenewalStore store, SignedLinks links, TimeProv
 
         while (await store.FindAsync(renewalId, cancellationToken) is { } facts)
         {
-            if (!consent.Accept || RenewalRequests.AcceptPrice(facts.Renewal, clock.GetUtcNow()) is not { } change)
+            if (!consent.Accept || RenewalRequests.ConsentToPrice(facts.Renewal, clock.GetUtcNow()) is not { } change)
                 return Question(facts, facts.Renewal.PriceAccepted);
             var saved = await store.SaveAsync(change, new RenewalWriter(Lease: null, Actor.Owner(facts.Renewal.UserId)), cancellationToken);
             if (saved is RenewalSave.Saved) return Question(facts, accepted: true);

@@ -6,7 +6,7 @@ using Licensing.Renewals;
 namespace LicenseFunctions.Renewals;
 
 /// <summary>The customer's or an operator's request to renew, answered from the renewal's state.</summary>
-public sealed class AskForRenewal(RenewalReads reads, RenewLicense renew)
+public sealed class RequestRenewal(RenewalReads reads, RenewManually renew)
 {
     private const int LongestKey = 255;
 

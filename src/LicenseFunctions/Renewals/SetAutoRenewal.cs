@@ -9,7 +9,7 @@ public sealed record AutoRenewSwitch(bool? Enabled);
 public sealed record AutoRenewState(Guid SubscriptionId, bool AutoRenew, DateTime? ExpiresAt);
 
 /// <summary>Switches a license's auto-renewal; a charge that is under way is still brought to its end.</summary>
-public sealed class SwitchAutoRenew(RenewalReads reads)
+public sealed class SetAutoRenewal(RenewalReads reads)
 {
     public async Task<Outcome<AutoRenewState>> RunAsync(
         Guid subscriptionId, Guid? ownerId, AutoRenewSwitch wish, Actor by, CancellationToken cancellationToken)
@@ -17,7 +17,7 @@ public sealed class SwitchAutoRenew(RenewalReads reads)
         if (wish.Enabled is not { } enabled)
             return new Refusal(RefusalKind.Invalid, "ENABLED_MISSING", "enabled is true or false.", "enabled", "Send {\"enabled\": true}.");
 
-        var switched = await reads.SwitchAutoRenewAsync(subscriptionId, ownerId, enabled, by, cancellationToken);
+        var switched = await reads.SetAutoRenewalAsync(subscriptionId, ownerId, enabled, by, cancellationToken);
         return switched.Count == 1 ? new AutoRenewState(subscriptionId, enabled, switched[0]) : LicenseNotFound.Refusal;
     }
 }
