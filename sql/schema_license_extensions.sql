@@ -42,8 +42,12 @@ select schema_definitions() as definitions_before \gset
 \ir repeatable/20_license_usage.sql
 \ir repeatable/21_store_license_usage.sql
 \ir repeatable/30_usage_retention.sql
+\ir repeatable/35_renewal_rules.sql
 \ir repeatable/40_renewal_candidates.sql
+\ir repeatable/42_active_licenses.sql
+\ir repeatable/44_renewal_terms.sql
 \ir repeatable/45_renewal_facts.sql
+\ir repeatable/46_next_renewals.sql
 \ir repeatable/50_suspicious_activity_alerts.sql
 \ir repeatable/60_license_health.sql
 \ir repeatable/70_persons.sql

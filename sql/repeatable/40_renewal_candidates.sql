@@ -5,9 +5,9 @@ create or replace function is_license_expiring_soon(subscription_id uuid, days i
           and t.is_active and t.expires_at > now() and t.expires_at <= now() + make_interval(days => days))
 $$;
 
--- Licenses to renew now: from 7 days before their expiry until 3 days after it, the grace, in which a renewal is still tried.
--- A fee of 0 is renewed without a charge; no active price is no fee, and nothing suffices for it: such a license can't be renewed.
--- What the wallet has reserved is spoken for.
+-- Licenses to renew now: from 7 days before their expiry until 3 days after it, the end of the grace.
+-- A fee of 0 is renewed without a charge. Without an active price the fee is null and no balance is sufficient: such a license can't
+-- be renewed. Reserved balance doesn't count. Only active licenses are listed, so no suspension is looked up.
 create or replace view v_renewal_candidates as
 select
     s.subscription_id,
@@ -19,7 +19,7 @@ select
     coalesce(w.balance_usd, 0) as wallet_balance,
     coalesce(coalesce(w.balance_usd - w.reserved_usd, 0) >= p.monthly_fee_usd, false) as has_sufficient_balance,
     m.payment_method_id as default_payment_method,
-    coalesce(t.metadata ->> 'auto_renew' = 'true', false) as auto_renew_enabled
+    is_auto_renewed(t.metadata) as auto_renew_enabled
 from subscriptions s
 join v_current_license_tokens t on t.subscription_id = s.subscription_id
 join users u on u.user_id = s.subscriber_id
@@ -27,7 +27,6 @@ left join master_pricing p on p.master_id = s.master_id and p.is_active
 left join user_wallets w on w.user_id = s.subscriber_id
 left join user_payment_methods m on m.user_id = s.subscriber_id and m.is_default and m.is_active
 where t.is_active
-  and s.is_active
-  and s.state <> 'SUSPENDED_ADMIN'
+  and is_license_renewable(s.is_active, s.state, t.is_active, suspended_for_expiry => false, suspended_otherwise => false)
   and t.expires_at > now() - interval '3 days'
   and t.expires_at <= now() + interval '7 days';

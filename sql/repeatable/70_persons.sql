@@ -57,7 +57,7 @@ begin
     end if;
     insert into license_states (subscription_id) select unnest(licenses) on conflict (subscription_id) do nothing;
     perform from license_states where subscription_id = any (licenses) order by subscription_id for update;
-    if exists (select from renewals where user_id = person and status in ('charging', 'unknown', 'undecided', 'succeeded')) then
+    if exists (select from renewals where user_id = person and is_charge_open(status)) then
         raise exception 'The outcome of a charge of user % is open: erase him when it is known', person using errcode = 'object_in_use';
     end if;
 
@@ -78,7 +78,7 @@ begin
     update subscriptions set is_active = false where subscription_id = any (licenses);
     get diagnostics touched = row_count; counts := counts || jsonb_build_object('subscriptions', touched);
     update renewals set status = 'canceled', next_action_at = null, fence = fence + 1
-    where user_id = person and status not in ('applied', 'lapsed', 'canceled');
+    where user_id = person and not is_renewal_final(status);
     get diagnostics touched = row_count; counts := counts || jsonb_build_object('renewals', touched);
 
     update suspicious_activity_alerts set description = 'Erased', evidence = null, token_hash = null, resolution_notes = null,

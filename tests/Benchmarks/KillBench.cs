@@ -30,7 +30,8 @@ internal static class KillBench
             for (var worker = 0; worker < Workers; worker++) workers.Enqueue(await StartAsync(site, standIn));
             for (var kill = 1; kill <= Kills; kill++)
             {
-                await site.AddDueAsync(DueEachTime, [.. Enumerable.Range(0, DueEachTime).Select(_ => standIn.SavedCard(TestCards.ByName["pm_card_visa"]))]);
+                await site.AddDueAsync(
+                    DueEachTime, [.. Enumerable.Range(0, DueEachTime).Select(_ => standIn.SavedCard(TestCards.ByName["pm_card_visa"]))]);
                 LoseAnswers(standIn, random);
                 await Task.Delay(random.Next(20, 250));
                 await KillAsync(workers.Dequeue(), site, caught);
@@ -51,7 +52,8 @@ internal static class KillBench
 
     private static void LoseAnswers(StandIn standIn, Random random)
     {
-        var kind = random.Next(4) switch { 0 => FaultKind.DropAfter, 1 => FaultKind.ErrorAfter, 2 => FaultKind.DropBefore, _ => FaultKind.RateLimit };
+        var kind = random.Next(4) switch { 0 => FaultKind.DropAfter, 1 => FaultKind.ErrorAfter, 2 => FaultKind.DropBefore,
+            _ => FaultKind.RateLimit };
         standIn.Faults.Add(new Fault(kind, Times: 2));
     }
 
@@ -101,7 +103,7 @@ internal static class KillBench
         var charged = standIn.Stats()["charges_succeeded"]!.GetValue<int>();
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
             $"{Kills} processes killed; {Licenses} licenses: {charged} charged, {applied} applied, {extended} extended, {balanced} ledgers balanced"));
-        Console.WriteLine("held by somebody at a kill: " + string.Join(", ", caught.Select(state => $"{state.Key} {state.Value}")));
+        Console.WriteLine("held by a worker at a kill: " + string.Join(", ", caught.Select(state => $"{state.Key} {state.Value}")));
         return charged == Licenses && applied == Licenses && extended == Licenses && balanced == Licenses ? 0 : 1;
     }
 
@@ -116,7 +118,8 @@ internal static class KillBench
     {
         await using var site = RenewalSite.Over(address);
         var options = new StandInOptions();
-        var settings = new StripeSettings(options.SecretKey, options.PublishableKey, [options.WebhookSecret], new Uri(stripe), WritesPerSecond: 100, Concurrency: 32);
+        var settings = new StripeSettings(
+            options.SecretKey, options.PublishableKey, [options.WebhookSecret], new Uri(stripe), WritesPerSecond: 100, Concurrency: 32);
         var renewals = site.Renewals(settings, new RenewalPace(Lanes: 6, Claim: 2, TimeSpan.FromSeconds(30)));
         Console.WriteLine("ready");
         while (true)

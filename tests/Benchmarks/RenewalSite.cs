@@ -55,7 +55,9 @@ internal sealed class RenewalSite : IAsyncDisposable
         var gateways = new RenewalGateways(stripe is null
             ? []
             : [new StripeGateway(PaymentsRegistration.Client(stripe, clock), NullLogger<StripeGateway>.Instance)]);
-        var policy = new RenewalSettings(AutoRenewal: true, WarningDays: 7, GraceDays: 3, PriceRiseShare: 0, pace.Lanes).Policy(gateways.IdempotencyKeyLifetimes);
+        var settings = new RenewalSettings(
+            AutoRenewal: true, Warning: TimeSpan.FromDays(7), Grace: TimeSpan.FromDays(3), PriceRiseShare: 0, pace.Lanes);
+        var policy = settings.Policy(gateways.IdempotencyKeyLifetimes);
         var process = new ProcessRenewal(store, gateways, policy, new SignedLinks([], clock), clock);
         return new RunDueRenewals(store, process, policy, pace, clock, NullLogger<RunDueRenewals>.Instance);
     }

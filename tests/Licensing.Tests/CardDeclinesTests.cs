@@ -54,5 +54,6 @@ public sealed class CardDeclinesTests
 
     [Fact]
     public void Sort_WithoutADeclineCode_KeepsTheErrorCodeAsReason() =>
-        Assert.Equal(new ChargeOutcome.HardDeclined("expired_card", "Your card has expired."), CardDeclines.Classify(null, null, "expired_card", "Your card has expired."));
+        Assert.Equal(new ChargeOutcome.HardDeclined("expired_card", "Your card has expired."), CardDeclines.Classify(
+            null, null, "expired_card", "Your card has expired."));
 }

@@ -46,10 +46,10 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
 
     public IEnumerable<Renewal> Renewals => rows.Values.Select(row => row.Renewal);
 
-    /// <summary>Who may hold a fence that isn't the row's: nobody, unless a test breaks the store on purpose.</summary>
+    /// <summary>Accepts writes with an old fence: a test breaks the store on purpose.</summary>
     public bool IgnoresFence { get; set; }
 
-    /// <summary>A wallet that is locked by somebody else at this moment.</summary>
+    /// <summary>Whether another booking holds the wallet's lock now.</summary>
     public Func<bool> IsWalletLocked { get; set; } = () => false;
 
     /// <summary>Called at each suspension for expiry.</summary>
@@ -61,7 +61,7 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
         foreach (var license in Licenses.Values)
         {
             if (opened == limit) break;
-            if (!IsToBeOpened(license, policy, now)) continue;
+            if (!NeedsAutoRenewal(license, policy, now)) continue;
             if (Of(license.SubscriptionId, license.ExpiresAt!.Value) is { } canceled) Reopen(canceled, policy, now);
             else Insert(license, license.ExpiresAt.Value, RenewalType.Auto, policy, now);
             opened++;
@@ -72,7 +72,8 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
 
     public Task<Guid?> OpenAsync(Guid subscriptionId, RenewalPolicy policy, DateTimeOffset now, CancellationToken cancellationToken)
     {
-        if (!Licenses.TryGetValue(subscriptionId, out var license) || license.ExpiresAt is not { } expiry) return Task.FromResult<Guid?>(null);
+        if (!Licenses.TryGetValue(subscriptionId, out var license) || license.ExpiresAt is not { } expiry)
+            return Task.FromResult<Guid?>(null);
         var row = expiry > now + policy.Warning
             ? rows.Values.FirstOrDefault(row => row.Renewal.SubscriptionId == subscriptionId && row.Renewal.PaidUntil == expiry)
             : Of(subscriptionId, expiry) ?? Insert(license, expiry, RenewalType.Manual, policy, now);
@@ -86,7 +87,7 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
         foreach (var row in rows.Values)
         {
             if (row.Renewal.NextActionAt is not { } at || at > now || IsHeld(row)) continue;
-            if (selection is RenewalSelection.Open && !row.Renewal.IsOpen && row.Renewal.Status is not RenewalStatus.NeedsAuthentication) continue;
+            if (selection is RenewalSelection.AwaitingProvider && !row.Renewal.Status.IsAwaitingProvider()) continue;
             (claimed ??= []).Add(Claim(row, lease));
             if (claimed.Count == limit) break;
         }
@@ -111,7 +112,8 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
     public Task<RenewalSave> SaveAsync(RenewalChange change, RenewalWriter writer, CancellationToken cancellationToken)
     {
         var row = rows[change.After.RenewalId];
-        if (writer.Event is { } repeated && inbox.Contains((repeated.Provider, repeated.EventId))) return Task.FromResult(RenewalSave.Repeated);
+        if (writer.Event is { } repeated && inbox.Contains((repeated.Provider, repeated.EventId)))
+            return Task.FromResult(RenewalSave.Repeated);
         if (!IgnoresFence && (row.Renewal.Fence != change.After.Fence || (writer.Lease is not null && !IsHeld(row))))
             return Task.FromResult(RenewalSave.Fenced);
 
@@ -135,12 +137,13 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
         return Task.CompletedTask;
     }
 
-    /// <summary>What PostgreSQL's does in the transaction of a change of cards.</summary>
-    public void Wake(MemoryLicense license)
+    /// <summary>As RenewalStore.CardsChangedAsync.</summary>
+    public void CardsChanged(MemoryLicense license)
     {
         foreach (var row in rows.Values)
         {
-            if (row.Renewal.SubscriptionId != license.SubscriptionId || !RenewalRequests.IsWokenByCard(Facts(row), clock.GetUtcNow())) continue;
+            if (row.Renewal.SubscriptionId != license.SubscriptionId
+                || !RenewalRequests.IsDueAfterCardChange(Facts(row), clock.GetUtcNow())) continue;
             row.Renewal = row.Renewal with { NextActionAt = clock.GetUtcNow(), Fence = row.Renewal.Fence + 1 };
             row.LeaseUntil = null;
         }
@@ -153,7 +156,7 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
         {
             if (suspended == limit) break;
             if (license is not { IsTokenActive: true, ExpiresAt: { } expiry } || expiry + policy.Grace > now
-                || IsLookedAfter(license.SubscriptionId) || (policy.AutoRenewal && IsToBeOpened(license, policy, now))) continue;
+                || HasRenewalInProgress(license.SubscriptionId) || (policy.AutoRenewal && NeedsAutoRenewal(license, policy, now))) continue;
             Suspend(license);
             suspended++;
         }
@@ -161,13 +164,13 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
         return Task.FromResult(suspended);
     }
 
-    private bool IsToBeOpened(MemoryLicense license, RenewalPolicy policy, DateTimeOffset now) =>
+    private bool NeedsAutoRenewal(MemoryLicense license, RenewalPolicy policy, DateTimeOffset now) =>
         license is { IsTokenActive: true, AutoRenew: true, ExpiresAt: { } expiry }
         && expiry <= now + policy.Warning && expiry > now - policy.Grace - RenewalPolicy.CatchUp
         && Of(license.SubscriptionId, expiry) is null or { Renewal.Status: RenewalStatus.Canceled };
 
-    private bool IsLookedAfter(Guid subscriptionId) => rows.Values.Any(row => row.Renewal.SubscriptionId == subscriptionId
-        && row.Renewal.Status is not (RenewalStatus.Applied or RenewalStatus.Canceled or RenewalStatus.Lapsed));
+    private bool HasRenewalInProgress(Guid subscriptionId) =>
+        rows.Values.Any(row => row.Renewal.SubscriptionId == subscriptionId && !row.Renewal.Status.IsFinal());
 
     private void Write(Row row, RenewalChange change, RenewalWriter writer, MemoryLicense license)
     {
@@ -195,7 +198,7 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
     }
 
     private bool HasOtherOpen(Row row) => rows.Values.Any(
-        other => other != row && other.Renewal.SubscriptionId == row.Renewal.SubscriptionId && other.Renewal.IsOpen);
+        other => other != row && other.Renewal.SubscriptionId == row.Renewal.SubscriptionId && other.Renewal.IsChargeOpen);
 
     private void CutPaidPeriods(Row paying, MemoryLicense license)
     {
@@ -213,7 +216,8 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
     private static void Book(MemoryLicense license, RenewalPayment payment)
     {
         // A period that was taken back as a whole is empty, and overlaps nothing.
-        if (license.PaidPeriods.Exists(period => period.From < period.Until && payment.PaidFrom < period.Until && period.From < payment.PaidUntil))
+        if (license.PaidPeriods.Exists(
+            period => period.From < period.Until && payment.PaidFrom < period.Until && period.From < payment.PaidUntil))
             throw new InvalidOperationException("paid_periods_never_overlap");
 
         if (payment.With is PaidWith.Card) Post(license, payment.AmountUsd);
@@ -296,7 +300,8 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
         var license = Licenses[row.Renewal.SubscriptionId];
         return new RenewalFacts(
             row.Renewal,
-            new RenewalLicense(license.ExpiresAt, license.AutoRenew, !license.IsHeldByOperator && (license.IsTokenActive || license.IsSuspendedForExpiry)),
+            new RenewalLicense(
+                license.ExpiresAt, license.AutoRenew, !license.IsHeldByOperator && (license.IsTokenActive || license.IsSuspendedForExpiry)),
             license.PriceUsd,
             license.LastPaidUsd,
             license.WalletUsd,

@@ -12,7 +12,8 @@ internal sealed class SabotagedGateway(ScheduleGateway inner, Sabotage sabotage)
 
     public TimeSpan IdempotencyKeyLifetime => inner.IdempotencyKeyLifetime;
 
-    public async Task<IntentSnapshot> CreateIntentAsync(ChargeRequest request, string idempotencyKey, CancellationToken cancellationToken) =>
+    public async Task<IntentSnapshot> CreateIntentAsync(
+        ChargeRequest request, string idempotencyKey, CancellationToken cancellationToken) =>
         Seen(await inner.CreateIntentAsync(request, idempotencyKey, cancellationToken));
 
     public async Task<IntentSnapshot> ConfirmIntentAsync(

@@ -32,7 +32,8 @@ internal enum Sabotage
 internal sealed class Schedule : ILogger<RunDueRenewals>
 {
     private static readonly DateTimeOffset Start = new(2026, 3, 1, 0, 0, 0, TimeSpan.Zero);
-    private static readonly string[] Cards = ["pm_good", "pm_good", "pm_good", "pm_soft", "pm_flaky", "pm_flaky", "pm_hard", "pm_3ds", "pm_slow"];
+    private static readonly string[] Cards = ["pm_good", "pm_good", "pm_good", "pm_soft", "pm_flaky", "pm_flaky", "pm_hard", "pm_3ds",
+        "pm_slow"];
 
     private readonly Random random;
     private readonly ScheduleClock clock = new(Start);
@@ -62,7 +63,8 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
         memory = new MemoryRenewalStore(clock, NewId) { IgnoresFence = sabotage is Sabotage.FenceIgnored, OnSuspended = OnSuspended };
         gateway = new ScheduleGateway(scheduler, clock, random, violations.Add) { FaultRate = random.Next(4) * 15 };
         IPaymentGateway used = sabotage is Sabotage.None or Sabotage.FenceIgnored ? gateway : new SabotagedGateway(gateway, sabotage);
-        policy = new RenewalPolicy(true, 7, 3, 0, new Dictionary<string, TimeSpan> { [used.Provider] = used.IdempotencyKeyLifetime });
+        policy = new RenewalPolicy(true, TimeSpan.FromDays(7), TimeSpan.FromDays(3), 0,
+            new Dictionary<string, TimeSpan> { [used.Provider] = used.IdempotencyKeyLifetime });
         store = new PausingStore(memory, scheduler);
         var process = new ProcessRenewal(store, new RenewalGateways([used], NewId), policy, new SignedLinks([], clock), clock);
         run = new RunDueRenewals(store, process, policy, new RenewalPace(1, random.Next(1, 3), TimeSpan.FromMinutes(5)), clock, this);
@@ -170,7 +172,7 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
             if (random.Next(2) == 0) Deliver();
             scheduler.Start("worker 0", () => run.RunAsync(CancellationToken.None));
             Finish();
-            if (clock.Now > end && !memory.Renewals.Any(renewal => renewal.IsOpen)) return;
+            if (clock.Now > end && !memory.Renewals.Any(renewal => renewal.IsChargeOpen)) return;
             clock.Now = Later(clock.Now + TimeSpan.FromHours(6), Earlier(NextMoment(), clock.Now + TimeSpan.FromDays(2)));
         }
     }
@@ -197,8 +199,9 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
         var charged = gateway.Charges.ContainsKey(renewal.RenewalId);
         var booked = renewal is { Status: RenewalStatus.Applied, PaidWith: PaidWith.Card };
         if (charged != booked) violations.Add($"renewal {renewal.RenewalId} is {renewal.Status} by {renewal.PaidWith}, charged: {charged}");
-        if (renewal.IsOpen) violations.Add($"renewal {renewal.RenewalId} is still {renewal.Status}");
-        if (renewal.NextActionAt <= clock.Now) violations.Add($"renewal {renewal.RenewalId} was due at {renewal.NextActionAt:u} and forgotten");
+        if (renewal.IsChargeOpen) violations.Add($"renewal {renewal.RenewalId} is still {renewal.Status}");
+        if (renewal.NextActionAt <= clock.Now)
+            violations.Add($"renewal {renewal.RenewalId} was due at {renewal.NextActionAt:u} and forgotten");
     }
 
     private void Judge(MemoryLicense license)
@@ -207,11 +210,14 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
             .Where(renewal => renewal.SubscriptionId == license.SubscriptionId && renewal.Status is RenewalStatus.Applied).ToList();
         var fromWallet = applied.Where(renewal => renewal.PaidWith is PaidWith.Wallet).Sum(renewal => renewal.AmountUsd!.Value);
         var id = license.SubscriptionId;
-        if (license.PaidPeriods.Count != applied.Count) violations.Add($"{id}: {license.PaidPeriods.Count} periods, {applied.Count} payments");
+        if (license.PaidPeriods.Count != applied.Count)
+            violations.Add($"{id}: {license.PaidPeriods.Count} periods, {applied.Count} payments");
         if (license.WalletUsd != broughtIn[id] - fromWallet) violations.Add($"{id}: the wallet does not balance");
         if (license.Ledger.Sum() != -fromWallet) violations.Add($"{id}: the ledger does not balance");
-        if (memory.History.Values.Count(row => row.Status == "success") < applied.Count) violations.Add($"{id}: a success is not in the history");
-        if (license.ExpiresAt + policy.Grace <= clock.Now && license.IsTokenActive) violations.Add($"{id} expired at {license.ExpiresAt:u} and was forgotten");
+        if (memory.History.Values.Count(row => row.Status == "success") < applied.Count)
+            violations.Add($"{id}: a success is not in the history");
+        if (license.ExpiresAt + policy.Grace <= clock.Now && license.IsTokenActive)
+            violations.Add($"{id} expired at {license.ExpiresAt:u} and was forgotten");
         if (steadfast.Contains(id) && applied.Count == 0)
             violations.Add($"{id} could pay all the time and was not renewed");
     }
@@ -223,7 +229,7 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
         foreach (var renewal in memory.Renewals)
         {
             if (renewal.SubscriptionId != license.SubscriptionId) continue;
-            if (renewal.IsOpen) violations.Add($"{license.SubscriptionId} suspended while {renewal.Status}");
+            if (renewal.IsChargeOpen) violations.Add($"{license.SubscriptionId} suspended while {renewal.Status}");
             if (gateway.Charges.ContainsKey(renewal.RenewalId) && renewal.Status is not RenewalStatus.Applied)
                 violations.Add($"{license.SubscriptionId} suspended although charged");
         }
@@ -285,7 +291,7 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
         {
             await apply.RunAsync(received, CancellationToken.None);
         }
-        catch (InvalidOperationException unsettled) when (unsettled.Message.EndsWith("could not be settled.", StringComparison.Ordinal)
+        catch (InvalidOperationException unsettled) when (unsettled.Message.EndsWith("could not be applied.", StringComparison.Ordinal)
             || unsettled.Message.EndsWith("before it is known to be paid.", StringComparison.Ordinal))
         {
             gateway.Events.Add(received);
@@ -317,7 +323,7 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
                 license.Card = license.Card is { } renewed && random.Next(3) == 0
                     ? renewed with { ChangedAt = clock.Now }
                     : new SavedCard(NewId(), "stripe", random.Next(4) == 0 ? "cus_2" : "cus_1", Cards[random.Next(Cards.Length)]);
-                memory.Wake(license);
+                memory.CardsChanged(license);
                 break;
             case 2:
                 var amount = random.Next(10, 60);
@@ -347,7 +353,8 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
                 MoveExpiry(license);
                 break;
             case 10:
-                foreach (var renewal in memory.Renewals.Where(renewal => renewal.SubscriptionId == license.SubscriptionId && renewal.IntentId is not null))
+                foreach (var renewal in memory.Renewals.Where(
+                    renewal => renewal.SubscriptionId == license.SubscriptionId && renewal.IntentId is not null))
                     Decide(renewal);
                 break;
             case 11:
@@ -373,7 +380,10 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
     {
         var paid = gateway.Intents[renewal.IntentId!].State as ChargeOutcome.Succeeded;
         scheduler.Start("operator", () => resolve.RunAsync(
-            renewal.RenewalId, new RenewalDecision(paid is not null, "looked up", paid?.TransactionId), Actor.Operator(NewId()), CancellationToken.None));
+            renewal.RenewalId,
+            new RenewalDecision(paid is not null, "looked up", paid?.TransactionId),
+            Actor.Operator(NewId()),
+            CancellationToken.None));
     }
 
     private async Task ConsentToPriceAsync(Guid renewalId)
@@ -407,7 +417,8 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
 
     bool ILogger.IsEnabled(LogLevel logLevel) => logLevel >= LogLevel.Error;
 
-    void ILogger.Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+    void ILogger.Log<TState>(
+        LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
     {
         if (logLevel >= LogLevel.Error) violations.Add($"{formatter(state, exception)}: {exception}");
     }

@@ -57,7 +57,8 @@ internal sealed class ScheduleGateway(Scheduler scheduler, ScheduleClock clock, 
         CallAsync(idempotencyKey, null, intentId, () =>
         {
             var intent = Intents[intentId];
-            if (intent.State is not (ChargeOutcome.Succeeded or ChargeOutcome.Canceled or ChargeOutcome.Processing)) Become(intent, new ChargeOutcome.Canceled("requested"));
+            if (intent.State is not (ChargeOutcome.Succeeded or ChargeOutcome.Canceled or ChargeOutcome.Processing))
+                Become(intent, new ChargeOutcome.Canceled("requested"));
             return Show(intent);
         });
 
@@ -98,7 +99,7 @@ internal sealed class ScheduleGateway(Scheduler scheduler, ScheduleClock clock, 
 
     private async Task<IntentSnapshot> CallAsync(string? key, ChargeRequest? request, string? intent, Func<IntentSnapshot> effect)
     {
-        // To cancel again harms nobody.
+        // Canceling again changes nothing.
         if (key is not null && request is not null && keys.TryGetValue(key, out var before) && clock.Now - before.At >= KeyMemory)
             violation($"key {key} was sent again after the gateway forgot it");
         await scheduler.Pause();
@@ -185,5 +186,6 @@ internal sealed class ScheduleGateway(Scheduler scheduler, ScheduleClock clock, 
 
     private static IntentSnapshot Show(Intent intent) => new(intent.Id, intent.State);
 
-    private static IntentSnapshot Unanswered(string reason, TimeSpan? retryAfter = null) => new(null, new ChargeOutcome.Unknown(reason, retryAfter));
+    private static IntentSnapshot Unanswered(string reason, TimeSpan? retryAfter = null) =>
+        new(null, new ChargeOutcome.Unknown(reason, retryAfter));
 }

@@ -45,6 +45,7 @@ public sealed class ScheduleTests
 
         foreach (var seed in Enumerable.Range(1, 400)) Schedule.Run(seed, trace: trace);
 
-        Assert.All(Enum.GetNames<RenewalStatus>(), status => Assert.Contains(trace, line => line.Contains($"[{status} ", StringComparison.Ordinal)));
+        Assert.All(Enum.GetNames<RenewalStatus>(), status => Assert.Contains(
+            trace, line => line.Contains($"[{status} ", StringComparison.Ordinal)));
     }
 }

@@ -15,7 +15,8 @@ internal static class Simulate
     }
 
     /// <returns>The seeds that broke a promise, with what they broke.</returns>
-    public static IReadOnlyList<(int Seed, IReadOnlyList<string> Violations)> Failing(int first, int schedules, Sabotage sabotage = Sabotage.None)
+    public static IReadOnlyList<(int Seed, IReadOnlyList<string> Violations)> Failing(
+        int first, int schedules, Sabotage sabotage = Sabotage.None)
     {
         var failing = new System.Collections.Concurrent.ConcurrentBag<(int, IReadOnlyList<string>)>();
         Parallel.For(first, first + schedules, seed =>

@@ -2,7 +2,7 @@ using System.Text.Json.Nodes;
 
 namespace StripeStandIn;
 
-/// <summary>Everything that one Stripe account holds. Not thread-safe: the pipeline holds <see cref="Gate"/> around each use.</summary>
+/// <summary>The contents of a Stripe account. Not thread-safe: the pipeline holds <see cref="Gate"/> around each use.</summary>
 public sealed class Account(StandInOptions options, TimeProvider clock)
 {
     private const string Alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
@@ -54,7 +54,7 @@ public sealed class Account(StandInOptions options, TimeProvider clock)
 
     public JsonObject SetupIntent(string id) => Find(SetupIntents, "setupintent", id, "intent");
 
-    /// <summary>A saved payment method, or a fresh copy of one of Stripe's test cards (pm_card_…).</summary>
+    /// <summary>A saved payment method, or a new copy of one of Stripe's test cards (pm_card_…).</summary>
     public JsonObject PaymentMethod(string id)
     {
         if (PaymentMethods.TryGetValue(id, out var saved))
@@ -78,7 +78,7 @@ public sealed class Account(StandInOptions options, TimeProvider clock)
         Emit("payment_method.attached", method);
     }
 
-    /// <summary>Events made until it is disposed name this request.</summary>
+    /// <summary>Until it is disposed, new events name this request.</summary>
     public IDisposable Requested(string requestId, string? key)
     {
         request = (requestId, key);

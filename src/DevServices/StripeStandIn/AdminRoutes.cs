@@ -6,7 +6,7 @@ using Microsoft.AspNetCore.Routing;
 
 namespace StripeStandIn;
 
-/// <summary>What Stripe has no API for: scripting the bank, the network and the webhooks.</summary>
+/// <summary>What Stripe has no API for: scripts for the bank, the network and the webhooks.</summary>
 internal static class AdminRoutes
 {
     private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web)
@@ -26,10 +26,13 @@ internal static class AdminRoutes
     public static void Map(IEndpointRouteBuilder app, StandIn standIn)
     {
         var admin = app.MapGroup("/_standin");
-        admin.MapPost("/faults", async (HttpRequest request) => { standIn.Faults.Add(await ReadAsync<Fault>(request)); return Results.NoContent(); });
+        admin.MapPost(
+            "/faults", async (HttpRequest request) => { standIn.Faults.Add(await ReadAsync<Fault>(request)); return Results.NoContent(); });
         admin.MapDelete("/faults", () => { standIn.Faults.Clear(); return Results.NoContent(); });
-        admin.MapPut("/webhooks", async (HttpRequest request) => { standIn.Webhooks.Plan = await ReadAsync<WebhookPlan>(request); return Results.NoContent(); });
-        admin.MapPost("/events/{id}/deliver", async (string id, CancellationToken ct) => Results.Ok(new { status = (int)await standIn.Webhooks.DeliverAsync(id, ct) }));
+        admin.MapPut(
+            "/webhooks", async (HttpRequest request) => { standIn.Webhooks.Plan = await ReadAsync<WebhookPlan>(request); return Results.NoContent(); });
+        admin.MapPost("/events/{id}/deliver", async (string id, CancellationToken ct) => Results.Ok(
+            new { status = (int)await standIn.Webhooks.DeliverAsync(id, ct) }));
         admin.MapPut("/payment_methods/{id}/behaviour", async (string id, HttpRequest request) => { standIn.Behave(id, await ReadAsync<CardBehaviour>(request)); return Results.NoContent(); });
         admin.MapPost("/payment_methods/{id}/automatically_update", async (string id, HttpRequest request) =>
         {
@@ -53,5 +56,6 @@ internal static class AdminRoutes
     }
 
     private static async Task<T> ReadAsync<T>(HttpRequest request) =>
-        await request.ReadFromJsonAsync<T>(Json, request.HttpContext.RequestAborted) ?? throw new BadHttpRequestException("A JSON object is needed");
+        await request.ReadFromJsonAsync<T>(Json, request.HttpContext.RequestAborted)
+        ?? throw new BadHttpRequestException("A JSON object is needed");
 }

@@ -2,12 +2,13 @@ using System.Text.Json.Nodes;
 
 namespace StripeStandIn;
 
-/// <summary>What Stripe says at each decline code: https://docs.stripe.com/declines/codes.</summary>
+/// <summary>Stripe's message for each decline code: https://docs.stripe.com/declines/codes.</summary>
 public static class Declines
 {
-    /// <summary>Codes which are an error code of their own; all others are a card_declined.</summary>
+    /// <summary>Codes that are also the error code; for all others it is card_declined.</summary>
     private static readonly HashSet<string> OwnCode =
-        ["expired_card", "incorrect_cvc", "incorrect_number", "incorrect_zip", "invalid_cvc", "invalid_expiry_month", "invalid_expiry_year", "invalid_number", "processing_error", "authentication_required"];
+        ["expired_card", "incorrect_cvc", "incorrect_number", "incorrect_zip", "invalid_cvc", "invalid_expiry_month", "invalid_expiry_year",
+            "invalid_number", "processing_error", "authentication_required"];
 
     private static readonly HashSet<string> Known =
     [
@@ -35,10 +36,11 @@ public static class Declines
         _ => "Your card was declined.",
     };
 
-    /// <summary>The advice that comes where nothing else was scripted.</summary>
+    /// <summary>The default advice code.</summary>
     public static string? AdviceOf(string declineCode) => declineCode switch
     {
-        "insufficient_funds" or "processing_error" or "try_again_later" or "issuer_not_available" or "reenter_transaction" => "try_again_later",
+        "insufficient_funds" or "processing_error" or "try_again_later" or "issuer_not_available" or "reenter_transaction" =>
+            "try_again_later",
         "lost_card" or "stolen_card" or "pickup_card" or "fraudulent" => "do_not_try_again",
         "incorrect_cvc" or "incorrect_number" or "expired_card" => "confirm_card_data",
         _ => null,

@@ -2,8 +2,8 @@ using System.Text.Json.Nodes;
 
 namespace StripeStandIn;
 
-/// <param name="Name">As faults name it.</param>
-/// <param name="Parameters">All top-level parameters that are taken; any other is refused as unknown.</param>
+/// <param name="Name">The name in faults.</param>
+/// <param name="Parameters">All known top-level parameters; others are refused as unknown.</param>
 /// <param name="Browser">Whether a publishable key with the intent's client secret may call it.</param>
 public sealed record Endpoint(
     string Name, string Method, string Pattern, IReadOnlyList<string> Parameters, Func<StripeCall, JsonObject> Run, bool Browser = false)
@@ -11,7 +11,7 @@ public sealed record Endpoint(
     public bool Writes => Method == "POST";
 }
 
-/// <summary>The part of Stripe's API that the license backend speaks.</summary>
+/// <summary>The part of Stripe's API that the license backend uses.</summary>
 public static class Endpoints
 {
     private static readonly string[] Page = ["limit", "starting_after", "created"];
@@ -23,16 +23,19 @@ public static class Endpoints
         new("customers.retrieve", "GET", "/v1/customers/{id}", [], CustomerRoutes.Retrieve),
         new("customers.update", "POST", "/v1/customers/{id}",
             ["email", "name", "description", "phone", "metadata", "invoice_settings"], CustomerRoutes.Update),
-        new("customers.payment_methods", "GET", "/v1/customers/{id}/payment_methods", ["limit", "starting_after", "type"], CustomerRoutes.Methods),
+        new("customers.payment_methods", "GET", "/v1/customers/{id}/payment_methods", ["limit", "starting_after", "type"],
+            CustomerRoutes.Methods),
 
         new("payment_methods.create", "POST", "/v1/payment_methods", ["type", "card", "metadata"], PaymentMethodRoutes.Create),
-        new("payment_methods.list", "GET", "/v1/payment_methods", ["limit", "starting_after", "customer", "type"], PaymentMethodRoutes.List),
+        new("payment_methods.list", "GET", "/v1/payment_methods", ["limit", "starting_after", "customer", "type"],
+            PaymentMethodRoutes.List),
         new("payment_methods.retrieve", "GET", "/v1/payment_methods/{id}", [], PaymentMethodRoutes.Retrieve),
         new("payment_methods.attach", "POST", "/v1/payment_methods/{id}/attach", ["customer"], PaymentMethodRoutes.Attach),
         new("payment_methods.detach", "POST", "/v1/payment_methods/{id}/detach", [], PaymentMethodRoutes.Detach),
 
         new("setup_intents.create", "POST", "/v1/setup_intents",
-            ["customer", "description", "usage", "payment_method", "metadata", "automatic_payment_methods", "confirm"], SetupIntentRoutes.Create),
+            ["customer", "description", "usage", "payment_method", "metadata", "automatic_payment_methods",
+                "confirm"], SetupIntentRoutes.Create),
         new("setup_intents.retrieve", "GET", "/v1/setup_intents/{id}", ["client_secret"], SetupIntentRoutes.Retrieve, Browser: true),
         new("setup_intents.confirm", "POST", "/v1/setup_intents/{id}/confirm",
             ["payment_method", "client_secret", "return_url"], SetupIntentRoutes.Confirm, Browser: true),
@@ -46,7 +49,8 @@ public static class Endpoints
         new("payment_intents.list", "GET", "/v1/payment_intents", [.. Page, "customer"], PaymentIntentRoutes.List),
         new("payment_intents.retrieve", "GET", "/v1/payment_intents/{id}", ["client_secret"], PaymentIntentRoutes.Retrieve, Browser: true),
         new("payment_intents.confirm", "POST", "/v1/payment_intents/{id}/confirm",
-            ["payment_method", "off_session", "error_on_requires_action", "client_secret", "return_url"], PaymentIntentRoutes.Confirm, Browser: true),
+            ["payment_method", "off_session", "error_on_requires_action", "client_secret",
+                "return_url"], PaymentIntentRoutes.Confirm, Browser: true),
         new("payment_intents.cancel", "POST", "/v1/payment_intents/{id}/cancel", ["cancellation_reason"], PaymentIntentRoutes.Cancel),
 
         new("refunds.create", "POST", "/v1/refunds", ["payment_intent", "charge", "amount", "reason", "metadata"], RefundRoutes.Create),

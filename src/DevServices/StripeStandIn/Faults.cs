@@ -4,19 +4,19 @@ namespace StripeStandIn;
 
 public enum FaultKind
 {
-    /// <summary>The answer takes <see cref="Fault.DelayMs"/> longer.</summary>
+    /// <summary>The answer is delayed by <see cref="Fault.DelayMs"/>.</summary>
     Delay,
 
-    /// <summary>The connection ends before the request runs: nothing happened, no key kept.</summary>
+    /// <summary>The connection ends before the request is executed: nothing happens and no key is stored.</summary>
     DropBefore,
 
-    /// <summary>The request runs, its answer is kept under the key, the connection ends without it.</summary>
+    /// <summary>The request is executed and its answer is stored under the key, but the connection ends without an answer.</summary>
     DropAfter,
 
-    /// <summary>500 instead of running; the 500 is kept under the key.</summary>
+    /// <summary>The request is not executed. The answer is a 500, which is stored under the key.</summary>
     ErrorBefore,
 
-    /// <summary>The request runs (and charges), the answer is a 500, kept under the key.</summary>
+    /// <summary>The request is executed (and charges). The answer is a 500, which is stored under the key.</summary>
     ErrorAfter,
 
     RateLimit,
@@ -25,7 +25,7 @@ public enum FaultKind
     /// <summary>The bank declines with <see cref="Fault.DeclineCode"/> and <see cref="Fault.AdviceCode"/>.</summary>
     Decline,
 
-    /// <summary>The bank wants the customer.</summary>
+    /// <summary>The bank wants the customer to authenticate.</summary>
     Authenticate,
 
     /// <summary>The payment stays in processing until an admin settles it.</summary>
@@ -43,7 +43,7 @@ public sealed record Fault(
     public bool ChangesTheBanksWord => Kind is FaultKind.Decline or FaultKind.Authenticate or FaultKind.Process;
 }
 
-/// <summary>The faults that are waiting for their request, first come first served.</summary>
+/// <summary>The scripted faults, used in the order in which they were added.</summary>
 public sealed class FaultScript
 {
     private readonly Lock gate = new();
@@ -63,12 +63,13 @@ public sealed class FaultScript
             waiting.Clear();
     }
 
-    /// <summary>The first fault for this request, used up by it.</summary>
+    /// <summary>Takes the first fault that matches this request.</summary>
     public Fault? Take(string endpoint, Func<string, bool> has)
     {
         lock (gate)
         {
-            var at = waiting.FindIndex(entry => (entry.Fault.On == "*" || entry.Fault.On == endpoint) && (entry.Fault.Match is null || has(entry.Fault.Match)));
+            var at = waiting.FindIndex(
+                entry => (entry.Fault.On == "*" || entry.Fault.On == endpoint) && (entry.Fault.Match is null || has(entry.Fault.Match)));
             if (at < 0)
                 return null;
             var (fault, left) = waiting[at];

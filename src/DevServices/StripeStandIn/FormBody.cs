@@ -11,7 +11,7 @@ public sealed class FormBody
 {
     private readonly JsonObject root = [];
 
-    /// <summary>One text for the same parameters in any order: what an idempotency key is compared by.</summary>
+    /// <summary>The same text for the same parameters in any order; idempotency keys compare it.</summary>
     public string Canonical { get; }
 
     private FormBody(IEnumerable<KeyValuePair<string, string>> pairs)
@@ -19,7 +19,8 @@ public sealed class FormBody
         var all = pairs.ToList();
         foreach (var (name, value) in all)
             Put(name, value);
-        Canonical = string.Join('&', all.Select(pair => $"{Uri.EscapeDataString(pair.Key)}={Uri.EscapeDataString(pair.Value)}").Order(StringComparer.Ordinal));
+        Canonical = string.Join(
+            '&', all.Select(pair => $"{Uri.EscapeDataString(pair.Key)}={Uri.EscapeDataString(pair.Value)}").Order(StringComparer.Ordinal));
     }
 
     public static async Task<FormBody> ReadAsync(HttpRequest request, CancellationToken cancellationToken)
@@ -28,7 +29,8 @@ public sealed class FormBody
         if (!request.HasFormContentType)
             return new FormBody(query);
         var form = await request.ReadFormAsync(cancellationToken);
-        return new FormBody(query.Concat(form.SelectMany(entry => entry.Value.Select(value => KeyValuePair.Create(entry.Key, value ?? "")))));
+        return new FormBody(
+            query.Concat(form.SelectMany(entry => entry.Value.Select(value => KeyValuePair.Create(entry.Key, value ?? "")))));
     }
 
     public IEnumerable<string> Names => root.Select(entry => entry.Key);

@@ -3,7 +3,7 @@ using System.Text.Json.Nodes;
 namespace StripeStandIn;
 
 /// <summary>
-/// The first answer of every key, a 500 included, kept for 24 hours; afterwards the key is new again and runs the request again.
+/// Stores the first answer of every key, a 500 included, for 24 hours. After that the key is new, and the request is executed again.
 /// </summary>
 public sealed class IdempotencyKeys(TimeProvider clock)
 {
@@ -18,8 +18,10 @@ public sealed class IdempotencyKeys(TimeProvider clock)
         public Answer? Answer { get; set; }
     }
 
-    /// <summary>The stored answer, or null where the caller is the first and must run it, then <see cref="Keep"/> or <see cref="Forget"/>.</summary>
-    /// <exception cref="StripeErrorException">Other parameters, another endpoint, or the first request still runs.</exception>
+    /// <summary>
+    /// The stored answer; null if the caller is the first and must execute the request, then call <see cref="Keep"/> or <see cref="Forget"/>.
+    /// </summary>
+    /// <exception cref="StripeErrorException">Other parameters, another endpoint, or the first request is still running.</exception>
     public Answer? Begin(string key, string endpoint, string parameters)
     {
         lock (gate)

@@ -4,7 +4,7 @@ namespace StripeStandIn;
 
 internal static class PaymentIntentRoutes
 {
-    /// <summary>The smallest charge Stripe takes: 50 cents, 30 pence.</summary>
+    /// <summary>The smallest charge that Stripe accepts: 50 cents, 30 pence.</summary>
     private static readonly Dictionary<string, long> SmallestAmount = new() { ["usd"] = 50, ["eur"] = 50, ["gbp"] = 30 };
 
     public static JsonObject Create(StripeCall call)
@@ -55,7 +55,8 @@ internal static class PaymentIntentRoutes
         var intent = call.Account.PaymentIntent(call.Id);
         if (intent.Status() is "succeeded" or "canceled" or "processing")
         {
-            throw Unexpected(intent, $"You cannot cancel this PaymentIntent because it has a status of {intent.Status()}. Only a PaymentIntent with one of the "
+            throw Unexpected(intent,
+                $"You cannot cancel this PaymentIntent because it has a status of {intent.Status()}. Only a PaymentIntent with one of the "
                 + "following statuses may be canceled: requires_payment_method, requires_capture, requires_confirmation, requires_action, processing.");
         }
 
@@ -67,7 +68,7 @@ internal static class PaymentIntentRoutes
         return intent;
     }
 
-    /// <summary>What the bank decided about a payment in requires_action or processing.</summary>
+    /// <summary>The bank's decision about a payment in requires_action or processing.</summary>
     public static void Settle(Account account, JsonObject intent, bool paid, string declineCode)
     {
         var method = account.PaymentMethod(intent.Text("payment_method")!);
@@ -89,7 +90,8 @@ internal static class PaymentIntentRoutes
         switch (intent.Status())
         {
             case "succeeded":
-                throw Unexpected(intent, "You cannot confirm this PaymentIntent because it has already succeeded after being previously confirmed.");
+                throw Unexpected(
+                    intent, "You cannot confirm this PaymentIntent because it has already succeeded after being previously confirmed.");
             case "canceled" or "processing":
                 throw Unexpected(intent, $"You cannot confirm this PaymentIntent because it has a status of {intent.Status()}.");
         }
@@ -182,5 +184,6 @@ internal static class PaymentIntentRoutes
     }
 
     private static StripeErrorException Unexpected(JsonObject intent, string message) =>
-        new(400, "invalid_request_error", message, "payment_intent_unexpected_state") { More = new JsonObject { ["payment_intent"] = intent.DeepClone() } };
+        new(400, "invalid_request_error", message,
+            "payment_intent_unexpected_state") { More = new JsonObject { ["payment_intent"] = intent.DeepClone() } };
 }

@@ -4,7 +4,7 @@ namespace StripeStandIn;
 
 internal static class PaymentMethodRoutes
 {
-    /// <summary>Only from a test token: Stripe takes raw card numbers from a secret key of no account that hasn't asked for it.</summary>
+    /// <summary>Only from a test token: Stripe accepts raw card numbers only from accounts that requested it.</summary>
     public static JsonObject Create(StripeCall call)
     {
         if (call.Form.Required("type") != "card")
@@ -24,7 +24,8 @@ internal static class PaymentMethodRoutes
         var customer = call.Form.Text("customer");
         var type = call.Form.Text("type");
         return call.Page(call.Account.PaymentMethods.Values.Where(method =>
-            method.Text("customer") is { } owner && (customer is null || owner == customer) && (type is null || method.Text("type") == type)));
+            method.Text("customer") is { } owner && (customer is null || owner == customer)
+                && (type is null || method.Text("type") == type)));
     }
 
     public static JsonObject Attach(StripeCall call)
@@ -39,7 +40,8 @@ internal static class PaymentMethodRoutes
     {
         var method = call.Account.PaymentMethod(call.Id);
         if (method.Text("customer") is null)
-            throw StripeErrorException.Invalid("The payment method you provided is not attached to a customer so detachment is impossible.", param: "payment_method");
+            throw StripeErrorException.Invalid(
+                "The payment method you provided is not attached to a customer so detachment is impossible.", param: "payment_method");
         method["customer"] = null;
         call.Account.Detached.Add(method.Id());
         call.Account.Emit("payment_method.detached", method);
@@ -62,7 +64,7 @@ internal static class PaymentMethodRoutes
     {
         if (account.Detached.Contains(method.Id()))
         {
-            // Stripe's own answer has neither a code nor a parameter here.
+            // Stripe's answer has neither a code nor a parameter here.
             throw StripeErrorException.Invalid(
                 "The provided PaymentMethod was previously used with a PaymentIntent without Customer attachment, shared with a connected account without "
                 + "Customer attachment, or was detached from a Customer. It may not be used again. To use a PaymentMethod multiple times, you must attach it "

@@ -6,10 +6,11 @@ using Microsoft.AspNetCore.Http;
 namespace StripeStandIn;
 
 /// <summary>
-/// The way of one request, in Stripe's order: key, rate, parameters (none of them kept under an idempotency key), then the idempotency
-/// layer, the object's lock, the work, and the answer.
+/// Processes a request in Stripe's order: API key, rate, parameters (failures of these are not stored under an idempotency key), then the
+/// idempotency layer, the object's lock, the execution, and the answer.
 /// </summary>
-public sealed class Pipeline(StandInOptions options, Account account, IdempotencyKeys keys, FaultScript faults, WriteRate rate, TimeProvider clock)
+public sealed class Pipeline(
+    StandInOptions options, Account account, IdempotencyKeys keys, FaultScript faults, WriteRate rate, TimeProvider clock)
 {
     private static readonly TimeSpan LockPatience = TimeSpan.FromSeconds(1);
     private readonly ConcurrentDictionary<string, SemaphoreSlim> locks = [];
@@ -36,7 +37,7 @@ public sealed class Pipeline(StandInOptions options, Account account, Idempotenc
         }
     }
 
-    /// <summary>Null where the connection is to end without an answer.</summary>
+    /// <summary>Null if the connection is to end without an answer.</summary>
     private async Task<IdempotencyKeys.Answer?> AnswerAsync(Endpoint endpoint, HttpContext context, string requestId)
     {
         var cancellationToken = context.RequestAborted;
@@ -48,7 +49,8 @@ public sealed class Pipeline(StandInOptions options, Account account, Idempotenc
         if (form.Names.FirstOrDefault(name => !endpoint.Parameters.Contains(name) && !Always.Contains(name)) is { } unknown)
             throw StripeErrorException.UnknownParameter(unknown);
 
-        var fault = faults.Take(endpoint.Name, value => id == value || form.Canonical.Contains(Uri.EscapeDataString(value), StringComparison.Ordinal));
+        var fault = faults.Take(
+            endpoint.Name, value => id == value || form.Canonical.Contains(Uri.EscapeDataString(value), StringComparison.Ordinal));
         switch (fault?.Kind)
         {
             case FaultKind.RateLimit:
@@ -73,7 +75,7 @@ public sealed class Pipeline(StandInOptions options, Account account, Idempotenc
 
     private sealed record Work(Endpoint Endpoint, FormBody Form, string Id, string Path, Fault? Fault, string RequestId, string? Key);
 
-    /// <summary>A client that hangs up doesn't stop the work: what the bank was asked is done.</summary>
+    /// <summary>A client that disconnects doesn't stop the execution, because the bank was called already.</summary>
     private async Task<IdempotencyKeys.Answer?> RunOnceAsync(Work work, string? key, CancellationToken cancellationToken)
     {
         IdempotencyKeys.Answer? answer = null;
@@ -113,8 +115,11 @@ public sealed class Pipeline(StandInOptions options, Account account, Idempotenc
             lock (account.Gate)
             {
                 using var _ = account.Requested(work.RequestId, work.Key);
-                var body = work.Endpoint.Run(new StripeCall(account, work.Form, work.Id, work.Path, work.Fault is { ChangesTheBanksWord: true } ? work.Fault : null));
-                return work.Fault?.Kind == FaultKind.ErrorAfter ? throw StripeErrorException.Broken() : new IdempotencyKeys.Answer(200, (JsonObject)body.DeepClone());
+                var body = work.Endpoint.Run(new StripeCall(
+                    account, work.Form, work.Id, work.Path, work.Fault is { ChangesTheBanksWord: true } ? work.Fault : null));
+                return work.Fault?.Kind == FaultKind.ErrorAfter
+                    ? throw StripeErrorException.Broken()
+                    : new IdempotencyKeys.Answer(200, (JsonObject)body.DeepClone());
             }
         }
         finally
@@ -141,7 +146,7 @@ public sealed class Pipeline(StandInOptions options, Account account, Idempotenc
             return (account.PaymentIntents.GetValueOrDefault(id) ?? account.SetupIntents.GetValueOrDefault(id))?.Text("client_secret") == secret;
     }
 
-    /// <summary>Bearer, or the user name of Basic; Stripe takes both.</summary>
+    /// <summary>Bearer, or the user name of Basic; Stripe accepts both.</summary>
     private static string? GivenKey(string header)
     {
         if (header.StartsWith("Bearer ", StringComparison.OrdinalIgnoreCase))
@@ -149,7 +154,9 @@ public sealed class Pipeline(StandInOptions options, Account account, Idempotenc
         if (!header.StartsWith("Basic ", StringComparison.OrdinalIgnoreCase))
             return null;
         var buffer = new byte[header.Length];
-        return Convert.TryFromBase64String(header[6..].Trim(), buffer, out var length) ? Encoding.UTF8.GetString(buffer, 0, length).Split(':')[0] : null;
+        return Convert.TryFromBase64String(header[6..].Trim(), buffer, out var length)
+            ? Encoding.UTF8.GetString(buffer, 0, length).Split(':')[0]
+            : null;
     }
 
     private static async Task WriteAsync(HttpContext context, IdempotencyKeys.Answer answer)

@@ -18,7 +18,8 @@ internal static class RefundRoutes
 
         var amount = call.Form.Whole("amount") ?? left;
         if (amount < 1 || amount > left)
-            throw StripeErrorException.Invalid($"Refund amount ({amount}) is greater than unrefunded amount on charge ({left})", param: "amount");
+            throw StripeErrorException.Invalid(
+                $"Refund amount ({amount}) is greater than unrefunded amount on charge ({left})", param: "amount");
         var refund = Shapes.Refund(Account.NewId("re"), account.Now, charge, amount, call.Form.Text("reason"));
         call.CopyMetadata(refund);
         account.Refunds[refund.Id()] = refund;

@@ -40,7 +40,7 @@ internal static class SetupIntentRoutes
         return intent;
     }
 
-    /// <summary>What the customer's bank decided after it asked the customer.</summary>
+    /// <summary>The bank's decision after the customer's authentication.</summary>
     public static void Authenticate(Account account, JsonObject intent, bool passed)
     {
         intent["next_action"] = null;
@@ -102,5 +102,6 @@ internal static class SetupIntentRoutes
     }
 
     private static StripeErrorException Unexpected(JsonObject intent, string message) =>
-        new(400, "invalid_request_error", message, "setup_intent_unexpected_state") { More = new JsonObject { ["setup_intent"] = intent.DeepClone() } };
+        new(400, "invalid_request_error", message,
+            "setup_intent_unexpected_state") { More = new JsonObject { ["setup_intent"] = intent.DeepClone() } };
 }

@@ -2,7 +2,7 @@ using System.Text.Json.Nodes;
 
 namespace StripeStandIn;
 
-/// <summary>Stripe's objects as API 2026-10-28.endive answers them, with the fields it always sends for card payments.</summary>
+/// <summary>Stripe's objects in the form of API 2026-10-28.endive, with the fields that it always sends for card payments.</summary>
 public static class Shapes
 {
     public static JsonObject Customer(string id, long created) => new()
@@ -10,7 +10,8 @@ public static class Shapes
         ["id"] = id, ["object"] = "customer", ["address"] = null, ["balance"] = 0, ["created"] = created, ["currency"] = null,
         ["default_source"] = null, ["delinquent"] = false, ["description"] = null, ["discount"] = null, ["email"] = null,
         ["invoice_prefix"] = id[^8..].ToUpperInvariant(),
-        ["invoice_settings"] = new JsonObject { ["custom_fields"] = null, ["default_payment_method"] = null, ["footer"] = null, ["rendering_options"] = null },
+        ["invoice_settings"] = new JsonObject { ["custom_fields"] = null, ["default_payment_method"] = null, ["footer"] = null,
+            ["rendering_options"] = null },
         ["livemode"] = false, ["metadata"] = new JsonObject(), ["name"] = null, ["next_invoice_sequence"] = 1, ["phone"] = null,
         ["preferred_locales"] = new JsonArray(), ["shipping"] = null, ["tax_exempt"] = "none", ["test_clock"] = null,
     };
@@ -92,17 +93,20 @@ public static class Shapes
         ["id"] = id, ["object"] = "dispute", ["amount"] = charge["amount"]!.DeepClone(), ["balance_transactions"] = new JsonArray(),
         ["charge"] = charge["id"]!.DeepClone(), ["created"] = created, ["currency"] = charge["currency"]!.DeepClone(),
         ["enhanced_eligibility_types"] = new JsonArray(), ["evidence"] = new JsonObject(),
-        ["evidence_details"] = new JsonObject { ["due_by"] = created + 7 * 86_400, ["has_evidence"] = false, ["past_due"] = false, ["submission_count"] = 0 },
+        ["evidence_details"] = new JsonObject { ["due_by"] = created + 7 * 86_400, ["has_evidence"] = false, ["past_due"] = false,
+            ["submission_count"] = 0 },
         ["is_charge_refundable"] = false, ["livemode"] = false, ["metadata"] = new JsonObject(),
         ["payment_intent"] = charge["payment_intent"]!.DeepClone(),
         ["payment_method_details"] = new JsonObject
         {
-            ["card"] = new JsonObject { ["brand"] = "visa", ["case_type"] = "chargeback", ["network_reason_code"] = "10.4" }, ["type"] = "card",
+            ["card"] = new JsonObject { ["brand"] = "visa", ["case_type"] = "chargeback", ["network_reason_code"] = "10.4" },
+            ["type"] = "card",
         },
         ["reason"] = reason, ["status"] = "needs_response",
     };
 
-    public static JsonObject Event(string id, long created, string apiVersion, string type, JsonObject about, string? requestId, string? key) => new()
+    public static JsonObject Event(
+        string id, long created, string apiVersion, string type, JsonObject about, string? requestId, string? key) => new()
     {
         ["id"] = id, ["object"] = "event", ["api_version"] = apiVersion, ["created"] = created,
         ["data"] = new JsonObject { ["object"] = about.DeepClone() }, ["livemode"] = false, ["pending_webhooks"] = 1,
@@ -116,7 +120,8 @@ public static class Shapes
 
     private static JsonObject BillingDetails() => new()
     {
-        ["address"] = new JsonObject { ["city"] = null, ["country"] = null, ["line1"] = null, ["line2"] = null, ["postal_code"] = null, ["state"] = null },
+        ["address"] = new JsonObject { ["city"] = null, ["country"] = null, ["line1"] = null, ["line2"] = null, ["postal_code"] = null,
+            ["state"] = null },
         ["email"] = null, ["name"] = null, ["phone"] = null, ["tax_id"] = null,
     };
 

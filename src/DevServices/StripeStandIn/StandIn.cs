@@ -29,10 +29,11 @@ public sealed class StandIn : IAsyncDisposable
         builder.WebHost.UseUrls(options.Url).UseShutdownTimeout(TimeSpan.FromSeconds(1));
         builder.Services.AddCors();
         app = builder.Build();
-        // Pages of any origin save cards at Stripe.
+        // Pages of any origin may save cards at Stripe.
         app.UseCors(policy => policy.AllowAnyOrigin().AllowAnyHeader().AllowAnyMethod());
         foreach (var endpoint in Endpoints.All)
-            app.MapMethods(endpoint.Pattern, [endpoint.Method], (Microsoft.AspNetCore.Http.RequestDelegate)(context => pipeline.RunAsync(endpoint, context)));
+            app.MapMethods(endpoint.Pattern, [endpoint.Method], (Microsoft.AspNetCore.Http.RequestDelegate)(
+                context => pipeline.RunAsync(endpoint, context)));
         AdminRoutes.Map(app, this);
     }
 
@@ -44,17 +45,18 @@ public sealed class StandIn : IAsyncDisposable
 
     public Webhooks Webhooks { get; }
 
-    /// <summary>What STRIPE_API_BASE is to be.</summary>
+    /// <summary>The value for STRIPE_API_BASE.</summary>
     public Uri BaseAddress => new(app.Urls.First());
 
-    public static async Task<StandIn> StartAsync(StandInOptions? options = null, TimeProvider? clock = null, CancellationToken cancellationToken = default)
+    public static async Task<StandIn> StartAsync(
+        StandInOptions? options = null, TimeProvider? clock = null, CancellationToken cancellationToken = default)
     {
         var standIn = new StandIn(options ?? new StandInOptions(), clock ?? TimeProvider.System);
         await standIn.app.StartAsync(cancellationToken);
         return standIn;
     }
 
-    /// <summary>A customer with a saved card, as a finished SetupIntent leaves them.</summary>
+    /// <summary>Adds a customer with a saved card, as a completed SetupIntent does.</summary>
     public (string CustomerId, string PaymentMethodId) SavedCard(CardBehaviour card)
     {
         lock (Account.Gate)
@@ -74,7 +76,7 @@ public sealed class StandIn : IAsyncDisposable
             Account.Behaviours[paymentMethodId] = card;
     }
 
-    /// <summary>The customer's bank sent a new expiry date or number.</summary>
+    /// <summary>The bank changes the expiry date or the number of a card.</summary>
     public void AutomaticallyUpdate(string paymentMethodId, int month, int year, string? last4 = null)
     {
         lock (Account.Gate)
@@ -89,7 +91,7 @@ public sealed class StandIn : IAsyncDisposable
         }
     }
 
-    /// <summary>The bank's word about a payment or set-up that waits for it (requires_action, processing).</summary>
+    /// <summary>The bank decides about a payment or setup that waits for it (requires_action, processing).</summary>
     public void Settle(string intentId, bool paid, string declineCode = "generic_decline")
     {
         lock (Account.Gate)
@@ -105,7 +107,8 @@ public sealed class StandIn : IAsyncDisposable
     public string Dispute(string paymentIntentId, string reason = "fraudulent")
     {
         lock (Account.Gate)
-            return RefundRoutes.OpenDispute(Account, Account.Charges[Account.PaymentIntent(paymentIntentId).Text("latest_charge")!], reason).Id();
+            return RefundRoutes.OpenDispute(Account, Account.Charges[Account.PaymentIntent(paymentIntentId).Text("latest_charge")!],
+                reason).Id();
     }
 
     public void CloseDispute(string disputeId, bool won)

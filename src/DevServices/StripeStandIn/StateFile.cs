@@ -2,7 +2,7 @@ using System.Text.Json;
 
 namespace StripeStandIn;
 
-/// <summary>The account between two runs of the demo, whose database remembers its ids. Idempotency keys are not kept.</summary>
+/// <summary>Keeps the account between two runs of the demo, because the demo's database has its ids. Idempotency keys are not kept.</summary>
 internal static class StateFile
 {
     public static void Load(Account account, string path)
@@ -15,7 +15,7 @@ internal static class StateFile
             account.State = state;
     }
 
-    /// <summary>Whole or not at all: a stop in between leaves the file of before.</summary>
+    /// <summary>Atomic: if the process stops in between, the previous file remains.</summary>
     public static void Save(Account account, string path)
     {
         lock (account.Gate)

@@ -2,12 +2,12 @@ using System.Text.Json.Nodes;
 
 namespace StripeStandIn;
 
-/// <summary>One request as a route sees it.</summary>
-/// <param name="Id">From the path; empty where the route has none.</param>
-/// <param name="Forced">A scripted fault that changes what the bank says; null = the card decides.</param>
+/// <summary>A request for a route.</summary>
+/// <param name="Id">From the path; empty if the route has none.</param>
+/// <param name="Forced">A scripted fault that changes the bank's answer; null if the card's behavior decides.</param>
 public sealed record StripeCall(Account Account, FormBody Form, string Id, string Path, Fault? Forced)
 {
-    /// <summary>Copies texts that the request names onto the object.</summary>
+    /// <summary>Copies text parameters of the request to the object.</summary>
     public void Copy(JsonObject onto, params ReadOnlySpan<string> names)
     {
         foreach (var name in names)
@@ -17,7 +17,7 @@ public sealed record StripeCall(Account Account, FormBody Form, string Id, strin
         }
     }
 
-    /// <summary>Stripe merges metadata; an empty value takes the key away.</summary>
+    /// <summary>Merges metadata as Stripe does; an empty value removes the key.</summary>
     public void CopyMetadata(JsonObject onto)
     {
         if (Form.Nested("metadata") is not { } given)
@@ -68,7 +68,8 @@ public sealed record StripeCall(Account Account, FormBody Form, string Id, strin
         return range.All(bound =>
         {
             var edge = long.Parse(bound.Value!.GetValue<string>(), System.Globalization.CultureInfo.InvariantCulture);
-            return bound.Key switch { "gte" => at >= edge, "gt" => at > edge, "lte" => at <= edge, "lt" => at < edge, _ => throw StripeErrorException.UnknownParameter($"created[{bound.Key}]") };
+            return bound.Key switch { "gte" => at >= edge, "gt" => at > edge, "lte" => at <= edge, "lt" => at < edge,
+                _ => throw StripeErrorException.UnknownParameter($"created[{bound.Key}]") };
         });
     }
 }

@@ -3,7 +3,8 @@ using System.Text.Json.Nodes;
 namespace StripeStandIn;
 
 /// <summary>An error answer in Stripe's shape. Thrown by a route, written by the pipeline.</summary>
-public sealed class StripeErrorException(int status, string type, string message, string? code = null, string? param = null) : Exception(message)
+public sealed class StripeErrorException(int status, string type, string message, string? code = null, string? param = null)
+    : Exception(message)
 {
     public int Status { get; } = status;
 
@@ -11,7 +12,7 @@ public sealed class StripeErrorException(int status, string type, string message
 
     public string? Code { get; } = code;
 
-    /// <summary>Whether Stripe keeps this answer under the idempotency key: not where the request was refused before it ran.</summary>
+    /// <summary>Whether Stripe stores this answer under the idempotency key; false if the request was refused before its execution.</summary>
     public bool Kept { get; init; } = true;
 
     /// <summary>Further fields of the error: decline_code, charge, payment_intent …</summary>

@@ -1,8 +1,8 @@
 namespace StripeStandIn;
 
-/// <summary>How a card behaves: what Stripe's test cards do by their name, and what an admin may give any saved card.</summary>
-/// <param name="Decline">A charge ends with this decline code; null = it is paid.</param>
-/// <param name="Authentication">Whether the bank wants the customer to be there.</param>
+/// <summary>A card's behavior. Stripe's test cards have one by name; an admin can set it for any saved card.</summary>
+/// <param name="Decline">The decline code of a charge; null if it is paid.</param>
+/// <param name="Authentication">Whether the bank requires the customer's authentication.</param>
 public sealed record CardBehaviour(
     string Brand,
     string Last4,
@@ -17,10 +17,10 @@ public enum Authentication
 {
     Never,
 
-    /// <summary>Not off session once it was set up with authentication.</summary>
+    /// <summary>Not off session, if the card was set up with authentication.</summary>
     UnlessSetUp,
 
-    /// <summary>At every payment, off session too.</summary>
+    /// <summary>At every payment, also off session.</summary>
     Always,
 }
 

@@ -8,14 +8,14 @@ using System.Text.Json.Nodes;
 
 namespace StripeStandIn;
 
-/// <summary>How events reach the endpoint.</summary>
-/// <param name="Hold">Kept back until an admin delivers them.</param>
-/// <param name="DelayMs">How late; with <paramref name="Shuffle"/>, at most how late.</param>
-/// <param name="Shuffle">Each event waits a time of its own, so that they overtake each other.</param>
+/// <summary>How events are delivered.</summary>
+/// <param name="Hold">Events wait until an admin delivers them.</param>
+/// <param name="DelayMs">The delay; with <paramref name="Shuffle"/>, the longest delay.</param>
+/// <param name="Shuffle">Each event has its own random delay, so that the order changes.</param>
 /// <param name="Copies">How often each event is sent.</param>
 public sealed record WebhookPlan(bool Hold = false, int DelayMs = 0, bool Shuffle = false, int Copies = 1);
 
-/// <summary>Sends signed events: at least once, in no promised order, again with growing pauses until a 2xx.</summary>
+/// <summary>Sends signed events at least once, in any order, and repeats them with growing pauses until a 2xx.</summary>
 public sealed class Webhooks(StandInOptions options, Account account, TimeProvider clock) : IAsyncDisposable
 {
     private const int Tries = 8;
@@ -27,7 +27,7 @@ public sealed class Webhooks(StandInOptions options, Account account, TimeProvid
 
     public Uri? Url { get; set; } = options.WebhookUrl;
 
-    /// <summary>Called for each event as it is made; must not block.</summary>
+    /// <summary>Called for each new event; must not block.</summary>
     public void Schedule(JsonObject made)
     {
         var plan = Plan;
@@ -43,7 +43,7 @@ public sealed class Webhooks(StandInOptions options, Account account, TimeProvid
     }
 
     /// <summary>Sends one event now, once.</summary>
-    /// <returns>What the endpoint answered.</returns>
+    /// <returns>The endpoint's answer.</returns>
     public Task<HttpStatusCode> DeliverAsync(string eventId, CancellationToken cancellationToken)
     {
         string body;
@@ -55,7 +55,8 @@ public sealed class Webhooks(StandInOptions options, Account account, TimeProvid
     /// <summary>The value of the Stripe-Signature header.</summary>
     public static string Sign(string body, string secret, long timestamp)
     {
-        var signed = HMACSHA256.HashData(Encoding.UTF8.GetBytes(secret), Encoding.UTF8.GetBytes($"{timestamp.ToString(CultureInfo.InvariantCulture)}.{body}"));
+        var signed = HMACSHA256.HashData(
+            Encoding.UTF8.GetBytes(secret), Encoding.UTF8.GetBytes($"{timestamp.ToString(CultureInfo.InvariantCulture)}.{body}"));
         return $"t={timestamp.ToString(CultureInfo.InvariantCulture)},v1={Convert.ToHexStringLower(signed)}";
     }
 
@@ -80,7 +81,7 @@ public sealed class Webhooks(StandInOptions options, Account account, TimeProvid
             }
             catch (HttpRequestException)
             {
-                // The endpoint is down: the next try may find it.
+                // The endpoint is down: the event is sent again later.
             }
 
             await Task.Delay(pause, clock, cancellationToken);
@@ -92,7 +93,8 @@ public sealed class Webhooks(StandInOptions options, Account account, TimeProvid
         using var content = new StringContent(body, Encoding.UTF8);
         content.Headers.ContentType = new MediaTypeHeaderValue("application/json") { CharSet = "utf-8" };
         using var request = new HttpRequestMessage(HttpMethod.Post, Url) { Content = content };
-        request.Headers.TryAddWithoutValidation("Stripe-Signature", Sign(body, options.WebhookSecret, clock.GetUtcNow().ToUnixTimeSeconds()));
+        request.Headers.TryAddWithoutValidation(
+            "Stripe-Signature", Sign(body, options.WebhookSecret, clock.GetUtcNow().ToUnixTimeSeconds()));
         request.Headers.TryAddWithoutValidation("User-Agent", "Stripe/1.0 (+https://docs.stripe.com/webhooks)");
         using var answer = await http.SendAsync(request, cancellationToken);
         return answer.StatusCode;

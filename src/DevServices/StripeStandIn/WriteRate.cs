@@ -1,6 +1,6 @@
 namespace StripeStandIn;
 
-/// <summary>Counts writes by second and refuses those above the limit, as Stripe's own limiter does.</summary>
+/// <summary>Counts the writes of each second and refuses those above the limit, as Stripe does.</summary>
 public sealed class WriteRate(int perSecond, TimeProvider clock)
 {
     private readonly Lock gate = new();
@@ -11,7 +11,7 @@ public sealed class WriteRate(int perSecond, TimeProvider clock)
 
     public long Refused { get; private set; }
 
-    /// <summary>The fullest second so far, refused ones included.</summary>
+    /// <summary>The most writes in one second so far, refused ones included.</summary>
     public int Highest { get; private set; }
 
     public bool Take()

@@ -1,16 +1,10 @@
+using LicenseFunctions.Infrastructure.Database;
 using Licensing.Devices;
 
 namespace LicenseFunctions.Licenses;
 
 internal static class SubscriptionStates
 {
-    public static SubscriptionState Parse(string state) => state switch
-    {
-        "SYNCED" => SubscriptionState.Synced,
-        "DEGRADED_GAP" => SubscriptionState.DegradedGap,
-        "LOCKED_NO_FUNDS" => SubscriptionState.LockedNoFunds,
-        "PAUSED_TOXIC" => SubscriptionState.PausedToxic,
-        "SUSPENDED_ADMIN" => SubscriptionState.SuspendedAdmin,
-        _ => throw new InvalidOperationException($"subscriptions.state {state} is not one of the platform's"),
-    };
+    /// <exception cref="InvalidOperationException">The platform added a state. The error concerns the licenses in that state only.</exception>
+    public static SubscriptionState Parse(string state) => EnumWords.Parse<SubscriptionState>(state, "subscriptions.state");
 }

@@ -5,14 +5,17 @@ using Microsoft.Azure.Functions.Worker;
 
 namespace LicenseFunctions.PaymentMethods;
 
-/// <summary>The cards of the caller. Nobody else sees or changes them, operators included.</summary>
+/// <summary>The caller's saved cards. No other user can see or change them, nor can operators.</summary>
 public sealed class PaymentMethodFunctions(PaymentMethodStore store, StartCardSetup setup, RemovePaymentMethod remove)
 {
     [Function("StartCardSetup")]
     [Access(CallerRole.Subscriber)]
-    [Operation("Begins saving a card: what the browser needs to do it with the payment provider itself.", Reply = typeof(CardSetup), Status = StatusCodes.Status201Created)]
+    [Operation(
+        "Begins to save a card: returns what the browser needs to do this with the payment provider.",
+        Reply = typeof(CardSetup), Status = StatusCodes.Status201Created)]
     public async Task<IResult> Setup(
-        [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "api/v1/payment-methods/setup")] HttpRequest request, CancellationToken cancellationToken)
+        [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "api/v1/payment-methods/setup")] HttpRequest request,
+        CancellationToken cancellationToken)
     {
         request.HttpContext.Response.Headers.CacheControl = "no-store";
         return (await setup.RunAsync(request.HttpContext.Caller().UserId!.Value, cancellationToken)).ToResult(StatusCodes.Status201Created);
@@ -20,16 +23,19 @@ public sealed class PaymentMethodFunctions(PaymentMethodStore store, StartCardSe
 
     [Function("ListPaymentMethods")]
     [Access(CallerRole.Subscriber)]
-    [Operation("The saved cards, the default one first.", Reply = typeof(PaymentMethodList))]
+    [Operation("Lists the saved cards, the default one first.", Reply = typeof(PaymentMethodList))]
     public async Task<IResult> List(
-        [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/payment-methods")] HttpRequest request, CancellationToken cancellationToken) =>
-        Results.Json(new PaymentMethodList(await store.ListAsync(request.HttpContext.Caller().UserId!.Value, cancellationToken)), Json.Options);
+        [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/payment-methods")] HttpRequest request,
+        CancellationToken cancellationToken) =>
+        Results.Json(
+            new PaymentMethodList(await store.ListAsync(request.HttpContext.Caller().UserId!.Value, cancellationToken)), Json.Options);
 
     [Function("MakePaymentMethodDefault")]
     [Access(CallerRole.Subscriber)]
-    [Operation("Makes a saved card the one that renewals are charged to.", Status = StatusCodes.Status204NoContent)]
+    [Operation("Makes a saved card the default, which renewals charge.", Status = StatusCodes.Status204NoContent)]
     public async Task<IResult> MakeDefault(
-        [HttpTrigger(AuthorizationLevel.Anonymous, "put", "post", Route = "api/v1/payment-methods/{paymentMethodId:guid}/default")] HttpRequest request,
+        [HttpTrigger(AuthorizationLevel.Anonymous, "put", "post", Route = "api/v1/payment-methods/{paymentMethodId:guid}/default")]
+        HttpRequest request,
         Guid paymentMethodId, CancellationToken cancellationToken) =>
         await store.MakeDefaultAsync(request.HttpContext.Caller().UserId!.Value, paymentMethodId, cancellationToken)
             ? Results.NoContent()

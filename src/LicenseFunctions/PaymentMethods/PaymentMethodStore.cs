@@ -7,7 +7,7 @@ using Npgsql;
 
 namespace LicenseFunctions.PaymentMethods;
 
-/// <summary>A saved card or account, as its owner sees it.</summary>
+/// <summary>A saved card or account, for its owner.</summary>
 public sealed record SavedPaymentMethod
 {
     public required Guid PaymentMethodId { get; init; }
@@ -32,14 +32,15 @@ public sealed record SavedPaymentMethod
 }
 
 /// <summary>
-/// user_payment_methods. What is active comes from the provider's events; one that was taken off is never active again, whatever
-/// an older event says. Each change of a user's cards locks the user's row: the default is one, and found under the lock. Renewals that wait
-/// for a card are due with the change.
+/// user_payment_methods. The provider's events say which are active; a removed one never becomes active again, even if an older event
+/// comes later. Each change of a user's cards locks the user's row, so that exactly one is the default. Renewals that wait for a card are
+/// due with the change.
 /// </summary>
 public sealed class PaymentMethodStore(LicenseDatabase database, TimeProvider time)
 {
     private const string List = """
-        select payment_method_id, payment_provider, payment_type, brand, last_four, expiry_month, expiry_year, is_default, created_at, last_used_at
+        select payment_method_id, payment_provider, payment_type, brand, last_four, expiry_month, expiry_year, is_default, created_at,
+               last_used_at
         from user_payment_methods
         where user_id = @userId and is_active
         order by is_default desc, created_at desc, payment_method_id
@@ -48,7 +49,8 @@ public sealed class PaymentMethodStore(LicenseDatabase database, TimeProvider ti
     public async Task<IReadOnlyList<SavedPaymentMethod>> ListAsync(Guid userId, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenAsync(cancellationToken);
-        return [.. await connection.QueryAsync<SavedPaymentMethod>(new CommandDefinition(List, new { userId }, cancellationToken: cancellationToken))];
+        return [.. await connection.QueryAsync<SavedPaymentMethod>(
+            new CommandDefinition(List, new { userId }, cancellationToken: cancellationToken))];
     }
 
     private const string Customer = """
@@ -58,17 +60,19 @@ public sealed class PaymentMethodStore(LicenseDatabase database, TimeProvider ti
     public async Task<string?> FindCustomerAsync(Guid userId, string provider, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenAsync(cancellationToken);
-        return await connection.ExecuteScalarAsync<string?>(new CommandDefinition(Customer, new { userId, provider }, cancellationToken: cancellationToken));
+        return await connection.ExecuteScalarAsync<string?>(
+            new CommandDefinition(Customer, new { userId, provider }, cancellationToken: cancellationToken));
     }
 
     private const string AddCustomer = """
         insert into payment_customers (user_id, payment_provider, provider_customer_id)
         select user_id, @provider, @customerId from users where user_id = @userId
-        on conflict on constraint one_customer_per_user_and_provider do update set provider_customer_id = payment_customers.provider_customer_id
+        on conflict on constraint one_customer_per_user_and_provider do update
+        set provider_customer_id = payment_customers.provider_customer_id
         returning provider_customer_id
         """;
 
-    /// <returns>The customer to use: the one that was there first; null where there is no such user.</returns>
+    /// <returns>The customer to use: the one that was added first. Null if there is no such user.</returns>
     public async Task<string?> AddCustomerAsync(Guid userId, string provider, string customerId, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenAsync(cancellationToken);
@@ -81,7 +85,7 @@ public sealed class PaymentMethodStore(LicenseDatabase database, TimeProvider ti
         where user_id = @userId and payment_method_id = @paymentMethodId and is_active
         """;
 
-    /// <returns>The provider's id; null where the user has no such method.</returns>
+    /// <returns>The provider's id; null if the user has no such method.</returns>
     public async Task<string?> FindAsync(Guid userId, Guid paymentMethodId, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenAsync(cancellationToken);
@@ -99,7 +103,7 @@ public sealed class PaymentMethodStore(LicenseDatabase database, TimeProvider ti
         where user_id = @userId and payment_method_id = @paymentMethodId
         """;
 
-    /// <returns>False where the user has no such method; then nothing is changed.</returns>
+    /// <returns>False if the user has no such method; then nothing is changed.</returns>
     public Task<bool> MakeDefaultAsync(Guid userId, Guid paymentMethodId, CancellationToken cancellationToken) =>
         database.InTransactionAsync(async (connection, token) =>
         {
@@ -109,7 +113,7 @@ public sealed class PaymentMethodStore(LicenseDatabase database, TimeProvider ti
             await connection.ExecuteAsync(new CommandDefinition(ClearDefault, new { userId, paymentMethodId }, cancellationToken: token));
             await connection.ExecuteAsync(new CommandDefinition(SetDefault, new { userId, paymentMethodId }, cancellationToken: token));
             await AuditAsync(connection, Actor.Owner(userId), "payment_method.made_default", paymentMethodId, token);
-            await RenewalStore.WakeAsync(connection, userId, time.GetUtcNow(), token);
+            await RenewalStore.CardsChangedAsync(connection, userId, time.GetUtcNow(), token);
             return true;
         }, cancellationToken);
 
@@ -119,12 +123,13 @@ public sealed class PaymentMethodStore(LicenseDatabase database, TimeProvider ti
         returning payment_method_id
         """;
 
-    /// <summary>Takes a method out of use, after the provider has.</summary>
+    /// <summary>Deactivates a method that the provider has removed.</summary>
     public Task RemoveAsync(Guid userId, string provider, string paymentId, CancellationToken cancellationToken) =>
-        database.InTransactionAsync((connection, token) => RemoveAsync(connection, Actor.Owner(userId), userId, provider, paymentId, token), cancellationToken);
+        database.InTransactionAsync(
+            (connection, token) => RemoveAsync(connection, Actor.Owner(userId), userId, provider, paymentId, token), cancellationToken);
 
-    /// <summary>An event about a card: its inbox row and its effect, in one transaction.</summary>
-    /// <returns>False where it came before.</returns>
+    /// <summary>Applies an event about a card. Its inbox row and its effect are one transaction.</summary>
+    /// <returns>False if the event was applied before.</returns>
     public Task<bool> ApplyAsync(PaymentEvent received, CancellationToken cancellationToken) =>
         database.InTransactionAsync(async (connection, token) =>
         {
@@ -150,17 +155,21 @@ public sealed class PaymentMethodStore(LicenseDatabase database, TimeProvider ti
         order by user_id
         """;
 
-    private static async Task<IReadOnlyList<Guid>> OwnersAsync(NpgsqlConnection connection, string provider, string paymentId, CancellationToken cancellationToken) =>
-        [.. await connection.QueryAsync<Guid>(new CommandDefinition(Owners, new { provider, paymentId }, cancellationToken: cancellationToken))];
+    private static async Task<IReadOnlyList<Guid>> OwnersAsync(
+        NpgsqlConnection connection, string provider, string paymentId, CancellationToken cancellationToken) =>
+        [.. await connection.QueryAsync<Guid>(
+            new CommandDefinition(Owners, new { provider, paymentId }, cancellationToken: cancellationToken))];
 
     private const string Save = """
         insert into user_payment_methods as m (
-            user_id, payment_provider, provider_customer_id, provider_payment_id, payment_type, last_four, brand, expiry_month, expiry_year, is_default)
+            user_id, payment_provider, provider_customer_id, provider_payment_id, payment_type, last_four, brand, expiry_month, expiry_year,
+            is_default)
         select u.user_id, @provider, @CustomerId, @PaymentId, @PaymentType, @LastFour, @Brand, @ExpiryMonth, @ExpiryYear,
             not exists (select from user_payment_methods d where d.user_id = u.user_id and d.is_default)
         from users u where u.user_id = @userId
         on conflict (user_id, provider_payment_id) do update set
-            last_four = excluded.last_four, brand = excluded.brand, expiry_month = excluded.expiry_month, expiry_year = excluded.expiry_year,
+            last_four = excluded.last_four, brand = excluded.brand, expiry_month = excluded.expiry_month,
+            expiry_year = excluded.expiry_year,
             details_changed_at = case
                 when (m.last_four, m.brand, m.expiry_month, m.expiry_year)
                     is distinct from (excluded.last_four, excluded.brand, excluded.expiry_month, excluded.expiry_year) then @now
@@ -168,8 +177,9 @@ public sealed class PaymentMethodStore(LicenseDatabase database, TimeProvider ti
         returning payment_method_id
         """;
 
-    /// <summary>A card that names no user is one that is here already, with new details.</summary>
-    private async Task SaveAsync(NpgsqlConnection connection, string provider, PaymentFact.MethodSaved saved, CancellationToken cancellationToken)
+    /// <summary>An event without a user is about a saved card that has new details.</summary>
+    private async Task SaveAsync(
+        NpgsqlConnection connection, string provider, PaymentFact.MethodSaved saved, CancellationToken cancellationToken)
     {
         var users = saved.UserId is { } named ? [named] : await OwnersAsync(connection, provider, saved.PaymentId, cancellationToken);
         foreach (var userId in users)
@@ -179,14 +189,22 @@ public sealed class PaymentMethodStore(LicenseDatabase database, TimeProvider ti
                 Save,
                 new
                 {
-                    provider, saved.CustomerId, saved.PaymentId, saved.PaymentType, saved.LastFour, saved.Brand, saved.ExpiryMonth, saved.ExpiryYear, userId,
+                    provider,
+                    saved.CustomerId,
+                    saved.PaymentId,
+                    saved.PaymentType,
+                    saved.LastFour,
+                    saved.Brand,
+                    saved.ExpiryMonth,
+                    saved.ExpiryYear,
+                    userId,
                     now = time.GetUtcNow().UtcDateTime,
                 },
                 cancellationToken: cancellationToken));
             if (id is not { } paymentMethodId)
                 continue;
             await AuditAsync(connection, Actor.Service, "payment_method.saved", paymentMethodId, cancellationToken);
-            await RenewalStore.WakeAsync(connection, userId, time.GetUtcNow(), cancellationToken);
+            await RenewalStore.CardsChangedAsync(connection, userId, time.GetUtcNow(), cancellationToken);
         }
     }
 
@@ -202,7 +220,7 @@ public sealed class PaymentMethodStore(LicenseDatabase database, TimeProvider ti
         returning payment_method_id
         """;
 
-    /// <summary>The card that was saved last takes the place of a default that is gone: no license ends because an old card was tidied away.</summary>
+    /// <summary>If the default card is removed, the newest card becomes the default, so that renewals can still be paid.</summary>
     private async Task RemoveAsync(
         NpgsqlConnection connection, Actor actor, Guid userId, string provider, string paymentId, CancellationToken cancellationToken)
     {
@@ -212,18 +230,22 @@ public sealed class PaymentMethodStore(LicenseDatabase database, TimeProvider ti
         if (removed is not { } paymentMethodId)
             return;
         await AuditAsync(connection, actor, "payment_method.removed", paymentMethodId, cancellationToken);
-        if (await connection.ExecuteScalarAsync<Guid?>(new CommandDefinition(Promote, new { userId }, cancellationToken: cancellationToken)) is not { } promoted)
+        var newDefault = await connection.ExecuteScalarAsync<Guid?>(
+            new CommandDefinition(Promote, new { userId }, cancellationToken: cancellationToken));
+        if (newDefault is not { } promoted)
             return;
         await AuditAsync(connection, Actor.System, "payment_method.made_default", promoted, cancellationToken);
-        await RenewalStore.WakeAsync(connection, userId, time.GetUtcNow(), cancellationToken);
+        await RenewalStore.CardsChangedAsync(connection, userId, time.GetUtcNow(), cancellationToken);
     }
 
     private const string Has = """
         select exists (select from user_payment_methods where user_id = @userId and payment_method_id = @paymentMethodId and is_active)
         """;
 
-    private static Task<bool> HasAsync(NpgsqlConnection connection, Guid userId, Guid paymentMethodId, CancellationToken cancellationToken) =>
-        connection.ExecuteScalarAsync<bool>(new CommandDefinition(Has, new { userId, paymentMethodId }, cancellationToken: cancellationToken));
+    private static Task<bool> HasAsync(
+        NpgsqlConnection connection, Guid userId, Guid paymentMethodId, CancellationToken cancellationToken) =>
+        connection.ExecuteScalarAsync<bool>(
+            new CommandDefinition(Has, new { userId, paymentMethodId }, cancellationToken: cancellationToken));
 
     private const string Lock = """
         select 1 from users where user_id = @userId for no key update
@@ -232,6 +254,7 @@ public sealed class PaymentMethodStore(LicenseDatabase database, TimeProvider ti
     private static Task<int> LockAsync(NpgsqlConnection connection, Guid userId, CancellationToken cancellationToken) =>
         connection.ExecuteAsync(new CommandDefinition(Lock, new { userId }, cancellationToken: cancellationToken));
 
-    private static Task AuditAsync(NpgsqlConnection connection, Actor actor, string action, Guid paymentMethodId, CancellationToken cancellationToken) =>
+    private static Task AuditAsync(
+        NpgsqlConnection connection, Actor actor, string action, Guid paymentMethodId, CancellationToken cancellationToken) =>
         AuditLog.AddAsync(connection, new AuditRow(actor, action, SubscriptionId: null, paymentMethodId.ToString()), cancellationToken);
 }

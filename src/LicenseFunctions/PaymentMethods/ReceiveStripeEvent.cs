@@ -6,10 +6,10 @@ using Licensing.Renewals;
 
 namespace LicenseFunctions.PaymentMethods;
 
-/// <summary>One webhook: verified, translated, and handed to whoever keeps what it is about; each commits the inbox row with its effect.</summary>
+/// <summary>Verifies a webhook and applies it to cards or renewals. The inbox row is committed with the effect.</summary>
 public sealed class ReceiveStripeEvent(StripeWebhooks webhooks, ApplyPaymentEvent apply, PaymentMethodStore methods)
 {
-    /// <param name="body">As it came, byte for byte.</param>
+    /// <param name="body">The request's body, unchanged.</param>
     /// <param name="signature">The Stripe-Signature header.</param>
     public async Task<Outcome<EventReceipt>> RunAsync(string body, string? signature, CancellationToken cancellationToken)
     {
@@ -24,5 +24,5 @@ public sealed class ReceiveStripeEvent(StripeWebhooks webhooks, ApplyPaymentEven
     }
 }
 
-/// <summary>The answer to a webhook: taken, whether it was new or not.</summary>
+/// <summary>The answer to a webhook, whether it is new or a repeat.</summary>
 public sealed record EventReceipt(string Received);

@@ -4,8 +4,8 @@ using Licensing;
 namespace LicenseFunctions.PaymentMethods;
 
 /// <summary>
-/// Takes a card off at the provider, then here. Killed in between, the provider's event does the second half; a provider that
-/// doesn't answer leaves all as it was.
+/// Removes a card at the provider, then in the database. If the process dies in between, the provider's event completes it. If the
+/// provider doesn't answer, nothing changes.
 /// </summary>
 public sealed class RemovePaymentMethod(PaymentMethodStore store, StripeCards cards)
 {
@@ -23,5 +23,6 @@ public sealed class RemovePaymentMethod(PaymentMethodStore store, StripeCards ca
 
 internal static class PaymentMethodNotFound
 {
-    public static readonly Refusal Refusal = new(RefusalKind.NotFound, "PAYMENT_METHOD_NOT_FOUND", "There is no such payment method of yours.");
+    public static readonly Refusal Refusal = new(
+        RefusalKind.NotFound, "PAYMENT_METHOD_NOT_FOUND", "There is no such payment method of yours.");
 }

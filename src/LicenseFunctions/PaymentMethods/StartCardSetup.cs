@@ -3,7 +3,7 @@ using Licensing;
 
 namespace LicenseFunctions.PaymentMethods;
 
-/// <summary>Lets a browser save a card with the provider: the user's customer there, then a set-up that only the browser finishes.</summary>
+/// <summary>Starts to save a card: creates the user's customer at the provider and a setup that only the browser can finish.</summary>
 public sealed class StartCardSetup(PaymentMethodStore store, StripeCards cards)
 {
     public async Task<Outcome<CardSetup>> RunAsync(Guid userId, CancellationToken cancellationToken)

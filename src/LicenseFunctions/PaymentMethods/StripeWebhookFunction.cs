@@ -4,14 +4,15 @@ using Microsoft.Azure.Functions.Worker;
 
 namespace LicenseFunctions.PaymentMethods;
 
-/// <summary>Where Stripe posts its events. Its signature is the credential; what fails here is sent again for three days.</summary>
+/// <summary>Receives Stripe's events. The signature is the credential. Stripe repeats a failed event for three days.</summary>
 public sealed class StripeWebhookFunction(ReceiveStripeEvent receive)
 {
     [Function("ReceiveStripeEvent")]
     [Access(CallerRole.Anonymous), Unlimited, BodyLimit(512 * 1024)]
-    [Operation("Takes a signed event of Stripe's, once.", Reply = typeof(EventReceipt))]
+    [Operation("Receives a signed event of Stripe. A repeat has no effect.", Reply = typeof(EventReceipt))]
     public async Task<IResult> Receive(
-        [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "api/v1/stripe/webhook")] HttpRequest request, CancellationToken cancellationToken)
+        [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "api/v1/stripe/webhook")] HttpRequest request,
+        CancellationToken cancellationToken)
     {
         using var reader = new StreamReader(request.Body);
         var body = await reader.ReadToEndAsync(cancellationToken);

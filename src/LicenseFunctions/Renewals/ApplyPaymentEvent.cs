@@ -4,14 +4,16 @@ using Licensing.Renewals;
 namespace LicenseFunctions.Renewals;
 
 /// <summary>
-/// Webhooks about intents, through the same transition function as every other answer. Heard twice, late or out of order,
-/// the row ends the same; an event that isn't settled here throws, so that the provider sends it again.
+/// Applies a webhook with the same transition function as every other answer of the provider, so that repeated, late or unordered events
+/// lead to the same row. An event that can't be applied throws, so that the provider sends it again.
 /// </summary>
 public sealed class ApplyPaymentEvent(IRenewalStore store, RenewalPolicy policy, TimeProvider clock)
 {
     private const int Tries = 5;
 
-    /// <exception cref="InvalidOperationException">The row is written by others all the time, or its wallet stays locked.</exception>
+    /// <exception cref="InvalidOperationException">
+    /// Others changed the row at every try, its wallet stays locked, or money was returned before the payment is known.
+    /// </exception>
     public async Task RunAsync(PaymentEvent received, CancellationToken cancellationToken)
     {
         for (var tries = 0; tries < Tries; tries++)
@@ -29,7 +31,7 @@ public sealed class ApplyPaymentEvent(IRenewalStore store, RenewalPolicy policy,
             if (saved is RenewalSave.Saved or RenewalSave.Repeated) return;
         }
 
-        throw new InvalidOperationException($"Event {received.EventId} could not be settled.");
+        throw new InvalidOperationException($"Event {received.EventId} could not be applied.");
     }
 
     private async Task<RenewalFacts?> FindAsync(PaymentEvent received, CancellationToken cancellationToken) => received.Fact switch
@@ -46,8 +48,8 @@ public sealed class ApplyPaymentEvent(IRenewalStore store, RenewalPolicy policy,
     private RenewalChange? Change(RenewalFacts facts, PaymentFact fact) => fact switch
     {
         PaymentFact.IntentChanged changed => RenewalSettlement.Settle(facts, changed.Intent, Trigger.Event, policy, clock.GetUtcNow()),
-        _ when facts.Renewal.IsOpen =>
-            throw new InvalidOperationException($"Renewal {facts.Renewal.RenewalId} was taken back before it is known to be paid."),
-        _ => RenewalRequests.TakeBack(facts, fact, clock.GetUtcNow()),
+        _ when facts.Renewal.IsChargeOpen =>
+            throw new InvalidOperationException($"Renewal {facts.Renewal.RenewalId} got its money returned before it is known to be paid."),
+        _ => RenewalRequests.ReturnMoney(facts, fact, clock.GetUtcNow()),
     };
 }

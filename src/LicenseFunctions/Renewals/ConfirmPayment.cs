@@ -13,25 +13,26 @@ public sealed record PaymentConfirmation(string PaymentIntentId, string ClientSe
     public override string ToString() => PaymentIntentId;
 }
 
-/// <summary>Hands the owner the intent that waits for the bank's question. The provider's event tells the result.</summary>
+/// <summary>Gives the owner the intent that the bank wants confirmed. The result comes as the provider's event.</summary>
 public sealed class ConfirmPayment(RenewalReads reads, IEnumerable<IPaymentGateway> gateways, StripeSettings settings)
 {
-    private static readonly Refusal Nothing =
+    private static readonly Refusal NothingToConfirm =
         new(RefusalKind.NotFound, "NOTHING_TO_CONFIRM", "No payment of this license waits to be confirmed.");
 
-    private static readonly Refusal Silent =
-        new(RefusalKind.Unavailable, "PAYMENT_PROVIDER_UNAVAILABLE", "The payment provider doesn't answer as it should.", Hint: "Try again in a minute; nothing was charged.");
+    private static readonly Refusal ProviderUnavailable = new(
+        RefusalKind.Unavailable, "PAYMENT_PROVIDER_UNAVAILABLE", "The payment provider doesn't answer as it should.",
+        Hint: "Try again in a minute; nothing was charged.");
 
     public async Task<Outcome<PaymentConfirmation>> RunAsync(Guid userId, Guid subscriptionId, CancellationToken cancellationToken)
     {
         var waiting = await reads.FindToConfirmAsync(userId, subscriptionId, cancellationToken);
         if (waiting is null || gateways.FirstOrDefault(gateway => gateway.Provider == waiting.Provider) is not { } gateway)
-            return Nothing;
+            return NothingToConfirm;
         var intent = await gateway.GetIntentAsync(waiting.IntentId, cancellationToken);
         return intent switch
         {
-            { Outcome: ChargeOutcome.Unknown } or { ClientSecret: null } => Silent,
-            { Outcome: ChargeOutcome.Succeeded or ChargeOutcome.Canceled or ChargeOutcome.Processing } => Nothing,
+            { Outcome: ChargeOutcome.Unknown } or { ClientSecret: null } => ProviderUnavailable,
+            { Outcome: ChargeOutcome.Succeeded or ChargeOutcome.Canceled or ChargeOutcome.Processing } => NothingToConfirm,
             _ => new PaymentConfirmation(waiting.IntentId, intent.ClientSecret, settings.PublishableKey!, waiting.PaymentId),
         };
     }

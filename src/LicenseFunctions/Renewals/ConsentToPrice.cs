@@ -6,16 +6,17 @@ using Licensing.Renewals;
 namespace LicenseFunctions.Renewals;
 
 /// <param name="Token">From the mail's link.</param>
-/// <param name="Accept">False only shows the price.</param>
+/// <param name="Accept">False: only show the price.</param>
 public sealed record PriceConsent(string Token, bool Accept = false);
 
-/// <summary>What the customer is asked, and how it stands.</summary>
-public sealed record PriceQuestion(Guid RenewalId, Guid SubscriptionId, decimal? AmountUsd, decimal? OldAmountUsd, DateTimeOffset ExpiresAt, bool Accepted);
+/// <summary>The raised price, and whether the customer agreed to it.</summary>
+public sealed record PriceQuestion(
+    Guid RenewalId, Guid SubscriptionId, decimal? AmountUsd, decimal? OldAmountUsd, DateTimeOffset ExpiresAt, bool Accepted);
 
-/// <summary>The customer's word on a raised price, by the signed link of the mail.</summary>
+/// <summary>Shows a raised price and records the customer's consent, by the signed link of the mail.</summary>
 public sealed class ConsentToPrice(IRenewalStore store, SignedLinks links, TimeProvider clock)
 {
-    /// <summary>Of the link: the page that asks.</summary>
+    /// <summary>The link's purpose and the page's name.</summary>
     public const string Purpose = "price";
 
     private static readonly Refusal BadLink = new(
@@ -37,5 +38,10 @@ public sealed class ConsentToPrice(IRenewalStore store, SignedLinks links, TimeP
     }
 
     private static PriceQuestion Question(RenewalFacts facts, bool accepted) => new(
-        facts.Renewal.RenewalId, facts.Renewal.SubscriptionId, facts.Renewal.AmountUsd, facts.LastPaidUsd, facts.Renewal.PeriodStart, accepted);
+        facts.Renewal.RenewalId,
+        facts.Renewal.SubscriptionId,
+        facts.Renewal.AmountUsd,
+        facts.LastPaidUsd,
+        facts.Renewal.PeriodStart,
+        accepted);
 }

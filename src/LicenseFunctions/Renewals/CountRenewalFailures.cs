@@ -2,10 +2,10 @@ using Licensing;
 
 namespace LicenseFunctions.Renewals;
 
-/// <param name="Days">Looked back.</param>
+/// <param name="Days">How many days back were counted.</param>
 public sealed record FailureCounts(int Days, IReadOnlyList<RenewalFailure> Failures);
 
-/// <summary>Why renewals failed lately.</summary>
+/// <summary>Counts failed renewals of the last days by reason.</summary>
 public sealed class CountRenewalFailures(RenewalReads reads, TimeProvider clock)
 {
     public async Task<Outcome<FailureCounts>> RunAsync(string? days, CancellationToken cancellationToken)

@@ -3,71 +3,71 @@ using Licensing.Renewals;
 
 namespace LicenseFunctions.Renewals;
 
-/// <summary>Which renewals a worker wants.</summary>
+/// <summary>Which renewals a worker claims.</summary>
 public enum RenewalSelection
 {
-    /// <summary>Whatever is due.</summary>
+    /// <summary>All that are due.</summary>
     All,
 
-    /// <summary>Only those that wait for a gateway's answer: what the reconciler looks after.</summary>
-    Open,
+    /// <summary>Due ones in a status that <see cref="RenewalStatuses.IsAwaitingProvider"/>: those of the reconciler.</summary>
+    AwaitingProvider,
 }
 
-/// <summary>How a write ended. Anything but <see cref="Saved"/> wrote nothing.</summary>
+/// <summary>The result of a write. All but <see cref="Saved"/> wrote nothing.</summary>
 public enum RenewalSave
 {
     Saved,
 
-    /// <summary>Somebody else wrote or claimed since, or the writer's lease is over.</summary>
+    /// <summary>Another worker wrote or claimed the row since it was read, or the writer's lease is over.</summary>
     Fenced,
 
-    /// <summary>The wallet holds less than it did.</summary>
+    /// <summary>The wallet's balance became too low.</summary>
     WalletShort,
 
-    /// <summary>The wallet is locked by another booking: try again, it isn't a failure.</summary>
+    /// <summary>Another booking holds the wallet's lock: try again later.</summary>
     WalletLocked,
 
-    /// <summary>The event was handled before.</summary>
+    /// <summary>The event was applied before.</summary>
     Repeated,
 }
 
-/// <summary>Who writes.</summary>
-/// <param name="Lease">For the holder of a claim: how long it is held on, zero to let go; null for one who holds none.</param>
-/// <param name="Actor">Of the audit row; the system where it isn't said.</param>
-/// <param name="Event">The webhook whose effect this is: its inbox row commits with it.</param>
-/// <param name="Request">The request whose effect this is: its key commits with it.</param>
+/// <summary>The writer of a change.</summary>
+/// <param name="Lease">How long the holder of a claim keeps it, zero to release it; null for a writer without a claim.</param>
+/// <param name="Actor">The actor of the audit row; null for the system.</param>
+/// <param name="Event">The webhook that led to the change; its inbox row is committed with it.</param>
+/// <param name="Request">The request that led to the change; its key is committed with it.</param>
 public sealed record RenewalWriter(TimeSpan? Lease, Actor? Actor = null, PaymentEvent? Event = null, RenewalRequestKey? Request = null);
 
-/// <summary>An Idempotency-Key, of one caller.</summary>
-/// <param name="Key">1 to 255 characters, the caller's own.</param>
+/// <summary>An Idempotency-Key of one caller.</summary>
+/// <param name="Key">1 to 255 characters, chosen by the caller.</param>
 public sealed record RenewalRequestKey(Guid CallerId, string Key);
 
 /// <summary>
-/// Renewals and all that their transactions touch. The one store behind an interface: PostgreSQL, and the simulation's
-/// memory, which has to behave alike.
+/// Renewals and everything their transactions change. Behind an interface because the simulation has a store in memory, which must
+/// behave in the same way; RenewalStoreTests run against both.
 /// </summary>
 public interface IRenewalStore
 {
     /// <summary>
-    /// Makes a row for each active license with auto-renewal that expires within the warning days, or did so within the
-    /// grace and <see cref="RenewalPolicy.CatchUp"/>.
+    /// Opens a renewal for each active license with auto-renewal that expires within the policy's warning time, or expired within the
+    /// grace plus <see cref="RenewalPolicy.CatchUp"/>.
     /// </summary>
-    /// <returns>How many it made or reopened; fewer than <paramref name="limit"/> when there are no more.</returns>
+    /// <returns>How many were opened or reopened; fewer than <paramref name="limit"/> if there are no more.</returns>
     Task<int> OpenDueAsync(RenewalPolicy policy, DateTimeOffset now, int limit, CancellationToken cancellationToken);
 
     /// <summary>
-    /// The row that a renewal by hand is about: the next period's from the warning days before expiry on, made if need be;
-    /// before that the one that paid for the present period, so that a repeated request never pays for another one.
+    /// The row of a manual renewal. From the warning time before expiry on, this is the next period's row, inserted if it is missing.
+    /// Before that, it is the row that paid for the present period, so that a repeated request never pays for another one.
     /// </summary>
-    /// <returns>Null where there is neither.</returns>
+    /// <returns>Null if there is neither.</returns>
     Task<Guid?> OpenAsync(Guid subscriptionId, RenewalPolicy policy, DateTimeOffset now, CancellationToken cancellationToken);
 
-    /// <summary>Takes due rows that nobody holds, in one statement; their fence grows.</summary>
+    /// <summary>Claims due rows that no worker holds, in one statement. Their fence grows.</summary>
     Task<IReadOnlyList<RenewalFacts>> ClaimAsync(
         RenewalSelection selection, DateTimeOffset now, int limit, TimeSpan lease, CancellationToken cancellationToken);
 
-    /// <summary>Takes one row, due or not.</summary>
-    /// <returns>Null where another worker holds it.</returns>
+    /// <summary>Claims one row, due or not.</summary>
+    /// <returns>Null if another worker holds it.</returns>
     Task<RenewalFacts?> ClaimOneAsync(Guid renewalId, TimeSpan lease, CancellationToken cancellationToken);
 
     Task<RenewalFacts?> FindAsync(Guid renewalId, CancellationToken cancellationToken);
@@ -75,18 +75,18 @@ public interface IRenewalStore
     Task<RenewalFacts?> FindByIntentAsync(string provider, string intentId, CancellationToken cancellationToken);
 
     /// <summary>
-    /// Commits a change with everything that belongs to it, in one transaction, if the row's fence is still the change's and
-    /// a holder's lease isn't over. The fence grows by one, so that whoever read before loses.
+    /// Commits a change with everything that belongs to it in one transaction, if the row's fence is the change's and the holder's lease
+    /// isn't over. The fence grows by one, so that changes based on older reads are rejected.
     /// </summary>
     Task<RenewalSave> SaveAsync(RenewalChange change, RenewalWriter writer, CancellationToken cancellationToken);
 
-    /// <summary>The renewal that a request with this key restarted.</summary>
+    /// <summary>The renewal that an earlier request with this key was about; null for none.</summary>
     Task<Renewal?> FindByRequestAsync(RenewalRequestKey request, CancellationToken cancellationToken);
 
-    /// <summary>Keeps a webhook that changes nothing.</summary>
+    /// <summary>Records a webhook that changes nothing.</summary>
     Task RecordAsync(PaymentEvent received, CancellationToken cancellationToken);
 
-    /// <summary>Suspends licenses whose grace is over and which no renewal looks after, or is still to be opened for.</summary>
-    /// <returns>How many.</returns>
+    /// <summary>Suspends licenses whose grace is over, unless a renewal is in progress or still to be opened.</summary>
+    /// <returns>How many; <paramref name="limit"/> if there may be more.</returns>
     Task<int> SuspendExpiredAsync(RenewalPolicy policy, DateTimeOffset now, int limit, CancellationToken cancellationToken);
 }

@@ -1,17 +1,30 @@
+using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Licenses;
 using Licensing;
 using Licensing.Renewals;
 
 namespace LicenseFunctions.Renewals;
 
-/// <summary>A license's renewals: the next one, and what was.</summary>
-/// <param name="RenewableFrom">From when it can be renewed by hand; null where it never expires.</param>
-/// <param name="NextRenewalAt">When it is attempted first; null where nothing is tried by itself: auto-renewal is off, or the license is suspended.</param>
-/// <param name="PaysWith">nothing, wallet or card; null where nothing can pay.</param>
-/// <param name="Obstacle">Why it will likely fail; null where it should succeed.</param>
+/// <summary>A license's next renewal, and the history of its renewals.</summary>
+/// <param name="RenewableFrom">From when on it can be renewed manually; null if it never expires.</param>
+/// <param name="NextRenewalAt">The first automatic attempt; null if auto-renewal is off or the license is suspended.</param>
+/// <param name="AmountUsd">What the next renewal costs; null without an active price.</param>
+/// <param name="PaysWith">nothing, wallet or card; null if nothing can pay.</param>
+/// <param name="Obstacle">Why the next renewal will likely fail; null if it should succeed.</param>
+/// <param name="Status">The next renewal's status; null before it is opened.</param>
+/// <param name="ChargeOpen">The next renewal was charged, or may have been, and is not booked yet.</param>
 public sealed record RenewalList(
-    Guid SubscriptionId, bool AutoRenew, DateTimeOffset? ExpiresAt, DateTimeOffset? RenewableFrom, DateTimeOffset? NextRenewalAt, decimal? AmountUsd,
-    string? PaysWith, string? Obstacle, string? Status, IReadOnlyList<RenewalHistoryRow> Renewals);
+    Guid SubscriptionId,
+    bool AutoRenew,
+    DateTimeOffset? ExpiresAt,
+    DateTimeOffset? RenewableFrom,
+    DateTimeOffset? NextRenewalAt,
+    decimal? AmountUsd,
+    string? PaysWith,
+    string? Obstacle,
+    string? Status,
+    bool ChargeOpen,
+    IReadOnlyList<RenewalHistoryRow> Renewals);
 
 public sealed class ListRenewals(RenewalReads reads, RenewalPolicy policy)
 {
@@ -23,20 +36,20 @@ public sealed class ListRenewals(RenewalReads reads, RenewalPolicy policy)
 
         var history = await reads.HistoryAsync(subscriptionId, Rows, cancellationToken);
         if (await reads.NextAsync(subscriptionId, cancellationToken) is not { } next)
-            return new RenewalList(subscriptionId, false, null, null, null, null, null, null, null, history);
+            return new RenewalList(subscriptionId, false, null, null, null, null, null, null, null, ChargeOpen: false, history);
 
-        var forecast = RenewalForecast.Of(
-            next.ExpiresAt, next.License, next.PriceUsd, next.LastPaidUsd, next.WalletUsd, next.Card, next.LastDecline, policy);
+        var forecast = next.Forecast(policy);
         return new RenewalList(
             subscriptionId,
             next.License.AutoRenew,
             next.ExpiresAt,
             next.ExpiresAt - policy.Warning,
             next is { IsActive: true, License.AutoRenew: true } && policy.AutoRenewal ? next.ExpiresAt - policy.Warning : null,
-            next.PriceUsd,
-            forecast.With?.ToString().ToLowerInvariant(),
+            next.Price(policy).AmountUsd,
+            EnumWords.Of(forecast.With),
             forecast.Obstacle,
-            next.Status,
+            EnumWords.Of(next.Status),
+            next.Status?.IsChargeOpen() is true,
             history);
     }
 }

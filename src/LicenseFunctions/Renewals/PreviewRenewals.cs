@@ -1,31 +1,46 @@
+using LicenseFunctions.Infrastructure.Database;
 using Licensing;
 using Licensing.Renewals;
 
 namespace LicenseFunctions.Renewals;
 
-/// <summary>One license that renews in the next days.</summary>
+/// <summary>A license that renews in the next days.</summary>
+/// <param name="AmountUsd">What the renewal costs; null without an active price.</param>
+/// <param name="PaysWith">nothing, wallet or card; null if nothing can pay.</param>
+/// <param name="Status">The renewal's status; null before it is opened.</param>
 public sealed record PreviewedRenewal(
-    Guid SubscriptionId, string Email, DateTimeOffset ExpiresAt, decimal? AmountUsd, string? PaysWith, bool LikelyFails, string? Obstacle, string? Status);
+    Guid SubscriptionId,
+    string Email,
+    DateTimeOffset ExpiresAt,
+    decimal? AmountUsd,
+    string? PaysWith,
+    bool LikelyFails,
+    string? Obstacle,
+    string? Status);
 
-/// <param name="Total">Licenses shown.</param>
-/// <param name="LikelyFailing">Of those, the ones with an obstacle.</param>
-/// <param name="AmountUsd">What the others would bring.</param>
-/// <param name="More">There are more than are shown.</param>
+/// <param name="Total">Licenses in the list.</param>
+/// <param name="LikelyFailing">Those with an obstacle.</param>
+/// <param name="AmountUsd">Sum of the amounts of the others.</param>
+/// <param name="More">There are more licenses than the list holds.</param>
 public sealed record RenewalPreview(int Total, int LikelyFailing, decimal AmountUsd, bool More, IReadOnlyList<PreviewedRenewal> Renewals);
 
-/// <summary>Who renews in the next days, how much, with what, and which will likely fail and why.</summary>
+/// <summary>Licenses that renew in the next days: amount, what pays, and why a renewal will likely fail.</summary>
 public sealed class PreviewRenewals(RenewalReads reads, RenewalPolicy policy, TimeProvider clock)
 {
     private const int Rows = 1_000;
 
     public async Task<Outcome<RenewalPreview>> RunAsync(string? days, CancellationToken cancellationToken)
     {
-        var ahead = policy.WarningDays;
-        if (days is not null && (!int.TryParse(days, out ahead) || ahead is < 1 or > 90))
-            return new Refusal(RefusalKind.Invalid, "DAYS_INVALID", "days is a whole number from 1 to 90.", "days");
+        var ahead = policy.Warning;
+        if (days is not null)
+        {
+            if (!int.TryParse(days, out var asked) || asked is < 1 or > 90)
+                return new Refusal(RefusalKind.Invalid, "DAYS_INVALID", "days is a whole number from 1 to 90.", "days");
+            ahead = TimeSpan.FromDays(asked);
+        }
 
         var now = clock.GetUtcNow();
-        var rows = await reads.UpcomingAsync(now - policy.Grace, now + TimeSpan.FromDays(ahead), null, Rows + 1, cancellationToken);
+        var rows = await reads.UpcomingAsync(now - policy.Grace, now + ahead, null, Rows + 1, cancellationToken);
         var renewals = rows.Take(Rows).Select(Preview).ToList();
         return new RenewalPreview(
             renewals.Count,
@@ -35,12 +50,17 @@ public sealed class PreviewRenewals(RenewalReads reads, RenewalPolicy policy, Ti
             renewals);
     }
 
-    private PreviewedRenewal Preview(UpcomingRenewal license)
+    private PreviewedRenewal Preview(NextRenewal next)
     {
-        var forecast = RenewalForecast.Of(
-            license.ExpiresAt, license.License, license.PriceUsd, license.LastPaidUsd, license.WalletUsd, license.Card, license.LastDecline, policy);
+        var forecast = next.Forecast(policy);
         return new PreviewedRenewal(
-            license.SubscriptionId, license.Email, license.ExpiresAt, license.PriceUsd, forecast.With?.ToString().ToLowerInvariant(),
-            forecast.Obstacle is not null, forecast.Obstacle, license.Status);
+            next.SubscriptionId,
+            next.Email,
+            next.ExpiresAt,
+            next.Price(policy).AmountUsd,
+            EnumWords.Of(forecast.With),
+            forecast.Obstacle is not null,
+            forecast.Obstacle,
+            EnumWords.Of(next.Status));
     }
 }

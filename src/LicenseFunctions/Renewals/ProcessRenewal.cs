@@ -4,26 +4,26 @@ using Licensing.Renewals;
 namespace LicenseFunctions.Renewals;
 
 /// <summary>
-/// Works on one claimed renewal until it rests: plan, ask the gateway if the plan says so, save, again. Killed anywhere, the
-/// next holder of the lease goes on from what was saved.
+/// Processes one claimed renewal: plan the next step, call the provider if the plan says so, save, and repeat until there is nothing to do.
+/// If the process dies, the next holder of the lease continues from what was saved.
 /// </summary>
 public sealed class ProcessRenewal(
     IRenewalStore store, RenewalGateways gateways, RenewalPolicy policy, SignedLinks links, TimeProvider clock)
 {
-    /// <summary>Longer than twice the worst call of a gateway (its time-out with one retry).</summary>
+    /// <summary>More than twice the longest call to a provider (its time-out with one retry).</summary>
     public static readonly TimeSpan Lease = TimeSpan.FromMinutes(3);
 
-    // A charge takes five; more is a machine that runs in circles.
+    // A charge takes five steps. More than 12 mean a state machine that does not terminate.
     private const int MostSteps = 12;
 
-    /// <returns>The renewal as saved last; null where somebody else has taken it over.</returns>
+    /// <returns>The renewal as saved last; null if another worker took it over.</returns>
     public async Task<Renewal?> RunAsync(RenewalFacts facts, CancellationToken cancellationToken)
     {
         for (var step = 0; step < MostSteps; step++)
         {
             if (await NextChangeAsync(facts, cancellationToken) is not { } change) return facts.Renewal;
 
-            var saved = await store.SaveAsync(change, new RenewalWriter(Rests(change.After) ? TimeSpan.Zero : Lease), cancellationToken);
+            var saved = await store.SaveAsync(change, new RenewalWriter(IsIdle(change.After) ? TimeSpan.Zero : Lease), cancellationToken);
             switch (saved)
             {
                 case RenewalSave.Saved:
@@ -33,7 +33,7 @@ public sealed class ProcessRenewal(
                     facts = facts with { WalletUsd = 0 };
                     break;
                 case RenewalSave.WalletLocked:
-                    return await PutOffAsync(facts.Renewal, change, cancellationToken);
+                    return await PostponeAsync(facts.Renewal, change, cancellationToken);
                 default:
                     return null;
             }
@@ -47,7 +47,8 @@ public sealed class ProcessRenewal(
         switch (RenewalPlan.Next(facts, policy, clock.GetUtcNow(), gateways.NewAttemptId()))
         {
             case RenewalStep.Save { Change: { Notice: { Template: "price_consent" } question } change }:
-                return change with { Notice = question with { Link = links.Path(ConsentToPrice.Purpose, change.After.RenewalId, change.After.GivesUpAt) } };
+                var link = links.Path(ConsentToPrice.Purpose, change.After.RenewalId, change.After.GivesUpAt);
+                return change with { Notice = question with { Link = link } };
             case RenewalStep.Save save:
                 return save.Change;
             case RenewalStep.CreateIntent { Attempt: var attempt }:
@@ -55,7 +56,7 @@ public sealed class ProcessRenewal(
                     .CreateIntentAsync(attempt.Request, attempt.CreateKey(facts.Renewal.Lookups), cancellationToken));
             case RenewalStep.Confirm { IntentId: var intent, Attempt: var attempt }:
                 var answer = await gateways.Of(attempt).ConfirmIntentAsync(intent, attempt.Request, attempt.ConfirmKey, cancellationToken);
-                // A key may have stored a 500 or a "processing" for its whole life: the intent itself knows better.
+                // A key may return a stored 500 or "processing" for its whole lifetime; the intent itself shows the present state.
                 return answer.Outcome is ChargeOutcome.Unknown or ChargeOutcome.Processing && facts.Renewal.Status is RenewalStatus.Unknown
                     ? await LookUpAsync(facts, intent, attempt, cancellationToken)
                     : Settle(facts, Trigger.Confirm, answer);
@@ -76,15 +77,15 @@ public sealed class ProcessRenewal(
     private RenewalChange? Settle(RenewalFacts facts, Trigger trigger, IntentSnapshot answer) =>
         RenewalSettlement.Settle(facts, answer, trigger, policy, clock.GetUtcNow());
 
-    // A card's charge is remembered as such. The wallet's own payment stays as due as it was, held by nobody for a minute.
-    private async Task<Renewal?> PutOffAsync(Renewal renewal, RenewalChange change, CancellationToken cancellationToken)
+    // A card's charge is saved as succeeded and booked later. A wallet payment stays due; its lease of a minute delays it.
+    private async Task<Renewal?> PostponeAsync(Renewal renewal, RenewalChange change, CancellationToken cancellationToken)
     {
         var (later, held) = change.After.PaidWith is PaidWith.Card
             ? (RenewalSettlement.NotYetApplied(change.After, clock.GetUtcNow()), TimeSpan.Zero)
-            : (new RenewalChange(renewal), TimeSpan.FromMinutes(1));
+            : (new RenewalChange(renewal), RenewalPolicy.WalletRetry);
         var saved = await store.SaveAsync(later, new RenewalWriter(held), cancellationToken);
         return saved is RenewalSave.Saved ? later.Saved : null;
     }
 
-    private bool Rests(Renewal renewal) => renewal.NextActionAt is not { } at || at > clock.GetUtcNow();
+    private bool IsIdle(Renewal renewal) => renewal.NextActionAt is not { } at || at > clock.GetUtcNow();
 }

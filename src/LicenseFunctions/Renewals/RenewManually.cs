@@ -5,8 +5,8 @@ using Licensing.Renewals;
 namespace LicenseFunctions.Renewals;
 
 /// <summary>
-/// Renews by hand, on the same row that the timer works on. Repeating it never pays for another period: what it answers is
-/// the row's state.
+/// Renews a license manually, on the same row that the timer processes. A repeat never pays for another period: it returns the row's
+/// state.
 /// </summary>
 public sealed class RenewManually(IRenewalStore store, ProcessRenewal process, RenewalPolicy policy, TimeProvider clock)
 {
@@ -15,24 +15,30 @@ public sealed class RenewManually(IRenewalStore store, ProcessRenewal process, R
         Hint: "Renew it in the last days before its expiry; its list of renewals says from when.");
 
     private static readonly Refusal Suspended = new(
-        RefusalKind.Conflict, "LICENSE_SUSPENDED", "This license is suspended for another reason than its expiry, and nobody pays for that. Nothing was charged.",
+        RefusalKind.Conflict, "LICENSE_SUSPENDED",
+        "This license is suspended for another reason than its expiry, so it can't be renewed. Nothing was charged.",
         Hint: "Its suspension says why, and how to appeal.");
 
     private static readonly Refusal KeyReused = new(
-        RefusalKind.Conflict, "IDEMPOTENCY_KEY_REUSED", "This Idempotency-Key was used for another license.", "Idempotency-Key", "Use a new key for each request.");
+        RefusalKind.Conflict, "IDEMPOTENCY_KEY_REUSED", "This Idempotency-Key was used for another license.",
+        "Idempotency-Key", "Use a new key for each request.");
 
-    /// <param name="request">The caller's Idempotency-Key: repeated, it starts no further attempt; null without one.</param>
-    /// <returns>The renewal as it stands now.</returns>
+    /// <param name="subscriptionId">The license.</param>
+    /// <param name="by">The actor in the audit log.</param>
+    /// <param name="request">The caller's Idempotency-Key; a repeat starts no further attempt. Null for none.</param>
+    /// <param name="cancellationToken">Cancels the request.</param>
+    /// <returns>The renewal's state afterwards.</returns>
     public async Task<Outcome<Renewal>> RunAsync(
         Guid subscriptionId, Actor by, RenewalRequestKey? request, CancellationToken cancellationToken)
     {
-        if (request is not null && await store.FindByRequestAsync(request, cancellationToken) is { } asked)
-            return asked.SubscriptionId == subscriptionId ? await ContinueAsync(asked, cancellationToken) : KeyReused;
+        if (request is not null && await store.FindByRequestAsync(request, cancellationToken) is { } earlier)
+            return earlier.SubscriptionId == subscriptionId ? await ContinueAsync(earlier, cancellationToken) : KeyReused;
 
         if (await store.OpenAsync(subscriptionId, policy, clock.GetUtcNow(), cancellationToken) is not { } renewalId) return NotDue;
 
-        // Held by a worker: its outcome comes by itself.
-        if (await store.ClaimOneAsync(renewalId, ProcessRenewal.Lease, cancellationToken) is not { } facts) return await ReadAsync(renewalId, cancellationToken);
+        // A worker processes it already.
+        if (await store.ClaimOneAsync(renewalId, ProcessRenewal.Lease, cancellationToken) is not { } facts)
+            return await ReadAsync(renewalId, cancellationToken);
 
         var change = facts.License.IsRenewable ? RenewalRequests.RenewNow(facts.Renewal, policy, clock.GetUtcNow()) : null;
         var writer = new RenewalWriter(change is null ? TimeSpan.Zero : ProcessRenewal.Lease, by, Request: request);
@@ -40,16 +46,16 @@ public sealed class RenewManually(IRenewalStore store, ProcessRenewal process, R
         if (await store.SaveAsync(change, writer, cancellationToken) is RenewalSave.Saved && writer.Lease > TimeSpan.Zero)
             await process.RunAsync(facts with { Renewal = change.Saved }, cancellationToken);
         var renewal = await ReadAsync(renewalId, cancellationToken);
-        return facts.License.IsRenewable || renewal.Status is RenewalStatus.Applied || renewal.IsOpen ? renewal : Suspended;
+        return facts.License.IsRenewable || renewal.Status is RenewalStatus.Applied || renewal.IsChargeOpen ? renewal : Suspended;
     }
 
-    // The process that took the request may have died over it.
-    private async Task<Renewal> ContinueAsync(Renewal asked, CancellationToken cancellationToken)
+    // The process of the first request may have died.
+    private async Task<Renewal> ContinueAsync(Renewal earlier, CancellationToken cancellationToken)
     {
-        if (asked.NextActionAt <= clock.GetUtcNow()
-            && await store.ClaimOneAsync(asked.RenewalId, ProcessRenewal.Lease, cancellationToken) is { } facts)
+        if (earlier.NextActionAt <= clock.GetUtcNow()
+            && await store.ClaimOneAsync(earlier.RenewalId, ProcessRenewal.Lease, cancellationToken) is { } facts)
             await process.RunAsync(facts, cancellationToken);
-        return await ReadAsync(asked.RenewalId, cancellationToken);
+        return await ReadAsync(earlier.RenewalId, cancellationToken);
     }
 
     private async Task<Renewal> ReadAsync(Guid renewalId, CancellationToken cancellationToken) =>

@@ -1,31 +1,43 @@
-using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Infrastructure.Http;
+using LicenseFunctions.Licenses;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Azure.Functions.Worker;
 
 namespace LicenseFunctions.Renewals;
 
-/// <summary>The renewal of licenses, as customers and operators see it.</summary>
+/// <summary>Renewals for customers and operators.</summary>
 public sealed class RenewalFunctions(
-    RequestRenewal renew, ListRenewals list, SetAutoRenewal autoRenew, PreviewRenewals preview, CountRenewalFailures failures, ConsentToPrice consent,
+    RequestRenewal renew,
+    ListRenewals list,
+    SetAutoRenewal autoRenew,
+    PreviewRenewals preview,
+    CountRenewalFailures failures,
+    ConsentToPrice consent,
     ConfirmPayment confirm)
 {
     [Function("RenewLicense")]
     [Access(CallerRole.Subscriber, CallerRole.Operator)]
-    [Operation("Renews a license now; answers how its renewal stands. Idempotency-Key is honoured, and it is safe without.", Reply = typeof(RenewalReply))]
+    [Operation(
+        "Renews a license now and returns the renewal's state. A repeat is safe, with or without an Idempotency-Key.",
+        Reply = typeof(RenewalReply))]
     public async Task<IResult> Renew(
         [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "api/v1/licenses/{subscriptionId:guid}/renew")] HttpRequest request,
         Guid subscriptionId, CancellationToken cancellationToken)
     {
         var caller = request.HttpContext.Caller();
-        return (await renew.RunAsync(
-                subscriptionId, caller.OwnerScope, caller.UserId ?? Guid.Empty, caller.ToRenewalActor(), request.Headers["Idempotency-Key"], cancellationToken))
-            .Match(reply => Results.Json(reply, Json.Options, statusCode: reply.HttpStatus()), Problems.ToResult);
+        var renewed = await renew.RunAsync(
+            subscriptionId,
+            caller.OwnerScope,
+            caller.UserId ?? Guid.Empty,
+            caller.ToActor(),
+            request.Headers["Idempotency-Key"],
+            cancellationToken);
+        return renewed.Match(reply => Results.Json(reply, Json.Options, statusCode: reply.HttpStatus()), Problems.ToResult);
     }
 
     [Function("ListRenewals")]
     [Access(CallerRole.Subscriber, CallerRole.Operator)]
-    [Operation("The license's next renewal and its history.", Reply = typeof(RenewalList))]
+    [Operation("Shows the license's next renewal and its history.", Reply = typeof(RenewalList))]
     public async Task<IResult> List(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/licenses/{subscriptionId:guid}/renewals")] HttpRequest request,
         Guid subscriptionId, CancellationToken cancellationToken) =>
@@ -42,28 +54,35 @@ public sealed class RenewalFunctions(
         var body = await request.ReadAsync<AutoRenewSwitch>(cancellationToken);
         return body.Refusal is { } refusal
             ? refusal.ToResult()
-            : (await autoRenew.RunAsync(subscriptionId, caller.OwnerScope, body.Value, caller.ToRenewalActor(), cancellationToken)).ToResult();
+            : (await autoRenew.RunAsync(subscriptionId, caller.OwnerScope, body.Value, caller.ToActor(), cancellationToken)).ToResult();
     }
 
     [Function("PreviewRenewals")]
     [Access(CallerRole.Operator)]
-    [Operation("Who renews in the next days, how much, with what, and which will likely fail and why.", Reply = typeof(RenewalPreview), Query = ["days"])]
+    [Operation(
+        "Lists the renewals of the next days: amount, what pays, and why a renewal will likely fail.",
+        Reply = typeof(RenewalPreview), Query = ["days"])]
     public async Task<IResult> Preview(
-        [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/renewals/preview")] HttpRequest request, CancellationToken cancellationToken) =>
+        [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/renewals/preview")] HttpRequest request,
+        CancellationToken cancellationToken) =>
         (await preview.RunAsync(request.Query["days"], cancellationToken)).ToResult();
 
     [Function("CountRenewalFailures")]
     [Access(CallerRole.Operator)]
-    [Operation("Why renewals failed in the last days, the most frequent reason first.", Reply = typeof(FailureCounts), Query = ["days"])]
+    [Operation(
+        "Counts failed renewals of the last days by reason, the most frequent first.", Reply = typeof(FailureCounts), Query = ["days"])]
     public async Task<IResult> Failures(
-        [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/renewals/failures")] HttpRequest request, CancellationToken cancellationToken) =>
+        [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/renewals/failures")] HttpRequest request,
+        CancellationToken cancellationToken) =>
         (await failures.RunAsync(request.Query["days"], cancellationToken)).ToResult();
 
     [Function("ConfirmPayment")]
     [Access(CallerRole.Subscriber)]
-    [Operation("What the browser needs to confirm a renewal's payment with the bank (3-D Secure).", Reply = typeof(PaymentConfirmation))]
+    [Operation(
+        "Returns what the browser needs to confirm a renewal's payment with the bank (3-D Secure).", Reply = typeof(PaymentConfirmation))]
     public async Task<IResult> Confirm(
-        [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "api/v1/licenses/{subscriptionId:guid}/confirm-payment")] HttpRequest request,
+        [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "api/v1/licenses/{subscriptionId:guid}/confirm-payment")]
+        HttpRequest request,
         Guid subscriptionId, CancellationToken cancellationToken)
     {
         request.HttpContext.Response.Headers.CacheControl = "no-store";
@@ -72,18 +91,14 @@ public sealed class RenewalFunctions(
 
     [Function("AcceptPrice")]
     [Access(CallerRole.Anonymous)]
-    [Operation("Shows a raised price, and takes the customer's word on it, by the signed link of our mail.", Body = typeof(PriceConsent), Reply = typeof(PriceQuestion))]
+    [Operation(
+        "Shows a raised price and records the customer's consent, by the signed link of the mail.",
+        Body = typeof(PriceConsent), Reply = typeof(PriceQuestion))]
     public async Task<IResult> AcceptPrice(
-        [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "api/v1/renewals/price-consent")] HttpRequest request, CancellationToken cancellationToken)
+        [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "api/v1/renewals/price-consent")] HttpRequest request,
+        CancellationToken cancellationToken)
     {
         var body = await request.ReadAsync<PriceConsent>(cancellationToken);
         return body.Refusal is { } refusal ? refusal.ToResult() : (await consent.RunAsync(body.Value, cancellationToken)).ToResult();
     }
-}
-
-internal static class RenewalCaller
-{
-    /// <summary>The caller as the audit log names him.</summary>
-    public static Actor ToRenewalActor(this Caller caller) =>
-        caller.IsOperator ? Actor.Operator(caller.UserId) : Actor.Owner(caller.UserId!.Value);
 }

@@ -3,17 +3,18 @@ using Licensing.Renewals;
 
 namespace LicenseFunctions.Renewals;
 
-/// <summary>The configured gateways by provider.</summary>
+/// <summary>The configured payment gateways.</summary>
 public sealed class RenewalGateways(IEnumerable<IPaymentGateway> gateways, Func<Guid>? newId = null)
 {
     private readonly Dictionary<string, IPaymentGateway> byProvider = gateways.ToDictionary(gateway => gateway.Provider);
     private readonly Func<Guid> newId = newId ?? Guid.NewGuid;
 
-    public IReadOnlyDictionary<string, TimeSpan> IdempotencyKeyLifetimes => byProvider.ToDictionary(pair => pair.Key, pair => pair.Value.IdempotencyKeyLifetime);
+    public IReadOnlyDictionary<string, TimeSpan> IdempotencyKeyLifetimes =>
+        byProvider.ToDictionary(pair => pair.Key, pair => pair.Value.IdempotencyKeyLifetime);
 
     public Guid NewAttemptId() => newId();
 
-    /// <exception cref="InvalidOperationException">The attempt's provider was configured when it began and isn't any more.</exception>
+    /// <exception cref="InvalidOperationException">The attempt's provider isn't configured any more.</exception>
     public IPaymentGateway Of(RenewalAttempt attempt) => byProvider.GetValueOrDefault(attempt.Provider)
         ?? throw new InvalidOperationException($"Payment provider {attempt.Provider} has open charges and is not configured.");
 }

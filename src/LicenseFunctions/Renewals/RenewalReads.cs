@@ -6,7 +6,7 @@ using Licensing.Renewals;
 
 namespace LicenseFunctions.Renewals;
 
-/// <summary>A row of the guide's renewal history.</summary>
+/// <summary>A row of license_renewal_history.</summary>
 public sealed record RenewalHistoryRow
 {
     public Guid RenewalId { get; init; }
@@ -21,12 +21,24 @@ public sealed record RenewalHistoryRow
     public string? FailureReason { get; init; }
 }
 
-/// <summary>A license with what its next renewal depends on.</summary>
-/// <param name="IsActive">Its token works; false where it is suspended, for its expiry too.</param>
-public sealed record UpcomingRenewal(Guid SubscriptionId, Guid UserId, string Email, DateTimeOffset ExpiresAt, bool IsActive, RenewalLicense License,
-    decimal? PriceUsd, decimal? LastPaidUsd, decimal WalletUsd, SavedCard? Card, string? LastDecline, string? Status);
+/// <summary>A license's next renewal and what it depends on.</summary>
+/// <param name="IsActive">Its token works; false for a suspended license, also if it is suspended for its expiry.</param>
+/// <param name="FrozenUsd">The renewal's own price; null before it is opened.</param>
+/// <param name="ActiveUsd">The master's active price; null for none.</param>
+/// <param name="LastDecline">Code of this card's last decline; null for none.</param>
+/// <param name="Status">Null before the renewal is opened.</param>
+public sealed record NextRenewal(
+    Guid SubscriptionId, Guid UserId, string Email, DateTimeOffset ExpiresAt, bool IsActive, RenewalLicense License, decimal? FrozenUsd,
+    decimal? ActiveUsd, decimal? LastPaidUsd, bool IsPriceAccepted, decimal WalletUsd, SavedCard? Card, string? LastDecline,
+    RenewalStatus? Status)
+{
+    public RenewalPrice Price(RenewalPolicy policy) => RenewalPrice.Of(FrozenUsd, ActiveUsd, LastPaidUsd, IsPriceAccepted, policy);
 
-/// <summary>A charge whose outcome nobody knows yet.</summary>
+    public RenewalForecast Forecast(RenewalPolicy policy) =>
+        RenewalForecast.Of(ExpiresAt, License, Price(policy), WalletUsd, Card, LastDecline, policy);
+}
+
+/// <summary>A charge with an unknown outcome.</summary>
 public sealed record UnknownCharge
 {
     public Guid RenewalId { get; init; }
@@ -43,16 +55,16 @@ public sealed record UnknownCharge
     public string? Reason { get; init; }
 }
 
-/// <summary>Attempts that failed for one reason.</summary>
+/// <summary>Failed attempts, grouped by reason.</summary>
 public sealed record RenewalFailure
 {
-    /// <summary>As the attempt's row has it; "" where it has none.</summary>
+    /// <summary>As in the attempt's row; "" if it has none.</summary>
     public string Reason { get; init; } = "";
 
     public int Attempts { get; init; }
     public int Licenses { get; init; }
 
-    /// <summary>Licenses of those that have been paid since.</summary>
+    /// <summary>How many of these licenses were paid since.</summary>
     public int PaidSince { get; init; }
 
     public DateTime LastAt { get; init; }
@@ -62,7 +74,7 @@ public sealed record RenewalFailure
 /// <param name="PaymentId">The provider's id of the card.</param>
 public sealed record WaitingPayment(string Provider, string IntentId, string PaymentId);
 
-/// <summary>What is shown of renewals, and the switch of auto-renewal.</summary>
+/// <summary>Reads for lists, previews and warnings, and the setting of auto-renewal.</summary>
 public sealed class RenewalReads(LicenseDatabase database)
 {
     private const string History = """
@@ -87,66 +99,35 @@ public sealed class RenewalReads(LicenseDatabase database)
         return await LicenseOwners.IsVisibleAsync(connection, subscriptionId, ownerId, cancellationToken);
     }
 
-    // Of the licenses that "asked" names: it stands first, so that nothing is read to any other.
-    private const string Licenses = """
-        select s.subscription_id, s.subscriber_id as user_id, u.email, t.expires_at,
-               coalesce(t.metadata ->> 'auto_renew' = 'true', false) as auto_renew,
-               t.is_active,
-               s.is_active
-                   and (t.is_active or held.for_expiry)
-                   and not held.otherwise
-                   and (s.state <> 'SUSPENDED_ADMIN' or held.for_expiry) as is_renewable,
-               coalesce(r.amount_usd, p.monthly_fee_usd) as price_usd,
-               -- A raised price that the customer agreed to is asked about no more.
-               (select l.amount_usd from renewals l
-                where l.subscription_id = s.subscription_id and l.status = 'applied' and r.price_accepted is not true
-                order by l.period_start desc limit 1) as last_paid_usd,
-               coalesce(w.balance_usd - w.reserved_usd, 0) as wallet_usd,
-               m.payment_method_id, m.payment_provider, m.provider_customer_id, m.provider_payment_id, m.expiry_month, m.expiry_year,
-               m.details_changed_at,
-               (select a.code from renewal_attempts a
-                where a.renewal_id = r.renewal_id and a.payment_method_id = m.payment_method_id
-                  and (m.details_changed_at is null or m.details_changed_at <= a.first_sent_at)
-                order by a.number desc limit 1) as last_decline,
-               r.status
-        from asked
-        join subscriptions s on s.subscription_id = asked.subscription_id
-        join lateral (select * from v_current_license_tokens where subscription_id = s.subscription_id limit 1) t on true
-        join users u on u.user_id = s.subscriber_id
-        cross join lateral (
-            select coalesce(bool_or(h.cause = 'EXPIRY'), false) as for_expiry, coalesce(bool_or(h.cause <> 'EXPIRY'), false) as otherwise
-            from license_suspensions h where h.subscription_id = t.subscription_id and h.closed_at is null) held
-        left join renewals r on r.subscription_id = t.subscription_id and r.period_start = t.expires_at
-        left join master_pricing p on p.master_id = s.master_id and p.is_active
-        left join user_wallets w on w.user_id = s.subscriber_id
-        left join user_payment_methods m on m.user_id = s.subscriber_id and m.is_default and m.is_active
-        """;
-
-    // By the index over active tokens' expiries.
+    // The columns are listed twice: a page is read in the order of expiries, one license by its id.
     private const string Upcoming = """
-        with asked as (
+        with page as (
             select a.subscription_id
-            from license_tokens a
-            join lateral (select token_id from v_current_license_tokens where subscription_id = a.subscription_id limit 1) current_one
-                on current_one.token_id = a.token_id
-            where a.is_active and a.expires_at >= @from and a.expires_at < @until
+            from active_licenses a
+            where a.expires_at >= @from and a.expires_at < @until
               and (a.expires_at, a.subscription_id) > (@afterExpiry, @afterSubscription)
             order by a.expires_at, a.subscription_id
             limit @limit
         )
-
-        """ + Licenses + """
-
-        order by t.expires_at, t.subscription_id
+        select n.subscription_id, n.user_id, n.email, n.expires_at, n.is_active, n.auto_renew, n.is_renewable, n.price_usd, n.last_paid_usd,
+               n.wallet_usd, n.payment_method_id, n.payment_provider, n.provider_customer_id, n.provider_payment_id, n.expiry_month,
+               n.expiry_year, n.details_changed_at, n.status, n.amount_usd, n.price_accepted, n.last_decline
+        from page
+        join next_renewals n on n.subscription_id = page.subscription_id
+        order by n.expires_at, n.subscription_id
         """;
 
-    /// <summary>Active licenses by expiry, a page after the given place.</summary>
-    /// <param name="after">The last row of the page before; null for the first.</param>
-    public async Task<IReadOnlyList<UpcomingRenewal>> UpcomingAsync(
-        DateTimeOffset from, DateTimeOffset until, UpcomingRenewal? after, int limit, CancellationToken cancellationToken)
+    /// <summary>The next renewals of active licenses in the order of their expiry, one page.</summary>
+    /// <param name="from">First expiry, inclusive.</param>
+    /// <param name="until">Last expiry, exclusive.</param>
+    /// <param name="after">The last row of the previous page; null for the first page.</param>
+    /// <param name="limit">Most rows.</param>
+    /// <param name="cancellationToken">Cancels the read.</param>
+    public async Task<IReadOnlyList<NextRenewal>> UpcomingAsync(
+        DateTimeOffset from, DateTimeOffset until, NextRenewal? after, int limit, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenAsync(cancellationToken);
-        var rows = await connection.QueryAsync<UpcomingRow>(new CommandDefinition(Upcoming, new
+        var rows = await connection.QueryAsync<NextRenewalRow>(new CommandDefinition(Upcoming, new
         {
             from = from.UtcDateTime,
             until = until.UtcDateTime,
@@ -154,31 +135,32 @@ public sealed class RenewalReads(LicenseDatabase database)
             afterSubscription = after?.SubscriptionId ?? Guid.Empty,
             limit,
         }, cancellationToken: cancellationToken));
-        return [.. rows.Select(row => row.ToUpcoming())];
+        return [.. rows.Select(row => row.ToNextRenewal())];
     }
 
     private const string NextOfOne = """
-        with asked as (select @subscriptionId::uuid as subscription_id)
-
-        """ + Licenses + """
-
-        where t.expires_at is not null
+        select n.subscription_id, n.user_id, n.email, n.expires_at, n.is_active, n.auto_renew, n.is_renewable, n.price_usd, n.last_paid_usd,
+               n.wallet_usd, n.payment_method_id, n.payment_provider, n.provider_customer_id, n.provider_payment_id, n.expiry_month,
+               n.expiry_year, n.details_changed_at, n.status, n.amount_usd, n.price_accepted, n.last_decline
+        from next_renewals n
+        where n.subscription_id = @subscriptionId and n.expires_at is not null
         """;
 
-    /// <summary>The same of one license, active or not; null where it never expires.</summary>
-    public async Task<UpcomingRenewal?> NextAsync(Guid subscriptionId, CancellationToken cancellationToken)
+    /// <summary>The next renewal of one license, active or not; null if it never expires.</summary>
+    public async Task<NextRenewal?> NextAsync(Guid subscriptionId, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenAsync(cancellationToken);
-        var row = await connection.QuerySingleOrDefaultAsync<UpcomingRow>(
+        var row = await connection.QuerySingleOrDefaultAsync<NextRenewalRow>(
             new CommandDefinition(NextOfOne, new { subscriptionId }, cancellationToken: cancellationToken));
-        return row?.ToUpcoming();
+        return row?.ToNextRenewal();
     }
 
     private const string Failures = """
         select coalesce(f.failure_reason, '') as reason, count(*)::int as attempts, count(distinct f.subscription_id)::int as licenses,
                count(distinct f.subscription_id) filter (where exists (
                    select from license_renewal_history p
-                   where p.subscription_id = f.subscription_id and p.status = 'success' and p.attempted_at > f.attempted_at))::int as paid_since,
+                   where p.subscription_id = f.subscription_id and p.status = 'success'
+                     and p.attempted_at > f.attempted_at))::int as paid_since,
                max(f.attempted_at) as last_at
         from license_renewal_history f
         where f.status = 'failed' and f.attempted_at >= @since
@@ -187,7 +169,7 @@ public sealed class RenewalReads(LicenseDatabase database)
         limit 50
         """;
 
-    /// <summary>What failed, by reason, the most frequent first.</summary>
+    /// <summary>Failures by reason, the most frequent first.</summary>
     public async Task<IReadOnlyList<RenewalFailure>> FailuresAsync(DateTimeOffset since, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenAsync(cancellationToken);
@@ -206,11 +188,12 @@ public sealed class RenewalReads(LicenseDatabase database)
         limit @limit
         """;
 
-    /// <summary>Those that a person has to decide come first, the oldest first.</summary>
+    /// <summary>Charges that an operator must decide come first, the oldest first.</summary>
     public async Task<IReadOnlyList<UnknownCharge>> UnknownAsync(int limit, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenAsync(cancellationToken);
-        return (await connection.QueryAsync<UnknownCharge>(new CommandDefinition(Unknown, new { limit }, cancellationToken: cancellationToken))).AsList();
+        return (await connection.QueryAsync<UnknownCharge>(
+            new CommandDefinition(Unknown, new { limit }, cancellationToken: cancellationToken))).AsList();
     }
 
     private const string SetAutoRenewal = """
@@ -222,7 +205,7 @@ public sealed class RenewalReads(LicenseDatabase database)
         returning c.expires_at
         """;
 
-    /// <returns>The license's expiry in a list of one; empty where there is no such license, or not for this owner.</returns>
+    /// <returns>The license's expiry in a list of one; empty if there is no such license, or it has another owner.</returns>
     public Task<IReadOnlyList<DateTime?>> SetAutoRenewalAsync(
         Guid subscriptionId, Guid? ownerId, bool enabled, Actor by, CancellationToken cancellationToken) =>
         database.InTransactionAsync<IReadOnlyList<DateTime?>>(async (connection, token) =>
@@ -239,7 +222,7 @@ public sealed class RenewalReads(LicenseDatabase database)
             return switched;
         }, cancellationToken);
 
-    /// <summary>Mails of which each is sent once for its key.</summary>
+    /// <summary>Adds mails to the outbox; each is sent once for its key.</summary>
     public Task MailAsync(
         IEnumerable<(string DedupKey, string Template, Guid UserId, object Model)> mails, CancellationToken cancellationToken) =>
         database.InTransactionAsync(async (connection, token) =>
@@ -247,15 +230,18 @@ public sealed class RenewalReads(LicenseDatabase database)
             foreach (var (key, template, user, model) in mails) await EmailOutbox.AddAsync(connection, key, template, user, model, token);
         }, cancellationToken);
 
-    private sealed record UpcomingRow : PayingRow
+    private sealed record NextRenewalRow : RenewalTermsRow
     {
         public string Email { get; init; } = "";
         public bool IsActive { get; init; }
+        public decimal? AmountUsd { get; init; }
+        public bool PriceAccepted { get; init; }
         public string? LastDecline { get; init; }
         public string? Status { get; init; }
 
-        public UpcomingRenewal ToUpcoming() => new(
-            SubscriptionId, UserId, Email, ExpiresAt!.Value, IsActive, License, PriceUsd, LastPaidUsd, WalletUsd, Card, LastDecline, Status);
+        public NextRenewal ToNextRenewal() => new(
+            SubscriptionId, UserId, Email, ExpiresAt!.Value, IsActive, License, AmountUsd, PriceUsd, LastPaidUsd, PriceAccepted, WalletUsd,
+            Card, LastDecline, Status is { } status ? EnumWords.Parse<RenewalStatus>(status) : null);
     }
 
     private const string ToConfirm = """
@@ -268,7 +254,7 @@ public sealed class RenewalReads(LicenseDatabase database)
         limit 1
         """;
 
-    /// <summary>The owner's payment for that license which the bank wants to be confirmed; null where none does.</summary>
+    /// <summary>The payment of this license that the owner must confirm with the bank; null for none.</summary>
     public async Task<WaitingPayment?> FindToConfirmAsync(Guid userId, Guid subscriptionId, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenAsync(cancellationToken);

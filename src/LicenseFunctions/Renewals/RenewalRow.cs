@@ -4,8 +4,8 @@ using Licensing.Renewals;
 
 namespace LicenseFunctions.Renewals;
 
-/// <summary>What every row about a renewal has: the license, its price, and what can pay.</summary>
-internal abstract record PayingRow
+/// <summary>The columns of renewal_terms: the license, its price, and what can pay.</summary>
+internal abstract record RenewalTermsRow
 {
     public Guid SubscriptionId { get; init; }
     public Guid UserId { get; init; }
@@ -31,7 +31,7 @@ internal abstract record PayingRow
 }
 
 /// <summary>A row of renewal_facts.</summary>
-internal sealed record RenewalRow : PayingRow
+internal sealed record RenewalRow : RenewalTermsRow
 {
     public Guid RenewalId { get; init; }
     public DateTime PeriodStart { get; init; }
@@ -68,8 +68,8 @@ internal sealed record RenewalRow : PayingRow
         SubscriptionId = SubscriptionId,
         UserId = UserId,
         PeriodStart = PeriodStart,
-        Type = SnakeCase.Parse<RenewalType>(RenewalType),
-        Status = SnakeCase.Parse<RenewalStatus>(Status),
+        Type = EnumWords.Parse<RenewalType>(RenewalType),
+        Status = EnumWords.Parse<RenewalStatus>(Status),
         AmountUsd = AmountUsd,
         PriceAccepted = PriceAccepted,
         IntentId = IntentId,
@@ -79,7 +79,7 @@ internal sealed record RenewalRow : PayingRow
         UnknownSince = UnknownSince,
         GivesUpAt = GivesUpAt,
         NextActionAt = NextActionAt,
-        PaidWith = PaidWith is { } with ? SnakeCase.Parse<PaidWith>(with) : null,
+        PaidWith = PaidWith is { } with ? EnumWords.Parse<PaidWith>(with) : null,
         PaidFrom = PaidFrom,
         PaidUntil = PaidUntil,
         Fence = Fence,
@@ -93,15 +93,7 @@ internal sealed record RenewalRow : PayingRow
         JsonSerializer.Deserialize<ChargeRequest>(Request, RowJson.Options)!,
         FirstSentAt,
         OpensIntent,
-        SnakeCase.Parse<AttemptStatus>(AttemptStatus),
+        EnumWords.Parse<AttemptStatus>(AttemptStatus),
         AttemptCode,
         TransactionId);
-}
-
-/// <summary>Enums as their rows spell them: lower snake case.</summary>
-internal static class SnakeCase
-{
-    public static string Of<T>(T value) where T : struct, Enum => JsonNamingPolicy.SnakeCaseLower.ConvertName(value.ToString());
-
-    public static T Parse<T>(string text) where T : struct, Enum => Enum.Parse<T>(text.Replace("_", "", StringComparison.Ordinal), ignoreCase: true);
 }

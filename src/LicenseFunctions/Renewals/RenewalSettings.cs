@@ -4,17 +4,19 @@ using Licensing.Renewals;
 
 namespace LicenseFunctions.Renewals;
 
-/// <param name="PriceRiseShare">Of the last price: 0.1 lets a rise of up to 10 % pass without the customer's word.</param>
-/// <param name="Lanes">How many renewals one process works on at once.</param>
-public sealed record RenewalSettings(bool AutoRenewal, int WarningDays, int GraceDays, decimal PriceRiseShare, int Lanes)
+/// <param name="Warning">EXPIRY_WARNING_DAYS, 1 to 29 days.</param>
+/// <param name="Grace">RENEWAL_GRACE_PERIOD_DAYS, 0 to 29 days.</param>
+/// <param name="PriceRiseShare">PRICE_RISE_CONSENT_SHARE, 0 to 10: 0.1 needs no consent for a rise of up to 10 % of the last price.</param>
+/// <param name="Lanes">RENEWAL_LANES, 1 to 256: how many renewals one process works on at once.</param>
+public sealed record RenewalSettings(bool AutoRenewal, TimeSpan Warning, TimeSpan Grace, decimal PriceRiseShare, int Lanes)
 {
     public static RenewalSettings Read(SettingReader settings) => new(
         settings.Flag("AUTO_RENEWAL_ENABLED", true),
-        settings.Whole("EXPIRY_WARNING_DAYS", 7, 1, 29),
-        settings.GraceDays(),
+        TimeSpan.FromDays(settings.Whole("EXPIRY_WARNING_DAYS", 7, 1, 29)),
+        TimeSpan.FromDays(settings.GraceDays()),
         settings.Number("PRICE_RISE_CONSENT_SHARE", 0, 0, 10),
         settings.Whole("RENEWAL_LANES", 16, 1, 256));
 
-    public RenewalPolicy Policy(IReadOnlyDictionary<string, TimeSpan> keyLives) =>
-        new(AutoRenewal, WarningDays, GraceDays, PriceRiseShare, keyLives);
+    public RenewalPolicy Policy(IReadOnlyDictionary<string, TimeSpan> keyLifetimes) =>
+        new(AutoRenewal, Warning, Grace, PriceRiseShare, keyLifetimes);
 }

@@ -7,27 +7,23 @@ using Npgsql;
 
 namespace LicenseFunctions.Renewals;
 
-/// <summary>Renewals in PostgreSQL. Leases run on the database's clock, since processes compare them.</summary>
-public sealed class RenewalStore(LicenseDatabase database, SuspensionStore suspensions, LicenseInvalidation invalidation, TimeProvider time) : IRenewalStore
+/// <summary>Renewals in PostgreSQL. Leases use the database's clock, because processes compare them.</summary>
+public sealed class RenewalStore(LicenseDatabase database, SuspensionStore suspensions, LicenseInvalidation invalidation, TimeProvider time)
+    : IRenewalStore
 {
-    // The tokens come by the index over expiries, and each is looked at whether it is its license's current one: the other way
-    // round every token of every license would be sorted first.
     private const string OpenDue = """
         with candidates as (
-            select t.subscription_id, s.subscriber_id, t.expires_at, p.monthly_fee_usd
-            from license_tokens t
-            join lateral (select token_id from v_current_license_tokens where subscription_id = t.subscription_id limit 1) current_one
-                on current_one.token_id = t.token_id
-            join subscriptions s on s.subscription_id = t.subscription_id
-            left join master_pricing p on p.master_id = s.master_id and p.is_active
-            where t.is_active and s.is_active and t.metadata ->> 'auto_renew' = 'true'
-              and t.expires_at <= @until and t.expires_at > @since
+            select a.subscription_id, a.subscriber_id, a.expires_at, p.monthly_fee_usd
+            from active_licenses a
+            left join master_pricing p on p.master_id = a.master_id and p.is_active
+            where a.auto_renews and a.expires_at <= @until and a.expires_at > @since
               and not exists (select from renewals r
-                              where r.subscription_id = t.subscription_id and r.period_start = t.expires_at and r.status <> 'canceled')
+                              where r.subscription_id = a.subscription_id and r.period_start = a.expires_at and r.status <> 'canceled')
             limit @limit
         )
         insert into renewals (subscription_id, user_id, period_start, renewal_type, status, amount_usd, gives_up_at, next_action_at)
-        select subscription_id, subscriber_id, expires_at, 'auto', 'due', monthly_fee_usd, greatest(expires_at + @grace, @now + interval '1 day'), @now
+        select subscription_id, subscriber_id, expires_at, 'auto', 'due', monthly_fee_usd,
+               renewal_gives_up_at(expires_at, @grace, @now), @now
         from candidates
         on conflict on constraint one_renewal_a_period do update
         set status = 'due', renewal_type = 'auto', gives_up_at = excluded.gives_up_at, next_action_at = excluded.next_action_at,
@@ -57,7 +53,8 @@ public sealed class RenewalStore(LicenseDatabase database, SuspensionStore suspe
             where t.subscription_id = @subscriptionId
         ), made as (
             insert into renewals (subscription_id, user_id, period_start, renewal_type, status, amount_usd, gives_up_at, next_action_at)
-            select subscription_id, subscriber_id, expires_at, 'manual', 'due', monthly_fee_usd, greatest(expires_at + @grace, @now + interval '1 day'), @now
+            select subscription_id, subscriber_id, expires_at, 'manual', 'due', monthly_fee_usd,
+                   renewal_gives_up_at(expires_at, @grace, @now), @now
             from license where expires_at <= @until
             on conflict do nothing
             returning renewal_id
@@ -75,7 +72,7 @@ public sealed class RenewalStore(LicenseDatabase database, SuspensionStore suspe
         await using var connection = await database.OpenAsync(cancellationToken);
         var parameters = new { subscriptionId, until = (now + policy.Warning).UtcDateTime, grace = policy.Grace, now = now.UtcDateTime };
         var open = new CommandDefinition(Open, parameters, cancellationToken: cancellationToken);
-        // A statement that lost the race for the row doesn't see the winner's; the next one does.
+        // If another statement inserted the row at the same time, this one doesn't see it; the next one does.
         return await connection.ExecuteScalarAsync<Guid?>(open) ?? await connection.ExecuteScalarAsync<Guid?>(open);
     }
 
@@ -83,7 +80,7 @@ public sealed class RenewalStore(LicenseDatabase database, SuspensionStore suspe
         update renewals r set fence = fence + 1, lease_until = clock_timestamp() + @lease
         from (select renewal_id from renewals
               where next_action_at <= @now and (lease_until is null or lease_until <= clock_timestamp())
-                and (not @open or status in ('charging', 'unknown', 'undecided', 'succeeded', 'needs_authentication'))
+                and (not @awaitingProvider or is_awaiting_provider(status))
               order by next_action_at
               limit @limit
               for update skip locked) due
@@ -96,7 +93,9 @@ public sealed class RenewalStore(LicenseDatabase database, SuspensionStore suspe
     {
         await using var connection = await database.OpenAsync(cancellationToken);
         var claimed = await connection.QueryAsync<Guid>(new CommandDefinition(
-            Claim, new { now = now.UtcDateTime, open = selection is RenewalSelection.Open, limit, lease }, cancellationToken: cancellationToken));
+            Claim,
+            new { now = now.UtcDateTime, awaitingProvider = selection is RenewalSelection.AwaitingProvider, limit, lease },
+            cancellationToken: cancellationToken));
         return claimed.AsList() is { Count: > 0 } ids ? await FactsAsync(connection, ids, cancellationToken) : [];
     }
 
@@ -108,7 +107,8 @@ public sealed class RenewalStore(LicenseDatabase database, SuspensionStore suspe
     public async Task<RenewalFacts?> ClaimOneAsync(Guid renewalId, TimeSpan lease, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenAsync(cancellationToken);
-        var claimed = await connection.ExecuteAsync(new CommandDefinition(ClaimOne, new { renewalId, lease }, cancellationToken: cancellationToken));
+        var claimed = await connection.ExecuteAsync(
+            new CommandDefinition(ClaimOne, new { renewalId, lease }, cancellationToken: cancellationToken));
         return claimed == 1 ? (await FactsAsync(connection, [renewalId], cancellationToken)).SingleOrDefault() : null;
     }
 
@@ -127,7 +127,8 @@ public sealed class RenewalStore(LicenseDatabase database, SuspensionStore suspe
     public async Task<RenewalFacts?> FindByIntentAsync(string provider, string intentId, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenAsync(cancellationToken);
-        var id = await connection.ExecuteScalarAsync<Guid?>(new CommandDefinition(OfIntent, new { provider, intentId }, cancellationToken: cancellationToken));
+        var id = await connection.ExecuteScalarAsync<Guid?>(
+            new CommandDefinition(OfIntent, new { provider, intentId }, cancellationToken: cancellationToken));
         return id is { } found ? (await FactsAsync(connection, [found], cancellationToken)).SingleOrDefault() : null;
     }
 
@@ -136,17 +137,19 @@ public sealed class RenewalStore(LicenseDatabase database, SuspensionStore suspe
     public async Task<Renewal?> FindByRequestAsync(RenewalRequestKey request, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenAsync(cancellationToken);
-        var id = await connection.ExecuteScalarAsync<Guid?>(new CommandDefinition(OfRequest, request, cancellationToken: cancellationToken));
+        var id = await connection.ExecuteScalarAsync<Guid?>(
+            new CommandDefinition(OfRequest, request, cancellationToken: cancellationToken));
         return id is { } found ? (await FactsAsync(connection, [found], cancellationToken)).SingleOrDefault()?.Renewal : null;
     }
 
-    // A statement of its own: it sees what the claim waited for.
+    // A separate statement: it sees the writes that the claim waited for.
     private const string Facts = """
-        select renewal_id, subscription_id, user_id, period_start, renewal_type, status, amount_usd, price_accepted, intent_id, soft_declines,
-               lookups, unknown_since, gives_up_at, next_action_at, paid_with, paid_from, paid_until, fence, attempt_id, attempt_number, attempt_provider,
-               attempt_payment_method_id, request, first_sent_at, opens_intent, attempt_status, attempt_code, transaction_id, expires_at, auto_renew,
-               is_renewable, price_usd, last_paid_usd, wallet_usd, payment_method_id, payment_provider, provider_customer_id, provider_payment_id,
-               expiry_month, expiry_year, details_changed_at
+        select renewal_id, subscription_id, user_id, period_start, renewal_type, status, amount_usd, price_accepted, intent_id,
+               soft_declines, lookups, unknown_since, gives_up_at, next_action_at, paid_with, paid_from, paid_until, fence, attempt_id,
+               attempt_number, attempt_provider, attempt_payment_method_id, request, first_sent_at, opens_intent, attempt_status,
+               attempt_code, transaction_id, expires_at, auto_renew, is_renewable, price_usd, last_paid_usd, wallet_usd,
+               payment_method_id, payment_provider, provider_customer_id, provider_payment_id, expiry_month, expiry_year,
+               details_changed_at
         from renewal_facts
         where renewal_id = any(@ids)
         order by next_action_at
@@ -154,11 +157,11 @@ public sealed class RenewalStore(LicenseDatabase database, SuspensionStore suspe
 
     private static async Task<IReadOnlyList<RenewalFacts>> FactsAsync(
         NpgsqlConnection connection, IReadOnlyCollection<Guid> ids, CancellationToken cancellationToken) =>
-        [.. (await connection.QueryAsync<RenewalRow>(new CommandDefinition(Facts, new { ids = ids.ToArray() }, cancellationToken: cancellationToken)))
-            .Select(row => row.ToFacts())];
+        [.. (await connection.QueryAsync<RenewalRow>(
+            new CommandDefinition(Facts, new { ids = ids.ToArray() }, cancellationToken: cancellationToken))).Select(row => row.ToFacts())];
 
-    // By the license: a user's renewals have no index of their own.
-    private const string Waiting = """
+    // By license: there is no index over a user's renewals.
+    private const string WaitingForCard = """
         select r.renewal_id
         from subscriptions s
         join renewals r on r.subscription_id = s.subscription_id
@@ -167,21 +170,25 @@ public sealed class RenewalStore(LicenseDatabase database, SuspensionStore suspe
         for update of r
         """;
 
-    private const string Wake = """
+    private const string MakeDue = """
         update renewals set next_action_at = @now, fence = fence + 1, lease_until = null
         where renewal_id = any(@ids)
         """;
 
     /// <summary>
-    /// A user's cards changed in this transaction: what waits for that is due now. A worker that decided by the old cards writes nothing.
+    /// A user's cards changed in this transaction: renewals that wait for a card are due now. A worker that decided by the old cards is
+    /// rejected.
     /// </summary>
-    internal static async Task WakeAsync(NpgsqlConnection connection, Guid userId, DateTimeOffset now, CancellationToken cancellationToken)
+    internal static async Task CardsChangedAsync(
+        NpgsqlConnection connection, Guid userId, DateTimeOffset now, CancellationToken cancellationToken)
     {
-        var waiting = (await connection.QueryAsync<Guid>(new CommandDefinition(Waiting, new { userId }, cancellationToken: cancellationToken))).AsList();
+        var waiting = (await connection.QueryAsync<Guid>(
+            new CommandDefinition(WaitingForCard, new { userId }, cancellationToken: cancellationToken))).AsList();
         if (waiting.Count == 0) return;
         var ids = (await FactsAsync(connection, waiting, cancellationToken))
-            .Where(facts => RenewalRequests.IsWokenByCard(facts, now)).Select(facts => facts.Renewal.RenewalId).ToArray();
-        await connection.ExecuteAsync(new CommandDefinition(Wake, new { now = now.UtcDateTime, ids }, cancellationToken: cancellationToken));
+            .Where(facts => RenewalRequests.IsDueAfterCardChange(facts, now)).Select(facts => facts.Renewal.RenewalId).ToArray();
+        await connection.ExecuteAsync(
+            new CommandDefinition(MakeDue, new { now = now.UtcDateTime, ids }, cancellationToken: cancellationToken));
     }
 
     public async Task<RenewalSave> SaveAsync(RenewalChange change, RenewalWriter writer, CancellationToken cancellationToken)
@@ -189,7 +196,8 @@ public sealed class RenewalStore(LicenseDatabase database, SuspensionStore suspe
         try
         {
             await database.InTransactionAsync(
-                (connection, token) => new RenewalTransaction(connection, suspensions, time).WriteAsync(change, writer, token), cancellationToken);
+                (connection, token) => new RenewalTransaction(connection, suspensions, time).WriteAsync(change, writer, token),
+                cancellationToken);
         }
         catch (SaveRefusedException refused)
         {
@@ -208,18 +216,15 @@ public sealed class RenewalStore(LicenseDatabase database, SuspensionStore suspe
         database.InTransactionAsync((connection, token) => PaymentEventInbox.AddAsync(connection, received, token), cancellationToken);
 
     private const string Expired = """
-        select t.subscription_id
-        from license_tokens t
-        join lateral (select token_id from v_current_license_tokens where subscription_id = t.subscription_id limit 1) current_one
-            on current_one.token_id = t.token_id
-        where t.is_active and t.expires_at <= @until
-          and not exists (select from renewals r
-                          where r.subscription_id = t.subscription_id and r.status not in ('applied', 'canceled', 'lapsed'))
-          and not (@opens and t.metadata ->> 'auto_renew' = 'true' and t.expires_at > @since
-                   and exists (select from subscriptions s where s.subscription_id = t.subscription_id and s.is_active)
+        select a.subscription_id
+        from active_licenses a
+        where a.expires_at <= @until
+          and not exists (select from renewals r where r.subscription_id = a.subscription_id and not is_renewal_final(r.status))
+          and not (@opens and a.auto_renews and a.expires_at > @since
                    and not exists (select from renewals r
-                                   where r.subscription_id = t.subscription_id and r.period_start = t.expires_at and r.status <> 'canceled'))
-          and (@subscriptionId::uuid is null or t.subscription_id = @subscriptionId)
+                                   where r.subscription_id = a.subscription_id and r.period_start = a.expires_at
+                                     and r.status <> 'canceled'))
+          and (@subscriptionId::uuid is null or a.subscription_id = @subscriptionId)
         limit @limit
         """;
 
@@ -240,12 +245,13 @@ public sealed class RenewalStore(LicenseDatabase database, SuspensionStore suspe
             suspended += done ? 1 : 0;
         }
 
-        // A batch that was full counts as full, so that the sweep asks again.
+        // A full batch counts as full, so that the caller continues with the next one.
         return expired.Count == limit && suspended > 0 ? limit : suspended;
     }
 
     private static Task<IEnumerable<Guid>> ExpiredAsync(
-        NpgsqlConnection connection, Guid? subscriptionId, RenewalPolicy policy, DateTimeOffset now, int limit, CancellationToken cancellationToken) =>
+        NpgsqlConnection connection, Guid? subscriptionId, RenewalPolicy policy, DateTimeOffset now, int limit,
+        CancellationToken cancellationToken) =>
         connection.QueryAsync<Guid>(new CommandDefinition(Expired, new
         {
             subscriptionId,

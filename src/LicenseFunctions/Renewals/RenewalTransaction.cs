@@ -8,20 +8,20 @@ using Npgsql;
 
 namespace LicenseFunctions.Renewals;
 
-/// <summary>Undoes the transaction: the change may not be written.</summary>
+/// <summary>Rolls the transaction back: the change must not be written.</summary>
 internal sealed class SaveRefusedException(RenewalSave save) : Exception(save.ToString())
 {
     public RenewalSave Save { get; } = save;
 }
 
-/// <summary>One change of a renewal with everything that commits with it.</summary>
+/// <summary>Writes a renewal's change with everything that is committed with it.</summary>
 internal sealed class RenewalTransaction(NpgsqlConnection connection, SuspensionStore suspensions, TimeProvider time)
 {
-    /// <summary>In the contract's words.</summary>
+    /// <summary>The texts are those of the guide.</summary>
     public static NewSuspension ForExpiry(Guid subscriptionId) =>
         new(subscriptionId, SuspensionCause.Expiry, "License expired", "Expired - grace period ended", Actor.System);
 
-    /// <exception cref="SaveRefusedException">Nothing of it may be written.</exception>
+    /// <exception cref="SaveRefusedException">The change was rejected; nothing is written.</exception>
     public async Task WriteAsync(RenewalChange change, RenewalWriter writer, CancellationToken cancellationToken)
     {
         var after = change.After;
@@ -30,7 +30,7 @@ internal sealed class RenewalTransaction(NpgsqlConnection connection, Suspension
         if (change.Payment is not null) await CutPaidPeriodsAsync(after, cancellationToken);
         await WriteRowAsync(change, writer.Lease, cancellationToken);
         if (after.Attempt is { } attempt) await WriteAttemptAsync(after.RenewalId, attempt, cancellationToken);
-        if (writer.Request is { } request) await RememberAsync(request, after, cancellationToken);
+        if (writer.Request is { } request) await WriteRequestAsync(request, after, cancellationToken);
         if (change.Payment is { } payment) await BookAsync(after, payment, cancellationToken);
         if (change.Suspends) await SuspendAsync(after, cancellationToken);
         if (change.Ends is { } end) await EndPeriodAsync(after.SubscriptionId, end, cancellationToken);
@@ -46,18 +46,17 @@ internal sealed class RenewalTransaction(NpgsqlConnection connection, Suspension
           and r.status = 'applied' and r.paid_until > t.expires_at
         """;
 
-    // The platform took time back from a period that was paid: it ends where the license did, and the next may begin there.
+    // The platform moved the expiry back into a paid period: that period ends at the expiry, where the next one may begin.
     private Task CutPaidPeriodsAsync(Renewal renewal, CancellationToken cancellationToken) =>
         ExecuteAsync(CutPaidPeriods, new { renewal.SubscriptionId, renewal.RenewalId }, cancellationToken);
 
-    // The license's row first: whatever changes a license queues up there. Another period's open charge keeps its grace.
+    // The license's row first: all changes of a license wait for its lock. Another period's open charge keeps its grace.
     private const string WriteRow = """
         with license as (
             insert into license_states (subscription_id, grace_until)
             values (@SubscriptionId, greatest(@graceUntil::timestamptz, (
                 select max(o.period_start) + @period from renewals o
-                where o.subscription_id = @SubscriptionId and o.renewal_id <> @RenewalId
-                  and o.status in ('charging', 'unknown', 'undecided', 'succeeded'))))
+                where o.subscription_id = @SubscriptionId and o.renewal_id <> @RenewalId and is_charge_open(o.status))))
             on conflict (subscription_id) do update set grace_until = excluded.grace_until
             returning subscription_id
         )
@@ -78,8 +77,8 @@ internal sealed class RenewalTransaction(NpgsqlConnection connection, Suspension
             after.SubscriptionId,
             graceUntil = after.GraceUntil?.UtcDateTime,
             period = Renewal.Period,
-            type = SnakeCase.Of(after.Type),
-            status = SnakeCase.Of(after.Status),
+            type = EnumWords.Of(after.Type),
+            status = EnumWords.Of(after.Status),
             after.AmountUsd,
             after.PriceAccepted,
             after.IntentId,
@@ -88,7 +87,7 @@ internal sealed class RenewalTransaction(NpgsqlConnection connection, Suspension
             unknownSince = after.UnknownSince?.UtcDateTime,
             givesUpAt = after.GivesUpAt.UtcDateTime,
             nextActionAt = after.NextActionAt?.UtcDateTime,
-            paidWith = after.PaidWith is { } with ? SnakeCase.Of(with) : null,
+            paidWith = EnumWords.Of(after.PaidWith),
             paidFrom = after.PaidFrom?.UtcDateTime,
             paidUntil = after.PaidUntil?.UtcDateTime,
             lease,
@@ -100,35 +99,39 @@ internal sealed class RenewalTransaction(NpgsqlConnection connection, Suspension
 
     private const string WriteAttempt = """
         insert into renewal_attempts
-            (attempt_id, renewal_id, number, provider, payment_method_id, request, first_sent_at, opens_intent, status, code, transaction_id)
-        values (@AttemptId, @renewalId, @Number, @Provider, @PaymentMethodId, @request::jsonb, @firstSentAt, @OpensIntent, @status, @Code, @TransactionId)
+            (attempt_id, renewal_id, number, provider, payment_method_id, request, first_sent_at, opens_intent, status, code,
+             transaction_id)
+        values (@AttemptId, @renewalId, @Number, @Provider, @PaymentMethodId, @request::jsonb, @firstSentAt, @OpensIntent, @status, @Code,
+                @TransactionId)
         on conflict (attempt_id) do update
         set status = excluded.status, code = excluded.code, transaction_id = excluded.transaction_id, updated_at = now()
         where renewal_attempts.status <> excluded.status
         """;
 
-    private Task WriteAttemptAsync(Guid renewalId, RenewalAttempt attempt, CancellationToken cancellationToken) => ExecuteAsync(WriteAttempt, new
-    {
-        attempt.AttemptId,
-        renewalId,
-        attempt.Number,
-        attempt.Provider,
-        attempt.PaymentMethodId,
-        request = RowJson.Of(attempt.Request),
-        firstSentAt = attempt.FirstSentAt.UtcDateTime,
-        attempt.OpensIntent,
-        status = SnakeCase.Of(attempt.Status),
-        attempt.Code,
-        attempt.TransactionId,
-    }, cancellationToken);
+    private Task WriteAttemptAsync(Guid renewalId, RenewalAttempt attempt, CancellationToken cancellationToken) =>
+        ExecuteAsync(WriteAttempt, new
+        {
+            attempt.AttemptId,
+            renewalId,
+            attempt.Number,
+            attempt.Provider,
+            attempt.PaymentMethodId,
+            request = RowJson.Of(attempt.Request),
+            firstSentAt = attempt.FirstSentAt.UtcDateTime,
+            attempt.OpensIntent,
+            status = EnumWords.Of(attempt.Status),
+            attempt.Code,
+            attempt.TransactionId,
+        }, cancellationToken);
 
-    private const string Remember = """
-        insert into renewal_requests (caller_id, idempotency_key, subscription_id, renewal_id) values (@CallerId, @Key, @SubscriptionId, @RenewalId)
+    private const string WriteRequest = """
+        insert into renewal_requests (caller_id, idempotency_key, subscription_id, renewal_id)
+        values (@CallerId, @Key, @SubscriptionId, @RenewalId)
         on conflict do nothing
         """;
 
-    private Task RememberAsync(RenewalRequestKey request, Renewal renewal, CancellationToken cancellationToken) =>
-        ExecuteAsync(Remember, new { request.CallerId, request.Key, renewal.SubscriptionId, renewal.RenewalId }, cancellationToken);
+    private Task WriteRequestAsync(RenewalRequestKey request, Renewal renewal, CancellationToken cancellationToken) =>
+        ExecuteAsync(WriteRequest, new { request.CallerId, request.Key, renewal.SubscriptionId, renewal.RenewalId }, cancellationToken);
 
     private const string Extend = """
         update license_tokens
@@ -139,7 +142,7 @@ internal sealed class RenewalTransaction(NpgsqlConnection connection, Suspension
         returning is_active
         """;
 
-    // An expiry that moved since it was read leads to another decision: no time that the platform gave is written over.
+    // If the expiry changed since it was read, the booking is rejected and decided anew: time that the platform gave is never lost.
     private async Task BookAsync(Renewal renewal, RenewalPayment payment, CancellationToken cancellationToken)
     {
         if (payment.With is not PaidWith.Nothing) await MoveMoneyAsync(renewal, payment, cancellationToken);
@@ -147,7 +150,10 @@ internal sealed class RenewalTransaction(NpgsqlConnection connection, Suspension
             Extend,
             new
             {
-                until = payment.PaidUntil.UtcDateTime, expiry = payment.Expiry?.UtcDateTime, now = time.GetUtcNow().UtcDateTime, renewal.SubscriptionId,
+                until = payment.PaidUntil.UtcDateTime,
+                expiry = payment.Expiry?.UtcDateTime,
+                now = time.GetUtcNow().UtcDateTime,
+                renewal.SubscriptionId,
             },
             cancellationToken: cancellationToken)) ?? throw new SaveRefusedException(RenewalSave.Fenced);
         if (isActive) return;
@@ -188,15 +194,16 @@ internal sealed class RenewalTransaction(NpgsqlConnection connection, Suspension
     private const string MaySuspend = """
         select c.is_active and not exists (
             select from renewals o
-            where o.subscription_id = c.subscription_id and o.renewal_id <> @RenewalId and o.status in ('charging', 'unknown', 'undecided', 'succeeded'))
+            where o.subscription_id = c.subscription_id and o.renewal_id <> @RenewalId and is_charge_open(o.status))
         from v_current_license_tokens c
         where c.subscription_id = @SubscriptionId
         """;
 
-    // While another period's charge is open nobody is suspended; once it is closed, the sweep does.
+    // While another period's charge is open, the license is not suspended. RunDueRenewals does it later.
     private async Task SuspendAsync(Renewal renewal, CancellationToken cancellationToken)
     {
-        var may = new CommandDefinition(MaySuspend, new { renewal.SubscriptionId, renewal.RenewalId }, cancellationToken: cancellationToken);
+        var may = new CommandDefinition(
+            MaySuspend, new { renewal.SubscriptionId, renewal.RenewalId }, cancellationToken: cancellationToken);
         if (await connection.ExecuteScalarAsync<bool>(may))
             await suspensions.SuspendAsync(connection, ForExpiry(renewal.SubscriptionId), cancellationToken);
     }
@@ -207,7 +214,7 @@ internal sealed class RenewalTransaction(NpgsqlConnection connection, Suspension
         where token_id = (select token_id from v_current_license_tokens where subscription_id = @subscriptionId) and expires_at = @paidUntil
         """;
 
-    // An expiry that moved since it was read leads to another decision.
+    // If the expiry changed since it was read, the change is rejected and decided anew.
     private async Task EndPeriodAsync(Guid subscriptionId, PeriodEnd end, CancellationToken cancellationToken)
     {
         var ended = await connection.ExecuteAsync(new CommandDefinition(
@@ -225,8 +232,8 @@ internal sealed class RenewalTransaction(NpgsqlConnection connection, Suspension
                 @Provider, @TransactionId, @Status, @FailureReason, @metadata::jsonb)
         on conflict (renewal_id) do update
         set amount_usd = excluded.amount_usd, new_expiry = excluded.new_expiry, payment_method_id = excluded.payment_method_id,
-            payment_provider = excluded.payment_provider, payment_transaction_id = excluded.payment_transaction_id, status = excluded.status,
-            failure_reason = excluded.failure_reason, metadata = excluded.metadata
+            payment_provider = excluded.payment_provider, payment_transaction_id = excluded.payment_transaction_id,
+            status = excluded.status, failure_reason = excluded.failure_reason, metadata = excluded.metadata
         """;
 
     private Task WriteHistoryAsync(RenewalChange change, RenewalHistory history, CancellationToken cancellationToken)
@@ -239,8 +246,8 @@ internal sealed class RenewalTransaction(NpgsqlConnection connection, Suspension
             now = time.GetUtcNow().UtcDateTime,
             after.SubscriptionId,
             after.UserId,
-            type = SnakeCase.Of(after.Type),
-            AmountUsd = after.AmountUsd ?? 0, // without a price nothing was asked for
+            type = EnumWords.Of(after.Type),
+            AmountUsd = after.AmountUsd ?? 0, // the guide's column is not null
             periodStart = after.PeriodStart.UtcDateTime,
             newExpiry = change.Payment?.PaidUntil.UtcDateTime,
             attempt?.PaymentMethodId,
@@ -248,7 +255,7 @@ internal sealed class RenewalTransaction(NpgsqlConnection connection, Suspension
             attempt?.TransactionId,
             history.Status,
             history.FailureReason,
-            metadata = RowJson.Of(new { after.RenewalId, paid_with = after.PaidWith is { } with ? SnakeCase.Of(with) : null }),
+            metadata = RowJson.Of(new { after.RenewalId, paid_with = EnumWords.Of(after.PaidWith) }),
         }, cancellationToken);
     }
 
@@ -263,7 +270,7 @@ internal sealed class RenewalTransaction(NpgsqlConnection connection, Suspension
             ExpiresAt = change.Payment?.PaidUntil ?? change.Ends?.EndsAt ?? after.PeriodStart,
             GraceUntil = change is { Payment: null, Ends: null } ? after.GivesUpAt : (DateTimeOffset?)null,
             NextAttemptAt = after.Status is RenewalStatus.SoftDeclined && after.NextActionAt < after.GivesUpAt ? after.NextActionAt : null,
-            PaidWith = after.PaidWith is { } with ? SnakeCase.Of(with) : null,
+            PaidWith = EnumWords.Of(after.PaidWith),
             notice.Reason,
             notice.Link,
             notice.OldAmountUsd,
@@ -277,7 +284,7 @@ internal sealed class RenewalTransaction(NpgsqlConnection connection, Suspension
             Before: null,
             After: RowJson.Of(new
             {
-                Status = SnakeCase.Of(change.After.Status), change.After.AmountUsd, change.After.PeriodStart, change.After.PaidUntil,
+                Status = EnumWords.Of(change.After.Status), change.After.AmountUsd, change.After.PeriodStart, change.After.PaidUntil,
             })),
         cancellationToken);
 

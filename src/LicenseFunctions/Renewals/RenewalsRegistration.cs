@@ -6,7 +6,7 @@ namespace LicenseFunctions.Renewals;
 
 public static class RenewalsRegistration
 {
-    // A tick of minutes: below the host's limit for a function, above what a timer waits.
+    // Below the host's limit for the duration of a function.
     private static readonly TimeSpan Tick = TimeSpan.FromMinutes(4);
 
     public static IServiceCollection AddRenewals(this IServiceCollection services, SettingReader reader)

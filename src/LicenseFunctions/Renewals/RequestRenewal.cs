@@ -5,18 +5,25 @@ using Licensing.Renewals;
 
 namespace LicenseFunctions.Renewals;
 
-/// <summary>The customer's or an operator's request to renew, answered from the renewal's state.</summary>
+/// <summary>A customer's or an operator's request to renew a license now.</summary>
 public sealed class RequestRenewal(RenewalReads reads, RenewManually renew)
 {
     private const int LongestKey = 255;
 
-    /// <param name="callerId">Whose the Idempotency-Key is.</param>
-    /// <param name="key">The header; null or empty for none.</param>
+    private static readonly Refusal KeyInvalid = new(
+        RefusalKind.Invalid, "IDEMPOTENCY_KEY_INVALID", "An Idempotency-Key has at most 255 characters.", "Idempotency-Key");
+
+    /// <param name="subscriptionId">The license.</param>
+    /// <param name="ownerId">The required owner; null for an operator.</param>
+    /// <param name="callerId">The owner of the Idempotency-Key.</param>
+    /// <param name="by">The actor in the audit log.</param>
+    /// <param name="key">The header Idempotency-Key; null or empty for none.</param>
+    /// <param name="cancellationToken">Cancels the request.</param>
+    /// <returns>The renewal's state afterwards.</returns>
     public async Task<Outcome<RenewalReply>> RunAsync(
         Guid subscriptionId, Guid? ownerId, Guid callerId, Actor by, string? key, CancellationToken cancellationToken)
     {
-        if (key is { Length: > LongestKey })
-            return new Refusal(RefusalKind.Invalid, "IDEMPOTENCY_KEY_INVALID", "An Idempotency-Key has at most 255 characters.", "Idempotency-Key");
+        if (key is { Length: > LongestKey }) return KeyInvalid;
         if (!await reads.IsVisibleAsync(subscriptionId, ownerId, cancellationToken)) return LicenseNotFound.Refusal;
 
         var request = string.IsNullOrEmpty(key) ? null : new RenewalRequestKey(callerId, key);

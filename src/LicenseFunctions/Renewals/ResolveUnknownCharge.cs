@@ -4,33 +4,34 @@ using Licensing.Renewals;
 
 namespace LicenseFunctions.Renewals;
 
-/// <param name="Paid">Whether the provider's own dashboard shows the charge.</param>
-/// <param name="TransactionId">The charge's id there; needed when paid.</param>
-/// <param name="Reason">1 to 500 characters: what was looked at, for the audit log.</param>
+/// <param name="Paid">Whether the provider's dashboard shows the charge.</param>
+/// <param name="TransactionId">The charge's id there; required if paid.</param>
+/// <param name="Reason">What the operator looked at, for the audit log; 1 to 500 characters.</param>
 public sealed record RenewalDecision(bool Paid, string Reason, string? TransactionId = null);
 
-/// <summary>A person settles a charge that no gateway answers about.</summary>
+/// <summary>An operator decides a charge whose outcome the provider doesn't tell.</summary>
 public sealed class ResolveUnknownCharge(IRenewalStore store, RenewalPolicy policy, TimeProvider clock)
 {
     private static readonly Refusal NotFound = new(RefusalKind.NotFound, "RENEWAL_NOT_FOUND", "There is no such renewal.", "renewal_id");
 
     private static readonly Refusal Busy = new(
-        RefusalKind.Conflict, "RENEWAL_BUSY", "The renewal or its wallet is being written at this moment.", Hint: "Try again.");
+        RefusalKind.Conflict, "RENEWAL_BUSY", "The renewal or its wallet is being changed at this moment.", Hint: "Try again.");
 
-    public async Task<Outcome<RenewalReply>> RunAsync(Guid renewalId, RenewalDecision decision, Actor by, CancellationToken cancellationToken)
+    public async Task<Outcome<RenewalReply>> RunAsync(
+        Guid renewalId, RenewalDecision decision, Actor by, CancellationToken cancellationToken)
     {
-        if (Fault(decision) is { } fault) return fault;
+        if (Validate(decision) is { } invalid) return invalid;
         if (await store.FindAsync(renewalId, cancellationToken) is not { } facts) return NotFound;
 
         var transaction = decision.Paid ? decision.TransactionId : null;
-        var decided = RenewalRequests.Decide(facts, transaction, decision.Reason, policy, clock.GetUtcNow());
+        var decided = RenewalRequests.ResolveUnknownCharge(facts, transaction, decision.Reason, policy, clock.GetUtcNow());
         if (decided.Refusal is { } refusal) return refusal;
         return await store.SaveAsync(decided.Value, new RenewalWriter(Lease: null, by), cancellationToken) is RenewalSave.Saved
             ? RenewalReply.Of(decided.Value.Saved)
             : Busy;
     }
 
-    private static Refusal? Fault(RenewalDecision decision) => decision switch
+    private static Refusal? Validate(RenewalDecision decision) => decision switch
     {
         { Reason: null or { Length: 0 or > 500 } } =>
             new Refusal(RefusalKind.Invalid, "REASON_MISSING", "A reason of 1 to 500 characters is needed.", "reason"),

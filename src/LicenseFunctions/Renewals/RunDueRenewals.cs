@@ -3,17 +3,21 @@ using Microsoft.Extensions.Logging;
 
 namespace LicenseFunctions.Renewals;
 
-/// <summary>What a sweep did.</summary>
+/// <summary>The counts of one run.</summary>
+/// <param name="Opened">Renewals opened or reopened.</param>
+/// <param name="Driven">Renewals processed.</param>
+/// <param name="Lost">Renewals that another worker took over, or that failed.</param>
+/// <param name="Suspended">Licenses suspended for their expiry.</param>
 public sealed record RenewalCounts(int Opened, int Driven, int Lost, int Suspended);
 
 /// <summary>
-/// A tick of the renewal timer: opens what is due, works on it in lanes that claim for themselves, suspends what nothing
-/// renews. May run twice, overlap, or be killed.
+/// A tick of the renewal timer: opens renewals, processes those that are due in parallel lanes, and suspends licenses whose grace is over.
+/// May run twice, overlap, or be killed.
 /// </summary>
 public sealed class RunDueRenewals(
     IRenewalStore store, ProcessRenewal process, RenewalPolicy policy, RenewalPace pace, TimeProvider clock, ILogger<RunDueRenewals> logger)
 {
-    // Each batch passes what those before it opened, so a few large ones.
+    // Each batch scans the rows of the earlier ones again, so batches are few and large.
     private const int Batch = 10_000;
 
     public async Task<RenewalCounts> RunAsync(CancellationToken cancellationToken)
@@ -21,44 +25,45 @@ public sealed class RunDueRenewals(
         var opened = policy.AutoRenewal
             ? await InBatchesAsync(limit => store.OpenDueAsync(policy, clock.GetUtcNow(), limit, cancellationToken))
             : 0;
-        var (driven, lost) = await DriveAsync(RenewalSelection.All, cancellationToken);
+        var (processed, lost) = await ProcessAsync(RenewalSelection.All, cancellationToken);
         var suspended = await InBatchesAsync(limit => store.SuspendExpiredAsync(policy, clock.GetUtcNow(), limit, cancellationToken));
-        return new RenewalCounts(opened, driven, lost, suspended);
+        return new RenewalCounts(opened, processed, lost, suspended);
     }
 
-    /// <summary>A tick of the reconciler: only what waits for an answer, also where auto-renewal is switched off.</summary>
+    /// <summary>A tick of the reconciler: only renewals that await the provider, also if auto-renewal is switched off.</summary>
     public async Task<RenewalCounts> ReconcileAsync(CancellationToken cancellationToken)
     {
-        var (driven, lost) = await DriveAsync(RenewalSelection.Open, cancellationToken);
-        return new RenewalCounts(0, driven, lost, 0);
+        var (processed, lost) = await ProcessAsync(RenewalSelection.AwaitingProvider, cancellationToken);
+        return new RenewalCounts(0, processed, lost, 0);
     }
 
-    private async Task<(int Driven, int Lost)> DriveAsync(RenewalSelection queue, CancellationToken cancellationToken)
+    private async Task<(int Processed, int Lost)> ProcessAsync(RenewalSelection selection, CancellationToken cancellationToken)
     {
         var until = clock.GetUtcNow() + pace.Tick;
-        var lanes = await Task.WhenAll(Enumerable.Range(0, pace.Lanes).Select(_ => LaneAsync(queue, until, cancellationToken)));
-        return (lanes.Sum(lane => lane.Driven), lanes.Sum(lane => lane.Lost));
+        var lanes = await Task.WhenAll(Enumerable.Range(0, pace.Lanes).Select(_ => LaneAsync(selection, until, cancellationToken)));
+        return (lanes.Sum(lane => lane.Processed), lanes.Sum(lane => lane.Lost));
     }
 
-    private async Task<(int Driven, int Lost)> LaneAsync(RenewalSelection queue, DateTimeOffset until, CancellationToken cancellationToken)
+    private async Task<(int Processed, int Lost)> LaneAsync(
+        RenewalSelection selection, DateTimeOffset until, CancellationToken cancellationToken)
     {
-        var (driven, lost) = (0, 0);
+        var (processed, lost) = (0, 0);
         while (clock.GetUtcNow() < until)
         {
-            var claimed = await store.ClaimAsync(queue, clock.GetUtcNow(), pace.Claim, ProcessRenewal.Lease, cancellationToken);
+            var claimed = await store.ClaimAsync(selection, clock.GetUtcNow(), pace.Claim, ProcessRenewal.Lease, cancellationToken);
             if (claimed.Count == 0) break;
             foreach (var facts in claimed)
             {
-                if (await TryDriveAsync(facts, cancellationToken)) driven++;
+                if (await TryProcessAsync(facts, cancellationToken)) processed++;
                 else lost++;
             }
         }
 
-        return (driven, lost);
+        return (processed, lost);
     }
 
-    // One broken row must not stop the others; it stays leased, so that the sweep passes it by for a while.
-    private async Task<bool> TryDriveAsync(RenewalFacts facts, CancellationToken cancellationToken)
+    // A broken row must not stop the others. It stays leased, so it is not claimed again for a while.
+    private async Task<bool> TryProcessAsync(RenewalFacts facts, CancellationToken cancellationToken)
     {
         try
         {
@@ -79,8 +84,8 @@ public sealed class RunDueRenewals(
     }
 }
 
-/// <summary>How a sweep shares its work.</summary>
-/// <param name="Lanes">How many renewals are worked on at once.</param>
-/// <param name="Claim">How many a lane takes at a time: each must be reached within its lease.</param>
-/// <param name="Tick">When a tick takes no more: the next one goes on.</param>
+/// <summary>How one run divides its work.</summary>
+/// <param name="Lanes">How many renewals are processed at once.</param>
+/// <param name="Claim">How many a lane claims at a time; each must be reached within its lease.</param>
+/// <param name="Tick">After this time no more are claimed; the next tick continues.</param>
 public sealed record RenewalPace(int Lanes, int Claim, TimeSpan Tick);

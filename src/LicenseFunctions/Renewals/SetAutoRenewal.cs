@@ -8,13 +8,13 @@ public sealed record AutoRenewSwitch(bool? Enabled);
 
 public sealed record AutoRenewState(Guid SubscriptionId, bool AutoRenew, DateTime? ExpiresAt);
 
-/// <summary>Switches a license's auto-renewal; a charge that is under way is still brought to its end.</summary>
+/// <summary>Switches a license's auto-renewal on or off. A charge that is under way is still completed.</summary>
 public sealed class SetAutoRenewal(RenewalReads reads)
 {
     public async Task<Outcome<AutoRenewState>> RunAsync(
-        Guid subscriptionId, Guid? ownerId, AutoRenewSwitch wish, Actor by, CancellationToken cancellationToken)
+        Guid subscriptionId, Guid? ownerId, AutoRenewSwitch body, Actor by, CancellationToken cancellationToken)
     {
-        if (wish.Enabled is not { } enabled)
+        if (body.Enabled is not { } enabled)
             return new Refusal(RefusalKind.Invalid, "ENABLED_MISSING", "enabled is true or false.", "enabled", "Send {\"enabled\": true}.");
 
         var switched = await reads.SetAutoRenewalAsync(subscriptionId, ownerId, enabled, by, cancellationToken);

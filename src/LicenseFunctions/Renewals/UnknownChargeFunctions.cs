@@ -1,24 +1,28 @@
 using LicenseFunctions.Infrastructure.Http;
+using LicenseFunctions.Licenses;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Azure.Functions.Worker;
 
 namespace LicenseFunctions.Renewals;
 
-/// <summary>Charges that nobody knows the outcome of, and a person's decision about them.</summary>
+/// <summary>Charges with an unknown outcome, and an operator's decision about them.</summary>
 public sealed class UnknownChargeFunctions(RenewalReads reads, ResolveUnknownCharge resolve)
 {
     private const int Rows = 500;
 
     [Function("ListUnknownCharges")]
     [Access(CallerRole.Operator)]
-    [Operation("Charges with an unknown outcome; those that a person has to decide come first.", Reply = typeof(UnknownChargeList))]
+    [Operation("Lists charges with an unknown outcome; those that an operator must decide come first.", Reply = typeof(UnknownChargeList))]
     public async Task<IResult> List(
-        [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/renewals/unknown")] HttpRequest request, CancellationToken cancellationToken) =>
+        [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/renewals/unknown")] HttpRequest request,
+        CancellationToken cancellationToken) =>
         Results.Json(new UnknownChargeList(await reads.UnknownAsync(Rows, cancellationToken)), Json.Options);
 
     [Function("DecideRenewal")]
     [Access(CallerRole.Operator)]
-    [Operation("Settles an unknown charge by what the provider's dashboard shows.", Body = typeof(RenewalDecision), Reply = typeof(RenewalReply))]
+    [Operation(
+        "Decides an unknown charge by what the provider's dashboard shows.",
+        Body = typeof(RenewalDecision), Reply = typeof(RenewalReply))]
     public async Task<IResult> Decide(
         [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "api/v1/renewals/{renewalId:guid}/decision")] HttpRequest request,
         Guid renewalId, CancellationToken cancellationToken)
@@ -26,7 +30,7 @@ public sealed class UnknownChargeFunctions(RenewalReads reads, ResolveUnknownCha
         var body = await request.ReadAsync<RenewalDecision>(cancellationToken);
         return body.Refusal is { } refusal
             ? refusal.ToResult()
-            : (await resolve.RunAsync(renewalId, body.Value, request.HttpContext.Caller().ToRenewalActor(), cancellationToken)).ToResult();
+            : (await resolve.RunAsync(renewalId, body.Value, request.HttpContext.Caller().ToActor(), cancellationToken)).ToResult();
     }
 }
 

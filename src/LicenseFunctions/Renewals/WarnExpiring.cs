@@ -3,18 +3,18 @@ using Licensing.Renewals;
 namespace LicenseFunctions.Renewals;
 
 /// <summary>
-/// Tells customers 7, 3 and 1 days ahead whose license won't renew by itself, and those in grace until when it works. Once for
-/// an expiry and a day, however often it runs.
+/// Warns customers 7, 3 and 1 days ahead if their license won't renew by itself, and tells those in grace until when it works. One mail
+/// for each expiry and day, however often it runs.
 /// </summary>
 public sealed class WarnExpiring(RenewalReads reads, RenewalPolicy policy, TimeProvider clock)
 {
     private const int Page = 500;
 
-    /// <returns>How many mails were written, those written before included.</returns>
+    /// <returns>How many mails were due, those of earlier runs included.</returns>
     public async Task<int> RunAsync(CancellationToken cancellationToken)
     {
         var now = clock.GetUtcNow();
-        var (written, after) = (0, default(UpcomingRenewal));
+        var (written, after) = (0, default(NextRenewal));
         while (true)
         {
             var page = await reads.UpcomingAsync(now - policy.Grace, now + policy.Warning, after, Page, cancellationToken);
@@ -26,25 +26,24 @@ public sealed class WarnExpiring(RenewalReads reads, RenewalPolicy policy, TimeP
         }
     }
 
-    private (string, string, Guid, object)? Mail(UpcomingRenewal license, DateTimeOffset now)
+    private (string, string, Guid, object)? Mail(NextRenewal next, DateTimeOffset now)
     {
-        var forecast = RenewalForecast.Of(
-            license.ExpiresAt, license.License, license.PriceUsd, license.LastPaidUsd, license.WalletUsd, license.Card, license.LastDecline, policy);
-        if (RenewalForecast.WarningDays(license.ExpiresAt, now, policy) is not { } days || (days > 0 && forecast.Obstacle is null)) return null;
-        // A charge that nobody knows the end of keeps the license valid: there is no last day to tell.
-        if (days == 0 && license.Status is "charging" or "unknown" or "undecided" or "succeeded") return null;
+        var obstacle = next.Forecast(policy).Obstacle;
+        if (RenewalForecast.WarningDays(next.ExpiresAt, now, policy) is not { } days || (days > 0 && obstacle is null)) return null;
+        // An open charge keeps the license valid, so there is no last day to tell.
+        if (days == 0 && next.Status?.IsChargeOpen() is true) return null;
 
-        return ($"expiring:{license.SubscriptionId}:{license.ExpiresAt.ToUnixTimeSeconds()}:{days}",
+        return ($"expiring:{next.SubscriptionId}:{next.ExpiresAt.ToUnixTimeSeconds()}:{days}",
             days == 0 ? "in_grace" : "expiring",
-            license.UserId,
+            next.UserId,
             new
             {
-                license.SubscriptionId,
-                license.ExpiresAt,
-                GraceUntil = license.ExpiresAt + policy.Grace,
+                next.SubscriptionId,
+                next.ExpiresAt,
+                GraceUntil = next.ExpiresAt + policy.Grace,
                 Days = days,
-                Reason = forecast.Obstacle,
-                AmountUsd = license.PriceUsd,
+                Reason = obstacle,
+                next.Price(policy).AmountUsd,
             });
     }
 }

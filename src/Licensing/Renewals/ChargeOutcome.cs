@@ -1,44 +1,44 @@
 namespace Licensing.Renewals;
 
-/// <summary>What is known of a charge. A gateway sorts its own codes into these; the machine knows no provider.</summary>
+/// <summary>What is known about a charge. Each gateway maps its provider's codes to these.</summary>
 public abstract record ChargeOutcome
 {
     private ChargeOutcome() { }
 
-    /// <summary>The money moved. An intent that was paid before answers this too (Stripe: payment_intent_unexpected_state).</summary>
-    /// <param name="TransactionId">The gateway's id of the charge.</param>
+    /// <summary>The money moved, now or earlier (Stripe: payment_intent_unexpected_state on an intent that is paid already).</summary>
+    /// <param name="TransactionId">The provider's id of the charge.</param>
     /// <param name="AmountMinor">Minor units received.</param>
     public sealed record Succeeded(string TransactionId, long AmountMinor) : ChargeOutcome;
 
-    /// <summary>Declined; the same card may be asked again later.</summary>
+    /// <summary>Declined; the same card may be charged again later.</summary>
     public sealed record SoftDeclined(string Code, string Detail) : ChargeOutcome;
 
-    /// <summary>Declined or refused for good: another payment method is needed.</summary>
+    /// <summary>Declined for good: another payment method is needed.</summary>
     public sealed record HardDeclined(string Code, string Detail) : ChargeOutcome;
 
-    /// <summary>The customer must act (3-D Secure): a link by mail, no automatic retry.</summary>
+    /// <summary>The customer must confirm (3-D Secure): a link by mail, no automatic retry.</summary>
     public sealed record NeedsAuthentication(string Code, string Detail) : ChargeOutcome;
 
-    /// <summary>Accepted and not decided yet by the gateway itself.</summary>
+    /// <summary>Accepted; the provider itself doesn't know the result yet.</summary>
     public sealed record Processing : ChargeOutcome;
 
-    /// <summary>The intent exists and nothing was charged or declined on it yet (just created, or never confirmed).</summary>
+    /// <summary>The intent exists and is not charged or declined yet (just created, or never confirmed).</summary>
     public sealed record Unconfirmed : ChargeOutcome;
 
-    /// <summary>The intent is cancelled: it can never succeed any more.</summary>
+    /// <summary>The intent is canceled: it can't succeed any more.</summary>
     public sealed record Canceled(string Reason) : ChargeOutcome;
 
     /// <summary>
-    /// Nothing certain: a lost answer, a time-out, 5xx, 429, a lock, a key in use or refused for other parameters.
-    /// Never a failure. <paramref name="RetryAfter"/> is the gateway's wish, if it stated one.
+    /// Nothing is certain: a lost answer, a time-out, 5xx, 429, a lock, a key that is in use or was used with other parameters.
+    /// This is not a failure. <paramref name="RetryAfter"/> is how long the provider asked to wait; null if it didn't.
     /// </summary>
     public sealed record Unknown(string Reason, TimeSpan? RetryAfter = null) : ChargeOutcome;
 }
 
-/// <summary>A gateway's answer about one intent.</summary>
-/// <param name="IntentId">Null only where a create got no certain answer.</param>
-/// <param name="Outcome">What is known of its charge.</param>
-/// <param name="ClientSecret">For the page on which the customer authenticates. Never stored, never logged.</param>
+/// <summary>A provider's answer about one intent.</summary>
+/// <param name="IntentId">Null only if a creation got no certain answer.</param>
+/// <param name="Outcome">What is known about its charge.</param>
+/// <param name="ClientSecret">For the page on which the customer confirms the payment. Never stored, never logged.</param>
 public sealed record IntentSnapshot(string? IntentId, ChargeOutcome Outcome, string? ClientSecret = null)
 {
     /// <summary>Keeps the secret out of logs and exceptions.</summary>

@@ -1,58 +1,12 @@
 namespace Licensing.Renewals;
 
-/// <summary>Where a period's renewal stands. Stored in lower snake case.</summary>
-public enum RenewalStatus
-{
-    /// <summary>To be worked on at <see cref="Renewal.NextActionAt"/>; nothing is owed an answer.</summary>
-    Due,
-
-    /// <summary>The request is frozen and may have been sent: committed before the call.</summary>
-    Charging,
-
-    /// <summary>Sent, and no certain answer yet. Only asked about, never charged anew.</summary>
-    Unknown,
-
-    /// <summary>Unknown for so long that a person decides; still looked up daily.</summary>
-    Undecided,
-
-    /// <summary>Declined; the same card is asked again later.</summary>
-    SoftDeclined,
-
-    /// <summary>Declined for good: waits for another card.</summary>
-    HardDeclined,
-
-    /// <summary>Waits for the customer at the bank's page.</summary>
-    NeedsAuthentication,
-
-    /// <summary>The price rose: waits for the customer's word.</summary>
-    AwaitingConsent,
-
-    /// <summary>No wallet balance and no card (or one of a provider that isn't configured).</summary>
-    PaymentNeeded,
-
-    /// <summary>The master has no active price.</summary>
-    NotRenewable,
-
-    /// <summary>Charged, but the wallet was locked when it should have been applied.</summary>
-    Succeeded,
-
-    /// <summary>Paid and extended. Never regresses.</summary>
-    Applied,
-
-    /// <summary>Not wanted any more: expiry moved, or auto-renewal switched off.</summary>
-    Canceled,
-
-    /// <summary>The grace ended unpaid.</summary>
-    Lapsed,
-}
-
-/// <summary>The guide's renewal_type.</summary>
+/// <summary>Who asked for the renewal: renewal_type of the guide.</summary>
 public enum RenewalType { Auto, Manual }
 
-/// <summary>What paid, or would pay.</summary>
+/// <summary>What paid, or would pay. Nothing: the price is 0.</summary>
 public enum PaidWith { Nothing, Wallet, Card }
 
-/// <summary>One period's renewal: at most one for a subscription and an expiry, by constraint.</summary>
+/// <summary>One period's renewal. A constraint allows one for a subscription and an expiry.</summary>
 public sealed record Renewal
 {
     /// <summary>How far a renewal moves the expiry.</summary>
@@ -68,13 +22,13 @@ public sealed record Renewal
     public required RenewalType Type { get; init; }
     public required RenewalStatus Status { get; init; }
 
-    /// <summary>US dollars, the price in force when the renewal was created; null while there is none.</summary>
+    /// <summary>US dollars, the price that was active when the renewal was opened; null while there is none.</summary>
     public decimal? AmountUsd { get; init; }
 
-    /// <summary>The customer agreed to a raised price.</summary>
+    /// <summary>The customer agreed to the raised price.</summary>
     public bool PriceAccepted { get; init; }
 
-    /// <summary>The period's one intent, from its committed creation until it is cancelled.</summary>
+    /// <summary>The period's only intent at the provider, from its committed creation until it is canceled.</summary>
     public string? IntentId { get; init; }
 
     /// <summary>The latest attempt; earlier ones are settled.</summary>
@@ -82,16 +36,16 @@ public sealed record Renewal
 
     public int SoftDeclines { get; init; }
 
-    /// <summary>Questions asked since the last certain answer.</summary>
+    /// <summary>Lookups since the last certain answer.</summary>
     public int Lookups { get; init; }
 
-    /// <summary>Since when no certain answer comes; null while all is certain.</summary>
+    /// <summary>Since when no certain answer has come; null while all is certain.</summary>
     public DateTimeOffset? UnknownSince { get; init; }
 
-    /// <summary>From here on the period lapses unless it is paid. Exclusive end of the attempts.</summary>
+    /// <summary>From this time on the period lapses unless it is paid. Exclusive end of the attempts.</summary>
     public required DateTimeOffset GivesUpAt { get; init; }
 
-    /// <summary>When a worker should look again; null for never.</summary>
+    /// <summary>When a worker processes the renewal again; null for never.</summary>
     public required DateTimeOffset? NextActionAt { get; init; }
 
     public PaidWith? PaidWith { get; init; }
@@ -102,32 +56,32 @@ public sealed record Renewal
     /// <summary>End of the paid period, exclusive; null until it is paid.</summary>
     public DateTimeOffset? PaidUntil { get; init; }
 
-    /// <summary>Grows by one with every claim and every write; a writer who read an older one writes nothing.</summary>
+    /// <summary>Grows by one with every claim and every write. A write that is based on an older fence is rejected.</summary>
     public long Fence { get; init; }
 
     public int Attempts => Attempt?.Number ?? 0;
 
-    /// <summary>Money may have moved, or be moving: nobody is suspended, nothing else is charged.</summary>
-    public bool IsOpen => Status is RenewalStatus.Charging or RenewalStatus.Unknown or RenewalStatus.Undecided or RenewalStatus.Succeeded;
+    /// <inheritdoc cref="RenewalStatuses.IsChargeOpen"/>
+    public bool IsChargeOpen => Status.IsChargeOpen();
 
-    /// <summary>While the outcome is open the license stays valid for the period that may have been paid.</summary>
-    public DateTimeOffset? GraceUntil => IsOpen ? PeriodStart + Period : null;
+    /// <summary>While the charge is open, the license stays valid for the period that may have been paid.</summary>
+    public DateTimeOffset? GraceUntil => IsChargeOpen ? PeriodStart + Period : null;
 }
 
-/// <summary>How an attempt stands.</summary>
+/// <summary>The state of an attempt.</summary>
 public enum AttemptStatus { Sent, Succeeded, SoftDeclined, HardDeclined, NeedsAuthentication, Canceled, NeverCharged }
 
-/// <summary>One confirmation of the intent. Its id is the idempotency key.</summary>
-/// <param name="AttemptId">Row id and idempotency key of the confirmation.</param>
+/// <summary>One confirmation of the intent.</summary>
+/// <param name="AttemptId">The row's id; the idempotency key of the confirmation derives from it.</param>
 /// <param name="Number">1 for the period's first.</param>
-/// <param name="Provider">Whose gateway.</param>
-/// <param name="PaymentMethodId">Our row of the card.</param>
-/// <param name="Request">Frozen when the attempt was committed.</param>
-/// <param name="FirstSentAt">Committed before the first send: the key's life is counted from here.</param>
-/// <param name="OpensIntent">No earlier attempt used the intent, so whatever the intent shows is this attempt's.</param>
-/// <param name="Status">How it stands.</param>
-/// <param name="Code">The gateway's word for a decline.</param>
-/// <param name="TransactionId">The gateway's id of the charge.</param>
+/// <param name="Provider">As in user_payment_methods.payment_provider.</param>
+/// <param name="PaymentMethodId">The card's row in user_payment_methods.</param>
+/// <param name="Request">The request, frozen when the attempt was committed.</param>
+/// <param name="FirstSentAt">Committed before the first send. The lifetime of the idempotency key starts here.</param>
+/// <param name="OpensIntent">No earlier attempt used the intent, so its state at the provider belongs to this attempt.</param>
+/// <param name="Status">The attempt's state.</param>
+/// <param name="Code">The provider's code of a decline; null for none.</param>
+/// <param name="TransactionId">The provider's id of the charge; null until it succeeded.</param>
 public sealed record RenewalAttempt(
     Guid AttemptId,
     int Number,
@@ -141,14 +95,14 @@ public sealed record RenewalAttempt(
     string? TransactionId = null)
 {
     /// <summary>
-    /// Key of the intent's creation: the renewal's id; a later attempt that finds no intent (the first one cancelled, or its
-    /// creation never answered) may bring other parameters and so has a key of its own. So has a creation that was asked
-    /// twice in vain: a key may have stored a 500 for a day, and an orphan that nobody confirms charges nothing.
+    /// Idempotency key of the intent's creation; it derives from the renewal's id. A later attempt without an intent (the first one
+    /// was canceled, or its creation wasn't answered) may have other parameters, so it gets its own key. So does a creation that got
+    /// no answer twice: the provider may have stored a 500 under the key for a day. An intent that is never confirmed charges nothing.
     /// </summary>
-    /// <param name="lookups">Questions asked since the last certain answer.</param>
+    /// <param name="lookups">Calls without a certain answer so far.</param>
     public string CreateKey(int lookups) =>
         $"renewal-{Request.RenewalId:N}" + (Number == 1 ? "" : $"-{Number}") + (lookups < 2 ? "" : $"-again-{lookups}");
 
-    /// <summary>Key of the confirmation.</summary>
+    /// <summary>Idempotency key of the confirmation.</summary>
     public string ConfirmKey => $"attempt-{AttemptId:N}";
 }

@@ -1,19 +1,19 @@
 namespace Licensing.Renewals;
 
-/// <summary>What a decision changes: the row as it shall be, and everything that commits with it in one transaction.</summary>
-/// <param name="After">The row with its latest attempt; its fence is the one that the decision was made under.</param>
+/// <summary>What a decision changes: the new row, and everything that is committed with it in one transaction.</summary>
+/// <param name="After">The new row with its latest attempt. Its fence is the one that the decision was based on.</param>
 public sealed record RenewalChange(Renewal After)
 {
-    /// <summary>The row as it is once this is saved: what its writer may go on from.</summary>
+    /// <summary>The row after the save; its writer may continue from it.</summary>
     public Renewal Saved => After with { Fence = After.Fence + 1 };
 
-    /// <summary>Wallet and ledger, expiry, the lifted suspension, the period that is now paid.</summary>
+    /// <summary>Changes wallet, ledger and expiry, and lifts a suspension for expiry.</summary>
     public RenewalPayment? Payment { get; init; }
 
-    /// <summary>The grace ended: token inactive and subscription suspended, in the contract's words.</summary>
+    /// <summary>The grace ended: the license is suspended for its expiry.</summary>
     public bool Suspends { get; init; }
 
-    /// <summary>The money went back: the period that it paid ends early, and nothing renews the license by itself.</summary>
+    /// <summary>The money was returned: the paid period ends early, and auto-renewal is switched off.</summary>
     public PeriodEnd? Ends { get; init; }
 
     /// <summary>A row of license_renewal_history.</summary>
@@ -22,62 +22,62 @@ public sealed record RenewalChange(Renewal After)
     /// <summary>A mail to the customer.</summary>
     public RenewalNotice? Notice { get; init; }
 
-    /// <summary>An audit row, where the change is one that somebody asks about later.</summary>
+    /// <summary>Action of the audit row; null for none.</summary>
     public string? Audit { get; init; }
 
-    /// <summary>Why, for the audit row.</summary>
+    /// <summary>Reason in the audit row.</summary>
     public string? Reason { get; init; }
 }
 
-/// <summary>A payment to be booked.</summary>
-/// <param name="With">Free, from the wallet, or by card (credited, then debited).</param>
-/// <param name="AmountUsd">0 for a free one.</param>
+/// <summary>A payment to book.</summary>
+/// <param name="With">Nothing, the wallet, or a card. A card's payment is credited to the wallet, then debited.</param>
+/// <param name="AmountUsd">0 for a free renewal.</param>
 /// <param name="PaidFrom">Start of the paid period, inclusive.</param>
-/// <param name="PaidUntil">Its end, exclusive: the new expiry, except where the license has none.</param>
-/// <param name="Expiry">The license's expiry that this was reckoned from; null for never. Has somebody moved it since, nothing may be booked.</param>
+/// <param name="PaidUntil">End of the paid period, exclusive: the new expiry, unless the license has none.</param>
+/// <param name="Expiry">The expiry that the period was calculated from; null for never. If it changed, the booking is rejected.</param>
 public sealed record RenewalPayment(
     PaidWith With, decimal AmountUsd, DateTimeOffset PaidFrom, DateTimeOffset PaidUntil, DateTimeOffset? Expiry);
 
 /// <summary>A paid period that ends early.</summary>
-/// <param name="PaidUntil">The expiry that it had given the license: whoever moved it since keeps his.</param>
+/// <param name="PaidUntil">The expiry that the payment set. If the license has another one now, it is kept.</param>
 /// <param name="EndsAt">The new expiry.</param>
 public sealed record PeriodEnd(DateTimeOffset PaidUntil, DateTimeOffset EndsAt);
 
-/// <summary>A row of the guide's history: one an attempt, one for all that needs no card.</summary>
-/// <param name="Id">Attempt or renewal: a repeat updates its row.</param>
+/// <summary>A row of license_renewal_history: one for each attempt, and one for everything that needs no card.</summary>
+/// <param name="Id">The attempt's or the renewal's id; a repeat updates the row.</param>
 /// <param name="Status">success, failed or pending.</param>
-/// <param name="FailureReason">Why it failed.</param>
+/// <param name="FailureReason">A code; null for success.</param>
 public sealed record RenewalHistory(Guid Id, string Status, string? FailureReason = null);
 
-/// <summary>A mail of the outbox.</summary>
+/// <summary>A mail to the customer.</summary>
 /// <param name="Template">The template's name.</param>
-/// <param name="DedupKey">Sent once for this key.</param>
-/// <param name="Reason">The code of what happened or what is needed.</param>
-/// <param name="OldAmountUsd">What the last period cost, where the price rose.</param>
-/// <param name="Link">Where the customer answers, a path of the pages; signed at the edge.</param>
+/// <param name="DedupKey">One mail is sent for each key.</param>
+/// <param name="Reason">Code of what happened or what is needed.</param>
+/// <param name="OldAmountUsd">What the last period cost, if the price rose.</param>
+/// <param name="Link">Signed path of the page on which the customer answers.</param>
 public sealed record RenewalNotice(
     string Template, string DedupKey, string? Reason = null, decimal? OldAmountUsd = null, string? Link = null);
 
-/// <summary>What to do next with a claimed renewal.</summary>
+/// <summary>The next step of a claimed renewal.</summary>
 public abstract record RenewalStep
 {
     private RenewalStep() { }
 
-    /// <summary>Nothing now.</summary>
+    /// <summary>Nothing to do now.</summary>
     public sealed record Rest : RenewalStep;
 
     /// <summary>Commit the change.</summary>
     public sealed record Save(RenewalChange Change) : RenewalStep;
 
-    /// <summary>Create the intent of the frozen attempt; charges nothing.</summary>
+    /// <summary>Create the intent of the frozen attempt. This charges nothing.</summary>
     public sealed record CreateIntent(RenewalAttempt Attempt) : RenewalStep;
 
-    /// <summary>Confirm the intent, the first time or again with the same key and parameters.</summary>
+    /// <summary>Confirm the intent, for the first time or again with the same key and parameters.</summary>
     public sealed record Confirm(string IntentId, RenewalAttempt Attempt) : RenewalStep;
 
-    /// <summary>Ask what became of the intent.</summary>
+    /// <summary>Look up the intent's state.</summary>
     public sealed record LookUp(string IntentId, RenewalAttempt Attempt) : RenewalStep;
 
-    /// <summary>Make sure that the intent can't succeed any more, or hear that it did.</summary>
+    /// <summary>Cancel the intent, so that it can't succeed any more. The answer may be that it did already.</summary>
     public sealed record CancelIntent(string IntentId, RenewalAttempt Attempt) : RenewalStep;
 }

@@ -2,13 +2,13 @@ using static Licensing.Renewals.RenewalStatus;
 
 namespace Licensing.Renewals;
 
-/// <summary>What a worker that holds a renewal does next. Asked again after every step, until it rests.</summary>
+/// <summary>Decides the next step of a worker that holds a renewal. Called after every step, until there is nothing to do.</summary>
 public static class RenewalPlan
 {
-    /// <param name="facts">The renewal and all that bears on it.</param>
-    /// <param name="policy">The installation's choices.</param>
+    /// <param name="facts">The renewal and everything a decision needs.</param>
+    /// <param name="policy">The settings of this installation.</param>
     /// <param name="now">The worker's clock.</param>
-    /// <param name="attemptId">The id of a new attempt, if one is to be made.</param>
+    /// <param name="attemptId">The id of the new attempt, if the plan makes one.</param>
     public static RenewalStep Next(RenewalFacts facts, RenewalPolicy policy, DateTimeOffset now, Guid attemptId)
     {
         var renewal = facts.Renewal;
@@ -16,22 +16,23 @@ public static class RenewalPlan
 
         return renewal switch
         {
-            { Status: Applied or Canceled or Lapsed } => Save(renewal with { NextActionAt = null }),
+            _ when renewal.Status.IsFinal() => Save(renewal with { NextActionAt = null }),
             { Status: Succeeded, Attempt: { } paid } => new RenewalStep.Save(RenewalSettlement.Apply(facts, paid, policy, now)),
             { Status: Charging, IntentId: null, Attempt: { } attempt } => Create(facts, attempt, policy, now),
-            { IsOpen: true, IntentId: { } intent, Attempt: { } attempt } => Ask(facts, intent, attempt, policy, now),
+            { IsChargeOpen: true, IntentId: { } intent, Attempt: { } attempt } => ResolveOpenCharge(facts, intent, attempt, policy, now),
             { Status: NeedsAuthentication, IntentId: { } intent, Attempt: { } attempt }
-                when renewal.NextActionAt < renewal.GivesUpAt && !Unwanted(facts, policy) && facts.Card?.IsOtherThan(attempt) is not true =>
+                when renewal.NextActionAt < renewal.GivesUpAt && !IsUnwanted(facts, policy)
+                    && facts.Card?.IsOtherThan(attempt) is not true =>
                 new RenewalStep.LookUp(intent, attempt),
             _ => Decide(facts, policy, now, attemptId),
         };
     }
 
-    // Nothing was confirmed yet, so nothing can have been charged: an unanswered creation is given up when its key has
-    // lived, and the next attempt makes its own.
+    // Nothing is confirmed yet, so nothing can be charged. When the key's lifetime ends, an unanswered creation is given up, and the next
+    // attempt makes its own.
     private static RenewalStep Create(RenewalFacts facts, RenewalAttempt attempt, RenewalPolicy policy, DateTimeOffset now)
     {
-        if (!Unwanted(facts, policy) && policy.CanReplay(attempt, now)) return new RenewalStep.CreateIntent(attempt);
+        if (!IsUnwanted(facts, policy) && policy.CanReplay(attempt, now)) return new RenewalStep.CreateIntent(attempt);
 
         return Save(facts.Renewal with
         {
@@ -39,35 +40,36 @@ public static class RenewalPlan
             Attempt = attempt with { Status = AttemptStatus.NeverCharged },
             Lookups = 0,
             UnknownSince = null,
-            NextActionAt = RenewalPolicy.StillOwed(facts.Renewal),
+            NextActionAt = RenewalPolicy.DueAgain(facts.Renewal),
         });
     }
 
-    // A charge may be under way. While its key lives the same request is the surest question: it is answered from the
-    // gateway's memory, or carried out for the first time. Nobody wants it any more: cancelling is as sure and charges nothing.
-    private static RenewalStep Ask(
+    // A charge may be under way. Within the key's lifetime, the same request is the safest lookup: the provider answers from its memory, or
+    // executes it for the first time. If the renewal isn't wanted any more, canceling is as safe and charges nothing.
+    private static RenewalStep ResolveOpenCharge(
         RenewalFacts facts, string intent, RenewalAttempt attempt, RenewalPolicy policy, DateTimeOffset now)
     {
         if (facts.Renewal.Status is Undecided) return new RenewalStep.LookUp(intent, attempt);
-        if (Unwanted(facts, policy)) return new RenewalStep.CancelIntent(intent, attempt);
+        if (IsUnwanted(facts, policy)) return new RenewalStep.CancelIntent(intent, attempt);
         return policy.CanReplay(attempt, now) ? new RenewalStep.Confirm(intent, attempt) : new RenewalStep.LookUp(intent, attempt);
     }
 
     private static RenewalStep Decide(RenewalFacts facts, RenewalPolicy policy, DateTimeOffset now, Guid attemptId)
     {
-        var renewal = facts.Renewal with { AmountUsd = facts.Renewal.AmountUsd ?? facts.PriceUsd };
+        var price = RenewalPrice.Of(facts.Renewal.AmountUsd, facts.PriceUsd, facts.LastPaidUsd, facts.Renewal.PriceAccepted, policy);
+        var renewal = facts.Renewal with { AmountUsd = facts.Renewal.AmountUsd ?? price.AmountUsd };
 
-        if (facts.License.ExpiresAt != renewal.PeriodStart) return Without(renewal, Close(renewal, "the expiry was moved"));
-        // What was due before the end is still done once, however late a worker comes: our outage is not the customer's.
-        if (now >= renewal.GivesUpAt && renewal.NextActionAt >= renewal.GivesUpAt) return Without(renewal, Lapse(renewal));
+        if (facts.License.ExpiresAt != renewal.PeriodStart) return AfterCancel(renewal, Close(renewal, "the expiry was moved"));
+        // An action that was due before the end is still done once, however late the worker is: an outage must not cost the customer.
+        if (now >= renewal.GivesUpAt && renewal.NextActionAt >= renewal.GivesUpAt) return AfterCancel(renewal, Lapse(renewal));
         if (IsSwitchedOff(facts, policy) && renewal.Type is RenewalType.Auto)
-            return Without(renewal, Close(renewal, "auto-renewal is off"));
+            return AfterCancel(renewal, Close(renewal, "auto-renewal is off"));
         if (!facts.License.IsRenewable) return Wait(renewal, now);
-        if (facts.PriceUsd is null || renewal.AmountUsd is not { } amount) return Wait(renewal, NotRenewable, "no_active_price", now);
+        if (price.AmountUsd is not { } amount) return Wait(renewal, NotRenewable, "no_active_price", now);
 
-        if (amount == 0) return Without(renewal, Book(renewal, PaidWith.Nothing, policy, now));
-        if (!renewal.PriceAccepted && policy.NeedsConsent(amount, facts.LastPaidUsd)) return AwaitConsent(renewal, facts.LastPaidUsd);
-        if (facts.WalletUsd >= amount) return Without(renewal, Book(renewal, PaidWith.Wallet, policy, now));
+        if (amount == 0) return AfterCancel(renewal, Book(renewal, PaidWith.Nothing, policy, now));
+        if (price.NeedsConsent) return AwaitConsent(renewal, facts.LastPaidUsd);
+        if (facts.WalletUsd >= amount) return AfterCancel(renewal, Book(renewal, PaidWith.Wallet, policy, now));
 
         return facts.Card is { } card && policy.IdempotencyKeyLifetimes.ContainsKey(card.Provider)
             ? Charge(renewal, card, IsSwitchedOff(facts, policy), now, attemptId)
@@ -76,22 +78,23 @@ public static class RenewalPlan
 
     private static RenewalStep Charge(Renewal renewal, SavedCard card, bool switchedOff, DateTimeOffset now, Guid attemptId)
     {
-        // The customer renewed by hand and was declined: without auto-renewal nothing is tried again unasked.
+        // A manual renewal was declined: without auto-renewal there is no automatic retry.
         if (renewal.Status is SoftDeclined && switchedOff) return Save(renewal with { NextActionAt = renewal.GivesUpAt });
         if (renewal.Attempts >= RenewalPolicy.AllAttempts
             || (renewal.Type is RenewalType.Auto && renewal.SoftDeclines >= RenewalPolicy.SoftAttempts))
             return Save(renewal with { NextActionAt = renewal.GivesUpAt });
-        // The same card would say the same: the customer was told what to do when it did.
+        // The same card would be declined again. The customer got a mail when it was.
         if (renewal.Attempt is { Status: AttemptStatus.HardDeclined } declined && !card.IsOtherThan(declined))
             return Wait(renewal with { Status = HardDeclined }, now);
-        if (renewal is { IntentId: not null, Attempt: { Status: AttemptStatus.NeedsAuthentication } asked } && !card.IsOtherThan(asked))
+        if (renewal is { IntentId: not null, Attempt: { Status: AttemptStatus.NeedsAuthentication } unconfirmed }
+            && !card.IsOtherThan(unconfirmed))
             return Save(renewal with
             {
                 Status = NeedsAuthentication,
                 NextActionAt = RenewalPolicy.Earlier(RenewalPolicy.NextLookup(1, now), renewal.GivesUpAt),
             });
 
-        // The intent belongs to one customer of one provider: another card elsewhere needs an intent of its own.
+        // An intent belongs to one customer of one provider: a card of another one needs a new intent.
         if (renewal is { IntentId: { } intent, Attempt: { } last }
             && (last.Provider != card.Provider || last.Request.CustomerId != card.CustomerId))
             return new RenewalStep.CancelIntent(intent, last);
@@ -123,8 +126,8 @@ public static class RenewalPlan
         card.PaymentId,
         $"License renewal from {renewal.PeriodStart:yyyy-MM-dd}");
 
-    // An intent that could still succeed is cancelled before the period is paid otherwise, closed or given up.
-    private static RenewalStep Without(Renewal renewal, RenewalChange change) =>
+    // An intent that could still succeed is canceled before the period is paid otherwise, closed or given up.
+    private static RenewalStep AfterCancel(Renewal renewal, RenewalChange change) =>
         renewal is { IntentId: { } intent, Attempt: { } attempt }
             ? new RenewalStep.CancelIntent(intent, attempt)
             : new RenewalStep.Save(change);
@@ -159,7 +162,7 @@ public static class RenewalPlan
     private static RenewalStep.Save Wait(Renewal renewal, DateTimeOffset now) =>
         Save(renewal with { NextActionAt = RenewalPolicy.Earlier(now + RenewalPolicy.RecheckEvery, renewal.GivesUpAt) });
 
-    // Said once when it begins, then only looked at again.
+    // The customer gets a mail when the waiting begins; later checks are silent.
     private static RenewalStep.Save Wait(Renewal renewal, RenewalStatus status, string? reason, DateTimeOffset now)
     {
         var waiting = Wait(renewal with { Status = status }, now);
@@ -177,7 +180,7 @@ public static class RenewalPlan
 
     private static bool IsSwitchedOff(RenewalFacts facts, RenewalPolicy policy) => !policy.AutoRenewal || !facts.License.AutoRenew;
 
-    private static bool Unwanted(RenewalFacts facts, RenewalPolicy policy) =>
+    private static bool IsUnwanted(RenewalFacts facts, RenewalPolicy policy) =>
         facts.License.ExpiresAt != facts.Renewal.PeriodStart
         || !facts.License.IsRenewable
         || (facts.Renewal.Type is RenewalType.Auto && IsSwitchedOff(facts, policy));

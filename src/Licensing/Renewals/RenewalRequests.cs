@@ -2,18 +2,18 @@ using static Licensing.Renewals.RenewalStatus;
 
 namespace Licensing.Renewals;
 
-/// <summary>What people may ask of a renewal: the customer now, the customer's consent, a person's decision.</summary>
+/// <summary>Requests to a renewal: renew now, consent to a price, an operator's decision, a card change, returned money.</summary>
 public static class RenewalRequests
 {
     /// <summary>
-    /// The customer (or an operator) wants the period renewed now. An open charge is only asked about again; a settled one
-    /// begins anew, after the grace too.
+    /// The customer (or an operator) wants the period renewed now. An open charge is only looked up again. Otherwise the renewal starts
+    /// again, also after the grace.
     /// </summary>
-    /// <returns>Null where there is nothing to change.</returns>
+    /// <returns>Null if there is nothing to change.</returns>
     public static RenewalChange? RenewNow(Renewal renewal, RenewalPolicy policy, DateTimeOffset now) => renewal switch
     {
         { Status: Applied or Undecided } => null,
-        { IsOpen: true } => new RenewalChange(renewal with { NextActionAt = now }),
+        { IsChargeOpen: true } => new RenewalChange(renewal with { NextActionAt = now }),
         _ => new RenewalChange(renewal with
         {
             Status = Due,
@@ -24,18 +24,22 @@ public static class RenewalRequests
         }),
     };
 
-    /// <summary>The customer agrees to the raised price; heard again, or too late, it changes nothing.</summary>
+    /// <summary>The customer agrees to the raised price. A repeat, or a consent that comes too late, changes nothing.</summary>
     public static RenewalChange? ConsentToPrice(Renewal renewal, DateTimeOffset now) => renewal.Status is AwaitingConsent
         ? new RenewalChange(renewal with { Status = Due, PriceAccepted = true, NextActionAt = now }) { Audit = "renewal.price_accepted" }
         : null;
 
     /// <summary>
-    /// A person settles what no gateway answers: paid (with the charge's id as evidence) books it; not paid lets the machine go on, on
-    /// the same intent, which still can succeed only once.
+    /// An operator decides a charge whose outcome the provider doesn't tell. Paid (with the charge's id as evidence) books it. Not paid
+    /// lets the renewal continue on the same intent, which can still succeed only once.
     /// </summary>
-    /// <param name="transactionId">The gateway's id of the charge; null for not paid.</param>
-    /// <param name="reason">What the person looked at, for the audit row.</param>
-    public static Outcome<RenewalChange> Decide(
+    /// <param name="facts">The renewal and everything a decision needs.</param>
+    /// <param name="transactionId">The provider's id of the charge; null for not paid.</param>
+    /// <param name="reason">What the operator looked at, for the audit row.</param>
+    /// <param name="policy">The settings of this installation.</param>
+    /// <param name="now">The present time.</param>
+    /// <returns>NOT_UNKNOWN if the charge isn't unknown.</returns>
+    public static Outcome<RenewalChange> ResolveUnknownCharge(
         RenewalFacts facts, string? transactionId, string reason, RenewalPolicy policy, DateTimeOffset now)
     {
         if (facts.Renewal is not { Status: Undecided or Unknown, Attempt: { } attempt })
@@ -50,8 +54,8 @@ public static class RenewalRequests
                 Attempt = attempt with { Status = AttemptStatus.NeverCharged },
                 Lookups = 0,
                 UnknownSince = null,
-                // The question may have outlived the grace, through no fault of the customer's.
-                NextActionAt = RenewalPolicy.StillOwed(facts.Renewal),
+                // The grace may have ended meanwhile, which is not the customer's fault.
+                NextActionAt = RenewalPolicy.DueAgain(facts.Renewal),
             })
             {
                 History = new RenewalHistory(attempt.AttemptId, "failed", "never_charged"),
@@ -59,29 +63,29 @@ public static class RenewalRequests
         return change with { Audit = transactionId is null ? "renewal.decided_not_paid" : "renewal.decided_paid", Reason = reason };
     }
 
-    /// <summary>Whether a card that was saved, changed or made the default just now is what the renewal waits for, so that it is due at once.</summary>
-    public static bool IsWokenByCard(RenewalFacts facts, DateTimeOffset now) =>
+    /// <summary>Whether the renewal waits for the card that was just saved, changed or made the default, so that it is due now.</summary>
+    public static bool IsDueAfterCardChange(RenewalFacts facts, DateTimeOffset now) =>
         facts is { Card: { } card, Renewal: var renewal } && renewal.NextActionAt > now && renewal.GivesUpAt > now && renewal switch
         {
             { Status: PaymentNeeded } => true,
-            { Status: SoftDeclined or HardDeclined or NeedsAuthentication, Attempt: { } asked } => card.IsOtherThan(asked),
+            { Status: SoftDeclined or HardDeclined or NeedsAuthentication, Attempt: { } attempt } => card.IsOtherThan(attempt),
             _ => false,
         };
 
     /// <summary>
-    /// Money that goes back after the period was paid: a whole refund and a lost dispute end the period, a part refund and an
-    /// open dispute are only put on record.
+    /// Money was returned, or may be, after the period was paid. A full refund and a lost dispute end the period. A partial refund and an
+    /// open dispute are only recorded in the audit log.
     /// </summary>
-    /// <returns>Null where the fact is no such thing or nothing was paid by card (yet).</returns>
-    public static RenewalChange? TakeBack(RenewalFacts facts, PaymentFact fact, DateTimeOffset now)
+    /// <returns>Null if the fact is about something else, or if the period isn't paid by card.</returns>
+    public static RenewalChange? ReturnMoney(RenewalFacts facts, PaymentFact fact, DateTimeOffset now)
     {
         if (facts.Renewal is not { Status: Applied, PaidWith: PaidWith.Card }) return null;
 
         var change = new RenewalChange(facts.Renewal);
         return fact switch
         {
-            PaymentFact.Refunded whole when whole.RefundedMinor >= whole.AmountMinor =>
-                End(facts, "refunded", now) with { Reason = $"{whole.RefundedMinor} of {whole.AmountMinor}" },
+            PaymentFact.Refunded full when full.RefundedMinor >= full.AmountMinor =>
+                End(facts, "refunded", now) with { Reason = $"{full.RefundedMinor} of {full.AmountMinor}" },
             PaymentFact.Refunded part =>
                 change with { Audit = "renewal.refunded_in_part", Reason = $"{part.RefundedMinor} of {part.AmountMinor}" },
             PaymentFact.DisputeOpened opened => change with { Audit = "renewal.disputed", Reason = opened.Reason },
@@ -91,12 +95,12 @@ public static class RenewalRequests
         };
     }
 
-    // A period that is over, or that a later one follows, stays as it was: on record only.
+    // A period that is over, or that is followed by a later one, stays as it was.
     private static RenewalChange End(RenewalFacts facts, string why, DateTimeOffset now)
     {
         var (renewal, until) = (facts.Renewal, facts.Renewal.PaidUntil!.Value);
         var change = new RenewalChange(renewal) { Audit = $"renewal.{why}" };
-        // A second after its start at least: an expiry names a period, and this one's name is taken.
+        // At least one second after its start: an expiry identifies a period, and the start identifies this one already.
         var endsAt = RenewalPolicy.Later(now, renewal.PaidFrom!.Value + TimeSpan.FromSeconds(1));
         return facts.License.ExpiresAt != until || endsAt >= until
             ? change

@@ -2,16 +2,16 @@ using static Licensing.Renewals.RenewalStatus;
 
 namespace Licensing.Renewals;
 
-/// <summary>Which question an answer belongs to.</summary>
+/// <summary>What led to an answer: one of the calls to the provider, or a webhook.</summary>
 public enum Trigger { Create, Confirm, LookUp, Cancel, Event }
 
 /// <summary>
-/// What a gateway's answer or a webhook makes of a renewal: the one transition function. Pure, so that the same word heard
-/// twice, late or out of order ends in the same row; a terminal state never regresses.
+/// The only transition function for a provider's answers and webhooks. Pure, so that an answer that comes twice, late or out of order
+/// leads to the same row. A final state is never left, except by a late payment.
 /// </summary>
 public static class RenewalSettlement
 {
-    /// <returns>The change; null where the answer says nothing new.</returns>
+    /// <returns>The change; null if the answer changes nothing.</returns>
     public static RenewalChange? Settle(
         RenewalFacts facts, IntentSnapshot answer, Trigger trigger, RenewalPolicy policy, DateTimeOffset now)
     {
@@ -23,33 +23,33 @@ public static class RenewalSettlement
         return answer.Outcome switch
         {
             ChargeOutcome.Succeeded paid when paid.AmountMinor != attempt.Request.AmountMinor =>
-                Leave(renewal, Undecided, now, "charged another amount than asked"),
+                StayUncertain(renewal, Undecided, now, "charged another amount than asked"),
             ChargeOutcome.Succeeded paid => Apply(
                 facts with { Renewal = renewal with { IntentId = answer.IntentId } },
                 attempt with { Status = AttemptStatus.Succeeded, TransactionId = paid.TransactionId },
                 policy,
                 now),
             _ when renewal.Status is Canceled or Lapsed or Succeeded => null,
-            // Due at this moment: a worker is about to ask, or it was the one that cancelled, and goes on from there.
+            // The renewal is due: a worker is about to call the provider, or canceled the intent itself and continues.
             ChargeOutcome.Canceled when trigger is Trigger.Event && renewal.NextActionAt <= now => null,
-            ChargeOutcome.Canceled canceled => Freed(renewal, attempt, trigger, canceled.Reason, now),
-            ChargeOutcome.Unknown unknown => NotAnswered(renewal, trigger, unknown.Reason, unknown.RetryAfter, now),
+            ChargeOutcome.Canceled canceled => IntentCanceled(renewal, attempt, trigger, canceled.Reason, now),
+            ChargeOutcome.Unknown unknown => Uncertain(renewal, trigger, unknown.Reason, unknown.RetryAfter, now),
             ChargeOutcome.Processing when trigger is Trigger.Event => null,
-            ChargeOutcome.Processing => NotAnswered(renewal, Trigger.LookUp, "processing", null, now),
+            ChargeOutcome.Processing => Uncertain(renewal, Trigger.LookUp, "processing", null, now),
             ChargeOutcome.Unconfirmed when trigger is Trigger.Create => new RenewalChange(
                 renewal with { IntentId = answer.IntentId, Lookups = 0, UnknownSince = null, NextActionAt = now }),
             ChargeOutcome.Unconfirmed when trigger is Trigger.Event => null,
-            ChargeOutcome.Unconfirmed when trigger is Trigger.LookUp && renewal.IsOpen && !policy.CanReplay(attempt, now) =>
+            ChargeOutcome.Unconfirmed when trigger is Trigger.LookUp && renewal.IsChargeOpen && !policy.CanReplay(attempt, now) =>
                 NeverCharged(renewal, attempt),
-            ChargeOutcome.Unconfirmed => NotAnswered(renewal, trigger, "not confirmed", null, now),
-            _ when trigger is Trigger.Cancel => NotAnswered(renewal, trigger, "not cancelled", null, now),
+            ChargeOutcome.Unconfirmed => Uncertain(renewal, trigger, "not confirmed", null, now),
+            _ when trigger is Trigger.Cancel => Uncertain(renewal, trigger, "not cancelled", null, now),
             _ when IsCurrent(renewal, attempt, trigger, policy, now) => Declined(renewal, attempt, answer.Outcome, trigger, now),
-            _ when trigger is Trigger.Event => renewal.IsOpen ? new RenewalChange(renewal with { NextActionAt = now }) : null,
-            _ => NotAnswered(renewal, trigger, "the attempt before was declined", null, now),
+            _ when trigger is Trigger.Event => renewal.IsChargeOpen ? new RenewalChange(renewal with { NextActionAt = now }) : null,
+            _ => Uncertain(renewal, trigger, "the attempt before was declined", null, now),
         };
     }
 
-    /// <summary>Books the attempt's charge: credited, debited, extended.</summary>
+    /// <summary>Books the attempt's charge: credit, debit, extension of the license.</summary>
     public static RenewalChange Apply(RenewalFacts facts, RenewalAttempt attempt, RenewalPolicy policy, DateTimeOffset now)
     {
         var from = RenewalPolicy.Later(facts.Renewal.PeriodStart, facts.License.ExpiresAt ?? facts.Renewal.PeriodStart);
@@ -58,13 +58,19 @@ public static class RenewalSettlement
         return Paid(renewal, payment, attempt.AttemptId);
     }
 
-    /// <summary>The same when the wallet was locked: the money is known to have moved, the booking is tried again.</summary>
-    public static RenewalChange NotYetApplied(Renewal renewal, DateTimeOffset now) =>
-        new(renewal with { Status = Succeeded, PaidWith = null, PaidFrom = null, PaidUntil = null, NextActionAt = now + TimeSpan.FromMinutes(1) });
+    /// <summary>The money moved but the wallet was locked: the booking is repeated later.</summary>
+    public static RenewalChange NotYetApplied(Renewal renewal, DateTimeOffset now) => new(renewal with
+    {
+        Status = Succeeded,
+        PaidWith = null,
+        PaidFrom = null,
+        PaidUntil = null,
+        NextActionAt = now + RenewalPolicy.WalletRetry,
+    });
 
     /// <summary>
-    /// The period that a payment buys: from the old expiry if it was paid before the grace ended (the license was valid all
-    /// along), from now if it was paid after.
+    /// The period that a payment buys: from the old expiry if it was paid before the grace ended (the license was valid until then), from
+    /// now if it was paid later.
     /// </summary>
     internal static RenewalPayment Payment(
         Renewal renewal, PaidWith with, DateTimeOffset expiry, DateTimeOffset paidAt, RenewalPolicy policy, DateTimeOffset now)
@@ -89,20 +95,20 @@ public static class RenewalSettlement
             History = new RenewalHistory(historyId, "success"),
             Notice = new RenewalNotice("renewed", $"renewed:{renewal.RenewalId}"),
             Audit = "renewal.applied",
-            Reason = payment.With.ToString().ToLowerInvariant(),
+            Reason = payment.With switch { PaidWith.Wallet => "wallet", PaidWith.Card => "card", _ => "nothing" },
         };
 
-    // Cancelling comes first whenever a period is paid otherwise, so this needs a gateway that breaks its word. Then a person
-    // has to refund: hiding it would be worse. One intent is one charge, whatever id of it a person wrote down.
+    // The intent is canceled before a period is paid otherwise, so this happens only if a provider charges a canceled intent. An operator
+    // must refund it. One intent is one charge, whatever id of it an operator entered.
     private static RenewalChange? PaidTwice(Renewal renewal, IntentSnapshot answer) =>
         answer.Outcome is ChargeOutcome.Succeeded paid && (renewal.PaidWith is not PaidWith.Card || renewal.IntentId != answer.IntentId)
             ? new RenewalChange(renewal) { Audit = "renewal.paid_twice", Reason = $"{answer.IntentId} {paid.TransactionId}" }
             : null;
 
-    // Ours: the plan goes on. Somebody else's (the gateway's dashboard): as a soft decline, later on a new intent.
-    private static RenewalChange Freed(Renewal renewal, RenewalAttempt attempt, Trigger trigger, string reason, DateTimeOffset now)
+    // Canceled by a worker: the plan continues. Canceled elsewhere (the provider's dashboard): as a soft decline, later on a new intent.
+    private static RenewalChange IntentCanceled(Renewal renewal, RenewalAttempt attempt, Trigger trigger, string reason, DateTimeOffset now)
     {
-        var free = renewal with
+        var withoutIntent = renewal with
         {
             IntentId = null,
             Attempt = attempt.Status is AttemptStatus.Sent ? attempt with { Status = AttemptStatus.Canceled } : attempt,
@@ -110,8 +116,8 @@ public static class RenewalSettlement
             UnknownSince = null,
         };
         return trigger is Trigger.Cancel
-            ? new RenewalChange(free with { Status = Due })
-            : Soft(free, free.Attempt, $"intent_canceled: {reason}", now);
+            ? new RenewalChange(withoutIntent with { Status = Due })
+            : Soft(withoutIntent, withoutIntent.Attempt, $"intent_canceled: {reason}", now);
     }
 
     private static RenewalChange Declined(
@@ -173,31 +179,31 @@ public static class RenewalSettlement
             Attempt = attempt with { Status = AttemptStatus.NeverCharged },
             Lookups = 0,
             UnknownSince = null,
-            NextActionAt = RenewalPolicy.StillOwed(renewal),
+            NextActionAt = RenewalPolicy.DueAgain(renewal),
         })
         {
             History = new RenewalHistory(attempt.AttemptId, "failed", "never_charged"),
         };
 
-    // Unknown is not failed. A creation that wasn't answered charged nothing and stays what it is; a question about a settled
-    // attempt leaves it settled; only a confirmation's missing answer makes the charge unknown.
-    private static RenewalChange NotAnswered(Renewal renewal, Trigger trigger, string reason, TimeSpan? retryAfter, DateTimeOffset now)
+    // Unknown is not failed. Only a missing answer to a confirmation makes the charge unknown: a creation without an answer charged
+    // nothing, and a lookup of a settled attempt leaves it settled.
+    private static RenewalChange Uncertain(Renewal renewal, Trigger trigger, string reason, TimeSpan? retryAfter, DateTimeOffset now)
     {
         var since = renewal.UnknownSince ?? now;
         var status = renewal switch
         {
-            { IsOpen: false } or { Status: Undecided } or { IntentId: null } => renewal.Status,
+            { IsChargeOpen: false } or { Status: Undecided } or { IntentId: null } => renewal.Status,
             _ when now - since >= RenewalPolicy.UndecidedAfter => Undecided,
             _ => Unknown,
         };
-        return trigger is Trigger.Event ? new RenewalChange(renewal with { NextActionAt = now }) : Leave(
+        return trigger is Trigger.Event ? new RenewalChange(renewal with { NextActionAt = now }) : StayUncertain(
             renewal with { UnknownSince = since }, status, now, reason, retryAfter);
     }
 
-    private static RenewalChange Leave(
+    private static RenewalChange StayUncertain(
         Renewal renewal, RenewalStatus status, DateTimeOffset now, string reason, TimeSpan? retryAfter = null)
     {
-        var left = new RenewalChange(renewal with
+        var later = new RenewalChange(renewal with
         {
             Status = status,
             Lookups = renewal.Lookups + 1,
@@ -205,8 +211,8 @@ public static class RenewalSettlement
             NextActionAt = RenewalPolicy.NextLookup(renewal.Lookups + 1, now, retryAfter),
         });
         return status == renewal.Status
-            ? left
-            : left with
+            ? later
+            : later with
             {
                 History = new RenewalHistory(renewal.Attempt!.AttemptId, "pending", reason),
                 Audit = status is Undecided ? "renewal.undecided" : null,
@@ -214,9 +220,9 @@ public static class RenewalSettlement
             };
     }
 
-    // Whether a decline that an intent shows belongs to the attempt in question and not to the one before it.
+    // Whether the intent's decline belongs to this attempt and not to the previous one.
     private static bool IsCurrent(Renewal renewal, RenewalAttempt attempt, Trigger trigger, RenewalPolicy policy, DateTimeOffset now) =>
         trigger is Trigger.Create or Trigger.Confirm
-        || (renewal.IsOpen && (attempt.OpensIntent || !policy.CanReplay(attempt, now)))
+        || (renewal.IsChargeOpen && (attempt.OpensIntent || !policy.CanReplay(attempt, now)))
         || renewal.Status is NeedsAuthentication;
 }

@@ -185,7 +185,8 @@ public sealed class SavedCardsTests(PostgresFixture postgres) : IAsyncLifetime
     private RemovePaymentMethod Remove() => new(store, stripe.Cards);
 
     private Task<Guid> NewUserAsync() =>
-        database.QueryAsync<Guid>("insert into users (email, password_hash) values (uuid_generate_v4() || '@example.com', 'x') returning user_id");
+        database.QueryAsync<Guid>(
+            "insert into users (email, password_hash) values (uuid_generate_v4() || '@example.com', 'x') returning user_id");
 
     private async Task BeginSetupAsync(string testCard)
     {

@@ -143,7 +143,8 @@ public sealed class PaymentStoryTests(PostgresFixture postgres) : IAsyncLifetime
         Assert.Equal(402, status);
 
         var (stranger, _) = await NewLicenseAsync();
-        var (foreign, _, _) = await app.PostAsync($"/api/v1/licenses/{license}/confirm-payment", "Bearer " + RunningApp.Token("subscriber", stranger));
+        var (foreign, _, _) = await app.PostAsync(
+            $"/api/v1/licenses/{license}/confirm-payment", "Bearer " + RunningApp.Token("subscriber", stranger));
         var (shown, page, _) = await app.PostAsync($"/api/v1/licenses/{license}/confirm-payment", Owner);
         Assert.Equal((404, 200, method), (foreign, shown, (string?)page!["payment_method"]));
         Assert.DoesNotContain((string)page["client_secret"]!, app.Log, StringComparison.Ordinal);
@@ -209,7 +210,8 @@ public sealed class PaymentStoryTests(PostgresFixture postgres) : IAsyncLifetime
         var id = (string)(await CardsAsync())[0]!["payment_method_id"]!;
         var (stranger, _) = await NewLicenseAsync();
 
-        var (foreign, _, _) = await app.SendAsync(HttpMethod.Delete, $"/api/v1/payment-methods/{id}", "Bearer " + RunningApp.Token("subscriber", stranger));
+        var (foreign, _, _) = await app.SendAsync(
+            HttpMethod.Delete, $"/api/v1/payment-methods/{id}", "Bearer " + RunningApp.Token("subscriber", stranger));
         var (removed, _, _) = await app.SendAsync(HttpMethod.Delete, $"/api/v1/payment-methods/{id}", Owner);
         await DeliverAllAsync();
 
@@ -223,7 +225,8 @@ public sealed class PaymentStoryTests(PostgresFixture postgres) : IAsyncLifetime
     public async Task AWebhookOfAnotherSecret_IsRefused_AndLeavesNothing()
     {
         using var content = new StringContent("""{"id":"evt_1","object":"event","type":"payment_intent.succeeded"}""");
-        content.Headers.Add("Stripe-Signature", StripeStandIn.Webhooks.Sign("{}", "whsec_other", TimeProvider.System.GetUtcNow().ToUnixTimeSeconds()));
+        content.Headers.Add(
+            "Stripe-Signature", StripeStandIn.Webhooks.Sign("{}", "whsec_other", TimeProvider.System.GetUtcNow().ToUnixTimeSeconds()));
 
         var answer = await app.Client.PostAsync("/api/v1/stripe/webhook", content, TestContext.Current.CancellationToken);
 
@@ -237,11 +240,13 @@ public sealed class PaymentStoryTests(PostgresFixture postgres) : IAsyncLifetime
         Assert.Equal(0, await database.QueryAsync<decimal>("select balance_usd from user_wallets where user_id = @user", new { user }));
         Assert.Equal(
             ["DEPOSIT 49.99", "FEE_SUBSCRIPTION 49.99"],
-            await database.QueryAllAsync<string>("select entry_type || ' ' || round(amount_usd, 2) from billing_ledger order by entry_type"));
+            await database.QueryAllAsync<string>(
+                "select entry_type || ' ' || round(amount_usd, 2) from billing_ledger order by entry_type"));
         Assert.Equal(1, await database.QueryAsync<int>("select count(*)::int from renewals where status = 'applied'"));
     }
 
-    private Task<bool> IsDueAsync() => database.QueryAsync<bool>("select next_action_at <= now() from renewals where subscription_id = @license", new { license });
+    private Task<bool> IsDueAsync() =>
+        database.QueryAsync<bool>("select next_action_at <= now() from renewals where subscription_id = @license", new { license });
 
     private Task<IReadOnlyList<string>> EndingsAsync() => database.QueryAllAsync<string>(
         """
@@ -263,12 +268,15 @@ public sealed class PaymentStoryTests(PostgresFixture postgres) : IAsyncLifetime
         Assert.Equal(HttpStatusCode.OK, await DeliverAsync(stripe.EventsOf("setup_intent.succeeded")[^1]));
     }
 
-    private async Task<JsonArray> CardsAsync() => (await app.GetAsync("/api/v1/payment-methods", Owner)).Body!["payment_methods"]!.AsArray();
+    private async Task<JsonArray> CardsAsync() =>
+        (await app.GetAsync("/api/v1/payment-methods", Owner)).Body!["payment_methods"]!.AsArray();
 
     private Task<(string CustomerId, string PaymentId)> DefaultCardAsync() =>
-        database.QueryAsync<(string, string)>("select provider_customer_id, provider_payment_id from user_payment_methods where is_default");
+        database.QueryAsync<(string, string)>(
+            "select provider_customer_id, provider_payment_id from user_payment_methods where is_default");
 
-    private Task<HttpStatusCode> DeliverAsync(string eventId) => stripe.Webhooks.DeliverAsync(eventId, TestContext.Current.CancellationToken);
+    private Task<HttpStatusCode> DeliverAsync(string eventId) =>
+        stripe.Webhooks.DeliverAsync(eventId, TestContext.Current.CancellationToken);
 
     /// <summary>Every event so far, the newest first: Stripe promises no order.</summary>
     private async Task DeliverAllAsync()

@@ -119,7 +119,8 @@ public sealed class RenewalHttpTests(RenewalSite site) : IClassFixture<RenewalSi
 
     [Fact]
     public async Task Renew_WithoutAPrice_Answers409() =>
-        Assert.Equal(409, (await RenewAsync(await site.World.AddAsync(new LicenseSeed { ExpiresAt = now.AddDays(1), PriceUsd = null }))).Status);
+        Assert.Equal(
+            409, (await RenewAsync(await site.World.AddAsync(new LicenseSeed { ExpiresAt = now.AddDays(1), PriceUsd = null }))).Status);
 
     [Fact]
     public async Task Renew_BeforeTheWindow_IsRefusedAndChargesNothing()
@@ -154,14 +155,16 @@ public sealed class RenewalHttpTests(RenewalSite site) : IClassFixture<RenewalSi
         Assert.Equal((now.AddDays(-20), 49.99m, "card", null, null), (
             (DateTimeOffset?)way!["expires_at"], (decimal?)way["amount_usd"], (string?)way["pays_with"], (string?)way["obstacle"], (string?)way["next_renewal_at"]));
         Assert.Equal("Expired - grace period ended",
-            await database.QueryAsync<string>("select revoked_reason from license_tokens where subscription_id = @license", new { license }));
+            await database.QueryAsync<string>(
+                "select revoked_reason from license_tokens where subscription_id = @license", new { license }));
 
         Assert.Equal(200, (await RenewAsync(license)).Status);
 
         var state = await site.World.ReadAsync(license);
         Assert.True(state.IsActive);
         Assert.True(state.ExpiresAt >= now.AddDays(30));
-        Assert.Equal("SYNCED", await database.QueryAsync<string>("select state::text from subscriptions where subscription_id = @license", new { license }));
+        Assert.Equal("SYNCED", await database.QueryAsync<string>(
+            "select state::text from subscriptions where subscription_id = @license", new { license }));
     }
 
     [Fact]
@@ -229,7 +232,8 @@ public sealed class RenewalHttpTests(RenewalSite site) : IClassFixture<RenewalSi
             """,
             new { paid, unpaid });
 
-        var week = (await OperatorAsync("/api/v1/renewals/failures?days=7"))["failures"]!.AsArray().Single(row => (string?)row!["reason"] == "a_reason_of_this_test")!;
+        var week = (await OperatorAsync("/api/v1/renewals/failures?days=7"))["failures"]!.AsArray().Single(
+            row => (string?)row!["reason"] == "a_reason_of_this_test")!;
 
         Assert.Equal((3, 2, 1), ((int)week["attempts"]!, (int)week["licenses"]!, (int)week["paid_since"]!));
         Assert.Equal(400, (await app.GetAsync("/api/v1/renewals/failures?days=0", $"Bearer {RunningApp.Token("operator")}")).Status);
@@ -243,14 +247,78 @@ public sealed class RenewalHttpTests(RenewalSite site) : IClassFixture<RenewalSi
 
         var preview = await OperatorAsync("/api/v1/renewals/preview?days=7");
 
-        var obstacles = preview["renewals"]!.AsArray().ToDictionary(row => Guid.Parse((string)row!["subscription_id"]!), row => (string?)row!["obstacle"]);
+        var obstacles = preview["renewals"]!.AsArray().ToDictionary(
+            row => Guid.Parse((string)row!["subscription_id"]!), row => (string?)row!["obstacle"]);
         Assert.Equal((null, "no_payment_method"), (obstacles[well], obstacles[poor]));
         Assert.Equal(obstacles.Values.Count(obstacle => obstacle is not null), (int?)preview["likely_failing"]);
         Assert.Equal(obstacles.Count, (int?)preview["total"]);
     }
 
+    [Theory]
+    [InlineData("first", 49.99)]
+    [InlineData("frozen", 49.99)]
+    [InlineData("accepted rise", 59.99)]
+    public async Task Preview_ShowsWhatIsCharged(string price, decimal charged)
+    {
+        var license = await site.World.AddAsync(new LicenseSeed { ExpiresAt = now.AddDays(2), AutoRenew = true, WalletUsd = 100 });
+        if (price == "frozen")
+        {
+            await OpenAsync(license, 49.99m, accepted: false);
+            await SetPriceAsync(license, 59.99m);
+        }
+        else if (price == "accepted rise")
+        {
+            await PayEarlierAsync(license, 49.99m);
+            await SetPriceAsync(license, 59.99m);
+            await OpenAsync(license, 59.99m, accepted: true);
+        }
+
+        var previewed = await PreviewAsync(license);
+        var listed = await OperatorAsync($"/api/v1/licenses/{license}/renewals");
+        var (status, renewed) = await RenewAsync(license);
+
+        Assert.Equal((charged, "wallet", null), (
+            (decimal?)previewed["amount_usd"], (string?)previewed["pays_with"], (string?)previewed["obstacle"]));
+        Assert.Equal(
+            (charged, "wallet", null), ((decimal?)listed["amount_usd"], (string?)listed["pays_with"], (string?)listed["obstacle"]));
+        Assert.Equal((200, charged, "wallet"), (status, (decimal?)renewed["amount_usd"], (string?)renewed["paid_with"]));
+        Assert.Equal(100 - charged, (await site.World.ReadAsync(license)).WalletUsd);
+    }
+
     [Fact]
-    public async Task Decision_OnAnUnknownCharge_BooksWhatThePersonSaw()
+    public async Task Preview_WithoutAnActivePrice_ShowsTheRefusalOfTheCharge()
+    {
+        var license = await site.World.AddAsync(new LicenseSeed { ExpiresAt = now.AddDays(2), WalletUsd = 100 });
+        await OpenAsync(license, 49.99m, accepted: false);
+        await database.ExecuteAsync(
+            "update master_pricing p set is_active = false from subscriptions s where s.master_id = p.master_id and s.subscription_id = @license",
+            new { license });
+
+        var previewed = await PreviewAsync(license);
+        var (status, renewed) = await RenewAsync(license);
+
+        Assert.Equal((null, "no_active_price"), ((decimal?)previewed["amount_usd"], (string?)previewed["obstacle"]));
+        Assert.Equal((409, "not_renewable"), (status, (string?)renewed["status"]));
+    }
+
+    [Theory]
+    [InlineData("unknown", true)]
+    [InlineData("needs_authentication", false)]
+    public async Task List_SaysWhetherAChargeIsOpen(string status, bool open)
+    {
+        var license = await AddAsync("pm_card_visa");
+        await OpenAsync(license, 49.99m, accepted: false);
+        await database.ExecuteAsync(
+            "update renewals set status = @status, intent_id = 'pi_' || @license::text where subscription_id = @license",
+            new { license, status });
+
+        var list = await OperatorAsync($"/api/v1/licenses/{license}/renewals");
+
+        Assert.Equal((status, open), ((string?)list["status"], (bool?)list["charge_open"]));
+    }
+
+    [Fact]
+    public async Task Decision_OnAnUnknownCharge_BooksWhatTheOperatorSaw()
     {
         var license = await AddAsync("pm_card_visa");
         stripe.Faults.Add(new Fault(FaultKind.ErrorAfter, On: "payment_intents.confirm", Times: 1));
@@ -258,11 +326,13 @@ public sealed class RenewalHttpTests(RenewalSite site) : IClassFixture<RenewalSi
         var renewal = (string?)(await UnknownAsync(license))["renewal_id"];
 
         var (status, body, _) = await app.SendAsync(
-            HttpMethod.Post, $"/api/v1/renewals/{renewal}/decision", Operator, new { paid = true, transaction_id = "ch_seen", reason = "seen in the dashboard" });
+            HttpMethod.Post, $"/api/v1/renewals/{renewal}/decision", Operator,
+            new { paid = true, transaction_id = "ch_seen", reason = "seen in the dashboard" });
 
         Assert.Equal((200, "renewed"), (status, (string?)body!["status"]));
         Assert.Equal(now.AddDays(31), (await site.World.ReadAsync(license)).ExpiresAt);
-        Assert.Equal("operator", await database.QueryAsync<string>("select actor_kind from audit_log where action = 'renewal.decided_paid' and subscription_id = @license", new { license }));
+        Assert.Equal("operator", await database.QueryAsync<string>(
+            "select actor_kind from audit_log where action = 'renewal.decided_paid' and subscription_id = @license", new { license }));
     }
 
     [Fact]
@@ -285,7 +355,8 @@ public sealed class RenewalHttpTests(RenewalSite site) : IClassFixture<RenewalSi
             new { license });
 
         var token = link[(link.IndexOf('#', StringComparison.Ordinal) + 1)..];
-        var (bad, _, _) = await app.SendAsync(HttpMethod.Post, "/api/v1/renewals/price-consent", null, new { token = token + "x", accept = true });
+        var (bad, _, _) = await app.SendAsync(
+            HttpMethod.Post, "/api/v1/renewals/price-consent", null, new { token = token + "x", accept = true });
         var (status, question, _) = await app.SendAsync(HttpMethod.Post, "/api/v1/renewals/price-consent", null, new { token });
         Assert.Equal((403, 200, 59.99m, 49.99m, false), (
             bad, status, (decimal?)question!["amount_usd"], (decimal?)question["old_amount_usd"], (bool?)question["accepted"]));
@@ -332,7 +403,8 @@ public sealed class RenewalHttpTests(RenewalSite site) : IClassFixture<RenewalSi
     }
 
     private async Task<string> OwnerAsync(Guid license) => "Bearer " + RunningApp.Token(
-        "subscriber", await database.QueryAsync<Guid>("select subscriber_id from subscriptions where subscription_id = @license", new { license }));
+        "subscriber", await database.QueryAsync<Guid>(
+            "select subscriber_id from subscriptions where subscription_id = @license", new { license }));
 
     private async Task<(int Status, JsonNode Body)> RenewAsync(Guid license, string? key = null, string? caller = null)
     {
@@ -343,6 +415,39 @@ public sealed class RenewalHttpTests(RenewalSite site) : IClassFixture<RenewalSi
         Assert.True((int)response.StatusCode < 500, app.Log);
         return ((int)response.StatusCode, (await response.Content.ReadFromJsonAsync<JsonNode>(TestContext.Current.CancellationToken))!);
     }
+
+    private async Task<JsonNode> PreviewAsync(Guid license) =>
+        (await OperatorAsync("/api/v1/renewals/preview?days=7"))["renewals"]!.AsArray()
+        .Single(row => (string?)row!["subscription_id"] == license.ToString())!;
+
+    // As the timer opens it, for later: the manual renewal makes it due.
+    private Task<int> OpenAsync(Guid license, decimal amountUsd, bool accepted) => database.ExecuteAsync(
+        """
+        insert into renewals (subscription_id, user_id, period_start, renewal_type, status, amount_usd, price_accepted, gives_up_at)
+        select s.subscription_id, s.subscriber_id, t.expires_at, 'auto', 'due', @amountUsd, @accepted, t.expires_at + interval '3 days'
+        from subscriptions s
+        join license_tokens t on t.subscription_id = s.subscription_id
+        where s.subscription_id = @license
+        """,
+        new { license, amountUsd, accepted });
+
+    private Task<int> PayEarlierAsync(Guid license, decimal amountUsd) => database.ExecuteAsync(
+        """
+        insert into renewals (subscription_id, user_id, period_start, renewal_type, status, amount_usd, paid_with, paid_from, paid_until, gives_up_at)
+        select s.subscription_id, s.subscriber_id, t.expires_at - interval '30 days', 'auto', 'applied', @amountUsd, 'wallet',
+               t.expires_at - interval '30 days', t.expires_at, t.expires_at
+        from subscriptions s
+        join license_tokens t on t.subscription_id = s.subscription_id
+        where s.subscription_id = @license
+        """,
+        new { license, amountUsd });
+
+    private Task<int> SetPriceAsync(Guid license, decimal priceUsd) => database.ExecuteAsync(
+        """
+        update master_pricing p set monthly_fee_usd = @priceUsd
+        from subscriptions s where s.master_id = p.master_id and s.subscription_id = @license
+        """,
+        new { license, priceUsd });
 
     private async Task<JsonNode> OperatorAsync(string path) => (await app.GetAsync(path, Operator)).Body!;
 

@@ -11,7 +11,8 @@ namespace LicenseFunctions.Tests.Renewals;
 public abstract class RenewalStoreTests
 {
     private static readonly TimeSpan Lease = TimeSpan.FromMinutes(3);
-    private static readonly RenewalPolicy Policy = new(true, 7, 3, 0, new Dictionary<string, TimeSpan> { ["stripe"] = TimeSpan.FromHours(23) });
+    private static readonly RenewalPolicy Policy = new(
+        true, TimeSpan.FromDays(7), TimeSpan.FromDays(3), 0, new Dictionary<string, TimeSpan> { ["stripe"] = TimeSpan.FromHours(23) });
 
     // Leases run on the store's own clock: the tests stay near it, and to the microsecond that PostgreSQL keeps.
     private readonly DateTimeOffset now = new(TimeProvider.System.GetUtcNow().UtcTicks / 10 * 10, TimeSpan.Zero);
@@ -148,7 +149,7 @@ public abstract class RenewalStoreTests
         var facts = await OpenAndClaimAsync(world);
         await SaveAsync(world, facts, facts.Renewal with { Status = status });
 
-        Assert.Equal(claimed, (await world.Store.ClaimAsync(RenewalSelection.Open, now, 10, Lease, Token)).Count);
+        Assert.Equal(claimed, (await world.Store.ClaimAsync(RenewalSelection.AwaitingProvider, now, 10, Lease, Token)).Count);
     }
 
     [Fact]
@@ -158,7 +159,8 @@ public abstract class RenewalStoreTests
         await world.AddAsync(new LicenseSeed { ExpiresAt = now.AddDays(1) });
         var facts = await OpenAndClaimAsync(world, TimeSpan.Zero);
 
-        var saved = await world.Store.SaveAsync(Changed(facts.Renewal with { Status = RenewalStatus.Lapsed }), new RenewalWriter(Lease), Token);
+        var saved = await world.Store.SaveAsync(
+            Changed(facts.Renewal with { Status = RenewalStatus.Lapsed }), new RenewalWriter(Lease), Token);
 
         Assert.Equal(RenewalSave.Fenced, saved);
         Assert.Equal(RenewalStatus.Due, (await world.Store.FindAsync(facts.Renewal.RenewalId, Token))!.Renewal.Status);
@@ -199,7 +201,8 @@ public abstract class RenewalStoreTests
         var charging = Changed(Charging(facts));
 
         Assert.Equal(RenewalSave.Saved, await world.Store.SaveAsync(charging, new RenewalWriter(Lease), Token));
-        Assert.Equal(RenewalSave.Saved, await world.Store.SaveAsync(Changed(charging.Saved with { IntentId = "pi_1" }), new RenewalWriter(TimeSpan.Zero), Token));
+        Assert.Equal(RenewalSave.Saved, await world.Store.SaveAsync(
+            Changed(charging.Saved with { IntentId = "pi_1" }), new RenewalWriter(TimeSpan.Zero), Token));
 
         var read = (await world.Store.FindByIntentAsync("stripe", "pi_1", Token))!;
         Assert.Equal(charging.Saved with { IntentId = "pi_1", Fence = read.Renewal.Fence }, read.Renewal);
@@ -217,7 +220,8 @@ public abstract class RenewalStoreTests
         var first = Changed(facts.Renewal with { Lookups = 1 });
         await world.Store.SaveAsync(first, new RenewalWriter(Lease: null, Event: received), Token);
 
-        var again = await world.Store.SaveAsync(Changed(first.Saved with { Lookups = 2 }), new RenewalWriter(Lease: null, Event: received), Token);
+        var again = await world.Store.SaveAsync(
+            Changed(first.Saved with { Lookups = 2 }), new RenewalWriter(Lease: null, Event: received), Token);
 
         Assert.Equal(RenewalSave.Repeated, again);
         Assert.Equal(1, (await world.Store.FindAsync(facts.Renewal.RenewalId, Token))!.Renewal.Lookups);
@@ -251,7 +255,8 @@ public abstract class RenewalStoreTests
         await PayAsync(world, paid, PaidWith.Card, 49.99m);
 
         var state = await world.ReadAsync(license);
-        Assert.Equal((now.AddDays(31), true, 1m, 0m, 2, 1), (state.ExpiresAt, state.IsActive, state.WalletUsd, state.LedgerUsd, state.LedgerRows, state.PaidPeriods));
+        Assert.Equal((now.AddDays(31), true, 1m, 0m, 2, 1), (
+            state.ExpiresAt, state.IsActive, state.WalletUsd, state.LedgerUsd, state.LedgerRows, state.PaidPeriods));
         Assert.Null(state.GraceUntil);
         Assert.Equal("success", await world.HistoryStatusAsync(facts.Renewal.RenewalId));
         Assert.True(await world.HasMailAsync($"renewed:{facts.Renewal.RenewalId}"));
@@ -311,7 +316,8 @@ public abstract class RenewalStoreTests
         await world.Store.OpenDueAsync(Policy, now, 10, Token);
         var next = Assert.Single(await ClaimAsync(world));
 
-        await Assert.ThrowsAnyAsync<Exception>(() => PayAsync(world, next, PaidWith.Nothing, 0, from: now.AddDays(5), until: now.AddDays(35)));
+        await Assert.ThrowsAnyAsync<Exception>(
+            () => PayAsync(world, next, PaidWith.Nothing, 0, from: now.AddDays(5), until: now.AddDays(35)));
     }
 
     [Theory]
@@ -447,7 +453,8 @@ public abstract class RenewalStoreTests
         Status = RenewalStatus.Charging,
         Attempt = new RenewalAttempt(
             Guid.NewGuid(), 1, "stripe", facts.Card!.PaymentMethodId,
-            new ChargeRequest(facts.Renewal.RenewalId, facts.Renewal.SubscriptionId, facts.Renewal.UserId, 4999, "usd", "cus_1", "pm_1", "A period"),
+            new ChargeRequest(
+                facts.Renewal.RenewalId, facts.Renewal.SubscriptionId, facts.Renewal.UserId, 4999, "usd", "cus_1", "pm_1", "A period"),
             now, OpensIntent: true),
     };
 
@@ -456,7 +463,8 @@ public abstract class RenewalStoreTests
     {
         var start = from ?? facts.Renewal.PeriodStart;
         var end = until ?? start + Renewal.Period;
-        var after = facts.Renewal with { Status = RenewalStatus.Applied, PaidWith = with, PaidFrom = start, PaidUntil = end, NextActionAt = null };
+        var after = facts.Renewal with { Status = RenewalStatus.Applied, PaidWith = with, PaidFrom = start, PaidUntil = end,
+            NextActionAt = null };
         return world.Store.SaveAsync(
             new RenewalChange(after)
             {
@@ -479,5 +487,6 @@ public sealed class MemoryRenewalStoreTests : RenewalStoreTests
 
 public sealed class PostgresRenewalStoreTests(PostgresFixture postgres) : RenewalStoreTests
 {
-    protected override async Task<RenewalWorld> NewWorldAsync() => new PostgresWorld(await postgres.NewDatabaseAsync(), TimeProvider.System);
+    protected override async Task<RenewalWorld> NewWorldAsync() =>
+        new PostgresWorld(await postgres.NewDatabaseAsync(), TimeProvider.System);
 }

@@ -158,7 +158,8 @@ internal sealed class PostgresWorld(TestDatabase database, TimeProvider clock) :
     }
 
     public override Task MoveExpiryAsync(Guid subscriptionId, DateTimeOffset? expiresAt) => database.ExecuteAsync(
-        "update license_tokens set expires_at = @expiresAt where subscription_id = @subscriptionId", new { subscriptionId, expiresAt = expiresAt?.UtcDateTime });
+        "update license_tokens set expires_at = @expiresAt where subscription_id = @subscriptionId",
+        new { subscriptionId, expiresAt = expiresAt?.UtcDateTime });
 
     public override async Task<string?> HistoryStatusAsync(Guid id) =>
         await database.QueryAsync<string?>("select max(status) from license_renewal_history where renewal_id = @id", new { id });

@@ -26,9 +26,10 @@ public sealed class TrustedCasesTests : IAsyncDisposable
     {
         world = new MemoryWorld(clock);
         var gateways = new RenewalGateways([gateway]);
-        var policy = new RenewalPolicy(true, 7, 3, 0, gateways.IdempotencyKeyLifetimes);
+        var policy = new RenewalPolicy(true, TimeSpan.FromDays(7), TimeSpan.FromDays(3), 0, gateways.IdempotencyKeyLifetimes);
         var process = new ProcessRenewal(world.Store, gateways, policy, new SignedLinks([], clock), clock);
-        run = new RunDueRenewals(world.Store, process, policy, new RenewalPace(1, 1, TimeSpan.FromMinutes(1)), clock, NullLogger<RunDueRenewals>.Instance);
+        run = new RunDueRenewals(
+            world.Store, process, policy, new RenewalPace(1, 1, TimeSpan.FromMinutes(1)), clock, NullLogger<RunDueRenewals>.Instance);
         apply = new ApplyPaymentEvent(world.Store, policy, clock);
     }
 
@@ -142,7 +143,8 @@ public sealed class TrustedCasesTests : IAsyncDisposable
         gateway.Answers(Created).Answers(Paid);
         await run.RunAsync(Token);
 
-        await HearAsync("evt_1", new PaymentFact.IntentChanged(new IntentSnapshot("pi_1", new ChargeOutcome.SoftDeclined("late", "")), null));
+        await HearAsync(
+            "evt_1", new PaymentFact.IntentChanged(new IntentSnapshot("pi_1", new ChargeOutcome.SoftDeclined("late", "")), null));
         Assert.Equal(Now.AddDays(31), (await world.ReadAsync(license)).ExpiresAt);
 
         await HearAsync("evt_2", new PaymentFact.Refunded("pi_1", 4999, 4999));
@@ -267,7 +269,7 @@ public sealed class TrustedCasesTests : IAsyncDisposable
         apply.RunAsync(new PaymentEvent("stripe", id, "any", clock.GetUtcNow(), fact), Token);
 
     private async Task<Renewal> RenewalAsync() => (await world.Store.FindAsync(
-        (await world.Store.OpenAsync(license, new RenewalPolicy(true, 40, 3, 0, new Dictionary<string, TimeSpan>()), clock.GetUtcNow(), Token))!.Value, Token))!.Renewal;
+        (await world.Store.OpenAsync(license, new RenewalPolicy(true, TimeSpan.FromDays(40), TimeSpan.FromDays(3), 0, new Dictionary<string, TimeSpan>()), clock.GetUtcNow(), Token))!.Value, Token))!.Renewal;
 
     private async Task IsRenewedAsync()
     {

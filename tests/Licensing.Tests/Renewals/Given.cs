@@ -9,7 +9,8 @@ internal static class Given
     public static readonly TimeSpan IdempotencyKeyLifetime = TimeSpan.FromHours(23);
     public static readonly Guid NewAttempt = Guid.Parse("00000000-0000-0000-0000-00000000a002");
 
-    public static readonly RenewalPolicy Policy = new(true, 7, 3, 0, new Dictionary<string, TimeSpan> { ["stripe"] = IdempotencyKeyLifetime });
+    public static readonly RenewalPolicy Policy = new(
+        true, TimeSpan.FromDays(7), TimeSpan.FromDays(3), 0, new Dictionary<string, TimeSpan> { ["stripe"] = IdempotencyKeyLifetime });
 
     public static readonly SavedCard Card = new(Guid.Parse("00000000-0000-0000-0000-00000000ca2d"), "stripe", "cus_1", "pm_1");
 
@@ -28,11 +29,14 @@ internal static class Given
 
     public static readonly RenewalAttempt Attempt = new(
         Guid.Parse("00000000-0000-0000-0000-00000000a001"), 1, "stripe", Card.PaymentMethodId,
-        new ChargeRequest(Due.RenewalId, Due.SubscriptionId, Due.UserId, 4999, "usd", "cus_1", "pm_1", "A period"), Expiry, OpensIntent: true);
+        new ChargeRequest(Due.RenewalId, Due.SubscriptionId, Due.UserId, 4999, "usd", "cus_1", "pm_1", "A period"),
+        Expiry,
+        OpensIntent: true);
 
     public static readonly Renewal Charging = Due with { Status = RenewalStatus.Charging, IntentId = "pi_1", Attempt = Attempt };
 
-    public static RenewalFacts Facts(Renewal? renewal = null, SavedCard? card = null, decimal wallet = 0, decimal? price = 49.99m, decimal? lastPaid = 49.99m) =>
+    public static RenewalFacts Facts(
+        Renewal? renewal = null, SavedCard? card = null, decimal wallet = 0, decimal? price = 49.99m, decimal? lastPaid = 49.99m) =>
         new(renewal ?? Due, new RenewalLicense(Expiry, AutoRenew: true, IsRenewable: true), price, lastPaid, wallet, card);
 
     public static RenewalStep Next(RenewalFacts facts, DateTimeOffset? now = null, RenewalPolicy? policy = null) =>
@@ -40,6 +44,7 @@ internal static class Given
 
     public static Renewal After(RenewalStep step) => Xunit.Assert.IsType<RenewalStep.Save>(step).Change.After;
 
-    public static RenewalChange? Settle(Renewal renewal, ChargeOutcome outcome, Trigger trigger = Trigger.Confirm, DateTimeOffset? now = null, string? intent = "pi_1") =>
+    public static RenewalChange? Settle(
+        Renewal renewal, ChargeOutcome outcome, Trigger trigger = Trigger.Confirm, DateTimeOffset? now = null, string? intent = "pi_1") =>
         RenewalSettlement.Settle(Facts(renewal, Card), new IntentSnapshot(intent, outcome), trigger, Policy, now ?? Expiry);
 }

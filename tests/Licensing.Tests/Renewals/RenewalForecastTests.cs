@@ -55,5 +55,12 @@ public sealed class RenewalForecastTests
     private static RenewalForecast Of(
         SavedCard? card = null, decimal wallet = 0, decimal? price = 49.99m, decimal? lastPaid = 49.99m, string? lastDecline = null,
         bool autoRenew = true, bool isRenewable = true) =>
-        RenewalForecast.Of(Expiry, new RenewalLicense(Expiry, autoRenew, isRenewable), price, lastPaid, wallet, card, lastDecline, Policy);
+        RenewalForecast.Of(
+            Expiry,
+            new RenewalLicense(Expiry, autoRenew, isRenewable),
+            RenewalPrice.Of(frozenUsd: null, price, lastPaid, isAccepted: false, Policy),
+            wallet,
+            card,
+            lastDecline,
+            Policy);
 }

@@ -107,7 +107,8 @@ public sealed class RenewalPlanTests
     [Fact]
     public void Next_PaidOtherwise_CancelsTheIntentFirst()
     {
-        var declined = Charging with { Status = RenewalStatus.SoftDeclined, Attempt = Attempt with { Status = AttemptStatus.SoftDeclined } };
+        var declined = Charging with { Status = RenewalStatus.SoftDeclined,
+            Attempt = Attempt with { Status = AttemptStatus.SoftDeclined } };
 
         Assert.IsType<RenewalStep.CancelIntent>(Next(Facts(declined, Card, wallet: 50)));
         Assert.Equal(PaidWith.Wallet, After(Next(Facts(declined with { IntentId = null }, Card, wallet: 50))).PaidWith);
@@ -116,17 +117,20 @@ public sealed class RenewalPlanTests
     [Fact]
     public void Next_ARetry_IsANewAttemptOnTheSameIntent()
     {
-        var declined = Charging with { Status = RenewalStatus.SoftDeclined, SoftDeclines = 1, Attempt = Attempt with { Status = AttemptStatus.SoftDeclined } };
+        var declined = Charging with { Status = RenewalStatus.SoftDeclined, SoftDeclines = 1,
+            Attempt = Attempt with { Status = AttemptStatus.SoftDeclined } };
 
         var after = After(Next(Facts(declined, Card)));
 
-        Assert.Equal(("pi_1", 2, NewAttempt, false), (after.IntentId, after.Attempt!.Number, after.Attempt.AttemptId, after.Attempt.OpensIntent));
+        Assert.Equal(
+            ("pi_1", 2, NewAttempt, false), (after.IntentId, after.Attempt!.Number, after.Attempt.AttemptId, after.Attempt.OpensIntent));
     }
 
     [Fact]
     public void Next_ACardOfAnotherCustomer_NeedsAnIntentOfItsOwn()
     {
-        var declined = Charging with { Status = RenewalStatus.SoftDeclined, Attempt = Attempt with { Status = AttemptStatus.SoftDeclined } };
+        var declined = Charging with { Status = RenewalStatus.SoftDeclined,
+            Attempt = Attempt with { Status = AttemptStatus.SoftDeclined } };
 
         Assert.IsType<RenewalStep.CancelIntent>(Next(Facts(declined, Card with { CustomerId = "cus_2" })));
     }
@@ -136,7 +140,8 @@ public sealed class RenewalPlanTests
     [InlineData(4, RenewalStatus.SoftDeclined)]
     public void Next_SoftDeclines_AreRetriedFourTimesInAll(int declines, RenewalStatus status)
     {
-        var declined = Charging with { Status = RenewalStatus.SoftDeclined, SoftDeclines = declines, Attempt = Attempt with { Status = AttemptStatus.SoftDeclined } };
+        var declined = Charging with { Status = RenewalStatus.SoftDeclined, SoftDeclines = declines,
+            Attempt = Attempt with { Status = AttemptStatus.SoftDeclined } };
 
         Assert.Equal(status, After(Next(Facts(declined, Card))).Status);
     }
@@ -146,7 +151,8 @@ public sealed class RenewalPlanTests
     [InlineData("pm_2", RenewalStatus.Charging)]
     public void Next_AHardDecline_WaitsForAnotherCard(string card, RenewalStatus status)
     {
-        var declined = Charging with { Status = RenewalStatus.HardDeclined, Attempt = Attempt with { Status = AttemptStatus.HardDeclined } };
+        var declined = Charging with { Status = RenewalStatus.HardDeclined,
+            Attempt = Attempt with { Status = AttemptStatus.HardDeclined } };
 
         Assert.Equal(status, After(Next(Facts(declined, Card with { PaymentId = card }))).Status);
     }
@@ -171,7 +177,8 @@ public sealed class RenewalPlanTests
     {
         var manual = Charging with
         {
-            Status = RenewalStatus.Due, Type = RenewalType.Manual, SoftDeclines = 4, Attempt = Attempt with { Number = attempts, Status = AttemptStatus.SoftDeclined },
+            Status = RenewalStatus.Due, Type = RenewalType.Manual, SoftDeclines = 4, Attempt = Attempt with { Number = attempts,
+                Status = AttemptStatus.SoftDeclined },
         };
 
         Assert.Equal(status, After(Next(Facts(manual, Card))).Status);
@@ -206,7 +213,8 @@ public sealed class RenewalPlanTests
 
     [Fact]
     public void Next_SuspendedForAnotherReason_ChargesNothing() =>
-        Assert.Equal(RenewalStatus.Due, After(Next(Facts(card: Card, wallet: 100) with { License = new RenewalLicense(Expiry, true, IsRenewable: false) })).Status);
+        Assert.Equal(RenewalStatus.Due,
+            After(Next(Facts(card: Card, wallet: 100) with { License = new RenewalLicense(Expiry, true, IsRenewable: false) })).Status);
 
     [Theory]
     [InlineData(-1, -1, 30)]

@@ -88,7 +88,8 @@ public sealed class RenewalSettlementTests
 
     [Fact]
     public void Settle_TheGatewayAsksForTime_GetsIt() =>
-        Assert.Equal(Expiry.AddMinutes(20), Settle(Charging, new ChargeOutcome.Unknown("429", TimeSpan.FromMinutes(20)))!.After.NextActionAt);
+        Assert.Equal(
+            Expiry.AddMinutes(20), Settle(Charging, new ChargeOutcome.Unknown("429", TimeSpan.FromMinutes(20)))!.After.NextActionAt);
 
     [Theory]
     [InlineData(-1, RenewalStatus.Unknown)]
@@ -107,7 +108,8 @@ public sealed class RenewalSettlementTests
     {
         var now = Expiry + IdempotencyKeyLifetime + TimeSpan.FromSeconds(seconds);
 
-        var after = Settle(Charging with { Status = RenewalStatus.Unknown, UnknownSince = Expiry }, new ChargeOutcome.Unconfirmed(), Trigger.LookUp, now)!.After;
+        var after = Settle(Charging with { Status = RenewalStatus.Unknown, UnknownSince = Expiry }, new ChargeOutcome.Unconfirmed(),
+            Trigger.LookUp, now)!.After;
 
         Assert.Equal(status, after.Status);
     }
@@ -135,7 +137,8 @@ public sealed class RenewalSettlementTests
 
     [Fact]
     public void Settle_ASuccessHeardLongAfterAPaymentInGrace_ExtendsFromTheOldExpiry() =>
-        Assert.Equal(Expiry, Settle(Charging with { Status = RenewalStatus.Unknown }, Paid, Trigger.LookUp, Expiry.AddDays(20))!.Payment!.PaidFrom);
+        Assert.Equal(
+            Expiry, Settle(Charging with { Status = RenewalStatus.Unknown }, Paid, Trigger.LookUp, Expiry.AddDays(20))!.Payment!.PaidFrom);
 
     [Fact]
     public void Settle_AnotherAmount_IsForAPerson() =>
@@ -155,7 +158,8 @@ public sealed class RenewalSettlementTests
     [InlineData("pi_2", "renewal.paid_twice")]
     public void Settle_TheSuccessOfWhatAPersonDecided_IsASecondChargeOnlyOnAnotherIntent(string intent, string? audit)
     {
-        var decided = RenewalRequests.Decide(Facts(Charging with { Status = RenewalStatus.Undecided }), "pi_1", "seen", Policy, Expiry).Value.After;
+        var decided = RenewalRequests.ResolveUnknownCharge(Facts(Charging with { Status = RenewalStatus.Undecided }), "pi_1", "seen",
+            Policy, Expiry).Value.After;
 
         Assert.Equal(audit, Settle(decided, Paid, Trigger.Event, intent: intent)?.Audit);
     }
@@ -196,9 +200,11 @@ public sealed class RenewalSettlementTests
     [Fact]
     public void RenewNow_OfAnOpenCharge_OnlyAsksAgain()
     {
-        var change = RenewalRequests.RenewNow(Charging with { Status = RenewalStatus.Unknown, NextActionAt = Expiry.AddDays(1) }, Policy, Expiry)!;
+        var change = RenewalRequests.RenewNow(
+            Charging with { Status = RenewalStatus.Unknown, NextActionAt = Expiry.AddDays(1) }, Policy, Expiry)!;
 
-        Assert.Equal((RenewalStatus.Unknown, Expiry, RenewalType.Auto), (change.After.Status, change.After.NextActionAt, change.After.Type));
+        Assert.Equal(
+            (RenewalStatus.Unknown, Expiry, RenewalType.Auto), (change.After.Status, change.After.NextActionAt, change.After.Type));
         Assert.Null(RenewalRequests.RenewNow(Charging with { Status = RenewalStatus.Applied }, Policy, Expiry));
         Assert.Null(RenewalRequests.RenewNow(Charging with { Status = RenewalStatus.Undecided }, Policy, Expiry));
     }
@@ -226,9 +232,11 @@ public sealed class RenewalSettlementTests
     {
         var unknown = Charging with { Status = RenewalStatus.Undecided };
 
-        Assert.Equal("NOT_UNKNOWN", RenewalRequests.Decide(Facts(Due), "ch_1", "seen", Policy, Expiry).Refusal!.Code);
-        Assert.Equal(RenewalStatus.Applied, RenewalRequests.Decide(Facts(unknown), "ch_1", "seen", Policy, Expiry).Value.After.Status);
-        Assert.Equal(RenewalStatus.SoftDeclined, RenewalRequests.Decide(Facts(unknown), null, "not there", Policy, Expiry).Value.After.Status);
+        Assert.Equal("NOT_UNKNOWN", RenewalRequests.ResolveUnknownCharge(Facts(Due), "ch_1", "seen", Policy, Expiry).Refusal!.Code);
+        Assert.Equal(
+            RenewalStatus.Applied, RenewalRequests.ResolveUnknownCharge(Facts(unknown), "ch_1", "seen", Policy, Expiry).Value.After.Status);
+        Assert.Equal(RenewalStatus.SoftDeclined,
+            RenewalRequests.ResolveUnknownCharge(Facts(unknown), null, "not there", Policy, Expiry).Value.After.Status);
     }
 
     [Fact]
@@ -237,7 +245,7 @@ public sealed class RenewalSettlementTests
         var now = Expiry.AddDays(6);
         var unknown = Charging with { Status = RenewalStatus.Undecided };
 
-        var decided = RenewalRequests.Decide(Facts(unknown), null, "not there", Policy, now).Value.After;
+        var decided = RenewalRequests.ResolveUnknownCharge(Facts(unknown), null, "not there", Policy, now).Value.After;
 
         Assert.Equal(RenewalStatus.Charging, After(Next(Facts(decided, Card), now)).Status);
     }
@@ -277,7 +285,7 @@ public sealed class RenewalSettlementTests
         Assert.Null(TakeBack(new PaymentFact.DisputeOpened("pi_1", "fraudulent"))!.Ends);
         Assert.Null(TakeBack(new PaymentFact.DisputeClosed("pi_1", Won: true))!.Ends);
         Assert.Equal("dispute_lost", TakeBack(new PaymentFact.DisputeClosed("pi_1", Won: false))!.Notice!.Reason);
-        Assert.Null(RenewalRequests.TakeBack(Facts(Due), new PaymentFact.Refunded("pi_1", 1, 1), Expiry));
+        Assert.Null(RenewalRequests.ReturnMoney(Facts(Due), new PaymentFact.Refunded("pi_1", 1, 1), Expiry));
     }
 
     [Theory]
@@ -289,7 +297,8 @@ public sealed class RenewalSettlementTests
     [InlineData(86_400, 60, null)] // a later one was paid
     public void TakeBack_AWholeRefund_EndsThePeriodNow(int secondsAfterItsStart, int licenseDays, int? endsAfterSeconds)
     {
-        var change = TakeBack(new PaymentFact.Refunded("pi_1", 4999, 4999), Expiry.AddSeconds(secondsAfterItsStart), Expiry.AddDays(licenseDays))!;
+        var change = TakeBack(
+            new PaymentFact.Refunded("pi_1", 4999, 4999), Expiry.AddSeconds(secondsAfterItsStart), Expiry.AddDays(licenseDays))!;
 
         var expected = endsAfterSeconds is { } seconds ? Expiry.AddSeconds(seconds) : (DateTimeOffset?)null;
         Assert.Equal(expected, change.Ends?.EndsAt);
@@ -302,7 +311,7 @@ public sealed class RenewalSettlementTests
         var lost = new PaymentFact.DisputeClosed("pi_1", Won: false);
         var ended = TakeBack(lost, Expiry.AddDays(-1))!;
 
-        var again = RenewalRequests.TakeBack(Licensed(ended.After, ended.Ends!.EndsAt), lost, Expiry)!;
+        var again = RenewalRequests.ReturnMoney(Licensed(ended.After, ended.Ends!.EndsAt), lost, Expiry)!;
 
         Assert.Null(again.Ends);
     }
@@ -326,19 +335,20 @@ public sealed class RenewalSettlementTests
 
     [Theory]
     [MemberData(nameof(Wakings))]
-    public void IsWokenByCard_WhatWaitsForAnotherCard_Is(RenewalStatus status, string card, int? changedAfterSeconds, bool woken)
+    public void IsDueAfterCardChange_WhatWaitsForAnotherCard_Is(RenewalStatus status, string card, int? changedAfterSeconds, bool woken)
     {
         var waiting = Charging with { Status = status, NextActionAt = Expiry.AddHours(1) };
         var saved = Card with { PaymentId = card, ChangedAt = Expiry.AddSeconds(changedAfterSeconds ?? -1) };
 
-        Assert.Equal(woken, RenewalRequests.IsWokenByCard(Facts(waiting, saved), Expiry));
-        Assert.False(RenewalRequests.IsWokenByCard(Facts(waiting), Expiry));
-        Assert.False(RenewalRequests.IsWokenByCard(Facts(waiting with { NextActionAt = null }, saved), Expiry));
-        Assert.False(RenewalRequests.IsWokenByCard(Facts(waiting with { GivesUpAt = Expiry }, saved), Expiry));
+        Assert.Equal(woken, RenewalRequests.IsDueAfterCardChange(Facts(waiting, saved), Expiry));
+        Assert.False(RenewalRequests.IsDueAfterCardChange(Facts(waiting), Expiry));
+        Assert.False(RenewalRequests.IsDueAfterCardChange(Facts(waiting with { NextActionAt = null }, saved), Expiry));
+        Assert.False(RenewalRequests.IsDueAfterCardChange(Facts(waiting with { GivesUpAt = Expiry }, saved), Expiry));
     }
 
     private static RenewalChange? TakeBack(PaymentFact fact, DateTimeOffset? now = null, DateTimeOffset? licenseUntil = null) =>
-        RenewalRequests.TakeBack(Licensed(Settle(Charging, Paid)!.After, licenseUntil ?? Expiry.AddDays(30)), fact, now ?? Expiry.AddDays(1));
+        RenewalRequests.ReturnMoney(
+            Licensed(Settle(Charging, Paid)!.After, licenseUntil ?? Expiry.AddDays(30)), fact, now ?? Expiry.AddDays(1));
 
     private static RenewalFacts Licensed(Renewal renewal, DateTimeOffset until) =>
         Facts(renewal) with { License = new RenewalLicense(until, AutoRenew: true, IsRenewable: true) };

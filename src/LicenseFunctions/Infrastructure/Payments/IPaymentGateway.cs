@@ -3,28 +3,28 @@ using Licensing.Renewals;
 namespace LicenseFunctions.Infrastructure.Payments;
 
 /// <summary>
-/// A payment provider. An intent can succeed only once, whatever happens to keys; a provider without intents of its own
-/// keeps that promise otherwise (PayPal: one order, captured once). Expected trouble is an outcome, never an exception:
-/// whatever leaves the charge uncertain is <see cref="ChargeOutcome.Unknown"/>.
+/// A payment provider. An intent can succeed only once, whatever happens to idempotency keys. A provider without intents must guarantee
+/// this in another way (PayPal: one order, captured once). Expected failures are outcomes, not exceptions; an uncertain charge is
+/// <see cref="ChargeOutcome.Unknown"/>.
 /// </summary>
 public interface IPaymentGateway
 {
     /// <summary>As in user_payment_methods.payment_provider.</summary>
     string Provider { get; }
 
-    /// <summary>For how long after its first use a key may be sent again. Past it, the same key would charge again.</summary>
+    /// <summary>How long after its first use a key may be sent again. After that, the same key would charge again.</summary>
     TimeSpan IdempotencyKeyLifetime { get; }
 
-    /// <summary>Creates the period's intent, unconfirmed: an orphan of a lost answer charges nothing.</summary>
+    /// <summary>Creates the period's intent, unconfirmed: an intent whose answer got lost charges nothing.</summary>
     Task<IntentSnapshot> CreateIntentAsync(ChargeRequest request, string idempotencyKey, CancellationToken cancellationToken);
 
-    /// <summary>Confirms off-session with the request's payment method. The one call that moves money.</summary>
+    /// <summary>Confirms the intent off-session with the request's payment method. The only call that moves money.</summary>
     Task<IntentSnapshot> ConfirmIntentAsync(
         string intentId, ChargeRequest request, string idempotencyKey, CancellationToken cancellationToken);
 
     /// <summary>Looks the intent up. A lookup that fails is <see cref="ChargeOutcome.Unknown"/>.</summary>
     Task<IntentSnapshot> GetIntentAsync(string intentId, CancellationToken cancellationToken);
 
-    /// <summary>Cancels the intent. One that was paid or is cancelled already answers what it is.</summary>
+    /// <summary>Cancels the intent. If it is paid or canceled already, the answer says so.</summary>
     Task<IntentSnapshot> CancelIntentAsync(string intentId, string idempotencyKey, CancellationToken cancellationToken);
 }

@@ -5,7 +5,7 @@ using Npgsql;
 
 namespace LicenseFunctions.Infrastructure.Payments;
 
-/// <summary>What payment providers told us, each event once.</summary>
+/// <summary>The events of payment providers, each stored once.</summary>
 public static class PaymentEventInbox
 {
     private const string Add = """
@@ -14,7 +14,8 @@ public static class PaymentEventInbox
         on conflict do nothing
         """;
 
-    /// <returns>Whether it is new; in the transaction of its effect, so that it was handled exactly if it isn't.</returns>
+    /// <summary>Adds an event in the transaction of its effect.</summary>
+    /// <returns>False if the event was applied before.</returns>
     public static async Task<bool> AddAsync(NpgsqlConnection connection, PaymentEvent received, CancellationToken cancellationToken) =>
         await connection.ExecuteAsync(new CommandDefinition(Add, new
         {

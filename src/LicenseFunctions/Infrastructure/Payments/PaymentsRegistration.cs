@@ -7,7 +7,7 @@ namespace LicenseFunctions.Infrastructure.Payments;
 
 public static class PaymentsRegistration
 {
-    /// <summary>Without STRIPE_SECRET_KEY no gateway is registered: a renewal by card is "payment needed", all else works.</summary>
+    /// <summary>Without STRIPE_SECRET_KEY no gateway is registered: a renewal by card is payment_needed, everything else works.</summary>
     public static IServiceCollection AddPayments(this IServiceCollection services, SettingReader reader)
     {
         var settings = StripeSettings.Read(reader);
@@ -20,7 +20,7 @@ public static class PaymentsRegistration
         return services;
     }
 
-    /// <summary>The one client of the process.</summary>
+    /// <summary>The process has one client.</summary>
     public static StripeClient Client(StripeSettings settings, TimeProvider clock)
     {
         var pace = new WritePace(settings.WritesPerSecond, StripeSettings.LongestWait, clock);

@@ -105,15 +105,18 @@ public sealed class StandInShapeTests
         var error = JsonNode.Parse(await answer.Content.ReadAsStringAsync(TestContext.Current.CancellationToken))!["error"]!;
 
         Assert.Equal((status, "invalid_request_error", code, param),
-            ((int)answer.StatusCode, error["type"]!.GetValue<string>(), error["code"]!.GetValue<string>(), error["param"]!.GetValue<string>()));
+            ((int)answer.StatusCode, error["type"]!.GetValue<string>(), error["code"]!.GetValue<string>(),
+                error["param"]!.GetValue<string>()));
     }
 
-    private static StripeClient PaymentsClient(StripeAccount account) => LicenseFunctions.Infrastructure.Payments.PaymentsRegistration.Client(account.Settings, TimeProvider.System);
+    private static StripeClient PaymentsClient(StripeAccount account) =>
+        LicenseFunctions.Infrastructure.Payments.PaymentsRegistration.Client(account.Settings, TimeProvider.System);
 
     /// <summary>Every named object in it, and its plain members one level down, against the SDK's class of that name.</summary>
     private static void Check(JsonObject subject)
     {
-        var type = Sdk.GetType("Stripe." + string.Concat(subject["object"]!.GetValue<string>().Split('_').Select(word => char.ToUpperInvariant(word[0]) + word[1..])))!;
+        var type = Sdk.GetType("Stripe." + string.Concat(
+            subject["object"]!.GetValue<string>().Split('_').Select(word => char.ToUpperInvariant(word[0]) + word[1..])))!;
         Check(subject, type);
     }
 
@@ -125,7 +128,8 @@ public sealed class StandInShapeTests
         {
             if (value is JsonObject { Count: > 0 } child && child.ContainsKey("object"))
                 Check(child.ContainsKey("id") ? child : child["object"]!.AsObject());
-            else if (value is JsonObject plain && Property(type, name) is { } property && typeof(StripeEntity).IsAssignableFrom(property.PropertyType))
+            else if (value is JsonObject plain && Property(type, name) is { } property
+                && typeof(StripeEntity).IsAssignableFrom(property.PropertyType))
                 Check(plain, property.PropertyType);
         }
     }

@@ -52,7 +52,8 @@ internal sealed class StripeAccount : IAsyncDisposable
     public async Task<IntentSnapshot> PayAsync(ChargeRequest charge, string? key = null)
     {
         var created = await Gateway.CreateIntentAsync(charge, charge.RenewalId.ToString(), TestContext.Current.CancellationToken);
-        return await Gateway.ConfirmIntentAsync(created.IntentId!, charge, key ?? Guid.NewGuid().ToString(), TestContext.Current.CancellationToken);
+        return await Gateway.ConfirmIntentAsync(
+            created.IntentId!, charge, key ?? Guid.NewGuid().ToString(), TestContext.Current.CancellationToken);
     }
 
     /// <summary>An event of the stand-in as its webhook carries it: the body and its signature.</summary>
@@ -61,7 +62,8 @@ internal sealed class StripeAccount : IAsyncDisposable
         lock (StandIn.Account.Gate)
         {
             var body = StandIn.Account.Events.Single(made => made.Id() == eventId).ToJsonString();
-            return (body, StripeStandIn.Webhooks.Sign(body, StandIn.Options.WebhookSecret, TimeProvider.System.GetUtcNow().ToUnixTimeSeconds()));
+            return (body, StripeStandIn.Webhooks.Sign(
+                body, StandIn.Options.WebhookSecret, TimeProvider.System.GetUtcNow().ToUnixTimeSeconds()));
         }
     }
 

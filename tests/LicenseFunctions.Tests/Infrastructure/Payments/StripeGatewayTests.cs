@@ -22,7 +22,8 @@ public sealed class StripeGatewayTests
         Assert.Equal(0, account.SucceededCharges);
         Assert.Equal(created, await account.Gateway.GetIntentAsync(created.IntentId!, Cancel));
         lock (account.StandIn.Account.Gate)
-            Assert.Equal(charge.RenewalId.ToString(), account.StandIn.Account.PaymentIntents[created.IntentId!]["metadata"]!["renewal_id"]!.GetValue<string>());
+            Assert.Equal(charge.RenewalId.ToString(),
+                account.StandIn.Account.PaymentIntents[created.IntentId!]["metadata"]!["renewal_id"]!.GetValue<string>());
     }
 
     [Fact]
@@ -168,7 +169,8 @@ public sealed class StripeGatewayTests
         using var stopping = new CancellationTokenSource();
         await stopping.CancelAsync();
 
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => account.Gateway.ConfirmIntentAsync("pi_1", account.Charge(), "key", stopping.Token));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(
+            () => account.Gateway.ConfirmIntentAsync("pi_1", account.Charge(), "key", stopping.Token));
     }
 
     [Fact]
@@ -190,10 +192,12 @@ public sealed class StripeGatewayTests
         var charge = account.Charge();
         account.StandIn.Faults.Add(new Fault(FaultKind.Delay, "payment_intents.create", Times: 1, DelayMs: 300));
 
-        var both = await Task.WhenAll(account.Gateway.CreateIntentAsync(charge, "key", Cancel), account.Gateway.CreateIntentAsync(charge, "key", Cancel));
+        var both = await Task.WhenAll(
+            account.Gateway.CreateIntentAsync(charge, "key", Cancel), account.Gateway.CreateIntentAsync(charge, "key", Cancel));
 
         Assert.Contains(both, created => created.Outcome is ChargeOutcome.Unconfirmed);
-        Assert.All(both, created => Assert.True(created.Outcome is ChargeOutcome.Unconfirmed or ChargeOutcome.Unknown { Reason: "409_idempotency_key_in_use" }));
+        Assert.All(both, created => Assert.True(
+            created.Outcome is ChargeOutcome.Unconfirmed or ChargeOutcome.Unknown { Reason: "409_idempotency_key_in_use" }));
         Assert.Equal(1, account.StandIn.Stats()["payment_intents"]!.GetValue<int>());
     }
 

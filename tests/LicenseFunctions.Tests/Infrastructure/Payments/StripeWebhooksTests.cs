@@ -14,7 +14,8 @@ public sealed class StripeWebhooksTests
     [Fact]
     public async Task Read_ASignedEvent_IsBelieved_UnderTheOldAndTheNewSecret()
     {
-        await using var account = await StripeAccount.OpenAsync(settings => settings with { WebhookSecrets = ["whsec_next", .. settings.WebhookSecrets] });
+        await using var account = await StripeAccount.OpenAsync(
+            settings => settings with { WebhookSecrets = ["whsec_next", .. settings.WebhookSecrets] });
         var paid = await account.PayAsync(account.Charge());
 
         var read = await account.LatestAsync("payment_intent.succeeded");
@@ -121,7 +122,8 @@ public sealed class StripeWebhooksTests
         Assert.Equal(new PaymentFact.Refunded(paid.IntentId!, 3000, 3000), (await account.LatestAsync("charge.refunded")).Fact);
 
         var dispute = account.StandIn.Dispute(paid.IntentId!, "product_not_received");
-        Assert.Equal(new PaymentFact.DisputeOpened(paid.IntentId!, "product_not_received"), (await account.LatestAsync("charge.dispute.created")).Fact);
+        Assert.Equal(new PaymentFact.DisputeOpened(paid.IntentId!, "product_not_received"),
+            (await account.LatestAsync("charge.dispute.created")).Fact);
         account.StandIn.CloseDispute(dispute, won: false);
         Assert.Equal(new PaymentFact.DisputeClosed(paid.IntentId!, Won: false), (await account.LatestAsync("charge.dispute.closed")).Fact);
     }
@@ -147,7 +149,8 @@ public sealed class StripeWebhooksTests
             {"id":"evt_1","object":"event","api_version":"2020-08-27","created":1767225600,"type":"payment_intent.succeeded",
              "data":{"object":{"id":"pi_1","object":"payment_intent","status":"succeeded","amount_received":3000,"latest_charge":"ch_1","metadata":{}}}}
             """;
-        var signature = StripeStandIn.Webhooks.Sign(body, account.StandIn.Options.WebhookSecret, TimeProvider.System.GetUtcNow().ToUnixTimeSeconds());
+        var signature = StripeStandIn.Webhooks.Sign(
+            body, account.StandIn.Options.WebhookSecret, TimeProvider.System.GetUtcNow().ToUnixTimeSeconds());
 
         var read = (await account.Webhooks.ReadAsync(body, signature, Cancel)).Value;
 

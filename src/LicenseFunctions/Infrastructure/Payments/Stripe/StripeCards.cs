@@ -5,7 +5,7 @@ using Stripe;
 
 namespace LicenseFunctions.Infrastructure.Payments.Stripe;
 
-/// <summary>What a browser needs to save a card with Stripe itself: the number never passes through here.</summary>
+/// <summary>What a browser needs to save a card at Stripe directly. The card number never reaches this backend.</summary>
 public sealed record CardSetup(string SetupIntentId, string ClientSecret, string PublishableKey)
 {
     /// <summary>Keeps the secret out of logs.</summary>
@@ -17,26 +17,33 @@ public sealed class StripeCards(StripeClient client, StripeSettings settings)
 {
     public const string Provider = "stripe";
 
-    private static readonly Refusal NotOffered = new(RefusalKind.Conflict, "CARDS_NOT_OFFERED", "Cards can't be saved here: no payment provider is set up.",
+    private static readonly Refusal NotOffered = new(
+        RefusalKind.Conflict, "CARDS_NOT_OFFERED", "Cards can't be saved here: no payment provider is set up.",
         Hint: "Pay from the wallet, or ask the operator to set STRIPE_SECRET_KEY.");
 
-    private static readonly Refusal Silent = new(RefusalKind.Unavailable, "PAYMENT_PROVIDER_UNAVAILABLE", "The payment provider doesn't answer as it should.",
+    private static readonly Refusal ProviderUnavailable = new(
+        RefusalKind.Unavailable, "PAYMENT_PROVIDER_UNAVAILABLE", "The payment provider doesn't answer as it should.",
         Hint: "Try again in a minute; nothing was changed.");
 
     private readonly CustomerService customers = new(client);
     private readonly SetupIntentService setups = new(client);
     private readonly PaymentMethodService methods = new(client);
 
-    /// <summary>The customer at Stripe for this user; the key makes two calls at once find the same one.</summary>
+    /// <summary>Creates the user's customer at Stripe. The idempotency key makes concurrent calls return the same one.</summary>
     public Task<Outcome<string>> CreateCustomerAsync(Guid userId, CancellationToken cancellationToken) => AskAsync(async () =>
     {
-        var options = new CustomerCreateOptions { Metadata = new Dictionary<string, string> { [StripeMetadata.UserId] = userId.ToString() } };
-        var customer = await customers.CreateAsync(options, new RequestOptions { IdempotencyKey = $"customer-{userId}" }, cancellationToken);
+        var customer = await customers.CreateAsync(
+            new CustomerCreateOptions { Metadata = new Dictionary<string, string> { [StripeMetadata.UserId] = userId.ToString() } },
+            new RequestOptions { IdempotencyKey = $"customer-{userId}" },
+            cancellationToken);
         return customer.Id;
     }, cancellationToken);
 
-    /// <remarks>No key of ours: an intent that nobody confirms saves nothing, and one key a user would hand out an intent that was used.</remarks>
-    public Task<Outcome<CardSetup>> StartSetupAsync(string customerId, Guid userId, CancellationToken cancellationToken) => AskAsync(async () =>
+    /// <remarks>
+    /// No idempotency key: an unconfirmed intent saves nothing, and one key for each user would return an intent that was used already.
+    /// </remarks>
+    public Task<Outcome<CardSetup>> StartSetupAsync(
+        string customerId, Guid userId, CancellationToken cancellationToken) => AskAsync(async () =>
     {
         var intent = await setups.CreateAsync(
             new SetupIntentCreateOptions
@@ -50,7 +57,7 @@ public sealed class StripeCards(StripeClient client, StripeSettings settings)
         return new CardSetup(intent.Id, intent.ClientSecret, settings.PublishableKey!);
     }, cancellationToken);
 
-    /// <summary>Takes the card off the customer; one that is off already, or that Stripe doesn't know any more, is as well.</summary>
+    /// <summary>Detaches the card from its customer. Succeeds too if it is detached already or unknown to Stripe.</summary>
     public Task<Outcome<string>> DetachAsync(string paymentId, CancellationToken cancellationToken) => AskAsync(async () =>
     {
         try
@@ -59,14 +66,16 @@ public sealed class StripeCards(StripeClient client, StripeSettings settings)
         }
         catch (StripeException gone) when (gone.StripeError is { Type: "invalid_request_error", Param: "payment_method" })
         {
-            // The wish is fulfilled.
+            // Detached already.
         }
 
         return paymentId;
     }, cancellationToken);
 
-    /// <summary>The card as Stripe has it now, whatever an older event said of it.</summary>
-    /// <param name="userId">Its owner, where the event names one.</param>
+    /// <summary>Reads the card's present state, because events may be old.</summary>
+    /// <param name="paymentId">Stripe's id of the card.</param>
+    /// <param name="userId">Its owner, if the event names one.</param>
+    /// <param name="cancellationToken">Cancels the call.</param>
     /// <exception cref="StripeException">Stripe doesn't answer.</exception>
     public async Task<PaymentFact> ReadAsync(string paymentId, Guid? userId, CancellationToken cancellationToken)
     {
@@ -76,7 +85,8 @@ public sealed class StripeCards(StripeClient client, StripeSettings settings)
             return method.CustomerId is null
                 ? new PaymentFact.MethodDetached(paymentId)
                 : new PaymentFact.MethodSaved(
-                    userId, method.CustomerId, paymentId, method.Type, method.Card?.Last4, method.Card?.Brand, (int?)method.Card?.ExpMonth, (int?)method.Card?.ExpYear);
+                    userId, method.CustomerId, paymentId, method.Type, method.Card?.Last4, method.Card?.Brand,
+                    (int?)method.Card?.ExpMonth, (int?)method.Card?.ExpYear);
         }
         catch (StripeException gone) when (gone.HttpStatusCode == HttpStatusCode.NotFound)
         {
@@ -95,7 +105,7 @@ public sealed class StripeCards(StripeClient client, StripeSettings settings)
         catch (Exception lost) when (lost is StripeException or HttpRequestException or WritePaceException
             || (lost is OperationCanceledException && !cancellationToken.IsCancellationRequested))
         {
-            return Silent;
+            return ProviderUnavailable;
         }
     }
 }

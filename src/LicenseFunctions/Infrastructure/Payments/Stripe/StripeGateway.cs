@@ -13,7 +13,7 @@ public sealed class StripeGateway(StripeClient client, ILogger<StripeGateway> lo
 
     public string Provider => "stripe";
 
-    /// <summary>An hour less than the 24 that Stripe promises: clocks differ, and past them the same key charges again.</summary>
+    /// <summary>One hour less than Stripe's 24, because clocks differ. After that time the same key would charge again.</summary>
     public TimeSpan IdempotencyKeyLifetime => TimeSpan.FromHours(23);
 
     public Task<IntentSnapshot> CreateIntentAsync(ChargeRequest request, string idempotencyKey, CancellationToken cancellationToken) =>
@@ -46,10 +46,12 @@ public sealed class StripeGateway(StripeClient client, ILogger<StripeGateway> lo
 
     public Task<IntentSnapshot> CancelIntentAsync(string intentId, string idempotencyKey, CancellationToken cancellationToken) =>
         AskAsync(intentId, token => intents.CancelAsync(
-            intentId, new PaymentIntentCancelOptions { CancellationReason = "abandoned" }, new RequestOptions { IdempotencyKey = idempotencyKey }, token),
-            cancellationToken);
+            intentId,
+            new PaymentIntentCancelOptions { CancellationReason = "abandoned" },
+            new RequestOptions { IdempotencyKey = idempotencyKey }, token), cancellationToken);
 
-    private async Task<IntentSnapshot> AskAsync(string? intentId, Func<CancellationToken, Task<PaymentIntent>> ask, CancellationToken cancellationToken)
+    private async Task<IntentSnapshot> AskAsync(
+        string? intentId, Func<CancellationToken, Task<PaymentIntent>> ask, CancellationToken cancellationToken)
     {
         try
         {
@@ -57,7 +59,7 @@ public sealed class StripeGateway(StripeClient client, ILogger<StripeGateway> lo
         }
         catch (StripeException refused)
         {
-            // Nothing of the request or the customer: the ids and Stripe's codes find the rest in its dashboard.
+            // No data of the request or the customer: with these ids, Stripe's dashboard shows the rest.
             if (refused.HttpStatusCode is not HttpStatusCode.PaymentRequired)
             {
                 log.LogWarning("Stripe answered {Status} {Type} {Code} about {Intent}, request {Request}", (int)refused.HttpStatusCode,

@@ -1,6 +1,6 @@
 namespace LicenseFunctions.Infrastructure.Payments.Stripe;
 
-/// <summary>What our objects at Stripe carry, so that a webhook finds its way back.</summary>
+/// <summary>Metadata of objects at Stripe, by which webhooks are assigned.</summary>
 internal static class StripeMetadata
 {
     public const string RenewalId = "renewal_id";

@@ -6,7 +6,7 @@ using ChargeOutcome = Licensing.Renewals.ChargeOutcome;
 
 namespace LicenseFunctions.Infrastructure.Payments.Stripe;
 
-/// <summary>Stripe's answers in the machine's words. Whatever isn't certain is unknown.</summary>
+/// <summary>Maps Stripe's answers to outcomes. An uncertain answer is Unknown.</summary>
 internal static class StripeOutcomes
 {
     private static readonly ChargeOutcome.HardDeclined Unusable = new("payment_method_unusable", "The saved card can't be used any more.");
@@ -21,14 +21,16 @@ internal static class StripeOutcomes
         return new IntentSnapshot(error?.PaymentIntent?.Id ?? intentId, error switch
         {
             { Type: "card_error" } when refused.HttpStatusCode == HttpStatusCode.PaymentRequired => Declined(error),
-            // The saved card or its customer is gone at Stripe, or the amount is none that a card can pay: no retry mends that.
+            // Stripe doesn't know the saved card or its customer any more: a retry doesn't help.
             { Type: "invalid_request_error", Param: "payment_method" or "customer" } when IsClientError(refused) =>
                 Unusable,
-            // Of a card that was detached Stripe says so in its sentence alone, without a code or a parameter.
+            // For a detached card, Stripe answers with a message only, without a code or a parameter.
             { Type: "invalid_request_error", Code: null, Param: null, Message: { } sentence }
-                when refused.HttpStatusCode is HttpStatusCode.BadRequest && sentence.Contains("detached from a Customer", StringComparison.Ordinal) =>
+                when refused.HttpStatusCode is HttpStatusCode.BadRequest
+                    && sentence.Contains("detached from a Customer", StringComparison.Ordinal) =>
                 Unusable,
-            { Code: "amount_too_small" or "amount_too_large" } => new ChargeOutcome.HardDeclined(error.Code, "The amount can't be charged to a card."),
+            { Code: "amount_too_small" or "amount_too_large" } =>
+                new ChargeOutcome.HardDeclined(error.Code, "The amount can't be charged to a card."),
             _ => new ChargeOutcome.Unknown(Reason(refused), RetryAfter(refused)),
         });
     }
@@ -47,10 +49,12 @@ internal static class StripeOutcomes
     private static ChargeOutcome Declined(StripeError error) =>
         CardDeclines.Classify(error.AdviceCode, error.DeclineCode, error.Code, error.Message ?? "Your card was declined.");
 
-    private static bool IsClientError(StripeException refused) => refused.HttpStatusCode is HttpStatusCode.BadRequest or HttpStatusCode.NotFound;
+    private static bool IsClientError(StripeException refused) =>
+        refused.HttpStatusCode is HttpStatusCode.BadRequest or HttpStatusCode.NotFound;
 
     private static string Reason(StripeException refused) =>
-        $"{((int)refused.HttpStatusCode).ToString(CultureInfo.InvariantCulture)}_{refused.StripeError?.Code ?? refused.StripeError?.Type ?? "no_answer"}";
+        ((int)refused.HttpStatusCode).ToString(CultureInfo.InvariantCulture)
+        + $"_{refused.StripeError?.Code ?? refused.StripeError?.Type ?? "no_answer"}";
 
     private static TimeSpan? RetryAfter(StripeException refused) =>
         refused.StripeResponse?.Headers is { } headers && headers.TryGetValues("Retry-After", out var values)

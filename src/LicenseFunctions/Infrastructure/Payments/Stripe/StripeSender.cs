@@ -1,8 +1,8 @@
 namespace LicenseFunctions.Infrastructure.Payments.Stripe;
 
 /// <summary>
-/// One send to Stripe, a retry by Stripe.net included: its place among the requests in flight, its slot in the write rate, and a time-out that
-/// counts from there. HttpClient's own time-out would count the waiting as well.
+/// Sends one request to Stripe, a retry of Stripe.net included: waits for a free connection and for the write rate, then starts the
+/// time-out. HttpClient's own time-out would include the waiting.
 /// </summary>
 internal sealed class StripeSender(StripeSettings settings, WritePace pace) : DelegatingHandler(new SocketsHttpHandler
 {
@@ -10,11 +10,11 @@ internal sealed class StripeSender(StripeSettings settings, WritePace pace) : De
     PooledConnectionLifetime = TimeSpan.FromMinutes(5),
 })
 {
-    private readonly SemaphoreSlim places = new(settings.Concurrency);
+    private readonly SemaphoreSlim connections = new(settings.Concurrency);
 
     protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
-        await places.WaitAsync(cancellationToken);
+        await connections.WaitAsync(cancellationToken);
         try
         {
             if (request.Method != HttpMethod.Get)
@@ -27,13 +27,13 @@ internal sealed class StripeSender(StripeSettings settings, WritePace pace) : De
         }
         finally
         {
-            places.Release();
+            connections.Release();
         }
     }
 
     protected override void Dispose(bool disposing)
     {
-        places.Dispose();
+        connections.Dispose();
         base.Dispose(disposing);
     }
 }

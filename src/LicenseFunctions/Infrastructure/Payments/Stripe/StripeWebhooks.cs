@@ -6,17 +6,17 @@ using ChargeOutcome = Licensing.Renewals.ChargeOutcome;
 
 namespace LicenseFunctions.Infrastructure.Payments.Stripe;
 
-/// <summary>Reads Stripe's events: who sent them, and what they say in the machine's words.</summary>
+/// <summary>Verifies Stripe's events and maps them to facts.</summary>
 public sealed class StripeWebhooks(StripeSettings settings, StripeCards cards, TimeProvider clock)
 {
-    /// <summary>Stripe's own tolerance, in seconds: an older copy of a signed body may be a replay.</summary>
-    private const int Tolerance = 300;
+    /// <summary>Stripe's own tolerance: an older signed body may be a replay.</summary>
+    private static readonly TimeSpan Tolerance = TimeSpan.FromMinutes(5);
 
     private static readonly Refusal NotStripe = new(RefusalKind.Invalid, "BAD_SIGNATURE",
         "The body isn't signed by this account's webhook secret, or was signed too long ago.", "Stripe-Signature");
 
-    /// <summary>Verifies and translates one body. Asks Stripe for the card where an event only names it: before any transaction.</summary>
-    /// <param name="body">As it came, byte for byte: the signature is over it.</param>
+    /// <summary>Verifies and maps one event. Reads the card from Stripe if the event only names it, before any transaction.</summary>
+    /// <param name="body">The request's body, unchanged: the signature covers it.</param>
     /// <param name="signature">The Stripe-Signature header.</param>
     /// <exception cref="StripeException">Stripe doesn't answer about a card; it will send the event again.</exception>
     public async Task<Outcome<PaymentEvent>> ReadAsync(string body, string? signature, CancellationToken cancellationToken)
@@ -35,12 +35,14 @@ public sealed class StripeWebhooks(StripeSettings settings, StripeCards cards, T
         {
             try
             {
-                // An account may stay on an older API version: the fields that are read here have been the same for years.
-                return EventUtility.ConstructEvent(body, signature, secret, Tolerance, clock.GetUtcNow().ToUnixTimeSeconds(), throwOnApiVersionMismatch: false);
+                // An account may use an older API version; the fields that are read here are the same.
+                return EventUtility.ConstructEvent(
+                    body, signature, secret, (long)Tolerance.TotalSeconds, clock.GetUtcNow().ToUnixTimeSeconds(),
+                    throwOnApiVersionMismatch: false);
             }
             catch (Exception wrong) when (wrong is StripeException or FormatException or OverflowException)
             {
-                // Another secret may fit while one is rolled.
+                // While the secret is rolled, another one may fit.
             }
         }
 
@@ -51,13 +53,17 @@ public sealed class StripeWebhooks(StripeSettings settings, StripeCards cards, T
     {
         ("payment_intent.succeeded" or "payment_intent.payment_failed" or "payment_intent.requires_action" or "payment_intent.processing"
             or "payment_intent.canceled", PaymentIntent intent) => OfIntent(intent),
-        ("charge.refunded", Charge { PaymentIntentId: { } intentId } charge) => new PaymentFact.Refunded(intentId, charge.Amount, charge.AmountRefunded),
-        ("charge.dispute.created", Dispute { PaymentIntentId: { } intentId } dispute) => new PaymentFact.DisputeOpened(intentId, dispute.Reason ?? "general"),
-        // An inquiry that ends without a chargeback (warning_closed) is no loss either.
-        ("charge.dispute.closed", Dispute { PaymentIntentId: { } intentId } dispute) => new PaymentFact.DisputeClosed(intentId, Won: dispute.Status != "lost"),
+        ("charge.refunded", Charge { PaymentIntentId: { } intentId } charge) =>
+            new PaymentFact.Refunded(intentId, charge.Amount, charge.AmountRefunded),
+        ("charge.dispute.created", Dispute { PaymentIntentId: { } intentId } dispute) =>
+            new PaymentFact.DisputeOpened(intentId, dispute.Reason ?? "general"),
+        // An inquiry that ends without a chargeback (warning_closed) isn't lost either.
+        ("charge.dispute.closed", Dispute { PaymentIntentId: { } intentId } dispute) =>
+            new PaymentFact.DisputeClosed(intentId, Won: dispute.Status != "lost"),
         ("setup_intent.succeeded", SetupIntent { PaymentMethodId: { } paymentId } setup) =>
             await cards.ReadAsync(paymentId, setup.Metadata.Id(StripeMetadata.UserId), cancellationToken),
-        ("payment_method.automatically_updated" or "payment_method.updated", PaymentMethod method) => await cards.ReadAsync(method.Id, userId: null, cancellationToken),
+        ("payment_method.automatically_updated" or "payment_method.updated", PaymentMethod method) =>
+            await cards.ReadAsync(method.Id, userId: null, cancellationToken),
         ("payment_method.detached", PaymentMethod method) => new PaymentFact.MethodDetached(method.Id),
         _ => new PaymentFact.Ignored(),
     };
@@ -65,6 +71,8 @@ public sealed class StripeWebhooks(StripeSettings settings, StripeCards cards, T
     private static PaymentFact OfIntent(PaymentIntent intent)
     {
         var snapshot = StripeOutcomes.Of(intent);
-        return snapshot.Outcome is ChargeOutcome.Unknown ? new PaymentFact.Ignored() : new PaymentFact.IntentChanged(snapshot, intent.Metadata.Id(StripeMetadata.RenewalId));
+        return snapshot.Outcome is ChargeOutcome.Unknown
+            ? new PaymentFact.Ignored()
+            : new PaymentFact.IntentChanged(snapshot, intent.Metadata.Id(StripeMetadata.RenewalId));
     }
 }

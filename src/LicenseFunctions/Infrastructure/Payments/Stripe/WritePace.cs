@@ -1,8 +1,8 @@
 namespace LicenseFunctions.Infrastructure.Payments.Stripe;
 
 /// <summary>
-/// Spaces writes evenly, so that no window of a second holds more than the rate. System.Threading.RateLimiting's buckets refill on a
-/// timer's ticks and lose some of the rate at each; this gives every write its slot, and a timer's lateness delays only that one.
+/// Spaces writes evenly, so that no second holds more than the rate. The buckets of System.Threading.RateLimiting are refilled by a timer
+/// and lose some of the rate at each tick. Here each write has its own time slot, and a late timer delays only one write.
 /// </summary>
 public sealed class WritePace(int perSecond, TimeSpan longestWait, TimeProvider clock)
 {
@@ -10,8 +10,8 @@ public sealed class WritePace(int perSecond, TimeSpan longestWait, TimeProvider 
     private readonly long step = clock.TimestampFrequency / perSecond;
     private long next;
 
-    /// <summary>Waits for this write's slot.</summary>
-    /// <exception cref="WritePaceException">The queue is longer than the longest wait: nothing was sent.</exception>
+    /// <summary>Waits for this write's time slot.</summary>
+    /// <exception cref="WritePaceException">The wait would be longer than the longest one; nothing was sent.</exception>
     public Task WaitAsync(CancellationToken cancellationToken)
     {
         TimeSpan wait;

@@ -1,0 +1,38 @@
+-- Facts about renewals that several statements read. RenewalRulesTests compares them with their C# counterparts.
+
+-- The charge moved money, or may still do so: the license keeps its grace, and nothing else is charged. C#: RenewalStatus.IsChargeOpen.
+create or replace function is_charge_open(status text) returns boolean language sql immutable parallel safe as $$
+    select status in ('charging', 'unknown', 'undecided', 'succeeded')
+$$;
+
+-- The provider or the customer's bank has the next answer: what the reconciler looks up. C#: RenewalStatus.IsAwaitingProvider.
+create or replace function is_awaiting_provider(status text) returns boolean language sql immutable parallel safe as $$
+    select is_charge_open(status) or status = 'needs_authentication'
+$$;
+
+-- The renewal needs no more work. C#: RenewalStatus.IsFinal.
+create or replace function is_renewal_final(status text) returns boolean language sql immutable parallel safe as $$
+    select status in ('applied', 'canceled', 'lapsed')
+$$;
+
+-- When an unpaid period lapses: at the end of the grace. A period that is opened late gets one day. C#: RenewalPolicy.GivesUpAt.
+create or replace function renewal_gives_up_at(period_start timestamptz, grace interval, opened_at timestamptz) returns timestamptz
+    language sql stable parallel safe as $$
+    select greatest(period_start + grace, opened_at + interval '24 hours')
+$$;
+
+-- auto_renew in the metadata of a license's current token.
+create or replace function is_auto_renewed(metadata jsonb) returns boolean language sql immutable parallel safe as $$
+    select coalesce(metadata ->> 'auto_renew' = 'true', false)
+$$;
+
+-- A license is renewable while it is active, or suspended for its expiry alone. Nobody pays for a license that an operator or the
+-- detector suspended.
+create or replace function is_license_renewable(
+    subscription_active boolean, state subscription_state, token_active boolean, suspended_for_expiry boolean, suspended_otherwise boolean)
+    returns boolean language sql immutable parallel safe as $$
+    select subscription_active
+        and (token_active or suspended_for_expiry)
+        and not suspended_otherwise
+        and (state <> 'SUSPENDED_ADMIN' or suspended_for_expiry)
+$$;

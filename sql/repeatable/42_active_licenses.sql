@@ -1,0 +1,12 @@
+-- Active licenses, to be read by ranges of expires_at: the index over active tokens finds them, and each is checked to be its license's
+-- current token. The other way round, all tokens of all licenses would be sorted.
+create or replace view active_licenses as
+select
+    t.subscription_id, t.expires_at, s.subscriber_id, s.master_id,
+    s.is_active and is_auto_renewed(t.metadata) as auto_renews
+from license_tokens t
+join lateral (select c.token_id from v_current_license_tokens c where c.subscription_id = t.subscription_id limit 1) current_token
+    on current_token.token_id = t.token_id
+-- A left join, so that a reader who needs no column of the subscription doesn't read it.
+left join subscriptions s on s.subscription_id = t.subscription_id
+where t.is_active;

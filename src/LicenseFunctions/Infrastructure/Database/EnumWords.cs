@@ -1,0 +1,33 @@
+using System.Text.Json;
+
+namespace LicenseFunctions.Infrastructure.Database;
+
+/// <summary>The words of an enum in tables, JSON and mails: SoftDeclined is soft_declined, or SOFT_DECLINED where a column says so.</summary>
+public static class EnumWords
+{
+    /// <summary>In lower snake case.</summary>
+    public static string Of<T>(T value) where T : struct, Enum => JsonNamingPolicy.SnakeCaseLower.ConvertName(value.ToString());
+
+    /// <summary>In lower snake case; null for null.</summary>
+    public static string? Of<T>(T? value) where T : struct, Enum => value is { } named ? Of(named) : null;
+
+    /// <summary>In upper snake case.</summary>
+    public static string UpperOf<T>(T value) where T : struct, Enum => JsonNamingPolicy.SnakeCaseUpper.ConvertName(value.ToString());
+
+    /// <summary>Reads a word in lower or upper snake case.</summary>
+    /// <param name="word">The word.</param>
+    /// <param name="source">What the word comes from, for the message: a column.</param>
+    /// <exception cref="InvalidOperationException">The enum has no such value.</exception>
+    public static T Parse<T>(string word, string? source = null) where T : struct, Enum =>
+        Words<T>.Values.TryGetValue(word, out var value)
+            ? value
+            : throw new InvalidOperationException($"{source ?? typeof(T).Name} has no value {word}");
+
+    private static class Words<T> where T : struct, Enum
+    {
+        public static readonly Dictionary<string, T> Values = Enum.GetValues<T>()
+            .SelectMany(value => new[] { KeyValuePair.Create(Of(value), value), KeyValuePair.Create(UpperOf(value), value) })
+            .DistinctBy(pair => pair.Key)
+            .ToDictionary(StringComparer.Ordinal);
+    }
+}
