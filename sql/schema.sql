@@ -237,7 +237,7 @@ begin
     end if;
     insert into license_states (subscription_id) select unnest(licenses) on conflict (subscription_id) do nothing;
     perform from license_states where subscription_id = any (licenses) order by subscription_id for update;
-    if exists (select from renewals where user_id = person and status in ('charging', 'unknown', 'undecided', 'succeeded')) then
+    if exists (select from renewals where user_id = person and is_charge_open(status)) then
         raise exception 'The outcome of a charge of user % is open: erase him when it is known', person using errcode = 'object_in_use';
     end if;
 
@@ -258,7 +258,7 @@ begin
     update subscriptions set is_active = false where subscription_id = any (licenses);
     get diagnostics touched = row_count; counts := counts || jsonb_build_object('subscriptions', touched);
     update renewals set status = 'canceled', next_action_at = null, fence = fence + 1
-    where user_id = person and status not in ('applied', 'lapsed', 'canceled');
+    where user_id = person and not is_renewal_final(status);
     get diagnostics touched = row_count; counts := counts || jsonb_build_object('renewals', touched);
 
     update suspicious_activity_alerts set description = 'Erased', evidence = null, token_hash = null, resolution_notes = null,
@@ -310,6 +310,24 @@ begin
     return null;
 end $$;
 
+CREATE FUNCTION public.is_auto_renewed(metadata jsonb) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    select coalesce(metadata ->> 'auto_renew' = 'true', false)
+$$;
+
+CREATE FUNCTION public.is_awaiting_provider(status text) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    select is_charge_open(status) or status = 'needs_authentication'
+$$;
+
+CREATE FUNCTION public.is_charge_open(status text) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    select status in ('charging', 'unknown', 'undecided', 'succeeded')
+$$;
+
 CREATE FUNCTION public.is_license_expiring_soon(subscription_id uuid, days integer DEFAULT 7) RETURNS boolean
     LANGUAGE sql STABLE
     AS $$
@@ -317,6 +335,21 @@ CREATE FUNCTION public.is_license_expiring_soon(subscription_id uuid, days integ
         select from v_current_license_tokens t
         where t.subscription_id = is_license_expiring_soon.subscription_id
           and t.is_active and t.expires_at > now() and t.expires_at <= now() + make_interval(days => days))
+$$;
+
+CREATE FUNCTION public.is_license_renewable(subscription_active boolean, state public.subscription_state, token_active boolean, suspended_for_expiry boolean, suspended_otherwise boolean) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    select subscription_active
+        and (token_active or suspended_for_expiry)
+        and not suspended_otherwise
+        and (state <> 'SUSPENDED_ADMIN' or suspended_for_expiry)
+$$;
+
+CREATE FUNCTION public.is_renewal_final(status text) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    select status in ('applied', 'canceled', 'lapsed')
 $$;
 
 CREATE FUNCTION public.keep_request_frozen() RETURNS trigger
@@ -465,6 +498,12 @@ begin
 end
 $$;
 
+CREATE FUNCTION public.renewal_gives_up_at(period_start timestamp with time zone, grace interval, opened_at timestamp with time zone) RETURNS timestamp with time zone
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $$
+    select greatest(period_start + grace, opened_at + interval '24 hours')
+$$;
+
 CREATE FUNCTION public.schema_definitions() RETURNS text
     LANGUAGE sql STABLE
     AS $$
@@ -603,6 +642,85 @@ CREATE FUNCTION public.usage_network(ip inet) RETURNS cidr
     AS $$
     select coalesce(network(set_masklen(ip, case family(ip) when 4 then 24 else 48 end)), '0.0.0.0/0')
 $$;
+
+CREATE TABLE public.license_token_replacements (
+    token_id uuid NOT NULL,
+    subscription_id uuid NOT NULL,
+    replaced_by uuid NOT NULL,
+    replaced_at timestamp with time zone DEFAULT now() NOT NULL,
+    overlap_until timestamp with time zone NOT NULL,
+    CONSTRAINT a_token_replaces_another CHECK ((token_id <> replaced_by)),
+    CONSTRAINT overlap_ends_after_replacement CHECK ((overlap_until >= replaced_at))
+);
+
+CREATE TABLE public.license_tokens (
+    token_id uuid DEFAULT public.uuid_generate_v4() NOT NULL,
+    subscription_id uuid NOT NULL,
+    token_hash character varying(255) NOT NULL,
+    ea_instance_id character varying(100),
+    last_used_at timestamp with time zone,
+    ip_address inet,
+    is_active boolean DEFAULT true NOT NULL,
+    expires_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    revoked_at timestamp with time zone,
+    revoked_reason text,
+    metadata jsonb,
+    CONSTRAINT active_or_revoked_at CHECK ((is_active = (revoked_at IS NULL)))
+);
+
+CREATE TABLE public.subscriptions (
+    subscription_id uuid DEFAULT public.uuid_generate_v4() NOT NULL,
+    subscriber_id uuid NOT NULL,
+    master_id uuid NOT NULL,
+    state public.subscription_state DEFAULT 'SYNCED'::public.subscription_state NOT NULL,
+    last_sequence_id bigint DEFAULT 0 NOT NULL,
+    last_signal_at timestamp with time zone,
+    high_water_mark numeric(18,8) DEFAULT 0 NOT NULL,
+    total_profit_usd numeric(18,8) DEFAULT 0 NOT NULL,
+    total_fees_paid numeric(18,8) DEFAULT 0 NOT NULL,
+    max_price_deviation numeric(18,8),
+    max_ttl_ms integer,
+    is_active boolean DEFAULT true NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    paused_at timestamp with time zone,
+    paused_reason text,
+    CONSTRAINT nobody_subscribes_to_himself CHECK ((subscriber_id <> master_id))
+);
+
+CREATE VIEW public.v_current_license_tokens AS
+ SELECT DISTINCT ON (t.subscription_id) t.token_id,
+    t.subscription_id,
+    t.token_hash,
+    t.ea_instance_id,
+    t.last_used_at,
+    t.ip_address,
+    t.is_active,
+    t.expires_at,
+    t.created_at,
+    t.revoked_at,
+    t.revoked_reason,
+    t.metadata
+   FROM public.license_tokens t
+  WHERE (NOT (EXISTS ( SELECT
+           FROM public.license_token_replacements r
+          WHERE (r.token_id = t.token_id))))
+  ORDER BY t.subscription_id, (t.is_active IS TRUE) DESC, t.created_at DESC, t.token_id;
+
+CREATE VIEW public.active_licenses AS
+ SELECT t.subscription_id,
+    t.expires_at,
+    s.subscriber_id,
+    s.master_id,
+    (s.is_active AND public.is_auto_renewed(t.metadata)) AS auto_renews
+   FROM ((public.license_tokens t
+     JOIN LATERAL ( SELECT c.token_id
+           FROM public.v_current_license_tokens c
+          WHERE (c.subscription_id = t.subscription_id)
+         LIMIT 1) current_token ON ((current_token.token_id = t.token_id)))
+     LEFT JOIN public.subscriptions s ON ((s.subscription_id = t.subscription_id)))
+  WHERE t.is_active;
 
 CREATE TABLE public.audit_log (
     audit_id bigint NOT NULL,
@@ -794,32 +912,6 @@ CREATE TABLE public.license_suspensions (
     CONSTRAINT open_has_no_closer CHECK (((closed_at IS NOT NULL) OR (closed_by IS NULL)))
 );
 
-CREATE TABLE public.license_token_replacements (
-    token_id uuid NOT NULL,
-    subscription_id uuid NOT NULL,
-    replaced_by uuid NOT NULL,
-    replaced_at timestamp with time zone DEFAULT now() NOT NULL,
-    overlap_until timestamp with time zone NOT NULL,
-    CONSTRAINT a_token_replaces_another CHECK ((token_id <> replaced_by)),
-    CONSTRAINT overlap_ends_after_replacement CHECK ((overlap_until >= replaced_at))
-);
-
-CREATE TABLE public.license_tokens (
-    token_id uuid DEFAULT public.uuid_generate_v4() NOT NULL,
-    subscription_id uuid NOT NULL,
-    token_hash character varying(255) NOT NULL,
-    ea_instance_id character varying(100),
-    last_used_at timestamp with time zone,
-    ip_address inet,
-    is_active boolean DEFAULT true NOT NULL,
-    expires_at timestamp with time zone,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
-    revoked_at timestamp with time zone,
-    revoked_reason text,
-    metadata jsonb,
-    CONSTRAINT active_or_revoked_at CHECK ((is_active = (revoked_at IS NULL)))
-);
-
 CREATE TABLE public.license_usage_log (
     log_id uuid DEFAULT public.uuid_generate_v4() NOT NULL,
     logged_at timestamp with time zone DEFAULT now() NOT NULL,
@@ -883,39 +975,6 @@ ALTER TABLE public.metric_increments ALTER COLUMN increment_id ADD GENERATED ALW
     CACHE 1
 );
 
-CREATE TABLE public.outbox (
-    outbox_id uuid DEFAULT public.uuid_generate_v4() NOT NULL,
-    kind text NOT NULL,
-    dedup_key text NOT NULL,
-    payload jsonb NOT NULL,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
-    due_at timestamp with time zone DEFAULT now() NOT NULL,
-    attempts integer DEFAULT 0 NOT NULL,
-    lease_until timestamp with time zone,
-    fence bigint DEFAULT 0 NOT NULL,
-    sent_at timestamp with time zone,
-    dead_at timestamp with time zone,
-    last_error text,
-    CONSTRAINT kind_is_known CHECK ((kind = ANY (ARRAY['email'::text, 'alert_webhook'::text, 'event'::text]))),
-    CONSTRAINT sent_or_dead_not_both CHECK (((sent_at IS NULL) OR (dead_at IS NULL)))
-);
-
-CREATE TABLE public.payment_customers (
-    user_id uuid NOT NULL,
-    payment_provider character varying(50) NOT NULL,
-    provider_customer_id character varying(255) NOT NULL,
-    created_at timestamp with time zone DEFAULT now() NOT NULL
-);
-
-CREATE TABLE public.payment_events (
-    provider text NOT NULL,
-    event_id text NOT NULL,
-    event_type text NOT NULL,
-    created_at timestamp with time zone NOT NULL,
-    received_at timestamp with time zone DEFAULT now() NOT NULL,
-    body jsonb
-);
-
 CREATE TABLE public.renewal_attempts (
     attempt_id uuid NOT NULL,
     renewal_id uuid NOT NULL,
@@ -965,26 +1024,6 @@ CREATE TABLE public.renewals (
 )
 WITH (fillfactor='80');
 
-CREATE TABLE public.subscriptions (
-    subscription_id uuid DEFAULT public.uuid_generate_v4() NOT NULL,
-    subscriber_id uuid NOT NULL,
-    master_id uuid NOT NULL,
-    state public.subscription_state DEFAULT 'SYNCED'::public.subscription_state NOT NULL,
-    last_sequence_id bigint DEFAULT 0 NOT NULL,
-    last_signal_at timestamp with time zone,
-    high_water_mark numeric(18,8) DEFAULT 0 NOT NULL,
-    total_profit_usd numeric(18,8) DEFAULT 0 NOT NULL,
-    total_fees_paid numeric(18,8) DEFAULT 0 NOT NULL,
-    max_price_deviation numeric(18,8),
-    max_ttl_ms integer,
-    is_active boolean DEFAULT true NOT NULL,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
-    updated_at timestamp with time zone DEFAULT now() NOT NULL,
-    paused_at timestamp with time zone,
-    paused_reason text,
-    CONSTRAINT nobody_subscribes_to_himself CHECK ((subscriber_id <> master_id))
-);
-
 CREATE TABLE public.user_payment_methods (
     payment_method_id uuid DEFAULT public.uuid_generate_v4() NOT NULL,
     user_id uuid NOT NULL,
@@ -1021,24 +1060,128 @@ CREATE TABLE public.user_wallets (
     CONSTRAINT reserved_not_negative CHECK ((reserved_usd >= (0)::numeric))
 );
 
-CREATE VIEW public.v_current_license_tokens AS
- SELECT DISTINCT ON (t.subscription_id) t.token_id,
-    t.subscription_id,
-    t.token_hash,
-    t.ea_instance_id,
-    t.last_used_at,
-    t.ip_address,
-    t.is_active,
+CREATE VIEW public.renewal_terms AS
+ SELECT s.subscription_id,
+    s.subscriber_id,
     t.expires_at,
-    t.created_at,
-    t.revoked_at,
-    t.revoked_reason,
-    t.metadata
-   FROM public.license_tokens t
-  WHERE (NOT (EXISTS ( SELECT
-           FROM public.license_token_replacements r
-          WHERE (r.token_id = t.token_id))))
-  ORDER BY t.subscription_id, (t.is_active IS TRUE) DESC, t.created_at DESC, t.token_id;
+    t.is_active,
+    public.is_auto_renewed(t.metadata) AS auto_renew,
+    public.is_license_renewable(s.is_active, s.state, t.is_active, suspended.for_expiry, suspended.otherwise) AS is_renewable,
+    p.monthly_fee_usd AS price_usd,
+    ( SELECT l.amount_usd
+           FROM public.renewals l
+          WHERE ((l.subscription_id = s.subscription_id) AND (l.status = 'applied'::text))
+          ORDER BY l.period_start DESC
+         LIMIT 1) AS last_paid_usd,
+    COALESCE((w.balance_usd - w.reserved_usd), (0)::numeric) AS wallet_usd,
+    m.payment_method_id,
+    m.payment_provider,
+    m.provider_customer_id,
+    m.provider_payment_id,
+    m.expiry_month,
+    m.expiry_year,
+    m.details_changed_at
+   FROM (((((public.subscriptions s
+     JOIN LATERAL ( SELECT c.token_id,
+            c.subscription_id,
+            c.token_hash,
+            c.ea_instance_id,
+            c.last_used_at,
+            c.ip_address,
+            c.is_active,
+            c.expires_at,
+            c.created_at,
+            c.revoked_at,
+            c.revoked_reason,
+            c.metadata
+           FROM public.v_current_license_tokens c
+          WHERE (c.subscription_id = s.subscription_id)
+         LIMIT 1) t ON (true))
+     CROSS JOIN LATERAL ( SELECT COALESCE(bool_or((h.cause = 'EXPIRY'::text)), false) AS for_expiry,
+            COALESCE(bool_or((h.cause <> 'EXPIRY'::text)), false) AS otherwise
+           FROM public.license_suspensions h
+          WHERE ((h.subscription_id = s.subscription_id) AND (h.closed_at IS NULL))) suspended)
+     LEFT JOIN public.master_pricing p ON (((p.master_id = s.master_id) AND p.is_active)))
+     LEFT JOIN public.user_wallets w ON ((w.user_id = s.subscriber_id)))
+     LEFT JOIN public.user_payment_methods m ON (((m.user_id = s.subscriber_id) AND m.is_default AND m.is_active)));
+
+CREATE TABLE public.users (
+    user_id uuid DEFAULT public.uuid_generate_v4() NOT NULL,
+    email character varying(255) NOT NULL,
+    password_hash character varying(255),
+    role character varying(20) DEFAULT 'subscriber'::character varying NOT NULL,
+    is_active boolean DEFAULT true NOT NULL,
+    trust_score integer DEFAULT 100 NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    last_login_at timestamp with time zone,
+    CONSTRAINT email_is_lower_case CHECK (((email)::text = lower((email)::text))),
+    CONSTRAINT trust_score_from_0_to_100 CHECK (((trust_score >= 0) AND (trust_score <= 100)))
+);
+
+CREATE VIEW public.next_renewals AS
+ SELECT t.subscription_id,
+    t.subscriber_id AS user_id,
+    ( SELECT u.email
+           FROM public.users u
+          WHERE (u.user_id = t.subscriber_id)) AS email,
+    t.expires_at,
+    t.is_active,
+    t.auto_renew,
+    t.is_renewable,
+    t.price_usd,
+    t.last_paid_usd,
+    t.wallet_usd,
+    t.payment_method_id,
+    t.payment_provider,
+    t.provider_customer_id,
+    t.provider_payment_id,
+    t.expiry_month,
+    t.expiry_year,
+    t.details_changed_at,
+    r.status,
+    r.amount_usd,
+    COALESCE(r.price_accepted, false) AS price_accepted,
+    ( SELECT a.code
+           FROM public.renewal_attempts a
+          WHERE ((a.renewal_id = r.renewal_id) AND (a.payment_method_id = t.payment_method_id) AND ((t.details_changed_at IS NULL) OR (t.details_changed_at <= a.first_sent_at)))
+          ORDER BY a.number DESC
+         LIMIT 1) AS last_decline
+   FROM (public.renewal_terms t
+     LEFT JOIN public.renewals r ON (((r.subscription_id = t.subscription_id) AND (r.period_start = t.expires_at))));
+
+CREATE TABLE public.outbox (
+    outbox_id uuid DEFAULT public.uuid_generate_v4() NOT NULL,
+    kind text NOT NULL,
+    dedup_key text NOT NULL,
+    payload jsonb NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    due_at timestamp with time zone DEFAULT now() NOT NULL,
+    attempts integer DEFAULT 0 NOT NULL,
+    lease_until timestamp with time zone,
+    fence bigint DEFAULT 0 NOT NULL,
+    sent_at timestamp with time zone,
+    dead_at timestamp with time zone,
+    last_error text,
+    CONSTRAINT kind_is_known CHECK ((kind = ANY (ARRAY['email'::text, 'alert_webhook'::text, 'event'::text]))),
+    CONSTRAINT sent_or_dead_not_both CHECK (((sent_at IS NULL) OR (dead_at IS NULL)))
+);
+
+CREATE TABLE public.payment_customers (
+    user_id uuid NOT NULL,
+    payment_provider character varying(50) NOT NULL,
+    provider_customer_id character varying(255) NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+CREATE TABLE public.payment_events (
+    provider text NOT NULL,
+    event_id text NOT NULL,
+    event_type text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    received_at timestamp with time zone DEFAULT now() NOT NULL,
+    body jsonb
+);
 
 CREATE VIEW public.renewal_facts AS
  SELECT r.renewal_id,
@@ -1070,43 +1213,20 @@ CREATE VIEW public.renewal_facts AS
     a.code AS attempt_code,
     a.transaction_id,
     t.expires_at,
-    COALESCE(((t.metadata ->> 'auto_renew'::text) = 'true'::text), false) AS auto_renew,
-    (s.is_active AND (t.is_active OR held.for_expiry) AND (NOT held.otherwise) AND ((s.state <> 'SUSPENDED_ADMIN'::public.subscription_state) OR held.for_expiry)) AS is_renewable,
-    p.monthly_fee_usd AS price_usd,
-    ( SELECT l.amount_usd
-           FROM public.renewals l
-          WHERE ((l.subscription_id = r.subscription_id) AND (l.status = 'applied'::text))
-          ORDER BY l.period_start DESC
-         LIMIT 1) AS last_paid_usd,
-    COALESCE((w.balance_usd - w.reserved_usd), (0)::numeric) AS wallet_usd,
-    m.payment_method_id,
-    m.payment_provider,
-    m.provider_customer_id,
-    m.provider_payment_id,
-    m.expiry_month,
-    m.expiry_year,
-    m.details_changed_at
-   FROM (((((((public.renewals r
-     JOIN public.subscriptions s ON ((s.subscription_id = r.subscription_id)))
-     JOIN LATERAL ( SELECT c.token_id,
-            c.subscription_id,
-            c.token_hash,
-            c.ea_instance_id,
-            c.last_used_at,
-            c.ip_address,
-            c.is_active,
-            c.expires_at,
-            c.created_at,
-            c.revoked_at,
-            c.revoked_reason,
-            c.metadata
-           FROM public.v_current_license_tokens c
-          WHERE (c.subscription_id = r.subscription_id)
-         LIMIT 1) t ON (true))
-     CROSS JOIN LATERAL ( SELECT COALESCE(bool_or((h.cause = 'EXPIRY'::text)), false) AS for_expiry,
-            COALESCE(bool_or((h.cause <> 'EXPIRY'::text)), false) AS otherwise
-           FROM public.license_suspensions h
-          WHERE ((h.subscription_id = r.subscription_id) AND (h.closed_at IS NULL))) held)
+    t.auto_renew,
+    t.is_renewable,
+    t.price_usd,
+    t.last_paid_usd,
+    t.wallet_usd,
+    t.payment_method_id,
+    t.payment_provider,
+    t.provider_customer_id,
+    t.provider_payment_id,
+    t.expiry_month,
+    t.expiry_year,
+    t.details_changed_at
+   FROM ((public.renewals r
+     JOIN public.renewal_terms t ON ((t.subscription_id = r.subscription_id)))
      LEFT JOIN LATERAL ( SELECT l.attempt_id,
             l.renewal_id,
             l.number,
@@ -1122,10 +1242,7 @@ CREATE VIEW public.renewal_facts AS
            FROM public.renewal_attempts l
           WHERE (l.renewal_id = r.renewal_id)
           ORDER BY l.number DESC
-         LIMIT 1) a ON (true))
-     LEFT JOIN public.master_pricing p ON (((p.master_id = s.master_id) AND p.is_active)))
-     LEFT JOIN public.user_wallets w ON ((w.user_id = r.user_id)))
-     LEFT JOIN public.user_payment_methods m ON (((m.user_id = r.user_id) AND m.is_default AND m.is_active)));
+         LIMIT 1) a ON (true));
 
 CREATE TABLE public.renewal_requests (
     caller_id uuid NOT NULL,
@@ -1246,20 +1363,6 @@ CREATE TABLE public.usage_rollups (
 )
 WITH (fillfactor='70');
 
-CREATE TABLE public.users (
-    user_id uuid DEFAULT public.uuid_generate_v4() NOT NULL,
-    email character varying(255) NOT NULL,
-    password_hash character varying(255),
-    role character varying(20) DEFAULT 'subscriber'::character varying NOT NULL,
-    is_active boolean DEFAULT true NOT NULL,
-    trust_score integer DEFAULT 100 NOT NULL,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
-    updated_at timestamp with time zone DEFAULT now() NOT NULL,
-    last_login_at timestamp with time zone,
-    CONSTRAINT email_is_lower_case CHECK (((email)::text = lower((email)::text))),
-    CONSTRAINT trust_score_from_0_to_100 CHECK (((trust_score >= 0) AND (trust_score <= 100)))
-);
-
 CREATE VIEW public.v_license_health AS
  SELECT facts.subscription_id,
     facts.subscriber_id,
@@ -1352,14 +1455,14 @@ CREATE VIEW public.v_renewal_candidates AS
     COALESCE(w.balance_usd, (0)::numeric) AS wallet_balance,
     COALESCE((COALESCE((w.balance_usd - w.reserved_usd), (0)::numeric) >= p.monthly_fee_usd), false) AS has_sufficient_balance,
     m.payment_method_id AS default_payment_method,
-    COALESCE(((t.metadata ->> 'auto_renew'::text) = 'true'::text), false) AS auto_renew_enabled
+    public.is_auto_renewed(t.metadata) AS auto_renew_enabled
    FROM (((((public.subscriptions s
      JOIN public.v_current_license_tokens t ON ((t.subscription_id = s.subscription_id)))
      JOIN public.users u ON ((u.user_id = s.subscriber_id)))
      LEFT JOIN public.master_pricing p ON (((p.master_id = s.master_id) AND p.is_active)))
      LEFT JOIN public.user_wallets w ON ((w.user_id = s.subscriber_id)))
      LEFT JOIN public.user_payment_methods m ON (((m.user_id = s.subscriber_id) AND m.is_default AND m.is_active)))
-  WHERE (t.is_active AND s.is_active AND (s.state <> 'SUSPENDED_ADMIN'::public.subscription_state) AND (t.expires_at > (now() - '3 days'::interval)) AND (t.expires_at <= (now() + '7 days'::interval)));
+  WHERE (t.is_active AND public.is_license_renewable(s.is_active, s.state, t.is_active, suspended_for_expiry => false, suspended_otherwise => false) AND (t.expires_at > (now() - '3 days'::interval)) AND (t.expires_at <= (now() + '7 days'::interval)));
 
 ALTER TABLE ONLY public.license_devices
     ADD CONSTRAINT a_device_once_a_license UNIQUE (subscription_id, device_key);
