@@ -13,6 +13,10 @@ const demo = (n) => `00000000-0000-4000-8000-000000000${n}`;
 export const people = { operator: demo('001'), service: demo('002'), nora: demo('101'), tunde: demo('102'), amara: demo('105'), paul: demo('106'), sara: demo('107'), hana: demo('115'), fatima: demo('113'), marco: demo('120'), mira: demo('103') };
 export const licenses = { nora: demo('301'), tunde: demo('302'), amara: demo('305'), paul: demo('306'), sara: demo('307'), hana: demo('315'), fatima: demo('313'), mira: demo('303') };
 
+// Tests count mails, payments and alerts, so no timer runs by itself: a test that needs one fires it. The month is half a year away.
+const timers = ['RENEWAL', 'RECONCILE', 'SCAN', 'WATCH', 'HEALTH', 'RETENTION', 'OUTBOX'];
+const never = `0 0 0 1 ${((new Date().getUTCMonth() + 6) % 12) + 1} *`;
+
 /** Below the range of outgoing connections (32768 and up): one of those could take the port before the program listens on it. */
 const freePort = () => new Promise((found) => {
   const port = 10000 + Math.floor(Math.random() * 10000);
@@ -56,7 +60,7 @@ export class Backend {
 
     const [port, stripe] = [await freePort(), await freePort()];
     backend.address = `http://127.0.0.1:${port}`;
-    const standIn = launch('tests/StripeStandIn/bin/Release/net10.0/StripeStandIn.dll',
+    const standIn = launch('src/DevServices/StripeStandIn/bin/Release/net10.0/StripeStandIn.dll',
       ['--urls', `http://127.0.0.1:${stripe}`, '--demo-customers', 'true', '--webhook-url', `${backend.address}/api/v1/stripe/webhook`, '--webhook-secret', 'whsec_standin',
         '--secret-key', 'sk_test_standin', '--publishable-key', 'pk_test_standin'], {}, 'listening on');
     const app = launch('src/DevServices/DemoSignIn/bin/Release/net10.0/DemoSignIn.dll', [], {
@@ -64,8 +68,7 @@ export class Backend {
       ASPNETCORE_URLS: backend.address, LINK_SIGNING_KEYS: randomBytes(32).toString('base64'),
       STRIPE_SECRET_KEY: 'sk_test_standin', STRIPE_PUBLISHABLE_KEY: 'pk_test_standin', STRIPE_WEBHOOK_SECRET: 'whsec_standin',
       STRIPE_API_BASE: `http://127.0.0.1:${stripe}`, CORS_ALLOWED_ORIGINS: corsOrigin ?? '', RATE_LIMIT_PER_MINUTE: '100000', PUBLIC_URL: backend.address,
-      // Stories count mails and payments, so the renewal timers must not run during them.
-      RENEWAL_SCHEDULE: '0 0 0 1 1 *', RECONCILE_SCHEDULE: '0 0 0 1 1 *',
+      ...Object.fromEntries(timers.map((name) => [`${name}_SCHEDULE`, never])),
     }, `listening on ${backend.address}`);
     backend.processes = [app, standIn];
     await Promise.all([app.started, standIn.started]);
@@ -93,6 +96,15 @@ export class Backend {
     });
     const text = await reply.text();
     return { status: reply.status, body: text && (reply.headers.get('content-type') ?? '').includes('json') ? JSON.parse(text) : text };
+  }
+
+  /** Runs a timer's function once, as an operator does, and returns when the run has ended. */
+  async fire(timer) {
+    const finished = () => this.sql(`select max(last_finished_at) from timer_leases where timer_name = '${timer}'`);
+    const before = finished();
+    const { status } = await this.call('POST', `/admin/functions/${timer}`, this.token('operator', people.operator), {});
+    if (status !== 202) throw new Error(`${timer}: ${status}`);
+    while (finished() === before) if (this.processes[0].child.exitCode !== null) throw new Error(`${timer}: the backend ended`);
   }
 
   /** For the search of ./dev test: what was logged, and what may not be. */

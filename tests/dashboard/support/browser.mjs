@@ -8,53 +8,115 @@ const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.mi
 const shots = `${root}.local/screenshots`;
 mkdirSync(shots, { recursive: true });
 
+/** How long a condition may take before the test fails instead of hanging. */
+const patience = 60_000;
+
 export const launch = () => chromium.launch({
   executablePath: '/usr/bin/chromium',
   args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
 });
 
-/** A page that notes what a page must never do: complain, break its policy, ask elsewhere, jump. */
-export async function open(browser, backend, { as, path = '/', size = { width: 1280, height: 900 }, dark = false, timezone, ownClock = false } = {}) {
+/**
+ * Opens a page and records what a page must never do: log an error, violate its policy, call another origin, shift its layout.
+ * With `answers` ('first' or 'last'), the answers of the API are held back and arrive one at a time, the oldest or the newest first.
+ */
+export async function open(browser, backend, { as, path = '/', size = { width: 1280, height: 900 }, dark = false, timezone, ownClock = false, answers } = {}) {
   const context = await browser.newContext({ viewport: size, colorScheme: dark ? 'dark' : 'light', locale: 'en-GB', reducedMotion: 'reduce', timezoneId: timezone });
   const page = await context.newPage();
   if (ownClock) await page.clock.install();
-  page.setDefaultTimeout(60_000);
+  page.setDefaultTimeout(patience);
   page.faults = [];
+  page.pending = new Set();
+  page.held = [];
   page.on('pageerror', (error) => page.faults.push(`error: ${error.message}`));
   page.on('console', (message) => {
-    // A refusal of the API is told by Chromium as an error; what the page makes of it is tested where it is expected.
+    // Chromium logs an error for each refusal of the API. Tests that expect a refusal assert what the page shows.
     if (message.type() === 'error' && !message.text().startsWith('Failed to load resource')) page.faults.push(`console: ${message.text()}`);
   });
   page.on('request', (request) => {
+    page.pending.add(request);
     const from = new URL(request.url());
-    if (from.protocol.startsWith('http') && from.origin !== backend.address && from.hostname !== '127.0.0.1') page.faults.push(`asks ${from.origin}`);
+    if (from.protocol.startsWith('http') && from.origin !== backend.address && from.hostname !== '127.0.0.1') page.faults.push(`calls ${from.origin}`);
   });
+  for (const end of ['requestfinished', 'requestfailed']) page.on(end, (request) => page.pending.delete(request));
   await page.addInitScript(() => {
-    globalThis.jumped = 0;
-    new PerformanceObserver((list) => list.getEntries().forEach((entry) => entry.hadRecentInput || (globalThis.jumped += entry.value))).observe({ type: 'layout-shift', buffered: true });
+    const shifts = [];
+    const add = (list) => list.forEach((entry) => entry.hadRecentInput || shifts.push({
+      value: entry.value, what: entry.sources.map(({ node }) => (node?.outerHTML ?? node?.textContent ?? '?').slice(0, 80)),
+    }));
+    const observer = new PerformanceObserver((list) => add(list.getEntries()));
+    observer.observe({ type: 'layout-shift', buffered: true });
+    globalThis.layoutShifts = () => {
+      add(observer.takeRecords());
+      return shifts;
+    };
   });
   if (as) {
     const { body } = await backend.call('POST', '/app/demo/sign-in', null, { user_id: as });
     await page.addInitScript((token) => sessionStorage.setItem('license-session', token), body.token);
   }
+  if (answers) await page.route(/\/api\/|\/app\/(config\.json|demo\/)/, (route) => void page.held.push(route));
   await page.goto(`${backend.address}/app${path}`);
+  if (answers) await letAnswersArrive(page, answers);
   await settled(page);
   return page;
 }
 
-/** Loaded: there is a heading, and nothing says that it is loading. */
-export const settled = (page) => page.waitForFunction(() => document.querySelector('h1') && !document.querySelector('.skeleton'));
+/** The page is at rest between two answers: the worst case for its layout. */
+async function letAnswersArrive(page, order) {
+  for (;;) {
+    await quiet(page);
+    if (page.held.length === 0) return;
+    await (order === 'first' ? page.held.shift() : page.held.pop()).continue();
+  }
+}
 
-/** No finding of axe that is serious or worse. */
+/** No request is under way but those that the test holds back; fonts are loaded, no animation runs, the last frames are painted. */
+async function quiet(page) {
+  const until = Date.now() + patience;
+  for (;;) {
+    await page.evaluate(async () => {
+      await document.fonts.ready;
+      const running = document.getAnimations().filter((one) => one.playState === 'running');
+      await Promise.allSettled(running.map((one) => one.finished));
+      for (let frame = 0; frame < 2; frame++) await new Promise((painted) => requestAnimationFrame(painted));
+    });
+    if (page.pending.size === page.held.length) return;
+    if (Date.now() > until) throw new Error(`still under way: ${[...page.pending].map((request) => request.url()).join(', ')}`);
+  }
+}
+
+/** The page is loaded: it has a heading, nothing says that it is loading, and it is quiet. */
+export async function settled(page) {
+  const loaded = () => document.querySelector('h1') && !document.querySelector('.skeleton, [aria-busy=true]');
+  do {
+    await page.waitForFunction(loaded);
+    await quiet(page);
+  } while (!(await page.evaluate(loaded)));
+}
+
+/** The layout has not shifted by more than a share of the view that nobody sees. */
+export async function steady(page, what) {
+  await settled(page);
+  const shifts = await page.evaluate(() => globalThis.layoutShifts());
+  const total = shifts.reduce((sum, { value }) => sum + value, 0);
+  assert.ok(total < 0.01, `${what}: the layout shifts by ${total}: ${JSON.stringify(shifts, null, 2)}`);
+}
+
+/** axe has no finding that is serious or critical. */
 export async function accessible(page, what) {
+  await settled(page);
   await page.evaluate(axe);
-  // React Aria's announcer is written for a moment, for ears only, and names elements that may be gone by then.
+  // React Aria's announcer writes for screen readers, for a moment only. It refers to elements that may be gone by then.
   const { violations } = await page.evaluate(() => globalThis.axe.run({ exclude: [['[data-live-announcer]']] }, { resultTypes: ['violations'] }));
   const serious = violations.filter((one) => ['serious', 'critical'].includes(one.impact));
   assert.deepEqual(serious.map((one) => `${one.id}: ${one.nodes.map((node) => node.html.slice(0, 160)).join(' | ')}`), [], what);
 }
 
-export const shot = (page, name) => page.screenshot({ path: `${shots}/${name}.png`, fullPage: true });
+export async function shot(page, name) {
+  await settled(page);
+  await page.screenshot({ path: `${shots}/${name}.png`, fullPage: true });
+}
 
 export async function close(page) {
   const { faults } = page;
