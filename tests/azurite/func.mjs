@@ -23,25 +23,44 @@ async function check(what, test) {
 
 const settings = JSON.parse(readFileSync('local.settings.json', 'utf8'));
 const values = settings.Values;
-const storage = Object.fromEntries(values.AzureWebJobsStorage.split(';').filter(Boolean).map(part => {
-  const at = part.indexOf('=');
-  return [part.slice(0, at), part.slice(at + 1)];
-}));
+const storage = Object.fromEntries(
+  values.AzureWebJobsStorage.split(';')
+    .filter(Boolean)
+    .map((part) => {
+      const at = part.indexOf('=');
+      return [part.slice(0, at), part.slice(at + 1)];
+    }),
+);
 
 await check('func gets the expected arguments', () =>
-  process.argv.slice(2, 5).join(' ') === 'start --no-build --port' ? '' : process.argv.join(' '));
-await check('host.json is in the folder', () => existsSync('host.json') ? '' : process.cwd());
-await check('nothing is encrypted', () => settings.IsEncrypted === false ? '' : 'IsEncrypted');
-await check('local.settings.json has every setting of the sample', () => Object.keys(sample).filter(name => !(name in values)).join());
+  process.argv.slice(2, 5).join(' ') === 'start --no-build --port' ? '' : process.argv.join(' '),
+);
+await check('host.json is in the folder', () => (existsSync('host.json') ? '' : process.cwd()));
+await check('nothing is encrypted', () => (settings.IsEncrypted === false ? '' : 'IsEncrypted'));
+await check('local.settings.json has every setting of the sample', () =>
+  Object.keys(sample)
+    .filter((name) => !(name in values))
+    .join(),
+);
 await check('local.settings.json has no placeholder of the sample', () =>
-  Object.entries(values).filter(([, value]) => /NAMESPACE|user:password|UseDevelopmentStorage/.test(value)).map(([name]) => name).join());
-await check('the environment sets none of them', () => Object.keys(sample).filter(name => name in process.env).join());
+  Object.entries(values)
+    .filter(([, value]) => /NAMESPACE|user:password|UseDevelopmentStorage/.test(value))
+    .map(([name]) => name)
+    .join(),
+);
+await check('the environment sets none of them', () =>
+  Object.keys(sample)
+    .filter((name) => name in process.env)
+    .join(),
+);
 await check('settings that bindings name have a value', () =>
-  [...Object.keys(sample).filter(name => name.endsWith('_SCHEDULE')), 'USAGE_QUEUE'].filter(name => !values[name]).join());
+  [...Object.keys(sample).filter((name) => name.endsWith('_SCHEDULE')), 'USAGE_QUEUE'].filter((name) => !values[name]).join(),
+);
 const off = values.ServiceBus ? undefined : 'true';
 await check(`both queue functions are ${off ? 'off' : 'on'}`, () =>
-  ['IngestUsage', 'DrainDeadLetters'].filter(name => values[`AzureWebJobs.${name}.Disabled`] !== off).join());
-await check('the keys of the local issuer are set', () => ['AUTH_SIGNING_KEY', 'LINK_SIGNING_KEYS'].filter(name => !values[name]).join());
+  ['IngestUsage', 'DrainDeadLetters'].filter((name) => values[`AzureWebJobs.${name}.Disabled`] !== off).join(),
+);
+await check('the keys of the local issuer are set', () => ['AUTH_SIGNING_KEY', 'LINK_SIGNING_KEYS'].filter((name) => !values[name]).join());
 
 // As the host does for a timer: it creates a container and a blob, and takes a lease on the blob.
 await check('Azurite keeps a lease on a blob', async () => {
@@ -69,7 +88,10 @@ async function blob(method, path, query, headers = {}) {
   const canonical = `/${storage.AccountName}${url.pathname}${query && `\n${query.replace('=', ':')}`}`;
   const toSign = [method, ...Array(11).fill(''), ...ours.map(([name, value]) => `${name}:${value}`), canonical].join('\n');
   const signature = createHmac('sha256', Buffer.from(storage.AccountKey, 'base64')).update(toSign, 'utf8').digest('base64');
-  const answer = await fetch(url, { method, headers: { ...Object.fromEntries(ours), Authorization: `SharedKey ${storage.AccountName}:${signature}` } });
+  const answer = await fetch(url, {
+    method,
+    headers: { ...Object.fromEntries(ours), Authorization: `SharedKey ${storage.AccountName}:${signature}` },
+  });
   return answer.status;
 }
 
@@ -77,27 +99,38 @@ const port = process.argv[5];
 ports.push(port);
 const app = spawn('dotnet', ['LicenseFunctions.dll'], {
   // The standalone app would connect to the broker at once, and there is none here.
-  env: { ...process.env, ...values, ServiceBus: '', ASPNETCORE_URLS: `http://127.0.0.1:${port}` }, stdio: ['ignore', 'pipe', 'pipe'],
+  env: { ...process.env, ...values, ServiceBus: '', ASPNETCORE_URLS: `http://127.0.0.1:${port}` },
+  stdio: ['ignore', 'pipe', 'pipe'],
 });
 let said = '';
-app.stderr.on('data', text => { said += text; });
-await check('the app starts with these settings', () => new Promise(resolve => {
-  app.stdout.on('data', text => { said += text; if (said.includes('listening on http')) resolve(''); });
-  app.on('exit', () => resolve(said.slice(-600)));
-}));
+app.stderr.on('data', (text) => {
+  said += text;
+});
+await check(
+  'the app starts with these settings',
+  () =>
+    new Promise((resolve) => {
+      app.stdout.on('data', (text) => {
+        said += text;
+        if (said.includes('listening on http')) resolve('');
+      });
+      app.on('exit', () => resolve(said.slice(-600)));
+    }),
+);
 await check('the database answers and has the schema', async () => {
   const answer = await fetch(`http://127.0.0.1:${port}/readyz`);
   return answer.status === 200 ? '' : `${answer.status} ${await answer.text()}`;
 });
 await check('the demo data is loaded', async () => {
   const answer = await fetch(`http://127.0.0.1:${port}/api/v1/licenses/validate`, {
-    method: 'POST', headers: { Authorization: 'License demo-tunde', 'Content-Type': 'application/json' },
+    method: 'POST',
+    headers: { Authorization: 'License demo-tunde', 'Content-Type': 'application/json' },
     body: JSON.stringify({ ea_instance_id: 'EA-1', mt5_account_number: 1001 }),
   });
   const text = await answer.text();
   return text.includes('"VALID"') ? '' : text;
 });
-const gone = new Promise(resolve => app.on('exit', resolve));
+const gone = new Promise((resolve) => app.on('exit', resolve));
 app.kill();
 await gone;
 ports.push(new URL(`postgresql://${/Host=([^;]+);Port=(\d+)/.exec(values.DATABASE_URL).slice(1).join(':')}`).port);

@@ -60,7 +60,10 @@ for (const [name, as, path] of all) {
       await steady(page, `${name} ${how}, the ${options.answers} answer first`);
       await accessible(page, `${name} ${how}`);
       await shot(page, `${name}-${how}${options.dark && how === 'wide' ? '-dark' : ''}`);
-      assert.ok((await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)) <= 0, `${name} ${how}: the page scrolls sideways`);
+      assert.ok(
+        (await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)) <= 0,
+        `${name} ${how}: the page scrolls sideways`,
+      );
       await close(page);
     }
   });
@@ -98,7 +101,14 @@ test('the page’s headers: no cache, and the strict policy', async () => {
   const reply = await fetch(`${backend.address}/app/licenses/x`);
   assert.equal(reply.headers.get('cache-control'), 'no-cache');
   const policy = reply.headers.get('content-security-policy');
-  for (const rule of ["default-src 'none'", "script-src 'self'", "style-src 'self'", "connect-src 'self'", "base-uri 'none'", "frame-ancestors 'none'"])
+  for (const rule of [
+    "default-src 'none'",
+    "script-src 'self'",
+    "style-src 'self'",
+    "connect-src 'self'",
+    "base-uri 'none'",
+    "frame-ancestors 'none'",
+  ])
     assert.ok(policy.split('; ').includes(rule), `${rule} in ${policy}`);
   assert.equal((await fetch(`${backend.address}/app`, { redirect: 'manual' })).headers.get('location'), '/app/');
   assert.equal((await fetch(`${backend.address}/app/assets/none.js`)).status, 404);
@@ -106,14 +116,15 @@ test('the page’s headers: no cache, and the strict policy', async () => {
 });
 
 test('demo persons sign in from this machine’s browser only', async () => {
-  const ask = (headers) => new Promise((answered, failed) => {
-    const call = request(`${backend.address}/app/demo/persons`, { headers }, (reply) => {
-      reply.resume();
-      answered(reply.statusCode);
+  const ask = (headers) =>
+    new Promise((answered, failed) => {
+      const call = request(`${backend.address}/app/demo/persons`, { headers }, (reply) => {
+        reply.resume();
+        answered(reply.statusCode);
+      });
+      call.on('error', failed);
+      call.end();
     });
-    call.on('error', failed);
-    call.end();
-  });
   assert.equal(await ask({}), 200);
   assert.equal(await ask({ 'X-Forwarded-For': '192.0.2.1' }), 404);
   assert.equal(await ask({ Forwarded: 'for=192.0.2.1' }), 404);

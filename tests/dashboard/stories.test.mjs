@@ -11,7 +11,9 @@ before(async () => {
   backend = await Backend.start();
   browser = await launch();
   // The stories start with auto-renewal off for these two.
-  backend.sql(`update license_tokens set metadata = metadata || '{"auto_renew": false}' where subscription_id in ('${licenses.fatima}', '${licenses.mira}')`);
+  backend.sql(
+    `update license_tokens set metadata = metadata || '{"auto_renew": false}' where subscription_id in ('${licenses.fatima}', '${licenses.mira}')`,
+  );
 });
 
 after(async () => {
@@ -20,11 +22,16 @@ after(async () => {
 });
 
 const mails = (template, person) =>
-  backend.sql(`select count(*) from outbox where kind = 'email' and payload ->> 'template' = '${template}' and payload ->> 'user_id' = '${person}'`);
+  backend.sql(
+    `select count(*) from outbox where kind = 'email' and payload ->> 'template' = '${template}' and payload ->> 'user_id' = '${person}'`,
+  );
 
 async function check(device, account, address) {
   const { body } = await backend.call('POST', '/api/v1/licenses/validate', backend.token('service', people.service), {
-    token_hash: createHash('sha256').update('demo-tunde').digest('hex'), ea_instance_id: device, mt5_account_number: account, ip_address: address,
+    token_hash: createHash('sha256').update('demo-tunde').digest('hex'),
+    ea_instance_id: device,
+    mt5_account_number: account,
+    ip_address: address,
   });
   return body.code;
 }
@@ -95,7 +102,10 @@ test('an operator suspends, and takes it back', async () => {
   await page.getByRole('button', { name: 'Reinstate…' }).waitFor();
   await page.getByRole('button', { name: 'Undo' }).click();
   await page.getByRole('button', { name: 'Suspend…' }).waitFor();
-  assert.equal(backend.sql(`select count(*) from license_suspensions where subscription_id = '${licenses.nora}' and closed_at is null`), '0');
+  assert.equal(
+    backend.sql(`select count(*) from license_suspensions where subscription_id = '${licenses.nora}' and closed_at is null`),
+    '0',
+  );
   await close(page);
 });
 
@@ -135,7 +145,10 @@ test('a declined card; another card; renewed', async () => {
   await settled(page);
   await renew();
   await page.getByText('Renewed', { exact: true }).waitFor();
-  assert.equal(backend.sql(`select expires_at > now() + interval '20 days' from v_current_license_tokens where subscription_id = '${licenses.amara}'`), 't');
+  assert.equal(
+    backend.sql(`select expires_at > now() + interval '20 days' from v_current_license_tokens where subscription_id = '${licenses.amara}'`),
+    't',
+  );
   assert.equal(mails('renewed', people.amara), '1');
   await close(page);
 });
@@ -161,7 +174,10 @@ test('a bank that asks: the customer confirms the payment on the page', async ()
   await page.getByRole('link', { name: 'To the renewal' }).click();
   await page.getByText('Paid', { exact: true }).waitFor();
   assert.equal(await page.getByText('Your bank asks for you').count(), 0);
-  assert.equal(backend.sql(`select expires_at > now() + interval '20 days' from v_current_license_tokens where subscription_id = '${licenses.hana}'`), 't');
+  assert.equal(
+    backend.sql(`select expires_at > now() + interval '20 days' from v_current_license_tokens where subscription_id = '${licenses.hana}'`),
+    't',
+  );
   await close(page);
 });
 
@@ -186,9 +202,32 @@ test('what a customer does most takes three clicks', async () => {
     await page.getByText(told).first().waitFor();
     await close(page);
   };
-  await done(people.fatima, [['link', /^Renewals/], ['button', 'Renew now'], ['button', 'Renew now']], 'Renewed');
-  await done(people.fatima, [['link', /^Renewals/], ['switch', 'Renew automatically']], 'Auto-renewal is on.');
-  await done(people.marco, [['link', /^Devices/], ['button', /^Remove/], ['button', 'Remove']], 'The device is removed.');
+  await done(
+    people.fatima,
+    [
+      ['link', /^Renewals/],
+      ['button', 'Renew now'],
+      ['button', 'Renew now'],
+    ],
+    'Renewed',
+  );
+  await done(
+    people.fatima,
+    [
+      ['link', /^Renewals/],
+      ['switch', 'Renew automatically'],
+    ],
+    'Auto-renewal is on.',
+  );
+  await done(
+    people.marco,
+    [
+      ['link', /^Devices/],
+      ['button', /^Remove/],
+      ['button', 'Remove'],
+    ],
+    'The device is removed.',
+  );
 });
 
 test('a renewal that nobody knows the outcome of is told after a reload too; one that is too early can’t be asked for', async () => {
@@ -218,7 +257,10 @@ test('while a payment is checked the page asks how it stands, under the key of t
   const reply = { status: 'pending', detail: 'We are checking this payment.', expires_at: '2027-01-01T00:00:00Z' };
   await page.route('**/api/**/renew', (route) => {
     keys.push(route.request().headers()['idempotency-key']);
-    return route.fulfill({ status: 202, json: keys.length < 3 ? reply : { ...reply, status: 'declined', detail: 'The card was declined.' } });
+    return route.fulfill({
+      status: 202,
+      json: keys.length < 3 ? reply : { ...reply, status: 'declined', detail: 'The card was declined.' },
+    });
   });
   await page.getByRole('button', { name: 'Renew now' }).click();
   await page.getByRole('dialog').getByRole('button', { name: 'Renew now' }).click();
@@ -272,7 +314,7 @@ test('an alert without times has the license’s devices on a timeline and a map
   const page = await open(browser, backend, { as: people.operator, path: '/alerts/00000000-0000-4000-8000-000000000807' });
   await page.getByRole('heading', { name: 'The license’s devices over time' }).waitFor();
   await page.getByRole('img', { name: /United Kingdom/ }).waitFor();
-  assert.ok(await page.locator('.timeline rect.span').count() >= 2);
+  assert.ok((await page.locator('.timeline rect.span').count()) >= 2);
   await accessible(page, 'own devices');
   await page.getByRole('button', { name: 'False alarm…' }).click();
   await page.getByLabel(/Why\?/).fill('Internal: the same house.');
@@ -286,7 +328,11 @@ test('an alert without times has the license’s devices on a timeline and a map
 });
 
 test('the queue refreshes by itself, and says when it shows one license only', async () => {
-  const page = await open(browser, backend, { as: people.operator, path: `/alerts?status=ALL&subscription_id=${licenses.nora}`, ownClock: true });
+  const page = await open(browser, backend, {
+    as: people.operator,
+    path: `/alerts?status=ALL&subscription_id=${licenses.nora}`,
+    ownClock: true,
+  });
   await page.getByText('No alert matches.').waitFor();
   backend.sql(`insert into suspicious_activity_alerts (subscription_id, user_id, activity_type, severity, description, evidence)
     values ('${licenses.nora}', '${people.nora}', 'MULTIPLE_IPS', 'LOW', 'Came in meanwhile', '{}')`);
@@ -306,10 +352,17 @@ test('nobody sees the license of another', async () => {
   const list = await backend.call('GET', `/api/v1/licenses?search=amara`, backend.token('subscriber', people.nora));
   assert.deepEqual(list.body.licenses, []);
   const found = await backend.call('GET', `/api/v1/licenses?search=AMARA`, backend.token('operator', people.operator));
-  assert.deepEqual(found.body.licenses.map((one) => one.owner_email), ['amara.okafor@example.com']);
+  assert.deepEqual(
+    found.body.licenses.map((one) => one.owner_email),
+    ['amara.okafor@example.com'],
+  );
   const pages = [];
   for (let after = ''; after !== null;) {
-    const { body } = await backend.call('GET', `/api/v1/licenses?limit=7${after && `&after=${after}`}`, backend.token('operator', people.operator));
+    const { body } = await backend.call(
+      'GET',
+      `/api/v1/licenses?limit=7${after && `&after=${after}`}`,
+      backend.token('operator', people.operator),
+    );
     pages.push(...body.licenses.map((one) => one.subscription_id));
     after = body.next;
   }
@@ -323,7 +376,10 @@ test('an operator sees how long the queue is, or the reason why it is unknown', 
   await page.getByText('No broker is set (ServiceBus)', { exact: false }).waitFor();
   await page.route('**/api/v1/system', async (route) => {
     const response = await route.fetch();
-    await route.fulfill({ response, json: { ...(await response.json()), queue: { active: 1234, dead_lettered: 2, unknown_because: null } } });
+    await route.fulfill({
+      response,
+      json: { ...(await response.json()), queue: { active: 1234, dead_lettered: 2, unknown_because: null } },
+    });
   });
   await page.reload();
   await page.getByText('1,234 (plus 2 dead letters)').waitFor();
@@ -331,7 +387,9 @@ test('an operator sees how long the queue is, or the reason why it is unknown', 
 });
 
 test('an operator replays and discards what is quarantined', async () => {
-  backend.sql(`insert into usage_quarantine (source, code, field, detail, payload, payload_digest) values ('queue', 'MALFORMED', null, 'It is no JSON.', '{"logged_at":', sha256('y'))`);
+  backend.sql(
+    `insert into usage_quarantine (source, code, field, detail, payload, payload_digest) values ('queue', 'MALFORMED', null, 'It is no JSON.', '{"logged_at":', sha256('y'))`,
+  );
   const page = await open(browser, backend, { as: people.operator, path: '/system' });
   await page.getByText('It is no JSON.').waitFor();
   await page.getByRole('button', { name: 'Discard' }).click();

@@ -5,12 +5,18 @@ import { after, before, test } from 'node:test';
 import { Backend, licenses, people } from './support/backend.mjs';
 import { accessible, launch, shot } from './support/browser.mjs';
 
-let backend, browser, site, body = '';
+let backend,
+  browser,
+  site,
+  body = '';
 
 before(async () => {
   site = createServer((_, reply) => {
     reply.setHeader('content-type', 'text/html');
-    reply.setHeader('content-security-policy', `default-src 'none'; script-src ${backend.address} 'unsafe-inline'; connect-src ${backend.address}; style-src 'none'`);
+    reply.setHeader(
+      'content-security-policy',
+      `default-src 'none'; script-src ${backend.address} 'unsafe-inline'; connect-src ${backend.address}; style-src 'none'`,
+    );
     reply.end(`<!doctype html><html lang="en"><title>Broker</title><main><h1>My broker</h1>${body}</main></html>`);
   });
   await new Promise((listening) => site.listen(0, '127.0.0.1', listening));
@@ -81,7 +87,9 @@ test('without a token, with a foreign license, with a backend that is down: it s
 
 test('it refreshes by itself', async () => {
   backend.sql(`update license_tokens set expires_at = now() + interval '20 days' where subscription_id = '${licenses.nora}'`);
-  const page = await visit(script() + widget(`subscription-id="${licenses.nora}" refresh="1" token="${backend.token('subscriber', people.nora)}"`));
+  const page = await visit(
+    script() + widget(`subscription-id="${licenses.nora}" refresh="1" token="${backend.token('subscriber', people.nora)}"`),
+  );
   await page.getByText('Expires in 19 days').waitFor();
   backend.sql(`update license_tokens set expires_at = now() + interval '9 days 1 hour' where subscription_id = '${licenses.nora}'`);
   await page.getByText('Expires in 9 days').waitFor();
@@ -95,7 +103,12 @@ test('it refreshes by itself', async () => {
 
 test('an origin that is not named gets no answer', async () => {
   const reply = await fetch(`${backend.address}/api/v1/licenses/${licenses.nora}/health`, {
-    method: 'OPTIONS', headers: { origin: 'https://elsewhere.example', 'access-control-request-method': 'GET', 'access-control-request-headers': 'authorization' },
+    method: 'OPTIONS',
+    headers: {
+      origin: 'https://elsewhere.example',
+      'access-control-request-method': 'GET',
+      'access-control-request-headers': 'authorization',
+    },
   });
   assert.equal(reply.headers.get('access-control-allow-origin'), null);
 });

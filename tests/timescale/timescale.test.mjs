@@ -33,13 +33,17 @@ async function install(db) {
 const one = async (db, query, parameters) => Object.values((await db.query(query, parameters)).rows[0])[0];
 const names = async (db, query, parameters) => (await db.query(query, parameters)).rows.map((row) => Object.values(row)[0]);
 
-const seedLicense = (db) => one(db, `
+const seedLicense = (db) =>
+  one(
+    db,
+    `
   with people as (
     insert into users (email, role) values ('s@example.test', 'subscriber'), ('m@example.test', 'master') returning user_id, role),
   subscription as (
     insert into subscriptions (subscriber_id, master_id)
     select s.user_id, m.user_id from people s, people m where s.role = 'subscriber' and m.role = 'master' returning subscription_id)
-  insert into license_tokens (subscription_id, token_hash) select subscription_id, 'token-1' from subscription returning subscription_id`);
+  insert into license_tokens (subscription_id, token_hash) select subscription_id, 'token-1' from subscription returning subscription_id`,
+  );
 
 const insertUsage = `
   insert into license_usage_log (log_id, logged_at, token_hash, subscription_id, ea_instance_id, mt5_account_number)
@@ -48,12 +52,17 @@ const insertUsage = `
 
 const cases = {
   async 'calls nothing of TimescaleDB that the Apache edition lacks'(db) {
-    const offered = new Set(await names(db, `
+    const offered = new Set(
+      await names(
+        db,
+        `
       select distinct p.proname from pg_proc p
       join pg_depend d on d.classid = 'pg_proc'::regclass and d.objid = p.oid and d.deptype = 'e'
-      join pg_extension e on e.oid = d.refobjid and e.extname = 'timescaledb'`));
+      join pg_extension e on e.oid = d.refobjid and e.extname = 'timescaledb'`,
+      ),
+    );
     const called = new Set();
-    for (const file of [...await files('migrations/'), ...await files('repeatable/')])
+    for (const file of [...(await files('migrations/')), ...(await files('repeatable/'))])
       for (const [, name] of (await text(file)).replace(/--.*$/gm, '').matchAll(/\b(\w+)\s*\(/g)) if (offered.has(name)) called.add(name);
     assert.ok(offered.has('add_retention_policy'));
     assert.deepEqual([...called].sort(), ['create_hypertable', 'drop_chunks']);
@@ -63,9 +72,15 @@ const cases = {
     assert.ok((await install(db)).includes('0002_licensing'));
     assert.deepEqual(await install(db), []);
     assert.equal(await one(db, 'select usage_log_storage()'), 'hypertable');
-    assert.equal(await one(db, `
+    assert.equal(
+      await one(
+        db,
+        `
       select (time_interval = interval '7 days')::text from timescaledb_information.dimensions
-      where hypertable_name = 'license_usage_log'`), 'true');
+      where hypertable_name = 'license_usage_log'`,
+      ),
+      'true',
+    );
   },
 
   async 'takes usage of any week, a repeat changing nothing'(db, license) {
@@ -75,7 +90,7 @@ const cases = {
     assert.equal(await one(db, 'select ensure_usage_partitions(now(), now())'), 0);
   },
 
-  async 'records a use by the ingest server\'s own call'(db, license) {
+  async "records a use by the ingest server's own call"(db, license) {
     await db.exec(`
       prepare p(text, text, text, text, bigint) as select record_license_usage($1, $2, $3, $4, $5, 1, 0, 0, null);
       execute p('token-1', '${license.subscription}', '198.51.100.7', 'EA-2', 1002)`);
@@ -86,9 +101,13 @@ const cases = {
   },
 
   async 'drops whole chunks past 90 days, the oldest first, a bounded number a call'(db) {
-    const rangeEnds = () => names(db, `
+    const rangeEnds = () =>
+      names(
+        db,
+        `
       select range_end <= now() - interval '90 days' from timescaledb_information.chunks
-      where hypertable_name = 'license_usage_log' order by range_end`);
+      where hypertable_name = 'license_usage_log' order by range_end`,
+      );
     const before = await rangeEnds();
     const expired = before.filter(Boolean).length;
     assert.ok(expired >= 6, `${expired} chunks are past 90 days`);
@@ -96,7 +115,7 @@ const cases = {
 
     assert.equal((await names(db, 'select drop_expired_usage(most => 2)')).length, 2);
     assert.equal((await rangeEnds()).filter(Boolean).length, expired - 2);
-    assert.ok(await one(db, 'select min(logged_at)::text from license_usage_log') > oldest);
+    assert.ok((await one(db, 'select min(logged_at)::text from license_usage_log')) > oldest);
 
     assert.equal((await names(db, 'select drop_expired_usage(most => 100)')).length, expired - 2);
     assert.deepEqual(await names(db, 'select drop_expired_usage()'), []);
@@ -113,12 +132,18 @@ const cases = {
 
     assert.deepEqual(await install(db), ['0002_licensing']);
     assert.equal(await one(db, 'select count(*)::int from license_usage_log'), rows);
-    await assert.rejects(db.query(`
+    await assert.rejects(
+      db.query(
+        `
       insert into license_usage_log (log_id, logged_at, token_hash, subscription_id, city)
-      select log_id, logged_at, 'token-1', $1, 'Paris' from license_usage_log limit 1`, [license.subscription]), /duplicate key/);
+      select log_id, logged_at, 'token-1', $1, 'Paris' from license_usage_log limit 1`,
+        [license.subscription],
+      ),
+      /duplicate key/,
+    );
   },
 
-  async 'converts the first version\'s table with its rows'(db, license) {
+  async "converts the first version's table with its rows"(db, license) {
     await db.exec(`
       drop table license_usage_log cascade;
       delete from schema_migrations where name = '0002_licensing';
@@ -126,9 +151,12 @@ const cases = {
         log_id uuid primary key default uuid_generate_v4(), logged_at timestamptz not null default now(),
         token_hash varchar(255) not null, subscription_id uuid not null, ip_address inet, ea_instance_id varchar(100),
         mt5_account_number bigint, country_code char(2), city varchar(100), signals_received int default 0, device_label text)`);
-    await db.query(`
+    await db.query(
+      `
       insert into license_usage_log (logged_at, token_hash, subscription_id, signals_received, device_label)
-      select now() - n * interval '30 days', 'token-1', $1, nullif(n, 3), 'attic' from generate_series(0, 12) n`, [license.subscription]);
+      select now() - n * interval '30 days', 'token-1', $1, nullif(n, 3), 'attic' from generate_series(0, 12) n`,
+      [license.subscription],
+    );
 
     assert.deepEqual(await install(db), ['0002_licensing']);
     assert.equal(await one(db, 'select usage_log_storage()'), 'hypertable');

@@ -47,30 +47,37 @@ const smtp = new SMTPServer({
   onData(stream, session, done) {
     const parts = [];
     const to = session.envelope.rcptTo.map(({ address }) => address);
-    stream.on('data', part => parts.push(part));
+    stream.on('data', (part) => parts.push(part));
     stream.on('end', () => {
-      if (to.some(address => address.startsWith('content@'))) return done(refusal(554, 'Content refused'));
+      if (to.some((address) => address.startsWith('content@'))) return done(refusal(554, 'Content refused'));
       keep(Buffer.concat(parts));
-      if (to.some(address => address.startsWith('lost@'))) [...smtp.connections].find(({ id }) => id === session.id)._socket.destroy();
+      if (to.some((address) => address.startsWith('lost@'))) [...smtp.connections].find(({ id }) => id === session.id)._socket.destroy();
       else done();
     });
   },
 });
-smtp.on('error', error => console.error(error.message));
-const listening = smtp.listen(Number(options.port), '127.0.0.1', () => console.log(`smtp listening on 127.0.0.1:${listening.address().port}`));
+smtp.on('error', (error) => console.error(error.message));
+const listening = smtp.listen(Number(options.port), '127.0.0.1', () =>
+  console.log(`smtp listening on 127.0.0.1:${listening.address().port}`),
+);
 
 function escape(text) {
-  return String(text ?? '').replace(/[&<>"]/g, sign => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' })[sign]);
+  return String(text ?? '').replace(/[&<>"]/g, (sign) => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' })[sign]);
 }
 
 async function page(path) {
-  const names = readdirSync(options.dir).filter(name => name.endsWith('.eml')).sort().reverse();
+  const names = readdirSync(options.dir)
+    .filter((name) => name.endsWith('.eml'))
+    .sort()
+    .reverse();
   const wanted = decodeURIComponent(path.slice(1));
   if (names.includes(wanted)) return (await simpleParser(readFileSync(join(options.dir, wanted)))).html || 'No HTML in this mail';
-  const rows = await Promise.all(names.slice(0, 200).map(async name => {
-    const mail = await simpleParser(readFileSync(join(options.dir, name)));
-    return `<tr><td>${escape(mail.date?.toISOString())}<td>${escape(mail.to?.text)}<td><a href="/${name}">${escape(mail.subject)}</a>`;
-  }));
+  const rows = await Promise.all(
+    names.slice(0, 200).map(async (name) => {
+      const mail = await simpleParser(readFileSync(join(options.dir, name)));
+      return `<tr><td>${escape(mail.date?.toISOString())}<td>${escape(mail.to?.text)}<td><a href="/${name}">${escape(mail.subject)}</a>`;
+    }),
+  );
   return `<!doctype html><meta charset="utf-8"><title>Sent mails</title><h1>Sent mails</h1><table cellpadding="4"><tr><th>at<th>to<th>subject${rows.join('')}</table>`;
 }
 
@@ -78,7 +85,10 @@ if (options.http) {
   createServer(async (request, response) => {
     try {
       const html = await page(request.url);
-      response.writeHead(200, { 'content-type': 'text/html; charset=utf-8', 'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'" });
+      response.writeHead(200, {
+        'content-type': 'text/html; charset=utf-8',
+        'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'",
+      });
       response.end(html);
     } catch (error) {
       response.writeHead(500).end(error.message);

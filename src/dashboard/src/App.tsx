@@ -34,24 +34,44 @@ export function App() {
     window.scrollTo(0, 0);
   }, [section]);
 
-  const links = who?.role === 'operator'
-    ? [['/alerts', texts.nav.alerts], ['/licenses', texts.nav.all], ['/renewals', texts.nav.renewals], ['/usage', texts.nav.usage], ['/system', texts.nav.system]]
-    : [['/licenses', texts.nav.licenses], ['/payment-methods', texts.nav.cards]];
+  const links =
+    who?.role === 'operator'
+      ? [
+          ['/alerts', texts.nav.alerts],
+          ['/licenses', texts.nav.all],
+          ['/renewals', texts.nav.renewals],
+          ['/usage', texts.nav.usage],
+          ['/system', texts.nav.system],
+        ]
+      : [
+          ['/licenses', texts.nav.licenses],
+          ['/payment-methods', texts.nav.cards],
+        ];
   const onCards = place.pathname.startsWith('/payment-methods');
 
   return (
     <>
-      <a className="skip" href="#content">{texts.skip}</a>
+      <a className="skip" href="#content">
+        {texts.skip}
+      </a>
       <header>
-        <NavLink className="brand" to="/" reloadDocument={document && onCards}>{texts.product}</NavLink>
+        <NavLink className="brand" to="/" reloadDocument={document && onCards}>
+          {texts.product}
+        </NavLink>
         {who && (
           <nav aria-label={texts.menu}>
             {links.map(([to, text]) => (
-              <NavLink key={to} to={to!} reloadDocument={document && (onCards || to === '/payment-methods')}>{text}</NavLink>
+              <NavLink key={to} to={to!} reloadDocument={document && (onCards || to === '/payment-methods')}>
+                {text}
+              </NavLink>
             ))}
           </nav>
         )}
-        {who && <Button look="quiet" onPress={session.signOut}>{texts.signOut}</Button>}
+        {who && (
+          <Button look="quiet" onPress={session.signOut}>
+            {texts.signOut}
+          </Button>
+        )}
       </header>
       <main id="content" ref={main}>
         <Suspense fallback={<Skeleton rows={6} />}>
@@ -83,7 +103,11 @@ export function App() {
           </Routes>
         </Suspense>
       </main>
-      {config?.places_by && who && <footer className="small">{texts.placesBy} <a href="https://db-ip.com">{config.places_by}</a>, CC BY 4.0</footer>}
+      {config?.places_by && who && (
+        <footer className="small">
+          {texts.placesBy} <a href="https://db-ip.com">{config.places_by}</a>, CC BY 4.0
+        </footer>
+      )}
       <Sayings />
     </>
   );

@@ -14,8 +14,14 @@ export function SignIn() {
     <div className="narrow">
       <PageTitle title={texts.signIn.title} />
       <p>{texts.signIn.intro}</p>
-      {session.hasEnded() && <p className="notice fair" role="status">{texts.signIn.ended}</p>}
-      <Show of={config} rows={3}>{(known) => (known.authority ? <WithIssuer config={known} /> : <WithoutIssuer />)}</Show>
+      {session.hasEnded() && (
+        <p className="notice fair" role="status">
+          {texts.signIn.ended}
+        </p>
+      )}
+      <Show of={config} rows={3}>
+        {(known) => (known.authority ? <WithIssuer config={known} /> : <WithoutIssuer />)}
+      </Show>
     </div>
   );
 }
@@ -54,15 +60,19 @@ function WithoutIssuer() {
 
 function Persons({ persons }: { persons: Person[] }) {
   const action = useAction();
-  const as = (person: Person) => action.run(async () =>
-    session.signIn((await call<{ token: string }>('POST', '/app/demo/sign-in', { user_id: person.user_id })).token));
+  const as = (person: Person) =>
+    action.run(async () => session.signIn((await call<{ token: string }>('POST', '/app/demo/sign-in', { user_id: person.user_id })).token));
   const list = (role: Person['role'], title: string) => (
     <section aria-label={title}>
       <h3>{title}</h3>
       <div className="persons">
-        {persons.filter((person) => person.role === role).map((person) => (
-          <Button key={person.user_id} onPress={() => void as(person)} isDisabled={action.busy}>{person.email.split('@')[0]}</Button>
-        ))}
+        {persons
+          .filter((person) => person.role === role)
+          .map((person) => (
+            <Button key={person.user_id} onPress={() => void as(person)} isDisabled={action.busy}>
+              {person.email.split('@')[0]}
+            </Button>
+          ))}
       </div>
     </section>
   );
@@ -81,17 +91,21 @@ function ByToken() {
   const [token, setToken] = useState('');
   const [bad, setBad] = useState(false);
   return (
-    <form onSubmit={(event) => {
-      event.preventDefault();
-      session.signIn(token.trim());
-      if (!session.get()) {
-        session.signOut();
-        setBad(true);
-      }
-    }}>
+    <form
+      onSubmit={(event) => {
+        event.preventDefault();
+        session.signIn(token.trim());
+        if (!session.get()) {
+          session.signOut();
+          setBad(true);
+        }
+      }}
+    >
       {bad && <ProblemBox problem={new Problem(0, 'BAD_TOKEN', texts.signIn.badToken)} />}
       <Field label={texts.signIn.tokenLabel} help={texts.signIn.tokenHelp} value={token} onChange={setToken} />
-      <Button type="submit" look="main">{texts.signIn.byToken}</Button>
+      <Button type="submit" look="main">
+        {texts.signIn.byToken}
+      </Button>
     </form>
   );
 }

@@ -1,12 +1,38 @@
 export type EvidenceDevice = {
-  ea_instance_id?: string; account?: number; network?: string; country?: string; city?: string; first_at: string; last_at: string; records?: number; minutes?: number;
+  ea_instance_id?: string;
+  account?: number;
+  network?: string;
+  country?: string;
+  city?: string;
+  first_at: string;
+  last_at: string;
+  records?: number;
+  minutes?: number;
 };
 /** As the detector writes it; alerts from elsewhere have evidence of their own. */
 export type Evidence = {
-  rule?: string; from?: string; to?: string; measured?: number; limit?: number; minutes_at_once?: number; people?: number; devices?: EvidenceDevice[];
+  rule?: string;
+  from?: string;
+  to?: string;
+  measured?: number;
+  limit?: number;
+  minutes_at_once?: number;
+  people?: number;
+  devices?: EvidenceDevice[];
 };
 export type AlertRow = {
-  alert_id: string; subscription_id: string | null; activity_type: string; severity: string; description: string | null; evidence: Evidence | null;
-  detected_at: string; status: string; auto_action_taken: string; resolution_notes: string | null; customer_confirmed_at: string | null;
-  appealed_at: string | null; appeal: string | null; is_suspended: boolean;
+  alert_id: string;
+  subscription_id: string | null;
+  activity_type: string;
+  severity: string;
+  description: string | null;
+  evidence: Evidence | null;
+  detected_at: string;
+  status: string;
+  auto_action_taken: string;
+  resolution_notes: string | null;
+  customer_confirmed_at: string | null;
+  appealed_at: string | null;
+  appeal: string | null;
+  is_suspended: boolean;
 };

@@ -19,12 +19,24 @@ async function toProblem(response: Response): Promise<Problem> {
     ? ((await response.json()) as { code?: string; detail?: string; hint?: string })
     : null;
   // A backend of another version may lack the route: it then answers without a body of ours.
-  if (!body?.code) return new Problem(response.status, response.status === 404 ? 'ROUTE_MISSING' : 'UNEXPECTED', response.status === 404 ? texts.state.notAvailable : texts.state.unexpected(response.status));
+  if (!body?.code)
+    return new Problem(
+      response.status,
+      response.status === 404 ? 'ROUTE_MISSING' : 'UNEXPECTED',
+      response.status === 404 ? texts.state.notAvailable : texts.state.unexpected(response.status),
+    );
   return new Problem(response.status, body.code, body.detail ?? '', body.hint);
 }
 
 /** Calls the backend; a reply with a body of another status than 2xx that `accept` names is a reply as well. */
-export async function call<T>(method: string, path: string, body?: unknown, accept: number[] = [], signal?: AbortSignal, more: Record<string, string> = {}): Promise<T> {
+export async function call<T>(
+  method: string,
+  path: string,
+  body?: unknown,
+  accept: number[] = [],
+  signal?: AbortSignal,
+  more: Record<string, string> = {},
+): Promise<T> {
   const headers: Record<string, string> = { ...more };
   const who = session.get();
   if (who) headers.authorization = `Bearer ${who.token}`;
@@ -46,7 +58,10 @@ export type Loaded<T> = { data?: T; problem?: Problem; loading: boolean; reload:
 
 /** GETs a path now, when it changes, and (while the page is seen) every so often. What was shown stays until the next answer. */
 export function useLoad<T>(path: string | null, everySeconds?: number): Loaded<T> {
-  const [state, setState] = useState<{ path: string | null; data?: T; problem?: Problem; loading: boolean }>({ path, loading: path !== null });
+  const [state, setState] = useState<{ path: string | null; data?: T; problem?: Problem; loading: boolean }>({
+    path,
+    loading: path !== null,
+  });
   const [round, setRound] = useState(0);
   const reload = useCallback(() => setRound((n) => n + 1), []);
 
@@ -76,10 +91,24 @@ export function useLoad<T>(path: string | null, everySeconds?: number): Loaded<T
 export type Page<T> = { rows: T[]; next: string | null };
 
 /** Pages behind one another. The first is asked for anew every so often, while it is the only one: what is read further down stays. */
-export function usePages<T>(path: string, read: (reply: never) => Page<T>, everySeconds?: number): {
-  rows: T[]; first?: unknown; problem?: Problem; loading: boolean; more?: () => void; reload: () => void;
+export function usePages<T>(
+  path: string,
+  read: (reply: never) => Page<T>,
+  everySeconds?: number,
+): {
+  rows: T[];
+  first?: unknown;
+  problem?: Problem;
+  loading: boolean;
+  more?: () => void;
+  reload: () => void;
 } {
-  const [later, setLater] = useState<{ path: string; of: unknown; pages: Page<T>[]; loading: boolean; problem?: Problem }>({ path, of: null, pages: [], loading: false });
+  const [later, setLater] = useState<{ path: string; of: unknown; pages: Page<T>[]; loading: boolean; problem?: Problem }>({
+    path,
+    of: null,
+    pages: [],
+    loading: false,
+  });
   const first = useLoad<never>(path, later.path === path && (later.loading || later.pages.length > 0) ? undefined : everySeconds);
   const start = first.data ? read(first.data) : undefined;
   const own = later.of === first.data ? later : { path, of: first.data, pages: [], loading: false };

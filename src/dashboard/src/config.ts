@@ -3,16 +3,22 @@ import { call } from './api';
 
 /** What the backend tells before anybody is signed in. */
 export type Config = {
-  authority: string | null; client_id: string | null; audience: string | null; scope: string;
-  stripe_publishable_key: string | null; stripe_test_api: string | null; places_by: string | null;
+  authority: string | null;
+  client_id: string | null;
+  audience: string | null;
+  scope: string;
+  stripe_publishable_key: string | null;
+  stripe_test_api: string | null;
+  places_by: string | null;
 };
 
 let asked: Promise<Config> | undefined;
 
-export const loadConfig = () => (asked ??= call<Config>('GET', '/app/config.json').catch((failure) => {
-  asked = undefined;
-  throw failure;
-}));
+export const loadConfig = () =>
+  (asked ??= call<Config>('GET', '/app/config.json').catch((failure) => {
+    asked = undefined;
+    throw failure;
+  }));
 
 export function useConfig(): Config | undefined {
   const [config, setConfig] = useState<Config>();

@@ -1,6 +1,15 @@
 export type Device = {
-  device_id: string | null; name: string | null; ea_instance_id: string; mt5_account_number: number; ip_address: string | null;
-  country_code: string | null; city: string | null; first_seen: string | null; last_seen: string; in_use: boolean; usage_count: number;
+  device_id: string | null;
+  name: string | null;
+  ea_instance_id: string;
+  mt5_account_number: number;
+  ip_address: string | null;
+  country_code: string | null;
+  city: string | null;
+  first_seen: string | null;
+  last_seen: string;
+  in_use: boolean;
+  usage_count: number;
   networks: { network: string; country_code: string | null; city: string | null; last_seen: string; usage_count: number }[];
 };
 export type DeviceList = { device_count: number; max_devices: number; devices: Device[] };

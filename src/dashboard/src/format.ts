@@ -14,7 +14,11 @@ const share = new Intl.NumberFormat(locale, { style: 'percent', maximumFractionD
 const relative = new Intl.RelativeTimeFormat('en', { numeric: 'auto' });
 const countries = new Intl.DisplayNames('en', { type: 'region' });
 
-const steps: [Intl.RelativeTimeFormatUnit, number][] = [['day', 86_400], ['hour', 3_600], ['minute', 60]];
+const steps: [Intl.RelativeTimeFormatUnit, number][] = [
+  ['day', 86_400],
+  ['hour', 3_600],
+  ['minute', 60],
+];
 
 export const format = {
   day: (time: string | null | undefined) => (time ? day.format(new Date(time)) : texts.none),
@@ -22,7 +26,8 @@ export const format = {
   date: (day: string) => date.format(new Date(day)),
   moment: (time: string | null | undefined) => (time ? moment.format(new Date(time)) : texts.none),
   /** A mark on an axis of time, in seconds. */
-  tick: (seconds: number, marks: 'dates' | 'days' | 'hours') => ({ dates: tickDate, days: tickDay, hours: tickHour })[marks].format(seconds * 1000),
+  tick: (seconds: number, marks: 'dates' | 'days' | 'hours') =>
+    ({ dates: tickDate, days: tickDay, hours: tickHour })[marks].format(seconds * 1000),
   /** Why a payment failed or will: a code of ours or of the provider, or a sentence that somebody wrote. */
   reason: (code: string) => texts.renewals.obstacles[code] ?? (/^[a-z_]+$/.test(code) ? code.replaceAll('_', ' ') : code),
   money: (usd: number | null | undefined) => (usd === null || usd === undefined ? texts.none : dollars.format(usd)),

@@ -1,7 +1,19 @@
 /** A license as lists show it. */
 export type License = {
-  subscription_id: string; master: string; owner_email: string | null; status: string; health_score: number;
-  days_until_expiry: number | null; expires_at: string | null; auto_renew: boolean; last_used_at: string | null; open_alerts: number; device_count: number;
+  subscription_id: string;
+  master: string;
+  owner_email: string | null;
+  status: string;
+  health_score: number;
+  days_until_expiry: number | null;
+  expires_at: string | null;
+  auto_renew: boolean;
+  last_used_at: string | null;
+  open_alerts: number;
+  device_count: number;
 };
 
-export const readLicenses = (reply: { licenses: License[]; next: string | null }) => ({ rows: reply.licenses, next: reply.next && `after=${reply.next}` });
+export const readLicenses = (reply: { licenses: License[]; next: string | null }) => ({
+  rows: reply.licenses,
+  next: reply.next && `after=${reply.next}`,
+});

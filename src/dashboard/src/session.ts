@@ -18,7 +18,11 @@ function restore(): Session | null {
 
 function read(token: string): Session | null {
   try {
-    const claims = JSON.parse(atob(token.split('.')[1]!.replaceAll('-', '+').replaceAll('_', '/'))) as { sub?: string; role?: string; exp?: number };
+    const claims = JSON.parse(atob(token.split('.')[1]!.replaceAll('-', '+').replaceAll('_', '/'))) as {
+      sub?: string;
+      role?: string;
+      exp?: number;
+    };
     const expiresAt = (claims.exp ?? 0) * 1000;
     if (expiresAt <= Date.now()) return null;
     return { token, userId: claims.sub ?? '', role: claims.role === 'operator' ? 'operator' : 'subscriber', expiresAt };
@@ -54,11 +58,8 @@ export const session = {
 };
 
 export function useSession(): Session | null {
-  return useSyncExternalStore(
-    (tell) => {
-      listeners.add(tell);
-      return () => listeners.delete(tell);
-    },
-    session.get,
-  );
+  return useSyncExternalStore((tell) => {
+    listeners.add(tell);
+    return () => listeners.delete(tell);
+  }, session.get);
 }

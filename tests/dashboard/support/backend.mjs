@@ -10,20 +10,42 @@ const built = (path) => `${root}${path}`;
 const demo = (n) => `00000000-0000-4000-8000-000000000${n}`;
 
 /** Identifiers of the demo data. */
-export const people = { operator: demo('001'), service: demo('002'), nora: demo('101'), tunde: demo('102'), amara: demo('105'), paul: demo('106'), sara: demo('107'), hana: demo('115'), fatima: demo('113'), marco: demo('120'), mira: demo('103') };
-export const licenses = { nora: demo('301'), tunde: demo('302'), amara: demo('305'), paul: demo('306'), sara: demo('307'), hana: demo('315'), fatima: demo('313'), mira: demo('303') };
+export const people = {
+  operator: demo('001'),
+  service: demo('002'),
+  nora: demo('101'),
+  tunde: demo('102'),
+  amara: demo('105'),
+  paul: demo('106'),
+  sara: demo('107'),
+  hana: demo('115'),
+  fatima: demo('113'),
+  marco: demo('120'),
+  mira: demo('103'),
+};
+export const licenses = {
+  nora: demo('301'),
+  tunde: demo('302'),
+  amara: demo('305'),
+  paul: demo('306'),
+  sara: demo('307'),
+  hana: demo('315'),
+  fatima: demo('313'),
+  mira: demo('303'),
+};
 
 // Tests count mails, payments and alerts, so no timer runs by itself: a test that needs one fires it. The month is half a year away.
 const timers = ['RENEWAL', 'RECONCILE', 'SCAN', 'WATCH', 'HEALTH', 'RETENTION', 'OUTBOX'];
 const never = `0 0 0 1 ${((new Date().getUTCMonth() + 6) % 12) + 1} *`;
 
 /** Below the range of outgoing connections (32768 and up): one of those could take the port before the program listens on it. */
-const freePort = () => new Promise((found) => {
-  const port = 10000 + Math.floor(Math.random() * 10000);
-  const server = createServer();
-  server.on('error', () => found(freePort()));
-  server.listen(port, '127.0.0.1', () => server.close(() => found(port)));
-});
+const freePort = () =>
+  new Promise((found) => {
+    const port = 10000 + Math.floor(Math.random() * 10000);
+    const server = createServer();
+    server.on('error', () => found(freePort()));
+    server.listen(port, '127.0.0.1', () => server.close(() => found(port)));
+  });
 
 /** Starts a program, and waits for the line that says that it listens. */
 function launch(file, args, settings, ready) {
@@ -56,20 +78,50 @@ export class Backend {
     backend.key = key;
     const settings = { DATABASE_URL: url, AUTH_SIGNING_KEY: key.toString('base64') };
     for (const command of ['migrate', 'demo-data'])
-      execFileSync('dotnet', [built('src/LicenseTool/bin/Release/net10.0/licensectl.dll'), command], { env: { ...process.env, ...settings }, stdio: 'pipe' });
+      execFileSync('dotnet', [built('src/LicenseTool/bin/Release/net10.0/licensectl.dll'), command], {
+        env: { ...process.env, ...settings },
+        stdio: 'pipe',
+      });
 
     const [port, stripe] = [await freePort(), await freePort()];
     backend.address = `http://127.0.0.1:${port}`;
-    const standIn = launch('src/DevServices/StripeStandIn/bin/Release/net10.0/StripeStandIn.dll',
-      ['--urls', `http://127.0.0.1:${stripe}`, '--demo-customers', 'true', '--webhook-url', `${backend.address}/api/v1/stripe/webhook`, '--webhook-secret', 'whsec_standin',
-        '--secret-key', 'sk_test_standin', '--publishable-key', 'pk_test_standin'], {}, 'listening on');
-    const app = launch('src/DevServices/DemoSignIn/bin/Release/net10.0/DemoSignIn.dll', [], {
-      ...settings,
-      ASPNETCORE_URLS: backend.address, LINK_SIGNING_KEYS: randomBytes(32).toString('base64'),
-      STRIPE_SECRET_KEY: 'sk_test_standin', STRIPE_PUBLISHABLE_KEY: 'pk_test_standin', STRIPE_WEBHOOK_SECRET: 'whsec_standin',
-      STRIPE_API_BASE: `http://127.0.0.1:${stripe}`, CORS_ALLOWED_ORIGINS: corsOrigin ?? '', RATE_LIMIT_PER_MINUTE: '100000', PUBLIC_URL: backend.address,
-      ...Object.fromEntries(timers.map((name) => [`${name}_SCHEDULE`, never])),
-    }, `listening on ${backend.address}`);
+    const standIn = launch(
+      'src/DevServices/StripeStandIn/bin/Release/net10.0/StripeStandIn.dll',
+      [
+        '--urls',
+        `http://127.0.0.1:${stripe}`,
+        '--demo-customers',
+        'true',
+        '--webhook-url',
+        `${backend.address}/api/v1/stripe/webhook`,
+        '--webhook-secret',
+        'whsec_standin',
+        '--secret-key',
+        'sk_test_standin',
+        '--publishable-key',
+        'pk_test_standin',
+      ],
+      {},
+      'listening on',
+    );
+    const app = launch(
+      'src/DevServices/DemoSignIn/bin/Release/net10.0/DemoSignIn.dll',
+      [],
+      {
+        ...settings,
+        ASPNETCORE_URLS: backend.address,
+        LINK_SIGNING_KEYS: randomBytes(32).toString('base64'),
+        STRIPE_SECRET_KEY: 'sk_test_standin',
+        STRIPE_PUBLISHABLE_KEY: 'pk_test_standin',
+        STRIPE_WEBHOOK_SECRET: 'whsec_standin',
+        STRIPE_API_BASE: `http://127.0.0.1:${stripe}`,
+        CORS_ALLOWED_ORIGINS: corsOrigin ?? '',
+        RATE_LIMIT_PER_MINUTE: '100000',
+        PUBLIC_URL: backend.address,
+        ...Object.fromEntries(timers.map((name) => [`${name}_SCHEDULE`, never])),
+      },
+      `listening on ${backend.address}`,
+    );
     backend.processes = [app, standIn];
     await Promise.all([app.started, standIn.started]);
     return backend;
@@ -126,7 +178,14 @@ export class Backend {
 function psql(connection, text) {
   const of = (name) => new RegExp(`${name}=([^;]*)`, 'i').exec(connection)?.[1] ?? '';
   return execFileSync('psql', ['-qAtX', '-v', 'ON_ERROR_STOP=1', '-c', text], {
-    env: { ...process.env, PGHOST: of('Host'), PGPORT: of('Port'), PGUSER: of('Username'), PGPASSWORD: of('Password'), PGDATABASE: of('Database') },
+    env: {
+      ...process.env,
+      PGHOST: of('Host'),
+      PGPORT: of('Port'),
+      PGUSER: of('Username'),
+      PGPASSWORD: of('Password'),
+      PGDATABASE: of('Database'),
+    },
     encoding: 'utf8',
   }).trim();
 }

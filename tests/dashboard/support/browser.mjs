@@ -11,17 +11,36 @@ mkdirSync(shots, { recursive: true });
 /** How long a condition may take before the test fails instead of hanging. */
 const patience = 60_000;
 
-export const launch = () => chromium.launch({
-  executablePath: '/usr/bin/chromium',
-  args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
-});
+export const launch = () =>
+  chromium.launch({
+    executablePath: '/usr/bin/chromium',
+    args: [
+      '--no-sandbox',
+      '--disable-gpu',
+      '--disable-quic',
+      '--no-first-run',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
+    ],
+  });
 
 /**
  * Opens a page and records what a page must never do: log an error, violate its policy, call another origin, shift its layout.
  * With `answers` ('first' or 'last'), the answers of the API are held back and arrive one at a time, the oldest or the newest first.
  */
-export async function open(browser, backend, { as, path = '/', size = { width: 1280, height: 900 }, dark = false, timezone, ownClock = false, answers } = {}) {
-  const context = await browser.newContext({ viewport: size, colorScheme: dark ? 'dark' : 'light', locale: 'en-GB', reducedMotion: 'reduce', timezoneId: timezone });
+export async function open(
+  browser,
+  backend,
+  { as, path = '/', size = { width: 1280, height: 900 }, dark = false, timezone, ownClock = false, answers } = {},
+) {
+  const context = await browser.newContext({
+    viewport: size,
+    colorScheme: dark ? 'dark' : 'light',
+    locale: 'en-GB',
+    reducedMotion: 'reduce',
+    timezoneId: timezone,
+  });
   const page = await context.newPage();
   if (ownClock) await page.clock.install();
   page.setDefaultTimeout(patience);
@@ -36,14 +55,21 @@ export async function open(browser, backend, { as, path = '/', size = { width: 1
   page.on('request', (request) => {
     page.pending.add(request);
     const from = new URL(request.url());
-    if (from.protocol.startsWith('http') && from.origin !== backend.address && from.hostname !== '127.0.0.1') page.faults.push(`calls ${from.origin}`);
+    if (from.protocol.startsWith('http') && from.origin !== backend.address && from.hostname !== '127.0.0.1')
+      page.faults.push(`calls ${from.origin}`);
   });
   for (const end of ['requestfinished', 'requestfailed']) page.on(end, (request) => page.pending.delete(request));
   await page.addInitScript(() => {
     const shifts = [];
-    const add = (list) => list.forEach((entry) => entry.hadRecentInput || shifts.push({
-      value: entry.value, what: entry.sources.map(({ node }) => (node?.outerHTML ?? node?.textContent ?? '?').slice(0, 80)),
-    }));
+    const add = (list) =>
+      list.forEach(
+        (entry) =>
+          entry.hadRecentInput ||
+          shifts.push({
+            value: entry.value,
+            what: entry.sources.map(({ node }) => (node?.outerHTML ?? node?.textContent ?? '?').slice(0, 80)),
+          }),
+      );
     const observer = new PerformanceObserver((list) => add(list.getEntries()));
     observer.observe({ type: 'layout-shift', buffered: true });
     globalThis.layoutShifts = () => {
@@ -108,9 +134,15 @@ export async function accessible(page, what) {
   await settled(page);
   await page.evaluate(axe);
   // React Aria's announcer writes for screen readers, for a moment only. It refers to elements that may be gone by then.
-  const { violations } = await page.evaluate(() => globalThis.axe.run({ exclude: [['[data-live-announcer]']] }, { resultTypes: ['violations'] }));
+  const { violations } = await page.evaluate(() =>
+    globalThis.axe.run({ exclude: [['[data-live-announcer]']] }, { resultTypes: ['violations'] }),
+  );
   const serious = violations.filter((one) => ['serious', 'critical'].includes(one.impact));
-  assert.deepEqual(serious.map((one) => `${one.id}: ${one.nodes.map((node) => node.html.slice(0, 160)).join(' | ')}`), [], what);
+  assert.deepEqual(
+    serious.map((one) => `${one.id}: ${one.nodes.map((node) => node.html.slice(0, 160)).join(' | ')}`),
+    [],
+    what,
+  );
 }
 
 export async function shot(page, name) {

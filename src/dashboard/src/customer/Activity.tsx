@@ -8,8 +8,15 @@ import { Badge, Button, Confirm, Copy, say, Show, Table } from '../ui/kit';
 import type { TabProps } from './License';
 
 type Alert = {
-  alert_id: string; activity_type: string; severity: string; description: string | null; detected_at: string; status: string;
-  auto_action_taken: string; customer_confirmed_at: string | null; appealed_at: string | null;
+  alert_id: string;
+  activity_type: string;
+  severity: string;
+  description: string | null;
+  detected_at: string;
+  status: string;
+  auto_action_taken: string;
+  customer_confirmed_at: string | null;
+  appealed_at: string | null;
 };
 
 const aDay = 86_400;
@@ -28,17 +35,44 @@ export default function Activity({ id, license }: TabProps) {
       <section className="card">
         <h2>{texts.activity_.suspicious}</h2>
         <Show of={activity} rows={2}>
-          {({ alerts }) => (alerts.length === 0 ? <p>{texts.activity_.nothing}</p> : (
-            <Table label={texts.activity_.suspicious} rows={alerts} id={(row) => row.alert_id} columns={[
-              { head: texts.alerts.when, cell: (row) => format.moment(row.detected_at) },
-              { head: texts.alerts.what, cell: (row) => <>{texts.activity[row.activity_type] ?? row.activity_type}{row.description && <div className="small">{row.description}</div>}</> },
-              { head: texts.alerts.status, cell: (row) => <Badge of={row.status}>{texts.activity_.status[row.status]}</Badge> },
-              { head: texts.alerts.action, cell: (row) => texts.activity_.done(row.auto_action_taken, row.customer_confirmed_at !== null, row.appealed_at !== null) },
-            ]} />
-          ))}
+          {({ alerts }) =>
+            alerts.length === 0 ? (
+              <p>{texts.activity_.nothing}</p>
+            ) : (
+              <Table
+                label={texts.activity_.suspicious}
+                rows={alerts}
+                id={(row) => row.alert_id}
+                columns={[
+                  { head: texts.alerts.when, cell: (row) => format.moment(row.detected_at) },
+                  {
+                    head: texts.alerts.what,
+                    cell: (row) => (
+                      <>
+                        {texts.activity[row.activity_type] ?? row.activity_type}
+                        {row.description && <div className="small">{row.description}</div>}
+                      </>
+                    ),
+                  },
+                  { head: texts.alerts.status, cell: (row) => <Badge of={row.status}>{texts.activity_.status[row.status]}</Badge> },
+                  {
+                    head: texts.alerts.action,
+                    cell: (row) =>
+                      texts.activity_.done(row.auto_action_taken, row.customer_confirmed_at !== null, row.appealed_at !== null),
+                  },
+                ]}
+              />
+            )
+          }
         </Show>
         {activity.data?.alerts.some((alert) => ['OPEN', 'INVESTIGATING'].includes(alert.status)) && (
-          <p>{license.status === 'SUSPENDED' ? <Link to={`/licenses/${id}/suspension`}>{texts.activity_.appeal}</Link> : texts.activity_.itWasYou}</p>
+          <p>
+            {license.status === 'SUSPENDED' ? (
+              <Link to={`/licenses/${id}/suspension`}>{texts.activity_.appeal}</Link>
+            ) : (
+              texts.activity_.itWasYou
+            )}
+          </p>
         )}
         {known && (
           <>
@@ -46,32 +80,59 @@ export default function Activity({ id, license }: TabProps) {
             <Button onPress={() => setAsking(true)}>{texts.activity_.token}</Button>
           </>
         )}
-        {token && <div className="notice good" role="status"><p>{texts.activity_.tokenMade}</p><Copy text={token} /></div>}
+        {token && (
+          <div className="notice good" role="status">
+            <p>{texts.activity_.tokenMade}</p>
+            <Copy text={token} />
+          </div>
+        )}
       </section>
       {known && <h2>{texts.activity_.places}</h2>}
-      {known && <Show of={devices}>
-        {(list) => (
-          <Table
-            label={texts.activity_.places}
-            rows={list.devices.flatMap((device) => device.networks.map((network) => ({ device, network })))
-              .sort((a, b) => Date.parse(b.network.last_seen) - Date.parse(a.network.last_seen))}
-            id={(row) => `${row.device.ea_instance_id} ${row.device.mt5_account_number} ${row.network.network}`}
-            columns={[
-              { head: texts.devices.lastSeen, cell: (row) => format.moment(row.network.last_seen) },
-              { head: texts.devices.title, cell: (row) => row.device.name ?? row.device.ea_instance_id },
-              { head: texts.devices.place, cell: (row) => format.place(row.network.city, row.network.country_code) },
-              { head: texts.usage.network, cell: (row) => row.network.network },
-            ]}
-          />
-        )}
-      </Show>}
-      <Confirm open={asking} title={texts.activity_.tokenTitle} text={texts.activity_.tokenText} go={texts.activity_.token} busy={action.busy} problem={action.problem}
-        onClose={() => { setAsking(false); action.clear(); }}
-        onGo={() => void action.run(async () => {
-          setToken((await call<{ token: string }>('POST', `/api/v1/licenses/${id}/token`, { overlap_seconds: atOnce ? 0 : aDay })).token);
-          say(texts.activity_.tokenChanged);
-        }).then((done) => done && setAsking(false))}>
-        <label className="check"><input type="checkbox" checked={atOnce} onChange={(event) => setAtOnce(event.target.checked)} />{texts.activity_.tokenNow}</label>
+      {known && (
+        <Show of={devices}>
+          {(list) => (
+            <Table
+              label={texts.activity_.places}
+              rows={list.devices
+                .flatMap((device) => device.networks.map((network) => ({ device, network })))
+                .sort((a, b) => Date.parse(b.network.last_seen) - Date.parse(a.network.last_seen))}
+              id={(row) => `${row.device.ea_instance_id} ${row.device.mt5_account_number} ${row.network.network}`}
+              columns={[
+                { head: texts.devices.lastSeen, cell: (row) => format.moment(row.network.last_seen) },
+                { head: texts.devices.title, cell: (row) => row.device.name ?? row.device.ea_instance_id },
+                { head: texts.devices.place, cell: (row) => format.place(row.network.city, row.network.country_code) },
+                { head: texts.usage.network, cell: (row) => row.network.network },
+              ]}
+            />
+          )}
+        </Show>
+      )}
+      <Confirm
+        open={asking}
+        title={texts.activity_.tokenTitle}
+        text={texts.activity_.tokenText}
+        go={texts.activity_.token}
+        busy={action.busy}
+        problem={action.problem}
+        onClose={() => {
+          setAsking(false);
+          action.clear();
+        }}
+        onGo={() =>
+          void action
+            .run(async () => {
+              setToken(
+                (await call<{ token: string }>('POST', `/api/v1/licenses/${id}/token`, { overlap_seconds: atOnce ? 0 : aDay })).token,
+              );
+              say(texts.activity_.tokenChanged);
+            })
+            .then((done) => done && setAsking(false))
+        }
+      >
+        <label className="check">
+          <input type="checkbox" checked={atOnce} onChange={(event) => setAtOnce(event.target.checked)} />
+          {texts.activity_.tokenNow}
+        </label>
       </Confirm>
     </>
   );

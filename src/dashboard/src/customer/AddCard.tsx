@@ -17,18 +17,23 @@ export default function AddCard({ config, done }: { config: Config; done: () => 
 function TestCard({ api, done }: { api: string; done: () => void }) {
   const [card, setCard] = useState('pm_card_visa');
   const action = useAction();
-  const save = () => action.run(async () => {
-    const setup = await begin();
-    await confirmAtStandIn(api, 'setup_intents', setup.setup_intent_id, setup.publishable_key, setup.client_secret, card);
-    done();
-  });
+  const save = () =>
+    action.run(async () => {
+      const setup = await begin();
+      await confirmAtStandIn(api, 'setup_intents', setup.setup_intent_id, setup.publishable_key, setup.client_secret, card);
+      done();
+    });
   return (
     <section className="card narrow">
       <h2>{texts.cards.test}</h2>
       <p className="small">{texts.cards.testHelp}</p>
       <Choice label={texts.cards.test} value={card} options={Object.entries(texts.cards.testCard)} onChange={setCard} />
       {action.problem && <ProblemBox problem={action.problem} />}
-      <div className="actions"><Button look="main" isPending={action.busy} onPress={() => void save()}>{texts.cards.save}</Button></div>
+      <div className="actions">
+        <Button look="main" isPending={action.busy} onPress={() => void save()}>
+          {texts.cards.save}
+        </Button>
+      </div>
     </section>
   );
 }
@@ -68,11 +73,19 @@ function StripeForm({ done }: { done: () => void }) {
       {save.problem && <ProblemBox problem={save.problem} />}
       {form && (
         <div className="actions">
-          <Button look="main" isPending={save.busy} onPress={() => void save.run(async () => {
-            const { error } = await form.stripe.confirmSetup({ elements: form.elements, redirect: 'if_required' });
-            if (error) throw new Problem(402, 'CARD_REFUSED', error.message ?? texts.state.failed);
-            done();
-          })}>{texts.cards.save}</Button>
+          <Button
+            look="main"
+            isPending={save.busy}
+            onPress={() =>
+              void save.run(async () => {
+                const { error } = await form.stripe.confirmSetup({ elements: form.elements, redirect: 'if_required' });
+                if (error) throw new Problem(402, 'CARD_REFUSED', error.message ?? texts.state.failed);
+                done();
+              })
+            }
+          >
+            {texts.cards.save}
+          </Button>
         </div>
       )}
     </section>

@@ -21,18 +21,26 @@ export default function ConfirmPayment() {
   const waits = renewal.data?.status === 'needs_authentication';
   if (polling && renewal.data && !waits) setPolling(false);
 
-  const confirm = () => action.run(async () => {
-    const payment = await call<Payment>('POST', `/api/v1/licenses/${encodeURIComponent(id)}/confirm-payment`);
-    if (config!.stripe_test_api) {
-      await confirmAtStandIn(config!.stripe_test_api, 'payment_intents', payment.payment_intent_id, payment.publishable_key, payment.client_secret, payment.payment_method);
-    } else {
-      const stripe = (await loadStripe())(payment.publishable_key);
-      const { error } = await stripe.confirmCardPayment(payment.client_secret, { payment_method: payment.payment_method });
-      if (error) throw new Problem(402, 'PAYMENT_REFUSED', error.message ?? texts.state.failed);
-    }
-    setConfirmed(true);
-    setPolling(true);
-  });
+  const confirm = () =>
+    action.run(async () => {
+      const payment = await call<Payment>('POST', `/api/v1/licenses/${encodeURIComponent(id)}/confirm-payment`);
+      if (config!.stripe_test_api) {
+        await confirmAtStandIn(
+          config!.stripe_test_api,
+          'payment_intents',
+          payment.payment_intent_id,
+          payment.publishable_key,
+          payment.client_secret,
+          payment.payment_method,
+        );
+      } else {
+        const stripe = (await loadStripe())(payment.publishable_key);
+        const { error } = await stripe.confirmCardPayment(payment.client_secret, { payment_method: payment.payment_method });
+        if (error) throw new Problem(402, 'PAYMENT_REFUSED', error.message ?? texts.state.failed);
+      }
+      setConfirmed(true);
+      setPolling(true);
+    });
 
   return (
     <section className="card narrow">
@@ -40,11 +48,25 @@ export default function ConfirmPayment() {
       <Show of={renewal} rows={2}>
         {({ expires_at }) => (
           <>
-            <p role="status">{!waits ? (confirmed ? texts.confirm.done(format.day(expires_at)) : texts.confirm.nothing) : confirmed ? texts.confirm.wait : texts.confirm.text}</p>
+            <p role="status">
+              {!waits
+                ? confirmed
+                  ? texts.confirm.done(format.day(expires_at))
+                  : texts.confirm.nothing
+                : confirmed
+                  ? texts.confirm.wait
+                  : texts.confirm.text}
+            </p>
             {action.problem && <ProblemBox problem={action.problem} />}
             <div className="actions">
-              {waits && <Button look="main" isDisabled={!config || confirmed} isPending={action.busy} onPress={() => void confirm()}>{texts.confirm.go}</Button>}
-              <Link className="button" to={`/licenses/${id}/renewals`} reloadDocument>{texts.confirm.back}</Link>
+              {waits && (
+                <Button look="main" isDisabled={!config || confirmed} isPending={action.busy} onPress={() => void confirm()}>
+                  {texts.confirm.go}
+                </Button>
+              )}
+              <Link className="button" to={`/licenses/${id}/renewals`} reloadDocument>
+                {texts.confirm.back}
+              </Link>
             </div>
           </>
         )}

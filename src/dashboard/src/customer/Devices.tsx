@@ -17,7 +17,8 @@ export default function Devices({ id, reload }: TabProps) {
     action.clear();
   };
   const path = asked && `/api/v1/licenses/${id}/devices/${asked.device.device_id}`;
-  const rename = () => action.run(() => call('PATCH', path!, { name: name.trim() || null })).then((done) => done && finish(texts.devices.renamed));
+  const rename = () =>
+    action.run(() => call('PATCH', path!, { name: name.trim() || null })).then((done) => done && finish(texts.devices.renamed));
   const remove = () => action.run(() => call('DELETE', path!)).then((done) => done && finish(texts.devices.removed));
   const finish = (what: string) => {
     close();
@@ -39,27 +40,59 @@ export default function Devices({ id, reload }: TabProps) {
                   <h2>{device.name ?? device.ea_instance_id}</h2>
                   <Badge of={device.in_use ? 'ACTIVE' : ''}>{device.in_use ? texts.devices.inUse : texts.devices.idle}</Badge>
                 </div>
-                <Facts rows={[
-                  [texts.devices.ea, device.ea_instance_id],
-                  [texts.devices.account, device.mt5_account_number],
-                  [texts.devices.lastSeen, format.ago(device.last_seen)],
-                  [texts.devices.place, format.place(device.city, device.country_code)],
-                ]} />
-                <p className="small">{device.device_id === null ? texts.devices.unregistered : texts.devices.networks(device.networks.length)}</p>
+                <Facts
+                  rows={[
+                    [texts.devices.ea, device.ea_instance_id],
+                    [texts.devices.account, device.mt5_account_number],
+                    [texts.devices.lastSeen, format.ago(device.last_seen)],
+                    [texts.devices.place, format.place(device.city, device.country_code)],
+                  ]}
+                />
+                <p className="small">
+                  {device.device_id === null ? texts.devices.unregistered : texts.devices.networks(device.networks.length)}
+                </p>
                 {device.device_id !== null && (
                   <div className="actions">
-                    <Button onPress={() => { setName(device.name ?? ''); setAsked({ device, to: 'rename' }); }}>{texts.devices.rename}<span className="visually-hidden"> {device.name ?? device.ea_instance_id}</span></Button>
-                    <Button onPress={() => setAsked({ device, to: 'remove' })}>{texts.devices.remove}<span className="visually-hidden"> {device.name ?? device.ea_instance_id}</span></Button>
+                    <Button
+                      onPress={() => {
+                        setName(device.name ?? '');
+                        setAsked({ device, to: 'rename' });
+                      }}
+                    >
+                      {texts.devices.rename}
+                      <span className="visually-hidden"> {device.name ?? device.ea_instance_id}</span>
+                    </Button>
+                    <Button onPress={() => setAsked({ device, to: 'remove' })}>
+                      {texts.devices.remove}
+                      <span className="visually-hidden"> {device.name ?? device.ea_instance_id}</span>
+                    </Button>
                   </div>
                 )}
               </li>
             ))}
           </ul>
-          <Confirm open={asked?.to === 'rename'} title={texts.devices.rename} go={texts.devices.save} busy={action.busy} problem={action.problem} onGo={() => void rename()} onClose={close}>
+          <Confirm
+            open={asked?.to === 'rename'}
+            title={texts.devices.rename}
+            go={texts.devices.save}
+            busy={action.busy}
+            problem={action.problem}
+            onGo={() => void rename()}
+            onClose={close}
+          >
             <Field label={texts.devices.name} help={texts.devices.nameHelp} value={name} onChange={setName} max={100} auto />
           </Confirm>
-          <Confirm open={asked?.to === 'remove'} title={texts.devices.removeTitle(asked?.device.name ?? asked?.device.ea_instance_id ?? '')} text={texts.devices.removeText}
-            go={texts.devices.remove} look="danger" busy={action.busy} problem={action.problem} onGo={() => void remove()} onClose={close} />
+          <Confirm
+            open={asked?.to === 'remove'}
+            title={texts.devices.removeTitle(asked?.device.name ?? asked?.device.ea_instance_id ?? '')}
+            text={texts.devices.removeText}
+            go={texts.devices.remove}
+            look="danger"
+            busy={action.busy}
+            problem={action.problem}
+            onGo={() => void remove()}
+            onClose={close}
+          />
         </>
       )}
     </Show>

@@ -10,7 +10,13 @@ import type { TabProps } from './License';
 
 type Report = Health & {
   contributions: Contribution[];
-  usage: { signals_received_24h: number; signals_executed_24h: number; signals_rejected_24h: number; avg_latency_ms: number | null; last_activity: string | null };
+  usage: {
+    signals_received_24h: number;
+    signals_executed_24h: number;
+    signals_rejected_24h: number;
+    avg_latency_ms: number | null;
+    last_activity: string | null;
+  };
   trend: { day: string; score: number | null }[];
   changes: { day: string; from: number | null; to: number; came: string[]; went: string[] }[];
   scored_at: string;
@@ -18,7 +24,11 @@ type Report = Health & {
 
 export default function HealthTab({ id }: TabProps) {
   const health = useLoad<Report>(`/api/v1/licenses/${id}/health`, 60);
-  return <Show of={health} rows={6}>{(report) => <Shown report={report} />}</Show>;
+  return (
+    <Show of={health} rows={6}>
+      {(report) => <Shown report={report} />}
+    </Show>
+  );
 }
 
 function Shown({ report }: { report: Report }) {
@@ -37,17 +47,29 @@ function Shown({ report }: { report: Report }) {
         </section>
         <section className="card">
           <h2>{texts.health.today}</h2>
-          <Facts rows={[
-            [texts.health.received, format.number(report.usage.signals_received_24h)],
-            [texts.health.executed, format.number(report.usage.signals_executed_24h)],
-            [texts.health.rejected, format.number(report.usage.signals_rejected_24h)],
-            [texts.health.latency, report.usage.avg_latency_ms === null ? texts.none : texts.health.ms(format.number(report.usage.avg_latency_ms))],
-            [texts.devices.lastSeen, format.ago(report.usage.last_activity)],
-          ]} />
+          <Facts
+            rows={[
+              [texts.health.received, format.number(report.usage.signals_received_24h)],
+              [texts.health.executed, format.number(report.usage.signals_executed_24h)],
+              [texts.health.rejected, format.number(report.usage.signals_rejected_24h)],
+              [
+                texts.health.latency,
+                report.usage.avg_latency_ms === null ? texts.none : texts.health.ms(format.number(report.usage.avg_latency_ms)),
+              ],
+              [texts.devices.lastSeen, format.ago(report.usage.last_activity)],
+            ]}
+          />
           {trend.length > 1 && (
             <>
               <h3>{texts.health.trend}</h3>
-              <LazyChart low dates max={100} label={`${texts.health.trend}: ${trend.map((day) => `${format.date(day.day)} ${day.score}`).join(', ')}`} times={times} series={series} />
+              <LazyChart
+                low
+                dates
+                max={100}
+                label={`${texts.health.trend}: ${trend.map((day) => `${format.date(day.day)} ${day.score}`).join(', ')}`}
+                times={times}
+                series={series}
+              />
             </>
           )}
         </section>
@@ -60,7 +82,19 @@ function Shown({ report }: { report: Report }) {
         columns={[
           { head: texts.health.points, number: true, cell: (row) => (row.points > 0 ? `+${row.points}` : row.points) },
           { head: texts.health.reason, cell: (row) => row.reason },
-          { head: texts.health.todo, cell: (row) => (row.recommendation === null ? '' : row.link ? <Link to={row.link.replace(/^\/app/, '')} reloadDocument={row.link.startsWith('/app/payment-methods')}>{row.recommendation}</Link> : row.recommendation) },
+          {
+            head: texts.health.todo,
+            cell: (row) =>
+              row.recommendation === null ? (
+                ''
+              ) : row.link ? (
+                <Link to={row.link.replace(/^\/app/, '')} reloadDocument={row.link.startsWith('/app/payment-methods')}>
+                  {row.recommendation}
+                </Link>
+              ) : (
+                row.recommendation
+              ),
+          },
         ]}
       />
       {changes.length > 0 && (

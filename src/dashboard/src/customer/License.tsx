@@ -25,7 +25,9 @@ export default function LicensePage() {
   const words = texts.license.tabs;
   return (
     <>
-      <Link to="/licenses" className="small">{texts.license.back}</Link>
+      <Link to="/licenses" className="small">
+        {texts.license.back}
+      </Link>
       <Show of={loaded} rows={8}>
         {(license) => (
           <>
@@ -34,15 +36,22 @@ export default function LicensePage() {
               <span>{format.daysLeft(license.days_until_expiry)}</span>
               {operator && <JudgeLicense license={license} reload={loaded.reload} />}
             </PageTitle>
-            {operator && license.owner_email && <p className="small">{texts.license.owner}: {license.owner_email}</p>}
-            <Tabs label={license.master} tabs={[
-              { to: base, text: words.health, end: true },
-              { to: `${base}/usage`, text: words.usage },
-              { to: `${base}/devices`, text: words.devices },
-              { to: `${base}/renewals`, text: words.renewals },
-              { to: `${base}/activity`, text: words.activity },
-              ...(license.status === 'SUSPENDED' || operator ? [{ to: `${base}/suspension`, text: words.suspension }] : []),
-            ]} />
+            {operator && license.owner_email && (
+              <p className="small">
+                {texts.license.owner}: {license.owner_email}
+              </p>
+            )}
+            <Tabs
+              label={license.master}
+              tabs={[
+                { to: base, text: words.health, end: true },
+                { to: `${base}/usage`, text: words.usage },
+                { to: `${base}/devices`, text: words.devices },
+                { to: `${base}/renewals`, text: words.renewals },
+                { to: `${base}/activity`, text: words.activity },
+                ...(license.status === 'SUSPENDED' || operator ? [{ to: `${base}/suspension`, text: words.suspension }] : []),
+              ]}
+            />
             <Routes>
               <Route index element={<Health id={id} license={license} reload={loaded.reload} />} />
               <Route path="usage" element={<Usage id={id} license={license} reload={loaded.reload} />} />

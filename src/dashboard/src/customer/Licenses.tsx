@@ -17,9 +17,17 @@ export default function Licenses() {
       <ul className="cards">
         {list.rows.map((license) => (
           <li key={license.subscription_id} className="card">
-            <div className="spread"><h2><Link to={`/licenses/${license.subscription_id}`}>{license.master}</Link></h2><Badge of={license.status} /></div>
+            <div className="spread">
+              <h2>
+                <Link to={`/licenses/${license.subscription_id}`}>{license.master}</Link>
+              </h2>
+              <Badge of={license.status} />
+            </div>
             <p>
-              {texts.licenses.health}: <span className={`score ${grade(license.health_score)}`}>{texts.health.of(license.health_score)} {texts.health.grade(license.health_score)}</span>
+              {texts.licenses.health}:{' '}
+              <span className={`score ${grade(license.health_score)}`}>
+                {texts.health.of(license.health_score)} {texts.health.grade(license.health_score)}
+              </span>
             </p>
             <p>{format.daysLeft(license.days_until_expiry)}</p>
             <p className="small">{license.auto_renew ? texts.licenses.renews : texts.licenses.doesNotRenew}</p>
@@ -33,11 +41,22 @@ export default function Licenses() {
           </li>
         ))}
       </ul>
-      {list.more && <div className="actions"><Button onPress={list.more} isPending={list.loading}>{texts.more}</Button></div>}
+      {list.more && (
+        <div className="actions">
+          <Button onPress={list.more} isPending={list.loading}>
+            {texts.more}
+          </Button>
+        </div>
+      )}
     </>
   );
 }
 
 function To({ license, tab, text }: { license: License; tab: string; text: string }) {
-  return <Link className="button" to={`/licenses/${license.subscription_id}/${tab}`}>{text}<span className="visually-hidden"> {license.master}</span></Link>;
+  return (
+    <Link className="button" to={`/licenses/${license.subscription_id}/${tab}`}>
+      {text}
+      <span className="visually-hidden"> {license.master}</span>
+    </Link>
+  );
 }

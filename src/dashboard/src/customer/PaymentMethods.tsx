@@ -7,7 +7,12 @@ import { Badge, Button, Confirm, PageTitle, ProblemBox, say, Show, Skeleton } fr
 const AddCard = lazy(() => import('./AddCard'));
 
 export type Card = {
-  payment_method_id: string; brand: string | null; last_four: string | null; expiry_month: number | null; expiry_year: number | null; is_default: boolean;
+  payment_method_id: string;
+  brand: string | null;
+  last_four: string | null;
+  expiry_month: number | null;
+  expiry_year: number | null;
+  is_default: boolean;
 };
 
 export default function PaymentMethods() {
@@ -38,15 +43,27 @@ export default function PaymentMethods() {
                     <h2>{texts.cards.ending(card.brand ?? '', card.last_four ?? '????')}</h2>
                     {card.is_default && <Badge of="ACTIVE">{texts.cards.default}</Badge>}
                   </div>
-                  {card.expiry_month && card.expiry_year && <p className="small">{texts.cards.expires(card.expiry_month, card.expiry_year)}</p>}
+                  {card.expiry_month && card.expiry_year && (
+                    <p className="small">{texts.cards.expires(card.expiry_month, card.expiry_year)}</p>
+                  )}
                   <div className="actions">
                     {!card.is_default && (
-                      <Button isDisabled={action.busy} onPress={() => void action.run(async () => {
-                        await call('PUT', `/api/v1/payment-methods/${card.payment_method_id}/default`);
-                        cards.reload();
-                      })}>{texts.cards.makeDefault}</Button>
+                      <Button
+                        isDisabled={action.busy}
+                        onPress={() =>
+                          void action.run(async () => {
+                            await call('PUT', `/api/v1/payment-methods/${card.payment_method_id}/default`);
+                            cards.reload();
+                          })
+                        }
+                      >
+                        {texts.cards.makeDefault}
+                      </Button>
                     )}
-                    <Button onPress={() => setRemoving(card)}>{texts.cards.remove}<span className="visually-hidden"> {card.last_four}</span></Button>
+                    <Button onPress={() => setRemoving(card)}>
+                      {texts.cards.remove}
+                      <span className="visually-hidden"> {card.last_four}</span>
+                    </Button>
                   </div>
                 </li>
               ))}
@@ -54,20 +71,48 @@ export default function PaymentMethods() {
           </>
         )}
       </Show>
-      <div className="actions"><Button look="main" isDisabled={adding} onPress={() => setAdding(true)}>{texts.cards.add}</Button></div>
-      {awaited !== undefined && <p role="status" className="notice fair">{texts.cards.wait}</p>}
+      <div className="actions">
+        <Button look="main" isDisabled={adding} onPress={() => setAdding(true)}>
+          {texts.cards.add}
+        </Button>
+      </div>
+      {awaited !== undefined && (
+        <p role="status" className="notice fair">
+          {texts.cards.wait}
+        </p>
+      )}
       {adding && awaited === undefined && config && (
         <Suspense fallback={<Skeleton rows={3} />}>
-          <AddCard config={config} done={() => { setAwaited(count); say(texts.cards.saved); }} />
+          <AddCard
+            config={config}
+            done={() => {
+              setAwaited(count);
+              say(texts.cards.saved);
+            }}
+          />
         </Suspense>
       )}
-      <Confirm open={removing !== undefined} title={texts.cards.removeTitle} text={texts.cards.removeText} go={texts.cards.remove} look="danger"
-        busy={action.busy} problem={action.problem}
-        onClose={() => { setRemoving(undefined); action.clear(); }}
-        onGo={() => void action.run(async () => {
-          await call('DELETE', `/api/v1/payment-methods/${removing!.payment_method_id}`);
-          cards.reload();
-        }).then((done) => done && setRemoving(undefined))} />
+      <Confirm
+        open={removing !== undefined}
+        title={texts.cards.removeTitle}
+        text={texts.cards.removeText}
+        go={texts.cards.remove}
+        look="danger"
+        busy={action.busy}
+        problem={action.problem}
+        onClose={() => {
+          setRemoving(undefined);
+          action.clear();
+        }}
+        onGo={() =>
+          void action
+            .run(async () => {
+              await call('DELETE', `/api/v1/payment-methods/${removing!.payment_method_id}`);
+              cards.reload();
+            })
+            .then((done) => done && setRemoving(undefined))
+        }
+      />
     </>
   );
 }

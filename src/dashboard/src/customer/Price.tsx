@@ -19,17 +19,26 @@ export default function Price() {
   return (
     <div className="narrow">
       <PageTitle title={texts.price.title} />
-      {problem ? <ProblemBox problem={problem} />
-        : !question ? <Skeleton rows={2} />
-        : question.accepted ? <p className="notice good" role="status">{texts.price.accepted}</p>
-        : (
-          <>
-            <p>{texts.price.ask(format.money(question.amount_usd), format.money(question.old_amount_usd), format.day(question.expires_at))}</p>
-            <p className="small">{texts.price.later}</p>
-            {action.problem && <ProblemBox problem={action.problem} />}
-            <Button look="main" isPending={action.busy} onPress={() => void action.run(() => ask(true))}>{texts.price.accept}</Button>
-          </>
-        )}
+      {problem ? (
+        <ProblemBox problem={problem} />
+      ) : !question ? (
+        <Skeleton rows={2} />
+      ) : question.accepted ? (
+        <p className="notice good" role="status">
+          {texts.price.accepted}
+        </p>
+      ) : (
+        <>
+          <p>
+            {texts.price.ask(format.money(question.amount_usd), format.money(question.old_amount_usd), format.day(question.expires_at))}
+          </p>
+          <p className="small">{texts.price.later}</p>
+          {action.problem && <ProblemBox problem={action.problem} />}
+          <Button look="main" isPending={action.busy} onPress={() => void action.run(() => ask(true))}>
+            {texts.price.accept}
+          </Button>
+        </>
+      )}
     </div>
   );
 }

@@ -9,12 +9,25 @@ import { Badge, Button, Confirm, Facts, ProblemBox, say, Show, Table } from '../
 import type { TabProps } from './License';
 
 type Row = {
-  renewal_id: string; attempted_at: string; renewal_type: string; amount_usd: number | null; new_expiry: string | null;
-  payment_provider: string | null; status: string; failure_reason: string | null;
+  renewal_id: string;
+  attempted_at: string;
+  renewal_type: string;
+  amount_usd: number | null;
+  new_expiry: string | null;
+  payment_provider: string | null;
+  status: string;
+  failure_reason: string | null;
 };
 type List = {
-  auto_renew: boolean; expires_at: string | null; renewable_from: string | null; next_renewal_at: string | null; amount_usd: number | null; pays_with: string | null;
-  obstacle: string | null; status: string | null; renewals: Row[];
+  auto_renew: boolean;
+  expires_at: string | null;
+  renewable_from: string | null;
+  next_renewal_at: string | null;
+  amount_usd: number | null;
+  pays_with: string | null;
+  obstacle: string | null;
+  status: string | null;
+  renewals: Row[];
 };
 type Reply = { status: string; detail: string; expires_at: string };
 
@@ -55,12 +68,13 @@ export default function Renewals({ id, reload }: TabProps) {
     reload();
   }
 
-  const switchAuto = (enabled: boolean) => auto.run(async () => {
-    await call('PUT', `/api/v1/licenses/${id}/auto-renew`, { enabled });
-    list.reload();
-    reload();
-    say(enabled ? texts.renewals.autoOn : texts.renewals.autoOff);
-  });
+  const switchAuto = (enabled: boolean) =>
+    auto.run(async () => {
+      await call('PUT', `/api/v1/licenses/${id}/auto-renew`, { enabled });
+      list.reload();
+      reload();
+      say(enabled ? texts.renewals.autoOn : texts.renewals.autoOff);
+    });
 
   return (
     <Show of={list}>
@@ -69,30 +83,67 @@ export default function Renewals({ id, reload }: TabProps) {
           <div className="two">
             <section className="card">
               <h2>{texts.renewals.next}</h2>
-              <Facts rows={[
-                [texts.renewals.expires, format.day(reply.expires_at)],
-                [texts.renewals.next, !reply.next_renewal_at ? texts.renewals.notPlanned : Date.parse(reply.next_renewal_at) > Date.now() ? texts.renewals.nextOn(format.day(reply.next_renewal_at)) : texts.renewals.dueSince(format.day(reply.next_renewal_at))],
-                [texts.renewals.amount, format.money(reply.amount_usd)],
-                [texts.renewals.paysWith, reply.pays_with ? (texts.renewals.with[reply.pays_with] ?? reply.pays_with) : texts.renewals.cannotPay],
-              ]} />
-              {reply.obstacle && reply.obstacle !== 'auto_renew_off' && <p className="notice fair">{texts.renewals.obstacle}: {format.reason(reply.obstacle)}</p>}
+              <Facts
+                rows={[
+                  [texts.renewals.expires, format.day(reply.expires_at)],
+                  [
+                    texts.renewals.next,
+                    !reply.next_renewal_at
+                      ? texts.renewals.notPlanned
+                      : Date.parse(reply.next_renewal_at) > Date.now()
+                        ? texts.renewals.nextOn(format.day(reply.next_renewal_at))
+                        : texts.renewals.dueSince(format.day(reply.next_renewal_at)),
+                  ],
+                  [texts.renewals.amount, format.money(reply.amount_usd)],
+                  [
+                    texts.renewals.paysWith,
+                    reply.pays_with ? (texts.renewals.with[reply.pays_with] ?? reply.pays_with) : texts.renewals.cannotPay,
+                  ],
+                ]}
+              />
+              {reply.obstacle && reply.obstacle !== 'auto_renew_off' && (
+                <p className="notice fair">
+                  {texts.renewals.obstacle}: {format.reason(reply.obstacle)}
+                </p>
+              )}
               {auto.problem && <ProblemBox problem={auto.problem} />}
               <Switch className="switch" isSelected={reply.auto_renew} isDisabled={auto.busy} onChange={(on) => void switchAuto(on)}>
-                <span className="track" aria-hidden="true" />{texts.renewals.auto}
+                <span className="track" aria-hidden="true" />
+                {texts.renewals.auto}
               </Switch>
               <div className="actions">
-                <Button look="main" isDisabled={pending || reply.expires_at === null || isEarly(reply) || reply.obstacle === 'license_suspended'} onPress={() => { setKey(crypto.randomUUID()); setAsking(true); }}>{texts.renewals.now}</Button>
-                {!operator && <Link className="button" to="/payment-methods" reloadDocument>{texts.renewals.cards}</Link>}
+                <Button
+                  look="main"
+                  isDisabled={pending || reply.expires_at === null || isEarly(reply) || reply.obstacle === 'license_suspended'}
+                  onPress={() => {
+                    setKey(crypto.randomUUID());
+                    setAsking(true);
+                  }}
+                >
+                  {texts.renewals.now}
+                </Button>
+                {!operator && (
+                  <Link className="button" to="/payment-methods" reloadDocument>
+                    {texts.renewals.cards}
+                  </Link>
+                )}
               </div>
               {isEarly(reply) && <p className="small">{texts.renewals.nowFrom(format.day(reply.renewable_from))}</p>}
               {asksBank && !operator && (
                 <div className="notice fair">
                   <strong>{texts.confirm.title}</strong>
                   <p>{texts.confirm.text}</p>
-                  <Link className="button main" to={`/payment-methods/confirm/${id}`} reloadDocument>{texts.confirm.go}</Link>
+                  <Link className="button main" to={`/payment-methods/confirm/${id}`} reloadDocument>
+                    {texts.confirm.go}
+                  </Link>
                 </div>
               )}
-              {underWay && <div className="notice fair" role="status"><strong>{texts.renewals.outcome.pending}</strong><p>{texts.renewals.checking}</p></div>}
+              {underWay && (
+                <div className="notice fair" role="status">
+                  <strong>{texts.renewals.outcome.pending}</strong>
+                  <p>{texts.renewals.checking}</p>
+                </div>
+              )}
               {outcome && !(asksBank && outcome.status === 'authentication_needed') && (
                 <div className={`notice ${outcome.status === 'renewed' ? 'good' : asked ? 'fair' : 'poor'}`} role="status">
                   <strong>{texts.renewals.outcome[outcome.status] ?? outcome.status}</strong>
@@ -103,21 +154,48 @@ export default function Renewals({ id, reload }: TabProps) {
             </section>
             <section>
               <h2>{texts.renewals.history}</h2>
-              {reply.renewals.length === 0 ? <p>{texts.renewals.noHistory}</p> : (
-                <Table label={texts.renewals.history} rows={reply.renewals} id={(row) => row.renewal_id} columns={[
-                  { head: texts.renewals.when, cell: (row) => format.day(row.attempted_at) },
-                  { head: texts.renewals.amount, number: true, cell: (row) => format.money(row.amount_usd) },
-                  { head: texts.renewals.kind, cell: (row) => (row.renewal_type === 'auto' ? texts.renewals.auto_ : texts.renewals.manual) },
-                  { head: texts.renewals.result, cell: (row) => <><Badge of={row.status} />{row.failure_reason && <div className="small">{format.reason(row.failure_reason)}</div>}</> },
-                  { head: texts.renewals.newExpiry, cell: (row) => format.day(row.new_expiry) },
-                ]} />
+              {reply.renewals.length === 0 ? (
+                <p>{texts.renewals.noHistory}</p>
+              ) : (
+                <Table
+                  label={texts.renewals.history}
+                  rows={reply.renewals}
+                  id={(row) => row.renewal_id}
+                  columns={[
+                    { head: texts.renewals.when, cell: (row) => format.day(row.attempted_at) },
+                    { head: texts.renewals.amount, number: true, cell: (row) => format.money(row.amount_usd) },
+                    {
+                      head: texts.renewals.kind,
+                      cell: (row) => (row.renewal_type === 'auto' ? texts.renewals.auto_ : texts.renewals.manual),
+                    },
+                    {
+                      head: texts.renewals.result,
+                      cell: (row) => (
+                        <>
+                          <Badge of={row.status} />
+                          {row.failure_reason && <div className="small">{format.reason(row.failure_reason)}</div>}
+                        </>
+                      ),
+                    },
+                    { head: texts.renewals.newExpiry, cell: (row) => format.day(row.new_expiry) },
+                  ]}
+                />
               )}
             </section>
           </div>
-          <Confirm open={asking} title={texts.renewals.nowTitle} text={texts.renewals.nowText(format.money(reply.amount_usd), format.day(reply.expires_at))}
-            go={texts.renewals.now} busy={renew.busy} problem={renew.problem}
-            onClose={() => { setAsking(false); renew.clear(); }}
-            onGo={() => void renew.run(ask).then((done) => done && setAsking(false))} />
+          <Confirm
+            open={asking}
+            title={texts.renewals.nowTitle}
+            text={texts.renewals.nowText(format.money(reply.amount_usd), format.day(reply.expires_at))}
+            go={texts.renewals.now}
+            busy={renew.busy}
+            problem={renew.problem}
+            onClose={() => {
+              setAsking(false);
+              renew.clear();
+            }}
+            onGo={() => void renew.run(ask).then((done) => done && setAsking(false))}
+          />
         </>
       )}
     </Show>

@@ -15,21 +15,37 @@ export default function Suspension({ id, reload }: TabProps) {
   const owner = useSession()?.role === 'subscriber';
   return (
     <Show of={view}>
-      {(reply) => (!reply.suspended ? <p>{texts.suspension.none}</p> : (
-        <>
-          {reply.suspensions.map((one) => (
-            <section key={one.cause} className="card">
-              <h2>{texts.suspension.cause[one.cause] ?? one.cause}</h2>
-              <p>{one.reason}</p>
-              <p className="small">{texts.suspension.since(format.moment(one.suspended_at))}</p>
-              {one.appealed_at && <p className="notice fair">{texts.suspension.waiting(format.moment(one.appealed_at))}</p>}
-              {one.cause === 'EXPIRY' && <p>{texts.suspension.expired} <Link to={`/licenses/${id}/renewals`}>{texts.suspension.renew}</Link></p>}
-              {owner && one.cause === 'DEVICE_LIMIT' && <Lift id={id} done={() => { view.reload(); reload(); }} />}
-            </section>
-          ))}
-          {owner && reply.suspensions.some((one) => one.can_appeal && one.cause !== 'EXPIRY') && <Appeal id={id} done={view.reload} />}
-        </>
-      ))}
+      {(reply) =>
+        !reply.suspended ? (
+          <p>{texts.suspension.none}</p>
+        ) : (
+          <>
+            {reply.suspensions.map((one) => (
+              <section key={one.cause} className="card">
+                <h2>{texts.suspension.cause[one.cause] ?? one.cause}</h2>
+                <p>{one.reason}</p>
+                <p className="small">{texts.suspension.since(format.moment(one.suspended_at))}</p>
+                {one.appealed_at && <p className="notice fair">{texts.suspension.waiting(format.moment(one.appealed_at))}</p>}
+                {one.cause === 'EXPIRY' && (
+                  <p>
+                    {texts.suspension.expired} <Link to={`/licenses/${id}/renewals`}>{texts.suspension.renew}</Link>
+                  </p>
+                )}
+                {owner && one.cause === 'DEVICE_LIMIT' && (
+                  <Lift
+                    id={id}
+                    done={() => {
+                      view.reload();
+                      reload();
+                    }}
+                  />
+                )}
+              </section>
+            ))}
+            {owner && reply.suspensions.some((one) => one.can_appeal && one.cause !== 'EXPIRY') && <Appeal id={id} done={view.reload} />}
+          </>
+        )
+      }
     </Show>
   );
 }
@@ -40,11 +56,19 @@ function Lift({ id, done }: { id: string; done: () => void }) {
     <>
       <p>{texts.suspension.liftText}</p>
       {action.problem && <ProblemBox problem={action.problem} />}
-      <Button look="main" isPending={action.busy} onPress={() => void action.run(async () => {
-        await call('POST', `/api/v1/licenses/${id}/lift-suspension`);
-        say(texts.suspension.lifted);
-        done();
-      })}>{texts.suspension.lift}</Button>
+      <Button
+        look="main"
+        isPending={action.busy}
+        onPress={() =>
+          void action.run(async () => {
+            await call('POST', `/api/v1/licenses/${id}/lift-suspension`);
+            say(texts.suspension.lifted);
+            done();
+          })
+        }
+      >
+        {texts.suspension.lift}
+      </Button>
     </>
   );
 }
@@ -55,13 +79,29 @@ function Appeal({ id, done }: { id: string; done: () => void }) {
   return (
     <section className="card">
       <h2>{texts.suspension.appeal}</h2>
-      <Field label={texts.suspension.appealLabel} help={texts.suspension.appealHelp} value={message} onChange={setMessage} long max={2000} />
+      <Field
+        label={texts.suspension.appealLabel}
+        help={texts.suspension.appealHelp}
+        value={message}
+        onChange={setMessage}
+        long
+        max={2000}
+      />
       {action.problem && <ProblemBox problem={action.problem} />}
-      <Button look="main" isDisabled={!message.trim()} isPending={action.busy} onPress={() => void action.run(async () => {
-        await call('POST', `/api/v1/licenses/${id}/appeal`, { message: message.trim() });
-        say(texts.suspension.sent);
-        done();
-      })}>{texts.suspension.send}</Button>
+      <Button
+        look="main"
+        isDisabled={!message.trim()}
+        isPending={action.busy}
+        onPress={() =>
+          void action.run(async () => {
+            await call('POST', `/api/v1/licenses/${id}/appeal`, { message: message.trim() });
+            say(texts.suspension.sent);
+            done();
+          })
+        }
+      >
+        {texts.suspension.send}
+      </Button>
     </section>
   );
 }

@@ -7,10 +7,25 @@ import { LazyChart } from '../ui/LazyChart';
 import { Choice, Facts, Show, Table } from '../ui/kit';
 import type { TabProps } from './License';
 
-type Bucket = { at: string; signals_received: number; signals_executed: number; signals_rejected: number; avg_latency_ms: number | null; devices: number };
+type Bucket = {
+  at: string;
+  signals_received: number;
+  signals_executed: number;
+  signals_rejected: number;
+  avg_latency_ms: number | null;
+  devices: number;
+};
 type Reply = {
   bucket: 'hour' | 'day';
-  totals: { sessions: number; signals_received: number; signals_executed: number; signals_rejected: number; avg_latency_ms: number | null; devices: number; places: number };
+  totals: {
+    sessions: number;
+    signals_received: number;
+    signals_executed: number;
+    signals_rejected: number;
+    avg_latency_ms: number | null;
+    devices: number;
+    places: number;
+  };
   buckets: Bucket[];
   places: { network: string; country_code: string | null; sessions: number; signals_received: number; last_hour_at: string }[];
 };
@@ -21,62 +36,97 @@ export default function UsageTab({ id }: TabProps) {
   const [query, setQuery] = useSearchParams();
   const span = query.get('span') ?? 'day';
   const path = useMemo(() => {
-    const asked = (spans[span] ?? spans.day!).replace('from=-7', `from=${new Date(Date.now() - 7 * 86_400_000).toISOString().slice(0, 19)}Z`);
+    const asked = (spans[span] ?? spans.day!).replace(
+      'from=-7',
+      `from=${new Date(Date.now() - 7 * 86_400_000).toISOString().slice(0, 19)}Z`,
+    );
     return `/api/v1/licenses/${id}/usage?${asked}`;
   }, [id, span]);
   const usage = useLoad<Reply>(path, 120);
   return (
     <>
       <div className="filters">
-        <Choice label={texts.usage.span} value={span} onChange={(next) => setQuery({ span: next }, { replace: true })}
-          options={[['day', texts.usage.day], ['week', texts.usage.week], ['month', texts.usage.month]]} />
+        <Choice
+          label={texts.usage.span}
+          value={span}
+          onChange={(next) => setQuery({ span: next }, { replace: true })}
+          options={[
+            ['day', texts.usage.day],
+            ['week', texts.usage.week],
+            ['month', texts.usage.month],
+          ]}
+        />
       </div>
-      <Show of={usage} rows={6}>{(reply) => <Shown reply={reply} />}</Show>
+      <Show of={usage} rows={6}>
+        {(reply) => <Shown reply={reply} />}
+      </Show>
     </>
   );
 }
 
 function Shown({ reply }: { reply: Reply }) {
   const times = useMemo(() => reply.buckets.map((bucket) => Date.parse(bucket.at) / 1000), [reply]);
-  const series = useMemo(() => [
-    { name: texts.health.received, values: reply.buckets.map((bucket) => bucket.signals_received), color: 'main' as const },
-    { name: texts.health.executed, values: reply.buckets.map((bucket) => bucket.signals_executed), color: 'good' as const, dash: true },
-    { name: texts.health.rejected, values: reply.buckets.map((bucket) => bucket.signals_rejected), color: 'poor' as const },
-  ], [reply]);
+  const series = useMemo(
+    () => [
+      { name: texts.health.received, values: reply.buckets.map((bucket) => bucket.signals_received), color: 'main' as const },
+      { name: texts.health.executed, values: reply.buckets.map((bucket) => bucket.signals_executed), color: 'good' as const, dash: true },
+      { name: texts.health.rejected, values: reply.buckets.map((bucket) => bucket.signals_rejected), color: 'poor' as const },
+    ],
+    [reply],
+  );
   const title = reply.bucket === 'hour' ? texts.usage.signals : texts.usage.signalsDay;
   const used = reply.buckets.filter((bucket) => bucket.signals_received > 0 || bucket.devices > 0);
   return (
     <>
       <section className="card">
         <h2>{title}</h2>
-        <Facts rows={[
-          [texts.health.received, format.number(reply.totals.signals_received)],
-          [texts.health.executed, format.number(reply.totals.signals_executed)],
-          [texts.health.rejected, format.number(reply.totals.signals_rejected)],
-          [texts.health.latency, reply.totals.avg_latency_ms === null ? texts.none : texts.health.ms(format.number(reply.totals.avg_latency_ms))],
-          [texts.health.devices, format.number(reply.totals.devices)],
-        ]} />
-        {used.length === 0 ? <p>{texts.usage.none}</p> : <LazyChart dates={reply.bucket === 'day'} label={title} times={times} series={series} />}
+        <Facts
+          rows={[
+            [texts.health.received, format.number(reply.totals.signals_received)],
+            [texts.health.executed, format.number(reply.totals.signals_executed)],
+            [texts.health.rejected, format.number(reply.totals.signals_rejected)],
+            [
+              texts.health.latency,
+              reply.totals.avg_latency_ms === null ? texts.none : texts.health.ms(format.number(reply.totals.avg_latency_ms)),
+            ],
+            [texts.health.devices, format.number(reply.totals.devices)],
+          ]}
+        />
+        {used.length === 0 ? (
+          <p>{texts.usage.none}</p>
+        ) : (
+          <LazyChart dates={reply.bucket === 'day'} label={title} times={times} series={series} />
+        )}
       </section>
       {used.length > 0 && (
         <>
           <details>
             <summary>{texts.usage.table}</summary>
-            <Table label={title} rows={used} id={(row) => row.at} columns={[
-              { head: texts.usage.time, cell: (row) => (reply.bucket === 'day' ? format.date : format.moment)(row.at) },
-              { head: texts.health.received, number: true, cell: (row) => format.number(row.signals_received) },
-              { head: texts.health.executed, number: true, cell: (row) => format.number(row.signals_executed) },
-              { head: texts.health.rejected, number: true, cell: (row) => format.number(row.signals_rejected) },
-            ]} />
+            <Table
+              label={title}
+              rows={used}
+              id={(row) => row.at}
+              columns={[
+                { head: texts.usage.time, cell: (row) => (reply.bucket === 'day' ? format.date : format.moment)(row.at) },
+                { head: texts.health.received, number: true, cell: (row) => format.number(row.signals_received) },
+                { head: texts.health.executed, number: true, cell: (row) => format.number(row.signals_executed) },
+                { head: texts.health.rejected, number: true, cell: (row) => format.number(row.signals_rejected) },
+              ]}
+            />
           </details>
           <h2>{texts.usage.places}</h2>
-          <Table label={texts.usage.places} rows={reply.places} id={(row) => `${row.network} ${row.country_code}`} columns={[
-            { head: texts.usage.country, cell: (row) => format.country(row.country_code) },
-            { head: texts.usage.network, cell: (row) => row.network },
-            { head: texts.usage.sessions, number: true, cell: (row) => format.number(row.sessions) },
-            { head: texts.health.received, number: true, cell: (row) => format.number(row.signals_received) },
-            { head: texts.usage.lastUsed, cell: (row) => format.moment(row.last_hour_at) },
-          ]} />
+          <Table
+            label={texts.usage.places}
+            rows={reply.places}
+            id={(row) => `${row.network} ${row.country_code}`}
+            columns={[
+              { head: texts.usage.country, cell: (row) => format.country(row.country_code) },
+              { head: texts.usage.network, cell: (row) => row.network },
+              { head: texts.usage.sessions, number: true, cell: (row) => format.number(row.sessions) },
+              { head: texts.health.received, number: true, cell: (row) => format.number(row.signals_received) },
+              { head: texts.usage.lastUsed, cell: (row) => format.moment(row.last_hour_at) },
+            ]}
+          />
         </>
       )}
     </>

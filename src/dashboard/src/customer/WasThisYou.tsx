@@ -12,17 +12,32 @@ export default function WasThisYou() {
   return (
     <div className="narrow">
       <PageTitle title={texts.wasThisYou.title} />
-      {!token ? <ProblemBox problem={new Problem(0, 'NO_TOKEN', texts.price.noToken)} />
-        : trusted !== undefined ? <p className="notice good" role="status">{trusted ? texts.wasThisYou.trusted : texts.wasThisYou.noted}</p>
-        : (
-          <>
-            <p>{texts.wasThisYou.text}</p>
-            {action.problem && <ProblemBox problem={action.problem} />}
-            <Button look="main" isPending={action.busy} onPress={() => void action.run(async () =>
-              setTrusted((await call<{ trusted: boolean }>('POST', '/api/v1/licenses/alerts/confirm', { token })).trusted))}>{texts.wasThisYou.yes}</Button>
-            <p><Link to="/">{texts.wasThisYou.no}</Link></p>
-          </>
-        )}
+      {!token ? (
+        <ProblemBox problem={new Problem(0, 'NO_TOKEN', texts.price.noToken)} />
+      ) : trusted !== undefined ? (
+        <p className="notice good" role="status">
+          {trusted ? texts.wasThisYou.trusted : texts.wasThisYou.noted}
+        </p>
+      ) : (
+        <>
+          <p>{texts.wasThisYou.text}</p>
+          {action.problem && <ProblemBox problem={action.problem} />}
+          <Button
+            look="main"
+            isPending={action.busy}
+            onPress={() =>
+              void action.run(async () =>
+                setTrusted((await call<{ trusted: boolean }>('POST', '/api/v1/licenses/alerts/confirm', { token })).trusted),
+              )
+            }
+          >
+            {texts.wasThisYou.yes}
+          </Button>
+          <p>
+            <Link to="/">{texts.wasThisYou.no}</Link>
+          </p>
+        </>
+      )}
     </div>
   );
 }

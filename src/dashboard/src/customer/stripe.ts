@@ -9,18 +9,26 @@ export type Stripe = {
   confirmCardPayment: (clientSecret: string, data: { payment_method: string }) => Promise<{ error?: { message?: string } }>;
 };
 
-export const loadStripe = () => new Promise<(key: string) => Stripe>((loaded, failed) => {
-  const known = () => (window as unknown as { Stripe?: (key: string) => Stripe }).Stripe;
-  if (known()) return loaded(known()!);
-  const script = document.createElement('script');
-  script.src = 'https://js.stripe.com/v3/';
-  script.onload = () => loaded(known()!);
-  script.onerror = () => failed(new Problem(0, 'OFFLINE', texts.state.offline));
-  document.head.append(script);
-});
+export const loadStripe = () =>
+  new Promise<(key: string) => Stripe>((loaded, failed) => {
+    const known = () => (window as unknown as { Stripe?: (key: string) => Stripe }).Stripe;
+    if (known()) return loaded(known()!);
+    const script = document.createElement('script');
+    script.src = 'https://js.stripe.com/v3/';
+    script.onload = () => loaded(known()!);
+    script.onerror = () => failed(new Problem(0, 'OFFLINE', texts.state.offline));
+    document.head.append(script);
+  });
 
 /** What Stripe.js does, at the stand-in; where its bank asks for the customer, the customer says yes. */
-export async function confirmAtStandIn(api: string, kind: 'setup_intents' | 'payment_intents', id: string, key: string, secret: string, method: string) {
+export async function confirmAtStandIn(
+  api: string,
+  kind: 'setup_intents' | 'payment_intents',
+  id: string,
+  key: string,
+  secret: string,
+  method: string,
+) {
   const reply = await fetch(new URL(`/v1/${kind}/${id}/confirm`, api), {
     method: 'POST',
     headers: { authorization: `Bearer ${key}` },
@@ -29,5 +37,9 @@ export async function confirmAtStandIn(api: string, kind: 'setup_intents' | 'pay
   const intent = (await reply.json()) as { status: string; error?: { message: string } };
   if (!reply.ok) throw new Problem(reply.status, 'CARD_REFUSED', intent.error?.message ?? texts.state.failed);
   if (intent.status !== 'requires_action') return;
-  await fetch(new URL(`/_standin/intents/${id}/settle`, api), { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{"paid":true}' });
+  await fetch(new URL(`/_standin/intents/${id}/settle`, api), {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: '{"paid":true}',
+  });
 }

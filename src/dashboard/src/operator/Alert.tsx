@@ -18,8 +18,12 @@ export default function AlertPage() {
   const detail = useLoad<Detail>(`/api/v1/licenses/alerts/${encodeURIComponent(useParams().alertId!)}`, 60);
   return (
     <>
-      <Link to="/alerts" className="small">{texts.alert.back}</Link>
-      <Show of={detail} rows={8}>{(reply) => <Shown {...reply} reload={detail.reload} />}</Show>
+      <Link to="/alerts" className="small">
+        {texts.alert.back}
+      </Link>
+      <Show of={detail} rows={8}>
+        {(reply) => <Shown {...reply} reload={detail.reload} />}
+      </Show>
     </>
   );
 }
@@ -34,27 +38,55 @@ function Shown({ alert, others, reload }: Detail & { reload: () => void }) {
   const devices = (evidence?.devices ?? []).filter((device) => device.first_at && device.last_at);
   return (
     <>
-      <PageTitle title={texts.activity[alert.activity_type] ?? alert.activity_type}><Badge of={alert.severity} /><Badge of={alert.status} /></PageTitle>
-      <p><strong>{alert.description}</strong></p>
-      <Facts rows={[
-        [texts.alerts.when, format.moment(alert.detected_at)],
-        [texts.alerts.action, texts.alerts.actions[alert.auto_action_taken] ?? alert.auto_action_taken],
-        [texts.license.owner, license.data?.owner_email ?? texts.none],
-        [texts.alerts.license, license.data ? <Link to={`/licenses/${alert.subscription_id}`}>{license.data.master}</Link> : texts.none],
-        [texts.health.status, license.data ? <Badge of={license.data.status} /> : texts.none],
-        ...(evidence?.measured !== undefined && evidence.limit !== undefined
-          ? [[texts.alert.evidence, texts.alert.measured(format.number(evidence.measured), format.number(evidence.limit))] as [string, string]] : []),
-        ...(evidence?.people ? [[texts.alert.people(evidence.people), texts.alert.atOnce(format.number(evidence.minutes_at_once ?? 0))] as [string, string]] : []),
-        ...(alert.resolution_notes ? [[texts.alert.notes, alert.resolution_notes] as [string, string]] : []),
-      ]} />
-      {alert.appeal && <div className="notice fair"><h2>{texts.alert.appeal}</h2><p>{alert.appeal}</p><p className="small">{format.moment(alert.appealed_at)}</p></div>}
-      {alert.customer_confirmed_at && <p className="notice fair">{texts.alerts.confirmed}, {format.moment(alert.customer_confirmed_at)}</p>}
+      <PageTitle title={texts.activity[alert.activity_type] ?? alert.activity_type}>
+        <Badge of={alert.severity} />
+        <Badge of={alert.status} />
+      </PageTitle>
+      <p>
+        <strong>{alert.description}</strong>
+      </p>
+      <Facts
+        rows={[
+          [texts.alerts.when, format.moment(alert.detected_at)],
+          [texts.alerts.action, texts.alerts.actions[alert.auto_action_taken] ?? alert.auto_action_taken],
+          [texts.license.owner, license.data?.owner_email ?? texts.none],
+          [texts.alerts.license, license.data ? <Link to={`/licenses/${alert.subscription_id}`}>{license.data.master}</Link> : texts.none],
+          [texts.health.status, license.data ? <Badge of={license.data.status} /> : texts.none],
+          ...(evidence?.measured !== undefined && evidence.limit !== undefined
+            ? [
+                [texts.alert.evidence, texts.alert.measured(format.number(evidence.measured), format.number(evidence.limit))] as [
+                  string,
+                  string,
+                ],
+              ]
+            : []),
+          ...(evidence?.people
+            ? [[texts.alert.people(evidence.people), texts.alert.atOnce(format.number(evidence.minutes_at_once ?? 0))] as [string, string]]
+            : []),
+          ...(alert.resolution_notes ? [[texts.alert.notes, alert.resolution_notes] as [string, string]] : []),
+        ]}
+      />
+      {alert.appeal && (
+        <div className="notice fair">
+          <h2>{texts.alert.appeal}</h2>
+          <p>{alert.appeal}</p>
+          <p className="small">{format.moment(alert.appealed_at)}</p>
+        </div>
+      )}
+      {alert.customer_confirmed_at && (
+        <p className="notice fair">
+          {texts.alerts.confirmed}, {format.moment(alert.customer_confirmed_at)}
+        </p>
+      )}
       <div className="actions">
         <JudgeAlerts alerts={[alert]} done={again} />
         {license.data && <JudgeLicense license={license.data} reload={again} />}
       </div>
-      {devices.length > 0 ? <Devices title={texts.alert.timeline} text={texts.alert.timelineText} devices={devices} />
-        : alert.subscription_id && <OwnDevices id={alert.subscription_id} />}
+      {devices.length > 0 ? (
+        <Devices title={texts.alert.timeline} text={texts.alert.timelineText} devices={devices} />
+      ) : (
+        alert.subscription_id && <OwnDevices id={alert.subscription_id} />
+      )}
       {evidence && (
         <details>
           <summary>{texts.alert.raw}</summary>
@@ -62,12 +94,19 @@ function Shown({ alert, others, reload }: Detail & { reload: () => void }) {
         </details>
       )}
       <h2>{texts.alert.others}</h2>
-      {others.length === 0 ? <p>{texts.alert.noOthers}</p> : (
-        <Table label={texts.alert.others} rows={others} id={(row) => row.alert_id} columns={[
-          { head: texts.alerts.when, cell: (row) => format.moment(row.detected_at) },
-          { head: texts.alerts.what, cell: (row) => <Link to={`/alerts/${row.alert_id}`}>{row.description ?? row.activity_type}</Link> },
-          { head: texts.alerts.status, cell: (row) => <Badge of={row.status} /> },
-        ]} />
+      {others.length === 0 ? (
+        <p>{texts.alert.noOthers}</p>
+      ) : (
+        <Table
+          label={texts.alert.others}
+          rows={others}
+          id={(row) => row.alert_id}
+          columns={[
+            { head: texts.alerts.when, cell: (row) => format.moment(row.detected_at) },
+            { head: texts.alerts.what, cell: (row) => <Link to={`/alerts/${row.alert_id}`}>{row.description ?? row.activity_type}</Link> },
+            { head: texts.alerts.status, cell: (row) => <Badge of={row.status} /> },
+          ]}
+        />
       )}
     </>
   );
@@ -78,12 +117,23 @@ function OwnDevices({ id }: { id: string }) {
   const list = useLoad<DeviceList>(`/api/v1/licenses/${id}/devices`);
   return (
     <Show of={list} rows={3}>
-      {(reply) => reply.devices.length > 0 && (
-        <Devices title={texts.alert.ownTimeline} text={texts.alert.ownTimelineText} devices={reply.devices.map((device) => ({
-          ea_instance_id: device.ea_instance_id, account: device.mt5_account_number, network: device.networks[0]?.network,
-          country: device.country_code ?? undefined, city: device.city ?? undefined, first_at: device.first_seen ?? device.last_seen, last_at: device.last_seen,
-        }))} />
-      )}
+      {(reply) =>
+        reply.devices.length > 0 && (
+          <Devices
+            title={texts.alert.ownTimeline}
+            text={texts.alert.ownTimelineText}
+            devices={reply.devices.map((device) => ({
+              ea_instance_id: device.ea_instance_id,
+              account: device.mt5_account_number,
+              network: device.networks[0]?.network,
+              country: device.country_code ?? undefined,
+              city: device.city ?? undefined,
+              first_at: device.first_seen ?? device.last_seen,
+              last_at: device.last_seen,
+            }))}
+          />
+        )
+      }
     </Show>
   );
 }
@@ -97,30 +147,43 @@ function Devices({ title, text, devices }: { title: string; text: string; device
     <>
       <h2>{title}</h2>
       <p className="small">{text}</p>
-      <Table label={title} rows={devices.map((device, n) => ({ device, n }))} id={({ n }) => String(n)} columns={[
-        { head: texts.alert.device, cell: ({ device, n }) => name(device, n) },
-        { head: texts.alert.place, cell: ({ device }) => format.place(device.city, device.country) },
-        { head: texts.usage.network, cell: ({ device }) => device.network ?? texts.none },
-        { head: texts.alert.from, cell: ({ device }) => format.moment(device.first_at) },
-        { head: texts.alert.to, cell: ({ device }) => format.moment(device.last_at) },
-        ...(devices.some((device) => device.minutes !== undefined)
-          ? [{ head: texts.alert.minutes, number: true, cell: ({ device }: { device: EvidenceDevice }) => format.number(device.minutes) }] : []),
-        {
-          head: texts.alert.timeline,
-          cell: ({ device }) => (
-            <span className="timeline" aria-hidden="true">
-              <svg viewBox="0 0 100 10" preserveAspectRatio="none">
-                <rect className="all" width="100" height="10" />
-                <rect className="span" x={at(device.first_at)} width={Math.max(1, at(device.last_at) - at(device.first_at))} height="10" />
-              </svg>
-            </span>
-          ),
-        },
-      ]} />
+      <Table
+        label={title}
+        rows={devices.map((device, n) => ({ device, n }))}
+        id={({ n }) => String(n)}
+        columns={[
+          { head: texts.alert.device, cell: ({ device, n }) => name(device, n) },
+          { head: texts.alert.place, cell: ({ device }) => format.place(device.city, device.country) },
+          { head: texts.usage.network, cell: ({ device }) => device.network ?? texts.none },
+          { head: texts.alert.from, cell: ({ device }) => format.moment(device.first_at) },
+          { head: texts.alert.to, cell: ({ device }) => format.moment(device.last_at) },
+          ...(devices.some((device) => device.minutes !== undefined)
+            ? [{ head: texts.alert.minutes, number: true, cell: ({ device }: { device: EvidenceDevice }) => format.number(device.minutes) }]
+            : []),
+          {
+            head: texts.alert.timeline,
+            cell: ({ device }) => (
+              <span className="timeline" aria-hidden="true">
+                <svg viewBox="0 0 100 10" preserveAspectRatio="none">
+                  <rect className="all" width="100" height="10" />
+                  <rect
+                    className="span"
+                    x={at(device.first_at)}
+                    width={Math.max(1, at(device.last_at) - at(device.first_at))}
+                    height="10"
+                  />
+                </svg>
+              </span>
+            ),
+          },
+        ]}
+      />
       {devices.some((device) => device.country) && (
         <>
           <h2>{texts.alert.map}</h2>
-          <Suspense fallback={<div className="map" />}><WorldMap countries={[...new Set(devices.flatMap((device) => device.country ?? []))]} /></Suspense>
+          <Suspense fallback={<div className="map" />}>
+            <WorldMap countries={[...new Set(devices.flatMap((device) => device.country ?? []))]} />
+          </Suspense>
           <p className="small">{texts.alert.mapText}</p>
         </>
       )}

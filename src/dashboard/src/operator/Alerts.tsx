@@ -20,7 +20,10 @@ export default function Alerts() {
   const severity = query.get('severity') ?? '';
   const license = query.get('subscription_id');
   const list = usePages<AlertRow>(
-    `/api/v1/licenses/alerts?${new URLSearchParams({ status, ...(severity && { severity }), ...(license && { subscription_id: license }), limit: '100' })}`, read, 30);
+    `/api/v1/licenses/alerts?${new URLSearchParams({ status, ...(severity && { severity }), ...(license && { subscription_id: license }), limit: '100' })}`,
+    read,
+    30,
+  );
   const total = (list.first as Reply | undefined)?.total;
   const chosen = list.rows.filter((alert) => selected === 'all' || selected.has(alert.alert_id));
   const filter = (name: string, value: string) => {
@@ -36,21 +39,54 @@ export default function Alerts() {
     <>
       <PageTitle title={texts.alerts.title}>{total !== undefined && <span>{texts.alerts.count(total)}</span>}</PageTitle>
       <div className="filters">
-        <Choice label={texts.alerts.status} value={status} onChange={(value) => filter('status', value)}
-          options={[...['OPEN', 'INVESTIGATING', 'RESOLVED', 'FALSE_POSITIVE'].map((one): [string, string] => [one, texts.status[one]!]), ['ALL', texts.alerts.all]]} />
-        <Choice label={texts.alerts.severity} value={severity} onChange={(value) => filter('severity', value)}
-          options={[['', texts.alerts.any], ...['CRITICAL', 'HIGH', 'MEDIUM', 'LOW'].map((one): [string, string] => [one, texts.status[one]!])]} />
+        <Choice
+          label={texts.alerts.status}
+          value={status}
+          onChange={(value) => filter('status', value)}
+          options={[
+            ...['OPEN', 'INVESTIGATING', 'RESOLVED', 'FALSE_POSITIVE'].map((one): [string, string] => [one, texts.status[one]!]),
+            ['ALL', texts.alerts.all],
+          ]}
+        />
+        <Choice
+          label={texts.alerts.severity}
+          value={severity}
+          onChange={(value) => filter('severity', value)}
+          options={[
+            ['', texts.alerts.any],
+            ...['CRITICAL', 'HIGH', 'MEDIUM', 'LOW'].map((one): [string, string] => [one, texts.status[one]!]),
+          ]}
+        />
         <p className="small">{texts.alerts.keys}</p>
       </div>
-      {license && <p>{texts.alerts.ofOne} <Button look="quiet" onPress={() => filter('subscription_id', '')}>{texts.alerts.ofAll}</Button></p>}
+      {license && (
+        <p>
+          {texts.alerts.ofOne}{' '}
+          <Button look="quiet" onPress={() => filter('subscription_id', '')}>
+            {texts.alerts.ofAll}
+          </Button>
+        </p>
+      )}
       {list.problem && <ProblemBox problem={list.problem} again={list.reload} />}
       {list.first === undefined && !list.problem && <Skeleton rows={8} />}
-      {list.first !== undefined && list.rows.length === 0 && <p>{status === 'OPEN' && !severity && !license ? texts.alerts.none : texts.alerts.noMatch}</p>}
+      {list.first !== undefined && list.rows.length === 0 && (
+        <p>{status === 'OPEN' && !severity && !license ? texts.alerts.none : texts.alerts.noMatch}</p>
+      )}
       {list.rows.length > 0 && (
         <div className="table-scroll stack">
-          <Table aria-label={texts.alerts.table} selectionMode="multiple" selectedKeys={selected} onSelectionChange={setSelected} onRowAction={(id) => void go(`/alerts/${id}`)}>
+          <Table
+            aria-label={texts.alerts.table}
+            selectionMode="multiple"
+            selectedKeys={selected}
+            onSelectionChange={setSelected}
+            onRowAction={(id) => void go(`/alerts/${id}`)}
+          >
             <TableHeader>
-              <Column width={40}><Checkbox slot="selection" className="tick"><span aria-hidden="true" /></Checkbox></Column>
+              <Column width={40}>
+                <Checkbox slot="selection" className="tick">
+                  <span aria-hidden="true" />
+                </Checkbox>
+              </Column>
               <Column isRowHeader>{texts.alerts.what}</Column>
               <Column>{texts.alerts.severity}</Column>
               <Column>{texts.alerts.when}</Column>
@@ -60,28 +96,53 @@ export default function Alerts() {
             <TableBody items={list.rows.map((alert) => ({ ...alert, id: alert.alert_id }))}>
               {(alert) => (
                 <Row>
-                  <Cell><Checkbox slot="selection" className="tick"><span aria-hidden="true" /></Checkbox></Cell>
+                  <Cell>
+                    <Checkbox slot="selection" className="tick">
+                      <span aria-hidden="true" />
+                    </Checkbox>
+                  </Cell>
                   <Cell>
                     <strong>{texts.activity[alert.activity_type] ?? alert.activity_type}</strong>{' '}
                     {alert.appealed_at && <Badge of="HIGH">{texts.alerts.appeal}</Badge>}
                     <div className="description">{alert.description}</div>
                     {alert.customer_confirmed_at && <div className="small">{texts.alerts.confirmed}</div>}
                   </Cell>
-                  <Cell><Badge of={alert.severity} /></Cell>
-                  <Cell><span title={format.moment(alert.detected_at)}>{format.ago(alert.detected_at)}</span></Cell>
-                  <Cell><Badge of={alert.status} /></Cell>
-                  <Cell>{texts.alerts.actions[alert.auto_action_taken] ?? alert.auto_action_taken}{alert.is_suspended && <div className="small">{texts.alerts.suspended}</div>}</Cell>
+                  <Cell>
+                    <Badge of={alert.severity} />
+                  </Cell>
+                  <Cell>
+                    <span title={format.moment(alert.detected_at)}>{format.ago(alert.detected_at)}</span>
+                  </Cell>
+                  <Cell>
+                    <Badge of={alert.status} />
+                  </Cell>
+                  <Cell>
+                    {texts.alerts.actions[alert.auto_action_taken] ?? alert.auto_action_taken}
+                    {alert.is_suspended && <div className="small">{texts.alerts.suspended}</div>}
+                  </Cell>
                 </Row>
               )}
             </TableBody>
           </Table>
         </div>
       )}
-      {list.more && <div className="actions"><Button onPress={list.more} isPending={list.loading}>{texts.more}</Button></div>}
+      {list.more && (
+        <div className="actions">
+          <Button onPress={list.more} isPending={list.loading}>
+            {texts.more}
+          </Button>
+        </div>
+      )}
       {chosen.length > 0 && (
         <div className="bulk" role="region" aria-label={texts.alerts.selected(chosen.length)}>
           <strong>{texts.alerts.selected(chosen.length)}</strong>
-          <JudgeAlerts alerts={chosen} done={() => { setSelected(new Set()); list.reload(); }} />
+          <JudgeAlerts
+            alerts={chosen}
+            done={() => {
+              setSelected(new Set());
+              list.reload();
+            }}
+          />
         </div>
       )}
     </>

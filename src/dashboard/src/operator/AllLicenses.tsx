@@ -12,36 +12,80 @@ export default function AllLicenses() {
   const [typed, setTyped] = useState(query.get('search') ?? '');
   const status = query.get('status') ?? '';
   const search = query.get('search') ?? '';
-  const list = usePages<License>(`/api/v1/licenses?${new URLSearchParams({ ...(search && { search }), ...(status && { status }) })}`, readLicenses);
-  const set = (name: string, value: string) => setQuery((old) => {
-    if (value) old.set(name, value);
-    else old.delete(name);
-    return old;
-  });
+  const list = usePages<License>(
+    `/api/v1/licenses?${new URLSearchParams({ ...(search && { search }), ...(status && { status }) })}`,
+    readLicenses,
+  );
+  const set = (name: string, value: string) =>
+    setQuery((old) => {
+      if (value) old.set(name, value);
+      else old.delete(name);
+      return old;
+    });
   return (
     <>
       <PageTitle title={texts.all.title} />
-      <form role="search" className="filters" onSubmit={(event) => { event.preventDefault(); set('search', typed.trim()); }}>
+      <form
+        role="search"
+        className="filters"
+        onSubmit={(event) => {
+          event.preventDefault();
+          set('search', typed.trim());
+        }}
+      >
         <Field label={texts.all.search} help={texts.all.searchHelp} value={typed} onChange={setTyped} max={100} />
-        <Choice label={texts.all.status} value={status} onChange={(value) => set('status', value)}
-          options={[['', texts.alerts.any], ...['ACTIVE', 'PENDING_RENEWAL', 'EXPIRED', 'SUSPENDED', 'REVOKED'].map((one): [string, string] => [one, texts.status[one]!])]} />
-        <Button type="submit" look="main">{texts.all.search}</Button>
+        <Choice
+          label={texts.all.status}
+          value={status}
+          onChange={(value) => set('status', value)}
+          options={[
+            ['', texts.alerts.any],
+            ...['ACTIVE', 'PENDING_RENEWAL', 'EXPIRED', 'SUSPENDED', 'REVOKED'].map((one): [string, string] => [one, texts.status[one]!]),
+          ]}
+        />
+        <Button type="submit" look="main">
+          {texts.all.search}
+        </Button>
       </form>
       {list.problem && <ProblemBox problem={list.problem} again={list.reload} />}
       {list.first === undefined && !list.problem && <Skeleton rows={8} />}
       {list.first !== undefined && list.rows.length === 0 && <p>{texts.all.none}</p>}
       {list.rows.length > 0 && (
-        <Table label={texts.all.table} rows={list.rows} id={(row) => row.subscription_id} columns={[
-          { head: texts.all.customer, cell: (row) => <Link to={`/licenses/${row.subscription_id}`}>{row.owner_email}</Link> },
-          { head: texts.all.status, cell: (row) => <Badge of={row.status} /> },
-          { head: texts.all.master, cell: (row) => row.master },
-          { head: texts.all.expires, cell: (row) => format.day(row.expires_at) },
-          { head: texts.all.health, number: true, cell: (row) => <span className={`score ${grade(row.health_score)}`}>{row.health_score} {texts.health.grade(row.health_score)}</span> },
-          { head: texts.all.alerts, number: true, cell: (row) => (row.open_alerts ? <Link to={`/alerts?status=ALL&subscription_id=${row.subscription_id}`}>{row.open_alerts}</Link> : 0) },
-          { head: texts.all.lastUsed, cell: (row) => format.ago(row.last_used_at) },
-        ]} />
+        <Table
+          label={texts.all.table}
+          rows={list.rows}
+          id={(row) => row.subscription_id}
+          columns={[
+            { head: texts.all.customer, cell: (row) => <Link to={`/licenses/${row.subscription_id}`}>{row.owner_email}</Link> },
+            { head: texts.all.status, cell: (row) => <Badge of={row.status} /> },
+            { head: texts.all.master, cell: (row) => row.master },
+            { head: texts.all.expires, cell: (row) => format.day(row.expires_at) },
+            {
+              head: texts.all.health,
+              number: true,
+              cell: (row) => (
+                <span className={`score ${grade(row.health_score)}`}>
+                  {row.health_score} {texts.health.grade(row.health_score)}
+                </span>
+              ),
+            },
+            {
+              head: texts.all.alerts,
+              number: true,
+              cell: (row) =>
+                row.open_alerts ? <Link to={`/alerts?status=ALL&subscription_id=${row.subscription_id}`}>{row.open_alerts}</Link> : 0,
+            },
+            { head: texts.all.lastUsed, cell: (row) => format.ago(row.last_used_at) },
+          ]}
+        />
       )}
-      {list.more && <div className="actions"><Button onPress={list.more} isPending={list.loading}>{texts.more}</Button></div>}
+      {list.more && (
+        <div className="actions">
+          <Button onPress={list.more} isPending={list.loading}>
+            {texts.more}
+          </Button>
+        </div>
+      )}
     </>
   );
 }

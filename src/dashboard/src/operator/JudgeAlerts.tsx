@@ -14,35 +14,72 @@ export function JudgeAlerts({ alerts, done }: { alerts: AlertRow[]; done: () => 
   const action = useAction();
   const suspended = alerts.some((alert) => alert.is_suspended);
 
-  const judge = (status: Judgement) => action.run(async () => {
-    const body = { status, notes: notes.trim() || null, reinstate: status === 'FALSE_POSITIVE' && suspended && reinstate };
-    const replies = await Promise.allSettled(alerts.map((alert) => call('PATCH', `/api/v1/licenses/alerts/${alert.alert_id}`, body)));
-    const failed = replies.flatMap((reply) => (reply.status === 'rejected' ? [reply.reason as Problem] : []));
-    if (failed.length === alerts.length) throw failed[0]!;
-    const freed = body.reinstate
-      ? new Set(alerts.flatMap((alert, n) => (alert.is_suspended && alert.subscription_id && replies[n]!.status === 'fulfilled' ? [alert.subscription_id] : [])))
-      : new Set<string>();
-    const back = () => Promise.all([...freed].map((id) => call('POST', `/api/v1/licenses/${id}/suspend`, { reason: texts.judge.undoneReinstatement })))
-      .then(() => say(texts.alerts.suspendedAgain), (problem: Error) => say(problem.message)).finally(done);
-    say(failed.length > 0 ? texts.alerts.partly(alerts.length - failed.length, alerts.length, failed[0]!.message) : texts.alerts.judged(alerts.length),
-      freed.size > 0 ? () => void back() : undefined);
-    setAsked(undefined);
-    setNotes('');
-    done();
-  });
+  const judge = (status: Judgement) =>
+    action.run(async () => {
+      const body = { status, notes: notes.trim() || null, reinstate: status === 'FALSE_POSITIVE' && suspended && reinstate };
+      const replies = await Promise.allSettled(alerts.map((alert) => call('PATCH', `/api/v1/licenses/alerts/${alert.alert_id}`, body)));
+      const failed = replies.flatMap((reply) => (reply.status === 'rejected' ? [reply.reason as Problem] : []));
+      if (failed.length === alerts.length) throw failed[0]!;
+      const freed = body.reinstate
+        ? new Set(
+            alerts.flatMap((alert, n) =>
+              alert.is_suspended && alert.subscription_id && replies[n]!.status === 'fulfilled' ? [alert.subscription_id] : [],
+            ),
+          )
+        : new Set<string>();
+      const back = () =>
+        Promise.all([...freed].map((id) => call('POST', `/api/v1/licenses/${id}/suspend`, { reason: texts.judge.undoneReinstatement })))
+          .then(
+            () => say(texts.alerts.suspendedAgain),
+            (problem: Error) => say(problem.message),
+          )
+          .finally(done);
+      say(
+        failed.length > 0
+          ? texts.alerts.partly(alerts.length - failed.length, alerts.length, failed[0]!.message)
+          : texts.alerts.judged(alerts.length),
+        freed.size > 0 ? () => void back() : undefined,
+      );
+      setAsked(undefined);
+      setNotes('');
+      done();
+    });
   const could = (from: string[]) => alerts.length > 0 && alerts.every((alert) => from.includes(alert.status));
 
   return (
     <>
-      <Button isDisabled={!could(['OPEN']) || action.busy} onPress={() => void judge('INVESTIGATING').then((fine) => fine || setAsked('INVESTIGATING'))}>{texts.alerts.investigate}</Button>
-      <Button isDisabled={!could(['OPEN', 'INVESTIGATING'])} onPress={() => setAsked('RESOLVED')}>{texts.alerts.resolve}</Button>
-      <Button isDisabled={!could(['OPEN', 'INVESTIGATING'])} onPress={() => setAsked('FALSE_POSITIVE')}>{texts.alerts.falseAlarm}</Button>
-      <Confirm open={asked !== undefined} title={`${texts.status[asked ?? ''] ?? ''}: ${texts.alerts.count(alerts.length)}`} go={texts.status[asked ?? ''] ?? ''} busy={action.busy} problem={action.problem}
-        disabled={asked !== 'INVESTIGATING' && !notes.trim()} onClose={() => { setAsked(undefined); action.clear(); }} onGo={() => void judge(asked!)}>
+      <Button
+        isDisabled={!could(['OPEN']) || action.busy}
+        onPress={() => void judge('INVESTIGATING').then((fine) => fine || setAsked('INVESTIGATING'))}
+      >
+        {texts.alerts.investigate}
+      </Button>
+      <Button isDisabled={!could(['OPEN', 'INVESTIGATING'])} onPress={() => setAsked('RESOLVED')}>
+        {texts.alerts.resolve}
+      </Button>
+      <Button isDisabled={!could(['OPEN', 'INVESTIGATING'])} onPress={() => setAsked('FALSE_POSITIVE')}>
+        {texts.alerts.falseAlarm}
+      </Button>
+      <Confirm
+        open={asked !== undefined}
+        title={`${texts.status[asked ?? ''] ?? ''}: ${texts.alerts.count(alerts.length)}`}
+        go={texts.status[asked ?? ''] ?? ''}
+        busy={action.busy}
+        problem={action.problem}
+        disabled={asked !== 'INVESTIGATING' && !notes.trim()}
+        onClose={() => {
+          setAsked(undefined);
+          action.clear();
+        }}
+        onGo={() => void judge(asked!)}
+      >
         <Field label={texts.alerts.notes} value={notes} onChange={setNotes} long max={2000} auto />
         {asked === 'FALSE_POSITIVE' && suspended && (
           <>
-            <label className="check"><input type="checkbox" checked={reinstate} onChange={(event) => setReinstate(event.target.checked)} />{texts.alerts.reinstate}</label>
+            <label className="check">
+              <input type="checkbox" checked={reinstate} onChange={(event) => setReinstate(event.target.checked)} />
+              {texts.alerts.reinstate}
+            </label>
             {reinstate && <p className="small">{texts.judge.reinstateEffect}</p>}
           </>
         )}

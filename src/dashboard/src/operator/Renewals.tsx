@@ -6,10 +6,28 @@ import { texts } from '../texts';
 import { Button, Choice, Confirm, Field, PageTitle, say, Show, Table } from '../ui/kit';
 
 type Preview = {
-  total: number; likely_failing: number; amount_usd: number;
-  renewals: { subscription_id: string; email: string; expires_at: string; amount_usd: number | null; pays_with: string | null; likely_fails: boolean; obstacle: string | null }[];
+  total: number;
+  likely_failing: number;
+  amount_usd: number;
+  renewals: {
+    subscription_id: string;
+    email: string;
+    expires_at: string;
+    amount_usd: number | null;
+    pays_with: string | null;
+    likely_fails: boolean;
+    obstacle: string | null;
+  }[];
 };
-type Charge = { renewal_id: string; subscription_id: string; status: string; amount_usd: number | null; intent_id: string | null; unknown_since: string | null; reason: string | null };
+type Charge = {
+  renewal_id: string;
+  subscription_id: string;
+  status: string;
+  amount_usd: number | null;
+  intent_id: string | null;
+  unknown_since: string | null;
+  reason: string | null;
+};
 type Failures = { days: number; failures: { reason: string; attempts: number; licenses: number; paid_since: number; last_at: string }[] };
 
 const words = texts.operatorRenewals;
@@ -24,30 +42,51 @@ export default function Renewals() {
     <>
       <PageTitle title={words.title} />
       <h2>{words.unknown}</h2>
-      <Show of={unknown} rows={1}>{(list) => (list.charges.length === 0 ? <p>{words.noUnknown}</p> : <Unknown charges={list.charges} reload={unknown.reload} />)}</Show>
+      <Show of={unknown} rows={1}>
+        {(list) => (list.charges.length === 0 ? <p>{words.noUnknown}</p> : <Unknown charges={list.charges} reload={unknown.reload} />)}
+      </Show>
       <h2>{words.failed}</h2>
       <Show of={failures} rows={2}>
-        {(reply) => (reply.failures.length === 0 ? <p>{words.noFailed}</p> : (
-          <Table label={words.failed} rows={reply.failures} id={(row) => row.reason} columns={[
-            { head: words.reason, cell: (row) => (row.reason ? format.reason(row.reason) : words.noReason) },
-            { head: words.attempts, number: true, cell: (row) => format.number(row.attempts) },
-            { head: words.licenses, number: true, cell: (row) => format.number(row.licenses) },
-            { head: words.paidSince, number: true, cell: (row) => format.number(row.paid_since) },
-            { head: words.last, cell: (row) => format.ago(row.last_at) },
-          ]} />
-        ))}
+        {(reply) =>
+          reply.failures.length === 0 ? (
+            <p>{words.noFailed}</p>
+          ) : (
+            <Table
+              label={words.failed}
+              rows={reply.failures}
+              id={(row) => row.reason}
+              columns={[
+                { head: words.reason, cell: (row) => (row.reason ? format.reason(row.reason) : words.noReason) },
+                { head: words.attempts, number: true, cell: (row) => format.number(row.attempts) },
+                { head: words.licenses, number: true, cell: (row) => format.number(row.licenses) },
+                { head: words.paidSince, number: true, cell: (row) => format.number(row.paid_since) },
+                { head: words.last, cell: (row) => format.ago(row.last_at) },
+              ]}
+            />
+          )
+        }
       </Show>
       <h2>{words.preview}</h2>
       <div className="filters">
-        <Choice label={words.ahead} value={days} onChange={(value) => setQuery({ days: value }, { replace: true })} options={['3', '7', '14', '30', '90'].map((n) => [n, words.days(Number(n))])} />
+        <Choice
+          label={words.ahead}
+          value={days}
+          onChange={(value) => setQuery({ days: value }, { replace: true })}
+          options={['3', '7', '14', '30', '90'].map((n) => [n, words.days(Number(n))])}
+        />
       </div>
-      <Show of={preview} rows={6}>{(reply) => <Ahead preview={reply} />}</Show>
+      <Show of={preview} rows={6}>
+        {(reply) => <Ahead preview={reply} />}
+      </Show>
     </>
   );
 }
 
 function Ahead({ preview }: { preview: Preview }) {
-  const reasons = Map.groupBy(preview.renewals.filter((row) => row.obstacle), (row) => row.obstacle!);
+  const reasons = Map.groupBy(
+    preview.renewals.filter((row) => row.obstacle),
+    (row) => row.obstacle!,
+  );
   if (preview.total === 0) return <p>{words.none}</p>;
   return (
     <>
@@ -55,16 +94,32 @@ function Ahead({ preview }: { preview: Preview }) {
       {reasons.size > 0 && (
         <>
           <h3>{words.reasons}</h3>
-          <ul>{[...reasons].sort((a, b) => b[1].length - a[1].length).map(([code, rows]) => <li key={code}>{rows.length} × {format.reason(code)}</li>)}</ul>
+          <ul>
+            {[...reasons]
+              .sort((a, b) => b[1].length - a[1].length)
+              .map(([code, rows]) => (
+                <li key={code}>
+                  {rows.length} × {format.reason(code)}
+                </li>
+              ))}
+          </ul>
         </>
       )}
-      <Table label={words.table} rows={preview.renewals} id={(row) => row.subscription_id} columns={[
-        { head: words.email, cell: (row) => <Link to={`/licenses/${row.subscription_id}/renewals`}>{row.email}</Link> },
-        { head: texts.all.expires, cell: (row) => format.day(row.expires_at) },
-        { head: texts.renewals.amount, number: true, cell: (row) => format.money(row.amount_usd) },
-        { head: texts.renewals.paysWith, cell: (row) => (row.pays_with ? (texts.renewals.with[row.pays_with] ?? row.pays_with) : texts.none) },
-        { head: words.problem, cell: (row) => (row.obstacle ? format.reason(row.obstacle) : words.ok) },
-      ]} />
+      <Table
+        label={words.table}
+        rows={preview.renewals}
+        id={(row) => row.subscription_id}
+        columns={[
+          { head: words.email, cell: (row) => <Link to={`/licenses/${row.subscription_id}/renewals`}>{row.email}</Link> },
+          { head: texts.all.expires, cell: (row) => format.day(row.expires_at) },
+          { head: texts.renewals.amount, number: true, cell: (row) => format.money(row.amount_usd) },
+          {
+            head: texts.renewals.paysWith,
+            cell: (row) => (row.pays_with ? (texts.renewals.with[row.pays_with] ?? row.pays_with) : texts.none),
+          },
+          { head: words.problem, cell: (row) => (row.obstacle ? format.reason(row.obstacle) : words.ok) },
+        ]}
+      />
     </>
   );
 }
@@ -77,23 +132,68 @@ function Unknown({ charges, reload }: { charges: Charge[]; reload: () => void })
   const action = useAction();
   return (
     <>
-      <Table label={words.unknownTable} rows={charges} id={(row) => row.renewal_id} columns={[
-        { head: words.since, cell: (row) => format.moment(row.unknown_since) },
-        { head: texts.alerts.license, cell: (row) => <Link to={`/licenses/${row.subscription_id}/renewals`}>{row.subscription_id.slice(0, 8)}</Link> },
-        { head: texts.renewals.amount, number: true, cell: (row) => format.money(row.amount_usd) },
-        { head: words.intent, cell: (row) => <code>{row.intent_id ?? texts.none}</code> },
-        { head: texts.health.reason, cell: (row) => row.reason && format.reason(row.reason) },
-        { head: texts.renewals.result, cell: (row) => <Button onPress={() => { setTransaction(row.intent_id ?? ''); setAsked(row); }}>{words.decide}</Button> },
-      ]} />
-      <Confirm open={asked !== undefined} title={words.decideTitle} text={words.decideText} go={paid ? words.charged : words.notCharged} busy={action.busy} problem={action.problem}
-        disabled={!reason.trim() || (paid && !transaction.trim())} onClose={() => { setAsked(undefined); action.clear(); }}
-        onGo={() => void action.run(async () => {
-          await call('POST', `/api/v1/renewals/${asked!.renewal_id}/decision`, { paid, reason: reason.trim(), transaction_id: paid ? transaction.trim() : null });
-          say(words.decided);
-          reload();
-        }).then((done) => done && setAsked(undefined))}>
-        <label className="check"><input type="radio" name="paid" checked={!paid} onChange={() => setPaid(false)} />{words.notCharged}</label>
-        <label className="check"><input type="radio" name="paid" checked={paid} onChange={() => setPaid(true)} />{words.charged}</label>
+      <Table
+        label={words.unknownTable}
+        rows={charges}
+        id={(row) => row.renewal_id}
+        columns={[
+          { head: words.since, cell: (row) => format.moment(row.unknown_since) },
+          {
+            head: texts.alerts.license,
+            cell: (row) => <Link to={`/licenses/${row.subscription_id}/renewals`}>{row.subscription_id.slice(0, 8)}</Link>,
+          },
+          { head: texts.renewals.amount, number: true, cell: (row) => format.money(row.amount_usd) },
+          { head: words.intent, cell: (row) => <code>{row.intent_id ?? texts.none}</code> },
+          { head: texts.health.reason, cell: (row) => row.reason && format.reason(row.reason) },
+          {
+            head: texts.renewals.result,
+            cell: (row) => (
+              <Button
+                onPress={() => {
+                  setTransaction(row.intent_id ?? '');
+                  setAsked(row);
+                }}
+              >
+                {words.decide}
+              </Button>
+            ),
+          },
+        ]}
+      />
+      <Confirm
+        open={asked !== undefined}
+        title={words.decideTitle}
+        text={words.decideText}
+        go={paid ? words.charged : words.notCharged}
+        busy={action.busy}
+        problem={action.problem}
+        disabled={!reason.trim() || (paid && !transaction.trim())}
+        onClose={() => {
+          setAsked(undefined);
+          action.clear();
+        }}
+        onGo={() =>
+          void action
+            .run(async () => {
+              await call('POST', `/api/v1/renewals/${asked!.renewal_id}/decision`, {
+                paid,
+                reason: reason.trim(),
+                transaction_id: paid ? transaction.trim() : null,
+              });
+              say(words.decided);
+              reload();
+            })
+            .then((done) => done && setAsked(undefined))
+        }
+      >
+        <label className="check">
+          <input type="radio" name="paid" checked={!paid} onChange={() => setPaid(false)} />
+          {words.notCharged}
+        </label>
+        <label className="check">
+          <input type="radio" name="paid" checked={paid} onChange={() => setPaid(true)} />
+          {words.charged}
+        </label>
         {paid && <Field label={words.transaction} value={transaction} onChange={setTransaction} max={255} />}
         <Field label={words.note} value={reason} onChange={setReason} max={500} />
       </Confirm>

@@ -8,10 +8,37 @@ type State = {
   client_address: string | null;
   address_warning: string | null;
   queue: { active: number | null; dead_lettered: number | null; unknown_because: string | null };
-  waiting: { outbox_due: number; outbox_oldest_at: string | null; outbox_dead: number; quarantine_open: number; dead_letters_open: number; arrivals_waiting: number; arrivals_oldest_at: string | null; alerts_open: number; charges_unknown: number };
-  timers: { timer_name: string; last_started_at: string | null; last_finished_at: string | null; last_succeeded_at: string | null; last_status: string | null; last_counts: Record<string, unknown> | null; last_error: string | null; next_due_at: string | null }[];
+  waiting: {
+    outbox_due: number;
+    outbox_oldest_at: string | null;
+    outbox_dead: number;
+    quarantine_open: number;
+    dead_letters_open: number;
+    arrivals_waiting: number;
+    arrivals_oldest_at: string | null;
+    alerts_open: number;
+    charges_unknown: number;
+  };
+  timers: {
+    timer_name: string;
+    last_started_at: string | null;
+    last_finished_at: string | null;
+    last_succeeded_at: string | null;
+    last_status: string | null;
+    last_counts: Record<string, unknown> | null;
+    last_error: string | null;
+    next_due_at: string | null;
+  }[];
 };
-type Entry = { quarantine_id: string; quarantined_at: string; source: string; code: string; field: string | null; detail: string; payload: string };
+type Entry = {
+  quarantine_id: string;
+  quarantined_at: string;
+  source: string;
+  code: string;
+  field: string | null;
+  detail: string;
+  payload: string;
+};
 
 const words = texts.system;
 const since = (count: number, oldest: string | null) => `${format.number(count)}${oldest ? ` (${words.oldest(format.ago(oldest))})` : ''}`;
@@ -26,27 +53,58 @@ export default function System() {
           <>
             <section className="card">
               <h2>{words.work}</h2>
-              <Facts rows={[
-                [words.outbox, since(waiting.outbox_due, waiting.outbox_oldest_at)],
-                [words.dead, format.number(waiting.outbox_dead)],
-                [words.unknown, format.number(waiting.charges_unknown)],
-                [words.alerts, format.number(waiting.alerts_open)],
-                [words.queue, queue.unknown_because ?? `${format.number(queue.active!)} (${words.deadLettered(format.number(queue.dead_lettered!))})`],
-                [words.quarantined, `${format.number(waiting.quarantine_open)} (${words.deadLetters(format.number(waiting.dead_letters_open))})`],
-                [words.unscanned, since(waiting.arrivals_waiting, waiting.arrivals_oldest_at)],
-                [words.address, address_warning ?? client_address ?? words.noAddress],
-              ]} />
+              <Facts
+                rows={[
+                  [words.outbox, since(waiting.outbox_due, waiting.outbox_oldest_at)],
+                  [words.dead, format.number(waiting.outbox_dead)],
+                  [words.unknown, format.number(waiting.charges_unknown)],
+                  [words.alerts, format.number(waiting.alerts_open)],
+                  [
+                    words.queue,
+                    queue.unknown_because ?? `${format.number(queue.active!)} (${words.deadLettered(format.number(queue.dead_lettered!))})`,
+                  ],
+                  [
+                    words.quarantined,
+                    `${format.number(waiting.quarantine_open)} (${words.deadLetters(format.number(waiting.dead_letters_open))})`,
+                  ],
+                  [words.unscanned, since(waiting.arrivals_waiting, waiting.arrivals_oldest_at)],
+                  [words.address, address_warning ?? client_address ?? words.noAddress],
+                ]}
+              />
             </section>
             <h2>{words.timers}</h2>
-            {timers.length === 0 ? <p>{words.noTimers}</p> : (
-              <Table label={words.timers} rows={timers} id={(row) => row.timer_name} columns={[
-                { head: words.timer, cell: (row) => row.timer_name },
-                { head: words.result, cell: (row) => <>{row.last_status && <Badge of={row.last_status.toUpperCase()}>{row.last_status}</Badge>}{row.last_error && <div className="small">{row.last_error}</div>}</> },
-                { head: words.lastRun, cell: (row) => format.ago(row.last_started_at) },
-                { head: words.lastGood, cell: (row) => format.ago(row.last_succeeded_at) },
-                { head: words.counts, cell: (row) => (row.last_counts === null ? '' : Object.entries(row.last_counts).map(([name, value]) => `${name} ${String(value)}`).join(', ')) },
-                { head: words.next, cell: (row) => format.moment(row.next_due_at) },
-              ]} />
+            {timers.length === 0 ? (
+              <p>{words.noTimers}</p>
+            ) : (
+              <Table
+                label={words.timers}
+                rows={timers}
+                id={(row) => row.timer_name}
+                columns={[
+                  { head: words.timer, cell: (row) => row.timer_name },
+                  {
+                    head: words.result,
+                    cell: (row) => (
+                      <>
+                        {row.last_status && <Badge of={row.last_status.toUpperCase()}>{row.last_status}</Badge>}
+                        {row.last_error && <div className="small">{row.last_error}</div>}
+                      </>
+                    ),
+                  },
+                  { head: words.lastRun, cell: (row) => format.ago(row.last_started_at) },
+                  { head: words.lastGood, cell: (row) => format.ago(row.last_succeeded_at) },
+                  {
+                    head: words.counts,
+                    cell: (row) =>
+                      row.last_counts === null
+                        ? ''
+                        : Object.entries(row.last_counts)
+                            .map(([name, value]) => `${name} ${String(value)}`)
+                            .join(', '),
+                  },
+                  { head: words.next, cell: (row) => format.moment(row.next_due_at) },
+                ]}
+              />
             )}
           </>
         )}
@@ -58,40 +116,88 @@ export default function System() {
 }
 
 function Quarantine({ changed }: { changed: () => void }) {
-  const list = usePages<Entry>('/api/v1/quarantine', (reply: { entries: Entry[]; next: string | null }) => ({ rows: reply.entries, next: reply.next && `after=${reply.next}` }));
+  const list = usePages<Entry>('/api/v1/quarantine', (reply: { entries: Entry[]; next: string | null }) => ({
+    rows: reply.entries,
+    next: reply.next && `after=${reply.next}`,
+  }));
   const [discarding, setDiscarding] = useState<Entry>();
   const action = useAction();
-  const settle = (entry: Entry, what: 'replay' | 'discard') => action.run(async () => {
-    await call('POST', `/api/v1/quarantine/${entry.quarantine_id}/${what}`);
-    say(what === 'replay' ? words.replayed : words.discarded);
-    list.reload();
-    changed();
-  });
+  const settle = (entry: Entry, what: 'replay' | 'discard') =>
+    action.run(async () => {
+      await call('POST', `/api/v1/quarantine/${entry.quarantine_id}/${what}`);
+      say(what === 'replay' ? words.replayed : words.discarded);
+      list.reload();
+      changed();
+    });
   return (
     <>
       <h2>{words.quarantine}</h2>
       {(list.problem ?? (discarding ? undefined : action.problem)) && <ProblemBox problem={(list.problem ?? action.problem)!} />}
       {list.first !== undefined && list.rows.length === 0 && <p>{words.noQuarantine}</p>}
       {list.rows.length > 0 && (
-        <Table label={words.table} rows={list.rows} id={(row) => row.quarantine_id} columns={[
-          { head: words.since, cell: (row) => format.moment(row.quarantined_at) },
-          { head: words.source, cell: (row) => row.source },
-          { head: words.fault, cell: (row) => <><code>{row.code}</code>{row.field && <> · {row.field}</>}<div className="small">{row.detail}</div></> },
-          { head: words.payload, cell: (row) => <details><summary>{words.show}</summary><pre tabIndex={0}>{row.payload}</pre></details> },
-          {
-            head: words.result,
-            cell: (row) => (
-              <div className="persons">
-                <Button isDisabled={action.busy} onPress={() => void settle(row, 'replay')}>{words.replay}</Button>
-                <Button isDisabled={action.busy} onPress={() => setDiscarding(row)}>{words.discard}</Button>
-              </div>
-            ),
-          },
-        ]} />
+        <Table
+          label={words.table}
+          rows={list.rows}
+          id={(row) => row.quarantine_id}
+          columns={[
+            { head: words.since, cell: (row) => format.moment(row.quarantined_at) },
+            { head: words.source, cell: (row) => row.source },
+            {
+              head: words.fault,
+              cell: (row) => (
+                <>
+                  <code>{row.code}</code>
+                  {row.field && <> · {row.field}</>}
+                  <div className="small">{row.detail}</div>
+                </>
+              ),
+            },
+            {
+              head: words.payload,
+              cell: (row) => (
+                <details>
+                  <summary>{words.show}</summary>
+                  <pre tabIndex={0}>{row.payload}</pre>
+                </details>
+              ),
+            },
+            {
+              head: words.result,
+              cell: (row) => (
+                <div className="persons">
+                  <Button isDisabled={action.busy} onPress={() => void settle(row, 'replay')}>
+                    {words.replay}
+                  </Button>
+                  <Button isDisabled={action.busy} onPress={() => setDiscarding(row)}>
+                    {words.discard}
+                  </Button>
+                </div>
+              ),
+            },
+          ]}
+        />
       )}
-      {list.more && <div className="actions"><Button onPress={list.more} isPending={list.loading}>{texts.more}</Button></div>}
-      <Confirm open={discarding !== undefined} title={words.discardTitle} text={words.discardText} go={words.discard} look="danger" busy={action.busy} problem={action.problem}
-        onClose={() => { setDiscarding(undefined); action.clear(); }} onGo={() => void settle(discarding!, 'discard').then((done) => done && setDiscarding(undefined))} />
+      {list.more && (
+        <div className="actions">
+          <Button onPress={list.more} isPending={list.loading}>
+            {texts.more}
+          </Button>
+        </div>
+      )}
+      <Confirm
+        open={discarding !== undefined}
+        title={words.discardTitle}
+        text={words.discardText}
+        go={words.discard}
+        look="danger"
+        busy={action.busy}
+        problem={action.problem}
+        onClose={() => {
+          setDiscarding(undefined);
+          action.clear();
+        }}
+        onGo={() => void settle(discarding!, 'discard').then((done) => done && setDiscarding(undefined))}
+      />
     </>
   );
 }

@@ -4,13 +4,27 @@ import { format } from '../format';
 import { texts } from '../texts';
 import { Choice, Facts, PageTitle, Show, Table, type Column } from '../ui/kit';
 
-type Group = { key: string; name: string | null; licenses: number; sessions: number; signals_received: number; signals_executed: number; signals_rejected: number; reject_rate: number | null; avg_latency_ms: number | null };
+type Group = {
+  key: string;
+  name: string | null;
+  licenses: number;
+  sessions: number;
+  signals_received: number;
+  signals_executed: number;
+  signals_rejected: number;
+  reject_rate: number | null;
+  avg_latency_ms: number | null;
+};
 type Summary = { totals: Group | null; top_licenses: Group[]; countries: Group[]; masters: Group[] };
 
 const sums: Column<Group>[] = [
   { head: texts.summary.received, number: true, cell: (row) => format.number(row.signals_received) },
   { head: texts.summary.share, number: true, cell: (row) => format.share(row.reject_rate) },
-  { head: texts.summary.latency, number: true, cell: (row) => (row.avg_latency_ms === null ? texts.none : texts.health.ms(format.number(row.avg_latency_ms))) },
+  {
+    head: texts.summary.latency,
+    number: true,
+    cell: (row) => (row.avg_latency_ms === null ? texts.none : texts.health.ms(format.number(row.avg_latency_ms))),
+  },
 ];
 
 export default function Usage() {
@@ -21,33 +35,71 @@ export default function Usage() {
     <>
       <PageTitle title={texts.summary.title} />
       <div className="filters">
-        <Choice label={texts.usage.span} value={span} onChange={(value) => setQuery({ span: value }, { replace: true })} options={[['day', texts.usage.day], ['month', texts.usage.month]]} />
+        <Choice
+          label={texts.usage.span}
+          value={span}
+          onChange={(value) => setQuery({ span: value }, { replace: true })}
+          options={[
+            ['day', texts.usage.day],
+            ['month', texts.usage.month],
+          ]}
+        />
       </div>
       <Show of={summary} rows={8}>
-        {(reply) => (!reply.totals ? <p>{texts.summary.none}</p> : (
-          <>
-            <section className="card">
-              <Facts rows={[
-                [texts.summary.licenses, format.number(reply.totals.licenses)],
-                [texts.summary.received, format.number(reply.totals.signals_received)],
-                [texts.summary.rejected, `${format.number(reply.totals.signals_rejected)} (${format.share(reply.totals.reject_rate)})`],
-                [texts.summary.latency, reply.totals.avg_latency_ms === null ? texts.none : texts.health.ms(format.number(reply.totals.avg_latency_ms))],
-              ]} />
-            </section>
-            <h2>{texts.summary.top}</h2>
-            <Table label={texts.summary.top} rows={reply.top_licenses} id={(row) => row.key} columns={[{ head: texts.alerts.license, cell: (row) => <Link to={`/licenses/${row.key}/usage`}>{row.name ?? row.key.slice(0, 8)}</Link> }, ...sums]} />
-            <div className="two">
-              <section>
-                <h2>{texts.summary.countries}</h2>
-                <Table label={texts.summary.countries} rows={reply.countries} id={(row) => row.key} columns={[{ head: texts.summary.name, cell: (row) => format.country(row.key) }, ...sums]} />
+        {(reply) =>
+          !reply.totals ? (
+            <p>{texts.summary.none}</p>
+          ) : (
+            <>
+              <section className="card">
+                <Facts
+                  rows={[
+                    [texts.summary.licenses, format.number(reply.totals.licenses)],
+                    [texts.summary.received, format.number(reply.totals.signals_received)],
+                    [texts.summary.rejected, `${format.number(reply.totals.signals_rejected)} (${format.share(reply.totals.reject_rate)})`],
+                    [
+                      texts.summary.latency,
+                      reply.totals.avg_latency_ms === null ? texts.none : texts.health.ms(format.number(reply.totals.avg_latency_ms)),
+                    ],
+                  ]}
+                />
               </section>
-              <section>
-                <h2>{texts.summary.masters}</h2>
-                <Table label={texts.summary.masters} rows={reply.masters} id={(row) => row.key} columns={[{ head: texts.summary.name, cell: (row) => row.name?.split('@')[0] ?? row.key.slice(0, 8) }, ...sums]} />
-              </section>
-            </div>
-          </>
-        ))}
+              <h2>{texts.summary.top}</h2>
+              <Table
+                label={texts.summary.top}
+                rows={reply.top_licenses}
+                id={(row) => row.key}
+                columns={[
+                  {
+                    head: texts.alerts.license,
+                    cell: (row) => <Link to={`/licenses/${row.key}/usage`}>{row.name ?? row.key.slice(0, 8)}</Link>,
+                  },
+                  ...sums,
+                ]}
+              />
+              <div className="two">
+                <section>
+                  <h2>{texts.summary.countries}</h2>
+                  <Table
+                    label={texts.summary.countries}
+                    rows={reply.countries}
+                    id={(row) => row.key}
+                    columns={[{ head: texts.summary.name, cell: (row) => format.country(row.key) }, ...sums]}
+                  />
+                </section>
+                <section>
+                  <h2>{texts.summary.masters}</h2>
+                  <Table
+                    label={texts.summary.masters}
+                    rows={reply.masters}
+                    id={(row) => row.key}
+                    columns={[{ head: texts.summary.name, cell: (row) => row.name?.split('@')[0] ?? row.key.slice(0, 8) }, ...sums]}
+                  />
+                </section>
+              </div>
+            </>
+          )
+        }
       </Show>
     </>
   );

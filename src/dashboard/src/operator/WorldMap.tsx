@@ -16,7 +16,8 @@ function ring(points: number[][]): string {
     if (Math.abs(step) > 180) turns -= Math.sign(step);
     return x! + 180 + 360 * turns;
   });
-  const at = (offset: number) => xs.map((x, n) => `${n ? 'L' : 'M'}${(x + offset).toFixed(1)} ${(90 - points[n]![1]!).toFixed(1)}`).join('') + 'Z';
+  const at = (offset: number) =>
+    xs.map((x, n) => `${n ? 'L' : 'M'}${(x + offset).toFixed(1)} ${(90 - points[n]![1]!).toFixed(1)}`).join('') + 'Z';
   return xs.some((x) => x < 0 || x > 360) ? at(-360) + at(0) + at(360) : at(0);
 }
 
@@ -27,14 +28,29 @@ function path(geometry: (typeof lands)[number]['geometry']): string {
 
 // The atlas names some countries shortly: Dem. Rep. Congo, Czechia, United States of America.
 const short = new Intl.DisplayNames('en', { type: 'region' });
-const other: Record<string, string> = { US: 'United States of America', BA: 'Bosnia and Herz.', CD: 'Dem. Rep. Congo', DO: 'Dominican Rep.', TR: 'Turkey', CZ: 'Czechia', CI: "Côte d'Ivoire", MM: 'Myanmar' };
+const other: Record<string, string> = {
+  US: 'United States of America',
+  BA: 'Bosnia and Herz.',
+  CD: 'Dem. Rep. Congo',
+  DO: 'Dominican Rep.',
+  TR: 'Turkey',
+  CZ: 'Czechia',
+  CI: "Côte d'Ivoire",
+  MM: 'Myanmar',
+};
 
 /** Countries on a map whose outlines are in the bundle; small ones that it leaves out are in the list beside it. */
 export default function WorldMap({ countries }: { countries: string[] }) {
   const names = new Set(countries.map((code) => other[code] ?? short.of(code)));
   return (
     <svg className="map" viewBox="0 0 360 180" role="img" aria-label={`${texts.alert.map}: ${countries.map(format.country).join(', ')}`}>
-      {lands.map((land) => <path key={land.id ?? land.properties.name} className={names.has(land.properties.name) ? 'land hit' : 'land'} d={path(land.geometry)} />)}
+      {lands.map((land) => (
+        <path
+          key={land.id ?? land.properties.name}
+          className={names.has(land.properties.name) ? 'land hit' : 'land'}
+          d={path(land.geometry)}
+        />
+      ))}
     </svg>
   );
 }

@@ -7,8 +7,19 @@ import { texts } from '../texts';
 export type Series = { name: string; values: (number | null)[]; color: 'main' | 'good' | 'poor'; dash?: boolean };
 
 /** Lines over time. For eyes only: whoever uses it puts the numbers into a table or a sentence beside it. */
-export default function Chart({ label, times, series, low, max, dates }: {
-  label: string; times: number[]; series: Series[]; low?: boolean; max?: number;
+export default function Chart({
+  label,
+  times,
+  series,
+  low,
+  max,
+  dates,
+}: {
+  label: string;
+  times: number[];
+  series: Series[];
+  low?: boolean;
+  max?: number;
   /** Each time is a day of UTC. */
   dates?: boolean;
 }) {
@@ -24,7 +35,8 @@ export default function Chart({ label, times, series, low, max, dates }: {
         element.style.color = `var(--${name})`;
         return getComputedStyle(element).color;
       };
-      const ink = paint('soft'), line = paint('line');
+      const ink = paint('soft'),
+        line = paint('line');
       const colors = series.map((one) => paint(one.color));
       element.style.color = '';
       const marks = dates ? 'dates' : times.at(-1)! - times[0]! > 2 * 86_400 ? 'days' : 'hours';
@@ -37,15 +49,32 @@ export default function Chart({ label, times, series, low, max, dates }: {
           cursor: { y: false },
           ...(dates && { tzDate: (time: number) => uPlot.tzDate(new Date(time * 1000), 'Etc/UTC') }),
           scales: { y: { range: (_, __, top) => [0, max ?? Math.max(1, top * 1.1)] } },
-          axes: [{ ...axis, space: 70, values: (_, ticks) => ticks.map((tick) => format.tick(tick, marks)) }, { ...axis, size: 44 }],
-          series: [{ label: texts.usage.time, value: (_, time) => (time === null ? texts.none : (dates ? format.date : format.moment)(new Date(time * 1000).toISOString())) }, ...series.map((one, n) => ({ label: one.name, stroke: colors[n], width: 2, dash: one.dash ? [6, 4] : undefined, points: { show: times.length < 3 } }))],
+          axes: [
+            { ...axis, space: 70, values: (_, ticks) => ticks.map((tick) => format.tick(tick, marks)) },
+            { ...axis, size: 44 },
+          ],
+          series: [
+            {
+              label: texts.usage.time,
+              value: (_, time) => (time === null ? texts.none : (dates ? format.date : format.moment)(new Date(time * 1000).toISOString())),
+            },
+            ...series.map((one, n) => ({
+              label: one.name,
+              stroke: colors[n],
+              width: 2,
+              dash: one.dash ? [6, 4] : undefined,
+              points: { show: times.length < 3 },
+            })),
+          ],
         },
         [times, ...series.map((one) => one.values)],
         element,
       );
     };
     draw();
-    const resized = new ResizeObserver(() => plot && element.clientWidth !== plot.width && plot.setSize({ width: element.clientWidth, height: plot.height }));
+    const resized = new ResizeObserver(
+      () => plot && element.clientWidth !== plot.width && plot.setSize({ width: element.clientWidth, height: plot.height }),
+    );
     resized.observe(element);
     const dark = matchMedia('(prefers-color-scheme: dark)');
     dark.addEventListener('change', draw);

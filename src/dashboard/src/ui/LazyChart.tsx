@@ -4,5 +4,7 @@ const Chart = lazy(() => import('./Chart'));
 
 /** The chart and its library, fetched when one is shown; its place is kept meanwhile. */
 export const LazyChart = (props: ComponentProps<typeof Chart>) => (
-  <Suspense fallback={<div className={props.low ? 'chart low' : 'chart'} />}><Chart {...props} /></Suspense>
+  <Suspense fallback={<div className={props.low ? 'chart low' : 'chart'} />}>
+    <Chart {...props} />
+  </Suspense>
 );

@@ -1,6 +1,16 @@
 import { useEffect, useRef, useState, useSyncExternalStore, type ReactNode } from 'react';
 import {
-  Button as AriaButton, Dialog, Heading, Input, Label, Modal, ModalOverlay, Text, TextArea, TextField, type ButtonProps,
+  Button as AriaButton,
+  Dialog,
+  Heading,
+  Input,
+  Label,
+  Modal,
+  ModalOverlay,
+  Text,
+  TextArea,
+  TextField,
+  type ButtonProps,
 } from 'react-aria-components';
 import { NavLink } from 'react-router';
 import type { Loaded, Problem } from '../api';
@@ -24,8 +34,24 @@ export function PageTitle({ title, children }: { title: string; children?: React
 }
 
 const tones: Record<string, string> = {
-  ACTIVE: 'good', success: 'good', RESOLVED: 'good', SUCCEEDED: 'good', PENDING_RENEWAL: 'fair', GRACE: 'fair', INVESTIGATING: 'fair', pending: 'fair', MEDIUM: 'fair',
-  EXPIRED: 'poor', SUSPENDED: 'poor', REVOKED: 'poor', HIGH: 'poor', CRITICAL: 'poor', failed: 'poor', OPEN: 'poor', LOCKED_NO_FUNDS: 'poor', FAILED: 'poor',
+  ACTIVE: 'good',
+  success: 'good',
+  RESOLVED: 'good',
+  SUCCEEDED: 'good',
+  PENDING_RENEWAL: 'fair',
+  GRACE: 'fair',
+  INVESTIGATING: 'fair',
+  pending: 'fair',
+  MEDIUM: 'fair',
+  EXPIRED: 'poor',
+  SUSPENDED: 'poor',
+  REVOKED: 'poor',
+  HIGH: 'poor',
+  CRITICAL: 'poor',
+  failed: 'poor',
+  OPEN: 'poor',
+  LOCKED_NO_FUNDS: 'poor',
+  FAILED: 'poor',
 };
 
 export function Badge({ of, children }: { of: string; children?: ReactNode }) {
@@ -47,7 +73,11 @@ export function Show<T>({ of, rows = 4, children }: { of: Loaded<T>; rows?: numb
   if (of.data !== undefined) {
     return (
       <>
-        {of.problem && <p className="notice fair" role="status">{texts.state.stale}</p>}
+        {of.problem && (
+          <p className="notice fair" role="status">
+            {texts.state.stale}
+          </p>
+        )}
         {children(of.data)}
       </>
     );
@@ -59,7 +89,9 @@ export function Show<T>({ of, rows = 4, children }: { of: Loaded<T>; rows?: numb
 export function Skeleton({ rows = 4 }: { rows?: number }) {
   return (
     <div className="skeleton" role="status" aria-label={texts.state.loading}>
-      {Array.from({ length: rows }, (_, row) => <div key={row} />)}
+      {Array.from({ length: rows }, (_, row) => (
+        <div key={row} />
+      ))}
     </div>
   );
 }
@@ -84,10 +116,24 @@ export function Table<T>({ label, columns, rows, id }: { label: string; columns:
   return (
     <div className="table-scroll" tabIndex={0} role="region" aria-label={label}>
       <table>
-        <thead><tr>{columns.map((column) => <th key={column.head} scope="col" className={column.number ? 'number' : ''}>{column.head}</th>)}</tr></thead>
+        <thead>
+          <tr>
+            {columns.map((column) => (
+              <th key={column.head} scope="col" className={column.number ? 'number' : ''}>
+                {column.head}
+              </th>
+            ))}
+          </tr>
+        </thead>
         <tbody>
           {rows.map((row) => (
-            <tr key={id(row)}>{columns.map((column) => <td key={column.head} className={column.number ? 'number' : ''}>{column.cell(row)}</td>)}</tr>
+            <tr key={id(row)}>
+              {columns.map((column) => (
+                <td key={column.head} className={column.number ? 'number' : ''}>
+                  {column.cell(row)}
+                </td>
+              ))}
+            </tr>
           ))}
         </tbody>
       </table>
@@ -98,27 +144,58 @@ export function Table<T>({ label, columns, rows, id }: { label: string; columns:
 export function Tabs({ label, tabs }: { label: string; tabs: { to: string; text: string; end?: boolean }[] }) {
   return (
     <nav className="tabs" aria-label={label}>
-      {tabs.map((tab) => <NavLink key={tab.to} to={tab.to} end={tab.end}>{tab.text}</NavLink>)}
+      {tabs.map((tab) => (
+        <NavLink key={tab.to} to={tab.to} end={tab.end}>
+          {tab.text}
+        </NavLink>
+      ))}
     </nav>
   );
 }
 
 /** Asks before something is done; stays open while it runs and says what failed. */
-export function Confirm({ open, title, text, go, look = 'main', busy, problem, disabled, children, onGo, onClose }: {
-  open: boolean; title: string; text?: string; go: string; look?: 'main' | 'danger'; busy: boolean; problem?: Problem; disabled?: boolean;
-  children?: ReactNode; onGo: () => void; onClose: () => void;
+export function Confirm({
+  open,
+  title,
+  text,
+  go,
+  look = 'main',
+  busy,
+  problem,
+  disabled,
+  children,
+  onGo,
+  onClose,
+}: {
+  open: boolean;
+  title: string;
+  text?: string;
+  go: string;
+  look?: 'main' | 'danger';
+  busy: boolean;
+  problem?: Problem;
+  disabled?: boolean;
+  children?: ReactNode;
+  onGo: () => void;
+  onClose: () => void;
 }) {
   return (
     <ModalOverlay className="overlay" isOpen={open} isDismissable={!busy} onOpenChange={(now) => now || onClose()}>
       <Modal className="modal">
         <Dialog>
-          <Heading slot="title" level={2}>{title}</Heading>
+          <Heading slot="title" level={2}>
+            {title}
+          </Heading>
           {text && <p>{text}</p>}
           {children}
           {problem && <ProblemBox problem={problem} />}
           <div className="actions">
-            <Button onPress={onClose} isDisabled={busy}>{texts.cancel}</Button>
-            <Button look={look} onPress={onGo} isDisabled={disabled || busy} isPending={busy}>{go}</Button>
+            <Button onPress={onClose} isDisabled={busy}>
+              {texts.cancel}
+            </Button>
+            <Button look={look} onPress={onGo} isDisabled={disabled || busy} isPending={busy}>
+              {go}
+            </Button>
           </div>
         </Dialog>
       </Modal>
@@ -126,25 +203,57 @@ export function Confirm({ open, title, text, go, look = 'main', busy, problem, d
   );
 }
 
-export function Field({ label, help, value, onChange, long, max, auto }: {
-  label: string; help?: string; value: string; onChange: (value: string) => void; long?: boolean; max?: number; auto?: boolean;
+export function Field({
+  label,
+  help,
+  value,
+  onChange,
+  long,
+  max,
+  auto,
+}: {
+  label: string;
+  help?: string;
+  value: string;
+  onChange: (value: string) => void;
+  long?: boolean;
+  max?: number;
+  auto?: boolean;
 }) {
   return (
     <TextField className="field" value={value} onChange={onChange} maxLength={max} autoFocus={auto}>
       <Label>{label}</Label>
       {long ? <TextArea rows={4} /> : <Input />}
-      {help && <Text slot="description" className="small">{help}</Text>}
+      {help && (
+        <Text slot="description" className="small">
+          {help}
+        </Text>
+      )}
     </TextField>
   );
 }
 
 /** The browser's own select: it is right on phones, and needs nothing. */
-export function Choice({ label, value, options, onChange }: { label: string; value: string; options: [string, string][]; onChange: (value: string) => void }) {
+export function Choice({
+  label,
+  value,
+  options,
+  onChange,
+}: {
+  label: string;
+  value: string;
+  options: [string, string][];
+  onChange: (value: string) => void;
+}) {
   return (
     <label className="field inline">
       <span>{label}</span>
       <select value={value} onChange={(event) => onChange(event.target.value)}>
-        {options.map(([key, text]) => <option key={key} value={key}>{text}</option>)}
+        {options.map(([key, text]) => (
+          <option key={key} value={key}>
+            {text}
+          </option>
+        ))}
       </select>
     </label>
   );
@@ -167,13 +276,29 @@ export function say(text: string, undo?: () => void) {
 }
 
 export function Sayings() {
-  const shown = useSyncExternalStore((hear) => { hearers.add(hear); return () => hearers.delete(hear); }, () => told);
+  const shown = useSyncExternalStore(
+    (hear) => {
+      hearers.add(hear);
+      return () => hearers.delete(hear);
+    },
+    () => told,
+  );
   return (
     <div className="sayings" role="status" aria-live="polite">
       {shown.map((one) => (
         <div key={one.id} className="saying">
           <span>{one.text}</span>
-          {one.undo && <Button look="quiet" onPress={() => { tellAll(told.filter((other) => other !== one)); one.undo!(); }}>{texts.undo}</Button>}
+          {one.undo && (
+            <Button
+              look="quiet"
+              onPress={() => {
+                tellAll(told.filter((other) => other !== one));
+                one.undo!();
+              }}
+            >
+              {texts.undo}
+            </Button>
+          )}
         </div>
       ))}
     </div>
@@ -186,12 +311,17 @@ export function Copy({ text }: { text: string }) {
   return (
     <div className="copy">
       <code>{text}</code>
-      <Button onPress={() => navigator.clipboard.writeText(text).then(() => {
-        setDone(true);
-        clearTimeout(timer.current);
-        timer.current = setTimeout(() => setDone(false), 2000);
-      })}>{done ? texts.activity_.copied : texts.activity_.copy}</Button>
+      <Button
+        onPress={() =>
+          navigator.clipboard.writeText(text).then(() => {
+            setDone(true);
+            clearTimeout(timer.current);
+            timer.current = setTimeout(() => setDone(false), 2000);
+          })
+        }
+      >
+        {done ? texts.activity_.copied : texts.activity_.copy}
+      </Button>
     </div>
   );
 }
-

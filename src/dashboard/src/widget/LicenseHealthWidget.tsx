@@ -2,11 +2,25 @@ import { useEffect, useRef, useState } from 'react';
 import { texts } from '../texts';
 
 export type Health = {
-  subscription_id: string; status: string; health_score: number; days_until_expiry: number | null; expires_at: string | null;
-  unique_devices: number; max_devices: number; suspicious_activities: string[]; recommendations: string[];
+  subscription_id: string;
+  status: string;
+  health_score: number;
+  days_until_expiry: number | null;
+  expires_at: string | null;
+  unique_devices: number;
+  max_devices: number;
+  suspicious_activities: string[];
+  recommendations: string[];
   contributions?: Contribution[];
 };
-export type Contribution = { part: string; points: number; reason: string; action: string; recommendation: string | null; link: string | null };
+export type Contribution = {
+  part: string;
+  points: number;
+  reason: string;
+  action: string;
+  recommendation: string | null;
+  link: string | null;
+};
 
 export type WidgetProps = {
   subscriptionId: string;
@@ -36,7 +50,8 @@ export function LicenseHealthWidget({ subscriptionId, api = '', token, getToken,
       if (abort.signal.aborted) return;
       if (!bearer) return setState({ of: subscriptionId, is: 'signed-out' });
       const reply = await fetch(`${api}/api/v1/licenses/${encodeURIComponent(subscriptionId)}/health`, {
-        headers: { authorization: `Bearer ${bearer}` }, signal: abort.signal,
+        headers: { authorization: `Bearer ${bearer}` },
+        signal: abort.signal,
       });
       if (reply.ok) setState({ of: subscriptionId, is: 'shown', health: (await reply.json()) as Health });
       else if (reply.status === 401) setState({ of: subscriptionId, is: 'signed-out' });
@@ -44,7 +59,9 @@ export function LicenseHealthWidget({ subscriptionId, api = '', token, getToken,
       else throw new Error(String(reply.status));
     }
     setState((old) => (old.of === subscriptionId && old.is === 'shown' ? old : { of: subscriptionId, is: 'loading' }));
-    load().catch(() => abort.signal.aborted || setState((old) => (old.is === 'shown' ? { ...old, stale: true } : { of: subscriptionId, is: 'error' })));
+    load().catch(
+      () => abort.signal.aborted || setState((old) => (old.is === 'shown' ? { ...old, stale: true } : { of: subscriptionId, is: 'error' })),
+    );
     return () => abort.abort();
   }, [subscriptionId, api, token, round]);
 
@@ -58,14 +75,20 @@ export function LicenseHealthWidget({ subscriptionId, api = '', token, getToken,
     <section className="license-health-widget" aria-label={texts.health.title} aria-busy={state.is === 'loading'}>
       <h3>{texts.health.title}</h3>
       {state.stale && <p role="status">{texts.state.stale}</p>}
-      {state.is === 'shown' && state.health ? <HealthView health={state.health} api={api} />
-        : state.is === 'error' ? (
-          <div role="alert">
-            <p>{texts.health.error}</p>
-            <button type="button" onClick={() => setRound((n) => n + 1)}>{texts.state.again}</button>
-          </div>
-        )
-        : <p role="status">{state.is === 'loading' ? texts.health.loading : state.is === 'signed-out' ? texts.health.signedOut : texts.health.noData}</p>}
+      {state.is === 'shown' && state.health ? (
+        <HealthView health={state.health} api={api} />
+      ) : state.is === 'error' ? (
+        <div role="alert">
+          <p>{texts.health.error}</p>
+          <button type="button" onClick={() => setRound((n) => n + 1)}>
+            {texts.state.again}
+          </button>
+        </div>
+      ) : (
+        <p role="status">
+          {state.is === 'loading' ? texts.health.loading : state.is === 'signed-out' ? texts.health.signedOut : texts.health.noData}
+        </p>
+      )}
     </section>
   );
 }
@@ -73,29 +96,51 @@ export function LicenseHealthWidget({ subscriptionId, api = '', token, getToken,
 export const grade = (score: number) => (score >= 80 ? 'good' : score >= 50 ? 'fair' : 'poor');
 
 export function HealthView({ health, api = '' }: { health: Health; api?: string }) {
-  const todo = health.recommendations.map((text) => ({ text, link: health.contributions?.find((one) => one.recommendation === text && one.link)?.link }));
+  const todo = health.recommendations.map((text) => ({
+    text,
+    link: health.contributions?.find((one) => one.recommendation === text && one.link)?.link,
+  }));
   return (
     <>
       <p className={`health-score ${grade(health.health_score)}`}>
-        <span className="figure">{texts.health.of(health.health_score)}</span> <span className="grade">{texts.health.grade(health.health_score)}</span>
+        <span className="figure">{texts.health.of(health.health_score)}</span>{' '}
+        <span className="grade">{texts.health.grade(health.health_score)}</span>
       </p>
       <meter min={0} max={100} low={50} high={80} optimum={100} value={health.health_score} aria-label={texts.health.score} />
       <dl className="health-details">
-        <div><dt>{texts.health.status}</dt><dd>{texts.status[health.status] ?? health.status}</dd></div>
-        <div><dt>{texts.health.devices}</dt><dd>{texts.health.devicesOf(health.unique_devices, health.max_devices)}</dd></div>
-        <div><dd>{health.days_until_expiry === null ? texts.expiry.never : texts.expiry.inDays(health.days_until_expiry)}</dd></div>
+        <div>
+          <dt>{texts.health.status}</dt>
+          <dd>{texts.status[health.status] ?? health.status}</dd>
+        </div>
+        <div>
+          <dt>{texts.health.devices}</dt>
+          <dd>{texts.health.devicesOf(health.unique_devices, health.max_devices)}</dd>
+        </div>
+        <div>
+          <dd>{health.days_until_expiry === null ? texts.expiry.never : texts.expiry.inDays(health.days_until_expiry)}</dd>
+        </div>
       </dl>
       {health.suspicious_activities.length > 0 && (
         <div className="alert alert-warning">
           <strong>{texts.health.suspicious}</strong>
-          <ul>{health.suspicious_activities.map((one) => <li key={one}>{texts.activity[one] ?? one}</li>)}</ul>
+          <ul>
+            {health.suspicious_activities.map((one) => (
+              <li key={one}>{texts.activity[one] ?? one}</li>
+            ))}
+          </ul>
         </div>
       )}
       <div className="recommendations">
-        {todo.length === 0 ? <p>{texts.health.nothingTodo}</p> : (
+        {todo.length === 0 ? (
+          <p>{texts.health.nothingTodo}</p>
+        ) : (
           <>
             <h4>{texts.health.todo}</h4>
-            <ul>{todo.map((one) => <li key={one.text}>{one.link ? <a href={api + one.link}>{one.text}</a> : one.text}</li>)}</ul>
+            <ul>
+              {todo.map((one) => (
+                <li key={one.text}>{one.link ? <a href={api + one.link}>{one.text}</a> : one.text}</li>
+              ))}
+            </ul>
           </>
         )}
       </div>

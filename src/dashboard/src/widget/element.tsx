@@ -51,16 +51,18 @@ class LicenseHealth extends HTMLElement {
 
   private render() {
     const subscriptionId = this.getAttribute('subscription-id');
-    this.root?.render(subscriptionId && (
-      <LicenseHealthWidget
-        key={this.tokenSource ? 'callback' : 'token'}
-        subscriptionId={subscriptionId}
-        api={this.getAttribute('api') ?? source}
-        token={this.getAttribute('token') ?? undefined}
-        getToken={this.tokenSource}
-        refresh={Number(this.getAttribute('refresh') ?? 60)}
-      />
-    ));
+    this.root?.render(
+      subscriptionId && (
+        <LicenseHealthWidget
+          key={this.tokenSource ? 'callback' : 'token'}
+          subscriptionId={subscriptionId}
+          api={this.getAttribute('api') ?? source}
+          token={this.getAttribute('token') ?? undefined}
+          getToken={this.tokenSource}
+          refresh={Number(this.getAttribute('refresh') ?? 60)}
+        />
+      ),
+    );
   }
 }
 
