@@ -3,7 +3,7 @@ import { Link, Navigate, Route, Routes, useParams } from 'react-router';
 import { useLoad } from '../api';
 import { format } from '../format';
 import type { License } from '../licenses';
-import { JudgeLicense } from '../operator/JudgeLicense';
+import { ReviewLicense } from '../operator/ReviewLicense';
 import { useSession } from '../session';
 import { texts } from '../texts';
 import { Badge, PageTitle, Show, Tabs } from '../ui/kit';
@@ -34,7 +34,7 @@ export default function LicensePage() {
             <PageTitle title={license.master}>
               <Badge of={license.status} />
               <span>{format.daysLeft(license.days_until_expiry)}</span>
-              {operator && <JudgeLicense license={license} reload={loaded.reload} />}
+              {operator && <ReviewLicense license={license} reload={loaded.reload} />}
             </PageTitle>
             {operator && license.owner_email && (
               <p className="small">

@@ -7,8 +7,8 @@ import { format } from '../format';
 import type { License } from '../licenses';
 import { texts } from '../texts';
 import { Badge, Facts, PageTitle, Show, Table } from '../ui/kit';
-import { JudgeAlerts } from './JudgeAlerts';
-import { JudgeLicense } from './JudgeLicense';
+import { ReviewAlerts } from './ReviewAlerts';
+import { ReviewLicense } from './ReviewLicense';
 
 const WorldMap = lazy(() => import('./WorldMap'));
 
@@ -79,8 +79,8 @@ function Shown({ alert, others, reload }: Detail & { reload: () => void }) {
         </p>
       )}
       <div className="actions">
-        <JudgeAlerts alerts={[alert]} done={again} />
-        {license.data && <JudgeLicense license={license.data} reload={again} />}
+        <ReviewAlerts alerts={[alert]} done={again} />
+        {license.data && <ReviewLicense license={license.data} reload={again} />}
       </div>
       {devices.length > 0 ? (
         <Devices title={texts.alert.timeline} text={texts.alert.timelineText} devices={devices} />

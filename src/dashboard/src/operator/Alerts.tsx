@@ -6,7 +6,7 @@ import type { AlertRow } from '../alerts';
 import { format } from '../format';
 import { texts } from '../texts';
 import { Badge, Button, Choice, PageTitle, ProblemBox, Skeleton } from '../ui/kit';
-import { JudgeAlerts } from './JudgeAlerts';
+import { ReviewAlerts } from './ReviewAlerts';
 
 type Reply = { total: number; alerts: AlertRow[]; next: string | null };
 
@@ -136,7 +136,7 @@ export default function Alerts() {
       {chosen.length > 0 && (
         <div className="bulk" role="region" aria-label={texts.alerts.selected(chosen.length)}>
           <strong>{texts.alerts.selected(chosen.length)}</strong>
-          <JudgeAlerts
+          <ReviewAlerts
             alerts={chosen}
             done={() => {
               setSelected(new Set());

@@ -5,7 +5,7 @@ import { texts } from '../texts';
 import { Button, Confirm, Field, say } from '../ui/kit';
 
 /** Suspends or reinstates, says first what that does, and can take it back. */
-export function JudgeLicense({ license, reload }: { license: License; reload: () => void }) {
+export function ReviewLicense({ license, reload }: { license: License; reload: () => void }) {
   const [open, setOpen] = useState(false);
   const [reason, setReason] = useState('');
   const [harmless, setHarmless] = useState(false);

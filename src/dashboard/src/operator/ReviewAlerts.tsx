@@ -7,7 +7,7 @@ import { Button, Confirm, Field, say } from '../ui/kit';
 type Judgement = 'INVESTIGATING' | 'RESOLVED' | 'FALSE_POSITIVE';
 
 /** What an operator does with one alert, or with many at once. */
-export function JudgeAlerts({ alerts, done }: { alerts: AlertRow[]; done: () => void }) {
+export function ReviewAlerts({ alerts, done }: { alerts: AlertRow[]; done: () => void }) {
   const [asked, setAsked] = useState<Judgement>();
   const [notes, setNotes] = useState('');
   const [reinstate, setReinstate] = useState(true);
