@@ -27,12 +27,11 @@ type List = {
   pays_with: string | null;
   obstacle: string | null;
   status: string | null;
+  charge_open: boolean;
   renewals: Row[];
 };
 type Reply = { status: string; detail: string; expires_at: string };
 
-/** A renewal's statuses while its charge has no answer that counts yet. */
-const checked = new Set(['charging', 'unknown', 'undecided', 'succeeded']);
 const isEarly = (list: List) => list.renewable_from !== null && Date.parse(list.renewable_from) > Date.now();
 
 export default function Renewals({ id, reload }: TabProps) {
@@ -47,7 +46,7 @@ export default function Renewals({ id, reload }: TabProps) {
   const auto = useAction();
   const asked = outcome?.status === 'pending';
   // Asked for in another tab, before a reload, or by the timer.
-  const underWay = !outcome && checked.has(list.data?.status ?? '');
+  const underWay = !outcome && list.data?.charge_open === true;
   const pending = asked || underWay;
   if (watching !== underWay) setWatching(underWay);
 
