@@ -81,26 +81,33 @@ export async function open(
     const { body } = await backend.call('POST', '/app/demo/sign-in', null, { user_id: as });
     await page.addInitScript((token) => sessionStorage.setItem('license-session', token), body.token);
   }
-  if (answers) await page.route(/\/api\/|\/app\/(config\.json|demo\/)/, (route) => void page.held.push(route));
+  const answer = /\/api\/|\/app\/(config\.json|demo\/)/;
+  if (answers) await page.route(answer, (route) => void page.held.push(route));
   await page.goto(`${backend.address}/app${path}`);
-  if (answers) await letAnswersArrive(page, answers);
+  if (answers) {
+    await letAnswersArrive(page, answers);
+    await page.unroute(answer);
+  }
   await settled(page);
   return page;
 }
 
-/** The page is at rest between two answers: the worst case for its layout. */
+/** A page is loaded if it has a heading and nothing says that it is loading. */
+const loaded = () => document.querySelector('h1') !== null && document.querySelector('.skeleton, [aria-busy=true]') === null;
+
+/** Lets the next answer arrive only when the page is at rest, which is the worst case for its layout. */
 async function letAnswersArrive(page, order) {
-  for (;;) {
+  for (const until = deadline(page); ; until()) {
     await quiet(page);
-    if (page.held.length === 0) return;
-    await (order === 'first' ? page.held.shift() : page.held.pop()).continue();
+    const next = order === 'first' ? page.held.shift() : page.held.pop();
+    if (next) await next.continue();
+    else if (await page.evaluate(loaded)) return;
   }
 }
 
-/** No request is under way but those that the test holds back; fonts are loaded, no animation runs, the last frames are painted. */
+/** No request is under way but those that the test holds back, fonts are loaded, no animation runs, the last frames are painted. */
 async function quiet(page) {
-  const until = Date.now() + patience;
-  for (;;) {
+  for (const until = deadline(page); ; until()) {
     await page.evaluate(async () => {
       await document.fonts.ready;
       const running = document.getAnimations().filter((one) => one.playState === 'running');
@@ -108,17 +115,23 @@ async function quiet(page) {
       for (let frame = 0; frame < 2; frame++) await new Promise((painted) => requestAnimationFrame(painted));
     });
     if (page.pending.size === page.held.length) return;
-    if (Date.now() > until) throw new Error(`still under way: ${[...page.pending].map((request) => request.url()).join(', ')}`);
   }
 }
 
-/** The page is loaded: it has a heading, nothing says that it is loading, and it is quiet. */
+function deadline(page) {
+  const end = Date.now() + patience;
+  return () => {
+    if (Date.now() > end) throw new Error(`not at rest, under way: ${[...page.pending].map((request) => request.url()).join(', ')}`);
+  };
+}
+
+/** The page is loaded and quiet. */
 export async function settled(page) {
-  const loaded = () => document.querySelector('h1') && !document.querySelector('.skeleton, [aria-busy=true]');
-  do {
+  for (const until = deadline(page); ; until()) {
     await page.waitForFunction(loaded);
     await quiet(page);
-  } while (!(await page.evaluate(loaded)));
+    if (await page.evaluate(loaded)) return;
+  }
 }
 
 /** The layout has not shifted by more than a share of the view that nobody sees. */

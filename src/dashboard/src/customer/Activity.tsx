@@ -28,8 +28,6 @@ export default function Activity({ id, license }: TabProps) {
   const [atOnce, setAtOnce] = useState(false);
   const [token, setToken] = useState<string>();
   const action = useAction();
-  // Below what is still loading all else would jump down.
-  const known = (activity.data ?? activity.problem) !== undefined;
   return (
     <>
       <section className="card">
@@ -74,12 +72,8 @@ export default function Activity({ id, license }: TabProps) {
             )}
           </p>
         )}
-        {known && (
-          <>
-            <p>{texts.activity_.wasItYou}</p>
-            <Button onPress={() => setAsking(true)}>{texts.activity_.token}</Button>
-          </>
-        )}
+        <p>{texts.activity_.wasItYou}</p>
+        <Button onPress={() => setAsking(true)}>{texts.activity_.token}</Button>
         {token && (
           <div className="notice good" role="status">
             <p>{texts.activity_.tokenMade}</p>
@@ -87,26 +81,24 @@ export default function Activity({ id, license }: TabProps) {
           </div>
         )}
       </section>
-      {known && <h2>{texts.activity_.places}</h2>}
-      {known && (
-        <Show of={devices}>
-          {(list) => (
-            <Table
-              label={texts.activity_.places}
-              rows={list.devices
-                .flatMap((device) => device.networks.map((network) => ({ device, network })))
-                .sort((a, b) => Date.parse(b.network.last_seen) - Date.parse(a.network.last_seen))}
-              id={(row) => `${row.device.ea_instance_id} ${row.device.mt5_account_number} ${row.network.network}`}
-              columns={[
-                { head: texts.devices.lastSeen, cell: (row) => format.moment(row.network.last_seen) },
-                { head: texts.devices.title, cell: (row) => row.device.name ?? row.device.ea_instance_id },
-                { head: texts.devices.place, cell: (row) => format.place(row.network.city, row.network.country_code) },
-                { head: texts.usage.network, cell: (row) => row.network.network },
-              ]}
-            />
-          )}
-        </Show>
-      )}
+      <h2>{texts.activity_.places}</h2>
+      <Show of={devices}>
+        {(list) => (
+          <Table
+            label={texts.activity_.places}
+            rows={list.devices
+              .flatMap((device) => device.networks.map((network) => ({ device, network })))
+              .sort((a, b) => Date.parse(b.network.last_seen) - Date.parse(a.network.last_seen))}
+            id={(row) => `${row.device.ea_instance_id} ${row.device.mt5_account_number} ${row.network.network}`}
+            columns={[
+              { head: texts.devices.lastSeen, cell: (row) => format.moment(row.network.last_seen) },
+              { head: texts.devices.title, cell: (row) => row.device.name ?? row.device.ea_instance_id },
+              { head: texts.devices.place, cell: (row) => format.place(row.network.city, row.network.country_code) },
+              { head: texts.usage.network, cell: (row) => row.network.network },
+            ]}
+          />
+        )}
+      </Show>
       <Confirm
         open={asking}
         title={texts.activity_.tokenTitle}

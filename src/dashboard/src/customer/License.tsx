@@ -1,4 +1,4 @@
-import { lazy } from 'react';
+import { lazy, Suspense } from 'react';
 import { Link, Navigate, Route, Routes, useParams } from 'react-router';
 import { useLoad } from '../api';
 import { format } from '../format';
@@ -6,7 +6,7 @@ import type { License } from '../licenses';
 import { ReviewLicense } from '../operator/ReviewLicense';
 import { useSession } from '../session';
 import { texts } from '../texts';
-import { Badge, PageTitle, Show, Tabs } from '../ui/kit';
+import { Badge, PageTitle, Show, Skeleton, Tabs } from '../ui/kit';
 
 const Health = lazy(() => import('./Health'));
 const Usage = lazy(() => import('./Usage'));
@@ -52,15 +52,17 @@ export default function LicensePage() {
                 ...(license.status === 'SUSPENDED' || operator ? [{ to: `${base}/suspension`, text: words.suspension }] : []),
               ]}
             />
-            <Routes>
-              <Route index element={<Health id={id} license={license} reload={loaded.reload} />} />
-              <Route path="usage" element={<Usage id={id} license={license} reload={loaded.reload} />} />
-              <Route path="devices" element={<Devices id={id} license={license} reload={loaded.reload} />} />
-              <Route path="renewals" element={<Renewals id={id} license={license} reload={loaded.reload} />} />
-              <Route path="activity" element={<Activity id={id} license={license} reload={loaded.reload} />} />
-              <Route path="suspension" element={<Suspension id={id} license={license} reload={loaded.reload} />} />
-              <Route path="*" element={<Navigate to={base} replace />} />
-            </Routes>
+            <Suspense fallback={<Skeleton rows={6} />}>
+              <Routes>
+                <Route index element={<Health id={id} license={license} reload={loaded.reload} />} />
+                <Route path="usage" element={<Usage id={id} license={license} reload={loaded.reload} />} />
+                <Route path="devices" element={<Devices id={id} license={license} reload={loaded.reload} />} />
+                <Route path="renewals" element={<Renewals id={id} license={license} reload={loaded.reload} />} />
+                <Route path="activity" element={<Activity id={id} license={license} reload={loaded.reload} />} />
+                <Route path="suspension" element={<Suspension id={id} license={license} reload={loaded.reload} />} />
+                <Route path="*" element={<Navigate to={base} replace />} />
+              </Routes>
+            </Suspense>
           </>
         )}
       </Show>

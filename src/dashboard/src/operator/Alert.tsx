@@ -6,7 +6,7 @@ import type { DeviceList } from '../devices';
 import { format } from '../format';
 import type { License } from '../licenses';
 import { texts } from '../texts';
-import { Badge, Facts, PageTitle, Show, Table } from '../ui/kit';
+import { Badge, Facts, PageTitle, Show, Skeleton, Table } from '../ui/kit';
 import { ReviewAlerts } from './ReviewAlerts';
 import { ReviewLicense } from './ReviewLicense';
 
@@ -34,6 +34,7 @@ function Shown({ alert, others, reload }: Detail & { reload: () => void }) {
     reload();
     license.reload();
   };
+  if (alert.subscription_id && !license.data && !license.problem) return <Skeleton rows={8} />;
   const evidence = alert.evidence;
   const devices = (evidence?.devices ?? []).filter((device) => device.first_at && device.last_at);
   return (

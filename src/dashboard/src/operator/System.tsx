@@ -2,7 +2,7 @@ import { useState } from 'react';
 import { call, useAction, useLoad, usePages } from '../api';
 import { format } from '../format';
 import { texts } from '../texts';
-import { Badge, Button, Confirm, Facts, PageTitle, ProblemBox, say, Show, Table } from '../ui/kit';
+import { Badge, Button, Confirm, Facts, PageTitle, ProblemBox, say, Show, Skeleton, Table } from '../ui/kit';
 
 type State = {
   client_address: string | null;
@@ -109,8 +109,7 @@ export default function System() {
           </>
         )}
       </Show>
-      {/* Below what is still loading it would jump down. */}
-      {(system.data ?? system.problem) && <Quarantine changed={system.reload} />}
+      <Quarantine changed={system.reload} />
     </>
   );
 }
@@ -133,6 +132,7 @@ function Quarantine({ changed }: { changed: () => void }) {
     <>
       <h2>{words.quarantine}</h2>
       {(list.problem ?? (discarding ? undefined : action.problem)) && <ProblemBox problem={(list.problem ?? action.problem)!} />}
+      {list.first === undefined && !list.problem && <Skeleton rows={2} />}
       {list.first !== undefined && list.rows.length === 0 && <p>{words.noQuarantine}</p>}
       {list.rows.length > 0 && (
         <Table

@@ -68,7 +68,7 @@ export function ProblemBox({ problem, again }: { problem: Problem; again?: () =>
   );
 }
 
-/** What was loaded; before that a frame of its size, so that nothing jumps. */
+/** Shows loaded data. Until it arrives, a skeleton is shown, and styles.css hides what follows, so that nothing shifts. */
 export function Show<T>({ of, rows = 4, children }: { of: Loaded<T>; rows?: number; children: (data: T) => ReactNode }) {
   if (of.data !== undefined) {
     return (
