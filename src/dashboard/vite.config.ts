@@ -5,7 +5,7 @@ export default defineConfig({
   base: '/app/',
   plugins: [react()],
   build: {
-    // Its polyfill is for browsers without modulepreload, and it fetches what the policy's connect-src may not know.
+    // The polyfill serves browsers without modulepreload. It uses fetch, which the policy's connect-src may forbid.
     modulePreload: { polyfill: false },
     assetsInlineLimit: 0,
   },

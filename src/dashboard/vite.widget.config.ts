@@ -1,7 +1,7 @@
 import react from '@vitejs/plugin-react';
 import { defineConfig } from 'vite';
 
-// One classic script under a name that stays: other sites load it by a script tag.
+// One classic script with a stable name, because other sites load it with a script tag.
 export default defineConfig({
   plugins: [react()],
   define: { 'process.env.NODE_ENV': '"production"' },

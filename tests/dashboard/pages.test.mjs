@@ -1,4 +1,4 @@
-// Every page, on a phone and wide, light and dark: axe, layout shift, policy, no request elsewhere; and what it weighs.
+// Every page on a phone and on a wide screen, light and dark: axe, layout shift, policy, no foreign origin; and the first view's size.
 import assert from 'node:assert/strict';
 import { request } from 'node:http';
 import { after, before, test } from 'node:test';
@@ -11,12 +11,16 @@ let backend, browser;
 before(async () => {
   backend = await Backend.start();
   browser = await launch();
-  backend.sql(`update suspicious_activity_alerts set evidence = '{"rule": "PEOPLE_AT_ONCE", "from": "2026-11-20T08:00:00Z", "to": "2026-11-20T20:00:00Z",
+  backend.sql(`update suspicious_activity_alerts set evidence = '{
+    "rule": "PEOPLE_AT_ONCE", "from": "2026-11-20T08:00:00Z", "to": "2026-11-20T20:00:00Z",
     "measured": 95, "limit": 30, "minutes_at_once": 95, "people": 3, "device_limit": 2, "devices": [
-      {"ea_instance_id": "EA-SARA-1", "account": 880711, "network": "198.51.100.71", "country": "GB", "city": "London", "first_at": "2026-11-20T08:00:00Z", "last_at": "2026-11-20T20:00:00Z", "records": 40, "minutes": 95},
-      {"ea_instance_id": "EA-SARA-3", "account": 880731, "network": "203.0.113.9", "country": "BR", "city": "Recife", "first_at": "2026-11-20T12:00:00Z", "last_at": "2026-11-20T19:00:00Z", "records": 21, "minutes": 80}]}'
+      {"ea_instance_id": "EA-SARA-1", "account": 880711, "network": "198.51.100.71", "country": "GB", "city": "London",
+       "first_at": "2026-11-20T08:00:00Z", "last_at": "2026-11-20T20:00:00Z", "records": 40, "minutes": 95},
+      {"ea_instance_id": "EA-SARA-3", "account": 880731, "network": "203.0.113.9", "country": "BR", "city": "Recife",
+       "first_at": "2026-11-20T12:00:00Z", "last_at": "2026-11-20T19:00:00Z", "records": 21, "minutes": 80}]}'
     where alert_id = '00000000-0000-4000-8000-000000000807';
-    insert into usage_quarantine (source, code, field, detail, payload, payload_digest) values ('queue', 'MALFORMED', null, 'It is no JSON.', '{"logged_at":', sha256('x'))`);
+    insert into usage_quarantine (source, code, field, detail, payload, payload_digest)
+    values ('queue', 'MALFORMED', null, 'The text is not JSON.', '{"logged_at":', sha256('x'))`);
 });
 
 after(async () => {
@@ -134,8 +138,11 @@ test('demo persons sign in from this machine’s browser only', async () => {
 });
 
 test('10,000 alerts: a page of 100 is shown, the next one on demand, and the keyboard works', async () => {
-  backend.sql(`insert into suspicious_activity_alerts (detected_at, subscription_id, user_id, activity_type, severity, description, evidence)
-    select now() - n * interval '1 minute' - interval '1 day', '${licenses.nora}', '${people.nora}', 'MULTIPLE_IPS', 'LOW', 'Alert ' || n, '{}' from generate_series(1, 10000) n`);
+  backend.sql(`insert into suspicious_activity_alerts
+      (detected_at, subscription_id, user_id, activity_type, severity, description, evidence)
+    select now() - n * interval '1 minute' - interval '1 day', '${licenses.nora}', '${people.nora}', 'MULTIPLE_IPS', 'LOW',
+      'Alert ' || n, '{}'
+    from generate_series(1, 10000) n`);
   const page = await open(browser, backend, { as: people.operator, path: '/alerts?severity=LOW' });
   const rows = page.locator('tbody tr');
   assert.equal(await rows.count(), 100);

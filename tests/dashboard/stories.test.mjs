@@ -1,4 +1,4 @@
-// Whole stories, as the people in them live them: what one does, the other sees.
+// Stories across pages and people: one person acts, the other sees the effect.
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { after, before, test } from 'node:test';
@@ -12,7 +12,8 @@ before(async () => {
   browser = await launch();
   // The stories start with auto-renewal off for these two.
   backend.sql(
-    `update license_tokens set metadata = metadata || '{"auto_renew": false}' where subscription_id in ('${licenses.fatima}', '${licenses.mira}')`,
+    `update license_tokens set metadata = metadata || '{"auto_renew": false}'
+    where subscription_id in ('${licenses.fatima}', '${licenses.mira}')`,
   );
 });
 
@@ -54,7 +55,7 @@ test('a sign-in that can’t learn where to sign in says so, and tries again', a
   await page.getByText('The server could not be reached.', { exact: false }).waitFor();
   await page.unroute('**/app/config.json');
   await page.getByRole('button', { name: 'Try again' }).click();
-  await page.getByText('Demo: who are you?').waitFor();
+  await page.getByText('Demo sign-in').waitFor();
   await close(page);
 });
 
@@ -65,9 +66,9 @@ test('a third device suspends; the customer appeals, the operator sees it first 
   assert.equal(mails('suspended', people.tunde), '1');
 
   const customer = await open(browser, backend, { as: people.tunde, path: '/licenses' });
-  await customer.getByRole('link', { name: 'Why suspended' }).click();
+  await customer.getByRole('link', { name: 'Why suspended?' }).click();
   await customer.getByLabel('What should we know?').fill('The third one is my new laptop.');
-  await customer.getByRole('button', { name: 'Send the appeal' }).click();
+  await customer.getByRole('button', { name: 'Send appeal' }).click();
   await customer.getByText(/You appealed on/).waitFor();
   await accessible(customer, 'appealed');
   await shot(customer, 'story-appealed');
@@ -78,7 +79,7 @@ test('a third device suspends; the customer appeals, the operator sees it first 
   await first.click();
   await operator.getByText('The third one is my new laptop.').waitFor();
   await operator.getByRole('button', { name: 'False alarm…' }).click();
-  await operator.getByLabel(/Why\?/).fill('His own laptop.');
+  await operator.getByLabel(/Why\?/).fill('The customer’s own laptop.');
   assert.ok(await operator.getByLabel(/Reinstate the license/).isChecked());
   await operator.getByRole('dialog').getByRole('button', { name: 'False alarm' }).click();
   await operator.getByText('1 alert updated.').waitFor();
@@ -112,7 +113,7 @@ test('an operator suspends, and takes it back', async () => {
 test('a license in its grace is called so everywhere, and found among the expired', async () => {
   const page = await open(browser, backend, { as: people.amara, path: `/licenses/${licenses.amara}` });
   await page.getByRole('link', { name: 'All licenses' }).click();
-  await page.getByText('In grace', { exact: true }).waitFor();
+  await page.getByText('Grace period', { exact: true }).waitFor();
   await close(page);
   const { body } = await backend.call('GET', '/api/v1/licenses?status=EXPIRED', backend.token('operator', people.operator));
   assert.equal(body.licenses.find((one) => one.subscription_id === licenses.amara).status, 'GRACE');
@@ -127,14 +128,14 @@ test('a declined card; another card; renewed', async () => {
   };
   await renew();
   await page.getByText('Declined', { exact: true }).waitFor();
-  await page.getByText('too little money behind the card').first().waitFor();
+  await page.getByText('the card has insufficient funds').first().waitFor();
   assert.doesNotMatch(await page.locator('main').innerText(), /insufficient_funds/);
   await shot(page, 'story-declined');
 
   await page.getByRole('link', { name: 'Payment methods' }).last().click();
   await page.getByRole('button', { name: 'Add a card' }).click();
   await page.getByLabel('Test cards').selectOption('pm_card_visa');
-  await page.getByRole('button', { name: 'Save the card' }).click();
+  await page.getByRole('button', { name: 'Save card' }).click();
   const added = page.locator('li.card', { hasText: '4242' });
   await added.waitFor();
   if (await added.getByRole('button', { name: 'Make default' }).count()) await added.getByRole('button', { name: 'Make default' }).click();
@@ -157,7 +158,7 @@ test('a bank that asks: the customer confirms the payment on the page', async ()
   const page = await open(browser, backend, { as: people.hana, path: '/payment-methods' });
   await page.getByRole('button', { name: 'Add a card' }).click();
   await page.getByLabel('Test cards').selectOption('pm_card_authenticationRequired');
-  await page.getByRole('button', { name: 'Save the card' }).click();
+  await page.getByRole('button', { name: 'Save card' }).click();
   const added = page.locator('li.card', { hasText: '3184' });
   await added.waitFor();
   if (await added.getByRole('button', { name: 'Make default' }).count()) await added.getByRole('button', { name: 'Make default' }).click();
@@ -170,10 +171,10 @@ test('a bank that asks: the customer confirms the payment on the page', async ()
   await accessible(page, 'bank-asks');
   await shot(page, 'story-bank-asks');
   await page.getByRole('button', { name: 'Confirm the payment' }).click();
-  await page.getByText(/Thank you. The license runs until/).waitFor();
-  await page.getByRole('link', { name: 'To the renewal' }).click();
+  await page.getByText(/Thank you. The license is valid until/).waitFor();
+  await page.getByRole('link', { name: 'Back to renewals' }).click();
   await page.getByText('Paid', { exact: true }).waitFor();
-  assert.equal(await page.getByText('Your bank asks for you').count(), 0);
+  assert.equal(await page.getByText('Your bank requires confirmation').count(), 0);
   assert.equal(
     backend.sql(`select expires_at > now() + interval '20 days' from v_current_license_tokens where subscription_id = '${licenses.hana}'`),
     't',
@@ -194,9 +195,9 @@ test('a license that lapsed is brought back on the page', async () => {
 test('what a customer does most takes three clicks', async () => {
   const done = async (as, clicks, told) => {
     const page = await open(browser, backend, { as, path: '/licenses' });
-    for (const [role, name] of clicks) {
-      const shown = page.getByRole('dialog').or(page.locator('main')).last();
-      // The switch itself is out of sight: its label is what one clicks.
+    for (const [role, name, where = 'main'] of clicks) {
+      const shown = page.getByRole(where);
+      // The switch itself is visually hidden. People click its label.
       await (role === 'switch' ? shown.getByText(name) : shown.getByRole(role, { name }).first()).click();
     }
     await page.getByText(told).first().waitFor();
@@ -207,7 +208,7 @@ test('what a customer does most takes three clicks', async () => {
     [
       ['link', /^Renewals/],
       ['button', 'Renew now'],
-      ['button', 'Renew now'],
+      ['button', 'Renew now', 'dialog'],
     ],
     'Renewed',
   );
@@ -224,9 +225,9 @@ test('what a customer does most takes three clicks', async () => {
     [
       ['link', /^Devices/],
       ['button', /^Remove/],
-      ['button', 'Remove'],
+      ['button', 'Remove', 'dialog'],
     ],
-    'The device is removed.',
+    'The device was removed.',
   );
 });
 
@@ -246,7 +247,7 @@ test('a renewal that nobody knows the outcome of is told after a reload too; one
   await close(page);
 
   const early = await open(browser, backend, { as: people.nora, path: `/licenses/${licenses.nora}/renewals` });
-  await early.getByText(/It can be renewed from/).waitFor();
+  await early.getByText(/You can renew it from/).waitFor();
   assert.ok(await early.getByRole('button', { name: 'Renew now' }).isDisabled());
   await close(early);
 });
@@ -298,7 +299,7 @@ test('days of the backend’s calendar are the same west of Greenwich', async ()
   await close(page);
 });
 
-test('a device gets a name, and gives its place up', async () => {
+test('a device gets a name, and frees its slot', async () => {
   const page = await open(browser, backend, { as: people.nora, path: `/licenses/${licenses.nora}/devices` });
   await page.getByRole('button', { name: 'Rename EA-NORA-HOME' }).click();
   await page.getByLabel('Name', { exact: true }).fill('Desk at home');
@@ -306,7 +307,7 @@ test('a device gets a name, and gives its place up', async () => {
   await page.getByRole('heading', { name: 'Desk at home' }).waitFor();
   await page.getByRole('button', { name: 'Remove Desk at home' }).click();
   await page.getByRole('dialog').getByRole('button', { name: 'Remove' }).click();
-  await page.getByText('1 of 2 places are taken.', { exact: false }).waitFor();
+  await page.getByText('1 of 2 slots are taken.', { exact: false }).waitFor();
   await close(page);
 });
 
@@ -333,13 +334,13 @@ test('the queue refreshes by itself, and says when it shows one license only', a
     path: `/alerts?status=ALL&subscription_id=${licenses.nora}`,
     ownClock: true,
   });
-  await page.getByText('No alert matches.').waitFor();
+  await page.getByText('No matching alerts.').waitFor();
   backend.sql(`insert into suspicious_activity_alerts (subscription_id, user_id, activity_type, severity, description, evidence)
     values ('${licenses.nora}', '${people.nora}', 'MULTIPLE_IPS', 'LOW', 'Came in meanwhile', '{}')`);
   await page.clock.runFor(31_000);
   await page.getByText('Came in meanwhile').waitFor();
-  await page.getByRole('button', { name: 'Show those of all licenses' }).click();
-  await page.getByText('Used by several at once').first().waitFor();
+  await page.getByRole('button', { name: 'Show the alerts of all licenses' }).click();
+  await page.getByText('Concurrent use').first().waitFor();
   assert.doesNotMatch(page.url(), /subscription_id/);
   await close(page);
   backend.sql(`delete from suspicious_activity_alerts where description = 'Came in meanwhile'`);
@@ -388,10 +389,11 @@ test('an operator sees how long the queue is, or the reason why it is unknown', 
 
 test('an operator replays and discards what is quarantined', async () => {
   backend.sql(
-    `insert into usage_quarantine (source, code, field, detail, payload, payload_digest) values ('queue', 'MALFORMED', null, 'It is no JSON.', '{"logged_at":', sha256('y'))`,
+    `insert into usage_quarantine (source, code, field, detail, payload, payload_digest)
+    values ('queue', 'MALFORMED', null, 'The text is not JSON.', '{"logged_at":', sha256('y'))`,
   );
   const page = await open(browser, backend, { as: people.operator, path: '/system' });
-  await page.getByText('It is no JSON.').waitFor();
+  await page.getByText('The text is not JSON.').waitFor();
   await page.getByRole('button', { name: 'Discard' }).click();
   await page.getByRole('dialog').getByRole('button', { name: 'Discard' }).click();
   await page.getByText('Nothing is quarantined.').waitFor();

@@ -1,4 +1,4 @@
-// The widget on somebody else's page: another origin, a strict policy, one script tag.
+// The widget on a page of another origin with a strict policy, loaded by one script tag.
 import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import { after, before, test } from 'node:test';
@@ -57,7 +57,9 @@ test('with a token: score, status, devices, expiry and suspicions, never by colo
 
 test('with a callback that is set before the script has come', async () => {
   const page = await visit(`${widget(`subscription-id="${licenses.sara}"`)}
-    <script>document.querySelector('license-health').getToken = async () => '${backend.token('subscriber', people.sara)}';</script>${script()}`);
+    <script>
+      document.querySelector('license-health').getToken = async () => '${backend.token('subscriber', people.sara)}';
+    </script>${script()}`);
   await page.getByText('Suspended', { exact: true }).waitFor();
   await page.close();
 });

@@ -21,15 +21,16 @@ const System = lazy(() => import('./operator/System'));
 
 export function App() {
   const who = useSession();
-  const place = useLocation();
+  const route = useLocation();
   const main = useRef<HTMLElement>(null);
   const config = useConfig();
-  // Only the payment pages may talk to Stripe: their policy comes with their own document, so the way in and out is a real load.
+  // Only the payment pages may call Stripe. Their content security policy comes with their own document, so links to and from them
+  // load the document.
   const document = config?.stripe_publishable_key != null;
 
-  const section = place.pathname.split('/').slice(0, 3).join('/');
+  const section = route.pathname.split('/').slice(0, 3).join('/');
   useEffect(() => {
-    // Who hears the page is taken to its start, as who sees it is.
+    // Screen readers continue at the start of the new page, like the view.
     main.current?.querySelector<HTMLElement>('h1')?.focus({ preventScroll: true });
     window.scrollTo(0, 0);
   }, [section]);
@@ -47,7 +48,7 @@ export function App() {
           ['/licenses', texts.nav.licenses],
           ['/payment-methods', texts.nav.cards],
         ];
-  const onCards = place.pathname.startsWith('/payment-methods');
+  const onCards = route.pathname.startsWith('/payment-methods');
 
   return (
     <>
@@ -105,7 +106,7 @@ export function App() {
       </main>
       {config?.places_by && who && (
         <footer className="small">
-          {texts.placesBy} <a href="https://db-ip.com">{config.places_by}</a>, CC BY 4.0
+          {texts.locationsBy} <a href="https://db-ip.com">{config.places_by}</a>, CC BY 4.0
         </footer>
       )}
       <Sayings />

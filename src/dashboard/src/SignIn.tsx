@@ -31,7 +31,7 @@ function WithIssuer({ config }: { config: Config }) {
   const action = useAction();
   const { run } = action;
   useEffect(() => {
-    // The issuer sends back a code, or why there is none.
+    // The issuer redirects back with a code or an error.
     const answer = new URLSearchParams(location.search);
     if (!answer.has('code') && !answer.has('error')) return;
     void run(async () => {

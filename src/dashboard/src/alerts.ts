@@ -9,7 +9,7 @@ export type EvidenceDevice = {
   records?: number;
   minutes?: number;
 };
-/** As the detector writes it; alerts from elsewhere have evidence of their own. */
+/** Evidence of the detector. Alerts of other systems have other fields. */
 export type Evidence = {
   rule?: string;
   from?: string;

@@ -2,7 +2,7 @@ import { useCallback, useEffect, useRef, useState } from 'react';
 import { session } from './session';
 import { texts } from './texts';
 
-/** What went wrong, in the words of the backend's problem details. */
+/** A failed call, with the texts of the backend's problem details. */
 export class Problem extends Error {
   constructor(
     readonly status: number,
@@ -18,7 +18,7 @@ async function toProblem(response: Response): Promise<Problem> {
   const body = (response.headers.get('content-type') ?? '').includes('json')
     ? ((await response.json()) as { code?: string; detail?: string; hint?: string })
     : null;
-  // A backend of another version may lack the route: it then answers without a body of ours.
+  // A backend of another version may lack the route. Its response then has no problem details.
   if (!body?.code)
     return new Problem(
       response.status,
@@ -28,7 +28,7 @@ async function toProblem(response: Response): Promise<Problem> {
   return new Problem(response.status, body.code, body.detail ?? '', body.hint);
 }
 
-/** Calls the backend; a reply with a body of another status than 2xx that `accept` names is a reply as well. */
+/** Calls the backend. A JSON response whose status is in `accept` is returned like a response with a 2xx status. */
 export async function call<T>(
   method: string,
   path: string,
@@ -56,7 +56,7 @@ export async function call<T>(
 
 export type Loaded<T> = { data?: T; problem?: Problem; loading: boolean; reload: () => void };
 
-/** GETs a path now, when it changes, and (while the page is seen) every so often. What was shown stays until the next answer. */
+/** Loads a path now, when it changes, and periodically while the page is visible. The old data stays until the next response. */
 export function useLoad<T>(path: string | null, everySeconds?: number): Loaded<T> {
   const [state, setState] = useState<{ path: string | null; data?: T; problem?: Problem; loading: boolean }>({
     path,
@@ -90,7 +90,7 @@ export function useLoad<T>(path: string | null, everySeconds?: number): Loaded<T
 
 export type Page<T> = { rows: T[]; next: string | null };
 
-/** Pages behind one another. The first is asked for anew every so often, while it is the only one: what is read further down stays. */
+/** A paged list. The first page is refreshed periodically while it is the only one, so that later pages stay in place. */
 export function usePages<T>(
   path: string,
   read: (reply: never) => Page<T>,
@@ -135,7 +135,7 @@ export function usePages<T>(
   };
 }
 
-/** Runs what a click asks for, once at a time. */
+/** Runs the action of a click, one at a time. */
 export function useAction(): { busy: boolean; problem?: Problem; run: (work: () => Promise<void>) => Promise<boolean>; clear: () => void } {
   const [state, setState] = useState<{ busy: boolean; problem?: Problem }>({ busy: false });
   const running = useRef(false);

@@ -1,7 +1,7 @@
 import { useEffect, useState } from 'react';
 import { call } from './api';
 
-/** What the backend tells before anybody is signed in. */
+/** The settings that the backend publishes without a sign-in. */
 export type Config = {
   authority: string | null;
   client_id: string | null;

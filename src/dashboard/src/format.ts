@@ -1,7 +1,7 @@
 import { texts } from './texts';
 
-// The browser's own language decides how dates, numbers and money look; the texts are English.
-const locale = navigator.language;
+// The texts are American English, so dates, numbers and money are, too.
+const locale = 'en-US';
 const day = new Intl.DateTimeFormat(locale, { dateStyle: 'medium' });
 const date = new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeZone: 'UTC' });
 const moment = new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'short' });
@@ -22,13 +22,13 @@ const steps: [Intl.RelativeTimeFormatUnit, number][] = [
 
 export const format = {
   day: (time: string | null | undefined) => (time ? day.format(new Date(time)) : texts.none),
-  /** A day of the backend's calendar, which is UTC's: west of Greenwich it began on the evening before. */
+  /** A UTC day, as the backend counts days. The local time zone must not move it to the day before. */
   date: (day: string) => date.format(new Date(day)),
   moment: (time: string | null | undefined) => (time ? moment.format(new Date(time)) : texts.none),
-  /** A mark on an axis of time, in seconds. */
+  /** A mark on a time axis, in seconds. */
   tick: (seconds: number, marks: 'dates' | 'days' | 'hours') =>
     ({ dates: tickDate, days: tickDay, hours: tickHour })[marks].format(seconds * 1000),
-  /** Why a payment failed or will: a code of ours or of the provider, or a sentence that somebody wrote. */
+  /** Why a payment failed or will fail: a code of the backend or the provider, or a sentence of an operator. */
   reason: (code: string) => texts.renewals.obstacles[code] ?? (/^[a-z_]+$/.test(code) ? code.replaceAll('_', ' ') : code),
   money: (usd: number | null | undefined) => (usd === null || usd === undefined ? texts.none : dollars.format(usd)),
   number: (n: number | null | undefined) => (n === null || n === undefined ? texts.none : plain.format(n)),
@@ -40,11 +40,11 @@ export const format = {
     return texts.justNow;
   },
   country(code: string | null | undefined) {
-    if (!code || !/^[A-Z]{2}$/.test(code) || code === 'ZZ') return texts.unknownPlace;
+    if (!code || !/^[A-Z]{2}$/.test(code) || code === 'ZZ') return texts.unknownLocation;
     return countries.of(code) ?? code;
   },
-  place: (city: string | null | undefined, code: string | null | undefined) =>
+  location: (city: string | null | undefined, code: string | null | undefined) =>
     city && code ? `${city}, ${format.country(code)}` : (city ?? format.country(code)),
-  /** Days that are left: 0 is today. */
+  /** Days until expiry; 0 is today. */
   daysLeft: (days: number | null | undefined) => (days === null || days === undefined ? texts.expiry.never : texts.expiry.inDays(days)),
 };

@@ -1,4 +1,4 @@
-/** A license as lists show it. */
+/** A license in a list. */
 export type License = {
   subscription_id: string;
   master: string;

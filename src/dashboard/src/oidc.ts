@@ -12,15 +12,15 @@ function manager(config: Config) {
     automaticSilentRenew: false,
     stateStore: new WebStorageStateStore({ store: sessionStorage }),
     userStore: new WebStorageStateStore({ store: sessionStorage }),
-    // Some issuers make a token for an API only when it is named.
+    // Some issuers create a token for an API only if the request names its audience.
     extraQueryParams: config.audience ? { audience: config.audience } : {},
   });
 }
 
-/** Leaves for the issuer; comes back to the page that is open now. */
+/** Redirects to the issuer. After the sign-in, the current page opens again. */
 export const start = (config: Config) => manager(config).signinRedirect({ state: location.pathname + location.search });
 
-/** Takes the code that the issuer sent back, if there is one. Returns the page to go on with. */
+/** Exchanges the issuer's code for a token. Returns the path of the page to continue with. */
 export async function finish(config: Config): Promise<string> {
   const user = await manager(config).signinRedirectCallback();
   session.signIn(user.access_token);

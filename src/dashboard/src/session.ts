@@ -1,9 +1,9 @@
 import { useSyncExternalStore } from 'react';
 
-/** Who is signed in, as his token says; what he may do is decided by the backend alone. */
+/** The signed-in user, as the token says. Only the backend decides what the user may do. */
 export type Session = { token: string; userId: string; role: 'subscriber' | 'operator'; expiresAt: number };
 
-// For this tab and its reloads only: a token that lies in localStorage outlives the person at the screen.
+// sessionStorage ends with the tab. In localStorage the token would outlive the user's visit.
 const key = 'license-session';
 const listeners = new Set<() => void>();
 let ended = false;
@@ -38,7 +38,7 @@ function change(next: Session | null) {
 
 export const session = {
   get: () => current,
-  /** Whether it ended by itself, so that whoever is sent to the sign-in knows why. */
+  /** Whether the session expired, so that the sign-in page can say so. */
   hasEnded: () => ended,
   signIn(token: string) {
     ended = false;

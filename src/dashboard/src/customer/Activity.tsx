@@ -81,11 +81,11 @@ export default function Activity({ id, license }: TabProps) {
           </div>
         )}
       </section>
-      <h2>{texts.activity_.places}</h2>
+      <h2>{texts.activity_.locations}</h2>
       <Show of={devices}>
         {(list) => (
           <Table
-            label={texts.activity_.places}
+            label={texts.activity_.locations}
             rows={list.devices
               .flatMap((device) => device.networks.map((network) => ({ device, network })))
               .sort((a, b) => Date.parse(b.network.last_seen) - Date.parse(a.network.last_seen))}
@@ -93,7 +93,7 @@ export default function Activity({ id, license }: TabProps) {
             columns={[
               { head: texts.devices.lastSeen, cell: (row) => format.moment(row.network.last_seen) },
               { head: texts.devices.title, cell: (row) => row.device.name ?? row.device.ea_instance_id },
-              { head: texts.devices.place, cell: (row) => format.place(row.network.city, row.network.country_code) },
+              { head: texts.devices.location, cell: (row) => format.location(row.network.city, row.network.country_code) },
               { head: texts.usage.network, cell: (row) => row.network.network },
             ]}
           />

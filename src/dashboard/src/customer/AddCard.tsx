@@ -9,7 +9,7 @@ type Setup = { setup_intent_id: string; client_secret: string; publishable_key: 
 
 const begin = () => call<Setup>('POST', '/api/v1/payment-methods/setup');
 
-/** The card goes from the browser to the provider; our server learns of it by the provider's event. */
+/** The browser sends the card to the payment provider. The backend receives the provider's event. */
 export default function AddCard({ config, done }: { config: Config; done: () => void }) {
   return config.stripe_test_api ? <TestCard api={config.stripe_test_api} done={done} /> : <StripeForm done={done} />;
 }
@@ -39,7 +39,7 @@ function TestCard({ api, done }: { api: string; done: () => void }) {
 }
 
 function StripeForm({ done }: { done: () => void }) {
-  const place = useRef<HTMLDivElement>(null);
+  const container = useRef<HTMLDivElement>(null);
   const [form, setForm] = useState<{ stripe: Stripe; elements: Elements }>();
   const start = useAction();
   const save = useAction();
@@ -56,7 +56,7 @@ function StripeForm({ done }: { done: () => void }) {
         appearance: { theme: matchMedia('(prefers-color-scheme: dark)').matches ? 'night' : 'stripe' },
       });
       element = elements.create('payment');
-      element.mount(place.current!);
+      element.mount(container.current!);
       setForm({ stripe, elements });
     });
     return () => {
@@ -69,7 +69,7 @@ function StripeForm({ done }: { done: () => void }) {
       <h2>{texts.cards.add}</h2>
       {start.problem && <ProblemBox problem={start.problem} />}
       {start.busy && <Skeleton rows={3} />}
-      <div ref={place} />
+      <div ref={container} />
       {save.problem && <ProblemBox problem={save.problem} />}
       {form && (
         <div className="actions">

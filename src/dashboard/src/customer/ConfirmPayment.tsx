@@ -10,7 +10,7 @@ import { confirmAtStandIn, loadStripe } from './stripe';
 type Payment = { payment_intent_id: string; client_secret: string; publishable_key: string; payment_method: string };
 type Renewal = { status: string | null; expires_at: string | null };
 
-/** The bank wants the customer (3-D Secure): the browser asks through the provider; our server learns of the answer by the provider's event. */
+/** 3-D Secure: the customer confirms the payment through the provider. The backend receives the provider's event. */
 export default function ConfirmPayment() {
   const id = useParams().subscriptionId!;
   const config = useConfig();

@@ -45,7 +45,7 @@ export default function Devices({ id, reload }: TabProps) {
                     [texts.devices.ea, device.ea_instance_id],
                     [texts.devices.account, device.mt5_account_number],
                     [texts.devices.lastSeen, format.ago(device.last_seen)],
-                    [texts.devices.place, format.place(device.city, device.country_code)],
+                    [texts.devices.location, format.location(device.city, device.country_code)],
                   ]}
                 />
                 <p className="small">

@@ -26,13 +26,13 @@ export default function Licenses() {
             <p>
               {texts.licenses.health}:{' '}
               <span className={`score ${grade(license.health_score)}`}>
-                {texts.health.of(license.health_score)} {texts.health.grade(license.health_score)}
+                {texts.health.of(license.health_score)} {texts.health.grade[grade(license.health_score)]}
               </span>
             </p>
             <p>{format.daysLeft(license.days_until_expiry)}</p>
             <p className="small">{license.auto_renew ? texts.licenses.renews : texts.licenses.doesNotRenew}</p>
             <p className="small">{texts.licenses.lastUsed(format.ago(license.last_used_at))}</p>
-            {/* What is done most takes three clicks from here: this one, the button, its question. */}
+            {/* Frequent tasks take three clicks from here: this link, the button, the confirmation. */}
             <div className="actions">
               {license.status === 'SUSPENDED' && <To license={license} tab="suspension" text={texts.licenses.whySuspended} />}
               <To license={license} tab="renewals" text={texts.license.tabs.renewals} />

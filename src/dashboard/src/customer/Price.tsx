@@ -6,7 +6,7 @@ import { Button, PageTitle, ProblemBox, Skeleton } from '../ui/kit';
 
 type Question = { amount_usd: number | null; old_amount_usd: number | null; expires_at: string; accepted: boolean };
 
-/** The link of the mail. Opening it only shows the price: mail scanners open links, too. */
+/** The page behind the link in the email. Opening it only shows the price, because mail scanners open links, too. */
 export default function Price() {
   const [token] = useState(() => location.hash.slice(1));
   const [question, setQuestion] = useState<Question>();

@@ -39,13 +39,13 @@ export default function Renewals({ id, reload }: TabProps) {
   const list = useLoad<List>(`/api/v1/licenses/${id}/renewals`, watching ? 4 : 60);
   const operator = useSession()?.role === 'operator';
   const [asking, setAsking] = useState(false);
-  // One key for one wish: a second click, or a lost answer, starts no second payment.
+  // One key per request of the customer, so that a second click or a lost response starts no second payment.
   const [key, setKey] = useState('');
   const [outcome, setOutcome] = useState<Reply>();
   const renew = useAction();
   const auto = useAction();
   const asked = outcome?.status === 'pending';
-  // Asked for in another tab, before a reload, or by the timer.
+  // Started in another tab, before a reload, or by the timer.
   const underWay = !outcome && list.data?.charge_open === true;
   const pending = asked || underWay;
   if (watching !== underWay) setWatching(underWay);
@@ -53,7 +53,7 @@ export default function Renewals({ id, reload }: TabProps) {
   useEffect(() => {
     if (!asked) return;
     const timer = setInterval(() => {
-      // With the wish's own key this only asks how it stands: without it, a decline meanwhile would be tried anew.
+      // With the same key this only reads the state. Without it, a declined payment would be attempted again.
       void ask().catch(() => {});
     }, 4000);
     return () => clearInterval(timer);
@@ -88,7 +88,9 @@ export default function Renewals({ id, reload }: TabProps) {
                   [
                     texts.renewals.next,
                     !reply.next_renewal_at
-                      ? texts.renewals.notPlanned
+                      ? reply.auto_renew
+                        ? texts.renewals.notScheduled
+                        : texts.renewals.off
                       : Date.parse(reply.next_renewal_at) > Date.now()
                         ? texts.renewals.nextOn(format.day(reply.next_renewal_at))
                         : texts.renewals.dueSince(format.day(reply.next_renewal_at)),

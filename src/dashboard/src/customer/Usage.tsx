@@ -114,9 +114,9 @@ function Shown({ reply }: { reply: Reply }) {
               ]}
             />
           </details>
-          <h2>{texts.usage.places}</h2>
+          <h2>{texts.usage.locations}</h2>
           <Table
-            label={texts.usage.places}
+            label={texts.usage.locations}
             rows={reply.places}
             id={(row) => `${row.network} ${row.country_code}`}
             columns={[

@@ -4,7 +4,7 @@ import { call, Problem, useAction } from '../api';
 import { texts } from '../texts';
 import { Button, PageTitle, ProblemBox } from '../ui/kit';
 
-/** The link of the mail. Nothing is answered before the click: mail scanners open links, too. */
+/** The page behind the link in the email. Nothing is confirmed before the click, because mail scanners open links, too. */
 export default function WasThisYou() {
   const [token] = useState(() => location.hash.slice(1));
   const [trusted, setTrusted] = useState<boolean>();

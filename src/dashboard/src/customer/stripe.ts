@@ -1,7 +1,7 @@
 import { Problem } from '../api';
 import { texts } from '../texts';
 
-// The part of Stripe.js that is used; Stripe wants it loaded from its own address, never bundled.
+// The part of Stripe.js that is used. Stripe requires that it is loaded from Stripe's own origin and never bundled.
 export type Elements = { create: (kind: 'payment') => { mount: (to: HTMLElement) => void; destroy: () => void } };
 export type Stripe = {
   elements: (options: { clientSecret: string; appearance: { theme: string } }) => Elements;
@@ -20,7 +20,7 @@ export const loadStripe = () =>
     document.head.append(script);
   });
 
-/** What Stripe.js does, at the stand-in; where its bank asks for the customer, the customer says yes. */
+/** Does at the stand-in what Stripe.js does at Stripe. If the bank requires a confirmation, it is given. */
 export async function confirmAtStandIn(
   api: string,
   kind: 'setup_intents' | 'payment_intents',

@@ -113,7 +113,7 @@ function Shown({ alert, others, reload }: Detail & { reload: () => void }) {
   );
 }
 
-/** What the admission of a device and other systems note has no times: then the license's own devices say who was where when. */
+/** Alerts of device admission and of other systems have no times. For them, the license's own devices are shown. */
 function OwnDevices({ id }: { id: string }) {
   const list = useLoad<DeviceList>(`/api/v1/licenses/${id}/devices`);
   return (
@@ -154,7 +154,7 @@ function Devices({ title, text, devices }: { title: string; text: string; device
         id={({ n }) => String(n)}
         columns={[
           { head: texts.alert.device, cell: ({ device, n }) => name(device, n) },
-          { head: texts.alert.place, cell: ({ device }) => format.place(device.city, device.country) },
+          { head: texts.alert.location, cell: ({ device }) => format.location(device.city, device.country) },
           { head: texts.usage.network, cell: ({ device }) => device.network ?? texts.none },
           { head: texts.alert.from, cell: ({ device }) => format.moment(device.first_at) },
           { head: texts.alert.to, cell: ({ device }) => format.moment(device.last_at) },

@@ -19,11 +19,8 @@ export default function Alerts() {
   const status = query.get('status') ?? 'OPEN';
   const severity = query.get('severity') ?? '';
   const license = query.get('subscription_id');
-  const list = usePages<AlertRow>(
-    `/api/v1/licenses/alerts?${new URLSearchParams({ status, ...(severity && { severity }), ...(license && { subscription_id: license }), limit: '100' })}`,
-    read,
-    30,
-  );
+  const asked = new URLSearchParams({ status, ...(severity && { severity }), ...(license && { subscription_id: license }), limit: '100' });
+  const list = usePages<AlertRow>(`/api/v1/licenses/alerts?${asked}`, read, 30);
   const total = (list.first as Reply | undefined)?.total;
   const chosen = list.rows.filter((alert) => selected === 'all' || selected.has(alert.alert_id));
   const filter = (name: string, value: string) => {

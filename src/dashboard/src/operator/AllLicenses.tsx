@@ -65,7 +65,7 @@ export default function AllLicenses() {
               number: true,
               cell: (row) => (
                 <span className={`score ${grade(row.health_score)}`}>
-                  {row.health_score} {texts.health.grade(row.health_score)}
+                  {row.health_score} {texts.health.grade[grade(row.health_score)]}
                 </span>
               ),
             },

@@ -154,7 +154,7 @@ function Unknown({ charges, reload }: { charges: Charge[]; reload: () => void })
                   setAsked(row);
                 }}
               >
-                {words.decide}
+                {words.resolve}
               </Button>
             ),
           },
@@ -162,8 +162,8 @@ function Unknown({ charges, reload }: { charges: Charge[]; reload: () => void })
       />
       <Confirm
         open={asked !== undefined}
-        title={words.decideTitle}
-        text={words.decideText}
+        title={words.resolveTitle}
+        text={words.resolveText}
         go={paid ? words.charged : words.notCharged}
         busy={action.busy}
         problem={action.problem}
@@ -180,7 +180,7 @@ function Unknown({ charges, reload }: { charges: Charge[]; reload: () => void })
                 reason: reason.trim(),
                 transaction_id: paid ? transaction.trim() : null,
               });
-              say(words.decided);
+              say(words.resolved);
               reload();
             })
             .then((done) => done && setAsked(undefined))

@@ -4,17 +4,17 @@ import type { AlertRow } from '../alerts';
 import { texts } from '../texts';
 import { Button, Confirm, Field, say } from '../ui/kit';
 
-type Judgement = 'INVESTIGATING' | 'RESOLVED' | 'FALSE_POSITIVE';
+type Review = 'INVESTIGATING' | 'RESOLVED' | 'FALSE_POSITIVE';
 
-/** What an operator does with one alert, or with many at once. */
+/** The actions of an operator on one alert or on several alerts. */
 export function ReviewAlerts({ alerts, done }: { alerts: AlertRow[]; done: () => void }) {
-  const [asked, setAsked] = useState<Judgement>();
+  const [asked, setAsked] = useState<Review>();
   const [notes, setNotes] = useState('');
   const [reinstate, setReinstate] = useState(true);
   const action = useAction();
   const suspended = alerts.some((alert) => alert.is_suspended);
 
-  const judge = (status: Judgement) =>
+  const review = (status: Review) =>
     action.run(async () => {
       const body = { status, notes: notes.trim() || null, reinstate: status === 'FALSE_POSITIVE' && suspended && reinstate };
       const replies = await Promise.allSettled(alerts.map((alert) => call('PATCH', `/api/v1/licenses/alerts/${alert.alert_id}`, body)));
@@ -28,7 +28,7 @@ export function ReviewAlerts({ alerts, done }: { alerts: AlertRow[]; done: () =>
           )
         : new Set<string>();
       const back = () =>
-        Promise.all([...freed].map((id) => call('POST', `/api/v1/licenses/${id}/suspend`, { reason: texts.judge.undoneReinstatement })))
+        Promise.all([...freed].map((id) => call('POST', `/api/v1/licenses/${id}/suspend`, { reason: texts.review.undoneReinstatement })))
           .then(
             () => say(texts.alerts.suspendedAgain),
             (problem: Error) => say(problem.message),
@@ -37,7 +37,7 @@ export function ReviewAlerts({ alerts, done }: { alerts: AlertRow[]; done: () =>
       say(
         failed.length > 0
           ? texts.alerts.partly(alerts.length - failed.length, alerts.length, failed[0]!.message)
-          : texts.alerts.judged(alerts.length),
+          : texts.alerts.updated(alerts.length),
         freed.size > 0 ? () => void back() : undefined,
       );
       setAsked(undefined);
@@ -50,7 +50,7 @@ export function ReviewAlerts({ alerts, done }: { alerts: AlertRow[]; done: () =>
     <>
       <Button
         isDisabled={!could(['OPEN']) || action.busy}
-        onPress={() => void judge('INVESTIGATING').then((fine) => fine || setAsked('INVESTIGATING'))}
+        onPress={() => void review('INVESTIGATING').then((fine) => fine || setAsked('INVESTIGATING'))}
       >
         {texts.alerts.investigate}
       </Button>
@@ -71,7 +71,7 @@ export function ReviewAlerts({ alerts, done }: { alerts: AlertRow[]; done: () =>
           setAsked(undefined);
           action.clear();
         }}
-        onGo={() => void judge(asked!)}
+        onGo={() => void review(asked!)}
       >
         <Field label={texts.alerts.notes} value={notes} onChange={setNotes} long max={2000} auto />
         {asked === 'FALSE_POSITIVE' && suspended && (
@@ -80,7 +80,7 @@ export function ReviewAlerts({ alerts, done }: { alerts: AlertRow[]; done: () =>
               <input type="checkbox" checked={reinstate} onChange={(event) => setReinstate(event.target.checked)} />
               {texts.alerts.reinstate}
             </label>
-            {reinstate && <p className="small">{texts.judge.reinstateEffect}</p>}
+            {reinstate && <p className="small">{texts.review.reinstateEffect}</p>}
           </>
         )}
       </Confirm>

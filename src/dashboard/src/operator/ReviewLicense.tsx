@@ -4,7 +4,7 @@ import type { License } from '../licenses';
 import { texts } from '../texts';
 import { Button, Confirm, Field, say } from '../ui/kit';
 
-/** Suspends or reinstates, says first what that does, and can take it back. */
+/** Suspends or reinstates a license. It shows the effect first and offers an undo. */
 export function ReviewLicense({ license, reload }: { license: License; reload: () => void }) {
   const [open, setOpen] = useState(false);
   const [reason, setReason] = useState('');
@@ -16,15 +16,15 @@ export function ReviewLicense({ license, reload }: { license: License; reload: (
   const go = () =>
     action.run(async () => {
       await post(suspended ? 'reinstate' : 'suspend', suspended ? { reason, false_positive: harmless } : { reason });
-      // The other way round: a slip of the hand is mended before the customer has read the mail. A note for the audit log is not for his eyes.
+      // The undo has a fixed reason: the customer sees the reason of a suspension, but not the note on a reinstatement.
       const back = () =>
-        post(suspended ? 'suspend' : 'reinstate', { reason: suspended ? texts.judge.undoneReinstatement : texts.judge.undoReason })
+        post(suspended ? 'suspend' : 'reinstate', { reason: suspended ? texts.review.undoneReinstatement : texts.review.undoReason })
           .then(
-            () => say(texts.judge.undone),
+            () => say(texts.review.undone),
             (problem: Error) => say(problem.message),
           )
           .finally(reload);
-      say(suspended ? texts.judge.reinstated : texts.judge.suspended, () => void back());
+      say(suspended ? texts.review.reinstated : texts.review.suspended, () => void back());
       setOpen(false);
       setReason('');
       reload();
@@ -33,13 +33,13 @@ export function ReviewLicense({ license, reload }: { license: License; reload: (
   return (
     <>
       <Button look={suspended ? 'main' : 'plain'} onPress={() => setOpen(true)}>
-        {suspended ? texts.judge.reinstate : texts.judge.suspend}
+        {suspended ? texts.review.reinstate : texts.review.suspend}
       </Button>
       <Confirm
         open={open}
-        title={suspended ? texts.judge.reinstateTitle : texts.judge.suspendTitle}
-        text={suspended ? texts.judge.reinstateEffect : texts.judge.suspendEffect(texts.judge.devices(license.device_count))}
-        go={suspended ? texts.judge.reinstateNow : texts.judge.suspendNow}
+        title={suspended ? texts.review.reinstateTitle : texts.review.suspendTitle}
+        text={suspended ? texts.review.reinstateEffect : texts.review.suspendEffect(texts.review.devices(license.device_count))}
+        go={suspended ? texts.review.reinstateNow : texts.review.suspendNow}
         look={suspended ? 'main' : 'danger'}
         busy={action.busy}
         problem={action.problem}
@@ -50,11 +50,11 @@ export function ReviewLicense({ license, reload }: { license: License; reload: (
           action.clear();
         }}
       >
-        <Field label={suspended ? texts.judge.note : texts.judge.reason} value={reason} onChange={setReason} max={500} auto />
+        <Field label={suspended ? texts.review.note : texts.review.reason} value={reason} onChange={setReason} max={500} auto />
         {suspended && (
           <label className="check">
             <input type="checkbox" checked={harmless} onChange={(event) => setHarmless(event.target.checked)} />
-            {texts.judge.falsePositive}
+            {texts.review.falsePositive}
           </label>
         )}
       </Confirm>

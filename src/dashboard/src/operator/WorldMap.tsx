@@ -7,8 +7,8 @@ import { texts } from '../texts';
 const topology = world as unknown as Topology<{ countries: GeometryCollection<{ name: string }> }>;
 const lands = feature(topology, topology.objects.countries).features;
 
-// Degrees as they are, x to the east, y to the south: enough to say where, and no library. What crosses the date line goes on beyond
-// the edge, and is drawn once more a world further west and east.
+// Plain degrees, x to the east and y to the south, need no library. A shape that crosses the date line continues beyond the edge. It is
+// drawn again one map width to the west and to the east.
 function ring(points: number[][]): string {
   let turns = 0;
   const xs = points.map(([x], n) => {
@@ -26,7 +26,7 @@ function path(geometry: (typeof lands)[number]['geometry']): string {
   return geometry.type === 'MultiPolygon' ? geometry.coordinates.flat().map(ring).join('') : '';
 }
 
-// The atlas names some countries shortly: Dem. Rep. Congo, Czechia, United States of America.
+// The atlas has its own names for some countries.
 const short = new Intl.DisplayNames('en', { type: 'region' });
 const other: Record<string, string> = {
   US: 'United States of America',
@@ -39,7 +39,7 @@ const other: Record<string, string> = {
   MM: 'Myanmar',
 };
 
-/** Countries on a map whose outlines are in the bundle; small ones that it leaves out are in the list beside it. */
+/** A map with these countries marked. Small countries that the atlas lacks are only in the label and in the table beside the map. */
 export default function WorldMap({ countries }: { countries: string[] }) {
   const names = new Set(countries.map((code) => other[code] ?? short.of(code)));
   return (

@@ -6,7 +6,7 @@ import { texts } from '../texts';
 
 export type Series = { name: string; values: (number | null)[]; color: 'main' | 'good' | 'poor'; dash?: boolean };
 
-/** Lines over time. For eyes only: whoever uses it puts the numbers into a table or a sentence beside it. */
+/** Lines over time. Screen readers can't read it, so its user also shows the numbers in a table or a label. */
 export default function Chart({
   label,
   times,
@@ -20,7 +20,7 @@ export default function Chart({
   series: Series[];
   low?: boolean;
   max?: number;
-  /** Each time is a day of UTC. */
+  /** Each time is a UTC day. */
   dates?: boolean;
 }) {
   const box = useRef<HTMLDivElement>(null);
@@ -31,7 +31,7 @@ export default function Chart({
       plot?.destroy();
       const style = getComputedStyle(element);
       const paint = (name: string) => {
-        // A canvas knows no light-dark(): an element resolves it.
+        // A canvas does not support light-dark(), so an element resolves the color.
         element.style.color = `var(--${name})`;
         return getComputedStyle(element).color;
       };

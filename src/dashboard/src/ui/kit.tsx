@@ -20,7 +20,7 @@ export function Button({ look = 'plain', ...props }: ButtonProps & { look?: 'pla
   return <AriaButton {...props} className={`button ${look}`} />;
 }
 
-/** The page's own heading, which also names the tab of the browser. */
+/** The heading of the page. It also names the browser's tab. */
 export function PageTitle({ title, children }: { title: string; children?: ReactNode }) {
   useEffect(() => {
     document.title = `${title} · ${texts.product}`;
@@ -111,7 +111,7 @@ export function Facts({ rows }: { rows: [string, ReactNode][] }) {
 
 export type Column<T> = { head: string; cell: (row: T) => ReactNode; number?: boolean };
 
-/** A table that scrolls by itself where the screen is narrow; reachable by keyboard. */
+/** A table that scrolls horizontally on a narrow screen, also by keyboard. */
 export function Table<T>({ label, columns, rows, id }: { label: string; columns: Column<T>[]; rows: T[]; id: (row: T) => string }) {
   return (
     <div className="table-scroll" tabIndex={0} role="region" aria-label={label}>
@@ -153,7 +153,7 @@ export function Tabs({ label, tabs }: { label: string; tabs: { to: string; text:
   );
 }
 
-/** Asks before something is done; stays open while it runs and says what failed. */
+/** A dialog that confirms an action. It stays open while the action runs and shows its failure. */
 export function Confirm({
   open,
   title,
@@ -233,7 +233,7 @@ export function Field({
   );
 }
 
-/** The browser's own select: it is right on phones, and needs nothing. */
+/** The browser's own select element, which works well on phones. */
 export function Choice({
   label,
   value,
@@ -268,7 +268,7 @@ const tellAll = (next: Told[]) => {
   hearers.forEach((hear) => hear());
 };
 
-/** Says that something was done, read out as well; with a way back where there is one. */
+/** Shows a message that screen readers announce, with an undo button if there is an undo action. */
 export function say(text: string, undo?: () => void) {
   const id = ++count;
   tellAll([...told.slice(-2), { id, text, undo }]);

@@ -24,22 +24,22 @@ export type Contribution = {
 
 export type WidgetProps = {
   subscriptionId: string;
-  /** Where the backend is; this page's own where it isn't said. */
+  /** The backend's origin; default: the page's own. */
   api?: string;
-  /** A bearer token, or what fetches one, asked before each call. */
+  /** A bearer token. `getToken` has precedence and is called before each request. */
   token?: string;
   getToken?: () => string | null | undefined | Promise<string | null | undefined>;
-  /** Seconds between refreshes while the page is seen; 0 is never. */
+  /** Seconds between refreshes while the page is visible; 0 disables them. */
   refresh?: number;
 };
 
 type State = { of: string; is: 'loading' | 'error' | 'signed-out' | 'no-data' | 'shown'; health?: Health; stale?: boolean };
 
-/** The guide's widget: score, status, devices, expiry, suspicions and what to do, kept fresh. */
+/** The widget of the integration guide: score, status, devices, expiry, suspicious activities and recommendations. */
 export function LicenseHealthWidget({ subscriptionId, api = '', token, getToken, refresh = 60 }: WidgetProps) {
   const [state, setState] = useState<State>({ of: subscriptionId, is: 'loading' });
   const [round, setRound] = useState(0);
-  // A page that builds its callback anew at each render must not make this load anew.
+  // A new callback function on each render of the host page must not cause a reload.
   const ask = useRef(getToken);
   ask.current = getToken;
 
@@ -93,7 +93,10 @@ export function LicenseHealthWidget({ subscriptionId, api = '', token, getToken,
   );
 }
 
-export const grade = (score: number) => (score >= 80 ? 'good' : score >= 50 ? 'fair' : 'poor');
+/** The lowest scores that are good and fair, as in the integration guide. */
+const good = 80;
+const fair = 50;
+export const grade = (score: number) => (score >= good ? 'good' : score >= fair ? 'fair' : 'poor');
 
 export function HealthView({ health, api = '' }: { health: Health; api?: string }) {
   const todo = health.recommendations.map((text) => ({
@@ -104,9 +107,9 @@ export function HealthView({ health, api = '' }: { health: Health; api?: string 
     <>
       <p className={`health-score ${grade(health.health_score)}`}>
         <span className="figure">{texts.health.of(health.health_score)}</span>{' '}
-        <span className="grade">{texts.health.grade(health.health_score)}</span>
+        <span className="grade">{texts.health.grade[grade(health.health_score)]}</span>
       </p>
-      <meter min={0} max={100} low={50} high={80} optimum={100} value={health.health_score} aria-label={texts.health.score} />
+      <meter min={0} max={100} low={fair} high={good} optimum={100} value={health.health_score} aria-label={texts.health.score} />
       <dl className="health-details">
         <div>
           <dt>{texts.health.status}</dt>

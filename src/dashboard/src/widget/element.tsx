@@ -2,15 +2,15 @@ import { createRoot, type Root } from 'react-dom/client';
 import { LicenseHealthWidget, type WidgetProps } from './LicenseHealthWidget';
 import css from './widget.css?inline';
 
-// Where this script came from is where the backend is.
+// The backend is at the origin of this script.
 const source = document.currentScript instanceof HTMLScriptElement ? new URL(document.currentScript.src).origin : '';
-// A sheet made by script is no inline style: it works under any policy of the page around.
+// A constructed style sheet is no inline style, so the host page's content security policy allows it.
 const sheet = new CSSStyleSheet();
 sheet.replaceSync(css);
 
 /**
- * `<license-health subscription-id="…" token="…">`, or with `element.getToken = async () => …`. Attributes: api (the backend's
- * address, this script's by default) and refresh (seconds, 60).
+ * `<license-health subscription-id="…" token="…">`, or with `element.getToken = async () => …` in place of the token.
+ * Attributes: api (the backend's origin; default: this script's origin), refresh (seconds; default: 60).
  */
 class LicenseHealth extends HTMLElement {
   static readonly observedAttributes = ['subscription-id', 'token', 'api', 'refresh'];
@@ -29,7 +29,7 @@ class LicenseHealth extends HTMLElement {
 
   connectedCallback() {
     if (Object.hasOwn(this, 'getToken')) {
-      // Set on the plain element before this script had come.
+      // Set on the plain element before this script was loaded.
       const early = (this as { getToken?: WidgetProps['getToken'] }).getToken;
       delete (this as { getToken?: unknown }).getToken;
       this.tokenSource = early;
