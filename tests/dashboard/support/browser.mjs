@@ -53,12 +53,18 @@ export async function open(
     if (message.type() === 'error' && !message.text().startsWith('Failed to load resource')) page.faults.push(`console: ${message.text()}`);
   });
   page.on('request', (request) => {
+    // A new document ends the requests of the old one, not always with an event.
+    if (request.isNavigationRequest()) page.pending.clear();
     page.pending.add(request);
     const from = new URL(request.url());
     if (from.protocol.startsWith('http') && from.origin !== backend.address && from.hostname !== '127.0.0.1')
       page.faults.push(`calls ${from.origin}`);
   });
-  for (const end of ['requestfinished', 'requestfailed']) page.on(end, (request) => page.pending.delete(request));
+  for (const end of ['requestfinished', 'requestfailed'])
+    page.on(end, (request) => {
+      page.pending.delete(request);
+      page.held = page.held.filter((route) => route.request() !== request);
+    });
   await page.addInitScript(() => {
     const shifts = [];
     const add = (list) =>
@@ -87,6 +93,7 @@ export async function open(
   if (answers) {
     await letAnswersArrive(page, answers);
     await page.unroute(answer);
+    for (const route of page.held.splice(0)) await route.continue();
   }
   await settled(page);
   return page;
