@@ -4,7 +4,7 @@ import { useConfig } from './config';
 import { session, useSession } from './session';
 import { SignIn } from './SignIn';
 import { texts } from './texts';
-import { Button, PageTitle, Sayings, Skeleton } from './ui/kit';
+import { Button, PageTitle, Notifications, Skeleton } from './ui/kit';
 
 const Licenses = lazy(() => import('./customer/Licenses'));
 const License = lazy(() => import('./customer/License'));
@@ -109,7 +109,7 @@ export function App() {
           {texts.locationsBy} <a href="https://db-ip.com">{config.places_by}</a>, CC BY 4.0
         </footer>
       )}
-      <Sayings />
+      <Notifications />
     </>
   );
 }

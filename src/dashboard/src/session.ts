@@ -33,7 +33,7 @@ function read(token: string): Session | null {
 
 function change(next: Session | null) {
   current = next;
-  listeners.forEach((tell) => tell());
+  listeners.forEach((listener) => listener());
 }
 
 export const session = {
@@ -58,8 +58,8 @@ export const session = {
 };
 
 export function useSession(): Session | null {
-  return useSyncExternalStore((tell) => {
-    listeners.add(tell);
-    return () => listeners.delete(tell);
+  return useSyncExternalStore((listener) => {
+    listeners.add(listener);
+    return () => listeners.delete(listener);
   }, session.get);
 }

@@ -4,7 +4,7 @@ import { call, useAction, useLoad } from '../api';
 import type { DeviceList } from '../devices';
 import { format } from '../format';
 import { texts } from '../texts';
-import { Badge, Button, Confirm, Copy, say, Show, Table } from '../ui/kit';
+import { Badge, Button, Confirm, Copy, notify, Show, Table } from '../ui/kit';
 import type { TabProps } from './License';
 
 type Alert = {
@@ -116,7 +116,7 @@ export default function Activity({ id, license }: TabProps) {
               setToken(
                 (await call<{ token: string }>('POST', `/api/v1/licenses/${id}/token`, { overlap_seconds: atOnce ? 0 : aDay })).token,
               );
-              say(texts.activity_.tokenChanged);
+              notify(texts.activity_.tokenChanged);
             })
             .then((done) => done && setAsking(false))
         }

@@ -3,7 +3,7 @@ import { call, useAction, useLoad } from '../api';
 import type { Device, DeviceList } from '../devices';
 import { format } from '../format';
 import { texts } from '../texts';
-import { Badge, Button, Confirm, Facts, Field, say, Show } from '../ui/kit';
+import { Badge, Button, Confirm, Facts, Field, notify, Show } from '../ui/kit';
 import type { TabProps } from './License';
 
 export default function Devices({ id, reload }: TabProps) {
@@ -22,7 +22,7 @@ export default function Devices({ id, reload }: TabProps) {
   const remove = () => action.run(() => call('DELETE', path!)).then((done) => done && finish(texts.devices.removed));
   const finish = (what: string) => {
     close();
-    say(what);
+    notify(what);
     list.reload();
     reload();
   };

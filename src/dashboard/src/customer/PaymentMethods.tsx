@@ -2,7 +2,7 @@ import { lazy, Suspense, useState } from 'react';
 import { call, useAction, useLoad } from '../api';
 import { useConfig } from '../config';
 import { texts } from '../texts';
-import { Badge, Button, Confirm, PageTitle, ProblemBox, say, Show, Skeleton } from '../ui/kit';
+import { Badge, Button, Confirm, PageTitle, ProblemBox, notify, Show, Skeleton } from '../ui/kit';
 
 const AddCard = lazy(() => import('./AddCard'));
 
@@ -87,7 +87,7 @@ export default function PaymentMethods() {
             config={config}
             done={() => {
               setAwaited(count);
-              say(texts.cards.saved);
+              notify(texts.cards.saved);
             }}
           />
         </Suspense>

@@ -5,7 +5,7 @@ import { call, useAction, useLoad } from '../api';
 import { format } from '../format';
 import { useSession } from '../session';
 import { texts } from '../texts';
-import { Badge, Button, Confirm, Facts, ProblemBox, say, Show, Table } from '../ui/kit';
+import { Badge, Button, Confirm, Facts, ProblemBox, notify, Show, Table } from '../ui/kit';
 import type { TabProps } from './License';
 
 type Row = {
@@ -72,7 +72,7 @@ export default function Renewals({ id, reload }: TabProps) {
       await call('PUT', `/api/v1/licenses/${id}/auto-renew`, { enabled });
       list.reload();
       reload();
-      say(enabled ? texts.renewals.autoOn : texts.renewals.autoOff);
+      notify(enabled ? texts.renewals.autoOn : texts.renewals.autoOff);
     });
 
   return (

@@ -4,7 +4,7 @@ import { call, useAction, useLoad } from '../api';
 import { format } from '../format';
 import { useSession } from '../session';
 import { texts } from '../texts';
-import { Button, Field, ProblemBox, say, Show } from '../ui/kit';
+import { Button, Field, ProblemBox, notify, Show } from '../ui/kit';
 import type { TabProps } from './License';
 
 type Reason = { cause: string; reason: string; suspended_at: string; appealed_at: string | null; can_appeal: boolean };
@@ -62,7 +62,7 @@ function Lift({ id, done }: { id: string; done: () => void }) {
         onPress={() =>
           void action.run(async () => {
             await call('POST', `/api/v1/licenses/${id}/lift-suspension`);
-            say(texts.suspension.lifted);
+            notify(texts.suspension.lifted);
             done();
           })
         }
@@ -95,7 +95,7 @@ function Appeal({ id, done }: { id: string; done: () => void }) {
         onPress={() =>
           void action.run(async () => {
             await call('POST', `/api/v1/licenses/${id}/appeal`, { message: message.trim() });
-            say(texts.suspension.sent);
+            notify(texts.suspension.sent);
             done();
           })
         }

@@ -3,7 +3,7 @@ import { Link, useSearchParams } from 'react-router';
 import { call, useAction, useLoad } from '../api';
 import { format } from '../format';
 import { texts } from '../texts';
-import { Button, Choice, Confirm, Field, PageTitle, say, Show, Table } from '../ui/kit';
+import { Button, Choice, Confirm, Field, PageTitle, notify, Show, Table } from '../ui/kit';
 
 type Preview = {
   total: number;
@@ -180,7 +180,7 @@ function Unknown({ charges, reload }: { charges: Charge[]; reload: () => void })
                 reason: reason.trim(),
                 transaction_id: paid ? transaction.trim() : null,
               });
-              say(words.resolved);
+              notify(words.resolved);
               reload();
             })
             .then((done) => done && setAsked(undefined))

@@ -2,7 +2,7 @@ import { useState } from 'react';
 import { call, Problem, useAction } from '../api';
 import type { AlertRow } from '../alerts';
 import { texts } from '../texts';
-import { Button, Confirm, Field, say } from '../ui/kit';
+import { Button, Confirm, Field, notify } from '../ui/kit';
 
 type Review = 'INVESTIGATING' | 'RESOLVED' | 'FALSE_POSITIVE';
 
@@ -20,25 +20,27 @@ export function ReviewAlerts({ alerts, done }: { alerts: AlertRow[]; done: () =>
       const replies = await Promise.allSettled(alerts.map((alert) => call('PATCH', `/api/v1/licenses/alerts/${alert.alert_id}`, body)));
       const failed = replies.flatMap((reply) => (reply.status === 'rejected' ? [reply.reason as Problem] : []));
       if (failed.length === alerts.length) throw failed[0]!;
-      const freed = body.reinstate
+      const reinstated = body.reinstate
         ? new Set(
             alerts.flatMap((alert, n) =>
               alert.is_suspended && alert.subscription_id && replies[n]!.status === 'fulfilled' ? [alert.subscription_id] : [],
             ),
           )
         : new Set<string>();
-      const back = () =>
-        Promise.all([...freed].map((id) => call('POST', `/api/v1/licenses/${id}/suspend`, { reason: texts.review.undoneReinstatement })))
+      const undo = () =>
+        Promise.all(
+          [...reinstated].map((id) => call('POST', `/api/v1/licenses/${id}/suspend`, { reason: texts.review.undoneReinstatement })),
+        )
           .then(
-            () => say(texts.alerts.suspendedAgain),
-            (problem: Error) => say(problem.message),
+            () => notify(texts.alerts.suspendedAgain),
+            (problem: Error) => notify(problem.message),
           )
           .finally(done);
-      say(
+      notify(
         failed.length > 0
           ? texts.alerts.partly(alerts.length - failed.length, alerts.length, failed[0]!.message)
           : texts.alerts.updated(alerts.length),
-        freed.size > 0 ? () => void back() : undefined,
+        reinstated.size > 0 ? () => void undo() : undefined,
       );
       setAsked(undefined);
       setNotes('');

@@ -2,29 +2,29 @@ import { useState } from 'react';
 import { call, useAction } from '../api';
 import type { License } from '../licenses';
 import { texts } from '../texts';
-import { Button, Confirm, Field, say } from '../ui/kit';
+import { Button, Confirm, Field, notify } from '../ui/kit';
 
 /** Suspends or reinstates a license. It shows the effect first and offers an undo. */
 export function ReviewLicense({ license, reload }: { license: License; reload: () => void }) {
   const [open, setOpen] = useState(false);
   const [reason, setReason] = useState('');
-  const [harmless, setHarmless] = useState(false);
+  const [falsePositive, setFalsePositive] = useState(false);
   const action = useAction();
   const suspended = license.status === 'SUSPENDED';
   const post = (what: 'suspend' | 'reinstate', body: unknown) => call('POST', `/api/v1/licenses/${license.subscription_id}/${what}`, body);
 
   const go = () =>
     action.run(async () => {
-      await post(suspended ? 'reinstate' : 'suspend', suspended ? { reason, false_positive: harmless } : { reason });
+      await post(suspended ? 'reinstate' : 'suspend', suspended ? { reason, false_positive: falsePositive } : { reason });
       // The undo has a fixed reason: the customer sees the reason of a suspension, but not the note on a reinstatement.
-      const back = () =>
+      const undo = () =>
         post(suspended ? 'suspend' : 'reinstate', { reason: suspended ? texts.review.undoneReinstatement : texts.review.undoReason })
           .then(
-            () => say(texts.review.undone),
-            (problem: Error) => say(problem.message),
+            () => notify(texts.review.undone),
+            (problem: Error) => notify(problem.message),
           )
           .finally(reload);
-      say(suspended ? texts.review.reinstated : texts.review.suspended, () => void back());
+      notify(suspended ? texts.review.reinstated : texts.review.suspended, () => void undo());
       setOpen(false);
       setReason('');
       reload();
@@ -53,7 +53,7 @@ export function ReviewLicense({ license, reload }: { license: License; reload: (
         <Field label={suspended ? texts.review.note : texts.review.reason} value={reason} onChange={setReason} max={500} auto />
         {suspended && (
           <label className="check">
-            <input type="checkbox" checked={harmless} onChange={(event) => setHarmless(event.target.checked)} />
+            <input type="checkbox" checked={falsePositive} onChange={(event) => setFalsePositive(event.target.checked)} />
             {texts.review.falsePositive}
           </label>
         )}

@@ -2,7 +2,7 @@ import { useState } from 'react';
 import { call, useAction, useLoad, usePages } from '../api';
 import { format } from '../format';
 import { texts } from '../texts';
-import { Badge, Button, Confirm, Facts, PageTitle, ProblemBox, say, Show, Skeleton, Table } from '../ui/kit';
+import { Badge, Button, Confirm, Facts, PageTitle, ProblemBox, notify, Show, Skeleton, Table } from '../ui/kit';
 
 type State = {
   client_address: string | null;
@@ -124,7 +124,7 @@ function Quarantine({ changed }: { changed: () => void }) {
   const settle = (entry: Entry, what: 'replay' | 'discard') =>
     action.run(async () => {
       await call('POST', `/api/v1/quarantine/${entry.quarantine_id}/${what}`);
-      say(what === 'replay' ? words.replayed : words.discarded);
+      notify(what === 'replay' ? words.replayed : words.discarded);
       list.reload();
       changed();
     });

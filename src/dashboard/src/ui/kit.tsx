@@ -259,40 +259,40 @@ export function Choice({
   );
 }
 
-type Told = { id: number; text: string; undo?: () => void };
-let told: Told[] = [];
+type Notification = { id: number; text: string; undo?: () => void };
+let current: Notification[] = [];
 let count = 0;
-const hearers = new Set<() => void>();
-const tellAll = (next: Told[]) => {
-  told = next;
-  hearers.forEach((hear) => hear());
+const listeners = new Set<() => void>();
+const update = (next: Notification[]) => {
+  current = next;
+  listeners.forEach((listener) => listener());
 };
 
 /** Shows a message that screen readers announce, with an undo button if there is an undo action. */
-export function say(text: string, undo?: () => void) {
+export function notify(text: string, undo?: () => void) {
   const id = ++count;
-  tellAll([...told.slice(-2), { id, text, undo }]);
-  setTimeout(() => tellAll(told.filter((one) => one.id !== id)), undo ? 15_000 : 6_000);
+  update([...current.slice(-2), { id, text, undo }]);
+  setTimeout(() => update(current.filter((one) => one.id !== id)), undo ? 15_000 : 6_000);
 }
 
-export function Sayings() {
+export function Notifications() {
   const shown = useSyncExternalStore(
-    (hear) => {
-      hearers.add(hear);
-      return () => hearers.delete(hear);
+    (listener) => {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
     },
-    () => told,
+    () => current,
   );
   return (
-    <div className="sayings" role="status" aria-live="polite">
+    <div className="notifications" role="status" aria-live="polite">
       {shown.map((one) => (
-        <div key={one.id} className="saying">
+        <div key={one.id} className="notification">
           <span>{one.text}</span>
           {one.undo && (
             <Button
               look="quiet"
               onPress={() => {
-                tellAll(told.filter((other) => other !== one));
+                update(current.filter((other) => other !== one));
                 one.undo!();
               }}
             >
