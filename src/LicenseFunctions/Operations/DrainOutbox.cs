@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Infrastructure.Mail;
 using Microsoft.Extensions.Logging;
 

@@ -14,7 +14,6 @@ public static class OperationsRegistration
             .AddSingleton(TimerSchedules.Read(reader, TimeProvider.System))
             .AddSingleton<ReadinessStore>()
             .AddSingleton<SystemStore>()
-            .AddSingleton<OutboxStore>()
             .AddSingleton<RetentionStore>()
             .AddSingleton<RetainData>()
             .AddSingleton<DrainOutbox>()

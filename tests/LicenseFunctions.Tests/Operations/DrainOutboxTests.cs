@@ -1,3 +1,4 @@
+using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Infrastructure.Mail;
 using LicenseFunctions.Operations;
 using LicenseFunctions.Tests.Support;

@@ -16,6 +16,7 @@ public static class DatabaseRegistration
         var identity = reader.Identity();
         services.AddSingleton(provider => Source(settings, identity, provider.GetRequiredService<ILoggerFactory>()));
         services.AddSingleton<LicenseDatabase>();
+        services.AddSingleton<OutboxStore>();
         return services;
     }
 

@@ -1,7 +1,6 @@
 using Dapper;
-using LicenseFunctions.Infrastructure.Database;
 
-namespace LicenseFunctions.Operations;
+namespace LicenseFunctions.Infrastructure.Database;
 
 /// <summary>A claimed mail of the outbox.</summary>
 /// <param name="Address">The user's, or the one that the row names; null where the user is gone.</param>
