@@ -5,22 +5,24 @@ using Microsoft.Extensions.Logging;
 
 namespace LicenseFunctions.Operations;
 
-/// <summary>What a tick did.</summary>
+/// <param name="Sent">Mails that the relay accepted.</param>
+/// <param name="Later">Mails that will be sent again later.</param>
+/// <param name="Dead">Mails that were given up.</param>
 public sealed record OutboxCounts(int Sent, int Later, int Dead);
 
 /// <summary>
-/// Sends the mails that are due. At least once: a worker that dies between the relay's yes and our note sends that one again, under
-/// the same Message-ID. A dead relay delays, never loses; only an address or a text that is refused for good is given up.
+/// Sends the mails that are due, at least once: if the process dies after the relay has accepted a mail and before that is stored, the
+/// mail is sent again with the same Message-ID. A mail is given up only if the relay permanently rejects its address or its content.
 /// </summary>
-public sealed class DrainOutbox(OutboxStore store, Func<Mailer> connect, TimeProvider clock, ILogger<DrainOutbox> log)
+public sealed class DrainOutbox(OutboxStore outbox, Func<Mailer> connect, TimeProvider clock, ILogger<DrainOutbox> log)
 {
-    private const int Batch = 20;
+    private const int BatchSize = 20;
 
-    /// <summary>Of a whole batch. Nothing is sent in its last minute, which the slowest single mail doesn't take.</summary>
+    /// <summary>Lease for one batch. Sending stops one minute before it expires.</summary>
     private static readonly TimeSpan Lease = TimeSpan.FromMinutes(5);
 
+    /// <summary>More than the time that sending one mail can take.</summary>
     private static readonly TimeSpan Margin = TimeSpan.FromMinutes(1);
-    private static readonly TimeSpan LongestWait = TimeSpan.FromHours(1);
 
     public async Task<OutboxCounts> RunAsync(CancellationToken cancellationToken)
     {
@@ -29,18 +31,18 @@ public sealed class DrainOutbox(OutboxStore store, Func<Mailer> connect, TimePro
         if (!mailer.HasRelay)
             return counts;
         MailOutcome? relayDown = null;
-        for (var claimed = Batch; claimed == Batch && relayDown is null;)
+        for (var claimed = BatchSize; claimed == BatchSize && relayDown is null;)
         {
-            var began = clock.GetTimestamp();
-            var mails = await store.ClaimAsync(Batch, Lease, cancellationToken);
-            claimed = mails.Count;
-            foreach (var mail in mails.TakeWhile(_ => clock.GetElapsedTime(began) < Lease - Margin))
+            var claimedAt = clock.GetTimestamp();
+            var rows = await outbox.ClaimAsync(OutboxStore.Email, BatchSize, Lease, cancellationToken);
+            claimed = rows.Count;
+            foreach (var row in rows.TakeWhile(_ => clock.GetElapsedTime(claimedAt) < Lease - Margin))
             {
-                // One mail finds out that the relay is away; the others wait with it instead of waiting for it.
-                var outcome = relayDown ?? await SendAsync(mailer, mail, cancellationToken);
+                // If the relay is down, the rest of the batch is delayed without a connection attempt for each mail.
+                var outcome = relayDown ?? await SendAsync(mailer, row, cancellationToken);
                 if (outcome is MailOutcome.Later { RelayDown: true })
                     relayDown = outcome;
-                counts = await SettleAsync(mail, outcome, counts, cancellationToken);
+                counts = await SettleAsync(row, outcome, counts, cancellationToken);
             }
         }
 
@@ -49,38 +51,36 @@ public sealed class DrainOutbox(OutboxStore store, Func<Mailer> connect, TimePro
         return counts;
     }
 
-    /// <summary>10 s, 20 s, 40 s … up to an hour, however long the relay is away.</summary>
-    public static TimeSpan Wait(int attempts) =>
-        TimeSpan.FromSeconds(Math.Min(10 * Math.Pow(2, Math.Min(attempts, 20) - 1), LongestWait.TotalSeconds));
-
-    private static async Task<MailOutcome> SendAsync(Mailer mailer, OutboxMail mail, CancellationToken cancellationToken)
+    private static async Task<MailOutcome> SendAsync(Mailer mailer, OutboxRow row, CancellationToken cancellationToken)
     {
-        if (mail.Address is null)
+        if (row.Address is null)
             return new MailOutcome.Never("no address");
-        var payload = JsonNode.Parse(mail.Payload)!.AsObject();
-        return await mailer.SendAsync(
-            new OutgoingMail(
-                mail.OutboxId, mail.Address, payload["template"]?.GetValue<string>() ?? "", payload["model"] as JsonObject ?? [], new DateTimeOffset(mail.CreatedAt)),
-            cancellationToken);
+        var payload = JsonNode.Parse(row.Payload)!.AsObject();
+        var mail = new OutgoingMail(
+            row.OutboxId, row.Address, payload["template"]?.GetValue<string>() ?? "", payload["model"] as JsonObject ?? [],
+            new DateTimeOffset(row.CreatedAt));
+        return await mailer.SendAsync(mail, cancellationToken);
     }
 
-    private async Task<OutboxCounts> SettleAsync(OutboxMail mail, MailOutcome outcome, OutboxCounts counts, CancellationToken cancellationToken)
+    private async Task<OutboxCounts> SettleAsync(OutboxRow row, MailOutcome outcome, OutboxCounts counts, CancellationToken cancellationToken)
     {
         switch (outcome)
         {
             case MailOutcome.Sent:
-                await store.SentAsync(mail, cancellationToken);
+                await outbox.MarkSentAsync(row, cancellationToken);
                 return counts with { Sent = counts.Sent + 1 };
-            case MailOutcome.Never { Why: var why }:
-                log.LogWarning("Mail {OutboxId} is given up: {Why}", mail.OutboxId, why);
-                await store.DeadAsync(mail, why, cancellationToken);
+            case MailOutcome.Never { Reason: var reason }:
+                log.LogWarning("Mail {OutboxId} was given up: {Reason}", row.OutboxId, reason);
+                await outbox.MarkFailedAsync(row, null, reason, cancellationToken);
                 return counts with { Dead = counts.Dead + 1 };
-            case MailOutcome.Later { Why: var why }:
-                log.LogWarning("Mail {OutboxId} is put off after attempt {Attempts}: {Why}", mail.OutboxId, mail.Attempts, why);
-                await store.LaterAsync(mail, Wait(mail.Attempts), why, cancellationToken);
+            case MailOutcome.Later { Reason: var reason }:
+                var delay = OutboxRetryPolicy.Emails.DelayAfter(row.Attempts);
+                log.LogWarning("Mail {OutboxId} failed at attempt {Attempts}; next attempt in {Delay}: {Reason}",
+                    row.OutboxId, row.Attempts, delay, reason);
+                await outbox.MarkFailedAsync(row, delay, reason, cancellationToken);
                 return counts with { Later = counts.Later + 1 };
             default:
-                throw new InvalidOperationException($"No outcome {outcome}");
+                throw new InvalidOperationException($"Unknown outcome: {outcome}");
         }
     }
 }

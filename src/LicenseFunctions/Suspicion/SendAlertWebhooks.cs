@@ -2,29 +2,41 @@ using System.Globalization;
 using System.Net.Mime;
 using System.Security.Cryptography;
 using System.Text;
-using LicenseFunctions.Infrastructure.Http;
+using LicenseFunctions.Infrastructure.Database;
 
 namespace LicenseFunctions.Suspicion;
 
-/// <summary>Posts alerts to a chat tool's hook: JSON, at least once, signed over time and body as Stripe's webhooks are.</summary>
-public sealed class SendAlertWebhooks(AlertWebhookStore calls, SuspicionSettings settings, HttpClient http, TimeProvider time)
+/// <summary>
+/// Posts the alerts that are due to ALERT_WEBHOOK_URL as JSON, at least once. The signature covers time and body, as Stripe's does.
+/// </summary>
+public sealed class SendAlertWebhooks(OutboxStore outbox, SuspicionSettings settings, HttpClient http, TimeProvider time)
 {
+    /// <summary>Lease for one call; longer than the timeout of the HTTP client.</summary>
+    private static readonly TimeSpan Lease = TimeSpan.FromMinutes(2);
+
     public async Task RunAsync(CancellationToken cancellationToken)
     {
         if (settings.WebhookUrl is not { } url)
             return;
-        while (await calls.ClaimAsync(cancellationToken) is { } call)
-            await calls.SettleAsync(call, await PostAsync(url, call, cancellationToken), cancellationToken);
+        while (await outbox.ClaimAsync(OutboxStore.AlertWebhook, 1, Lease, cancellationToken) is [var call])
+        {
+            if (await PostAsync(url, call, cancellationToken) is { } error)
+                await outbox.MarkFailedAsync(call, OutboxRetryPolicy.AlertWebhooks.DelayAfter(call.Attempts), error, cancellationToken);
+            else
+                await outbox.MarkSentAsync(call, cancellationToken);
+        }
     }
 
-    /// <summary>Of X-Licence-Signature: t=SECONDS,v1=HMAC-SHA-256 of "SECONDS.BODY" in hex.</summary>
+    /// <summary>Value of X-Licence-Signature: t=SECONDS,v1=HMAC-SHA-256 of "SECONDS.BODY" in hex.</summary>
     public static string Signature(byte[] secret, long seconds, string body)
     {
         var signed = string.Create(CultureInfo.InvariantCulture, $"{seconds}.{body}");
-        return string.Create(CultureInfo.InvariantCulture, $"t={seconds},v1={Convert.ToHexStringLower(HMACSHA256.HashData(secret, Encoding.UTF8.GetBytes(signed)))}");
+        var hash = Convert.ToHexStringLower(HMACSHA256.HashData(secret, Encoding.UTF8.GetBytes(signed)));
+        return string.Create(CultureInfo.InvariantCulture, $"t={seconds},v1={hash}");
     }
 
-    private async Task<string?> PostAsync(Uri url, WebhookCall call, CancellationToken cancellationToken)
+    /// <returns>The error; null if the receiver accepted the call.</returns>
+    private async Task<string?> PostAsync(Uri url, OutboxRow call, CancellationToken cancellationToken)
     {
         using var request = new HttpRequestMessage(HttpMethod.Post, url)
         {

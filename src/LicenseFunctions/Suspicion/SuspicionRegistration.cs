@@ -1,3 +1,4 @@
+using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Infrastructure.Settings;
 using Microsoft.Extensions.DependencyInjection;
 
@@ -12,10 +13,9 @@ public static class SuspicionRegistration
         services.AddSingleton(SuspicionSettings.Read(settings));
         services.AddSingleton<SuspicionStore>();
         services.AddSingleton<AlertStore>();
-        services.AddSingleton<AlertWebhookStore>();
         services.AddSingleton<ScanUsage>();
         services.AddSingleton(provider => new SendAlertWebhooks(
-            provider.GetRequiredService<AlertWebhookStore>(), provider.GetRequiredService<SuspicionSettings>(),
+            provider.GetRequiredService<OutboxStore>(), provider.GetRequiredService<SuspicionSettings>(),
             new HttpClient { Timeout = WebhookTimeout }, provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<ListAlerts>();
         services.AddSingleton<JudgeAlert>();

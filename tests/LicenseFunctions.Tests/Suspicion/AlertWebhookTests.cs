@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
+using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Suspicion;
 using LicenseFunctions.Tests.Support;
 using Microsoft.AspNetCore.Http;
@@ -69,6 +70,28 @@ public sealed class AlertWebhookTests(PostgresFixture postgres)
         Assert.Equal("HttpRequestException later", await StateAsync(scene));
     }
 
+    [Fact]
+    public async Task Webhook_FailedForTheTwelfthTime_IsGivenUp()
+    {
+        await using var listener = await LocalListener.StartAsync(_ => Results.StatusCode(500), Stop);
+        await using var scene = await WithAlertsAsync(1);
+        using var http = new HttpClient();
+        await scene.Database.ExecuteAsync("update outbox set attempts = 10 where kind = 'alert_webhook'");
+
+        await Webhooks(scene, listener, http).RunAsync(Stop);
+        Assert.False(await IsDeadAsync(scene));
+        await scene.Database.ExecuteAsync("update outbox set due_at = now() where kind = 'alert_webhook'");
+        await Webhooks(scene, listener, http).RunAsync(Stop);
+        Assert.True(await IsDeadAsync(scene));
+        await scene.Database.ExecuteAsync("update outbox set due_at = now() where kind = 'alert_webhook'");
+        await Webhooks(scene, listener, http).RunAsync(Stop);
+
+        Assert.Equal(2, listener.Heard.Count);
+    }
+
+    private static Task<bool> IsDeadAsync(SuspicionScene scene) =>
+        scene.Database.QueryAsync<bool>("select dead_at is not null from outbox where kind = 'alert_webhook'");
+
     private async Task<SuspicionScene> WithAlertsAsync(int alerts)
     {
         var scene = await SuspicionScene.NewAsync(postgres);
@@ -80,7 +103,7 @@ public sealed class AlertWebhookTests(PostgresFixture postgres)
     }
 
     private static SendAlertWebhooks Webhooks(SuspicionScene scene, LocalListener listener, HttpClient http) => new(
-        new AlertWebhookStore(scene.Database.Database), scene.Settings with { WebhookUrl = listener.Address }, http, scene.Usage.Time);
+        new OutboxStore(scene.Database.Database), scene.Settings with { WebhookUrl = listener.Address }, http, scene.Usage.Time);
 
     private static Task<string> StateAsync(SuspicionScene scene) => scene.Database.QueryAsync<string>(
         "select coalesce(last_error, '') || case when sent_at is not null then ' sent' when due_at > now() then ' later' else ' due' end from outbox where kind = 'alert_webhook'");

@@ -2,20 +2,25 @@ using Dapper;
 
 namespace LicenseFunctions.Infrastructure.Database;
 
-/// <summary>A claimed mail of the outbox.</summary>
-/// <param name="Address">The user's, or the one that the row names; null where the user is gone.</param>
-/// <param name="Payload">JSON: template, user_id or to, model.</param>
-/// <param name="Attempts">This one included.</param>
-/// <param name="Fence">Only who holds it may settle the row.</param>
-public sealed record OutboxMail(Guid OutboxId, string? Address, string Payload, DateTime CreatedAt, int Attempts, long Fence);
+/// <summary>A claimed row of the outbox.</summary>
+/// <param name="Address">The payload's <c>to</c>, else the address of its <c>user_id</c>; null if there is neither.</param>
+/// <param name="Payload">JSON.</param>
+/// <param name="Attempts">Includes the present attempt.</param>
+/// <param name="Fence">Changes with each claim: only the last claim can settle the row.</param>
+public sealed record OutboxRow(Guid OutboxId, string? Address, string Payload, DateTime CreatedAt, int Attempts, long Fence);
 
-/// <summary>The outbox's way out: claim, then settle. A worker that died gives its rows back when their lease ends.</summary>
+/// <summary>
+/// Claims and settles rows of the outbox. A process that dies does not settle its rows: they can be claimed again when their lease expires.
+/// </summary>
 public sealed class OutboxStore(LicenseDatabase database)
 {
+    public const string Email = "email";
+    public const string AlertWebhook = "alert_webhook";
+
     private const string Claim = """
         with due as (
             select outbox_id from outbox
-            where kind = 'email' and sent_at is null and dead_at is null
+            where kind = @kind and sent_at is null and dead_at is null
               and due_at <= now() and (lease_until is null or lease_until <= now())
             order by due_at, outbox_id
             limit @limit
@@ -31,39 +36,42 @@ public sealed class OutboxStore(LicenseDatabase database)
         order by c.created_at, c.outbox_id
         """;
 
-    public async Task<IReadOnlyList<OutboxMail>> ClaimAsync(int limit, TimeSpan lease, CancellationToken cancellationToken)
+    /// <param name="kind">A value of <c>outbox.kind</c>.</param>
+    /// <param name="lease">During this time no other process can claim the rows.</param>
+    /// <returns>At most <paramref name="limit"/> rows that are due.</returns>
+    public async Task<IReadOnlyList<OutboxRow>> ClaimAsync(string kind, int limit, TimeSpan lease, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenAsync(cancellationToken);
-        return [.. await connection.QueryAsync<OutboxMail>(new CommandDefinition(Claim, new { limit, lease }, cancellationToken: cancellationToken))];
+        return [.. await connection.QueryAsync<OutboxRow>(
+            new CommandDefinition(Claim, new { kind, limit, lease }, cancellationToken: cancellationToken))];
     }
 
-    private const string Sent = """
+    private const string MarkSent = """
         update outbox set sent_at = now(), lease_until = null, last_error = null
         where outbox_id = @OutboxId and fence = @Fence and sent_at is null
         """;
 
-    public Task<bool> SentAsync(OutboxMail mail, CancellationToken cancellationToken) => SettleAsync(Sent, mail, null, null, cancellationToken);
+    /// <returns>False if another process has claimed the row since.</returns>
+    public Task<bool> MarkSentAsync(OutboxRow row, CancellationToken cancellationToken) =>
+        SettleAsync(MarkSent, row, null, null, cancellationToken);
 
-    private const string Later = """
-        update outbox set due_at = now() + @wait, lease_until = null, last_error = @error
+    private const string MarkFailed = """
+        update outbox
+        set due_at = coalesce(now() + @delay::interval, due_at), dead_at = case when @delay::interval is null then now() end,
+            lease_until = null, last_error = @error
         where outbox_id = @OutboxId and fence = @Fence and sent_at is null
         """;
 
-    public Task<bool> LaterAsync(OutboxMail mail, TimeSpan wait, string error, CancellationToken cancellationToken) =>
-        SettleAsync(Later, mail, wait, error, cancellationToken);
+    /// <param name="delay">The time until the next attempt; null: the row is given up.</param>
+    /// <param name="error">No address and no body: the text is shown to operators.</param>
+    /// <returns>False if another process has claimed the row since.</returns>
+    public Task<bool> MarkFailedAsync(OutboxRow row, TimeSpan? delay, string error, CancellationToken cancellationToken) =>
+        SettleAsync(MarkFailed, row, delay, error, cancellationToken);
 
-    private const string Dead = """
-        update outbox set dead_at = now(), lease_until = null, last_error = @error
-        where outbox_id = @OutboxId and fence = @Fence and sent_at is null
-        """;
-
-    public Task<bool> DeadAsync(OutboxMail mail, string error, CancellationToken cancellationToken) => SettleAsync(Dead, mail, null, error, cancellationToken);
-
-    /// <returns>False where another worker has taken the row over since.</returns>
-    private async Task<bool> SettleAsync(string sql, OutboxMail mail, TimeSpan? wait, string? error, CancellationToken cancellationToken)
+    private async Task<bool> SettleAsync(string sql, OutboxRow row, TimeSpan? delay, string? error, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenAsync(cancellationToken);
         return await connection.ExecuteAsync(new CommandDefinition(
-            sql, new { mail.OutboxId, mail.Fence, wait, error }, cancellationToken: cancellationToken)) == 1;
+            sql, new { row.OutboxId, row.Fence, delay, error }, cancellationToken: cancellationToken)) == 1;
     }
 }

@@ -5,30 +5,32 @@ using MimeKit;
 
 namespace LicenseFunctions.Infrastructure.Mail;
 
-/// <param name="Id">Becomes the Message-ID, so that programs show a repeat once.</param>
-/// <param name="CreatedAt">When the event was; a repeat carries the same date.</param>
+/// <param name="Id">Becomes the Message-ID, so that mail programs show a duplicate only once.</param>
+/// <param name="CreatedAt">Time of the event. A duplicate has the same date.</param>
 public sealed record OutgoingMail(Guid Id, string To, string Template, JsonObject Model, DateTimeOffset CreatedAt);
 
-/// <summary>What became of a mail.</summary>
+/// <summary>The result of an attempt to send a mail.</summary>
 public abstract record MailOutcome
 {
     private MailOutcome() { }
 
-    /// <summary>The relay took it.</summary>
+    /// <summary>The relay accepted the mail.</summary>
     public sealed record Sent : MailOutcome;
 
-    /// <summary>Not now: the relay, the line, or something of ours that a new version may mend.</summary>
-    /// <param name="RelayDown">No mail would go now, whatever its address.</param>
-    public sealed record Later(string Why, bool RelayDown) : MailOutcome;
+    /// <summary>A later attempt may succeed: the relay or the connection failed, or a template that a new version may correct.</summary>
+    /// <param name="RelayDown">The relay can't be reached, so no other mail can be sent now.</param>
+    public sealed record Later(string Reason, bool RelayDown) : MailOutcome;
 
-    /// <summary>Refused for good: this mail to this address never arrives.</summary>
-    public sealed record Never(string Why) : MailOutcome;
+    /// <summary>The relay rejected the mail permanently.</summary>
+    public sealed record Never(string Reason) : MailOutcome;
 }
 
-/// <summary>One connection to the relay, for several mails.</summary>
+/// <summary>Sends mails over one connection to the relay. The connection is opened at the first mail.</summary>
 public sealed class Mailer(NotificationSettings settings, MailTemplates templates) : IDisposable
 {
-    private readonly SmtpClient smtp = new() { Timeout = 20_000 };
+    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(20);
+
+    private readonly SmtpClient smtp = new() { Timeout = (int)Timeout.TotalMilliseconds };
 
     public bool HasRelay => settings.Relay is not null;
 
@@ -43,9 +45,9 @@ public sealed class Mailer(NotificationSettings settings, MailTemplates template
             await smtp.SendAsync(message, cancellationToken);
             return new MailOutcome.Sent();
         }
-        catch (Exception broken) when (broken is KeyNotFoundException or ParseException)
+        catch (Exception invalid) when (invalid is KeyNotFoundException or ParseException)
         {
-            return new MailOutcome.Later($"can't be written: {broken.GetType().Name}", RelayDown: false);
+            return new MailOutcome.Later($"can't be written: {invalid.GetType().Name}", RelayDown: false);
         }
         catch (SmtpCommandException refused) when (refused.ErrorCode is SmtpErrorCode.RecipientNotAccepted or SmtpErrorCode.MessageNotAccepted
             && (int)refused.StatusCode is >= 550 and <= 559)
@@ -61,7 +63,7 @@ public sealed class Mailer(NotificationSettings settings, MailTemplates template
     }
 
     /// <exception cref="KeyNotFoundException">There is no such template.</exception>
-    /// <exception cref="ParseException">The address is none.</exception>
+    /// <exception cref="ParseException">The address is not valid.</exception>
     public MimeMessage Compose(OutgoingMail mail)
     {
         var rendered = templates.Render(mail.Template, mail.Model, settings.PublicUrl?.ToString().TrimEnd('/'));
@@ -82,7 +84,7 @@ public sealed class Mailer(NotificationSettings settings, MailTemplates template
             return;
         var relay = settings.Relay!;
         var login = relay.UserInfo.Split(':', 2);
-        // A password never goes over the net in the clear; on this machine there is no net.
+        // A password is sent to another machine only over TLS.
         var security = relay.Scheme == "smtps" ? SecureSocketOptions.SslOnConnect
             : login is [{ Length: > 0 }, ..] && !relay.IsLoopback ? SecureSocketOptions.StartTls
             : SecureSocketOptions.StartTlsWhenAvailable;
@@ -92,14 +94,14 @@ public sealed class Mailer(NotificationSettings settings, MailTemplates template
             await smtp.AuthenticateAsync(Uri.UnescapeDataString(user), Uri.UnescapeDataString(password), cancellationToken);
     }
 
-    /// <summary>After a failure the connection's state isn't known: the next mail begins a new one.</summary>
+    /// <summary>The state of the connection is unknown after a failure, so the next mail opens a new one.</summary>
     private async Task ResetAsync()
     {
         if (smtp.IsConnected)
             await smtp.DisconnectAsync(quit: false, CancellationToken.None);
     }
 
-    // A relay's answer may repeat the address: the type and the code are enough.
+    // The text of a relay's reply may contain the address, so only the type and the code are kept.
     private static string Describe(Exception failure) => failure switch
     {
         SmtpCommandException refused => $"{(int)refused.StatusCode} {refused.ErrorCode}",
