@@ -6,13 +6,13 @@ namespace FunctionsHost.Tests;
 /// <summary>The application with demo data, under the test host and standalone.</summary>
 public sealed class DemoSite(PostgresFixture postgres) : IAsyncLifetime
 {
-    internal BothWays Both { get; private set; } = null!;
+    internal HostAndStandalone Both { get; private set; } = null!;
 
     public async ValueTask InitializeAsync()
     {
         await using var seed = await postgres.NewDatabaseAsync();
         await Demo.LoadAsync(seed);
-        Both = await BothWays.StartAsync(postgres, seed);
+        Both = await HostAndStandalone.StartAsync(postgres, seed);
     }
 
     public ValueTask DisposeAsync() => Both.DisposeAsync();

@@ -15,7 +15,7 @@ public sealed class QueueSite(PostgresFixture postgres) : IAsyncLifetime
 
     internal UsageScene Scene { get; private set; } = null!;
 
-    internal BothWays Both { get; private set; } = null!;
+    internal HostAndStandalone Both { get; private set; } = null!;
 
     internal License License { get; private set; } = null!;
 
@@ -26,7 +26,7 @@ public sealed class QueueSite(PostgresFixture postgres) : IAsyncLifetime
         Scene = await UsageScene.NewAsync(postgres);
         (License, Other) = (await Scene.LicenseAsync(), await Scene.LicenseAsync());
         await Scene.Database.ExecuteAsync("alter table license_usage_log add constraint no_account_13 check (mt5_account_number <> 13)");
-        Both = await BothWays.StartAsync(postgres, Scene.Database, ("ServiceBus", Broker.Address));
+        Both = await HostAndStandalone.StartAsync(postgres, Scene.Database, ("ServiceBus", Broker.Address));
     }
 
     public async ValueTask DisposeAsync()
@@ -43,7 +43,7 @@ public sealed class QueueTests(QueueSite site) : IClassFixture<QueueSite>
     private const string Queue = QueueSite.Queue;
     private const string DeadLetters = $"{Queue}/$deadletterqueue";
 
-    private readonly BothWays both = site.Both;
+    private readonly HostAndStandalone both = site.Both;
     private readonly BrokerDouble broker = site.Broker;
     private readonly UsageScene scene = site.Scene;
     private readonly License license = site.License;

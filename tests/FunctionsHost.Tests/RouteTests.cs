@@ -8,7 +8,7 @@ namespace FunctionsHost.Tests;
 public sealed class RouteTests(DemoSite site) : IClassFixture<DemoSite>
 {
     private const int Callers = 6;
-    private readonly BothWays both = site.Both;
+    private readonly HostAndStandalone both = site.Both;
     private readonly Comparison comparison = new();
 
     private static CancellationToken Cancelled => TestContext.Current.CancellationToken;

@@ -16,8 +16,8 @@ public sealed class StartTests
         {
             await using var host = await TestHost.StartAsync(new HostOptions
             {
-                AppFolder = BothWays.AppFolder,
-                Settings = new Dictionary<string, string>(BothWays.Schedules.Select(name => KeyValuePair.Create(name, BothWays.Seldom)))
+                AppFolder = HostAndStandalone.AppFolder,
+                Settings = new Dictionary<string, string>(HostAndStandalone.Schedules.Select(name => KeyValuePair.Create(name, HostAndStandalone.Never)))
                 {
                     ["DATABASE_URL"] = "Host=127.0.0.1;Port=1", ["AUTH_SIGNING_KEY"] = RunningApp.SigningKeyText,
                     ["USAGE_QUEUE"] = "usage-records", ["HOME"] = home.FullName,
@@ -41,7 +41,7 @@ public sealed class StartTests
     {
         var failure = await Assert.ThrowsAsync<WorkerStartException>(() => TestHost.StartAsync(new HostOptions
         {
-            AppFolder = BothWays.AppFolder,
+            AppFolder = HostAndStandalone.AppFolder,
             Settings = new Dictionary<string, string>
             {
                 ["DATABASE_URL"] = "Host=127.0.0.1;Port=1", ["AUTH_SIGNING_KEY"] = RunningApp.SigningKeyText, ["OUTBOX_SCHEDULE"] = "",

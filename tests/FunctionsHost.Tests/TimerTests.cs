@@ -6,7 +6,7 @@ namespace FunctionsHost.Tests;
 /// <summary>Every timer runs once, started by the test: it records and changes the same as in the standalone application.</summary>
 public sealed class TimerTests(DemoSite site) : IClassFixture<DemoSite>
 {
-    private readonly BothWays both = site.Both;
+    private readonly HostAndStandalone both = site.Both;
 
     private static CancellationToken Cancelled => TestContext.Current.CancellationToken;
 

@@ -9,10 +9,10 @@ namespace FunctionsHost.Tests;
 /// <summary>
 /// Runs the application twice, under the test host and standalone, with the same settings, each on its own copy of one database.
 /// </summary>
-internal sealed class BothWays : IAsyncDisposable
+internal sealed class HostAndStandalone : IAsyncDisposable
 {
     /// <summary>February 29: timers run only when a test starts them.</summary>
-    public const string Seldom = "0 0 0 29 2 *";
+    public const string Never = "0 0 0 29 2 *";
 
     public static readonly string[] Schedules =
     [
@@ -24,7 +24,7 @@ internal sealed class BothWays : IAsyncDisposable
     private readonly ConcurrentQueue<FinishedInvocation> invocations;
     private readonly StandIn[] gateways;
 
-    private BothWays(
+    private HostAndStandalone(
         TestHost host, RunningApp alone, TestDatabase[] databases, StandIn[] gateways,
         ConcurrentQueue<WorkerLog> logs, ConcurrentQueue<FinishedInvocation> invocations)
     {
@@ -62,7 +62,7 @@ internal sealed class BothWays : IAsyncDisposable
 
     /// <param name="seed">Both sides get a copy of this database; nothing may be connected to it.</param>
     /// <param name="settings">Additional settings; ServiceBus has an effect only on the standalone application.</param>
-    public static async Task<BothWays> StartAsync(
+    public static async Task<HostAndStandalone> StartAsync(
         PostgresFixture postgres, TestDatabase seed, params (string Name, string Value)[] settings)
     {
         var databases = new[] { await postgres.CopyAsync(seed), await postgres.CopyAsync(seed) };
@@ -77,7 +77,7 @@ internal sealed class BothWays : IAsyncDisposable
         }, Cancelled);
         var alone = RunningApp.StartAsync(Settings(databases[1], gateways[1], settings));
         await Task.WhenAll(host, alone);
-        return new BothWays(await host, await alone, databases, gateways, logs, invocations);
+        return new HostAndStandalone(await host, await alone, databases, gateways, logs, invocations);
     }
 
     /// <summary>Sends one request to both sides at once.</summary>
@@ -109,7 +109,7 @@ internal sealed class BothWays : IAsyncDisposable
 
     private static (string Name, string Value)[] Settings(TestDatabase database, StandIn gateway, (string Name, string Value)[] more) =>
     [
-        .. Schedules.Select(name => (name, Seldom)),
+        .. Schedules.Select(name => (name, Never)),
         ("DATABASE_URL", database.ConnectionString),
         ("AUTH_SIGNING_KEY", RunningApp.SigningKeyText),
         ("LINK_SIGNING_KEYS", Convert.ToBase64String(new byte[32])),

@@ -9,7 +9,7 @@ using Xunit;
 namespace FunctionsHost.Tests;
 
 /// <summary>Clients that disconnect and hosts that stop during a request.</summary>
-public sealed class LeavingTests(PostgresFixture postgres) : IAsyncLifetime
+public sealed class DisconnectAndStopTests(PostgresFixture postgres) : IAsyncLifetime
 {
     private static readonly string Operator = "Bearer " + RunningApp.Token("operator");
     private const string Queue = "usage-records";
@@ -17,7 +17,7 @@ public sealed class LeavingTests(PostgresFixture postgres) : IAsyncLifetime
     private static readonly Input Rename = new($"/api/v1/licenses/{Demo.Subscription(10)}/devices/{Demo.Device}", new { name = "Home" });
 
     private readonly BrokerDouble broker = new(Queue);
-    private BothWays both = null!;
+    private HostAndStandalone both = null!;
 
     private static CancellationToken Cancelled => TestContext.Current.CancellationToken;
 
@@ -25,7 +25,7 @@ public sealed class LeavingTests(PostgresFixture postgres) : IAsyncLifetime
     {
         await using var seed = await postgres.NewDatabaseAsync();
         await Demo.LoadAsync(seed);
-        both = await BothWays.StartAsync(postgres, seed, ("ServiceBus", broker.Address));
+        both = await HostAndStandalone.StartAsync(postgres, seed, ("ServiceBus", broker.Address));
     }
 
     public async ValueTask DisposeAsync()
