@@ -7,42 +7,44 @@ using Fluid;
 
 namespace LicenseFunctions.Infrastructure.Mail;
 
-/// <param name="Subject">One line.</param>
+/// <param name="Subject">A single line.</param>
 public sealed record RenderedMail(string Subject, string Text, string Html);
 
 /// <summary>
-/// The mails as Liquid files: NAME.txt, whose first line is the subject, and NAME.html, which layout.html surrounds. What comes from
-/// the model is escaped in the HTML; a name that a model doesn't have is empty.
+/// The mails as Liquid templates: NAME.txt, whose first line is the subject, and NAME.html, which is inserted in layout.html. Values of the
+/// model are escaped in the HTML. A value that the model lacks is empty.
 /// </summary>
 public sealed class MailTemplates
 {
     private const string Prefix = "mail/";
 
-    // Months and numbers as in every mail of ours, whatever the server's language is.
+    // Mails have the same months and numbers whatever the server's language is.
     private static readonly TemplateOptions Options = new() { CultureInfo = CultureInfo.InvariantCulture, TimeZone = TimeZoneInfo.Utc };
 
     private readonly FrozenDictionary<string, IFluidTemplate> files = Read();
 
-    public IEnumerable<string> Names => files.Keys.Where(file => file.EndsWith(".html", StringComparison.Ordinal)).Select(file => file[..^5]).Except(["layout"]);
+    public IEnumerable<string> Names =>
+        files.Keys.Where(file => file.EndsWith(".html", StringComparison.Ordinal)).Select(file => file[..^5]).Except(["layout"]);
 
-    /// <param name="model">What the outbox row carries.</param>
-    /// <param name="publicUrl">Where links lead, without a slash at its end; null = a mail without links.</param>
+    /// <param name="model">The model of the outbox row.</param>
+    /// <param name="publicUrl">Base address of links, without a trailing slash; null for a mail without links.</param>
     /// <exception cref="KeyNotFoundException">There is no such template.</exception>
     public RenderedMail Render(string name, JsonObject model, string? publicUrl)
     {
-        // One wording of a decline for the text and the HTML of every mail that tells of one.
-        var told = new JsonObject(model.Select(field => KeyValuePair.Create(field.Key, field.Value?.DeepClone())))
+        // The text and the HTML of all mails about a decline have the same explanation.
+        var extended = new JsonObject(model.Select(field => KeyValuePair.Create(field.Key, field.Value?.DeepClone())))
         {
             ["reason_text"] = Fill(files["reason.txt"], model, publicUrl, NullEncoder.Default).Trim(),
         };
-        var text = Fill(files[name + ".txt"], told, publicUrl, NullEncoder.Default).TrimStart();
+        var text = Fill(files[name + ".txt"], extended, publicUrl, NullEncoder.Default).TrimStart();
         var end = text.IndexOf('\n', StringComparison.Ordinal);
         var subject = text[..end].Trim();
-        var html = Fill(files[name + ".html"], told, publicUrl, HtmlEncoder.Default);
+        var html = Fill(files[name + ".html"], extended, publicUrl, HtmlEncoder.Default);
+        var layout = new JsonObject { ["template"] = name, ["subject"] = subject, ["content"] = html };
         return new RenderedMail(
             subject,
-            text[end..].Trim() + "\n" + Fill(files["layout.txt"], [], publicUrl, NullEncoder.Default),
-            Fill(files["layout.html"], new JsonObject { ["subject"] = subject, ["content"] = html }, publicUrl, HtmlEncoder.Default));
+            text[end..].Trim() + "\n" + Fill(files["layout.txt"], layout, publicUrl, NullEncoder.Default),
+            Fill(files["layout.html"], layout, publicUrl, HtmlEncoder.Default));
     }
 
     private static string Fill(IFluidTemplate template, JsonObject model, string? publicUrl, TextEncoder encoder)

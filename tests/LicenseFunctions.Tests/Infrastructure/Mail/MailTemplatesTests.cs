@@ -11,14 +11,17 @@ public sealed class MailTemplatesTests
     public static TheoryData<string> Names => [.. Templates.Names];
 
     [Fact]
-    public void Names_AreThoseThatTheUseCasesMail() =>
+    public void Names_AreThoseOfTheUseCases() =>
         Assert.Equal(
-            ["action_needed", "device_alert", "expiring", "in_grace", "operator_alerts", "period_ended", "price_consent", "reinstated", "renewal_failed", "renewed", "suspended"],
+            [
+                "action_needed", "device_alert", "expiring", "in_grace", "operator_alerts", "period_ended", "price_consent", "reinstated",
+                "renewal_failed", "renewed", "suspended",
+            ],
             Templates.Names.Order());
 
     [Theory]
     [MemberData(nameof(Names))]
-    public void Render_WithNothingKnown_LeavesNoTraceOfTheTemplate(string name)
+    public void Render_WithAnEmptyModel_ContainsNoTemplateSyntaxAndNoLink(string name)
     {
         var mail = Templates.Render(name, [], publicUrl: null);
 
@@ -33,14 +36,17 @@ public sealed class MailTemplatesTests
 
     [Theory]
     [MemberData(nameof(Names))]
-    public void Render_WhatCustomersCanWrite_IsEscapedInHtmlAndPlainInText(string name)
+    public void Render_TextOfCustomers_IsEscapedInHtmlAndUnchangedInText(string name)
     {
         const string evil = "<script>alert('x')</script>";
         var model = new JsonObject
         {
             ["subscription_id"] = evil, ["reason"] = evil, ["description"] = evil, ["link"] = "/app/#" + evil, ["last_four"] = evil,
             ["amount_usd"] = 30m, ["old_amount_usd"] = 20m, ["days"] = 3,
-            ["alerts"] = new JsonArray(new JsonObject { ["severity"] = "HIGH", ["activity_type"] = "X", ["subscription_id"] = evil, ["description"] = evil }),
+            ["alerts"] = new JsonArray(new JsonObject
+            {
+                ["severity"] = "HIGH", ["activity_type"] = "X", ["subscription_id"] = evil, ["description"] = evil,
+            }),
         };
 
         var mail = Templates.Render(name, model, "https://licenses.example.com");
@@ -51,15 +57,16 @@ public sealed class MailTemplatesTests
     }
 
     [Fact]
-    public void Render_ARenewalPaidByCard_SaysUntilWhenAndHowMuch()
+    public void Render_RenewalPaidByCard_StatesExpiryAndAmount()
     {
         var mail = Templates.Render("renewed", new JsonObject
         {
-            ["subscription_id"] = "L-1", ["expires_at"] = "2026-12-24T23:30:00+00:00", ["amount_usd"] = 30.1m, ["paid_with"] = "card", ["last_four"] = "4242",
+            ["subscription_id"] = "L-1", ["expires_at"] = "2026-12-24T23:30:00+00:00", ["amount_usd"] = 30.1m, ["paid_with"] = "card",
+            ["last_four"] = "4242",
         }, "https://licenses.example.com");
 
         Assert.Equal("Your license is renewed", mail.Subject);
-        Assert.Contains("Your license L-1 is renewed until 24 December 2026.", mail.Text, StringComparison.Ordinal);
+        Assert.Contains("Your license L-1 is renewed until December 24, 2026.", mail.Text, StringComparison.Ordinal);
         Assert.Contains("Paid: 30.10 USD with your card ending in 4242.", mail.Text, StringComparison.Ordinal);
         Assert.Contains("https://licenses.example.com/app/", mail.Html, StringComparison.Ordinal);
     }
@@ -69,8 +76,8 @@ public sealed class MailTemplatesTests
     [InlineData("expired_card", "has expired")]
     [InlineData("authentication_required", "confirm this payment yourself")]
     [InlineData("no_payment_method", "No card is saved")]
-    [InlineData("a_code_of_next_year", "gave no reason that helps")]
-    public void Render_ADecline_SaysTheReasonInPlainWords_NeverItsCode(string reason, string words)
+    [InlineData("a_code_of_next_year", "did not give a reason")]
+    public void Render_Decline_ExplainsTheReasonWithoutItsCode(string reason, string words)
     {
         var mail = Templates.Render("action_needed", new JsonObject { ["reason"] = reason }, publicUrl: null);
 
@@ -80,9 +87,10 @@ public sealed class MailTemplatesTests
     }
 
     [Fact]
-    public void Render_AuthenticationAndANewCard_AskForDifferentThings()
+    public void Render_AuthenticationAndNewCard_AskForDifferentActions()
     {
-        var confirm = Templates.Render("action_needed", new JsonObject { ["reason"] = "authentication_required", ["subscription_id"] = "L-1" }, "https://l.example");
+        var confirm = Templates.Render(
+            "action_needed", new JsonObject { ["reason"] = "authentication_required", ["subscription_id"] = "L-1" }, "https://l.example");
         var card = Templates.Render("action_needed", new JsonObject { ["reason"] = "expired_card" }, "https://l.example");
 
         Assert.Equal("Please confirm the payment for your license", confirm.Subject);
@@ -92,9 +100,9 @@ public sealed class MailTemplatesTests
     }
 
     [Theory]
-    [InlineData("refunded", "We gave back the payment of 30.10 USD")]
-    [InlineData("dispute_lost", "Your bank took back the payment of 30.10 USD")]
-    public void Render_APeriodThatEndsEarly_SaysWhyAndWhen(string reason, string words)
+    [InlineData("refunded", "We refunded the payment of 30.10 USD")]
+    [InlineData("dispute_lost", "Your bank reversed the payment of 30.10 USD")]
+    public void Render_PeriodThatEndsEarly_StatesReasonAndDate(string reason, string words)
     {
         var mail = Templates.Render("period_ended", new JsonObject
         {
@@ -102,10 +110,24 @@ public sealed class MailTemplatesTests
         }, "https://l.example");
 
         Assert.All([mail.Text, mail.Html], part => Assert.Contains(words, part, StringComparison.Ordinal));
-        Assert.Contains("ends on 24 December 2026, 23:30 UTC", mail.Text, StringComparison.Ordinal);
+        Assert.Contains("ends on December 24, 2026, 23:30 UTC", mail.Text, StringComparison.Ordinal);
         Assert.Contains("https://l.example/app/licenses/L-1/renewals", mail.Html, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("renewed", "Your license team", "ALERT_EMAIL")]
+    [InlineData("operator_alerts", "ALERT_EMAIL", "Your license team")]
+    public void Render_Footer_IsThatOfItsReader(string name, string expected, string other)
+    {
+        var mail = Templates.Render(name, [], publicUrl: null);
+
+        Assert.All([mail.Text, mail.Html], part =>
+        {
+            Assert.Contains(expected, part, StringComparison.Ordinal);
+            Assert.DoesNotContain(other, part, StringComparison.Ordinal);
+        });
+    }
+
     [Fact]
-    public void Render_AnUnknownName_Throws() => Assert.Throws<KeyNotFoundException>(() => Templates.Render("none", [], null));
+    public void Render_UnknownTemplate_Throws() => Assert.Throws<KeyNotFoundException>(() => Templates.Render("none", [], null));
 }
