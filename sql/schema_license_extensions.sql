@@ -1,8 +1,8 @@
--- Installs the license management, or brings it up to date: psql … -c '\i schema_license_extensions.sql'
--- The same as `licensectl migrate`, with the same journal (schema_migrations): either may follow the other, or run at the
--- same time. psql can't list a folder, so each new file is named here too; a test compares.
--- A migration records itself in the journal, first, and is one transaction. The repeatable files (views, functions) follow
--- every time: create or replace only, for others build on them and have grants on them; what must go, a migration drops.
+-- Installs the license management or brings it up to date: psql … -c '\i schema_license_extensions.sql'
+-- `licensectl migrate` does the same with the same journal (schema_migrations): the two can follow each other or run at the
+-- same time. psql can't list a folder, so each new file is listed here; a test compares the list.
+-- A migration first records itself in the journal; it is one transaction. The repeatable files (views, functions) run every
+-- time. They only create or replace, because other objects and grants depend on them; a migration drops what is obsolete.
 \set on_error_stop_before :ON_ERROR_STOP
 \set ON_ERROR_STOP on
 

@@ -1,5 +1,5 @@
--- A small platform: who is on it, what masters ask, what subscribers have. Every demo file may run again and again: what is
--- there stays as people left it. Identifiers end in 1nn (subscribers), 2nn (masters), 3nn (subscriptions), 4nn (tokens).
+-- A small platform: its users, the prices of masters, the wallets and cards of subscribers. Every demo file can run again:
+-- existing rows stay as they are. Identifiers end in 1nn (subscribers), 2nn (masters), 3nn (subscriptions), 4nn (tokens).
 insert into users (user_id, email, password_hash, role, created_at) values
     ('00000000-0000-4000-8000-000000000001', 'olga.operator@example.com', 'x', 'operator', now() - interval '400 days'),
     ('00000000-0000-4000-8000-000000000002', 'ingest-server@example.com', 'x', 'service', now() - interval '400 days'),
@@ -33,7 +33,7 @@ insert into user_wallets (user_id)
 select user_id from users where user_id::text like '00000000-0000-4000-8000-0000000001__'
 on conflict do nothing;
 
--- By the platform's own function, so that the ledger balances.
+-- With the platform's own function, so that the ledger is consistent.
 select credit_wallet(user_id, amount, 'DEPOSIT', 'Deposit by bank transfer')
 from (values (1, 180.00), (3, 120.00), (5, 4.00), (6, 1.50), (7, 60.00), (8, 250.00), (11, 75.00), (13, 10.00),
              (14, 99.00), (16, 49.00), (18, 500.00), (19, 35.00), (21, 82.00), (23, 300.00), (25, 12.00)) as deposits (n, amount)
@@ -44,7 +44,8 @@ insert into user_payment_methods
     (payment_method_id, user_id, payment_provider, provider_customer_id, provider_payment_id, payment_type, last_four, brand,
      expiry_month, expiry_year, is_default)
 select ('00000000-0000-4000-8000-000000000' || 500 + n)::uuid, ('00000000-0000-4000-8000-000000000' || 100 + n)::uuid,
-       'stripe', 'cus_demo_' || n, payment, 'card', last_four, brand, extract(month from now() + valid)::int, extract(year from now() + valid)::int, true
+       'stripe', 'cus_demo_' || n, payment, 'card', last_four, brand,
+       extract(month from now() + valid)::int, extract(year from now() + valid)::int, true
 from (values
     (1, 'pm_card_visa', '4242', 'visa', interval '20 months'),
     (4, 'pm_card_mastercard', '4444', 'mastercard', interval '9 months'),

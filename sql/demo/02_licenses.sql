@@ -1,4 +1,4 @@
--- One license a subscriber, in every state that a license can be in. Its token is "demo-" and the first name: demo-nora.
+-- One license per subscriber; together they have every possible state. A token is "demo-" and the first name: demo-nora.
 with licenses (n, name, master, expires_in, auto_renew, state, paused_reason, revoked, revoked_reason) as (values
     (1, 'nora', 201, interval '24 days', true, 'SYNCED', null, null::interval, null),
     (2, 'tunde', 201, interval '19 days', false, 'SYNCED', null, null, null),
@@ -60,9 +60,10 @@ join subscriptions on subscription_id = ('00000000-0000-4000-8000-000000000' || 
 join license_tokens using (subscription_id)
 on conflict do nothing;
 
--- Ivan's token was rotated this morning; the old one, demo-ivan-old, is accepted for a day more.
+-- Ivan's token was rotated two hours ago; the old one, demo-ivan-old, is accepted for one more day.
 insert into license_tokens (token_id, subscription_id, token_hash, expires_at, created_at)
-select '00000000-0000-4000-8000-000000000499', subscription_id, encode(sha256('demo-ivan-old'), 'hex'), now() + interval '1 day', now() - interval '300 days'
+select '00000000-0000-4000-8000-000000000499', subscription_id, encode(sha256('demo-ivan-old'), 'hex'),
+       now() + interval '1 day', now() - interval '300 days'
 from subscriptions where subscription_id = '00000000-0000-4000-8000-000000000316'
 on conflict do nothing;
 insert into license_token_replacements (token_id, subscription_id, replaced_by, replaced_at, overlap_until)
@@ -71,8 +72,10 @@ from license_tokens where token_id = '00000000-0000-4000-8000-000000000499'
 on conflict do nothing;
 
 insert into license_renewal_history
-    (renewal_id, attempted_at, subscription_id, user_id, renewal_type, amount_usd, previous_expiry, new_expiry, payment_provider, status, failure_reason)
-select ('00000000-0000-4000-8000-000000000' || 700 + n)::uuid, t.expires_at - coalesce(ago, interval '33 days'), t.subscription_id, s.subscriber_id,
+    (renewal_id, attempted_at, subscription_id, user_id, renewal_type, amount_usd, previous_expiry, new_expiry,
+     payment_provider, status, failure_reason)
+select ('00000000-0000-4000-8000-000000000' || 700 + n)::uuid, t.expires_at - coalesce(ago, interval '33 days'),
+       t.subscription_id, s.subscriber_id,
        renewal_type, amount, t.expires_at - case when ago is null then interval '30 days' else interval '0' end,
        case when ago is null then t.expires_at end, provider, status, failure_reason
 from (values

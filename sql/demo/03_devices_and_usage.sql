@@ -1,9 +1,10 @@
--- What traders do: a machine in a data centre day and night, another at home in the evening; daily addresses, a move, a resale.
--- A record an hour while a device is on. Times are whole hours and identifiers follow from them, so that a later run adds
--- only the hours since. Nothing is newer than ten minutes: nobody of the demo is "active now" when somebody tries it.
+-- Typical usage: a server in a data center day and night, a computer at home in the evening, daily new IP addresses, and a
+-- shared license. One record per hour while a device is on. Times are whole hours and identifiers depend on them, so that a
+-- later run adds only new hours. All records are older than ten minutes: no demo device is active when somebody tries one.
 select ensure_usage_partitions(now() - interval '14 days', now());
 
-with devices (n, ea, account, slot, network, host, country, city, latitude, longitude, from_hour, to_hour, since_days, until_hours) as (values
+with devices
+    (n, ea, account, slot, network, host, country, city, latitude, longitude, from_hour, to_hour, since_days, until_hours) as (values
     (1, 'EA-NORA-VPS', 510101, 1, '198.51.100.0'::inet, 11, 'DE', 'Frankfurt', 50.11, 8.68, 0, 23, 14, 0),
     (1, 'EA-NORA-HOME', 510101, 2, '203.0.113.0', null, 'SE', 'Stockholm', 59.33, 18.07, 17, 22, 14, 0),
     (3, 'EA-MIRA-1', 620301, 1, '198.51.100.0', 31, 'NL', 'Amsterdam', 52.37, 4.90, 0, 23, 14, 0),
@@ -34,7 +35,7 @@ with devices (n, ea, account, slot, network, host, country, city, latitude, long
 ),
 hours as (
     select devices.*, hour,
-           -- A home line without a fixed address gets a new one every day.
+           -- A home connection without a fixed address gets a new one every day.
            network + coalesce(host, 20 + (extract(doy from hour)::int * 7 + n) % 200) as address,
            ('x' || substr(md5(ea || hour::text), 1, 6))::bit(24)::int as noise
     from devices,
@@ -77,7 +78,7 @@ join hours on ea = ea_instance_id
 group by 1, 2
 on conflict do nothing;
 
--- The sums that the ingest would have made of it; hours that have theirs stay as they are.
+-- The sums that the ingest would have written. Existing hours stay as they are.
 insert into usage_rollups (
     subscription_id, hour_at, ea_instance_id, mt5_account_number, network, country_code, sessions, session_sec,
     signals_received, signals_executed, signals_rejected, latency_weighted, latency_signals)

@@ -1,5 +1,5 @@
--- First statement of every step of the installation, by psql and by licensectl alike: one installer at a time (the lock
--- ends with the transaction, so it is safe behind a pooler), and the journal of what is installed.
+-- The first statement of every installation step, in psql and in licensectl. It takes a lock, so that one installer runs at
+-- a time (the lock ends with the transaction and works behind a pooler), and creates the journal of installed migrations.
 do $do$
 begin
     perform pg_advisory_xact_lock(hashtextextended('schema_migrations', 0));
@@ -9,7 +9,7 @@ begin
             installed_at timestamptz not null default now()
         );
 
-        -- The text of all views, functions and triggers here, as one number: whether a run of the repeatable files changed any.
+        -- A hash over all views, functions and triggers of the schema: it tells whether the repeatable files changed any.
         create function schema_definitions() returns text language sql stable as $body$
             select md5(string_agg(definition, e'\n' order by definition collate "C"))
             from (

@@ -1,9 +1,9 @@
--- The platform's own part: on an empty database all of it, beside a running platform only what is missing.
--- Nothing of an existing platform is altered here, not even an index: each object is made where its name is free.
+-- The platform's own tables and functions: all of them in an empty database, only the missing ones beside a platform.
+-- Nothing of an existing platform is altered, not even an index: an object is created only if its name is free.
 insert into schema_migrations (name) values ('0001_platform');
 
--- Identifiers default to uuid_generate_v4(). The extension may be missing, not allowed, or live in a schema outside
--- of the search path; whatever the reason, the server's own generator then serves under that name.
+-- Identifiers default to uuid_generate_v4(). The extension may be missing, not allowed, or in a schema outside of the
+-- search path. In all these cases, a function with this name calls the server's own generator.
 do $do$
 begin
     if to_regprocedure('uuid_generate_v4()') is null then
@@ -44,7 +44,7 @@ begin
 end
 $do$;
 
--- For tables that are evidence: rows are added, never changed or taken away.
+-- For append-only tables: rows can't be changed or deleted.
 create or replace function refuse_change_of_evidence() returns trigger language plpgsql as $body$
 begin
     raise exception '% is append-only', tg_table_name using errcode = 'restrict_violation';
@@ -170,7 +170,7 @@ begin
 end
 $do$;
 
--- Both lock the wallet NOWAIT: a concurrent change is raised (lock_not_available) to the caller, who retries as a whole.
+-- Both functions lock the wallet with NOWAIT. If it is locked, the caller receives lock_not_available and retries everything.
 do $do$
 begin
     if to_regprocedure('debit_wallet(uuid, numeric, ledger_entry_type, text, uuid)') is null then

@@ -1,9 +1,9 @@
--- The license contract's tables. Each may be there already, made by the platform's first version: it is kept with its
--- rows and gets the columns, rules and indexes that it lacks; rows that break a rule stop the installation by that
--- rule's name. Only license_usage_log may have a shape that can't be kept; it is converted.
+-- The tables of the license contract. The platform's first version may have created some of them: these keep their rows
+-- and get the missing columns, constraints and indexes. If a row violates a constraint, the installation fails with the
+-- name of the constraint. Only license_usage_log may have a structure that can't be kept; it is converted.
 insert into schema_migrations (name) values ('0002_licensing');
 
--- A platform at work must not queue up behind us: better to fail here and be run again.
+-- A running platform must not wait for this migration: it fails instead, and can be run again.
 set local lock_timeout = '10s';
 
 alter table license_tokens add column if not exists metadata jsonb;
@@ -87,7 +87,7 @@ alter table suspicious_activity_alerts
 create index if not exists suspicious_activity_alerts_subscription_id on suspicious_activity_alerts (subscription_id, detected_at desc);
 create index if not exists suspicious_activity_alerts_status on suspicious_activity_alerts (status, detected_at desc);
 
--- How license_usage_log is stored on this server: 'hypertable', 'partitions' (native, by week), or null where it is neither.
+-- How license_usage_log is stored: 'hypertable', 'partitions' (native, one per week), or null for neither.
 create or replace function usage_log_storage() returns text language plpgsql stable as $$
 declare
     usage_log regclass := to_regclass('license_usage_log');
@@ -103,8 +103,8 @@ begin
 end
 $$;
 
--- Makes the weekly partitions (Monday to Monday, UTC) that are missing for this span, both ends included; answers how many.
--- A partition is attached, not created in place: that takes no lock which an insert would wait for. Nothing to do on a hypertable.
+-- Creates the missing weekly partitions (Monday to Monday, UTC) of a span, both ends inclusive, and returns their number.
+-- A partition is created separately and then attached, because that doesn't block inserts. Does nothing for a hypertable.
 create or replace function ensure_usage_partitions(from_at timestamptz, to_at timestamptz) returns int language plpgsql as $$
 declare
     usage_log regclass := 'license_usage_log';
@@ -138,14 +138,14 @@ begin
 end
 $$;
 
--- license_usage_log: made anew, kept, or set aside to be converted below.
+-- license_usage_log is created, kept, or renamed in order to be converted below.
 do $$
 declare
     usage_log regclass := to_regclass('license_usage_log');
     kind "char" := (select relkind from pg_class where oid = usage_log);
     old_index record;
 begin
-    -- Only where the library is preloaded: elsewhere the attempt ends the whole session.
+    -- Only if the library is preloaded: otherwise the attempt ends the session.
     if not exists (select from pg_extension where extname = 'timescaledb')
        and exists (select from pg_available_extensions where name = 'timescaledb')
        and exists (select from pg_settings where name = 'timescaledb.max_background_workers') then
@@ -191,7 +191,7 @@ begin
 end
 $$;
 
--- No foreign key: 100,000 rows a second come in, and ingest has checked their subscription in the same statement.
+-- No foreign key: up to 100,000 rows are inserted per second, and the ingest checks their subscriptions in the same statement.
 alter table license_usage_log
     add column if not exists token_hash           varchar(255) not null,
     add column if not exists subscription_id      uuid not null,
@@ -208,7 +208,7 @@ alter table license_usage_log
     add column if not exists avg_latency_ms       int,
     add column if not exists session_duration_sec int;
 
--- The rules of tables that may be older than this file, each added where no rule of that name is.
+-- The constraints of tables that may be older than this file. Each is added if no constraint has its name.
 do $$
 declare
     rule record;
@@ -239,7 +239,7 @@ begin
         execute format('alter table %I add constraint %I %s', rule.table_name, rule.name, rule.definition);
     end loop;
 
-    -- A kept hypertable may have lost its key; a record's identity is (logged_at, log_id) everywhere.
+    -- An existing hypertable may have no key; the identity of a record is always (logged_at, log_id).
     if not exists (
         select from pg_index i
         where i.indrelid = 'license_usage_log'::regclass and i.indisunique and i.indpred is null and i.indnkeyatts = 2
@@ -257,8 +257,8 @@ create index if not exists license_usage_log_ip_address on license_usage_log (ip
 
 do $$ begin perform ensure_usage_partitions(now() - interval '13 weeks', now() + interval '8 weeks'); end $$;
 
--- The first version's rows, columns of its own and grants move over; whatever can't (a row that breaks a rule, a view
--- that depends on the old table) stops the installation by name, and nothing has changed.
+-- Moves the rows, additional columns and grants of the first version's table. If something can't be moved (a row that
+-- violates a constraint, a view that depends on the old table), the installation fails with its name and changes nothing.
 do $$
 declare
     first_version regclass := to_regclass('first_version_license_usage_log');
@@ -281,7 +281,7 @@ begin
         select distinct date_trunc('week', logged_at at time zone 'UTC') at time zone 'UTC' as week
         from first_version_license_usage_log where logged_at is not null) as weeks;
 
-    -- The type's bare name: char(2) would be cut to its length by a cast, and must be refused instead.
+    -- The type without its length: a cast to char(2) would truncate the value, which must be rejected instead.
     select string_agg(quote_ident(old.attname), ', '),
            string_agg(case when new.attnotnull and new.atthasdef and new.atttypid = 'int'::regtype
                            then format('coalesce(%I::%I, 0)', old.attname, type.typname)
@@ -300,7 +300,7 @@ begin
         execute format('grant %s on license_usage_log to %s', privilege.privilege_type, privilege.grantee);
     end loop;
 
-    -- Ours come back with the repeatable files.
+    -- The repeatable files create this backend's views again.
     drop view if exists v_license_health, v_license_usage_24h, v_renewal_candidates;
     drop table first_version_license_usage_log;
 end

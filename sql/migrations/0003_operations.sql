@@ -1,4 +1,4 @@
--- What keeps the rest running: who did what, what has to go out, who runs which timer.
+-- Operations: the audit log, the outbox, and the leases of the timers.
 insert into schema_migrations (name) values ('0003_operations');
 
 create table audit_log (

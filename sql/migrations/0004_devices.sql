@@ -1,15 +1,15 @@
--- Devices, rotated tokens and suspensions: what a check of a license reads beside the platform's own rows.
+-- Devices, rotated tokens and suspensions: the tables that a license check reads besides the platform's.
 insert into schema_migrations (name) values ('0004_devices');
 
--- One row a license, made when something first has to be remembered or locked. Whatever changes a license locks it
--- first (insert … on conflict do nothing, then select … for update), so that changes of one license queue up.
+-- One row per license, created when it is first needed. Every change of a license first locks this row (insert … on
+-- conflict do nothing, then select … for update), so that changes of one license run one after the other.
 create table license_states (
     subscription_id uuid primary key references subscriptions (subscription_id) on delete cascade,
-    -- Set while a renewal's outcome is open: the license is valid until then, however long ago it expired.
+    -- Set while the outcome of a renewal is unknown: the license is valid until this time, even if it expired long ago.
     grace_until timestamptz
 );
 
--- One row a license and device, kept after the device has lost its place, so that its return is recognised.
+-- One row per license and device. It is kept after the device has lost its slot, so that its return is recognized.
 create table license_devices (
     device_id uuid primary key default uuid_generate_v4(),
     subscription_id uuid not null references subscriptions (subscription_id) on delete cascade,
@@ -31,9 +31,9 @@ create table license_devices (
     constraint slots_count_from_one check (slot > 0),
     constraint mt5_account_number_positive check (mt5_account_number > 0),
     constraint first_seen_before_last check (first_seen_at <= last_seen_at)
-) with (fillfactor = 80); -- last_seen_at changes every few seconds, always within the page
+) with (fillfactor = 80); -- last_seen_at changes every few seconds: room for heap-only updates
 
--- Where a device was seen from: an IPv4 address, or the /64 of an IPv6 one (the host part changes daily by design).
+-- The networks of a device: an IPv4 address, or the /64 of an IPv6 address, whose host part changes daily by design.
 create table license_device_networks (
     device_id uuid not null references license_devices (device_id) on delete cascade,
     network cidr not null,
@@ -43,7 +43,7 @@ create table license_device_networks (
     constraint ipv4_whole_ipv6_by_64 check (masklen(network) = case family(network) when 4 then 32 else 64 end)
 ) with (fillfactor = 80);
 
--- Replacements of one device by another; a license has a few of them in 30 days.
+-- Replacements of one device by another. Their number within 30 days is limited.
 create table license_device_changes (
     change_id bigint generated always as identity primary key,
     subscription_id uuid not null references subscriptions (subscription_id) on delete cascade,
@@ -56,7 +56,7 @@ create index license_device_changes_by_license on license_device_changes (subscr
 create index license_device_changes_by_replaced on license_device_changes (replaced_device_id);
 create index license_device_changes_by_admitted on license_device_changes (admitted_device_id);
 
--- A rotated-away token, until when it is still accepted, and the license's current token (moved on at each rotation).
+-- A replaced token, the time until which it is still accepted, and the license's current token (updated at each rotation).
 create table license_token_replacements (
     token_id uuid primary key references license_tokens (token_id) on delete cascade,
     subscription_id uuid not null references subscriptions (subscription_id) on delete cascade,
@@ -69,9 +69,9 @@ create table license_token_replacements (
 create index license_token_replacements_by_license on license_token_replacements (subscription_id);
 create index license_token_replacements_by_current on license_token_replacements (replaced_by);
 
--- The guide's runbook reactivates by subscription, rotated-away rows included. Those stay as they are, without failing
--- the statement for the current one. Their expiry is the end of the overlap, so that the ingest server, which knows only
--- this table, stops accepting them on time.
+-- The guide's runbook reactivates all tokens of a subscription, including replaced ones. This trigger keeps replaced
+-- tokens unchanged without failing the statement for the current token. Their expiry is the end of the overlap, because
+-- the ingest server reads only this table.
 create function keep_rotated_token_retired() returns trigger language plpgsql as $$
 declare
     overlap_end timestamptz;
@@ -91,21 +91,21 @@ end $$;
 create trigger keep_rotated_token_retired before update of is_active, expires_at on license_tokens
     for each row execute function keep_rotated_token_retired();
 
--- Suspensions that this backend wrote. What is suspended on the platform without an open row here isn't ours to lift.
+-- Suspensions by this backend. A suspension of the platform without an open row here is not lifted by this backend.
 create table license_suspensions (
     suspension_id uuid primary key default uuid_generate_v4(),
     subscription_id uuid not null references subscriptions (subscription_id) on delete cascade,
     cause text not null,
-    -- Written to subscriptions.paused_reason letter for letter: while it stands there, the platform's state is ours.
+    -- Copied to subscriptions.paused_reason. If the two are equal, this backend has set the platform's state.
     reason text not null,
-    -- The newcomer that led to it. Once the suspension is closed, this device never suspends the license again.
+    -- The new device that caused the suspension. After the suspension is closed, it can't suspend the license again.
     device_key text,
     evidence jsonb not null default '{}',
     alert_id uuid references suspicious_activity_alerts (alert_id) on delete set null,
     previous_state subscription_state not null,
     previous_paused_reason text,
     previous_paused_at timestamptz,
-    -- The tokens that the suspension took: those, and no others, come back.
+    -- The tokens that the suspension deactivated. Only these are activated again.
     token_ids uuid[] not null default '{}',
     suspended_at timestamptz not null default now(),
     suspended_by uuid,

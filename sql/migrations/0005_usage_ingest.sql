@@ -1,9 +1,9 @@
--- Recording use: what new rows have arrived for the detector, and the records that could not be taken.
+-- Usage ingest: the arrivals of new rows for the detector, and the quarantine of invalid records.
 insert into schema_migrations (name) values ('0005_usage_ingest');
 
--- One row a transaction that inserted usage, by whichever way it came: the licenses and the span of each one's new rows.
--- A row appears when its transaction commits, so claiming (for update skip locked, delete) by arrival_id never steps over
--- one that commits late, as a cursor would. Arrays, so that a batch of 1,000 licenses costs one insert.
+-- One row per transaction that inserted usage, from any source: its licenses, and the time span of each one's new rows.
+-- A row becomes visible when its transaction commits. Claiming rows (for update skip locked, delete) can't miss one that
+-- commits late, as a cursor would. The columns are arrays, so that a batch of 1,000 licenses needs one insert.
 create table usage_arrivals (
     arrival_id       bigint generated always as identity primary key,
     arrived_at       timestamptz not null default now(),
@@ -14,13 +14,13 @@ create table usage_arrivals (
                                               and cardinality(latest_at) = cardinality(subscription_ids)
                                               and cardinality(subscription_ids) > 0)
 );
--- Random identifiers don't compress: trying costs more than the insert.
+-- Random identifiers can't be compressed; an attempt would cost more than the insert.
 alter table usage_arrivals
     alter column subscription_ids set storage external,
     alter column earliest_at set storage external,
     alter column latest_at set storage external;
 
--- The payload is text, not jsonb: it may be no JSON at all, and JSON may hold \u0000, which jsonb refuses.
+-- The payload is text and not jsonb: it may not be JSON, and JSON may contain \u0000, which jsonb rejects.
 create table usage_quarantine (
     quarantine_id  uuid primary key default uuid_generate_v4(),
     quarantined_at timestamptz not null default now(),
@@ -29,7 +29,7 @@ create table usage_quarantine (
     field          text,
     detail         text not null,
     payload        text not null,
-    -- SHA-256 of the payload as it came: a message delivered again is quarantined once.
+    -- SHA-256 of the received payload: a message that is delivered again is quarantined once.
     payload_digest bytea not null,
     state          text not null default 'OPEN',
     closed_at      timestamptz,

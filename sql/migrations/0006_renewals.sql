@@ -1,14 +1,14 @@
--- Renewals: what is charged for which period, and what payment providers tell of it.
+-- Renewals: the charges for each period, and the events of the payment providers.
 insert into schema_migrations (name) values ('0006_renewals');
 
--- A range over uuid, so that an exclusion constraint can compare identifiers without an extension (btree_gist).
+-- A range type over uuid: exclusion constraints can compare identifiers without the extension btree_gist.
 create type uuid_range as range (subtype = uuid);
 
 create table renewals (
     renewal_id      uuid primary key default uuid_generate_v4(),
     subscription_id uuid not null references subscriptions (subscription_id),
     user_id         uuid not null references users (user_id),
-    -- The expiry that this renewal is for.
+    -- The expiry from which this renewal extends the license.
     period_start    timestamptz not null,
     renewal_type    text not null,
     status          text not null,
@@ -24,7 +24,7 @@ create table renewals (
     paid_with       text,
     paid_from       timestamptz,
     paid_until      timestamptz,
-    -- Grows with every claim and every write: a writer who read an older one writes nothing.
+    -- Incremented by every claim and every write: a process that has read an older value can't write.
     fence           bigint not null default 0,
     lease_until     timestamptz,
     created_at      timestamptz not null default now(),
@@ -69,7 +69,7 @@ create table renewal_attempts (
 create unique index one_open_attempt_a_renewal on renewal_attempts (renewal_id) where status = 'sent';
 create unique index a_charge_is_booked_once on renewal_attempts (provider, transaction_id) where transaction_id is not null;
 
--- A repeat under the same key must carry what was sent first, and the key's life counts from then.
+-- A repeated request with the same key must have the same content. The key's lifetime begins with the first request.
 create function keep_request_frozen() returns trigger language plpgsql as $$
 begin
     raise exception 'the request of attempt % is frozen', old.attempt_id using errcode = 'restrict_violation';
@@ -79,7 +79,7 @@ create trigger keep_request_frozen before update on renewal_attempts
                        or old.provider is distinct from new.provider)
     execute function keep_request_frozen();
 
--- Idempotency-Key of POST …/renew: written with the renewal's restart, so that a repeat starts nothing.
+-- Idempotency-Key of POST …/renew: written in the transaction that restarts the renewal, so that a repeated request has no effect.
 create table renewal_requests (
     caller_id       uuid not null,
     idempotency_key text not null,
@@ -91,7 +91,7 @@ create table renewal_requests (
 );
 create index renewal_requests_by_age on renewal_requests (requested_at);
 
--- What a payment provider told us, each event once. The row is written in the transaction of its effect.
+-- Events of payment providers, one row per event. The row is written in the transaction that applies the event.
 create table payment_events (
     provider text not null,
     event_id text not null,

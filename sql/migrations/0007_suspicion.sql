@@ -1,7 +1,7 @@
--- What the detector remembers of each license, the alerts' matters, and customers' appeals.
+-- The detector's state of each license, the columns of alerts, and customers' appeals.
 insert into schema_migrations (name) values ('0007_suspicion');
 
--- The detector's state: bounded by its code, a few kilobytes. forgiven_at: what was judged before it is in the state.
+-- The detector's state, a few kilobytes; the code limits its size. forgiven_at: usage before this time is already in the state.
 create table suspicion_states (
     subscription_id uuid primary key references subscriptions (subscription_id) on delete cascade,
     state jsonb not null default '{}',
@@ -9,7 +9,7 @@ create table suspicion_states (
     updated_at timestamptz not null default now()
 );
 
--- The guide's table, and what an alert needs to grow with its incident instead of being repeated.
+-- The guide's table, with the columns that let one alert follow its incident instead of a new alert for each finding.
 alter table suspicious_activity_alerts
     add column incident text,
     add column updated_at timestamptz not null default now(),

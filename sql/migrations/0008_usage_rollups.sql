@@ -1,37 +1,37 @@
--- What is left of usage when its raw rows are gone: sums by license, device, network and hour.
+-- Sums of usage by license, device, network and hour. They remain after the raw rows are deleted.
 insert into schema_migrations (name) values ('0008_usage_rollups');
 
--- An address is a person's; its network (IPv4 /24, IPv6 /48) may be kept. 0.0.0.0/0 is an address that nobody told.
+-- An IP address is personal data; its network (IPv4 /24, IPv6 /48) may be kept. 0.0.0.0/0 stands for an unknown address.
 create function usage_network(ip inet) returns cidr language sql immutable as $$
     select coalesce(network(set_masklen(ip, case family(ip) when 4 then 24 else 48 end)), '0.0.0.0/0')
 $$;
 
--- Kept up by store_license_usage, in the transaction of the rows, from rows that are new. Days are sums of hours (UTC).
+-- store_license_usage adds new rows in their own transaction. Days are sums of hours (UTC).
 create table usage_rollups (
     subscription_id    uuid not null,
-    -- Of logged_at; the hour's start.
+    -- Start of the hour of logged_at.
     hour_at            timestamptz not null,
     ea_instance_id     varchar(100) not null,
     mt5_account_number bigint not null,
     network            cidr not null,
-    -- ZZ: not known.
+    -- ZZ: unknown.
     country_code       char(2) not null,
     sessions           bigint not null,
     session_sec        bigint not null,
     signals_received   bigint not null,
     signals_executed   bigint not null,
     signals_rejected   bigint not null,
-    -- Each session's mean weighs as much as the signals that it received: sum of mean times signals, and of those signals.
+    -- The mean latency of a session is weighted by its received signals: the sum of mean times signals, and the sum of signals.
     latency_weighted   bigint not null,
     latency_signals    bigint not null,
     primary key (subscription_id, hour_at, ea_instance_id, mt5_account_number, network, country_code),
     constraint hour_is_whole check (hour_at = date_bin('1 hour', hour_at, '2000-01-01 00:00Z')),
     constraint network_is_no_address check (masklen(network) in (0, 24, 48))
-) with (fillfactor = 70); -- the present hour's rows change all the time, within their page
--- For sums over all licenses: hours come roughly in the order of the rows.
+) with (fillfactor = 70); -- the rows of the present hour change often: room for heap-only updates
+-- For sums over all licenses: the order of the rows is roughly the order of the hours.
 create index usage_rollups_hour_at on usage_rollups using brin (hour_at) with (pages_per_range = 32);
 
--- Nothing may come in between the sums of what is there and the function that goes on with them.
+-- No row may be inserted between these sums and the function that continues them.
 lock table license_usage_log in share row exclusive mode;
 insert into usage_rollups
 select subscription_id, date_bin('1 hour', logged_at, '2000-01-01 00:00Z'), coalesce(ea_instance_id, ''), coalesce(mt5_account_number, 0),

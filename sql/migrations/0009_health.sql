@@ -1,18 +1,18 @@
--- The stored health of each license, what changed it, and when it is to be judged again.
+-- The stored health of each license, its changes, and when it must be scored again.
 insert into schema_migrations (name) values ('0009_health');
 
 create table license_health (
     subscription_id uuid primary key references subscriptions (subscription_id) on delete cascade,
-    -- Null until it is judged for the first time.
+    -- Null until the license is scored for the first time.
     score smallint,
     status text,
     contributions jsonb not null default '[]',
-    -- Loses points for silence: the first use brings them back.
+    -- Whether the license loses points for silence: the next usage restores them.
     is_silent boolean not null default false,
     scored_at timestamptz,
-    -- When it is to be judged again: at once after a change, else when time alone will change it.
+    -- When the license must be scored again: at once after a change, otherwise when the passage of time changes the score.
     due_at timestamptz not null default now(),
-    -- Counts the changes; a judgement that began before one doesn't put off the next.
+    -- Number of changes. A scoring that began before a change must not postpone the next one.
     marks bigint not null default 0,
     constraint score_from_0_to_100 check (score between 0 and 100),
     constraint scored_says_when check ((score is null) = (scored_at is null) and (score is null) = (status is null))
@@ -20,14 +20,14 @@ create table license_health (
 create index license_health_due on license_health (due_at);
 create index license_health_silent on license_health (subscription_id) where is_silent;
 
--- The score on each day on which it changed, at the day's end; between two rows it stayed.
+-- The score at the end of each day on which it changed. Between two rows it was constant.
 create table license_health_days (
     subscription_id uuid not null references subscriptions (subscription_id) on delete cascade,
     day date not null,
     score smallint not null,
-    -- The score before that day's first change; null where there was none.
+    -- The score before the first change of the day; null if there was none.
     previous_score smallint,
-    -- What changed it: the contributions that came and went.
+    -- The contributions that were added and removed.
     gained jsonb not null default '[]',
     lost jsonb not null default '[]',
     primary key (subscription_id, day),
@@ -39,8 +39,8 @@ create function mark_health_due(license uuid) returns void language sql as $$
     on conflict (subscription_id) do update set due_at = least(h.due_at, now()), marks = h.marks + 1
 $$;
 
--- For our own tables that name the license. The platform's carry no trigger of ours: a license's judgement looks at them
--- whenever it is made, and none is older than a few hours.
+-- For this backend's tables that contain the license. The platform's tables get no trigger: every scoring reads them, and
+-- each license is scored every few hours.
 create function health_facts_changed() returns trigger language plpgsql as $$
 begin
     if tg_op <> 'INSERT' then
@@ -63,7 +63,7 @@ create trigger health_facts_changed after insert or delete or update of status, 
 create trigger health_facts_changed after insert or update of status on license_renewal_history
     for each row execute function health_facts_changed();
 
--- A card or a price concerns all licenses of its owner.
+-- A card or a price affects all licenses of its owner.
 create function payment_method_changed() returns trigger language plpgsql as $$
 begin
     perform mark_health_due(s.subscription_id) from subscriptions s where s.subscriber_id = coalesce(new.user_id, old.user_id);

@@ -1,4 +1,4 @@
--- Who a user is at a payment provider: known before the first card is saved, so that all cards of a user are one customer's.
+-- The customer of a user at a payment provider. It is stored before the first card, so that all cards belong to one customer.
 insert into schema_migrations (name) values ('0010_payments');
 
 create table payment_customers (
@@ -10,5 +10,5 @@ create table payment_customers (
     constraint one_user_per_customer unique (payment_provider, provider_customer_id)
 );
 
--- A webhook about a card names the provider's id only.
+-- A webhook about a card contains only the provider's ID.
 create index user_payment_methods_provider_payment_id on user_payment_methods (provider_payment_id);

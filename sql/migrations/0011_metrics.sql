@@ -1,4 +1,4 @@
--- Counters that only ever grow: they outlive the rows that were counted, restarts, and are the same from every instance.
+-- Monotonic counters. They remain when the counted rows are deleted, survive restarts, and are the same on every instance.
 insert into schema_migrations (name) values ('0011_metrics');
 
 create table metric_counters (
@@ -9,8 +9,8 @@ create table metric_counters (
     constraint counter_not_negative check (value >= 0)
 );
 
--- What was counted and isn't added up yet: a row of its own each, so that two transactions which count the same never wait
--- for each other. Every instance folds them into the counters every few seconds; a reader adds both.
+-- Increments that are not in the counters yet. Each is a separate row, so that two transactions that increment the same
+-- counter don't wait for each other. Every instance adds them to the counters every few seconds; a reader sums both tables.
 create table metric_increments (
     increment_id bigint generated always as identity primary key,
     name         text not null,
@@ -40,7 +40,7 @@ end $$;
 create trigger count_device_suspension after insert on license_suspensions
     for each row when (new.cause = 'DEVICE_LIMIT') execute function count_device_suspension();
 
--- An attempt counts when its outcome is known, once.
+-- An attempt is counted once, when its outcome is known.
 create function count_renewal() returns trigger language plpgsql as $$
 begin
     if tg_op = 'UPDATE' and old.status = new.status then
@@ -52,7 +52,7 @@ end $$;
 create trigger count_renewal after insert or update of status on license_renewal_history
     for each row when (new.status in ('success', 'failed')) execute function count_renewal();
 
--- What was there before: after the triggers, which hold others off, so that none is missed.
+-- Existing rows are counted after the triggers are created: creating them locks the tables, so that no row is missed.
 insert into metric_counters (name, label, value)
 select 'suspicious_activities_total',
        case when activity_type in ('MULTIPLE_IPS', 'RAPID_IP_CHANGES', 'UNUSUAL_USAGE_PATTERN', 'CONCURRENT_SESSIONS',

@@ -1,4 +1,4 @@
--- A card that its bank renewed is worth another try, though its id at the provider is the same.
+-- A card that was renewed by its bank may be charged again, although its ID at the provider is the same.
 insert into schema_migrations (name) values ('0012_card_changes');
 
 alter table user_payment_methods add column details_changed_at timestamptz;

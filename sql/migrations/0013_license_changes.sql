@@ -1,8 +1,8 @@
--- Which licenses changed, for processes that answer checks from memory (VALIDATION_CACHE_SECONDS).
+-- Changed licenses, for processes that cache the answers of license checks (VALIDATION_CACHE_SECONDS).
 insert into schema_migrations (name) values ('0013_license_changes');
 
--- One row a license, rewritten at each change of what a check reads of our own tables: who looks finds the rows that were
--- written since. No foreign key: the row outlives a license that is deleted, which is a change as well.
+-- One row per license. It is updated at each change of the tables of this backend that a license check reads; a process
+-- finds the rows that were written since its last poll. No foreign key: the row remains when the license is deleted.
 create table license_changes (
     subscription_id uuid primary key,
     changes bigint not null default 1
@@ -16,7 +16,7 @@ begin
     return null;
 end $$;
 
--- Not last_seen_at and ip_address, which follow every check.
+-- Without last_seen_at and ip_address, which change at every check.
 create trigger license_changed after insert or delete or update of device_key, slot, beyond_limit, removed_at on license_devices
     for each row execute function license_changed();
 create trigger license_changed after insert or delete or update of grace_until on license_states

@@ -1,6 +1,6 @@
--- The platform's first version has views and functions under the contract's names, with columns and parameters of its own,
--- which `create or replace` refuses to turn into ours; an overload of its own would make the guide's call ambiguous. They make
--- room. Whatever else depends on one of them stops the installation by its name.
+-- The platform's first version has views and functions with the contract's names, but with other columns and parameters.
+-- `create or replace` can't change these, and an additional overload would make the guide's calls ambiguous. They are
+-- dropped. If another object depends on one of them, the installation fails with its name.
 insert into schema_migrations (name) values ('0014_first_version_definitions');
 
 set local lock_timeout = '10s';
@@ -9,7 +9,7 @@ do $do$
 declare
     first_version text;
 begin
-    -- Ours are here already.
+    -- The definitions of this backend are already installed.
     if to_regproc('store_license_usage') is not null then
         return;
     end if;

@@ -1,4 +1,4 @@
--- A device is (EA instance, MT5 account); its address changes and says nothing.
+-- A device is an EA instance with an MT5 account. Its IP address may change.
 create or replace function get_device_count(token_hash varchar) returns int language sql stable as $$
     select count(distinct (u.ea_instance_id, u.mt5_account_number))::int
     from license_usage_log u
@@ -23,7 +23,7 @@ begin
         array[null::double precision], array[null::double precision],
         array[coalesce(received, 0)], array[coalesce(executed, 0)], array[coalesce(rejected, 0)],
         array[record_license_usage.avg_latency_ms], array[null::int]) as stored;
-    -- The ingest server's signal must not fail because of its license: that is for the check, and for an operator.
+    -- An invalid license must not make the ingest server's call fail: the license check and an operator handle it.
     if refused_because is not null then
         insert into usage_quarantine (source, code, field, detail, payload, payload_digest)
         select 'sql', refused_because, 'token_hash', 'record_license_usage: no license has this token, or another one', payload,
@@ -33,7 +33,8 @@ begin
                   'subscription_id', record_license_usage.subscription_id, 'ip_address', host(ip),
                   'ea_instance_id', record_license_usage.ea_instance_id, 'mt5_account_number', mt5_account,
                   'signals_received', coalesce(received, 0), 'signals_executed', coalesce(executed, 0),
-                  'signals_rejected', coalesce(rejected, 0), 'avg_latency_ms', record_license_usage.avg_latency_ms)::text) as record (payload);
+                  'signals_rejected', coalesce(rejected, 0),
+                  'avg_latency_ms', record_license_usage.avg_latency_ms)::text) as record (payload);
     end if;
     insert into metric_increments (name, label, amount)
     values ('usage_records_total', case when refused_because is null then 'accepted' else 'quarantined' end, 1);
@@ -41,7 +42,7 @@ begin
 end
 $$;
 
--- The ingest server binds the first four as text.
+-- The ingest server sends the first four arguments as text.
 create or replace function record_license_usage(
     token_hash text, subscription_id text, ip text, ea_instance_id text, mt5_account bigint,
     received int default 1, executed int default 0, rejected int default 0, avg_latency_ms int default null)

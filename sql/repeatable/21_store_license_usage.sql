@@ -1,13 +1,13 @@
--- Stores a batch of usage records (parallel arrays, one element a record) and what follows from the rows that are new.
--- Answers how many were new, and the places (from 1) of those whose token no license has, or another license has.
+-- Stores a batch of usage records (parallel arrays, one element per record) and updates everything that depends on the new
+-- rows. Returns the number of new records, and the indexes (from 1) of records whose token no license or another license has.
 --
--- A record that is there already, in the table or earlier in the batch, changes nothing: all that follows is computed from
--- the insert's RETURNING. Last-seen times only move forward, so order of arrival doesn't matter.
+-- A duplicate, in the table or in the batch, changes nothing: all updates are computed from the RETURNING of the insert.
+-- Last-seen times only move forward, so the order of arrival doesn't matter.
 --
--- Two batches that meet lock in the same order, and so wait instead of deadlocking: usage rows, tokens, devices, sums,
--- each by its key. That order holds because each update reads its rows sorted and looks each one up in an index (the joins
--- and scans that would shuffle them are off, as is the one that costs more for one row); one generic plan serves batches of
--- every size.
+-- Two concurrent batches lock rows in the same order, so that they wait and don't deadlock: usage rows, tokens, devices,
+-- sums, each sorted by its key. To keep this order, each update reads its rows sorted and finds each row by an index: the
+-- joins and scans that would change the order are disabled, and so is the bitmap scan, which costs more for one row. One
+-- generic plan is used for batches of every size.
 create or replace function store_license_usage(
     record_ids uuid[], logged_ats timestamptz[], token_hashes text[], subscription_ids uuid[], ip_addresses inet[],
     ea_instance_ids text[], mt5_account_numbers bigint[], country_codes text[], cities text[],
@@ -15,13 +15,14 @@ create or replace function store_license_usage(
     signals_received int[], signals_executed int[], signals_rejected int[], avg_latencies_ms int[], session_durations_sec int[],
     out accepted int, out unknown_tokens int[], out foreign_tokens int[]
 ) language plpgsql
-set plan_cache_mode = force_generic_plan set enable_hashjoin = off set enable_mergejoin = off set enable_bitmapscan = off set enable_seqscan = off as $$
+set plan_cache_mode = force_generic_plan
+set enable_hashjoin = off set enable_mergejoin = off set enable_bitmapscan = off set enable_seqscan = off as $$
 #variable_conflict use_column
 declare
     refused int[];
 begin
-    -- Each pair once: a license's records come in numbers. Apart from their places, or every record would be compared with
-    -- every pair before one is known to be bad.
+    -- Each pair is checked once, because a license usually has many records in a batch. The indexes are joined later:
+    -- otherwise every record would be compared with every pair, even if none is bad.
     with bad as materialized (
         select pair.token_hash, pair.subscription_id, t.subscription_id as owner
         from (select distinct token_hash, subscription_id
@@ -72,7 +73,8 @@ begin
         insert into usage_rollups as r (
             subscription_id, hour_at, ea_instance_id, mt5_account_number, network, country_code, sessions, session_sec,
             signals_received, signals_executed, signals_rejected, latency_weighted, latency_signals)
-        select subscription_id, date_bin('1 hour', logged_at, '2000-01-01 00:00Z'), coalesce(ea_instance_id, ''), coalesce(mt5_account_number, 0),
+        select subscription_id, date_bin('1 hour', logged_at, '2000-01-01 00:00Z'),
+               coalesce(ea_instance_id, ''), coalesce(mt5_account_number, 0),
                usage_network(ip_address), coalesce(country_code, 'ZZ'), count(*), coalesce(sum(session_duration_sec), 0),
                sum(signals_received), sum(signals_executed), sum(signals_rejected),
                coalesce(sum(avg_latency_ms::bigint * signals_received), 0),

@@ -1,6 +1,6 @@
--- Drops whole weeks of license_usage_log that ended before now - keep, the oldest first, at most `most` of them a call, and
--- names what it dropped. Call it again while it answers `most` rows. A reader that holds a partition for longer than the
--- lock timeout makes it stop early: nothing may queue up behind the upkeep, and the next call goes on.
+-- Drops the weeks of license_usage_log that ended before now - keep, the oldest first, at most `most` per call, and returns
+-- their names. The caller repeats it while it returns `most` rows. If a reader locks a partition for longer than the lock
+-- timeout, the function stops early, so that other queries don't wait behind it; the next call continues.
 create or replace function drop_expired_usage(keep interval default '90 days', most int default 4)
 returns setof text language plpgsql set lock_timeout = '2s' as $$
 declare

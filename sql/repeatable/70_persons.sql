@@ -1,13 +1,14 @@
--- All that is held on a person, row by row: found by the columns that name a user, his licenses, their devices and renewals, so
--- that a table that comes later is not forgotten; and the texts that may speak of him. Hashes of secrets stay here.
+-- Returns every row about a person. Rows are found by the columns that contain a user, their licenses, devices and renewals, so
+-- that future tables are included, and by texts that contain the person's identifiers. Hashes of secrets are left out.
 create or replace function person_data(person uuid) returns table (table_name text, row_data jsonb) language plpgsql stable as $$
 declare
     licenses uuid[] := array(select subscription_id from subscriptions where subscriber_id = person);
-    -- What stands for him in a text.
+    -- The person's identifiers in texts.
     names text[] := array(select person::text union all select unnest(licenses)::text
                           union all select token_hash from license_tokens where subscription_id = any (licenses)
                           union all select email from users where user_id = person
-                          union all select provider_customer_id from user_payment_methods where user_id = person and provider_customer_id is not null);
+                          union all select provider_customer_id from user_payment_methods
+                                    where user_id = person and provider_customer_id is not null);
     part record;
 begin
     for part in
@@ -23,29 +24,33 @@ begin
         join pg_attribute a on a.attrelid = c.oid and not a.attisdropped
         where c.relnamespace = (select relnamespace from pg_class where oid = 'license_usage_log'::regclass)
           and c.relkind in ('r', 'p') and not c.relispartition
-          and (a.attname in ('user_id', 'subscriber_id', 'caller_id', 'actor_id', 'submitted_by', 'subscription_id', 'device_id', 'renewal_id',
-                            'subject', 'payload', 'body')
-               -- A master is a person, too; who subscribes to him is another.
+          and (a.attname in ('user_id', 'subscriber_id', 'caller_id', 'actor_id', 'submitted_by', 'subscription_id', 'device_id',
+                             'renewal_id', 'subject', 'payload', 'body')
+               -- A master is also a person; a master's subscribers are other persons.
                or (c.relname, a.attname) = ('master_pricing', 'master_id'))
         group by c.relname
         order by c.relname
     loop
-        return query execute format('select %L::text, to_jsonb(t) - ''password_hash'' - ''token_hash'' from %I t where %s', part.name, part.name, part.condition)
+        return query execute format(
+            'select %L::text, to_jsonb(t) - ''password_hash'' - ''token_hash'' from %I t where %s', part.name, part.name, part.condition)
             using person, licenses, names;
     end loop;
 end
 $$;
 
--- Takes the person out of what is held: what he did and where goes, with the means to reach or charge him; what was billed stays,
--- by his identifier and the provider's alone. Answers how many rows of each table changed. Refused while the outcome of a charge is open: his card
--- may be charged, and must be found. The payment provider has to be told apart: it is the customer named in the answer.
-create or replace function erase_person(person uuid, operator uuid default null, reason text default null) returns jsonb language plpgsql as $$
+-- Erases a person: deletes their usage, devices, addresses and payment methods. Billing records stay, with the identifiers of the
+-- user and the provider only. Returns the number of changed rows of each table. Fails while the outcome of a charge is unknown,
+-- because the card may be charged and must be found. The operator must also tell the payment provider to delete the customer
+-- that the result names.
+create or replace function erase_person(person uuid, operator uuid default null, reason text default null)
+returns jsonb language plpgsql as $$
 declare
     licenses uuid[] := array(select subscription_id from subscriptions where subscriber_id = person order by 1);
     names text[] := array(select person::text union all select unnest(licenses)::text
                           union all select token_hash from license_tokens where subscription_id = any (licenses)
                           union all select email from users where user_id = person
-                          union all select provider_customer_id from user_payment_methods where user_id = person and provider_customer_id is not null);
+                          union all select provider_customer_id from user_payment_methods
+                                    where user_id = person and provider_customer_id is not null);
     customers jsonb := (select jsonb_agg(distinct payment_provider || ' ' || provider_customer_id)
                         from user_payment_methods where user_id = person and provider_customer_id is not null);
     counts jsonb := '{}';
@@ -58,7 +63,8 @@ begin
     insert into license_states (subscription_id) select unnest(licenses) on conflict (subscription_id) do nothing;
     perform from license_states where subscription_id = any (licenses) order by subscription_id for update;
     if exists (select from renewals where user_id = person and is_charge_open(status)) then
-        raise exception 'The outcome of a charge of user % is open: erase him when it is known', person using errcode = 'object_in_use';
+        raise exception 'The outcome of a charge of user % is unknown: erase the user when it is known', person
+            using errcode = 'object_in_use';
     end if;
 
     delete from license_usage_log where subscription_id = any (licenses);
