@@ -1,11 +1,11 @@
-// For trying things: cents a day. One instance of each kind, the smallest database, timers that tick seldom.
+// For experiments: costs a few cents per day. One instance of each kind, the smallest database, timers with long intervals.
 using 'main.bicep'
 
 param environmentName = 'dev'
 param githubRepository = readEnvironmentVariable('GITHUB_REPOSITORY', '')
 param alertEmail = readEnvironmentVariable('ALERT_EMAIL')
 param operatorsGroupId = readEnvironmentVariable('OPERATORS_GROUP_ID', '')
-// azd-hook sets these when `azd up` deploys a personal environment.
+// azd-hook sets these values when `azd up` deploys a personal environment.
 param developerId = readEnvironmentVariable('DEVELOPER_ID', '')
 param developerName = readEnvironmentVariable('DEVELOPER_NAME', '')
 

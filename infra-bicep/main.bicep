@@ -1,24 +1,24 @@
-// The license backend on Azure. Who may do what is in modules/roles.bicep, the deployment in docs/deployment.md.
+// The license backend on Azure. modules/roles.bicep contains all role assignments; docs/deployment.md describes the deployment.
 @description('Names everything: lower case, 2 to 8 letters')
 @minLength(2)
 @maxLength(8)
 param environmentName string
-@description('Region of everything that has one')
+@description('Region of all resources')
 param location string = resourceGroup().location
 
 @description('GitHub repository whose workflow migrates the database, as OWNER/NAME; empty: none')
 param githubRepository string
 
-@description('Instances of each group that scales alone: all routes, and each queue function')
+@description('Maximum number of instances of each group that scales separately: all routes, and each queue function')
 param maximumInstanceCount int
 
-@description('Instances of the routes that never sleep')
+@description('Always-ready instances of the routes')
 param alwaysReadyHttp int
 
-@description('512: a quarter of a core; 2048: one; 4096: two')
+@description('512: a quarter of a core; 2048: one core; 4096: two cores')
 param instanceMemoryMB 512 | 2048 | 4096
 
-@description('The server; poolSize: connections that one instance holds at most')
+@description('The server; poolSize: maximum number of connections of one instance')
 param database {
   skuName: string
   skuTier: 'Burstable' | 'GeneralPurpose' | 'MemoryOptimized'
@@ -31,12 +31,12 @@ param database {
   pooler: 'none' | 'transaction'
 }
 
-@description('Basic has no base price; Premium alone has private endpoints and partitions')
+@description('Basic has no base price; only Premium has private endpoints and partitions')
 param serviceBusSku 'Basic' | 'Standard' | 'Premium'
 @description('Queue of usage records')
 param queueName string = 'usage-records'
 
-@description('Database, vault and a Premium Service Bus have no public door')
+@description('Database, vault and a Premium Service Bus have no public access')
 param privateNetwork bool
 
 @description('A standby database and instances in several zones')
@@ -45,30 +45,30 @@ param zoneRedundant bool
 @description('All requests come through Azure Front Door')
 param frontDoor bool
 
-@description('Where customers reach the backend, with https://; empty: at Azure\'s own name')
+@description('Public address of the backend, with https://; empty: the name that Azure assigns')
 param publicUrl string = ''
 
-@description('Who is told of alerts and of the budget')
+@description('Mail address for alerts and budget notices')
 param alertEmail string
 
-@description('Currency units a month; 0: no budget')
+@description('Currency units per month; 0: no budget')
 param budgetAmount int
 @description('First day of the budget\'s first month')
 param budgetStart string = utcNow('yyyy-MM-01')
 
-@description('Gigabytes of logs a day')
+@description('Gigabytes of logs per day')
 param logQuotaGb int
 
-@description('Settings whose values are in the vault; docs/deployment.md says how they get there')
+@description('Settings whose values are in the vault; docs/deployment.md describes how to add them')
 param secrets string[]
 
 @description('Settings that differ from the defaults in modules/functionapp.bicep')
 param settings object
 
-@description('Object id of the group that keeps the vault\'s secrets; empty: nobody')
+@description('Object ID of the group that manages the vault\'s secrets; empty: none')
 param operatorsGroupId string = ''
 
-@description('Object id of the owner of a personal environment, who migrates the database and manages the vault\'s secrets; empty: nobody')
+@description('Object ID of the owner of a personal environment, who migrates the database and manages the vault\'s secrets; empty: none')
 param developerId string = ''
 
 @description('The same person\'s user principal name')
@@ -145,7 +145,7 @@ module server 'modules/database.bicep' = {
     zoneRedundant: zoneRedundant
     isPrivate: privateNetwork
     pooler: database.pooler
-    // Entra's id of the administrator is known only once the identity exists.
+    // The administrator's ID in Entra is known only after the identity is created.
     #disable-next-line what-if-short-circuiting
     administratorPrincipalId: identities.outputs.migratePrincipalId
     administratorName: migrateIdentityName

@@ -6,10 +6,10 @@ param databaseId string
 param serviceBusId string
 param workspaceId string
 
-@description('Connections that the server lets users have; the alert comes at nine tenths')
+@description('Maximum number of user connections of the server; the alert fires at 90 %')
 param databaseConnections int
 
-@description('Timers that must have run within the last two hours, by their functions\' names')
+@description('Function names of the timers that must have run within the last two hours')
 param timers string[]
 
 resource operators 'Microsoft.Insights/actionGroups@2023-01-01' = {
@@ -24,7 +24,7 @@ resource operators 'Microsoft.Insights/actionGroups@2023-01-01' = {
 
 var metricAlerts = [
   {
-    // DrainDeadLetters moves them to the quarantine; they pile up only when it doesn't run, or can't keep pace.
+    // DrainDeadLetters moves dead letters to the quarantine. They accumulate only if it doesn't run or is too slow.
     name: 'dead-letters'
     description: 'Dead letters are not being drained: docs/operations.md, Usage does not arrive'
     severity: 2
@@ -45,7 +45,7 @@ var metricAlerts = [
     threshold: 100000
   }
   {
-    // At 95 % the server turns read-only: no check is recorded, nothing renews.
+    // At 95 % the server becomes read-only: no license check is recorded, and no license is renewed.
     name: 'disk'
     description: 'The database\'s disk is 80 % full; at 95 % the server turns read-only'
     severity: 1
@@ -105,7 +105,7 @@ resource metrics 'Microsoft.Insights/metricAlerts@2018-03-01' = [for alert in me
   }
 }]
 
-// Both read the duration that our worker records for each run of a function.
+// Both alerts read the duration that the worker records for each run of a function.
 var queryAlerts = [
   {
     name: 'function-failures'
@@ -135,7 +135,7 @@ resource queries 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [for aler
     evaluationFrequency: 'PT15M'
     windowSize: alert.window
     autoMitigate: true
-    // A fresh workspace lacks the table until the first metric arrives.
+    // A new workspace has no such table until the first metric arrives.
     skipQueryValidation: true
     criteria: {
       allOf: [

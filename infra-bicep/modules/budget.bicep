@@ -1,6 +1,6 @@
 param name string
 
-@description('In the currency of the subscription, a month')
+@description('Amount per month, in the currency of the subscription')
 param amount int
 param email string
 

@@ -10,14 +10,14 @@ param geoRedundantBackup bool
 param zoneRedundant bool
 param isPrivate bool
 
-@description('transaction: connections go through the built-in PgBouncer, which the Burstable tier lacks')
+@description('transaction: connections use the built-in PgBouncer, which the Burstable tier doesn\'t have')
 param pooler 'none' | 'transaction'
 
-@description('The identity that migrates: it administers the server, and owns the schema')
+@description('The identity of the migration: it administers the server and owns the schema')
 param administratorPrincipalId string
 param administratorName string
 
-@description('Object id of the person who migrates a personal environment; empty: nobody')
+@description('Object ID of the person who migrates a personal environment; empty: none')
 param developerId string
 param developerName string
 
@@ -26,7 +26,7 @@ var databaseName = 'execution_control'
 var serverParameters = concat(
   [
     { name: 'azure.extensions', value: 'TIMESCALEDB,UUID-OSSP' }
-    // Takes effect at the next restart, which the deployment does before it migrates.
+    // Takes effect at the next restart; the deployment restarts the server before it migrates.
     { name: 'shared_preload_libraries', value: 'pg_stat_statements,timescaledb' }
     { name: 'require_secure_transport', value: 'on' }
     { name: 'ssl_min_protocol_version', value: 'TLSv1.2' }
@@ -41,7 +41,7 @@ resource server 'Microsoft.DBforPostgreSQL/flexibleServers@2025-08-01' = {
   sku: { name: skuName, tier: skuTier }
   properties: {
     version: '17'
-    // Nobody has a password: people, the app and the migration come with tokens of Entra.
+    // There are no passwords: people, the app and the migration use Entra tokens.
     authConfig: {
       activeDirectoryAuth: 'Enabled'
       passwordAuth: 'Disabled'
@@ -82,7 +82,7 @@ resource server 'Microsoft.DBforPostgreSQL/flexibleServers@2025-08-01' = {
     dependsOn: [administrator, developer]
   }
 
-  // 0.0.0.0 means: other services of Azure, the app without a network among them.
+  // 0.0.0.0 stands for all Azure services, including the app if it has no network of its own.
   resource azure 'firewallRules' = if (!isPrivate) {
     name: 'azure-services'
     properties: { startIpAddress: '0.0.0.0', endIpAddress: '0.0.0.0' }
@@ -90,7 +90,7 @@ resource server 'Microsoft.DBforPostgreSQL/flexibleServers@2025-08-01' = {
   }
 }
 
-// One at a time: the server takes no second change while one is under way.
+// One at a time: the server rejects a change while another one is in progress.
 @batchSize(1)
 resource parameters 'Microsoft.DBforPostgreSQL/flexibleServers/configurations@2025-08-01' = [for parameter in serverParameters: {
   parent: server

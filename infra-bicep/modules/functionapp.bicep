@@ -12,10 +12,10 @@ param alwaysReadyHttp int
 param instanceMemoryMB 512 | 2048 | 4096
 param zoneRedundant bool
 
-@description('Only requests that came through this Front Door are let in; empty: everybody')
+@description('Only requests through this Front Door are accepted; empty: all requests')
 param frontDoorId string
 
-@description('Secrets that are in the vault, by the settings that read them')
+@description('Settings whose values are secrets in the vault')
 param secrets string[]
 
 @description('Settings that differ from the defaults below')
@@ -43,7 +43,7 @@ var secretSettings = [
   'METRICS_TOKEN'
 ]
 
-// STRIPE_SECRET_KEY is the vault's stripe-secret-key. What the vault has not is left empty, which is as if it were not set.
+// The value of STRIPE_SECRET_KEY is the secret stripe-secret-key. A setting without a secret is empty, which counts as not set.
 var fromVault = toObject(secretSettings, name => name, name => contains(secrets, name)
   ? '@Microsoft.KeyVault(VaultName=${vaultName};SecretName=${toLower(replace(name, '_', '-'))})'
   : '')
@@ -99,7 +99,7 @@ var wired = {
   DATABASE_POOLER: database.pooler
   DATABASE_POOL_SIZE: string(database.poolSize)
   APPLICATIONINSIGHTS_CONNECTION_STRING: insights.properties.ConnectionString
-  // The host's own way of saying which identity its telemetry comes from.
+  // The Functions host reads the identity of its telemetry from this setting.
   APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identityClientId};Authorization=AAD'
   PUBLIC_URL: publicUrl
   // Front Door overwrites this header, so a caller can't forge it. Without Front Door, see docs/deployment.md, The caller's address.
@@ -145,8 +145,8 @@ resource app 'Microsoft.Web/sites@2025-03-01' = {
           authentication: { type: 'UserAssignedIdentity', userAssignedIdentityResourceId: identityId }
         }
       }
-      // All routes are one group; each queue function and each timer is one of its own, and a timer runs on one instance. The maximum
-      // holds for each group, and beside it stand the instances that are always ready.
+      // All routes form one group; each queue function and each timer is a separate group, and a timer runs on one instance. The maximum
+      // applies to each group. Always-ready instances are additional.
       scaleAndConcurrency: {
         maximumInstanceCount: maximumInstanceCount
         instanceMemoryMB: instanceMemoryMB
@@ -177,7 +177,7 @@ resource app 'Microsoft.Web/sites@2025-03-01' = {
     properties: union(plain, settings, fromVault, wired)
   }
 
-  // No way in by name and password, for files or for deployments.
+  // Basic authentication is disabled for files and deployments.
   resource filesByPassword 'basicPublishingCredentialsPolicies' = {
     name: 'ftp'
     properties: { allow: false }

@@ -1,4 +1,4 @@
-// Who acts: the app, and the migration, which alone owns the schema.
+// The identities: the app, and the migration, which is the only owner of the schema.
 param location string
 param appIdentityName string
 param migrateIdentityName string

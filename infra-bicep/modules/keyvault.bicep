@@ -1,4 +1,4 @@
-// Secrets are put here by a person or a script, never by a template: what they are is in docs/deployment.md.
+// A person or a script adds the secrets, never a template. docs/deployment.md lists them.
 param location string
 param name string
 param isPrivate bool

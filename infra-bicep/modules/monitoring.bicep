@@ -2,7 +2,7 @@ param location string
 param name string
 param insightsName string
 
-@description('Gigabytes of logs a day after which none are taken until the next day: a bound on the bill')
+@description('Gigabytes of logs per day, after which no more are accepted until the next day: this limits the costs')
 param dailyQuotaGb int
 
 resource workspace 'Microsoft.OperationalInsights/workspaces@2025-07-01' = {
@@ -22,7 +22,7 @@ resource insights 'Microsoft.Insights/components@2020-02-02' = {
   properties: {
     Application_Type: 'web'
     WorkspaceResourceId: workspace.id
-    // Telemetry is taken from our identity only, not from whoever knows the connection string.
+    // Telemetry is accepted only from the app's identity: the connection string alone is not enough.
     DisableLocalAuth: true
   }
 }

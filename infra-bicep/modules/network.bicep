@@ -1,4 +1,4 @@
-// The way to what has no public door.
+// Network access to the services without public access.
 param location string
 param name string
 
@@ -19,7 +19,7 @@ resource network 'Microsoft.Network/virtualNetworks@2025-01-01' = {
         }
       }
       { name: 'endpoints', properties: { addressPrefix: '10.40.4.0/24' } }
-      // For the runner that migrates: GitHub's runners in a network of one's own, or a machine of one's own.
+      // For the runner of the migration: GitHub's runners in a private network, or a self-hosted machine.
       { name: 'runners', properties: { addressPrefix: '10.40.5.0/24' } }
     ]
   }

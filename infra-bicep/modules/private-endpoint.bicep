@@ -3,7 +3,7 @@ param name string
 param subnetId string
 param targetId string
 
-@description('The part of the service that is reached: postgresqlServer, vault, namespace')
+@description('The subresource of the service: postgresqlServer, vault, namespace')
 param groupId string
 param zone string
 

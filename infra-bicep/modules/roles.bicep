@@ -1,4 +1,4 @@
-// Who may do what, all of it. The app's rights in the database are in app-role.sql.
+// All role assignments. The app's rights in the database are in app-role.sql.
 param appIdentityName string
 param appPrincipalId string
 param storageName string
@@ -7,10 +7,10 @@ param serviceBusName string
 param queueName string
 param insightsName string
 
-@description('Object id of the group that puts secrets into the vault; empty: nobody')
+@description('Object ID of the group that manages the vault\'s secrets; empty: none')
 param operatorsGroupId string
 
-@description('Object id of the owner of a personal environment; empty: nobody')
+@description('Object ID of the owner of a personal environment; empty: none')
 param developerId string
 
 @description('Principal id of the platform\'s producer of usage records; empty: none')
@@ -53,7 +53,7 @@ resource insights 'Microsoft.Insights/components@2020-02-02' existing = {
   name: insightsName
 }
 
-// The host: packages, timers' leases, and its diagnostic events (a table).
+// The Functions host: packages, leases of timers, and its diagnostic events (a table).
 resource appOnStorage 'Microsoft.Authorization/roleAssignments@2022-04-01' = [for role in [storageBlobDataOwner, storageTableDataContributor]: {
   scope: storage
   name: guid(storage.id, appIdentityName, role)
@@ -64,7 +64,7 @@ resource appOnStorage 'Microsoft.Authorization/roleAssignments@2022-04-01' = [fo
   }
 }]
 
-// Whoever deploys keeps what ran before.
+// The deployment stores the previous package for a rollback.
 resource deployerOnReleases 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   scope: storage::blobs::releases
   name: guid(storage::blobs::releases.id, deployer().objectId, storageBlobDataContributor)
@@ -84,7 +84,7 @@ resource appOnVault 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   }
 }
 
-// Owner of this one queue: a receiver can't read its length, by which the platform scales.
+// Owner of this one queue: the platform scales by the queue's length, which a receiver can't read.
 resource appOnQueue 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   scope: namespace::queue
   name: guid(namespace::queue.id, appIdentityName, serviceBusDataOwner)

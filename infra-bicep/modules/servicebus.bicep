@@ -3,7 +3,7 @@ param name string
 param sku 'Basic' | 'Standard' | 'Premium'
 param queueName string
 
-@description('Premium only: the namespace has no public door')
+@description('Premium only: the namespace has no public access')
 param isPrivate bool
 
 resource namespace 'Microsoft.ServiceBus/namespaces@2024-01-01' = {
@@ -19,7 +19,7 @@ resource namespace 'Microsoft.ServiceBus/namespaces@2024-01-01' = {
   resource usage 'queues' = {
     name: queueName
     properties: {
-      // A batch gets no renewal of its locks; it has all of this time to be written.
+      // The locks of a batch are not renewed; the batch must be stored within this time.
       lockDuration: 'PT5M'
       maxDeliveryCount: 10
       deadLetteringOnMessageExpiration: true

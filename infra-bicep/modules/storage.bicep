@@ -1,4 +1,4 @@
-// The host's own: timers' leases, and the packages that are deployed.
+// Storage of the Functions host: leases of timers, and deployed packages.
 param location string
 param name string
 param zoneRedundant bool
@@ -14,7 +14,7 @@ resource account 'Microsoft.Storage/storageAccounts@2025-06-01' = {
     defaultToOAuthAuthentication: true
     minimumTlsVersion: 'TLS1_2'
     supportsHttpsTrafficOnly: true
-    // Stays reachable, by identity only: deployments to Flex Consumption come from outside the app's network.
+    // Publicly reachable, but only with an identity: deployments to Flex Consumption come from outside the app's network.
     publicNetworkAccess: 'Enabled'
   }
 
@@ -28,7 +28,7 @@ resource account 'Microsoft.Storage/storageAccounts@2025-06-01' = {
       name: 'packages'
     }
 
-    // What ran before, for rolling back.
+    // The previous packages, for a rollback.
     resource releases 'containers' = {
       name: 'releases'
     }
