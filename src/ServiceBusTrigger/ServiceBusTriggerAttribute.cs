@@ -3,10 +3,12 @@ using Microsoft.Azure.Functions.Worker.Extensions.Abstractions;
 namespace Microsoft.Azure.Functions.Worker;
 
 /// <summary>
-/// Replaces the attribute of Microsoft.Azure.Functions.Worker.Extensions.ServiceBus where that package can't be restored. A build with it
+/// Replaces the attribute of Microsoft.Azure.Functions.Worker.Extensions.ServiceBus if that package can't be restored. A build with it
 /// lacks the host's part of the extension: its queue functions receive nothing under a Functions host, so it can't be published.
 /// </summary>
-/// <param name="queueName">The queue; <c>%NAME%</c> is the setting that names it, <c>queue/$deadletterqueue</c> its dead letters.</param>
+/// <param name="queueName">
+/// The queue. <c>%NAME%</c> is replaced by the setting NAME; <c>queue/$deadletterqueue</c> is the queue's dead-letter queue.
+/// </param>
 [AttributeUsage(AttributeTargets.Parameter)]
 public sealed class ServiceBusTriggerAttribute(string queueName) : TriggerBindingAttribute, ISupportCardinality
 {

@@ -5,14 +5,14 @@ using Amqp.Framing;
 namespace StandaloneHost;
 
 /// <summary>Buffers the messages that AMQPNetLite pushes until a batch takes them.</summary>
-/// <param name="failed">The outcome that gives a message back and counts the delivery, where the peer counts.</param>
+/// <param name="failed">The AMQP outcome of a failed delivery: returns the message and counts the delivery if the peer counts.</param>
 internal sealed class AmqpDeliveries(DeliveryState failed)
 {
     private readonly Channel<Delivery> waiting = Channel.CreateUnbounded<Delivery>();
 
     /// <param name="settle">Sends the outcome to the peer.</param>
     public void Add(Message message, Action<DeliveryState> settle) => waiting.Writer.TryWrite(new Delivery(
-        // Several data sections are one payload.
+        // Several data sections form one payload.
         Delivery.BodyOf(message.Body is Data[] parts ? parts.SelectMany(part => part.Binary).ToArray() : message.Body),
         outcome =>
         {
@@ -37,13 +37,13 @@ internal sealed class AmqpDeliveries(DeliveryState failed)
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
-            // The wait time is over.
+            // The wait time has passed.
         }
 
         return Take(most);
     }
 
-    /// <returns>Buffered messages that no batch has taken.</returns>
+    /// <returns>Buffered messages that are in no batch yet.</returns>
     public IReadOnlyList<Delivery> Take(int most = int.MaxValue)
     {
         var taken = new List<Delivery>();

@@ -5,7 +5,7 @@ using Microsoft.Extensions.Logging;
 
 namespace StandaloneHost;
 
-/// <summary>Receives one queue over one AMQP 1.0 connection, by AMQPNetLite.</summary>
+/// <summary>Receives from one queue over one AMQP 1.0 connection, with AMQPNetLite.</summary>
 internal sealed class AmqpQueue(string function, string queue, Address address, MessageBatches batches, ILogger logger)
 {
     private static readonly Symbol Product = new("product");
@@ -24,18 +24,18 @@ internal sealed class AmqpQueue(string function, string queue, Address address, 
             var isRabbit = peer.Properties?[Product] is "RabbitMQ";
             if (isRabbit && queue.EndsWith(QueueService.DeadLetters, StringComparison.OrdinalIgnoreCase))
             {
-                logger.LogWarning("Function {Function} isn't run: RabbitMQ has no {Queue}", function, queue);
+                logger.LogWarning("Function {Function} does not run: RabbitMQ has no {Queue}", function, queue);
                 return false;
             }
 
-            // Service Bus counts the delivery on `modified`; RabbitMQ 3.10 counts nothing and ends the session on it.
+            // `modified` makes Service Bus count the delivery. RabbitMQ 3.10 doesn't count, and ends the session when it receives one.
             var deliveries = new AmqpDeliveries(isRabbit ? new Released() : new Modified { DeliveryFailed = true });
             connection.AddClosedCallback((_, error) => deliveries.Fail(error ?? new Error(ErrorCode.ConnectionForced)));
             var session = new Session(connection);
             session.AddClosedCallback((_, error) => deliveries.Fail(error ?? new Error(ErrorCode.DetachForced)));
             var receiver = new ReceiverLink(session, $"{function}-{Guid.NewGuid():N}", new Source { Address = queue }, (_, attach) =>
             {
-                // A refusal is an attach without a source, and a detach with the reason.
+                // A broker rejects a receiver by an attach without a source, followed by a detach with the reason.
                 if (attach.Source is not null)
                     attached();
             });

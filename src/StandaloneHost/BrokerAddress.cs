@@ -11,26 +11,26 @@ namespace StandaloneHost;
 /// </summary>
 /// <param name="Host">Host name for logs; contains no secret.</param>
 /// <param name="Amqp">Address for AMQPNetLite; null for a Service Bus.</param>
-/// <param name="ServiceBus">The connection string of a Service Bus; null where it is another broker.</param>
+/// <param name="ServiceBus">Connection string of a Service Bus; null for another broker.</param>
 internal sealed record BrokerAddress(string Host, Address? Amqp, string? ServiceBus)
 {
     private const string Example =
         "amqps://user:password@broker:5671 or Endpoint=sb://NAME.servicebus.windows.net/;SharedAccessKeyName=…;SharedAccessKey=…";
 
-    /// <returns>Null where the setting isn't set: there is no broker.</returns>
-    /// <exception cref="StartRefusedException">It is set to something else.</exception>
+    /// <returns>Null if the setting isn't set: there is no broker.</returns>
+    /// <exception cref="StartRefusedException">The setting is not the address of a broker.</exception>
     public static BrokerAddress? Read(string function, string setting, IConfiguration settings)
     {
         if (settings[setting] is not { Length: > 0 } text)
         {
             return settings[$"{setting}:fullyQualifiedNamespace"] is null ? null : throw new StartRefusedException(
-                $"Function {function}: {setting}__fullyQualifiedNamespace takes an identity, which only Azure has. Example here: " +
-                $"{setting}={Example}");
+                $"Function {function}: {setting}__fullyQualifiedNamespace needs a managed identity, which exists only on Azure. " +
+                $"Example without one: {setting}={Example}");
         }
 
-        // The text itself is never repeated: it holds a password.
+        // The message never contains the value: it holds a password.
         return Parse(text) ?? throw new StartRefusedException(
-            $"Function {function}: setting {setting} is no broker's address. Example: {setting}={Example}");
+            $"Function {function}: setting {setting} is not the address of a broker. Example: {setting}={Example}");
     }
 
     public static BrokerAddress? Parse(string text)
@@ -49,7 +49,7 @@ internal sealed record BrokerAddress(string Host, Address? Amqp, string? Service
         }
     }
 
-    // A method of its own: the official client's library is loaded only where a Service Bus is used.
+    // Not inlined: the library of the official client is loaded only if a Service Bus is used.
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static BrokerAddress? ParseServiceBus(string text)
     {

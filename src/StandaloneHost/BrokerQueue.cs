@@ -2,7 +2,7 @@ using Microsoft.Extensions.Logging;
 
 namespace StandaloneHost;
 
-/// <summary>Receives one queue from a broker; after a failure it reconnects after 1, 2, 4 … 30 seconds.</summary>
+/// <summary>Receives from one queue of a broker; after a failure it reconnects after 1, 2, 4 … 30 seconds.</summary>
 /// <param name="receive">Receives until the stop or until the connection fails; false if a retry is pointless.</param>
 internal sealed class BrokerQueue(string function, string host, BrokerQueue.Receive receive, TimeProvider time, ILogger logger)
 {
@@ -25,7 +25,7 @@ internal sealed class BrokerQueue(string function, string host, BrokerQueue.Rece
             catch (Exception failure)
             {
                 if (failures == 0)
-                    logger.LogWarning("Function {Function}: no messages from {Broker} ({Error}); trying again",
+                    logger.LogWarning("Function {Function} can't receive from {Broker} and retries: {Error}",
                         function, host, failure.Message);
             }
 

@@ -10,22 +10,22 @@ internal enum DeliveryOutcome
     /// <summary>The function succeeded.</summary>
     Completed,
 
-    /// <summary>The function failed: it goes back, and the delivery counts where the peer counts.</summary>
+    /// <summary>The function failed: the message is returned, and the delivery is counted if the peer counts.</summary>
     Failed,
 
-    /// <summary>The message is returned unprocessed, because the process stops.</summary>
+    /// <summary>The message is returned unprocessed because the process stops.</summary>
     NotBegun,
 }
 
-/// <summary>A message that was received and not yet settled.</summary>
+/// <summary>A message that was received and isn't settled yet.</summary>
 /// <param name="Body">The payload; text is UTF-8.</param>
 /// <param name="Settle">Tells the peer the outcome.</param>
 /// <param name="Hold">Renews the message's lock until the token ends.</param>
 internal sealed record Delivery(ReadOnlyMemory<byte> Body, Func<DeliveryOutcome, Task> Settle, Func<CancellationToken, Task> Hold)
 {
     /// <summary>
-    /// The payload of a message whose body is no data. A value or sequence is not a payload that anybody agreed on: the function sees
-    /// text that it can't read, as it does with any other bad message, and so it can put the message aside.
+    /// The payload of a message body. No sender is expected to send an AMQP value or sequence: the function receives a text that it can't
+    /// parse, and handles it as any other invalid message.
     /// </summary>
     public static ReadOnlyMemory<byte> BodyOf(object? value) => value switch
     {

@@ -11,8 +11,8 @@ using Microsoft.Extensions.DependencyInjection;
 namespace StandaloneHost;
 
 /// <summary>
-/// Compiles the call of a function's method once, at the start: instance from the services, parameters from the trigger, the awaited
-/// value into <see cref="Invocation.Result"/>. What the official worker wouldn't bind or await is refused.
+/// Compiles the call of a function's method once, at the start: creates the instance from the services, binds the parameters from the
+/// trigger, and stores the awaited value in <see cref="Invocation.Result"/>. Refuses what the official worker can't bind or await.
 /// </summary>
 internal static class FunctionCall
 {
@@ -27,10 +27,10 @@ internal static class FunctionCall
         return Expression.Lambda<Func<Invocation, Task>>(Awaited(name, method, trigger, call), Run).Compile();
     }
 
-    /// <summary>A fresh instance for each run, as the official DefaultFunctionActivator makes it.</summary>
+    /// <summary>Creates an instance for each run, as the official DefaultFunctionActivator does.</summary>
     private static Expression Instance(Type type)
     {
-        if (type.GetConstructor([])is { } empty && type.GetConstructors().Length == 1)
+        if (type.GetConstructor([]) is { } empty && type.GetConstructors().Length == 1)
             return Expression.New(empty);
 
         var factory = ActivatorUtilities.CreateFactory(type, []);
@@ -56,7 +56,8 @@ internal static class FunctionCall
                 {
                     HttpTriggerAttribute => "HttpRequest",
                     TimerTriggerAttribute => "TimerInfo",
-                    _ => "string[], byte[][] or ReadOnlyMemory<byte>[] with IsBatched = true, string, byte[] or ReadOnlyMemory<byte> without",
+                    _ => "string[], byte[][] or ReadOnlyMemory<byte>[] with IsBatched = true, " +
+                        "string, byte[] or ReadOnlyMemory<byte> without",
                 } + "."),
         };
     }
@@ -82,8 +83,8 @@ internal static class FunctionCall
         if (trigger is HttpTriggerAttribute http && HttpFunctions.Pattern(name, http, "").GetParameter(parameter.Name!) is { } route)
             return RouteValue(name, parameter, route);
         throw new StartRefusedException(
-            $"Function {name}: nothing to bind parameter {parameter.Name} to; beside the trigger there may be FunctionContext, " +
-            "CancellationToken and, by name, values of the route such as {subscriptionId:guid}.");
+            $"Function {name}: parameter {parameter.Name} can't be bound. Besides the trigger, a function may have a FunctionContext, " +
+            "a CancellationToken, and parameters with the names of route values such as {subscriptionId:guid}.");
     }
 
     private static Expression RouteValue(string name, ParameterInfo parameter, RoutePatternParameterPart route)
@@ -123,7 +124,7 @@ internal static class FunctionCall
 
         var awaited = returned.IsGenericType && returned.GetGenericTypeDefinition() == typeof(Task<>);
         var value = awaited ? returned.GenericTypeArguments[0] : returned;
-        // Officially a ValueTask is never awaited, and a plain value of an HTTP function never reaches the response.
+        // The official worker doesn't await a ValueTask, and doesn't write a plain value of an HTTP function to the response.
         if (value == typeof(ValueTask) || (value.IsGenericType && value.GetGenericTypeDefinition() == typeof(ValueTask<>))
             || (trigger is HttpTriggerAttribute && !value.IsAssignableTo(typeof(IResult))))
         {

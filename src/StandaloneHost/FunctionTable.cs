@@ -5,7 +5,7 @@ using Microsoft.Azure.Functions.Worker.Extensions.Abstractions;
 namespace StandaloneHost;
 
 /// <summary>
-/// Finds the functions of the assemblies, in the order in which the Functions host takes them: by name, without regard to case
+/// Finds the functions of the assemblies, sorted by name without regard to case, as the Functions host sorts them
 /// (FunctionMetadataManager). Refuses functions that the Functions host would run differently.
 /// </summary>
 internal static class FunctionTable
@@ -33,23 +33,23 @@ internal static class FunctionTable
 
     private static WorkerFunction Read(MethodInfo method, string name)
     {
-        // The host's rule: Utility.FunctionNameValidationRegex.
+        // The rule of the Functions host: Utility.FunctionNameValidationRegex.
         if (name.Length is 0 or > 128 || name.Equals("host", StringComparison.OrdinalIgnoreCase) || !char.IsAsciiLetter(name[0])
             || !name.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_'))
             throw new StartRefusedException(
-                $"Function {name}: a name is letters, digits, - and _, beginning with a letter, e.g. ScanUsage.");
+                $"Function {name}: a name is letters, digits, - and _, and begins with a letter, e.g. ScanUsage.");
 
         if (!method.IsPublic)
         {
             throw new StartRefusedException(
-                $"Function {name}: {method.DeclaringType!.Name}.{method.Name} isn't public, and the host would not find it.");
+                $"Function {name}: {method.DeclaringType!.Name}.{method.Name} isn't public, so the Functions host would not find it.");
         }
 
         var triggers = method.GetParameters().Where(parameter => Trigger(parameter) is not null).ToArray();
         if (triggers.Length != 1)
         {
             throw new StartRefusedException(
-                $"Function {name}: {triggers.Length} trigger parameters; it needs one, " +
+                $"Function {name}: {triggers.Length} trigger parameters; it needs exactly one, " +
                 "e.g. [HttpTrigger(AuthorizationLevel.Anonymous, \"get\")] HttpRequest request.");
         }
 

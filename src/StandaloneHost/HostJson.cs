@@ -5,9 +5,9 @@ using Microsoft.Extensions.Configuration.Memory;
 namespace StandaloneHost;
 
 /// <summary>
-/// What StandaloneHost reads of host.json, which lies beside the application. Unknown sections are ignored, as the host does; defaults are
-/// the host's (HttpOptions.RoutePrefix "api"; ServiceBusOptions: 1 to 1,000 messages, wait 30 s, prefetch 0, locks renewed for 5 minutes;
-/// ServiceBusRetryOptions: 3 times, 0.8 s to a minute apart, a minute each).
+/// The part of host.json that StandaloneHost uses. Unknown sections are ignored, as the Functions host does. The defaults are the host's:
+/// HttpOptions.RoutePrefix "api"; ServiceBusOptions: 1 to 1,000 messages, wait 30 s, prefetch 0, locks are renewed for 5 minutes;
+/// ServiceBusRetryOptions: 3 retries, delays from 0.8 s to one minute, timeout of a try one minute.
 /// </summary>
 internal sealed record HostJson(
     string RoutePrefix, int MinMessageBatchSize, int MaxMessageBatchSize, TimeSpan MaxBatchWaitTime, int PrefetchCount,

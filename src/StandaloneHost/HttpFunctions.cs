@@ -10,7 +10,7 @@ using Microsoft.Extensions.Logging;
 
 namespace StandaloneHost;
 
-/// <summary>HTTP functions as endpoints: the route below routePrefix, as FunctionsEndpointDataSource maps it.</summary>
+/// <summary>Maps HTTP functions to endpoints below routePrefix, as the official FunctionsEndpointDataSource does.</summary>
 internal static class HttpFunctions
 {
     /// <summary>Maps the HTTP functions. The first function whose route matches answers, in the given order.</summary>
@@ -31,7 +31,9 @@ internal static class HttpFunctions
         }
     }
 
-    /// <summary>The host constrains a route by its methods, so a wrong one is an unknown route (WebScriptHostHttpRoutesManager).</summary>
+    /// <summary>
+    /// Answers 404 instead of 405: the Functions host constrains a route by its methods (WebScriptHostHttpRoutesManager).
+    /// </summary>
     public static Task HideWrongMethod(HttpContext http, RequestDelegate next)
     {
         if (http.GetEndpoint()?.DisplayName != "405 HTTP Method Not Supported")
@@ -44,14 +46,14 @@ internal static class HttpFunctions
     {
         if (trigger.AuthLevel != AuthorizationLevel.Anonymous)
             throw new StartRefusedException(
-                $"Function {name}: level {trigger.AuthLevel} asks for a function key, and here are none; use " +
-                "AuthorizationLevel.Anonymous and authorise in middleware.");
+                $"Function {name}: level {trigger.AuthLevel} asks for a function key, and StandaloneHost has no keys. Use " +
+                "AuthorizationLevel.Anonymous and authorize in middleware.");
         var route = trigger.Route ?? name;
-        // The host's own (ScriptHost.ValidateHttpFunction).
+        // The rule of the Functions host: ScriptHost.ValidateHttpFunction.
         if (route.TrimStart('/').StartsWith("admin", StringComparison.OrdinalIgnoreCase)
             || route.TrimStart('/').StartsWith("runtime", StringComparison.OrdinalIgnoreCase))
             throw new StartRefusedException(
-                $"Function {name}: route {route} begins with admin or runtime, which the host keeps for itself.");
+                $"Function {name}: route {route} begins with admin or runtime, which the Functions host reserves.");
         try
         {
             return RoutePatternFactory.Parse($"{routePrefix}/{route}".TrimStart('/'));

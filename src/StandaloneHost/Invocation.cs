@@ -22,7 +22,7 @@ internal sealed class Invocation(
 
     public HttpContext? Http => http;
 
-    /// <summary>The trigger's data: a TimerInfo or messages; null for HTTP.</summary>
+    /// <summary>Data of the trigger: a TimerInfo or messages; null for HTTP.</summary>
     public object? Input => input;
 
     /// <summary>What the function returned; null for a function without a result.</summary>

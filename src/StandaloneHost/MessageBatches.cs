@@ -7,8 +7,9 @@ using Microsoft.Extensions.Logging;
 namespace StandaloneHost;
 
 /// <summary>
-/// Runs a function over batches of messages as the host does (MessageReceiver in batches, ServiceBusListener.RunBatchReceiveLoopAsync):
-/// one batch at a time; success completes all of it, an exception gives all of it back. What arrives meanwhile is the next batch.
+/// Runs a function over batches of messages, as the Functions host does (ServiceBusListener.RunBatchReceiveLoopAsync): one batch at a time.
+/// If the function succeeds, the whole batch is completed; if it throws, the whole batch is returned. Messages that arrive meanwhile
+/// form the next batch.
 /// </summary>
 internal sealed class MessageBatches(
     WorkerFunction function, HostJson hostJson, FunctionExecutionDelegate pipeline, IServiceProvider services, ILogger logger)
@@ -17,16 +18,16 @@ internal sealed class MessageBatches(
     private readonly string name = function.Name;
 
     /// <summary>Waits for messages; returns an empty list after the wait time.</summary>
-    /// <param name="most">So many at most.</param>
-    /// <param name="longest">So long at most; null leaves it to the receiver.</param>
+    /// <param name="most">Maximum number of messages.</param>
+    /// <param name="longest">Maximum wait time; null for the receiver's own.</param>
     public delegate Task<IReadOnlyList<Delivery>> Receive(int most, TimeSpan? longest, CancellationToken cancellationToken);
 
-    /// <summary>So many messages may be with this process and unsettled: no message waits here for longer than one batch takes.</summary>
+    /// <summary>Maximum number of unsettled messages in this process: no message waits here longer than one batch takes.</summary>
     public int Credit => Size + hostJson.PrefetchCount;
 
     private int Size => batched ? hostJson.MaxMessageBatchSize : 1;
 
-    /// <summary>Runs until <paramref name="stop"/>, or until there is nobody to receive from.</summary>
+    /// <summary>Runs until <paramref name="stop"/> is cancelled or <paramref name="receive"/> throws.</summary>
     public async Task RunAsync(Receive receive, CancellationToken stop)
     {
         while (await TakeAsync(receive, stop) is { } batch)
@@ -39,14 +40,14 @@ internal sealed class MessageBatches(
     /// <summary>Returns messages that no function has processed.</summary>
     public Task GiveBackAsync(IReadOnlyList<Delivery> unseen) => SettleAsync(unseen, DeliveryOutcome.NotBegun);
 
-    /// <returns>Null where the process stops.</returns>
+    /// <returns>Null if the process stops.</returns>
     private async Task<IReadOnlyList<Delivery>?> TakeAsync(Receive receive, CancellationToken stop)
     {
         var batch = new List<Delivery>();
         try
         {
             batch.AddRange(await receive(Size, null, stop));
-            // Only below minMessageBatchSize (1 by default) is a batch waited for, from its first message on.
+            // A batch below minMessageBatchSize (1 by default) waits for more messages, counted from its first message.
             var began = Stopwatch.GetTimestamp();
             while (batch.Count > 0 && batch.Count < Math.Min(hostJson.MinMessageBatchSize, Size)
                 && hostJson.MaxBatchWaitTime - Stopwatch.GetElapsedTime(began) is var left && left > TimeSpan.Zero)
@@ -74,26 +75,27 @@ internal sealed class MessageBatches(
         catch (Exception failure)
         {
             if (stop.IsCancellationRequested)
-                logger.LogWarning("Function {Function} was interrupted by the stop: {Count} messages go back", name, batch.Count);
+                logger.LogWarning("Function {Function} was interrupted because the process stops; {Count} messages are returned",
+                    name, batch.Count);
             else
-                logger.LogError(failure, "Function {Function} failed: {Count} messages go back", name, batch.Count);
+                logger.LogError(failure, "Function {Function} failed; {Count} messages are returned", name, batch.Count);
             return false;
         }
         finally
         {
             await ended.CancelAsync();
-            WarnOf("kept locked", await Task.WhenAll(held));
+            Warn("kept locked", await Task.WhenAll(held));
         }
     }
 
     private async Task SettleAsync(IReadOnlyList<Delivery> batch, DeliveryOutcome outcome) =>
-        WarnOf("settled", await Task.WhenAll(batch.Select(delivery => TryAsync(() => delivery.Settle(outcome)))));
+        Warn("settled", await Task.WhenAll(batch.Select(delivery => TryAsync(() => delivery.Settle(outcome)))));
 
-    /// <summary>The peer has gone, or has ended the lock, and delivers again: at-least-once, and every function bears it.</summary>
-    private void WarnOf(string what, Exception?[] failures)
+    /// <summary>The peer has disconnected or ended the lock, and delivers the messages again: delivery is at least once.</summary>
+    private void Warn(string what, Exception?[] failures)
     {
         if (failures.OfType<Exception>().ToList() is [var first, ..] lost)
-            logger.LogWarning("Function {Function}: {Count} messages couldn't be {What} and will come again ({Error})",
+            logger.LogWarning("Function {Function}: {Count} messages could not be {What} and will be delivered again ({Error})",
                 name, lost.Count, what, first.Message);
     }
 

@@ -7,15 +7,15 @@ using Amqp.Listener;
 namespace StandaloneHost;
 
 /// <summary>
-/// In place of a broker: listens for AMQP 1.0 senders (no SASL, this machine only) and settles a transfer when the function has
-/// committed it, so that nothing is stored and nothing lost. A sender whose message is released sends it again.
+/// Replaces a broker: listens for AMQP 1.0 senders (no SASL, this machine only) and settles a transfer after the function has succeeded.
+/// Nothing is stored and nothing is lost: a sender sends a released message again.
 /// </summary>
 internal sealed class QueueListener : IDisposable
 {
     private readonly ContainerHost host;
 
     /// <param name="port">The port to listen on; 0 for a free one.</param>
-    /// <exception cref="SocketException">The port is taken.</exception>
+    /// <exception cref="SocketException">The port is in use.</exception>
     public QueueListener(int port)
     {
         Port = port == 0 ? FreePort() : port;
@@ -25,7 +25,7 @@ internal sealed class QueueListener : IDisposable
 
     public int Port { get; }
 
-    /// <returns>What is sent to the queue.</returns>
+    /// <returns>The messages that are sent to the queue.</returns>
     public AmqpDeliveries Receive(string queue, int credit)
     {
         var deliveries = new AmqpDeliveries(new Released());
@@ -44,7 +44,7 @@ internal sealed class QueueListener : IDisposable
 
     private sealed class Processor(AmqpDeliveries deliveries, int credit) : IMessageProcessor
     {
-        // Twice: a sender fills the next batch while one is committed.
+        // Twice the batch: a sender fills the next batch while the function processes one.
         public int Credit => credit * 2;
 
         public void Process(MessageContext messageContext) => deliveries.Add(

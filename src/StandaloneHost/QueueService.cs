@@ -10,8 +10,8 @@ using Microsoft.Extensions.Logging;
 namespace StandaloneHost;
 
 /// <summary>
-/// All queues of the application. Where the setting that a trigger's Connection names is set, messages come from that broker;
-/// where it isn't, from whoever sends to this process.
+/// All queues of the application. The Connection of a trigger names a setting: if it is set, messages come from that broker; if not, this
+/// process listens for senders itself.
 /// </summary>
 internal sealed class QueueService : BackgroundService
 {
@@ -41,7 +41,7 @@ internal sealed class QueueService : BackgroundService
             }
             else if (!queue.EndsWith(DeadLetters, StringComparison.OrdinalIgnoreCase))
             {
-                // Without a broker nothing is ever dead-lettered, and only queues are listened for.
+                // Without a broker no message is dead-lettered, so nothing listens for dead letters.
                 listener ??= Listen(settings["LOCALWORKER_AMQP_PORT"] ?? "0");
                 var deliveries = listener.Receive(queue, batches.Credit);
                 queues.Add(async stop =>
@@ -53,7 +53,7 @@ internal sealed class QueueService : BackgroundService
         }
     }
 
-    /// <summary>Says where it listens before the application says that it is ready.</summary>
+    /// <summary>Prints the AMQP address before the application prints that it is ready.</summary>
     public override Task StartAsync(CancellationToken cancellationToken)
     {
         if (listener is not null)
@@ -82,8 +82,8 @@ internal sealed class QueueService : BackgroundService
         catch (Exception wrong) when (wrong is FormatException or OverflowException or SocketException)
         {
             throw new StartRefusedException(
-                $"LOCALWORKER_AMQP_PORT: {port} can't be listened on: {wrong.Message} " +
-                "Example: LOCALWORKER_AMQP_PORT=5672, 0 for a free one");
+                $"LOCALWORKER_AMQP_PORT: can't listen on port {port}: {wrong.Message} " +
+                "Example: LOCALWORKER_AMQP_PORT=5672, or 0 for a free port");
         }
     }
 }

@@ -18,12 +18,13 @@ internal static class RouteOrder
     {
         for (var i = 1; i < routes.Length; i++)
         {
-            if (Array.Find(routes[..i], earlier => SharesAMethod(earlier, routes[i]) && Covers(earlier.Pattern, routes[i].Pattern, policies))
+            var later = routes[i];
+            if (Array.Find(routes[..i], earlier => SharesAMethod(earlier, later) && Covers(earlier.Pattern, later.Pattern, policies))
                 is not { } taken)
                 continue;
             throw new StartRefusedException(
-                $"Function {routes[i].Function.Name}: its route is already answered by function {taken.Function.Name}. " +
-                "They share a method, and the first match in the order of the functions' names answers: rename one or change a route.");
+                $"Function {later.Function.Name}: its route is already answered by function {taken.Function.Name}. " +
+                "They share a method, and the first match in the order of the functions' names answers. Rename one or change a route.");
         }
     }
 
@@ -58,7 +59,8 @@ internal static class RouteOrder
     private static bool CoversPart(RoutePatternPart wide, RoutePatternPart narrow, ParameterPolicyFactory policies) => (wide, narrow) switch
     {
         (_, RoutePatternParameterPart { IsCatchAll: true }) => false,
-        (RoutePatternLiteralPart one, RoutePatternLiteralPart other) => one.Content.Equals(other.Content, StringComparison.OrdinalIgnoreCase),
+        (RoutePatternLiteralPart one, RoutePatternLiteralPart other) =>
+            one.Content.Equals(other.Content, StringComparison.OrdinalIgnoreCase),
         (RoutePatternParameterPart one, RoutePatternLiteralPart other) =>
             one.ParameterPolicies.All(policy => Allows(policies.Create(one, policy), one.Name, other.Content)),
         (RoutePatternParameterPart one, RoutePatternParameterPart other) =>

@@ -2,7 +2,9 @@ using NCrontab;
 
 namespace StandaloneHost;
 
-/// <summary>A timer's slots, in UTC. Five fields are minutes first, six are seconds first, as the host's CronSchedule reads them.</summary>
+/// <summary>
+/// The slots of a timer, in UTC. An expression of five fields begins with minutes, one of six with seconds, as in the host's CronSchedule.
+/// </summary>
 internal sealed class Schedule
 {
     private readonly CrontabSchedule cron;
@@ -10,7 +12,7 @@ internal sealed class Schedule
     private Schedule(CrontabSchedule cron) => this.cron = cron;
 
     /// <summary>
-    /// Whether it ticks more than once a minute, so that missed slots aren't worth remembering
+    /// Whether there is more than one slot per minute. Missed slots of such a schedule are not made up for
     /// (TimerSchedule.ShouldDisableScheduleMonitor).
     /// </summary>
     public bool IsSubMinute
@@ -22,7 +24,7 @@ internal sealed class Schedule
         }
     }
 
-    /// <returns>Null where the text isn't cron text.</returns>
+    /// <returns>Null if the text is not a cron expression.</returns>
     public static Schedule? TryParse(string text)
     {
         var fields = text.Split(' ', StringSplitOptions.RemoveEmptyEntries).Length;
@@ -33,6 +35,6 @@ internal sealed class Schedule
     /// <summary>The first slot after an instant.</summary>
     public DateTime Next(DateTime after) => DateTime.SpecifyKind(cron.GetNextOccurrence(after), DateTimeKind.Utc);
 
-    /// <summary>Whether an instant is a slot; a stored one that isn't was stored under another schedule.</summary>
+    /// <summary>Whether an instant is a slot. A stored slot for which this is false was stored under another schedule.</summary>
     public bool Contains(DateTime instant) => Next(instant.AddSeconds(-1)) == instant;
 }

@@ -4,11 +4,11 @@ using Microsoft.Extensions.Logging;
 
 namespace StandaloneHost;
 
-/// <summary>Receives one Service Bus queue with the official client in peek-lock mode, over one connection.</summary>
+/// <summary>Receives from one Service Bus queue with the official client in peek-lock mode, over one connection.</summary>
 internal sealed class ServiceBusQueue(
     string function, string queue, string connection, MessageBatches batches, HostJson hostJson, TimeProvider time, ILogger logger)
 {
-    // Minimum pause between renewals, also if a lock seems expired because the clocks differ.
+    // Minimum pause between renewals, even if a lock seems expired because the clocks differ.
     private static readonly TimeSpan ShortestPause = TimeSpan.FromSeconds(1);
 
     /// <inheritdoc cref="BrokerQueue.Receive"/>
@@ -26,7 +26,8 @@ internal sealed class ServiceBusQueue(
                     BodyOf(message),
                     outcome => outcome == DeliveryOutcome.Completed
                         ? receiver.CompleteMessageAsync(message)
-                        // Abandoning increments the delivery count even for an unprocessed message; the client has no other way to return it.
+                        // Abandoning increments the delivery count even for an unprocessed message; the client has no other way to return
+                        // it.
                         : receiver.AbandonMessageAsync(message),
                     ended => RenewAsync(receiver, message, ended)))];
             },
@@ -43,7 +44,7 @@ internal sealed class ServiceBusQueue(
         }
         catch (Exception unreadable) when (unreadable is NotSupportedException or SerializationException)
         {
-            // The client gives none of those that came together, and no way to settle them: they come again when their locks end.
+            // The client returns no message of this batch and no way to settle them; they are delivered again when their locks expire.
             logger.LogError("Function {Function}: a message's body can't be read ({Error}); it is delivered again when its lock expires",
                 function, unreadable.Message);
             return [];

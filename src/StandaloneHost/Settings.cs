@@ -3,16 +3,16 @@ using Microsoft.Extensions.Configuration;
 
 namespace StandaloneHost;
 
-/// <summary>Binding texts with <c>%NAME%</c>, which the host resolves from the application's settings, and some defaults.</summary>
+/// <summary>Resolves <c>%NAME%</c> in attributes from the settings, as the Functions host does, and holds some defaults.</summary>
 internal static partial class Settings
 {
     /// <summary>
-    /// What a start without settings uses: log levels (host.json's go over them), a queue, schedules. The Functions host has no such
-    /// defaults: there each stands among the app settings, and a missing one fails the function.
+    /// Defaults: log levels (host.json overrides them), the queue, and the schedules. The Functions host has no such defaults: there, each
+    /// must be an app setting, and a missing one fails the function.
     /// </summary>
     public static readonly IReadOnlyDictionary<string, string?> Defaults = new Dictionary<string, string?>
     {
-        // At Information each of these says a line, or more, for every request, query or call that goes out.
+        // At level Information, each of these logs at least one line for every request, query or outgoing call.
         ["Logging:LogLevel:Microsoft"] = "Warning",
         ["Logging:LogLevel:Npgsql"] = "Warning",
         ["Logging:LogLevel:System"] = "Warning",
@@ -26,7 +26,7 @@ internal static partial class Settings
         ["RETENTION_SCHEDULE"] = "0 20 3 * * *",
     };
 
-    /// <exception cref="StartRefusedException">A name isn't set.</exception>
+    /// <exception cref="StartRefusedException">A setting is missing.</exception>
     public static string Resolve(string function, string text, IConfiguration settings, string example) =>
         Placeholder().Replace(text, match => settings[match.Groups[1].Value] is { Length: > 0 } value
             ? value

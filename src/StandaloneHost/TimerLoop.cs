@@ -7,9 +7,9 @@ using Microsoft.Extensions.Logging;
 namespace StandaloneHost;
 
 /// <summary>
-/// Runs one timer function, slot after slot, as the host's TimerListener does, one runner at a time across all processes.
-/// Slots that were missed collapse into one past-due run; an exception is logged and swallowed until the next slot. A run that was
-/// interrupted (stop, kill, lost lease) leaves its slot due, and whoever is there next makes up for it.
+/// Runs one timer function at its slots, as the host's TimerListener does, in one process at a time. Missed slots lead to one past-due run.
+/// An exception is logged; the next run is at the next slot. A run that was interrupted (stop, kill, lost lease) leaves its slot due, and
+/// the next process that claims it runs it.
 /// </summary>
 internal sealed class TimerLoop(
     WorkerFunction function, Schedule schedule, FunctionExecutionDelegate pipeline, TimerLeases leases, IServiceProvider services,
@@ -22,7 +22,7 @@ internal sealed class TimerLoop(
 
     public WorkerFunction Function => function;
 
-    /// <summary>Runs the function once as soon as nobody else runs it, slot or not; ends when it has run.</summary>
+    /// <summary>Runs the function once, as soon as no other process runs it, whether a slot is due or not. Ends after the run.</summary>
     public async Task RunNowAsync(CancellationToken cancellationToken)
     {
         var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -54,7 +54,7 @@ internal sealed class TimerLoop(
                 }
                 else if (await leases.ClaimAsync(name, atOnce, stop) is not { } claim)
                 {
-                    // Somebody else has it; only who was asked to run at once keeps asking.
+                    // Another process holds the lease; only a run on request retries.
                     if (atOnce)
                         await SleepAsync(TimeSpan.FromMilliseconds(250), stop);
                 }
@@ -74,9 +74,9 @@ internal sealed class TimerLoop(
             }
             catch (Exception failure)
             {
-                // The database is away: the slot stays due, and is run when it is back.
+                // The database can't be reached: the slot stays due and is run when the database is back.
                 if (failures++ == 0)
-                    logger.LogError(failure, "Timer {Function}: the lease can't be reached; trying again", name);
+                    logger.LogError(failure, "Timer {Function} can't read its lease and retries", name);
                 await SleepAsync(TimeSpan.FromSeconds(Math.Min(30, failures)), stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
         }
@@ -85,10 +85,10 @@ internal sealed class TimerLoop(
     }
 
     /// <summary>
-    /// The slot to run next. At a start the recorded one is judged as ScheduleMonitor.CheckPastDueAsync does: it holds if it is a slot of
-    /// this schedule (missed or not); one of an earlier schedule is forgotten, as is a missed one of an unmonitored timer.
+    /// The next slot. At the start, the recorded slot counts if it belongs to this schedule, missed or not. A slot of an earlier schedule
+    /// is dropped, and so is a missed slot of a timer without monitor (ScheduleMonitor.CheckPastDueAsync).
     /// </summary>
-    private async Task<DateTime> DueAsync(TimerState state, bool starting, CancellationToken stop)
+    private async Task<DateTime> DueAsync(TimerLease state, bool starting, CancellationToken stop)
     {
         var next = schedule.Next(state.Now);
         var due = state.NextDueAt switch
@@ -116,13 +116,13 @@ internal sealed class TimerLoop(
         await running.CancelAsync();
         await renewing;
 
-        // A run ahead of its slot (by hand) doesn't use the slot up; an interrupted one neither.
+        // A run on request before the slot doesn't use the slot, and neither does an interrupted run.
         DateTime? next = due <= claim.At && !interrupted ? schedule.Next(claim.At) : null;
-        // Without the stop's token: a lease given back is worth the second that is left.
+        // Not cancelled by the stop: the lease is released within the time that is left.
         await leases.FinishAsync(name, claim.Fence, next, CancellationToken.None);
     }
 
-    /// <returns>False where the run was interrupted.</returns>
+    /// <returns>False if the run was interrupted.</returns>
     private async Task<bool> InvokeAsync(TimerInfo timer, CancellationToken cancellationToken)
     {
         try
@@ -160,25 +160,25 @@ internal sealed class TimerLoop(
                 catch (Exception unreachable)
                     when (unreachable is not OperationCanceledException && time.GetElapsedTime(held) < TimerLeases.Lease / 3 * 2)
                 {
-                    // The next try still comes before the lease ends.
+                    // The next try is still before the end of the lease.
                 }
             }
 
-            logger.LogWarning("Timer {Function}: the lease was lost, the run is cancelled", name);
+            logger.LogWarning("Timer {Function} has lost its lease; the run is cancelled", name);
             await running.CancelAsync();
         }
         catch (OperationCanceledException) when (running.IsCancellationRequested)
         {
-            // The run is over.
+            // The run has ended.
         }
         catch (Exception unreachable)
         {
-            logger.LogError(unreachable, "Timer {Function}: the lease can't be renewed, the run is cancelled", name);
+            logger.LogError(unreachable, "Timer {Function} can't renew its lease; the run is cancelled", name);
             await running.CancelAsync();
         }
     }
 
-    /// <summary>Waits, at most an hour so that a clock that was set is noticed, or until asked to run at once.</summary>
+    /// <summary>Waits until a run is requested, but for at most one hour, so that a change of the clock takes effect.</summary>
     private async Task SleepAsync(TimeSpan wait, CancellationToken stop)
     {
         using var enough = CancellationTokenSource.CreateLinkedTokenSource(stop);

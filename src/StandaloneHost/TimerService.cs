@@ -14,8 +14,8 @@ namespace StandaloneHost;
 /// <summary>All timers of the application.</summary>
 internal sealed class TimerService(IReadOnlyDictionary<string, TimerLoop> loops) : BackgroundService
 {
-    /// <summary>A run by hand is awaited so long before the answer, for whoever asks wants its effect; it is 202 either way.</summary>
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(15);
+    /// <summary>The answer to a requested run waits for its end for at most this time. It is 202 either way.</summary>
+    private static readonly TimeSpan MaxWait = TimeSpan.FromSeconds(15);
 
     public static TimerService Create(WorkerFunction[] functions, FunctionExecutionDelegate pipeline, IServiceProvider services)
     {
@@ -30,8 +30,8 @@ internal sealed class TimerService(IReadOnlyDictionary<string, TimerLoop> loops)
     }
 
     /// <summary>
-    /// <c>POST /admin/functions/{name}</c>, as the host's FunctionsController: runs a timer at once and answers 202, 404 for any other
-    /// name. The request goes through the application's middleware first, as a run of the timer's function with an HttpContext.
+    /// Maps <c>POST /admin/functions/{name}</c>, as the host's FunctionsController does: it runs a timer at once and answers 202, or 404
+    /// for any other name. The request passes the application's middleware as a run of the timer's function with an HttpContext.
     /// </summary>
     public void Map(IEndpointRouteBuilder endpoints, Func<FunctionExecutionDelegate, FunctionExecutionDelegate> middleware, ILogger logger)
     {
@@ -39,7 +39,7 @@ internal sealed class TimerService(IReadOnlyDictionary<string, TimerLoop> loops)
         {
             var pipeline = middleware(async run =>
             {
-                await Task.WhenAny(loop.RunNowAsync(run.CancellationToken), Task.Delay(Patience, run.CancellationToken));
+                await Task.WhenAny(loop.RunNowAsync(run.CancellationToken), Task.Delay(MaxWait, run.CancellationToken));
                 ((Invocation)run).Result = Results.StatusCode(StatusCodes.Status202Accepted);
             });
             endpoints.MapPost($"/admin/functions/{name}", HttpFunctions.Serve(loop.Function, pipeline, logger));
@@ -53,9 +53,9 @@ internal sealed class TimerService(IReadOnlyDictionary<string, TimerLoop> loops)
     {
         if (services.GetService<NpgsqlDataSource>() is null)
             throw new StartRefusedException(
-                $"Function {function.Name}: timers keep their leases in PostgreSQL; register an NpgsqlDataSource in Program.cs.");
+                $"Function {function.Name}: timers store their leases in PostgreSQL. Register an NpgsqlDataSource in Program.cs.");
         var text = Settings.Resolve(function.Name, ((TimerTriggerAttribute)function.Trigger).Schedule, settings, "0 0 3 * * *");
         return Schedule.TryParse(text) ?? throw new StartRefusedException(
-            $"Function {function.Name}: schedule '{text}' is no cron text of six fields, e.g. 0 0 3 * * * for daily at three (UTC).");
+            $"Function {function.Name}: schedule '{text}' is not a six-field cron expression. Example: 0 0 3 * * * (daily at 03:00 UTC)");
     }
 }

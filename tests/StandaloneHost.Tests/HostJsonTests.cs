@@ -6,7 +6,9 @@ using Xunit;
 
 namespace StandaloneHost.Tests;
 
-/// <summary>host.json of the project: the host drops what it doesn't know in silence, so a misspelt limit would be none.</summary>
+/// <summary>
+/// The project's host.json. The Functions host silently ignores unknown properties, so a misspelled limit would have no effect.
+/// </summary>
 public sealed class HostJsonTests
 {
     // azure-functions-host: HostJsonFileConfigurationSource (root), ScriptJobHostOptions, TelemetryMode; azure-webjobs-sdk-extensions:
@@ -51,17 +53,17 @@ public sealed class HostJsonTests
     };
 
     [Fact]
-    public void HostJson_HoldsOnlyWhatTheHostReads() => Assert.Empty(Unknown(Text()));
+    public void HostJson_ContainsOnlyKnownProperties() => Assert.Empty(Unknown(Text()));
 
     [Theory]
     [InlineData("""{"serviceBus": {"prefetchCount": 10}}""", "serviceBus.prefetchCount")]
     [InlineData("""{"extensions": {"serviceBus": {"maxMessages": 10}}}""", "extensions.serviceBus.maxMessages")]
     [InlineData("""{"functionTimeout": "ten minutes"}""", "functionTimeout")]
     [InlineData("""{"logging": {"logLevel": {"default": "Verbose"}}}""", "logging.logLevel.default")]
-    public void AHostJson_WithWhatTheHostDrops_IsFound(string text, string found) => Assert.Equal([found], Unknown(text));
+    public void Unknown_PropertyThatTheHostIgnores_IsFound(string text, string found) => Assert.Equal([found], Unknown(text));
 
     [Fact]
-    public void HostJson_Standalone_ReadsTheSameOfItAndDoesTheRestAnyway()
+    public void HostJson_Standalone_UsesTheSameValues()
     {
         var written = JsonDocument.Parse(Text()).RootElement.GetProperty("extensions");
         var queue = written.GetProperty("serviceBus");
@@ -86,7 +88,7 @@ public sealed class HostJsonTests
     }
 
     [Fact] // the Functions host doesn't pass them to the worker
-    public void LogLevels_OfHostJson_HoldAndTheEnvironmentWins()
+    public void LogLevels_OfHostJson_ApplyAndTheEnvironmentOverridesThem()
     {
         var settings = new ConfigurationManager();
         settings.AddInMemoryCollection([new("Logging:LogLevel:Microsoft", "Debug")]);
@@ -99,7 +101,7 @@ public sealed class HostJsonTests
         Assert.Equal("Debug", settings["Logging:LogLevel:Microsoft"]);
     }
 
-    /// <summary>The properties, leaf by leaf, that no section of the host has or that it could not read.</summary>
+    /// <summary>The properties that the Functions host doesn't have or can't read.</summary>
     private static IEnumerable<string> Unknown(string text) => Leaves("", JsonDocument.Parse(text).RootElement)
         .Where(leaf => !(leaf.Path.StartsWith("logging.logLevel.", StringComparison.Ordinal) ? IsLogLevel
             : Known.GetValueOrDefault(leaf.Path, _ => false))(leaf.Value))
@@ -107,12 +109,14 @@ public sealed class HostJsonTests
 
     private static IEnumerable<(string Path, JsonElement Value)> Leaves(string path, JsonElement value) =>
         value.ValueKind == JsonValueKind.Object
-            ? value.EnumerateObject().SelectMany(property => Leaves(path.Length == 0 ? property.Name : $"{path}.{property.Name}", property.Value))
+            ? value.EnumerateObject()
+                .SelectMany(property => Leaves(path.Length == 0 ? property.Name : $"{path}.{property.Name}", property.Value))
             : [(path, value)];
 
     private static bool IsFlag(JsonElement value) => value.ValueKind is JsonValueKind.True or JsonValueKind.False;
 
-    private static bool IsCount(JsonElement value) => value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out var number) && number >= 0;
+    private static bool IsCount(JsonElement value) => value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out var number)
+        && number >= 0;
 
     private static bool IsTime(JsonElement value) =>
         value.ValueKind == JsonValueKind.String && TimeSpan.TryParse(value.GetString(), CultureInfo.InvariantCulture, out _);

@@ -32,7 +32,7 @@ public sealed class HttpTests
     [InlineData("GET", "api/items/not-a-guid", 404, "")]
     // WebScriptHostHttpRoutesManager: HttpMethodRouteConstraint, so a wrong method is no match either
     [InlineData("POST", "api/text/x", 404, "")]
-    // MapHttpFunction: route = the function's name, every method, where nothing is said
+    // MapHttpFunction: without a route, the function's name; without methods, every method
     [InlineData("DELETE", "api/Named", 200, "named DELETE")]
     // FunctionsHttpProxyingMiddleware.TryHandleHttpResult: the function may write the response itself
     [InlineData("GET", "api/written", 418, "teapot")]
@@ -41,7 +41,7 @@ public sealed class HttpTests
     [InlineData("GET", "api/typed", 200, "typed")]
     // azure-functions-host: a function's exception is an empty 500
     [InlineData("GET", "api/broken", 500, "")]
-    public async Task Request_ToARoute_IsAnsweredAsByTheHost(string method, string path, int status, string body)
+    public async Task Request_ToARoute_IsAnsweredAsByTheFunctionsHost(string method, string path, int status, string body)
     {
         await using var worker = await RunningWorker.StartAsync(typeof(Functions));
 
@@ -54,7 +54,7 @@ public sealed class HttpTests
     [InlineData(null, "api/text/x")]
     [InlineData("", "text/x")]
     [InlineData("v2", "v2/text/x")]
-    public async Task RoutePrefix_OfHostJson_StandsBeforeEveryRoute(string? prefix, string path)
+    public async Task RoutePrefix_OfHostJson_PrecedesEveryRoute(string? prefix, string path)
     {
         var builder = RunningWorker.Builder(typeof(Functions));
         builder.HostJsonFile["extensions:http:routePrefix"] = prefix;
@@ -64,7 +64,7 @@ public sealed class HttpTests
     }
 
     [Fact] // FunctionContext.cs, DefaultFunctionContext.cs, DefaultMethodInfoLocator.cs (<fulltypename>.<methodname>)
-    public async Task FunctionContext_InAFunction_TellsOfTheRun()
+    public async Task FunctionContext_InAFunction_DescribesTheRun()
     {
         await using var worker = await RunningWorker.StartAsync(typeof(Functions));
 
@@ -77,7 +77,7 @@ public sealed class HttpTests
     }
 
     [Fact] // DefaultFunctionActivator: an instance for each run, from its scope
-    public async Task Services_ScopedOnes_LiveAsLongAsTheRun()
+    public async Task Services_Scoped_LiveAsLongAsTheRun()
     {
         var builder = RunningWorker.Builder(typeof(Scoped));
         builder.Services.AddScoped<Scope>();
@@ -110,8 +110,8 @@ public sealed class HttpTests
         Assert.Equal(HttpStatusCode.Forbidden, (await worker.Client.GetAsync("api/broken", Cancelled)).StatusCode);
     }
 
-    [Fact] // learn.microsoft.com/azure/azure-functions/functions-bindings-http-webhook-trigger: the caller's leaving cancels the token
-    public async Task CancellationToken_CallerGoesAway_IsCancelled()
+    [Fact] // learn.microsoft.com/azure/azure-functions/functions-bindings-http-webhook-trigger: a disconnect cancels the token
+    public async Task CancellationToken_CallerDisconnects_IsCancelled()
     {
         var builder = RunningWorker.Builder(typeof(Waiting));
         var seen = new Seen();
@@ -128,7 +128,7 @@ public sealed class HttpTests
     }
 
     [Fact] // the platform gives a stop five seconds, then ends the process
-    public async Task Stop_ARequestNeverEnds_IsAborted()
+    public async Task Stop_RequestNeverEnds_IsAborted()
     {
         var builder = RunningWorker.Builder(typeof(Waiting));
         var seen = new Seen();
@@ -143,7 +143,7 @@ public sealed class HttpTests
         await seen.Ended.Task.WaitAsync(Cancelled);
     }
 
-    [Fact] // App Service's CORS answers before the host: only the origins that are allowed
+    [Fact] // App Service's CORS answers before the host: only for allowed origins
     public async Task Preflight_OfAnAllowedOrigin_IsAnswered()
     {
         var builder = RunningWorker.Builder(typeof(Functions));
@@ -159,7 +159,7 @@ public sealed class HttpTests
     [InlineData(typeof(NoTrigger), "Function None: 0 trigger parameters")]
     [InlineData(typeof(PlainValue), "Function Plain: can't return Task`1; return IResult")]
     [InlineData(typeof(NeverAwaited), "Function Never: can't return ValueTask")]
-    [InlineData(typeof(UnknownParameter), "Function Unknown: nothing to bind parameter missing to")]
+    [InlineData(typeof(UnknownParameter), "Function Unknown: parameter missing can't be bound")]
     [InlineData(typeof(UnknownRouteType), "Function Date: route value day binds to string, Guid, int or long, not DateOnly")]
     [InlineData(typeof(WrongTriggerType), "Function Wrong: parameter body of type String can't be bound to its trigger; bind HttpRequest")]
     [InlineData(typeof(WithKey), "Function Key: level Function asks for a function key")]
@@ -170,7 +170,7 @@ public sealed class HttpTests
     [InlineData(typeof(BadName), "Function 1st: a name is letters")]
     [InlineData(typeof(SameName), "Function Twin: the name is taken twice")]
     [InlineData(typeof(SameRoute), "Function Second: its route is already answered by function First")]
-    public void Function_ThatTheHostWouldRunOtherwise_RefusesToStart(Type function, string message) =>
+    public void Function_ThatTheHostWouldRunDifferently_RefusesToStart(Type function, string message) =>
         Assert.StartsWith(message, RunningWorker.Refusal(RunningWorker.Builder(function)), StringComparison.Ordinal);
 
     [Theory] // WebJobsRouter: the first route that matches, in the order of FunctionMetadataManager (by name, without regard to case)
@@ -202,7 +202,7 @@ public sealed class HttpTests
     [InlineData("items/{id}", "ITEMS/alerts", false)]
     [InlineData("items/{id}", "items/{name}.{ext}", false)]
     [InlineData("items/{name}.{ext}", "items/{id}", true)]
-    public void Route_BehindOneThatMatchesAllOfIt_RefusesToStart(string earlier, string later, bool isReached)
+    public void Route_CoveredByAnEarlierRoute_RefusesToStart(string earlier, string later, bool isReached)
     {
         var routes = new[] { Route("A", earlier), Route("B", later) };
         void Check() => RouteOrder.RefuseUnreachable(routes, Policies());
@@ -211,11 +211,12 @@ public sealed class HttpTests
             Check();
         else
             Assert.StartsWith(
-                "Function B: its route is already answered by function A", Assert.Throws<StartRefusedException>(Check).Message, StringComparison.Ordinal);
+                "Function B: its route is already answered by function A", Assert.Throws<StartRefusedException>(Check).Message,
+                    StringComparison.Ordinal);
     }
 
     [Fact]
-    public void Route_BehindOneOfAnotherMethod_IsReached() =>
+    public void Route_CoveredByOneOfAnotherMethod_IsReached() =>
         RouteOrder.RefuseUnreachable([Route("A", "app/{*path}", "get"), Route("B", "app/sign-in", "post")], Policies());
 
     [Fact] // an internal constant of Worker.Extensions.Http.AspNetCore
@@ -230,7 +231,8 @@ public sealed class HttpTests
     private static HttpRoute Route(string name, string template, params string[] methods)
     {
         var method = typeof(Ordered).GetMethod(nameof(Ordered.Narrow))!;
-        var function = new WorkerFunction(name, method, new HttpTriggerAttribute(methods), method.GetParameters()[0], _ => Task.CompletedTask);
+        var function = new WorkerFunction(name, method, new HttpTriggerAttribute(methods), method.GetParameters()[0], _ =>
+            Task.CompletedTask);
         return new HttpRoute(function, RoutePatternFactory.Parse(template), methods);
     }
 
@@ -363,10 +365,12 @@ public sealed class HttpTests
     public sealed class Ordered
     {
         [Function("aNarrow")]
-        public IResult Narrow([HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "narrow/x")] HttpRequest request) => Results.Text("narrow");
+        public IResult Narrow([HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "narrow/x")] HttpRequest request) =>
+            Results.Text("narrow");
 
         [Function("Bwide")]
-        public IResult Wide([HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "{first}/{second:alpha}")] HttpRequest request, string second) =>
+        public IResult Wide([HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "{first}/{second:alpha}")] HttpRequest request,
+            string second) =>
             Results.Text($"wide {second}");
 
         [Function("Cspecific")]

@@ -4,7 +4,7 @@ using Xunit;
 
 namespace StandaloneHost.Tests;
 
-/// <summary>A database of its own with the leases' table, on the server that TEST_DATABASE_URL names.</summary>
+/// <summary>A separate database with the table of the leases, on the server of TEST_DATABASE_URL.</summary>
 public sealed class LeaseDatabase : IAsyncLifetime
 {
     private readonly string name = $"leases_{Guid.NewGuid():N}";

@@ -22,7 +22,7 @@ public sealed class MessageTests : IDisposable
     private readonly BrokerDouble broker = new(Queue);
     private readonly Received received = new();
 
-    /// <summary>By whose library messages are received: AMQPNetLite's, or the official client for Service Bus.</summary>
+    /// <summary>The library that receives messages: AMQPNetLite or the official client for Service Bus.</summary>
     public enum By
     {
         AmqpNetLite,
@@ -82,7 +82,7 @@ public sealed class MessageTests : IDisposable
     [Theory] // "Lock loss after our commit redelivers committed rows"
     [InlineData(By.AmqpNetLite)]
     [InlineData(By.ServiceBusClient)]
-    public async Task Lock_LostWhileTheFunctionRuns_MessageComesAgain(By client)
+    public async Task Lock_LostWhileTheFunctionRuns_MessageIsDeliveredAgain(By client)
     {
         var lost = false;
         received.Body = (_, _) =>
@@ -103,7 +103,7 @@ public sealed class MessageTests : IDisposable
     [Theory]
     [InlineData(By.AmqpNetLite)]
     [InlineData(By.ServiceBusClient)]
-    public async Task Broker_GoesAwayAndReturns_IsReceivedFromAgain(By client)
+    public async Task Broker_RestartsWhileReceiving_IsReceivedFromAgain(By client)
     {
         await using var worker = await StartAsync(client, typeof(Batches));
         broker.Send(Queue, "before");
@@ -173,7 +173,7 @@ public sealed class MessageTests : IDisposable
     [Theory] // minMessageBatchSize
     [InlineData(By.AmqpNetLite)]
     [InlineData(By.ServiceBusClient)]
-    public async Task Batch_SmallerThanTheLeast_IsWaitedFor(By client)
+    public async Task Batch_BelowTheMinimum_WaitsForMoreMessages(By client)
     {
         var builder = Builder(client, typeof(Batches));
         builder.HostJsonFile["extensions:serviceBus:minMessageBatchSize"] = "3";
@@ -193,7 +193,7 @@ public sealed class MessageTests : IDisposable
     [Theory]
     [InlineData(By.AmqpNetLite)]
     [InlineData(By.ServiceBusClient)]
-    public async Task Stop_WhileABatchIsWaitedFor_GivesItBackUnseen(By client)
+    public async Task Stop_WhileABatchWaits_ReturnsItUnprocessed(By client)
     {
         var builder = Builder(client, typeof(Batches));
         builder.HostJsonFile["extensions:serviceBus:minMessageBatchSize"] = "3";
@@ -210,7 +210,7 @@ public sealed class MessageTests : IDisposable
     [Theory] // and then a smaller one is taken
     [InlineData(By.AmqpNetLite)]
     [InlineData(By.ServiceBusClient)]
-    public async Task Batch_SmallerThanTheLeast_IsNotWaitedForLongerThanItsTime(By client)
+    public async Task Batch_BelowTheMinimum_WaitsForTheMaximumTime(By client)
     {
         var builder = Builder(client, typeof(Batches));
         builder.HostJsonFile["extensions:serviceBus:minMessageBatchSize"] = "3";
@@ -224,7 +224,7 @@ public sealed class MessageTests : IDisposable
     }
 
     [Fact] // learn.microsoft.com/azure/service-bus-messaging/message-transfers-locks-settlement#renew-locks
-    public async Task Lock_WhileABatchRuns_IsRenewedOfEveryMessage()
+    public async Task Lock_WhileABatchRuns_IsRenewedForEveryMessage()
     {
         var time = new FakeTimeProvider(new DateTimeOffset(2026, 11, 26, 12, 0, 0, TimeSpan.Zero));
         var ended = new TaskCompletionSource();
@@ -236,7 +236,7 @@ public sealed class MessageTests : IDisposable
         await using var worker = await RunningWorker.StartAsync(builder);
         var size = await received.NextAsync();
 
-        // Half of the lock's time.
+        // Half of the lock's duration.
         time.Advance(TimeSpan.FromSeconds(30));
         await broker.RenewedAsync(Queue, size, Cancelled);
         ended.SetResult();
@@ -246,7 +246,7 @@ public sealed class MessageTests : IDisposable
     }
 
     [Fact] // maxAutoLockRenewalDuration
-    public async Task Lock_OfABatchThatRunsTooLong_IsRenewedNoMore()
+    public async Task Lock_OfABatchThatRunsTooLong_IsNotRenewedAnyMore()
     {
         var time = new FakeTimeProvider(new DateTimeOffset(2026, 11, 26, 12, 0, 0, TimeSpan.Zero));
         var ended = new TaskCompletionSource();
@@ -267,7 +267,7 @@ public sealed class MessageTests : IDisposable
     }
 
     [Fact]
-    public async Task Claims_RefusedAndThenGranted_AreAskedForAgain()
+    public async Task Claims_RefusedThenGranted_AreRequestedAgain()
     {
         broker.RefusesClaims = true;
         broker.Send(Queue, "patience");
@@ -303,7 +303,7 @@ public sealed class MessageTests : IDisposable
     [Theory]
     [InlineData("http://broker", "amqps://user:password@broker:5671")]
     [InlineData("Endpoint=sb://ns.servicebus.windows.net/", "SharedAccessKey")]
-    public void Connection_NoBrokersAddress_RefusesToStartWithoutRepeatingIt(string text, string example)
+    public void Connection_InvalidAddress_RefusesToStartWithoutTheValue(string text, string example)
     {
         var message = RunningWorker.Refusal(Builder(typeof(Batches), text));
 
@@ -312,15 +312,15 @@ public sealed class MessageTests : IDisposable
         Assert.DoesNotContain(text, message, StringComparison.Ordinal);
     }
 
-    [Theory] // a connection string that only the official client takes in
+    [Theory] // a connection string that only the official client can parse
     [InlineData("Endpoint=sb://ns.servicebus.windows.net/;SharedAccessKeyName=listen;SharedAccessKey=a+b/c=", "ns.servicebus.windows.net")]
     [InlineData("Endpoint=sb://ns.servicebus.windows.net/;SharedAccessSignature=SharedAccessSignature sr=x", "ns.servicebus.windows.net")]
     [InlineData("Endpoint=sb://localhost;SharedAccessKeyName=n;SharedAccessKey=k;UseDevelopmentEmulator=true;", "localhost")]
-    public void Connection_OfServiceBus_IsTheOfficialClients(string text, string host) =>
+    public void Connection_OfServiceBus_IsParsedByTheOfficialClient(string text, string host) =>
         Assert.Equal(new BrokerAddress(host, null, text), BrokerAddress.Parse(text));
 
     [Fact]
-    public async Task NoBroker_TransferSent_IsAcceptedOnlyAfterTheFunction()
+    public async Task NoBroker_Transfer_IsAcceptedOnlyAfterTheFunction()
     {
         var committed = new TaskCompletionSource();
         received.Body = (_, _) => committed.Task;
@@ -362,7 +362,7 @@ public sealed class MessageTests : IDisposable
     }
 
     [Fact]
-    public void NoBroker_PortIsNone_RefusesToStart()
+    public void NoBroker_InvalidPort_RefusesToStart()
     {
         var builder = Builder(typeof(Batches), null);
         builder.Configuration["LOCALWORKER_AMQP_PORT"] = "65536";
@@ -370,8 +370,8 @@ public sealed class MessageTests : IDisposable
         Assert.Contains("LOCALWORKER_AMQP_PORT=5672", RunningWorker.Refusal(builder), StringComparison.Ordinal);
     }
 
-    [Fact] // the real one; what it can't do (delivery counts, modified) isn't asked of it
-    public async Task RabbitMQ_ThrowThenSuccess_MessagesComeAgainAndAreCompleted()
+    [Fact] // a real RabbitMQ; not used here: delivery counts and the outcome modified, which it doesn't have
+    public async Task RabbitMQ_ThrowThenSuccess_MessagesAreDeliveredAgainAndCompleted()
     {
         var url = Environment.GetEnvironmentVariable("RABBITMQ_URL");
         Assert.SkipWhen(url is null, "RABBITMQ_URL is missing: ./dev test starts RabbitMQ with AMQP 1.0 and sets it. " +
@@ -407,7 +407,7 @@ public sealed class MessageTests : IDisposable
         builder.Configuration["ServiceBus"] = connection;
         builder.Configuration["TEST_QUEUE"] = Queue;
         builder.HostJsonFile["extensions:serviceBus:maxMessageBatchSize"] = "100";
-        // A broker that is away is tried again by the worker, without the client's own pauses before.
+        // The worker itself retries if the broker is unavailable, without the client's own pauses.
         builder.HostJsonFile["extensions:serviceBus:clientRetryOptions:maxRetries"] = "0";
         builder.Services.AddSingleton(received);
         return builder;
@@ -469,7 +469,8 @@ public sealed class MessageTests : IDisposable
     {
         [Function("Messages")]
         public Task Run(
-            [ServiceBusTrigger(Queue, Connection = "ServiceBus", IsBatched = true)] string[] messages, CancellationToken cancellationToken) =>
+            [ServiceBusTrigger(Queue, Connection = "ServiceBus", IsBatched = true)] string[] messages,
+                CancellationToken cancellationToken) =>
             received.RunAsync(messages, cancellationToken);
     }
 

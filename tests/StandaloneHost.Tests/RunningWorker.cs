@@ -8,7 +8,7 @@ using Xunit;
 
 namespace StandaloneHost.Tests;
 
-/// <summary>An application of some function classes, in this process, on a free port.</summary>
+/// <summary>Runs an application with some function classes in this process, on a free port.</summary>
 internal sealed class RunningWorker : IAsyncDisposable
 {
     private readonly WebApplication app;
@@ -24,7 +24,7 @@ internal sealed class RunningWorker : IAsyncDisposable
 
     public IServiceProvider Services => app.Services;
 
-    /// <summary>A builder over these classes alone; the rest of this assembly's functions stay out.</summary>
+    /// <summary>A builder with only these classes, without the other functions of this assembly.</summary>
     public static StandaloneApplicationBuilder Builder(params Type[] functions)
     {
         var builder = StandaloneApplication.CreateBuilder(["--ASPNETCORE_URLS=http://127.0.0.1:0"], Assembly.GetExecutingAssembly());

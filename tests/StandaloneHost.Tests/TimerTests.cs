@@ -26,7 +26,7 @@ public sealed class TimerTests(LeaseDatabase database) : IClassFixture<LeaseData
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 
     [Fact] // TimerListener.HandleTimerEvent
-    public async Task Slot_Due_RunsAndGivesItsLeaseBack()
+    public async Task Slot_Due_RunsAndReleasesTheLease()
     {
         await using var worker = await RunningWorker.StartAsync(Builder(EverySecond));
 
@@ -39,7 +39,7 @@ public sealed class TimerTests(LeaseDatabase database) : IClassFixture<LeaseData
     }
 
     [Fact] // ScheduleMonitor.CheckPastDueAsync: "we know we've missed at least one schedule instance and we are past due"
-    public async Task Slots_MissedSeveral_CollapseIntoOnePastDueRun()
+    public async Task Slots_SeveralMissed_LeadToOnePastDueRun()
     {
         await database.ExecuteAsync("insert into timer_leases (timer_name, next_due_at) values ('Tick', '2020-01-01T00:00:00Z')");
         await using var worker = await RunningWorker.StartAsync(Builder(Yearly));
@@ -54,7 +54,7 @@ public sealed class TimerTests(LeaseDatabase database) : IClassFixture<LeaseData
     }
 
     [Fact] // ScheduleMonitor.CheckPastDueAsync: "we don't want it to register immediately as 'past due'"
-    public async Task Slot_OfAnEarlierSchedule_IsForgotten()
+    public async Task Slot_OfAnEarlierSchedule_IsDropped()
     {
         await database.ExecuteAsync("insert into timer_leases (timer_name, next_due_at) values ('Tick', '2020-07-07T07:07:07Z')");
         await using var worker = await RunningWorker.StartAsync(Builder(Yearly));
@@ -65,7 +65,7 @@ public sealed class TimerTests(LeaseDatabase database) : IClassFixture<LeaseData
         Assert.Equal(1, ticks.Count);
     }
 
-    [Fact] // TimerSchedule.ShouldDisableScheduleMonitor: no status, no past due, where it ticks more than once a minute
+    [Fact] // TimerSchedule.ShouldDisableScheduleMonitor: no status and no past-due run with more than one slot per minute
     public async Task SubMinuteSchedule_MissedSlot_IsNotPastDue()
     {
         await database.ExecuteAsync("insert into timer_leases (timer_name, next_due_at) values ('Tick', '2020-01-01T00:00:00Z')");
@@ -90,7 +90,7 @@ public sealed class TimerTests(LeaseDatabase database) : IClassFixture<LeaseData
         Assert.True(await database.ReadAsync<bool>("select holder is null and lease_until is null from timer_leases"));
     }
 
-    [Fact] // TimerTriggerAttribute: a singleton, here by lease row in place of the host's blob
+    [Fact] // TimerTriggerAttribute: a singleton; the lease is a row instead of the host's blob
     public async Task TwoProcesses_OneDatabase_NeverRunAtOnce()
     {
         var running = 0;
@@ -113,14 +113,15 @@ public sealed class TimerTests(LeaseDatabase database) : IClassFixture<LeaseData
         Assert.Equal(ticks.Count, await database.ReadAsync<long>("select fence from timer_leases"));
     }
 
-    [Fact] // Ours: the host writes its status after the run, so a killed run is past due too (facts of azure-functions-host#2968)
+    [Fact] // the host writes its status after the run, so an interrupted run is also past due (azure-functions-host#2968)
     public async Task Run_InterruptedByStop_LeavesItsSlotDue()
     {
         await database.ExecuteAsync("insert into timer_leases (timer_name, next_due_at) values ('Tick', '2020-01-01T00:00:00Z')");
         ticks.Body = token => Task.Delay(Timeout.Infinite, token);
         await using (var worker = await RunningWorker.StartAsync(Builder(Yearly)))
             await ticks.NextAsync();
-        Assert.True(await database.ReadAsync<bool>("select next_due_at = '2020-01-01T00:00:00Z' and lease_until is null from timer_leases"));
+        Assert.True(await database.ReadAsync<bool>(
+            "select next_due_at = '2020-01-01T00:00:00Z' and lease_until is null from timer_leases"));
         ticks.Body = _ => Task.CompletedTask;
 
         await using var next = await RunningWorker.StartAsync(Builder(Yearly));
@@ -128,7 +129,7 @@ public sealed class TimerTests(LeaseDatabase database) : IClassFixture<LeaseData
         Assert.True((await ticks.NextAsync()).IsPastDue);
     }
 
-    [Fact] // a lease that is held, by a process that was killed or lives: nobody else runs, whatever the slot
+    [Fact] // no other process runs the timer while its lease is held, by a running or a killed process
     public async Task Lease_HeldByAnother_IsWaitedFor()
     {
         await database.ExecuteAsync(
@@ -173,8 +174,8 @@ public sealed class TimerTests(LeaseDatabase database) : IClassFixture<LeaseData
         Assert.Equal(HttpStatusCode.NotFound, await PostAsync(worker, "Nothing"));
     }
 
-    [Fact] // FunctionsController is for admins; here the application's middleware says who they are
-    public async Task AdminEndpoint_MiddlewareAnswersInItsPlace_FunctionIsNotRun()
+    [Fact] // FunctionsController is for admins; the application's middleware authorizes them
+    public async Task AdminEndpoint_MiddlewareAnswers_FunctionIsNotRun()
     {
         var builder = Builder(Yearly);
         builder.UseMiddleware<NobodyEnters>();

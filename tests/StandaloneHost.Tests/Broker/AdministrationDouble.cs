@@ -5,8 +5,8 @@ using System.Text;
 namespace StandaloneHost.Tests;
 
 /// <summary>
-/// Tells how long a broker's queues are, as Service Bus's administration does: Atom over HTTP (learn.microsoft.com/rest/api/servicebus/
-/// get-queue), without TLS as the emulator's.
+/// Reports the lengths of a broker's queues, as Service Bus's administration API does: Atom over HTTP
+/// (learn.microsoft.com/rest/api/servicebus/get-queue), without TLS, like the emulator.
 /// </summary>
 public sealed class AdministrationDouble : IDisposable
 {
@@ -23,16 +23,16 @@ public sealed class AdministrationDouble : IDisposable
 
     public int Port { get; }
 
-    /// <summary>What every request is answered with: 200, or a refusal.</summary>
+    /// <summary>Status of every answer: 200 or an error.</summary>
     public int Status { get; set; } = 200;
 
-    /// <summary>Requests are taken and never answered.</summary>
+    /// <summary>Whether requests are accepted but not answered.</summary>
     public bool IsSilent { get; set; }
 
     /// <summary>The query of the last request.</summary>
     public string? LastQuery { get; private set; }
 
-    /// <summary>Ends when the first request has come.</summary>
+    /// <summary>Ends when the first request has arrived.</summary>
     public Task AskedAsync(CancellationToken cancellationToken) => asked.Task.WaitAsync(cancellationToken);
 
     public void Dispose() => ((IDisposable)listener).Dispose();

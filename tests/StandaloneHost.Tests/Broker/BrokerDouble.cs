@@ -14,7 +14,7 @@ namespace StandaloneHost.Tests;
 /// A broker with Service Bus's rules for queues (learn.microsoft.com/azure/service-bus-messaging, "Message transfers, locks, and
 /// settlement" and "dead-letter queues"): peek-lock, a delivery count that grows when a message is abandoned or its lock is lost,
 /// dead-lettering at the tenth, <c>queue/$deadletterqueue</c>. Locks expire only when a test ends them.
-/// It speaks AMQP 1.0 twice: plainly, and as the official client expects Service Bus's emulator to (SASL MSSBCBS, claims over
+/// It accepts plain AMQP 1.0, and AMQP as the official client uses it with Service Bus's emulator (SASL MSSBCBS, claims over
 /// <c>$cbs</c>, requests over <c>queue/$management</c>; service-bus-amqp-protocol-guide and service-bus-amqp-request-response).
 /// </summary>
 public sealed class BrokerDouble : IDisposable
@@ -38,17 +38,17 @@ public sealed class BrokerDouble : IDisposable
         host = Open();
     }
 
-    /// <summary>What the setting <c>ServiceBus</c> is for AMQPNetLite.</summary>
+    /// <summary>Value of the setting <c>ServiceBus</c> for AMQPNetLite.</summary>
     public string Address => $"amqp://127.0.0.1:{plainPort}";
 
-    /// <summary>What the setting <c>ServiceBus</c> is for the official client.</summary>
+    /// <summary>Value of the setting <c>ServiceBus</c> for the official client.</summary>
     public string ConnectionString =>
         $"Endpoint=sb://127.0.0.1:{claimsPort};SharedAccessKeyName=test;SharedAccessKey=dGVzdA==;UseDevelopmentEmulator=true";
 
-    /// <summary>Claims are refused, as with a wrong key or too few rights.</summary>
+    /// <summary>Whether claims are rejected, as with a wrong key or insufficient rights.</summary>
     public bool RefusesClaims { get; set; }
 
-    /// <summary>Messages are refused, as where the queue is full.</summary>
+    /// <summary>Whether messages are rejected, as if the queue were full.</summary>
     public bool RefusesMessages { get; set; }
 
     public void Send(string queue, params IEnumerable<string> bodies)
@@ -57,11 +57,11 @@ public sealed class BrokerDouble : IDisposable
             Send(queue, new Data { Binary = Encoding.UTF8.GetBytes(body) });
     }
 
-    /// <summary>Any body that AMQP knows, and what may stand beside it.</summary>
+    /// <summary>Sends a message with any kind of AMQP body, and properties.</summary>
     public void Send(string queue, RestrictedDescribed body, Properties? properties = null, ApplicationProperties? application = null) =>
         queues[queue].Add(new Message { BodySection = body, Properties = properties, ApplicationProperties = application });
 
-    /// <summary>A dead letter that was delivered in vain as often as is allowed.</summary>
+    /// <summary>Adds a dead letter that has reached the maximum number of deliveries.</summary>
     public void Bury(string queue, string body) => queues[$"{queue}/$deadletterqueue"].Add(new Message
     {
         Header = new Header { DeliveryCount = MaxDeliveryCount },
@@ -71,37 +71,37 @@ public sealed class BrokerDouble : IDisposable
 
     public bool Has(string queue) => queues.ContainsKey(queue);
 
-    /// <summary>Messages in the queue, locked ones included.</summary>
+    /// <summary>Number of messages in the queue, including locked ones.</summary>
     public int Count(string queue) => queues[queue].All.Count;
 
-    /// <summary>What is there, in its order.</summary>
+    /// <summary>Messages of the queue, in order.</summary>
     public IReadOnlyList<StoredMessage> Messages(string queue) => queues[queue].All;
 
-    /// <summary>Locks that were renewed.</summary>
+    /// <summary>Number of renewed locks.</summary>
     public int Renewals(string queue) => queues[queue].Renewals;
 
-    /// <summary>Until when a lock given from now on is said to hold.</summary>
+    /// <summary>Sets the reported end of the locks of future deliveries.</summary>
     public void LockUntil(string queue, DateTime until) => queues[queue].LockedUntil = until;
 
     /// <summary>Ends when every message of the queue has been completed or dead-lettered.</summary>
     public Task EmptyAsync(string queue, CancellationToken cancellationToken) =>
         ReachAsync(queue, messages => messages.Count == 0, cancellationToken);
 
-    /// <summary>Ends when the queue is as a test waits for it to be.</summary>
+    /// <summary>Ends when the queue has reached a state.</summary>
     public Task ReachAsync(string queue, Func<IReadOnlyList<StoredMessage>, bool> reached, CancellationToken cancellationToken) =>
         queues[queue].ReachAsync(it => reached(it.All), cancellationToken);
 
-    /// <summary>Ends when so many locks of the queue have been renewed.</summary>
+    /// <summary>Ends when a number of locks of the queue have been renewed.</summary>
     public Task RenewedAsync(string queue, int times, CancellationToken cancellationToken) =>
         queues[queue].ReachAsync(renewed => renewed.Renewals >= times, cancellationToken);
 
-    /// <summary>Ends when claims have been refused.</summary>
+    /// <summary>Ends when claims have been rejected.</summary>
     public Task RefusedAsync(CancellationToken cancellationToken) => refused.Task.WaitAsync(cancellationToken);
 
-    /// <summary>Expires all locks: it is delivered again, and settling the first delivery does nothing.</summary>
+    /// <summary>Expires all locks: the messages are delivered again, and settling the first delivery has no effect.</summary>
     public void LoseLocks(string queue) => queues[queue].LoseLocks();
 
-    /// <summary>Goes away, with every connection; what was out is delivered again after <see cref="Return"/>.</summary>
+    /// <summary>Stops and closes all connections. Unsettled messages are delivered again after <see cref="Return"/>.</summary>
     public void GoAway()
     {
         host.Close();
@@ -141,7 +141,7 @@ public sealed class BrokerDouble : IDisposable
     private static string AddressOf(Attach attach) =>
         (attach.Role ? ((Source)attach.Source).Address : ((Target)attach.Target).Address).TrimStart('/');
 
-    /// <summary>A delivery's tag is its lock token.</summary>
+    /// <summary>The tag of a delivery is its lock token.</summary>
     private sealed class LockTokens : IHandler
     {
         public static readonly LockTokens Instance = new();
@@ -155,7 +155,7 @@ public sealed class BrokerDouble : IDisposable
         }
     }
 
-    /// <summary>Every key is good, unless a test says otherwise.</summary>
+    /// <summary>Accepts every key, unless a test sets it to reject them.</summary>
     private sealed class Claims(BrokerDouble broker) : IRequestProcessor
     {
         public int Credit => 100;
@@ -178,7 +178,7 @@ public sealed class BrokerDouble : IDisposable
         {
             var attach = attachContext.Attach;
             var name = AddressOf(attach);
-            // The standard tier's; the official client sends nothing where none is said.
+            // The limit of the Standard tier; without a limit the official client sends nothing.
             attach.MaxMessageSize = 256 * 1024;
             if (!broker.queues.TryGetValue(name, out var queue))
                 attachContext.Complete(new Error(ErrorCode.NotFound) { Description = $"The entity '{name}' could not be found." });

@@ -6,8 +6,8 @@ using Amqp.Types;
 namespace StandaloneHost.Tests;
 
 /// <summary>
-/// <c>queue/$management</c> (learn.microsoft.com/azure/service-bus-messaging/service-bus-amqp-request-response): renewing locks, peeking,
-/// and settling what came over a link that is gone.
+/// <c>queue/$management</c> (learn.microsoft.com/azure/service-bus-messaging/service-bus-amqp-request-response): renews locks, peeks, and
+/// settles messages of a closed link.
 /// </summary>
 internal sealed class ManagementDouble(QueueDouble queue) : IRequestProcessor
 {

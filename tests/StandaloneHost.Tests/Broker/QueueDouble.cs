@@ -5,16 +5,16 @@ using Amqp.Types;
 
 namespace StandaloneHost.Tests;
 
-/// <summary>A message in a queue, with what a broker knows of it.</summary>
+/// <summary>A message in a queue, with the broker's data about it.</summary>
 public sealed record StoredMessage(long SequenceNumber, RestrictedDescribed Body, Properties? Properties)
 {
-    /// <summary>The sender's, and the reason of a dead letter.</summary>
+    /// <summary>Properties from the sender, and the reason of a dead letter.</summary>
     public ApplicationProperties? ApplicationProperties { get; set; }
 
     /// <summary>Deliveries that ended without success.</summary>
     public uint DeliveryCount { get; set; }
 
-    /// <summary>It is out, and not yet settled.</summary>
+    /// <summary>Whether the message is delivered and not settled yet.</summary>
     public bool IsLocked { get; set; }
 
     public static DateTime EnqueuedAt { get; } = new(2026, 11, 26, 12, 0, 0, DateTimeKind.Utc);
@@ -54,7 +54,7 @@ internal sealed class QueueDouble(QueueDouble? deadLetters)
 
     public int Renewals { get; private set; }
 
-    /// <summary>Far away, so that nobody renews a lock unless a test wants that.</summary>
+    /// <summary>In the far future, so that no lock is renewed unless a test needs that.</summary>
     public DateTime LockedUntil { get; set; } = new(2999, 1, 1, 0, 0, 0, DateTimeKind.Utc);
 
     public IReadOnlyList<StoredMessage> All
@@ -70,7 +70,7 @@ internal sealed class QueueDouble(QueueDouble? deadLetters)
         new StoredMessage(++lastSequenceNumber, message.BodySection, message.Properties)
         {
             ApplicationProperties = message.ApplicationProperties,
-            // A dead letter keeps its count.
+            // A dead letter keeps its delivery count.
             DeliveryCount = message.Header?.DeliveryCount ?? 0,
         }));
 
@@ -93,7 +93,7 @@ internal sealed class QueueDouble(QueueDouble? deadLetters)
         }
     }
 
-    /// <summary>Nobody is connected any more, though the links may not know it yet.</summary>
+    /// <summary>All clients are disconnected, although their links may not be closed yet.</summary>
     public void Disconnect()
     {
         Change(receivers.Clear);
@@ -106,7 +106,7 @@ internal sealed class QueueDouble(QueueDouble? deadLetters)
             GiveBack(token, counted: true);
     });
 
-    /// <returns>Until when it holds now; null where it is lost.</returns>
+    /// <returns>The new end of the lock; null if the lock is lost.</returns>
     public DateTime? Renew(Guid token)
     {
         DateTime? until = null;
@@ -120,7 +120,7 @@ internal sealed class QueueDouble(QueueDouble? deadLetters)
         return until;
     }
 
-    /// <returns>False where the lock is lost.</returns>
+    /// <returns>False if the lock is lost.</returns>
     public bool Settle(Guid token, DeliveryState outcome)
     {
         var holds = false;
@@ -137,7 +137,7 @@ internal sealed class QueueDouble(QueueDouble? deadLetters)
                     DeadLetter(token, (string?)error.Info?[new Symbol("DeadLetterReason")] ?? "Rejected");
                     break;
                 default:
-                    // Any other rejection or release is what the listener's library says of all that is out when a connection breaks.
+                    // The listener's library reports any other rejection or release for all delivered messages when a connection breaks.
                     GiveBack(token, counted: outcome is Modified);
                     break;
             }
@@ -202,7 +202,7 @@ internal sealed class QueueDouble(QueueDouble? deadLetters)
         }
     }
 
-    /// <summary>A link over which messages go out.</summary>
+    /// <summary>A link that sends messages to a client.</summary>
     public sealed class Receiver : LinkEndpoint
     {
         private readonly QueueDouble queue;
@@ -242,7 +242,7 @@ internal sealed class QueueDouble(QueueDouble? deadLetters)
             }
             catch (AmqpException)
             {
-                // It closes: it gets nothing more.
+                // The link is closing and receives no more messages.
                 Credit = 0;
                 return false;
             }
@@ -257,7 +257,7 @@ internal sealed class QueueDouble(QueueDouble? deadLetters)
         }
     }
 
-    /// <summary>A link over which messages come in.</summary>
+    /// <summary>A link that receives messages from a client.</summary>
     public sealed class Sender(QueueDouble queue, BrokerDouble broker) : LinkEndpoint
     {
         public override void OnMessage(MessageContext messageContext)
