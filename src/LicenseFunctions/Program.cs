@@ -23,14 +23,14 @@ using StandaloneHost;
 
 namespace LicenseFunctions;
 
-/// <summary>Runs as the worker of a Functions host if a host starts it, else as the standalone application.</summary>
+/// <summary>Runs as the worker of a Functions host if a host starts it, otherwise as a standalone application.</summary>
 public static class Program
 {
     public static Task<int> Main(string[] args) =>
         RunAsync(() => IsStartedByFunctionsHost(args) ? BuildWorker(args) : BuildStandalone(args));
 
-    /// <summary>Runs until the process is asked to stop.</summary>
-    /// <returns>The exit code: 0, or 78 if a wrong setting or function stops the start; the message is on standard error.</returns>
+    /// <summary>Runs until the process is stopped.</summary>
+    /// <returns>The exit code: 0, or 78 if a setting or function is invalid; the message is on standard error.</returns>
     public static async Task<int> RunAsync(Func<IHost> build)
     {
         try
@@ -42,11 +42,11 @@ public static class Program
         catch (Exception wrong) when (wrong is SettingsException or StartRefusedException)
         {
             await Console.Error.WriteLineAsync(wrong.Message);
-            return 78; // EX_CONFIG of sysexits.h: a restart doesn't help
+            return 78; // EX_CONFIG of sysexits.h: a restart would fail again
         }
     }
 
-    /// <param name="others">Further assemblies with functions, which are not published.</param>
+    /// <param name="others">Additional assemblies with functions, which are not published.</param>
     public static IHost BuildStandalone(string[] args, params Assembly[] others)
     {
         var builder = StandaloneApplication.CreateBuilder(args, [typeof(Program).Assembly, .. others]);
@@ -54,7 +54,7 @@ public static class Program
         return builder.Build();
     }
 
-    /// <summary>Checks what the official worker also reads; every Functions host sets at least one of these.</summary>
+    /// <summary>Checks the values that the official worker reads; every Functions host sets at least one of them.</summary>
     public static bool IsStartedByFunctionsHost(string[] args) =>
         args.Any(argument => argument.StartsWith("--functions-uri", StringComparison.Ordinal))
         || AppContext.GetData("AZURE_FUNCTIONS_NATIVE_HOST") is not null
@@ -89,7 +89,7 @@ public static class Program
         services.AddOperations(settings);
         services.AddPages(settings);
         services.AddPayments(settings);
-        services.AddNotifications(settings);
+        services.AddMail(settings);
         services.AddRenewals(settings);
         services.AddPaymentMethods();
         services.AddGeolocation(settings);
@@ -97,7 +97,7 @@ public static class Program
         services.AddUsage();
         settings.ThrowIfFaulty();
 
-        // The platform kills the process five seconds after SIGTERM; the fifth second is left for cancelling what still runs.
+        // The platform kills the process five seconds after SIGTERM. The fifth second is for cancelling what still runs.
         services.Configure<HostOptions>(options => options.ShutdownTimeout = TimeSpan.FromSeconds(4));
     }
 }

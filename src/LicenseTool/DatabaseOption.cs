@@ -10,17 +10,20 @@ internal sealed class DatabaseOption : Option<string>
     public DatabaseOption()
         : base("--database")
     {
-        Description = "The database; DATABASE_URL where it isn't given";
+        Description = "The database; default: DATABASE_URL";
         DefaultValueFactory = _ => Environment.GetEnvironmentVariable("DATABASE_URL") ?? "";
         Validators.Add(result =>
         {
             if (string.IsNullOrEmpty(result.GetValueOrDefault<string>()))
-                result.AddError("Which database? --database, or DATABASE_URL. Example: DATABASE_URL=postgresql://user@localhost/execution_control");
+            {
+                result.AddError("No database is given: use --database or DATABASE_URL. " +
+                    "Example: DATABASE_URL=postgresql://user@localhost/execution_control");
+            }
         });
         Validators.Add(Check);
     }
 
-    /// <remarks>The text is not repeated: it may hold a password.</remarks>
+    /// <remarks>The message doesn't contain the value, which may hold a password.</remarks>
     public static void Check(OptionResult result)
     {
         try
@@ -29,11 +32,12 @@ internal sealed class DatabaseOption : Option<string>
         }
         catch (Exception wrong) when (wrong is ArgumentException or FormatException)
         {
-            result.AddError("The database is neither a postgresql:// address nor an Npgsql connection string. Example: postgresql://user@localhost/execution_control");
+            result.AddError("The database is neither a postgresql:// address nor an Npgsql connection string. " +
+                "Example: postgresql://user@localhost/execution_control");
         }
     }
 
-    /// <remarks>The tool's user is the database's own operator, whom an error may tell the row or view that it is about.</remarks>
-    public NpgsqlDataSource Open(ParseResult arguments) =>
-        NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(DatabaseSettings.FromUri(arguments.GetRequiredValue(this))) { IncludeErrorDetail = true });
+    /// <remarks>The tool's user operates the database, so errors may name rows and views.</remarks>
+    public NpgsqlDataSource Open(ParseResult arguments) => NpgsqlDataSource.Create(
+        new NpgsqlConnectionStringBuilder(DatabaseSettings.FromUri(arguments.GetRequiredValue(this))) { IncludeErrorDetail = true });
 }

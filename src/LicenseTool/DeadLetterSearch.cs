@@ -3,22 +3,21 @@ using Azure.Messaging.ServiceBus;
 namespace LicenseTool;
 
 /// <summary>
-/// Finds dead letters. A broker delivers them only in order, so unwanted messages are received and abandoned, which raises their delivery
-/// count.
+/// Finds dead letters. A broker delivers them only in order, so the others are received and abandoned, which raises their delivery count.
 /// </summary>
-/// <param name="wanted">Sequence numbers; null: all.</param>
+/// <param name="wanted">Sequence numbers; null: all dead letters.</param>
 internal sealed class DeadLetterSearch(ServiceBusReceiver dead, HashSet<long>? wanted)
 {
-    // If nothing arrives for this long, the queue has no more messages.
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(3);
+    // If no message arrives within this time, the queue has no more messages.
+    private static readonly TimeSpan MaxWait = TimeSpan.FromSeconds(3);
 
     public int Examined { get; private set; }
 
-    /// <summary>Wanted sequence numbers that weren't found.</summary>
+    /// <summary>Sequence numbers that were not found.</summary>
     public IReadOnlyCollection<long> Missing => [.. (wanted ?? []).Order()];
 
     /// <param name="limit">Maximum number of messages to examine.</param>
-    /// <param name="act">Settles a wanted one.</param>
+    /// <param name="act">Settles a message that was searched for.</param>
     public async Task RunAsync(int limit, Func<ServiceBusReceivedMessage, Task> act, CancellationToken cancellationToken)
     {
         // Kept locked until the end, because an abandoned message would be delivered again at once.
@@ -27,7 +26,7 @@ internal sealed class DeadLetterSearch(ServiceBusReceiver dead, HashSet<long>? w
         {
             while (Examined < limit && wanted is not { Count: 0 })
             {
-                var batch = await dead.ReceiveMessagesAsync(Math.Min(100, limit - Examined), Patience, cancellationToken);
+                var batch = await dead.ReceiveMessagesAsync(Math.Min(100, limit - Examined), MaxWait, cancellationToken);
                 if (batch.Count == 0)
                     break;
                 Examined += batch.Count;
@@ -57,7 +56,7 @@ internal sealed class DeadLetterSearch(ServiceBusReceiver dead, HashSet<long>? w
         }
         catch (ServiceBusException)
         {
-            // It comes back by itself when its lock ends.
+            // The message is available again when its lock expires.
         }
     }
 }

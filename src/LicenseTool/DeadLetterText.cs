@@ -7,7 +7,7 @@ namespace LicenseTool;
 /// <summary>Formats a dead letter for a terminal: the broker's metadata and the beginning of the body, with secrets removed.</summary>
 internal static partial class DeadLetterText
 {
-    private const int LongestExcerpt = 200;
+    private const int MaxExcerpt = 200;
 
     public static string Of(ServiceBusReceivedMessage message)
     {
@@ -28,10 +28,10 @@ internal static partial class DeadLetterText
     private static string Excerpt(string text)
     {
         var line = Unprintable().Replace(Secret().Replace(text, "${name}…"), " ");
-        return line.Length <= LongestExcerpt ? line : line[..LongestExcerpt] + "…";
+        return line.Length <= MaxExcerpt ? line : line[..MaxExcerpt] + "…";
     }
 
-    // Members of JSON that hold a token, credentials, and what looks like a token's hash or a JWT.
+    // JSON members that contain a token, credentials, and anything that looks like the hash of a token or a JWT.
     [GeneratedRegex(
         """(?<name>"[^"]*(token|secret|password|authorization)[^"]*"\s*:\s*")[^"]*""" +
         """|(?<name>\b(License|Bearer)\s+)\S+|\b[0-9A-F]{40,}\b|\beyJ[\w.-]+""",

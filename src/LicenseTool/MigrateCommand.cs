@@ -8,15 +8,13 @@ internal static class MigrateCommand
     public static Command Create()
     {
         var database = new DatabaseOption();
-        var command = new Command("migrate", "Installs the schema or brings it up to date; the same as psql's \\i schema_license_extensions.sql")
-        {
-            database,
-        };
+        var command = new Command(
+            "migrate", "Installs the schema or brings it up to date, as \\i schema_license_extensions.sql does in psql") { database };
         command.SetAction(async (arguments, cancellationToken) =>
         {
             await using var source = database.Open(arguments);
             var changed = await new Migrations(source).RunAsync(Console.WriteLine, cancellationToken);
-            Console.WriteLine(changed ? "the schema is up to date" : "the schema was up to date: nothing changed");
+            Console.WriteLine(changed ? "the schema is up to date" : "the schema was up to date; nothing changed");
             return 0;
         });
         return command;

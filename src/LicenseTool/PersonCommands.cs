@@ -7,13 +7,13 @@ using Npgsql;
 
 namespace LicenseTool;
 
-/// <summary>What the law gives a person: to see what is held on him, and to have it erased.</summary>
+/// <summary>A person's rights by data protection law: an export of their data, and its erasure.</summary>
 internal static class PersonCommands
 {
     public static Command CreateExport()
     {
         var (database, user, by) = (new DatabaseOption(), User(), By());
-        var command = new Command("export", "Prints all that is held on a person, as JSON; audited") { database, user, by };
+        var command = new Command("export", "Prints all data about a person as JSON; audited") { database, user, by };
         command.SetAction(async (arguments, cancellationToken) =>
         {
             await using var source = database.Open(arguments);
@@ -30,9 +30,12 @@ internal static class PersonCommands
     public static Command CreateErase()
     {
         var (database, user, by) = (new DatabaseOption(), User(), By());
-        var reason = new Option<string>("--reason") { Description = "Why, for the audit log", Required = true };
-        var yes = new Option<bool>("--yes") { Description = "It can't be undone: say that you mean it", Required = true };
-        var command = new Command("erase", "Takes a person out of what is held; what was billed stays, without him; audited") { database, user, by, reason, yes };
+        var reason = new Option<string>("--reason") { Description = "The reason, for the audit log", Required = true };
+        var yes = new Option<bool>("--yes") { Description = "Confirms the erasure, which can't be undone", Required = true };
+        var command = new Command("erase", "Erases the data about a person; billing records stay without the person's identity; audited")
+        {
+            database, user, by, reason, yes,
+        };
         command.SetAction(async (arguments, cancellationToken) =>
         {
             await using var source = database.Open(arguments);
@@ -64,16 +67,19 @@ internal static class PersonCommands
         {
             if (row.Table != table)
             {
-                if (table is not null) json.WriteEndArray();
+                if (table is not null)
+                    json.WriteEndArray();
                 json.WriteStartArray(table = row.Table);
             }
 
             json.WriteRawValue(row.Json);
-            // A year of use is long: it goes out as it comes.
-            if (json.BytesPending > 64 * 1024) await json.FlushAsync(cancellationToken);
+            // The output is streamed: a year of usage is large.
+            if (json.BytesPending > 64 * 1024)
+                await json.FlushAsync(cancellationToken);
         }
 
-        if (table is not null) json.WriteEndArray();
+        if (table is not null)
+            json.WriteEndArray();
         json.WriteEndObject();
     }
 
@@ -85,5 +91,5 @@ internal static class PersonCommands
 
     private static Option<string> User() => new("--user") { Description = "The person's user_id or e-mail address", Required = true };
 
-    private static Option<Guid?> By() => new("--by") { Description = "The user_id of the operator who does it, for the audit log" };
+    private static Option<Guid?> By() => new("--by") { Description = "The operator's user_id, for the audit log" };
 }

@@ -8,12 +8,12 @@ namespace LicenseTool;
 internal static class QueueCommands
 {
     private const string About =
-        "The dead letters of the queue of usage records. The backend moves them to its quarantine by itself (DrainDeadLetters): " +
-        "these commands are for when that is off, or fails on a message";
+        "Commands for the dead letters of the usage-records queue. The backend moves dead letters to its quarantine (DrainDeadLetters): " +
+        "use these commands if that function is disabled or fails on a message";
 
     private const string AboutResubmit =
-        "Sends dead letters to the queue again as they are, and takes each from the dead letters once the queue has accepted it. " +
-        "Where that is interrupted a message is in both: usage records count once, however often they come";
+        "Sends dead letters to the queue again, unchanged. Each is deleted from the dead letters after the queue has accepted it. " +
+        "After an interruption a message may be in both; usage records are counted only once";
 
     private static readonly ServiceBusReceiverOptions DeadLetters = new() { SubQueue = SubQueue.DeadLetter };
 
@@ -21,7 +21,7 @@ internal static class QueueCommands
 
     private static Command CreatePeek()
     {
-        var count = Count("--count", "How many at most", 20);
+        var count = Count("--count", "Maximum number of dead letters to show", 20);
         var from = new Option<long>("--from") { Description = "The first sequence number to show" };
         var command = new Command("peek", "Shows dead letters without changing them; tokens are redacted") { count, from };
         new QueueOptions(command).Run(async (client, queue, arguments, cancellationToken) =>
@@ -42,28 +42,20 @@ internal static class QueueCommands
         return command;
     }
 
-    private static Command CreateResubmit() => CreateTake("resubmit", AboutResubmit, "resubmitted", async (client, queue, message) =>
-    {
-        await using var sender = client.CreateSender(queue);
-        var again = new ServiceBusMessage(message);
-        // A message that expired would expire again at once.
-        again.GetRawAmqpMessage().Properties.AbsoluteExpiryTime = null;
-        await sender.SendMessageAsync(again);
-    });
+    private static Command CreateResubmit() => CreateTake("resubmit", AboutResubmit, "resubmitted", resubmits: true);
 
-    private static Command CreateDiscard() => CreateTake(
-        "discard", "Deletes dead letters permanently; run peek first", "discarded", (_, _, _) => Task.CompletedTask);
+    private static Command CreateDiscard() =>
+        CreateTake("discard", "Deletes dead letters permanently; run peek first", "discarded", resubmits: false);
 
-    /// <param name="first">Runs before a message is deleted from the dead letters.</param>
-    private static Command CreateTake(
-        string name, string description, string done, Func<ServiceBusClient, string, ServiceBusReceivedMessage, Task> first)
+    /// <param name="resubmits">Whether a message is sent to the queue before it is deleted from the dead letters.</param>
+    private static Command CreateTake(string name, string description, string done, bool resubmits)
     {
         var numbers = new Argument<long[]>("SEQUENCE")
         {
-            Description = "Their sequence numbers, as peek shows them",
+            Description = "The sequence numbers, as peek shows them",
             Arity = ArgumentArity.ZeroOrMore,
         };
-        var all = new Option<bool>("--all") { Description = "All of them" };
+        var all = new Option<bool>("--all") { Description = "All dead letters" };
         var limit = Count("--limit", "Maximum number of dead letters to examine", 1000);
         var command = new Command(name, description) { numbers, all, limit };
         command.Validators.Add(result =>
@@ -74,11 +66,13 @@ internal static class QueueCommands
         new QueueOptions(command).Run(async (client, queue, arguments, cancellationToken) =>
         {
             await using var dead = client.CreateReceiver(queue, DeadLetters);
+            await using var sender = resubmits ? client.CreateSender(queue) : null;
             var search = new DeadLetterSearch(dead, arguments.GetValue(all) ? null : [.. arguments.GetValue(numbers)!]);
             var taken = 0;
             await search.RunAsync(arguments.GetValue(limit), async message =>
             {
-                await first(client, queue, message);
+                if (sender is not null)
+                    await sender.SendMessageAsync(Copy(message));
                 await dead.CompleteMessageAsync(message);
                 Console.WriteLine($"{message.SequenceNumber} {done}");
                 taken++;
@@ -94,13 +88,21 @@ internal static class QueueCommands
         return command;
     }
 
+    private static ServiceBusMessage Copy(ServiceBusReceivedMessage message)
+    {
+        var copy = new ServiceBusMessage(message);
+        // A message that has expired would expire again at once.
+        copy.GetRawAmqpMessage().Properties.AbsoluteExpiryTime = null;
+        return copy;
+    }
+
     private static Option<int> Count(string name, string description, int byDefault)
     {
         var option = new Option<int>(name) { Description = description, DefaultValueFactory = _ => byDefault };
         option.Validators.Add((OptionResult result) =>
         {
             if (result.GetValueOrDefault<int>() < 1)
-                result.AddError($"{name} is 1 or more.");
+                result.AddError($"{name} must be 1 or more. Example: {name} {byDefault}");
         });
         return option;
     }

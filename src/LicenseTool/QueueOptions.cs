@@ -18,13 +18,13 @@ internal sealed class QueueOptions
 
     private readonly Option<string?> connection = new("--servicebus")
     {
-        Description = "The Service Bus's connection string; ServiceBus where it isn't given, else ServiceBus__fullyQualifiedNamespace " +
-            "with who is signed in (az login)",
+        Description = "Connection string of the Service Bus; default: ServiceBus, else ServiceBus__fullyQualifiedNamespace " +
+            "with the signed-in user (az login)",
     };
 
     private readonly Option<string?> queue = new("--queue")
     {
-        Description = "The queue's name; USAGE_QUEUE where it isn't given, else usage-records",
+        Description = "Name of the queue; default: USAGE_QUEUE, else usage-records",
     };
 
     public QueueOptions(Command command)
@@ -42,8 +42,8 @@ internal sealed class QueueOptions
         try
         {
             var settings = Read(arguments);
-            if (settings.Absent is { } absent)
-                return await FailAsync($"{absent} Example: {Example}");
+            if (settings.Unavailable is { } reason)
+                return await FailAsync($"{reason} Example: {Example}");
 
             await using var client = settings.Open(new ServiceBusClientOptions
             {
@@ -62,13 +62,13 @@ internal sealed class QueueOptions
         catch (Exception failure) when (failure is NotSupportedException or SerializationException)
         {
             return await FailAsync(
-                $"The queue holds a message that this client can't read ({failure.Message}); the portal's Service Bus Explorer may.");
+                $"The queue contains a message that this client can't read ({failure.Message}). Use the portal's Service Bus Explorer.");
         }
     });
 
-    private static async Task<int> FailAsync(string why)
+    private static async Task<int> FailAsync(string error)
     {
-        await Console.Error.WriteLineAsync(why);
+        await Console.Error.WriteLineAsync(error);
         return 1;
     }
 
@@ -78,7 +78,7 @@ internal sealed class QueueOptions
         configuration["ServiceBus"] = arguments.GetValue(connection) ?? configuration["ServiceBus"];
         configuration["USAGE_QUEUE"] = arguments.GetValue(queue) ?? configuration["USAGE_QUEUE"] ?? "usage-records";
         var reader = new SettingReader(configuration);
-        // An operator's machine has no managed identity; use the signed-in user.
+        // An operator's machine has no managed identity, so the signed-in user is used.
         var settings = ServiceBusSettings.Read(reader, reader.Identity() ?? new DefaultAzureCredential());
         reader.ThrowIfFaulty();
         return settings;

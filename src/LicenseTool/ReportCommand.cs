@@ -11,7 +11,7 @@ using Licensing.Health;
 
 namespace LicenseTool;
 
-/// <summary>A license's health on a terminal: the score with every point accounted for, and what an operator looks at beside it.</summary>
+/// <summary>Prints the health of a license: the score with the points of each part, usage, devices, alerts and recommendations.</summary>
 internal static class ReportCommand
 {
     private static readonly string[] OpenStatuses = ["OPEN", "INVESTIGATING"];
@@ -20,9 +20,12 @@ internal static class ReportCommand
     {
         var database = new DatabaseOption();
         var subscription = new Argument<Guid>("SUBSCRIPTION") { Description = "The license's subscription_id" };
-        var maxDevices = FromSetting("--max-devices", "MAX_DEVICES_PER_LICENSE", 2);
-        var graceDays = FromSetting("--grace-days", "RENEWAL_GRACE_PERIOD_DAYS", 3);
-        var command = new Command("report", "Prints a license's health: score, use, devices, alerts, what to do") { subscription, database, maxDevices, graceDays };
+        var maxDevices = FromSetting("--max-devices", "MAX_DEVICES_PER_LICENSE", 2, 1, 100);
+        var graceDays = FromSetting("--grace-days", "RENEWAL_GRACE_PERIOD_DAYS", 3, 0, 29);
+        var command = new Command("report", "Prints a license's health: score, usage, devices, alerts, recommendations")
+        {
+            subscription, database, maxDevices, graceDays,
+        };
         command.SetAction(async (arguments, cancellationToken) =>
         {
             await using var source = database.Open(arguments);
@@ -32,9 +35,10 @@ internal static class ReportCommand
             await foreach (var row in health.LoadAsync([id], arguments.GetValue(maxDevices), cancellationToken))
             {
                 var (devices, _) = await new DeviceStore(licenses).ListAsync(id, row.Facts.Now.AddDays(-30), cancellationToken);
-                var alerts = await new AlertStore(licenses).ListAsync(new AlertFilter(OpenStatuses, null, id, null, null), null, 100, cancellationToken);
-                var judged = Judge(row, TimeSpan.FromDays(arguments.GetValue(graceDays)));
-                Write(Console.Out, judged, await health.SurroundingsAsync(id, cancellationToken), devices, alerts);
+                var alerts = await new AlertStore(licenses)
+                    .ListAsync(new AlertFilter(OpenStatuses, null, id, null, null), null, 100, cancellationToken);
+                var scored = Score(row, TimeSpan.FromDays(arguments.GetValue(graceDays)));
+                Write(Console.Out, scored, await health.SurroundingsAsync(id, cancellationToken), devices, alerts);
                 return 0;
             }
 
@@ -44,15 +48,31 @@ internal static class ReportCommand
         return command;
     }
 
-    private static Option<int> FromSetting(string name, string setting, int otherwise) => new(name)
+    private static Option<int> FromSetting(string name, string setting, int byDefault, int min, int max)
     {
-        Description = $"As the backend has it; {setting} where it isn't given, else {otherwise}",
-        DefaultValueFactory = _ =>
-            int.TryParse(Environment.GetEnvironmentVariable(setting), NumberStyles.None, CultureInfo.InvariantCulture, out var value) ? value : otherwise,
-    };
+        var option = new Option<int>(name)
+        {
+            Description = $"The value that the backend uses, {min} to {max}; default: {setting}, else {byDefault}",
+            DefaultValueFactory = result =>
+            {
+                if (Environment.GetEnvironmentVariable(setting) is not { Length: > 0 } text)
+                    return byDefault;
+                if (int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var value) && value >= min && value <= max)
+                    return value;
+                result.AddError($"{setting} is not a whole number from {min} to {max}. Example: {setting}={byDefault}");
+                return byDefault;
+            },
+        };
+        option.Validators.Add(result =>
+        {
+            if (!result.Implicit && !result.Errors.Any() && result.GetValueOrDefault<int>() is var value && (value < min || value > max))
+                result.AddError($"{name} is not a whole number from {min} to {max}. Example: {name} {byDefault}");
+        });
+        return option;
+    }
 
-    // As it is now, not as it was last stored: the facts are at hand.
-    private static (Guid Id, HealthFacts Facts, HealthReport Report) Judge(HealthRow row, TimeSpan grace)
+    // The present score, which may differ from the stored one.
+    private static (Guid Id, HealthFacts Facts, HealthReport Report) Score(HealthRow row, TimeSpan grace)
     {
         var verdict = Verdict.Of(row.License, row.Facts.Now, grace);
         var facts = row.Facts with { Status = LicenseStatuses.Of(verdict, row.License.ExpiresAt, row.Facts.Now) };
@@ -60,10 +80,10 @@ internal static class ReportCommand
     }
 
     private static void Write(
-        TextWriter to, (Guid Id, HealthFacts Facts, HealthReport Report) judged, HealthSurroundings around, List<DeviceRow> devices,
+        TextWriter to, (Guid Id, HealthFacts Facts, HealthReport Report) scored, HealthSurroundings around, List<DeviceRow> devices,
         IReadOnlyList<AlertRow> alerts)
     {
-        var (id, facts, report) = judged;
+        var (id, facts, report) = scored;
         to.WriteLine($"License {id}");
         to.WriteLine($"Status  {HealthStore.StatusText(facts.Status)}{Expiry(facts)}");
         to.WriteLine($"Health  {report.Score}/100 {Bar(report.Score)}");
@@ -82,7 +102,8 @@ internal static class ReportCommand
     {
         to.WriteLine();
         to.WriteLine("Usage (24 h)");
-        to.WriteLine($"  signals received {usage.SignalsReceived24h}, executed {usage.SignalsExecuted24h}, rejected {usage.SignalsRejected24h}");
+        to.WriteLine($"  signals received {usage.SignalsReceived24h}, executed {usage.SignalsExecuted24h}, " +
+            $"rejected {usage.SignalsRejected24h}");
         to.WriteLine($"  mean latency {(usage.AvgLatencyMs is { } latency ? $"{latency} ms" : "unknown")}");
         to.WriteLine($"  last activity {(facts.LastUsedAt is { } last ? Minute(last.UtcDateTime) : "none yet")}");
     }
@@ -94,7 +115,8 @@ internal static class ReportCommand
         foreach (var device in devices.Where(device => device.RemovedAt is null))
         {
             to.WriteLine(
-                $"  {device.Name ?? device.EaInstanceId}, account {device.Mt5AccountNumber}, {device.IpAddress}, last seen {Minute(device.LastSeenAt)}");
+                $"  {device.Name ?? device.EaInstanceId}, account {device.Mt5AccountNumber}, {device.IpAddress}, " +
+                $"last seen {Minute(device.LastSeenAt)}");
         }
     }
 
@@ -130,7 +152,8 @@ internal static class ReportCommand
 
     private static string Expiry(HealthFacts facts) => facts.ExpiresAt is not { } expiry
         ? ", never expires"
-        : $", {(expiry > facts.Now ? "expires" : "expired")} {Minute(expiry.UtcDateTime)} ({(int)Math.Floor((expiry - facts.Now).TotalDays)} days)";
+        : $", {(expiry > facts.Now ? "expires" : "expired")} {Minute(expiry.UtcDateTime)} " +
+            $"({(int)Math.Floor((expiry - facts.Now).TotalDays)} days)";
 
     private static string Bar(int score) => new string('#', score / 5).PadRight(20, '.');
 

@@ -5,10 +5,13 @@ using Microsoft.IdentityModel.Tokens;
 
 namespace LicenseTool;
 
-/// <summary>A bearer token of the local issuer, alone on standard output, so that a shell can put it into a header.</summary>
+/// <summary>Prints a bearer token of the local issuer and nothing else, so that a shell can put it in a header.</summary>
 internal static class TokenCommand
 {
-    // Persons of the demo data; in an empty database the default persons simply own nothing.
+    /// <summary>One year.</summary>
+    private const int MaxHours = 8_760;
+
+    // Persons of the demo data. In a database without demo data they own nothing.
     private static readonly Dictionary<string, string> DefaultPersons = new(StringComparer.Ordinal)
     {
         ["operator"] = "00000000-0000-4000-8000-000000000001",
@@ -20,30 +23,48 @@ internal static class TokenCommand
     {
         var role = new Argument<string>("role") { Description = "operator, service or subscriber" };
         role.AcceptOnlyFromAmong([.. DefaultPersons.Keys]);
-        var user = new Argument<Guid?>("user_id") { Description = "whose token it is; a person of the demo data by default", Arity = ArgumentArity.ZeroOrOne };
-        // Left to itself it is parsed only when it is asked for, and then throws.
+        var user = new Argument<Guid?>("user_id")
+        {
+            Description = "User of the token; default: a person of the demo data",
+            Arity = ArgumentArity.ZeroOrOne,
+        };
+        // Without this validator the value is parsed only when it is read, and an invalid one throws.
         user.Validators.Add(result =>
         {
             if (!Guid.TryParse(result.Tokens[0].Value, out _))
-                result.AddError($"'{result.Tokens[0].Value}' is no user_id, e.g. {DefaultPersons["subscriber"]}");
+                result.AddError($"'{result.Tokens[0].Value}' is not a user_id. Example: {DefaultPersons["subscriber"]}");
         });
-        var hours = new Option<int>("--hours") { Description = "how long it is valid", DefaultValueFactory = _ => 24 };
-        var command = new Command("token", "Print a bearer token signed with AUTH_SIGNING_KEY") { role, user, hours };
+        var hours = new Option<int>("--hours") { Description = $"Lifetime of the token, 1 to {MaxHours}", DefaultValueFactory = _ => 24 };
+        hours.Validators.Add(result =>
+        {
+            if (result.Errors.Any() || result.GetValueOrDefault<int>() is >= 1 and <= MaxHours)
+                return;
+            result.AddError($"--hours is not a whole number from 1 to {MaxHours}. Example: --hours 24");
+        });
+        var command = new Command("token", "Prints a bearer token that is signed with AUTH_SIGNING_KEY") { role, user, hours };
         command.SetAction(parsed =>
         {
-            var key = Environment.GetEnvironmentVariable("AUTH_SIGNING_KEY");
-            if (string.IsNullOrEmpty(key))
+            if (Key() is not { } key)
             {
-                Console.Error.WriteLine("AUTH_SIGNING_KEY is missing: 32 or more random bytes in base64, as the backend has it");
+                Console.Error.WriteLine("AUTH_SIGNING_KEY is not 32 or more random bytes in base64, as the backend uses them. " +
+                    "Example: AUTH_SIGNING_KEY=(the output of: openssl rand -base64 32)");
                 return 1;
             }
 
             var name = parsed.GetRequiredValue(role);
             var sub = parsed.GetValue(user)?.ToString() ?? DefaultPersons[name];
-            Console.Out.WriteLine(Sign(Convert.FromBase64String(key), name, sub, TimeSpan.FromHours(parsed.GetValue(hours)), TimeProvider.System));
+            Console.Out.WriteLine(Sign(key, name, sub, TimeSpan.FromHours(parsed.GetValue(hours)), TimeProvider.System));
             return 0;
         });
         return command;
+    }
+
+    /// <returns>Null if the setting is missing or invalid.</returns>
+    private static byte[]? Key()
+    {
+        var text = Environment.GetEnvironmentVariable("AUTH_SIGNING_KEY") ?? "";
+        var key = new byte[1024];
+        return Convert.TryFromBase64String(text, key, out var length) && length >= 32 ? key[..length] : null;
     }
 
     internal static string Sign(byte[] key, string role, string sub, TimeSpan validFor, TimeProvider clock)

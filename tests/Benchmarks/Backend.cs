@@ -2,7 +2,7 @@ using System.Diagnostics;
 
 namespace Benchmarks;
 
-/// <summary>The backend in a process of its own, as built with this program.</summary>
+/// <summary>The backend as a child process, as built with this program.</summary>
 internal sealed class Backend : IAsyncDisposable
 {
     private Backend(Process process, Uri address, TimeSpan startedIn) => (Process, Address, StartedIn) = (process, address, startedIn);
@@ -11,10 +11,10 @@ internal sealed class Backend : IAsyncDisposable
 
     public Uri Address { get; }
 
-    /// <summary>From the process's start to its first 200.</summary>
+    /// <summary>Time from the process's start to its first answer with status 200.</summary>
     public TimeSpan StartedIn { get; }
 
-    /// <summary>The most memory that it ever held, in MB.</summary>
+    /// <summary>Peak memory in MB.</summary>
     public long PeakMegabytes
     {
         get
@@ -24,7 +24,7 @@ internal sealed class Backend : IAsyncDisposable
         }
     }
 
-    /// <summary>What it has used of all cores so far.</summary>
+    /// <summary>CPU time so far.</summary>
     public TimeSpan ProcessorTime
     {
         get
@@ -36,7 +36,8 @@ internal sealed class Backend : IAsyncDisposable
 
     public static (string Name, string Value)[] Settings(string connectionString) =>
     [
-        ("DATABASE_URL", connectionString), ("AUTH_SIGNING_KEY", Convert.ToBase64String(new byte[32])), ("RATE_LIMIT_PER_MINUTE", "1000000"),
+        ("DATABASE_URL", connectionString), ("AUTH_SIGNING_KEY", Convert.ToBase64String(new byte[32])),
+            ("RATE_LIMIT_PER_MINUTE", "1000000"),
     ];
 
     public static Task<Backend> StartAsync(string connectionString, params (string Name, string Value)[] settings) =>
@@ -61,7 +62,7 @@ internal sealed class Backend : IAsyncDisposable
         using var client = new HttpClient { BaseAddress = address };
         (await client.GetAsync(new Uri("/healthz", UriKind.Relative))).EnsureSuccessStatusCode();
         var startedIn = Stopwatch.GetElapsedTime(began);
-        _ = process.StandardOutput.ReadToEndAsync(); // a full pipe would stop it
+        _ = process.StandardOutput.ReadToEndAsync(); // keeps reading: a full pipe would block the process
         return new Backend(process, address, startedIn);
     }
 

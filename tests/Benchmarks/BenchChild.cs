@@ -2,7 +2,7 @@ using System.Diagnostics;
 
 namespace Benchmarks;
 
-/// <summary>This program again, as a process of its own.</summary>
+/// <summary>Runs this program again as a child process.</summary>
 internal static class BenchChild
 {
     /// <summary>The database of a child's context; its arguments name the real one.</summary>

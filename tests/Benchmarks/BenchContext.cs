@@ -1,6 +1,6 @@
 namespace Benchmarks;
 
-/// <summary>Where a bench works: a private server that syncs to disk, its user a superuser there.</summary>
+/// <summary>The environment of a bench: a private server with fsync enabled, whose user is a superuser.</summary>
 /// <param name="Arguments">The arguments after the bench's name, without <c>--baseline</c>.</param>
 /// <param name="Baseline">LicenseFunctions.dll of another build, measured in the same run for comparison; null for none.</param>
 internal sealed record BenchContext(string DatabaseUrl, string[] Arguments, string? Baseline)

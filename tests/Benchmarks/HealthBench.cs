@@ -11,13 +11,14 @@ using Npgsql;
 namespace Benchmarks;
 
 /// <summary>
-/// The health timer over 100,000 licenses with 10 million usage rows: all licenses, then those that changed, beside the guide's
-/// way of a few queries a license; and what metrics cost: one check's counting, one scrape.
+/// Runs the health timer over 100,000 licenses with 10 million usage rows: first all licenses, then the changed ones. Compares it with the
+/// guide's way, a few queries per license. Also measures the costs of the metrics: counting one license check, and one scrape.
 /// </summary>
 internal static class HealthBench
 {
     private const int Licenses = 100_000;
-    private const int Hours = 25; // in which each license is used within 29 days, four records each; an argument changes it for a quick look
+    // Hours with usage per license within 29 days, with four records each. An argument reduces them for a quick run.
+    private const int Hours = 25;
     private const int GuideSample = 1_000;
     private const double MostSeconds = 20;
     private const int Scrapes = 7;
@@ -111,12 +112,13 @@ internal static class HealthBench
         return (seconds, cpu.TotalSeconds, bytes);
     }
 
-    /// <returns>Seconds a license.</returns>
+    /// <returns>Seconds per license.</returns>
     private static async Task<double> GuideAsync(NpgsqlDataSource source)
     {
         await using var connection = await source.OpenConnectionAsync();
         var licenses = new List<Guid>();
-        await using (var sample = new NpgsqlCommand("select subscription_id from subscriptions order by subscription_id limit $1", connection) { Parameters = { new() { Value = GuideSample } } })
+        await using (var sample = new NpgsqlCommand("select subscription_id from subscriptions order by subscription_id limit $1",
+            connection) { Parameters = { new() { Value = GuideSample } } })
         await using (var reader = await sample.ExecuteReaderAsync())
         {
             while (await reader.ReadAsync())
@@ -140,7 +142,7 @@ internal static class HealthBench
         return Stopwatch.GetElapsedTime(began).TotalSeconds / licenses.Count;
     }
 
-    /// <returns>The median's seconds.</returns>
+    /// <returns>The median in seconds.</returns>
     private static async Task<double> ScrapeAsync(MetricStore store)
     {
         var seconds = new List<double>();
@@ -164,10 +166,13 @@ internal static class HealthBench
         return Stopwatch.GetElapsedTime(began).TotalNanoseconds / checks;
     }
 
-    /// <summary>Of this process and of PostgreSQL's that work for it: steadier than seconds where others use the machine.</summary>
+    /// <summary>
+    /// CPU time of this process and of its PostgreSQL sessions. It varies less than the elapsed time if other programs use the machine.
+    /// </summary>
     private static async Task<TimeSpan> CpuAsync(NpgsqlDataSource source)
     {
-        await using var command = source.CreateCommand("select pid from pg_stat_activity where datname = current_database() and backend_type = 'client backend'");
+        await using var command =
+            source.CreateCommand("select pid from pg_stat_activity where datname = current_database() and backend_type = 'client backend'");
         await using var reader = await command.ExecuteReaderAsync();
         using var process = Process.GetCurrentProcess();
         var used = process.TotalProcessorTime;
@@ -201,8 +206,8 @@ internal static class HealthBench
         await command.ExecuteNonQueryAsync();
     }
 
-    // Ids have no order, as real ones. Triggers are off: nothing is judged yet. Of the log's indexes only that of the license is kept,
-    // which alone is read here: four at once would take minutes to fill.
+    // IDs are random, like real ones. Triggers are disabled, because no license is scored yet. Only the log's index of the license is kept,
+    // because the others are not read here and take minutes to fill.
     private static readonly string People = string.Create(CultureInfo.InvariantCulture, $"""
         set session_replication_role = replica;
         drop index license_usage_log_subscription_id, license_usage_log_token_hash, license_usage_log_ip_address;
@@ -233,7 +238,7 @@ internal static class HealthBench
         analyze;
         """);
 
-    // One hour's use of every license, and its sums by the text of the ingest's.
+    // One hour of usage of every license, and its sums, with the SQL of the ingest.
     private static readonly string Use = string.Create(CultureInfo.InvariantCulture, $"""
         set session_replication_role = replica;
         with stored as (
@@ -256,13 +261,13 @@ internal static class HealthBench
         group by 1, 2, 3, 4, 5, 6
         """);
 
-    // By what the triggers see: as many licenses as asked for, each with an alert of its own.
+    // Changes the given number of licenses by one alert each, which the triggers detect.
     private const string Change = """
         insert into suspicious_activity_alerts (subscription_id, activity_type, severity)
         select subscription_id, 'MULTIPLE_IPS', 'LOW' from subscriptions order by subscriber_id limit $1
         """;
 
-    // What its report asks for, license by license: status and expiry, devices, use of the last day, what is suspicious.
+    // The queries of the guide's report for each license: status and expiry, devices, usage of the last day, alerts.
     private static readonly string[] GuideQueries =
     [
         """

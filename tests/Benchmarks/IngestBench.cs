@@ -13,12 +13,16 @@ using NpgsqlTypes;
 namespace Benchmarks;
 
 /// <summary>
-/// Usage from JSON in memory to committed rows, ten messages of 1,000 records as the queue delivers them, over one connection, beside the bare insert of the same rows and beside
-/// one call of record_license_usage a record: three databases that begin alike, in turn, in the same run.
+/// Ingests usage from JSON in memory to committed rows over one connection, in ten messages of 1,000 records as the queue delivers them.
+/// Compares it with the bare insert of the same rows and with one call of record_license_usage per record, in three equal databases and
+/// alternating.
 /// </summary>
 internal static class IngestBench
 {
-    /// <summary>As many as the labelled corpus has; of 10,000 every record of a batch is another device's, the most that can follow from it.</summary>
+    /// <summary>
+    /// Numbers of licenses: that of the labeled corpus, and 10,000, with which every record of a batch belongs to another device, the worst
+    /// case.
+    /// </summary>
     private const int CorpusLicenses = 160;
 
     private const int BatchSize = 1_000;
@@ -32,7 +36,8 @@ internal static class IngestBench
     {
         var worst = 0;
         Console.WriteLine("licenses  duplicates  ingest/s   bare/s   of bare (0.6)   calls/s   x calls (8)");
-        foreach (var licenses in context.Arguments.Length > 0 ? [int.Parse(context.Arguments[0], CultureInfo.InvariantCulture)] : new[] { CorpusLicenses, 10_000 })
+        foreach (var licenses in context.Arguments.Length > 0 ? [int.Parse(context.Arguments[0], CultureInfo.InvariantCulture)]
+            : new[] { CorpusLicenses, 10_000 })
         {
             foreach (var duplicates in new[] { 0, 10, 100 })
             {
@@ -66,7 +71,8 @@ internal static class IngestBench
         }
     }
 
-    private static async Task<(double Ours, double Bare, double Calls)> MeasureAsync(Dictionary<string, NpgsqlDataSource> databases, int duplicates)
+    private static async Task<(double Ours, double Bare, double Calls)> MeasureAsync(Dictionary<string, NpgsqlDataSource> databases,
+        int duplicates)
     {
         var devices = await DevicesAsync(databases["ours"]);
         var random = new Random(1);
@@ -81,7 +87,10 @@ internal static class IngestBench
                 if (sent.Count > 0 && random.Next(100) < duplicates)
                     batch.Add(sent[random.Next(sent.Count)]);
                 else
-                    batch.Add(devices[(sent.Count + i) % devices.Length] with { RecordId = Guid.NewGuid(), LoggedAt = start.AddMilliseconds(20 * (sent.Count + i)) });
+                {
+                    var device = devices[(sent.Count + i) % devices.Length];
+                    batch.Add(device with { RecordId = Guid.NewGuid(), LoggedAt = start.AddMilliseconds(20 * (sent.Count + i)) });
+                }
             }
 
             if (duplicates < 100 || sent.Count == 0) sent.AddRange(batch);
@@ -116,7 +125,7 @@ internal static class IngestBench
             {
                 var began = Stopwatch.GetTimestamp();
                 await run();
-                // The first round fills caches, plans and the compiler's.
+                // The first round fills caches and plans, and compiles the code.
                 if (round >= 0) speeds[way].Add(records / Stopwatch.GetElapsedTime(began).TotalSeconds);
             }
         }
@@ -158,25 +167,31 @@ internal static class IngestBench
         await command.ExecuteNonQueryAsync();
     }
 
-    /// <summary>Each device once, in an order that mixes the licenses: a fleet reports round and round.</summary>
+    /// <summary>Each device once, in an order that mixes the licenses.</summary>
     private static async Task<UsageRecord[]> DevicesAsync(NpgsqlDataSource source)
     {
         await using var command = source.CreateCommand(
-            "select t.token_hash, d.subscription_id, d.ea_instance_id, d.mt5_account_number from license_devices d join license_tokens t using (subscription_id) order by md5(d.device_key || d.subscription_id)");
+            """
+            select t.token_hash, d.subscription_id, d.ea_instance_id, d.mt5_account_number
+            from license_devices d join license_tokens t using (subscription_id)
+            order by md5(d.device_key || d.subscription_id)
+            """);
         await using var reader = await command.ExecuteReaderAsync();
         var devices = new List<UsageRecord>();
         while (await reader.ReadAsync())
         {
             var address = RandomNumberGenerator.GetBytes(4);
             address[0] = 10;
-            devices.Add(new UsageRecord(Guid.Empty, default, reader.GetString(0), reader.GetGuid(1), new System.Net.IPAddress(address), reader.GetString(2),
+            devices.Add(new UsageRecord(Guid.Empty, default, reader.GetString(0), reader.GetGuid(1), new System.Net.IPAddress(address),
+                reader.GetString(2),
                 reader.GetInt64(3), "DE", "Frankfurt", 50.11, 8.68, 3, 2, 1, 40, 300));
         }
 
         return [.. devices];
     }
 
-    private static ReadOnlyMemory<byte> Json(List<UsageRecord> batch) => Encoding.UTF8.GetBytes("[" + string.Join(",", batch.Select(record => string.Create(
+    private static ReadOnlyMemory<byte> Json(List<UsageRecord> batch) =>
+        Encoding.UTF8.GetBytes("[" + string.Join(",", batch.Select(record => string.Create(
         CultureInfo.InvariantCulture,
         $$"""
         {"record_id":"{{record.RecordId}}","logged_at":"{{record.LoggedAt:O}}","token_hash":"{{record.TokenHash}}","subscription_id":"{{record.SubscriptionId}}","ip_address":"{{record.IpAddress}}","ea_instance_id":"{{record.EaInstanceId}}","mt5_account_number":{{record.Mt5AccountNumber}},"country_code":"{{record.CountryCode}}","city":"{{record.City}}","latitude":{{record.Latitude}},"longitude":{{record.Longitude}},"signals_received":{{record.SignalsReceived}},"signals_executed":{{record.SignalsExecuted}},"signals_rejected":{{record.SignalsRejected}},"avg_latency_ms":{{record.AvgLatencyMs}},"session_duration_sec":{{record.SessionDurationSec}}}

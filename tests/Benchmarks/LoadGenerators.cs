@@ -5,10 +5,10 @@ using Npgsql;
 
 namespace Benchmarks;
 
-/// <summary>What a load generator measured.</summary>
+/// <summary>The result of a load generator.</summary>
 internal sealed record Load(double PerSecond, double P50Milliseconds, double P99Milliseconds);
 
-/// <summary>wrk and pgbench, both at 16 connections on one thread.</summary>
+/// <summary>Runs wrk and pgbench, both with 16 connections and one thread.</summary>
 internal static partial class LoadGenerators
 {
     public static async Task<Load> WrkAsync(Uri address, int seconds, string? script = null)
@@ -18,7 +18,8 @@ internal static partial class LoadGenerators
             : ["-t1", "-c16", $"-d{seconds}s", "--latency", "-s", script, address.AbsoluteUri]);
         if (output.Contains("Non-2xx", StringComparison.Ordinal) || output.Contains("Socket errors", StringComparison.Ordinal))
             throw new InvalidOperationException("Requests failed:\n" + output);
-        return new Load(Number(Throughput().Match(output)), Milliseconds(Median().Match(output)), Milliseconds(Ninetyninth().Match(output)));
+        return new Load(Number(Throughput().Match(output)), Milliseconds(Median().Match(output)),
+            Milliseconds(Ninetyninth().Match(output)));
     }
 
     public static async Task<Load> PgbenchAsync(string connectionString, string script, int seconds)
@@ -28,7 +29,8 @@ internal static partial class LoadGenerators
         var output = await RunAsync("pgbench", [
             "-n", "-M", "prepared", "-c", "16", "-j", "1", "-T", seconds.ToString(CultureInfo.InvariantCulture), "-f", script,
             "--log", "--sampling-rate=0.1", "--log-prefix", log,
-            "-h", server.Host!, "-p", server.Port.ToString(CultureInfo.InvariantCulture), "-U", server.Username!, server.Database!], server.Password);
+            "-h", server.Host!, "-p", server.Port.ToString(CultureInfo.InvariantCulture), "-U", server.Username!, server.Database!],
+                server.Password);
         var latencies = new List<double>();
         foreach (var file in Directory.GetFiles(Path.GetDirectoryName(script)!, "pgbench.*"))
         {

@@ -12,10 +12,13 @@ using Npgsql;
 namespace Benchmarks;
 
 /// <summary>
-/// 1, 2, 4 and 8 processes of the backend against one PostgreSQL, with the same 16 connections of load divided among them: what is
-/// gained, whose the processor's time is, and what PostgreSQL's sessions wait for.
+/// Runs 1, 2, 4 and 8 processes of the backend with one PostgreSQL and divides 16 connections of load among them. Measures the throughput,
+/// the CPU time of each side, and the waits of PostgreSQL's sessions.
 /// </summary>
-/// <remarks>All on one machine: more processes than cores share them, so what a step costs shows and what it gains on more machines doesn't.</remarks>
+/// <remarks>
+/// Everything runs on one machine. If there are more processes than cores, the result shows the costs of a step but not its gain on more
+/// machines.
+/// </remarks>
 internal static class ScaleBench
 {
     private const int Connections = 16;
@@ -34,13 +37,15 @@ internal static class ScaleBench
         var database = await ValidateBench.NewDatabaseAsync(context, "bench_scale");
         await using var source = NpgsqlDataSource.Create(database);
         var licenses = await LicensesAsync(source);
-        var counts = context.Arguments.Length > 0 ? [.. context.Arguments.Select(text => int.Parse(text, CultureInfo.InvariantCulture))] : new[] { 1, 2, 4, 8 };
+        var counts = context.Arguments.Length > 0 ? [.. context.Arguments.Select(text => int.Parse(text, CultureInfo.InvariantCulture))]
+            : new[] { 1, 2, 4, 8 };
 
         Console.WriteLine("                             each     CPU µs of one         waits of active sessions, %");
         Console.WriteLine("what     processes        /s     backend   PostgreSQL    Lock  LWLock    IO  Client  on CPU");
         foreach (var processes in counts)
         {
-            var backends = await Task.WhenAll(Enumerable.Range(0, processes).Select(_ => Backend.StartAsync(database, ("Logging__LogLevel__Default", "Warning"))));
+            var backends = await Task.WhenAll(Enumerable.Range(0, processes)
+                .Select(_ => Backend.StartAsync(database, ("Logging__LogLevel__Default", "Warning"))));
             try
             {
                 await MeasureAsync("checks", source, backends, 1, CheckRequest);
@@ -59,7 +64,7 @@ internal static class ScaleBench
     private static async Task MeasureAsync(
         string what, NpgsqlDataSource source, Backend[] backends, int units, Func<int, HttpRequestMessage> request)
     {
-        // Each process compiles what it runs as it goes; eight of them at once take long to get through that.
+        // Each process compiles its code while it runs; eight of them at the same time need a long warm-up.
         await LoadAsync(backends, request, TimeSpan.FromSeconds(15));
         var waits = new ConcurrentDictionary<string, int>();
         using var done = new CancellationTokenSource();
@@ -78,7 +83,7 @@ internal static class ScaleBench
             $"{what,-8} {backends.Length,9} {all / took,9:N0} {ours.TotalMicroseconds / all,11:N0} {theirs.TotalMicroseconds / all,12:N0} {share("Lock"),7:N0} {share("LWLock"),7:N0} {share("IO"),5:N0} {share("Client"),7:N0} {share("CPU"),7:N0}"));
     }
 
-    /// <returns>Requests that were answered with a 2xx; another answer ends the bench.</returns>
+    /// <returns>Number of requests with a 2xx answer; another answer stops the bench.</returns>
     private static async Task<int> LoadAsync(Backend[] backends, Func<int, HttpRequestMessage> request, TimeSpan length)
     {
         var answered = 0;
@@ -103,7 +108,8 @@ internal static class ScaleBench
     {
         var request = new HttpRequestMessage(HttpMethod.Post, "/api/v1/licenses/validate")
         {
-            Content = new StringContent($$"""{"ea_instance_id":"EA-{{n}}","mt5_account_number":{{n}}}""", Encoding.UTF8, "application/json"),
+            Content = new StringContent($$"""{"ea_instance_id":"EA-{{n}}","mt5_account_number":{{n}}}""", Encoding.UTF8,
+                "application/json"),
         };
         request.Headers.TryAddWithoutValidation("Authorization", $"License bench-{n}");
         return request;
@@ -137,7 +143,7 @@ internal static class ScaleBench
         return [.. licenses];
     }
 
-    // A session that runs and waits for nothing is on the processor, or waits for its turn there.
+    // An active session without a wait event uses a core or waits for one.
     private static async Task SampleWaitsAsync(NpgsqlDataSource source, ConcurrentDictionary<string, int> waits, CancellationToken stop)
     {
         await using var connection = await source.OpenConnectionAsync(CancellationToken.None);
@@ -157,9 +163,10 @@ internal static class ScaleBench
         }
     }
 
-    private static TimeSpan OfBackends(Backend[] backends) => backends.Aggregate(TimeSpan.Zero, (sum, backend) => sum + backend.ProcessorTime);
+    private static TimeSpan OfBackends(Backend[] backends) =>
+        backends.Aggregate(TimeSpan.Zero, (sum, backend) => sum + backend.ProcessorTime);
 
-    // Sessions live through a measurement, for the backends' pools keep them.
+    // The backends' pools keep the sessions open during a measurement.
     private static async Task<TimeSpan> OfPostgresAsync(NpgsqlDataSource source)
     {
         var sum = TimeSpan.Zero;

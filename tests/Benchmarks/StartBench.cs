@@ -2,7 +2,9 @@ using System.Globalization;
 
 namespace Benchmarks;
 
-/// <summary>From the process's start to its first 200, on a migrated database; and the memory that it came to.</summary>
+/// <summary>
+/// Measures the time from the process's start to its first answer with status 200, with a migrated database, and its memory.
+/// </summary>
 internal static class StartBench
 {
     private const int Rounds = 7;

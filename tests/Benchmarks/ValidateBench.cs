@@ -8,12 +8,12 @@ using Npgsql;
 namespace Benchmarks;
 
 /// <summary>
-/// Known devices of 100,000 licenses check in over 16 connections, beside pgbench running the same SQL for one license a
-/// statement (prepared, over TCP, 16 clients), beside a route without a database, and with the cache on.
+/// Sends license checks of known devices of 100,000 licenses over 16 connections. Compares them with pgbench, which runs the same SQL for
+/// one license per statement (prepared, over TCP, 16 clients), with a route that uses no database, and with the cache enabled.
 /// </summary>
 /// <remarks>
-/// The rounds alternate because the machine is noisy; the table has medians. pgbench can't hash, so its statement hashes the
-/// token by sha256(): half a microsecond of PostgreSQL's time.
+/// The rounds alternate because the machine is noisy; the table shows medians. pgbench can't hash, so its statement hashes the token by
+/// sha256(), which takes half a microsecond of PostgreSQL's time.
 /// </remarks>
 internal static class ValidateBench
 {
@@ -57,8 +57,10 @@ internal static class ValidateBench
             await File.WriteAllTextAsync(lua, Lua);
             await File.WriteAllTextAsync(sql, "\\set n random(100001, 200000)\n" + LicenseCheckStore.Read
                 .Replace("$1::text[]", "array[encode(sha256(('bench-' || :n::text)::bytea), 'hex')]", StringComparison.Ordinal)
-                .Replace("$2::text[]", "array[:n::text || '|EA-' || :n::text]", StringComparison.Ordinal).Replace("\n", " ", StringComparison.Ordinal) + ";\n");
-            return await MeasureAsync(database, context.Baseline, lua, sql, context.Arguments is [var rounds] ? int.Parse(rounds, CultureInfo.InvariantCulture) : DefaultRounds);
+                .Replace("$2::text[]", "array[:n::text || '|EA-' || :n::text]", StringComparison.Ordinal)
+                    .Replace("\n", " ", StringComparison.Ordinal) + ";\n");
+            return await MeasureAsync(database, context.Baseline, lua, sql, context.Arguments is [var rounds]
+                ? int.Parse(rounds, CultureInfo.InvariantCulture) : DefaultRounds);
         }
         finally
         {
@@ -66,7 +68,7 @@ internal static class ValidateBench
         }
     }
 
-    /// <summary>A fresh migrated database with the licenses.</summary>
+    /// <summary>A new migrated database with the licenses.</summary>
     public static async Task<string> NewDatabaseAsync(BenchContext context, string name)
     {
         await using (var server = NpgsqlDataSource.Create(DatabaseSettings.FromUri(context.DatabaseUrl)))
@@ -75,7 +77,8 @@ internal static class ValidateBench
             await ExecuteAsync(server, $"create database {name}");
         }
 
-        var database = new NpgsqlConnectionStringBuilder(DatabaseSettings.FromUri(context.DatabaseUrl)) { Database = name }.ConnectionString;
+        var database = new NpgsqlConnectionStringBuilder(
+            DatabaseSettings.FromUri(context.DatabaseUrl)) { Database = name }.ConnectionString;
         await using var source = NpgsqlDataSource.Create(database);
         await new Migrations(source).RunAsync(_ => { }, CancellationToken.None);
         Console.WriteLine($"… seeding {Licenses} licenses");
@@ -91,7 +94,8 @@ internal static class ValidateBench
         await using var cached = await Backend.StartAsync(database, ("VALIDATION_CACHE_SECONDS", "2"));
         Uri check(Backend backend) => new(backend.Address, "/api/v1/licenses/validate");
         await LoadGenerators.WrkAsync(check(plain), 8, lua);
-        // Every device asks all day long, so each is known to the cache: a load of some seconds meets most of them for the first time.
+        // In production every device sends checks all day, so the cache knows each one. A load of some seconds would be the first check of
+        // most.
         Console.WriteLine($"… checking each of the {Licenses:N0} licenses once, so that the cache knows them");
         await CheckAllAsync(cached);
         await RequireValidAsync(plain);
@@ -127,7 +131,8 @@ internal static class ValidateBench
         return 0;
     }
 
-    private static void Print(string name, List<Load> loads, List<Load> limit) => Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
+    private static void Print(string name, List<Load> loads, List<Load> limit) =>
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
         $"{name,-34} {Median(loads, load => load.PerSecond),12:N0} {Median(loads, load => load.P50Milliseconds),8:N2} {Median(loads, load => load.P99Milliseconds),8:N2} {Median([.. loads.Zip(limit)], pair => pair.First.PerSecond / pair.Second.PerSecond),11:N2}"));
 
     private static double Median<T>(List<T> values, Func<T, double> of)
@@ -139,7 +144,8 @@ internal static class ValidateBench
     private static async Task CheckAllAsync(Backend backend)
     {
         using var client = new HttpClient { BaseAddress = backend.Address };
-        await Parallel.ForEachAsync(Enumerable.Range(First, Licenses), new ParallelOptions { MaxDegreeOfParallelism = 16 }, async (n, stop) =>
+        await Parallel.ForEachAsync(Enumerable.Range(First, Licenses), new ParallelOptions { MaxDegreeOfParallelism = 16 },
+            async (n, stop) =>
         {
             using var request = Check(n);
             using var response = await client.SendAsync(request, stop);
@@ -147,7 +153,7 @@ internal static class ValidateBench
         });
     }
 
-    // A refusal is a 200 too: what was measured has to be what passes.
+    // A refusal also has status 200: only accepted checks may be measured.
     private static async Task RequireValidAsync(Backend backend)
     {
         using var client = new HttpClient { BaseAddress = backend.Address };

@@ -8,7 +8,7 @@ namespace Benchmarks;
 
 /// <summary>
 /// Compares the CPU time per request of the worker under the test host with that of the standalone application, in alternating rounds of
-/// one run. /healthz does almost nothing itself, so its difference is what the official worker adds to any request: gRPC, the proxied
+/// one run. /healthz does almost nothing, so its difference is the overhead of the official worker for any request: gRPC, the proxied
 /// request, and matching the two.
 /// </summary>
 internal static class WorkerBench
@@ -26,7 +26,8 @@ internal static class WorkerBench
         {
             await using var alone = await Backend.StartAsync(database);
             await using var hosted = await HostedBackend.StartAsync(database);
-            (string Name, string Path, string? Script)[] loads = [("validate", "/api/v1/licenses/validate", lua), ("/healthz", "/healthz", null)];
+            (string Name, string Path, string? Script)[] loads =
+                [("validate", "/api/v1/licenses/validate", lua), ("/healthz", "/healthz", null)];
             var samples = loads.ToDictionary(load => load.Name, _ => new List<(double Alone, double Worker, double Host)>());
             foreach (var load in loads)
             {
@@ -92,7 +93,8 @@ internal static class WorkerBench
         public static async Task<HostedBackend> StartAsync(string database)
         {
             var folder = AppContext.BaseDirectory;
-            var start = new ProcessStartInfo("dotnet", [Path.Combine(folder, "FunctionsHost.dll"), "--app", folder]) { RedirectStandardOutput = true };
+            var start = new ProcessStartInfo("dotnet",
+                [Path.Combine(folder, "FunctionsHost.dll"), "--app", folder]) { RedirectStandardOutput = true };
             foreach (var (name, value) in Backend.Settings(database))
                 start.Environment[name] = value;
             // The test host runs no timers, but the worker doesn't start without their settings.

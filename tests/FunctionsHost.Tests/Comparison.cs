@@ -158,6 +158,6 @@ internal sealed partial class Comparison
 
     /// <param name="Name">What may differ.</param>
     /// <param name="Reason">Why it may.</param>
-    /// <param name="Allows">Gets the place of the difference and both values.</param>
+    /// <param name="Allows">Receives the position of the difference and both values.</param>
     private sealed record Rule(string Name, string Reason, Func<Comparison, string, string, string, bool> Allows);
 }

@@ -35,7 +35,7 @@ public sealed class DisconnectAndStopTests(PostgresFixture postgres) : IAsyncLif
     }
 
     [Fact]
-    public async Task Clients_LeaveAtAnyMomentOfTheirRequest_IsNoErrorAndTheWorkEnds()
+    public async Task Request_ClientDisconnectsAtAnyMoment_IsNoErrorAndTheWorkEnds()
     {
         await LeaveWhileTheRequestWaitsAsync();
         await LeaveWhileItIsSentAsync();
@@ -98,11 +98,12 @@ public sealed class DisconnectAndStopTests(PostgresFixture postgres) : IAsyncLif
     }
 
     [Fact]
-    public async Task Stop_WhileARequestAndABatchWait_AnswersTheOneAndGivesTheOtherBack()
+    public async Task Stop_WhileARequestAndABatchWait_AnswersTheRequestAndReturnsTheBatch()
     {
         var record = $$"""
             {"record_id":"{{Guid.NewGuid()}}","logged_at":"{{TimeProvider.System.GetUtcNow().UtcDateTime:O}}",
-            "token_hash":"{{Demo.TokenHash(2)}}","subscription_id":"{{Demo.Subscription(2)}}","ip_address":"198.51.100.4","ea_instance_id":"EA-1","mt5_account_number":1001}
+            "token_hash":"{{Demo.TokenHash(2)}}","subscription_id":"{{Demo.Subscription(2)}}","ip_address":"198.51.100.4",
+            "ea_instance_id":"EA-1","mt5_account_number":1001}
             """;
         foreach (var (client, database) in Sides())
         {

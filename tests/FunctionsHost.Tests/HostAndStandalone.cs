@@ -136,8 +136,8 @@ internal sealed class HostAndStandalone : IAsyncDisposable
 internal static class Tables
 {
     /// <summary>
-    /// How many rows each table has. Left out: the leases, which timers have alone before they ever ran, for their next run is planned
-    /// there; and what is written a while after the request, the metrics' counts and the networks of devices.
+    /// Number of rows of each table. Left out are the leases, because the standalone application stores the next slots there before any
+    /// run, and tables that are written some time after the request: the metrics' counts and the networks of devices.
     /// </summary>
     public static Task<IReadOnlyList<string>> RowsAsync(this TestDatabase database) => database.QueryAllAsync<string>(
         """

@@ -53,7 +53,7 @@ public sealed class QueueTests(QueueSite site) : IClassFixture<QueueSite>
     private static CancellationToken Cancelled => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task Batches_GoodRepeatedPoisonedAndEmpty_LeaveTheSameRows()
+    public async Task Batches_ValidDuplicateInvalidAndEmpty_LeaveTheSameRows()
     {
         var record = scene.Record(license);
         var records = Enumerable.Range(1, 50).Select(i => scene.Record(license, secondsAgo: i)).ToList();
@@ -78,7 +78,7 @@ public sealed class QueueTests(QueueSite site) : IClassFixture<QueueSite>
     }
 
     [Fact]
-    public async Task DeadLetters_GoToQuarantineAlike()
+    public async Task DeadLetters_AreQuarantinedOnBothSides()
     {
         await SendAsync(DeadLetters, [scene.Record(license), "nonsense", "", "nonsense"]);
 
@@ -124,7 +124,7 @@ public sealed class QueuedMessagesTests
     private static CancellationToken Cancelled => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task Abandon_TheTenthTime_DeadLettersAndKeepsTheOrder()
+    public async Task Abandon_TenthTime_DeadLettersAndKeepsTheOrder()
     {
         var dead = new QueuedMessages(null);
         var queue = new QueuedMessages(dead);

@@ -14,7 +14,7 @@ public sealed class RouteTests(DemoSite site) : IClassFixture<DemoSite>
     private static CancellationToken Cancelled => TestContext.Current.CancellationToken;
 
     [Fact]
-    public void Start_TheBuiltWorker_LoadsEveryFunctionOfTheInventory()
+    public void Start_BuiltWorker_LoadsEveryFunctionOfTheInventory()
     {
         var inventory = JsonNode.Parse(Repository.Read("src/LicenseFunctions/functions.inventory.json"))!["functions"]!.AsArray();
 

@@ -17,7 +17,8 @@ public sealed class StartTests
             await using var host = await TestHost.StartAsync(new HostOptions
             {
                 AppFolder = HostAndStandalone.AppFolder,
-                Settings = new Dictionary<string, string>(HostAndStandalone.Schedules.Select(name => KeyValuePair.Create(name, HostAndStandalone.Never)))
+                Settings = new Dictionary<string, string>(
+                    HostAndStandalone.Schedules.Select(name => KeyValuePair.Create(name, HostAndStandalone.Never)))
                 {
                     ["DATABASE_URL"] = "Host=127.0.0.1;Port=1", ["AUTH_SIGNING_KEY"] = RunningApp.SigningKeyText,
                     ["USAGE_QUEUE"] = "usage-records", ["HOME"] = home.FullName,
@@ -37,7 +38,7 @@ public sealed class StartTests
     }
 
     [Fact]
-    public async Task Start_AScheduleIsMissing_StopsTheWorkerWithItsName()
+    public async Task Start_ScheduleIsMissing_StopsTheWorkerWithItsName()
     {
         var failure = await Assert.ThrowsAsync<WorkerStartException>(() => TestHost.StartAsync(new HostOptions
         {

@@ -11,7 +11,7 @@ public sealed class TimerTests(DemoSite site) : IClassFixture<DemoSite>
     private static CancellationToken Cancelled => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task EveryTimer_RunOnce_IsRecordedAndCountsAlike()
+    public async Task EveryTimer_RunOnce_IsRecordedWithTheSameCounts()
     {
         var timers = both.Host.Functions.Where(function => function.IsTimer).Select(function => function.Name).ToList();
         Assert.Equal(8, timers.Count);
@@ -37,7 +37,7 @@ public sealed class TimerTests(DemoSite site) : IClassFixture<DemoSite>
     [InlineData("DrainOutbox", "wrong", 401)]
     [InlineData("Healthz", null, 404)]
     [InlineData("Nothing", null, 404)]
-    public async Task AdminRun_OfWhatIsNoTimerOrWithoutTheKey_IsRefused(string name, string? key, int status) =>
+    public async Task AdminRun_NoTimerOrWrongKey_IsRefused(string name, string? key, int status) =>
         Assert.Equal(status, await RunAsync(name, key ?? both.Host.MasterKey));
 
     private async Task<int> RunAsync(string timer, string key)

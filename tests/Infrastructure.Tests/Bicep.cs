@@ -10,7 +10,7 @@ using Xunit;
 
 namespace Infrastructure.Tests;
 
-/// <summary>The templates of infra-bicep, compiled and, for each environment, evaluated as Azure would.</summary>
+/// <summary>The templates of infra-bicep, compiled, and evaluated for each environment.</summary>
 public sealed class Bicep : IAsyncLifetime
 {
     private static readonly string Program = typeof(Bicep).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>()
@@ -24,7 +24,7 @@ public sealed class Bicep : IAsyncLifetime
 
     public static string Folder { get; } = Path.Combine(Repository.Root, "infra-bicep");
 
-    /// <summary>The compiled template, its functions not evaluated.</summary>
+    /// <summary>The compiled template with unevaluated functions.</summary>
     public JsonNode Compiled { get; private set; } = null!;
 
     public Template Environment(string name) => environments[name];
@@ -34,13 +34,13 @@ public sealed class Bicep : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        // A feed's archive may have lost the right to run.
+        // A package feed may lose the executable permission.
         File.SetUnixFileMode(Program, File.GetUnixFileMode(Program) | UnixFileMode.UserExecute);
         var (compiled, complaints) = await RunAsync("build", Path.Combine(Folder, "main.bicep"), "--stdout");
         Assert.True(compiled.Length > 0, complaints);
         Compiled = JsonNode.Parse(compiled)!;
 
-        // A snapshot is written beside its parameters.
+        // Bicep writes a snapshot to the folder of the parameters.
         foreach (var file in Directory.EnumerateFiles(Folder, "*", SearchOption.AllDirectories))
         {
             var target = Path.Combine(copy, Path.GetRelativePath(Folder, file));
@@ -70,14 +70,14 @@ public sealed class Bicep : IAsyncLifetime
         return ValueTask.CompletedTask;
     }
 
-    /// <returns>What it wrote, and what it complained of: warnings leave the exit code at 0.</returns>
+    /// <returns>The output and the diagnostics: the exit code is 0 even if there are warnings.</returns>
     public static async Task<(string Output, string Complaints)> RunAsync(params string[] arguments)
     {
         var start = new ProcessStartInfo(Program, arguments)
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
-            // What the workflow hands over.
+            // Variables that the workflow sets.
             Environment =
             {
                 ["GITHUB_REPOSITORY"] = "owner/name",
@@ -97,19 +97,20 @@ public sealed class Bicep : IAsyncLifetime
     }
 }
 
-/// <summary>What one environment's deployment would make.</summary>
+/// <summary>The resources of one environment's deployment.</summary>
 public sealed class Template(JsonNode snapshot)
 {
     public IEnumerable<JsonNode> AllResources => snapshot["predictedResources"]!.AsArray().Select(resource => resource!);
 
     public IEnumerable<JsonNode> Resources(string type) => AllResources.Where(resource => (string?)resource["type"] == type);
 
-    /// <summary>The properties of the only resource of a type, or of the one whose name ends so.</summary>
+    /// <summary>The properties of the only resource of a type, or of the one whose name has the given end.</summary>
     public JsonNode Only(string type, string nameEnd = "") =>
         Resources(type).Single(resource => ((string)resource["name"]!).EndsWith(nameEnd, StringComparison.Ordinal))["properties"]!;
 
     public IReadOnlyDictionary<string, string> Settings =>
-        Only("Microsoft.Web/sites/config", "/appsettings").AsObject().ToDictionary(setting => setting.Key, setting => (string)setting.Value!);
+        Only("Microsoft.Web/sites/config", "/appsettings").AsObject()
+            .ToDictionary(setting => setting.Key, setting => (string)setting.Value!);
 
     public string DatabaseParameter(string name) =>
         (string)Only("Microsoft.DBforPostgreSQL/flexibleServers/configurations", "/" + name)["value"]!;

@@ -10,7 +10,7 @@ public sealed class PackageTests
     private const string Project = "src/LicenseFunctions/LicenseFunctions.csproj";
 
     [Fact]
-    public async Task Publish_WithTheStandInOfTheQueuesTrigger_IsRefused()
+    public async Task Publish_WithTheStandInForTheQueueTrigger_IsRefused()
     {
         var folder = Directory.CreateTempSubdirectory("package-");
         try
@@ -39,7 +39,8 @@ public sealed class PackageTests
     /// <summary>The published app must not contain a sign-in without a password.</summary>
     [Fact]
     public void App_HasNoDemoSignIn() =>
-        Assert.DoesNotContain("DemoSignIn", File.ReadAllText(Path.Combine(AppContext.BaseDirectory, "LicenseFunctions.deps.json")), StringComparison.Ordinal);
+        Assert.DoesNotContain("DemoSignIn", File.ReadAllText(Path.Combine(AppContext.BaseDirectory, "LicenseFunctions.deps.json")),
+            StringComparison.Ordinal);
 
     private static async Task<(int ExitCode, string Output)> DotnetAsync(params string[] arguments)
     {

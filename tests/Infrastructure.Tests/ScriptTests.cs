@@ -10,7 +10,7 @@ using Xunit;
 
 namespace Infrastructure.Tests;
 
-/// <summary>The scripts of a deployment, with stand-ins for the backend, az and psql.</summary>
+/// <summary>The deployment scripts, with stand-ins for the backend, az and psql.</summary>
 public sealed class ScriptTests : IDisposable
 {
     private readonly string folder = Directory.CreateTempSubdirectory("scripts").FullName;
@@ -18,7 +18,7 @@ public sealed class ScriptTests : IDisposable
     public void Dispose() => Directory.Delete(folder, recursive: true);
 
     [Fact]
-    public async Task SmokeTest_WithoutAnOperatorsToken_SaysWhatIsNotChecked()
+    public async Task SmokeTest_WithoutAnOperatorToken_NamesTheSkippedChecks()
     {
         var (code, said) = await SmokeTestAsync(token: "", request => Seen("198.18.0.9"));
 
@@ -68,7 +68,7 @@ public sealed class ScriptTests : IDisposable
     }
 
     [Fact]
-    public async Task SmokeTest_WarningOfTheBackend_IsHandedOn()
+    public async Task SmokeTest_WarningOfTheBackend_IsReported()
     {
         var (code, said) = await SmokeTestAsync("operator", request => Seen("198.18.0.9", "the last 1,000 checks came from one address"));
 
@@ -77,7 +77,7 @@ public sealed class ScriptTests : IDisposable
     }
 
     [Fact]
-    public async Task CheckPackage_WholePackage_Passes()
+    public async Task CheckPackage_CompletePackage_Passes()
     {
         WritePackage();
 
@@ -112,7 +112,7 @@ public sealed class ScriptTests : IDisposable
     }
 
     [Fact]
-    public async Task CheckPackage_WithAFunctionTooMany_NamesIt()
+    public async Task CheckPackage_WithAnExtraFunction_NamesIt()
     {
         WritePackage("SignInAsDemoPerson");
 
@@ -127,7 +127,7 @@ public sealed class ScriptTests : IDisposable
     [InlineData("LicenseFunctions.xml")]
     [InlineData(".azurefunctions/X.pdb")]
     [InlineData("local.settings.json")]
-    public async Task CheckPackage_WithAFileThatStaysHere_Fails(string file)
+    public async Task CheckPackage_WithAFileThatMustNotBePublished_Fails(string file)
     {
         WritePackage();
         Write(file, "x");
@@ -139,7 +139,7 @@ public sealed class ScriptTests : IDisposable
     }
 
     [Fact]
-    public async Task MigrateDatabase_MigratesThenMakesTheAppsRoleThenGrants()
+    public async Task MigrateDatabase_MigratesThenCreatesTheRoleThenGrants()
     {
         StandIn("licensectl", "echo \"licensectl $* (${PGSSLROOTCERT:-no certificates of psql})\"");
         StandIn("psql", "echo \"psql $*\"; [ \"${*: -2:1}\" = -f ] || cat");
@@ -161,7 +161,7 @@ public sealed class ScriptTests : IDisposable
     [Theory]
     [InlineData("timescaledb", "restarting psql-1 for: timescaledb\naz postgres flexible-server restart -g group -n psql-1\n")]
     [InlineData("", "")]
-    public async Task RestartDatabase_RestartsOnlyWhatWaits(string waiting, string expected)
+    public async Task RestartDatabase_RestartsOnlyIfAParameterRequiresIt(string waiting, string expected)
     {
         StandIn("az", $"if [ \"$3\" = parameter ]; then echo '{waiting}'; else echo \"az $*\"; fi");
 
@@ -171,7 +171,7 @@ public sealed class ScriptTests : IDisposable
     }
 
     [Fact]
-    public async Task AzdHook_BeforeProvisioning_AsksWhomToTellAndRemembersThePerson()
+    public async Task AzdHook_BeforeProvisioning_RequiresAlertEmailAndStoresTheDeveloper()
     {
         StandIn("az", """
             case "$*" in *user.type*) echo user ;; *userPrincipalName*) echo anna@example.com ;; *signed-in-user*) echo 11-22 ;; esac
@@ -189,7 +189,7 @@ public sealed class ScriptTests : IDisposable
     }
 
     [Fact]
-    public async Task AzdHook_AfterProvisioning_PutsOnlyTheSecretsThatLack()
+    public async Task AzdHook_AfterProvisioning_AddsOnlyMissingSecrets()
     {
         StandIn("az", "case \"$*\" in *'secret list'*) echo auth-signing-key ;; *'secret set'*) echo \"set $7\" ;; esac");
 
@@ -221,7 +221,7 @@ public sealed class ScriptTests : IDisposable
     }
 
     [Fact]
-    public async Task AzdHook_BeforePackaging_BuildsThePagesAndAsksForTheOfficialExtension()
+    public async Task AzdHook_BeforePackaging_BuildsThePagesAndSelectsTheOfficialExtension()
     {
         CopyScripts();
         StandIn("npm", "echo \"npm $*\"");

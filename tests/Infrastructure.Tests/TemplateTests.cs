@@ -10,11 +10,12 @@ using Xunit;
 
 namespace Infrastructure.Tests;
 
-/// <summary>infra-bicep compiles without a complaint, and what it would make is safe and holds together with the code.</summary>
+/// <summary>infra-bicep compiles without warnings, and its resources are secure and match the code.</summary>
 public sealed partial class TemplateTests(Bicep bicep)
 {
     /// <summary>
-    /// Connections left to users by SKU: learn.microsoft.com/azure/postgresql/flexible-server/concepts-limits, "Maximum user connections".
+    /// Maximum number of user connections by SKU: learn.microsoft.com/azure/postgresql/flexible-server/concepts-limits, "Maximum user
+    /// connections".
     /// </summary>
     private static readonly Dictionary<string, int> UserConnections = new()
     {
@@ -51,11 +52,12 @@ public sealed partial class TemplateTests(Bicep bicep)
     public static TheoryData<string> EnvironmentsAndFrontDoor => [.. Bicep.EnvironmentNames, Bicep.BehindFrontDoor];
 
     public static TheoryData<string> Files =>
-        [.. Directory.EnumerateFiles(Bicep.Folder).Where(file => Path.GetExtension(file) is ".bicep" or ".bicepparam").Select(file => Path.GetFileName(file)!)];
+        [.. Directory.EnumerateFiles(Bicep.Folder).Where(file => Path.GetExtension(file) is ".bicep" or ".bicepparam")
+            .Select(file => Path.GetFileName(file)!)];
 
     [Theory]
     [MemberData(nameof(Files))]
-    public async Task Lint_OfEveryFile_HasNothingToSay(string file)
+    public async Task Lint_OfEveryFile_ReportsNothing(string file)
     {
         var (_, complaints) = await Bicep.RunAsync("lint", Path.Combine(Bicep.Folder, file));
 
@@ -63,7 +65,7 @@ public sealed partial class TemplateTests(Bicep bicep)
     }
 
     [Fact]
-    public void Environments_AreATrialAndProduction() => Assert.Equal(["dev", "prod"], Bicep.EnvironmentNames);
+    public void Environments_AreDevAndProd() => Assert.Equal(["dev", "prod"], Bicep.EnvironmentNames);
 
     [Fact]
     public void EveryParameter_OfMain_IsDescribed() => Assert.All(bicep.Compiled["parameters"]!.AsObject(), parameter =>
@@ -76,12 +78,13 @@ public sealed partial class TemplateTests(Bicep bicep)
         var template = bicep.Environment(environment);
         var scale = template.Only("Microsoft.Web/sites")["functionAppConfig"]!["scaleAndConcurrency"]!;
         var most = (int)scale["maximumInstanceCount"]!;
-        // Where zones are in use, the platform keeps at least two.
+        // With availability zones, the platform runs at least two instances.
         var alwaysReady = scale["alwaysReady"]!.AsArray().Sum(group =>
-            (bool)template.Only("Microsoft.Web/serverfarms")["zoneRedundant"]! ? Math.Max(2, (int)group!["instanceCount"]!) : (int)group!["instanceCount"]!);
+            (bool)template.Only("Microsoft.Web/serverfarms")["zoneRedundant"]! ? Math.Max(2, (int)group!["instanceCount"]!)
+                : (int)group!["instanceCount"]!);
         var queues = Functions.Count(Has<ServiceBusTriggerAttribute>);
         var timers = Functions.Count(Has<TimerTriggerAttribute>);
-        // All routes are one group, each queue function is one, and a timer's is never more than one instance: its lease is.
+        // All routes form one group, each queue function forms one, and a timer runs on one instance because of its lease.
         var instances = alwaysReady + most + (queues * most) + timers;
         var connections = instances * int.Parse(template.Settings["DATABASE_POOL_SIZE"]);
         var server = UserConnections[(string)template.Resources("Microsoft.DBforPostgreSQL/flexibleServers").Single()["sku"]!["name"]!];
@@ -92,12 +95,13 @@ public sealed partial class TemplateTests(Bicep bicep)
 
     [Theory]
     [MemberData(nameof(Environments))]
-    public void ConnectionAlert_ComesBeforeTheServersLimit(string environment)
+    public void ConnectionAlert_FiresBeforeTheServersLimit(string environment)
     {
         var template = bicep.Environment(environment);
         var server = UserConnections[(string)template.Resources("Microsoft.DBforPostgreSQL/flexibleServers").Single()["sku"]!["name"]!];
 
-        var threshold = (int)template.Only("Microsoft.Insights/metricAlerts", $"connections-licenses-{environment}")["criteria"]!["allOf"]![0]!["threshold"]!;
+        var threshold = (int)template.Only("Microsoft.Insights/metricAlerts",
+            $"connections-licenses-{environment}")["criteria"]!["allOf"]![0]!["threshold"]!;
 
         Assert.Equal(server * 9 / 10, threshold);
     }
@@ -106,10 +110,11 @@ public sealed partial class TemplateTests(Bicep bicep)
     [MemberData(nameof(Environments))]
     public void Settings_AreThoseOfTheSample(string environment)
     {
-        // Where the template says the same in another way.
+        // The template has other settings for the same purpose.
         Dictionary<string, string[]> otherwise = new()
         {
-            ["AzureWebJobsStorage"] = ["AzureWebJobsStorage__accountName", "AzureWebJobsStorage__credential", "AzureWebJobsStorage__clientId"],
+            ["AzureWebJobsStorage"] =
+                ["AzureWebJobsStorage__accountName", "AzureWebJobsStorage__credential", "AzureWebJobsStorage__clientId"],
             ["ServiceBus"] = ["ServiceBus__fullyQualifiedNamespace", "ServiceBus__credential", "ServiceBus__clientId"],
             ["FUNCTIONS_WORKER_RUNTIME"] = [],
             ["EMULATOR_HTTP_PORT"] = [],
@@ -121,7 +126,8 @@ public sealed partial class TemplateTests(Bicep bicep)
 
         Assert.Equal(
             sample.Concat(["APPLICATIONINSIGHTS_AUTHENTICATION_STRING", "AzureWebJobsDisableHomepage"]).Order(), settings.Keys.Order());
-        Assert.Equal("dotnet-isolated", (string?)bicep.Environment(environment).Only("Microsoft.Web/sites")["functionAppConfig"]!["runtime"]!["name"]);
+        Assert.Equal("dotnet-isolated", (string?)bicep.Environment(environment)
+            .Only("Microsoft.Web/sites")["functionAppConfig"]!["runtime"]!["name"]);
     }
 
     [Theory]
@@ -141,19 +147,22 @@ public sealed partial class TemplateTests(Bicep bicep)
 
     [Theory]
     [MemberData(nameof(Environments))]
-    public void Secrets_StandInTheVaultOnly(string environment)
+    public void Secrets_AreOnlyInTheVault(string environment)
     {
         var template = bicep.Environment(environment);
-        var secrets = template.Settings.Where(setting => IsSecret().IsMatch(setting.Key) && setting.Key != "STRIPE_PUBLISHABLE_KEY").ToList();
+        var secrets = template.Settings.Where(setting => IsSecret().IsMatch(setting.Key) && setting.Key != "STRIPE_PUBLISHABLE_KEY")
+            .ToList();
 
         Assert.True(secrets.Count >= 9, "too few settings were taken for secrets");
         Assert.Contains(secrets, secret => secret.Value.Length > 0);
-        Assert.All(secrets, secret => Assert.Matches($"^$|^{Regex.Escape($"@Microsoft.KeyVault(VaultName=")}kv-[a-z0-9-]+;SecretName={SecretName(secret.Key)}\\)$", secret.Value));
+        Assert.All(secrets, secret =>
+            Assert.Matches($"^$|^{Regex.Escape($"@Microsoft.KeyVault(VaultName=")}kv-[a-z0-9-]+;SecretName={SecretName(secret.Key)}\\)$",
+            secret.Value));
     }
 
     [Theory]
     [MemberData(nameof(Environments))]
-    public void Database_TakesNoPasswordAndIsAskedWithAVerifiedCertificate(string environment)
+    public void Database_HasNoPasswordAndAVerifiedCertificate(string environment)
     {
         var template = bicep.Environment(environment);
         var server = template.Only("Microsoft.DBforPostgreSQL/flexibleServers");
@@ -169,7 +178,7 @@ public sealed partial class TemplateTests(Bicep bicep)
 
     [Theory]
     [MemberData(nameof(Environments))]
-    public void Keys_OpenNothing(string environment)
+    public void Keys_AreDisabled(string environment)
     {
         var template = bicep.Environment(environment);
 
@@ -179,20 +188,24 @@ public sealed partial class TemplateTests(Bicep bicep)
         Assert.True((bool)template.Only("Microsoft.Insights/components")["DisableLocalAuth"]!);
         Assert.True((bool)template.Only("Microsoft.KeyVault/vaults")["enableRbacAuthorization"]!);
         Assert.Equal(2, template.Resources("Microsoft.Web/sites/basicPublishingCredentialsPolicies").Count());
-        Assert.All(template.Resources("Microsoft.Web/sites/basicPublishingCredentialsPolicies"), door => Assert.False((bool)door["properties"]!["allow"]!));
+        Assert.All(template.Resources("Microsoft.Web/sites/basicPublishingCredentialsPolicies"), door =>
+            Assert.False((bool)door["properties"]!["allow"]!));
         Assert.Equal("UserAssignedIdentity",
             (string?)template.Only("Microsoft.Web/sites")["functionAppConfig"]!["deployment"]!["storage"]!["authentication"]!["type"]);
     }
 
     [Fact]
-    public void Template_HasNoSecretAndAsksForNoKey()
+    public void Template_HasNoSecretAndReadsNoKey()
     {
-        var text = bicep.Compiled.ToJsonString(new JsonSerializerOptions { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping })
+        var text = bicep.Compiled.ToJsonString(
+            new JsonSerializerOptions { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping })
             + string.Concat(Directory.EnumerateFiles(Bicep.Folder, "*", SearchOption.AllDirectories).Select(File.ReadAllText));
 
         Assert.DoesNotMatch(@"(?i)\blist(Keys|Secrets|ConnectionStrings|AccountSas|ServiceSas|HostKeys)?\(|AccountKey=|SharedAccessKey|password\s*[:=]\s*'", text);
-        Assert.DoesNotMatch(@"(sk|rk)_(live|test)_\w|whsec_\w|smtps?://[^/']+:[^/']+@|eyJ[A-Za-z0-9_-]{10}|'[A-Za-z0-9+/]{40,}={0,2}'", text);
-        Assert.DoesNotMatch("(?i)(key|secret|password|token|connectionstring)", string.Join(' ', bicep.Compiled["outputs"]!.AsObject().Select(output => output.Key)));
+        Assert.DoesNotMatch(@"(sk|rk)_(live|test)_\w|whsec_\w|smtps?://[^/']+:[^/']+@|eyJ[A-Za-z0-9_-]{10}|'[A-Za-z0-9+/]{40,}={0,2}'",
+            text);
+        Assert.DoesNotMatch("(?i)(key|secret|password|token|connectionstring)",
+            string.Join(' ', bicep.Compiled["outputs"]!.AsObject().Select(output => output.Key)));
     }
 
     [Theory]
@@ -222,23 +235,25 @@ public sealed partial class TemplateTests(Bicep bicep)
         Assert.Equal("Disabled", (string?)prod.Only("Microsoft.KeyVault/vaults")["publicNetworkAccess"]);
         Assert.Equal(
             ["postgresqlServer", "vault"],
-            prod.Resources("Microsoft.Network/privateEndpoints").Select(one => (string)one["properties"]!["privateLinkServiceConnections"]![0]!["properties"]!["groupIds"]![0]!).Order());
+            prod.Resources("Microsoft.Network/privateEndpoints")
+                .Select(one => (string)one["properties"]!["privateLinkServiceConnections"]![0]!["properties"]!["groupIds"]![0]!).Order());
         Assert.NotNull(prod.Only("Microsoft.Web/sites")["virtualNetworkSubnetId"]);
     }
 
     [Fact]
-    public void Production_KeepsTheRoutesAwakeAndAStandbyDatabase()
+    public void Production_HasAlwaysReadyRoutesAndAStandbyDatabase()
     {
         var prod = bicep.Environment("prod");
 
-        Assert.Equal("""[{"name":"http","instanceCount":1}]""", prod.Only("Microsoft.Web/sites")["functionAppConfig"]!["scaleAndConcurrency"]!["alwaysReady"]!.ToJsonString());
+        Assert.Equal("""[{"name":"http","instanceCount":1}]""",
+            prod.Only("Microsoft.Web/sites")["functionAppConfig"]!["scaleAndConcurrency"]!["alwaysReady"]!.ToJsonString());
         Assert.Equal("ZoneRedundant", (string?)prod.Only("Microsoft.DBforPostgreSQL/flexibleServers")["highAvailability"]!["mode"]);
         Assert.Equal("Enabled", (string?)prod.Only("Microsoft.DBforPostgreSQL/flexibleServers")["backup"]!["geoRedundantBackup"]);
     }
 
     [Theory]
     [MemberData(nameof(Environments))]
-    public void Queue_IsTheOneThatIsListenedTo(string environment)
+    public void Queue_IsTheOneOfTheTriggers(string environment)
     {
         var template = bicep.Environment(environment);
         var queue = template.Only("Microsoft.ServiceBus/namespaces/queues", "/" + template.Settings["USAGE_QUEUE"]);
@@ -250,14 +265,16 @@ public sealed partial class TemplateTests(Bicep bicep)
 
     [Theory]
     [MemberData(nameof(Environments))]
-    public void SilentTimerAlert_WatchesEveryTimerThatTicksInItsWindow(string environment)
+    public void SilentTimerAlert_CoversEveryTimerWithASlotInItsWindow(string environment)
     {
         var template = bicep.Environment(environment);
         var rule = template.Only("Microsoft.Insights/scheduledQueryRules", $"timer-silent-licenses-{environment}");
         var window = System.Xml.XmlConvert.ToTimeSpan((string)rule["windowSize"]!);
-        var watched = Quoted().Match((string)rule["criteria"]!["allOf"]![0]!["query"]!).Groups[1].Value.Split(',').Select(name => name.Trim('"'));
+        var watched = Quoted().Match((string)rule["criteria"]!["allOf"]![0]!["query"]!).Groups[1].Value.Split(',')
+            .Select(name => name.Trim('"'));
 
-        var frequent = Functions.Where(Has<TimerTriggerAttribute>).Where(method => LongestPause(Schedule(method, template.Settings)) < window)
+        var frequent = Functions.Where(Has<TimerTriggerAttribute>)
+            .Where(method => LongestPause(Schedule(method, template.Settings)) < window)
             .Select(method => method.GetCustomAttribute<FunctionAttribute>()!.Name);
 
         Assert.Equal(frequent.Order(), watched.Order());
@@ -265,7 +282,7 @@ public sealed partial class TemplateTests(Bicep bicep)
 
     [Theory]
     [MemberData(nameof(EnvironmentsAndFrontDoor))]
-    public void Diagnostics_OfEveryResourceThatHasSome_GoToTheWorkspace(string environment)
+    public void Diagnostics_OfEveryResource_AreSentToTheWorkspace(string environment)
     {
         var template = bicep.Environment(environment);
         var workspace = (string)template.Resources("Microsoft.OperationalInsights/workspaces").Single()["id"]!;
@@ -296,7 +313,7 @@ public sealed partial class TemplateTests(Bicep bicep)
     }
 
     [Fact]
-    public void ClientAddress_BehindFrontDoor_IsItsHeaderAndComesWithItsIdAlone()
+    public void ClientAddress_BehindFrontDoor_IsItsHeaderAndRequiresItsId()
     {
         var template = bicep.Environment(Bicep.BehindFrontDoor);
         var restrictions = template.Only("Microsoft.Web/sites")["siteConfig"]!;
@@ -312,9 +329,9 @@ public sealed partial class TemplateTests(Bicep bicep)
         Assert.Contains("'x-azure-fdid'", (string)restrictions["ipSecurityRestrictions"]!);
     }
 
-    /// <summary>Bicep infers no order from a resource that a module refers to by name only.</summary>
+    /// <summary>Bicep infers no dependency from a module's reference to a resource by name.</summary>
     [Fact]
-    public void Modules_ThatNameAResource_ComeAfterTheOneThatMakesIt()
+    public void Modules_ThatNameAResource_DependOnTheModuleThatCreatesIt()
     {
         var files = Module().Matches(File.ReadAllText(Path.Combine(Bicep.Folder, "main.bicep")))
             .Select(match => (Module: match.Groups[1].Value, Text: File.ReadAllText(Path.Combine(Bicep.Folder, match.Groups[2].Value))));
@@ -331,17 +348,18 @@ public sealed partial class TemplateTests(Bicep bicep)
     }
 
     [Fact]
-    public void RoleAssignments_StandInOneFile() =>
+    public void RoleAssignments_AreInOneFile() =>
         Assert.Equal(["roles.bicep"], Directory.EnumerateFiles(Bicep.Folder, "*.bicep", SearchOption.AllDirectories)
-            .Where(file => File.ReadAllText(file).Contains("Microsoft.Authorization/roleAssignments", StringComparison.Ordinal)).Select(Path.GetFileName));
+            .Where(file => File.ReadAllText(file).Contains("Microsoft.Authorization/roleAssignments", StringComparison.Ordinal))
+                .Select(Path.GetFileName));
 
     [Fact]
-    public void Workflow_GivesWhatTheParametersReadAndUsesWhatTheTemplateTells()
+    public void Workflow_SetsTheVariablesOfTheParametersAndUsesTheOutputs()
     {
         var workflow = Repository.Read(".github/workflows/deploy.yml");
         var read = Directory.EnumerateFiles(Bicep.Folder, "*.bicepparam")
             .SelectMany(file => ReadVariable().Matches(File.ReadAllText(file)).Select(match => match.Groups[1].Value)).ToHashSet();
-        // jq's own .value is none.
+        // .value in a jq expression is not an output.
         var used = UsedOutput().Matches(workflow).Select(match => match.Groups[1].Value).Where(name => name != "value").ToHashSet();
 
         Assert.Contains("ALERT_EMAIL", read);
@@ -353,7 +371,7 @@ public sealed partial class TemplateTests(Bicep bicep)
     }
 
     [Fact]
-    public void Workflow_TakesActionsByTheirCommit()
+    public void Workflow_PinsActionsToACommit()
     {
         var actions = Directory.EnumerateFiles(Path.Combine(Repository.Root, ".github/workflows"))
             .SelectMany(File.ReadLines).Select(line => line.Trim()).Where(line => line.Contains("uses: ")).ToList();
@@ -365,7 +383,7 @@ public sealed partial class TemplateTests(Bicep bicep)
     }
 
     [Fact]
-    public void Workflow_ChecksThePackageBeforeItIsKept()
+    public void Workflow_ChecksThePackageBeforeItIsStored()
     {
         var workflow = Repository.Read(".github/workflows/deploy.yml");
 
@@ -404,7 +422,8 @@ public sealed partial class TemplateTests(Bicep bicep)
     {
         var attribute = method.GetParameters().SelectMany(parameter => parameter.CustomAttributes)
             .Single(attribute => attribute.AttributeType == typeof(TimerTriggerAttribute));
-        return CrontabSchedule.Parse(settings[((string)attribute.ConstructorArguments[0].Value!).Trim('%')], new CrontabSchedule.ParseOptions { IncludingSeconds = true });
+        return CrontabSchedule.Parse(settings[((string)attribute.ConstructorArguments[0].Value!).Trim('%')],
+            new CrontabSchedule.ParseOptions { IncludingSeconds = true });
     }
 
     private static TimeSpan LongestPause(CrontabSchedule schedule)

@@ -89,7 +89,8 @@ public sealed class ArrowTests
     public void LicenseTool_UsesStoresAndRulesOnly()
     {
         var used = Types.InAssembly(System.Reflection.Assembly.Load("licensectl")).That()
-            .HaveDependencyOnAny([.. new[] { "Http", "Mail", "Payments", "Telemetry" }.Select(folder => $"{Root}.{Infrastructure}.{folder}")])
+            .HaveDependencyOnAny(
+                [.. new[] { "Http", "Mail", "Payments", "Telemetry" }.Select(folder => $"{Root}.{Infrastructure}.{folder}")])
             .GetTypes().Select(type => type.FullName);
 
         Assert.Empty(used);

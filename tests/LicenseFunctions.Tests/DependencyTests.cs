@@ -9,15 +9,15 @@ using Xunit;
 namespace LicenseFunctions.Tests;
 
 /// <summary>
-/// docs/dependencies.md lists what is delivered, direct and transitive, with its license, and every license is one that was agreed to.
-/// <c>REWRITE_DEPENDENCIES=1 ./dev test Dependencies</c> writes it anew.
+/// docs/dependencies.md lists all published dependencies, direct and transitive, with their licenses, and every license is allowed.
+/// <c>REWRITE_DEPENDENCIES=1 ./dev test Dependencies</c> regenerates it.
 /// </summary>
 public sealed partial class DependencyTests
 {
     private static readonly HashSet<string> Allowed =
         ["0BSD", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "MIT", "MS-PL OR Apache-2.0", "PostgreSQL"];
 
-    // Packages whose license is a text: what it is, read once. A package that is not here is not allowed.
+    // Packages with a license text instead of an expression, which a person has read. Others are not allowed.
     private static readonly Dictionary<string, string> Texts = new()
     {
         ["NCrontab"] = "Apache-2.0",
@@ -32,17 +32,19 @@ public sealed partial class DependencyTests
     {
         var packages = NuGetPackages().ToList();
         var modules = NpmModules().ToList();
-        Assert.True(packages.Count > 30 && modules.Count > 5, $"{packages.Count} NuGet packages, {modules.Count} npm packages: the lists can't be right.");
+        Assert.True(packages.Count > 30 && modules.Count > 5,
+            $"{packages.Count} NuGet packages, {modules.Count} npm packages: the lists can't be complete.");
 
         Assert.All(packages.Concat(modules), one => Assert.Contains(one.License, Allowed));
         var document = Document(packages, modules);
         if (Environment.GetEnvironmentVariable("REWRITE_DEPENDENCIES") == "1")
             System.IO.File.WriteAllText(File, document);
         Assert.True(document == System.IO.File.ReadAllText(File),
-            "docs/dependencies.md is not what is restored; REWRITE_DEPENDENCIES=1 ./dev test Dependencies writes it anew; read the difference.");
+            "docs/dependencies.md differs from the restored packages. REWRITE_DEPENDENCIES=1 ./dev test Dependencies regenerates it; " +
+            "review the difference.");
     }
 
-    /// <summary>What the projects under src/ restored, from each package's own manifest.</summary>
+    /// <summary>The restored packages of the projects in src/, with the licenses of their manifests.</summary>
     private static IEnumerable<Dependency> NuGetPackages() =>
         from project in Directory.EnumerateDirectories(Path.Combine(Repository.Root, "src"))
         let assets = Path.Combine(project, "obj/project.assets.json")
@@ -57,7 +59,7 @@ public sealed partial class DependencyTests
         select new Dependency(same.Key, License(
             same.Key, Path.Combine(same.First().folder, same.First().library.Value.GetProperty("path").GetString()!)));
 
-    /// <summary>Those with something that runs: analysers and the like are not delivered.</summary>
+    /// <summary>Packages with assemblies that run: analyzers, for example, are not published.</summary>
     private static HashSet<string> Needed(JsonElement restored) => [.. restored.GetProperty("targets").EnumerateObject()
         .SelectMany(target => target.Value.EnumerateObject())
         .Where(library => library.Value.TryGetProperty("runtime", out _) || library.Value.TryGetProperty("dependencies", out _))
@@ -66,12 +68,14 @@ public sealed partial class DependencyTests
     private static string License(string name, string folder)
     {
         var manifest = System.IO.File.ReadAllText(Directory.EnumerateFiles(folder, "*.nuspec").Single());
-        return LicenseExpression().Match(manifest) is { Success: true } expression ? expression.Groups[1].Value : Texts.GetValueOrDefault(name, "?");
+        return LicenseExpression().Match(manifest) is { Success: true } expression ? expression.Groups[1].Value
+            : Texts.GetValueOrDefault(name, "?");
     }
 
-    /// <summary>What the pages are built from; what only builds or tests them is not delivered.</summary>
+    /// <summary>The packages that the pages contain, without those that only build or test them.</summary>
     private static IEnumerable<Dependency> NpmModules() =>
-        from module in JsonDocument.Parse(Repository.Read("src/dashboard/package-lock.json")).RootElement.GetProperty("packages").EnumerateObject()
+        from module in JsonDocument.Parse(Repository.Read("src/dashboard/package-lock.json")).RootElement.GetProperty("packages")
+            .EnumerateObject()
         where module.Name.Length > 0 && !(module.Value.TryGetProperty("dev", out var dev) && dev.GetBoolean())
         let license = module.Value.TryGetProperty("license", out var said) ? said.GetString()! : "?"
         let name = module.Name[(module.Name.LastIndexOf("node_modules/", StringComparison.Ordinal) + "node_modules/".Length)..]

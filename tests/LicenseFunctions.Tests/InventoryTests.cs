@@ -11,15 +11,15 @@ using Xunit;
 namespace LicenseFunctions.Tests;
 
 /// <summary>
-/// functions.inventory.json: what each function binds to, as the official metadata generator tells it to the host.
-/// <c>REWRITE_INVENTORY=1 ./dev test Inventory</c> writes it anew.
+/// functions.inventory.json contains the bindings of each function, as the official metadata generator describes them to the host.
+/// <c>REWRITE_INVENTORY=1 ./dev test Inventory</c> regenerates it.
 /// </summary>
 public sealed class InventoryTests
 {
     private static string File => Path.Combine(Repository.Root, "src/LicenseFunctions/functions.inventory.json");
 
     [Fact]
-    public void Inventory_IsWhatTheAttributesSay()
+    public void Inventory_EqualsTheAttributes()
     {
         var functions = typeof(SettingReader).Assembly.GetTypes().SelectMany(type => type.GetMethods())
             .Where(method => method.GetCustomAttribute<FunctionAttribute>() is not null);
@@ -35,7 +35,8 @@ public sealed class InventoryTests
             System.IO.File.WriteAllText(File, inventory);
 
         Assert.True(inventory == System.IO.File.ReadAllText(File),
-            "functions.inventory.json is not what the attributes say; REWRITE_INVENTORY=1 ./dev test Inventory writes it anew; read the difference.");
+            "functions.inventory.json differs from the attributes. REWRITE_INVENTORY=1 ./dev test Inventory regenerates it; " +
+            "review the difference.");
     }
 
     /// <summary>The official generator writes functions.metadata during the build; a host without worker indexing reads it.</summary>
@@ -57,15 +58,16 @@ public sealed class InventoryTests
     }
 
     [Fact]
-    public void Functions_ThatDevRunAdds_AreTheDemoSignIn()
+    public void Functions_OfDevRun_AreTheDemoSignIn()
     {
         var added = FunctionTable.Read(typeof(DevServices.DemoSignInFunctions).Assembly.GetTypes());
 
         Assert.Equal(["ListDemoPersons", "SignInAsDemoPerson"], added.Select(function => function.Name));
-        Assert.Equal(58, FunctionTable.Read([.. typeof(SettingReader).Assembly.GetTypes(), .. typeof(DevServices.DemoSignInFunctions).Assembly.GetTypes()]).Length);
+        Assert.Equal(58, FunctionTable.Read(
+            [.. typeof(SettingReader).Assembly.GetTypes(), .. typeof(DevServices.DemoSignInFunctions).Assembly.GetTypes()]).Length);
     }
 
-    /// <summary>A line a function, a line a binding.</summary>
+    /// <summary>One line per function and per binding.</summary>
     private static string Describe(IEnumerable<MethodInfo> functions) => string.Join(",\n", functions
         .Select(method => (Method: method, method.GetCustomAttribute<FunctionAttribute>()!.Name))
         .OrderBy(function => function.Name, StringComparer.Ordinal)
@@ -84,11 +86,14 @@ public sealed class InventoryTests
             yield return new JsonObject { ["name"] = "$return", ["type"] = "http", ["direction"] = "Out" };
     }
 
-    /// <summary>As FunctionMetadataProviderGenerator.Parser makes it: what the attribute says, by the names of its parameters and properties.</summary>
+    /// <summary>
+    /// The values of the attribute by the names of its parameters and properties, as FunctionMetadataProviderGenerator.Parser writes them.
+    /// </summary>
     private static JsonObject Binding(ParameterInfo parameter, CustomAttributeData trigger)
     {
         var type = trigger.AttributeType.Name[..^"Attribute".Length];
-        var binding = new JsonObject { ["name"] = parameter.Name, ["type"] = JsonNamingPolicy.CamelCase.ConvertName(type), ["direction"] = "In" };
+        var binding = new JsonObject { ["name"] = parameter.Name, ["type"] = JsonNamingPolicy.CamelCase.ConvertName(type),
+            ["direction"] = "In" };
         foreach (var (argument, value) in trigger.Constructor.GetParameters().Zip(trigger.ConstructorArguments))
             binding[argument.Name!] = Value(value);
         foreach (var named in trigger.NamedArguments)
@@ -113,6 +118,7 @@ public sealed class InventoryTests
 
     private static string? DataType(Type type) =>
         type == typeof(string) || type == typeof(string[]) ? "String"
-        : type == typeof(byte[]) || type == typeof(byte[][]) || type == typeof(ReadOnlyMemory<byte>) || type == typeof(ReadOnlyMemory<byte>[]) ? "Binary"
+        : type == typeof(byte[]) || type == typeof(byte[][]) || type == typeof(ReadOnlyMemory<byte>)
+            || type == typeof(ReadOnlyMemory<byte>[]) ? "Binary"
         : null;
 }

@@ -5,7 +5,7 @@ using Xunit;
 
 namespace LicenseFunctions.Tests;
 
-/// <summary>If StandaloneHost can't run the application, the process stops before it listens, with a message of one line.</summary>
+/// <summary>If StandaloneHost can't run the application, the process stops before it listens, with a one-line message.</summary>
 public sealed class WorkerStartTests
 {
     [Theory]
@@ -13,7 +13,7 @@ public sealed class WorkerStartTests
     [InlineData("LOCALWORKER_AMQP_PORT", "none", "LOCALWORKER_AMQP_PORT: none")]
     [InlineData("ASPNETCORE_URLS", "http://127.0.0.1:abc", "ASPNETCORE_URLS: http://127.0.0.1:abc")]
     [InlineData("ASPNETCORE_URLS", "nonsense", "ASPNETCORE_URLS: nonsense")]
-    public async Task Start_BindingWithAWrongSetting_StopsWithItsNameAndNoStackTrace(string name, string value, string message)
+    public async Task Start_BindingWithAnInvalidSetting_StopsWithItsNameAndNoStackTrace(string name, string value, string message)
     {
         var (exitCode, output) = await RunningApp.StartAndFailAsync(("DATABASE_URL", "Host=127.0.0.1;Port=1"), (name, value));
 
@@ -45,7 +45,7 @@ public sealed class WorkerStartTests
     }
 
     [Fact]
-    public async Task Start_FunctionsApplicationDirectorySet_IsTheOfficialWorkerThatAsksForItsHost()
+    public async Task Start_FunctionsApplicationDirectorySet_IsTheOfficialWorker()
     {
         var (exitCode, output) = await RunningApp.StartAndFailAsync(
         [
@@ -65,7 +65,7 @@ public sealed class WorkerStartTests
 
     [Theory] // a Functions host reads these settings itself, and disables the function silently if one is missing
     [MemberData(nameof(NamedByTriggers))]
-    public async Task Start_WithoutASettingThatATriggerNames_StopsWithItsName(string name)
+    public async Task Start_WithoutASettingOfATrigger_StopsWithItsName(string name)
     {
         var (exitCode, output) = await RunningApp.StartAndFailAsync(("DATABASE_URL", "Host=127.0.0.1;Port=1"), (name, ""));
 
@@ -76,11 +76,11 @@ public sealed class WorkerStartTests
     [Theory]
     [InlineData("OUTBOX_SCHEDULE", "often")]
     [InlineData("RENEWAL_SCHEDULE", "0 3 * * *")]
-    public async Task Start_WithAScheduleThatIsNone_StopsWithItsName(string name, string value)
+    public async Task Start_WithAnInvalidSchedule_StopsWithItsName(string name, string value)
     {
         var (exitCode, output) = await RunningApp.StartAndFailAsync(("DATABASE_URL", "Host=127.0.0.1;Port=1"), (name, value));
 
         Assert.Equal(78, exitCode);
-        Assert.Contains($"{name} is no cron text of six fields. Example: {name}=0 0 3 * * *", output, StringComparison.Ordinal);
+        Assert.Contains($"{name} is not a six-field cron expression. Example: {name}=0 0 3 * * *", output, StringComparison.Ordinal);
     }
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// A stand-in for func: checks what ./dev func gives it, then starts the app with the settings of local.settings.json, as func does.
+// A stand-in for func: checks its arguments and settings, then starts the app with the settings of local.settings.json, as func does.
 import { spawn } from 'node:child_process';
 import { createHmac, randomUUID } from 'node:crypto';
 import { existsSync, readFileSync, realpathSync } from 'node:fs';
@@ -62,7 +62,7 @@ await check(`both queue functions are ${off ? 'off' : 'on'}`, () =>
 );
 await check('the keys of the local issuer are set', () => ['AUTH_SIGNING_KEY', 'LINK_SIGNING_KEYS'].filter((name) => !values[name]).join());
 
-// As the host does for a timer: it creates a container and a blob, and takes a lease on the blob.
+// Does what the Functions host does for a timer: creates a container and a blob, and takes a lease on the blob.
 await check('Azurite keeps a lease on a blob', async () => {
   const container = `check-${randomUUID()}`;
   const answers = [

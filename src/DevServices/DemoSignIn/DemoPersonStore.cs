@@ -5,7 +5,7 @@ namespace DevServices;
 
 public sealed record DemoPerson(Guid UserId, string Email, string Role);
 
-/// <summary>The persons of sql/demo, known by their reserved identifiers and addresses.</summary>
+/// <summary>Reads the persons of sql/demo, which have reserved identifiers and addresses.</summary>
 public sealed class DemoPersonStore(LicenseDatabase database)
 {
     private const string List = """

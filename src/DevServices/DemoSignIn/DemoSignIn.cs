@@ -28,7 +28,8 @@ public sealed class DemoSignIn(DemoPersonStore persons, HttpSettings http, IConf
 
     public async Task<Outcome<DemoToken>> SignInAsync(HttpContext context, Guid userId, CancellationToken cancellationToken)
     {
-        if (!IsOffered(context) || (await persons.ListAsync(cancellationToken)).FirstOrDefault(one => one.UserId == userId) is not { } person)
+        if (!IsOffered(context)
+            || (await persons.ListAsync(cancellationToken)).FirstOrDefault(one => one.UserId == userId) is not { } person)
             return NotHere;
         var now = time.GetUtcNow().UtcDateTime;
         return new DemoToken(new JsonWebTokenHandler { SetDefaultTimesOnTokenCreation = false }.CreateToken(new SecurityTokenDescriptor
@@ -46,7 +47,8 @@ public sealed class DemoSignIn(DemoPersonStore persons, HttpSettings http, IConf
         && context.Connection is { LocalIpAddress: { } local, RemoteIpAddress: { } remote }
         && IPAddress.IsLoopback(local) && IPAddress.IsLoopback(remote)
         && IsLoopback($"http://{context.Request.Host}")
-        && !context.Request.Headers.Keys.Any(name => name == "Forwarded" || name.StartsWith("X-Forwarded-", StringComparison.OrdinalIgnoreCase))
+        && !context.Request.Headers.Keys.Any(name =>
+            name == "Forwarded" || name.StartsWith("X-Forwarded-", StringComparison.OrdinalIgnoreCase))
         && (context.Request.Headers.Origin.ToString() is not { Length: > 0 } origin || origin == $"http://{context.Request.Host}");
 
     private static bool IsLoopback(string url) => Uri.TryCreate(url, UriKind.Absolute, out var address) && address.IsLoopback;

@@ -13,16 +13,19 @@ public sealed class DemoSignInFunctions(LicenseDatabase database, HttpSettings h
 
     [Function("ListDemoPersons")]
     [Access(CallerRole.Anonymous)]
-    [Operation("Persons of the demo data, on this machine only.", Reply = typeof(DemoPersonList))]
+    [Operation("Lists the persons of the demo data; available on this machine only.", Reply = typeof(DemoPersonList))]
     public async Task<IResult> List(
-        [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "app/demo/persons")] HttpRequest request, CancellationToken cancellationToken) =>
+        [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "app/demo/persons")] HttpRequest request,
+        CancellationToken cancellationToken) =>
         (await signIn.ListAsync(request.HttpContext, cancellationToken)).ToResult();
 
     [Function("SignInAsDemoPerson")]
     [Access(CallerRole.Anonymous), BodyLimit(1024)]
-    [Operation("A bearer token of a person of the demo data, on this machine only.", Body = typeof(DemoSignInRequest), Reply = typeof(DemoToken))]
+    [Operation("Returns a bearer token for a person of the demo data; available on this machine only.",
+        Body = typeof(DemoSignInRequest), Reply = typeof(DemoToken))]
     public async Task<IResult> SignIn(
-        [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "app/demo/sign-in")] HttpRequest request, CancellationToken cancellationToken)
+        [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "app/demo/sign-in")] HttpRequest request,
+        CancellationToken cancellationToken)
     {
         var body = await request.ReadAsync<DemoSignInRequest>(cancellationToken);
         return body.Refusal is { } refusal

@@ -1,7 +1,7 @@
-// A real SMTP server that keeps every mail as a file, for the tests and the demo:
+// An SMTP server for tests and the demo that stores every mail in a file:
 //   node catcher.mjs --dir DIR [--port 0] [--user NAME --password PASSWORD] [--http PORT]
-// Recipients choose how it behaves: refused@… is unknown for good (550), busy@… isn't taken now (450), content@… is refused
-// after its text (554), lost@… is kept, then the line breaks before the answer; any other is taken.
+// The recipient selects the behavior: refused@… is rejected permanently (550), busy@… temporarily (450), content@… after the
+// text (554); for lost@… the mail is stored and the connection is closed before the answer; all others are accepted.
 import { createServer } from 'node:http';
 import { mkdirSync, readFileSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -8,5 +8,5 @@ public sealed record HealthSettings(int MaxDevices, TimeSpan Grace)
 {
     public static HealthSettings Read(SettingReader settings) => new(
         settings.MaxDevices(),
-        TimeSpan.FromDays(settings.GraceDays()));
+        settings.GracePeriod());
 }

@@ -62,7 +62,8 @@ public sealed class DrainOutbox(OutboxStore outbox, Func<Mailer> connect, TimePr
         return await mailer.SendAsync(mail, cancellationToken);
     }
 
-    private async Task<OutboxCounts> SettleAsync(OutboxRow row, MailOutcome outcome, OutboxCounts counts, CancellationToken cancellationToken)
+    private async Task<OutboxCounts> SettleAsync(
+        OutboxRow row, MailOutcome outcome, OutboxCounts counts, CancellationToken cancellationToken)
     {
         switch (outcome)
         {

@@ -1,18 +1,16 @@
 using Dapper;
 using LicenseFunctions.Infrastructure.Database;
-using Npgsql;
-using NpgsqlTypes;
 
 namespace LicenseFunctions.Operations;
 
-/// <param name="Label">"" where the metric has none.</param>
+/// <param name="Label">"" if the metric has no label.</param>
 public sealed record MetricRow(string Name, string Label, double Value);
 
-/// <summary>Counters of all instances, and the present state in numbers.</summary>
+/// <summary>Counters of all instances, and gauges that are computed from the tables.</summary>
 public sealed class MetricStore(LicenseDatabase database)
 {
-    // A scrape that takes longer than Prometheus waits (10 s) helps nobody.
-    private const int ScrapeSeconds = 10;
+    // Prometheus' default timeout.
+    private static readonly TimeSpan ScrapeTimeout = TimeSpan.FromSeconds(10);
 
     private const string Read = """
         with counted as (
@@ -85,15 +83,15 @@ public sealed class MetricStore(LicenseDatabase database)
         select 'database_read_only', '', (current_setting('transaction_read_only') = 'on')::int
         """;
 
-    /// <summary>All in one statement: one view of the data, one round trip. What is nought may be missing.</summary>
+    /// <summary>Reads all values in one statement, and so from one snapshot. Values of 0 may be missing.</summary>
     public async Task<IReadOnlyList<MetricRow>> ReadAsync(bool perSubscription, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenAsync(cancellationToken);
         return [.. await connection.QueryAsync<MetricRow>(new CommandDefinition(
-            Read, new { perSubscription }, commandTimeout: ScrapeSeconds, cancellationToken: cancellationToken))];
+            Read, new { perSubscription }, commandTimeout: (int)ScrapeTimeout.TotalSeconds, cancellationToken: cancellationToken))];
     }
 
-    // In the order of the key, so that two instances which fold wait for each other and never deadlock.
+    // Ordered by the key, so that two instances that run this at the same time don't deadlock.
     private const string Fold = """
         with taken as (
             delete from metric_increments
@@ -102,7 +100,9 @@ public sealed class MetricStore(LicenseDatabase database)
         ), folded as (
             insert into metric_counters as c (name, label, value)
             select name, label, sum(amount)
-            from (select name, label, amount from taken union all select * from unnest($1, $2, $3)) as counted (name, label, amount)
+            from (select name, label, amount from taken
+                  union all
+                  select * from unnest(@names, @labels, @amounts)) as counted (name, label, amount)
             group by name, label
             order by name, label
             on conflict (name, label) do update set value = c.value + excluded.value
@@ -110,20 +110,19 @@ public sealed class MetricStore(LicenseDatabase database)
         select count(*) = 10000 from taken
         """;
 
-    /// <summary>Adds to the counters what a process has counted, and what statements of SQL have.</summary>
-    /// <returns>Whether more of the latter waits.</returns>
+    /// <summary>Adds the counts of a process, and up to 10,000 rows of metric_increments, to the counters.</summary>
+    /// <returns>Whether metric_increments contains more rows.</returns>
     public async Task<bool> AddAsync(IReadOnlyCollection<MetricRow> counted, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenAsync(cancellationToken);
-        await using var command = new NpgsqlCommand(Fold, connection)
-        {
-            Parameters =
+        return await connection.ExecuteScalarAsync<bool>(new CommandDefinition(
+            Fold,
+            new
             {
-                new() { Value = counted.Select(row => row.Name).ToArray(), NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Text },
-                new() { Value = counted.Select(row => row.Label).ToArray(), NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Text },
-                new() { Value = counted.Select(row => row.Value).ToArray() },
+                names = counted.Select(row => row.Name).ToArray(),
+                labels = counted.Select(row => row.Label).ToArray(),
+                amounts = counted.Select(row => row.Value).ToArray(),
             },
-        };
-        return (bool)(await command.ExecuteScalarAsync(cancellationToken))!;
+            cancellationToken: cancellationToken));
     }
 }

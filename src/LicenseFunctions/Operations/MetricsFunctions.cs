@@ -10,7 +10,8 @@ public sealed class MetricsFunctions(ReadMetrics read)
 {
     [Function("Metrics")]
     [Access(CallerRole.Anonymous)]
-    [Operation("The backend's numbers in Prometheus' text format; with the bearer token of METRICS_TOKEN where that is set.", Media = "text/plain")]
+    [Operation("Returns the metrics in Prometheus' text format. If METRICS_TOKEN is set, the request needs it as its bearer token.",
+        Media = "text/plain")]
     public async Task<IResult> Metrics(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "metrics")] HttpRequest request, CancellationToken cancellationToken) =>
         (await read.RunAsync(request.Headers.Authorization.ToString(), cancellationToken))

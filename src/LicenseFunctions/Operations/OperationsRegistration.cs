@@ -1,7 +1,7 @@
-using Azure.Messaging.ServiceBus.Administration;
 using LicenseFunctions.Infrastructure.Settings;
 using LicenseFunctions.Infrastructure.Telemetry;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
 
 namespace LicenseFunctions.Operations;
 
@@ -22,9 +22,9 @@ public static class OperationsRegistration
             .AddSingleton<MetricStore>()
             .AddSingleton<ReadMetrics>()
             .AddSingleton<ShowSystem>()
-            .AddSingleton(serviceBus)
-            .AddSingleton<Func<ServiceBusAdministrationClient>>(() => serviceBus.Administer(CountMessages.Options))
-            .AddSingleton<CountMessages>()
+            .AddSingleton(provider => new CountMessages(
+                serviceBus, CountMessages.Client(serviceBus),
+                provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<CountMessages>>()))
             .AddHostedService<WriteCounts>();
     }
 }

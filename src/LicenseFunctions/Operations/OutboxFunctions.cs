@@ -2,7 +2,7 @@ using Microsoft.Azure.Functions.Worker;
 
 namespace LicenseFunctions.Operations;
 
-/// <summary>The timer that empties the outbox.</summary>
+/// <summary>The timer that sends the mails of the outbox.</summary>
 public sealed class OutboxFunctions(DrainOutbox drain)
 {
     [Function("DrainOutbox")]

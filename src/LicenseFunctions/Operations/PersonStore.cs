@@ -5,16 +5,17 @@ using LicenseFunctions.Infrastructure.Http;
 
 namespace LicenseFunctions.Operations;
 
-/// <summary>What is held on a person, and its erasure.</summary>
+/// <summary>Exports and erases the data of a person.</summary>
 public sealed class PersonStore(LicenseDatabase database)
 {
     private const string Find = "select user_id from users where user_id::text = lower(@user) or email = lower(@user)";
 
-    /// <param name="user">His id or his address.</param>
+    /// <param name="user">A user_id or a mail address.</param>
     public async Task<Guid?> FindAsync(string user, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenAsync(cancellationToken);
-        return await connection.QuerySingleOrDefaultAsync<Guid?>(new CommandDefinition(Find, new { user }, cancellationToken: cancellationToken));
+        return await connection.QuerySingleOrDefaultAsync<Guid?>(
+            new CommandDefinition(Find, new { user }, cancellationToken: cancellationToken));
     }
 
     private const string Export = """
@@ -25,7 +26,7 @@ public sealed class PersonStore(LicenseDatabase database)
         select table_name, row_data::text from person_data(@userId)
         """;
 
-    /// <summary>Every row that is held on him, by table; audited.</summary>
+    /// <summary>Reads every row about a person, by table. The export is audited.</summary>
     public async IAsyncEnumerable<(string Table, string Json)> ExportAsync(
         Guid userId, Guid? operatorId, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
@@ -37,9 +38,9 @@ public sealed class PersonStore(LicenseDatabase database)
 
     private const string Erase = "select erase_person(@userId, @operatorId, @reason)::text";
 
-    /// <summary>Takes the person out, in one transaction, audited.</summary>
-    /// <returns>JSON: how many rows changed, and whom to tell at the payment provider.</returns>
-    /// <exception cref="Npgsql.PostgresException">The outcome of a charge is open (55006).</exception>
+    /// <summary>Erases a person's data in one transaction. The erasure is audited.</summary>
+    /// <returns>JSON: the number of changed rows, and the customers to delete at the payment provider.</returns>
+    /// <exception cref="Npgsql.PostgresException">The outcome of a charge is unknown (55006).</exception>
     public Task<string> EraseAsync(Guid userId, Guid? operatorId, string? reason, CancellationToken cancellationToken) =>
         database.InStatementAsync(async (connection, token) => (await connection.ExecuteScalarAsync<string>(new CommandDefinition(
             Erase, new { userId, operatorId, reason }, commandTimeout: 0, cancellationToken: token)))!, cancellationToken);

@@ -6,13 +6,15 @@ using Licensing;
 
 namespace LicenseFunctions.Operations;
 
-/// <summary>What Prometheus scrapes: the same from every instance, but for the seconds that another hasn't written yet.</summary>
+/// <summary>
+/// Writes the metrics for Prometheus. They are the same from every instance, except for counts that an instance has not written yet.
+/// </summary>
 public sealed class ReadMetrics(MetricStore store, TimerSchedules schedules, MetricsSettings settings)
 {
     private static readonly Refusal WrongToken = new(RefusalKind.Unauthorized, "UNAUTHORIZED",
-        "Metrics are read with the token of the setting METRICS_TOKEN.", "Authorization", "Send 'Authorization: Bearer <token>'.");
+        "The token of the setting METRICS_TOKEN is required.", "Authorization", "Send 'Authorization: Bearer <token>'.");
 
-    /// <param name="authorization">The header; "" where it is missing.</param>
+    /// <param name="authorization">Value of the header; "" if it is missing.</param>
     public async Task<Outcome<string>> RunAsync(string authorization, CancellationToken cancellationToken)
     {
         if (settings.ScrapeToken is { } token && !IsSame(authorization, "Bearer " + token))
@@ -27,7 +29,7 @@ public sealed class ReadMetrics(MetricStore store, TimerSchedules schedules, Met
         return exposition.ToString();
     }
 
-    // Of their hashes, so that the time tells neither the text nor its length.
+    // Compares hashes, so that the time reveals neither the token nor its length.
     private static bool IsSame(string one, string other) => CryptographicOperations.FixedTimeEquals(
         SHA256.HashData(Encoding.UTF8.GetBytes(one)), SHA256.HashData(Encoding.UTF8.GetBytes(other)));
 }

@@ -8,7 +8,7 @@ public sealed class ReadinessStore(LicenseDatabase database)
 {
     private const string NotInstalled = "select unnest(@names) except select name from schema_migrations order by 1 limit 1";
 
-    /// <returns>What is missing, or null where all is there.</returns>
+    /// <returns>What is missing; null if the app is ready.</returns>
     public async Task<string?> MissingAsync(CancellationToken cancellationToken)
     {
         try

@@ -8,13 +8,13 @@ using StandaloneHost;
 namespace LicenseFunctions.Operations;
 
 /// <summary>
-/// Records how each timer's runs go, whatever host runs it: the Functions host keeps its timers' status where neither an operator's
-/// page nor an alert rule can see it. A run is never stopped because it can't be recorded.
+/// Records each run of a timer, under every host: the Functions host stores the status of timers where neither the operators' page nor an
+/// alert rule can read it. A failure to record a run does not stop the run.
 /// </summary>
 public sealed class RecordTimerRun(SystemStore store, TimerSchedules schedules, ILogger<RecordTimerRun> log) : IFunctionsWorkerMiddleware
 {
     public Task Invoke(FunctionContext context, FunctionExecutionDelegate next) =>
-        // A timer with a request is an operator's call for a run, which comes here again as the run itself.
+        // A timer with an HTTP context is an operator's request for a run. The run itself follows without one.
         context.GetHttpContext() is null && schedules.Has(context.FunctionDefinition.Name) ? RunAsync(context, next) : next(context);
 
     private async Task RunAsync(FunctionContext context, FunctionExecutionDelegate next)
@@ -39,7 +39,7 @@ public sealed class RecordTimerRun(SystemStore store, TimerSchedules schedules, 
     private static object? ResultOf(FunctionContext context) =>
         context.Items.TryGetValue(StandaloneApplication.ResultKey, out var result) ? result : context.GetInvocationResult().Value;
 
-    // Without the run's token: its outcome is worth the moment that is left.
+    // Not cancelled with the run: the outcome is recorded in the time that is left.
     private Task<DateTime?> FinishAsync(string timer, DateTime? startedAt, string status, string? counts, string? error) =>
         RecordAsync(timer, () => store.FinishTimerAsync(timer, startedAt, status, counts, error, CancellationToken.None));
 
@@ -49,7 +49,7 @@ public sealed class RecordTimerRun(SystemStore store, TimerSchedules schedules, 
         {
             return await record();
         }
-#pragma warning disable CA1031 // The database may be away; the run finds that out for itself.
+#pragma warning disable CA1031 // The database may be unavailable; the run itself handles that.
         catch (Exception failure)
 #pragma warning restore CA1031
         {

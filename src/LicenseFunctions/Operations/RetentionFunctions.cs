@@ -2,7 +2,7 @@ using Microsoft.Azure.Functions.Worker;
 
 namespace LicenseFunctions.Operations;
 
-/// <summary>The timer that takes away what has had its time.</summary>
+/// <summary>The timer that deletes expired data.</summary>
 public sealed class RetentionFunctions(RetainData retain)
 {
     [Function("RetainData")]

@@ -4,97 +4,98 @@ using Npgsql;
 
 namespace LicenseFunctions.Operations;
 
-/// <summary>What has had its time. Each method does a bounded piece and is called again while there is more.</summary>
+/// <summary>Deletes expired data. Each method handles one batch; the caller repeats it while a batch is full.</summary>
 public sealed class RetentionStore(LicenseDatabase database)
 {
-    private const string DropUsage = "select drop_expired_usage(make_interval(days => @days), @most)";
+    private const string DropUsage = "select drop_expired_usage(@age, @most)";
 
-    /// <summary>Drops the oldest weeks of raw usage; no row is deleted singly.</summary>
-    public async Task<IReadOnlyList<string>> DropUsageAsync(int days, int most, CancellationToken cancellationToken)
+    /// <summary>Drops the partitions of the oldest weeks of raw usage.</summary>
+    public async Task<IReadOnlyList<string>> DropUsageAsync(TimeSpan age, int most, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenAsync(cancellationToken);
-        return [.. await connection.QueryAsync<string>(new CommandDefinition(DropUsage, new { days, most }, cancellationToken: cancellationToken))];
+        return [.. await connection.QueryAsync<string>(
+            new CommandDefinition(DropUsage, new { age, most }, cancellationToken: cancellationToken))];
     }
 
     private const string MakeUsageAhead = "select ensure_usage_partitions(now(), now() + interval '8 weeks')";
 
-    /// <returns>How many weeks were made.</returns>
+    /// <returns>The number of created partitions.</returns>
     public Task<int> MakeUsageAheadAsync(CancellationToken cancellationToken) =>
         database.InStatementAsync((connection, token) => connection.ExecuteScalarAsync<int>(
             new CommandDefinition(MakeUsageAhead, cancellationToken: token)), cancellationToken);
 
     private const string DeleteQuarantined = """
         delete from usage_quarantine where quarantine_id in (
-            select quarantine_id from usage_quarantine where quarantined_at < now() - make_interval(days => @days)
+            select quarantine_id from usage_quarantine where quarantined_at < now() - @age
             order by quarantined_at limit @most for update skip locked)
         """;
 
-    public Task<int> DeleteQuarantinedAsync(int days, int most, CancellationToken cancellationToken) =>
-        RunAsync(DeleteQuarantined, days, most, cancellationToken);
+    public Task<int> DeleteQuarantinedAsync(TimeSpan age, int most, CancellationToken cancellationToken) =>
+        RunAsync(DeleteQuarantined, age, most, cancellationToken);
 
     private const string EmptyOutbox = """
         update outbox set payload = '{}' where outbox_id in (
             select outbox_id from outbox
-            where created_at < now() - make_interval(days => @days) and (sent_at is not null or dead_at is not null) and payload <> '{}'
+            where created_at < now() - @age and (sent_at is not null or dead_at is not null) and payload <> '{}'
             order by created_at limit @most for update skip locked)
         """;
 
-    /// <summary>Empties what was sent or given up; the row and its key stay, so that nothing is sent twice.</summary>
-    public Task<int> EmptyOutboxAsync(int days, int most, CancellationToken cancellationToken) =>
-        RunAsync(EmptyOutbox, days, most, cancellationToken);
+    /// <summary>Empties rows that were sent or given up. The rows and their keys stay, so that nothing is sent twice.</summary>
+    public Task<int> EmptyOutboxAsync(TimeSpan age, int most, CancellationToken cancellationToken) =>
+        RunAsync(EmptyOutbox, age, most, cancellationToken);
 
     private const string EmptyPaymentEvents = """
         update payment_events set body = null where (provider, event_id) in (
             select provider, event_id from payment_events
-            where received_at < now() - make_interval(days => @days) and body is not null
+            where received_at < now() - @age and body is not null
             order by received_at limit @most for update skip locked)
         """;
 
-    /// <summary>Empties the inbox; the events' ids stay, so that none has its effect twice.</summary>
-    public Task<int> EmptyPaymentEventsAsync(int days, int most, CancellationToken cancellationToken) =>
-        RunAsync(EmptyPaymentEvents, days, most, cancellationToken);
+    /// <summary>Empties payment events. Their IDs stay, so that no event is applied twice.</summary>
+    public Task<int> EmptyPaymentEventsAsync(TimeSpan age, int most, CancellationToken cancellationToken) =>
+        RunAsync(EmptyPaymentEvents, age, most, cancellationToken);
 
     private const string DeleteRenewalRequests = """
         delete from renewal_requests where (caller_id, idempotency_key) in (
-            select caller_id, idempotency_key from renewal_requests where requested_at < now() - make_interval(days => @days)
+            select caller_id, idempotency_key from renewal_requests where requested_at < now() - @age
             order by requested_at limit @most for update skip locked)
         """;
 
-    /// <summary>Idempotency-Keys that nobody repeats any more; without them a repeat still finds the renewal as it is.</summary>
-    public Task<int> DeleteRenewalRequestsAsync(int days, int most, CancellationToken cancellationToken) =>
-        RunAsync(DeleteRenewalRequests, days, most, cancellationToken);
+    /// <summary>Deletes old Idempotency-Keys. A request that repeats one finds the renewal as it is.</summary>
+    public Task<int> DeleteRenewalRequestsAsync(TimeSpan age, int most, CancellationToken cancellationToken) =>
+        RunAsync(DeleteRenewalRequests, age, most, cancellationToken);
 
     private const string DeleteArrivals = """
         delete from usage_arrivals where arrival_id in (
-            select arrival_id from usage_arrivals where arrived_at < now() - make_interval(days => @days)
+            select arrival_id from usage_arrivals where arrived_at < now() - @age
             order by arrival_id limit @most for update skip locked)
         """;
 
-    /// <summary>Arrivals whose rows are gone, should nobody have claimed them.</summary>
-    public Task<int> DeleteArrivalsAsync(int days, int most, CancellationToken cancellationToken) =>
-        RunAsync(DeleteArrivals, days, most, cancellationToken);
+    /// <summary>Deletes arrivals whose usage no longer exists and that no scan has claimed.</summary>
+    public Task<int> DeleteArrivalsAsync(TimeSpan age, int most, CancellationToken cancellationToken) =>
+        RunAsync(DeleteArrivals, age, most, cancellationToken);
 
     private const string DeleteDeviceNetworks = """
         delete from license_device_networks where (device_id, network) in (
-            select device_id, network from license_device_networks where last_seen_at < now() - make_interval(days => @days)
+            select device_id, network from license_device_networks where last_seen_at < now() - @age
             limit @most for update skip locked)
         """;
 
-    public Task<int> DeleteDeviceNetworksAsync(int days, int most, CancellationToken cancellationToken) =>
-        RunAsync(DeleteDeviceNetworks, days, most, cancellationToken);
+    public Task<int> DeleteDeviceNetworksAsync(TimeSpan age, int most, CancellationToken cancellationToken) =>
+        RunAsync(DeleteDeviceNetworks, age, most, cancellationToken);
 
     private const string CoarsenDevices = """
         update license_devices set ip_address = usage_network(ip_address) where device_id in (
             select device_id from license_devices
-            where last_seen_at < now() - make_interval(days => @days) and ip_address <> usage_network(ip_address)
+            where last_seen_at < now() - @age and ip_address <> usage_network(ip_address)
             order by device_id limit @most for update skip locked)
         """;
 
-    /// <summary>Leaves the network of an address that a device was last seen at.</summary>
-    public Task<int> CoarsenDevicesAsync(int days, int most, CancellationToken cancellationToken) =>
-        RunAsync(CoarsenDevices, days, most, cancellationToken);
+    /// <summary>Replaces the last IP address of a device by its network.</summary>
+    public Task<int> CoarsenDevicesAsync(TimeSpan age, int most, CancellationToken cancellationToken) =>
+        RunAsync(CoarsenDevices, age, most, cancellationToken);
 
-    private Task<int> RunAsync(string sql, int days, int most, CancellationToken cancellationToken) =>
+    private Task<int> RunAsync(string sql, TimeSpan age, int most, CancellationToken cancellationToken) =>
         database.InStatementAsync((connection, token) => connection.ExecuteAsync(
-            new CommandDefinition(sql, new { days, most }, cancellationToken: token)), cancellationToken);
+            new CommandDefinition(sql, new { age, most }, cancellationToken: token)), cancellationToken);
 }

@@ -3,12 +3,12 @@ using LicenseFunctions.Infrastructure.Http;
 
 namespace LicenseFunctions.Operations;
 
-/// <param name="ClientAddress">The caller's address as this process sees it, so that a deployment can be checked.</param>
-/// <param name="AddressWarning">What is wrong with the addresses that this process sees; null where nothing is.</param>
+/// <param name="ClientAddress">The caller's IP address as this process sees it, so that operators can check a deployment.</param>
+/// <param name="AddressWarning">A fault of the client addresses that this process sees; null if there is none.</param>
 public sealed record SystemState(
     WaitingWork Waiting, QueueState Queue, IReadOnlyList<TimerState> Timers, string? ClientAddress, string? AddressWarning);
 
-/// <summary>How the backend's own work goes: every timer, those that never ran too, and what waits.</summary>
+/// <summary>Shows the state of the backend: all timers, also those that have never run, and waiting work.</summary>
 public sealed class ShowSystem(SystemStore store, CountMessages queue, TimerSchedules schedules, AddressWatch addresses)
 {
     public async Task<SystemState> RunAsync(IPAddress? caller, CancellationToken cancellationToken)
@@ -21,7 +21,7 @@ public sealed class ShowSystem(SystemStore store, CountMessages queue, TimerSche
             [.. schedules.Names.Select(name =>
             {
                 var timer = recorded.GetValueOrDefault(name) ?? new TimerState { TimerName = name };
-                // Under the Functions host no next slot is recorded.
+                // The Functions host doesn't record the next slot.
                 return timer with { NextDueAt = timer.NextDueAt ?? schedules.NextOf(name) };
             })],
             caller?.ToString(),

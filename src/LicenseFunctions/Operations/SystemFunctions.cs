@@ -4,13 +4,14 @@ using Microsoft.Azure.Functions.Worker;
 
 namespace LicenseFunctions.Operations;
 
-/// <summary>How the backend's own work goes, for operators.</summary>
+/// <summary>The state of the backend, for operators.</summary>
 public sealed class SystemFunctions(ShowSystem show, HttpSettings http)
 {
     [Function("ShowSystem")]
     [Access(CallerRole.Operator)]
-    [Operation("The timers' last runs, and the work that waits.", Reply = typeof(SystemState))]
+    [Operation("Returns the last runs of the timers, and the waiting work.", Reply = typeof(SystemState))]
     public async Task<IResult> Show(
-        [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/system")] HttpRequest request, CancellationToken cancellationToken) =>
+        [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/system")] HttpRequest request,
+        CancellationToken cancellationToken) =>
         Results.Json(await show.RunAsync(http.ClientAddresses.Of(request.HttpContext), cancellationToken), Json.Options);
 }

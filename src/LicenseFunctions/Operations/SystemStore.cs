@@ -12,10 +12,10 @@ public sealed record TimerState
     public DateTime? LastFinishedAt { get; init; }
     public DateTime? LastSucceededAt { get; init; }
 
-    /// <summary>running, or how the last run ended: succeeded, failed, interrupted; null where there was none.</summary>
+    /// <summary>running, or the result of the last run: succeeded, failed or interrupted; null if there was no run.</summary>
     public string? LastStatus { get; init; }
 
-    /// <summary>What the last finished run reported, as JSON; null where it reports nothing.</summary>
+    /// <summary>The counts that the last finished run returned, as JSON; null if it returned none.</summary>
     public JsonElement? LastCounts { get; init; }
 
     public string? LastError { get; init; }
@@ -23,12 +23,12 @@ public sealed record TimerState
     public DateTime? NextDueAt { get; init; }
 }
 
-/// <summary>What waits for somebody or something.</summary>
+/// <summary>Work that waits for a timer or an operator.</summary>
 public sealed record WaitingWork
 {
     public long OutboxDue { get; init; }
 
-    /// <summary>Since when the oldest of them is due; null where none is.</summary>
+    /// <summary>When the oldest of them became due; null if there is none.</summary>
     public DateTime? OutboxOldestAt { get; init; }
 
     /// <summary>Mails and webhooks that were given up.</summary>
@@ -36,10 +36,10 @@ public sealed record WaitingWork
 
     public long QuarantineOpen { get; init; }
 
-    /// <summary>Of those, what the broker had given up on.</summary>
+    /// <summary>Those of them that the broker had dead-lettered.</summary>
     public long DeadLettersOpen { get; init; }
 
-    /// <summary>Batches of new use that the detector has not looked at.</summary>
+    /// <summary>Batches of new usage that the detector has not scanned.</summary>
     public long ArrivalsWaiting { get; init; }
 
     public DateTime? ArrivalsOldestAt { get; init; }
@@ -49,7 +49,7 @@ public sealed record WaitingWork
     public long ChargesUnknown { get; init; }
 }
 
-/// <summary>How the backend's own work goes.</summary>
+/// <summary>Records the runs of timers and reads the state of the backend.</summary>
 public sealed class SystemStore(LicenseDatabase database)
 {
     private const string Timers = """
@@ -71,16 +71,18 @@ public sealed class SystemStore(LicenseDatabase database)
         returning last_started_at
         """;
 
-    /// <returns>When it started.</returns>
+    /// <returns>The start time, by the database's clock.</returns>
     public async Task<DateTime> StartTimerAsync(string timer, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenAsync(cancellationToken);
-        return await connection.ExecuteScalarAsync<DateTime>(new CommandDefinition(StartTimer, new { timer }, cancellationToken: cancellationToken));
+        return await connection.ExecuteScalarAsync<DateTime>(
+            new CommandDefinition(StartTimer, new { timer }, cancellationToken: cancellationToken));
     }
 
-    // The start is written again: another run may have begun meanwhile, or this one's beginning could not be recorded.
+    // Writes the start time again: another run may have started meanwhile, or the start could not be recorded.
     private const string FinishTimer = """
-        insert into timer_leases as l (timer_name, last_started_at, last_finished_at, last_succeeded_at, last_status, last_counts, last_error)
+        insert into timer_leases as l (
+            timer_name, last_started_at, last_finished_at, last_succeeded_at, last_status, last_counts, last_error)
         select @timer, coalesce(@startedAt, n), n, case when @status = 'succeeded' then n end, @status, @counts::jsonb, @error
         from clock_timestamp() as n
         on conflict (timer_name) do update set
@@ -90,10 +92,10 @@ public sealed class SystemStore(LicenseDatabase database)
         returning last_finished_at
         """;
 
-    /// <param name="startedAt">Null where that could not be recorded.</param>
+    /// <param name="startedAt">Null if the start could not be recorded.</param>
     /// <param name="status">succeeded, failed or interrupted.</param>
-    /// <param name="counts">What it reported, as JSON.</param>
-    /// <returns>When it finished.</returns>
+    /// <param name="counts">The counts that the run returned, as JSON.</param>
+    /// <returns>The end time, by the database's clock.</returns>
     public async Task<DateTime> FinishTimerAsync(
         string timer, DateTime? startedAt, string status, string? counts, string? error, CancellationToken cancellationToken)
     {

@@ -6,10 +6,10 @@ using NCrontab;
 
 namespace LicenseFunctions.Operations;
 
-/// <summary>How often each timer function is meant to run.</summary>
+/// <summary>The schedules of the timer functions.</summary>
 public sealed class TimerSchedules
 {
-    // Enough for a schedule with a gap in it (working hours, a weekend) to show its longest one.
+    // Enough slots to include the longest gap of a schedule with pauses, such as nights or weekends.
     private const int Slots = 400;
 
     private readonly SortedDictionary<string, CrontabSchedule> schedules;
@@ -22,15 +22,15 @@ public sealed class TimerSchedules
         intervals = new(() => schedules.ToDictionary(timer => timer.Key, timer => Longest(timer.Value)));
     }
 
-    /// <summary>All timer functions, in the order of their names.</summary>
+    /// <summary>Names of all timer functions, sorted.</summary>
     public IReadOnlyCollection<string> Names => schedules.Keys;
 
-    /// <summary>The longest time between two slots, by function.</summary>
+    /// <summary>The longest time between two consecutive slots of each function.</summary>
     public IReadOnlyDictionary<string, TimeSpan> Intervals => intervals.Value;
 
     /// <summary>
-    /// Reads the schedule of every timer function. A Functions host reads the same settings itself, and a missing one disables the function
-    /// without any message here. A missing setting therefore stops the start.
+    /// Reads the schedule of every timer function. The Functions host reads the same settings, and disables a function silently if its
+    /// setting is missing. Therefore, the app doesn't start if a setting is missing.
     /// </summary>
     public static TimerSchedules Read(SettingReader settings, TimeProvider time) => new(
         new(FunctionRule.Functions()

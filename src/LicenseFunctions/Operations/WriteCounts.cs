@@ -4,11 +4,11 @@ using Microsoft.Extensions.Logging;
 
 namespace LicenseFunctions.Operations;
 
-/// <summary>Writes what this process has counted: one that is killed takes the last five seconds with it.</summary>
+/// <summary>Writes the counts of this process every five seconds. If the process is killed, the last counts are lost.</summary>
 public sealed class WriteCounts(ProcessCounts counts, MetricStore store, TimeProvider time, ILogger<WriteCounts> log)
     : PeriodicFlush(TimeSpan.FromSeconds(5), time, log)
 {
-    // What could not be written yet.
+    // Counts whose last write failed.
     private IReadOnlyList<Counted> kept = [];
 
     protected override string What => "Counts";
@@ -16,10 +16,13 @@ public sealed class WriteCounts(ProcessCounts counts, MetricStore store, TimePro
     public override async Task FlushAsync(CancellationToken cancellationToken)
     {
         kept = [.. kept.Concat(counts.Take())
-            .GroupBy(counted => (counted.Name, counted.Label), (key, all) => new Counted(key.Name, key.Label, all.Sum(counted => counted.Amount)))];
-        var more = await store.AddAsync([.. kept.Select(counted => new MetricRow(counted.Name, counted.Label, counted.Amount))], cancellationToken);
+            .GroupBy(
+                counted => (counted.Name, counted.Label),
+                (key, all) => new Counted(key.Name, key.Label, all.Sum(counted => counted.Amount)))];
+        var rows = kept.Select(counted => new MetricRow(counted.Name, counted.Label, counted.Amount)).ToList();
+        var more = await store.AddAsync(rows, cancellationToken);
         kept = [];
-        // The ingest server's calls of record_license_usage may be thousands a second.
+        // record_license_usage adds a row for each call, and the ingest server may make thousands of calls per second.
         while (more)
             more = await store.AddAsync([], cancellationToken);
     }

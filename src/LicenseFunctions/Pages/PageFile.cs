@@ -3,7 +3,7 @@ using System.Security.Cryptography;
 
 namespace LicenseFunctions.Pages;
 
-/// <summary>A file of the dashboard's build, read once.</summary>
+/// <summary>A file of the dashboard's build, in memory.</summary>
 public sealed class PageFile
 {
     private readonly Lazy<byte[]> compressed;
@@ -26,7 +26,7 @@ public sealed class PageFile
         compressed = new(() => Compress(content));
     }
 
-    /// <summary>Its path below the build's folder, with slashes.</summary>
+    /// <summary>Path below the folder of the build, with slashes.</summary>
     public string Name { get; }
 
     public string Type { get; }
@@ -37,7 +37,10 @@ public sealed class PageFile
 
     public byte[] Compressed => compressed.Value;
 
-    /// <summary>The build names what is in assets/ by its content; the widget's name stays, so that other sites may cache it for minutes only.</summary>
+    /// <summary>
+    /// The names in assets/ contain a hash of the content, so they never change. The widget's name is fixed, and other sites use it, so it
+    /// is cached for five minutes.
+    /// </summary>
     public string CacheControl =>
         Name.StartsWith("assets/", StringComparison.Ordinal) ? "public, max-age=31536000, immutable"
         : Name == "widget.js" ? "public, max-age=300"

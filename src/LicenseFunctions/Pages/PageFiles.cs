@@ -3,8 +3,7 @@ using System.Collections.Frozen;
 namespace LicenseFunctions.Pages;
 
 /// <summary>
-/// The dashboard's build, which lies beside the program. It is all known before the first request: a path out of one leads to no file
-/// but these.
+/// The dashboard's build, in the program's folder. All files are read at the start, so no request can name a file outside of the build.
 /// </summary>
 public sealed class PageFiles
 {
@@ -20,8 +19,10 @@ public sealed class PageFiles
             .ToFrozenDictionary(file => file.Name);
     }
 
-    /// <summary>The file of a path below /app/; the page itself for what names no file, whose routes the browser knows.</summary>
-    /// <returns>Null for a file that isn't there, and for everything where the dashboard isn't built.</returns>
+    /// <summary>
+    /// The file for a path below /app/. A path without an extension is a route of the dashboard, for which it is index.html.
+    /// </summary>
+    /// <returns>Null if the file doesn't exist or the dashboard isn't built.</returns>
     public PageFile? Find(string path) =>
         files.TryGetValue(path, out var file) ? file
         : Path.HasExtension(path) ? null

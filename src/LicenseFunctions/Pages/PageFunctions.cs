@@ -12,13 +12,14 @@ public sealed class PageFunctions(ServePage serve, PageSettings settings)
 
     [Function("Page")]
     [Access(CallerRole.Anonymous), Unlimited]
-    [Operation("The pages of customers and operators, and the widget.", Media = "text/html")]
+    [Operation("Returns the web pages of customers and operators, and the widget.", Media = "text/html")]
     public IResult Page([HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = Route)] HttpRequest request) => serve.Run(request);
 
     // The name must sort before Page, whose route also matches: the Functions host takes the first match in the order of the names.
     [Function("GetPageConfig")]
     [Access(CallerRole.Anonymous), Unlimited]
-    [Operation("Where to sign in, and how cards are saved: what the pages know before anybody is signed in.", Reply = typeof(PageSettings))]
+    [Operation("Returns what the pages need before the sign-in: the OIDC issuer and the settings of the card form.",
+        Reply = typeof(PageSettings))]
     public IResult Config([HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "app/config.json")] HttpRequest request) =>
         Results.Json(settings, Json.Options);
 }

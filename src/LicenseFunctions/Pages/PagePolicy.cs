@@ -1,9 +1,9 @@
 namespace LicenseFunctions.Pages;
 
-/// <summary>What a page may load and who may frame it.</summary>
+/// <summary>The Content-Security-Policy of a page.</summary>
 public static class PagePolicy
 {
-    // The page where a card is typed in, and below it the one where a payment is confirmed: only there may the browser talk to Stripe.
+    // The page with the card form, and the page below it that confirms a payment. Only these may connect to Stripe.
     private const string CardPage = "payment-methods";
 
     /// <param name="path">Below /app/.</param>
@@ -21,7 +21,7 @@ public static class PagePolicy
         return string.Join("; ",
             "default-src 'none'",
             stripe ? "script-src 'self' https://js.stripe.com https://*.js.stripe.com" : "script-src 'self'",
-            // Stripe's loader sizes its frames by inline styles.
+            // Stripe's loader sets the size of its frames with inline styles.
             stripe ? "style-src 'self' 'unsafe-inline'" : "style-src 'self'",
             "img-src 'self' data:",
             "connect-src " + string.Join(' ', connect),

@@ -3,13 +3,16 @@ using LicenseFunctions.Infrastructure.Settings;
 
 namespace LicenseFunctions.Pages;
 
-/// <summary>What the pages have to know before anybody has signed in. Nothing of it is secret: /app/config.json shows it.</summary>
-/// <param name="Authority">The OIDC issuer to sign in at; null where there is none.</param>
-/// <param name="StripePublishableKey">Null: no card can be saved.</param>
-/// <param name="PlacesBy">Whom the pages name where they show places: DB-IP's license asks for it; null where nobody asks.</param>
-/// <param name="StripeTestApi">A stand-in for Stripe, which takes test cards; Stripe's own form has nothing to talk to there.</param>
+/// <summary>What the pages need before the sign-in. /app/config.json returns it, so it contains no secrets.</summary>
+/// <param name="Authority">OIDC issuer for the sign-in; null if there is none.</param>
+/// <param name="StripePublishableKey">Null: cards can't be saved.</param>
+/// <param name="PlacesBy">Source of the locations, if its license requires that the pages name it (DB-IP); otherwise null.</param>
+/// <param name="StripeTestApi">
+/// Address of a stand-in for Stripe that accepts test cards; null for Stripe itself. Stripe's own form can't use a stand-in.
+/// </param>
 public sealed record PageSettings(
-    Uri? Authority, string? ClientId, string? Audience, string Scope, string? StripePublishableKey, Uri? StripeTestApi, string? PlacesBy = null)
+    Uri? Authority, string? ClientId, string? Audience, string Scope, string? StripePublishableKey, Uri? StripeTestApi,
+    string? PlacesBy = null)
 {
     public static PageSettings Read(SettingReader settings)
     {
@@ -22,10 +25,12 @@ public sealed record PageSettings(
             settings.Optional("AUTH_SCOPE") ?? "openid",
             settings.Optional("STRIPE_PUBLISHABLE_KEY"),
             standIn is { Host: not "api.stripe.com" } ? standIn : null,
-            settings.Words("GEO_DATABASE").Any(file => Path.GetFileName(file).StartsWith("dbip", StringComparison.OrdinalIgnoreCase)) ? "DB-IP" : null);
+            settings.Words("GEO_DATABASE").Any(file => Path.GetFileName(file).StartsWith("dbip", StringComparison.OrdinalIgnoreCase))
+                ? "DB-IP"
+                : null);
     }
 
-    /// <summary>Whether cards are typed into Stripe's own form.</summary>
+    /// <summary>Whether the pages show Stripe's own card form.</summary>
     [JsonIgnore]
     public bool UsesStripeForm => StripePublishableKey is not null && StripeTestApi is null;
 }

@@ -3,21 +3,22 @@ using Microsoft.AspNetCore.Http;
 
 namespace LicenseFunctions.Pages;
 
-/// <summary>Answers with a file of the dashboard, its policy, and how long it may be kept.</summary>
+/// <summary>Answers with a file of the dashboard, its Content-Security-Policy, and its cache headers.</summary>
 public sealed class ServePage(PageFiles files, PageSettings settings)
 {
     private const string Root = "/app";
 
     private const string NotBuilt =
-        "The pages are not built here; the API works without them. Build them with Node.js 20: npm --prefix src/dashboard ci && npm --prefix src/dashboard run build, then start again.";
+        "The pages are not built; the API works without them. Build them with Node.js 20, then restart: " +
+        "npm --prefix src/dashboard ci && npm --prefix src/dashboard run build";
 
     public IResult Run(HttpRequest request)
     {
-        var asked = request.Path.Value ?? Root;
-        if (asked == "/" || asked.Equals(Root, StringComparison.OrdinalIgnoreCase))
+        var requested = request.Path.Value ?? Root;
+        if (requested == "/" || requested.Equals(Root, StringComparison.OrdinalIgnoreCase))
             return Results.Redirect(Root + "/" + request.QueryString, permanent: true);
 
-        var path = asked[(Root.Length + 1)..];
+        var path = requested[(Root.Length + 1)..];
         var headers = request.HttpContext.Response.Headers;
         headers.ContentSecurityPolicy = PagePolicy.Of(path, settings);
         headers["Referrer-Policy"] = "no-referrer";
@@ -30,9 +31,9 @@ public sealed class ServePage(PageFiles files, PageSettings settings)
         headers.ETag = file.ETag;
         if (request.Headers.IfNoneMatch == file.ETag)
             return Results.StatusCode(StatusCodes.Status304NotModified);
-        var packs = request.Headers.AcceptEncoding.ToString().Contains("br", StringComparison.OrdinalIgnoreCase);
-        if (packs)
+        var compresses = request.Headers.AcceptEncoding.ToString().Contains("br", StringComparison.OrdinalIgnoreCase);
+        if (compresses)
             headers.ContentEncoding = "br";
-        return Results.Bytes(packs ? file.Compressed : file.Content, file.Type);
+        return Results.Bytes(compresses ? file.Compressed : file.Content, file.Type);
     }
 }

@@ -12,8 +12,8 @@ public sealed record RenewalSettings(bool AutoRenewal, TimeSpan Warning, TimeSpa
 {
     public static RenewalSettings Read(SettingReader settings) => new(
         settings.Flag("AUTO_RENEWAL_ENABLED", true),
-        TimeSpan.FromDays(settings.Whole("EXPIRY_WARNING_DAYS", 7, 1, 29)),
-        TimeSpan.FromDays(settings.GraceDays()),
+        settings.Days("EXPIRY_WARNING_DAYS", 7, 1, 29),
+        settings.GracePeriod(),
         settings.Number("PRICE_RISE_CONSENT_SHARE", 0, 0, 10),
         settings.Whole("RENEWAL_LANES", 16, 1, 256));
 

@@ -5,50 +5,51 @@ using Npgsql;
 
 namespace LicenseFunctions.Usage;
 
-/// <summary>Takes what the broker delivers; only the database can make it fail, and only after patience.</summary>
+/// <summary>Ingests messages of the broker. Fails only if the database has failed for four minutes.</summary>
 public sealed class IngestQueuedUsage(
     IngestUsage ingest, QuarantineStore quarantine, TimeProvider time, ILogger<IngestQueuedUsage> log)
 {
-    // The broker's lock holds for 5 minutes, and a Functions host doesn't renew it; a short failover must not burn the ten deliveries.
-    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(4);
+    // The broker's lock lasts 5 minutes, and the Functions host doesn't renew it. Retries here save the message's ten deliveries during a
+    // failover of the database.
+    private static readonly TimeSpan MaxDuration = TimeSpan.FromMinutes(4);
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(500);
-    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(15);
+    private static readonly TimeSpan MaxPause = TimeSpan.FromSeconds(15);
 
-    /// <exception cref="NpgsqlException">The database has failed for 4 minutes.</exception>
+    /// <exception cref="NpgsqlException">The database has failed for four minutes.</exception>
     /// <exception cref="OperationCanceledException">The process stops; the batch is delivered again.</exception>
     public async Task RunAsync(string[] messages, CancellationToken cancellationToken)
     {
         var bytes = messages.Select(message => (ReadOnlyMemory<byte>)Encoding.UTF8.GetBytes(message)).ToList();
-        var done = await PatientlyAsync(token => ingest.RunAsync(bytes, "queue", token), cancellationToken);
+        var done = await RetryAsync(token => ingest.RunAsync(bytes, "queue", token), cancellationToken);
         if (done.Quarantined.Count > 0)
             log.LogWarning("{Quarantined} usage records were quarantined, {Accepted} stored", done.Quarantined.Count, done.Accepted);
     }
 
-    /// <summary>Moves a dead letter to the quarantine, where operators see it. Throws as <see cref="RunAsync"/> does.</summary>
+    /// <summary>Moves a dead letter to the quarantine, where operators can see it. Throws as <see cref="RunAsync"/> does.</summary>
     public async Task DrainDeadLetterAsync(string message, CancellationToken cancellationToken)
     {
         var fault = new UsageFault(UsageFault.DeadLettered, "the broker dead-lettered the message; replay it after the cause is fixed");
         var rejected = RejectedUsage.Of(Encoding.UTF8.GetBytes(message), fault);
-        await PatientlyAsync(async token =>
+        await RetryAsync(async token =>
         {
             await quarantine.AddAsync("dead_letter", [rejected], token);
             return 1;
         }, cancellationToken);
-        log.LogWarning("A dead letter went to quarantine");
+        log.LogWarning("A dead letter was quarantined");
     }
 
-    private async Task<T> PatientlyAsync<T>(Func<CancellationToken, Task<T>> work, CancellationToken cancellationToken)
+    private async Task<T> RetryAsync<T>(Func<CancellationToken, Task<T>> work, CancellationToken cancellationToken)
     {
         var start = time.GetTimestamp();
-        for (var pause = FirstPause; ; pause = TimeSpan.FromTicks(Math.Min(pause.Ticks * 2, LongestPause.Ticks)))
+        for (var pause = FirstPause; ; pause = TimeSpan.FromTicks(Math.Min(pause.Ticks * 2, MaxPause.Ticks)))
         {
             try
             {
                 return await work(cancellationToken);
             }
-            catch (NpgsqlException failure) when (time.GetElapsedTime(start) + pause < Patience)
+            catch (NpgsqlException failure) when (time.GetElapsedTime(start) + pause < MaxDuration)
             {
-                log.LogWarning(failure, "The database fails; the batch is tried again in {Pause}", pause);
+                log.LogWarning(failure, "The database failed; the next attempt for this batch is in {Pause}", pause);
                 await Task.Delay(pause, time, cancellationToken);
             }
         }

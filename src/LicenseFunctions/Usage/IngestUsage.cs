@@ -6,38 +6,39 @@ using Npgsql;
 
 namespace LicenseFunctions.Usage;
 
-/// <param name="Index">The record's place among all that were sent, from 0.</param>
+/// <param name="Index">Index of the record among all that were sent, from 0.</param>
 public sealed record QuarantinedRecord(int Index, string Code, string Detail);
 
-/// <param name="Accepted">New, and stored.</param>
-/// <param name="Duplicates">Stored before, or twice in what was sent.</param>
+/// <param name="Accepted">New records, which are stored.</param>
+/// <param name="Duplicates">Records that were stored before or were sent twice.</param>
 public sealed record IngestedUsage(int Accepted, int Duplicates, IReadOnlyList<QuarantinedRecord> Quarantined)
 {
-    /// <summary>This and another part of what was sent, together.</summary>
+    /// <summary>The sum of two results.</summary>
     public IngestedUsage With(IngestedUsage other) =>
         new(Accepted + other.Accepted, Duplicates + other.Duplicates, [.. Quarantined.Concat(other.Quarantined).OrderBy(one => one.Index)]);
 }
 
-/// <summary>A record with the JSON that it was read from, should it be refused later.</summary>
+/// <summary>A record, with its JSON in case it is quarantined later.</summary>
 public readonly record struct SentUsage(int Index, UsageRecord Record, ReadOnlyMemory<byte> Json)
 {
     public (int Index, RejectedUsage Rejected) Reject(UsageFault fault) => (Index, RejectedUsage.Of(Json.Span, fault));
 }
 
-/// <summary>What was sent, read.</summary>
+/// <summary>Parsed records and faults.</summary>
 public sealed record UsageBatch(ArraySegment<SentUsage> Good, IReadOnlyList<(int Index, RejectedUsage Rejected)> Bad);
 
-/// <summary>Takes messages of usage records: the good ones are stored once, the bad ones quarantined, none fails the rest.</summary>
+/// <summary>Stores valid usage records once and quarantines invalid ones. No record makes the others fail.</summary>
 public sealed class IngestUsage(
-    UsageStore usage, QuarantineStore quarantine, ProcessCounts counts, TimeProvider time, IGeolocator? places = null)
+    UsageStore usage, QuarantineStore quarantine, ProcessCounts counts, TimeProvider time, IGeolocator? geolocator = null)
 {
-    // Records in one statement, or a message's where it has more: beyond this a statement only holds its locks for longer.
-    private const int EnoughRecords = 1_000;
+    // A batch ends with the message that reaches this number of records. Larger statements are not faster and hold their locks longer.
+    private const int BatchSize = 1_000;
 
     /// <summary>
-    /// Reads a batch while the database stores the one before. Should one fail, those before it stay stored: sent again, they are duplicates.
+    /// Parses a batch while the database stores the previous one. If a batch fails, the previous ones stay stored: when they are sent
+    /// again, they are duplicates.
     /// </summary>
-    /// <param name="source">Where they came from: queue, http or replay.</param>
+    /// <param name="source">Origin of the messages: queue, http or replay.</param>
     public async Task<IngestedUsage> RunAsync(
         IReadOnlyList<ReadOnlyMemory<byte>> messages, string source, CancellationToken cancellationToken)
     {
@@ -55,8 +56,8 @@ public sealed class IngestUsage(
 
     public async Task<IngestedUsage> RunAsync(UsageBatch batch, string source, CancellationToken cancellationToken)
     {
-        if (places is not null)
-            await PlaceAsync(places, batch.Good, cancellationToken);
+        if (geolocator is not null)
+            await LocateAsync(geolocator, batch.Good, cancellationToken);
         var done = await SaveAsync(batch.Good, [.. batch.Bad], source, hasPartitions: false, cancellationToken);
         counts.AddRecords(done.Accepted, done.Duplicates, done.Quarantined.Count);
         if (source == "queue" && batch.Good.Count > 0)
@@ -64,17 +65,21 @@ public sealed class IngestUsage(
         return done;
     }
 
-    /// <summary>Fills in the place of records that came without one.</summary>
-    private static async ValueTask PlaceAsync(IGeolocator places, ArraySegment<SentUsage> good, CancellationToken cancellationToken)
+    /// <summary>Adds the location to records that have none.</summary>
+    private static async ValueTask LocateAsync(IGeolocator geolocator, ArraySegment<SentUsage> good, CancellationToken cancellationToken)
     {
         for (var i = 0; i < good.Count; i++)
         {
             var record = good[i].Record;
-            if (record.CountryCode is not null || record.Latitude is not null || await places.LocateAsync(record.IpAddress, cancellationToken) is not { } place)
+            if (record.CountryCode is not null || record.Latitude is not null
+                || await geolocator.LocateAsync(record.IpAddress, cancellationToken) is not { } location)
                 continue;
             good[i] = good[i] with
             {
-                Record = record with { CountryCode = place.Country, City = place.City, Latitude = place.Latitude, Longitude = place.Longitude },
+                Record = record with
+                {
+                    CountryCode = location.Country, City = location.City, Latitude = location.Latitude, Longitude = location.Longitude,
+                },
             };
         }
     }
@@ -88,10 +93,10 @@ public sealed class IngestUsage(
     private UsageBatch Read(IReadOnlyList<ReadOnlyMemory<byte>> messages, ref int next, ref int index)
     {
         var window = UsageWindow.At(time.GetUtcNow());
-        var good = new List<SentUsage>(EnoughRecords);
+        var good = new List<SentUsage>(BatchSize);
         var bad = new List<(int Index, RejectedUsage Rejected)>();
-        var entries = new List<UsageEntry>(EnoughRecords);
-        while (next < messages.Count && good.Count + bad.Count < EnoughRecords)
+        var entries = new List<UsageEntry>(BatchSize);
+        while (next < messages.Count && good.Count + bad.Count < BatchSize)
         {
             var message = messages[next++];
             entries.Clear();
@@ -111,7 +116,8 @@ public sealed class IngestUsage(
     }
 
     private async Task<IngestedUsage> SaveAsync(
-        ArraySegment<SentUsage> good, List<(int Index, RejectedUsage Rejected)> bad, string source, bool hasPartitions, CancellationToken cancellationToken)
+        ArraySegment<SentUsage> good, List<(int Index, RejectedUsage Rejected)> bad, string source, bool hasPartitions,
+        CancellationToken cancellationToken)
     {
         try
         {
@@ -124,26 +130,27 @@ public sealed class IngestUsage(
         {
             var times = good.Select(sent => sent.Record.LoggedAt);
             await usage.EnsurePartitionsAsync(times.Min(), times.Max(), cancellationToken);
-            // Once: a table of the partition's name that isn't attached (an archive's) lets none be made.
+            // Only once: a detached table with the partition's name, such as an archive, prevents its creation.
             return await SaveAsync(good, bad, source, hasPartitions: true, cancellationToken);
         }
-        catch (PostgresException refused) when (good.Count > 0 && IsOfTheData(refused))
+        catch (PostgresException refused) when (good.Count > 0 && IsCausedByData(refused))
         {
-            return await SaveApartAsync(good, bad, source, refused, cancellationToken);
+            return await SaveByBisectionAsync(good, bad, source, refused, cancellationToken);
         }
     }
 
     /// <remarks>
-    /// Not in the transaction of the rows: when this fails the message comes again, its good records are duplicates by then, and its
-    /// bad ones are quarantined, once.
+    /// Not in the transaction of the rows: if this fails, the message is delivered again. Then its good records are duplicates, and its bad
+    /// ones are quarantined once.
     /// </remarks>
     private async Task<IngestedUsage> QuarantineAsync(
-        ArraySegment<SentUsage> good, List<(int Index, RejectedUsage Rejected)> bad, StoredUsage stored, string source, CancellationToken cancellationToken)
+        ArraySegment<SentUsage> good, List<(int Index, RejectedUsage Rejected)> bad, StoredUsage stored, string source,
+        CancellationToken cancellationToken)
     {
         var rejected = bad
-            .Concat(stored.UnknownTokens.Select(place => good[place].Reject(new UsageFault(
+            .Concat(stored.UnknownTokens.Select(index => good[index].Reject(new UsageFault(
                 UsageFault.UnknownToken, "no license has this token", "token_hash"))))
-            .Concat(stored.ForeignTokens.Select(place => good[place].Reject(new UsageFault(
+            .Concat(stored.ForeignTokens.Select(index => good[index].Reject(new UsageFault(
                 UsageFault.SubscriptionMismatch, "the token belongs to another license", "subscription_id"))))
             .OrderBy(one => one.Index)
             .ToList();
@@ -156,13 +163,17 @@ public sealed class IngestUsage(
             [.. rejected.Select(one => new QuarantinedRecord(one.Index, one.Rejected.Fault.Code, one.Rejected.Fault.Detail))]);
     }
 
-    /// <summary>The table refuses a row that all rules here let pass: halves, down to the one, so that the others are stored.</summary>
-    private async Task<IngestedUsage> SaveApartAsync(
-        ArraySegment<SentUsage> good, List<(int Index, RejectedUsage Rejected)> bad, string source, PostgresException refused, CancellationToken cancellationToken)
+    /// <summary>
+    /// The database rejects a record that passed validation. Saves the halves separately, down to the single record, so that all others are
+    /// stored.
+    /// </summary>
+    private async Task<IngestedUsage> SaveByBisectionAsync(
+        ArraySegment<SentUsage> good, List<(int Index, RejectedUsage Rejected)> bad, string source, PostgresException refused,
+        CancellationToken cancellationToken)
     {
         if (good.Count == 1)
         {
-            var detail = $"the database refuses it: {refused.SqlState} {refused.ConstraintName}".TrimEnd();
+            var detail = $"the database rejects it: {refused.SqlState} {refused.ConstraintName}".TrimEnd();
             bad.Add(good[0].Reject(new UsageFault(UsageFault.RefusedByDatabase, detail, refused.ColumnName)));
             return await SaveAsync(ArraySegment<SentUsage>.Empty, bad, source, hasPartitions: false, cancellationToken);
         }
@@ -172,11 +183,11 @@ public sealed class IngestUsage(
         return first.With(second);
     }
 
-    // A partition's absence is a check violation of the table itself, without a constraint's name.
+    // PostgreSQL reports a missing partition as a check violation of the table, without the name of a constraint.
     private static bool LacksPartition(PostgresException failure) =>
         failure is { SqlState: PostgresErrorCodes.CheckViolation, TableName: "license_usage_log", ConstraintName: null or "" };
 
     // Classes 22, data exception, and 23, integrity constraint violation.
-    private static bool IsOfTheData(PostgresException failure) =>
+    private static bool IsCausedByData(PostgresException failure) =>
         failure.SqlState.StartsWith("22", StringComparison.Ordinal) || failure.SqlState.StartsWith("23", StringComparison.Ordinal);
 }

@@ -8,33 +8,35 @@ namespace LicenseFunctions.Usage;
 /// <param name="From">Inclusive.</param>
 /// <param name="To">Exclusive.</param>
 /// <param name="Bucket">hour or day (UTC).</param>
-/// <param name="Places">Where it was used from, the most used first.</param>
+/// <param name="Places">The networks of the devices, sorted by number of sessions.</param>
 public sealed record LicenseUsageReply(
     Guid SubscriptionId, DateTime From, DateTime To, string Bucket, UsageTotals Totals,
-    IReadOnlyList<UsageBucket> Buckets, IReadOnlyList<UsagePlace> Places);
+    IReadOnlyList<UsageBucket> Buckets, IReadOnlyList<UsageNetwork> Places);
 
-/// <summary>How a license was used, hour by hour or day by day.</summary>
+/// <summary>Reports the usage of a license by hour or by day.</summary>
 public sealed class LicenseUsage(UsageRollupStore rollups, TimeProvider time)
 {
     private static readonly Refusal NotFound = new(
         RefusalKind.NotFound, "LICENSE_NOT_FOUND", "There is no such license, or it is not yours.", "subscription_id");
 
-    /// <param name="ownerId">Whose the license has to be; null for an operator.</param>
+    /// <param name="ownerId">The subscriber who must own the license; null for an operator.</param>
     public async Task<IResult> RunAsync(Guid subscriptionId, Guid? ownerId, HttpRequest request, CancellationToken cancellationToken)
     {
-        var asked = UsageSpan.Of(request.Query["from"], request.Query["to"], request.Query["bucket"], time.GetUtcNow());
-        if (asked.Refusal is { } refusal) return refusal.ToResult();
-        var span = asked.Value;
+        var parsed = UsageSpan.Of(request.Query["from"], request.Query["to"], request.Query["bucket"], time.GetUtcNow());
+        if (parsed.Refusal is { } refusal)
+            return refusal.ToResult();
+        var span = parsed.Value;
         if (await rollups.TotalsAsync(subscriptionId, ownerId, span.From, span.To, cancellationToken) is not { } totals)
             return NotFound.ToResult();
 
         var buckets = rollups.BucketsAsync(subscriptionId, span.From, span.To, span.Step, cancellationToken);
-        if (request.PrefersCsv()) return new CsvResult<UsageBucket>(buckets);
+        if (request.PrefersCsv())
+            return new CsvResult<UsageBucket>(buckets);
         return Results.Json(
             new LicenseUsageReply(
                 subscriptionId, span.From, span.To, span.Step.TotalDays < 1 ? "hour" : "day", totals,
                 await buckets.ToListAsync(cancellationToken),
-                await rollups.PlacesAsync(subscriptionId, span.From, span.To, cancellationToken)),
+                await rollups.NetworksAsync(subscriptionId, span.From, span.To, cancellationToken)),
             Json.Options);
     }
 }

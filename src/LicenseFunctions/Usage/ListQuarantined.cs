@@ -4,7 +4,7 @@ using Microsoft.AspNetCore.Http;
 
 namespace LicenseFunctions.Usage;
 
-/// <param name="Next">The <c>after</c> of the next page; null on the last.</param>
+/// <param name="Next">Value of <c>after</c> for the next page; null on the last page.</param>
 public sealed record QuarantinedPage(IReadOnlyList<QuarantinedUsage> Entries, Guid? Next);
 
 public sealed class ListQuarantined(QuarantineStore quarantine)
@@ -22,7 +22,7 @@ public sealed class ListQuarantined(QuarantineStore quarantine)
             return Invalid("limit", $"1 to {MaxPage} is required.");
         var after = Guid.Empty;
         if (query["after"].ToString() is { Length: > 0 } id && !Guid.TryParse(id, out after))
-            return Invalid("after", "The quarantine_id that the page before ended with is required.");
+            return Invalid("after", "The last quarantine_id of the previous page is required.");
 
         var code = query["code"].ToString() is { Length: > 0 } only ? only : null;
         var entries = await quarantine.ListAsync(state, code, after == Guid.Empty ? null : after, limit, cancellationToken);

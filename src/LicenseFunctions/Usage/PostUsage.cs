@@ -4,7 +4,7 @@ using Microsoft.AspNetCore.Http;
 
 namespace LicenseFunctions.Usage;
 
-/// <summary>Usage over HTTP: an array of at most 1,000 records.</summary>
+/// <summary>Ingests usage records over HTTP: an array of at most 1,000 records.</summary>
 public sealed class PostUsage(IngestUsage ingest)
 {
     public const int BodyLimit = 1024 * 1024;
@@ -13,7 +13,12 @@ public sealed class PostUsage(IngestUsage ingest)
     public async Task<Outcome<IngestedUsage>> RunAsync(HttpRequest request, CancellationToken cancellationToken)
     {
         if (!request.HasJsonContentType())
-            return new Refusal(RefusalKind.Invalid, "NOT_JSON", "The body isn't said to be JSON.", "Content-Type", "Send Content-Type: application/json.");
+        {
+            return new Refusal(
+                RefusalKind.Invalid, "NOT_JSON", "Content-Type must be application/json.", "Content-Type",
+                "Send Content-Type: application/json.");
+        }
+
         using var body = new MemoryStream((int)Math.Clamp(request.ContentLength ?? 0, 0, BodyLimit));
         await request.Body.CopyToAsync(body, cancellationToken);
         var json = new ReadOnlyMemory<byte>(body.GetBuffer(), 0, (int)body.Length);
@@ -21,9 +26,13 @@ public sealed class PostUsage(IngestUsage ingest)
             return new Refusal(RefusalKind.Invalid, "NOT_AN_ARRAY", "A JSON array of usage records is required.");
         var batch = ingest.Read(json);
         if (batch.Bad is [(_, { Fault: { Code: UsageFault.InvalidJson } fault })])
-            return new Refusal(RefusalKind.Invalid, fault.Code, "The body is not valid JSON; nothing of it was taken.");
+            return new Refusal(RefusalKind.Invalid, fault.Code, "The body is not valid JSON. No record was stored.");
         if (batch.Good.Count + batch.Bad.Count > MaxRecords)
-            return new Refusal(RefusalKind.TooLarge, "TOO_MANY_RECORDS", "At most 1,000 records are taken at a time.", Hint: "Send several arrays.");
+        {
+            return new Refusal(
+                RefusalKind.TooLarge, "TOO_MANY_RECORDS", "A request may contain at most 1,000 records.", Hint: "Send several requests.");
+        }
+
         return await ingest.RunAsync(batch, "http", cancellationToken);
     }
 }

@@ -4,15 +4,16 @@ using Microsoft.Azure.Functions.Worker;
 
 namespace LicenseFunctions.Usage;
 
-/// <summary>What operators do with usage that could not be taken.</summary>
+/// <summary>Lists, replays and discards quarantined usage.</summary>
 public sealed class QuarantineFunctions(ListQuarantined list, ReplayQuarantined replay)
 {
     [Function("ListQuarantined")]
     [Access(CallerRole.Operator)]
-    [Operation("Lists quarantined usage, the newest first; state is OPEN where it isn't given, after is the last id of the page before.",
+    [Operation("Lists quarantined usage, newest first. state is OPEN by default; after is the last ID of the previous page.",
         Reply = typeof(QuarantinedPage), Query = ["state", "code", "after", "limit"])]
     public async Task<IResult> ListQuarantined(
-        [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/quarantine")] HttpRequest request, CancellationToken cancellationToken) =>
+        [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/quarantine")] HttpRequest request,
+        CancellationToken cancellationToken) =>
         (await list.RunAsync(request.Query, cancellationToken)).ToResult();
 
     [Function("ReplayQuarantined")]
@@ -25,7 +26,7 @@ public sealed class QuarantineFunctions(ListQuarantined list, ReplayQuarantined 
 
     [Function("DiscardQuarantined")]
     [Access(CallerRole.Operator)]
-    [Operation("Closes a quarantined message for good.", Reply = typeof(QuarantinedUsage))]
+    [Operation("Closes a quarantined message without ingesting it.", Reply = typeof(QuarantinedUsage))]
     public async Task<IResult> Discard(
         [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "api/v1/quarantine/{quarantineId:guid}/discard")] HttpRequest request,
         Guid quarantineId, CancellationToken cancellationToken) =>

@@ -1,8 +1,6 @@
 using Dapper;
 using LicenseFunctions.Infrastructure.Database;
 using Licensing.Usage;
-using Npgsql;
-using NpgsqlTypes;
 
 namespace LicenseFunctions.Usage;
 
@@ -12,34 +10,33 @@ public sealed record QuarantinedUsage(
     Guid QuarantineId, DateTime QuarantinedAt, string Source, string Code, string? Field, string Detail, string Payload,
     string State, DateTime? ClosedAt, Guid? ClosedBy);
 
-/// <summary>Usage that could not be taken, until an operator has replayed or discarded it.</summary>
+/// <summary>Usage that could not be stored, until an operator replays or discards it.</summary>
 public sealed class QuarantineStore(LicenseDatabase database)
 {
     private const string Add = """
         insert into usage_quarantine (source, code, field, detail, payload, payload_digest)
-        select $1, code, field, detail, payload, digest
-        from unnest($2, $3, $4, $5, $6) as rejected (code, field, detail, payload, digest)
+        select @source, code, field, detail, payload, digest
+        from unnest(@codes, @fields, @details, @payloads, @digests) as rejected (code, field, detail, payload, digest)
         order by digest
         on conflict (payload_digest) do nothing
         """;
 
-    /// <summary>Quarantines what isn't there yet.</summary>
+    /// <summary>Adds payloads that are not in the quarantine yet.</summary>
     public async Task AddAsync(string source, IReadOnlyCollection<RejectedUsage> rejected, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenAsync(cancellationToken);
-        await using var command = new NpgsqlCommand(Add, connection)
-        {
-            Parameters =
+        await connection.ExecuteAsync(new CommandDefinition(
+            Add,
+            new
             {
-                new() { Value = source },
-                new() { Value = rejected.Select(one => one.Fault.Code).ToArray() },
-                new() { Value = rejected.Select(one => one.Fault.Field).ToArray(), NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Text },
-                new() { Value = rejected.Select(one => one.Fault.Detail).ToArray() },
-                new() { Value = rejected.Select(one => one.Payload).ToArray() },
-                new() { Value = rejected.Select(one => one.Digest).ToArray() },
+                source,
+                codes = rejected.Select(one => one.Fault.Code).ToArray(),
+                fields = rejected.Select(one => one.Fault.Field).ToArray(),
+                details = rejected.Select(one => one.Fault.Detail).ToArray(),
+                payloads = rejected.Select(one => one.Payload).ToArray(),
+                digests = rejected.Select(one => one.Digest).ToArray(),
             },
-        };
-        await command.ExecuteNonQueryAsync(cancellationToken);
+            cancellationToken: cancellationToken));
     }
 
     private const string List = """
@@ -47,12 +44,14 @@ public sealed class QuarantineStore(LicenseDatabase database)
         from usage_quarantine
         where (@state::text is null or state = @state) and (@code::text is null or code = @code)
           and (@after::uuid is null
-               or (quarantined_at, quarantine_id) < (select quarantined_at, quarantine_id from usage_quarantine where quarantine_id = @after))
+               or (quarantined_at, quarantine_id) < (
+                   select quarantined_at, quarantine_id from usage_quarantine where quarantine_id = @after))
         order by quarantined_at desc, quarantine_id desc
         limit @limit
         """;
 
-    /// <summary>The newest first; <paramref name="after"/> is the last one of the page before.</summary>
+    /// <summary>Newest first.</summary>
+    /// <param name="after">Last ID of the previous page; null for the first page.</param>
     public async Task<IReadOnlyList<QuarantinedUsage>> ListAsync(
         string? state, string? code, Guid? after, int limit, CancellationToken cancellationToken)
     {
@@ -87,8 +86,8 @@ public sealed class QuarantineStore(LicenseDatabase database)
         select * from closed
         """;
 
-    /// <summary>Closes an open one, audited.</summary>
-    /// <returns>Null when there is none, or it was closed before.</returns>
+    /// <summary>Closes an open entry. The change is audited.</summary>
+    /// <returns>Null if the entry doesn't exist or is closed.</returns>
     public async Task<QuarantinedUsage?> CloseAsync(Guid quarantineId, string state, Guid? operatorId, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenAsync(cancellationToken);

@@ -3,28 +3,33 @@ using Licensing;
 
 namespace LicenseFunctions.Usage;
 
-/// <summary>An operator's two answers to what lies in quarantine.</summary>
+/// <summary>Replays or discards quarantined usage.</summary>
 public sealed class ReplayQuarantined(QuarantineStore quarantine, IngestUsage ingest)
 {
-    private static readonly Refusal Unknown = new(RefusalKind.NotFound, "NOT_FOUND", "Nothing in quarantine has this id.");
+    private static readonly Refusal Unknown = new(RefusalKind.NotFound, "NOT_FOUND", "The quarantine has no entry with this ID.");
 
-    /// <summary>Ingests it again. Of a message of many records those that are still bad get entries of their own.</summary>
-    /// <remarks>A crash after the ingest leaves it open; replayed again, its records are duplicates and it is closed.</remarks>
+    /// <summary>Ingests the entry again. If it has several records, those that are still invalid become separate entries.</summary>
+    /// <remarks>After a crash between ingest and close the entry is open. When it is replayed again, its records are duplicates.</remarks>
     public async Task<Outcome<IngestedUsage>> RunAsync(Guid quarantineId, Guid? operatorId, CancellationToken cancellationToken)
     {
-        if (await quarantine.FindAsync(quarantineId, cancellationToken) is not { } entry) return Unknown;
-        if (entry.State != "OPEN") return Closed(entry);
+        if (await quarantine.FindAsync(quarantineId, cancellationToken) is not { } entry)
+            return Unknown;
+        if (entry.State != "OPEN")
+            return Closed(entry);
 
         var done = await ingest.RunAsync([Encoding.UTF8.GetBytes(entry.Payload)], "replay", cancellationToken);
         if (done is { Accepted: 0, Duplicates: 0, Quarantined: [var still] })
-            return new Refusal(RefusalKind.Conflict, still.Code, $"It is refused again: {still.Detail}.", Hint: "Fix the cause, or discard it.");
+            return new Refusal(
+                RefusalKind.Conflict, still.Code, $"The entry is rejected again: {still.Detail}.",
+                Hint: "Fix the cause, or discard the entry.");
         await quarantine.CloseAsync(quarantineId, "REPLAYED", operatorId, cancellationToken);
         return done;
     }
 
     public async Task<Outcome<QuarantinedUsage>> DiscardAsync(Guid quarantineId, Guid? operatorId, CancellationToken cancellationToken)
     {
-        if (await quarantine.CloseAsync(quarantineId, "DISCARDED", operatorId, cancellationToken) is { } discarded) return discarded;
+        if (await quarantine.CloseAsync(quarantineId, "DISCARDED", operatorId, cancellationToken) is { } discarded)
+            return discarded;
         return await quarantine.FindAsync(quarantineId, cancellationToken) switch
         {
             null => Unknown,
@@ -34,5 +39,5 @@ public sealed class ReplayQuarantined(QuarantineStore quarantine, IngestUsage in
     }
 
     private static Refusal Closed(QuarantinedUsage entry) =>
-        new(RefusalKind.Conflict, "ALREADY_CLOSED", $"It is {entry.State} since {entry.ClosedAt:O}.");
+        new(RefusalKind.Conflict, "ALREADY_CLOSED", $"The entry has been {entry.State} since {entry.ClosedAt:O}.");
 }

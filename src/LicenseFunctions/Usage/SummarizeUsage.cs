@@ -5,23 +5,25 @@ using Microsoft.AspNetCore.Http;
 
 namespace LicenseFunctions.Usage;
 
-/// <param name="Totals">Null where nothing was used.</param>
-/// <param name="TopLicenses">Those with the most signals.</param>
+/// <param name="Totals">Null if there was no usage.</param>
+/// <param name="TopLicenses">The licenses with the most signals.</param>
 public sealed record UsageSummary(
     DateTime From, DateTime To, UsageGroup? Totals, IReadOnlyList<UsageGroup> TopLicenses,
     IReadOnlyList<UsageGroup> Countries, IReadOnlyList<UsageGroup> Masters);
 
-/// <summary>How all licenses were used, for operators.</summary>
+/// <summary>Summarizes the usage of all licenses, for operators.</summary>
 public sealed class SummarizeUsage(UsageRollupStore rollups, TimeProvider time)
 {
-    private const int Top = 10;
+    private const int MaxLicenses = 10;
+    private const int MaxMasters = 100;
 
-    /// <remarks>As CSV, all groups of one kind: by=license (the default), country or master.</remarks>
+    /// <remarks>The CSV contains all groups of one kind: by=license (the default), country or master.</remarks>
     public async Task<IResult> RunAsync(HttpRequest request, CancellationToken cancellationToken)
     {
-        var asked = UsageSpan.Of(request.Query["from"], request.Query["to"], request.Query["bucket"], time.GetUtcNow());
-        if (asked.Refusal is { } refusal) return refusal.ToResult();
-        var span = asked.Value;
+        var parsed = UsageSpan.Of(request.Query["from"], request.Query["to"], request.Query["bucket"], time.GetUtcNow());
+        if (parsed.Refusal is { } refusal)
+            return refusal.ToResult();
+        var span = parsed.Value;
         var by = request.Query["by"].ToString() is { Length: > 0 } named ? named : "license";
         if (by is not ("license" or "country" or "master"))
             return new Refusal(RefusalKind.Invalid, "INVALID_QUERY", "license, country or master is required.", "by").ToResult();
@@ -32,9 +34,9 @@ public sealed class SummarizeUsage(UsageRollupStore rollups, TimeProvider time)
             new UsageSummary(
                 span.From, span.To,
                 await rollups.GroupsAsync("all", span.From, span.To, 1, cancellationToken).FirstOrDefaultAsync(cancellationToken),
-                await rollups.GroupsAsync("license", span.From, span.To, Top, cancellationToken).ToListAsync(cancellationToken),
+                await rollups.GroupsAsync("license", span.From, span.To, MaxLicenses, cancellationToken).ToListAsync(cancellationToken),
                 await rollups.GroupsAsync("country", span.From, span.To, null, cancellationToken).ToListAsync(cancellationToken),
-                await rollups.GroupsAsync("master", span.From, span.To, 100, cancellationToken).ToListAsync(cancellationToken)),
+                await rollups.GroupsAsync("master", span.From, span.To, MaxMasters, cancellationToken).ToListAsync(cancellationToken)),
             Json.Options);
     }
 }

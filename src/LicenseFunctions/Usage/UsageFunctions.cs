@@ -4,7 +4,7 @@ using Microsoft.Azure.Functions.Worker;
 
 namespace LicenseFunctions.Usage;
 
-/// <summary>The ways in for usage records.</summary>
+/// <summary>Receives usage records from the queue, its dead letters, and HTTP.</summary>
 public sealed class UsageFunctions(IngestQueuedUsage queued, PostUsage post)
 {
     [Function("IngestUsage")]
@@ -13,8 +13,8 @@ public sealed class UsageFunctions(IngestQueuedUsage queued, PostUsage post)
         CancellationToken cancellationToken) =>
         queued.RunAsync(messages, cancellationToken);
 
-    // One message per run: a Functions host can't bind a body that is neither data nor text, so it would fail its whole batch every time.
-    // There is no second dead-letter queue behind this one.
+    // One message per run: the Functions host can't bind a body that is neither data nor text, and such a message would fail its whole
+    // batch at each delivery. A dead-letter queue has no dead-letter queue of its own.
     [Function("DrainDeadLetters")]
     public Task DrainDeadLetters(
         [ServiceBusTrigger("%USAGE_QUEUE%/$deadletterqueue", Connection = "ServiceBus", IsBatched = false)] string message,
@@ -23,9 +23,10 @@ public sealed class UsageFunctions(IngestQueuedUsage queued, PostUsage post)
 
     [Function("PostUsage")]
     [Access(CallerRole.Service), BodyLimit(Usage.PostUsage.BodyLimit), Unlimited]
-    [Operation("Takes up to 1,000 usage records; each once, however often it comes; bad ones are quarantined and named.",
+    [Operation("Ingests up to 1,000 usage records. Duplicates are ignored. Invalid records are quarantined and listed in the answer.",
         Body = typeof(Licensing.Usage.UsageRecord[]), Reply = typeof(IngestedUsage))]
     public async Task<IResult> PostUsage(
-        [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "api/v1/usage")] HttpRequest request, CancellationToken cancellationToken) =>
+        [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "api/v1/usage")] HttpRequest request,
+        CancellationToken cancellationToken) =>
         (await post.RunAsync(request, cancellationToken)).ToResult();
 }

@@ -4,12 +4,12 @@ using Microsoft.Azure.Functions.Worker;
 
 namespace LicenseFunctions.Usage;
 
-/// <summary>What was used, as JSON, or as CSV where Accept asks for it.</summary>
+/// <summary>Usage reports as JSON, or as CSV if Accept prefers it.</summary>
 public sealed class UsageReportFunctions(LicenseUsage license, SummarizeUsage summary)
 {
     [Function("LicenseUsage")]
     [Access(CallerRole.Subscriber, CallerRole.Operator)]
-    [Operation("How a license was used, by hour or day (UTC); gaps are zeros. CSV where Accept asks for it.",
+    [Operation("Reports the usage of a license by hour or day (UTC), with zeros for gaps. Also as CSV (Accept: text/csv).",
         Reply = typeof(LicenseUsageReply), Media = "text/csv", Query = ["from", "to", "bucket"])]
     public Task<IResult> License(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/licenses/{subscriptionId:guid}/usage")] HttpRequest request,
@@ -18,9 +18,11 @@ public sealed class UsageReportFunctions(LicenseUsage license, SummarizeUsage su
 
     [Function("UsageSummary")]
     [Access(CallerRole.Operator)]
-    [Operation("How all licenses were used: totals, top licenses, countries, masters. CSV of one of them (by) where Accept asks for it.",
+    [Operation(
+        "Summarizes the usage of all licenses: totals, top licenses, countries, masters. One of them (by) also as CSV (Accept: text/csv).",
         Reply = typeof(UsageSummary), Media = "text/csv", Query = ["from", "to", "bucket", "by"])]
     public Task<IResult> Summary(
-        [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/usage/summary")] HttpRequest request, CancellationToken cancellationToken) =>
+        [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/usage/summary")] HttpRequest request,
+        CancellationToken cancellationToken) =>
         summary.RunAsync(request, cancellationToken);
 }

@@ -1,10 +1,11 @@
+using System.Runtime.CompilerServices;
 using Dapper;
 using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Licenses;
 
 namespace LicenseFunctions.Usage;
 
-/// <summary>Sums of usage over a span of time.</summary>
+/// <summary>Sums of usage over a time span.</summary>
 public sealed record UsageTotals
 {
     public long Sessions { get; init; }
@@ -13,19 +14,19 @@ public sealed record UsageTotals
     public long SignalsExecuted { get; init; }
     public long SignalsRejected { get; init; }
 
-    /// <summary>Weighted by the signals of each session; null where none was measured.</summary>
+    /// <summary>Mean latency in milliseconds, weighted by the signals of each session; null if none was measured.</summary>
     public decimal? AvgLatencyMs { get; init; }
 
     public int Devices { get; init; }
 
-    /// <summary>Different networks (IPv4 /24, IPv6 /48).</summary>
+    /// <summary>Number of networks (IPv4 /24, IPv6 /48).</summary>
     public int Places { get; init; }
 }
 
-/// <summary>One hour or day of a license; zeros where nothing happened.</summary>
+/// <summary>One hour or day of a license; zeros if there was no usage.</summary>
 public sealed record UsageBucket
 {
-    /// <summary>Its start.</summary>
+    /// <summary>Start of the hour or day, UTC.</summary>
     public DateTime At { get; init; }
 
     public long SignalsReceived { get; init; }
@@ -38,25 +39,25 @@ public sealed record UsageBucket
     public int Places { get; init; }
 }
 
-/// <summary>A network that a license was used from.</summary>
-public sealed record UsagePlace
+/// <summary>Usage of a license from one network.</summary>
+public sealed record UsageNetwork
 {
     public string Network { get; init; } = "";
 
-    /// <summary>Null when it isn't known.</summary>
+    /// <summary>Null if unknown.</summary>
     public string? CountryCode { get; init; }
 
     public long Sessions { get; init; }
     public long SignalsReceived { get; init; }
 
-    /// <summary>The start of the last hour with use.</summary>
+    /// <summary>Start of the last hour with usage.</summary>
     public DateTime LastHourAt { get; init; }
 }
 
 /// <summary>Sums of one license, country or master.</summary>
 public sealed record UsageGroup
 {
-    /// <summary>The license's or master's id, or the country's code, ZZ where it isn't known.</summary>
+    /// <summary>ID of the license or master, or the country code (ZZ: unknown).</summary>
     public string Key { get; init; } = "";
 
     public int Licenses { get; init; }
@@ -65,16 +66,16 @@ public sealed record UsageGroup
     public long SignalsExecuted { get; init; }
     public long SignalsRejected { get; init; }
 
-    /// <summary>Of the signals received; null where there was none.</summary>
+    /// <summary>Rejected signals divided by received signals, 0 to 1; null if none was received.</summary>
     public decimal? RejectRate { get; init; }
 
     public decimal? AvgLatencyMs { get; init; }
 
-    /// <summary>The address of the license's owner, or of the master; null where the key says it all.</summary>
+    /// <summary>Mail address of the license's owner or of the master; null for other groups.</summary>
     public string? Name { get; init; }
 }
 
-/// <summary>What the rollups tell. Spans are half-open.</summary>
+/// <summary>Reads usage_rollups. Spans include their start and exclude their end.</summary>
 public sealed class UsageRollupStore(LicenseDatabase database)
 {
     private const string Totals = """
@@ -88,16 +89,19 @@ public sealed class UsageRollupStore(LicenseDatabase database)
         where subscription_id = @subscriptionId and hour_at >= @from and hour_at < @to
         """;
 
-    /// <returns>Null where the license isn't there, or isn't this owner's (null: an operator asks).</returns>
-    public async Task<UsageTotals?> TotalsAsync(Guid subscriptionId, Guid? ownerId, DateTime from, DateTime to, CancellationToken cancellationToken)
+    /// <param name="ownerId">The subscriber who must own the license; null for an operator.</param>
+    /// <returns>Null if the license doesn't exist or has another owner.</returns>
+    public async Task<UsageTotals?> TotalsAsync(
+        Guid subscriptionId, Guid? ownerId, DateTime from, DateTime to, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenAsync(cancellationToken);
         return await LicenseOwners.IsVisibleAsync(connection, subscriptionId, ownerId, cancellationToken)
-            ? await connection.QuerySingleAsync<UsageTotals>(new CommandDefinition(Totals, new { subscriptionId, from, to }, cancellationToken: cancellationToken))
+            ? await connection.QuerySingleAsync<UsageTotals>(
+                new CommandDefinition(Totals, new { subscriptionId, from, to }, cancellationToken: cancellationToken))
             : null;
     }
 
-    // The buckets are made in UTC, whatever zone the session is in, and without its changes of the clock.
+    // The series is generated in UTC, because the session's time zone may have daylight saving time.
     private const string Buckets = """
         select bucket at time zone 'UTC' as at,
                coalesce(sum(signals_received), 0)::bigint as signals_received,
@@ -115,17 +119,18 @@ public sealed class UsageRollupStore(LicenseDatabase database)
         order by bucket
         """;
 
-    /// <summary>As they come from the database, so that a long span is never held whole.</summary>
+    /// <summary>Streams the buckets, so that a long span isn't held in memory.</summary>
     public async IAsyncEnumerable<UsageBucket> BucketsAsync(
         Guid subscriptionId, DateTime from, DateTime to, TimeSpan step,
-        [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
+        [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenAsync(cancellationToken);
-        await foreach (var bucket in connection.QueryUnbufferedAsync<UsageBucket>(Buckets, new { subscriptionId, from, to, step }).WithCancellation(cancellationToken))
+        await foreach (var bucket in connection.QueryUnbufferedAsync<UsageBucket>(Buckets, new { subscriptionId, from, to, step })
+            .WithCancellation(cancellationToken))
             yield return bucket;
     }
 
-    private const string Places = """
+    private const string Networks = """
         select nullif(network, '0.0.0.0/0')::text as network, nullif(country_code, 'ZZ') as country_code,
                sum(sessions)::bigint as sessions, sum(signals_received)::bigint as signals_received, max(hour_at) as last_hour_at
         from usage_rollups
@@ -135,11 +140,12 @@ public sealed class UsageRollupStore(LicenseDatabase database)
         limit 100
         """;
 
-    public async Task<IReadOnlyList<UsagePlace>> PlacesAsync(Guid subscriptionId, DateTime from, DateTime to, CancellationToken cancellationToken)
+    public async Task<IReadOnlyList<UsageNetwork>> NetworksAsync(
+        Guid subscriptionId, DateTime from, DateTime to, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenAsync(cancellationToken);
-        return [.. await connection.QueryAsync<UsagePlace>(
-            new CommandDefinition(Places, new { subscriptionId, from, to }, cancellationToken: cancellationToken))];
+        return [.. await connection.QueryAsync<UsageNetwork>(
+            new CommandDefinition(Networks, new { subscriptionId, from, to }, cancellationToken: cancellationToken))];
     }
 
     private const string Groups = """
@@ -158,20 +164,22 @@ public sealed class UsageRollupStore(LicenseDatabase database)
         select coalesce(key, '') as key, licenses, sessions, signals_received, signals_executed, signals_rejected,
                round(signals_rejected::numeric / nullif(signals_received, 0), 4) as reject_rate,
                round(latency_weighted / nullif(latency_signals, 0), 1) as avg_latency_ms,
-               case @by when 'license' then (select u.email from subscriptions o join users u on u.user_id = o.subscriber_id where o.subscription_id = key::uuid)
+               case @by when 'license' then (select u.email from subscriptions o join users u on u.user_id = o.subscriber_id
+                                             where o.subscription_id = key::uuid)
                         when 'master' then (select u.email from users u where u.user_id = key::uuid) end as name
         from sums
         order by signals_received desc, key
         limit @limit
         """;
 
-    /// <param name="by">license, country, master, or all for one row of totals.</param>
-    /// <param name="limit">Null for every group.</param>
+    /// <param name="by">license, country or master; all: one row with the totals.</param>
+    /// <param name="limit">Null for all groups.</param>
     public async IAsyncEnumerable<UsageGroup> GroupsAsync(
-        string by, DateTime from, DateTime to, int? limit, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
+        string by, DateTime from, DateTime to, int? limit, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenAsync(cancellationToken);
-        await foreach (var group in connection.QueryUnbufferedAsync<UsageGroup>(Groups, new { by, from, to, limit }).WithCancellation(cancellationToken))
+        await foreach (var group in connection.QueryUnbufferedAsync<UsageGroup>(Groups, new { by, from, to, limit })
+            .WithCancellation(cancellationToken))
             yield return group;
     }
 }

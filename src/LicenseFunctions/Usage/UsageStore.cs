@@ -1,4 +1,6 @@
+using System.Data;
 using System.Net;
+using Dapper;
 using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Infrastructure.Http;
 using Licensing.Usage;
@@ -7,12 +9,12 @@ using NpgsqlTypes;
 
 namespace LicenseFunctions.Usage;
 
-/// <param name="Accepted">How many records were new.</param>
-/// <param name="UnknownTokens">Places, in the batch, of records whose token no license has.</param>
-/// <param name="ForeignTokens">Places of records whose token is another license's.</param>
+/// <param name="Accepted">Number of new records.</param>
+/// <param name="UnknownTokens">Indexes in the batch, from 0, of records whose token no license has.</param>
+/// <param name="ForeignTokens">Indexes in the batch, from 0, of records whose token belongs to another license.</param>
 public sealed record StoredUsage(int Accepted, IReadOnlyList<int> UnknownTokens, IReadOnlyList<int> ForeignTokens);
 
-/// <summary>Usage records on their way in.</summary>
+/// <summary>Stores usage records.</summary>
 public sealed class UsageStore(LicenseDatabase database)
 {
     private const string Store = """
@@ -20,10 +22,13 @@ public sealed class UsageStore(LicenseDatabase database)
         from store_license_usage($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
         """;
 
-    /// <summary>Stores what is new of a batch, and what follows from it, in one statement; the rest changes nothing.</summary>
+    /// <summary>
+    /// Stores the new records of a batch, and everything that depends on them, in one statement. Duplicates change nothing.
+    /// </summary>
     public Task<StoredUsage> StoreAsync(IReadOnlyList<UsageRecord> records, CancellationToken cancellationToken) =>
         database.InStatementAsync((connection, token) => StoreAsync(connection, records, token), cancellationToken);
 
+    // Npgsql and not Dapper: typed arrays avoid boxing each value.
     private static async Task<StoredUsage> StoreAsync(
         NpgsqlConnection connection, IReadOnlyList<UsageRecord> records, CancellationToken cancellationToken)
     {
@@ -55,20 +60,19 @@ public sealed class UsageStore(LicenseDatabase database)
 
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         await reader.ReadAsync(cancellationToken);
-        return new StoredUsage(reader.GetInt32(0), Places(reader, 1), Places(reader, 2));
+        return new StoredUsage(reader.GetInt32("accepted"), Indexes(reader, "unknown_tokens"), Indexes(reader, "foreign_tokens"));
     }
 
-    private const string EnsurePartitions = "select ensure_usage_partitions($1, $2)";
+    private const string EnsurePartitions = "select ensure_usage_partitions(@from, @to)";
 
-    /// <summary>Makes the partitions that this span lacks. In a transaction of its own: it takes locks on the table.</summary>
+    /// <summary>Creates the missing partitions of a span, in a separate transaction because it locks the table.</summary>
     public async Task EnsurePartitionsAsync(DateTime from, DateTime to, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenAsync(cancellationToken);
-        await using var command = new NpgsqlCommand(EnsurePartitions, connection) { Parameters = { new() { Value = from }, new() { Value = to } } };
-        await command.ExecuteNonQueryAsync(cancellationToken);
+        await connection.ExecuteAsync(new CommandDefinition(EnsurePartitions, new { from, to }, cancellationToken: cancellationToken));
     }
 
     // PostgreSQL counts from 1.
-    private static int[] Places(NpgsqlDataReader reader, int column) =>
-        Array.ConvertAll(reader.GetFieldValue<int[]>(column), place => place - 1);
+    private static int[] Indexes(NpgsqlDataReader reader, string column) =>
+        Array.ConvertAll(reader.GetFieldValue<int[]>(column), index => index - 1);
 }

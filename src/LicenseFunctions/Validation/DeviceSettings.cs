@@ -11,5 +11,5 @@ public sealed record DeviceSettings(DevicePolicy Policy, TimeSpan Grace)
             settings.MaxDevices(),
             settings.Choice("DEVICE_IDENTITY", "ea_account", "ip_ea_account") == "ea_account" ? DeviceIdentity.EaAccount : DeviceIdentity.IpEaAccount,
             settings.Choice("DEVICE_LIMIT_ACTION", "suspend", "refuse") == "suspend" ? DeviceLimitAction.Suspend : DeviceLimitAction.Refuse),
-        TimeSpan.FromDays(settings.GraceDays()));
+        settings.GracePeriod());
 }

@@ -8,14 +8,14 @@ using System.Text.Json;
 namespace Licensing.Usage;
 
 /// <summary>One element of a message: a record or the fault that quarantines it, with the bytes that it was read from.</summary>
-/// <param name="Index">Its place in the message's array; 0 for a message that is one object.</param>
-/// <param name="Start">Of its JSON in the message, in bytes.</param>
-/// <param name="Length">Of its JSON, in bytes.</param>
-/// <param name="Record">Null when there is a fault.</param>
-/// <param name="Fault">Null when there is a record.</param>
+/// <param name="Index">Index in the message's array; 0 for a message that is one object.</param>
+/// <param name="Start">Start of its JSON in the message, in bytes.</param>
+/// <param name="Length">Length of its JSON, in bytes.</param>
+/// <param name="Record">Null if there is a fault.</param>
+/// <param name="Fault">Null if there is a record.</param>
 public readonly record struct UsageEntry(int Index, int Start, int Length, UsageRecord? Record, UsageFault? Fault);
 
-/// <summary>Reads messages of usage records, an object or an array each, in one pass over UTF-8.</summary>
+/// <summary>Parses messages of usage records. A message is a JSON object or array in UTF-8; it is read in one pass.</summary>
 public static class ReadUsage
 {
     private const int MaxSignals = 1_000_000;
@@ -26,8 +26,8 @@ public static class ReadUsage
     private static readonly SearchValues<byte> LowerHex = SearchValues.Create("0123456789abcdef"u8);
     private static readonly SearchValues<char> AddressCharacters = SearchValues.Create("0123456789abcdefABCDEF.:");
 
-    /// <summary>Appends the message's elements to <paramref name="entries"/>, good and bad.</summary>
-    /// <returns>The fault of a message that can't be read to its end: then nothing of it is appended.</returns>
+    /// <summary>Appends the message's elements, valid or not, to <paramref name="entries"/>.</summary>
+    /// <returns>The fault of a message that is not valid JSON; then nothing is appended. Otherwise null.</returns>
     public static UsageFault? Message(ReadOnlySpan<byte> json, UsageWindow window, List<UsageEntry> entries)
     {
         var before = entries.Count;
@@ -60,7 +60,7 @@ public static class ReadUsage
             var fields = new Fields();
             while (reader.Read() && reader.TokenType != JsonTokenType.EndObject)
                 fields.Take(ref reader);
-            fault = fields.Judge(window, out record);
+            fault = fields.ToRecord(window, out record);
         }
         else
         {
@@ -71,20 +71,22 @@ public static class ReadUsage
         return new UsageEntry(index, start, (int)reader.BytesConsumed - start, record, fault);
     }
 
-    /// <summary>What has been read of one object. The first fault stays; the rest is read on to the object's end.</summary>
+    /// <summary>The fields of one object. The first fault is kept; the object is read to its end.</summary>
     private ref struct Fields
     {
         private Guid? _recordId, _subscriptionId;
         private DateTime? _loggedAt;
         private string? _tokenHash, _eaInstanceId, _countryCode, _city;
         private IPAddress? _ipAddress;
-        private long? _mt5AccountNumber;
+        private long? _account;
         private double? _latitude, _longitude;
         private int? _received, _executed, _rejected, _latency, _duration;
         private UsageFault? _fault;
         private string? _field;
 
-        /// <summary>Reads one property. An unknown one is skipped; null is the same as absent; of a repeated one the last counts.</summary>
+        /// <summary>
+        /// Reads one property. Unknown ones are skipped, null means missing, and the last of several with the same name counts.
+        /// </summary>
         public void Take(ref Utf8JsonReader reader)
         {
             try
@@ -100,8 +102,8 @@ public static class ReadUsage
 
         private void Assign(ref Utf8JsonReader reader)
         {
-            // By length first: sixteen comparisons of every name would be half of the reading. Escapes in these names, which
-            // nobody writes, are not undone.
+            // By length first: sixteen comparisons for every name would take half of the parsing time. Escapes in names are not decoded,
+            // because no serializer writes them.
             switch (reader.ValueSpan.Length)
             {
                 case 4 when Is(ref reader, "city"u8): _city = Text(ref reader, "city"); break;
@@ -113,20 +115,24 @@ public static class ReadUsage
                 case 10 when Is(ref reader, "ip_address"u8): _ipAddress = Address(ref reader, "ip_address"); break;
                 case 12 when Is(ref reader, "country_code"u8): _countryCode = Country(ref reader, "country_code"); break;
                 case 14 when Is(ref reader, "ea_instance_id"u8): _eaInstanceId = Text(ref reader, "ea_instance_id"); break;
-                case 14 when Is(ref reader, "avg_latency_ms"u8): _latency = (int?)Whole(ref reader, "avg_latency_ms", 0, MaxLatencyMs); break;
+                case 14 when Is(ref reader, "avg_latency_ms"u8): _latency = Int(ref reader, "avg_latency_ms", MaxLatencyMs); break;
                 case 15 when Is(ref reader, "subscription_id"u8): _subscriptionId = Uuid(ref reader, "subscription_id"); break;
-                case 16 when Is(ref reader, "signals_received"u8): _received = (int?)Whole(ref reader, "signals_received", 0, MaxSignals); break;
-                case 16 when Is(ref reader, "signals_executed"u8): _executed = (int?)Whole(ref reader, "signals_executed", 0, MaxSignals); break;
-                case 16 when Is(ref reader, "signals_rejected"u8): _rejected = (int?)Whole(ref reader, "signals_rejected", 0, MaxSignals); break;
-                case 18 when Is(ref reader, "mt5_account_number"u8): _mt5AccountNumber = Whole(ref reader, "mt5_account_number", 1, long.MaxValue); break;
-                case 20 when Is(ref reader, "session_duration_sec"u8): _duration = (int?)Whole(ref reader, "session_duration_sec", 0, MaxSessionSec); break;
+                case 16 when Is(ref reader, "signals_received"u8): _received = Int(ref reader, "signals_received", MaxSignals); break;
+                case 16 when Is(ref reader, "signals_executed"u8): _executed = Int(ref reader, "signals_executed", MaxSignals); break;
+                case 16 when Is(ref reader, "signals_rejected"u8): _rejected = Int(ref reader, "signals_rejected", MaxSignals); break;
+                case 18 when Is(ref reader, "mt5_account_number"u8):
+                    _account = Whole(ref reader, "mt5_account_number", 1, long.MaxValue);
+                    break;
+                case 20 when Is(ref reader, "session_duration_sec"u8):
+                    _duration = Int(ref reader, "session_duration_sec", MaxSessionSec);
+                    break;
                 default: Skip(ref reader); break;
             }
         }
 
         private static bool Is(ref Utf8JsonReader reader, ReadOnlySpan<byte> name) => reader.ValueSpan.SequenceEqual(name);
 
-        public UsageFault? Judge(UsageWindow window, out UsageRecord? record)
+        public UsageFault? ToRecord(UsageWindow window, out UsageRecord? record)
         {
             record = null;
             if (_fault is not null) return _fault;
@@ -136,8 +142,8 @@ public static class ReadUsage
             if (_subscriptionId is not { } subscriptionId) return Missing("subscription_id");
             if (_ipAddress is null) return Missing("ip_address");
             if (_eaInstanceId is null) return Missing("ea_instance_id");
-            if (_mt5AccountNumber is not { } account) return Missing("mt5_account_number");
-            if (window.Judge(loggedAt) is { } outside) return outside;
+            if (_account is not { } account) return Missing("mt5_account_number");
+            if (window.Check(loggedAt) is { } outside) return outside;
 
             record = new UsageRecord(
                 recordId, loggedAt, _tokenHash, subscriptionId, _ipAddress, _eaInstanceId, account,
@@ -156,7 +162,9 @@ public static class ReadUsage
             reader.Skip();
         }
 
-        /// <summary>Moves to the value; false for null, and for a value of another kind, which is skipped and is a fault.</summary>
+        /// <summary>
+        /// Moves to the value. Returns false for null, and for a value of another kind, which is a fault and is skipped.
+        /// </summary>
         private bool Value(ref Utf8JsonReader reader, JsonTokenType kind, string code, string detail, string field)
         {
             _field = field;
@@ -186,7 +194,7 @@ public static class ReadUsage
             return null;
         }
 
-        /// <summary>Without an offset the parser would take this machine's zone. Some serializers escape the plus sign.</summary>
+        /// <summary>Without an offset the parser would use the machine's time zone. Some serializers escape the plus sign.</summary>
         private static bool HasOffset(ref Utf8JsonReader reader)
         {
             if (reader.ValueSpan.Length is 0 or > 200) return false;
@@ -205,7 +213,7 @@ public static class ReadUsage
             return null;
         }
 
-        /// <summary>A plain address: no port, zone, prefix, shorthand, or octal, all of which the framework's parser takes.</summary>
+        /// <summary>A plain address. The framework's parser also accepts ports, zones, prefixes, short forms and octal numbers.</summary>
         private IPAddress? Address(ref Utf8JsonReader reader, string field)
         {
             const string Detail = "an IPv4 or IPv6 address is required";
@@ -233,7 +241,7 @@ public static class ReadUsage
             if (!Value(ref reader, JsonTokenType.String, UsageFault.InvalidText, Detail, field)) return null;
             if (reader.GetString() is { Length: > 0 } text
                 && (text.Length <= MaxText || text.Length <= 2 * MaxText && text.EnumerateRunes().Count() <= MaxText)
-                // U+FFFD stands where a decoder before us met bytes that were not UTF-8: two damaged names would look alike.
+                // An earlier decoder writes U+FFFD for bytes that are not UTF-8: two different damaged names would be equal.
                 && !text.AsSpan().ContainsAny('\0', '\uFFFD'))
                 return text;
             Fail(UsageFault.InvalidText, Detail, field);
@@ -250,6 +258,8 @@ public static class ReadUsage
             Fail(UsageFault.InvalidCountry, Detail, field);
             return null;
         }
+
+        private int? Int(ref Utf8JsonReader reader, string field, int max) => (int?)Whole(ref reader, field, 0, max);
 
         private long? Whole(ref Utf8JsonReader reader, string field, long min, long max)
         {

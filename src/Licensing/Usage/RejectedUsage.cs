@@ -3,10 +3,12 @@ using System.Text;
 
 namespace Licensing.Usage;
 
-/// <summary>A payload on its way to quarantine.</summary>
-/// <param name="Fault">Why.</param>
-/// <param name="Payload">As text that a database can hold: U+FFFD stands for U+0000 and for bytes that are not UTF-8.</param>
-/// <param name="Digest">SHA-256 of the payload as it came, white space around it aside: the same payload again is the same row.</param>
+/// <summary>A payload for the quarantine.</summary>
+/// <param name="Fault">Why the payload is rejected.</param>
+/// <param name="Payload">
+/// The text, with U+FFFD for U+0000 and for bytes that are not UTF-8, because a text column can't contain them.
+/// </param>
+/// <param name="Digest">SHA-256 of the payload's bytes without surrounding white space. The same payload is quarantined once.</param>
 public sealed record RejectedUsage(UsageFault Fault, string Payload, byte[] Digest)
 {
     public static RejectedUsage Of(ReadOnlySpan<byte> payload, UsageFault fault)

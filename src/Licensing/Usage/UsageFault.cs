@@ -1,31 +1,31 @@
 namespace Licensing.Usage;
 
-/// <summary>Why a usage record is quarantined. The detail names the rule, never the value: the value may be a person's.</summary>
-/// <param name="Code">Stable, upper case; one of the constants here.</param>
-/// <param name="Detail">For an operator.</param>
-/// <param name="Field">The JSON field at fault; null when it is the whole record.</param>
+/// <summary>Why a usage record is quarantined. The detail names the rule and not the value, which may be personal data.</summary>
+/// <param name="Code">One of the constants; they are stable.</param>
+/// <param name="Detail">Text for an operator.</param>
+/// <param name="Field">The invalid JSON field; null if the fault concerns the whole record.</param>
 public sealed record UsageFault(string Code, string Detail, string? Field = null)
 {
-    /// <summary>The message is not JSON, or is cut short; nothing of it was taken.</summary>
+    /// <summary>The message is not valid JSON or is truncated. None of its records was stored.</summary>
     public const string InvalidJson = "INVALID_JSON";
 
-    /// <summary>JSON, but no object where a record should stand.</summary>
+    /// <summary>The element is JSON but not an object.</summary>
     public const string NotARecord = "NOT_A_RECORD";
 
     public const string MissingField = "MISSING_FIELD";
     public const string InvalidUuid = "INVALID_UUID";
 
-    /// <summary>Not an ISO 8601 time with its offset.</summary>
+    /// <summary>Not an ISO 8601 time with an offset.</summary>
     public const string InvalidTime = "INVALID_TIME";
 
-    /// <summary>Before the window: the raw rows of that day may be gone, so a repeat could not be told from a first.</summary>
+    /// <summary>Before <see cref="UsageWindow"/>: the rows of that day may be deleted, so a duplicate could not be recognized.</summary>
     public const string TooOld = "TOO_OLD";
 
     public const string InFuture = "IN_FUTURE";
     public const string InvalidTokenHash = "INVALID_TOKEN_HASH";
     public const string InvalidAddress = "INVALID_ADDRESS";
 
-    /// <summary>Empty, too long, not UTF-8, or holding what a text column can't (U+0000).</summary>
+    /// <summary>Empty, too long, not UTF-8, or with U+0000, which a text column can't contain.</summary>
     public const string InvalidText = "INVALID_TEXT";
 
     public const string InvalidNumber = "INVALID_NUMBER";
@@ -35,12 +35,12 @@ public sealed record UsageFault(string Code, string Detail, string? Field = null
     /// <summary>No license has this token.</summary>
     public const string UnknownToken = "UNKNOWN_TOKEN";
 
-    /// <summary>The token is another license's than the record says.</summary>
+    /// <summary>The token belongs to another license than the record's.</summary>
     public const string SubscriptionMismatch = "SUBSCRIPTION_MISMATCH";
 
-    /// <summary>Every rule here passed and the table refused the row all the same.</summary>
+    /// <summary>The record passed validation, but the database rejected it.</summary>
     public const string RefusedByDatabase = "REFUSED_BY_DATABASE";
 
-    /// <summary>The broker gave the message up after its deliveries.</summary>
+    /// <summary>The broker dead-lettered the message after the maximum number of deliveries.</summary>
     public const string DeadLettered = "DEAD_LETTERED";
 }

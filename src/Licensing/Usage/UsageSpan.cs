@@ -2,35 +2,45 @@ using System.Globalization;
 
 namespace Licensing.Usage;
 
-/// <summary>A span of whole hours or days (UTC) that usage is asked for: start inclusive, end exclusive.</summary>
+/// <summary>The time span of a usage report: whole hours or days (UTC), start inclusive, end exclusive.</summary>
 /// <param name="From">UTC, the start of a bucket.</param>
 /// <param name="To">UTC, the end of a bucket; after <paramref name="From"/>.</param>
 /// <param name="Step">An hour or a day.</param>
 public sealed record UsageSpan(DateTime From, DateTime To, TimeSpan Step)
 {
-    /// <summary>Buckets at most; about 13 months of days, or 16 days of hours.</summary>
+    /// <summary>Maximum number of buckets: about 13 months of days, or 16 days of hours.</summary>
     public const int MaxBuckets = 400;
 
     private static readonly TimeSpan Hour = TimeSpan.FromHours(1);
     private static readonly TimeSpan Day = TimeSpan.FromDays(1);
 
     /// <summary>
-    /// Widens what is asked for to whole buckets. Without <paramref name="to"/> it ends with the present bucket; without
-    /// <paramref name="from"/> it has 24 hours or 30 days.
+    /// Extends the requested span to whole buckets. Without <paramref name="to"/> it ends with the present bucket. Without
+    /// <paramref name="from"/> it contains 24 hours or 30 days.
     /// </summary>
+    /// <param name="bucket">hour or day; null: hour.</param>
+    /// <returns>Refused as INVALID_SPAN: unreadable times, a start that isn't before the end, too many buckets.</returns>
     public static Outcome<UsageSpan> Of(string? from, string? to, string? bucket, DateTimeOffset now)
     {
-        if (bucket is not (null or "hour" or "day")) return Invalid("bucket", "hour or day is required.");
+        if (bucket is not (null or "hour" or "day"))
+            return Invalid("bucket", "hour or day is required.");
         var step = bucket == "day" ? Day : Hour;
-        if (!TryTime(to, now, out var end)) return Invalid("to", "An ISO 8601 time with Z or an offset, or a date, is required.");
-        if (!TryTime(from, default, out var start)) return Invalid("from", "An ISO 8601 time with Z or an offset, or a date, is required.");
+        if (!TryTime(to, now, out var end))
+            return Invalid("to", "An ISO 8601 time with Z or an offset, or a date, is required.");
+        if (!TryTime(from, default, out var start))
+            return Invalid("from", "An ISO 8601 time with Z or an offset, or a date, is required.");
 
-        // A present moment belongs to its bucket; a stated end on a boundary excludes the next one.
+        // The present belongs to its bucket. A stated end on a boundary excludes the next bucket.
         var last = to is null ? Floor(end, step) + step : Ceiling(end, step);
         var first = from is null ? last - step * (step == Day ? 30 : 24) : Floor(start, step);
-        if (first >= last) return Invalid("from", "from has to be before to.");
+        if (first >= last)
+            return Invalid("from", "from must be before to.");
         if ((last - first) / step > MaxBuckets)
-            return Invalid("from", string.Create(CultureInfo.InvariantCulture, $"At most {MaxBuckets} buckets: ask for less, or for days."));
+        {
+            return Invalid("from", string.Create(
+                CultureInfo.InvariantCulture, $"At most {MaxBuckets} buckets are allowed: use a shorter span, or days."));
+        }
+
         return new UsageSpan(first, last, step);
     }
 
@@ -40,7 +50,7 @@ public sealed record UsageSpan(DateTime From, DateTime To, TimeSpan Step)
             text, ["yyyy-MM-dd", "yyyy-MM-ddTHH:mmK", "yyyy-MM-ddTHH:mm:ssK", "yyyy-MM-ddTHH:mm:ss.FFFFFFFK"],
             CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var value);
         time = (text is null ? byDefault : value).UtcDateTime;
-        // Far from both ends of the calendar, so that a bucket more is still a time.
+        // Far from both ends of the calendar, so that adding a bucket doesn't overflow.
         return text is null || (read && value.Year is > 1900 and < 3000);
     }
 

@@ -1,9 +1,10 @@
 namespace Licensing.Usage;
 
-/// <summary>The times that a record may carry, both ends inclusive.</summary>
+/// <summary>The times that a record may have; both ends are inclusive.</summary>
 /// <remarks>
-/// A record's identity lives as long as its raw row, 90 days: an older one could be counted again, and would open a
-/// partition that retention has just dropped. A day is left between the two. Five minutes ahead forgive a device's clock.
+/// Duplicates are recognized by the stored rows, which are deleted after 90 days: an older record could be counted twice, and would create
+/// a partition that the retention has just dropped. The window is one day shorter. Five minutes into the future allow for the clock of the
+/// device.
 /// </remarks>
 public readonly record struct UsageWindow(DateTime From, DateTime To)
 {
@@ -13,7 +14,8 @@ public readonly record struct UsageWindow(DateTime From, DateTime To)
     /// <param name="now">Any offset; the window is in UTC.</param>
     public static UsageWindow At(DateTimeOffset now) => new(now.UtcDateTime - Past, now.UtcDateTime + Ahead);
 
-    public UsageFault? Judge(DateTime loggedAt) =>
+    /// <returns>Null if the time is inside the window.</returns>
+    public UsageFault? Check(DateTime loggedAt) =>
         loggedAt < From ? new(UsageFault.TooOld, "logged_at is more than 89 days ago", "logged_at")
         : loggedAt > To ? new(UsageFault.InFuture, "logged_at is more than 5 minutes ahead", "logged_at")
         : null;

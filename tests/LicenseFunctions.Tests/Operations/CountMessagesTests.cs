@@ -15,8 +15,8 @@ using Xunit;
 namespace LicenseFunctions.Tests.Operations;
 
 /// <summary>
-/// The official client against a double of Service Bus's administration; what an identity would open is mocked, for nothing here
-/// grants one a token.
+/// The official client with a double of Service Bus's administration API. The client with an identity is mocked, because a test has no
+/// identity that could receive a token.
 /// </summary>
 public sealed class CountMessagesTests : IDisposable
 {
@@ -36,7 +36,7 @@ public sealed class CountMessagesTests : IDisposable
     }
 
     [Fact]
-    public async Task Count_OfTheEmulator_IsWhatItsAdministrationTells()
+    public async Task Count_OfTheEmulator_ReturnsWhatItsAdministrationReports()
     {
         broker.Send(Queue, "a", "b", "c");
         broker.Send($"{Queue}/$deadletterqueue", "rotten");
@@ -49,7 +49,7 @@ public sealed class CountMessagesTests : IDisposable
     [InlineData(401, "Manage right")]
     [InlineData(403, "Azure Service Bus Data Owner")]
     [InlineData(500, "can't be reached")]
-    public async Task Count_RefusedByServiceBus_SaysWhatIsMissing(int status, string reason)
+    public async Task Count_DeniedByServiceBus_NamesTheReason(int status, string reason)
     {
         administration.Status = status;
 
@@ -57,11 +57,11 @@ public sealed class CountMessagesTests : IDisposable
     }
 
     [Fact]
-    public async Task Count_OfAQueueThatIsNotThere_SaysSo() =>
+    public async Task Count_OfAMissingQueue_SaysSo() =>
         Assert.Equal("Service Bus has no queue another.", await ReasonAsync(("USAGE_QUEUE", "another")));
 
     [Fact]
-    public async Task Count_NobodyListens_SaysSo()
+    public async Task Count_ConnectionRefused_SaysSo()
     {
         administration.Dispose();
 
@@ -69,7 +69,7 @@ public sealed class CountMessagesTests : IDisposable
     }
 
     [Fact]
-    public async Task Count_NobodyAnswers_EndsAfterTwoSeconds()
+    public async Task Count_WithoutAnAnswer_EndsAfterTwoSeconds()
     {
         administration.IsSilent = true;
         var counting = CountAsync();
@@ -83,7 +83,7 @@ public sealed class CountMessagesTests : IDisposable
     }
 
     [Fact]
-    public async Task Count_TheCallerLeaves_IsCancelled()
+    public async Task Count_CallerDisconnects_IsCancelled()
     {
         administration.IsSilent = true;
         using var caller = new CancellationTokenSource();
@@ -99,7 +99,7 @@ public sealed class CountMessagesTests : IDisposable
     [InlineData("ServiceBus", null, "No broker is set")]
     [InlineData("ServiceBus", "amqp://127.0.0.1", "isn't a Service Bus")]
     [InlineData("ServiceBus", "AMQPS://user:secret@broker", "isn't a Service Bus")]
-    [InlineData("ServiceBus", "nonsense", "no connection string")]
+    [InlineData("ServiceBus", "nonsense", "not a connection string")]
     [InlineData("ServiceBus:fullyQualifiedNamespace", "ns.servicebus.windows.net", "AZURE_CLIENT_ID isn't set")]
     public async Task Count_WithoutAServiceBus_SaysWhy(string name, string? value, string reason) =>
         Assert.Contains(reason, await ReasonAsync(("ServiceBus", null), (name, value)), StringComparison.Ordinal);
@@ -110,32 +110,32 @@ public sealed class CountMessagesTests : IDisposable
         var settings = Settings(
             Mock.Of<TokenCredential>(), ("ServiceBus", null), ("ServiceBus:fullyQualifiedNamespace", "ns.servicebus.windows.net"));
 
-        Assert.Null(settings.Absent);
-        Assert.NotNull(settings.Administer(CountMessages.Options));
+        Assert.Null(settings.Unavailable);
+        Assert.NotNull(CountMessages.Client(settings));
         Assert.Equal("ns.servicebus.windows.net", settings.Open(new()).FullyQualifiedNamespace);
     }
 
     [Fact]
-    public async Task Count_WithAnIdentity_IsWhatTheClientTells()
+    public async Task Count_WithAnIdentity_ReturnsWhatTheClientReports()
     {
         var properties = ServiceBusModelFactory.QueueRuntimeProperties(Queue, activeMessageCount: 7, deadLetterMessageCount: 2);
         var client = new Mock<ServiceBusAdministrationClient>();
         client.Setup(one => one.GetQueueRuntimePropertiesAsync(Queue, It.IsAny<CancellationToken>()))
             .ReturnsAsync(Response.FromValue(properties, Mock.Of<Response>()));
 
-        Assert.Equal(new QueueState(7, 2, null), await Count(Settings(), () => client.Object).RunAsync(Cancelled));
+        Assert.Equal(new QueueState(7, 2, null), await Count(Settings(), client.Object).RunAsync(Cancelled));
     }
 
     [Fact]
-    public async Task Count_TheIdentityHasNoToken_SaysSo()
+    public async Task Count_IdentityWithoutToken_SaysSo()
     {
         var client = new Mock<ServiceBusAdministrationClient>();
         client.Setup(one => one.GetQueueRuntimePropertiesAsync(Queue, It.IsAny<CancellationToken>()))
             .ThrowsAsync(new CredentialUnavailableException("no identity here"));
 
-        var state = await Count(Settings(), () => client.Object).RunAsync(Cancelled);
+        var state = await Count(Settings(), client.Object).RunAsync(Cancelled);
 
-        Assert.Equal("The identity got no token for Service Bus.", state.UnknownBecause);
+        Assert.Equal("The managed identity received no token for Service Bus.", state.UnknownBecause);
     }
 
     private async Task<string> ReasonAsync(params (string Name, string? Value)[] settings)
@@ -149,8 +149,8 @@ public sealed class CountMessagesTests : IDisposable
     private Task<QueueState> CountAsync(params (string Name, string? Value)[] settings) =>
         Count(Settings(null, settings)).RunAsync(Cancelled);
 
-    private CountMessages Count(ServiceBusSettings settings, Func<ServiceBusAdministrationClient>? open = null) =>
-        new(settings, open ?? (() => settings.Administer(CountMessages.Options)), time, NullLogger<CountMessages>.Instance);
+    private CountMessages Count(ServiceBusSettings settings, ServiceBusAdministrationClient? client = null) =>
+        new(settings, client ?? CountMessages.Client(settings), time, NullLogger<CountMessages>.Instance);
 
     private ServiceBusSettings Settings(TokenCredential? identity = null, params (string Name, string? Value)[] settings)
     {

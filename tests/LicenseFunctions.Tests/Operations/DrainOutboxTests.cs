@@ -8,18 +8,20 @@ using Xunit;
 
 namespace LicenseFunctions.Tests.Operations;
 
-/// <summary>The outbox over a real database and a real SMTP server.</summary>
+/// <summary>The outbox with a real database and a real SMTP server.</summary>
 public sealed class DrainOutboxTests(PostgresFixture postgres)
 {
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task Drain_ADueMail_SendsItOnce_InTextAndHtml()
+    public async Task Drain_DueMail_IsSentOnce_AsTextAndHtml()
     {
         await using var database = await postgres.NewDatabaseAsync();
         await using var smtp = await SmtpCatcher.StartAsync();
-        var user = await database.QueryAsync<Guid>("insert into users (email, password_hash) values ('jo@example.com', 'x') returning user_id");
-        var id = await PutAsync(database, $$$"""{"template":"renewed","user_id":"{{{user}}}","model":{"subscription_id":"L-1","amount_usd":30}}""");
+        var user = await database.QueryAsync<Guid>(
+            "insert into users (email, password_hash) values ('jo@example.com', 'x') returning user_id");
+        var id = await PutAsync(database,
+            $$$"""{"template":"renewed","user_id":"{{{user}}}","model":{"subscription_id":"L-1","amount_usd":30}}""");
         var drain = Drain(database, smtp.Port);
 
         Assert.Equal(new OutboxCounts(1, 0, 0), await drain.RunAsync(Cancel));
@@ -36,7 +38,7 @@ public sealed class DrainOutboxTests(PostgresFixture postgres)
     }
 
     [Fact]
-    public async Task Drain_WithTheRelayAway_PutsAllOff_AndSendsThemLater()
+    public async Task Drain_RelayDown_DelaysAllMails_AndSendsThemLater()
     {
         await using var database = await postgres.NewDatabaseAsync();
         var port = await FreePortAsync();
@@ -45,7 +47,8 @@ public sealed class DrainOutboxTests(PostgresFixture postgres)
 
         var away = await Drain(database, port).RunAsync(Cancel);
         Assert.Equal(new OutboxCounts(0, 20, 0), away);
-        Assert.Equal(0, await database.QueryAsync<int>("select count(*)::int from outbox where dead_at is not null or lease_until is not null"));
+        Assert.Equal(0, await database.QueryAsync<int>(
+            "select count(*)::int from outbox where dead_at is not null or lease_until is not null"));
 
         await using var smtp = await SmtpCatcher.StartAsync(port);
         await database.ExecuteAsync("update outbox set due_at = now()");
@@ -54,7 +57,7 @@ public sealed class DrainOutboxTests(PostgresFixture postgres)
     }
 
     [Fact]
-    public async Task Drain_APutOffMail_WaitsLongerEachTime()
+    public async Task Drain_FailedMail_WaitsLongerEachTime()
     {
         await using var database = await postgres.NewDatabaseAsync();
         var port = await FreePortAsync();
@@ -71,7 +74,7 @@ public sealed class DrainOutboxTests(PostgresFixture postgres)
     }
 
     [Fact]
-    public async Task Drain_AnAddressRefusedForGood_IsGivenUp_AndTheOthersGo()
+    public async Task Drain_PermanentlyRejectedAddress_IsGivenUp_AndTheOthersAreSent()
     {
         await using var database = await postgres.NewDatabaseAsync();
         await using var smtp = await SmtpCatcher.StartAsync();
@@ -86,12 +89,13 @@ public sealed class DrainOutboxTests(PostgresFixture postgres)
 
         Assert.Equal("jo@example.com", Assert.Single(smtp.Mails()).To.ToString());
         Assert.Equal(
-            ["450 RecipientNotAccepted", "550 RecipientNotAccepted", "554 MessageNotAccepted", "can't be written: KeyNotFoundException", "no address"],
+            ["450 RecipientNotAccepted", "550 RecipientNotAccepted", "554 MessageNotAccepted", "can't be written: KeyNotFoundException",
+                "no address"],
             await database.QueryAllAsync<string>("select last_error from outbox where sent_at is null order by last_error collate \"C\""));
     }
 
     [Fact]
-    public async Task Drain_AMailWhoseAnswerWasLost_GoesAgainUnderTheSameMessageId()
+    public async Task Drain_MailWithALostAnswer_IsSentAgainWithTheSameMessageId()
     {
         await using var database = await postgres.NewDatabaseAsync();
         await using var smtp = await SmtpCatcher.StartAsync();
@@ -122,7 +126,7 @@ public sealed class DrainOutboxTests(PostgresFixture postgres)
     }
 
     [Fact]
-    public async Task Settle_ByAWorkerWhoseLeaseWasTakenOver_WritesNothing()
+    public async Task Settle_AfterTheLeaseWasTakenOver_WritesNothing()
     {
         await using var database = await postgres.NewDatabaseAsync();
         await PutAsync(database, Mail("jo@example.com"));
@@ -141,7 +145,7 @@ public sealed class DrainOutboxTests(PostgresFixture postgres)
     [Theory]
     [InlineData("p%40ss", 1, 0)]
     [InlineData("wrong", 0, 1)]
-    public async Task Drain_ByARelayThatWantsAPassword_LogsIn_AndAWrongOneOnlyDelays(string password, int sent, int later)
+    public async Task Drain_RelayWithPassword_LogsIn_AndAWrongPasswordOnlyDelays(string password, int sent, int later)
     {
         await using var database = await postgres.NewDatabaseAsync();
         await using var smtp = await SmtpCatcher.StartAsync(user: "us", password: "p@ss");
@@ -151,13 +155,14 @@ public sealed class DrainOutboxTests(PostgresFixture postgres)
     }
 
     [Fact]
-    public async Task Drain_WithoutARelay_LeavesTheMailsWaiting()
+    public async Task Drain_WithoutARelay_LeavesTheMailsInTheOutbox()
     {
         await using var database = await postgres.NewDatabaseAsync();
         await PutAsync(database, Mail("jo@example.com"));
-        var settings = new NotificationSettings(null, new MailboxAddress("", "licenses@example.org"), null);
+        var settings = new MailSettings(null, new MailboxAddress("", "licenses@example.org"), null);
         var drain = new DrainOutbox(
-            new OutboxStore(database.Database), () => new Mailer(settings, new MailTemplates()), TimeProvider.System, NullLogger<DrainOutbox>.Instance);
+            new OutboxStore(database.Database), () => new Mailer(settings, new MailTemplates()), TimeProvider.System,
+                NullLogger<DrainOutbox>.Instance);
 
         Assert.Equal(new OutboxCounts(0, 0, 0), await drain.RunAsync(Cancel));
         Assert.Equal(0, await database.QueryAsync<int>("select attempts from outbox"));
@@ -166,14 +171,17 @@ public sealed class DrainOutboxTests(PostgresFixture postgres)
     private static string Mail(string to) => $$$"""{"template":"reinstated","to":"{{{to}}}","model":{"subscription_id":"L-1"}}""";
 
     private static Task<Guid> PutAsync(TestDatabase database, string payload) => database.QueryAsync<Guid>(
-        "insert into outbox (kind, dedup_key, payload) values ('email', uuid_generate_v4()::text, @payload::jsonb) returning outbox_id", new { payload });
+        "insert into outbox (kind, dedup_key, payload) values ('email', uuid_generate_v4()::text, @payload::jsonb) returning outbox_id",
+            new { payload });
 
     private static DrainOutbox Drain(TestDatabase database, int port, string login = "")
     {
-        var settings = new NotificationSettings(
-            new Uri($"smtp://{login}127.0.0.1:{port}"), new MailboxAddress("Licenses", "licenses@example.org"), new Uri("https://licenses.example.org"));
+        var settings = new MailSettings(
+            new Uri($"smtp://{login}127.0.0.1:{port}"), new MailboxAddress("Licenses", "licenses@example.org"),
+                new Uri("https://licenses.example.org"));
         return new DrainOutbox(
-            new OutboxStore(database.Database), () => new Mailer(settings, new MailTemplates()), TimeProvider.System, NullLogger<DrainOutbox>.Instance);
+            new OutboxStore(database.Database), () => new Mailer(settings, new MailTemplates()), TimeProvider.System,
+                NullLogger<DrainOutbox>.Instance);
     }
 
     private static async Task<int> FreePortAsync()

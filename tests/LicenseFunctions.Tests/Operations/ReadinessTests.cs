@@ -17,7 +17,7 @@ public sealed class ReadinessTests(PostgresFixture postgres)
     }
 
     [Fact]
-    public async Task Missing_AnOlderSchema_NamesTheFirstMigrationThatItLacks()
+    public async Task Missing_OlderSchema_NamesTheFirstMissingMigration()
     {
         await using var database = await postgres.NewDatabaseAsync();
         await database.ExecuteAsync("delete from schema_migrations where name >= '0004'");
@@ -26,7 +26,7 @@ public sealed class ReadinessTests(PostgresFixture postgres)
     }
 
     [Fact]
-    public async Task Missing_NoSchemaAtAll_SaysSo()
+    public async Task Missing_NoSchema_SaysSo()
     {
         await using var database = await postgres.NewEmptyDatabaseAsync();
 

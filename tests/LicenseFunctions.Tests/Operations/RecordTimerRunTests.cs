@@ -4,10 +4,10 @@ using Xunit;
 
 namespace LicenseFunctions.Tests.Operations;
 
-/// <summary>What operators and alert rules see of a timer's runs.</summary>
+/// <summary>The recorded runs of timers, as operators and alert rules read them.</summary>
 public sealed class RecordTimerRunTests(PostgresFixture postgres) : IAsyncLifetime
 {
-    // Of those that run once a day, so that only the test runs it.
+    // A timer that runs once a day, so that only the test runs it.
     private const string Timer = "RetainData";
     private static readonly string Operator = $"Bearer {RunningApp.Token("operator")}";
 
@@ -37,7 +37,7 @@ public sealed class RecordTimerRunTests(PostgresFixture postgres) : IAsyncLifeti
     }
 
     [Fact]
-    public async Task Run_ThatSucceeds_LeavesItsTimesAndCounts()
+    public async Task Run_ThatSucceeds_RecordsItsTimesAndCounts()
     {
         await RunAsync();
 
@@ -51,7 +51,7 @@ public sealed class RecordTimerRunTests(PostgresFixture postgres) : IAsyncLifeti
     }
 
     [Fact]
-    public async Task Run_ThatFails_SaysWhyUntilOneSucceeds()
+    public async Task Run_ThatFails_RecordsItsErrorUntilOneSucceeds()
     {
         await RunAsync();
         var succeeded = (DateTime?)(await TimerAsync())["last_succeeded_at"];
@@ -71,7 +71,7 @@ public sealed class RecordTimerRunTests(PostgresFixture postgres) : IAsyncLifeti
     }
 
     [Fact]
-    public async Task Run_UnderWay_IsRunningAndTheLastOnesFailureStands()
+    public async Task Run_InProgress_IsRunningAndKeepsTheLastFailure()
     {
         await database.ExecuteAsync(
             """
@@ -99,5 +99,6 @@ public sealed class RecordTimerRunTests(PostgresFixture postgres) : IAsyncLifeti
     }
 
     private async Task<double> FailedAsync() =>
-        (await app.Client.GetStringAsync("/metrics", TestContext.Current.CancellationToken)).Contains($"timer_failed{{timer=\"{Timer}\"}} 1\n", StringComparison.Ordinal) ? 1 : 0;
+        (await app.Client.GetStringAsync("/metrics", TestContext.Current.CancellationToken))
+            .Contains($"timer_failed{{timer=\"{Timer}\"}} 1\n", StringComparison.Ordinal) ? 1 : 0;
 }

@@ -9,7 +9,7 @@ namespace LicenseFunctions.Tests.Operations;
 public sealed class RetainDataTests(PostgresFixture postgres)
 {
     [Fact]
-    public async Task Run_PastTheirTime_TakesRawUsageBodiesAndAddressesAndLeavesTheSums()
+    public async Task Run_ExpiredData_DeletesRawUsageBodiesAndAddressesAndKeepsTheSums()
     {
         await using var scene = await UsageScene.NewAsync(postgres);
         var license = await scene.LicenseAsync();
@@ -23,12 +23,14 @@ public sealed class RetainDataTests(PostgresFixture postgres)
             insert into outbox (kind, dedup_key, payload, created_at, sent_at) values
                 ('email', 'sent long ago', '{"to":"a@x.test"}', now() - interval '31 days', now() - interval '31 days'),
                 ('email', 'sent lately', '{"to":"a@x.test"}', now() - interval '29 days', now());
-            insert into outbox (kind, dedup_key, payload, created_at) values ('email', 'waits since long', '{"to":"a@x.test"}', now() - interval '31 days');
+            insert into outbox (kind, dedup_key, payload, created_at)
+                values ('email', 'waits since long', '{"to":"a@x.test"}', now() - interval '31 days');
             insert into payment_events (provider, event_id, event_type, created_at, received_at, body) values
                 ('stripe', 'old', 'x', now(), now() - interval '31 days', '{"a":1}'), ('stripe', 'new', 'x', now(), now(), '{"a":1}');
             with renewal as (
                 insert into renewals (subscription_id, user_id, period_start, renewal_type, status, gives_up_at)
-                select subscription_id, subscriber_id, now(), 'manual', 'lapsed', now() from subscriptions where subscription_id = @SubscriptionId
+                select subscription_id, subscriber_id, now(), 'manual', 'lapsed', now() from subscriptions
+                    where subscription_id = @SubscriptionId
                 returning renewal_id, subscription_id, user_id
             )
             insert into renewal_requests (caller_id, idempotency_key, subscription_id, renewal_id, requested_at)
@@ -52,7 +54,8 @@ public sealed class RetainDataTests(PostgresFixture postgres)
             "select (select count(*) from license_usage_log), (select sum(sessions)::bigint from usage_rollups)"));
         Assert.Equal(["new"], await scene.Database.QueryAllAsync<string>("select payload from usage_quarantine"));
         Assert.Equal(
-            ["sent lately", "waits since long"], await scene.Database.QueryAllAsync<string>("select dedup_key from outbox where payload <> '{}' order by 1"));
+            ["sent lately", "waits since long"],
+                await scene.Database.QueryAllAsync<string>("select dedup_key from outbox where payload <> '{}' order by 1"));
         Assert.Equal(["new"], await scene.Database.QueryAllAsync<string>("select idempotency_key from renewal_requests"));
         Assert.Equal(["new"], await scene.Database.QueryAllAsync<string>("select event_id from payment_events where body is not null"));
         Assert.Equal(["203.0.113.0/24", "203.0.113.78"], await scene.Database.QueryAllAsync<string>(

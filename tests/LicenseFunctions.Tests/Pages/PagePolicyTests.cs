@@ -25,7 +25,7 @@ public sealed class PagePolicyTests
     }
 
     [Fact]
-    public void Of_CardPage_NamesWhatStripesFormNeeds()
+    public void Of_CardPage_AllowsWhatStripesFormNeeds()
     {
         var rules = PagePolicy.Of("payment-methods", AtStripe).Split("; ");
 

@@ -3,10 +3,10 @@ using Xunit;
 
 namespace LicenseFunctions.Tests.Support;
 
-/// <summary>The operators' tool in a process of its own.</summary>
+/// <summary>Runs licensectl as a process.</summary>
 internal static class Licensectl
 {
-    /// <returns>Its exit code, and what it wrote to both outputs.</returns>
+    /// <returns>The exit code, and the text of both outputs.</returns>
     public static Task<(int Code, string Output)> RunAsync(TestDatabase database, params string[] arguments) =>
         RunAsync([("DATABASE_URL", database.ConnectionString)], arguments);
 

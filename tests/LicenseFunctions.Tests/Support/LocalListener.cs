@@ -7,10 +7,10 @@ using Microsoft.Extensions.Logging;
 
 namespace LicenseFunctions.Tests.Support;
 
-/// <summary>A request as it came.</summary>
+/// <summary>A received request.</summary>
 internal sealed record Heard(string Path, string Query, IReadOnlyDictionary<string, string> Headers, string Body);
 
-/// <summary>An HTTP server on a free port of this machine that writes down what it hears.</summary>
+/// <summary>An HTTP server on a free local port that records its requests.</summary>
 internal sealed class LocalListener : IAsyncDisposable
 {
     private readonly WebApplication app;
@@ -22,7 +22,7 @@ internal sealed class LocalListener : IAsyncDisposable
 
     public Uri Address { get; private set; } = null!;
 
-    /// <param name="answer">By how many requests came before.</param>
+    /// <param name="answer">The answer; the argument is the number of earlier requests.</param>
     public static async Task<LocalListener> StartAsync(Func<int, IResult> answer, CancellationToken cancellationToken)
     {
         var builder = WebApplication.CreateSlimBuilder();
@@ -39,7 +39,8 @@ internal sealed class LocalListener : IAsyncDisposable
             return answer(listener.heard.Count - 1);
         });
         await app.StartAsync(cancellationToken);
-        listener.Address = new Uri(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single() + "/");
+        listener.Address = new Uri(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single()
+            + "/");
         return listener;
     }
 

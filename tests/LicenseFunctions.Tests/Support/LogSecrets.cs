@@ -6,8 +6,8 @@ using Npgsql;
 namespace LicenseFunctions.Tests.Support;
 
 /// <summary>
-/// What a test's backend must never log: the tokens and keys that it was given, and the addresses and cards in its database.
-/// <c>./dev test</c> greps every log of the run for every test's.
+/// Texts that a test's backend must never log: its tokens and keys, and the addresses and cards in its database.
+/// <c>./dev test</c> searches all logs of the run for the secrets of all tests.
 /// </summary>
 public sealed class LogSecrets
 {
@@ -35,17 +35,17 @@ public sealed class LogSecrets
         database = settings.FirstOrDefault(setting => setting.Name == "DATABASE_URL").Value;
     }
 
-    /// <summary>Remembers a secret; what is so short that it may stand in any line is none.</summary>
+    /// <summary>Adds a secret. Texts that are too short are ignored, because any line may contain them.</summary>
     public void Add(string secret)
     {
-        if (secret.Trim() is { Length: >= 8 } told && !told.Contains('\n', StringComparison.Ordinal))
-            secrets.TryAdd(told, true);
+        if (secret.Trim() is { Length: >= 8 } text && !text.Contains('\n', StringComparison.Ordinal))
+            secrets.TryAdd(text, true);
     }
 
-    /// <summary>Remembers the credential of an Authorization header.</summary>
+    /// <summary>Adds the credential of an Authorization header.</summary>
     public void AddCredential(string authorization) => Add(authorization[(authorization.IndexOf(' ', StringComparison.Ordinal) + 1)..]);
 
-    /// <summary>Leaves the log and the secrets where <c>./dev test</c> asks for them, by TEST_LOGS.</summary>
+    /// <summary>Writes the log and the secrets to the folder TEST_LOGS, which <c>./dev test</c> sets.</summary>
     public async Task SaveAsync(string log)
     {
         if (Environment.GetEnvironmentVariable("TEST_LOGS") is not { Length: > 0 } folder)
@@ -56,12 +56,13 @@ public sealed class LogSecrets
         await File.WriteAllLinesAsync(name + ".secrets", secrets.Keys);
     }
 
-    // The server may be one that the test stopped, or the address none.
+    // The test may have stopped the server, or the address may be invalid.
     private async Task AddPersonsAsync()
     {
         try
         {
-            await using var source = NpgsqlDataSource.Create(LicenseFunctions.Infrastructure.Database.DatabaseSettings.FromUri(database ?? ""));
+            await using var source =
+                NpgsqlDataSource.Create(LicenseFunctions.Infrastructure.Database.DatabaseSettings.FromUri(database ?? ""));
             await using var command = source.CreateCommand(Persons);
             await using var rows = await command.ExecuteReaderAsync();
             while (await rows.ReadAsync())

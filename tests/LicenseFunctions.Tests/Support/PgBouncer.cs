@@ -5,7 +5,7 @@ using Xunit;
 
 namespace LicenseFunctions.Tests.Support;
 
-/// <summary>PgBouncer in transaction mode before one test's database, with a few server connections.</summary>
+/// <summary>PgBouncer in transaction mode for one test's database, with a few server connections.</summary>
 internal sealed class PgBouncer : IAsyncDisposable
 {
     private readonly Process process;
@@ -34,7 +34,8 @@ internal sealed class PgBouncer : IAsyncDisposable
             default_pool_size = {serverConnections}
             {(Environment.IsPrivilegedProcess ? $"user = {Programs.User}" : "")}
             """, TestContext.Current.CancellationToken);
-        var program = Environment.GetEnvironmentVariable("PATH")!.Split(':').Append("/usr/sbin").Select(place => Path.Combine(place, "pgbouncer")).FirstOrDefault(File.Exists)
+        var program = Environment.GetEnvironmentVariable("PATH")!.Split(':').Append("/usr/sbin")
+            .Select(place => Path.Combine(place, "pgbouncer")).FirstOrDefault(File.Exists)
             ?? throw new InvalidOperationException("pgbouncer is missing: ./dev test installs it (Debian: apt-get install pgbouncer).");
         var process = Process.Start(new ProcessStartInfo(program, ["-q", settings]))!;
         var pooler = new PgBouncer(process, folder, new NpgsqlConnectionStringBuilder

@@ -8,7 +8,7 @@ using Xunit;
 namespace LicenseFunctions.Tests.Support;
 
 /// <summary>
-/// A migrated template database on the server that TEST_DATABASE_URL names (<c>./dev test</c> starts one); each test clones its own.
+/// A migrated template database on the server of TEST_DATABASE_URL (<c>./dev test</c> starts one). Each test uses its own clone.
 /// </summary>
 public sealed class PostgresFixture : IAsyncLifetime
 {
@@ -18,7 +18,8 @@ public sealed class PostgresFixture : IAsyncLifetime
     private NpgsqlDataSource server = null!;
 
     private string Server { get; } = DatabaseSettings.FromUri(Environment.GetEnvironmentVariable("TEST_DATABASE_URL")
-        ?? throw new InvalidOperationException("TEST_DATABASE_URL is missing: run the tests by ./dev test, or name a PostgreSQL superuser's address."));
+        ?? throw new InvalidOperationException(
+            "TEST_DATABASE_URL is missing: run the tests by ./dev test, or name a PostgreSQL superuser's address."));
 
     public async ValueTask InitializeAsync()
     {
@@ -28,7 +29,7 @@ public sealed class PostgresFixture : IAsyncLifetime
         await new Migrations(source).RunAsync(_ => { }, TestContext.Current.CancellationToken);
     }
 
-    /// <summary>A fresh clone of the migrated template.</summary>
+    /// <summary>A new clone of the migrated template.</summary>
     public Task<TestDatabase> NewDatabaseAsync() => CloneAsync(template);
 
     /// <summary>A copy of a database. Only this process may be connected to the original.</summary>
@@ -55,7 +56,7 @@ public sealed class PostgresFixture : IAsyncLifetime
         return new TestDatabase(Address(name));
     }
 
-    /// <summary>A fresh database with nothing in it.</summary>
+    /// <summary>A new empty database.</summary>
     public async Task<TestDatabase> NewEmptyDatabaseAsync()
     {
         var name = "test_" + Guid.NewGuid().ToString("N");
@@ -74,7 +75,8 @@ public sealed class PostgresFixture : IAsyncLifetime
     }
 
     private string Address(string database) =>
-        new NpgsqlConnectionStringBuilder(Server) { Database = database, MaxPoolSize = 20, ConnectionIdleLifetime = 5, ConnectionPruningInterval = 1 }.ConnectionString;
+        new NpgsqlConnectionStringBuilder(Server) { Database = database, MaxPoolSize = 20, ConnectionIdleLifetime = 5,
+            ConnectionPruningInterval = 1 }.ConnectionString;
 
     private async Task ExecuteAsync(string sql)
     {
@@ -83,7 +85,7 @@ public sealed class PostgresFixture : IAsyncLifetime
     }
 }
 
-/// <summary>One test's database.</summary>
+/// <summary>The database of one test.</summary>
 public sealed class TestDatabase : IAsyncDisposable
 {
     internal TestDatabase(string connectionString)

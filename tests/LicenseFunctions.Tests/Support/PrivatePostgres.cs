@@ -4,7 +4,7 @@ using Xunit;
 
 namespace LicenseFunctions.Tests.Support;
 
-/// <summary>A PostgreSQL of a test's own, which it may stop; the same programs as the server of TEST_DATABASE_URL.</summary>
+/// <summary>A PostgreSQL server for one test, which may stop it, with the programs of the server of TEST_DATABASE_URL.</summary>
 internal sealed class PrivatePostgres : IAsyncDisposable
 {
     private readonly string programs;
@@ -30,10 +30,10 @@ internal sealed class PrivatePostgres : IAsyncDisposable
 
     public Task StartAsync() => RunAsync("pg_ctl", "-D", Data, "-l", Path.Combine(folder, "log"), "-w", "-s", "start");
 
-    /// <summary>At once, as a crash or a failover does it.</summary>
+    /// <summary>Stops the server immediately, as a crash or a failover does.</summary>
     public Task StopAsync() => RunAsync("pg_ctl", "-D", Data, "-m", "immediate", "-w", "-s", "stop");
 
-    /// <summary>A migrated database, in the tablespace named where one is.</summary>
+    /// <summary>A migrated database, optionally in a tablespace.</summary>
     public async Task<TestDatabase> NewDatabaseAsync(string tablespace = "pg_default")
     {
         await using var server = new TestDatabase(Address("postgres"));

@@ -4,19 +4,19 @@ using Npgsql;
 
 namespace LicenseFunctions.Tests.Support;
 
-/// <summary>PostgreSQL's own client programs, as the platform's operators use them.</summary>
+/// <summary>Runs PostgreSQL's client programs, as operators do.</summary>
 internal static class Psql
 {
     /// <summary>The folder <c>sql/</c> of the repository.</summary>
     public static string SqlFolder([CallerFilePath] string thisFile = "") =>
         Path.GetFullPath(Path.Combine(Path.GetDirectoryName(thisFile)!, "../../../sql"));
 
-    /// <summary>Installs by the guide's command.</summary>
+    /// <summary>Installs the schema with the guide's command.</summary>
     public static Task<string> InstallAsync(TestDatabase database) =>
         RunAsync("psql", database, SqlFolder(), "-X", "-v", "ON_ERROR_STOP=1", "-c", "\\i schema_license_extensions.sql");
 
-    /// <returns>What the program wrote to its standard output.</returns>
-    /// <exception cref="InvalidOperationException">It failed; the message is what it wrote to its standard error.</exception>
+    /// <returns>The standard output of the program.</returns>
+    /// <exception cref="InvalidOperationException">The program failed; the message is its standard error.</exception>
     public static async Task<string> RunAsync(string program, TestDatabase database, string folder, params string[] arguments)
     {
         var address = new NpgsqlConnectionStringBuilder(database.ConnectionString);
@@ -38,6 +38,7 @@ internal static class Psql
         var output = process.StandardOutput.ReadToEndAsync();
         var errors = await process.StandardError.ReadToEndAsync();
         await process.WaitForExitAsync();
-        return process.ExitCode == 0 ? await output : throw new InvalidOperationException($"{program} exits with {process.ExitCode}: {errors}");
+        return process.ExitCode == 0 ? await output
+            : throw new InvalidOperationException($"{program} exits with {process.ExitCode}: {errors}");
     }
 }

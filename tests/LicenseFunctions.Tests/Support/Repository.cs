@@ -1,6 +1,6 @@
 namespace LicenseFunctions.Tests.Support;
 
-/// <summary>Files of the project's root, for tests that hold documents to the code.</summary>
+/// <summary>Files of the repository, for tests that compare documents with the code.</summary>
 internal static class Repository
 {
     public static string Root { get; } = FindRoot(new DirectoryInfo(AppContext.BaseDirectory));

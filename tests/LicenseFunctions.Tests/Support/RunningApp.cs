@@ -10,7 +10,7 @@ using Xunit;
 
 namespace LicenseFunctions.Tests.Support;
 
-/// <summary>The whole backend in a process of its own over one test's database, and a client of it.</summary>
+/// <summary>The whole backend as a process with one test's database, and a client.</summary>
 public sealed class RunningApp : IAsyncDisposable
 {
     private static readonly byte[] SigningKey = Encoding.ASCII.GetBytes("a-signing-key-for-tests-of-32-bytes-or-more");
@@ -29,12 +29,12 @@ public sealed class RunningApp : IAsyncDisposable
 
     public HttpClient Client { get; }
 
-    /// <summary>What its log may not hold; a test that makes a secret otherwise than by <see cref="SendAsync"/> adds it.</summary>
+    /// <summary>Texts that the log must not contain. A test adds secrets that it doesn't send by <see cref="SendAsync"/>.</summary>
     public LogSecrets Secrets { get; }
 
     public string Log => string.Join('\n', output);
 
-    /// <summary>What the process holds in memory now.</summary>
+    /// <summary>Present memory of the process.</summary>
     public long ResidentBytes
     {
         get
@@ -53,10 +53,11 @@ public sealed class RunningApp : IAsyncDisposable
         var line = await Task.WhenAny(ready, process.WaitForExitAsync(TestContext.Current.CancellationToken)) == ready ? await ready : null;
         return line is null
             ? throw new InvalidOperationException("The backend did not start:\n" + string.Join('\n', output))
-            : new RunningApp(process, new Uri(line[(line.IndexOf("http://", StringComparison.Ordinal))..].Trim()), output, new LogSecrets(settings));
+            : new RunningApp(process, new Uri(line[(line.IndexOf("http://", StringComparison.Ordinal))..].Trim()), output,
+                new LogSecrets(settings));
     }
 
-    /// <summary>Starts it with settings that stop the start; its exit code and what it said.</summary>
+    /// <summary>Starts the process with invalid settings and returns its exit code and output.</summary>
     public static async Task<(int ExitCode, string Output)> StartAndFailAsync(params (string Name, string Value)[] settings)
     {
         var (process, output, _) = Launch(settings);
@@ -64,7 +65,7 @@ public sealed class RunningApp : IAsyncDisposable
         return (process.ExitCode, string.Join('\n', output));
     }
 
-    /// <summary>A bearer token of the issuer that this backend trusts.</summary>
+    /// <summary>A bearer token that this backend accepts.</summary>
     public static string Token(string role, Guid? userId = null, DateTime? expires = null) =>
         new JsonWebTokenHandler { SetDefaultTimesOnTokenCreation = false }.CreateToken(new SecurityTokenDescriptor
         {
@@ -73,7 +74,7 @@ public sealed class RunningApp : IAsyncDisposable
             SigningCredentials = new SigningCredentials(new SymmetricSecurityKey(SigningKey), SecurityAlgorithms.HmacSha256),
         });
 
-    /// <summary>Sends JSON; <paramref name="authorization"/> is the whole header value, or null.</summary>
+    /// <summary>Sends JSON; <paramref name="authorization"/> is the complete header value, or null.</summary>
     public async Task<(int Status, JsonNode? Body, HttpResponseMessage Response)> SendAsync(
         HttpMethod method, string path, string? authorization, object? body = null)
     {
@@ -92,17 +93,19 @@ public sealed class RunningApp : IAsyncDisposable
 
         var response = await Client.SendAsync(request, TestContext.Current.CancellationToken);
         var text = await response.Content.ReadAsStringAsync(TestContext.Current.CancellationToken);
-        var json = response.Content.Headers.ContentType?.MediaType?.EndsWith("json", StringComparison.Ordinal) is true ? JsonNode.Parse(text) : null;
+        var json = response.Content.Headers.ContentType?.MediaType?.EndsWith("json", StringComparison.Ordinal) is true
+            ? JsonNode.Parse(text) : null;
         return ((int)response.StatusCode, json, response);
     }
 
     public Task<(int Status, JsonNode? Body, HttpResponseMessage Response)> GetAsync(string path, string? authorization = null) =>
         SendAsync(HttpMethod.Get, path, authorization);
 
-    public Task<(int Status, JsonNode? Body, HttpResponseMessage Response)> PostAsync(string path, string? authorization, object? body = null) =>
+    public Task<(int Status, JsonNode? Body, HttpResponseMessage Response)> PostAsync(string path, string? authorization,
+        object? body = null) =>
         SendAsync(HttpMethod.Post, path, authorization, body);
 
-    /// <summary>Runs a timer's function once. The host's endpoint answers before it has run: its lease row tells when it has.</summary>
+    /// <summary>Runs a timer's function once. The host's endpoint may answer before its end, so this waits for the timer's row.</summary>
     public async Task RunTimerAsync(TestDatabase database, string timer)
     {
         Task<DateTime?> FinishedAsync() => database.QueryAsync<DateTime?>(
@@ -115,7 +118,7 @@ public sealed class RunningApp : IAsyncDisposable
     }
 
     /// <summary>Sends SIGTERM, as a platform does, and waits for the end; <see cref="Log"/> is complete then.</summary>
-    /// <returns>Its exit code.</returns>
+    /// <returns>The exit code.</returns>
     public async Task<int> StopAsync()
     {
         using var signal = Process.Start("kill", ["-TERM", $"{process.Id}"]);

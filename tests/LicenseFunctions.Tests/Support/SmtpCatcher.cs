@@ -4,7 +4,7 @@ using Xunit;
 
 namespace LicenseFunctions.Tests.Support;
 
-/// <summary>A real SMTP server (npm smtp-server) in a process of its own; its mails are files.</summary>
+/// <summary>Runs an SMTP server (npm smtp-server) as a process that stores mails in files.</summary>
 public sealed class SmtpCatcher : IAsyncDisposable
 {
     private static readonly SemaphoreSlim Installing = new(1);
@@ -26,10 +26,11 @@ public sealed class SmtpCatcher : IAsyncDisposable
         var process = Process.Start(new ProcessStartInfo("node", arguments) { RedirectStandardOutput = true })!;
         var line = await process.StandardOutput.ReadLineAsync(TestContext.Current.CancellationToken)
             ?? throw new InvalidOperationException("The SMTP server did not start");
-        return new SmtpCatcher(process, folder, int.Parse(line[(line.LastIndexOf(':') + 1)..], System.Globalization.CultureInfo.InvariantCulture));
+        return new SmtpCatcher(process, folder,
+            int.Parse(line[(line.LastIndexOf(':') + 1)..], System.Globalization.CultureInfo.InvariantCulture));
     }
 
-    /// <summary>All mails that were taken so far, in order.</summary>
+    /// <summary>All mails that were accepted so far, in order.</summary>
     public IReadOnlyList<MimeMessage> Mails() =>
         [.. folder.GetFiles("*.eml").OrderBy(file => file.Name, StringComparer.Ordinal).Select(file => MimeMessage.Load(file.FullName))];
 

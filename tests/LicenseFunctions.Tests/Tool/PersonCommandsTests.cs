@@ -19,7 +19,8 @@ public sealed class PersonCommandsTests(PostgresFixture postgres) : IAsyncLifeti
             scene.Record(license, ea: "MY-EA"), scene.Record(await scene.LicenseAsync(), ea: "OTHERS-EA"),
             scene.Record(license, ea: "MY-EA", account: -1));
         await scene.DeviceAsync(license, "1001|MY-EA", "MY-EA", 1001, "198.51.100.4", scene.Now.UtcDateTime);
-        person = await scene.Database.QueryAsync<Guid>("select subscriber_id from subscriptions where subscription_id = @SubscriptionId", license);
+        person = await scene.Database.QueryAsync<Guid>("select subscriber_id from subscriptions where subscription_id = @SubscriptionId",
+            license);
         await scene.Database.ExecuteAsync(
             """
             update users set email = 'person@x.test' where user_id = @person;
@@ -29,9 +30,11 @@ public sealed class PersonCommandsTests(PostgresFixture postgres) : IAsyncLifeti
             insert into user_wallets (user_id) values (@person);
             insert into billing_ledger (user_id, wallet_id, entry_type, amount_usd, balance_before, balance_after)
             select @person, wallet_id, 'DEPOSIT', 10, 0, 10 from user_wallets;
-            insert into outbox (kind, dedup_key, payload) values ('email', 'a', jsonb_build_object('user_id', @person)), ('email', 'b', '{"to":"person@x.test"}'),
+            insert into outbox (kind, dedup_key, payload)
+                values ('email', 'a', jsonb_build_object('user_id', @person)), ('email', 'b', '{"to":"person@x.test"}'),
                 ('email', 'c', '{"to":"somebody@x.test"}');
-            insert into payment_events (provider, event_id, event_type, created_at, body) values ('stripe', 'evt_1', 'x', now(), '{"customer":"cus_1"}');
+            insert into payment_events (provider, event_id, event_type, created_at, body)
+                values ('stripe', 'evt_1', 'x', now(), '{"customer":"cus_1"}');
             insert into suspicious_activity_alerts (subscription_id, user_id, activity_type, severity, description, evidence)
             values (@SubscriptionId, @person, 'MULTIPLE_IPS', 'LOW', 'from 198.51.100.4', '{"ip":"198.51.100.4"}');
             insert into renewals (subscription_id, user_id, period_start, renewal_type, status, gives_up_at)
@@ -43,7 +46,7 @@ public sealed class PersonCommandsTests(PostgresFixture postgres) : IAsyncLifeti
     public ValueTask DisposeAsync() => scene.DisposeAsync();
 
     [Fact]
-    public async Task Export_OfAPerson_HoldsEveryTableThatNamesHimAndNobodyElse()
+    public async Task Export_OfAPerson_ContainsAllTheirRowsAndNoOthers()
     {
         var (code, output) = await ToolAsync("export", "--user", "Person@x.test");
 
@@ -51,19 +54,23 @@ public sealed class PersonCommandsTests(PostgresFixture postgres) : IAsyncLifeti
         var data = JsonNode.Parse(output)!.AsObject();
         Assert.Equal(
             [
-                "billing_ledger", "license_changes", "license_device_networks", "license_devices", "license_health", "license_tokens", "license_usage_log", "outbox", "payment_events",
-                "renewals", "subscriptions", "suspicious_activity_alerts", "usage_quarantine", "usage_rollups", "user_id", "user_payment_methods", "user_wallets", "users",
+                "billing_ledger", "license_changes", "license_device_networks", "license_devices", "license_health", "license_tokens",
+                    "license_usage_log", "outbox", "payment_events",
+                "renewals", "subscriptions", "suspicious_activity_alerts", "usage_quarantine", "usage_rollups", "user_id",
+                    "user_payment_methods", "user_wallets", "users",
             ],
             data.Select(table => table.Key).Order(StringComparer.Ordinal));
         Assert.Equal(2, data["outbox"]!.AsArray().Count);
         Assert.Contains("MY-EA", output, StringComparison.Ordinal);
         Assert.DoesNotMatch("OTHERS-EA|password_hash|somebody@x.test", output);
-        Assert.Equal((person.ToString(), "person.exported"), await scene.Database.QueryAsync<(string, string)>("select subject, action from audit_log"));
+        Assert.Equal((person.ToString(), "person.exported"),
+            await scene.Database.QueryAsync<(string, string)>("select subject, action from audit_log"));
     }
 
-    // The columns by which person_data finds a person's rows.
+    // The columns that person_data searches for a person's rows.
     private static readonly string[] Searched =
-        ["user_id", "subscriber_id", "caller_id", "actor_id", "submitted_by", "subscription_id", "device_id", "renewal_id", "subject", "payload", "body"];
+        ["user_id", "subscriber_id", "caller_id", "actor_id", "submitted_by", "subscription_id", "device_id", "renewal_id", "subject",
+            "payload", "body"];
 
     private const string PersonTables = """
         select relname from pg_class c
@@ -73,10 +80,11 @@ public sealed class PersonCommandsTests(PostgresFixture postgres) : IAsyncLifeti
         """;
 
     [Fact]
-    public async Task PersonData_EveryTable_IsSearchedOrKnownToNameNobody()
+    public async Task PersonData_EveryTable_IsSearchedOrKnownToContainNoPerson()
     {
-        // usage_arrivals names licenses for minutes only; the others hold no person.
-        string[] nobody = ["metric_counters", "metric_increments", "schema_migrations", "timer_leases", "usage_arrivals", "spatial_ref_sys"];
+        // usage_arrivals contains licenses for a few minutes only; the others contain no persons.
+        string[] withoutPersons = ["metric_counters", "metric_increments", "schema_migrations", "timer_leases", "usage_arrivals",
+            "spatial_ref_sys"];
 
         var missed = await scene.Database.QueryAllAsync<string>(
             $"""
@@ -85,7 +93,7 @@ public sealed class PersonCommandsTests(PostgresFixture postgres) : IAsyncLifeti
             """,
             new { Searched });
 
-        Assert.Empty(missed.Except(nobody));
+        Assert.Empty(missed.Except(withoutPersons));
     }
 
     [Fact]
@@ -93,10 +101,12 @@ public sealed class PersonCommandsTests(PostgresFixture postgres) : IAsyncLifeti
     {
         string[] things =
         [
-            "alert_id", "appeal_id", "attempt_id", "ledger_id", "log_id", "outbox_id", "payment_method_id", "pricing_id", "quarantine_id", "reference_id",
-            "suspension_id", "token_id", "token_ids", "replaced_by", "replaced_device_id", "admitted_device_id", "wallet_id", "subscription_ids",
+            "alert_id", "appeal_id", "attempt_id", "ledger_id", "log_id", "outbox_id", "payment_method_id", "pricing_id", "quarantine_id",
+                "reference_id",
+            "suspension_id", "token_id", "token_ids", "replaced_by", "replaced_device_id", "admitted_device_id", "wallet_id",
+                "subscription_ids",
         ];
-        // Who decided, by his identifier alone, as the audit log has it; and a subscription's other side.
+        // Operators who decided something, by identifier only, as in the audit log; and the master of a subscription.
         string[] deciders = ["resolved_by", "closed_by", "suspended_by", "created_by", "master_id"];
 
         var unknown = await scene.Database.QueryAllAsync<string>(
@@ -111,13 +121,14 @@ public sealed class PersonCommandsTests(PostgresFixture postgres) : IAsyncLifeti
     }
 
     [Fact]
-    public async Task Erase_EveryTableThatHoldsAPerson_IsEmptiedOfHimOrKnownToKeepHisIdentifierAlone()
+    public async Task Erase_EveryTableWithPersons_IsErasedOrKnownToKeepOnlyTheIdentifier()
     {
         string[] kept =
         [
-            "audit_log", "billing_ledger", "license_changes", "license_renewal_history", "license_token_replacements", "master_pricing", "renewal_attempts", "renewal_requests", "user_wallets",
+            "audit_log", "billing_ledger", "license_changes", "license_renewal_history", "license_token_replacements", "master_pricing",
+                "renewal_attempts", "renewal_requests", "user_wallets",
         ];
-        // By their foreign key, with the device.
+        // Deleted with the device by their foreign key.
         string[] cascaded = ["license_device_networks", "license_device_changes"];
 
         var forgotten = await scene.Database.QueryAllAsync<string>(
@@ -131,35 +142,40 @@ public sealed class PersonCommandsTests(PostgresFixture postgres) : IAsyncLifeti
     }
 
     [Fact]
-    public async Task Erase_OfAPerson_LeavesWhatWasBilledAndNothingOfHim()
+    public async Task Erase_OfAPerson_KeepsBillingRecordsAndNothingElse()
     {
         var by = Guid.NewGuid();
 
-        var (code, output) = await ToolAsync("erase", "--user", person.ToString(), "--by", by.ToString(), "--reason", "he asked", "--yes");
+        var (code, output) = await ToolAsync(
+            "erase", "--user", person.ToString(), "--by", by.ToString(), "--reason", "on request", "--yes");
         var (_, export) = await ToolAsync("export", "--user", person.ToString());
 
         Assert.Equal(0, code);
         Assert.Equal("""["stripe cus_1"]""", JsonNode.Parse(output)!["tell_provider"]!.ToJsonString());
         Assert.DoesNotMatch("MY-EA|198[.]51[.]100|person@x.test|4242|cus_1", export);
         Assert.Equal(
-            ["audit_log", "billing_ledger", "license_tokens", "renewals", "subscriptions", "suspicious_activity_alerts", "user_wallets", "users"],
-            JsonNode.Parse(export)!.AsObject().Select(table => table.Key).Where(key => key is not ("user_id" or "license_changes" or "license_states" or "license_health")).Order(StringComparer.Ordinal));
+            ["audit_log", "billing_ledger", "license_tokens", "renewals", "subscriptions", "suspicious_activity_alerts", "user_wallets",
+                "users"],
+            JsonNode.Parse(export)!.AsObject().Select(table => table.Key)
+                .Where(key => key is not ("user_id" or "license_changes" or "license_states" or "license_health"))
+                .Order(StringComparer.Ordinal));
         Assert.Equal((false, "Erased"), await scene.Database.QueryAsync<(bool, string)>(
             "select is_active, revoked_reason from license_tokens where subscription_id = @SubscriptionId", license));
         Assert.Equal("canceled", await scene.Database.QueryAsync<string>("select status from renewals"));
-        Assert.Equal((by, person.ToString(), "he asked"), await scene.Database.QueryAsync<(Guid, string, string)>(
+        Assert.Equal((by, person.ToString(), "on request"), await scene.Database.QueryAsync<(Guid, string, string)>(
             "select actor_id, subject, reason from audit_log where action = 'person.erased'"));
-        Assert.Equal(1L, await scene.Database.QueryAsync<long>("select count(*) from license_usage_log where ea_instance_id = 'OTHERS-EA'"));
+        Assert.Equal(1L, await scene.Database.QueryAsync<long>(
+            "select count(*) from license_usage_log where ea_instance_id = 'OTHERS-EA'"));
         Assert.Equal(["c"], await scene.Database.QueryAllAsync<string>("select dedup_key from outbox where dead_at is null"));
     }
 
     [Fact]
-    public async Task Erase_WhileAChargeIsOpen_IsRefusedAndChangesNothing()
+    public async Task Erase_WhileAChargeIsUnknown_IsRefusedAndChangesNothing()
     {
         await scene.Database.ExecuteAsync("update renewals set status = 'unknown', intent_id = 'pi_1'");
         var before = await scene.StateAsync();
 
-        var (code, output) = await ToolAsync("erase", "--user", "person@x.test", "--reason", "he asked", "--yes");
+        var (code, output) = await ToolAsync("erase", "--user", "person@x.test", "--reason", "on request", "--yes");
 
         Assert.Equal(1, code);
         Assert.Contains("charge", output, StringComparison.Ordinal);
@@ -167,7 +183,7 @@ public sealed class PersonCommandsTests(PostgresFixture postgres) : IAsyncLifeti
     }
 
     [Fact]
-    public async Task Export_OfNobody_SaysSo() => Assert.Equal(1, (await ToolAsync("export", "--user", "nobody@x.test")).Code);
+    public async Task Export_UnknownUser_SaysSo() => Assert.Equal(1, (await ToolAsync("export", "--user", "nobody@x.test")).Code);
 
     private Task<(int Code, string Output)> ToolAsync(params string[] arguments) => Licensectl.RunAsync(scene.Database, arguments);
 }

@@ -7,7 +7,7 @@ using Xunit;
 
 namespace LicenseFunctions.Tests.Tool;
 
-/// <summary>The tool in a process of its own, over TCP to the broker double, by the official client.</summary>
+/// <summary>The tool as a process that connects to the broker double with the official client.</summary>
 public sealed class QueueCommandsTests : IDisposable
 {
     private const string Queue = "usage-records";
@@ -17,7 +17,7 @@ public sealed class QueueCommandsTests : IDisposable
     public void Dispose() => broker.Dispose();
 
     [Fact]
-    public async Task Peek_ShowsWhatIsDeadWithoutItsTokensAndLeavesItThere()
+    public async Task Peek_ShowsDeadLettersWithoutTokensAndKeepsThem()
     {
         var hash = new string('a', 64);
         broker.Bury(Queue, $$"""
@@ -54,10 +54,10 @@ public sealed class QueueCommandsTests : IDisposable
     }
 
     [Fact]
-    public async Task Peek_OfNone_SaysSo() => Assert.Equal((0, "No dead letters.\n"), await ToolAsync("peek"));
+    public async Task Peek_NoDeadLetters_SaysSo() => Assert.Equal((0, "No dead letters.\n"), await ToolAsync("peek"));
 
     [Fact]
-    public async Task Resubmit_ByNumber_SendsThatOneAgainAsItWas()
+    public async Task Resubmit_ByNumber_SendsThatMessageUnchanged()
     {
         broker.Send(DeadLetters, "first");
         broker.Send(DeadLetters, new Data { Binary = Encoding.UTF8.GetBytes("second") }, new Properties
@@ -83,8 +83,8 @@ public sealed class QueueCommandsTests : IDisposable
         Assert.Equal(0u, again.DeliveryCount);
     }
 
-    [Fact] // what holds a message back until the queue has it
-    public async Task Resubmit_QueueRefusesIt_LeavesItAmongTheDeadLetters()
+    [Fact] // a dead letter is kept until the queue has accepted the message
+    public async Task Resubmit_QueueRejectsIt_KeepsTheDeadLetter()
     {
         broker.Send(DeadLetters, "a", "b");
         broker.RefusesMessages = true;
@@ -97,7 +97,7 @@ public sealed class QueueCommandsTests : IDisposable
     }
 
     [Fact]
-    public async Task Resubmit_AllWithALimit_EndsThere()
+    public async Task Resubmit_AllWithALimit_StopsAtTheLimit()
     {
         broker.Send(DeadLetters, Enumerable.Range(1, 250).Select(i => $"m{i}"));
 
@@ -128,9 +128,9 @@ public sealed class QueueCommandsTests : IDisposable
     [Theory]
     [InlineData("ServiceBus", "", "No broker is set (ServiceBus)")]
     [InlineData("ServiceBus", "amqp://user:secret@127.0.0.1", "isn't a Service Bus")]
-    [InlineData("ServiceBus", "nonsense", "no connection string")]
+    [InlineData("ServiceBus", "nonsense", "not a connection string")]
     [InlineData("EMULATOR_HTTP_PORT", "x", "EMULATOR_HTTP_PORT is not a whole number")]
-    public async Task Settings_Wrong_NameTheSetting(string name, string value, string message)
+    public async Task Settings_Invalid_AreNamed(string name, string value, string message)
     {
         var (code, output) = await Licensectl.RunAsync([(name, value)], "queue", "peek");
 
@@ -179,7 +179,8 @@ public sealed class QueueCommandsTests : IDisposable
     public async Task Selection_MissingOrDouble_IsRefused(string command)
     {
         Assert.Contains("Give either sequence numbers or --all.", (await ToolAsync(command)).Output, StringComparison.Ordinal);
-        Assert.Contains("Give either sequence numbers or --all.", (await ToolAsync(command, "1", "--all")).Output, StringComparison.Ordinal);
+        Assert.Contains("Give either sequence numbers or --all.", (await ToolAsync(command, "1", "--all")).Output,
+            StringComparison.Ordinal);
         Assert.NotEqual(0, (await ToolAsync(command)).Code);
     }
 

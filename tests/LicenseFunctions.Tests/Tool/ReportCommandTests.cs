@@ -8,13 +8,14 @@ namespace LicenseFunctions.Tests.Tool;
 public sealed class ReportCommandTests(PostgresFixture postgres)
 {
     [Fact]
-    public async Task Report_OfALicense_AccountsForEveryPointAndSaysWhatToDo()
+    public async Task Report_OfALicense_ListsEveryPointAndRecommendation()
     {
         await using var database = await postgres.NewDatabaseAsync();
         var license = await MetricScene.NewLicenseAsync(database);
         await database.ExecuteAsync(
             """
-            insert into license_devices (subscription_id, device_key, ea_instance_id, mt5_account_number, ip_address, slot, first_seen_at, last_seen_at)
+            insert into license_devices (subscription_id, device_key, ea_instance_id, mt5_account_number, ip_address, slot, first_seen_at,
+                last_seen_at)
             values (@license, '1001|EA-1', 'EA-1', 1001, '198.51.100.7', 1, now(), now());
             update license_tokens set last_used_at = now();
             select create_suspicious_activity_alert(@license, 'MULTIPLE_IPS', 'HIGH', 'Five networks in a day');
@@ -25,14 +26,16 @@ public sealed class ReportCommandTests(PostgresFixture postgres)
 
         Assert.Equal(0, code);
         Assert.All((string[])[
-            $"License {license}", "Status  ACTIVE, expires ", "(39 days)", "Health  86/100 #################...", " +40  status", " -14  suspicion  An alert of severity HIGH is open",
+            $"License {license}", "Status  ACTIVE, expires ", "(39 days)", "Health  86/100 #################...", " +40  status",
+                " -14  suspicion  An alert of severity HIGH is open",
             "    86\n", "signals received 0, executed 0, rejected 0", "Devices (1 of 2)", "EA-1, account 1001, 198.51.100.7, last seen",
-            "Open alerts (1)", "HIGH MULTIPLE_IPS, ", ": Five networks in a day", "Recommendations\n  Answer the alert: say whether it was you"],
+            "Open alerts (1)", "HIGH MULTIPLE_IPS, ", ": Five networks in a day",
+                "Recommendations\n  Answer the alert: say whether it was you"],
             part => Assert.Contains(part, output, StringComparison.Ordinal));
     }
 
     [Fact]
-    public async Task Report_OfNoLicense_SaysSoAndFails()
+    public async Task Report_UnknownLicense_FailsWithAMessage()
     {
         await using var database = await postgres.NewDatabaseAsync();
 

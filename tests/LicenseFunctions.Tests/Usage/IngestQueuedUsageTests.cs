@@ -24,7 +24,7 @@ public sealed class IngestQueuedUsageTests(PostgresFixture postgres) : IAsyncLif
     public ValueTask DisposeAsync() => scene.DisposeAsync();
 
     [Fact]
-    public async Task Run_TheDatabaseFailsForAWhile_StoresTheBatchWhenItIsBack()
+    public async Task Run_DatabaseFailsForAWhile_StoresTheBatchWhenItIsBack()
     {
         await BreakAsync();
 
@@ -39,7 +39,7 @@ public sealed class IngestQueuedUsageTests(PostgresFixture postgres) : IAsyncLif
     }
 
     [Fact]
-    public async Task Run_TheDatabaseFailsForLong_ThrowsWhileTheLockHolds()
+    public async Task Run_DatabaseFailsForLong_ThrowsBeforeTheLockExpires()
     {
         await BreakAsync();
         var start = time.GetUtcNow();
@@ -54,7 +54,7 @@ public sealed class IngestQueuedUsageTests(PostgresFixture postgres) : IAsyncLif
     }
 
     [Fact]
-    public async Task Run_TheProcessStopsMeanwhile_GivesTheBatchBack()
+    public async Task Run_ProcessStopsMeanwhile_ReturnsTheBatch()
     {
         await BreakAsync();
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
@@ -67,7 +67,7 @@ public sealed class IngestQueuedUsageTests(PostgresFixture postgres) : IAsyncLif
     }
 
     [Fact]
-    public async Task DrainDeadLetter_AnyMessage_LiesOnceInQuarantineAndCanBeReplayed()
+    public async Task DrainDeadLetter_AnyMessage_IsQuarantinedOnceAndCanBeReplayed()
     {
         string[] messages = [UsageScene.Array([scene.Record(license), scene.Record(license, secondsAgo: 1)]), "nonsense"];
         var queue = Queue();
@@ -78,7 +78,8 @@ public sealed class IngestQueuedUsageTests(PostgresFixture postgres) : IAsyncLif
         var entries = await scene.Quarantine.ListAsync("OPEN", UsageFault.DeadLettered, null, 100, TestContext.Current.CancellationToken);
         Assert.Equal(["dead_letter", "dead_letter"], entries.Select(entry => entry.Source));
         var good = entries.Single(entry => entry.Payload != "nonsense");
-        var done = await new ReplayQuarantined(scene.Quarantine, scene.Ingest).RunAsync(good.QuarantineId, null, TestContext.Current.CancellationToken);
+        var done = await new ReplayQuarantined(scene.Quarantine, scene.Ingest)
+            .RunAsync(good.QuarantineId, null, TestContext.Current.CancellationToken);
         Assert.Equal(2, done.Value.Accepted);
     }
 
@@ -88,7 +89,7 @@ public sealed class IngestQueuedUsageTests(PostgresFixture postgres) : IAsyncLif
 
     private Task<int> MendAsync() => scene.Database.ExecuteAsync("alter table license_usage_log_away rename to license_usage_log");
 
-    /// <summary>Lets the clock run while the work waits for it; while an attempt is under way it stands.</summary>
+    /// <summary>Advances the clock while the work waits for it, and not during an attempt.</summary>
     private async Task ElapseAsync(Task running, TimeSpan span)
     {
         var end = time.GetUtcNow() + span;
@@ -101,7 +102,7 @@ public sealed class IngestQueuedUsageTests(PostgresFixture postgres) : IAsyncLif
         }
     }
 
-    /// <summary>A clock that knows until when somebody waits for it.</summary>
+    /// <summary>A clock that knows the end of the present wait.</summary>
     private sealed class AwaitedTime(DateTimeOffset now) : FakeTimeProvider(now)
     {
         private long awaited;

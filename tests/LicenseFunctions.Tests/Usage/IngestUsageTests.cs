@@ -20,7 +20,7 @@ public sealed class IngestUsageTests(PostgresFixture postgres) : IAsyncLifetime
     public ValueTask DisposeAsync() => scene.DisposeAsync();
 
     [Fact]
-    public async Task Send_NewRecords_StoresThemWithWhatFollows()
+    public async Task Send_NewRecords_StoresThemAndUpdatesWhatDependsOnThem()
     {
         await scene.DeviceAsync(license, "1001|EA-1", "EA-1", 1001, "203.0.113.1", scene.Now.UtcDateTime.AddDays(-1));
 
@@ -28,21 +28,25 @@ public sealed class IngestUsageTests(PostgresFixture postgres) : IAsyncLifetime
             scene.Record(license, secondsAgo: 60), UsageScene.Array([scene.Record(license, secondsAgo: 10, address: "198.51.100.9")]));
 
         Assert.Equal((2, 0, 0), (done.Accepted, done.Duplicates, done.Quarantined.Count));
-        Assert.Equal((2L, 6L), await scene.Database.QueryAsync<(long, long)>("select count(*), sum(signals_received) from license_usage_log"));
+        Assert.Equal((2L, 6L),
+            await scene.Database.QueryAsync<(long, long)>("select count(*), sum(signals_received) from license_usage_log"));
         Assert.Equal(
             (scene.Now.UtcDateTime.AddSeconds(-10), "198.51.100.9"),
             await scene.Database.QueryAsync<(DateTime, string)>("select last_used_at, host(ip_address) from license_tokens"));
-        Assert.Equal(scene.Now.UtcDateTime.AddSeconds(-10), await scene.Database.QueryAsync<DateTime>("select last_seen_at from license_devices"));
+        Assert.Equal(scene.Now.UtcDateTime.AddSeconds(-10),
+            await scene.Database.QueryAsync<DateTime>("select last_seen_at from license_devices"));
         Assert.Equal(
             (license.SubscriptionId, scene.Now.UtcDateTime.AddSeconds(-60), scene.Now.UtcDateTime.AddSeconds(-10)),
-            await scene.Database.QueryAsync<(Guid, DateTime, DateTime)>("select subscription_ids[1], earliest_at[1], latest_at[1] from usage_arrivals"));
+            await scene.Database.QueryAsync<(Guid, DateTime,
+                DateTime)>("select subscription_ids[1], earliest_at[1], latest_at[1] from usage_arrivals"));
     }
 
     [Fact]
-    public async Task Send_TheSameAgain_ChangesNothing()
+    public async Task Send_SameRecordsAgain_ChangesNothing()
     {
         var bad = scene.Record(license, address: "not-an-address");
-        string[] messages = [UsageScene.Array([scene.Record(license), bad, scene.Record(license, secondsAgo: 5)]), "{", scene.Record(license, secondsAgo: 9)];
+        string[] messages = [UsageScene.Array([scene.Record(license), bad, scene.Record(license, secondsAgo: 5)]), "{",
+            scene.Record(license, secondsAgo: 9)];
         var first = await scene.SendAsync(messages);
         var state = await scene.StateAsync();
 
@@ -67,7 +71,7 @@ public sealed class IngestUsageTests(PostgresFixture postgres) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Send_ALateRecord_IsStoredAndMovesNothingBack()
+    public async Task Send_LateRecord_IsStoredAndMovesNoTimeBack()
     {
         await scene.DeviceAsync(license, "1001|EA-1", "EA-1", 1001, "203.0.113.1", scene.Now.UtcDateTime.AddDays(-1));
         await scene.SendAsync(scene.Record(license, secondsAgo: 10, address: "198.51.100.9"));
@@ -78,7 +82,8 @@ public sealed class IngestUsageTests(PostgresFixture postgres) : IAsyncLifetime
         Assert.Equal(
             (scene.Now.UtcDateTime.AddSeconds(-10), "198.51.100.9", scene.Now.UtcDateTime.AddSeconds(-10)),
             await scene.Database.QueryAsync<(DateTime, string, DateTime)>(
-                "select last_used_at, host(t.ip_address), d.last_seen_at from license_tokens t join license_devices d using (subscription_id)"));
+                "select last_used_at, host(t.ip_address), d.last_seen_at " +
+                "from license_tokens t join license_devices d using (subscription_id)"));
     }
 
     [Theory]
@@ -99,7 +104,7 @@ public sealed class IngestUsageTests(PostgresFixture postgres) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Send_BadOnesOfEveryKind_AreQuarantinedAndNamedAndTheRestStored()
+    public async Task Send_EveryKindOfInvalidRecord_IsQuarantinedAndTheRestStored()
     {
         var other = await scene.LicenseAsync();
         var done = await scene.SendAsync(
@@ -125,7 +130,7 @@ public sealed class IngestUsageTests(PostgresFixture postgres) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Send_BytesThatAreNoText_AreQuarantinedReadably()
+    public async Task Send_BytesThatAreNotText_AreQuarantinedAsReadableText()
     {
         byte[] message = [.. "{\"a\":\""u8, 0, 0xC3, 0x28, .. "\""u8];
 
@@ -135,7 +140,7 @@ public sealed class IngestUsageTests(PostgresFixture postgres) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Send_WhatTheTableAloneRefuses_QuarantinesThatOneOnly()
+    public async Task Send_RecordThatOnlyTheTableRejects_IsQuarantinedAlone()
     {
         await scene.Database.ExecuteAsync("alter table license_usage_log add constraint no_account_13 check (mt5_account_number <> 13)");
         var records = Enumerable.Range(10, 7).Select(account => scene.Record(license, account: account));
@@ -148,11 +153,12 @@ public sealed class IngestUsageTests(PostgresFixture postgres) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Send_IntoAMissingPartition_MakesIt()
+    public async Task Send_IntoAMissingPartition_CreatesIt()
     {
         var day = scene.Now.UtcDateTime.AddDays(-30);
         var partition = await scene.Database.QueryAsync<string?>(
-            "select to_regclass('license_usage_log_w' || to_char(date_trunc('week', @day at time zone 'UTC'), 'YYYYMMDD'))::text", new { day });
+            "select to_regclass('license_usage_log_w' || to_char(date_trunc('week', @day at time zone 'UTC'), 'YYYYMMDD'))::text",
+                new { day });
         Assert.NotNull(partition);
         await scene.Database.ExecuteAsync($"drop table {partition}");
 
@@ -162,7 +168,7 @@ public sealed class IngestUsageTests(PostgresFixture postgres) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Send_IntoAPartitionThatWasDetached_QuarantinesWhatHasNoPlace()
+    public async Task Send_IntoADetachedPartition_QuarantinesItsRecords()
     {
         await scene.Database.ExecuteAsync(
             "do $$ begin execute 'alter table license_usage_log detach partition license_usage_log_w'"
@@ -206,11 +212,12 @@ public sealed class IngestUsageTests(PostgresFixture postgres) : IAsyncLifetime
                 where t.last_used_at = newest and d.last_seen_at = newest
                 """));
         await scene.Database.ExecuteAsync("select pg_stat_force_next_flush()");
-        Assert.Equal(0L, await scene.Database.QueryAsync<long>("select deadlocks from pg_stat_database where datname = current_database()"));
+        Assert.Equal(0L, await scene.Database.QueryAsync<long>(
+            "select deadlocks from pg_stat_database where datname = current_database()"));
     }
 
     [Fact]
-    public async Task RecordLicenseUsage_FromSql_CountsLikeTheRest()
+    public async Task RecordLicenseUsage_FromSql_IsCounted()
     {
         const string Call = "select record_license_usage(@hash, @SubscriptionId::text, '198.51.100.7', 'EA-1', 1001, 1, 0, 0, null)";
         await scene.DeviceAsync(license, "1001|EA-1", "EA-1", 1001, "203.0.113.1", scene.Now.UtcDateTime.AddDays(-1));
@@ -232,26 +239,31 @@ public sealed class IngestUsageTests(PostgresFixture postgres) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Batch_LargerThanOneMessage_KeepsThePlacesAcrossMessages()
+    public async Task Batch_OfSeveralMessages_KeepsTheIndexesAcrossMessages()
     {
-        var messages = Enumerable.Range(0, 5).Select(i => UsageScene.Array([scene.Record(license), scene.Record(license, address: i == 3 ? "x" : "198.51.100.4")]));
+        var messages = Enumerable.Range(0, 5)
+            .Select(i => UsageScene.Array([scene.Record(license), scene.Record(license, address: i == 3 ? "x" : "198.51.100.4")]));
 
         var done = await scene.Ingest.RunAsync(
-            [.. messages.Select(text => (ReadOnlyMemory<byte>)Encoding.UTF8.GetBytes(text))], "queue", TestContext.Current.CancellationToken);
+            [.. messages.Select(text => (ReadOnlyMemory<byte>)Encoding.UTF8.GetBytes(text))], "queue",
+                TestContext.Current.CancellationToken);
 
         Assert.Equal(9, done.Accepted);
-        Assert.Equal(new QuarantinedRecord(7, UsageFault.InvalidAddress, "an IPv4 or IPv6 address is required"), Assert.Single(done.Quarantined));
+        Assert.Equal(new QuarantinedRecord(7, UsageFault.InvalidAddress, "an IPv4 or IPv6 address is required"),
+            Assert.Single(done.Quarantined));
     }
 
     [Fact]
-    public async Task Batch_OfMoreThanOneStatementHolds_KeepsThePlacesAndCountsEachRecordOnce()
+    public async Task Batch_OfSeveralStatements_KeepsTheIndexesAndCountsEachRecordOnce()
     {
         var repeated = scene.Record(license);
         var messages = Enumerable.Range(0, 4).Select(i => UsageScene.Array(
-            [.. Enumerable.Range(0, 400).Select(n => n == 0 ? repeated : scene.Record(license, address: (i, n) == (3, 7) ? "x" : "198.51.100.4"))]));
+            [.. Enumerable.Range(0, 400)
+                .Select(n => n == 0 ? repeated : scene.Record(license, address: (i, n) == (3, 7) ? "x" : "198.51.100.4"))]));
 
         var done = await scene.Ingest.RunAsync(
-            [.. messages.Select(text => (ReadOnlyMemory<byte>)Encoding.UTF8.GetBytes(text))], "queue", TestContext.Current.CancellationToken);
+            [.. messages.Select(text => (ReadOnlyMemory<byte>)Encoding.UTF8.GetBytes(text))], "queue",
+                TestContext.Current.CancellationToken);
 
         Assert.Equal((1596, 3), (done.Accepted, done.Duplicates));
         Assert.Equal(1207, Assert.Single(done.Quarantined).Index);

@@ -28,7 +28,7 @@ public sealed class UsageHttpTests(PostgresFixture postgres) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Post_GoodAndBad_AnswersWhatBecameOfEach()
+    public async Task Post_ValidAndInvalid_AnswersTheResultOfEach()
     {
         var good = scene.Record(license);
         var body = UsageScene.Array([good, "7", good]);
@@ -46,7 +46,7 @@ public sealed class UsageHttpTests(PostgresFixture postgres) : IAsyncLifetime
     [InlineData("", 400, "NOT_AN_ARRAY")]
     [InlineData("[{]", 400, "INVALID_JSON")]
     [InlineData("[]", 200, null)]
-    public async Task Post_AnotherShape_IsRefusedAsAWhole(string body, int expected, string? code)
+    public async Task Post_NotAnArrayOfRecords_IsRefusedAsAWhole(string body, int expected, string? code)
     {
         var (status, answer, _) = await app.PostAsync("/api/v1/usage", service, body);
 
@@ -75,7 +75,8 @@ public sealed class UsageHttpTests(PostgresFixture postgres) : IAsyncLifetime
         var path = $"/api/v1/quarantine/{entry["quarantine_id"]}/replay";
 
         var (refused, refusal, _) = await app.PostAsync(path, Operator);
-        await scene.Database.ExecuteAsync("insert into license_tokens (subscription_id, token_hash) values (@SubscriptionId, @TokenHash)", stranger);
+        await scene.Database.ExecuteAsync("insert into license_tokens (subscription_id, token_hash) values (@SubscriptionId, @TokenHash)",
+            stranger);
         var (replayed, done, _) = await app.PostAsync(path, Operator);
         var (again, conflict, _) = await app.PostAsync(path, Operator);
 
@@ -128,7 +129,7 @@ public sealed class UsageHttpTests(PostgresFixture postgres) : IAsyncLifetime
     [InlineData("limit=0")]
     [InlineData("limit=101")]
     [InlineData("after=x")]
-    public async Task Quarantine_AskedWrongly_SaysWhere(string query)
+    public async Task Quarantine_InvalidQuery_NamesTheField(string query)
     {
         var (status, body, _) = await app.GetAsync("/api/v1/quarantine?" + query, Operator);
 

@@ -6,7 +6,7 @@ using Xunit;
 
 namespace LicenseFunctions.Tests.Usage;
 
-/// <summary>Tables of the contract that are there already, made by the platform's first version.</summary>
+/// <summary>The installation over tables of the contract that the platform's first version has created.</summary>
 public sealed class UsageLogConversionTests(PostgresFixture postgres)
 {
     private const string FirstVersion = """
@@ -18,7 +18,8 @@ public sealed class UsageLogConversionTests(PostgresFixture postgres)
             avg_latency_ms int, session_duration_sec int, device_label text);
         create index idx_usage_log_subscription on license_usage_log (subscription_id, logged_at desc);
         create view v_license_usage_24h as select subscription_id, count(*) as uses from license_usage_log group by 1;
-        insert into license_usage_log (log_id, logged_at, token_hash, subscription_id, ip_address, country_code, latitude, signals_received, device_label)
+        insert into license_usage_log (log_id, logged_at, token_hash, subscription_id, ip_address, country_code, latitude,
+            signals_received, device_label)
         select md5(n::text)::uuid, now() - n * interval '40 days', 'hash-of-the-token', '33333333-3333-3333-3333-333333333333',
                '198.51.100.7', 'DE', 52.5, nullif(n, 3), 'attic'
         from generate_series(0, 12) n;
@@ -29,7 +30,8 @@ public sealed class UsageLogConversionTests(PostgresFixture postgres)
     {
         await using var database = await PlatformAsync(FirstVersion);
         var reader = "reader_" + Guid.NewGuid().ToString("N");
-        await database.ExecuteAsync($"drop view v_license_usage_24h; create role {reader}; grant select, insert on license_usage_log to {reader}");
+        await database.ExecuteAsync(
+            $"drop view v_license_usage_24h; create role {reader}; grant select, insert on license_usage_log to {reader}");
 
         await InstallAsync(database);
 
@@ -40,15 +42,17 @@ public sealed class UsageLogConversionTests(PostgresFixture postgres)
             "select exists (select from license_usage_log where log_id = md5('12')::uuid and logged_at < now() - interval '479 days')"));
         Assert.True(await database.QueryAsync<bool>($"select has_table_privilege('{reader}', 'license_usage_log', 'select, insert')"));
         Assert.Equal("(logged_at, log_id)", await database.QueryAsync<string>(
-            "select substring(pg_get_constraintdef(oid) from '\\(.*') from pg_constraint where conrelid = 'license_usage_log'::regclass and contype = 'p'"));
+            "select substring(pg_get_constraintdef(oid) from '\\(.*') from pg_constraint where conrelid = 'license_usage_log'::regclass " +
+            "and contype = 'p'"));
         await database.ExecuteAsync($"drop owned by {reader}; drop role {reader}");
     }
 
     [Theory]
     [InlineData("create view theirs as select * from license_usage_log", "view theirs depends on table first_version_license_usage_log")]
     [InlineData("update license_usage_log set signals_received = -1 where log_id = md5('5')::uuid", "signals_not_negative")]
-    [InlineData("alter table license_usage_log alter country_code type varchar(20); update license_usage_log set country_code = 'Germany'", "character(2)")]
-    public async Task FirstVersion_WithWhatCantMove_IsRefusedByNameAndLeftAsItWas(string obstacle, string named)
+    [InlineData("alter table license_usage_log alter country_code type varchar(20); update license_usage_log set country_code = 'Germany'",
+        "character(2)")]
+    public async Task FirstVersion_ThatCantBeConverted_FailsWithTheNameAndChangesNothing(string obstacle, string named)
     {
         await using var database = await PlatformAsync(FirstVersion);
         await database.ExecuteAsync("drop view v_license_usage_24h");
@@ -58,14 +62,16 @@ public sealed class UsageLogConversionTests(PostgresFixture postgres)
 
         Assert.Contains(named, refused.Message, StringComparison.Ordinal);
         Assert.Equal("r 13", await database.QueryAsync<string>(
-            "select relkind::text || ' ' || (select count(*) from license_usage_log) from pg_class where oid = 'license_usage_log'::regclass"));
+            "select relkind::text || ' ' || (select count(*) from license_usage_log) from pg_class " +
+            "where oid = 'license_usage_log'::regclass"));
         Assert.Equal(0, await database.QueryAsync<int>("select count(*)::int from schema_migrations where name = '0002_licensing'"));
     }
 
     [Theory]
     [InlineData("create view license_usage_log as select 1 as log_id", "is not a table")]
-    [InlineData("create table license_usage_log (log_id uuid, logged_at timestamptz, token_hash text) partition by hash (token_hash)", "HASH (token_hash)")]
-    public async Task UsageLogOfAnotherKind_IsRefusedByName(string found, string named)
+    [InlineData("create table license_usage_log (log_id uuid, logged_at timestamptz, token_hash text) partition by hash (token_hash)",
+        "HASH (token_hash)")]
+    public async Task UsageLog_OfAnotherKind_FailsWithItsName(string found, string named)
     {
         await using var database = await PlatformAsync(found);
 
@@ -76,7 +82,7 @@ public sealed class UsageLogConversionTests(PostgresFixture postgres)
     }
 
     [Fact]
-    public async Task FirstVersionsView_IsReplacedByOurs()
+    public async Task FirstVersionsView_IsReplaced()
     {
         await using var database = await PlatformAsync(FirstVersion);
 
@@ -86,17 +92,19 @@ public sealed class UsageLogConversionTests(PostgresFixture postgres)
     }
 
     [Fact]
-    public async Task FirstVersionsFunctions_MakeRoomForOurs()
+    public async Task FirstVersionsFunctions_AreReplaced()
     {
         await using var database = await PlatformAsync("""
             create function get_device_count(p_token_hash varchar) returns int language sql as 'select 7';
-            create function is_license_expiring_soon(p_subscription_id uuid, p_days int default 7) returns boolean language sql as 'select true';
+            create function is_license_expiring_soon(p_subscription_id uuid, p_days int default 7)
+                returns boolean language sql as 'select true';
             create function record_license_usage(
                 p_token_hash varchar, p_subscription_id uuid, p_ip inet, p_ea varchar, p_account bigint, p_received int default 1,
                 p_executed int default 0, p_rejected int default 0, p_latency numeric default null)
             returns uuid language sql as 'select uuid_generate_v4()';
             create view v_license_health as select subscription_id, get_device_count(token_hash) as devices from license_tokens;
-            create view v_renewal_candidates as select subscription_id, is_license_expiring_soon(subscription_id) as soon from license_tokens;
+            create view v_renewal_candidates as select subscription_id, is_license_expiring_soon(subscription_id) as soon
+                from license_tokens;
             """);
 
         await InstallAsync(database);
@@ -105,12 +113,13 @@ public sealed class UsageLogConversionTests(PostgresFixture postgres)
             "select get_device_count('nobody') || ' ' || is_license_expiring_soon('33333333-3333-3333-3333-333333333333')"));
         Assert.Equal(1, await database.QueryAsync<int>("select count(health_score)::int from v_license_health"));
         await database.ExecuteAsync(
-            "select record_license_usage('hash-of-the-token', '33333333-3333-3333-3333-333333333333', '192.0.2.1', 'EA-1', 1, 1, 0, 0, NULL)");
+            "select record_license_usage('hash-of-the-token', '33333333-3333-3333-3333-333333333333', '192.0.2.1', 'EA-1', 1, 1, 0, 0, " +
+            "NULL)");
         Assert.Equal(1, await database.QueryAsync<int>("select count(*)::int from license_usage_log"));
     }
 
     [Fact]
-    public async Task FirstVersionsFunction_ThatSomethingElseUses_RefusesTheInstallationByName()
+    public async Task FirstVersionsFunction_InUse_FailsTheInstallationWithItsName()
     {
         await using var database = await PlatformAsync("""
             create function get_device_count(p_token_hash varchar) returns int language sql as 'select 7';
@@ -123,7 +132,7 @@ public sealed class UsageLogConversionTests(PostgresFixture postgres)
     }
 
     [Fact]
-    public async Task OtherTablesOfTheContract_AreKeptAndGetWhatTheyLack()
+    public async Task OtherTablesOfTheContract_AreKeptAndCompleted()
     {
         await using var database = await PlatformAsync("""
             create table suspicious_activity_alerts (
@@ -132,7 +141,8 @@ public sealed class UsageLogConversionTests(PostgresFixture postgres)
             insert into suspicious_activity_alerts (subscription_id, activity_type, severity, operators_note) values
                 ('33333333-3333-3333-3333-333333333333', 'MULTIPLE_IPS', 'HIGH', 'kept');
             create table master_pricing (
-                pricing_id uuid primary key default uuid_generate_v4(), master_id uuid unique references users (user_id), monthly_fee_usd numeric(10,2));
+                pricing_id uuid primary key default uuid_generate_v4(), master_id uuid unique references users (user_id),
+                    monthly_fee_usd numeric(10,2));
             insert into master_pricing (master_id, monthly_fee_usd) values ('22222222-2222-2222-2222-222222222222', 49);
             """);
 
@@ -142,12 +152,13 @@ public sealed class UsageLogConversionTests(PostgresFixture postgres)
             "select operators_note || ' ' || status || ' ' || auto_action_taken from suspicious_activity_alerts"));
         Assert.Equal("49.00 20.00 30", await database.QueryAsync<string>(
             "select monthly_fee_usd || ' ' || performance_fee_pct || ' ' || min_subscription_days from master_pricing"));
-        var refused = await Assert.ThrowsAsync<PostgresException>(() => database.ExecuteAsync("update suspicious_activity_alerts set severity = 'SOME'"));
+        var refused = await Assert.ThrowsAsync<PostgresException>(() =>
+            database.ExecuteAsync("update suspicious_activity_alerts set severity = 'SOME'"));
         Assert.Equal("severity_is_known", refused.ConstraintName);
     }
 
     [Fact]
-    public async Task RowThatBreaksARule_RefusesTheInstallationByTheRulesName()
+    public async Task Row_ThatViolatesAConstraint_FailsTheInstallationWithItsName()
     {
         await using var database = await PlatformAsync("""
             create table master_pricing (pricing_id uuid primary key, master_id uuid, monthly_fee_usd numeric(10,2));

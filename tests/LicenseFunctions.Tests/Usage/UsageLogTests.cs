@@ -4,7 +4,7 @@ using Xunit;
 
 namespace LicenseFunctions.Tests.Usage;
 
-/// <summary>license_usage_log on whatever this server has: native weekly partitions, or TimescaleDB's chunks.</summary>
+/// <summary>license_usage_log with native weekly partitions, or with TimescaleDB if the server has it.</summary>
 public sealed class UsageLogTests(PostgresFixture postgres)
 {
     private const string InsertDaily = """
@@ -13,7 +13,8 @@ public sealed class UsageLogTests(PostgresFixture postgres)
         """;
 
     private const string Partitions = """
-        select substring(inhrelid::regclass::text from 'w(\d+)$') from pg_inherits where inhparent = 'license_usage_log'::regclass order by 1
+        select substring(inhrelid::regclass::text from 'w(\d+)$') from pg_inherits
+            where inhparent = 'license_usage_log'::regclass order by 1
         """;
 
     [Fact]
@@ -23,8 +24,10 @@ public sealed class UsageLogTests(PostgresFixture postgres)
         var preloaded = await database.QueryAsync<bool>(
             "select exists (select from pg_settings where name = 'timescaledb.max_background_workers')");
         await Console.Error.WriteLineAsync(preloaded
-            ? $"NOTE: TimescaleDB under the license {await database.QueryAsync<string>("show timescaledb.license")}: these tests run on a hypertable."
-            : "NOTE: this server offers NO TimescaleDB: these tests run on native partitions; tests/timescale installs the schema on a hypertable.");
+            ? $"NOTE: TimescaleDB under the license {await database.QueryAsync<string>("show timescaledb.license")}: these tests run on " +
+                "a hypertable."
+            : "NOTE: this server has NO TimescaleDB: these tests run on native partitions; " +
+              "tests/timescale installs the schema on a hypertable.");
 
         Assert.Equal(preloaded ? "hypertable" : "partitions", await database.QueryAsync<string>("select usage_log_storage()"));
     }
@@ -39,12 +42,13 @@ public sealed class UsageLogTests(PostgresFixture postgres)
         var weeks = await database.QueryAllAsync<string>(Partitions);
 
         var expected = await database.QueryAllAsync<string>(
-            "select to_char(date_trunc('week', now() at time zone 'UTC') + n * interval '7 days', 'YYYYMMDD') from generate_series(-13, 8) n");
+            "select to_char(date_trunc('week', now() at time zone 'UTC') + n * interval '7 days', 'YYYYMMDD') " +
+            "from generate_series(-13, 8) n");
         Assert.Equal(expected, weeks);
     }
 
     [Fact]
-    public async Task EnsureUsagePartitions_BySeveralAtOnce_MakesEachMissingWeekOnce()
+    public async Task EnsureUsagePartitions_SeveralAtOnce_CreateEachMissingWeekOnce()
     {
         await using var database = await postgres.NewDatabaseAsync();
         if (await HasHypertableAsync(database))
@@ -59,7 +63,7 @@ public sealed class UsageLogTests(PostgresFixture postgres)
     }
 
     [Fact]
-    public async Task EnsureUsagePartitions_BesideAnOpenInsert_DoesNotWaitForIt()
+    public async Task EnsureUsagePartitions_DuringAnOpenInsert_DoesNotWaitForIt()
     {
         await using var database = await postgres.NewDatabaseAsync();
         await using var inserting = await database.Source.OpenConnectionAsync(TestContext.Current.CancellationToken);
@@ -88,7 +92,7 @@ public sealed class UsageLogTests(PostgresFixture postgres)
     }
 
     [Fact]
-    public async Task RecordLicenseUsage_WhereThisWeeksPartitionIsMissing_MakesIt()
+    public async Task RecordLicenseUsage_ThisWeeksPartitionIsMissing_CreatesIt()
     {
         await using var database = await postgres.NewDatabaseAsync();
         if (await HasHypertableAsync(database))
@@ -110,15 +114,17 @@ public sealed class UsageLogTests(PostgresFixture postgres)
     [Theory]
     [InlineData("select record_license_usage('hash', '33333333-3333-3333-3333-333333333333', '198.51.100.7', 'EA-1', 1001, 1, 0, 0, null)")]
     [InlineData("select record_license_usage('hash', '33333333-3333-3333-3333-333333333333'::uuid, '198.51.100.7'::inet, 'EA-1', 1001)")]
-    [InlineData("select record_license_usage('hash'::varchar, '33333333-3333-3333-3333-333333333333'::uuid, '198.51.100.7'::inet, 'EA-1'::varchar, 1001::bigint, 1, 0, 0, 25)")]
-    [InlineData("select record_license_usage('hash'::text, '33333333-3333-3333-3333-333333333333'::text, '198.51.100.7'::text, 'EA-1'::text, 1001::bigint, 1, 0, 0, null)")]
+    [InlineData("select record_license_usage('hash'::varchar, '33333333-3333-3333-3333-333333333333'::uuid, '198.51.100.7'::inet, " +
+        "'EA-1'::varchar, 1001::bigint, 1, 0, 0, 25)")]
+    [InlineData("select record_license_usage('hash'::text, '33333333-3333-3333-3333-333333333333'::text, '198.51.100.7'::text, " +
+        "'EA-1'::text, 1001::bigint, 1, 0, 0, null)")]
     [InlineData("prepare p(text, text, text, text, bigint) as select record_license_usage($1, $2, $3, $4, $5, 1, 0, 0, null); "
         + "execute p('hash', '33333333-3333-3333-3333-333333333333', '198.51.100.7', 'EA-1', 1001)")]
     [InlineData("prepare p as select record_license_usage($1, $2, $3, $4, $5, 1, 0, 0, null); "
         + "execute p('hash', '33333333-3333-3333-3333-333333333333', '198.51.100.7', 'EA-1', 1001)")]
     [InlineData("select record_license_usage(token_hash => 'hash', subscription_id => '33333333-3333-3333-3333-333333333333', "
         + "ip => '198.51.100.7', ea_instance_id => 'EA-1', mt5_account => 1001, received => 1)")]
-    public async Task RecordLicenseUsage_HoweverItsParametersAreTyped_LogsAndMarksTheToken(string call)
+    public async Task RecordLicenseUsage_ParametersOfAnyType_LogsAndUpdatesTheToken(string call)
     {
         await using var database = await LicenseAsync();
 
@@ -130,7 +136,8 @@ public sealed class UsageLogTests(PostgresFixture postgres)
         }
 
         Assert.Equal("33333333-3333-3333-3333-333333333333 198.51.100.7 EA-1 1001 1 0 0", await database.QueryAsync<string>("""
-            select concat_ws(' ', subscription_id, host(ip_address), ea_instance_id, mt5_account_number, signals_received, signals_executed, signals_rejected)
+            select concat_ws(' ', subscription_id, host(ip_address), ea_instance_id, mt5_account_number, signals_received,
+                signals_executed, signals_rejected)
             from license_usage_log where token_hash = 'hash'
             """));
         Assert.Equal("198.51.100.7 true", await database.QueryAsync<string>(
@@ -144,8 +151,9 @@ public sealed class UsageLogTests(PostgresFixture postgres)
         await database.ExecuteAsync("""
             insert into license_usage_log (logged_at, token_hash, subscription_id, ip_address, ea_instance_id, mt5_account_number)
             select now() - days * interval '1 day', hash, '33333333-3333-3333-3333-333333333333', ip::inet, ea, account
-            from (values ('hash', 0, '198.51.100.1', 'EA-1', 1001), ('hash', 1, '198.51.100.2', 'EA-1', 1001), ('hash', 29, '198.51.100.1', 'EA-1', 1002),
-                         ('hash', 31, '198.51.100.1', 'EA-9', 1001), ('other', 0, '198.51.100.1', 'EA-8', 1001)) as seen (hash, days, ip, ea, account)
+            from (values ('hash', 0, '198.51.100.1', 'EA-1', 1001), ('hash', 1, '198.51.100.2', 'EA-1', 1001),
+                         ('hash', 29, '198.51.100.1', 'EA-1', 1002), ('hash', 31, '198.51.100.1', 'EA-9', 1001),
+                         ('other', 0, '198.51.100.1', 'EA-8', 1001)) as seen (hash, days, ip, ea, account)
             """);
 
         Assert.Equal(2, await database.QueryAsync<int>("select get_device_count('hash')"));
@@ -153,27 +161,30 @@ public sealed class UsageLogTests(PostgresFixture postgres)
     }
 
     [Fact]
-    public async Task DropExpiredUsage_DropsWholeWeeksPast90DaysOldestFirstAFewACall()
+    public async Task DropExpiredUsage_DropsWeeksOlderThan90Days_OldestFirst_FourPerCall()
     {
         await using var database = await postgres.NewDatabaseAsync();
         await database.ExecuteAsync("select ensure_usage_partitions(now() - interval '150 days', now())");
         await database.ExecuteAsync(InsertDaily, new { days = 140 });
-        var youngest = await database.QueryAsync<int>("select count(*)::int from license_usage_log where logged_at > now() - interval '90 days'");
+        var youngest = await database.QueryAsync<int>(
+            "select count(*)::int from license_usage_log where logged_at > now() - interval '90 days'");
 
         var dropped = new List<int>();
         do
             dropped.Add((await database.QueryAllAsync<string>("select drop_expired_usage(most => 3)")).Count);
         while (dropped[^1] == 3);
 
-        // 140 days reach back over at least six whole weeks that ended more than 90 days ago.
+        // 140 days contain at least six whole weeks that ended more than 90 days ago.
         Assert.InRange(dropped.Sum(), 6, 10);
         Assert.Empty(await database.QueryAllAsync<string>("select drop_expired_usage()"));
-        Assert.Equal(youngest, await database.QueryAsync<int>("select count(*)::int from license_usage_log where logged_at > now() - interval '90 days'"));
-        Assert.Equal(0, await database.QueryAsync<int>("select count(*)::int from license_usage_log where logged_at < now() - interval '97 days'"));
+        Assert.Equal(youngest,
+            await database.QueryAsync<int>("select count(*)::int from license_usage_log where logged_at > now() - interval '90 days'"));
+        Assert.Equal(0, await database.QueryAsync<int>(
+            "select count(*)::int from license_usage_log where logged_at < now() - interval '97 days'"));
     }
 
     [Fact]
-    public async Task DropExpiredUsage_BesideAReader_StopsAndGoesOnNextTime()
+    public async Task DropExpiredUsage_DuringARead_StopsAndContinuesAtTheNextCall()
     {
         await using var database = await postgres.NewDatabaseAsync();
         if (await HasHypertableAsync(database))
@@ -196,17 +207,18 @@ public sealed class UsageLogTests(PostgresFixture postgres)
     [Theory]
     [InlineData("interval '1 hour', 4")]
     [InlineData("interval '90 days', 0")]
-    public async Task DropExpiredUsage_OfNothingSensible_Raises(string arguments)
+    public async Task DropExpiredUsage_InvalidArguments_Raises(string arguments)
     {
         await using var database = await postgres.NewDatabaseAsync();
 
-        var refused = await Assert.ThrowsAsync<PostgresException>(() => database.QueryAllAsync<string>($"select drop_expired_usage({arguments})"));
+        var refused = await Assert.ThrowsAsync<PostgresException>(() =>
+            database.QueryAllAsync<string>($"select drop_expired_usage({arguments})"));
 
         Assert.Equal(PostgresErrorCodes.InvalidParameterValue, refused.SqlState);
     }
 
     [Fact]
-    public async Task Record_IsKnownByTimeAndId()
+    public async Task Record_IsIdentifiedByTimeAndId()
     {
         await using var database = await postgres.NewDatabaseAsync();
         const string Insert = """
@@ -220,15 +232,17 @@ public sealed class UsageLogTests(PostgresFixture postgres)
     }
 
     [Fact]
-    public async Task UsageLog_HasTheContractsIndexesAndNoMore()
+    public async Task UsageLog_HasOnlyTheContractsIndexes()
     {
         await using var database = await postgres.NewDatabaseAsync();
 
         var indexes = await database.QueryAllAsync<string>("""
-            select substring(pg_get_indexdef(indexrelid) from '\(.*\)') from pg_index where indrelid = 'license_usage_log'::regclass order by 1
+            select substring(pg_get_indexdef(indexrelid) from '\(.*\)') from pg_index
+                where indrelid = 'license_usage_log'::regclass order by 1
             """);
 
-        Assert.Equal(["(ip_address, logged_at DESC)", "(logged_at, log_id)", "(subscription_id, logged_at DESC)", "(token_hash, logged_at DESC)"], indexes);
+        Assert.Equal(["(ip_address, logged_at DESC)", "(logged_at, log_id)", "(subscription_id, logged_at DESC)",
+            "(token_hash, logged_at DESC)"], indexes);
     }
 
     private static async Task<bool> HasHypertableAsync(TestDatabase database) =>

@@ -8,7 +8,7 @@ using Xunit;
 
 namespace LicenseFunctions.Tests.Usage;
 
-/// <summary>The whole backend behind a broker: whatever the broker does, each record counts once.</summary>
+/// <summary>The whole backend with a broker: each record is counted once, whatever the broker does.</summary>
 public sealed class UsageQueueTests(PostgresFixture postgres) : IAsyncLifetime
 {
     private const string Queue = "usage-records";
@@ -33,7 +33,7 @@ public sealed class UsageQueueTests(PostgresFixture postgres) : IAsyncLifetime
     [Theory]
     [InlineData("amqp")]
     [InlineData("sb")]
-    public async Task Broker_GoodBadAndRepeated_AllAreCompletedAndEachCountsOnce(string scheme)
+    public async Task Broker_ValidInvalidAndDuplicate_AllAreCompletedAndEachCountsOnce(string scheme)
     {
         var array = UsageScene.Array(Enumerable.Range(1, 50).Select(i => scene.Record(license, secondsAgo: i)));
         await using var app = await StartAsync(scheme);
@@ -103,7 +103,7 @@ public sealed class UsageQueueTests(PostgresFixture postgres) : IAsyncLifetime
             "select count(*), count(*) filter (where source = 'dead_letter' and code = 'DEAD_LETTERED') from usage_quarantine"));
     }
 
-    [Theory] // neither in the queue nor among the dead letters; beside good records, which count
+    [Theory] // in the queue and among the dead letters, together with valid records, which are counted
     [InlineData("amqp", Queue)]
     [InlineData("amqp", $"{Queue}/$deadletterqueue")]
     [InlineData("sb", Queue)]
@@ -138,7 +138,7 @@ public sealed class UsageQueueTests(PostgresFixture postgres) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task System_ShowsTheQueueAsTheBrokerCountsIt()
+    public async Task System_ShowsTheBrokersCounts()
     {
         using var administration = new AdministrationDouble(broker);
         await scene.Database.ExecuteAsync("alter table license_usage_log rename to license_usage_log_away");
@@ -152,11 +152,12 @@ public sealed class UsageQueueTests(PostgresFixture postgres) : IAsyncLifetime
         Assert.Equal("""{"active":2,"dead_lettered":0,"unknown_because":null}""", body!["queue"]!.ToJsonString());
     }
 
-    [Fact] // the real one
-    public async Task RabbitMQ_ArraysAndRepeats_CountEachOnce()
+    [Fact] // a real RabbitMQ
+    public async Task RabbitMQ_ArraysAndDuplicates_CountEachOnce()
     {
         var url = Environment.GetEnvironmentVariable("RABBITMQ_URL");
-        Assert.SkipWhen(url is null, "RABBITMQ_URL is missing: ./dev test starts RabbitMQ with AMQP 1.0 and sets it. Example: amqp://guest:guest@127.0.0.1:5672");
+        Assert.SkipWhen(url is null,
+            "RABBITMQ_URL is missing: ./dev test starts RabbitMQ with AMQP 1.0 and sets it. Example: amqp://guest:guest@127.0.0.1:5672");
         var queue = $"usage-{Guid.NewGuid():N}";
         await using var app = await RunningApp.StartAsync(scene.Database, ("ServiceBus", url), ("USAGE_QUEUE", queue));
         var connection = await new ConnectionFactory().CreateAsync(new Address(url));

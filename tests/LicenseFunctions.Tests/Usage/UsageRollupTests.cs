@@ -12,7 +12,8 @@ public sealed class UsageRollupTests(PostgresFixture postgres) : IAsyncLifetime
     private const string Compare = """
         select count(*) from (
             select subscription_id, date_trunc('hour', logged_at, 'UTC') as hour_at, ea_instance_id, mt5_account_number,
-                   usage_network(ip_address) as network, coalesce(country_code, 'ZZ')::char(2) as country_code, count(*)::bigint as sessions,
+                   usage_network(ip_address) as network, coalesce(country_code, 'ZZ')::char(2) as country_code,
+                       count(*)::bigint as sessions,
                    coalesce(sum(session_duration_sec), 0)::bigint as session_sec, sum(signals_received)::bigint as signals_received,
                    sum(signals_executed)::bigint as signals_executed, sum(signals_rejected)::bigint as signals_rejected,
                    coalesce(sum(avg_latency_ms::bigint * signals_received), 0)::bigint as latency_weighted,
@@ -35,12 +36,13 @@ public sealed class UsageRollupTests(PostgresFixture postgres) : IAsyncLifetime
     public ValueTask DisposeAsync() => scene.DisposeAsync();
 
     [Fact]
-    public async Task Rollups_AfterRepeatsLateOnesAndParallelBatches_AreTheSumsOfTheRows()
+    public async Task Rollups_AfterDuplicatesLateRecordsAndParallelBatches_AreTheSumsOfTheRows()
     {
         var other = await scene.LicenseAsync();
         var random = new Random(7);
         var records = Enumerable.Range(0, 300).Select(i => scene.Record(
-            i % 3 == 0 ? other : license, secondsAgo: random.Next(6 * 3600), ea: $"EA-{i % 2}", address: $"198.51.{random.Next(3)}.{random.Next(255)}",
+            i % 3 == 0 ? other : license, secondsAgo: random.Next(6 * 3600), ea: $"EA-{i % 2}",
+                address: $"198.51.{random.Next(3)}.{random.Next(255)}",
             received: random.Next(5))).ToArray();
 
         await Task.WhenAll(Enumerable.Range(0, 10).Select(i => scene.SendAsync(UsageScene.Array(records[(i * 25)..(i * 25 + 75)]))));
@@ -50,17 +52,19 @@ public sealed class UsageRollupTests(PostgresFixture postgres) : IAsyncLifetime
 
         Assert.Equal(301L, await scene.Database.QueryAsync<long>("select sum(sessions) from usage_rollups"));
         Assert.Equal(0L, await scene.Database.QueryAsync<long>(Compare));
-        Assert.Equal("2001:db8:1::/48", await scene.Database.QueryAsync<string>("select network::text from usage_rollups where family(network) = 6"));
+        Assert.Equal("2001:db8:1::/48",
+            await scene.Database.QueryAsync<string>("select network::text from usage_rollups where family(network) = 6"));
     }
 
     [Fact]
-    public async Task LicenseUsage_ByHour_FillsGapsWithZerosAndWeighsLatency()
+    public async Task LicenseUsage_ByHour_FillsGapsWithZerosAndWeightsLatency()
     {
         await SendAsync(("10:15", 1, 100, "198.51.100.4"), ("10:59:59.999999", 3, 20, "198.51.100.9"), ("12:00", 2, 50, "203.0.113.1"));
         await using var app = await RunningApp.StartAsync(scene.Database);
 
         var (status, body, _) = await app.GetAsync(
-            $"/api/v1/licenses/{license.SubscriptionId}/usage?from={Day}T10:00:00Z&to={Day}T13:00:00Z", "Bearer " + RunningApp.Token("operator"));
+            $"/api/v1/licenses/{license.SubscriptionId}/usage?from={Day}T10:00:00Z&to={Day}T13:00:00Z", "Bearer "
+                + RunningApp.Token("operator"));
 
         Assert.Equal(200, status);
         Assert.Equal(
@@ -87,7 +91,7 @@ public sealed class UsageRollupTests(PostgresFixture postgres) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task LicenseUsage_OfSomebodyElse_IsNotFound()
+    public async Task LicenseUsage_OfAnotherOwner_IsNotFound()
     {
         await using var app = await RunningApp.StartAsync(scene.Database);
         var owner = await scene.Database.QueryAsync<Guid>("select subscriber_id from subscriptions");
@@ -95,12 +99,13 @@ public sealed class UsageRollupTests(PostgresFixture postgres) : IAsyncLifetime
 
         Assert.Equal(200, (await app.GetAsync(path, "Bearer " + RunningApp.Token("subscriber", owner))).Status);
         Assert.Equal(404, (await app.GetAsync(path, "Bearer " + RunningApp.Token("subscriber"))).Status);
-        Assert.Equal(404, (await app.GetAsync($"/api/v1/licenses/{Guid.NewGuid()}/usage", "Bearer " + RunningApp.Token("operator"))).Status);
+        Assert.Equal(404, (await app.GetAsync($"/api/v1/licenses/{Guid.NewGuid()}/usage", "Bearer "
+            + RunningApp.Token("operator"))).Status);
         Assert.Equal(400, (await app.GetAsync(path + "?bucket=week", "Bearer " + RunningApp.Token("operator"))).Status);
     }
 
     [Fact]
-    public async Task LicenseUsage_WhereAcceptAsks_IsCsv()
+    public async Task LicenseUsage_AcceptPrefersCsv_IsCsv()
     {
         await SendAsync(("10:15", 1, 100, "198.51.100.4"));
         await using var app = await RunningApp.StartAsync(scene.Database);
@@ -125,24 +130,30 @@ public sealed class UsageRollupTests(PostgresFixture postgres) : IAsyncLifetime
         var (_, body, _) = await app.GetAsync("/api/v1/usage/summary?bucket=day", "Bearer " + RunningApp.Token("operator"));
         var csv = await CsvAsync(app, "/api/v1/usage/summary?bucket=day&by=country");
 
-        Assert.Equal((2, 7, 0.2857m), ((int)body!["totals"]!["licenses"]!, (int)body["totals"]!["signals_received"]!, (decimal)body["totals"]!["reject_rate"]!));
-        Assert.Equal([license.SubscriptionId.ToString(), other.SubscriptionId.ToString()], body["top_licenses"]!.AsArray().Select(one => (string?)one!["key"]));
+        Assert.Equal((2, 7, 0.2857m),
+            ((int)body!["totals"]!["licenses"]!, (int)body["totals"]!["signals_received"]!, (decimal)body["totals"]!["reject_rate"]!));
+        Assert.Equal([license.SubscriptionId.ToString(), other.SubscriptionId.ToString()], body["top_licenses"]!.AsArray()
+            .Select(one => (string?)one!["key"]));
         Assert.Equal(["DE", "ZZ"], body["countries"]!.AsArray().Select(one => (string?)one!["key"]));
         Assert.Equal(2, body["masters"]!.AsArray().Count);
         Assert.Equal(
-            await scene.Database.QueryAsync<string>("select email from users join subscriptions on subscriber_id = user_id where subscription_id = @SubscriptionId", license),
+            await scene.Database.QueryAsync<string>(
+                "select email from users join subscriptions on subscriber_id = user_id where subscription_id = @SubscriptionId", license),
             (string?)body["top_licenses"]![0]!["name"]);
         Assert.Equal(
-            await scene.Database.QueryAsync<string>("select email from users where user_id = @id", new { id = Guid.Parse((string)body["masters"]![0]!["key"]!) }),
+            await scene.Database.QueryAsync<string>("select email from users where user_id = @id",
+                new { id = Guid.Parse((string)body["masters"]![0]!["key"]!) }),
             (string?)body["masters"]![0]!["name"]);
-        Assert.Equal(["key,licenses", "DE,1,1,4", "ZZ,1,1,3"], csv.Split("\r\n").Take(3).Select(line => string.Join(',', line.Split(',').Take(line.StartsWith("key", StringComparison.Ordinal) ? 2 : 4))));
+        Assert.Equal(["key,licenses", "DE,1,1,4", "ZZ,1,1,3"], csv.Split("\r\n").Take(3)
+            .Select(line => string.Join(',', line.Split(',').Take(line.StartsWith("key", StringComparison.Ordinal) ? 2 : 4))));
     }
 
     private DateTime Yesterday => scene.Now.UtcDateTime.Date.AddDays(-1);
 
     private string Day => Yesterday.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture);
 
-    private Task<LicenseFunctions.Usage.IngestedUsage> SendAsync(params (string Time, int Received, int Latency, string Address)[] records) => scene.SendAsync(UsageScene.Array(records.Select(one =>
+    private Task<LicenseFunctions.Usage.IngestedUsage> SendAsync(
+        params (string Time, int Received, int Latency, string Address)[] records) => scene.SendAsync(UsageScene.Array(records.Select(one =>
     {
         var json = JsonNode.Parse(scene.Record(license, received: one.Received, address: one.Address))!;
         json["logged_at"] = $"{Day}T{(one.Time.Length == 5 ? one.Time + ":00" : one.Time)}Z";

@@ -10,10 +10,10 @@ using Xunit;
 
 namespace LicenseFunctions.Tests.Usage;
 
-/// <summary>A license with its token, and records of its use.</summary>
+/// <summary>A license with its token, and its usage records.</summary>
 internal sealed record License(Guid SubscriptionId, string TokenHash);
 
-/// <summary>A database with licenses, and the ingest over it.</summary>
+/// <summary>A database with licenses, and the ingest.</summary>
 internal sealed class UsageScene : IAsyncDisposable
 {
     public readonly DateTimeOffset Now;
@@ -38,7 +38,7 @@ internal sealed class UsageScene : IAsyncDisposable
 
     public IngestUsage Ingest { get; }
 
-    /// <summary>The clock stands at the database's, cut to the second: both judge the same records.</summary>
+    /// <summary>The clock is set to the database's time, truncated to the second, so that both accept the same records.</summary>
     public static async Task<UsageScene> NewAsync(PostgresFixture postgres)
     {
         var database = await postgres.NewDatabaseAsync();
@@ -60,34 +60,41 @@ internal sealed class UsageScene : IAsyncDisposable
                 select (select user_id from people where role = 'subscriber'), (select user_id from people where role = 'master')
                 returning subscription_id
             )
-            insert into license_tokens (subscription_id, token_hash) select subscription_id, @hash from subscription returning subscription_id
+            insert into license_tokens (subscription_id, token_hash) select subscription_id, @hash
+                from subscription returning subscription_id
             """,
             new { name, hash });
         return new License(id, hash);
     }
 
-    public Task DeviceAsync(License license, string key, string ea, long account, string address, DateTime lastSeen) => Database.ExecuteAsync(
+    public Task DeviceAsync(License license, string key, string ea, long account, string address, DateTime lastSeen) =>
+        Database.ExecuteAsync(
         """
-        insert into license_devices (subscription_id, device_key, ea_instance_id, mt5_account_number, ip_address, slot, first_seen_at, last_seen_at)
+        insert into license_devices (subscription_id, device_key, ea_instance_id, mt5_account_number, ip_address, slot, first_seen_at,
+            last_seen_at)
         select @SubscriptionId, @key, @ea, @account, @address::inet, 1 + count(*), @lastSeen, @lastSeen
         from license_devices where subscription_id = @SubscriptionId
         """,
         new { license.SubscriptionId, key, ea, account, address, lastSeen });
 
     public string Record(
-        License license, Guid? id = null, int secondsAgo = 0, string ea = "EA-1", long account = 1001, string address = "198.51.100.4", int received = 3) =>
+        License license, Guid? id = null, int secondsAgo = 0, string ea = "EA-1", long account = 1001, string address = "198.51.100.4",
+            int received = 3) =>
         $$"""
         {"record_id":"{{id ?? Guid.NewGuid()}}","logged_at":"{{Now.AddSeconds(-secondsAgo).UtcDateTime.ToString("O", CultureInfo.InvariantCulture)}}",
-        "token_hash":"{{license.TokenHash}}","subscription_id":"{{license.SubscriptionId}}","ip_address":"{{address}}","ea_instance_id":{{JsonSerializer.Serialize(ea)}},
-        "mt5_account_number":{{account}},"signals_received":{{received}},"signals_executed":2,"signals_rejected":1,"avg_latency_ms":40,"session_duration_sec":60}
+        "token_hash":"{{license.TokenHash}}","subscription_id":"{{license.SubscriptionId}}","ip_address":"{{address}}",
+        "ea_instance_id":{{JsonSerializer.Serialize(ea)}},
+        "mt5_account_number":{{account}},"signals_received":{{received}},"signals_executed":2,"signals_rejected":1,"avg_latency_ms":40,
+        "session_duration_sec":60}
         """;
 
     public Task<IngestedUsage> SendAsync(params string[] messages) => Ingest.RunAsync(
-        [.. messages.Select(message => (ReadOnlyMemory<byte>)Encoding.UTF8.GetBytes(message))], "queue", TestContext.Current.CancellationToken);
+        [.. messages.Select(message => (ReadOnlyMemory<byte>)Encoding.UTF8.GetBytes(message))], "queue",
+            TestContext.Current.CancellationToken);
 
     public static string Array(IEnumerable<string> records) => $"[{string.Join(",", records)}]";
 
-    /// <summary>Everything that ingest writes, as text: what must not change when nothing new comes.</summary>
+    /// <summary>Everything that the ingest writes, as text. It must not change without new records.</summary>
     public Task<IReadOnlyList<string>> StateAsync() => Database.QueryAllAsync<string>(
         """
         select 'usage ' || u::text from license_usage_log u

@@ -14,11 +14,12 @@ public sealed class ReadUsageTests
     private static readonly DateTimeOffset Now = new(2026, 11, 23, 12, 0, 0, TimeSpan.Zero);
 
     [Fact]
-    public void Message_OneObject_IsOneRecordWithAllItsFields()
+    public void Message_OneObject_IsOneRecordWithAllFields()
     {
         var (fault, entries) = Read(Json(
             ("country_code", "\"de\""), ("city", "\"Köln\""), ("latitude", "50.94"), ("longitude", "6.96"), ("signals_received", "3"),
-            ("signals_executed", "2"), ("signals_rejected", "1"), ("avg_latency_ms", "40"), ("session_duration_sec", "600"), ("unknown", "{\"a\":[1]}")));
+            ("signals_executed", "2"), ("signals_rejected", "1"), ("avg_latency_ms", "40"), ("session_duration_sec", "600"),
+                ("unknown", "{\"a\":[1]}")));
 
         Assert.Null(fault);
         var entry = Assert.Single(entries);
@@ -30,7 +31,7 @@ public sealed class ReadUsageTests
     }
 
     [Fact]
-    public void Message_OnlyWhatIsRequired_CountsNothingAndKnowsNoPlace()
+    public void Message_RequiredFieldsOnly_HasNoCountsAndNoLocation()
     {
         var record = Assert.Single(Read(Json()).Entries).Record!;
 
@@ -106,7 +107,7 @@ public sealed class ReadUsageTests
     [InlineData("avg_latency_ms", "3600001", UsageFault.OutOfRange)]
     [InlineData("session_duration_sec", "7689600", null)]
     [InlineData("session_duration_sec", "7689601", UsageFault.OutOfRange)]
-    public void Message_OneFieldOnTheEdge_IsTakenOrNamed(string field, string? json, string? code)
+    public void Message_FieldAtABoundary_IsAcceptedOrNamed(string field, string? json, string? code)
     {
         var entry = Assert.Single(Read(Json((field, json))).Entries);
 
@@ -120,7 +121,7 @@ public sealed class ReadUsageTests
     [InlineData("a", 101, false)]
     [InlineData("😀", 100, true)]
     [InlineData("😀", 101, false)]
-    public void Message_TextOfManyCharacters_IsCountedAsTheColumnCounts(string character, int count, bool taken)
+    public void Message_LongText_IsMeasuredInCharactersLikeTheColumn(string character, int count, bool taken)
     {
         var text = string.Concat(Enumerable.Repeat(character, count));
 
@@ -128,7 +129,7 @@ public sealed class ReadUsageTests
     }
 
     [Fact]
-    public void Message_InvalidUtf8InAField_SpoilsThatRecordOnly()
+    public void Message_InvalidUtf8InAField_RejectsThatRecordOnly()
     {
         var bytes = Encoding.UTF8.GetBytes($"[{Json(("ea_instance_id", "\"EA-@\""))},{Json()}]");
         bytes[Array.IndexOf(bytes, (byte)'@')] = 0xFF;
@@ -143,15 +144,15 @@ public sealed class ReadUsageTests
     [InlineData("\"a\\ud800b\"")]
     [InlineData("{\"a\\udc00\":1}")]
     [InlineData("1,\"record\\ud800_id\":[1,{\"record_id\":2}]")]
-    public void Message_BrokenEscapeInAnUnknownProperty_IsNotOurs(string value) =>
+    public void Message_InvalidEscapeInAnUnknownProperty_IsIgnored(string value) =>
         Assert.NotNull(Assert.Single(Read(Json(("note", value))).Entries).Record);
 
     [Fact]
-    public void Message_PropertyTwice_TakesTheLast() =>
+    public void Message_PropertyTwice_UsesTheLast() =>
         Assert.Equal(7, Assert.Single(Read(Json(("signals_received", "3"), ("signals_received", "7"))).Entries).Record!.SignalsReceived);
 
     [Fact]
-    public void Message_ArrayOfGoodAndBad_KeepsPlacesAndPayloads()
+    public void Message_ArrayOfValidAndInvalid_KeepsIndexesAndPayloads()
     {
         var json = $" [ {Json()} , 7, [1, [2]], null, {Json(("ip_address", "\"x\""))} ] ";
         var (fault, entries) = Read(json);
@@ -183,33 +184,34 @@ public sealed class ReadUsageTests
     }
 
     [Fact]
-    public void Message_CutShort_TakesNothingOfIt() => Assert.Empty(Read($"[{Json()},{Json()}").Entries);
+    public void Message_Truncated_IsRejectedAsAWhole() => Assert.Empty(Read($"[{Json()},{Json()}").Entries);
 
     [Fact]
     public void Message_EmptyArray_IsNothing() => Assert.Equal((null, 0), (Read("[]").Fault, Read("[]").Entries.Count));
 
     [Fact]
-    public void Message_FinerThanAMicrosecond_IsCutAsTheDatabaseWould() =>
+    public void Message_FinerThanAMicrosecond_IsTruncatedLikeTheDatabase() =>
         Assert.Equal(
             new DateTime(2026, 11, 23, 11, 0, 0, DateTimeKind.Utc).AddMicroseconds(1),
             Assert.Single(Read(Json(("logged_at", "\"2026-11-23T11:00:00.0000019Z\""))).Entries).Record!.LoggedAt);
 
     [Fact]
-    public void Message_MappedAddress_IsItsIpv4Address() =>
+    public void Message_MappedAddress_IsConvertedToIpv4() =>
         Assert.Equal(
             IPAddress.Parse("198.51.100.4"),
             Assert.Single(Read(Json(("ip_address", "\"::ffff:198.51.100.4\""))).Entries).Record!.IpAddress);
 
     [Fact]
-    public void Faults_NeverRepeatTheValue()
+    public void Faults_NeverContainTheValue()
     {
-        var (_, entries) = Read($"[{Json(("ip_address", "\"secret\""))},{Json(("token_hash", "\"secret\""))},{Json(("mt5_account_number", "-424242"))}]");
+        var (_, entries) = Read(
+            $"[{Json(("ip_address", "\"secret\""))},{Json(("token_hash", "\"secret\""))},{Json(("mt5_account_number", "-424242"))}]");
 
         Assert.All(entries, entry => Assert.DoesNotMatch("secret|424242", entry.Fault!.Detail));
     }
 
     [Fact]
-    public void Rejected_SameBytes_SameDigest_AndTextThatATableHolds()
+    public void Rejected_SameBytes_HaveTheSameDigestAndValidText()
     {
         byte[] payload = [.. " {\"a\":\""u8, 0, 0xFF, .. "\"}\n"u8];
         var fault = new UsageFault(UsageFault.InvalidJson, "x");
@@ -230,15 +232,18 @@ public sealed class ReadUsageTests
         return (ReadUsage.Message(json, UsageWindow.At(Now), entries), entries);
     }
 
-    /// <summary>A good record, with these fields in place of its own; null leaves the field out.</summary>
+    /// <summary>A valid record with some fields replaced; null removes a field.</summary>
     private static string Json(params (string Name, string? Value)[] changes)
     {
         List<(string Name, string? Value)> fields =
         [
-            ("record_id", $"\"{Id}\""), ("logged_at", $"\"{Now.UtcDateTime.ToString("O", CultureInfo.InvariantCulture)}\""), ("token_hash", $"\"{Hash}\""),
-            ("subscription_id", $"\"{License}\""), ("ip_address", "\"198.51.100.4\""), ("ea_instance_id", "\"EA-1\""), ("mt5_account_number", "1001"),
+            ("record_id", $"\"{Id}\""), ("logged_at", $"\"{Now.UtcDateTime.ToString("O", CultureInfo.InvariantCulture)}\""),
+                ("token_hash", $"\"{Hash}\""),
+            ("subscription_id", $"\"{License}\""), ("ip_address", "\"198.51.100.4\""), ("ea_instance_id", "\"EA-1\""),
+                ("mt5_account_number", "1001"),
         ];
         fields.RemoveAll(field => changes.Any(change => change.Name == field.Name));
-        return "{" + string.Join(",", fields.Concat(changes).Where(field => field.Value is not null).Select(field => $"\"{field.Name}\":{field.Value}")) + "}";
+        return "{" + string.Join(",", fields.Concat(changes).Where(field => field.Value is not null)
+            .Select(field => $"\"{field.Name}\":{field.Value}")) + "}";
     }
 }

@@ -16,11 +16,13 @@ public sealed class UsageSpanTests
     [InlineData("2026-11-01T10:59:59Z", "2026-11-01T11:00:00.0000001Z", "hour", "2026-11-01T10:00 2026-11-01T12:00 2")]
     [InlineData("2026-11-01T10:00:00+02:00", "2026-11-01T11:00:00+02:00", "hour", "2026-11-01T08:00 2026-11-01T09:00 1")]
     [InlineData("2025-10-20", "2026-11-24", "day", "2025-10-20T00:00 2026-11-24T00:00 400")]
-    public void Of_WhatIsAsked_IsWidenedToWholeBuckets(string? from, string? to, string? bucket, string expected)
+    public void Of_RequestedSpan_IsExtendedToWholeBuckets(string? from, string? to, string? bucket, string expected)
     {
         var span = UsageSpan.Of(from, to, bucket, Now).Value;
 
-        Assert.Equal(expected, string.Create(CultureInfo.InvariantCulture, $"{span.From:yyyy-MM-ddTHH:mm} {span.To:yyyy-MM-ddTHH:mm} {(span.To - span.From) / span.Step}"));
+        Assert.Equal(expected,
+            string.Create(CultureInfo.InvariantCulture,
+            $"{span.From:yyyy-MM-ddTHH:mm} {span.To:yyyy-MM-ddTHH:mm} {(span.To - span.From) / span.Step}"));
     }
 
     [Theory]
@@ -31,6 +33,6 @@ public sealed class UsageSpanTests
     [InlineData("2026-11-23T12:00:00Z", "2026-11-23T12:00:00Z", null, "from")]
     [InlineData("2026-11-23T13:00:00Z", "2026-11-23T12:00:00Z", null, "from")]
     [InlineData("2025-10-19", "2026-11-24", "day", "from")]
-    public void Of_WhatMakesNoSpan_IsRefusedByField(string? from, string? to, string? bucket, string field) =>
+    public void Of_InvalidSpan_IsRefusedWithItsField(string? from, string? to, string? bucket, string field) =>
         Assert.Equal(field, UsageSpan.Of(from, to, bucket, Now).Refusal?.Field);
 }

@@ -20,13 +20,13 @@ public static class DatabaseRegistration
         return services;
     }
 
-    /// <param name="identity">Its token is the password where the settings have none, as Azure Database for PostgreSQL takes it.</param>
+    /// <param name="identity">If the settings have no password, its token is used, as Azure Database for PostgreSQL accepts it.</param>
     public static NpgsqlDataSource Source(DatabaseSettings settings, TokenCredential? identity, ILoggerFactory loggers)
     {
         var builder = new NpgsqlDataSourceBuilder(settings.ConnectionString).UseLoggerFactory(loggers);
         if (identity is not null && settings.HasNoPassword)
         {
-            // The credential keeps a token for as long as it is good; asking it often costs nothing.
+            // The credential caches its token, so frequent calls cost nothing.
             builder.UsePeriodicPasswordProvider(
                 async (_, cancellationToken) => (await identity.GetTokenAsync(new TokenRequestContext([Scope]), cancellationToken)).Token,
                 successRefreshInterval: TimeSpan.FromMinutes(5),

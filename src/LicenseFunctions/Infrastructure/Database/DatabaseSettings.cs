@@ -4,8 +4,8 @@ using Npgsql;
 
 namespace LicenseFunctions.Infrastructure.Database;
 
-/// <param name="ConnectionString">In Npgsql's form, with what the pooler asks for.</param>
-/// <param name="HasNoPassword">Whether a token of an identity may serve as one.</param>
+/// <param name="ConnectionString">In Npgsql's form, with the options that the pooler needs.</param>
+/// <param name="HasNoPassword">Whether a token of the managed identity may be used as the password.</param>
 public sealed record DatabaseSettings(string ConnectionString, bool HasNoPassword)
 {
     private const string Example = "postgresql://user:password@localhost:5432/execution_control";
@@ -33,12 +33,12 @@ public sealed record DatabaseSettings(string ConnectionString, bool HasNoPasswor
             {
                 ApplicationName = "license-functions",
                 Enlist = false,
-                // No statement of ours leaves anything on a connection (no SET without LOCAL, no temporary table, no session lock).
+                // The app leaves no state on a connection: no SET without LOCAL, no temporary tables, no session locks.
                 NoResetOnClose = true,
             };
             if (!builder.ShouldSerialize("Maximum Pool Size"))
                 builder.MaxPoolSize = poolSize;
-            // Behind a pooler server connections change hands after each transaction, and with them what was prepared.
+            // A transaction pooler assigns another server connection after each transaction, so prepared statements are lost.
             if (pooler == "transaction")
                 builder.MaxAutoPrepare = 0;
             else if (!builder.ShouldSerialize("Max Auto Prepare"))
@@ -53,8 +53,10 @@ public sealed record DatabaseSettings(string ConnectionString, bool HasNoPasswor
         }
     }
 
-    /// <summary>Turns a <c>postgresql://</c> URI, as libpq and the platform's other parts take it, into Npgsql's key=value form.</summary>
-    /// <exception cref="FormatException">The URI can't be read.</exception>
+    /// <summary>
+    /// Converts a <c>postgresql://</c> URI, as libpq accepts it, to Npgsql's key=value form. Returns any other text unchanged.
+    /// </summary>
+    /// <exception cref="FormatException">The URI is not valid.</exception>
     /// <exception cref="ArgumentException">The URI has an option that Npgsql doesn't know.</exception>
     public static string FromUri(string text)
     {
@@ -77,7 +79,9 @@ public sealed record DatabaseSettings(string ConnectionString, bool HasNoPasswor
         {
             var name = pair.Split('=')[0];
             var value = Uri.UnescapeDataString(pair[(name.Length + 1)..]);
-            builder[LibpqNames.GetValueOrDefault(name, name)] = name == "sslmode" ? value.Replace("-", "", StringComparison.Ordinal) : value;
+            if (name == "sslmode")
+                value = value.Replace("-", "", StringComparison.Ordinal);
+            builder[LibpqNames.GetValueOrDefault(name, name)] = value;
         }
 
         return builder.ConnectionString;

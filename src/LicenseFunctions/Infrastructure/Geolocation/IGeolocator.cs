@@ -3,17 +3,17 @@ using Licensing.Suspicion;
 
 namespace LicenseFunctions.Infrastructure.Geolocation;
 
-/// <summary>Puts an address on the map.</summary>
+/// <summary>Finds the location of an IP address.</summary>
 public interface IGeolocator
 {
-    /// <summary>Null where the place isn't known, and for addresses that have none; an outage is not known, either.</summary>
+    /// <returns>Null if the location is unknown, also because of an outage, and for addresses that have no location.</returns>
     ValueTask<Place?> LocateAsync(IPAddress address, CancellationToken cancellationToken);
 
-    /// <summary>Only from what this process has; null as well where somebody else would have to be asked.</summary>
+    /// <returns>As <see cref="LocateAsync"/>, but without a network call; null if one would be needed.</returns>
     Place? LocateHere(IPAddress address);
 }
 
-/// <summary>Without a database geography stays silent.</summary>
+/// <summary>Knows no locations; used if no geolocation is set.</summary>
 public sealed class NoGeolocator : IGeolocator
 {
     public ValueTask<Place?> LocateAsync(IPAddress address, CancellationToken cancellationToken) => default;

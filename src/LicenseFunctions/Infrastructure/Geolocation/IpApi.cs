@@ -8,47 +8,49 @@ using Microsoft.Extensions.Internal;
 namespace LicenseFunctions.Infrastructure.Geolocation;
 
 /// <summary>
-/// The guide's ipapi.com. Off by default: it sends customers' addresses to a third party. A network (/24, /64) is asked for once a day; one that
-/// could not be answered, not again for a minute, so that an outage doesn't hold up the ingest for every record.
+/// The guide's ipapi.com. It is off by default because it sends customers' addresses to a third party. Each network (/24, /64) is requested
+/// once a day. After a failure it is not requested for one minute, so that an outage doesn't delay the ingest of every record.
 /// </summary>
 public sealed class IpApi(HttpClient http, Uri address, string key, TimeProvider time) : IGeolocator, IDisposable
 {
-    private static readonly TimeSpan Kept = TimeSpan.FromDays(1);
-    private static readonly TimeSpan Pause = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan Lifetime = TimeSpan.FromDays(1);
+    private static readonly TimeSpan FailureLifetime = TimeSpan.FromMinutes(1);
 
-    private readonly MemoryCache places = new(new MemoryCacheOptions { SizeLimit = MostNetworks, Clock = new Clock(time) });
+    private readonly MemoryCache locations = new(new MemoryCacheOptions { SizeLimit = MaxNetworks, Clock = new Clock(time) });
 
-    /// <summary>Networks that are remembered.</summary>
-    public const int MostNetworks = 50_000;
+    /// <summary>Size of the cache.</summary>
+    public const int MaxNetworks = 50_000;
 
     public async ValueTask<Place?> LocateAsync(IPAddress address, CancellationToken cancellationToken)
     {
-        if (!PublicAddresses.HasPlace(address))
+        if (!PublicAddresses.HasLocation(address))
             return null;
         var network = Network.Neighbourhood(Network.Of(address));
-        if (places.TryGetValue(network, out Place? known))
+        if (locations.TryGetValue(network, out Place? known))
             return known;
         try
         {
-            return Keep(network, await AskAsync(address, cancellationToken), Kept);
+            return Keep(network, await RequestAsync(address, cancellationToken), Lifetime);
         }
-        catch (Exception away) when (away is HttpRequestException or JsonException || (away is TaskCanceledException && !cancellationToken.IsCancellationRequested))
+        catch (Exception failure) when (failure is HttpRequestException or JsonException
+            || (failure is TaskCanceledException && !cancellationToken.IsCancellationRequested))
         {
-            return Keep(network, null, Pause);
+            return Keep(network, null, FailureLifetime);
         }
     }
 
-    public Place? LocateHere(IPAddress address) => places.Get<Place?>(Network.Neighbourhood(Network.Of(address)));
+    public Place? LocateHere(IPAddress address) => locations.Get<Place?>(Network.Neighbourhood(Network.Of(address)));
 
-    public void Dispose() => places.Dispose();
+    public void Dispose() => locations.Dispose();
 
-    private Place? Keep(string network, Place? place, TimeSpan span) =>
-        places.Set(network, place, new MemoryCacheEntryOptions { Size = 1, AbsoluteExpirationRelativeToNow = span });
+    private Place? Keep(string network, Place? location, TimeSpan lifetime) =>
+        locations.Set(network, location, new MemoryCacheEntryOptions { Size = 1, AbsoluteExpirationRelativeToNow = lifetime });
 
-    private async Task<Place?> AskAsync(IPAddress of, CancellationToken cancellationToken)
+    private async Task<Place?> RequestAsync(IPAddress of, CancellationToken cancellationToken)
     {
         var answer = await http.GetFromJsonAsync<Answer>(
-            new Uri(address, $"{of}?access_key={Uri.EscapeDataString(key)}&fields=country_code,city,latitude,longitude"), Format, cancellationToken);
+            new Uri(address, $"{of}?access_key={Uri.EscapeDataString(key)}&fields=country_code,city,latitude,longitude"),
+            Format, cancellationToken);
         return answer is { CountryCode: not null } ? new Place(answer.CountryCode, answer.City, answer.Latitude, answer.Longitude) : null;
     }
 

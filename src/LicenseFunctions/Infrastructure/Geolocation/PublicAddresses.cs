@@ -2,7 +2,7 @@ using System.Net;
 
 namespace LicenseFunctions.Infrastructure.Geolocation;
 
-/// <summary>Which addresses can have a place at all; those of the special-purpose registries of IANA (RFC 6890) have none.</summary>
+/// <summary>Recognizes addresses that have a location. Those of IANA's special-purpose registries (RFC 6890) have none.</summary>
 public static class PublicAddresses
 {
     private static readonly IPNetwork[] Special =
@@ -15,5 +15,5 @@ public static class PublicAddresses
         }.Select(IPNetwork.Parse),
     ];
 
-    public static bool HasPlace(IPAddress address) => !Array.Exists(Special, network => network.Contains(address));
+    public static bool HasLocation(IPAddress address) => !Array.Exists(Special, network => network.Contains(address));
 }

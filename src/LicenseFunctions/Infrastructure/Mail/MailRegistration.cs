@@ -3,11 +3,11 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace LicenseFunctions.Infrastructure.Mail;
 
-public static class NotificationsRegistration
+public static class MailRegistration
 {
-    public static IServiceCollection AddNotifications(this IServiceCollection services, SettingReader reader)
+    public static IServiceCollection AddMail(this IServiceCollection services, SettingReader reader)
     {
-        var settings = NotificationSettings.Read(reader);
+        var settings = MailSettings.Read(reader);
         services.AddSingleton(settings);
         services.AddSingleton<MailTemplates>();
         services.AddSingleton<Func<Mailer>>(provider => () => new Mailer(settings, provider.GetRequiredService<MailTemplates>()));

@@ -26,7 +26,7 @@ public abstract record MailOutcome
 }
 
 /// <summary>Sends mails over one connection to the relay. The connection is opened at the first mail.</summary>
-public sealed class Mailer(NotificationSettings settings, MailTemplates templates) : IDisposable
+public sealed class Mailer(MailSettings settings, MailTemplates templates) : IDisposable
 {
     private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(20);
 
@@ -49,8 +49,9 @@ public sealed class Mailer(NotificationSettings settings, MailTemplates template
         {
             return new MailOutcome.Later($"can't be written: {invalid.GetType().Name}", RelayDown: false);
         }
-        catch (SmtpCommandException refused) when (refused.ErrorCode is SmtpErrorCode.RecipientNotAccepted or SmtpErrorCode.MessageNotAccepted
-            && (int)refused.StatusCode is >= 550 and <= 559)
+        catch (SmtpCommandException refused)
+            when (refused.ErrorCode is SmtpErrorCode.RecipientNotAccepted or SmtpErrorCode.MessageNotAccepted
+                && (int)refused.StatusCode is >= 550 and <= 559)
         {
             await ResetAsync();
             return new MailOutcome.Never($"{(int)refused.StatusCode} {refused.ErrorCode}");

@@ -10,12 +10,12 @@ namespace LicenseFunctions.Infrastructure.Settings;
 /// The Service Bus of the usage-records queue, for code that queries the queue. The triggers read the same settings themselves.
 /// </summary>
 /// <param name="Queue">The queue's name.</param>
-/// <param name="Absent">Message for operators if no Service Bus is set; null if one is.</param>
+/// <param name="Unavailable">Message for operators if no Service Bus can be used; null if one can.</param>
 /// <param name="ConnectionString">Null if an identity is used.</param>
 /// <param name="Namespace">NAME.servicebus.windows.net; null if there is a connection string.</param>
 /// <param name="EmulatorPort">The port of the emulator's administration API, which differs from its AMQP port.</param>
 public sealed partial record ServiceBusSettings(
-    string Queue, string? Absent, string? ConnectionString, string? Namespace, TokenCredential? Identity, int EmulatorPort)
+    string Queue, string? Unavailable, string? ConnectionString, string? Namespace, TokenCredential? Identity, int EmulatorPort)
 {
     /// <param name="identity">Opens the namespace if there is no connection string.</param>
     public static ServiceBusSettings Read(SettingReader reader, TokenCredential? identity)
@@ -23,7 +23,7 @@ public sealed partial record ServiceBusSettings(
         var text = reader.Optional("ServiceBus");
         var name = text is null ? reader.Optional("ServiceBus:fullyQualifiedNamespace") : null;
         return new ServiceBusSettings(
-            reader.Text("USAGE_QUEUE", "usage-records"), WhyAbsent(text, name, identity), text, name, identity,
+            reader.Text("USAGE_QUEUE", "usage-records"), WhyUnavailable(text, name, identity), text, name, identity,
             reader.Whole("EMULATOR_HTTP_PORT", 5300, 1, 65535));
     }
 
@@ -32,15 +32,15 @@ public sealed partial record ServiceBusSettings(
         : new ServiceBusClient(Namespace, Identity, options);
 
     public ServiceBusAdministrationClient Administer(ServiceBusAdministrationClientOptions options) => ConnectionString is { } text
-        ? new ServiceBusAdministrationClient(OfAdministration(text), options)
+        ? new ServiceBusAdministrationClient(AdministrationConnectionString(text), options)
         : new ServiceBusAdministrationClient(Namespace, Identity, options);
 
-    private static string? WhyAbsent(string? text, string? name, TokenCredential? identity) => text switch
+    private static string? WhyUnavailable(string? text, string? name, TokenCredential? identity) => text switch
     {
         null when name is null => "No broker is set (ServiceBus).",
         null => identity is null ? "ServiceBus__fullyQualifiedNamespace needs an identity, but AZURE_CLIENT_ID isn't set." : null,
         _ when IsAmqp().IsMatch(text) => "The broker in ServiceBus isn't a Service Bus: use the broker's own tools.",
-        _ => IsConnectionString(text) ? null : "ServiceBus is no connection string.",
+        _ => IsConnectionString(text) ? null : "ServiceBus is not a connection string.",
     };
 
     private static bool IsConnectionString(string text)
@@ -55,7 +55,7 @@ public sealed partial record ServiceBusSettings(
         }
     }
 
-    private string OfAdministration(string text)
+    private string AdministrationConnectionString(string text)
     {
         if (!IsEmulator().IsMatch(text))
             return text;
@@ -67,7 +67,7 @@ public sealed partial record ServiceBusSettings(
     [GeneratedRegex("^amqps?://", RegexOptions.IgnoreCase)]
     private static partial Regex IsAmqp();
 
-    // The client has this only as a non-public property.
+    // The client has no public property for this option.
     [GeneratedRegex(@"(^|;)\s*UseDevelopmentEmulator\s*=\s*true\s*(;|$)", RegexOptions.IgnoreCase)]
     private static partial Regex IsEmulator();
 }

@@ -6,7 +6,7 @@ using NCrontab;
 
 namespace LicenseFunctions.Infrastructure.Settings;
 
-/// <summary>Reads settings and gathers what is wrong with them, so that a start fails once, naming every one.</summary>
+/// <summary>Reads settings and collects their faults, so that one failed start names all of them.</summary>
 public sealed class SettingReader(IConfiguration configuration)
 {
     private const string DailyAtThree = "0 0 3 * * *";
@@ -20,11 +20,26 @@ public sealed class SettingReader(IConfiguration configuration)
     public string Text(string name, string example) =>
         Optional(name) ?? Fault(name, "is missing", example, "");
 
+    /// <param name="min">Inclusive.</param>
+    /// <param name="max">Inclusive.</param>
     public int Whole(string name, int byDefault, int min, int max) =>
         Optional(name) is not { } text ? byDefault
-        : int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var value) && value >= min && value <= max ? value
+        : int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var value) && value >= min && value <= max
+            ? value
         : Fault(name, $"is not a whole number from {min} to {max}", byDefault.ToString(CultureInfo.InvariantCulture), byDefault);
 
+    /// <summary>A duration that the setting states in whole seconds.</summary>
+    /// <param name="min">Inclusive.</param>
+    /// <param name="max">Inclusive.</param>
+    public TimeSpan Seconds(string name, int byDefault, int min, int max) => TimeSpan.FromSeconds(Whole(name, byDefault, min, max));
+
+    /// <summary>A duration that the setting states in whole days.</summary>
+    /// <param name="min">Inclusive.</param>
+    /// <param name="max">Inclusive.</param>
+    public TimeSpan Days(string name, int byDefault, int min, int max) => TimeSpan.FromDays(Whole(name, byDefault, min, max));
+
+    /// <param name="min">Inclusive.</param>
+    /// <param name="max">Inclusive.</param>
     public decimal Number(string name, decimal byDefault, decimal min, decimal max) =>
         Optional(name) is not { } text ? byDefault
         : decimal.TryParse(text, NumberStyles.Number, CultureInfo.InvariantCulture, out var value) && value >= min && value <= max ? value
@@ -35,7 +50,7 @@ public sealed class SettingReader(IConfiguration configuration)
         : bool.TryParse(text, out var value) ? value
         : Fault(name, "is neither true nor false", byDefault ? "true" : "false", byDefault);
 
-    /// <summary>One of the words given; the first is the default.</summary>
+    /// <summary>One of <paramref name="words"/>; the first is the default.</summary>
     public string Choice(string name, params string[] words) =>
         Optional(name) is not { } text ? words[0]
         : Array.Find(words, word => word.Equals(text, StringComparison.OrdinalIgnoreCase))
@@ -46,22 +61,25 @@ public sealed class SettingReader(IConfiguration configuration)
         : Uri.TryCreate(text, UriKind.Absolute, out var uri) && schemes.Contains(uri.Scheme) ? uri
         : Fault<Uri?>(name, $"is not an address with the scheme {string.Join(" or ", schemes)}", example, null);
 
-    /// <summary>A required cron text of six fields, seconds first. A Functions host would not know a default of ours.</summary>
+    /// <summary>
+    /// A required six-field cron expression; the first field is seconds. A default here would not reach the Functions host.
+    /// </summary>
     public CrontabSchedule Schedule(string name) =>
         Optional(name) is not { } text ? Fault(name, "is missing", DailyAtThree, CrontabSchedule.Parse(DailyAtThree, SixFields))
         : CrontabSchedule.TryParse(text, SixFields) is { } schedule ? schedule
-        : Fault(name, "is no cron text of six fields", DailyAtThree, CrontabSchedule.Parse(DailyAtThree, SixFields));
+        : Fault(name, "is not a six-field cron expression", DailyAtThree, CrontabSchedule.Parse(DailyAtThree, SixFields));
 
+    /// <summary>A comma-separated list; empty if the setting is missing.</summary>
     public IReadOnlyList<string> Words(string name) =>
         Optional(name)?.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries) ?? [];
 
-    /// <summary>The managed identity that the process has on Azure; null elsewhere.</summary>
+    /// <summary>The managed identity of the process on Azure; null elsewhere.</summary>
     public TokenCredential? Identity() => Optional("AZURE_CLIENT_ID") is { } client
         ? new ManagedIdentityCredential(ManagedIdentityId.FromUserAssignedClientId(client))
         : null;
 
-    /// <summary>Notes a fault that only the reader of the setting can see, and goes on with a stand-in.</summary>
-    /// <remarks>The value itself is never repeated: it may be a secret.</remarks>
+    /// <summary>Records a fault and returns <paramref name="standIn"/>, so that the remaining settings are read as well.</summary>
+    /// <param name="what">Completes a sentence that begins with the name. It must not contain the value, which may be a secret.</param>
     public T Fault<T>(string name, string what, string example, T standIn)
     {
         var fault = $"{name} {what}. Example: {name}={example}";
@@ -78,7 +96,7 @@ public sealed class SettingReader(IConfiguration configuration)
 }
 
 public sealed class SettingsException(IReadOnlyList<string> faults)
-    : Exception("The settings stop the start:\n" + string.Join('\n', faults.Select(fault => "  " + fault)))
+    : Exception("The application can't start with these settings:\n" + string.Join('\n', faults.Select(fault => "  " + fault)))
 {
     public IReadOnlyList<string> Faults { get; } = faults;
 }

@@ -1,11 +1,14 @@
 namespace LicenseFunctions.Infrastructure.Settings;
 
-/// <summary>What several folders read of the same setting: one range each, so that all of them take it or none does.</summary>
+/// <summary>Settings that several folders read, each with one default and one range.</summary>
 public static class SharedSettings
 {
-    /// <summary>Slots of a license.</summary>
+    /// <summary>Number of slots of a license.</summary>
     public static int MaxDevices(this SettingReader settings) => settings.Whole("MAX_DEVICES_PER_LICENSE", 2, 1, 100);
 
-    /// <summary>Days that an expired license stays valid: fewer than the 30 of a period, or graces would reach over what they wait for.</summary>
-    public static int GraceDays(this SettingReader settings) => settings.Whole("RENEWAL_GRACE_PERIOD_DAYS", 3, 0, 29);
+    /// <summary>
+    /// How long an expired license stays valid. It must be shorter than the 30 days of a period: otherwise the period that is charged could
+    /// end before its grace period.
+    /// </summary>
+    public static TimeSpan GracePeriod(this SettingReader settings) => settings.Days("RENEWAL_GRACE_PERIOD_DAYS", 3, 0, 29);
 }

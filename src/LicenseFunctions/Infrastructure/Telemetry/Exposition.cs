@@ -4,8 +4,8 @@ using System.Text;
 namespace LicenseFunctions.Infrastructure.Telemetry;
 
 /// <summary>
-/// Metrics in Prometheus' text format 0.0.4. Written here and not by a client library: those hold a process's own values, and ours are
-/// read from the database.
+/// Writes metrics in Prometheus' text format 0.0.4. A client library can't be used: it holds the values of one process, and these are read
+/// from the database.
 /// </summary>
 public sealed class Exposition
 {
@@ -13,7 +13,7 @@ public sealed class Exposition
 
     private readonly StringBuilder text = new();
 
-    /// <param name="values">By label value; "" where the metric has no label. A histogram's sum stands under <c>sum</c>.</param>
+    /// <param name="values">By label value; "" for a metric without a label, <c>sum</c> for the sum of a histogram.</param>
     public void Add(Metric metric, IReadOnlyDictionary<string, double> values)
     {
         text.Append("# HELP ").Append(metric.Name).Append(' ').Append(Escape(metric.Help)).Append('\n');
@@ -51,7 +51,11 @@ public sealed class Exposition
     {
         text.Append(name);
         if (label is not null)
-            text.Append('{').Append(label).Append("=\"").Append(Escape(labelValue).Replace("\"", "\\\"", StringComparison.Ordinal)).Append("\"}");
+        {
+            var escaped = Escape(labelValue).Replace("\"", "\\\"", StringComparison.Ordinal);
+            text.Append('{').Append(label).Append("=\"").Append(escaped).Append("\"}");
+        }
+
         text.Append(' ').Append(Number(value)).Append('\n');
     }
 

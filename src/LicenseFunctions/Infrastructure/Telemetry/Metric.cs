@@ -5,11 +5,11 @@ public enum MetricKind
     Counter,
     Gauge,
 
-    /// <summary>Each label value is the upper bound of a bucket, inclusive, and its value what lies in that bucket alone.</summary>
+    /// <summary>Each label value is the inclusive upper bound of a bucket. Its value counts this bucket only, not the lower ones.</summary>
     Histogram,
 }
 
-/// <summary>A metric as Prometheus knows it.</summary>
-/// <param name="Label">The name of its one label; null where it has none. A histogram's is <c>le</c>.</param>
-/// <param name="Known">Label values that are there from the start, at 0.</param>
+/// <summary>A Prometheus metric.</summary>
+/// <param name="Label">Name of the label; null if the metric has none; <c>le</c> for a histogram.</param>
+/// <param name="Known">Label values that are reported from the start, with value 0.</param>
 public sealed record Metric(MetricKind Kind, string Name, string Help, string? Label = null, params IReadOnlyList<string> Known);

@@ -3,13 +3,14 @@ using LicenseFunctions.Licenses;
 
 namespace LicenseFunctions.Infrastructure.Telemetry;
 
-/// <param name="ScrapeToken">What a scrape has to bear; null lets everybody read, as inside a private network.</param>
-/// <param name="PerSubscription">Whether each license has a series of its own.</param>
+/// <param name="ScrapeToken">Bearer token that a scrape must send; null: anybody can read, for example in a private network.</param>
+/// <param name="PerSubscription">Whether each license has its own time series.</param>
 public sealed record MetricsSettings(string? ScrapeToken, bool PerSubscription)
 {
     public static MetricsSettings Read(SettingReader settings) => new(
         settings.Optional("METRICS_TOKEN") is { Length: < 16 }
-            ? settings.Fault<string?>("METRICS_TOKEN", "is shorter than 16 characters: it could be guessed", "(the output of: openssl rand -hex 32)", null)
+            ? settings.Fault<string?>(
+                "METRICS_TOKEN", "is shorter than 16 characters: it could be guessed", "(the output of: openssl rand -hex 32)", null)
             : settings.Optional("METRICS_TOKEN"),
         settings.Flag("METRICS_PER_SUBSCRIPTION", false));
 }

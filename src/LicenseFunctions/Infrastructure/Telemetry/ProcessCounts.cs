@@ -4,13 +4,13 @@ using Licensing.Devices;
 
 namespace LicenseFunctions.Infrastructure.Telemetry;
 
-/// <param name="Name">A metric's.</param>
-/// <param name="Label">The value of its label; a histogram's bound, or <c>sum</c>.</param>
+/// <param name="Name">Name of a metric.</param>
+/// <param name="Label">Value of its label; for a histogram, the bound of a bucket or <c>sum</c>.</param>
 public readonly record struct Counted(string Name, string Label, double Amount);
 
 /// <summary>
-/// What this process has counted and not yet written to the database. A check counts by three atomic additions; rows in the
-/// database follow every few seconds, for all checks since together.
+/// Counts of this process that are not in the database yet. A license check needs three atomic additions; the sums are written to the
+/// database every few seconds.
 /// </summary>
 public sealed class ProcessCounts
 {
@@ -19,7 +19,7 @@ public sealed class ProcessCounts
     public const string Records = "usage_records_total";
     public const string IngestLag = "usage_ingest_lag_seconds";
 
-    /// <summary>The code of a check that had no answer: the database failed, or the caller left.</summary>
+    /// <summary>Code of a check without an answer: the database failed or the caller disconnected.</summary>
     public const string NoAnswer = "NO_ANSWER";
 
     public static readonly IReadOnlyList<string> Codes =
@@ -29,7 +29,7 @@ public sealed class ProcessCounts
     public static readonly IReadOnlyList<double> LagBounds = [1, 5, 15, 60, 300, 900, 3600, 21600, 86400];
     public static readonly IReadOnlyList<string> Outcomes = ["accepted", "duplicate", "quarantined"];
 
-    // The same for OpenTelemetry, where somebody listens.
+    // The same counts for OpenTelemetry, if it is enabled.
     private static readonly Histogram<double> CheckDuration = Telemetry.Meter.CreateHistogram<double>(
         "license_functions.validation.duration", "s", "How long the decision of a check took, by its code.");
 
@@ -41,7 +41,7 @@ public sealed class ProcessCounts
     private readonly Distribution checkSeconds = new(CheckBounds);
     private readonly Distribution ingestLag = new(LagBounds);
 
-    /// <param name="code">Null where there was no answer.</param>
+    /// <param name="code">Null if there was no answer.</param>
     public void AddCheck(LicenseCode? code, TimeSpan took)
     {
         var index = code is { } known ? (int)known : codes.Length - 1;
@@ -61,10 +61,10 @@ public sealed class ProcessCounts
         }
     }
 
-    /// <param name="lag">How old a batch's newest record is: about as long as the queue held it back.</param>
+    /// <param name="lag">Age of the newest record of a batch: about the time that it waited in the queue.</param>
     public void AddBatch(TimeSpan lag) => ingestLag.Add(lag);
 
-    /// <summary>What was counted since the last time, taken away; what is 0 is left out.</summary>
+    /// <summary>Returns the counts since the last call, without zeros, and resets them.</summary>
     public IReadOnlyList<Counted> Take() =>
     [
         .. Take(Checks, codes, Codes),

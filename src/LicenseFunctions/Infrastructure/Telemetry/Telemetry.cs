@@ -16,12 +16,12 @@ using OpenTelemetry.Trace;
 namespace LicenseFunctions.Infrastructure.Telemetry;
 
 /// <summary>
-/// Traces and metrics by OpenTelemetry, where a collector is set: functions, HTTP in and out (Stripe), PostgreSQL. Sampling and the
-/// like are set by OpenTelemetry's own environment variables.
+/// OpenTelemetry traces and metrics, if a collector is set: functions, incoming and outgoing HTTP (Stripe), PostgreSQL. OpenTelemetry's own
+/// environment variables set the sampling and other options.
 /// </summary>
 public static class Telemetry
 {
-    /// <summary>The name of our own source of spans and instruments.</summary>
+    /// <summary>Name of the app's activity source and meter.</summary>
     public const string Name = "LicenseFunctions";
 
     internal static readonly ActivitySource Source = new(Name);
@@ -33,21 +33,23 @@ public static class Telemetry
         var collector = settings.Address("OTEL_EXPORTER_OTLP_ENDPOINT", "http://localhost:4317", "http", "https");
         var azure = settings.Optional("APPLICATIONINSIGHTS_CONNECTION_STRING");
         if (azure is not null && !azure.Contains("InstrumentationKey=", StringComparison.OrdinalIgnoreCase))
-            azure = settings.Fault<string?>("APPLICATIONINSIGHTS_CONNECTION_STRING", "has no InstrumentationKey", "InstrumentationKey=…;IngestionEndpoint=https://…", null);
+            azure = settings.Fault<string?>(
+                "APPLICATIONINSIGHTS_CONNECTION_STRING", "has no InstrumentationKey",
+                "InstrumentationKey=…;IngestionEndpoint=https://…", null);
         if (collector is null && azure is null)
             return;
         var identity = settings.Identity();
 
         builder.UseMiddleware<TraceFunction>();
         var telemetry = ((IHostApplicationBuilder)builder).Services.AddOpenTelemetry();
-        // Without this the host also reports the runs, and every run of a function is counted twice.
+        // Without this line the host also reports the runs, and every run of a function is counted twice.
         if (builder is FunctionsApplicationBuilder)
             telemetry.UseFunctionsWorkerDefaults();
         telemetry
             .ConfigureResource(resource => resource.AddService("license-functions").AddEnvironmentVariableDetector())
             .WithTracing(tracing =>
             {
-                // The redaction comes first: processors run in the order in which they were added, and exporters are such.
+                // The redaction is added first: processors run in the order of their addition, and exporters are processors.
                 tracing.AddProcessor(new Redaction()).AddSource(Name)
                     .AddAspNetCoreInstrumentation().AddHttpClientInstrumentation().AddNpgsql();
                 if (collector is not null)
@@ -66,7 +68,7 @@ public static class Telemetry
     }
 }
 
-/// <summary>Takes out of spans what tells a person or lets somebody in: addresses, and what stands behind the ? of an address.</summary>
+/// <summary>Removes personal data and secrets from spans: IP addresses, user agents, and the query strings of URLs.</summary>
 internal sealed class Redaction : BaseProcessor<Activity>
 {
     private static readonly string[] Personal =

@@ -5,7 +5,7 @@ using Microsoft.Azure.Functions.Worker.Middleware;
 
 namespace LicenseFunctions.Infrastructure.Telemetry;
 
-/// <summary>A span and a duration for each run of a function, whatever triggers it.</summary>
+/// <summary>Records a span and a duration for each run of a function, whatever its trigger is.</summary>
 public sealed class TraceFunction : IFunctionsWorkerMiddleware
 {
     private static readonly Histogram<double> Duration = Telemetry.Meter.CreateHistogram<double>(

@@ -4,7 +4,7 @@ using Xunit;
 
 namespace LicenseFunctions.Tests.Infrastructure.Database;
 
-/// <summary>infra-bicep/app-role.sql: the backend works in a role that owns nothing.</summary>
+/// <summary>infra-bicep/app-role.sql: the backend works with a role that owns nothing.</summary>
 public sealed class AppRoleTests(PostgresFixture postgres) : IAsyncLifetime
 {
     private readonly string role = "app-" + Guid.NewGuid().ToString("N");
@@ -26,7 +26,7 @@ public sealed class AppRoleTests(PostgresFixture postgres) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task AppRole_MayChangeTheRowsOfEveryTableAndNoTable()
+    public async Task AppRole_CanChangeRowsOfEveryTableButNoTable()
     {
         await using var asApp = NpgsqlDataSource.Create(AsApp());
 
@@ -44,23 +44,25 @@ public sealed class AppRoleTests(PostgresFixture postgres) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task AppRole_MakesAndDropsPartsOfTheUsageLog()
+    public async Task AppRole_CreatesAndDropsPartitionsOfTheUsageLog()
     {
         await using var asApp = NpgsqlDataSource.Create(AsApp());
 
-        await using var make = asApp.CreateCommand("select ensure_usage_partitions(now() - interval '200 days', now() - interval '190 days')");
+        await using var make =
+            asApp.CreateCommand("select ensure_usage_partitions(now() - interval '200 days', now() - interval '190 days')");
         Assert.True((int)(await make.ExecuteScalarAsync(TestContext.Current.CancellationToken))! > 0);
         await using var drop = asApp.CreateCommand("select count(*) from drop_expired_usage()");
         Assert.True((long)(await drop.ExecuteScalarAsync(TestContext.Current.CancellationToken))! > 0);
     }
 
     [Fact]
-    public async Task Backend_InTheAppRole_IsReadyAndChecks()
+    public async Task Backend_WithTheAppRole_IsReadyAndAnswersChecks()
     {
         await using var app = await RunningApp.StartAsync(("DATABASE_URL", AsApp()));
 
         var (ready, _, _) = await app.GetAsync("/readyz");
-        var (_, check, _) = await app.PostAsync("/api/v1/licenses/validate", "License unknown-token", new { ea_instance_id = "EA-1", mt5_account_number = 1001 });
+        var (_, check, _) = await app.PostAsync("/api/v1/licenses/validate", "License unknown-token",
+            new { ea_instance_id = "EA-1", mt5_account_number = 1001 });
         var (posted, _, _) = await app.PostAsync("/api/v1/usage", $"Bearer {RunningApp.Token("service")}", "[]");
 
         Assert.Equal(200, ready);
@@ -69,5 +71,6 @@ public sealed class AppRoleTests(PostgresFixture postgres) : IAsyncLifetime
         Assert.DoesNotContain("permission denied", app.Log);
     }
 
-    private string AsApp() => new NpgsqlConnectionStringBuilder(database.ConnectionString) { Username = role, Password = role }.ConnectionString;
+    private string AsApp() =>
+        new NpgsqlConnectionStringBuilder(database.ConnectionString) { Username = role, Password = role }.ConnectionString;
 }

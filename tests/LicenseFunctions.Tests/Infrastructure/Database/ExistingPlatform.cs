@@ -1,12 +1,13 @@
 namespace LicenseFunctions.Tests.Infrastructure.Database;
 
-/// <summary>A platform as it may be found: the contract's columns, but its own indexes, rules and functions, and data.</summary>
+/// <summary>An existing platform with data: the contract's columns, but other indexes, constraints and functions.</summary>
 internal static class ExistingPlatform
 {
     public const string Schema = """
         create extension "uuid-ossp";
         create type subscription_state as enum ('SYNCED', 'DEGRADED_GAP', 'LOCKED_NO_FUNDS', 'PAUSED_TOXIC', 'SUSPENDED_ADMIN');
-        create type ledger_entry_type as enum ('DEPOSIT', 'WITHDRAWAL', 'FEE_PERFORMANCE', 'FEE_SUBSCRIPTION', 'REFUND', 'ADJUSTMENT_ADMIN');
+        create type ledger_entry_type as enum ('DEPOSIT', 'WITHDRAWAL', 'FEE_PERFORMANCE', 'FEE_SUBSCRIPTION', 'REFUND',
+            'ADJUSTMENT_ADMIN');
         create function update_updated_at_column() returns trigger language plpgsql as $$ begin new.updated_at = now(); return new; end $$;
         create table users (
             user_id uuid primary key default uuid_generate_v4(), email varchar(255) unique not null, password_hash varchar(255),

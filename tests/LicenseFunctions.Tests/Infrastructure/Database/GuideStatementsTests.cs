@@ -5,7 +5,7 @@ using Xunit;
 
 namespace LicenseFunctions.Tests.Infrastructure.Database;
 
-/// <summary>The guide's statements letter for letter, and what its views and functions answer.</summary>
+/// <summary>The guide's statements, unchanged, and the results of its views and functions.</summary>
 public sealed class GuideStatementsTests(PostgresFixture postgres)
 {
     private const string Subscription = "33333333-3333-3333-3333-333333333333";
@@ -81,9 +81,11 @@ public sealed class GuideStatementsTests(PostgresFixture postgres)
     {
         await using var database = await LicenseAsync("now() + interval '3 days'");
         var alert = await database.QueryAsync<Guid>(
-            $"select create_suspicious_activity_alert('{Subscription}', 'MULTIPLE_IPS', 'HIGH', 'five addresses in a day', '{{\"ips\": 5}}')");
+            $"select create_suspicious_activity_alert('{Subscription}', 'MULTIPLE_IPS', 'HIGH', 'five addresses in a day', " +
+            "'{\"ips\": 5}')");
         await database.ExecuteAsync($"""
-            insert into license_renewal_history (subscription_id, renewal_type, amount_usd, status) values ('{Subscription}', 'auto', 49, 'failed');
+            insert into license_renewal_history (subscription_id, renewal_type, amount_usd, status)
+                values ('{Subscription}', 'auto', 49, 'failed');
             insert into user_payment_methods (user_id, payment_provider, provider_payment_id, is_default)
             select subscriber_id, 'stripe', 'pm_1', true from subscriptions;
             select record_license_usage('hash', '{Subscription}', '198.51.100.7', 'EA-1', 1001)
@@ -91,10 +93,13 @@ public sealed class GuideStatementsTests(PostgresFixture postgres)
 
         await using var connection = await database.Source.OpenConnectionAsync(TestContext.Current.CancellationToken);
         await using var command = new NpgsqlCommand(
-            statement.Replace("alert-uuid", $"{alert}", StringComparison.Ordinal).Replace("uuid", Subscription, StringComparison.Ordinal), connection);
+            statement.Replace("alert-uuid", $"{alert}", StringComparison.Ordinal).Replace("uuid", Subscription, StringComparison.Ordinal),
+                connection);
         await using var reader = await command.ExecuteReaderAsync(TestContext.Current.CancellationToken);
 
-        Assert.True(reader.RecordsAffected == 1 || (await reader.ReadAsync(TestContext.Current.CancellationToken) && !await reader.ReadAsync(TestContext.Current.CancellationToken)));
+        Assert.True(reader.RecordsAffected == 1
+            || (await reader.ReadAsync(TestContext.Current.CancellationToken)
+            && !await reader.ReadAsync(TestContext.Current.CancellationToken)));
     }
 
     [Theory]
@@ -124,12 +129,17 @@ public sealed class GuideStatementsTests(PostgresFixture postgres)
 
     [Theory]
     [InlineData("", "none 100 false - false 2")]
-    [InlineData("insert into master_pricing (master_id, monthly_fee_usd, is_active) select master_id, 100, false from subscriptions", "none 100 false - false 2")]
+    [InlineData("insert into master_pricing (master_id, monthly_fee_usd, is_active) select master_id, 100, false from subscriptions",
+        "none 100 false - false 2")]
     [InlineData("insert into master_pricing (master_id) select master_id from subscriptions", "0 100 true - false 2")]
-    [InlineData("insert into master_pricing (master_id) select master_id from subscriptions; delete from user_wallets", "0 0 true - false 2")]
-    [InlineData("insert into master_pricing (master_id, monthly_fee_usd) select master_id, 100 from subscriptions", "100 100 true - false 2")]
-    [InlineData("insert into master_pricing (master_id, monthly_fee_usd) select master_id, 100.01 from subscriptions", "100.01 100 false - false 2")]
-    [InlineData("insert into master_pricing (master_id, monthly_fee_usd) select master_id, 100 from subscriptions; update user_wallets set reserved_usd = 0.01",
+    [InlineData("insert into master_pricing (master_id) select master_id from subscriptions; delete from user_wallets",
+        "0 0 true - false 2")]
+    [InlineData("insert into master_pricing (master_id, monthly_fee_usd) select master_id, 100 from subscriptions",
+        "100 100 true - false 2")]
+    [InlineData("insert into master_pricing (master_id, monthly_fee_usd) select master_id, 100.01 from subscriptions",
+        "100.01 100 false - false 2")]
+    [InlineData("insert into master_pricing (master_id, monthly_fee_usd) select master_id, 100 from subscriptions; update user_wallets " +
+        "set reserved_usd = 0.01",
         "100 100 false - false 2")]
     [InlineData("delete from user_wallets", "none 0 false - false 2")]
     [InlineData("update license_tokens set metadata = '{\"auto_renew\": true}'", "none 100 false - true 2")]
@@ -172,7 +182,8 @@ public sealed class GuideStatementsTests(PostgresFixture postgres)
     [InlineData("now() - interval '1 minute'", "", "EXPIRED")]
     [InlineData("now() + interval '20 days'", "update license_tokens set is_active = false, revoked_at = now()", "REVOKED")]
     [InlineData("now() + interval '20 days'", "update subscriptions set state = 'SUSPENDED_ADMIN'", "SUSPENDED")]
-    [InlineData("now() - interval '4 days'", "update subscriptions set state = 'SUSPENDED_ADMIN', paused_reason = 'License expired'", "EXPIRED")]
+    [InlineData("now() - interval '4 days'", "update subscriptions set state = 'SUSPENDED_ADMIN', paused_reason = 'License expired'",
+        "EXPIRED")]
     public async Task LicenseHealth_ShowsTheStatus(string expiry, string change, string status)
     {
         await using var database = await LicenseAsync(expiry);
@@ -186,7 +197,8 @@ public sealed class GuideStatementsTests(PostgresFixture postgres)
     {
         await using var database = await LicenseAsync("null");
 
-        await database.QueryAsync<Guid>($"select create_suspicious_activity_alert('{Subscription}', 'MULTIPLE_IPS', 'HIGH', 'five addresses', null, 'NOTIFIED')");
+        await database.QueryAsync<Guid>(
+            $"select create_suspicious_activity_alert('{Subscription}', 'MULTIPLE_IPS', 'HIGH', 'five addresses', null, 'NOTIFIED')");
 
         Assert.Equal("11111111-1111-1111-1111-111111111111 hash OPEN NOTIFIED", await database.QueryAsync<string>(
             "select concat_ws(' ', user_id, token_hash, status, auto_action_taken) from suspicious_activity_alerts"));
@@ -197,7 +209,8 @@ public sealed class GuideStatementsTests(PostgresFixture postgres)
     private async Task<TestDatabase> LicenseAsync(string expiry)
     {
         var database = await postgres.NewDatabaseAsync();
-        await database.ExecuteAsync(ExistingPlatform.Data.Replace("'hash-of-the-token', now() + interval '20 days'", $"'hash', {expiry}", StringComparison.Ordinal)
+        await database.ExecuteAsync(
+            ExistingPlatform.Data.Replace("'hash-of-the-token', now() + interval '20 days'", $"'hash', {expiry}", StringComparison.Ordinal)
             .Split("insert into billing_ledger")[0]);
         await database.ExecuteAsync("update user_wallets set balance_usd = 100");
         return database;

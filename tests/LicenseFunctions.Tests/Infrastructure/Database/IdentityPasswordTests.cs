@@ -12,7 +12,7 @@ using Xunit;
 
 namespace LicenseFunctions.Tests.Infrastructure.Database;
 
-/// <summary>On Azure the app opens the database with a token of its identity.</summary>
+/// <summary>On Azure the app connects to the database with a token of its managed identity.</summary>
 public sealed class IdentityPasswordTests
 {
     [Theory]
@@ -23,7 +23,8 @@ public sealed class IdentityPasswordTests
         using var server = new TcpListener(IPAddress.Loopback, 0);
         server.Start();
         var asked = ReadPasswordAsync(server);
-        var settings = Read(("DATABASE_URL", $"Host=127.0.0.1;Port={((IPEndPoint)server.LocalEndpoint).Port};Database=db;{person};SSL Mode=Disable"));
+        var settings = Read(("DATABASE_URL",
+            $"Host=127.0.0.1;Port={((IPEndPoint)server.LocalEndpoint).Port};Database=db;{person};SSL Mode=Disable"));
         var identity = new StandInIdentity();
 
         await using var source = DatabaseRegistration.Source(settings, identity, NullLoggerFactory.Instance);
@@ -47,7 +48,7 @@ public sealed class IdentityPasswordTests
         DatabaseSettings.Read(new SettingReader(new ConfigurationBuilder()
             .AddInMemoryCollection(settings.ToDictionary(setting => setting.Name, setting => setting.Value)).Build()));
 
-    /// <summary>A server that asks for the password in clear, and hangs up when it has it.</summary>
+    /// <summary>A server that requests a clear-text password and then closes the connection.</summary>
     private static async Task<string> ReadPasswordAsync(TcpListener server)
     {
         using var client = await server.AcceptTcpClientAsync(TestContext.Current.CancellationToken);

@@ -7,28 +7,31 @@ using Xunit;
 
 namespace LicenseFunctions.Tests.Infrastructure.Database;
 
-/// <summary>The installation itself: from empty, beside a platform, twice, at once, by psql and by the tool.</summary>
+/// <summary>The installation: in an empty database, beside a platform, twice, concurrently, with psql and with the tool.</summary>
 public sealed class MigrationsTests(PostgresFixture postgres)
 {
     private static readonly string[] MigrationNames = Files("migrations");
 
-    /// <summary>The contract's tables and views with their columns; more columns are welcome.</summary>
+    /// <summary>The tables and views of the contract with their columns; additional columns are allowed.</summary>
     private static readonly Dictionary<string, string> ContractColumns = new()
     {
         { "users", "user_id email password_hash role is_active trust_score created_at updated_at last_login_at" },
         { "user_wallets", "wallet_id user_id balance_usd reserved_usd lifetime_deposits lifetime_fees version created_at updated_at" },
         {
             "subscriptions",
-            "subscription_id subscriber_id master_id state last_sequence_id last_signal_at high_water_mark total_profit_usd total_fees_paid "
+            "subscription_id subscriber_id master_id state last_sequence_id last_signal_at high_water_mark total_profit_usd " +
+            "total_fees_paid "
             + "max_price_deviation max_ttl_ms is_active created_at updated_at paused_at paused_reason"
         },
         {
             "license_tokens",
-            "token_id subscription_id token_hash ea_instance_id last_used_at ip_address is_active expires_at created_at revoked_at revoked_reason metadata"
+            "token_id subscription_id token_hash ea_instance_id last_used_at ip_address is_active expires_at created_at revoked_at " +
+            "revoked_reason metadata"
         },
         {
             "billing_ledger",
-            "ledger_id user_id wallet_id entry_type amount_usd balance_before balance_after profit_amount hwm_before hwm_after fee_percentage "
+            "ledger_id user_id wallet_id entry_type amount_usd balance_before balance_after profit_amount hwm_before hwm_after " +
+            "fee_percentage "
             + "reference_id description metadata created_at created_by"
         },
         {
@@ -63,7 +66,8 @@ public sealed class MigrationsTests(PostgresFixture postgres)
         },
         {
             "v_license_usage_24h",
-            "subscription_id unique_ips unique_devices total_signals_received total_signals_executed total_signals_rejected avg_latency_ms last_activity"
+            "subscription_id unique_ips unique_devices total_signals_received total_signals_executed total_signals_rejected " +
+            "avg_latency_ms last_activity"
         },
         {
             "v_renewal_candidates",
@@ -73,14 +77,15 @@ public sealed class MigrationsTests(PostgresFixture postgres)
     };
 
     [Fact]
-    public async Task Run_OnAnEmptyDatabase_MakesTheContractsColumns()
+    public async Task Run_OnAnEmptyDatabase_CreatesTheContractsColumns()
     {
         await using var database = await postgres.NewDatabaseAsync();
 
         var present = await database.QueryAllAsync<string>(
             "select table_name || '.' || column_name from information_schema.columns where table_schema = 'public'");
 
-        Assert.Empty(ContractColumns.SelectMany(table => table.Value.Split(' '), (table, column) => $"{table.Key}.{column}").Except(present));
+        Assert.Empty(ContractColumns.SelectMany(table => table.Value.Split(' '), (table, column) => $"{table.Key}.{column}")
+            .Except(present));
     }
 
     [Fact]
@@ -97,7 +102,7 @@ public sealed class MigrationsTests(PostgresFixture postgres)
     }
 
     [Fact]
-    public async Task Run_AfterPsql_FindsTheSameInstallation()
+    public async Task Run_AfterPsql_ChangesNothing()
     {
         await using var byPsql = await postgres.NewEmptyDatabaseAsync();
         await using var byTool = await postgres.NewDatabaseAsync();
@@ -113,13 +118,14 @@ public sealed class MigrationsTests(PostgresFixture postgres)
     {
         await using var database = await postgres.NewEmptyDatabaseAsync();
 
-        await Psql.RunAsync("psql", database, Path.GetTempPath(), "-X", "-f", Path.Combine(Psql.SqlFolder(), "schema_license_extensions.sql"));
+        await Psql.RunAsync("psql", database, Path.GetTempPath(), "-X", "-f",
+            Path.Combine(Psql.SqlFolder(), "schema_license_extensions.sql"));
 
         Assert.False(await RunAsync(database));
     }
 
     [Fact]
-    public async Task Psql_WhereAMigrationFails_SaysWhyAndStopsThere()
+    public async Task Psql_MigrationFails_NamesTheErrorAndStops()
     {
         await using var database = await postgres.NewEmptyDatabaseAsync();
         await database.ExecuteAsync("create view license_usage_log as select 1 as log_id");
@@ -142,7 +148,8 @@ public sealed class MigrationsTests(PostgresFixture postgres)
                 installed.Add(line);
         }
 
-        var byTool = Enumerable.Range(0, 5).Select(_ => new Migrations(database.Source).RunAsync(Report, TestContext.Current.CancellationToken));
+        var byTool = Enumerable.Range(0, 5)
+            .Select(_ => new Migrations(database.Source).RunAsync(Report, TestContext.Current.CancellationToken));
         var byPsql = Enumerable.Range(0, 5).Select(async _ =>
         {
             foreach (var line in (await Psql.InstallAsync(database)).Split('\n'))
@@ -167,10 +174,11 @@ public sealed class MigrationsTests(PostgresFixture postgres)
     }
 
     [Fact]
-    public async Task Run_AfterAnEditOfAView_RenewsItOnce()
+    public async Task Run_AfterAChangeOfAView_ReplacesItOnce()
     {
         await using var database = await postgres.NewDatabaseAsync();
-        await database.ExecuteAsync("create or replace function get_device_count(token_hash varchar) returns int language sql as 'select 7'");
+        await database.ExecuteAsync(
+            "create or replace function get_device_count(token_hash varchar) returns int language sql as 'select 7'");
 
         Assert.True(await RunAsync(database));
         Assert.Equal(0, await database.QueryAsync<int>("select get_device_count('nobody')"));
@@ -178,7 +186,7 @@ public sealed class MigrationsTests(PostgresFixture postgres)
     }
 
     [Fact]
-    public async Task Run_BesideAPlatformWithData_TouchesNothingButTheAdditions()
+    public async Task Run_BesideAPlatformWithData_ChangesNothingButTheAdditions()
     {
         await using var database = await postgres.NewEmptyDatabaseAsync();
         await database.ExecuteAsync(ExistingPlatform.Schema);
@@ -188,18 +196,20 @@ public sealed class MigrationsTests(PostgresFixture postgres)
         await RunAsync(database);
 
         Assert.Equal(before, await PlatformAsync(database));
-        Assert.Equal(1, await database.QueryAsync<int>("select count(*)::int from v_license_health where email = 'subscriber@example.test'"));
+        Assert.Equal(1, await database.QueryAsync<int>(
+            "select count(*)::int from v_license_health where email = 'subscriber@example.test'"));
         Assert.Equal(1, await database.QueryAsync<int>("select count(*)::int from pg_proc where proname = 'debit_wallet'"));
     }
 
     [Fact]
-    public async Task Run_WhereUuidOsspMayNotBeCreated_DefinesItsFunction()
+    public async Task Run_UuidOsspNotAllowed_DefinesItsFunction()
     {
         await using var database = await postgres.NewEmptyDatabaseAsync();
         var role = "modest_" + Guid.NewGuid().ToString("N");
         await database.ExecuteAsync($"create role {role} login password 'x'; grant usage, create on schema public to {role}");
         await using var modest = NpgsqlDataSource.Create(
-            new NpgsqlConnectionStringBuilder(database.ConnectionString) { Username = role, Password = "x", Pooling = false }.ConnectionString);
+            new NpgsqlConnectionStringBuilder(database.ConnectionString) { Username = role, Password = "x",
+                Pooling = false }.ConnectionString);
 
         await new Migrations(modest).RunAsync(_ => { }, TestContext.Current.CancellationToken);
 
@@ -212,9 +222,10 @@ public sealed class MigrationsTests(PostgresFixture postgres)
         new Migrations(database.Source).RunAsync(_ => { }, TestContext.Current.CancellationToken);
 
     private static string[] Files(string folder) =>
-        [.. Directory.GetFiles(Path.Combine(Psql.SqlFolder(), folder), "*.sql").Select(file => Path.GetFileNameWithoutExtension(file)).Order(StringComparer.Ordinal)];
+        [.. Directory.GetFiles(Path.Combine(Psql.SqlFolder(), folder), "*.sql").Select(file => Path.GetFileNameWithoutExtension(file))
+            .Order(StringComparer.Ordinal)];
 
-    /// <summary>Every row of the catalogue's tables that a change would touch, by its version.</summary>
+    /// <summary>The versions of the catalog's rows that a change would modify.</summary>
     private static Task<string> StateAsync(TestDatabase database) => database.QueryAsync<string>("""
         select string_agg(item, e'\n' order by item) from (
             select 'class ' || relname || ' ' || xmin from pg_class where relnamespace = 'public'::regnamespace
@@ -225,7 +236,7 @@ public sealed class MigrationsTests(PostgresFixture postgres)
             union all select 'journal ' || name || ' ' || installed_at || ' ' || xmin from schema_migrations) as items (item)
         """);
 
-    /// <summary>All that belongs to the platform's tables, but for the two additions that the contract allows.</summary>
+    /// <summary>Everything in the platform's tables except the two additions that the contract allows.</summary>
     private static Task<string> PlatformAsync(TestDatabase database) => database.QueryAsync<string>("""
         with platform as (
             select unnest(array['users', 'user_wallets', 'subscriptions', 'license_tokens', 'billing_ledger'])::regclass as oid)
@@ -234,7 +245,8 @@ public sealed class MigrationsTests(PostgresFixture postgres)
             from pg_attribute a join platform p on p.oid = a.attrelid
             where a.attnum > 0 and (a.attrelid::regclass::text, a.attname) <> ('license_tokens', 'metadata')
             union all select pg_get_indexdef(i.indexrelid) from pg_index i join platform p on p.oid = i.indrelid
-            union all select c.conrelid::regclass || ' ' || pg_get_constraintdef(c.oid) from pg_constraint c join platform p on p.oid = c.conrelid
+            union all select c.conrelid::regclass || ' ' || pg_get_constraintdef(c.oid) from pg_constraint c
+                join platform p on p.oid = c.conrelid
             union all select pg_get_triggerdef(t.oid) from pg_trigger t join platform p on p.oid = t.tgrelid
                       where not t.tgisinternal and t.tgrelid <> 'license_tokens'::regclass
             union all select pg_get_functiondef(f.oid) from pg_proc f
@@ -242,7 +254,8 @@ public sealed class MigrationsTests(PostgresFixture postgres)
             union all select u::text from users u
             union all select w::text from user_wallets w
             union all select s::text from subscriptions s
-            union all select row(t.token_id, t.subscription_id, t.token_hash, t.is_active, t.expires_at, t.revoked_at)::text from license_tokens t
+            union all select row(t.token_id, t.subscription_id, t.token_hash, t.is_active, t.expires_at, t.revoked_at)::text
+                from license_tokens t
             union all select l::text from billing_ledger l) as items (item)
         """);
 }

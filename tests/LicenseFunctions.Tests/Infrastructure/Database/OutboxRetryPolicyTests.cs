@@ -25,7 +25,8 @@ public sealed class OutboxRetryPolicyTests
     [InlineData(12, null)]
     [InlineData(13, null)]
     public void DelayAfter_OfAlertWebhooks_IsTheSame_UntilTheTwelfthAttempt(int attempts, int? seconds) =>
-        Assert.Equal(seconds is { } some ? TimeSpan.FromSeconds(some) : (TimeSpan?)null, OutboxRetryPolicy.AlertWebhooks.DelayAfter(attempts));
+        Assert.Equal(seconds is { } some ? TimeSpan.FromSeconds(some) : (TimeSpan?)null,
+            OutboxRetryPolicy.AlertWebhooks.DelayAfter(attempts));
 
     [Fact]
     public void DelayAfter_NoAttempt_IsRefused() =>

@@ -14,7 +14,7 @@ public sealed class PoolerTests(PostgresFixture postgres)
     private static readonly string Operator = "Bearer " + RunningApp.Token("operator");
 
     [Fact]
-    public async Task Transaction_ChecksIngestRenewalsAndScansAtOnce_AllSucceed()
+    public async Task Transaction_ConcurrentChecksIngestRenewalsAndScans_AllSucceed()
     {
         await using var scene = await UsageScene.NewAsync(postgres);
         await using var pooler = await PgBouncer.StartAsync(scene.Database, ServerConnections);
@@ -27,10 +27,11 @@ public sealed class PoolerTests(PostgresFixture postgres)
         Assert.Equal(40L, await scene.Database.QueryAsync<long>("select count(*) from license_usage_log"));
         Assert.Equal(10L, await scene.Database.QueryAsync<long>("select count(*) from renewals where status = 'applied'"));
         Assert.InRange(await scene.Database.QueryAsync<int>(
-            "select count(*)::int from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()"), 3, ServerConnections + 3);
+            "select count(*)::int from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()"), 3,
+                ServerConnections + 3);
     }
 
-    [Fact] // so that the test above is known to see what it looks for
+    [Fact] // proves that the test above can fail
     public async Task None_BehindTheSamePooler_FailsOnStatementsPreparedElsewhere()
     {
         await using var scene = await UsageScene.NewAsync(postgres);
@@ -45,7 +46,7 @@ public sealed class PoolerTests(PostgresFixture postgres)
     private static Task<RunningApp> StartAsync(PgBouncer pooler, string mode) => RunningApp.StartAsync(
         ("DATABASE_URL", pooler.ConnectionString), ("DATABASE_POOLER", mode), ("RATE_LIMIT_PER_MINUTE", "100000"));
 
-    /// <returns>The statuses of everything that was asked, most of it at once.</returns>
+    /// <returns>The statuses of all requests; most of them are sent concurrently.</returns>
     private static async Task<string[]> WorkAsync(UsageScene scene, RunningApp app)
     {
         var world = new PostgresWorld(scene.Database, scene.Time);
@@ -61,7 +62,8 @@ public sealed class PoolerTests(PostgresFixture postgres)
                 license with { TokenHash = Convert.ToHexStringLower(SHA256.HashData(Encoding.ASCII.GetBytes(token))) }, secondsAgo: n)));
             var renewed = await world.AddAsync(new LicenseSeed { ExpiresAt = scene.Now.AddDays(1), WalletUsd = 100m });
             for (var round = 0; round < 8; round++)
-                calls.Add(() => PostAsync(app, "/api/v1/licenses/validate", "License " + token, new { ea_instance_id = "EA-1", mt5_account_number = 1001 }));
+                calls.Add(() => PostAsync(app, "/api/v1/licenses/validate", "License " + token,
+                    new { ea_instance_id = "EA-1", mt5_account_number = 1001 }));
             calls.Add(() => PostAsync(app, "/api/v1/usage", "Bearer " + RunningApp.Token("service"), records));
             calls.Add(() => PostAsync(app, $"/api/v1/licenses/{renewed}/renew", Operator));
             calls.Add(() => PostAsync(app, "/admin/functions/ScanUsage", Operator, new { }));
@@ -69,7 +71,7 @@ public sealed class PoolerTests(PostgresFixture postgres)
         }
 
         var statuses = await Task.WhenAll(calls.Select(call => call()));
-        // What a timer answers is only that it was taken up.
+        // The answer of a timer only says that its run was accepted.
         return [.. statuses.Select(status => status == 202 ? "200" : $"{status}")];
     }
 

@@ -5,18 +5,21 @@ using Xunit;
 
 namespace LicenseFunctions.Tests.Infrastructure.Database;
 
-/// <summary>sql/schema.sql is what a fresh installation makes, for reading and review. <c>REWRITE_SCHEMA=1 ./dev test SchemaFile</c> writes it anew.</summary>
+/// <summary>
+/// sql/schema.sql is the schema of a new installation, for reviews. <c>REWRITE_SCHEMA=1 ./dev test SchemaFile</c> regenerates it.
+/// </summary>
 public sealed class SchemaDumpTests(PostgresFixture postgres)
 {
     private static string SchemaFile => Path.Combine(Psql.SqlFolder(), "schema.sql");
 
     [Fact]
-    public async Task SchemaFile_IsTheDumpOfAFreshInstallation()
+    public async Task SchemaFile_IsTheDumpOfANewInstallation()
     {
         await using var database = await postgres.NewDatabaseAsync();
         if (await database.QueryAsync<string>("select usage_log_storage()") != "partitions")
         {
-            await Console.Error.WriteLineAsync("NOTE: sql/schema.sql was NOT compared: it shows native partitions, and this server has TimescaleDB.");
+            await Console.Error.WriteLineAsync(
+                "NOTE: sql/schema.sql was NOT compared: it has native partitions, and this server has TimescaleDB.");
             return;
         }
 
@@ -26,7 +29,8 @@ public sealed class SchemaDumpTests(PostgresFixture postgres)
 
         var differs = Lines(schema).Except(Lines(await File.ReadAllTextAsync(SchemaFile, TestContext.Current.CancellationToken))).Take(5);
         Assert.True(schema == await File.ReadAllTextAsync(SchemaFile, TestContext.Current.CancellationToken),
-            "sql/schema.sql is not what the migrations make; REWRITE_SCHEMA=1 ./dev test SchemaFile writes it anew; read the difference. New: " + string.Join(" | ", differs));
+            "sql/schema.sql differs from the result of the migrations. REWRITE_SCHEMA=1 ./dev test SchemaFile regenerates it; " +
+            "review the difference. New: " + string.Join(" | ", differs));
     }
 
     private static string[] Lines(string text) => text.Split('\n');
@@ -34,9 +38,13 @@ public sealed class SchemaDumpTests(PostgresFixture postgres)
 
 internal static partial class SchemaDump
 {
-    private const string Head = "-- The schema of a fresh installation with native partitions, as pg_dump tells it; SchemaDumpTests keeps it true.\n\n";
+    private const string Head =
+        "-- The schema of a new installation with native partitions, written by pg_dump. SchemaDumpTests compares it.\n\n";
 
-    /// <summary>The schema without what varies by day (partitions), by pg_dump's version or by run (its comments, settings and keys).</summary>
+    /// <summary>
+    /// The schema without partitions, which depend on the day, and without pg_dump's comments, settings and keys, which depend on its
+    /// version or on the run.
+    /// </summary>
     public static async Task<string> ReadAsync(TestDatabase database)
     {
         var dump = await Psql.RunAsync("pg_dump", database, Path.GetTempPath(),

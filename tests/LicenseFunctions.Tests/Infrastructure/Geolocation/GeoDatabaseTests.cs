@@ -26,9 +26,9 @@ public sealed class GeoDatabaseTests(PostgresFixture postgres) : IDisposable
     [InlineData("::ffff:41.58.1.2", "Lagos")]
     [InlineData("41.59.1.2", null)]
     [InlineData("2a01:cb00::1", "Paris")]
-    // The first 32 bits of this address are 41.58.1.2: an IPv4 tree would say Lagos.
+    // The first 32 bits of this address are 41.58.1.2: an IPv4 tree would return Lagos.
     [InlineData("293a:102::1", null)]
-    public void Locate_SeparateFilesForIPv4AndIPv6_EachAsksItsOwn(string address, string? city)
+    public void Locate_SeparateFilesForIPv4AndIPv6_UsesTheFileOfTheFamily(string address, string? city)
     {
         using var places = Open(File("v4", 4, ("41.58.0.0/16", Lagos)), File("v6", 6, ("2a01:cb00::/24", Paris)));
 
@@ -43,7 +43,7 @@ public sealed class GeoDatabaseTests(PostgresFixture postgres) : IDisposable
     [InlineData("fd00::1")]
     [InlineData("fe80::1")]
     [InlineData("::ffff:192.168.1.1")]
-    public void Locate_PrivateOrReserved_HasNoPlace(string address)
+    public void Locate_PrivateOrReserved_HasNoLocation(string address)
     {
         using var places = Open(File("all", 6, ("0.0.0.0/1", Lagos), ("128.0.0.0/1", Lagos), ("8000::/1", Lagos)));
 
@@ -51,7 +51,7 @@ public sealed class GeoDatabaseTests(PostgresFixture postgres) : IDisposable
     }
 
     [Fact]
-    public void Locate_NestedRecordsOfGeoIP2_ComesWithTheRadius()
+    public void Locate_NestedRecordOfGeoIP2_HasARadius()
     {
         var record = new Dictionary<string, object>
         {
@@ -65,7 +65,7 @@ public sealed class GeoDatabaseTests(PostgresFixture postgres) : IDisposable
     }
 
     [Fact]
-    public void Locate_FileReplaced_IsTakenUpWithinAMinuteAndABrokenOneIsNot()
+    public void Locate_FileReplaced_IsLoadedWithinAMinuteUnlessInvalid()
     {
         var path = File("v4", 4, ("41.58.0.0/16", Lagos));
         using var places = Open(path);
@@ -85,7 +85,7 @@ public sealed class GeoDatabaseTests(PostgresFixture postgres) : IDisposable
     }
 
     [Fact]
-    public async Task Ingest_RecordWithoutAPlace_GetsTheDatabases()
+    public async Task Ingest_RecordWithoutALocation_GetsTheOneOfTheDatabase()
     {
         await using var scene = await UsageScene.NewAsync(postgres);
         using var places = Open(File("v4", 4, ("41.58.0.0/16", Lagos)));
@@ -100,7 +100,8 @@ public sealed class GeoDatabaseTests(PostgresFixture postgres) : IDisposable
         await ingest.RunAsync(messages, "http", TestContext.Current.CancellationToken);
 
         Assert.Equal(["NG Lagos 6.5", "nowhere"], await scene.Database.QueryAllAsync<string>(
-            "select coalesce(country_code || ' ' || city || ' ' || round(latitude::numeric, 1), 'nowhere') from license_usage_log order by logged_at"));
+            "select coalesce(country_code || ' ' || city || ' ' || round(latitude::numeric, 1), 'nowhere') from license_usage_log " +
+            "order by logged_at"));
     }
 
     private static Dictionary<string, object> Flat(string country, string city, double latitude, double longitude) =>

@@ -15,7 +15,7 @@ public sealed class IpApiTests
     private readonly FakeTimeProvider time = new();
 
     [Fact]
-    public async Task Locate_ManyAddressesOfANetwork_AsksOnceADay()
+    public async Task Locate_ManyAddressesOfANetwork_RequestsOncePerDay()
     {
         await using var listener = await LocalListener.StartAsync(_ => Lagos, Stop);
         using var http = new HttpClient();
@@ -23,7 +23,8 @@ public sealed class IpApiTests
 
         for (var host = 1; host < 50; host++)
             Assert.Equal("Lagos", (await places.LocateAsync(IPAddress.Parse($"41.58.1.{host}"), Stop))?.City);
-        Assert.Equal(("/41.58.1.1", true), (Assert.Single(listener.Heard).Path, listener.Heard[0].Query.Contains("access_key=the%20key", StringComparison.Ordinal)));
+        Assert.Equal(("/41.58.1.1", true),
+            (Assert.Single(listener.Heard).Path, listener.Heard[0].Query.Contains("access_key=the%20key", StringComparison.Ordinal)));
         Assert.Equal("Lagos", places.LocateHere(IPAddress.Parse("41.58.1.99"))?.City);
         Assert.Null(places.LocateHere(IPAddress.Parse("41.58.2.1")));
 
@@ -33,7 +34,7 @@ public sealed class IpApiTests
     }
 
     [Fact]
-    public async Task Locate_Outage_IsUnknownAndAskedAgainAfterAMinute()
+    public async Task Locate_Outage_IsUnknownAndRequestedAgainAfterAMinute()
     {
         await using var listener = await LocalListener.StartAsync(before => before == 0 ? Results.StatusCode(500) : Lagos, Stop);
         using var http = new HttpClient();
@@ -50,7 +51,7 @@ public sealed class IpApiTests
     [Theory]
     [InlineData("10.0.0.1")]
     [InlineData("fd00::1")]
-    public async Task Locate_AddressWithoutAPlace_IsTakenNowhere(string address)
+    public async Task Locate_AddressWithoutALocation_IsNotSent(string address)
     {
         await using var listener = await LocalListener.StartAsync(_ => Lagos, Stop);
         using var http = new HttpClient();

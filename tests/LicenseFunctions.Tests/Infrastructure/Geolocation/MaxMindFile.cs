@@ -4,7 +4,7 @@ using System.Text;
 
 namespace LicenseFunctions.Tests.Infrastructure.Geolocation;
 
-/// <summary>Writes small databases of MaxMind's format, version 2.0: a tree of 24-bit records, a data section, metadata.</summary>
+/// <summary>Writes small databases in MaxMind's format, version 2.0: a tree of 24-bit records, a data section, metadata.</summary>
 internal static class MaxMindFile
 {
     public static void Write(string path, int ipVersion, params (string Network, object Record)[] entries)
@@ -30,13 +30,14 @@ internal static class MaxMindFile
         file.Write([0xab, 0xcd, 0xef, .. "MaxMind.com"u8]);
         Encode(file, new Dictionary<string, object>
         {
-            ["node_count"] = (uint)nodes.Count, ["record_size"] = (ushort)24, ["ip_version"] = (ushort)ipVersion, ["database_type"] = "Test",
+            ["node_count"] = (uint)nodes.Count, ["record_size"] = (ushort)24, ["ip_version"] = (ushort)ipVersion,
+                ["database_type"] = "Test",
             ["languages"] = Array.Empty<object>(), ["binary_format_major_version"] = (ushort)2, ["binary_format_minor_version"] = (ushort)0,
             ["build_epoch"] = 1_790_000_000UL, ["description"] = new Dictionary<string, object>(),
         });
     }
 
-    // In the tree -1 is empty, under it the data's offsets; what isn't negative is a node.
+    // In the tree, -1 is empty, lower values are offsets of data, and other values are nodes.
     private static int Pointer(int child, int count) => child == -1 ? count : child < -1 ? count + 16 + (-2 - child) : child;
 
     private static void Insert(List<(int Left, int Right)> nodes, IPNetwork network, int ipVersion, int leaf)
@@ -109,7 +110,7 @@ internal static class MaxMindFile
         }
     }
 
-    // Types above 7 stand in a second byte; sizes here stay under 29.
+    // Types above 7 are in a second byte; all sizes are below 29.
     private static void Control(Stream to, int type, int size)
     {
         to.WriteByte((byte)((type > 7 ? 0 : type << 5) | size));

@@ -9,7 +9,7 @@ using Xunit;
 
 namespace LicenseFunctions.Tests.Infrastructure.Telemetry;
 
-/// <summary>Counters that only grow, and the present state, over a real database.</summary>
+/// <summary>Counters and gauges with a real database.</summary>
 public sealed class MetricStoreTests(PostgresFixture postgres) : IAsyncLifetime
 {
     private TestDatabase database = null!;
@@ -63,13 +63,15 @@ public sealed class MetricStoreTests(PostgresFixture postgres) : IAsyncLifetime
     public async Task Renewal_PendingThenSettled_CountsOnceWhenItIsSettled()
     {
         await database.ExecuteAsync(
-            "insert into license_renewal_history (subscription_id, renewal_type, amount_usd, status) values (@license, 'auto', 10, 'pending')", new { license });
+            "insert into license_renewal_history (subscription_id, renewal_type, amount_usd, status) " +
+            "values (@license, 'auto', 10, 'pending')", new { license });
         Assert.Equal(0, (await ReadAsync()).Sum("auto_renewals_total"));
 
         await database.ExecuteAsync("update license_renewal_history set status = 'success'");
         await database.ExecuteAsync("update license_renewal_history set status = 'success', metadata = '{}'");
         await database.ExecuteAsync(
-            "insert into license_renewal_history (subscription_id, renewal_type, amount_usd, status) values (@license, 'manual', 10, 'failed')", new { license });
+            "insert into license_renewal_history (subscription_id, renewal_type, amount_usd, status) " +
+            "values (@license, 'manual', 10, 'failed')", new { license });
 
         var values = await ReadAsync();
         Assert.Equal(1, values["auto_renewals_total", "success"]);
@@ -83,7 +85,8 @@ public sealed class MetricStoreTests(PostgresFixture postgres) : IAsyncLifetime
     public async Task Suspension_ForTooManyDevices_IsADeviceViolation(string cause, int violations)
     {
         await database.ExecuteAsync(
-            "insert into license_suspensions (subscription_id, cause, reason, previous_state) values (@license, @cause, 'x', 'SYNCED')", new { license, cause });
+            "insert into license_suspensions (subscription_id, cause, reason, previous_state) values (@license, @cause, 'x', 'SYNCED')",
+                new { license, cause });
 
         var values = await ReadAsync();
         Assert.Equal(violations, values["device_violations_total", ""]);
@@ -91,7 +94,7 @@ public sealed class MetricStoreTests(PostgresFixture postgres) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Scores_FallIntoTheBucketThatTheirColourEndsAt()
+    public async Task Scores_AreInTheBucketThatEndsWhereTheirColorEnds()
     {
         short[] scores = [0, 9, 49, 50, 79, 80, 99, 100];
         foreach (var score in scores)
@@ -101,7 +104,8 @@ public sealed class MetricStoreTests(PostgresFixture postgres) : IAsyncLifetime
         }
 
         var values = await ReadAsync();
-        (string Bound, double Count)[] expected = [("9", 2), ("49", 1), ("59", 1), ("79", 1), ("89", 1), ("99", 1), ("100", 1), ("sum", 466)];
+        (string Bound, double Count)[] expected =
+            [("9", 2), ("49", 1), ("59", 1), ("79", 1), ("89", 1), ("99", 1), ("100", 1), ("sum", 466)];
         Assert.All(expected, bucket => Assert.Equal(bucket.Count, values["license_health_score_distribution", bucket.Bound]));
         Assert.Equal(8, values["licenses", "ACTIVE"]);
         Assert.Equal(0, values.Sum("license_health_score"));
@@ -113,7 +117,8 @@ public sealed class MetricStoreTests(PostgresFixture postgres) : IAsyncLifetime
     {
         MetricRow[] rows = [new("a", "1", 1), new("b", "2", 2), new("c", "3", 3)];
 
-        await Parallel.ForEachAsync(Enumerable.Range(0, 60), new ParallelOptions { MaxDegreeOfParallelism = 12, CancellationToken = Stop }, async (i, token) =>
+        await Parallel.ForEachAsync(Enumerable.Range(0, 60), new ParallelOptions { MaxDegreeOfParallelism = 12, CancellationToken = Stop },
+            async (i, token) =>
         {
             await RaiseAsync("MULTIPLE_IPS");
             await store.AddAsync(i % 2 == 0 ? rows : [.. rows.Reverse()], token);
@@ -128,9 +133,10 @@ public sealed class MetricStoreTests(PostgresFixture postgres) : IAsyncLifetime
     [InlineData("now() - interval '50 seconds'", 10, 10)]
     [InlineData("now() - interval '1 day'", 60, double.PositiveInfinity)]
     [InlineData("null", 60, double.PositiveInfinity)]
-    public async Task Timer_FinishedOrUnderWay_TellsHowLongItTookOrTakesSoFar(string finishedAt, double least, double most)
+    public async Task Timer_FinishedOrInProgress_ReportsItsDuration(string finishedAt, double least, double most)
     {
-        await database.ExecuteAsync($"insert into timer_leases (timer_name, last_started_at, last_finished_at) values ('T', now() - interval '60 seconds', {finishedAt})");
+        await database.ExecuteAsync($"insert into timer_leases (timer_name, last_started_at, last_finished_at) " +
+            $"values ('T', now() - interval '60 seconds', {finishedAt})");
 
         Assert.InRange((await ReadAsync())["timer_last_duration_seconds", "T"], least, most);
     }
@@ -146,14 +152,15 @@ public sealed class MetricStoreTests(PostgresFixture postgres) : IAsyncLifetime
 
         Assert.All([before, await ReadAsync()], values => Assert.Equal(
             (2, 0, 1),
-            (values["usage_records_total", "accepted"], values["usage_records_total", "duplicate"], values["usage_records_total", "quarantined"])));
+            (values["usage_records_total", "accepted"], values["usage_records_total", "duplicate"],
+                values["usage_records_total", "quarantined"])));
     }
 
     [Fact]
-    public async Task Records_OfTwoLicensesInOpenTransactions_DontWaitForEachOtherToBeCounted()
+    public async Task Records_OfTwoOpenTransactions_DontWaitForEachOther()
     {
         await MetricScene.NewLicenseAsync(database);
-        // The week's first record makes its partition, alone.
+        // The first record of the week creates its partition before the concurrent part.
         await database.ExecuteAsync("select ensure_usage_partitions(now(), now())");
         const string record = """
             set lock_timeout = '1ms';
@@ -165,7 +172,8 @@ public sealed class MetricStoreTests(PostgresFixture postgres) : IAsyncLifetime
         await using var open = await first.BeginTransactionAsync(Stop);
         foreach (var (connection, offset) in new[] { (first, 0), (second, 1) })
         {
-            await using var command = new NpgsqlCommand(string.Format(System.Globalization.CultureInfo.InvariantCulture, record, offset), connection);
+            await using var command =
+                new NpgsqlCommand(string.Format(System.Globalization.CultureInfo.InvariantCulture, record, offset), connection);
             await command.ExecuteNonQueryAsync(Stop);
         }
 
@@ -175,9 +183,10 @@ public sealed class MetricStoreTests(PostgresFixture postgres) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Increments_MoreThanOneFoldTakes_AreAllAddedUp()
+    public async Task Increments_MoreThanOneBatch_AreAllAdded()
     {
-        await database.ExecuteAsync("insert into metric_increments (name, label, amount) select 'usage_records_total', 'accepted', 1 from generate_series(1, 20001)");
+        await database.ExecuteAsync("insert into metric_increments (name, label, amount) select 'usage_records_total', 'accepted', 1 " +
+            "from generate_series(1, 20001)");
         using var writing = new WriteCounts(new ProcessCounts(), store, TimeProvider.System, NullLogger<WriteCounts>.Instance);
 
         await writing.FlushAsync(Stop);
@@ -196,7 +205,7 @@ public sealed class MetricStoreTests(PostgresFixture postgres) : IAsyncLifetime
         counts.AddRecords(5, 1, 0);
         await database.ExecuteAsync("alter table metric_counters rename to gone");
         await Assert.ThrowsAsync<PostgresException>(() => writing.FlushAsync(Stop));
-        // A process stops all the same.
+        // The process stops even if the write fails.
         await writing.StopAsync(Stop);
         await database.ExecuteAsync("alter table gone rename to metric_counters");
 
@@ -211,7 +220,9 @@ public sealed class MetricStoreTests(PostgresFixture postgres) : IAsyncLifetime
         Assert.Equal(2, values["license_validation_duration_seconds", "0.005"]);
         Assert.Equal(1, values["license_validation_duration_seconds", "+Inf"]);
         Assert.Equal(7.008, values["license_validation_duration_seconds", "sum"], 9);
-        Assert.Equal((5, 1, 0), (values["usage_records_total", "accepted"], values["usage_records_total", "duplicate"], values["usage_records_total", "quarantined"]));
+        Assert.Equal((5, 1, 0),
+            (values["usage_records_total", "accepted"], values["usage_records_total", "duplicate"],
+            values["usage_records_total", "quarantined"]));
     }
 
     private Task<Guid> RecordAsync(string token) => database.QueryAsync<Guid>(
@@ -224,7 +235,7 @@ public sealed class MetricStoreTests(PostgresFixture postgres) : IAsyncLifetime
 
     private sealed class MetricValues(IReadOnlyList<MetricRow> rows)
     {
-        // One row a series: two would be two lines of one series for Prometheus.
+        // One row per series: Prometheus rejects two lines of one series.
         public double this[string name, string label] => rows.SingleOrDefault(row => row.Name == name && row.Label == label)?.Value ?? 0;
 
         public double Sum(string name) => rows.Where(row => row.Name == name).Sum(row => row.Value);

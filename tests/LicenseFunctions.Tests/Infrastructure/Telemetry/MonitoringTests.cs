@@ -7,20 +7,20 @@ using Xunit;
 
 namespace LicenseFunctions.Tests.Infrastructure.Telemetry;
 
-/// <summary>The running backend under a real Prometheus: the dashboard's queries, the alert rules, the exposition.</summary>
+/// <summary>The running backend with a real Prometheus: the dashboard's queries, the alert rules, the exposition.</summary>
 public sealed partial class MonitoringTests(PostgresFixture postgres)
 {
     private const string Folder = "docs/monitoring";
 
     [Fact]
-    public async Task Panels_OverARunningBackend_EachQueryAnswersNumbers()
+    public async Task Panels_OfARunningBackend_EachQueryReturnsNumbers()
     {
         await using var database = await postgres.NewDatabaseAsync();
         var license = await MetricScene.NewLicenseAsync(database);
         await MetricScene.ScoreAsync(database, license, 85, "ACTIVE");
         await MetricScene.ScoreAsync(database, await MetricScene.NewLicenseAsync(database), 45, "SUSPENDED");
-        // A counter's first sample is no increase: everything is counted after a scrape.
-        // The scores are the scene's: no timer may judge these licenses anew meanwhile.
+        // The first sample of a counter is no increase, so everything is counted after the first scrape.
+        // The test sets the scores, so no timer may score these licenses meanwhile.
         await using var app = await RunningApp.StartAsync(
             database, ("OUTBOX_SCHEDULE", "* * * * * *"), ("SCAN_SCHEDULE", "* * * * * *"), ("HEALTH_SCHEDULE", "0 0 0 1 1 *"));
         await using var prometheus = await Prometheus.StartAsync(app.Client.BaseAddress!);
@@ -33,7 +33,8 @@ public sealed partial class MonitoringTests(PostgresFixture postgres)
 
         Assert.Equal([0.75], await prometheus.QueryAsync(QueryOf("Auto-Renewal Success Rate")));
         Assert.Equal([1], await prometheus.QueryAsync(QueryOf("License Health Distribution")));
-        Assert.Equal([65], await prometheus.QueryAsync("max(license_health_score_distribution_sum) / max(license_health_score_distribution_count)"));
+        Assert.Equal([65], await prometheus.QueryAsync(
+            "max(license_health_score_distribution_sum) / max(license_health_score_distribution_count)"));
     }
 
     [Fact]
@@ -60,7 +61,7 @@ public sealed partial class MonitoringTests(PostgresFixture postgres)
     }
 
     [Fact]
-    public async Task Checks_CountedByOneInstance_AreReadFromAnotherAfterItIsGone()
+    public async Task Checks_CountedByAStoppedInstance_AreReadFromAnother()
     {
         await using var database = await postgres.NewDatabaseAsync();
         await using (var first = await RunningApp.StartAsync(database))
@@ -77,11 +78,12 @@ public sealed partial class MonitoringTests(PostgresFixture postgres)
     }
 
     [Fact]
-    public async Task Rules_ByTheirTests_FireAndStayQuiet() =>
-        Assert.Contains("SUCCESS", await PromtoolAsync("", "test", "rules", Path.Combine(Repository.Root, Folder, "alerts.test.yml")), StringComparison.Ordinal);
+    public async Task Rules_PassTheirTests() =>
+        Assert.Contains("SUCCESS", await PromtoolAsync("", "test", "rules", Path.Combine(Repository.Root, Folder, "alerts.test.yml")),
+            StringComparison.Ordinal);
 
     [Fact]
-    public void Rules_EachHaveATestThatFiresAndOneThatStaysQuiet()
+    public void Rules_EachHaveATestThatFiresAndOneThatDoesNot()
     {
         var rules = Alert().Matches(Repository.Read(Folder + "/alerts.rules.yml")).Select(match => match.Groups[1].Value).ToList();
         var tests = Repository.Read(Folder + "/alerts.test.yml");
@@ -94,7 +96,7 @@ public sealed partial class MonitoringTests(PostgresFixture postgres)
         });
     }
 
-    // Something of everything that a panel shows a rate or a quantile of.
+    // At least one event for each rate and quantile of the panels.
     private static async Task UseAsync(RunningApp app, TestDatabase database, Guid license)
     {
         await CheckAsync(app);
@@ -105,14 +107,17 @@ public sealed partial class MonitoringTests(PostgresFixture postgres)
             select @license, 'auto', 10, unnest(array['success', 'success', 'success', 'failed']);
             insert into license_usage_log (logged_at, token_hash, subscription_id) values (now(), 'x', @license);
             -- As another instance that takes batches from the queue would.
-            insert into metric_increments (name, label, amount) values ('usage_ingest_lag_seconds', '5', 3), ('usage_ingest_lag_seconds', 'sum', 9);
+            insert into metric_increments (name, label, amount)
+                values ('usage_ingest_lag_seconds', '5', 3), ('usage_ingest_lag_seconds', 'sum', 9);
             """,
             new { license });
     }
 
     private static async Task CheckAsync(RunningApp app)
     {
-        var (status, _, _) = await app.PostAsync("/api/v1/licenses/validate", "License nobody-has-this-token", new { ea_instance_id = "EA-1", mt5_account_number = 1001 });
+        var (status, _, _) =
+            await app.PostAsync("/api/v1/licenses/validate", "License nobody-has-this-token",
+            new { ea_instance_id = "EA-1", mt5_account_number = 1001 });
         Assert.Equal(200, status);
     }
 
@@ -127,9 +132,10 @@ public sealed partial class MonitoringTests(PostgresFixture postgres)
         return queries;
     }
 
-    private static string QueryOf(string title) => (string)Panels().Single(panel => (string?)panel["title"] == title)["targets"]![0]!["expr"]!;
+    private static string QueryOf(string title) => (string)Panels()
+        .Single(panel => (string?)panel["title"] == title)["targets"]![0]!["expr"]!;
 
-    /// <returns>What promtool wrote; it must have succeeded.</returns>
+    /// <returns>The output of promtool, which must succeed.</returns>
     private static async Task<string> PromtoolAsync(string input, params string[] arguments)
     {
         using var process = Process.Start(new ProcessStartInfo("promtool", arguments)

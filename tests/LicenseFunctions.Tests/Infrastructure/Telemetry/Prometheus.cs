@@ -7,7 +7,7 @@ using Xunit;
 
 namespace LicenseFunctions.Tests.Infrastructure.Telemetry;
 
-/// <summary>A real Prometheus that scrapes one backend, as job license-management, once a second.</summary>
+/// <summary>A real Prometheus that scrapes one backend every second, as job license-management.</summary>
 internal sealed class Prometheus : IAsyncDisposable
 {
     private readonly Process process;
@@ -42,7 +42,7 @@ internal sealed class Prometheus : IAsyncDisposable
         return new Prometheus(process, folder, new Uri($"http://{address}"));
     }
 
-    /// <summary>Asks until the answer holds what is waited for; each answer is a fresh one, and the test's own limit ends it.</summary>
+    /// <summary>Repeats the query until the answer contains the expected values. The test's timeout ends it.</summary>
     /// <returns>The values of the series.</returns>
     public async Task<IReadOnlyList<double>> UntilAsync(string query, Func<IReadOnlyList<double>, bool> holds)
     {
@@ -55,7 +55,7 @@ internal sealed class Prometheus : IAsyncDisposable
         }
     }
 
-    /// <returns>The values of the series that the query answers now.</returns>
+    /// <returns>The present values of the query's series.</returns>
     public async Task<IReadOnlyList<double>> QueryAsync(string query)
     {
         using var form = new FormUrlEncodedContent([new("query", query)]);

@@ -12,11 +12,11 @@ using Xunit;
 
 namespace LicenseFunctions.Tests.Infrastructure.Telemetry;
 
-/// <summary>What goes out to an OpenTelemetry collector, and what must not.</summary>
+/// <summary>The telemetry that is sent to an OpenTelemetry collector, without personal data.</summary>
 public sealed class TelemetryTests(PostgresFixture postgres)
 {
     [Fact]
-    public async Task Telemetry_OfACheck_TellsFunctionHttpAndDatabaseButNeitherTokenNorAddress()
+    public async Task Telemetry_OfALicenseCheck_ContainsFunctionHttpAndDatabaseButNoTokenOrAddress()
     {
         const string token = "tok-secret-of-a-customer";
         await using var collector = await Collector.StartAsync();
@@ -36,12 +36,14 @@ public sealed class TelemetryTests(PostgresFixture postgres)
         Assert.True(response.IsSuccessStatusCode);
 
         var traces = await collector.UntilAsync("/v1/traces", "ValidateLicense", "/api/v1/licenses/validate", "postgresql");
-        var metrics = await collector.UntilAsync("/v1/metrics", "license_functions.validation.duration", "license_functions.function.duration", "http.server.request.duration");
-        Assert.All((string[])[token, Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(token))), "203.0.113.77", "someone"], secret =>
+        var metrics = await collector.UntilAsync("/v1/metrics", "license_functions.validation.duration",
+            "license_functions.function.duration", "http.server.request.duration");
+        Assert.All((string[])[token, Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(token))), "203.0.113.77", "someone"],
+            secret =>
             Assert.DoesNotContain(secret, traces + metrics, StringComparison.Ordinal));
     }
 
-    /// <summary>Takes OTLP over HTTP; in protobuf, a string stands as it is.</summary>
+    /// <summary>Receives OTLP over HTTP. Protobuf contains strings unencoded, so the tests search the bytes.</summary>
     private sealed class Collector(WebApplication server, ConcurrentQueue<(string Path, string Body)> received) : IAsyncDisposable
     {
         public string Address => server.Urls.Single();
@@ -63,7 +65,7 @@ public sealed class TelemetryTests(PostgresFixture postgres)
             return new Collector(server, received);
         }
 
-        /// <summary>All that came there, once it holds every one of these.</summary>
+        /// <summary>Everything that a path has received, as soon as it contains all given texts.</summary>
         public async Task<string> UntilAsync(string path, params string[] expected)
         {
             for (var pause = 20; ; pause = Math.Min(pause * 2, 500))
