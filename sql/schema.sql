@@ -1,4 +1,4 @@
--- The schema of a fresh installation with native partitions, as pg_dump tells it; SchemaDumpTests keeps it true.
+-- The schema of a new installation with native partitions, written by pg_dump. SchemaDumpTests compares it.
 
 CREATE EXTENSION IF NOT EXISTS "uuid-ossp" WITH SCHEMA public;
 
@@ -225,7 +225,8 @@ declare
     names text[] := array(select person::text union all select unnest(licenses)::text
                           union all select token_hash from license_tokens where subscription_id = any (licenses)
                           union all select email from users where user_id = person
-                          union all select provider_customer_id from user_payment_methods where user_id = person and provider_customer_id is not null);
+                          union all select provider_customer_id from user_payment_methods
+                                    where user_id = person and provider_customer_id is not null);
     customers jsonb := (select jsonb_agg(distinct payment_provider || ' ' || provider_customer_id)
                         from user_payment_methods where user_id = person and provider_customer_id is not null);
     counts jsonb := '{}';
@@ -238,7 +239,8 @@ begin
     insert into license_states (subscription_id) select unnest(licenses) on conflict (subscription_id) do nothing;
     perform from license_states where subscription_id = any (licenses) order by subscription_id for update;
     if exists (select from renewals where user_id = person and is_charge_open(status)) then
-        raise exception 'The outcome of a charge of user % is open: erase him when it is known', person using errcode = 'object_in_use';
+        raise exception 'The outcome of a charge of user % is unknown: erase the user when it is known', person
+            using errcode = 'object_in_use';
     end if;
 
     delete from license_usage_log where subscription_id = any (licenses);
@@ -407,11 +409,12 @@ CREATE FUNCTION public.person_data(person uuid) RETURNS TABLE(table_name text, r
     AS $_$
 declare
     licenses uuid[] := array(select subscription_id from subscriptions where subscriber_id = person);
-    -- What stands for him in a text.
+    -- The person's identifiers in texts.
     names text[] := array(select person::text union all select unnest(licenses)::text
                           union all select token_hash from license_tokens where subscription_id = any (licenses)
                           union all select email from users where user_id = person
-                          union all select provider_customer_id from user_payment_methods where user_id = person and provider_customer_id is not null);
+                          union all select provider_customer_id from user_payment_methods
+                                    where user_id = person and provider_customer_id is not null);
     part record;
 begin
     for part in
@@ -427,14 +430,15 @@ begin
         join pg_attribute a on a.attrelid = c.oid and not a.attisdropped
         where c.relnamespace = (select relnamespace from pg_class where oid = 'license_usage_log'::regclass)
           and c.relkind in ('r', 'p') and not c.relispartition
-          and (a.attname in ('user_id', 'subscriber_id', 'caller_id', 'actor_id', 'submitted_by', 'subscription_id', 'device_id', 'renewal_id',
-                            'subject', 'payload', 'body')
-               -- A master is a person, too; who subscribes to him is another.
+          and (a.attname in ('user_id', 'subscriber_id', 'caller_id', 'actor_id', 'submitted_by', 'subscription_id', 'device_id',
+                             'renewal_id', 'subject', 'payload', 'body')
+               -- A master is also a person; a master's subscribers are other persons.
                or (c.relname, a.attname) = ('master_pricing', 'master_id'))
         group by c.relname
         order by c.relname
     loop
-        return query execute format('select %L::text, to_jsonb(t) - ''password_hash'' - ''token_hash'' from %I t where %s', part.name, part.name, part.condition)
+        return query execute format(
+            'select %L::text, to_jsonb(t) - ''password_hash'' - ''token_hash'' from %I t where %s', part.name, part.name, part.condition)
             using person, licenses, names;
     end loop;
 end
@@ -472,7 +476,7 @@ begin
         array[null::double precision], array[null::double precision],
         array[coalesce(received, 0)], array[coalesce(executed, 0)], array[coalesce(rejected, 0)],
         array[record_license_usage.avg_latency_ms], array[null::int]) as stored;
-    -- The ingest server's signal must not fail because of its license: that is for the check, and for an operator.
+    -- An invalid license must not make the ingest server's call fail: the license check and an operator handle it.
     if refused_because is not null then
         insert into usage_quarantine (source, code, field, detail, payload, payload_digest)
         select 'sql', refused_because, 'token_hash', 'record_license_usage: no license has this token, or another one', payload,
@@ -482,7 +486,8 @@ begin
                   'subscription_id', record_license_usage.subscription_id, 'ip_address', host(ip),
                   'ea_instance_id', record_license_usage.ea_instance_id, 'mt5_account_number', mt5_account,
                   'signals_received', coalesce(received, 0), 'signals_executed', coalesce(executed, 0),
-                  'signals_rejected', coalesce(rejected, 0), 'avg_latency_ms', record_license_usage.avg_latency_ms)::text) as record (payload);
+                  'signals_rejected', coalesce(rejected, 0),
+                  'avg_latency_ms', record_license_usage.avg_latency_ms)::text) as record (payload);
     end if;
     insert into metric_increments (name, label, amount)
     values ('usage_records_total', case when refused_because is null then 'accepted' else 'quarantined' end, 1);
@@ -533,8 +538,8 @@ CREATE FUNCTION public.store_license_usage(record_ids uuid[], logged_ats timesta
 declare
     refused int[];
 begin
-    -- Each pair once: a license's records come in numbers. Apart from their places, or every record would be compared with
-    -- every pair before one is known to be bad.
+    -- Each pair is checked once, because a license usually has many records in a batch. The indexes are joined later:
+    -- otherwise every record would be compared with every pair, even if none is bad.
     with bad as materialized (
         select pair.token_hash, pair.subscription_id, t.subscription_id as owner
         from (select distinct token_hash, subscription_id
@@ -585,7 +590,8 @@ begin
         insert into usage_rollups as r (
             subscription_id, hour_at, ea_instance_id, mt5_account_number, network, country_code, sessions, session_sec,
             signals_received, signals_executed, signals_rejected, latency_weighted, latency_signals)
-        select subscription_id, date_bin('1 hour', logged_at, '2000-01-01 00:00Z'), coalesce(ea_instance_id, ''), coalesce(mt5_account_number, 0),
+        select subscription_id, date_bin('1 hour', logged_at, '2000-01-01 00:00Z'),
+               coalesce(ea_instance_id, ''), coalesce(mt5_account_number, 0),
                usage_network(ip_address), coalesce(country_code, 'ZZ'), count(*), coalesce(sum(session_duration_sec), 0),
                sum(signals_received), sum(signals_executed), sum(signals_rejected),
                coalesce(sum(avg_latency_ms::bigint * signals_received), 0),
