@@ -170,7 +170,7 @@ public sealed class QueueCommandsTests : IDisposable
         var (code, output) = await ToolAsync("peek");
 
         Assert.Equal(1, code);
-        Assert.StartsWith("The queue holds a message that this client can't read", output, StringComparison.Ordinal);
+        Assert.StartsWith("The queue contains a message that this client can't read", output, StringComparison.Ordinal);
     }
 
     [Theory]
