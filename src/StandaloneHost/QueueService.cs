@@ -82,7 +82,7 @@ internal sealed class QueueService : BackgroundService
         catch (Exception wrong) when (wrong is FormatException or OverflowException or SocketException)
         {
             throw new StartRefusedException(
-                $"LOCALWORKER_AMQP_PORT: can't listen on port {port}: {wrong.Message} " +
+                $"LOCALWORKER_AMQP_PORT: {port} is not a usable port: {wrong.Message} " +
                 "Example: LOCALWORKER_AMQP_PORT=5672, or 0 for a free port");
         }
     }
