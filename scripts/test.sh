@@ -1,13 +1,31 @@
 # shellcheck shell=bash
-# A suite is a folder of tests/ with a C# test project, a package.json with a `test` script for node's runner, or a script `run-tests`.
+# ./dev test. A suite is a folder of tests/ with a C# test project, with a package.json whose `test` script is `node --test …`, or with a script
+# run-tests that writes its report by scripts/report.sh. Each leaves REPORT (JUnit XML) and LOG in $RESULTS; scripts/results.mjs reads them.
+
+TEST=$STATE/test
+RESULTS=$TEST                            # of this run; with --repeat a folder for each
+LONGEST_FIRST=(LicenseFunctions.Tests dashboard dev format StandaloneHost.Tests)
+declare -A SUITES=() STARTED=()          # by process: the suite, and when it started
+
 cmd_test() {
-  local filter=${1:-} suites suite began=$SECONDS
-  mkdir -p "$STATE/test"
-  exec 6>"$STATE/test/lock"
+  local filter='' repeat='' suites round folders=()
+  while [ $# -gt 0 ]; do
+    case $1 in
+      --repeat)
+        [[ ${2:-} =~ ^[1-9][0-9]{0,3}$ ]] || die "--repeat needs a whole number above 0, e.g. --repeat 10"
+        repeat=$2
+        shift 2 ;;
+      -*) die "test doesn't know $1; ./dev help lists its options" ;;
+      *)
+        [ -z "$filter" ] || die "test takes one filter; ./dev help says how"
+        filter=$1
+        shift ;;
+    esac
+  done
+  mkdir -p "$TEST"
+  exec 6>"$TEST/lock"
   flock -n 6 || { say "… waiting for another ./dev test"; flock 6; }
-  rm -rf "$STATE"/test/*.log "$STATE"/test/*.sum "$STATE/test/logs"
-  mkdir -p "$STATE/test/logs"
-  export TEST_LOGS=$STATE/test/logs     # where tests leave their backends' logs, and what those may not hold
+  find "$TEST" -mindepth 1 ! -name lock -delete
   build_pages
   build all
   need_test_packages
@@ -15,27 +33,41 @@ cmd_test() {
   start_test_broker
 
   mapfile -t suites < <(list_suites "$filter")
-  say "… running ${#suites[@]} suites, two at a time"
-  for suite in "${suites[@]}"; do
-    while [ "$(running_suites)" -ge 2 ]; do await_a_suite; done
-    start_child run_suite "$suite" "$filter"
-    SUITES[CHILDREN[-1]]=$suite
-  done
-  while [ "$(running_suites)" -gt 0 ]; do await_a_suite; done
-  search_logs
-  say "… $((SECONDS - began)) s"
-  sum_up
+  if [ -z "$repeat" ]; then
+    run_suites "$filter" "${suites[@]}"
+    node scripts/results.mjs sum "$RESULTS"
+  else
+    for ((round = 1; round <= repeat; round++)); do
+      RESULTS=$TEST/$round
+      folders+=("$RESULTS")
+      say "… run $round of $repeat"
+      run_suites "$filter" "${suites[@]}"
+    done
+    node scripts/results.mjs repeat "${folders[@]}"
+  fi
 }
 
-SUITES=()                               # by process
+# run_suites FILTER SUITE…: two at a time; leaves what they say in $RESULTS
+run_suites() {
+  local filter=$1 began=$SECONDS suite; shift
+  export TEST_LOGS=$RESULTS/logs          # where tests leave their backends' logs, and what those may not hold
+  mkdir -p "$TEST_LOGS"
+  say "… running $# suites, two at a time"
+  for suite; do
+    [ "${#SUITES[@]}" -lt 2 ] || await_a_suite
+    start_child run_suite "$suite" "$filter"
+    SUITES[${CHILDREN[-1]}]=$suite STARTED[${CHILDREN[-1]}]=$SECONDS
+  done
+  while [ "${#SUITES[@]}" -gt 0 ]; do await_a_suite; done
+  search_logs
+  say "… $((SECONDS - began)) s"
+}
 
-running_suites() { echo "${#SUITES[@]}"; }
-
+# list_suites FILTER: those that have something to run, the longest first, because the last one to start ends last
 list_suites() {
-  local folder
-  for folder in tests/*/; do
-    folder=$(basename "$folder")
-    suite_command "$folder" "$1" >/dev/null && echo "$folder"
+  local suite
+  for suite in $( (printf '%s\n' "${LONGEST_FIRST[@]}"; cd tests && printf '%s\n' */ | tr -d /) | awk '!seen[$0]++'); do
+    [ -d "tests/$suite" ] && suite_command "$suite" "$1" >/dev/null && echo "$suite"
   done
 }
 
@@ -44,24 +76,31 @@ suite_command() {
   local folder=tests/$1 filter=$2
   if [ -f "$folder/$1.csproj" ]; then
     grep -q xunit "$folder/$1.csproj" || return 1
-    printf '%s\n' dotnet "$folder/bin/Release/net10.0/$1.dll" --no-ansi --progress off
+    printf '%s\n' dotnet "$folder/bin/Release/net10.0/$1.dll" --no-ansi --progress off \
+      --results-directory "$RESULTS" --report-xunit-junit --report-xunit-junit-filename "$1.xml"
     [ -z "$filter" ] || printf '%s\n' --filter-method "*$filter*"
   else
     [[ $1 == *"$filter"* ]] || return 1
-    if [ -f "$folder/package.json" ]; then printf '%s\n' npm --prefix "$folder" test
+    if [ -f "$folder/package.json" ]; then
+      printf '%s\n' npm --prefix "$folder" test -- --test-reporter=spec --test-reporter-destination=stdout \
+        --test-reporter=junit --test-reporter-destination="$RESULTS/$1.xml"
     elif [ -x "$folder/run-tests" ]; then echo "$folder/run-tests"
     else return 1; fi
   fi
 }
 
 run_suite() {
-  local command log=$STATE/test/$1.log
+  local command log=$RESULTS/$1.log
   mapfile -t command < <(suite_command "$1" "$2")
-  if [ -f "tests/$1/package-lock.json" ]; then
-    npm ci --no-audit --no-fund --prefix "tests/$1" >"$log" 2>&1 || return
-  fi
-  # node's own runner tells its sums in this form only when asked to
-  NODE_OPTIONS="--test-reporter=tap" "${command[@]}" >>"$log" 2>&1
+  install_packages "tests/$1" >"$log" 2>&1 || return
+  TEST_REPORT=$RESULTS/$1.xml "${command[@]}" >>"$log" 2>&1
+}
+
+# install_packages FOLDER: what its package-lock.json names, if that isn't there yet
+install_packages() {
+  [ -f "$1/package-lock.json" ] || return 0
+  cmp -s "$1/package-lock.json" "$1/node_modules/.installed" && return
+  npm ci --no-audit --no-fund --prefix "$1" && cp "$1/package-lock.json" "$1/node_modules/.installed"
 }
 
 await_a_suite() {
@@ -69,59 +108,28 @@ await_a_suite() {
   tick 15 say "  still running: ${SUITES[*]}"
   wait -n -p pid "${!SUITES[@]}" || code=$?
   stop_ticking
-  finish_suite "${SUITES[$pid]}" "$code"
-  unset "SUITES[$pid]"
+  finish_suite "${SUITES[$pid]}" "$code" $((SECONDS - STARTED[$pid]))
+  unset "SUITES[$pid]" "STARTED[$pid]"
 }
 
-# finish_suite SUITE CODE: counts it, and shows what failed. A suite that ends without a sum is one failure.
-finish_suite() {
-  local log=$STATE/test/$1.log passed failed skipped
-  passed=$(last_number "$log" 's/^ *succeeded: ([0-9]+)$/\1/p; s/^# pass ([0-9]+)$/\1/p; s/^([0-9]+) passed, [0-9]+ failed.*$/\1/p')
-  failed=$(last_number "$log" 's/^ *failed: ([0-9]+)$/\1/p; s/^# fail ([0-9]+)$/\1/p; s/^[0-9]+ passed, ([0-9]+) failed.*$/\1/p')
-  skipped=$(last_number "$log" 's/^ *skipped: ([0-9]+)$/\1/p; s/^# skipped ([0-9]+)$/\1/p; s/^.* failed, ([0-9]+) skipped$/\1/p')
-  # 8: the runner's code for "no test matches"
-  if [ "$failed" = 0 ] && [ "$2" != 0 ] && [ "$2" != 8 ] || [ "$passed$failed$skipped" = 000 ] && [ "$2" != 8 ]; then failed=1; fi
-  echo "$passed $failed $skipped" >"$STATE/test/$1.sum"
-  say "  $1: $passed passed, $failed failed$(skipped_words "$skipped")"
-  # what a suite could not try on this machine
-  grep -E '^NOTE: ' "$log" >&2 || true
-  if [ "$failed" != 0 ]; then
-    say "---- $1 (all of it: $log)"
-    show_failures "$log" >&2
-    say "----"
-  elif [ "$skipped" != 0 ]; then
-    grep -A 2 -E '^skipped |^ *ok .*# SKIP' "$log" >&2 || true
-  fi
-}
+# finish_suite SUITE CODE SECONDS: shows its result and keeps it for the sum
+finish_suite() { node scripts/results.mjs suite "$1" "$RESULTS/$1.xml" "$RESULTS/$1.log" "$2" "$3" >&2; }
 
-# No log of the run holds a token, an address of a person or a card that any of its tests used.
+# A suite of its own: no log of the run holds a token, a person's address or a card that any of its tests used.
 search_logs() {
-  local secrets=$STATE/test/logs/secrets log=$STATE/test/logs.log failed=0
+  local secrets=$TEST_LOGS/secrets found=$TEST_LOGS/found code=0
   find "$TEST_LOGS" -name '*.secrets' -exec cat {} + | sort -u >"$secrets"
   [ -s "$secrets" ] || return 0
-  # What is looked for is found: else an empty result would say nothing.
-  head -1 "$secrets" | grep -qF -f "$secrets" || failed=1
-  find "$STATE/test" -name '*.log' ! -path "$log" -exec grep -HnF -f "$secrets" {} + >"$log" && failed=1
-  [ "$failed" = 0 ] || echo "not ok a log holds a token, an address or a card: see above" >>"$log"
-  printf '%s passed, %s failed\n' $((1 - failed)) "$failed" >>"$log"
-  finish_suite logs "$failed"
-}
-
-last_number() { local n; n=$(sed -nE "$2" "$1" 2>/dev/null | tail -1); echo "${n:-0}"; }
-
-skipped_words() { [ "$1" = 0 ] || echo ", $1 SKIPPED"; }
-
-# The failed tests of an xUnit log with what follows each up to the next test, the failed ones of the others' with their details
-show_failures() {
-  if grep -qE '^failed ' "$1"; then awk '/^(skipped |Test run summary)/ { show = 0 } /^failed / { show = 1 } show' "$1" | head -n 400
-  elif grep -qE '^ *not ok ' "$1"; then grep -E -A 25 '^ *not ok ' "$1" | head -n 200
-  else tail -n 60 "$1"; fi
-}
-
-sum_up() {
-  local passed=0 failed=0 skipped=0 p f s
-  while read -r p f s; do passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s)); done < <(cat "$STATE"/test/*.sum)
-  if [ $((passed + failed)) = 0 ]; then say "./dev: no test ran"; fi
-  if [ "$skipped" = 0 ]; then echo "$passed passed, $failed failed"; else echo "$passed passed, $failed failed, $skipped skipped"; fi
-  [ "$failed" = 0 ] && [ "$passed" != 0 ]
+  (
+    TEST_REPORT=$RESULTS/logs.xml
+    source scripts/report.sh
+    open_report logs
+    # The search is tried first: if it finds nothing where there is something, it proves nothing.
+    if ! head -1 "$secrets" | grep -qF -f "$secrets"; then fail "the search of the logs finds what it looks for"
+    elif find "$RESULTS" -name '*.log' ! -name logs.log -exec grep -HnF -f "$secrets" {} + >"$found"; then
+      fail "no log holds a token, an address or a card" "$found"
+    else pass "no log holds a token, an address or a card"; fi
+    close_report
+  ) >"$RESULTS/logs.log" || code=$?
+  finish_suite logs "$code" 0
 }

