@@ -76,11 +76,13 @@ need_dotnet() {
   command -v dotnet >/dev/null ||
     die "the .NET SDK 10.0 is missing; install it from https://dotnet.microsoft.com/download/dotnet/10.0 and start again"
   dotnet --version >/dev/null 2>&1 ||
-    die "the .NET SDK 10.0 is missing, there is only: $(dotnet --list-sdks | tr '\n' ' '); get it at https://dotnet.microsoft.com/download/dotnet/10.0"
+    die "the .NET SDK 10.0 is missing, there is only: $(dotnet --list-sdks | tr '\n' ' ');" \
+      "get it at https://dotnet.microsoft.com/download/dotnet/10.0"
 }
 
 need_node() {
-  command -v npm >/dev/null || die "Node.js 20 or later with npm is missing; install it (Debian: apt-get install nodejs npm) and start again"
+  command -v npm >/dev/null ||
+    die "Node.js 20 or later with npm is missing; install it (Debian: apt-get install nodejs npm) and start again"
 }
 
 as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi; }

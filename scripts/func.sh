@@ -51,24 +51,24 @@ cmd_func() {
   wait "${CHILDREN[-1]}"
 }
 
-# build_for_func FOLDER: a separate build from that of ./dev run, because the Service Bus extension differs. Only the official one includes the
-# host's part, without which the queue functions receive no messages.
+# build_for_func FOLDER: a separate build from that of ./dev run, because the Service Bus extension differs. Only the official one includes
+# the host's part, without which the queue functions receive no messages.
 build_for_func() {
   local official=()
   [ -z "${ServiceBus:-}" ] || official=(-p:ServiceBusExtension=Official)
   if ! (step "building for the Functions host" dotnet build src/LicenseFunctions -c Release -v q -nologo --disable-build-servers \
       --artifacts-path "$1" ${official[@]+"${official[@]}"}); then
     [ -z "${ServiceBus:-}" ] ||
-      say "./dev: with --servicebus the build needs the package Microsoft.Azure.Functions.Worker.Extensions.ServiceBus; if the output above" \
-        "says that it can't be found, this machine's NuGet feed lacks it. Without --servicebus it isn't needed."
+      say "./dev: with --servicebus the build needs the package Microsoft.Azure.Functions.Worker.Extensions.ServiceBus; if the output" \
+        "above says that it can't be found, this machine's NuGet feed lacks it. Without --servicebus it isn't needed."
     exit 1
   fi
   [ -z "${ServiceBus:-}" ] || grep -q WebJobs.Extensions.ServiceBus "$1/bin/LicenseFunctions/release/extensions.json" ||
     die "the build has no Service Bus extension for the host, although it was asked for: the queue functions would receive nothing"
 }
 
-# start_azurite FOLDER: starts it on free ports and exports the connection string, with Azurite's well-known account and key. The host's client
-# sends a newer API version than Azurite knows: --skipApiVersionCheck.
+# start_azurite FOLDER: starts it on free ports and exports the connection string, with Azurite's well-known account and key. The host's
+# client sends a newer API version than Azurite knows: --skipApiVersionCheck.
 start_azurite() {
   local blob queue table log=$STATE/log/azurite.log account=devstoreaccount1
   local key=Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==
@@ -106,7 +106,8 @@ JS
 # start_func FOLDER PORT: starts func in the build's output, because in the project's folder it would build again. Environment variables
 # override local.settings.json, so those that the file sets are removed from the environment.
 start_func() {
-  local unset=() name
-  for name in ASPNETCORE_URLS $(node -p 'Object.keys(require("./local.settings.sample.json").Values).join(" ")'); do unset+=(-u "$name"); done
+  local unset=() name names
+  names=$(node -p 'Object.keys(require("./local.settings.sample.json").Values).join(" ")')
+  for name in ASPNETCORE_URLS $names; do unset+=(-u "$name"); done
   start_child env -C "$1" "${unset[@]}" FUNCTIONS_CORE_TOOLS_TELEMETRY_OPTOUT=1 func start --no-build --port "$2"
 }

@@ -105,8 +105,10 @@ start_cluster() {
   return 1
 }
 
+cluster_port() { sed -n 4p "$1/data/postmaster.pid"; }
+
 cluster_url() {
-  echo "Host=127.0.0.1;Port=$(sed -n 4p "$1/data/postmaster.pid");Username=$CLUSTER_USER;Password=$(cat "$1/password");Database=$CLUSTER_DATABASE"
+  echo "Host=127.0.0.1;Port=$(cluster_port "$1");Username=$CLUSTER_USER;Password=$(cat "$1/password");Database=$CLUSTER_DATABASE"
 }
 
 # The lock that all users of a cluster share tells the last one to leave, who stops it; a killed one's lock is gone with it.
@@ -120,7 +122,8 @@ enter_cluster() {
   flock -n 8 || { say "… waiting for another start"; flock 8; }
   if [ -f "$CLUSTER/data/PG_VERSION" ]; then
     find_postgres "$(cat "$CLUSTER/data/PG_VERSION")" ||
-      die "$CLUSTER was made by PostgreSQL $(cat "$CLUSTER/data/PG_VERSION"), which is not here any more: install it, or delete that folder to begin anew"
+      die "$CLUSTER was made by PostgreSQL $(cat "$CLUSTER/data/PG_VERSION"), which is not here any more:" \
+        "install it, or delete that folder to begin anew"
   fi
   [ -f "$CLUSTER/made" ] || step "making a private PostgreSQL in $CLUSTER" make_cluster "$CLUSTER" "$@"
   cluster_ready "$CLUSTER" || step "starting PostgreSQL" start_cluster "$CLUSTER"

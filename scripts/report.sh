@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# The report of a suite that is a shell script, in JUnit XML, where TEST_REPORT says (scripts/results.mjs reads it). A script that ends before
-# close_report leaves a report that is cut off, which counts as a failure.
+# Writes the report of a suite that is a shell script: JUnit XML in the file TEST_REPORT, which scripts/results.mjs reads. A script that
+# ends before close_report leaves an incomplete report, which counts as a failure.
 TEST_REPORT=${TEST_REPORT:-/dev/null}
 PASSED=0 FAILED=0
 SINCE=$EPOCHREALTIME                     # the end of the test before

@@ -31,7 +31,7 @@ function suite(name, report, log, exitCode, seconds) {
   for (const test of slowest.slice(0, SLOWEST)) say(`    ${test.seconds.toFixed(1).padStart(6)} s  ${test.name}`);
   // what a suite could not try on this machine
   for (const line of lines.filter((line) => line.startsWith('NOTE: '))) say(line);
-  for (const test of result.skipped) say(`    skipped ${test.name}: ${test.text}`);
+  for (const test of result.skipped) say(`    skipped ${test.name}: ${head(test.text, 1)}`);
   if (result.failed.length > 0) say(`---- ${name} (all of it: ${log})`);
   for (const test of result.failed) say(`FAILED ${test.name}\n${indent(head(test.text, OUTPUT_LINES), '  ')}`);
   if (result.failed.length > 0) say('----');
@@ -50,24 +50,30 @@ function readReport(xml) {
   const tests = [];
   let test = null; // the <testcase> that is open
   let inside = null; // the element of it whose text is read
+  const errors = []; // what is told of no test
+  let failedOutside = false;
   let complete = false;
-  const token = /<!--[^]*?-->|<!\[CDATA\[([^]*?)\]\]>|<\?[^]*?\?>|<(\/?)([\w:-]+)((?:\s+[\w:-]+\s*=\s*(?:"[^"]*"|'[^']*'))*)\s*(\/?)>|([^<]+)/g;
-  for (const [, cdata, closing, tag, attributes, empty, text] of xml.matchAll(token)) {
+  const noise = /<!--[^]*?-->|<\?[^]*?\?>/.source;
+  const element = /<(\/?)([\w:-]+)((?:\s+[\w:-]+\s*=\s*(?:"[^"]*"|'[^']*'))*)\s*(\/?)>/.source;
+  const content = /<!\[CDATA\[([^]*?)\]\]>|([^<]+)/.source;
+  for (const [, closing, tag, attributes, empty, cdata, text] of xml.matchAll(new RegExp(`${noise}|${element}|${content}`, 'g'))) {
     if (!tag) {
-      if (test && inside) test.parts.push(cdata ?? decode(text ?? ''));
+      if (test ? inside : inside === 'system-err') (test?.parts ?? errors).push(cdata ?? decode(text ?? ''));
     } else if (tag === 'testcase') {
       if (!closing) test = openTest(attributes);
       if (closing || empty) {
         tests.push(closeTest(test));
         test = null;
       }
-    } else if (test) {
+    } else {
       inside = closing || empty ? null : tag;
-      if (!closing) noteOutcome(test, tag, attribute(attributes, 'message'));
-    } else if (closing && tag === 'testsuites') {
-      complete = true;
+      if (test && !closing) noteOutcome(test, tag, attribute(attributes, 'message'));
+      if (!test && tag === 'testsuite' && Number(attribute(attributes, 'errors') ?? 0) > 0) failedOutside = true;
+      if (closing && tag === 'testsuites') complete = true;
     }
   }
+  // xunit tells here what a fixture throws at its end.
+  if (failedOutside) tests.push({ name: 'outside of the tests', seconds: 0, outcome: 'failed', text: errors.join('\n').trim() });
   return complete ? tests : null;
 }
 
@@ -87,7 +93,10 @@ function noteOutcome(test, tag, message) {
   if (message) test.parts.push(decode(message));
 }
 
-const attribute = (attributes, name) => attributes.match(new RegExp(`\\s${name}\\s*=\\s*(?:"([^"]*)"|'([^']*)')`))?.slice(1).find((value) => value !== undefined);
+function attribute(attributes, name) {
+  const [, quoted, single] = new RegExp(`\\s${name}\\s*=\\s*(?:"([^"]*)"|'([^']*)')`).exec(attributes) ?? [];
+  return quoted ?? single;
+}
 
 // Twice, because node's reporter escapes attributes twice.
 const decode = (text) => unescape(unescape(text));
@@ -100,7 +109,9 @@ function unescape(text) {
 
 function head(text, count) {
   const lines = text.split('\n');
-  return lines.length <= count ? text : [...lines.slice(0, count), `… ${lines.length - count} more lines`].join('\n');
+  const left = lines.length - count;
+  if (left <= 0) return text;
+  return [...lines.slice(0, count), ...(count > 1 ? [`… ${left} more lines`] : [])].join('\n');
 }
 
 const readResults = (folder) => readdirSync(folder).filter((file) => file.endsWith('.json')).sort()
@@ -109,7 +120,8 @@ const readResults = (folder) => readdirSync(folder).filter((file) => file.endsWi
 function sumLine(results) {
   const count = (of) => results.reduce((sum, result) => sum + of(result), 0);
   const skipped = count((result) => result.skipped.length);
-  return `${count((result) => result.passed)} passed, ${count((result) => result.failed.length)} failed${skipped ? `, ${skipped} skipped` : ''}`;
+  const line = `${count((result) => result.passed)} passed, ${count((result) => result.failed.length)} failed`;
+  return skipped ? `${line}, ${skipped} skipped` : line;
 }
 
 function sum(results) {

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# ./dev test. A suite is a folder of tests/ with a C# test project, with a package.json whose `test` script is `node --test …`, or with a script
-# run-tests that writes its report by scripts/report.sh. Each leaves REPORT (JUnit XML) and LOG in $RESULTS; scripts/results.mjs reads them.
+# ./dev test. A suite is a folder of tests/ with a C# test project, a package.json whose `test` script is `node --test …`, or a script
+# run-tests that writes its report with scripts/report.sh. Each leaves SUITE.xml (JUnit) and SUITE.log in $RESULTS for scripts/results.mjs.
 
 TEST=$STATE/test
 RESULTS=$TEST                            # of this run; with --repeat a folder for each
