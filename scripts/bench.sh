@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034
 cmd_bench() {
   build all
   need_postgres
@@ -9,7 +9,7 @@ fsync = on
 shared_buffers = '1GB'
 max_wal_size = '4GB'"
   THROW_AWAY=yes
-  enter_cluster "$(place bench "$STATE")"
+  enter_cluster "$(reachable_folder bench "$STATE")"
   BENCH_DATABASE_URL=$(cluster_url "$CLUSTER")
   export BENCH_DATABASE_URL
   start_child dotnet tests/Benchmarks/bin/Release/net10.0/Benchmarks.dll "$@"

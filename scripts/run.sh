@@ -1,6 +1,6 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034
 cmd_run() {
-  local port= data=$STATE database=${DATABASE_URL:-} empty= address
+  local port='' data=$STATE database=${DATABASE_URL:-} empty='' address
   while [ $# -gt 0 ]; do
     case $1 in
       --port) port=${2:?--port needs a number} ;;
@@ -12,11 +12,11 @@ cmd_run() {
     esac
     shift 2
   done
-  # An option is said for this run, the environment for any: the option wins.
+  # An option is for this run, the environment for every run: the option wins.
   if [ -n "$port" ] || [ -z "${ASPNETCORE_URLS:-}" ]; then export ASPNETCORE_URLS=http://127.0.0.1:${port:-7071}; fi
   address=${ASPNETCORE_URLS%%;*} address=${address%/}
   port=${address##*:}
-  [[ $port =~ ^[0-9]{1,5}$ ]] && [ "$((10#$port))" -ge 1 ] && [ "$((10#$port))" -le 65535 ] ||
+  is_port "$port" ||
     die "--port needs a number from 1 to 65535, e.g. 7071; ASPNETCORE_URLS an address such as http://127.0.0.1:7071"
   STOPPED_BY_SIGNAL=0
   answers "$port" && die "port $port is in use; choose another: ./dev run --port $((port + 1))"
@@ -25,16 +25,16 @@ cmd_run() {
   build run
   use_local_keys
   if [ -z "$database" ]; then
-    enter_cluster "$(place postgres "$data")"
+    enter_cluster "$(reachable_folder postgres "$data")"
     database=$(cluster_url "$CLUSTER")
   fi
   export DATABASE_URL=$database
   step "migrating the database" licensectl migrate
   if [ -z "$empty" ]; then
     step "loading demo data" licensectl demo-data
-    start_demo_neighbours
+    start_demo_services "$port" "$data"
   fi
-  use_places "$empty"
+  use_locations "$empty"
   greet "$address" "$empty"
   start_child dotnet "$APP"
   wait "${CHILDREN[-1]}"

@@ -1,5 +1,5 @@
-# shellcheck shell=bash
-# What the tests need beside .NET, each only if it is missing and something here uses it
+# shellcheck shell=bash disable=SC2034
+# Installs what the tests need beside .NET, as far as it is missing.
 need_test_packages() {
   local missing=()
   need_postgres
@@ -8,27 +8,27 @@ need_test_packages() {
   command -v pgbouncer >/dev/null || [ -x /usr/sbin/pgbouncer ] || missing+=(pgbouncer)
   command -v psql >/dev/null || missing+=(postgresql-client)
   [ ! -d tests/dashboard ] || command -v chromium >/dev/null || missing+=(chromium)
-  compgen -G 'tests/*/package.json' >/dev/null && need_node
+  need_node
   [ ${#missing[@]} = 0 ] && return
   may_install || die "the tests need ${missing[*]}; install them (Debian: apt-get install ${missing[*]}) and start again"
   step "installing ${missing[*]} for the tests" apt_install "${missing[@]}"
 }
 
 start_test_database() {
-  # Nothing here outlives the run, so nothing need reach the disk.
+  # The data are deleted at the end of the run, so nothing has to be written to disk safely.
   CLUSTER_CONF="fsync = off
 synchronous_commit = off
 full_page_writes = off"
   THROW_AWAY=yes
-  enter_cluster "$(place test-postgres "$STATE")" --no-sync
+  enter_cluster "$(reachable_folder test-postgres "$STATE")" --no-sync
   TEST_DATABASE_URL=$(cluster_url "$CLUSTER")
   export TEST_DATABASE_URL
 }
 
-# RabbitMQ with AMQP 1.0, its files and its Erlang name server all for this run
+# Starts RabbitMQ with AMQP 1.0, with its own files and its own Erlang name server.
 start_test_broker() {
   local dir user port names dist
-  dir=$(place test-rabbitmq "$STATE") port=$(free_port) names=$(free_port) dist=$(free_port)
+  dir=$(reachable_folder test-rabbitmq "$STATE") port=$(free_port) names=$(free_port) dist=$(free_port)
   user=$(id -un)
   rm -rf "$dir"
   mkdir -p "$dir"

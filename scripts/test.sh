@@ -104,7 +104,7 @@ install_packages() {
 }
 
 await_a_suite() {
-  local code=0 pid=
+  local code=0 pid=''
   tick 15 say "  still running: ${SUITES[*]}"
   wait -n -p pid "${!SUITES[@]}" || code=$?
   stop_ticking

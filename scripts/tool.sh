@@ -1,15 +1,15 @@
 # shellcheck shell=bash
-# The database of a private cluster that runs now is the default one.
+# The default database is that of ./dev run's private cluster, if it runs now.
 cmd_tool() {
   local cluster
   build run
   use_local_keys
-  cluster=$(place postgres "$STATE")
+  cluster=$(reachable_folder postgres "$STATE")
   if [ -z "${DATABASE_URL:-}" ] && cluster_ready "$cluster"; then
     DATABASE_URL=$(cluster_url "$cluster")
     export DATABASE_URL
   fi
-  cd "$CALLED_FROM"
+  cd "$CALLED_FROM" || exit
   exec dotnet "$TOOL" "$@"
 }
 
