@@ -84,7 +84,13 @@ const openTest = (attributes) => ({
   parts: [],
 });
 
-const closeTest = ({ parts, ...test }) => ({ ...test, text: parts.map((part) => part.trim()).filter(Boolean).join('\n') });
+const closeTest = ({ parts, ...test }) => ({
+  ...test,
+  text: parts
+    .map((part) => part.trim())
+    .filter(Boolean)
+    .join('\n'),
+});
 
 // A failure counts whatever else is said of the test.
 function noteOutcome(test, tag, message) {
@@ -104,7 +110,8 @@ const decode = (text) => unescape(unescape(text));
 function unescape(text) {
   const named = { lt: '<', gt: '>', quot: '"', apos: "'", amp: '&' };
   return text.replace(/&(?:#x([\da-f]+)|#(\d+)|(lt|gt|quot|apos|amp));/gi, (_, hex, decimal, name) =>
-    name ? named[name.toLowerCase()] : String.fromCodePoint(hex ? parseInt(hex, 16) : Number(decimal)));
+    name ? named[name.toLowerCase()] : String.fromCodePoint(hex ? parseInt(hex, 16) : Number(decimal)),
+  );
 }
 
 function head(text, count) {
@@ -114,8 +121,11 @@ function head(text, count) {
   return [...lines.slice(0, count), ...(count > 1 ? [`… ${left} more lines`] : [])].join('\n');
 }
 
-const readResults = (folder) => readdirSync(folder).filter((file) => file.endsWith('.json')).sort()
-  .map((file) => JSON.parse(readFileSync(`${folder}/${file}`, 'utf8')));
+const readResults = (folder) =>
+  readdirSync(folder)
+    .filter((file) => file.endsWith('.json'))
+    .sort()
+    .map((file) => JSON.parse(readFileSync(`${folder}/${file}`, 'utf8')));
 
 function sumLine(results) {
   const count = (of) => results.reduce((sum, result) => sum + of(result), 0);

@@ -11,7 +11,8 @@ const generated = [
 ];
 
 const files = execFileSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], { encoding: 'utf8' })
-  .split('\0').filter((file) => file && existsSync(file) && !generated.includes(file));
+  .split('\0')
+  .filter((file) => file && existsSync(file) && !generated.includes(file));
 const linesOf = (file) => readFileSync(file, 'utf8').split('\n');
 const found = process.argv[2] === 'columns' ? files.flatMap(tooLong) : files.filter((file) => file.endsWith('.cs')).flatMap(unsorted);
 for (const place of found) console.log(place);
@@ -19,7 +20,7 @@ process.exitCode = found.length > 0 ? 1 : 0;
 
 function tooLong(file) {
   const limit = columns[file.split('.').pop()] ?? Infinity;
-  return linesOf(file).flatMap((line, index) => [...line].length > limit ? [`${file}:${index + 1}: ${[...line].length} columns`] : []);
+  return linesOf(file).flatMap((line, index) => ([...line].length > limit ? [`${file}:${index + 1}: ${[...line].length} columns`] : []));
 }
 
 function unsorted(file) {
@@ -28,8 +29,11 @@ function unsorted(file) {
     const kind = special === undefined ? 0 : special === 'static ' ? 1 : 2;
     return name ? [{ index, key: [kind, /^System(\.|$)/.test(name) ? 0 : 1, special?.trim(), name] }] : [];
   });
-  return usings.slice(1).flatMap(({ index, key }, before) =>
-    compare(usings[before].key, key) > 0 ? [`${file}:${index + 1}: comes before the using line above it`] : []);
+  return usings
+    .slice(1)
+    .flatMap(({ index, key }, before) =>
+      compare(usings[before].key, key) > 0 ? [`${file}:${index + 1}: comes before the using line above it`] : [],
+    );
 }
 
 function compare([kind, system, alias, name], [otherKind, otherSystem, otherAlias, otherName]) {
