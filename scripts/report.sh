@@ -10,6 +10,7 @@ open_report() { printf '<testsuites><testsuite name="%s">\n' "$1" >"$TEST_REPORT
 pass() {  # NAME
   PASSED=$((PASSED + 1))
   test_case "$1" </dev/null
+  SINCE=$EPOCHREALTIME
 }
 
 fail() {  # NAME [FILE…]: the files hold what was said
@@ -17,19 +18,19 @@ fail() {  # NAME [FILE…]: the files hold what was said
   echo "not ok $1"
   { echo '<failure>'; tail -n 200 "${@:2}" 2>/dev/null | xml_text; echo '</failure>'; } </dev/null | test_case "$1"
   tail -n 15 "${@:2}" </dev/null 2>/dev/null
+  SINCE=$EPOCHREALTIME
 }
 
 skip() {  # NAME WHY
   echo "skipped $1: $2"
   { echo '<skipped>'; xml_text <<<"$2"; echo '</skipped>'; } | test_case "$1"
+  SINCE=$EPOCHREALTIME
 }
 
-test_case() {
-  local now=$EPOCHREALTIME
-  printf '<testcase name="%s" time="%s">\n' "$(xml_text <<<"$1")" "$(seconds_between "$SINCE" "$now")"
+test_case() {  # NAME: what the input tells of it
+  printf '<testcase name="%s" time="%s">\n' "$(xml_text <<<"$1")" "$(seconds_between "$SINCE" "$EPOCHREALTIME")"
   cat
   printf '</testcase>\n'
-  SINCE=$now
 } >>"$TEST_REPORT"
 
 # close_report: prints the sum; its exit code is the suite's

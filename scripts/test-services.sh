@@ -14,7 +14,9 @@ need_test_packages() {
   step "installing ${missing[*]} for the tests" apt_install "${missing[@]}"
 }
 
+# start_test_database: starts a PostgreSQL for one run of the suites; deletes the one of the run before, if any
 start_test_database() {
+  leave_cluster
   # The data are deleted at the end of the run, so nothing has to be written to disk safely.
   CLUSTER_CONF="fsync = off
 synchronous_commit = off
@@ -22,7 +24,7 @@ full_page_writes = off"
   THROW_AWAY=yes
   enter_cluster "$(reachable_folder test-postgres "$STATE")" --no-sync
   TEST_DATABASE_URL=$(cluster_url "$CLUSTER")
-  export TEST_DATABASE_URL
+  export TEST_DATABASE_URL TEST_DATABASE_IS_DELETED=yes
 }
 
 # Starts RabbitMQ with AMQP 1.0, with its own files and its own Erlang name server.

@@ -29,11 +29,11 @@ cmd_test() {
   build_pages
   build all
   need_test_packages
-  start_test_database
   start_test_broker
 
   mapfile -t suites < <(list_suites "$filter")
   if [ -z "$repeat" ]; then
+    start_test_database
     run_suites "$filter" "${suites[@]}"
     node scripts/results.mjs sum "$RESULTS"
   else
@@ -41,6 +41,7 @@ cmd_test() {
       RESULTS=$TEST/$round
       folders+=("$RESULTS")
       say "… run $round of $repeat"
+      start_test_database
       run_suites "$filter" "${suites[@]}"
     done
     node scripts/results.mjs repeat "${folders[@]}"

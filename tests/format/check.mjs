@@ -1,9 +1,10 @@
 // check.mjs columns: no line of the source is longer than .editorconfig's max_line_length; Markdown, whose tables can't wrap, has 160.
 // check.mjs usings: using lines are sorted as `dotnet format` sorts them, which does so only for a solution that it has compiled.
-// Each prints what it finds; the exit code is 1 if that is something.
+// Each prints what it finds, at most 40 lines without a second argument `all`; the exit code is 1 if that is something.
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 
+const SHOWN = process.argv[3] === 'all' ? Infinity : 40;
 const columns = { cs: 140, sql: 140, ts: 140, tsx: 140, sh: 140, dev: 140, md: 160 };
 const generated = [
   'sql/schema.sql', // pg_dump's, by SchemaDumpTests
@@ -15,7 +16,9 @@ const files = execFileSync('git', ['ls-files', '-z', '--cached', '--others', '--
   .filter((file) => file && existsSync(file) && !generated.includes(file));
 const linesOf = (file) => readFileSync(file, 'utf8').split('\n');
 const found = process.argv[2] === 'columns' ? files.flatMap(tooLong) : files.filter((file) => file.endsWith('.cs')).flatMap(unsorted);
-for (const place of found) console.log(place);
+for (const line of found.slice(0, SHOWN)) console.log(line);
+if (found.length > SHOWN)
+  console.log(`and ${found.length - SHOWN} more; all of them: node tests/format/check.mjs ${process.argv.slice(2).join(' ')} all`);
 process.exitCode = found.length > 0 ? 1 : 0;
 
 function tooLong(file) {
