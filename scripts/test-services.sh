@@ -40,7 +40,7 @@ start_test_broker() {
   local settings=(HOME="$dir" ERL_EPMD_PORT="$names" ERL_EPMD_ADDRESS=127.0.0.1 RABBITMQ_NODENAME="test-$port@localhost"
     RABBITMQ_DIST_PORT="$dist" RABBITMQ_CONFIG_FILE="$dir/rabbitmq.conf" RABBITMQ_ENABLED_PLUGINS_FILE="$dir/enabled_plugins"
     RABBITMQ_MNESIA_BASE="$dir/mnesia" RABBITMQ_LOG_BASE="$dir/log" RABBITMQ_PID_FILE="$dir/pid"
-    RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS="-kernel inet_dist_use_interface {127,0,0,1}")
+    RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS="-kernel inet_dist_use_interface {127,0,0,1} +sbwt none +sbwtdcpu none +sbwtdio none")
   start_child env "${settings[@]}" epmd >/dev/null 2>&1
   start_child as_user "$user" env "${settings[@]}" /usr/lib/rabbitmq/bin/rabbitmq-server >"$dir/output" 2>&1
   step "starting RabbitMQ" await_port "$port" "${CHILDREN[-1]}" "$dir/output"

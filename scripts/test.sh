@@ -52,6 +52,7 @@ cmd_test() {
 run_suites() {
   local filter=$1 began=$SECONDS suite; shift
   export TEST_LOGS=$RESULTS/logs          # where tests leave their backends' logs, and what those may not hold
+  export DOTNET_TieredPGO=0               # takes 9 % less CPU: hundreds of processes start and end before a profile is of use
   mkdir -p "$TEST_LOGS"
   say "… running $# suites, two at a time"
   for suite; do

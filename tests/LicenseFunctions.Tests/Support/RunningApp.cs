@@ -15,7 +15,7 @@ public sealed class RunningApp : IAsyncDisposable
 {
     private static readonly byte[] SigningKey = Encoding.ASCII.GetBytes("a-signing-key-for-tests-of-32-bytes-or-more");
 
-    // A timer that fires by itself changes what a test counts, at a second of the hour that nobody chose. A test that wants one names its schedule.
+    // A timer that runs by itself changes what a test counts, depending on the second of the hour. A test that needs one sets its schedule.
     private const string Never = "0 0 0 1 1 *";
 
     private static readonly string[] Schedules =
