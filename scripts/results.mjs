@@ -26,11 +26,13 @@ function suite(name, report, log, exitCode, seconds) {
   if (fault) result.failed.push({ name: `the suite ${fault}`, text: lines.slice(-LOG_LINES).join('\n') });
   writeFileSync(report.replace(/\.\w+$/, '.json'), JSON.stringify(result));
 
+  const notes = lines.filter((line) => line.startsWith('NOTE: ')); // what the suite could not try on this machine
+  // With a filter, most suites have nothing to run.
+  if (tests?.length === 0 && !fault && notes.length === 0) return;
   say(`  ${name}: ${sumLine([result])}, ${seconds} s`);
   const slowest = (tests ?? []).filter((test) => test.seconds >= 0.1).sort((a, b) => b.seconds - a.seconds);
   for (const test of slowest.slice(0, SLOWEST)) say(`    ${test.seconds.toFixed(1).padStart(6)} s  ${test.name}`);
-  // what a suite could not try on this machine
-  for (const line of lines.filter((line) => line.startsWith('NOTE: '))) say(line);
+  for (const note of notes) say(note);
   for (const test of result.skipped) say(`    skipped ${test.name}: ${head(test.text, 1)}`);
   if (result.failed.length > 0) say(`---- ${name} (all of it: ${log})`);
   for (const test of result.failed) say(`FAILED ${test.name}\n${indent(head(test.text, OUTPUT_LINES), '  ')}`);
