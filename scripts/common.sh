@@ -30,13 +30,15 @@ still() { say "  still $1, $((SECONDS - $2)) s"; }
 # tick SECONDS COMMAND…: runs the command every SECONDS until stop_ticking, or until this script is gone
 tick() {
   local every=$1; shift
-  (trap - EXIT INT TERM HUP; while pause "$every" && kill -0 $$ 2>/dev/null; do "$@"; done) 6>&- 7>&- 8>&- 9>&- & TICKER=$!
+  (trap - EXIT INT TERM HUP; while pause "$every" && kill -0 $$ 2>/dev/null; do "$@"; done) 6>&- 7>&- 8>&- 9>&- &
+  TICKER=$!
+  disown "$TICKER"
 }
 
 stop_ticking() {
   [ -n "$TICKER" ] || return 0
-  kill "$TICKER" 2>/dev/null || true
-  wait "$TICKER" 2>/dev/null || true
+  # Not SIGTERM: a subshell that gets it before it has reset the traps of this script runs `leave`, which stops everything.
+  kill -KILL "$TICKER" 2>/dev/null || true
   TICKER=''
 }
 

@@ -57,7 +57,7 @@ run_suites() {
   say "… running $# suites, two at a time"
   for suite; do
     [ "${#SUITES[@]}" -lt 2 ] || await_a_suite
-    start_child run_suite "$suite" "$filter"
+    start_child run_to_file "$suite" "$filter"
     SUITES[${CHILDREN[-1]}]=$suite STARTED[${CHILDREN[-1]}]=$SECONDS
   done
   while [ "${#SUITES[@]}" -gt 0 ]; do await_a_suite; done
@@ -91,6 +91,13 @@ suite_command() {
   fi
 }
 
+# The exit code goes to a file: after `set -m`, bash forgets processes that end before it waits for them.
+run_to_file() {
+  local code=0
+  run_suite "$@" || code=$?
+  echo "$code" >"$RESULTS/$1.code"
+}
+
 run_suite() {
   local command log=$RESULTS/$1.log
   mapfile -t command < <(suite_command "$1" "$2")
@@ -106,11 +113,15 @@ install_packages() {
 }
 
 await_a_suite() {
-  local code=0 pid=''
+  local pid suite
   tick 15 say "  still running: ${SUITES[*]}"
-  wait -n -p pid "${!SUITES[@]}" || code=$?
+  while :; do
+    for pid in "${!SUITES[@]}"; do kill -0 "$pid" 2>/dev/null || break 2; done
+    pause 0.2
+  done
   stop_ticking
-  finish_suite "${SUITES[$pid]}" "$code" $((SECONDS - STARTED[$pid]))
+  suite=${SUITES[$pid]}
+  finish_suite "$suite" "$(cat "$RESULTS/$suite.code" 2>/dev/null || echo 255)" $((SECONDS - STARTED[$pid]))
   unset "SUITES[$pid]" "STARTED[$pid]"
 }
 
