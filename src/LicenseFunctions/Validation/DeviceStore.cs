@@ -2,6 +2,7 @@ using System.Net;
 using Dapper;
 using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Infrastructure.Http;
+using LicenseFunctions.Licenses;
 using Licensing.Devices;
 using Npgsql;
 using NpgsqlTypes;
@@ -210,20 +211,14 @@ public sealed class DeviceStore(LicenseDatabase database)
         }, cancellationToken);
     }
 
-    private const string AddAlert = """
-        insert into suspicious_activity_alerts
-            (detected_at, subscription_id, user_id, token_hash, activity_type, severity, description, evidence, auto_action_taken)
-        select @now, @subscriptionId, s.subscriber_id, @tokenHash, @activityType, @severity, @description, @evidence::jsonb, @action
-        from subscriptions s
-        where s.subscription_id = @subscriptionId
-        returning alert_id
-        """;
-
     /// <summary>The alert of a newcomer that made the license suspended.</summary>
-    public static Task<Guid> AddSuspensionAlertAsync(
+    public static async Task<Guid> AddSuspensionAlertAsync(
         NpgsqlConnection connection, Guid subscriptionId, string tokenHash, string description, string evidence, DateTimeOffset now,
-        CancellationToken cancellationToken) =>
-        AddAlertAsync(connection, subscriptionId, tokenHash, "CONCURRENT_SESSIONS", "HIGH", description, evidence, "SUSPENDED", now, cancellationToken);
+        CancellationToken cancellationToken)
+    {
+        var alert = new NewAlert(subscriptionId, "CONCURRENT_SESSIONS", "HIGH", description, evidence, "SUSPENDED", now.UtcDateTime);
+        return (await AlertLog.RaiseAsync(connection, alert with { TokenHash = tokenHash }, cancellationToken)).AlertId;
+    }
 
     // A newcomer that makes up a new EA instance for every check must not fill the table.
     private const string RepeatAlert = """
@@ -233,7 +228,7 @@ public sealed class DeviceStore(LicenseDatabase database)
             where subscription_id = @subscriptionId and activity_type = 'TOO_MANY_DEVICES' and status in ('OPEN', 'INVESTIGATING')
         )
         update suspicious_activity_alerts
-        set evidence = evidence || jsonb_build_object(
+        set updated_at = @now, evidence = evidence || jsonb_build_object(
                 'refusals', coalesce((evidence ->> 'refusals')::int, 1) + 1, 'last_refused_at', @now::timestamptz)
         where alert_id = (select alert_id from open_alerts
                           where same_device or number >= @MostOpenAlerts
@@ -252,17 +247,11 @@ public sealed class DeviceStore(LicenseDatabase database)
     {
         var repeated = await connection.ExecuteAsync(new CommandDefinition(
             RepeatAlert, new { subscriptionId, deviceKey, MostOpenAlerts, now = now.UtcDateTime }, cancellationToken: cancellationToken));
-        if (repeated == 0)
-            await AddAlertAsync(connection, subscriptionId, tokenHash, "TOO_MANY_DEVICES", "MEDIUM", description, evidence, "NONE", now, cancellationToken);
+        if (repeated > 0)
+            return;
+        var alert = new NewAlert(subscriptionId, "TOO_MANY_DEVICES", "MEDIUM", description, evidence, "NONE", now.UtcDateTime);
+        await AlertLog.RaiseAsync(connection, alert with { TokenHash = tokenHash }, cancellationToken);
     }
-
-    private static Task<Guid> AddAlertAsync(
-        NpgsqlConnection connection, Guid subscriptionId, string tokenHash, string activityType, string severity, string description,
-        string evidence, string action, DateTimeOffset now, CancellationToken cancellationToken) =>
-        connection.ExecuteScalarAsync<Guid>(new CommandDefinition(
-            AddAlert,
-            new { subscriptionId, tokenHash, activityType, severity, description, evidence, action, now = now.UtcDateTime },
-            cancellationToken: cancellationToken));
 
     private const string ListDevices = """
         select device_id, ea_instance_id, mt5_account_number, name, host(ip_address) as ip_address, first_seen_at, last_seen_at, removed_at
