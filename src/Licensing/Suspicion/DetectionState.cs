@@ -1,30 +1,35 @@
+using System.Text.Json.Serialization;
+
 namespace Licensing.Suspicion;
 
 /// <summary>
-/// What the detector remembers of a license: bounded in size, and JSON as it is. Times are Unix seconds, so that a stored state stays small.
-/// Only <see cref="Detector"/> changes one, and only a copy.
+/// What the detector remembers of a license. It is bounded in size and stored as JSON; JsonPropertyName keeps the names of stored states.
+/// Times are Unix seconds, so that a stored state stays small. Only <see cref="Detector"/> changes a state, and only a copy.
 /// </summary>
-public sealed class LicenseUse
+public sealed class DetectionState
 {
-    internal const int MaxIdentities = 24;
-
-    /// <summary>Of the shape, so that a later one can be told from it.</summary>
+    /// <summary>Schema version of the stored state.</summary>
     public int Version { get; set; } = 1;
 
-    /// <summary>The latest time that any record bore.</summary>
+    /// <summary>The latest time in any record.</summary>
     public long Clock { get; set; }
 
-    /// <summary>Evidence before this was judged harmless by a person.</summary>
-    public long ForgivenUntil { get; set; }
+    /// <summary>A review found evidence before this time harmless.</summary>
+    [JsonPropertyName("forgiven_until")]
+    public long HarmlessUntil { get; set; }
 
     public List<IdentityUse> Identities { get; set; } = [];
 
     public List<Incident> Incidents { get; set; } = [];
 
-    /// <summary>Networks of the last day with their latest use.</summary>
-    public List<Sighting> Networks { get; set; } = [];
+    /// <summary>Networks of the last 24 hours with their latest use.</summary>
+    [JsonPropertyName("networks")]
+    public List<RecentNetwork> RecentNetworks { get; set; } = [];
 
-    /// <summary>Whether an incident asks that devices which weren't known before it be refused, and this is one: use since then makes none known.</summary>
+    /// <summary>
+    /// True when an incident requires that unknown devices are refused and this device is unknown: its first use came after the incident's
+    /// start.
+    /// </summary>
     public bool Refuses(string? eaInstanceId, long? account)
     {
         var known = Identities.Find(identity => identity.Is(IdentityUse.Normal(eaInstanceId), IdentityUse.Normal(account)));
@@ -32,51 +37,52 @@ public sealed class LicenseUse
             && Incidents.Exists(incident => incident.Action >= FindingAction.Refuse && (known is null || known.FirstAt > incident.FirstAt));
     }
 
-    internal LicenseUse Copy() => new()
+    internal DetectionState Copy() => new()
     {
         Version = Version,
         Clock = Clock,
-        ForgivenUntil = ForgivenUntil,
+        HarmlessUntil = HarmlessUntil,
         Identities = Identities.ConvertAll(identity => identity.Copy()),
         Incidents = [.. Incidents],
-        Networks = [.. Networks],
+        RecentNetworks = [.. RecentNetworks],
     };
 }
 
-/// <summary>A stretch of time. Gap: seconds before it that still join it to an earlier one.</summary>
-public readonly record struct Stint(long Start, long End, int Gap);
+/// <summary>A span of time in which an identity was at work.</summary>
+/// <param name="Gap">Seconds before <paramref name="Start"/> that still join it to an earlier span.</param>
+public readonly record struct PresenceSpan(long Start, long End, int Gap);
 
-/// <summary>A session on one network of an identity; Told: by the record, not taken from the usual time between records.</summary>
-public readonly record struct LineSession(int Line, long Start, long End, bool Told);
+/// <summary>A session of an identity on one network.</summary>
+/// <param name="NetworkId">The <see cref="NetworkUse.Id"/>.</param>
+/// <param name="HasDuration">False when the duration was estimated from the usual time between records.</param>
+public readonly record struct NetworkSession(
+    [property: JsonPropertyName("line")] int NetworkId, long Start, long End, [property: JsonPropertyName("told")] bool HasDuration);
 
-/// <summary>How much quicker than usual records came from far places in turn.</summary>
-/// <param name="At">The latest record's time.</param>
-/// <param name="Line">Its line.</param>
-/// <param name="Excess">Work that one device can't have done, in usual times between records; 0 while the pace is that of one.</param>
-/// <param name="Places">Lines of the far places that it came from.</param>
-public sealed record Pace(long At, int Line, double Excess, IReadOnlyList<int> Places, long From, long To);
+/// <summary>How much faster than usual records came from far locations in turn.</summary>
+/// <param name="At">The time of the latest record.</param>
+/// <param name="NetworkId">The network of the latest record.</param>
+/// <param name="Excess">
+/// Work that one device cannot have done, in usual times between records; 0 while the pace is that of one device.
+/// </param>
+/// <param name="Locations">Networks, one for each of the far locations that the records came from.</param>
+public sealed record Pace(
+    long At, [property: JsonPropertyName("line")] int NetworkId, double Excess,
+    [property: JsonPropertyName("places")] IReadOnlyList<int> Locations, long From, long To);
 
-/// <summary>A network and when it was last seen.</summary>
-public readonly record struct Sighting(string Network, long LastAt);
+/// <summary>A network and its latest use.</summary>
+public readonly record struct RecentNetwork(string Network, long LastAt);
 
-/// <summary>What was reported of a matter so far.</summary>
-public sealed record Incident(string Key, FindingAction Action, Severity Severity, long FirstAt, long ReportedAt);
+/// <summary>What was reported of an incident so far.</summary>
+public sealed record Incident(string Key, FindingAction Action, FindingSeverity Severity, long FirstAt, long ReportedAt);
 
-/// <summary>A network as one identity used it.</summary>
-public sealed record Line(int Id, string Network, Place? Place, long FirstAt, long LastAt, int Records);
+/// <summary>The use of one network by one identity.</summary>
+/// <param name="Network">The key of <see cref="Suspicion.Network.Of"/>.</param>
+public sealed record NetworkUse(
+    int Id, string Network, [property: JsonPropertyName("place")] Location? Location, long FirstAt, long LastAt, int Records);
 
-/// <summary>One EA and account, and what it did.</summary>
+/// <summary>One identity, that is one EA and account, and its use.</summary>
 public sealed class IdentityUse
 {
-    internal const int MaxStints = 160;
-    internal const int MaxLines = 12;
-    internal const int MaxSessions = 96;
-    internal const int FewSessions = 6;
-    internal const int KnownRecords = 5;
-
-    /// <summary>Times between records that must have been seen before one is usual.</summary>
-    internal const int KnownGaps = 8;
-
     public string Ea { get; set; } = "";
 
     public long Account { get; set; }
@@ -85,45 +91,49 @@ public sealed class IdentityUse
 
     public long LastAt { get; set; }
 
-    /// <summary>The line of the latest record.</summary>
-    public int LastLine { get; set; } = -1;
+    /// <summary>The network of the latest record; −1 when there is none.</summary>
+    [JsonPropertyName("last_line")]
+    public int LastNetworkId { get; set; } = -1;
 
     public int Records { get; set; }
 
-    /// <summary>Times that a record came from another network than the one before.</summary>
+    /// <summary>How often a record came from another network than the one before.</summary>
     public int Moves { get; set; }
 
-    /// <summary>Latest moves, for changes in an hour.</summary>
+    /// <summary>The times of the latest moves, for the changes in an hour.</summary>
     public List<long> RecentMoves { get; set; } = [];
 
-    /// <summary>Usual seconds between records while it keeps to one network; 0 before it is known.</summary>
+    /// <summary>Usual seconds between records on one network; 0 before the first two.</summary>
     public double UsualGap { get; set; }
 
-    /// <summary>The variance of those times, as a share of the usual squared.</summary>
+    /// <summary>The variance of these times, in squares of <see cref="UsualGap"/>.</summary>
     public double GapSpread { get; set; }
 
-    /// <summary>Times between records that went into <see cref="UsualGap"/>.</summary>
+    /// <summary>The number of times in <see cref="UsualGap"/>.</summary>
     public int Gaps { get; set; }
 
     /// <summary>Records in a row on the latest network.</summary>
     public int Steady { get; set; }
 
-    /// <summary>Of the sessions that are no longer in <see cref="Sessions"/>.</summary>
+    /// <summary>The pace of the sessions that are no longer in <see cref="Sessions"/>.</summary>
     public Pace Pace { get; set; } = new(0, -1, 0, [], 0, 0);
 
-    /// <summary>Judged to be the owner's by a person.</summary>
+    /// <summary>A review decided that this is a device of the license's owner.</summary>
     public bool Trusted { get; set; }
 
-    public int NextLine { get; set; }
+    [JsonPropertyName("next_line")]
+    public int NextNetworkId { get; set; }
 
-    /// <summary>Presence, on whatever network, in order.</summary>
-    public List<Stint> Stints { get; set; } = [];
+    /// <summary>Presence on any network, ordered by start.</summary>
+    [JsonPropertyName("stints")]
+    public List<PresenceSpan> Presence { get; set; } = [];
 
-    /// <summary>Networks, the latest used.</summary>
-    public List<Line> Lines { get; set; } = [];
+    /// <summary>The networks that were used last.</summary>
+    [JsonPropertyName("lines")]
+    public List<NetworkUse> Networks { get; set; } = [];
 
-    /// <summary>Sessions by network, in order of their start: two at once can't be one device.</summary>
-    public List<LineSession> Sessions { get; set; } = [];
+    /// <summary>Sessions on all networks, ordered by start. Two at once cannot be one device.</summary>
+    public List<NetworkSession> Sessions { get; set; } = [];
 
     internal static string Normal(string? ea) => ea ?? "";
 
@@ -131,19 +141,21 @@ public sealed class IdentityUse
 
     internal bool Is(string ea, long account) => Account == account && string.Equals(Ea, ea, StringComparison.Ordinal);
 
-    /// <summary>Its address changes so often that another address says nothing: a carrier's NAT, a pool of exits.</summary>
-    internal bool Roams => Records >= KnownRecords && Moves > 0.4 * Records;
+    /// <summary>The address changes so often that another address is no evidence.</summary>
+    internal bool Roams(DetectionPolicy policy) => Records >= policy.RoamingRecords && Moves > policy.RoamingShare * Records;
 
-    internal Line? LineOf(int id) => Lines.Find(line => line.Id == id);
+    internal NetworkUse? NetworkOf(int id) => Networks.Find(network => network.Id == id);
 
-    internal Line? LatestLine => Lines.Count == 0 ? null : Lines.MaxBy(line => line.LastAt);
+    internal NetworkUse? On(string network) => Networks.Find(known => string.Equals(known.Network, network, StringComparison.Ordinal));
+
+    internal NetworkUse? LatestNetwork => Networks.Count == 0 ? null : Networks.MaxBy(network => network.LastAt);
 
     internal IdentityUse Copy()
     {
         var copy = (IdentityUse)MemberwiseClone();
         copy.RecentMoves = [.. RecentMoves];
-        copy.Stints = [.. Stints];
-        copy.Lines = [.. Lines];
+        copy.Presence = [.. Presence];
+        copy.Networks = [.. Networks];
         copy.Sessions = [.. Sessions];
         return copy;
     }

@@ -2,10 +2,12 @@ using System.Net;
 
 namespace Licensing.Suspicion;
 
-/// <summary>One usage record as the detector sees it, of one license.</summary>
-/// <param name="LoggedAt">The end of the session that it tells of; any clock, any order.</param>
+/// <summary>One usage record of one license, reduced to what the detector needs.</summary>
+/// <param name="LoggedAt">The end of the reported session. Clocks may be wrong; records may come in any order.</param>
 /// <param name="EaInstanceId">Null or empty when unknown.</param>
 /// <param name="Account">The MetaTrader account; null or 0 when unknown.</param>
-/// <param name="Session">Its session lies in this time before <paramref name="LoggedAt"/>; null or zero when not told, as by the SQL function.</param>
-public readonly record struct Use(
-    DateTimeOffset LoggedAt, string? EaInstanceId, long? Account, IPAddress? Address, Place? Place = null, TimeSpan? Session = null);
+/// <param name="Session">
+/// The duration of the session, which ends at <paramref name="LoggedAt"/>; null or zero when the record has none.
+/// </param>
+public readonly record struct UsageSample(
+    DateTimeOffset LoggedAt, string? EaInstanceId, long? Account, IPAddress? Address, Location? Location = null, TimeSpan? Session = null);

@@ -108,11 +108,11 @@ internal sealed class LicenseScene : IAsyncDisposable
     public Task SuspectAsync(params (string Ea, long Account)[] known)
     {
         var now = Time.GetUtcNow().ToUnixTimeSeconds();
-        var state = new LicenseUse
+        var state = new DetectionState
         {
             Clock = now,
             Identities = [.. known.Select(one => new IdentityUse { Ea = one.Ea, Account = one.Account, FirstAt = now - 86_400, LastAt = now })],
-            Incidents = [new Incident("people", FindingAction.Refuse, Severity.High, now - 3_600, now - 60)],
+            Incidents = [new Incident("people", FindingAction.Refuse, FindingSeverity.High, now - 3_600, now - 60)],
         };
         return Database.ExecuteAsync(
             "insert into suspicion_states (subscription_id, state) values (@SubscriptionId, @state::jsonb)",

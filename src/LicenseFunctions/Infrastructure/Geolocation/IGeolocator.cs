@@ -7,16 +7,16 @@ namespace LicenseFunctions.Infrastructure.Geolocation;
 public interface IGeolocator
 {
     /// <summary>Null where the place isn't known, and for addresses that have none; an outage is not known, either.</summary>
-    ValueTask<Place?> LocateAsync(IPAddress address, CancellationToken cancellationToken);
+    ValueTask<Location?> LocateAsync(IPAddress address, CancellationToken cancellationToken);
 
     /// <summary>Only from what this process has; null as well where somebody else would have to be asked.</summary>
-    Place? LocateHere(IPAddress address);
+    Location? LocateHere(IPAddress address);
 }
 
 /// <summary>Without a database geography stays silent.</summary>
 public sealed class NoGeolocator : IGeolocator
 {
-    public ValueTask<Place?> LocateAsync(IPAddress address, CancellationToken cancellationToken) => default;
+    public ValueTask<Location?> LocateAsync(IPAddress address, CancellationToken cancellationToken) => default;
 
-    public Place? LocateHere(IPAddress address) => null;
+    public Location? LocateHere(IPAddress address) => null;
 }

@@ -21,12 +21,12 @@ public sealed class IpApi(HttpClient http, Uri address, string key, TimeProvider
     /// <summary>Networks that are remembered.</summary>
     public const int MostNetworks = 50_000;
 
-    public async ValueTask<Place?> LocateAsync(IPAddress address, CancellationToken cancellationToken)
+    public async ValueTask<Location?> LocateAsync(IPAddress address, CancellationToken cancellationToken)
     {
         if (!PublicAddresses.HasPlace(address))
             return null;
-        var network = Network.Neighbourhood(Network.Of(address));
-        if (places.TryGetValue(network, out Place? known))
+        var network = Network.Neighborhood(Network.Of(address));
+        if (places.TryGetValue(network, out Location? known))
             return known;
         try
         {
@@ -38,18 +38,18 @@ public sealed class IpApi(HttpClient http, Uri address, string key, TimeProvider
         }
     }
 
-    public Place? LocateHere(IPAddress address) => places.Get<Place?>(Network.Neighbourhood(Network.Of(address)));
+    public Location? LocateHere(IPAddress address) => places.Get<Location?>(Network.Neighborhood(Network.Of(address)));
 
     public void Dispose() => places.Dispose();
 
-    private Place? Keep(string network, Place? place, TimeSpan span) =>
+    private Location? Keep(string network, Location? place, TimeSpan span) =>
         places.Set(network, place, new MemoryCacheEntryOptions { Size = 1, AbsoluteExpirationRelativeToNow = span });
 
-    private async Task<Place?> AskAsync(IPAddress of, CancellationToken cancellationToken)
+    private async Task<Location?> AskAsync(IPAddress of, CancellationToken cancellationToken)
     {
         var answer = await http.GetFromJsonAsync<Answer>(
             new Uri(address, $"{of}?access_key={Uri.EscapeDataString(key)}&fields=country_code,city,latitude,longitude"), Format, cancellationToken);
-        return answer is { CountryCode: not null } ? new Place(answer.CountryCode, answer.City, answer.Latitude, answer.Longitude) : null;
+        return answer is { CountryCode: not null } ? new Location(answer.CountryCode, answer.City, answer.Latitude, answer.Longitude) : null;
     }
 
     private static readonly JsonSerializerOptions Format = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };

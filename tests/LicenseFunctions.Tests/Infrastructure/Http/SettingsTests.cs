@@ -61,6 +61,7 @@ public sealed class SettingsTests
     [Theory]
     [InlineData("""{"people_minutes":40}""", null)]
     [InlineData("""{"people_minuets":40}""", "DETECTION_POLICY")] // would keep the default in silence
+    [InlineData("""{"people_minutes":0}""", "DETECTION_POLICY names a file in which people_minutes must be from 1 to 43200, such as 35.")]
     [InlineData("null", "DETECTION_POLICY")]
     [InlineData("", "DETECTION_POLICY")]
     public async Task Read_APolicyFile_HasKnobsThatThereAreOrStopsTheStart(string json, string? named)
@@ -74,7 +75,7 @@ public sealed class SettingsTests
         if (named is null)
         {
             reader.ThrowIfFaulty();
-            Assert.Equal(40, policy.PeopleMinutes);
+            Assert.Equal(TimeSpan.FromMinutes(40), policy.PeopleDuration);
         }
         else
         {
