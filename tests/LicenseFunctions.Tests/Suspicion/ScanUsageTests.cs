@@ -185,7 +185,7 @@ public sealed class ScanUsageTests(PostgresFixture postgres)
             select coalesce(country_code || ' ' || city || ' ' || round(latitude::numeric, 1), 'nowhere')
             from license_usage_log order by host(ip_address) collate "C" desc
             """));
-        Assert.Contains((await StateAsync(scene)).Identities[0].Lines, line => line.Location?.City == "Lagos");
+        Assert.Contains((await StateAsync(scene)).Identities[0].Networks, network => network.Location?.City == "Lagos");
     }
 
     private sealed class OneNetwork : IGeolocator
