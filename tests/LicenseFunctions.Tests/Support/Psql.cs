@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Runtime.CompilerServices;
 using Npgsql;
 
 namespace LicenseFunctions.Tests.Support;
@@ -8,8 +7,7 @@ namespace LicenseFunctions.Tests.Support;
 internal static class Psql
 {
     /// <summary>The folder <c>sql/</c> of the repository.</summary>
-    public static string SqlFolder([CallerFilePath] string thisFile = "") =>
-        Path.GetFullPath(Path.Combine(Path.GetDirectoryName(thisFile)!, "../../../sql"));
+    public static string SqlFolder() => Path.Combine(Repository.Root, "sql");
 
     /// <summary>Installs by the guide's command.</summary>
     public static Task<string> InstallAsync(TestDatabase database) =>
