@@ -12,5 +12,5 @@ public sealed class SystemFunctions(ShowSystem show, HttpSettings http)
     [Operation("The timers' last runs, and the work that waits.", Reply = typeof(SystemState))]
     public async Task<IResult> Show(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/system")] HttpRequest request, CancellationToken cancellationToken) =>
-        Results.Json(await show.RunAsync(http.ClientAddresses.Of(request.HttpContext), cancellationToken), Json.Options);
+        Results.Json(await show.RunAsync(http.ClientAddresses.AddressOf(request.HttpContext), cancellationToken), Json.Options);
 }

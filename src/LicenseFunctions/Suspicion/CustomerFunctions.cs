@@ -47,7 +47,7 @@ public sealed class CustomerFunctions(AnswerSuspicion answer, HttpSettings setti
         CancellationToken cancellationToken)
     {
         var body = await request.ReadAsync<ConfirmationRequest>(cancellationToken);
-        var from = settings.ClientAddresses.Of(request.HttpContext);
+        var from = settings.ClientAddresses.AddressOf(request.HttpContext);
         return body.Refusal is { } refusal
             ? refusal.ToResult()
             : (await answer.ConfirmAsync(body.Value, from, cancellationToken)).ToResult();

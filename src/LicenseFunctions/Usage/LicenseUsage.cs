@@ -1,5 +1,5 @@
 using LicenseFunctions.Infrastructure.Http;
-using Licensing;
+using LicenseFunctions.Licenses;
 using Licensing.Usage;
 using Microsoft.AspNetCore.Http;
 
@@ -16,9 +16,6 @@ public sealed record LicenseUsageReply(
 /// <summary>How a license was used, hour by hour or day by day.</summary>
 public sealed class LicenseUsage(UsageRollupStore rollups, TimeProvider time)
 {
-    private static readonly Refusal NotFound = new(
-        RefusalKind.NotFound, "LICENSE_NOT_FOUND", "There is no such license, or it is not yours.", "subscription_id");
-
     /// <param name="ownerId">Whose the license has to be; null for an operator.</param>
     public async Task<IResult> RunAsync(Guid subscriptionId, Guid? ownerId, HttpRequest request, CancellationToken cancellationToken)
     {
@@ -26,7 +23,7 @@ public sealed class LicenseUsage(UsageRollupStore rollups, TimeProvider time)
         if (asked.Refusal is { } refusal) return refusal.ToResult();
         var span = asked.Value;
         if (await rollups.TotalsAsync(subscriptionId, ownerId, span.From, span.To, cancellationToken) is not { } totals)
-            return NotFound.ToResult();
+            return LicenseNotFound.Refusal.ToResult();
 
         var buckets = rollups.BucketsAsync(subscriptionId, span.From, span.To, span.Step, cancellationToken);
         if (request.PrefersCsv()) return new CsvResult<UsageBucket>(buckets);
