@@ -34,7 +34,7 @@ internal static class ReportCommand
                 var (devices, _) = await new DeviceStore(licenses).ListAsync(id, row.Facts.Now.AddDays(-30), cancellationToken);
                 var alerts = await new AlertStore(licenses).ListAsync(new AlertFilter(OpenStatuses, null, id, null, null), null, 100, cancellationToken);
                 var judged = Judge(row, TimeSpan.FromDays(arguments.GetValue(graceDays)));
-                Write(Console.Out, judged, await health.SurroundingsAsync(id, cancellationToken), devices, alerts);
+                Write(Console.Out, judged, await health.DetailsAsync(id, cancellationToken), devices, alerts);
                 return 0;
             }
 
@@ -54,13 +54,13 @@ internal static class ReportCommand
     // As it is now, not as it was last stored: the facts are at hand.
     private static (Guid Id, HealthFacts Facts, HealthReport Report) Judge(HealthRow row, TimeSpan grace)
     {
-        var verdict = Verdict.Of(row.License, row.Facts.Now, grace);
+        var verdict = LicenseVerdict.Of(row.License, row.Facts.Now, grace);
         var facts = row.Facts with { Status = LicenseStatuses.Of(verdict, row.License.ExpiresAt, row.Facts.Now) };
         return (row.SubscriptionId, facts, HealthScore.Of(facts));
     }
 
     private static void Write(
-        TextWriter to, (Guid Id, HealthFacts Facts, HealthReport Report) judged, HealthSurroundings around, List<DeviceRow> devices,
+        TextWriter to, (Guid Id, HealthFacts Facts, HealthReport Report) judged, HealthDetails around, List<DeviceRow> devices,
         IReadOnlyList<AlertRow> alerts)
     {
         var (id, facts, report) = judged;
@@ -78,7 +78,7 @@ internal static class ReportCommand
         WriteRecommendations(to, report);
     }
 
-    private static void WriteUse(TextWriter to, HealthFacts facts, UsageOfADay usage)
+    private static void WriteUse(TextWriter to, HealthFacts facts, DailyUsage usage)
     {
         to.WriteLine();
         to.WriteLine("Usage (24 h)");
