@@ -62,11 +62,7 @@ end $$;
 CREATE FUNCTION public.create_suspicious_activity_alert(subscription_id uuid, activity_type character varying, severity character varying, description text, evidence jsonb DEFAULT NULL::jsonb, auto_action character varying DEFAULT 'NONE'::character varying) RETURNS uuid
     LANGUAGE sql
     AS $_$
-    insert into suspicious_activity_alerts
-        (subscription_id, user_id, token_hash, activity_type, severity, description, evidence, auto_action_taken)
-    values ($1, (select s.subscriber_id from subscriptions s where s.subscription_id = $1),
-            (select t.token_hash from v_current_license_tokens t where t.subscription_id = $1), $2, $3, $4, $5, $6)
-    returning alert_id
+    select r.alert_id from raise_alert($1, $2, $3, $4, $5, $6) as r
 $_$;
 
 CREATE FUNCTION public.credit_wallet(user_id uuid, amount numeric, entry_type public.ledger_entry_type, description text, reference_id uuid DEFAULT NULL::uuid) RETURNS uuid
@@ -465,6 +461,24 @@ begin
     perform mark_health_due(s.subscription_id) from subscriptions s where s.master_id = coalesce(new.master_id, old.master_id);
     return null;
 end $$;
+
+CREATE FUNCTION public.raise_alert(subscription_id uuid, activity_type character varying, severity character varying, description text, evidence jsonb, auto_action character varying, detected_at timestamp with time zone DEFAULT now(), incident text DEFAULT NULL::text, token_hash character varying DEFAULT NULL::character varying) RETURNS TABLE(alert_id uuid, user_id uuid, is_new boolean)
+    LANGUAGE sql
+    AS $_$
+    insert into suspicious_activity_alerts as a
+        (detected_at, updated_at, subscription_id, user_id, token_hash,
+         activity_type, severity, description, evidence, incident, auto_action_taken)
+    values ($7, $7, $1, (select s.subscriber_id from subscriptions s where s.subscription_id = $1),
+            coalesce($9, (select t.token_hash from v_current_license_tokens t where t.subscription_id = $1)),
+            $2, $3, $4, $5, $8, $6)
+    on conflict (subscription_id, incident) where incident is not null and status in ('OPEN', 'INVESTIGATING')
+    do update set severity = excluded.severity, activity_type = excluded.activity_type, description = excluded.description,
+                  evidence = excluded.evidence, updated_at = excluded.detected_at,
+                  -- SUSPENDED stays, and NOTIFIED does not become NONE.
+                  auto_action_taken = case when a.auto_action_taken = 'SUSPENDED' or excluded.auto_action_taken = 'NONE'
+                                           then a.auto_action_taken else excluded.auto_action_taken end
+    returning a.alert_id, a.user_id, a.xmax = 0
+$_$;
 
 CREATE FUNCTION public.record_license_usage(token_hash text, subscription_id text, ip text, ea_instance_id text, mt5_account bigint, received integer DEFAULT 1, executed integer DEFAULT 0, rejected integer DEFAULT 0, avg_latency_ms integer DEFAULT NULL::integer) RETURNS uuid
     LANGUAGE sql
