@@ -62,11 +62,7 @@ end $$;
 CREATE FUNCTION public.create_suspicious_activity_alert(subscription_id uuid, activity_type character varying, severity character varying, description text, evidence jsonb DEFAULT NULL::jsonb, auto_action character varying DEFAULT 'NONE'::character varying) RETURNS uuid
     LANGUAGE sql
     AS $_$
-    insert into suspicious_activity_alerts
-        (subscription_id, user_id, token_hash, activity_type, severity, description, evidence, auto_action_taken)
-    values ($1, (select s.subscriber_id from subscriptions s where s.subscription_id = $1),
-            (select t.token_hash from v_current_license_tokens t where t.subscription_id = $1), $2, $3, $4, $5, $6)
-    returning alert_id
+    select r.alert_id from raise_alert($1, $2, $3, $4, $5, $6) as r
 $_$;
 
 CREATE FUNCTION public.credit_wallet(user_id uuid, amount numeric, entry_type public.ledger_entry_type, description text, reference_id uuid DEFAULT NULL::uuid) RETURNS uuid
@@ -348,6 +344,12 @@ CREATE FUNCTION public.is_license_renewable(subscription_active boolean, state p
         and (state <> 'SUSPENDED_ADMIN' or suspended_for_expiry)
 $$;
 
+CREATE FUNCTION public.is_license_visible(subscriber_id uuid, owner_id uuid) RETURNS boolean
+    LANGUAGE sql IMMUTABLE
+    AS $_$
+    select $2 is null or $1 = $2
+$_$;
+
 CREATE FUNCTION public.is_renewal_final(status text) RETURNS boolean
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$
@@ -395,6 +397,18 @@ CREATE FUNCTION public.mark_health_due(license uuid) RETURNS void
     insert into license_health as h (subscription_id) select s.subscription_id from subscriptions s where s.subscription_id = license
     on conflict (subscription_id) do update set due_at = least(h.due_at, now()), marks = h.marks + 1
 $$;
+
+CREATE FUNCTION public.open_suspension_facts(subscription_id uuid, token_id uuid, device_key text, state public.subscription_state, paused_reason text) RETURNS TABLE(only_for_expiry boolean, reason text, took_token boolean, stands boolean, caused_by_device boolean)
+    LANGUAGE sql STABLE
+    AS $_$
+    select bool_and(o.cause = 'EXPIRY'),
+           (array_agg(o.reason order by o.cause = 'EXPIRY', o.suspended_at desc))[1],
+           bool_or($2 = any (o.token_ids)),
+           bool_or(o.reason = $5 and $4 = 'SUSPENDED_ADMIN'),
+           bool_or(o.device_key = $3)
+    from license_suspensions o
+    where o.subscription_id = $1 and o.closed_at is null
+$_$;
 
 CREATE FUNCTION public.payment_method_changed() RETURNS trigger
     LANGUAGE plpgsql
@@ -451,6 +465,24 @@ begin
     perform mark_health_due(s.subscription_id) from subscriptions s where s.master_id = coalesce(new.master_id, old.master_id);
     return null;
 end $$;
+
+CREATE FUNCTION public.raise_alert(subscription_id uuid, activity_type character varying, severity character varying, description text, evidence jsonb, auto_action character varying, detected_at timestamp with time zone DEFAULT now(), incident text DEFAULT NULL::text, token_hash character varying DEFAULT NULL::character varying) RETURNS TABLE(alert_id uuid, user_id uuid, is_new boolean)
+    LANGUAGE sql
+    AS $_$
+    insert into suspicious_activity_alerts as a
+        (detected_at, updated_at, subscription_id, user_id, token_hash,
+         activity_type, severity, description, evidence, incident, auto_action_taken)
+    values ($7, $7, $1, (select s.subscriber_id from subscriptions s where s.subscription_id = $1),
+            coalesce($9, (select t.token_hash from v_current_license_tokens t where t.subscription_id = $1)),
+            $2, $3, $4, $5, $8, $6)
+    on conflict (subscription_id, incident) where incident is not null and status in ('OPEN', 'INVESTIGATING')
+    do update set severity = excluded.severity, activity_type = excluded.activity_type, description = excluded.description,
+                  evidence = excluded.evidence, updated_at = excluded.detected_at,
+                  -- SUSPENDED stays, and NOTIFIED does not become NONE.
+                  auto_action_taken = case when a.auto_action_taken = 'SUSPENDED' or excluded.auto_action_taken = 'NONE'
+                                           then a.auto_action_taken else excluded.auto_action_taken end
+    returning a.alert_id, a.user_id, a.xmax = 0
+$_$;
 
 CREATE FUNCTION public.record_license_usage(token_hash text, subscription_id text, ip text, ea_instance_id text, mt5_account bigint, received integer DEFAULT 1, executed integer DEFAULT 0, rejected integer DEFAULT 0, avg_latency_ms integer DEFAULT NULL::integer) RETURNS uuid
     LANGUAGE sql
@@ -941,6 +973,141 @@ CREATE TABLE public.license_usage_log (
 )
 PARTITION BY RANGE (logged_at);
 
+CREATE TABLE public.suspicious_activity_alerts (
+    alert_id uuid DEFAULT public.uuid_generate_v4() NOT NULL,
+    detected_at timestamp with time zone DEFAULT now() NOT NULL,
+    subscription_id uuid,
+    user_id uuid,
+    token_hash character varying(255),
+    activity_type character varying(50) NOT NULL,
+    severity character varying(20) NOT NULL,
+    description text,
+    evidence jsonb,
+    status character varying(20) DEFAULT 'OPEN'::character varying NOT NULL,
+    resolved_at timestamp with time zone,
+    resolved_by uuid,
+    resolution_notes text,
+    auto_action_taken character varying(50) DEFAULT 'NONE'::character varying NOT NULL,
+    incident text,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    operators_told_at timestamp with time zone,
+    appealed_at timestamp with time zone,
+    customer_confirmed_at timestamp with time zone,
+    confirmed_from_known boolean DEFAULT false NOT NULL,
+    CONSTRAINT auto_action_is_known CHECK (((auto_action_taken)::text = ANY ((ARRAY['SUSPENDED'::character varying, 'NOTIFIED'::character varying, 'NONE'::character varying])::text[]))),
+    CONSTRAINT severity_is_known CHECK (((severity)::text = ANY ((ARRAY['LOW'::character varying, 'MEDIUM'::character varying, 'HIGH'::character varying, 'CRITICAL'::character varying])::text[]))),
+    CONSTRAINT status_is_known CHECK (((status)::text = ANY ((ARRAY['OPEN'::character varying, 'INVESTIGATING'::character varying, 'RESOLVED'::character varying, 'FALSE_POSITIVE'::character varying])::text[])))
+);
+
+CREATE TABLE public.users (
+    user_id uuid DEFAULT public.uuid_generate_v4() NOT NULL,
+    email character varying(255) NOT NULL,
+    password_hash character varying(255),
+    role character varying(20) DEFAULT 'subscriber'::character varying NOT NULL,
+    is_active boolean DEFAULT true NOT NULL,
+    trust_score integer DEFAULT 100 NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    last_login_at timestamp with time zone,
+    CONSTRAINT email_is_lower_case CHECK (((email)::text = lower((email)::text))),
+    CONSTRAINT trust_score_from_0_to_100 CHECK (((trust_score >= 0) AND (trust_score <= 100)))
+);
+
+CREATE VIEW public.v_license_health AS
+ SELECT facts.subscription_id,
+    facts.subscriber_id,
+    facts.email,
+    facts.is_active,
+    facts.expires_at,
+    facts.status,
+    facts.days_until_expiry,
+    facts.device_count,
+    facts.last_used_at,
+    facts.hours_since_use,
+    facts.open_alerts,
+    COALESCE((stored.score)::integer, (((
+        CASE
+            WHEN (facts.status = ANY (ARRAY['ACTIVE'::text, 'PENDING_RENEWAL'::text])) THEN 40
+            ELSE 0
+        END +
+        CASE
+            WHEN (facts.last_used_at > (now() - '24:00:00'::interval)) THEN 20
+            ELSE 0
+        END) +
+        CASE
+            WHEN (facts.device_count <= 2) THEN 20
+            ELSE 0
+        END) +
+        CASE
+            WHEN (facts.open_alerts = 0) THEN 20
+            ELSE 0
+        END)) AS health_score
+   FROM (( SELECT s.subscription_id,
+            s.subscriber_id,
+            u.email,
+            t.is_active,
+            t.expires_at,
+                CASE
+                    WHEN ((s.state = 'SUSPENDED_ADMIN'::public.subscription_state) AND (s.paused_reason IS DISTINCT FROM 'License expired'::text)) THEN 'SUSPENDED'::text
+                    WHEN ((s.state = 'SUSPENDED_ADMIN'::public.subscription_state) OR (t.expires_at <= now())) THEN 'EXPIRED'::text
+                    WHEN (t.is_active IS NOT TRUE) THEN 'REVOKED'::text
+                    WHEN (t.expires_at < (now() + '7 days'::interval)) THEN 'PENDING_RENEWAL'::text
+                    ELSE 'ACTIVE'::text
+                END AS status,
+            (floor((EXTRACT(epoch FROM (t.expires_at - now())) / (86400)::numeric)))::integer AS days_until_expiry,
+            ( SELECT (count(DISTINCT ROW(l.ea_instance_id, l.mt5_account_number)))::integer AS count
+                   FROM public.license_usage_log l
+                  WHERE ((l.subscription_id = s.subscription_id) AND (l.logged_at > (now() - '30 days'::interval)))) AS device_count,
+            t.last_used_at,
+            round((EXTRACT(epoch FROM (now() - t.last_used_at)) / (3600)::numeric), 1) AS hours_since_use,
+            ( SELECT (count(*))::integer AS count
+                   FROM public.suspicious_activity_alerts a
+                  WHERE ((a.subscription_id = s.subscription_id) AND ((a.status)::text = ANY ((ARRAY['OPEN'::character varying, 'INVESTIGATING'::character varying])::text[])))) AS open_alerts
+           FROM ((public.subscriptions s
+             JOIN LATERAL ( SELECT c.token_id,
+                    c.subscription_id,
+                    c.token_hash,
+                    c.ea_instance_id,
+                    c.last_used_at,
+                    c.ip_address,
+                    c.is_active,
+                    c.expires_at,
+                    c.created_at,
+                    c.revoked_at,
+                    c.revoked_reason,
+                    c.metadata
+                   FROM public.v_current_license_tokens c
+                  WHERE (c.subscription_id = s.subscription_id)
+                 LIMIT 1) t ON (true))
+             JOIN public.users u ON ((u.user_id = s.subscriber_id)))) facts
+     LEFT JOIN public.license_health stored USING (subscription_id));
+
+CREATE VIEW public.listed_licenses AS
+ SELECT h.subscription_id,
+    h.subscriber_id,
+    h.email,
+    ( SELECT split_part((m.email)::text, '@'::text, 1) AS split_part
+           FROM (public.subscriptions s
+             JOIN public.users m ON ((m.user_id = s.master_id)))
+          WHERE (s.subscription_id = h.subscription_id)) AS master,
+        CASE
+            WHEN ((h.status = 'EXPIRED'::text) AND (( SELECT scored.status
+               FROM public.license_health scored
+              WHERE (scored.subscription_id = h.subscription_id)) = 'GRACE'::text)) THEN 'GRACE'::text
+            ELSE h.status
+        END AS status,
+    h.status AS status_filter,
+    h.health_score,
+    h.days_until_expiry,
+    h.expires_at,
+    ( SELECT public.is_auto_renewed(c.metadata) AS is_auto_renewed
+           FROM public.v_current_license_tokens c
+          WHERE (c.subscription_id = h.subscription_id)) AS auto_renew,
+    h.last_used_at,
+    h.device_count,
+    h.open_alerts
+   FROM public.v_license_health h;
+
 CREATE TABLE public.master_pricing (
     pricing_id uuid DEFAULT public.uuid_generate_v4() NOT NULL,
     master_id uuid NOT NULL,
@@ -1111,20 +1278,6 @@ CREATE VIEW public.renewal_terms AS
      LEFT JOIN public.user_wallets w ON ((w.user_id = s.subscriber_id)))
      LEFT JOIN public.user_payment_methods m ON (((m.user_id = s.subscriber_id) AND m.is_default AND m.is_active)));
 
-CREATE TABLE public.users (
-    user_id uuid DEFAULT public.uuid_generate_v4() NOT NULL,
-    email character varying(255) NOT NULL,
-    password_hash character varying(255),
-    role character varying(20) DEFAULT 'subscriber'::character varying NOT NULL,
-    is_active boolean DEFAULT true NOT NULL,
-    trust_score integer DEFAULT 100 NOT NULL,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
-    updated_at timestamp with time zone DEFAULT now() NOT NULL,
-    last_login_at timestamp with time zone,
-    CONSTRAINT email_is_lower_case CHECK (((email)::text = lower((email)::text))),
-    CONSTRAINT trust_score_from_0_to_100 CHECK (((trust_score >= 0) AND (trust_score <= 100)))
-);
-
 CREATE VIEW public.next_renewals AS
  SELECT t.subscription_id,
     t.subscriber_id AS user_id,
@@ -1271,32 +1424,6 @@ CREATE TABLE public.suspicion_states (
     updated_at timestamp with time zone DEFAULT now() NOT NULL
 );
 
-CREATE TABLE public.suspicious_activity_alerts (
-    alert_id uuid DEFAULT public.uuid_generate_v4() NOT NULL,
-    detected_at timestamp with time zone DEFAULT now() NOT NULL,
-    subscription_id uuid,
-    user_id uuid,
-    token_hash character varying(255),
-    activity_type character varying(50) NOT NULL,
-    severity character varying(20) NOT NULL,
-    description text,
-    evidence jsonb,
-    status character varying(20) DEFAULT 'OPEN'::character varying NOT NULL,
-    resolved_at timestamp with time zone,
-    resolved_by uuid,
-    resolution_notes text,
-    auto_action_taken character varying(50) DEFAULT 'NONE'::character varying NOT NULL,
-    incident text,
-    updated_at timestamp with time zone DEFAULT now() NOT NULL,
-    operators_told_at timestamp with time zone,
-    appealed_at timestamp with time zone,
-    customer_confirmed_at timestamp with time zone,
-    confirmed_from_known boolean DEFAULT false NOT NULL,
-    CONSTRAINT auto_action_is_known CHECK (((auto_action_taken)::text = ANY ((ARRAY['SUSPENDED'::character varying, 'NOTIFIED'::character varying, 'NONE'::character varying])::text[]))),
-    CONSTRAINT severity_is_known CHECK (((severity)::text = ANY ((ARRAY['LOW'::character varying, 'MEDIUM'::character varying, 'HIGH'::character varying, 'CRITICAL'::character varying])::text[]))),
-    CONSTRAINT status_is_known CHECK (((status)::text = ANY ((ARRAY['OPEN'::character varying, 'INVESTIGATING'::character varying, 'RESOLVED'::character varying, 'FALSE_POSITIVE'::character varying])::text[])))
-);
-
 CREATE TABLE public.timer_leases (
     timer_name text NOT NULL,
     holder text,
@@ -1368,75 +1495,6 @@ CREATE TABLE public.usage_rollups (
     CONSTRAINT network_is_no_address CHECK ((masklen((network)::inet) = ANY (ARRAY[0, 24, 48])))
 )
 WITH (fillfactor='70');
-
-CREATE VIEW public.v_license_health AS
- SELECT facts.subscription_id,
-    facts.subscriber_id,
-    facts.email,
-    facts.is_active,
-    facts.expires_at,
-    facts.status,
-    facts.days_until_expiry,
-    facts.device_count,
-    facts.last_used_at,
-    facts.hours_since_use,
-    facts.open_alerts,
-    COALESCE((stored.score)::integer, (((
-        CASE
-            WHEN (facts.status = ANY (ARRAY['ACTIVE'::text, 'PENDING_RENEWAL'::text])) THEN 40
-            ELSE 0
-        END +
-        CASE
-            WHEN (facts.last_used_at > (now() - '24:00:00'::interval)) THEN 20
-            ELSE 0
-        END) +
-        CASE
-            WHEN (facts.device_count <= 2) THEN 20
-            ELSE 0
-        END) +
-        CASE
-            WHEN (facts.open_alerts = 0) THEN 20
-            ELSE 0
-        END)) AS health_score
-   FROM (( SELECT s.subscription_id,
-            s.subscriber_id,
-            u.email,
-            t.is_active,
-            t.expires_at,
-                CASE
-                    WHEN ((s.state = 'SUSPENDED_ADMIN'::public.subscription_state) AND (s.paused_reason IS DISTINCT FROM 'License expired'::text)) THEN 'SUSPENDED'::text
-                    WHEN ((s.state = 'SUSPENDED_ADMIN'::public.subscription_state) OR (t.expires_at <= now())) THEN 'EXPIRED'::text
-                    WHEN (t.is_active IS NOT TRUE) THEN 'REVOKED'::text
-                    WHEN (t.expires_at < (now() + '7 days'::interval)) THEN 'PENDING_RENEWAL'::text
-                    ELSE 'ACTIVE'::text
-                END AS status,
-            (floor((EXTRACT(epoch FROM (t.expires_at - now())) / (86400)::numeric)))::integer AS days_until_expiry,
-            ( SELECT (count(DISTINCT ROW(l.ea_instance_id, l.mt5_account_number)))::integer AS count
-                   FROM public.license_usage_log l
-                  WHERE ((l.subscription_id = s.subscription_id) AND (l.logged_at > (now() - '30 days'::interval)))) AS device_count,
-            t.last_used_at,
-            round((EXTRACT(epoch FROM (now() - t.last_used_at)) / (3600)::numeric), 1) AS hours_since_use,
-            ( SELECT (count(*))::integer AS count
-                   FROM public.suspicious_activity_alerts a
-                  WHERE ((a.subscription_id = s.subscription_id) AND ((a.status)::text = ANY ((ARRAY['OPEN'::character varying, 'INVESTIGATING'::character varying])::text[])))) AS open_alerts
-           FROM ((public.subscriptions s
-             JOIN LATERAL ( SELECT c.token_id,
-                    c.subscription_id,
-                    c.token_hash,
-                    c.ea_instance_id,
-                    c.last_used_at,
-                    c.ip_address,
-                    c.is_active,
-                    c.expires_at,
-                    c.created_at,
-                    c.revoked_at,
-                    c.revoked_reason,
-                    c.metadata
-                   FROM public.v_current_license_tokens c
-                  WHERE (c.subscription_id = s.subscription_id)
-                 LIMIT 1) t ON (true))
-             JOIN public.users u ON ((u.user_id = s.subscriber_id)))) facts
-     LEFT JOIN public.license_health stored USING (subscription_id));
 
 CREATE VIEW public.v_license_usage_24h AS
  SELECT license_usage_log.subscription_id,

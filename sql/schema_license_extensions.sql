@@ -39,6 +39,8 @@ begin;
 \ir installation/journal.sql
 select schema_definitions() as definitions_before \gset
 \ir repeatable/10_current_license_tokens.sql
+\ir repeatable/11_is_license_visible.sql
+\ir repeatable/12_open_suspension_facts.sql
 \ir repeatable/20_license_usage.sql
 \ir repeatable/21_store_license_usage.sql
 \ir repeatable/30_usage_retention.sql
@@ -50,6 +52,7 @@ select schema_definitions() as definitions_before \gset
 \ir repeatable/46_next_renewals.sql
 \ir repeatable/50_suspicious_activity_alerts.sql
 \ir repeatable/60_license_health.sql
+\ir repeatable/61_listed_licenses.sql
 \ir repeatable/70_persons.sql
 select schema_definitions() = :'definitions_before' as unchanged \gset
 \if :unchanged

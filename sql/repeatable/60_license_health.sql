@@ -1,5 +1,5 @@
--- Every license with its status and its score: the stored one; until it is judged for the first time the platform's plain one,
--- 40 active, 20 used in the last 24 hours, 20 at most two devices, 20 no open alert.
+-- Every license with its status and its stored score. Before the first scoring, the platform's simple score is used:
+-- 40 for an active license, 20 for use in the last 24 hours, 20 for at most two devices, 20 for no open alert.
 create or replace view v_license_health as
 select
     facts.*,
@@ -15,7 +15,7 @@ from (
         t.is_active,
         t.expires_at,
         case
-            -- A license suspended for its expiry is an expired one.
+            -- A license that is suspended for its expiry is expired.
             when s.state = 'SUSPENDED_ADMIN' and s.paused_reason is distinct from 'License expired' then 'SUSPENDED'
             when s.state = 'SUSPENDED_ADMIN' or t.expires_at <= now() then 'EXPIRED'
             when t.is_active is not true then 'REVOKED'
@@ -30,7 +30,7 @@ from (
         (select count(*)::int from suspicious_activity_alerts a
          where a.subscription_id = s.subscription_id and a.status in ('OPEN', 'INVESTIGATING')) as open_alerts
     from subscriptions s
-    -- The limit lets one license be looked up by index; joined plainly all tokens would be sorted for it.
+    -- With the limit, the tokens of one license are found by index. A plain join would sort all tokens.
     join lateral (select * from v_current_license_tokens c where c.subscription_id = s.subscription_id limit 1) t on true
     join users u on u.user_id = s.subscriber_id
 ) as facts

@@ -46,11 +46,11 @@ public static class Program
         }
     }
 
-    /// <param name="others">Additional assemblies with functions, which are not published.</param>
-    public static IHost BuildStandalone(string[] args, params Assembly[] others)
+    /// <param name="furtherAssemblies">Assemblies with functions that are not published, in addition to this one.</param>
+    public static IHost BuildStandalone(string[] args, params Assembly[] furtherAssemblies)
     {
-        var builder = StandaloneApplication.CreateBuilder(args, [typeof(Program).Assembly, .. others]);
-        Compose(builder, others);
+        var builder = StandaloneApplication.CreateBuilder(args, [typeof(Program).Assembly, .. furtherAssemblies]);
+        Compose(builder, furtherAssemblies);
         return builder.Build();
     }
 
@@ -71,7 +71,7 @@ public static class Program
         return builder.Build();
     }
 
-    private static void Compose<TBuilder>(TBuilder builder, params Assembly[] others)
+    private static void Compose<TBuilder>(TBuilder builder, params Assembly[] furtherAssemblies)
         where TBuilder : IHostApplicationBuilder, IFunctionsWorkerApplicationBuilder
     {
         var services = ((IHostApplicationBuilder)builder).Services;
@@ -82,7 +82,7 @@ public static class Program
 
         services.AddSingleton(TimeProvider.System);
         services.AddDatabase(settings);
-        services.AddHttpEdge(settings, others);
+        services.AddHttpEdge(settings, furtherAssemblies);
         services.AddValidation(settings);
         services.AddHealth(settings);
         services.AddLicenses();

@@ -38,7 +38,7 @@ internal static class ReportCommand
                 var alerts = await new AlertStore(licenses)
                     .ListAsync(new AlertFilter(OpenStatuses, null, id, null, null), null, 100, cancellationToken);
                 var scored = Score(row, TimeSpan.FromDays(arguments.GetValue(graceDays)));
-                Write(Console.Out, scored, await health.SurroundingsAsync(id, cancellationToken), devices, alerts);
+                Write(Console.Out, scored, await health.DetailsAsync(id, cancellationToken), devices, alerts);
                 return 0;
             }
 
@@ -74,13 +74,13 @@ internal static class ReportCommand
     // The present score, which may differ from the stored one.
     private static (Guid Id, HealthFacts Facts, HealthReport Report) Score(HealthRow row, TimeSpan grace)
     {
-        var verdict = Verdict.Of(row.License, row.Facts.Now, grace);
+        var verdict = LicenseVerdict.Of(row.License, row.Facts.Now, grace);
         var facts = row.Facts with { Status = LicenseStatuses.Of(verdict, row.License.ExpiresAt, row.Facts.Now) };
         return (row.SubscriptionId, facts, HealthScore.Of(facts));
     }
 
     private static void Write(
-        TextWriter to, (Guid Id, HealthFacts Facts, HealthReport Report) scored, HealthSurroundings around, List<DeviceRow> devices,
+        TextWriter to, (Guid Id, HealthFacts Facts, HealthReport Report) scored, HealthDetails around, List<DeviceRow> devices,
         IReadOnlyList<AlertRow> alerts)
     {
         var (id, facts, report) = scored;
@@ -98,7 +98,7 @@ internal static class ReportCommand
         WriteRecommendations(to, report);
     }
 
-    private static void WriteUse(TextWriter to, HealthFacts facts, UsageOfADay usage)
+    private static void WriteUse(TextWriter to, HealthFacts facts, DailyUsage usage)
     {
         to.WriteLine();
         to.WriteLine("Usage (24 h)");

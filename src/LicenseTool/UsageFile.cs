@@ -7,22 +7,26 @@ using Licensing.Suspicion;
 
 namespace LicenseTool;
 
-/// <summary>Usage and labels as CSV, plain or gzip, in the columns of license_usage_log; durations and places may be missing or empty.</summary>
+/// <summary>
+/// Usage and labels as CSV, plain or gzip, with the columns of license_usage_log. Durations and locations may be missing or empty.
+/// </summary>
 internal static class UsageFile
 {
-    /// <exception cref="InvalidDataException">A column that is needed is missing, or a field isn't of its type; with the record's number.</exception>
-    public static IEnumerable<(Guid Subscription, Use Use)> Read(string path) => Rows(path, row =>
+    /// <exception cref="InvalidDataException">A required field is missing or has the wrong type; with the record's number.</exception>
+    public static IEnumerable<(Guid Subscription, UsageSample Sample)> Read(string path) => Rows(path, row =>
     {
         var (country, city, latitude) = (row.Text("country_code"), row.Text("city"), row.Number("latitude"));
-        var place = country is null && city is null && latitude is null ? null : new Place(country, city, latitude, row.Number("longitude"));
-        return (Guid.Parse(row.Needed("subscription_id")), new Use(
-            Time(row.Needed("logged_at")), row.Text("ea_instance_id"), (long?)row.Number("mt5_account_number"),
-            row.Text("ip_address") is { } address ? IPAddress.Parse(address) : null, place,
+        var location = country is null && city is null && latitude is null
+            ? null
+            : new Location(country, city, latitude, row.Number("longitude"));
+        return (Guid.Parse(row.Required("subscription_id")), new UsageSample(
+            Time(row.Required("logged_at")), row.Text("ea_instance_id"), (long?)row.Number("mt5_account_number"),
+            row.Text("ip_address") is { } address ? IPAddress.Parse(address) : null, location,
             row.Number("session_duration_sec") is { } seconds ? TimeSpan.FromSeconds(seconds) : null));
     });
 
     public static List<Truth> ReadLabels(string path) => [.. Rows(path, row => new Truth(
-        Guid.Parse(row.Needed("subscription_id")), row.Needed("label") == "sharing", row.Text("scenario") ?? "",
+        Guid.Parse(row.Required("subscription_id")), row.Required("label") == "sharing", row.Text("scenario") ?? "",
         row.Text("first_violation_at") is { } at ? Time(at) : null))];
 
     private static IEnumerable<T> Rows<T>(string path, Func<Row, T> read)
@@ -48,13 +52,15 @@ internal static class UsageFile
         }
     }
 
-    private static DateTimeOffset Time(string text) => DateTimeOffset.Parse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal);
+    private static DateTimeOffset Time(string text) =>
+        DateTimeOffset.Parse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal);
 
     private readonly record struct Row(CsvReader Csv)
     {
-        public string? Text(string column) => Csv.TryGetFieldIndex(column, out var index) && Csv.GetString(index) is { Length: > 0 } text ? text : null;
+        public string? Text(string column) =>
+            Csv.TryGetFieldIndex(column, out var index) && Csv.GetString(index) is { Length: > 0 } text ? text : null;
 
-        public string Needed(string column) => Text(column) ?? throw new FormatException($"{column} is missing");
+        public string Required(string column) => Text(column) ?? throw new FormatException($"{column} is missing");
 
         public double? Number(string column) => Text(column) is { } text ? double.Parse(text, CultureInfo.InvariantCulture) : null;
     }

@@ -1,6 +1,6 @@
 namespace Licensing;
 
-/// <summary>What sort of "no" a <see cref="Refusal"/> is; the edge turns it into a status code.</summary>
+/// <summary>The kinds of refusals. The HTTP edge maps each to a status code.</summary>
 public enum RefusalKind
 {
     Invalid,
@@ -16,14 +16,13 @@ public enum RefusalKind
 }
 
 /// <summary>An expected outcome that isn't what the caller asked for.</summary>
-/// <param name="Kind">Its sort.</param>
-/// <param name="Code">Stable, upper case with underscores: what programs decide by.</param>
-/// <param name="Detail">A sentence for people: what was wrong, without secrets.</param>
-/// <param name="Field">The JSON name or path of the input at fault, where one is.</param>
+/// <param name="Code">Stable, in upper case with underscores. Programs decide by it.</param>
+/// <param name="Detail">A sentence for people that says what was wrong, without secrets.</param>
+/// <param name="Field">The JSON name or path of the wrong input; null if the refusal isn't about one input.</param>
 /// <param name="Hint">What the caller can do about it, with an example.</param>
 public sealed record Refusal(RefusalKind Kind, string Code, string Detail, string? Field = null, string? Hint = null);
 
-/// <summary>A value or the <see cref="Licensing.Refusal"/> that stands in its place.</summary>
+/// <summary>A value, or the <see cref="Licensing.Refusal"/> that explains why there is none.</summary>
 public readonly record struct Outcome<T>
 {
     private readonly T? value;

@@ -5,12 +5,12 @@ using Licensing.Suspicion;
 namespace Benchmarks;
 
 /// <summary>
-/// How right the detector is, beside the guide's rules and impossible travel, on the seeds that no threshold was set on. The limits: nobody
-/// honest suspended, 97 % of the sharers.
+/// The accuracy of the detector, of the integration guide's rules and of impossible travel, on seeds that no threshold was set on. The
+/// limits: no honest customer is suspended, and 97 % of the sharers are.
 /// </summary>
 internal static class DetectAccuracyBench
 {
-    /// <param name="context">Arguments: licenses of each scenario, 26 where it isn't given: then there are over 1,000 honest customers.</param>
+    /// <param name="context">Arguments: licenses of each scenario; 26 by default, which makes over 1,000 honest customers.</param>
     public static Task<int> RunAsync(BenchContext context)
     {
         var each = context.Arguments.Length > 0 ? int.Parse(context.Arguments[0], CultureInfo.InvariantCulture) : 26;
@@ -19,10 +19,10 @@ internal static class DetectAccuracyBench
         foreach (var recording in Corpus.Recordings)
         {
             var corpus = Corpus.Generate(Corpus.ReportSeed, recording, each);
-            var ours = Baselines.Judge(corpus, Baselines.Detector(corpus, new DetectionPolicy()));
+            var ours = Baselines.Score(corpus, Baselines.Detector(corpus, new DetectionPolicy()));
             Print(recording.Name, "ours", ours);
-            Print(recording.Name, "the guide's", Baselines.Judge(corpus, Baselines.GuideRules(corpus)));
-            Print(recording.Name, "900 km/h", Baselines.Judge(corpus, Baselines.SpeedOnly(corpus)));
+            Print(recording.Name, "the guide's", Baselines.Score(corpus, Baselines.GuideRules(corpus)));
+            Print(recording.Name, "900 km/h", Baselines.Score(corpus, Baselines.SpeedOnly(corpus)));
             if (ours.FalsePositives.Hits > 0 || ours.Recall.Value < recording.LeastRecall)
                 worst = 1;
         }
@@ -30,8 +30,9 @@ internal static class DetectAccuracyBench
         return Task.FromResult(worst);
     }
 
-    private static void Print(string recording, string rules, Accuracy accuracy) => Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-        $"| {recording} | {rules} | {Text(accuracy.Recall)} | {Text(accuracy.FalsePositives)} | {accuracy.MedianHours:0.0} |"));
+    private static void Print(string recording, string rules, Accuracy accuracy) =>
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
+            $"| {recording} | {rules} | {Text(accuracy.Recall)} | {Text(accuracy.FalsePositives)} | {accuracy.MedianHours:0.0} |"));
 
     private static string Text(Share share)
     {

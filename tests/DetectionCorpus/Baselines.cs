@@ -2,14 +2,15 @@ using Licensing.Suspicion;
 
 namespace DetectionCorpus;
 
-/// <summary>What the detector is compared with: first suspensions of each license by simple rules, taken literally.</summary>
+/// <summary>Simple rules that the detector is compared with: the first suspension of each license by them.</summary>
 public static class Baselines
 {
     private const double SpeedKmh = 900;
 
     /// <summary>
-    /// The guide's: a device is address, EA and account; from the third one on, more than 3 addresses in 24 h, more than 2 places, more than one
-    /// device active in 5 minutes or more than 5 changes of device in a day suspend.
+    /// The rules of the integration guide, taken literally. A device is an address, EA and account. With more than two devices a license is
+    /// suspended for more than 3 addresses or 2 cities in 24 hours, more than one device active in 5 minutes, or more than 5 changes of
+    /// device in a day.
     /// </summary>
     public static Dictionary<Guid, DateTimeOffset> GuideRules(Corpus corpus)
     {
@@ -17,15 +18,15 @@ public static class Baselines
         foreach (var license in corpus.Rows.GroupBy(row => row.Subscription))
         {
             var devices = new HashSet<(string, string?, long?)>();
-            var day = new Queue<(Use Use, (string, string?, long?) Device)>();
+            var day = new Queue<(UsageSample Sample, (string, string?, long?) Device)>();
             foreach (var row in license)
             {
-                var device = (row.Use.Address?.ToString() ?? "", row.Use.EaInstanceId, row.Use.Account);
-                day.Enqueue((row.Use, device));
-                while (day.Peek().Use.LoggedAt <= row.Use.LoggedAt.AddDays(-1))
+                var device = (row.Sample.Address?.ToString() ?? "", row.Sample.EaInstanceId, row.Sample.Account);
+                day.Enqueue((row.Sample, device));
+                while (day.Peek().Sample.LoggedAt <= row.Sample.LoggedAt.AddDays(-1))
                     day.Dequeue();
                 devices.Add(device);
-                if (devices.Count > 2 && Violates(day, row.Use.LoggedAt))
+                if (devices.Count > 2 && Violates(day, row.Sample.LoggedAt))
                 {
                     suspended[license.Key] = row.ArrivedAt;
                     break;
@@ -36,32 +37,34 @@ public static class Baselines
         return suspended;
     }
 
-    private static bool Violates(Queue<(Use Use, (string, string?, long?) Device)> day, DateTimeOffset now)
+    private static bool Violates(Queue<(UsageSample Sample, (string, string?, long?) Device)> day, DateTimeOffset now)
     {
         var changes = day.Zip(day.Skip(1)).Count(pair => pair.First.Device != pair.Second.Device);
         return changes > 5
-            || day.Select(seen => seen.Use.Address).Distinct().Count() > 3
-            || day.Select(seen => seen.Use.Place?.City).OfType<string>().Distinct().Count() > 2
-            || day.Where(seen => seen.Use.LoggedAt > now.AddMinutes(-5)).Select(seen => seen.Device).Distinct().Count() > 1;
+            || day.Select(seen => seen.Sample.Address).Distinct().Count() > 3
+            || day.Select(seen => seen.Sample.Location?.City).OfType<string>().Distinct().Count() > 2
+            || day.Where(seen => seen.Sample.LoggedAt > now.AddMinutes(-5)).Select(seen => seen.Device).Distinct().Count() > 1;
     }
 
-    /// <summary>Impossible travel alone: two records of one license in a row whose places are further apart than an aircraft flies.</summary>
+    /// <summary>
+    /// Impossible travel alone: two consecutive records of one license in locations that are further apart than an aircraft flies.
+    /// </summary>
     public static Dictionary<Guid, DateTimeOffset> SpeedOnly(Corpus corpus)
     {
         var suspended = new Dictionary<Guid, DateTimeOffset>();
         foreach (var license in corpus.Rows.GroupBy(row => row.Subscription))
         {
-            var last = default(Use?);
+            var last = default(UsageSample?);
             foreach (var row in license)
             {
-                if (last is { } before && Place.LeastKm(before.Place, row.Use.Place, 0) is { } km
-                    && km > SpeedKmh * Math.Max(1.0 / 60, Math.Abs((row.Use.LoggedAt - before.LoggedAt).TotalHours)))
+                if (last is { } before && Location.LeastKm(before.Location, row.Sample.Location, 0) is { } km
+                    && km > SpeedKmh * Math.Max(1.0 / 60, Math.Abs((row.Sample.LoggedAt - before.LoggedAt).TotalHours)))
                 {
                     suspended[license.Key] = row.ArrivedAt;
                     break;
                 }
 
-                last = row.Use;
+                last = row.Sample;
             }
         }
 
@@ -72,13 +75,14 @@ public static class Baselines
     {
         var backtest = new Backtest(policy);
         foreach (var row in corpus.Rows)
-            backtest.Take(row.Subscription, row.ArrivedAt, row.Use);
+            backtest.Add(row.Subscription, row.ArrivedAt, row.Sample);
         return backtest.Finish()
-            .Where(verdict => verdict.Finding.Action == FindingAction.Suspend)
-            .GroupBy(verdict => verdict.SubscriptionId)
-            .ToDictionary(group => group.Key, group => group.Min(verdict => verdict.DetectedAt));
+            .Where(finding => finding.Finding.Action == FindingAction.Suspend)
+            .GroupBy(finding => finding.SubscriptionId)
+            .ToDictionary(group => group.Key, group => group.Min(finding => finding.DetectedAt));
     }
 
-    public static Accuracy Judge(Corpus corpus, Dictionary<Guid, DateTimeOffset> suspended) =>
-        Accuracy.Of(corpus.Labels.Select(label => new Truth(label.Subscription, label.Sharing, label.Scenario, label.FirstViolationAt)), suspended);
+    public static Accuracy Score(Corpus corpus, Dictionary<Guid, DateTimeOffset> suspended) =>
+        Accuracy.Of(
+            corpus.Labels.Select(label => new Truth(label.Subscription, label.Sharing, label.Scenario, label.FirstViolationAt)), suspended);
 }

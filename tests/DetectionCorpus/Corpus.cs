@@ -1,31 +1,31 @@
 namespace DetectionCorpus;
 
-/// <summary>Rows in the order of their arrival, with what is true of each license.</summary>
+/// <summary>Usage records in the order of arrival, and the label of each license.</summary>
 public sealed record Corpus(IReadOnlyList<Row> Rows, IReadOnlyList<Label> Labels)
 {
-    /// <summary>The families of recordings: what other corpora may lack, and how they may be late.</summary>
+    /// <summary>The ways to record a corpus: real ones may lack fields, and records may arrive late.</summary>
     public static readonly Recording[] Recordings =
     [
         new("full"),
         new("no_sessions", Sessions: false),
-        new("no_places", Places: false),
-        new("bare", Sessions: false, Places: false),
+        new("no_places", Locations: false),
+        new("bare", Sessions: false, Locations: false),
         new("late", Late: 0.15),
         new("frequent", GapMinutes: 20),
-        new("frequent_bare", GapMinutes: 20, Sessions: false, Places: false),
-        // Copies of one EA and account are told by their pace there, which takes as long as the pace is irregular.
+        new("frequent_bare", GapMinutes: 20, Sessions: false, Locations: false),
+        // Here only the pace shows copies of one EA and account. The more irregular the pace is, the longer that takes.
         new("irregular", Spread: 0.95, Sessions: false, LeastRecall: 0.9),
         new("two_weeks", Days: 14),
     ];
 
-    /// <summary>Thresholds were set on these seeds…</summary>
+    /// <summary>The first of the seeds on which the thresholds were set.</summary>
     public const int TuningSeed = 1_000;
 
-    /// <summary>…and are reported on these.</summary>
+    /// <summary>The first of the seeds on which the accuracy is reported. No threshold was set on them.</summary>
     public const int ReportSeed = 700_000;
 
-    /// <summary>The same seed gives the same corpus, each license independent of how many others there are.</summary>
-    /// <param name="each">Licenses of every habit and of every pattern.</param>
+    /// <summary>The same seed gives the same corpus. A license does not depend on the number of others.</summary>
+    /// <param name="each">The number of licenses for each habit and for each pattern.</param>
     public static Corpus Generate(int seed, Recording recording, int each)
     {
         var rows = new List<Row>();
@@ -62,6 +62,6 @@ public sealed record Corpus(IReadOnlyList<Row> Rows, IReadOnlyList<Label> Labels
         return (new World(random, recording, new Guid(id)), new Guid(id));
     }
 
-    /// <summary>Stable over processes, as System.HashCode is not.</summary>
+    /// <summary>The same in every process; System.HashCode is not.</summary>
     private static int HashCode(int seed, int number, int scenario) => unchecked((((seed * 31) + number) * 1_009) + scenario);
 }

@@ -2,7 +2,7 @@ using Licensing.Suspicion;
 
 namespace DetectionCorpus;
 
-/// <summary>What honest customers do. Each writes one license's life.</summary>
+/// <summary>The behavior of honest customers. Each habit writes the usage of one license.</summary>
 public static class Habits
 {
     public static readonly (string Name, Action<World> Live)[] All =
@@ -22,12 +22,12 @@ public static class Habits
         ("two_accounts_one_ea", TwoAccountsOneEa),
         ("vps_and_home", w => VpsAndHome(w, w.NewMachine(), w.NewMachine())),
         ("vps_and_home_one_account", w => { var a = w.NewMachine(); VpsAndHome(w, a, a with { Ea = w.NewEa() }); }),
-        ("vps_and_carrier_laptop", w => { w.Run(w.NewMachine(), w.Fixed(), 0, w.Hours); w.RunSome(w.NewMachine(), w.Carrier(), 0, w.Hours, 8); }),
+        ("vps_and_carrier_laptop", VpsAndCarrierLaptop),
         ("two_vps_all_day", w => { w.Run(w.NewMachine(), w.Fixed(), 0, w.Hours); w.Run(w.NewMachine(), w.Fixed(), 0, w.Hours); }),
         ("weekend_laptop", WeekendLaptop),
         ("failover_pair", w => Failover(w, 2, 0)),
         ("failover_many", w => Failover(w, w.Whole(3, 5), 0)),
-        ("failover_many_and_home", w => { var a = w.NewMachine(); Failover(w, w.Whole(3, 4), 0, a); w.RunSome(w.Chance(0.5) ? w.NewMachine() : a with { Ea = w.NewEa() }, w.Home(), 0, w.Hours, 5); }),
+        ("failover_many_and_home", FailoverManyAndHome),
         ("failover_skewed", w => Failover(w, w.Whole(2, 4), w.Between(0.05, 0.6))),
         ("vps_move", w => VpsMove(w, sameHomeAccount: true)),
         ("vps_move_other_home_account", w => VpsMove(w, sameHomeAccount: false)),
@@ -42,7 +42,7 @@ public static class Habits
         ("demo_beside_live_carrier", w => DemoBesideLive(w, w.Carrier())),
         ("demo_and_home", DemoAndHome),
         ("demo_renewed", DemoRenewed),
-        ("wrong_places", WrongPlaces),
+        ("wrong_places", WrongLocations),
         ("skewed_clock", SkewedClock),
         ("batched", Batched),
         ("one_trial_of_a_third", OneTrialOfAThird),
@@ -54,6 +54,19 @@ public static class Habits
     {
         w.Run(vps, w.Fixed(), 0, w.Hours);
         w.RunSome(home, w.Home(), 0, w.Hours, w.Between(2, 12));
+    }
+
+    private static void VpsAndCarrierLaptop(World w)
+    {
+        w.Run(w.NewMachine(), w.Fixed(), 0, w.Hours);
+        w.RunSome(w.NewMachine(), w.Carrier(), 0, w.Hours, 8);
+    }
+
+    private static void FailoverManyAndHome(World w)
+    {
+        var known = w.NewMachine();
+        Failover(w, w.Whole(3, 4), 0, known);
+        w.RunSome(w.Chance(0.5) ? w.NewMachine() : known with { Ea = w.NewEa() }, w.Home(), 0, w.Hours, 5);
     }
 
     private static void VpnOnAndOff(World w)
@@ -77,8 +90,8 @@ public static class Habits
     private static void DualLine(World w)
     {
         var machine = w.NewMachine();
-        var place = w.City();
-        Site[] sites = [w.Fixed(place), w.Fixed(w.Chance(0.5) ? place : null)];
+        var location = w.City();
+        Site[] sites = [w.Fixed(location), w.Fixed(w.Chance(0.5) ? location : null)];
         w.Run(machine, hour => sites[w.Whole(0, 1)](hour), 0, w.Hours);
     }
 
@@ -95,8 +108,8 @@ public static class Habits
     private static void HomeAndPhone(World w)
     {
         var machine = w.NewMachine();
-        var place = w.City();
-        var (home, phone) = (w.Daily(place), w.Carrier(place));
+        var location = w.City();
+        var (home, phone) = (w.Daily(location), w.Carrier(location));
         for (double at = 0, next; at < w.Hours; at = next)
         {
             next = at + w.Between(0.5, 6);
@@ -165,7 +178,9 @@ public static class Habits
     private static void Failover(World w, int servers, double skew, Machine? known = null)
     {
         var first = known ?? w.NewMachine();
-        var machines = Enumerable.Range(0, servers).Select(i => (Machine: i == 0 ? first : first with { Ea = w.NewEa() }, Site: w.Fixed(), Skew: i * skew)).ToArray();
+        var machines = Enumerable.Range(0, servers)
+            .Select(i => (Machine: i == 0 ? first : first with { Ea = w.NewEa() }, Site: w.Fixed(), Skew: i * skew))
+            .ToArray();
         for (double at = 0, next; at < w.Hours; at = next + w.Between(0, 0.5))
         {
             next = at + w.Between(4, 40);
@@ -267,10 +282,10 @@ public static class Habits
         }
     }
 
-    private static void WrongPlaces(World w)
+    private static void WrongLocations(World w)
     {
-        var (address, places) = (w.Address(), new[] { w.City(), w.City(), w.City() });
-        w.Run(w.NewMachine(), _ => (address, places[w.Whole(0, 2)]), 0, w.Hours);
+        var (address, locations) = (w.Address(), new[] { w.City(), w.City(), w.City() });
+        w.Run(w.NewMachine(), _ => (address, locations[w.Whole(0, 2)]), 0, w.Hours);
         if (w.Chance(0.5))
             w.RunSome(w.NewMachine(), w.Home(), 0, w.Hours, 5);
     }
@@ -290,8 +305,8 @@ public static class Habits
             var stamp = at;
             for (var i = 0; i < w.Whole(2, 6); i++)
             {
-                var (address, place) = site(stamp);
-                w.Log(machine, stamp + (i * 0.001), address, place, w.Between(600, 3600));
+                var (address, location) = site(stamp);
+                w.Log(machine, stamp + (i * 0.001), address, location, w.Between(600, 3600));
             }
         }
 

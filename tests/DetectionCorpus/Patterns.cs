@@ -2,7 +2,10 @@ using Licensing.Suspicion;
 
 namespace DetectionCorpus;
 
-/// <summary>What sharers do. Each writes one license's life and tells the hour from which it is shared.</summary>
+/// <summary>
+/// The behavior of customers who share a license. Each pattern writes the usage of one license and returns the hour from which it is
+/// shared.
+/// </summary>
 public static class Patterns
 {
     public static readonly (string Name, Func<World, double> Live)[] All =
@@ -27,7 +30,7 @@ public static class Patterns
         ("evening_friends", EveningFriends),
     ];
 
-    /// <summary>The hour in which sharing begins: never so late that nobody could see it.</summary>
+    /// <summary>The hour in which sharing begins: early enough to be found.</summary>
     private static double Begin(World w) => w.Between(20, w.Hours * 0.55);
 
     private static double Crew(World w, int joiners, double every)

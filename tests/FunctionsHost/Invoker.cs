@@ -49,7 +49,8 @@ internal sealed class Invoker(WorkerChannel channel, HostJson hostJson, HostOpti
             FunctionId = function.Id,
             TraceContext = new RpcTraceContext
             {
-                TraceParent = Activity.Current?.Id ?? "", TraceState = Activity.Current?.TraceStateString ?? "",
+                TraceParent = Activity.Current?.Id ?? "",
+                TraceState = Activity.Current?.TraceStateString ?? "",
             },
         };
         request.InputData.Add(new ParameterBinding { Name = function.TriggerName, Data = input });

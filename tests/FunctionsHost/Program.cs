@@ -1,6 +1,6 @@
+using System.Runtime.InteropServices;
 using FunctionsHost;
 using Microsoft.Extensions.Configuration;
-using System.Runtime.InteropServices;
 
 // FunctionsHost --app DIR [--port N]: runs the worker built into DIR; the application's settings come from the environment.
 var arguments = new ConfigurationBuilder().AddCommandLine(args).Build();

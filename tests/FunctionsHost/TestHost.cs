@@ -144,7 +144,9 @@ public sealed class TestHost : IAsyncDisposable
         {
             WorkerInitRequest = new WorkerInitRequest
             {
-                HostVersion = "4.0.0", WorkerDirectory = options.AppFolder, FunctionAppDirectory = options.AppFolder,
+                HostVersion = "4.0.0",
+                WorkerDirectory = options.AppFolder,
+                FunctionAppDirectory = options.AppFolder,
             },
         })).WorkerInitResponse;
         ThrowIfFailed(initialized.Result);

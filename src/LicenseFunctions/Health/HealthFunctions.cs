@@ -5,14 +5,14 @@ using Microsoft.Extensions.Logging;
 
 namespace LicenseFunctions.Health;
 
-/// <param name="Judged">Licenses.</param>
-public sealed record HealthCounts(int Judged);
+/// <param name="Scored">Licenses that were scored.</param>
+public sealed record HealthCounts(int Scored);
 
 public sealed class HealthFunctions(ShowHealth show, ScoreLicenses score, ILogger<HealthFunctions> log)
 {
     [Function("ShowHealth")]
     [Access(CallerRole.Subscriber, CallerRole.Operator)]
-    [Operation("A license's health score, what every point of it stands for, and what would win lost ones back.", Reply = typeof(HealthReply))]
+    [Operation("The health score of a license, its contributions, and how to regain lost points.", Reply = typeof(HealthReply))]
     public async Task<IResult> Show(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/licenses/{subscriptionId:guid}/health")] HttpRequest request,
         Guid subscriptionId,
@@ -22,9 +22,9 @@ public sealed class HealthFunctions(ShowHealth show, ScoreLicenses score, ILogge
     [Function("ScoreLicenses")]
     public async Task<HealthCounts> Score([TimerTrigger("%HEALTH_SCHEDULE%")] TimerInfo timer, CancellationToken cancellationToken)
     {
-        var judged = await score.RunAsync(cancellationToken);
-        if (judged > 0)
-            log.LogInformation("Judged the health of {Count} licenses", judged);
-        return new HealthCounts(judged);
+        var scored = await score.RunAsync(cancellationToken);
+        if (scored > 0)
+            log.LogInformation("Scored the health of {Count} licenses", scored);
+        return new HealthCounts(scored);
     }
 }

@@ -2,7 +2,7 @@ using LicenseFunctions.Infrastructure.Settings;
 
 namespace LicenseFunctions.Health;
 
-/// <param name="MaxDevices">Devices a license.</param>
+/// <param name="MaxDevices">Devices for each license.</param>
 /// <param name="Grace">How long an expired license stays valid.</param>
 public sealed record HealthSettings(int MaxDevices, TimeSpan Grace)
 {

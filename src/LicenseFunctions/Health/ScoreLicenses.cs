@@ -3,54 +3,48 @@ using Licensing.Health;
 
 namespace LicenseFunctions.Health;
 
-/// <summary>Judges the licenses that are due: those whose facts have changed, and those for which the time has come.</summary>
+/// <summary>Scores the licenses that are due: because their facts changed, or because of the time.</summary>
 public sealed class ScoreLicenses(HealthStore store, HealthSettings settings)
 {
-    // Small enough for memory and for a stop in between.
+    // Small enough to keep in memory, and to stop between two batches.
     private const int Batch = 5000;
 
-    // While one lane waits for the database, the other judges and writes out here.
+    // While one lane waits for the database, the other computes.
     private const int Lanes = 2;
 
-    /// <returns>How many were judged.</returns>
+    /// <returns>The number of licenses that were scored.</returns>
     public async Task<int> RunAsync(CancellationToken cancellationToken)
     {
         await store.MarkAsync(cancellationToken);
-        var judged = 0;
+        var scored = 0;
         while (await store.DueAsync(Batch, cancellationToken) is { Count: > 0 } due)
         {
             var lanes = await Task.WhenAll(due.Chunk((due.Count + Lanes - 1) / Lanes).Select(lane => ScoreAsync(lane, cancellationToken)));
-            judged += lanes.Sum(lane => lane.Count);
+            scored += lanes.Sum(lane => lane.Count);
             if (due.Count < Batch)
                 break;
         }
 
-        return judged;
+        return scored;
     }
 
-    /// <returns>The judgements, stored.</returns>
+    /// <returns>The scores, which are stored.</returns>
     public async Task<IReadOnlyList<ScoredHealth>> ScoreAsync(Guid[] subscriptionIds, CancellationToken cancellationToken)
     {
         var scored = new List<ScoredHealth>(subscriptionIds.Length);
         await foreach (var row in store.LoadAsync(subscriptionIds, settings.MaxDevices, cancellationToken))
-            scored.Add(Judge(row));
+            scored.Add(Score(row));
         if (scored.Count > 0)
             await store.SaveAsync(scored, cancellationToken);
         return scored;
     }
 
-    private ScoredHealth Judge(HealthRow row)
+    private ScoredHealth Score(HealthRow row)
     {
         var now = row.Facts.Now;
-        var status = LicenseStatuses.Of(Verdict.Of(row.License, now, settings.Grace), row.License.ExpiresAt, now);
+        var status = LicenseStatuses.Of(LicenseVerdict.Of(row.License, now, settings.Grace), row.License.ExpiresAt, now);
         var facts = row.Facts with { Status = status };
-        var graceEnds = status == LicenseStatus.Grace ? GraceEnd(row.License) : (DateTimeOffset?)null;
+        var graceEnds = status == LicenseStatus.Grace ? row.License.GraceEnd(settings.Grace) : null;
         return new ScoredHealth(row, status, HealthScore.Of(facts), HealthDue.After(facts, graceEnds));
-    }
-
-    private DateTimeOffset GraceEnd(LicenseFacts license)
-    {
-        var end = license.ExpiresAt!.Value + settings.Grace;
-        return license.GraceUntil > end ? license.GraceUntil.Value : end;
     }
 }

@@ -7,18 +7,18 @@ using Licensing.Health;
 
 namespace LicenseFunctions.Health;
 
-/// <summary>A license's health as it is now, with what every point stands for.</summary>
+/// <summary>Shows the current health score of a license with its contributions.</summary>
 public sealed class ShowHealth(HealthStore store, ScoreLicenses score, HealthSettings settings)
 {
     public async Task<Outcome<HealthReply>> RunAsync(Caller caller, Guid subscriptionId, CancellationToken cancellationToken)
     {
-        if (!await store.ExistsForAsync(subscriptionId, caller.IsOperator ? null : caller.UserId, cancellationToken)
+        if (!await store.IsVisibleAsync(subscriptionId, caller.OwnerScope, cancellationToken)
             || await score.ScoreAsync([subscriptionId], cancellationToken) is not [var scored])
         {
-            return new Refusal(RefusalKind.NotFound, "NOT_FOUND", "There is no such license.");
+            return LicenseNotFound.Refusal;
         }
 
-        var around = await store.SurroundingsAsync(subscriptionId, cancellationToken);
+        var details = await store.DetailsAsync(subscriptionId, cancellationToken);
         var facts = scored.Row.Facts;
         return new HealthReply(
             subscriptionId,
@@ -28,14 +28,15 @@ public sealed class ShowHealth(HealthStore store, ScoreLicenses score, HealthSet
             facts.ExpiresAt,
             facts.DevicesUsed,
             settings.MaxDevices,
-            around.Activities,
+            details.Activities,
             [.. scored.Report.Recommendations.Select(contribution => contribution.Recommendation!).Distinct()],
             [.. scored.Report.Contributions.Select(contribution => Describe(subscriptionId, contribution))],
             new UsageReply(
-                around.Usage.SignalsReceived24h, around.Usage.SignalsExecuted24h, around.Usage.SignalsRejected24h,
-                around.Usage.AvgLatencyMs, facts.LastUsedAt),
-            around.Trend,
-            [.. around.Changes.Select(change => new ChangeReply(change.Day, change.From, change.To, Reasons(change.Gained), Reasons(change.Lost)))],
+                details.Usage.SignalsReceived24h, details.Usage.SignalsExecuted24h, details.Usage.SignalsRejected24h,
+                details.Usage.AvgLatencyMs, facts.LastUsedAt),
+            details.Trend,
+            [.. details.Changes.Select(change =>
+                new ChangeReply(change.Day, change.From, change.To, Reasons(change.Gained), Reasons(change.Lost)))],
             facts.Now);
     }
 
@@ -43,7 +44,7 @@ public sealed class ShowHealth(HealthStore store, ScoreLicenses score, HealthSet
         contribution.Part, contribution.Points, contribution.Reason, contribution.Action, contribution.Recommendation,
         Link(subscriptionId, contribution.Action));
 
-    // Where on our pages it is done; what is done elsewhere has no link.
+    // The page where the action is done; null if it is done elsewhere.
     private static string? Link(Guid subscriptionId, HealthAction action) => action switch
     {
         HealthAction.Renew or HealthAction.TurnOnAutoRenewal => $"/app/licenses/{subscriptionId}/renewals",
@@ -71,11 +72,12 @@ public sealed record HealthReply(
     IReadOnlyList<string> Recommendations,
     IReadOnlyList<ContributionReply> Contributions,
     UsageReply Usage,
-    IReadOnlyList<ScoreOfADay> Trend,
+    IReadOnlyList<DailyScore> Trend,
     IReadOnlyList<ChangeReply> Changes,
     DateTimeOffset ScoredAt);
 
-public sealed record ContributionReply(HealthPart Part, int Points, string Reason, HealthAction Action, string? Recommendation, string? Link);
+public sealed record ContributionReply(
+    HealthPart Part, int Points, string Reason, HealthAction Action, string? Recommendation, string? Link);
 
 public sealed record UsageReply(
     [property: JsonPropertyName("signals_received_24h")] long SignalsReceived24h,

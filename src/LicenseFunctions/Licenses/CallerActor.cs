@@ -5,7 +5,7 @@ namespace LicenseFunctions.Licenses;
 
 internal static class CallerActor
 {
-    /// <summary>The caller as the audit log names him.</summary>
+    /// <summary>The caller as an actor of the audit log.</summary>
     public static Actor ToActor(this Caller caller) => caller.Role switch
     {
         CallerRole.Operator => Actor.Operator(caller.UserId),

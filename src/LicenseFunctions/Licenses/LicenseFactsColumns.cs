@@ -3,32 +3,38 @@ using Npgsql;
 
 namespace LicenseFunctions.Licenses;
 
-/// <summary>The columns from which a verdict's facts are read, in one order wherever they are selected.</summary>
-internal static class LicenseFactsColumns
+/// <summary>Reads a verdict's facts from a row. The columns are found by name, once per reader.</summary>
+internal sealed class LicenseFactsColumns(NpgsqlDataReader reader)
 {
-    /// <param name="first">
-    /// The first of: token active, revoked reason, overlap's end, expiry, grace's end, state, active, paused reason; of the open
-    /// suspensions: only for expiry, reason, took the token, stands, led by this device.
-    /// </param>
-    public static LicenseFacts Read(NpgsqlDataReader row, int first) => new(
-        TokenActive: row.GetBoolean(first),
-        RevokedReason: row.Text(first + 1),
-        OverlapUntil: row.Time(first + 2),
-        ExpiresAt: row.Time(first + 3),
-        GraceUntil: row.Time(first + 4),
-        SubscriptionStates.Parse(row.GetString(first + 5)),
-        SubscriptionActive: row.GetBoolean(first + 6),
-        PausedReason: row.Text(first + 7),
-        row.IsDBNull(first + 8)
+    private readonly int tokenActive = reader.GetOrdinal("token_active");
+    private readonly int revokedReason = reader.GetOrdinal("revoked_reason");
+    private readonly int overlapUntil = reader.GetOrdinal("overlap_until");
+    private readonly int expiresAt = reader.GetOrdinal("expires_at");
+    private readonly int graceUntil = reader.GetOrdinal("grace_until");
+    private readonly int state = reader.GetOrdinal("state");
+    private readonly int subscriptionActive = reader.GetOrdinal("subscription_active");
+    private readonly int pausedReason = reader.GetOrdinal("paused_reason");
+
+    // open_suspension_facts
+    private readonly int onlyForExpiry = reader.GetOrdinal("only_for_expiry");
+    private readonly int suspensionReason = reader.GetOrdinal("suspension_reason");
+    private readonly int tookToken = reader.GetOrdinal("took_token");
+    private readonly int stands = reader.GetOrdinal("stands");
+    private readonly int causedByDevice = reader.GetOrdinal("caused_by_device");
+
+    /// <summary>The facts in the reader's current row.</summary>
+    public LicenseFacts Read() => new(
+        reader.GetBoolean(tokenActive),
+        reader.Text(revokedReason),
+        reader.Time(overlapUntil),
+        reader.Time(expiresAt),
+        reader.Time(graceUntil),
+        SubscriptionStates.Parse(reader.GetString(state)),
+        reader.GetBoolean(subscriptionActive),
+        reader.Text(pausedReason),
+        reader.IsDBNull(onlyForExpiry)
             ? null
             : new OpenSuspension(
-                row.GetBoolean(first + 8), row.GetString(first + 9), row.GetBoolean(first + 10), row.Flag(first + 11), row.Flag(first + 12)));
-
-    public static string? Text(this NpgsqlDataReader row, int column) => row.IsDBNull(column) ? null : row.GetString(column);
-
-    public static bool Flag(this NpgsqlDataReader row, int column) => !row.IsDBNull(column) && row.GetBoolean(column);
-
-    // license_tokens.expires_at may be 'infinity', which Npgsql reads as the largest DateTime.
-    public static DateTimeOffset? Time(this NpgsqlDataReader row, int column) =>
-        row.IsDBNull(column) ? null : new DateTimeOffset(row.GetDateTime(column), TimeSpan.Zero);
+                reader.GetBoolean(onlyForExpiry), reader.GetString(suspensionReason), reader.GetBoolean(tookToken),
+                reader.Flag(stands), reader.Flag(causedByDevice)));
 }

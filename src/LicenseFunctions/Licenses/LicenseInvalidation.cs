@@ -1,11 +1,11 @@
 namespace LicenseFunctions.Licenses;
 
-/// <summary>Tells whoever keeps copies of a license's facts that this process has changed it.</summary>
+/// <summary>Notifies caches of license facts that this process has changed a license.</summary>
 public sealed class LicenseInvalidation
 {
-    /// <summary>Raised on the changing thread, inside or after the transaction of the change. Handlers must not block or throw.</summary>
+    /// <summary>Raised on the thread of the change, inside or after its transaction. Handlers must not block or throw.</summary>
     public event Action<Guid>? Changed;
 
-    /// <summary>Call it for every change of a license, its tokens, devices or suspensions.</summary>
+    /// <summary>To be called for every change of a license, its tokens, devices or suspensions.</summary>
     public void Raise(Guid subscriptionId) => Changed?.Invoke(subscriptionId);
 }

@@ -8,13 +8,13 @@ public sealed record ListedLicense
 {
     public Guid SubscriptionId { get; init; }
 
-    /// <summary>The master's name: the platform has none but his address, of which the part behind the @ stays private.</summary>
+    /// <summary>The part of the master's address before the @: the platform has no other name.</summary>
     public string Master { get; init; } = "";
 
-    /// <summary>For operators; null for the owner, who knows it.</summary>
+    /// <summary>For operators; null for the owner.</summary>
     public string? OwnerEmail { get; init; }
 
-    /// <summary>The view's word, which has none for the grace; the health's judgement has.</summary>
+    /// <summary>ACTIVE, PENDING_RENEWAL, GRACE, EXPIRED, SUSPENDED or REVOKED.</summary>
     public string Status { get; init; } = "";
 
     public int HealthScore { get; init; }
@@ -33,38 +33,36 @@ public sealed record ListedLicense
     public int OpenAlerts { get; init; }
 }
 
-/// <param name="OwnerId">Null for everybody's.</param>
-/// <param name="Search">A part of the owner's address, or the beginning of a license's id, lower case; null for all.</param>
-/// <param name="After">The last license of the page before.</param>
+/// <param name="OwnerId">The owner of the licenses; null for all owners.</param>
+/// <param name="Search">A part of the owner's address, or the start of a license's id, in lower case; null for all.</param>
+/// <param name="Status">One of the statuses without GRACE, which counts as EXPIRED; null for all.</param>
+/// <param name="After">The last license of the previous page; null for the first page.</param>
 public sealed record LicenseFilter(Guid? OwnerId, string? Search = null, string? Status = null, Guid? After = null);
 
-/// <summary>Licenses for lists, by the customer's address.</summary>
+/// <summary>Licenses for lists, in the order of the owners' addresses.</summary>
 public sealed class LicenseListStore(LicenseDatabase database)
 {
-    // The view counts devices and alerts of each license that it is asked for: the page is found first wherever no status is asked for.
+    // The view counts devices and alerts of each license that is asked for, so the page is found first, unless a status is asked for.
     private const string List = """
         with page as materialized (
-            select s.subscription_id, split_part(m.email, '@', 1) as master, u.email
+            select s.subscription_id, u.email
             from subscriptions s
             join users u on u.user_id = s.subscriber_id
-            join users m on m.user_id = s.master_id
-            where (@OwnerId::uuid is null or s.subscriber_id = @OwnerId)
+            where is_license_visible(s.subscriber_id, @OwnerId)
               and (@Search::text is null or strpos(u.email, @Search) > 0 or starts_with(s.subscription_id::text, @Search))
-              and (@After::uuid is null or (u.email, s.subscription_id) >
-                   (select a.email, b.subscription_id from subscriptions b join users a on a.user_id = b.subscriber_id where b.subscription_id = @After))
+              and (@After::uuid is null
+                   or (u.email, s.subscription_id) > (select a.email, b.subscription_id
+                                                      from subscriptions b join users a on a.user_id = b.subscriber_id
+                                                      where b.subscription_id = @After))
               and exists (select from license_tokens k where k.subscription_id = s.subscription_id)
             order by u.email, s.subscription_id
             limit case when @Status::text is null then @limit end
         )
-        select p.subscription_id, p.master, case when @OwnerId::uuid is null then p.email end as owner_email,
-               case when h.status = 'EXPIRED' and judged.status = 'GRACE' then 'GRACE' else h.status end as status, h.health_score,
-               h.days_until_expiry, h.expires_at, coalesce(t.metadata ->> 'auto_renew' = 'true', false) as auto_renew, h.last_used_at,
-               h.device_count, h.open_alerts
+        select l.subscription_id, l.master, case when @OwnerId::uuid is null then l.email end as owner_email, l.status, l.health_score,
+               l.days_until_expiry, l.expires_at, l.auto_renew, l.last_used_at, l.device_count, l.open_alerts
         from page p
-        join v_license_health h on h.subscription_id = p.subscription_id
-        left join license_health judged on judged.subscription_id = p.subscription_id
-        join lateral (select metadata from v_current_license_tokens c where c.subscription_id = p.subscription_id limit 1) t on true
-        where @Status::text is null or h.status = @Status
+        join listed_licenses l on l.subscription_id = p.subscription_id
+        where @Status::text is null or l.status_filter = @Status
         order by p.email, p.subscription_id
         limit @limit
         """;
@@ -73,20 +71,15 @@ public sealed class LicenseListStore(LicenseDatabase database)
     {
         await using var connection = await database.OpenAsync(cancellationToken);
         return (await connection.QueryAsync<ListedLicense>(new CommandDefinition(
-            List, new { filter.OwnerId, filter.Search, filter.Status, filter.After, limit }, cancellationToken: cancellationToken))).AsList();
+            List, new { filter.OwnerId, filter.Search, filter.Status, filter.After, limit },
+            cancellationToken: cancellationToken))).AsList();
     }
 
     private const string Find = """
-        select s.subscription_id, split_part(m.email, '@', 1) as master, case when @ownerId::uuid is null then h.email end as owner_email,
-               case when h.status = 'EXPIRED' and judged.status = 'GRACE' then 'GRACE' else h.status end as status,
-               h.health_score, h.days_until_expiry, h.expires_at, coalesce(t.metadata ->> 'auto_renew' = 'true', false) as auto_renew,
-               h.last_used_at, h.device_count, h.open_alerts
-        from subscriptions s
-        join users m on m.user_id = s.master_id
-        join v_license_health h on h.subscription_id = s.subscription_id
-        left join license_health judged on judged.subscription_id = s.subscription_id
-        join v_current_license_tokens t on t.subscription_id = s.subscription_id
-        where s.subscription_id = @subscriptionId and (@ownerId::uuid is null or s.subscriber_id = @ownerId)
+        select l.subscription_id, l.master, case when @ownerId::uuid is null then l.email end as owner_email, l.status, l.health_score,
+               l.days_until_expiry, l.expires_at, l.auto_renew, l.last_used_at, l.device_count, l.open_alerts
+        from listed_licenses l
+        where l.subscription_id = @subscriptionId and is_license_visible(l.subscriber_id, @ownerId)
         """;
 
     public async Task<ListedLicense?> FindAsync(Guid subscriptionId, Guid? ownerId, CancellationToken cancellationToken)

@@ -3,15 +3,16 @@ using Npgsql;
 
 namespace LicenseFunctions.Licenses;
 
-/// <summary>Whose a license is.</summary>
+/// <summary>Who may see a license. The rule itself is the SQL function is_license_visible.</summary>
 public static class LicenseOwners
 {
     private const string Visible = """
         select exists (select from subscriptions
-                       where subscription_id = @subscriptionId and (@ownerId::uuid is null or subscriber_id = @ownerId))
+                       where subscription_id = @subscriptionId and is_license_visible(subscriber_id, @ownerId))
         """;
 
-    /// <param name="ownerId">Whose it has to be; null for an operator, who sees them all.</param>
+    /// <param name="ownerId">The owner that calls; null for an operator, who sees every license.</param>
+    /// <returns>Whether the license exists and the caller sees it.</returns>
     public static Task<bool> IsVisibleAsync(
         NpgsqlConnection connection, Guid subscriptionId, Guid? ownerId, CancellationToken cancellationToken) =>
         connection.ExecuteScalarAsync<bool>(new CommandDefinition(

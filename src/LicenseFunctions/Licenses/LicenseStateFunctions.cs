@@ -4,12 +4,13 @@ using Microsoft.Azure.Functions.Worker;
 
 namespace LicenseFunctions.Licenses;
 
-/// <summary>A license's token and its suspensions.</summary>
+/// <summary>Changes the token of a license, and suspends or reinstates it.</summary>
 public sealed class LicenseStateFunctions(RotateToken rotate, SuspendLicense suspend, ReinstateLicense reinstate)
 {
     [Function("RotateToken")]
     [Access(CallerRole.Subscriber, CallerRole.Operator)]
-    [Operation("Makes a new token, shown this once; the old one ends now or after the overlap.", Body = typeof(TokenRotation), Reply = typeof(NewToken), Status = StatusCodes.Status201Created)]
+    [Operation("Creates a new token, which is shown only once; the old one ends now or after the overlap.",
+        Body = typeof(TokenRotation), Reply = typeof(NewToken), Status = StatusCodes.Status201Created)]
     public async Task<IResult> Rotate(
         [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "api/v1/licenses/{subscriptionId:guid}/token")] HttpRequest request,
         Guid subscriptionId, CancellationToken cancellationToken)
@@ -38,7 +39,8 @@ public sealed class LicenseStateFunctions(RotateToken rotate, SuspendLicense sus
 
     [Function("ReinstateLicense")]
     [Access(CallerRole.Operator)]
-    [Operation("Lifts a license's suspensions, and what led to them: the next check doesn't suspend again.", Body = typeof(ReinstateRequest), Reply = typeof(SuspensionState))]
+    [Operation("Lifts the suspensions of a license; the device that caused one doesn't cause another.",
+        Body = typeof(ReinstateRequest), Reply = typeof(SuspensionState))]
     public async Task<IResult> Reinstate(
         [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "api/v1/licenses/{subscriptionId:guid}/reinstate")] HttpRequest request,
         Guid subscriptionId, CancellationToken cancellationToken)
@@ -51,9 +53,11 @@ public sealed class LicenseStateFunctions(RotateToken rotate, SuspendLicense sus
 
     [Function("LiftSuspension")]
     [Access(CallerRole.Subscriber)]
-    [Operation("The owner lifts a suspension for too many devices, once in 30 days; the newcomer stays out.", Reply = typeof(SuspensionState))]
+    [Operation("The owner lifts a suspension for too many devices, once in 30 days; the new device is not admitted.",
+        Reply = typeof(SuspensionState))]
     public async Task<IResult> Lift(
-        [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "api/v1/licenses/{subscriptionId:guid}/lift-suspension")] HttpRequest request,
+        [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "api/v1/licenses/{subscriptionId:guid}/lift-suspension")]
+        HttpRequest request,
         Guid subscriptionId, CancellationToken cancellationToken) =>
         (await reinstate.RunForOwnerAsync(subscriptionId, request.HttpContext.Caller().UserId!.Value, cancellationToken)).ToResult();
 }

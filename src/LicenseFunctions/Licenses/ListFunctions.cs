@@ -4,20 +4,22 @@ using Microsoft.Azure.Functions.Worker;
 
 namespace LicenseFunctions.Licenses;
 
-/// <summary>Licenses in lists.</summary>
+/// <summary>Lists licenses, or shows one as lists do.</summary>
 public sealed class ListFunctions(ListLicenses list)
 {
     [Function("ListLicenses")]
     [Access(CallerRole.Subscriber, CallerRole.Operator)]
-    [Operation("The caller's licenses, or everybody's for operators, by the customer's address; search is a part of it or of a license's id.",
+    [Operation(
+        "Lists the caller's licenses, or all for operators, by the owner's address. search is a part of the address or the start of an id.",
         Reply = typeof(LicensePage), Query = ["search", "status", "after", "limit"])]
     public async Task<IResult> List(
-        [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/licenses")] HttpRequest request, CancellationToken cancellationToken) =>
+        [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/licenses")] HttpRequest request,
+        CancellationToken cancellationToken) =>
         (await list.RunAsync(request.Query, request.HttpContext.Caller().OwnerScope, cancellationToken)).ToResult();
 
     [Function("GetLicense")]
     [Access(CallerRole.Subscriber, CallerRole.Operator)]
-    [Operation("A license in short.", Reply = typeof(ListedLicense))]
+    [Operation("Shows one license as the list does.", Reply = typeof(ListedLicense))]
     public async Task<IResult> Get(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/licenses/{subscriptionId:guid}")] HttpRequest request,
         Guid subscriptionId, CancellationToken cancellationToken) =>

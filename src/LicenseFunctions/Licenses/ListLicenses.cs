@@ -4,39 +4,37 @@ using Microsoft.AspNetCore.Http;
 
 namespace LicenseFunctions.Licenses;
 
-/// <param name="Next">The <c>after</c> of the next page; null on the last.</param>
+/// <param name="Next">The <c>after</c> of the next page; null on the last page.</param>
 public sealed record LicensePage(IReadOnlyList<ListedLicense> Licenses, Guid? Next);
 
-/// <summary>A customer's licenses, or, for operators, those that a search finds.</summary>
+/// <summary>Lists the licenses of an owner, or, for operators, of all owners.</summary>
 public sealed class ListLicenses(LicenseListStore store)
 {
     private const int MaxPage = 100;
     private const int LongestSearch = 100;
     private static readonly string[] Statuses = ["ACTIVE", "PENDING_RENEWAL", "EXPIRED", "SUSPENDED", "REVOKED"];
 
-    private static readonly Refusal NotFound = new(
-        RefusalKind.NotFound, "LICENSE_NOT_FOUND", "There is no such license, or it is not yours.", "subscription_id");
-
-    /// <param name="ownerScope">Whose licenses; null for everybody's.</param>
+    /// <param name="ownerScope">The owner of the licenses; null for all owners.</param>
     public async Task<Outcome<LicensePage>> RunAsync(IQueryCollection query, Guid? ownerScope, CancellationToken cancellationToken)
     {
         var limit = 50;
-        if (Text(query, "limit") is { } size && (!int.TryParse(size, NumberStyles.None, CultureInfo.InvariantCulture, out limit) || limit is < 1 or > MaxPage))
-            return Invalid("limit", $"1 to {MaxPage} is required.");
+        if (Text(query, "limit") is { } size
+            && (!int.TryParse(size, NumberStyles.None, CultureInfo.InvariantCulture, out limit) || limit is < 1 or > MaxPage))
+            return Invalid("limit", $"limit must be from 1 to {MaxPage}.");
         Guid? after = null;
         if (Text(query, "after") is { } cursor)
         {
             if (!Guid.TryParse(cursor, out var last))
-                return Invalid("after", "The next of the page before is required.");
+                return Invalid("after", "after must be the next of the previous page.");
             after = last;
         }
 
         var status = Text(query, "status")?.ToUpperInvariant();
         if (status is not null && !Statuses.Contains(status))
-            return Invalid("status", string.Join(", ", Statuses) + " is required.");
+            return Invalid("status", "status must be one of " + string.Join(", ", Statuses) + ".");
         var search = Text(query, "search")?.Trim().ToLowerInvariant();
         if (search?.Length > LongestSearch)
-            return Invalid("search", $"Up to {LongestSearch} characters are searched for.");
+            return Invalid("search", $"search must have at most {LongestSearch} characters.");
 
         var rows = await store.ListAsync(new LicenseFilter(ownerScope, search, status, after), limit + 1, cancellationToken);
         return rows.Count > limit
@@ -45,7 +43,9 @@ public sealed class ListLicenses(LicenseListStore store)
     }
 
     public async Task<Outcome<ListedLicense>> FindAsync(Guid subscriptionId, Guid? ownerScope, CancellationToken cancellationToken) =>
-        await store.FindAsync(subscriptionId, ownerScope, cancellationToken) is { } license ? license : NotFound;
+        await store.FindAsync(subscriptionId, ownerScope, cancellationToken) is { } license
+            ? license
+            : LicenseNotFound.Refusal;
 
     private static string? Text(IQueryCollection query, string name) => query[name].ToString() is { Length: > 0 } text ? text : null;
 

@@ -7,15 +7,15 @@ using Npgsql;
 namespace LicenseFunctions.Licenses;
 
 /// <param name="Reason">1 to 500 characters, for the audit log.</param>
-/// <param name="FalsePositive">The alert was wrong: the device that led to the suspension gets a place beyond the limit.</param>
+/// <param name="FalsePositive">The alert was wrong: the device that caused the suspension is admitted, beyond the limit if needed.</param>
 public sealed record ReinstateRequest(string Reason, bool FalsePositive = false);
 
-/// <summary>Lifts suspensions: an operator those of every cause but expiry, an owner the one for too many devices.</summary>
+/// <summary>Lifts suspensions. Operators lift those for every cause except expiry, owners those for too many devices.</summary>
 public sealed class ReinstateLicense(LicenseDatabase database, SuspensionStore suspensions, TimeProvider time)
 {
     private static readonly Refusal NotSuspended = new(
-        RefusalKind.Conflict, "NOT_SUSPENDED", "No suspension that could be lifted here is open on this license.",
-        Hint: "A license suspended for its expiry comes back by renewal; one that the platform suspended, on the platform.");
+        RefusalKind.Conflict, "NOT_SUSPENDED", "This license has no open suspension that can be lifted here.",
+        Hint: "Renew a license that is suspended for its expiry. What the platform suspended is reinstated on the platform.");
 
     public Task<Outcome<SuspensionState>> RunAsync(
         Guid subscriptionId, ReinstateRequest request, Actor by, CancellationToken cancellationToken) =>
@@ -38,7 +38,9 @@ public sealed class ReinstateLicense(LicenseDatabase database, SuspensionStore s
                 return LiftedRecently(notBefore);
             return await LiftAsync(
                 connection, ownerId,
-                new Reinstatement(subscriptionId, [SuspensionCause.DeviceLimit], ClosedHow.Owner, Actor.Owner(ownerId), "Lifted by the owner"), token);
+                new Reinstatement(
+                    subscriptionId, [SuspensionCause.DeviceLimit], ClosedHow.Owner, Actor.Owner(ownerId), "Lifted by the owner"),
+                token);
         }, cancellationToken);
 
     private async Task<Outcome<SuspensionState>> LiftAsync(
@@ -55,6 +57,6 @@ public sealed class ReinstateLicense(LicenseDatabase database, SuspensionStore s
     }
 
     private static Refusal LiftedRecently(DateTimeOffset notBefore) => new(
-        RefusalKind.Conflict, "LIFTED_RECENTLY", "You have lifted a suspension of this license within the last 30 days.",
-        Hint: string.Create(CultureInfo.InvariantCulture, $"Appeal to an operator, or wait until {notBefore.UtcDateTime:yyyy-MM-dd HH:mm} UTC."));
+        RefusalKind.Conflict, "LIFTED_RECENTLY", "You lifted a suspension of this license within the last 30 days.",
+        Hint: string.Create(CultureInfo.InvariantCulture, $"Send an appeal, or wait until {notBefore.UtcDateTime:yyyy-MM-dd HH:mm} UTC."));
 }

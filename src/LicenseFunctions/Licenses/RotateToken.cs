@@ -6,31 +6,32 @@ using Licensing;
 
 namespace LicenseFunctions.Licenses;
 
-/// <param name="OverlapSeconds">How long the old token is still accepted, to 7 days; 0, the default, ends every older one at once.</param>
+/// <param name="OverlapSeconds">How long the old token is still accepted, at most 7 days; 0 ends all older tokens at once.</param>
 public sealed record TokenRotation(int OverlapSeconds = 0);
 
-/// <param name="Token">Shown this once: only its hash is kept.</param>
-/// <param name="PreviousValidUntil">Null where the old token is refused from now on.</param>
+/// <param name="Token">Shown only here: only its hash is stored.</param>
+/// <param name="PreviousValidUntil">Null if the old token is refused from now on.</param>
 public sealed record NewToken(Guid SubscriptionId, string Token, DateTimeOffset? ExpiresAt, DateTimeOffset? PreviousValidUntil);
 
-/// <summary>Puts a new token in the place of a license's current one.</summary>
+/// <summary>Replaces the current token of a license by a new one.</summary>
 public sealed class RotateToken(LicenseDatabase database, SuspensionStore suspensions, LicenseInvalidation invalidation)
 {
     private const int LongestOverlap = 7 * 24 * 3600;
 
     private static readonly Refusal BadOverlap = new(
-        RefusalKind.Invalid, "INVALID_FIELD", $"overlap_seconds is not from 0 to {LongestOverlap}.", "overlap_seconds", "Send 3600, or 0 to end the old token at once.");
+        RefusalKind.Invalid, "INVALID_FIELD", $"overlap_seconds is not from 0 to {LongestOverlap}.", "overlap_seconds",
+        "Send 3600, or 0 to end the old token at once.");
 
     private static readonly Refusal Revoked = new(
-        RefusalKind.Conflict, "LICENSE_REVOKED", "This license was revoked: a new token would bring it back.", Hint: "Ask an operator.");
+        RefusalKind.Conflict, "LICENSE_REVOKED", "This license was revoked, so its token can't be replaced.", Hint: "Contact support.");
 
-    /// <param name="ownerId">Whose the license has to be; null for an operator.</param>
+    /// <param name="ownerId">The owner that calls; null for an operator.</param>
     public async Task<Outcome<NewToken>> RunAsync(
         Guid subscriptionId, Guid? ownerId, TokenRotation rotation, Actor by, CancellationToken cancellationToken)
     {
         if (rotation.OverlapSeconds is < 0 or > LongestOverlap)
             return BadOverlap;
-        // 256 random bits; the prefix lets scanners for leaked secrets know it.
+        // 256 random bits. Scanners for leaked secrets recognize the prefix.
         var token = "lic_" + Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(32));
         var hash = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(token)));
         var overlap = TimeSpan.FromSeconds(rotation.OverlapSeconds);

@@ -6,14 +6,15 @@ namespace LicenseFunctions.Licenses;
 /// <param name="Reason">1 to 500 characters; the customer reads it.</param>
 public sealed record SuspendRequest(string Reason);
 
-/// <param name="Status">SUSPENDED, or ACTIVE where nothing of ours suspends the license any more.</param>
+/// <param name="Status">SUSPENDED, or ACTIVE if no suspension of this backend is open.</param>
 public sealed record SuspensionState(Guid SubscriptionId, string Status, string? Reason);
 
-/// <summary>An operator suspends a license.</summary>
+/// <summary>Suspends a license for an operator.</summary>
 public sealed class SuspendLicense(LicenseDatabase database, SuspensionStore suspensions)
 {
     private static readonly Refusal AlreadySuspended = new(
-        RefusalKind.Conflict, "ALREADY_SUSPENDED", "An operator has suspended this license already.", Hint: "Reinstate it first, to give another reason.");
+        RefusalKind.Conflict, "ALREADY_SUSPENDED", "An operator has already suspended this license.",
+        Hint: "To change the reason, reinstate the license first.");
 
     public async Task<Outcome<SuspensionState>> RunAsync(
         Guid subscriptionId, SuspendRequest request, Actor by, CancellationToken cancellationToken)
@@ -25,8 +26,8 @@ public sealed class SuspendLicense(LicenseDatabase database, SuspensionStore sus
         {
             if (!await LicenseOwners.IsVisibleAsync(connection, subscriptionId, null, token))
                 return LicenseNotFound.Refusal;
-            return await suspensions.SuspendAsync(
-                connection, new NewSuspension(subscriptionId, SuspensionCause.Operator, reason, "Suspended: " + request.Reason, by), token) is null
+            var suspension = new NewSuspension(subscriptionId, SuspensionCause.Operator, reason, "Suspended: " + request.Reason, by);
+            return await suspensions.SuspendAsync(connection, suspension, token) is null
                 ? AlreadySuspended
                 : new SuspensionState(subscriptionId, "SUSPENDED", reason);
         }, cancellationToken);
@@ -35,10 +36,12 @@ public sealed class SuspendLicense(LicenseDatabase database, SuspensionStore sus
 
 internal static class Reasons
 {
+    /// <returns>Null if the reason is acceptable.</returns>
     public static Refusal? Fault(string? reason) =>
         string.IsNullOrWhiteSpace(reason) || reason.Length > 500 || reason.Any(char.IsControl)
             ? new Refusal(
-                RefusalKind.Invalid, "INVALID_FIELD", "reason is missing, blank, longer than 500 characters, or holds control characters.",
-                "reason", "Say why, for the audit log: \"Token found in a public forum\".")
+                RefusalKind.Invalid, "INVALID_FIELD",
+                "reason is missing, blank, longer than 500 characters, or contains control characters.", "reason",
+                "Give a reason for the audit log, for example \"Token found in a public forum\".")
             : null;
 }

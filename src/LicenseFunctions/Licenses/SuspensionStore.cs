@@ -6,7 +6,7 @@ using Npgsql;
 
 namespace LicenseFunctions.Licenses;
 
-/// <summary>Why a license is suspended; license_suspensions.cause.</summary>
+/// <summary>The causes of suspensions: license_suspensions.cause.</summary>
 public static class SuspensionCause
 {
     public const string DeviceLimit = "DEVICE_LIMIT";
@@ -15,11 +15,11 @@ public static class SuspensionCause
     public const string Operator = "OPERATOR";
     public const string Dispute = "DISPUTE";
 
-    /// <summary>What a person may lift. A license suspended for its expiry comes back by renewal.</summary>
+    /// <summary>The causes that people can lift. A license that is suspended for its expiry is reinstated by renewal.</summary>
     public static readonly string[] Liftable = [DeviceLimit, Detector, Operator, Dispute];
 }
 
-/// <summary>How a suspension ended; license_suspensions.closed_how.</summary>
+/// <summary>How suspensions end: license_suspensions.closed_how.</summary>
 public static class ClosedHow
 {
     public const string Reinstated = "REINSTATED";
@@ -32,8 +32,8 @@ public static class ClosedHow
 /// <param name="Reason">Becomes subscriptions.paused_reason and the answer to a check: "License suspended: …".</param>
 /// <param name="RevokedReason">Becomes license_tokens.revoked_reason: "Auto-suspended: …".</param>
 /// <param name="Evidence">JSON.</param>
-/// <param name="DeviceKey">The newcomer that led to it, where one did.</param>
-/// <param name="MailTemplate">Null where the customer is told otherwise.</param>
+/// <param name="DeviceKey">The new device that caused it; null if none did.</param>
+/// <param name="MailTemplate">Null if the customer gets another mail.</param>
 public sealed record NewSuspension(
     Guid SubscriptionId,
     string Cause,
@@ -48,12 +48,12 @@ public sealed record NewSuspension(
 /// <param name="Causes">The open suspensions to close, by cause.</param>
 /// <param name="How">One of <see cref="ClosedHow"/>.</param>
 /// <param name="Why">For the audit log.</param>
-/// <param name="MailTemplate">Null where the customer is told otherwise.</param>
+/// <param name="MailTemplate">Null if the customer gets another mail.</param>
 public sealed record Reinstatement(
     Guid SubscriptionId, IReadOnlyCollection<string> Causes, string How, Actor By, string? Why = null, string? MailTemplate = "reinstated");
 
-/// <param name="Lifted">The suspensions that were closed; none where none of those causes was open.</param>
-/// <param name="StillOpen">A suspension for another cause; null where the tokens and the subscription's state are back.</param>
+/// <param name="Lifted">The suspensions that were closed; none if no suspension for those causes was open.</param>
+/// <param name="StillOpen">A suspension for another cause; null if the tokens and the subscription's state are restored.</param>
 public sealed record ReinstatementResult(IReadOnlyList<SuspensionRow> Lifted, SuspensionRow? StillOpen);
 
 /// <summary>A row of license_suspensions.</summary>
@@ -80,11 +80,11 @@ public sealed record SuspensionRow
     public DateTime SuspendedAt { get; init; }
 }
 
-/// <summary>The one way into a suspension and out of it, whoever asks: tokens, subscription, audit row and mail change together.</summary>
-/// <remarks>Methods that take a connection join its transaction, and lock the license first.</remarks>
+/// <summary>Suspends and reinstates licenses for all callers. Tokens, subscription, audit row and mail are written together.</summary>
+/// <remarks>Methods that take a connection join its transaction. Methods that write lock the license first.</remarks>
 public sealed class SuspensionStore(LicenseDatabase database, LicenseInvalidation invalidation, TimeProvider time)
 {
-    private sealed record License(Guid SubscriberId, string State, string? PausedReason, bool HasActiveToken);
+    private sealed record LicenseRow(Guid SubscriberId, string State, string? PausedReason, bool HasActiveToken);
 
     private const string Lock = """
         insert into license_states (subscription_id)
@@ -93,7 +93,7 @@ public sealed class SuspensionStore(LicenseDatabase database, LicenseInvalidatio
         select from license_states where subscription_id = @subscriptionId for update
         """;
 
-    /// <summary>Makes every other change of this license wait for the end of the transaction.</summary>
+    /// <summary>Locks the license: every other change of it waits for the end of the transaction.</summary>
     public static Task LockAsync(NpgsqlConnection connection, Guid subscriptionId, CancellationToken cancellationToken) =>
         connection.ExecuteAsync(new CommandDefinition(Lock, new { subscriptionId }, cancellationToken: cancellationToken));
 
@@ -108,7 +108,8 @@ public sealed class SuspensionStore(LicenseDatabase database, LicenseInvalidatio
     /// <summary>The open suspensions of a license, the oldest first.</summary>
     public static async Task<IReadOnlyList<SuspensionRow>> OpenAsync(
         NpgsqlConnection connection, Guid subscriptionId, CancellationToken cancellationToken) =>
-        (await connection.QueryAsync<SuspensionRow>(new CommandDefinition(Open, new { subscriptionId }, cancellationToken: cancellationToken))).AsList();
+        (await connection.QueryAsync<SuspensionRow>(
+            new CommandDefinition(Open, new { subscriptionId }, cancellationToken: cancellationToken))).AsList();
 
     public async Task<IReadOnlyList<SuspensionRow>> OpenAsync(Guid subscriptionId, CancellationToken cancellationToken)
     {
@@ -146,7 +147,7 @@ public sealed class SuspensionStore(LicenseDatabase database, LicenseInvalidatio
             (subscription_id, cause, reason, device_key, evidence, alert_id, suspended_at, suspended_by,
              previous_state, previous_paused_reason, previous_paused_at, token_ids)
         select @SubscriptionId, @Cause, @Reason, @DeviceKey, @Evidence::jsonb, @AlertId, @now, @byId,
-               -- Over an earlier suspension, what was before that one: whichever is lifted last brings it back.
+               -- With an earlier suspension open, the state before that one. The suspension that is lifted last restores it.
                case when earlier is null then coalesce(before.state, 'SYNCED') else earlier.previous_state end,
                case when earlier is null then before.paused_reason else earlier.previous_paused_reason end,
                case when earlier is null then before.paused_at else earlier.previous_paused_at end,
@@ -156,7 +157,7 @@ public sealed class SuspensionStore(LicenseDatabase database, LicenseInvalidatio
         returning suspension_id
         """;
 
-    /// <returns>The suspension's id; null where one of this cause is open already.</returns>
+    /// <returns>The suspension's id; null if a suspension for this cause is already open.</returns>
     public async Task<Guid?> SuspendAsync(NpgsqlConnection connection, NewSuspension suspension, CancellationToken cancellationToken)
     {
         await LockAsync(connection, suspension.SubscriptionId, cancellationToken);
@@ -191,7 +192,7 @@ public sealed class SuspensionStore(LicenseDatabase database, LicenseInvalidatio
                 suspension.Cause,
                 suspension.Reason,
                 OwnerMayLift = suspension.Cause == SuspensionCause.DeviceLimit
-                    && OwnerLift.NotBefore(await LastOwnerLiftAsync(connection, suspension.SubscriptionId, cancellationToken), time.GetUtcNow()) is null,
+                    && await OwnerMayLiftAsync(connection, suspension.SubscriptionId, cancellationToken),
             }, cancellationToken);
         }
 
@@ -199,12 +200,15 @@ public sealed class SuspensionStore(LicenseDatabase database, LicenseInvalidatio
         return id;
     }
 
+    private async Task<bool> OwnerMayLiftAsync(NpgsqlConnection connection, Guid subscriptionId, CancellationToken cancellationToken) =>
+        OwnerLift.NotBefore(await LastOwnerLiftAsync(connection, subscriptionId, cancellationToken), time.GetUtcNow()) is null;
+
     private const string Close = """
         update license_suspensions set closed_at = @now, closed_by = @byId, closed_how = @How
         where suspension_id = any(@ids)
         """;
 
-    // As the guide's runbook does it by hand.
+    // The guide's runbook does the same by hand.
     private const string MarkAlerts = """
         update suspicious_activity_alerts
         set status = 'FALSE_POSITIVE', resolved_at = @now, resolved_by = @byId, resolution_notes = coalesce(resolution_notes, @Why)
@@ -227,8 +231,8 @@ public sealed class SuspensionStore(LicenseDatabase database, LicenseInvalidatio
         """;
 
     /// <summary>
-    /// Closes the open suspensions of these causes. With the last one the tokens that were taken come back (rotated-away ones
-    /// don't), and the subscription's state, unless somebody else has suspended it meanwhile.
+    /// Closes the open suspensions for these causes. When none is left open, it restores the deactivated tokens, except replaced ones, and
+    /// the subscription's state, unless somebody else has suspended it in the meantime.
     /// </summary>
     public async Task<ReinstatementResult> ReinstateAsync(
         NpgsqlConnection connection, Reinstatement reinstatement, CancellationToken cancellationToken)
@@ -287,10 +291,10 @@ public sealed class SuspensionStore(LicenseDatabase database, LicenseInvalidatio
     }
 
     /// <summary>
-    /// Honours the guide's runbook, which reactivates the token by hand: while the platform's state is still what we wrote
-    /// (or was set back by hand too), every open suspension counts as lifted.
+    /// Supports the guide's runbook, in which an operator reactivates the token by hand. If the platform's state is still the one that this
+    /// backend wrote, or was reset by hand as well, all open suspensions are closed.
     /// </summary>
-    /// <returns>Whether it was so.</returns>
+    /// <returns>Whether suspensions were closed.</returns>
     public async Task<bool> CloseIfReinstatedByHandAsync(
         NpgsqlConnection connection, Guid subscriptionId, CancellationToken cancellationToken)
     {
@@ -304,7 +308,8 @@ public sealed class SuspensionStore(LicenseDatabase database, LicenseInvalidatio
 
         await ReinstateAsync(
             connection,
-            new Reinstatement(subscriptionId, open.Select(one => one.Cause).ToList(), ClosedHow.Runbook, Actor.Runbook, "Token reactivated by hand"),
+            new Reinstatement(
+                subscriptionId, open.Select(one => one.Cause).ToList(), ClosedHow.Runbook, Actor.Runbook, "Token reactivated by hand"),
             cancellationToken);
         return true;
     }
@@ -318,6 +323,6 @@ public sealed class SuspensionStore(LicenseDatabase database, LicenseInvalidatio
         where s.subscription_id = @subscriptionId
         """;
 
-    private static Task<License> ReadAsync(NpgsqlConnection connection, Guid subscriptionId, CancellationToken cancellationToken) =>
-        connection.QuerySingleAsync<License>(new CommandDefinition(Read, new { subscriptionId }, cancellationToken: cancellationToken));
+    private static Task<LicenseRow> ReadAsync(NpgsqlConnection connection, Guid subscriptionId, CancellationToken cancellationToken) =>
+        connection.QuerySingleAsync<LicenseRow>(new CommandDefinition(Read, new { subscriptionId }, cancellationToken: cancellationToken));
 }

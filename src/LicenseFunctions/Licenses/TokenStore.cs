@@ -3,14 +3,14 @@ using Npgsql;
 
 namespace LicenseFunctions.Licenses;
 
-/// <summary>A license's current token, as rotation sees it.</summary>
+/// <summary>The current token of a license, as far as rotation needs it.</summary>
 public sealed record CurrentToken
 {
     public required Guid TokenId { get; init; }
 
     public required bool IsActive { get; init; }
 
-    /// <summary>It is inactive because of a suspension of ours, and comes back with the end of it.</summary>
+    /// <summary>It is inactive because of an open suspension, whose end reactivates it.</summary>
     public required bool HeldBySuspension { get; init; }
 }
 
@@ -23,15 +23,15 @@ public sealed record RotatedToken
     public required DateTime OverlapUntil { get; init; }
 }
 
-/// <summary>The tokens of licenses, by their hashes.</summary>
-/// <remarks>Every method joins a transaction which has locked the license.</remarks>
+/// <summary>The tokens of licenses, of which only hashes are stored.</summary>
+/// <remarks>Every method joins a transaction that has locked the license.</remarks>
 public static class TokenStore
 {
     private const string Current = """
         select t.token_id, t.is_active,
-               exists (select from license_suspensions o
-                       where o.subscription_id = t.subscription_id and o.closed_at is null and t.token_id = any(o.token_ids)) as held_by_suspension
+               coalesce(open.took_token, false) as held_by_suspension
         from v_current_license_tokens t
+        cross join lateral open_suspension_facts(t.subscription_id, t.token_id, null, null, null) open
         where t.subscription_id = @subscriptionId
         """;
 
@@ -49,25 +49,24 @@ public static class TokenStore
         """;
 
     private const string MarkReplaced = """
-        -- Every older token points at the current one, and revoking at once ends the overlaps of them all.
+        -- Every older token refers to the current one. Without an overlap, the overlaps of all older tokens end.
         update license_token_replacements
         set replaced_by = @newTokenId,
-            overlap_until = case when @overlap > interval '0' then overlap_until else greatest(replaced_at, least(overlap_until, now())) end
+            overlap_until = case when @overlap > interval '0' then overlap_until
+                                 else greatest(replaced_at, least(overlap_until, now())) end
         where subscription_id = @subscriptionId;
 
-        -- With the current one goes every other that the platform left, live or revoked: a license has one token.
+        -- All other tokens that the platform left, active or revoked, are replaced together with the current one.
         insert into license_token_replacements (token_id, subscription_id, replaced_by, replaced_at, overlap_until)
         select t.token_id, @subscriptionId, @newTokenId, now(),
-               case when t.is_active
-                      or exists (select from license_suspensions o
-                                 where o.subscription_id = @subscriptionId and o.closed_at is null and t.token_id = any(o.token_ids))
-                    then now() + @overlap else now() end
+               case when t.is_active or open.took_token then now() + @overlap else now() end
         from license_tokens t
+        cross join lateral open_suspension_facts(t.subscription_id, t.token_id, null, null, null) open
         where t.subscription_id = @subscriptionId and t.token_id <> @newTokenId
           and not exists (select from license_token_replacements r where r.token_id = t.token_id)
         """;
 
-    // The trigger keep_rotated_token_retired puts the end of the overlap into expires_at.
+    // The trigger keep_rotated_token_retired writes the end of the overlap into expires_at.
     private const string Retire = """
         update license_tokens t
         set expires_at = t.expires_at,
@@ -84,11 +83,12 @@ public static class TokenStore
         """;
 
     /// <summary>
-    /// Puts a new token in the place of the current one: same expiry, same metadata, and as active as that was. The old one is
-    /// accepted for the overlap; with none, every older one ends now.
+    /// Replaces the current token by a new one with the same expiry, metadata and state. The old token is accepted during the overlap;
+    /// without one, all older tokens end now.
     /// </summary>
     public static async Task<RotatedToken> RotateAsync(
-        NpgsqlConnection connection, Guid subscriptionId, Guid tokenId, string tokenHash, TimeSpan overlap, CancellationToken cancellationToken)
+        NpgsqlConnection connection, Guid subscriptionId, Guid tokenId, string tokenHash, TimeSpan overlap,
+        CancellationToken cancellationToken)
     {
         var (newTokenId, expiresAt) = await connection.QuerySingleAsync<(Guid, DateTime?)>(
             new CommandDefinition(Add, new { tokenId, tokenHash }, cancellationToken: cancellationToken));

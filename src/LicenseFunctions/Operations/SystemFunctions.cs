@@ -13,5 +13,5 @@ public sealed class SystemFunctions(ShowSystem show, HttpSettings http)
     public async Task<IResult> Show(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/system")] HttpRequest request,
         CancellationToken cancellationToken) =>
-        Results.Json(await show.RunAsync(http.ClientAddresses.Of(request.HttpContext), cancellationToken), Json.Options);
+        Results.Json(await show.RunAsync(http.ClientAddresses.AddressOf(request.HttpContext), cancellationToken), Json.Options);
 }

@@ -6,19 +6,20 @@ using Microsoft.Azure.Functions.Worker;
 namespace LicenseFunctions.Suspicion;
 
 /// <summary>Alerts, for operators.</summary>
-public sealed class AlertFunctions(ListAlerts list, JudgeAlert judge)
+public sealed class AlertFunctions(ListAlerts list, ReviewAlert review)
 {
     [Function("ListAlerts")]
     [Access(CallerRole.Operator)]
-    [Operation("Lists alerts, appeals first, then the newest; status is OPEN where it isn't given, ALL for every one.",
+    [Operation("Lists alerts: those with appeals first, then the newest. Without status: OPEN; ALL for every status.",
         Reply = typeof(AlertPage), Query = ["status", "severity", "subscription_id", "from", "to", "cursor", "limit"])]
     public async Task<IResult> List(
-        [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/licenses/alerts")] HttpRequest request, CancellationToken cancellationToken) =>
+        [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/licenses/alerts")] HttpRequest request,
+        CancellationToken cancellationToken) =>
         (await list.RunAsync(request.Query, cancellationToken)).ToResult();
 
     [Function("GetAlert")]
     [Access(CallerRole.Operator)]
-    [Operation("One alert with its evidence, and the license's other alerts.", Reply = typeof(AlertDetail))]
+    [Operation("Returns one alert with its evidence, and the license's other alerts.", Reply = typeof(AlertDetail))]
     public async Task<IResult> Get(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/licenses/alerts/{alertId:guid}")] HttpRequest request,
         Guid alertId, CancellationToken cancellationToken) =>
@@ -26,14 +27,16 @@ public sealed class AlertFunctions(ListAlerts list, JudgeAlert judge)
 
     [Function("JudgeAlert")]
     [Access(CallerRole.Operator)]
-    [Operation("Moves an alert on: INVESTIGATING, RESOLVED, or FALSE_POSITIVE, which may reinstate the license.", Body = typeof(AlertJudgement), Reply = typeof(AlertRow))]
-    public async Task<IResult> Judge(
+    [Operation("Reviews an alert: INVESTIGATING, RESOLVED, or FALSE_POSITIVE, which may reinstate the license.",
+        Body = typeof(AlertReview), Reply = typeof(AlertRow))]
+    public async Task<IResult> Review(
         [HttpTrigger(AuthorizationLevel.Anonymous, "patch", Route = "api/v1/licenses/alerts/{alertId:guid}")] HttpRequest request,
         Guid alertId, CancellationToken cancellationToken)
     {
-        var body = await request.ReadAsync<AlertJudgement>(cancellationToken);
+        var body = await request.ReadAsync<AlertReview>(cancellationToken);
+        var by = Actor.Operator(request.HttpContext.Caller().UserId);
         return body.Refusal is { } refusal
             ? refusal.ToResult()
-            : (await judge.RunAsync(alertId, body.Value, Actor.Operator(request.HttpContext.Caller().UserId), cancellationToken)).ToResult();
+            : (await review.RunAsync(alertId, body.Value, by, cancellationToken)).ToResult();
     }
 }

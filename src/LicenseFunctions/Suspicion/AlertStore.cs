@@ -6,7 +6,7 @@ using Npgsql;
 
 namespace LicenseFunctions.Suspicion;
 
-/// <summary>An alert in the guide's fields, and what has become of it.</summary>
+/// <summary>An alert with the fields of the integration guide, and its review.</summary>
 public sealed record AlertRow
 {
     public required Guid AlertId { get; init; }
@@ -21,7 +21,7 @@ public sealed record AlertRow
 
     public string? Description { get; init; }
 
-    /// <summary>JSON, as the detector or whoever raised it wrote it.</summary>
+    /// <summary>JSON in the format of the detector, the check or the platform.</summary>
     public JsonElement? Evidence { get; init; }
 
     public required DateTime DetectedAt { get; init; }
@@ -40,7 +40,7 @@ public sealed record AlertRow
 
     public DateTime? CustomerConfirmedAt { get; init; }
 
-    /// <summary>When the customer appealed, and what he wrote.</summary>
+    /// <summary>When the customer appealed; <see cref="Appeal"/> is the message.</summary>
     public DateTime? AppealedAt { get; init; }
 
     public string? Appeal { get; init; }
@@ -48,7 +48,7 @@ public sealed record AlertRow
     public bool IsSuspended { get; init; }
 }
 
-/// <summary>An alert as the license's owner sees it: without the evidence and what operators note.</summary>
+/// <summary>An alert as the license's owner sees it: without evidence and operators' notes.</summary>
 public sealed record CustomerAlert
 {
     public Guid AlertId { get; init; }
@@ -63,16 +63,18 @@ public sealed record CustomerAlert
     public DateTime? ResolvedAt { get; init; }
 }
 
-/// <summary>Which alerts; null = whatever it is.</summary>
+/// <summary>A filter of alerts. A null field matches all.</summary>
 public sealed record AlertFilter(string[]? Statuses, string? Severity, Guid? SubscriptionId, DateTime? From, DateTime? To);
 
-/// <summary>The last row of the page before, in the order of the queue.</summary>
+/// <summary>The position of the last row of the previous page in the queue.</summary>
 public sealed record AlertCursor(bool Appealed, DateTime DetectedAt, Guid AlertId);
 
-/// <param name="Trusted">It came from where the license was used before the incident, and closed the alert.</param>
+/// <param name="Trusted">
+/// True when the answer came from an address that the license was used from before the incident; it closed the alert.
+/// </param>
 public sealed record ConfirmedAlert(Guid? SubscriptionId, bool? Trusted);
 
-/// <summary>Alerts as operators work with them, and what customers answer.</summary>
+/// <summary>Alerts for operators, and the customers' answers to them.</summary>
 public sealed class AlertStore(LicenseDatabase database)
 {
     private const string List = """
@@ -80,20 +82,23 @@ public sealed class AlertStore(LicenseDatabase database)
                a.detected_at, a.updated_at, a.status, a.auto_action_taken, a.resolved_at, a.resolved_by, a.resolution_notes,
                a.customer_confirmed_at, a.appealed_at,
                (select p.message from license_appeals p where p.alert_id = a.alert_id order by p.submitted_at desc limit 1) as appeal,
-               exists (select from license_suspensions s where s.subscription_id = a.subscription_id and s.closed_at is null) as is_suspended
+               exists (select from license_suspensions s
+                       where s.subscription_id = a.subscription_id and s.closed_at is null) as is_suspended
         from suspicious_activity_alerts a
         where (@Statuses::text[] is null or a.status = any(@Statuses))
           and (@Severity::text is null or a.severity = @Severity)
           and (@SubscriptionId::uuid is null or a.subscription_id = @SubscriptionId)
           and (@From::timestamptz is null or a.detected_at >= @From)
           and (@To::timestamptz is null or a.detected_at < @To)
-          and (@AfterId::uuid is null or (a.appealed_at is not null, a.detected_at, a.alert_id) < (@Appealed, @DetectedAt::timestamptz, @AfterId))
+          and (@AfterId::uuid is null
+               or (a.appealed_at is not null, a.detected_at, a.alert_id) < (@Appealed, @DetectedAt::timestamptz, @AfterId))
         order by (a.appealed_at is not null) desc, a.detected_at desc, a.alert_id desc
         limit @limit
         """;
 
-    /// <summary>A page of the queue: appeals first, then the newest.</summary>
-    public async Task<IReadOnlyList<AlertRow>> ListAsync(AlertFilter filter, AlertCursor? after, int limit, CancellationToken cancellationToken)
+    /// <summary>A page of the queue: alerts with appeals first, then the newest.</summary>
+    public async Task<IReadOnlyList<AlertRow>> ListAsync(
+        AlertFilter filter, AlertCursor? after, int limit, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenAsync(cancellationToken);
         return (await connection.QueryAsync<AlertRow>(new CommandDefinition(List, new
@@ -123,7 +128,8 @@ public sealed class AlertStore(LicenseDatabase database)
                a.detected_at, a.updated_at, a.status, a.auto_action_taken, a.resolved_at, a.resolved_by, a.resolution_notes,
                a.customer_confirmed_at, a.appealed_at,
                (select p.message from license_appeals p where p.alert_id = a.alert_id order by p.submitted_at desc limit 1) as appeal,
-               exists (select from license_suspensions s where s.subscription_id = a.subscription_id and s.closed_at is null) as is_suspended
+               exists (select from license_suspensions s
+                       where s.subscription_id = a.subscription_id and s.closed_at is null) as is_suspended
         from suspicious_activity_alerts a
         where a.alert_id = @alertId
         """;
@@ -138,19 +144,23 @@ public sealed class AlertStore(LicenseDatabase database)
     }
 
     private const string OfLicense = """
-        select alert_id, activity_type, severity, description, detected_at, status, auto_action_taken, customer_confirmed_at, appealed_at, resolved_at
+        select alert_id, activity_type, severity, description, detected_at, status, auto_action_taken,
+               customer_confirmed_at, appealed_at, resolved_at
         from suspicious_activity_alerts
         where subscription_id = @subscriptionId
         order by detected_at desc, alert_id
         limit @limit
         """;
 
-    /// <returns>What its owner sees, the newest first; null where the license isn't there, or isn't this owner's (null: an operator asks).</returns>
-    public async Task<IReadOnlyList<CustomerAlert>?> OfLicenseAsync(Guid subscriptionId, Guid? ownerId, int limit, CancellationToken cancellationToken)
+    /// <param name="ownerId">Null for an operator.</param>
+    /// <returns>The newest first; null for an unknown license and for another owner's.</returns>
+    public async Task<IReadOnlyList<CustomerAlert>?> OfLicenseAsync(
+        Guid subscriptionId, Guid? ownerId, int limit, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenAsync(cancellationToken);
         return await LicenseOwners.IsVisibleAsync(connection, subscriptionId, ownerId, cancellationToken)
-            ? (await connection.QueryAsync<CustomerAlert>(new CommandDefinition(OfLicense, new { subscriptionId, limit }, cancellationToken: cancellationToken))).AsList()
+            ? (await connection.QueryAsync<CustomerAlert>(
+                new CommandDefinition(OfLicense, new { subscriptionId, limit }, cancellationToken: cancellationToken))).AsList()
             : null;
     }
 
@@ -161,7 +171,7 @@ public sealed class AlertStore(LicenseDatabase database)
         where alert_id = @alertId and status = any(@fromStatuses)
         """;
 
-    /// <returns>False where the alert was in none of those statuses any more.</returns>
+    /// <returns>False when the alert is in none of <paramref name="fromStatuses"/>.</returns>
     public static async Task<bool> MoveAsync(
         NpgsqlConnection connection, Guid alertId, string status, IEnumerable<string> fromStatuses, string? notes, Guid? by, DateTime now,
         CancellationToken cancellationToken) =>
@@ -175,11 +185,13 @@ public sealed class AlertStore(LicenseDatabase database)
             select a.alert_id, a.subscription_id,
                    a.status in ('OPEN', 'INVESTIGATING') and a.auto_action_taken <> 'SUSPENDED'
                    and not exists (select from suspicious_activity_alerts o
-                                   where o.subscription_id = a.subscription_id and o.confirmed_from_known and o.customer_confirmed_at > @now - interval '7 days')
+                                   where o.subscription_id = a.subscription_id and o.confirmed_from_known
+                                     and o.customer_confirmed_at > @now - interval '7 days')
                    and exists (select from license_usage_log u
                                where u.subscription_id = a.subscription_id
                                  and u.logged_at < coalesce((a.evidence ->> 'from')::timestamptz, a.detected_at)
-                                 and u.ip_address <<= set_masklen(@address::inet, case family(@address::inet) when 4 then 32 else 64 end)) as trusted
+                                 and u.ip_address <<= set_masklen(
+                                     @address::inet, case family(@address::inet) when 4 then 32 else 64 end)) as trusted
             from suspicious_activity_alerts a where a.alert_id = @alertId
         )
         update suspicious_activity_alerts a
@@ -187,14 +199,16 @@ public sealed class AlertStore(LicenseDatabase database)
             confirmed_from_known = a.confirmed_from_known or alert.trusted,
             status = case when alert.trusted then 'RESOLVED' else a.status end,
             resolved_at = case when alert.trusted then @now else a.resolved_at end,
-            resolution_notes = case when alert.trusted then 'Confirmed by the customer from where the license was used before' else a.resolution_notes end
+            resolution_notes = case when alert.trusted then 'Confirmed by the customer from where the license was used before'
+                                    else a.resolution_notes end
         from alert where a.alert_id = alert.alert_id
         returning alert.subscription_id, alert.trusted
         """;
 
     /// <summary>
-    /// The customer says that it was him. From an address that the license was used from before the incident this closes the alert, and the
-    /// detector starts anew; once in 7 days, so that a group can't click itself free. From elsewhere it is only noted.
+    /// The customer confirms the use. From an address that the license was used from before the incident, this closes the alert and the
+    /// detector starts again; once in 7 days, so that a group cannot confirm itself again and again. From other addresses the answer is
+    /// only recorded.
     /// </summary>
     public static Task<ConfirmedAlert?> ConfirmAsync(
         NpgsqlConnection connection, Guid alertId, string? address, DateTime now, CancellationToken cancellationToken) =>
@@ -214,22 +228,22 @@ public sealed class AlertStore(LicenseDatabase database)
         select appeal_id from appeal
         """;
 
-    private const string RaiseForAppeal = """
-        select create_suspicious_activity_alert(@subscriptionId, 'UNUSUAL_USAGE_PATTERN', 'MEDIUM', @reason, @evidence::jsonb, 'SUSPENDED')
-        """;
+    private const string HasAppeal = "select exists (select from license_appeals where suspension_id = @SuspensionId)";
 
-    /// <summary>Adds the appeal against a suspension, with an alert where it had none, so that it stands in the queue.</summary>
-    /// <returns>Null where there is one already.</returns>
+    /// <summary>
+    /// Adds an appeal against a suspension. A suspension without an alert gets one, so that the appeal is in the operators' queue.
+    /// </summary>
+    /// <returns>The appeal's id; null when the suspension has an appeal already.</returns>
     public static async Task<Guid?> AppealAsync(
-        NpgsqlConnection connection, Guid subscriptionId, SuspensionRow suspension, string message, Guid by, DateTime now, CancellationToken cancellationToken)
+        NpgsqlConnection connection, Guid subscriptionId, SuspensionRow suspension, string message, Guid by, DateTime now,
+        CancellationToken cancellationToken)
     {
         if (await connection.ExecuteScalarAsync<bool>(new CommandDefinition(
-            "select exists (select from license_appeals where suspension_id = @SuspensionId)", new { suspension.SuspensionId }, cancellationToken: cancellationToken)))
+            HasAppeal, new { suspension.SuspensionId }, cancellationToken: cancellationToken)))
             return null;
-        var alertId = suspension.AlertId ?? await connection.ExecuteScalarAsync<Guid>(new CommandDefinition(RaiseForAppeal, new
-        {
-            subscriptionId, reason = $"Appeal: {suspension.Reason}", evidence = RowJson.Of(new { suspension.Cause, suspension.DeviceKey }),
-        }, cancellationToken: cancellationToken));
+        var alertId = suspension.AlertId ?? (await AlertLog.RaiseAsync(connection, new NewAlert(
+            subscriptionId, "UNUSUAL_USAGE_PATTERN", "MEDIUM", $"Appeal: {suspension.Reason}",
+            RowJson.Of(new { suspension.Cause, suspension.DeviceKey }), "SUSPENDED", now), cancellationToken)).AlertId;
         return await connection.ExecuteScalarAsync<Guid?>(new CommandDefinition(
             Appeal, new { subscriptionId, suspension.SuspensionId, alertId, message, by, now }, cancellationToken: cancellationToken));
     }
@@ -237,5 +251,6 @@ public sealed class AlertStore(LicenseDatabase database)
     private const string AppealOf = "select submitted_at from license_appeals where suspension_id = @suspensionId";
 
     public static Task<DateTime?> AppealedAtAsync(NpgsqlConnection connection, Guid suspensionId, CancellationToken cancellationToken) =>
-        connection.ExecuteScalarAsync<DateTime?>(new CommandDefinition(AppealOf, new { suspensionId }, cancellationToken: cancellationToken));
+        connection.ExecuteScalarAsync<DateTime?>(
+            new CommandDefinition(AppealOf, new { suspensionId }, cancellationToken: cancellationToken));
 }

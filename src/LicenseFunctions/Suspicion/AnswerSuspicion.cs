@@ -6,11 +6,11 @@ using Licensing;
 
 namespace LicenseFunctions.Suspicion;
 
-/// <summary>Why a license is suspended, in the customer's terms.</summary>
-/// <param name="CanAppeal">False where an appeal waits for an answer.</param>
+/// <summary>A suspension as the customer sees it.</summary>
+/// <param name="CanAppeal">False when the suspension has an appeal already.</param>
 public sealed record SuspensionReason(string Cause, string Reason, DateTime SuspendedAt, DateTime? AppealedAt, bool CanAppeal);
 
-/// <param name="Suspensions">The open ones, the oldest first; none where it isn't suspended here.</param>
+/// <param name="Suspensions">The open ones, the oldest first; empty when this backend did not suspend the license.</param>
 public sealed record SuspensionView(Guid SubscriptionId, bool Suspended, IReadOnlyList<SuspensionReason> Suspensions);
 
 /// <param name="Alerts">The newest 100.</param>
@@ -21,29 +21,28 @@ public sealed record AppealRequest(string Message);
 
 public sealed record AppealReceipt(Guid AppealId, DateTime SubmittedAt);
 
-/// <param name="Token">The fragment of the mailed link.</param>
+/// <param name="Token">The fragment of the link in the mail.</param>
 public sealed record ConfirmationRequest(string Token);
 
-/// <param name="Trusted">It came from where the license was used before; otherwise operators see it and decide.</param>
+/// <param name="Trusted">
+/// True when the answer came from an address that the license was used from before. Otherwise operators review the alert.
+/// </param>
 public sealed record ConfirmationReceipt(Guid AlertId, bool Trusted);
 
-/// <summary>What a customer can see and say when the detector spoke.</summary>
+/// <summary>What a customer sees of alerts and suspensions, and the customer's answers.</summary>
 public sealed class AnswerSuspicion(LicenseDatabase database, AlertStore alerts, SignedLinks links, TimeProvider time)
 {
-    /// <summary>Of the mailed link: the page that asks.</summary>
+    /// <summary>The purpose in the signed link of the mail.</summary>
     public const string Purpose = "was-this-you";
 
     private const int MaxAlerts = 100;
     private const int MaxMessage = 2000;
 
-    private static readonly Refusal NotFound = new(
-        RefusalKind.NotFound, "LICENSE_NOT_FOUND", "There is no such license, or it is not yours.", "subscription_id");
-
     public async Task<Outcome<SuspensionView>> SeeAsync(Guid subscriptionId, Guid? ownerScope, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenAsync(cancellationToken);
         if (!await LicenseOwners.IsVisibleAsync(connection, subscriptionId, ownerScope, cancellationToken))
-            return NotFound;
+            return LicenseNotFound.Refusal;
         var reasons = new List<SuspensionReason>();
         foreach (var open in await SuspensionStore.OpenAsync(connection, subscriptionId, cancellationToken))
         {
@@ -57,15 +56,17 @@ public sealed class AnswerSuspicion(LicenseDatabase database, AlertStore alerts,
     public async Task<Outcome<ActivityList>> ActivityAsync(Guid subscriptionId, Guid? ownerScope, CancellationToken cancellationToken) =>
         await alerts.OfLicenseAsync(subscriptionId, ownerScope, MaxAlerts, cancellationToken) is { } found
             ? new ActivityList(subscriptionId, found)
-            : NotFound;
+            : LicenseNotFound.Refusal;
 
-    public Task<Outcome<AppealReceipt>> AppealAsync(Guid subscriptionId, Guid ownerId, AppealRequest request, CancellationToken cancellationToken) =>
+    public Task<Outcome<AppealReceipt>> AppealAsync(
+        Guid subscriptionId, Guid ownerId, AppealRequest request, CancellationToken cancellationToken) =>
         request.Message?.Trim() is not { Length: > 0 and <= MaxMessage } message
-            ? Task.FromResult<Outcome<AppealReceipt>>(new Refusal(RefusalKind.Invalid, "INVALID_MESSAGE", $"1 to {MaxMessage} characters are required.", "message"))
+            ? Task.FromResult<Outcome<AppealReceipt>>(
+                new Refusal(RefusalKind.Invalid, "INVALID_MESSAGE", $"1 to {MaxMessage} characters are required.", "message"))
             : database.InTransactionAsync<Outcome<AppealReceipt>>(async (connection, token) =>
             {
                 if (!await LicenseOwners.IsVisibleAsync(connection, subscriptionId, ownerId, token))
-                    return NotFound;
+                    return LicenseNotFound.Refusal;
                 await SuspensionStore.LockAsync(connection, subscriptionId, token);
                 var now = time.GetUtcNow().UtcDateTime;
                 foreach (var open in await SuspensionStore.OpenAsync(connection, subscriptionId, token))
@@ -77,23 +78,27 @@ public sealed class AnswerSuspicion(LicenseDatabase database, AlertStore alerts,
                     return new AppealReceipt(appeal, now);
                 }
 
-                return new Refusal(RefusalKind.Conflict, "NOTHING_TO_APPEAL", "The license isn't suspended, or your appeal is already with us.");
+                return new Refusal(
+                    RefusalKind.Conflict, "NOTHING_TO_APPEAL", "The license isn't suspended, or your appeal is already with us.");
             }, cancellationToken);
 
     /// <summary>
-    /// "This was me", by whoever holds the mailed link, and so told from where: whoever stole the license may read the mail as well, but not from
-    /// an address where the customer was before.
+    /// "This was me", by anyone who has the link. The address decides what it is worth: someone who stole the license may read the mail,
+    /// too, but not from an address that the customer used before.
     /// </summary>
-    public async Task<Outcome<ConfirmationReceipt>> ConfirmAsync(ConfirmationRequest request, IPAddress? from, CancellationToken cancellationToken) =>
+    public async Task<Outcome<ConfirmationReceipt>> ConfirmAsync(
+        ConfirmationRequest request, IPAddress? from, CancellationToken cancellationToken) =>
         links.Read(Purpose, request.Token) is not { } alertId
             ? new Refusal(RefusalKind.Forbidden, "INVALID_LINK", "This link isn't valid any more.", "token", "Sign in, and answer there.")
             : await database.InTransactionAsync<Outcome<ConfirmationReceipt>>(async (connection, token) =>
             {
-                if (await AlertStore.ConfirmAsync(connection, alertId, from?.ToString(), time.GetUtcNow().UtcDateTime, token) is not { } confirmed)
-                    return JudgeAlert.Unknown;
+                var now = time.GetUtcNow().UtcDateTime;
+                if (await AlertStore.ConfirmAsync(connection, alertId, from?.ToString(), now, token) is not { } confirmed)
+                    return ReviewAlert.Unknown;
                 var trusted = confirmed.Trusted == true;
                 await AuditLog.AddAsync(connection, new AuditRow(
-                    Actor.Service, "alert.confirmed_by_link", confirmed.SubscriptionId, alertId.ToString(), After: RowJson.Of(new { trusted })), token);
+                    Actor.Service, "alert.confirmed_by_link", confirmed.SubscriptionId, alertId.ToString(),
+                    After: RowJson.Of(new { trusted })), token);
                 return new ConfirmationReceipt(alertId, trusted);
             }, cancellationToken);
 }

@@ -4,12 +4,12 @@ using Microsoft.Azure.Functions.Worker;
 
 namespace LicenseFunctions.Suspicion;
 
-/// <summary>What a customer sees of a suspicion, and answers to it.</summary>
+/// <summary>Suspicious activity, for customers.</summary>
 public sealed class CustomerFunctions(AnswerSuspicion answer, HttpSettings settings)
 {
     [Function("GetSuspension")]
     [Access(CallerRole.Subscriber, CallerRole.Operator)]
-    [Operation("Why a license is suspended.", Reply = typeof(SuspensionView))]
+    [Operation("Returns why a license is suspended.", Reply = typeof(SuspensionView))]
     public async Task<IResult> GetSuspension(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/licenses/{subscriptionId:guid}/suspension")] HttpRequest request,
         Guid subscriptionId, CancellationToken cancellationToken) =>
@@ -17,7 +17,7 @@ public sealed class CustomerFunctions(AnswerSuspicion answer, HttpSettings setti
 
     [Function("ListActivity")]
     [Access(CallerRole.Subscriber, CallerRole.Operator)]
-    [Operation("A license's suspicious activity as its owner sees it, the newest first.", Reply = typeof(ActivityList))]
+    [Operation("Lists a license's suspicious activity as its owner sees it, the newest first.", Reply = typeof(ActivityList))]
     public async Task<IResult> ListActivity(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/licenses/{subscriptionId:guid}/activity")] HttpRequest request,
         Guid subscriptionId, CancellationToken cancellationToken) =>
@@ -25,7 +25,8 @@ public sealed class CustomerFunctions(AnswerSuspicion answer, HttpSettings setti
 
     [Function("AppealSuspension")]
     [Access(CallerRole.Subscriber)]
-    [Operation("Asks a person to look at the suspension, once for each.", Body = typeof(AppealRequest), Reply = typeof(AppealReceipt), Status = StatusCodes.Status201Created)]
+    [Operation("Appeals against a suspension; an operator reviews it. One appeal for each suspension.",
+        Body = typeof(AppealRequest), Reply = typeof(AppealReceipt), Status = StatusCodes.Status201Created)]
     public async Task<IResult> Appeal(
         [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "api/v1/licenses/{subscriptionId:guid}/appeal")] HttpRequest request,
         Guid subscriptionId, CancellationToken cancellationToken)
@@ -39,12 +40,16 @@ public sealed class CustomerFunctions(AnswerSuspicion answer, HttpSettings setti
 
     [Function("ConfirmUse")]
     [Access(CallerRole.Anonymous, CallerRole.Subscriber)]
-    [Operation("\"This was me\", with the token from the mailed link's fragment.", Body = typeof(ConfirmationRequest), Reply = typeof(ConfirmationReceipt))]
+    [Operation("Confirms that the customer used the license, with the token from the fragment of the link in the mail.",
+        Body = typeof(ConfirmationRequest), Reply = typeof(ConfirmationReceipt))]
     public async Task<IResult> Confirm(
-        [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "api/v1/licenses/alerts/confirm")] HttpRequest request, CancellationToken cancellationToken)
+        [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "api/v1/licenses/alerts/confirm")] HttpRequest request,
+        CancellationToken cancellationToken)
     {
         var body = await request.ReadAsync<ConfirmationRequest>(cancellationToken);
-        var from = settings.ClientAddresses.Of(request.HttpContext);
-        return body.Refusal is { } refusal ? refusal.ToResult() : (await answer.ConfirmAsync(body.Value, from, cancellationToken)).ToResult();
+        var from = settings.ClientAddresses.AddressOf(request.HttpContext);
+        return body.Refusal is { } refusal
+            ? refusal.ToResult()
+            : (await answer.ConfirmAsync(body.Value, from, cancellationToken)).ToResult();
     }
 }

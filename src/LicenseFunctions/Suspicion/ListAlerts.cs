@@ -7,13 +7,14 @@ using Microsoft.AspNetCore.Http;
 
 namespace LicenseFunctions.Suspicion;
 
-/// <param name="Total">Of all pages, at this moment.</param>
-/// <param name="Next">The cursor of the next page; null on the last.</param>
+/// <param name="Total">The number of alerts on all pages.</param>
+/// <param name="Next">The cursor of the next page; null on the last page.</param>
 public sealed record AlertPage(long Total, IReadOnlyList<AlertRow> Alerts, string? Next);
 
 /// <param name="Others">The license's other alerts, the newest first, 50 at most.</param>
 public sealed record AlertDetail(AlertRow Alert, IReadOnlyList<AlertRow> Others);
 
+/// <summary>Lists alerts for operators.</summary>
 public sealed class ListAlerts(AlertStore alerts)
 {
     private const int MaxPage = 100;
@@ -25,11 +26,12 @@ public sealed class ListAlerts(AlertStore alerts)
         if (filter.Refusal is { } wrong)
             return wrong;
         var limit = MaxPage;
-        if (Text(query, "limit") is { } size && (!int.TryParse(size, NumberStyles.None, CultureInfo.InvariantCulture, out limit) || limit is < 1 or > MaxPage))
+        if (Text(query, "limit") is { } size
+            && (!int.TryParse(size, NumberStyles.None, CultureInfo.InvariantCulture, out limit) || limit is < 1 or > MaxPage))
             return Invalid("limit", $"1 to {MaxPage} is required.");
         AlertCursor? after = null;
         if (Text(query, "cursor") is { } cursor && (after = Read(cursor)) is null)
-            return Invalid("cursor", "The next of the page before is required.");
+            return Invalid("cursor", "The field next of the previous page is required.");
 
         var rows = await alerts.ListAsync(filter.Value, after, limit + 1, cancellationToken);
         var page = rows.Take(limit).ToList();
@@ -40,7 +42,7 @@ public sealed class ListAlerts(AlertStore alerts)
     public async Task<Outcome<AlertDetail>> FindAsync(Guid alertId, CancellationToken cancellationToken)
     {
         if (await alerts.FindAsync(alertId, cancellationToken) is not { } alert)
-            return JudgeAlert.Unknown;
+            return ReviewAlert.Unknown;
         var others = alert.SubscriptionId is { } subscription
             ? await alerts.ListAsync(new AlertFilter(null, null, subscription, null, null), null, MaxOthers + 1, cancellationToken)
             : [];
@@ -59,7 +61,7 @@ public sealed class ListAlerts(AlertStore alerts)
         if (Text(query, "subscription_id") is { } id && !Guid.TryParse(id, out subscription))
             return Invalid("subscription_id", "A license's id is required.");
         if (!Time(query, "from", out var from) || !Time(query, "to", out var to))
-            return Invalid("from", "A time as 2026-09-01T00:00:00Z is required for from and to.");
+            return Invalid("from", "A time such as 2026-09-01T00:00:00Z is required for from and to.");
         return new AlertFilter(status == "ALL" ? null : [status], severity, subscription == Guid.Empty ? null : subscription, from, to);
     }
 

@@ -11,7 +11,11 @@ using Npgsql;
 
 namespace LicenseFunctions.Suspicion;
 
-/// <summary>What a tick did.</summary>
+/// <summary>The result of a run of the scan.</summary>
+/// <param name="Licenses">Licenses with new usage.</param>
+/// <param name="Records">Usage records that were read.</param>
+/// <param name="Alerts">New alerts.</param>
+/// <param name="Suspended">Licenses that were suspended.</param>
 public sealed record ScanCounts(int Licenses, int Records, int Alerts, int Suspended)
 {
     public static ScanCounts operator +(ScanCounts a, ScanCounts b) =>
@@ -19,17 +23,17 @@ public sealed record ScanCounts(int Licenses, int Records, int Alerts, int Suspe
 }
 
 /// <summary>
-/// Shows the detector what has arrived, whichever way and however late, and does what the policy says. A batch is one transaction: claimed rows,
-/// states, alerts, suspensions and mails commit together, or the rows are there again for the next tick.
+/// Runs the detector over all usage that has arrived, by any way and however late, and acts on its findings. A batch is one transaction:
+/// claimed rows, states, alerts, suspensions and mails commit together. If it fails, the next run finds the same rows.
 /// </summary>
 public sealed class ScanUsage(
-    SuspicionStore store, SuspensionStore suspensions, SuspicionSettings settings, SignedLinks links, TimeProvider time, ILogger<ScanUsage> log,
-    IGeolocator? places = null)
+    SuspicionStore store, SuspensionStore suspensions, SuspicionSettings settings, SignedLinks links, TimeProvider time,
+    ILogger<ScanUsage> log, IGeolocator? geolocator = null)
 {
     private const int LicensesABatch = 1_500;
-    private const int WordsOfReason = 400;
-    private static readonly TimeSpan Budget = TimeSpan.FromSeconds(50);
-    private static readonly TimeSpan LinkLife = TimeSpan.FromDays(14);
+    private const int MaxReason = 400;
+    private static readonly TimeSpan TimeBudget = TimeSpan.FromSeconds(50);
+    private static readonly TimeSpan LinkLifetime = TimeSpan.FromDays(14);
     private static readonly TimeSpan MailPause = TimeSpan.FromMinutes(10);
 
     public async Task<ScanCounts> RunAsync(CancellationToken cancellationToken)
@@ -42,7 +46,7 @@ public sealed class ScanUsage(
             batch = await store.Database.InTransactionAsync(BatchAsync, cancellationToken);
             total += batch;
         }
-        while (batch.Licenses > 0 && time.GetElapsedTime(began) < Budget);
+        while (batch.Licenses > 0 && time.GetElapsedTime(began) < TimeBudget);
 
         await store.TellOperatorsAsync(
             settings.AlertEmail, settings.WebhookUrl is not null, MailPause, time.GetUtcNow().UtcDateTime, cancellationToken);
@@ -59,26 +63,26 @@ public sealed class ScanUsage(
 
         var ids = arrived.Select(one => one.SubscriptionId).ToArray();
         var licenses = await SuspicionStore.LoadAsync(connection, ids, cancellationToken);
-        foreach (var judged in await SuspicionStore.JudgementsAsync(connection, ids, cancellationToken))
-            licenses[judged.Key] = judged.Aggregate(licenses[judged.Key], (license, judgement) => license.Judged(judgement));
+        foreach (var reviews in await SuspicionStore.ReviewsAsync(connection, ids, cancellationToken))
+            licenses[reviews.Key] = reviews.Aggregate(licenses[reviews.Key], (license, review) => license.After(review));
 
         var records = 0;
         var found = new List<(Guid SubscriptionId, Finding Finding)>();
-        var placed = new Dictionary<(Guid, IPAddress), PlacedUse>();
-        await SuspicionStore.ReadUsesAsync(connection, arrived, (id, uses) =>
+        var located = new Dictionary<(Guid, IPAddress), LocatedUsage>();
+        await SuspicionStore.ReadUsageAsync(connection, arrived, (id, samples) =>
         {
             if (!licenses.TryGetValue(id, out var license))
                 return;
-            if (places is not null)
-                FillPlaces(places, id, uses, placed);
-            var observation = Detector.Observe(license.State, uses, settings.Policy);
+            if (geolocator is not null)
+                FillLocations(geolocator, id, samples, located);
+            var observation = Detector.Observe(license.State, samples, settings.Policy);
             licenses[id] = license with { State = observation.State };
             found.AddRange(observation.Findings.Select(finding => (id, finding)));
-            records += uses.Count;
+            records += samples.Count;
         }, cancellationToken);
 
-        if (placed.Count > 0)
-            await SuspicionStore.FillPlacesAsync(connection, [.. placed.Values], cancellationToken);
+        if (located.Count > 0)
+            await SuspicionStore.FillLocationsAsync(connection, located.Values, cancellationToken);
         var (alerts, suspended) = (0, 0);
         foreach (var (id, finding) in found)
         {
@@ -92,17 +96,20 @@ public sealed class ScanUsage(
         return new ScanCounts(arrived.Count, records, alerts, suspended);
     }
 
-    /// <summary>The SQL function's records come without places. Only those that are known in this process: no network call in a transaction.</summary>
-    private static void FillPlaces(IGeolocator places, Guid id, List<Use> uses, Dictionary<(Guid, IPAddress), PlacedUse> placed)
+    /// <summary>
+    /// Locates records of the SQL function, which have no location. Only by what this process has: no network call in a transaction.
+    /// </summary>
+    private static void FillLocations(
+        IGeolocator geolocator, Guid id, List<UsageSample> samples, Dictionary<(Guid, IPAddress), LocatedUsage> located)
     {
-        for (var i = 0; i < uses.Count; i++)
+        for (var i = 0; i < samples.Count; i++)
         {
-            if (uses[i] is not { Place: null, Address: { } address } || places.LocateHere(address) is not { } place)
+            if (samples[i] is not { Location: null, Address: { } address } || geolocator.LocateHere(address) is not { } location)
                 continue;
-            uses[i] = uses[i] with { Place = place };
-            var at = uses[i].LoggedAt.UtcDateTime;
-            var before = placed.GetValueOrDefault((id, address)) ?? new PlacedUse(id, address, at, at, place);
-            placed[(id, address)] = before with { LatestAt = at };
+            samples[i] = samples[i] with { Location = location };
+            var at = samples[i].LoggedAt.UtcDateTime;
+            var before = located.GetValueOrDefault((id, address)) ?? new LocatedUsage(id, address, at, at, location);
+            located[(id, address)] = before with { LatestAt = at };
         }
     }
 
@@ -113,17 +120,21 @@ public sealed class ScanUsage(
         if (finding.Action == FindingAction.Suspend
             && await suspensions.CloseIfReinstatedByHandAsync(connection, license.SubscriptionId, cancellationToken))
         {
-            // The guide's runbook, noticed only now: what led to the suspension is judged with it.
+            // An operator reinstated the license by SQL, as in the integration guide's runbook. That is a review of this incident, too.
             var trusted = finding.Evidence.Devices.Select(device => (device.EaInstanceId, device.Account));
-            return (license with { State = Detector.Forgive(license.State, time.GetUtcNow(), trusted), ForgivenAt = now }, false, false);
+            var state = Detector.ApplyReview(license.State, time.GetUtcNow(), trusted);
+            return (license with { State = state, ReviewedAt = now }, false, false);
         }
 
         var autoAction = finding.Action switch { FindingAction.Suspend => "SUSPENDED", FindingAction.Alert => "NONE", _ => "NOTIFIED" };
-        var alert = await SuspicionStore.AlertAsync(connection, license.SubscriptionId, finding, autoAction, now, cancellationToken);
+        var evidence = JsonSerializer.Serialize(finding.Evidence, SuspicionStore.Json);
+        var raise = new NewAlert(
+            license.SubscriptionId, finding.Type.Word(), finding.Severity.Word(), finding.Description, evidence, autoAction, now);
+        var alert = await AlertLog.RaiseAsync(connection, raise with { Incident = finding.Incident }, cancellationToken);
         var suspended = finding.Action == FindingAction.Suspend && await suspensions.SuspendAsync(connection, new NewSuspension(
             license.SubscriptionId, SuspensionCause.Detector, Cut($"License suspended: {finding.Description}"),
             Cut($"Auto-suspended: {finding.Description}"), Actor.System,
-            JsonSerializer.Serialize(finding.Evidence, SuspicionStore.Json), AlertId: alert.AlertId), cancellationToken) is not null;
+            evidence, AlertId: alert.AlertId), cancellationToken) is not null;
         if (finding.Action is FindingAction.Notify or FindingAction.Refuse && alert.UserId is { } userId)
         {
             await EmailOutbox.AddAsync(connection, $"device-alert:{alert.AlertId}", "device_alert", userId, new
@@ -131,12 +142,12 @@ public sealed class ScanUsage(
                 license.SubscriptionId,
                 finding.Description,
                 OccurredAt = finding.Evidence.To,
-                Link = links.Path(AnswerSuspicion.Purpose, alert.AlertId, time.GetUtcNow() + LinkLife),
+                Link = links.Path(AnswerSuspicion.Purpose, alert.AlertId, time.GetUtcNow() + LinkLifetime),
             }, cancellationToken);
         }
 
         return (license, alert.IsNew, suspended);
     }
 
-    private static string Cut(string text) => text.Length <= WordsOfReason ? text : text[..(WordsOfReason - 1)] + "…";
+    private static string Cut(string text) => text.Length <= MaxReason ? text : text[..(MaxReason - 1)] + "…";
 }

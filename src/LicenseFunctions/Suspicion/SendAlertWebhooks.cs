@@ -3,6 +3,7 @@ using System.Net.Mime;
 using System.Security.Cryptography;
 using System.Text;
 using LicenseFunctions.Infrastructure.Database;
+using LicenseFunctions.Infrastructure.Http;
 
 namespace LicenseFunctions.Suspicion;
 
@@ -27,7 +28,7 @@ public sealed class SendAlertWebhooks(OutboxStore outbox, SuspicionSettings sett
         }
     }
 
-    /// <summary>Value of X-Licence-Signature: t=SECONDS,v1=HMAC-SHA-256 of "SECONDS.BODY" in hex.</summary>
+    /// <summary>Value of X-License-Signature: t=SECONDS,v1=HMAC-SHA-256 of "SECONDS.BODY" in hex.</summary>
     public static string Signature(byte[] secret, long seconds, string body)
     {
         var signed = string.Create(CultureInfo.InvariantCulture, $"{seconds}.{body}");
@@ -38,20 +39,27 @@ public sealed class SendAlertWebhooks(OutboxStore outbox, SuspicionSettings sett
     /// <returns>The error; null if the receiver accepted the call.</returns>
     private async Task<string?> PostAsync(Uri url, OutboxRow call, CancellationToken cancellationToken)
     {
+        var signature = Signature(settings.WebhookSecret, time.GetUtcNow().ToUnixTimeSeconds(), call.Payload);
         using var request = new HttpRequestMessage(HttpMethod.Post, url)
         {
             Content = new StringContent(call.Payload, Encoding.UTF8, MediaTypeNames.Application.Json),
         };
-        request.Headers.Add("X-Licence-Signature", Signature(settings.WebhookSecret, time.GetUtcNow().ToUnixTimeSeconds(), call.Payload));
-        request.Headers.Add("X-Licence-Delivery", call.OutboxId.ToString());
+        // The first version spelled the names X-Licence-…; receivers that read those must go on working.
+        foreach (var spelling in (string[])["License", "Licence"])
+        {
+            request.Headers.Add($"X-{spelling}-Signature", signature);
+            request.Headers.Add($"X-{spelling}-Delivery", call.OutboxId.ToString());
+        }
+
         try
         {
             using var response = await http.SendAsync(request, cancellationToken);
             return response.IsSuccessStatusCode ? null : $"HTTP {(int)response.StatusCode}";
         }
-        catch (Exception away) when (away is HttpRequestException || (away is TaskCanceledException && !cancellationToken.IsCancellationRequested))
+        catch (Exception failure) when (
+            failure is HttpRequestException || (failure is TaskCanceledException && !cancellationToken.IsCancellationRequested))
         {
-            return away.GetType().Name;
+            return failure.GetType().Name;
         }
     }
 }

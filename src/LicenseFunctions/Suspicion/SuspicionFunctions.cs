@@ -2,7 +2,7 @@ using Microsoft.Azure.Functions.Worker;
 
 namespace LicenseFunctions.Suspicion;
 
-/// <summary>The detector's timers.</summary>
+/// <summary>The timers of the detector.</summary>
 public sealed class SuspicionFunctions(ScanUsage scan, SendAlertWebhooks webhooks, SuspicionStore store)
 {
     [Function("ScanUsage")]

@@ -18,7 +18,7 @@ public static class SuspicionRegistration
             provider.GetRequiredService<OutboxStore>(), provider.GetRequiredService<SuspicionSettings>(),
             new HttpClient { Timeout = WebhookTimeout }, provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<ListAlerts>();
-        services.AddSingleton<JudgeAlert>();
+        services.AddSingleton<ReviewAlert>();
         services.AddSingleton<AnswerSuspicion>();
         return services;
     }

@@ -1,16 +1,16 @@
 using System.Net.Mail;
 using System.Text;
 using System.Text.Json;
-using LicenseFunctions.Infrastructure.Http;
 using LicenseFunctions.Infrastructure.Settings;
 using LicenseFunctions.Licenses;
 using Licensing.Suspicion;
 
 namespace LicenseFunctions.Suspicion;
 
-/// <param name="AlertEmail">Where operators are told; null = on the page only.</param>
-/// <param name="WebhookUrl">Gets alerts as signed JSON; null = none.</param>
-/// <param name="WebhookSecret">Keys the signature.</param>
+/// <summary>The settings of detection and alerts.</summary>
+/// <param name="AlertEmail">The operators' address for alerts; null: no mail.</param>
+/// <param name="WebhookUrl">Receives alerts as signed JSON; null: none.</param>
+/// <param name="WebhookSecret">The key of the signature.</param>
 public sealed record SuspicionSettings(
     DetectionPolicy Policy, string? AlertEmail, Uri? WebhookUrl, byte[] WebhookSecret)
 {
@@ -35,15 +35,20 @@ public sealed record SuspicionSettings(
             return new DetectionPolicy();
         try
         {
-            return JsonSerializer.Deserialize<DetectionPolicy>(File.ReadAllText(file), SuspicionStore.Json) ?? throw new JsonException();
+            var policy = DetectionPolicyFile.Read(file);
+            foreach (var fault in policy.Faults())
+                Fault($"names a file in which {fault}");
+            return policy;
         }
         catch (JsonException wrong)
         {
-            return settings.Fault("DETECTION_POLICY", $"names a file that is no policy's JSON{(wrong.Path is { } path ? $" at {path}" : "")}", "/etc/licenses/policy.json", new DetectionPolicy());
+            return Fault($"names a file that is not a policy's JSON{(wrong.Path is { } path ? $" at {path}" : "")}");
         }
         catch (Exception wrong) when (wrong is IOException or UnauthorizedAccessException)
         {
-            return settings.Fault("DETECTION_POLICY", "names a file that can't be read", "/etc/licenses/policy.json", new DetectionPolicy());
+            return Fault("names a file that can't be read");
         }
+
+        DetectionPolicy Fault(string what) => settings.Fault("DETECTION_POLICY", what, "/etc/licenses/policy.json", new DetectionPolicy());
     }
 }

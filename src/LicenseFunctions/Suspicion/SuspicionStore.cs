@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using System.Runtime.CompilerServices;
 using System.Text.Json;
@@ -11,27 +12,27 @@ using NpgsqlTypes;
 
 namespace LicenseFunctions.Suspicion;
 
-/// <summary>New use of one license: its rows lie in this span of their own time.</summary>
-public sealed record ArrivedUse(Guid SubscriptionId, DateTime EarliestAt, DateTime LatestAt);
+/// <summary>New usage of one license: its rows lie in this span of their own time.</summary>
+public sealed record ArrivedUsage(Guid SubscriptionId, DateTime EarliestAt, DateTime LatestAt);
 
-/// <summary>A license under the scan, locked until the transaction's end.</summary>
-/// <param name="ForgivenAt">Judgements up to then are in the state.</param>
-public sealed record ScannedLicense(Guid SubscriptionId, LicenseUse State, DateTime ForgivenAt)
+/// <summary>A license in a scan. Its row is locked until the end of the transaction.</summary>
+/// <param name="ReviewedAt">Reviews up to this time are in the state.</param>
+public sealed record ScannedLicense(Guid SubscriptionId, DetectionState State, DateTime ReviewedAt)
 {
-    /// <summary>With what a person decided taken in.</summary>
-    public ScannedLicense Judged(Judgement judgement) => this with
+    /// <summary>The license after a review.</summary>
+    public ScannedLicense After(Review review) => this with
     {
-        State = Detector.Forgive(State, new DateTimeOffset(judgement.JudgedAt, TimeSpan.Zero), judgement.Trusted),
-        ForgivenAt = judgement.JudgedAt > ForgivenAt ? judgement.JudgedAt : ForgivenAt,
+        State = Detector.ApplyReview(State, new DateTimeOffset(review.ReviewedAt, TimeSpan.Zero), review.Trusted),
+        ReviewedAt = review.ReviewedAt > ReviewedAt ? review.ReviewedAt : ReviewedAt,
     };
 }
 
-/// <summary>What a person decided about what the detector said.</summary>
-/// <param name="Harmless">The devices in its evidence are the owner's.</param>
-/// <param name="Evidence">JSON of the finding.</param>
-public sealed record Judgement(Guid SubscriptionId, DateTime JudgedAt, bool Harmless, string? Evidence)
+/// <summary>A decision of an operator, or of the customer, about a finding.</summary>
+/// <param name="Harmless">The devices in the evidence belong to the license's owner.</param>
+/// <param name="Evidence">The evidence of the finding, as JSON.</param>
+public sealed record Review(Guid SubscriptionId, DateTime ReviewedAt, bool Harmless, string? Evidence)
 {
-    /// <summary>Devices that are the owner's; none where the evidence isn't the detector's: alerts may come from elsewhere.</summary>
+    /// <summary>Devices that belong to the owner; none when the evidence is not the detector's, because others raise alerts, too.</summary>
     public IEnumerable<(string? EaInstanceId, long? Account)> Trusted =>
         (Harmless && Evidence is { } json ? Read(json) : null)?.Devices?.Select(device => (device.EaInstanceId, device.Account)) ?? [];
 
@@ -48,20 +49,17 @@ public sealed record Judgement(Guid SubscriptionId, DateTime JudgedAt, bool Harm
     }
 }
 
-/// <summary>An alert as the scan left it.</summary>
-/// <param name="IsNew">False where an open one of the same incident was updated.</param>
-public sealed record SavedAlert(Guid AlertId, Guid? UserId, bool IsNew, string AutoActionTaken);
+/// <summary>The location of an address in a license's records of a span of time.</summary>
+public sealed record LocatedUsage(Guid SubscriptionId, IPAddress Address, DateTime EarliestAt, DateTime LatestAt, Location Location);
 
-/// <summary>The place of an address in records of a license that came without one.</summary>
-public sealed record PlacedUse(Guid SubscriptionId, IPAddress Address, DateTime EarliestAt, DateTime LatestAt, Place Place);
-
-/// <summary>What the hourly pass did.</summary>
+/// <summary>The result of the hourly run.</summary>
+/// <param name="Licenses">Licenses that the next scan examines again.</param>
 public sealed record WatchCounts(int Licenses);
 
-/// <summary>The detector's work table, its states, and the alerts that it raises.</summary>
+/// <summary>The detector's queue of arrivals, its states, and the messages to operators.</summary>
 public sealed class SuspicionStore(LicenseDatabase database)
 {
-    /// <summary>How states and evidence are written: snake_case, the contract's upper-case words.</summary>
+    /// <summary>The format of states, evidence and policies: snake_case names, and the upper-case words of the contract.</summary>
     public static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web)
     {
         PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
@@ -89,12 +87,14 @@ public sealed class SuspicionStore(LicenseDatabase database)
         """;
 
     /// <summary>
-    /// Takes arrivals that no other worker holds. A row is there once its transaction has committed, however long that took; a worker that dies
-    /// gives its rows back.
+    /// Takes arrivals that no other worker holds. A row is visible once its transaction has committed, however long that took. When a
+    /// worker dies, its rows are free again.
     /// </summary>
-    /// <param name="licenses">About how many at once; one arrival has up to 1,000.</param>
-    public static async Task<IReadOnlyList<ArrivedUse>> ClaimAsync(NpgsqlConnection connection, int licenses, CancellationToken cancellationToken) =>
-        (await connection.QueryAsync<ArrivedUse>(new CommandDefinition(Claim, new { licenses }, cancellationToken: cancellationToken))).AsList();
+    /// <param name="licenses">The approximate number of licenses; one arrival has up to 1,000.</param>
+    public static async Task<IReadOnlyList<ArrivedUsage>> ClaimAsync(
+        NpgsqlConnection connection, int licenses, CancellationToken cancellationToken) =>
+        (await connection.QueryAsync<ArrivedUsage>(new CommandDefinition(Claim, new { licenses }, cancellationToken: cancellationToken)))
+            .AsList();
 
     private const string Watch = """
         with used as (
@@ -109,8 +109,8 @@ public sealed class SuspicionStore(LicenseDatabase database)
         """;
 
     /// <summary>
-    /// Puts every license in use before the detector again, whatever has arrived: with its latest two hours, and so by a policy, a limit or a
-    /// judgement that changed since. What was seen before tells nothing twice.
+    /// Re-enqueues active licenses for detection, with their latest two hours, so that a changed policy, limit or review takes effect
+    /// without new usage. Idempotent: records that were seen before add nothing.
     /// </summary>
     public async Task<WatchCounts> WatchAsync(CancellationToken cancellationToken)
     {
@@ -118,38 +118,34 @@ public sealed class SuspicionStore(LicenseDatabase database)
         return await connection.QuerySingleAsync<WatchCounts>(new CommandDefinition(Watch, cancellationToken: cancellationToken));
     }
 
-    private const string Lock = """
+    private sealed record StateRow(Guid SubscriptionId, string State, DateTime ReviewedAt)
+    {
+        public ScannedLicense License => new(SubscriptionId, JsonSerializer.Deserialize<DetectionState>(State, Json)!, ReviewedAt);
+    }
+
+    private const string Create = """
         insert into suspicion_states (subscription_id)
-        select subscription_id from subscriptions where subscription_id = any($1) order by subscription_id
+        select subscription_id from subscriptions where subscription_id = any(@subscriptionIds) order by subscription_id
         on conflict do nothing
         """;
 
     private const string Load = """
-        select subscription_id, state::text, forgiven_at
-        from suspicion_states where subscription_id = any($1) order by subscription_id for update
+        select subscription_id, state::text as state, forgiven_at as reviewed_at
+        from suspicion_states where subscription_id = any(@subscriptionIds) order by subscription_id for update
         """;
 
     /// <summary>Locks and reads the states, in the order of the ids, so that two workers wait and never deadlock.</summary>
     public static async Task<Dictionary<Guid, ScannedLicense>> LoadAsync(
         NpgsqlConnection connection, Guid[] subscriptionIds, CancellationToken cancellationToken)
     {
-        await using (var insert = new NpgsqlCommand(Lock, connection) { Parameters = { new() { Value = subscriptionIds } } })
-            await insert.ExecuteNonQueryAsync(cancellationToken);
-        await using var command = new NpgsqlCommand(Load, connection) { Parameters = { new() { Value = subscriptionIds } } };
-        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
-        var licenses = new Dictionary<Guid, ScannedLicense>(subscriptionIds.Length);
-        while (await reader.ReadAsync(cancellationToken))
-        {
-            var id = reader.GetGuid(0);
-            var state = JsonSerializer.Deserialize<LicenseUse>(reader.GetString(1), Json)!;
-            licenses[id] = new ScannedLicense(id, state, reader.GetFieldValue<DateTime>(2));
-        }
-
-        return licenses;
+        await connection.ExecuteAsync(new CommandDefinition(Create, new { subscriptionIds }, cancellationToken: cancellationToken));
+        var rows = await connection.QueryAsync<StateRow>(
+            new CommandDefinition(Load, new { subscriptionIds }, cancellationToken: cancellationToken));
+        return rows.ToDictionary(row => row.SubscriptionId, row => row.License);
     }
 
-    private const string Judgements = """
-        select a.subscription_id, a.resolved_at as judged_at, a.status = 'FALSE_POSITIVE' as harmless, a.evidence::text as evidence
+    private const string Reviews = """
+        select a.subscription_id, a.resolved_at as reviewed_at, a.status = 'FALSE_POSITIVE' as harmless, a.evidence::text as evidence
         from suspicious_activity_alerts a join suspicion_states s using (subscription_id)
         where a.subscription_id = any(@subscriptionIds) and a.status in ('RESOLVED', 'FALSE_POSITIVE') and a.resolved_at > s.forgiven_at
           and a.incident is not null
@@ -160,37 +156,36 @@ public sealed class SuspicionStore(LicenseDatabase database)
         order by 2
         """;
 
-    /// <summary>What persons decided since, by the pages or by the guide's runbook, which writes the same columns by hand.</summary>
-    public static async Task<ILookup<Guid, Judgement>> JudgementsAsync(
+    /// <summary>Reviews since the last scan, from the pages or from SQL as in the runbook of the integration guide.</summary>
+    public static async Task<ILookup<Guid, Review>> ReviewsAsync(
         NpgsqlConnection connection, Guid[] subscriptionIds, CancellationToken cancellationToken) =>
-        (await connection.QueryAsync<Judgement>(new CommandDefinition(Judgements, new { subscriptionIds }, cancellationToken: cancellationToken)))
-            .ToLookup(judgement => judgement.SubscriptionId);
+        (await connection.QueryAsync<Review>(new CommandDefinition(Reviews, new { subscriptionIds }, cancellationToken: cancellationToken)))
+            .ToLookup(review => review.SubscriptionId);
 
-    private const string State = "select state::text, forgiven_at from suspicion_states where subscription_id = $1";
+    private const string State = """
+        select subscription_id, state::text as state, forgiven_at as reviewed_at
+        from suspicion_states where subscription_id = @subscriptionId
+        """;
 
-    /// <summary>What the detector knows of a license by now, for a check online: read, and not locked.</summary>
-    public static async Task<LicenseUse> StateAsync(NpgsqlConnection connection, Guid subscriptionId, CancellationToken cancellationToken)
+    /// <summary>The state of a license with all reviews, for a check. Takes no lock.</summary>
+    public static async Task<DetectionState> StateAsync(
+        NpgsqlConnection connection, Guid subscriptionId, CancellationToken cancellationToken)
     {
-        ScannedLicense license;
-        await using (var command = new NpgsqlCommand(State, connection) { Parameters = { new() { Value = subscriptionId } } })
-        {
-            await using var reader = await command.ExecuteReaderAsync(cancellationToken);
-            if (!await reader.ReadAsync(cancellationToken))
-                return new LicenseUse();
-            license = new ScannedLicense(
-                subscriptionId, JsonSerializer.Deserialize<LicenseUse>(reader.GetString(0), Json)!, reader.GetFieldValue<DateTime>(1));
-        }
-
+        var row = await connection.QuerySingleOrDefaultAsync<StateRow>(
+            new CommandDefinition(State, new { subscriptionId }, cancellationToken: cancellationToken));
+        if (row is null)
+            return new DetectionState();
+        var license = row.License;
         if (license.State.Incidents.Count == 0)
             return license.State;
-        var judgements = await JudgementsAsync(connection, [subscriptionId], cancellationToken);
-        return judgements[subscriptionId].Aggregate(license, (current, judgement) => current.Judged(judgement)).State;
+        var reviews = await ReviewsAsync(connection, [subscriptionId], cancellationToken);
+        return reviews[subscriptionId].Aggregate(license, (current, review) => current.After(review)).State;
     }
 
-    private const string Uses = """
+    private const string Usage = """
         select u.subscription_id, u.logged_at, u.ea_instance_id, u.mt5_account_number, u.ip_address, u.country_code, u.city,
                u.latitude, u.longitude, u.session_duration_sec
-        from unnest($1::uuid[], $2::timestamptz[], $3::timestamptz[]) with ordinality as arrived (subscription_id, earliest_at, latest_at, place)
+        from unnest(@ids, @earliest, @latest) with ordinality as arrived (subscription_id, earliest_at, latest_at, ordinal)
         cross join lateral (
             select l.subscription_id, l.logged_at, l.ea_instance_id, l.mt5_account_number, l.ip_address, l.country_code, l.city,
                    l.latitude, l.longitude, l.session_duration_sec
@@ -198,166 +193,174 @@ public sealed class SuspicionStore(LicenseDatabase database)
             where l.subscription_id = arrived.subscription_id and l.logged_at between arrived.earliest_at and arrived.latest_at
             offset 0
         ) as u
-        order by arrived.place, u.logged_at
+        order by arrived.ordinal, u.logged_at
         """;
 
-    /// <summary>The new rows, license by license, and with them some that were seen before: those tell the detector nothing.</summary>
-    /// <remarks>One index probe a license (offset 0 keeps the planner from joining the whole log): the cost is that of the new rows.</remarks>
-    public static async Task ReadUsesAsync(
-        NpgsqlConnection connection, IReadOnlyList<ArrivedUse> arrived, Action<Guid, List<Use>> onLicense, CancellationToken cancellationToken)
+    /// <summary>Reads the new rows, license by license, and some rows that were read before: these add nothing to a state.</summary>
+    /// <remarks>
+    /// One index probe for each license (offset 0 keeps the planner from joining the whole log), so the cost is that of the new rows. Raw
+    /// Npgsql, because a scan reads very many rows.
+    /// </remarks>
+    public static async Task ReadUsageAsync(
+        NpgsqlConnection connection, IReadOnlyList<ArrivedUsage> arrived, Action<Guid, List<UsageSample>> onLicense,
+        CancellationToken cancellationToken)
     {
-        await using var command = new NpgsqlCommand(Uses, connection)
+        await using var command = new NpgsqlCommand(Usage, connection)
         {
             Parameters =
             {
-                new() { Value = arrived.Select(one => one.SubscriptionId).ToArray() },
-                new() { Value = arrived.Select(one => one.EarliestAt).ToArray(), NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.TimestampTz },
-                new() { Value = arrived.Select(one => one.LatestAt).ToArray(), NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.TimestampTz },
+                ArrayOf("ids", NpgsqlDbType.Uuid, arrived.Select(one => one.SubscriptionId)),
+                ArrayOf("earliest", NpgsqlDbType.TimestampTz, arrived.Select(one => one.EarliestAt)),
+                ArrayOf("latest", NpgsqlDbType.TimestampTz, arrived.Select(one => one.LatestAt)),
             },
         };
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
-        var (current, uses) = (Guid.Empty, new List<Use>());
+        var row = new UsageRow(reader);
+        var (current, samples) = (Guid.Empty, new List<UsageSample>());
         while (await reader.ReadAsync(cancellationToken))
         {
-            var id = reader.GetGuid(0);
-            if (id != current && uses.Count > 0)
+            var id = row.SubscriptionId;
+            if (id != current && samples.Count > 0)
             {
-                onLicense(current, uses);
-                uses.Clear();
+                onLicense(current, samples);
+                samples.Clear();
             }
 
             current = id;
-            uses.Add(ReadUse(reader));
+            samples.Add(row.ToSample());
         }
 
-        if (uses.Count > 0)
-            onLicense(current, uses);
+        if (samples.Count > 0)
+            onLicense(current, samples);
     }
 
-    private const string FillPlaces = """
+    private const string FillLocations = """
         update license_usage_log l set country_code = p.country_code, city = p.city, latitude = p.latitude, longitude = p.longitude
-        from unnest($1::uuid[], $2::inet[], $3::timestamptz[], $4::timestamptz[], $5::text[], $6::text[], $7::float8[], $8::float8[])
+        from unnest(@ids, @addresses, @earliest, @latest, @countries, @cities, @latitudes, @longitudes)
             as p (subscription_id, ip_address, earliest_at, latest_at, country_code, city, latitude, longitude)
         where l.subscription_id = p.subscription_id and l.logged_at between p.earliest_at and p.latest_at
           and l.ip_address = p.ip_address and l.country_code is null and l.latitude is null
         """;
 
-    /// <summary>Fills in what the SQL function's records lack; others got it when they came in.</summary>
-    public static async Task FillPlacesAsync(NpgsqlConnection connection, IReadOnlyList<PlacedUse> placed, CancellationToken cancellationToken)
+    /// <summary>Fills in the locations of records from the SQL function. Other records got theirs on arrival.</summary>
+    public static async Task FillLocationsAsync(
+        NpgsqlConnection connection, IReadOnlyCollection<LocatedUsage> located, CancellationToken cancellationToken)
     {
-        await using var command = new NpgsqlCommand(FillPlaces, connection)
+        await using var command = new NpgsqlCommand(FillLocations, connection)
         {
             Parameters =
             {
-                new() { Value = placed.Select(one => one.SubscriptionId).ToArray() },
-                new() { Value = placed.Select(one => one.Address).ToArray(), NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Inet },
-                new() { Value = placed.Select(one => one.EarliestAt).ToArray(), NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.TimestampTz },
-                new() { Value = placed.Select(one => one.LatestAt).ToArray(), NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.TimestampTz },
-                new() { Value = placed.Select(one => one.Place.Country).ToArray(), NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Text },
-                new() { Value = placed.Select(one => one.Place.City).ToArray(), NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Text },
-                new() { Value = placed.Select(one => one.Place.Latitude).ToArray(), NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Double },
-                new() { Value = placed.Select(one => one.Place.Longitude).ToArray(), NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Double },
+                ArrayOf("ids", NpgsqlDbType.Uuid, located.Select(one => one.SubscriptionId)),
+                ArrayOf("addresses", NpgsqlDbType.Inet, located.Select(one => one.Address)),
+                ArrayOf("earliest", NpgsqlDbType.TimestampTz, located.Select(one => one.EarliestAt)),
+                ArrayOf("latest", NpgsqlDbType.TimestampTz, located.Select(one => one.LatestAt)),
+                ArrayOf("countries", NpgsqlDbType.Text, located.Select(one => one.Location.Country)),
+                ArrayOf("cities", NpgsqlDbType.Text, located.Select(one => one.Location.City)),
+                ArrayOf("latitudes", NpgsqlDbType.Double, located.Select(one => one.Location.Latitude)),
+                ArrayOf("longitudes", NpgsqlDbType.Double, located.Select(one => one.Location.Longitude)),
             },
         };
         await command.ExecuteNonQueryAsync(cancellationToken);
     }
 
     private const string Log = """
-        select subscription_id, logged_at, ea_instance_id, mt5_account_number, ip_address, country_code, city, latitude, longitude, session_duration_sec
+        select subscription_id, logged_at, ea_instance_id, mt5_account_number, ip_address, country_code, city, latitude, longitude,
+               session_duration_sec
         from license_usage_log
         where logged_at > now() - interval '90 days' and subscription_id is not null
         order by logged_at
         """;
 
-    /// <summary>The last 90 days of the log, in the order of its times, for a backtest.</summary>
-    public async IAsyncEnumerable<(Guid Subscription, Use Use)> ReadLogAsync([EnumeratorCancellation] CancellationToken cancellationToken)
+    /// <summary>The last 90 days of the usage log, ordered by time, for a backtest. Raw Npgsql, because it streams the whole log.</summary>
+    public async IAsyncEnumerable<(Guid Subscription, UsageSample Sample)> ReadLogAsync(
+        [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenAsync(cancellationToken);
         await using var command = new NpgsqlCommand(Log, connection) { CommandTimeout = 0 };
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        var row = new UsageRow(reader);
         while (await reader.ReadAsync(cancellationToken))
-            yield return (reader.GetGuid(0), ReadUse(reader));
-    }
-
-    private static Use ReadUse(NpgsqlDataReader reader)
-    {
-        var country = reader.IsDBNull(5) ? null : reader.GetString(5).TrimEnd();
-        var city = reader.IsDBNull(6) ? null : reader.GetString(6);
-        double? latitude = reader.IsDBNull(7) ? null : Convert.ToDouble(reader.GetValue(7), System.Globalization.CultureInfo.InvariantCulture);
-        double? longitude = reader.IsDBNull(8) ? null : Convert.ToDouble(reader.GetValue(8), System.Globalization.CultureInfo.InvariantCulture);
-        return new Use(
-            new DateTimeOffset(reader.GetDateTime(1), TimeSpan.Zero),
-            reader.IsDBNull(2) ? null : reader.GetString(2),
-            reader.IsDBNull(3) ? null : reader.GetInt64(3),
-            reader.IsDBNull(4) ? null : reader.GetFieldValue<IPAddress>(4),
-            country is null && city is null && latitude is null ? null : new Place(country, city, latitude, longitude),
-            reader.IsDBNull(9) ? null : TimeSpan.FromSeconds(reader.GetInt32(9)));
+            yield return (row.SubscriptionId, row.ToSample());
     }
 
     private const string Save = """
-        update suspicion_states s set state = new.state, forgiven_at = new.forgiven_at, updated_at = now()
-        from unnest($1::uuid[], $2::jsonb[], $3::timestamptz[]) as new (subscription_id, state, forgiven_at)
+        update suspicion_states s set state = new.state, forgiven_at = new.reviewed_at, updated_at = now()
+        from unnest(@ids, @states, @reviewed) as new (subscription_id, state, reviewed_at)
         where s.subscription_id = new.subscription_id
         """;
 
-    public static async Task SaveAsync(NpgsqlConnection connection, IReadOnlyCollection<ScannedLicense> licenses, CancellationToken cancellationToken)
+    /// <summary>Saves the states of a batch. Raw Npgsql, because it writes arrays of jsonb.</summary>
+    public static async Task SaveAsync(
+        NpgsqlConnection connection, IReadOnlyCollection<ScannedLicense> licenses, CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand(Save, connection)
         {
             Parameters =
             {
-                new() { Value = licenses.Select(one => one.SubscriptionId).ToArray() },
-                new() { Value = licenses.Select(one => JsonSerializer.Serialize(one.State, Json)).ToArray(), NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Jsonb },
-                new() { Value = licenses.Select(one => one.ForgivenAt).ToArray(), NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.TimestampTz },
+                ArrayOf("ids", NpgsqlDbType.Uuid, licenses.Select(one => one.SubscriptionId)),
+                ArrayOf("states", NpgsqlDbType.Jsonb, licenses.Select(one => JsonSerializer.Serialize(one.State, Json))),
+                ArrayOf("reviewed", NpgsqlDbType.TimestampTz, licenses.Select(one => one.ReviewedAt)),
             },
         };
         await command.ExecuteNonQueryAsync(cancellationToken);
     }
 
-    private const string Alert = """
-        insert into suspicious_activity_alerts as a
-            (detected_at, subscription_id, user_id, token_hash, activity_type, severity, description, evidence, incident, auto_action_taken)
-        values (@now, @subscriptionId, (select subscriber_id from subscriptions where subscription_id = @subscriptionId),
-                (select token_hash from v_current_license_tokens where subscription_id = @subscriptionId),
-                @type, @severity, @description, @evidence::jsonb, @incident, @autoAction)
-        on conflict (subscription_id, incident) where incident is not null and status in ('OPEN', 'INVESTIGATING')
-        do update set severity = excluded.severity, activity_type = excluded.activity_type, description = excluded.description, evidence = excluded.evidence, updated_at = @now,
-                      auto_action_taken = case when a.auto_action_taken = 'SUSPENDED' or excluded.auto_action_taken = 'NONE'
-                                               then a.auto_action_taken else excluded.auto_action_taken end
-        returning alert_id, user_id, xmax = 0 as is_new, auto_action_taken
-        """;
+    private static NpgsqlParameter ArrayOf<T>(string name, NpgsqlDbType type, IEnumerable<T> values) =>
+        new(name, NpgsqlDbType.Array | type) { Value = values.ToArray() };
 
-    /// <summary>Raises the incident's alert, or updates the one that is open.</summary>
-    /// <param name="autoAction">NONE, NOTIFIED or SUSPENDED.</param>
-    public static Task<SavedAlert> AlertAsync(
-        NpgsqlConnection connection, Guid subscriptionId, Finding finding, string autoAction, DateTime now, CancellationToken cancellationToken) =>
-        connection.QuerySingleAsync<SavedAlert>(new CommandDefinition(Alert, new
+    /// <summary>The current row of a query of license_usage_log.</summary>
+    private sealed class UsageRow(NpgsqlDataReader reader)
+    {
+        private readonly int subscriptionId = reader.GetOrdinal("subscription_id");
+        private readonly int loggedAt = reader.GetOrdinal("logged_at");
+        private readonly int eaInstanceId = reader.GetOrdinal("ea_instance_id");
+        private readonly int account = reader.GetOrdinal("mt5_account_number");
+        private readonly int address = reader.GetOrdinal("ip_address");
+        private readonly int country = reader.GetOrdinal("country_code");
+        private readonly int city = reader.GetOrdinal("city");
+        private readonly int latitude = reader.GetOrdinal("latitude");
+        private readonly int longitude = reader.GetOrdinal("longitude");
+        private readonly int sessionSeconds = reader.GetOrdinal("session_duration_sec");
+
+        public Guid SubscriptionId => reader.GetGuid(subscriptionId);
+
+        public UsageSample ToSample() => new(
+            new DateTimeOffset(reader.GetDateTime(loggedAt), TimeSpan.Zero),
+            reader.IsDBNull(eaInstanceId) ? null : reader.GetString(eaInstanceId),
+            reader.IsDBNull(account) ? null : reader.GetInt64(account),
+            reader.IsDBNull(address) ? null : reader.GetFieldValue<IPAddress>(address),
+            ToLocation(),
+            reader.IsDBNull(sessionSeconds) ? null : TimeSpan.FromSeconds(reader.GetInt32(sessionSeconds)));
+
+        private Location? ToLocation()
         {
-            now,
-            subscriptionId,
-            type = finding.Type.Word(),
-            severity = finding.Severity.Word(),
-            description = finding.Description,
-            evidence = JsonSerializer.Serialize(finding.Evidence, Json),
-            incident = finding.Incident,
-            autoAction,
-        }, cancellationToken: cancellationToken));
+            var countryCode = reader.IsDBNull(country) ? null : reader.GetString(country).TrimEnd();
+            var cityName = reader.IsDBNull(city) ? null : reader.GetString(city);
+            var north = Number(latitude);
+            return countryCode is null && cityName is null && north is null
+                ? null
+                : new Location(countryCode, cityName, north, Number(longitude));
+        }
+
+        private double? Number(int column) =>
+            reader.IsDBNull(column) ? null : Convert.ToDouble(reader.GetValue(column), CultureInfo.InvariantCulture);
+    }
 
     private const string TellOperators = """
-        with untold as (
+        with unannounced as (
             update suspicious_activity_alerts set operators_told_at = @now
             where operators_told_at is null
               and not exists (select from outbox where dedup_key like 'operator-alerts:%' and created_at > @now - @pause)
             returning alert_id, subscription_id, activity_type, severity, description, detected_at
-        ), told as (
-            select *, row_number() over (order by severity = 'CRITICAL' desc, severity = 'HIGH' desc, detected_at) as place
-            from untold where severity <> 'LOW'
+        ), announced as (
+            select *, row_number() over (order by severity = 'CRITICAL' desc, severity = 'HIGH' desc, detected_at) as ordinal
+            from unannounced where severity <> 'LOW'
         ), rows as (
             select jsonb_agg(jsonb_build_object('alert_id', alert_id, 'subscription_id', subscription_id, 'activity_type', activity_type,
                                                 'severity', severity, 'description', description, 'detected_at', detected_at)
-                             order by place) filter (where place <= @named) as alerts,
+                             order by ordinal) filter (where ordinal <= @named) as alerts,
                    count(*) as total
-            from told
+            from announced
         ), mail as (
             insert into outbox (kind, dedup_key, payload)
             select 'email', 'operator-alerts:' || extract(epoch from @now),
@@ -372,7 +375,11 @@ public sealed class SuspicionStore(LicenseDatabase database)
         on conflict (dedup_key) do nothing
         """;
 
-    /// <summary>One mail, and one webhook call, for all alerts since the last one: a storm is one mail. Those of severity LOW wait on the page.</summary>
+    /// <summary>
+    /// Enqueues one mail and one webhook call for all alerts since the last ones, whoever raised them. Alerts of severity LOW are on the
+    /// page only.
+    /// </summary>
+    /// <param name="pause">The least time between two messages, so that many alerts make one mail.</param>
     public async Task TellOperatorsAsync(string? to, bool webhook, TimeSpan pause, DateTime now, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenAsync(cancellationToken);

@@ -1,5 +1,5 @@
 using LicenseFunctions.Infrastructure.Http;
-using Licensing;
+using LicenseFunctions.Licenses;
 using Licensing.Usage;
 using Microsoft.AspNetCore.Http;
 
@@ -16,9 +16,6 @@ public sealed record LicenseUsageReply(
 /// <summary>Reports the usage of a license by hour or by day.</summary>
 public sealed class LicenseUsage(UsageRollupStore rollups, TimeProvider time)
 {
-    private static readonly Refusal NotFound = new(
-        RefusalKind.NotFound, "LICENSE_NOT_FOUND", "There is no such license, or it is not yours.", "subscription_id");
-
     /// <param name="ownerId">The subscriber who must own the license; null for an operator.</param>
     public async Task<IResult> RunAsync(Guid subscriptionId, Guid? ownerId, HttpRequest request, CancellationToken cancellationToken)
     {
@@ -27,7 +24,7 @@ public sealed class LicenseUsage(UsageRollupStore rollups, TimeProvider time)
             return refusal.ToResult();
         var span = parsed.Value;
         if (await rollups.TotalsAsync(subscriptionId, ownerId, span.From, span.To, cancellationToken) is not { } totals)
-            return NotFound.ToResult();
+            return LicenseNotFound.Refusal.ToResult();
 
         var buckets = rollups.BucketsAsync(subscriptionId, span.From, span.To, span.Step, cancellationToken);
         if (request.PrefersCsv())

@@ -1,3 +1,4 @@
+using LicenseFunctions.Infrastructure.Http;
 using Licensing;
 using Licensing.Usage;
 using Microsoft.AspNetCore.Http;
@@ -13,12 +14,7 @@ public sealed class PostUsage(IngestUsage ingest)
     public async Task<Outcome<IngestedUsage>> RunAsync(HttpRequest request, CancellationToken cancellationToken)
     {
         if (!request.HasJsonContentType())
-        {
-            return new Refusal(
-                RefusalKind.Invalid, "NOT_JSON", "Content-Type must be application/json.", "Content-Type",
-                "Send Content-Type: application/json.");
-        }
-
+            return RequestBody.NotJson;
         using var body = new MemoryStream((int)Math.Clamp(request.ContentLength ?? 0, 0, BodyLimit));
         await request.Body.CopyToAsync(body, cancellationToken);
         var json = new ReadOnlyMemory<byte>(body.GetBuffer(), 0, (int)body.Length);

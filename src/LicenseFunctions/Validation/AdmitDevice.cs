@@ -9,25 +9,27 @@ using Npgsql;
 namespace LicenseFunctions.Validation;
 
 /// <summary>
-/// The part of a check that changes something, one at a time for a license: a device that isn't known yet, or a license that
-/// was reactivated by hand.
+/// The part of a check that writes: for a device that isn't registered yet, or a license that was reactivated by hand. It runs once at a
+/// time per license.
 /// </summary>
-public sealed class AdmitDevice(LicenseDatabase database, SuspensionStore suspensions, LastSeen lastSeen, LicenseInvalidation invalidation, DeviceSettings settings)
+public sealed class AdmitDevice(
+    LicenseDatabase database, SuspensionStore suspensions, LastSeen lastSeen, LicenseInvalidation invalidation, DeviceSettings settings)
 {
-    // Newcomers to one license wait for each other here: at its lock each would hold a connection, and one token could take them all.
+    // New devices of one license wait for each other here. If they waited for the license's lock in the database, each would hold a
+    // connection, and the holders of one token could use up all connections.
     private readonly SemaphoreSlim[] turns = [.. Enumerable.Range(0, 256).Select(_ => new SemaphoreSlim(1))];
 
-    private sealed record Newcomer(Guid SubscriptionId, string TokenHash, DeviceClaim Claim, string Key, DateTimeOffset Now);
+    private sealed record NewDevice(Guid SubscriptionId, string TokenHash, DeviceClaim Claim, string Key, DateTimeOffset Now);
 
     public async Task<CheckReply> RunAsync(
         Guid subscriptionId, string tokenHash, DeviceClaim claim, DateTimeOffset now, CancellationToken cancellationToken)
     {
-        var newcomer = new Newcomer(subscriptionId, tokenHash, claim, claim.Key(settings.Policy.Identity), now);
+        var device = new NewDevice(subscriptionId, tokenHash, claim, claim.Key(settings.Policy.Identity), now);
         var turn = turns[(uint)subscriptionId.GetHashCode() % turns.Length];
         await turn.WaitAsync(cancellationToken);
         try
         {
-            var reply = await database.InTransactionAsync((connection, token) => JudgeAsync(connection, newcomer, token), cancellationToken);
+            var reply = await database.InTransactionAsync((connection, token) => CheckAsync(connection, device, token), cancellationToken);
             if (reply.IsNew)
                 invalidation.Raise(subscriptionId);
             return reply;
@@ -38,108 +40,117 @@ public sealed class AdmitDevice(LicenseDatabase database, SuspensionStore suspen
         }
     }
 
-    private async Task<CheckReply> JudgeAsync(NpgsqlConnection connection, Newcomer newcomer, CancellationToken cancellationToken)
+    private async Task<CheckReply> CheckAsync(NpgsqlConnection connection, NewDevice device, CancellationToken cancellationToken)
     {
-        await suspensions.CloseIfReinstatedByHandAsync(connection, newcomer.SubscriptionId, cancellationToken);
-        if (await LicenseCheckStore.ReadAsync(connection, newcomer.TokenHash, newcomer.Key, cancellationToken) is not { } license)
-            return new CheckReply(Verdict.NotFound, null, null, false, settings.Policy.MaxDevices, newcomer.Now);
-        var verdict = Verdict.Of(license.Facts, newcomer.Now, settings.Grace);
+        await suspensions.CloseIfReinstatedByHandAsync(connection, device.SubscriptionId, cancellationToken);
+        if (await LicenseCheckStore.ReadAsync(connection, device.TokenHash, device.Key, cancellationToken) is not { } license)
+            return new CheckReply(LicenseVerdict.NotFound, null, null, false, settings.Policy.MaxDevices, device.Now);
+        var verdict = LicenseVerdict.Of(license.Facts, device.Now, settings.Grace);
         if (!verdict.IsValid)
-            return Reply(newcomer, verdict, license);
+            return Reply(device, verdict, license);
 
-        var stored = await DeviceStore.RegisteredAsync(connection, newcomer.SubscriptionId, newcomer.Now, cancellationToken);
-        var registered = stored.ConvertAll(lastSeen.Bring);
-        var history = await DeviceStore.HistoryAsync(connection, newcomer.SubscriptionId, newcomer.Key, newcomer.Now, cancellationToken);
-        var admission = DeviceAdmission.Decide(newcomer.Claim, registered, history, settings.Policy, newcomer.Now);
-        if (admission is Admission.FreeSlot or Admission.Replacement && await IsRefusedAsync(connection, newcomer, cancellationToken))
-            admission = DeviceAdmission.Decide(newcomer.Claim, registered, history with { SharingSuspected = true }, settings.Policy, newcomer.Now);
-        switch (admission)
+        var stored = await DeviceStore.RegisteredAsync(connection, device.SubscriptionId, device.Now, cancellationToken);
+        var registered = stored.ConvertAll(lastSeen.WithUnwritten);
+        switch (await DecideAsync(connection, device, registered, cancellationToken))
         {
             case Admission.FreeSlot free:
-                return await AdmitAsync(connection, newcomer, verdict, license, free.Slot, null, cancellationToken);
+                return await AdmitAsync(connection, device, verdict, license, free.Slot, null, cancellationToken);
             case Admission.Replacement replacement:
-                return await AdmitAsync(connection, newcomer, verdict, license, replacement.Slot, replacement.Leaving, cancellationToken);
+                return await AdmitAsync(connection, device, verdict, license, replacement.Slot, replacement.Leaving, cancellationToken);
             case Admission.BeyondLimit:
-                return await AdmitAsync(connection, newcomer, verdict, license, null, null, cancellationToken);
+                return await AdmitAsync(connection, device, verdict, license, null, null, cancellationToken);
             case Admission.Refused refused:
                 await DeviceStore.AddRefusalAlertAsync(
-                    connection, newcomer.SubscriptionId, newcomer.TokenHash, newcomer.Key, refused.Detail, Evidence(newcomer, registered),
-                    newcomer.Now, cancellationToken);
-                return Reply(newcomer, verdict.WithoutPlace(refused.Detail), license);
+                    connection, device.SubscriptionId, device.TokenHash, device.Key, refused.Detail, Evidence(device, registered),
+                    device.Now, cancellationToken);
+                return Reply(device, verdict.DeviceLimitReached(refused.Detail), license);
             case Admission.Suspends suspends:
-                return await SuspendAsync(connection, newcomer, verdict, license, suspends, Evidence(newcomer, registered), cancellationToken);
-            default: // Known: it got its place between the first read and the lock
-                return Reply(newcomer, verdict, license with { Device = license.Device! with { LastSeenAt = newcomer.Now } });
+                return await SuspendAsync(connection, device, verdict, license, suspends, Evidence(device, registered), cancellationToken);
+            default: // Known: it was registered between the first read and the lock.
+                return Reply(device, verdict, license with { Device = license.Device! with { LastSeenAt = device.Now } });
         }
     }
 
-    private static async Task<bool> IsRefusedAsync(NpgsqlConnection connection, Newcomer newcomer, CancellationToken cancellationToken) =>
-        (await SuspicionStore.StateAsync(connection, newcomer.SubscriptionId, cancellationToken))
-            .Refuses(newcomer.Claim.EaInstanceId, newcomer.Claim.Mt5AccountNumber);
+    private async Task<Admission> DecideAsync(
+        NpgsqlConnection connection, NewDevice device, List<RegisteredDevice> registered, CancellationToken cancellationToken)
+    {
+        var history = await DeviceStore.HistoryAsync(connection, device.SubscriptionId, device.Key, device.Now, cancellationToken);
+        var admission = DeviceAdmission.Decide(device.Claim, registered, history, settings.Policy, device.Now);
+        return admission is Admission.FreeSlot or Admission.Replacement
+            && await IsSharingSuspectedAsync(connection, device, cancellationToken)
+            ? DeviceAdmission.Decide(device.Claim, registered, history with { SharingSuspected = true }, settings.Policy, device.Now)
+            : admission;
+    }
+
+    private static async Task<bool> IsSharingSuspectedAsync(
+        NpgsqlConnection connection, NewDevice device, CancellationToken cancellationToken) =>
+        (await SuspicionStore.StateAsync(connection, device.SubscriptionId, cancellationToken))
+            .Refuses(device.Claim.EaInstanceId, device.Claim.Mt5AccountNumber);
 
     private async Task<CheckReply> AdmitAsync(
-        NpgsqlConnection connection, Newcomer newcomer, Verdict verdict, CheckedLicense license, int? slot, RegisteredDevice? leaving,
+        NpgsqlConnection connection, NewDevice device, LicenseVerdict verdict, CheckedLicense license, int? slot, RegisteredDevice? leaving,
         CancellationToken cancellationToken)
     {
         if (leaving is not null)
-            await DeviceStore.RemoveAsync(connection, newcomer.SubscriptionId, leaving.DeviceId, newcomer.Now, cancellationToken);
-        var device = await DeviceStore.AdmitAsync(
-            connection, newcomer.SubscriptionId, newcomer.Key, newcomer.Claim, slot, newcomer.Now, cancellationToken);
+            await DeviceStore.RemoveAsync(connection, device.SubscriptionId, leaving.DeviceId, device.Now, cancellationToken);
+        var admitted = await DeviceStore.AdmitAsync(
+            connection, device.SubscriptionId, device.Key, device.Claim, slot, device.Now, cancellationToken);
         if (leaving is not null)
         {
             await DeviceStore.AddChangeAsync(
-                connection, newcomer.SubscriptionId, leaving.DeviceId, device.DeviceId, newcomer.Now, cancellationToken);
+                connection, device.SubscriptionId, leaving.DeviceId, admitted.DeviceId, device.Now, cancellationToken);
         }
 
         await AuditLog.AddAsync(connection, new AuditRow(
-            Actor.System, leaving is null ? "device.admitted" : "device.replaced", newcomer.SubscriptionId,
-            device.DeviceId.ToString(),
+            Actor.System, leaving is null ? "device.admitted" : "device.replaced", device.SubscriptionId,
+            admitted.DeviceId.ToString(),
             Before: leaving is null ? null : RowJson.Of(new { leaving.DeviceId, leaving.Slot }),
-            After: RowJson.Of(new { device.DeviceId, Slot = slot })), cancellationToken);
+            After: RowJson.Of(new { admitted.DeviceId, Slot = slot })), cancellationToken);
         return new CheckReply(
             verdict,
             license with
             {
                 DevicesUsed = license.DevicesUsed + (leaving is null ? 1 : 0),
-                PlacesBeyondLimit = license.PlacesBeyondLimit + (slot is null ? 1 : 0),
+                DevicesBeyondLimit = license.DevicesBeyondLimit + (slot is null ? 1 : 0),
             },
-            device with { LastSeenAt = newcomer.Now }, IsNew: true, settings.Policy.MaxDevices, newcomer.Now);
+            admitted with { LastSeenAt = device.Now }, IsNew: true, settings.Policy.MaxDevices, device.Now);
     }
 
     private async Task<CheckReply> SuspendAsync(
-        NpgsqlConnection connection, Newcomer newcomer, Verdict verdict, CheckedLicense license, Admission.Suspends suspends, string evidence,
-        CancellationToken cancellationToken)
+        NpgsqlConnection connection, NewDevice device, LicenseVerdict verdict, CheckedLicense license, Admission.Suspends suspends,
+        string evidence, CancellationToken cancellationToken)
     {
         var alertId = await DeviceStore.AddSuspensionAlertAsync(
-            connection, newcomer.SubscriptionId, newcomer.TokenHash, suspends.Violation, evidence, newcomer.Now, cancellationToken);
+            connection, device.SubscriptionId, device.TokenHash, suspends.Violation, evidence, device.Now, cancellationToken);
         var reason = "License suspended: " + suspends.Violation;
         await suspensions.SuspendAsync(connection, new NewSuspension(
-            newcomer.SubscriptionId, SuspensionCause.DeviceLimit, reason, "Auto-suspended: " + suspends.Violation, Actor.System,
-            evidence, newcomer.Key, alertId), cancellationToken);
-        return Reply(newcomer, verdict.SuspendedByDevice(reason), license);
+            device.SubscriptionId, SuspensionCause.DeviceLimit, reason, "Auto-suspended: " + suspends.Violation, Actor.System,
+            evidence, device.Key, alertId), cancellationToken);
+        return Reply(device, verdict.SuspendedByDevice(reason), license);
     }
 
-    private CheckReply Reply(Newcomer newcomer, Verdict verdict, CheckedLicense license) =>
-        new(verdict, license, license.Device, false, settings.Policy.MaxDevices, newcomer.Now);
+    private CheckReply Reply(NewDevice device, LicenseVerdict verdict, CheckedLicense license) =>
+        new(verdict, license, license.Device, false, settings.Policy.MaxDevices, device.Now);
 
-    private string Evidence(Newcomer newcomer, List<RegisteredDevice> registered) => RowJson.Of(new
+    private string Evidence(NewDevice device, List<RegisteredDevice> registered) => RowJson.Of(new
     {
-        DeviceKey = newcomer.Key,
+        DeviceKey = device.Key,
+        // The key of the new device in the evidence of stored alerts.
         Newcomer = new
         {
-            newcomer.Claim.EaInstanceId,
-            newcomer.Claim.Mt5AccountNumber,
-            IpAddress = newcomer.Claim.Address.ToString(),
+            device.Claim.EaInstanceId,
+            device.Claim.Mt5AccountNumber,
+            IpAddress = device.Claim.Address.ToString(),
         },
-        Registered = registered.ConvertAll(device => new
+        Registered = registered.ConvertAll(other => new
         {
-            device.DeviceId,
-            device.EaInstanceId,
-            device.Mt5AccountNumber,
-            LastSeenAt = device.LastSeenAt.ToString("O", CultureInfo.InvariantCulture),
-            Active = DeviceAdmission.IsActive(device, newcomer.Now),
+            other.DeviceId,
+            other.EaInstanceId,
+            other.Mt5AccountNumber,
+            LastSeenAt = other.LastSeenAt.ToString("O", CultureInfo.InvariantCulture),
+            Active = DeviceAdmission.IsActive(other, device.Now),
         }),
         settings.Policy.MaxDevices,
-        LastRefusedAt = newcomer.Now,
+        LastRefusedAt = device.Now,
     });
 }

@@ -4,19 +4,20 @@ using Licensing;
 
 namespace LicenseFunctions.Validation;
 
-/// <param name="Name">1 to 100 characters; null takes the name away.</param>
+/// <param name="Name">1 to 100 characters; null removes the name.</param>
 public sealed record DeviceName(string? Name);
 
-/// <summary>What an owner changes of a device: he takes its place away, or names it.</summary>
+/// <summary>Removes or renames a device of a license.</summary>
 public sealed class ChangeDevice(LicenseDatabase database, LicenseInvalidation invalidation, TimeProvider time)
 {
     private static readonly Refusal NoSuchDevice = new(
         RefusalKind.NotFound, "DEVICE_NOT_FOUND", "This license has no such device.", "device_id");
 
     private static readonly Refusal BadName = new(
-        RefusalKind.Invalid, "INVALID_FIELD", "name is blank, longer than 100 characters, or holds control characters.", "name", "Send \"VPS in London\", or null.");
+        RefusalKind.Invalid, "INVALID_FIELD", "name is blank, longer than 100 characters, or contains control characters.", "name",
+        "Send \"VPS in London\", or null.");
 
-    /// <param name="ownerId">Whose the license has to be; null for an operator.</param>
+    /// <param name="ownerId">The owner that calls; null for an operator.</param>
     public async Task<Outcome<bool>> RemoveAsync(
         Guid subscriptionId, Guid deviceId, Guid? ownerId, Actor by, CancellationToken cancellationToken)
     {
@@ -30,14 +31,15 @@ public sealed class ChangeDevice(LicenseDatabase database, LicenseInvalidation i
                 return NoSuchDevice;
             await AuditLog.AddAsync(connection, new AuditRow(
                 by, "device.removed", subscriptionId, deviceId.ToString(),
-                Before: RowJson.Of(new { before.Slot, before.BeyondLimit, before.LastSeenAt }), After: RowJson.Of(new { removedAt })), token);
+                Before: RowJson.Of(new { before.Slot, before.BeyondLimit, before.LastSeenAt }),
+                After: RowJson.Of(new { removedAt })), token);
             return true;
         }, cancellationToken);
         invalidation.Raise(subscriptionId);
         return outcome;
     }
 
-    /// <param name="ownerId">Whose the license has to be; null for an operator.</param>
+    /// <param name="ownerId">The owner that calls; null for an operator.</param>
     public async Task<Outcome<bool>> RenameAsync(
         Guid subscriptionId, Guid deviceId, Guid? ownerId, DeviceName name, Actor by, CancellationToken cancellationToken)
     {

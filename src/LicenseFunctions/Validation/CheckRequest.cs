@@ -10,16 +10,17 @@ using Microsoft.AspNetCore.Http;
 
 namespace LicenseFunctions.Validation;
 
-/// <summary>The body of a check.</summary>
-/// <param name="TokenHash">SHA-256 of the license token in hex; only from a service.</param>
-/// <param name="IpAddress">The EA's address; only from a service.</param>
-/// <param name="Nonce">Comes back in the answer.</param>
-public sealed record CheckRequest(string? EaInstanceId, long? Mt5AccountNumber, string? Nonce = null, string? TokenHash = null, string? IpAddress = null)
+/// <summary>The body of a license check.</summary>
+/// <param name="TokenHash">SHA-256 of the license token in hex; only services send it.</param>
+/// <param name="IpAddress">The EA's address; only services send it.</param>
+/// <param name="Nonce">Returned in the answer.</param>
+public sealed record CheckRequest(
+    string? EaInstanceId, long? Mt5AccountNumber, string? Nonce = null, string? TokenHash = null, string? IpAddress = null)
 {
     public const int LongestEaInstanceId = 100;
     public const int LongestNonce = 128;
 
-    /// <summary>Reads the body without a serializer: this is the hot path.</summary>
+    /// <summary>Reads the body without a serializer, because this is the hot path.</summary>
     public static async ValueTask<Outcome<CheckRequest>> ReadAsync(HttpRequest request, CancellationToken cancellationToken)
     {
         var body = request.BodyReader;
@@ -38,7 +39,7 @@ public sealed record CheckRequest(string? EaInstanceId, long? Mt5AccountNumber, 
                 }
                 finally
                 {
-                    body.AdvanceTo(read.Buffer.End); // unread, what isn't JSON would cost the connection
+                    body.AdvanceTo(read.Buffer.End); // otherwise the connection would be closed after malformed JSON
                 }
             }
 
@@ -46,7 +47,7 @@ public sealed record CheckRequest(string? EaInstanceId, long? Mt5AccountNumber, 
         }
     }
 
-    /// <exception cref="JsonException">It isn't JSON.</exception>
+    /// <exception cref="JsonException">The body isn't JSON.</exception>
     public static Outcome<CheckRequest> Parse(ReadOnlySequence<byte> body)
     {
         var json = new Utf8JsonReader(body);
@@ -92,7 +93,7 @@ public sealed record CheckRequest(string? EaInstanceId, long? Mt5AccountNumber, 
             }
         }
 
-        json.Read(); // trailing text is an error of its own
+        json.Read(); // throws if text follows
         return new CheckRequest(ea, account, nonce, tokenHash, address);
     }
 
@@ -105,15 +106,16 @@ public sealed record CheckRequest(string? EaInstanceId, long? Mt5AccountNumber, 
         return Mt5AccountNumber is { } account ? new DeviceClaim(EaInstanceId, account, address) : BadAccount;
     }
 
-    /// <summary>The hash of the token that a service asks about.</summary>
-    public Outcome<string> AskedToken() =>
+    /// <summary>The hash of the token that a service checks.</summary>
+    public Outcome<string> ServiceToken() =>
         TokenHash is { Length: 64 } hash && hash.All(char.IsAsciiHexDigit) ? hash.ToLowerInvariant() : BadTokenHash;
 
-    /// <summary>The address that a service saw the EA at.</summary>
-    public Outcome<IPAddress> AskedAddress() => ParseAddress(IpAddress) is { } address ? address : BadAddress;
+    /// <summary>The EA's address that a service sends.</summary>
+    public Outcome<IPAddress> ServiceAddress() => ParseAddress(IpAddress) is { } address ? address : BadAddress;
 
     private static readonly Refusal BadEa = Invalid(
-        "ea_instance_id", "ea_instance_id is missing, blank, longer than 100 characters, or holds control characters.", "\"EA-INSTANCE-1\"");
+        "ea_instance_id", "ea_instance_id is missing, blank, longer than 100 characters, or contains control characters.",
+        "\"EA-INSTANCE-1\"");
 
     private static readonly Refusal BadAccount = Invalid(
         "mt5_account_number", "mt5_account_number is missing or not a whole number from 1 to 9223372036854775807.", "12345678");
@@ -122,10 +124,11 @@ public sealed record CheckRequest(string? EaInstanceId, long? Mt5AccountNumber, 
         "nonce", "nonce is not text of at most 128 characters without control characters.", "\"c2f1a0\"");
 
     private static readonly Refusal BadTokenHash = Invalid(
-        "token_hash", "token_hash is not 64 hexadecimal digits; a service names the license by it.", "the SHA-256 of the token, in hex");
+        "token_hash", "token_hash is not 64 hexadecimal digits. It tells which license a service checks.",
+        "the SHA-256 of the token, in hex");
 
     private static readonly Refusal BadAddress = Invalid(
-        "ip_address", "ip_address is not an IPv4 or IPv6 address; a service sends the address that it saw the EA at.", "\"203.0.113.9\"");
+        "ip_address", "ip_address is not an IPv4 or IPv6 address. A service sends the EA's address.", "\"203.0.113.9\"");
 
     private static Refusal Invalid(string field, string detail, string example) =>
         new(RefusalKind.Invalid, "INVALID_FIELD", detail, field, $"Send {example}.");
@@ -145,7 +148,7 @@ public sealed record CheckRequest(string? EaInstanceId, long? Mt5AccountNumber, 
         }
     }
 
-    // A number above 2^53 loses digits in many clients: those may send it as text.
+    // Numbers above 2^53 lose digits in many clients, so these may send the number as text.
     private static long? Account(ref Utf8JsonReader json)
     {
         const int MostDigits = 19;
@@ -156,7 +159,7 @@ public sealed record CheckRequest(string? EaInstanceId, long? Mt5AccountNumber, 
         }
         else if (json.TokenType == JsonTokenType.String && !json.ValueIsEscaped)
         {
-            // The bytes as they came: CopyString throws at what is no UTF-8.
+            // The raw bytes: CopyString throws if they aren't UTF-8.
             var digits = json.HasValueSequence ? json.ValueSequence : new ReadOnlySequence<byte>(json.ValueSpan.ToArray());
             if (digits.Length <= MostDigits)
                 long.TryParse(digits.ToArray(), NumberStyles.None, CultureInfo.InvariantCulture, out number);
@@ -185,7 +188,7 @@ public sealed record CheckRequest(string? EaInstanceId, long? Mt5AccountNumber, 
         return text.Length <= longest && !text.Any(char.IsControl);
     }
 
-    // IPAddress.Parse also takes "1", "0x7f.1" and "010.0.0.1", and reads them as what nobody meant.
+    // IPAddress.Parse also accepts "1", "0x7f.1" and "010.0.0.1", with surprising results.
     private static IPAddress? ParseAddress(string? text)
     {
         if (!IPAddress.TryParse(text, out var address))

@@ -10,7 +10,7 @@ public sealed class DeviceFunctions(ListDevices list, ChangeDevice change)
 {
     [Function("ListDevices")]
     [Access(CallerRole.Subscriber, CallerRole.Operator)]
-    [Operation("The devices of a license, each once, with its recent networks.", Reply = typeof(DeviceList))]
+    [Operation("Lists the devices of a license with their recent networks.", Reply = typeof(DeviceList))]
     public async Task<IResult> List(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/licenses/{subscriptionId:guid}/devices")] HttpRequest request,
         Guid subscriptionId, CancellationToken cancellationToken) =>
@@ -18,9 +18,10 @@ public sealed class DeviceFunctions(ListDevices list, ChangeDevice change)
 
     [Function("RemoveDevice")]
     [Access(CallerRole.Subscriber, CallerRole.Operator)]
-    [Operation("Takes a device's place away: its slot is free.", Status = StatusCodes.Status204NoContent)]
+    [Operation("Removes a device and frees its slot.", Status = StatusCodes.Status204NoContent)]
     public async Task<IResult> Remove(
-        [HttpTrigger(AuthorizationLevel.Anonymous, "delete", Route = "api/v1/licenses/{subscriptionId:guid}/devices/{deviceId:guid}")] HttpRequest request,
+        [HttpTrigger(AuthorizationLevel.Anonymous, "delete", Route = "api/v1/licenses/{subscriptionId:guid}/devices/{deviceId:guid}")]
+        HttpRequest request,
         Guid subscriptionId, Guid deviceId, CancellationToken cancellationToken)
     {
         var caller = request.HttpContext.Caller();
@@ -30,16 +31,18 @@ public sealed class DeviceFunctions(ListDevices list, ChangeDevice change)
 
     [Function("RenameDevice")]
     [Access(CallerRole.Subscriber, CallerRole.Operator)]
-    [Operation("Names a device.", Body = typeof(DeviceName), Status = StatusCodes.Status204NoContent)]
+    [Operation("Renames a device.", Body = typeof(DeviceName), Status = StatusCodes.Status204NoContent)]
     public async Task<IResult> Rename(
-        [HttpTrigger(AuthorizationLevel.Anonymous, "patch", Route = "api/v1/licenses/{subscriptionId:guid}/devices/{deviceId:guid}")] HttpRequest request,
+        [HttpTrigger(AuthorizationLevel.Anonymous, "patch", Route = "api/v1/licenses/{subscriptionId:guid}/devices/{deviceId:guid}")]
+        HttpRequest request,
         Guid subscriptionId, Guid deviceId, CancellationToken cancellationToken)
     {
         var body = await request.ReadAsync<DeviceName>(cancellationToken);
         if (body.Refusal is { } refusal)
             return refusal.ToResult();
         var caller = request.HttpContext.Caller();
-        var renamed = await change.RenameAsync(subscriptionId, deviceId, caller.OwnerScope, body.Value, caller.ToActor(), cancellationToken);
+        var renamed = await change.RenameAsync(
+            subscriptionId, deviceId, caller.OwnerScope, body.Value, caller.ToActor(), cancellationToken);
         return renamed.Match(_ => Results.NoContent(), Problems.ToResult);
     }
 }

@@ -9,7 +9,11 @@ public sealed record DeviceSettings(DevicePolicy Policy, TimeSpan Grace)
     public static DeviceSettings Read(SettingReader settings) => new(
         new DevicePolicy(
             settings.MaxDevices(),
-            settings.Choice("DEVICE_IDENTITY", "ea_account", "ip_ea_account") == "ea_account" ? DeviceIdentity.EaAccount : DeviceIdentity.IpEaAccount,
-            settings.Choice("DEVICE_LIMIT_ACTION", "suspend", "refuse") == "suspend" ? DeviceLimitAction.Suspend : DeviceLimitAction.Refuse),
+            settings.Choice("DEVICE_IDENTITY", "ea_account", "ip_ea_account") == "ea_account"
+                ? DeviceIdentity.EaAccount
+                : DeviceIdentity.IpEaAccount,
+            settings.Choice("DEVICE_LIMIT_ACTION", "suspend", "refuse") == "suspend"
+                ? DeviceLimitAction.Suspend
+                : DeviceLimitAction.Refuse),
         settings.GracePeriod());
 }

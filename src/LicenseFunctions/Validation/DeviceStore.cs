@@ -1,119 +1,121 @@
 using System.Net;
 using Dapper;
 using LicenseFunctions.Infrastructure.Database;
-using LicenseFunctions.Infrastructure.Http;
+using LicenseFunctions.Licenses;
 using Licensing.Devices;
 using Npgsql;
 using NpgsqlTypes;
 
 namespace LicenseFunctions.Validation;
 
-/// <summary>A device was seen: an accepted check.</summary>
-public readonly record struct Sighting(Guid DeviceId, Guid SubscriptionId, IPAddress Address, DateTimeOffset At);
+/// <summary>A device was seen by an accepted check.</summary>
+public readonly record struct DeviceSighting(Guid DeviceId, Guid SubscriptionId, IPAddress Address, DateTimeOffset At);
 
 /// <summary>The registry of devices.</summary>
-/// <remarks>Methods that take a connection join a transaction which has locked the license.</remarks>
+/// <remarks>Methods that take a connection join a transaction that has locked the license.</remarks>
 public sealed class DeviceStore(LicenseDatabase database)
 {
+    private sealed record RegisteredRow
+    {
+        public required Guid DeviceId { get; init; }
+
+        public required string DeviceKey { get; init; }
+
+        public required string EaInstanceId { get; init; }
+
+        public required long Mt5AccountNumber { get; init; }
+
+        public short? Slot { get; init; }
+
+        public required DateTime LastSeenAt { get; init; }
+
+        public required string[] Networks { get; init; }
+    }
+
     private const string Registered = """
         select d.device_id, d.device_key, d.ea_instance_id, d.mt5_account_number, d.slot, d.last_seen_at,
                array(select host(network(set_masklen(d.ip_address, case family(d.ip_address) when 4 then 32 else 64 end)))
                      union
                      select host(n.network) from license_device_networks n
-                     where n.device_id = d.device_id and n.last_seen_at > $2)
+                     where n.device_id = d.device_id and n.last_seen_at > @activeSince) as networks
         from license_devices d
-        where d.subscription_id = $1 and d.removed_at is null
+        where d.subscription_id = @subscriptionId and d.removed_at is null
         order by d.slot, d.first_seen_at
         """;
 
-    /// <summary>The devices with a place on the license, by what is flushed.</summary>
+    /// <summary>The devices that are registered on the license, without sightings that are not written yet.</summary>
     public static async Task<List<RegisteredDevice>> RegisteredAsync(
         NpgsqlConnection connection, Guid subscriptionId, DateTimeOffset now, CancellationToken cancellationToken)
     {
-        await using var command = new NpgsqlCommand(Registered, connection)
-        {
-            Parameters = { new() { Value = subscriptionId }, new() { Value = (now - DeviceAdmission.ActiveWithin).UtcDateTime } },
-        };
-        await using var row = await command.ExecuteReaderAsync(cancellationToken);
-        var devices = new List<RegisteredDevice>();
-        while (await row.ReadAsync(cancellationToken))
-        {
-            devices.Add(new RegisteredDevice(
-                row.GetGuid(0), row.GetString(1), row.GetString(2), row.GetInt64(3), row.IsDBNull(4) ? null : row.GetInt16(4),
-                new DateTimeOffset(row.GetDateTime(5), TimeSpan.Zero),
-                Array.ConvertAll(row.GetFieldValue<string[]>(6), IPAddress.Parse)));
-        }
-
-        return devices;
+        var activeSince = (now - DeviceAdmission.ActiveWithin).UtcDateTime;
+        var rows = await connection.QueryAsync<RegisteredRow>(
+            new CommandDefinition(Registered, new { subscriptionId, activeSince }, cancellationToken: cancellationToken));
+        return [.. rows.Select(row => new RegisteredDevice(
+            row.DeviceId, row.DeviceKey, row.EaInstanceId, row.Mt5AccountNumber, row.Slot,
+            new DateTimeOffset(row.LastSeenAt, TimeSpan.Zero), Array.ConvertAll(row.Networks, IPAddress.Parse)))];
     }
 
     private const string History = """
-        select (select count(*)::int from license_device_changes where subscription_id = $1 and changed_at > $3),
+        select (select count(*)::int from license_device_changes
+                where subscription_id = @subscriptionId and changed_at > @changesSince) as changes,
                exists (select from license_suspensions
-                       where subscription_id = $1 and device_key = $2 and closed_at is not null),
+                       where subscription_id = @subscriptionId and device_key = @deviceKey and closed_at is not null) as suspension_lifted,
                exists (select from suspicious_activity_alerts
-                       where subscription_id = $1 and status = 'FALSE_POSITIVE' and evidence ->> 'device_key' = $2)
+                       where subscription_id = @subscriptionId and status = 'FALSE_POSITIVE' and evidence ->> 'device_key' = @deviceKey)
                or exists (select from license_suspensions
-                          where subscription_id = $1 and device_key = $2 and closed_how = 'FALSE_POSITIVE')
+                          where subscription_id = @subscriptionId and device_key = @deviceKey
+                            and closed_how = 'FALSE_POSITIVE') as found_honest,
+               false as sharing_suspected
         """;
 
-    public static async Task<DeviceHistory> HistoryAsync(
+    /// <summary>The license's past with this device; whether the detector suspects sharing is asked elsewhere.</summary>
+    public static Task<DeviceHistory> HistoryAsync(
         NpgsqlConnection connection, Guid subscriptionId, string deviceKey, DateTimeOffset now, CancellationToken cancellationToken)
     {
-        await using var command = new NpgsqlCommand(History, connection)
-        {
-            Parameters =
-            {
-                new() { Value = subscriptionId },
-                new() { Value = deviceKey },
-                new() { Value = (now - DeviceAdmission.ChangesCountFor).UtcDateTime },
-            },
-        };
-        await using var row = await command.ExecuteReaderAsync(cancellationToken);
-        await row.ReadAsync(cancellationToken);
-        return new DeviceHistory(row.GetInt32(0), row.GetBoolean(1), row.GetBoolean(2));
+        var changesSince = (now - DeviceAdmission.ChangesCountFor).UtcDateTime;
+        return connection.QuerySingleAsync<DeviceHistory>(
+            new CommandDefinition(History, new { subscriptionId, deviceKey, changesSince }, cancellationToken: cancellationToken));
     }
+
+    private sealed record AdmittedRow(Guid DeviceId, DateTime FirstSeenAt, DateTime LastSeenAt);
 
     private const string Admit = """
         with admitted as (
             insert into license_devices
-                (subscription_id, device_key, ea_instance_id, mt5_account_number, ip_address, slot, beyond_limit, first_seen_at, last_seen_at)
-            values ($1, $2, $3, $4, $5, $6, $6 is null, $7, $7)
+                (subscription_id, device_key, ea_instance_id, mt5_account_number, ip_address, slot, beyond_limit,
+                 first_seen_at, last_seen_at)
+            values (@subscriptionId, @deviceKey, @EaInstanceId, @Mt5AccountNumber, @address::inet, @slot, @slot is null, @now, @now)
             on conflict on constraint a_device_once_a_license do update
             set slot = excluded.slot, beyond_limit = excluded.beyond_limit, removed_at = null,
                 ip_address = excluded.ip_address, last_seen_at = greatest(license_devices.last_seen_at, excluded.last_seen_at)
-            returning device_id, first_seen_at, last_seen_at
+            returning device_id, ip_address, first_seen_at, last_seen_at
         ), network as (
             insert into license_device_networks (device_id, network, first_seen_at, last_seen_at)
-            select device_id, network(set_masklen($5, case family($5) when 4 then 32 else 64 end)), $7, $7 from admitted
+            select device_id, network(set_masklen(ip_address, case family(ip_address) when 4 then 32 else 64 end)), @now, @now
+            from admitted
             on conflict (device_id, network) do update
             set last_seen_at = greatest(license_device_networks.last_seen_at, excluded.last_seen_at)
         )
         select device_id, first_seen_at, last_seen_at from admitted
         """;
 
-    /// <param name="slot">Null for a place beyond the limit.</param>
+    /// <param name="slot">Null for a device beyond the limit.</param>
     public static async Task<KnownDevice> AdmitAsync(
         NpgsqlConnection connection, Guid subscriptionId, string deviceKey, DeviceClaim claim, int? slot, DateTimeOffset now,
         CancellationToken cancellationToken)
     {
-        await using var command = new NpgsqlCommand(Admit, connection)
+        var row = await connection.QuerySingleAsync<AdmittedRow>(new CommandDefinition(Admit, new
         {
-            Parameters =
-            {
-                new() { Value = subscriptionId },
-                new() { Value = deviceKey },
-                new() { Value = claim.EaInstanceId },
-                new() { Value = claim.Mt5AccountNumber },
-                new() { Value = claim.Address, NpgsqlDbType = NpgsqlDbType.Inet },
-                new() { Value = (object?)(short?)slot ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Smallint },
-                new() { Value = now.UtcDateTime },
-            },
-        };
-        await using var row = await command.ExecuteReaderAsync(cancellationToken);
-        await row.ReadAsync(cancellationToken);
+            subscriptionId,
+            deviceKey,
+            claim.EaInstanceId,
+            claim.Mt5AccountNumber,
+            address = new IPAddress(claim.Address.GetAddressBytes()).ToString(), // without an IPv6 scope, which inet doesn't have
+            slot = (short?)slot,
+            now = now.UtcDateTime,
+        }, cancellationToken: cancellationToken));
         return new KnownDevice(
-            row.GetGuid(0), new DateTimeOffset(row.GetDateTime(1), TimeSpan.Zero), new DateTimeOffset(row.GetDateTime(2), TimeSpan.Zero));
+            row.DeviceId, new DateTimeOffset(row.FirstSeenAt, TimeSpan.Zero), new DateTimeOffset(row.LastSeenAt, TimeSpan.Zero));
     }
 
     private const string Remove = """
@@ -124,10 +126,10 @@ public sealed class DeviceStore(LicenseDatabase database)
         returning before.device_id, before.slot, before.beyond_limit, before.last_seen_at
         """;
 
-    /// <returns>The place that it had; null where the license has no such device.</returns>
-    public static Task<DevicePlaceRow?> RemoveAsync(
+    /// <returns>The device as it was; null if the license has no such device.</returns>
+    public static Task<RemovedDeviceRow?> RemoveAsync(
         NpgsqlConnection connection, Guid subscriptionId, Guid deviceId, DateTimeOffset now, CancellationToken cancellationToken) =>
-        connection.QuerySingleOrDefaultAsync<DevicePlaceRow>(new CommandDefinition(
+        connection.QuerySingleOrDefaultAsync<RemovedDeviceRow>(new CommandDefinition(
             Remove, new { subscriptionId, deviceId, now = now.UtcDateTime }, cancellationToken: cancellationToken));
 
     private const string AddChange = """
@@ -136,7 +138,8 @@ public sealed class DeviceStore(LicenseDatabase database)
         """;
 
     public static Task AddChangeAsync(
-        NpgsqlConnection connection, Guid subscriptionId, Guid replaced, Guid admitted, DateTimeOffset now, CancellationToken cancellationToken) =>
+        NpgsqlConnection connection, Guid subscriptionId, Guid replaced, Guid admitted, DateTimeOffset now,
+        CancellationToken cancellationToken) =>
         connection.ExecuteAsync(new CommandDefinition(
             AddChange, new { subscriptionId, replaced, admitted, now = now.UtcDateTime }, cancellationToken: cancellationToken));
 
@@ -148,16 +151,16 @@ public sealed class DeviceStore(LicenseDatabase database)
         returning before.device_id, before.name
         """;
 
-    /// <returns>The name that it had; null where the license has no such device.</returns>
+    /// <returns>The name that it had; null if the license has no such device.</returns>
     public static Task<DeviceNameRow?> RenameAsync(
         NpgsqlConnection connection, Guid subscriptionId, Guid deviceId, string? name, CancellationToken cancellationToken) =>
         connection.QuerySingleOrDefaultAsync<DeviceNameRow>(new CommandDefinition(
             Rename, new { subscriptionId, deviceId, name }, cancellationToken: cancellationToken));
 
-    // The network's own row changes only when the device moves (the one that it left gets its last time) or the day does:
-    // where it is now stands in license_devices. Use that was recorded meanwhile is later than the check, but bears no address
-    // of one: then the check's network is kept all the same.
-    // The sub-selects hide the number of sightings from the planner: for a thousand it would read the whole table.
+    // license_devices holds the device's current network. A row of license_device_networks changes only when the device moves to another
+    // network (the row of the old one gets its last time) or once a day. Usage that was recorded in the meantime is later than the check
+    // but has no address of a check; the check's network is kept then, too.
+    // The sub-selects hide the number of sightings from the planner. For a thousand it would read the whole table.
     private const string Flush = """
         with seen as (
             select s.device_id, s.ip_address, s.seen_at, d.ip_address as left_address, d.last_seen_at as left_at,
@@ -180,7 +183,7 @@ public sealed class DeviceStore(LicenseDatabase database)
             on conflict (device_id, network) do update
             set last_seen_at = greatest(license_device_networks.last_seen_at, excluded.last_seen_at)
         ), forgotten as (
-            -- An address is personal data: 90 days, and only where something changes anyway.
+            -- An address is personal data: it is kept for 90 days. It is deleted when the device's networks change anyway.
             delete from license_device_networks n using moved
             where n.device_id = moved.device_id and n.last_seen_at < moved.seen_at - interval '90 days'
               and n.network <> network(set_masklen(moved.ip_address, case family(moved.ip_address) when 4 then 32 else 64 end))
@@ -190,10 +193,10 @@ public sealed class DeviceStore(LicenseDatabase database)
         where d.device_id = seen.device_id and d.last_seen_at < seen.seen_at
         """;
 
-    /// <summary>Writes sightings, at most one a device. Told again, or late, they change nothing.</summary>
-    public Task FlushAsync(IReadOnlyCollection<Sighting> sightings, CancellationToken cancellationToken)
+    /// <summary>Writes sightings, at most one for each device. Repeated or late sightings change nothing.</summary>
+    public Task FlushAsync(IReadOnlyCollection<DeviceSighting> sightings, CancellationToken cancellationToken)
     {
-        // In one order everywhere: two processes that flush the same devices don't lock each other.
+        // The order prevents deadlocks between two processes that flush the same devices.
         var ordered = sightings.OrderBy(sighting => sighting.DeviceId).ToList();
         return database.InStatementAsync(async (connection, token) =>
         {
@@ -210,22 +213,16 @@ public sealed class DeviceStore(LicenseDatabase database)
         }, cancellationToken);
     }
 
-    private const string AddAlert = """
-        insert into suspicious_activity_alerts
-            (detected_at, subscription_id, user_id, token_hash, activity_type, severity, description, evidence, auto_action_taken)
-        select @now, @subscriptionId, s.subscriber_id, @tokenHash, @activityType, @severity, @description, @evidence::jsonb, @action
-        from subscriptions s
-        where s.subscription_id = @subscriptionId
-        returning alert_id
-        """;
-
-    /// <summary>The alert of a newcomer that made the license suspended.</summary>
-    public static Task<Guid> AddSuspensionAlertAsync(
+    /// <summary>Adds the alert about a new device that caused the license's suspension.</summary>
+    public static async Task<Guid> AddSuspensionAlertAsync(
         NpgsqlConnection connection, Guid subscriptionId, string tokenHash, string description, string evidence, DateTimeOffset now,
-        CancellationToken cancellationToken) =>
-        AddAlertAsync(connection, subscriptionId, tokenHash, "CONCURRENT_SESSIONS", "HIGH", description, evidence, "SUSPENDED", now, cancellationToken);
+        CancellationToken cancellationToken)
+    {
+        var alert = new NewAlert(subscriptionId, "CONCURRENT_SESSIONS", "HIGH", description, evidence, "SUSPENDED", now.UtcDateTime);
+        return (await AlertLog.RaiseAsync(connection, alert with { TokenHash = tokenHash }, cancellationToken)).AlertId;
+    }
 
-    // A newcomer that makes up a new EA instance for every check must not fill the table.
+    // A client that invents a new EA instance for every check must not fill the table.
     private const string RepeatAlert = """
         with open_alerts as (
             select alert_id, evidence ->> 'device_key' = @deviceKey as same_device, detected_at, count(*) over () as number
@@ -233,7 +230,7 @@ public sealed class DeviceStore(LicenseDatabase database)
             where subscription_id = @subscriptionId and activity_type = 'TOO_MANY_DEVICES' and status in ('OPEN', 'INVESTIGATING')
         )
         update suspicious_activity_alerts
-        set evidence = evidence || jsonb_build_object(
+        set updated_at = @now, evidence = evidence || jsonb_build_object(
                 'refusals', coalesce((evidence ->> 'refusals')::int, 1) + 1, 'last_refused_at', @now::timestamptz)
         where alert_id = (select alert_id from open_alerts
                           where same_device or number >= @MostOpenAlerts
@@ -243,8 +240,8 @@ public sealed class DeviceStore(LicenseDatabase database)
     private const int MostOpenAlerts = 10;
 
     /// <summary>
-    /// The alert of a newcomer that was refused: one while it is open, however often that device asks; past ten of a license
-    /// further newcomers are counted on the latest.
+    /// Adds the alert about a new device that was refused. While that alert is open, further refusals of the device are counted in it. Once
+    /// a license has ten open alerts, refusals of other devices are counted in the latest.
     /// </summary>
     public static async Task AddRefusalAlertAsync(
         NpgsqlConnection connection, Guid subscriptionId, string tokenHash, string deviceKey, string description, string evidence,
@@ -252,17 +249,11 @@ public sealed class DeviceStore(LicenseDatabase database)
     {
         var repeated = await connection.ExecuteAsync(new CommandDefinition(
             RepeatAlert, new { subscriptionId, deviceKey, MostOpenAlerts, now = now.UtcDateTime }, cancellationToken: cancellationToken));
-        if (repeated == 0)
-            await AddAlertAsync(connection, subscriptionId, tokenHash, "TOO_MANY_DEVICES", "MEDIUM", description, evidence, "NONE", now, cancellationToken);
+        if (repeated > 0)
+            return;
+        var alert = new NewAlert(subscriptionId, "TOO_MANY_DEVICES", "MEDIUM", description, evidence, "NONE", now.UtcDateTime);
+        await AlertLog.RaiseAsync(connection, alert with { TokenHash = tokenHash }, cancellationToken);
     }
-
-    private static Task<Guid> AddAlertAsync(
-        NpgsqlConnection connection, Guid subscriptionId, string tokenHash, string activityType, string severity, string description,
-        string evidence, string action, DateTimeOffset now, CancellationToken cancellationToken) =>
-        connection.ExecuteScalarAsync<Guid>(new CommandDefinition(
-            AddAlert,
-            new { subscriptionId, tokenHash, activityType, severity, description, evidence, action, now = now.UtcDateTime },
-            cancellationToken: cancellationToken));
 
     private const string ListDevices = """
         select device_id, ea_instance_id, mt5_account_number, name, host(ip_address) as ip_address, first_seen_at, last_seen_at, removed_at
@@ -284,7 +275,7 @@ public sealed class DeviceStore(LicenseDatabase database)
         group by 2, 3, 4, 5, 6
         """;
 
-    /// <summary>Every device that has or had a place, and every network that any device of the license was seen from since then.</summary>
+    /// <summary>Every device that is or was registered, and every network that a device of the license was seen from since then.</summary>
     public async Task<(List<DeviceRow> Devices, List<DeviceNetworkRow> Networks)> ListAsync(
         Guid subscriptionId, DateTimeOffset since, CancellationToken cancellationToken)
     {
@@ -299,8 +290,8 @@ public sealed class DeviceStore(LicenseDatabase database)
 
 public sealed record DeviceNameRow(Guid DeviceId, string? Name);
 
-/// <summary>The place that a device had.</summary>
-public sealed record DevicePlaceRow(Guid DeviceId, short? Slot, bool BeyondLimit, DateTime LastSeenAt);
+/// <summary>A device before its removal.</summary>
+public sealed record RemovedDeviceRow(Guid DeviceId, short? Slot, bool BeyondLimit, DateTime LastSeenAt);
 
 public sealed record DeviceRow
 {
@@ -318,14 +309,14 @@ public sealed record DeviceRow
 
     public required DateTime LastSeenAt { get; init; }
 
-    /// <summary>It lost its place then.</summary>
+    /// <summary>Null while the device is registered.</summary>
     public DateTime? RemovedAt { get; init; }
 }
 
-/// <summary>What one device did from one network, in the usage log (with place and count) or in checks (without).</summary>
+/// <summary>Use of one device from one network: from the usage log, with location and count, or from checks, without them.</summary>
 public sealed record DeviceNetworkRow
 {
-    /// <summary>The registered device that checked from there; null in the usage log.</summary>
+    /// <summary>The registered device that checked from the network; null for the usage log.</summary>
     public Guid? DeviceId { get; init; }
 
     public required string EaInstanceId { get; init; }

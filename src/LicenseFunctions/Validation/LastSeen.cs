@@ -1,49 +1,58 @@
+using LicenseFunctions.Infrastructure.Database;
 using Licensing.Devices;
-using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
 namespace LicenseFunctions.Validation;
 
 /// <summary>
-/// When and where devices were last seen: noted in memory at each accepted check, so that it writes nothing, and written in
-/// batches. What isn't written yet counts all the same.
+/// When and where devices were last seen. An accepted check only records it in memory; it is written to the database in batches. What is
+/// not written yet counts as well.
 /// </summary>
-public sealed class LastSeen(DeviceStore store, TimeProvider time, ILogger<LastSeen> log) : BackgroundService
+public sealed class LastSeen(DeviceStore store, TimeProvider time, ILogger<LastSeen> log) : PeriodicFlush(Interval, time, log)
 {
-    // What is noted waits for at most one interval, and is written within the next: under five seconds.
+    // A sighting waits for at most one interval and is written within the next one: in less than five seconds.
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(2);
 
-    // Small batches at an even pace: a thousand at once would keep the checks beside them waiting.
+    // Small batches at an even pace. A thousand rows at once would make concurrent checks wait.
     private static readonly TimeSpan Pace = 0.8 * Interval;
     private const int PacedBatch = 100;
     private const int LargestBatch = 1_000;
 
-    // Two tables by turns: a new one each time would be garbage that had grown old.
+    // Two dictionaries take turns: a new one for each flush would become garbage in an old generation.
     private readonly Lock gate = new();
-    private Dictionary<Guid, Sighting> noted = [];
-    private Dictionary<Guid, Sighting> flushing = [];
+    private readonly TimeProvider time = time;
+    private Dictionary<Guid, DeviceSighting> noted = [];
+    private Dictionary<Guid, DeviceSighting> flushing = [];
 
-    public void Note(Sighting sighting)
+    protected override string What => "Devices' last_seen_at";
+
+    public void Note(DeviceSighting sighting)
     {
         lock (gate)
             noted[sighting.DeviceId] = sighting;
     }
 
-    /// <summary>The device as of now, what isn't written yet included.</summary>
-    public RegisteredDevice Bring(RegisteredDevice device) =>
-        Bring(device.DeviceId) is { } sighting
-            ? device with { LastSeenAt = sighting.At > device.LastSeenAt ? sighting.At : device.LastSeenAt, RecentNetworks = [.. device.RecentNetworks, SourceNetwork.Of(sighting.Address)] }
+    /// <summary>The device with its latest sighting, even if that is not written yet.</summary>
+    public RegisteredDevice WithUnwritten(RegisteredDevice device) =>
+        Unwritten(device.DeviceId) is { } sighting
+            ? device with
+            {
+                LastSeenAt = sighting.At > device.LastSeenAt ? sighting.At : device.LastSeenAt,
+                RecentNetworks = [.. device.RecentNetworks, SourceNetwork.Of(sighting.Address)],
+            }
             : device;
 
-    /// <summary>What isn't written yet of a device.</summary>
-    public Sighting? Bring(Guid deviceId)
+    /// <summary>The sighting of a device that is not written yet; null if there is none.</summary>
+    public DeviceSighting? Unwritten(Guid deviceId)
     {
         lock (gate)
             return noted.TryGetValue(deviceId, out var sighting) || flushing.TryGetValue(deviceId, out sighting) ? sighting : null;
     }
 
-    /// <summary>Writes what was noted, at once; what can't be written is kept for the next time.</summary>
-    public Task FlushAsync(CancellationToken cancellationToken) => FlushAsync(LargestBatch, TimeSpan.Zero, cancellationToken);
+    /// <summary>Writes everything at once. What can't be written is kept for the next flush.</summary>
+    public override Task FlushAsync(CancellationToken cancellationToken) => FlushAsync(LargestBatch, TimeSpan.Zero, cancellationToken);
+
+    protected override Task FlushAtIntervalAsync(CancellationToken stoppingToken) => FlushAsync(PacedBatch, Pace, stoppingToken);
 
     private async Task FlushAsync(int batchSize, TimeSpan within, CancellationToken cancellationToken)
     {
@@ -68,42 +77,6 @@ public sealed class LastSeen(DeviceStore store, TimeProvider time, ILogger<LastS
                 foreach (var sighting in batches.Skip(written).SelectMany(batch => batch))
                     noted.TryAdd(sighting.DeviceId, sighting);
                 flushing.Clear();
-            }
-        }
-    }
-
-    public override async Task StopAsync(CancellationToken cancellationToken)
-    {
-        await base.StopAsync(cancellationToken);
-        try
-        {
-            await FlushAsync(cancellationToken);
-        }
-        catch (OperationCanceledException)
-        {
-            log.LogWarning("{Count} devices' last_seen_at could not be written before the stop", noted.Count);
-        }
-    }
-
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
-    {
-        using var timer = new PeriodicTimer(Interval, time);
-        while (!stoppingToken.IsCancellationRequested)
-        {
-            try
-            {
-                await timer.WaitForNextTickAsync(stoppingToken);
-                await FlushAsync(PacedBatch, Pace, stoppingToken);
-            }
-            catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
-            {
-                return;
-            }
-#pragma warning disable CA1031 // The database may be gone for a while; what was noted waits for it.
-            catch (Exception failure)
-#pragma warning restore CA1031
-            {
-                log.LogWarning(failure, "{Count} devices' last_seen_at could not be written and wait", noted.Count);
             }
         }
     }

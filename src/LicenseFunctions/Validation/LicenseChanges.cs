@@ -1,3 +1,4 @@
+using System.Data;
 using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Infrastructure.Http;
 using LicenseFunctions.Licenses;
@@ -9,43 +10,50 @@ using NpgsqlTypes;
 
 namespace LicenseFunctions.Validation;
 
-/// <summary>What changed since the last look.</summary>
-/// <param name="All">It can't be told what.</param>
-/// <param name="SubscriptionIds">Licenses of which our own rows changed.</param>
+/// <summary>What changed since the last poll.</summary>
+/// <param name="All">What changed is unknown, so every license may have changed.</param>
+/// <param name="SubscriptionIds">Licenses with changes in this backend's own tables.</param>
 public sealed record ChangedLicenses(
     bool All, IReadOnlyList<Guid> SubscriptionIds, IReadOnlyList<ChangedSubscription> Subscriptions, IReadOnlyList<ChangedToken> Tokens);
 
-/// <summary>A row of subscriptions that was written, as it is now.</summary>
+/// <summary>The current content of a row of subscriptions that was written.</summary>
 public sealed record ChangedSubscription(Guid SubscriptionId, SubscriptionState State, bool IsActive, string? PausedReason)
 {
-    public bool Agrees(LicenseFacts facts) => (State, IsActive, PausedReason) == (facts.State, facts.SubscriptionActive, facts.PausedReason);
+    public bool Matches(LicenseFacts facts) =>
+        (State, IsActive, PausedReason) == (facts.State, facts.SubscriptionActive, facts.PausedReason);
 }
 
-/// <summary>A row of license_tokens that was written, as it is now.</summary>
+/// <summary>The current content of a row of license_tokens that was written.</summary>
 public sealed record ChangedToken(Guid SubscriptionId, string TokenHash, bool IsActive, string? RevokedReason, DateTimeOffset? ExpiresAt)
 {
-    public bool Agrees(LicenseFacts facts) => (IsActive, RevokedReason, ExpiresAt) == (facts.TokenActive, facts.RevokedReason, facts.ExpiresAt);
+    public bool Matches(LicenseFacts facts) =>
+        (IsActive, RevokedReason, ExpiresAt) == (facts.TokenActive, facts.RevokedReason, facts.ExpiresAt);
 }
 
 /// <summary>
-/// Looks for changes of licenses, whoever made them, every half lifetime of the cache. While no look succeeds the cache isn't used.
+/// Polls the database for changes of licenses twice per lifetime of the cache, and evicts the changed ones from the cache. While polls
+/// fail, the cache isn't used.
 /// </summary>
 /// <remarks>
-/// The platform's tables carry no trigger of ours, so their rows are searched for those written by a transaction that the last
-/// look couldn't see the end of: every one from the oldest then under way, so that none which commits late is missed, nor one of
-/// a savepoint. Deleted rows show in a sum over all tokens. Our own tables say what changed in license_changes.
+/// The platform's tables have no trigger of this backend. Their rows are therefore searched for those written by transactions that the
+/// last poll could not see completed: every transaction from the oldest one that was running then. So none is missed that commits late or
+/// writes in a savepoint. Deleted tokens change an XOR over all tokens. Triggers on this backend's own tables fill license_changes.
 /// </remarks>
-public sealed class LicenseChanges(LicenseDatabase database, ValidationCache cache, TimeProvider time, ILogger<LicenseChanges> log) : BackgroundService
+public sealed class LicenseChanges(LicenseDatabase database, ValidationCache cache, TimeProvider time, ILogger<LicenseChanges> log)
+    : BackgroundService
 {
     private sealed record Position(string OldestTransaction, DateTime At, long Tokens);
 
     private Position? last;
 
-    private const string Look = """
-        select pg_snapshot_xmin(pg_current_snapshot())::text, now(), coalesce(token.every, 0), coalesce(token.inserted, 0),
-               token.subscription_ids, token.hashes, token.are_active, token.revoked_reasons, token.expire_at,
-               subscription.subscription_ids, subscription.states, subscription.are_active, subscription.paused_reasons,
-               ours.subscription_ids
+    private const string Changes = """
+        select pg_snapshot_xmin(pg_current_snapshot())::text as oldest_transaction, now() as polled_at,
+               coalesce(token.every, 0) as every_token, coalesce(token.inserted, 0) as inserted_tokens,
+               token.subscription_ids as token_subscription_ids, token.hashes as token_hashes, token.are_active as tokens_active,
+               token.revoked_reasons, token.expire_at as tokens_expire_at,
+               subscription.subscription_ids, subscription.states, subscription.are_active as subscriptions_active,
+               subscription.paused_reasons,
+               ours.subscription_ids as own_subscription_ids
         from (select bit_xor(identity) as every, bit_xor(identity) filter (where written and created_at > $2) as inserted,
                      array_agg(subscription_id) filter (where written) as subscription_ids,
                      array_agg(token_hash::text) filter (where written) as hashes,
@@ -66,13 +74,13 @@ public sealed class LicenseChanges(LicenseDatabase database, ValidationCache cac
               where age(xmin) between 0 and (select age($1::text::xid8::xid))) as ours
         """;
 
-    public async Task LookAsync(CancellationToken cancellationToken)
+    public async Task PollAsync(CancellationToken cancellationToken)
     {
         var began = time.GetTimestamp();
-        // After a failure anything may have happened, a failover to a server that lacks the last transactions included.
+        // After a failure everything may have changed: a failover may have lost the last transactions.
         var since = Interlocked.Exchange(ref last, null);
         await using var connection = await database.OpenAsync(cancellationToken);
-        await using var command = new NpgsqlCommand(Look, connection)
+        await using var command = new NpgsqlCommand(Changes, connection)
         {
             Parameters =
             {
@@ -82,9 +90,9 @@ public sealed class LicenseChanges(LicenseDatabase database, ValidationCache cac
         };
         await using var row = await command.ExecuteReaderAsync(cancellationToken);
         await row.ReadAsync(cancellationToken);
-        var position = new Position(row.GetString(0), row.GetDateTime(1), row.GetInt64(2));
-        var isKnown = since is not null && position.Tokens == (since.Tokens ^ row.GetInt64(3));
-        cache.Apply(new ChangedLicenses(!isKnown, Column<Guid>(row, 13), Subscriptions(row), Tokens(row)), began);
+        var position = new Position(row.GetString("oldest_transaction"), row.GetDateTime("polled_at"), row.GetInt64("every_token"));
+        var isKnown = since is not null && position.Tokens == (since.Tokens ^ row.GetInt64("inserted_tokens"));
+        cache.Apply(new ChangedLicenses(!isKnown, Column<Guid>(row, "own_subscription_ids"), Subscriptions(row), Tokens(row)), began);
         last = position;
     }
 
@@ -95,17 +103,17 @@ public sealed class LicenseChanges(LicenseDatabase database, ValidationCache cac
         {
             try
             {
-                await LookAsync(stoppingToken);
+                await PollAsync(stoppingToken);
             }
             catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
             {
                 return;
             }
-#pragma warning disable CA1031 // The database may be gone for a while; until it is back every check asks it.
+#pragma warning disable CA1031 // The database may be down for a while; until it is back, every check reads from it.
             catch (Exception failure)
 #pragma warning restore CA1031
             {
-                log.LogWarning(failure, "No look for changed licenses; the cache isn't used meanwhile");
+                log.LogWarning(failure, "The poll for changed licenses failed; the cache isn't used until one succeeds");
             }
         }
         while (await WaitAsync(timer, stoppingToken));
@@ -126,16 +134,19 @@ public sealed class LicenseChanges(LicenseDatabase database, ValidationCache cac
     private static ChangedToken[] Tokens(NpgsqlDataReader row)
     {
         var (hashes, active, reasons, expiries) =
-            (Column<string>(row, 5), Column<bool>(row, 6), Column<string?>(row, 7), Column<DateTime?>(row, 8));
-        return [.. Column<Guid>(row, 4).Select((id, n) => new ChangedToken(
+            (Column<string>(row, "token_hashes"), Column<bool>(row, "tokens_active"), Column<string?>(row, "revoked_reasons"),
+                Column<DateTime?>(row, "tokens_expire_at"));
+        return [.. Column<Guid>(row, "token_subscription_ids").Select((id, n) => new ChangedToken(
             id, hashes[n], active[n], reasons[n], expiries[n] is { } expiry ? new DateTimeOffset(expiry, TimeSpan.Zero) : null))];
     }
 
     private static ChangedSubscription[] Subscriptions(NpgsqlDataReader row)
     {
-        var (states, active, reasons) = (Column<string>(row, 10), Column<bool>(row, 11), Column<string?>(row, 12));
-        return [.. Column<Guid>(row, 9).Select((id, n) => new ChangedSubscription(id, SubscriptionStates.Parse(states[n]), active[n], reasons[n]))];
+        var (states, active, reasons) =
+            (Column<string>(row, "states"), Column<bool>(row, "subscriptions_active"), Column<string?>(row, "paused_reasons"));
+        return [.. Column<Guid>(row, "subscription_ids").Select((id, n) => new ChangedSubscription(
+            id, SubscriptionStates.Parse(states[n]), active[n], reasons[n]))];
     }
 
-    private static T[] Column<T>(NpgsqlDataReader row, int column) => row.IsDBNull(column) ? [] : row.GetFieldValue<T[]>(column);
+    private static T[] Column<T>(NpgsqlDataReader row, string column) => row.IsDBNull(column) ? [] : row.GetFieldValue<T[]>(column);
 }

@@ -8,22 +8,22 @@ using NpgsqlTypes;
 
 namespace LicenseFunctions.Validation;
 
-/// <summary>What a check reads of a token, its license and the device that asks.</summary>
-/// <param name="Device">The device, where it has a place on the license.</param>
-/// <param name="DevicesUsed">Devices with a place.</param>
-/// <param name="PlacesBeyondLimit">Places given beyond the limit, included in <paramref name="DevicesUsed"/>.</param>
+/// <summary>What a check reads about a token, its license and the device that checks.</summary>
+/// <param name="Device">The device; null if it isn't registered on the license.</param>
+/// <param name="DevicesUsed">Registered devices.</param>
+/// <param name="DevicesBeyondLimit">Devices registered beyond the limit, included in <paramref name="DevicesUsed"/>.</param>
 public sealed record CheckedLicense(
-    Guid SubscriptionId, LicenseFacts Facts, KnownDevice? Device, int DevicesUsed, int PlacesBeyondLimit);
+    Guid SubscriptionId, LicenseFacts Facts, KnownDevice? Device, int DevicesUsed, int DevicesBeyondLimit);
 
 public sealed record KnownDevice(Guid DeviceId, DateTimeOffset FirstSeenAt, DateTimeOffset LastSeenAt);
 
 /// <summary>
-/// The one read of a check. Checks that arrive while another read is under way wait for the next one and share it: one
-/// round trip costs the database little more for twenty licenses than for one.
+/// The single read of a license check. Checks that arrive while a read is running wait and share the next one: a round trip for twenty
+/// licenses costs the database little more than one for a single license.
 /// </summary>
 public sealed class LicenseCheckStore(LicenseDatabase database, ValidationCache cache, TimeProvider time)
 {
-    // Two: while one is with the database, the other is being written out here. More only make the batches smaller.
+    // While the database works for one batch, this process works for the other. More batches would only be smaller.
     private const int Batches = 2;
     private const int LargestBatch = 256;
 
@@ -38,19 +38,21 @@ public sealed class LicenseCheckStore(LicenseDatabase database, ValidationCache 
         public string DeviceKey => deviceKey;
     }
 
-    // A license has one expiry, its current token's, which a renewal extends: an older token that the platform left live has the same.
-    // The platform's columns may hold null: a state is its default then, and a subscription is inactive only where that is said.
-    // The sub-selects hide the number of licenses from the planner: it would plan anew for every small batch.
+    // A license has one expiry: that of its current token, which a renewal extends. It also applies to an older token that the platform
+    // left active. The platform's columns may be null: then a state has its default, and a subscription is active.
+    // The sub-selects hide the number of licenses from the planner. Otherwise it would make a new plan for every small batch.
     public const string Read = """
-        select asked.n::int,
-               t.subscription_id, t.is_active is true and newer.is_active is not false, coalesce(t.revoked_reason, newer.revoked_reason),
+        select asked.n::int, t.subscription_id,
+               t.is_active is true and newer.is_active is not false as token_active,
+               coalesce(t.revoked_reason, newer.revoked_reason) as revoked_reason,
                replacement.overlap_until,
                case when replacement.token_id is not null then newer.expires_at
                     when later.token_id is not null then later.expires_at
-                    else t.expires_at end,
-               license.grace_until, coalesce(s.state, 'SYNCED')::text, s.is_active is not false, s.paused_reason,
-               open.only_for_expiry, open.reason, open.took_token, open.stands, open.led_by_device,
-               d.device_id, d.first_seen_at, d.last_seen_at, places.used, places.beyond
+                    else t.expires_at end as expires_at,
+               license.grace_until, coalesce(s.state, 'SYNCED')::text as state, s.is_active is not false as subscription_active,
+               s.paused_reason,
+               open.only_for_expiry, open.reason as suspension_reason, open.took_token, open.stands, open.caused_by_device,
+               d.device_id, d.first_seen_at, d.last_seen_at, devices.used as devices_used, devices.beyond_limit as devices_beyond_limit
         from unnest((select $1::text[]), (select $2::text[])) with ordinality as asked (token_hash, device_key, n)
         join license_tokens t on t.token_hash = asked.token_hash
         join subscriptions s on s.subscription_id = t.subscription_id
@@ -67,27 +69,19 @@ public sealed class LicenseCheckStore(LicenseDatabase database, ValidationCache 
         ) later on true
         left join license_devices d
             on d.subscription_id = t.subscription_id and d.device_key = asked.device_key and d.removed_at is null
+        left join lateral open_suspension_facts(t.subscription_id, t.token_id, asked.device_key, s.state, s.paused_reason) open on true
         left join lateral (
-            select bool_and(o.cause = 'EXPIRY') as only_for_expiry,
-                   (array_agg(o.reason order by o.cause = 'EXPIRY', o.suspended_at desc))[1] as reason,
-                   bool_or(t.token_id = any(o.token_ids)) as took_token,
-                   bool_or(o.reason = s.paused_reason and s.state = 'SUSPENDED_ADMIN') as stands,
-                   bool_or(o.device_key = asked.device_key) as led_by_device
-            from license_suspensions o
-            where o.subscription_id = t.subscription_id and o.closed_at is null
-        ) open on true
-        left join lateral (
-            select count(*)::int as used, (count(*) filter (where p.beyond_limit))::int as beyond
-            from license_devices p
-            where p.subscription_id = t.subscription_id and p.removed_at is null
-        ) places on true
+            select count(*)::int as used, (count(*) filter (where r.beyond_limit))::int as beyond_limit
+            from license_devices r
+            where r.subscription_id = t.subscription_id and r.removed_at is null
+        ) devices on true
         """;
 
-    /// <summary>Null for a token that no license has.</summary>
+    /// <returns>Null for a token that no license has.</returns>
     public ValueTask<CheckedLicense?> ReadAsync(string tokenHash, string deviceKey)
     {
-        if (cache.IsOn && cache.Find(tokenHash, deviceKey) is { } kept)
-            return new(kept);
+        if (cache.IsOn && cache.Find(tokenHash, deviceKey) is { } cached)
+            return new(cached);
 
         var waiting = new Waiting(tokenHash, deviceKey);
         queue.Enqueue(waiting);
@@ -95,18 +89,18 @@ public sealed class LicenseCheckStore(LicenseDatabase database, ValidationCache 
         return new(waiting.Task);
     }
 
-    /// <summary>The same within a transaction that has locked the license.</summary>
+    /// <summary>The same read in a transaction that has locked the license.</summary>
     public static async Task<CheckedLicense?> ReadAsync(
         NpgsqlConnection connection, string tokenHash, string deviceKey, CancellationToken cancellationToken)
     {
         await using var command = Command(connection, [tokenHash], [deviceKey]);
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
-        return await reader.ReadAsync(cancellationToken) ? Map(reader) : null;
+        return await reader.ReadAsync(cancellationToken) ? new CheckColumns(reader).Read() : null;
     }
 
     private void StartBatch()
     {
-        // Counts only batches that really run: one counted for a moment too many could keep the last of them from starting anew.
+        // Count only batches that run. If one more were counted even for a moment, the last running batch might not start again.
         int seen, count = Interlocked.CompareExchange(ref running, 0, 0);
         for (; count < Batches; count = seen)
         {
@@ -130,7 +124,7 @@ public sealed class LicenseCheckStore(LicenseDatabase database, ValidationCache 
                 connection ??= await database.OpenAsync(CancellationToken.None);
                 await ReadAsync(connection, batch);
             }
-#pragma warning disable CA1031 // Whatever it is, it belongs to those who wait for this batch.
+#pragma warning disable CA1031 // The checks that wait for this batch receive the exception.
             catch (Exception failure)
 #pragma warning restore CA1031
             {
@@ -144,7 +138,7 @@ public sealed class LicenseCheckStore(LicenseDatabase database, ValidationCache 
         await CloseAsync(connection);
 
         Interlocked.Decrement(ref running);
-        // Somebody may have queued between the last look and the step down, and found all batches running.
+        // A check may have been queued after the last Take and before the decrement, while all batches were still counted.
         if (!queue.IsEmpty)
             StartBatch();
     }
@@ -171,16 +165,17 @@ public sealed class LicenseCheckStore(LicenseDatabase database, ValidationCache 
         await using (var command = Command(connection, tokens, devices))
         await using (var reader = await command.ExecuteReaderAsync())
         {
+            var columns = new CheckColumns(reader);
             while (await reader.ReadAsync())
             {
-                var n = reader.GetInt32(0) - 1;
+                var n = columns.Number - 1;
                 try
                 {
-                    found[n] = Map(reader);
+                    found[n] = columns.Read();
                 }
                 catch (Exception unreadable) when (unreadable is InvalidOperationException or InvalidCastException or OverflowException)
                 {
-                    // A state or a time of the platform's that means nothing here: one license's, not its neighbours'.
+                    // The platform wrote a state or time that is unknown here. Only the check of this license fails.
                     batch[n].TrySetException(unreadable);
                 }
             }
@@ -189,7 +184,7 @@ public sealed class LicenseCheckStore(LicenseDatabase database, ValidationCache 
         for (var n = 0; n < batch.Count; n++)
         {
             if (cache.IsOn && found[n] is { Device: not null } license)
-                cache.Keep(tokens[n], devices[n], license, began);
+                cache.Add(tokens[n], devices[n], license, began);
             batch[n].TrySetResult(found[n]);
         }
     }
@@ -203,10 +198,28 @@ public sealed class LicenseCheckStore(LicenseDatabase database, ValidationCache 
         },
     };
 
-    private static CheckedLicense Map(NpgsqlDataReader row) => new(
-        row.GetGuid(1),
-        LicenseFactsColumns.Read(row, 2),
-        row.IsDBNull(15) ? null : new KnownDevice(row.GetGuid(15), row.Time(16)!.Value, row.Time(17)!.Value),
-        row.GetInt32(18),
-        row.GetInt32(19));
+    /// <summary>The columns of <see cref="Read"/>, found by name once per reader.</summary>
+    private sealed class CheckColumns(NpgsqlDataReader reader)
+    {
+        private readonly int number = reader.GetOrdinal("n");
+        private readonly int subscriptionId = reader.GetOrdinal("subscription_id");
+        private readonly LicenseFactsColumns facts = new(reader);
+        private readonly int deviceId = reader.GetOrdinal("device_id");
+        private readonly int firstSeenAt = reader.GetOrdinal("first_seen_at");
+        private readonly int lastSeenAt = reader.GetOrdinal("last_seen_at");
+        private readonly int devicesUsed = reader.GetOrdinal("devices_used");
+        private readonly int devicesBeyondLimit = reader.GetOrdinal("devices_beyond_limit");
+
+        /// <summary>Which of the batch's checks the row belongs to, from 1.</summary>
+        public int Number => reader.GetInt32(number);
+
+        public CheckedLicense Read() => new(
+            reader.GetGuid(subscriptionId),
+            facts.Read(),
+            reader.IsDBNull(deviceId)
+                ? null
+                : new KnownDevice(reader.GetGuid(deviceId), reader.Time(firstSeenAt)!.Value, reader.Time(lastSeenAt)!.Value),
+            reader.GetInt32(devicesUsed),
+            reader.GetInt32(devicesBeyondLimit));
+    }
 }

@@ -9,10 +9,10 @@ namespace LicenseFunctions.Validation;
 /// <param name="DeviceCount">Devices listed.</param>
 public sealed record DeviceList(Guid SubscriptionId, int DeviceCount, int MaxDevices, IReadOnlyList<ListedDevice> Devices);
 
-/// <param name="DeviceId">Null for a device that is in the usage log and was never checked.</param>
-/// <param name="IpAddress">Where it was seen last, as are country and city where they are known.</param>
+/// <param name="DeviceId">Null for a device that is in the usage log but never sent a check.</param>
+/// <param name="IpAddress">Its last address. Country and city are its last known location.</param>
 /// <param name="UsageCount">Usage records within 30 days.</param>
-/// <param name="Networks">Where it was seen from within 30 days, the latest first.</param>
+/// <param name="Networks">The networks that it was seen from within 30 days, the latest first.</param>
 public sealed record ListedDevice(
     Guid? DeviceId, string? Name, string EaInstanceId, long Mt5AccountNumber, string? IpAddress, string? CountryCode, string? City,
     DateTimeOffset? FirstSeen, DateTimeOffset LastSeen, bool InUse, long UsageCount, IReadOnlyList<ListedNetwork> Networks);
@@ -20,12 +20,12 @@ public sealed record ListedDevice(
 /// <param name="Network">An IPv4 address or the /64 of an IPv6 one.</param>
 public sealed record ListedNetwork(string Network, string? CountryCode, string? City, DateTimeOffset LastSeen, long UsageCount);
 
-/// <summary>The devices of a license, each once, with what the last 30 days know of it.</summary>
+/// <summary>Lists the devices of a license, each once, with its use in the last 30 days.</summary>
 public sealed class ListDevices(LicenseDatabase database, DeviceStore store, LastSeen lastSeen, DeviceSettings settings, TimeProvider time)
 {
     private static readonly TimeSpan Recent = TimeSpan.FromDays(30);
 
-    /// <param name="ownerId">Whose the license has to be; null for an operator.</param>
+    /// <param name="ownerId">The owner that calls; null for an operator.</param>
     public async Task<Outcome<DeviceList>> RunAsync(Guid subscriptionId, Guid? ownerId, CancellationToken cancellationToken)
     {
         await using (var connection = await database.OpenAsync(cancellationToken))
@@ -36,10 +36,10 @@ public sealed class ListDevices(LicenseDatabase database, DeviceStore store, Las
 
         var now = time.GetUtcNow();
         var (rows, networks) = await store.ListAsync(subscriptionId, now - Recent, cancellationToken);
-        // A network is no address: under the identity that holds the address it would be a device of its own.
+        // A check's network is not an address. With DEVICE_IDENTITY=ip_ea_account, it would look like another device.
         var checkedFrom = networks.ToLookup(network => network.DeviceId);
         var byKey = checkedFrom[null].ToLookup(network => Key(network.EaInstanceId, network.Mt5AccountNumber, network.IpAddress));
-        // Several rows have one key where DEVICE_IDENTITY was changed since they were made.
+        // Several rows have one key if DEVICE_IDENTITY was changed after they were written.
         var known = rows.ToLookup(row => Key(row.EaInstanceId, row.Mt5AccountNumber, row.IpAddress));
         var devices = rows.Where(row => row.RemovedAt is null)
             .Select(row => Registered(
@@ -54,7 +54,7 @@ public sealed class ListDevices(LicenseDatabase database, DeviceStore store, Las
 
     private ListedDevice Registered(DeviceRow row, IEnumerable<DeviceNetworkRow> networks, DateTimeOffset now)
     {
-        var current = lastSeen.Bring(row.DeviceId) is { } sighting && sighting.At > row.LastSeenAt
+        var current = lastSeen.Unwritten(row.DeviceId) is { } sighting && sighting.At > row.LastSeenAt
             ? new DeviceNetworkRow
             {
                 EaInstanceId = row.EaInstanceId, Mt5AccountNumber = row.Mt5AccountNumber, UsageCount = 0,
@@ -71,7 +71,7 @@ public sealed class ListDevices(LicenseDatabase database, DeviceStore store, Las
     private static ListedDevice OnlyUsed(IEnumerable<DeviceNetworkRow> rows, DateTimeOffset now)
     {
         var newestFirst = rows.OrderByDescending(row => row.LastSeen).ToList();
-        var place = newestFirst.Find(row => row.CountryCode is not null);
+        var location = newestFirst.Find(row => row.CountryCode is not null);
         var networks = newestFirst
             .Where(row => row.IpAddress is not null)
             .GroupBy(row => SourceNetwork.Of(IPAddress.Parse(row.IpAddress!)))
@@ -84,7 +84,7 @@ public sealed class ListDevices(LicenseDatabase database, DeviceStore store, Las
         var latest = newestFirst[0];
         var seen = Utc(latest.LastSeen);
         return new ListedDevice(
-            null, null, latest.EaInstanceId, latest.Mt5AccountNumber, latest.IpAddress, place?.CountryCode, place?.City,
+            null, null, latest.EaInstanceId, latest.Mt5AccountNumber, latest.IpAddress, location?.CountryCode, location?.City,
             null, seen, now - seen < DeviceAdmission.ActiveWithin, newestFirst.Sum(row => row.UsageCount), networks);
     }
 

@@ -14,7 +14,8 @@ public sealed class ValidateFunction(
 {
     [Function("ValidateLicense")]
     [Access(CallerRole.License, CallerRole.Service)]
-    [Operation("Checks a license for the device that asks; every definite verdict is a 200.", Body = typeof(CheckRequest), Reply = typeof(CheckAnswer))]
+    [Operation("Checks a license for a device; every definite verdict is a 200.",
+        Body = typeof(CheckRequest), Reply = typeof(CheckAnswer))]
     public async Task<IResult> Validate(
         [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "api/v1/licenses/validate")] HttpRequest request,
         CancellationToken cancellationToken)
@@ -25,13 +26,14 @@ public sealed class ValidateFunction(
         var caller = request.HttpContext.Caller();
         if (caller.TokenHash is not { } own)
             return await AnswerServiceAsync(read.Value, request.HttpContext, cancellationToken);
-        return await AnswerAsync(read.Value, own, http.ClientAddresses.Of(request.HttpContext) ?? IPAddress.Any, addresses, cancellationToken);
+        var address = http.ClientAddresses.AddressOf(request.HttpContext) ?? IPAddress.Any;
+        return await AnswerAsync(read.Value, own, address, addresses, cancellationToken);
     }
 
-    // A service asks for every customer: it says for which, and is counted by license.
+    // A service checks for every customer, so its request names the license, and the rate limit counts by license.
     private async Task<IResult> AnswerServiceAsync(CheckRequest check, HttpContext context, CancellationToken cancellationToken)
     {
-        var (token, address) = (check.AskedToken(), check.AskedAddress());
+        var (token, address) = (check.ServiceToken(), check.ServiceAddress());
         return (token.Refusal ?? address.Refusal ?? limits.Refuse(context, token.Value)) is { } refusal
             ? refusal.ToResult()
             : await AnswerAsync(check, token.Value, address.Value, null, cancellationToken);
@@ -45,7 +47,7 @@ public sealed class ValidateFunction(
         if (claim.Refusal is { } refusal)
             return refusal.ToResult();
         var reply = await CountedAsync(tokenHash, claim.Value, cancellationToken);
-        // Only for known tokens: anybody can send an unknown one.
+        // Only for known tokens: anybody can send unknown ones.
         if (reply.Verdict.Code != LicenseCode.NotFound)
             watch?.Note(address);
         return new CheckResult(reply, check.Nonce);

@@ -5,40 +5,40 @@ using LicenseFunctions.Licenses;
 namespace LicenseFunctions.Validation;
 
 /// <summary>
-/// What checks have read, never older than VALIDATION_CACHE_SECONDS: an answer from here is as good as one read that long ago.
-/// A change made in this process takes effect at once.
+/// What license checks have read. An answer from the cache is at most VALIDATION_CACHE_SECONDS old. A change made in this process takes
+/// effect at once.
 /// </summary>
 /// <remarks>
-/// <see cref="LicenseChanges"/> looks for changes every half lifetime and drops what they concern, so that what it leaves here
-/// is as of the look's beginning. Without such a look an entry is used for one lifetime from its own reading.
+/// <see cref="LicenseChanges"/> polls for changes twice per lifetime and evicts the changed licenses, so the remaining entries are valid as
+/// of the start of the poll. Without a successful poll, an entry is used for one lifetime after it was read.
 /// </remarks>
 public sealed class ValidationCache
 {
-    // Under half a kilobyte a device. Full, all of it is dropped: nothing has to be swept.
+    // Less than half a kilobyte per device. A full cache is cleared, so nothing has to be swept.
     private const int MostLicenses = 200_000;
 
-    // The change that is told of may commit later, but not later than a command's timeout (30 s): until then the license is
-    // read from the database at every check.
-    private static readonly TimeSpan Unsettled = TimeSpan.FromSeconds(60);
+    // A change may commit after its notification, but not later than a command's timeout (30 s). Until then every check of the license
+    // reads the database.
+    private static readonly TimeSpan SettlesAfter = TimeSpan.FromSeconds(60);
 
     private readonly TimeSpan lifetime;
     private readonly TimeProvider time;
     private readonly Lock gate = new();
-    private readonly ConcurrentDictionary<Key, Kept> entries = new();
-    private readonly Dictionary<Guid, Kept> licenses = [];
+    private readonly ConcurrentDictionary<Key, Entry> entries = new();
+    private readonly Dictionary<Guid, Entry> licenses = [];
     private readonly Dictionary<Guid, long> unsettled = [];
-    private long lookBeganAt = long.MinValue;
-    private long lookEndedAt = long.MinValue;
+    private long pollBeganAt = long.MinValue;
+    private long pollEndedAt = long.MinValue;
 
-    /// <param name="lifetime">Zero keeps nothing.</param>
-    /// <param name="invalidation">What this process changes is dropped at once.</param>
+    /// <param name="lifetime">Zero turns the cache off.</param>
+    /// <param name="invalidation">Notifies of changes made in this process; the license is evicted at once.</param>
     public ValidationCache(TimeSpan lifetime, TimeProvider time, LicenseInvalidation invalidation)
     {
         (this.lifetime, this.time) = (lifetime, time);
-        invalidation.Changed += Forget;
+        invalidation.Changed += EvictChanged;
     }
 
-    /// <summary>The token's hash as a number, a fifth of its text's size.</summary>
+    /// <summary>The token's hash as numbers, a fifth of the size of its text.</summary>
     private readonly record struct Key(UInt128 High, UInt128 Low, string DeviceKey)
     {
         public static Key Of(string tokenHash, string deviceKey)
@@ -52,7 +52,7 @@ public sealed class ValidationCache
     }
 
     /// <param name="Next">Another entry of the same license.</param>
-    private sealed record Kept(Key Key, CheckedLicense License, long ReadAt, Kept? Next);
+    private sealed record Entry(Key Key, CheckedLicense License, long ReadAt, Entry? Next);
 
     public bool IsOn => lifetime > TimeSpan.Zero;
 
@@ -60,34 +60,38 @@ public sealed class ValidationCache
 
     public CheckedLicense? Find(string tokenHash, string deviceKey)
     {
-        // Before the entry: a look is told of when what it found is dropped.
-        var lookedAt = Volatile.Read(ref lookBeganAt);
-        return entries.TryGetValue(Key.Of(tokenHash, deviceKey), out var kept) && time.GetElapsedTime(Math.Max(kept.ReadAt, lookedAt)) < lifetime
-            ? kept.License
+        // Read the poll time before the entry: it is published only after evictions.
+        var polledAt = Volatile.Read(ref pollBeganAt);
+        return entries.TryGetValue(Key.Of(tokenHash, deviceKey), out var entry)
+            && time.GetElapsedTime(Math.Max(entry.ReadAt, polledAt)) < lifetime
+            ? entry.License
             : null;
     }
 
     /// <param name="readAt">The timestamp before the read.</param>
-    public void Keep(string tokenHash, string deviceKey, CheckedLicense license, long readAt)
+    public void Add(string tokenHash, string deviceKey, CheckedLicense license, long readAt)
     {
         lock (gate)
         {
-            // A change that a look found, or that was told of, while this was being read may be missing in it.
-            if (readAt < lookEndedAt || IsUnsettled(license.SubscriptionId))
+            // The read may miss a change that a poll found, or that was notified, while it was running.
+            if (readAt < pollEndedAt || IsUnsettled(license.SubscriptionId))
                 return;
             var key = Key.Of(tokenHash, deviceKey);
             if (entries.ContainsKey(key))
-                Drop(license.SubscriptionId);
+                Evict(license.SubscriptionId);
             if (licenses.Count >= MostLicenses)
                 Clear();
-            var kept = new Kept(key, license, readAt, licenses.GetValueOrDefault(license.SubscriptionId));
-            licenses[license.SubscriptionId] = kept;
-            entries[key] = kept;
+            var entry = new Entry(key, license, readAt, licenses.GetValueOrDefault(license.SubscriptionId));
+            licenses[license.SubscriptionId] = entry;
+            entries[key] = entry;
         }
     }
 
-    /// <summary>Drops what a look found changed. Of rows that the platform writes at every signal only what a check reads counts.</summary>
-    /// <param name="beganAt">The timestamp before the look.</param>
+    /// <summary>
+    /// Evicts the changed licenses. The platform writes rows at every signal, so a row counts as changed only if it differs in what a check
+    /// reads.
+    /// </summary>
+    /// <param name="beganAt">The timestamp before the poll.</param>
     public void Apply(ChangedLicenses changed, long beganAt)
     {
         lock (gate)
@@ -95,57 +99,57 @@ public sealed class ValidationCache
             if (changed.All)
                 Clear();
             foreach (var subscriptionId in changed.SubscriptionIds)
-                Drop(subscriptionId);
+                Evict(subscriptionId);
             foreach (var row in changed.Subscriptions)
             {
-                if (Of(row.SubscriptionId).Any(kept => !row.Agrees(kept.License.Facts)))
-                    Drop(row.SubscriptionId);
+                if (EntriesOf(row.SubscriptionId).Any(entry => !row.Matches(entry.License.Facts)))
+                    Evict(row.SubscriptionId);
             }
 
             foreach (var row in changed.Tokens)
             {
-                // A row that agrees with no entry is another token of the license, or was another one.
-                if (Of(row.SubscriptionId).All(kept => !kept.Key.HasToken(row.TokenHash))
-                    || Of(row.SubscriptionId).Any(kept => kept.License.Facts.OverlapUntil is not null
-                        || (kept.Key.HasToken(row.TokenHash) && !row.Agrees(kept.License.Facts))))
-                    Drop(row.SubscriptionId);
+                // A row that matches no entry is another token of the license, or its hash was changed.
+                if (EntriesOf(row.SubscriptionId).All(entry => !entry.Key.HasToken(row.TokenHash))
+                    || EntriesOf(row.SubscriptionId).Any(entry => entry.License.Facts.OverlapUntil is not null
+                        || (entry.Key.HasToken(row.TokenHash) && !row.Matches(entry.License.Facts))))
+                    Evict(row.SubscriptionId);
             }
 
-            lookEndedAt = time.GetTimestamp();
-            Volatile.Write(ref lookBeganAt, beganAt);
+            pollEndedAt = time.GetTimestamp();
+            Volatile.Write(ref pollBeganAt, beganAt);
         }
     }
 
-    private void Forget(Guid subscriptionId)
+    private void EvictChanged(Guid subscriptionId)
     {
         if (!IsOn)
             return;
         lock (gate)
         {
             unsettled[subscriptionId] = time.GetTimestamp();
-            Drop(subscriptionId);
+            Evict(subscriptionId);
         }
     }
 
     private bool IsUnsettled(Guid subscriptionId)
     {
-        if (!unsettled.TryGetValue(subscriptionId, out var toldAt))
+        if (!unsettled.TryGetValue(subscriptionId, out var changedAt))
             return false;
-        if (time.GetElapsedTime(toldAt) < Unsettled)
+        if (time.GetElapsedTime(changedAt) < SettlesAfter)
             return true;
         return !unsettled.Remove(subscriptionId);
     }
 
-    private IEnumerable<Kept> Of(Guid subscriptionId)
+    private IEnumerable<Entry> EntriesOf(Guid subscriptionId)
     {
-        for (var kept = licenses.GetValueOrDefault(subscriptionId); kept is not null; kept = kept.Next)
-            yield return kept;
+        for (var entry = licenses.GetValueOrDefault(subscriptionId); entry is not null; entry = entry.Next)
+            yield return entry;
     }
 
-    private void Drop(Guid subscriptionId)
+    private void Evict(Guid subscriptionId)
     {
-        foreach (var kept in Of(subscriptionId))
-            entries.TryRemove(kept.Key, out _);
+        foreach (var entry in EntriesOf(subscriptionId))
+            entries.TryRemove(entry.Key, out _);
         licenses.Remove(subscriptionId);
     }
 

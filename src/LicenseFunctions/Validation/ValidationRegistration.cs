@@ -11,7 +11,9 @@ public static class ValidationRegistration
         services.AddSingleton(DeviceSettings.Read(reader));
         var cacheSeconds = reader.Whole("VALIDATION_CACHE_SECONDS", 0, 0, 60);
         services.AddSingleton(provider => new ValidationCache(
-            TimeSpan.FromSeconds(cacheSeconds), provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<LicenseInvalidation>()));
+            TimeSpan.FromSeconds(cacheSeconds),
+            provider.GetRequiredService<TimeProvider>(),
+            provider.GetRequiredService<LicenseInvalidation>()));
         if (cacheSeconds > 0)
             services.AddHostedService<LicenseChanges>();
         services.AddSingleton<LicenseCheckStore>();

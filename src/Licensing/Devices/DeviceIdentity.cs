@@ -6,20 +6,20 @@ namespace Licensing.Devices;
 /// <summary>What makes two checks come from the same device.</summary>
 public enum DeviceIdentity
 {
-    /// <summary>EA instance and MT5 account; the address is evidence, since home lines and phones change it daily.</summary>
+    /// <summary>EA instance and MT5 account. The address is only evidence: those of home lines and phones change daily.</summary>
     EaAccount,
 
     /// <summary>The guide's literal fingerprint: address, EA instance and MT5 account.</summary>
     IpEaAccount,
 }
 
-/// <summary>What a check says of the device that it comes from.</summary>
-/// <param name="EaInstanceId">1 to 100 characters, compared letter for letter.</param>
+/// <summary>What a check says about the device that sends it.</summary>
+/// <param name="EaInstanceId">1 to 100 characters, compared case-sensitively.</param>
 /// <param name="Mt5AccountNumber">Above 0.</param>
-/// <param name="Address">IPv4, or IPv6 that isn't a mapped IPv4 one.</param>
+/// <param name="Address">IPv4, or IPv6 that isn't a mapped IPv4 address.</param>
 public sealed record DeviceClaim(string EaInstanceId, long Mt5AccountNumber, IPAddress Address)
 {
-    /// <summary>The text that identifies the device within its license. The free text stands last, so keys can't collide.</summary>
+    /// <summary>Identifies the device within its license. The free text comes last, so that two devices never have the same key.</summary>
     public string Key(DeviceIdentity identity) => identity == DeviceIdentity.EaAccount
         ? string.Create(CultureInfo.InvariantCulture, $"{Mt5AccountNumber}|{EaInstanceId}")
         : string.Create(CultureInfo.InvariantCulture, $"{Address}|{Mt5AccountNumber}|{EaInstanceId}");

@@ -1,6 +1,6 @@
 namespace Licensing.Devices;
 
-/// <summary>The guide's words for where a license stands, with GRACE said apart from EXPIRED.</summary>
+/// <summary>The guide's statuses of a license, and GRACE, which the guide counts as EXPIRED.</summary>
 public enum LicenseStatus
 {
     Active,
@@ -13,11 +13,11 @@ public enum LicenseStatus
 
 public static class LicenseStatuses
 {
-    /// <summary>How long before expiry a license is PENDING_RENEWAL, the start excluded. The platform's number.</summary>
+    /// <summary>A license is PENDING_RENEWAL for this long before its expiry, the start excluded. The platform's number.</summary>
     public static readonly TimeSpan PendingBefore = TimeSpan.FromDays(7);
 
     /// <param name="expiresAt">Null means never.</param>
-    public static LicenseStatus Of(Verdict verdict, DateTimeOffset? expiresAt, DateTimeOffset now) =>
+    public static LicenseStatus Of(LicenseVerdict verdict, DateTimeOffset? expiresAt, DateTimeOffset now) =>
         verdict.Reasons.Contains(LicenseCode.Suspended) ? LicenseStatus.Suspended
         : verdict.Reasons.Contains(LicenseCode.Revoked) ? LicenseStatus.Revoked
         : verdict.Reasons.Contains(LicenseCode.Expired) ? LicenseStatus.Expired

@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace Licensing.Devices;
 
-/// <summary>What a check can answer, in order of precedence: of several reasons, the first one here is the answer's code.</summary>
+/// <summary>The codes that a check answers, in order of precedence: of several reasons, the first one here is the answer's code.</summary>
 public enum LicenseCode
 {
     NotFound,
@@ -27,20 +27,20 @@ public enum SubscriptionState
     SuspendedAdmin,
 }
 
-/// <summary>Suspensions of a license that this backend wrote and that are still open.</summary>
-/// <param name="OnlyForExpiry">No other cause than EXPIRY.</param>
-/// <param name="Reason">What was written to the subscription, for people.</param>
-/// <param name="TookToken">The token checked is inactive because of them.</param>
-/// <param name="StandsOnSubscription">The subscription's SUSPENDED_ADMIN still bears one of their reasons: nobody else suspended since.</param>
-/// <param name="LedByThisDevice">The device that checks is the newcomer that led to one of them.</param>
-public sealed record OpenSuspension(bool OnlyForExpiry, string Reason, bool TookToken, bool StandsOnSubscription, bool LedByThisDevice);
+/// <summary>The open suspensions of a license that this backend wrote, seen from one token and one device.</summary>
+/// <param name="OnlyForExpiry">Their only cause is EXPIRY.</param>
+/// <param name="Reason">The text for people that was written to the subscription.</param>
+/// <param name="TookToken">The checked token is inactive because of them.</param>
+/// <param name="StandsOnSubscription">The subscription is SUSPENDED_ADMIN for one of their reasons: nobody else has suspended it.</param>
+/// <param name="CausedByThisDevice">The device that checks caused one of them.</param>
+public sealed record OpenSuspension(bool OnlyForExpiry, string Reason, bool TookToken, bool StandsOnSubscription, bool CausedByThisDevice);
 
-/// <summary>What is known of a token and its license when it is checked.</summary>
+/// <summary>What a check reads about a token and its license.</summary>
 /// <param name="TokenActive">license_tokens.is_active.</param>
 /// <param name="RevokedReason">license_tokens.revoked_reason.</param>
-/// <param name="OverlapUntil">The token was rotated away and is accepted until then, excluded.</param>
-/// <param name="ExpiresAt">The license's expiry, excluded: its current token's. Null means never.</param>
-/// <param name="GraceUntil">Valid until then, excluded, while a renewal's outcome is open.</param>
+/// <param name="OverlapUntil">Null unless the token was replaced by rotation; it is accepted until then, excluded.</param>
+/// <param name="ExpiresAt">The license's expiry, which is that of its current token, excluded. Null means never.</param>
+/// <param name="GraceUntil">Valid until then, excluded, while the outcome of a renewal is open.</param>
 public sealed record LicenseFacts(
     bool TokenActive,
     string? RevokedReason,
@@ -50,29 +50,35 @@ public sealed record LicenseFacts(
     SubscriptionState State,
     bool SubscriptionActive,
     string? PausedReason,
-    OpenSuspension? Suspension);
+    OpenSuspension? Suspension)
+{
+    /// <summary>The end of an expired license's grace, excluded: the later of expiry plus grace and GraceUntil.</summary>
+    /// <returns>Null if the license never expires.</returns>
+    public DateTimeOffset? GraceEnd(TimeSpan grace) =>
+        ExpiresAt + grace is { } end ? GraceUntil > end ? GraceUntil : end : null;
+}
 
-/// <summary>The answer to a check.</summary>
+/// <summary>The answer to a license check.</summary>
 /// <param name="Code">The first reason by precedence; Valid when there is none.</param>
 /// <param name="Reasons">Every reason, in order of precedence; empty when valid.</param>
 /// <param name="Detail">A sentence for people.</param>
-public sealed record Verdict(LicenseCode Code, IReadOnlyList<LicenseCode> Reasons, string Detail)
+public sealed record LicenseVerdict(LicenseCode Code, IReadOnlyList<LicenseCode> Reasons, string Detail)
 {
-    private static readonly Verdict ValidVerdict = new(LicenseCode.Valid, [], "The license is valid");
+    private static readonly LicenseVerdict ValidVerdict = new(LicenseCode.Valid, [], "The license is valid");
 
     public bool IsValid => Code is LicenseCode.Valid or LicenseCode.Grace;
 
-    /// <summary>For a token that no license has, in the platform's words.</summary>
-    public static Verdict NotFound { get; } = new(LicenseCode.NotFound, [LicenseCode.NotFound], "Invalid license token");
+    /// <summary>The answer for a token that no license has. The platform's text.</summary>
+    public static LicenseVerdict NotFound { get; } = new(LicenseCode.NotFound, [LicenseCode.NotFound], "Invalid license token");
 
     /// <summary>
-    /// Judges token, suspension, expiry and subscription; the device is judged after them, and only on a license that passes,
-    /// so that a refused check registers nothing.
+    /// Evaluates token, suspension, expiry and subscription. The device is admitted later, and only if the license passes, so that a
+    /// refused check registers nothing.
     /// </summary>
     /// <param name="grace">How long an expired license stays valid, 0 or more.</param>
-    public static Verdict Of(LicenseFacts facts, DateTimeOffset now, TimeSpan grace)
+    public static LicenseVerdict Of(LicenseFacts facts, DateTimeOffset now, TimeSpan grace)
     {
-        // Whoever still holds a rotated-away token learns nothing else about the license.
+        // The holder of a token that rotation replaced learns nothing else about the license.
         if (facts.OverlapUntil <= now)
             return Refuse(LicenseCode.Revoked, "This token was replaced by a new one");
 
@@ -85,34 +91,43 @@ public sealed record Verdict(LicenseCode Code, IReadOnlyList<LicenseCode> Reason
             return ValidVerdict;
 
         var ordered = reasons.DistinctBy(reason => reason.Code).OrderBy(reason => reason.Code).ToList();
-        return new Verdict(ordered[0].Code, [.. ordered.Select(reason => reason.Code)], ordered[0].Detail);
+        return new LicenseVerdict(ordered[0].Code, [.. ordered.Select(reason => reason.Code)], ordered[0].Detail);
     }
 
-    /// <summary>The token was reactivated by hand (the guide's runbook) over a suspension of ours: it counts as lifted.</summary>
+    /// <summary>
+    /// Whether an operator reactivated the token by hand (the guide's runbook) although a suspension of this backend is open. The
+    /// suspension then counts as lifted.
+    /// </summary>
     public static bool IsReinstatedByHand(LicenseFacts facts, DateTimeOffset now) =>
         facts is { TokenActive: true, Suspension: { } suspension }
         && !(facts.OverlapUntil <= now)
         && (facts.State != SubscriptionState.SuspendedAdmin || suspension.StandsOnSubscription);
 
-    /// <summary>This answer for a device that found no place; the warning of an expired license stays among the reasons.</summary>
-    public Verdict WithoutPlace(string detail) =>
+    /// <summary>The answer for a device that was not admitted. Reasons such as GRACE remain in the list.</summary>
+    public LicenseVerdict DeviceLimitReached(string detail) =>
         new(LicenseCode.TooManyDevices, [LicenseCode.TooManyDevices, .. Reasons], detail);
 
-    /// <summary>This answer for the device that made the license suspended.</summary>
-    public Verdict SuspendedByDevice(string reason) =>
+    /// <summary>The answer for the device that caused the license's suspension.</summary>
+    public LicenseVerdict SuspendedByDevice(string reason) =>
         new(LicenseCode.Suspended, [LicenseCode.Suspended, LicenseCode.TooManyDevices, .. Reasons], reason);
 
-    private static Verdict Refuse(LicenseCode code, string detail) => new(code, [code], detail);
+    private static LicenseVerdict Refuse(LicenseCode code, string detail) => new(code, [code], detail);
 
     private static void AddSuspension(List<(LicenseCode, string)> reasons, LicenseFacts facts)
     {
         if (facts.Suspension is { } suspension)
         {
             if (suspension.OnlyForExpiry && (suspension.StandsOnSubscription || facts.State != SubscriptionState.SuspendedAdmin))
+            {
                 reasons.Add((LicenseCode.Expired, "The license expired"));
+            }
             else
-                reasons.Add((LicenseCode.Suspended, suspension.StandsOnSubscription ? suspension.Reason : facts.PausedReason ?? suspension.Reason));
-            if (suspension.LedByThisDevice)
+            {
+                var reason = suspension.StandsOnSubscription ? suspension.Reason : facts.PausedReason ?? suspension.Reason;
+                reasons.Add((LicenseCode.Suspended, reason));
+            }
+
+            if (suspension.CausedByThisDevice)
                 reasons.Add((LicenseCode.TooManyDevices, suspension.Reason));
         }
         else if (facts.State == SubscriptionState.SuspendedAdmin)
@@ -123,7 +138,8 @@ public sealed record Verdict(LicenseCode Code, IReadOnlyList<LicenseCode> Reason
         }
     }
 
-    // A token that a suspension took isn't revoked; nor is one that the platform's first version took, which wrote no row of ours.
+    // A token that a suspension deactivated isn't revoked. The platform's first version deactivated tokens without a row in
+    // license_suspensions; those are recognized by their reason.
     private static void AddRevocation(List<(LicenseCode, string)> reasons, LicenseFacts facts)
     {
         var takenBySuspension = facts.Suspension?.TookToken == true
@@ -131,7 +147,10 @@ public sealed record Verdict(LicenseCode Code, IReadOnlyList<LicenseCode> Reason
                 && (facts.RevokedReason?.StartsWith("Auto-suspended: ", StringComparison.Ordinal) == true
                     || facts.RevokedReason == "Expired - grace period ended"));
         if (!facts.TokenActive && !takenBySuspension)
-            reasons.Add((LicenseCode.Revoked, facts.RevokedReason is { } why ? $"This token was revoked: {why}" : "This token was revoked"));
+        {
+            var detail = facts.RevokedReason is { } why ? $"This token was revoked: {why}" : "This token was revoked";
+            reasons.Add((LicenseCode.Revoked, detail));
+        }
     }
 
     private static void AddExpiry(List<(LicenseCode, string)> reasons, LicenseFacts facts, DateTimeOffset now, TimeSpan grace)
@@ -139,7 +158,7 @@ public sealed record Verdict(LicenseCode Code, IReadOnlyList<LicenseCode> Reason
         if (facts.ExpiresAt is not { } expiry || now < expiry)
             return;
 
-        var graceEnd = facts.GraceUntil > expiry + grace ? facts.GraceUntil.Value : expiry + grace;
+        var graceEnd = facts.GraceEnd(grace)!.Value;
         var expired = $"The license expired at {Minute(expiry)}";
         reasons.Add(now < graceEnd
             ? (LicenseCode.Grace, $"{expired}; it stays valid until {Minute(graceEnd)} while its renewal is tried")

@@ -1,13 +1,15 @@
 namespace Licensing.Devices;
 
-/// <summary>The owner's own lift of a suspension for too many devices: whoever holds a token could bring one about.</summary>
+/// <summary>
+/// Limits how often owners lift a suspension for too many devices themselves: anybody who holds the token could cause such a suspension.
+/// </summary>
 public static class OwnerLift
 {
-    /// <summary>How long after one lift the next may come.</summary>
+    /// <summary>The least time between two lifts.</summary>
     public static readonly TimeSpan Pause = TimeSpan.FromDays(30);
 
     /// <param name="lastLift">The owner's last lift of this license, or null.</param>
-    /// <returns>From when on he may, included; null for at once.</returns>
+    /// <returns>The earliest time of the next lift, included; null if it is allowed now.</returns>
     public static DateTimeOffset? NotBefore(DateTimeOffset? lastLift, DateTimeOffset now) =>
         lastLift + Pause is { } next && now < next ? next : null;
 }

@@ -2,10 +2,10 @@ using Licensing.Devices;
 
 namespace Licensing.Health;
 
-/// <summary>When a license is to be judged again although nothing happens to it.</summary>
+/// <summary>When a license is scored again although none of its facts change.</summary>
 public static class HealthDue
 {
-    /// <summary>The longest time between two judgements; what carries no mark of a change is seen within it.</summary>
+    /// <summary>The longest time between two scores. Changes that mark nothing as due are noticed within it.</summary>
     public static readonly TimeSpan Longest = TimeSpan.FromHours(6);
 
     private static readonly TimeSpan Shortest = TimeSpan.FromMinutes(1);
@@ -17,14 +17,13 @@ public static class HealthDue
         [TimeSpan.FromDays(1), TimeSpan.FromDays(3), TimeSpan.FromDays(7), TimeSpan.FromDays(14)];
 
     /// <returns>
-    /// Not later than the next moment at which time alone changes the score, a minute after now at the earliest, and
-    /// <see cref="Longest"/> at the latest.
+    /// The next moment at which time alone changes the score, or earlier: from one minute to <see cref="Longest"/> after now.
     /// </returns>
-    /// <param name="graceEnds">When an expired license's grace ends; null where it isn't in grace.</param>
+    /// <param name="graceEnds">When the grace of an expired license ends; null if it isn't in grace.</param>
     public static DateTimeOffset After(HealthFacts facts, DateTimeOffset? graceEnds)
     {
         var silence = HealthScore.Silence(facts);
-        // A market that closes meanwhile only makes the silence's next step later.
+        // If the market closes before then, the silence reaches its next step only later.
         var moments = Silences.Where(step => step > silence).Select(step => facts.Now + (step - silence))
             .Concat(BeforeExpiry.Where(_ => facts.ExpiresAt is not null).Select(before => facts.ExpiresAt!.Value - before))
             .Append(graceEnds ?? DateTimeOffset.MaxValue)

@@ -2,7 +2,7 @@ using Licensing.Devices;
 
 namespace Licensing.Health;
 
-/// <summary>How grave an alert is; the words of suspicious_activity_alerts.severity.</summary>
+/// <summary>The severities of alerts: suspicious_activity_alerts.severity.</summary>
 public enum AlertSeverity
 {
     Low,
@@ -11,9 +11,9 @@ public enum AlertSeverity
     Critical,
 }
 
-/// <summary>What a license's health is judged by.</summary>
-/// <param name="Now">The moment of judging.</param>
-/// <param name="IssuedAt">When the license began; a young one's silence says nothing.</param>
+/// <summary>What the health score of a license is computed from.</summary>
+/// <param name="Now">The time of scoring.</param>
+/// <param name="IssuedAt">When the license began. A new license is not expected to be used yet.</param>
 /// <param name="ExpiresAt">Null means never.</param>
 /// <param name="LastUsedAt">Null means not yet.</param>
 /// <param name="DevicesUsed">Registered devices, 0 or more.</param>
@@ -37,12 +37,12 @@ public sealed record HealthFacts(
     IReadOnlyList<AlertSeverity> OpenAlerts,
     PaymentFacts Payment);
 
-/// <summary>What is known of how the next renewal would be paid.</summary>
-/// <param name="AutoRenew">Whether it would be tried at all.</param>
-/// <param name="Fee">In US dollars; null where the master has no active price.</param>
-/// <param name="WalletAvailable">Balance less what is reserved, in US dollars.</param>
+/// <summary>What is known about the payment of the next renewal.</summary>
+/// <param name="AutoRenew">Whether the license is renewed automatically.</param>
+/// <param name="Fee">In US dollars; null if the master has no active price.</param>
+/// <param name="WalletAvailable">Balance minus the reserved amount, in US dollars.</param>
 /// <param name="HasCard">A default payment method is saved.</param>
-/// <param name="CardExpiresAt">The first moment at which the card is no longer good; null where it isn't known.</param>
-/// <param name="LastDeclined">The last attempt for the period that is due was declined.</param>
+/// <param name="CardExpiresAt">The first moment at which the card is no longer valid; null if unknown.</param>
+/// <param name="LastDeclined">The last attempt for the due period was declined.</param>
 public sealed record PaymentFacts(
     bool AutoRenew, decimal? Fee, decimal WalletAvailable, bool HasCard, DateTimeOffset? CardExpiresAt, bool LastDeclined);

@@ -1,6 +1,6 @@
 namespace Licensing.Health;
 
-/// <summary>What the customer can do; each has one place where it is done.</summary>
+/// <summary>What the customer can do about lost points. Each is done on one page.</summary>
 public enum HealthAction
 {
     None,
@@ -26,21 +26,22 @@ public enum HealthPart
     Suspicion,
 }
 
-/// <summary>Points of one part: what was given or taken, why, and what would win it back.</summary>
-/// <param name="Points">What it adds to the score; a loss is below 0.</param>
+/// <summary>Points that one part adds or loses, why, and how the customer regains them.</summary>
+/// <param name="Points">Added to the score; below 0 for a loss.</param>
 /// <param name="Reason">A sentence for people.</param>
-/// <param name="Action">What wins a loss back; None beside a gain.</param>
-/// <param name="Recommendation">The action as a sentence; null where there is none.</param>
-public sealed record HealthContribution(HealthPart Part, int Points, string Reason, HealthAction Action = HealthAction.None, string? Recommendation = null);
+/// <param name="Action">What regains the points of a loss; None for a gain.</param>
+/// <param name="Recommendation">The action as a sentence; null if there is none.</param>
+public sealed record HealthContribution(
+    HealthPart Part, int Points, string Reason, HealthAction Action = HealthAction.None, string? Recommendation = null);
 
-/// <param name="Score">0 to 100, the exact sum of the contributions.</param>
-/// <param name="Contributions">In order of the parts; a part's gain stands before its losses.</param>
+/// <param name="Score">0 to 100: the exact sum of the contributions.</param>
+/// <param name="Contributions">In order of the parts; the gain of a part comes before its losses.</param>
 public sealed record HealthReport(int Score, IReadOnlyList<HealthContribution> Contributions)
 {
-    /// <summary>Points are lost for silence: the next use wins them back.</summary>
+    /// <summary>Whether points are lost because the license is not used; the next use regains them.</summary>
     public bool IsSilent => Contributions.Any(contribution => contribution is { Action: HealthAction.StartExpertAdvisor, Points: < 0 });
 
-    /// <summary>What to do, the most points first.</summary>
+    /// <summary>What the customer can do; the largest loss comes first.</summary>
     public IEnumerable<HealthContribution> Recommendations =>
         Contributions.Where(contribution => contribution.Recommendation is not null).OrderBy(contribution => contribution.Points);
 }

@@ -1,7 +1,7 @@
 namespace Licensing.Health;
 
 /// <summary>
-/// Time in which the foreign-exchange market is open: from Sunday 22:00 to Friday 22:00 UTC, so that a quiet weekend isn't silence.
+/// The hours in which the foreign-exchange market is open, from Sunday 22:00 to Friday 22:00 UTC. A weekend without use isn't silence.
 /// </summary>
 public static class TradingHours
 {
@@ -11,7 +11,7 @@ public static class TradingHours
     // Any Sunday at 22:00.
     private static readonly DateTimeOffset Opening = new(2024, 1, 7, 22, 0, 0, TimeSpan.Zero);
 
-    /// <returns>The open time from <paramref name="start"/> (included) to <paramref name="end"/> (excluded); zero where the end is earlier.</returns>
+    /// <returns>The open time from start (included) to end (excluded); zero if the end is earlier.</returns>
     public static TimeSpan Between(DateTimeOffset start, DateTimeOffset end) => end <= start ? TimeSpan.Zero : Since(end) - Since(start);
 
     private static TimeSpan Since(DateTimeOffset moment)

@@ -7,26 +7,29 @@ public readonly record struct Share(int Hits, int Of)
 
     public double Value => Of == 0 ? 0 : (double)Hits / Of;
 
-    /// <summary>Wilson's score interval: right for few cases and for shares near 0 and 1, where the usual one says that nothing can go wrong.</summary>
+    /// <summary>Wilson's score interval. Unlike the normal approximation it is valid for few cases and for shares near 0 and 1.</summary>
     public (double Low, double High) Interval()
     {
         if (Of == 0)
             return (0, 1);
         var squared = Z * Z;
-        var centre = (Value + (squared / (2 * Of))) / (1 + (squared / Of));
+        var center = (Value + (squared / (2 * Of))) / (1 + (squared / Of));
         var half = Z / (1 + (squared / Of)) * Math.Sqrt((Value * (1 - Value) / Of) + (squared / (4.0 * Of * Of)));
-        return (Math.Max(0, centre - half), Math.Min(1, centre + half));
+        return (Math.Max(0, center - half), Math.Min(1, center + half));
     }
 }
 
-/// <summary>What is known of a license in a labelled corpus.</summary>
+/// <summary>The label of a license in a corpus.</summary>
 public sealed record Truth(Guid SubscriptionId, bool Sharing, string Scenario, DateTimeOffset? FirstViolationAt);
 
-/// <summary>One scenario's share suspended, and the median hours that it took.</summary>
+/// <summary>The suspended share of one scenario, and the median hours until then.</summary>
 public sealed record ScenarioAccuracy(string Scenario, bool Sharing, Share Suspended, double? MedianHours);
 
-/// <summary>How good verdicts are, counted as score.py counts: the first suspension of a license, hours of the wall clock, none below zero.</summary>
-public sealed record Accuracy(Share Recall, Share FalsePositives, double? MedianHours, double? Percentile90Hours, IReadOnlyList<ScenarioAccuracy> Scenarios)
+/// <summary>
+/// The accuracy of suspensions: the first one of each license counts; hours run from the first violation and are not negative.
+/// </summary>
+public sealed record Accuracy(
+    Share Recall, Share FalsePositives, double? MedianHours, double? Percentile90Hours, IReadOnlyList<ScenarioAccuracy> Scenarios)
 {
     public static Accuracy Of(IEnumerable<Truth> truths, IReadOnlyDictionary<Guid, DateTimeOffset> suspendedAt)
     {
@@ -35,7 +38,8 @@ public sealed record Accuracy(Share Recall, Share FalsePositives, double? Median
             .GroupBy(x => (x.Truth.Sharing, x.Truth.Scenario))
             .OrderBy(group => group.Key)
             .Select(group => new ScenarioAccuracy(
-                group.Key.Scenario, group.Key.Sharing, Suspended(group), Quantile(group.Where(x => x.Truth.Sharing).Select(x => x.Hours), 0.5)))
+                group.Key.Scenario, group.Key.Sharing, Suspended(group),
+                Quantile(group.Where(x => x.Truth.Sharing).Select(x => x.Hours), 0.5)))
             .ToList();
         var sharing = cases.Where(x => x.Truth.Sharing).ToList();
         return new Accuracy(
@@ -44,7 +48,9 @@ public sealed record Accuracy(Share Recall, Share FalsePositives, double? Median
     }
 
     private static double? Hours(Truth truth, IReadOnlyDictionary<Guid, DateTimeOffset> suspendedAt) =>
-        suspendedAt.TryGetValue(truth.SubscriptionId, out var at) ? Math.Max(0, (at - (truth.FirstViolationAt ?? at)).TotalHours) : null;
+        suspendedAt.TryGetValue(truth.SubscriptionId, out var at)
+            ? Math.Max(0, (at - (truth.FirstViolationAt ?? at)).TotalHours)
+            : null;
 
     private static Share Suspended(IEnumerable<(Truth Truth, double? Hours)> cases)
     {

@@ -1,6 +1,6 @@
 namespace Licensing.Suspicion;
 
-/// <summary>The life of an alert: open, perhaps looked into, then judged; a judgement stays.</summary>
+/// <summary>The statuses of an alert: open, perhaps under investigation, then closed by a review. A closed alert stays closed.</summary>
 public static class AlertStatus
 {
     public const string Open = "OPEN";
@@ -10,7 +10,7 @@ public static class AlertStatus
 
     public static readonly IReadOnlyList<string> All = [Open, Investigating, Resolved, FalsePositive];
 
-    /// <summary>The statuses from which an alert may get to one.</summary>
+    /// <summary>The statuses from which an alert may change to <paramref name="status"/>.</summary>
     public static IReadOnlyList<string> Before(string status) => status switch
     {
         Investigating => [Open],

@@ -1,23 +1,25 @@
 namespace Licensing.Suspicion;
 
-/// <summary>What the detector would have done, and when.</summary>
-public sealed record Verdict(Guid SubscriptionId, DateTimeOffset DetectedAt, Finding Finding);
+/// <summary>A finding of a backtest, and when the detector would have reported it.</summary>
+public sealed record BacktestFinding(Guid SubscriptionId, DateTimeOffset DetectedAt, Finding Finding);
 
-/// <summary>Plays records to the detector as the timer would, once a minute, in the order of their arrival.</summary>
+/// <summary>Runs the detector over recorded usage as the timer does: once a minute, in the order of arrival.</summary>
 public sealed class Backtest(DetectionPolicy policy)
 {
     private readonly Dictionary<Guid, License> _licenses = [];
-    private readonly List<Verdict> _verdicts = [];
+    private readonly List<BacktestFinding> _findings = [];
     private long _minute;
 
-    /// <summary>Of the records so far. A license that was suspended is left alone from then on: its token no longer works.</summary>
-    public IReadOnlyList<Verdict> Verdicts => _verdicts;
+    /// <summary>The findings so far. A license has none after its suspension, because its token no longer works.</summary>
+    public IReadOnlyList<BacktestFinding> Findings => _findings;
 
-    /// <summary>Licenses with records, and the records of each.</summary>
+    /// <summary>The number of records by license.</summary>
     public IReadOnlyDictionary<Guid, int> Records => _licenses.ToDictionary(pair => pair.Key, pair => pair.Value.Records);
 
-    /// <param name="arrivedAt">When the record came; where that isn't known, the record's own time. It never runs backwards.</param>
-    public void Take(Guid subscription, DateTimeOffset arrivedAt, Use use)
+    /// <param name="arrivedAt">
+    /// When the record arrived, or its own time when that is not known. A time before the latest one counts as the latest.
+    /// </param>
+    public void Add(Guid subscription, DateTimeOffset arrivedAt, UsageSample sample)
     {
         var minute = Math.Max(_minute, arrivedAt.ToUnixTimeSeconds() / 60);
         _minute = minute;
@@ -29,15 +31,15 @@ public sealed class Backtest(DetectionPolicy policy)
         if (license.Waiting.Count > 0 && license.Minute != minute)
             Tick(subscription, license);
         license.Minute = minute;
-        license.Waiting.Add(use);
+        license.Waiting.Add(sample);
     }
 
-    /// <summary>Judges what still waits for its minute.</summary>
-    public IReadOnlyList<Verdict> Finish()
+    /// <summary>Runs the detector over the records that still wait for the end of their minute.</summary>
+    public IReadOnlyList<BacktestFinding> Finish()
     {
         foreach (var (subscription, license) in _licenses)
             Tick(subscription, license);
-        return _verdicts;
+        return _findings;
     }
 
     private void Tick(Guid subscription, License license)
@@ -49,15 +51,15 @@ public sealed class Backtest(DetectionPolicy policy)
         license.State = observation.State;
         var detectedAt = DateTimeOffset.FromUnixTimeSeconds((license.Minute + 1) * 60);
         foreach (var finding in observation.Findings)
-            _verdicts.Add(new Verdict(subscription, detectedAt, finding));
+            _findings.Add(new BacktestFinding(subscription, detectedAt, finding));
         license.Suspended = observation.Findings.Any(finding => finding.Action == FindingAction.Suspend);
     }
 
     private sealed class License
     {
-        public LicenseUse State { get; set; } = new();
+        public DetectionState State { get; set; } = new();
 
-        public List<Use> Waiting { get; } = [];
+        public List<UsageSample> Waiting { get; } = [];
 
         public long Minute { get; set; }
 

@@ -1,49 +1,35 @@
 namespace Licensing.Suspicion;
 
-/// <summary>One EA and account at work in places far apart at once.</summary>
-/// <param name="TwinSeconds">In two places or more.</param>
-/// <param name="ManySeconds">At once with another place, for the least of the places that make up more than the limit of devices.</param>
-internal sealed record Clones(int Identity, long TwinSeconds, long ManySeconds, long From, long To, int Places, IReadOnlyList<int> Lines)
+/// <summary>One EA and account at work in locations far apart at once.</summary>
+/// <param name="TwinSeconds">In two locations or more.</param>
+/// <param name="ManySeconds">
+/// At once with another location, for the least of the locations that are more than the limit of devices; 0 when there are not so many.
+/// </param>
+/// <param name="Networks">Networks, one for each location.</param>
+internal sealed record Clones(
+    int Identity, long TwinSeconds, long ManySeconds, long From, long To, int Locations, IReadOnlyList<int> Networks)
 {
-    /// <summary>Times between records, as a share of the usual: below the first nobody can say that it is one device…</summary>
-    private const double QuickPace = 0.7;
-
-    /// <summary>…and below the second two records are of two devices, if they are of two places.</summary>
-    private const double TooQuick = 0.5;
-
-    /// <summary>Times between records that must have been seen before another pace says something.</summary>
-    private const int KnownGaps = 16;
-
-    /// <summary>Two devices at work do half a usual time's work too much in that time, and half of it shows: some of it comes from one place in a row.</summary>
-    private const double TwinWeight = 4;
-
-    /// <summary>Work too much that counts as time in a third place.</summary>
-    private const double ManyWeight = 0.25;
-
-    /// <summary>The variance, as a share, of times between records that are spread evenly to within half of the usual.</summary>
-    private const double SteadySpread = 0.083;
-
-    public static Clones? Measure(LicenseUse state, int index, DetectionPolicy policy)
+    public static Clones? Measure(DetectionState state, int index, DetectionPolicy policy)
     {
         var identity = state.Identities[index];
-        if (identity.Trusted || identity.Lines.Count < 2)
+        if (identity.Trusted || identity.Networks.Count < 2)
             return null;
-        return identity.Sessions.TrueForAll(session => session.Told)
+        return identity.Sessions.TrueForAll(session => session.HasDuration)
             ? ByOverlap(state, index, policy)
             : ByPace(state, index, policy);
     }
 
-    private static Clones? ByOverlap(LicenseUse state, int index, DetectionPolicy policy)
+    private static Clones? ByOverlap(DetectionState state, int index, DetectionPolicy policy)
     {
         var identity = state.Identities[index];
-        var edges = new List<(long At, int Change, int Line)>();
+        var edges = new List<(long At, int Change, int Network)>();
         foreach (var session in identity.Sessions)
         {
-            var start = Math.Max(session.Start, state.ForgivenUntil);
-            if (session.End <= start || identity.LineOf(session.Line) is null)
+            var start = Math.Max(session.Start, state.HarmlessUntil);
+            if (session.End <= start || identity.NetworkOf(session.NetworkId) is null)
                 continue;
-            edges.Add((start, 1, session.Line));
-            edges.Add((session.End, -1, session.Line));
+            edges.Add((start, 1, session.NetworkId));
+            edges.Add((session.End, -1, session.NetworkId));
         }
 
         edges.Sort();
@@ -52,8 +38,8 @@ internal sealed record Clones(int Identity, long TwinSeconds, long ManySeconds, 
         var involved = new SortedDictionary<int, long>();
         for (var e = 0; e < edges.Count; e++)
         {
-            var (at, change, line) = edges[e];
-            open[line] = open.GetValueOrDefault(line) + change;
+            var (at, change, network) = edges[e];
+            open[network] = open.GetValueOrDefault(network) + change;
             if (e + 1 == edges.Count || edges[e + 1].At == at)
                 continue;
             var apart = FarApart(identity, open, policy);
@@ -62,8 +48,8 @@ internal sealed record Clones(int Identity, long TwinSeconds, long ManySeconds, 
             var seconds = edges[e + 1].At - at;
             twin += seconds;
             (from, to, most) = (Math.Min(from, at), edges[e + 1].At, Math.Max(most, apart.Count));
-            foreach (var place in apart)
-                involved[place] = involved.GetValueOrDefault(place) + seconds;
+            foreach (var location in apart)
+                involved[location] = involved.GetValueOrDefault(location) + seconds;
         }
 
         var many = involved.Values.OrderDescending().ElementAtOrDefault(policy.DeviceLimit);
@@ -71,56 +57,61 @@ internal sealed record Clones(int Identity, long TwinSeconds, long ManySeconds, 
     }
 
     /// <summary>
-    /// Where lengths aren't told: records come from far places in turn, and quicker than they ever came from one. What is summed is the work that one
-    /// device can't have done, since the pace was last that of one; a device that only changes lines keeps its pace.
+    /// For records without durations. They come from far locations in turn, and faster than they ever came from one. The sum is the work
+    /// that one device cannot have done, since the pace was last that of one device. A device that only changes networks keeps its pace.
     /// </summary>
-    private static Clones? ByPace(LicenseUse state, int index, DetectionPolicy policy)
+    private static Clones? ByPace(DetectionState state, int index, DetectionPolicy policy)
     {
         var identity = state.Identities[index];
         var pace = identity.Pace;
-        foreach (var session in identity.Sessions.Where(session => session.End > state.ForgivenUntil).OrderBy(session => session.End))
+        foreach (var session in identity.Sessions.Where(session => session.End > state.HarmlessUntil).OrderBy(session => session.End))
             pace = Step(identity, pace, session, policy);
-        if (pace.Places.Count < 2)
+        if (pace.Locations.Count < 2)
             return null;
         var seconds = pace.Excess * identity.UsualGap;
-        // Where the time between records varies more, chance does more, soon.
-        var many = pace.Places.Count > policy.DeviceLimit ? seconds * ManyWeight * Math.Min(1, SteadySpread / identity.GapSpread) : 0;
-        return new Clones(index, (long)(seconds * TwinWeight), (long)many, pace.From, pace.To, pace.Places.Count, pace.Places);
+        // The more the time between records varies, the more of the excess is chance.
+        var many = pace.Locations.Count > policy.DeviceLimit
+            ? seconds * policy.PaceCloneWeight * Math.Min(1, policy.SteadySpread / identity.GapSpread)
+            : 0;
+        return new Clones(
+            index, (long)(seconds * policy.PaceTwinWeight), (long)many, pace.From, pace.To, pace.Locations.Count, pace.Locations);
     }
 
-    /// <summary>Takes the next session into what is known of the pace; one that is not told, and not late.</summary>
-    internal static Pace Step(IdentityUse identity, Pace pace, LineSession session, DetectionPolicy policy)
+    /// <summary>The pace after one more session. Sessions with a duration, and late ones, do not change it.</summary>
+    internal static Pace Step(IdentityUse identity, Pace pace, NetworkSession session, DetectionPolicy policy)
     {
-        if (session.Told || session.End <= pace.At || identity.Gaps < KnownGaps)
+        if (session.HasDuration || session.End <= pace.At || identity.Gaps < policy.PaceGaps)
             return pace;
         var share = (session.End - pace.At) / identity.UsualGap;
-        var hops = IsFar(identity, session.Line, pace.Line, policy);
-        var excess = Math.Max(0, pace.Excess + Math.Min(hops ? QuickPace : 0, QuickPace - share));
-        var next = pace with { At = session.End, Line = session.Line, Excess = excess };
+        var hops = IsFar(identity, session.NetworkId, pace.NetworkId, policy);
+        var excess = Math.Max(0, pace.Excess + Math.Min(hops ? policy.QuickPace : 0, policy.QuickPace - share));
+        var next = pace with { At = session.End, NetworkId = session.NetworkId, Excess = excess };
         if (excess == 0)
-            return next with { Places = [] };
-        if (!hops || share >= TooQuick)
+            return next with { Locations = [] };
+        if (!hops || share >= policy.TooQuickPace)
             return next;
-        var places = pace.Places.ToList();
-        foreach (var line in (int[])[pace.Line, session.Line])
-            if (places.TrueForAll(other => IsFar(identity, line, other, policy)))
-                places.Add(line);
-        return next with { Places = places, From = pace.Places.Count == 0 ? pace.At : pace.From, To = session.End };
+        var locations = pace.Locations.ToList();
+        foreach (var network in (int[])[pace.NetworkId, session.NetworkId])
+            if (locations.TrueForAll(other => IsFar(identity, network, other, policy)))
+                locations.Add(network);
+        return next with { Locations = locations, From = pace.Locations.Count == 0 ? pace.At : pace.From, To = session.End };
     }
 
     private static List<int> FarApart(IdentityUse identity, Dictionary<int, int> open, DetectionPolicy policy)
     {
         var apart = new List<int>();
-        foreach (var (line, sessions) in open.OrderBy(pair => pair.Key))
-            if (sessions > 0 && apart.TrueForAll(other => IsFar(identity, line, other, policy)))
-                apart.Add(line);
+        foreach (var (network, sessions) in open.OrderBy(pair => pair.Key))
+            if (sessions > 0 && apart.TrueForAll(other => IsFar(identity, network, other, policy)))
+                apart.Add(network);
         return apart;
     }
 
-    /// <summary>Without places, only steady lines of different providers count as far: a roaming device has many addresses and one place.</summary>
+    /// <summary>
+    /// Without locations, only steady networks of different providers are far apart: a roaming device has many addresses in one location.
+    /// </summary>
     private static bool IsFar(IdentityUse identity, int one, int other, DetectionPolicy policy) =>
-        identity.LineOf(one) is { } a && identity.LineOf(other) is { } b
-        && (Place.LeastKm(a.Place, b.Place, policy.PlaceRadiusKm) is { } km
+        identity.NetworkOf(one) is { } a && identity.NetworkOf(other) is { } b
+        && (Location.LeastKm(a.Location, b.Location, policy.LocationRadiusKm) is { } km
             ? km >= policy.FarKm
-            : !identity.Roams && !Network.SameBlock(a.Network, b.Network));
+            : !identity.Roams(policy) && !Network.SameBlock(a.Network, b.Network, policy.ProviderBlockBits));
 }

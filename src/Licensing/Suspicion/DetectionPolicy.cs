@@ -1,107 +1,379 @@
+using System.Globalization;
+using System.Reflection;
+using System.Text.Json;
 using System.Text.Json.Serialization;
 
 namespace Licensing.Suspicion;
 
 /// <summary>
-/// The knobs of the detector. The defaults were set on one family of seeds of the tests' corpus generator and are reported on another.
-/// A policy file is this record as JSON in snake_case; what it leaves out keeps its default; a name that is not here is refused.
+/// All numbers of the detector. The defaults were set on one family of seeds of the tests' corpus generator and are reported on another.
 /// </summary>
+/// <remarks>
+/// A policy file is this record as JSON. The attributes give each field's name in the file, its unit and its range. A missing field keeps
+/// its default; an unknown name is refused. Two kinds of numbers are not here, because stored states and the names of rules contain them:
+/// the address prefixes that <see cref="Network"/> compares (/24, /32, /64), and the 24 hours and the one hour in which networks and their
+/// changes are counted.
+/// </remarks>
 [JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Disallow)]
 public sealed record DetectionPolicy
 {
-    /// <summary>People, and devices, that may use a license at once (MAX_DEVICES_PER_LICENSE). 1 to 100.</summary>
+    /// <summary>The period of <see cref="NetworksInDay"/>.</summary>
+    internal const long Day = 86_400;
+
+    /// <summary>The period of <see cref="NetworkChangesInHour"/>.</summary>
+    internal const long Hour = 3_600;
+
+    // What is allowed.
+
+    /// <summary>
+    /// People, and devices, that may use a license at once. The setting MAX_DEVICES_PER_LICENSE replaces the file's value. A limit of
+    /// <see cref="MaxIdentities"/> or more is never exceeded.
+    /// </summary>
+    [Number(1, 100)]
     public int DeviceLimit { get; init; } = 2;
 
-    /// <summary>Distinct networks (/24, /64) in 24 hours above which MULTIPLE_IPS is found (SUSPICIOUS_ACTIVITY_THRESHOLD).</summary>
+    /// <summary>
+    /// Distinct networks (/24 of IPv4, /64 of IPv6) in 24 hours above which MULTIPLE_IPS is found. The setting
+    /// SUSPICIOUS_ACTIVITY_THRESHOLD replaces the file's value. <see cref="MaxNetworksInDay"/> or more: never.
+    /// </summary>
+    [Number(1, 1_000)]
     public int NetworksInDay { get; init; } = 3;
 
-    /// <summary>Changes of network by one device in an hour from which RAPID_IP_CHANGES is found.</summary>
+    /// <summary>
+    /// Changes of network by one device in an hour from which RAPID_IP_CHANGES is found. More than <see cref="MaxNetworkChanges"/>: never.
+    /// </summary>
+    [Number(1, 1_000)]
     public int NetworkChangesInHour { get; init; } = 6;
 
-    /// <summary>Speed in km/h between two uses of one device above which GEOGRAPHIC_ANOMALY is found; radii are subtracted first.</summary>
+    /// <summary>
+    /// Speed in km/h between two records of one device above which GEOGRAPHIC_ANOMALY is found; accuracy radii are subtracted first. The
+    /// default is the speed of an aircraft.
+    /// </summary>
+    [Number(1, 1_000_000)]
     public double SpeedKmh { get; init; } = 900;
 
-    /// <summary>Accuracy radius in km of a place that has none of its own. Free city databases are right within 50 km in three cases of four.</summary>
-    public double PlaceRadiusKm { get; init; } = 50;
+    /// <summary>The least time between two records for a speed: clocks are not more accurate.</summary>
+    [JsonPropertyName("speed_clock_seconds"), Seconds(1, 3_600)]
+    public TimeSpan SpeedClockError { get; init; } = TimeSpan.FromSeconds(60);
 
-    /// <summary>Distance in km, less radii, from which two places count as far apart.</summary>
+    /// <summary>
+    /// Accuracy radius in km of a location that has none of its own. Free city databases are right within 50 km in three of four cases.
+    /// </summary>
+    [JsonPropertyName("place_radius_km"), Number(0, 5_000)]
+    public double LocationRadiusKm { get; init; } = 50;
+
+    /// <summary>
+    /// Distance in km, less radii, from which two locations are far apart. The default is beyond the errors of city databases.
+    /// </summary>
+    [Number(1, 20_000)]
     public double FarKm { get; init; } = 300;
 
     /// <summary>
-    /// Minutes from which the license is suspended: more people than the limit use it in that time, from the newest one's first use to the
-    /// first one's last. Longer than clocks err and than one machine replaces another.
+    /// Leading bits of an IPv4 address that two networks of one provider have in common. Carriers get blocks of this size. IPv6: always
+    /// /32.
     /// </summary>
-    public double PeopleMinutes { get; init; } = 35;
+    [Number(8, 16)]
+    public int ProviderBlockBits { get; init; } = 12;
 
-    /// <summary>The same when all of them are in places far apart: geography raises, it does not decide.</summary>
-    public double FarPeopleMinutes { get; init; } = 30;
-
-    /// <summary>The same when all of them use one line: terminals of one owner look like it at first.</summary>
-    public double OneLinePeopleMinutes { get; init; } = 90;
-
-    /// <summary>Minutes after a newcomer's first use in which the use of others may still be a handover.</summary>
-    public double HandoverMinutes { get; init; } = 15;
-
-    /// <summary>Minutes of use in all from which a newcomer is at work and does not only try, unless it comes again and again.</summary>
-    public double WorkMinutes { get; init; } = 35;
+    // From when on a license is suspended.
 
     /// <summary>
-    /// Minutes in which more devices than the limit, of two people, use the license when the newest shares nothing with the others and those
-    /// were known for <see cref="EstablishedHours"/>.
+    /// Time in which more people than the limit use the license, from the newest one's first use to the first one's last. Longer than the
+    /// error of clocks, and longer than a machine takes to replace another.
     /// </summary>
-    public double StrangerMinutes { get; init; } = 30;
-
-    /// <summary>Minutes at once, in 7 days, of more devices than the limit, of two people: longer than a move to another server takes, with both running for a day.</summary>
-    public double DeviceMinutes { get; init; } = 32 * 60;
-
-    /// <summary>Hours for which devices were in use before a newcomer, so that they are no move under way.</summary>
-    public double EstablishedHours { get; init; } = 20;
+    [JsonPropertyName("people_minutes"), Minutes(1, 43_200)]
+    public TimeSpan PeopleDuration { get; init; } = TimeSpan.FromMinutes(35);
 
     /// <summary>
-    /// Minutes that one EA and account worked in each of more far places than the limit while it worked in another: longer than a provider takes
-    /// to move a machine.
+    /// The same when all of them are in locations far apart. Geography makes it shorter; geography alone decides nothing.
     /// </summary>
-    public double CloneMinutes { get; init; } = 30;
+    [JsonPropertyName("far_people_minutes"), Minutes(1, 43_200)]
+    public TimeSpan FarPeopleDuration { get; init; } = TimeSpan.FromMinutes(30);
+
+    /// <summary>The same when all of them use one network. Longer, because several terminals of one owner look alike at first.</summary>
+    [JsonPropertyName("one_line_people_minutes"), Minutes(1, 43_200)]
+    public TimeSpan OneNetworkPeopleDuration { get; init; } = TimeSpan.FromMinutes(90);
+
+    /// <summary>Time after the first use by the newest person in which the use by others may still be a handover.</summary>
+    [JsonPropertyName("handover_minutes"), Minutes(0, 1_440)]
+    public TimeSpan HandoverDuration { get; init; } = TimeSpan.FromMinutes(15);
+
+    /// <summary>Total use from which the newest person works with the license. Less is a trial, unless it is repeated.</summary>
+    [JsonPropertyName("work_minutes"), Minutes(0, 1_440)]
+    public TimeSpan WorkDuration { get; init; } = TimeSpan.FromMinutes(35);
+
+    /// <summary>Separate visits from which the newest person works with the license, however short they are.</summary>
+    [Number(1, 100)]
+    public int WorkVisits { get; init; } = 3;
+
+    /// <summary>Records from which another person counts as present. One record alone may be an error.</summary>
+    [Number(1, 100)]
+    public int PresentRecords { get; init; } = 2;
+
+    /// <summary>Two people whose first use lies within this time came together.</summary>
+    [JsonPropertyName("company_hours"), Hours(0, 72)]
+    public TimeSpan CompanyDuration { get; init; } = TimeSpan.FromHours(3);
 
     /// <summary>
-    /// Minutes over which one EA and account work in two far places at once, from the first time to the last: longer than a copied server takes to
-    /// replace the old one, with both running for a day.
+    /// Time in which more devices than the limit, of two people, use the license when the newest shares nothing with the others and the
+    /// others were known for <see cref="EstablishedDuration"/>.
     /// </summary>
-    public double TwinMinutes { get; init; } = 30 * 60;
+    [JsonPropertyName("stranger_minutes"), Minutes(1, 43_200)]
+    public TimeSpan StrangerDuration { get; init; } = TimeSpan.FromMinutes(30);
 
-    /// <summary>Share of those minutes in which both must be at work. 0 to 1.</summary>
+    /// <summary>
+    /// Time in which more devices than the limit, of two people, work at once within <see cref="OverlapMemory"/>. Longer than a move to
+    /// another server, during which both servers run for a day.
+    /// </summary>
+    [JsonPropertyName("device_minutes"), Minutes(1, 43_200)]
+    public TimeSpan DeviceDuration { get; init; } = TimeSpan.FromMinutes(32 * 60);
+
+    /// <summary>Time for which devices were in use before the newest one, so that they are not part of a move.</summary>
+    [JsonPropertyName("established_hours"), Hours(0, 720)]
+    public TimeSpan EstablishedDuration { get; init; } = TimeSpan.FromHours(20);
+
+    /// <summary>
+    /// Time for which one EA and account worked in each of more far locations than the limit while it worked in another. Longer than a
+    /// provider takes to move a virtual machine.
+    /// </summary>
+    [JsonPropertyName("clone_minutes"), Minutes(1, 43_200)]
+    public TimeSpan CloneDuration { get; init; } = TimeSpan.FromMinutes(30);
+
+    /// <summary>
+    /// Time over which one EA and account work in two far locations at once, from the first overlap to the last. Longer than a copied
+    /// server takes to replace the old one, during which both run for a day.
+    /// </summary>
+    [JsonPropertyName("twin_minutes"), Minutes(1, 43_200)]
+    public TimeSpan TwinDuration { get; init; } = TimeSpan.FromMinutes(30 * 60);
+
+    /// <summary>Share of <see cref="TwinDuration"/> in which both must be at work. A few short overlaps are no evidence.</summary>
+    [Number(0.01, 1)]
     public double TwinShare { get; init; } = 0.13;
 
-    /// <summary>Minutes without use that end a turn.</summary>
-    public double TurnGapMinutes { get; init; } = 180;
+    // Who is the same person.
 
-    /// <summary>Minutes between two sessions of known length which still count as one presence.</summary>
-    public double SessionGapMinutes { get; init; } = 20;
+    /// <summary>
+    /// Time for which one EA with two accounts works on two networks at once, from which these are two people: the EA's folder was copied.
+    /// </summary>
+    [JsonPropertyName("apart_hours"), Hours(0, 720)]
+    public TimeSpan ApartDuration { get; init; } = TimeSpan.FromHours(6);
 
-    /// <summary>Minutes between two records without a session's length which still count as one presence: above the usual hour.</summary>
-    public double RecordGapMinutes { get; init; } = 95;
+    /// <summary>Records that each of the two must have for <see cref="ApartDuration"/>. Fewer do not show a steady network.</summary>
+    [Number(1, 1_000)]
+    public int ApartRecords { get; init; } = 8;
 
-    /// <summary>Minutes before a record without a session's length that count as presence, at most: half of the usual time between records, where that is known.</summary>
-    public double RecordMinutes { get; init; } = 30;
+    /// <summary>
+    /// Time between the uses of one network by two people up to which they are one person with two terminals. The default allows for a
+    /// terminal that runs once a day.
+    /// </summary>
+    [JsonPropertyName("companion_hours"), Hours(0, 240)]
+    public TimeSpan CompanionGap { get; init; } = TimeSpan.FromHours(24);
 
-    /// <summary>Days for which presence counts as evidence, and for which it is kept.</summary>
-    public int MemoryDays { get; init; } = 21;
+    /// <summary>Records of an identity from which its way of changing networks is known.</summary>
+    [Number(1, 1_000)]
+    public int RoamingRecords { get; init; } = 5;
 
-    /// <summary>Days for which minutes at once are summed.</summary>
-    public int OverlapDays { get; init; } = 7;
+    /// <summary>
+    /// Share of records on a new network above which an identity roams: a carrier's address translation, or a pool of VPN exits. Another
+    /// address is no evidence then.
+    /// </summary>
+    [Number(0, 1)]
+    public double RoamingShare { get; init; } = 0.4;
 
-    /// <summary>Share of a suspension's evidence from which the customer is notified. 0 to 1.</summary>
+    // What counts as presence.
+
+    /// <summary>Time without use that ends a visit.</summary>
+    [JsonPropertyName("turn_gap_minutes"), Minutes(1, 1_440)]
+    public TimeSpan TurnGap { get; init; } = TimeSpan.FromMinutes(180);
+
+    /// <summary>Time between two sessions of known duration that still counts as one presence.</summary>
+    [JsonPropertyName("session_gap_minutes"), Minutes(0, 1_440)]
+    public TimeSpan SessionGap { get; init; } = TimeSpan.FromMinutes(20);
+
+    /// <summary>Time between two records without a session's duration that still counts as one presence: above the usual hour.</summary>
+    [JsonPropertyName("record_gap_minutes"), Minutes(0, 2_880)]
+    public TimeSpan RecordGap { get; init; } = TimeSpan.FromMinutes(95);
+
+    /// <summary>The most time before a record without a session's duration that counts as presence.</summary>
+    [JsonPropertyName("record_minutes"), Minutes(0, 1_440)]
+    public TimeSpan RecordDuration { get; init; } = TimeSpan.FromMinutes(30);
+
+    /// <summary>The same as a share of the usual time between records, where that is known; the smaller of the two counts.</summary>
+    [Number(0, 1)]
+    public double RecordShare { get; init; } = 0.5;
+
+    /// <summary>The longest session that a record may report. Longer ones are cut.</summary>
+    [JsonPropertyName("longest_session_hours"), Hours(1, 168)]
+    public TimeSpan LongestSession { get; init; } = TimeSpan.FromHours(24);
+
+    /// <summary>Two sessions on one network with at most this time between them are one session: rounding in the records.</summary>
+    [JsonPropertyName("session_join_seconds"), Seconds(0, 3_600)]
+    public TimeSpan SessionJoin { get; init; } = TimeSpan.FromSeconds(60);
+
+    /// <summary>
+    /// Duration of a session without one, as a share of the usual time between records. Below a half: two devices under one name then
+    /// overlap at times, and one device that changes networks does not.
+    /// </summary>
+    [Number(0, 0.5)]
+    public double SessionShare { get; init; } = 0.4;
+
+    /// <summary>The longest duration that <see cref="SessionShare"/> gives.</summary>
+    [JsonPropertyName("longest_estimate_minutes"), Minutes(1, 1_440)]
+    public TimeSpan LongestEstimate { get; init; } = TimeSpan.FromMinutes(60);
+
+    // The usual time between records, and a pace that one device cannot have. Used where records report no duration.
+
+    /// <summary>Records in a row on one network from which the times between them are measured.</summary>
+    [Number(1, 100)]
+    public int SteadyRecords { get; init; } = 2;
+
+    /// <summary>The longest time between two records that is measured. Longer ones are pauses.</summary>
+    [JsonPropertyName("longest_usual_gap_hours"), Hours(0.1, 24)]
+    public TimeSpan LongestUsualGap { get; init; } = TimeSpan.FromHours(3);
+
+    /// <summary>
+    /// The least weight of a new time in the usual one. The first ones have their mean; then it changes slowly, so that a second device
+    /// under the same name does not become the usual.
+    /// </summary>
+    [Number(0.001, 1)]
+    public double GapWeight { get; init; } = 0.1;
+
+    /// <summary>Measured times from which the usual one is known.</summary>
+    [Number(1, 1_000)]
+    public int KnownGaps { get; init; } = 8;
+
+    /// <summary>Measured times from which another pace is evidence.</summary>
+    [Number(1, 1_000)]
+    public int PaceGaps { get; init; } = 16;
+
+    /// <summary>Time between two records, as a share of the usual, below which they may be of two devices.</summary>
+    [Number(0.1, 1)]
+    public double QuickPace { get; init; } = 0.7;
+
+    /// <summary>The same, below which two records from two far locations are of two devices.</summary>
+    [Number(0.05, 1)]
+    public double TooQuickPace { get; init; } = 0.5;
+
+    /// <summary>
+    /// Seconds in two locations at once for each second of work that one device cannot have done. Two devices do half of the work too much,
+    /// and half of that is visible: the other half comes from one location in a row.
+    /// </summary>
+    [Number(0.1, 100)]
+    public double PaceTwinWeight { get; init; } = 4;
+
+    /// <summary>Seconds in a third location for each second of work that one device cannot have done.</summary>
+    [Number(0.01, 10)]
+    public double PaceCloneWeight { get; init; } = 0.25;
+
+    /// <summary>
+    /// Variance of the times between records, in squares of the usual one, above which <see cref="PaceCloneWeight"/> falls. The default is
+    /// that of times spread evenly to within half of the usual: ((1.5 − 0.5)² / 12).
+    /// </summary>
+    [Number(0.001, 1)]
+    public double SteadySpread { get; init; } = 0.083;
+
+    // What is remembered.
+
+    /// <summary>How long presence counts as evidence, and how long it is kept.</summary>
+    [JsonPropertyName("memory_days"), Days(1, 90)]
+    public TimeSpan Memory { get; init; } = TimeSpan.FromDays(21);
+
+    /// <summary>How long time at once is summed.</summary>
+    [JsonPropertyName("overlap_days"), Days(1, 90)]
+    public TimeSpan OverlapMemory { get; init; } = TimeSpan.FromDays(7);
+
+    /// <summary>
+    /// Identities of a license; the one that was used least recently is dropped first. At most <see cref="ConcurrentUse.MaxGroups"/>,
+    /// because <see cref="ConcurrentUse"/> counts them in a word of 64 bits.
+    /// </summary>
+    [Number(2, ConcurrentUse.MaxGroups)]
+    public int MaxIdentities { get; init; } = 24;
+
+    /// <summary>Spans of presence of an identity. Beyond that the two nearest are joined. A week with one span an hour fits.</summary>
+    [Number(2, 320)]
+    public int MaxPresenceSpans { get; init; } = 160;
+
+    /// <summary>Networks of an identity; the one that was used least recently is dropped first.</summary>
+    [Number(2, 48)]
+    public int MaxNetworks { get; init; } = 12;
+
+    /// <summary>Sessions of an identity; the oldest is dropped first. Four days with one session an hour fit.</summary>
+    [Number(2, 192)]
+    public int MaxSessions { get; init; } = 96;
+
+    /// <summary>The same while the identity has one network only: nothing can overlap yet.</summary>
+    [Number(1, 192)]
+    public int MaxSessionsOnOneNetwork { get; init; } = 6;
+
+    /// <summary>Networks of a license in 24 hours. More are not counted.</summary>
+    [Number(1, 1_000)]
+    public int MaxNetworksInDay { get; init; } = 64;
+
+    /// <summary>Changes of network of an identity in an hour. More are not counted.</summary>
+    [Number(1, 1_000)]
+    public int MaxNetworkChanges { get; init; } = 32;
+
+    // What is done.
+
+    /// <summary>Share of a suspension's evidence from which there is an alert. Less happens by chance.</summary>
+    [Number(0, 1)]
+    public double AlertShare { get; init; } = 0.1;
+
+    /// <summary>Share of a suspension's evidence from which the customer is notified.</summary>
+    [Number(0, 1)]
     public double NotifyShare { get; init; } = 0.4;
 
-    /// <summary>Share of a suspension's evidence from which unknown devices are refused. 0 to 1.</summary>
+    /// <summary>Share of a suspension's evidence from which unknown devices are refused.</summary>
+    [Number(0, 1)]
     public double RefuseShare { get; init; } = 0.75;
 
-    /// <summary>The most that is done about people and devices at once, and about clones (CONCURRENT_SESSIONS).</summary>
+    /// <summary>The strongest action for people and devices at once, and for clones (CONCURRENT_SESSIONS).</summary>
     public FindingAction ConcurrentAtMost { get; init; } = FindingAction.Suspend;
 
-    /// <summary>The most that is done about people who take turns (UNUSUAL_USAGE_PATTERN).</summary>
+    /// <summary>The strongest action for people who take turns (UNUSUAL_USAGE_PATTERN).</summary>
     public FindingAction TurnsAtMost { get; init; } = FindingAction.Suspend;
 
-    /// <summary>Hours between two updates of an incident that only goes on.</summary>
-    public double UpdateHours { get; init; } = 1;
+    /// <summary>Time between two updates of an incident that did not get worse.</summary>
+    [JsonPropertyName("update_hours"), Hours(0, 168)]
+    public TimeSpan UpdateInterval { get; init; } = TimeSpan.FromHours(1);
+
+    /// <summary>
+    /// One sentence for each field outside its range: its name in the policy file, the range, and the default as an example. Empty for a
+    /// valid policy.
+    /// </summary>
+    public IReadOnlyList<string> Faults()
+    {
+        var faults = new List<string>();
+        foreach (var property in typeof(DetectionPolicy).GetProperties())
+        {
+            if (property.GetCustomAttributes().OfType<IPolicyRange>().SingleOrDefault() is not { } range)
+                continue;
+            var value = range.InUnit(property.GetValue(this)!);
+            if (value >= range.Least && value <= range.Most)
+                continue;
+            var example = range.InUnit(property.GetValue(Defaults)!);
+            faults.Add(string.Create(CultureInfo.InvariantCulture,
+                $"{FileName(property)} must be from {range.Least} to {range.Most}, such as {example}"));
+        }
+
+        foreach (var (name, action) in (IEnumerable<(string, FindingAction)>)
+            [("concurrent_at_most", ConcurrentAtMost), ("turns_at_most", TurnsAtMost)])
+        {
+            if (!Enum.IsDefined(action))
+                faults.Add($"{name} must be ALERT, NOTIFY, REFUSE or SUSPEND");
+        }
+
+        return faults;
+    }
+
+    private static readonly DetectionPolicy Defaults = new();
+
+    private static string FileName(PropertyInfo property) =>
+        property.GetCustomAttribute<JsonPropertyNameAttribute>()?.Name ?? JsonNamingPolicy.SnakeCaseLower.ConvertName(property.Name);
+}
+
+internal static class Durations
+{
+    /// <summary>Whole seconds, as the detector's state counts time.</summary>
+    public static long Seconds(this TimeSpan duration) => (long)duration.TotalSeconds;
 }

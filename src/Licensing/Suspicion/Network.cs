@@ -3,10 +3,13 @@ using System.Net.Sockets;
 
 namespace Licensing.Suspicion;
 
-/// <summary>What an address says about sameness: IPv4 whole, IPv6 by its /64, since a host changes the lower half by itself.</summary>
+/// <summary>
+/// Networks as the detector compares them: an IPv4 address as a whole, IPv6 by its /64, because a host changes the lower half by itself.
+/// The keys are part of stored states.
+/// </summary>
 public static class Network
 {
-    /// <summary>The key under which uses from one line are gathered, such as 203.0.113.9 or 2001:db8:1:2::/64; empty for null.</summary>
+    /// <summary>The key of an address's network, such as 203.0.113.9 or 2001:db8:1:2::/64; empty for null.</summary>
     public static string Of(IPAddress? address)
     {
         if (address is null)
@@ -22,22 +25,28 @@ public static class Network
         return new IPAddress(bytes).ToString() + "/64";
     }
 
-    /// <summary>The neighbourhood of a key: /24 of IPv4, the /64 itself of IPv6. A carrier's or a host's neighbours count as one.</summary>
-    public static string Neighbourhood(string network) => Leading(network, 3);
+    /// <summary>
+    /// The key of the neighborhood: /24 of IPv4, the /64 itself of IPv6. Neighbors at a carrier or a host count as one network.
+    /// </summary>
+    public static string Neighborhood(string network) => Leading(network, 3);
 
-    /// <summary>Whether two keys can be one carrier's: within a /12 of IPv4, a /32 of IPv6.</summary>
-    public static bool SameBlock(string a, string b)
+    /// <summary>
+    /// True when two networks may belong to one provider: their IPv4 addresses share the leading bits, or their IPv6 ones a /32.
+    /// </summary>
+    /// <param name="bits">For IPv4, 8 to 16.</param>
+    public static bool SameBlock(string a, string b, int bits)
     {
         var (first, second) = (Leading(a, 2), Leading(b, 2));
         return string.Equals(first, second, StringComparison.Ordinal)
-            || (Parse(first) is { } x && Parse(second) is { } y && x.High == y.High && x.Low >> 4 == y.Low >> 4);
+            || (Parse(first) is { } x && Parse(second) is { } y && x >> (16 - bits) == y >> (16 - bits));
     }
 
-    private static (int High, int Low)? Parse(string leading) =>
+    /// <summary>The first two bytes of an IPv4 address as one number; null for anything else.</summary>
+    private static int? Parse(string leading) =>
         leading.Split('.') is [var high, var low]
         && int.TryParse(high, System.Globalization.CultureInfo.InvariantCulture, out var first)
         && int.TryParse(low, System.Globalization.CultureInfo.InvariantCulture, out var second)
-            ? (first, second)
+            ? (first << 8) | second
             : null;
 
     private static string Leading(string network, int parts)

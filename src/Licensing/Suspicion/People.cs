@@ -1,18 +1,14 @@
 namespace Licensing.Suspicion;
 
 /// <summary>
-/// Who is whom: identities that share an account or an EA are one person, and two people who share a line are one, since a demo account runs
-/// beside the live one. Three or more on a line are a group behind one exit and stay apart.
+/// The grouping of identities to people and devices. Identities with the same account or EA are one person. Two people on one network are
+/// one person, because a demo account runs beside the live one. Three or more on one network are a group behind one exit; they stay apart.
 /// </summary>
-/// <param name="Person">By the index of the identity.</param>
-/// <param name="Device">By the index of the identity: terminals of one person on one line are one device.</param>
+/// <param name="Person">The person, by the index of the identity.</param>
+/// <param name="Device">The device, by the index of the identity. Terminals of one person on one network are one device.</param>
 internal sealed record People(int[] Person, int[] Device)
 {
-    private const long Day = 86_400;
-    private const long ApartSeconds = 6 * 3600;
-    private const int SteadyRecords = 8;
-
-    public static People Of(LicenseUse state, DetectionPolicy policy)
+    public static People Of(DetectionState state, DetectionPolicy policy)
     {
         var all = state.Identities;
         var person = Enumerable.Range(0, all.Count).ToArray();
@@ -22,9 +18,9 @@ internal sealed record People(int[] Person, int[] Device)
             for (var j = i + 1; j < all.Count; j++)
             {
                 var (a, b) = (all[i], all[j]);
-                var sameEa = a.Ea.Length > 0 && string.Equals(a.Ea, b.Ea, StringComparison.Ordinal) && !ApartAtOnce(a, b);
+                var sameEa = a.Ea.Length > 0 && string.Equals(a.Ea, b.Ea, StringComparison.Ordinal) && !ApartAtOnce(a, b, policy);
                 var sameAccount = a.Account != 0 && a.Account == b.Account;
-                // What names no account, or no EA, can't be told from the others: unknown is not another person.
+                // An identity without an account or an EA may be any of the others: unknown is not another person.
                 var unknown = a.Account == 0 || b.Account == 0 || a.Ea.Length == 0 || b.Ea.Length == 0;
                 var trusted = a.Trusted && b.Trusted;
                 if (sameEa || sameAccount || unknown || trusted)
@@ -40,11 +36,14 @@ internal sealed record People(int[] Person, int[] Device)
 
     private static int[] Flatten(int[] parent) => [.. parent.Select((_, i) => Find(parent, i))];
 
-    /// <summary>One EA's name with two accounts at work on two steady lines for hours: a copied folder, not one terminal.</summary>
-    private static bool ApartAtOnce(IdentityUse a, IdentityUse b) =>
-        a.Records >= SteadyRecords && b.Records >= SteadyRecords && !a.Roams && !b.Roams && SharedRecords(a, b) == 0 && Spans.Overlap(a.Stints, b.Stints) >= ApartSeconds;
+    /// <summary>One EA with two accounts at work on two steady networks at once for hours: a copied folder, not one terminal.</summary>
+    private static bool ApartAtOnce(IdentityUse a, IdentityUse b, DetectionPolicy policy) =>
+        a.Records >= policy.ApartRecords && b.Records >= policy.ApartRecords && !a.Roams(policy) && !b.Roams(policy)
+        && SharedRecords(a, b) == 0 && Spans.Overlap(a.Presence, b.Presence) >= policy.ApartDuration.Seconds();
 
-    /// <summary>Joins pairs of people on a line that nobody else uses meanwhile, the most used lines first; one companion at a time.</summary>
+    /// <summary>
+    /// Joins pairs of people on a network that nobody else uses in the same period, the most used networks first; one companion at a time.
+    /// </summary>
     private static void JoinCompanions(List<IdentityUse> all, int[] person, int[] device, DetectionPolicy policy)
     {
         var pairs = new List<(int Records, int A, int B)>();
@@ -92,19 +91,20 @@ internal sealed record People(int[] Person, int[] Device)
     {
         var (a, b) = (all[i], all[j]);
         var shared = 0;
-        foreach (var line in a.Lines)
+        var gap = policy.CompanionGap.Seconds();
+        foreach (var network in a.Networks)
         {
-            if (b.Lines.Find(other => string.Equals(other.Network, line.Network, StringComparison.Ordinal)) is not { } same)
+            if (b.On(network.Network) is not { } same)
                 continue;
-            var (from, to) = (Math.Max(line.FirstAt, same.FirstAt) - Day, Math.Min(line.LastAt, same.LastAt) + Day);
-            if (from <= to && !ThirdOn(all, person, i, j, line.Network, from + Day, to - Day))
-                shared += Math.Min(line.Records, same.Records);
+            var (from, to) = (Math.Max(network.FirstAt, same.FirstAt), Math.Min(network.LastAt, same.LastAt));
+            if (from - gap <= to + gap && !ThirdOn(all, person, i, j, network.Network, from, to))
+                shared += Math.Min(network.Records, same.Records);
         }
 
-        if (shared > 0 || !MayRoamTogether(a, b) || !NearWhileRoaming(a, b, policy))
+        if (shared > 0 || !MayRoamTogether(a, b, policy) || !NearWhileRoaming(a, b, policy))
             return shared;
         for (var k = 0; k < all.Count; k++)
-            if (IsThird(person, i, j, k) && all[k].Roams && NearWhileRoaming(a, all[k], policy))
+            if (IsThird(person, i, j, k) && all[k].Roams(policy) && NearWhileRoaming(a, all[k], policy))
                 return 0;
         return 1;
     }
@@ -115,29 +115,31 @@ internal sealed record People(int[] Person, int[] Device)
     private static bool ThirdOn(List<IdentityUse> all, int[] person, int i, int j, string network, long from, long to)
     {
         for (var k = 0; k < all.Count; k++)
-            if (IsThird(person, i, j, k) && all[k].Lines.Exists(line =>
-                string.Equals(line.Network, network, StringComparison.Ordinal) && line.FirstAt <= Math.Max(from, to) && line.LastAt >= Math.Min(from, to)))
+            if (IsThird(person, i, j, k) && all[k].On(network) is { } known
+                && known.FirstAt <= Math.Max(from, to) && known.LastAt >= Math.Min(from, to))
                 return true;
         return false;
     }
 
-    /// <summary>Too few records to know counts as roaming beside one that does: a demo account is new on the phone line of the live one.</summary>
-    private static bool MayRoamTogether(IdentityUse a, IdentityUse b) =>
-        (a.Roams && (b.Roams || b.Records < IdentityUse.KnownRecords)) || (b.Roams && a.Records < IdentityUse.KnownRecords);
+    /// <summary>
+    /// An identity with too few records to know counts as roaming beside one that roams: a demo account is new on the phone of the live
+    /// one.
+    /// </summary>
+    private static bool MayRoamTogether(IdentityUse a, IdentityUse b, DetectionPolicy policy) =>
+        (a.Roams(policy) && (b.Roams(policy) || b.Records < policy.RoamingRecords))
+        || (b.Roams(policy) && a.Records < policy.RoamingRecords);
 
     private static bool NearWhileRoaming(IdentityUse a, IdentityUse b, DetectionPolicy policy) =>
-        Place.LeastKm(a.LatestLine?.Place, b.LatestLine?.Place, policy.PlaceRadiusKm) is { } km
+        Location.LeastKm(a.LatestNetwork?.Location, b.LatestNetwork?.Location, policy.LocationRadiusKm) is { } km
             ? km < policy.FarKm
-            : a.Lines.Exists(x => b.Lines.Exists(y =>
-                Network.SameBlock(x.Network, y.Network)));
+            : a.Networks.Exists(x => b.Networks.Exists(y => Network.SameBlock(x.Network, y.Network, policy.ProviderBlockBits)));
 
-    internal static int SharedRecords(IdentityUse a, IdentityUse b)
+    private static int SharedRecords(IdentityUse a, IdentityUse b)
     {
         var shared = 0;
-        foreach (var line in a.Lines)
-            foreach (var other in b.Lines)
-                if (string.Equals(line.Network, other.Network, StringComparison.Ordinal))
-                    shared += Math.Min(line.Records, other.Records);
+        foreach (var network in a.Networks)
+            if (b.On(network.Network) is { } same)
+                shared += Math.Min(network.Records, same.Records);
         return shared;
     }
 

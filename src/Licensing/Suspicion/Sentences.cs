@@ -2,9 +2,10 @@ using System.Globalization;
 
 namespace Licensing.Suspicion;
 
-/// <summary>The sentence that operators and customers read.</summary>
+/// <summary>The description of a finding, for operators and customers.</summary>
 internal static class Sentences
 {
+    /// <summary>Devices that a sentence names; the rest are counted.</summary>
     private const int Named = 4;
 
     public static string Of(Evidence evidence)
@@ -13,12 +14,17 @@ internal static class Sentences
         var when = When(evidence.From, evidence.To);
         return evidence.Rule switch
         {
-            Rule.PeopleAtOnce => $"Devices of {evidence.People} people were in use at once for {Length(evidence.MinutesAtOnce)} {when}, the license is for {evidence.DeviceLimit}: {devices}.",
-            Rule.DevicesAtOnce => $"{evidence.Devices.Count} devices of {evidence.People} people were in use together for {Length(evidence.Measured)} {when}, the license is for {evidence.DeviceLimit}: {devices}.",
-            Rule.Turns => $"{evidence.People} people took turns over {Length(evidence.Measured)} {when}, each coming back after the others: {devices}.",
-            Rule.ClonedIdentity => $"One EA and account worked in {evidence.Devices.Count} places at once for {Length(evidence.Measured)} {when}: {devices}.",
+            Rule.PeopleAtOnce => $"Devices of {evidence.People} people were in use at once for {Length(evidence.MinutesAtOnce)} {when}, "
+                + $"the license is for {evidence.DeviceLimit}: {devices}.",
+            Rule.DevicesAtOnce => $"{evidence.Devices.Count} devices of {evidence.People} people were in use together for "
+                + $"{Length(evidence.Measured)} {when}, the license is for {evidence.DeviceLimit}: {devices}.",
+            Rule.Turns => $"{evidence.People} people took turns over {Length(evidence.Measured)} {when}, "
+                + $"each coming back after the others: {devices}.",
+            Rule.ClonedIdentity => $"One EA and account worked in {evidence.Devices.Count} places at once for "
+                + $"{Length(evidence.Measured)} {when}: {devices}.",
             Rule.Networks => $"{Number(evidence.Measured)} networks were in use within 24 hours {when}: {devices}.",
-            Rule.NetworkChanges => $"One device changed its network {Number(evidence.Measured)} times within an hour {when}: {devices}.",
+            Rule.NetworkChanges => $"One device changed its network {Number(evidence.Measured)} times within an hour {when}: "
+                + $"{devices}.",
             _ => $"One device moved at {Number(evidence.Measured)} km/h {when}, faster than an aircraft: {devices}.",
         };
     }
@@ -31,7 +37,7 @@ internal static class Sentences
 
     private static string Name(EvidenceDevice device) => string.IsNullOrEmpty(device.EaInstanceId) ? "an unnamed EA" : device.EaInstanceId;
 
-    private static string Where(EvidenceDevice device) => (device.City ?? device.Country) is { } place ? $" in {place}" : "";
+    private static string Where(EvidenceDevice device) => (device.City ?? device.Country) is { } location ? $" in {location}" : "";
 
     private static string When(DateTimeOffset from, DateTimeOffset to) =>
         from.UtcDateTime.Date == to.UtcDateTime.Date ? $"on {Date(from)}" : $"between {Date(from)} and {Date(to)}";

@@ -4,7 +4,7 @@ using Xunit;
 
 namespace LicenseFunctions.Tests.Failures;
 
-/// <summary>What callers see while PostgreSQL is away or its disk is full (docs/failures.md), and that all is well afterwards by itself.</summary>
+/// <summary>What callers see while PostgreSQL is down or its disk is full (docs/failures.md). The backend recovers by itself.</summary>
 public sealed class DatabaseFailureTests(PostgresFixture postgres) : IAsyncLifetime
 {
     private const string Check = """{"ea_instance_id": "EA-1", "mt5_account_number": 1001}""";
@@ -20,7 +20,7 @@ public sealed class DatabaseFailureTests(PostgresFixture postgres) : IAsyncLifet
     public ValueTask DisposeAsync() => server.DisposeAsync();
 
     [Fact]
-    public async Task PostgreSQL_StopsAndStartsUnderLoad_Answers503AndThenAsBefore()
+    public async Task PostgreSQL_StopsAndStartsUnderLoad_Answers503AndRecovers()
     {
         await using var database = await server.NewDatabaseAsync();
         await using var app = await StartAsync(database);
@@ -43,7 +43,7 @@ public sealed class DatabaseFailureTests(PostgresFixture postgres) : IAsyncLifet
     }
 
     [Fact]
-    public async Task ADiskThatIsFull_RefusesWritesAndServesReads_UntilThereIsRoom()
+    public async Task AFullDisk_RefusesWritesAndServesReads_UntilThereIsSpace()
     {
         Assert.SkipUnless(Environment.IsPrivilegedProcess, "A full disk is a small file system in memory, which only root may mount.");
         var disk = await Programs.NewFolderAsync();
@@ -85,9 +85,10 @@ public sealed class DatabaseFailureTests(PostgresFixture postgres) : IAsyncLifet
         }
     }
 
-    private static Task<RunningApp> StartAsync(TestDatabase database) => RunningApp.StartAsync(database, ("RATE_LIMIT_PER_MINUTE", "1000000"));
+    private static Task<RunningApp> StartAsync(TestDatabase database) =>
+        RunningApp.StartAsync(database, ("RATE_LIMIT_PER_MINUTE", "1000000"));
 
-    /// <summary>A thousand records of a license that nobody has: they are quarantined, which is a write like any other.</summary>
+    /// <summary>A thousand records of an unknown license. They are quarantined, which is a write, too.</summary>
     private static async Task<(int Status, string? Code)> PostUsageAsync(RunningApp app)
     {
         var record = """{"note":"NOTE"}""".Replace("NOTE", new string('x', 900), StringComparison.Ordinal);

@@ -33,9 +33,10 @@ public sealed class SlowClientTests(PostgresFixture postgres)
     }
 
     [Fact]
-    public async Task TenThousandIdleConnections_CostALittleMemoryAndNobodysChecks()
+    public async Task TenThousandIdleConnections_UseLittleMemoryAndDelayNoCheck()
     {
-        Assert.SkipUnless(OpenFiles() > Idle + 1000, $"{Idle} connections need as many open files, and the hard limit here is {OpenFiles()} (ulimit -Hn).");
+        Assert.SkipUnless(OpenFiles() > Idle + 1000,
+            $"{Idle} connections need as many open files, and the hard limit here is {OpenFiles()} (ulimit -Hn).");
         await using var database = await postgres.NewDatabaseAsync();
         await using var app = await RunningApp.StartAsync(database, ("RATE_LIMIT_PER_MINUTE", "1000000"));
         await CheckAsync(app);
@@ -67,7 +68,7 @@ public sealed class SlowClientTests(PostgresFixture postgres)
         return socket;
     }
 
-    /// <returns>All that the server says until it hangs up.</returns>
+    /// <returns>Everything that the server sends until it closes the connection.</returns>
     private static async Task<string> SendAndListenAsync(RunningApp app, string text)
     {
         using var socket = await ConnectAsync(app);

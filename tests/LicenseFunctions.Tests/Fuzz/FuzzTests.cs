@@ -15,8 +15,9 @@ using Xunit;
 namespace LicenseFunctions.Tests.Fuzz;
 
 /// <summary>
-/// Hostile input by seed, over every route of /openapi.json and over the queue, at a real backend: no 500, no hang, no growth, every
-/// error a problem with a known code. <c>FUZZ_SEED=n ./dev test Fuzz</c> begins with another seed; a failed case names its own.
+/// Sends hostile input, generated from a seed, to every route of /openapi.json and to the queue of a real backend. Expects no 500, no hang,
+/// no growth, and a known code in every problem. <c>FUZZ_SEED=n ./dev test Fuzz</c> starts with another seed. A failed case prints its
+/// seed.
 /// </summary>
 public sealed partial class FuzzTests(PostgresFixture postgres)
 {
@@ -34,7 +35,7 @@ public sealed partial class FuzzTests(PostgresFixture postgres)
     private static CancellationToken Cancelled => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task EveryRouteAndTheQueue_FiftyThousandHostileCases_AreTakenOrRefusedByAKnownCode()
+    public async Task EveryRouteAndTheQueue_FiftyThousandHostileCases_AreAcceptedOrRefusedWithAKnownCode()
     {
         await using var scene = await UsageScene.NewAsync(postgres);
         var known = await KnownAsync(scene);
@@ -63,7 +64,8 @@ public sealed partial class FuzzTests(PostgresFixture postgres)
     }
 
     private static Task EachAsync(int cases, Func<int, Task> run) => Parallel.ForEachAsync(
-        Enumerable.Range(0, cases), new ParallelOptions { MaxDegreeOfParallelism = AtOnce, CancellationToken = Cancelled }, async (i, _) => await run(i));
+        Enumerable.Range(0, cases), new ParallelOptions { MaxDegreeOfParallelism = AtOnce, CancellationToken = Cancelled },
+            async (i, _) => await run(i));
 
     private async Task SendAsync(RunningApp app, Route route, int seed, IReadOnlyList<string> known, HashSet<string> codes)
     {
@@ -82,13 +84,15 @@ public sealed partial class FuzzTests(PostgresFixture postgres)
                 return;
             }
 
-            // Without a body the server speaks, and no function was asked: there is no such route, the address holds %00, or it is too long.
+            // An empty body comes from the server, not from a function: the route is unknown, or the URL contains %00 or is too long.
             if (status is 400 or 404 or 414 && text.Length == 0)
                 return;
-            // A page that isn't there is told to a person.
+            // A missing page is answered in HTML.
             if (status == 404 && route.Path.StartsWith("/app/", StringComparison.Ordinal))
                 return;
-            var code = answer.Content.Headers.ContentType?.MediaType == "application/problem+json" ? (string?)JsonNode.Parse(text)!["code"] : null;
+            var code = answer.Content.Headers.ContentType?.MediaType == "application/problem+json"
+                ? (string?)JsonNode.Parse(text)!["code"]
+                : null;
             if (code is null || !codes.Contains(code) || (status >= 500 && status != 503))
                 faults.Enqueue($"{what}: {status} {text[..Math.Min(text.Length, 300)]}");
         }
@@ -98,21 +102,25 @@ public sealed partial class FuzzTests(PostgresFixture postgres)
         }
     }
 
-    /// <summary>All go over one link, a batch at a time, as a broker's do; one that a function throws at comes back.</summary>
+    /// <summary>All messages use one link, a batch at a time, as from a broker. One whose function throws is delivered again.</summary>
     private async Task QueueAsync(RunningApp app, IReadOnlyList<string> known)
     {
         var schema = JsonNode.Parse("""
             {"type": "object", "properties": {
-              "record_id": {"type": "string"}, "logged_at": {"type": "string"}, "token_hash": {"type": "string"}, "subscription_id": {"type": "string"},
+              "record_id": {"type": "string"}, "logged_at": {"type": "string"}, "token_hash": {"type": "string"},
+              "subscription_id": {"type": "string"},
               "ip_address": {"type": "string"}, "ea_instance_id": {"type": "string"}, "mt5_account_number": {"type": "integer"},
-              "signals_received": {"type": ["integer", "null"]}, "signals_executed": {"type": "integer"}, "signals_rejected": {"type": "integer"},
-              "avg_latency_ms": {"type": ["integer", "null"]}, "session_duration_sec": {"type": "integer"}, "country_code": {"type": "string"},
+              "signals_received": {"type": ["integer", "null"]}, "signals_executed": {"type": "integer"},
+              "signals_rejected": {"type": "integer"},
+              "avg_latency_ms": {"type": ["integer", "null"]}, "session_duration_sec": {"type": "integer"},
+              "country_code": {"type": "string"},
               "city": {"type": "string"}, "latitude": {"type": "number"}, "longitude": {"type": "number"}}}
             """);
         var good = known.Where(one => one.StartsWith('{')).ToList();
         var connection = await new ConnectionFactory().CreateAsync(new Address(AmqpAddress().Match(app.Log).Value));
         var sender = new SenderLink(new Session(connection), "fuzz", "usage-records");
-        await Parallel.ForEachAsync(Enumerable.Range(0, QueueCases), new ParallelOptions { MaxDegreeOfParallelism = 200, CancellationToken = Cancelled }, async (i, _) =>
+        await Parallel.ForEachAsync(Enumerable.Range(0, QueueCases),
+            new ParallelOptions { MaxDegreeOfParallelism = 200, CancellationToken = Cancelled }, async (i, _) =>
         {
             var hostile = new Hostile(FirstSeed + i, known);
             var json = hostile.Below(10) switch
@@ -136,7 +144,7 @@ public sealed partial class FuzzTests(PostgresFixture postgres)
         await connection.CloseAsync();
     }
 
-    /// <summary>A good record with a new identity and one member changed.</summary>
+    /// <summary>A valid record with a new id and one changed member.</summary>
     private static string Changed(Hostile hostile, string record, JsonNode schema)
     {
         var changed = JsonNode.Parse(record)!.AsObject();
@@ -147,7 +155,7 @@ public sealed partial class FuzzTests(PostgresFixture postgres)
         return $"{rest[..^1]},\"{name}\":{hostile.Json(type)}}}";
     }
 
-    /// <summary>What exists: ids, tokens and records that get through to where it is written.</summary>
+    /// <summary>Existing ids, tokens and records, so that some cases reach the writes.</summary>
     private static async Task<IReadOnlyList<string>> KnownAsync(UsageScene scene)
     {
         var known = new List<string>();
@@ -157,14 +165,17 @@ public sealed partial class FuzzTests(PostgresFixture postgres)
             if (i == 0)
             {
                 await scene.Database.ExecuteAsync("update license_tokens set token_hash = @hash where subscription_id = @SubscriptionId",
-                    new { hash = Convert.ToHexStringLower(SHA256.HashData(Encoding.ASCII.GetBytes(LicenseToken))), license.SubscriptionId });
+                    new { hash = Convert.ToHexStringLower(SHA256.HashData(Encoding.ASCII.GetBytes(LicenseToken))),
+                        license.SubscriptionId });
             }
 
-            known.AddRange([license.SubscriptionId.ToString(), license.TokenHash, scene.Record(license), scene.Record(license, secondsAgo: 60)]);
+            known.AddRange([
+                license.SubscriptionId.ToString(), license.TokenHash, scene.Record(license), scene.Record(license, secondsAgo: 60)]);
             await scene.SendAsync(scene.Record(license, secondsAgo: 100), $$"""{"bad": {{i}}}""");
         }
 
-        await scene.Database.ExecuteAsync("select create_suspicious_activity_alert(subscription_id, 'MULTIPLE_IPS', 'HIGH', 'seen') from subscriptions");
+        await scene.Database.ExecuteAsync(
+            "select create_suspicious_activity_alert(subscription_id, 'MULTIPLE_IPS', 'HIGH', 'seen') from subscriptions");
         known.AddRange(await scene.Database.QueryAllAsync<string>(
             """
             select user_id::text from users union all select quarantine_id::text from usage_quarantine
@@ -178,7 +189,8 @@ public sealed partial class FuzzTests(PostgresFixture postgres)
         var (_, document, _) = await app.GetAsync("/openapi.json");
         var users = new Dictionary<string, string>
         {
-            ["Subscriber"] = RunningApp.Token("subscriber"), ["Operator"] = RunningApp.Token("operator"), ["Service"] = RunningApp.Token("service"),
+            ["Subscriber"] = RunningApp.Token("subscriber"), ["Operator"] = RunningApp.Token("operator"),
+                ["Service"] = RunningApp.Token("service"),
         };
         foreach (var token in users.Values)
             app.Secrets.Add(token);
@@ -186,7 +198,7 @@ public sealed partial class FuzzTests(PostgresFixture postgres)
             new HttpMethod(verb.Key.ToUpperInvariant()), path.Key, verb.Value!.AsObject(), users)))];
     }
 
-    /// <summary>Every word in capitals that stands as a text in the code: codes are never made up at run time.</summary>
+    /// <summary>Every upper-case string literal in the code: codes are never built at run time.</summary>
     private static HashSet<string> KnownCodes() => [.. new[] { "src/LicenseFunctions", "src/Licensing" }
         .SelectMany(folder => Directory.EnumerateFiles(Path.Combine(Repository.Root, folder), "*.cs", SearchOption.AllDirectories))
         .SelectMany(file => Code().Matches(File.ReadAllText(file)).Select(match => match.Groups[1].Value))];
@@ -211,7 +223,8 @@ public sealed partial class FuzzTests(PostgresFixture postgres)
             if (hostile.OneIn(4))
                 request.Headers.TryAddWithoutValidation("Idempotency-Key", Header(hostile.Text()));
             if (hostile.OneIn(4))
-                request.Headers.TryAddWithoutValidation("Accept", hostile.Of<string>(["text/csv", "*/*", "text/csv;q=0.1,application/json", "nonsense", "a/b;q=x"]));
+                request.Headers.TryAddWithoutValidation(
+                    "Accept", hostile.Of<string>(["text/csv", "*/*", "text/csv;q=0.1,application/json", "nonsense", "a/b;q=x"]));
             if (hostile.OneIn(8))
                 request.Headers.TryAddWithoutValidation("X-Forwarded-For", Header(hostile.Text()));
             if (request.Method != HttpMethod.Get)
@@ -225,7 +238,8 @@ public sealed partial class FuzzTests(PostgresFixture postgres)
 
         private void Authorize(Hostile hostile, HttpRequestMessage request)
         {
-            var role = hostile.OneIn(8) ? hostile.Of<string>(["Anonymous", "Subscriber", "Operator", "Service", "License"]) : hostile.Of(roles);
+            var role = hostile.OneIn(8) ? hostile.Of<string>([
+                "Anonymous", "Subscriber", "Operator", "Service", "License"]) : hostile.Of(roles);
             var value = role switch
             {
                 "Anonymous" => null,
@@ -243,7 +257,8 @@ public sealed partial class FuzzTests(PostgresFixture postgres)
             var schema = Operation["requestBody"]?["content"]?["application/json"]?["schema"];
             request.Content = new ByteArrayContent(hostile.Bytes(hostile.Json(schema)));
             request.Content.Headers.TryAddWithoutValidation("Content-Type", hostile.OneIn(15)
-                ? hostile.Of<string>(["text/plain", "application/json; charset=utf-16", "application/xml", "application/x-www-form-urlencoded", "nonsense"])
+                ? hostile.Of<string>([
+                    "text/plain", "application/json; charset=utf-16", "application/xml", "application/x-www-form-urlencoded", "nonsense"])
                 : "application/json");
             request.Headers.TransferEncodingChunked = hostile.OneIn(5);
         }

@@ -5,24 +5,32 @@ using LicenseFunctions.Infrastructure.Http;
 
 namespace LicenseFunctions.Tests.Fuzz;
 
-/// <summary>Values of one case: what was asked for, nearly that, and what nobody expects. The same seed makes the same case, but for the ids of its database.</summary>
+/// <summary>
+/// Values of one case: valid ones, nearly valid ones, and unexpected ones. The same seed makes the same case, except for database ids.
+/// </summary>
 internal sealed class Hostile(int seed, IReadOnlyList<string> known)
 {
     private static readonly string[] Texts =
     [
         "", " ", "x", "null", "true", "0", "-1", "1e400", "NaN", "Infinity", "9223372036854775808", "99999999999999999999999999",
-        "\0", "a\0b", "\u0001\u001f", "\u007f\u0080\uffff", "\u202e\u200f\ufeff", "🙂👩‍👩‍👧", "Ünïcödé", "\r\nX-Injected: 1", "\t", "\\", "\"", "'", "`",
-        "' or 1=1 --", "'; drop table users; --", "%", "%00", "%2e%2e%2f", "%s%n", "_", "../../../etc/passwd", "${jndi:ldap://x}", "{{7*7}}", "<script>", "=1+1",
-        "2026-11-23T00:00:00Z", "2026-11-23", "2026-13-45T99:99:99Z", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59.9999999Z", "-infinity", "now()",
-        "2026-11-23T00:00:00+14:00", "2026-02-29T00:00:00", "1", "7", "30", "100", "1001", "2147483648", "-9223372036854775808", "0x10", "1.5", "1,5",
+        "\0", "a\0b", "\u0001\u001f", "\u007f\u0080\uffff", "\u202e\u200f\ufeff", "🙂👩‍👩‍👧", "Ünïcödé", "\r\nX-Injected: 1", "\t", "\\",
+        "\"", "'", "`",
+        "' or 1=1 --", "'; drop table users; --", "%", "%00", "%2e%2e%2f", "%s%n", "_", "../../../etc/passwd", "${jndi:ldap://x}",
+        "{{7*7}}", "<script>", "=1+1",
+        "2026-11-23T00:00:00Z", "2026-11-23", "2026-13-45T99:99:99Z", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59.9999999Z", "-infinity",
+        "now()",
+        "2026-11-23T00:00:00+14:00", "2026-02-29T00:00:00", "1", "7", "30", "100", "1001", "2147483648", "-9223372036854775808", "0x10",
+        "1.5", "1,5",
         "127.0.0.1", "::1", "fe80::1%eth0", "300.1.1.1", "198.51.100.4/24", "::ffff:198.51.100.4", "00000000-0000-0000-0000-000000000000",
-        "{00000000-0000-4000-8000-000000000301}", "EA-1", "OPEN", "open", "RESOLVED", "HIGH", "ACTIVE", "hour", "day", "license", "country", "csv",
+        "{00000000-0000-4000-8000-000000000301}", "EA-1", "OPEN", "open", "RESOLVED", "HIGH", "ACTIVE", "hour", "day", "license", "country",
+        "csv",
         "a@x.test", "pm_card_visa", "stripe", "deadbeef",
     ];
 
     private static readonly string[] Numbers =
     [
-        "0", "-0", "1", "-1", "2", "7", "100", "1000", "1001", "2147483647", "2147483648", "-2147483649", "9223372036854775807", "9223372036854775808", "-9223372036854775809",
+        "0", "-0", "1", "-1", "2", "7", "100", "1000", "1001", "2147483647", "2147483648", "-2147483649", "9223372036854775807",
+        "9223372036854775808", "-9223372036854775809",
         "0.1", "1.0", "1e2", "1e-400", "1e308", "1e400", "123456789012345678901234567890", "0.00000000000000000000000000001",
     ];
 
@@ -52,7 +60,7 @@ internal sealed class Hostile(int seed, IReadOnlyList<string> known)
         return new(bytes);
     }
 
-    /// <summary>JSON text for a schema of /openapi.json; about a third of all values are of another kind than it asks for.</summary>
+    /// <summary>JSON text for a schema of /openapi.json; about a third of the values have another type than the schema.</summary>
     public string Json(JsonNode? schema, int depth = 0)
     {
         if (schema is not JsonObject asked || OneIn(12) || depth > 6)
@@ -76,7 +84,7 @@ internal sealed class Hostile(int seed, IReadOnlyList<string> known)
         };
     }
 
-    /// <summary>The text as it would be sent: now and then cut off, with bytes that are no UTF-8, or something else altogether.</summary>
+    /// <summary>The bytes of the text; sometimes truncated, with invalid UTF-8, or replaced by random ones.</summary>
     public byte[] Bytes(string json)
     {
         var bytes = Encoding.UTF8.GetBytes(json);

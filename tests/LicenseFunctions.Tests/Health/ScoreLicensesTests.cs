@@ -6,7 +6,7 @@ using Xunit;
 
 namespace LicenseFunctions.Tests.Health;
 
-/// <summary>The judgement over a real database: what marks a license due, what is stored, what the report says.</summary>
+/// <summary>Scoring with a real database: what makes a license due, what is stored, what the report shows.</summary>
 public sealed class ScoreLicensesTests(PostgresFixture postgres) : IAsyncLifetime
 {
     private static readonly HealthSettings Settings = new(2, TimeSpan.FromDays(3));
@@ -33,11 +33,13 @@ public sealed class ScoreLicensesTests(PostgresFixture postgres) : IAsyncLifetim
             price as (insert into master_pricing (master_id, monthly_fee_usd) select user_id, 30 from people where role = 'master'),
             subscription as (
                 insert into subscriptions (subscriber_id, master_id, created_at)
-                select (select user_id from people where role = 'subscriber'), (select user_id from people where role = 'master'), now() - interval '90 days'
+                select (select user_id from people where role = 'subscriber'),
+                       (select user_id from people where role = 'master'), now() - interval '90 days'
                 returning subscription_id, subscriber_id),
             token as (
                 insert into license_tokens (subscription_id, token_hash, expires_at, last_used_at, metadata)
-                select subscription_id, repeat('a', 64), now() + interval '20 days', now() - interval '1 hour', '{"auto_renew": true}' from subscription)
+                select subscription_id, repeat('a', 64), now() + interval '20 days', now() - interval '1 hour', '{"auto_renew": true}'
+                from subscription)
             select subscription_id, subscriber_id from subscription
             """);
     }
@@ -45,7 +47,7 @@ public sealed class ScoreLicensesTests(PostgresFixture postgres) : IAsyncLifetim
     public async ValueTask DisposeAsync() => await database.DisposeAsync();
 
     [Fact]
-    public async Task Run_ANewLicense_IsJudgedAndTheViewShowsIt()
+    public async Task Run_ANewLicense_IsScoredAndTheViewShowsIt()
     {
         Assert.Equal(1, await score.RunAsync(Stop));
 
@@ -54,7 +56,7 @@ public sealed class ScoreLicensesTests(PostgresFixture postgres) : IAsyncLifetim
     }
 
     [Fact]
-    public async Task Run_Again_JudgesNothing()
+    public async Task Run_Again_ScoresNothing()
     {
         await score.RunAsync(Stop);
 
@@ -75,7 +77,8 @@ public sealed class ScoreLicensesTests(PostgresFixture postgres) : IAsyncLifetim
         },
         {
             """
-            insert into license_devices (subscription_id, device_key, ea_instance_id, mt5_account_number, ip_address, slot, first_seen_at, last_seen_at)
+            insert into license_devices
+                (subscription_id, device_key, ea_instance_id, mt5_account_number, ip_address, slot, first_seen_at, last_seen_at)
             select subscription_id, n::text, n::text, n, '192.0.2.1', n, now(), now() from subscriptions, generate_series(1, 3) n
             """, 90
         },
@@ -83,7 +86,7 @@ public sealed class ScoreLicensesTests(PostgresFixture postgres) : IAsyncLifetim
 
     [Theory]
     [MemberData(nameof(Changes))]
-    public async Task Run_AfterAChange_JudgesThatLicenseAnew(string change, int expected)
+    public async Task Run_AfterAChange_ScoresThatLicenseAgain(string change, int expected)
     {
         await score.RunAsync(Stop);
         await database.ExecuteAsync(change);
@@ -93,7 +96,7 @@ public sealed class ScoreLicensesTests(PostgresFixture postgres) : IAsyncLifetim
     }
 
     [Fact]
-    public async Task Run_ASilentLicenseThatIsUsedAgain_GetsItsPointsBack()
+    public async Task Run_ASilentLicenseThatIsUsedAgain_RegainsItsPoints()
     {
         await database.ExecuteAsync("update license_tokens set last_used_at = now() - interval '40 days'");
         await score.RunAsync(Stop);
@@ -106,7 +109,7 @@ public sealed class ScoreLicensesTests(PostgresFixture postgres) : IAsyncLifetim
     }
 
     [Fact]
-    public async Task Run_WhenTheTimeHasCome_JudgesAnew()
+    public async Task Run_WhenTheLicenseIsDue_ScoresAgain()
     {
         await score.RunAsync(Stop);
         await database.ExecuteAsync("update license_health set due_at = now()");
@@ -115,14 +118,14 @@ public sealed class ScoreLicensesTests(PostgresFixture postgres) : IAsyncLifetim
     }
 
     [Fact]
-    public async Task Save_AChangeDuringTheJudgement_LeavesTheLicenseDue()
+    public async Task Save_AfterAChangeDuringScoring_LeavesTheLicenseDue()
     {
         await score.RunAsync(Stop);
         var store = new HealthStore(database.Database);
         HealthRow? row = null;
         await foreach (var one in store.LoadAsync([license], 2, Stop))
             row = one;
-        await database.ExecuteAsync("select create_suspicious_activity_alert(subscription_id, 'MULTIPLE_IPS', 'HIGH', 'x') from subscriptions");
+        await AddAlertAsync("HIGH");
 
         await store.SaveAsync([new ScoredHealth(row!, row!.Facts.Status, HealthScore.Of(row.Facts), row.Facts.Now.AddHours(6))], Stop);
 
@@ -130,11 +133,11 @@ public sealed class ScoreLicensesTests(PostgresFixture postgres) : IAsyncLifetim
     }
 
     [Fact]
-    public async Task Run_AScoreThatChanges_IsKeptByDayWithItsReasons()
+    public async Task Run_AChangedScore_IsStoredByDayWithItsReasons()
     {
         await score.RunAsync(Stop);
         await database.ExecuteAsync("update license_health_days set day = day - 1");
-        await database.ExecuteAsync("select create_suspicious_activity_alert(subscription_id, 'MULTIPLE_IPS', 'LOW', 'x') from subscriptions");
+        await AddAlertAsync("LOW");
         await score.RunAsync(Stop);
 
         var reply = (await show.RunAsync(new Caller(CallerRole.Subscriber, owner), license, Stop)).Value;
@@ -148,14 +151,15 @@ public sealed class ScoreLicensesTests(PostgresFixture postgres) : IAsyncLifetim
     }
 
     [Fact]
-    public async Task Show_ASuspensionOfOurs_SaysSuspendedAndTheWayToAppeal()
+    public async Task Show_ASuspendedLicense_LinksToTheAppeal()
     {
         await database.ExecuteAsync(
             """
             update license_tokens set is_active = false, revoked_at = now(), revoked_reason = 'Auto-suspended: x';
             update subscriptions set state = 'SUSPENDED_ADMIN', paused_reason = 'License suspended: x';
             insert into license_suspensions (subscription_id, cause, reason, previous_state, token_ids)
-            select subscription_id, 'DEVICE_LIMIT', 'License suspended: x', 'SYNCED', array(select token_id from license_tokens) from subscriptions
+            select subscription_id, 'DEVICE_LIMIT', 'License suspended: x', 'SYNCED', array(select token_id from license_tokens)
+            from subscriptions
             """);
 
         var reply = (await show.RunAsync(new Caller(CallerRole.Operator), license, Stop)).Value;
@@ -165,15 +169,15 @@ public sealed class ScoreLicensesTests(PostgresFixture postgres) : IAsyncLifetim
     }
 
     [Fact]
-    public async Task Show_SomebodyElsesLicense_IsNotFound()
+    public async Task Show_ALicenseOfAnotherOwner_IsNotFound()
     {
         var reply = await show.RunAsync(new Caller(CallerRole.Subscriber, Guid.NewGuid()), license, Stop);
 
-        Assert.Equal("NOT_FOUND", reply.Refusal?.Code);
+        Assert.Equal("LICENSE_NOT_FOUND", reply.Refusal?.Code);
     }
 
     [Fact]
-    public async Task Run_ThousandsOfLicenses_JudgesThemAll()
+    public async Task Run_ThousandsOfLicenses_ScoresThemAll()
     {
         await database.ExecuteAsync(
             """
@@ -186,13 +190,18 @@ public sealed class ScoreLicensesTests(PostgresFixture postgres) : IAsyncLifetim
             insert into subscriptions (subscriber_id, master_id)
             select u.user_id, s.master_id from users u, (select master_id from subscriptions limit 1) s where u.email ~ '^m[0-9]';
             insert into license_health (subscription_id, due_at)
-            select subscription_id, '2020-01-01' from subscriptions where subscription_id not in (select subscription_id from license_tokens)
+            select subscription_id, '2020-01-01' from subscriptions
+            where subscription_id not in (select subscription_id from license_tokens)
             """);
 
-        // Those without a token are due the longest, and are in nobody's way.
+        // Licenses without a token are due the longest and don't block the others.
         Assert.Equal(7001, await score.RunAsync(Stop));
         Assert.Equal(0, await score.RunAsync(Stop));
     }
 
-    private Task<int> StoredAsync() => database.QueryAsync<int>("select score from license_health where subscription_id = @license", new { license });
+    private Task<int> AddAlertAsync(string severity) => database.ExecuteAsync(
+        "select create_suspicious_activity_alert(subscription_id, 'MULTIPLE_IPS', @severity, 'x') from subscriptions", new { severity });
+
+    private Task<int> StoredAsync() =>
+        database.QueryAsync<int>("select score from license_health where subscription_id = @license", new { license });
 }

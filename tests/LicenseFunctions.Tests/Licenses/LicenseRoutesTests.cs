@@ -5,7 +5,7 @@ using Xunit;
 
 namespace LicenseFunctions.Tests.Licenses;
 
-/// <summary>The routes of devices, tokens and suspensions, over HTTP.</summary>
+/// <summary>The routes for devices, tokens and suspensions, over HTTP.</summary>
 public sealed class LicenseRoutesTests(PostgresFixture postgres) : IAsyncLifetime
 {
     private LicenseScene scene = null!;
@@ -38,7 +38,8 @@ public sealed class LicenseRoutesTests(PostgresFixture postgres) : IAsyncLifetim
         Assert.Equal(
             ["valid", "code", "detail", "reasons", "subscription_id", "status", "expires_at", "device", "devices", "nonce", "checked_at"],
             body!.AsObject().Select(field => field.Key));
-        Assert.Equal(("VALID", "ACTIVE", "n-1", true), ((string)body["code"]!, (string)body["status"]!, (string)body["nonce"]!, (bool)body["device"]!["is_new"]!));
+        Assert.Equal(("VALID", "ACTIVE", "n-1", true),
+            ((string)body["code"]!, (string)body["status"]!, (string)body["nonce"]!, (bool)body["device"]!["is_new"]!));
         Assert.Equal((1, 2), ((int)body["devices"]!["used"]!, (int)body["devices"]!["max"]!));
         Assert.EndsWith("Z", (string)body["checked_at"]!, StringComparison.Ordinal);
     }
@@ -46,18 +47,20 @@ public sealed class LicenseRoutesTests(PostgresFixture postgres) : IAsyncLifetim
     [Fact]
     public async Task Validate_UnknownToken_IsAVerdictWithEveryField()
     {
-        var (status, body, _) = await app.PostAsync("/api/v1/licenses/validate", "License nobody's", new { ea_instance_id = "EA-1", mt5_account_number = 1 });
+        var (status, body, _) = await app.PostAsync("/api/v1/licenses/validate", "License nobody's",
+            new { ea_instance_id = "EA-1", mt5_account_number = 1 });
 
         Assert.Equal((200, "NOT_FOUND"), (status, (string)body!["code"]!));
         Assert.True(body.AsObject().ContainsKey("device") && body["device"] is null);
     }
 
     [Fact]
-    public async Task Validate_ByTheService_NeedsHashAndAddress()
+    public async Task Validate_ByAService_NeedsHashAndAddress()
     {
         var service = "Bearer " + RunningApp.Token("service");
 
-        var (missing, problem, _) = await app.PostAsync("/api/v1/licenses/validate", service, new { ea_instance_id = "EA-1", mt5_account_number = 1 });
+        var (missing, problem, _) = await app.PostAsync("/api/v1/licenses/validate", service,
+            new { ea_instance_id = "EA-1", mt5_account_number = 1 });
         var (status, body, _) = await app.PostAsync("/api/v1/licenses/validate", service, new
         {
             ea_instance_id = "EA-1", mt5_account_number = 1, token_hash = LicenseScene.Hash(LicenseScene.Token), ip_address = "203.0.113.9",
@@ -69,7 +72,7 @@ public sealed class LicenseRoutesTests(PostgresFixture postgres) : IAsyncLifetim
     }
 
     [Fact]
-    public async Task Devices_ListNameAndRemove_ForTheOwnerAlone()
+    public async Task Devices_ListRenameAndRemove_ByTheOwnerOnly()
     {
         await ValidateAsync("EA-1", 12345678);
         await scene.Database.ExecuteAsync(
@@ -91,11 +94,14 @@ public sealed class LicenseRoutesTests(PostgresFixture postgres) : IAsyncLifetim
         Assert.Equal(404, (await app.SendAsync(HttpMethod.Delete, $"{License}/devices/{id}", Owner)).Status);
         Assert.Equal(0, (int)(await app.GetAsync(License + "/devices", Owner)).Body!["device_count"]!);
         Assert.Equal([(1, "false", true)], await scene.Database.QueryAllAsync<(int, string, bool)>(
-            "select (before ->> 'slot')::int, before ->> 'beyond_limit', after ? 'removed_at' from audit_log where action = 'device.removed'"));
+            """
+            select (before ->> 'slot')::int, before ->> 'beyond_limit', after ? 'removed_at'
+            from audit_log where action = 'device.removed'
+            """));
     }
 
     [Fact]
-    public async Task Token_Rotated_IsShownOnceAndKeptHashed()
+    public async Task Token_Rotated_IsShownOnceAndStoredAsAHash()
     {
         var (status, body, response) = await app.PostAsync(License + "/token", Owner, new { overlap_seconds = 0 });
         var token = (string)body!["token"]!;
@@ -138,7 +144,7 @@ public sealed class LicenseRoutesTests(PostgresFixture postgres) : IAsyncLifetim
     }
 
     [Fact]
-    public async Task Validate_TooOften_IsCountedByLicenseForTheServiceToo()
+    public async Task Validate_TooOftenByAService_IsLimitedByLicense()
     {
         await using var limited = await RunningApp.StartAsync(scene.Database, ("RATE_LIMIT_PER_MINUTE", "2"));
         var service = "Bearer " + RunningApp.Token("service");
@@ -157,7 +163,7 @@ public sealed class LicenseRoutesTests(PostgresFixture postgres) : IAsyncLifetim
     }
 
     [Fact]
-    public async Task Text_ThatTheDatabaseCannotHold_IsTheCallersFault()
+    public async Task Text_WithAZeroCharacter_IsRefused()
     {
         await app.PostAsync(License + "/suspend", Operator, new { reason = "Leaked" });
 
@@ -181,10 +187,12 @@ public sealed class LicenseRoutesTests(PostgresFixture postgres) : IAsyncLifetim
         Assert.Equal(409, (await app.PostAsync(License + "/lift-suspension", Owner)).Status);
         Assert.Equal("ACTIVE", (string)(await app.PostAsync(License + "/reinstate", caller, new { reason = "Rotated" })).Body!["status"]!);
         Assert.Equal("VALID", (string)(await ValidateAsync("EA-1", 1)).Body!["code"]!);
-        Assert.Equal(2, await scene.CountAsync($"audit_log where actor_kind = 'operator' and actor_id = '{operatorId}' and reason is not null"));
+        Assert.Equal(2, await scene.CountAsync(
+            $"audit_log where actor_kind = 'operator' and actor_id = '{operatorId}' and reason is not null"));
         Assert.Equal(404, (await app.PostAsync($"/api/v1/licenses/{Guid.NewGuid()}/suspend", caller, new { reason = "Leaked" })).Status);
     }
 
     private Task<(int Status, JsonNode? Body, HttpResponseMessage Response)> ValidateAsync(string ea, long account, string? nonce = null) =>
-        app.PostAsync("/api/v1/licenses/validate", "License " + LicenseScene.Token, new { ea_instance_id = ea, mt5_account_number = account, nonce });
+        app.PostAsync(
+            "/api/v1/licenses/validate", "License " + LicenseScene.Token, new { ea_instance_id = ea, mt5_account_number = account, nonce });
 }

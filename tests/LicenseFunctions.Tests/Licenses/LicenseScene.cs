@@ -15,7 +15,7 @@ using Xunit;
 
 namespace LicenseFunctions.Tests.Licenses;
 
-/// <summary>One license in a database of its own, and the use cases over it, on a clock that the test moves.</summary>
+/// <summary>One license in its own database, the use cases for it, and a clock that the test controls.</summary>
 internal sealed class LicenseScene : IAsyncDisposable
 {
     public const string Token = "tok-1";
@@ -74,7 +74,8 @@ internal sealed class LicenseScene : IAsyncDisposable
                 insert into users (email, role) values ('s@x.test', 'subscriber'), ('m@x.test', 'master') returning user_id, role),
             subscription as (
                 insert into subscriptions (subscriber_id, master_id, state)
-                select (select user_id from people where role = 'subscriber'), (select user_id from people where role = 'master'), 'DEGRADED_GAP'
+                select (select user_id from people where role = 'subscriber'),
+                       (select user_id from people where role = 'master'), 'DEGRADED_GAP'
                 returning subscription_id, subscriber_id),
             token as (
                 insert into license_tokens (subscription_id, token_hash, expires_at)
@@ -91,12 +92,12 @@ internal sealed class LicenseScene : IAsyncDisposable
         string ea, long account, string address = "198.51.100.1", string token = Token, ValidateLicense? process = null) =>
         await (process ?? Validation).RunAsync(Hash(token), new DeviceClaim(ea, account, IPAddress.Parse(address)), Stop);
 
-    /// <summary>Checks as another process makes them, which shares the database alone.</summary>
+    /// <summary>Checks as in another process, which shares only the database.</summary>
     public ValidateLicense NewProcess() => new(
         new LicenseCheckStore(Database.Database, Cache, Time),
         new AdmitDevice(Database.Database, Suspensions, LastSeen, Invalidation, Settings), LastSeen, Settings, Time);
 
-    /// <summary>Devices 1 and 2 check in from their own addresses; then 3, from a third, suspends the license.</summary>
+    /// <summary>Devices 1 and 2 check from different addresses; then device 3, from a third address, causes a suspension.</summary>
     public async Task<CheckReply> SuspendByThirdAsync()
     {
         await CheckAsync("EA-1", 1, "198.51.100.1");
@@ -104,22 +105,25 @@ internal sealed class LicenseScene : IAsyncDisposable
         return await CheckAsync("EA-3", 3, "203.0.113.9");
     }
 
-    /// <summary>The detector's state while use looks shared enough to refuse newcomers; these were known before.</summary>
+    /// <summary>Makes the detector suspect sharing, so that new devices are refused, except these known ones.</summary>
     public Task SuspectAsync(params (string Ea, long Account)[] known)
     {
         var now = Time.GetUtcNow().ToUnixTimeSeconds();
-        var state = new LicenseUse
+        var state = new DetectionState
         {
             Clock = now,
-            Identities = [.. known.Select(one => new IdentityUse { Ea = one.Ea, Account = one.Account, FirstAt = now - 86_400, LastAt = now })],
-            Incidents = [new Incident("people", FindingAction.Refuse, Severity.High, now - 3_600, now - 60)],
+            Identities = [.. known.Select(one => new IdentityUse
+            {
+                Ea = one.Ea, Account = one.Account, FirstAt = now - 86_400, LastAt = now,
+            })],
+            Incidents = [new Incident("people", FindingAction.Refuse, FindingSeverity.High, now - 3_600, now - 60)],
         };
         return Database.ExecuteAsync(
             "insert into suspicion_states (subscription_id, state) values (@SubscriptionId, @state::jsonb)",
             new { SubscriptionId, state = JsonSerializer.Serialize(state, SuspicionStore.Json) });
     }
 
-    /// <summary>The guide's runbook, letter for letter.</summary>
+    /// <summary>The guide's runbook, literally.</summary>
     public Task RunbookAsync() => Database.ExecuteAsync(
         """
         UPDATE license_tokens

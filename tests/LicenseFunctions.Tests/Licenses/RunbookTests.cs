@@ -7,7 +7,7 @@ using Xunit;
 
 namespace LicenseFunctions.Tests.Licenses;
 
-/// <summary>docs/operations.md: its SQL runs, and the routes that it calls are there.</summary>
+/// <summary>docs/operations.md: its SQL runs, and the routes that it calls exist.</summary>
 public sealed partial class RunbookTests(PostgresFixture postgres)
 {
     private static readonly string Runbook = Repository.Read("docs/operations.md");
@@ -30,11 +30,14 @@ public sealed partial class RunbookTests(PostgresFixture postgres)
         var routes = typeof(SettingReader).Assembly.GetTypes().SelectMany(type => type.GetMethods())
             .SelectMany(method => method.GetParameters())
             .Select(parameter => parameter.GetCustomAttribute<HttpTriggerAttribute>()).OfType<HttpTriggerAttribute>()
-            .SelectMany(trigger => trigger.Methods!.Select(method => $"{method.ToUpperInvariant()} {Placeholder().Replace(trigger.Route!, "*")}"))
+            .SelectMany(trigger => trigger.Methods!.Select(method =>
+                $"{method.ToUpperInvariant()} {Placeholder().Replace(trigger.Route!, "*")}"))
             .ToHashSet();
         var calls = Call().Matches(Runbook)
-            .Select(match => $"{(match.Groups[1].Success ? match.Groups[1].Value : "GET")} {ShellVariable().Replace(match.Groups[2].Value, "*")}")
-            .Concat(Named().Matches(Runbook).Select(match => $"{match.Groups[1].Value} {Placeholder().Replace(match.Groups[2].Value, "*")}"))
+            .Select(match => (Method: match.Groups[1].Success ? match.Groups[1].Value : "GET", Path: match.Groups[2].Value))
+            .Select(call => $"{call.Method} {ShellVariable().Replace(call.Path, "*")}")
+            .Concat(Named().Matches(Runbook).Select(match =>
+                $"{match.Groups[1].Value} {Placeholder().Replace(match.Groups[2].Value, "*")}"))
             .ToList();
 
         Assert.True(calls.Count >= 14, "too few calls were found");

@@ -12,7 +12,7 @@ public sealed class SuspensionTests(PostgresFixture postgres)
     private static readonly Actor Operator = Actor.Operator(Guid.NewGuid());
 
     [Fact]
-    public async Task Runbook_AfterASuspension_IsHonouredAtTheNextCheck()
+    public async Task Runbook_AfterASuspension_LiftsItAtTheNextCheck()
     {
         await using var scene = await LicenseScene.NewAsync(postgres);
         await scene.SuspendByThirdAsync();
@@ -25,11 +25,12 @@ public sealed class SuspensionTests(PostgresFixture postgres)
         Assert.Equal(1, await scene.CountAsync("audit_log where actor_kind = 'runbook' and action = 'license.reinstated'"));
         Assert.Equal(LicenseCode.Valid, (await scene.CheckAsync("EA-2", 2, "198.51.100.2")).Verdict.Code);
         Assert.Equal(LicenseCode.TooManyDevices, (await scene.CheckAsync("EA-3", 3, "203.0.113.9")).Verdict.Code); // the cause is cleared
-        Assert.Equal(LicenseCode.Suspended, (await scene.CheckAsync("EA-4", 4, "203.0.113.10")).Verdict.Code); // another is judged as before
+        // another device suspends again
+        Assert.Equal(LicenseCode.Suspended, (await scene.CheckAsync("EA-4", 4, "203.0.113.10")).Verdict.Code);
     }
 
     [Fact]
-    public async Task Runbook_WithTheAlertMarkedFalsePositive_GivesThatDeviceAPlace()
+    public async Task Runbook_WithTheAlertMarkedFalsePositive_AdmitsThatDevice()
     {
         await using var scene = await LicenseScene.NewAsync(postgres);
         await scene.SuspendByThirdAsync();
@@ -39,12 +40,12 @@ public sealed class SuspensionTests(PostgresFixture postgres)
         var third = await scene.CheckAsync("EA-3", 3, "203.0.113.9");
 
         Assert.Equal((LicenseCode.Valid, true), (third.Verdict.Code, third.IsNew));
-        Assert.Equal((3, 1), (third.License!.DevicesUsed, third.License.PlacesBeyondLimit));
+        Assert.Equal((3, 1), (third.License!.DevicesUsed, third.License.DevicesBeyondLimit));
         Assert.Equal(LicenseCode.Suspended, (await scene.CheckAsync("EA-4", 4, "203.0.113.10")).Verdict.Code);
     }
 
     [Fact]
-    public async Task ActiveToken_OverASuspensionThatIsNotOurs_StaysRefused()
+    public async Task ActiveToken_SuspendedByThePlatform_IsRefused()
     {
         await using var scene = await LicenseScene.NewAsync(postgres);
         await scene.CheckAsync("EA-1", 1);
@@ -56,7 +57,7 @@ public sealed class SuspensionTests(PostgresFixture postgres)
     }
 
     [Fact]
-    public async Task Runbook_WhereThePlatformSuspendedMeanwhile_StaysRefused()
+    public async Task Runbook_AfterThePlatformSuspended_IsRefused()
     {
         await using var scene = await LicenseScene.NewAsync(postgres);
         await scene.SuspendByThirdAsync();
@@ -70,7 +71,7 @@ public sealed class SuspensionTests(PostgresFixture postgres)
     }
 
     [Fact]
-    public async Task Reinstate_ByAnOperator_GivesBackStateAndToken_AndTheNextCheckDoesNotSuspend()
+    public async Task Reinstate_ByAnOperator_RestoresStateAndToken_AndTheNextCheckDoesNotSuspend()
     {
         await using var scene = await LicenseScene.NewAsync(postgres);
         await scene.SuspendByThirdAsync();
@@ -86,7 +87,7 @@ public sealed class SuspensionTests(PostgresFixture postgres)
     }
 
     [Fact]
-    public async Task Reinstate_AsFalsePositive_MarksTheAlertAndGivesThatDeviceAPlace()
+    public async Task Reinstate_AsFalsePositive_MarksTheAlertAndAdmitsThatDevice()
     {
         await using var scene = await LicenseScene.NewAsync(postgres);
         await scene.SuspendByThirdAsync();
@@ -99,7 +100,7 @@ public sealed class SuspensionTests(PostgresFixture postgres)
     }
 
     [Fact]
-    public async Task Reinstate_NothingOfOursOpen_IsRefused()
+    public async Task Reinstate_NoOpenSuspension_IsRefused()
     {
         await using var scene = await LicenseScene.NewAsync(postgres);
         await scene.Database.ExecuteAsync("update subscriptions set state = 'SUSPENDED_ADMIN', paused_reason = 'Fraud'");
@@ -111,7 +112,7 @@ public sealed class SuspensionTests(PostgresFixture postgres)
     }
 
     [Fact]
-    public async Task Lift_ByTheOwner_OnceIn30Days_AndTheNewcomerStaysOut()
+    public async Task Lift_ByTheOwner_OnceIn30Days_AndTheNewDeviceIsRefused()
     {
         await using var scene = await LicenseScene.NewAsync(postgres);
         await scene.SuspendByThirdAsync();
@@ -129,24 +130,25 @@ public sealed class SuspensionTests(PostgresFixture postgres)
         Assert.Equal(LicenseCode.TooManyDevices, third.Verdict.Code);
         Assert.Equal("LIFTED_RECENTLY", again.Refusal!.Code);
         Assert.Equal("ACTIVE", later.Value.Status);
-        // The second mail promises nothing that the second lift would have refused.
+        // The second mail doesn't offer a lift, because it would be refused.
         Assert.Equal(["true", "false"], await scene.Database.QueryAllAsync<string>(
             "select payload #>> '{model,owner_may_lift}' from outbox where dedup_key like 'suspended:%' order by created_at"));
     }
 
     [Fact]
-    public async Task Lift_OfAnotherCause_IsNotTheOwners()
+    public async Task Lift_OfAnotherCause_IsRefused()
     {
         await using var scene = await LicenseScene.NewAsync(postgres);
         await SuspendAsync(scene, SuspensionCause.Detector, "License suspended: shared");
 
-        Assert.Equal("NOT_SUSPENDED", (await scene.Reinstating.RunForOwnerAsync(scene.SubscriptionId, scene.OwnerId, LicenseScene.Stop)).Refusal!.Code);
+        Assert.Equal("NOT_SUSPENDED",
+            (await scene.Reinstating.RunForOwnerAsync(scene.SubscriptionId, scene.OwnerId, LicenseScene.Stop)).Refusal!.Code);
     }
 
     [Theory]
     [InlineData(SuspensionCause.Detector, SuspensionCause.Operator)]
     [InlineData(SuspensionCause.Operator, SuspensionCause.Detector)]
-    public async Task TwoSuspensions_LiftedInAnyOrder_TheLastGivesTheFirstStateBack(string first, string second)
+    public async Task TwoSuspensions_LiftedInAnyOrder_TheLastRestoresTheFirstState(string first, string second)
     {
         await using var scene = await LicenseScene.NewAsync(postgres);
         await SuspendAsync(scene, SuspensionCause.Detector, "License suspended: shared");
@@ -174,19 +176,20 @@ public sealed class SuspensionTests(PostgresFixture postgres)
     }
 
     [Fact]
-    public async Task Suspend_AgainAfterTheRunbook_CountsTheRunbookFirst()
+    public async Task Suspend_AgainAfterTheRunbook_ClosesTheFirstSuspension()
     {
         await using var scene = await LicenseScene.NewAsync(postgres);
         await SuspendAsync(scene, SuspensionCause.Detector, "License suspended: shared");
         await scene.RunbookAsync();
 
         Assert.NotNull(await SuspendAsync(scene, SuspensionCause.Detector, "License suspended: shared again"));
-        Assert.Equal(["RUNBOOK", null], await scene.Database.QueryAllAsync<string?>("select closed_how from license_suspensions order by closed_how"));
+        Assert.Equal(["RUNBOOK", null],
+            await scene.Database.QueryAllAsync<string?>("select closed_how from license_suspensions order by closed_how"));
         Assert.Equal(0, await scene.CountAsync("license_tokens where is_active"));
     }
 
     [Fact]
-    public async Task Reinstate_AfterAnotherRevocation_DoesNotBringThatTokenBack()
+    public async Task Reinstate_AfterAnotherRevocation_LeavesTheTokenRevoked()
     {
         await using var scene = await LicenseScene.NewAsync(postgres);
         await scene.Database.ExecuteAsync("update license_tokens set is_active = false, revoked_at = now(), revoked_reason = 'Lost'");
@@ -198,24 +201,26 @@ public sealed class SuspensionTests(PostgresFixture postgres)
     }
 
     [Fact]
-    public async Task SuspendedForExpiry_AnswersExpired_AndNoOperatorLiftsIt()
+    public async Task SuspendedForExpiry_AnswersExpired_AndOperatorsCannotLiftIt()
     {
         await using var scene = await LicenseScene.NewAsync(postgres);
         await scene.Database.ExecuteAsync("update license_tokens set expires_at = now() - interval '4 days'");
         await SuspendAsync(scene, SuspensionCause.Expiry, "License expired", "Expired - grace period ended");
 
         Assert.Equal([LicenseCode.Expired], (await scene.CheckAsync("EA-1", 1)).Verdict.Reasons);
-        Assert.Equal("NOT_SUSPENDED", (await scene.Reinstating.RunAsync(scene.SubscriptionId, new("Please"), Operator, LicenseScene.Stop)).Refusal!.Code);
+        Assert.Equal("NOT_SUSPENDED",
+            (await scene.Reinstating.RunAsync(scene.SubscriptionId, new("Please"), Operator, LicenseScene.Stop)).Refusal!.Code);
     }
 
     [Theory]
     [InlineData(0)]
     [InlineData(3600)]
-    public async Task Rotate_ThenTheRunbook_TheOldTokenStaysRefusedOutsideItsOverlap(int overlapSeconds)
+    public async Task Rotate_ThenTheRunbook_TheOldTokenIsRefusedAfterItsOverlap(int overlapSeconds)
     {
         await using var scene = await LicenseScene.NewAsync(postgres);
         await scene.CheckAsync("EA-1", 1);
-        var rotated = (await scene.Rotation.RunAsync(scene.SubscriptionId, scene.OwnerId, new(overlapSeconds), Operator, LicenseScene.Stop)).Value;
+        var rotated = (await scene.Rotation.RunAsync(
+            scene.SubscriptionId, scene.OwnerId, new(overlapSeconds), Operator, LicenseScene.Stop)).Value;
 
         await scene.RunbookAsync();
 
@@ -225,14 +230,15 @@ public sealed class SuspensionTests(PostgresFixture postgres)
         Assert.Equal([LicenseCode.Revoked], (await scene.CheckAsync("EA-1", 1)).Verdict.Reasons);
         Assert.True((await scene.CheckAsync("EA-1", 1, token: rotated.Token)).Verdict.IsValid);
         Assert.Equal(overlapSeconds > 0 ? 2 : 1, await scene.CountAsync("license_tokens where is_active"));
-        // The ingest server sees the end of the overlap as the old token's expiry, whatever the runbook writes.
+        // The ingest server reads the end of the overlap as the old token's expiry, whatever the runbook writes.
         await scene.Database.ExecuteAsync("update license_tokens set expires_at = now() + interval '3 days'");
         Assert.Equal(1, await scene.CountAsync("license_tokens where expires_at > now() + interval '2 days'"));
-        Assert.Equal(LicenseScene.Hash(rotated.Token), await scene.Database.QueryAsync<string>("select token_hash from v_current_license_tokens"));
+        Assert.Equal(
+            LicenseScene.Hash(rotated.Token), await scene.Database.QueryAsync<string>("select token_hash from v_current_license_tokens"));
     }
 
     [Fact]
-    public async Task Rotate_WithOverlapThenAtOnce_EndsEveryOlderToken()
+    public async Task Rotate_WithOverlapThenWithoutOne_EndsEveryOlderToken()
     {
         await using var scene = await LicenseScene.NewAsync(postgres);
         await scene.CheckAsync("EA-1", 1);
@@ -250,7 +256,7 @@ public sealed class SuspensionTests(PostgresFixture postgres)
     [InlineData("7 days", LicenseCode.Valid)]
     [InlineData("-7 days", LicenseCode.Expired)]
     [InlineData(null, LicenseCode.Valid)]
-    public async Task TwoLiveTokensOfThePlatform_HaveTheCurrentOnesExpiry(string? expiry, LicenseCode code)
+    public async Task TwoActiveTokensOfThePlatform_HaveTheExpiryOfTheCurrentOne(string? expiry, LicenseCode code)
     {
         await using var scene = await LicenseScene.NewAsync(postgres);
         await scene.Database.ExecuteAsync(
@@ -269,22 +275,24 @@ public sealed class SuspensionTests(PostgresFixture postgres)
     [Theory]
     [InlineData(0, LicenseCode.Revoked)]
     [InlineData(3600, LicenseCode.Valid)]
-    public async Task Rotate_WhereThePlatformLeftOtherTokens_EndsThemToo(int overlapSeconds, LicenseCode live)
+    public async Task Rotate_WithOtherTokensOfThePlatform_EndsThemToo(int overlapSeconds, LicenseCode older)
     {
         await using var scene = await LicenseScene.NewAsync(postgres);
         await scene.Database.ExecuteAsync(
             """
             update license_tokens set created_at = now() - interval '30 days';
             insert into license_tokens (subscription_id, token_hash) values (@SubscriptionId, @current);
-            insert into license_tokens (subscription_id, token_hash, is_active, revoked_at) values (@SubscriptionId, @revoked, false, now());
+            insert into license_tokens (subscription_id, token_hash, is_active, revoked_at)
+            values (@SubscriptionId, @revoked, false, now());
             """,
             new { scene.SubscriptionId, current = LicenseScene.Hash("tok-2"), revoked = LicenseScene.Hash("tok-3") });
 
-        var rotated = (await scene.Rotation.RunAsync(scene.SubscriptionId, null, new(overlapSeconds), Operator, LicenseScene.Stop)).Value.Token;
+        var rotated = (await scene.Rotation.RunAsync(
+            scene.SubscriptionId, null, new(overlapSeconds), Operator, LicenseScene.Stop)).Value.Token;
         await scene.RunbookAsync();
 
-        Assert.Equal(live, (await scene.CheckAsync("EA-1", 1)).Verdict.Code);
-        Assert.Equal(live, (await scene.CheckAsync("EA-1", 1, token: "tok-2")).Verdict.Code);
+        Assert.Equal(older, (await scene.CheckAsync("EA-1", 1)).Verdict.Code);
+        Assert.Equal(older, (await scene.CheckAsync("EA-1", 1, token: "tok-2")).Verdict.Code);
         Assert.Equal(LicenseCode.Revoked, (await scene.CheckAsync("EA-1", 1, token: "tok-3")).Verdict.Code);
         Assert.Equal(LicenseCode.Valid, (await scene.CheckAsync("EA-1", 1, token: rotated)).Verdict.Code);
     }
@@ -305,7 +313,7 @@ public sealed class SuspensionTests(PostgresFixture postgres)
     }
 
     [Fact]
-    public async Task Rotate_WhileSuspended_TheNewTokenComesBackWithTheLicense()
+    public async Task Rotate_WhileSuspended_TheNewTokenIsReinstatedWithTheLicense()
     {
         await using var scene = await LicenseScene.NewAsync(postgres);
         await scene.SuspendByThirdAsync();
@@ -325,7 +333,8 @@ public sealed class SuspensionTests(PostgresFixture postgres)
         await using var scene = await LicenseScene.NewAsync(postgres);
         await scene.Database.ExecuteAsync("update license_tokens set is_active = false, revoked_at = now()");
 
-        Assert.Equal("LICENSE_REVOKED", (await scene.Rotation.RunAsync(scene.SubscriptionId, null, new(0), Operator, LicenseScene.Stop)).Refusal!.Code);
+        Assert.Equal("LICENSE_REVOKED",
+            (await scene.Rotation.RunAsync(scene.SubscriptionId, null, new(0), Operator, LicenseScene.Stop)).Refusal!.Code);
     }
 
     private static Task<Guid?> SuspendAsync(LicenseScene scene, string cause, string reason, string revoked = "Auto-suspended: test") =>

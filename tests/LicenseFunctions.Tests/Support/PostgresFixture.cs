@@ -68,8 +68,13 @@ public sealed class PostgresFixture : IAsyncLifetime
 
     public async ValueTask DisposeAsync()
     {
-        foreach (var name in made.Append(template))
-            await ExecuteAsync($"drop database if exists {name} with (force)");
+        // ./dev test deletes the whole server at its end, which takes less time than dropping hundreds of databases.
+        if (Environment.GetEnvironmentVariable("TEST_DATABASE_IS_DELETED") is not { Length: > 0 })
+        {
+            foreach (var name in made.Append(template))
+                await ExecuteAsync($"drop database if exists {name} with (force)");
+        }
+
         await server.DisposeAsync();
         cloning.Dispose();
     }

@@ -15,6 +15,14 @@ public sealed class RunningApp : IAsyncDisposable
 {
     private static readonly byte[] SigningKey = Encoding.ASCII.GetBytes("a-signing-key-for-tests-of-32-bytes-or-more");
 
+    // A timer that runs by itself changes what a test counts, depending on the second of the hour. A test that needs one sets its schedule.
+    private const string Never = "0 0 0 1 1 *";
+
+    private static readonly string[] Schedules =
+    [
+        "HEALTH_SCHEDULE", "OUTBOX_SCHEDULE", "RECONCILE_SCHEDULE", "RENEWAL_SCHEDULE", "RETENTION_SCHEDULE", "SCAN_SCHEDULE", "WATCH_SCHEDULE",
+    ];
+
     private readonly Process process;
     private readonly ConcurrentQueue<string> output;
 
@@ -146,6 +154,8 @@ public sealed class RunningApp : IAsyncDisposable
         };
         start.Environment["ASPNETCORE_URLS"] = "http://127.0.0.1:0";
         start.Environment["AUTH_SIGNING_KEY"] = SigningKeyText;
+        foreach (var schedule in Schedules)
+            start.Environment[schedule] = Never;
         foreach (var (name, value) in settings)
             start.Environment[name] = value;
 

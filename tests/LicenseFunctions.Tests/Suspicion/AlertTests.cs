@@ -14,19 +14,20 @@ public sealed class AlertTests(PostgresFixture postgres)
     private static readonly Actor Operator = Actor.Operator(Guid.NewGuid());
 
     [Fact]
-    public async Task Judge_FalsePositiveWithReinstate_GivesEverythingBackAndSuspendsNoMore()
+    public async Task Review_FalsePositiveWithReinstate_GivesEverythingBackAndSuspendsNoMore()
     {
         await using var scene = await SuspendedAsync();
 
-        var judged = await scene.Judge.RunAsync(
-            await scene.AlertIdAsync(), new AlertJudgement("FALSE_POSITIVE", "Backup VPS", true), Operator, TestContext.Current.CancellationToken);
+        var reviewed = await scene.Review.RunAsync(
+            await scene.AlertIdAsync(), new AlertReview("FALSE_POSITIVE", "Backup VPS", true), Operator, Stop);
         var counts = await scene.RecordAndScanAsync(scene.Hours(1, 0, 1, 2, 3));
 
-        Assert.Equal(("FALSE_POSITIVE", false), (judged.Value.Status, judged.Value.IsSuspended));
+        Assert.Equal(("FALSE_POSITIVE", false), (reviewed.Value.Status, reviewed.Value.IsSuspended));
         Assert.Equal("SYNCED", await scene.StateAsync());
         Assert.True(await scene.Database.QueryAsync<bool>("select bool_and(is_active) from license_tokens"));
         Assert.Equal(0, counts.Suspended);
-        Assert.Contains("reinstated", await scene.Database.QueryAllAsync<string>("select payload ->> 'template' from outbox where kind = 'email'"));
+        Assert.Contains(
+            "reinstated", await scene.Database.QueryAllAsync<string>("select payload ->> 'template' from outbox where kind = 'email'"));
     }
 
     [Theory]
@@ -36,15 +37,18 @@ public sealed class AlertTests(PostgresFixture postgres)
     [InlineData("INVESTIGATING", "OPEN", "INVALID_STATUS")]
     [InlineData("RESOLVED", "INVESTIGATING", "INVALID_TRANSITION")]
     [InlineData("FALSE_POSITIVE", "RESOLVED", "INVALID_TRANSITION")]
-    public async Task Judge_FromAStatusToAnother_OnlyForward(string from, string to, string? refusal)
+    public async Task Review_FromAStatusToAnother_OnlyForward(string from, string to, string? refusal)
     {
         await using var scene = await SuspicionScene.NewAsync(postgres);
         var id = await scene.Database.QueryAsync<Guid>(
-            "insert into suspicious_activity_alerts (activity_type, severity, status) values ('MULTIPLE_IPS', 'LOW', @from) returning alert_id", new { from });
+            """
+            insert into suspicious_activity_alerts (activity_type, severity, status) values ('MULTIPLE_IPS', 'LOW', @from)
+            returning alert_id
+            """, new { from });
 
-        var judged = await scene.Judge.RunAsync(id, new AlertJudgement(to, "looked at"), Operator, TestContext.Current.CancellationToken);
+        var reviewed = await scene.Review.RunAsync(id, new AlertReview(to, "looked at"), Operator, Stop);
 
-        Assert.Equal(refusal, judged.Refusal?.Code);
+        Assert.Equal(refusal, reviewed.Refusal?.Code);
         Assert.Equal(refusal is null ? to : from, await scene.Database.QueryAsync<string>("select status from suspicious_activity_alerts"));
     }
 
@@ -52,13 +56,14 @@ public sealed class AlertTests(PostgresFixture postgres)
     public async Task Activity_OfALicense_ShowsItsOwnerTheAlertWithoutWhatIsForOperators()
     {
         await using var scene = await SuspendedAsync();
-        var owner = await scene.Database.QueryAsync<Guid>("select subscriber_id from subscriptions where subscription_id = @SubscriptionId", scene.License);
+        var owner = await OwnerAsync(scene);
         await scene.Database.ExecuteAsync("update suspicious_activity_alerts set resolution_notes = 'for operators'");
 
-        var activity = (await scene.Answer.ActivityAsync(scene.License.SubscriptionId, owner, TestContext.Current.CancellationToken)).Value;
-        var strangers = await scene.Answer.ActivityAsync(scene.License.SubscriptionId, Guid.NewGuid(), TestContext.Current.CancellationToken);
+        var activity = (await scene.Answer.ActivityAsync(scene.License.SubscriptionId, owner, Stop)).Value;
+        var strangers = await scene.Answer.ActivityAsync(scene.License.SubscriptionId, Guid.NewGuid(), Stop);
 
-        Assert.Contains(activity.Alerts, alert => (alert.Status, alert.AutoActionTaken) == ("OPEN", "SUSPENDED") && alert.Description is not null);
+        Assert.Contains(activity.Alerts, alert =>
+            (alert.Status, alert.AutoActionTaken) == ("OPEN", "SUSPENDED") && alert.Description is not null);
         Assert.DoesNotMatch("for operators|evidence", RowJson.Of(activity));
         Assert.Equal("LICENSE_NOT_FOUND", strangers.Refusal?.Code);
     }
@@ -70,7 +75,8 @@ public sealed class AlertTests(PostgresFixture postgres)
         await scene.Database.ExecuteAsync(
             """
             insert into suspicious_activity_alerts (activity_type, severity, detected_at, appealed_at)
-            select 'MULTIPLE_IPS', 'LOW', now() - (i / 3) * interval '1 minute', case when i % 50 = 0 then now() end from generate_series(1, 250) i
+            select 'MULTIPLE_IPS', 'LOW', now() - (i / 3) * interval '1 minute', case when i % 50 = 0 then now() end
+            from generate_series(1, 250) i
             """);
 
         var (seen, cursor, pages) = (new List<AlertRow>(), default(string), 0);
@@ -82,7 +88,8 @@ public sealed class AlertTests(PostgresFixture postgres)
             cursor = page.Next;
             pages++;
             // New ones on top don't shift the pages.
-            await scene.Database.ExecuteAsync("insert into suspicious_activity_alerts (activity_type, severity, status) values ('MULTIPLE_IPS', 'LOW', 'RESOLVED')");
+            await scene.Database.ExecuteAsync(
+                "insert into suspicious_activity_alerts (activity_type, severity, status) values ('MULTIPLE_IPS', 'LOW', 'RESOLVED')");
         }
         while (cursor is not null);
 
@@ -114,7 +121,7 @@ public sealed class AlertTests(PostgresFixture postgres)
         var first = await AppealAsync(scene, owner);
         var second = await AppealAsync(scene, owner);
         var foreign = await AppealAsync(scene, Guid.NewGuid());
-        var view = await scene.Answer.SeeAsync(scene.License.SubscriptionId, owner, TestContext.Current.CancellationToken);
+        var view = await scene.Answer.SeeAsync(scene.License.SubscriptionId, owner, Stop);
         var alert = (await ListAsync(scene)).Value.Alerts[0];
 
         Assert.Null(first.Refusal);
@@ -136,8 +143,8 @@ public sealed class AlertTests(PostgresFixture postgres)
             values (@SubscriptionId, 'CONCURRENT_SESSIONS', 'HIGH', 'people', now()) returning alert_id
             """, scene.License);
 
-        var receipt = await scene.Answer.ConfirmAsync(
-            new ConfirmationRequest(scene.Links.Path(AnswerSuspicion.Purpose, alertId, scene.Usage.Time.GetUtcNow().AddDays(1))!.Split('#')[1]), IPAddress.Parse(address), TestContext.Current.CancellationToken);
+        var link = scene.Links.Path(AnswerSuspicion.Purpose, alertId, scene.Usage.Time.GetUtcNow().AddDays(1))!;
+        var receipt = await scene.Answer.ConfirmAsync(new ConfirmationRequest(link.Split('#')[1]), IPAddress.Parse(address), Stop);
 
         Assert.Equal(trusted, receipt.Value.Trusted);
         Assert.Equal(trusted ? "RESOLVED" : "OPEN", await scene.Database.QueryAsync<string>(
@@ -153,11 +160,14 @@ public sealed class AlertTests(PostgresFixture postgres)
         return scene;
     }
 
-    private static Task<Guid> OwnerAsync(SuspicionScene scene) => scene.Database.QueryAsync<Guid>("select subscriber_id from subscriptions");
+    private static Task<Guid> OwnerAsync(SuspicionScene scene) =>
+        scene.Database.QueryAsync<Guid>("select subscriber_id from subscriptions");
 
     private static Task<Licensing.Outcome<AppealReceipt>> AppealAsync(SuspicionScene scene, Guid owner) => scene.Answer.AppealAsync(
-        scene.License.SubscriptionId, owner, new AppealRequest("It is my laptop"), TestContext.Current.CancellationToken);
+        scene.License.SubscriptionId, owner, new AppealRequest("It is my laptop"), Stop);
 
-    private static Task<Licensing.Outcome<AlertPage>> ListAsync(SuspicionScene scene, params (string Name, string? Value)[] query) => scene.Alerts.RunAsync(
-        new QueryCollection(query.ToDictionary(pair => pair.Name, pair => new StringValues(pair.Value))), TestContext.Current.CancellationToken);
+    private static Task<Licensing.Outcome<AlertPage>> ListAsync(SuspicionScene scene, params (string Name, string? Value)[] query) =>
+        scene.Alerts.RunAsync(new QueryCollection(query.ToDictionary(pair => pair.Name, pair => new StringValues(pair.Value))), Stop);
+
+    private static CancellationToken Stop => TestContext.Current.CancellationToken;
 }

@@ -12,8 +12,10 @@ namespace LicenseFunctions.Tests.Suspicion;
 
 public sealed class AlertWebhookTests(PostgresFixture postgres)
 {
-    [Fact]
-    public async Task Webhook_StormOfAlerts_IsOneSignedCall()
+    [Theory]
+    [InlineData("X-License-Signature")]
+    [InlineData("X-Licence-Signature")] // the first version's spelling
+    public async Task Webhook_StormOfAlerts_IsOneSignedCall(string signature)
     {
         await using var listener = await LocalListener.StartAsync(_ => Results.Ok(), Stop);
         await using var scene = await WithAlertsAsync(30);
@@ -26,8 +28,8 @@ public sealed class AlertWebhookTests(PostgresFixture postgres)
         var call = Assert.Single(listener.Heard);
         using var body = JsonDocument.Parse(call.Body);
         Assert.Equal((30, 20), (body.RootElement.GetProperty("total").GetInt32(), body.RootElement.GetProperty("alerts").GetArrayLength()));
-        // As a receiver checks it: over the raw body, and the time beside it.
-        var parts = call.Headers["X-Licence-Signature"].Split(',');
+        // A receiver checks the signature over the raw body and the time.
+        var parts = call.Headers[signature].Split(',');
         var seconds = parts[0]["t=".Length..];
         var expected = HMACSHA256.HashData(scene.Settings.WebhookSecret, Encoding.UTF8.GetBytes($"{seconds}.{call.Body}"));
         Assert.Equal($"v1={Convert.ToHexStringLower(expected)}", parts[1]);
@@ -52,7 +54,10 @@ public sealed class AlertWebhookTests(PostgresFixture postgres)
 
         Assert.Equal(2, listener.Heard.Count);
         Assert.Equal(listener.Heard[0].Body, listener.Heard[1].Body);
-        Assert.Equal(listener.Heard[0].Headers["X-Licence-Delivery"], listener.Heard[1].Headers["X-Licence-Delivery"]);
+        Assert.Equal(
+            listener.Heard.Select(call => call.Headers["X-License-Delivery"]),
+            listener.Heard.Select(call => call.Headers["X-Licence-Delivery"]));
+        Assert.Equal(listener.Heard[0].Headers["X-License-Delivery"], listener.Heard[1].Headers["X-License-Delivery"]);
         Assert.Equal(" sent", await StateAsync(scene));
     }
 
@@ -96,7 +101,10 @@ public sealed class AlertWebhookTests(PostgresFixture postgres)
     {
         var scene = await SuspicionScene.NewAsync(postgres);
         await scene.Database.ExecuteAsync(
-            "insert into suspicious_activity_alerts (activity_type, severity) select 'CONCURRENT_SESSIONS', 'HIGH' from generate_series(1, @alerts)", new { alerts });
+            """
+            insert into suspicious_activity_alerts (activity_type, severity)
+            select 'CONCURRENT_SESSIONS', 'HIGH' from generate_series(1, @alerts)
+            """, new { alerts });
         await scene.Scan.RunAsync(Stop);
         await scene.Scan.RunAsync(Stop);
         return scene;
@@ -106,7 +114,10 @@ public sealed class AlertWebhookTests(PostgresFixture postgres)
         new OutboxStore(scene.Database.Database), scene.Settings with { WebhookUrl = listener.Address }, http, scene.Usage.Time);
 
     private static Task<string> StateAsync(SuspicionScene scene) => scene.Database.QueryAsync<string>(
-        "select coalesce(last_error, '') || case when sent_at is not null then ' sent' when due_at > now() then ' later' else ' due' end from outbox where kind = 'alert_webhook'");
+        """
+        select coalesce(last_error, '') || case when sent_at is not null then ' sent' when due_at > now() then ' later' else ' due' end
+        from outbox where kind = 'alert_webhook'
+        """);
 
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
 }

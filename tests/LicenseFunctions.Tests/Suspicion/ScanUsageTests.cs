@@ -15,7 +15,7 @@ namespace LicenseFunctions.Tests.Suspicion;
 public sealed class ScanUsageTests(PostgresFixture postgres)
 {
     [Fact]
-    public async Task Scan_TwoPeople_SaysNothing()
+    public async Task Scan_TwoPeople_FindsNothing()
     {
         await using var scene = await SuspicionScene.NewAsync(postgres);
 
@@ -27,7 +27,7 @@ public sealed class ScanUsageTests(PostgresFixture postgres)
     }
 
     [Fact]
-    public async Task Scan_ThreePeopleAtOnce_SuspendsAndTellsEverybody()
+    public async Task Scan_ThreePeopleAtOnce_SuspendsAndSendsMails()
     {
         await using var scene = await SuspicionScene.NewAsync(postgres);
 
@@ -37,7 +37,8 @@ public sealed class ScanUsageTests(PostgresFixture postgres)
         Assert.Equal(1, counts.Suspended);
         Assert.Equal(["people CRITICAL OPEN SUSPENDED"], await scene.AlertsAsync());
         Assert.Equal("SUSPENDED_ADMIN", await scene.StateAsync());
-        Assert.StartsWith("License suspended: ", await scene.Database.QueryAsync<string>("select paused_reason from subscriptions where paused_reason is not null"), StringComparison.Ordinal);
+        var reason = await scene.Database.QueryAsync<string>("select paused_reason from subscriptions where paused_reason is not null");
+        Assert.StartsWith("License suspended: ", reason, StringComparison.Ordinal);
         Assert.Equal(["alert_webhook", "email operator_alerts", "email suspended"], await scene.Database.QueryAllAsync<string>(
             "select trim(kind || ' ' || coalesce(payload ->> 'template', '')) from outbox order by 1"));
     }
@@ -61,7 +62,10 @@ public sealed class ScanUsageTests(PostgresFixture postgres)
         var before = await scene.Database.QueryAsync<string>("select state::text from suspicion_states");
 
         await scene.Database.ExecuteAsync(
-            "insert into usage_arrivals (subscription_ids, earliest_at, latest_at) select array[subscription_id], array[min(logged_at)], array[max(logged_at)] from license_usage_log group by subscription_id");
+            """
+            insert into usage_arrivals (subscription_ids, earliest_at, latest_at)
+            select array[subscription_id], array[min(logged_at)], array[max(logged_at)] from license_usage_log group by subscription_id
+            """);
         await scene.Scan.RunAsync(TestContext.Current.CancellationToken);
 
         Assert.Equal(before, await scene.Database.QueryAsync<string>("select state::text from suspicion_states"));
@@ -85,7 +89,7 @@ public sealed class ScanUsageTests(PostgresFixture postgres)
     }
 
     [Fact]
-    public async Task Scan_WorkerDiesBeforeItsCommit_NextOneFindsTheSame()
+    public async Task Scan_WorkerDiesBeforeItsCommit_TheNextOneFindsTheSameRows()
     {
         await using var scene = await SuspicionScene.NewAsync(postgres);
         await scene.Usage.SendAsync([.. scene.Hours(3, 0, 1)]);
@@ -93,7 +97,7 @@ public sealed class ScanUsageTests(PostgresFixture postgres)
         {
             await using var lost = await dead.BeginTransactionAsync(TestContext.Current.CancellationToken);
             Assert.NotEmpty(await SuspicionStore.ClaimAsync(dead, 100, TestContext.Current.CancellationToken));
-            // While one worker holds them, another takes none of them.
+            // While one worker holds the rows, another takes none of them.
             Assert.Equal(0, (await scene.Scan.RunAsync(TestContext.Current.CancellationToken)).Licenses);
         }
 
@@ -101,16 +105,17 @@ public sealed class ScanUsageTests(PostgresFixture postgres)
     }
 
     [Fact]
-    public async Task Scan_RunbookByHand_IsHonouredAndLearned()
+    public async Task Scan_ReviewBySql_IsApplied()
     {
         await using var scene = await SuspicionScene.NewAsync(postgres);
         await scene.RecordAndScanAsync(scene.Hours(30, 6, 1, 2));
         await scene.RecordAndScanAsync(scene.Hours(5, 3, 1, 2, 3));
-        // The statements of the guide.
+        // The statements of the integration guide.
         await scene.Database.ExecuteAsync(
             """
             update license_tokens set is_active = true, revoked_at = null, revoked_reason = null where subscription_id = @SubscriptionId;
-            update suspicious_activity_alerts set status = 'FALSE_POSITIVE', resolved_at = now(), resolution_notes = 'User has legitimate backup VPS'
+            update suspicious_activity_alerts
+            set status = 'FALSE_POSITIVE', resolved_at = now(), resolution_notes = 'User has legitimate backup VPS'
             where severity <> 'LOW'
             """, scene.License);
 
@@ -126,13 +131,19 @@ public sealed class ScanUsageTests(PostgresFixture postgres)
     {
         await using var scene = await SuspicionScene.NewAsync(postgres);
         await scene.Database.ExecuteAsync(
-            "insert into suspicious_activity_alerts (activity_type, severity) select 'CONCURRENT_SESSIONS', 'HIGH' from generate_series(1, 5000)");
+            """
+            insert into suspicious_activity_alerts (activity_type, severity)
+            select 'CONCURRENT_SESSIONS', 'HIGH' from generate_series(1, 5000)
+            """);
 
         await scene.Scan.RunAsync(TestContext.Current.CancellationToken);
         await scene.Scan.RunAsync(TestContext.Current.CancellationToken);
 
         Assert.Equal("20 4980", await scene.Database.QueryAsync<string>(
-            "select jsonb_array_length(payload -> 'model' -> 'alerts') || ' ' || (payload -> 'model' ->> 'more') from outbox where kind = 'email'"));
+            """
+            select jsonb_array_length(payload -> 'model' -> 'alerts') || ' ' || (payload -> 'model' ->> 'more')
+            from outbox where kind = 'email'
+            """));
     }
 
     [Fact]
@@ -150,7 +161,7 @@ public sealed class ScanUsageTests(PostgresFixture postgres)
     }
 
     [Fact]
-    public async Task Watch_LicenseOutOfUse_IsLeftAlone()
+    public async Task Watch_LicenseOutOfUse_IsNotExamined()
     {
         await using var scene = await SuspicionScene.NewAsync(postgres);
         await scene.RecordAndScanAsync(scene.Hours(30, 5, 1, 2));
@@ -159,28 +170,33 @@ public sealed class ScanUsageTests(PostgresFixture postgres)
     }
 
     [Fact]
-    public async Task Scan_RecordsOfTheSqlFunction_GetTheirPlaces()
+    public async Task Scan_RecordsOfTheSqlFunction_GetTheirLocations()
     {
         await using var scene = await SuspicionScene.NewAsync(postgres);
         foreach (var address in (string[])["41.58.1.2", "192.168.1.2"])
             await scene.Database.ExecuteAsync(
-                "select record_license_usage(@TokenHash, @SubscriptionId, @address::inet, 'EA-1', 1001)", new { scene.License.TokenHash, scene.License.SubscriptionId, address });
+                "select record_license_usage(@TokenHash, @SubscriptionId, @address::inet, 'EA-1', 1001)",
+                new { scene.License.TokenHash, scene.License.SubscriptionId, address });
 
         await scene.ScanBy(new DetectionPolicy(), new OneNetwork()).RunAsync(TestContext.Current.CancellationToken);
 
         Assert.Equal(["NG Lagos 6.5", "nowhere"], await scene.Database.QueryAllAsync<string>(
-            "select coalesce(country_code || ' ' || city || ' ' || round(latitude::numeric, 1), 'nowhere') from license_usage_log order by host(ip_address) collate \"C\" desc"));
-        Assert.Contains((await StateAsync(scene)).Identities[0].Lines, line => line.Place?.City == "Lagos");
+            """
+            select coalesce(country_code || ' ' || city || ' ' || round(latitude::numeric, 1), 'nowhere')
+            from license_usage_log order by host(ip_address) collate "C" desc
+            """));
+        Assert.Contains((await StateAsync(scene)).Identities[0].Networks, network => network.Location?.City == "Lagos");
     }
 
     private sealed class OneNetwork : IGeolocator
     {
-        public ValueTask<Place?> LocateAsync(IPAddress address, CancellationToken cancellationToken) =>
-            throw new InvalidOperationException("Within a transaction nobody is asked.");
+        public ValueTask<Location?> LocateAsync(IPAddress address, CancellationToken cancellationToken) =>
+            throw new InvalidOperationException("No network call in a transaction.");
 
-        public Place? LocateHere(IPAddress address) => address.ToString().StartsWith("41.", StringComparison.Ordinal) ? new Place("NG", "Lagos", 6.5, 3.4) : null;
+        public Location? LocateHere(IPAddress address) =>
+            address.ToString().StartsWith("41.", StringComparison.Ordinal) ? new Location("NG", "Lagos", 6.5, 3.4) : null;
     }
 
-    private static async Task<LicenseUse> StateAsync(SuspicionScene scene) => JsonSerializer.Deserialize<LicenseUse>(
+    private static async Task<DetectionState> StateAsync(SuspicionScene scene) => JsonSerializer.Deserialize<DetectionState>(
         await scene.Database.QueryAsync<string>("select state::text from suspicion_states"), SuspicionStore.Json)!;
 }

@@ -10,7 +10,7 @@ using Xunit;
 
 namespace LicenseFunctions.Tests.Suspicion;
 
-/// <summary>A license whose use is recorded by the ingest, and the scan over it.</summary>
+/// <summary>A license whose usage comes through the ingest, and the scan of it.</summary>
 internal sealed class SuspicionScene : IAsyncDisposable
 {
     private SuspicionScene(UsageScene usage, License license)
@@ -24,7 +24,7 @@ internal sealed class SuspicionScene : IAsyncDisposable
         Links = new SignedLinks([new byte[32]], usage.Time);
         Scan = new ScanUsage(Store, Suspensions, Settings, Links, usage.Time, NullLogger<ScanUsage>.Instance);
         Alerts = new ListAlerts(new AlertStore(database));
-        Judge = new JudgeAlert(database, Suspensions, usage.Time);
+        Review = new ReviewAlert(database, Suspensions, usage.Time);
         Answer = new AnswerSuspicion(database, new AlertStore(database), Links, usage.Time);
     }
 
@@ -47,7 +47,7 @@ internal sealed class SuspicionScene : IAsyncDisposable
 
     public ListAlerts Alerts { get; }
 
-    public JudgeAlert Judge { get; }
+    public ReviewAlert Review { get; }
 
     public AnswerSuspicion Answer { get; }
 
@@ -59,12 +59,13 @@ internal sealed class SuspicionScene : IAsyncDisposable
         return new SuspicionScene(usage, await usage.LicenseAsync());
     }
 
-    /// <summary>Records of some devices, one an hour each, of sessions that fill the hour.</summary>
+    /// <summary>Records of some devices, one an hour each, with sessions of almost an hour.</summary>
     public IEnumerable<string> Hours(int fromHoursAgo, int toHoursAgo, params int[] devices)
     {
         for (var hour = fromHoursAgo; hour >= toHoursAgo; hour--)
             foreach (var device in devices)
-                yield return Usage.Record(License, secondsAgo: hour * 3600, ea: $"EA-{device}", account: 1000 + device, address: $"198.51.{device}.4")
+                yield return Usage
+                    .Record(License, secondsAgo: hour * 3600, ea: $"EA-{device}", account: 1000 + device, address: $"198.51.{device}.4")
                     .Replace("\"session_duration_sec\":60", "\"session_duration_sec\":3500", StringComparison.Ordinal);
     }
 
@@ -75,7 +76,10 @@ internal sealed class SuspicionScene : IAsyncDisposable
     }
 
     public Task<IReadOnlyList<string>> AlertsAsync() => Database.QueryAllAsync<string>(
-        "select incident || ' ' || severity || ' ' || status || ' ' || auto_action_taken from suspicious_activity_alerts where severity <> 'LOW' order by detected_at, incident");
+        """
+        select incident || ' ' || severity || ' ' || status || ' ' || auto_action_taken from suspicious_activity_alerts
+        where severity <> 'LOW' order by detected_at, incident
+        """);
 
     public Task<Guid> AlertIdAsync() => Database.QueryAsync<Guid>(
         "select alert_id from suspicious_activity_alerts where severity <> 'LOW' order by detected_at desc limit 1");

@@ -223,12 +223,13 @@ public sealed class UsageLogTests(PostgresFixture postgres)
         await using var database = await postgres.NewDatabaseAsync();
         const string Insert = """
             insert into license_usage_log (log_id, logged_at, token_hash, subscription_id)
-            values ('44444444-4444-4444-4444-444444444444', date_trunc('hour', now()), 'hash', '33333333-3333-3333-3333-333333333333')
+            values ('44444444-4444-4444-4444-444444444444', @at, 'hash', '33333333-3333-3333-3333-333333333333')
             on conflict (logged_at, log_id) do nothing
             """;
+        var at = await database.QueryAsync<DateTime>("select now()");
 
-        Assert.Equal(1, await database.ExecuteAsync(Insert));
-        Assert.Equal(0, await database.ExecuteAsync(Insert));
+        Assert.Equal(1, await database.ExecuteAsync(Insert, new { at }));
+        Assert.Equal(0, await database.ExecuteAsync(Insert, new { at }));
     }
 
     [Fact]

@@ -18,7 +18,7 @@ public sealed class CheckAnswerTests
 
     [Fact]
     public void Write_UnknownToken_IsTheDescribedJson() =>
-        IsDescribed(new CheckReply(Verdict.NotFound, null, null, false, 2, Now), null);
+        IsDescribed(new CheckReply(LicenseVerdict.NotFound, null, null, false, 2, Now), null);
 
     [Fact]
     public void Write_KnownDevice_IsTheDescribedJson()
@@ -29,7 +29,7 @@ public sealed class CheckAnswerTests
         var device = new KnownDevice(Guid.NewGuid(), Now.AddDays(-3), Now);
         var license = new CheckedLicense(Guid.NewGuid(), facts, device, 2, 1);
 
-        IsDescribed(new CheckReply(Verdict.Of(facts, Now, TimeSpan.FromDays(3)), license, device, true, 2, Now), "n-1");
+        IsDescribed(new CheckReply(LicenseVerdict.Of(facts, Now, TimeSpan.FromDays(3)), license, device, true, 2, Now), "n-1");
     }
 
     private static void IsDescribed(CheckReply reply, string? nonce)

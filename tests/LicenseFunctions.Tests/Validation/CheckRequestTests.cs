@@ -28,7 +28,7 @@ public sealed class CheckRequestTests
         Assert.Equal(account, Parse(body).Value.Claim(IPAddress.Loopback).Value.Mt5AccountNumber);
 
     [Fact]
-    public void Parse_AnAccountAsTextThatIsNoUtf8_IsNamed() => Assert.Equal("mt5_account_number", Field(CheckRequest.Parse(
+    public void Parse_AnAccountThatIsNotUtf8_NamesTheField() => Assert.Equal("mt5_account_number", Field(CheckRequest.Parse(
         new ReadOnlySequence<byte>([.. """{"ea_instance_id":"EA","mt5_account_number":"1"""u8, 0xFF, .. "\"}"u8]))));
 
     [Theory]
@@ -48,7 +48,7 @@ public sealed class CheckRequestTests
     [InlineData("""{"\ud800":1}""", "$")]
     [InlineData("""{"ea_instance_\ud800":1}""", "$")]
     [InlineData("[]", "$")]
-    public void Parse_AFieldThatIsWrong_IsNamed(string body, string field) => Assert.Equal(field, Field(Parse(body)));
+    public void Parse_AWrongField_NamesIt(string body, string field) => Assert.Equal(field, Field(Parse(body)));
 
     [Theory]
     [InlineData(100, null)]
@@ -70,11 +70,11 @@ public sealed class CheckRequestTests
     public void Parse_NotJson_Throws(string body) => Assert.ThrowsAny<JsonException>(() => Parse(body));
 
     [Fact]
-    public void Parse_AnEscapedName_IsThatName() =>
+    public void Parse_AnEscapedName_IsRecognized() =>
         Assert.Null(Field(Parse("""{"\u0065a_instance_id":"EA","mt5_account_number":1}""")));
 
     [Fact]
-    public async Task ReadAsync_NotJson_LeavesNothingOfTheBodyUnread()
+    public async Task ReadAsync_NotJson_ReadsTheBodyToItsEnd()
     {
         var pipe = new Pipe();
         await pipe.Writer.WriteAsync("{"u8.ToArray(), TestContext.Current.CancellationToken);
@@ -98,18 +98,18 @@ public sealed class CheckRequestTests
     [InlineData("[::1]", null)]
     [InlineData("example.com", null)]
     [InlineData(null, null)]
-    public void AskedAddress_Text_IsReadAsItIsMeant(string? text, string? expected)
+    public void ServiceAddress_AcceptsOnlyCanonicalText(string? text, string? expected)
     {
-        var asked = new CheckRequest("EA", 1, IpAddress: text).AskedAddress();
+        var read = new CheckRequest("EA", 1, IpAddress: text).ServiceAddress();
 
-        Assert.Equal(expected, asked.Match<string?>(address => address.ToString(), _ => null));
+        Assert.Equal(expected, read.Match<string?>(address => address.ToString(), _ => null));
     }
 
     [Fact]
-    public void AskedToken_UpperCaseHex_IsLowered()
+    public void ServiceToken_UpperCaseHex_BecomesLowerCase()
     {
-        Assert.Equal(new string('a', 64), new CheckRequest("EA", 1, TokenHash: new string('A', 64)).AskedToken().Value);
-        Assert.Equal("token_hash", new CheckRequest("EA", 1, TokenHash: new string('g', 64)).AskedToken().Refusal!.Field);
-        Assert.Equal("token_hash", new CheckRequest("EA", 1).AskedToken().Refusal!.Field);
+        Assert.Equal(new string('a', 64), new CheckRequest("EA", 1, TokenHash: new string('A', 64)).ServiceToken().Value);
+        Assert.Equal("token_hash", new CheckRequest("EA", 1, TokenHash: new string('g', 64)).ServiceToken().Refusal!.Field);
+        Assert.Equal("token_hash", new CheckRequest("EA", 1).ServiceToken().Refusal!.Field);
     }
 }

@@ -12,7 +12,7 @@ namespace LicenseFunctions.Tests.Validation;
 public sealed class ValidateLicenseTests(PostgresFixture postgres)
 {
     [Fact]
-    public async Task Check_TwoDevicesThenAgain_TakesTwoSlotsAndNothingMore()
+    public async Task Check_TwoDevicesThenAgain_UsesTwoSlots()
     {
         await using var scene = await LicenseScene.NewAsync(postgres);
 
@@ -28,7 +28,7 @@ public sealed class ValidateLicenseTests(PostgresFixture postgres)
     }
 
     [Fact]
-    public async Task Check_UnknownToken_AnswersInTheContractsWords()
+    public async Task Check_UnknownToken_AnswersTheContractsText()
     {
         await using var scene = await LicenseScene.NewAsync(postgres);
 
@@ -38,7 +38,20 @@ public sealed class ValidateLicenseTests(PostgresFixture postgres)
     }
 
     [Fact]
-    public async Task Check_200NewcomersAtOnce_ExactlyTwoAreAdmitted()
+    public async Task Read_OfACheck_InlinesTheFactsOfSuspensions()
+    {
+        await using var scene = await LicenseScene.NewAsync(postgres);
+
+        var plan = await scene.Database.QueryAllAsync<string>("explain (verbose) " + LicenseCheckStore.Read
+            .Replace("$1::text[]", "'{a}'::text[]", StringComparison.Ordinal)
+            .Replace("$2::text[]", "'{1|EA-1}'::text[]", StringComparison.Ordinal));
+
+        Assert.Contains(plan, line => line.Contains("license_suspensions", StringComparison.Ordinal));
+        Assert.DoesNotContain(plan, line => line.Contains("open_suspension_facts", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Check_200NewDevicesAtOnce_AdmitsExactlyTwo()
     {
         await using var scene = await LicenseScene.NewAsync(postgres, action: DeviceLimitAction.Refuse);
 
@@ -53,7 +66,7 @@ public sealed class ValidateLicenseTests(PostgresFixture postgres)
     }
 
     [Fact]
-    public async Task Check_WhileManyNewcomersWaitForTheLicense_FindsAConnection()
+    public async Task Check_WhileManyNewDevicesWaitForTheLicense_GetsAConnection()
     {
         await using var scene = await LicenseScene.NewAsync(postgres);
         await scene.CheckAsync("EA-1", 1);
@@ -72,22 +85,23 @@ public sealed class ValidateLicenseTests(PostgresFixture postgres)
     }
 
     [Fact]
-    public async Task Check_OneKnownDevice200TimesAtOnce_PassesEveryTime()
+    public async Task Check_OneKnownDevice200TimesAtOnce_IsValidEveryTime()
     {
         await using var scene = await LicenseScene.NewAsync(postgres);
         var admitted = await scene.CheckAsync("EA-1", 1);
 
         var replies = await Task.WhenAll(Enumerable.Range(1, 200).Select(_ => scene.CheckAsync("EA-1", 1)));
 
-        Assert.All(replies, reply => Assert.Equal((LicenseCode.Valid, admitted.Device!.DeviceId), (reply.Verdict.Code, reply.Device!.DeviceId)));
+        Assert.All(replies, reply => Assert.Equal(
+            (LicenseCode.Valid, admitted.Device!.DeviceId), (reply.Verdict.Code, reply.Device!.DeviceId)));
         Assert.Equal(1, await scene.CountAsync("license_devices"));
     }
 
     [Theory]
     [InlineData("EA-9", 9, "203.0.113.9", false)] // a stranger
-    [InlineData("EA-2", 2, "203.0.113.9", true)] // known by its use, though no check was made
+    [InlineData("EA-2", 2, "203.0.113.9", true)] // known from its use, without a check
     [InlineData("EA-9", 1, "203.0.113.9", true)] // the customer's own account, reinstalled
-    public async Task Check_NewcomerWhileUseLooksShared_AdmitsNoStranger(string ea, long account, string address, bool admitted)
+    public async Task Check_NewDeviceWhileSharingIsSuspected_AdmitsOnlyKnownOnes(string ea, long account, string address, bool admitted)
     {
         await using var scene = await LicenseScene.NewAsync(postgres);
         await scene.CheckAsync("EA-1", 1);
@@ -101,7 +115,7 @@ public sealed class ValidateLicenseTests(PostgresFixture postgres)
     }
 
     [Fact]
-    public async Task Check_NewcomerAfterTheIncidentWasJudgedHarmless_IsAdmitted()
+    public async Task Check_NewDeviceAfterTheAlertWasMarkedFalsePositive_IsAdmitted()
     {
         await using var scene = await LicenseScene.NewAsync(postgres);
         await scene.SuspectAsync(("EA-1", 1));
@@ -123,15 +137,18 @@ public sealed class ValidateLicenseTests(PostgresFixture postgres)
 
         Assert.Equal("License suspended: Concurrent sessions detected: 2 active devices", reply.Verdict.Detail);
         Assert.Equal([LicenseCode.Suspended, LicenseCode.TooManyDevices], reply.Verdict.Reasons);
-        Assert.Equal(("SUSPENDED_ADMIN", "License suspended: Concurrent sessions detected: 2 active devices"), await scene.SubscriptionAsync());
+        Assert.Equal(
+            ("SUSPENDED_ADMIN", "License suspended: Concurrent sessions detected: 2 active devices"), await scene.SubscriptionAsync());
         Assert.Equal(
             (false, true, "Auto-suspended: Concurrent sessions detected: 2 active devices"),
-            await scene.Database.QueryAsync<(bool, bool, string)>("select is_active, revoked_at is not null, revoked_reason from license_tokens"));
+            await scene.Database.QueryAsync<(bool, bool, string)>(
+                "select is_active, revoked_at is not null, revoked_reason from license_tokens"));
         Assert.Equal(
             ("CONCURRENT_SESSIONS", "OPEN", "SUSPENDED", "3|EA-3"),
             await scene.Database.QueryAsync<(string, string, string, string)>(
                 "select activity_type, status, auto_action_taken, evidence ->> 'device_key' from suspicious_activity_alerts"));
-        Assert.Equal(1, await scene.CountAsync("license_suspensions where cause = 'DEVICE_LIMIT' and closed_at is null and previous_state = 'DEGRADED_GAP'"));
+        Assert.Equal(1, await scene.CountAsync(
+            "license_suspensions where cause = 'DEVICE_LIMIT' and closed_at is null and previous_state = 'DEGRADED_GAP'"));
         Assert.Equal(1, await scene.CountAsync("audit_log where action = 'license.suspended'"));
         Assert.Equal(1, await scene.CountAsync("outbox where kind = 'email' and payload ->> 'template' = 'suspended'"));
         Assert.Equal(reply.Verdict.Reasons, (await scene.CheckAsync("EA-3", 3, "203.0.113.9")).Verdict.Reasons);
@@ -139,7 +156,7 @@ public sealed class ValidateLicenseTests(PostgresFixture postgres)
     }
 
     [Fact]
-    public async Task Check_ActiveOnlyByWhatIsNotYetFlushed_StillCountsAsActive()
+    public async Task Check_ActiveByUnwrittenSightings_CountsAsActive()
     {
         await using var scene = await LicenseScene.NewAsync(postgres);
         await scene.CheckAsync("EA-1", 1, "198.51.100.1");
@@ -156,7 +173,7 @@ public sealed class ValidateLicenseTests(PostgresFixture postgres)
     }
 
     [Fact]
-    public async Task Check_NewcomerOnTheNewUnflushedAddressOfAnActiveDevice_IsRefusedOnly()
+    public async Task Check_NewDeviceOnTheUnwrittenAddressOfAnActiveDevice_IsOnlyRefused()
     {
         await using var scene = await LicenseScene.NewAsync(postgres);
         await scene.CheckAsync("EA-1", 1, "198.51.100.1");
@@ -167,7 +184,7 @@ public sealed class ValidateLicenseTests(PostgresFixture postgres)
     }
 
     [Fact]
-    public async Task Check_RefusedAgainAndAgain_HasOneOpenAlertThatCounts()
+    public async Task Check_RefusedRepeatedly_HasOneOpenAlertThatCounts()
     {
         await using var scene = await LicenseScene.NewAsync(postgres, action: DeviceLimitAction.Refuse);
         await scene.SuspendByThirdAsync();
@@ -185,7 +202,7 @@ public sealed class ValidateLicenseTests(PostgresFixture postgres)
     }
 
     [Fact]
-    public async Task Check_RefusedUnderEverNewNames_FillsNoTable()
+    public async Task Check_RefusedUnderManyNames_AddsAtMostTenAlerts()
     {
         await using var scene = await LicenseScene.NewAsync(postgres, action: DeviceLimitAction.Refuse);
         await scene.CheckAsync("EA-1", 1);
@@ -260,7 +277,7 @@ public sealed class ValidateLicenseTests(PostgresFixture postgres)
     }
 
     [Fact]
-    public async Task Check_RefusedOrExpired_IsNoUseOfTheDevice()
+    public async Task Check_RefusedOrExpired_DoesNotCountAsUse()
     {
         await using var scene = await LicenseScene.NewAsync(postgres);
         await scene.CheckAsync("EA-1", 1);
@@ -292,13 +309,14 @@ public sealed class ValidateLicenseTests(PostgresFixture postgres)
     }
 
     [Fact]
-    public async Task Check_OnTheAddressOfADeviceWhoseRecordedUseIsLaterThanItsCheck_IsRefusedOnly()
+    public async Task Check_OnTheAddressOfADeviceWithLaterUsage_IsOnlyRefused()
     {
         await using var scene = await LicenseScene.NewAsync(postgres);
         await scene.CheckAsync("EA-1", 1, "198.51.100.1");
         await scene.CheckAsync("EA-2", 2, "198.51.100.2");
         await scene.CheckAsync("EA-2", 2, "203.0.113.9");
-        await scene.Database.ExecuteAsync("update license_devices set last_seen_at = last_seen_at + interval '1 minute'"); // as ingest does
+        // as the ingest does
+        await scene.Database.ExecuteAsync("update license_devices set last_seen_at = last_seen_at + interval '1 minute'");
 
         var beforeTheFlush = (await scene.CheckAsync("EA-3", 3, "203.0.113.9")).Verdict.Code;
         await scene.LastSeen.FlushAsync(LicenseScene.Stop);
@@ -308,7 +326,7 @@ public sealed class ValidateLicenseTests(PostgresFixture postgres)
     }
 
     [Fact]
-    public async Task Check_WhereThePlatformLeftNull_TakesTheDefaultOfTheColumn()
+    public async Task Check_WithNullColumnsOfThePlatform_UsesTheirDefaults()
     {
         await using var scene = await LicenseScene.NewAsync(postgres);
         await scene.Database.ExecuteAsync("""
@@ -324,13 +342,15 @@ public sealed class ValidateLicenseTests(PostgresFixture postgres)
     }
 
     [Fact]
-    public async Task Check_BesideALicenseThatCannotBeRead_IsAnswered()
+    public async Task Check_InABatchWithAnUnreadableLicense_IsAnswered()
     {
         await using var scene = await LicenseScene.NewAsync(postgres);
         await scene.CheckAsync("EA-1", 1);
         await scene.Database.ExecuteAsync(
             """
-            with s as (insert into subscriptions (subscriber_id, master_id) select master_id, subscriber_id from subscriptions returning subscription_id)
+            with s as (
+                insert into subscriptions (subscriber_id, master_id)
+                select master_id, subscriber_id from subscriptions returning subscription_id)
             insert into license_tokens (subscription_id, token_hash, expires_at) select subscription_id, @hash, '20000-01-01' from s
             """,
             new { hash = LicenseScene.Hash("unreadable") });
@@ -344,7 +364,7 @@ public sealed class ValidateLicenseTests(PostgresFixture postgres)
     }
 
     [Fact]
-    public async Task Flush_OfManySightings_KeepsTheLatestAndEveryNetwork()
+    public async Task Flush_OfManySightings_WritesTheLatestAndEveryNetwork()
     {
         await using var scene = await LicenseScene.NewAsync(postgres);
         await scene.CheckAsync("EA-1", 1, "198.51.100.1");
@@ -364,11 +384,14 @@ public sealed class ValidateLicenseTests(PostgresFixture postgres)
             ["198.51.100.1/32", "2001:db8:0:7::/64"],
             await scene.Database.QueryAllAsync<string>("select network::text from license_device_networks order by network"));
         Assert.Equal(10.0, await scene.Database.QueryAsync<double>(
-            "select round(extract(epoch from last_seen_at - first_seen_at))::float8 from license_device_networks where family(network) = 4"));
+            """
+            select round(extract(epoch from last_seen_at - first_seen_at))::float8 from license_device_networks
+            where family(network) = 4
+            """));
     }
 
     [Fact]
-    public async Task Flush_WhileTheDatabaseIsGone_KeepsWhatWasNoted()
+    public async Task Flush_WhileTheDatabaseIsDown_KeepsTheSightings()
     {
         await using var scene = await LicenseScene.NewAsync(postgres);
         await scene.CheckAsync("EA-1", 1);
@@ -394,17 +417,17 @@ public sealed class ValidateLicenseTests(PostgresFixture postgres)
         Assert.True((await scene.CheckAsync("EA-2", 2, "198.51.100.2")).Verdict.IsValid);
         await scene.Database.ExecuteAsync("update subscriptions set is_active = false");
 
-        var kept = await scene.CheckAsync("EA-1", 1, "198.51.100.1"); // what another process changed shows after the two seconds
+        var cached = await scene.CheckAsync("EA-1", 1, "198.51.100.1"); // another process's change takes effect after two seconds
         await scene.Database.ExecuteAsync("update subscriptions set is_active = true");
         await scene.CheckAsync("EA-3", 3, "203.0.113.9");
         var suspended = await scene.CheckAsync("EA-1", 1, "198.51.100.1");
 
-        Assert.Equal(LicenseCode.Valid, kept.Verdict.Code);
+        Assert.Equal(LicenseCode.Valid, cached.Verdict.Code);
         Assert.Equal(LicenseCode.Suspended, suspended.Verdict.Code);
     }
 
     [Fact]
-    public async Task Check_WithTheCacheOn_ForgetsAfterItsSeconds()
+    public async Task Check_WithTheCacheOn_ReadsAgainAfterTheLifetime()
     {
         await using var scene = await LicenseScene.NewAsync(postgres, cacheSeconds: 2);
         await scene.CheckAsync("EA-1", 1);

@@ -9,7 +9,7 @@ public sealed class DeviceAdmissionTests
     private static readonly DateTimeOffset Now = new(2026, 11, 23, 12, 0, 0, TimeSpan.Zero);
     private static readonly DevicePolicy Policy = new(MaxDevices: 2, DeviceIdentity.EaAccount, DeviceLimitAction.Suspend);
     private static readonly DeviceHistory Clean = new(Changes: 0, SuspensionLifted: false, FoundHonest: false);
-    private static readonly DeviceClaim Newcomer = Claim("EA-3", 1003, "203.0.113.9");
+    private static readonly DeviceClaim NewDevice = Claim("EA-3", 1003, "203.0.113.9");
 
     private const int Active = 299;   // seconds since the last check, the last that counts as active
     private const int Stopped = 300;  // 5 minutes
@@ -18,30 +18,34 @@ public sealed class DeviceAdmissionTests
 
     private static DeviceClaim Claim(string ea, long account, string address) => new(ea, account, IPAddress.Parse(address));
 
-    private static RegisteredDevice Device(int number, int secondsAgo, string? ea = null, long? account = null, string? network = null, int? slot = null) =>
+    private static RegisteredDevice Device(
+        int number, int secondsAgo, string? ea = null, long? account = null, string? network = null, int? slot = null) =>
         new(
-            new Guid(number, 0, 0, new byte[8]), $"{account ?? 1000 + number}|{ea ?? $"EA-{number}"}", ea ?? $"EA-{number}", account ?? 1000 + number,
+            new Guid(number, 0, 0, new byte[8]), $"{account ?? 1000 + number}|{ea ?? $"EA-{number}"}", ea ?? $"EA-{number}",
+                account ?? 1000 + number,
             slot ?? number, Now.AddSeconds(-secondsAgo), [IPAddress.Parse(network ?? $"198.51.100.{number}")]);
 
-    private static Admission Decide(DeviceClaim claim, RegisteredDevice[] registered, DeviceHistory? history = null, DevicePolicy? policy = null) =>
+    private static Admission Decide(
+        DeviceClaim claim, RegisteredDevice[] registered, DeviceHistory? history = null, DevicePolicy? policy = null) =>
         DeviceAdmission.Decide(claim, registered, history ?? Clean, policy ?? Policy, Now);
 
     [Fact]
-    public void Decide_NobodyThere_TakesTheFirstSlot() =>
-        Assert.Equal(new Admission.FreeSlot(1), Decide(Newcomer, []));
+    public void Decide_NoDeviceRegistered_GetsTheFirstSlot() =>
+        Assert.Equal(new Admission.FreeSlot(1), Decide(NewDevice, []));
 
     [Theory]
     [InlineData(1, 2)]
     [InlineData(2, 1)]
-    public void Decide_OneThere_TakesTheOtherSlot(int taken, int expected) =>
-        Assert.Equal(new Admission.FreeSlot(expected), Decide(Newcomer, [Device(1, Active, slot: taken)]));
+    public void Decide_OneDeviceRegistered_GetsTheOtherSlot(int taken, int expected) =>
+        Assert.Equal(new Admission.FreeSlot(expected), Decide(NewDevice, [Device(1, Active, slot: taken)]));
 
     [Fact]
-    public void Decide_KnownDevice_PassesFromAnyAddressWithAllSlotsTaken()
+    public void Decide_KnownDevice_IsKnownFromAnyAddressWithAllSlotsTaken()
     {
         var known = Device(3, Active);
 
-        Assert.Equal(new Admission.Known(known), Decide(Newcomer with { Address = IPAddress.Parse("192.0.2.77") }, [known, Device(2, Active)]));
+        Assert.Equal(
+            new Admission.Known(known), Decide(NewDevice with { Address = IPAddress.Parse("192.0.2.77") }, [known, Device(2, Active)]));
     }
 
     [Fact]
@@ -50,21 +54,22 @@ public sealed class DeviceAdmissionTests
         var policy = Policy with { Identity = DeviceIdentity.IpEaAccount };
         var known = Device(3, Active) with { Key = "203.0.113.9|1003|EA-3" };
 
-        Assert.Equal(new Admission.Known(known), Decide(Newcomer, [known], policy: policy));
-        Assert.Equal(new Admission.FreeSlot(1), Decide(Newcomer with { Address = IPAddress.Parse("203.0.113.10") }, [known], policy: policy));
+        Assert.Equal(new Admission.Known(known), Decide(NewDevice, [known], policy: policy));
+        Assert.Equal(
+            new Admission.FreeSlot(1), Decide(NewDevice with { Address = IPAddress.Parse("203.0.113.10") }, [known], policy: policy));
     }
 
-    /// <summary>Full slots: what the newcomer shares with device 1, how long ago 1 and 2 were seen → who gives way.</summary>
+    /// <summary>Full slots: what the new device shares with device 1, how long ago 1 and 2 were seen → which is replaced.</summary>
     [Theory]
     [InlineData("EA-3", 1001, Stopped, Active, 1)] // the same account on a new EA: moved to another machine
     [InlineData("EA-1", 1003, Stopped, Active, 1)] // the same EA with a new account: another broker
     [InlineData("EA-1", 1003, Active, Active, 0)] // still running there
-    [InlineData("EA-3", 1003, Stopped, Active, 0)] // shares nothing: 5 minutes don't suffice
+    [InlineData("EA-3", 1003, Stopped, Active, 0)] // shares nothing: 5 minutes are not enough
     [InlineData("EA-3", 1003, AlmostIdle, Active, 0)]
     [InlineData("EA-3", 1003, Idle, Active, 1)]
-    [InlineData("EA-3", 1003, Idle, Idle + 1, 2)] // of two, whoever is gone longer
-    [InlineData("EA-3", 1001, Stopped, Idle, 1)] // its own predecessor before a stranger
-    public void Decide_SlotsFull_ReplacesWhoGivesWay(string ea, long account, int firstAgo, int secondAgo, int leaving)
+    [InlineData("EA-3", 1003, Idle, Idle + 1, 2)] // of two, the one not seen for longer
+    [InlineData("EA-3", 1001, Stopped, Idle, 1)] // its own predecessor before another device
+    public void Decide_SlotsFull_ReplacesTheRightDevice(string ea, long account, int firstAgo, int secondAgo, int leaving)
     {
         var admission = Decide(Claim(ea, account, "203.0.113.9"), [Device(1, firstAgo), Device(2, secondAgo)]);
 
@@ -77,7 +82,7 @@ public sealed class DeviceAdmissionTests
     [InlineData(5, false)]
     public void Decide_ChangesIn30Days_AreLimited(int changes, bool replaces)
     {
-        var admission = Decide(Newcomer, [Device(1, Idle), Device(2, Active)], Clean with { Changes = changes });
+        var admission = Decide(NewDevice, [Device(1, Idle), Device(2, Active)], Clean with { Changes = changes });
 
         Assert.Equal(replaces, admission is Admission.Replacement);
         Assert.Equal(!replaces, admission is Admission.Refused);
@@ -89,14 +94,14 @@ public sealed class DeviceAdmissionTests
     [InlineData(Stopped, Stopped, 0)]
     public void Decide_MoreThanOneActive_Suspends(int firstAgo, int secondAgo, int activeDevices)
     {
-        var admission = Decide(Newcomer, [Device(1, firstAgo), Device(2, secondAgo)]);
+        var admission = Decide(NewDevice, [Device(1, firstAgo), Device(2, secondAgo)]);
 
         Assert.Equal(activeDevices, (admission as Admission.Suspends)?.ActiveDevices ?? 0);
         Assert.Equal(activeDevices == 0, admission is Admission.Refused);
     }
 
     [Fact]
-    public void Suspends_Violation_IsInThePlatformsWords() =>
+    public void Suspends_Violation_IsThePlatformsText() =>
         Assert.Equal("Concurrent sessions detected: 2 active devices", new Admission.Suspends(2).Violation);
 
     /// <summary>Two active devices and a third that is the customer's own: refused, never suspended.</summary>
@@ -109,55 +114,57 @@ public sealed class DeviceAdmissionTests
     [InlineData("EA-3", 1001, "203.0.113.9", "198.51.100.1", true)]
     [InlineData("EA-1", 1003, "203.0.113.9", "198.51.100.1", true)]
     [InlineData("ea-1", 1003, "203.0.113.9", "198.51.100.1", false)]
-    public void Decide_TheCustomerHimself_IsRefusedOnly(string ea, long account, string from, string firstNetwork, bool refusedOnly)
+    public void Decide_TheCustomersOwnDevice_IsOnlyRefused(string ea, long account, string from, string firstNetwork, bool refusedOnly)
     {
-        var admission = Decide(Claim(ea, account, from), [Device(1, Active, network: firstNetwork), Device(2, Active, network: "192.0.2.2")]);
+        var admission = Decide(
+            Claim(ea, account, from), [Device(1, Active, network: firstNetwork), Device(2, Active, network: "192.0.2.2")]);
 
         Assert.Equal(refusedOnly, admission is Admission.Refused);
         Assert.Equal(!refusedOnly, admission is Admission.Suspends);
     }
 
     [Fact]
-    public void Decide_AddressOfADeviceThatIsNotActive_IsNoExcuse()
+    public void Decide_AddressOfAnInactiveDevice_DoesNotPreventSuspension()
     {
         RegisteredDevice[] three = [Device(1, Active), Device(2, Active), Device(4, Stopped, network: "203.0.113.9", slot: 3)];
 
-        Assert.IsType<Admission.Suspends>(Decide(Newcomer, three, policy: Policy with { MaxDevices = 3 }));
+        Assert.IsType<Admission.Suspends>(Decide(NewDevice, three, policy: Policy with { MaxDevices = 3 }));
     }
 
     [Fact]
     public void Decide_LimitActionRefuse_NeverSuspends() =>
         Assert.IsType<Admission.Refused>(
-            Decide(Newcomer, [Device(1, Active), Device(2, Active)], policy: Policy with { LimitAction = DeviceLimitAction.Refuse }));
+            Decide(NewDevice, [Device(1, Active), Device(2, Active)], policy: Policy with { LimitAction = DeviceLimitAction.Refuse }));
 
     [Fact]
-    public void Decide_SuspensionLifted_ThatNewcomerStaysOutWithoutSuspending() =>
+    public void Decide_SuspensionLifted_RefusesThatDeviceWithoutSuspending() =>
         Assert.IsType<Admission.Refused>(
-            Decide(Newcomer, [Device(1, Active), Device(2, Active)], Clean with { SuspensionLifted = true }));
+            Decide(NewDevice, [Device(1, Active), Device(2, Active)], Clean with { SuspensionLifted = true }));
 
     [Fact]
-    public void Decide_FoundHonest_GetsAPlaceBeyondTheLimit() =>
-        Assert.Equal(new Admission.BeyondLimit(), Decide(Newcomer, [Device(1, Active), Device(2, Active)], Clean with { FoundHonest = true }));
+    public void Decide_FoundHonest_IsRegisteredBeyondTheLimit() =>
+        Assert.Equal(
+            new Admission.BeyondLimit(), Decide(NewDevice, [Device(1, Active), Device(2, Active)], Clean with { FoundHonest = true }));
 
     [Fact]
-    public void Decide_FoundHonestWithAFreeSlot_TakesTheSlot() =>
-        Assert.Equal(new Admission.FreeSlot(2), Decide(Newcomer, [Device(1, Active)], Clean with { FoundHonest = true }));
+    public void Decide_FoundHonestWithAFreeSlot_GetsTheSlot() =>
+        Assert.Equal(new Admission.FreeSlot(2), Decide(NewDevice, [Device(1, Active)], Clean with { FoundHonest = true }));
 
     [Fact]
-    public void Decide_PlaceBeyondTheLimit_PassesToNobody()
+    public void Decide_DeviceBeyondTheLimit_IsNeverReplaced()
     {
         var beyond = Device(4, Idle) with { Slot = null };
 
-        Assert.IsType<Admission.Refused>(Decide(Newcomer, [Device(1, Active), Device(2, Stopped), beyond]));
+        Assert.IsType<Admission.Refused>(Decide(NewDevice, [Device(1, Active), Device(2, Stopped), beyond]));
     }
 
     [Fact]
-    public void Decide_LimitLowered_TheSlotAboveItPassesToNobody() =>
-        Assert.IsType<Admission.Refused>(Decide(Newcomer, [Device(1, Active), Device(2, Stopped), Device(4, Idle, slot: 3)]));
+    public void Decide_LimitLowered_TheDeviceAboveItIsNotReplaced() =>
+        Assert.IsType<Admission.Refused>(Decide(NewDevice, [Device(1, Active), Device(2, Stopped), Device(4, Idle, slot: 3)]));
 
     [Fact]
-    public void Decide_LimitLowered_AFreeSlotBelowItIsNoPlaceWhileAsManyHoldOthers() =>
-        Assert.IsType<Admission.Refused>(Decide(Newcomer, [Device(1, Active), Device(4, Stopped, slot: 3)]));
+    public void Decide_LimitLowered_AFreeSlotIsNotUsedWhileTheLimitIsReached() =>
+        Assert.IsType<Admission.Refused>(Decide(NewDevice, [Device(1, Active), Device(4, Stopped, slot: 3)]));
 
     [Theory]
     [InlineData("192.0.2.7", "192.0.2.7")]
@@ -167,6 +174,7 @@ public sealed class DeviceAdmissionTests
         Assert.Equal(IPAddress.Parse(network), SourceNetwork.Of(IPAddress.Parse(address)));
 
     [Fact]
-    public void Key_FreeTextWithTheSeparator_CollidesWithNothing() =>
-        Assert.NotEqual(Claim("1003|EA", 9, "192.0.2.1").Key(DeviceIdentity.EaAccount), Claim("EA", 91003, "192.0.2.1").Key(DeviceIdentity.EaAccount));
+    public void Key_FreeTextWithTheSeparator_IsUnique() =>
+        Assert.NotEqual(
+            Claim("1003|EA", 9, "192.0.2.1").Key(DeviceIdentity.EaAccount), Claim("EA", 91003, "192.0.2.1").Key(DeviceIdentity.EaAccount));
 }

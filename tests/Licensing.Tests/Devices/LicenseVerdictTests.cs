@@ -15,7 +15,7 @@ public sealed class LicenseVerdictTests
 
     private static readonly OpenSuspension Ours = new(
         OnlyForExpiry: false, "License suspended: Concurrent sessions detected: 2 active devices",
-        TookToken: true, StandsOnSubscription: true, LedByThisDevice: false);
+        TookToken: true, StandsOnSubscription: true, CausedByThisDevice: false);
 
     private static readonly LicenseFacts Suspended = Good with
     {
@@ -23,7 +23,7 @@ public sealed class LicenseVerdictTests
         State = SubscriptionState.SuspendedAdmin, PausedReason = Ours.Reason, Suspension = Ours,
     };
 
-    public enum Token { Active, Revoked, Overlap, RotatedAway }
+    public enum Token { Active, Revoked, Overlap, Replaced }
 
     public enum Expiry { Never, Ahead, InGrace, Past }
 
@@ -36,7 +36,7 @@ public sealed class LicenseVerdictTests
                 foreach (var expiry in Enum.GetValues<Expiry>())
                     table.Add(token, state, expiry, (token, state, expiry) switch
                     {
-                        (Token.RotatedAway, _, _) => Revoked,
+                        (Token.Replaced, _, _) => Revoked,
                         (_, SubscriptionState.SuspendedAdmin, _) => LicenseCode.Suspended,
                         (Token.Revoked, _, _) => Revoked,
                         (_, _, Expiry.Past) => Expired,
@@ -53,8 +53,8 @@ public sealed class LicenseVerdictTests
     {
         var facts = Good with
         {
-            TokenActive = token != Token.Revoked && token != Token.RotatedAway,
-            OverlapUntil = token switch { Token.Overlap => Now.AddSeconds(1), Token.RotatedAway => Now, _ => null },
+            TokenActive = token != Token.Revoked && token != Token.Replaced,
+            OverlapUntil = token switch { Token.Overlap => Now.AddSeconds(1), Token.Replaced => Now, _ => null },
             State = state,
             ExpiresAt = expiry switch
             {
@@ -65,7 +65,7 @@ public sealed class LicenseVerdictTests
             },
         };
 
-        var verdict = Verdict.Of(facts, Now, Grace3Days);
+        var verdict = LicenseVerdict.Of(facts, Now, Grace3Days);
 
         Assert.Equal(expected, verdict.Code);
         Assert.Equal(expected is Valid or LicenseCode.Grace, verdict.IsValid);
@@ -78,28 +78,28 @@ public sealed class LicenseVerdictTests
     [InlineData(-(3 * 86_400) + 1, LicenseCode.Grace)]
     [InlineData(-(3 * 86_400), Expired)]
     public void Of_SecondsToExpiry_ChangesAtTheBoundary(int seconds, LicenseCode expected) =>
-        Assert.Equal(expected, Verdict.Of(Good with { ExpiresAt = Now.AddSeconds(seconds) }, Now, Grace3Days).Code);
+        Assert.Equal(expected, LicenseVerdict.Of(Good with { ExpiresAt = Now.AddSeconds(seconds) }, Now, Grace3Days).Code);
 
     [Theory]
     [InlineData(1, LicenseCode.Grace)]
     [InlineData(0, Expired)]
-    public void Of_GraceUntilLongAfterExpiry_HoldsUntilThen(int seconds, LicenseCode expected) =>
-        Assert.Equal(expected, Verdict.Of(
+    public void Of_GraceUntilLongAfterExpiry_IsValidUntilThen(int seconds, LicenseCode expected) =>
+        Assert.Equal(expected, LicenseVerdict.Of(
             Good with { ExpiresAt = Now.AddDays(-30), GraceUntil = Now.AddSeconds(seconds) }, Now, Grace3Days).Code);
 
     [Fact]
     public void Of_GraceUntilBeforeTheDaysOfGrace_DoesNotShortenThem() =>
-        Assert.Equal(LicenseCode.Grace, Verdict.Of(
+        Assert.Equal(LicenseCode.Grace, LicenseVerdict.Of(
             Good with { ExpiresAt = Now.AddDays(-1), GraceUntil = Now.AddHours(-1) }, Now, Grace3Days).Code);
 
     [Fact]
     public void Of_NoGrace_ExpiresAtOnce() =>
-        Assert.Equal(Expired, Verdict.Of(Good with { ExpiresAt = Now }, Now, TimeSpan.Zero).Code);
+        Assert.Equal(Expired, LicenseVerdict.Of(Good with { ExpiresAt = Now }, Now, TimeSpan.Zero).Code);
 
     [Fact]
     public void Of_Everything_ListsAllReasonsByPrecedence()
     {
-        var verdict = Verdict.Of(
+        var verdict = LicenseVerdict.Of(
             Good with
             {
                 TokenActive = false, RevokedReason = "by hand", SubscriptionActive = false, ExpiresAt = Now.AddDays(-9),
@@ -113,17 +113,17 @@ public sealed class LicenseVerdictTests
 
     [Fact]
     public void Of_GraceAndLocked_IsRefusedWithBothReasons() =>
-        Assert.Equal([LockedNoFunds, LicenseCode.Grace], Verdict.Of(
+        Assert.Equal([LockedNoFunds, LicenseCode.Grace], LicenseVerdict.Of(
             Good with { ExpiresAt = Now.AddDays(-1), State = SubscriptionState.LockedNoFunds }, Now, Grace3Days).Reasons);
 
     [Fact]
-    public void Of_SubscriptionInactive_IsRefusedByItsName() =>
-        Assert.Equal(Inactive, Verdict.Of(Good with { SubscriptionActive = false }, Now, Grace3Days).Code);
+    public void Of_SubscriptionInactive_IsRefused() =>
+        Assert.Equal(Inactive, LicenseVerdict.Of(Good with { SubscriptionActive = false }, Now, Grace3Days).Code);
 
     [Fact]
-    public void Of_SuspensionOfOurs_IsSuspendedAndNotRevoked()
+    public void Of_OwnSuspension_IsSuspendedAndNotRevoked()
     {
-        var verdict = Verdict.Of(Suspended, Now, Grace3Days);
+        var verdict = LicenseVerdict.Of(Suspended, Now, Grace3Days);
 
         Assert.Equal([LicenseCode.Suspended], verdict.Reasons);
         Assert.Equal("License suspended: Concurrent sessions detected: 2 active devices", verdict.Detail);
@@ -131,17 +131,17 @@ public sealed class LicenseVerdictTests
 
     [Fact]
     public void Of_SuspensionOverARevokedToken_HasBothReasons() =>
-        Assert.Equal([LicenseCode.Suspended, Revoked], Verdict.Of(
+        Assert.Equal([LicenseCode.Suspended, Revoked], LicenseVerdict.Of(
             Suspended with { RevokedReason = "by hand", Suspension = Ours with { TookToken = false } }, Now, Grace3Days).Reasons);
 
     [Fact]
-    public void Of_TheDeviceThatLedToIt_HearsBothReasonsAgain() =>
-        Assert.Equal([LicenseCode.Suspended, TooManyDevices], Verdict.Of(
-            Suspended with { Suspension = Ours with { LedByThisDevice = true } }, Now, Grace3Days).Reasons);
+    public void Of_TheDeviceThatCausedIt_GetsBothReasons() =>
+        Assert.Equal([LicenseCode.Suspended, TooManyDevices], LicenseVerdict.Of(
+            Suspended with { Suspension = Ours with { CausedByThisDevice = true } }, Now, Grace3Days).Reasons);
 
     [Fact]
     public void Of_OpenSuspensionButStateSetByHand_StaysSuspendedWhileTheTokenIsInactive() =>
-        Assert.Equal(LicenseCode.Suspended, Verdict.Of(
+        Assert.Equal(LicenseCode.Suspended, LicenseVerdict.Of(
             Suspended with { State = SubscriptionState.Synced, PausedReason = null }, Now, Grace3Days).Code);
 
     [Fact]
@@ -153,13 +153,13 @@ public sealed class LicenseVerdictTests
             Suspension = Ours with { OnlyForExpiry = true, Reason = "License expired" },
         };
 
-        Assert.Equal([Expired], Verdict.Of(forExpiry, Now, Grace3Days).Reasons);
-        Assert.Equal([Expired], Verdict.Of(forExpiry with { Suspension = null }, Now, Grace3Days).Reasons);
+        Assert.Equal([Expired], LicenseVerdict.Of(forExpiry, Now, Grace3Days).Reasons);
+        Assert.Equal([Expired], LicenseVerdict.Of(forExpiry with { Suspension = null }, Now, Grace3Days).Reasons);
     }
 
     [Fact]
     public void Of_SuspendedForExpiryThenByThePlatform_AnswersSuspended() =>
-        Assert.Equal(LicenseCode.Suspended, Verdict.Of(
+        Assert.Equal(LicenseCode.Suspended, LicenseVerdict.Of(
             Suspended with
             {
                 ExpiresAt = Now.AddDays(-5), PausedReason = "Fraud",
@@ -169,33 +169,35 @@ public sealed class LicenseVerdictTests
 
     [Fact]
     public void Of_SuspendedByTheFirstVersion_IsSuspendedAndNotRevoked() =>
-        Assert.Equal([LicenseCode.Suspended], Verdict.Of(Suspended with { Suspension = null }, Now, Grace3Days).Reasons);
+        Assert.Equal([LicenseCode.Suspended], LicenseVerdict.Of(Suspended with { Suspension = null }, Now, Grace3Days).Reasons);
 
     [Fact]
-    public void IsReinstatedByHand_ActiveTokenOverOurSuspension_Counts()
+    public void IsReinstatedByHand_ActiveTokenOverOwnSuspension_IsTrue()
     {
         var runbook = Suspended with { TokenActive = true, RevokedReason = null };
 
-        Assert.True(Verdict.IsReinstatedByHand(runbook, Now));
-        Assert.True(Verdict.IsReinstatedByHand(runbook with { State = SubscriptionState.Synced, PausedReason = null, Suspension = Ours with { StandsOnSubscription = false } }, Now));
+        Assert.True(LicenseVerdict.IsReinstatedByHand(runbook, Now));
+        Assert.True(LicenseVerdict.IsReinstatedByHand(runbook with { State = SubscriptionState.Synced, PausedReason = null,
+            Suspension = Ours with { StandsOnSubscription = false } }, Now));
     }
 
     [Fact]
-    public void IsReinstatedByHand_AnythingElse_DoesNotCount()
+    public void IsReinstatedByHand_Otherwise_IsFalse()
     {
         var runbook = Suspended with { TokenActive = true, RevokedReason = null };
 
-        Assert.False(Verdict.IsReinstatedByHand(Suspended, Now));
-        Assert.False(Verdict.IsReinstatedByHand(runbook with { Suspension = null }, Now));
-        Assert.False(Verdict.IsReinstatedByHand(runbook with { Suspension = Ours with { StandsOnSubscription = false }, PausedReason = "Fraud" }, Now));
-        Assert.False(Verdict.IsReinstatedByHand(runbook with { OverlapUntil = Now }, Now));
-        Assert.False(Verdict.IsReinstatedByHand(Good, Now));
+        Assert.False(LicenseVerdict.IsReinstatedByHand(Suspended, Now));
+        Assert.False(LicenseVerdict.IsReinstatedByHand(runbook with { Suspension = null }, Now));
+        Assert.False(LicenseVerdict.IsReinstatedByHand(runbook with { Suspension = Ours with { StandsOnSubscription = false },
+            PausedReason = "Fraud" }, Now));
+        Assert.False(LicenseVerdict.IsReinstatedByHand(runbook with { OverlapUntil = Now }, Now));
+        Assert.False(LicenseVerdict.IsReinstatedByHand(Good, Now));
     }
 
     [Fact]
-    public void WithoutPlace_InGrace_KeepsTheWarning()
+    public void DeviceLimitReached_InGrace_KeepsTheWarning()
     {
-        var verdict = Verdict.Of(Good with { ExpiresAt = Now.AddDays(-1) }, Now, Grace3Days).WithoutPlace("full");
+        var verdict = LicenseVerdict.Of(Good with { ExpiresAt = Now.AddDays(-1) }, Now, Grace3Days).DeviceLimitReached("full");
 
         Assert.Equal([TooManyDevices, LicenseCode.Grace], verdict.Reasons);
         Assert.False(verdict.IsValid);
@@ -209,16 +211,17 @@ public sealed class LicenseVerdictTests
     public void Status_SecondsToExpiry_ChangesAtTheBoundary(int seconds, LicenseStatus expected)
     {
         var expiresAt = Now.AddSeconds(seconds);
-        var verdict = Verdict.Of(Good with { ExpiresAt = expiresAt }, Now, Grace3Days);
+        var verdict = LicenseVerdict.Of(Good with { ExpiresAt = expiresAt }, Now, Grace3Days);
 
         Assert.Equal(expected, LicenseStatuses.Of(verdict, expiresAt, Now));
     }
 
     [Fact]
-    public void Status_SuspendedOrRevoked_SaysSo()
+    public void Status_SuspendedOrRevoked_IsThat()
     {
-        Assert.Equal(LicenseStatus.Suspended, LicenseStatuses.Of(Verdict.Of(Suspended, Now, Grace3Days), Suspended.ExpiresAt, Now));
-        Assert.Equal(LicenseStatus.Revoked, LicenseStatuses.Of(Verdict.Of(Good with { TokenActive = false }, Now, Grace3Days), null, Now));
-        Assert.Equal(LicenseStatus.Active, LicenseStatuses.Of(Verdict.Of(Good, Now, Grace3Days), null, Now));
+        Assert.Equal(LicenseStatus.Suspended, LicenseStatuses.Of(LicenseVerdict.Of(Suspended, Now, Grace3Days), Suspended.ExpiresAt, Now));
+        Assert.Equal(
+            LicenseStatus.Revoked, LicenseStatuses.Of(LicenseVerdict.Of(Good with { TokenActive = false }, Now, Grace3Days), null, Now));
+        Assert.Equal(LicenseStatus.Active, LicenseStatuses.Of(LicenseVerdict.Of(Good, Now, Grace3Days), null, Now));
     }
 }

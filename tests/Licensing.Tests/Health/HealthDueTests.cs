@@ -15,11 +15,12 @@ public sealed class HealthDueTests
     public void After_NothingNear_IsTheLongest() => Assert.Equal(Now + HealthDue.Longest, HealthDue.After(Used, null));
 
     [Theory]
-    [InlineData(-23, 60)] // silent for a day in an hour
-    [InlineData(-23.999, 1)] // at once, but not at every tick
-    [InlineData(-24, 360)] // the next step is two days off
-    public void After_Silence_IsItsNextStep(double usedHoursAgo, double minutes) =>
-        Assert.Equal(Now.AddMinutes(minutes), HealthDue.After(Used with { LastUsedAt = Now.AddHours(usedHoursAgo) }, null), TimeSpan.FromSeconds(1));
+    [InlineData(-23, 60)] // a day of silence in an hour
+    [InlineData(-23.999, 1)] // at once, but at most once a minute
+    [InlineData(-24, 360)] // the next step is in two days
+    public void After_Silence_IsTheNextStep(double usedHoursAgo, double minutes) =>
+        Assert.Equal(
+            Now.AddMinutes(minutes), HealthDue.After(Used with { LastUsedAt = Now.AddHours(usedHoursAgo) }, null), TimeSpan.FromSeconds(1));
 
     [Theory]
     [InlineData(30)]
@@ -31,5 +32,6 @@ public sealed class HealthDueTests
 
     [Fact]
     public void After_TheEndOfGrace_IsThatEnd() =>
-        Assert.Equal(Now.AddHours(1), HealthDue.After(Used with { Status = LicenseStatus.Grace, ExpiresAt = Now.AddDays(-2) }, Now.AddHours(1)));
+        Assert.Equal(
+            Now.AddHours(1), HealthDue.After(Used with { Status = LicenseStatus.Grace, ExpiresAt = Now.AddDays(-2) }, Now.AddHours(1)));
 }

@@ -8,10 +8,11 @@ namespace Licensing.Tests.Health;
 
 public sealed class HealthScoreTests
 {
-    // A Wednesday noon, with two trading days behind it.
+    // A Wednesday noon, after two trading days.
     private static readonly DateTimeOffset Now = new(2026, 9, 2, 12, 0, 0, TimeSpan.Zero);
 
-    private static readonly PaymentFacts Paid = new(AutoRenew: true, Fee: 30, WalletAvailable: 30, HasCard: false, CardExpiresAt: null, LastDeclined: false);
+    private static readonly PaymentFacts Paid = new(
+        AutoRenew: true, Fee: 30, WalletAvailable: 30, HasCard: false, CardExpiresAt: null, LastDeclined: false);
 
     private static readonly HealthFacts Well = new(
         Now, LicenseStatus.Active, Now.AddDays(-100), Now.AddDays(20), Now.AddHours(-1), 1, 2, 0, 100, 0, [], Paid);
@@ -26,27 +27,28 @@ public sealed class HealthScoreTests
     [InlineData(LicenseStatus.Expired, 60)]
     [InlineData(LicenseStatus.Suspended, 60)]
     [InlineData(LicenseStatus.Revoked, 60)]
-    public void Of_EachStatus_CostsAsStated(LicenseStatus status, int score) => Assert.Equal(score, HealthScore.Of(Well with { Status = status }).Score);
+    public void Of_EachStatus_LosesItsPoints(LicenseStatus status, int score) =>
+        Assert.Equal(score, HealthScore.Of(Well with { Status = status }).Score);
 
     [Theory]
     [InlineData(23.9, 100)]
     [InlineData(24, 95)]
     [InlineData(71.9, 95)]
-    [InlineData(120, 90)] // five days back, of which the weekend's two don't count
-    [InlineData(24 * 9, 85)] // nine days back, seven of them trading days
+    [InlineData(120, 90)] // five days, of which the weekend's two don't count
+    [InlineData(24 * 9, 85)] // nine days, of which seven are trading days
     [InlineData(24 * 40, 80)]
-    public void Of_Silence_CostsByTradingTime(double hours, int score) =>
+    public void Of_Silence_LosesPointsByTradingTime(double hours, int score) =>
         Assert.Equal(score, HealthScore.Of(Well with { LastUsedAt = Now.AddHours(-hours) }).Score);
 
     [Theory]
     [InlineData(2, 100)]
     [InlineData(2.9, 100)]
     [InlineData(3, 95)]
-    public void Of_NeverUsed_IsForgivenWhileYoung(double days, int score) =>
+    public void Of_NeverUsed_LosesNothingWhileNew(double days, int score) =>
         Assert.Equal(score, HealthScore.Of(Well with { IssuedAt = Now.AddDays(-days), LastUsedAt = null }).Score);
 
     [Fact]
-    public void Of_AQuietWeekend_CostsNothing()
+    public void Of_AQuietWeekend_LosesNothing()
     {
         var sunday = new DateTimeOffset(2026, 9, 6, 21, 0, 0, TimeSpan.Zero);
 
@@ -59,7 +61,7 @@ public sealed class HealthScoreTests
     [InlineData(100, 10, 96)]
     [InlineData(100, 25, 92)]
     [InlineData(100, 50, 88)]
-    public void Of_RejectedSignals_CostFromATenthOn(long received, long rejected, int score) =>
+    public void Of_RejectedSignals_LosePointsFromATenth(long received, long rejected, int score) =>
         Assert.Equal(score, HealthScore.Of(Well with { SignalsReceived = received, SignalsRejected = rejected }).Score);
 
     [Theory]
@@ -68,14 +70,16 @@ public sealed class HealthScoreTests
     [InlineData(3, 90)]
     [InlineData(4, 80)]
     [InlineData(9, 80)]
-    public void Of_MoreDevicesThanAllowed_CostTenEach(int used, int score) => Assert.Equal(score, HealthScore.Of(Well with { DevicesUsed = used }).Score);
+    public void Of_MoreDevicesThanAllowed_LosesTenForEach(int used, int score) =>
+        Assert.Equal(score, HealthScore.Of(Well with { DevicesUsed = used }).Score);
 
     [Theory]
     [InlineData(2, 100)]
     [InlineData(3, 96)]
     [InlineData(5, 88)]
     [InlineData(50, 88)]
-    public void Of_DeviceChanges_CostAboveTwo(int changes, int score) => Assert.Equal(score, HealthScore.Of(Well with { DeviceChanges = changes }).Score);
+    public void Of_DeviceChanges_LosePointsAboveTwo(int changes, int score) =>
+        Assert.Equal(score, HealthScore.Of(Well with { DeviceChanges = changes }).Score);
 
     [Theory]
     [InlineData(new[] { AlertSeverity.Low }, 97)]
@@ -84,7 +88,8 @@ public sealed class HealthScoreTests
     [InlineData(new[] { AlertSeverity.Critical }, 80)]
     [InlineData(new[] { AlertSeverity.Low, AlertSeverity.Medium }, 90)]
     [InlineData(new[] { AlertSeverity.High, AlertSeverity.High, AlertSeverity.Low }, 80)]
-    public void Of_OpenAlerts_CostBySeverity(AlertSeverity[] alerts, int score) => Assert.Equal(score, HealthScore.Of(Well with { OpenAlerts = alerts }).Score);
+    public void Of_OpenAlerts_LosePointsBySeverity(AlertSeverity[] alerts, int score) =>
+        Assert.Equal(score, HealthScore.Of(Well with { OpenAlerts = alerts }).Score);
 
     [Theory]
     [InlineData(30.01, 100)]
@@ -93,10 +98,11 @@ public sealed class HealthScoreTests
     [InlineData(6.99, 90)]
     [InlineData(3, 90)]
     [InlineData(2.99, 85)]
-    public void Of_ARenewalThatCannotBePaid_CostsMoreTheNearerItIs(double days, int score) =>
-        Assert.Equal(score, HealthScore.Of(Well with { ExpiresAt = Now.AddDays(days), Payment = Paid with { WalletAvailable = 29.99m } }).Score);
+    public void Of_ARenewalThatCannotBePaid_LosesMorePointsNearExpiry(double days, int score) =>
+        Assert.Equal(score, HealthScore.Of(Well with { ExpiresAt = Now.AddDays(days),
+            Payment = Paid with { WalletAvailable = 29.99m } }).Score);
 
-    public static TheoryData<PaymentFacts, HealthAction> Troubles => new()
+    public static TheoryData<PaymentFacts, HealthAction> PaymentProblems => new()
     {
         { Paid, HealthAction.None },
         { Paid with { Fee = null }, HealthAction.ContactSupport },
@@ -111,10 +117,11 @@ public sealed class HealthScoreTests
     };
 
     [Theory]
-    [MemberData(nameof(Troubles))]
-    public void Of_PaymentAhead_NamesWhatMendsIt(PaymentFacts payment, HealthAction action)
+    [MemberData(nameof(PaymentProblems))]
+    public void Of_PaymentProblem_RecommendsItsAction(PaymentFacts payment, HealthAction action)
     {
-        var recommended = HealthScore.Of(Well with { Payment = payment }).Recommendations.Select(contribution => contribution.Action).ToList();
+        var recommended = HealthScore.Of(Well with { Payment = payment }).Recommendations
+            .Select(contribution => contribution.Action).ToList();
 
         Assert.Equal(action == HealthAction.None ? [] : [action], recommended);
     }
@@ -125,30 +132,33 @@ public sealed class HealthScoreTests
         var report = HealthScore.Of(facts);
         return report.Score is >= 0 and <= 100
             && report.Score == report.Contributions.Sum(contribution => contribution.Points)
-            && report.Contributions.GroupBy(contribution => contribution.Part).All(part => part.Sum(contribution => contribution.Points) >= 0);
+            && report.Contributions.GroupBy(contribution => contribution.Part)
+                .All(part => part.Sum(contribution => contribution.Points) >= 0);
     });
 
     [Fact]
-    public void Of_EveryLoss_SaysWhatWinsItBack() => Check(facts =>
+    public void Of_EveryLoss_HasARecommendation() => Check(facts =>
         HealthScore.Of(facts).Contributions.All(contribution => contribution.Points >= 0 || contribution.Recommendation is not null));
 
     [Fact]
-    public void Of_DoingWhatIsRecommended_NeverLowersTheScore() => Check(facts =>
+    public void Of_FollowingARecommendation_NeverLowersTheScore() => Check(facts =>
     {
         var report = HealthScore.Of(facts);
         return report.Recommendations.All(recommended => HealthScore.Of(Follow(facts, recommended.Action)).Score >= report.Score);
     });
 
-    // What the facts are once the customer has done it.
+    // The facts after the customer has followed the recommendation.
     private static HealthFacts Follow(HealthFacts facts, HealthAction action) => action switch
     {
-        HealthAction.Renew => facts with { Status = LicenseStatus.Active, ExpiresAt = facts.Now.AddDays(30), Payment = facts.Payment with { LastDeclined = false } },
+        HealthAction.Renew => facts with { Status = LicenseStatus.Active, ExpiresAt = facts.Now.AddDays(30),
+            Payment = facts.Payment with { LastDeclined = false } },
         HealthAction.TurnOnAutoRenewal => facts with { Payment = facts.Payment with { AutoRenew = true } },
         HealthAction.AddPaymentMethod or HealthAction.ReplaceCard => facts with
         {
             Payment = facts.Payment with { HasCard = true, CardExpiresAt = facts.Now.AddYears(3), LastDeclined = false },
         },
-        HealthAction.Appeal or HealthAction.ContactSupport => facts with { Status = LicenseStatus.Active, ExpiresAt = facts.Now.AddDays(30), Payment = Paid },
+        HealthAction.Appeal or HealthAction.ContactSupport => facts with { Status = LicenseStatus.Active, ExpiresAt = facts.Now.AddDays(30),
+            Payment = Paid },
         HealthAction.StartExpertAdvisor => facts with { LastUsedAt = facts.Now },
         HealthAction.CheckExpertAdvisor => facts with { SignalsRejected = 0 },
         HealthAction.RemoveDevice => facts with { DevicesUsed = facts.MaxDevices },
@@ -172,7 +182,8 @@ public sealed class HealthScoreTests
         from alerts in Gen.ListOf(Gen.Elements(Enum.GetValues<AlertSeverity>()))
         from payment in Payments()
         select new HealthFacts(
-            Now, status, Now.AddDays(-age), expiry == 0 ? null : Now.AddHours(expiry), used < 0 ? null : Now.AddHours(-used), devices, 2, changes,
+            Now, status, Now.AddDays(-age), expiry == 0 ? null : Now.AddHours(expiry), used < 0 ? null : Now.AddHours(-used), devices, 2,
+                changes,
             received, Math.Min(received, rejected), [.. alerts], payment);
 
     private static Gen<PaymentFacts> Payments() =>

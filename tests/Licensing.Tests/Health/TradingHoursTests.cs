@@ -18,5 +18,6 @@ public sealed class TradingHoursTests
     public void Between_CountsOpenHoursOnly(string start, string end, double hours) =>
         Assert.Equal(hours, TradingHours.Between(Utc(start), Utc(end)).TotalHours, 6);
 
-    private static DateTimeOffset Utc(string text) => DateTimeOffset.Parse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal);
+    private static DateTimeOffset Utc(string text) =>
+        DateTimeOffset.Parse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal);
 }

@@ -4,10 +4,13 @@ using Xunit;
 
 namespace Licensing.Tests.Suspicion;
 
-/// <summary>A small share of what `./dev bench detect-accuracy` reports in full: every habit and every pattern, in every kind of recording.</summary>
+/// <summary>
+/// A small share of what `./dev bench detect-accuracy` reports in full: every habit and every pattern, in every kind of recording.
+/// </summary>
 public sealed class CorpusTests
 {
-    public static TheoryData<string> Recordings => [.. Corpus.Recordings.Where(recording => recording.Days <= 8).Select(recording => recording.Name)];
+    public static TheoryData<string> Recordings =>
+        [.. Corpus.Recordings.Where(recording => recording.Days <= 8).Select(recording => recording.Name)];
 
     [Theory]
     [MemberData(nameof(Recordings))]
@@ -16,9 +19,11 @@ public sealed class CorpusTests
         var family = Corpus.Recordings.First(one => one.Name == recording);
         var corpus = Corpus.Generate(Corpus.ReportSeed, family, each: 2);
 
-        var accuracy = Baselines.Judge(corpus, Baselines.Detector(corpus, new DetectionPolicy()));
+        var accuracy = Baselines.Score(corpus, Baselines.Detector(corpus, new DetectionPolicy()));
 
-        Assert.Equal([], accuracy.Scenarios.Where(scenario => !scenario.Sharing && scenario.Suspended.Hits > 0).Select(scenario => scenario.Scenario));
+        Assert.Equal([], accuracy.Scenarios
+            .Where(scenario => !scenario.Sharing && scenario.Suspended.Hits > 0)
+            .Select(scenario => scenario.Scenario));
         Assert.InRange(accuracy.Recall.Value, family.LeastRecall - 0.05, 1); // of 36
     }
 

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using Licensing.Suspicion;
 using Xunit;
 
@@ -10,9 +11,9 @@ public sealed class DetectorTests
     private static readonly DateTimeOffset Start = new(2026, 9, 1, 0, 0, 0, TimeSpan.Zero);
     private static readonly DetectionPolicy Policy = new();
 
-    private static readonly Place Lagos = new("NG", "Lagos", 6.5, 3.4);
-    private static readonly Place London = new("GB", "London", 51.5, -0.1);
-    private static readonly Place Tokyo = new("JP", "Tokyo", 35.7, 139.7);
+    private static readonly Location Lagos = new("NG", "Lagos", 6.5, 3.4);
+    private static readonly Location London = new("GB", "London", 51.5, -0.1);
+    private static readonly Location Tokyo = new("JP", "Tokyo", 35.7, 139.7);
 
     [Fact]
     public void Observe_VpsDayAndNightAndHomeAbroad_NeverSuspends() =>
@@ -21,19 +22,21 @@ public sealed class DetectorTests
     [Fact]
     public void Observe_ThirdPersonBesideTwo_SuspendsWithinThreeHours()
     {
-        var finding = Play([.. Hours(0, 60, 1, 1, Lagos), .. Hours(0, 60, 2, 2, London), .. Hours(48, 60, 3, 3, Tokyo)]).First(IsSuspension);
+        var finding = Play(ThirdBesideTwo(0)).First(IsSuspension);
 
         Assert.Equal(ActivityType.ConcurrentSessions, finding.Type);
         Assert.InRange(finding.Evidence.To, Start.AddHours(48), Start.AddHours(51));
         Assert.Equal(["EA-1", "EA-2", "EA-3"], finding.Evidence.Devices.Select(device => device.EaInstanceId).Order());
-        Assert.Matches("^Devices of 3 people were in use at once for [0-9]+ minutes on 3 Sep, the license is for 2: EA-1 in Lagos, ", finding.Description);
+        Assert.Matches(
+            "^Devices of 3 people were in use at once for [0-9]+ minutes on 3 Sep, the license is for 2: EA-1 in Lagos, ",
+            finding.Description);
     }
 
     [Theory]
-    // The newcomer replaces one of two: however it is timed, nobody is there beside it who wasn't before.
+    // The new machine replaces one of two: at no time are three at work.
     [InlineData(48, 48, false)]
-    [InlineData(48, 47.6, false)] // clocks err by minutes
-    // The old one goes on beside it.
+    [InlineData(48, 47.6, false)] // clocks are wrong by minutes
+    // The old one stays in use beside it.
     [InlineData(60, 48, true)]
     public void Observe_NewMachineAndAccountWhileTheOldOneStops_IsAMove(double oldUntil, double newFrom, bool suspends) =>
         Assert.Equal(suspends, Play(
@@ -44,9 +47,10 @@ public sealed class DetectorTests
     [InlineData(1, true)]
     public void Observe_ThreeMachinesTakingOver_DependsOnTheirAccounts(int accountsShared, bool suspends)
     {
-        var uses = Enumerable.Range(0, 12).SelectMany(turn => Hours(turn * 8, (turn * 8) + 8, 1 + (turn % 3), accountsShared == 3 ? 1 : 1 + (turn % 3), Lagos));
+        var samples = Enumerable.Range(0, 12).SelectMany(turn =>
+            Hours(turn * 8, (turn * 8) + 8, 1 + (turn % 3), accountsShared == 3 ? 1 : 1 + (turn % 3), Lagos));
 
-        Assert.Equal(suspends, Play([.. uses]).Any(IsSuspension));
+        Assert.Equal(suspends, Play([.. samples]).Any(IsSuspension));
     }
 
     [Fact]
@@ -62,57 +66,63 @@ public sealed class DetectorTests
     [Theory]
     [InlineData(24, false)] // a copied server beside the old one for a day
     [InlineData(48, true)]
-    public void Observe_OneIdentityInTwoFarPlaces_SuspendsWhenItLasts(int hours, bool suspends) =>
+    public void Observe_OneIdentityInTwoFarLocations_SuspendsWhenItLasts(int hours, bool suspends) =>
         Assert.Equal(suspends, Play([.. Hours(0, 48 + hours, 1, 1, Lagos), .. Hours(48, 120, 1, 1, Tokyo, line: 9)]).Any(IsSuspension));
 
     [Theory]
-    // Records without lengths, one an hour for each device: three copies are quicker than one device can be…
+    // Records without durations, one an hour for each device: three copies are faster than one device can be.
     [InlineData(3, 1, true)]
-    // …and one that hops between three places with every record is not.
+    // One device that changes between three locations with every record is not.
     [InlineData(3, 3, false)]
-    public void Observe_OneIdentityInThreePlacesWithoutDurations_IsToldByItsPace(int places, int every, bool suspends)
+    public void Observe_OneIdentityInThreeLocationsWithoutDurations_IsFoundByItsPace(int locations, int every, bool suspends)
     {
-        Place[] far = [Lagos, London, Tokyo];
+        Location[] far = [Lagos, London, Tokyo];
         var before = Hours(0, 48, 1, 1, Lagos, line: 1);
-        var after = Enumerable.Range(0, places).SelectMany(i => Hours(48, 96, 1, 1, far[i], line: 1 + i)
-            .Select((use, hour) => (use, hour)).Where(x => x.hour % every == (every == 1 ? 0 : i)).Select(x => x.use with { LoggedAt = x.use.LoggedAt.AddMinutes(every == 1 ? 20 * i : 0) }));
+        var after = Enumerable.Range(0, locations).SelectMany(i => Hours(48, 96, 1, 1, far[i], line: 1 + i)
+            .Where((_, hour) => hour % every == (every == 1 ? 0 : i))
+            .Select(sample => sample with { LoggedAt = sample.LoggedAt.AddMinutes(every == 1 ? 20 * i : 0) }));
 
-        Assert.Equal(suspends, Play([.. before.Concat(after).Select(use => use with { Session = null })]).Any(IsSuspension));
+        Assert.Equal(suspends, Play([.. before.Concat(after).Select(sample => sample with { Session = null })]).Any(IsSuspension));
     }
 
     [Theory]
-    [InlineData(2, true)] // two strangers at once beside one who was there before
-    [InlineData(1, false)] // one machine may be tried
+    [InlineData(2, true)] // two new people at once beside a known one
+    [InlineData(1, false)] // one new machine may be a trial
     public void Observe_StrangersSeenOnce_SuspendsWhereTheyComeTogether(int strangers, bool suspends)
     {
         var known = Hours(0, 50.5, 1, 1, Lagos).Concat(strangers == 1 ? Hours(0, 50.5, 4, 4, London) : []);
         var once = Enumerable.Range(2, strangers).SelectMany(i => Hours(48.5, 49.5, i, i, i == 2 ? London : Tokyo));
 
-        Assert.Equal(suspends, Play([.. known.Concat(once).Select(use => use with { Session = null })]).Any(IsSuspension));
+        Assert.Equal(suspends, Play([.. known.Concat(once).Select(sample => sample with { Session = null })]).Any(IsSuspension));
     }
 
     [Fact]
-    public void Observe_VpnOnAndOff_IsToldButNeverSuspends()
+    public void Observe_VpnOnAndOff_IsReportedButNeverSuspends()
     {
-        var uses = Enumerable.Range(0, 24).SelectMany(turn => Hours(turn * 4, (turn * 4) + 4, 1, 1, turn % 2 == 0 ? Lagos : Tokyo, line: 1 + (turn % 2)));
+        var samples = Enumerable.Range(0, 24).SelectMany(turn =>
+            Hours(turn * 4, (turn * 4) + 4, 1, 1, turn % 2 == 0 ? Lagos : Tokyo, line: 1 + (turn % 2)));
 
-        var findings = Play([.. uses]);
+        var findings = Play([.. samples]);
 
         Assert.Contains(findings, finding => finding.Type == ActivityType.GeographicAnomaly);
         Assert.All(findings, finding => Assert.Equal(FindingAction.Alert, finding.Action));
     }
 
     [Fact]
-    public void Observe_RecordsWithoutAccountOrEa_NeverSuspends() => Assert.DoesNotContain(Play(
-        [.. Enumerable.Range(0, 5).SelectMany(i => Hours(0, 96, i, i, Lagos)).Select(use => use with { Account = null, EaInstanceId = null })]), IsSuspension);
+    public void Observe_RecordsWithoutAccountOrEa_NeverSuspends()
+    {
+        var samples = Enumerable.Range(0, 5).SelectMany(i => Hours(0, 96, i, i, Lagos));
+
+        Assert.DoesNotContain(Play([.. samples.Select(sample => sample with { Account = null, EaInstanceId = null })]), IsSuspension);
+    }
 
     [Fact]
     public void Observe_InPieces_EndsAsInOne()
     {
-        var uses = Order([.. Hours(0, 60, 1, 1, Lagos), .. Hours(3, 60, 2, 2, London), .. Hours(48, 60, 3, 3, Tokyo)]);
+        var samples = Order(ThirdBesideTwo(3));
 
-        var whole = Detector.Observe(new LicenseUse(), uses, Policy).State;
-        var pieces = uses.Chunk(7).Aggregate(new LicenseUse(), (state, chunk) => Detector.Observe(state, chunk, Policy).State);
+        var whole = Detector.Observe(new DetectionState(), samples, Policy).State;
+        var pieces = samples.Chunk(7).Aggregate(new DetectionState(), (state, chunk) => Detector.Observe(state, chunk, Policy).State);
 
         Assert.Equal(Json(whole.Identities), Json(pieces.Identities));
     }
@@ -121,62 +131,95 @@ public sealed class DetectorTests
     [InlineData(1)]
     [InlineData(2)]
     [InlineData(3)]
-    public void Observe_LateAndOutOfOrder_JudgesTheSame(int seed)
+    public void Observe_LateAndOutOfOrder_FindsTheSame(int seed)
     {
-        var uses = Order([.. Hours(0, 60, 1, 1, Lagos), .. Hours(3, 60, 2, 2, London), .. Hours(48, 60, 3, 3, Tokyo)]);
+        var samples = Order(ThirdBesideTwo(3));
         var random = new Random(seed);
-        var late = uses.OrderBy(use => use.LoggedAt.AddHours(6 * random.NextDouble())).ToList();
+        var late = samples.OrderBy(sample => sample.LoggedAt.AddHours(6 * random.NextDouble())).ToList();
 
-        var (inOrder, outOfOrder) = (Last(uses), Last(late));
+        var (inOrder, outOfOrder) = (Last(samples), Last(late));
 
         Assert.Equal(inOrder.Action, outOfOrder.Action);
         Assert.Equal(inOrder.Evidence.Measured, outOfOrder.Evidence.Measured);
 
-        static Finding Last(IReadOnlyList<Use> uses) => Detector.Observe(new LicenseUse(), uses, Policy).Findings.MaxBy(finding => finding.Action)!;
+        static Finding Last(IReadOnlyList<UsageSample> samples) =>
+            Detector.Observe(new DetectionState(), samples, Policy).Findings.MaxBy(finding => finding.Action)!;
     }
 
     [Fact]
     public void Observe_TheSameRecordsAgain_ChangeNothing()
     {
-        var uses = Order([.. Hours(0, 30, 1, 1, Lagos), .. Hours(3, 30, 2, 2, London)]);
-        var once = Detector.Observe(new LicenseUse(), uses, Policy).State;
+        var samples = Order([.. Hours(0, 30, 1, 1, Lagos), .. Hours(3, 30, 2, 2, London)]);
+        var once = Detector.Observe(new DetectionState(), samples, Policy).State;
 
-        Assert.Equal(Json(once), Json(Detector.Observe(once, uses, Policy).State));
+        Assert.Equal(Json(once), Json(Detector.Observe(once, samples, Policy).State));
     }
 
     [Fact]
     public void Observe_ManyDevicesAndAddresses_StateStaysBounded()
     {
         var random = new Random(1);
-        var state = new LicenseUse();
+        var state = new DetectionState();
         for (var hour = 0; hour < 2_000; hour++)
         {
-            var use = new Use(Start.AddHours(hour / 10.0), $"EA-{random.Next(300)}", random.Next(1, 300), new IPAddress(random.Next()), Lagos, TimeSpan.FromMinutes(30));
-            state = Detector.Observe(state, [use], Policy).State;
+            var sample = new UsageSample(
+                Start.AddHours(hour / 10.0), $"EA-{random.Next(300)}", random.Next(1, 300), new IPAddress(random.Next()), Lagos,
+                TimeSpan.FromMinutes(30));
+            state = Detector.Observe(state, [sample], Policy).State;
         }
 
         Assert.InRange(Json(state).Length, 1, 200_000);
     }
 
     [Fact]
-    public void Observe_StateThroughJson_GoesOnAsIfItHadNotBeen()
+    public void Observe_StateThroughJson_ContinuesTheSame()
     {
-        var uses = Order([.. Hours(0, 60, 1, 1, Lagos), .. Hours(3, 60, 2, 2, London), .. Hours(48, 60, 3, 3, Tokyo)]);
-        var half = Detector.Observe(new LicenseUse(), uses.Take(100), Policy).State;
+        var samples = Order(ThirdBesideTwo(3));
+        var half = Detector.Observe(new DetectionState(), samples.Take(100), Policy).State;
 
-        var stored = JsonSerializer.Deserialize<LicenseUse>(Json(half))!;
+        var stored = JsonSerializer.Deserialize<DetectionState>(Json(half))!;
 
-        Assert.Equal(Json(Detector.Observe(half, uses.Skip(100), Policy).State), Json(Detector.Observe(stored, uses.Skip(100), Policy).State));
+        Assert.Equal(
+            Json(Detector.Observe(half, samples.Skip(100), Policy).State), Json(Detector.Observe(stored, samples.Skip(100), Policy).State));
+    }
+
+    /// <summary>Stored states outlive the names of their C# members.</summary>
+    [Fact]
+    public void State_StoredByTheFirstVersion_IsReadAndWrittenTheSame()
+    {
+        const string Stored = """
+            {"version":1,"clock":100,"forgiven_until":5,"identities":[{"ea":"EA-1","account":1,"first_at":10,"last_at":100,"last_line":0,
+            "records":2,"moves":0,"recent_moves":[90],"usual_gap":90,"gap_spread":0.1,"gaps":1,"steady":1,
+            "pace":{"at":7,"line":0,"excess":0.5,"places":[0],"from":6,"to":8},"trusted":true,"next_line":1,
+            "stints":[{"start":10,"end":100,"gap":1200}],"lines":[{"id":0,"network":"198.51.100.7",
+            "place":{"country":"NG","city":"Lagos","latitude":6.5,"longitude":3.4,"radius_km":20},"first_at":10,"last_at":100,"records":2}],
+            "sessions":[{"line":0,"start":10,"end":100,"told":true}]}],
+            "incidents":[{"key":"people","action":"REFUSE","severity":"HIGH","first_at":50,"reported_at":60}],
+            "networks":[{"network":"198.51.100","last_at":100}]}
+            """;
+        var options = new JsonSerializerOptions
+        {
+            PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+            UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
+            Converters = { new JsonStringEnumConverter(JsonNamingPolicy.SnakeCaseUpper) },
+        };
+
+        var read = JsonSerializer.Deserialize<DetectionState>(Stored, options)!;
+
+        Assert.Equal(Stored.ReplaceLineEndings(""), JsonSerializer.Serialize(read, options));
     }
 
     [Fact]
-    public void Forgive_DevicesOfTheOwner_AreNotCountedAnyMore()
+    public void ApplyReview_DevicesOfTheOwner_AreNotCountedAnyMore()
     {
-        var before = Detector.Observe(new LicenseUse(), [.. Hours(0, 60, 1, 1, Lagos), .. Hours(0, 60, 2, 2, London), .. Hours(48, 60, 3, 3, Tokyo)], Policy).State;
-        var forgiven = Detector.Forgive(before, Start.AddHours(60), [("EA-1", 1), ("EA-2", 2), ("EA-3", 3)]);
+        var before = Detector.Observe(new DetectionState(), ThirdBesideTwo(0), Policy).State;
+        var reviewed = Detector.ApplyReview(before, Start.AddHours(60), [("EA-1", 1), ("EA-2", 2), ("EA-3", 3)]);
 
-        var same = Detector.Observe(forgiven, [.. Hours(60, 96, 1, 1, Lagos), .. Hours(60, 96, 2, 2, London), .. Hours(60, 96, 3, 3, Tokyo)], Policy);
-        var more = Detector.Observe(same.State, [.. Hours(96, 120, 1, 1, Lagos), .. Hours(96, 120, 4, 4, Tokyo, line: 4), .. Hours(96, 120, 5, 5, London, line: 5)], Policy);
+        UsageSample[] sameDevices = [.. Hours(60, 96, 1, 1, Lagos), .. Hours(60, 96, 2, 2, London), .. Hours(60, 96, 3, 3, Tokyo)];
+        var same = Detector.Observe(reviewed, sameDevices, Policy);
+        UsageSample[] newDevices =
+            [.. Hours(96, 120, 1, 1, Lagos), .. Hours(96, 120, 4, 4, Tokyo, line: 4), .. Hours(96, 120, 5, 5, London, line: 5)];
+        var more = Detector.Observe(same.State, newDevices, Policy);
 
         Assert.DoesNotContain(same.Findings, IsSuspension);
         Assert.Contains(more.Findings, IsSuspension);
@@ -185,30 +228,35 @@ public sealed class DetectorTests
     [Fact]
     public void Refuses_WhileAnIncidentAsksForIt_OnlyWhatIsUnknown()
     {
-        var state = Detector.Observe(new LicenseUse(), [.. Hours(0, 60, 1, 1, Lagos), .. Hours(0, 60, 2, 2, London), .. Hours(48, 60, 3, 3, Tokyo)], Policy).State;
+        var state = Detector.Observe(new DetectionState(), ThirdBesideTwo(0), Policy).State;
 
         Assert.True(state.Refuses("EA-9", 9));
         Assert.False(state.Refuses("EA-3", 3));
-        // Use does not make a device known that came after the incident.
+        // A device that came after the incident stays unknown, even when it is used.
         Assert.True(Detector.Observe(state, Hours(61, 62, 9, 9, London), Policy).State.Refuses("EA-9", 9));
-        Assert.False(new LicenseUse().Refuses("EA-9", 9));
+        Assert.False(new DetectionState().Refuses("EA-9", 9));
     }
 
     private static bool IsSuspension(Finding finding) => finding.Action == FindingAction.Suspend;
 
-    /// <summary>A device at work: a record an hour, each of a session that fills it.</summary>
-    private static IEnumerable<Use> Hours(double from, double to, int ea, int account, Place place, int? line = null)
+    /// <summary>A device at work: one record an hour, with a session of one hour.</summary>
+    private static IEnumerable<UsageSample> Hours(double from, double to, int ea, int account, Location location, int? line = null)
     {
         for (var hour = from + 1; hour <= to; hour++)
-            yield return new Use(Start.AddHours(hour), $"EA-{ea}", account, IPAddress.Parse($"41.{line ?? ea}.7.9"), place, TimeSpan.FromHours(1));
+            yield return new UsageSample(
+                Start.AddHours(hour), $"EA-{ea}", account, IPAddress.Parse($"41.{line ?? ea}.7.9"), location, TimeSpan.FromHours(1));
     }
 
-    private static List<Use> Order(IEnumerable<Use> uses) => [.. uses.OrderBy(use => use.LoggedAt)];
+    /// <summary>Two devices for 60 hours, the second from a given hour on, and a third one in the last 12 hours.</summary>
+    private static List<UsageSample> ThirdBesideTwo(double secondFrom) =>
+        [.. Hours(0, 60, 1, 1, Lagos), .. Hours(secondFrom, 60, 2, 2, London), .. Hours(48, 60, 3, 3, Tokyo)];
 
-    private static List<Finding> Play(IEnumerable<Use> uses)
+    private static List<UsageSample> Order(IEnumerable<UsageSample> samples) => [.. samples.OrderBy(sample => sample.LoggedAt)];
+
+    private static List<Finding> Play(IEnumerable<UsageSample> samples)
     {
-        var (state, findings) = (new LicenseUse(), new List<Finding>());
-        foreach (var minute in Order(uses).GroupBy(use => use.LoggedAt))
+        var (state, findings) = (new DetectionState(), new List<Finding>());
+        foreach (var minute in Order(samples).GroupBy(sample => sample.LoggedAt))
         {
             var observation = Detector.Observe(state, minute, Policy);
             state = observation.State;

@@ -15,6 +15,9 @@ public abstract class PeriodicFlush(TimeSpan interval, TimeProvider time, ILogge
     /// <summary>Writes the data that was collected since the last successful flush.</summary>
     public abstract Task FlushAsync(CancellationToken cancellationToken);
 
+    /// <summary>The flush at each interval; override it if it differs from the flush at the stop.</summary>
+    protected virtual Task FlushAtIntervalAsync(CancellationToken stoppingToken) => FlushAsync(stoppingToken);
+
     public override async Task StopAsync(CancellationToken cancellationToken)
     {
         await base.StopAsync(cancellationToken);
@@ -38,7 +41,7 @@ public abstract class PeriodicFlush(TimeSpan interval, TimeProvider time, ILogge
             try
             {
                 await timer.WaitForNextTickAsync(stoppingToken);
-                await FlushAsync(stoppingToken);
+                await FlushAtIntervalAsync(stoppingToken);
             }
             catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
             {

@@ -31,11 +31,11 @@ public sealed class GeoDatabase : IGeolocator, IDisposable
         checkedAt = time.GetTimestamp();
     }
 
-    public ValueTask<Place?> LocateAsync(IPAddress address, CancellationToken cancellationToken) => new(Locate(address));
+    public ValueTask<Location?> LocateAsync(IPAddress address, CancellationToken cancellationToken) => new(Locate(address));
 
-    public Place? LocateHere(IPAddress address) => Locate(address);
+    public Location? LocateHere(IPAddress address) => Locate(address);
 
-    public Place? Locate(IPAddress address)
+    public Location? Locate(IPAddress address)
     {
         if (address.IsIPv4MappedToIPv6)
             address = address.MapToIPv4();
@@ -57,19 +57,19 @@ public sealed class GeoDatabase : IGeolocator, IDisposable
             database.Reader.Dispose();
     }
 
-    private static Place? Read(Dictionary<string, object> record)
+    private static Location? Read(Dictionary<string, object> record)
     {
         if (record.ContainsKey("country_code"))
-            return Place(Text(record, "country_code"), Text(record, "city"), Number(record, "latitude"), Number(record, "longitude"), null);
+            return LocationOf(Text(record, "country_code"), Text(record, "city"), Number(record, "latitude"), Number(record, "longitude"), null);
         var location = Map(record, "location");
-        return Place(
+        return LocationOf(
             Text(Map(record, "country"), "iso_code"), Text(Map(Map(record, "city"), "names"), "en"),
             Number(location, "latitude"), Number(location, "longitude"), Number(location, "accuracy_radius"));
     }
 
-    private static Place? Place(string? country, string? city, double? latitude, double? longitude, double? radius) =>
+    private static Location? LocationOf(string? country, string? city, double? latitude, double? longitude, double? radius) =>
         country is { Length: 2 } || latitude is not null
-            ? new Place(country is { Length: 2 } ? country : null, city, latitude, longitude, radius)
+            ? new Location(country is { Length: 2 } ? country : null, city, latitude, longitude, radius)
             : null;
 
     private static Dictionary<string, object>? Map(Dictionary<string, object>? record, string name) =>

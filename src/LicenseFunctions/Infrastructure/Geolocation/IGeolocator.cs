@@ -7,16 +7,16 @@ namespace LicenseFunctions.Infrastructure.Geolocation;
 public interface IGeolocator
 {
     /// <returns>Null if the location is unknown, also because of an outage, and for addresses that have no location.</returns>
-    ValueTask<Place?> LocateAsync(IPAddress address, CancellationToken cancellationToken);
+    ValueTask<Location?> LocateAsync(IPAddress address, CancellationToken cancellationToken);
 
     /// <returns>As <see cref="LocateAsync"/>, but without a network call; null if one would be needed.</returns>
-    Place? LocateHere(IPAddress address);
+    Location? LocateHere(IPAddress address);
 }
 
 /// <summary>Knows no locations; used if no geolocation is set.</summary>
 public sealed class NoGeolocator : IGeolocator
 {
-    public ValueTask<Place?> LocateAsync(IPAddress address, CancellationToken cancellationToken) => default;
+    public ValueTask<Location?> LocateAsync(IPAddress address, CancellationToken cancellationToken) => default;
 
-    public Place? LocateHere(IPAddress address) => null;
+    public Location? LocateHere(IPAddress address) => null;
 }

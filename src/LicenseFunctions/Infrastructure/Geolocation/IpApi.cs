@@ -21,12 +21,12 @@ public sealed class IpApi(HttpClient http, Uri address, string key, TimeProvider
     /// <summary>Size of the cache.</summary>
     public const int MaxNetworks = 50_000;
 
-    public async ValueTask<Place?> LocateAsync(IPAddress address, CancellationToken cancellationToken)
+    public async ValueTask<Location?> LocateAsync(IPAddress address, CancellationToken cancellationToken)
     {
         if (!PublicAddresses.HasLocation(address))
             return null;
-        var network = Network.Neighbourhood(Network.Of(address));
-        if (locations.TryGetValue(network, out Place? known))
+        var network = Network.Neighborhood(Network.Of(address));
+        if (locations.TryGetValue(network, out Location? known))
             return known;
         try
         {
@@ -39,19 +39,19 @@ public sealed class IpApi(HttpClient http, Uri address, string key, TimeProvider
         }
     }
 
-    public Place? LocateHere(IPAddress address) => locations.Get<Place?>(Network.Neighbourhood(Network.Of(address)));
+    public Location? LocateHere(IPAddress address) => locations.Get<Location?>(Network.Neighborhood(Network.Of(address)));
 
     public void Dispose() => locations.Dispose();
 
-    private Place? Keep(string network, Place? location, TimeSpan lifetime) =>
+    private Location? Keep(string network, Location? location, TimeSpan lifetime) =>
         locations.Set(network, location, new MemoryCacheEntryOptions { Size = 1, AbsoluteExpirationRelativeToNow = lifetime });
 
-    private async Task<Place?> RequestAsync(IPAddress of, CancellationToken cancellationToken)
+    private async Task<Location?> RequestAsync(IPAddress of, CancellationToken cancellationToken)
     {
         var answer = await http.GetFromJsonAsync<Answer>(
             new Uri(address, $"{of}?access_key={Uri.EscapeDataString(key)}&fields=country_code,city,latitude,longitude"),
             Format, cancellationToken);
-        return answer is { CountryCode: not null } ? new Place(answer.CountryCode, answer.City, answer.Latitude, answer.Longitude) : null;
+        return answer is { CountryCode: not null } ? new Location(answer.CountryCode, answer.City, answer.Latitude, answer.Longitude) : null;
     }
 
     private static readonly JsonSerializerOptions Format = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };

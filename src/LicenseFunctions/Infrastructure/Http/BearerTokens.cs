@@ -26,7 +26,7 @@ public sealed class BearerTokens
             ValidateIssuer = settings.Authority is not null,
             ValidateAudience = settings.Audience is not null,
             ValidAudience = settings.Audience,
-            // Naming the algorithms keeps a public key from being taken for a shared secret.
+            // With fixed algorithms, a public key can't be used as a shared secret.
             ValidAlgorithms = settings.Authority is null ? ["HS256"] : ["RS256", "PS256", "ES256"],
             LifetimeValidator = (notBefore, expires, _, validation) =>
             {
@@ -39,7 +39,7 @@ public sealed class BearerTokens
             parameters.IssuerSigningKey = new SymmetricSecurityKey(key);
         if (settings.Authority is { } authority)
         {
-            // By default a request would wait 100 s for an issuer that doesn't answer.
+            // By default, a request would wait 100 s for an issuer that doesn't answer.
             var http = new HttpClient { Timeout = TimeSpan.FromSeconds(5) };
             parameters.ConfigurationManager = issuer = new ConfigurationManager<OpenIdConnectConfiguration>(
                 authority.AbsoluteUri.TrimEnd('/') + "/.well-known/openid-configuration",
@@ -48,8 +48,8 @@ public sealed class BearerTokens
         }
     }
 
-    /// <returns>Null where the header holds a credential that isn't good; <see cref="Caller.Anonymous"/> where there is none.</returns>
-    /// <exception cref="IssuerUnavailableException">The issuer's keys were never read, and it doesn't answer now.</exception>
+    /// <returns>Null for an invalid credential; <see cref="Caller.Anonymous"/> if the header is missing.</returns>
+    /// <exception cref="IssuerUnavailableException">The issuer's keys were never read, and the issuer doesn't answer.</exception>
     public ValueTask<Caller?> ReadAsync(string? authorization)
     {
         if (string.IsNullOrEmpty(authorization))
@@ -89,7 +89,7 @@ public sealed class BearerTokens
         };
     }
 
-    // A validation without keys looks like one of a bad token. Keys that were read once are kept while the issuer is away.
+    // Without keys, validation fails as if the token were invalid. Keys that were read once are used while the issuer is down.
     private async ValueTask RequireIssuerAsync()
     {
         try
@@ -107,5 +107,5 @@ public sealed class BearerTokens
         result.Claims.TryGetValue(name, out var value) ? value as string : null;
 }
 
-/// <summary>The issuer of bearer tokens doesn't answer: whose a token is can't be told.</summary>
+/// <summary>The issuer of bearer tokens doesn't answer, so tokens can't be validated.</summary>
 public sealed class IssuerUnavailableException(Exception inner) : Exception("The issuer's keys can't be read.", inner);

@@ -2,7 +2,7 @@ using Microsoft.AspNetCore.Http;
 
 namespace LicenseFunctions.Infrastructure.Http;
 
-/// <summary>Who calls. License is an EA that holds a license token; the others hold a bearer token with a role.</summary>
+/// <summary>The roles of callers. License is an EA with a license token; the others have a bearer token with a role.</summary>
 public enum CallerRole
 {
     Anonymous,
@@ -12,7 +12,7 @@ public enum CallerRole
     License,
 }
 
-/// <param name="UserId">The person, for subscribers and operators; null for a service or a license.</param>
+/// <param name="UserId">The user, for subscribers and operators; null for a service or a license.</param>
 /// <param name="TokenHash">SHA-256 of the license token, lower-case hex; only with <see cref="CallerRole.License"/>.</param>
 public sealed record Caller(CallerRole Role, Guid? UserId = null, string? TokenHash = null)
 {
@@ -20,7 +20,7 @@ public sealed record Caller(CallerRole Role, Guid? UserId = null, string? TokenH
 
     public bool IsOperator => Role == CallerRole.Operator;
 
-    /// <summary>Whose rows he may see: his own, or, null, everybody's.</summary>
+    /// <summary>The user whose rows the caller may see; null for all rows.</summary>
     public Guid? OwnerScope => IsOperator ? null : UserId ?? Guid.Empty;
 }
 

@@ -36,13 +36,13 @@ public sealed record ClientAddressSource(int Hops, string? Header = null, string
     }
 
     /// <summary>The client's address as our outermost proxy saw it; null if the server doesn't know it.</summary>
-    public IPAddress? Of(HttpContext http)
+    public IPAddress? AddressOf(HttpContext http)
     {
-        var remote = Told(http.Request.Headers) ?? http.Connection.RemoteIpAddress;
+        var remote = FromHeaders(http.Request.Headers) ?? http.Connection.RemoteIpAddress;
         return remote is { IsIPv4MappedToIPv6: true } ? remote.MapToIPv4() : remote;
     }
 
-    private IPAddress? Told(IHeaderDictionary headers)
+    private IPAddress? FromHeaders(IHeaderDictionary headers)
     {
         if (Header is not null)
             return FrontDoorId is null || headers["X-Azure-FDID"].Equals(FrontDoorId) ? Parse(headers[Header].ToString()) : null;

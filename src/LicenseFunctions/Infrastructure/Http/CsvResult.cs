@@ -6,7 +6,7 @@ using Microsoft.AspNetCore.Http;
 
 namespace LicenseFunctions.Infrastructure.Http;
 
-/// <summary>Rows as CSV (RFC 4180, with a header of JSON's names), written as they come.</summary>
+/// <summary>Streams rows as CSV (RFC 4180). The header has the names of the JSON fields.</summary>
 public sealed class CsvResult<T>(IAsyncEnumerable<T> rows) : IResult
 {
     private static readonly PropertyInfo[] Columns = typeof(T).GetProperties();
@@ -14,7 +14,7 @@ public sealed class CsvResult<T>(IAsyncEnumerable<T> rows) : IResult
     public async Task ExecuteAsync(HttpContext httpContext)
     {
         httpContext.Response.ContentType = "text/csv; charset=utf-8";
-        // A field that a spreadsheet would run as a formula gets an apostrophe.
+        // Fields that a spreadsheet would execute as a formula start with an apostrophe.
         await using var csv = CsvWriter.Create(
             httpContext.Response.Body, CsvWriterOptions.Default with { Injection = CsvInjection.Escape }, leaveOpen: true);
         csv.WriteHeader(Array.ConvertAll(Columns, column => JsonNamingPolicy.SnakeCaseLower.ConvertName(column.Name)));
@@ -33,11 +33,12 @@ public sealed class CsvResult<T>(IAsyncEnumerable<T> rows) : IResult
 
 public static class CsvRequest
 {
-    /// <summary>Whether the caller would rather have CSV than JSON.</summary>
+    /// <summary>Whether the Accept header prefers CSV to JSON.</summary>
     public static bool PrefersCsv(this HttpRequest request)
     {
         var accepted = request.GetTypedHeaders().Accept;
-        double Quality(string type) => accepted.Where(one => one.MediaType == type).Select(one => one.Quality ?? 1).DefaultIfEmpty(0).Max();
+        double Quality(string type) =>
+            accepted.Where(one => one.MediaType == type).Select(one => one.Quality ?? 1).DefaultIfEmpty(0).Max();
         return Quality("text/csv") > Quality("application/json");
     }
 }

@@ -6,8 +6,9 @@ using Microsoft.Extensions.Logging;
 namespace LicenseFunctions.Infrastructure.Http;
 
 /// <summary>
-/// The outermost middleware under a Functions host. It removes the result of an HTTP function: the response is already written, and the
-/// worker would also send the result to the host as JSON, including new tokens. It also ignores the exception of a disconnected client.
+/// The outermost middleware under a Functions host. It does two things for HTTP functions. It removes the result: the response is already
+/// written, and the worker would also send the result, including new tokens, to the host as JSON. And it handles clients that
+/// disconnect while their request is received or the response is sent: these are no failures of the function.
 /// </summary>
 public sealed class DropHttpResult(ILogger<DropHttpResult> log) : IFunctionsWorkerMiddleware
 {
@@ -17,7 +18,7 @@ public sealed class DropHttpResult(ILogger<DropHttpResult> log) : IFunctionsWork
         {
             await next(context);
         }
-        catch (Exception failure) when (IsHttp(context) && SaysClientIsGone(failure))
+        catch (Exception failure) when (IsHttp(context) && IsDisconnect(failure))
         {
             // RequestGate handles what a function throws, so this was thrown while the request was received or the response was sent. The
             // server has already released the request: RequestAborted can't be read any more.
@@ -36,7 +37,7 @@ public sealed class DropHttpResult(ILogger<DropHttpResult> log) : IFunctionsWork
         }
     }
 
-    private static bool SaysClientIsGone(Exception failure) =>
+    private static bool IsDisconnect(Exception failure) =>
         failure is OperationCanceledException or ConnectionResetException or ConnectionAbortedException;
 
     private static bool IsHttp(FunctionContext context) =>

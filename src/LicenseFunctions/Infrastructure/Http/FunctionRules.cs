@@ -4,34 +4,34 @@ using Microsoft.Azure.Functions.Worker;
 
 namespace LicenseFunctions.Infrastructure.Http;
 
-/// <summary>Who may call an HTTP function. A function without it is closed to everyone.</summary>
+/// <summary>The roles that may call an HTTP function. Nobody may call a function without this attribute.</summary>
 [AttributeUsage(AttributeTargets.Method)]
 public sealed class AccessAttribute(params CallerRole[] roles) : Attribute
 {
     public IReadOnlyList<CallerRole> Roles { get; } = roles;
 }
 
-/// <summary>The largest body that an HTTP function reads, in bytes; 64 KiB where it isn't said.</summary>
+/// <summary>The largest request body of an HTTP function, in bytes; 64 KiB without this attribute.</summary>
 [AttributeUsage(AttributeTargets.Method)]
 public sealed class BodyLimitAttribute(int bytes) : Attribute
 {
     public int Bytes { get; } = bytes;
 }
 
-/// <summary>Leaves an HTTP function out of the rate limits: probes, and what counts by itself.</summary>
+/// <summary>Excludes an HTTP function from the rate limits: for probes, and for functions that count requests themselves.</summary>
 [AttributeUsage(AttributeTargets.Method)]
 public sealed class UnlimitedAttribute : Attribute;
 
-/// <summary>What /openapi.json says of an HTTP function.</summary>
+/// <summary>The description of an HTTP function in /openapi.json.</summary>
 [AttributeUsage(AttributeTargets.Method)]
 public sealed class OperationAttribute(string summary) : Attribute
 {
     public string Summary { get; } = summary;
 
-    /// <summary>The type of the JSON body that it reads.</summary>
+    /// <summary>The type of the JSON request body; null if there is none.</summary>
     public Type? Body { get; init; }
 
-    /// <summary>The type of the JSON answer; null if the answer is not JSON.</summary>
+    /// <summary>The type of the JSON answer; null if the answer isn't JSON.</summary>
     public Type? Reply { get; init; }
 
     /// <summary>The media type of an answer that is not JSON; with <see cref="Reply"/>, of the one that the caller may ask for instead.</summary>
@@ -43,8 +43,8 @@ public sealed class OperationAttribute(string summary) : Attribute
     public string[] Query { get; init; } = [];
 }
 
-/// <summary>What the attributes say of one function.</summary>
-/// <param name="Roles">A bit for each role that may call; 0 is nobody.</param>
+/// <summary>The attributes of one function.</summary>
+/// <param name="Roles">A bit for each role that may call; 0 for none.</param>
 /// <param name="BodyLimit">In bytes.</param>
 /// <param name="Limited">Whether the rate limits count it.</param>
 public sealed record FunctionRule(string Name, int Roles, int BodyLimit, bool Limited)
@@ -78,11 +78,11 @@ public sealed record FunctionRule(string Name, int Roles, int BodyLimit, bool Li
 }
 
 /// <summary>The rules of every function that this process runs.</summary>
-/// <param name="others">Further assemblies that contain functions.</param>
-public sealed class FunctionRules(params Assembly[] others)
+/// <param name="furtherAssemblies">Assemblies with functions, in addition to this one.</param>
+public sealed class FunctionRules(params Assembly[] furtherAssemblies)
 {
     private readonly FrozenDictionary<string, FunctionRule> rules = FunctionRule.Functions()
-        .Concat(others.SelectMany(FunctionRule.Functions))
+        .Concat(furtherAssemblies.SelectMany(FunctionRule.Functions))
         .Select(function => FunctionRule.Of(function.Name, function.Method))
         .ToFrozenDictionary(rule => rule.Name);
 

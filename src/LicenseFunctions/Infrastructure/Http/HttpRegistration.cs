@@ -6,9 +6,10 @@ namespace LicenseFunctions.Infrastructure.Http;
 
 public static class HttpRegistration
 {
-    public static IServiceCollection AddHttpEdge(this IServiceCollection services, SettingReader reader, params Assembly[] others)
+    public static IServiceCollection AddHttpEdge(
+        this IServiceCollection services, SettingReader reader, params Assembly[] furtherAssemblies)
     {
-        services.AddSingleton(new FunctionRules(others));
+        services.AddSingleton(new FunctionRules(furtherAssemblies));
         services.AddSingleton(HttpSettings.Read(reader));
         services.AddSingleton<BearerTokens>();
         services.AddSingleton<RateLimits>();

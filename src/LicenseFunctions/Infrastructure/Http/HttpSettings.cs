@@ -5,8 +5,8 @@ namespace LicenseFunctions.Infrastructure.Http;
 /// <param name="Authority">The OIDC issuer whose keys sign bearer tokens, or null.</param>
 /// <param name="Audience">Expected in a token's <c>aud</c>; never null with <paramref name="Authority"/>.</param>
 /// <param name="SigningKey">The shared key (HS256) of the local issuer, at least 32 bytes, or null.</param>
-/// <param name="ClientAddresses">Where a request's client address is read.</param>
-/// <param name="RequestsPerMinute">What one caller may ask on average; a burst may be as large.</param>
+/// <param name="ClientAddresses">How the address of a client is found.</param>
+/// <param name="RequestsPerMinute">Average rate of one caller, and the size of a burst.</param>
 public sealed record HttpSettings(
     Uri? Authority, string? Audience, byte[]? SigningKey, ClientAddressSource ClientAddresses, int RequestsPerMinute)
 {
@@ -16,16 +16,21 @@ public sealed record HttpSettings(
         var audience = settings.Optional("AUTH_AUDIENCE");
         var keyText = settings.Optional("AUTH_SIGNING_KEY");
         if (authority is { Scheme: "http", IsLoopback: false })
-            settings.Fault("AUTH_AUTHORITY", "is neither https nor on this machine", "https://login.example.com/tenant", 0);
+            settings.Fault("AUTH_AUTHORITY", "must be https, or http on this machine", "https://login.example.com/tenant", 0);
         if (authority is not null && audience is null)
-            settings.Fault("AUTH_AUDIENCE", "is missing beside AUTH_AUTHORITY: any token of that issuer would be let in", "license-functions", 0);
+            settings.Fault("AUTH_AUDIENCE", "is missing: with AUTH_AUTHORITY alone, every token of that issuer would be accepted",
+                "license-functions", 0);
         if (authority is null && keyText is null)
-            settings.Fault("AUTH_AUTHORITY", "is missing, and AUTH_SIGNING_KEY too: nobody could sign in", "https://login.example.com/tenant", 0);
+            settings.Fault("AUTH_AUTHORITY", "is missing, and so is AUTH_SIGNING_KEY: nobody could sign in",
+                "https://login.example.com/tenant", 0);
         if (authority is not null && keyText is not null)
-            settings.Fault("AUTH_SIGNING_KEY", "stands beside AUTH_AUTHORITY: only one of them may issue tokens", "(leave it out)", 0);
-        // Preflights are answered by StandaloneHost, or by Azure before the host. Both compare exactly: a path or a closing slash never matches.
+            settings.Fault("AUTH_SIGNING_KEY", "is set together with AUTH_AUTHORITY: only one of them may issue tokens",
+                "(leave it out)", 0);
+        // StandaloneHost answers preflight requests, or Azure in front of the host. Both compare exactly, so an entry with a path or a
+        // trailing slash never matches.
         if (!settings.Words("CORS_ALLOWED_ORIGINS").All(origin => origin == "*" || IsOrigin(origin)))
-            settings.Fault("CORS_ALLOWED_ORIGINS", "has an entry that is no origin: scheme, host and port without a slash behind them", "https://www.example.com", 0);
+            settings.Fault("CORS_ALLOWED_ORIGINS", "has an entry that is not an origin: scheme, host and port without a trailing slash",
+                "https://www.example.com", 0);
         return new HttpSettings(
             authority,
             audience,
@@ -43,6 +48,7 @@ public sealed record HttpSettings(
         var key = new byte[text.Length];
         return Convert.TryFromBase64String(text, key, out var length) && length >= 32
             ? key[..length]
-            : settings.Fault<byte[]?>("AUTH_SIGNING_KEY", "is not base64 of at least 32 bytes", "(the output of: openssl rand -base64 32)", null);
+            : settings.Fault<byte[]?>(
+                "AUTH_SIGNING_KEY", "is not base64 of at least 32 bytes", "(the output of: openssl rand -base64 32)", null);
     }
 }

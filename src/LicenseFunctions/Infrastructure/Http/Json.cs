@@ -4,7 +4,7 @@ using System.Text.Json.Serialization.Metadata;
 
 namespace LicenseFunctions.Infrastructure.Http;
 
-/// <summary>The one form of JSON at the edge: snake_case names, enums in upper case, as the guide's words are, nulls present.</summary>
+/// <summary>The JSON format of requests and answers: snake_case names, upper-case words for enums, nulls included.</summary>
 public static class Json
 {
     public static readonly JsonSerializerOptions Options = new(JsonSerializerDefaults.Web)
@@ -13,7 +13,7 @@ public static class Json
         RespectNullableAnnotations = true,
         RespectRequiredConstructorParameters = true,
         Converters = { new JsonStringEnumConverter(JsonNamingPolicy.SnakeCaseUpper) },
-        // The schemas of /openapi.json may be the first to ask, and they take no default.
+        // The schema exporter of /openapi.json needs a resolver, and it may be the first to use the options.
         TypeInfoResolver = new DefaultJsonTypeInfoResolver(),
     };
 }

@@ -2,7 +2,7 @@ using Microsoft.AspNetCore.Http;
 
 namespace LicenseFunctions.Infrastructure.Http;
 
-/// <summary>A body of unsaid length, of which at most <paramref name="limit"/> bytes are read.</summary>
+/// <summary>A request body without Content-Length, of which at most <paramref name="limit"/> bytes are read.</summary>
 internal sealed class LimitedBody(Stream body, int limit) : Stream
 {
     private long count;
@@ -25,7 +25,9 @@ internal sealed class LimitedBody(Stream body, int limit) : Stream
     public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {
         var read = await body.ReadAsync(buffer, cancellationToken);
-        return (count += read) <= limit ? read : throw new BadHttpRequestException("The body is too large.", StatusCodes.Status413PayloadTooLarge);
+        return (count += read) <= limit
+            ? read
+            : throw new BadHttpRequestException("The body is too large.", StatusCodes.Status413PayloadTooLarge);
     }
 
     public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>

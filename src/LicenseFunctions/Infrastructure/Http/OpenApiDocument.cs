@@ -49,7 +49,10 @@ public static partial class OpenApiDocument
                     ["bearer"] = new JsonObject { ["type"] = "http", ["scheme"] = "bearer", ["bearerFormat"] = "JWT" },
                     ["license"] = new JsonObject
                     {
-                        ["type"] = "apiKey", ["in"] = "header", ["name"] = "Authorization", ["description"] = "License <license token>",
+                        ["type"] = "apiKey",
+                        ["in"] = "header",
+                        ["name"] = "Authorization",
+                        ["description"] = "License <license token>",
                     },
                 },
                 ["schemas"] = new JsonObject
@@ -60,8 +63,13 @@ public static partial class OpenApiDocument
                         ["description"] = "RFC 9457 problem details",
                         ["properties"] = new JsonObject
                         {
-                            ["type"] = Text("string"), ["title"] = Text("string"), ["status"] = Text("integer"), ["detail"] = Text("string"),
-                            ["code"] = Text("string"), ["field"] = Text("string"), ["hint"] = Text("string"),
+                            ["type"] = Text("string"),
+                            ["title"] = Text("string"),
+                            ["status"] = Text("integer"),
+                            ["detail"] = Text("string"),
+                            ["code"] = Text("string"),
+                            ["field"] = Text("string"),
+                            ["hint"] = Text("string"),
                         },
                     },
                 },

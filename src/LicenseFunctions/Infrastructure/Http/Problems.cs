@@ -4,7 +4,7 @@ using Microsoft.AspNetCore.Mvc;
 
 namespace LicenseFunctions.Infrastructure.Http;
 
-/// <summary>The one switch from refusals to RFC 9457 problem details.</summary>
+/// <summary>Maps refusals to RFC 9457 problem details.</summary>
 public static class Problems
 {
     public static IResult ToResult<T>(this Outcome<T> outcome, int status = StatusCodes.Status200OK) =>
@@ -14,16 +14,16 @@ public static class Problems
 
     public static (int Status, string Title) Describe(RefusalKind kind) => kind switch
     {
-        RefusalKind.Invalid => (StatusCodes.Status400BadRequest, "The request is not valid"),
-        RefusalKind.Unauthorized => (StatusCodes.Status401Unauthorized, "Who calls is not known"),
-        RefusalKind.PaymentRequired => (StatusCodes.Status402PaymentRequired, "A payment is needed"),
+        RefusalKind.Invalid => (StatusCodes.Status400BadRequest, "Invalid request"),
+        RefusalKind.Unauthorized => (StatusCodes.Status401Unauthorized, "Authentication required"),
+        RefusalKind.PaymentRequired => (StatusCodes.Status402PaymentRequired, "Payment required"),
         RefusalKind.Forbidden => (StatusCodes.Status403Forbidden, "Not allowed"),
         RefusalKind.NotFound => (StatusCodes.Status404NotFound, "Not found"),
-        RefusalKind.Conflict => (StatusCodes.Status409Conflict, "In conflict with the present state"),
-        RefusalKind.TooLarge => (StatusCodes.Status413PayloadTooLarge, "The body is too large"),
+        RefusalKind.Conflict => (StatusCodes.Status409Conflict, "Conflict with the current state"),
+        RefusalKind.TooLarge => (StatusCodes.Status413PayloadTooLarge, "Request body too large"),
         RefusalKind.TooMany => (StatusCodes.Status429TooManyRequests, "Too many requests"),
-        RefusalKind.Unavailable => (StatusCodes.Status503ServiceUnavailable, "Not available at the moment"),
-        RefusalKind.Failed => (StatusCodes.Status500InternalServerError, "Something failed here"),
+        RefusalKind.Unavailable => (StatusCodes.Status503ServiceUnavailable, "Temporarily unavailable"),
+        RefusalKind.Failed => (StatusCodes.Status500InternalServerError, "Internal error"),
         _ => throw new ArgumentOutOfRangeException(nameof(kind)),
     };
 

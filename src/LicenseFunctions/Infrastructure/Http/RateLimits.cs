@@ -6,11 +6,11 @@ using Microsoft.AspNetCore.Http;
 namespace LicenseFunctions.Infrastructure.Http;
 
 /// <summary>
-/// Requests a caller, by the generic cell rate algorithm: one number a caller, no timer, a burst of a minute's worth.
+/// Limits the requests of each caller by the generic cell rate algorithm: one number per caller, no timer, bursts of up to a minute's rate.
 /// </summary>
 /// <remarks>
-/// System.Threading.RateLimiting's partitions are walked every 100 ms and weigh half a kilobyte each, which a hundred
-/// thousand licenses would feel. The counts are one process's own: with n instances a caller may get n times the rate.
+/// System.Threading.RateLimiting visits all partitions every 100 ms and needs half a kilobyte for each. That is too slow for a hundred
+/// thousand licenses. Each process counts alone: with n instances, a caller may get n times the rate.
 /// </remarks>
 public sealed class RateLimits(HttpSettings settings, TimeProvider time)
 {
@@ -21,10 +21,11 @@ public sealed class RateLimits(HttpSettings settings, TimeProvider time)
     private readonly long interval = TimeSpan.TicksPerMinute / settings.RequestsPerMinute;
     private long nextSweep;
 
-    /// <summary>Callers that are remembered.</summary>
+    /// <summary>Number of callers in memory.</summary>
     public int Callers => dueAt.Count;
 
-    /// <summary>Counts one request of the caller; null where it may go on. Sets Retry-After where it may not.</summary>
+    /// <summary>Counts one request of the caller. Sets Retry-After if it is refused.</summary>
+    /// <returns>Null if the request is allowed.</returns>
     public Refusal? Refuse(HttpContext http, string caller)
     {
         var wait = Take(caller);
@@ -32,10 +33,10 @@ public sealed class RateLimits(HttpSettings settings, TimeProvider time)
             return null;
         var seconds = Math.Max(1, (int)Math.Ceiling(wait.TotalSeconds)).ToString(CultureInfo.InvariantCulture);
         http.Response.Headers.RetryAfter = seconds;
-        return new Refusal(RefusalKind.TooMany, "RATE_LIMITED", "This caller asked too often.", Hint: $"Wait {seconds} s.");
+        return new Refusal(RefusalKind.TooMany, "RATE_LIMITED", "Too many requests from this caller.", Hint: $"Wait {seconds} s.");
     }
 
-    /// <returns>Zero where the request may go on, else how long to wait.</returns>
+    /// <returns>Zero if the request is allowed, else how long to wait.</returns>
     public TimeSpan Take(string caller)
     {
         var now = time.GetElapsedTime(start).Ticks;
@@ -51,7 +52,7 @@ public sealed class RateLimits(HttpSettings settings, TimeProvider time)
         }
     }
 
-    // Who has nothing to wait for has a clean slate anyway. Every second: whoever tries tokens that nobody has is a new caller each time.
+    // Removes callers whose window has passed. It runs every second, because each unknown token is a new caller.
     private void Sweep(long now)
     {
         var planned = Volatile.Read(ref nextSweep);

@@ -7,17 +7,22 @@ namespace LicenseFunctions.Infrastructure.Http;
 
 public static class RequestBody
 {
-    /// <summary>Whether nothing was sent, with a length of 0 or (as curl -X POST does) without one.</summary>
+    /// <summary>For a body with another media type than JSON.</summary>
+    internal static readonly Refusal NotJson = new(
+        RefusalKind.Invalid, "NOT_JSON", "Content-Type must be application/json.", "Content-Type",
+        "Send Content-Type: application/json.");
+
+    /// <summary>Whether the request has no body: Content-Length is 0 or, as for curl -X POST, missing.</summary>
     public static bool HasNoBody(this HttpRequest request) =>
         request.ContentLength == 0
         || request.HttpContext.Features.Get<IHttpRequestBodyDetectionFeature>() is { CanHaveBody: false };
 
-    /// <summary>Reads the JSON body; what isn't JSON of that shape is a refusal that names the place.</summary>
+    /// <summary>Reads the JSON body. The refusal of a body that doesn't match the type names the wrong field.</summary>
     public static async ValueTask<Outcome<T>> ReadAsync<T>(this HttpRequest request, CancellationToken cancellationToken)
         where T : class
     {
         if (!request.HasJsonContentType())
-            return new Refusal(RefusalKind.Invalid, "NOT_JSON", "The body isn't said to be JSON.", "Content-Type", "Send Content-Type: application/json.");
+            return NotJson;
         try
         {
             return await JsonSerializer.DeserializeAsync<T>(request.Body, Json.Options, cancellationToken) is { } value
@@ -33,7 +38,7 @@ public static class RequestBody
     internal static Refusal Malformed(JsonException wrong) => new(
         RefusalKind.Invalid,
         "MALFORMED_JSON",
-        $"The body can't be read at line {wrong.LineNumber.GetValueOrDefault() + 1}, byte {wrong.BytePositionInLine.GetValueOrDefault()}.",
+        $"The body is not valid at line {wrong.LineNumber.GetValueOrDefault() + 1}, byte {wrong.BytePositionInLine.GetValueOrDefault()}.",
         wrong.Path ?? "$",
         "Compare the body with /openapi.json.");
 }

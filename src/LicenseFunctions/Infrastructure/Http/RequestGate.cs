@@ -11,16 +11,17 @@ using StandaloneHost;
 namespace LicenseFunctions.Infrastructure.Http;
 
 /// <summary>
-/// The one door of every HTTP function: body limit, who calls, whether that role may, how often; and failures as problem details.
+/// Runs before every HTTP function: it checks body size, credential, role and rate, and turns exceptions into problem details.
 /// </summary>
 public sealed class RequestGate(
-    FunctionRules rules, BearerTokens tokens, RateLimits limits, HttpSettings settings, ILogger<RequestGate> log) : IFunctionsWorkerMiddleware
+    FunctionRules rules, BearerTokens tokens, RateLimits limits, HttpSettings settings, ILogger<RequestGate> log)
+    : IFunctionsWorkerMiddleware
 {
-    private static readonly Refusal NoCredential = new(RefusalKind.Unauthorized, "UNAUTHORIZED", "The request carries no credential.",
+    private static readonly Refusal NoCredential = new(RefusalKind.Unauthorized, "UNAUTHORIZED", "The request has no credential.",
         "Authorization", "Send 'Authorization: Bearer <token>', or 'Authorization: License <token>' from an EA.");
 
     private static readonly Refusal BadCredential = new(RefusalKind.Unauthorized, "UNAUTHORIZED",
-        "The credential is malformed, expired, or not signed by the issuer that is trusted here.", "Authorization", "Get a fresh token.");
+        "The credential is malformed, expired, or not signed by the trusted issuer.", "Authorization", "Get a fresh token.");
 
     private static readonly Refusal WrongRole = new(RefusalKind.Forbidden, "FORBIDDEN", "This role may not call this route.");
 
@@ -41,8 +42,8 @@ public sealed class RequestGate(
         }
         catch (Exception failure) when (http.IsClientGone(failure, context.CancellationToken))
         {
-            // Usually the client has disconnected, and there is nobody to answer. A Functions host also cancels a run at its time limit
-            // and at a stop; then an empty 200 would acknowledge work that is not done.
+            // Usually the client has disconnected, and the answer reaches nobody. A Functions host also cancels a run at its time limit and
+            // at a stop; then an empty 200 would acknowledge work that is not done.
             if (!http.Response.HasStarted)
                 http.Response.StatusCode = StatusCodes.Status503ServiceUnavailable;
         }
@@ -59,7 +60,7 @@ public sealed class RequestGate(
             return WrongRole;
         if (http.Request.ContentLength > rule.BodyLimit)
             return TooLarge(rule);
-        LimitUnsaidLength(http, rule.BodyLimit);
+        LimitBodyWithoutContentLength(http, rule.BodyLimit);
 
         var caller = Caller.Anonymous;
         if (!rule.Allows(CallerRole.Anonymous))
@@ -74,12 +75,12 @@ public sealed class RequestGate(
             http.SetCaller(caller);
         }
 
-        // A service calls for every customer at once: its requests are counted by license, where the license is known.
+        // A service calls for all customers. Its requests are counted by license, by the function that knows the license.
         return rule.Limited && caller.Role != CallerRole.Service ? limits.Refuse(http, Key(caller, http)) : null;
     }
 
-    // Kestrel counts a chunked body with its framing: there its limit is only the outer one.
-    private static void LimitUnsaidLength(HttpContext http, int limit)
+    // Kestrel counts a chunked body including its framing, so its own limit is larger.
+    private static void LimitBodyWithoutContentLength(HttpContext http, int limit)
     {
         if (http.Request.ContentLength is not null || http.Request.HasNoBody())
             return;
@@ -89,7 +90,7 @@ public sealed class RequestGate(
     }
 
     private string Key(Caller caller, HttpContext http) =>
-        caller.TokenHash ?? caller.UserId?.ToString() ?? $"{caller.Role} {settings.ClientAddresses.Of(http)}";
+        caller.TokenHash ?? caller.UserId?.ToString() ?? $"{caller.Role} {settings.ClientAddresses.AddressOf(http)}";
 
     private Refusal ToRefusal(FunctionContext context, Exception failure)
     {
@@ -99,22 +100,25 @@ public sealed class RequestGate(
             case BadHttpRequestException { StatusCode: StatusCodes.Status413PayloadTooLarge }:
                 return TooLarge(rules.Find(function)!);
             case BadHttpRequestException:
-                return new Refusal(RefusalKind.Invalid, "MALFORMED_REQUEST", "The request can't be read to its end.");
+                return new Refusal(RefusalKind.Invalid, "MALFORMED_REQUEST", "The request could not be read completely.");
             case IssuerUnavailableException:
-                log.LogError(failure, "{Function} {Invocation}: the issuer of bearer tokens doesn't answer", function, context.InvocationId);
-                return new Refusal(RefusalKind.Unavailable, "ISSUER_UNAVAILABLE", "The issuer of bearer tokens does not answer.", Hint: "Try again.");
+                log.LogError(
+                    failure, "{Function} {Invocation}: the issuer of bearer tokens doesn't answer", function, context.InvocationId);
+                return new Refusal(
+                    RefusalKind.Unavailable, "ISSUER_UNAVAILABLE", "The issuer of bearer tokens does not answer.", Hint: "Try again.");
             case PostgresException { SqlState: PostgresErrorCodes.CharacterNotInRepertoire or PostgresErrorCodes.UntranslatableCharacter }:
-                return new Refusal(RefusalKind.Invalid, "INVALID_TEXT", "The request holds U+0000, which no text here may hold.");
-            // Read-only: its disk is nearly full, or this is the old primary after a failover.
-            case NpgsqlException { IsTransient: true } or TimeoutException or PostgresException { SqlState: PostgresErrorCodes.ReadOnlySqlTransaction }:
+                return new Refusal(RefusalKind.Invalid, "INVALID_TEXT", "The request contains U+0000, which is not allowed in texts.");
+            // A read-only database: its disk is nearly full, or it is the old primary after a failover.
+            case NpgsqlException { IsTransient: true } or TimeoutException
+                or PostgresException { SqlState: PostgresErrorCodes.ReadOnlySqlTransaction }:
                 log.LogError(failure, "{Function} {Invocation}: the database doesn't answer", function, context.InvocationId);
                 return new Refusal(RefusalKind.Unavailable, "DATABASE_UNAVAILABLE", "The database does not answer.", Hint: "Try again.");
             default:
                 log.LogError(failure, "{Function} {Invocation} failed", function, context.InvocationId);
-                return new Refusal(RefusalKind.Failed, "INTERNAL_ERROR", $"Invocation {context.InvocationId} failed; the log says why.");
+                return new Refusal(RefusalKind.Failed, "INTERNAL_ERROR", $"Invocation {context.InvocationId} failed; see the log.");
         }
     }
 
     private static Refusal TooLarge(FunctionRule rule) => new(RefusalKind.TooLarge, "BODY_TOO_LARGE",
-        string.Create(CultureInfo.InvariantCulture, $"The body is larger than {rule.BodyLimit} bytes."), Hint: "Send less at a time.");
+        string.Create(CultureInfo.InvariantCulture, $"The body is larger than {rule.BodyLimit} bytes."), Hint: "Send smaller requests.");
 }

@@ -12,7 +12,7 @@ public static class WorkerHttp
 {
     public static IServiceCollection AddWorkerHttp(this IServiceCollection services) => services
         .Configure<KestrelServerOptions>(kestrel => kestrel.AddServerHeader = false)
-        // MVC adds data protection, which writes a key to $HOME at the start. Nothing here uses it.
+        // MVC adds data protection, which writes a key to $HOME at the start. This app doesn't use it.
         .Configure<KeyManagementOptions>(keys => (keys.XmlRepository, keys.XmlEncryptor) = (new KeysInMemory(), new NullXmlEncryptor()));
 
     private sealed class KeysInMemory : IXmlRepository

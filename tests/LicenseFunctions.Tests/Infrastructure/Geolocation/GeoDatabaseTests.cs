@@ -61,7 +61,7 @@ public sealed class GeoDatabaseTests(PostgresFixture postgres) : IDisposable
         };
         using var places = Open(File("nested", 6, ("81.2.69.0/24", record)));
 
-        Assert.Equal(new Place("GB", "London", 51.5, -0.1, 20), places.Locate(IPAddress.Parse("81.2.69.142")));
+        Assert.Equal(new Location("GB", "London", 51.5, -0.1, 20), places.Locate(IPAddress.Parse("81.2.69.142")));
     }
 
     [Fact]

@@ -13,7 +13,7 @@ using Xunit;
 
 namespace LicenseFunctions.Tests.Infrastructure.Http;
 
-/// <summary>Tokens of an OIDC authority, whose discovery document and keys are served over HTTP as a real one's are.</summary>
+/// <summary>Tokens of an OIDC authority that serves its discovery document and keys over HTTP, as a real one does.</summary>
 public sealed class BearerTokensTests : IAsyncLifetime, IDisposable
 {
     private const string Audience = "license-functions";
@@ -32,7 +32,8 @@ public sealed class BearerTokensTests : IAsyncLifetime, IDisposable
         authority.Urls.Add("http://127.0.0.1:0");
         var published = JsonWebKeyConverter.ConvertFromRSASecurityKey(new RsaSecurityKey(key.ExportParameters(false)));
         authority.MapGet("/.well-known/openid-configuration", () => Results.Json(new { issuer, jwks_uri = issuer + "/keys" }));
-        authority.MapGet("/keys", () => Results.Json(new { keys = new[] { new { kty = "RSA", use = "sig", n = published.N, e = published.E } } }));
+        authority.MapGet(
+            "/keys", () => Results.Json(new { keys = new[] { new { kty = "RSA", use = "sig", n = published.N, e = published.E } } }));
         await authority.StartAsync(TestContext.Current.CancellationToken);
         issuer = authority.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single();
         tokens = new BearerTokens(new HttpSettings(new Uri(issuer), Audience, null, new ClientAddressSource(0), 600), time);
@@ -43,7 +44,7 @@ public sealed class BearerTokensTests : IAsyncLifetime, IDisposable
     public void Dispose() => key.Dispose();
 
     [Fact]
-    public async Task Read_ATokenOfTheAuthority_IsItsCaller()
+    public async Task Read_ATokenOfTheAuthority_IsACaller()
     {
         var user = Guid.NewGuid();
 
@@ -75,12 +76,12 @@ public sealed class BearerTokensTests : IAsyncLifetime, IDisposable
     [Theory]
     [InlineData("admin")]
     [InlineData("")]
-    public async Task Read_ARoleThatIsNotOurs_IsRefused(string role) => Assert.Null(await ReadAsync(Token(role: role)));
+    public async Task Read_AnUnknownRole_IsRefused(string role) => Assert.Null(await ReadAsync(Token(role: role)));
 
     [Theory]
     [InlineData(29, true)]
     [InlineData(31, false)]
-    public async Task Read_AroundItsExpiry_AllowsForThirtySecondsOfSkew(int secondsAfter, bool accepted)
+    public async Task Read_AroundItsExpiry_AllowsThirtySecondsOfClockSkew(int secondsAfter, bool accepted)
     {
         var token = Token();
         time.Advance(TimeSpan.FromHours(1) + TimeSpan.FromSeconds(secondsAfter));
@@ -89,7 +90,7 @@ public sealed class BearerTokensTests : IAsyncLifetime, IDisposable
     }
 
     [Fact]
-    public async Task Read_WhileTheAuthorityIsAway_IsNotABadToken()
+    public async Task Read_WhileTheAuthorityIsDown_IsNotAnInvalidToken()
     {
         var token = Token();
         await authority.StopAsync(TestContext.Current.CancellationToken);
@@ -98,7 +99,7 @@ public sealed class BearerTokensTests : IAsyncLifetime, IDisposable
     }
 
     [Fact]
-    public async Task Read_AfterTheAuthorityWentAway_KeepsTheKeysThatWereRead()
+    public async Task Read_AfterTheAuthorityWentDown_UsesTheKeysThatWereRead()
     {
         Assert.NotNull(await ReadAsync(Token()));
         await authority.StopAsync(TestContext.Current.CancellationToken);
@@ -108,7 +109,8 @@ public sealed class BearerTokensTests : IAsyncLifetime, IDisposable
 
     private async Task<Caller?> ReadAsync(string token) => await tokens.ReadAsync("Bearer " + token);
 
-    private string Token(string role = "operator", Guid? user = null, string audience = Audience, string? by = null, SigningCredentials? signedWith = null) =>
+    private string Token(string role = "operator", Guid? user = null, string audience = Audience, string? by = null,
+        SigningCredentials? signedWith = null) =>
         new JsonWebTokenHandler { SetDefaultTimesOnTokenCreation = false }.CreateToken(new SecurityTokenDescriptor
         {
             Issuer = by ?? issuer,

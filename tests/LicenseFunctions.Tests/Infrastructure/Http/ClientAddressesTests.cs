@@ -24,7 +24,7 @@ public sealed class ClientAddressesTests
     [InlineData(1, "::ffff:203.0.113.9", "203.0.113.9")]
     [InlineData(1, "nonsense", "192.0.2.1")]
     public void ClientAddress_TrustsOnlyOurOwnHops(int hops, string? forwarded, string expected) =>
-        Assert.Equal(IPAddress.Parse(expected), new ClientAddressSource(hops).Of(Request(("X-Forwarded-For", forwarded))));
+        Assert.Equal(IPAddress.Parse(expected), new ClientAddressSource(hops).AddressOf(Request(("X-Forwarded-For", forwarded))));
 
     [Theory]
     [InlineData("203.0.113.9", "203.0.113.9")]
@@ -34,27 +34,28 @@ public sealed class ClientAddressesTests
     [InlineData(null, Connection)]
     [InlineData("nonsense", Connection)]
     [InlineData("203.0.113.9, 198.51.100.1", Connection)]
-    public void ClientAddress_OfTheNamedHeader_IsBelievedAndXForwardedForIsNot(string? told, string expected) =>
+    public void ClientAddress_OfTheConfiguredHeader_IsTrustedAndXForwardedForIsNot(string? sent, string expected) =>
         Assert.Equal(
             IPAddress.Parse(expected),
-            new ClientAddressSource(0, "X-Real-IP").Of(Request(("X-Real-IP", told), ("X-Forwarded-For", "198.51.100.77"))));
+            new ClientAddressSource(0, "X-Real-IP").AddressOf(Request(("X-Real-IP", sent), ("X-Forwarded-For", "198.51.100.77"))));
 
     [Theory]
     [InlineData(FrontDoor, "203.0.113.9")]
     [InlineData("99999999-2222-3333-4444-555555555555", Connection)]
     [InlineData("", Connection)]
     [InlineData(null, Connection)]
-    public void ClientAddress_OfFrontDoor_IsBelievedWithItsOwnIdAlone(string? id, string expected) =>
+    public void ClientAddress_OfFrontDoor_IsTrustedOnlyWithOurId(string? id, string expected) =>
         Assert.Equal(
             IPAddress.Parse(expected),
-            new ClientAddressSource(0, "X-Azure-ClientIP", FrontDoor).Of(Request(("X-Azure-ClientIP", "203.0.113.9"), ("X-Azure-FDID", id))));
+            new ClientAddressSource(0, "X-Azure-ClientIP", FrontDoor)
+                .AddressOf(Request(("X-Azure-ClientIP", "203.0.113.9"), ("X-Azure-FDID", id))));
 
     [Theory]
     [InlineData("CLIENT_ADDRESS_HEADER", "X-Azure-ClientIP", "FRONT_DOOR_ID is missing")]
     [InlineData("CLIENT_ADDRESS_HEADER", "x-azure-socketip", "FRONT_DOOR_ID is missing")]
     [InlineData("CLIENT_ADDRESS_HEADER", "X-Forwarded-For", "CLIENT_ADDRESS_HEADER can't be X-Forwarded-For")]
     [InlineData("CLIENT_ADDRESS_HEADER", "two words", "CLIENT_ADDRESS_HEADER is not the name of a header")]
-    public void Read_ASettingThatAnybodyCouldForge_IsAFault(string name, string value, string fault)
+    public void Read_AHeaderThatCallersCanForge_IsAFault(string name, string value, string fault)
     {
         var settings = new SettingReader(new ConfigurationBuilder().AddInMemoryCollection([new(name, value)]).Build());
 
@@ -64,7 +65,7 @@ public sealed class ClientAddressesTests
     }
 
     [Fact]
-    public void Read_HopsBesideAHeader_IsAFault()
+    public void Read_HopsTogetherWithAHeader_IsAFault()
     {
         var settings = new SettingReader(new ConfigurationBuilder()
             .AddInMemoryCollection([new("CLIENT_ADDRESS_HEADER", "X-Real-IP"), new("TRUSTED_PROXY_HOPS", "1")]).Build());

@@ -12,10 +12,10 @@ public sealed class FunctionRuleTests
     private static void Timer([TimerTrigger("0 0 3 * * *")] TimerInfo timer) => Assert.NotNull(timer);
 
     [Fact]
-    public void Of_AFunctionThatNamesNobody_LetsNobodyIn() => Assert.DoesNotContain(Enum.GetValues<CallerRole>(), Of(Forgotten).Allows);
+    public void Of_AFunctionWithoutAccess_AllowsNobody() => Assert.DoesNotContain(Enum.GetValues<CallerRole>(), Of(Forgotten).Allows);
 
     [Fact]
-    public void Of_ATimer_LetsOperatorsRunIt() => Assert.Equal([CallerRole.Operator], Enum.GetValues<CallerRole>().Where(Of(Timer).Allows));
+    public void Of_ATimer_AllowsOperators() => Assert.Equal([CallerRole.Operator], Enum.GetValues<CallerRole>().Where(Of(Timer).Allows));
 
     private static FunctionRule Of(Delegate function) => FunctionRule.Of("function", function.Method);
 }

@@ -9,7 +9,7 @@ public sealed class RateLimitsTests
     private readonly FakeTimeProvider time = new();
 
     [Fact]
-    public void Take_ABurstOfAMinutesWorth_PassesAndTheNextWaits()
+    public void Take_ABurstOfAMinutesRate_PassesAndTheNextWaits()
     {
         var limits = Limits(perMinute: 3);
 
@@ -31,7 +31,7 @@ public sealed class RateLimitsTests
     }
 
     [Fact]
-    public void Take_OneCallerAtHisLimit_LeavesAnotherAlone()
+    public void Take_OneCallerAtTheLimit_DoesNotAffectAnother()
     {
         var limits = Limits(perMinute: 1);
         limits.Take("a");
@@ -41,7 +41,7 @@ public sealed class RateLimitsTests
     }
 
     [Fact]
-    public void Take_ByEverNewCallers_RemembersOnlyThoseWhoWouldWait()
+    public void Take_ByManyNewCallers_KeepsOnlyThoseThatWouldWait()
     {
         var limits = Limits(perMinute: 600);
         for (var n = 0; n < 60_000; n++)

@@ -11,7 +11,7 @@ using Xunit;
 
 namespace LicenseFunctions.Tests.Infrastructure.Http;
 
-/// <summary>What the gate makes of a function's failure.</summary>
+/// <summary>How RequestGate answers when a function throws.</summary>
 public sealed class RequestGateTests
 {
     private readonly Recorder log = new();
@@ -21,13 +21,14 @@ public sealed class RequestGateTests
         { new JsonException("a column that our own code wrote otherwise"), 500, "INTERNAL_ERROR" },
         { new InvalidOperationException("a bug"), 500, "INTERNAL_ERROR" },
         { new TimeoutException("a statement"), 503, "DATABASE_UNAVAILABLE" },
-        { new PostgresException("cannot execute INSERT in a read-only transaction", "ERROR", "ERROR", "25006"), 503, "DATABASE_UNAVAILABLE" },
+        { new PostgresException("cannot execute INSERT in a read-only transaction", "ERROR", "ERROR", "25006"), 503,
+            "DATABASE_UNAVAILABLE" },
         { new IssuerUnavailableException(new InvalidOperationException("no keys")), 503, "ISSUER_UNAVAILABLE" },
     };
 
     [Theory]
     [MemberData(nameof(Failures))]
-    public async Task Invoke_AFailureOfOurs_IsNeverTheCallersFaultAndIsLogged(Exception failure, int status, string code)
+    public async Task Invoke_AFailureOfTheBackend_AnswersA5xxAndLogs(Exception failure, int status, string code)
     {
         var http = new DefaultHttpContext { Response = { Body = new MemoryStream() } };
         var run = new Invocation(Function("Healthz"), http, http.RequestServices, null, default);
@@ -35,13 +36,14 @@ public sealed class RequestGateTests
         await Gate().Invoke(run, _ => throw failure);
 
         http.Response.Body.Position = 0;
-        Assert.Equal((status, code), (http.Response.StatusCode, JsonDocument.Parse(http.Response.Body).RootElement.GetProperty("code").GetString()));
+        Assert.Equal(
+            (status, code), (http.Response.StatusCode, JsonDocument.Parse(http.Response.Body).RootElement.GetProperty("code").GetString()));
         Assert.Equal(status == 503, http.Response.Headers.RetryAfter.Count > 0);
         Assert.Equal((LogLevel.Error, failure), log.Last);
     }
 
     [Fact] // a Functions host cancels a run at its time limit while the client waits
-    public async Task Invoke_ARunThatTheHostCancels_IsNotAnsweredAsDone()
+    public async Task Invoke_ARunThatTheHostCancels_Answers503()
     {
         var http = new DefaultHttpContext();
         var run = new Mock<FunctionContext>();

@@ -29,7 +29,7 @@ public sealed partial class RouteTests(PostgresFixture postgres) : IAsyncLifetim
     }
 
     [Fact]
-    public async Task EveryRoute_AsEveryCaller_LetsInWhomItNamesAndNobodyElse()
+    public async Task EveryRoute_AsEveryCaller_AllowsOnlyItsRoles()
     {
         var credentials = new Dictionary<CallerRole, string?>
         {
@@ -62,7 +62,7 @@ public sealed partial class RouteTests(PostgresFixture postgres) : IAsyncLifetim
     [InlineData("Basic dXNlcjpwYXNz")]
     [InlineData("License ")]
     [InlineData("Bearer eyJhbGciOiJub25lIn0.eyJyb2xlIjoib3BlcmF0b3IifQ.")]
-    public async Task EveryClosedRoute_WithABadCredential_Answers401(string credential)
+    public async Task EveryProtectedRoute_WithABadCredential_Answers401(string credential)
     {
         foreach (var (rule, verb, path) in Routes().Where(route => !route.Rule.Allows(CallerRole.Anonymous)))
         {
@@ -104,10 +104,13 @@ public sealed partial class RouteTests(PostgresFixture postgres) : IAsyncLifetim
     [Theory]
     [InlineData(0, 200)]
     [InlineData(1, 413)]
-    public async Task AChunkedBody_AroundTheLimit_IsCountedWithoutItsFraming(int beyond, int status)
+    public async Task AChunkedBody_AtTheLimit_IsCountedWithoutItsFraming(int beyond, int status)
     {
         var body = "[" + new string(' ', LicenseFunctions.Usage.PostUsage.BodyLimit - 2 + beyond) + "]";
-        using var request = new HttpRequestMessage(HttpMethod.Post, "/api/v1/usage") { Content = new StringContent(body, System.Text.Encoding.UTF8, "application/json") };
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/api/v1/usage")
+        {
+            Content = new StringContent(body, System.Text.Encoding.UTF8, "application/json"),
+        };
         request.Headers.TransferEncodingChunked = true;
         request.Headers.TryAddWithoutValidation("Authorization", "Bearer " + RunningApp.Token("service"));
 
@@ -162,11 +165,13 @@ public sealed partial class RouteTests(PostgresFixture postgres) : IAsyncLifetim
         from function in HttpFunctions()
         from verb in function.Trigger.Methods!
         let path = Guids().Replace(Root().Replace(function.Trigger.Route!, "app"), Guid.NewGuid().ToString())
-        select (FunctionRule.Of(function.Name, function.Method), new HttpMethod(verb.ToUpperInvariant()), "/" + Constraint().Replace(path, "x"));
+        select (FunctionRule.Of(function.Name, function.Method), new HttpMethod(verb.ToUpperInvariant()),
+            "/" + Constraint().Replace(path, "x"));
 
     private static IEnumerable<(string Name, MethodInfo Method, HttpTriggerAttribute Trigger)> HttpFunctions() =>
         from function in FunctionRule.Functions()
-        let trigger = function.Method.GetParameters().Select(parameter => parameter.GetCustomAttribute<HttpTriggerAttribute>()).FirstOrDefault(t => t is not null)
+        let trigger = function.Method.GetParameters()
+            .Select(parameter => parameter.GetCustomAttribute<HttpTriggerAttribute>()).FirstOrDefault(t => t is not null)
         where trigger is not null
         select (function.Name, function.Method, trigger);
 

@@ -25,7 +25,7 @@ public sealed class SettingsTests
     [InlineData("DATABASE_URL", "postgresql://h/d?nonsense=1")]
     [InlineData("DATABASE_URL", "Nonsense=1")]
     [InlineData("DATABASE_POOLER", "session")]
-    public void Read_AWrongValue_IsNamedWithAnExampleAndNeverRepeated(string name, string value)
+    public void Read_AWrongValue_NamesTheSettingAndAnExampleButNotTheValue(string name, string value)
     {
         var reader = Reader((name, value));
         HttpSettings.Read(reader);
@@ -34,7 +34,8 @@ public sealed class SettingsTests
 
         var wrong = Assert.Throws<SettingsException>(reader.ThrowIfFaulty);
 
-        Assert.Contains(wrong.Faults, fault => fault.Contains(name == "AUTH_SIGNING_KEY" && value == "" ? "AUTH_AUTHORITY" : name, StringComparison.Ordinal));
+        Assert.Contains(wrong.Faults,
+            fault => fault.Contains(name == "AUTH_SIGNING_KEY" && value == "" ? "AUTH_AUTHORITY" : name, StringComparison.Ordinal));
         Assert.All(wrong.Faults, fault => Assert.Contains("Example: ", fault, StringComparison.Ordinal));
         if (value.Length > 3)
             Assert.DoesNotContain(value, wrong.Message, StringComparison.Ordinal);
@@ -50,7 +51,7 @@ public sealed class SettingsTests
     }
 
     [Fact]
-    public void Read_OriginsOfPages_AreTaken()
+    public void Read_OriginsOfPages_AreAccepted()
     {
         var reader = Reader(("CORS_ALLOWED_ORIGINS", "https://www.example.com, http://localhost:5173"));
         HttpSettings.Read(reader);
@@ -60,10 +61,11 @@ public sealed class SettingsTests
 
     [Theory]
     [InlineData("""{"people_minutes":40}""", null)]
-    [InlineData("""{"people_minuets":40}""", "DETECTION_POLICY")] // would keep the default in silence
+    [InlineData("""{"people_minuets":40}""", "DETECTION_POLICY")] // would silently keep the default
+    [InlineData("""{"people_minutes":0}""", "DETECTION_POLICY names a file in which people_minutes must be from 1 to 43200, such as 35.")]
     [InlineData("null", "DETECTION_POLICY")]
     [InlineData("", "DETECTION_POLICY")]
-    public async Task Read_APolicyFile_HasKnobsThatThereAreOrStopsTheStart(string json, string? named)
+    public async Task Read_APolicyFile_WithAWrongNumber_StopsTheStart(string json, string? named)
     {
         var file = Path.GetTempFileName();
         await File.WriteAllTextAsync(file, json, TestContext.Current.CancellationToken);
@@ -74,21 +76,24 @@ public sealed class SettingsTests
         if (named is null)
         {
             reader.ThrowIfFaulty();
-            Assert.Equal(40, policy.PeopleMinutes);
+            Assert.Equal(TimeSpan.FromMinutes(40), policy.PeopleDuration);
         }
         else
         {
-            Assert.StartsWith(named, Assert.Single(Assert.Throws<SettingsException>(reader.ThrowIfFaulty).Faults), StringComparison.Ordinal);
+            Assert.StartsWith(
+                named, Assert.Single(Assert.Throws<SettingsException>(reader.ThrowIfFaulty).Faults), StringComparison.Ordinal);
         }
     }
 
     [Fact]
-    public void FromUri_AUriOfLibpq_IsUnderstood()
+    public void FromUri_AUriOfLibpq_IsAccepted()
     {
-        var settings = DatabaseSettings.FromUri("postgresql://us%40er:p%3Ass@db.example:6543/execution_control?sslmode=verify-full&connect_timeout=3");
+        var settings = DatabaseSettings.FromUri(
+            "postgresql://us%40er:p%3Ass@db.example:6543/execution_control?sslmode=verify-full&connect_timeout=3");
 
         var read = new Npgsql.NpgsqlConnectionStringBuilder(settings);
-        Assert.Equal(("db.example", 6543, "us@er", "p:ss", "execution_control"), (read.Host, read.Port, read.Username, read.Password, read.Database));
+        Assert.Equal(("db.example", 6543, "us@er", "p:ss", "execution_control"),
+            (read.Host, read.Port, read.Username, read.Password, read.Database));
         Assert.Equal((Npgsql.SslMode.VerifyFull, 3), (read.SslMode, read.Timeout));
     }
 
@@ -96,7 +101,7 @@ public sealed class SettingsTests
     [InlineData("Host=localhost", 20, 100)]
     [InlineData("Host=localhost;Maximum Pool Size=5;Max Auto Prepare=0", 5, 0)]
     [InlineData("postgresql://localhost/d", 20, 100)]
-    public void Read_AConnection_IsPooledSmallAndPreparesByItself(string url, int pool, int prepared)
+    public void Read_AConnection_HasASmallPoolAndPreparesAutomatically(string url, int pool, int prepared)
     {
         var settings = DatabaseSettings.Read(Reader(("DATABASE_URL", url)));
 

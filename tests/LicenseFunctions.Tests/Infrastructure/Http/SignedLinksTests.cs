@@ -15,7 +15,7 @@ public sealed class SignedLinksTests
     private readonly FakeTimeProvider clock = new(new DateTimeOffset(2026, 6, 1, 0, 0, 0, TimeSpan.Zero));
 
     [Fact]
-    public void Keys_WhileTheyRotate_TheFirstSignsAndAllAreBelieved()
+    public void Keys_DuringRotation_TheFirstSignsAndAllVerify()
     {
         var (before, during, after) = (Links(Old), Links(New, Old), Links(New));
 
@@ -26,12 +26,12 @@ public sealed class SignedLinksTests
     }
 
     [Fact]
-    public void Read_ALinkForSomethingElse_IsRefused() => Assert.Null(Links(Old).Read("was-this-you", Token(Links(Old))));
+    public void Read_ALinkForAnotherPurpose_IsRefused() => Assert.Null(Links(Old).Read("was-this-you", Token(Links(Old))));
 
     [Theory]
     [InlineData(0, true)]
     [InlineData(1, false)]
-    public void Read_AfterItsTime_IsRefused(int secondsLate, bool valid)
+    public void Read_AfterItsExpiry_IsRefused(int secondsLate, bool valid)
     {
         var token = Token(Links(Old));
         clock.Advance(TimeSpan.FromDays(1) + TimeSpan.FromSeconds(secondsLate));
@@ -45,7 +45,7 @@ public sealed class SignedLinksTests
     [InlineData("a.b")]
     [InlineData("11111111222233334444555555555555.99999999999.")]
     [InlineData("11111111222233334444555555555555.-1.x")]
-    public void Read_WhatIsNoToken_IsRefused(string? token) => Assert.Null(Links(Old).Read("price", token));
+    public void Read_AMalformedToken_IsRefused(string? token) => Assert.Null(Links(Old).Read("price", token));
 
     [Theory]
     [InlineData(0)]
@@ -60,17 +60,21 @@ public sealed class SignedLinksTests
     }
 
     [Fact]
-    public void Path_WithoutAKey_IsNone() => Assert.Null(Links().Path("price", About, clock.GetUtcNow()));
+    public void Path_WithoutAKey_IsNull() => Assert.Null(Links().Path("price", About, clock.GetUtcNow()));
 
     [Fact]
-    public void ReadKeys_AShortOne_StopsTheStartOnce()
+    public void ReadKeys_AShortKey_StopsTheStartOnce()
     {
-        var settings = new Dictionary<string, string?> { ["LINK_SIGNING_KEYS"] = $"{Convert.ToBase64String(New)}, {Convert.ToBase64String(new byte[31])}" };
+        var settings = new Dictionary<string, string?>
+        {
+            ["LINK_SIGNING_KEYS"] = $"{Convert.ToBase64String(New)}, {Convert.ToBase64String(new byte[31])}",
+        };
         var reader = new SettingReader(new ConfigurationBuilder().AddInMemoryCollection(settings).Build());
 
         Assert.Equal([New], SignedLinks.ReadKeys(reader));
 
-        Assert.Contains("LINK_SIGNING_KEYS", Assert.Single(Assert.Throws<SettingsException>(reader.ThrowIfFaulty).Faults), StringComparison.Ordinal);
+        Assert.Contains(
+            "LINK_SIGNING_KEYS", Assert.Single(Assert.Throws<SettingsException>(reader.ThrowIfFaulty).Faults), StringComparison.Ordinal);
     }
 
     private SignedLinks Links(params byte[][] keys) => new(keys, clock);

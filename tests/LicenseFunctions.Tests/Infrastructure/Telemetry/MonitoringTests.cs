@@ -41,7 +41,8 @@ public sealed partial class MonitoringTests(PostgresFixture postgres)
     public async Task Metrics_OfAnEmptyBackend_PassPromtoolAndHaveTheGuidesNames()
     {
         await using var database = await postgres.NewDatabaseAsync();
-        await using var app = await RunningApp.StartAsync(database, ("METRICS_TOKEN", "a-token-of-the-scrape"));
+        await using var app = await RunningApp.StartAsync(
+            database, ("METRICS_TOKEN", "a-token-of-the-scrape"), ("OUTBOX_SCHEDULE", "*/5 * * * * *"));
         Assert.Equal(401, (await app.GetAsync("/metrics")).Status);
         Assert.Equal(401, (await app.GetAsync("/metrics", "Bearer a-token-of-the-scrap")).Status);
 

@@ -1,19 +1,19 @@
 namespace Licensing.Suspicion;
 
-/// <summary>Where a database puts an address. Coordinates may be missing; then distances are unknown, never zero.</summary>
+/// <summary>The location of an address, from a geolocation database. Without coordinates a distance is unknown, never zero.</summary>
 /// <param name="Country">ISO 3166-1 alpha-2.</param>
 /// <param name="Latitude">Degrees north, −90 to 90.</param>
 /// <param name="Longitude">Degrees east, −180 to 180.</param>
-/// <param name="RadiusKm">The accuracy radius: the address lies within it, says the database.</param>
-public sealed record Place(string? Country, string? City, double? Latitude, double? Longitude, double? RadiusKm = null)
+/// <param name="RadiusKm">The accuracy radius of the database: the address lies within it.</param>
+public sealed record Location(string? Country, string? City, double? Latitude, double? Longitude, double? RadiusKm = null)
 {
     private const double EarthRadiusKm = 6371;
 
     /// <summary>
-    /// The least distance in km that the two can be apart: great circle less both radii, not under 0; null when a coordinate is missing.
+    /// The least possible distance in km: great circle less both radii, at least 0; null when a coordinate is missing.
     /// </summary>
-    /// <param name="defaultRadiusKm">Taken where a place has no radius of its own.</param>
-    public static double? LeastKm(Place? a, Place? b, double defaultRadiusKm)
+    /// <param name="defaultRadiusKm">Used for a location without a radius of its own.</param>
+    public static double? LeastKm(Location? a, Location? b, double defaultRadiusKm)
     {
         if (a?.Latitude is not { } latA || a.Longitude is not { } lonA || b?.Latitude is not { } latB || b.Longitude is not { } lonB)
             return null;

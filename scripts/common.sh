@@ -1,0 +1,119 @@
+# shellcheck shell=bash
+CHILDREN=()                              # process groups that this run started and stops when it ends
+TICKER=''                                # the process that prints what still runs
+
+say() { printf '%s\n' "$*" >&2; }
+
+die() { say "./dev: $*"; exit 1; }
+
+# pause SECONDS: sleeps without a process that would outlive a killed shell
+pause() { read -rt "$1" <> <(:) || true; }
+
+# step WHAT COMMAND…: runs the command and prints every few seconds that it still runs; if it fails, prints the end of its output and exits
+step() {
+  local what=$1 began=$SECONDS log code=0; shift
+  mkdir -p "$STATE/log"
+  log=$STATE/log/$(tr -cs 'a-zA-Z0-9' - <<<"${what%% (*}")$$.log
+  say "… $what"
+  start_child "$@" >"$log" 2>&1
+  local child=${CHILDREN[-1]}
+  tick 5 still "$what" "$began"
+  wait "$child" || code=$?
+  stop_ticking
+  unset 'CHILDREN[-1]'
+  if [ "$code" != 0 ]; then tail -n 40 "$log" >&2; die "$what failed (all of it: $log)"; fi
+  rm -f "$log"
+}
+
+still() { say "  still $1, $((SECONDS - $2)) s"; }
+
+# tick SECONDS COMMAND…: runs the command every SECONDS until stop_ticking, or until this script is gone
+tick() {
+  local every=$1; shift
+  (trap - EXIT INT TERM HUP; while pause "$every" && kill -0 $$ 2>/dev/null; do "$@"; done) 6>&- 7>&- 8>&- 9>&- &
+  TICKER=$!
+  disown "$TICKER"
+}
+
+stop_ticking() {
+  [ -n "$TICKER" ] || return 0
+  # Not SIGTERM: a subshell that gets it before it has reset the traps of this script runs `leave`, which stops everything.
+  kill -KILL "$TICKER" 2>/dev/null || true
+  TICKER=''
+}
+
+# start_child COMMAND…: runs it in the background, in its own process group, which stop_children ends. It inherits none of this script's
+# locks (descriptors 6 to 9). A program, but not a function, also gets SIGTERM if this script is killed with SIGKILL.
+start_child() {
+  local bound=()
+  [ "$(type -t "$1")" = file ] && setpriv --pdeathsig TERM true 2>/dev/null && bound=(setpriv --pdeathsig TERM)
+  set -m
+  (trap - EXIT INT TERM HUP; ${bound[@]+exec "${bound[@]}"} "$@") 6>&- 7>&- 8>&- 9>&- </dev/null &
+  set +m
+  CHILDREN+=($!)
+}
+
+stop_children() {
+  local pid tries
+  for pid in ${CHILDREN[@]+"${CHILDREN[@]}"}; do kill -TERM -- "-$pid" 2>/dev/null || true; done
+  for pid in ${CHILDREN[@]+"${CHILDREN[@]}"}; do
+    for ((tries = 0; tries < 80; tries++)); do kill -0 -- "-$pid" 2>/dev/null || break; pause 0.1; done
+    kill -KILL -- "-$pid" 2>/dev/null || true
+  done
+  CHILDREN=()
+}
+
+leave() {
+  trap - EXIT; trap '' INT TERM HUP
+  stop_ticking
+  stop_children
+  leave_cluster
+}
+
+trap leave EXIT
+trap 'exit ${STOPPED_BY_SIGNAL:-130}' INT
+trap 'exit ${STOPPED_BY_SIGNAL:-143}' TERM HUP
+
+need_dotnet() {
+  command -v dotnet >/dev/null ||
+    die "the .NET SDK 10.0 is missing; install it from https://dotnet.microsoft.com/download/dotnet/10.0 and start again"
+  dotnet --version >/dev/null 2>&1 ||
+    die "the .NET SDK 10.0 is missing, there is only: $(dotnet --list-sdks | tr '\n' ' ');" \
+      "get it at https://dotnet.microsoft.com/download/dotnet/10.0"
+}
+
+need_node() {
+  command -v npm >/dev/null ||
+    die "Node.js 20 or later with npm is missing; install it (Debian: apt-get install nodejs npm) and start again"
+}
+
+as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi; }
+
+may_install() { command -v apt-get >/dev/null && { [ "$(id -u)" = 0 ] || sudo -n true 2>/dev/null; }; }
+
+apt_install() {
+  as_root apt-get update -q
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "$@"
+}
+
+is_port() { [[ $1 =~ ^[0-9]{1,5}$ ]] && [ "$((10#$1))" -ge 1 ] && [ "$((10#$1))" -le 65535 ]; }
+
+answers() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
+
+free_port() {
+  local port
+  while port=$((20000 + RANDOM % 12000)); answers "$port"; do :; done
+  echo "$port"
+}
+
+# await_port PORT PROCESS OUTPUT: waits until the port answers; if the process ends before that, prints the end of its output and fails
+await_port() {
+  local tries
+  for ((tries = 0; tries < 600; tries++)); do
+    answers "$1" && return
+    kill -0 "$2" 2>/dev/null || break
+    pause 0.1
+  done
+  tail -n 20 "$3"
+  return 1
+}

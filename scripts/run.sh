@@ -1,0 +1,41 @@
+# shellcheck shell=bash disable=SC2034
+cmd_run() {
+  local port='' data=$STATE database=${DATABASE_URL:-} empty='' address
+  while [ $# -gt 0 ]; do
+    case $1 in
+      --port) port=${2:?--port needs a number} ;;
+      --data) data=$(cd "$CALLED_FROM" && realpath -m "${2:?--data needs a folder}") ;;
+      --database) database=${2:?--database needs a connection string} ;;
+      --servicebus) export ServiceBus=${2:?--servicebus needs a URL} ;;
+      --empty) empty=yes; shift; continue ;;
+      *) die "run doesn't know $1; ./dev help lists its options" ;;
+    esac
+    shift 2
+  done
+  # An option is for this run, the environment for every run: the option wins.
+  if [ -n "$port" ] || [ -z "${ASPNETCORE_URLS:-}" ]; then export ASPNETCORE_URLS=http://127.0.0.1:${port:-7071}; fi
+  address=${ASPNETCORE_URLS%%;*} address=${address%/}
+  port=${address##*:}
+  is_port "$port" ||
+    die "--port needs a number from 1 to 65535, e.g. 7071; ASPNETCORE_URLS an address such as http://127.0.0.1:7071"
+  STOPPED_BY_SIGNAL=0
+  answers "$port" && die "port $port is in use; choose another: ./dev run --port $((port + 1))"
+
+  build_pages
+  build run
+  use_local_keys
+  if [ -z "$database" ]; then
+    enter_cluster "$(reachable_folder postgres "$data")"
+    database=$(cluster_url "$CLUSTER")
+  fi
+  export DATABASE_URL=$database
+  step "migrating the database" licensectl migrate
+  if [ -z "$empty" ]; then
+    step "loading demo data" licensectl demo-data
+    start_demo_services "$port" "$data"
+  fi
+  use_locations "$empty"
+  greet "$address" "$empty"
+  start_child dotnet "$APP"
+  wait "${CHILDREN[-1]}"
+}

@@ -1,0 +1,14 @@
+# shellcheck shell=bash
+cmd_simulate() {
+  local options=("$@")
+  while [ $# -gt 0 ]; do
+    case $1 in
+      --schedules | --seed)
+        [[ ${2:-} =~ ^[1-9][0-9]{0,8}$ ]] || die "$1 needs a whole number above 0, e.g. $1 2000"
+        shift 2 ;;
+      *) die "simulate doesn't know $1; ./dev help lists its options" ;;
+    esac
+  done
+  build all
+  exec dotnet tests/Simulation/bin/Release/net10.0/Simulation.dll simulate ${options[@]+"${options[@]}"}
+}

@@ -1,0 +1,48 @@
+# shellcheck shell=bash disable=SC2034
+# Installs what the tests need beside .NET, as far as it is missing.
+need_test_packages() {
+  local missing=()
+  need_postgres
+  [ -x /usr/lib/rabbitmq/bin/rabbitmq-server ] || missing+=(rabbitmq-server)
+  command -v promtool >/dev/null || missing+=(prometheus)
+  command -v pgbouncer >/dev/null || [ -x /usr/sbin/pgbouncer ] || missing+=(pgbouncer)
+  command -v psql >/dev/null || missing+=(postgresql-client)
+  [ ! -d tests/dashboard ] || command -v chromium >/dev/null || missing+=(chromium)
+  need_node
+  [ ${#missing[@]} = 0 ] && return
+  may_install || die "the tests need ${missing[*]}; install them (Debian: apt-get install ${missing[*]}) and start again"
+  step "installing ${missing[*]} for the tests" apt_install "${missing[@]}"
+}
+
+# start_test_database: starts a PostgreSQL for one run of the suites; deletes the one of the run before, if any
+start_test_database() {
+  leave_cluster
+  # The data are deleted at the end of the run, so nothing has to be written to disk safely.
+  CLUSTER_CONF="fsync = off
+synchronous_commit = off
+full_page_writes = off"
+  THROW_AWAY=yes
+  enter_cluster "$(reachable_folder test-postgres "$STATE")" --no-sync
+  TEST_DATABASE_URL=$(cluster_url "$CLUSTER")
+  export TEST_DATABASE_URL TEST_DATABASE_IS_DELETED=yes
+}
+
+# Starts RabbitMQ with AMQP 1.0, with its own files and its own Erlang name server.
+start_test_broker() {
+  local dir user port names dist
+  dir=$(reachable_folder test-rabbitmq "$STATE") port=$(free_port) names=$(free_port) dist=$(free_port)
+  user=$(id -un)
+  rm -rf "$dir"
+  mkdir -p "$dir"
+  echo '[rabbitmq_amqp1_0].' >"$dir/enabled_plugins"
+  printf 'listeners.tcp.default = 127.0.0.1:%s\nlog.console = true\n' "$port" >"$dir/rabbitmq.conf"
+  [ "$(id -u)" != 0 ] || { user=rabbitmq; chown -R "$user" "$dir"; }
+  local settings=(HOME="$dir" ERL_EPMD_PORT="$names" ERL_EPMD_ADDRESS=127.0.0.1 RABBITMQ_NODENAME="test-$port@localhost"
+    RABBITMQ_DIST_PORT="$dist" RABBITMQ_CONFIG_FILE="$dir/rabbitmq.conf" RABBITMQ_ENABLED_PLUGINS_FILE="$dir/enabled_plugins"
+    RABBITMQ_MNESIA_BASE="$dir/mnesia" RABBITMQ_LOG_BASE="$dir/log" RABBITMQ_PID_FILE="$dir/pid"
+    RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS="-kernel inet_dist_use_interface {127,0,0,1} +sbwt none +sbwtdcpu none +sbwtdio none")
+  start_child env "${settings[@]}" epmd >/dev/null 2>&1
+  start_child as_user "$user" env "${settings[@]}" /usr/lib/rabbitmq/bin/rabbitmq-server >"$dir/output" 2>&1
+  step "starting RabbitMQ" await_port "$port" "${CHILDREN[-1]}" "$dir/output"
+  export RABBITMQ_URL=amqp://guest:guest@127.0.0.1:$port
+}

@@ -1,0 +1,148 @@
+# shellcheck shell=bash
+# ./dev test. A suite is a folder of tests/ with a C# test project, a package.json whose `test` script is `node --test …`, or a script
+# run-tests that writes its report with scripts/report.sh. Each leaves SUITE.xml (JUnit) and SUITE.log in $RESULTS for scripts/results.mjs.
+
+TEST=$STATE/test
+RESULTS=$TEST                            # of this run; with --repeat a folder for each
+LONGEST_FIRST=(LicenseFunctions.Tests dashboard dev format StandaloneHost.Tests)
+declare -A SUITES=() STARTED=()          # by process: the suite, and when it started
+
+cmd_test() {
+  local filter='' repeat='' suites round folders=()
+  while [ $# -gt 0 ]; do
+    case $1 in
+      --repeat)
+        [[ ${2:-} =~ ^[1-9][0-9]{0,3}$ ]] || die "--repeat needs a whole number above 0, e.g. --repeat 10"
+        repeat=$2
+        shift 2 ;;
+      -*) die "test doesn't know $1; ./dev help lists its options" ;;
+      *)
+        [ -z "$filter" ] || die "test takes one filter; ./dev help says how"
+        filter=$1
+        shift ;;
+    esac
+  done
+  mkdir -p "$TEST"
+  exec 6>"$TEST/lock"
+  flock -n 6 || { say "… waiting for another ./dev test"; flock 6; }
+  find "$TEST" -mindepth 1 ! -name lock -delete
+  build_pages
+  build all
+  need_test_packages
+  start_test_broker
+
+  mapfile -t suites < <(list_suites "$filter")
+  if [ -z "$repeat" ]; then
+    start_test_database
+    run_suites "$filter" "${suites[@]}"
+    node scripts/results.mjs sum "$RESULTS"
+  else
+    for ((round = 1; round <= repeat; round++)); do
+      RESULTS=$TEST/$round
+      folders+=("$RESULTS")
+      say "… run $round of $repeat"
+      start_test_database
+      run_suites "$filter" "${suites[@]}"
+    done
+    node scripts/results.mjs repeat "${folders[@]}"
+  fi
+}
+
+# run_suites FILTER SUITE…: two at a time; leaves what they say in $RESULTS
+run_suites() {
+  local filter=$1 began=$SECONDS suite; shift
+  export TEST_LOGS=$RESULTS/logs          # where tests leave their backends' logs, and what those may not hold
+  export DOTNET_TieredPGO=0               # takes 9 % less CPU: hundreds of processes start and end before a profile is of use
+  mkdir -p "$TEST_LOGS"
+  say "… running $# suites, two at a time"
+  for suite; do
+    [ "${#SUITES[@]}" -lt 2 ] || await_a_suite
+    start_child run_to_file "$suite" "$filter"
+    SUITES[${CHILDREN[-1]}]=$suite STARTED[${CHILDREN[-1]}]=$SECONDS
+  done
+  while [ "${#SUITES[@]}" -gt 0 ]; do await_a_suite; done
+  search_logs
+  say "… $((SECONDS - began)) s"
+}
+
+# list_suites FILTER: those that have something to run, the longest first, because the last one to start ends last
+list_suites() {
+  local suite
+  for suite in $( (printf '%s\n' "${LONGEST_FIRST[@]}"; cd tests && printf '%s\n' */ | tr -d /) | awk '!seen[$0]++'); do
+    [ -d "tests/$suite" ] && suite_command "$suite" "$1" >/dev/null && echo "$suite"
+  done
+}
+
+# suite_command SUITE FILTER: the command line that runs it, a word a line; fails where there is nothing to run
+suite_command() {
+  local folder=tests/$1 filter=$2
+  if [ -f "$folder/$1.csproj" ]; then
+    grep -q xunit "$folder/$1.csproj" || return 1
+    printf '%s\n' dotnet "$folder/bin/Release/net10.0/$1.dll" --no-ansi --progress off \
+      --results-directory "$RESULTS" --report-xunit-junit --report-xunit-junit-filename "$1.xml"
+    [ -z "$filter" ] || printf '%s\n' --filter-method "*$filter*"
+  else
+    [[ $1 == *"$filter"* ]] || return 1
+    if [ -f "$folder/package.json" ]; then
+      printf '%s\n' npm --prefix "$folder" test -- --test-reporter=spec --test-reporter-destination=stdout \
+        --test-reporter=junit --test-reporter-destination="$RESULTS/$1.xml"
+    elif [ -x "$folder/run-tests" ]; then echo "$folder/run-tests"
+    else return 1; fi
+  fi
+}
+
+# The exit code goes to a file: after `set -m`, bash forgets processes that end before it waits for them.
+run_to_file() {
+  local code=0
+  run_suite "$@" || code=$?
+  echo "$code" >"$RESULTS/$1.code"
+}
+
+run_suite() {
+  local command log=$RESULTS/$1.log
+  mapfile -t command < <(suite_command "$1" "$2")
+  install_packages "tests/$1" >"$log" 2>&1 || return
+  TEST_REPORT=$RESULTS/$1.xml "${command[@]}" >>"$log" 2>&1
+}
+
+# install_packages FOLDER: what its package-lock.json names, if that isn't there yet
+install_packages() {
+  [ -f "$1/package-lock.json" ] || return 0
+  cmp -s "$1/package-lock.json" "$1/node_modules/.installed" && return
+  npm ci --no-audit --no-fund --prefix "$1" && cp "$1/package-lock.json" "$1/node_modules/.installed"
+}
+
+await_a_suite() {
+  local pid suite
+  tick 15 say "  still running: ${SUITES[*]}"
+  while :; do
+    for pid in "${!SUITES[@]}"; do kill -0 "$pid" 2>/dev/null || break 2; done
+    pause 0.2
+  done
+  stop_ticking
+  suite=${SUITES[$pid]}
+  finish_suite "$suite" "$(cat "$RESULTS/$suite.code" 2>/dev/null || echo 255)" $((SECONDS - STARTED[$pid]))
+  unset "SUITES[$pid]" "STARTED[$pid]"
+}
+
+# finish_suite SUITE CODE SECONDS: shows its result and keeps it for the sum
+finish_suite() { node scripts/results.mjs suite "$1" "$RESULTS/$1.xml" "$RESULTS/$1.log" "$2" "$3" >&2; }
+
+# A suite of its own: no log of the run holds a token, a person's address or a card that any of its tests used.
+search_logs() {
+  local secrets=$TEST_LOGS/secrets found=$TEST_LOGS/found code=0
+  find "$TEST_LOGS" -name '*.secrets' -exec cat {} + | sort -u >"$secrets"
+  [ -s "$secrets" ] || return 0
+  (
+    TEST_REPORT=$RESULTS/logs.xml
+    source scripts/report.sh
+    open_report logs
+    # The search is tried first: if it finds nothing where there is something, it proves nothing.
+    if ! head -1 "$secrets" | grep -qF -f "$secrets"; then fail "the search of the logs finds what it looks for"
+    elif find "$RESULTS" -name '*.log' ! -name logs.log -exec grep -HnF -f "$secrets" {} + >"$found"; then
+      fail "no log holds a token, an address or a card" "$found"
+    else pass "no log holds a token, an address or a card"; fi
+    close_report
+  ) >"$RESULTS/logs.log" || code=$?
+  finish_suite logs "$code" 0
+}

@@ -1,0 +1,20 @@
+# shellcheck shell=bash
+# The default database is that of ./dev run's private cluster, if it runs now.
+cmd_tool() {
+  local cluster
+  build run
+  use_local_keys
+  cluster=$(reachable_folder postgres "$STATE")
+  if [ -z "${DATABASE_URL:-}" ] && cluster_ready "$cluster"; then
+    DATABASE_URL=$(cluster_url "$cluster")
+    export DATABASE_URL
+  fi
+  cd "$CALLED_FROM" || exit
+  exec dotnet "$TOOL" "$@"
+}
+
+cmd_token() {
+  build run
+  use_local_keys
+  exec dotnet "$TOOL" token "$@"
+}

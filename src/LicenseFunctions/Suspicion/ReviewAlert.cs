@@ -1,0 +1,63 @@
+using LicenseFunctions.Infrastructure.Database;
+using LicenseFunctions.Licenses;
+using Licensing;
+using Licensing.Suspicion;
+
+namespace LicenseFunctions.Suspicion;
+
+/// <param name="Status">INVESTIGATING, RESOLVED or FALSE_POSITIVE.</param>
+/// <param name="Notes">Up to 2,000 characters; required to close an alert.</param>
+/// <param name="Reinstate">Only with FALSE_POSITIVE: reinstates the license and sends the customer a mail.</param>
+public sealed record AlertReview(string Status, string? Notes = null, bool Reinstate = false);
+
+/// <summary>An operator's review of an alert. The next scan applies it to the detector's state, like a review by SQL.</summary>
+public sealed class ReviewAlert(LicenseDatabase database, SuspensionStore suspensions, TimeProvider time)
+{
+    private const int MaxNotes = 2000;
+
+    public static readonly Refusal Unknown = new(RefusalKind.NotFound, "ALERT_NOT_FOUND", "There is no such alert.", "alert_id");
+
+    public async Task<Outcome<AlertRow>> RunAsync(Guid alertId, AlertReview review, Actor by, CancellationToken cancellationToken) =>
+        Fault(review) is { } fault
+            ? fault
+            : await database.InTransactionAsync<Outcome<AlertRow>>(async (connection, token) =>
+            {
+                if (await AlertStore.FindAsync(connection, alertId, token) is not { } before)
+                    return Unknown;
+                // Lock order: the license before the alert. Any other order can deadlock with a change of the license.
+                if (review.Reinstate && before.SubscriptionId is { } locked)
+                    await SuspensionStore.LockAsync(connection, locked, token);
+                if (before.Status != review.Status && !await AlertStore.MoveAsync(
+                    connection, alertId, review.Status, AlertStatus.Before(review.Status), review.Notes, by.Id,
+                    time.GetUtcNow().UtcDateTime, token))
+                    return Impossible(before.Status, review.Status);
+                if (review.Reinstate && before.SubscriptionId is { } subscription)
+                {
+                    await suspensions.ReinstateAsync(connection, new Reinstatement(
+                        subscription, SuspensionCause.Liftable, ClosedHow.FalsePositive, by, review.Notes), token);
+                }
+
+                await AuditLog.AddAsync(connection, new AuditRow(
+                    by, "alert.judged", before.SubscriptionId, alertId.ToString(), review.Notes,
+                    Before: RowJson.Of(new { before.Status }), After: RowJson.Of(new { review.Status, review.Reinstate })), token);
+                return (await AlertStore.FindAsync(connection, alertId, token))!;
+            }, cancellationToken);
+
+    private static Refusal? Fault(AlertReview review)
+    {
+        if (AlertStatus.Before(review.Status).Count == 0)
+            return new Refusal(RefusalKind.Invalid, "INVALID_STATUS", "INVESTIGATING, RESOLVED or FALSE_POSITIVE is required.", "status");
+        if (review.Notes is { Length: > MaxNotes })
+            return new Refusal(RefusalKind.Invalid, "NOTES_TOO_LONG", $"Notes have up to {MaxNotes} characters.", "notes");
+        if (review.Status != AlertStatus.Investigating && string.IsNullOrWhiteSpace(review.Notes))
+            return new Refusal(RefusalKind.Invalid, "NOTES_MISSING", "Notes are required to close an alert.", "notes");
+        return review.Reinstate && review.Status != AlertStatus.FalsePositive
+            ? new Refusal(
+                RefusalKind.Invalid, "NOT_FALSE_POSITIVE", "Only FALSE_POSITIVE can reinstate the license.", "reinstate",
+                "Use POST …/reinstate.")
+            : null;
+    }
+
+    private static Refusal Impossible(string from, string to) => new(
+        RefusalKind.Conflict, "INVALID_TRANSITION", $"The alert is {from}; it can't become {to}.", "status");
+}

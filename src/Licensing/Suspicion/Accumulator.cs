@@ -1,0 +1,202 @@
+namespace Licensing.Suspicion;
+
+/// <summary>Adds usage samples to a state, in any order.</summary>
+internal static class Accumulator
+{
+    public static void Accumulate(DetectionState state, in UsageSample sample, DetectionPolicy policy)
+    {
+        var at = sample.LoggedAt.ToUnixTimeSeconds();
+        state.Clock = Math.Max(state.Clock, at);
+        if (at < state.Clock - policy.Memory.Seconds())
+            return;
+
+        var identity = Identity(state, IdentityUse.Normal(sample.EaInstanceId), IdentityUse.Normal(sample.Account), at, policy);
+        var network = Network.Of(sample.Address);
+        var seconds = (int)Math.Clamp(sample.Session?.TotalSeconds ?? 0, 0, policy.LongestSession.TotalSeconds);
+        var present = seconds > 0 ? seconds : EstimateDuration(state, identity, policy);
+        if (IsKnown(identity, network, at, seconds))
+            return;
+        var networkId = AddNetwork(identity, network, sample.Location, at, policy);
+        if (at >= identity.LastAt)
+            Follow(identity, networkId, at, policy);
+
+        identity.FirstAt = Math.Min(identity.FirstAt, at - present);
+        identity.Records++;
+        var gap = (int)(seconds > 0 ? policy.SessionGap : policy.RecordGap - policy.RecordDuration).TotalSeconds;
+        AddPresence(identity.Presence, new PresenceSpan(at - present, at, gap), policy.MaxPresenceSpans);
+        var length = seconds > 0 ? seconds : (int)Math.Min(policy.SessionShare * identity.UsualGap, policy.LongestEstimate.TotalSeconds);
+        if (length > 0 && network.Length > 0)
+            AddSession(identity, new NetworkSession(networkId, at - length, at, seconds > 0), policy);
+        if (network.Length > 0)
+            AddRecentNetwork(state, Network.Neighborhood(network), at, policy);
+    }
+
+    /// <summary>Removes what is older than the policy's memory.</summary>
+    public static void RemoveExpired(DetectionState state, DetectionPolicy policy)
+    {
+        var memory = state.Clock - policy.Memory.Seconds();
+        state.RecentNetworks.RemoveAll(network => network.LastAt <= state.Clock - DetectionPolicy.Day);
+        state.Identities.RemoveAll(identity => identity.LastAt < memory && !identity.Trusted);
+        state.Incidents.RemoveAll(incident => incident.ReportedAt < memory);
+        foreach (var identity in state.Identities)
+        {
+            identity.Presence.RemoveAll(span => span.End < memory);
+            identity.Sessions.RemoveAll(session => session.End < state.Clock - policy.OverlapMemory.Seconds());
+            identity.RecentMoves.RemoveAll(moved => moved < state.Clock - DetectionPolicy.Hour);
+        }
+    }
+
+    private static IdentityUse Identity(DetectionState state, string ea, long account, long at, DetectionPolicy policy)
+    {
+        var identity = state.Identities.Find(known => known.Is(ea, account));
+        if (identity is not null)
+            return identity;
+
+        while (state.Identities.Count >= policy.MaxIdentities)
+            state.Identities.Remove(state.Identities.MinBy(known => (known.Trusted, known.LastAt))!);
+        identity = new IdentityUse { Ea = ea, Account = account, FirstAt = at };
+        state.Identities.Add(identity);
+        return identity;
+    }
+
+    /// <summary>
+    /// True for a record that adds nothing, such as one that is read again: its time lies within the known use of this identity on this
+    /// network. A reader therefore need not know exactly which rows it has read before.
+    /// </summary>
+    private static bool IsKnown(IdentityUse identity, string network, long at, long seconds) =>
+        at <= identity.LastAt
+        && identity.On(network) is { } known
+        && known.FirstAt <= at && at <= known.LastAt
+        && identity.Presence.Exists(span => span.Start <= at - seconds && at <= span.End)
+        && (identity.NextNetworkId <= 1
+            || identity.Sessions.Exists(session => session.NetworkId == known.Id && session.Start <= at && at <= session.End));
+
+    /// <summary>
+    /// Seconds of presence before a record without a duration: a share of the usual time between the identity's records, or the license's
+    /// where the identity's is not known.
+    /// </summary>
+    private static long EstimateDuration(DetectionState state, IdentityUse identity, DetectionPolicy policy)
+    {
+        var known = state.Identities.FindAll(other => other.Gaps >= policy.KnownGaps);
+        var gap = identity.Gaps >= policy.KnownGaps ? identity.UsualGap
+            : known.Count > 0 ? known.Min(other => other.UsualGap)
+            : double.MaxValue;
+        return (long)Math.Min(policy.RecordDuration.TotalSeconds, policy.RecordShare * gap);
+    }
+
+    /// <returns>The network's id; −1 without an address.</returns>
+    private static int AddNetwork(IdentityUse identity, string network, Location? location, long at, DetectionPolicy policy)
+    {
+        if (network.Length == 0)
+            return -1;
+        var index = identity.Networks.FindIndex(known => string.Equals(known.Network, network, StringComparison.Ordinal));
+        if (index >= 0)
+        {
+            var known = identity.Networks[index];
+            identity.Networks[index] = known with
+            {
+                FirstAt = Math.Min(known.FirstAt, at),
+                LastAt = Math.Max(known.LastAt, at),
+                Records = known.Records + 1,
+                Location = known.Location ?? location,
+            };
+            return known.Id;
+        }
+
+        while (identity.Networks.Count >= policy.MaxNetworks)
+            identity.Networks.Remove(identity.Networks.MinBy(known => known.LastAt)!);
+        identity.Networks.Add(new NetworkUse(identity.NextNetworkId, network, location, at, at, 1));
+        return identity.NextNetworkId++;
+    }
+
+    private static void Follow(IdentityUse identity, int networkId, long at, DetectionPolicy policy)
+    {
+        if (identity.LastNetworkId >= 0 && networkId >= 0)
+        {
+            var gap = at - identity.LastAt;
+            if (networkId != identity.LastNetworkId)
+            {
+                identity.Moves++;
+                identity.Steady = 0;
+                identity.RecentMoves.Add(at);
+                if (identity.RecentMoves.Count > policy.MaxNetworkChanges)
+                    identity.RecentMoves.RemoveAt(0);
+            }
+            else if (++identity.Steady >= policy.SteadyRecords && gap > 0 && gap <= policy.LongestUsualGap.Seconds())
+            {
+                identity.Gaps++;
+                var weight = Math.Max(policy.GapWeight, 1.0 / identity.Gaps);
+                identity.UsualGap += weight * (gap - identity.UsualGap);
+                identity.GapSpread += weight * (Math.Pow((gap / identity.UsualGap) - 1, 2) - identity.GapSpread);
+            }
+        }
+
+        identity.LastAt = at;
+        if (networkId >= 0)
+            identity.LastNetworkId = networkId;
+    }
+
+    private static void AddRecentNetwork(DetectionState state, string network, long at, DetectionPolicy policy)
+    {
+        var index = state.RecentNetworks.FindIndex(known => string.Equals(known.Network, network, StringComparison.Ordinal));
+        if (index >= 0)
+            state.RecentNetworks[index] = new RecentNetwork(network, Math.Max(at, state.RecentNetworks[index].LastAt));
+        else if (state.RecentNetworks.Count < policy.MaxNetworksInDay)
+            state.RecentNetworks.Add(new RecentNetwork(network, at));
+    }
+
+    /// <summary>
+    /// Adds a span and joins it with its neighbors. Above <paramref name="max"/> the two nearest spans are joined: old use loses precision.
+    /// </summary>
+    private static void AddPresence(List<PresenceSpan> spans, PresenceSpan span, int max)
+    {
+        var at = spans.FindLastIndex(other => other.Start <= span.Start) + 1;
+        spans.Insert(at, span);
+        if (at > 0 && Joins(spans[at - 1], spans[at]))
+            at = Join(spans, at - 1);
+        while (at + 1 < spans.Count && Joins(spans[at], spans[at + 1]))
+            Join(spans, at);
+
+        while (spans.Count > max)
+            Join(spans, Enumerable.Range(0, spans.Count - 1).MinBy(i => spans[i + 1].Start - spans[i].End));
+    }
+
+    private static bool Joins(PresenceSpan earlier, PresenceSpan later) => later.Start - earlier.End <= later.Gap;
+
+    private static int Join(List<PresenceSpan> spans, int index)
+    {
+        spans[index] = spans[index] with { End = Math.Max(spans[index].End, spans[index + 1].End) };
+        spans.RemoveAt(index + 1);
+        return index;
+    }
+
+    /// <summary>
+    /// Adds a session and joins it with adjacent ones on the same network. A session above the policy's number leaves the list and enters
+    /// <see cref="IdentityUse.Pace"/>.
+    /// </summary>
+    private static void AddSession(IdentityUse identity, NetworkSession session, DetectionPolicy policy)
+    {
+        var sessions = identity.Sessions;
+        var join = policy.SessionJoin.Seconds();
+        for (var i = sessions.Count - 1; i >= 0; i--)
+        {
+            var other = sessions[i];
+            if (other.NetworkId != session.NetworkId || session.Start - other.End > join || other.Start - session.End > join)
+                continue;
+            session = session with
+            {
+                Start = Math.Min(session.Start, other.Start),
+                End = Math.Max(session.End, other.End),
+                HasDuration = session.HasDuration && other.HasDuration,
+            };
+            sessions.RemoveAt(i);
+        }
+
+        sessions.Insert(sessions.FindLastIndex(other => other.Start <= session.Start) + 1, session);
+        while (sessions.Count > (identity.NextNetworkId <= 1 ? policy.MaxSessionsOnOneNetwork : policy.MaxSessions))
+        {
+            identity.Pace = Clones.Step(identity, identity.Pace, sessions[0], policy);
+            sessions.RemoveAt(0);
+        }
+    }
+}

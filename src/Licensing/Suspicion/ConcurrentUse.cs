@@ -1,0 +1,95 @@
+using System.Numerics;
+
+namespace Licensing.Suspicion;
+
+/// <summary>The time during which more groups than the limit were present, in seconds.</summary>
+/// <param name="identities">The number of identities.</param>
+internal sealed class Concurrency(int identities)
+{
+    public long Seconds { get; private set; }
+
+    public long From { get; private set; } = long.MaxValue;
+
+    public long To { get; private set; }
+
+    /// <summary>Seconds of each identity, by its index.</summary>
+    public long[] Share { get; } = new long[identities];
+
+    /// <summary>The indexes of the identities that were present.</summary>
+    public IEnumerable<int> Present => Share.Select((seconds, index) => (seconds, index)).Where(x => x.seconds > 0).Select(x => x.index);
+
+    public void Add(long from, long to, List<int> present)
+    {
+        Seconds += to - from;
+        From = Math.Min(From, from);
+        To = Math.Max(To, to);
+        foreach (var index in present)
+            Share[index] += to - from;
+    }
+}
+
+/// <summary>When more people than the limit, or more devices of several people, were at work at once.</summary>
+internal sealed record ConcurrentUse(Concurrency People, Concurrency Devices)
+{
+    /// <summary>
+    /// Bits of the word in which <see cref="Distinct"/> counts groups. <see cref="DetectionPolicy.MaxIdentities"/> ends here.
+    /// </summary>
+    internal const int MaxGroups = 64;
+
+    /// <exception cref="ArgumentException">
+    /// The state has more than <see cref="MaxGroups"/> identities, which no valid policy allows.
+    /// </exception>
+    public static ConcurrentUse Measure(DetectionState state, People people, DetectionPolicy policy)
+    {
+        var identities = state.Identities;
+        if (identities.Count > MaxGroups)
+            throw new ArgumentException($"At most {MaxGroups} identities can be counted; there are {identities.Count}.", nameof(state));
+        var from = Math.Max(state.HarmlessUntil, state.Clock - policy.OverlapMemory.Seconds());
+        var edges = new List<(long At, int Change, int Identity)>();
+        for (var i = 0; i < identities.Count; i++)
+        {
+            foreach (var span in identities[i].Presence)
+            {
+                if (span.End <= Math.Max(from, span.Start))
+                    continue;
+                edges.Add((Math.Max(from, span.Start), 1, i));
+                edges.Add((span.End, -1, i));
+            }
+        }
+
+        edges.Sort();
+        var (byPeople, byDevices) = (new Concurrency(identities.Count), new Concurrency(identities.Count));
+        var depth = new int[identities.Count];
+        var present = new List<int>();
+        for (var e = 0; e < edges.Count; e++)
+        {
+            var (at, change, identity) = edges[e];
+            depth[identity] += change;
+            if (change > 0 && depth[identity] == 1)
+                present.Add(identity);
+            else if (depth[identity] == 0)
+                present.Remove(identity);
+
+            if (e + 1 == edges.Count || edges[e + 1].At == at || present.Count <= policy.DeviceLimit)
+                continue;
+            var persons = Distinct(people.Person, present);
+            if (persons > policy.DeviceLimit)
+                byPeople.Add(at, edges[e + 1].At, present);
+            else if (persons >= 2 && Distinct(people.Device, present) > policy.DeviceLimit)
+                byDevices.Add(at, edges[e + 1].At, present);
+        }
+
+        return new ConcurrentUse(byPeople, byDevices);
+    }
+
+    /// <summary>
+    /// The number of distinct groups. A group's number is the index of one of its identities, below <see cref="MaxGroups"/>.
+    /// </summary>
+    private static int Distinct(int[] group, List<int> present)
+    {
+        ulong seen = 0;
+        foreach (var identity in present)
+            seen |= 1UL << group[identity];
+        return BitOperations.PopCount(seen);
+    }
+}

@@ -1,0 +1,162 @@
+using System.Text.Json.Serialization;
+
+namespace Licensing.Suspicion;
+
+/// <summary>
+/// What the detector remembers of a license. It is bounded in size and stored as JSON; JsonPropertyName keeps the names of stored states.
+/// Times are Unix seconds, so that a stored state stays small. Only <see cref="Detector"/> changes a state, and only a copy.
+/// </summary>
+public sealed class DetectionState
+{
+    /// <summary>Schema version of the stored state.</summary>
+    public int Version { get; set; } = 1;
+
+    /// <summary>The latest time in any record.</summary>
+    public long Clock { get; set; }
+
+    /// <summary>A review found evidence before this time harmless.</summary>
+    [JsonPropertyName("forgiven_until")]
+    public long HarmlessUntil { get; set; }
+
+    public List<IdentityUse> Identities { get; set; } = [];
+
+    public List<Incident> Incidents { get; set; } = [];
+
+    /// <summary>Networks of the last 24 hours with their latest use.</summary>
+    [JsonPropertyName("networks")]
+    public List<RecentNetwork> RecentNetworks { get; set; } = [];
+
+    /// <summary>
+    /// True when an incident requires that unknown devices are refused and this device is unknown: its first use came after the incident's
+    /// start.
+    /// </summary>
+    public bool Refuses(string? eaInstanceId, long? account)
+    {
+        var known = Identities.Find(identity => identity.Is(IdentityUse.Normal(eaInstanceId), IdentityUse.Normal(account)));
+        return known is not { Trusted: true }
+            && Incidents.Exists(incident => incident.Action >= FindingAction.Refuse && (known is null || known.FirstAt > incident.FirstAt));
+    }
+
+    internal DetectionState Copy() => new()
+    {
+        Version = Version,
+        Clock = Clock,
+        HarmlessUntil = HarmlessUntil,
+        Identities = Identities.ConvertAll(identity => identity.Copy()),
+        Incidents = [.. Incidents],
+        RecentNetworks = [.. RecentNetworks],
+    };
+}
+
+/// <summary>A span of time in which an identity was at work.</summary>
+/// <param name="Gap">Seconds before <paramref name="Start"/> that still join it to an earlier span.</param>
+public readonly record struct PresenceSpan(long Start, long End, int Gap);
+
+/// <summary>A session of an identity on one network.</summary>
+/// <param name="NetworkId">The <see cref="NetworkUse.Id"/>.</param>
+/// <param name="HasDuration">False when the duration was estimated from the usual time between records.</param>
+public readonly record struct NetworkSession(
+    [property: JsonPropertyName("line")] int NetworkId, long Start, long End, [property: JsonPropertyName("told")] bool HasDuration);
+
+/// <summary>How much faster than usual records came from far locations in turn.</summary>
+/// <param name="At">The time of the latest record.</param>
+/// <param name="NetworkId">The network of the latest record.</param>
+/// <param name="Excess">
+/// Work that one device cannot have done, in usual times between records; 0 while the pace is that of one device.
+/// </param>
+/// <param name="Locations">Networks, one for each of the far locations that the records came from.</param>
+public sealed record Pace(
+    long At, [property: JsonPropertyName("line")] int NetworkId, double Excess,
+    [property: JsonPropertyName("places")] IReadOnlyList<int> Locations, long From, long To);
+
+/// <summary>A network and its latest use.</summary>
+public readonly record struct RecentNetwork(string Network, long LastAt);
+
+/// <summary>What was reported of an incident so far.</summary>
+public sealed record Incident(string Key, FindingAction Action, FindingSeverity Severity, long FirstAt, long ReportedAt);
+
+/// <summary>The use of one network by one identity.</summary>
+/// <param name="Network">The key of <see cref="Suspicion.Network.Of"/>.</param>
+public sealed record NetworkUse(
+    int Id, string Network, [property: JsonPropertyName("place")] Location? Location, long FirstAt, long LastAt, int Records);
+
+/// <summary>One identity, that is one EA and account, and its use.</summary>
+public sealed class IdentityUse
+{
+    public string Ea { get; set; } = "";
+
+    public long Account { get; set; }
+
+    public long FirstAt { get; set; }
+
+    public long LastAt { get; set; }
+
+    /// <summary>The network of the latest record; −1 when there is none.</summary>
+    [JsonPropertyName("last_line")]
+    public int LastNetworkId { get; set; } = -1;
+
+    public int Records { get; set; }
+
+    /// <summary>How often a record came from another network than the one before.</summary>
+    public int Moves { get; set; }
+
+    /// <summary>The times of the latest moves, for the changes in an hour.</summary>
+    public List<long> RecentMoves { get; set; } = [];
+
+    /// <summary>Usual seconds between records on one network; 0 before the first two.</summary>
+    public double UsualGap { get; set; }
+
+    /// <summary>The variance of these times, in squares of <see cref="UsualGap"/>.</summary>
+    public double GapSpread { get; set; }
+
+    /// <summary>The number of times in <see cref="UsualGap"/>.</summary>
+    public int Gaps { get; set; }
+
+    /// <summary>Records in a row on the latest network.</summary>
+    public int Steady { get; set; }
+
+    /// <summary>The pace of the sessions that are no longer in <see cref="Sessions"/>.</summary>
+    public Pace Pace { get; set; } = new(0, -1, 0, [], 0, 0);
+
+    /// <summary>A review decided that this is a device of the license's owner.</summary>
+    public bool Trusted { get; set; }
+
+    [JsonPropertyName("next_line")]
+    public int NextNetworkId { get; set; }
+
+    /// <summary>Presence on any network, ordered by start.</summary>
+    [JsonPropertyName("stints")]
+    public List<PresenceSpan> Presence { get; set; } = [];
+
+    /// <summary>The networks that were used last.</summary>
+    [JsonPropertyName("lines")]
+    public List<NetworkUse> Networks { get; set; } = [];
+
+    /// <summary>Sessions on all networks, ordered by start. Two at once cannot be one device.</summary>
+    public List<NetworkSession> Sessions { get; set; } = [];
+
+    internal static string Normal(string? ea) => ea ?? "";
+
+    internal static long Normal(long? account) => account ?? 0;
+
+    internal bool Is(string ea, long account) => Account == account && string.Equals(Ea, ea, StringComparison.Ordinal);
+
+    /// <summary>The address changes so often that another address is no evidence.</summary>
+    internal bool Roams(DetectionPolicy policy) => Records >= policy.RoamingRecords && Moves > policy.RoamingShare * Records;
+
+    internal NetworkUse? NetworkOf(int id) => Networks.Find(network => network.Id == id);
+
+    internal NetworkUse? On(string network) => Networks.Find(known => string.Equals(known.Network, network, StringComparison.Ordinal));
+
+    internal NetworkUse? LatestNetwork => Networks.Count == 0 ? null : Networks.MaxBy(network => network.LastAt);
+
+    internal IdentityUse Copy()
+    {
+        var copy = (IdentityUse)MemberwiseClone();
+        copy.RecentMoves = [.. RecentMoves];
+        copy.Presence = [.. Presence];
+        copy.Networks = [.. Networks];
+        copy.Sessions = [.. Sessions];
+        return copy;
+    }
+}

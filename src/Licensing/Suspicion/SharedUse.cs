@@ -1,0 +1,82 @@
+namespace Licensing.Suspicion;
+
+/// <summary>
+/// More people than the limit use the license in one period, at once or in turns: a new one came, the others were still there after it, and
+/// the new one was there again after them. Machines that replace one another never look like this, however quickly they do.
+/// </summary>
+/// <param name="Groups">The persons, or the devices; the newest one first.</param>
+/// <param name="Newest">The one that came last.</param>
+/// <param name="Seconds">From the first use by the newest to the last use by the first that left.</param>
+internal sealed record SharedUse(IReadOnlyList<int> Groups, int Newest, long Seconds, long From, long To)
+{
+    /// <param name="groupOf">The person, or the device, by the index of the identity.</param>
+    /// <param name="established">How long the others must have been known before the newest one.</param>
+    /// <param name="mayBeNewest">Which groups may be the newest one.</param>
+    public static SharedUse? Measure(
+        DetectionState state, int[] groupOf, TimeSpan established, Func<int, bool> mayBeNewest, DetectionPolicy policy)
+    {
+        var members = Members(state, groupOf, policy);
+        var handover = policy.HandoverDuration.Seconds();
+        SharedUse? longest = null;
+        foreach (var newest in members.Where(member => mayBeNewest(member.Group)))
+        {
+            var others = members
+                .Where(member => member != newest && member.First <= newest.First - established.Seconds()
+                    && member.NextPresence(newest.First + handover) < long.MaxValue)
+                .ToList();
+            // One new machine beside a known one may be a trial. Two new ones at once are at work; they count as one newest group.
+            var company = others.Exists(member => member.Records >= policy.PresentRecords && !CameTogether(member, newest, policy))
+                ? others.FindAll(member => CameTogether(member, newest, policy))
+                : [];
+            var last = Math.Max(newest.Last, company.Count > 0 ? company.Max(member => member.Last) : 0);
+            var present = others
+                .Where(member => company.Contains(member)
+                    || (member.Records >= policy.PresentRecords && member.NextPresence(newest.First + handover) <= last))
+                .OrderByDescending(member => company.Contains(member) ? last : member.Last)
+                .Take(policy.DeviceLimit)
+                .ToList();
+            if (present.Count < policy.DeviceLimit || !(newest.Works(policy) || present.Exists(company.Contains)))
+                continue;
+            var to = present.Where(member => !company.Contains(member)).Select(member => member.Last).Append(last).Min();
+            if (to - newest.First > (longest?.Seconds ?? 0))
+            {
+                longest = new SharedUse(
+                    [newest.Group, .. present.Select(other => other.Group)], newest.Group, to - newest.First, newest.First, to);
+            }
+        }
+
+        return longest;
+    }
+
+    private static List<Member> Members(DetectionState state, int[] groupOf, DetectionPolicy policy) =>
+        [.. Enumerable.Range(0, state.Identities.Count)
+            .GroupBy(i => groupOf[i])
+            .OrderBy(group => group.Key)
+            .Select(group => new Member(
+                group.Key,
+                group.Sum(i => state.Identities[i].Records),
+                Spans.Union(group.SelectMany(i => state.Identities[i].Presence).Where(span => span.End > state.HarmlessUntil), 0)))
+            .Where(member => member.Presence.Count > 0)];
+
+    private static bool CameTogether(Member a, Member b, DetectionPolicy policy) =>
+        Math.Abs(a.First - b.First) <= policy.CompanyDuration.Seconds();
+
+    private sealed record Member(int Group, int Records, List<PresenceSpan> Presence)
+    {
+        public long First => Presence[0].Start;
+
+        public long Last => Presence[^1].End;
+
+        /// <summary>The first moment at or after a time at which it was present; long.MaxValue when there is none.</summary>
+        public long NextPresence(long from)
+        {
+            var index = Presence.FindIndex(span => span.End >= from);
+            return index < 0 ? long.MaxValue : Math.Max(from, Presence[index].Start);
+        }
+
+        /// <summary>It works with the license and does not only try it: long enough in total, or in several visits.</summary>
+        public bool Works(DetectionPolicy policy) =>
+            Presence.Sum(span => span.End - span.Start) >= policy.WorkDuration.TotalSeconds
+            || Spans.Union(Presence, policy.TurnGap.Seconds()).Count >= policy.WorkVisits;
+    }
+}

@@ -1,0 +1,54 @@
+// check.mjs columns: no line of the source is longer than .editorconfig's max_line_length; Markdown, whose tables can't wrap, has 160.
+// check.mjs usings: using lines are sorted as `dotnet format` sorts them, which does so only for a solution that it has compiled.
+// Each prints what it finds, at most 40 lines without a second argument `all`; the exit code is 1 if that is something.
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+
+const SHOWN = process.argv[3] === 'all' ? Infinity : 40;
+const columns = { cs: 140, sql: 140, ts: 140, tsx: 140, sh: 140, dev: 140, md: 160 };
+const generated = [
+  'sql/schema.sql', // pg_dump's, by SchemaDumpTests
+  'docs/dependencies.md', // a table by DependencyTests
+];
+
+const files = execFileSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], { encoding: 'utf8' })
+  .split('\0')
+  .filter((file) => file && existsSync(file) && !generated.includes(file));
+const linesOf = (file) => readFileSync(file, 'utf8').split('\n');
+const found = process.argv[2] === 'columns' ? files.flatMap(tooLong) : files.filter((file) => file.endsWith('.cs')).flatMap(unsorted);
+for (const line of found.slice(0, SHOWN)) console.log(line);
+if (found.length > SHOWN)
+  console.log(`and ${found.length - SHOWN} more; all of them: node tests/format/check.mjs ${process.argv.slice(2).join(' ')} all`);
+process.exitCode = found.length > 0 ? 1 : 0;
+
+function tooLong(file) {
+  const limit = columns[file.split('.').pop()] ?? Infinity;
+  return linesOf(file).flatMap((line, index) => ([...line].length > limit ? [`${file}:${index + 1}: ${[...line].length} columns`] : []));
+}
+
+function unsorted(file) {
+  const usings = linesOf(file).flatMap((line, index) => {
+    const [, special, name] = /^(?:global )?using (static |\w+ = )?([\w.]+)[^(]*;/.exec(line) ?? [];
+    const kind = special === undefined ? 0 : special === 'static ' ? 1 : 2;
+    return name ? [{ index, key: [kind, /^System(\.|$)/.test(name) ? 0 : 1, special?.trim(), name] }] : [];
+  });
+  return usings
+    .slice(1)
+    .flatMap(({ index, key }, before) =>
+      compare(usings[before].key, key) > 0 ? [`${file}:${index + 1}: comes before the using line above it`] : [],
+    );
+}
+
+function compare([kind, system, alias, name], [otherKind, otherSystem, otherAlias, otherName]) {
+  if (kind !== otherKind) return kind - otherKind;
+  if (kind === 2) return byNames(alias, otherAlias);
+  return system - otherSystem || byNames(name, otherName);
+}
+
+function byNames(name, other) {
+  const [names, others] = [name, other].map((text) => text.toLowerCase().split('.'));
+  for (let at = 0; at < Math.min(names.length, others.length); at++) {
+    if (names[at] !== others[at]) return names[at] < others[at] ? -1 : 1;
+  }
+  return names.length - others.length;
+}
