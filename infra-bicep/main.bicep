@@ -77,6 +77,7 @@ param developerName string = ''
 @description('Principal id of the platform\'s producer of usage records; empty: none')
 param producerPrincipalId string = ''
 
+// The spelling stays: another name would be other resources, a database among them.
 var name = 'licences-${environmentName}'
 var unique = uniqueString(resourceGroup().id)
 var appName = 'func-${name}-${unique}'

@@ -118,7 +118,8 @@ internal static class HealthBench
         await using var connection = await source.OpenConnectionAsync();
         var licenses = new List<Guid>();
         await using (var sample = new NpgsqlCommand("select subscription_id from subscriptions order by subscription_id limit $1",
-            connection) { Parameters = { new() { Value = GuideSample } } })
+            connection)
+        { Parameters = { new() { Value = GuideSample } } })
         await using (var reader = await sample.ExecuteReaderAsync())
         {
             while (await reader.ReadAsync())

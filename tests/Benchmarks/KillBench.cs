@@ -52,8 +52,13 @@ internal static class KillBench
 
     private static void LoseAnswers(StandIn standIn, Random random)
     {
-        var kind = random.Next(4) switch { 0 => FaultKind.DropAfter, 1 => FaultKind.ErrorAfter, 2 => FaultKind.DropBefore,
-            _ => FaultKind.RateLimit };
+        var kind = random.Next(4) switch
+        {
+            0 => FaultKind.DropAfter,
+            1 => FaultKind.ErrorAfter,
+            2 => FaultKind.DropBefore,
+            _ => FaultKind.RateLimit
+        };
         standIn.Faults.Add(new Fault(kind, Times: 2));
     }
 

@@ -123,8 +123,14 @@ internal static class ScaleBench
             var (subscription, tokenHash) = licenses[(n + (i * 31)) % licenses.Length];
             return new
             {
-                record_id = Guid.NewGuid(), logged_at = now.AddMilliseconds(-i), subscription_id = subscription, token_hash = tokenHash,
-                ip_address = "203.0.113.7", ea_instance_id = "EA-BENCH", mt5_account_number = 1001, signals_received = 1,
+                record_id = Guid.NewGuid(),
+                logged_at = now.AddMilliseconds(-i),
+                subscription_id = subscription,
+                token_hash = tokenHash,
+                ip_address = "203.0.113.7",
+                ea_instance_id = "EA-BENCH",
+                mt5_account_number = 1001,
+                signals_received = 1,
             };
         }), Json.Options);
         var request = new HttpRequestMessage(HttpMethod.Post, "/api/v1/usage") { Content = new ByteArrayContent(body) };

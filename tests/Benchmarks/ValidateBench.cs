@@ -78,7 +78,8 @@ internal static class ValidateBench
         }
 
         var database = new NpgsqlConnectionStringBuilder(
-            DatabaseSettings.FromUri(context.DatabaseUrl)) { Database = name }.ConnectionString;
+            DatabaseSettings.FromUri(context.DatabaseUrl))
+        { Database = name }.ConnectionString;
         await using var source = NpgsqlDataSource.Create(database);
         await new Migrations(source).RunAsync(_ => { }, CancellationToken.None);
         Console.WriteLine($"… seeding {Licenses} licenses");

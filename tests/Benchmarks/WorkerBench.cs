@@ -94,7 +94,8 @@ internal static class WorkerBench
         {
             var folder = AppContext.BaseDirectory;
             var start = new ProcessStartInfo("dotnet",
-                [Path.Combine(folder, "FunctionsHost.dll"), "--app", folder]) { RedirectStandardOutput = true };
+                [Path.Combine(folder, "FunctionsHost.dll"), "--app", folder])
+            { RedirectStandardOutput = true };
             foreach (var (name, value) in Backend.Settings(database))
                 start.Environment[name] = value;
             // The test host runs no timers, but the worker doesn't start without their settings.

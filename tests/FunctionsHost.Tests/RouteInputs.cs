@@ -84,8 +84,13 @@ internal static class RouteInputs
         var signature = StripeStandIn.Webhooks.Sign(stripeEvent, stripeSecret, now.ToUnixTimeSeconds());
         var record = new
         {
-            record_id = "00000000-0000-4000-8000-000000000931", logged_at = now.UtcDateTime, token_hash = Demo.TokenHash(2),
-            subscription_id = Demo.Subscription(2), ip_address = "198.51.100.9", ea_instance_id = "EA-1", mt5_account_number = 1001,
+            record_id = "00000000-0000-4000-8000-000000000931",
+            logged_at = now.UtcDateTime,
+            token_hash = Demo.TokenHash(2),
+            subscription_id = Demo.Subscription(2),
+            ip_address = "198.51.100.9",
+            ea_instance_id = "EA-1",
+            mt5_account_number = 1001,
         };
         var (from, to) = (Day(now.AddDays(-3)), Day(now.AddDays(-1)));
 

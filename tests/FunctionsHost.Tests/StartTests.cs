@@ -20,8 +20,10 @@ public sealed class StartTests
                 Settings = new Dictionary<string, string>(
                     HostAndStandalone.Schedules.Select(name => KeyValuePair.Create(name, HostAndStandalone.Never)))
                 {
-                    ["DATABASE_URL"] = "Host=127.0.0.1;Port=1", ["AUTH_SIGNING_KEY"] = RunningApp.SigningKeyText,
-                    ["USAGE_QUEUE"] = "usage-records", ["HOME"] = home.FullName,
+                    ["DATABASE_URL"] = "Host=127.0.0.1;Port=1",
+                    ["AUTH_SIGNING_KEY"] = RunningApp.SigningKeyText,
+                    ["USAGE_QUEUE"] = "usage-records",
+                    ["HOME"] = home.FullName,
                 },
                 OnLog = logs.Enqueue,
             }, TestContext.Current.CancellationToken);
@@ -45,7 +47,9 @@ public sealed class StartTests
             AppFolder = HostAndStandalone.AppFolder,
             Settings = new Dictionary<string, string>
             {
-                ["DATABASE_URL"] = "Host=127.0.0.1;Port=1", ["AUTH_SIGNING_KEY"] = RunningApp.SigningKeyText, ["OUTBOX_SCHEDULE"] = "",
+                ["DATABASE_URL"] = "Host=127.0.0.1;Port=1",
+                ["AUTH_SIGNING_KEY"] = RunningApp.SigningKeyText,
+                ["OUTBOX_SCHEDULE"] = "",
             },
         }, TestContext.Current.CancellationToken));
 

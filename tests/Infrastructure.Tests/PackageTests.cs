@@ -46,7 +46,9 @@ public sealed class PackageTests
     {
         using var process = Process.Start(new ProcessStartInfo("dotnet", arguments)
         {
-            WorkingDirectory = Repository.Root, RedirectStandardOutput = true, RedirectStandardError = true,
+            WorkingDirectory = Repository.Root,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
         })!;
         var errors = process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
         var output = await process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);

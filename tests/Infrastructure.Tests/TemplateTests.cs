@@ -19,9 +19,17 @@ public sealed partial class TemplateTests(Bicep bicep)
     /// </summary>
     private static readonly Dictionary<string, int> UserConnections = new()
     {
-        ["Standard_B1ms"] = 35, ["Standard_B2s"] = 414, ["Standard_B2ms"] = 844, ["Standard_B4ms"] = 1703,
-        ["Standard_D2ds_v5"] = 844, ["Standard_D4ds_v5"] = 1703, ["Standard_D8ds_v5"] = 3422, ["Standard_D16ds_v5"] = 4985,
-        ["Standard_E2ds_v5"] = 1703, ["Standard_E4ds_v5"] = 3422, ["Standard_E8ds_v5"] = 4985,
+        ["Standard_B1ms"] = 35,
+        ["Standard_B2s"] = 414,
+        ["Standard_B2ms"] = 844,
+        ["Standard_B4ms"] = 1703,
+        ["Standard_D2ds_v5"] = 844,
+        ["Standard_D4ds_v5"] = 1703,
+        ["Standard_D8ds_v5"] = 3422,
+        ["Standard_D16ds_v5"] = 4985,
+        ["Standard_E2ds_v5"] = 1703,
+        ["Standard_E4ds_v5"] = 3422,
+        ["Standard_E8ds_v5"] = 4985,
     };
 
     private static readonly MethodInfo[] Functions = [.. typeof(SettingReader).Assembly.GetTypes()

@@ -92,8 +92,12 @@ public sealed class InventoryTests
     private static JsonObject Binding(ParameterInfo parameter, CustomAttributeData trigger)
     {
         var type = trigger.AttributeType.Name[..^"Attribute".Length];
-        var binding = new JsonObject { ["name"] = parameter.Name, ["type"] = JsonNamingPolicy.CamelCase.ConvertName(type),
-            ["direction"] = "In" };
+        var binding = new JsonObject
+        {
+            ["name"] = parameter.Name,
+            ["type"] = JsonNamingPolicy.CamelCase.ConvertName(type),
+            ["direction"] = "In"
+        };
         foreach (var (argument, value) in trigger.Constructor.GetParameters().Zip(trigger.ConstructorArguments))
             binding[argument.Name!] = Value(value);
         foreach (var named in trigger.NamedArguments)

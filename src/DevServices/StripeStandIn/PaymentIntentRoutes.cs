@@ -81,7 +81,8 @@ internal static class PaymentIntentRoutes
 
     public static JsonObject AskTheCustomer() => new()
     {
-        ["type"] = "use_stripe_sdk", ["use_stripe_sdk"] = new JsonObject { ["type"] = "three_d_secure_redirect", ["stripe_js"] = "" },
+        ["type"] = "use_stripe_sdk",
+        ["use_stripe_sdk"] = new JsonObject { ["type"] = "three_d_secure_redirect", ["stripe_js"] = "" },
     };
 
     private static JsonObject ConfirmWith(StripeCall call, JsonObject intent)
@@ -185,5 +186,6 @@ internal static class PaymentIntentRoutes
 
     private static StripeErrorException Unexpected(JsonObject intent, string message) =>
         new(400, "invalid_request_error", message,
-            "payment_intent_unexpected_state") { More = new JsonObject { ["payment_intent"] = intent.DeepClone() } };
+            "payment_intent_unexpected_state")
+        { More = new JsonObject { ["payment_intent"] = intent.DeepClone() } };
 }

@@ -53,7 +53,8 @@ internal static class SetupIntentRoutes
         intent["status"] = "requires_payment_method";
         intent["last_setup_error"] = new JsonObject
         {
-            ["code"] = "setup_intent_authentication_failure", ["type"] = "invalid_request_error",
+            ["code"] = "setup_intent_authentication_failure",
+            ["type"] = "invalid_request_error",
             ["message"] = "The provided PaymentMethod has failed authentication. You can provide payment_method_data or a new PaymentMethod to attempt to fulfill this SetupIntent again.",
         };
         account.Emit("setup_intent.setup_failed", intent);
@@ -103,5 +104,6 @@ internal static class SetupIntentRoutes
 
     private static StripeErrorException Unexpected(JsonObject intent, string message) =>
         new(400, "invalid_request_error", message,
-            "setup_intent_unexpected_state") { More = new JsonObject { ["setup_intent"] = intent.DeepClone() } };
+            "setup_intent_unexpected_state")
+        { More = new JsonObject { ["setup_intent"] = intent.DeepClone() } };
 }

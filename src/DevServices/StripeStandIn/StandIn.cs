@@ -131,9 +131,13 @@ public sealed class StandIn : IAsyncDisposable
             var paid = Account.Charges.Values.Where(charge => charge.Status() == "succeeded").ToList();
             return new JsonObject
             {
-                ["payment_intents"] = Account.PaymentIntents.Count, ["charges_succeeded"] = paid.Count,
-                ["charges_failed"] = Account.Charges.Count - paid.Count, ["amount_succeeded"] = paid.Sum(charge => charge.Number("amount")),
-                ["writes_accepted"] = rate.Accepted, ["writes_refused"] = rate.Refused, ["writes_in_fullest_second"] = rate.Highest,
+                ["payment_intents"] = Account.PaymentIntents.Count,
+                ["charges_succeeded"] = paid.Count,
+                ["charges_failed"] = Account.Charges.Count - paid.Count,
+                ["amount_succeeded"] = paid.Sum(charge => charge.Number("amount")),
+                ["writes_accepted"] = rate.Accepted,
+                ["writes_refused"] = rate.Refused,
+                ["writes_in_fullest_second"] = rate.Highest,
             };
         }
     }

@@ -68,8 +68,14 @@ public sealed record StripeCall(Account Account, FormBody Form, string Id, strin
         return range.All(bound =>
         {
             var edge = long.Parse(bound.Value!.GetValue<string>(), System.Globalization.CultureInfo.InvariantCulture);
-            return bound.Key switch { "gte" => at >= edge, "gt" => at > edge, "lte" => at <= edge, "lt" => at < edge,
-                _ => throw StripeErrorException.UnknownParameter($"created[{bound.Key}]") };
+            return bound.Key switch
+            {
+                "gte" => at >= edge,
+                "gt" => at > edge,
+                "lte" => at <= edge,
+                "lt" => at < edge,
+                _ => throw StripeErrorException.UnknownParameter($"created[{bound.Key}]")
+            };
         });
     }
 }

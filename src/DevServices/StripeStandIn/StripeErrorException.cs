@@ -49,7 +49,8 @@ public sealed class StripeErrorException(int status, string type, string message
     public static StripeErrorException BadKey(string? key) => key is null
         ? new(401, "invalid_request_error",
             "You did not provide an API key. You need to provide your API key in the Authorization header, using Bearer auth "
-            + "(e.g. 'Authorization: Bearer YOUR_SECRET_KEY').") { Kept = false }
+            + "(e.g. 'Authorization: Bearer YOUR_SECRET_KEY').")
+        { Kept = false }
         : new(401, "invalid_request_error", $"Invalid API Key provided: {Masked(key)}") { Kept = false };
 
     public static StripeErrorException TooMany() =>
@@ -58,22 +59,26 @@ public sealed class StripeErrorException(int status, string type, string message
     public static StripeErrorException Locked() =>
         new(429, "invalid_request_error",
             "This object cannot be accessed right now because another API request or Stripe process is currently accessing it. "
-            + "If you see this error intermittently, retry the request.", "lock_timeout") { Kept = false };
+            + "If you see this error intermittently, retry the request.", "lock_timeout")
+        { Kept = false };
 
     public static StripeErrorException KeyInUse(string key) =>
         new(409, "idempotency_error",
             $"There is currently another in-progress request using this Idempotent Key (that probably means you submitted twice, and the other "
             + $"request is still going through): {key}. Please try your request again after a bit, or use a different idempotency key.",
-            "idempotency_key_in_use") { Kept = false };
+            "idempotency_key_in_use")
+        { Kept = false };
 
     public static StripeErrorException OtherParameters(string key) =>
         new(400, "idempotency_error",
-            $"Keys for idempotent requests can only be used with the same parameters they were first used with. Try using a key other than '{key}' if you meant to execute a different request.") { Kept = false };
+            $"Keys for idempotent requests can only be used with the same parameters they were first used with. Try using a key other than '{key}' if you meant to execute a different request.")
+        { Kept = false };
 
     public static StripeErrorException OtherEndpoint(string key, string first, string now) =>
         new(400, "idempotency_error",
             $"Keys for idempotent requests can only be used for the same endpoint they were first used for ('{now}' vs '{first}'). "
-            + $"Try using a key other than '{key}' if you meant to execute a different request.") { Kept = false };
+            + $"Try using a key other than '{key}' if you meant to execute a different request.")
+        { Kept = false };
 
     public static StripeErrorException Broken() =>
         new(500, "api_error", "An unknown error occurred");

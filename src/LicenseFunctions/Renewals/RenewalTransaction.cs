@@ -284,7 +284,10 @@ internal sealed class RenewalTransaction(NpgsqlConnection connection, Suspension
             Before: null,
             After: RowJson.Of(new
             {
-                Status = EnumWords.Of(change.After.Status), change.After.AmountUsd, change.After.PeriodStart, change.After.PaidUntil,
+                Status = EnumWords.Of(change.After.Status),
+                change.After.AmountUsd,
+                change.After.PeriodStart,
+                change.After.PaidUntil,
             })),
         cancellationToken);
 

@@ -103,8 +103,15 @@ public sealed class AlertStore(LicenseDatabase database)
         await using var connection = await database.OpenAsync(cancellationToken);
         return (await connection.QueryAsync<AlertRow>(new CommandDefinition(List, new
         {
-            filter.Statuses, filter.Severity, filter.SubscriptionId, filter.From, filter.To,
-            Appealed = after?.Appealed ?? false, after?.DetectedAt, AfterId = after?.AlertId, limit,
+            filter.Statuses,
+            filter.Severity,
+            filter.SubscriptionId,
+            filter.From,
+            filter.To,
+            Appealed = after?.Appealed ?? false,
+            after?.DetectedAt,
+            AfterId = after?.AlertId,
+            limit,
         }, cancellationToken: cancellationToken))).AsList();
     }
 
@@ -177,7 +184,13 @@ public sealed class AlertStore(LicenseDatabase database)
         CancellationToken cancellationToken) =>
         await connection.ExecuteAsync(new CommandDefinition(Move, new
         {
-            alertId, status, fromStatuses = fromStatuses.ToArray(), notes, by, now, resolves = status is "RESOLVED" or "FALSE_POSITIVE",
+            alertId,
+            status,
+            fromStatuses = fromStatuses.ToArray(),
+            notes,
+            by,
+            now,
+            resolves = status is "RESOLVED" or "FALSE_POSITIVE",
         }, cancellationToken: cancellationToken)) == 1;
 
     private const string Confirm = """

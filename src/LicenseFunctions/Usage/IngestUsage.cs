@@ -78,7 +78,10 @@ public sealed class IngestUsage(
             {
                 Record = record with
                 {
-                    CountryCode = location.Country, City = location.City, Latitude = location.Latitude, Longitude = location.Longitude,
+                    CountryCode = location.Country,
+                    City = location.City,
+                    Latitude = location.Latitude,
+                    Longitude = location.Longitude,
                 },
             };
         }

@@ -57,13 +57,19 @@ public sealed class ListDevices(LicenseDatabase database, DeviceStore store, Las
         var current = lastSeen.Unwritten(row.DeviceId) is { } sighting && sighting.At > row.LastSeenAt
             ? new DeviceNetworkRow
             {
-                EaInstanceId = row.EaInstanceId, Mt5AccountNumber = row.Mt5AccountNumber, UsageCount = 0,
-                IpAddress = sighting.Address.ToString(), LastSeen = sighting.At.UtcDateTime,
+                EaInstanceId = row.EaInstanceId,
+                Mt5AccountNumber = row.Mt5AccountNumber,
+                UsageCount = 0,
+                IpAddress = sighting.Address.ToString(),
+                LastSeen = sighting.At.UtcDateTime,
             }
             : new DeviceNetworkRow
             {
-                EaInstanceId = row.EaInstanceId, Mt5AccountNumber = row.Mt5AccountNumber, UsageCount = 0,
-                IpAddress = row.IpAddress, LastSeen = row.LastSeenAt,
+                EaInstanceId = row.EaInstanceId,
+                Mt5AccountNumber = row.Mt5AccountNumber,
+                UsageCount = 0,
+                IpAddress = row.IpAddress,
+                LastSeen = row.LastSeenAt,
             };
         return OnlyUsed(networks.Append(current), now) with { DeviceId = row.DeviceId, Name = row.Name, FirstSeen = Utc(row.FirstSeenAt) };
     }

@@ -165,8 +165,11 @@ public sealed partial class FuzzTests(PostgresFixture postgres)
             if (i == 0)
             {
                 await scene.Database.ExecuteAsync("update license_tokens set token_hash = @hash where subscription_id = @SubscriptionId",
-                    new { hash = Convert.ToHexStringLower(SHA256.HashData(Encoding.ASCII.GetBytes(LicenseToken))),
-                        license.SubscriptionId });
+                    new
+                    {
+                        hash = Convert.ToHexStringLower(SHA256.HashData(Encoding.ASCII.GetBytes(LicenseToken))),
+                        license.SubscriptionId
+                    });
             }
 
             known.AddRange([
@@ -189,8 +192,9 @@ public sealed partial class FuzzTests(PostgresFixture postgres)
         var (_, document, _) = await app.GetAsync("/openapi.json");
         var users = new Dictionary<string, string>
         {
-            ["Subscriber"] = RunningApp.Token("subscriber"), ["Operator"] = RunningApp.Token("operator"),
-                ["Service"] = RunningApp.Token("service"),
+            ["Subscriber"] = RunningApp.Token("subscriber"),
+            ["Operator"] = RunningApp.Token("operator"),
+            ["Service"] = RunningApp.Token("service"),
         };
         foreach (var token in users.Values)
             app.Secrets.Add(token);

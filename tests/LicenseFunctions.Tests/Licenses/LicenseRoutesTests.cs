@@ -63,7 +63,10 @@ public sealed class LicenseRoutesTests(PostgresFixture postgres) : IAsyncLifetim
             new { ea_instance_id = "EA-1", mt5_account_number = 1 });
         var (status, body, _) = await app.PostAsync("/api/v1/licenses/validate", service, new
         {
-            ea_instance_id = "EA-1", mt5_account_number = 1, token_hash = LicenseScene.Hash(LicenseScene.Token), ip_address = "203.0.113.9",
+            ea_instance_id = "EA-1",
+            mt5_account_number = 1,
+            token_hash = LicenseScene.Hash(LicenseScene.Token),
+            ip_address = "203.0.113.9",
         });
 
         Assert.Equal((400, "token_hash"), (missing, (string)problem!["field"]!));
@@ -151,7 +154,10 @@ public sealed class LicenseRoutesTests(PostgresFixture postgres) : IAsyncLifetim
         Task<(int Status, JsonNode? Body, HttpResponseMessage Response)> CheckAsync(string token) =>
             limited.PostAsync("/api/v1/licenses/validate", service, new
             {
-                ea_instance_id = "EA-1", mt5_account_number = 1, token_hash = LicenseScene.Hash(token), ip_address = "203.0.113.9",
+                ea_instance_id = "EA-1",
+                mt5_account_number = 1,
+                token_hash = LicenseScene.Hash(token),
+                ip_address = "203.0.113.9",
             });
 
         Assert.Equal((200, 200), ((await CheckAsync(LicenseScene.Token)).Status, (await CheckAsync(LicenseScene.Token)).Status));

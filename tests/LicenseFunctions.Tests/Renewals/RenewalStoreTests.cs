@@ -463,8 +463,14 @@ public abstract class RenewalStoreTests
     {
         var start = from ?? facts.Renewal.PeriodStart;
         var end = until ?? start + Renewal.Period;
-        var after = facts.Renewal with { Status = RenewalStatus.Applied, PaidWith = with, PaidFrom = start, PaidUntil = end,
-            NextActionAt = null };
+        var after = facts.Renewal with
+        {
+            Status = RenewalStatus.Applied,
+            PaidWith = with,
+            PaidFrom = start,
+            PaidUntil = end,
+            NextActionAt = null
+        };
         return world.Store.SaveAsync(
             new RenewalChange(after)
             {

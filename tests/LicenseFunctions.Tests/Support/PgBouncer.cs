@@ -40,7 +40,11 @@ internal sealed class PgBouncer : IAsyncDisposable
         var process = Process.Start(new ProcessStartInfo(program, ["-q", settings]))!;
         var pooler = new PgBouncer(process, folder, new NpgsqlConnectionStringBuilder
         {
-            Host = IPAddress.Loopback.ToString(), Port = port, Database = "pooled", Username = "anyone", MaxPoolSize = 20,
+            Host = IPAddress.Loopback.ToString(),
+            Port = port,
+            Database = "pooled",
+            Username = "anyone",
+            MaxPoolSize = 20,
         }.ConnectionString);
         while (!process.HasExited && !await AnswersAsync(port))
             TestContext.Current.CancellationToken.ThrowIfCancellationRequested();

@@ -80,8 +80,13 @@ public sealed class PostgresFixture : IAsyncLifetime
     }
 
     private string Address(string database) =>
-        new NpgsqlConnectionStringBuilder(Server) { Database = database, MaxPoolSize = 20, ConnectionIdleLifetime = 5,
-            ConnectionPruningInterval = 1 }.ConnectionString;
+        new NpgsqlConnectionStringBuilder(Server)
+        {
+            Database = database,
+            MaxPoolSize = 20,
+            ConnectionIdleLifetime = 5,
+            ConnectionPruningInterval = 1
+        }.ConnectionString;
 
     private async Task ExecuteAsync(string sql)
     {

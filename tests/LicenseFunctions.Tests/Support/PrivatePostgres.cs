@@ -59,7 +59,11 @@ internal sealed class PrivatePostgres : IAsyncDisposable
 
     private string Address(string database) => new NpgsqlConnectionStringBuilder
     {
-        Host = "127.0.0.1", Port = port, Username = "postgres", Database = database, MaxPoolSize = 20,
+        Host = "127.0.0.1",
+        Port = port,
+        Username = "postgres",
+        Database = database,
+        MaxPoolSize = 20,
     }.ConnectionString;
 
     private Task RunAsync(string program, params string[] arguments) => Programs.RunAsUserAsync(Path.Combine(programs, program), arguments);

@@ -19,8 +19,11 @@ public sealed class LicenseVerdictTests
 
     private static readonly LicenseFacts Suspended = Good with
     {
-        TokenActive = false, RevokedReason = "Auto-suspended: Concurrent sessions detected: 2 active devices",
-        State = SubscriptionState.SuspendedAdmin, PausedReason = Ours.Reason, Suspension = Ours,
+        TokenActive = false,
+        RevokedReason = "Auto-suspended: Concurrent sessions detected: 2 active devices",
+        State = SubscriptionState.SuspendedAdmin,
+        PausedReason = Ours.Reason,
+        Suspension = Ours,
     };
 
     public enum Token { Active, Revoked, Overlap, Replaced }
@@ -102,8 +105,12 @@ public sealed class LicenseVerdictTests
         var verdict = LicenseVerdict.Of(
             Good with
             {
-                TokenActive = false, RevokedReason = "by hand", SubscriptionActive = false, ExpiresAt = Now.AddDays(-9),
-                State = SubscriptionState.SuspendedAdmin, PausedReason = "Fraud",
+                TokenActive = false,
+                RevokedReason = "by hand",
+                SubscriptionActive = false,
+                ExpiresAt = Now.AddDays(-9),
+                State = SubscriptionState.SuspendedAdmin,
+                PausedReason = "Fraud",
             },
             Now, Grace3Days);
 
@@ -149,7 +156,9 @@ public sealed class LicenseVerdictTests
     {
         var forExpiry = Suspended with
         {
-            ExpiresAt = Now.AddDays(-5), RevokedReason = "Expired - grace period ended", PausedReason = "License expired",
+            ExpiresAt = Now.AddDays(-5),
+            RevokedReason = "Expired - grace period ended",
+            PausedReason = "License expired",
             Suspension = Ours with { OnlyForExpiry = true, Reason = "License expired" },
         };
 
@@ -162,7 +171,8 @@ public sealed class LicenseVerdictTests
         Assert.Equal(LicenseCode.Suspended, LicenseVerdict.Of(
             Suspended with
             {
-                ExpiresAt = Now.AddDays(-5), PausedReason = "Fraud",
+                ExpiresAt = Now.AddDays(-5),
+                PausedReason = "Fraud",
                 Suspension = Ours with { OnlyForExpiry = true, StandsOnSubscription = false },
             },
             Now, Grace3Days).Code);
@@ -177,8 +187,12 @@ public sealed class LicenseVerdictTests
         var runbook = Suspended with { TokenActive = true, RevokedReason = null };
 
         Assert.True(LicenseVerdict.IsReinstatedByHand(runbook, Now));
-        Assert.True(LicenseVerdict.IsReinstatedByHand(runbook with { State = SubscriptionState.Synced, PausedReason = null,
-            Suspension = Ours with { StandsOnSubscription = false } }, Now));
+        Assert.True(LicenseVerdict.IsReinstatedByHand(runbook with
+        {
+            State = SubscriptionState.Synced,
+            PausedReason = null,
+            Suspension = Ours with { StandsOnSubscription = false }
+        }, Now));
     }
 
     [Fact]
@@ -188,8 +202,11 @@ public sealed class LicenseVerdictTests
 
         Assert.False(LicenseVerdict.IsReinstatedByHand(Suspended, Now));
         Assert.False(LicenseVerdict.IsReinstatedByHand(runbook with { Suspension = null }, Now));
-        Assert.False(LicenseVerdict.IsReinstatedByHand(runbook with { Suspension = Ours with { StandsOnSubscription = false },
-            PausedReason = "Fraud" }, Now));
+        Assert.False(LicenseVerdict.IsReinstatedByHand(runbook with
+        {
+            Suspension = Ours with { StandsOnSubscription = false },
+            PausedReason = "Fraud"
+        }, Now));
         Assert.False(LicenseVerdict.IsReinstatedByHand(runbook with { OverlapUntil = Now }, Now));
         Assert.False(LicenseVerdict.IsReinstatedByHand(Good, Now));
     }

@@ -99,8 +99,11 @@ public sealed class HealthScoreTests
     [InlineData(3, 90)]
     [InlineData(2.99, 85)]
     public void Of_ARenewalThatCannotBePaid_LosesMorePointsNearExpiry(double days, int score) =>
-        Assert.Equal(score, HealthScore.Of(Well with { ExpiresAt = Now.AddDays(days),
-            Payment = Paid with { WalletAvailable = 29.99m } }).Score);
+        Assert.Equal(score, HealthScore.Of(Well with
+        {
+            ExpiresAt = Now.AddDays(days),
+            Payment = Paid with { WalletAvailable = 29.99m }
+        }).Score);
 
     public static TheoryData<PaymentFacts, HealthAction> PaymentProblems => new()
     {
@@ -150,15 +153,23 @@ public sealed class HealthScoreTests
     // The facts after the customer has followed the recommendation.
     private static HealthFacts Follow(HealthFacts facts, HealthAction action) => action switch
     {
-        HealthAction.Renew => facts with { Status = LicenseStatus.Active, ExpiresAt = facts.Now.AddDays(30),
-            Payment = facts.Payment with { LastDeclined = false } },
+        HealthAction.Renew => facts with
+        {
+            Status = LicenseStatus.Active,
+            ExpiresAt = facts.Now.AddDays(30),
+            Payment = facts.Payment with { LastDeclined = false }
+        },
         HealthAction.TurnOnAutoRenewal => facts with { Payment = facts.Payment with { AutoRenew = true } },
         HealthAction.AddPaymentMethod or HealthAction.ReplaceCard => facts with
         {
             Payment = facts.Payment with { HasCard = true, CardExpiresAt = facts.Now.AddYears(3), LastDeclined = false },
         },
-        HealthAction.Appeal or HealthAction.ContactSupport => facts with { Status = LicenseStatus.Active, ExpiresAt = facts.Now.AddDays(30),
-            Payment = Paid },
+        HealthAction.Appeal or HealthAction.ContactSupport => facts with
+        {
+            Status = LicenseStatus.Active,
+            ExpiresAt = facts.Now.AddDays(30),
+            Payment = Paid
+        },
         HealthAction.StartExpertAdvisor => facts with { LastUsedAt = facts.Now },
         HealthAction.CheckExpertAdvisor => facts with { SignalsRejected = 0 },
         HealthAction.RemoveDevice => facts with { DevicesUsed = facts.MaxDevices },

@@ -107,8 +107,11 @@ public sealed class RenewalPlanTests
     [Fact]
     public void Next_PaidOtherwise_CancelsTheIntentFirst()
     {
-        var declined = Charging with { Status = RenewalStatus.SoftDeclined,
-            Attempt = Attempt with { Status = AttemptStatus.SoftDeclined } };
+        var declined = Charging with
+        {
+            Status = RenewalStatus.SoftDeclined,
+            Attempt = Attempt with { Status = AttemptStatus.SoftDeclined }
+        };
 
         Assert.IsType<RenewalStep.CancelIntent>(Next(Facts(declined, Card, wallet: 50)));
         Assert.Equal(PaidWith.Wallet, After(Next(Facts(declined with { IntentId = null }, Card, wallet: 50))).PaidWith);
@@ -117,8 +120,12 @@ public sealed class RenewalPlanTests
     [Fact]
     public void Next_ARetry_IsANewAttemptOnTheSameIntent()
     {
-        var declined = Charging with { Status = RenewalStatus.SoftDeclined, SoftDeclines = 1,
-            Attempt = Attempt with { Status = AttemptStatus.SoftDeclined } };
+        var declined = Charging with
+        {
+            Status = RenewalStatus.SoftDeclined,
+            SoftDeclines = 1,
+            Attempt = Attempt with { Status = AttemptStatus.SoftDeclined }
+        };
 
         var after = After(Next(Facts(declined, Card)));
 
@@ -129,8 +136,11 @@ public sealed class RenewalPlanTests
     [Fact]
     public void Next_ACardOfAnotherCustomer_NeedsAnIntentOfItsOwn()
     {
-        var declined = Charging with { Status = RenewalStatus.SoftDeclined,
-            Attempt = Attempt with { Status = AttemptStatus.SoftDeclined } };
+        var declined = Charging with
+        {
+            Status = RenewalStatus.SoftDeclined,
+            Attempt = Attempt with { Status = AttemptStatus.SoftDeclined }
+        };
 
         Assert.IsType<RenewalStep.CancelIntent>(Next(Facts(declined, Card with { CustomerId = "cus_2" })));
     }
@@ -140,8 +150,12 @@ public sealed class RenewalPlanTests
     [InlineData(4, RenewalStatus.SoftDeclined)]
     public void Next_SoftDeclines_AreRetriedFourTimesInAll(int declines, RenewalStatus status)
     {
-        var declined = Charging with { Status = RenewalStatus.SoftDeclined, SoftDeclines = declines,
-            Attempt = Attempt with { Status = AttemptStatus.SoftDeclined } };
+        var declined = Charging with
+        {
+            Status = RenewalStatus.SoftDeclined,
+            SoftDeclines = declines,
+            Attempt = Attempt with { Status = AttemptStatus.SoftDeclined }
+        };
 
         Assert.Equal(status, After(Next(Facts(declined, Card))).Status);
     }
@@ -151,8 +165,11 @@ public sealed class RenewalPlanTests
     [InlineData("pm_2", RenewalStatus.Charging)]
     public void Next_AHardDecline_WaitsForAnotherCard(string card, RenewalStatus status)
     {
-        var declined = Charging with { Status = RenewalStatus.HardDeclined,
-            Attempt = Attempt with { Status = AttemptStatus.HardDeclined } };
+        var declined = Charging with
+        {
+            Status = RenewalStatus.HardDeclined,
+            Attempt = Attempt with { Status = AttemptStatus.HardDeclined }
+        };
 
         Assert.Equal(status, After(Next(Facts(declined, Card with { PaymentId = card }))).Status);
     }
@@ -177,8 +194,14 @@ public sealed class RenewalPlanTests
     {
         var manual = Charging with
         {
-            Status = RenewalStatus.Due, Type = RenewalType.Manual, SoftDeclines = 4, Attempt = Attempt with { Number = attempts,
-                Status = AttemptStatus.SoftDeclined },
+            Status = RenewalStatus.Due,
+            Type = RenewalType.Manual,
+            SoftDeclines = 4,
+            Attempt = Attempt with
+            {
+                Number = attempts,
+                Status = AttemptStatus.SoftDeclined
+            },
         };
 
         Assert.Equal(status, After(Next(Facts(manual, Card))).Status);

@@ -38,8 +38,14 @@ public static class AuditLog
             Add,
             new
             {
-                kind = row.Actor.Kind, actorId = row.Actor.Id,
-                row.Action, row.SubscriptionId, row.Subject, row.Reason, row.Before, row.After,
+                kind = row.Actor.Kind,
+                actorId = row.Actor.Id,
+                row.Action,
+                row.SubscriptionId,
+                row.Subject,
+                row.Reason,
+                row.Before,
+                row.After,
             },
             cancellationToken: cancellationToken));
 }

@@ -208,8 +208,12 @@ public sealed class MigrationsTests(PostgresFixture postgres)
         var role = "modest_" + Guid.NewGuid().ToString("N");
         await database.ExecuteAsync($"create role {role} login password 'x'; grant usage, create on schema public to {role}");
         await using var modest = NpgsqlDataSource.Create(
-            new NpgsqlConnectionStringBuilder(database.ConnectionString) { Username = role, Password = "x",
-                Pooling = false }.ConnectionString);
+            new NpgsqlConnectionStringBuilder(database.ConnectionString)
+            {
+                Username = role,
+                Password = "x",
+                Pooling = false
+            }.ConnectionString);
 
         await new Migrations(modest).RunAsync(_ => { }, TestContext.Current.CancellationToken);
 

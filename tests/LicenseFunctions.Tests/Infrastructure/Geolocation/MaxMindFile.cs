@@ -30,10 +30,15 @@ internal static class MaxMindFile
         file.Write([0xab, 0xcd, 0xef, .. "MaxMind.com"u8]);
         Encode(file, new Dictionary<string, object>
         {
-            ["node_count"] = (uint)nodes.Count, ["record_size"] = (ushort)24, ["ip_version"] = (ushort)ipVersion,
-                ["database_type"] = "Test",
-            ["languages"] = Array.Empty<object>(), ["binary_format_major_version"] = (ushort)2, ["binary_format_minor_version"] = (ushort)0,
-            ["build_epoch"] = 1_790_000_000UL, ["description"] = new Dictionary<string, object>(),
+            ["node_count"] = (uint)nodes.Count,
+            ["record_size"] = (ushort)24,
+            ["ip_version"] = (ushort)ipVersion,
+            ["database_type"] = "Test",
+            ["languages"] = Array.Empty<object>(),
+            ["binary_format_major_version"] = (ushort)2,
+            ["binary_format_minor_version"] = (ushort)0,
+            ["build_epoch"] = 1_790_000_000UL,
+            ["description"] = new Dictionary<string, object>(),
         });
     }
 

@@ -41,11 +41,20 @@ public sealed class MailTemplatesTests
         const string evil = "<script>alert('x')</script>";
         var model = new JsonObject
         {
-            ["subscription_id"] = evil, ["reason"] = evil, ["description"] = evil, ["link"] = "/app/#" + evil, ["last_four"] = evil,
-            ["amount_usd"] = 30m, ["old_amount_usd"] = 20m, ["days"] = 3,
+            ["subscription_id"] = evil,
+            ["reason"] = evil,
+            ["description"] = evil,
+            ["link"] = "/app/#" + evil,
+            ["last_four"] = evil,
+            ["amount_usd"] = 30m,
+            ["old_amount_usd"] = 20m,
+            ["days"] = 3,
             ["alerts"] = new JsonArray(new JsonObject
             {
-                ["severity"] = "HIGH", ["activity_type"] = "X", ["subscription_id"] = evil, ["description"] = evil,
+                ["severity"] = "HIGH",
+                ["activity_type"] = "X",
+                ["subscription_id"] = evil,
+                ["description"] = evil,
             }),
         };
 
@@ -61,7 +70,10 @@ public sealed class MailTemplatesTests
     {
         var mail = Templates.Render("renewed", new JsonObject
         {
-            ["subscription_id"] = "L-1", ["expires_at"] = "2026-12-24T23:30:00+00:00", ["amount_usd"] = 30.1m, ["paid_with"] = "card",
+            ["subscription_id"] = "L-1",
+            ["expires_at"] = "2026-12-24T23:30:00+00:00",
+            ["amount_usd"] = 30.1m,
+            ["paid_with"] = "card",
             ["last_four"] = "4242",
         }, "https://licenses.example.com");
 
@@ -106,7 +118,10 @@ public sealed class MailTemplatesTests
     {
         var mail = Templates.Render("period_ended", new JsonObject
         {
-            ["subscription_id"] = "L-1", ["reason"] = reason, ["amount_usd"] = 30.1m, ["expires_at"] = "2026-12-24T23:30:00+00:00",
+            ["subscription_id"] = "L-1",
+            ["reason"] = reason,
+            ["amount_usd"] = 30.1m,
+            ["expires_at"] = "2026-12-24T23:30:00+00:00",
         }, "https://l.example");
 
         Assert.All([mail.Text, mail.Html], part => Assert.Contains(words, part, StringComparison.Ordinal));
