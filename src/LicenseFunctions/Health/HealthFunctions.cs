@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using LicenseFunctions.Infrastructure.Http;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Azure.Functions.Worker;
@@ -6,7 +7,7 @@ using Microsoft.Extensions.Logging;
 namespace LicenseFunctions.Health;
 
 /// <param name="Scored">Licenses that were scored.</param>
-public sealed record HealthCounts(int Scored);
+public sealed record HealthCounts([property: JsonPropertyName("judged")] int Scored); // the name of the stored field stays
 
 public sealed class HealthFunctions(ShowHealth show, ScoreLicenses score, ILogger<HealthFunctions> log)
 {

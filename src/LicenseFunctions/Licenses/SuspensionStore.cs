@@ -191,8 +191,8 @@ public sealed class SuspensionStore(LicenseDatabase database, LicenseInvalidatio
                 SuspensionId = id,
                 suspension.Cause,
                 suspension.Reason,
-                OwnerMayLift = suspension.Cause == SuspensionCause.DeviceLimit
-                    && await OwnerMayLiftAsync(connection, suspension.SubscriptionId, cancellationToken),
+                OwnerMayLift = await OwnerMayLiftAsync(
+                    connection, suspension.SubscriptionId, suspension.Cause, time.GetUtcNow(), cancellationToken),
             }, cancellationToken);
         }
 
@@ -200,8 +200,11 @@ public sealed class SuspensionStore(LicenseDatabase database, LicenseInvalidatio
         return id;
     }
 
-    private async Task<bool> OwnerMayLiftAsync(NpgsqlConnection connection, Guid subscriptionId, CancellationToken cancellationToken) =>
-        OwnerLift.NotBefore(await LastOwnerLiftAsync(connection, subscriptionId, cancellationToken), time.GetUtcNow()) is null;
+    /// <summary>Whether the license's owner may lift a suspension of this cause now.</summary>
+    public static async Task<bool> OwnerMayLiftAsync(
+        NpgsqlConnection connection, Guid subscriptionId, string cause, DateTimeOffset now, CancellationToken cancellationToken) =>
+        cause == SuspensionCause.DeviceLimit
+        && OwnerLift.NotBefore(await LastOwnerLiftAsync(connection, subscriptionId, cancellationToken), now) is null;
 
     private const string Close = """
         update license_suspensions set closed_at = @now, closed_by = @byId, closed_how = @How

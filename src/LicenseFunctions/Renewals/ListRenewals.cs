@@ -6,6 +6,7 @@ using Licensing.Renewals;
 namespace LicenseFunctions.Renewals;
 
 /// <summary>A license's next renewal, and the history of its renewals.</summary>
+/// <param name="CanRenew">A manual renewal would be accepted now.</param>
 /// <param name="RenewableFrom">From when on it can be renewed manually; null if it never expires.</param>
 /// <param name="NextRenewalAt">The first automatic attempt; null if auto-renewal is off or the license is suspended.</param>
 /// <param name="AmountUsd">What the next renewal costs; null without an active price.</param>
@@ -17,6 +18,7 @@ public sealed record RenewalList(
     Guid SubscriptionId,
     bool AutoRenew,
     DateTimeOffset? ExpiresAt,
+    bool CanRenew,
     DateTimeOffset? RenewableFrom,
     DateTimeOffset? NextRenewalAt,
     decimal? AmountUsd,
@@ -26,7 +28,7 @@ public sealed record RenewalList(
     bool ChargeOpen,
     IReadOnlyList<RenewalHistoryRow> Renewals);
 
-public sealed class ListRenewals(RenewalReads reads, RenewalPolicy policy)
+public sealed class ListRenewals(RenewalReads reads, RenewalPolicy policy, TimeProvider clock)
 {
     private const int Rows = 100;
 
@@ -36,13 +38,14 @@ public sealed class ListRenewals(RenewalReads reads, RenewalPolicy policy)
 
         var history = await reads.HistoryAsync(subscriptionId, Rows, cancellationToken);
         if (await reads.NextAsync(subscriptionId, cancellationToken) is not { } next)
-            return new RenewalList(subscriptionId, false, null, null, null, null, null, null, null, ChargeOpen: false, history);
+            return new RenewalList(subscriptionId, false, null, CanRenew: false, null, null, null, null, null, null, ChargeOpen: false, history);
 
         var forecast = next.Forecast(policy);
         return new RenewalList(
             subscriptionId,
             next.License.AutoRenew,
             next.ExpiresAt,
+            next.License.IsRenewable && next.ExpiresAt - policy.Warning <= clock.GetUtcNow(),
             next.ExpiresAt - policy.Warning,
             next is { IsActive: true, License.AutoRenew: true } && policy.AutoRenewal ? next.ExpiresAt - policy.Warning : null,
             next.Price(policy).AmountUsd,

@@ -136,6 +136,20 @@ public sealed class SuspensionTests(PostgresFixture postgres)
     }
 
     [Fact]
+    public async Task OwnerMayLift_TooManyDevicesOnly_AndNotAgainWithin30Days()
+    {
+        await using var scene = await LicenseScene.NewAsync(postgres);
+        await scene.SuspendByThirdAsync();
+
+        var before = await MayLiftAsync(scene, SuspensionCause.DeviceLimit);
+        var otherCause = await MayLiftAsync(scene, SuspensionCause.Detector);
+        await scene.Reinstating.RunForOwnerAsync(scene.SubscriptionId, scene.OwnerId, LicenseScene.Stop);
+        var after = await MayLiftAsync(scene, SuspensionCause.DeviceLimit);
+
+        Assert.Equal((true, false, false), (before, otherCause, after));
+    }
+
+    [Fact]
     public async Task Lift_OfAnotherCause_IsRefused()
     {
         await using var scene = await LicenseScene.NewAsync(postgres);
@@ -348,4 +362,11 @@ public sealed class SuspensionTests(PostgresFixture postgres)
             (connection, token) => scene.Suspensions.ReinstateAsync(
                 connection, new Reinstatement(scene.SubscriptionId, [cause], ClosedHow.Reinstated, Operator), token),
             LicenseScene.Stop);
+
+    private static async Task<bool> MayLiftAsync(LicenseScene scene, string cause)
+    {
+        await using var connection = await scene.Database.Database.OpenAsync(LicenseScene.Stop);
+        return await SuspensionStore.OwnerMayLiftAsync(
+            connection, scene.SubscriptionId, cause, scene.Time.GetUtcNow(), LicenseScene.Stop);
+    }
 }

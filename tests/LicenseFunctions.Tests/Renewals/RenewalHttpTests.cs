@@ -317,6 +317,19 @@ public sealed class RenewalHttpTests(RenewalSite site) : IClassFixture<RenewalSi
         Assert.Equal((status, open), ((string?)list["status"], (bool?)list["charge_open"]));
     }
 
+    [Theory]
+    [InlineData(6, true)]
+    [InlineData(8, false)]
+    [InlineData(-1, true)]
+    public async Task List_SaysWhetherTheOwnerCanRenewNow(int daysUntilExpiry, bool can)
+    {
+        var license = await site.World.AddAsync(new LicenseSeed { ExpiresAt = now.AddDays(daysUntilExpiry), WalletUsd = 100 });
+
+        var list = await OperatorAsync($"/api/v1/licenses/{license}/renewals");
+
+        Assert.Equal(can, (bool?)list["can_renew"]);
+    }
+
     [Fact]
     public async Task Decision_OnAnUnknownCharge_BooksWhatTheOperatorSaw()
     {

@@ -21,6 +21,7 @@ type Row = {
 type List = {
   auto_renew: boolean;
   expires_at: string | null;
+  can_renew: boolean;
   renewable_from: string | null;
   next_renewal_at: string | null;
   amount_usd: number | null;
@@ -115,7 +116,7 @@ export default function Renewals({ id, reload }: TabProps) {
               <div className="actions">
                 <Button
                   look="main"
-                  isDisabled={pending || reply.expires_at === null || isEarly(reply) || reply.obstacle === 'license_suspended'}
+                  isDisabled={pending || !reply.can_renew}
                   onPress={() => {
                     setKey(crypto.randomUUID());
                     setAsking(true);

@@ -7,7 +7,7 @@ import { texts } from '../texts';
 import { Button, Field, ProblemBox, notify, Show } from '../ui/kit';
 import type { TabProps } from './License';
 
-type Reason = { cause: string; reason: string; suspended_at: string; appealed_at: string | null; can_appeal: boolean };
+type Reason = { cause: string; reason: string; suspended_at: string; appealed_at: string | null; can_lift: boolean; can_appeal: boolean };
 type View = { suspended: boolean; suspensions: Reason[] };
 
 export default function Suspension({ id, reload }: TabProps) {
@@ -31,7 +31,7 @@ export default function Suspension({ id, reload }: TabProps) {
                     {texts.suspension.expired} <Link to={`/licenses/${id}/renewals`}>{texts.suspension.renew}</Link>
                   </p>
                 )}
-                {owner && one.cause === 'DEVICE_LIMIT' && (
+                {owner && one.can_lift && (
                   <Lift
                     id={id}
                     done={() => {
