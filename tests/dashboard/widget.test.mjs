@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import { after, before, test } from 'node:test';
 import { Backend, licenses, people } from './support/backend.mjs';
-import { accessible, launch, shot } from './support/browser.mjs';
+import { accessible, launch, shot, track } from './support/browser.mjs';
 
 let backend,
   browser,
@@ -34,6 +34,7 @@ after(async () => {
 async function visit(html) {
   body = html;
   const page = await browser.newPage();
+  track(page);
   page.setDefaultTimeout(60_000);
   await page.goto(site.address_);
   return page;
@@ -42,7 +43,7 @@ async function visit(html) {
 const script = () => `<script src="${backend.address}/app/widget.js"></script>`;
 const widget = (attributes) => `<license-health ${attributes}></license-health>`;
 
-test('with a token: score, status, devices, expiry and suspicions, never by colour alone', async () => {
+test('with a token: score, status, devices, expiry and suspicions, never by color alone', async () => {
   backend.sql(`update license_tokens set expires_at = now() + interval '90 minutes' where subscription_id = '${licenses.nora}'`);
   const page = await visit(script() + widget(`subscription-id="${licenses.nora}" token="${backend.token('subscriber', people.nora)}"`));
   await page.getByText('/100').waitFor();

@@ -45,26 +45,17 @@ export async function open(
   if (ownClock) await page.clock.install();
   page.setDefaultTimeout(patience);
   page.faults = [];
-  page.pending = new Set();
-  page.held = [];
+  track(page);
   page.on('pageerror', (error) => page.faults.push(`error: ${error.message}`));
   page.on('console', (message) => {
     // Chromium logs an error for each refusal of the API. Tests that expect a refusal assert what the page shows.
     if (message.type() === 'error' && !message.text().startsWith('Failed to load resource')) page.faults.push(`console: ${message.text()}`);
   });
   page.on('request', (request) => {
-    // A new document ends the requests of the old one, not always with an event.
-    if (request.isNavigationRequest()) page.pending.clear();
-    page.pending.add(request);
     const from = new URL(request.url());
     if (from.protocol.startsWith('http') && from.origin !== backend.address && from.hostname !== '127.0.0.1')
       page.faults.push(`calls ${from.origin}`);
   });
-  for (const end of ['requestfinished', 'requestfailed'])
-    page.on(end, (request) => {
-      page.pending.delete(request);
-      page.held = page.held.filter((route) => route.request() !== request);
-    });
   await page.addInitScript(() => {
     const shifts = [];
     const add = (list) =>
@@ -97,6 +88,22 @@ export async function open(
   }
   await settled(page);
   return page;
+}
+
+/** Keeps the requests that are under way in page.pending, and those that the test holds back in page.held. */
+export function track(page) {
+  page.pending = new Set();
+  page.held = [];
+  page.on('request', (request) => {
+    // A new document ends the requests of the old one, not always with an event.
+    if (request.isNavigationRequest()) page.pending.clear();
+    page.pending.add(request);
+  });
+  for (const end of ['requestfinished', 'requestfailed'])
+    page.on(end, (request) => {
+      page.pending.delete(request);
+      page.held = page.held.filter((route) => route.request() !== request);
+    });
 }
 
 /** A page is loaded if it has a heading and nothing says that it is loading. */
