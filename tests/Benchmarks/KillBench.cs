@@ -70,7 +70,9 @@ internal static class KillBench
         worker.Dispose();
         var held = await site.QueryAsync<string?>(
             """
-            select string_agg(status || case when status = 'charging' and intent_id is null then ' (creating)' when status = 'charging' then ' (confirming)' else '' end, ',')
+            select string_agg(status || case when status = 'charging' and intent_id is null then ' (creating)'
+                                             when status = 'charging' then ' (confirming)'
+                                             else '' end, ',')
             from renewals where lease_until > clock_timestamp()
             """);
         foreach (var state in held?.Split(',') ?? []) caught[state] = caught.GetValueOrDefault(state) + 1;
@@ -89,8 +91,12 @@ internal static class KillBench
         {
             await TimePassesAsync(site);
             await Task.Delay(5_000);
-            if (await site.QueryAsync<bool>(
-                "select not exists (select from license_tokens where expires_at < now() + interval '2 days') and not exists (select from renewals where status <> 'applied')")) return;
+            var isDone = await site.QueryAsync<bool>(
+                """
+                select not exists (select from license_tokens where expires_at < now() + interval '2 days')
+                    and not exists (select from renewals where status <> 'applied')
+                """);
+            if (isDone) return;
         }
     }
 
@@ -107,7 +113,8 @@ internal static class KillBench
             """);
         var charged = standIn.Stats()["charges_succeeded"]!.GetValue<int>();
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"{Kills} processes killed; {Licenses} licenses: {charged} charged, {applied} applied, {extended} extended, {balanced} ledgers balanced"));
+            $"{Kills} processes killed; {Licenses} licenses: {charged} charged, {applied} applied, {extended} extended, "
+            + $"{balanced} ledgers balanced"));
         Console.WriteLine("held by a worker at a kill: " + string.Join(", ", caught.Select(state => $"{state.Key} {state.Value}")));
         return charged == Licenses && applied == Licenses && extended == Licenses && balanced == Licenses ? 0 : 1;
     }

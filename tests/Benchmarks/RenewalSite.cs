@@ -71,7 +71,8 @@ internal sealed class RenewalSite : IAsyncDisposable
         await connection.ExecuteAsync(new CommandDefinition(
             """
             insert into users (email, role) values ('master@example.org', 'master') on conflict do nothing;
-            insert into master_pricing (master_id, monthly_fee_usd) select user_id, 49.99 from users where email = 'master@example.org' on conflict do nothing;
+            insert into master_pricing (master_id, monthly_fee_usd)
+                select user_id, 49.99 from users where email = 'master@example.org' on conflict do nothing;
             create temp table seed on commit drop as
                 select uuid_generate_v4() as user_id, uuid_generate_v4() as subscription_id, n from generate_series(1, @licenses) n;
             insert into users (user_id, email) select user_id, user_id || '@example.org' from seed;

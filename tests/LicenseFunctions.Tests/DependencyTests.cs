@@ -87,8 +87,8 @@ public sealed partial class DependencyTests
         var text = new StringBuilder("""
             # Dependencies
 
-            What is delivered, direct and transitive, with its license; DependencyTests keeps it true. Versions are pinned in Directory.Packages.props
-            and package-lock.json.
+            What is delivered, direct and transitive, with its license; DependencyTests keeps it true. Versions are pinned in
+            Directory.Packages.props and package-lock.json.
 
             """);
         foreach (var (title, all) in new[] { ("The function app and licensectl (NuGet)", packages), ("The pages (npm)", modules) })

@@ -102,9 +102,10 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
         Task.FromResult(rows.TryGetValue(renewalId, out var row) ? Facts(row) : null);
 
     public Task<RenewalFacts?> FindByIntentAsync(string provider, string intentId, CancellationToken cancellationToken) =>
-        Task.FromResult(rows.Values.FirstOrDefault(row => row.Renewal.IntentId == intentId && row.Renewal.Attempt!.Provider == provider) is { } row
-            ? Facts(row)
-            : null);
+        Task.FromResult(
+            rows.Values.FirstOrDefault(row => row.Renewal.IntentId == intentId && row.Renewal.Attempt!.Provider == provider) is { } row
+                ? Facts(row)
+                : null);
 
     public Task<Renewal?> FindByRequestAsync(RenewalRequestKey request, CancellationToken cancellationToken) =>
         Task.FromResult(requests.TryGetValue(request, out var id) ? rows[id].Renewal : null);

@@ -347,7 +347,9 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
                 foreach (var intent in gateway.Intents.Values) gateway.Process(intent, random.Next(3) > 0);
                 break;
             case 8:
-                foreach (var intent in gateway.Intents.Values.Where(intent => intent.Request.SubscriptionId == license.SubscriptionId)) gateway.TakeBack(intent);
+                foreach (var intent in gateway.Intents.Values.Where(
+                    intent => intent.Request.SubscriptionId == license.SubscriptionId))
+                    gateway.TakeBack(intent);
                 break;
             case 9:
                 MoveExpiry(license);
@@ -405,7 +407,8 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
     {
         if (trace is null) return;
         var states = memory.Renewals.Select(renewal =>
-            $"[{renewal.Status} {renewal.IntentId} attempt {renewal.Attempts} {renewal.Attempt?.Status} next {renewal.NextActionAt:MM-dd HH:mm}]");
+            $"[{renewal.Status} {renewal.IntentId} attempt {renewal.Attempts} {renewal.Attempt?.Status} "
+            + $"next {renewal.NextActionAt:MM-dd HH:mm}]");
         trace.Add($"{clock.Now:MM-dd HH:mm:ss} {line()} {string.Join(' ', states)}");
     }
 

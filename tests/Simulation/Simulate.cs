@@ -32,7 +32,8 @@ internal static class Simulate
         var watch = Stopwatch.StartNew();
         var failing = Failing(first, schedules);
         // The processor's time tells the same on a machine that others share.
-        Console.WriteLine($"{schedules} schedules from seed {first} in {watch.Elapsed.TotalSeconds:0.0} s ({self.TotalProcessorTime.TotalSeconds:0.0} s of processor time), "
+        Console.WriteLine($"{schedules} schedules from seed {first} in {watch.Elapsed.TotalSeconds:0.0} s "
+            + $"({self.TotalProcessorTime.TotalSeconds:0.0} s of processor time), "
             + $"{schedules / watch.Elapsed.TotalMinutes:0} a minute, {failing.Count} failed");
         foreach (var (seed, violations) in failing.Take(10)) Console.WriteLine($"  ./dev simulate --seed {seed}: {violations[0]}");
         return failing.Count == 0 ? 0 : 1;

@@ -57,7 +57,8 @@ internal static class PaymentIntentRoutes
         {
             throw Unexpected(intent,
                 $"You cannot cancel this PaymentIntent because it has a status of {intent.Status()}. Only a PaymentIntent with one of the "
-                + "following statuses may be canceled: requires_payment_method, requires_capture, requires_confirmation, requires_action, processing.");
+                + "following statuses may be canceled: requires_payment_method, requires_capture, requires_confirmation, "
+                + "requires_action, processing.");
         }
 
         intent["status"] = "canceled";
@@ -98,8 +99,8 @@ internal static class PaymentIntentRoutes
         }
 
         var method = account.PaymentMethod(call.Form.Text("payment_method") ?? intent.Text("payment_method") ?? throw Unexpected(intent,
-            "You cannot confirm this PaymentIntent because it's missing a payment method. You can either update the PaymentIntent with a payment method and then "
-            + "confirm it again, or confirm it again directly with a payment method or ConfirmationToken."));
+            "You cannot confirm this PaymentIntent because it's missing a payment method. You can either update the PaymentIntent "
+            + "with a payment method and then confirm it again, or confirm it again directly with a payment method or ConfirmationToken."));
         PaymentMethodRoutes.Usable(account, method, intent.Text("customer"));
         intent["payment_method"] = method.Id();
         intent["last_payment_error"] = null;

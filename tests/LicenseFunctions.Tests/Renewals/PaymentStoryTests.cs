@@ -7,7 +7,9 @@ using Xunit;
 
 namespace LicenseFunctions.Tests.Renewals;
 
-/// <summary>The backend in a process of its own, Stripe's stand-in beside it, HTTP between them both ways. Webhooks come when a test sends them.</summary>
+/// <summary>
+/// The backend runs in a separate process, Stripe's stand-in in the test's. Both call each other over HTTP. A test triggers each webhook.
+/// </summary>
 public sealed class PaymentStoryTests(PostgresFixture postgres) : IAsyncLifetime
 {
     private TestDatabase database = null!;

@@ -20,7 +20,8 @@ public sealed record LicenseSeed
 
 /// <summary>A license and its money, as read back.</summary>
 public sealed record LicenseState(
-    DateTimeOffset? ExpiresAt, bool IsActive, DateTimeOffset? GraceUntil, decimal WalletUsd, decimal LedgerUsd, int LedgerRows, int PaidPeriods);
+    DateTimeOffset? ExpiresAt, bool IsActive, DateTimeOffset? GraceUntil, decimal WalletUsd, decimal LedgerUsd, int LedgerRows,
+    int PaidPeriods);
 
 /// <summary>A store with licenses in it, whichever it is.</summary>
 public abstract class RenewalWorld : IAsyncDisposable
@@ -70,7 +71,8 @@ internal sealed class MemoryWorld : RenewalWorld
     {
         var license = store.Licenses[subscriptionId];
         return Task.FromResult(new LicenseState(
-            license.ExpiresAt, license.IsTokenActive, license.GraceUntil, license.WalletUsd, license.Ledger.Sum(), license.Ledger.Count, license.PaidPeriods.Count));
+            license.ExpiresAt, license.IsTokenActive, license.GraceUntil, license.WalletUsd, license.Ledger.Sum(),
+            license.Ledger.Count, license.PaidPeriods.Count));
     }
 
     public override Task MoveExpiryAsync(Guid subscriptionId, DateTimeOffset? expiresAt)
@@ -146,7 +148,8 @@ internal sealed class PostgresWorld(TestDatabase database, TimeProvider clock) :
                    (select coalesce(sum(case when b.entry_type = 'DEPOSIT' then b.amount_usd else -b.amount_usd end), 0)
                     from billing_ledger b where b.user_id = s.subscriber_id) as ledger_usd,
                    (select count(*)::int from billing_ledger b where b.user_id = s.subscriber_id) as ledger_rows,
-                   (select count(*)::int from renewals r where r.subscription_id = s.subscription_id and r.status = 'applied') as paid_periods
+                   (select count(*)::int from renewals r
+                    where r.subscription_id = s.subscription_id and r.status = 'applied') as paid_periods
             from subscriptions s
             join v_current_license_tokens t on t.subscription_id = s.subscription_id
             left join license_states l on l.subscription_id = s.subscription_id

@@ -7,7 +7,9 @@ using Xunit;
 
 namespace LicenseFunctions.Tests.Renewals;
 
-/// <summary>The cases that trusted systems test: rocket-rides-atomic's recovery points, Kill Bill's janitor, Lago's payment errors.</summary>
+/// <summary>
+/// The cases that trusted systems test: rocket-rides-atomic's recovery points, Kill Bill's janitor, Lago's payment errors.
+/// </summary>
 public sealed class TrustedCasesTests : IAsyncDisposable
 {
     private static readonly DateTimeOffset Now = new(2026, 6, 1, 0, 0, 0, TimeSpan.Zero);
@@ -268,8 +270,12 @@ public sealed class TrustedCasesTests : IAsyncDisposable
     private Task HearAsync(string id, PaymentFact fact) =>
         apply.RunAsync(new PaymentEvent("stripe", id, "any", clock.GetUtcNow(), fact), Token);
 
-    private async Task<Renewal> RenewalAsync() => (await world.Store.FindAsync(
-        (await world.Store.OpenAsync(license, new RenewalPolicy(true, TimeSpan.FromDays(40), TimeSpan.FromDays(3), 0, new Dictionary<string, TimeSpan>()), clock.GetUtcNow(), Token))!.Value, Token))!.Renewal;
+    private async Task<Renewal> RenewalAsync()
+    {
+        var policy = new RenewalPolicy(true, TimeSpan.FromDays(40), TimeSpan.FromDays(3), 0, new Dictionary<string, TimeSpan>());
+        var renewalId = await world.Store.OpenAsync(license, policy, clock.GetUtcNow(), Token);
+        return (await world.Store.FindAsync(renewalId!.Value, Token))!.Renewal;
+    }
 
     private async Task IsRenewedAsync()
     {

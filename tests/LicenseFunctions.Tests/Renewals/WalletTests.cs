@@ -21,7 +21,8 @@ public sealed class WalletTests(PostgresFixture postgres)
             "select balance_usd || ' ' || lifetime_deposits || ' ' || lifetime_fees || ' ' || version from user_wallets"));
         Assert.Equal(["DEPOSIT 50 100 150 card 55555555-5555-5555-5555-555555555555", "FEE_SUBSCRIPTION 49.5 150 100.5 renewal"],
             await database.QueryAllAsync<string>("""
-                select concat_ws(' ', entry_type, trim_scale(amount_usd), trim_scale(balance_before), trim_scale(balance_after), description, reference_id)
+                select concat_ws(' ', entry_type, trim_scale(amount_usd), trim_scale(balance_before), trim_scale(balance_after),
+                                 description, reference_id)
                 from billing_ledger order by amount_usd desc
                 """));
     }

@@ -97,8 +97,9 @@ public sealed class RenewalSettlementTests
     public void Settle_UnknownForThreeDays_IsForAPerson(int seconds, RenewalStatus status)
     {
         var since = Expiry - RenewalPolicy.UndecidedAfter;
+        var unknown = Charging with { Status = RenewalStatus.Unknown, UnknownSince = since.AddSeconds(-seconds) };
 
-        Assert.Equal(status, Settle(Charging with { Status = RenewalStatus.Unknown, UnknownSince = since.AddSeconds(-seconds) }, Lost, Trigger.LookUp)!.After.Status);
+        Assert.Equal(status, Settle(unknown, Lost, Trigger.LookUp)!.After.Status);
     }
 
     [Theory]

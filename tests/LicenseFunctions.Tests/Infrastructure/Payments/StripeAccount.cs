@@ -37,7 +37,8 @@ internal sealed class StripeAccount : IAsyncDisposable
     {
         var standIn = await StandIn.StartAsync(clock: standInClock, cancellationToken: TestContext.Current.CancellationToken);
         var settings = new StripeSettings(
-            standIn.Options.SecretKey, standIn.Options.PublishableKey, [standIn.Options.WebhookSecret], standIn.BaseAddress, WritesPerSecond: 100, Concurrency: 32);
+            standIn.Options.SecretKey, standIn.Options.PublishableKey, [standIn.Options.WebhookSecret], standIn.BaseAddress,
+            WritesPerSecond: 100, Concurrency: 32);
         return new StripeAccount(standIn, change?.Invoke(settings) ?? settings, clock ?? TimeProvider.System);
     }
 

@@ -65,7 +65,9 @@ public sealed class StripeWebhooksTests
         var start = DateTimeOffset.FromUnixTimeSeconds(TimeProvider.System.GetUtcNow().ToUnixTimeSeconds());
         var clock = new FakeTimeProvider(start.AddSeconds(secondsLater));
         await using var account = await StripeAccount.OpenAsync(clock: clock);
-        const string body = """{"id":"evt_1","object":"event","created":1,"type":"plan.created","data":{"object":{"id":"plan_1","object":"plan"}}}""";
+        const string body = """
+            {"id":"evt_1","object":"event","created":1,"type":"plan.created","data":{"object":{"id":"plan_1","object":"plan"}}}
+            """;
         var signature = StripeStandIn.Webhooks.Sign(body, account.StandIn.Options.WebhookSecret, start.ToUnixTimeSeconds());
 
         Assert.Equal(believed, (await account.Webhooks.ReadAsync(body, signature, Cancel)).Refusal is null);
@@ -147,7 +149,8 @@ public sealed class StripeWebhooksTests
         await using var account = await StripeAccount.OpenAsync();
         const string body = """
             {"id":"evt_1","object":"event","api_version":"2020-08-27","created":1767225600,"type":"payment_intent.succeeded",
-             "data":{"object":{"id":"pi_1","object":"payment_intent","status":"succeeded","amount_received":3000,"latest_charge":"ch_1","metadata":{}}}}
+             "data":{"object":{"id":"pi_1","object":"payment_intent","status":"succeeded","amount_received":3000,"latest_charge":"ch_1",
+             "metadata":{}}}}
             """;
         var signature = StripeStandIn.Webhooks.Sign(
             body, account.StandIn.Options.WebhookSecret, TimeProvider.System.GetUtcNow().ToUnixTimeSeconds());
