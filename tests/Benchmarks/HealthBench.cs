@@ -68,10 +68,10 @@ internal static class HealthBench
         var store = new HealthStore(database);
         var score = new ScoreLicenses(store, Settings);
         Console.WriteLine("what                                  licenses    seconds   CPU seconds   memory MB (256)");
-        var first = await RowAsync("full pass, never judged before (20 s)", source, score);
+        var first = await RowAsync("full pass, never scored before (20 s)", source, score);
         await ExecuteAsync(source, "vacuum analyze license_health");
         await ExecuteAsync(source, "update license_health set due_at = now()");
-        var full = await RowAsync("full pass, all judged before (20 s)", source, score);
+        var full = await RowAsync("full pass, all scored before (20 s)", source, score);
         var nothing = await RowAsync("nothing changed", source, score);
         foreach (var changed in new[] { 1_000, 10_000 })
         {
@@ -106,13 +106,13 @@ internal static class HealthBench
         var memory = PeakAsync(stop.Token);
         var cpu = await CpuAsync(source);
         var began = Stopwatch.GetTimestamp();
-        var judged = await score.RunAsync(CancellationToken.None);
+        var scored = await score.RunAsync(CancellationToken.None);
         var seconds = Stopwatch.GetElapsedTime(began).TotalSeconds;
         cpu = await CpuAsync(source) - cpu;
         await stop.CancelAsync();
         var bytes = await memory;
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"{what,-36} {judged,9:N0} {seconds,10:F2} {cpu.TotalSeconds,13:F2}   {bytes >> 20,9:N0}"));
+            $"{what,-36} {scored,9:N0} {seconds,10:F2} {cpu.TotalSeconds,13:F2}   {bytes >> 20,9:N0}"));
         return (seconds, cpu.TotalSeconds, bytes);
     }
 

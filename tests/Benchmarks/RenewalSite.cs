@@ -25,10 +25,10 @@ internal sealed class RenewalSite : IAsyncDisposable
 
     public NpgsqlDataSource Source { get; }
 
-    /// <summary>Over a database that is there.</summary>
+    /// <summary>Uses an existing database.</summary>
     public static RenewalSite Over(string connectionString) => new(connectionString);
 
-    /// <summary>Over a new database of that name.</summary>
+    /// <summary>Creates a new database of that name.</summary>
     public static async Task<RenewalSite> MakeAsync(BenchContext context, string name)
     {
         var address = new NpgsqlConnectionStringBuilder(DatabaseSettings.FromUri(context.DatabaseUrl));
@@ -62,8 +62,8 @@ internal sealed class RenewalSite : IAsyncDisposable
         return new RunDueRenewals(store, process, policy, pace, clock, NullLogger<RunDueRenewals>.Instance);
     }
 
-    /// <summary>Licenses that expire tomorrow at 49.99, each of its own customer.</summary>
-    /// <param name="cards">Customer and card a license; null where wallets pay.</param>
+    /// <summary>Adds licenses that expire tomorrow and cost 49.99, each of another customer.</summary>
+    /// <param name="cards">Customer and card for each license; null if wallets pay.</param>
     public async Task AddDueAsync(int licenses, IReadOnlyList<(string Customer, string Card)>? cards)
     {
         await using var connection = await Source.OpenConnectionAsync();

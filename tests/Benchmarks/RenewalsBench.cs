@@ -7,8 +7,8 @@ using StripeStandIn;
 namespace Benchmarks;
 
 /// <summary>
-/// Charges against the Stripe stand-in at 300 ms an answer, as fast as the limiter lets them (a charge is two writes), and a
-/// sweep of many due licenses by a process of its own, whose memory is measured.
+/// Charges at the Stripe stand-in with 300 ms per answer, as fast as the limiter allows (a charge is two writes). Then a separate process
+/// renews many due licenses, and its memory is measured.
 /// </summary>
 internal static class RenewalsBench
 {

@@ -46,7 +46,7 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
 
     public IEnumerable<Renewal> Renewals => rows.Values.Select(row => row.Renewal);
 
-    /// <summary>Accepts writes with an old fence: a test breaks the store on purpose.</summary>
+    /// <summary>Accepts writes with an old fence; a deliberate fault.</summary>
     public bool IgnoresFence { get; set; }
 
     /// <summary>Whether another booking holds the wallet's lock now.</summary>
@@ -216,7 +216,7 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
 
     private static void Book(MemoryLicense license, RenewalPayment payment)
     {
-        // A period that was taken back as a whole is empty, and overlaps nothing.
+        // A fully refunded period is empty, so it overlaps no other.
         if (license.PaidPeriods.Exists(
             period => period.From < period.Until && payment.PaidFrom < period.Until && period.From < payment.PaidUntil))
             throw new InvalidOperationException("paid_periods_never_overlap");

@@ -80,7 +80,7 @@ public sealed class RenewalHttpTests(RenewalSite site) : IClassFixture<RenewalSi
     }
 
     [Fact]
-    public async Task Renew_ADeclinedCard_Answers402AndTheSameKeyTriesNothingMore()
+    public async Task Renew_ADeclinedCard_Answers402AndTheSameKeyDoesNotRetry()
     {
         var license = await AddAsync("pm_card_visa_chargeDeclinedInsufficientFunds");
 
@@ -104,7 +104,7 @@ public sealed class RenewalHttpTests(RenewalSite site) : IClassFixture<RenewalSi
         Assert.Equal(1, Charges(license, "succeeded"));
         Assert.Equal("unknown", (string?)(await UnknownAsync(license))["status"]);
 
-        // "Renew" again only asks again; the key answers its stored 500, the intent itself knows better.
+        // A second renewal only looks the charge up: the key returns its stored 500, but the intent is paid.
         Assert.Equal(200, (await RenewAsync(license)).Status);
         Assert.Equal(1, Charges(license, "succeeded"));
     }
@@ -146,7 +146,7 @@ public sealed class RenewalHttpTests(RenewalSite site) : IClassFixture<RenewalSi
     }
 
     [Fact]
-    public async Task Renew_AfterTheGrace_BringsTheLicenseBackFromThePayment()
+    public async Task Renew_AfterTheGrace_ReactivatesTheLicenseFromThePayment()
     {
         var license = await AddAsync("pm_card_visa", days: -20);
         await RunAsync("RunRenewals");
@@ -248,7 +248,7 @@ public sealed class RenewalHttpTests(RenewalSite site) : IClassFixture<RenewalSi
     }
 
     [Fact]
-    public async Task Preview_SaysWhoWillLikelyFailAndWhy()
+    public async Task Preview_ShowsLikelyFailuresWithTheirReasons()
     {
         var well = await AddAsync("pm_card_visa");
         var poor = await site.World.AddAsync(new LicenseSeed { ExpiresAt = now.AddDays(2) });
@@ -439,7 +439,7 @@ public sealed class RenewalHttpTests(RenewalSite site) : IClassFixture<RenewalSi
         (await OperatorAsync("/api/v1/renewals/preview?days=7"))["renewals"]!.AsArray()
         .Single(row => (string?)row!["subscription_id"] == license.ToString())!;
 
-    // As the timer opens it, for later: the manual renewal makes it due.
+    // A renewal as the timer opens it, not due yet. The manual renewal makes it due.
     private Task<int> OpenAsync(Guid license, decimal amountUsd, bool accepted) => database.ExecuteAsync(
         """
         insert into renewals (subscription_id, user_id, period_start, renewal_type, status, amount_usd, price_accepted, gives_up_at)

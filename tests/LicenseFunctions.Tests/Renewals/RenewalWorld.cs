@@ -6,7 +6,7 @@ using Simulation;
 
 namespace LicenseFunctions.Tests.Renewals;
 
-/// <summary>A license to be arranged.</summary>
+/// <summary>The values of a license that a test adds.</summary>
 public sealed record LicenseSeed
 {
     public DateTimeOffset? ExpiresAt { get; init; }
@@ -18,12 +18,12 @@ public sealed record LicenseSeed
     public string CustomerId { get; init; } = "cus_1";
 }
 
-/// <summary>A license and its money, as read back.</summary>
+/// <summary>The stored state of a license, its wallet and its ledger.</summary>
 public sealed record LicenseState(
     DateTimeOffset? ExpiresAt, bool IsActive, DateTimeOffset? GraceUntil, decimal WalletUsd, decimal LedgerUsd, int LedgerRows,
     int PaidPeriods);
 
-/// <summary>A store with licenses in it, whichever it is.</summary>
+/// <summary>A renewal store with licenses, in PostgreSQL or in memory.</summary>
 public abstract class RenewalWorld : IAsyncDisposable
 {
     public abstract IRenewalStore Store { get; }
@@ -32,7 +32,7 @@ public abstract class RenewalWorld : IAsyncDisposable
 
     public abstract Task<LicenseState> ReadAsync(Guid subscriptionId);
 
-    /// <summary>As the platform does, past the renewals.</summary>
+    /// <summary>Changes the expiry as the platform does, without a renewal.</summary>
     public abstract Task MoveExpiryAsync(Guid subscriptionId, DateTimeOffset? expiresAt);
 
     public abstract Task<string?> HistoryStatusAsync(Guid id);

@@ -9,7 +9,7 @@ using Xunit;
 
 namespace LicenseFunctions.Tests.Validation;
 
-/// <summary>The JSON that is written by hand is the one that /openapi.json describes.</summary>
+/// <summary>The manually written JSON matches the description in /openapi.json.</summary>
 public sealed class CheckAnswerTests
 {
     private static readonly DateTimeOffset Now = new(2026, 11, 26, 12, 0, 0, TimeSpan.Zero);
