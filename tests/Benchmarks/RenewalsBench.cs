@@ -58,9 +58,9 @@ internal static class RenewalsBench
         await site.AddDueAsync(Swept, cards: null);
 
         using var child = BenchChild.Start("renewals", "sweep", site.ConnectionString);
-        var said = await child.StandardOutput.ReadToEndAsync();
+        var output = await child.StandardOutput.ReadToEndAsync();
         await child.WaitForExitAsync();
-        Console.Write(said);
+        Console.Write(output);
 
         var applied = await site.QueryAsync<int>("select count(*)::int from renewals where status = 'applied'");
         var booked = await site.QueryAsync<int>("select count(*)::int from billing_ledger");

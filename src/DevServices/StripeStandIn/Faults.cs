@@ -41,7 +41,7 @@ public sealed record Fault(
     string DeclineCode = "generic_decline", string? AdviceCode = null)
 {
     [JsonIgnore]
-    public bool ChangesTheBanksWord => Kind is FaultKind.Decline or FaultKind.Authenticate or FaultKind.Process;
+    public bool ChangesTheBanksAnswer => Kind is FaultKind.Decline or FaultKind.Authenticate or FaultKind.Process;
 }
 
 /// <summary>The scripted faults, used in the order in which they were added.</summary>

@@ -80,7 +80,7 @@ internal static class PaymentIntentRoutes
             Decline(account, intent, method, declineCode, advice: null);
     }
 
-    public static JsonObject AskTheCustomer() => new()
+    public static JsonObject NextAction() => new()
     {
         ["type"] = "use_stripe_sdk",
         ["use_stripe_sdk"] = new JsonObject { ["type"] = "three_d_secure_redirect", ["stripe_js"] = "" },
@@ -124,7 +124,7 @@ internal static class PaymentIntentRoutes
         if (authenticate)
         {
             intent["status"] = "requires_action";
-            intent["next_action"] = AskTheCustomer();
+            intent["next_action"] = NextAction();
             account.Emit("payment_intent.requires_action", intent);
         }
         else if (behaviour.Decline is { } declineCode)

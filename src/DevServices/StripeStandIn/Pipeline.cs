@@ -116,7 +116,7 @@ public sealed class Pipeline(
             {
                 using var _ = account.Requested(work.RequestId, work.Key);
                 var body = work.Endpoint.Run(new StripeCall(
-                    account, work.Form, work.Id, work.Path, work.Fault is { ChangesTheBanksWord: true } ? work.Fault : null));
+                    account, work.Form, work.Id, work.Path, work.Fault is { ChangesTheBanksAnswer: true } ? work.Fault : null));
                 return work.Fault?.Kind == FaultKind.ErrorAfter
                     ? throw StripeErrorException.Broken()
                     : new IdempotencyKeys.Answer(200, (JsonObject)body.DeepClone());

@@ -85,7 +85,7 @@ internal static class SetupIntentRoutes
         if (behaviour.Authentication != Authentication.Never)
         {
             intent["status"] = "requires_action";
-            intent["next_action"] = PaymentIntentRoutes.AskTheCustomer();
+            intent["next_action"] = PaymentIntentRoutes.NextAction();
             account.Emit("setup_intent.requires_action", intent);
             return intent;
         }
