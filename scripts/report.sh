@@ -13,7 +13,7 @@ pass() {  # NAME
   SINCE=$EPOCHREALTIME
 }
 
-fail() {  # NAME [FILE…]: the files hold what was said
+fail() {  # NAME [FILE…]: the files contain the output
   FAILED=$((FAILED + 1))
   echo "not ok $1"
   { echo '<failure>'; tail -n 200 "${@:2}" 2>/dev/null | xml_text; echo '</failure>'; } </dev/null | test_case "$1"
@@ -27,7 +27,7 @@ skip() {  # NAME WHY
   SINCE=$EPOCHREALTIME
 }
 
-test_case() {  # NAME: what the input tells of it
+test_case() {  # NAME: the input is the content of its element
   printf '<testcase name="%s" time="%s">\n' "$(xml_text <<<"$1")" "$(seconds_between "$SINCE" "$EPOCHREALTIME")"
   cat
   printf '</testcase>\n'

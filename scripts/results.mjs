@@ -1,4 +1,4 @@
-// Reads the report files of test suites (JUnit XML, which xunit, node's runner and scripts/report.sh write) and tells what they say.
+// Reads the report files of test suites (JUnit XML, which xunit, node's runner and scripts/report.sh write) and prints their results.
 //   results.mjs suite NAME REPORT LOG EXIT-CODE SECONDS   prints the suite's result, writes it to REPORT with the ending .json
 //   results.mjs sum FOLDER                                prints the last line for one run
 //   results.mjs repeat FOLDER…                            the same for several runs, after a table of what failed how often
@@ -39,7 +39,7 @@ function suite(name, report, log, exitCode, seconds) {
   if (result.failed.length > 0) say('----');
 }
 
-// A suite that ends otherwise than its report says has failed, whatever the report says.
+// A suite whose exit code contradicts its report has failed.
 function faultOf(tests, result, exitCode) {
   if (tests === null) return `ended without a report (exit code ${exitCode})`;
   if (exitCode === NO_TESTS && tests.length === 0) return null;
@@ -52,7 +52,7 @@ function readReport(xml) {
   const tests = [];
   let test = null; // the <testcase> that is open
   let inside = null; // the element of it whose text is read
-  const errors = []; // what is told of no test
+  const errors = []; // errors that belong to no test
   let failedOutside = false;
   let complete = false;
   const noise = /<!--[^]*?-->|<\?[^]*?\?>/.source;
@@ -74,7 +74,7 @@ function readReport(xml) {
       if (closing && tag === 'testsuites') complete = true;
     }
   }
-  // xunit tells here what a fixture throws at its end.
+  // xunit writes here what a fixture throws when it is disposed.
   if (failedOutside) tests.push({ name: 'outside of the tests', seconds: 0, outcome: 'failed', text: errors.join('\n').trim() });
   return complete ? tests : null;
 }
@@ -94,7 +94,7 @@ const closeTest = ({ parts, ...test }) => ({
     .join('\n'),
 });
 
-// A failure counts whatever else is said of the test.
+// A failure counts even if the test has other results.
 function noteOutcome(test, tag, message) {
   if (tag === 'failure' || tag === 'error') test.outcome = 'failed';
   else if (tag === 'skipped' && test.outcome === 'passed') test.outcome = 'skipped';

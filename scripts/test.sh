@@ -48,10 +48,10 @@ cmd_test() {
   fi
 }
 
-# run_suites FILTER SUITE…: two at a time; leaves what they say in $RESULTS
+# run_suites FILTER SUITE…: runs two at a time; their results are in $RESULTS
 run_suites() {
   local filter=$1 began=$SECONDS suite; shift
-  export TEST_LOGS=$RESULTS/logs          # where tests leave their backends' logs, and what those may not hold
+  export TEST_LOGS=$RESULTS/logs          # the logs of the tests' backends, and the secrets that they must not contain
   export DOTNET_TieredPGO=0               # takes 9 % less CPU: hundreds of processes start and end before a profile is of use
   mkdir -p "$TEST_LOGS"
   say "… running $# suites, two at a time"
@@ -128,7 +128,7 @@ await_a_suite() {
 # finish_suite SUITE CODE SECONDS: shows its result and keeps it for the sum
 finish_suite() { node scripts/results.mjs suite "$1" "$RESULTS/$1.xml" "$RESULTS/$1.log" "$2" "$3" >&2; }
 
-# A suite of its own: no log of the run holds a token, a person's address or a card that any of its tests used.
+# A separate suite: no log of the run contains a token, a person's address or a card that one of its tests used.
 search_logs() {
   local secrets=$TEST_LOGS/secrets found=$TEST_LOGS/found code=0
   find "$TEST_LOGS" -name '*.secrets' -exec cat {} + | sort -u >"$secrets"
@@ -137,7 +137,7 @@ search_logs() {
     TEST_REPORT=$RESULTS/logs.xml
     source scripts/report.sh
     open_report logs
-    # The search is tried first: if it finds nothing where there is something, it proves nothing.
+    # The search is tested first: if it misses a known secret, its result proves nothing.
     if ! head -1 "$secrets" | grep -qF -f "$secrets"; then fail "the search of the logs finds what it looks for"
     elif find "$RESULTS" -name '*.log' ! -name logs.log -exec grep -HnF -f "$secrets" {} + >"$found"; then
       fail "no log holds a token, an address or a card" "$found"

@@ -79,7 +79,7 @@ internal static class HttpFunctions
             }
             catch (Exception failure) when (http.IsClientGone(failure))
             {
-                // The client has disconnected: there is nobody to answer.
+                // The client has disconnected, so no answer is sent.
             }
             catch (Exception failure)
             {
@@ -106,7 +106,7 @@ internal static class HttpFunctions
 /// <summary>Recognizes the failures that a disconnected client causes.</summary>
 public static class ClientDisconnects
 {
-    /// <summary>Whether the client of this request has disconnected. This is not an error, and there is nobody to answer.</summary>
+    /// <summary>Whether the client of this request has disconnected. This is not an error, and no answer is sent.</summary>
     /// <param name="http">The request.</param>
     /// <param name="failure">The exception that serving it threw.</param>
     /// <param name="cancellation">

@@ -53,12 +53,12 @@ internal sealed class Backend : IAsyncDisposable
 
         var began = Stopwatch.GetTimestamp();
         var process = Process.Start(start)!;
-        const string said = "listening on ";
+        const string marker = "listening on ";
         string? line;
         do
             line = await process.StandardOutput.ReadLineAsync() ?? throw new InvalidOperationException("The backend did not start.");
-        while (!line.Contains(said + "http", StringComparison.Ordinal));
-        var address = new Uri(line[(line.IndexOf(said, StringComparison.Ordinal) + said.Length)..].Trim());
+        while (!line.Contains(marker + "http", StringComparison.Ordinal));
+        var address = new Uri(line[(line.IndexOf(marker, StringComparison.Ordinal) + marker.Length)..].Trim());
         using var client = new HttpClient { BaseAddress = address };
         (await client.GetAsync(new Uri("/healthz", UriKind.Relative))).EnsureSuccessStatusCode();
         var startedIn = Stopwatch.GetElapsedTime(began);

@@ -46,8 +46,8 @@ internal sealed class BenchReport : TextWriter
             return;
         var machine = $"{Processor()}, {Environment.ProcessorCount} cores, PostgreSQL {await ServerVersionAsync(context.DatabaseUrl)}";
         var measured = TimeProvider.System.GetUtcNow().ToString("yyyy-MM-dd HH:mm", CultureInfo.InvariantCulture);
-        var section = $"`./dev {command}`, measured on {measured} UTC. Machine: {machine}.{(isWithinLimits ? "" : " A limit was missed.")}\n\n"
-            + Body(printed.ToString()) + "\n";
+        var section = $"`./dev {command}`, measured on {measured} UTC. Machine: {machine}."
+            + $"{(isWithinLimits ? "" : " A limit was missed.")}\n\n{Body(printed.ToString())}\n";
         await File.WriteAllTextAsync(file, Replace(await File.ReadAllTextAsync(file), name, section));
         console.WriteLine($"written to docs/benchmarks.md, section {name}");
     }

@@ -68,10 +68,10 @@ internal static class HealthBench
         var store = new HealthStore(database);
         var score = new ScoreLicenses(store, Settings);
         Console.WriteLine("what                                  licenses    seconds   CPU seconds   memory MB (256)");
-        var first = await RowAsync("full pass, never judged before (20 s)", source, score);
+        var first = await RowAsync("full pass, never scored before (20 s)", source, score);
         await ExecuteAsync(source, "vacuum analyze license_health");
         await ExecuteAsync(source, "update license_health set due_at = now()");
-        var full = await RowAsync("full pass, all judged before (20 s)", source, score);
+        var full = await RowAsync("full pass, all scored before (20 s)", source, score);
         var nothing = await RowAsync("nothing changed", source, score);
         foreach (var changed in new[] { 1_000, 10_000 })
         {
@@ -83,14 +83,18 @@ internal static class HealthBench
         var guide = await GuideAsync(source);
         var guideCpu = (await CpuAsync(source) - began).TotalSeconds / GuideSample;
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"{"the guide's way, extrapolated",-36} {Licenses,9:N0} {guide * Licenses,10:F1} {guideCpu * Licenses,13:F1}   ({GuideSample:N0} licenses measured)"));
-        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"the guide's way takes {guide * Licenses / full.Seconds:F1} times as long as the full pass, and {guideCpu * Licenses / full.Cpu:F1} times its CPU"));
+            $"{"the guide's way, extrapolated",-36} {Licenses,9:N0} {guide * Licenses,10:F1} {guideCpu * Licenses,13:F1}"
+            + $"   ({GuideSample:N0} licenses measured)"));
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
+            $"the guide's way takes {guide * Licenses / full.Seconds:F1} times as long as the full pass, "
+            + $"and {guideCpu * Licenses / full.Cpu:F1} times its CPU"));
 
         began = await CpuAsync(source);
         var scrape = await ScrapeAsync(new MetricStore(database));
         var scrapeCpu = (await CpuAsync(source) - began) / Scrapes;
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"one scrape of /metrics: {scrape * 1000:F0} ms, {scrapeCpu.TotalMilliseconds:F0} ms of CPU (1,000); counting one check: {CountNanoseconds():F0} ns"));
+            $"one scrape of /metrics: {scrape * 1000:F0} ms, {scrapeCpu.TotalMilliseconds:F0} ms of CPU (1,000); "
+            + $"counting one check: {CountNanoseconds():F0} ns"));
         return first.Seconds < MostSeconds && full.Seconds < MostSeconds && nothing.Seconds < MostSeconds / 20
             && Math.Max(first.Bytes, full.Bytes) < MostBytes && scrapeCpu.TotalSeconds < MostScrapeSeconds ? 0 : 1;
     }
@@ -102,13 +106,13 @@ internal static class HealthBench
         var memory = PeakAsync(stop.Token);
         var cpu = await CpuAsync(source);
         var began = Stopwatch.GetTimestamp();
-        var judged = await score.RunAsync(CancellationToken.None);
+        var scored = await score.RunAsync(CancellationToken.None);
         var seconds = Stopwatch.GetElapsedTime(began).TotalSeconds;
         cpu = await CpuAsync(source) - cpu;
         await stop.CancelAsync();
         var bytes = await memory;
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"{what,-36} {judged,9:N0} {seconds,10:F2} {cpu.TotalSeconds,13:F2}   {bytes >> 20,9:N0}"));
+            $"{what,-36} {scored,9:N0} {seconds,10:F2} {cpu.TotalSeconds,13:F2}   {bytes >> 20,9:N0}"));
         return (seconds, cpu.TotalSeconds, bytes);
     }
 
@@ -212,18 +216,21 @@ internal static class HealthBench
     private static readonly string People = string.Create(CultureInfo.InvariantCulture, $"""
         set session_replication_role = replica;
         drop index license_usage_log_subscription_id, license_usage_log_token_hash, license_usage_log_ip_address;
-        insert into users (user_id, email, role) select md5('u' || i)::uuid, 'u' || i || '@x.test', 'subscriber' from generate_series(1, {Licenses}) i;
+        insert into users (user_id, email, role)
+        select md5('u' || i)::uuid, 'u' || i || '@x.test', 'subscriber' from generate_series(1, {Licenses}) i;
         insert into users (user_id, email, role) select md5('m' || i)::uuid, 'm' || i || '@x.test', 'master' from generate_series(0, 999) i;
         insert into master_pricing (master_id, monthly_fee_usd) select md5('m' || i)::uuid, 20 + i % 50 from generate_series(0, 999) i;
         insert into subscriptions (subscription_id, subscriber_id, master_id, created_at, state, paused_reason)
         select md5('s' || i)::uuid, md5('u' || i)::uuid, md5('m' || i % 1000)::uuid, now() - interval '200 days',
-               case when i % 200 = 0 then 'SUSPENDED_ADMIN' else 'SYNCED' end::subscription_state, case when i % 200 = 0 then 'License suspended: x' end
+               case when i % 200 = 0 then 'SUSPENDED_ADMIN' else 'SYNCED' end::subscription_state,
+               case when i % 200 = 0 then 'License suspended: x' end
         from generate_series(1, {Licenses}) i;
         insert into license_tokens (subscription_id, token_hash, expires_at, last_used_at, metadata)
         select md5('s' || i)::uuid, encode(sha256(('t' || i)::bytea), 'hex'), now() + i % 60 * interval '1 day',
                now() - case when i % 10 = 0 then interval '20 days' else interval '1 hour' end, jsonb_build_object('auto_renew', i % 4 > 0)
         from generate_series(1, {Licenses}) i;
-        insert into license_devices (subscription_id, device_key, ea_instance_id, mt5_account_number, ip_address, slot, first_seen_at, last_seen_at)
+        insert into license_devices (
+            subscription_id, device_key, ea_instance_id, mt5_account_number, ip_address, slot, first_seen_at, last_seen_at)
         select md5('s' || i)::uuid, i || '|' || d, 'EA-' || d, i, '198.51.100.1', d, now() - interval '100 days', now() - interval '20 days'
         from generate_series(1, {Licenses}) i, generate_series(1, 2) d;
         insert into license_suspensions (subscription_id, cause, reason, previous_state)
@@ -232,10 +239,12 @@ internal static class HealthBench
         insert into user_payment_methods (user_id, payment_provider, provider_payment_id, expiry_month, expiry_year, is_default)
         select md5('u' || i)::uuid, 'stripe', 'pm_' || i, 1 + i % 12, 2027, true from generate_series(1, {Licenses}) i where i % 3 > 0;
         insert into license_renewal_history (subscription_id, user_id, renewal_type, amount_usd, previous_expiry, status)
-        select t.subscription_id, s.subscriber_id, 'auto', 20, t.expires_at - n * interval '30 days', case when n = 0 then 'failed' else 'success' end
+        select t.subscription_id, s.subscriber_id, 'auto', 20, t.expires_at - n * interval '30 days',
+               case when n = 0 then 'failed' else 'success' end
         from license_tokens t join subscriptions s using (subscription_id), generate_series(0, 2) n;
         insert into suspicious_activity_alerts (subscription_id, activity_type, severity, status)
-        select md5('s' || i)::uuid, 'MULTIPLE_IPS', 'MEDIUM', case when i % 100 = 0 then 'OPEN' else 'RESOLVED' end from generate_series(10, {Licenses}, 10) i;
+        select md5('s' || i)::uuid, 'MULTIPLE_IPS', 'MEDIUM', case when i % 100 = 0 then 'OPEN' else 'RESOLVED' end
+        from generate_series(10, {Licenses}, 10) i;
         analyze;
         """);
 
@@ -247,15 +256,16 @@ internal static class HealthBench
                 log_id, logged_at, token_hash, subscription_id, ip_address, ea_instance_id, mt5_account_number, country_code,
                 signals_received, signals_executed, signals_rejected, avg_latency_ms, session_duration_sec)
             select gen_random_uuid(), hour_at + q * interval '15 minutes', encode(sha256(('t' || i)::bytea), 'hex'), md5('s' || i)::uuid,
-                   ('198.51.' || i % 250 || '.' || i / 250 % 250)::inet, 'EA-' || 1 + $1 % 2, i, 'DE', 10, 9, case when i % 50 = 0 then 4 else 0 end, 20, 900
+                   ('198.51.' || i % 250 || '.' || i / 250 % 250)::inet, 'EA-' || 1 + $1 % 2, i, 'DE', 10, 9,
+                   case when i % 50 = 0 then 4 else 0 end, 20, 900
             from (select i, date_trunc('hour', now()) - ($1 * 28 + i % 28 + 1) * interval '1 hour' as hour_at
                   from generate_series(1, {Licenses}) i) as used, generate_series(0, 3) q
             returning *
         )
         insert into usage_rollups
-        select subscription_id, date_bin('1 hour', logged_at, '2000-01-01 00:00Z'), coalesce(ea_instance_id, ''), coalesce(mt5_account_number, 0),
-               usage_network(ip_address), coalesce(country_code, 'ZZ'), count(*), coalesce(sum(session_duration_sec), 0),
-               sum(signals_received), sum(signals_executed), sum(signals_rejected),
+        select subscription_id, date_bin('1 hour', logged_at, '2000-01-01 00:00Z'), coalesce(ea_instance_id, ''),
+               coalesce(mt5_account_number, 0), usage_network(ip_address), coalesce(country_code, 'ZZ'), count(*),
+               coalesce(sum(session_duration_sec), 0), sum(signals_received), sum(signals_executed), sum(signals_rejected),
                coalesce(sum(avg_latency_ms::bigint * signals_received), 0),
                coalesce(sum(signals_received) filter (where avg_latency_ms is not null), 0)
         from stored
@@ -280,7 +290,8 @@ internal static class HealthBench
         where subscription_id = $1 and logged_at > now() - interval '30 days'
         """,
         """
-        select sum(signals_received), sum(signals_executed), sum(signals_rejected), avg(avg_latency_ms), max(logged_at) from license_usage_log
+        select sum(signals_received), sum(signals_executed), sum(signals_rejected), avg(avg_latency_ms), max(logged_at)
+        from license_usage_log
         where subscription_id = $1 and logged_at > now() - interval '24 hours'
         """,
         "select activity_type from suspicious_activity_alerts where subscription_id = $1 and status = 'OPEN'",

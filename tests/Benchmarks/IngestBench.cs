@@ -43,7 +43,8 @@ internal static class IngestBench
             {
                 var (ours, bare, calls) = await MeasureAsync(context, licenses, duplicates);
                 Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                    $"{licenses,8}  {duplicates,8} %  {ours,8:N0} {bare,8:N0}   {ours / bare,13:F2}   {calls,7:N0}   {ours / calls,11:F1}"));
+                    $"{licenses,8}  {duplicates,8} %  {ours,8:N0} {bare,8:N0}   {ours / bare,13:F2}   "
+                    + $"{calls,7:N0}   {ours / calls,11:F1}"));
                 if (licenses <= CorpusLicenses && (ours < 0.6 * bare || ours < 8 * calls)) worst = 1;
             }
         }
@@ -152,8 +153,10 @@ internal static class IngestBench
             select md5(email)::uuid, user_id, (select user_id from users where role = 'master') from users where role = 'subscriber';
             insert into license_tokens (subscription_id, token_hash)
             select subscription_id, encode(sha256(subscription_id::text::bytea), 'hex') from subscriptions order by subscription_id;
-            insert into license_devices (subscription_id, device_key, ea_instance_id, mt5_account_number, ip_address, slot, first_seen_at, last_seen_at)
-            select subscription_id, (1000 + slot) || '|EA-' || slot, 'EA-' || slot, 1000 + slot, '198.51.100.4', slot, now() - interval '1 day', now() - interval '1 day'
+            insert into license_devices (
+                subscription_id, device_key, ea_instance_id, mt5_account_number, ip_address, slot, first_seen_at, last_seen_at)
+            select subscription_id, (1000 + slot) || '|EA-' || slot, 'EA-' || slot, 1000 + slot, '198.51.100.4', slot,
+                   now() - interval '1 day', now() - interval '1 day'
             from subscriptions, generate_series(1, 2) slot order by subscription_id;
             """);
         await ExecuteAsync(source, "vacuum analyze");
@@ -194,7 +197,13 @@ internal static class IngestBench
         Encoding.UTF8.GetBytes("[" + string.Join(",", batch.Select(record => string.Create(
         CultureInfo.InvariantCulture,
         $$"""
-        {"record_id":"{{record.RecordId}}","logged_at":"{{record.LoggedAt:O}}","token_hash":"{{record.TokenHash}}","subscription_id":"{{record.SubscriptionId}}","ip_address":"{{record.IpAddress}}","ea_instance_id":"{{record.EaInstanceId}}","mt5_account_number":{{record.Mt5AccountNumber}},"country_code":"{{record.CountryCode}}","city":"{{record.City}}","latitude":{{record.Latitude}},"longitude":{{record.Longitude}},"signals_received":{{record.SignalsReceived}},"signals_executed":{{record.SignalsExecuted}},"signals_rejected":{{record.SignalsRejected}},"avg_latency_ms":{{record.AvgLatencyMs}},"session_duration_sec":{{record.SessionDurationSec}}}
+        {"record_id":"{{record.RecordId}}","logged_at":"{{record.LoggedAt:O}}","token_hash":"{{record.TokenHash}}",
+        "subscription_id":"{{record.SubscriptionId}}","ip_address":"{{record.IpAddress}}",
+        "ea_instance_id":"{{record.EaInstanceId}}","mt5_account_number":{{record.Mt5AccountNumber}},
+        "country_code":"{{record.CountryCode}}","city":"{{record.City}}","latitude":{{record.Latitude}},"longitude":{{record.Longitude}},
+        "signals_received":{{record.SignalsReceived}},"signals_executed":{{record.SignalsExecuted}},
+        "signals_rejected":{{record.SignalsRejected}},"avg_latency_ms":{{record.AvgLatencyMs}},
+        "session_duration_sec":{{record.SessionDurationSec}}}
         """))) + "]");
 
     private const string Insert = """

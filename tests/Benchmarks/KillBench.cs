@@ -7,8 +7,8 @@ using StripeStandIn;
 namespace Benchmarks;
 
 /// <summary>
-/// Renewal workers as real processes over a real PostgreSQL and the Stripe stand-in, killed with −9 again and again while they
-/// charge, with answers lost on the way. Then everything is let finish, and each license must be charged, booked and extended once.
+/// Kills renewal workers repeatedly with −9 while they charge. The workers are real processes with a real PostgreSQL and the Stripe
+/// stand-in, and some answers are lost. Afterwards the renewals finish, and each license must be charged, booked and extended once.
 /// </summary>
 internal static class KillBench
 {
@@ -47,7 +47,7 @@ internal static class KillBench
             foreach (var worker in workers) worker.Kill();
         }
 
-        return await JudgeAsync(site, standIn, caught);
+        return await CheckAsync(site, standIn, caught);
     }
 
     private static void LoseAnswers(StandIn standIn, Random random)
@@ -62,7 +62,7 @@ internal static class KillBench
         standIn.Faults.Add(new Fault(kind, Times: 2));
     }
 
-    // What it held when it died, by its state: the leases of a dead process, and those that the others lose on the way, end now.
+    // Counts the held renewals by state, then ends all leases: those of the killed process, and those of lost answers.
     private static async Task KillAsync(Process worker, RenewalSite site, SortedDictionary<string, int> caught)
     {
         worker.Kill();
@@ -70,7 +70,9 @@ internal static class KillBench
         worker.Dispose();
         var held = await site.QueryAsync<string?>(
             """
-            select string_agg(status || case when status = 'charging' and intent_id is null then ' (creating)' when status = 'charging' then ' (confirming)' else '' end, ',')
+            select string_agg(status || case when status = 'charging' and intent_id is null then ' (creating)'
+                                             when status = 'charging' then ' (confirming)'
+                                             else '' end, ',')
             from renewals where lease_until > clock_timestamp()
             """);
         foreach (var state in held?.Split(',') ?? []) caught[state] = caught.GetValueOrDefault(state) + 1;
@@ -85,16 +87,20 @@ internal static class KillBench
 
     private static async Task FinishAsync(RenewalSite site)
     {
-        for (var patience = 0; patience < 30; patience++)
+        for (var attempt = 0; attempt < 30; attempt++)
         {
             await TimePassesAsync(site);
             await Task.Delay(5_000);
-            if (await site.QueryAsync<bool>(
-                "select not exists (select from license_tokens where expires_at < now() + interval '2 days') and not exists (select from renewals where status <> 'applied')")) return;
+            var isDone = await site.QueryAsync<bool>(
+                """
+                select not exists (select from license_tokens where expires_at < now() + interval '2 days')
+                    and not exists (select from renewals where status <> 'applied')
+                """);
+            if (isDone) return;
         }
     }
 
-    private static async Task<int> JudgeAsync(RenewalSite site, StandIn standIn, SortedDictionary<string, int> caught)
+    private static async Task<int> CheckAsync(RenewalSite site, StandIn standIn, SortedDictionary<string, int> caught)
     {
         const int Licenses = Kills * DueEachTime;
         var applied = await site.QueryAsync<int>("select count(*)::int from renewals where status = 'applied'");
@@ -107,7 +113,8 @@ internal static class KillBench
             """);
         var charged = standIn.Stats()["charges_succeeded"]!.GetValue<int>();
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"{Kills} processes killed; {Licenses} licenses: {charged} charged, {applied} applied, {extended} extended, {balanced} ledgers balanced"));
+            $"{Kills} processes killed; {Licenses} licenses: {charged} charged, {applied} applied, {extended} extended, "
+            + $"{balanced} ledgers balanced"));
         Console.WriteLine("held by a worker at a kill: " + string.Join(", ", caught.Select(state => $"{state.Key} {state.Value}")));
         return charged == Licenses && applied == Licenses && extended == Licenses && balanced == Licenses ? 0 : 1;
     }

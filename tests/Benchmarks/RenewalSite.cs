@@ -25,10 +25,10 @@ internal sealed class RenewalSite : IAsyncDisposable
 
     public NpgsqlDataSource Source { get; }
 
-    /// <summary>Over a database that is there.</summary>
+    /// <summary>Uses an existing database.</summary>
     public static RenewalSite Over(string connectionString) => new(connectionString);
 
-    /// <summary>Over a new database of that name.</summary>
+    /// <summary>Creates a new database of that name.</summary>
     public static async Task<RenewalSite> MakeAsync(BenchContext context, string name)
     {
         var address = new NpgsqlConnectionStringBuilder(DatabaseSettings.FromUri(context.DatabaseUrl));
@@ -62,8 +62,8 @@ internal sealed class RenewalSite : IAsyncDisposable
         return new RunDueRenewals(store, process, policy, pace, clock, NullLogger<RunDueRenewals>.Instance);
     }
 
-    /// <summary>Licenses that expire tomorrow at 49.99, each of its own customer.</summary>
-    /// <param name="cards">Customer and card a license; null where wallets pay.</param>
+    /// <summary>Adds licenses that expire tomorrow and cost 49.99, each of another customer.</summary>
+    /// <param name="cards">Customer and card for each license; null if wallets pay.</param>
     public async Task AddDueAsync(int licenses, IReadOnlyList<(string Customer, string Card)>? cards)
     {
         await using var connection = await Source.OpenConnectionAsync();
@@ -71,7 +71,8 @@ internal sealed class RenewalSite : IAsyncDisposable
         await connection.ExecuteAsync(new CommandDefinition(
             """
             insert into users (email, role) values ('master@example.org', 'master') on conflict do nothing;
-            insert into master_pricing (master_id, monthly_fee_usd) select user_id, 49.99 from users where email = 'master@example.org' on conflict do nothing;
+            insert into master_pricing (master_id, monthly_fee_usd)
+                select user_id, 49.99 from users where email = 'master@example.org' on conflict do nothing;
             create temp table seed on commit drop as
                 select uuid_generate_v4() as user_id, uuid_generate_v4() as subscription_id, n from generate_series(1, @licenses) n;
             insert into users (user_id, email) select user_id, user_id || '@example.org' from seed;

@@ -7,8 +7,8 @@ using StripeStandIn;
 namespace Benchmarks;
 
 /// <summary>
-/// Charges against the Stripe stand-in at 300 ms an answer, as fast as the limiter lets them (a charge is two writes), and a
-/// sweep of many due licenses by a process of its own, whose memory is measured.
+/// Charges at the Stripe stand-in with 300 ms per answer, as fast as the limiter allows (a charge is two writes). Then a separate process
+/// renews many due licenses, and its memory is measured.
 /// </summary>
 internal static class RenewalsBench
 {
@@ -33,7 +33,8 @@ internal static class RenewalsBench
         var charges = limit * SecondsOfCharges / 2;
         await site.AddDueAsync(charges, [.. Enumerable.Range(0, charges).Select(_ => standIn.SavedCard(TestCards.ByName["pm_card_visa"]))]);
         var settings = new StripeSettings(
-            standIn.Options.SecretKey, standIn.Options.PublishableKey, [standIn.Options.WebhookSecret], standIn.BaseAddress, limit, Concurrency: 64);
+            standIn.Options.SecretKey, standIn.Options.PublishableKey, [standIn.Options.WebhookSecret], standIn.BaseAddress,
+            limit, Concurrency: 64);
         var renewals = site.Renewals(settings, new RenewalPace(Lanes: 64, Claim: 2, TimeSpan.FromMinutes(4)));
 
         var watch = Stopwatch.StartNew();
@@ -45,7 +46,8 @@ internal static class RenewalsBench
         var succeeded = stats["charges_succeeded"]!.GetValue<int>();
         var rate = 2 * applied / seconds;
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"{limit,7}   {applied,7}   {seconds,7:F1}   {rate,8:F1}   {rate / limit,19:F2}   {stats["writes_refused"]!.GetValue<long>(),7}   {succeeded - applied,13}"));
+            $"{limit,7}   {applied,7}   {seconds,7:F1}   {rate,8:F1}   {rate / limit,19:F2}   "
+            + $"{stats["writes_refused"]!.GetValue<long>(),7}   {succeeded - applied,13}"));
         return rate >= 0.95 * limit && succeeded == applied && applied == charges ? 0 : 1;
     }
 
@@ -56,9 +58,9 @@ internal static class RenewalsBench
         await site.AddDueAsync(Swept, cards: null);
 
         using var child = BenchChild.Start("renewals", "sweep", site.ConnectionString);
-        var said = await child.StandardOutput.ReadToEndAsync();
+        var output = await child.StandardOutput.ReadToEndAsync();
         await child.WaitForExitAsync();
-        Console.Write(said);
+        Console.Write(output);
 
         var applied = await site.QueryAsync<int>("select count(*)::int from renewals where status = 'applied'");
         var booked = await site.QueryAsync<int>("select count(*)::int from billing_ledger");
@@ -75,7 +77,8 @@ internal static class RenewalsBench
         using var self = Process.GetCurrentProcess();
         var megabytes = self.PeakWorkingSet64 / 1024 / 1024;
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"swept {counts.Driven:N0} in {watch.Elapsed.TotalSeconds:F0} s, {counts.Driven / watch.Elapsed.TotalSeconds:N0}/s, peak memory {megabytes} MB (under {MostMegabytes})"));
+            $"swept {counts.Driven:N0} in {watch.Elapsed.TotalSeconds:F0} s, {counts.Driven / watch.Elapsed.TotalSeconds:N0}/s, "
+            + $"peak memory {megabytes} MB (under {MostMegabytes})"));
         return megabytes < MostMegabytes ? 0 : 1;
     }
 }

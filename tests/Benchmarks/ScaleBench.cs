@@ -80,7 +80,9 @@ internal static class ScaleBench
         double all = (long)answered * units;
         double share(string kind) => 100.0 * waits.GetValueOrDefault(kind) / Math.Max(1, waits.Values.Sum());
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"{what,-8} {backends.Length,9} {all / took,9:N0} {ours.TotalMicroseconds / all,11:N0} {theirs.TotalMicroseconds / all,12:N0} {share("Lock"),7:N0} {share("LWLock"),7:N0} {share("IO"),5:N0} {share("Client"),7:N0} {share("CPU"),7:N0}"));
+            $"{what,-8} {backends.Length,9} {all / took,9:N0} {ours.TotalMicroseconds / all,11:N0} "
+            + $"{theirs.TotalMicroseconds / all,12:N0} {share("Lock"),7:N0} {share("LWLock"),7:N0} {share("IO"),5:N0} "
+            + $"{share("Client"),7:N0} {share("CPU"),7:N0}"));
     }
 
     /// <returns>Number of requests with a 2xx answer; another answer stops the bench.</returns>

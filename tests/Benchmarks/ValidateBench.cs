@@ -114,7 +114,9 @@ internal static class ValidateBench
             cache.Add(await LoadGenerators.WrkAsync(check(cached), Seconds, lua));
             healthz.Add(await LoadGenerators.WrkAsync(new Uri(plain.Address, "/healthz"), 2));
             Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                $"round {round}: pgbench {pgbench[^1].PerSecond:N0}/s, validate {validate[^1].PerSecond:N0}/s (p99 {validate[^1].P99Milliseconds:N1} ms), with the cache {cache[^1].PerSecond:N0}/s (p99 {cache[^1].P99Milliseconds:N1} ms)"));
+                $"round {round}: pgbench {pgbench[^1].PerSecond:N0}/s, "
+                + $"validate {validate[^1].PerSecond:N0}/s (p99 {validate[^1].P99Milliseconds:N1} ms), "
+                + $"with the cache {cache[^1].PerSecond:N0}/s (p99 {cache[^1].P99Milliseconds:N1} ms)"));
         }
 
         await RequireValidAsync(plain);
@@ -134,7 +136,9 @@ internal static class ValidateBench
 
     private static void Print(string name, List<Load> loads, List<Load> limit) =>
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-        $"{name,-34} {Median(loads, load => load.PerSecond),12:N0} {Median(loads, load => load.P50Milliseconds),8:N2} {Median(loads, load => load.P99Milliseconds),8:N2} {Median([.. loads.Zip(limit)], pair => pair.First.PerSecond / pair.Second.PerSecond),11:N2}"));
+            $"{name,-34} {Median(loads, load => load.PerSecond),12:N0} {Median(loads, load => load.P50Milliseconds),8:N2} "
+            + $"{Median(loads, load => load.P99Milliseconds),8:N2} "
+            + $"{Median([.. loads.Zip(limit)], pair => pair.First.PerSecond / pair.Second.PerSecond),11:N2}"));
 
     private static double Median<T>(List<T> values, Func<T, double> of)
     {

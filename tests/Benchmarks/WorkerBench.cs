@@ -49,12 +49,14 @@ internal static class WorkerBench
             foreach (var (name, costs) in samples)
             {
                 Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                    $"{name,-16} {Median(costs, cost => cost.Alone),9:N1} {Median(costs, cost => cost.Worker),8:N1} {Median(costs, cost => cost.Worker / cost.Alone),14:N2} {Median(costs, cost => cost.Host),21:N1}"));
+                    $"{name,-16} {Median(costs, cost => cost.Alone),9:N1} {Median(costs, cost => cost.Worker),8:N1} "
+                    + $"{Median(costs, cost => cost.Worker / cost.Alone),14:N2} {Median(costs, cost => cost.Host),21:N1}"));
             }
 
             double added(string name) => Median(samples[name], cost => cost.Worker - cost.Alone);
             Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                $"the official worker adds {added("/healthz"):N1} µs to a request that does nothing, {added("validate"):N1} µs to a check"));
+                $"the official worker adds {added("/healthz"):N1} µs to a request that does nothing, "
+                + $"{added("validate"):N1} µs to a check"));
             return 0;
         }
         finally

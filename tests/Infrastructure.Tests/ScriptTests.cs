@@ -20,10 +20,10 @@ public sealed class ScriptTests : IDisposable
     [Fact]
     public async Task SmokeTest_WithoutAnOperatorToken_NamesTheSkippedChecks()
     {
-        var (code, said) = await SmokeTestAsync(token: "", request => Seen("198.18.0.9"));
+        var (code, output) = await SmokeTestAsync(token: "", request => Seen("198.18.0.9"));
 
         Assert.Equal(0, code);
-        Assert.Contains("::warning::NOT CHECKED: whether the backend sees its callers' own addresses", said);
+        Assert.Contains("::warning::NOT CHECKED: whether the backend sees its callers' own addresses", output);
     }
 
     [Theory]
@@ -31,10 +31,10 @@ public sealed class ScriptTests : IDisposable
     [InlineData("2600:1f18::9")]
     public async Task SmokeTest_AddressThatNoHeaderChanges_Passes(string address)
     {
-        var (code, said) = await SmokeTestAsync("operator", request => Seen(address));
+        var (code, output) = await SmokeTestAsync("operator", request => Seen(address));
 
-        Assert.True(code == 0, said);
-        Assert.Contains("ok: the caller's own address is seen", said);
+        Assert.True(code == 0, output);
+        Assert.Contains("ok: the caller's own address is seen", output);
     }
 
     [Theory]
@@ -44,10 +44,10 @@ public sealed class ScriptTests : IDisposable
     [InlineData("X-Azure-SocketIP")]
     public async Task SmokeTest_AddressFromAHeaderOfTheCaller_Fails(string header)
     {
-        var (code, said) = await SmokeTestAsync("operator", request => Seen(request.Headers[header].FirstOrDefault() ?? "198.18.0.9"));
+        var (code, output) = await SmokeTestAsync("operator", request => Seen(request.Headers[header].FirstOrDefault() ?? "198.18.0.9"));
 
         Assert.Equal(1, code);
-        Assert.Contains("not ok: the backend trusts an address that the caller wrote into a header", said);
+        Assert.Contains("not ok: the backend trusts an address that the caller wrote into a header", output);
     }
 
     [Theory]
@@ -61,19 +61,19 @@ public sealed class ScriptTests : IDisposable
     [InlineData(null)]
     public async Task SmokeTest_AddressThatNoCallerHas_Fails(string? address)
     {
-        var (code, said) = await SmokeTestAsync("operator", request => Seen(address));
+        var (code, output) = await SmokeTestAsync("operator", request => Seen(address));
 
         Assert.Equal(1, code);
-        Assert.Contains("which is not a public address", said);
+        Assert.Contains("which is not a public address", output);
     }
 
     [Fact]
     public async Task SmokeTest_WarningOfTheBackend_IsReported()
     {
-        var (code, said) = await SmokeTestAsync("operator", request => Seen("198.18.0.9", "the last 1,000 checks came from one address"));
+        var (code, output) = await SmokeTestAsync("operator", request => Seen("198.18.0.9", "the last 1,000 checks came from one address"));
 
         Assert.Equal(0, code);
-        Assert.Contains("::warning::the last 1,000 checks came from one address", said);
+        Assert.Contains("::warning::the last 1,000 checks came from one address", output);
     }
 
     [Fact]
@@ -81,10 +81,10 @@ public sealed class ScriptTests : IDisposable
     {
         WritePackage();
 
-        var (code, said) = await RunAsync(".github/check-package", [folder]);
+        var (code, output) = await RunAsync(".github/check-package", [folder]);
 
-        Assert.True(code == 0, said);
-        Assert.Contains("ok: the functions are the", said);
+        Assert.True(code == 0, output);
+        Assert.Contains("ok: the functions are the", output);
     }
 
     [Fact]
@@ -93,10 +93,10 @@ public sealed class ScriptTests : IDisposable
         WritePackage();
         Write("extensions.json", """{"extensions":[{"name":"Startup","typeName":"X.Startup, X","hintPath":"./.azurefunctions/X.dll"}]}""");
 
-        var (code, said) = await RunAsync(".github/check-package", [folder]);
+        var (code, output) = await RunAsync(".github/check-package", [folder]);
 
         Assert.Equal(1, code);
-        Assert.Contains("not ok: the package has the Service Bus extension: publish with -p:ServiceBusExtension=Official", said);
+        Assert.Contains("not ok: the package has the Service Bus extension: publish with -p:ServiceBusExtension=Official", output);
     }
 
     [Fact]
@@ -105,10 +105,10 @@ public sealed class ScriptTests : IDisposable
         WritePackage();
         File.Delete(Path.Combine(folder, ".azurefunctions/Microsoft.Azure.WebJobs.Extensions.ServiceBus.dll"));
 
-        var (code, said) = await RunAsync(".github/check-package", [folder]);
+        var (code, output) = await RunAsync(".github/check-package", [folder]);
 
         Assert.Equal(1, code);
-        Assert.Contains("not ok: the package has the Service Bus extension: ./.azurefunctions/", said);
+        Assert.Contains("not ok: the package has the Service Bus extension: ./.azurefunctions/", output);
     }
 
     [Fact]
@@ -116,10 +116,10 @@ public sealed class ScriptTests : IDisposable
     {
         WritePackage("SignInAsDemoPerson");
 
-        var (code, said) = await RunAsync(".github/check-package", [folder]);
+        var (code, output) = await RunAsync(".github/check-package", [folder]);
 
         Assert.Equal(1, code);
-        Assert.Contains("of the inventory: SignInAsDemoPerson", said);
+        Assert.Contains("of the inventory: SignInAsDemoPerson", output);
     }
 
     [Theory]
@@ -132,10 +132,10 @@ public sealed class ScriptTests : IDisposable
         WritePackage();
         Write(file, "x");
 
-        var (code, said) = await RunAsync(".github/check-package", [folder]);
+        var (code, output) = await RunAsync(".github/check-package", [folder]);
 
         Assert.Equal(1, code);
-        Assert.Contains($"or local settings: {file}", said);
+        Assert.Contains($"or local settings: {file}", output);
     }
 
     [Fact]
@@ -144,18 +144,18 @@ public sealed class ScriptTests : IDisposable
         StandIn("licensectl", "echo \"licensectl $* (${PGSSLROOTCERT:-no certificates of psql})\"");
         StandIn("psql", "echo \"psql $*\"; [ \"${*: -2:1}\" = -f ] || cat");
 
-        var (code, said) = await RunAsync("infra-bicep/migrate-database", ["licensectl"],
+        var (code, output) = await RunAsync("infra-bicep/migrate-database", ["licensectl"],
             ("PGHOST", "db.example.com"), ("PGUSER", "anna#ext@example.com"), ("PGPASSWORD", "token"),
             ("DATABASE", "execution_control"), ("APP_ROLE", "id-app"), ("APP_PRINCIPAL", "1-2-3"));
 
-        Assert.True(code == 0, said);
+        Assert.True(code == 0, output);
         Assert.Matches("""
             ^licensectl migrate --database postgresql://anna%23ext%40example\.com@db\.example\.com/.*\?sslmode=verify-full \(no cert.*
             psql -X -v ON_ERROR_STOP=1 -v role=id-app -v principal=1-2-3 -d postgres
             select pgaadauth_create_principal_with_oid\(:'role', :'principal', 'service', false, false\)
             where not exists .*
             psql -X -v ON_ERROR_STOP=1 -v app_role=id-app -d execution_control -f .*/infra-bicep/app-role\.sql$
-            """, said.TrimEnd());
+            """, output.TrimEnd());
     }
 
     [Theory]
@@ -165,9 +165,9 @@ public sealed class ScriptTests : IDisposable
     {
         StandIn("az", $"if [ \"$3\" = parameter ]; then echo '{waiting}'; else echo \"az $*\"; fi");
 
-        var (code, said) = await RunAsync("infra-bicep/restart-database", ["group", "psql-1"]);
+        var (code, output) = await RunAsync("infra-bicep/restart-database", ["group", "psql-1"]);
 
-        Assert.Equal((0, expected), (code, said));
+        Assert.Equal((0, expected), (code, output));
     }
 
     [Fact]
@@ -180,12 +180,12 @@ public sealed class ScriptTests : IDisposable
 
         var (unsaid, refusal) = await RunAsync("infra-bicep/azd-hook", ["preprovision"],
             ("AZURE_SUBSCRIPTION_ID", "sub"), ("ALERT_EMAIL", ""));
-        var (code, said) = await RunAsync("infra-bicep/azd-hook", ["preprovision"],
+        var (code, output) = await RunAsync("infra-bicep/azd-hook", ["preprovision"],
             ("AZURE_SUBSCRIPTION_ID", "sub"), ("ALERT_EMAIL", "a@example.com"));
 
         Assert.Equal(1, unsaid);
         Assert.Contains("azd env set ALERT_EMAIL", refusal);
-        Assert.Equal((0, "azd env set DEVELOPER_ID 11-22\nazd env set DEVELOPER_NAME anna@example.com\n"), (code, said));
+        Assert.Equal((0, "azd env set DEVELOPER_ID 11-22\nazd env set DEVELOPER_NAME anna@example.com\n"), (code, output));
     }
 
     [Fact]
@@ -193,10 +193,10 @@ public sealed class ScriptTests : IDisposable
     {
         StandIn("az", "case \"$*\" in *'secret list'*) echo auth-signing-key ;; *'secret set'*) echo \"set $7\" ;; esac");
 
-        var (code, said) = await RunAsync("infra-bicep/azd-hook", ["postprovision"],
+        var (code, output) = await RunAsync("infra-bicep/azd-hook", ["postprovision"],
             ("AZURE_SUBSCRIPTION_ID", "sub"), ("AZURE_RESOURCE_GROUP", "group"), ("serverName", "psql-1"), ("vaultName", "kv-1"));
 
-        Assert.Equal((0, "set link-signing-keys\n"), (code, said));
+        Assert.Equal((0, "set link-signing-keys\n"), (code, output));
     }
 
     [Theory]
@@ -209,15 +209,15 @@ public sealed class ScriptTests : IDisposable
         StandIn("psql", "echo psql; [ \"${*: -2:1}\" = -f ] || cat >/dev/null");
         StandIn("../dev", $"echo \"dev $1 $2\"; {migration}");
 
-        var (code, said) = await RunAsync(Path.Combine(folder, "infra-bicep/azd-hook"), ["predeploy"],
+        var (code, output) = await RunAsync(Path.Combine(folder, "infra-bicep/azd-hook"), ["predeploy"],
             ("AZURE_SUBSCRIPTION_ID", "sub"), ("AZURE_RESOURCE_GROUP", "group"), ("MIGRATION_ADDRESS", "198.18.0.9"),
             ("serverName", "psql-1"), ("serverHost", "db.example.com"), ("DEVELOPER_NAME", "anna@example.com"), ("databaseName", "db"),
             ("appIdentityName", "id-app"), ("appIdentityPrincipalId", "1-2-3"));
 
         Assert.Equal(expected, code);
-        Assert.Contains(complaint, said);
+        Assert.Contains(complaint, output);
         var rest = expected == 0 ? "psql\npsql\n" : "azd-hook: .*\n";
-        Assert.Matches($"^az account set\naz resource create\ndev tool migrate\n{rest}az resource delete\n$", said);
+        Assert.Matches($"^az account set\naz resource create\ndev tool migrate\n{rest}az resource delete\n$", output);
     }
 
     [Fact]
@@ -227,10 +227,10 @@ public sealed class ScriptTests : IDisposable
         StandIn("npm", "echo \"npm $*\"");
         StandIn("azd", "echo \"azd $*\"");
 
-        var (code, said) = await RunAsync(Path.Combine(folder, "infra-bicep/azd-hook"), ["prepackage"]);
+        var (code, output) = await RunAsync(Path.Combine(folder, "infra-bicep/azd-hook"), ["prepackage"]);
 
-        Assert.True(code == 0, said);
-        Assert.Matches("^npm ci .*\nnpm run build .*\nazd env set ServiceBusExtension Official\n$", said);
+        Assert.True(code == 0, output);
+        Assert.Matches("^npm ci .*\nnpm run build .*\nazd env set ServiceBusExtension Official\n$", output);
     }
 
     private static object Seen(string? address, string? warning = null) => new { client_address = address, address_warning = warning };
@@ -306,8 +306,8 @@ public sealed class ScriptTests : IDisposable
         foreach (var (name, value) in environment)
             start.Environment[name] = value;
         using var process = Process.Start(start)!;
-        var said = await process.StandardOutput.ReadToEndAsync();
+        var output = await process.StandardOutput.ReadToEndAsync();
         await process.WaitForExitAsync();
-        return (process.ExitCode, said);
+        return (process.ExitCode, output);
     }
 }

@@ -209,7 +209,10 @@ public sealed partial class TemplateTests(Bicep bicep)
             new JsonSerializerOptions { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping })
             + string.Concat(Directory.EnumerateFiles(Bicep.Folder, "*", SearchOption.AllDirectories).Select(File.ReadAllText));
 
-        Assert.DoesNotMatch(@"(?i)\blist(Keys|Secrets|ConnectionStrings|AccountSas|ServiceSas|HostKeys)?\(|AccountKey=|SharedAccessKey|password\s*[:=]\s*'", text);
+        Assert.DoesNotMatch(
+            @"(?i)\blist(Keys|Secrets|ConnectionStrings|AccountSas|ServiceSas|HostKeys)?\(|AccountKey=|SharedAccessKey|"
+            + @"password\s*[:=]\s*'",
+            text);
         Assert.DoesNotMatch(@"(sk|rk)_(live|test)_\w|whsec_\w|smtps?://[^/']+:[^/']+@|eyJ[A-Za-z0-9_-]{10}|'[A-Za-z0-9+/]{40,}={0,2}'",
             text);
         Assert.DoesNotMatch("(?i)(key|secret|password|token|connectionstring)",
@@ -396,7 +399,8 @@ public sealed partial class TemplateTests(Bicep bicep)
         var workflow = Repository.Read(".github/workflows/deploy.yml");
 
         Assert.Matches(
-            @"dotnet publish src/LicenseFunctions -c Release -p:ServiceBusExtension=Official [^\n]*\n +\.github/check-package [^\n]*\n[^\n]*zip -qr",
+            @"dotnet publish src/LicenseFunctions -c Release -p:ServiceBusExtension=Official [^\n]*\n"
+            + @" +\.github/check-package [^\n]*\n[^\n]*zip -qr",
             workflow);
     }
 

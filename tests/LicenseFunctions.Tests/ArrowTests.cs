@@ -28,8 +28,8 @@ public sealed class ArrowTests
     private static readonly (string From, string To)[] AllowedTechnical =
     [
         ("Mail", "Database"), // the outbox is a table
-        ("Payments", "Database"), // so is the inbox of payment events
-        ("Payments", "Http"), // problems of the gateway are answered as they are everywhere
+        ("Payments", "Database"), // the inbox of payment events is a table
+        ("Payments", "Http"), // the gateway's problems are answered like all others
     ];
 
     private static readonly Types App = Types.InAssembly(typeof(SettingReader).Assembly);

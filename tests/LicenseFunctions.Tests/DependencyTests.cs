@@ -77,7 +77,7 @@ public sealed partial class DependencyTests
         from module in JsonDocument.Parse(Repository.Read("src/dashboard/package-lock.json")).RootElement.GetProperty("packages")
             .EnumerateObject()
         where module.Name.Length > 0 && !(module.Value.TryGetProperty("dev", out var dev) && dev.GetBoolean())
-        let license = module.Value.TryGetProperty("license", out var said) ? said.GetString()! : "?"
+        let license = module.Value.TryGetProperty("license", out var stated) ? stated.GetString()! : "?"
         let name = module.Name[(module.Name.LastIndexOf("node_modules/", StringComparison.Ordinal) + "node_modules/".Length)..]
         orderby name
         select new Dependency(name, license);
@@ -87,8 +87,8 @@ public sealed partial class DependencyTests
         var text = new StringBuilder("""
             # Dependencies
 
-            What is delivered, direct and transitive, with its license; DependencyTests keeps it true. Versions are pinned in Directory.Packages.props
-            and package-lock.json.
+            What is delivered, direct and transitive, with its license; DependencyTests keeps it true. Versions are pinned in
+            Directory.Packages.props and package-lock.json.
 
             """);
         foreach (var (title, all) in new[] { ("The function app and licensectl (NuGet)", packages), ("The pages (npm)", modules) })

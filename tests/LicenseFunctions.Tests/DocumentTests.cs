@@ -25,7 +25,7 @@ public sealed partial class DocumentTests
 
     private static readonly string[] NotOurs = ["node_modules", "bin", "obj", ".local", ".git"];
 
-    // The Functions host's own, which nothing of ours reads.
+    // Settings of the Functions host, which this code does not read.
     private static readonly string[] OfTheHost = ["FUNCTIONS_WORKER_RUNTIME", "AzureWebJobsStorage"];
 
     [Fact]

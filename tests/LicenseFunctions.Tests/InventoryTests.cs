@@ -72,9 +72,11 @@ public sealed class InventoryTests
         .Select(method => (Method: method, method.GetCustomAttribute<FunctionAttribute>()!.Name))
         .OrderBy(function => function.Name, StringComparer.Ordinal)
         .Select(function => $$"""
-              {"name": "{{function.Name}}", "entryPoint": "{{function.Method.DeclaringType!.FullName}}.{{function.Method.Name}}", "bindings": [
+              {"name": "{{function.Name}}", "entryPoint": "{{EntryPoint(function.Method)}}", "bindings": [
                 {{string.Join(",\n    ", Bindings(function.Method).Select(binding => binding.ToJsonString()))}}]}
             """));
+
+    private static string EntryPoint(MethodInfo method) => $"{method.DeclaringType!.FullName}.{method.Name}";
 
     private static IEnumerable<JsonObject> Bindings(MethodInfo method)
     {

@@ -6,7 +6,7 @@ namespace Licensing.Tests;
 public sealed class CardDeclinesTests
 {
     [Theory]
-    // The bank's advice wins over the code, both ways.
+    // The bank's advice overrides the code in both directions.
     [InlineData("do_not_try_again", "insufficient_funds", "card_declined", "hard")]
     [InlineData("confirm_card_data", "do_not_honor", "card_declined", "hard")]
     [InlineData("try_again_later", "expired_card", "expired_card", "soft")]
@@ -25,13 +25,13 @@ public sealed class CardDeclinesTests
     [InlineData(null, "revocation_of_all_authorizations", "card_declined", "hard")]
     [InlineData(null, "highest_risk_level", "card_declined", "hard")]
     [InlineData(null, "transaction_not_allowed", "card_declined", "hard")]
-    // What only another card mends.
+    // Declines that need another card.
     [InlineData(null, "expired_card", "expired_card", "hard")]
     [InlineData(null, null, "expired_card", "hard")]
     [InlineData(null, "invalid_account", "card_declined", "hard")]
     [InlineData(null, "restricted_card", "card_declined", "hard")]
     [InlineData(null, "stop_payment_order", "card_declined", "hard")]
-    // All others may pass another day.
+    // All others may succeed later.
     [InlineData(null, "insufficient_funds", "card_declined", "soft")]
     [InlineData(null, "do_not_honor", "card_declined", "soft")]
     [InlineData(null, "generic_decline", "card_declined", "soft")]
@@ -39,7 +39,7 @@ public sealed class CardDeclinesTests
     [InlineData(null, "issuer_not_available", "card_declined", "soft")]
     [InlineData(null, "a_code_of_next_year", "card_declined", "soft")]
     [InlineData(null, null, null, "soft")]
-    public void Sort_EachDecline_EndsWhereTheTableSays(string? advice, string? declineCode, string? code, string expected)
+    public void Classify_EachDecline_IsAsInTheTable(string? advice, string? declineCode, string? code, string expected)
     {
         var outcome = CardDeclines.Classify(advice, declineCode, code, "declined");
 
@@ -53,7 +53,7 @@ public sealed class CardDeclinesTests
     }
 
     [Fact]
-    public void Sort_WithoutADeclineCode_KeepsTheErrorCodeAsReason() =>
+    public void Classify_WithoutADeclineCode_KeepsTheErrorCodeAsReason() =>
         Assert.Equal(new ChargeOutcome.HardDeclined("expired_card", "Your card has expired."), CardDeclines.Classify(
             null, null, "expired_card", "Your card has expired."));
 }

@@ -46,7 +46,7 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
 
     public IEnumerable<Renewal> Renewals => rows.Values.Select(row => row.Renewal);
 
-    /// <summary>Accepts writes with an old fence: a test breaks the store on purpose.</summary>
+    /// <summary>Accepts writes with an old fence; a deliberate fault.</summary>
     public bool IgnoresFence { get; set; }
 
     /// <summary>Whether another booking holds the wallet's lock now.</summary>
@@ -102,9 +102,10 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
         Task.FromResult(rows.TryGetValue(renewalId, out var row) ? Facts(row) : null);
 
     public Task<RenewalFacts?> FindByIntentAsync(string provider, string intentId, CancellationToken cancellationToken) =>
-        Task.FromResult(rows.Values.FirstOrDefault(row => row.Renewal.IntentId == intentId && row.Renewal.Attempt!.Provider == provider) is { } row
-            ? Facts(row)
-            : null);
+        Task.FromResult(
+            rows.Values.FirstOrDefault(row => row.Renewal.IntentId == intentId && row.Renewal.Attempt!.Provider == provider) is { } row
+                ? Facts(row)
+                : null);
 
     public Task<Renewal?> FindByRequestAsync(RenewalRequestKey request, CancellationToken cancellationToken) =>
         Task.FromResult(requests.TryGetValue(request, out var id) ? rows[id].Renewal : null);
@@ -215,7 +216,7 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
 
     private static void Book(MemoryLicense license, RenewalPayment payment)
     {
-        // A period that was taken back as a whole is empty, and overlaps nothing.
+        // A fully refunded period is empty, so it overlaps no other.
         if (license.PaidPeriods.Exists(
             period => period.From < period.Until && payment.PaidFrom < period.Until && period.From < payment.PaidUntil))
             throw new InvalidOperationException("paid_periods_never_overlap");

@@ -1,6 +1,6 @@
 using Simulation;
 
-// xUnit's own entry point, and one command beside it.
+// xUnit's entry point, and the command simulate.
 return args is ["simulate", .. var arguments]
     ? Simulate.Run(arguments)
     : await Xunit.MicrosoftTestingPlatform.TestPlatformTestFramework.RunAsync(args, SelfRegisteredExtensions.AddSelfRegisteredExtensions);

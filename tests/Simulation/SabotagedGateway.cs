@@ -3,7 +3,7 @@ using Licensing.Renewals;
 
 namespace Simulation;
 
-/// <summary>A gateway used the way that loses money.</summary>
+/// <summary>A gateway with a deliberate fault that loses money.</summary>
 internal sealed class SabotagedGateway(ScheduleGateway inner, Sabotage sabotage) : IPaymentGateway
 {
     private int calls;

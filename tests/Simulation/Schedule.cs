@@ -7,27 +7,27 @@ using Microsoft.Extensions.Logging;
 
 namespace Simulation;
 
-/// <summary>Faults built in on purpose, to see that the simulation notices.</summary>
+/// <summary>Deliberate faults: the simulation must detect each of them.</summary>
 internal enum Sabotage
 {
     None,
 
-    /// <summary>A worker that lost its lease writes all the same.</summary>
+    /// <summary>A worker that lost its lease still writes.</summary>
     FenceIgnored,
 
     /// <summary>Every confirmation charges a new intent under a new key, as most renewal jobs do.</summary>
     IntentPerCall,
 
-    /// <summary>Cancelling is taken for granted.</summary>
+    /// <summary>An intent counts as canceled without a call to the gateway.</summary>
     CancelSkipped,
 
-    /// <summary>A lost answer is taken for a decline.</summary>
+    /// <summary>A lost answer counts as a decline.</summary>
     UnknownIsFailed,
 }
 
 /// <summary>
-/// One schedule: customers, workers and a gateway for some weeks, everything that happens drawn from the seed. The same seed
-/// is the same schedule, to the last step.
+/// One schedule: customers, workers and a gateway for some weeks. The seed determines every event, so the same seed gives the same
+/// steps.
 /// </summary>
 internal sealed class Schedule : ILogger<RunDueRenewals>
 {
@@ -48,8 +48,8 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
     private readonly PausingStore store;
     private readonly List<string> violations = [];
     private readonly List<string>? trace;
-    private readonly HashSet<Guid> steadfast = [];
-    private readonly Dictionary<Guid, decimal> broughtIn = [];
+    private readonly HashSet<Guid> reliable = [];
+    private readonly Dictionary<Guid, decimal> deposited = [];
     private readonly Dictionary<Scheduler.Strand, PaymentEvent> delivering = [];
     private readonly int workers;
     private DateTimeOffset lastExpiry;
@@ -74,7 +74,7 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
         for (var customers = random.Next(1, 4); customers > 0; customers--) AddCustomer();
     }
 
-    /// <returns>What was broken; empty for a schedule that kept every promise.</returns>
+    /// <returns>The violated rules; empty if there are none.</returns>
     public static IReadOnlyList<string> Run(int seed, Sabotage sabotage = Sabotage.None, List<string>? trace = null)
     {
         var schedule = new Schedule(seed, sabotage, trace);
@@ -82,7 +82,7 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
         {
             schedule.Disturb();
             schedule.Settle();
-            schedule.Judge();
+            schedule.Check();
         }
         catch (Exception thrown) when (thrown is not OutOfMemoryException)
         {
@@ -107,11 +107,11 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
             Card = random.Next(6) > 0 ? new SavedCard(NewId(), "stripe", "cus_1", card) : null,
         };
         memory.Licenses.Add(license.SubscriptionId, license);
-        broughtIn.Add(license.SubscriptionId, license.WalletUsd);
+        deposited.Add(license.SubscriptionId, license.WalletUsd);
         if (license.ExpiresAt > lastExpiry) lastExpiry = license.ExpiresAt!.Value;
         var pays = license.PriceUsd == 0 || (!policy.NeedsConsent(license.PriceUsd ?? 0, license.LastPaidUsd)
             && (license.WalletUsd >= license.PriceUsd || license.Card?.PaymentId == "pm_good"));
-        if (license.AutoRenew && license.PriceUsd is not null && pays && random.Next(2) == 0) steadfast.Add(license.SubscriptionId);
+        if (license.AutoRenew && license.PriceUsd is not null && pays && random.Next(2) == 0) reliable.Add(license.SubscriptionId);
     }
 
     private void Disturb()
@@ -149,11 +149,11 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
         }
     }
 
-    // Everything works again; what was promised must come true by itself. Half of the webhooks never come.
+    // Faults end, and every renewal must finish without help. Half of the webhooks never arrive.
     private void Settle()
     {
-        // Nobody looked for a week after the grace: that costs a license.
-        steadfast.RemoveWhere(id => memory.Renewals.All(renewal => renewal.SubscriptionId != id)
+        // No worker ran for a week after the grace, so the license is lost.
+        reliable.RemoveWhere(id => memory.Renewals.All(renewal => renewal.SubscriptionId != id)
             && memory.Licenses[id].ExpiresAt + policy.Grace + RenewalPolicy.CatchUp <= clock.Now);
         gateway.FaultRate = 0;
         memory.IsWalletLocked = () => false;
@@ -177,7 +177,7 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
         }
     }
 
-    // The next thing that is due, a lease that ends included.
+    // The next time at which something is due, or a lease ends.
     private DateTimeOffset NextMoment()
     {
         var next = DateTimeOffset.MaxValue;
@@ -186,15 +186,15 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
         return next;
     }
 
-    private void Judge()
+    private void Check()
     {
-        foreach (var license in memory.Licenses.Values) Judge(license);
-        foreach (var renewal in memory.Renewals) Judge(renewal);
+        foreach (var license in memory.Licenses.Values) Check(license);
+        foreach (var renewal in memory.Renewals) Check(renewal);
         foreach (var (subscription, action, reason) in memory.Audit)
             if (action == "renewal.paid_twice") violations.Add($"{subscription} paid twice: {reason}");
     }
 
-    private void Judge(Renewal renewal)
+    private void Check(Renewal renewal)
     {
         var charged = gateway.Charges.ContainsKey(renewal.RenewalId);
         var booked = renewal is { Status: RenewalStatus.Applied, PaidWith: PaidWith.Card };
@@ -204,7 +204,7 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
             violations.Add($"renewal {renewal.RenewalId} was due at {renewal.NextActionAt:u} and forgotten");
     }
 
-    private void Judge(MemoryLicense license)
+    private void Check(MemoryLicense license)
     {
         var applied = memory.Renewals
             .Where(renewal => renewal.SubscriptionId == license.SubscriptionId && renewal.Status is RenewalStatus.Applied).ToList();
@@ -212,17 +212,17 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
         var id = license.SubscriptionId;
         if (license.PaidPeriods.Count != applied.Count)
             violations.Add($"{id}: {license.PaidPeriods.Count} periods, {applied.Count} payments");
-        if (license.WalletUsd != broughtIn[id] - fromWallet) violations.Add($"{id}: the wallet does not balance");
+        if (license.WalletUsd != deposited[id] - fromWallet) violations.Add($"{id}: the wallet does not balance");
         if (license.Ledger.Sum() != -fromWallet) violations.Add($"{id}: the ledger does not balance");
         if (memory.History.Values.Count(row => row.Status == "success") < applied.Count)
             violations.Add($"{id}: a success is not in the history");
         if (license.ExpiresAt + policy.Grace <= clock.Now && license.IsTokenActive)
             violations.Add($"{id} expired at {license.ExpiresAt:u} and was forgotten");
-        if (steadfast.Contains(id) && applied.Count == 0)
+        if (reliable.Contains(id) && applied.Count == 0)
             violations.Add($"{id} could pay all the time and was not renewed");
     }
 
-    // Nobody is suspended while money may have moved.
+    // No license may be suspended while money may have moved.
     private void OnSuspended(MemoryLicense license)
     {
         Trace(() => $"suspended {license.SubscriptionId}");
@@ -258,7 +258,7 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
         }
     }
 
-    // A webhook whose handler died was not acknowledged: it comes again.
+    // A webhook whose handler died was not acknowledged, so it is delivered again.
     private void Crash(Scheduler.Strand strand)
     {
         Trace(() => $"{strand.Name} dies");
@@ -274,17 +274,17 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
     private void Deliver()
     {
         if (gateway.Events.Count == 0) return;
-        var place = random.Next(gateway.Events.Count);
-        var received = gateway.Events[place];
+        var index = random.Next(gateway.Events.Count);
+        var received = gateway.Events[index];
         var fate = random.Next(10);
-        if (fate > 1) gateway.Events.RemoveAt(place);
+        if (fate > 1) gateway.Events.RemoveAt(index);
         if (fate == 9) return;
         Trace(() => $"webhook {received.EventId} {received.Fact}");
         var strand = scheduler.Start("webhook", () => AcknowledgeAsync(received));
         if (!strand.Task!.IsCompleted) delivering[strand] = received;
     }
 
-    // What could not be settled is not acknowledged, and comes again.
+    // An event that could not be settled is not acknowledged, so it is delivered again.
     private async Task AcknowledgeAsync(PaymentEvent received)
     {
         try
@@ -301,9 +301,9 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
     private void Arrive()
     {
         if (gateway.Delayed.Count == 0) return;
-        var place = random.Next(gateway.Delayed.Count);
-        var call = gateway.Delayed[place];
-        gateway.Delayed.RemoveAt(place);
+        var index = random.Next(gateway.Delayed.Count);
+        var call = gateway.Delayed[index];
+        gateway.Delayed.RemoveAt(index);
         Trace(() => "a delayed call arrives");
         call();
     }
@@ -311,7 +311,7 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
     private void Act()
     {
         var license = memory.Licenses.Values.ElementAt(random.Next(memory.Licenses.Count));
-        if (steadfast.Contains(license.SubscriptionId)) return;
+        if (reliable.Contains(license.SubscriptionId)) return;
         var act = random.Next(13);
         Trace(() => $"{license.SubscriptionId} act {act}");
         switch (act)
@@ -328,7 +328,7 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
             case 2:
                 var amount = random.Next(10, 60);
                 license.WalletUsd += amount;
-                broughtIn[license.SubscriptionId] += amount;
+                deposited[license.SubscriptionId] += amount;
                 break;
             case 3:
                 license.IsHeldByOperator = !license.IsHeldByOperator;
@@ -347,7 +347,9 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
                 foreach (var intent in gateway.Intents.Values) gateway.Process(intent, random.Next(3) > 0);
                 break;
             case 8:
-                foreach (var intent in gateway.Intents.Values.Where(intent => intent.Request.SubscriptionId == license.SubscriptionId)) gateway.TakeBack(intent);
+                foreach (var intent in gateway.Intents.Values.Where(
+                    intent => intent.Request.SubscriptionId == license.SubscriptionId))
+                    gateway.TakeBack(intent);
                 break;
             case 9:
                 MoveExpiry(license);
@@ -368,14 +370,14 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
         }
     }
 
-    // The platform gives time, takes some back, or makes the license last for ever.
+    // The platform moves the expiry, or removes it.
     private void MoveExpiry(MemoryLicense license)
     {
         license.ExpiresAt = random.Next(10) == 0 ? null : license.ExpiresAt + TimeSpan.FromHours(random.Next(-20 * 24, 20 * 24));
         if (license.ExpiresAt > lastExpiry) lastExpiry = license.ExpiresAt.Value;
     }
 
-    // A person who looked at the provider's dashboard at this moment, and answers some time later.
+    // An operator checks the provider's dashboard now, and answers some time later.
     private void Decide(Renewal renewal)
     {
         var paid = gateway.Intents[renewal.IntentId!].State as ChargeOutcome.Succeeded;
@@ -405,7 +407,8 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
     {
         if (trace is null) return;
         var states = memory.Renewals.Select(renewal =>
-            $"[{renewal.Status} {renewal.IntentId} attempt {renewal.Attempts} {renewal.Attempt?.Status} next {renewal.NextActionAt:MM-dd HH:mm}]");
+            $"[{renewal.Status} {renewal.IntentId} attempt {renewal.Attempts} {renewal.Attempt?.Status} "
+            + $"next {renewal.NextActionAt:MM-dd HH:mm}]");
         trace.Add($"{clock.Now:MM-dd HH:mm:ss} {line()} {string.Join(' ', states)}");
     }
 

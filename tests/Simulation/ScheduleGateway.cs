@@ -4,8 +4,8 @@ using Licensing.Renewals;
 namespace Simulation;
 
 /// <summary>
-/// A gateway with Stripe's semantics: keys keep their first answer for 24 hours, a stored 500 included, and then charge
-/// again; an intent succeeds only once; webhooks of every change. Its faults come from the seed.
+/// A gateway with Stripe's semantics: a key keeps its first answer for 24 hours, also a 500, and charges again afterwards. An intent
+/// succeeds only once. Every change sends a webhook. The faults come from the seed.
 /// </summary>
 internal sealed class ScheduleGateway(Scheduler scheduler, ScheduleClock clock, Random random, Action<string> violation) : IPaymentGateway
 {
@@ -25,17 +25,17 @@ internal sealed class ScheduleGateway(Scheduler scheduler, ScheduleClock clock, 
 
     public TimeSpan IdempotencyKeyLifetime => TimeSpan.FromHours(23);
 
-    /// <summary>Per cent of calls that go wrong.</summary>
+    /// <summary>Percentage of calls that fail.</summary>
     public int FaultRate { get; set; }
 
-    /// <summary>Calls that time out and are carried out later, in any order.</summary>
+    /// <summary>Calls that time out and are executed later, in any order.</summary>
     public List<Action> Delayed { get; } = [];
 
     public List<PaymentEvent> Events { get; } = [];
 
     public Dictionary<string, Intent> Intents { get; } = [];
 
-    /// <summary>Charges by renewal: the truth that the machine is held against.</summary>
+    /// <summary>Number of charges of each renewal; the renewals must agree with it.</summary>
     public Dictionary<Guid, int> Charges { get; } = [];
 
     public Task<IntentSnapshot> CreateIntentAsync(ChargeRequest request, string idempotencyKey, CancellationToken cancellationToken) =>
@@ -62,7 +62,7 @@ internal sealed class ScheduleGateway(Scheduler scheduler, ScheduleClock clock, 
             return Show(intent);
         });
 
-    /// <summary>The customer at the bank's page.</summary>
+    /// <summary>The customer authenticates on the bank's page.</summary>
     public void Authenticate(Intent intent, bool passes)
     {
         if (intent.State is not ChargeOutcome.NeedsAuthentication) return;
@@ -70,7 +70,7 @@ internal sealed class ScheduleGateway(Scheduler scheduler, ScheduleClock clock, 
         else Become(intent, new ChargeOutcome.SoftDeclined("authentication_failed", ""));
     }
 
-    /// <summary>The bank decides on a payment that it took its time for.</summary>
+    /// <summary>The bank decides about a payment in processing.</summary>
     public void Process(Intent intent, bool pays)
     {
         if (intent.State is not ChargeOutcome.Processing) return;
@@ -78,21 +78,21 @@ internal sealed class ScheduleGateway(Scheduler scheduler, ScheduleClock clock, 
         else Become(intent, new ChargeOutcome.SoftDeclined("insufficient_funds", ""));
     }
 
-    /// <summary>The money goes back: a refund, in whole or in part, or the customer disputes the charge.</summary>
+    /// <summary>A full or partial refund, or a dispute.</summary>
     public void TakeBack(Intent intent)
     {
         if (intent.State is not ChargeOutcome.Succeeded paid) return;
         switch (random.Next(4))
         {
             case 0:
-                Tell(new PaymentFact.Refunded(intent.Id, paid.AmountMinor, paid.AmountMinor));
+                Emit(new PaymentFact.Refunded(intent.Id, paid.AmountMinor, paid.AmountMinor));
                 break;
             case 1:
-                Tell(new PaymentFact.Refunded(intent.Id, paid.AmountMinor, paid.AmountMinor / 2));
+                Emit(new PaymentFact.Refunded(intent.Id, paid.AmountMinor, paid.AmountMinor / 2));
                 break;
             default:
-                Tell(new PaymentFact.DisputeOpened(intent.Id, "fraudulent"));
-                Tell(new PaymentFact.DisputeClosed(intent.Id, Won: random.Next(2) == 0));
+                Emit(new PaymentFact.DisputeOpened(intent.Id, "fraudulent"));
+                Emit(new PaymentFact.DisputeClosed(intent.Id, Won: random.Next(2) == 0));
                 break;
         }
     }
@@ -179,10 +179,10 @@ internal sealed class ScheduleGateway(Scheduler scheduler, ScheduleClock clock, 
     private void Become(Intent intent, ChargeOutcome state)
     {
         intent.State = state;
-        Tell(new PaymentFact.IntentChanged(Show(intent), intent.Request.RenewalId));
+        Emit(new PaymentFact.IntentChanged(Show(intent), intent.Request.RenewalId));
     }
 
-    private void Tell(PaymentFact fact) => Events.Add(new PaymentEvent(Provider, $"evt_{++numbers}", fact.GetType().Name, clock.Now, fact));
+    private void Emit(PaymentFact fact) => Events.Add(new PaymentEvent(Provider, $"evt_{++numbers}", fact.GetType().Name, clock.Now, fact));
 
     private static IntentSnapshot Show(Intent intent) => new(intent.Id, intent.State);
 

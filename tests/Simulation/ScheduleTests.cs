@@ -6,7 +6,7 @@ namespace Simulation;
 public sealed class ScheduleTests
 {
     [Fact]
-    public void Schedules_TenThousand_KeepEveryPromise()
+    public void Schedules_TenThousand_ViolateNoRule()
     {
         var failing = Simulate.Failing(first: 1, schedules: 10_000);
 
@@ -18,13 +18,13 @@ public sealed class ScheduleTests
     [InlineData(nameof(Sabotage.IntentPerCall))]
     [InlineData(nameof(Sabotage.CancelSkipped))]
     [InlineData(nameof(Sabotage.UnknownIsFailed))]
-    public void Schedules_OfASabotagedMachine_AreCaught(string sabotage)
+    public void Schedules_WithADeliberateFault_ViolateARule(string sabotage)
     {
         Assert.NotEmpty(Simulate.Failing(first: 1, schedules: 3_000, Enum.Parse<Sabotage>(sabotage)));
     }
 
     [Fact]
-    public void Schedule_OfTheSameSeed_IsTheSameToTheLastStep()
+    public void Schedule_OfTheSameSeed_HasTheSameSteps()
     {
         foreach (var seed in Enumerable.Range(1, 50))
         {

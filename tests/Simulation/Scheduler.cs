@@ -3,9 +3,9 @@ using System.Runtime.CompilerServices;
 namespace Simulation;
 
 /// <summary>
-/// Runs asynchronous code on one thread, one continuation at a time, in the order that a seed says. Whatever awaits
-/// <see cref="Pause"/> stops there until its strand is resumed; a crashed strand is never resumed, no finally of it runs:
-/// a kill −9.
+/// Runs asynchronous code on one thread, one continuation at a time, in the order that a seed gives. Code that awaits
+/// <see cref="Pause"/> stops there until its strand is resumed. A crashed strand is never resumed, and none of its finally blocks run, as
+/// with kill −9.
 /// </summary>
 internal sealed class Scheduler
 {
@@ -35,7 +35,7 @@ internal sealed class Scheduler
 
     public PauseAwaiter Pause() => new(this);
 
-    // What a strand throws is a failure of the schedule, not of the strand.
+    // An exception of a strand fails the schedule.
     private void Run(Strand strand, Action part)
     {
         var before = running;
@@ -68,7 +68,7 @@ internal sealed class Scheduler
     }
 }
 
-/// <summary>A clock that moves when the schedule says so.</summary>
+/// <summary>A clock that the schedule sets.</summary>
 internal sealed class ScheduleClock(DateTimeOffset now) : TimeProvider
 {
     public DateTimeOffset Now { get; set; } = now;

@@ -3,7 +3,7 @@ using System.Globalization;
 
 namespace Simulation;
 
-/// <summary><c>./dev simulate [--schedules N] [--seed S]</c>: many schedules, or one again with all its steps.</summary>
+/// <summary><c>./dev simulate [--schedules N] [--seed S]</c>: runs many schedules, or repeats one and prints its steps.</summary>
 internal static class Simulate
 {
     public static int Run(string[] arguments)
@@ -14,7 +14,7 @@ internal static class Simulate
         return RunMany(first: seed ?? 1, schedules ?? 100_000);
     }
 
-    /// <returns>The seeds that broke a promise, with what they broke.</returns>
+    /// <returns>The seeds of the failed schedules, with the violated rules.</returns>
     public static IReadOnlyList<(int Seed, IReadOnlyList<string> Violations)> Failing(
         int first, int schedules, Sabotage sabotage = Sabotage.None)
     {
@@ -31,8 +31,9 @@ internal static class Simulate
         using var self = Process.GetCurrentProcess();
         var watch = Stopwatch.StartNew();
         var failing = Failing(first, schedules);
-        // The processor's time tells the same on a machine that others share.
-        Console.WriteLine($"{schedules} schedules from seed {first} in {watch.Elapsed.TotalSeconds:0.0} s ({self.TotalProcessorTime.TotalSeconds:0.0} s of processor time), "
+        // The processor time does not depend on the other programs of the machine.
+        Console.WriteLine($"{schedules} schedules from seed {first} in {watch.Elapsed.TotalSeconds:0.0} s "
+            + $"({self.TotalProcessorTime.TotalSeconds:0.0} s of processor time), "
             + $"{schedules / watch.Elapsed.TotalMinutes:0} a minute, {failing.Count} failed");
         foreach (var (seed, violations) in failing.Take(10)) Console.WriteLine($"  ./dev simulate --seed {seed}: {violations[0]}");
         return failing.Count == 0 ? 0 : 1;

@@ -178,7 +178,7 @@ public sealed class TimerTests(LeaseDatabase database) : IClassFixture<LeaseData
     public async Task AdminEndpoint_MiddlewareAnswers_FunctionIsNotRun()
     {
         var builder = Builder(Yearly);
-        builder.UseMiddleware<NobodyEnters>();
+        builder.UseMiddleware<RefuseEveryone>();
         await using var worker = await RunningWorker.StartAsync(builder);
 
         Assert.Equal(HttpStatusCode.Forbidden, await PostAsync(worker, "Tick"));
@@ -270,7 +270,7 @@ public sealed class TimerTests(LeaseDatabase database) : IClassFixture<LeaseData
             ticks.RunAsync(timer, cancellationToken);
     }
 
-    public sealed class NobodyEnters : IFunctionsWorkerMiddleware
+    public sealed class RefuseEveryone : IFunctionsWorkerMiddleware
     {
         public Task Invoke(FunctionContext context, FunctionExecutionDelegate next)
         {

@@ -102,19 +102,19 @@ const app = spawn('dotnet', ['LicenseFunctions.dll'], {
   env: { ...process.env, ...values, ServiceBus: '', ASPNETCORE_URLS: `http://127.0.0.1:${port}` },
   stdio: ['ignore', 'pipe', 'pipe'],
 });
-let said = '';
+let output = '';
 app.stderr.on('data', (text) => {
-  said += text;
+  output += text;
 });
 await check(
   'the app starts with these settings',
   () =>
     new Promise((resolve) => {
       app.stdout.on('data', (text) => {
-        said += text;
-        if (said.includes('listening on http')) resolve('');
+        output += text;
+        if (output.includes('listening on http')) resolve('');
       });
-      app.on('exit', () => resolve(said.slice(-600)));
+      app.on('exit', () => resolve(output.slice(-600)));
     }),
 );
 await check('the database answers and has the schema', async () => {

@@ -193,14 +193,14 @@ test('a license that lapsed is brought back on the page', async () => {
 });
 
 test('what a customer does most takes three clicks', async () => {
-  const done = async (as, clicks, told) => {
+  const done = async (as, clicks, message) => {
     const page = await open(browser, backend, { as, path: '/licenses' });
     for (const [role, name, where = 'main'] of clicks) {
       const shown = page.getByRole(where);
       // The switch itself is visually hidden. People click its label.
       await (role === 'switch' ? shown.getByText(name) : shown.getByRole(role, { name }).first()).click();
     }
-    await page.getByText(told).first().waitFor();
+    await page.getByText(message).first().waitFor();
     await close(page);
   };
   await done(
@@ -231,7 +231,7 @@ test('what a customer does most takes three clicks', async () => {
   );
 });
 
-test('a renewal that nobody knows the outcome of is told after a reload too; one that is too early can’t be asked for', async () => {
+test('a renewal with an unknown outcome is shown after a reload too; one that is too early can’t be requested', async () => {
   const page = await open(browser, backend, { as: people.mira, path: `/licenses/${licenses.mira}/renewals` });
   let status = 'unknown';
   await page.route('**/api/**/renewals', async (route) => {
@@ -273,7 +273,7 @@ test('while a payment is checked the page asks how it stands, under the key of t
   await close(page);
 });
 
-test('a session that ends is told, and signing in leads back', async () => {
+test('a session that ends is shown, and signing in leads back', async () => {
   const page = await open(browser, backend, { as: people.nora, path: `/licenses/${licenses.nora}/devices` });
   await page.route('**/api/**/devices', (route) => route.fulfill({ status: 401, json: { code: 'UNAUTHORIZED', detail: 'No.' } }));
   await page.getByRole('link', { name: 'Health' }).click();

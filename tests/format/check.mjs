@@ -14,6 +14,7 @@ const generated = [
 const files = execFileSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], { encoding: 'utf8' })
   .split('\0')
   .filter((file) => file && existsSync(file) && !generated.includes(file));
+const unchanged = 'sql/migrations/'; // statements of applied migrations stay as they are
 const linesOf = (file) => readFileSync(file, 'utf8').split('\n');
 const found = process.argv[2] === 'columns' ? files.flatMap(tooLong) : files.filter((file) => file.endsWith('.cs')).flatMap(unsorted);
 for (const line of found.slice(0, SHOWN)) console.log(line);
@@ -22,6 +23,7 @@ if (found.length > SHOWN)
 process.exitCode = found.length > 0 ? 1 : 0;
 
 function tooLong(file) {
+  if (file.startsWith(unchanged)) return [];
   const limit = columns[file.split('.').pop()] ?? Infinity;
   return linesOf(file).flatMap((line, index) => ([...line].length > limit ? [`${file}:${index + 1}: ${[...line].length} columns`] : []));
 }

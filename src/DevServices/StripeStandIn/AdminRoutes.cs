@@ -29,11 +29,18 @@ internal static class AdminRoutes
         admin.MapPost(
             "/faults", async (HttpRequest request) => { standIn.Faults.Add(await ReadAsync<Fault>(request)); return Results.NoContent(); });
         admin.MapDelete("/faults", () => { standIn.Faults.Clear(); return Results.NoContent(); });
-        admin.MapPut(
-            "/webhooks", async (HttpRequest request) => { standIn.Webhooks.Plan = await ReadAsync<WebhookPlan>(request); return Results.NoContent(); });
+        admin.MapPut("/webhooks", async (HttpRequest request) =>
+        {
+            standIn.Webhooks.Plan = await ReadAsync<WebhookPlan>(request);
+            return Results.NoContent();
+        });
         admin.MapPost("/events/{id}/deliver", async (string id, CancellationToken ct) => Results.Ok(
             new { status = (int)await standIn.Webhooks.DeliverAsync(id, ct) }));
-        admin.MapPut("/payment_methods/{id}/behaviour", async (string id, HttpRequest request) => { standIn.Behave(id, await ReadAsync<CardBehaviour>(request)); return Results.NoContent(); });
+        admin.MapPut("/payment_methods/{id}/behaviour", async (string id, HttpRequest request) =>
+        {
+            standIn.Behave(id, await ReadAsync<CardBehaviour>(request));
+            return Results.NoContent();
+        });
         admin.MapPost("/payment_methods/{id}/automatically_update", async (string id, HttpRequest request) =>
         {
             var update = await ReadAsync<CardUpdate>(request);
@@ -51,7 +58,11 @@ internal static class AdminRoutes
             var dispute = await ReadAsync<NewDispute>(request);
             return Results.Ok(new { id = standIn.Dispute(dispute.PaymentIntent, dispute.Reason) });
         });
-        admin.MapPost("/disputes/{id}/close", async (string id, HttpRequest request) => { standIn.CloseDispute(id, (await ReadAsync<Closing>(request)).Won); return Results.NoContent(); });
+        admin.MapPost("/disputes/{id}/close", async (string id, HttpRequest request) =>
+        {
+            standIn.CloseDispute(id, (await ReadAsync<Closing>(request)).Won);
+            return Results.NoContent();
+        });
         admin.MapGet("/stats", () => Results.Json(standIn.Stats(), Json));
     }
 

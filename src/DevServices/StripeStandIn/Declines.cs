@@ -12,12 +12,14 @@ public static class Declines
 
     private static readonly HashSet<string> Known =
     [
-        .. OwnCode, "approve_with_id", "call_issuer", "card_not_supported", "card_velocity_exceeded", "currency_not_supported", "do_not_honor", "do_not_try_again",
-        "duplicate_transaction", "fraudulent", "generic_decline", "highest_risk_level", "incorrect_pin", "insufficient_funds", "invalid_account",
-        "invalid_amount", "invalid_pin", "issuer_not_available", "lost_card", "merchant_blacklist", "mobile_device_authentication_required",
-        "new_account_information_available", "no_action_taken", "not_permitted", "offline_pin_required", "online_or_offline_pin_required", "pickup_card",
-        "pin_try_exceeded", "reenter_transaction", "restricted_card", "revocation_of_all_authorizations", "revocation_of_authorization", "security_violation",
-        "service_not_allowed", "stolen_card", "stop_payment_order", "testmode_decline", "transaction_not_allowed", "try_again_later", "withdrawal_count_limit_exceeded",
+        .. OwnCode, "approve_with_id", "call_issuer", "card_not_supported", "card_velocity_exceeded", "currency_not_supported",
+        "do_not_honor", "do_not_try_again", "duplicate_transaction", "fraudulent", "generic_decline", "highest_risk_level",
+        "incorrect_pin", "insufficient_funds", "invalid_account", "invalid_amount", "invalid_pin", "issuer_not_available", "lost_card",
+        "merchant_blacklist", "mobile_device_authentication_required", "new_account_information_available", "no_action_taken",
+        "not_permitted", "offline_pin_required", "online_or_offline_pin_required", "pickup_card", "pin_try_exceeded",
+        "reenter_transaction", "restricted_card", "revocation_of_all_authorizations", "revocation_of_authorization",
+        "security_violation", "service_not_allowed", "stolen_card", "stop_payment_order", "testmode_decline",
+        "transaction_not_allowed", "try_again_later", "withdrawal_count_limit_exceeded",
     ];
 
     public static bool IsKnown(string declineCode) => Known.Contains(declineCode);

@@ -43,8 +43,9 @@ public static class Endpoints
 
         new("payment_intents.create", "POST", "/v1/payment_intents",
             [
-                "amount", "currency", "customer", "description", "payment_method", "metadata", "automatic_payment_methods", "confirm", "off_session",
-                "error_on_requires_action", "receipt_email", "setup_future_usage", "statement_descriptor_suffix", "return_url",
+                "amount", "currency", "customer", "description", "payment_method", "metadata", "automatic_payment_methods", "confirm",
+                "off_session", "error_on_requires_action", "receipt_email", "setup_future_usage", "statement_descriptor_suffix",
+                "return_url",
             ], PaymentIntentRoutes.Create),
         new("payment_intents.list", "GET", "/v1/payment_intents", [.. Page, "customer"], PaymentIntentRoutes.List),
         new("payment_intents.retrieve", "GET", "/v1/payment_intents/{id}", ["client_secret"], PaymentIntentRoutes.Retrieve, Browser: true),

@@ -37,10 +37,11 @@ public enum FaultKind
 /// <param name="Match">An id or parameter value that the request must have; null = any request.</param>
 /// <param name="Times">For how many requests; null = until cleared.</param>
 public sealed record Fault(
-    FaultKind Kind, string On = "*", string? Match = null, int? Times = 1, int DelayMs = 0, string DeclineCode = "generic_decline", string? AdviceCode = null)
+    FaultKind Kind, string On = "*", string? Match = null, int? Times = 1, int DelayMs = 0,
+    string DeclineCode = "generic_decline", string? AdviceCode = null)
 {
     [JsonIgnore]
-    public bool ChangesTheBanksWord => Kind is FaultKind.Decline or FaultKind.Authenticate or FaultKind.Process;
+    public bool ChangesTheBanksAnswer => Kind is FaultKind.Decline or FaultKind.Authenticate or FaultKind.Process;
 }
 
 /// <summary>The scripted faults, used in the order in which they were added.</summary>

@@ -5,7 +5,8 @@ using Microsoft.AspNetCore.Http;
 namespace StripeStandIn;
 
 /// <summary>
-/// The parameters of one request in Stripe's encoding: <c>metadata[order]=1</c>, <c>types[0]=a</c> or <c>types[]=a</c>. All values are text.
+/// The parameters of one request in Stripe's encoding: <c>metadata[order]=1</c>, <c>types[0]=a</c> or <c>types[]=a</c>.
+/// All values are text.
 /// </summary>
 public sealed class FormBody
 {

@@ -19,7 +19,8 @@ public sealed class IdempotencyKeys(TimeProvider clock)
     }
 
     /// <summary>
-    /// The stored answer; null if the caller is the first and must execute the request, then call <see cref="Keep"/> or <see cref="Forget"/>.
+    /// The stored answer; null if the caller is the first and must execute the request, then call <see cref="Keep"/>
+    /// or <see cref="Forget"/>.
     /// </summary>
     /// <exception cref="StripeErrorException">Other parameters, another endpoint, or the first request is still running.</exception>
     public Answer? Begin(string key, string endpoint, string parameters)

@@ -57,7 +57,8 @@ internal static class PaymentIntentRoutes
         {
             throw Unexpected(intent,
                 $"You cannot cancel this PaymentIntent because it has a status of {intent.Status()}. Only a PaymentIntent with one of the "
-                + "following statuses may be canceled: requires_payment_method, requires_capture, requires_confirmation, requires_action, processing.");
+                + "following statuses may be canceled: requires_payment_method, requires_capture, requires_confirmation, "
+                + "requires_action, processing.");
         }
 
         intent["status"] = "canceled";
@@ -79,7 +80,7 @@ internal static class PaymentIntentRoutes
             Decline(account, intent, method, declineCode, advice: null);
     }
 
-    public static JsonObject AskTheCustomer() => new()
+    public static JsonObject NextAction() => new()
     {
         ["type"] = "use_stripe_sdk",
         ["use_stripe_sdk"] = new JsonObject { ["type"] = "three_d_secure_redirect", ["stripe_js"] = "" },
@@ -98,8 +99,8 @@ internal static class PaymentIntentRoutes
         }
 
         var method = account.PaymentMethod(call.Form.Text("payment_method") ?? intent.Text("payment_method") ?? throw Unexpected(intent,
-            "You cannot confirm this PaymentIntent because it's missing a payment method. You can either update the PaymentIntent with a payment method and then "
-            + "confirm it again, or confirm it again directly with a payment method or ConfirmationToken."));
+            "You cannot confirm this PaymentIntent because it's missing a payment method. You can either update the PaymentIntent "
+            + "with a payment method and then confirm it again, or confirm it again directly with a payment method or ConfirmationToken."));
         PaymentMethodRoutes.Usable(account, method, intent.Text("customer"));
         intent["payment_method"] = method.Id();
         intent["last_payment_error"] = null;
@@ -123,7 +124,7 @@ internal static class PaymentIntentRoutes
         if (authenticate)
         {
             intent["status"] = "requires_action";
-            intent["next_action"] = AskTheCustomer();
+            intent["next_action"] = NextAction();
             account.Emit("payment_intent.requires_action", intent);
         }
         else if (behaviour.Decline is { } declineCode)

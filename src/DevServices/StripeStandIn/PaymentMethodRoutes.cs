@@ -66,16 +66,18 @@ internal static class PaymentMethodRoutes
         {
             // Stripe's answer has neither a code nor a parameter here.
             throw StripeErrorException.Invalid(
-                "The provided PaymentMethod was previously used with a PaymentIntent without Customer attachment, shared with a connected account without "
-                + "Customer attachment, or was detached from a Customer. It may not be used again. To use a PaymentMethod multiple times, you must attach it "
-                + "to a Customer first.");
+                "The provided PaymentMethod was previously used with a PaymentIntent without Customer attachment, shared with a connected "
+                + "account without Customer attachment, or was detached from a Customer. It may not be used again. "
+                + "To use a PaymentMethod multiple times, you must attach it to a Customer first.");
         }
 
         if (method.Text("customer") is { } owner && owner != customerId)
         {
             throw StripeErrorException.Invalid(customerId is null
-                ? $"The PaymentMethod {method.Id()} belongs to the Customer {owner}. Please include the Customer in the `customer` parameter on the PaymentIntent."
-                : $"The PaymentMethod {method.Id()} does not belong to the Customer you supplied {customerId}. Please use this PaymentMethod with the Customer that it belongs to instead.",
+                ? $"The PaymentMethod {method.Id()} belongs to the Customer {owner}. "
+                    + "Please include the Customer in the `customer` parameter on the PaymentIntent."
+                : $"The PaymentMethod {method.Id()} does not belong to the Customer you supplied {customerId}. "
+                    + "Please use this PaymentMethod with the Customer that it belongs to instead.",
                 param: "payment_method");
         }
     }

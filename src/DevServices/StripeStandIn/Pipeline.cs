@@ -116,7 +116,7 @@ public sealed class Pipeline(
             {
                 using var _ = account.Requested(work.RequestId, work.Key);
                 var body = work.Endpoint.Run(new StripeCall(
-                    account, work.Form, work.Id, work.Path, work.Fault is { ChangesTheBanksWord: true } ? work.Fault : null));
+                    account, work.Form, work.Id, work.Path, work.Fault is { ChangesTheBanksAnswer: true } ? work.Fault : null));
                 return work.Fault?.Kind == FaultKind.ErrorAfter
                     ? throw StripeErrorException.Broken()
                     : new IdempotencyKeys.Answer(200, (JsonObject)body.DeepClone());
@@ -137,13 +137,20 @@ public sealed class Pipeline(
         if (given != options.PublishableKey)
             throw StripeErrorException.BadKey(given);
         if (!endpoint.Browser || secret is null || !secret.StartsWith($"{id}_secret_", StringComparison.Ordinal) || !Holds(id, secret))
-            throw new StripeErrorException(401, "invalid_request_error", "This API call cannot be made with a publishable API key. Please use a secret API key.", "secret_key_required") { Kept = false };
+        {
+            throw new StripeErrorException(401, "invalid_request_error",
+                "This API call cannot be made with a publishable API key. Please use a secret API key.", "secret_key_required")
+            { Kept = false };
+        }
     }
 
     private bool Holds(string id, string secret)
     {
         lock (account.Gate)
-            return (account.PaymentIntents.GetValueOrDefault(id) ?? account.SetupIntents.GetValueOrDefault(id))?.Text("client_secret") == secret;
+        {
+            var intent = account.PaymentIntents.GetValueOrDefault(id) ?? account.SetupIntents.GetValueOrDefault(id);
+            return intent?.Text("client_secret") == secret;
+        }
     }
 
     /// <summary>Bearer, or the user name of Basic; Stripe accepts both.</summary>

@@ -2,8 +2,8 @@ using Microsoft.Extensions.Configuration;
 using StripeStandIn;
 
 // StripeStandIn --urls http://127.0.0.1:12111 [--secret-key sk_test_…] [--publishable-key pk_test_…]
-//               [--webhook-url http://127.0.0.1:8080/api/v1/stripe/webhook --webhook-secret whsec_…] [--latency-ms 0] [--writes-per-second 0]
-//               [--state FILE] [--demo-customers true]
+//               [--webhook-url http://127.0.0.1:8080/api/v1/stripe/webhook --webhook-secret whsec_…] [--latency-ms 0]
+//               [--writes-per-second 0] [--state FILE] [--demo-customers true]
 var settings = new ConfigurationBuilder().AddCommandLine(args).Build();
 var defaults = new StandInOptions();
 await using var standIn = await StandIn.StartAsync(defaults with

@@ -55,7 +55,8 @@ internal static class SetupIntentRoutes
         {
             ["code"] = "setup_intent_authentication_failure",
             ["type"] = "invalid_request_error",
-            ["message"] = "The provided PaymentMethod has failed authentication. You can provide payment_method_data or a new PaymentMethod to attempt to fulfill this SetupIntent again.",
+            ["message"] = "The provided PaymentMethod has failed authentication. You can provide payment_method_data or a new "
+                + "PaymentMethod to attempt to fulfill this SetupIntent again.",
         };
         account.Emit("setup_intent.setup_failed", intent);
     }
@@ -65,7 +66,8 @@ internal static class SetupIntentRoutes
         var account = call.Account;
         if (intent.Status() is "succeeded" or "canceled")
             throw Unexpected(intent, $"You cannot confirm this SetupIntent because it has a status of {intent.Status()}.");
-        var method = account.PaymentMethod(call.Form.Text("payment_method") ?? intent.Text("payment_method") ?? throw StripeErrorException.MissingParameter("payment_method"));
+        var method = account.PaymentMethod(call.Form.Text("payment_method") ?? intent.Text("payment_method")
+            ?? throw StripeErrorException.MissingParameter("payment_method"));
         PaymentMethodRoutes.Usable(account, method, intent.Text("customer"));
         intent["payment_method"] = method.Id();
         var behaviour = account.Behaviours[method.Id()];
@@ -83,7 +85,7 @@ internal static class SetupIntentRoutes
         if (behaviour.Authentication != Authentication.Never)
         {
             intent["status"] = "requires_action";
-            intent["next_action"] = PaymentIntentRoutes.AskTheCustomer();
+            intent["next_action"] = PaymentIntentRoutes.NextAction();
             account.Emit("setup_intent.requires_action", intent);
             return intent;
         }

@@ -2,7 +2,9 @@ using System.Text.Json;
 
 namespace StripeStandIn;
 
-/// <summary>Keeps the account between two runs of the demo, because the demo's database has its ids. Idempotency keys are not kept.</summary>
+/// <summary>
+/// Keeps the account between two runs of the demo, because the demo's database has its ids. Idempotency keys are not kept.
+/// </summary>
 internal static class StateFile
 {
     public static void Load(Account account, string path)

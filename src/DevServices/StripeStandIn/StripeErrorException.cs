@@ -12,7 +12,9 @@ public sealed class StripeErrorException(int status, string type, string message
 
     public string? Code { get; } = code;
 
-    /// <summary>Whether Stripe stores this answer under the idempotency key; false if the request was refused before its execution.</summary>
+    /// <summary>
+    /// Whether Stripe stores this answer under the idempotency key; false if the request was refused before its execution.
+    /// </summary>
     public bool Kept { get; init; } = true;
 
     /// <summary>Further fields of the error: decline_code, charge, payment_intent …</summary>
@@ -54,7 +56,9 @@ public sealed class StripeErrorException(int status, string type, string message
         : new(401, "invalid_request_error", $"Invalid API Key provided: {Masked(key)}") { Kept = false };
 
     public static StripeErrorException TooMany() =>
-        new(429, "invalid_request_error", "Request rate limit exceeded. You can learn more about rate limits here https://docs.stripe.com/rate-limits.", "rate_limit") { Kept = false };
+        new(429, "invalid_request_error",
+            "Request rate limit exceeded. You can learn more about rate limits here https://docs.stripe.com/rate-limits.", "rate_limit")
+        { Kept = false };
 
     public static StripeErrorException Locked() =>
         new(429, "invalid_request_error",
@@ -64,14 +68,16 @@ public sealed class StripeErrorException(int status, string type, string message
 
     public static StripeErrorException KeyInUse(string key) =>
         new(409, "idempotency_error",
-            $"There is currently another in-progress request using this Idempotent Key (that probably means you submitted twice, and the other "
-            + $"request is still going through): {key}. Please try your request again after a bit, or use a different idempotency key.",
+            "There is currently another in-progress request using this Idempotent Key (that probably means you submitted twice, "
+            + $"and the other request is still going through): {key}. "
+            + "Please try your request again after a bit, or use a different idempotency key.",
             "idempotency_key_in_use")
         { Kept = false };
 
     public static StripeErrorException OtherParameters(string key) =>
         new(400, "idempotency_error",
-            $"Keys for idempotent requests can only be used with the same parameters they were first used with. Try using a key other than '{key}' if you meant to execute a different request.")
+            "Keys for idempotent requests can only be used with the same parameters they were first used with. "
+            + $"Try using a key other than '{key}' if you meant to execute a different request.")
         { Kept = false };
 
     public static StripeErrorException OtherEndpoint(string key, string first, string now) =>

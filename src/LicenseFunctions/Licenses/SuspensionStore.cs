@@ -235,7 +235,7 @@ public sealed class SuspensionStore(LicenseDatabase database, LicenseInvalidatio
 
     /// <summary>
     /// Closes the open suspensions for these causes. When none is left open, it restores the deactivated tokens, except replaced ones, and
-    /// the subscription's state, unless somebody else has suspended it in the meantime.
+    /// the subscription's state, unless another party has suspended it in the meantime.
     /// </summary>
     public async Task<ReinstatementResult> ReinstateAsync(
         NpgsqlConnection connection, Reinstatement reinstatement, CancellationToken cancellationToken)

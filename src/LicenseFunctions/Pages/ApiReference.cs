@@ -77,7 +77,8 @@ public sealed class ApiReference
         if (parameters.Count > 0)
         {
             yield return Table("Parameters", ["name", "in", "type", "required"], parameters.Select(parameter => new JsonArray(
-                parameter!["name"]!.DeepClone(), parameter["in"]!.DeepClone(), TypeOf(parameter["schema"]!), (bool)parameter["required"]! ? "yes" : "no")));
+                parameter!["name"]!.DeepClone(), parameter["in"]!.DeepClone(), TypeOf(parameter["schema"]!),
+                (bool)parameter["required"]! ? "yes" : "no")));
         }
 
         if (operation["requestBody"]?["content"]?["application/json"]?["schema"] is { } body)

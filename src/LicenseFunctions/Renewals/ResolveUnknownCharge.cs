@@ -9,7 +9,7 @@ namespace LicenseFunctions.Renewals;
 /// <param name="Reason">What the operator looked at, for the audit log; 1 to 500 characters.</param>
 public sealed record RenewalDecision(bool Paid, string Reason, string? TransactionId = null);
 
-/// <summary>An operator decides a charge whose outcome the provider doesn't tell.</summary>
+/// <summary>An operator decides a charge whose outcome the provider doesn't report.</summary>
 public sealed class ResolveUnknownCharge(IRenewalStore store, RenewalPolicy policy, TimeProvider clock)
 {
     private static readonly Refusal NotFound = new(RefusalKind.NotFound, "RENEWAL_NOT_FOUND", "There is no such renewal.", "renewal_id");

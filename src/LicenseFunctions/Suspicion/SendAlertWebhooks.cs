@@ -44,7 +44,7 @@ public sealed class SendAlertWebhooks(OutboxStore outbox, SuspicionSettings sett
         {
             Content = new StringContent(call.Payload, Encoding.UTF8, MediaTypeNames.Application.Json),
         };
-        // The first version spelled the names X-Licence-…; receivers that read those must go on working.
+        // The first version sent the headers X-Licence-…; receivers that read those must still work.
         foreach (var spelling in (string[])["License", "Licence"])
         {
             request.Headers.Add($"X-{spelling}-Signature", signature);

@@ -376,7 +376,7 @@ public sealed class SuspicionStore(LicenseDatabase database)
         """;
 
     /// <summary>
-    /// Enqueues one mail and one webhook call for all alerts since the last ones, whoever raised them. Alerts of severity LOW are on the
+    /// Enqueues one mail and one webhook call for all alerts since the last ones, from every source. Alerts of severity LOW are on the
     /// page only.
     /// </summary>
     /// <param name="pause">The least time between two messages, so that many alerts make one mail.</param>

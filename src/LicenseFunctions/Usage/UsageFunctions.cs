@@ -14,7 +14,7 @@ public sealed class UsageFunctions(IngestQueuedUsage queued, PostUsage post)
         queued.RunAsync(messages, cancellationToken);
 
     // One message per run: the Functions host can't bind a body that is neither data nor text, and such a message would fail its whole
-    // batch at each delivery. A dead-letter queue has no dead-letter queue of its own.
+    // batch at each delivery. A dead-letter queue has no further dead-letter queue.
     [Function("DrainDeadLetters")]
     public Task DrainDeadLetters(
         [ServiceBusTrigger("%USAGE_QUEUE%/$deadletterqueue", Connection = "ServiceBus", IsBatched = false)] string message,

@@ -30,7 +30,7 @@ public static class RenewalRequests
         : null;
 
     /// <summary>
-    /// An operator decides a charge whose outcome the provider doesn't tell. Paid (with the charge's id as evidence) books it. Not paid
+    /// An operator decides a charge whose outcome the provider doesn't report. Paid (with the charge's id as evidence) books it. Not paid
     /// lets the renewal continue on the same intent, which can still succeed only once.
     /// </summary>
     /// <param name="facts">The renewal and everything a decision needs.</param>

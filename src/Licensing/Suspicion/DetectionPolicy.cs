@@ -57,7 +57,7 @@ public sealed record DetectionPolicy
     public TimeSpan SpeedClockError { get; init; } = TimeSpan.FromSeconds(60);
 
     /// <summary>
-    /// Accuracy radius in km of a location that has none of its own. Free city databases are right within 50 km in three of four cases.
+    /// Accuracy radius in km of a location without a stated one. Free city databases are right within 50 km in three of four cases.
     /// </summary>
     [JsonPropertyName("place_radius_km"), Number(0, 5_000)]
     public double LocationRadiusKm { get; init; } = 50;

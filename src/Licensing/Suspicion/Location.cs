@@ -12,7 +12,7 @@ public sealed record Location(string? Country, string? City, double? Latitude, d
     /// <summary>
     /// The least possible distance in km: great circle less both radii, at least 0; null when a coordinate is missing.
     /// </summary>
-    /// <param name="defaultRadiusKm">Used for a location without a radius of its own.</param>
+    /// <param name="defaultRadiusKm">Used for a location without a stated radius.</param>
     public static double? LeastKm(Location? a, Location? b, double defaultRadiusKm)
     {
         if (a?.Latitude is not { } latA || a.Longitude is not { } lonA || b?.Latitude is not { } latB || b.Longitude is not { } lonB)

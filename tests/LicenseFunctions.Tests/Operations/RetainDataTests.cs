@@ -59,7 +59,10 @@ public sealed class RetainDataTests(PostgresFixture postgres)
         Assert.Equal(["new"], await scene.Database.QueryAllAsync<string>("select idempotency_key from renewal_requests"));
         Assert.Equal(["new"], await scene.Database.QueryAllAsync<string>("select event_id from payment_events where body is not null"));
         Assert.Equal(["203.0.113.0/24", "203.0.113.78"], await scene.Database.QueryAllAsync<string>(
-            "select case when masklen(ip_address) = 32 then host(ip_address) else ip_address::text end from license_devices order by slot"));
+            """
+            select case when masklen(ip_address) = 32 then host(ip_address) else ip_address::text end
+            from license_devices order by slot
+            """));
         Assert.Equal(["203.0.113.78/32"], await scene.Database.QueryAllAsync<string>("select network::text from license_device_networks"));
     }
 }

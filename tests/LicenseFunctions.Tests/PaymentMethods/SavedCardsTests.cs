@@ -8,7 +8,7 @@ using Xunit;
 
 namespace LicenseFunctions.Tests.PaymentMethods;
 
-/// <summary>Cards are saved by Stripe and the browser; what is known of them here comes from events, in any order.</summary>
+/// <summary>The browser saves cards at Stripe. This code base learns of them from events, which arrive in any order.</summary>
 public sealed class SavedCardsTests(PostgresFixture postgres) : IAsyncLifetime
 {
     private TestDatabase database = null!;
@@ -65,7 +65,7 @@ public sealed class SavedCardsTests(PostgresFixture postgres) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task StartSetup_OfNobodyHere_IsRefused() =>
+    public async Task StartSetup_OfAnUnknownUser_IsRefused() =>
         Assert.Equal("USER_NOT_FOUND", (await new StartCardSetup(store, stripe.Cards).RunAsync(Guid.NewGuid(), Cancel)).Refusal?.Code);
 
     [Fact]
@@ -92,7 +92,7 @@ public sealed class SavedCardsTests(PostgresFixture postgres) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Apply_TheSavingOfACardThatIsGoneMeanwhile_NeverBringsItBack()
+    public async Task Apply_SavingACardThatWasDetachedMeanwhile_DoesNotRestoreIt()
     {
         await BeginSetupAsync("pm_card_visa");
         var early = await stripe.LatestAsync("setup_intent.succeeded");
@@ -100,7 +100,7 @@ public sealed class SavedCardsTests(PostgresFixture postgres) : IAsyncLifetime
         await stripe.Cards.DetachAsync(paymentId, Cancel);
         var late = await stripe.LatestAsync("setup_intent.succeeded");
 
-        // Read before the card went, applied after: the order of the events themselves doesn't matter.
+        // The event is read before the card is detached, and applied after it. The order of the events doesn't matter.
         await store.ApplyAsync(early with { EventId = "evt_early" }, Cancel);
         await store.ApplyAsync(await stripe.LatestAsync("payment_method.detached"), Cancel);
         await store.ApplyAsync(early with { EventId = "evt_again" }, Cancel);
@@ -156,7 +156,7 @@ public sealed class SavedCardsTests(PostgresFixture postgres) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Remove_TheDefault_TakesItOffAtStripe_AndTheOtherCardTakesItsPlace()
+    public async Task Remove_TheDefault_DetachesItAtStripe_AndMakesTheOtherCardTheDefault()
     {
         await SaveCardAsync("pm_card_visa");
         await SaveCardAsync("pm_card_mastercard");

@@ -7,7 +7,9 @@ using Xunit;
 
 namespace LicenseFunctions.Tests.Renewals;
 
-/// <summary>The backend in a process of its own, Stripe's stand-in beside it, HTTP between them both ways. Webhooks come when a test sends them.</summary>
+/// <summary>
+/// The backend runs in a separate process, Stripe's stand-in in the test's. Both call each other over HTTP. A test triggers each webhook.
+/// </summary>
 public sealed class PaymentStoryTests(PostgresFixture postgres) : IAsyncLifetime
 {
     private TestDatabase database = null!;
@@ -42,7 +44,7 @@ public sealed class PaymentStoryTests(PostgresFixture postgres) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task ACardSavedInTheBrowser_PaysTheRenewal_Once_HoweverOftenIsAskedAndTold()
+    public async Task ACardSavedInTheBrowser_PaysTheRenewalOnce_DespiteRepeatedRequestsAndEvents()
     {
         await SaveCardAsync("pm_card_visa");
 
@@ -58,7 +60,7 @@ public sealed class PaymentStoryTests(PostgresFixture postgres) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task AChargeWhoseAnswersWereLost_IsPending_UntilTheWebhookTells()
+    public async Task AChargeWhoseAnswersWereLost_IsPending_UntilTheWebhookArrives()
     {
         await SaveCardAsync("pm_card_visa");
         stripe.Faults.Add(new Fault(FaultKind.ErrorAfter, "payment_intents.confirm"));
@@ -102,7 +104,7 @@ public sealed class PaymentStoryTests(PostgresFixture postgres) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task AFirstCard_PaysAtOnceWhatWaitedForOne()
+    public async Task AFirstCard_PaysTheWaitingRenewalAtOnce()
     {
         var (status, _, _) = await app.PostAsync($"/api/v1/licenses/{license}/renew", Owner);
         Assert.Equal((402, false), (status, await IsDueAsync()));
@@ -115,7 +117,7 @@ public sealed class PaymentStoryTests(PostgresFixture postgres) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task ACardThatItsBankRenewed_PaysAtOnceWhatItDeclined()
+    public async Task ACardThatItsBankRenewed_PaysTheDeclinedRenewalAtOnce()
     {
         await SaveCardAsync("pm_card_visa");
         var (_, method) = await DefaultCardAsync();
@@ -161,7 +163,7 @@ public sealed class PaymentStoryTests(PostgresFixture postgres) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task ARefund_EndsThePaidPeriod_AlsoWhenItIsToldTwiceAndBeforeTheSuccess()
+    public async Task ARefund_EndsThePaidPeriod_AlsoWhenItArrivesTwiceAndBeforeTheSuccess()
     {
         await SaveCardAsync("pm_card_visa");
         stripe.Faults.Add(new Fault(FaultKind.ErrorAfter, "payment_intents.confirm"));
@@ -178,7 +180,7 @@ public sealed class PaymentStoryTests(PostgresFixture postgres) : IAsyncLifetime
         Assert.Equal(HttpStatusCode.OK, await DeliverAsync(refunded));
 
         Assert.Equal(1, await database.QueryAsync<int>("select count(*)::int from audit_log where action = 'renewal.refunded'"));
-        // What was paid before this period stays paid.
+        // Earlier periods stay paid.
         Assert.InRange(await ExpiryAsync(), before, before.AddMinutes(1));
         Assert.Equal(["refunded"], await EndingsAsync());
     }
@@ -204,7 +206,7 @@ public sealed class PaymentStoryTests(PostgresFixture postgres) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task ACardRemovedAtStripe_IsGoneHere_AndTheOwnersOtherRoutesKeepStrangersOut()
+    public async Task ACardRemovedAtStripe_IsRemovedHere_AndOtherUsersAreRefused()
     {
         await SaveCardAsync("pm_card_visa");
         var id = (string)(await CardsAsync())[0]!["payment_method_id"]!;
@@ -278,7 +280,7 @@ public sealed class PaymentStoryTests(PostgresFixture postgres) : IAsyncLifetime
     private Task<HttpStatusCode> DeliverAsync(string eventId) =>
         stripe.Webhooks.DeliverAsync(eventId, TestContext.Current.CancellationToken);
 
-    /// <summary>Every event so far, the newest first: Stripe promises no order.</summary>
+    /// <summary>All events so far, newest first, because Stripe guarantees no order.</summary>
     private async Task DeliverAllAsync()
     {
         foreach (var id in stripe.Account.Events.Select(made => made.Id()).Reverse().ToList())

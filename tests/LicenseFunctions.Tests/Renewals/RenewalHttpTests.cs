@@ -80,7 +80,7 @@ public sealed class RenewalHttpTests(RenewalSite site) : IClassFixture<RenewalSi
     }
 
     [Fact]
-    public async Task Renew_ADeclinedCard_Answers402AndTheSameKeyTriesNothingMore()
+    public async Task Renew_ADeclinedCard_Answers402AndTheSameKeyDoesNotRetry()
     {
         var license = await AddAsync("pm_card_visa_chargeDeclinedInsufficientFunds");
 
@@ -104,7 +104,7 @@ public sealed class RenewalHttpTests(RenewalSite site) : IClassFixture<RenewalSi
         Assert.Equal(1, Charges(license, "succeeded"));
         Assert.Equal("unknown", (string?)(await UnknownAsync(license))["status"]);
 
-        // "Renew" again only asks again; the key answers its stored 500, the intent itself knows better.
+        // A second renewal only looks the charge up: the key returns its stored 500, but the intent is paid.
         Assert.Equal(200, (await RenewAsync(license)).Status);
         Assert.Equal(1, Charges(license, "succeeded"));
     }
@@ -146,14 +146,15 @@ public sealed class RenewalHttpTests(RenewalSite site) : IClassFixture<RenewalSi
     }
 
     [Fact]
-    public async Task Renew_AfterTheGrace_BringsTheLicenseBackFromThePayment()
+    public async Task Renew_AfterTheGrace_ReactivatesTheLicenseFromThePayment()
     {
         var license = await AddAsync("pm_card_visa", days: -20);
         await RunAsync("RunRenewals");
         Assert.False((await site.World.ReadAsync(license)).IsActive);
         var (_, way, _) = await app.GetAsync($"/api/v1/licenses/{license}/renewals", await OwnerAsync(license));
         Assert.Equal((now.AddDays(-20), 49.99m, "card", null, null), (
-            (DateTimeOffset?)way!["expires_at"], (decimal?)way["amount_usd"], (string?)way["pays_with"], (string?)way["obstacle"], (string?)way["next_renewal_at"]));
+            (DateTimeOffset?)way!["expires_at"], (decimal?)way["amount_usd"], (string?)way["pays_with"],
+            (string?)way["obstacle"], (string?)way["next_renewal_at"]));
         Assert.Equal("Expired - grace period ended",
             await database.QueryAsync<string>(
                 "select revoked_reason from license_tokens where subscription_id = @license", new { license }));
@@ -216,7 +217,12 @@ public sealed class RenewalHttpTests(RenewalSite site) : IClassFixture<RenewalSi
         await RunAsync("RunRenewals");
 
         Assert.Equal(0, Charges(license));
-        Assert.Equal(1, await database.QueryAsync<int>("select count(*)::int from audit_log where action = 'license.auto_renew_switched' and subscription_id = @license", new { license }));
+        Assert.Equal(1, await database.QueryAsync<int>(
+            """
+            select count(*)::int from audit_log
+            where action = 'license.auto_renew_switched' and subscription_id = @license
+            """,
+            new { license }));
     }
 
     [Fact]
@@ -226,8 +232,10 @@ public sealed class RenewalHttpTests(RenewalSite site) : IClassFixture<RenewalSi
         await database.ExecuteAsync(
             """
             insert into license_renewal_history (subscription_id, renewal_type, amount_usd, status, failure_reason, attempted_at)
-            values (@paid, 'auto', 1, 'failed', 'a_reason_of_this_test', now() - interval '3 days'), (@paid, 'auto', 1, 'failed', 'a_reason_of_this_test', now() - interval '2 days'),
-                   (@paid, 'auto', 1, 'success', null, now() - interval '1 day'), (@unpaid, 'auto', 1, 'failed', 'a_reason_of_this_test', now()),
+            values (@paid, 'auto', 1, 'failed', 'a_reason_of_this_test', now() - interval '3 days'),
+                   (@paid, 'auto', 1, 'failed', 'a_reason_of_this_test', now() - interval '2 days'),
+                   (@paid, 'auto', 1, 'success', null, now() - interval '1 day'),
+                   (@unpaid, 'auto', 1, 'failed', 'a_reason_of_this_test', now()),
                    (@unpaid, 'auto', 1, 'failed', 'a_reason_of_this_test', now() - interval '8 days')
             """,
             new { paid, unpaid });
@@ -240,7 +248,7 @@ public sealed class RenewalHttpTests(RenewalSite site) : IClassFixture<RenewalSi
     }
 
     [Fact]
-    public async Task Preview_SaysWhoWillLikelyFailAndWhy()
+    public async Task Preview_ShowsLikelyFailuresWithTheirReasons()
     {
         var well = await AddAsync("pm_card_visa");
         var poor = await site.World.AddAsync(new LicenseSeed { ExpiresAt = now.AddDays(2) });
@@ -291,7 +299,10 @@ public sealed class RenewalHttpTests(RenewalSite site) : IClassFixture<RenewalSi
         var license = await site.World.AddAsync(new LicenseSeed { ExpiresAt = now.AddDays(2), WalletUsd = 100 });
         await OpenAsync(license, 49.99m, accepted: false);
         await database.ExecuteAsync(
-            "update master_pricing p set is_active = false from subscriptions s where s.master_id = p.master_id and s.subscription_id = @license",
+            """
+            update master_pricing p set is_active = false
+            from subscriptions s where s.master_id = p.master_id and s.subscription_id = @license
+            """,
             new { license });
 
         var previewed = await PreviewAsync(license);
@@ -356,15 +367,20 @@ public sealed class RenewalHttpTests(RenewalSite site) : IClassFixture<RenewalSi
         await database.ExecuteAsync(
             """
             update license_tokens set expires_at = now() + interval '1 day' where subscription_id = @license;
-            update renewals set paid_until = now() + interval '1 day', paid_from = now() - interval '29 days', period_start = now() - interval '29 days'
+            update renewals set paid_until = now() + interval '1 day', paid_from = now() - interval '29 days',
+                   period_start = now() - interval '29 days'
             where subscription_id = @license;
-            update master_pricing p set monthly_fee_usd = 59.99 from subscriptions s where s.master_id = p.master_id and s.subscription_id = @license
+            update master_pricing p set monthly_fee_usd = 59.99
+            from subscriptions s where s.master_id = p.master_id and s.subscription_id = @license
             """,
             new { license });
         await RunAsync("RunRenewals");
         Assert.Equal(1, Charges(license, "succeeded"));
         var link = await database.QueryAsync<string>(
-            "select payload -> 'model' ->> 'link' from outbox where payload ->> 'template' = 'price_consent' and payload -> 'model' ->> 'subscription_id' = @license::text",
+            """
+            select payload -> 'model' ->> 'link' from outbox
+            where payload ->> 'template' = 'price_consent' and payload -> 'model' ->> 'subscription_id' = @license::text
+            """,
             new { license });
 
         var token = link[(link.IndexOf('#', StringComparison.Ordinal) + 1)..];
@@ -402,7 +418,10 @@ public sealed class RenewalHttpTests(RenewalSite site) : IClassFixture<RenewalSi
         await RunAsync("WarnExpiring");
 
         var mails = await database.QueryAllAsync<string>(
-            "select payload -> 'model' ->> 'subscription_id' from outbox where payload ->> 'template' in ('expiring', 'in_grace') and payload -> 'model' ->> 'subscription_id' = any(@licenses)",
+            """
+            select payload -> 'model' ->> 'subscription_id' from outbox
+            where payload ->> 'template' in ('expiring', 'in_grace') and payload -> 'model' ->> 'subscription_id' = any(@licenses)
+            """,
             new { licenses = new[] { well.ToString(), doomed.ToString(), late.ToString(), open.ToString() } });
         Assert.Equal(new[] { doomed.ToString(), late.ToString() }.Order(), mails.Order());
     }
@@ -433,7 +452,7 @@ public sealed class RenewalHttpTests(RenewalSite site) : IClassFixture<RenewalSi
         (await OperatorAsync("/api/v1/renewals/preview?days=7"))["renewals"]!.AsArray()
         .Single(row => (string?)row!["subscription_id"] == license.ToString())!;
 
-    // As the timer opens it, for later: the manual renewal makes it due.
+    // A renewal as the timer opens it, not due yet. The manual renewal makes it due.
     private Task<int> OpenAsync(Guid license, decimal amountUsd, bool accepted) => database.ExecuteAsync(
         """
         insert into renewals (subscription_id, user_id, period_start, renewal_type, status, amount_usd, price_accepted, gives_up_at)
@@ -446,7 +465,8 @@ public sealed class RenewalHttpTests(RenewalSite site) : IClassFixture<RenewalSi
 
     private Task<int> PayEarlierAsync(Guid license, decimal amountUsd) => database.ExecuteAsync(
         """
-        insert into renewals (subscription_id, user_id, period_start, renewal_type, status, amount_usd, paid_with, paid_from, paid_until, gives_up_at)
+        insert into renewals (
+            subscription_id, user_id, period_start, renewal_type, status, amount_usd, paid_with, paid_from, paid_until, gives_up_at)
         select s.subscription_id, s.subscriber_id, t.expires_at - interval '30 days', 'auto', 'applied', @amountUsd, 'wallet',
                t.expires_at - interval '30 days', t.expires_at, t.expires_at
         from subscriptions s
@@ -473,8 +493,10 @@ public sealed class RenewalHttpTests(RenewalSite site) : IClassFixture<RenewalSi
     {
         lock (stripe.Account.Gate)
         {
-            return stripe.Account.Charges.Values.Count(charge => (status is null || (string?)charge["status"] == status)
-                && (string?)stripe.Account.PaymentIntents[(string)charge["payment_intent"]!]["metadata"]!["subscription_id"] == license.ToString());
+            return stripe.Account.Charges.Values
+                .Where(charge => status is null || (string?)charge["status"] == status)
+                .Select(charge => stripe.Account.PaymentIntents[(string)charge["payment_intent"]!])
+                .Count(intent => (string?)intent["metadata"]!["subscription_id"] == license.ToString());
         }
     }
 }

@@ -20,7 +20,8 @@ public sealed class RenewalRulesTests(PostgresFixture postgres)
                 new { word = EnumWords.Of(status) });
 
             Assert.Equal(
-                $"{EnumWords.Of(status)} {Letter(status.IsChargeOpen())} {Letter(status.IsAwaitingProvider())} {Letter(status.IsFinal())}", sql);
+                $"{EnumWords.Of(status)} {Letter(status.IsChargeOpen())} {Letter(status.IsAwaitingProvider())} {Letter(status.IsFinal())}",
+                sql);
         }
     }
 

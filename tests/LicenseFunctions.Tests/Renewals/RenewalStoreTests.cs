@@ -7,14 +7,14 @@ using Xunit;
 
 namespace LicenseFunctions.Tests.Renewals;
 
-/// <summary>What every renewal store does: PostgreSQL's, and the one in memory that the simulation trusts.</summary>
+/// <summary>Tests for both renewal stores: that of PostgreSQL, and the one in memory that the simulation uses.</summary>
 public abstract class RenewalStoreTests
 {
     private static readonly TimeSpan Lease = TimeSpan.FromMinutes(3);
     private static readonly RenewalPolicy Policy = new(
         true, TimeSpan.FromDays(7), TimeSpan.FromDays(3), 0, new Dictionary<string, TimeSpan> { ["stripe"] = TimeSpan.FromHours(23) });
 
-    // Leases run on the store's own clock: the tests stay near it, and to the microsecond that PostgreSQL keeps.
+    // Leases use the store's clock, so the tests use the present time, truncated to PostgreSQL's microseconds.
     private readonly DateTimeOffset now = new(TimeProvider.System.GetUtcNow().UtcTicks / 10 * 10, TimeSpan.Zero);
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
@@ -102,7 +102,7 @@ public abstract class RenewalStoreTests
     }
 
     [Fact]
-    public async Task Claim_WhatIsHeld_IsPassedBy()
+    public async Task Claim_AHeldRenewal_IsSkipped()
     {
         await using var world = await NewWorldAsync();
         await world.AddAsync(new LicenseSeed { ExpiresAt = now.AddDays(1) });
@@ -181,7 +181,7 @@ public abstract class RenewalStoreTests
     }
 
     [Fact]
-    public async Task Save_FromOutside_TakesTheClaimAway()
+    public async Task Save_FromOutside_EndsTheClaim()
     {
         await using var world = await NewWorldAsync();
         await world.AddAsync(new LicenseSeed { ExpiresAt = now.AddDays(1) });
@@ -193,7 +193,7 @@ public abstract class RenewalStoreTests
     }
 
     [Fact]
-    public async Task Save_ByItsHolder_GoesOnFromWhatWasSaved()
+    public async Task Save_ByItsHolder_ContinuesFromWhatWasSaved()
     {
         await using var world = await NewWorldAsync();
         await world.AddAsync(new LicenseSeed { ExpiresAt = now.AddDays(1), CardId = "pm_1" });
@@ -279,7 +279,7 @@ public abstract class RenewalStoreTests
     }
 
     [Fact]
-    public async Task Save_Lapsed_SuspendsAndPaid_BringsItBack()
+    public async Task Save_Lapsed_Suspends_AndPaid_Reactivates()
     {
         await using var world = await NewWorldAsync();
         var license = await world.AddAsync(new LicenseSeed { ExpiresAt = now.AddDays(-4), PriceUsd = 0 });
@@ -294,7 +294,7 @@ public abstract class RenewalStoreTests
     }
 
     [Fact]
-    public async Task Save_WithoutAPrice_WritesTheFailureDown()
+    public async Task Save_WithoutAPrice_RecordsTheFailure()
     {
         await using var world = await NewWorldAsync();
         await world.AddAsync(new LicenseSeed { ExpiresAt = now.AddDays(1), PriceUsd = null });
@@ -339,7 +339,7 @@ public abstract class RenewalStoreTests
     }
 
     [Fact]
-    public async Task Save_PaidForALicenseThatLastsForEver_LeavesItSo()
+    public async Task Save_PaidForALicenseWithoutExpiry_LeavesItWithoutExpiry()
     {
         await using var world = await NewWorldAsync();
         var license = await world.AddAsync(new LicenseSeed { ExpiresAt = now.AddDays(1), WalletUsd = 100 });
@@ -369,7 +369,7 @@ public abstract class RenewalStoreTests
     }
 
     [Fact]
-    public async Task Save_OfAnotherPeriod_LeavesAnOpenChargeItsGraceAndSuspendsNobody()
+    public async Task Save_OfAnotherPeriod_KeepsTheGraceOfAnOpenChargeAndSuspendsNothing()
     {
         await using var world = await NewWorldAsync();
         var license = await world.AddAsync(new LicenseSeed { ExpiresAt = now.AddDays(1), CardId = "pm_1" });

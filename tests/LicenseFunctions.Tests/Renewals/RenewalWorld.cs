@@ -6,7 +6,7 @@ using Simulation;
 
 namespace LicenseFunctions.Tests.Renewals;
 
-/// <summary>A license to be arranged.</summary>
+/// <summary>The values of a license that a test adds.</summary>
 public sealed record LicenseSeed
 {
     public DateTimeOffset? ExpiresAt { get; init; }
@@ -18,11 +18,12 @@ public sealed record LicenseSeed
     public string CustomerId { get; init; } = "cus_1";
 }
 
-/// <summary>A license and its money, as read back.</summary>
+/// <summary>The stored state of a license, its wallet and its ledger.</summary>
 public sealed record LicenseState(
-    DateTimeOffset? ExpiresAt, bool IsActive, DateTimeOffset? GraceUntil, decimal WalletUsd, decimal LedgerUsd, int LedgerRows, int PaidPeriods);
+    DateTimeOffset? ExpiresAt, bool IsActive, DateTimeOffset? GraceUntil, decimal WalletUsd, decimal LedgerUsd, int LedgerRows,
+    int PaidPeriods);
 
-/// <summary>A store with licenses in it, whichever it is.</summary>
+/// <summary>A renewal store with licenses, in PostgreSQL or in memory.</summary>
 public abstract class RenewalWorld : IAsyncDisposable
 {
     public abstract IRenewalStore Store { get; }
@@ -31,7 +32,7 @@ public abstract class RenewalWorld : IAsyncDisposable
 
     public abstract Task<LicenseState> ReadAsync(Guid subscriptionId);
 
-    /// <summary>As the platform does, past the renewals.</summary>
+    /// <summary>Changes the expiry as the platform does, without a renewal.</summary>
     public abstract Task MoveExpiryAsync(Guid subscriptionId, DateTimeOffset? expiresAt);
 
     public abstract Task<string?> HistoryStatusAsync(Guid id);
@@ -70,7 +71,8 @@ internal sealed class MemoryWorld : RenewalWorld
     {
         var license = store.Licenses[subscriptionId];
         return Task.FromResult(new LicenseState(
-            license.ExpiresAt, license.IsTokenActive, license.GraceUntil, license.WalletUsd, license.Ledger.Sum(), license.Ledger.Count, license.PaidPeriods.Count));
+            license.ExpiresAt, license.IsTokenActive, license.GraceUntil, license.WalletUsd, license.Ledger.Sum(),
+            license.Ledger.Count, license.PaidPeriods.Count));
     }
 
     public override Task MoveExpiryAsync(Guid subscriptionId, DateTimeOffset? expiresAt)
@@ -146,7 +148,8 @@ internal sealed class PostgresWorld(TestDatabase database, TimeProvider clock) :
                    (select coalesce(sum(case when b.entry_type = 'DEPOSIT' then b.amount_usd else -b.amount_usd end), 0)
                     from billing_ledger b where b.user_id = s.subscriber_id) as ledger_usd,
                    (select count(*)::int from billing_ledger b where b.user_id = s.subscriber_id) as ledger_rows,
-                   (select count(*)::int from renewals r where r.subscription_id = s.subscription_id and r.status = 'applied') as paid_periods
+                   (select count(*)::int from renewals r
+                    where r.subscription_id = s.subscription_id and r.status = 'applied') as paid_periods
             from subscriptions s
             join v_current_license_tokens t on t.subscription_id = s.subscription_id
             left join license_states l on l.subscription_id = s.subscription_id

@@ -3,7 +3,7 @@ using Licensing.Renewals;
 
 namespace LicenseFunctions.Tests.Renewals;
 
-/// <summary>A gateway that answers what the test says, and remembers what it was asked.</summary>
+/// <summary>A gateway that gives the answers of the test, and records the calls.</summary>
 internal sealed class ScriptedGateway : IPaymentGateway
 {
     private readonly Queue<Func<IntentSnapshot>> script = new();
@@ -14,14 +14,14 @@ internal sealed class ScriptedGateway : IPaymentGateway
 
     public TimeSpan IdempotencyKeyLifetime => TimeSpan.FromHours(23);
 
-    /// <summary>The next answer, whatever is asked.</summary>
+    /// <summary>Adds the answer to the next call, of any kind.</summary>
     public ScriptedGateway Answers(ChargeOutcome outcome, string? intent = "pi_1")
     {
         script.Enqueue(() => new IntentSnapshot(intent, outcome));
         return this;
     }
 
-    /// <summary>The worker dies in this call.</summary>
+    /// <summary>The next call ends the worker.</summary>
     public ScriptedGateway Dies()
     {
         script.Enqueue(() => throw new OperationCanceledException("killed"));
@@ -40,7 +40,7 @@ internal sealed class ScriptedGateway : IPaymentGateway
     public Task<IntentSnapshot> CancelIntentAsync(string intentId, string idempotencyKey, CancellationToken cancellationToken) =>
         NextAsync($"cancel {intentId}");
 
-    // An answer per call: a call too many is a failure of the test.
+    // One answer per call, so an unexpected call fails the test.
     private async Task<IntentSnapshot> NextAsync(string call)
     {
         Calls.Add(call);

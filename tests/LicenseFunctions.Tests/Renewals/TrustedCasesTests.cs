@@ -7,7 +7,9 @@ using Xunit;
 
 namespace LicenseFunctions.Tests.Renewals;
 
-/// <summary>The cases that trusted systems test: rocket-rides-atomic's recovery points, Kill Bill's janitor, Lago's payment errors.</summary>
+/// <summary>
+/// The cases that trusted systems test: rocket-rides-atomic's recovery points, Kill Bill's janitor, Lago's payment errors.
+/// </summary>
 public sealed class TrustedCasesTests : IAsyncDisposable
 {
     private static readonly DateTimeOffset Now = new(2026, 6, 1, 0, 0, 0, TimeSpan.Zero);
@@ -37,7 +39,7 @@ public sealed class TrustedCasesTests : IAsyncDisposable
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
-    // rocket-rides-atomic: a request that stopped at any recovery point is finished by the completer, and charged once.
+    // rocket-rides-atomic: the completer finishes a request that stopped at a recovery point, and it is charged once.
 
     [Fact]
     public async Task RecoveryPoint_KilledInTheCreation_CreatesWithTheSameKey()
@@ -69,7 +71,7 @@ public sealed class TrustedCasesTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task RecoveryPoint_Finished_IsNotWorkedOnAgain()
+    public async Task RecoveryPoint_Finished_IsNotProcessedAgain()
     {
         await OpenAsync();
         gateway.Answers(Created).Answers(Paid);
@@ -81,7 +83,7 @@ public sealed class TrustedCasesTests : IAsyncDisposable
         await IsRenewedAsync();
     }
 
-    // Kill Bill's janitor.
+    // Cases of Kill Bill's janitor.
 
     [Fact]
     public async Task Janitor_UnknownThenSuccess_IsApplied()
@@ -95,7 +97,7 @@ public sealed class TrustedCasesTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task Janitor_AProcessingThatTheKeyRemembers_IsAskedAboutByTheIntent()
+    public async Task Janitor_AProcessingAnswerStoredUnderTheKey_IsLookedUpByTheIntent()
     {
         await OpenAsync();
         gateway.Answers(Created).Answers(new ChargeOutcome.Processing());
@@ -109,7 +111,7 @@ public sealed class TrustedCasesTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task Janitor_UnknownThenFailure_IsADeclineAndSuspendsNobodyBefore()
+    public async Task Janitor_UnknownThenFailure_IsADeclineWithoutAnEarlierSuspension()
     {
         await UnknownAsync();
         Assert.Equal(Now.AddDays(31), (await world.ReadAsync(license)).GraceUntil);
@@ -122,7 +124,7 @@ public sealed class TrustedCasesTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task Janitor_UnknownForEver_IsForAPersonAndNobodyIsSuspendedOrCharged()
+    public async Task Janitor_AlwaysUnknown_WaitsForAnOperatorWithoutSuspensionOrCharge()
     {
         await UnknownAsync();
         for (var day = 0; day < 10; day++)
@@ -137,22 +139,22 @@ public sealed class TrustedCasesTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task Janitor_SuccessLaterCorrected_StaysPaidUntilTheMoneyGoesBack()
+    public async Task Janitor_SuccessLaterCorrected_StaysPaidUntilTheRefund()
     {
         await OpenAsync();
         gateway.Answers(Created).Answers(Paid);
         await run.RunAsync(Token);
 
-        await HearAsync(
+        await ApplyAsync(
             "evt_1", new PaymentFact.IntentChanged(new IntentSnapshot("pi_1", new ChargeOutcome.SoftDeclined("late", "")), null));
         Assert.Equal(Now.AddDays(31), (await world.ReadAsync(license)).ExpiresAt);
 
-        await HearAsync("evt_2", new PaymentFact.Refunded("pi_1", 4999, 4999));
+        await ApplyAsync("evt_2", new PaymentFact.Refunded("pi_1", 4999, 4999));
         Assert.NotEqual(Now.AddDays(31), (await world.ReadAsync(license)).ExpiresAt);
     }
 
     [Fact]
-    public async Task Janitor_TheLookupFails_AsksAgainLater()
+    public async Task Janitor_TheLookupFails_IsRepeatedLater()
     {
         await UnknownAsync();
         gateway.Answers(Lost).Answers(Lost);
@@ -166,21 +168,21 @@ public sealed class TrustedCasesTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task Janitor_TheWebhookComesFirst_AndTheAnswerIsHeardOnce()
+    public async Task Janitor_TheWebhookComesFirst_IsAppliedOnce()
     {
         await UnknownAsync();
-        var heard = new PaymentFact.IntentChanged(new IntentSnapshot("pi_1", Paid), null);
+        var succeeded = new PaymentFact.IntentChanged(new IntentSnapshot("pi_1", Paid), null);
 
-        await HearAsync("evt_1", heard);
-        await HearAsync("evt_1", heard);
-        await HearAsync("evt_2", heard);
+        await ApplyAsync("evt_1", succeeded);
+        await ApplyAsync("evt_1", succeeded);
+        await ApplyAsync("evt_2", succeeded);
         await TickInAsync(TimeSpan.FromMinutes(5));
 
         await IsRenewedAsync();
         Assert.Equal(2, (await world.ReadAsync(license)).LedgerRows);
     }
 
-    // Lago's.
+    // Cases of Lago.
 
     [Fact]
     public async Task Lago_CardError_IsFailedAndTriedAgainLater()
@@ -234,7 +236,7 @@ public sealed class TrustedCasesTests : IAsyncDisposable
     [Theory]
     [InlineData(-1, "confirm ")]
     [InlineData(0, "get ")]
-    public async Task AKey_PastItsLife_IsNeverSentAgain(int seconds, string call)
+    public async Task AKey_AfterItsLifetime_IsNeverSentAgain(int seconds, string call)
     {
         await UnknownAsync();
         gateway.Answers(Paid);
@@ -265,11 +267,15 @@ public sealed class TrustedCasesTests : IAsyncDisposable
         await run.RunAsync(Token);
     }
 
-    private Task HearAsync(string id, PaymentFact fact) =>
+    private Task ApplyAsync(string id, PaymentFact fact) =>
         apply.RunAsync(new PaymentEvent("stripe", id, "any", clock.GetUtcNow(), fact), Token);
 
-    private async Task<Renewal> RenewalAsync() => (await world.Store.FindAsync(
-        (await world.Store.OpenAsync(license, new RenewalPolicy(true, TimeSpan.FromDays(40), TimeSpan.FromDays(3), 0, new Dictionary<string, TimeSpan>()), clock.GetUtcNow(), Token))!.Value, Token))!.Renewal;
+    private async Task<Renewal> RenewalAsync()
+    {
+        var policy = new RenewalPolicy(true, TimeSpan.FromDays(40), TimeSpan.FromDays(3), 0, new Dictionary<string, TimeSpan>());
+        var renewalId = await world.Store.OpenAsync(license, policy, clock.GetUtcNow(), Token);
+        return (await world.Store.FindAsync(renewalId!.Value, Token))!.Renewal;
+    }
 
     private async Task IsRenewedAsync()
     {

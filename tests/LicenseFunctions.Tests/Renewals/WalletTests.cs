@@ -4,7 +4,7 @@ using Xunit;
 
 namespace LicenseFunctions.Tests.Renewals;
 
-/// <summary>The platform's wallet functions as this project makes them, and the tables that only grow.</summary>
+/// <summary>The platform's wallet functions as this project creates them, and the append-only tables.</summary>
 public sealed class WalletTests(PostgresFixture postgres)
 {
     private const string Owner = "11111111-1111-1111-1111-111111111111";
@@ -21,7 +21,8 @@ public sealed class WalletTests(PostgresFixture postgres)
             "select balance_usd || ' ' || lifetime_deposits || ' ' || lifetime_fees || ' ' || version from user_wallets"));
         Assert.Equal(["DEPOSIT 50 100 150 card 55555555-5555-5555-5555-555555555555", "FEE_SUBSCRIPTION 49.5 150 100.5 renewal"],
             await database.QueryAllAsync<string>("""
-                select concat_ws(' ', entry_type, trim_scale(amount_usd), trim_scale(balance_before), trim_scale(balance_after), description, reference_id)
+                select concat_ws(' ', entry_type, trim_scale(amount_usd), trim_scale(balance_before), trim_scale(balance_after),
+                                 description, reference_id)
                 from billing_ledger order by amount_usd desc
                 """));
     }
@@ -35,7 +36,7 @@ public sealed class WalletTests(PostgresFixture postgres)
     [InlineData("select credit_wallet(@user, 1, 'FEE_SUBSCRIPTION', 'wrong way')", PostgresErrorCodes.InvalidParameterValue)]
     [InlineData("select credit_wallet(@user, 0, 'DEPOSIT', 'nothing')", PostgresErrorCodes.InvalidParameterValue)]
     [InlineData("select credit_wallet('99999999-9999-9999-9999-999999999999', 1, 'DEPOSIT', 'nobody')", "P0002")]
-    public async Task DebitOrCredit_ThatCantBe_RaisesAndMovesNothing(string call, string state)
+    public async Task DebitOrCredit_Invalid_RaisesAndChangesNothing(string call, string state)
     {
         await using var database = await WalletAsync();
 

@@ -8,17 +8,17 @@ using Microsoft.Extensions.Logging;
 namespace LicenseFunctions.Tests.Support;
 
 /// <summary>A received request.</summary>
-internal sealed record Heard(string Path, string Query, IReadOnlyDictionary<string, string> Headers, string Body);
+internal sealed record ReceivedRequest(string Path, string Query, IReadOnlyDictionary<string, string> Headers, string Body);
 
 /// <summary>An HTTP server on a free local port that records its requests.</summary>
 internal sealed class LocalListener : IAsyncDisposable
 {
     private readonly WebApplication app;
-    private readonly List<Heard> heard = [];
+    private readonly List<ReceivedRequest> requests = [];
 
     private LocalListener(WebApplication app) => this.app = app;
 
-    public IReadOnlyList<Heard> Heard => heard;
+    public IReadOnlyList<ReceivedRequest> Requests => requests;
 
     public Uri Address { get; private set; } = null!;
 
@@ -33,10 +33,10 @@ internal sealed class LocalListener : IAsyncDisposable
         app.Map("/{**path}", async (HttpRequest request) =>
         {
             using var body = new StreamReader(request.Body);
-            listener.heard.Add(new Heard(
+            listener.requests.Add(new ReceivedRequest(
                 request.Path, request.QueryString.ToString(), request.Headers.ToDictionary(pair => pair.Key, pair => pair.Value.ToString()),
                 await body.ReadToEndAsync(request.HttpContext.RequestAborted)));
-            return answer(listener.heard.Count - 1);
+            return answer(listener.requests.Count - 1);
         });
         await app.StartAsync(cancellationToken);
         listener.Address = new Uri(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single()

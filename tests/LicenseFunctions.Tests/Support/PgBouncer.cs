@@ -35,7 +35,7 @@ internal sealed class PgBouncer : IAsyncDisposable
             {(Environment.IsPrivilegedProcess ? $"user = {Programs.User}" : "")}
             """, TestContext.Current.CancellationToken);
         var program = Environment.GetEnvironmentVariable("PATH")!.Split(':').Append("/usr/sbin")
-            .Select(place => Path.Combine(place, "pgbouncer")).FirstOrDefault(File.Exists)
+            .Select(directory => Path.Combine(directory, "pgbouncer")).FirstOrDefault(File.Exists)
             ?? throw new InvalidOperationException("pgbouncer is missing: ./dev test installs it (Debian: apt-get install pgbouncer).");
         var process = Process.Start(new ProcessStartInfo(program, ["-q", settings]))!;
         var pooler = new PgBouncer(process, folder, new NpgsqlConnectionStringBuilder

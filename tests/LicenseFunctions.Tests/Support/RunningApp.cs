@@ -20,7 +20,8 @@ public sealed class RunningApp : IAsyncDisposable
 
     private static readonly string[] Schedules =
     [
-        "HEALTH_SCHEDULE", "OUTBOX_SCHEDULE", "RECONCILE_SCHEDULE", "RENEWAL_SCHEDULE", "RETENTION_SCHEDULE", "SCAN_SCHEDULE", "WATCH_SCHEDULE",
+        "HEALTH_SCHEDULE", "OUTBOX_SCHEDULE", "RECONCILE_SCHEDULE", "RENEWAL_SCHEDULE", "RETENTION_SCHEDULE", "SCAN_SCHEDULE",
+        "WATCH_SCHEDULE",
     ];
 
     private readonly Process process;

@@ -25,7 +25,7 @@ public sealed class AlertWebhookTests(PostgresFixture postgres)
         await webhooks.RunAsync(Stop);
         await webhooks.RunAsync(Stop);
 
-        var call = Assert.Single(listener.Heard);
+        var call = Assert.Single(listener.Requests);
         using var body = JsonDocument.Parse(call.Body);
         Assert.Equal((30, 20), (body.RootElement.GetProperty("total").GetInt32(), body.RootElement.GetProperty("alerts").GetArrayLength()));
         // A receiver checks the signature over the raw body and the time.
@@ -46,23 +46,23 @@ public sealed class AlertWebhookTests(PostgresFixture postgres)
 
         await webhooks.RunAsync(Stop);
         await webhooks.RunAsync(Stop);
-        Assert.Single(listener.Heard);
+        Assert.Single(listener.Requests);
         Assert.Equal("HTTP 500 later", await StateAsync(scene));
         await scene.Database.ExecuteAsync("update outbox set due_at = now() where kind = 'alert_webhook'");
         await webhooks.RunAsync(Stop);
         await webhooks.RunAsync(Stop);
 
-        Assert.Equal(2, listener.Heard.Count);
-        Assert.Equal(listener.Heard[0].Body, listener.Heard[1].Body);
+        Assert.Equal(2, listener.Requests.Count);
+        Assert.Equal(listener.Requests[0].Body, listener.Requests[1].Body);
         Assert.Equal(
-            listener.Heard.Select(call => call.Headers["X-License-Delivery"]),
-            listener.Heard.Select(call => call.Headers["X-Licence-Delivery"]));
-        Assert.Equal(listener.Heard[0].Headers["X-License-Delivery"], listener.Heard[1].Headers["X-License-Delivery"]);
+            listener.Requests.Select(call => call.Headers["X-License-Delivery"]),
+            listener.Requests.Select(call => call.Headers["X-Licence-Delivery"]));
+        Assert.Equal(listener.Requests[0].Headers["X-License-Delivery"], listener.Requests[1].Headers["X-License-Delivery"]);
         Assert.Equal(" sent", await StateAsync(scene));
     }
 
     [Fact]
-    public async Task Webhook_NobodyListens_WaitsInTheOutbox()
+    public async Task Webhook_ReceiverIsDown_WaitsInTheOutbox()
     {
         await using var scene = await WithAlertsAsync(1);
         using var http = new HttpClient();
@@ -91,7 +91,7 @@ public sealed class AlertWebhookTests(PostgresFixture postgres)
         await scene.Database.ExecuteAsync("update outbox set due_at = now() where kind = 'alert_webhook'");
         await Webhooks(scene, listener, http).RunAsync(Stop);
 
-        Assert.Equal(2, listener.Heard.Count);
+        Assert.Equal(2, listener.Requests.Count);
     }
 
     private static Task<bool> IsDeadAsync(SuspicionScene scene) =>

@@ -28,8 +28,8 @@ internal sealed class SuspicionScene : IAsyncDisposable
         Answer = new AnswerSuspicion(database, new AlertStore(database), Links, usage.Time);
     }
 
-    public ScanUsage ScanBy(DetectionPolicy policy, IGeolocator? places = null) => new(
-        Store, Suspensions, Settings with { Policy = policy }, Links, Usage.Time, NullLogger<ScanUsage>.Instance, places);
+    public ScanUsage ScanBy(DetectionPolicy policy, IGeolocator? geolocator = null) => new(
+        Store, Suspensions, Settings with { Policy = policy }, Links, Usage.Time, NullLogger<ScanUsage>.Instance, geolocator);
 
     public UsageScene Usage { get; }
 

@@ -31,7 +31,7 @@ public sealed class IngestQueuedUsageTests(PostgresFixture postgres) : IAsyncLif
         var running = Queue().RunAsync([scene.Record(license)], TestContext.Current.CancellationToken);
         await ElapseAsync(running, TimeSpan.FromMinutes(1));
         Assert.False(running.IsCompleted);
-        await MendAsync();
+        await RepairAsync();
         await ElapseAsync(running, TimeSpan.FromMinutes(1));
         await running;
 
@@ -49,7 +49,7 @@ public sealed class IngestQueuedUsageTests(PostgresFixture postgres) : IAsyncLif
 
         await Assert.ThrowsAsync<PostgresException>(() => running);
         Assert.InRange(time.GetUtcNow() - start, TimeSpan.FromMinutes(3), TimeSpan.FromMinutes(4));
-        await MendAsync();
+        await RepairAsync();
         Assert.Equal(0L, await scene.Database.QueryAsync<long>("select count(*) from license_usage_log"));
     }
 
@@ -87,7 +87,7 @@ public sealed class IngestQueuedUsageTests(PostgresFixture postgres) : IAsyncLif
 
     private Task<int> BreakAsync() => scene.Database.ExecuteAsync("alter table license_usage_log rename to license_usage_log_away");
 
-    private Task<int> MendAsync() => scene.Database.ExecuteAsync("alter table license_usage_log_away rename to license_usage_log");
+    private Task<int> RepairAsync() => scene.Database.ExecuteAsync("alter table license_usage_log_away rename to license_usage_log");
 
     /// <summary>Advances the clock while the work waits for it, and not during an attempt.</summary>
     private async Task ElapseAsync(Task running, TimeSpan span)

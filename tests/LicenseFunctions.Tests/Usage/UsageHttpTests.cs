@@ -37,8 +37,12 @@ public sealed class UsageHttpTests(PostgresFixture postgres) : IAsyncLifetime
         var (_, again, _) = await app.PostAsync("/api/v1/usage", service, body);
 
         Assert.Equal(200, status);
-        Assert.Equal("""{"accepted":1,"duplicates":1,"quarantined":[{"index":1,"code":"NOT_A_RECORD","detail":"a record is a JSON object"}]}""", first!.ToJsonString());
-        Assert.Equal("""{"accepted":0,"duplicates":2,"quarantined":[{"index":1,"code":"NOT_A_RECORD","detail":"a record is a JSON object"}]}""", again!.ToJsonString());
+        Assert.Equal(
+            """{"accepted":1,"duplicates":1,"quarantined":[{"index":1,"code":"NOT_A_RECORD","detail":"a record is a JSON object"}]}""",
+            first!.ToJsonString());
+        Assert.Equal(
+            """{"accepted":0,"duplicates":2,"quarantined":[{"index":1,"code":"NOT_A_RECORD","detail":"a record is a JSON object"}]}""",
+            again!.ToJsonString());
     }
 
     [Theory]

@@ -141,7 +141,10 @@ public sealed class UsageLogTests(PostgresFixture postgres)
             from license_usage_log where token_hash = 'hash'
             """));
         Assert.Equal("198.51.100.7 true", await database.QueryAsync<string>(
-            "select host(ip_address) || ' ' || (last_used_at > now() - interval '1 minute') from license_tokens where token_hash = 'hash'"));
+            """
+            select host(ip_address) || ' ' || (last_used_at > now() - interval '1 minute')
+            from license_tokens where token_hash = 'hash'
+            """));
     }
 
     [Fact]

@@ -81,7 +81,8 @@ internal sealed class UsageScene : IAsyncDisposable
         License license, Guid? id = null, int secondsAgo = 0, string ea = "EA-1", long account = 1001, string address = "198.51.100.4",
             int received = 3) =>
         $$"""
-        {"record_id":"{{id ?? Guid.NewGuid()}}","logged_at":"{{Now.AddSeconds(-secondsAgo).UtcDateTime.ToString("O", CultureInfo.InvariantCulture)}}",
+        {"record_id":"{{id ?? Guid.NewGuid()}}",
+        "logged_at":"{{Now.AddSeconds(-secondsAgo).UtcDateTime.ToString("O", CultureInfo.InvariantCulture)}}",
         "token_hash":"{{license.TokenHash}}","subscription_id":"{{license.SubscriptionId}}","ip_address":"{{address}}",
         "ea_instance_id":{{JsonSerializer.Serialize(ea)}},
         "mt5_account_number":{{account}},"signals_received":{{received}},"signals_executed":2,"signals_rejected":1,"avg_latency_ms":40,

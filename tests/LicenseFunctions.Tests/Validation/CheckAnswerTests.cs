@@ -9,12 +9,13 @@ using Xunit;
 
 namespace LicenseFunctions.Tests.Validation;
 
-/// <summary>The JSON that is written by hand is the one that /openapi.json describes.</summary>
+/// <summary>The manually written JSON matches the description in /openapi.json.</summary>
 public sealed class CheckAnswerTests
 {
     private static readonly DateTimeOffset Now = new(2026, 11, 26, 12, 0, 0, TimeSpan.Zero);
 
-    private static readonly JsonSerializerOptions Strict = new(Json.Options) { UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow };
+    private static readonly JsonSerializerOptions Strict =
+        new(Json.Options) { UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow };
 
     [Fact]
     public void Write_UnknownToken_IsTheDescribedJson() =>
@@ -24,8 +25,8 @@ public sealed class CheckAnswerTests
     public void Write_KnownDevice_IsTheDescribedJson()
     {
         var facts = new LicenseFacts(
-            TokenActive: true, RevokedReason: null, OverlapUntil: null, ExpiresAt: Now.AddDays(9), GraceUntil: null, SubscriptionState.Synced,
-            SubscriptionActive: true, PausedReason: null, null);
+            TokenActive: true, RevokedReason: null, OverlapUntil: null, ExpiresAt: Now.AddDays(9), GraceUntil: null,
+            SubscriptionState.Synced, SubscriptionActive: true, PausedReason: null, null);
         var device = new KnownDevice(Guid.NewGuid(), Now.AddDays(-3), Now);
         var license = new CheckedLicense(Guid.NewGuid(), facts, device, 2, 1);
 

@@ -2,7 +2,7 @@ using Licensing.Renewals;
 
 namespace Licensing.Tests.Renewals;
 
-/// <summary>A renewal of 49.99 for an expiry at 1 June, looked at from the expiry itself, and what bears on it.</summary>
+/// <summary>A renewal of 49.99 with the expiry on June 1, evaluated at the expiry, and the facts it depends on.</summary>
 internal static class Given
 {
     public static readonly DateTimeOffset Expiry = new(2026, 6, 1, 0, 0, 0, TimeSpan.Zero);

@@ -38,7 +38,7 @@ public sealed class RenewalPlanTests
         Assert.Equal(RenewalStatus.PaymentNeeded, After(Next(Facts(card: Card with { Provider = "paypal" }))).Status);
 
     [Fact]
-    public void Next_TheFrozenPrice_IsChargedWhateverTheMasterAsksNow()
+    public void Next_TheFrozenPrice_IsChargedDespiteALaterPriceChange()
     {
         var after = After(Next(Facts(card: Card, price: 89m)));
 
@@ -50,7 +50,7 @@ public sealed class RenewalPlanTests
     [InlineData(49.99, 0, RenewalStatus.Charging)]
     [InlineData(45.44, 0.1, RenewalStatus.AwaitingConsent)]
     [InlineData(45.45, 0.1, RenewalStatus.Charging)]
-    public void Next_APriceRise_NeedsTheCustomersWordAboveTheShare(double lastPaid, double share, RenewalStatus status)
+    public void Next_APriceRise_NeedsConsentAboveTheShare(double lastPaid, double share, RenewalStatus status)
     {
         var facts = Facts(card: Card, lastPaid: (decimal)lastPaid);
 
@@ -74,7 +74,7 @@ public sealed class RenewalPlanTests
     [Theory]
     [InlineData(-1, typeof(RenewalStep.CreateIntent))]
     [InlineData(0, typeof(RenewalStep.Save))]
-    public void Next_AnUnansweredCreation_IsSentAgainWhileItsKeyLives(int seconds, Type expected)
+    public void Next_AnUnansweredCreation_IsSentAgainWhileItsKeyIsValid(int seconds, Type expected)
     {
         var created = Charging with { IntentId = null };
 
@@ -86,7 +86,7 @@ public sealed class RenewalPlanTests
     [InlineData(RenewalStatus.Unknown, -1, typeof(RenewalStep.Confirm))]
     [InlineData(RenewalStatus.Unknown, 0, typeof(RenewalStep.LookUp))]
     [InlineData(RenewalStatus.Undecided, -1, typeof(RenewalStep.LookUp))]
-    public void Next_AnOpenCharge_SendsTheSameKeyWhileItLivesThenOnlyAsks(RenewalStatus status, int seconds, Type expected)
+    public void Next_AnOpenCharge_SendsTheSameKeyWhileItIsValidThenOnlyLooksItUp(RenewalStatus status, int seconds, Type expected)
     {
         var step = Next(Facts(Charging with { Status = status }, Card), Expiry + IdempotencyKeyLifetime + TimeSpan.FromSeconds(seconds));
 
@@ -95,7 +95,7 @@ public sealed class RenewalPlanTests
     }
 
     [Fact]
-    public void Next_AnOpenChargeThatNobodyWants_IsCancelledNotSentAgain()
+    public void Next_AnOpenChargeThatIsNoLongerNeeded_IsCanceledNotSentAgain()
     {
         var off = Facts(Charging, Card) with { License = new RenewalLicense(Expiry, AutoRenew: false, IsRenewable: true) };
         var moved = Facts(Charging, Card) with { License = new RenewalLicense(Expiry.AddDays(1), AutoRenew: true, IsRenewable: true) };
@@ -134,7 +134,7 @@ public sealed class RenewalPlanTests
     }
 
     [Fact]
-    public void Next_ACardOfAnotherCustomer_NeedsAnIntentOfItsOwn()
+    public void Next_ACardOfAnotherCustomer_NeedsANewIntent()
     {
         var declined = Charging with
         {

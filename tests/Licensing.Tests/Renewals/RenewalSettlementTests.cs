@@ -78,7 +78,7 @@ public sealed class RenewalSettlementTests
     [InlineData(1, 60)]
     [InlineData(2, 24 * 60)]
     [InlineData(9, 24 * 60)]
-    public void Settle_Unknown_IsAskedAfterFiveMinutesAnHourThenDaily(int lookups, int minutes)
+    public void Settle_Unknown_IsLookedUpAfterFiveMinutesAnHourThenDaily(int lookups, int minutes)
     {
         var after = Settle(Charging with { Lookups = lookups }, Lost)!.After;
 
@@ -87,24 +87,25 @@ public sealed class RenewalSettlementTests
     }
 
     [Fact]
-    public void Settle_TheGatewayAsksForTime_GetsIt() =>
+    public void Settle_TheGatewayStatesAPause_LooksItUpAfterIt() =>
         Assert.Equal(
             Expiry.AddMinutes(20), Settle(Charging, new ChargeOutcome.Unknown("429", TimeSpan.FromMinutes(20)))!.After.NextActionAt);
 
     [Theory]
     [InlineData(-1, RenewalStatus.Unknown)]
     [InlineData(0, RenewalStatus.Undecided)]
-    public void Settle_UnknownForThreeDays_IsForAPerson(int seconds, RenewalStatus status)
+    public void Settle_UnknownForThreeDays_NeedsADecision(int seconds, RenewalStatus status)
     {
         var since = Expiry - RenewalPolicy.UndecidedAfter;
+        var unknown = Charging with { Status = RenewalStatus.Unknown, UnknownSince = since.AddSeconds(-seconds) };
 
-        Assert.Equal(status, Settle(Charging with { Status = RenewalStatus.Unknown, UnknownSince = since.AddSeconds(-seconds) }, Lost, Trigger.LookUp)!.After.Status);
+        Assert.Equal(status, Settle(unknown, Lost, Trigger.LookUp)!.After.Status);
     }
 
     [Theory]
     [InlineData(-1, RenewalStatus.Unknown)]
     [InlineData(0, RenewalStatus.Due)]
-    public void Settle_NeverConfirmed_IsSureOnlyAfterTheKeysLife(int seconds, RenewalStatus status)
+    public void Settle_NeverConfirmed_IsCertainOnlyAfterTheKeysLifetime(int seconds, RenewalStatus status)
     {
         var now = Expiry + IdempotencyKeyLifetime + TimeSpan.FromSeconds(seconds);
 
@@ -136,16 +137,16 @@ public sealed class RenewalSettlementTests
     }
 
     [Fact]
-    public void Settle_ASuccessHeardLongAfterAPaymentInGrace_ExtendsFromTheOldExpiry() =>
+    public void Settle_ASuccessReportedLongAfterAPaymentInGrace_ExtendsFromTheOldExpiry() =>
         Assert.Equal(
             Expiry, Settle(Charging with { Status = RenewalStatus.Unknown }, Paid, Trigger.LookUp, Expiry.AddDays(20))!.Payment!.PaidFrom);
 
     [Fact]
-    public void Settle_AnotherAmount_IsForAPerson() =>
+    public void Settle_AnotherAmount_NeedsADecision() =>
         Assert.Equal(RenewalStatus.Undecided, Settle(Charging, new ChargeOutcome.Succeeded("ch_1", 4998))!.After.Status);
 
     [Fact]
-    public void Settle_PaidFromTheWalletAndByCard_IsSaidAloud()
+    public void Settle_PaidFromTheWalletAndByCard_IsReported()
     {
         var change = Settle(Charging with { Status = RenewalStatus.Applied, PaidWith = PaidWith.Wallet }, Paid, Trigger.Event)!;
 
@@ -165,7 +166,7 @@ public sealed class RenewalSettlementTests
     }
 
     [Fact]
-    public void Settle_AGatewayThatAsksForYears_IsAskedAgainTomorrow() =>
+    public void Settle_AGatewayThatStatesYears_IsLookedUpTomorrow() =>
         Assert.Equal(Expiry.AddDays(1), Settle(Charging, new ChargeOutcome.Unknown("429", TimeSpan.FromDays(9_000)))!.After.NextActionAt);
 
     [Fact]
@@ -253,7 +254,7 @@ public sealed class RenewalSettlementTests
     [Theory]
     [InlineData(0, null)]
     [InlineData(1, RenewalStatus.SoftDeclined)]
-    public void Settle_TheEventOfACancelledIntent_IsLeftToAWorkerWhoIsAtIt(int hoursUntilDue, RenewalStatus? expected)
+    public void Settle_TheEventOfACanceledIntent_IsLeftToTheWorkerWithTheLease(int hoursUntilDue, RenewalStatus? expected)
     {
         var declined = Charging with { Status = RenewalStatus.SoftDeclined, NextActionAt = Expiry.AddHours(hoursUntilDue) };
 
@@ -261,7 +262,7 @@ public sealed class RenewalSettlementTests
     }
 
     [Fact]
-    public void Apply_ToALicenseThatMeanwhileLastsForEver_IsReckonedFromNoExpiry()
+    public void Apply_ToALicenseWhoseExpiryWasRemoved_StartsFromNoExpiry()
     {
         var facts = Facts(Charging) with { License = new RenewalLicense(null, AutoRenew: true, IsRenewable: true) };
 

@@ -14,7 +14,7 @@ public sealed class CorpusTests
 
     [Theory]
     [MemberData(nameof(Recordings))]
-    public void Detector_OnTheReportFamily_SuspendsNobodyHonestAndNearlyAllSharers(string recording)
+    public void Detector_OnTheReportFamily_SuspendsNoHonestCustomerAndNearlyAllSharers(string recording)
     {
         var family = Corpus.Recordings.First(one => one.Name == recording);
         var corpus = Corpus.Generate(Corpus.ReportSeed, family, each: 2);

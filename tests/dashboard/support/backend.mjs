@@ -1,4 +1,4 @@
-// The backend as a process over a database of its own with the demo data, and Stripe's stand-in beside it.
+// The backend as a process with a separate database that holds the demo data, and Stripe's stand-in.
 import { execFileSync, spawn } from 'node:child_process';
 import { createHmac, randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';

@@ -148,7 +148,7 @@ export async function settled(page) {
   }
 }
 
-/** The layout has not shifted by more than a share of the view that nobody sees. */
+/** The layout has not shifted by more than an invisible share of the view. */
 export async function steady(page, what) {
   await settled(page);
   const shifts = await page.evaluate(() => globalThis.layoutShifts());

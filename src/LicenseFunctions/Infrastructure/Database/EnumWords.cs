@@ -2,7 +2,9 @@ using System.Text.Json;
 
 namespace LicenseFunctions.Infrastructure.Database;
 
-/// <summary>The words of an enum in tables, JSON and mails: SoftDeclined is soft_declined, or SOFT_DECLINED where a column says so.</summary>
+/// <summary>
+/// The words of an enum in tables, JSON and mails: SoftDeclined is soft_declined, or SOFT_DECLINED where a column says so.
+/// </summary>
 public static class EnumWords
 {
     /// <summary>In lower snake case.</summary>

@@ -60,7 +60,11 @@ public sealed class GeoDatabase : IGeolocator, IDisposable
     private static Location? Read(Dictionary<string, object> record)
     {
         if (record.ContainsKey("country_code"))
-            return LocationOf(Text(record, "country_code"), Text(record, "city"), Number(record, "latitude"), Number(record, "longitude"), null);
+        {
+            return LocationOf(
+                Text(record, "country_code"), Text(record, "city"), Number(record, "latitude"), Number(record, "longitude"), null);
+        }
+
         var location = Map(record, "location");
         return LocationOf(
             Text(Map(record, "country"), "iso_code"), Text(Map(Map(record, "city"), "names"), "en"),

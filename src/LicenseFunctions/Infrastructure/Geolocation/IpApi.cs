@@ -51,7 +51,9 @@ public sealed class IpApi(HttpClient http, Uri address, string key, TimeProvider
         var answer = await http.GetFromJsonAsync<Answer>(
             new Uri(address, $"{of}?access_key={Uri.EscapeDataString(key)}&fields=country_code,city,latitude,longitude"),
             Format, cancellationToken);
-        return answer is { CountryCode: not null } ? new Location(answer.CountryCode, answer.City, answer.Latitude, answer.Longitude) : null;
+        return answer is { CountryCode: not null }
+            ? new Location(answer.CountryCode, answer.City, answer.Latitude, answer.Longitude)
+            : null;
     }
 
     private static readonly JsonSerializerOptions Format = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };

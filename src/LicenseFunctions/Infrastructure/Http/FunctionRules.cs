@@ -34,7 +34,9 @@ public sealed class OperationAttribute(string summary) : Attribute
     /// <summary>The type of the JSON answer; null if the answer isn't JSON.</summary>
     public Type? Reply { get; init; }
 
-    /// <summary>The media type of an answer that is not JSON; with <see cref="Reply"/>, of the one that the caller may ask for instead.</summary>
+    /// <summary>
+    /// The media type of an answer that is not JSON; with <see cref="Reply"/>, of the one that the caller may ask for instead.
+    /// </summary>
     public string? Media { get; init; }
 
     public int Status { get; init; } = 200;

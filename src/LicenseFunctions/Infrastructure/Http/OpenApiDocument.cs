@@ -25,7 +25,9 @@ public static partial class OpenApiDocument
         var paths = new JsonObject();
         foreach (var (name, method) in FunctionRule.Functions().OrderBy(function => function.Name, StringComparer.Ordinal))
         {
-            var trigger = method.GetParameters().Select(parameter => parameter.GetCustomAttribute<HttpTriggerAttribute>()).FirstOrDefault(t => t is not null);
+            var trigger = method.GetParameters()
+                .Select(parameter => parameter.GetCustomAttribute<HttpTriggerAttribute>())
+                .FirstOrDefault(found => found is not null);
             if (trigger?.Route is not { } route)
                 continue;
             // A route parameter with a default value is documented as that value.
@@ -40,7 +42,11 @@ public static partial class OpenApiDocument
         return new JsonObject
         {
             ["openapi"] = "3.1.0",
-            ["info"] = new JsonObject { ["title"] = "License functions", ["version"] = typeof(OpenApiDocument).Assembly.GetName().Version!.ToString(3) },
+            ["info"] = new JsonObject
+            {
+                ["title"] = "License functions",
+                ["version"] = typeof(OpenApiDocument).Assembly.GetName().Version!.ToString(3),
+            },
             ["paths"] = paths,
             ["components"] = new JsonObject
             {
@@ -121,7 +127,13 @@ public static partial class OpenApiDocument
         var reply = new JsonObject { ["description"] = operation is { Status: 204 } ? "Done; no body" : "Done" };
         var content = operation?.Reply is { } type ? Content(type) : [];
         if (operation?.Media is { } media)
-            content[media] = new JsonObject { ["schema"] = media == "application/json" ? new JsonObject { ["type"] = "object" } : Text("string") };
+        {
+            content[media] = new JsonObject
+            {
+                ["schema"] = media == "application/json" ? new JsonObject { ["type"] = "object" } : Text("string"),
+            };
+        }
+
         if (content.Count > 0)
             reply["content"] = content;
         return reply;

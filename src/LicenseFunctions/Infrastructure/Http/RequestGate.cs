@@ -42,7 +42,7 @@ public sealed class RequestGate(
         }
         catch (Exception failure) when (http.IsClientGone(failure, context.CancellationToken))
         {
-            // Usually the client has disconnected, and the answer reaches nobody. A Functions host also cancels a run at its time limit and
+            // Usually the client has disconnected, and gets no answer. A Functions host also cancels a run at its time limit and
             // at a stop; then an empty 200 would acknowledge work that is not done.
             if (!http.Response.HasStarted)
                 http.Response.StatusCode = StatusCodes.Status503ServiceUnavailable;

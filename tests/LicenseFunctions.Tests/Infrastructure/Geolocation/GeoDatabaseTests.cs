@@ -30,9 +30,9 @@ public sealed class GeoDatabaseTests(PostgresFixture postgres) : IDisposable
     [InlineData("293a:102::1", null)]
     public void Locate_SeparateFilesForIPv4AndIPv6_UsesTheFileOfTheFamily(string address, string? city)
     {
-        using var places = Open(File("v4", 4, ("41.58.0.0/16", Lagos)), File("v6", 6, ("2a01:cb00::/24", Paris)));
+        using var geolocator = Open(File("v4", 4, ("41.58.0.0/16", Lagos)), File("v6", 6, ("2a01:cb00::/24", Paris)));
 
-        Assert.Equal(city, places.Locate(IPAddress.Parse(address))?.City);
+        Assert.Equal(city, geolocator.Locate(IPAddress.Parse(address))?.City);
     }
 
     [Theory]
@@ -45,9 +45,9 @@ public sealed class GeoDatabaseTests(PostgresFixture postgres) : IDisposable
     [InlineData("::ffff:192.168.1.1")]
     public void Locate_PrivateOrReserved_HasNoLocation(string address)
     {
-        using var places = Open(File("all", 6, ("0.0.0.0/1", Lagos), ("128.0.0.0/1", Lagos), ("8000::/1", Lagos)));
+        using var geolocator = Open(File("all", 6, ("0.0.0.0/1", Lagos), ("128.0.0.0/1", Lagos), ("8000::/1", Lagos)));
 
-        Assert.Null(places.Locate(IPAddress.Parse(address)));
+        Assert.Null(geolocator.Locate(IPAddress.Parse(address)));
     }
 
     [Fact]
@@ -59,37 +59,37 @@ public sealed class GeoDatabaseTests(PostgresFixture postgres) : IDisposable
             ["city"] = new Dictionary<string, object> { ["names"] = new Dictionary<string, object> { ["en"] = "London" } },
             ["location"] = new Dictionary<string, object> { ["latitude"] = 51.5, ["longitude"] = -0.1, ["accuracy_radius"] = (ushort)20 },
         };
-        using var places = Open(File("nested", 6, ("81.2.69.0/24", record)));
+        using var geolocator = Open(File("nested", 6, ("81.2.69.0/24", record)));
 
-        Assert.Equal(new Location("GB", "London", 51.5, -0.1, 20), places.Locate(IPAddress.Parse("81.2.69.142")));
+        Assert.Equal(new Location("GB", "London", 51.5, -0.1, 20), geolocator.Locate(IPAddress.Parse("81.2.69.142")));
     }
 
     [Fact]
     public void Locate_FileReplaced_IsLoadedWithinAMinuteUnlessInvalid()
     {
         var path = File("v4", 4, ("41.58.0.0/16", Lagos));
-        using var places = Open(path);
+        using var geolocator = Open(path);
 
         var replacement = File("new", 4, ("41.58.0.0/16", Flat("NG", "Abuja", 9.1, 7.5)));
         System.IO.File.SetLastWriteTimeUtc(replacement, System.IO.File.GetLastWriteTimeUtc(path).AddDays(30));
         System.IO.File.Move(replacement, path, overwrite: true);
-        Assert.Equal("Lagos", places.Locate(IPAddress.Parse("41.58.1.2"))?.City);
+        Assert.Equal("Lagos", geolocator.Locate(IPAddress.Parse("41.58.1.2"))?.City);
         time.Advance(TimeSpan.FromMinutes(1));
-        Assert.Equal("Abuja", places.Locate(IPAddress.Parse("41.58.1.2"))?.City);
+        Assert.Equal("Abuja", geolocator.Locate(IPAddress.Parse("41.58.1.2"))?.City);
 
         var broken = Path.Combine(folder, "broken");
         System.IO.File.WriteAllText(broken, "half a download");
         System.IO.File.Move(broken, path, overwrite: true);
         time.Advance(TimeSpan.FromMinutes(1));
-        Assert.Equal("Abuja", places.Locate(IPAddress.Parse("41.58.1.2"))?.City);
+        Assert.Equal("Abuja", geolocator.Locate(IPAddress.Parse("41.58.1.2"))?.City);
     }
 
     [Fact]
     public async Task Ingest_RecordWithoutALocation_GetsTheOneOfTheDatabase()
     {
         await using var scene = await UsageScene.NewAsync(postgres);
-        using var places = Open(File("v4", 4, ("41.58.0.0/16", Lagos)));
-        var ingest = new IngestUsage(scene.Usage, scene.Quarantine, new ProcessCounts(), scene.Time, places);
+        using var geolocator = Open(File("v4", 4, ("41.58.0.0/16", Lagos)));
+        var ingest = new IngestUsage(scene.Usage, scene.Quarantine, new ProcessCounts(), scene.Time, geolocator);
         var license = await scene.LicenseAsync();
         ReadOnlyMemory<byte>[] messages =
         [

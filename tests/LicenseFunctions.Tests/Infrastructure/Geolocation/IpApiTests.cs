@@ -19,18 +19,18 @@ public sealed class IpApiTests
     {
         await using var listener = await LocalListener.StartAsync(_ => Lagos, Stop);
         using var http = new HttpClient();
-        using var places = new IpApi(http, listener.Address, "the key", time);
+        using var geolocator = new IpApi(http, listener.Address, "the key", time);
 
         for (var host = 1; host < 50; host++)
-            Assert.Equal("Lagos", (await places.LocateAsync(IPAddress.Parse($"41.58.1.{host}"), Stop))?.City);
+            Assert.Equal("Lagos", (await geolocator.LocateAsync(IPAddress.Parse($"41.58.1.{host}"), Stop))?.City);
         Assert.Equal(("/41.58.1.1", true),
-            (Assert.Single(listener.Heard).Path, listener.Heard[0].Query.Contains("access_key=the%20key", StringComparison.Ordinal)));
-        Assert.Equal("Lagos", places.LocateHere(IPAddress.Parse("41.58.1.99"))?.City);
-        Assert.Null(places.LocateHere(IPAddress.Parse("41.58.2.1")));
+            (Assert.Single(listener.Requests).Path, listener.Requests[0].Query.Contains("access_key=the%20key", StringComparison.Ordinal)));
+        Assert.Equal("Lagos", geolocator.LocateHere(IPAddress.Parse("41.58.1.99"))?.City);
+        Assert.Null(geolocator.LocateHere(IPAddress.Parse("41.58.2.1")));
 
         time.Advance(TimeSpan.FromDays(1));
-        await places.LocateAsync(IPAddress.Parse("41.58.1.1"), Stop);
-        Assert.Equal(2, listener.Heard.Count);
+        await geolocator.LocateAsync(IPAddress.Parse("41.58.1.1"), Stop);
+        Assert.Equal(2, listener.Requests.Count);
     }
 
     [Fact]
@@ -38,14 +38,14 @@ public sealed class IpApiTests
     {
         await using var listener = await LocalListener.StartAsync(before => before == 0 ? Results.StatusCode(500) : Lagos, Stop);
         using var http = new HttpClient();
-        using var places = new IpApi(http, listener.Address, "key", time);
+        using var geolocator = new IpApi(http, listener.Address, "key", time);
         var address = IPAddress.Parse("41.58.1.1");
 
-        Assert.Null(await places.LocateAsync(address, Stop));
-        Assert.Null(await places.LocateAsync(address, Stop));
-        Assert.Single(listener.Heard);
+        Assert.Null(await geolocator.LocateAsync(address, Stop));
+        Assert.Null(await geolocator.LocateAsync(address, Stop));
+        Assert.Single(listener.Requests);
         time.Advance(TimeSpan.FromMinutes(1));
-        Assert.Equal("Lagos", (await places.LocateAsync(address, Stop))?.City);
+        Assert.Equal("Lagos", (await geolocator.LocateAsync(address, Stop))?.City);
     }
 
     [Theory]
@@ -55,10 +55,10 @@ public sealed class IpApiTests
     {
         await using var listener = await LocalListener.StartAsync(_ => Lagos, Stop);
         using var http = new HttpClient();
-        using var places = new IpApi(http, listener.Address, "key", time);
+        using var geolocator = new IpApi(http, listener.Address, "key", time);
 
-        Assert.Null(await places.LocateAsync(IPAddress.Parse(address), Stop));
-        Assert.Empty(listener.Heard);
+        Assert.Null(await geolocator.LocateAsync(IPAddress.Parse(address), Stop));
+        Assert.Empty(listener.Requests);
     }
 
     private static CancellationToken Stop => TestContext.Current.CancellationToken;

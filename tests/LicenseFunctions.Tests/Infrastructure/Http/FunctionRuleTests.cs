@@ -12,7 +12,7 @@ public sealed class FunctionRuleTests
     private static void Timer([TimerTrigger("0 0 3 * * *")] TimerInfo timer) => Assert.NotNull(timer);
 
     [Fact]
-    public void Of_AFunctionWithoutAccess_AllowsNobody() => Assert.DoesNotContain(Enum.GetValues<CallerRole>(), Of(Forgotten).Allows);
+    public void Of_AFunctionWithoutAccess_AllowsNoRole() => Assert.DoesNotContain(Enum.GetValues<CallerRole>(), Of(Forgotten).Allows);
 
     [Fact]
     public void Of_ATimer_AllowsOperators() => Assert.Equal([CallerRole.Operator], Enum.GetValues<CallerRole>().Where(Of(Timer).Allows));

@@ -138,11 +138,14 @@ public sealed partial class RouteTests(PostgresFixture postgres) : IAsyncLifetim
         var (_, document, _) = await app.GetAsync("/openapi.json");
 
         var answers = document!["paths"]!.AsObject()
-            .SelectMany(path => path.Value!.AsObject().Select(verb => (Name: $"{verb.Key} {path.Key}", Replies: verb.Value!["responses"]!.AsObject())))
-            .SelectMany(operation => operation.Replies.Select(reply => (operation.Name, Status: reply.Key, Content: reply.Value!["content"])));
+            .SelectMany(path => path.Value!.AsObject().Select(verb =>
+                (Name: $"{verb.Key} {path.Key}", Replies: verb.Value!["responses"]!.AsObject())))
+            .SelectMany(operation => operation.Replies.Select(reply =>
+                (operation.Name, Status: reply.Key, Content: reply.Value!["content"])));
 
         Assert.Empty(answers
-            .Where(answer => answer.Status != "204" && (answer.Content is not JsonObject content || content.Any(media => media.Value!["schema"] is null)))
+            .Where(answer => answer.Status != "204"
+                && (answer.Content is not JsonObject content || content.Any(media => media.Value!["schema"] is null)))
             .Select(answer => $"{answer.Name} {answer.Status}"));
     }
 
@@ -154,7 +157,8 @@ public sealed partial class RouteTests(PostgresFixture postgres) : IAsyncLifetim
         var page = await answer.Content.ReadAsStringAsync(TestContext.Current.CancellationToken);
 
         Assert.Equal("text/html", answer.Content.Headers.ContentType?.MediaType);
-        Assert.StartsWith("default-src 'none'; style-src 'sha256-", answer.Headers.GetValues("Content-Security-Policy").Single(), StringComparison.Ordinal);
+        Assert.StartsWith("default-src 'none'; style-src 'sha256-",
+            answer.Headers.GetValues("Content-Security-Policy").Single(), StringComparison.Ordinal);
         Assert.DoesNotContain("<script", page, StringComparison.Ordinal);
         Assert.All(document!["paths"]!.AsObject().SelectMany(path => path.Value!.AsObject()), verb =>
             Assert.Contains($"id=\"{verb.Value!["operationId"]}-{verb.Key}\"", page, StringComparison.Ordinal));

@@ -8,7 +8,10 @@ using Xunit;
 
 namespace LicenseFunctions.Tests.Infrastructure.Payments;
 
-/// <summary>Holds the stand-in to Stripe.net, which is made from Stripe's own description of its API: no field or parameter of our invention.</summary>
+/// <summary>
+/// Compares the stand-in with Stripe.net, which is generated from Stripe's own description of its API: the stand-in has no field or
+/// parameter that Stripe doesn't have.
+/// </summary>
 public sealed class StandInShapeTests
 {
     private static readonly Assembly Sdk = typeof(StripeClient).Assembly;

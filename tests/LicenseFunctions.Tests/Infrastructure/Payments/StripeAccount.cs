@@ -9,7 +9,7 @@ using Xunit;
 
 namespace LicenseFunctions.Tests.Infrastructure.Payments;
 
-/// <summary>A stand-in account and what this code base has to speak to it.</summary>
+/// <summary>A stand-in account, with the gateway, the webhooks and the cards that use it.</summary>
 internal sealed class StripeAccount : IAsyncDisposable
 {
     private StripeAccount(StandIn standIn, StripeSettings settings, TimeProvider clock)
@@ -37,7 +37,8 @@ internal sealed class StripeAccount : IAsyncDisposable
     {
         var standIn = await StandIn.StartAsync(clock: standInClock, cancellationToken: TestContext.Current.CancellationToken);
         var settings = new StripeSettings(
-            standIn.Options.SecretKey, standIn.Options.PublishableKey, [standIn.Options.WebhookSecret], standIn.BaseAddress, WritesPerSecond: 100, Concurrency: 32);
+            standIn.Options.SecretKey, standIn.Options.PublishableKey, [standIn.Options.WebhookSecret], standIn.BaseAddress,
+            WritesPerSecond: 100, Concurrency: 32);
         return new StripeAccount(standIn, change?.Invoke(settings) ?? settings, clock ?? TimeProvider.System);
     }
 
@@ -56,7 +57,7 @@ internal sealed class StripeAccount : IAsyncDisposable
             created.IntentId!, charge, key ?? Guid.NewGuid().ToString(), TestContext.Current.CancellationToken);
     }
 
-    /// <summary>An event of the stand-in as its webhook carries it: the body and its signature.</summary>
+    /// <summary>An event of the stand-in as its webhook sends it: the body and its signature.</summary>
     public (string Body, string Signature) Webhook(string eventId)
     {
         lock (StandIn.Account.Gate)
@@ -67,14 +68,14 @@ internal sealed class StripeAccount : IAsyncDisposable
         }
     }
 
-    /// <summary>The latest event of that type, as the machine is told.</summary>
+    /// <summary>The latest event of that type, as the webhook endpoint reads it.</summary>
     public async Task<PaymentEvent> LatestAsync(string type)
     {
         var (body, signature) = Webhook(StandIn.EventsOf(type)[^1]);
         return (await Webhooks.ReadAsync(body, signature, TestContext.Current.CancellationToken)).Value;
     }
 
-    /// <summary>What the browser does with a set-up: it gives the card to Stripe.</summary>
+    /// <summary>The request by which the browser saves a card at Stripe.</summary>
     public async Task ConfirmInBrowserAsync(CardSetup setup, string testCard = "pm_card_visa")
     {
         var status = await PostAsync(setup.PublishableKey, $"/v1/setup_intents/{setup.SetupIntentId}/confirm",
@@ -82,12 +83,12 @@ internal sealed class StripeAccount : IAsyncDisposable
         Assert.Equal(HttpStatusCode.OK, status);
     }
 
-    /// <summary>What the browser does with a payment: the customer is there. A decline is an answer like any other.</summary>
+    /// <summary>The request by which the browser confirms a payment on session. A decline does not throw.</summary>
     public Task ConfirmPaymentInBrowserAsync(IntentSnapshot intent, ChargeRequest charge) => PostAsync(
         Settings.PublishableKey!, $"/v1/payment_intents/{intent.IntentId}/confirm",
         new("payment_method", charge.PaymentId), new("client_secret", intent.ClientSecret!));
 
-    /// <summary>What an operator does in Stripe's dashboard.</summary>
+    /// <summary>A refund as an operator makes it in Stripe's dashboard.</summary>
     public Task RefundAsync(string intentId, int amount) =>
         PostAsync(Settings.SecretKey!, "/v1/refunds", new("payment_intent", intentId), new("amount", $"{amount}"));
 

@@ -5,7 +5,7 @@ using Xunit;
 
 namespace LicenseFunctions.Tests.Infrastructure.Payments;
 
-/// <summary>Every answer that Stripe can give, over HTTP, and what the machine is told.</summary>
+/// <summary>Every answer that Stripe can give, over HTTP, and the outcome that the gateway returns.</summary>
 public sealed class StripeGatewayTests
 {
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
@@ -40,7 +40,7 @@ public sealed class StripeGatewayTests
     }
 
     [Fact]
-    public async Task Confirm_ASecondTimeWithAnotherKey_TellsOfTheFirstSuccess_AndChargesOnce()
+    public async Task Confirm_ASecondTimeWithAnotherKey_ReturnsTheFirstSuccess_AndChargesOnce()
     {
         await using var account = await StripeAccount.OpenAsync();
         var charge = account.Charge();
@@ -59,7 +59,7 @@ public sealed class StripeGatewayTests
     [InlineData("pm_card_chargeDeclinedLostCard", typeof(ChargeOutcome.HardDeclined), "lost_card")]
     [InlineData("pm_card_chargeDeclinedExpiredCard", typeof(ChargeOutcome.HardDeclined), "expired_card")]
     [InlineData("pm_card_authenticationRequired", typeof(ChargeOutcome.NeedsAuthentication), "authentication_required")]
-    public async Task Confirm_ATestCardThatDeclines_IsSortedByStripesCode_AndSoIsALookup(string card, Type outcome, string code)
+    public async Task Confirm_ATestCardThatDeclines_IsClassifiedByStripesCode_AlsoInALookup(string card, Type outcome, string code)
     {
         await using var account = await StripeAccount.OpenAsync();
 
@@ -116,7 +116,7 @@ public sealed class StripeGatewayTests
     }
 
     [Fact]
-    public async Task Confirm_AnsweredWith500AfterCharging_IsUnknown_AndTheSameKeySaysSoForADay()
+    public async Task Confirm_AnsweredWith500AfterCharging_IsUnknown_AndTheSameKeyRepeatsItForADay()
     {
         var stripesClock = new FakeTimeProvider(TimeProvider.System.GetUtcNow()) { AutoAdvanceAmount = TimeSpan.Zero };
         await using var account = await StripeAccount.OpenAsync(standInClock: stripesClock);
@@ -204,7 +204,7 @@ public sealed class StripeGatewayTests
     [Theory]
     [InlineData(FaultKind.Process, typeof(ChargeOutcome.Processing))]
     [InlineData(FaultKind.Authenticate, typeof(ChargeOutcome.NeedsAuthentication))]
-    public async Task Confirm_WhatTheBankLeavesOpen_IsToldAsSuch(FaultKind fault, Type outcome)
+    public async Task Confirm_WhatTheBankLeavesOpen_IsReturnedAsOpen(FaultKind fault, Type outcome)
     {
         await using var account = await StripeAccount.OpenAsync();
         account.StandIn.Faults.Add(new Fault(fault, "payment_intents.confirm"));
@@ -255,7 +255,7 @@ public sealed class StripeGatewayTests
     }
 
     [Fact]
-    public async Task Cancel_AnOpenIntent_EndsIt_AndAPaidOneTellsOfItsSuccess()
+    public async Task Cancel_AnOpenIntent_EndsIt_AndAPaidOneReturnsItsSuccess()
     {
         await using var account = await StripeAccount.OpenAsync();
         var open = await account.Gateway.CreateIntentAsync(account.Charge(), "a", Cancel);
@@ -278,7 +278,7 @@ public sealed class StripeGatewayTests
     }
 
     [Fact]
-    public async Task Client_WithoutASecretKey_IsMadeAllTheSame()
+    public async Task Client_WithoutASecretKey_IsStillCreated()
     {
         await using var account = await StripeAccount.OpenAsync(settings => settings with { SecretKey = null });
 

@@ -6,13 +6,13 @@ using Xunit;
 
 namespace LicenseFunctions.Tests.Infrastructure.Payments;
 
-/// <summary>Who is believed, and what an event says in the machine's words.</summary>
+/// <summary>The check of signatures, and the payment fact of each event.</summary>
 public sealed class StripeWebhooksTests
 {
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task Read_ASignedEvent_IsBelieved_UnderTheOldAndTheNewSecret()
+    public async Task Read_ASignedEvent_IsAccepted_UnderTheOldAndTheNewSecret()
     {
         await using var account = await StripeAccount.OpenAsync(
             settings => settings with { WebhookSecrets = ["whsec_next", .. settings.WebhookSecrets] });
@@ -60,19 +60,21 @@ public sealed class StripeWebhooksTests
     [InlineData(301, false)]
     [InlineData(-299, true)]
     [InlineData(-301, false)]
-    public async Task Read_ASignatureOutsideOfFiveMinutes_IsRefused(int secondsLater, bool believed)
+    public async Task Read_ASignatureOutsideOfFiveMinutes_IsRefused(int secondsLater, bool accepted)
     {
         var start = DateTimeOffset.FromUnixTimeSeconds(TimeProvider.System.GetUtcNow().ToUnixTimeSeconds());
         var clock = new FakeTimeProvider(start.AddSeconds(secondsLater));
         await using var account = await StripeAccount.OpenAsync(clock: clock);
-        const string body = """{"id":"evt_1","object":"event","created":1,"type":"plan.created","data":{"object":{"id":"plan_1","object":"plan"}}}""";
+        const string body = """
+            {"id":"evt_1","object":"event","created":1,"type":"plan.created","data":{"object":{"id":"plan_1","object":"plan"}}}
+            """;
         var signature = StripeStandIn.Webhooks.Sign(body, account.StandIn.Options.WebhookSecret, start.ToUnixTimeSeconds());
 
-        Assert.Equal(believed, (await account.Webhooks.ReadAsync(body, signature, Cancel)).Refusal is null);
+        Assert.Equal(accepted, (await account.Webhooks.ReadAsync(body, signature, Cancel)).Refusal is null);
     }
 
     [Fact]
-    public async Task Read_WithoutASecret_BelievesNobody()
+    public async Task Read_WithoutASecret_RefusesEveryEvent()
     {
         await using var account = await StripeAccount.OpenAsync(settings => settings with { WebhookSecrets = [] });
         var signature = StripeStandIn.Webhooks.Sign("{}", "", TimeProvider.System.GetUtcNow().ToUnixTimeSeconds());
@@ -84,10 +86,10 @@ public sealed class StripeWebhooksTests
     [InlineData("payment_intent.payment_failed", FaultKind.Decline, typeof(ChargeOutcome.SoftDeclined))]
     [InlineData("payment_intent.requires_action", FaultKind.Authenticate, typeof(ChargeOutcome.NeedsAuthentication))]
     [InlineData("payment_intent.processing", FaultKind.Process, typeof(ChargeOutcome.Processing))]
-    public async Task Read_AnIntentsEvent_TellsItsOutcomeAndWhoseItIs(string type, FaultKind fault, Type outcome)
+    public async Task Read_AnIntentsEvent_HasItsOutcomeAndItsRenewal(string type, FaultKind fault, Type outcome)
     {
         await using var account = await StripeAccount.OpenAsync();
-        // On session: off session Stripe turns a wish for the customer into a decline.
+        // On session, because off session Stripe declines a payment that needs authentication.
         account.StandIn.Faults.Add(new Fault(fault, "payment_intents.confirm"));
         var charge = account.Charge();
         var created = await account.Gateway.CreateIntentAsync(charge, "create", Cancel);
@@ -100,7 +102,7 @@ public sealed class StripeWebhooksTests
     }
 
     [Fact]
-    public async Task Read_ACancellation_IsToldAsSuch()
+    public async Task Read_ACancellation_IsACanceledOutcome()
     {
         await using var account = await StripeAccount.OpenAsync();
         var created = await account.Gateway.CreateIntentAsync(account.Charge(), "create", Cancel);
@@ -142,12 +144,13 @@ public sealed class StripeWebhooksTests
     }
 
     [Fact]
-    public async Task Read_AnEventOfAnotherApiVersion_IsReadAllTheSame()
+    public async Task Read_AnEventOfAnotherApiVersion_IsStillRead()
     {
         await using var account = await StripeAccount.OpenAsync();
         const string body = """
             {"id":"evt_1","object":"event","api_version":"2020-08-27","created":1767225600,"type":"payment_intent.succeeded",
-             "data":{"object":{"id":"pi_1","object":"payment_intent","status":"succeeded","amount_received":3000,"latest_charge":"ch_1","metadata":{}}}}
+             "data":{"object":{"id":"pi_1","object":"payment_intent","status":"succeeded","amount_received":3000,"latest_charge":"ch_1",
+             "metadata":{}}}}
             """;
         var signature = StripeStandIn.Webhooks.Sign(
             body, account.StandIn.Options.WebhookSecret, TimeProvider.System.GetUtcNow().ToUnixTimeSeconds());
