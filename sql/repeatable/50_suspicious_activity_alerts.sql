@@ -10,7 +10,7 @@ returns table (alert_id uuid, user_id uuid, is_new boolean) language sql as $$
     values ($7, $7, $1, (select s.subscriber_id from subscriptions s where s.subscription_id = $1),
             coalesce($9, (select t.token_hash from v_current_license_tokens t where t.subscription_id = $1)),
             $2, $3, $4, $5, $8, $6)
-    on conflict (subscription_id, incident) where incident is not null and status in ('OPEN', 'INVESTIGATING')
+    on conflict (subscription_id, incident) where incident is not null and is_alert_open(status)
     do update set severity = excluded.severity, activity_type = excluded.activity_type, description = excluded.description,
                   evidence = excluded.evidence, updated_at = excluded.detected_at,
                   -- SUSPENDED stays, and NOTIFIED does not become NONE.

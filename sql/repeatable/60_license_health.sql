@@ -15,7 +15,8 @@ from (
         t.is_active,
         t.expires_at,
         case
-            -- A license that is suspended for its expiry is expired.
+            -- A license that is suspended for its expiry is expired. The guide's text says so, and not license_suspensions: the platform
+            -- suspends with the same text, without a row there.
             when s.state = 'SUSPENDED_ADMIN' and s.paused_reason is distinct from 'License expired' then 'SUSPENDED'
             when s.state = 'SUSPENDED_ADMIN' or t.expires_at <= now() then 'EXPIRED'
             when t.is_active is not true then 'REVOKED'
@@ -28,7 +29,7 @@ from (
         t.last_used_at,
         round((extract(epoch from now() - t.last_used_at) / 3600)::numeric, 1) as hours_since_use,
         (select count(*)::int from suspicious_activity_alerts a
-         where a.subscription_id = s.subscription_id and a.status in ('OPEN', 'INVESTIGATING')) as open_alerts
+         where a.subscription_id = s.subscription_id and is_alert_open(a.status)) as open_alerts
     from subscriptions s
     -- With the limit, the tokens of one license are found by index. A plain join would sort all tokens.
     join lateral (select * from v_current_license_tokens c where c.subscription_id = s.subscription_id limit 1) t on true

@@ -88,7 +88,7 @@ begin
     get diagnostics touched = row_count; counts := counts || jsonb_build_object('renewals', touched);
 
     update suspicious_activity_alerts set description = 'Erased', evidence = null, token_hash = null, resolution_notes = null,
-        resolved_at = coalesce(resolved_at, now()), status = case when status in ('OPEN', 'INVESTIGATING') then 'RESOLVED' else status end
+        resolved_at = coalesce(resolved_at, now()), status = case when is_alert_open(status) then 'RESOLVED' else status end
     where user_id = person or subscription_id = any (licenses);
     get diagnostics touched = row_count; counts := counts || jsonb_build_object('suspicious_activity_alerts', touched);
     update license_suspensions set evidence = '{}', device_key = null where subscription_id = any (licenses);

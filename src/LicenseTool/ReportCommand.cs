@@ -8,14 +8,13 @@ using LicenseFunctions.Suspicion;
 using LicenseFunctions.Validation;
 using Licensing.Devices;
 using Licensing.Health;
+using Licensing.Suspicion;
 
 namespace LicenseTool;
 
 /// <summary>Prints the health of a license: the score with the points of each part, usage, devices, alerts and recommendations.</summary>
 internal static class ReportCommand
 {
-    private static readonly string[] OpenStatuses = ["OPEN", "INVESTIGATING"];
-
     public static Command Create()
     {
         var database = new DatabaseOption();
@@ -36,7 +35,7 @@ internal static class ReportCommand
             {
                 var (devices, _) = await new DeviceStore(licenses).ListAsync(id, row.Facts.Now.AddDays(-30), cancellationToken);
                 var alerts = await new AlertStore(licenses)
-                    .ListAsync(new AlertFilter(OpenStatuses, null, id, null, null), null, 100, cancellationToken);
+                    .ListAsync(new AlertFilter([.. AlertStatus.AllOpen], null, id, null, null), null, 100, cancellationToken);
                 var scored = Score(row, TimeSpan.FromDays(arguments.GetValue(graceDays)));
                 Write(Console.Out, scored, await health.DetailsAsync(id, cancellationToken), devices, alerts);
                 return 0;

@@ -84,7 +84,7 @@ public sealed class HealthStore(LicenseDatabase database)
         ) g
         cross join lateral (
             select coalesce(array_agg(e.severity::text), '{}') as severities from suspicious_activity_alerts e
-            where e.subscription_id = a.subscription_id and e.status in ('OPEN', 'INVESTIGATING')
+            where e.subscription_id = a.subscription_id and is_alert_open(e.status)
         ) e
         cross join lateral open_suspension_facts(a.subscription_id, t.token_id, null, s.state, s.paused_reason) o
         left join lateral (
@@ -190,7 +190,7 @@ public sealed class HealthStore(LicenseDatabase database)
         from usage_rollups where subscription_id = @subscriptionId and hour_at > now() - interval '24 hours';
 
         select distinct activity_type from suspicious_activity_alerts
-        where subscription_id = @subscriptionId and status in ('OPEN', 'INVESTIGATING') order by 1;
+        where subscription_id = @subscriptionId and is_alert_open(status) order by 1;
 
         select to_char(g.day, 'YYYY-MM-DD') as day,
                (select d.score from license_health_days d

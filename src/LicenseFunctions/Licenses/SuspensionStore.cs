@@ -215,7 +215,7 @@ public sealed class SuspensionStore(LicenseDatabase database, LicenseInvalidatio
     private const string MarkAlerts = """
         update suspicious_activity_alerts
         set status = 'FALSE_POSITIVE', resolved_at = @now, resolved_by = @byId, resolution_notes = coalesce(resolution_notes, @Why)
-        where alert_id = any(@alerts) and status in ('OPEN', 'INVESTIGATING')
+        where alert_id = any(@alerts) and is_alert_open(status)
         """;
 
     private const string GiveBack = """

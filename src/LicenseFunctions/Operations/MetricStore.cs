@@ -40,7 +40,7 @@ public sealed class MetricStore(LicenseDatabase database)
         select 'license_suspensions_open', cause, count(*) from license_suspensions where closed_at is null group by cause
         union all
         select 'suspicious_activity_alerts_open', severity, count(*) from suspicious_activity_alerts
-        where status in ('OPEN', 'INVESTIGATING') group by severity
+        where is_alert_open(status) group by severity
         union all
         select 'usage_arrivals_waiting', '', count(*) from usage_arrivals
         union all

@@ -196,7 +196,7 @@ public sealed class AlertStore(LicenseDatabase database)
     private const string Confirm = """
         with alert as (
             select a.alert_id, a.subscription_id,
-                   a.status in ('OPEN', 'INVESTIGATING') and a.auto_action_taken <> 'SUSPENDED'
+                   is_alert_open(a.status) and a.auto_action_taken <> 'SUSPENDED'
                    and not exists (select from suspicious_activity_alerts o
                                    where o.subscription_id = a.subscription_id and o.confirmed_from_known
                                      and o.customer_confirmed_at > @now - interval '7 days')

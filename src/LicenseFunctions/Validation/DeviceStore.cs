@@ -227,7 +227,7 @@ public sealed class DeviceStore(LicenseDatabase database)
         with open_alerts as (
             select alert_id, evidence ->> 'device_key' = @deviceKey as same_device, detected_at, count(*) over () as number
             from suspicious_activity_alerts
-            where subscription_id = @subscriptionId and activity_type = 'TOO_MANY_DEVICES' and status in ('OPEN', 'INVESTIGATING')
+            where subscription_id = @subscriptionId and activity_type = 'TOO_MANY_DEVICES' and is_alert_open(status)
         )
         update suspicious_activity_alerts
         set updated_at = @now, evidence = evidence || jsonb_build_object(

@@ -10,11 +10,14 @@ public static class AlertStatus
 
     public static readonly IReadOnlyList<string> All = [Open, Investigating, Resolved, FalsePositive];
 
+    /// <summary>An alert is open until a review closes it. SQL: is_alert_open.</summary>
+    public static readonly IReadOnlyList<string> AllOpen = [Open, Investigating];
+
     /// <summary>The statuses from which an alert may change to <paramref name="status"/>.</summary>
     public static IReadOnlyList<string> Before(string status) => status switch
     {
         Investigating => [Open],
-        Resolved or FalsePositive => [Open, Investigating],
+        Resolved or FalsePositive => AllOpen,
         _ => [],
     };
 }

@@ -3,6 +3,7 @@ using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Suspicion;
 using LicenseFunctions.Tests.Support;
 using LicenseFunctions.Tests.Usage;
+using Licensing.Suspicion;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Primitives;
 using Xunit;
@@ -50,6 +51,17 @@ public sealed class AlertTests(PostgresFixture postgres)
 
         Assert.Equal(refusal, reviewed.Refusal?.Code);
         Assert.Equal(refusal is null ? to : from, await scene.Database.QueryAsync<string>("select status from suspicious_activity_alerts"));
+    }
+
+    [Fact]
+    public async Task Open_MeansTheSameInSql()
+    {
+        await using var database = await postgres.NewDatabaseAsync();
+
+        var open = await database.QueryAllAsync<string>(
+            "select status from unnest(@all) as a (status) where is_alert_open(status)", new { all = AlertStatus.All.ToArray() });
+
+        Assert.Equal(AlertStatus.AllOpen, open);
     }
 
     [Fact]
