@@ -1,8 +1,13 @@
 -- Facts about renewals that several statements read. RenewalRulesTests compares them with their C# counterparts.
 
+-- The request was sent, and its outcome is not known yet. C#: RenewalStatus.IsChargeUnknown.
+create or replace function is_charge_unknown(status text) returns boolean language sql immutable parallel safe as $$
+    select status in ('unknown', 'undecided')
+$$;
+
 -- The charge moved money, or may still do so: the license keeps its grace, and nothing else is charged. C#: RenewalStatus.IsChargeOpen.
 create or replace function is_charge_open(status text) returns boolean language sql immutable parallel safe as $$
-    select status in ('charging', 'unknown', 'undecided', 'succeeded')
+    select is_charge_unknown(status) or status in ('charging', 'succeeded')
 $$;
 
 -- The provider or the customer's bank has the next answer: what the reconciler looks up. C#: RenewalStatus.IsAwaitingProvider.

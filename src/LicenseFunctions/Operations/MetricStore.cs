@@ -51,10 +51,10 @@ public sealed class MetricStore(LicenseDatabase database)
         select 'renewals_overdue_oldest_seconds', '', extract(epoch from max(late))
         from open_renewals where late > interval '0' and under_way is not true having count(*) > 0
         union all
-        select 'unknown_charges', status, count(*) from open_renewals where status in ('unknown', 'undecided') group by status
+        select 'unknown_charges', status, count(*) from open_renewals where is_charge_unknown(status) group by status
         union all
         select 'unknown_charges_oldest_seconds', '', extract(epoch from max(age))
-        from open_renewals where status in ('unknown', 'undecided') having max(age) is not null
+        from open_renewals where is_charge_unknown(status) having max(age) is not null
         union all
         select 'usage_quarantine_open', source, count(*) from usage_quarantine where state = 'OPEN' group by source
         union all

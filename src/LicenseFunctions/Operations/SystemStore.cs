@@ -113,7 +113,7 @@ public sealed class SystemStore(LicenseDatabase database)
                (select count(*) from usage_arrivals) as arrivals_waiting,
                (select min(arrived_at) from usage_arrivals) as arrivals_oldest_at,
                (select count(*) from suspicious_activity_alerts where status = 'OPEN') as alerts_open,
-               (select count(*) from renewals where status in ('unknown', 'undecided')) as charges_unknown
+               (select count(*) from renewals where is_charge_unknown(status)) as charges_unknown
         """;
 
     public async Task<WaitingWork> WaitingAsync(CancellationToken cancellationToken)

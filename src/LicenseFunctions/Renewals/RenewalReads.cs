@@ -183,7 +183,7 @@ public sealed class RenewalReads(LicenseDatabase database)
         from renewals r
         join lateral (select * from renewal_attempts l where l.renewal_id = r.renewal_id order by l.number desc limit 1) a on true
         left join license_renewal_history h on h.renewal_id = a.attempt_id
-        where r.status in ('unknown', 'undecided')
+        where is_charge_unknown(r.status)
         order by r.status desc, r.unknown_since
         limit @limit
         """;
@@ -201,7 +201,7 @@ public sealed class RenewalReads(LicenseDatabase database)
         set metadata = coalesce(t.metadata, '{}') || jsonb_build_object('auto_renew', @enabled)
         from v_current_license_tokens c
         join subscriptions s on s.subscription_id = c.subscription_id
-        where c.subscription_id = @subscriptionId and (@ownerId::uuid is null or s.subscriber_id = @ownerId) and t.token_id = c.token_id
+        where c.subscription_id = @subscriptionId and is_license_visible(s.subscriber_id, @ownerId) and t.token_id = c.token_id
         returning c.expires_at
         """;
 

@@ -49,9 +49,12 @@ public enum RenewalStatus
 /// <summary>What a status means for others. sql/repeatable/35_renewal_rules.sql has the same definitions for statements.</summary>
 public static class RenewalStatuses
 {
+    /// <summary>The request was sent, and its outcome is not known yet.</summary>
+    public static bool IsChargeUnknown(this RenewalStatus status) => status is RenewalStatus.Unknown or RenewalStatus.Undecided;
+
     /// <summary>Money moved, or may still move: the license keeps its grace, and nothing else is charged.</summary>
     public static bool IsChargeOpen(this RenewalStatus status) =>
-        status is RenewalStatus.Charging or RenewalStatus.Unknown or RenewalStatus.Undecided or RenewalStatus.Succeeded;
+        status.IsChargeUnknown() || status is RenewalStatus.Charging or RenewalStatus.Succeeded;
 
     /// <summary>The provider or the customer's bank has the next answer: what the reconciler looks up.</summary>
     public static bool IsAwaitingProvider(this RenewalStatus status) =>

@@ -16,12 +16,15 @@ public sealed class RenewalRulesTests(PostgresFixture postgres)
         foreach (var status in Enum.GetValues<RenewalStatus>())
         {
             var sql = await database.QueryAsync<string>(
-                "select concat_ws(' ', @word, is_charge_open(@word), is_awaiting_provider(@word), is_renewal_final(@word))",
+                """
+                select concat_ws(' ', @word, is_charge_unknown(@word), is_charge_open(@word), is_awaiting_provider(@word),
+                                 is_renewal_final(@word))
+                """,
                 new { word = EnumWords.Of(status) });
 
             Assert.Equal(
-                $"{EnumWords.Of(status)} {Letter(status.IsChargeOpen())} {Letter(status.IsAwaitingProvider())} {Letter(status.IsFinal())}",
-                sql);
+                $"{EnumWords.Of(status)} {Letter(status.IsChargeUnknown())} {Letter(status.IsChargeOpen())} "
+                + $"{Letter(status.IsAwaitingProvider())} {Letter(status.IsFinal())}", sql);
         }
     }
 
