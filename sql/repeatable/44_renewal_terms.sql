@@ -4,7 +4,8 @@ create or replace view renewal_terms as
 select
     s.subscription_id, s.subscriber_id, t.expires_at, t.is_active,
     is_auto_renewed(t.metadata) as auto_renew,
-    is_license_renewable(s.is_active, s.state, t.is_active, suspended.for_expiry, suspended.otherwise) as is_renewable,
+    is_license_renewable(s.is_active, s.state, t.is_active,
+        suspended_for_expiry => o.only_for_expiry is true, suspended_otherwise => o.only_for_expiry is false) as is_renewable,
     -- The master's active price. RenewalPrice (C#) says when a renewal costs its frozen price instead.
     p.monthly_fee_usd as price_usd,
     (select l.amount_usd from renewals l
@@ -14,9 +15,7 @@ select
     m.details_changed_at
 from subscriptions s
 join lateral (select * from v_current_license_tokens c where c.subscription_id = s.subscription_id limit 1) t on true
-cross join lateral (
-    select coalesce(bool_or(h.cause = 'EXPIRY'), false) as for_expiry, coalesce(bool_or(h.cause <> 'EXPIRY'), false) as otherwise
-    from license_suspensions h where h.subscription_id = s.subscription_id and h.closed_at is null) suspended
+cross join lateral open_suspension_facts(s.subscription_id, null, null, null, null) o
 left join master_pricing p on p.master_id = s.master_id and p.is_active
 left join user_wallets w on w.user_id = s.subscriber_id
 left join user_payment_methods m on m.user_id = s.subscriber_id and m.is_default and m.is_active;
