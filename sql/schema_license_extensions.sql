@@ -52,6 +52,7 @@ select schema_definitions() as definitions_before \gset
 \ir repeatable/45_renewal_facts.sql
 \ir repeatable/46_next_renewals.sql
 \ir repeatable/50_suspicious_activity_alerts.sql
+\ir repeatable/51_listed_alerts.sql
 \ir repeatable/60_license_health.sql
 \ir repeatable/61_listed_licenses.sql
 \ir repeatable/70_persons.sql

@@ -80,11 +80,8 @@ public sealed class AlertStore(LicenseDatabase database)
     private const string List = """
         select a.alert_id, a.subscription_id, a.user_id, a.activity_type, a.severity, a.description, a.evidence,
                a.detected_at, a.updated_at, a.status, a.auto_action_taken, a.resolved_at, a.resolved_by, a.resolution_notes,
-               a.customer_confirmed_at, a.appealed_at,
-               (select p.message from license_appeals p where p.alert_id = a.alert_id order by p.submitted_at desc limit 1) as appeal,
-               exists (select from license_suspensions s
-                       where s.subscription_id = a.subscription_id and s.closed_at is null) as is_suspended
-        from suspicious_activity_alerts a
+               a.customer_confirmed_at, a.appealed_at, a.appeal, a.is_suspended
+        from listed_alerts a
         where (@Statuses::text[] is null or a.status = any(@Statuses))
           and (@Severity::text is null or a.severity = @Severity)
           and (@SubscriptionId::uuid is null or a.subscription_id = @SubscriptionId)
@@ -133,11 +130,8 @@ public sealed class AlertStore(LicenseDatabase database)
     private const string Find = """
         select a.alert_id, a.subscription_id, a.user_id, a.activity_type, a.severity, a.description, a.evidence,
                a.detected_at, a.updated_at, a.status, a.auto_action_taken, a.resolved_at, a.resolved_by, a.resolution_notes,
-               a.customer_confirmed_at, a.appealed_at,
-               (select p.message from license_appeals p where p.alert_id = a.alert_id order by p.submitted_at desc limit 1) as appeal,
-               exists (select from license_suspensions s
-                       where s.subscription_id = a.subscription_id and s.closed_at is null) as is_suspended
-        from suspicious_activity_alerts a
+               a.customer_confirmed_at, a.appealed_at, a.appeal, a.is_suspended
+        from listed_alerts a
         where a.alert_id = @alertId
         """;
 
