@@ -6,6 +6,7 @@ using LicenseFunctions.Infrastructure.Http;
 using LicenseFunctions.Licenses;
 using Licensing.Devices;
 using Licensing.Health;
+using Licensing.Renewals;
 using Npgsql;
 
 namespace LicenseFunctions.Health;
@@ -63,11 +64,9 @@ public sealed class HealthStore(LicenseDatabase database)
                now() as now, s.created_at as issued_at, greatest(t.last_used_at, d.last_seen_at) as last_used_at,
                d.used::int as devices_used, c.changes::int as device_changes,
                g.received::bigint as signals_received, g.rejected::bigint as signals_rejected, e.severities as open_alerts,
-               is_auto_renewed(t.metadata) as auto_renew, p.monthly_fee_usd as fee,
-               coalesce(w.balance_usd - w.reserved_usd, 0) as wallet_available, m.payment_method_id is not null as has_card,
-               make_timestamptz(m.expiry_year, m.expiry_month, 1, 0, 0, 0, 'UTC') + interval '1 month' as card_expires_at,
-               coalesce(r.status = 'failed', false) as last_declined
-        from unnest($1) as a (subscription_id)
+               n.auto_renew, n.price_usd, n.amount_usd, n.wallet_usd, n.payment_method_id, n.payment_provider, n.provider_customer_id,
+               n.provider_payment_id, n.expiry_month, n.expiry_year, n.details_changed_at, n.last_decline
+        from unnest(@subscriptionIds) as a (subscription_id)
         join subscriptions s using (subscription_id)
         cross join lateral (select * from v_current_license_tokens c where c.subscription_id = a.subscription_id limit 1) t
         cross join lateral (
@@ -87,19 +86,18 @@ public sealed class HealthStore(LicenseDatabase database)
             where e.subscription_id = a.subscription_id and is_alert_open(e.status)
         ) e
         cross join lateral open_suspension_facts(a.subscription_id, t.token_id, null, s.state, s.paused_reason) o
-        left join lateral (
-            select r.status from license_renewal_history r
-            where r.subscription_id = a.subscription_id and r.previous_expiry = t.expires_at
-            order by r.attempted_at desc limit 1
-        ) r on true
+        -- The renewal as the charge and its preview read it. Without the limit, the planner would compute the view for all licenses.
+        cross join lateral (
+            select r.auto_renew, r.price_usd, r.amount_usd, r.wallet_usd, r.payment_method_id, r.payment_provider, r.provider_customer_id,
+                   r.provider_payment_id, r.expiry_month, r.expiry_year, r.details_changed_at, r.last_decline
+            from next_renewals r where r.subscription_id = a.subscription_id limit 1
+        ) n
         left join license_health h on h.subscription_id = a.subscription_id
         left join license_states l on l.subscription_id = a.subscription_id
-        left join master_pricing p on p.master_id = s.master_id and p.is_active
-        left join user_wallets w on w.user_id = s.subscriber_id
-        left join user_payment_methods m on m.user_id = s.subscriber_id and m.is_default and m.is_active
         """;
 
     /// <summary>The facts of these licenses. Licenses without any token are left out.</summary>
+    /// <remarks>Raw Npgsql, because it streams thousands of rows.</remarks>
     /// <param name="maxDevices">The configured limit, 1 or more.</param>
     public async IAsyncEnumerable<HealthRow> LoadAsync(
         Guid[] subscriptionIds, int maxDevices, [EnumeratorCancellation] CancellationToken cancellationToken)
@@ -107,7 +105,7 @@ public sealed class HealthStore(LicenseDatabase database)
         await using var connection = await database.OpenAsync(cancellationToken);
         await using var command = new NpgsqlCommand(Load, connection)
         {
-            Parameters = { new NpgsqlParameter<Guid[]> { TypedValue = subscriptionIds } },
+            Parameters = { new NpgsqlParameter<Guid[]>(nameof(subscriptionIds), subscriptionIds) },
         };
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         var license = new LicenseFactsColumns(reader);
@@ -115,8 +113,10 @@ public sealed class HealthStore(LicenseDatabase database)
             yield return Map(reader, license.Read(), maxDevices);
     }
 
-    private static HealthRow Map(NpgsqlDataReader row, LicenseFacts license, int maxDevices) =>
-        new(row.GetGuid("subscription_id"), row.GetInt64("marks"), license, new HealthFacts(
+    private static HealthRow Map(NpgsqlDataReader row, LicenseFacts license, int maxDevices)
+    {
+        var card = Card(row);
+        return new(row.GetGuid("subscription_id"), row.GetInt64("marks"), license, new HealthFacts(
             Now: row.Time("now")!.Value,
             LicenseStatus.Active,
             IssuedAt: row.Time("issued_at")!.Value,
@@ -131,11 +131,24 @@ public sealed class HealthStore(LicenseDatabase database)
                 row.GetFieldValue<string[]>("open_alerts"), severity => Enum.Parse<AlertSeverity>(severity, ignoreCase: true)),
             new PaymentFacts(
                 AutoRenew: row.GetBoolean("auto_renew"),
-                Fee: row.IsDBNull("fee") ? null : row.GetDecimal("fee"),
-                WalletAvailable: row.GetDecimal("wallet_available"),
-                HasCard: row.GetBoolean("has_card"),
-                CardExpiresAt: row.Time("card_expires_at"),
-                LastDeclined: row.GetBoolean("last_declined"))));
+                Fee: RenewalPrice.Amount(frozenUsd: Value<decimal>(row, "amount_usd"), activeUsd: Value<decimal>(row, "price_usd")),
+                WalletAvailable: row.GetDecimal("wallet_usd"),
+                HasCard: card is not null,
+                CardExpiresAt: card?.ExpiresAt,
+                LastDeclined: !row.IsDBNull("last_decline"))));
+    }
+
+    private static SavedCard? Card(NpgsqlDataReader row) => SavedCard.Of(
+        Value<Guid>(row, "payment_method_id"),
+        row.Text(row.GetOrdinal("payment_provider")),
+        row.Text(row.GetOrdinal("provider_customer_id")),
+        row.Text(row.GetOrdinal("provider_payment_id")),
+        Value<int>(row, "expiry_month"),
+        Value<int>(row, "expiry_year"),
+        row.Time("details_changed_at"));
+
+    private static T? Value<T>(NpgsqlDataReader row, string column) where T : struct =>
+        row.IsDBNull(column) ? null : row.GetFieldValue<T>(column);
 
     private const string Save = """
         with scored as (

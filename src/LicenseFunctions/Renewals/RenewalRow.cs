@@ -25,9 +25,8 @@ internal abstract record RenewalTermsRow
 
     protected RenewalLicense License => new(ExpiresAt, AutoRenew, IsRenewable);
 
-    protected SavedCard? Card => PaymentMethodId is { } card && ProviderCustomerId is { } customer
-        ? new SavedCard(card, PaymentProvider!, customer, ProviderPaymentId!, ExpiryMonth, ExpiryYear, DetailsChangedAt)
-        : null;
+    protected SavedCard? Card => SavedCard.Of(
+        PaymentMethodId, PaymentProvider, ProviderCustomerId, ProviderPaymentId, ExpiryMonth, ExpiryYear, DetailsChangedAt);
 }
 
 /// <summary>A row of renewal_facts.</summary>

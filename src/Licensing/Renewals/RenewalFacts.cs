@@ -30,6 +30,14 @@ public sealed record SavedCard(
     Guid PaymentMethodId, string Provider, string CustomerId, string PaymentId, int? ExpiryMonth = null, int? ExpiryYear = null,
     DateTimeOffset? ChangedAt = null)
 {
+    /// <returns>Null if one of the ids is missing: such a card can't be charged.</returns>
+    public static SavedCard? Of(
+        Guid? paymentMethodId, string? provider, string? customerId, string? paymentId, int? expiryMonth, int? expiryYear,
+        DateTimeOffset? changedAt) =>
+        paymentMethodId is { } method && provider is not null && customerId is not null && paymentId is not null
+            ? new SavedCard(method, provider, customerId, paymentId, expiryMonth, expiryYear, changedAt)
+            : null;
+
     /// <summary>When the card becomes invalid (start of the month after the printed one, UTC); null if no month is printed.</summary>
     public DateTimeOffset? ExpiresAt => ExpiryMonth is { } month and >= 1 and <= 12 && ExpiryYear is { } year and > 0 and < 9999
         ? new DateTimeOffset(year, month, 1, 0, 0, 0, TimeSpan.Zero).AddMonths(1)

@@ -13,8 +13,12 @@ public readonly record struct RenewalPrice(decimal? AmountUsd, bool NeedsConsent
     /// <param name="policy">The settings of this installation.</param>
     public static RenewalPrice Of(decimal? frozenUsd, decimal? activeUsd, decimal? lastPaidUsd, bool isAccepted, RenewalPolicy policy)
     {
-        if (activeUsd is not { } active) return default;
-        var amount = frozenUsd ?? active;
+        if (Amount(frozenUsd, activeUsd) is not { } amount) return default;
         return new RenewalPrice(amount, !isAccepted && policy.NeedsConsent(amount, lastPaidUsd));
     }
+
+    /// <summary><see cref="AmountUsd"/> alone, for readers that don't ask about consent.</summary>
+    /// <param name="frozenUsd">As for <see cref="Of"/>.</param>
+    /// <param name="activeUsd">As for <see cref="Of"/>.</param>
+    public static decimal? Amount(decimal? frozenUsd, decimal? activeUsd) => activeUsd is { } active ? frozenUsd ?? active : null;
 }

@@ -63,6 +63,23 @@ public sealed class ScoreLicensesTests(PostgresFixture postgres) : IAsyncLifetim
         Assert.Equal(0, await score.RunAsync(Stop));
     }
 
+    private const string OpenRenewal = """
+        insert into renewals (renewal_id, subscription_id, user_id, period_start, renewal_type, status, amount_usd, gives_up_at)
+        select gen_random_uuid(), s.subscription_id, s.subscriber_id, t.expires_at, 'auto', 'soft_declined', 30, now() + interval '23 days'
+        from subscriptions s join license_tokens t using (subscription_id);
+        """;
+
+    private const string Declined = OpenRenewal + """
+        update user_wallets set balance_usd = 0;
+        insert into user_payment_methods
+            (user_id, payment_provider, provider_customer_id, provider_payment_id, expiry_month, expiry_year, is_default)
+        select subscriber_id, 'stripe', 'cus_1', 'pm_1', 1, 2099, true from subscriptions;
+        insert into renewal_attempts
+            (attempt_id, renewal_id, number, provider, payment_method_id, request, first_sent_at, opens_intent, status, code)
+        select gen_random_uuid(), r.renewal_id, 1, 'stripe', m.payment_method_id, '{}', now(), true, 'soft_declined', 'insufficient_funds'
+        from renewals r join user_payment_methods m on m.user_id = r.user_id;
+        """;
+
     public static TheoryData<string, int> Changes => new()
     {
         { "select create_suspicious_activity_alert(subscription_id, 'MULTIPLE_IPS', 'HIGH', 'x') from subscriptions", 86 },
@@ -75,6 +92,19 @@ public sealed class ScoreLicensesTests(PostgresFixture postgres) : IAsyncLifetim
             select subscriber_id, 'stripe', 'pm_1', 1, 2020, true from subscriptions
             """, 95
         },
+        {
+            """
+            update user_wallets set balance_usd = 0;
+            insert into user_payment_methods
+                (user_id, payment_provider, provider_customer_id, provider_payment_id, expiry_month, expiry_year, is_default)
+            select subscriber_id, 'stripe', 'cus_1', 'pm_1', 1, 2099, true from subscriptions
+            """, 100
+        },
+        // The open renewal keeps its price, so the wallet is still enough.
+        { OpenRenewal + "update master_pricing set monthly_fee_usd = 31", 100 },
+        { Declined, 95 },
+        { Declined + "update user_payment_methods set details_changed_at = now() + interval '1 second'", 100 },
+        { Declined + "update user_payment_methods set payment_method_id = gen_random_uuid(), provider_payment_id = 'pm_2'", 100 },
         {
             """
             insert into license_devices
