@@ -199,7 +199,7 @@ public sealed class SuspicionStore(LicenseDatabase database)
     /// <summary>Reads the new rows, license by license, and some rows that were read before: these add nothing to a state.</summary>
     /// <remarks>
     /// One index probe for each license (offset 0 keeps the planner from joining the whole log), so the cost is that of the new rows. Raw
-    /// Npgsql, because a scan reads very many rows.
+    /// Npgsql, because a scan streams up to a million rows.
     /// </remarks>
     public static async Task ReadUsageAsync(
         NpgsqlConnection connection, IReadOnlyList<ArrivedUsage> arrived, Action<Guid, List<UsageSample>> onLicense,
@@ -243,25 +243,19 @@ public sealed class SuspicionStore(LicenseDatabase database)
         """;
 
     /// <summary>Fills in the locations of records from the SQL function. Other records got theirs on arrival.</summary>
-    public static async Task FillLocationsAsync(
-        NpgsqlConnection connection, IReadOnlyCollection<LocatedUsage> located, CancellationToken cancellationToken)
-    {
-        await using var command = new NpgsqlCommand(FillLocations, connection)
+    public static Task FillLocationsAsync(
+        NpgsqlConnection connection, IReadOnlyCollection<LocatedUsage> located, CancellationToken cancellationToken) =>
+        connection.ExecuteAsync(new CommandDefinition(FillLocations, new
         {
-            Parameters =
-            {
-                ArrayOf("ids", NpgsqlDbType.Uuid, located.Select(one => one.SubscriptionId)),
-                ArrayOf("addresses", NpgsqlDbType.Inet, located.Select(one => one.Address)),
-                ArrayOf("earliest", NpgsqlDbType.TimestampTz, located.Select(one => one.EarliestAt)),
-                ArrayOf("latest", NpgsqlDbType.TimestampTz, located.Select(one => one.LatestAt)),
-                ArrayOf("countries", NpgsqlDbType.Text, located.Select(one => one.Location.Country)),
-                ArrayOf("cities", NpgsqlDbType.Text, located.Select(one => one.Location.City)),
-                ArrayOf("latitudes", NpgsqlDbType.Double, located.Select(one => one.Location.Latitude)),
-                ArrayOf("longitudes", NpgsqlDbType.Double, located.Select(one => one.Location.Longitude)),
-            },
-        };
-        await command.ExecuteNonQueryAsync(cancellationToken);
-    }
+            ids = located.Select(one => one.SubscriptionId).ToArray(),
+            addresses = located.Select(one => one.Address).ToArray(),
+            earliest = located.Select(one => one.EarliestAt).ToArray(),
+            latest = located.Select(one => one.LatestAt).ToArray(),
+            countries = located.Select(one => one.Location.Country).ToArray(),
+            cities = located.Select(one => one.Location.City).ToArray(),
+            latitudes = located.Select(one => one.Location.Latitude).ToArray(),
+            longitudes = located.Select(one => one.Location.Longitude).ToArray(),
+        }, cancellationToken: cancellationToken));
 
     private const string Log = """
         select subscription_id, logged_at, ea_instance_id, mt5_account_number, ip_address, country_code, city, latitude, longitude,
@@ -285,25 +279,19 @@ public sealed class SuspicionStore(LicenseDatabase database)
 
     private const string Save = """
         update suspicion_states s set state = new.state, forgiven_at = new.reviewed_at, updated_at = now()
-        from unnest(@ids, @states, @reviewed) as new (subscription_id, state, reviewed_at)
+        from unnest(@ids, @states::jsonb[], @reviewed) as new (subscription_id, state, reviewed_at)
         where s.subscription_id = new.subscription_id
         """;
 
-    /// <summary>Saves the states of a batch. Raw Npgsql, because it writes arrays of jsonb.</summary>
-    public static async Task SaveAsync(
-        NpgsqlConnection connection, IReadOnlyCollection<ScannedLicense> licenses, CancellationToken cancellationToken)
-    {
-        await using var command = new NpgsqlCommand(Save, connection)
+    /// <summary>Saves the states of a batch.</summary>
+    public static Task SaveAsync(
+        NpgsqlConnection connection, IReadOnlyCollection<ScannedLicense> licenses, CancellationToken cancellationToken) =>
+        connection.ExecuteAsync(new CommandDefinition(Save, new
         {
-            Parameters =
-            {
-                ArrayOf("ids", NpgsqlDbType.Uuid, licenses.Select(one => one.SubscriptionId)),
-                ArrayOf("states", NpgsqlDbType.Jsonb, licenses.Select(one => JsonSerializer.Serialize(one.State, Json))),
-                ArrayOf("reviewed", NpgsqlDbType.TimestampTz, licenses.Select(one => one.ReviewedAt)),
-            },
-        };
-        await command.ExecuteNonQueryAsync(cancellationToken);
-    }
+            ids = licenses.Select(one => one.SubscriptionId).ToArray(),
+            states = licenses.Select(one => JsonSerializer.Serialize(one.State, Json)).ToArray(),
+            reviewed = licenses.Select(one => one.ReviewedAt).ToArray(),
+        }, cancellationToken: cancellationToken));
 
     private static NpgsqlParameter ArrayOf<T>(string name, NpgsqlDbType type, IEnumerable<T> values) =>
         new(name, NpgsqlDbType.Array | type) { Value = values.ToArray() };

@@ -28,7 +28,8 @@ public sealed class UsageStore(LicenseDatabase database)
     public Task<StoredUsage> StoreAsync(IReadOnlyList<UsageRecord> records, CancellationToken cancellationToken) =>
         database.InStatementAsync((connection, token) => StoreAsync(connection, records, token), cancellationToken);
 
-    // Npgsql and not Dapper: typed arrays avoid boxing each value.
+    // Npgsql and not Dapper: typed arrays avoid boxing each value. The parameters have numbers, because Npgsql would parse the text in
+    // every call to number names.
     private static async Task<StoredUsage> StoreAsync(
         NpgsqlConnection connection, IReadOnlyList<UsageRecord> records, CancellationToken cancellationToken)
     {

@@ -4,7 +4,6 @@ using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Licenses;
 using Licensing.Devices;
 using Npgsql;
-using NpgsqlTypes;
 
 namespace LicenseFunctions.Validation;
 
@@ -165,7 +164,7 @@ public sealed class DeviceStore(LicenseDatabase database)
         with seen as (
             select s.device_id, s.ip_address, s.seen_at, d.ip_address as left_address, d.last_seen_at as left_at,
                    d.last_seen_at < s.seen_at as is_latest
-            from unnest((select $1::uuid[]), (select $2::inet[]), (select $3::timestamptz[])) as s (device_id, ip_address, seen_at)
+            from unnest((select @deviceIds), (select @addresses), (select @seenAt)) as s (device_id, ip_address, seen_at)
             join license_devices d on d.device_id = s.device_id
             where d.removed_at is null and (d.last_seen_at < s.seen_at or d.ip_address <> s.ip_address)
         ), moved as (
@@ -198,19 +197,12 @@ public sealed class DeviceStore(LicenseDatabase database)
     {
         // The order prevents deadlocks between two processes that flush the same devices.
         var ordered = sightings.OrderBy(sighting => sighting.DeviceId).ToList();
-        return database.InStatementAsync(async (connection, token) =>
+        return database.InStatementAsync((connection, token) => connection.ExecuteAsync(new CommandDefinition(Flush, new
         {
-            await using var command = new NpgsqlCommand(Flush, connection)
-            {
-                Parameters =
-                {
-                    new() { Value = ordered.ConvertAll(one => one.DeviceId) },
-                    new() { Value = ordered.ConvertAll(one => one.Address), NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Inet },
-                    new() { Value = ordered.ConvertAll(one => one.At.UtcDateTime) },
-                },
-            };
-            return await command.ExecuteNonQueryAsync(token);
-        }, cancellationToken);
+            deviceIds = ordered.Select(one => one.DeviceId).ToArray(),
+            addresses = ordered.Select(one => one.Address).ToArray(),
+            seenAt = ordered.Select(one => one.At.UtcDateTime).ToArray(),
+        }, cancellationToken: token)), cancellationToken);
     }
 
     /// <summary>Adds the alert about a new device that caused the license's suspension.</summary>

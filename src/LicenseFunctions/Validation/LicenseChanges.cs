@@ -54,7 +54,7 @@ public sealed class LicenseChanges(LicenseDatabase database, ValidationCache cac
                subscription.subscription_ids, subscription.states, subscription.are_active as subscriptions_active,
                subscription.paused_reasons,
                ours.subscription_ids as own_subscription_ids
-        from (select bit_xor(identity) as every, bit_xor(identity) filter (where written and created_at > $2) as inserted,
+        from (select bit_xor(identity) as every, bit_xor(identity) filter (where written and created_at > @polledAt) as inserted,
                      array_agg(subscription_id) filter (where written) as subscription_ids,
                      array_agg(token_hash::text) filter (where written) as hashes,
                      array_agg(is_active is true) filter (where written) as are_active,
@@ -62,16 +62,16 @@ public sealed class LicenseChanges(LicenseDatabase database, ValidationCache cac
                      array_agg(expires_at) filter (where written) as expire_at
               from (select subscription_id, token_hash, is_active, revoked_reason, expires_at, created_at,
                            uuid_hash_extended(token_id, 0) # uuid_hash_extended(subscription_id, 1) as identity,
-                           age(xmin) between 0 and (select age($1::text::xid8::xid)) as written
+                           age(xmin) between 0 and (select age(@oldestTransaction::text::xid8::xid)) as written
                     from license_tokens
                     where subscription_id is not null) as t) as token,
              (select array_agg(subscription_id) as subscription_ids, array_agg(coalesce(state, 'SYNCED')::text) as states,
                      array_agg(is_active is not false) as are_active, array_agg(paused_reason::text) as paused_reasons
               from subscriptions
-              where age(xmin) between 0 and (select age($1::text::xid8::xid))) as subscription,
+              where age(xmin) between 0 and (select age(@oldestTransaction::text::xid8::xid))) as subscription,
              (select array_agg(subscription_id) as subscription_ids
               from license_changes
-              where age(xmin) between 0 and (select age($1::text::xid8::xid))) as ours
+              where age(xmin) between 0 and (select age(@oldestTransaction::text::xid8::xid))) as ours
         """;
 
     public async Task PollAsync(CancellationToken cancellationToken)
@@ -84,8 +84,8 @@ public sealed class LicenseChanges(LicenseDatabase database, ValidationCache cac
         {
             Parameters =
             {
-                new() { Value = (object?)since?.OldestTransaction ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Text },
-                new() { Value = (object?)since?.At ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.TimestampTz },
+                new("oldestTransaction", NpgsqlDbType.Text) { Value = (object?)since?.OldestTransaction ?? DBNull.Value },
+                new("polledAt", NpgsqlDbType.TimestampTz) { Value = (object?)since?.At ?? DBNull.Value },
             },
         };
         await using var row = await command.ExecuteReaderAsync(cancellationToken);

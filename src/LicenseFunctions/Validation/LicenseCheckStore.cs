@@ -41,6 +41,7 @@ public sealed class LicenseCheckStore(LicenseDatabase database, ValidationCache 
     // A license has one expiry: that of its current token, which a renewal extends. It also applies to an older token that the platform
     // left active. The platform's columns may be null: then a state has its default, and a subscription is active.
     // The sub-selects hide the number of licenses from the planner. Otherwise it would make a new plan for every small batch.
+    // The parameters have numbers, because Npgsql would parse the whole text in every check to number names.
     public const string Read = """
         select asked.n::int, t.subscription_id,
                t.is_active is true and newer.is_active is not false as token_active,

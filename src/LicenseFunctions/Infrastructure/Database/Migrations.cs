@@ -64,11 +64,11 @@ public sealed class Migrations(NpgsqlDataSource source)
         return transaction;
     }
 
-    private const string IsInstalled = "select exists (select from schema_migrations where name = $1)";
+    private const string IsInstalled = "select exists (select from schema_migrations where name = @name)";
 
     private static async Task<bool> IsInstalledAsync(string name, NpgsqlConnection connection, CancellationToken cancellationToken)
     {
-        await using var command = new NpgsqlCommand(IsInstalled, connection) { Parameters = { new() { Value = name } } };
+        await using var command = new NpgsqlCommand(IsInstalled, connection) { Parameters = { new(nameof(name), name) } };
         return await command.ExecuteScalarAsync(cancellationToken) is true;
     }
 
