@@ -260,7 +260,7 @@ begin
     get diagnostics touched = row_count; counts := counts || jsonb_build_object('renewals', touched);
 
     update suspicious_activity_alerts set description = 'Erased', evidence = null, token_hash = null, resolution_notes = null,
-        resolved_at = coalesce(resolved_at, now()), status = case when status in ('OPEN', 'INVESTIGATING') then 'RESOLVED' else status end
+        resolved_at = coalesce(resolved_at, now()), status = case when is_alert_open(status) then 'RESOLVED' else status end
     where user_id = person or subscription_id = any (licenses);
     get diagnostics touched = row_count; counts := counts || jsonb_build_object('suspicious_activity_alerts', touched);
     update license_suspensions set evidence = '{}', device_key = null where subscription_id = any (licenses);
@@ -308,6 +308,12 @@ begin
     return null;
 end $$;
 
+CREATE FUNCTION public.is_alert_open(status text) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    select status in ('OPEN', 'INVESTIGATING')
+$$;
+
 CREATE FUNCTION public.is_auto_renewed(metadata jsonb) RETURNS boolean
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$
@@ -323,7 +329,13 @@ $$;
 CREATE FUNCTION public.is_charge_open(status text) RETURNS boolean
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$
-    select status in ('charging', 'unknown', 'undecided', 'succeeded')
+    select is_charge_unknown(status) or status in ('charging', 'succeeded')
+$$;
+
+CREATE FUNCTION public.is_charge_unknown(status text) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    select status in ('unknown', 'undecided')
 $$;
 
 CREATE FUNCTION public.is_license_expiring_soon(subscription_id uuid, days integer DEFAULT 7) RETURNS boolean
@@ -475,7 +487,7 @@ CREATE FUNCTION public.raise_alert(subscription_id uuid, activity_type character
     values ($7, $7, $1, (select s.subscriber_id from subscriptions s where s.subscription_id = $1),
             coalesce($9, (select t.token_hash from v_current_license_tokens t where t.subscription_id = $1)),
             $2, $3, $4, $5, $8, $6)
-    on conflict (subscription_id, incident) where incident is not null and status in ('OPEN', 'INVESTIGATING')
+    on conflict (subscription_id, incident) where incident is not null and is_alert_open(status)
     do update set severity = excluded.severity, activity_type = excluded.activity_type, description = excluded.description,
                   evidence = excluded.evidence, updated_at = excluded.detected_at,
                   -- SUSPENDED stays, and NOTIFIED does not become NONE.
@@ -999,6 +1011,33 @@ CREATE TABLE public.suspicious_activity_alerts (
     CONSTRAINT status_is_known CHECK (((status)::text = ANY ((ARRAY['OPEN'::character varying, 'INVESTIGATING'::character varying, 'RESOLVED'::character varying, 'FALSE_POSITIVE'::character varying])::text[])))
 );
 
+CREATE VIEW public.listed_alerts AS
+ SELECT a.alert_id,
+    a.subscription_id,
+    a.user_id,
+    a.activity_type,
+    a.severity,
+    a.description,
+    a.evidence,
+    a.detected_at,
+    a.updated_at,
+    a.status,
+    a.auto_action_taken,
+    a.resolved_at,
+    a.resolved_by,
+    a.resolution_notes,
+    a.customer_confirmed_at,
+    a.appealed_at,
+    ( SELECT p.message
+           FROM public.license_appeals p
+          WHERE (p.alert_id = a.alert_id)
+          ORDER BY p.submitted_at DESC
+         LIMIT 1) AS appeal,
+    (EXISTS ( SELECT
+           FROM public.license_suspensions s
+          WHERE ((s.subscription_id = a.subscription_id) AND (s.closed_at IS NULL)))) AS is_suspended
+   FROM public.suspicious_activity_alerts a;
+
 CREATE TABLE public.users (
     user_id uuid DEFAULT public.uuid_generate_v4() NOT NULL,
     email character varying(255) NOT NULL,
@@ -1062,7 +1101,7 @@ CREATE VIEW public.v_license_health AS
             round((EXTRACT(epoch FROM (now() - t.last_used_at)) / (3600)::numeric), 1) AS hours_since_use,
             ( SELECT (count(*))::integer AS count
                    FROM public.suspicious_activity_alerts a
-                  WHERE ((a.subscription_id = s.subscription_id) AND ((a.status)::text = ANY ((ARRAY['OPEN'::character varying, 'INVESTIGATING'::character varying])::text[])))) AS open_alerts
+                  WHERE ((a.subscription_id = s.subscription_id) AND public.is_alert_open((a.status)::text))) AS open_alerts
            FROM ((public.subscriptions s
              JOIN LATERAL ( SELECT c.token_id,
                     c.subscription_id,
@@ -1239,7 +1278,7 @@ CREATE VIEW public.renewal_terms AS
     t.expires_at,
     t.is_active,
     public.is_auto_renewed(t.metadata) AS auto_renew,
-    public.is_license_renewable(s.is_active, s.state, t.is_active, suspended.for_expiry, suspended.otherwise) AS is_renewable,
+    public.is_license_renewable(s.is_active, s.state, t.is_active, suspended_for_expiry => (o.only_for_expiry IS TRUE), suspended_otherwise => (o.only_for_expiry IS FALSE)) AS is_renewable,
     p.monthly_fee_usd AS price_usd,
     ( SELECT l.amount_usd
            FROM public.renewals l
@@ -1270,10 +1309,7 @@ CREATE VIEW public.renewal_terms AS
            FROM public.v_current_license_tokens c
           WHERE (c.subscription_id = s.subscription_id)
          LIMIT 1) t ON (true))
-     CROSS JOIN LATERAL ( SELECT COALESCE(bool_or((h.cause = 'EXPIRY'::text)), false) AS for_expiry,
-            COALESCE(bool_or((h.cause <> 'EXPIRY'::text)), false) AS otherwise
-           FROM public.license_suspensions h
-          WHERE ((h.subscription_id = s.subscription_id) AND (h.closed_at IS NULL))) suspended)
+     CROSS JOIN LATERAL public.open_suspension_facts(s.subscription_id, NULL::uuid, NULL::text, NULL::public.subscription_state, NULL::text) o(only_for_expiry, reason, took_token, stands, caused_by_device))
      LEFT JOIN public.master_pricing p ON (((p.master_id = s.master_id) AND p.is_active)))
      LEFT JOIN public.user_wallets w ON ((w.user_id = s.subscriber_id)))
      LEFT JOIN public.user_payment_methods m ON (((m.user_id = s.subscriber_id) AND m.is_default AND m.is_active)));
