@@ -95,7 +95,7 @@ public static class RenewalSettlement
             History = new RenewalHistory(historyId, "success"),
             Notice = new RenewalNotice("renewed", $"renewed:{renewal.RenewalId}"),
             Audit = "renewal.applied",
-            Reason = payment.With switch { PaidWith.Wallet => "wallet", PaidWith.Card => "card", _ => "nothing" },
+            Reason = EnumWords.Of(payment.With),
         };
 
     // The intent is canceled before a period is paid otherwise, so this happens only if a provider charges a canceled intent. An operator
