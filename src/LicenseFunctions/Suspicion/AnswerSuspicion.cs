@@ -61,7 +61,7 @@ public sealed class AnswerSuspicion(LicenseDatabase database, AlertStore alerts,
             : LicenseNotFound.Refusal;
 
     public Task<Outcome<AppealReceipt>> AppealAsync(
-        Guid subscriptionId, Guid ownerId, AppealRequest request, CancellationToken cancellationToken) =>
+        Guid subscriptionId, Guid ownerId, AppealRequest request, Actor by, CancellationToken cancellationToken) =>
         request.Message?.Trim() is not { Length: > 0 and <= MaxMessage } message
             ? Task.FromResult<Outcome<AppealReceipt>>(
                 new Refusal(RefusalKind.Invalid, "INVALID_MESSAGE", $"1 to {MaxMessage} characters are required.", "message"))
@@ -76,7 +76,7 @@ public sealed class AnswerSuspicion(LicenseDatabase database, AlertStore alerts,
                     if (await AlertStore.AppealAsync(connection, subscriptionId, open, message, ownerId, now, token) is not { } appeal)
                         continue;
                     await AuditLog.AddAsync(connection, new AuditRow(
-                        Actor.Owner(ownerId), "license.appealed", subscriptionId, open.SuspensionId.ToString()), token);
+                        by, "license.appealed", subscriptionId, open.SuspensionId.ToString()), token);
                     return new AppealReceipt(appeal, now);
                 }
 
