@@ -28,8 +28,8 @@ public sealed class PaymentStoryTests(PostgresFixture postgres) : IAsyncLifetime
             ("STRIPE_PUBLISHABLE_KEY", stripe.Options.PublishableKey),
             ("STRIPE_WEBHOOK_SECRET", stripe.Options.WebhookSecret),
             ("STRIPE_API_BASE", stripe.BaseAddress.ToString()),
-            ("RENEWAL_SCHEDULE", "0 0 0 1 1 *"),
-            ("RECONCILE_SCHEDULE", "0 0 0 1 1 *"));
+            ("RENEWAL_SCHEDULE", RunningApp.Never),
+            ("RECONCILE_SCHEDULE", RunningApp.Never));
         stripe.Webhooks.Url = new Uri(app.Client.BaseAddress!, "/api/v1/stripe/webhook");
         (user, license) = await NewLicenseAsync();
     }
