@@ -18,10 +18,10 @@ namespace Licensing.Suspicion;
 public sealed record DetectionPolicy
 {
     /// <summary>The period of <see cref="NetworksInDay"/>.</summary>
-    internal const long Day = 86_400;
+    internal static readonly TimeSpan Day = TimeSpan.FromDays(1);
 
     /// <summary>The period of <see cref="NetworkChangesInHour"/>.</summary>
-    internal const long Hour = 3_600;
+    internal static readonly TimeSpan Hour = TimeSpan.FromHours(1);
 
     // What is allowed.
 
