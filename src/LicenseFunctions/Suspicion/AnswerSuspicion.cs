@@ -9,7 +9,8 @@ namespace LicenseFunctions.Suspicion;
 /// <summary>A suspension as the customer sees it.</summary>
 /// <param name="CanLift">The owner may lift it now.</param>
 /// <param name="CanAppeal">False when the suspension has an appeal already.</param>
-public sealed record SuspensionReason(string Cause, string Reason, DateTime SuspendedAt, DateTime? AppealedAt, bool CanLift, bool CanAppeal);
+public sealed record SuspensionReason(
+    string Cause, string Reason, DateTime SuspendedAt, DateTime? AppealedAt, bool CanLift, bool CanAppeal);
 
 /// <param name="Suspensions">The open ones, the oldest first; empty when this backend did not suspend the license.</param>
 public sealed record SuspensionView(Guid SubscriptionId, bool Suspended, IReadOnlyList<SuspensionReason> Suspensions);
@@ -48,7 +49,8 @@ public sealed class AnswerSuspicion(LicenseDatabase database, AlertStore alerts,
         foreach (var open in await SuspensionStore.OpenAsync(connection, subscriptionId, cancellationToken))
         {
             var appealedAt = await AlertStore.AppealedAtAsync(connection, open.SuspensionId, cancellationToken);
-            var canLift = await SuspensionStore.OwnerMayLiftAsync(connection, subscriptionId, open.Cause, time.GetUtcNow(), cancellationToken);
+            var canLift = await SuspensionStore.OwnerMayLiftAsync(
+                connection, subscriptionId, open.Cause, time.GetUtcNow(), cancellationToken);
             reasons.Add(new SuspensionReason(open.Cause, open.Reason, open.SuspendedAt, appealedAt, canLift, appealedAt is null));
         }
 

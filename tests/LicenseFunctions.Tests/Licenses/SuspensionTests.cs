@@ -2,6 +2,7 @@ using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Licenses;
 using LicenseFunctions.Tests.Support;
 using LicenseFunctions.Tests.Usage;
+using Licensing;
 using Licensing.Devices;
 using Xunit;
 
