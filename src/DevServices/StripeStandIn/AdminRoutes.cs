@@ -33,7 +33,7 @@ internal static class AdminRoutes
             "/webhooks", async (HttpRequest request) => { standIn.Webhooks.Plan = await ReadAsync<WebhookPlan>(request); return Results.NoContent(); });
         admin.MapPost("/events/{id}/deliver", async (string id, CancellationToken ct) => Results.Ok(
             new { status = (int)await standIn.Webhooks.DeliverAsync(id, ct) }));
-        admin.MapPut("/payment_methods/{id}/behaviour", async (string id, HttpRequest request) => { standIn.Behave(id, await ReadAsync<CardBehaviour>(request)); return Results.NoContent(); });
+        admin.MapPut("/payment_methods/{id}/behavior", async (string id, HttpRequest request) => { standIn.Behave(id, await ReadAsync<CardBehavior>(request)); return Results.NoContent(); });
         admin.MapPost("/payment_methods/{id}/automatically_update", async (string id, HttpRequest request) =>
         {
             var update = await ReadAsync<CardUpdate>(request);

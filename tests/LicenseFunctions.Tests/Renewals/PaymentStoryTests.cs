@@ -82,7 +82,7 @@ public sealed class PaymentStoryTests(PostgresFixture postgres) : IAsyncLifetime
     {
         await SaveCardAsync("pm_card_visa");
         var (_, method) = await DefaultCardAsync();
-        stripe.Behave(method, new CardBehaviour("visa", "4242", Decline: "lost_card"));
+        stripe.Behave(method, new CardBehavior("visa", "4242", Decline: "lost_card"));
 
         var (status, declined, _) = await app.PostAsync($"/api/v1/licenses/{license}/renew", Owner);
         Assert.Equal((402, "declined", "lost_card"), (status, (string?)declined!["status"], (string?)declined["code"]));
@@ -119,7 +119,7 @@ public sealed class PaymentStoryTests(PostgresFixture postgres) : IAsyncLifetime
     {
         await SaveCardAsync("pm_card_visa");
         var (_, method) = await DefaultCardAsync();
-        stripe.Behave(method, new CardBehaviour("visa", "4242", Decline: "expired_card"));
+        stripe.Behave(method, new CardBehavior("visa", "4242", Decline: "expired_card"));
         await app.PostAsync($"/api/v1/licenses/{license}/renew", Owner);
         Assert.False(await IsDueAsync());
 
@@ -138,7 +138,7 @@ public sealed class PaymentStoryTests(PostgresFixture postgres) : IAsyncLifetime
     {
         await SaveCardAsync("pm_card_visa");
         var (_, method) = await DefaultCardAsync();
-        stripe.Behave(method, new CardBehaviour("visa", "3184", Authentication: Authentication.Always));
+        stripe.Behave(method, new CardBehavior("visa", "3184", Authentication: Authentication.Always));
         var (status, _, _) = await app.PostAsync($"/api/v1/licenses/{license}/renew", Owner);
         Assert.Equal(402, status);
 
