@@ -18,7 +18,7 @@ internal enum Sabotage
     /// <summary>Every confirmation charges a new intent under a new key, as most renewal jobs do.</summary>
     IntentPerCall,
 
-    /// <summary>Cancelling is taken for granted.</summary>
+    /// <summary>Canceling is taken for granted.</summary>
     CancelSkipped,
 
     /// <summary>A lost answer is taken for a decline.</summary>

@@ -42,7 +42,7 @@ async function visit(html) {
 const script = () => `<script src="${backend.address}/app/widget.js"></script>`;
 const widget = (attributes) => `<license-health ${attributes}></license-health>`;
 
-test('with a token: score, status, devices, expiry and suspicions, never by colour alone', async () => {
+test('with a token: score, status, devices, expiry and suspicions, never by color alone', async () => {
   backend.sql(`update license_tokens set expires_at = now() + interval '90 minutes' where subscription_id = '${licenses.nora}'`);
   const page = await visit(script() + widget(`subscription-id="${licenses.nora}" token="${backend.token('subscriber', people.nora)}"`));
   await page.getByText('/100').waitFor();

@@ -95,7 +95,7 @@ public sealed class RenewalPlanTests
     }
 
     [Fact]
-    public void Next_AnOpenChargeThatNobodyWants_IsCancelledNotSentAgain()
+    public void Next_AnOpenChargeThatNobodyWants_IsCanceledNotSentAgain()
     {
         var off = Facts(Charging, Card) with { License = new RenewalLicense(Expiry, AutoRenew: false, IsRenewable: true) };
         var moved = Facts(Charging, Card) with { License = new RenewalLicense(Expiry.AddDays(1), AutoRenew: true, IsRenewable: true) };

@@ -253,7 +253,7 @@ public sealed class RenewalSettlementTests
     [Theory]
     [InlineData(0, null)]
     [InlineData(1, RenewalStatus.SoftDeclined)]
-    public void Settle_TheEventOfACancelledIntent_IsLeftToAWorkerWhoIsAtIt(int hoursUntilDue, RenewalStatus? expected)
+    public void Settle_TheEventOfACanceledIntent_IsLeftToAWorkerWhoIsAtIt(int hoursUntilDue, RenewalStatus? expected)
     {
         var declined = Charging with { Status = RenewalStatus.SoftDeclined, NextActionAt = Expiry.AddHours(hoursUntilDue) };
 
