@@ -2,7 +2,10 @@ using System.Text.Json;
 
 namespace Licensing;
 
-/// <summary>The words of an enum in tables, JSON and mails: SoftDeclined is soft_declined, or SOFT_DECLINED where a column says so.</summary>
+/// <summary>
+/// The words of an enum in tables, JSON and mails: SoftDeclined is soft_declined, or SOFT_DECLINED where a column says so. The only
+/// converter between enums and their words.
+/// </summary>
 public static class EnumWords
 {
     /// <summary>In lower snake case.</summary>
