@@ -97,7 +97,7 @@ public static class Program
         services.AddUsage();
         settings.ThrowIfFaulty();
 
-        // The platform kills the process five seconds after SIGTERM. The fifth second is for cancelling what still runs.
+        // The platform kills the process five seconds after SIGTERM. The fifth second is for canceling what still runs.
         services.Configure<HostOptions>(options => options.ShutdownTimeout = TimeSpan.FromSeconds(4));
     }
 }

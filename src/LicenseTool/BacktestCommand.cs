@@ -4,6 +4,7 @@ using System.Text.Json;
 using CsvHelper;
 using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Suspicion;
+using Licensing;
 using Licensing.Suspicion;
 using Npgsql;
 
@@ -127,17 +128,10 @@ internal static class BacktestCommand
             csv.WriteRecord([
                 finding.SubscriptionId.ToString(),
                 finding.DetectedAt.UtcDateTime.ToString("yyyy-MM-ddTHH:mm:ssZ", CultureInfo.InvariantCulture),
-                Done(finding.Finding.Action), finding.Finding.Type.Word(), finding.Finding.Severity.Word(), finding.Finding.Description]);
+                finding.Finding.Action.StrongestEffect(), EnumWords.UpperOf(finding.Finding.Type),
+                EnumWords.UpperOf(finding.Finding.Severity), finding.Finding.Description]);
         }
     }
-
-    private static string Done(FindingAction action) => action switch
-    {
-        FindingAction.Suspend => "SUSPENDED",
-        FindingAction.Refuse => "REFUSED",
-        FindingAction.Notify => "NOTIFIED",
-        _ => "NONE",
-    };
 
     private static string Summary(Backtest backtest)
     {
@@ -145,7 +139,7 @@ internal static class BacktestCommand
         var by = backtest.Findings
             .GroupBy(finding => finding.Finding.Action)
             .OrderByDescending(group => group.Key)
-            .Select(group => $"{Done(group.Key)} {group.Select(finding => finding.SubscriptionId).Distinct().Count()}");
+            .Select(group => $"{group.Key.StrongestEffect()} {group.Select(finding => finding.SubscriptionId).Distinct().Count()}");
         return string.Create(CultureInfo.InvariantCulture,
             $"{records.Values.Sum()} records of {records.Count} licenses. ")
             + $"Licenses by what is done: {string.Join(", ", by.DefaultIfEmpty("nothing"))}";

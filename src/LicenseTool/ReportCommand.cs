@@ -6,6 +6,7 @@ using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Licenses;
 using LicenseFunctions.Suspicion;
 using LicenseFunctions.Validation;
+using Licensing;
 using Licensing.Devices;
 using Licensing.Health;
 using Licensing.Suspicion;
@@ -88,7 +89,7 @@ internal static class ReportCommand
         to.WriteLine($"Health  {report.Score}/100 {Bar(report.Score)}");
         to.WriteLine();
         foreach (var contribution in report.Contributions)
-            to.WriteLine($"  {contribution.Points,4:+0;-0;0}  {contribution.Part.ToString().ToLowerInvariant(),-9}  {contribution.Reason}");
+            to.WriteLine($"  {contribution.Points,4:+0;-0;0}  {EnumWords.Of(contribution.Part),-9}  {contribution.Reason}");
         to.WriteLine($"  {report.Score,4}");
         WriteUse(to, facts, around.Usage);
         WriteDevices(to, facts, devices);

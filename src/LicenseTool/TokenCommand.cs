@@ -8,8 +8,7 @@ namespace LicenseTool;
 /// <summary>Prints a bearer token of the local issuer and nothing else, so that a shell can put it in a header.</summary>
 internal static class TokenCommand
 {
-    /// <summary>One year.</summary>
-    private const int MaxHours = 8_760;
+    private static readonly TimeSpan MaxLifetime = TimeSpan.FromDays(365);
 
     // Persons of the demo data. In a database without demo data they own nothing.
     private static readonly Dictionary<string, string> DefaultPersons = new(StringComparer.Ordinal)
@@ -34,12 +33,12 @@ internal static class TokenCommand
             if (!Guid.TryParse(result.Tokens[0].Value, out _))
                 result.AddError($"'{result.Tokens[0].Value}' is not a user_id. Example: {DefaultPersons["subscriber"]}");
         });
-        var hours = new Option<int>("--hours") { Description = $"Lifetime of the token, 1 to {MaxHours}", DefaultValueFactory = _ => 24 };
+        var maxHours = (int)MaxLifetime.TotalHours;
+        var hours = new Option<int>("--hours") { Description = $"Lifetime of the token, 1 to {maxHours}", DefaultValueFactory = _ => 24 };
         hours.Validators.Add(result =>
         {
-            if (result.Errors.Any() || result.GetValueOrDefault<int>() is >= 1 and <= MaxHours)
-                return;
-            result.AddError($"--hours is not a whole number from 1 to {MaxHours}. Example: --hours 24");
+            if (!result.Errors.Any() && (result.GetValueOrDefault<int>() < 1 || result.GetValueOrDefault<int>() > maxHours))
+                result.AddError($"--hours is not a whole number from 1 to {maxHours}. Example: --hours 24");
         });
         var command = new Command("token", "Prints a bearer token that is signed with AUTH_SIGNING_KEY") { role, user, hours };
         command.SetAction(parsed =>

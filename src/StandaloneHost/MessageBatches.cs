@@ -27,7 +27,7 @@ internal sealed class MessageBatches(
 
     private int Size => batched ? hostJson.MaxMessageBatchSize : 1;
 
-    /// <summary>Runs until <paramref name="stop"/> is cancelled or <paramref name="receive"/> throws.</summary>
+    /// <summary>Runs until <paramref name="stop"/> is canceled or <paramref name="receive"/> throws.</summary>
     public async Task RunAsync(Receive receive, CancellationToken stop)
     {
         while (await TakeAsync(receive, stop) is { } batch)

@@ -118,7 +118,7 @@ internal sealed class TimerLoop(
 
         // A run on request before the slot doesn't use the slot, and neither does an interrupted run.
         DateTime? next = due <= claim.At && !interrupted ? schedule.Next(claim.At) : null;
-        // Not cancelled by the stop: the lease is released within the time that is left.
+        // Not canceled by the stop: the lease is released within the time that is left.
         await leases.FinishAsync(name, claim.Fence, next, CancellationToken.None);
     }
 
@@ -164,7 +164,7 @@ internal sealed class TimerLoop(
                 }
             }
 
-            logger.LogWarning("Timer {Function} has lost its lease; the run is cancelled", name);
+            logger.LogWarning("Timer {Function} has lost its lease; the run is canceled", name);
             await running.CancelAsync();
         }
         catch (OperationCanceledException) when (running.IsCancellationRequested)
@@ -173,7 +173,7 @@ internal sealed class TimerLoop(
         }
         catch (Exception unreachable)
         {
-            logger.LogError(unreachable, "Timer {Function} can't renew its lease; the run is cancelled", name);
+            logger.LogError(unreachable, "Timer {Function} can't renew its lease; the run is canceled", name);
             await running.CancelAsync();
         }
     }

@@ -13,7 +13,7 @@ public static class Habits
         ("ipv6_privacy", w => w.Run(w.NewMachine(), w.Privacy(), 0, w.Hours)),
         ("vpn_on_and_off", VpnOnAndOff),
         ("vpn_flapping", VpnFlapping),
-        ("traveller", Traveller),
+        ("traveler", Traveler),
         ("home_and_phone", HomeAndPhone),
         ("reinstalls", Reinstalls),
         ("broker_changes", BrokerChanges),
@@ -95,7 +95,7 @@ public static class Habits
         w.Run(machine, hour => sites[w.Whole(0, 1)](hour), 0, w.Hours);
     }
 
-    private static void Traveller(World w)
+    private static void Traveler(World w)
     {
         var machine = w.NewMachine();
         for (double at = 0, next; at < w.Hours; at = next + w.Between(3, 14))

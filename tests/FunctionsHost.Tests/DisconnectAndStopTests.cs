@@ -50,7 +50,7 @@ public sealed class DisconnectAndStopTests(PostgresFixture postgres) : IAsyncLif
         Assert.DoesNotContain(both.Alone.Log.Split('\n'), line => line.StartsWith("fail:", StringComparison.Ordinal));
     }
 
-    /// <summary>The client sends the whole request and disconnects before the answer: the waiting SQL statement is cancelled.</summary>
+    /// <summary>The client sends the whole request and disconnects before the answer: the waiting SQL statement is canceled.</summary>
     private async Task LeaveWhileTheRequestWaitsAsync()
     {
         foreach (var (client, database) in Sides())

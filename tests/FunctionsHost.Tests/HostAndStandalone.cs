@@ -11,9 +11,6 @@ namespace FunctionsHost.Tests;
 /// </summary>
 internal sealed class HostAndStandalone : IAsyncDisposable
 {
-    /// <summary>February 29: timers run only when a test starts them.</summary>
-    public const string Never = "0 0 0 29 2 *";
-
     public static readonly string[] Schedules =
     [
         "HEALTH_SCHEDULE", "OUTBOX_SCHEDULE", "RECONCILE_SCHEDULE", "RENEWAL_SCHEDULE", "RETENTION_SCHEDULE", "SCAN_SCHEDULE",
@@ -109,7 +106,7 @@ internal sealed class HostAndStandalone : IAsyncDisposable
 
     private static (string Name, string Value)[] Settings(TestDatabase database, StandIn gateway, (string Name, string Value)[] more) =>
     [
-        .. Schedules.Select(name => (name, Never)),
+        .. Schedules.Select(name => (name, RunningApp.Never)),
         ("DATABASE_URL", database.ConnectionString),
         ("AUTH_SIGNING_KEY", RunningApp.SigningKeyText),
         ("LINK_SIGNING_KEYS", Convert.ToBase64String(new byte[32])),

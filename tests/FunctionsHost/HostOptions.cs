@@ -40,7 +40,7 @@ public sealed record WorkerLog(string InvocationId, string Category, string Leve
 }
 
 /// <summary>How a run of a function ended.</summary>
-/// <param name="Failure">The worker's error for a run that failed or was cancelled; null if it succeeded.</param>
+/// <param name="Failure">The worker's error for a run that failed or was canceled; null if it succeeded.</param>
 /// <param name="HasReturnedData">Whether the worker sent data back, as the return value or for an output binding.</param>
 public sealed record FinishedInvocation(string Function, string InvocationId, string? Failure, bool HasReturnedData);
 

@@ -10,7 +10,7 @@ internal sealed class Invoker(WorkerChannel channel, HostJson hostJson, HostOpti
     private readonly ConcurrentDictionary<string, Task> running = new();
 
     /// <param name="forward">Forwards the HTTP request to the worker; returns the error, or null.</param>
-    /// <param name="cancelled">Cancelled when the caller has disconnected or the host stops.</param>
+    /// <param name="cancelled">Canceled when the caller has disconnected or the host stops.</param>
     /// <returns>Why the run failed; null if it succeeded.</returns>
     public async Task<string?> RunAsync(
         HostFunction function, string invocationId, TypedData input, Dictionary<string, TypedData> triggerMetadata,

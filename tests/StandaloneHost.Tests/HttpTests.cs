@@ -111,7 +111,7 @@ public sealed class HttpTests
     }
 
     [Fact] // learn.microsoft.com/azure/azure-functions/functions-bindings-http-webhook-trigger: a disconnect cancels the token
-    public async Task CancellationToken_CallerDisconnects_IsCancelled()
+    public async Task CancellationToken_CallerDisconnects_IsCanceled()
     {
         var builder = RunningWorker.Builder(typeof(Waiting));
         var seen = new Seen();

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using System.Text.Json.Serialization;
 
 namespace StripeStandIn;
 
@@ -28,7 +29,7 @@ public sealed class Account(StandInOptions options, TimeProvider clock)
 
     public IReadOnlyList<JsonObject> Events => State.Events;
 
-    public Dictionary<string, CardBehaviour> Behaviours => State.Behaviours;
+    public Dictionary<string, CardBehavior> Behaviors => State.Behaviors;
 
     public HashSet<string> SetUpForOffSession => State.SetUpForOffSession;
 
@@ -64,11 +65,11 @@ public sealed class Account(StandInOptions options, TimeProvider clock)
         return NewPaymentMethod(card);
     }
 
-    public JsonObject NewPaymentMethod(CardBehaviour card)
+    public JsonObject NewPaymentMethod(CardBehavior card)
     {
         var method = Shapes.PaymentMethod(NewId("pm"), Now, card);
         PaymentMethods[method.Id()] = method;
-        Behaviours[method.Id()] = card;
+        Behaviors[method.Id()] = card;
         return method;
     }
 
@@ -121,7 +122,8 @@ public sealed class AccountState
     public List<JsonObject> Events { get; init; } = [];
 
     /// <summary>By payment method: what its charges do.</summary>
-    public Dictionary<string, CardBehaviour> Behaviours { get; init; } = [];
+    [JsonPropertyName("Behaviours")] // the name in the state files that exist
+    public Dictionary<string, CardBehavior> Behaviors { get; init; } = [];
 
     /// <summary>Payment methods that were set up with authentication for off-session use.</summary>
     public HashSet<string> SetUpForOffSession { get; init; } = [];

@@ -36,9 +36,9 @@ internal static class AdminRoutes
         });
         admin.MapPost("/events/{id}/deliver", async (string id, CancellationToken ct) => Results.Ok(
             new { status = (int)await standIn.Webhooks.DeliverAsync(id, ct) }));
-        admin.MapPut("/payment_methods/{id}/behaviour", async (string id, HttpRequest request) =>
+        admin.MapPut("/payment_methods/{id}/behavior", async (string id, HttpRequest request) =>
         {
-            standIn.Behave(id, await ReadAsync<CardBehaviour>(request));
+            standIn.Behave(id, await ReadAsync<CardBehavior>(request));
             return Results.NoContent();
         });
         admin.MapPost("/payment_methods/{id}/automatically_update", async (string id, HttpRequest request) =>

@@ -111,11 +111,11 @@ internal static class PaymentIntentRoutes
     private static void Ask(StripeCall call, JsonObject intent, JsonObject method)
     {
         var account = call.Account;
-        var behaviour = account.Behaviours[method.Id()];
+        var behavior = account.Behaviors[method.Id()];
         var offSession = call.Form.Flag("off_session");
         var authenticate = call.Forced?.Kind == FaultKind.Authenticate
-            || behaviour.Authentication == Authentication.Always
-            || (behaviour.Authentication == Authentication.UnlessSetUp && !account.SetUpForOffSession.Contains(method.Id()));
+            || behavior.Authentication == Authentication.Always
+            || (behavior.Authentication == Authentication.UnlessSetUp && !account.SetUpForOffSession.Contains(method.Id()));
 
         if (call.Forced?.Kind == FaultKind.Decline)
             throw Decline(account, intent, method, call.Forced.DeclineCode, call.Forced.AdviceCode);
@@ -127,9 +127,9 @@ internal static class PaymentIntentRoutes
             intent["next_action"] = NextAction();
             account.Emit("payment_intent.requires_action", intent);
         }
-        else if (behaviour.Decline is { } declineCode)
+        else if (behavior.Decline is { } declineCode)
         {
-            throw Decline(account, intent, method, declineCode, behaviour.Advice);
+            throw Decline(account, intent, method, declineCode, behavior.Advice);
         }
         else if (call.Forced?.Kind == FaultKind.Process)
         {
@@ -160,7 +160,7 @@ internal static class PaymentIntentRoutes
         intent["latest_charge"] = charge.Id();
         account.Emit("charge.succeeded", charge);
         account.Emit("payment_intent.succeeded", intent);
-        if (account.Behaviours[method.Id()].Dispute is { } reason)
+        if (account.Behaviors[method.Id()].Dispute is { } reason)
             RefundRoutes.OpenDispute(account, charge, reason);
     }
 

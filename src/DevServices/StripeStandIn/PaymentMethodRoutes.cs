@@ -51,9 +51,9 @@ internal static class PaymentMethodRoutes
     /// <exception cref="StripeErrorException">The bank declines the card, it was detached, or it is another customer's.</exception>
     public static void AttachTo(Account account, JsonObject method, string customerId)
     {
-        var behaviour = account.Behaviours[method.Id()];
-        if (behaviour.DeclinesOnAttach)
-            throw Declines.Failure(behaviour.Decline!, behaviour.Advice, chargeId: null);
+        var behavior = account.Behaviors[method.Id()];
+        if (behavior.DeclinesOnAttach)
+            throw Declines.Failure(behavior.Decline!, behavior.Advice, chargeId: null);
         Usable(account, method, customerId);
         if (method.Text("customer") is null)
             account.Attach(method, customerId);

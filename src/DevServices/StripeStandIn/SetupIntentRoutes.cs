@@ -70,10 +70,10 @@ internal static class SetupIntentRoutes
             ?? throw StripeErrorException.MissingParameter("payment_method"));
         PaymentMethodRoutes.Usable(account, method, intent.Text("customer"));
         intent["payment_method"] = method.Id();
-        var behaviour = account.Behaviours[method.Id()];
-        if (behaviour.DeclinesOnAttach)
+        var behavior = account.Behaviors[method.Id()];
+        if (behavior.DeclinesOnAttach)
         {
-            var failure = Declines.Failure(behaviour.Decline!, behaviour.Advice, chargeId: null);
+            var failure = Declines.Failure(behavior.Decline!, behavior.Advice, chargeId: null);
             intent["status"] = "requires_payment_method";
             intent["payment_method"] = null;
             intent["last_setup_error"] = failure.ToJson()["error"]!.DeepClone();
@@ -82,7 +82,7 @@ internal static class SetupIntentRoutes
             throw failure;
         }
 
-        if (behaviour.Authentication != Authentication.Never)
+        if (behavior.Authentication != Authentication.Never)
         {
             intent["status"] = "requires_action";
             intent["next_action"] = PaymentIntentRoutes.NextAction();

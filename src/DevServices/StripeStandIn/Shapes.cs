@@ -37,7 +37,7 @@ public static class Shapes
         ["test_clock"] = null,
     };
 
-    public static JsonObject PaymentMethod(string id, long created, CardBehaviour card) => new()
+    public static JsonObject PaymentMethod(string id, long created, CardBehavior card) => new()
     {
         ["id"] = id,
         ["object"] = "payment_method",
@@ -317,5 +317,5 @@ public static class Shapes
         };
     }
 
-    private static string Fingerprint(CardBehaviour card) => $"{card.Brand}{card.Last4}standin".PadRight(16, '0')[..16];
+    private static string Fingerprint(CardBehavior card) => $"{card.Brand}{card.Last4}standin".PadRight(16, '0')[..16];
 }

@@ -57,7 +57,7 @@ public sealed class StandIn : IAsyncDisposable
     }
 
     /// <summary>Adds a customer with a saved card, as a completed SetupIntent does.</summary>
-    public (string CustomerId, string PaymentMethodId) SavedCard(CardBehaviour card)
+    public (string CustomerId, string PaymentMethodId) SavedCard(CardBehavior card)
     {
         lock (Account.Gate)
         {
@@ -70,10 +70,10 @@ public sealed class StandIn : IAsyncDisposable
         }
     }
 
-    public void Behave(string paymentMethodId, CardBehaviour card)
+    public void Behave(string paymentMethodId, CardBehavior card)
     {
         lock (Account.Gate)
-            Account.Behaviours[paymentMethodId] = card;
+            Account.Behaviors[paymentMethodId] = card;
     }
 
     /// <summary>The bank changes the expiry date or the number of a card.</summary>

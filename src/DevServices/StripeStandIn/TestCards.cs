@@ -3,7 +3,7 @@ namespace StripeStandIn;
 /// <summary>A card's behavior. Stripe's test cards have one by name; an admin can set it for any saved card.</summary>
 /// <param name="Decline">The decline code of a charge; null if it is paid.</param>
 /// <param name="Authentication">Whether the bank requires the customer's authentication.</param>
-public sealed record CardBehaviour(
+public sealed record CardBehavior(
     string Brand,
     string Last4,
     string? Decline = null,
@@ -27,7 +27,7 @@ public enum Authentication
 /// <summary>Stripe's test PaymentMethods, https://docs.stripe.com/testing.</summary>
 public static class TestCards
 {
-    public static readonly IReadOnlyDictionary<string, CardBehaviour> ByName = new Dictionary<string, CardBehaviour>
+    public static readonly IReadOnlyDictionary<string, CardBehavior> ByName = new Dictionary<string, CardBehavior>
     {
         ["pm_card_visa"] = new("visa", "4242"),
         ["pm_card_visa_debit"] = new("visa", "5556", Funding: "debit"),
@@ -58,5 +58,5 @@ public static class TestCards
         ["pm_card_createDisputeProductNotReceived"] = new("visa", "2685", Dispute: "product_not_received"),
     };
 
-    private static CardBehaviour Declined(string last4, string declineCode) => new("visa", last4, declineCode, DeclinesOnAttach: true);
+    private static CardBehavior Declined(string last4, string declineCode) => new("visa", last4, declineCode, DeclinesOnAttach: true);
 }

@@ -58,6 +58,9 @@ public sealed class LicenseStateFunctions(RotateToken rotate, SuspendLicense sus
     public async Task<IResult> Lift(
         [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "api/v1/licenses/{subscriptionId:guid}/lift-suspension")]
         HttpRequest request,
-        Guid subscriptionId, CancellationToken cancellationToken) =>
-        (await reinstate.RunForOwnerAsync(subscriptionId, request.HttpContext.Caller().UserId!.Value, cancellationToken)).ToResult();
+        Guid subscriptionId, CancellationToken cancellationToken)
+    {
+        var caller = request.HttpContext.Caller();
+        return (await reinstate.RunForOwnerAsync(subscriptionId, caller.UserId!.Value, caller.ToActor(), cancellationToken)).ToResult();
+    }
 }

@@ -28,7 +28,8 @@ public sealed class ReinstateLicense(LicenseDatabase database, SuspensionStore s
                     connection, null, new Reinstatement(subscriptionId, SuspensionCause.Liftable, how, by, request.Reason), token);
             }, cancellationToken);
 
-    public Task<Outcome<SuspensionState>> RunForOwnerAsync(Guid subscriptionId, Guid ownerId, CancellationToken cancellationToken) =>
+    public Task<Outcome<SuspensionState>> RunForOwnerAsync(
+        Guid subscriptionId, Guid ownerId, Actor by, CancellationToken cancellationToken) =>
         database.InTransactionAsync(async (connection, token) =>
         {
             await SuspensionStore.LockAsync(connection, subscriptionId, token);
@@ -38,8 +39,7 @@ public sealed class ReinstateLicense(LicenseDatabase database, SuspensionStore s
                 return LiftedRecently(notBefore);
             return await LiftAsync(
                 connection, ownerId,
-                new Reinstatement(
-                    subscriptionId, [SuspensionCause.DeviceLimit], ClosedHow.Owner, Actor.Owner(ownerId), "Lifted by the owner"),
+                new Reinstatement(subscriptionId, [SuspensionCause.DeviceLimit], ClosedHow.Owner, by, "Lifted by the owner"),
                 token);
         }, cancellationToken);
 

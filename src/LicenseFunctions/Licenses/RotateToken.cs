@@ -16,10 +16,10 @@ public sealed record NewToken(Guid SubscriptionId, string Token, DateTimeOffset?
 /// <summary>Replaces the current token of a license by a new one.</summary>
 public sealed class RotateToken(LicenseDatabase database, SuspensionStore suspensions, LicenseInvalidation invalidation)
 {
-    private const int LongestOverlap = 7 * 24 * 3600;
+    private static readonly TimeSpan LongestOverlap = TimeSpan.FromDays(7);
 
     private static readonly Refusal BadOverlap = new(
-        RefusalKind.Invalid, "INVALID_FIELD", $"overlap_seconds is not from 0 to {LongestOverlap}.", "overlap_seconds",
+        RefusalKind.Invalid, "INVALID_FIELD", $"overlap_seconds is not from 0 to {(int)LongestOverlap.TotalSeconds}.", "overlap_seconds",
         "Send 3600, or 0 to end the old token at once.");
 
     private static readonly Refusal Revoked = new(
@@ -29,12 +29,12 @@ public sealed class RotateToken(LicenseDatabase database, SuspensionStore suspen
     public async Task<Outcome<NewToken>> RunAsync(
         Guid subscriptionId, Guid? ownerId, TokenRotation rotation, Actor by, CancellationToken cancellationToken)
     {
-        if (rotation.OverlapSeconds is < 0 or > LongestOverlap)
+        var overlap = TimeSpan.FromSeconds(rotation.OverlapSeconds);
+        if (overlap < TimeSpan.Zero || overlap > LongestOverlap)
             return BadOverlap;
         // 256 random bits. Scanners for leaked secrets recognize the prefix.
         var token = "lic_" + Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(32));
         var hash = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(token)));
-        var overlap = TimeSpan.FromSeconds(rotation.OverlapSeconds);
 
         var outcome = await database.InTransactionAsync<Outcome<NewToken>>(async (connection, stop) =>
         {

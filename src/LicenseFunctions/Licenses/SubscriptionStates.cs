@@ -1,4 +1,4 @@
-using LicenseFunctions.Infrastructure.Database;
+using Licensing;
 using Licensing.Devices;
 
 namespace LicenseFunctions.Licenses;

@@ -24,7 +24,7 @@ public sealed class ReadMetrics(MetricStore store, TimerSchedules schedules, Met
             .Concat(schedules.Intervals.Select(timer => new MetricRow("timer_interval_seconds", timer.Key, timer.Value.TotalSeconds)))
             .ToLookup(row => row.Name);
         var exposition = new Exposition();
-        foreach (var metric in Catalogue.Of([.. schedules.Intervals.Keys]))
+        foreach (var metric in MetricCatalog.Of([.. schedules.Intervals.Keys]))
             exposition.Add(metric, rows[metric.Name].ToDictionary(row => row.Label, row => row.Value));
         return exposition.ToString();
     }

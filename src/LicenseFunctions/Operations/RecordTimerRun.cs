@@ -39,7 +39,7 @@ public sealed class RecordTimerRun(SystemStore store, TimerSchedules schedules, 
     private static object? ResultOf(FunctionContext context) =>
         context.Items.TryGetValue(StandaloneApplication.ResultKey, out var result) ? result : context.GetInvocationResult().Value;
 
-    // Not cancelled with the run: the outcome is recorded in the time that is left.
+    // Not canceled with the run: the outcome is recorded in the time that is left.
     private Task<DateTime?> FinishAsync(string timer, DateTime? startedAt, string status, string? counts, string? error) =>
         RecordAsync(timer, () => store.FinishTimerAsync(timer, startedAt, status, counts, error, CancellationToken.None));
 

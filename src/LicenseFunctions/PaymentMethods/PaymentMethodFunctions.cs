@@ -1,5 +1,6 @@
 using LicenseFunctions.Infrastructure.Http;
 using LicenseFunctions.Infrastructure.Payments.Stripe;
+using LicenseFunctions.Licenses;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Azure.Functions.Worker;
 
@@ -36,19 +37,25 @@ public sealed class PaymentMethodFunctions(PaymentMethodStore store, StartCardSe
     public async Task<IResult> MakeDefault(
         [HttpTrigger(AuthorizationLevel.Anonymous, "put", "post", Route = "api/v1/payment-methods/{paymentMethodId:guid}/default")]
         HttpRequest request,
-        Guid paymentMethodId, CancellationToken cancellationToken) =>
-        await store.MakeDefaultAsync(request.HttpContext.Caller().UserId!.Value, paymentMethodId, cancellationToken)
+        Guid paymentMethodId, CancellationToken cancellationToken)
+    {
+        var caller = request.HttpContext.Caller();
+        return await store.MakeDefaultAsync(caller.UserId!.Value, paymentMethodId, caller.ToActor(), cancellationToken)
             ? Results.NoContent()
             : PaymentMethodNotFound.Refusal.ToResult();
+    }
 
     [Function("RemovePaymentMethod")]
     [Access(CallerRole.Subscriber)]
     [Operation("Removes a saved card, here and at the payment provider.", Status = StatusCodes.Status204NoContent)]
     public async Task<IResult> Remove(
         [HttpTrigger(AuthorizationLevel.Anonymous, "delete", Route = "api/v1/payment-methods/{paymentMethodId:guid}")] HttpRequest request,
-        Guid paymentMethodId, CancellationToken cancellationToken) =>
-        (await remove.RunAsync(request.HttpContext.Caller().UserId!.Value, paymentMethodId, cancellationToken))
+        Guid paymentMethodId, CancellationToken cancellationToken)
+    {
+        var caller = request.HttpContext.Caller();
+        return (await remove.RunAsync(caller.UserId!.Value, paymentMethodId, caller.ToActor(), cancellationToken))
             .Match(_ => Results.NoContent(), Problems.ToResult);
+    }
 }
 
 public sealed record PaymentMethodList(IReadOnlyList<SavedPaymentMethod> PaymentMethods);

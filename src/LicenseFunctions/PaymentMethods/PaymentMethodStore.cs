@@ -104,7 +104,7 @@ public sealed class PaymentMethodStore(LicenseDatabase database, TimeProvider ti
         """;
 
     /// <returns>False if the user has no such method; then nothing is changed.</returns>
-    public Task<bool> MakeDefaultAsync(Guid userId, Guid paymentMethodId, CancellationToken cancellationToken) =>
+    public Task<bool> MakeDefaultAsync(Guid userId, Guid paymentMethodId, Actor by, CancellationToken cancellationToken) =>
         database.InTransactionAsync(async (connection, token) =>
         {
             await LockAsync(connection, userId, token);
@@ -112,7 +112,7 @@ public sealed class PaymentMethodStore(LicenseDatabase database, TimeProvider ti
                 return false;
             await connection.ExecuteAsync(new CommandDefinition(ClearDefault, new { userId, paymentMethodId }, cancellationToken: token));
             await connection.ExecuteAsync(new CommandDefinition(SetDefault, new { userId, paymentMethodId }, cancellationToken: token));
-            await AuditAsync(connection, Actor.Owner(userId), "payment_method.made_default", paymentMethodId, token);
+            await AuditAsync(connection, by, "payment_method.made_default", paymentMethodId, token);
             await RenewalStore.CardsChangedAsync(connection, userId, time.GetUtcNow(), token);
             return true;
         }, cancellationToken);
@@ -124,9 +124,9 @@ public sealed class PaymentMethodStore(LicenseDatabase database, TimeProvider ti
         """;
 
     /// <summary>Deactivates a method that the provider has removed.</summary>
-    public Task RemoveAsync(Guid userId, string provider, string paymentId, CancellationToken cancellationToken) =>
+    public Task RemoveAsync(Guid userId, string provider, string paymentId, Actor by, CancellationToken cancellationToken) =>
         database.InTransactionAsync(
-            (connection, token) => RemoveAsync(connection, Actor.Owner(userId), userId, provider, paymentId, token), cancellationToken);
+            (connection, token) => RemoveAsync(connection, by, userId, provider, paymentId, token), cancellationToken);
 
     /// <summary>Applies an event about a card. Its inbox row and its effect are one transaction.</summary>
     /// <returns>False if the event was applied before.</returns>

@@ -1,3 +1,4 @@
+using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Infrastructure.Payments.Stripe;
 using Licensing;
 
@@ -9,14 +10,14 @@ namespace LicenseFunctions.PaymentMethods;
 /// </summary>
 public sealed class RemovePaymentMethod(PaymentMethodStore store, StripeCards cards)
 {
-    public async Task<Outcome<Guid>> RunAsync(Guid userId, Guid paymentMethodId, CancellationToken cancellationToken)
+    public async Task<Outcome<Guid>> RunAsync(Guid userId, Guid paymentMethodId, Actor by, CancellationToken cancellationToken)
     {
         if (await store.FindAsync(userId, paymentMethodId, cancellationToken) is not { } paymentId)
             return PaymentMethodNotFound.Refusal;
         var detached = await cards.DetachAsync(paymentId, cancellationToken);
         if (detached.Refusal is { } refusal)
             return refusal;
-        await store.RemoveAsync(userId, StripeCards.Provider, paymentId, cancellationToken);
+        await store.RemoveAsync(userId, StripeCards.Provider, paymentId, by, cancellationToken);
         return paymentMethodId;
     }
 }

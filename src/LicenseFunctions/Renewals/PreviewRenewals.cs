@@ -1,4 +1,3 @@
-using LicenseFunctions.Infrastructure.Database;
 using Licensing;
 using Licensing.Renewals;
 

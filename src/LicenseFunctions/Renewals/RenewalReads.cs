@@ -2,6 +2,7 @@ using Dapper;
 using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Infrastructure.Mail;
 using LicenseFunctions.Licenses;
+using Licensing;
 using Licensing.Renewals;
 
 namespace LicenseFunctions.Renewals;

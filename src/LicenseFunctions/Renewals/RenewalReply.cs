@@ -1,4 +1,4 @@
-using LicenseFunctions.Infrastructure.Database;
+using Licensing;
 using Licensing.Renewals;
 
 namespace LicenseFunctions.Renewals;

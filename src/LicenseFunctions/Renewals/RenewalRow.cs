@@ -1,5 +1,6 @@
 using System.Text.Json;
 using LicenseFunctions.Infrastructure.Database;
+using Licensing;
 using Licensing.Renewals;
 
 namespace LicenseFunctions.Renewals;

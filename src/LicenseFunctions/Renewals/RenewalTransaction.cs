@@ -3,6 +3,7 @@ using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Infrastructure.Mail;
 using LicenseFunctions.Infrastructure.Payments;
 using LicenseFunctions.Licenses;
+using Licensing;
 using Licensing.Renewals;
 using Npgsql;
 

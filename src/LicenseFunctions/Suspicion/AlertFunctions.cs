@@ -1,5 +1,5 @@
-using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Infrastructure.Http;
+using LicenseFunctions.Licenses;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Azure.Functions.Worker;
 
@@ -34,9 +34,8 @@ public sealed class AlertFunctions(ListAlerts list, ReviewAlert review)
         Guid alertId, CancellationToken cancellationToken)
     {
         var body = await request.ReadAsync<AlertReview>(cancellationToken);
-        var by = Actor.Operator(request.HttpContext.Caller().UserId);
         return body.Refusal is { } refusal
             ? refusal.ToResult()
-            : (await review.RunAsync(alertId, body.Value, by, cancellationToken)).ToResult();
+            : (await review.RunAsync(alertId, body.Value, request.HttpContext.Caller().ToActor(), cancellationToken)).ToResult();
     }
 }

@@ -9,7 +9,8 @@ namespace LicenseFunctions.Suspicion;
 /// <summary>A suspension as the customer sees it.</summary>
 /// <param name="CanLift">The owner may lift it now.</param>
 /// <param name="CanAppeal">False when the suspension has an appeal already.</param>
-public sealed record SuspensionReason(string Cause, string Reason, DateTime SuspendedAt, DateTime? AppealedAt, bool CanLift, bool CanAppeal);
+public sealed record SuspensionReason(
+    string Cause, string Reason, DateTime SuspendedAt, DateTime? AppealedAt, bool CanLift, bool CanAppeal);
 
 /// <param name="Suspensions">The open ones, the oldest first; empty when this backend did not suspend the license.</param>
 public sealed record SuspensionView(Guid SubscriptionId, bool Suspended, IReadOnlyList<SuspensionReason> Suspensions);
@@ -48,7 +49,8 @@ public sealed class AnswerSuspicion(LicenseDatabase database, AlertStore alerts,
         foreach (var open in await SuspensionStore.OpenAsync(connection, subscriptionId, cancellationToken))
         {
             var appealedAt = await AlertStore.AppealedAtAsync(connection, open.SuspensionId, cancellationToken);
-            var canLift = await SuspensionStore.OwnerMayLiftAsync(connection, subscriptionId, open.Cause, time.GetUtcNow(), cancellationToken);
+            var canLift = await SuspensionStore.OwnerMayLiftAsync(
+                connection, subscriptionId, open.Cause, time.GetUtcNow(), cancellationToken);
             reasons.Add(new SuspensionReason(open.Cause, open.Reason, open.SuspendedAt, appealedAt, canLift, appealedAt is null));
         }
 
@@ -61,7 +63,7 @@ public sealed class AnswerSuspicion(LicenseDatabase database, AlertStore alerts,
             : LicenseNotFound.Refusal;
 
     public Task<Outcome<AppealReceipt>> AppealAsync(
-        Guid subscriptionId, Guid ownerId, AppealRequest request, CancellationToken cancellationToken) =>
+        Guid subscriptionId, Guid ownerId, AppealRequest request, Actor by, CancellationToken cancellationToken) =>
         request.Message?.Trim() is not { Length: > 0 and <= MaxMessage } message
             ? Task.FromResult<Outcome<AppealReceipt>>(
                 new Refusal(RefusalKind.Invalid, "INVALID_MESSAGE", $"1 to {MaxMessage} characters are required.", "message"))
@@ -76,7 +78,7 @@ public sealed class AnswerSuspicion(LicenseDatabase database, AlertStore alerts,
                     if (await AlertStore.AppealAsync(connection, subscriptionId, open, message, ownerId, now, token) is not { } appeal)
                         continue;
                     await AuditLog.AddAsync(connection, new AuditRow(
-                        Actor.Owner(ownerId), "license.appealed", subscriptionId, open.SuspensionId.ToString()), token);
+                        by, "license.appealed", subscriptionId, open.SuspensionId.ToString()), token);
                     return new AppealReceipt(appeal, now);
                 }
 

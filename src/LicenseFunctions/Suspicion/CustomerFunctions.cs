@@ -1,4 +1,5 @@
 using LicenseFunctions.Infrastructure.Http;
+using LicenseFunctions.Licenses;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Azure.Functions.Worker;
 
@@ -32,9 +33,10 @@ public sealed class CustomerFunctions(AnswerSuspicion answer, HttpSettings setti
         Guid subscriptionId, CancellationToken cancellationToken)
     {
         var body = await request.ReadAsync<AppealRequest>(cancellationToken);
+        var caller = request.HttpContext.Caller();
         return body.Refusal is { } refusal
             ? refusal.ToResult()
-            : (await answer.AppealAsync(subscriptionId, request.HttpContext.Caller().UserId!.Value, body.Value, cancellationToken))
+            : (await answer.AppealAsync(subscriptionId, caller.UserId!.Value, body.Value, caller.ToActor(), cancellationToken))
                 .ToResult(StatusCodes.Status201Created);
     }
 

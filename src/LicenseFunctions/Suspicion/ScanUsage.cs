@@ -5,6 +5,7 @@ using LicenseFunctions.Infrastructure.Geolocation;
 using LicenseFunctions.Infrastructure.Http;
 using LicenseFunctions.Infrastructure.Mail;
 using LicenseFunctions.Licenses;
+using Licensing;
 using Licensing.Suspicion;
 using Microsoft.Extensions.Logging;
 using Npgsql;
@@ -126,10 +127,10 @@ public sealed class ScanUsage(
             return (license with { State = state, ReviewedAt = now }, false, false);
         }
 
-        var autoAction = finding.Action switch { FindingAction.Suspend => "SUSPENDED", FindingAction.Alert => "NONE", _ => "NOTIFIED" };
         var evidence = JsonSerializer.Serialize(finding.Evidence, SuspicionStore.Json);
         var raise = new NewAlert(
-            license.SubscriptionId, finding.Type.Word(), finding.Severity.Word(), finding.Description, evidence, autoAction, now);
+            license.SubscriptionId, EnumWords.UpperOf(finding.Type), EnumWords.UpperOf(finding.Severity), finding.Description, evidence,
+            finding.Action.AutoActionTaken(), now);
         var alert = await AlertLog.RaiseAsync(connection, raise with { Incident = finding.Incident }, cancellationToken);
         var suspended = finding.Action == FindingAction.Suspend && await suspensions.SuspendAsync(connection, new NewSuspension(
             license.SubscriptionId, SuspensionCause.Detector, Cut($"License suspended: {finding.Description}"),

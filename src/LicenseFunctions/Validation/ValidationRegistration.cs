@@ -9,12 +9,12 @@ public static class ValidationRegistration
     public static IServiceCollection AddValidation(this IServiceCollection services, SettingReader reader)
     {
         services.AddSingleton(DeviceSettings.Read(reader));
-        var cacheSeconds = reader.Whole("VALIDATION_CACHE_SECONDS", 0, 0, 60);
+        var cacheDuration = reader.Seconds("VALIDATION_CACHE_SECONDS", 0, 0, 60);
         services.AddSingleton(provider => new ValidationCache(
-            TimeSpan.FromSeconds(cacheSeconds),
+            cacheDuration,
             provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<LicenseInvalidation>()));
-        if (cacheSeconds > 0)
+        if (cacheDuration > TimeSpan.Zero)
             services.AddHostedService<LicenseChanges>();
         services.AddSingleton<LicenseCheckStore>();
         services.AddSingleton<DeviceStore>();

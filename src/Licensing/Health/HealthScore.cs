@@ -173,7 +173,7 @@ public static class HealthScore
     private static IEnumerable<HealthContribution> Suspicion(HealthFacts facts) => facts.OpenAlerts.Select(severity => Loss(
         HealthPart.Suspicion,
         severity switch { AlertSeverity.Low => 3, AlertSeverity.Medium => 7, AlertSeverity.High => 14, _ => SuspicionPoints },
-        $"An alert of severity {severity.ToString().ToUpperInvariant()} is open",
+        $"An alert of severity {EnumWords.UpperOf(severity)} is open",
         HealthAction.AnswerAlert,
         "Answer the alert: say whether it was you"));
 

@@ -38,8 +38,8 @@ public sealed record RenewalForecast(PaidWith? With, string? Obstacle)
     public static int? WarningDays(DateTimeOffset expiresAt, DateTimeOffset now, RenewalPolicy policy)
     {
         if (now >= expiresAt) return now < expiresAt + policy.Grace ? 0 : null;
-        foreach (var days in (int[])[1, 3, (int)policy.Warning.TotalDays])
-            if (now >= expiresAt - TimeSpan.FromDays(days)) return days;
+        foreach (var before in (TimeSpan[])[TimeSpan.FromDays(1), TimeSpan.FromDays(3), policy.Warning])
+            if (now >= expiresAt - before) return (int)before.TotalDays;
         return null;
     }
 }

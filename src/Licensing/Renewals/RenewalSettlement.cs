@@ -42,7 +42,7 @@ public static class RenewalSettlement
             ChargeOutcome.Unconfirmed when trigger is Trigger.LookUp && renewal.IsChargeOpen && !policy.CanReplay(attempt, now) =>
                 NeverCharged(renewal, attempt),
             ChargeOutcome.Unconfirmed => Uncertain(renewal, trigger, "not confirmed", null, now),
-            _ when trigger is Trigger.Cancel => Uncertain(renewal, trigger, "not cancelled", null, now),
+            _ when trigger is Trigger.Cancel => Uncertain(renewal, trigger, "not canceled", null, now),
             _ when IsCurrent(renewal, attempt, trigger, policy, now) => Declined(renewal, attempt, answer.Outcome, trigger, now),
             _ when trigger is Trigger.Event => renewal.IsChargeOpen ? new RenewalChange(renewal with { NextActionAt = now }) : null,
             _ => Uncertain(renewal, trigger, "the attempt before was declined", null, now),
@@ -95,7 +95,7 @@ public static class RenewalSettlement
             History = new RenewalHistory(historyId, "success"),
             Notice = new RenewalNotice("renewed", $"renewed:{renewal.RenewalId}"),
             Audit = "renewal.applied",
-            Reason = payment.With switch { PaidWith.Wallet => "wallet", PaidWith.Card => "card", _ => "nothing" },
+            Reason = EnumWords.Of(payment.With),
         };
 
     // The intent is canceled before a period is paid otherwise, so this happens only if a provider charges a canceled intent. An operator

@@ -35,14 +35,14 @@ internal static class Accumulator
     public static void RemoveExpired(DetectionState state, DetectionPolicy policy)
     {
         var memory = state.Clock - policy.Memory.Seconds();
-        state.RecentNetworks.RemoveAll(network => network.LastAt <= state.Clock - DetectionPolicy.Day);
+        state.RecentNetworks.RemoveAll(network => network.LastAt <= state.Clock - DetectionPolicy.Day.Seconds());
         state.Identities.RemoveAll(identity => identity.LastAt < memory && !identity.Trusted);
         state.Incidents.RemoveAll(incident => incident.ReportedAt < memory);
         foreach (var identity in state.Identities)
         {
             identity.Presence.RemoveAll(span => span.End < memory);
             identity.Sessions.RemoveAll(session => session.End < state.Clock - policy.OverlapMemory.Seconds());
-            identity.RecentMoves.RemoveAll(moved => moved < state.Clock - DetectionPolicy.Hour);
+            identity.RecentMoves.RemoveAll(moved => moved < state.Clock - DetectionPolicy.Hour.Seconds());
         }
     }
 

@@ -18,10 +18,10 @@ namespace Licensing.Suspicion;
 public sealed record DetectionPolicy
 {
     /// <summary>The period of <see cref="NetworksInDay"/>.</summary>
-    internal const long Day = 86_400;
+    internal static readonly TimeSpan Day = TimeSpan.FromDays(1);
 
     /// <summary>The period of <see cref="NetworkChangesInHour"/>.</summary>
-    internal const long Hour = 3_600;
+    internal static readonly TimeSpan Hour = TimeSpan.FromHours(1);
 
     // What is allowed.
 
@@ -301,7 +301,9 @@ public sealed record DetectionPolicy
     [Number(2, 192)]
     public int MaxSessions { get; init; } = 96;
 
-    /// <summary>The same while the identity has one network only: nothing can overlap yet.</summary>
+    /// <summary>
+    /// The same while the identity has one network only: nothing can overlap yet. At most <see cref="MaxSessions"/>.
+    /// </summary>
     [Number(1, 192)]
     public int MaxSessionsOnOneNetwork { get; init; } = 6;
 
@@ -319,11 +321,11 @@ public sealed record DetectionPolicy
     [Number(0, 1)]
     public double AlertShare { get; init; } = 0.1;
 
-    /// <summary>Share of a suspension's evidence from which the customer is notified.</summary>
+    /// <summary>Share of a suspension's evidence from which the customer is notified. At least <see cref="AlertShare"/>.</summary>
     [Number(0, 1)]
     public double NotifyShare { get; init; } = 0.4;
 
-    /// <summary>Share of a suspension's evidence from which unknown devices are refused.</summary>
+    /// <summary>Share of a suspension's evidence from which unknown devices are refused. At least <see cref="NotifyShare"/>.</summary>
     [Number(0, 1)]
     public double RefuseShare { get; init; } = 0.75;
 
@@ -338,12 +340,13 @@ public sealed record DetectionPolicy
     public TimeSpan UpdateInterval { get; init; } = TimeSpan.FromHours(1);
 
     /// <summary>
-    /// One sentence for each field outside its range: its name in the policy file, the range, and the default as an example. Empty for a
-    /// valid policy.
+    /// One sentence for each field outside its range: its name in the policy file, the range, and the default as an example. One for two
+    /// fields in their ranges that contradict each other. Empty for a valid policy.
     /// </summary>
     public IReadOnlyList<string> Faults()
     {
         var faults = new List<string>();
+        var outside = new HashSet<string>();
         foreach (var property in typeof(DetectionPolicy).GetProperties())
         {
             if (property.GetCustomAttributes().OfType<IPolicyRange>().SingleOrDefault() is not { } range)
@@ -352,6 +355,7 @@ public sealed record DetectionPolicy
             if (value >= range.Least && value <= range.Most)
                 continue;
             var example = range.InUnit(property.GetValue(Defaults)!);
+            outside.Add(property.Name);
             faults.Add(string.Create(CultureInfo.InvariantCulture,
                 $"{FileName(property)} must be from {range.Least} to {range.Most}, such as {example}"));
         }
@@ -363,10 +367,27 @@ public sealed record DetectionPolicy
                 faults.Add($"{name} must be ALERT, NOTIFY, REFUSE or SUSPEND");
         }
 
+        // Weaker actions come first, and an identity on one network keeps the start of what it keeps on several.
+        foreach (var (smaller, larger) in (IEnumerable<(string, string)>)
+            [(nameof(AlertShare), nameof(NotifyShare)), (nameof(NotifyShare), nameof(RefuseShare)),
+             (nameof(MaxSessionsOnOneNetwork), nameof(MaxSessions))])
+        {
+            if (outside.Contains(smaller) || outside.Contains(larger) || Value(this, smaller) <= Value(this, larger))
+                continue;
+            var (low, high) = (Value(Defaults, smaller), Value(Defaults, larger));
+            faults.Add(string.Create(CultureInfo.InvariantCulture,
+                $"{FileName(smaller)} must be at most {FileName(larger)}, such as {low} and {high}"));
+        }
+
         return faults;
     }
 
     private static readonly DetectionPolicy Defaults = new();
+
+    private static double Value(DetectionPolicy policy, string name) =>
+        Convert.ToDouble(typeof(DetectionPolicy).GetProperty(name)!.GetValue(policy), CultureInfo.InvariantCulture);
+
+    private static string FileName(string name) => FileName(typeof(DetectionPolicy).GetProperty(name)!);
 
     private static string FileName(PropertyInfo property) =>
         property.GetCustomAttribute<JsonPropertyNameAttribute>()?.Name ?? JsonNamingPolicy.SnakeCaseLower.ConvertName(property.Name);

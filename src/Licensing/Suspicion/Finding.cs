@@ -71,9 +71,17 @@ public sealed record Evidence(
 public sealed record Finding(
     ActivityType Type, FindingSeverity Severity, FindingAction Action, string Incident, string Description, Evidence Evidence);
 
-/// <summary>The words of the contract for the enumerations above: MULTIPLE_IPS, LOW, SUSPEND.</summary>
-public static class ContractWords
+public static class FindingActions
 {
-    public static string Word<T>(this T value) where T : struct, Enum =>
-        System.Text.Json.JsonNamingPolicy.SnakeCaseUpper.ConvertName(value.ToString());
+    /// <summary>The contract's auto_action_taken. It has no value for a refusal, which includes the mail: NOTIFIED.</summary>
+    public static string AutoActionTaken(this FindingAction action) => action switch
+    {
+        FindingAction.Suspend => "SUSPENDED",
+        FindingAction.Refuse or FindingAction.Notify => "NOTIFIED",
+        _ => "NONE",
+    };
+
+    /// <summary>The strongest thing that is done, for reports, which tell a refusal from a mail: REFUSED.</summary>
+    public static string StrongestEffect(this FindingAction action) =>
+        action is FindingAction.Refuse ? "REFUSED" : action.AutoActionTaken();
 }

@@ -8,7 +8,7 @@ internal static class Movement
         if (state.RecentNetworks.Count <= policy.NetworksInDay)
             return null;
         var devices = state.Identities
-            .Where(identity => identity.LastAt > state.Clock - DetectionPolicy.Day)
+            .Where(identity => identity.LastAt > state.Clock - DetectionPolicy.Day.Seconds())
             .Select(identity => Detector.Device(identity, 0));
         return new Evidence(Rule.Networks, Detector.At(state.RecentNetworks.Min(network => network.LastAt)), Detector.At(state.Clock),
             state.RecentNetworks.Count, policy.NetworksInDay, 0, 0, policy.DeviceLimit, [.. devices]);

@@ -19,9 +19,10 @@ public readonly record struct UsageEntry(int Index, int Start, int Length, Usage
 public static class ReadUsage
 {
     private const int MaxSignals = 1_000_000;
-    private const int MaxLatencyMs = 3_600_000;
-    private const int MaxSessionSec = 89 * 86_400;
     private const int MaxText = 100;
+
+    private static readonly TimeSpan MaxLatency = TimeSpan.FromHours(1);
+    private static readonly TimeSpan MaxSession = TimeSpan.FromDays(89);
 
     private static readonly SearchValues<byte> LowerHex = SearchValues.Create("0123456789abcdef"u8);
     private static readonly SearchValues<char> AddressCharacters = SearchValues.Create("0123456789abcdefABCDEF.:");
@@ -115,7 +116,9 @@ public static class ReadUsage
                 case 10 when Is(ref reader, "ip_address"u8): _ipAddress = Address(ref reader, "ip_address"); break;
                 case 12 when Is(ref reader, "country_code"u8): _countryCode = Country(ref reader, "country_code"); break;
                 case 14 when Is(ref reader, "ea_instance_id"u8): _eaInstanceId = Text(ref reader, "ea_instance_id"); break;
-                case 14 when Is(ref reader, "avg_latency_ms"u8): _latency = Int(ref reader, "avg_latency_ms", MaxLatencyMs); break;
+                case 14 when Is(ref reader, "avg_latency_ms"u8):
+                    _latency = Int(ref reader, "avg_latency_ms", (int)MaxLatency.TotalMilliseconds);
+                    break;
                 case 15 when Is(ref reader, "subscription_id"u8): _subscriptionId = Uuid(ref reader, "subscription_id"); break;
                 case 16 when Is(ref reader, "signals_received"u8): _received = Int(ref reader, "signals_received", MaxSignals); break;
                 case 16 when Is(ref reader, "signals_executed"u8): _executed = Int(ref reader, "signals_executed", MaxSignals); break;
@@ -124,7 +127,7 @@ public static class ReadUsage
                     _account = Whole(ref reader, "mt5_account_number", 1, long.MaxValue);
                     break;
                 case 20 when Is(ref reader, "session_duration_sec"u8):
-                    _duration = Int(ref reader, "session_duration_sec", MaxSessionSec);
+                    _duration = Int(ref reader, "session_duration_sec", (int)MaxSession.TotalSeconds);
                     break;
                 default: Skip(ref reader); break;
             }

@@ -2,6 +2,7 @@ using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Licenses;
 using LicenseFunctions.Tests.Support;
 using LicenseFunctions.Tests.Usage;
+using Licensing;
 using Licensing.Devices;
 using Xunit;
 
@@ -10,6 +11,9 @@ namespace LicenseFunctions.Tests.Licenses;
 public sealed class SuspensionTests(PostgresFixture postgres)
 {
     private static readonly Actor Operator = Actor.Operator(Guid.NewGuid());
+
+    private static Task<Outcome<SuspensionState>> LiftAsync(LicenseScene scene) =>
+        scene.Reinstating.RunForOwnerAsync(scene.SubscriptionId, scene.OwnerId, Actor.Owner(scene.OwnerId), LicenseScene.Stop);
 
     [Fact]
     public async Task Runbook_AfterASuspension_LiftsItAtTheNextCheck()
@@ -117,13 +121,14 @@ public sealed class SuspensionTests(PostgresFixture postgres)
         await using var scene = await LicenseScene.NewAsync(postgres);
         await scene.SuspendByThirdAsync();
 
-        var foreign = await scene.Reinstating.RunForOwnerAsync(scene.SubscriptionId, Guid.NewGuid(), LicenseScene.Stop);
-        var lifted = await scene.Reinstating.RunForOwnerAsync(scene.SubscriptionId, scene.OwnerId, LicenseScene.Stop);
+        var stranger = Guid.NewGuid();
+        var foreign = await scene.Reinstating.RunForOwnerAsync(scene.SubscriptionId, stranger, Actor.Owner(stranger), LicenseScene.Stop);
+        var lifted = await LiftAsync(scene);
         var third = await scene.CheckAsync("EA-3", 3, "203.0.113.9");
         await scene.CheckAsync("EA-4", 4, "203.0.113.10");
-        var again = await scene.Reinstating.RunForOwnerAsync(scene.SubscriptionId, scene.OwnerId, LicenseScene.Stop);
+        var again = await LiftAsync(scene);
         scene.Time.Advance(TimeSpan.FromDays(30));
-        var later = await scene.Reinstating.RunForOwnerAsync(scene.SubscriptionId, scene.OwnerId, LicenseScene.Stop);
+        var later = await LiftAsync(scene);
 
         Assert.Equal("LICENSE_NOT_FOUND", foreign.Refusal!.Code);
         Assert.Equal("ACTIVE", lifted.Value.Status);
@@ -143,7 +148,7 @@ public sealed class SuspensionTests(PostgresFixture postgres)
 
         var before = await MayLiftAsync(scene, SuspensionCause.DeviceLimit);
         var otherCause = await MayLiftAsync(scene, SuspensionCause.Detector);
-        await scene.Reinstating.RunForOwnerAsync(scene.SubscriptionId, scene.OwnerId, LicenseScene.Stop);
+        await LiftAsync(scene);
         var after = await MayLiftAsync(scene, SuspensionCause.DeviceLimit);
 
         Assert.Equal((true, false, false), (before, otherCause, after));
@@ -156,7 +161,7 @@ public sealed class SuspensionTests(PostgresFixture postgres)
         await SuspendAsync(scene, SuspensionCause.Detector, "License suspended: shared");
 
         Assert.Equal("NOT_SUSPENDED",
-            (await scene.Reinstating.RunForOwnerAsync(scene.SubscriptionId, scene.OwnerId, LicenseScene.Stop)).Refusal!.Code);
+            (await LiftAsync(scene)).Refusal!.Code);
     }
 
     [Theory]

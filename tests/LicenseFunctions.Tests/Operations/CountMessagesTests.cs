@@ -83,7 +83,7 @@ public sealed class CountMessagesTests : IDisposable
     }
 
     [Fact]
-    public async Task Count_CallerDisconnects_IsCancelled()
+    public async Task Count_CallerDisconnects_IsCanceled()
     {
         administration.IsSilent = true;
         using var caller = new CancellationTokenSource();

@@ -1,3 +1,4 @@
+using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Infrastructure.Http;
 using LicenseFunctions.PaymentMethods;
 using LicenseFunctions.Tests.Infrastructure.Payments;
@@ -135,10 +136,11 @@ public sealed class SavedCardsTests(PostgresFixture postgres) : IAsyncLifetime
         await SaveCardAsync("pm_card_mastercard");
         var cards = await store.ListAsync(user, Cancel);
 
-        Assert.True(await store.MakeDefaultAsync(user, cards[1].PaymentMethodId, Cancel));
+        Assert.True(await store.MakeDefaultAsync(user, cards[1].PaymentMethodId, Actor.Owner(user), Cancel));
         Assert.Equal("mastercard", (await store.ListAsync(user, Cancel))[0].Brand);
 
-        await Task.WhenAll(Enumerable.Range(0, 12).Select(turn => store.MakeDefaultAsync(user, cards[turn % 2].PaymentMethodId, Cancel)));
+        await Task.WhenAll(Enumerable.Range(0, 12).Select(turn =>
+            store.MakeDefaultAsync(user, cards[turn % 2].PaymentMethodId, Actor.Owner(user), Cancel)));
         Assert.Single((await store.ListAsync(user, Cancel)), card => card.IsDefault);
     }
 
@@ -150,8 +152,8 @@ public sealed class SavedCardsTests(PostgresFixture postgres) : IAsyncLifetime
         var other = await NewUserAsync();
 
         Assert.Empty(await store.ListAsync(other, Cancel));
-        Assert.False(await store.MakeDefaultAsync(other, id, Cancel));
-        Assert.Equal("PAYMENT_METHOD_NOT_FOUND", (await Remove().RunAsync(other, id, Cancel)).Refusal?.Code);
+        Assert.False(await store.MakeDefaultAsync(other, id, Actor.Owner(other), Cancel));
+        Assert.Equal("PAYMENT_METHOD_NOT_FOUND", (await Remove().RunAsync(other, id, Actor.Owner(other), Cancel)).Refusal?.Code);
         Assert.True((await store.ListAsync(user, Cancel))[0].IsDefault);
     }
 
@@ -162,8 +164,8 @@ public sealed class SavedCardsTests(PostgresFixture postgres) : IAsyncLifetime
         await SaveCardAsync("pm_card_mastercard");
         var id = (await store.ListAsync(user, Cancel))[0].PaymentMethodId;
 
-        Assert.Equal(id, (await Remove().RunAsync(user, id, Cancel)).Value);
-        Assert.Equal("PAYMENT_METHOD_NOT_FOUND", (await Remove().RunAsync(user, id, Cancel)).Refusal?.Code);
+        Assert.Equal(id, (await Remove().RunAsync(user, id, Actor.Owner(user), Cancel)).Value);
+        Assert.Equal("PAYMENT_METHOD_NOT_FOUND", (await Remove().RunAsync(user, id, Actor.Owner(user), Cancel)).Refusal?.Code);
         await store.ApplyAsync(await stripe.LatestAsync("payment_method.detached"), Cancel);
 
         var left = Assert.Single(await store.ListAsync(user, Cancel));
@@ -178,7 +180,7 @@ public sealed class SavedCardsTests(PostgresFixture postgres) : IAsyncLifetime
         var id = (await store.ListAsync(user, Cancel))[0].PaymentMethodId;
         stripe.StandIn.Faults.Add(new Fault(FaultKind.ErrorBefore, "payment_methods.detach", Times: 2));
 
-        Assert.Equal("PAYMENT_PROVIDER_UNAVAILABLE", (await Remove().RunAsync(user, id, Cancel)).Refusal?.Code);
+        Assert.Equal("PAYMENT_PROVIDER_UNAVAILABLE", (await Remove().RunAsync(user, id, Actor.Owner(user), Cancel)).Refusal?.Code);
         Assert.Single(await store.ListAsync(user, Cancel));
     }
 

@@ -30,8 +30,8 @@ public sealed class PaymentStoryTests(PostgresFixture postgres) : IAsyncLifetime
             ("STRIPE_PUBLISHABLE_KEY", stripe.Options.PublishableKey),
             ("STRIPE_WEBHOOK_SECRET", stripe.Options.WebhookSecret),
             ("STRIPE_API_BASE", stripe.BaseAddress.ToString()),
-            ("RENEWAL_SCHEDULE", "0 0 0 1 1 *"),
-            ("RECONCILE_SCHEDULE", "0 0 0 1 1 *"));
+            ("RENEWAL_SCHEDULE", RunningApp.Never),
+            ("RECONCILE_SCHEDULE", RunningApp.Never));
         stripe.Webhooks.Url = new Uri(app.Client.BaseAddress!, "/api/v1/stripe/webhook");
         (user, license) = await NewLicenseAsync();
     }
@@ -84,7 +84,7 @@ public sealed class PaymentStoryTests(PostgresFixture postgres) : IAsyncLifetime
     {
         await SaveCardAsync("pm_card_visa");
         var (_, method) = await DefaultCardAsync();
-        stripe.Behave(method, new CardBehaviour("visa", "4242", Decline: "lost_card"));
+        stripe.Behave(method, new CardBehavior("visa", "4242", Decline: "lost_card"));
 
         var (status, declined, _) = await app.PostAsync($"/api/v1/licenses/{license}/renew", Owner);
         Assert.Equal((402, "declined", "lost_card"), (status, (string?)declined!["status"], (string?)declined["code"]));
@@ -121,7 +121,7 @@ public sealed class PaymentStoryTests(PostgresFixture postgres) : IAsyncLifetime
     {
         await SaveCardAsync("pm_card_visa");
         var (_, method) = await DefaultCardAsync();
-        stripe.Behave(method, new CardBehaviour("visa", "4242", Decline: "expired_card"));
+        stripe.Behave(method, new CardBehavior("visa", "4242", Decline: "expired_card"));
         await app.PostAsync($"/api/v1/licenses/{license}/renew", Owner);
         Assert.False(await IsDueAsync());
 
@@ -140,7 +140,7 @@ public sealed class PaymentStoryTests(PostgresFixture postgres) : IAsyncLifetime
     {
         await SaveCardAsync("pm_card_visa");
         var (_, method) = await DefaultCardAsync();
-        stripe.Behave(method, new CardBehaviour("visa", "3184", Authentication: Authentication.Always));
+        stripe.Behave(method, new CardBehavior("visa", "3184", Authentication: Authentication.Always));
         var (status, _, _) = await app.PostAsync($"/api/v1/licenses/{license}/renew", Owner);
         Assert.Equal(402, status);
 

@@ -31,8 +31,8 @@ public sealed class RenewalSite(PostgresFixture postgres) : IAsyncLifetime
             ("STRIPE_API_BASE", Stripe.BaseAddress.ToString()),
             ("LINK_SIGNING_KEYS", Convert.ToBase64String(new byte[32])),
             ("RATE_LIMIT_PER_MINUTE", "100000"),
-            ("RENEWAL_SCHEDULE", "0 0 0 1 1 *"),
-            ("RECONCILE_SCHEDULE", "0 0 0 1 1 *"));
+            ("RENEWAL_SCHEDULE", RunningApp.Never),
+            ("RECONCILE_SCHEDULE", RunningApp.Never));
     }
 
     public async ValueTask DisposeAsync()

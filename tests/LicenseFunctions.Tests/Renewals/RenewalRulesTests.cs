@@ -1,5 +1,5 @@
-using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Tests.Support;
+using Licensing;
 using Licensing.Renewals;
 using Xunit;
 

@@ -176,7 +176,7 @@ public sealed class AlertTests(PostgresFixture postgres)
         scene.Database.QueryAsync<Guid>("select subscriber_id from subscriptions");
 
     private static Task<Licensing.Outcome<AppealReceipt>> AppealAsync(SuspicionScene scene, Guid owner) => scene.Answer.AppealAsync(
-        scene.License.SubscriptionId, owner, new AppealRequest("It is my laptop"), Stop);
+        scene.License.SubscriptionId, owner, new AppealRequest("It is my laptop"), Actor.Owner(owner), Stop);
 
     private static Task<Licensing.Outcome<AlertPage>> ListAsync(SuspicionScene scene, params (string Name, string? Value)[] query) =>
         scene.Alerts.RunAsync(new QueryCollection(query.ToDictionary(pair => pair.Name, pair => new StringValues(pair.Value))), Stop);

@@ -4,6 +4,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using LicenseFunctions.Infrastructure.Http;
 using LicenseFunctions.Validation;
+using Licensing;
 using Licensing.Devices;
 using Xunit;
 
@@ -31,6 +32,51 @@ public sealed class CheckAnswerTests
         var license = new CheckedLicense(Guid.NewGuid(), facts, device, 2, 1);
 
         IsDescribed(new CheckReply(LicenseVerdict.Of(facts, Now, TimeSpan.FromDays(3)), license, device, true, 2, Now), "n-1");
+    }
+
+    [Fact]
+    public void Write_EveryCode_IsTheConvertersWord()
+    {
+        foreach (var code in Enum.GetValues<LicenseCode>())
+        {
+            using var written = Written(new CheckReply(new LicenseVerdict(code, [code], ""), null, null, false, 2, Now));
+
+            Assert.Equal(EnumWords.UpperOf(code), written.RootElement.GetProperty("code").GetString());
+            Assert.Equal(EnumWords.UpperOf(code), written.RootElement.GetProperty("reasons")[0].GetString());
+        }
+    }
+
+    [Fact]
+    public void Write_EveryStatus_IsTheConvertersWord()
+    {
+        var statuses = new HashSet<LicenseStatus>();
+        foreach (var code in Enum.GetValues<LicenseCode>())
+        {
+            foreach (var days in (int[])[1, 9])
+            {
+                var facts = new LicenseFacts(
+                    TokenActive: true, RevokedReason: null, OverlapUntil: null, ExpiresAt: Now.AddDays(days), GraceUntil: null,
+                    SubscriptionState.Synced, SubscriptionActive: true, PausedReason: null, null);
+                var verdict = new LicenseVerdict(code, [code], "");
+                var status = LicenseStatuses.Of(verdict, facts.ExpiresAt, Now);
+                statuses.Add(status);
+
+                using var written = Written(
+                    new CheckReply(verdict, new CheckedLicense(Guid.NewGuid(), facts, null, 1, 0), null, false, 2, Now));
+
+                Assert.Equal(EnumWords.UpperOf(status), written.RootElement.GetProperty("status").GetString());
+            }
+        }
+
+        Assert.Equal(Enum.GetValues<LicenseStatus>(), statuses.Order());
+    }
+
+    private static JsonDocument Written(CheckReply reply)
+    {
+        var buffer = new ArrayBufferWriter<byte>();
+        using (var json = new Utf8JsonWriter(buffer))
+            reply.Write(json, null);
+        return JsonDocument.Parse(buffer.WrittenMemory);
     }
 
     private static void IsDescribed(CheckReply reply, string? nonce)

@@ -60,9 +60,25 @@ public sealed class DetectionPolicyTests
     [MemberData(nameof(Ranges))]
     public void Faults_AtTheEndsOfARange_AreNone(string name, double least, double most)
     {
-        Assert.Empty(JsonSerializer.Deserialize<DetectionPolicy>(Field(name, least), Json)!.Faults());
-        Assert.Empty(JsonSerializer.Deserialize<DetectionPolicy>(Field(name, most), Json)!.Faults());
+        Assert.Empty(JsonSerializer.Deserialize<DetectionPolicy>(WithoutContradiction(name, least), Json)!.Faults());
+        Assert.Empty(JsonSerializer.Deserialize<DetectionPolicy>(WithoutContradiction(name, most), Json)!.Faults());
     }
+
+    [Theory]
+    [InlineData("""{"alert_share":0.41}""", "alert_share must be at most notify_share, such as 0.1 and 0.4")]
+    [InlineData("""{"notify_share":0.09}""", "alert_share must be at most notify_share, such as 0.1 and 0.4")]
+    [InlineData("""{"notify_share":0.76}""", "notify_share must be at most refuse_share, such as 0.4 and 0.75")]
+    [InlineData("""{"max_sessions":5}""", "max_sessions_on_one_network must be at most max_sessions, such as 6 and 96")]
+    public void Faults_TwoFieldsThatContradictEachOther_NameBoth(string json, string expected) =>
+        Assert.Equal(expected, Assert.Single(JsonSerializer.Deserialize<DetectionPolicy>(json, Json)!.Faults()));
+
+    [Theory]
+    [InlineData("""{"alert_share":0.4}""")]
+    [InlineData("""{"notify_share":0.75}""")]
+    [InlineData("""{"alert_share":1,"notify_share":1,"refuse_share":1}""")]
+    [InlineData("""{"max_sessions":6}""")]
+    public void Faults_EqualFields_AreNoContradiction(string json) =>
+        Assert.Empty(JsonSerializer.Deserialize<DetectionPolicy>(json, Json)!.Faults());
 
     [Theory]
     [MemberData(nameof(Ranges))]
@@ -99,6 +115,21 @@ public sealed class DetectionPolicyTests
         };
 
         Assert.Throws<ArgumentException>(() => Detector.Observe(state, [], new DetectionPolicy()));
+    }
+
+    /// <summary>The field with the values of others that leave it its whole range.</summary>
+    private static string WithoutContradiction(string name, double value)
+    {
+        var others = name switch
+        {
+            "alert_share" => ""","notify_share":1,"refuse_share":1""",
+            "notify_share" => ""","alert_share":0,"refuse_share":1""",
+            "refuse_share" => ""","alert_share":0,"notify_share":0""",
+            "max_sessions" => ""","max_sessions_on_one_network":1""",
+            "max_sessions_on_one_network" => ""","max_sessions":192""",
+            _ => "",
+        };
+        return Field(name, value)[..^1] + others + "}";
     }
 
     private static string Field(string name, double value) => string.Create(CultureInfo.InvariantCulture, $$"""{"{{name}}":{{value}}}""");

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using Licensing;
 
 namespace LicenseFunctions.Infrastructure.Telemetry;
 
@@ -17,7 +18,7 @@ public sealed class Exposition
     public void Add(Metric metric, IReadOnlyDictionary<string, double> values)
     {
         text.Append("# HELP ").Append(metric.Name).Append(' ').Append(Escape(metric.Help)).Append('\n');
-        text.Append("# TYPE ").Append(metric.Name).Append(' ').Append(metric.Kind.ToString().ToLowerInvariant()).Append('\n');
+        text.Append("# TYPE ").Append(metric.Name).Append(' ').Append(EnumWords.Of(metric.Kind)).Append('\n');
         if (metric.Kind == MetricKind.Histogram)
             AddHistogram(metric, values);
         else if (metric.Label is null)

@@ -1,5 +1,5 @@
 using System.Diagnostics.Metrics;
-using System.Text.Json;
+using Licensing;
 using Licensing.Devices;
 
 namespace LicenseFunctions.Infrastructure.Telemetry;
@@ -23,7 +23,7 @@ public sealed class ProcessCounts
     public const string NoAnswer = "NO_ANSWER";
 
     public static readonly IReadOnlyList<string> Codes =
-        [.. Enum.GetNames<LicenseCode>().Select(JsonNamingPolicy.SnakeCaseUpper.ConvertName), NoAnswer];
+        [.. Enum.GetValues<LicenseCode>().Select(EnumWords.UpperOf), NoAnswer];
 
     public static readonly IReadOnlyList<double> CheckBounds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5];
     public static readonly IReadOnlyList<double> LagBounds = [1, 5, 15, 60, 300, 900, 3600, 21600, 86400];

@@ -91,7 +91,7 @@ public sealed class StandInShapeTests
     }
 
     [Theory]
-    [InlineData("/v1/payment_intents", "amount=3000&currency=usd&colour=red", 400, "parameter_unknown", "colour")]
+    [InlineData("/v1/payment_intents", "amount=3000&currency=usd&color=red", 400, "parameter_unknown", "color")]
     [InlineData("/v1/payment_intents", "currency=usd", 400, "parameter_missing", "amount")]
     [InlineData("/v1/payment_intents", "amount=a&currency=usd", 400, "parameter_invalid_integer", "amount")]
     [InlineData("/v1/payment_intents", "amount=49&currency=usd", 400, "amount_too_small", "amount")]

@@ -163,7 +163,7 @@ public sealed class StripeGatewayTests
     }
 
     [Fact]
-    public async Task Confirm_CancelledByTheCaller_IsNoOutcome()
+    public async Task Confirm_CanceledByTheCaller_IsNoOutcome()
     {
         await using var account = await StripeAccount.OpenAsync();
         using var stopping = new CancellationTokenSource();
@@ -267,7 +267,7 @@ public sealed class StripeGatewayTests
     }
 
     [Fact]
-    public async Task Confirm_OfACancelledIntent_IsCancelled()
+    public async Task Confirm_OfACanceledIntent_IsCanceled()
     {
         await using var account = await StripeAccount.OpenAsync();
         var charge = account.Charge();

@@ -22,7 +22,7 @@ public sealed partial class MonitoringTests(PostgresFixture postgres)
         // The first sample of a counter is no increase, so everything is counted after the first scrape.
         // The test sets the scores, so no timer may score these licenses meanwhile.
         await using var app = await RunningApp.StartAsync(
-            database, ("OUTBOX_SCHEDULE", "* * * * * *"), ("SCAN_SCHEDULE", "* * * * * *"), ("HEALTH_SCHEDULE", "0 0 0 1 1 *"));
+            database, ("OUTBOX_SCHEDULE", "* * * * * *"), ("SCAN_SCHEDULE", "* * * * * *"), ("HEALTH_SCHEDULE", RunningApp.Never));
         await using var prometheus = await Prometheus.StartAsync(app.Client.BaseAddress!);
         await prometheus.UntilAsync("sum(auto_renewals_total)", values => values is [0]);
         await UseAsync(app, database, license);

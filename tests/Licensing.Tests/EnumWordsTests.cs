@@ -1,9 +1,9 @@
-using LicenseFunctions.Infrastructure.Database;
 using Licensing.Devices;
 using Licensing.Renewals;
+using Licensing.Suspicion;
 using Xunit;
 
-namespace LicenseFunctions.Tests.Infrastructure.Database;
+namespace Licensing.Tests;
 
 public sealed class EnumWordsTests
 {
@@ -23,6 +23,18 @@ public sealed class EnumWordsTests
         Assert.Equal("soft_declined", EnumWords.Of(RenewalStatus.SoftDeclined));
         Assert.Equal("LOCKED_NO_FUNDS", EnumWords.UpperOf(SubscriptionState.LockedNoFunds));
         Assert.Null(EnumWords.Of((PaidWith?)null));
+    }
+
+    /// <summary>auto_action_taken knows no refusal; the report of a backtest does.</summary>
+    [Theory]
+    [InlineData(FindingAction.Alert, "NONE", "NONE")]
+    [InlineData(FindingAction.Notify, "NOTIFIED", "NOTIFIED")]
+    [InlineData(FindingAction.Refuse, "NOTIFIED", "REFUSED")]
+    [InlineData(FindingAction.Suspend, "SUSPENDED", "SUSPENDED")]
+    public void FindingActions_HaveTheWordsOfTheColumnAndOfTheReport(FindingAction action, string column, string report)
+    {
+        Assert.Equal(column, action.AutoActionTaken());
+        Assert.Equal(report, action.StrongestEffect());
     }
 
     [Theory]

@@ -1,9 +1,10 @@
 using System.Text.Json;
 
-namespace LicenseFunctions.Infrastructure.Database;
+namespace Licensing;
 
 /// <summary>
-/// The words of an enum in tables, JSON and mails: SoftDeclined is soft_declined, or SOFT_DECLINED where a column says so.
+/// The words of an enum in tables, JSON and mails: SoftDeclined is soft_declined, or SOFT_DECLINED where a column says so. The only
+/// converter between enums and their words.
 /// </summary>
 public static class EnumWords
 {
@@ -13,7 +14,7 @@ public static class EnumWords
     /// <summary>In lower snake case; null for null.</summary>
     public static string? Of<T>(T? value) where T : struct, Enum => value is { } named ? Of(named) : null;
 
-    /// <summary>In upper snake case.</summary>
+    /// <summary>In upper snake case, as in the contract of the platform and in JSON.</summary>
     public static string UpperOf<T>(T value) where T : struct, Enum => JsonNamingPolicy.SnakeCaseUpper.ConvertName(value.ToString());
 
     /// <summary>Reads a word in lower or upper snake case.</summary>

@@ -3,7 +3,7 @@ using static LicenseFunctions.Infrastructure.Telemetry.MetricKind;
 namespace LicenseFunctions.Infrastructure.Telemetry;
 
 /// <summary>Every metric of /metrics.</summary>
-public static class Catalogue
+public static class MetricCatalog
 {
     private static readonly string[] Severities = ["LOW", "MEDIUM", "HIGH", "CRITICAL"];
     private static readonly string[] OutboxKinds = ["email", "alert_webhook", "event"];
