@@ -37,7 +37,8 @@ public sealed class ListRenewals(RenewalReads reads, RenewalPolicy policy, TimeP
 
         var history = await reads.HistoryAsync(subscriptionId, Rows, cancellationToken);
         if (await reads.NextAsync(subscriptionId, cancellationToken) is not { } next)
-            return new RenewalList(subscriptionId, false, null, CanRenew: false, null, null, null, null, null, null, ChargeOpen: false, history);
+            return new RenewalList(
+                subscriptionId, false, null, CanRenew: false, null, null, null, null, null, null, ChargeOpen: false, history);
 
         var forecast = next.Forecast(policy);
         return new RenewalList(
