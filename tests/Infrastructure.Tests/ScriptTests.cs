@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Text.Json;
+using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Infrastructure.Http;
-using LicenseFunctions.Licenses;
 using LicenseFunctions.Tests.Support;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;

@@ -1,3 +1,4 @@
+using LicenseFunctions.Infrastructure.Database;
 using Licensing.Devices;
 using Npgsql;
 

@@ -1,4 +1,4 @@
-using LicenseFunctions.Licenses;
+using LicenseFunctions.Infrastructure.Database;
 using Microsoft.AspNetCore.Http;
 
 namespace LicenseFunctions.Pages;

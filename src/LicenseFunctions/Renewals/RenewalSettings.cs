@@ -1,5 +1,5 @@
+using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Infrastructure.Settings;
-using LicenseFunctions.Licenses;
 using Licensing.Renewals;
 
 namespace LicenseFunctions.Renewals;

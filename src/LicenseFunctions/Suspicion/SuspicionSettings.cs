@@ -1,8 +1,8 @@
 using System.Net.Mail;
 using System.Text;
 using System.Text.Json;
+using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Infrastructure.Settings;
-using LicenseFunctions.Licenses;
 using Licensing.Suspicion;
 
 namespace LicenseFunctions.Suspicion;

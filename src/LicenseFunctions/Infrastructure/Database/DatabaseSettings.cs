@@ -1,5 +1,4 @@
 using LicenseFunctions.Infrastructure.Settings;
-using LicenseFunctions.Licenses;
 using Npgsql;
 
 namespace LicenseFunctions.Infrastructure.Database;

@@ -1,5 +1,5 @@
+using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Infrastructure.Settings;
-using LicenseFunctions.Licenses;
 
 namespace LicenseFunctions.Infrastructure.Telemetry;
 

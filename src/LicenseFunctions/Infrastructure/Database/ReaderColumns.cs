@@ -1,6 +1,6 @@
 using Npgsql;
 
-namespace LicenseFunctions.Licenses;
+namespace LicenseFunctions.Infrastructure.Database;
 
 /// <summary>Columns that may be null, and times as UTC.</summary>
 internal static class ReaderColumns
