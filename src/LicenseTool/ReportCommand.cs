@@ -85,7 +85,7 @@ internal static class ReportCommand
     {
         var (id, facts, report) = scored;
         to.WriteLine($"License {id}");
-        to.WriteLine($"Status  {HealthStore.StatusText(facts.Status)}{Expiry(facts)}");
+        to.WriteLine($"Status  {EnumWords.UpperOf(facts.Status)}{Expiry(facts)}");
         to.WriteLine($"Health  {report.Score}/100 {Bar(report.Score)}");
         to.WriteLine();
         foreach (var contribution in report.Contributions)

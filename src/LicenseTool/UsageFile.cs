@@ -2,7 +2,6 @@ using System.Globalization;
 using System.IO.Compression;
 using System.Net;
 using CsvHelper;
-using LicenseFunctions.Infrastructure.Database;
 using Licensing.Suspicion;
 
 namespace LicenseTool;

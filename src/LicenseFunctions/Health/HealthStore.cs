@@ -4,6 +4,7 @@ using Dapper;
 using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Infrastructure.Http;
 using LicenseFunctions.Licenses;
+using Licensing;
 using Licensing.Devices;
 using Licensing.Health;
 using Licensing.Renewals;
@@ -183,17 +184,13 @@ public sealed class HealthStore(LicenseDatabase database)
         {
             ids = scored.Select(one => one.Row.SubscriptionId).ToArray(),
             scores = scored.Select(one => (short)one.Report.Score).ToArray(),
-            statuses = scored.Select(one => StatusText(one.Status)).ToArray(),
+            statuses = scored.Select(one => EnumWords.UpperOf(one.Status)).ToArray(),
             contributions = scored.Select(one => RowJson.Of(one.Report.Contributions)).ToArray(),
             silent = scored.Select(one => one.Report.IsSilent).ToArray(),
             scoredAt = scored.Select(one => one.Row.Facts.Now.UtcDateTime).ToArray(),
             dueAt = scored.Select(one => one.DueAt.UtcDateTime).ToArray(),
             marks = scored.Select(one => one.Row.Marks).ToArray(),
         }, cancellationToken: token)), cancellationToken);
-
-    /// <summary>The guide's word, for example PENDING_RENEWAL.</summary>
-    public static string StatusText(LicenseStatus status) =>
-        status == LicenseStatus.PendingRenewal ? "PENDING_RENEWAL" : status.ToString().ToUpperInvariant();
 
     private const string Details = """
         select coalesce(sum(signals_received), 0)::bigint as signals_received_24h,

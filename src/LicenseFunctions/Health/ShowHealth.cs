@@ -22,7 +22,7 @@ public sealed class ShowHealth(HealthStore store, ScoreLicenses score, HealthSet
         var facts = scored.Row.Facts;
         return new HealthReply(
             subscriptionId,
-            HealthStore.StatusText(scored.Status),
+            EnumWords.UpperOf(scored.Status),
             scored.Report.Score,
             facts.ExpiresAt is { } expiry ? (int)Math.Floor((expiry - facts.Now).TotalDays) : null,
             facts.ExpiresAt,

@@ -1,4 +1,3 @@
-using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Infrastructure.Http;
 using LicenseFunctions.Infrastructure.Telemetry;
 using Microsoft.AspNetCore.Http;

@@ -1,4 +1,3 @@
-using LicenseFunctions.Infrastructure.Database;
 using Microsoft.AspNetCore.Http;
 
 namespace LicenseFunctions.Pages;

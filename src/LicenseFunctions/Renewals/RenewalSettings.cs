@@ -1,4 +1,3 @@
-using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Infrastructure.Settings;
 using Licensing.Renewals;
 

@@ -1,7 +1,6 @@
 using System.Net.Mail;
 using System.Text;
 using System.Text.Json;
-using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Infrastructure.Settings;
 using Licensing.Suspicion;
 

@@ -2,7 +2,6 @@ using System.Text.RegularExpressions;
 using Azure.Core;
 using Azure.Messaging.ServiceBus;
 using Azure.Messaging.ServiceBus.Administration;
-using LicenseFunctions.Infrastructure.Database;
 
 namespace LicenseFunctions.Infrastructure.Settings;
 
