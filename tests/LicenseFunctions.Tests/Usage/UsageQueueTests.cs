@@ -79,8 +79,11 @@ public sealed class UsageQueueTests(PostgresFixture postgres) : IAsyncLifetime
         await using var app = await StartAsync(scheme);
         await scene.Database.ExecuteAsync("alter table license_usage_log rename to license_usage_log_away");
         broker.Send(Queue, scene.Record(license));
-        while (!app.Log.Contains("is tried again", StringComparison.Ordinal))
+        while (!app.Log.Contains("the next attempt for this batch is in", StringComparison.Ordinal))
+        {
+            Cancelled.ThrowIfCancellationRequested();
             await scene.Database.QueryAsync<int>("select 1");
+        }
 
         await scene.Database.ExecuteAsync("alter table license_usage_log_away rename to license_usage_log");
         await broker.EmptyAsync(Queue, Cancelled);
