@@ -109,7 +109,7 @@ public sealed partial class TemplateTests(Bicep bicep)
         var server = UserConnections[(string)template.Resources("Microsoft.DBforPostgreSQL/flexibleServers").Single()["sku"]!["name"]!];
 
         var threshold = (int)template.Only("Microsoft.Insights/metricAlerts",
-            $"connections-licenses-{environment}")["criteria"]!["allOf"]![0]!["threshold"]!;
+            $"connections-licences-{environment}")["criteria"]!["allOf"]![0]!["threshold"]!;
 
         Assert.Equal(server * 9 / 10, threshold);
     }
@@ -279,7 +279,7 @@ public sealed partial class TemplateTests(Bicep bicep)
     public void SilentTimerAlert_CoversEveryTimerWithASlotInItsWindow(string environment)
     {
         var template = bicep.Environment(environment);
-        var rule = template.Only("Microsoft.Insights/scheduledQueryRules", $"timer-silent-licenses-{environment}");
+        var rule = template.Only("Microsoft.Insights/scheduledQueryRules", $"timer-silent-licences-{environment}");
         var window = System.Xml.XmlConvert.ToTimeSpan((string)rule["windowSize"]!);
         var watched = Quoted().Match((string)rule["criteria"]!["allOf"]![0]!["query"]!).Groups[1].Value.Split(',')
             .Select(name => name.Trim('"'));
@@ -330,7 +330,7 @@ public sealed partial class TemplateTests(Bicep bicep)
         var restrictions = template.Only("Microsoft.Web/sites")["siteConfig"]!;
 
         // Only Azure knows the ID, so values that depend on it stay expressions here.
-        const string Id = @"reference\('.*/Microsoft.Cdn/profiles/afd-licenses-prod', '[0-9-]+'\).frontDoorId";
+        const string Id = @"reference\('.*/Microsoft.Cdn/profiles/afd-licences-prod', '[0-9-]+'\).frontDoorId";
         Assert.Matches(
             $@"^\[if\(empty\({Id}\), coalesce\(.*'CLIENT_ADDRESS_HEADER'\), ''\), 'X-Azure-SocketIP'\)\]$",
             template.Settings["CLIENT_ADDRESS_HEADER"]);
