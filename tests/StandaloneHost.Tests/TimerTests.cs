@@ -17,7 +17,7 @@ namespace StandaloneHost.Tests;
 public sealed class TimerTests(LeaseDatabase database) : IClassFixture<LeaseDatabase>, IAsyncLifetime
 {
     private const string EverySecond = "* * * * * *";
-    private const string Yearly = "0 0 0 29 2 *";
+    private const string Yearly = "0 0 0 1 1 *";
 
     private readonly Ticks ticks = new();
 
