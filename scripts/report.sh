@@ -21,12 +21,6 @@ fail() {  # NAME [FILE…]: the files contain the output
   SINCE=$EPOCHREALTIME
 }
 
-skip() {  # NAME WHY
-  echo "skipped $1: $2"
-  { echo '<skipped>'; xml_text <<<"$2"; echo '</skipped>'; } | test_case "$1"
-  SINCE=$EPOCHREALTIME
-}
-
 test_case() {  # NAME: the input is the content of its element
   printf '<testcase name="%s" time="%s">\n' "$(xml_text <<<"$1")" "$(seconds_between "$SINCE" "$EPOCHREALTIME")"
   cat
