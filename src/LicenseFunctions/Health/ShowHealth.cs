@@ -24,6 +24,7 @@ public sealed class ShowHealth(HealthStore store, ScoreLicenses score, HealthSet
             subscriptionId,
             EnumWords.UpperOf(scored.Status),
             scored.Report.Score,
+            EnumWords.UpperOf(HealthGrades.Of(scored.Report.Score)),
             facts.ExpiresAt is { } expiry ? (int)Math.Floor((expiry - facts.Now).TotalDays) : null,
             facts.ExpiresAt,
             facts.DevicesUsed,
@@ -59,11 +60,13 @@ public sealed class ShowHealth(HealthStore store, ScoreLicenses score, HealthSet
         [.. JsonNode.Parse(contributions)!.AsArray().Select(contribution => (string)contribution!["reason"]!)];
 }
 
+/// <param name="HealthGrade">GOOD, FAIR or POOR.</param>
 /// <param name="DaysUntilExpiry">Whole days, rounded down: 0 is today, below 0 is past; null for a license that never expires.</param>
 public sealed record HealthReply(
     Guid SubscriptionId,
     string Status,
     int HealthScore,
+    string HealthGrade,
     int? DaysUntilExpiry,
     DateTimeOffset? ExpiresAt,
     int UniqueDevices,

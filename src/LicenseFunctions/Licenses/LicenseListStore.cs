@@ -1,5 +1,7 @@
 using Dapper;
 using LicenseFunctions.Infrastructure.Database;
+using Licensing;
+using Licensing.Health;
 
 namespace LicenseFunctions.Licenses;
 
@@ -18,6 +20,9 @@ public sealed record ListedLicense
     public string Status { get; init; } = "";
 
     public int HealthScore { get; init; }
+
+    /// <summary>GOOD, FAIR or POOR.</summary>
+    public string HealthGrade => EnumWords.UpperOf(HealthGrades.Of(HealthScore));
 
     /// <summary>Whole days, rounded down: 0 is today; null for a license that never expires.</summary>
     public int? DaysUntilExpiry { get; init; }

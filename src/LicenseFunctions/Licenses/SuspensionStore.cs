@@ -17,6 +17,9 @@ public static class SuspensionCause
 
     /// <summary>The causes that people can lift. A license that is suspended for its expiry is reinstated by renewal.</summary>
     public static readonly string[] Liftable = [DeviceLimit, Detector, Operator, Dispute];
+
+    /// <summary>An appeal asks people to lift the suspension.</summary>
+    public static bool IsAppealable(string cause) => Liftable.Contains(cause);
 }
 
 /// <summary>How suspensions end: license_suspensions.closed_how.</summary>

@@ -112,7 +112,7 @@ public sealed class SystemStore(LicenseDatabase database)
                (select count(*) from usage_quarantine where state = 'OPEN' and source = 'dead_letter') as dead_letters_open,
                (select count(*) from usage_arrivals) as arrivals_waiting,
                (select min(arrived_at) from usage_arrivals) as arrivals_oldest_at,
-               (select count(*) from suspicious_activity_alerts where status = 'OPEN') as alerts_open,
+               (select count(*) from suspicious_activity_alerts where is_alert_open(status)) as alerts_open,
                (select count(*) from renewals where is_charge_unknown(status)) as charges_unknown
         """;
 

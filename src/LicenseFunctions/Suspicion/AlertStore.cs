@@ -2,6 +2,7 @@ using System.Text.Json;
 using Dapper;
 using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Licenses;
+using Licensing.Suspicion;
 using Npgsql;
 
 namespace LicenseFunctions.Suspicion;
@@ -30,6 +31,9 @@ public sealed record AlertRow
 
     public required string Status { get; init; }
 
+    /// <summary>The statuses that a review may give to this alert; empty for a closed alert.</summary>
+    public IReadOnlyList<string> NextStatuses => AlertStatus.After(Status);
+
     public required string AutoActionTaken { get; init; }
 
     public DateTime? ResolvedAt { get; init; }
@@ -57,6 +61,7 @@ public sealed record CustomerAlert
     public string? Description { get; init; }
     public DateTime DetectedAt { get; init; }
     public string Status { get; init; } = "";
+    public bool IsOpen { get; init; }
     public string AutoActionTaken { get; init; } = "";
     public DateTime? CustomerConfirmedAt { get; init; }
     public DateTime? AppealedAt { get; init; }
@@ -145,8 +150,8 @@ public sealed class AlertStore(LicenseDatabase database)
     }
 
     private const string OfLicense = """
-        select alert_id, activity_type, severity, description, detected_at, status, auto_action_taken,
-               customer_confirmed_at, appealed_at, resolved_at
+        select alert_id, activity_type, severity, description, detected_at, status, is_alert_open(status) as is_open,
+               auto_action_taken, customer_confirmed_at, appealed_at, resolved_at
         from suspicious_activity_alerts
         where subscription_id = @subscriptionId
         order by detected_at desc, alert_id
@@ -184,7 +189,7 @@ public sealed class AlertStore(LicenseDatabase database)
             notes,
             by,
             now,
-            resolves = status is "RESOLVED" or "FALSE_POSITIVE",
+            resolves = !AlertStatus.AllOpen.Contains(status),
         }, cancellationToken: cancellationToken)) == 1;
 
     private const string Confirm = """

@@ -8,7 +8,7 @@ namespace LicenseFunctions.Suspicion;
 
 /// <summary>A suspension as the customer sees it.</summary>
 /// <param name="CanLift">The owner may lift it now.</param>
-/// <param name="CanAppeal">False when the suspension has an appeal already.</param>
+/// <param name="CanAppeal">False when the suspension has an appeal already, and for an expired license, which a renewal reinstates.</param>
 public sealed record SuspensionReason(
     string Cause, string Reason, DateTime SuspendedAt, DateTime? AppealedAt, bool CanLift, bool CanAppeal);
 
@@ -51,7 +51,9 @@ public sealed class AnswerSuspicion(LicenseDatabase database, AlertStore alerts,
             var appealedAt = await AlertStore.AppealedAtAsync(connection, open.SuspensionId, cancellationToken);
             var canLift = await SuspensionStore.OwnerMayLiftAsync(
                 connection, subscriptionId, open.Cause, time.GetUtcNow(), cancellationToken);
-            reasons.Add(new SuspensionReason(open.Cause, open.Reason, open.SuspendedAt, appealedAt, canLift, appealedAt is null));
+            reasons.Add(new SuspensionReason(
+                open.Cause, open.Reason, open.SuspendedAt, appealedAt, canLift,
+                appealedAt is null && SuspensionCause.IsAppealable(open.Cause)));
         }
 
         return new SuspensionView(subscriptionId, reasons.Count > 0, reasons);
@@ -75,7 +77,8 @@ public sealed class AnswerSuspicion(LicenseDatabase database, AlertStore alerts,
                 var now = time.GetUtcNow().UtcDateTime;
                 foreach (var open in await SuspensionStore.OpenAsync(connection, subscriptionId, token))
                 {
-                    if (await AlertStore.AppealAsync(connection, subscriptionId, open, message, ownerId, now, token) is not { } appeal)
+                    if (!SuspensionCause.IsAppealable(open.Cause)
+                        || await AlertStore.AppealAsync(connection, subscriptionId, open, message, ownerId, now, token) is not { } appeal)
                         continue;
                     await AuditLog.AddAsync(connection, new AuditRow(
                         by, "license.appealed", subscriptionId, open.SuspensionId.ToString()), token);

@@ -20,4 +20,7 @@ public static class AlertStatus
         Resolved or FalsePositive => AllOpen,
         _ => [],
     };
+
+    /// <summary>The statuses that a review may give to an alert that is <paramref name="status"/>.</summary>
+    public static IReadOnlyList<string> After(string status) => [.. All.Where(next => Before(next).Contains(status))];
 }

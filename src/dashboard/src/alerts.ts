@@ -20,6 +20,8 @@ export type Evidence = {
   people?: number;
   devices?: EvidenceDevice[];
 };
+/** The statuses that a review gives. */
+export type Review = 'INVESTIGATING' | 'RESOLVED' | 'FALSE_POSITIVE';
 export type AlertRow = {
   alert_id: string;
   subscription_id: string | null;
@@ -29,6 +31,7 @@ export type AlertRow = {
   evidence: Evidence | null;
   detected_at: string;
   status: string;
+  next_statuses: Review[];
   auto_action_taken: string;
   resolution_notes: string | null;
   customer_confirmed_at: string | null;

@@ -1,3 +1,5 @@
+import type { HealthGrade } from './widget/LicenseHealthWidget';
+
 /** A license in a list. */
 export type License = {
   subscription_id: string;
@@ -5,6 +7,7 @@ export type License = {
   owner_email: string | null;
   status: string;
   health_score: number;
+  health_grade: HealthGrade;
   days_until_expiry: number | null;
   expires_at: string | null;
   auto_renew: boolean;

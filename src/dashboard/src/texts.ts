@@ -112,7 +112,7 @@ export const texts = {
     title: 'License Health',
     score: 'Score',
     of: (score: number) => `${score}/100`,
-    grade: { good: 'Good', fair: 'Fair', poor: 'Poor' },
+    grade: { GOOD: 'Good', FAIR: 'Fair', POOR: 'Poor' },
     status: 'Status',
     devices: 'Devices',
     devicesOf: (used: number, max: number) => `${used} of ${max}`,

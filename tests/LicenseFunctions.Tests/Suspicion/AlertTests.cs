@@ -50,6 +50,7 @@ public sealed class AlertTests(PostgresFixture postgres)
         var reviewed = await scene.Review.RunAsync(id, new AlertReview(to, "looked at"), Operator, Stop);
 
         Assert.Equal(refusal, reviewed.Refusal?.Code);
+        Assert.Equal(refusal is null, AlertStatus.After(from).Contains(to));
         Assert.Equal(refusal is null ? to : from, await scene.Database.QueryAsync<string>("select status from suspicious_activity_alerts"));
     }
 
@@ -129,6 +130,7 @@ public sealed class AlertTests(PostgresFixture postgres)
     {
         await using var scene = await SuspendedAsync();
         var owner = await OwnerAsync(scene);
+        var before = await scene.Answer.SeeAsync(scene.License.SubscriptionId, owner, Stop);
 
         var first = await AppealAsync(scene, owner);
         var second = await AppealAsync(scene, owner);
@@ -136,10 +138,25 @@ public sealed class AlertTests(PostgresFixture postgres)
         var view = await scene.Answer.SeeAsync(scene.License.SubscriptionId, owner, Stop);
         var alert = (await ListAsync(scene)).Value.Alerts[0];
 
+        Assert.True(Assert.Single(before.Value.Suspensions).CanAppeal);
         Assert.Null(first.Refusal);
         Assert.Equal(("NOTHING_TO_APPEAL", "LICENSE_NOT_FOUND"), (second.Refusal?.Code, foreign.Refusal?.Code));
         Assert.False(Assert.Single(view.Value.Suspensions).CanAppeal);
         Assert.Equal(("It is my laptop", true), (alert.Appeal, alert.AppealedAt is not null));
+    }
+
+    [Fact]
+    public async Task Appeal_OfAnExpiredLicense_IsNotOffered_BecauseARenewalReinstatesIt()
+    {
+        await using var scene = await SuspendedAsync();
+        await scene.Database.ExecuteAsync("update license_suspensions set cause = 'EXPIRY'");
+        var owner = await OwnerAsync(scene);
+
+        var view = await scene.Answer.SeeAsync(scene.License.SubscriptionId, owner, Stop);
+        var appeal = await AppealAsync(scene, owner);
+
+        Assert.False(Assert.Single(view.Value.Suspensions).CanAppeal);
+        Assert.Equal("NOTHING_TO_APPEAL", appeal.Refusal?.Code);
     }
 
     [Theory]

@@ -21,6 +21,15 @@ public sealed class HealthScoreTests
     public void Of_NothingWrong_IsAHundred() => Assert.Equal(100, HealthScore.Of(Well).Score);
 
     [Theory]
+    [InlineData(100, HealthGrade.Good)]
+    [InlineData(80, HealthGrade.Good)]
+    [InlineData(79, HealthGrade.Fair)]
+    [InlineData(50, HealthGrade.Fair)]
+    [InlineData(49, HealthGrade.Poor)]
+    [InlineData(0, HealthGrade.Poor)]
+    public void Grade_OfAScore_IsTheGuidesColor(int score, HealthGrade grade) => Assert.Equal(grade, HealthGrades.Of(score));
+
+    [Theory]
     [InlineData(LicenseStatus.Active, 100)]
     [InlineData(LicenseStatus.PendingRenewal, 100)]
     [InlineData(LicenseStatus.Grace, 75)]

@@ -63,7 +63,7 @@ export default function Activity({ id, license }: TabProps) {
             )
           }
         </Show>
-        {activity.data?.alerts.some((alert) => ['OPEN', 'INVESTIGATING'].includes(alert.status)) && (
+        {activity.data?.alerts.some((alert) => alert.is_open) && (
           <p>
             {license.status === 'SUSPENDED' ? (
               <Link to={`/licenses/${id}/suspension`}>{texts.activity_.appeal}</Link>

@@ -4,7 +4,6 @@ import { format } from '../format';
 import { readLicenses, type License } from '../licenses';
 import { texts } from '../texts';
 import { Badge, Button, PageTitle, ProblemBox, Skeleton } from '../ui/kit';
-import { grade } from '../widget/LicenseHealthWidget';
 
 export default function Licenses() {
   const list = usePages<License>('/api/v1/licenses', readLicenses, 60);
@@ -25,8 +24,8 @@ export default function Licenses() {
             </div>
             <p>
               {texts.licenses.health}:{' '}
-              <span className={`score ${grade(license.health_score)}`}>
-                {texts.health.of(license.health_score)} {texts.health.grade[grade(license.health_score)]}
+              <span className={`score ${license.health_grade.toLowerCase()}`}>
+                {texts.health.of(license.health_score)} {texts.health.grade[license.health_grade]}
               </span>
             </p>
             <p>{format.daysLeft(license.days_until_expiry)}</p>

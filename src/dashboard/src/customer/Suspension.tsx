@@ -42,7 +42,7 @@ export default function Suspension({ id, reload }: TabProps) {
                 )}
               </section>
             ))}
-            {owner && reply.suspensions.some((one) => one.can_appeal && one.cause !== 'EXPIRY') && <Appeal id={id} done={view.reload} />}
+            {owner && reply.suspensions.some((one) => one.can_appeal) && <Appeal id={id} done={view.reload} />}
           </>
         )
       }

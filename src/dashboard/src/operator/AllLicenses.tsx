@@ -5,7 +5,6 @@ import { format } from '../format';
 import { readLicenses, type License } from '../licenses';
 import { texts } from '../texts';
 import { Badge, Button, Choice, Field, PageTitle, ProblemBox, Skeleton, Table } from '../ui/kit';
-import { grade } from '../widget/LicenseHealthWidget';
 
 export default function AllLicenses() {
   const [query, setQuery] = useSearchParams();
@@ -64,8 +63,8 @@ export default function AllLicenses() {
               head: texts.all.health,
               number: true,
               cell: (row) => (
-                <span className={`score ${grade(row.health_score)}`}>
-                  {row.health_score} {texts.health.grade[grade(row.health_score)]}
+                <span className={`score ${row.health_grade.toLowerCase()}`}>
+                  {row.health_score} {texts.health.grade[row.health_grade]}
                 </span>
               ),
             },

@@ -1,10 +1,8 @@
 import { useState } from 'react';
 import { call, Problem, useAction } from '../api';
-import type { AlertRow } from '../alerts';
+import type { AlertRow, Review } from '../alerts';
 import { texts } from '../texts';
 import { Button, Confirm, Field, notify } from '../ui/kit';
-
-type Review = 'INVESTIGATING' | 'RESOLVED' | 'FALSE_POSITIVE';
 
 /** The actions of an operator on one alert or on several alerts. */
 export function ReviewAlerts({ alerts, done }: { alerts: AlertRow[]; done: () => void }) {
@@ -46,20 +44,20 @@ export function ReviewAlerts({ alerts, done }: { alerts: AlertRow[]; done: () =>
       setNotes('');
       done();
     });
-  const could = (from: string[]) => alerts.length > 0 && alerts.every((alert) => from.includes(alert.status));
+  const could = (next: Review) => alerts.length > 0 && alerts.every((alert) => alert.next_statuses.includes(next));
 
   return (
     <>
       <Button
-        isDisabled={!could(['OPEN']) || action.busy}
+        isDisabled={!could('INVESTIGATING') || action.busy}
         onPress={() => void review('INVESTIGATING').then((fine) => fine || setAsked('INVESTIGATING'))}
       >
         {texts.alerts.investigate}
       </Button>
-      <Button isDisabled={!could(['OPEN', 'INVESTIGATING'])} onPress={() => setAsked('RESOLVED')}>
+      <Button isDisabled={!could('RESOLVED')} onPress={() => setAsked('RESOLVED')}>
         {texts.alerts.resolve}
       </Button>
-      <Button isDisabled={!could(['OPEN', 'INVESTIGATING'])} onPress={() => setAsked('FALSE_POSITIVE')}>
+      <Button isDisabled={!could('FALSE_POSITIVE')} onPress={() => setAsked('FALSE_POSITIVE')}>
         {texts.alerts.falseAlarm}
       </Button>
       <Confirm

@@ -1,10 +1,12 @@
 import { useEffect, useRef, useState } from 'react';
 import { texts } from '../texts';
 
+export type HealthGrade = 'GOOD' | 'FAIR' | 'POOR';
 export type Health = {
   subscription_id: string;
   status: string;
   health_score: number;
+  health_grade: HealthGrade;
   days_until_expiry: number | null;
   expires_at: string | null;
   unique_devices: number;
@@ -93,11 +95,6 @@ export function LicenseHealthWidget({ subscriptionId, api = '', token, getToken,
   );
 }
 
-/** The lowest scores that are good and fair, as in the integration guide. */
-const good = 80;
-const fair = 50;
-export const grade = (score: number) => (score >= good ? 'good' : score >= fair ? 'fair' : 'poor');
-
 export function HealthView({ health, api = '' }: { health: Health; api?: string }) {
   const todo = health.recommendations.map((text) => ({
     text,
@@ -105,11 +102,11 @@ export function HealthView({ health, api = '' }: { health: Health; api?: string 
   }));
   return (
     <>
-      <p className={`health-score ${grade(health.health_score)}`}>
+      <p className={`health-score ${health.health_grade.toLowerCase()}`}>
         <span className="figure">{texts.health.of(health.health_score)}</span>{' '}
-        <span className="grade">{texts.health.grade[grade(health.health_score)]}</span>
+        <span className="grade">{texts.health.grade[health.health_grade]}</span>
       </p>
-      <meter min={0} max={100} low={fair} high={good} optimum={100} value={health.health_score} aria-label={texts.health.score} />
+      <meter min={0} max={100} className={health.health_grade.toLowerCase()} value={health.health_score} aria-label={texts.health.score} />
       <dl className="health-details">
         <div>
           <dt>{texts.health.status}</dt>
