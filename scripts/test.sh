@@ -5,6 +5,7 @@
 TEST=$STATE/test
 RESULTS=$TEST                            # of this run; with --repeat a folder for each
 LONGEST_FIRST=(LicenseFunctions.Tests dashboard dev format StandaloneHost.Tests)
+SUITE_LIMIT=30m                          # a suite that hangs fails; its log names the tests that run for more than two minutes
 declare -A SUITES=() STARTED=()          # by process: the suite, and when it started
 
 cmd_test() {
@@ -79,7 +80,7 @@ suite_command() {
   if [ -f "$folder/$1.csproj" ]; then
     grep -q xunit "$folder/$1.csproj" || return 1
     printf '%s\n' dotnet "$folder/bin/Release/net10.0/$1.dll" --no-ansi --progress off \
-      --results-directory "$RESULTS" --report-xunit-junit --report-xunit-junit-filename "$1.xml"
+      --long-running 120 --results-directory "$RESULTS" --report-xunit-junit --report-xunit-junit-filename "$1.xml"
     [ -z "$filter" ] || printf '%s\n' --filter-method "*$filter*"
   else
     [[ $1 == *"$filter"* ]] || return 1
@@ -102,7 +103,7 @@ run_suite() {
   local command log=$RESULTS/$1.log
   mapfile -t command < <(suite_command "$1" "$2")
   install_packages "tests/$1" >"$log" 2>&1 || return
-  TEST_REPORT=$RESULTS/$1.xml "${command[@]}" >>"$log" 2>&1
+  TEST_REPORT=$RESULTS/$1.xml timeout --kill-after=10 "$SUITE_LIMIT" "${command[@]}" >>"$log" 2>&1
 }
 
 # install_packages FOLDER: what its package-lock.json names, if that isn't there yet
