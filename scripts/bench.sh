@@ -3,7 +3,7 @@ cmd_bench() {
   build all
   need_postgres
   command -v pgbench >/dev/null || PATH=$PATH:$PG_BIN
-  command -v wrk >/dev/null || ! may_install || step "installing wrk, which loads the backend" apt_install wrk
+  command -v wrk >/dev/null || ! may_install || step "installing wrk, the load generator" apt_install wrk
   CLUSTER_CONF="synchronous_commit = on
 fsync = on
 shared_buffers = '1GB'

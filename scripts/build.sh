@@ -7,8 +7,8 @@ fingerprint() {
 
 BUILD_FILES=(Directory.Build.props Directory.Packages.props BannedSymbols.txt .editorconfig global.json host.json)
 
-# build run|all: builds in Release if a source changed since the last build. Concurrent calls build once. `run` is the app, licensectl and
-# what ./dev run adds.
+# build run|all: builds in Release if a source changed since the last build. Concurrent calls build once. `run` builds the app, licensectl
+# and the programs that ./dev run adds.
 build() {
   local target=src/DevServices/DevServices.slnf sources=(src sql) stamp=$STATE/built-$1 now
   [ "$1" = all ] && { target=LicenseFunctions.sln; sources+=(tests); }
@@ -32,7 +32,7 @@ build_pages() {
   mkdir -p "$STATE"
   now=$(fingerprint src/dashboard)
   pages_built "$now" && return
-  command -v npm >/dev/null || { say "… no Node.js here: the backend runs without its pages"; return; }
+  command -v npm >/dev/null || { say "… Node.js is not installed: the backend runs without its pages"; return; }
   exec 7>"$STATE/build.lock"
   flock -n 7 || { say "… waiting for another build"; flock 7; }
   if ! pages_built "$now"; then

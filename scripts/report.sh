@@ -3,7 +3,7 @@
 # ends before close_report leaves an incomplete report, which counts as a failure.
 TEST_REPORT=${TEST_REPORT:-/dev/null}
 PASSED=0 FAILED=0
-SINCE=$EPOCHREALTIME                     # the end of the test before
+SINCE=$EPOCHREALTIME                     # the end of the previous test
 
 open_report() { printf '<testsuites><testsuite name="%s">\n' "$1" >"$TEST_REPORT"; }
 
@@ -27,7 +27,7 @@ test_case() {  # NAME: the input is the content of its element
   printf '</testcase>\n'
 } >>"$TEST_REPORT"
 
-# close_report: prints the sum; its exit code is the suite's
+# close_report: prints the summary; its exit code is the suite's
 close_report() {
   printf '</testsuite></testsuites>\n' >>"$TEST_REPORT"
   echo "$PASSED passed, $FAILED failed"

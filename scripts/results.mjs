@@ -1,14 +1,14 @@
 // Reads the report files of test suites (JUnit XML, which xunit, node's runner and scripts/report.sh write) and prints their results.
 //   results.mjs suite NAME REPORT LOG EXIT-CODE SECONDS   prints the suite's result, writes it to REPORT with the ending .json
-//   results.mjs sum FOLDER                                prints the last line for one run
-//   results.mjs repeat FOLDER…                            the same for several runs, after a table of what failed how often
+//   results.mjs sum FOLDER                                prints the summary line of one run
+//   results.mjs repeat FOLDER…                            prints how often each test failed, then the summary line of all runs
 // `sum` and `repeat` exit with 0 only if nothing failed and something passed.
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 
-const LOG_LINES = 60; // of a suite that ends without a report
-const OUTPUT_LINES = 120; // of one failed test
+const LOG_LINES = 60; // printed if the suite itself fails, not one of its tests
+const OUTPUT_LINES = 120; // printed of one failed test
 const SLOWEST = 5;
-const NO_TESTS = 8; // exit code of xunit, and of this project's own suites, where no test matches
+const NO_TESTS = 8; // exit code of xunit, and of this project's own suites, if no test ran
 
 const say = (text) => process.stdout.write(`${text}\n`);
 const indent = (text, by) => text.replace(/^(?=.)/gm, by);
@@ -26,7 +26,7 @@ function suite(name, report, log, exitCode, seconds) {
   if (fault) result.failed.push({ name: `the suite ${fault}`, text: lines.slice(-LOG_LINES).join('\n') });
   writeFileSync(report.replace(/\.\w+$/, '.json'), JSON.stringify(result));
 
-  const notes = lines.filter((line) => line.startsWith('NOTE: ')); // what the suite could not try on this machine
+  const notes = lines.filter((line) => line.startsWith('NOTE: ')); // what the suite could not test on this machine
   // With a filter, most suites have nothing to run.
   if (tests?.length === 0 && !fault && notes.length === 0) return;
   say(`  ${name}: ${sumLine([result])}, ${seconds} s`);
@@ -34,7 +34,7 @@ function suite(name, report, log, exitCode, seconds) {
   for (const test of slowest.slice(0, SLOWEST)) say(`    ${test.seconds.toFixed(1).padStart(6)} s  ${test.name}`);
   for (const note of notes) say(note);
   for (const test of result.skipped) say(`    skipped ${test.name}: ${head(test.text, 1)}`);
-  if (result.failed.length > 0) say(`---- ${name} (all of it: ${log})`);
+  if (result.failed.length > 0) say(`---- ${name} (complete log: ${log})`);
   for (const test of result.failed) say(`FAILED ${test.name}\n${indent(head(test.text, OUTPUT_LINES), '  ')}`);
   if (result.failed.length > 0) say('----');
 }
@@ -47,11 +47,11 @@ function faultOf(tests, result, exitCode) {
   return exitCode !== 0 && result.failed.length === 0 ? `ended with exit code ${exitCode}, although no test failed` : null;
 }
 
-// readReport XML: the tests of a complete report; null if it is cut off
+// readReport XML: the tests of a complete report; null if it is incomplete
 function readReport(xml) {
   const tests = [];
-  let test = null; // the <testcase> that is open
-  let inside = null; // the element of it whose text is read
+  let test = null; // the current <testcase>
+  let inside = null; // the element in it whose text is collected
   const errors = []; // errors that belong to no test
   let failedOutside = false;
   let complete = false;
@@ -75,7 +75,7 @@ function readReport(xml) {
     }
   }
   // xunit writes here what a fixture throws when it is disposed.
-  if (failedOutside) tests.push({ name: 'outside of the tests', seconds: 0, outcome: 'failed', text: errors.join('\n').trim() });
+  if (failedOutside) tests.push({ name: 'outside the tests', seconds: 0, outcome: 'failed', text: errors.join('\n').trim() });
   return complete ? tests : null;
 }
 

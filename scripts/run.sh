@@ -8,16 +8,16 @@ cmd_run() {
       --database) database=${2:?--database needs a connection string} ;;
       --servicebus) export ServiceBus=${2:?--servicebus needs a URL} ;;
       --empty) empty=yes; shift; continue ;;
-      *) die "run doesn't know $1; ./dev help lists its options" ;;
+      *) die "run has no option $1; ./dev help lists its options" ;;
     esac
     shift 2
   done
-  # An option is for this run, the environment for every run: the option wins.
+  # The option overrides the environment: it applies to this run only, the environment to every run.
   if [ -n "$port" ] || [ -z "${ASPNETCORE_URLS:-}" ]; then export ASPNETCORE_URLS=http://127.0.0.1:${port:-7071}; fi
   address=${ASPNETCORE_URLS%%;*} address=${address%/}
   port=${address##*:}
   is_port "$port" ||
-    die "--port needs a number from 1 to 65535, e.g. 7071; ASPNETCORE_URLS an address such as http://127.0.0.1:7071"
+    die "--port needs a number from 1 to 65535, e.g. 7071; ASPNETCORE_URLS needs an address such as http://127.0.0.1:7071"
   STOPPED_BY_SIGNAL=0
   answers "$port" && die "port $port is in use; choose another: ./dev run --port $((port + 1))"
 

@@ -6,7 +6,7 @@ cmd_simulate() {
       --schedules | --seed)
         [[ ${2:-} =~ ^[1-9][0-9]{0,8}$ ]] || die "$1 needs a whole number above 0, e.g. $1 2000"
         shift 2 ;;
-      *) die "simulate doesn't know $1; ./dev help lists its options" ;;
+      *) die "simulate has no option $1; ./dev help lists its options" ;;
     esac
   done
   build all

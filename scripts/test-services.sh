@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2034
-# Installs what the tests need beside .NET, as far as it is missing.
+# Installs the missing programs that the tests need in addition to .NET.
 need_test_packages() {
   local missing=()
   need_postgres
@@ -14,10 +14,10 @@ need_test_packages() {
   step "installing ${missing[*]} for the tests" apt_install "${missing[@]}"
 }
 
-# start_test_database: starts a PostgreSQL for one run of the suites; deletes the one of the run before, if any
+# start_test_database: starts a PostgreSQL for one run of the suites; deletes that of the previous run, if any
 start_test_database() {
   leave_cluster
-  # The data are deleted at the end of the run, so nothing has to be written to disk safely.
+  # The data is deleted at the end of the run, so it does not have to survive a crash.
   CLUSTER_CONF="fsync = off
 synchronous_commit = off
 full_page_writes = off"

@@ -3,10 +3,10 @@
 # run-tests that writes its report with scripts/report.sh. Each leaves SUITE.xml (JUnit) and SUITE.log in $RESULTS for scripts/results.mjs.
 
 TEST=$STATE/test
-RESULTS=$TEST                            # of this run; with --repeat a folder for each
+RESULTS=$TEST                            # results of this run; with --repeat, one folder per run
 LONGEST_FIRST=(LicenseFunctions.Tests dashboard dev format StandaloneHost.Tests)
 SUITE_LIMIT=30m                          # a suite that hangs fails; its log names the tests that run for more than two minutes
-declare -A SUITES=() STARTED=()          # by process: the suite, and when it started
+declare -A SUITES=() STARTED=()          # by process ID: the suite, and when it started
 
 cmd_test() {
   local filter='' repeat='' suites round folders=()
@@ -16,9 +16,9 @@ cmd_test() {
         [[ ${2:-} =~ ^[1-9][0-9]{0,3}$ ]] || die "--repeat needs a whole number above 0, e.g. --repeat 10"
         repeat=$2
         shift 2 ;;
-      -*) die "test doesn't know $1; ./dev help lists its options" ;;
+      -*) die "test has no option $1; ./dev help lists its options" ;;
       *)
-        [ -z "$filter" ] || die "test takes one filter; ./dev help says how"
+        [ -z "$filter" ] || die "test accepts one filter; ./dev help describes it"
         filter=$1
         shift ;;
     esac
@@ -53,7 +53,7 @@ cmd_test() {
 run_suites() {
   local filter=$1 began=$SECONDS suite; shift
   export TEST_LOGS=$RESULTS/logs          # the logs of the tests' backends, and the secrets that they must not contain
-  export DOTNET_TieredPGO=0               # takes 9 % less CPU: hundreds of processes start and end before a profile is of use
+  export DOTNET_TieredPGO=0               # saves 9 % of the CPU time: hundreds of processes end before a profile is useful
   mkdir -p "$TEST_LOGS"
   say "… running $# suites, two at a time"
   for suite; do
@@ -66,7 +66,7 @@ run_suites() {
   say "… $((SECONDS - began)) s"
 }
 
-# list_suites FILTER: those that have something to run, the longest first, because the last one to start ends last
+# list_suites FILTER: prints the suites that have something to run, the longest first: a long suite that starts last would prolong the run
 list_suites() {
   local suite
   for suite in $( (printf '%s\n' "${LONGEST_FIRST[@]}"; cd tests && printf '%s\n' */ | tr -d /) | awk '!seen[$0]++'); do
@@ -74,7 +74,7 @@ list_suites() {
   done
 }
 
-# suite_command SUITE FILTER: the command line that runs it, a word a line; fails where there is nothing to run
+# suite_command SUITE FILTER: prints the command line that runs it, one word per line; fails if there is nothing to run
 suite_command() {
   local folder=tests/$1 filter=$2
   if [ -f "$folder/$1.csproj" ]; then
@@ -106,7 +106,7 @@ run_suite() {
   TEST_REPORT=$RESULTS/$1.xml timeout --kill-after=10 "$SUITE_LIMIT" "${command[@]}" >>"$log" 2>&1
 }
 
-# install_packages FOLDER: what its package-lock.json names, if that isn't there yet
+# install_packages FOLDER: installs what its package-lock.json lists, unless it is installed already
 install_packages() {
   [ -f "$1/package-lock.json" ] || return 0
   cmp -s "$1/package-lock.json" "$1/node_modules/.installed" && return
@@ -126,7 +126,7 @@ await_a_suite() {
   unset "SUITES[$pid]" "STARTED[$pid]"
 }
 
-# finish_suite SUITE CODE SECONDS: shows its result and keeps it for the sum
+# finish_suite SUITE CODE SECONDS: prints its result and stores it for the summary
 finish_suite() { node scripts/results.mjs suite "$1" "$RESULTS/$1.xml" "$RESULTS/$1.log" "$2" "$3" >&2; }
 
 # A separate suite: no log of the run contains a token, a person's address or a card that one of its tests used.
@@ -141,8 +141,8 @@ search_logs() {
     # The search is tested first: if it misses a known secret, its result proves nothing.
     if ! head -1 "$secrets" | grep -qF -f "$secrets"; then fail "the search of the logs finds what it looks for"
     elif find "$RESULTS" -name '*.log' ! -name logs.log -exec grep -HnF -f "$secrets" {} + >"$found"; then
-      fail "no log holds a token, an address or a card" "$found"
-    else pass "no log holds a token, an address or a card"; fi
+      fail "no log contains a token, an address or a card" "$found"
+    else pass "no log contains a token, an address or a card"; fi
     close_report
   ) >"$RESULTS/logs.log" || code=$?
   finish_suite logs "$code" 0

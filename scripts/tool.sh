@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# The default database is that of ./dev run's private cluster, if it runs now.
+# The default database is that of ./dev run's private cluster, if that is running.
 cmd_tool() {
   local cluster
   build run

@@ -48,12 +48,12 @@ await check('local.settings.json has no placeholder of the sample', () =>
     .map(([name]) => name)
     .join(),
 );
-await check('the environment sets none of them', () =>
+await check('no setting of the sample is an environment variable', () =>
   Object.keys(sample)
     .filter((name) => name in process.env)
     .join(),
 );
-await check('settings that bindings name have a value', () =>
+await check('settings that bindings refer to have a value', () =>
   [...Object.keys(sample).filter((name) => name.endsWith('_SCHEDULE')), 'USAGE_QUEUE'].filter((name) => !values[name]).join(),
 );
 const off = values.ServiceBus ? undefined : 'true';
@@ -98,7 +98,7 @@ async function blob(method, path, query, headers = {}) {
 const port = process.argv[5];
 ports.push(port);
 const app = spawn('dotnet', ['LicenseFunctions.dll'], {
-  // The standalone app would connect to the broker at once, and there is none here.
+  // Without this, the standalone app would connect to a broker at its start, and this test has none.
   env: { ...process.env, ...values, ServiceBus: '', ASPNETCORE_URLS: `http://127.0.0.1:${port}` },
   stdio: ['ignore', 'pipe', 'pipe'],
 });

@@ -1,6 +1,6 @@
 // check.mjs columns: no line of the source is longer than .editorconfig's max_line_length; Markdown, whose tables can't wrap, has 160.
-// check.mjs usings: using lines are sorted as `dotnet format` sorts them, which does so only for a solution that it has compiled.
-// Each prints what it finds, at most 40 lines without a second argument `all`; the exit code is 1 if that is something.
+// check.mjs usings: using lines are sorted as `dotnet format` sorts them, which needs a compiled solution for this.
+// Each prints its findings: at most 40 lines, or all with the second argument `all`. The exit code is 1 if there are findings.
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 
@@ -37,7 +37,7 @@ function unsorted(file) {
   return usings
     .slice(1)
     .flatMap(({ index, key }, before) =>
-      compare(usings[before].key, key) > 0 ? [`${file}:${index + 1}: comes before the using line above it`] : [],
+      compare(usings[before].key, key) > 0 ? [`${file}:${index + 1}: must be before the using line above it`] : [],
     );
 }
 

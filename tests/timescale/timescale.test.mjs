@@ -13,7 +13,7 @@ const sql = new URL('../../sql/', import.meta.url);
 const text = (path) => readFile(new URL(path, sql), 'utf8');
 const files = async (folder) => (await readdir(new URL(folder, sql))).sort().map((name) => folder + name);
 
-/** The same steps as sql/schema_license_extensions.sql, whose meta-commands only psql knows. */
+/** The same steps as sql/schema_license_extensions.sql, which can't run here because its meta-commands need psql. */
 async function install(db) {
   const installed = [];
   for (const file of await files('migrations/')) {
@@ -52,7 +52,7 @@ const insertUsage = `
   on conflict (logged_at, log_id) do nothing`;
 
 const cases = {
-  async 'calls nothing of TimescaleDB that the Apache edition lacks'(db) {
+  async 'calls only functions of TimescaleDB that the Apache edition has'(db) {
     const offered = new Set(
       await names(
         db,
@@ -84,14 +84,14 @@ const cases = {
     );
   },
 
-  async 'takes usage of any week, a repeat changing nothing'(db, license) {
+  async 'stores usage of any week; a repeated insert changes nothing'(db, license) {
     license.subscription = await seedLicense(db);
     assert.equal((await db.query(insertUsage, [license.subscription])).affectedRows, 140);
     assert.equal((await db.query(insertUsage, [license.subscription])).affectedRows, 0);
     assert.equal(await one(db, 'select ensure_usage_partitions(now(), now())'), 0);
   },
 
-  async "records a use by the ingest server's own call"(db, license) {
+  async "records usage by the ingest server's call"(db, license) {
     await db.exec(`
       prepare p(text, text, text, text, bigint) as select record_license_usage($1, $2, $3, $4, $5, 1, 0, 0, null);
       execute p('token-1', '${license.subscription}', '198.51.100.7', 'EA-2', 1002)`);
@@ -101,7 +101,7 @@ const cases = {
     assert.equal(await one(db, 'select health_score from v_license_health'), 100);
   },
 
-  async 'drops whole chunks past 90 days, the oldest first, a bounded number a call'(db) {
+  async 'drops whole chunks older than 90 days, the oldest first, a limited number per call'(db) {
     const rangeEnds = () =>
       names(
         db,
@@ -111,7 +111,7 @@ const cases = {
       );
     const before = await rangeEnds();
     const expired = before.filter(Boolean).length;
-    assert.ok(expired >= 6, `${expired} chunks are past 90 days`);
+    assert.ok(expired >= 6, `${expired} chunks are older than 90 days`);
     const oldest = await one(db, 'select min(logged_at)::text from license_usage_log');
 
     assert.equal((await names(db, 'select drop_expired_usage(most => 2)')).length, 2);
@@ -124,7 +124,7 @@ const cases = {
     assert.equal(await one(db, `select count(*)::int from license_usage_log where logged_at > now() - interval '89 days'`), 90);
   },
 
-  async 'keeps a hypertable that is there, with its rows, and gives it the key that it lacks'(db, license) {
+  async 'keeps an existing hypertable with its rows, and adds its missing key'(db, license) {
     await db.exec(`
       alter table license_usage_log drop constraint license_usage_log_pkey;
       alter table license_usage_log drop column city cascade;
@@ -167,11 +167,11 @@ const cases = {
   },
 };
 
-console.log('NOTE: timescaledb.license=apache can NOT be set in PGlite: its edition is held by what the schema calls of it.');
+console.log('NOTE: timescaledb.license=apache can NOT be set in PGlite: instead, a test checks that the schema calls only functions of that edition.');
 console.log('starting TimescaleDB, about ten seconds');
 const db = await PGlite.create({ extensions: { timescaledb } });
 await db.exec('create extension timescaledb');
 const license = {};
 after(() => db.close());
-// One after the other: each case builds on those before it.
+// One after the other: each case depends on the previous ones.
 for (const [name, run] of Object.entries(cases)) test(name, () => run(db, license));
