@@ -1,5 +1,5 @@
 // The license backend on Azure. modules/roles.bicep contains all role assignments; docs/deployment.md describes the deployment.
-@description('Names everything: lower case, 2 to 8 letters')
+@description('Part of the name of every resource: lower case, 2 to 8 letters')
 @minLength(2)
 @maxLength(8)
 param environmentName string
@@ -77,7 +77,7 @@ param developerName string = ''
 @description('Principal id of the platform\'s producer of usage records; empty: none')
 param producerPrincipalId string = ''
 
-// The spelling stays: another name would be other resources, a database among them.
+// Do not correct the spelling: another name would create new resources, including an empty database.
 var name = 'licences-${environmentName}'
 var unique = uniqueString(resourceGroup().id)
 var appName = 'func-${name}-${unique}'

@@ -109,14 +109,14 @@ resource metrics 'Microsoft.Insights/metricAlerts@2018-03-01' = [for alert in me
 var queryAlerts = [
   {
     name: 'function-failures'
-    description: 'Functions fail: which and how often is in the dimension'
+    description: 'A function fails: the dimension contains its name, the value the number of failures'
     severity: 2
     window: 'PT15M'
     query: 'AppMetrics | where Name == "license_functions.function.duration" and tostring(Properties.outcome) == "failed" | summarize runs = sum(ItemCount) by function = tostring(Properties.function) | where runs >= 3'
   }
   {
     name: 'timer-silent'
-    description: 'A timer has not run for two hours: nothing renews, reconciles, scans or mails'
+    description: 'A timer has not run for two hours: renewals, reconciliation, scans or mails have stopped'
     severity: 1
     window: 'PT2H'
     query: 'datatable(function:string)[${join(map(timers, timer => '"${timer}"'), ',')}] | join kind=leftanti (AppMetrics | where Name == "license_functions.function.duration" and tostring(Properties.outcome) == "completed" | distinct function = tostring(Properties.function)) on function'

@@ -1,5 +1,5 @@
 -- A small platform: its users, the prices of masters, the wallets and cards of subscribers. Every demo file can run again:
--- existing rows stay as they are. Identifiers end in 1nn (subscribers), 2nn (masters), 3nn (subscriptions), 4nn (tokens).
+-- existing rows are not changed. Identifiers end in 1nn (subscribers), 2nn (masters), 3nn (subscriptions), 4nn (tokens).
 insert into users (user_id, email, password_hash, role, created_at) values
     ('00000000-0000-4000-8000-000000000001', 'olga.operator@example.com', 'x', 'operator', now() - interval '400 days'),
     ('00000000-0000-4000-8000-000000000002', 'ingest-server@example.com', 'x', 'service', now() - interval '400 days'),

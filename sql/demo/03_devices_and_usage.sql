@@ -1,6 +1,6 @@
 -- Typical usage: a server in a data center day and night, a computer at home in the evening, daily new IP addresses, and a
 -- shared license. One record per hour while a device is on. Times are whole hours and identifiers depend on them, so that a
--- later run adds only new hours. All records are older than ten minutes: no demo device is active when somebody tries one.
+-- later run adds only new hours. All records are older than ten minutes, so that no demo device counts as active.
 select ensure_usage_partitions(now() - interval '14 days', now());
 
 with devices
@@ -78,7 +78,7 @@ join hours on ea = ea_instance_id
 group by 1, 2
 on conflict do nothing;
 
--- The sums that the ingest would have written. Existing hours stay as they are.
+-- The sums that the ingest would have written. Existing hours are not changed.
 insert into usage_rollups (
     subscription_id, hour_at, ea_instance_id, mt5_account_number, network, country_code, sessions, session_sec,
     signals_received, signals_executed, signals_rejected, latency_weighted, latency_signals)

@@ -1,4 +1,4 @@
--- The platform's own tables and functions: all of them in an empty database, only the missing ones beside a platform.
+-- The platform's own tables and functions: all of them in an empty database, only the missing ones in a platform's database.
 -- Nothing of an existing platform is altered, not even an index: an object is created only if its name is free.
 insert into schema_migrations (name) values ('0001_platform');
 

@@ -31,7 +31,7 @@ create table usage_rollups (
 -- For sums over all licenses: the order of the rows is roughly the order of the hours.
 create index usage_rollups_hour_at on usage_rollups using brin (hour_at) with (pages_per_range = 32);
 
--- No row may be inserted between these sums and the function that continues them.
+-- The lock prevents inserts between these sums and the creation of the function that updates them from then on.
 lock table license_usage_log in share row exclusive mode;
 insert into usage_rollups
 select subscription_id, date_bin('1 hour', logged_at, '2000-01-01 00:00Z'), coalesce(ea_instance_id, ''), coalesce(mt5_account_number, 0),

@@ -7,10 +7,10 @@ create table license_health (
     score smallint,
     status text,
     contributions jsonb not null default '[]',
-    -- Whether the license loses points for silence: the next usage restores them.
+    -- Whether the license loses points because it is not used. The next usage restores them.
     is_silent boolean not null default false,
     scored_at timestamptz,
-    -- When the license must be scored again: at once after a change, otherwise when the passage of time changes the score.
+    -- When the license must be scored again: immediately after a change, otherwise when the passage of time changes the score.
     due_at timestamptz not null default now(),
     -- Number of changes. A scoring that began before a change must not postpone the next one.
     marks bigint not null default 0,
@@ -63,7 +63,7 @@ create trigger health_facts_changed after insert or delete or update of status, 
 create trigger health_facts_changed after insert or update of status on license_renewal_history
     for each row execute function health_facts_changed();
 
--- A card or a price affects all licenses of its owner.
+-- A card affects all licenses of its subscriber, a price those of its master.
 create function payment_method_changed() returns trigger language plpgsql as $$
 begin
     perform mark_health_due(s.subscription_id) from subscriptions s where s.subscriber_id = coalesce(new.user_id, old.user_id);

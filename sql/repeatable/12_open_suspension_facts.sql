@@ -5,7 +5,7 @@
 --   took_token        the token is inactive because of one of them
 --   stands            the subscription is SUSPENDED_ADMIN for one of their reasons: nobody else has suspended it
 --   caused_by_device  the device caused one of them
--- One stable select: the planner puts it in place of the call. License checks depend on that.
+-- A single stable select, so that the planner inlines it. License checks depend on that.
 create or replace function open_suspension_facts(
     subscription_id uuid, token_id uuid, device_key text, state subscription_state, paused_reason text)
 returns table (only_for_expiry boolean, reason text, took_token boolean, stands boolean, caused_by_device boolean)

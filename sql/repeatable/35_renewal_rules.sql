@@ -10,7 +10,7 @@ create or replace function is_charge_open(status text) returns boolean language 
     select is_charge_unknown(status) or status in ('charging', 'succeeded')
 $$;
 
--- The provider or the customer's bank has the next answer: what the reconciler looks up. C#: RenewalStatus.IsAwaitingProvider.
+-- The renewal waits for the provider or the customer's bank. The reconciler looks it up. C#: RenewalStatus.IsAwaitingProvider.
 create or replace function is_awaiting_provider(status text) returns boolean language sql immutable parallel safe as $$
     select is_charge_open(status) or status = 'needs_authentication'
 $$;
@@ -20,7 +20,7 @@ create or replace function is_renewal_final(status text) returns boolean languag
     select status in ('applied', 'canceled', 'lapsed')
 $$;
 
--- When an unpaid period lapses: at the end of the grace. A period that is opened late gets one day. C#: RenewalPolicy.GivesUpAt.
+-- When an unpaid period lapses: at the end of the grace. A period that is opened late gets at least one day. C#: RenewalPolicy.GivesUpAt.
 create or replace function renewal_gives_up_at(period_start timestamptz, grace interval, opened_at timestamptz) returns timestamptz
     language sql stable parallel safe as $$
     select greatest(period_start + grace, opened_at + interval '24 hours')

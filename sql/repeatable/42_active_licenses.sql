@@ -1,5 +1,5 @@
--- Active licenses, to be read by ranges of expires_at: the index over active tokens finds them, and each is checked to be its license's
--- current token. The other way round, all tokens of all licenses would be sorted.
+-- Active licenses. Readers select a range of expires_at: the index over active tokens finds the rows, and each is compared with its
+-- license's current token. The reverse order would sort all tokens of all licenses.
 create or replace view active_licenses as
 select
     t.subscription_id, t.expires_at, s.subscriber_id, s.master_id,

@@ -1,5 +1,5 @@
--- What the next renewal of a license depends on: the license, its price, and what can pay. One row for each license. Its readers join
--- at most two more tables: with more than eight the planner no longer chooses the order (join_collapse_limit).
+-- What the next renewal of a license depends on: the license, its price, and its means of payment. One row per license. Its readers
+-- join at most two more tables: with more than eight tables, the planner no longer chooses the order (join_collapse_limit).
 create or replace view renewal_terms as
 select
     s.subscription_id, s.subscriber_id, t.expires_at, t.is_active,

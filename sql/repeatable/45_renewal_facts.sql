@@ -1,4 +1,4 @@
--- A renewal with everything that a decision about it reads.
+-- A renewal with all values on which a decision about it depends.
 create or replace view renewal_facts as
 select
     r.renewal_id, r.subscription_id, r.user_id, r.period_start, r.renewal_type, r.status, r.amount_usd, r.price_accepted, r.intent_id,

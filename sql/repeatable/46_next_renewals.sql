@@ -1,11 +1,11 @@
--- The next renewal of each license, with the same facts as renewal_facts, whether its row exists already or not.
+-- The next renewal of each license, with the same columns as renewal_facts, even if its row does not exist yet.
 create or replace view next_renewals as
 select
     t.subscription_id, t.subscriber_id as user_id, (select u.email from users u where u.user_id = t.subscriber_id) as email,
     t.expires_at, t.is_active, t.auto_renew, t.is_renewable, t.price_usd, t.last_paid_usd, t.wallet_usd,
     t.payment_method_id, t.payment_provider, t.provider_customer_id, t.provider_payment_id, t.expiry_month, t.expiry_year,
     t.details_changed_at, r.status, r.amount_usd, coalesce(r.price_accepted, false) as price_accepted,
-    -- The default card's last decline. New details of the card make it void.
+    -- The default card's last decline. A decline from before a change of the card's details does not count.
     (select a.code from renewal_attempts a
      where a.renewal_id = r.renewal_id and a.payment_method_id = t.payment_method_id
        and (t.details_changed_at is null or t.details_changed_at <= a.first_sent_at)

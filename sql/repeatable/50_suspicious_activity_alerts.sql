@@ -1,5 +1,6 @@
--- The one way to raise an alert, for the check, the scan, appeals and the platform. It fills in the license's owner and current token. The
--- next scan sends operators the mail and the webhook for every alert above LOW. An alert of an incident updates the incident's open alert.
+-- The only function that raises alerts, for the check, the scan, appeals and the platform. It fills in the subscriber and the current
+-- token. The next scan sends operators the mail and the webhook for every alert above LOW. If an incident has an open alert, that alert is
+-- updated.
 create or replace function raise_alert(
     subscription_id uuid, activity_type varchar, severity varchar, description text, evidence jsonb, auto_action varchar,
     detected_at timestamptz default now(), incident text default null, token_hash varchar default null)

@@ -15,8 +15,8 @@ from (
         t.is_active,
         t.expires_at,
         case
-            -- A license that is suspended for its expiry is expired. The guide's text says so, and not license_suspensions: the platform
-            -- suspends with the same text, without a row there.
+            -- A license that is suspended for its expiry is expired. The guide's text identifies this case. A row of
+            -- license_suspensions does not: the platform suspends with the same text and without such a row.
             when s.state = 'SUSPENDED_ADMIN' and s.paused_reason is distinct from 'License expired' then 'SUSPENDED'
             when s.state = 'SUSPENDED_ADMIN' or t.expires_at <= now() then 'EXPIRED'
             when t.is_active is not true then 'REVOKED'

@@ -1,12 +1,12 @@
 -- Licenses as the product's lists show them. status_filter is the status of v_license_health, which counts a license in its grace
 -- as EXPIRED; status is GRACE for it.
--- Sub-selects instead of joins: more tables in one join make the planner compute all licenses where a page of them is asked for.
+-- Sub-selects instead of joins: with more tables in one join, the planner computes all licenses even if one page is requested.
 create or replace view listed_licenses as
 select
     h.subscription_id,
     h.subscriber_id,
     h.email,
-    -- The platform has no name of a master. The part of the address before the @ stands for it; the rest stays private.
+    -- The platform has no name of a master. The part of the address before the @ is shown instead; the rest stays private.
     (select split_part(m.email, '@', 1)
      from subscriptions s join users m on m.user_id = s.master_id
      where s.subscription_id = h.subscription_id) as master,

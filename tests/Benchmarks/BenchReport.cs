@@ -5,7 +5,7 @@ using Npgsql;
 namespace Benchmarks;
 
 /// <summary>
-/// Keeps what a bench prints, and writes it into that bench's section of docs/benchmarks.md, between
+/// Collects what a bench prints, and writes it into that bench's section of docs/benchmarks.md, between
 /// <c>&lt;!-- bench:NAME --&gt;</c> and <c>&lt;!-- /bench:NAME --&gt;</c>. The other sections and the text around them stay.
 /// </summary>
 internal sealed class BenchReport : TextWriter
@@ -65,7 +65,7 @@ internal sealed class BenchReport : TextWriter
             : document[..from] + begin + section + document[to..];
     }
 
-    // A bench that prints a Markdown table stays one; aligned columns need a code block. Progress ("… 20 of 220 killed") is left out.
+    // A printed Markdown table stays a table; aligned columns need a code block. Progress ("… 20 of 220 killed") is left out.
     private static string Body(string text)
     {
         var lines = text.ReplaceLineEndings("\n").Split('\n')

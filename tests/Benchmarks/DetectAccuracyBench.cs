@@ -5,12 +5,12 @@ using Licensing.Suspicion;
 namespace Benchmarks;
 
 /// <summary>
-/// The accuracy of the detector, of the integration guide's rules and of impossible travel, on seeds that no threshold was set on. The
-/// limits: no honest customer is suspended, and 97 % of the sharers are.
+/// The accuracy of the detector, of the integration guide's rules and of impossible travel, on seeds that were not used to set
+/// thresholds. The limits: no honest customer is suspended, and 97 % of the sharers are suspended.
 /// </summary>
 internal static class DetectAccuracyBench
 {
-    /// <param name="context">Arguments: licenses of each scenario; 26 by default, which makes over 1,000 honest customers.</param>
+    /// <param name="context">Arguments: licenses of each scenario; 26 by default, which gives over 1,000 honest customers.</param>
     public static Task<int> RunAsync(BenchContext context)
     {
         var each = context.Arguments.Length > 0 ? int.Parse(context.Arguments[0], CultureInfo.InvariantCulture) : 26;

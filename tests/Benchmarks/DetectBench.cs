@@ -12,14 +12,14 @@ using Npgsql;
 namespace Benchmarks;
 
 /// <summary>
-/// The records a second of the pure detector, and of the scan from the log to alerts: over a new log, and over one with mostly old records.
+/// Measures the records per second of the pure detector and of the scan from the log to alerts, with a new log and with mostly old records.
 /// </summary>
 internal static class DetectBench
 {
     private const int Licenses = 10_000;
-    private const int RecordsEach = 100; // of each license; an argument changes it
+    private const int RecordsEach = 100; // of each license; an argument changes the number
     private const double MostSeconds = 60;
-    private const double MostGrowth = 4; // the states are at their bounds by then
+    private const double MostGrowth = 4; // of the time, because the stored states have reached their maximum size by then
     private const long MostBytes = 256L << 20;
 
     public static async Task<int> RunAsync(BenchContext context)
@@ -60,7 +60,7 @@ internal static class DetectBench
         Baselines.Detector(corpus, new DetectionPolicy());
         var seconds = Stopwatch.GetElapsedTime(began).TotalSeconds;
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"pure detector, one record a call: {corpus.Rows.Count / seconds:N0} records/s"));
+            $"pure detector, one record per call: {corpus.Rows.Count / seconds:N0} records/s"));
     }
 
     private static async Task<(double Seconds, long Bytes)> ScanAsync(NpgsqlDataSource source, int daysAgo, int days, int each)

@@ -36,7 +36,7 @@ internal static class HealthBench
             new NpgsqlConnectionStringBuilder(DatabaseSettings.FromUri(context.DatabaseUrl))
             {
                 Database = "health_bench",
-                ConnectionIdleLifetime = 3600, // a connection that is closed takes its CPU time with it
+                ConnectionIdleLifetime = 3600, // the CPU time of a closed connection can't be read
             });
         try
         {

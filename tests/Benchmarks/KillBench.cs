@@ -7,7 +7,7 @@ using StripeStandIn;
 namespace Benchmarks;
 
 /// <summary>
-/// Kills renewal workers repeatedly with −9 while they charge. The workers are real processes with a real PostgreSQL and the Stripe
+/// Kills renewal workers repeatedly with SIGKILL while they charge. The workers are real processes with a real PostgreSQL and the Stripe
 /// stand-in, and some answers are lost. Afterwards the renewals finish, and each license must be charged, booked and extended once.
 /// </summary>
 internal static class KillBench
@@ -62,7 +62,7 @@ internal static class KillBench
         standIn.Faults.Add(new Fault(kind, Times: 2));
     }
 
-    // Counts the held renewals by state, then ends all leases: those of the killed process, and those of lost answers.
+    // Counts the leased renewals by state, then ends all leases: those of the killed process, and those of lost answers.
     private static async Task KillAsync(Process worker, RenewalSite site, SortedDictionary<string, int> caught)
     {
         worker.Kill();
@@ -115,7 +115,7 @@ internal static class KillBench
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
             $"{Kills} processes killed; {Licenses} licenses: {charged} charged, {applied} applied, {extended} extended, "
             + $"{balanced} ledgers balanced"));
-        Console.WriteLine("held by a worker at a kill: " + string.Join(", ", caught.Select(state => $"{state.Key} {state.Value}")));
+        Console.WriteLine("leased renewals at a kill: " + string.Join(", ", caught.Select(state => $"{state.Key} {state.Value}")));
         return charged == Licenses && applied == Licenses && extended == Licenses && balanced == Licenses ? 0 : 1;
     }
 

@@ -11,7 +11,7 @@ using Npgsql;
 
 namespace Benchmarks;
 
-/// <summary>A migrated database of one bench, and the renewal of licenses over it, composed as Program.cs does.</summary>
+/// <summary>A migrated database of one bench, and the renewal of licenses over it, composed as in Program.cs.</summary>
 internal sealed class RenewalSite : IAsyncDisposable
 {
     private RenewalSite(string connectionString)
@@ -62,7 +62,7 @@ internal sealed class RenewalSite : IAsyncDisposable
         return new RunDueRenewals(store, process, policy, pace, clock, NullLogger<RunDueRenewals>.Instance);
     }
 
-    /// <summary>Adds licenses that expire tomorrow and cost 49.99, each of another customer.</summary>
+    /// <summary>Adds licenses that expire tomorrow and cost 49.99, each of a different customer.</summary>
     /// <param name="cards">Customer and card for each license; null if wallets pay.</param>
     public async Task AddDueAsync(int licenses, IReadOnlyList<(string Customer, string Card)>? cards)
     {

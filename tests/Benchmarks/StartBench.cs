@@ -25,7 +25,7 @@ internal static class StartBench
 
         Print("start to first 200", times);
         if (context.Baseline is not null)
-            Print("the baseline's", baseline);
+            Print("baseline: start to first 200", baseline);
         Console.WriteLine("memory under load: see validate");
         return 0;
     }

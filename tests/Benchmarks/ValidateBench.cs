@@ -95,9 +95,9 @@ internal static class ValidateBench
         await using var cached = await Backend.StartAsync(database, ("VALIDATION_CACHE_SECONDS", "2"));
         Uri check(Backend backend) => new(backend.Address, "/api/v1/licenses/validate");
         await LoadGenerators.WrkAsync(check(plain), 8, lua);
-        // In production every device sends checks all day, so the cache knows each one. A load of some seconds would be the first check of
-        // most.
-        Console.WriteLine($"… checking each of the {Licenses:N0} licenses once, so that the cache knows them");
+        // In production every device sends checks all day, so the cache contains every license. A load of a few seconds would mostly send
+        // first checks.
+        Console.WriteLine($"… checking each of the {Licenses:N0} licenses once, so that the cache contains them");
         await CheckAllAsync(cached);
         await RequireValidAsync(plain);
 
@@ -168,7 +168,7 @@ internal static class ValidateBench
             using var response = await client.SendAsync(request);
             var reply = JsonNode.Parse(await response.Content.ReadAsStringAsync())!;
             if ((string?)reply["code"] != "VALID" || (bool)reply["device"]!["is_new"]!)
-                throw new InvalidOperationException("Not the check that is measured: " + reply);
+                throw new InvalidOperationException("Not a valid check of a known device: " + reply);
         }
     }
 

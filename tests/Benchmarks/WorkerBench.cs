@@ -45,7 +45,7 @@ internal static class WorkerBench
                 }
             }
 
-            Console.WriteLine("CPU µs a request     alone   worker   worker/alone   the test host's own");
+            Console.WriteLine("CPU µs/request  standalone   worker          ratio      test host itself");
             foreach (var (name, costs) in samples)
             {
                 Console.WriteLine(string.Create(CultureInfo.InvariantCulture,

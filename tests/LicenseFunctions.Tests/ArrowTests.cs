@@ -4,7 +4,7 @@ using Xunit;
 
 namespace LicenseFunctions.Tests;
 
-/// <summary>The arrows of docs/architecture.md: which folder may use which.</summary>
+/// <summary>The arrows of docs/architecture.md: which folders each folder may use.</summary>
 public sealed class ArrowTests
 {
     private const string Root = "LicenseFunctions";
@@ -14,7 +14,7 @@ public sealed class ArrowTests
     private static readonly string[] Features =
         ["Validation", "Usage", "Suspicion", "Renewals", "PaymentMethods", "Health", "Operations", "Pages"];
 
-    /// <summary>What the owner of each folder decided to allow between features: from, to, and why.</summary>
+    /// <summary>Allowed dependencies between features: from, to, and the reason.</summary>
     public static readonly (string From, string To, string Reason)[] Allowed =
     [
         ("Validation", "Suspicion", "a new device gets no slot while the detector sees sharing on its network"),
@@ -24,12 +24,12 @@ public sealed class ArrowTests
     private static readonly string[] Technical =
         ["Database", "Geolocation", "Http", "Mail", "Payments", "Settings", "Telemetry"];
 
-    /// <summary>Dependencies between the folders of Infrastructure, beside Settings, which all of them read.</summary>
+    /// <summary>Dependencies between the folders of Infrastructure, in addition to Settings, which all of them use.</summary>
     private static readonly (string From, string To)[] AllowedTechnical =
     [
         ("Mail", "Database"), // the outbox is a table
         ("Payments", "Database"), // the inbox of payment events is a table
-        ("Payments", "Http"), // the gateway's problems are answered like all others
+        ("Payments", "Http"), // errors of the gateway have problem details, like all others
     ];
 
     private static readonly Types App = Types.InAssembly(typeof(SettingReader).Assembly);

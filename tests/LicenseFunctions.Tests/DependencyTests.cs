@@ -17,7 +17,7 @@ public sealed partial class DependencyTests
     private static readonly HashSet<string> Allowed =
         ["0BSD", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "MIT", "MS-PL OR Apache-2.0", "PostgreSQL"];
 
-    // Packages with a license text instead of an expression, which a person has read. Others are not allowed.
+    // Packages with a license text instead of an SPDX expression. A person has read these texts. Other such packages are not allowed.
     private static readonly Dictionary<string, string> Texts = new()
     {
         ["NCrontab"] = "Apache-2.0",
@@ -87,8 +87,8 @@ public sealed partial class DependencyTests
         var text = new StringBuilder("""
             # Dependencies
 
-            What is delivered, direct and transitive, with its license; DependencyTests keeps it true. Versions are pinned in
-            Directory.Packages.props and package-lock.json.
+            All published dependencies, direct and transitive, with their licenses. DependencyTests compares this list with the
+            packages. Versions are pinned in Directory.Packages.props and package-lock.json.
 
             """);
         foreach (var (title, all) in new[] { ("The function app and licensectl (NuGet)", packages), ("The pages (npm)", modules) })

@@ -10,7 +10,7 @@ using Xunit;
 
 namespace LicenseFunctions.Tests;
 
-/// <summary>README.md, docs/ and local.settings.sample.json say what the code does, can be read, and link to what exists.</summary>
+/// <summary>README.md, docs/ and local.settings.sample.json agree with the code; their words and links are checked, too.</summary>
 public sealed partial class DocumentTests
 {
     private static readonly MethodInfo[] Functions = [.. typeof(SettingReader).Assembly.GetTypes()
@@ -20,7 +20,7 @@ public sealed partial class DocumentTests
     private const int MostReadmeLines = 150;
     private const int MostColumns = 160;
 
-    // Words that the glossary of docs/architecture.md replaces. Names of functions, headers and files stand in backticks and may hold them.
+    // Words that the glossary of docs/architecture.md replaces. Names in backticks may contain them.
     private static readonly Regex Banned = new(@"\b(licen[c]e|mend|judg|newcomer)\w*", RegexOptions.IgnoreCase);
 
     private static readonly string[] NotOurs = ["node_modules", "bin", "obj", ".local", ".git"];
@@ -138,7 +138,7 @@ public sealed partial class DocumentTests
             .Any(line => Anchor(line.Section) == parts[1]);
     }
 
-    // As GitHub makes it: lower case, no punctuation, dashes for spaces.
+    // As GitHub generates anchors: lower case, no punctuation, dashes instead of spaces.
     private static string Anchor(string heading) => NotInAnchor().Replace(heading.ToLowerInvariant(), "").Replace(' ', '-');
 
     private sealed record Line(string File, int Number, string Section, bool IsHeading, bool IsCode, string Text)

@@ -45,7 +45,7 @@ public sealed class DatabaseFailureTests(PostgresFixture postgres) : IAsyncLifet
     [Fact]
     public async Task AFullDisk_RefusesWritesAndServesReads_UntilThereIsSpace()
     {
-        Assert.SkipUnless(Environment.IsPrivilegedProcess, "A full disk is a small file system in memory, which only root may mount.");
+        Assert.SkipUnless(Environment.IsPrivilegedProcess, "The test mounts a small file system in memory, which only root may do.");
         var disk = await Programs.NewFolderAsync();
         await Programs.RunAsync("mount", "-t", "tmpfs", "-o", $"size=64m,uid={Programs.User},mode=700", "tmpfs", disk);
         try

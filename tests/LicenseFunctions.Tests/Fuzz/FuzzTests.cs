@@ -54,7 +54,7 @@ public sealed partial class FuzzTests(PostgresFixture postgres)
         await QueueAsync(app, known);
 
         Assert.True(faults.IsEmpty, $"{faults.Count} faults:\n" + string.Join('\n', faults.Take(25)));
-        Assert.True(taken > HttpCases / 20, $"only {taken} requests were taken: the cases don't get through to where it matters");
+        Assert.True(taken > HttpCases / 20, $"only {taken} requests were accepted: too few cases reach the code behind the validation");
         Assert.DoesNotContain("the next attempt for this batch is in", app.Log, StringComparison.Ordinal);
         Assert.InRange(app.ResidentBytes - warm, long.MinValue, GrowthAllowed);
         Assert.Equal(200, (await app.GetAsync("/readyz")).Status);
@@ -101,7 +101,7 @@ public sealed partial class FuzzTests(PostgresFixture postgres)
         }
     }
 
-    /// <summary>All messages use one link, a batch at a time, as from a broker. One whose function throws is delivered again.</summary>
+    /// <summary>All messages use one link, one batch at a time, as from a broker. If a function throws, its message comes again.</summary>
     private async Task QueueAsync(RunningApp app, IReadOnlyList<string> known)
     {
         var schema = JsonNode.Parse("""

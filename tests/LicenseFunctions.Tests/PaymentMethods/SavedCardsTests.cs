@@ -9,7 +9,7 @@ using Xunit;
 
 namespace LicenseFunctions.Tests.PaymentMethods;
 
-/// <summary>The browser saves cards at Stripe. This code base learns of them from events, which arrive in any order.</summary>
+/// <summary>The browser saves cards at Stripe. The backend receives events about them, in any order.</summary>
 public sealed class SavedCardsTests(PostgresFixture postgres) : IAsyncLifetime
 {
     private TestDatabase database = null!;

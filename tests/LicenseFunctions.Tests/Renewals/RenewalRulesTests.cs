@@ -5,7 +5,7 @@ using Xunit;
 
 namespace LicenseFunctions.Tests.Renewals;
 
-/// <summary>The rules that statements and C# share: sql/repeatable/35_renewal_rules.sql says the same as Licensing.</summary>
+/// <summary>Rules that exist in SQL and in C#: sql/repeatable/35_renewal_rules.sql has the same results as Licensing.</summary>
 public sealed class RenewalRulesTests(PostgresFixture postgres)
 {
     [Fact]

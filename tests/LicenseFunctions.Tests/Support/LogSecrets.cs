@@ -70,7 +70,8 @@ public sealed class LogSecrets
         }
         catch (Exception away) when (away is NpgsqlException or ArgumentException or InvalidOperationException)
         {
-            await Console.Error.WriteLineAsync($"A test's database is gone before its addresses were read: {away.Message}");
+            await Console.Error.WriteLineAsync(
+                $"The addresses in a test's database were not read, so the logs are not searched for them: {away.Message}");
         }
     }
 }

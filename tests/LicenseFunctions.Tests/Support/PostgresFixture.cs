@@ -19,7 +19,7 @@ public sealed class PostgresFixture : IAsyncLifetime
 
     private string Server { get; } = DatabaseSettings.FromUri(Environment.GetEnvironmentVariable("TEST_DATABASE_URL")
         ?? throw new InvalidOperationException(
-            "TEST_DATABASE_URL is missing: run the tests by ./dev test, or name a PostgreSQL superuser's address."));
+            "TEST_DATABASE_URL is missing: run the tests with ./dev test, or set it to the address of a PostgreSQL superuser."));
 
     public async ValueTask InitializeAsync()
     {

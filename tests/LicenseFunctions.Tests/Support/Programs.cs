@@ -8,7 +8,7 @@ namespace LicenseFunctions.Tests.Support;
 /// <summary>Helps tests to start other programs.</summary>
 internal static class Programs
 {
-    /// <summary>PostgreSQL and PgBouncer refuse to run as root. In that case they run as user postgres or nobody.</summary>
+    /// <summary>PostgreSQL and PgBouncer can't run as root. If the tests do, these run as user postgres or nobody.</summary>
     public static string User { get; } = !Environment.IsPrivilegedProcess ? Environment.UserName
         : File.ReadLines("/etc/passwd").Any(line => line.StartsWith("postgres:", StringComparison.Ordinal)) ? "postgres" : "nobody";
 
@@ -21,7 +21,7 @@ internal static class Programs
         await process.WaitForExitAsync(TestContext.Current.CancellationToken);
         if (process.ExitCode != 0)
             throw new InvalidOperationException(
-                $"{program} {string.Join(' ', arguments)} exits with {process.ExitCode}: {await output}{errors}");
+                $"{program} {string.Join(' ', arguments)} exited with code {process.ExitCode}: {await output}{errors}");
     }
 
     public static Task RunAsUserAsync(string program, params string[] arguments) =>

@@ -37,6 +37,6 @@ internal static class Psql
         var errors = await process.StandardError.ReadToEndAsync();
         await process.WaitForExitAsync();
         return process.ExitCode == 0 ? await output
-            : throw new InvalidOperationException($"{program} exits with {process.ExitCode}: {errors}");
+            : throw new InvalidOperationException($"{program} exited with code {process.ExitCode}: {errors}");
     }
 }

@@ -10,5 +10,5 @@ internal static class Repository
     private static string FindRoot(DirectoryInfo folder) =>
         File.Exists(Path.Combine(folder.FullName, "LicenseFunctions.sln"))
             ? folder.FullName
-            : FindRoot(folder.Parent ?? throw new InvalidOperationException("The tests don't lie within the project."));
+            : FindRoot(folder.Parent ?? throw new InvalidOperationException("The tests are not in a folder of the repository."));
 }

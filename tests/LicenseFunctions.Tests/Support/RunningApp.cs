@@ -16,8 +16,8 @@ public sealed class RunningApp : IAsyncDisposable
     private static readonly byte[] SigningKey = Encoding.ASCII.GetBytes("a-signing-key-for-tests-of-32-bytes-or-more");
 
     /// <summary>
-    /// February 29. A timer that runs by itself changes what a test counts, depending on the second of the hour. A test that needs one sets
-    /// its schedule.
+    /// February 29, so that no timer runs by its schedule: it would change what a test counts. A test that needs a timer's schedule sets
+    /// it.
     /// </summary>
     internal const string Never = "0 0 0 29 2 *";
 
@@ -117,7 +117,7 @@ public sealed class RunningApp : IAsyncDisposable
         object? body = null) =>
         SendAsync(HttpMethod.Post, path, authorization, body);
 
-    /// <summary>Runs a timer's function once. The host's endpoint may answer before its end, so this waits for the timer's row.</summary>
+    /// <summary>Runs a timer's function once. The host may answer before the run ends, so this waits for the timer's row.</summary>
     public async Task RunTimerAsync(TestDatabase database, string timer)
     {
         Task<DateTime?> FinishedAsync() => database.QueryAsync<DateTime?>(

@@ -59,7 +59,7 @@ internal sealed class SuspicionScene : IAsyncDisposable
         return new SuspicionScene(usage, await usage.LicenseAsync());
     }
 
-    /// <summary>Records of some devices, one an hour each, with sessions of almost an hour.</summary>
+    /// <summary>Records of some devices, one per device and hour, with sessions of almost an hour.</summary>
     public IEnumerable<string> Hours(int fromHoursAgo, int toHoursAgo, params int[] devices)
     {
         for (var hour = fromHoursAgo; hour >= toHoursAgo; hour--)

@@ -102,7 +102,7 @@ public sealed class IngestQueuedUsageTests(PostgresFixture postgres) : IAsyncLif
         }
     }
 
-    /// <summary>A clock that knows the end of the present wait.</summary>
+    /// <summary>A clock that records when the current wait ends.</summary>
     private sealed class AwaitedTime(DateTimeOffset now) : FakeTimeProvider(now)
     {
         private long awaited;

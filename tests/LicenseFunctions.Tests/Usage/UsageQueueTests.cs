@@ -126,7 +126,7 @@ public sealed class UsageQueueTests(PostgresFixture postgres) : IAsyncLifetime
         Assert.Equal(0, broker.Count($"{Queue}/$deadletterqueue"));
     }
 
-    [Fact] // a described type: not even the official client can read it, here or on a Functions host
+    [Fact] // an AMQP described type, which the official client can't read either
     public async Task DeadLetter_ThatTheClientCannotRead_DoesNotBlockTheOthers()
     {
         const string deadLetters = $"{Queue}/$deadletterqueue";

@@ -7,7 +7,7 @@ using Xunit;
 
 namespace LicenseFunctions.Tests.Validation;
 
-/// <summary>The next poll evicts what another process or person changed, and nothing else.</summary>
+/// <summary>The next poll evicts the licenses that another process or a person changed, and no others.</summary>
 public sealed class LicenseChangesTests(PostgresFixture postgres)
 {
     [Theory]

@@ -98,8 +98,8 @@ public sealed class ValidateLicenseTests(PostgresFixture postgres)
     }
 
     [Theory]
-    [InlineData("EA-9", 9, "203.0.113.9", false)] // a stranger
-    [InlineData("EA-2", 2, "203.0.113.9", true)] // known from its use, without a check
+    [InlineData("EA-9", 9, "203.0.113.9", false)] // an unknown device
+    [InlineData("EA-2", 2, "203.0.113.9", true)] // known from usage, without a check
     [InlineData("EA-9", 1, "203.0.113.9", true)] // the customer's own account, reinstalled
     public async Task Check_NewDeviceWhileSharingIsSuspected_AdmitsOnlyKnownOnes(string ea, long account, string address, bool admitted)
     {
@@ -168,7 +168,7 @@ public sealed class ValidateLicenseTests(PostgresFixture postgres)
         var sharesWithOne = await scene.CheckAsync("EA-1", 77, "203.0.113.9");
         var stranger = await scene.CheckAsync("EA-3", 3, "203.0.113.9");
 
-        Assert.Equal(LicenseCode.TooManyDevices, sharesWithOne.Verdict.Code); // 1 is active: no replacement
+        Assert.Equal(LicenseCode.TooManyDevices, sharesWithOne.Verdict.Code); // device 1 is active, so it is not replaced
         Assert.Equal(LicenseCode.Suspended, stranger.Verdict.Code);
     }
 

@@ -18,7 +18,7 @@ public sealed class RequestGateTests
 
     public static TheoryData<Exception, int, string> Failures => new()
     {
-        { new JsonException("a column that our own code wrote otherwise"), 500, "INTERNAL_ERROR" },
+        { new JsonException("invalid JSON in a column that only our code writes"), 500, "INTERNAL_ERROR" },
         { new InvalidOperationException("a bug"), 500, "INTERNAL_ERROR" },
         { new TimeoutException("a statement"), 503, "DATABASE_UNAVAILABLE" },
         { new PostgresException("cannot execute INSERT in a read-only transaction", "ERROR", "ERROR", "25006"), 503,

@@ -19,7 +19,7 @@ public sealed partial class MonitoringTests(PostgresFixture postgres)
         var license = await MetricScene.NewLicenseAsync(database);
         await MetricScene.ScoreAsync(database, license, 85, "ACTIVE");
         await MetricScene.ScoreAsync(database, await MetricScene.NewLicenseAsync(database), 45, "SUSPENDED");
-        // The first sample of a counter is no increase, so everything is counted after the first scrape.
+        // Prometheus sees no increase in the first sample of a counter, so everything is counted after the first scrape.
         // The test sets the scores, so no timer may score these licenses meanwhile.
         await using var app = await RunningApp.StartAsync(
             database, ("OUTBOX_SCHEDULE", "* * * * * *"), ("SCAN_SCHEDULE", "* * * * * *"), ("HEALTH_SCHEDULE", RunningApp.Never));
@@ -129,7 +129,7 @@ public sealed partial class MonitoringTests(PostgresFixture postgres)
     private static List<string> Queries()
     {
         var queries = Panels().SelectMany(panel => panel["targets"]!.AsArray().Select(target => (string)target!["expr"]!)).ToList();
-        Assert.True(queries.Count > 30, "The dashboard has lost its queries");
+        Assert.True(queries.Count > 30, $"Only {queries.Count} queries were found in the dashboard");
         return queries;
     }
 
