@@ -1,7 +1,7 @@
 -- Usage ingest: the arrivals of new rows for the detector, and the quarantine of invalid records.
 insert into schema_migrations (name) values ('0005_usage_ingest');
 
--- One row per transaction that inserted usage, from any source: its licenses, and the time span of each one's new rows.
+-- One row per transaction that inserted usage, from any source: its licenses, and for each license the time span of its new rows.
 -- A row becomes visible when its transaction commits. Claiming rows (for update skip locked, delete) can't miss one that
 -- commits late, as a cursor would. The columns are arrays, so that a batch of 1,000 licenses needs one insert.
 create table usage_arrivals (

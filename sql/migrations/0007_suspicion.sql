@@ -9,7 +9,7 @@ create table suspicion_states (
     updated_at timestamptz not null default now()
 );
 
--- The guide's table, with the columns that let one alert follow its incident instead of a new alert for each finding.
+-- The guide's table, with additional columns: the findings of one incident update one alert instead of adding alerts.
 alter table suspicious_activity_alerts
     add column incident text,
     add column updated_at timestamptz not null default now(),

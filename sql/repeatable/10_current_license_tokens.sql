@@ -1,5 +1,5 @@
--- A license is a subscription with one current token. Of the tokens that rotation has not replaced, that is the active one, else the
--- newest.
+-- A license is a subscription with one current token. It is the active one of the tokens that rotation has not replaced; if
+-- none is active, the newest of them.
 create or replace view v_current_license_tokens as
 select distinct on (subscription_id)
     token_id, subscription_id, token_hash, ea_instance_id, last_used_at, ip_address,

@@ -1,5 +1,5 @@
 -- Stores a batch of usage records (parallel arrays, one element per record) and updates everything that depends on the new
--- rows. Returns the number of new records, and the indexes (from 1) of records whose token no license or another license has.
+-- rows. Returns the number of new records, and the indexes (from 1) of records whose token belongs to no license or another one.
 --
 -- A duplicate, in the table or in the batch, changes nothing: all updates are computed from the RETURNING of the insert.
 -- Last-seen times only move forward, so the order of arrival doesn't matter.

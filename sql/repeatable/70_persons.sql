@@ -40,8 +40,8 @@ $$;
 
 -- Erases a person: deletes their usage, devices, addresses and payment methods. Billing records stay, with the identifiers of the
 -- user and the provider only. Returns the number of changed rows of each table. Fails while the outcome of a charge is unknown,
--- because the card may be charged and must be found. The operator must also tell the payment provider to delete the customer
--- that the result names.
+-- because the charge may have succeeded and must still be found. The operator must also tell the payment provider to delete the
+-- customer that the result names.
 create or replace function erase_person(person uuid, operator uuid default null, reason text default null)
 returns jsonb language plpgsql as $$
 declare
