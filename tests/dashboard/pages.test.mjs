@@ -1,4 +1,4 @@
-// Every page on a phone and on a wide screen, light and dark: axe, layout shift, policy, no foreign origin; and the first view's size.
+// Each page on a phone and on a wide screen, light and dark: accessibility, layout shift, policy, origins. Also the first view's size.
 import assert from 'node:assert/strict';
 import { request } from 'node:http';
 import { after, before, test } from 'node:test';
@@ -53,7 +53,7 @@ const all = [
 ];
 
 for (const [name, as, path] of all) {
-  test(`page ${name}: accessible, steady, within its policy`, async () => {
+  test(`page ${name}: accessible, no layout shift, no policy violation`, async () => {
     for (const [how, options] of [
       ['wide', {}],
       ['phone-dark', { size: phone, dark: true }],
@@ -80,7 +80,7 @@ for (const [name, as, path] of all) {
   });
 }
 
-test('a dialog is accessible, takes the focus and gives it back', async () => {
+test('a dialog is accessible, takes the focus and returns it', async () => {
   const page = await open(browser, backend, { as: people.nora, path: `/licenses/${licenses.nora}/devices` });
   const button = page.getByRole('button', { name: 'Rename EA-NORA-VPS' });
   await button.focus();
@@ -94,7 +94,7 @@ test('a dialog is accessible, takes the focus and gives it back', async () => {
   await close(page);
 });
 
-test('the first view weighs under 200 KB gzip, and its files are kept for ever', async () => {
+test('the first view is under 200 KB gzip, and its files are cached permanently', async () => {
   const html = await (await fetch(`${backend.address}/app/`)).text();
   const files = [...html.matchAll(/(?:src|href)="(\/app\/assets\/[^"]+)"/g)].map((match) => match[1]);
   assert.ok(files.length >= 2);
@@ -126,7 +126,7 @@ test('the page’s headers: no cache, and the strict policy', async () => {
   assert.equal((await fetch(`${backend.address}/app/..%2f..%2fhost.json`)).status, 404);
 });
 
-test('demo persons sign in from this machine’s browser only', async () => {
+test('demo persons can sign in only from a browser on this machine', async () => {
   const ask = (headers) =>
     new Promise((answered, failed) => {
       const call = request(`${backend.address}/app/demo/persons`, { headers }, (reply) => {
@@ -144,7 +144,7 @@ test('demo persons sign in from this machine’s browser only', async () => {
   assert.equal((await backend.call('POST', '/app/demo/sign-in', null, { user_id: people.service })).status, 404);
 });
 
-test('10,000 alerts: a page of 100 is shown, the next one on demand, and the keyboard works', async () => {
+test('10,000 alerts: the first 100 are shown, more on demand, and the keyboard works', async () => {
   backend.sql(`insert into suspicious_activity_alerts
       (detected_at, subscription_id, user_id, activity_type, severity, description, evidence)
     select now() - n * interval '1 minute' - interval '1 day', '${licenses.nora}', '${people.nora}', 'MULTIPLE_IPS', 'LOW',

@@ -1,4 +1,4 @@
-// Stories across pages and people: one person acts, the other sees the effect.
+// Stories across pages and users: one user acts, another sees the effect.
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { after, before, test } from 'node:test';
@@ -37,7 +37,7 @@ async function check(device, account, address) {
   return body.code;
 }
 
-test('a demo person signs in by the picker, and out again', async () => {
+test('a demo person signs in with the list of persons, and signs out', async () => {
   const page = await open(browser, backend);
   await page.getByRole('button', { name: 'nora.lindqvist' }).click();
   await page.getByRole('heading', { name: 'My licenses' }).waitFor();
@@ -48,7 +48,7 @@ test('a demo person signs in by the picker, and out again', async () => {
   await close(page);
 });
 
-test('a sign-in that can’t learn where to sign in says so, and tries again', async () => {
+test('a sign-in page without its configuration shows an error and a retry', async () => {
   const page = await open(browser, backend, { path: '/nowhere' });
   await page.route('**/app/config.json', (route) => route.abort());
   await page.reload();
@@ -94,7 +94,7 @@ test('a third device suspends; the customer appeals, the operator sees it first 
   await close(operator);
 });
 
-test('an operator suspends, and takes it back', async () => {
+test('an operator suspends a license and undoes it', async () => {
   const page = await open(browser, backend, { as: people.operator, path: `/licenses/${licenses.nora}` });
   await page.getByRole('button', { name: 'Suspend…' }).click();
   await page.getByText(/its 2 devices are refused/).waitFor();
@@ -110,7 +110,7 @@ test('an operator suspends, and takes it back', async () => {
   await close(page);
 });
 
-test('a license in its grace is called so everywhere, and found among the expired', async () => {
+test('a license in grace has that status on every page, and the filter for expired licenses finds it', async () => {
   const page = await open(browser, backend, { as: people.amara, path: `/licenses/${licenses.amara}` });
   await page.getByRole('link', { name: 'All licenses' }).click();
   await page.getByText('Grace period', { exact: true }).waitFor();
@@ -119,7 +119,7 @@ test('a license in its grace is called so everywhere, and found among the expire
   assert.equal(body.licenses.find((one) => one.subscription_id === licenses.amara).status, 'GRACE');
 });
 
-test('a declined card; another card; renewed', async () => {
+test('a card is declined, another card is added, and the license is renewed', async () => {
   const page = await open(browser, backend, { as: people.amara, path: `/licenses/${licenses.amara}/renewals` });
   const renew = async () => {
     await page.getByRole('button', { name: 'Renew now' }).click();
@@ -154,7 +154,7 @@ test('a declined card; another card; renewed', async () => {
   await close(page);
 });
 
-test('a bank that asks: the customer confirms the payment on the page', async () => {
+test('the bank requires authentication: the customer confirms the payment on the page', async () => {
   const page = await open(browser, backend, { as: people.hana, path: '/payment-methods' });
   await page.getByRole('button', { name: 'Add a card' }).click();
   await page.getByLabel('Test cards').selectOption('pm_card_authenticationRequired');
@@ -182,7 +182,7 @@ test('a bank that asks: the customer confirms the payment on the page', async ()
   await close(page);
 });
 
-test('a license that lapsed is brought back on the page', async () => {
+test('a license whose renewal lapsed is renewed on the page', async () => {
   backend.sql(`select credit_wallet('${people.paul}', 100, 'DEPOSIT', 'Deposit by bank transfer')`);
   const page = await open(browser, backend, { as: people.paul, path: `/licenses/${licenses.paul}/renewals` });
   await page.getByRole('button', { name: 'Renew now' }).click();
@@ -192,7 +192,7 @@ test('a license that lapsed is brought back on the page', async () => {
   await close(page);
 });
 
-test('what a customer does most takes three clicks', async () => {
+test('frequent customer tasks take three clicks', async () => {
   const done = async (as, clicks, message) => {
     const page = await open(browser, backend, { as, path: '/licenses' });
     for (const [role, name, where = 'main'] of clicks) {
@@ -252,7 +252,7 @@ test('a renewal with an unknown outcome is shown after a reload too; one that is
   await close(early);
 });
 
-test('while a payment is checked the page asks how it stands, under the key of the click', async () => {
+test('while a payment is checked, the page polls its state with the key of the click', async () => {
   const page = await open(browser, backend, { as: people.mira, path: `/licenses/${licenses.mira}/renewals` });
   const keys = [];
   const reply = { status: 'pending', detail: 'We are checking this payment.', expires_at: '2027-01-01T00:00:00Z' };
@@ -273,7 +273,7 @@ test('while a payment is checked the page asks how it stands, under the key of t
   await close(page);
 });
 
-test('a session that ends is shown, and signing in leads back', async () => {
+test('an expired session shows a notice, and signing in returns to the page', async () => {
   const page = await open(browser, backend, { as: people.nora, path: `/licenses/${licenses.nora}/devices` });
   await page.route('**/api/**/devices', (route) => route.fulfill({ status: 401, json: { code: 'UNAUTHORIZED', detail: 'No.' } }));
   await page.getByRole('link', { name: 'Health' }).click();
@@ -286,9 +286,9 @@ test('a session that ends is shown, and signing in leads back', async () => {
   await close(page);
 });
 
-test('days of the backend’s calendar are the same west of Greenwich', async () => {
+test('UTC days of the backend are the same in a time zone west of Greenwich', async () => {
   const page = await open(browser, backend, { as: people.nora, path: `/licenses/${licenses.nora}`, timezone: 'America/Los_Angeles' });
-  // The page's own answer: another one could be of the next day.
+  // Uses the page's own response, because a second request could be on the next day.
   const answered = page.waitForResponse((reply) => reply.url().includes('bucket=day'));
   await page.goto(`${backend.address}/app/licenses/${licenses.nora}/usage?span=month`);
   const { buckets } = await (await answered).json();
@@ -299,7 +299,7 @@ test('days of the backend’s calendar are the same west of Greenwich', async ()
   await close(page);
 });
 
-test('a device gets a name, and frees its slot', async () => {
+test('a device is renamed, and its removal frees the slot', async () => {
   const page = await open(browser, backend, { as: people.nora, path: `/licenses/${licenses.nora}/devices` });
   await page.getByRole('button', { name: 'Rename EA-NORA-HOME' }).click();
   await page.getByLabel('Name', { exact: true }).fill('Desk at home');
@@ -328,7 +328,7 @@ test('an alert without times has the license’s devices on a timeline and a map
   await close(page);
 });
 
-test('the queue refreshes by itself, and says when it shows one license only', async () => {
+test('the list of alerts refreshes automatically, and says when it shows only one license', async () => {
   const page = await open(browser, backend, {
     as: people.operator,
     path: `/alerts?status=ALL&subscription_id=${licenses.nora}`,
@@ -346,7 +346,7 @@ test('the queue refreshes by itself, and says when it shows one license only', a
   backend.sql(`delete from suspicious_activity_alerts where description = 'Came in meanwhile'`);
 });
 
-test('nobody sees the license of another', async () => {
+test('a customer can’t see another customer’s license', async () => {
   const page = await open(browser, backend, { as: people.nora, path: '/licenses' });
   await page.goto(`${backend.address}/app/licenses/${licenses.amara}`);
   await page.getByText('There is no such license, or it is not yours.').waitFor();
@@ -372,7 +372,7 @@ test('nobody sees the license of another', async () => {
   await close(page);
 });
 
-test('an operator sees how long the queue is, or the reason why it is unknown', async () => {
+test('an operator sees the length of the queue, or the reason why it is unknown', async () => {
   const page = await open(browser, backend, { as: people.operator, path: '/system' });
   await page.getByText('No broker is set (ServiceBus)', { exact: false }).waitFor();
   await page.route('**/api/v1/system', async (route) => {
@@ -387,7 +387,7 @@ test('an operator sees how long the queue is, or the reason why it is unknown', 
   await close(page);
 });
 
-test('an operator replays and discards what is quarantined', async () => {
+test('an operator replays and discards quarantined messages', async () => {
   backend.sql(
     `insert into usage_quarantine (source, code, field, detail, payload, payload_digest)
     values ('queue', 'MALFORMED', null, 'The text is not JSON.', '{"logged_at":', sha256('y'))`,

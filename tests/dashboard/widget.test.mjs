@@ -43,7 +43,7 @@ async function visit(html) {
 const script = () => `<script src="${backend.address}/app/widget.js"></script>`;
 const widget = (attributes) => `<license-health ${attributes}></license-health>`;
 
-test('with a token: score, status, devices, expiry and suspicions, never by color alone', async () => {
+test('with a token: score, status, devices, expiry and suspicious activities, as text and not only as colors', async () => {
   backend.sql(`update license_tokens set expires_at = now() + interval '90 minutes' where subscription_id = '${licenses.nora}'`);
   const page = await visit(script() + widget(`subscription-id="${licenses.nora}" token="${backend.token('subscriber', people.nora)}"`));
   await page.getByText('/100').waitFor();
@@ -56,7 +56,7 @@ test('with a token: score, status, devices, expiry and suspicions, never by colo
   await page.close();
 });
 
-test('with a callback that is set before the script has come', async () => {
+test('with a callback that is set before the script is loaded', async () => {
   const page = await visit(`${widget(`subscription-id="${licenses.sara}"`)}
     <script>
       document.querySelector('license-health').getToken = async () => '${backend.token('subscriber', people.sara)}';
@@ -65,7 +65,7 @@ test('with a callback that is set before the script has come', async () => {
   await page.close();
 });
 
-test('without a token, with a foreign license, with a backend that is down: it says so', async () => {
+test('without a token, with another customer’s license, with an unavailable backend: it shows a message', async () => {
   const cases = [
     [`subscription-id="${licenses.nora}"`, 'Sign in to see'],
     [`subscription-id="${licenses.nora}" token="expired.or.forged"`, 'Sign in to see'],
@@ -88,7 +88,7 @@ test('without a token, with a foreign license, with a backend that is down: it s
   await page.close();
 });
 
-test('it refreshes by itself', async () => {
+test('it refreshes automatically', async () => {
   backend.sql(`update license_tokens set expires_at = now() + interval '20 days' where subscription_id = '${licenses.nora}'`);
   const page = await visit(
     script() + widget(`subscription-id="${licenses.nora}" refresh="1" token="${backend.token('subscriber', people.nora)}"`),
@@ -104,7 +104,7 @@ test('it refreshes by itself', async () => {
   await page.close();
 });
 
-test('an origin that is not named gets no answer', async () => {
+test('an origin that is not in the setting gets no response', async () => {
   const reply = await fetch(`${backend.address}/api/v1/licenses/${licenses.nora}/health`, {
     method: 'OPTIONS',
     headers: {

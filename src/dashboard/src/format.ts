@@ -22,7 +22,7 @@ const steps: [Intl.RelativeTimeFormatUnit, number][] = [
 
 export const format = {
   day: (time: string | null | undefined) => (time ? day.format(new Date(time)) : texts.none),
-  /** A UTC day, as the backend counts days. The local time zone must not move it to the day before. */
+  /** A UTC day, as in the backend's day counts. In the local time zone it could become the day before. */
   date: (day: string) => date.format(new Date(day)),
   moment: (time: string | null | undefined) => (time ? moment.format(new Date(time)) : texts.none),
   /** A mark on a time axis, in seconds. */

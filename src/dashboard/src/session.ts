@@ -1,6 +1,6 @@
 import { useSyncExternalStore } from 'react';
 
-/** The signed-in user, as the token says. Only the backend decides what the user may do. */
+/** The signed-in user according to the token. Only the backend decides what the user may do. */
 export type Session = { token: string; userId: string; role: 'subscriber' | 'operator'; expiresAt: number };
 
 // sessionStorage ends with the tab. In localStorage the token would outlive the user's visit.
@@ -38,7 +38,7 @@ function change(next: Session | null) {
 
 export const session = {
   get: () => current,
-  /** Whether the session expired, so that the sign-in page can say so. */
+  /** Whether the session expired; the sign-in page then shows a notice. */
   hasEnded: () => ended,
   signIn(token: string) {
     ended = false;

@@ -1,4 +1,4 @@
-// The backend as a process with a separate database that holds the demo data, and Stripe's stand-in.
+// Starts the backend as a process with a separate database with demo data, and Stripe's stand-in.
 import { execFileSync, spawn } from 'node:child_process';
 import { createHmac, randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
@@ -34,11 +34,12 @@ export const licenses = {
   mira: demo('303'),
 };
 
-// Tests count mails, payments and alerts, so no timer runs by itself: a test that needs one fires it. The month is half a year away.
+// Tests count mails, payments and alerts, so timers must not run on their schedule; a test that needs one fires it. The schedule is six
+// months ahead.
 const timers = ['RENEWAL', 'RECONCILE', 'SCAN', 'WATCH', 'HEALTH', 'RETENTION', 'OUTBOX'];
 const never = `0 0 0 1 ${((new Date().getUTCMonth() + 6) % 12) + 1} *`;
 
-/** Below the range of outgoing connections (32768 and up): one of those could take the port before the program listens on it. */
+/** The port is below the range for outgoing connections (32768 and up), because one of those could take it before the program listens. */
 const freePort = () =>
   new Promise((found) => {
     const port = 10000 + Math.floor(Math.random() * 10000);
@@ -47,7 +48,7 @@ const freePort = () =>
     server.listen(port, '127.0.0.1', () => server.close(() => found(port)));
   });
 
-/** Starts a program, and waits for the line that says that it listens. */
+/** Starts a program. `started` resolves when the output contains `ready`. */
 function launch(file, args, settings, ready) {
   const child = spawn('dotnet', [built(file), ...args], { env: { ...process.env, ...settings }, stdio: ['ignore', 'pipe', 'pipe'] });
   let output = '';
@@ -159,7 +160,7 @@ export class Backend {
     while (finished() === before) if (this.processes[0].child.exitCode !== null) throw new Error(`${timer}: the backend ended`);
   }
 
-  /** For the search of ./dev test: what was logged, and what may not be. */
+  /** Writes the log, and the secrets that must not be in it, for the search by ./dev test. */
   leaveLogs() {
     if (!process.env.TEST_LOGS || !this.processes) return;
     const file = `${process.env.TEST_LOGS}/${this.database}`;

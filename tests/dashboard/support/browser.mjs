@@ -8,7 +8,7 @@ const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.mi
 const shots = `${root}.local/screenshots`;
 mkdirSync(shots, { recursive: true });
 
-/** How long a condition may take before the test fails instead of hanging. */
+/** Milliseconds after which a test fails if a condition is not met. */
 const patience = 60_000;
 
 export const launch = () =>
@@ -27,7 +27,7 @@ export const launch = () =>
 
 /**
  * Opens a page and records what a page must never do: log an error, violate its policy, call another origin, shift its layout.
- * With `answers` ('first' or 'last'), the answers of the API are held back and arrive one at a time, the oldest or the newest first.
+ * With `answers` ('first' or 'last'), responses of the API are delayed and arrive one at a time, the oldest or the newest first.
  */
 export async function open(
   browser,
@@ -48,7 +48,7 @@ export async function open(
   track(page);
   page.on('pageerror', (error) => page.faults.push(`error: ${error.message}`));
   page.on('console', (message) => {
-    // Chromium logs an error for each refusal of the API. Tests that expect a refusal assert what the page shows.
+    // Chromium logs an error for each failed response of the API. Tests that expect one assert what the page shows.
     if (message.type() === 'error' && !message.text().startsWith('Failed to load resource')) page.faults.push(`console: ${message.text()}`);
   });
   page.on('request', (request) => {
@@ -90,12 +90,12 @@ export async function open(
   return page;
 }
 
-/** Keeps the requests that are under way in page.pending, and those that the test holds back in page.held. */
+/** Keeps running requests in page.pending, and those that the test delays in page.held. */
 export function track(page) {
   page.pending = new Set();
   page.held = [];
   page.on('request', (request) => {
-    // A new document ends the requests of the old one, not always with an event.
+    // A new document cancels the requests of the old one, sometimes without an event.
     if (request.isNavigationRequest()) page.pending.clear();
     page.pending.add(request);
   });
@@ -106,10 +106,10 @@ export function track(page) {
     });
 }
 
-/** A page is loaded if it has a heading and nothing says that it is loading. */
+/** A page is loaded if it has a heading and no loading indicator. */
 const loaded = () => document.querySelector('h1') !== null && document.querySelector('.skeleton, [aria-busy=true]') === null;
 
-/** Lets the next answer arrive only when the page is at rest, which is the worst case for its layout. */
+/** Delivers the next response only when the page is idle, which is the worst case for its layout. */
 async function letAnswersArrive(page, order) {
   for (const until = deadline(page); ; until()) {
     await quiet(page);
@@ -119,7 +119,7 @@ async function letAnswersArrive(page, order) {
   }
 }
 
-/** No request is under way but those that the test holds back, fonts are loaded, no animation runs, the last frames are painted. */
+/** Waits until only delayed requests are running, fonts are loaded, no animation runs, and the last frames are painted. */
 async function quiet(page) {
   for (const until = deadline(page); ; until()) {
     await page.evaluate(async () => {
@@ -135,11 +135,11 @@ async function quiet(page) {
 function deadline(page) {
   const end = Date.now() + patience;
   return () => {
-    if (Date.now() > end) throw new Error(`not at rest, under way: ${[...page.pending].map((request) => request.url()).join(', ')}`);
+    if (Date.now() > end) throw new Error(`not idle, running requests: ${[...page.pending].map((request) => request.url()).join(', ')}`);
   };
 }
 
-/** The page is loaded and quiet. */
+/** Waits until the page is loaded and idle. */
 export async function settled(page) {
   for (const until = deadline(page); ; until()) {
     await page.waitForFunction(loaded);
@@ -148,7 +148,7 @@ export async function settled(page) {
   }
 }
 
-/** The layout has not shifted by more than an invisible share of the view. */
+/** Asserts that the layout has shifted by less than 1 % of the view, which is not visible. */
 export async function steady(page, what) {
   await settled(page);
   const shifts = await page.evaluate(() => globalThis.layoutShifts());
@@ -156,11 +156,11 @@ export async function steady(page, what) {
   assert.ok(total < 0.01, `${what}: the layout shifts by ${total}: ${JSON.stringify(shifts, null, 2)}`);
 }
 
-/** axe has no finding that is serious or critical. */
+/** Asserts that axe reports no serious or critical finding. */
 export async function accessible(page, what) {
   await settled(page);
   await page.evaluate(axe);
-  // React Aria's announcer writes for screen readers, for a moment only. It refers to elements that may be gone by then.
+  // React Aria's announcer has short-lived texts for screen readers. It refers to elements that may no longer exist.
   const { violations } = await page.evaluate(() =>
     globalThis.axe.run({ exclude: [['[data-live-announcer]']] }, { resultTypes: ['violations'] }),
   );

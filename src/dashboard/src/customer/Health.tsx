@@ -35,7 +35,7 @@ function Shown({ report }: { report: Report }) {
   const trend = report.trend.filter((day) => day.score !== null);
   const times = useMemo(() => trend.map((day) => Date.parse(day.day) / 1000), [report]);
   const series = useMemo(() => [{ name: texts.health.score, values: trend.map((day) => day.score), color: 'main' as const }], [report]);
-  // The first score has no earlier one to differ from.
+  // The first score has no earlier score to compare with.
   const changes = report.changes.filter((change) => change.from !== null);
   return (
     <>

@@ -1,7 +1,7 @@
 import { Problem } from '../api';
 import { texts } from '../texts';
 
-// The part of Stripe.js that is used. Stripe requires that it is loaded from Stripe's own origin and never bundled.
+// The used part of Stripe.js. Stripe requires that the script is loaded from Stripe's own origin and never bundled.
 export type Elements = { create: (kind: 'payment') => { mount: (to: HTMLElement) => void; destroy: () => void } };
 export type Stripe = {
   elements: (options: { clientSecret: string; appearance: { theme: string } }) => Elements;
@@ -20,7 +20,7 @@ export const loadStripe = () =>
     document.head.append(script);
   });
 
-/** Does at the stand-in what Stripe.js does at Stripe. If the bank requires a confirmation, it is given. */
+/** Confirms an intent at the stand-in, as Stripe.js does at Stripe. If the bank requires authentication, it succeeds. */
 export async function confirmAtStandIn(
   api: string,
   kind: 'setup_intents' | 'payment_intents',

@@ -7,8 +7,8 @@ import { texts } from '../texts';
 const topology = world as unknown as Topology<{ countries: GeometryCollection<{ name: string }> }>;
 const lands = feature(topology, topology.objects.countries).features;
 
-// Plain degrees, x to the east and y to the south, need no library. A shape that crosses the date line continues beyond the edge. It is
-// drawn again one map width to the west and to the east.
+// Degrees are used as coordinates, x to the east and y to the south, so no projection library is needed. A shape that crosses the date
+// line continues beyond the edge of the map. It is drawn again one map width to the west and to the east.
 function ring(points: number[][]): string {
   let turns = 0;
   const xs = points.map(([x], n) => {
@@ -26,7 +26,7 @@ function path(geometry: (typeof lands)[number]['geometry']): string {
   return geometry.type === 'MultiPolygon' ? geometry.coordinates.flat().map(ring).join('') : '';
 }
 
-// The atlas has its own names for some countries.
+// The atlas uses other names for some countries.
 const short = new Intl.DisplayNames('en', { type: 'region' });
 const other: Record<string, string> = {
   US: 'United States of America',
