@@ -6,13 +6,13 @@ using Microsoft.Azure.Functions.Worker;
 
 namespace LicenseFunctions.PaymentMethods;
 
-/// <summary>The caller's saved cards. No other user can see or change them, nor can operators.</summary>
+/// <summary>The caller's saved cards. Other users and operators can't see or change them.</summary>
 public sealed class PaymentMethodFunctions(PaymentMethodStore store, StartCardSetup setup, RemovePaymentMethod remove)
 {
     [Function("StartCardSetup")]
     [Access(CallerRole.Subscriber)]
     [Operation(
-        "Begins to save a card: returns what the browser needs to do this with the payment provider.",
+        "Starts saving a card: returns what the browser needs to save it at the payment provider.",
         Reply = typeof(CardSetup), Status = StatusCodes.Status201Created)]
     public async Task<IResult> Setup(
         [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "api/v1/payment-methods/setup")] HttpRequest request,
@@ -33,7 +33,7 @@ public sealed class PaymentMethodFunctions(PaymentMethodStore store, StartCardSe
 
     [Function("MakePaymentMethodDefault")]
     [Access(CallerRole.Subscriber)]
-    [Operation("Makes a saved card the default, which renewals charge.", Status = StatusCodes.Status204NoContent)]
+    [Operation("Makes a saved card the default. Renewals charge the default card.", Status = StatusCodes.Status204NoContent)]
     public async Task<IResult> MakeDefault(
         [HttpTrigger(AuthorizationLevel.Anonymous, "put", "post", Route = "api/v1/payment-methods/{paymentMethodId:guid}/default")]
         HttpRequest request,
@@ -47,7 +47,7 @@ public sealed class PaymentMethodFunctions(PaymentMethodStore store, StartCardSe
 
     [Function("RemovePaymentMethod")]
     [Access(CallerRole.Subscriber)]
-    [Operation("Removes a saved card, here and at the payment provider.", Status = StatusCodes.Status204NoContent)]
+    [Operation("Removes a saved card from this backend and from the payment provider.", Status = StatusCodes.Status204NoContent)]
     public async Task<IResult> Remove(
         [HttpTrigger(AuthorizationLevel.Anonymous, "delete", Route = "api/v1/payment-methods/{paymentMethodId:guid}")] HttpRequest request,
         Guid paymentMethodId, CancellationToken cancellationToken)

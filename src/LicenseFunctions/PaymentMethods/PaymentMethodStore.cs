@@ -7,7 +7,7 @@ using Npgsql;
 
 namespace LicenseFunctions.PaymentMethods;
 
-/// <summary>A saved card or account, for its owner.</summary>
+/// <summary>A saved card or account, as its user sees it.</summary>
 public sealed record SavedPaymentMethod
 {
     public required Guid PaymentMethodId { get; init; }
@@ -32,9 +32,9 @@ public sealed record SavedPaymentMethod
 }
 
 /// <summary>
-/// user_payment_methods. The provider's events say which are active; a removed one never becomes active again, even if an older event
-/// comes later. Each change of a user's cards locks the user's row, so that exactly one is the default. Renewals that wait for a card are
-/// due with the change.
+/// Table user_payment_methods. The provider's events decide which methods are active. A removed method never becomes active again, even if
+/// an older event arrives later. Each change of a user's cards locks the user's row, so that exactly one card is the default. The same
+/// transaction makes renewals due that wait for a card.
 /// </summary>
 public sealed class PaymentMethodStore(LicenseDatabase database, TimeProvider time)
 {
@@ -72,7 +72,7 @@ public sealed class PaymentMethodStore(LicenseDatabase database, TimeProvider ti
         returning provider_customer_id
         """;
 
-    /// <returns>The customer to use: the one that was added first. Null if there is no such user.</returns>
+    /// <returns>The ID of the customer that was added first, which must be used. Null if there is no such user.</returns>
     public async Task<string?> AddCustomerAsync(Guid userId, string provider, string customerId, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenAsync(cancellationToken);
@@ -85,7 +85,7 @@ public sealed class PaymentMethodStore(LicenseDatabase database, TimeProvider ti
         where user_id = @userId and payment_method_id = @paymentMethodId and is_active
         """;
 
-    /// <returns>The provider's id; null if the user has no such method.</returns>
+    /// <returns>The provider's ID; null if the user has no such method.</returns>
     public async Task<string?> FindAsync(Guid userId, Guid paymentMethodId, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenAsync(cancellationToken);
@@ -128,7 +128,7 @@ public sealed class PaymentMethodStore(LicenseDatabase database, TimeProvider ti
         database.InTransactionAsync(
             (connection, token) => RemoveAsync(connection, by, userId, provider, paymentId, token), cancellationToken);
 
-    /// <summary>Applies an event about a card. Its inbox row and its effect are one transaction.</summary>
+    /// <summary>Applies an event about a card. Its inbox row and its effect are committed in one transaction.</summary>
     /// <returns>False if the event was applied before.</returns>
     public Task<bool> ApplyAsync(PaymentEvent received, CancellationToken cancellationToken) =>
         database.InTransactionAsync(async (connection, token) =>
@@ -177,7 +177,7 @@ public sealed class PaymentMethodStore(LicenseDatabase database, TimeProvider ti
         returning payment_method_id
         """;
 
-    /// <summary>An event without a user is about a saved card that has new details.</summary>
+    /// <summary>Saves a card or its new details. An event without a user is about a card that is already saved.</summary>
     private async Task SaveAsync(
         NpgsqlConnection connection, string provider, PaymentFact.MethodSaved saved, CancellationToken cancellationToken)
     {

@@ -24,5 +24,5 @@ public sealed class ReceiveStripeEvent(StripeWebhooks webhooks, ApplyPaymentEven
     }
 }
 
-/// <summary>The answer to a webhook, whether it is new or a repeat.</summary>
+/// <summary>The answer to a webhook. It is the same for a new event and for a repeated one.</summary>
 public sealed record EventReceipt(string Received);

@@ -5,8 +5,8 @@ using Licensing;
 namespace LicenseFunctions.PaymentMethods;
 
 /// <summary>
-/// Removes a card at the provider, then in the database. If the process dies in between, the provider's event completes it. If the
-/// provider doesn't answer, nothing changes.
+/// Removes a card at the provider, then in the database. If the process dies in between, the provider's event completes the removal. If
+/// the provider doesn't answer, nothing changes.
 /// </summary>
 public sealed class RemovePaymentMethod(PaymentMethodStore store, StripeCards cards)
 {
@@ -25,5 +25,5 @@ public sealed class RemovePaymentMethod(PaymentMethodStore store, StripeCards ca
 internal static class PaymentMethodNotFound
 {
     public static readonly Refusal Refusal = new(
-        RefusalKind.NotFound, "PAYMENT_METHOD_NOT_FOUND", "There is no such payment method of yours.");
+        RefusalKind.NotFound, "PAYMENT_METHOD_NOT_FOUND", "You have no such payment method.");
 }

@@ -3,7 +3,7 @@ using Licensing;
 
 namespace LicenseFunctions.PaymentMethods;
 
-/// <summary>Starts to save a card: creates the user's customer at the provider and a setup that only the browser can finish.</summary>
+/// <summary>Starts saving a card: creates the user's customer at the provider, and a setup that only the browser can complete.</summary>
 public sealed class StartCardSetup(PaymentMethodStore store, StripeCards cards)
 {
     public async Task<Outcome<CardSetup>> RunAsync(Guid userId, CancellationToken cancellationToken)
@@ -16,6 +16,6 @@ public sealed class StartCardSetup(PaymentMethodStore store, StripeCards cards)
             return refusal;
         return await store.AddCustomerAsync(userId, StripeCards.Provider, created.Value, cancellationToken) is { } customer
             ? await cards.StartSetupAsync(customer, userId, cancellationToken)
-            : new Refusal(RefusalKind.NotFound, "USER_NOT_FOUND", "This platform has no such user.");
+            : new Refusal(RefusalKind.NotFound, "USER_NOT_FOUND", "There is no such user.");
     }
 }

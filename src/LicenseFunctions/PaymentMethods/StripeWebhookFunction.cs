@@ -9,7 +9,7 @@ public sealed class StripeWebhookFunction(ReceiveStripeEvent receive)
 {
     [Function("ReceiveStripeEvent")]
     [Access(CallerRole.Anonymous), Unlimited, BodyLimit(512 * 1024)]
-    [Operation("Receives a signed event of Stripe. A repeat has no effect.", Reply = typeof(EventReceipt))]
+    [Operation("Receives a signed event from Stripe. A repeated event has no effect.", Reply = typeof(EventReceipt))]
     public async Task<IResult> Receive(
         [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "api/v1/stripe/webhook")] HttpRequest request,
         CancellationToken cancellationToken)

@@ -5,14 +5,14 @@ namespace LicenseFunctions.Renewals;
 
 /// <summary>
 /// Applies a webhook with the same transition function as every other answer of the provider, so that repeated, late or unordered events
-/// lead to the same row. An event that can't be applied throws, so that the provider sends it again.
+/// lead to the same row. If an event can't be applied, an exception is thrown, so that the provider sends the event again.
 /// </summary>
 public sealed class ApplyPaymentEvent(IRenewalStore store, RenewalPolicy policy, TimeProvider clock)
 {
     private const int Tries = 5;
 
     /// <exception cref="InvalidOperationException">
-    /// Others changed the row at every try, its wallet stays locked, or money was returned before the payment is known.
+    /// Other workers changed the row at every try, its wallet stays locked, or the money was returned before the payment was recorded.
     /// </exception>
     public async Task RunAsync(PaymentEvent received, CancellationToken cancellationToken)
     {
@@ -49,7 +49,7 @@ public sealed class ApplyPaymentEvent(IRenewalStore store, RenewalPolicy policy,
     {
         PaymentFact.IntentChanged changed => RenewalSettlement.Settle(facts, changed.Intent, Trigger.Event, policy, clock.GetUtcNow()),
         _ when facts.Renewal.IsChargeOpen =>
-            throw new InvalidOperationException($"Renewal {facts.Renewal.RenewalId} got its money returned before it is known to be paid."),
+            throw new InvalidOperationException($"Renewal {facts.Renewal.RenewalId}: money was returned before the payment was recorded."),
         _ => RenewalRequests.ReturnMoney(facts, fact, clock.GetUtcNow()),
     };
 }

@@ -6,21 +6,21 @@ using Licensing.Renewals;
 namespace LicenseFunctions.Renewals;
 
 /// <summary>What the browser needs to let the customer confirm a payment with the bank (3-D Secure).</summary>
-/// <param name="PaymentMethod">The provider's id of the card that the bank asks about.</param>
+/// <param name="PaymentMethod">The provider's ID of the card whose payment must be confirmed.</param>
 public sealed record PaymentConfirmation(string PaymentIntentId, string ClientSecret, string PublishableKey, string PaymentMethod)
 {
     /// <summary>Keeps the secret out of logs.</summary>
     public override string ToString() => PaymentIntentId;
 }
 
-/// <summary>Gives the owner the intent that the bank wants confirmed. The result comes as the provider's event.</summary>
+/// <summary>Returns the intent that the customer must confirm with the bank. The result arrives as an event of the provider.</summary>
 public sealed class ConfirmPayment(RenewalReads reads, IEnumerable<IPaymentGateway> gateways, StripeSettings settings)
 {
     private static readonly Refusal NothingToConfirm =
-        new(RefusalKind.NotFound, "NOTHING_TO_CONFIRM", "No payment of this license waits to be confirmed.");
+        new(RefusalKind.NotFound, "NOTHING_TO_CONFIRM", "This license has no payment to confirm.");
 
     private static readonly Refusal ProviderUnavailable = new(
-        RefusalKind.Unavailable, "PAYMENT_PROVIDER_UNAVAILABLE", "The payment provider doesn't answer as it should.",
+        RefusalKind.Unavailable, "PAYMENT_PROVIDER_UNAVAILABLE", "The payment provider is not available.",
         Hint: "Try again in a minute; nothing was charged.");
 
     public async Task<Outcome<PaymentConfirmation>> RunAsync(Guid userId, Guid subscriptionId, CancellationToken cancellationToken)

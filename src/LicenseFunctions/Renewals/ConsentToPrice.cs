@@ -6,21 +6,21 @@ using Licensing.Renewals;
 namespace LicenseFunctions.Renewals;
 
 /// <param name="Token">From the mail's link.</param>
-/// <param name="Accept">False: only show the price.</param>
+/// <param name="Accept">Whether the customer agrees; if false, the price is only shown.</param>
 public sealed record PriceConsent(string Token, bool Accept = false);
 
 /// <summary>The raised price, and whether the customer agreed to it.</summary>
 public sealed record PriceQuestion(
     Guid RenewalId, Guid SubscriptionId, decimal? AmountUsd, decimal? OldAmountUsd, DateTimeOffset ExpiresAt, bool Accepted);
 
-/// <summary>Shows a raised price and records the customer's consent, by the signed link of the mail.</summary>
+/// <summary>Shows a raised price and records the customer's consent. The signed link of the mail authorizes both.</summary>
 public sealed class ConsentToPrice(IRenewalStore store, SignedLinks links, TimeProvider clock)
 {
     /// <summary>The link's purpose and the page's name.</summary>
     public const string Purpose = "price";
 
     private static readonly Refusal BadLink = new(
-        RefusalKind.Forbidden, "LINK_NOT_VALID", "This link is not valid, or not any more.", "token", "Renew the license from its page.");
+        RefusalKind.Forbidden, "LINK_NOT_VALID", "This link is invalid or has expired.", "token", "Renew the license on its page.");
 
     public async Task<Outcome<PriceQuestion>> RunAsync(PriceConsent consent, CancellationToken cancellationToken)
     {

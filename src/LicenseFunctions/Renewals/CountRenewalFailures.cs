@@ -2,7 +2,7 @@ using Licensing;
 
 namespace LicenseFunctions.Renewals;
 
-/// <param name="Days">How many days back were counted.</param>
+/// <param name="Days">Length of the counted period in days, up to now.</param>
 public sealed record FailureCounts(int Days, IReadOnlyList<RenewalFailure> Failures);
 
 /// <summary>Counts failed renewals of the last days by reason.</summary>
@@ -12,7 +12,7 @@ public sealed class CountRenewalFailures(RenewalReads reads, TimeProvider clock)
     {
         var back = 30;
         if (days is not null && (!int.TryParse(days, out back) || back is < 1 or > 365))
-            return new Refusal(RefusalKind.Invalid, "DAYS_INVALID", "days is a whole number from 1 to 365.", "days");
+            return new Refusal(RefusalKind.Invalid, "DAYS_INVALID", "days must be a whole number from 1 to 365.", "days");
         return new FailureCounts(back, await reads.FailuresAsync(clock.GetUtcNow().AddDays(-back), cancellationToken));
     }
 }

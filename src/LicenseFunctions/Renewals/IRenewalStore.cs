@@ -6,25 +6,25 @@ namespace LicenseFunctions.Renewals;
 /// <summary>Which renewals a worker claims.</summary>
 public enum RenewalSelection
 {
-    /// <summary>All that are due.</summary>
+    /// <summary>All due renewals.</summary>
     All,
 
-    /// <summary>Due ones in a status that <see cref="RenewalStatuses.IsAwaitingProvider"/>: those of the reconciler.</summary>
+    /// <summary>Due renewals for which <see cref="RenewalStatuses.IsAwaitingProvider"/> is true. The reconciler processes these.</summary>
     AwaitingProvider,
 }
 
-/// <summary>The result of a write. All but <see cref="Saved"/> wrote nothing.</summary>
+/// <summary>The result of a write. Only <see cref="Saved"/> means that something was written.</summary>
 public enum RenewalSave
 {
     Saved,
 
-    /// <summary>Another worker wrote or claimed the row since it was read, or the writer's lease is over.</summary>
+    /// <summary>Another worker wrote or claimed the row since it was read, or the writer's lease has expired.</summary>
     Fenced,
 
     /// <summary>The wallet's balance became too low.</summary>
     WalletShort,
 
-    /// <summary>Another booking holds the wallet's lock: try again later.</summary>
+    /// <summary>Another booking has locked the wallet: try again later.</summary>
     WalletLocked,
 
     /// <summary>The event was applied before.</summary>
@@ -32,7 +32,7 @@ public enum RenewalSave
 }
 
 /// <summary>The writer of a change.</summary>
-/// <param name="Lease">How long the holder of a claim keeps it, zero to release it; null for a writer without a claim.</param>
+/// <param name="Lease">How long the writer keeps its claim; zero releases it; null for a writer without a claim.</param>
 /// <param name="Actor">The actor of the audit row; null for the system.</param>
 /// <param name="Event">The webhook that led to the change; its inbox row is committed with it.</param>
 /// <param name="Request">The request that led to the change; its key is committed with it.</param>
@@ -43,8 +43,8 @@ public sealed record RenewalWriter(TimeSpan? Lease, Actor? Actor = null, Payment
 public sealed record RenewalRequestKey(Guid CallerId, string Key);
 
 /// <summary>
-/// Renewals and everything their transactions change. Behind an interface because the simulation has a store in memory, which must
-/// behave in the same way; RenewalStoreTests run against both.
+/// Stores renewals and everything that their transactions change. It is an interface because the simulation has a store in memory, which
+/// must behave in the same way. RenewalStoreTests run against both stores.
 /// </summary>
 public interface IRenewalStore
 {
@@ -52,7 +52,7 @@ public interface IRenewalStore
     /// Opens a renewal for each active license with auto-renewal that expires within the policy's warning time, or expired within the
     /// grace plus <see cref="RenewalPolicy.CatchUp"/>.
     /// </summary>
-    /// <returns>How many were opened or reopened; fewer than <paramref name="limit"/> if there are no more.</returns>
+    /// <returns>How many renewals were opened or reopened; fewer than <paramref name="limit"/> if there are no more.</returns>
     Task<int> OpenDueAsync(RenewalPolicy policy, DateTimeOffset now, int limit, CancellationToken cancellationToken);
 
     /// <summary>
@@ -62,12 +62,12 @@ public interface IRenewalStore
     /// <returns>Null if there is neither.</returns>
     Task<Guid?> OpenAsync(Guid subscriptionId, RenewalPolicy policy, DateTimeOffset now, CancellationToken cancellationToken);
 
-    /// <summary>Claims due rows that no worker holds, in one statement. Their fence grows.</summary>
+    /// <summary>Claims due rows without a valid lease, in one statement, and increments their fences.</summary>
     Task<IReadOnlyList<RenewalFacts>> ClaimAsync(
         RenewalSelection selection, DateTimeOffset now, int limit, TimeSpan lease, CancellationToken cancellationToken);
 
     /// <summary>Claims one row, due or not.</summary>
-    /// <returns>Null if another worker holds it.</returns>
+    /// <returns>Null if another worker has claimed it.</returns>
     Task<RenewalFacts?> ClaimOneAsync(Guid renewalId, TimeSpan lease, CancellationToken cancellationToken);
 
     Task<RenewalFacts?> FindAsync(Guid renewalId, CancellationToken cancellationToken);
@@ -75,18 +75,18 @@ public interface IRenewalStore
     Task<RenewalFacts?> FindByIntentAsync(string provider, string intentId, CancellationToken cancellationToken);
 
     /// <summary>
-    /// Commits a change with everything that belongs to it in one transaction, if the row's fence is the change's and the holder's lease
-    /// isn't over. The fence grows by one, so that changes based on older reads are rejected.
+    /// Commits a change with everything that belongs to it in one transaction. The row's fence must equal the fence of the change, and the
+    /// writer's lease must not have expired. The fence is incremented, so that changes based on older reads are rejected.
     /// </summary>
     Task<RenewalSave> SaveAsync(RenewalChange change, RenewalWriter writer, CancellationToken cancellationToken);
 
-    /// <summary>The renewal that an earlier request with this key was about; null for none.</summary>
+    /// <summary>The renewal of an earlier request with this key; null for none.</summary>
     Task<Renewal?> FindByRequestAsync(RenewalRequestKey request, CancellationToken cancellationToken);
 
     /// <summary>Records a webhook that changes nothing.</summary>
     Task RecordAsync(PaymentEvent received, CancellationToken cancellationToken);
 
-    /// <summary>Suspends licenses whose grace is over, unless a renewal is in progress or still to be opened.</summary>
-    /// <returns>How many; <paramref name="limit"/> if there may be more.</returns>
+    /// <summary>Suspends licenses whose grace is over, unless a renewal is in progress or must still be opened.</summary>
+    /// <returns>How many were suspended; <paramref name="limit"/> if there may be more.</returns>
     Task<int> SuspendExpiredAsync(RenewalPolicy policy, DateTimeOffset now, int limit, CancellationToken cancellationToken);
 }

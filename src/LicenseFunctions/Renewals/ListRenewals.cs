@@ -5,14 +5,14 @@ using Licensing.Renewals;
 namespace LicenseFunctions.Renewals;
 
 /// <summary>A license's next renewal, and the history of its renewals.</summary>
-/// <param name="CanRenew">A manual renewal would be accepted now.</param>
-/// <param name="RenewableFrom">From when on it can be renewed manually; null if it never expires.</param>
+/// <param name="CanRenew">Whether a manual renewal would be accepted now.</param>
+/// <param name="RenewableFrom">First time at which it can be renewed manually; null if it never expires.</param>
 /// <param name="NextRenewalAt">The first automatic attempt; null if auto-renewal is off or the license is suspended.</param>
 /// <param name="AmountUsd">What the next renewal costs; null without an active price.</param>
 /// <param name="PaysWith">nothing, wallet or card; null if nothing can pay.</param>
 /// <param name="Obstacle">Why the next renewal will likely fail; null if it should succeed.</param>
 /// <param name="Status">The next renewal's status; null before it is opened.</param>
-/// <param name="ChargeOpen">The next renewal was charged, or may have been, and is not booked yet.</param>
+/// <param name="ChargeOpen">Whether the next renewal was charged, or may have been charged, and is not booked yet.</param>
 public sealed record RenewalList(
     Guid SubscriptionId,
     bool AutoRenew,

@@ -18,12 +18,12 @@ public sealed record PreviewedRenewal(
     string? Status);
 
 /// <param name="Total">Licenses in the list.</param>
-/// <param name="LikelyFailing">Those with an obstacle.</param>
-/// <param name="AmountUsd">Sum of the amounts of the others.</param>
-/// <param name="More">There are more licenses than the list holds.</param>
+/// <param name="LikelyFailing">Licenses with an obstacle.</param>
+/// <param name="AmountUsd">Sum of the amounts of the licenses without an obstacle.</param>
+/// <param name="More">Whether there are more licenses than the list contains.</param>
 public sealed record RenewalPreview(int Total, int LikelyFailing, decimal AmountUsd, bool More, IReadOnlyList<PreviewedRenewal> Renewals);
 
-/// <summary>Licenses that renew in the next days: amount, what pays, and why a renewal will likely fail.</summary>
+/// <summary>Lists licenses that renew in the next days: amount, means of payment, and why a renewal will likely fail.</summary>
 public sealed class PreviewRenewals(RenewalReads reads, RenewalPolicy policy, TimeProvider clock)
 {
     private const int Rows = 1_000;
@@ -34,7 +34,7 @@ public sealed class PreviewRenewals(RenewalReads reads, RenewalPolicy policy, Ti
         if (days is not null)
         {
             if (!int.TryParse(days, out var asked) || asked is < 1 or > 90)
-                return new Refusal(RefusalKind.Invalid, "DAYS_INVALID", "days is a whole number from 1 to 90.", "days");
+                return new Refusal(RefusalKind.Invalid, "DAYS_INVALID", "days must be a whole number from 1 to 90.", "days");
             ahead = TimeSpan.FromDays(asked);
         }
 

@@ -4,16 +4,16 @@ using Licensing.Renewals;
 namespace LicenseFunctions.Renewals;
 
 /// <summary>
-/// Processes one claimed renewal: plan the next step, call the provider if the plan says so, save, and repeat until there is nothing to do.
-/// If the process dies, the next holder of the lease continues from what was saved.
+/// Processes one claimed renewal: plans the next step, calls the provider if the step requires it, saves, and repeats until no step is due.
+/// If the process dies, the next worker that claims the renewal continues from the saved state.
 /// </summary>
 public sealed class ProcessRenewal(
     IRenewalStore store, RenewalGateways gateways, RenewalPolicy policy, SignedLinks links, TimeProvider clock)
 {
-    /// <summary>More than twice the longest call to a provider (its time-out with one retry).</summary>
+    /// <summary>More than twice the longest call to a provider (its timeout with one retry).</summary>
     public static readonly TimeSpan Lease = TimeSpan.FromMinutes(3);
 
-    // A charge takes five steps. More than 12 mean a state machine that does not terminate.
+    // A charge takes five steps. More than 12 steps indicate a state machine that does not terminate.
     private const int MostSteps = 12;
 
     /// <returns>The renewal as saved last; null if another worker took it over.</returns>
@@ -39,7 +39,7 @@ public sealed class ProcessRenewal(
             }
         }
 
-        throw new InvalidOperationException($"Renewal {facts.Renewal.RenewalId} does not come to rest.");
+        throw new InvalidOperationException($"Renewal {facts.Renewal.RenewalId} is not settled after {MostSteps} steps.");
     }
 
     private async Task<RenewalChange?> NextChangeAsync(RenewalFacts facts, CancellationToken cancellationToken)
@@ -77,7 +77,7 @@ public sealed class ProcessRenewal(
     private RenewalChange? Settle(RenewalFacts facts, Trigger trigger, IntentSnapshot answer) =>
         RenewalSettlement.Settle(facts, answer, trigger, policy, clock.GetUtcNow());
 
-    // A card's charge is saved as succeeded and booked later. A wallet payment stays due; its lease of a minute delays it.
+    // A card's charge is saved as succeeded and booked later. A wallet payment stays due; its one-minute lease delays the next attempt.
     private async Task<Renewal?> PostponeAsync(Renewal renewal, RenewalChange change, CancellationToken cancellationToken)
     {
         var (later, held) = change.After.PaidWith is PaidWith.Card

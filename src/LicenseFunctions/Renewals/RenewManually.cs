@@ -5,19 +5,19 @@ using Licensing.Renewals;
 namespace LicenseFunctions.Renewals;
 
 /// <summary>
-/// Renews a license manually, on the same row that the timer processes. A repeat never pays for another period: it returns the row's
-/// state.
+/// Renews a license manually, on the same row that the timer processes. A repeated request never pays for another period: it returns the
+/// row's state.
 /// </summary>
 public sealed class RenewManually(IRenewalStore store, ProcessRenewal process, RenewalPolicy policy, TimeProvider clock)
 {
     private static readonly Refusal NotDue = new(
         RefusalKind.Conflict, "NOT_DUE", "This license can't be renewed yet, or never expires. Nothing was charged.",
-        Hint: "Renew it in the last days before its expiry; its list of renewals says from when.");
+        Hint: "The license's list of renewals shows the first possible time (renewable_from).");
 
     private static readonly Refusal Suspended = new(
         RefusalKind.Conflict, "LICENSE_SUSPENDED",
-        "This license is suspended for another reason than its expiry, so it can't be renewed. Nothing was charged.",
-        Hint: "Its suspension says why, and how to appeal.");
+        "This license is suspended, but not because it expired. A renewal can't lift the suspension. Nothing was charged.",
+        Hint: "The suspension's page shows the reason and how to appeal.");
 
     private static readonly Refusal KeyReused = new(
         RefusalKind.Conflict, "IDEMPOTENCY_KEY_REUSED", "This Idempotency-Key was used for another license.",
@@ -25,7 +25,7 @@ public sealed class RenewManually(IRenewalStore store, ProcessRenewal process, R
 
     /// <param name="subscriptionId">The license.</param>
     /// <param name="by">The actor in the audit log.</param>
-    /// <param name="request">The caller's Idempotency-Key; a repeat starts no further attempt. Null for none.</param>
+    /// <param name="request">The caller's Idempotency-Key; a repeated request starts no further attempt. Null for none.</param>
     /// <param name="cancellationToken">Cancels the request.</param>
     /// <returns>The renewal's state afterwards.</returns>
     public async Task<Outcome<Renewal>> RunAsync(
@@ -36,7 +36,7 @@ public sealed class RenewManually(IRenewalStore store, ProcessRenewal process, R
 
         if (await store.OpenAsync(subscriptionId, policy, clock.GetUtcNow(), cancellationToken) is not { } renewalId) return NotDue;
 
-        // A worker processes it already.
+        // Another worker is processing it.
         if (await store.ClaimOneAsync(renewalId, ProcessRenewal.Lease, cancellationToken) is not { } facts)
             return await ReadAsync(renewalId, cancellationToken);
 
@@ -49,7 +49,7 @@ public sealed class RenewManually(IRenewalStore store, ProcessRenewal process, R
         return facts.License.IsRenewable || renewal.Status is RenewalStatus.Applied || renewal.IsChargeOpen ? renewal : Suspended;
     }
 
-    // The process of the first request may have died.
+    // The process that handled the first request may have died before it finished.
     private async Task<Renewal> ContinueAsync(Renewal earlier, CancellationToken cancellationToken)
     {
         if (earlier.NextActionAt <= clock.GetUtcNow()

@@ -18,7 +18,7 @@ public sealed class RenewalFunctions(
     [Function("RenewLicense")]
     [Access(CallerRole.Subscriber, CallerRole.Operator)]
     [Operation(
-        "Renews a license now and returns the renewal's state. A repeat is safe, with or without an Idempotency-Key.",
+        "Renews a license now and returns the renewal's state. A repeated request is safe, with or without an Idempotency-Key.",
         Reply = typeof(RenewalReply))]
     public async Task<IResult> Renew(
         [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "api/v1/licenses/{subscriptionId:guid}/renew")] HttpRequest request,
@@ -60,7 +60,7 @@ public sealed class RenewalFunctions(
     [Function("PreviewRenewals")]
     [Access(CallerRole.Operator)]
     [Operation(
-        "Lists the renewals of the next days: amount, what pays, and why a renewal will likely fail.",
+        "Lists the renewals of the next days: amount, means of payment, and why a renewal will likely fail.",
         Reply = typeof(RenewalPreview), Query = ["days"])]
     public async Task<IResult> Preview(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/renewals/preview")] HttpRequest request,
@@ -92,7 +92,7 @@ public sealed class RenewalFunctions(
     [Function("AcceptPrice")]
     [Access(CallerRole.Anonymous)]
     [Operation(
-        "Shows a raised price and records the customer's consent, by the signed link of the mail.",
+        "Shows a raised price and records the customer's consent. The signed link of the mail authorizes both.",
         Body = typeof(PriceConsent), Reply = typeof(PriceQuestion))]
     public async Task<IResult> AcceptPrice(
         [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "api/v1/renewals/price-consent")] HttpRequest request,

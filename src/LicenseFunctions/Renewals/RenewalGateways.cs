@@ -14,7 +14,7 @@ public sealed class RenewalGateways(IEnumerable<IPaymentGateway> gateways, Func<
 
     public Guid NewAttemptId() => newId();
 
-    /// <exception cref="InvalidOperationException">The attempt's provider isn't configured any more.</exception>
+    /// <exception cref="InvalidOperationException">The attempt's provider is no longer configured.</exception>
     public IPaymentGateway Of(RenewalAttempt attempt) => byProvider.GetValueOrDefault(attempt.Provider)
-        ?? throw new InvalidOperationException($"Payment provider {attempt.Provider} has open charges and is not configured.");
+        ?? throw new InvalidOperationException($"Payment provider {attempt.Provider} has open charges but is not configured.");
 }

@@ -23,10 +23,10 @@ public sealed record RenewalHistoryRow
 }
 
 /// <summary>A license's next renewal and what it depends on.</summary>
-/// <param name="IsActive">Its token works; false for a suspended license, also if it is suspended for its expiry.</param>
-/// <param name="FrozenUsd">The renewal's own price; null before it is opened.</param>
+/// <param name="IsActive">Whether its token works; false for every suspended license, also after its expiry.</param>
+/// <param name="FrozenUsd">The price that was stored when the renewal was opened; null before that.</param>
 /// <param name="ActiveUsd">The master's active price; null for none.</param>
-/// <param name="LastDecline">Code of this card's last decline; null for none.</param>
+/// <param name="LastDecline">Code of the card's last decline; null for none.</param>
 /// <param name="Status">Null before the renewal is opened.</param>
 public sealed record NextRenewal(
     Guid SubscriptionId, Guid UserId, string Email, DateTimeOffset ExpiresAt, bool IsActive, RenewalLicense License, decimal? FrozenUsd,
@@ -59,23 +59,23 @@ public sealed record UnknownCharge
 /// <summary>Failed attempts, grouped by reason.</summary>
 public sealed record RenewalFailure
 {
-    /// <summary>As in the attempt's row; "" if it has none.</summary>
+    /// <summary>The attempt's failure_reason; "" if it has none.</summary>
     public string Reason { get; init; } = "";
 
     public int Attempts { get; init; }
     public int Licenses { get; init; }
 
-    /// <summary>How many of these licenses were paid since.</summary>
+    /// <summary>How many of these licenses were renewed after the failure.</summary>
     public int PaidSince { get; init; }
 
     public DateTime LastAt { get; init; }
 }
 
-/// <param name="IntentId">The provider's id of the payment.</param>
-/// <param name="PaymentId">The provider's id of the card.</param>
+/// <param name="IntentId">The provider's ID of the payment.</param>
+/// <param name="PaymentId">The provider's ID of the card.</param>
 public sealed record WaitingPayment(string Provider, string IntentId, string PaymentId);
 
-/// <summary>Reads for lists, previews and warnings, and the setting of auto-renewal.</summary>
+/// <summary>Reads renewals for lists, previews and warnings, and switches auto-renewal.</summary>
 public sealed class RenewalReads(LicenseDatabase database)
 {
     private const string History = """
@@ -100,7 +100,7 @@ public sealed class RenewalReads(LicenseDatabase database)
         return await LicenseOwners.IsVisibleAsync(connection, subscriptionId, ownerId, cancellationToken);
     }
 
-    // The columns are listed twice: a page is read in the order of expiries, one license by its id.
+    // The columns are listed twice, because two statements read them: one a page in the order of expiry, the other one license by its ID.
     private const string Upcoming = """
         with page as (
             select a.subscription_id
@@ -189,7 +189,7 @@ public sealed class RenewalReads(LicenseDatabase database)
         limit @limit
         """;
 
-    /// <summary>Charges that an operator must decide come first, the oldest first.</summary>
+    /// <summary>Lists unknown charges, the oldest first. Those that an operator must decide come before the others.</summary>
     public async Task<IReadOnlyList<UnknownCharge>> UnknownAsync(int limit, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenAsync(cancellationToken);
@@ -206,7 +206,7 @@ public sealed class RenewalReads(LicenseDatabase database)
         returning c.expires_at
         """;
 
-    /// <returns>The license's expiry in a list of one; empty if there is no such license, or it has another owner.</returns>
+    /// <returns>A list with the license's expiry; empty if the license doesn't exist or belongs to another subscriber.</returns>
     public Task<IReadOnlyList<DateTime?>> SetAutoRenewalAsync(
         Guid subscriptionId, Guid? ownerId, bool enabled, Actor by, CancellationToken cancellationToken) =>
         database.InTransactionAsync<IReadOnlyList<DateTime?>>(async (connection, token) =>
@@ -223,7 +223,7 @@ public sealed class RenewalReads(LicenseDatabase database)
             return switched;
         }, cancellationToken);
 
-    /// <summary>Adds mails to the outbox; each is sent once for its key.</summary>
+    /// <summary>Adds mails to the outbox. A mail whose key the outbox already contains is not added.</summary>
     public Task MailAsync(
         IEnumerable<(string DedupKey, string Template, Guid UserId, object Model)> mails, CancellationToken cancellationToken) =>
         database.InTransactionAsync(async (connection, token) =>
@@ -255,7 +255,7 @@ public sealed class RenewalReads(LicenseDatabase database)
         limit 1
         """;
 
-    /// <summary>The payment of this license that the owner must confirm with the bank; null for none.</summary>
+    /// <summary>The payment of this license that the customer must confirm with the bank; null for none.</summary>
     public async Task<WaitingPayment?> FindToConfirmAsync(Guid userId, Guid subscriptionId, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenAsync(cancellationToken);

@@ -6,7 +6,7 @@ namespace LicenseFunctions.Renewals;
 /// <summary>The state of a renewal for the customer.</summary>
 /// <param name="Status">renewed, pending, declined, authentication_needed, payment_needed, consent_needed, not_renewable or lapsed.</param>
 /// <param name="Code">The provider's code of the decline; null for none.</param>
-/// <param name="Detail">For the customer: what it means and what to do.</param>
+/// <param name="Detail">Text for the customer: what the status means and what to do.</param>
 /// <param name="ExpiresAt">The end of the paid period, or the expiry that the renewal is for.</param>
 /// <param name="NextAttemptAt">The next automatic attempt; null for none.</param>
 public sealed record RenewalReply(
@@ -35,19 +35,19 @@ public sealed record RenewalReply(
     {
         RenewalStatus.Applied => ("renewed", "The license is renewed."),
         RenewalStatus.Due or RenewalStatus.Charging or RenewalStatus.Unknown or RenewalStatus.Undecided or RenewalStatus.Succeeded =>
-            ("pending", "We are checking this payment; you will not be charged twice. The license stays as it is meanwhile."),
+            ("pending", "We are checking this payment. You will not be charged twice. Until then, the license does not change."),
         RenewalStatus.SoftDeclined =>
             ("declined", "The card was declined and nothing was charged. Add money to the wallet, use another card, or try again later."),
         RenewalStatus.HardDeclined =>
-            ("declined", "The card was declined for good and nothing was charged. Save another card, then renew."),
+            ("declined", "The bank rejected the card permanently and nothing was charged. Save another card, then renew."),
         RenewalStatus.NeedsAuthentication =>
-            ("authentication_needed", "The bank wants you to confirm this payment. Nothing is charged until you do."),
+            ("authentication_needed", "The bank requires you to confirm this payment. Nothing is charged until you do."),
         RenewalStatus.AwaitingConsent =>
-            ("consent_needed", "The price has risen. Agree to it by the link in our mail, then the license is renewed."),
+            ("consent_needed", "The price has increased. Agree to it with the link in our email. Then the license is renewed."),
         RenewalStatus.PaymentNeeded =>
-            ("payment_needed", "There is no card to charge and the wallet holds too little. Save a card or add money, then renew."),
+            ("payment_needed", "No card can be charged, and the wallet balance is too low. Save a card or add money, then renew."),
         RenewalStatus.NotRenewable =>
-            ("not_renewable", "This subscription has no price at the moment, so it can't be renewed. Nothing was charged."),
-        _ => ("lapsed", "The renewal was given up and nothing was charged. Renew again to bring the license back."),
+            ("not_renewable", "This license has no price at present, so it can't be renewed. Nothing was charged."),
+        _ => ("lapsed", "The renewal ended without a payment. Nothing was charged. Renew again to reactivate the license."),
     };
 }

@@ -5,8 +5,8 @@ namespace LicenseFunctions.Renewals;
 
 /// <param name="Warning">EXPIRY_WARNING_DAYS, 1 to 29 days.</param>
 /// <param name="Grace">RENEWAL_GRACE_PERIOD_DAYS, 0 to 29 days.</param>
-/// <param name="PriceRiseShare">PRICE_RISE_CONSENT_SHARE, 0 to 10: 0.1 needs no consent for a rise of up to 10 % of the last price.</param>
-/// <param name="Lanes">RENEWAL_LANES, 1 to 256: how many renewals one process works on at once.</param>
+/// <param name="PriceRiseShare">PRICE_RISE_CONSENT_SHARE, 0 to 10: at 0.1, a rise of up to 10 % of the last price needs no consent.</param>
+/// <param name="Lanes">RENEWAL_LANES, 1 to 256: how many renewals one process works on at the same time.</param>
 public sealed record RenewalSettings(bool AutoRenewal, TimeSpan Warning, TimeSpan Grace, decimal PriceRiseShare, int Lanes)
 {
     public static RenewalSettings Read(SettingReader settings) => new(

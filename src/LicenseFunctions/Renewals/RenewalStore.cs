@@ -7,7 +7,7 @@ using Npgsql;
 
 namespace LicenseFunctions.Renewals;
 
-/// <summary>Renewals in PostgreSQL. Leases use the database's clock, because processes compare them.</summary>
+/// <summary>Renewals in PostgreSQL. Leases use the database's clock, because the clocks of the processes may differ.</summary>
 public sealed class RenewalStore(LicenseDatabase database, SuspensionStore suspensions, LicenseInvalidation invalidation, TimeProvider time)
     : IRenewalStore
 {
@@ -142,7 +142,7 @@ public sealed class RenewalStore(LicenseDatabase database, SuspensionStore suspe
         return id is { } found ? (await FactsAsync(connection, [found], cancellationToken)).SingleOrDefault()?.Renewal : null;
     }
 
-    // A separate statement: it sees the writes that the claim waited for.
+    // A separate statement after the claim, because only a new snapshot sees the writes that the claim waited for.
     private const string Facts = """
         select renewal_id, subscription_id, user_id, period_start, renewal_type, status, amount_usd, price_accepted, intent_id,
                soft_declines, lookups, unknown_since, gives_up_at, next_action_at, paid_with, paid_from, paid_until, fence, attempt_id,
@@ -160,7 +160,7 @@ public sealed class RenewalStore(LicenseDatabase database, SuspensionStore suspe
         [.. (await connection.QueryAsync<RenewalRow>(
             new CommandDefinition(Facts, new { ids = ids.ToArray() }, cancellationToken: cancellationToken))).Select(row => row.ToFacts())];
 
-    // By license: there is no index over a user's renewals.
+    // Joined through subscriptions, because no index lists a user's renewals.
     private const string WaitingForCard = """
         select r.renewal_id
         from subscriptions s
@@ -176,8 +176,8 @@ public sealed class RenewalStore(LicenseDatabase database, SuspensionStore suspe
         """;
 
     /// <summary>
-    /// A user's cards changed in this transaction: renewals that wait for a card are due now. A worker that decided by the old cards is
-    /// rejected.
+    /// Called in the transaction that changes a user's cards. Renewals that wait for a card become due now. If a worker has decided with
+    /// the old cards, its change is rejected.
     /// </summary>
     internal static async Task CardsChangedAsync(
         NpgsqlConnection connection, Guid userId, DateTimeOffset now, CancellationToken cancellationToken)
@@ -245,7 +245,7 @@ public sealed class RenewalStore(LicenseDatabase database, SuspensionStore suspe
             suspended += done ? 1 : 0;
         }
 
-        // A full batch counts as full, so that the caller continues with the next one.
+        // If the batch was full, the limit is returned even if fewer licenses were suspended, so that the caller requests the next batch.
         return expired.Count == limit && suspended > 0 ? limit : suspended;
     }
 

@@ -2,7 +2,7 @@ using Microsoft.Azure.Functions.Worker;
 
 namespace LicenseFunctions.Renewals;
 
-/// <summary>The timers of renewal. Any of them may run twice, overlap, be late or be killed.</summary>
+/// <summary>The timers of renewals. Each run may be repeated, overlap with another one, be late or be killed.</summary>
 public sealed class RenewalTimers(RunDueRenewals run, WarnExpiring warn)
 {
     [Function("RunRenewals")]

@@ -47,11 +47,11 @@ internal sealed class RenewalTransaction(NpgsqlConnection connection, Suspension
           and r.status = 'applied' and r.paid_until > t.expires_at
         """;
 
-    // The platform moved the expiry back into a paid period: that period ends at the expiry, where the next one may begin.
+    // If the platform moved the expiry back into a paid period, that period now ends at the expiry, so that the next one can begin there.
     private Task CutPaidPeriodsAsync(Renewal renewal, CancellationToken cancellationToken) =>
         ExecuteAsync(CutPaidPeriods, new { renewal.SubscriptionId, renewal.RenewalId }, cancellationToken);
 
-    // The license's row first: all changes of a license wait for its lock. Another period's open charge keeps its grace.
+    // Locks the license's row first, as all changes of a license do. If another period's charge is open, its grace is kept.
     private const string WriteRow = """
         with license as (
             insert into license_states (subscription_id, grace_until)
@@ -143,7 +143,8 @@ internal sealed class RenewalTransaction(NpgsqlConnection connection, Suspension
         returning is_active
         """;
 
-    // If the expiry changed since it was read, the booking is rejected and decided anew: time that the platform gave is never lost.
+    // If the expiry changed since it was read, the booking is rejected and the renewal is planned again. Otherwise time that the platform
+    // granted would be lost.
     private async Task BookAsync(Renewal renewal, RenewalPayment payment, CancellationToken cancellationToken)
     {
         if (payment.With is not PaidWith.Nothing) await MoveMoneyAsync(renewal, payment, cancellationToken);
@@ -215,7 +216,7 @@ internal sealed class RenewalTransaction(NpgsqlConnection connection, Suspension
         where token_id = (select token_id from v_current_license_tokens where subscription_id = @subscriptionId) and expires_at = @paidUntil
         """;
 
-    // If the expiry changed since it was read, the change is rejected and decided anew.
+    // If the expiry changed since it was read, the change is rejected and calculated again.
     private async Task EndPeriodAsync(Guid subscriptionId, PeriodEnd end, CancellationToken cancellationToken)
     {
         var ended = await connection.ExecuteAsync(new CommandDefinition(
@@ -248,7 +249,7 @@ internal sealed class RenewalTransaction(NpgsqlConnection connection, Suspension
             after.SubscriptionId,
             after.UserId,
             type = EnumWords.Of(after.Type),
-            AmountUsd = after.AmountUsd ?? 0, // the guide's column is not null
+            AmountUsd = after.AmountUsd ?? 0, // the guide declares the column not null
             periodStart = after.PeriodStart.UtcDateTime,
             newExpiry = change.Payment?.PaidUntil.UtcDateTime,
             attempt?.PaymentMethodId,

@@ -6,7 +6,7 @@ namespace LicenseFunctions.Renewals;
 
 public static class RenewalsRegistration
 {
-    // Below the host's limit for the duration of a function.
+    // Well below functionTimeout in host.json.
     private static readonly TimeSpan Tick = TimeSpan.FromMinutes(4);
 
     public static IServiceCollection AddRenewals(this IServiceCollection services, SettingReader reader)

@@ -11,11 +11,11 @@ public sealed class RequestRenewal(RenewalReads reads, RenewManually renew)
     private const int LongestKey = 255;
 
     private static readonly Refusal KeyInvalid = new(
-        RefusalKind.Invalid, "IDEMPOTENCY_KEY_INVALID", "An Idempotency-Key has at most 255 characters.", "Idempotency-Key");
+        RefusalKind.Invalid, "IDEMPOTENCY_KEY_INVALID", "The Idempotency-Key must have at most 255 characters.", "Idempotency-Key");
 
     /// <param name="subscriptionId">The license.</param>
-    /// <param name="ownerId">The required owner; null for an operator.</param>
-    /// <param name="callerId">The owner of the Idempotency-Key.</param>
+    /// <param name="ownerId">The license must belong to this subscriber; null for an operator.</param>
+    /// <param name="callerId">The user who sent the Idempotency-Key.</param>
     /// <param name="by">The actor in the audit log.</param>
     /// <param name="key">The header Idempotency-Key; null or empty for none.</param>
     /// <param name="cancellationToken">Cancels the request.</param>

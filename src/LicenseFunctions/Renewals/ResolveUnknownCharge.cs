@@ -5,17 +5,17 @@ using Licensing.Renewals;
 namespace LicenseFunctions.Renewals;
 
 /// <param name="Paid">Whether the provider's dashboard shows the charge.</param>
-/// <param name="TransactionId">The charge's id there; required if paid.</param>
-/// <param name="Reason">What the operator looked at, for the audit log; 1 to 500 characters.</param>
+/// <param name="TransactionId">The provider's ID of the charge; required if paid.</param>
+/// <param name="Reason">What the operator checked, for the audit log; 1 to 500 characters.</param>
 public sealed record RenewalDecision(bool Paid, string Reason, string? TransactionId = null);
 
-/// <summary>An operator decides a charge whose outcome the provider doesn't report.</summary>
+/// <summary>Records an operator's decision about a charge whose outcome the provider doesn't report.</summary>
 public sealed class ResolveUnknownCharge(IRenewalStore store, RenewalPolicy policy, TimeProvider clock)
 {
     private static readonly Refusal NotFound = new(RefusalKind.NotFound, "RENEWAL_NOT_FOUND", "There is no such renewal.", "renewal_id");
 
     private static readonly Refusal Busy = new(
-        RefusalKind.Conflict, "RENEWAL_BUSY", "The renewal or its wallet is being changed at this moment.", Hint: "Try again.");
+        RefusalKind.Conflict, "RENEWAL_BUSY", "Another process is changing the renewal or its wallet.", Hint: "Try again.");
 
     public async Task<Outcome<RenewalReply>> RunAsync(
         Guid renewalId, RenewalDecision decision, Actor by, CancellationToken cancellationToken)
@@ -34,9 +34,10 @@ public sealed class ResolveUnknownCharge(IRenewalStore store, RenewalPolicy poli
     private static Refusal? Validate(RenewalDecision decision) => decision switch
     {
         { Reason: null or { Length: 0 or > 500 } } =>
-            new Refusal(RefusalKind.Invalid, "REASON_MISSING", "A reason of 1 to 500 characters is needed.", "reason"),
+            new Refusal(RefusalKind.Invalid, "REASON_MISSING", "reason must have 1 to 500 characters.", "reason"),
         { Paid: true, TransactionId: null or { Length: 0 or > 255 } } =>
-            new Refusal(RefusalKind.Invalid, "TRANSACTION_MISSING", "A paid charge has an id at the provider.", "transaction_id"),
+            new Refusal(RefusalKind.Invalid, "TRANSACTION_MISSING", "A paid charge requires its transaction_id.", "transaction_id",
+                "Send the provider's ID of the charge, 1 to 255 characters."),
         _ => null,
     };
 }

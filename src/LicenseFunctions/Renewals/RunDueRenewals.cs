@@ -11,8 +11,8 @@ namespace LicenseFunctions.Renewals;
 public sealed record RenewalCounts(int Opened, int Driven, int Lost, int Suspended);
 
 /// <summary>
-/// A tick of the renewal timer: opens renewals, processes those that are due in parallel lanes, and suspends licenses whose grace is over.
-/// May run twice, overlap, or be killed.
+/// One run of the renewal timer: opens renewals, processes due renewals in parallel lanes, and suspends licenses whose grace is over. A run
+/// may be repeated, overlap with another one, or be killed.
 /// </summary>
 public sealed class RunDueRenewals(
     IRenewalStore store, ProcessRenewal process, RenewalPolicy policy, RenewalPace pace, TimeProvider clock, ILogger<RunDueRenewals> logger)
@@ -30,7 +30,7 @@ public sealed class RunDueRenewals(
         return new RenewalCounts(opened, processed, lost, suspended);
     }
 
-    /// <summary>A tick of the reconciler: only renewals that await the provider, also if auto-renewal is switched off.</summary>
+    /// <summary>One run of the reconciler: only renewals that await the provider, also if auto-renewal is switched off.</summary>
     public async Task<RenewalCounts> ReconcileAsync(CancellationToken cancellationToken)
     {
         var (processed, lost) = await ProcessAsync(RenewalSelection.AwaitingProvider, cancellationToken);
@@ -62,7 +62,7 @@ public sealed class RunDueRenewals(
         return (processed, lost);
     }
 
-    // A broken row must not stop the others. It stays leased, so it is not claimed again for a while.
+    // A row that fails must not stop the others. Its lease remains, so no worker claims it again before the lease expires.
     private async Task<bool> TryProcessAsync(RenewalFacts facts, CancellationToken cancellationToken)
     {
         try
@@ -71,7 +71,7 @@ public sealed class RunDueRenewals(
         }
         catch (Exception broken) when (broken is not OperationCanceledException)
         {
-            logger.LogError(broken, "Renewal {RenewalId} could not be worked on", facts.Renewal.RenewalId);
+            logger.LogError(broken, "Renewal {RenewalId} failed; it is processed again after its lease expires", facts.Renewal.RenewalId);
             return false;
         }
     }
@@ -85,7 +85,7 @@ public sealed class RunDueRenewals(
 }
 
 /// <summary>How one run divides its work.</summary>
-/// <param name="Lanes">How many renewals are processed at once.</param>
-/// <param name="Claim">How many a lane claims at a time; each must be reached within its lease.</param>
-/// <param name="Tick">After this time no more are claimed; the next tick continues.</param>
+/// <param name="Lanes">How many renewals are processed at the same time.</param>
+/// <param name="Claim">How many renewals a lane claims in one statement; it must begin each of them within the lease.</param>
+/// <param name="Tick">After this time no more renewals are claimed; the next run continues.</param>
 public sealed record RenewalPace(int Lanes, int Claim, TimeSpan Tick);

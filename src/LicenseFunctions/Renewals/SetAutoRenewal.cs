@@ -8,14 +8,17 @@ public sealed record AutoRenewSwitch(bool? Enabled);
 
 public sealed record AutoRenewState(Guid SubscriptionId, bool AutoRenew, DateTime? ExpiresAt);
 
-/// <summary>Switches a license's auto-renewal on or off. A charge that is under way is still completed.</summary>
+/// <summary>Switches a license's auto-renewal on or off. A charge in progress is still completed.</summary>
 public sealed class SetAutoRenewal(RenewalReads reads)
 {
     public async Task<Outcome<AutoRenewState>> RunAsync(
         Guid subscriptionId, Guid? ownerId, AutoRenewSwitch body, Actor by, CancellationToken cancellationToken)
     {
         if (body.Enabled is not { } enabled)
-            return new Refusal(RefusalKind.Invalid, "ENABLED_MISSING", "enabled is true or false.", "enabled", "Send {\"enabled\": true}.");
+        {
+            return new Refusal(
+                RefusalKind.Invalid, "ENABLED_MISSING", "enabled must be true or false.", "enabled", "Send {\"enabled\": true}.");
+        }
 
         var switched = await reads.SetAutoRenewalAsync(subscriptionId, ownerId, enabled, by, cancellationToken);
         return switched.Count == 1 ? new AutoRenewState(subscriptionId, enabled, switched[0]) : LicenseNotFound.Refusal;

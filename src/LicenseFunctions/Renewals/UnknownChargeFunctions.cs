@@ -5,7 +5,7 @@ using Microsoft.Azure.Functions.Worker;
 
 namespace LicenseFunctions.Renewals;
 
-/// <summary>Charges with an unknown outcome, and an operator's decision about them.</summary>
+/// <summary>Charges with an unknown outcome, and operators' decisions about them.</summary>
 public sealed class UnknownChargeFunctions(RenewalReads reads, ResolveUnknownCharge resolve)
 {
     private const int Rows = 500;
@@ -21,7 +21,7 @@ public sealed class UnknownChargeFunctions(RenewalReads reads, ResolveUnknownCha
     [Function("DecideRenewal")]
     [Access(CallerRole.Operator)]
     [Operation(
-        "Decides an unknown charge by what the provider's dashboard shows.",
+        "Records an operator's decision about an unknown charge, based on the provider's dashboard.",
         Body = typeof(RenewalDecision), Reply = typeof(RenewalReply))]
     public async Task<IResult> Decide(
         [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "api/v1/renewals/{renewalId:guid}/decision")] HttpRequest request,

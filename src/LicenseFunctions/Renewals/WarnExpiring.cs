@@ -3,14 +3,14 @@ using Licensing.Renewals;
 namespace LicenseFunctions.Renewals;
 
 /// <summary>
-/// Warns customers 7, 3 and 1 days ahead if their license won't renew by itself, and tells those in grace until when it works. One mail
-/// for each expiry and day, however often it runs.
+/// Warns customers 7, 3 and 1 days before the expiry if the license won't be renewed automatically. During grace, the mail states the end
+/// of grace. One mail is sent for each expiry and day, even if the timer runs several times.
 /// </summary>
 public sealed class WarnExpiring(RenewalReads reads, RenewalPolicy policy, TimeProvider clock)
 {
     private const int Page = 500;
 
-    /// <returns>How many mails were due, those of earlier runs included.</returns>
+    /// <returns>How many mails are due, including those that earlier runs have already added.</returns>
     public async Task<int> RunAsync(CancellationToken cancellationToken)
     {
         var now = clock.GetUtcNow();
@@ -30,7 +30,7 @@ public sealed class WarnExpiring(RenewalReads reads, RenewalPolicy policy, TimeP
     {
         var obstacle = next.Forecast(policy).Obstacle;
         if (RenewalForecast.WarningDays(next.ExpiresAt, now, policy) is not { } days || (days > 0 && obstacle is null)) return null;
-        // An open charge keeps the license valid, so there is no last day to tell.
+        // An open charge keeps the license valid, so the end of grace is unknown.
         if (days == 0 && next.Status?.IsChargeOpen() is true) return null;
 
         return ($"expiring:{next.SubscriptionId}:{next.ExpiresAt.ToUnixTimeSeconds()}:{days}",

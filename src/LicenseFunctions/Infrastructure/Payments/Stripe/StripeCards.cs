@@ -18,11 +18,11 @@ public sealed class StripeCards(StripeClient client, StripeSettings settings)
     public const string Provider = "stripe";
 
     private static readonly Refusal NotOffered = new(
-        RefusalKind.Conflict, "CARDS_NOT_OFFERED", "Cards can't be saved here: no payment provider is set up.",
+        RefusalKind.Conflict, "CARDS_NOT_OFFERED", "Cards can't be saved, because no payment provider is configured.",
         Hint: "Pay from the wallet, or ask the operator to set STRIPE_SECRET_KEY.");
 
     private static readonly Refusal ProviderUnavailable = new(
-        RefusalKind.Unavailable, "PAYMENT_PROVIDER_UNAVAILABLE", "The payment provider doesn't answer as it should.",
+        RefusalKind.Unavailable, "PAYMENT_PROVIDER_UNAVAILABLE", "The payment provider is not available.",
         Hint: "Try again in a minute; nothing was changed.");
 
     private readonly CustomerService customers = new(client);
@@ -40,7 +40,8 @@ public sealed class StripeCards(StripeClient client, StripeSettings settings)
     }, cancellationToken);
 
     /// <remarks>
-    /// No idempotency key: an unconfirmed intent saves nothing, and one key for each user would return an intent that was used already.
+    /// The call has no idempotency key: an unconfirmed intent saves nothing, and one key per user would return an intent that is already
+    /// used.
     /// </remarks>
     public Task<Outcome<CardSetup>> StartSetupAsync(
         string customerId, Guid userId, CancellationToken cancellationToken) => AskAsync(async () =>
@@ -57,7 +58,7 @@ public sealed class StripeCards(StripeClient client, StripeSettings settings)
         return new CardSetup(intent.Id, intent.ClientSecret, settings.PublishableKey!);
     }, cancellationToken);
 
-    /// <summary>Detaches the card from its customer. Succeeds too if it is detached already or unknown to Stripe.</summary>
+    /// <summary>Detaches the card from its customer. Also succeeds if the card is already detached or Stripe doesn't know it.</summary>
     public Task<Outcome<string>> DetachAsync(string paymentId, CancellationToken cancellationToken) => AskAsync(async () =>
     {
         try
@@ -66,15 +67,15 @@ public sealed class StripeCards(StripeClient client, StripeSettings settings)
         }
         catch (StripeException gone) when (gone.StripeError is { Type: "invalid_request_error", Param: "payment_method" })
         {
-            // Detached already.
+            // Already detached.
         }
 
         return paymentId;
     }, cancellationToken);
 
     /// <summary>Reads the card's present state, because events may be old.</summary>
-    /// <param name="paymentId">Stripe's id of the card.</param>
-    /// <param name="userId">Its owner, if the event names one.</param>
+    /// <param name="paymentId">Stripe's ID of the card.</param>
+    /// <param name="userId">The user of the card; null if the event names none.</param>
     /// <param name="cancellationToken">Cancels the call.</param>
     /// <exception cref="StripeException">Stripe doesn't answer.</exception>
     public async Task<PaymentFact> ReadAsync(string paymentId, Guid? userId, CancellationToken cancellationToken)
