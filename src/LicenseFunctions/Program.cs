@@ -54,7 +54,7 @@ public static class Program
         return builder.Build();
     }
 
-    /// <summary>Checks the values that the official worker reads; every Functions host sets at least one of them.</summary>
+    /// <summary>Whether one of the values is set that the official worker reads. Every Functions host sets at least one of them.</summary>
     public static bool IsStartedByFunctionsHost(string[] args) =>
         args.Any(argument => argument.StartsWith("--functions-uri", StringComparison.Ordinal))
         || AppContext.GetData("AZURE_FUNCTIONS_NATIVE_HOST") is not null
@@ -97,7 +97,7 @@ public static class Program
         services.AddUsage();
         settings.ThrowIfFaulty();
 
-        // The platform kills the process five seconds after SIGTERM. The fifth second is for canceling what still runs.
+        // The platform kills the process five seconds after SIGTERM. The fifth second is for canceling the runs that are still active.
         services.Configure<HostOptions>(options => options.ShutdownTimeout = TimeSpan.FromSeconds(4));
     }
 }

@@ -8,16 +8,16 @@ using Microsoft.Extensions.Logging;
 namespace LicenseFunctions.Operations;
 
 /// <summary>Message counts of the usage-records queue, as the broker reports them.</summary>
-/// <param name="Active">Messages that wait or are being processed; null if unknown.</param>
+/// <param name="Active">Messages that are waiting or being processed; null if unknown.</param>
 /// <param name="DeadLettered">Messages in the dead-letter queue; null if unknown.</param>
 /// <param name="UnknownBecause">Why the counts are unknown; null if they are known.</param>
 public sealed record QueueState(long? Active, long? DeadLettered, string? UnknownBecause);
 
 /// <summary>
-/// Reads the queue's message counts from Service Bus. It takes at most two seconds, because an operator's page waits for it. A failure is
+/// Reads the queue's message counts from Service Bus, in at most two seconds, because an operator's page waits for them. A failure is
 /// returned as a reason.
 /// </summary>
-/// <param name="client">Null if the settings say that no Service Bus can be used.</param>
+/// <param name="client">Null if no Service Bus can be used with these settings.</param>
 public sealed class CountMessages(
     ServiceBusSettings settings, ServiceBusAdministrationClient? client, TimeProvider time, ILogger<CountMessages> log)
 {
@@ -38,7 +38,7 @@ public sealed class CountMessages(
         using var either = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, cancellationToken);
         try
         {
-            // WaitAsync: the client's request for its token has no deadline.
+            // WaitAsync is necessary because the client requests its token without a deadline.
             var counts = (await client.GetQueueRuntimePropertiesAsync(settings.Queue, either.Token).WaitAsync(either.Token)).Value;
             return new QueueState(counts.ActiveMessageCount, counts.DeadLetterMessageCount, null);
         }
@@ -66,7 +66,7 @@ public sealed class CountMessages(
             case AuthenticationFailedException:
                 return "The managed identity received no token for Service Bus.";
             default:
-                log.LogWarning(failure, "The message counts of {Queue} could not be read", settings.Queue);
+                log.LogWarning(failure, "The message counts of {Queue} could not be read; operators see them as unknown", settings.Queue);
                 return "Service Bus can't be reached; the log contains the reason.";
         }
     }

@@ -83,7 +83,7 @@ public sealed class MetricStore(LicenseDatabase database)
         select 'database_read_only', '', (current_setting('transaction_read_only') = 'on')::int
         """;
 
-    /// <summary>Reads all values in one statement, and so from one snapshot. Values of 0 may be missing.</summary>
+    /// <summary>Reads all values in one statement, so that they come from one snapshot. Values of 0 may be missing.</summary>
     public async Task<IReadOnlyList<MetricRow>> ReadAsync(bool perSubscription, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenAsync(cancellationToken);

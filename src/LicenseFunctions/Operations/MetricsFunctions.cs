@@ -9,7 +9,7 @@ public sealed class MetricsFunctions(ReadMetrics read)
 {
     [Function("Metrics")]
     [Access(CallerRole.Anonymous)]
-    [Operation("Returns the metrics in Prometheus' text format. If METRICS_TOKEN is set, the request needs it as its bearer token.",
+    [Operation("Returns the metrics in Prometheus' text format. If METRICS_TOKEN is set, it is required as the bearer token.",
         Media = "text/plain")]
     public async Task<IResult> Metrics(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "metrics")] HttpRequest request, CancellationToken cancellationToken) =>

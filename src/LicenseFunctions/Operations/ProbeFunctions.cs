@@ -5,18 +5,18 @@ using Microsoft.Azure.Functions.Worker;
 
 namespace LicenseFunctions.Operations;
 
-/// <summary>Liveness, readiness and the description of the API.</summary>
+/// <summary>The liveness and readiness probes.</summary>
 public sealed class ProbeFunctions(ReadinessStore readiness)
 {
     [Function("Healthz")]
     [Access(CallerRole.Anonymous), Unlimited]
-    [Operation("Answers ok while the process runs; uses nothing else.", Media = "text/plain")]
+    [Operation("Returns ok while the process runs; checks nothing else.", Media = "text/plain")]
     public static IResult Healthz([HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "healthz")] HttpRequest request) =>
         Results.Text("ok");
 
     [Function("Readyz")]
     [Access(CallerRole.Anonymous), Unlimited]
-    [Operation("Tells whether the database answers and has the schema that this version needs.", Media = "text/plain")]
+    [Operation("Reports whether the database answers and has the schema that this version needs.", Media = "text/plain")]
     public async Task<IResult> Readyz(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "readyz")] HttpRequest request, CancellationToken cancellationToken) =>
         await readiness.MissingAsync(cancellationToken) is { } missing

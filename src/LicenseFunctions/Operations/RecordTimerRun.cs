@@ -8,8 +8,8 @@ using StandaloneHost;
 namespace LicenseFunctions.Operations;
 
 /// <summary>
-/// Records each run of a timer, under every host: the Functions host stores the status of timers where neither the operators' page nor an
-/// alert rule can read it. A failure to record a run does not stop the run.
+/// Records each run of a timer, also under the Functions host: that host stores the status of timers where neither the operators' page nor
+/// an alert rule can read it. A failure to record a run does not stop the run.
 /// </summary>
 public sealed class RecordTimerRun(SystemStore store, TimerSchedules schedules, ILogger<RecordTimerRun> log) : IFunctionsWorkerMiddleware
 {
@@ -39,7 +39,7 @@ public sealed class RecordTimerRun(SystemStore store, TimerSchedules schedules, 
     private static object? ResultOf(FunctionContext context) =>
         context.Items.TryGetValue(StandaloneApplication.ResultKey, out var result) ? result : context.GetInvocationResult().Value;
 
-    // Not canceled with the run: the outcome is recorded in the time that is left.
+    // Not canceled with the run: the outcome is recorded in the time that is left before the process ends.
     private Task<DateTime?> FinishAsync(string timer, DateTime? startedAt, string status, string? counts, string? error) =>
         RecordAsync(timer, () => store.FinishTimerAsync(timer, startedAt, status, counts, error, CancellationToken.None));
 
@@ -53,7 +53,7 @@ public sealed class RecordTimerRun(SystemStore store, TimerSchedules schedules, 
         catch (Exception failure)
 #pragma warning restore CA1031
         {
-            log.LogWarning(failure, "The run of timer {Timer} could not be recorded", timer);
+            log.LogWarning(failure, "The run of timer {Timer} could not be recorded; the run itself continues", timer);
             return null;
         }
     }

@@ -2,27 +2,27 @@ using Microsoft.Extensions.Logging;
 
 namespace LicenseFunctions.Operations;
 
-/// <summary>What a run has deleted and created.</summary>
+/// <summary>The counts of one run: what it deleted and created.</summary>
 /// <param name="UsageWeeks">Dropped weeks of raw usage.</param>
 /// <param name="UsageWeeksAhead">Created partitions for future weeks.</param>
 /// <param name="Bodies">Emptied mails and payment events, and deleted quarantined usage.</param>
 /// <param name="RequestKeys">Deleted Idempotency-Keys of renewals.</param>
 /// <param name="Addresses">IP addresses that were deleted or reduced to their network.</param>
-/// <param name="Unclaimed">Deleted arrivals of usage that no scan had claimed while the usage existed.</param>
-/// <param name="Unfinished">The run reached its limit: the next one continues.</param>
+/// <param name="Unclaimed">Deleted arrivals of usage that no scan had claimed before the usage was deleted.</param>
+/// <param name="Unfinished">Whether the run reached its limit; the next run continues.</param>
 public sealed record RetentionCounts(
     int UsageWeeks, int UsageWeeksAhead, int Bodies, int RequestKeys, int Addresses, int Unclaimed, bool Unfinished);
 
 /// <summary>
-/// Deletes raw usage and IP addresses after 90 days, and bodies and request keys after 30 days. Sums by network and country remain. A run
-/// is bounded. The next run finds the rows that remain, also after a crash, by their own times.
+/// Deletes raw usage and IP addresses after 90 days, and bodies and request keys after 30 days. Sums by network and country remain. The
+/// work of one run is limited. The next run finds the remaining rows by their timestamps, also after a crash.
 /// </summary>
 public sealed class RetainData(RetentionStore store, ILogger<RetainData> log)
 {
     private const int BatchSize = 2_000;
     private const int WeeksPerBatch = 4;
 
-    /// <summary>For each kind in one run: 400,000 rows at most.</summary>
+    /// <summary>Limits a run to 400,000 rows of each kind.</summary>
     private const int MaxBatches = 200;
 
     private static readonly TimeSpan RawAge = TimeSpan.FromDays(90);

@@ -4,7 +4,7 @@ using Npgsql;
 
 namespace LicenseFunctions.Operations;
 
-/// <summary>Deletes expired data. Each method handles one batch; the caller repeats it while a batch is full.</summary>
+/// <summary>Deletes expired data. Each method handles one batch; the caller repeats it as long as the batches are full.</summary>
 public sealed class RetentionStore(LicenseDatabase database)
 {
     private const string DropUsage = "select drop_expired_usage(@age, @most)";
@@ -61,7 +61,7 @@ public sealed class RetentionStore(LicenseDatabase database)
             order by requested_at limit @most for update skip locked)
         """;
 
-    /// <summary>Deletes old Idempotency-Keys. A request that repeats one finds the renewal as it is.</summary>
+    /// <summary>Deletes old Idempotency-Keys. A later request with the same key is handled as a new request.</summary>
     public Task<int> DeleteRenewalRequestsAsync(TimeSpan age, int most, CancellationToken cancellationToken) =>
         RunAsync(DeleteRenewalRequests, age, most, cancellationToken);
 

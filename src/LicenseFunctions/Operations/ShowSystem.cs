@@ -4,7 +4,7 @@ using LicenseFunctions.Infrastructure.Http;
 namespace LicenseFunctions.Operations;
 
 /// <param name="ClientAddress">The caller's IP address as this process sees it, so that operators can check a deployment.</param>
-/// <param name="AddressWarning">A fault of the client addresses that this process sees; null if there is none.</param>
+/// <param name="AddressWarning">A warning if the client addresses that this process sees are probably wrong; else null.</param>
 public sealed record SystemState(
     WaitingWork Waiting, QueueState Queue, IReadOnlyList<TimerState> Timers, string? ClientAddress, string? AddressWarning);
 

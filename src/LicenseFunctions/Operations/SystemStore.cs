@@ -28,7 +28,7 @@ public sealed record WaitingWork
 {
     public long OutboxDue { get; init; }
 
-    /// <summary>When the oldest of them became due; null if there is none.</summary>
+    /// <summary>When the oldest due row of the outbox became due; null if there is none.</summary>
     public DateTime? OutboxOldestAt { get; init; }
 
     /// <summary>Mails and webhooks that were given up.</summary>
@@ -36,7 +36,7 @@ public sealed record WaitingWork
 
     public long QuarantineOpen { get; init; }
 
-    /// <summary>Those of them that the broker had dead-lettered.</summary>
+    /// <summary>Open quarantine rows of messages that the broker had dead-lettered.</summary>
     public long DeadLettersOpen { get; init; }
 
     /// <summary>Batches of new usage that the detector has not scanned.</summary>
@@ -79,7 +79,7 @@ public sealed class SystemStore(LicenseDatabase database)
             new CommandDefinition(StartTimer, new { timer }, cancellationToken: cancellationToken));
     }
 
-    // Writes the start time again: another run may have started meanwhile, or the start could not be recorded.
+    // Writes the start time again, because another run may have overwritten it, or the start could not be recorded.
     private const string FinishTimer = """
         insert into timer_leases as l (
             timer_name, last_started_at, last_finished_at, last_succeeded_at, last_status, last_counts, last_error)

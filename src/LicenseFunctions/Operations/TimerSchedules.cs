@@ -29,7 +29,7 @@ public sealed class TimerSchedules
     public IReadOnlyDictionary<string, TimeSpan> Intervals => intervals.Value;
 
     /// <summary>
-    /// Reads the schedule of every timer function. The Functions host reads the same settings, and disables a function silently if its
+    /// Reads the schedule of every timer function. The Functions host reads the same settings, but silently disables a function whose
     /// setting is missing. Therefore, the app doesn't start if a setting is missing.
     /// </summary>
     public static TimerSchedules Read(SettingReader settings, TimeProvider time) => new(

@@ -4,7 +4,7 @@ using Microsoft.Extensions.Logging;
 
 namespace LicenseFunctions.Operations;
 
-/// <summary>Writes the counts of this process every five seconds. If the process is killed, the last counts are lost.</summary>
+/// <summary>Writes the counts of this process every five seconds. If the process is killed, the unwritten counts are lost.</summary>
 public sealed class WriteCounts(ProcessCounts counts, MetricStore store, TimeProvider time, ILogger<WriteCounts> log)
     : PeriodicFlush(TimeSpan.FromSeconds(5), time, log)
 {

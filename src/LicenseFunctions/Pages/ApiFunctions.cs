@@ -9,13 +9,13 @@ public sealed class ApiFunctions(ApiReference reference)
 {
     [Function("OpenApi")]
     [Access(CallerRole.Anonymous)]
-    [Operation("This description (OpenAPI 3.1).", Media = "application/json")]
+    [Operation("Returns this description (OpenAPI 3.1).", Media = "application/json")]
     public static IResult OpenApi([HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "openapi.json")] HttpRequest request) =>
         Results.Bytes(OpenApiDocument.Json, "application/json");
 
     [Function("Docs")]
     [Access(CallerRole.Anonymous)]
-    [Operation("The same description as a page to read.", Media = "text/html")]
+    [Operation("Returns the same description as a web page.", Media = "text/html")]
     public IResult Docs([HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "docs")] HttpRequest request)
     {
         var headers = request.HttpContext.Response.Headers;

@@ -8,7 +8,7 @@ using LicenseFunctions.Infrastructure.Http;
 
 namespace LicenseFunctions.Pages;
 
-/// <summary>/openapi.json as a page: made once, without a script, from the document itself.</summary>
+/// <summary>Shows /openapi.json as a web page. The page is generated once, from that document, and has no script.</summary>
 public sealed class ApiReference
 {
     private const string Template = "pages/docs.html";
@@ -51,7 +51,7 @@ public sealed class ApiReference
         };
         var context = new TemplateContext(model, new TemplateOptions(), allowModelMembers: false);
         var page = new FluidParser().Parse(Read(Template)).Render(context, HtmlEncoder.Default);
-        // After the template: the escaping of HTML would change the style sheet, whose hash the policy names.
+        // Inserted after rendering: the template would escape the style sheet, and its hash in the policy would no longer match.
         return page.Replace("<style></style>", $"<style>{styles}</style>", StringComparison.Ordinal);
     }
 
@@ -102,7 +102,7 @@ public sealed class ApiReference
         ["rows"] = new JsonArray([.. rows]),
     };
 
-    // A nested field gets its whole path, such as devices[].device_id.
+    // A nested field is listed with its full path, such as devices[].device_id.
     private static IEnumerable<(string Name, string Type)> Flatten(string prefix, JsonNode schema)
     {
         if (schema is not JsonObject described)

@@ -20,7 +20,7 @@ public sealed class PageFiles
     }
 
     /// <summary>
-    /// The file for a path below /app/. A path without an extension is a route of the dashboard, for which it is index.html.
+    /// The file for a path below /app/. A path without an extension is a route of the dashboard; its file is index.html.
     /// </summary>
     /// <returns>Null if the file doesn't exist or the dashboard isn't built.</returns>
     public PageFile? Find(string path) =>

@@ -15,7 +15,7 @@ public sealed class PageFunctions(ServePage serve, PageSettings settings)
     [Operation("Returns the web pages of customers and operators, and the widget.", Media = "text/html")]
     public IResult Page([HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = Route)] HttpRequest request) => serve.Run(request);
 
-    // The name must sort before Page, whose route also matches: the Functions host takes the first match in the order of the names.
+    // The name must sort before Page, whose route also matches: the Functions host uses the first match in the order of the names.
     [Function("GetPageConfig")]
     [Access(CallerRole.Anonymous), Unlimited]
     [Operation("Returns what the pages need before the sign-in: the OIDC issuer and the settings of the card form.",

@@ -3,7 +3,7 @@ namespace LicenseFunctions.Pages;
 /// <summary>The Content-Security-Policy of a page.</summary>
 public static class PagePolicy
 {
-    // The page with the card form, and the page below it that confirms a payment. Only these may connect to Stripe.
+    // The page with the card form, and the page below it that confirms a payment. Only these pages may connect to Stripe.
     private const string CardPage = "payment-methods";
 
     /// <param name="path">Below /app/.</param>

@@ -4,8 +4,8 @@ using LicenseFunctions.Infrastructure.Settings;
 namespace LicenseFunctions.Pages;
 
 /// <summary>What the pages need before the sign-in. /app/config.json returns it, so it contains no secrets.</summary>
-/// <param name="Authority">OIDC issuer for the sign-in; null if there is none.</param>
-/// <param name="StripePublishableKey">Null: cards can't be saved.</param>
+/// <param name="Authority">OIDC issuer for the sign-in; null if none is set.</param>
+/// <param name="StripePublishableKey">Null if cards can't be saved.</param>
 /// <param name="PlacesBy">Source of the locations, if its license requires that the pages name it (DB-IP); otherwise null.</param>
 /// <param name="StripeTestApi">
 /// Address of a stand-in for Stripe that accepts test cards; null for Stripe itself. Stripe's own form can't use a stand-in.

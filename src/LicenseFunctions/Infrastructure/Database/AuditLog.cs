@@ -3,7 +3,7 @@ using Npgsql;
 
 namespace LicenseFunctions.Infrastructure.Database;
 
-/// <summary>Who makes a change.</summary>
+/// <summary>The originator of a change.</summary>
 /// <param name="Kind">operator, owner, service, system, or runbook (an operator runs a statement of a runbook).</param>
 public sealed record Actor(string Kind, Guid? Id = null)
 {
@@ -18,14 +18,14 @@ public sealed record Actor(string Kind, Guid? Id = null)
 
 /// <param name="Action">The change, as noun.verb: license.suspended.</param>
 /// <param name="Subject">ID of the changed object if it isn't the license.</param>
-/// <param name="Reason">Text of the actor.</param>
+/// <param name="Reason">The reason that the actor gave.</param>
 /// <param name="Before">JSON; null if the object didn't exist.</param>
-/// <param name="After">JSON; null if the object doesn't exist any more.</param>
+/// <param name="After">JSON; null if the object no longer exists.</param>
 public sealed record AuditRow(
     Actor Actor, string Action, Guid? SubscriptionId, string? Subject = null, string? Reason = null,
     string? Before = null, string? After = null);
 
-/// <summary>Who changed what, when and why. A row is written in the transaction of the change.</summary>
+/// <summary>Records each change with its actor, time and reason. A row is written in the transaction of the change.</summary>
 public static class AuditLog
 {
     private const string Add = """

@@ -20,7 +20,7 @@ public static class DatabaseRegistration
         return services;
     }
 
-    /// <param name="identity">If the settings have no password, its token is used, as Azure Database for PostgreSQL accepts it.</param>
+    /// <param name="identity">If the settings have no password, its token is used, which Azure Database for PostgreSQL accepts.</param>
     public static NpgsqlDataSource Source(DatabaseSettings settings, TokenCredential? identity, ILoggerFactory loggers)
     {
         var builder = new NpgsqlDataSourceBuilder(settings.ConnectionString).UseLoggerFactory(loggers);

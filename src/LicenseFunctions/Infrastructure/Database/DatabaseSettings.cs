@@ -56,7 +56,7 @@ public sealed record DatabaseSettings(string ConnectionString, bool HasNoPasswor
     /// Converts a <c>postgresql://</c> URI, as libpq accepts it, to Npgsql's key=value form. Returns any other text unchanged.
     /// </summary>
     /// <exception cref="FormatException">The URI is not valid.</exception>
-    /// <exception cref="ArgumentException">The URI has an option that Npgsql doesn't know.</exception>
+    /// <exception cref="ArgumentException">Npgsql doesn't support an option of the URI.</exception>
     public static string FromUri(string text)
     {
         if (!text.StartsWith("postgresql://", StringComparison.Ordinal) && !text.StartsWith("postgres://", StringComparison.Ordinal))

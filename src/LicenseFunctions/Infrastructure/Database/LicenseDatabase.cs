@@ -8,7 +8,7 @@ public sealed class LicenseDatabase(NpgsqlDataSource source)
 {
     private const int MaxAttempts = 4;
 
-    // Not only at the app's start, because tools, tests and benchmarks also use the stores.
+    // In a static constructor, not at the app's start, because tools, tests and benchmarks also use the stores.
     static LicenseDatabase()
     {
         Dapper.DefaultTypeMap.MatchNamesWithUnderscores = true;

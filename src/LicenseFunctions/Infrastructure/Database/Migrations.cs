@@ -5,7 +5,7 @@ namespace LicenseFunctions.Infrastructure.Database;
 
 /// <summary>
 /// Installs the schema from <c>sql/</c> or brings it up to date. <c>schema_license_extensions.sql</c> does the same with psql and uses the
-/// same journal, so the two can follow each other or run at the same time.
+/// same journal, so both can be used on one database, also at the same time.
 /// </summary>
 public sealed class Migrations(NpgsqlDataSource source)
 {

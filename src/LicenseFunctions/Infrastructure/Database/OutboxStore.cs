@@ -5,7 +5,7 @@ namespace LicenseFunctions.Infrastructure.Database;
 /// <summary>A claimed row of the outbox.</summary>
 /// <param name="Address">The payload's <c>to</c>, else the address of its <c>user_id</c>; null if there is neither.</param>
 /// <param name="Payload">JSON.</param>
-/// <param name="Attempts">Includes the present attempt.</param>
+/// <param name="Attempts">Number of attempts, including the present one.</param>
 /// <param name="Fence">Changes with each claim: only the last claim can settle the row.</param>
 public sealed record OutboxRow(Guid OutboxId, string? Address, string Payload, DateTime CreatedAt, int Attempts, long Fence);
 
@@ -62,8 +62,8 @@ public sealed class OutboxStore(LicenseDatabase database)
         where outbox_id = @OutboxId and fence = @Fence and sent_at is null
         """;
 
-    /// <param name="delay">The time until the next attempt; null: the row is given up.</param>
-    /// <param name="error">No address and no body: the text is shown to operators.</param>
+    /// <param name="delay">The time until the next attempt; null if the row is given up.</param>
+    /// <param name="error">Must not contain the address or the body, because operators see the text.</param>
     /// <returns>False if another process has claimed the row since.</returns>
     public Task<bool> MarkFailedAsync(OutboxRow row, TimeSpan? delay, string error, CancellationToken cancellationToken) =>
         SettleAsync(MarkFailed, row, delay, error, cancellationToken);

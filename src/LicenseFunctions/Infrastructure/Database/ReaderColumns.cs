@@ -2,7 +2,7 @@ using Npgsql;
 
 namespace LicenseFunctions.Infrastructure.Database;
 
-/// <summary>Columns that may be null, and times as UTC.</summary>
+/// <summary>Reads columns that may be null, and times as UTC.</summary>
 internal static class ReaderColumns
 {
     public static string? Text(this NpgsqlDataReader row, int column) => row.IsDBNull(column) ? null : row.GetString(column);

@@ -2,7 +2,7 @@ using System.Text.Json;
 
 namespace LicenseFunctions.Infrastructure.Database;
 
-/// <summary>JSON in columns: snake_case, as in the API.</summary>
+/// <summary>The JSON format of columns: snake_case names, as in the API.</summary>
 public static class RowJson
 {
     public static readonly JsonSerializerOptions Options = new(JsonSerializerDefaults.Web)

@@ -9,7 +9,7 @@ public static class GeolocationRegistration
 {
     private static readonly TimeSpan IpApiTimeout = TimeSpan.FromSeconds(2);
 
-    /// <summary>Uses the files of GEO_DATABASE (comma-separated), else IPAPI_KEY, else no geolocation, which is logged.</summary>
+    /// <summary>Uses the files of GEO_DATABASE (comma-separated), else IPAPI_KEY. If both are missing, there is no geolocation.</summary>
     public static IServiceCollection AddGeolocation(this IServiceCollection services, SettingReader settings)
     {
         var files = settings.Words("GEO_DATABASE");
@@ -29,7 +29,7 @@ public static class GeolocationRegistration
                 return new GeoDatabase(files, provider.GetRequiredService<TimeProvider>(), log);
             if (key is not null)
                 return new IpApi(new HttpClient { Timeout = IpApiTimeout }, address, key, provider.GetRequiredService<TimeProvider>());
-            log.LogInformation("GEO_DATABASE is not set: locations stay unknown, and no alert depends on geography");
+            log.LogInformation("GEO_DATABASE is not set: locations are unknown, and no alert is raised because of locations");
             return new NoGeolocator();
         });
     }

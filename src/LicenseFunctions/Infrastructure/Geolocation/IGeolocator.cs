@@ -6,14 +6,14 @@ namespace LicenseFunctions.Infrastructure.Geolocation;
 /// <summary>Finds the location of an IP address.</summary>
 public interface IGeolocator
 {
-    /// <returns>Null if the location is unknown, also because of an outage, and for addresses that have no location.</returns>
+    /// <returns>Null if the address has no location, or if its location is unknown, for example because of an outage.</returns>
     ValueTask<Location?> LocateAsync(IPAddress address, CancellationToken cancellationToken);
 
     /// <returns>As <see cref="LocateAsync"/>, but without a network call; null if one would be needed.</returns>
     Location? LocateHere(IPAddress address);
 }
 
-/// <summary>Knows no locations; used if no geolocation is set.</summary>
+/// <summary>Finds no locations; used if no geolocation is configured.</summary>
 public sealed class NoGeolocator : IGeolocator
 {
     public ValueTask<Location?> LocateAsync(IPAddress address, CancellationToken cancellationToken) => default;

@@ -8,8 +8,9 @@ using Microsoft.Extensions.Internal;
 namespace LicenseFunctions.Infrastructure.Geolocation;
 
 /// <summary>
-/// The guide's ipapi.com. It is off by default because it sends customers' addresses to a third party. Each network (/24, /64) is requested
-/// once a day. After a failure it is not requested for one minute, so that an outage doesn't delay the ingest of every record.
+/// Locations from ipapi.com, as in the guide. This is off by default because it sends customers' addresses to a third party. Each network
+/// (/24, /64) is requested once per day. After a failure it is not requested for one minute, so that an outage doesn't delay the ingest of
+/// every record.
 /// </summary>
 public sealed class IpApi(HttpClient http, Uri address, string key, TimeProvider time) : IGeolocator, IDisposable
 {
@@ -18,7 +19,7 @@ public sealed class IpApi(HttpClient http, Uri address, string key, TimeProvider
 
     private readonly MemoryCache locations = new(new MemoryCacheOptions { SizeLimit = MaxNetworks, Clock = new Clock(time) });
 
-    /// <summary>Size of the cache.</summary>
+    /// <summary>Maximum number of networks in the cache.</summary>
     public const int MaxNetworks = 50_000;
 
     public async ValueTask<Location?> LocateAsync(IPAddress address, CancellationToken cancellationToken)

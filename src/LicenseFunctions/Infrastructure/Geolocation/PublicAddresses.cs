@@ -2,7 +2,7 @@ using System.Net;
 
 namespace LicenseFunctions.Infrastructure.Geolocation;
 
-/// <summary>Recognizes addresses that have a location. Those of IANA's special-purpose registries (RFC 6890) have none.</summary>
+/// <summary>Recognizes addresses that have a location. Addresses in IANA's special-purpose registries (RFC 6890) have none.</summary>
 public static class PublicAddresses
 {
     private static readonly IPNetwork[] Special =

@@ -18,7 +18,7 @@ public sealed class AddressWatch
         : $"At least the last {WarnAfter:N0} checks came from one address ({last}): a proxy in front probably hides its clients. " +
           "Set CLIENT_ADDRESS_HEADER or TRUSTED_PROXY_HOPS.";
 
-    /// <summary>Records the address of an EA's own check. Concurrent calls may lose counts, so the warning may come later.</summary>
+    /// <summary>Records the address of a check that an EA sent. Concurrent calls may lose counts, so the warning may be late.</summary>
     public void Note(IPAddress address)
     {
         if (address.Equals(last))

@@ -39,7 +39,7 @@ public sealed class BearerTokens
             parameters.IssuerSigningKey = new SymmetricSecurityKey(key);
         if (settings.Authority is { } authority)
         {
-            // By default, a request would wait 100 s for an issuer that doesn't answer.
+            // With the default timeout, a request would wait 100 s for an issuer that doesn't answer.
             var http = new HttpClient { Timeout = TimeSpan.FromSeconds(5) };
             parameters.ConfigurationManager = issuer = new ConfigurationManager<OpenIdConnectConfiguration>(
                 authority.AbsoluteUri.TrimEnd('/') + "/.well-known/openid-configuration",
@@ -89,7 +89,7 @@ public sealed class BearerTokens
         };
     }
 
-    // Without keys, validation fails as if the token were invalid. Keys that were read once are used while the issuer is down.
+    // Without keys, validation fails as if the token were invalid. Keys that were read once are still used while the issuer is down.
     private async ValueTask RequireIssuerAsync()
     {
         try

@@ -5,12 +5,12 @@ using Microsoft.AspNetCore.Http;
 namespace LicenseFunctions.Infrastructure.Http;
 
 /// <summary>
-/// How the address of a client is found: it is the connection's address, unless a trusted proxy in front of the app sends another one.
-/// Callers can send any header, so a header is trusted only if that proxy overwrites it.
+/// Source of a client's address: the connection, unless a trusted proxy in front of the app sends the address in a header. Callers can send
+/// any header, so a header is trusted only if that proxy overwrites it.
 /// </summary>
 /// <param name="Hops">How many of our proxies append to X-Forwarded-For; used if <paramref name="Header"/> is null.</param>
 /// <param name="Header">The header that the trusted proxy sets; null for none.</param>
-/// <param name="FrontDoorId">ID of our Front Door: the header is trusted only if X-Azure-FDID equals it; null: not checked.</param>
+/// <param name="FrontDoorId">ID of our Front Door. The header is trusted only if X-Azure-FDID equals it; null for no such check.</param>
 public sealed record ClientAddressSource(int Hops, string? Header = null, string? FrontDoorId = null)
 {
     private const string FrontDoorHeader = "X-Azure-SocketIP";
@@ -35,7 +35,7 @@ public sealed record ClientAddressSource(int Hops, string? Header = null, string
         return new ClientAddressSource(hops, header, frontDoor);
     }
 
-    /// <summary>The client's address as our outermost proxy saw it; null if the server doesn't know it.</summary>
+    /// <summary>The client's address as our outermost proxy saw it; null if it is unknown.</summary>
     public IPAddress? AddressOf(HttpContext http)
     {
         var remote = FromHeaders(http.Request.Headers) ?? http.Connection.RemoteIpAddress;

@@ -6,9 +6,9 @@ using Microsoft.Extensions.Logging;
 namespace LicenseFunctions.Infrastructure.Http;
 
 /// <summary>
-/// The outermost middleware under a Functions host. It does two things for HTTP functions. It removes the result: the response is already
-/// written, and the worker would also send the result, including new tokens, to the host as JSON. And it handles clients that
-/// disconnect while their request is received or the response is sent: these are no failures of the function.
+/// The outermost middleware under a Functions host, for HTTP functions. It removes the result: the response is already written, and the
+/// worker would also send the result, including new tokens, to the host as JSON. It also handles clients that disconnect while the request
+/// is received or the response is sent: these are not failures of the function.
 /// </summary>
 public sealed class DropHttpResult(ILogger<DropHttpResult> log) : IFunctionsWorkerMiddleware
 {
@@ -20,14 +20,15 @@ public sealed class DropHttpResult(ILogger<DropHttpResult> log) : IFunctionsWork
         }
         catch (Exception failure) when (IsHttp(context) && IsDisconnect(failure))
         {
-            // RequestGate handles what a function throws, so this was thrown while the request was received or the response was sent. The
-            // server has already released the request: RequestAborted can't be read any more.
+            // RequestGate handles exceptions of functions, so this one was thrown while the request was received or the response was sent.
+            // The server has already released the request, so RequestAborted can no longer be read.
             return;
         }
         catch (TimeoutException late) when (context.GetHttpContext() is null && IsHttp(context))
         {
-            // The host announces the run and forwards the request separately. A client that disconnected in between needs no answer.
-            log.LogWarning("The request of function {Function} never arrived: {Reason}", context.FunctionDefinition.Name, late.Message);
+            // The host announces the run and forwards the request separately. If the client disconnects in between, no answer is needed.
+            log.LogWarning("The request of function {Function} did not arrive; it gets no answer: {Reason}",
+                context.FunctionDefinition.Name, late.Message);
             return;
         }
         finally

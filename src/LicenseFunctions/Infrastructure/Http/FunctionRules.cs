@@ -35,7 +35,7 @@ public sealed class OperationAttribute(string summary) : Attribute
     public Type? Reply { get; init; }
 
     /// <summary>
-    /// The media type of an answer that is not JSON; with <see cref="Reply"/>, of the one that the caller may ask for instead.
+    /// The media type of an answer that is not JSON. If <see cref="Reply"/> is set, the caller may request this type instead of JSON.
     /// </summary>
     public string? Media { get; init; }
 
@@ -46,7 +46,7 @@ public sealed class OperationAttribute(string summary) : Attribute
 }
 
 /// <summary>The attributes of one function.</summary>
-/// <param name="Roles">A bit for each role that may call; 0 for none.</param>
+/// <param name="Roles">One bit for each role that may call; 0 for none.</param>
 /// <param name="BodyLimit">In bytes.</param>
 /// <param name="Limited">Whether the rate limits count it.</param>
 public sealed record FunctionRule(string Name, int Roles, int BodyLimit, bool Limited)
@@ -65,7 +65,7 @@ public sealed record FunctionRule(string Name, int Roles, int BodyLimit, bool Li
         where function is not null
         select (function.Name, method);
 
-    // A timer or queue function has an HttpContext only when an operator runs it by hand through the host's admin endpoint.
+    // A timer or queue function has an HttpContext only if an operator runs it manually with the host's admin endpoint.
     public static FunctionRule Of(string name, MethodInfo method)
     {
         var roles = method.GetParameters().Any(parameter => parameter.GetCustomAttribute<HttpTriggerAttribute>() is not null)

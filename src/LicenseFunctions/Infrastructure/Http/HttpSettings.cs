@@ -21,7 +21,7 @@ public sealed record HttpSettings(
             settings.Fault("AUTH_AUDIENCE", "is missing: with AUTH_AUTHORITY alone, every token of that issuer would be accepted",
                 "license-functions", 0);
         if (authority is null && keyText is null)
-            settings.Fault("AUTH_AUTHORITY", "is missing, and so is AUTH_SIGNING_KEY: nobody could sign in",
+            settings.Fault("AUTH_AUTHORITY", "and AUTH_SIGNING_KEY are missing: nobody could sign in",
                 "https://login.example.com/tenant", 0);
         if (authority is not null && keyText is not null)
             settings.Fault("AUTH_SIGNING_KEY", "is set together with AUTH_AUTHORITY: only one of them may issue tokens",

@@ -8,12 +8,12 @@ using Microsoft.Azure.Functions.Worker;
 
 namespace LicenseFunctions.Infrastructure.Http;
 
-/// <summary>OpenAPI 3.1 of the routes, made from the functions' own attributes, so that it can't say anything else.</summary>
+/// <summary>The OpenAPI 3.1 document of the routes. It is generated from the functions' attributes, so it always matches them.</summary>
 public static partial class OpenApiDocument
 {
     private static readonly Lazy<byte[]> Document = new(() => System.Text.Encoding.UTF8.GetBytes(Build().ToJsonString()));
 
-    // Numbers are described as numbers, although a body may also hold them as text.
+    // Numbers are described as numbers, although a body may also contain them as text.
     private static readonly JsonSerializerOptions Described = new(Http.Json.Options) { NumberHandling = JsonNumberHandling.Strict };
 
     private static readonly JsonSchemaExporterOptions Exported = new() { TreatNullObliviousAsNonNullable = true };

@@ -10,7 +10,7 @@ namespace LicenseFunctions.Infrastructure.Http;
 /// </summary>
 /// <remarks>
 /// System.Threading.RateLimiting visits all partitions every 100 ms and needs half a kilobyte for each. That is too slow for a hundred
-/// thousand licenses. Each process counts alone: with n instances, a caller may get n times the rate.
+/// thousand licenses. Each process counts separately: with n instances, a caller may get n times the rate.
 /// </remarks>
 public sealed class RateLimits(HttpSettings settings, TimeProvider time)
 {
@@ -36,7 +36,7 @@ public sealed class RateLimits(HttpSettings settings, TimeProvider time)
         return new Refusal(RefusalKind.TooMany, "RATE_LIMITED", "Too many requests from this caller.", Hint: $"Wait {seconds} s.");
     }
 
-    /// <returns>Zero if the request is allowed, else how long to wait.</returns>
+    /// <returns>Zero if the request is allowed, else the time to wait.</returns>
     public TimeSpan Take(string caller)
     {
         var now = time.GetElapsedTime(start).Ticks;

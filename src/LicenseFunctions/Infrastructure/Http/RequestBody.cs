@@ -7,7 +7,7 @@ namespace LicenseFunctions.Infrastructure.Http;
 
 public static class RequestBody
 {
-    /// <summary>For a body with another media type than JSON.</summary>
+    /// <summary>The refusal of a body whose media type isn't JSON.</summary>
     internal static readonly Refusal NotJson = new(
         RefusalKind.Invalid, "NOT_JSON", "Content-Type must be application/json.", "Content-Type",
         "Send Content-Type: application/json.");

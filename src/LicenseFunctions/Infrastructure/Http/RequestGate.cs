@@ -42,8 +42,8 @@ public sealed class RequestGate(
         }
         catch (Exception failure) when (http.IsClientGone(failure, context.CancellationToken))
         {
-            // Usually the client has disconnected, and gets no answer. A Functions host also cancels a run at its time limit and
-            // at a stop; then an empty 200 would acknowledge work that is not done.
+            // Usually the client has disconnected and gets no answer. A Functions host also cancels a run at its time limit and
+            // when it stops; then an empty 200 would acknowledge work that is not done.
             if (!http.Response.HasStarted)
                 http.Response.StatusCode = StatusCodes.Status503ServiceUnavailable;
         }
@@ -75,11 +75,11 @@ public sealed class RequestGate(
             http.SetCaller(caller);
         }
 
-        // A service calls for all customers. Its requests are counted by license, by the function that knows the license.
+        // A service calls for all customers. The function that knows the license counts these requests by license.
         return rule.Limited && caller.Role != CallerRole.Service ? limits.Refuse(http, Key(caller, http)) : null;
     }
 
-    // Kestrel counts a chunked body including its framing, so its own limit is larger.
+    // Kestrel also counts the framing of a chunked body, so its own limit must be larger.
     private static void LimitBodyWithoutContentLength(HttpContext http, int limit)
     {
         if (http.Request.ContentLength is not null || http.Request.HasNoBody())

@@ -10,7 +10,7 @@ namespace LicenseFunctions.Infrastructure.Http;
 /// Links in mails that customers use without signing in. The token has an ID, an expiry and an HMAC-SHA-256. It is in the URL's fragment,
 /// which browsers and mail scanners don't send to servers, and it takes effect only by a POST.
 /// </summary>
-/// <param name="keys">The first key signs, all keys verify, so that keys can be rotated. Without keys there are no links.</param>
+/// <param name="keys">The first key signs and all keys verify, so that keys can be rotated. Without keys there are no links.</param>
 public sealed class SignedLinks(IReadOnlyList<byte[]> keys, TimeProvider clock)
 {
     private const int MinKeyBytes = 32;
@@ -36,7 +36,7 @@ public sealed class SignedLinks(IReadOnlyList<byte[]> keys, TimeProvider clock)
         return keys;
     }
 
-    /// <param name="purpose">The page that the link opens. It is signed, too, so a link for one purpose is invalid for another.</param>
+    /// <param name="purpose">The page that the link opens. It is signed, too, so that a link is invalid for any other page.</param>
     /// <param name="id">The row that the link is for.</param>
     /// <param name="validUntil">To the second, inclusive.</param>
     /// <returns>The path with its fragment; null if no key is set.</returns>

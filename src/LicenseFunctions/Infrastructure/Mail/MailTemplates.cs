@@ -12,13 +12,13 @@ public sealed record RenderedMail(string Subject, string Text, string Html);
 
 /// <summary>
 /// The mails as Liquid templates: NAME.txt, whose first line is the subject, and NAME.html, which is inserted in layout.html. Values of the
-/// model are escaped in the HTML. A value that the model lacks is empty.
+/// model are escaped in the HTML. A value that is missing in the model is empty.
 /// </summary>
 public sealed class MailTemplates
 {
     private const string Prefix = "mail/";
 
-    // Mails have the same months and numbers whatever the server's language is.
+    // The names of months and the format of numbers must not depend on the server's language.
     private static readonly TemplateOptions Options = new() { CultureInfo = CultureInfo.InvariantCulture, TimeZone = TimeZoneInfo.Utc };
 
     private readonly FrozenDictionary<string, IFluidTemplate> files = Read();

@@ -17,7 +17,7 @@ public abstract record MailOutcome
     /// <summary>The relay accepted the mail.</summary>
     public sealed record Sent : MailOutcome;
 
-    /// <summary>A later attempt may succeed: the relay or the connection failed, or a template that a new version may correct.</summary>
+    /// <summary>A later attempt may succeed: the relay or the connection failed, or the template has an error.</summary>
     /// <param name="RelayDown">The relay can't be reached, so no other mail can be sent now.</param>
     public sealed record Later(string Reason, bool RelayDown) : MailOutcome;
 
@@ -102,7 +102,7 @@ public sealed class Mailer(MailSettings settings, MailTemplates templates) : IDi
             await smtp.DisconnectAsync(quit: false, CancellationToken.None);
     }
 
-    // The text of a relay's reply may contain the address, so only the type and the code are kept.
+    // The text of a relay's reply may contain the address, so only the type and the code are stored.
     private static string Describe(Exception failure) => failure switch
     {
         SmtpCommandException refused => $"{(int)refused.StatusCode} {refused.ErrorCode}",

@@ -9,22 +9,22 @@ namespace LicenseFunctions.Infrastructure.Payments;
 /// </summary>
 public interface IPaymentGateway
 {
-    /// <summary>As in user_payment_methods.payment_provider.</summary>
+    /// <summary>The value of user_payment_methods.payment_provider.</summary>
     string Provider { get; }
 
-    /// <summary>How long after its first use a key may be sent again. After that, the same key would charge again.</summary>
+    /// <summary>How long after its first use a key may be sent again. After that time, the same key would charge again.</summary>
     TimeSpan IdempotencyKeyLifetime { get; }
 
-    /// <summary>Creates the period's intent, unconfirmed: an intent whose answer got lost charges nothing.</summary>
+    /// <summary>Creates the period's intent, unconfirmed: if the answer is lost, nothing is charged.</summary>
     Task<IntentSnapshot> CreateIntentAsync(ChargeRequest request, string idempotencyKey, CancellationToken cancellationToken);
 
     /// <summary>Confirms the intent off-session with the request's payment method. The only call that moves money.</summary>
     Task<IntentSnapshot> ConfirmIntentAsync(
         string intentId, ChargeRequest request, string idempotencyKey, CancellationToken cancellationToken);
 
-    /// <summary>Looks the intent up. A lookup that fails is <see cref="ChargeOutcome.Unknown"/>.</summary>
+    /// <summary>Looks the intent up. The outcome of a failed lookup is <see cref="ChargeOutcome.Unknown"/>.</summary>
     Task<IntentSnapshot> GetIntentAsync(string intentId, CancellationToken cancellationToken);
 
-    /// <summary>Cancels the intent. If it is paid or canceled already, the answer says so.</summary>
+    /// <summary>Cancels the intent. If it is already paid or canceled, the answer has that outcome.</summary>
     Task<IntentSnapshot> CancelIntentAsync(string intentId, string idempotencyKey, CancellationToken cancellationToken);
 }

@@ -7,7 +7,7 @@ namespace LicenseFunctions.Infrastructure.Payments;
 
 public static class PaymentsRegistration
 {
-    /// <summary>Without STRIPE_SECRET_KEY no gateway is registered: a renewal by card is payment_needed, everything else works.</summary>
+    /// <summary>Without STRIPE_SECRET_KEY no gateway is registered: a renewal by card is payment_needed. Everything else works.</summary>
     public static IServiceCollection AddPayments(this IServiceCollection services, SettingReader reader)
     {
         var settings = StripeSettings.Read(reader);

@@ -28,12 +28,12 @@ public sealed class SettingReader(IConfiguration configuration)
             ? value
         : Fault(name, $"is not a whole number from {min} to {max}", byDefault.ToString(CultureInfo.InvariantCulture), byDefault);
 
-    /// <summary>A duration that the setting states in whole seconds.</summary>
+    /// <summary>A duration in whole seconds.</summary>
     /// <param name="min">Inclusive.</param>
     /// <param name="max">Inclusive.</param>
     public TimeSpan Seconds(string name, int byDefault, int min, int max) => TimeSpan.FromSeconds(Whole(name, byDefault, min, max));
 
-    /// <summary>A duration that the setting states in whole days.</summary>
+    /// <summary>A duration in whole days.</summary>
     /// <param name="min">Inclusive.</param>
     /// <param name="max">Inclusive.</param>
     public TimeSpan Days(string name, int byDefault, int min, int max) => TimeSpan.FromDays(Whole(name, byDefault, min, max));
@@ -62,7 +62,7 @@ public sealed class SettingReader(IConfiguration configuration)
         : Fault<Uri?>(name, $"is not an address with the scheme {string.Join(" or ", schemes)}", example, null);
 
     /// <summary>
-    /// A required six-field cron expression; the first field is seconds. A default here would not reach the Functions host.
+    /// A required six-field cron expression; the first field is seconds. It has no default, because the Functions host would not read it.
     /// </summary>
     public CrontabSchedule Schedule(string name) =>
         Optional(name) is not { } text ? Fault(name, "is missing", DailyAtThree, CrontabSchedule.Parse(DailyAtThree, SixFields))
@@ -78,7 +78,7 @@ public sealed class SettingReader(IConfiguration configuration)
         ? new ManagedIdentityCredential(ManagedIdentityId.FromUserAssignedClientId(client))
         : null;
 
-    /// <summary>Records a fault and returns <paramref name="standIn"/>, so that the remaining settings are read as well.</summary>
+    /// <summary>Records a fault and returns <paramref name="standIn"/>, so that the remaining settings are also checked.</summary>
     /// <param name="what">Completes a sentence that begins with the name. It must not contain the value, which may be a secret.</param>
     public T Fault<T>(string name, string what, string example, T standIn)
     {

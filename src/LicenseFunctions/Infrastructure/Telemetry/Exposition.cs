@@ -5,8 +5,8 @@ using Licensing;
 namespace LicenseFunctions.Infrastructure.Telemetry;
 
 /// <summary>
-/// Writes metrics in Prometheus' text format 0.0.4. A client library can't be used: it holds the values of one process, and these are read
-/// from the database.
+/// Writes metrics in Prometheus' text format 0.0.4. A client library can't be used: it stores the values of one process, but these values
+/// come from the database.
 /// </summary>
 public sealed class Exposition
 {

@@ -31,7 +31,7 @@ public sealed class ProcessCounts
 
     // The same counts for OpenTelemetry, if it is enabled.
     private static readonly Histogram<double> CheckDuration = Telemetry.Meter.CreateHistogram<double>(
-        "license_functions.validation.duration", "s", "How long the decision of a check took, by its code.");
+        "license_functions.validation.duration", "s", "Duration of a license check's decision, by code.");
 
     private static readonly Counter<long> RecordCount = Telemetry.Meter.CreateCounter<long>(
         "license_functions.usage.records", "{record}", "Usage records received, by outcome.");

@@ -5,11 +5,11 @@ using Microsoft.Azure.Functions.Worker.Middleware;
 
 namespace LicenseFunctions.Infrastructure.Telemetry;
 
-/// <summary>Records a span and a duration for each run of a function, whatever its trigger is.</summary>
+/// <summary>Records a span and a duration for each run of a function, for every kind of trigger.</summary>
 public sealed class TraceFunction : IFunctionsWorkerMiddleware
 {
     private static readonly Histogram<double> Duration = Telemetry.Meter.CreateHistogram<double>(
-        "license_functions.function.duration", "s", "How long a run of a function took.");
+        "license_functions.function.duration", "s", "Duration of a function's run.");
 
     public async Task Invoke(FunctionContext context, FunctionExecutionDelegate next)
     {

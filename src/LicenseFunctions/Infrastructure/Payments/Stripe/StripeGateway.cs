@@ -6,7 +6,7 @@ using ChargeOutcome = Licensing.Renewals.ChargeOutcome;
 
 namespace LicenseFunctions.Infrastructure.Payments.Stripe;
 
-/// <summary>Stripe's PaymentIntents, off session: created unconfirmed, confirmed with a key, looked up by id.</summary>
+/// <summary>Stripe's PaymentIntents, off session: created unconfirmed, confirmed with a key, looked up by ID.</summary>
 public sealed class StripeGateway(StripeClient client, ILogger<StripeGateway> log) : IPaymentGateway
 {
     private readonly PaymentIntentService intents = new(client);
@@ -59,7 +59,7 @@ public sealed class StripeGateway(StripeClient client, ILogger<StripeGateway> lo
         }
         catch (StripeException refused)
         {
-            // No data of the request or the customer: with these ids, Stripe's dashboard shows the rest.
+            // The log contains no data of the request or the customer. With these IDs, Stripe's dashboard shows the data.
             if (refused.HttpStatusCode is not HttpStatusCode.PaymentRequired)
             {
                 log.LogWarning("Stripe answered {Status} {Type} {Code} about {Intent}, request {Request}", (int)refused.HttpStatusCode,

@@ -1,6 +1,6 @@
 namespace LicenseFunctions.Infrastructure.Payments.Stripe;
 
-/// <summary>Metadata of objects at Stripe, by which webhooks are assigned.</summary>
+/// <summary>Metadata keys of objects at Stripe. Webhooks are assigned to renewals and users by them.</summary>
 internal static class StripeMetadata
 {
     public const string RenewalId = "renewal_id";

@@ -9,7 +9,7 @@ namespace LicenseFunctions.Infrastructure.Payments.Stripe;
 /// <summary>Maps Stripe's answers to outcomes. An uncertain answer is Unknown.</summary>
 internal static class StripeOutcomes
 {
-    private static readonly ChargeOutcome.HardDeclined Unusable = new("payment_method_unusable", "The saved card can't be used any more.");
+    private static readonly ChargeOutcome.HardDeclined Unusable = new("payment_method_unusable", "The saved card can no longer be used.");
 
     public static IntentSnapshot Of(PaymentIntent intent) => new(intent.Id, Outcome(intent), intent.ClientSecret);
 
@@ -21,10 +21,10 @@ internal static class StripeOutcomes
         return new IntentSnapshot(error?.PaymentIntent?.Id ?? intentId, error switch
         {
             { Type: "card_error" } when refused.HttpStatusCode == HttpStatusCode.PaymentRequired => Declined(error),
-            // Stripe doesn't know the saved card or its customer any more: a retry doesn't help.
+            // Stripe no longer knows the saved card or its customer, so a retry has no use.
             { Type: "invalid_request_error", Param: "payment_method" or "customer" } when IsClientError(refused) =>
                 Unusable,
-            // For a detached card, Stripe answers with a message only, without a code or a parameter.
+            // For a detached card, Stripe's answer has only a message, without a code or a parameter.
             { Type: "invalid_request_error", Code: null, Param: null, Message: { } sentence }
                 when refused.HttpStatusCode is HttpStatusCode.BadRequest
                     && sentence.Contains("detached from a Customer", StringComparison.Ordinal) =>
@@ -39,7 +39,7 @@ internal static class StripeOutcomes
     {
         "succeeded" => new ChargeOutcome.Succeeded(intent.LatestChargeId ?? intent.Id, intent.AmountReceived),
         "processing" => new ChargeOutcome.Processing(),
-        "requires_action" => new ChargeOutcome.NeedsAuthentication("requires_action", "The bank asks for the customer."),
+        "requires_action" => new ChargeOutcome.NeedsAuthentication("requires_action", "The bank requires the customer's confirmation."),
         "requires_payment_method" when intent.LastPaymentError is { } error => Declined(error),
         "requires_payment_method" or "requires_confirmation" => new ChargeOutcome.Unconfirmed(),
         "canceled" => new ChargeOutcome.Canceled(intent.CancellationReason ?? "canceled"),

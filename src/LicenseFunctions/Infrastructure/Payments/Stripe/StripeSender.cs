@@ -1,8 +1,8 @@
 namespace LicenseFunctions.Infrastructure.Payments.Stripe;
 
 /// <summary>
-/// Sends one request to Stripe, a retry of Stripe.net included: waits for a free connection and for the write rate, then starts the
-/// time-out. HttpClient's own time-out would include the waiting.
+/// Sends one request to Stripe, which may be a retry of Stripe.net: waits for a free connection and for the write rate, then starts the
+/// timeout. HttpClient's own timeout would include the waiting.
 /// </summary>
 internal sealed class StripeSender(StripeSettings settings, WritePace pace) : DelegatingHandler(new SocketsHttpHandler
 {

@@ -4,18 +4,18 @@ namespace LicenseFunctions.Infrastructure.Payments.Stripe;
 
 /// <summary>The Stripe account. Without keys, no card can be charged or saved; everything else works.</summary>
 /// <param name="ApiBase">Null for Stripe itself.</param>
-/// <param name="WritesPerSecond">1 to 100, for this process. Stripe's limit for an account is 100 a second live and 25 in test.</param>
-/// <param name="Concurrency">1 to 256 requests at once. Writes of 300 ms at 100 a second need 30.</param>
+/// <param name="WritesPerSecond">1 to 100, for this process. Stripe's limit per account is 100 per second live and 25 in test mode.</param>
+/// <param name="Concurrency">1 to 256 requests at the same time. 100 writes per second of 300 ms each need 30.</param>
 public sealed record StripeSettings(
     string? SecretKey, string? PublishableKey, IReadOnlyList<string> WebhookSecrets, Uri? ApiBase, int WritesPerSecond, int Concurrency)
 {
-    /// <summary>Stripe's slowest answers take about 20 s. After this time, the outcome is unknown and looked up.</summary>
+    /// <summary>Stripe's slowest answers take about 20 s. After this time, the outcome is unknown and is looked up.</summary>
     public TimeSpan SendTimeout { get; init; } = TimeSpan.FromSeconds(25);
 
     /// <summary>How long a write may wait for the write rate before it fails unsent.</summary>
     public static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(10);
 
-    /// <summary>One retry with the same key mostly finds a lost answer. A second one would exceed the caller's lease.</summary>
+    /// <summary>One retry with the same key usually returns a lost answer. A second retry would exceed the caller's lease.</summary>
     public const int NetworkRetries = 1;
 
     public bool CanCharge => SecretKey is not null;
@@ -31,11 +31,11 @@ public sealed record StripeSettings(
             reader.Whole("STRIPE_CONCURRENCY", 32, 1, 256));
         foreach (var _ in settings.WebhookSecrets.Where(secret => !secret.StartsWith("whsec_", StringComparison.Ordinal)))
             reader.Fault(
-                "STRIPE_WEBHOOK_SECRET", "is not a webhook's signing secret (two, comma-separated, while it is rolled)", "whsec_…", 0);
+                "STRIPE_WEBHOOK_SECRET", "is not a webhook's signing secret (two, comma-separated, while it is rotated)", "whsec_…", 0);
         if (settings is { CanCharge: true, PublishableKey: null })
-            reader.Fault("STRIPE_PUBLISHABLE_KEY", "is missing beside STRIPE_SECRET_KEY: no card could be saved", "pk_test_51…", 0);
+            reader.Fault("STRIPE_PUBLISHABLE_KEY", "is missing, and STRIPE_SECRET_KEY is set: no card could be saved", "pk_test_51…", 0);
         if (settings is { CanCharge: true, WebhookSecrets: [] })
-            reader.Fault("STRIPE_WEBHOOK_SECRET", "is missing beside STRIPE_SECRET_KEY: no webhook could be believed", "whsec_…", 0);
+            reader.Fault("STRIPE_WEBHOOK_SECRET", "is missing, and STRIPE_SECRET_KEY is set: no webhook could be verified", "whsec_…", 0);
         return settings;
     }
 

@@ -15,10 +15,10 @@ public sealed class StripeWebhooks(StripeSettings settings, StripeCards cards, T
     private static readonly Refusal NotStripe = new(RefusalKind.Invalid, "BAD_SIGNATURE",
         "The body isn't signed by this account's webhook secret, or was signed too long ago.", "Stripe-Signature");
 
-    /// <summary>Verifies and maps one event. Reads the card from Stripe if the event only names it, before any transaction.</summary>
+    /// <summary>Verifies and maps one event. If it only names a card, the card is read from Stripe, outside any transaction.</summary>
     /// <param name="body">The request's body, unchanged: the signature covers it.</param>
     /// <param name="signature">The Stripe-Signature header.</param>
-    /// <exception cref="StripeException">Stripe doesn't answer about a card; it will send the event again.</exception>
+    /// <exception cref="StripeException">The card can't be read from Stripe. Stripe will send the event again.</exception>
     public async Task<Outcome<PaymentEvent>> ReadAsync(string body, string? signature, CancellationToken cancellationToken)
     {
         if (Verify(body, signature) is not { } made)
@@ -42,7 +42,7 @@ public sealed class StripeWebhooks(StripeSettings settings, StripeCards cards, T
             }
             catch (Exception wrong) when (wrong is StripeException or FormatException or OverflowException)
             {
-                // While the secret is rolled, another one may fit.
+                // While the secret is rotated, another one may match.
             }
         }
 
@@ -57,7 +57,7 @@ public sealed class StripeWebhooks(StripeSettings settings, StripeCards cards, T
             new PaymentFact.Refunded(intentId, charge.Amount, charge.AmountRefunded),
         ("charge.dispute.created", Dispute { PaymentIntentId: { } intentId } dispute) =>
             new PaymentFact.DisputeOpened(intentId, dispute.Reason ?? "general"),
-        // An inquiry that ends without a chargeback (warning_closed) isn't lost either.
+        // An inquiry that ends without a chargeback (warning_closed) is not lost.
         ("charge.dispute.closed", Dispute { PaymentIntentId: { } intentId } dispute) =>
             new PaymentFact.DisputeClosed(intentId, Won: dispute.Status != "lost"),
         ("setup_intent.succeeded", SetupIntent { PaymentMethodId: { } paymentId } setup) =>

@@ -1,8 +1,8 @@
 namespace LicenseFunctions.Infrastructure.Payments.Stripe;
 
 /// <summary>
-/// Spaces writes evenly, so that no second holds more than the rate. The buckets of System.Threading.RateLimiting are refilled by a timer
-/// and lose some of the rate at each tick. Here each write has its own time slot, and a late timer delays only one write.
+/// Spaces writes evenly, so that no second contains more writes than the rate allows. System.Threading.RateLimiting refills its buckets by
+/// a timer and loses some of the rate at each tick. Here each write has its own time slot, and a late timer delays only one write.
 /// </summary>
 public sealed class WritePace(int perSecond, TimeSpan longestWait, TimeProvider clock)
 {
@@ -11,7 +11,7 @@ public sealed class WritePace(int perSecond, TimeSpan longestWait, TimeProvider 
     private long next;
 
     /// <summary>Waits for this write's time slot.</summary>
-    /// <exception cref="WritePaceException">The wait would be longer than the longest one; nothing was sent.</exception>
+    /// <exception cref="WritePaceException">The wait would be longer than the longest permitted one; nothing was sent.</exception>
     public Task WaitAsync(CancellationToken cancellationToken)
     {
         TimeSpan wait;
@@ -30,7 +30,7 @@ public sealed class WritePace(int perSecond, TimeSpan longestWait, TimeProvider 
 }
 
 /// <summary>Too many writes are waiting.</summary>
-public sealed class WritePaceException(TimeSpan wait) : Exception("More writes wait for the payment provider than may be sent soon.")
+public sealed class WritePaceException(TimeSpan wait) : Exception("Too many writes to the payment provider wait; this one is not sent.")
 {
     public TimeSpan Wait { get; } = wait;
 }
