@@ -11,7 +11,7 @@ using Npgsql;
 namespace LicenseTool;
 
 /// <summary>
-/// Tries a detection policy on recorded usage: what it would have done and when, and the difference to the policy in force.
+/// Tries a detection policy on recorded usage: prints what it would have done, and the differences from the policy in force.
 /// </summary>
 internal static class BacktestCommand
 {
@@ -23,22 +23,22 @@ internal static class BacktestCommand
         };
         var database = new Option<string?>("--database")
         {
-            Description = "instead of a file: the last 90 days of this database; without both: DATABASE_URL",
+            Description = "the last 90 days of this database instead of a file; default without --usage: DATABASE_URL",
         };
         var verdicts = new Option<string?>("--verdicts")
         {
-            Description = "where to write subscription_id,detected_at,action,activity_type,severity,description",
+            Description = "output file: subscription_id,detected_at,action,activity_type,severity,description",
         };
-        var policy = new Option<string?>("--policy") { Description = "the policy to try, JSON; missing fields have their default" };
+        var policy = new Option<string?>("--policy") { Description = "the policy to try, JSON; missing fields have their defaults" };
         var inForce = new Option<string?>("--in-force")
         {
-            Description = "the policy in force, JSON; without it: DETECTION_POLICY, else the defaults",
+            Description = "the policy in force, JSON; default: DETECTION_POLICY, else the default policy",
         };
         var labels = new Option<string?>("--labels")
         {
-            Description = "CSV subscription_id,label,scenario,first_violation_at: prints recall, false positives and time to detect",
+            Description = "CSV subscription_id,label,scenario,first_violation_at; prints recall, false positives and time to detect",
         };
-        var command = new Command("backtest", "Try a detection policy on recorded usage")
+        var command = new Command("backtest", "Tries a detection policy on recorded usage")
         {
             usage, database, verdicts, policy, inForce, labels,
         };
@@ -46,7 +46,7 @@ internal static class BacktestCommand
         command.Validators.Add(result =>
         {
             if (result.GetValue(usage) is null == (result.GetValue(database) ?? DefaultDatabase(result.GetValue(usage))) is null)
-                result.AddError("One of --usage FILE and --database URL is required.");
+                result.AddError("Give either --usage FILE or --database URL.");
         });
         command.SetAction(async (arguments, cancellationToken) =>
         {
@@ -120,7 +120,7 @@ internal static class BacktestCommand
         var written = new Dictionary<(Guid, string), FindingAction>();
         foreach (var finding in findings.OrderBy(finding => finding.DetectedAt).ThenBy(finding => finding.SubscriptionId))
         {
-            // One row for each action of an incident, not for each update.
+            // An incident has one row per action, not per update.
             var incident = (finding.SubscriptionId, finding.Finding.Incident);
             if (written.TryGetValue(incident, out var before) && before >= finding.Finding.Action)
                 continue;
@@ -142,7 +142,7 @@ internal static class BacktestCommand
             .Select(group => $"{group.Key.StrongestEffect()} {group.Select(finding => finding.SubscriptionId).Distinct().Count()}");
         return string.Create(CultureInfo.InvariantCulture,
             $"{records.Values.Sum()} records of {records.Count} licenses. ")
-            + $"Licenses by what is done: {string.Join(", ", by.DefaultIfEmpty("nothing"))}";
+            + $"Licenses by action: {string.Join(", ", by.DefaultIfEmpty("nothing"))}";
     }
 
     private static string Changes(Dictionary<Guid, DateTimeOffset> current, Dictionary<Guid, DateTimeOffset> tried)
@@ -152,8 +152,8 @@ internal static class BacktestCommand
         var sooner = tried.Count(pair => current.TryGetValue(pair.Key, out var at) && pair.Value < at);
         var later = tried.Count(pair => current.TryGetValue(pair.Key, out var at) && pair.Value > at);
         return more.Count + fewer.Count + sooner + later == 0
-            ? "Against the policy in force nothing changes."
-            : $"Against the policy in force: {more.Count} more suspended{Named(more)}, {fewer.Count} fewer{Named(fewer)}, "
+            ? "The policy in force suspends the same licenses at the same times."
+            : $"Compared with the policy in force: {more.Count} more suspended{Named(more)}, {fewer.Count} fewer{Named(fewer)}, "
               + $"{sooner} sooner, {later} later.";
     }
 

@@ -10,20 +10,20 @@ internal sealed class DatabaseOption : Option<string>
     public DatabaseOption()
         : base("--database")
     {
-        Description = "The database; default: DATABASE_URL";
+        Description = "URL or connection string of the database; default: DATABASE_URL";
         DefaultValueFactory = _ => Environment.GetEnvironmentVariable("DATABASE_URL") ?? "";
         Validators.Add(result =>
         {
             if (string.IsNullOrEmpty(result.GetValueOrDefault<string>()))
             {
-                result.AddError("No database is given: use --database or DATABASE_URL. " +
+                result.AddError("The database is missing: use --database or DATABASE_URL. " +
                     "Example: DATABASE_URL=postgresql://user@localhost/execution_control");
             }
         });
         Validators.Add(Check);
     }
 
-    /// <remarks>The message doesn't contain the value, which may hold a password.</remarks>
+    /// <remarks>The message doesn't contain the value, because the value may contain a password.</remarks>
     public static void Check(OptionResult result)
     {
         try

@@ -3,9 +3,10 @@ using Azure.Messaging.ServiceBus;
 namespace LicenseTool;
 
 /// <summary>
-/// Finds dead letters. A broker delivers them only in order, so the others are received and abandoned, which raises their delivery count.
+/// Finds dead letters. A broker delivers them only in order, so other dead letters are received, too, and then abandoned. This increments
+/// their delivery count.
 /// </summary>
-/// <param name="wanted">Sequence numbers; null: all dead letters.</param>
+/// <param name="wanted">Sequence numbers; null for all dead letters.</param>
 internal sealed class DeadLetterSearch(ServiceBusReceiver dead, HashSet<long>? wanted)
 {
     // If no message arrives within this time, the queue has no more messages.
@@ -20,7 +21,7 @@ internal sealed class DeadLetterSearch(ServiceBusReceiver dead, HashSet<long>? w
     /// <param name="act">Settles a message that was searched for.</param>
     public async Task RunAsync(int limit, Func<ServiceBusReceivedMessage, Task> act, CancellationToken cancellationToken)
     {
-        // Kept locked until the end, because an abandoned message would be delivered again at once.
+        // Kept locked until the end, because an abandoned message would be delivered again immediately.
         var held = new HashSet<ServiceBusReceivedMessage>();
         try
         {

@@ -31,14 +31,14 @@ internal static partial class DeadLetterText
         return line.Length <= MaxExcerpt ? line : line[..MaxExcerpt] + "…";
     }
 
-    // JSON members that contain a token, credentials, and anything that looks like the hash of a token or a JWT.
+    // JSON members whose names indicate secrets, credentials, and any text that looks like the hash of a token or a JWT.
     [GeneratedRegex(
         """(?<name>"[^"]*(token|secret|password|authorization)[^"]*"\s*:\s*")[^"]*""" +
         """|(?<name>\b(License|Bearer)\s+)\S+|\b[0-9A-F]{40,}\b|\beyJ[\w.-]+""",
         RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture)]
     private static partial Regex Secret();
 
-    // Includes terminal control characters.
+    // Also removes terminal control characters.
     [GeneratedRegex(@"[\s\p{C}]+")]
     private static partial Regex Unprintable();
 }

@@ -7,7 +7,7 @@ namespace LicenseTool;
 /// <summary>Runs the files of sql/demo in order, in one transaction. All files are idempotent.</summary>
 internal static class DemoDataCommand
 {
-    // Two processes that start at the same time load the data one after the other.
+    // If two processes start at the same time, one waits for the other.
     private const string OneAtATime = "select pg_advisory_xact_lock(hashtextextended('demo_data', 0))";
 
     public static Command Create()

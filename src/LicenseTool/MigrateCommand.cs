@@ -14,7 +14,7 @@ internal static class MigrateCommand
         {
             await using var source = database.Open(arguments);
             var changed = await new Migrations(source).RunAsync(Console.WriteLine, cancellationToken);
-            Console.WriteLine(changed ? "the schema is up to date" : "the schema was up to date; nothing changed");
+            Console.WriteLine(changed ? "the schema is up to date now" : "the schema was already up to date; nothing changed");
             return 0;
         });
         return command;

@@ -7,13 +7,13 @@ using Npgsql;
 
 namespace LicenseTool;
 
-/// <summary>A person's rights by data protection law: an export of their data, and its erasure.</summary>
+/// <summary>A person's rights under data protection law: the export and the erasure of the person's data.</summary>
 internal static class PersonCommands
 {
     public static Command CreateExport()
     {
         var (database, user, by) = (new DatabaseOption(), User(), By());
-        var command = new Command("export", "Prints all data about a person as JSON; audited") { database, user, by };
+        var command = new Command("export", "Prints all data about a person as JSON; the export is audited") { database, user, by };
         command.SetAction(async (arguments, cancellationToken) =>
         {
             await using var source = database.Open(arguments);
@@ -32,7 +32,8 @@ internal static class PersonCommands
         var (database, user, by) = (new DatabaseOption(), User(), By());
         var reason = new Option<string>("--reason") { Description = "The reason, for the audit log", Required = true };
         var yes = new Option<bool>("--yes") { Description = "Confirms the erasure, which can't be undone", Required = true };
-        var command = new Command("erase", "Erases the data about a person; billing records stay without the person's identity; audited")
+        var command = new Command(
+            "erase", "Erases the data about a person; billing records stay without the person's identity; the erasure is audited")
         {
             database, user, by, reason, yes,
         };
@@ -89,7 +90,7 @@ internal static class PersonCommands
         return 1;
     }
 
-    private static Option<string> User() => new("--user") { Description = "The person's user_id or e-mail address", Required = true };
+    private static Option<string> User() => new("--user") { Description = "The person's user_id or mail address", Required = true };
 
     private static Option<Guid?> By() => new("--by") { Description = "The operator's user_id, for the audit log" };
 }

@@ -19,6 +19,6 @@ try
 }
 catch (NpgsqlException failure)
 {
-    await Console.Error.WriteLineAsync($"The database: {failure.Message}");
+    await Console.Error.WriteLineAsync($"The database access failed: {failure.Message}");
     return 1;
 }

@@ -91,7 +91,7 @@ internal static class QueueCommands
     private static ServiceBusMessage Copy(ServiceBusReceivedMessage message)
     {
         var copy = new ServiceBusMessage(message);
-        // A message that has expired would expire again at once.
+        // A message that has expired would expire again immediately.
         copy.GetRawAmqpMessage().Properties.AbsoluteExpiryTime = null;
         return copy;
     }

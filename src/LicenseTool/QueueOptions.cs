@@ -57,7 +57,7 @@ internal sealed class QueueOptions
         }
         catch (Exception failure) when (failure is ServiceBusException or UnauthorizedAccessException or AuthenticationFailedException)
         {
-            return await FailAsync($"The queue: {failure.Message}");
+            return await FailAsync($"The queue access failed: {failure.Message}");
         }
         catch (Exception failure) when (failure is NotSupportedException or SerializationException)
         {

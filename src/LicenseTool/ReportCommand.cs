@@ -71,7 +71,7 @@ internal static class ReportCommand
         return option;
     }
 
-    // The present score, which may differ from the stored one.
+    // The present score. It may differ from the stored one.
     private static (Guid Id, HealthFacts Facts, HealthReport Report) Score(HealthRow row, TimeSpan grace)
     {
         var verdict = LicenseVerdict.Of(row.License, row.Facts.Now, grace);
@@ -131,12 +131,12 @@ internal static class ReportCommand
     private static void WriteChanges(TextWriter to, IReadOnlyList<ScoreChange> changes)
     {
         to.WriteLine();
-        to.WriteLine("Score on days on which it changed");
+        to.WriteLine("Changes of the score");
         foreach (var change in changes)
         {
             to.WriteLine($"  {change.Day}  {(change.From is { } from ? $"{from} to {change.To}" : $"{change.To}")}");
             foreach (var reason in Reasons(change.Gained))
-                to.WriteLine($"    now: {reason}");
+                to.WriteLine($"    new: {reason}");
             foreach (var reason in Reasons(change.Lost))
                 to.WriteLine($"    no longer: {reason}");
         }
@@ -146,7 +146,7 @@ internal static class ReportCommand
     {
         to.WriteLine();
         to.WriteLine("Recommendations");
-        foreach (var recommendation in report.Recommendations.Select(one => one.Recommendation).Distinct().DefaultIfEmpty("Nothing to do"))
+        foreach (var recommendation in report.Recommendations.Select(one => one.Recommendation).Distinct().DefaultIfEmpty("none"))
             to.WriteLine($"  {recommendation}");
     }
 

@@ -10,7 +10,7 @@ internal static class TokenCommand
 {
     private static readonly TimeSpan MaxLifetime = TimeSpan.FromDays(365);
 
-    // Persons of the demo data. In a database without demo data they own nothing.
+    // Persons of the demo data. In a database without demo data they have no rows.
     private static readonly Dictionary<string, string> DefaultPersons = new(StringComparer.Ordinal)
     {
         ["operator"] = "00000000-0000-4000-8000-000000000001",
@@ -45,7 +45,7 @@ internal static class TokenCommand
         {
             if (Key() is not { } key)
             {
-                Console.Error.WriteLine("AUTH_SIGNING_KEY is not 32 or more random bytes in base64, as the backend uses them. " +
+                Console.Error.WriteLine("AUTH_SIGNING_KEY must be the backend's key: at least 32 random bytes in base64. " +
                     "Example: AUTH_SIGNING_KEY=(the output of: openssl rand -base64 32)");
                 return 1;
             }

@@ -11,7 +11,7 @@ namespace LicenseTool;
 /// </summary>
 internal static class UsageFile
 {
-    /// <exception cref="InvalidDataException">A required field is missing or has the wrong type; with the record's number.</exception>
+    /// <exception cref="InvalidDataException">A required field is missing or has the wrong type. The message names the record.</exception>
     public static IEnumerable<(Guid Subscription, UsageSample Sample)> Read(string path) => Rows(path, row =>
     {
         var (country, city, latitude) = (row.Text("country_code"), row.Text("city"), row.Number("latitude"));

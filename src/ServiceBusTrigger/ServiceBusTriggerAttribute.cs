@@ -3,8 +3,8 @@ using Microsoft.Azure.Functions.Worker.Extensions.Abstractions;
 namespace Microsoft.Azure.Functions.Worker;
 
 /// <summary>
-/// Replaces the attribute of Microsoft.Azure.Functions.Worker.Extensions.ServiceBus if that package can't be restored. A build with it
-/// lacks the host's part of the extension: its queue functions receive nothing under a Functions host, so it can't be published.
+/// Replaces the attribute of Microsoft.Azure.Functions.Worker.Extensions.ServiceBus if that package can't be restored. A build with this
+/// attribute lacks the host's part of the extension: under a Functions host its queue functions receive nothing, so it can't be published.
 /// </summary>
 /// <param name="queueName">
 /// The queue. <c>%NAME%</c> is replaced by the setting NAME; <c>queue/$deadletterqueue</c> is the queue's dead-letter queue.
@@ -15,7 +15,7 @@ public sealed class ServiceBusTriggerAttribute(string queueName) : TriggerBindin
     /// <summary>The queue as written; <c>%NAME%</c> is not resolved.</summary>
     public string? QueueName => queueName;
 
-    /// <summary>Name of the setting that holds the connection.</summary>
+    /// <summary>Name of the setting that contains the connection.</summary>
     public string? Connection { get; set; }
 
     /// <summary>Whether one run receives many messages.</summary>

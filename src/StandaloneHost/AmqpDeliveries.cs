@@ -5,7 +5,7 @@ using Amqp.Framing;
 namespace StandaloneHost;
 
 /// <summary>Buffers the messages that AMQPNetLite pushes until a batch takes them.</summary>
-/// <param name="failed">The AMQP outcome of a failed delivery: returns the message and counts the delivery if the peer counts.</param>
+/// <param name="failed">The AMQP outcome of a failed delivery: it returns the message, and the peer counts the delivery if it can.</param>
 internal sealed class AmqpDeliveries(DeliveryState failed)
 {
     private readonly Channel<Delivery> waiting = Channel.CreateUnbounded<Delivery>();
@@ -43,7 +43,7 @@ internal sealed class AmqpDeliveries(DeliveryState failed)
         return Take(most);
     }
 
-    /// <returns>Buffered messages that are in no batch yet.</returns>
+    /// <returns>Buffered messages that are not in a batch yet.</returns>
     public IReadOnlyList<Delivery> Take(int most = int.MaxValue)
     {
         var taken = new List<Delivery>();

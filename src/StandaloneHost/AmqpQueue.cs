@@ -24,18 +24,18 @@ internal sealed class AmqpQueue(string function, string queue, Address address, 
             var isRabbit = peer.Properties?[Product] is "RabbitMQ";
             if (isRabbit && queue.EndsWith(QueueService.DeadLetters, StringComparison.OrdinalIgnoreCase))
             {
-                logger.LogWarning("Function {Function} does not run: RabbitMQ has no {Queue}", function, queue);
+                logger.LogWarning("Function {Function} receives no messages: RabbitMQ has no {Queue}", function, queue);
                 return false;
             }
 
-            // `modified` makes Service Bus count the delivery. RabbitMQ 3.10 doesn't count, and ends the session when it receives one.
+            // `modified` makes Service Bus count the delivery. RabbitMQ 3.10 doesn't count, and ends the session if it receives `modified`.
             var deliveries = new AmqpDeliveries(isRabbit ? new Released() : new Modified { DeliveryFailed = true });
             connection.AddClosedCallback((_, error) => deliveries.Fail(error ?? new Error(ErrorCode.ConnectionForced)));
             var session = new Session(connection);
             session.AddClosedCallback((_, error) => deliveries.Fail(error ?? new Error(ErrorCode.DetachForced)));
             var receiver = new ReceiverLink(session, $"{function}-{Guid.NewGuid():N}", new Source { Address = queue }, (_, attach) =>
             {
-                // A broker rejects a receiver by an attach without a source, followed by a detach with the reason.
+                // To reject a receiver, a broker sends an attach without a source, then a detach with the reason.
                 if (attach.Source is not null)
                     attached();
             });

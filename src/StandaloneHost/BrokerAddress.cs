@@ -6,8 +6,8 @@ using Microsoft.Extensions.Configuration;
 namespace StandaloneHost;
 
 /// <summary>
-/// The address of a broker: <c>amqp(s)://user:password@host:port</c>, or Service Bus's
-/// <c>Endpoint=sb://…;SharedAccessKeyName=…;SharedAccessKey=…</c>, or its emulator's.
+/// The address of a broker: <c>amqp(s)://user:password@host:port</c>, or the connection string of Service Bus or its emulator:
+/// <c>Endpoint=sb://…;SharedAccessKeyName=…;SharedAccessKey=…</c>.
 /// </summary>
 /// <param name="Host">Host name for logs; contains no secret.</param>
 /// <param name="Amqp">Address for AMQPNetLite; null for a Service Bus.</param>
@@ -28,7 +28,7 @@ internal sealed record BrokerAddress(string Host, Address? Amqp, string? Service
                 $"Example without one: {setting}={Example}");
         }
 
-        // The message never contains the value: it holds a password.
+        // The message must not contain the value, because the value contains a password.
         return Parse(text) ?? throw new StartRefusedException(
             $"Function {function}: setting {setting} is not the address of a broker. Example: {setting}={Example}");
     }
@@ -49,7 +49,7 @@ internal sealed record BrokerAddress(string Host, Address? Amqp, string? Service
         }
     }
 
-    // Not inlined: the library of the official client is loaded only if a Service Bus is used.
+    // Not inlined, so that the library of the official client is loaded only if a Service Bus is used.
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static BrokerAddress? ParseServiceBus(string text)
     {

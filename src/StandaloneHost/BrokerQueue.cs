@@ -3,7 +3,7 @@ using Microsoft.Extensions.Logging;
 namespace StandaloneHost;
 
 /// <summary>Receives from one queue of a broker; after a failure it reconnects after 1, 2, 4 … 30 seconds.</summary>
-/// <param name="receive">Receives until the stop or until the connection fails; false if a retry is pointless.</param>
+/// <param name="receive">Receives until the stop or until the connection fails; false if a retry has no use.</param>
 internal sealed class BrokerQueue(string function, string host, BrokerQueue.Receive receive, TimeProvider time, ILogger logger)
 {
     /// <param name="attached">Called when the broker has accepted the receiver.</param>

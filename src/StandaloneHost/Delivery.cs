@@ -10,7 +10,7 @@ internal enum DeliveryOutcome
     /// <summary>The function succeeded.</summary>
     Completed,
 
-    /// <summary>The function failed: the message is returned, and the delivery is counted if the peer counts.</summary>
+    /// <summary>The function failed: the message is returned, and the peer counts the delivery if it can.</summary>
     Failed,
 
     /// <summary>The message is returned unprocessed because the process stops.</summary>
@@ -19,13 +19,13 @@ internal enum DeliveryOutcome
 
 /// <summary>A message that was received and isn't settled yet.</summary>
 /// <param name="Body">The payload; text is UTF-8.</param>
-/// <param name="Settle">Tells the peer the outcome.</param>
+/// <param name="Settle">Sends the outcome to the peer.</param>
 /// <param name="Hold">Renews the message's lock until the token ends.</param>
 internal sealed record Delivery(ReadOnlyMemory<byte> Body, Func<DeliveryOutcome, Task> Settle, Func<CancellationToken, Task> Hold)
 {
     /// <summary>
-    /// The payload of a message body. No sender is expected to send an AMQP value or sequence: the function receives a text that it can't
-    /// parse, and handles it as any other invalid message.
+    /// The payload of a message body. Senders should not send an AMQP value or sequence. If one does, the function receives a text that it
+    /// can't parse, and handles it like any other invalid message.
     /// </summary>
     public static ReadOnlyMemory<byte> BodyOf(object? value) => value switch
     {

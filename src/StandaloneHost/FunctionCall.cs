@@ -12,7 +12,7 @@ namespace StandaloneHost;
 
 /// <summary>
 /// Compiles the call of a function's method once, at the start: creates the instance from the services, binds the parameters from the
-/// trigger, and stores the awaited value in <see cref="Invocation.Result"/>. Refuses what the official worker can't bind or await.
+/// trigger, and stores the awaited value in <see cref="Invocation.Result"/>. Refuses methods that the official worker can't bind or await.
 /// </summary>
 internal static class FunctionCall
 {
@@ -83,8 +83,8 @@ internal static class FunctionCall
         if (trigger is HttpTriggerAttribute http && HttpFunctions.Pattern(name, http, "").GetParameter(parameter.Name!) is { } route)
             return RouteValue(name, parameter, route);
         throw new StartRefusedException(
-            $"Function {name}: parameter {parameter.Name} can't be bound. Besides the trigger, a function may have a FunctionContext, " +
-            "a CancellationToken, and parameters with the names of route values such as {subscriptionId:guid}.");
+            $"Function {name}: parameter {parameter.Name} can't be bound. In addition to the trigger, a function may have a " +
+            "FunctionContext, a CancellationToken, and parameters with the names of route values such as {subscriptionId:guid}.");
     }
 
     private static Expression RouteValue(string name, ParameterInfo parameter, RoutePatternParameterPart route)
@@ -93,14 +93,14 @@ internal static class FunctionCall
         var parsed = Nullable.GetUnderlyingType(type) ?? type;
         if (parameter.Name != route.Name)
             throw new StartRefusedException(
-                $"Function {name}: parameter {parameter.Name} differs in case from {{{route.Name}}} of the route.");
+                $"Function {name}: parameter {parameter.Name} must be written as in the route: {{{route.Name}}}.");
 
         var text = Expression.Call(typeof(FunctionCall), nameof(RouteText), null, Run, Expression.Constant(route.Name));
         if (type == typeof(string))
             return text;
         if (parsed != typeof(Guid) && parsed != typeof(int) && parsed != typeof(long))
             throw new StartRefusedException(
-                $"Function {name}: route value {parameter.Name} binds to string, Guid, int or long, not {type.Name}.");
+                $"Function {name}: route value {parameter.Name} must be a string, Guid, int or long, not {type.Name}.");
 
         Expression value = Expression.Call(typeof(FunctionCall), nameof(Parse), [parsed], text);
         if (type == parsed && !parameter.HasDefaultValue)

@@ -27,7 +27,7 @@ internal static class FunctionTable
         return twice is null
             ? functions
             : throw new StartRefusedException(
-                $"Function {twice.Key}: the name is taken twice, by " +
+                $"Function {twice.Key}: two functions have this name: " +
                 $"{string.Join(" and ", twice.Select(function => function.EntryPoint))}.");
     }
 
@@ -37,7 +37,7 @@ internal static class FunctionTable
         if (name.Length is 0 or > 128 || name.Equals("host", StringComparison.OrdinalIgnoreCase) || !char.IsAsciiLetter(name[0])
             || !name.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_'))
             throw new StartRefusedException(
-                $"Function {name}: a name is letters, digits, - and _, and begins with a letter, e.g. ScanUsage.");
+                $"Function {name}: the name must consist of letters, digits, - and _, and begin with a letter, e.g. ScanUsage.");
 
         if (!method.IsPublic)
         {
@@ -49,7 +49,7 @@ internal static class FunctionTable
         if (triggers.Length != 1)
         {
             throw new StartRefusedException(
-                $"Function {name}: {triggers.Length} trigger parameters; it needs exactly one, " +
+                $"Function {name}: the method has {triggers.Length} trigger parameters; it must have exactly one, " +
                 "e.g. [HttpTrigger(AuthorizationLevel.Anonymous, \"get\")] HttpRequest request.");
         }
 

@@ -7,7 +7,7 @@ namespace StandaloneHost;
 /// <summary>
 /// The part of host.json that StandaloneHost uses. Unknown sections are ignored, as the Functions host does. The defaults are the host's:
 /// HttpOptions.RoutePrefix "api"; ServiceBusOptions: 1 to 1,000 messages, wait 30 s, prefetch 0, locks are renewed for 5 minutes;
-/// ServiceBusRetryOptions: 3 retries, delays from 0.8 s to one minute, timeout of a try one minute.
+/// ServiceBusRetryOptions: 3 retries, delays from 0.8 s to one minute, a timeout of one minute for each try.
 /// </summary>
 internal sealed record HostJson(
     string RoutePrefix, int MinMessageBatchSize, int MaxMessageBatchSize, TimeSpan MaxBatchWaitTime, int PrefetchCount,

@@ -46,7 +46,7 @@ internal static class HttpFunctions
     {
         if (trigger.AuthLevel != AuthorizationLevel.Anonymous)
             throw new StartRefusedException(
-                $"Function {name}: level {trigger.AuthLevel} asks for a function key, and StandaloneHost has no keys. Use " +
+                $"Function {name}: level {trigger.AuthLevel} requires a function key, and StandaloneHost has no keys. Use " +
                 "AuthorizationLevel.Anonymous and authorize in middleware.");
         var route = trigger.Route ?? name;
         // The rule of the Functions host: ScriptHost.ValidateHttpFunction.
@@ -60,7 +60,7 @@ internal static class HttpFunctions
         }
         catch (RoutePatternException broken)
         {
-            throw new StartRefusedException($"Function {name}: route {route} isn't a template: {broken.Message}");
+            throw new StartRefusedException($"Function {name}: route {route} is not a valid template: {broken.Message}");
         }
     }
 
@@ -73,7 +73,7 @@ internal static class HttpFunctions
             {
                 var run = new Invocation(function, http, null, null, default);
                 await pipeline(run);
-                // The official FunctionsHttpProxyingMiddleware, outermost, writes the result when all middleware has returned.
+                // The official FunctionsHttpProxyingMiddleware is the outermost one: it writes the result after all others have returned.
                 if (run.Result is IResult result)
                     await result.ExecuteAsync(http);
             }

@@ -36,7 +36,7 @@ internal sealed class Invocation(
 
     public override BindingContext BindingContext => NoBindingData.Instance;
 
-    /// <summary>Null, as under the Functions host for a function without a retry policy; retry policies are not supported here.</summary>
+    /// <summary>Always null, as in a Functions host without a retry policy: this host doesn't support retry policies.</summary>
     public override RetryContext RetryContext => null!;
 
     public override IServiceProvider InstanceServices
@@ -70,7 +70,7 @@ internal sealed class Invocation(
         IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
     }
 
-    /// <summary>There is no host that starts a trace; ASP.NET Core reads the caller's trace from the request.</summary>
+    /// <summary>No host starts a trace here; ASP.NET Core reads the caller's trace from the request.</summary>
     private sealed class NoTrace : TraceContext
     {
         public static readonly NoTrace Instance = new();

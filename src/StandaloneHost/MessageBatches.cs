@@ -8,7 +8,7 @@ namespace StandaloneHost;
 
 /// <summary>
 /// Runs a function over batches of messages, as the Functions host does (ServiceBusListener.RunBatchReceiveLoopAsync): one batch at a time.
-/// If the function succeeds, the whole batch is completed; if it throws, the whole batch is returned. Messages that arrive meanwhile
+/// If the function succeeds, the whole batch is completed; if it throws, the whole batch is returned. Messages that arrive during a run
 /// form the next batch.
 /// </summary>
 internal sealed class MessageBatches(
@@ -22,7 +22,7 @@ internal sealed class MessageBatches(
     /// <param name="longest">Maximum wait time; null for the receiver's own.</param>
     public delegate Task<IReadOnlyList<Delivery>> Receive(int most, TimeSpan? longest, CancellationToken cancellationToken);
 
-    /// <summary>Maximum number of unsettled messages in this process: no message waits here longer than one batch takes.</summary>
+    /// <summary>Maximum number of unsettled messages in this process. A message waits here at most for the end of one batch.</summary>
     public int Credit => Size + hostJson.PrefetchCount;
 
     private int Size => batched ? hostJson.MaxMessageBatchSize : 1;
@@ -47,7 +47,7 @@ internal sealed class MessageBatches(
         try
         {
             batch.AddRange(await receive(Size, null, stop));
-            // A batch below minMessageBatchSize (1 by default) waits for more messages, counted from its first message.
+            // A batch below minMessageBatchSize (1 by default) waits for more messages. The wait time starts with its first message.
             var began = Stopwatch.GetTimestamp();
             while (batch.Count > 0 && batch.Count < Math.Min(hostJson.MinMessageBatchSize, Size)
                 && hostJson.MaxBatchWaitTime - Stopwatch.GetElapsedTime(began) is var left && left > TimeSpan.Zero)
@@ -91,7 +91,7 @@ internal sealed class MessageBatches(
     private async Task SettleAsync(IReadOnlyList<Delivery> batch, DeliveryOutcome outcome) =>
         Warn("settled", await Task.WhenAll(batch.Select(delivery => TryAsync(() => delivery.Settle(outcome)))));
 
-    /// <summary>The peer has disconnected or ended the lock, and delivers the messages again: delivery is at least once.</summary>
+    /// <summary>Logs failures: the peer has disconnected or ended the lock. It delivers the messages again (at least once).</summary>
     private void Warn(string what, Exception?[] failures)
     {
         if (failures.OfType<Exception>().ToList() is [var first, ..] lost)

@@ -8,7 +8,7 @@ namespace StandaloneHost;
 
 /// <summary>
 /// Replaces a broker: listens for AMQP 1.0 senders (no SASL, this machine only) and settles a transfer after the function has succeeded.
-/// Nothing is stored and nothing is lost: a sender sends a released message again.
+/// It stores no messages. No message is lost, because a sender sends a released message again.
 /// </summary>
 internal sealed class QueueListener : IDisposable
 {
@@ -44,7 +44,7 @@ internal sealed class QueueListener : IDisposable
 
     private sealed class Processor(AmqpDeliveries deliveries, int credit) : IMessageProcessor
     {
-        // Twice the batch: a sender fills the next batch while the function processes one.
+        // Twice the batch size, so that a sender fills the next batch while the function processes one.
         public int Credit => credit * 2;
 
         public void Process(MessageContext messageContext) => deliveries.Add(

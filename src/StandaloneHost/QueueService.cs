@@ -10,8 +10,8 @@ using Microsoft.Extensions.Logging;
 namespace StandaloneHost;
 
 /// <summary>
-/// All queues of the application. The Connection of a trigger names a setting: if it is set, messages come from that broker; if not, this
-/// process listens for senders itself.
+/// All queues of the application. The Connection of a trigger names a setting. If the setting has a value, messages come from that broker;
+/// if not, this process listens for senders itself.
 /// </summary>
 internal sealed class QueueService : BackgroundService
 {
@@ -82,7 +82,7 @@ internal sealed class QueueService : BackgroundService
         catch (Exception wrong) when (wrong is FormatException or OverflowException or SocketException)
         {
             throw new StartRefusedException(
-                $"LOCALWORKER_AMQP_PORT: {port} is not a usable port: {wrong.Message} " +
+                $"LOCALWORKER_AMQP_PORT: {port} can't be used as the port: {wrong.Message} " +
                 "Example: LOCALWORKER_AMQP_PORT=5672, or 0 for a free port");
         }
     }

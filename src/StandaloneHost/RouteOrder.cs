@@ -8,8 +8,8 @@ namespace StandaloneHost;
 internal sealed record HttpRoute(WorkerFunction Function, RoutePattern Pattern, IReadOnlyList<string> Methods);
 
 /// <summary>
-/// The Functions host tries the routes in the order of the functions' names, and the first match answers (WebJobsRouter). A route is never
-/// reached there if an earlier route matches all of its paths, however specific it is.
+/// The Functions host tries the routes in the order of the functions' names, and the first match answers (WebJobsRouter). If an earlier
+/// route matches all paths of a later route, the later one is never reached there, even if it is more specific.
 /// </summary>
 internal static class RouteOrder
 {
@@ -23,7 +23,7 @@ internal static class RouteOrder
                 is not { } taken)
                 continue;
             throw new StartRefusedException(
-                $"Function {later.Function.Name}: its route is already answered by function {taken.Function.Name}. " +
+                $"Function {later.Function.Name}: function {taken.Function.Name} already answers its route. " +
                 "They share a method, and the first match in the order of the functions' names answers. Rename one or change a route.");
         }
     }

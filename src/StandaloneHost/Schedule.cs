@@ -12,7 +12,7 @@ internal sealed class Schedule
     private Schedule(CrontabSchedule cron) => this.cron = cron;
 
     /// <summary>
-    /// Whether there is more than one slot per minute. Missed slots of such a schedule are not made up for
+    /// Whether there is more than one slot per minute. Missed slots of such a schedule are not run later
     /// (TimerSchedule.ShouldDisableScheduleMonitor).
     /// </summary>
     public bool IsSubMinute
@@ -35,6 +35,6 @@ internal sealed class Schedule
     /// <summary>The first slot after an instant.</summary>
     public DateTime Next(DateTime after) => DateTime.SpecifyKind(cron.GetNextOccurrence(after), DateTimeKind.Utc);
 
-    /// <summary>Whether an instant is a slot. A stored slot for which this is false was stored under another schedule.</summary>
+    /// <summary>Whether an instant is a slot. If this is false for a stored slot, the slot belongs to an earlier schedule.</summary>
     public bool Contains(DateTime instant) => Next(instant.AddSeconds(-1)) == instant;
 }

@@ -26,8 +26,8 @@ internal sealed class ServiceBusQueue(
                     BodyOf(message),
                     outcome => outcome == DeliveryOutcome.Completed
                         ? receiver.CompleteMessageAsync(message)
-                        // Abandoning increments the delivery count even for an unprocessed message; the client has no other way to return
-                        // it.
+                        // Abandoning increments the delivery count even for an unprocessed message, but the client has no other way to
+                        // return it.
                         : receiver.AbandonMessageAsync(message),
                     ended => RenewAsync(receiver, message, ended)))];
             },
@@ -44,8 +44,8 @@ internal sealed class ServiceBusQueue(
         }
         catch (Exception unreadable) when (unreadable is NotSupportedException or SerializationException)
         {
-            // The client returns no message of this batch and no way to settle them; they are delivered again when their locks expire.
-            logger.LogError("Function {Function}: a message's body can't be read ({Error}); it is delivered again when its lock expires",
+            // The client returns no message of this batch, so none can be settled. They are delivered again when their locks expire.
+            logger.LogError("Function {Function}: a message's body can't be read ({Error}); its batch is delivered again after the locks expire",
                 function, unreadable.Message);
             return [];
         }

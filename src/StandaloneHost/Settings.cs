@@ -3,12 +3,12 @@ using Microsoft.Extensions.Configuration;
 
 namespace StandaloneHost;
 
-/// <summary>Resolves <c>%NAME%</c> in attributes from the settings, as the Functions host does, and holds some defaults.</summary>
+/// <summary>Resolves <c>%NAME%</c> in attributes from the settings, as the Functions host does, and contains some defaults.</summary>
 internal static partial class Settings
 {
     /// <summary>
     /// Defaults: log levels (host.json overrides them), the queue, and the schedules. The Functions host has no such defaults: there, each
-    /// must be an app setting, and a missing one fails the function.
+    /// must be an app setting. If one is missing, the function fails.
     /// </summary>
     public static readonly IReadOnlyDictionary<string, string?> Defaults = new Dictionary<string, string?>
     {

@@ -6,8 +6,8 @@ namespace StandaloneHost;
 public static class StandaloneApplication
 {
     /// <summary>
-    /// The key in <c>FunctionContext.Items</c> of the value that a timer or queue function returned; middleware reads it after the run. It
-    /// is null for a function without a result. The official GetInvocationResult() doesn't work here: it needs the worker's internals.
+    /// The key in <c>FunctionContext.Items</c> of the value that a timer or queue function returned. Middleware reads it after the run. The
+    /// value is null for a function without a result. The official GetInvocationResult() can't be used: it needs the worker's internals.
     /// </summary>
     public static readonly object ResultKey = new();
 

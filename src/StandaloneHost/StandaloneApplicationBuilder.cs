@@ -38,7 +38,7 @@ public sealed class StandaloneApplicationBuilder : IHostApplicationBuilder, IFun
         ((IConfigurationBuilder)web.Configuration).Sources.Insert(0, new MemoryConfigurationSource { InitialData = Settings.Defaults });
         web.Logging.AddConfiguration(web.Configuration.GetSection("Logging"));
         web.Logging.AddSimpleConsole(console => console.SingleLine = true);
-        // If this logger is enabled, ASP.NET Core creates an Activity for every request only for the log scope.
+        // If this logger is enabled, ASP.NET Core creates an Activity for every request, which only the log scope uses.
         web.Logging.AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.None);
         web.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
         {

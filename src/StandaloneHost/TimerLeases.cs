@@ -6,20 +6,20 @@ namespace StandaloneHost;
 /// <param name="Now">Time of the database's clock.</param>
 /// <param name="LastStartedAt">Written by the application; null if no run is recorded.</param>
 /// <param name="NextDueAt">The next slot; null if none is recorded.</param>
-/// <param name="LeaseUntil">End of the lease; null or past if nobody holds it.</param>
+/// <param name="LeaseUntil">End of the lease; null or in the past if no process has the lease.</param>
 internal sealed record TimerLease(DateTime Now, DateTime? LastStartedAt, DateTime? NextDueAt, DateTime? LeaseUntil);
 
-/// <param name="Fence">Grows with each claim: a process that has lost its lease can't write any more.</param>
+/// <param name="Fence">Incremented by each claim, so that a process that has lost its lease can no longer write.</param>
 /// <param name="At">Time of the claim, by the database's clock.</param>
 internal sealed record TimerClaim(long Fence, DateTime At);
 
 /// <summary>Table timer_leases: one row per timer, shared by all processes. All times are compared by the database's clock.</summary>
 internal sealed class TimerLeases(NpgsqlDataSource database)
 {
-    /// <summary>Renewed after each third of it. If a process is killed, its timer pauses for this long.</summary>
+    /// <summary>Renewed each time a third of it has passed. If a process is killed, its timer doesn't run for this time.</summary>
     public static readonly TimeSpan Lease = TimeSpan.FromSeconds(30);
 
-    // Well below the lease: a renewal that hangs must not outlive the lease.
+    // Well below the lease, so that a renewal that hangs ends before the lease does.
     private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(5);
 
     private readonly string holder = $"{Environment.MachineName}:{Environment.ProcessId}:{Guid.NewGuid():N}";
@@ -41,8 +41,8 @@ internal sealed class TimerLeases(NpgsqlDataSource database)
         where l.next_due_at is not distinct from @seen and (l.lease_until is null or l.lease_until <= clock_timestamp())
         """;
 
-    /// <summary>Records the next slot, unless another process has recorded a different one or holds the lease.</summary>
-    /// <param name="seen">The slot that was read.</param>
+    /// <summary>Records the next slot, unless another process has recorded a different slot or has the lease.</summary>
+    /// <param name="seen">The recorded slot that this process has read.</param>
     public async Task ScheduleAsync(string timer, DateTime? seen, DateTime next, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
@@ -57,9 +57,9 @@ internal sealed class TimerLeases(NpgsqlDataSource database)
         returning fence as Fence, clock_timestamp() as At
         """;
 
-    /// <summary>Takes the lease if it is free and the slot is due.</summary>
-    /// <param name="evenIfNotDue">Takes the lease before the slot as well.</param>
-    /// <returns>Null if the lease was not taken.</returns>
+    /// <summary>Claims the lease if it is free and the slot is due.</summary>
+    /// <param name="evenIfNotDue">Whether to claim the lease also before the slot.</param>
+    /// <returns>Null if the lease was not claimed.</returns>
     public async Task<TimerClaim?> ClaimAsync(string timer, bool evenIfNotDue, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
@@ -71,7 +71,7 @@ internal sealed class TimerLeases(NpgsqlDataSource database)
         update timer_leases set lease_until = clock_timestamp() + @lease where timer_name = @timer and fence = @fence
         """;
 
-    /// <returns>Whether the lease is still held.</returns>
+    /// <returns>False if this process has lost the lease.</returns>
     public async Task<bool> RenewAsync(string timer, long fence, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
@@ -84,7 +84,7 @@ internal sealed class TimerLeases(NpgsqlDataSource database)
         """;
 
     /// <summary>Releases the lease.</summary>
-    /// <param name="next">The next slot; null keeps the recorded one, so that it is run again.</param>
+    /// <param name="next">The next slot; null keeps the recorded slot, so that it is run again.</param>
     public async Task FinishAsync(string timer, long fence, DateTime? next, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);

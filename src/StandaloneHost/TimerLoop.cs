@@ -22,7 +22,7 @@ internal sealed class TimerLoop(
 
     public WorkerFunction Function => function;
 
-    /// <summary>Runs the function once, as soon as no other process runs it, whether a slot is due or not. Ends after the run.</summary>
+    /// <summary>Runs the function once, as soon as no other process runs it, even if no slot is due. Ends after the run.</summary>
     public async Task RunNowAsync(CancellationToken cancellationToken)
     {
         var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -54,7 +54,7 @@ internal sealed class TimerLoop(
                 }
                 else if (await leases.ClaimAsync(name, atOnce, stop) is not { } claim)
                 {
-                    // Another process holds the lease; only a run on request retries.
+                    // Another process has the lease; only a requested run retries.
                     if (atOnce)
                         await SleepAsync(TimeSpan.FromMilliseconds(250), stop);
                 }
@@ -74,9 +74,9 @@ internal sealed class TimerLoop(
             }
             catch (Exception failure)
             {
-                // The database can't be reached: the slot stays due and is run when the database is back.
+                // The database can't be reached: the slot stays due and is run when the database is available again.
                 if (failures++ == 0)
-                    logger.LogError(failure, "Timer {Function} can't read its lease and retries", name);
+                    logger.LogError(failure, "Timer {Function} does not run, because its lease can't be read; it retries", name);
                 await SleepAsync(TimeSpan.FromSeconds(Math.Min(30, failures)), stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
         }
@@ -85,8 +85,8 @@ internal sealed class TimerLoop(
     }
 
     /// <summary>
-    /// The next slot. At the start, the recorded slot counts if it belongs to this schedule, missed or not. A slot of an earlier schedule
-    /// is dropped, and so is a missed slot of a timer without monitor (ScheduleMonitor.CheckPastDueAsync).
+    /// The next slot. At the start, the recorded slot is used if it belongs to this schedule, even if it was missed. A slot of an earlier
+    /// schedule is dropped. A missed slot is dropped, too, if the timer has no monitor (ScheduleMonitor.CheckPastDueAsync).
     /// </summary>
     private async Task<DateTime> DueAsync(TimerLease state, bool starting, CancellationToken stop)
     {
@@ -116,9 +116,9 @@ internal sealed class TimerLoop(
         await running.CancelAsync();
         await renewing;
 
-        // A run on request before the slot doesn't use the slot, and neither does an interrupted run.
+        // The slot stays due after a requested run before the slot, and after an interrupted run.
         DateTime? next = due <= claim.At && !interrupted ? schedule.Next(claim.At) : null;
-        // Not canceled by the stop: the lease is released within the time that is left.
+        // Not canceled by the stop: the lease is released in the time that is left before the process ends.
         await leases.FinishAsync(name, claim.Fence, next, CancellationToken.None);
     }
 
@@ -132,7 +132,7 @@ internal sealed class TimerLoop(
         }
         catch (Exception) when (cancellationToken.IsCancellationRequested)
         {
-            logger.LogWarning("Timer {Function} was interrupted", name);
+            logger.LogWarning("Timer {Function} was interrupted; its slot stays due", name);
             return false;
         }
         catch (Exception failure)
@@ -160,7 +160,7 @@ internal sealed class TimerLoop(
                 catch (Exception unreachable)
                     when (unreachable is not OperationCanceledException && time.GetElapsedTime(held) < TimerLeases.Lease / 3 * 2)
                 {
-                    // The next try is still before the end of the lease.
+                    // The lease has not expired at the next try.
                 }
             }
 

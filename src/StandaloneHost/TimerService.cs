@@ -14,7 +14,7 @@ namespace StandaloneHost;
 /// <summary>All timers of the application.</summary>
 internal sealed class TimerService(IReadOnlyDictionary<string, TimerLoop> loops) : BackgroundService
 {
-    /// <summary>The answer to a requested run waits for its end for at most this time. It is 202 either way.</summary>
+    /// <summary>The answer to a request waits at most this long for the end of the run. It is 202 in any case.</summary>
     private static readonly TimeSpan MaxWait = TimeSpan.FromSeconds(15);
 
     public static TimerService Create(WorkerFunction[] functions, FunctionExecutionDelegate pipeline, IServiceProvider services)
@@ -30,8 +30,8 @@ internal sealed class TimerService(IReadOnlyDictionary<string, TimerLoop> loops)
     }
 
     /// <summary>
-    /// Maps <c>POST /admin/functions/{name}</c>, as the host's FunctionsController does: it runs a timer at once and answers 202, or 404
-    /// for any other name. The request passes the application's middleware as a run of the timer's function with an HttpContext.
+    /// Maps <c>POST /admin/functions/{name}</c>, as the host's FunctionsController does: it runs a timer immediately and answers 202, or
+    /// 404 for any other name. The application's middleware handles the request as a run of the timer's function with an HttpContext.
     /// </summary>
     public void Map(IEndpointRouteBuilder endpoints, Func<FunctionExecutionDelegate, FunctionExecutionDelegate> middleware, ILogger logger)
     {

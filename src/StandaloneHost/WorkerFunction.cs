@@ -5,7 +5,7 @@ using Microsoft.Azure.Functions.Worker.Extensions.Abstractions;
 
 namespace StandaloneHost;
 
-/// <summary>A function as discovered: its name, its trigger, and the compiled call of its method.</summary>
+/// <summary>A function of the application: its name, its trigger, and the compiled call of its method.</summary>
 internal sealed class WorkerFunction(
     string name, MethodInfo method, TriggerBindingAttribute trigger, ParameterInfo triggered, Func<Invocation, Task> call)
     : FunctionDefinition

@@ -155,21 +155,21 @@ public sealed class HttpTests
     }
 
     [Theory]
-    [InlineData(typeof(TwoTriggers), "Function Two: 2 trigger parameters")]
-    [InlineData(typeof(NoTrigger), "Function None: 0 trigger parameters")]
+    [InlineData(typeof(TwoTriggers), "Function Two: the method has 2 trigger parameters")]
+    [InlineData(typeof(NoTrigger), "Function None: the method has 0 trigger parameters")]
     [InlineData(typeof(PlainValue), "Function Plain: can't return Task`1; return IResult")]
     [InlineData(typeof(NeverAwaited), "Function Never: can't return ValueTask")]
     [InlineData(typeof(UnknownParameter), "Function Unknown: parameter missing can't be bound")]
-    [InlineData(typeof(UnknownRouteType), "Function Date: route value day binds to string, Guid, int or long, not DateOnly")]
+    [InlineData(typeof(UnknownRouteType), "Function Date: route value day must be a string, Guid, int or long, not DateOnly")]
     [InlineData(typeof(WrongTriggerType), "Function Wrong: parameter body of type String can't be bound to its trigger; bind HttpRequest")]
-    [InlineData(typeof(WithKey), "Function Key: level Function asks for a function key")]
+    [InlineData(typeof(WithKey), "Function Key: level Function requires a function key")]
     [InlineData(typeof(Reserved), "Function Reserved: route admin/x begins with admin")]
-    [InlineData(typeof(BadRoute), "Function Bad: route {x isn't a template")]
-    [InlineData(typeof(LeadingSlash), "Function Slash: route /x isn't a template")] // FunctionsEndpointDataSource joins prefix, / and route
+    [InlineData(typeof(BadRoute), "Function Bad: route {x is not a valid template")]
+    [InlineData(typeof(LeadingSlash), "Function Slash: route /x is not a valid template")] // FunctionsEndpointDataSource joins prefix, / and route
     [InlineData(typeof(Hidden), "Function Hidden: Hidden.Run isn't public")]
-    [InlineData(typeof(BadName), "Function 1st: a name is letters")]
-    [InlineData(typeof(SameName), "Function Twin: the name is taken twice")]
-    [InlineData(typeof(SameRoute), "Function Second: its route is already answered by function First")]
+    [InlineData(typeof(BadName), "Function 1st: the name must consist of letters")]
+    [InlineData(typeof(SameName), "Function Twin: two functions have this name")]
+    [InlineData(typeof(SameRoute), "Function Second: function First already answers its route")]
     public void Function_ThatTheHostWouldRunDifferently_RefusesToStart(Type function, string message) =>
         Assert.StartsWith(message, RunningWorker.Refusal(RunningWorker.Builder(function)), StringComparison.Ordinal);
 
@@ -211,7 +211,7 @@ public sealed class HttpTests
             Check();
         else
             Assert.StartsWith(
-                "Function B: its route is already answered by function A", Assert.Throws<StartRefusedException>(Check).Message,
+                "Function B: function A already answers its route", Assert.Throws<StartRefusedException>(Check).Message,
                     StringComparison.Ordinal);
     }
 

@@ -92,7 +92,7 @@ public sealed class QueueCommandsTests : IDisposable
         var (code, output) = await ToolAsync("resubmit", "--all");
 
         Assert.Equal(1, code);
-        Assert.StartsWith("The queue: ", output, StringComparison.Ordinal);
+        Assert.StartsWith("The queue access failed: ", output, StringComparison.Ordinal);
         Assert.Equal((0, 2), (broker.Count(Queue), broker.Count(DeadLetters)));
     }
 
@@ -147,7 +147,7 @@ public sealed class QueueCommandsTests : IDisposable
         var (code, output) = await ToolAsync("peek");
 
         Assert.Equal(1, code);
-        Assert.StartsWith("The queue: ", output, StringComparison.Ordinal);
+        Assert.StartsWith("The queue access failed: ", output, StringComparison.Ordinal);
         Assert.Contains("ServiceCommunicationProblem", output, StringComparison.Ordinal);
     }
 

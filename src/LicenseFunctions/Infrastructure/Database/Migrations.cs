@@ -53,7 +53,7 @@ public sealed class Migrations(NpgsqlDataSource source)
             return false;
 
         await transaction.CommitAsync(cancellationToken);
-        report("renewed views and functions");
+        report("replacing views and functions");
         return true;
     }
 
