@@ -45,7 +45,8 @@ internal sealed class ServiceBusQueue(
         catch (Exception unreadable) when (unreadable is NotSupportedException or SerializationException)
         {
             // The client returns no message of this batch, so none can be settled. They are delivered again when their locks expire.
-            logger.LogError("Function {Function}: a message's body can't be read ({Error}); its batch is delivered again after the locks expire",
+            logger.LogError(
+                "Function {Function}: a message's body can't be read ({Error}); its batch is delivered again after the locks expire",
                 function, unreadable.Message);
             return [];
         }

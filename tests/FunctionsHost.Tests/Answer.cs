@@ -27,7 +27,7 @@ internal sealed record Input(string Path, object? Body = null, params (string Na
     }
 }
 
-/// <summary>A response, as far as a client can see it.</summary>
+/// <summary>The part of a response that a client can see.</summary>
 internal sealed record Answer(int Status, IReadOnlyDictionary<string, string> Headers, string Body)
 {
     /// <summary>Whether Content-Length is present and correct.</summary>
@@ -35,7 +35,7 @@ internal sealed record Answer(int Status, IReadOnlyDictionary<string, string> He
 
     public static async Task<Answer> OfAsync(HttpClient client, HttpRequestMessage request, CancellationToken cancellationToken)
     {
-        // Only the headers: after it has read the body, the client reports a Content-Length that the server didn't send.
+        // Reads only the headers, because after reading the body the client reports a Content-Length that the server didn't send.
         using var response = await client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellationToken);
         var headers = response.Headers.NonValidated.Concat(response.Content.Headers.NonValidated)
             .ToDictionary(header => header.Key, header => string.Join(", ", header.Value), StringComparer.OrdinalIgnoreCase);

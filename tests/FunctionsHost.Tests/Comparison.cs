@@ -7,7 +7,7 @@ namespace FunctionsHost.Tests;
 
 /// <summary>
 /// Compares the answers under the test host with those of the standalone application: status, headers and body must be equal, except for
-/// the differences that <see cref="Permitted"/> lists with their reasons. A permitted difference that never occurs is a fault too.
+/// the differences that <see cref="Permitted"/> lists with their reasons. A permitted difference that never occurs is also a fault.
 /// </summary>
 internal sealed partial class Comparison
 {
@@ -23,7 +23,7 @@ internal sealed partial class Comparison
         new("secret", "random: the token of a rotation, Stripe's client secret",
             (_, where, alone, host) => where.EndsWith("token", StringComparison.Ordinal) && alone.Length == host.Length
                 || where.EndsWith("client_secret", StringComparison.Ordinal) && Secret().IsMatch(alone) && Secret().IsMatch(host)),
-        new("address of the Stripe stand-in", "each side has its own",
+        new("address of the Stripe stand-in", "each side has its own stand-in",
             (_, where, alone, host) =>
                 where.EndsWith("stripe_test_api", StringComparison.Ordinal) && Loopback().IsMatch(alone) && Loopback().IsMatch(host)),
         new("metric", "values of the process: time, memory, requests",
@@ -52,7 +52,7 @@ internal sealed partial class Comparison
         Check(what, "status", alone.Status.ToString(CultureInfo.InvariantCulture), host.Status.ToString(CultureInfo.InvariantCulture));
         foreach (var name in alone.Headers.Keys.Union(host.Headers.Keys, StringComparer.OrdinalIgnoreCase))
         {
-            // Two correct lengths may differ, because a time may have one digit more. The bodies are compared below.
+            // Two correct lengths may differ, because one time may have one more digit. The bodies are compared below.
             if (name != "Content-Length" || !alone.TellsItsLength || !host.TellsItsLength)
                 Check(what, $"header {name}", alone.Headers.GetValueOrDefault(name, None), host.Headers.GetValueOrDefault(name, None));
         }
@@ -156,8 +156,8 @@ internal sealed partial class Comparison
     [GeneratedRegex(@"^http://127\.0\.0\.1:\d+/?$")]
     private static partial Regex Loopback();
 
-    /// <param name="Name">What may differ.</param>
-    /// <param name="Reason">Why it may.</param>
+    /// <param name="Name">The value that may differ.</param>
+    /// <param name="Reason">Why it may differ.</param>
     /// <param name="Allows">Receives the position of the difference and both values.</param>
     private sealed record Rule(string Name, string Reason, Func<Comparison, string, string, string, bool> Allows);
 }

@@ -40,7 +40,7 @@ public sealed class DisconnectAndStopTests(PostgresFixture postgres) : IAsyncLif
         await LeaveWhileTheRequestWaitsAsync();
         await LeaveWhileItIsSentAsync();
 
-        // Both are stopped, so that their logs are complete.
+        // Both sides are stopped, so that their logs are complete.
         await both.Host.IdleAsync(Cancelled);
         Assert.Equal(new WorkerExit(0, Killed: false), await both.Host.StopAsync());
         Assert.Equal(0, await both.Alone.StopAsync());
@@ -151,7 +151,7 @@ public sealed class DisconnectAndStopTests(PostgresFixture postgres) : IAsyncLif
             socket.LingerState = new LingerOption(true, 0);
     }
 
-    /// <summary>Ends when nothing listens on the port any more.</summary>
+    /// <summary>Ends when no process listens on the port.</summary>
     private static async Task ClosedAsync(int port)
     {
         while (true)

@@ -43,7 +43,7 @@ internal sealed class HostAndStandalone : IAsyncDisposable
 
     public HttpClient AloneClient { get; }
 
-    /// <summary>The longest time for one request on both sides; the clock readings in two answers may differ by as much.</summary>
+    /// <summary>The longest time for one request on both sides. The clock readings in two answers may differ by this time.</summary>
     public TimeSpan LongestPair { get; private set; }
 
     public IReadOnlyList<WorkerLog> Logs => [.. logs];
@@ -77,7 +77,7 @@ internal sealed class HostAndStandalone : IAsyncDisposable
         return new HostAndStandalone(await host, await alone, databases, gateways, logs, invocations);
     }
 
-    /// <summary>Sends one request to both sides at once.</summary>
+    /// <summary>Sends one request to both sides at the same time.</summary>
     public async Task<(Answer Alone, Answer Host)> AskAsync(string method, Input input, string? authorization)
     {
         using var toAlone = input.ToRequest(method, AloneClient.BaseAddress!, authorization);
@@ -133,8 +133,8 @@ internal sealed class HostAndStandalone : IAsyncDisposable
 internal static class Tables
 {
     /// <summary>
-    /// Number of rows of each table. Left out are the leases, because the standalone application stores the next slots there before any
-    /// run, and tables that are written some time after the request: the metrics' counts and the networks of devices.
+    /// Number of rows of each table. The leases are excluded, because the standalone application stores the next slots there before any
+    /// run. Tables that are written some time after the request are also excluded: the metrics' counts and the networks of devices.
     /// </summary>
     public static Task<IReadOnlyList<string>> RowsAsync(this TestDatabase database) => database.QueryAllAsync<string>(
         """

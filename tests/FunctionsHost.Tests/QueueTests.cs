@@ -83,7 +83,7 @@ public sealed class QueueTests(QueueSite site) : IClassFixture<QueueSite>
         await SendAsync(DeadLetters, [scene.Record(license), "nonsense", "", "nonsense"]);
 
         await AssertAlikeAsync("DrainDeadLetters");
-        // An empty message may lie there already, from the queue.
+        // An empty message from the other test may already be there.
         Assert.Equal(2L, await both.HostDatabase.QueryAsync<long>(
             "select count(*) from usage_quarantine where code = 'DEAD_LETTERED' and payload <> ''"));
     }

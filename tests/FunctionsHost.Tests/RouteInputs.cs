@@ -9,7 +9,7 @@ using LicenseFunctions.Tests.Support;
 namespace FunctionsHost.Tests;
 
 /// <summary>A good and a bad request for an HTTP function.</summary>
-/// <param name="Person">Number of the demo person who owns the license of the request, 1 to 25.</param>
+/// <param name="Person">Number of the demo person who is the subscriber of the request's license, 1 to 25.</param>
 internal sealed record RouteInput(string Function, string Method, int Person, Input Good, Input Bad);
 
 /// <summary>The demo data, and further rows that some functions need. Their IDs are fixed, so both sides have the same.</summary>
@@ -28,7 +28,7 @@ internal static class Demo
         "ivan", "julia", "kofi", "lena", "marco", "nadia", "peter", "quynh", "rosa", "samir",
     ];
 
-    /// <summary>Loads it into a fresh database.</summary>
+    /// <summary>Loads the data into a new database.</summary>
     public static async Task LoadAsync(TestDatabase database)
     {
         var (code, output) = await Licensectl.RunAsync(database, "demo-data");

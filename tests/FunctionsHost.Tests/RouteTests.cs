@@ -4,7 +4,7 @@ using Xunit;
 
 namespace FunctionsHost.Tests;
 
-/// <summary>Every HTTP function, every kind of caller, good and bad input: the test host and the standalone app answer alike.</summary>
+/// <summary>The test host and the standalone app give equal answers, for every HTTP function and caller, with good and bad input.</summary>
 public sealed class RouteTests(DemoSite site) : IClassFixture<DemoSite>
 {
     private const int Callers = 6;
@@ -65,7 +65,7 @@ public sealed class RouteTests(DemoSite site) : IClassFixture<DemoSite>
         Assert.Equal(await both.AloneDatabase.RowsAsync(), await both.HostDatabase.RowsAsync());
     }
 
-    /// <summary>Requests that routing, or the host's own reading of a request, could treat differently.</summary>
+    /// <summary>Requests for which the routing or parsing of the two sides could differ.</summary>
     [Theory]
     [InlineData("GET", "/")]
     [InlineData("GET", "/app")]

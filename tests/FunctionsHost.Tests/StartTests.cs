@@ -4,7 +4,7 @@ using Xunit;
 
 namespace FunctionsHost.Tests;
 
-/// <summary>The worker's start, and what stops it.</summary>
+/// <summary>The worker's start, and the faults that stop it.</summary>
 public sealed class StartTests
 {
     [Fact]

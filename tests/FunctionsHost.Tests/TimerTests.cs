@@ -3,7 +3,7 @@ using Xunit;
 
 namespace FunctionsHost.Tests;
 
-/// <summary>Every timer runs once, started by the test: it records and changes the same as in the standalone application.</summary>
+/// <summary>The test starts every timer once: it must record and change the same as in the standalone application.</summary>
 public sealed class TimerTests(DemoSite site) : IClassFixture<DemoSite>
 {
     private readonly HostAndStandalone both = site.Both;

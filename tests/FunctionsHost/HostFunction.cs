@@ -24,7 +24,7 @@ public sealed partial class HostFunction
     /// <summary>Each binding as the worker described it.</summary>
     public IReadOnlyList<JsonObject> Bindings { get; }
 
-    /// <summary>Why the function can't run: the worker didn't load it, or a setting of its trigger is missing.</summary>
+    /// <summary>The reason why the function can't run: the worker didn't load it, or a setting of its trigger is missing.</summary>
     public string? Error { get; internal set; }
 
     public bool IsHttp => IsTriggeredBy("httpTrigger");

@@ -9,7 +9,7 @@ public sealed record HostOptions
     /// <summary>The application's settings; they override this process's environment.</summary>
     public IReadOnlyDictionary<string, string> Settings { get; init; } = new Dictionary<string, string>();
 
-    /// <summary>The port on 127.0.0.1; 0 takes a free one.</summary>
+    /// <summary>The port on 127.0.0.1; 0 for a free one.</summary>
     public int Port { get; init; }
 
     /// <summary>The key that requests to <c>/admin</c> must send in the header x-functions-key.</summary>

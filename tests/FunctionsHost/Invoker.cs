@@ -22,7 +22,7 @@ internal sealed class Invoker(WorkerChannel channel, HostJson hostJson, HostOpti
         running[invocationId] = end.Task;
         try
         {
-            // The HTTP request is sent first; after the invocation request the worker waits for it.
+            // The HTTP request is sent first, because the worker waits for it after the invocation request.
             return await SendAsync(function, invocationId, input, triggerMetadata, forward?.Invoke(), cancelled);
         }
         finally
@@ -32,7 +32,7 @@ internal sealed class Invoker(WorkerChannel channel, HostJson hostJson, HostOpti
         }
     }
 
-    /// <summary>Ends when nothing runs any more.</summary>
+    /// <summary>Ends when no function is running.</summary>
     public async Task IdleAsync(CancellationToken cancellationToken)
     {
         while (!running.IsEmpty)

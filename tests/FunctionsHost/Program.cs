@@ -34,7 +34,7 @@ Console.WriteLine($"worker process {host.WorkerProcessId}, {host.Functions.Count
 Console.WriteLine($"listening on {host.Address}");
 await stop.Task;
 var exit = await host.StopAsync();
-Console.WriteLine($"{runs} runs, {records} log records; the worker ended with code {exit.ExitCode}{(exit.Killed ? ", by force" : "")}");
+Console.WriteLine($"{runs} runs, {records} log records; the worker ended with code {exit.ExitCode}{(exit.Killed ? " (killed)" : "")}");
 return 0;
 
 void Stop(PosixSignalContext signal)

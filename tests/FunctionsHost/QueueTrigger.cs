@@ -36,7 +36,7 @@ internal sealed class QueueTrigger(Invoker invoker, HostJson hostJson)
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
         {
-            // Nothing more is taken.
+            // After the stop, no more messages are received.
         }
     }
 

@@ -47,7 +47,7 @@ public sealed class QueuedMessages(QueuedMessages? deadLetters)
         }
     }
 
-    /// <summary>Waits until there is a message and takes all, up to <paramref name="atMost"/>.</summary>
+    /// <summary>Waits until there is a message and returns all messages, up to <paramref name="atMost"/>.</summary>
     public async Task<IReadOnlyList<QueuedMessage>> TakeAsync(int atMost, CancellationToken cancellationToken)
     {
         while (true)

@@ -53,7 +53,7 @@ public sealed class TestHost : IAsyncDisposable
 
     public int WorkerProcessId => worker.Id;
 
-    /// <summary>All functions, in the order that decides which route is taken.</summary>
+    /// <summary>All functions, in the order in which their routes are tried.</summary>
     public IReadOnlyList<HostFunction> Functions { get; private set; } = [];
 
     /// <summary>The capabilities that the worker sent at the start.</summary>
@@ -61,7 +61,7 @@ public sealed class TestHost : IAsyncDisposable
 
     public string MasterKey => options.MasterKey;
 
-    /// <summary>What the worker wrote to its console.</summary>
+    /// <summary>The worker's console output.</summary>
     public string WorkerOutput => worker.Output;
 
     private QueueTrigger QueueTrigger { get; }
@@ -85,12 +85,12 @@ public sealed class TestHost : IAsyncDisposable
     /// <summary>A queue by its name, or the dead letters of one by <c>name/$deadletterqueue</c>.</summary>
     public QueuedMessages Queue(string name) => QueueTrigger[name];
 
-    /// <summary>Ends when no function runs any more; an HTTP client may have its answer a moment before.</summary>
+    /// <summary>Ends when no function is running. An HTTP client may get its answer a moment earlier.</summary>
     public Task IdleAsync(CancellationToken cancellationToken) => invoker.IdleAsync(cancellationToken);
 
     /// <summary>
     /// Accepts no more work, cancels the batches and stops the worker: it sends WorkerTerminate, waits 5 s, then kills the process. Running
-    /// requests continue meanwhile. The real host first waits up to 10 s for them; this host doesn't, to test the worse case.
+    /// requests continue during that time. The real host first waits up to 10 s for them; this host doesn't, to test the worse case.
     /// </summary>
     public Task<WorkerExit> StopAsync()
     {
@@ -187,7 +187,7 @@ public sealed class TestHost : IAsyncDisposable
             await http.ServeAsync(context);
     }
 
-    /// <summary><c>POST /admin/functions/NAME</c> of the host's FunctionsController: starts a run, answers before it ends.</summary>
+    /// <summary><c>POST /admin/functions/NAME</c> of the host's FunctionsController: starts a run and answers before it ends.</summary>
     private int Administer(HttpRequest request, string path)
     {
         const string functions = "/functions/";

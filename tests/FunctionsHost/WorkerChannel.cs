@@ -64,7 +64,7 @@ internal sealed class WorkerChannel(Action<WorkerLog>? onLog) : FunctionRpc.Func
         }
     }
 
-    /// <summary>Tells the worker that the run is canceled.</summary>
+    /// <summary>Informs the worker that the run is canceled.</summary>
     public void Cancel(string invocationId) =>
         outgoing.Writer.TryWrite(new StreamingMessage { InvocationCancel = new InvocationCancel { InvocationId = invocationId } });
 

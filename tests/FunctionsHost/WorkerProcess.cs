@@ -5,7 +5,7 @@ using System.Text.Json.Nodes;
 namespace FunctionsHost;
 
 /// <summary>
-/// The worker's process, started as the host starts it: worker.config.json gives the program, the arguments give the host's address.
+/// The worker's process, started as the host starts it: worker.config.json names the program, the arguments contain the host's address.
 /// </summary>
 internal sealed class WorkerProcess : IAsyncDisposable
 {
@@ -24,7 +24,7 @@ internal sealed class WorkerProcess : IAsyncDisposable
 
     public int Id => process.Id;
 
-    /// <summary>Its output so far.</summary>
+    /// <summary>The output of the process so far.</summary>
     public string Output
     {
         get
@@ -66,7 +66,7 @@ internal sealed class WorkerProcess : IAsyncDisposable
         return process.ExitCode;
     }
 
-    /// <summary>Waits for the end, and kills the process after the grace period.</summary>
+    /// <summary>Waits until the process ends, and kills it after the grace period.</summary>
     public async Task<WorkerExit> EndAsync(TimeSpan grace)
     {
         using var over = new CancellationTokenSource(grace);

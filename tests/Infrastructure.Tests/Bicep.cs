@@ -34,13 +34,13 @@ public sealed class Bicep : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        // A package feed may lose the executable permission.
+        // Some package feeds remove the executable permission.
         File.SetUnixFileMode(Program, File.GetUnixFileMode(Program) | UnixFileMode.UserExecute);
         var (compiled, complaints) = await RunAsync("build", Path.Combine(Folder, "main.bicep"), "--stdout");
         Assert.True(compiled.Length > 0, complaints);
         Compiled = JsonNode.Parse(compiled)!;
 
-        // Bicep writes a snapshot to the folder of the parameters.
+        // Bicep writes the snapshot into the folder of the parameter file.
         foreach (var file in Directory.EnumerateFiles(Folder, "*", SearchOption.AllDirectories))
         {
             var target = Path.Combine(copy, Path.GetRelativePath(Folder, file));

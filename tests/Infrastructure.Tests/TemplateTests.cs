@@ -98,7 +98,7 @@ public sealed partial class TemplateTests(Bicep bicep)
         var server = UserConnections[(string)template.Resources("Microsoft.DBforPostgreSQL/flexibleServers").Single()["sku"]!["name"]!];
 
         Assert.True(queues == 2 && timers >= 7, $"{queues} queue functions and {timers} timers were found");
-        Assert.True(connections <= 0.8 * server, $"{environment}: {instances} instances hold {connections} of {server} connections");
+        Assert.True(connections <= 0.8 * server, $"{environment}: {instances} instances use {connections} of {server} connections");
     }
 
     [Theory]
@@ -118,7 +118,7 @@ public sealed partial class TemplateTests(Bicep bicep)
     [MemberData(nameof(Environments))]
     public void Settings_AreThoseOfTheSample(string environment)
     {
-        // The template has other settings for the same purpose.
+        // For these settings of the sample, the template has others with the same purpose.
         Dictionary<string, string[]> otherwise = new()
         {
             ["AzureWebJobsStorage"] =
@@ -161,7 +161,7 @@ public sealed partial class TemplateTests(Bicep bicep)
         var secrets = template.Settings.Where(setting => IsSecret().IsMatch(setting.Key) && setting.Key != "STRIPE_PUBLISHABLE_KEY")
             .ToList();
 
-        Assert.True(secrets.Count >= 9, "too few settings were taken for secrets");
+        Assert.True(secrets.Count >= 9, "fewer than 9 settings were recognized as secrets");
         Assert.Contains(secrets, secret => secret.Value.Length > 0);
         Assert.All(secrets, secret =>
             Assert.Matches($"^$|^{Regex.Escape($"@Microsoft.KeyVault(VaultName=")}kv-[a-z0-9-]+;SecretName={SecretName(secret.Key)}\\)$",
@@ -374,7 +374,7 @@ public sealed partial class TemplateTests(Bicep bicep)
         var used = UsedOutput().Matches(workflow).Select(match => match.Groups[1].Value).Where(name => name != "value").ToHashSet();
 
         Assert.Contains("ALERT_EMAIL", read);
-        // GitHub sets the first one itself; only personal environments use the others.
+        // GitHub itself sets the first variable; only personal environments use the others.
         string[] elsewhere = ["GITHUB_REPOSITORY", "DEVELOPER_ID", "DEVELOPER_NAME"];
         Assert.All(read.Except(elsewhere), name => Assert.Contains($"          {name}: ${{{{ vars.{name} }}}}", workflow));
         Assert.Contains("migrateIdentityClientId", used);
@@ -389,7 +389,7 @@ public sealed partial class TemplateTests(Bicep bicep)
 
         Assert.NotEmpty(actions);
         Assert.All(actions, action => Assert.Matches(@"^- uses: [\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$", action));
-        // All uses of an action have the same commit, so that no update is forgotten.
+        // All uses of an action must have the same commit; otherwise an update was incomplete.
         Assert.All(actions.Distinct().GroupBy(action => action.Split('@')[0]), versions => Assert.Single(versions));
     }
 

@@ -28,16 +28,16 @@ public sealed class HttpTests
     [InlineData("GET", "api/items/3f2504e0-4f89-41d3-9a0c-0305e82c3301/7", 200, "3f2504e0-4f89-41d3-9a0c-0305e82c3301 7")]
     [InlineData("GET", "api/items/3f2504e0-4f89-41d3-9a0c-0305e82c3301", 200, "3f2504e0-4f89-41d3-9a0c-0305e82c3301 5")]
     [InlineData("GET", "api/text/a%20b", 200, "a b")]
-    // FunctionsEndpointDataSource.MapHttpFunction: RoutePatternFactory.Parse, so a constraint that fails is no match
+    // FunctionsEndpointDataSource.MapHttpFunction: RoutePatternFactory.Parse, so a path that fails a constraint doesn't match
     [InlineData("GET", "api/items/not-a-guid", 404, "")]
-    // WebScriptHostHttpRoutesManager: HttpMethodRouteConstraint, so a wrong method is no match either
+    // WebScriptHostHttpRoutesManager: HttpMethodRouteConstraint, so a request with another method doesn't match
     [InlineData("POST", "api/text/x", 404, "")]
     // MapHttpFunction: without a route, the function's name; without methods, every method
     [InlineData("DELETE", "api/Named", 200, "named DELETE")]
     // FunctionsHttpProxyingMiddleware.TryHandleHttpResult: the function may write the response itself
     [InlineData("GET", "api/written", 418, "teapot")]
     [InlineData("GET", "api/quiet", 200, "")]
-    // IResult of a concrete type, awaited and not
+    // IResult of a concrete type, with and without a Task
     [InlineData("GET", "api/typed", 200, "typed")]
     // azure-functions-host: a function's exception is an empty 500
     [InlineData("GET", "api/broken", 500, "")]
@@ -87,7 +87,7 @@ public sealed class HttpTests
         Assert.Equal("1 1", await worker.Client.GetStringAsync("api/scoped", Cancelled));
     }
 
-    [Fact] // DefaultInvocationPipelineBuilder: in order of registration; FunctionsHttpProxyingMiddleware, outermost, writes the result
+    [Fact] // DefaultInvocationPipelineBuilder: order of registration; FunctionsHttpProxyingMiddleware is outermost and writes the result
     public async Task Middleware_AroundAFunction_RunsInOrderAndBeforeTheResultIsWritten()
     {
         var builder = RunningWorker.Builder(typeof(Functions));
@@ -165,7 +165,7 @@ public sealed class HttpTests
     [InlineData(typeof(WithKey), "Function Key: level Function requires a function key")]
     [InlineData(typeof(Reserved), "Function Reserved: route admin/x begins with admin")]
     [InlineData(typeof(BadRoute), "Function Bad: route {x is not a valid template")]
-    [InlineData(typeof(LeadingSlash), "Function Slash: route /x is not a valid template")] // FunctionsEndpointDataSource joins prefix, / and route
+    [InlineData(typeof(LeadingSlash), "Function Slash: route /x is not a valid template")] // the route is joined to prefix and /
     [InlineData(typeof(Hidden), "Function Hidden: Hidden.Run isn't public")]
     [InlineData(typeof(BadName), "Function 1st: the name must consist of letters")]
     [InlineData(typeof(SameName), "Function Twin: two functions have this name")]

@@ -63,7 +63,7 @@ public sealed class MessageTests : IDisposable
         Assert.Equal(1, broker.Count(DeadLetters));
     }
 
-    [Theory] // a throw abandons all messages of the batch, the good ones too
+    [Theory] // an exception abandons all messages of the batch, also the valid ones
     [InlineData(By.AmqpNetLite)]
     [InlineData(By.ServiceBusClient)]
     public async Task Batch_ThrowsOnce_IsDeliveredAgain(By client)
@@ -75,7 +75,7 @@ public sealed class MessageTests : IDisposable
 
         await broker.EmptyAsync(Queue, Cancelled);
 
-        Assert.True(received.Bodies.Count is 3 or 4, "the first batch was a, or a and b; both come again");
+        Assert.True(received.Bodies.Count is 3 or 4, "the first batch was a, or a and b; all of it must be delivered again");
         Assert.Equal(0, broker.Count(DeadLetters));
     }
 
@@ -148,7 +148,7 @@ public sealed class MessageTests : IDisposable
         Assert.Equal(["rotten"], received.Bodies);
     }
 
-    [Theory] // a body that isn't data or text must not be redelivered without end, in the queue or among its dead letters
+    [Theory] // a body that isn't data or text must not be delivered again without end, neither in the queue nor among its dead letters
     [InlineData(By.AmqpNetLite, typeof(Batches), Queue)]
     [InlineData(By.AmqpNetLite, typeof(Drain), DeadLetters)]
     [InlineData(By.ServiceBusClient, typeof(Batches), Queue)]
@@ -207,7 +207,7 @@ public sealed class MessageTests : IDisposable
         Assert.Empty(received.Bodies);
     }
 
-    [Theory] // and then a smaller one is taken
+    [Theory] // maxBatchWaitTime: after it, the smaller batch is processed
     [InlineData(By.AmqpNetLite)]
     [InlineData(By.ServiceBusClient)]
     public async Task Batch_BelowTheMinimum_WaitsForTheMaximumTime(By client)
@@ -236,7 +236,7 @@ public sealed class MessageTests : IDisposable
         await using var worker = await RunningWorker.StartAsync(builder);
         var size = await received.NextAsync();
 
-        // Half of the lock's duration.
+        // Half of the lock's duration: the lock must be renewed now.
         time.Advance(TimeSpan.FromSeconds(30));
         await broker.RenewedAsync(Queue, size, Cancelled);
         ended.SetResult();
@@ -370,7 +370,7 @@ public sealed class MessageTests : IDisposable
         Assert.Contains("LOCALWORKER_AMQP_PORT=5672", RunningWorker.Refusal(builder), StringComparison.Ordinal);
     }
 
-    [Fact] // a real RabbitMQ; not used here: delivery counts and the outcome modified, which it doesn't have
+    [Fact] // a real RabbitMQ; it has neither delivery counts nor the outcome modified, so this test doesn't use them
     public async Task RabbitMQ_ThrowThenSuccess_MessagesAreDeliveredAgainAndCompleted()
     {
         var url = Environment.GetEnvironmentVariable("RABBITMQ_URL");
@@ -382,7 +382,7 @@ public sealed class MessageTests : IDisposable
         var all = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         received.Body = (messages, _) =>
         {
-            // The first call may have several messages, each of which comes again.
+            // The first call may have several messages. Each of them is delivered again.
             if (Interlocked.Increment(ref tries) == 1)
                 throw new InvalidOperationException("no");
             foreach (var message in messages)
@@ -419,7 +419,7 @@ public sealed class MessageTests : IDisposable
         builder.Configuration["ServiceBus"] = connection;
         builder.Configuration["TEST_QUEUE"] = Queue;
         builder.HostJsonFile["extensions:serviceBus:maxMessageBatchSize"] = "100";
-        // The worker itself retries if the broker is unavailable, without the client's own pauses.
+        // The worker itself retries if the broker is unavailable. The client's retries would only add pauses.
         builder.HostJsonFile["extensions:serviceBus:clientRetryOptions:maxRetries"] = "0";
         builder.Services.AddSingleton(received);
         return builder;

@@ -113,7 +113,7 @@ public sealed class TimerTests(LeaseDatabase database) : IClassFixture<LeaseData
         Assert.Equal(ticks.Count, await database.ReadAsync<long>("select fence from timer_leases"));
     }
 
-    [Fact] // the host writes its status after the run, so an interrupted run is also past due (azure-functions-host#2968)
+    [Fact] // the host writes its status after the run, so the slot of an interrupted run is also past due (azure-functions-host#2968)
     public async Task Run_InterruptedByStop_LeavesItsSlotDue()
     {
         await database.ExecuteAsync("insert into timer_leases (timer_name, next_due_at) values ('Tick', '2020-01-01T00:00:00Z')");
@@ -174,7 +174,7 @@ public sealed class TimerTests(LeaseDatabase database) : IClassFixture<LeaseData
         Assert.Equal(HttpStatusCode.NotFound, await PostAsync(worker, "Nothing"));
     }
 
-    [Fact] // FunctionsController is for admins; the application's middleware authorizes them
+    [Fact] // in the Functions host, FunctionsController requires an admin key; here the application's middleware authorizes callers
     public async Task AdminEndpoint_MiddlewareAnswers_FunctionIsNotRun()
     {
         var builder = Builder(Yearly);

@@ -13,7 +13,7 @@ public sealed record DemoPersonList(IReadOnlyList<DemoPerson> Persons);
 public sealed record DemoToken(string Token);
 
 /// <summary>
-/// Signs in as a person of the demo data, without a password. It is in a separate program that is not published. It works only with the
+/// Signs in as a person of the demo data, without a password. This is a separate program that is not published. It works only with the
 /// local issuer (AUTH_SIGNING_KEY) and only if the app listens on loopback addresses. Each request must come directly from a browser on
 /// this machine: requests from a proxy or from another site are refused. Only persons of the demo data can be chosen.
 /// </summary>
@@ -21,7 +21,7 @@ public sealed class DemoSignIn(DemoPersonStore persons, HttpSettings http, IConf
 {
     private static readonly TimeSpan TokenLife = TimeSpan.FromHours(8);
 
-    private static readonly Refusal NotHere = new(RefusalKind.NotFound, "NOT_FOUND", "There is nothing here.");
+    private static readonly Refusal NotHere = new(RefusalKind.NotFound, "NOT_FOUND", "This route does not exist.");
 
     public async Task<Outcome<DemoPersonList>> ListAsync(HttpContext context, CancellationToken cancellationToken) =>
         IsOffered(context) ? new DemoPersonList(await persons.ListAsync(cancellationToken)) : NotHere;

@@ -3,7 +3,7 @@ using System.Text.Json.Serialization;
 
 namespace StripeStandIn;
 
-/// <summary>The contents of a Stripe account. Not thread-safe: the pipeline holds <see cref="Gate"/> around each use.</summary>
+/// <summary>The contents of a Stripe account. Not thread-safe: the pipeline locks <see cref="Gate"/> around each use.</summary>
 public sealed class Account(StandInOptions options, TimeProvider clock)
 {
     private const string Alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
@@ -102,7 +102,7 @@ public sealed class Account(StandInOptions options, TimeProvider clock)
     }
 }
 
-/// <summary>What an account holds: Stripe's objects as they are answered, and what Stripe doesn't show.</summary>
+/// <summary>The data of an account: Stripe's objects as the API returns them, and internal data that Stripe doesn't show.</summary>
 public sealed class AccountState
 {
     public Dictionary<string, JsonObject> Customers { get; init; } = [];
@@ -121,18 +121,18 @@ public sealed class AccountState
 
     public List<JsonObject> Events { get; init; } = [];
 
-    /// <summary>By payment method: what its charges do.</summary>
-    [JsonPropertyName("Behaviours")] // the name in the state files that exist
+    /// <summary>The behavior of charges, by payment method.</summary>
+    [JsonPropertyName("Behaviours")] // the name in existing state files
     public Dictionary<string, CardBehavior> Behaviors { get; init; } = [];
 
     /// <summary>Payment methods that were set up with authentication for off-session use.</summary>
     public HashSet<string> SetUpForOffSession { get; init; } = [];
 
-    /// <summary>Payment methods that were detached: Stripe lets none of them be used again.</summary>
+    /// <summary>Payment methods that were detached. Stripe doesn't allow their use any more.</summary>
     public HashSet<string> Detached { get; init; } = [];
 }
 
-/// <summary>Short reads of a Stripe object.</summary>
+/// <summary>Reads single fields of a Stripe object.</summary>
 public static class ObjectReads
 {
     public static string Id(this JsonObject subject) => subject["id"]!.GetValue<string>();

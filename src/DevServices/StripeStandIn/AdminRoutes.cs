@@ -6,7 +6,7 @@ using Microsoft.AspNetCore.Routing;
 
 namespace StripeStandIn;
 
-/// <summary>What Stripe has no API for: scripts for the bank, the network and the webhooks.</summary>
+/// <summary>Routes that Stripe doesn't have: they control the bank, the network and the webhooks in tests.</summary>
 internal static class AdminRoutes
 {
     private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web)
@@ -68,5 +68,5 @@ internal static class AdminRoutes
 
     private static async Task<T> ReadAsync<T>(HttpRequest request) =>
         await request.ReadFromJsonAsync<T>(Json, request.HttpContext.RequestAborted)
-        ?? throw new BadHttpRequestException("A JSON object is needed");
+        ?? throw new BadHttpRequestException("The body must be a JSON object");
 }

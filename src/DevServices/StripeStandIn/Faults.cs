@@ -7,7 +7,7 @@ public enum FaultKind
     /// <summary>The answer is delayed by <see cref="Fault.DelayMs"/>.</summary>
     Delay,
 
-    /// <summary>The connection ends before the request is executed: nothing happens and no key is stored.</summary>
+    /// <summary>The connection ends before the request is executed: nothing changes and no key is stored.</summary>
     DropBefore,
 
     /// <summary>The request is executed and its answer is stored under the key, but the connection ends without an answer.</summary>
@@ -25,7 +25,7 @@ public enum FaultKind
     /// <summary>The bank declines with <see cref="Fault.DeclineCode"/> and <see cref="Fault.AdviceCode"/>.</summary>
     Decline,
 
-    /// <summary>The bank wants the customer to authenticate.</summary>
+    /// <summary>The bank requires the customer to authenticate.</summary>
     Authenticate,
 
     /// <summary>The payment stays in processing until an admin settles it.</summary>
@@ -33,9 +33,9 @@ public enum FaultKind
 }
 
 /// <summary>A scripted fault.</summary>
-/// <param name="On">The endpoint's name, such as payment_intents.confirm; * = any.</param>
-/// <param name="Match">An id or parameter value that the request must have; null = any request.</param>
-/// <param name="Times">For how many requests; null = until cleared.</param>
+/// <param name="On">The endpoint's name, such as payment_intents.confirm; * for any.</param>
+/// <param name="Match">An ID or parameter value that the request must have; null for any request.</param>
+/// <param name="Times">For how many requests; null until the faults are cleared.</param>
 public sealed record Fault(
     FaultKind Kind, string On = "*", string? Match = null, int? Times = 1, int DelayMs = 0,
     string DeclineCode = "generic_decline", string? AdviceCode = null)
@@ -53,7 +53,7 @@ public sealed class FaultScript
     public void Add(Fault fault)
     {
         if (fault.Kind == FaultKind.Decline && !Declines.IsKnown(fault.DeclineCode))
-            throw new ArgumentException($"{fault.DeclineCode} is no decline code of Stripe's", nameof(fault));
+            throw new ArgumentException($"{fault.DeclineCode} is not a decline code of Stripe", nameof(fault));
         lock (gate)
             waiting.Add((fault, fault.Times ?? int.MaxValue));
     }
@@ -64,7 +64,7 @@ public sealed class FaultScript
             waiting.Clear();
     }
 
-    /// <summary>Takes the first fault that matches this request.</summary>
+    /// <summary>Returns the first fault that matches this request, and counts its use.</summary>
     public Fault? Take(string endpoint, Func<string, bool> has)
     {
         lock (gate)

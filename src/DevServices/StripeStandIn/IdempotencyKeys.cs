@@ -3,7 +3,7 @@ using System.Text.Json.Nodes;
 namespace StripeStandIn;
 
 /// <summary>
-/// Stores the first answer of every key, a 500 included, for 24 hours. After that the key is new, and the request is executed again.
+/// Stores the first answer for each key, also a 500, for 24 hours. After that time the key is new, and the request is executed again.
 /// </summary>
 public sealed class IdempotencyKeys(TimeProvider clock)
 {
@@ -22,7 +22,9 @@ public sealed class IdempotencyKeys(TimeProvider clock)
     /// The stored answer; null if the caller is the first and must execute the request, then call <see cref="Keep"/>
     /// or <see cref="Forget"/>.
     /// </summary>
-    /// <exception cref="StripeErrorException">Other parameters, another endpoint, or the first request is still running.</exception>
+    /// <exception cref="StripeErrorException">
+    /// The first request had other parameters or another endpoint, or is still running.
+    /// </exception>
     public Answer? Begin(string key, string endpoint, string parameters)
     {
         lock (gate)

@@ -69,7 +69,7 @@ internal static class PaymentIntentRoutes
         return intent;
     }
 
-    /// <summary>The bank's decision about a payment in requires_action or processing.</summary>
+    /// <summary>Applies the bank's decision about a payment in requires_action or processing.</summary>
     public static void Settle(Account account, JsonObject intent, bool paid, string declineCode)
     {
         var method = account.PaymentMethod(intent.Text("payment_method")!);

@@ -4,11 +4,11 @@ namespace StripeStandIn;
 
 internal static class PaymentMethodRoutes
 {
-    /// <summary>Only from a test token: Stripe accepts raw card numbers only from accounts that requested it.</summary>
+    /// <summary>Accepts a test token only, because Stripe accepts card numbers only from accounts that requested this.</summary>
     public static JsonObject Create(StripeCall call)
     {
         if (call.Form.Required("type") != "card")
-            throw StripeErrorException.Invalid("The stand-in knows cards only.", param: "type");
+            throw StripeErrorException.Invalid("The stand-in supports cards only.", param: "type");
         var token = call.Form.Nested("card")?["token"]?.GetValue<string>() ?? throw StripeErrorException.MissingParameter("card[token]");
         if (!TestCards.ByName.TryGetValue(token.Replace("tok_", "pm_card_", StringComparison.Ordinal), out var card))
             throw StripeErrorException.Missing("token", token, "card[token]");
@@ -48,7 +48,9 @@ internal static class PaymentMethodRoutes
         return method;
     }
 
-    /// <exception cref="StripeErrorException">The bank declines the card, it was detached, or it is another customer's.</exception>
+    /// <exception cref="StripeErrorException">
+    /// The bank declines the card, or it was detached, or it belongs to another customer.
+    /// </exception>
     public static void AttachTo(Account account, JsonObject method, string customerId)
     {
         var behavior = account.Behaviors[method.Id()];
@@ -59,7 +61,7 @@ internal static class PaymentMethodRoutes
             account.Attach(method, customerId);
     }
 
-    /// <exception cref="StripeErrorException">The payment method was detached, or is another customer's.</exception>
+    /// <exception cref="StripeErrorException">The payment method was detached, or it belongs to another customer.</exception>
     public static void Usable(Account account, JsonObject method, string? customerId)
     {
         if (account.Detached.Contains(method.Id()))

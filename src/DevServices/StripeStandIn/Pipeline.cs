@@ -6,8 +6,8 @@ using Microsoft.AspNetCore.Http;
 namespace StripeStandIn;
 
 /// <summary>
-/// Processes a request in Stripe's order: API key, rate, parameters (failures of these are not stored under an idempotency key), then the
-/// idempotency layer, the object's lock, the execution, and the answer.
+/// Processes a request in Stripe's order: API key, rate, parameters, idempotency key, the object's lock, execution, answer. Failures of the
+/// first three steps are not stored under an idempotency key.
 /// </summary>
 public sealed class Pipeline(
     StandInOptions options, Account account, IdempotencyKeys keys, FaultScript faults, WriteRate rate, TimeProvider clock)
@@ -37,7 +37,7 @@ public sealed class Pipeline(
         }
     }
 
-    /// <summary>Null if the connection is to end without an answer.</summary>
+    /// <summary>Returns null if the connection must end without an answer.</summary>
     private async Task<IdempotencyKeys.Answer?> AnswerAsync(Endpoint endpoint, HttpContext context, string requestId)
     {
         var cancellationToken = context.RequestAborted;
@@ -75,7 +75,7 @@ public sealed class Pipeline(
 
     private sealed record Work(Endpoint Endpoint, FormBody Form, string Id, string Path, Fault? Fault, string RequestId, string? Key);
 
-    /// <summary>A client that disconnects doesn't stop the execution, because the bank was called already.</summary>
+    /// <summary>Executes the request even if the client disconnects, because the bank may already have been called.</summary>
     private async Task<IdempotencyKeys.Answer?> RunOnceAsync(Work work, string? key, CancellationToken cancellationToken)
     {
         IdempotencyKeys.Answer? answer = null;

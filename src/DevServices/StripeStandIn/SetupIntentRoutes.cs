@@ -40,7 +40,7 @@ internal static class SetupIntentRoutes
         return intent;
     }
 
-    /// <summary>The bank's decision after the customer's authentication.</summary>
+    /// <summary>Applies the bank's decision after the customer's authentication.</summary>
     public static void Authenticate(Account account, JsonObject intent, bool passed)
     {
         intent["next_action"] = null;

@@ -7,7 +7,7 @@ using Microsoft.Extensions.Logging;
 
 namespace StripeStandIn;
 
-/// <summary>Stripe over HTTP, in memory, for tests, benchmarks and the demo. Never for money.</summary>
+/// <summary>Stripe over HTTP, in memory, for tests, benchmarks and the demo. It must not be used for real payments.</summary>
 public sealed class StandIn : IAsyncDisposable
 {
     private readonly WebApplication app;
@@ -76,7 +76,7 @@ public sealed class StandIn : IAsyncDisposable
             Account.Behaviors[paymentMethodId] = card;
     }
 
-    /// <summary>The bank changes the expiry date or the number of a card.</summary>
+    /// <summary>Acts as a bank that changes the expiry date or the number of a card.</summary>
     public void AutomaticallyUpdate(string paymentMethodId, int month, int year, string? last4 = null)
     {
         lock (Account.Gate)
@@ -91,7 +91,7 @@ public sealed class StandIn : IAsyncDisposable
         }
     }
 
-    /// <summary>The bank decides about a payment or setup that waits for it (requires_action, processing).</summary>
+    /// <summary>Acts as a bank that decides about a waiting payment or setup (requires_action, processing).</summary>
     public void Settle(string intentId, bool paid, string declineCode = "generic_decline")
     {
         lock (Account.Gate)
@@ -103,7 +103,7 @@ public sealed class StandIn : IAsyncDisposable
         }
     }
 
-    /// <returns>The dispute's id.</returns>
+    /// <returns>The dispute's ID.</returns>
     public string Dispute(string paymentIntentId, string reason = "fraudulent")
     {
         lock (Account.Gate)
@@ -117,7 +117,7 @@ public sealed class StandIn : IAsyncDisposable
             RefundRoutes.CloseDispute(Account, Account.Disputes[disputeId], won);
     }
 
-    /// <summary>The ids of the events of one type, oldest first.</summary>
+    /// <summary>The IDs of the events of one type, the oldest first.</summary>
     public IReadOnlyList<string> EventsOf(string type)
     {
         lock (Account.Gate)

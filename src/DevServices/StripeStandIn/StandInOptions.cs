@@ -11,7 +11,7 @@ public sealed record StandInOptions
 
     public string WebhookSecret { get; init; } = "whsec_standin";
 
-    /// <summary>Where events are posted; null for /v1/events only.</summary>
+    /// <summary>The address to which events are posted; null if events are available only from /v1/events.</summary>
     public Uri? WebhookUrl { get; init; }
 
     public string ApiVersion { get; init; } = "2026-10-28.endive";
@@ -19,10 +19,10 @@ public sealed record StandInOptions
     /// <summary>The delay of every answer of /v1.</summary>
     public TimeSpan Latency { get; init; }
 
-    /// <summary>More writes a second get a 429; 0 for no limit. Stripe: 100 live, 25 in test.</summary>
+    /// <summary>Limit of writes per second; a write above it gets a 429. 0 for no limit. Stripe: 100 live, 25 in test mode.</summary>
     public int WritesPerSecond { get; init; }
 
-    /// <summary>Whether customers with ids that begin with cus_demo_ are created on first use: the demo's database names them.</summary>
+    /// <summary>Whether the customers of the demo's database, cus_demo_…, are created at their first use.</summary>
     public bool DemoCustomers { get; init; }
 
     /// <summary>The file that keeps the account between runs; null for memory only.</summary>

@@ -3,7 +3,7 @@ using System.Text.Json;
 namespace StripeStandIn;
 
 /// <summary>
-/// Keeps the account between two runs of the demo, because the demo's database has its ids. Idempotency keys are not kept.
+/// Stores the account between two runs of the demo, because the demo's database contains its IDs. Idempotency keys are not stored.
 /// </summary>
 internal static class StateFile
 {
@@ -12,7 +12,7 @@ internal static class StateFile
         if (!File.Exists(path))
             return;
         var state = JsonSerializer.Deserialize<AccountState>(File.ReadAllBytes(path))
-            ?? throw new InvalidOperationException($"{path} is empty: delete it to begin anew");
+            ?? throw new InvalidOperationException($"{path} is empty: delete it to start with an empty account");
         lock (account.Gate)
             account.State = state;
     }

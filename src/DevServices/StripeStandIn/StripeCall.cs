@@ -43,7 +43,7 @@ public sealed record StripeCall(Account Account, FormBody Form, string Id, strin
         }
     }
 
-    /// <summary>One page, newest first: limit, starting_after, created[gte|gt|lt|lte].</summary>
+    /// <summary>One page of a list, the newest first. Parameters: limit, starting_after, created[gte|gt|lt|lte].</summary>
     public JsonObject Page(IEnumerable<JsonObject> all)
     {
         var limit = Form.Whole("limit") ?? 10;

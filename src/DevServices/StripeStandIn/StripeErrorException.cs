@@ -2,7 +2,7 @@ using System.Text.Json.Nodes;
 
 namespace StripeStandIn;
 
-/// <summary>An error answer in Stripe's shape. Thrown by a route, written by the pipeline.</summary>
+/// <summary>An error answer in Stripe's format. A route throws it, and the pipeline writes it.</summary>
 public sealed class StripeErrorException(int status, string type, string message, string? code = null, string? param = null)
     : Exception(message)
 {

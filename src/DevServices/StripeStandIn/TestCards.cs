@@ -17,10 +17,10 @@ public enum Authentication
 {
     Never,
 
-    /// <summary>Not off session, if the card was set up with authentication.</summary>
+    /// <summary>Required, except off session if the card was set up with authentication.</summary>
     UnlessSetUp,
 
-    /// <summary>At every payment, also off session.</summary>
+    /// <summary>Required for every payment, also off session.</summary>
     Always,
 }
 

@@ -15,7 +15,7 @@ namespace StripeStandIn;
 /// <param name="Copies">How often each event is sent.</param>
 public sealed record WebhookPlan(bool Hold = false, int DelayMs = 0, bool Shuffle = false, int Copies = 1);
 
-/// <summary>Sends signed events at least once, in any order, and repeats them with growing pauses until a 2xx.</summary>
+/// <summary>Sends signed events at least once, in any order, and repeats each with growing pauses until a 2xx answer.</summary>
 public sealed class Webhooks(StandInOptions options, Account account, TimeProvider clock) : IAsyncDisposable
 {
     private const int Tries = 8;
@@ -42,7 +42,7 @@ public sealed class Webhooks(StandInOptions options, Account account, TimeProvid
         }
     }
 
-    /// <summary>Sends one event now, once.</summary>
+    /// <summary>Sends one event immediately, and only once.</summary>
     /// <returns>The endpoint's answer.</returns>
     public Task<HttpStatusCode> DeliverAsync(string eventId, CancellationToken cancellationToken)
     {

@@ -11,7 +11,7 @@ public sealed class WriteRate(int perSecond, TimeProvider clock)
 
     public long Refused { get; private set; }
 
-    /// <summary>The most writes in one second so far, refused ones included.</summary>
+    /// <summary>The highest number of writes in one second so far, including refused writes.</summary>
     public int Highest { get; private set; }
 
     public bool Take()

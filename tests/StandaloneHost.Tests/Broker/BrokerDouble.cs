@@ -13,7 +13,7 @@ namespace StandaloneHost.Tests;
 /// <summary>
 /// A broker with Service Bus's rules for queues (learn.microsoft.com/azure/service-bus-messaging, "Message transfers, locks, and
 /// settlement" and "dead-letter queues"): peek-lock, a delivery count that grows when a message is abandoned or its lock is lost,
-/// dead-lettering at the tenth, <c>queue/$deadletterqueue</c>. Locks expire only when a test ends them.
+/// dead-lettering at the tenth delivery, <c>queue/$deadletterqueue</c>. Locks expire only when a test ends them.
 /// It accepts plain AMQP 1.0, and AMQP as the official client uses it with Service Bus's emulator (SASL MSSBCBS, claims over
 /// <c>$cbs</c>, requests over <c>queue/$management</c>; service-bus-amqp-protocol-guide and service-bus-amqp-request-response).
 /// </summary>
@@ -141,7 +141,7 @@ public sealed class BrokerDouble : IDisposable
     private static string AddressOf(Attach attach) =>
         (attach.Role ? ((Source)attach.Source).Address : ((Target)attach.Target).Address).TrimStart('/');
 
-    /// <summary>The tag of a delivery is its lock token.</summary>
+    /// <summary>Sets the tag of each delivery to its lock token.</summary>
     private sealed class LockTokens : IHandler
     {
         public static readonly LockTokens Instance = new();

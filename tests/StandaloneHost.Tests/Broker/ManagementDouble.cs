@@ -21,7 +21,7 @@ internal sealed class ManagementDouble(QueueDouble queue) : IRequestProcessor
             "com.microsoft:renew-lock" => Renew((Map)request.Body),
             "com.microsoft:peek-message" => Peek((Map)request.Body),
             "com.microsoft:update-disposition" => Settle((Map)request.Body),
-            var other => Reply(501, new Map(), $"{other} is not doubled."),
+            var other => Reply(501, new Map(), $"The test double doesn't support {other}."),
         });
     }
 

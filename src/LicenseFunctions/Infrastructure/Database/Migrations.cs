@@ -12,7 +12,7 @@ public sealed class Migrations(NpgsqlDataSource source)
     /// <summary>The names that the journal contains if the schema is complete.</summary>
     public static readonly string[] InstalledNames = [.. Names("migrations/").Select(name => name["migrations/".Length..])];
 
-    /// <param name="report">Called before each step, because the conversion of an old table may take minutes.</param>
+    /// <param name="report">Called before each migration, because one may take minutes, and after views and functions are replaced.</param>
     /// <returns>Whether anything changed.</returns>
     public async Task<bool> RunAsync(Action<string> report, CancellationToken cancellationToken)
     {
@@ -53,7 +53,7 @@ public sealed class Migrations(NpgsqlDataSource source)
             return false;
 
         await transaction.CommitAsync(cancellationToken);
-        report("replacing views and functions");
+        report("replaced views and functions");
         return true;
     }
 
