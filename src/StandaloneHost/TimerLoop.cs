@@ -76,7 +76,7 @@ internal sealed class TimerLoop(
             {
                 // The database can't be reached: the slot stays due and is run when the database is available again.
                 if (failures++ == 0)
-                    logger.LogError(failure, "Timer {Function} does not run, because its lease can't be read; it retries", name);
+                    logger.LogError(failure, "Timer {Function} can't read or write its lease in the database; it retries", name);
                 await SleepAsync(TimeSpan.FromSeconds(Math.Min(30, failures)), stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
         }
@@ -132,7 +132,7 @@ internal sealed class TimerLoop(
         }
         catch (Exception) when (cancellationToken.IsCancellationRequested)
         {
-            logger.LogWarning("Timer {Function} was interrupted; its slot stays due", name);
+            logger.LogWarning("Timer {Function} was interrupted; a due slot stays due", name);
             return false;
         }
         catch (Exception failure)

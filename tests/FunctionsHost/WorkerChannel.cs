@@ -45,7 +45,7 @@ internal sealed class WorkerChannel(Action<WorkerLog>? onLog) : FunctionRpc.Func
     }
 
     /// <summary>Sends a request and waits for its answer. The order of requests is kept.</summary>
-    /// <param name="requestId">The answer has the same id; null for a new one.</param>
+    /// <param name="requestId">The answer has the same ID; null for a new one.</param>
     /// <exception cref="IOException">The worker ended first.</exception>
     public async Task<StreamingMessage> AskAsync(StreamingMessage request, string? requestId = null)
     {

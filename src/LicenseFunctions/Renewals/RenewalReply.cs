@@ -35,7 +35,7 @@ public sealed record RenewalReply(
     {
         RenewalStatus.Applied => ("renewed", "The license is renewed."),
         RenewalStatus.Due or RenewalStatus.Charging or RenewalStatus.Unknown or RenewalStatus.Undecided or RenewalStatus.Succeeded =>
-            ("pending", "We are checking this payment. You will not be charged twice. Until then, the license does not change."),
+            ("pending", "We are checking this payment. You will not be charged twice. Until we know the result, the license is unchanged."),
         RenewalStatus.SoftDeclined =>
             ("declined", "The card was declined and nothing was charged. Add money to the wallet, use another card, or try again later."),
         RenewalStatus.HardDeclined =>

@@ -37,7 +37,7 @@ public sealed class SignedLinks(IReadOnlyList<byte[]> keys, TimeProvider clock)
     }
 
     /// <param name="purpose">The page that the link opens. It is signed, too, so that a link is invalid for any other page.</param>
-    /// <param name="id">The row that the link is for.</param>
+    /// <param name="id">ID of the row that the link is for.</param>
     /// <param name="validUntil">To the second, inclusive.</param>
     /// <returns>The path with its fragment; null if no key is set.</returns>
     public string? Path(string purpose, Guid id, DateTimeOffset validUntil)
