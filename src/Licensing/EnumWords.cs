@@ -3,8 +3,8 @@ using System.Text.Json;
 namespace Licensing;
 
 /// <summary>
-/// The words of an enum in tables, JSON and mails: SoftDeclined is soft_declined, or SOFT_DECLINED where a column says so. The only
-/// converter between enums and their words.
+/// The only converter between enums and their words in tables, JSON and mails: SoftDeclined is soft_declined, or SOFT_DECLINED in
+/// columns with upper-case words.
 /// </summary>
 public static class EnumWords
 {
@@ -19,7 +19,7 @@ public static class EnumWords
 
     /// <summary>Reads a word in lower or upper snake case.</summary>
     /// <param name="word">The word.</param>
-    /// <param name="source">What the word comes from, for the message: a column.</param>
+    /// <param name="source">Where the word comes from, such as a column; for the exception's message.</param>
     /// <exception cref="InvalidOperationException">The enum has no such value.</exception>
     public static T Parse<T>(string word, string? source = null) where T : struct, Enum =>
         Words<T>.Values.TryGetValue(word, out var value)

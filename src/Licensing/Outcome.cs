@@ -16,7 +16,7 @@ public enum RefusalKind
 }
 
 /// <summary>An expected outcome that isn't what the caller asked for.</summary>
-/// <param name="Code">Stable, in upper case with underscores. Programs decide by it.</param>
+/// <param name="Code">Stable, in upper case with underscores. Clients branch on it.</param>
 /// <param name="Detail">A sentence for people that says what was wrong, without secrets.</param>
 /// <param name="Field">The JSON name or path of the wrong input; null if the refusal isn't about one input.</param>
 /// <param name="Hint">What the caller can do about it, with an example.</param>

@@ -28,12 +28,12 @@ public sealed record RegisteredDevice(
     DateTimeOffset LastSeenAt,
     IReadOnlyCollection<System.Net.IPAddress> RecentNetworks);
 
-/// <summary>The license's past, as far as it matters for one new device.</summary>
+/// <summary>The facts of the license's history that the decision about a new device needs.</summary>
 /// <param name="Changes">Replacements within <see cref="DeviceAdmission.ChangesCountFor"/>.</param>
 /// <param name="SuspensionLifted">A suspension that this device had caused was lifted.</param>
 /// <param name="FoundHonest">An alert about this device was marked FALSE_POSITIVE.</param>
 /// <param name="SharingSuspected">
-/// The detector asks to refuse devices that are unknown from the license's use, and this is one of them.
+/// The detector requires that unknown devices are refused, and this device is unknown.
 /// </param>
 public sealed record DeviceHistory(int Changes, bool SuspensionLifted, bool FoundHonest, bool SharingSuspected = false);
 
@@ -127,7 +127,7 @@ public static class DeviceAdmission
     }
 
     // The device's own predecessor comes first (reinstalled, moved to another machine, another broker), then the device that was not seen
-    // for the longest time. A device beyond the limit is never replaced, nor one in a slot above a limit that was lowered.
+    // for the longest time. Devices beyond the limit, and devices in slots above a lowered limit, are never replaced.
     private static RegisteredDevice? FindReplaceable(
         DeviceClaim claim, IReadOnlyCollection<RegisteredDevice> registered, DevicePolicy policy, DateTimeOffset now) =>
         registered
@@ -138,7 +138,7 @@ public static class DeviceAdmission
             .FirstOrDefault();
 
     // Customers don't lend their own trading account, and a device in the network of an active device is at the same home. A token that
-    // was stolen or resold is used from another network with another account: only that suspends.
+    // was stolen or resold is used from another network with another account. Only that case suspends the license.
     private static bool IsTheCustomer(DeviceClaim claim, IEnumerable<RegisteredDevice> registered, IEnumerable<RegisteredDevice> active)
     {
         var network = SourceNetwork.Of(claim.Address);
@@ -150,6 +150,6 @@ public static class DeviceAdmission
 
     private static string Explain(DevicePolicy policy, RegisteredDevice? leaving) => leaving is null
         ? $"All {policy.MaxDevices} devices of this license are in use. Remove one of them, or stop one: after 5 minutes a device with the "
-            + "same MT5 account or EA instance can replace it, after 24 hours any device."
+            + "same MT5 account or EA instance can replace it. After 24 hours any device can."
         : $"This license changed devices {MaxChanges} times in 30 days. Remove a device that is no longer used to make room for this one.";
 }

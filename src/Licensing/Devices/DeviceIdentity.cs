@@ -3,17 +3,17 @@ using System.Net;
 
 namespace Licensing.Devices;
 
-/// <summary>What makes two checks come from the same device.</summary>
+/// <summary>The fields that identify a device: checks with the same values come from the same device.</summary>
 public enum DeviceIdentity
 {
-    /// <summary>EA instance and MT5 account. The address is only evidence: those of home lines and phones change daily.</summary>
+    /// <summary>EA instance and MT5 account. The address is only evidence: addresses of homes and phones change daily.</summary>
     EaAccount,
 
     /// <summary>The guide's literal fingerprint: address, EA instance and MT5 account.</summary>
     IpEaAccount,
 }
 
-/// <summary>What a check says about the device that sends it.</summary>
+/// <summary>What a check reports about the device that sends it.</summary>
 /// <param name="EaInstanceId">1 to 100 characters, compared case-sensitively.</param>
 /// <param name="Mt5AccountNumber">Above 0.</param>
 /// <param name="Address">IPv4, or IPv6 that isn't a mapped IPv4 address.</param>

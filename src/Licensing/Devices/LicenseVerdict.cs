@@ -2,7 +2,9 @@ using System.Globalization;
 
 namespace Licensing.Devices;
 
-/// <summary>The codes that a check answers, in order of precedence: of several reasons, the first one here is the answer's code.</summary>
+/// <summary>
+/// The codes of a check's answer, in order of precedence: if there are several reasons, the first one in this list is the code.
+/// </summary>
 public enum LicenseCode
 {
     NotFound,
@@ -38,9 +40,9 @@ public sealed record OpenSuspension(bool OnlyForExpiry, string Reason, bool Took
 /// <summary>What a check reads about a token and its license.</summary>
 /// <param name="TokenActive">license_tokens.is_active.</param>
 /// <param name="RevokedReason">license_tokens.revoked_reason.</param>
-/// <param name="OverlapUntil">Null unless the token was replaced by rotation; it is accepted until then, excluded.</param>
-/// <param name="ExpiresAt">The license's expiry, which is that of its current token, excluded. Null means never.</param>
-/// <param name="GraceUntil">Valid until then, excluded, while the outcome of a renewal is open.</param>
+/// <param name="OverlapUntil">Null unless the token was replaced by rotation; it is accepted before this time.</param>
+/// <param name="ExpiresAt">The license's expiry, exclusive: the expiry of its current token. Null means never.</param>
+/// <param name="GraceUntil">While the outcome of a renewal is open, the license is valid before this time.</param>
 public sealed record LicenseFacts(
     bool TokenActive,
     string? RevokedReason,
@@ -78,7 +80,7 @@ public sealed record LicenseVerdict(LicenseCode Code, IReadOnlyList<LicenseCode>
     /// <param name="grace">How long an expired license stays valid, 0 or more.</param>
     public static LicenseVerdict Of(LicenseFacts facts, DateTimeOffset now, TimeSpan grace)
     {
-        // The holder of a token that rotation replaced learns nothing else about the license.
+        // A caller with a token that rotation replaced must learn nothing else about the license.
         if (facts.OverlapUntil <= now)
             return Refuse(LicenseCode.Revoked, "This token was replaced by a new one");
 
@@ -95,7 +97,7 @@ public sealed record LicenseVerdict(LicenseCode Code, IReadOnlyList<LicenseCode>
     }
 
     /// <summary>
-    /// Whether an operator reactivated the token by hand (the guide's runbook) although a suspension of this backend is open. The
+    /// Whether an operator reactivated the token manually (the guide's runbook) although a suspension of this backend is open. The
     /// suspension then counts as lifted.
     /// </summary>
     public static bool IsReinstatedByHand(LicenseFacts facts, DateTimeOffset now) =>

@@ -4,7 +4,7 @@ using System.Net.Sockets;
 namespace Licensing.Devices;
 
 /// <summary>The part of a client's address that distinguishes customers: an IPv4 address, or the /64 of an IPv6 address.</summary>
-/// <remarks>A household or a machine has a whole /64, and privacy extensions change the other bits daily (RFC 8981).</remarks>
+/// <remarks>A household or a host has a whole /64, and privacy extensions change the other bits daily (RFC 8981).</remarks>
 public static class SourceNetwork
 {
     /// <summary>The network's first address; an IPv4 address mapped into IPv6 counts as IPv4.</summary>

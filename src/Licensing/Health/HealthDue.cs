@@ -5,7 +5,7 @@ namespace Licensing.Health;
 /// <summary>When a license is scored again although none of its facts change.</summary>
 public static class HealthDue
 {
-    /// <summary>The longest time between two scores. Changes that mark nothing as due are noticed within it.</summary>
+    /// <summary>The longest time between two scores. A change that marks no license as due is noticed within this time.</summary>
     public static readonly TimeSpan Longest = TimeSpan.FromHours(6);
 
     private static readonly TimeSpan Shortest = TimeSpan.FromMinutes(1);
@@ -17,7 +17,8 @@ public static class HealthDue
         [TimeSpan.FromDays(1), TimeSpan.FromDays(3), TimeSpan.FromDays(7), TimeSpan.FromDays(14)];
 
     /// <returns>
-    /// The next moment at which time alone changes the score, or earlier: from one minute to <see cref="Longest"/> after now.
+    /// The next time at which the score changes although no fact changes, or an earlier time. It is from one minute to
+    /// <see cref="Longest"/> after now.
     /// </returns>
     /// <param name="graceEnds">When the grace of an expired license ends; null if it isn't in grace.</param>
     public static DateTimeOffset After(HealthFacts facts, DateTimeOffset? graceEnds)

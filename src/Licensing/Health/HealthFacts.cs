@@ -44,7 +44,7 @@ public sealed record HealthFacts(
 /// <param name="HasCard">A default payment method is saved that can be charged.</param>
 /// <param name="CardExpiresAt">The first moment at which the card is no longer valid; null if unknown.</param>
 /// <param name="LastDeclined">
-/// The last attempt to charge this card for the due period was declined. Another card makes that void, and so do new details of the card.
+/// The last attempt to charge this card for the due period was declined. It no longer counts after the card or its details change.
 /// </param>
 public sealed record PaymentFacts(
     bool AutoRenew, decimal? Fee, decimal WalletAvailable, bool HasCard, DateTimeOffset? CardExpiresAt, bool LastDeclined);

@@ -26,10 +26,10 @@ public enum HealthPart
     Suspicion,
 }
 
-/// <summary>Points that one part adds or loses, why, and how the customer regains them.</summary>
+/// <summary>Points that one part adds or loses, the reason, and how the customer regains them.</summary>
 /// <param name="Points">Added to the score; below 0 for a loss.</param>
 /// <param name="Reason">A sentence for people.</param>
-/// <param name="Action">What regains the points of a loss; None for a gain.</param>
+/// <param name="Action">The action that regains lost points; None for a gain.</param>
 /// <param name="Recommendation">The action as a sentence; null if there is none.</param>
 public sealed record HealthContribution(
     HealthPart Part, int Points, string Reason, HealthAction Action = HealthAction.None, string? Recommendation = null);

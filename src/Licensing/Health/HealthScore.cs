@@ -5,7 +5,7 @@ namespace Licensing.Health;
 
 /// <summary>
 /// The health score of a license, 0 to 100: the sum of the guide's four parts (status 40, usage 20, devices 20, nothing suspicious 20).
-/// Each part starts with its full points and loses points for known problems. Unknown facts lose nothing.
+/// Each part starts with its full points and loses points for known problems. Unknown facts cost no points.
 /// </summary>
 public static class HealthScore
 {
@@ -14,7 +14,7 @@ public static class HealthScore
     public const int DevicesPoints = 20;
     public const int SuspicionPoints = 20;
 
-    /// <summary>A license younger than this loses nothing for not being used.</summary>
+    /// <summary>A license younger than this loses no points for missing use.</summary>
     public static readonly TimeSpan Settling = TimeSpan.FromDays(3);
 
     /// <summary>Payment problems count from this long before expiry.</summary>
@@ -23,7 +23,7 @@ public static class HealthScore
     /// <summary>The reject rate counts from this number of signals.</summary>
     public const int MinSignalsForRate = 20;
 
-    /// <summary>Device changes in 30 days that lose nothing: a reinstallation, a new VPS.</summary>
+    /// <summary>Device changes in 30 days that cost no points: a reinstallation, a new VPS.</summary>
     public const int ChangesAllowed = 2;
 
     public static HealthReport Of(HealthFacts facts)

@@ -3,7 +3,7 @@ using System.Collections.Frozen;
 namespace Licensing.Renewals;
 
 /// <summary>
-/// Says whether a declined card may be charged again. Sources: https://docs.stripe.com/declines/codes and
+/// Decides whether a declined card may be charged again. Sources: https://docs.stripe.com/declines/codes and
 /// https://docs.stripe.com/declines/card (advice codes). Hard codes are those that Stripe itself never retries, and those that only
 /// another card can resolve.
 /// </summary>

@@ -29,7 +29,7 @@ public abstract record ChargeOutcome
     public sealed record Canceled(string Reason) : ChargeOutcome;
 
     /// <summary>
-    /// Nothing is certain: a lost answer, a time-out, 5xx, 429, a lock, a key that is in use or was used with other parameters.
+    /// Nothing is certain: a lost answer, a timeout, 5xx, 429, a lock, a key that is in use or was used with other parameters.
     /// This is not a failure. <paramref name="RetryAfter"/> is how long the provider asked to wait; null if it didn't.
     /// </summary>
     public sealed record Unknown(string Reason, TimeSpan? RetryAfter = null) : ChargeOutcome;

@@ -3,7 +3,7 @@ namespace Licensing.Renewals;
 /// <summary>Who asked for the renewal: renewal_type of the guide.</summary>
 public enum RenewalType { Auto, Manual }
 
-/// <summary>What paid, or would pay. Nothing: the price is 0.</summary>
+/// <summary>What paid the renewal, or would pay it. Nothing means that the price is 0.</summary>
 public enum PaidWith { Nothing, Wallet, Card }
 
 /// <summary>One period's renewal. A constraint allows one for a subscription and an expiry.</summary>
@@ -39,7 +39,7 @@ public sealed record Renewal
     /// <summary>Lookups since the last certain answer.</summary>
     public int Lookups { get; init; }
 
-    /// <summary>Since when no certain answer has come; null while all is certain.</summary>
+    /// <summary>Time of the first uncertain answer after the last certain one; null if the last answer was certain.</summary>
     public DateTimeOffset? UnknownSince { get; init; }
 
     /// <summary>From this time on the period lapses unless it is paid. Exclusive end of the attempts.</summary>

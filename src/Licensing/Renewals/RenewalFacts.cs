@@ -43,7 +43,9 @@ public sealed record SavedCard(
         ? new DateTimeOffset(year, month, 1, 0, 0, 0, TimeSpan.Zero).AddMonths(1)
         : null;
 
-    /// <summary>Whether charging it may end otherwise than the attempt: it is another card, or the same one with new details.</summary>
+    /// <summary>
+    /// Whether a charge may have another outcome than the attempt: it is another card, or the same card with new details.
+    /// </summary>
     public bool IsOtherThan(RenewalAttempt attempt) =>
         PaymentId != attempt.Request.PaymentId || Provider != attempt.Provider || ChangedAt > attempt.FirstSentAt;
 }

@@ -32,8 +32,8 @@ public sealed record RenewalForecast(PaidWith? With, string? Obstacle)
     }
 
     /// <summary>
-    /// The warning that is due now: the policy's warning days, 3 or 1 before expiry; 0 after it, during the grace; null for none. If
-    /// earlier warnings were missed, only the nearest one is due.
+    /// The warning that is due now, in days before expiry: the policy's warning days, 3 or 1; 0 during the grace; null for none. If
+    /// several warnings were missed, only the latest one is due.
     /// </summary>
     public static int? WarningDays(DateTimeOffset expiresAt, DateTimeOffset now, RenewalPolicy policy)
     {

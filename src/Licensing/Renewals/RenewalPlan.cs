@@ -2,7 +2,7 @@ using static Licensing.Renewals.RenewalStatus;
 
 namespace Licensing.Renewals;
 
-/// <summary>Decides the next step of a worker that holds a renewal. Called after every step, until there is nothing to do.</summary>
+/// <summary>Decides the next step of a worker that claimed a renewal. Called after every step, until there is nothing to do.</summary>
 public static class RenewalPlan
 {
     /// <param name="facts">The renewal and everything a decision needs.</param>
@@ -44,8 +44,8 @@ public static class RenewalPlan
         });
     }
 
-    // A charge may be under way. Within the key's lifetime, the same request is the safest lookup: the provider answers from its memory, or
-    // executes it for the first time. If the renewal isn't wanted any more, canceling is as safe and charges nothing.
+    // The charge is open. Within the key's lifetime, the same request is the safest lookup: the provider returns its stored answer, or
+    // executes the request for the first time. If the renewal isn't wanted any more, canceling is as safe and charges nothing.
     private static RenewalStep ResolveOpenCharge(
         RenewalFacts facts, string intent, RenewalAttempt attempt, RenewalPolicy policy, DateTimeOffset now)
     {
@@ -60,7 +60,7 @@ public static class RenewalPlan
         var renewal = facts.Renewal with { AmountUsd = facts.Renewal.AmountUsd ?? price.AmountUsd };
 
         if (facts.License.ExpiresAt != renewal.PeriodStart) return AfterCancel(renewal, Close(renewal, "the expiry was moved"));
-        // An action that was due before the end is still done once, however late the worker is: an outage must not cost the customer.
+        // An action that was due before the end is still done once, however late the worker is: an outage must not end the license.
         if (now >= renewal.GivesUpAt && renewal.NextActionAt >= renewal.GivesUpAt) return AfterCancel(renewal, Lapse(renewal));
         if (IsSwitchedOff(facts, policy) && renewal.Type is RenewalType.Auto)
             return AfterCancel(renewal, Close(renewal, "auto-renewal is off"));
@@ -126,7 +126,7 @@ public static class RenewalPlan
         card.PaymentId,
         $"License renewal from {renewal.PeriodStart:yyyy-MM-dd}");
 
-    // An intent that could still succeed is canceled before the period is paid otherwise, closed or given up.
+    // An intent that could still succeed is canceled before the period is paid in another way, closed or given up.
     private static RenewalStep AfterCancel(Renewal renewal, RenewalChange change) =>
         renewal is { IntentId: { } intent, Attempt: { } attempt }
             ? new RenewalStep.CancelIntent(intent, attempt)
@@ -162,7 +162,7 @@ public static class RenewalPlan
     private static RenewalStep.Save Wait(Renewal renewal, DateTimeOffset now) =>
         Save(renewal with { NextActionAt = RenewalPolicy.Earlier(now + RenewalPolicy.RecheckEvery, renewal.GivesUpAt) });
 
-    // The customer gets a mail when the waiting begins; later checks are silent.
+    // The customer gets a mail when the waiting begins; later checks send none.
     private static RenewalStep.Save Wait(Renewal renewal, RenewalStatus status, string? reason, DateTimeOffset now)
     {
         var waiting = Wait(renewal with { Status = status }, now);

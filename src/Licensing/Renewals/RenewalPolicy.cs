@@ -15,10 +15,12 @@ public sealed record RenewalPolicy(
     decimal PriceRiseShare,
     IReadOnlyDictionary<string, TimeSpan> IdempotencyKeyLifetimes)
 {
-    /// <summary>After so many soft declines, no automatic attempt follows in this period.</summary>
+    /// <summary>After this number of soft declines, no automatic attempt follows in this period.</summary>
     public const int SoftAttempts = 4;
 
-    /// <summary>Most attempts of a period, manual ones included. Mastercard allows 10 in 24 hours, Visa 20 in 30 days.</summary>
+    /// <summary>
+    /// Maximum number of attempts in a period, manual ones included. Mastercard allows 10 in 24 hours, Visa 20 in 30 days.
+    /// </summary>
     public const int AllAttempts = 10;
 
     /// <summary>How long a charge stays unknown before an operator must decide.</summary>
@@ -36,7 +38,7 @@ public sealed record RenewalPolicy(
     /// <summary>How long a period that is opened late, after an outage, has before it lapses.</summary>
     public static readonly TimeSpan LateWindow = TimeSpan.FromDays(1);
 
-    /// <summary>How soon a booking is repeated that found the wallet locked.</summary>
+    /// <summary>How soon a booking is repeated if the wallet was locked.</summary>
     public static readonly TimeSpan WalletRetry = TimeSpan.FromMinutes(1);
 
     private static readonly TimeSpan ShortestStep = TimeSpan.FromHours(1);
@@ -69,7 +71,7 @@ public sealed record RenewalPolicy(
     /// <summary>The next lookup of the reconciler: after 5 minutes, 1 hour, then daily.</summary>
     /// <param name="lookups">Lookups so far, including the present one (1 or more).</param>
     /// <param name="now">The time of the present lookup.</param>
-    /// <param name="retryAfter">How long the provider asked to wait; it counts up to one day.</param>
+    /// <param name="retryAfter">How long the provider asked to wait; at most one day of it counts.</param>
     public static DateTimeOffset NextLookup(int lookups, DateTimeOffset now, TimeSpan? retryAfter = null)
     {
         var pace = lookups switch { <= 1 => TimeSpan.FromMinutes(5), 2 => TimeSpan.FromHours(1), _ => TimeSpan.FromDays(1) };

@@ -1,11 +1,11 @@
 namespace Licensing.Renewals;
 
-/// <summary>What a renewal costs. The preview shows it and the charge follows it.</summary>
+/// <summary>What a renewal costs. The preview and the charge use it.</summary>
 /// <param name="AmountUsd">US dollars; null while the master has no active price, because nothing is charged then.</param>
 /// <param name="NeedsConsent">The price rose and the customer hasn't agreed to it yet.</param>
 public readonly record struct RenewalPrice(decimal? AmountUsd, bool NeedsConsent)
 {
-    /// <summary>A renewal keeps the price that was active when it was opened, whatever the master does to it later.</summary>
+    /// <summary>A renewal keeps the price that was active when it was opened, even if the master changes the price later.</summary>
     /// <param name="frozenUsd">The renewal's own price; null before it is opened, or if there was no active price then.</param>
     /// <param name="activeUsd">The master's active price now; null for none.</param>
     /// <param name="lastPaidUsd">What the customer's last renewal cost; null before the first.</param>
@@ -17,7 +17,7 @@ public readonly record struct RenewalPrice(decimal? AmountUsd, bool NeedsConsent
         return new RenewalPrice(amount, !isAccepted && policy.NeedsConsent(amount, lastPaidUsd));
     }
 
-    /// <summary><see cref="AmountUsd"/> alone, for readers that don't ask about consent.</summary>
+    /// <summary>Only <see cref="AmountUsd"/>, for callers that don't need the consent.</summary>
     /// <param name="frozenUsd">As for <see cref="Of"/>.</param>
     /// <param name="activeUsd">As for <see cref="Of"/>.</param>
     public static decimal? Amount(decimal? frozenUsd, decimal? activeUsd) => activeUsd is { } active ? frozenUsd ?? active : null;

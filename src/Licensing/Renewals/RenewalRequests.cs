@@ -30,12 +30,12 @@ public static class RenewalRequests
         : null;
 
     /// <summary>
-    /// An operator decides a charge whose outcome the provider doesn't report. Paid (with the charge's id as evidence) books it. Not paid
-    /// lets the renewal continue on the same intent, which can still succeed only once.
+    /// An operator decides a charge whose outcome the provider doesn't report. The decision "paid" (with the charge's id as evidence) books
+    /// it. After "not paid", the renewal continues on the same intent, which can still succeed only once.
     /// </summary>
     /// <param name="facts">The renewal and everything a decision needs.</param>
     /// <param name="transactionId">The provider's id of the charge; null for not paid.</param>
-    /// <param name="reason">What the operator looked at, for the audit row.</param>
+    /// <param name="reason">What the operator checked, for the audit row.</param>
     /// <param name="policy">The settings of this installation.</param>
     /// <param name="now">The present time.</param>
     /// <returns>NOT_UNKNOWN if the charge isn't unknown.</returns>

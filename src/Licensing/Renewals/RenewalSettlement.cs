@@ -23,7 +23,7 @@ public static class RenewalSettlement
         return answer.Outcome switch
         {
             ChargeOutcome.Succeeded paid when paid.AmountMinor != attempt.Request.AmountMinor =>
-                StayUncertain(renewal, Undecided, now, "charged another amount than asked"),
+                StayUncertain(renewal, Undecided, now, "the charged amount differs from the request"),
             ChargeOutcome.Succeeded paid => Apply(
                 facts with { Renewal = renewal with { IntentId = answer.IntentId } },
                 attempt with { Status = AttemptStatus.Succeeded, TransactionId = paid.TransactionId },
@@ -45,7 +45,7 @@ public static class RenewalSettlement
             _ when trigger is Trigger.Cancel => Uncertain(renewal, trigger, "not canceled", null, now),
             _ when IsCurrent(renewal, attempt, trigger, policy, now) => Declined(renewal, attempt, answer.Outcome, trigger, now),
             _ when trigger is Trigger.Event => renewal.IsChargeOpen ? new RenewalChange(renewal with { NextActionAt = now }) : null,
-            _ => Uncertain(renewal, trigger, "the attempt before was declined", null, now),
+            _ => Uncertain(renewal, trigger, "the previous attempt was declined", null, now),
         };
     }
 
@@ -98,14 +98,15 @@ public static class RenewalSettlement
             Reason = EnumWords.Of(payment.With),
         };
 
-    // The intent is canceled before a period is paid otherwise, so this happens only if a provider charges a canceled intent. An operator
-    // must refund it. One intent is one charge, whatever id of it an operator entered.
+    // The intent is canceled before a period is paid in another way, so this happens only if a provider charges a canceled intent. An
+    // operator must refund it. One intent is one charge, whichever of its ids an operator entered.
     private static RenewalChange? PaidTwice(Renewal renewal, IntentSnapshot answer) =>
         answer.Outcome is ChargeOutcome.Succeeded paid && (renewal.PaidWith is not PaidWith.Card || renewal.IntentId != answer.IntentId)
             ? new RenewalChange(renewal) { Audit = "renewal.paid_twice", Reason = $"{answer.IntentId} {paid.TransactionId}" }
             : null;
 
-    // Canceled by a worker: the plan continues. Canceled elsewhere (the provider's dashboard): as a soft decline, later on a new intent.
+    // Canceled by a worker: the plan continues. Canceled elsewhere (the provider's dashboard): it counts as a soft decline, and the next
+    // attempt uses a new intent.
     private static RenewalChange IntentCanceled(Renewal renewal, RenewalAttempt attempt, Trigger trigger, string reason, DateTimeOffset now)
     {
         var withoutIntent = renewal with

@@ -9,7 +9,7 @@ public enum RenewalStatus
     /// <summary>The request is frozen and may have been sent: committed before the call.</summary>
     Charging,
 
-    /// <summary>Sent, without a certain answer yet. It is looked up, never charged anew.</summary>
+    /// <summary>Sent, without a certain answer yet. It is looked up, never charged again.</summary>
     Unknown,
 
     /// <summary>Unknown for so long that an operator decides; it is still looked up daily.</summary>
@@ -46,7 +46,7 @@ public enum RenewalStatus
     Lapsed,
 }
 
-/// <summary>What a status means for others. sql/repeatable/35_renewal_rules.sql has the same definitions for statements.</summary>
+/// <summary>Groups of statuses. sql/repeatable/35_renewal_rules.sql has the same definitions for statements.</summary>
 public static class RenewalStatuses
 {
     /// <summary>The request was sent, and its outcome is not known yet.</summary>
@@ -56,7 +56,7 @@ public static class RenewalStatuses
     public static bool IsChargeOpen(this RenewalStatus status) =>
         status.IsChargeUnknown() || status is RenewalStatus.Charging or RenewalStatus.Succeeded;
 
-    /// <summary>The provider or the customer's bank has the next answer: what the reconciler looks up.</summary>
+    /// <summary>The next answer comes from the provider or the customer's bank. The reconciler looks it up.</summary>
     public static bool IsAwaitingProvider(this RenewalStatus status) =>
         status.IsChargeOpen() || status is RenewalStatus.NeedsAuthentication;
 

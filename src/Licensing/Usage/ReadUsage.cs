@@ -66,7 +66,7 @@ public static class ReadUsage
         else
         {
             reader.Skip();
-            fault = new UsageFault(UsageFault.NotARecord, "a record is a JSON object");
+            fault = new UsageFault(UsageFault.NotARecord, "a record must be a JSON object");
         }
 
         return new UsageEntry(index, start, (int)reader.BytesConsumed - start, record, fault);
@@ -97,7 +97,7 @@ public static class ReadUsage
             catch (InvalidOperationException)
             {
                 // Invalid UTF-8 or an escaped lone surrogate: the reader finds out only when the string is read.
-                Fail(UsageFault.InvalidText, "the text is not valid Unicode", _field);
+                Fail(UsageFault.InvalidText, "is not valid Unicode", _field);
             }
         }
 
@@ -157,7 +157,7 @@ public static class ReadUsage
 
         private static UsageFault Missing(string field) => new(UsageFault.MissingField, $"{field} is required", field);
 
-        private void Fail(string code, string detail, string? field) => _fault ??= new UsageFault(code, detail, field);
+        private void Fail(string code, string detail, string? field) => _fault ??= new UsageFault(code, $"{field} {detail}", field);
 
         private static void Skip(ref Utf8JsonReader reader)
         {
@@ -180,7 +180,7 @@ public static class ReadUsage
 
         private Guid? Uuid(ref Utf8JsonReader reader, string field)
         {
-            const string Detail = "a UUID as 8-4-4-4-12 hex digits is required";
+            const string Detail = "must be a UUID of 8-4-4-4-12 hex digits";
             if (!Value(ref reader, JsonTokenType.String, UsageFault.InvalidUuid, Detail, field)) return null;
             if (reader.TryGetGuid(out var value)) return value;
             Fail(UsageFault.InvalidUuid, Detail, field);
@@ -189,7 +189,7 @@ public static class ReadUsage
 
         private DateTime? Time(ref Utf8JsonReader reader, string field)
         {
-            const string Detail = "an ISO 8601 time with Z or an offset is required";
+            const string Detail = "must be an ISO 8601 time with Z or an offset";
             if (!Value(ref reader, JsonTokenType.String, UsageFault.InvalidTime, Detail, field)) return null;
             if (HasOffset(ref reader) && reader.TryGetDateTimeOffset(out var value))
                 return new DateTime(value.UtcTicks - value.UtcTicks % TimeSpan.TicksPerMicrosecond, DateTimeKind.Utc);
@@ -208,7 +208,7 @@ public static class ReadUsage
 
         private string? Hash(ref Utf8JsonReader reader, string field)
         {
-            const string Detail = "64 lower-case hex digits are required";
+            const string Detail = "must be 64 lower-case hex digits";
             if (!Value(ref reader, JsonTokenType.String, UsageFault.InvalidTokenHash, Detail, field)) return null;
             if (reader.ValueSpan.Length == 64 && !reader.ValueSpan.ContainsAnyExcept(LowerHex))
                 return Encoding.ASCII.GetString(reader.ValueSpan);
@@ -219,7 +219,7 @@ public static class ReadUsage
         /// <summary>A plain address. The framework's parser also accepts ports, zones, prefixes, short forms and octal numbers.</summary>
         private IPAddress? Address(ref Utf8JsonReader reader, string field)
         {
-            const string Detail = "an IPv4 or IPv6 address is required";
+            const string Detail = "must be an IPv4 or IPv6 address";
             if (!Value(ref reader, JsonTokenType.String, UsageFault.InvalidAddress, Detail, field)) return null;
             Span<char> text = stackalloc char[45];
             if (reader.ValueSpan.Length is > 0 and <= 45
@@ -240,7 +240,7 @@ public static class ReadUsage
 
         private string? Text(ref Utf8JsonReader reader, string field)
         {
-            const string Detail = "1 to 100 characters of UTF-8 without U+0000 are required";
+            const string Detail = "must have 1 to 100 characters of UTF-8 without U+0000";
             if (!Value(ref reader, JsonTokenType.String, UsageFault.InvalidText, Detail, field)) return null;
             if (reader.GetString() is { Length: > 0 } text
                 && (text.Length <= MaxText || text.Length <= 2 * MaxText && text.EnumerateRunes().Count() <= MaxText)
@@ -253,7 +253,7 @@ public static class ReadUsage
 
         private string? Country(ref Utf8JsonReader reader, string field)
         {
-            const string Detail = "two letters (ISO 3166-1 alpha-2) are required";
+            const string Detail = "must be two letters (ISO 3166-1 alpha-2)";
             if (!Value(ref reader, JsonTokenType.String, UsageFault.InvalidCountry, Detail, field)) return null;
             var text = reader.ValueSpan;
             if (text.Length == 2 && char.IsAsciiLetter((char)text[0]) && char.IsAsciiLetter((char)text[1]))
@@ -266,11 +266,11 @@ public static class ReadUsage
 
         private long? Whole(ref Utf8JsonReader reader, string field, long min, long max)
         {
-            if (!Value(ref reader, JsonTokenType.Number, UsageFault.InvalidNumber, "a whole number is required", field)) return null;
+            if (!Value(ref reader, JsonTokenType.Number, UsageFault.InvalidNumber, "must be a whole number", field)) return null;
             if (!reader.TryGetInt64(out var value))
-                Fail(UsageFault.InvalidNumber, "a whole number of at most 64 bits is required", field);
+                Fail(UsageFault.InvalidNumber, "must be a whole number of at most 64 bits", field);
             else if (value < min || value > max)
-                Fail(UsageFault.OutOfRange, string.Create(CultureInfo.InvariantCulture, $"{min} to {max} is required"), field);
+                Fail(UsageFault.OutOfRange, string.Create(CultureInfo.InvariantCulture, $"must be from {min} to {max}"), field);
             else
                 return value;
             return null;
@@ -278,10 +278,10 @@ public static class ReadUsage
 
         private double? Degrees(ref Utf8JsonReader reader, string field, double limit)
         {
-            if (!Value(ref reader, JsonTokenType.Number, UsageFault.InvalidNumber, "a number of degrees is required", field)) return null;
+            if (!Value(ref reader, JsonTokenType.Number, UsageFault.InvalidNumber, "must be a number of degrees", field)) return null;
             if (reader.TryGetDouble(out var value) && Math.Abs(value) <= limit)
                 return value;
-            Fail(UsageFault.OutOfRange, string.Create(CultureInfo.InvariantCulture, $"{-limit} to {limit} degrees are required"), field);
+            Fail(UsageFault.OutOfRange, string.Create(CultureInfo.InvariantCulture, $"must be from {-limit} to {limit} degrees"), field);
             return null;
         }
     }

@@ -35,7 +35,7 @@ public sealed record UsageFault(string Code, string Detail, string? Field = null
     /// <summary>No license has this token.</summary>
     public const string UnknownToken = "UNKNOWN_TOKEN";
 
-    /// <summary>The token belongs to another license than the record's.</summary>
+    /// <summary>The token belongs to another license than the one in the record.</summary>
     public const string SubscriptionMismatch = "SUBSCRIPTION_MISMATCH";
 
     /// <summary>The record passed validation, but the database rejected it.</summary>

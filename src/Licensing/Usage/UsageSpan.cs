@@ -23,12 +23,12 @@ public sealed record UsageSpan(DateTime From, DateTime To, TimeSpan Step)
     public static Outcome<UsageSpan> Of(string? from, string? to, string? bucket, DateTimeOffset now)
     {
         if (bucket is not (null or "hour" or "day"))
-            return Invalid("bucket", "hour or day is required.");
+            return Invalid("bucket", "bucket must be hour or day.");
         var step = bucket == "day" ? Day : Hour;
         if (!TryTime(to, now, out var end))
-            return Invalid("to", "An ISO 8601 time with Z or an offset, or a date, is required.");
+            return Invalid("to", "to must be an ISO 8601 time with Z or an offset, or a date.");
         if (!TryTime(from, default, out var start))
-            return Invalid("from", "An ISO 8601 time with Z or an offset, or a date, is required.");
+            return Invalid("from", "from must be an ISO 8601 time with Z or an offset, or a date.");
 
         // The present belongs to its bucket. A stated end on a boundary excludes the next bucket.
         var last = to is null ? Floor(end, step) + step : Ceiling(end, step);

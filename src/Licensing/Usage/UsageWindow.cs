@@ -2,9 +2,9 @@ namespace Licensing.Usage;
 
 /// <summary>The times that a record may have; both ends are inclusive.</summary>
 /// <remarks>
-/// Duplicates are recognized by the stored rows, which are deleted after 90 days: an older record could be counted twice, and would create
-/// a partition that the retention has just dropped. The window is one day shorter. Five minutes into the future allow for the clock of the
-/// device.
+/// Duplicates are recognized by the stored rows, which are deleted after 90 days. An older record could be counted twice, and would create
+/// a partition that the retention has just dropped. The window is one day shorter than that. It ends five minutes in the future, because
+/// the clock of a device may be fast.
 /// </remarks>
 public readonly record struct UsageWindow(DateTime From, DateTime To)
 {

@@ -249,7 +249,7 @@ public sealed class IngestUsageTests(PostgresFixture postgres) : IAsyncLifetime
                 TestContext.Current.CancellationToken);
 
         Assert.Equal(9, done.Accepted);
-        Assert.Equal(new QuarantinedRecord(7, UsageFault.InvalidAddress, "an IPv4 or IPv6 address is required"),
+        Assert.Equal(new QuarantinedRecord(7, UsageFault.InvalidAddress, "ip_address must be an IPv4 or IPv6 address"),
             Assert.Single(done.Quarantined));
     }
 

@@ -38,10 +38,10 @@ public sealed class UsageHttpTests(PostgresFixture postgres) : IAsyncLifetime
 
         Assert.Equal(200, status);
         Assert.Equal(
-            """{"accepted":1,"duplicates":1,"quarantined":[{"index":1,"code":"NOT_A_RECORD","detail":"a record is a JSON object"}]}""",
+            """{"accepted":1,"duplicates":1,"quarantined":[{"index":1,"code":"NOT_A_RECORD","detail":"a record must be a JSON object"}]}""",
             first!.ToJsonString());
         Assert.Equal(
-            """{"accepted":0,"duplicates":2,"quarantined":[{"index":1,"code":"NOT_A_RECORD","detail":"a record is a JSON object"}]}""",
+            """{"accepted":0,"duplicates":2,"quarantined":[{"index":1,"code":"NOT_A_RECORD","detail":"a record must be a JSON object"}]}""",
             again!.ToJsonString());
     }
 
