@@ -8,9 +8,9 @@ public static class Baselines
     private const double SpeedKmh = 900;
 
     /// <summary>
-    /// The rules of the integration guide, taken literally. A device is an address, EA and account. With more than two devices a license is
-    /// suspended for more than 3 addresses or 2 cities in 24 hours, more than one device active in 5 minutes, or more than 5 changes of
-    /// device in a day.
+    /// The rules of the integration guide, taken literally. A device is an address, EA and account. A license with more than two devices is
+    /// suspended for more than 3 addresses or 2 cities in 24 hours, more than one active device in 5 minutes, or more than 5 device changes
+    /// in a day.
     /// </summary>
     public static Dictionary<Guid, DateTimeOffset> GuideRules(Corpus corpus)
     {
@@ -47,7 +47,7 @@ public static class Baselines
     }
 
     /// <summary>
-    /// Impossible travel alone: two consecutive records of one license in locations that are further apart than an aircraft flies.
+    /// Impossible travel alone: two consecutive records of one license in locations that no aircraft can connect in the time between them.
     /// </summary>
     public static Dictionary<Guid, DateTimeOffset> SpeedOnly(Corpus corpus)
     {

@@ -30,7 +30,7 @@ public static class Patterns
         ("evening_friends", EveningFriends),
     ];
 
-    /// <summary>The hour in which sharing begins: early enough to be found.</summary>
+    /// <summary>The hour in which sharing begins: early enough that the detector can find it.</summary>
     private static double Begin(World w) => w.Between(20, w.Hours * 0.55);
 
     private static double Crew(World w, int joiners, double every)

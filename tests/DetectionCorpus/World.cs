@@ -6,7 +6,7 @@ namespace DetectionCorpus;
 
 /// <summary>A way to record a corpus: the behavior is the same, the recorded fields differ.</summary>
 /// <param name="GapMinutes">Mean minutes between two records of a device at work.</param>
-/// <param name="Spread">The variation of that time to both sides, as a share of it.</param>
+/// <param name="Spread">The variation of that time in both directions, as a share of it.</param>
 /// <param name="LeastRecall">The least share of sharers that must be suspended.</param>
 /// <param name="Late">Share of records that arrive up to 3 hours late.</param>
 public sealed record Recording(

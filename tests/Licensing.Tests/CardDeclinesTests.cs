@@ -12,11 +12,11 @@ public sealed class CardDeclinesTests
     [InlineData("try_again_later", "expired_card", "expired_card", "soft")]
     [InlineData("an_advice_of_next_year", "lost_card", "card_declined", "hard")]
     [InlineData("an_advice_of_next_year", "do_not_honor", "card_declined", "soft")]
-    // No automatic retry, whatever the advice.
+    // No automatic retry, regardless of the advice.
     [InlineData(null, "authentication_required", "authentication_required", "authentication")]
     [InlineData(null, null, "authentication_required", "authentication")]
     [InlineData("try_again_later", "authentication_required", "authentication_required", "authentication")]
-    // The codes at which Stripe retries no payment.
+    // The codes that Stripe itself never retries.
     [InlineData(null, "incorrect_number", "incorrect_number", "hard")]
     [InlineData(null, "lost_card", "card_declined", "hard")]
     [InlineData(null, "stolen_card", "card_declined", "hard")]

@@ -25,7 +25,7 @@ public sealed class EnumWordsTests
         Assert.Null(EnumWords.Of((PaidWith?)null));
     }
 
-    /// <summary>auto_action_taken knows no refusal; the report of a backtest does.</summary>
+    /// <summary>auto_action_taken has no value for a refusal; the report of a backtest has one.</summary>
     [Theory]
     [InlineData(FindingAction.Alert, "NONE", "NONE")]
     [InlineData(FindingAction.Notify, "NOTIFIED", "NOTIFIED")]

@@ -3,7 +3,7 @@ using Licensing.Renewals;
 
 namespace Simulation;
 
-/// <summary>A license with its owner, as the memory store keeps it.</summary>
+/// <summary>A license with its subscriber, as the memory store keeps it.</summary>
 internal sealed class MemoryLicense
 {
     public required Guid SubscriptionId { get; init; }
@@ -49,7 +49,7 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
     /// <summary>Accepts writes with an old fence; a deliberate fault.</summary>
     public bool IgnoresFence { get; set; }
 
-    /// <summary>Whether another booking holds the wallet's lock now.</summary>
+    /// <summary>Whether another booking has locked the wallet now.</summary>
     public Func<bool> IsWalletLocked { get; set; } = () => false;
 
     /// <summary>Called at each suspension for expiry.</summary>
@@ -138,7 +138,7 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
         return Task.CompletedTask;
     }
 
-    /// <summary>As RenewalStore.CardsChangedAsync.</summary>
+    /// <summary>Does the same as RenewalStore.CardsChangedAsync.</summary>
     public void CardsChanged(MemoryLicense license)
     {
         foreach (var row in rows.Values)
@@ -224,7 +224,7 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
         if (payment.With is PaidWith.Card) Post(license, payment.AmountUsd);
         if (payment.With is not PaidWith.Nothing) Post(license, -payment.AmountUsd);
         license.PaidPeriods.Add((payment.PaidFrom, payment.PaidUntil));
-        if (license.ExpiresAt > payment.PaidUntil) throw new InvalidOperationException("a payment took time away");
+        if (license.ExpiresAt > payment.PaidUntil) throw new InvalidOperationException("a payment moved the expiry back");
         if (license.ExpiresAt is not null) license.ExpiresAt = payment.PaidUntil;
         license.LastPaidUsd = payment.AmountUsd;
         if (!license.IsSuspendedForExpiry) return;

@@ -3,7 +3,7 @@ using Licensing.Renewals;
 
 namespace Simulation;
 
-/// <summary>Pauses before and after each transaction. During a pause a worker may die, or its lease may end.</summary>
+/// <summary>Pauses before and after each transaction. During a pause a worker may crash, or its lease may end.</summary>
 internal sealed class PausingStore(IRenewalStore inner, Scheduler scheduler) : IRenewalStore
 {
     public Task<int> OpenDueAsync(RenewalPolicy policy, DateTimeOffset now, int limit, CancellationToken cancellationToken) =>

@@ -31,7 +31,7 @@ internal sealed class SabotagedGateway(ScheduleGateway inner, Sabotage sabotage)
 
     public Task<IntentSnapshot> CancelIntentAsync(string intentId, string idempotencyKey, CancellationToken cancellationToken) =>
         sabotage is Sabotage.CancelSkipped
-            ? Task.FromResult(new IntentSnapshot(intentId, new ChargeOutcome.Canceled("not really")))
+            ? Task.FromResult(new IntentSnapshot(intentId, new ChargeOutcome.Canceled("sabotaged")))
             : inner.CancelIntentAsync(intentId, idempotencyKey, cancellationToken);
 
     private IntentSnapshot Seen(IntentSnapshot answer) => sabotage is Sabotage.UnknownIsFailed && answer.Outcome is ChargeOutcome.Unknown

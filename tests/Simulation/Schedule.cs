@@ -149,7 +149,7 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
         }
     }
 
-    // Faults end, and every renewal must finish without help. Half of the webhooks never arrive.
+    // The faults stop, and every renewal must finish without an operator. Half of the webhooks never arrive.
     private void Settle()
     {
         // No worker ran for a week after the grace, so the license is lost.
@@ -164,7 +164,7 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
         {
             if (ticks > 300)
             {
-                violations.Add("the renewals do not come to rest");
+                violations.Add("the renewals do not terminate");
                 return;
             }
 
@@ -198,10 +198,10 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
     {
         var charged = gateway.Charges.ContainsKey(renewal.RenewalId);
         var booked = renewal is { Status: RenewalStatus.Applied, PaidWith: PaidWith.Card };
-        if (charged != booked) violations.Add($"renewal {renewal.RenewalId} is {renewal.Status} by {renewal.PaidWith}, charged: {charged}");
+        if (charged != booked) violations.Add($"renewal {renewal.RenewalId}: {renewal.Status} with {renewal.PaidWith}, charges: {charged}");
         if (renewal.IsChargeOpen) violations.Add($"renewal {renewal.RenewalId} is still {renewal.Status}");
         if (renewal.NextActionAt <= clock.Now)
-            violations.Add($"renewal {renewal.RenewalId} was due at {renewal.NextActionAt:u} and forgotten");
+            violations.Add($"renewal {renewal.RenewalId} was due at {renewal.NextActionAt:u} and was not processed");
     }
 
     private void Check(MemoryLicense license)
@@ -217,9 +217,9 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
         if (memory.History.Values.Count(row => row.Status == "success") < applied.Count)
             violations.Add($"{id}: a success is not in the history");
         if (license.ExpiresAt + policy.Grace <= clock.Now && license.IsTokenActive)
-            violations.Add($"{id} expired at {license.ExpiresAt:u} and was forgotten");
+            violations.Add($"{id} expired at {license.ExpiresAt:u} and was not processed");
         if (reliable.Contains(id) && applied.Count == 0)
-            violations.Add($"{id} could pay all the time and was not renewed");
+            violations.Add($"{id} was always able to pay and was not renewed");
     }
 
     // No license may be suspended while money may have moved.
@@ -229,9 +229,9 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
         foreach (var renewal in memory.Renewals)
         {
             if (renewal.SubscriptionId != license.SubscriptionId) continue;
-            if (renewal.IsChargeOpen) violations.Add($"{license.SubscriptionId} suspended while {renewal.Status}");
+            if (renewal.IsChargeOpen) violations.Add($"{license.SubscriptionId} was suspended while its renewal was {renewal.Status}");
             if (gateway.Charges.ContainsKey(renewal.RenewalId) && renewal.Status is not RenewalStatus.Applied)
-                violations.Add($"{license.SubscriptionId} suspended although charged");
+                violations.Add($"{license.SubscriptionId} was suspended although it was charged");
         }
     }
 
@@ -248,17 +248,17 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
 
     private void Resume(Scheduler.Strand strand)
     {
-        Trace(() => $"{strand.Name} goes on");
+        Trace(() => $"{strand.Name} continues");
         scheduler.Resume(strand);
         if (strand.Task!.IsCompleted) delivering.Remove(strand);
         foreach (var renewal in memory.Renewals)
         {
             if (renewal.GraceUntil is { } until && !(memory.Licenses[renewal.SubscriptionId].GraceUntil >= until))
-                violations.Add($"{renewal.SubscriptionId} has no grace while {renewal.Status}");
+                violations.Add($"{renewal.SubscriptionId} has no grace while its renewal is {renewal.Status}");
         }
     }
 
-    // A webhook whose handler died was not acknowledged, so it is delivered again.
+    // A webhook whose handler crashed was not acknowledged, so it is delivered again.
     private void Crash(Scheduler.Strand strand)
     {
         Trace(() => $"{strand.Name} dies");

@@ -4,7 +4,7 @@ using Licensing.Renewals;
 namespace Simulation;
 
 /// <summary>
-/// A gateway with Stripe's semantics: a key keeps its first answer for 24 hours, also a 500, and charges again afterwards. An intent
+/// A gateway with Stripe's semantics: it stores a key's first answer for 24 hours, also a 500; after that the key charges again. An intent
 /// succeeds only once. Every change sends a webhook. The faults come from the seed.
 /// </summary>
 internal sealed class ScheduleGateway(Scheduler scheduler, ScheduleClock clock, Random random, Action<string> violation) : IPaymentGateway
@@ -35,7 +35,7 @@ internal sealed class ScheduleGateway(Scheduler scheduler, ScheduleClock clock, 
 
     public Dictionary<string, Intent> Intents { get; } = [];
 
-    /// <summary>Number of charges of each renewal; the renewals must agree with it.</summary>
+    /// <summary>Number of charges of each renewal; the simulation compares it with the bookings.</summary>
     public Dictionary<Guid, int> Charges { get; } = [];
 
     public Task<IntentSnapshot> CreateIntentAsync(ChargeRequest request, string idempotencyKey, CancellationToken cancellationToken) =>
@@ -101,7 +101,7 @@ internal sealed class ScheduleGateway(Scheduler scheduler, ScheduleClock clock, 
     {
         // Canceling again changes nothing.
         if (key is not null && request is not null && keys.TryGetValue(key, out var before) && clock.Now - before.At >= KeyMemory)
-            violation($"key {key} was sent again after the gateway forgot it");
+            violation($"key {key} was sent again after its lifetime");
         await scheduler.Pause();
         switch (random.Next(100) < FaultRate ? random.Next(5) : -1)
         {
@@ -133,7 +133,7 @@ internal sealed class ScheduleGateway(Scheduler scheduler, ScheduleClock clock, 
         if (keys.TryGetValue(key, out var known) && clock.Now - known.At < KeyMemory)
         {
             if (known.Request == request && known.Intent == intent) return known.Answer;
-            violation($"key {key} came with other parameters");
+            violation($"key {key} was sent again with other parameters");
             return Unanswered("idempotency_error");
         }
 

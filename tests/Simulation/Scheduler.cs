@@ -3,7 +3,7 @@ using System.Runtime.CompilerServices;
 namespace Simulation;
 
 /// <summary>
-/// Runs asynchronous code on one thread, one continuation at a time, in the order that a seed gives. Code that awaits
+/// Runs asynchronous code on one thread, one continuation at a time, in an order that the seed determines. Code that awaits
 /// <see cref="Pause"/> stops there until its strand is resumed. A crashed strand is never resumed, and none of its finally blocks run, as
 /// with kill −9.
 /// </summary>

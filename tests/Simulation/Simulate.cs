@@ -31,10 +31,10 @@ internal static class Simulate
         using var self = Process.GetCurrentProcess();
         var watch = Stopwatch.StartNew();
         var failing = Failing(first, schedules);
-        // The processor time does not depend on the other programs of the machine.
+        // Processor time depends less on other load on the machine than elapsed time.
         Console.WriteLine($"{schedules} schedules from seed {first} in {watch.Elapsed.TotalSeconds:0.0} s "
             + $"({self.TotalProcessorTime.TotalSeconds:0.0} s of processor time), "
-            + $"{schedules / watch.Elapsed.TotalMinutes:0} a minute, {failing.Count} failed");
+            + $"{schedules / watch.Elapsed.TotalMinutes:0} per minute, {failing.Count} failed");
         foreach (var (seed, violations) in failing.Take(10)) Console.WriteLine($"  ./dev simulate --seed {seed}: {violations[0]}");
         return failing.Count == 0 ? 0 : 1;
     }
@@ -45,7 +45,7 @@ internal static class Simulate
         var violations = Schedule.Run(seed, trace: trace);
         foreach (var line in trace) Console.WriteLine(line);
         foreach (var violation in violations) Console.WriteLine($"BROKEN: {violation}");
-        Console.WriteLine($"seed {seed}: {trace.Count} steps, {violations.Count} promises broken");
+        Console.WriteLine($"seed {seed}: {trace.Count} steps, {violations.Count} rules violated");
         return violations.Count == 0 ? 0 : 1;
     }
 

@@ -72,8 +72,8 @@ internal static class Accumulator
             || identity.Sessions.Exists(session => session.NetworkId == known.Id && session.Start <= at && at <= session.End));
 
     /// <summary>
-    /// Seconds of presence before a record without a duration: a share of the usual time between the identity's records, or the license's
-    /// where the identity's is not known.
+    /// Seconds of presence before a record without a duration: a share of the usual time between the identity's records. If that time is
+    /// not known, the shortest usual time of the license's other identities is used.
     /// </summary>
     private static long EstimateDuration(DetectionState state, IdentityUse identity, DetectionPolicy policy)
     {
@@ -171,8 +171,8 @@ internal static class Accumulator
     }
 
     /// <summary>
-    /// Adds a session and joins it with adjacent ones on the same network. A session above the policy's number leaves the list and enters
-    /// <see cref="IdentityUse.Pace"/>.
+    /// Adds a session and joins it with adjacent ones on the same network. Sessions above the policy's number are removed from the list and
+    /// added to <see cref="IdentityUse.Pace"/>.
     /// </summary>
     private static void AddSession(IdentityUse identity, NetworkSession session, DetectionPolicy policy)
     {

@@ -22,7 +22,7 @@ public readonly record struct Share(int Hits, int Of)
 /// <summary>The label of a license in a corpus.</summary>
 public sealed record Truth(Guid SubscriptionId, bool Sharing, string Scenario, DateTimeOffset? FirstViolationAt);
 
-/// <summary>The suspended share of one scenario, and the median hours until then.</summary>
+/// <summary>The suspended share of one scenario, and the median hours until the suspension.</summary>
 public sealed record ScenarioAccuracy(string Scenario, bool Sharing, Share Suspended, double? MedianHours);
 
 /// <summary>

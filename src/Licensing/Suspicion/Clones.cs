@@ -1,9 +1,10 @@
 namespace Licensing.Suspicion;
 
-/// <summary>One EA and account at work in locations far apart at once.</summary>
-/// <param name="TwinSeconds">In two locations or more.</param>
+/// <summary>One EA and account in use in locations far apart at the same time.</summary>
+/// <param name="TwinSeconds">Time in which two or more locations were in use.</param>
 /// <param name="ManySeconds">
-/// At once with another location, for the least of the locations that are more than the limit of devices; 0 when there are not so many.
+/// With the locations in descending order of the time for which they were in use together with another one: the time of the first location
+/// beyond the device limit; 0 when there is none.
 /// </param>
 /// <param name="Networks">Networks, one for each location.</param>
 internal sealed record Clones(
@@ -57,8 +58,9 @@ internal sealed record Clones(
     }
 
     /// <summary>
-    /// For records without durations. They come from far locations in turn, and faster than they ever came from one. The sum is the work
-    /// that one device cannot have done, since the pace was last that of one device. A device that only changes networks keeps its pace.
+    /// For records without durations. Copies show as records that alternate between far locations and arrive faster than usual for one
+    /// device. The sum is the work that one device cannot have done, since the pace was last that of one device. A device that only changes
+    /// networks keeps its pace.
     /// </summary>
     private static Clones? ByPace(DetectionState state, int index, DetectionPolicy policy)
     {

@@ -28,11 +28,12 @@ internal sealed class Concurrency(int identities)
     }
 }
 
-/// <summary>When more people than the limit, or more devices of several people, were at work at once.</summary>
+/// <summary>The time in which more people than the limit, or more devices of several people, were in use at the same time.</summary>
 internal sealed record ConcurrentUse(Concurrency People, Concurrency Devices)
 {
     /// <summary>
-    /// Bits of the word in which <see cref="Distinct"/> counts groups. <see cref="DetectionPolicy.MaxIdentities"/> ends here.
+    /// Bits of the word in which <see cref="Distinct"/> counts groups. This is the upper limit of
+    /// <see cref="DetectionPolicy.MaxIdentities"/>.
     /// </summary>
     internal const int MaxGroups = 64;
 

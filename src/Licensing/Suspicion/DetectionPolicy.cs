@@ -6,7 +6,8 @@ using System.Text.Json.Serialization;
 namespace Licensing.Suspicion;
 
 /// <summary>
-/// All numbers of the detector. The defaults were set on one family of seeds of the tests' corpus generator and are reported on another.
+/// All numbers of the detector. The defaults were set on one range of seeds of the tests' corpus generator; accuracy is reported on
+/// another.
 /// </summary>
 /// <remarks>
 /// A policy file is this record as JSON. The attributes give each field's name in the file, its unit and its range. A missing field keeps
@@ -26,21 +27,22 @@ public sealed record DetectionPolicy
     // What is allowed.
 
     /// <summary>
-    /// People, and devices, that may use a license at once. The setting MAX_DEVICES_PER_LICENSE replaces the file's value. A limit of
-    /// <see cref="MaxIdentities"/> or more is never exceeded.
+    /// People, and devices, that may use a license at the same time. The setting MAX_DEVICES_PER_LICENSE replaces the file's value. A limit
+    /// of <see cref="MaxIdentities"/> or more is never exceeded.
     /// </summary>
     [Number(1, 100)]
     public int DeviceLimit { get; init; } = 2;
 
     /// <summary>
     /// Distinct networks (/24 of IPv4, /64 of IPv6) in 24 hours above which MULTIPLE_IPS is found. The setting
-    /// SUSPICIOUS_ACTIVITY_THRESHOLD replaces the file's value. <see cref="MaxNetworksInDay"/> or more: never.
+    /// SUSPICIOUS_ACTIVITY_THRESHOLD replaces the file's value. With <see cref="MaxNetworksInDay"/> or more, there is no finding.
     /// </summary>
     [Number(1, 1_000)]
     public int NetworksInDay { get; init; } = 3;
 
     /// <summary>
-    /// Changes of network by one device in an hour from which RAPID_IP_CHANGES is found. More than <see cref="MaxNetworkChanges"/>: never.
+    /// Changes of network by one device in an hour from which RAPID_IP_CHANGES is found. With more than <see cref="MaxNetworkChanges"/>,
+    /// there is no finding.
     /// </summary>
     [Number(1, 1_000)]
     public int NetworkChangesInHour { get; init; } = 6;
@@ -75,7 +77,7 @@ public sealed record DetectionPolicy
     [Number(8, 16)]
     public int ProviderBlockBits { get; init; } = 12;
 
-    // From when on a license is suspended.
+    // The amount of evidence from which a license is suspended.
 
     /// <summary>
     /// Time in which more people than the limit use the license, from the newest one's first use to the first one's last. Longer than the
@@ -90,7 +92,9 @@ public sealed record DetectionPolicy
     [JsonPropertyName("far_people_minutes"), Minutes(1, 43_200)]
     public TimeSpan FarPeopleDuration { get; init; } = TimeSpan.FromMinutes(30);
 
-    /// <summary>The same when all of them use one network. Longer, because several terminals of one owner look alike at first.</summary>
+    /// <summary>
+    /// The same when all of them use one network. Longer, because several terminals of one subscriber look like several people at first.
+    /// </summary>
     [JsonPropertyName("one_line_people_minutes"), Minutes(1, 43_200)]
     public TimeSpan OneNetworkPeopleDuration { get; init; } = TimeSpan.FromMinutes(90);
 
@@ -122,8 +126,8 @@ public sealed record DetectionPolicy
     public TimeSpan StrangerDuration { get; init; } = TimeSpan.FromMinutes(30);
 
     /// <summary>
-    /// Time in which more devices than the limit, of two people, work at once within <see cref="OverlapMemory"/>. Longer than a move to
-    /// another server, during which both servers run for a day.
+    /// Time in which more devices than the limit, of two people, are in use at the same time within <see cref="OverlapMemory"/>. Longer
+    /// than a move to another server, during which both servers run for a day.
     /// </summary>
     [JsonPropertyName("device_minutes"), Minutes(1, 43_200)]
     public TimeSpan DeviceDuration { get; init; } = TimeSpan.FromMinutes(32 * 60);
@@ -140,8 +144,8 @@ public sealed record DetectionPolicy
     public TimeSpan CloneDuration { get; init; } = TimeSpan.FromMinutes(30);
 
     /// <summary>
-    /// Time over which one EA and account work in two far locations at once, from the first overlap to the last. Longer than a copied
-    /// server takes to replace the old one, during which both run for a day.
+    /// Time over which one EA and account work in two far locations at the same time, from the first overlap to the last. Longer than a
+    /// copied server takes to replace the old one, during which both run for a day.
     /// </summary>
     [JsonPropertyName("twin_minutes"), Minutes(1, 43_200)]
     public TimeSpan TwinDuration { get; init; } = TimeSpan.FromMinutes(30 * 60);
@@ -153,7 +157,8 @@ public sealed record DetectionPolicy
     // Who is the same person.
 
     /// <summary>
-    /// Time for which one EA with two accounts works on two networks at once, from which these are two people: the EA's folder was copied.
+    /// Time for which one EA with two accounts works on two networks at the same time, from which these are two people: the EA's folder was
+    /// copied.
     /// </summary>
     [JsonPropertyName("apart_hours"), Hours(0, 720)]
     public TimeSpan ApartDuration { get; init; } = TimeSpan.FromHours(6);
@@ -169,7 +174,7 @@ public sealed record DetectionPolicy
     [JsonPropertyName("companion_hours"), Hours(0, 240)]
     public TimeSpan CompanionGap { get; init; } = TimeSpan.FromHours(24);
 
-    /// <summary>Records of an identity from which its way of changing networks is known.</summary>
+    /// <summary>Records of an identity from which it is known how it changes networks.</summary>
     [Number(1, 1_000)]
     public int RoamingRecords { get; init; } = 5;
 
@@ -198,7 +203,7 @@ public sealed record DetectionPolicy
     [JsonPropertyName("record_minutes"), Minutes(0, 1_440)]
     public TimeSpan RecordDuration { get; init; } = TimeSpan.FromMinutes(30);
 
-    /// <summary>The same as a share of the usual time between records, where that is known; the smaller of the two counts.</summary>
+    /// <summary>The same as a share of the usual time between records, if that is known; the smaller of the two applies.</summary>
     [Number(0, 1)]
     public double RecordShare { get; init; } = 0.5;
 
@@ -232,31 +237,31 @@ public sealed record DetectionPolicy
     public TimeSpan LongestUsualGap { get; init; } = TimeSpan.FromHours(3);
 
     /// <summary>
-    /// The least weight of a new time in the usual one. The first ones have their mean; then it changes slowly, so that a second device
-    /// under the same name does not become the usual.
+    /// The least weight of a newly measured time in the usual time. The usual time begins as the mean of the first measured times. Then it
+    /// changes slowly, so that a second device with the same EA and account does not change it much.
     /// </summary>
     [Number(0.001, 1)]
     public double GapWeight { get; init; } = 0.1;
 
-    /// <summary>Measured times from which the usual one is known.</summary>
+    /// <summary>Number of measured times from which the usual time is known.</summary>
     [Number(1, 1_000)]
     public int KnownGaps { get; init; } = 8;
 
-    /// <summary>Measured times from which another pace is evidence.</summary>
+    /// <summary>Number of measured times from which a faster pace is evidence.</summary>
     [Number(1, 1_000)]
     public int PaceGaps { get; init; } = 16;
 
-    /// <summary>Time between two records, as a share of the usual, below which they may be of two devices.</summary>
+    /// <summary>Time between two records, as a share of the usual time, below which they may come from two devices.</summary>
     [Number(0.1, 1)]
     public double QuickPace { get; init; } = 0.7;
 
-    /// <summary>The same, below which two records from two far locations are of two devices.</summary>
+    /// <summary>The same share, below which two records from two far locations come from two devices.</summary>
     [Number(0.05, 1)]
     public double TooQuickPace { get; init; } = 0.5;
 
     /// <summary>
-    /// Seconds in two locations at once for each second of work that one device cannot have done. Two devices do half of the work too much,
-    /// and half of that is visible: the other half comes from one location in a row.
+    /// Seconds in two locations at the same time for each second of work that one device cannot have done. With two devices, half of the
+    /// work is too much. Half of that is visible: the other half comes from consecutive records of one location.
     /// </summary>
     [Number(0.1, 100)]
     public double PaceTwinWeight { get; init; } = 4;
@@ -278,7 +283,7 @@ public sealed record DetectionPolicy
     [JsonPropertyName("memory_days"), Days(1, 90)]
     public TimeSpan Memory { get; init; } = TimeSpan.FromDays(21);
 
-    /// <summary>How long time at once is summed.</summary>
+    /// <summary>The period over which simultaneous use is summed.</summary>
     [JsonPropertyName("overlap_days"), Days(1, 90)]
     public TimeSpan OverlapMemory { get; init; } = TimeSpan.FromDays(7);
 
@@ -289,7 +294,9 @@ public sealed record DetectionPolicy
     [Number(2, ConcurrentUse.MaxGroups)]
     public int MaxIdentities { get; init; } = 24;
 
-    /// <summary>Spans of presence of an identity. Beyond that the two nearest are joined. A week with one span an hour fits.</summary>
+    /// <summary>
+    /// Spans of presence of an identity. Above this number the two nearest are joined. A week with one span per hour fits.
+    /// </summary>
     [Number(2, 320)]
     public int MaxPresenceSpans { get; init; } = 160;
 
@@ -297,7 +304,7 @@ public sealed record DetectionPolicy
     [Number(2, 48)]
     public int MaxNetworks { get; init; } = 12;
 
-    /// <summary>Sessions of an identity; the oldest is dropped first. Four days with one session an hour fit.</summary>
+    /// <summary>Sessions of an identity; the oldest is dropped first. Four days with one session per hour fit.</summary>
     [Number(2, 192)]
     public int MaxSessions { get; init; } = 96;
 
@@ -317,7 +324,7 @@ public sealed record DetectionPolicy
 
     // What is done.
 
-    /// <summary>Share of a suspension's evidence from which there is an alert. Less happens by chance.</summary>
+    /// <summary>Share of a suspension's evidence from which there is an alert. A smaller share can occur by chance.</summary>
     [Number(0, 1)]
     public double AlertShare { get; init; } = 0.1;
 
@@ -329,7 +336,7 @@ public sealed record DetectionPolicy
     [Number(0, 1)]
     public double RefuseShare { get; init; } = 0.75;
 
-    /// <summary>The strongest action for people and devices at once, and for clones (CONCURRENT_SESSIONS).</summary>
+    /// <summary>The strongest action for people and devices at the same time, and for clones (CONCURRENT_SESSIONS).</summary>
     public FindingAction ConcurrentAtMost { get; init; } = FindingAction.Suspend;
 
     /// <summary>The strongest action for people who take turns (UNUSUAL_USAGE_PATTERN).</summary>
@@ -340,8 +347,8 @@ public sealed record DetectionPolicy
     public TimeSpan UpdateInterval { get; init; } = TimeSpan.FromHours(1);
 
     /// <summary>
-    /// One sentence for each field outside its range: its name in the policy file, the range, and the default as an example. One for two
-    /// fields in their ranges that contradict each other. Empty for a valid policy.
+    /// One sentence for each field outside its range: its name in the policy file, the range, and the default as an example. One sentence
+    /// for each pair of fields that contradict each other. Empty for a valid policy.
     /// </summary>
     public IReadOnlyList<string> Faults()
     {
@@ -367,7 +374,8 @@ public sealed record DetectionPolicy
                 faults.Add($"{name} must be ALERT, NOTIFY, REFUSE or SUSPEND");
         }
 
-        // Weaker actions come first, and an identity on one network keeps the start of what it keeps on several.
+        // A weaker action needs less evidence than a stronger one, and an identity on one network keeps no more sessions than one on
+        // several.
         foreach (var (smaller, larger) in (IEnumerable<(string, string)>)
             [(nameof(AlertShare), nameof(NotifyShare)), (nameof(NotifyShare), nameof(RefuseShare)),
              (nameof(MaxSessionsOnOneNetwork), nameof(MaxSessions))])

@@ -14,7 +14,7 @@ public sealed class DetectionState
     /// <summary>The latest time in any record.</summary>
     public long Clock { get; set; }
 
-    /// <summary>A review found evidence before this time harmless.</summary>
+    /// <summary>A review decided that evidence before this time is harmless.</summary>
     [JsonPropertyName("forgiven_until")]
     public long HarmlessUntil { get; set; }
 
@@ -49,7 +49,7 @@ public sealed class DetectionState
 }
 
 /// <summary>A span of time in which an identity was at work.</summary>
-/// <param name="Gap">Seconds before <paramref name="Start"/> that still join it to an earlier span.</param>
+/// <param name="Gap">Longest gap before <paramref name="Start"/>, in seconds, over which the span is joined to an earlier one.</param>
 public readonly record struct PresenceSpan(long Start, long End, int Gap);
 
 /// <summary>A session of an identity on one network.</summary>
@@ -58,11 +58,11 @@ public readonly record struct PresenceSpan(long Start, long End, int Gap);
 public readonly record struct NetworkSession(
     [property: JsonPropertyName("line")] int NetworkId, long Start, long End, [property: JsonPropertyName("told")] bool HasDuration);
 
-/// <summary>How much faster than usual records came from far locations in turn.</summary>
+/// <summary>How much faster than usual the records arrived that alternated between far locations.</summary>
 /// <param name="At">The time of the latest record.</param>
 /// <param name="NetworkId">The network of the latest record.</param>
 /// <param name="Excess">
-/// Work that one device cannot have done, in usual times between records; 0 while the pace is that of one device.
+/// Work that one device cannot have done, in multiples of the usual time between records; 0 while the pace is that of one device.
 /// </param>
 /// <param name="Locations">Networks, one for each of the far locations that the records came from.</param>
 public sealed record Pace(
@@ -72,7 +72,7 @@ public sealed record Pace(
 /// <summary>A network and its latest use.</summary>
 public readonly record struct RecentNetwork(string Network, long LastAt);
 
-/// <summary>What was reported of an incident so far.</summary>
+/// <summary>What was reported about an incident so far.</summary>
 public sealed record Incident(string Key, FindingAction Action, FindingSeverity Severity, long FirstAt, long ReportedAt);
 
 /// <summary>The use of one network by one identity.</summary>
@@ -118,7 +118,7 @@ public sealed class IdentityUse
     /// <summary>The pace of the sessions that are no longer in <see cref="Sessions"/>.</summary>
     public Pace Pace { get; set; } = new(0, -1, 0, [], 0, 0);
 
-    /// <summary>A review decided that this is a device of the license's owner.</summary>
+    /// <summary>A review decided that this is a device of the subscriber.</summary>
     public bool Trusted { get; set; }
 
     [JsonPropertyName("next_line")]
@@ -132,7 +132,7 @@ public sealed class IdentityUse
     [JsonPropertyName("lines")]
     public List<NetworkUse> Networks { get; set; } = [];
 
-    /// <summary>Sessions on all networks, ordered by start. Two at once cannot be one device.</summary>
+    /// <summary>Sessions on all networks, ordered by start. Two simultaneous sessions cannot come from one device.</summary>
     public List<NetworkSession> Sessions { get; set; } = [];
 
     internal static string Normal(string? ea) => ea ?? "";

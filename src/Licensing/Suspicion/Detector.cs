@@ -5,8 +5,9 @@ namespace Licensing.Suspicion;
 public sealed record Observation(DetectionState State, IReadOnlyList<Finding> Findings);
 
 /// <summary>
-/// The detector: one license's state and new records give the next state and findings. The timer and the backtest call it. Use decides:
-/// more people than the limit, at once or in turns. Addresses and locations explain a finding; they alone never suspend.
+/// The detector: it computes the next state and the findings from one license's state and new records. The timer and the backtest call it.
+/// The criterion is use by more people than the limit, at the same time or by turns. Addresses and locations explain a finding; they alone
+/// never suspend.
 /// </summary>
 public static class Detector
 {
@@ -36,8 +37,8 @@ public static class Detector
     }
 
     /// <summary>
-    /// Applies a review: nothing before <paramref name="until"/> counts any more, and the given devices belong to the license's owner from
-    /// now on.
+    /// Applies a review: nothing before <paramref name="until"/> counts any more, and from now on the given devices belong to the
+    /// subscriber.
     /// </summary>
     public static DetectionState ApplyReview(
         DetectionState before, DateTimeOffset until, IEnumerable<(string? EaInstanceId, long? Account)> trusted)
@@ -82,7 +83,7 @@ public static class Detector
             yield return devices;
     }
 
-    /// <summary>The finding for evidence, graded by its share of what suspends; null when it is too little.</summary>
+    /// <summary>The finding for evidence, graded by its share of the evidence that suspends; null when it is too little.</summary>
     private static Finding? Grade(Evidence? evidence, DetectionPolicy policy)
     {
         if (evidence is null || evidence.Measured / evidence.Limit is var share && share < policy.AlertShare)
@@ -118,9 +119,9 @@ public static class Detector
     }
 
     /// <summary>
-    /// More devices than the limit, of two people. The short limit holds when the newest device shares nothing with the others and the
-    /// others were as many as allowed before it came: that is no move. Otherwise the long one holds: during a move to another server both
-    /// run for a day.
+    /// More devices than the limit, of two people. The short duration applies if the newest device shares nothing with the others and the
+    /// limit was already used up before it came, because that is not a move. Otherwise the long duration applies: during a move to another
+    /// server both servers run for a day.
     /// </summary>
     private static Evidence? ManyDevices(DetectionState state, People people, Concurrency concurrent, DetectionPolicy policy)
     {

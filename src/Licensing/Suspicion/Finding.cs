@@ -22,19 +22,19 @@ public enum FindingAction
     Suspend,
 }
 
-/// <summary>The rule that found something.</summary>
+/// <summary>The rule behind a finding.</summary>
 public enum Rule
 {
-    /// <summary>More people than the limit at once: identities that share neither account, EA nor network.</summary>
+    /// <summary>More people than the limit at the same time: identities that share neither account, EA nor network.</summary>
     PeopleAtOnce,
 
-    /// <summary>More devices than the limit at once, of two people or more.</summary>
+    /// <summary>More devices than the limit at the same time, of two people or more.</summary>
     DevicesAtOnce,
 
     /// <summary>More people than the limit who take turns and come back.</summary>
     Turns,
 
-    /// <summary>One EA and account at work in far locations at once.</summary>
+    /// <summary>One EA and account in use in far locations at the same time.</summary>
     ClonedIdentity,
 
     /// <summary>Many networks in 24 hours.</summary>
@@ -81,7 +81,7 @@ public static class FindingActions
         _ => "NONE",
     };
 
-    /// <summary>The strongest thing that is done, for reports, which tell a refusal from a mail: REFUSED.</summary>
+    /// <summary>The strongest effect, for reports. They distinguish a refusal (REFUSED) from a mail (NOTIFIED).</summary>
     public static string StrongestEffect(this FindingAction action) =>
         action is FindingAction.Refuse ? "REFUSED" : action.AutoActionTaken();
 }

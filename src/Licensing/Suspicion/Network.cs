@@ -4,8 +4,8 @@ using System.Net.Sockets;
 namespace Licensing.Suspicion;
 
 /// <summary>
-/// Networks as the detector compares them: an IPv4 address as a whole, IPv6 by its /64, because a host changes the lower half by itself.
-/// The keys are part of stored states.
+/// Networks as the detector compares them: a whole IPv4 address, or the /64 of an IPv6 address, because a host changes the lower half
+/// itself. The keys are part of stored states.
 /// </summary>
 public static class Network
 {
@@ -26,7 +26,7 @@ public static class Network
     }
 
     /// <summary>
-    /// The key of the neighborhood: /24 of IPv4, the /64 itself of IPv6. Neighbors at a carrier or a host count as one network.
+    /// The key of the neighborhood: the /24 of IPv4, the /64 of IPv6. Neighbors at a carrier or a hosting provider count as one network.
     /// </summary>
     public static string Neighborhood(string network) => Leading(network, 3);
 

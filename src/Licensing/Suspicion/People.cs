@@ -1,7 +1,7 @@
 namespace Licensing.Suspicion;
 
 /// <summary>
-/// The grouping of identities to people and devices. Identities with the same account or EA are one person. Two people on one network are
+/// The grouping of identities into people and devices. Identities with the same account or EA are one person. Two people on one network are
 /// one person, because a demo account runs beside the live one. Three or more on one network are a group behind one exit; they stay apart.
 /// </summary>
 /// <param name="Person">The person, by the index of the identity.</param>
@@ -20,7 +20,7 @@ internal sealed record People(int[] Person, int[] Device)
                 var (a, b) = (all[i], all[j]);
                 var sameEa = a.Ea.Length > 0 && string.Equals(a.Ea, b.Ea, StringComparison.Ordinal) && !ApartAtOnce(a, b, policy);
                 var sameAccount = a.Account != 0 && a.Account == b.Account;
-                // An identity without an account or an EA may be any of the others: unknown is not another person.
+                // An identity without an account or an EA may be any of the others, so it isn't counted as another person.
                 var unknown = a.Account == 0 || b.Account == 0 || a.Ea.Length == 0 || b.Ea.Length == 0;
                 var trusted = a.Trusted && b.Trusted;
                 if (sameEa || sameAccount || unknown || trusted)
@@ -36,13 +36,16 @@ internal sealed record People(int[] Person, int[] Device)
 
     private static int[] Flatten(int[] parent) => [.. parent.Select((_, i) => Find(parent, i))];
 
-    /// <summary>One EA with two accounts at work on two steady networks at once for hours: a copied folder, not one terminal.</summary>
+    /// <summary>
+    /// One EA with two accounts in use on two steady networks at the same time for hours: a copied folder, not one terminal.
+    /// </summary>
     private static bool ApartAtOnce(IdentityUse a, IdentityUse b, DetectionPolicy policy) =>
         a.Records >= policy.ApartRecords && b.Records >= policy.ApartRecords && !a.Roams(policy) && !b.Roams(policy)
         && SharedRecords(a, b) == 0 && Spans.Overlap(a.Presence, b.Presence) >= policy.ApartDuration.Seconds();
 
     /// <summary>
-    /// Joins pairs of people on a network that nobody else uses in the same period, the most used networks first; one companion at a time.
+    /// Joins pairs of people on a network that nobody else uses in the same period, the most used networks first. A person has at most one
+    /// companion in a period.
     /// </summary>
     private static void JoinCompanions(List<IdentityUse> all, int[] person, int[] device, DetectionPolicy policy)
     {
@@ -122,8 +125,8 @@ internal sealed record People(int[] Person, int[] Device)
     }
 
     /// <summary>
-    /// An identity with too few records to know counts as roaming beside one that roams: a demo account is new on the phone of the live
-    /// one.
+    /// Beside a roaming identity, an identity with too few records counts as roaming, too: for example, a new demo account on the phone of
+    /// the live account.
     /// </summary>
     private static bool MayRoamTogether(IdentityUse a, IdentityUse b, DetectionPolicy policy) =>
         (a.Roams(policy) && (b.Roams(policy) || b.Records < policy.RoamingRecords))

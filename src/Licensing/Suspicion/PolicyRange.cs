@@ -42,7 +42,7 @@ public abstract class DurationAttribute : JsonConverterAttribute, IPolicyRange
 
     private sealed class Converter(TimeSpan unit) : JsonConverter<TimeSpan>
     {
-        /// <summary>Values that TimeSpan cannot hold become its largest one, which every range refuses.</summary>
+        /// <summary>Values that are too large for TimeSpan become its largest value, which every range refuses.</summary>
         public override TimeSpan Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options)
         {
             if (reader.TokenType != JsonTokenType.Number)

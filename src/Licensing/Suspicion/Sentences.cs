@@ -14,13 +14,13 @@ internal static class Sentences
         var when = When(evidence.From, evidence.To);
         return evidence.Rule switch
         {
-            Rule.PeopleAtOnce => $"Devices of {evidence.People} people were in use at once for {Length(evidence.MinutesAtOnce)} {when}, "
-                + $"the license is for {evidence.DeviceLimit}: {devices}.",
-            Rule.DevicesAtOnce => $"{evidence.Devices.Count} devices of {evidence.People} people were in use together for "
-                + $"{Length(evidence.Measured)} {when}, the license is for {evidence.DeviceLimit}: {devices}.",
-            Rule.Turns => $"{evidence.People} people took turns over {Length(evidence.Measured)} {when}, "
-                + $"each coming back after the others: {devices}.",
-            Rule.ClonedIdentity => $"One EA and account worked in {evidence.Devices.Count} places at once for "
+            Rule.PeopleAtOnce => $"Devices of {evidence.People} people were in use at the same time for {Length(evidence.MinutesAtOnce)} "
+                + $"{when}; the license allows {evidence.DeviceLimit}: {devices}.",
+            Rule.DevicesAtOnce => $"{evidence.Devices.Count} devices of {evidence.People} people were in use at the same time for "
+                + $"{Length(evidence.Measured)} {when}; the license allows {evidence.DeviceLimit}: {devices}.",
+            Rule.Turns => $"{evidence.People} people used the license by turns over {Length(evidence.Measured)} {when}; "
+                + $"each came back after the others: {devices}.",
+            Rule.ClonedIdentity => $"One EA and account were in use in {evidence.Devices.Count} locations at the same time for "
                 + $"{Length(evidence.Measured)} {when}: {devices}.",
             Rule.Networks => $"{Number(evidence.Measured)} networks were in use within 24 hours {when}: {devices}.",
             Rule.NetworkChanges => $"One device changed its network {Number(evidence.Measured)} times within an hour {when}: "

@@ -1,12 +1,13 @@
 namespace Licensing.Suspicion;
 
 /// <summary>
-/// More people than the limit use the license in one period, at once or in turns: a new one came, the others were still there after it, and
-/// the new one was there again after them. Machines that replace one another never look like this, however quickly they do.
+/// More people than the limit use the license in one period, at the same time or by turns: a new person came, the others were still present
+/// afterwards, and the new person was present again after them. Devices that replace one another never show this pattern, however quickly
+/// they change.
 /// </summary>
 /// <param name="Groups">The persons, or the devices; the newest one first.</param>
 /// <param name="Newest">The one that came last.</param>
-/// <param name="Seconds">From the first use by the newest to the last use by the first that left.</param>
+/// <param name="Seconds">From the first use by the newest one to the last use by the one that stopped first.</param>
 internal sealed record SharedUse(IReadOnlyList<int> Groups, int Newest, long Seconds, long From, long To)
 {
     /// <param name="groupOf">The person, or the device, by the index of the identity.</param>
@@ -24,7 +25,7 @@ internal sealed record SharedUse(IReadOnlyList<int> Groups, int Newest, long Sec
                 .Where(member => member != newest && member.First <= newest.First - established.Seconds()
                     && member.NextPresence(newest.First + handover) < long.MaxValue)
                 .ToList();
-            // One new machine beside a known one may be a trial. Two new ones at once are at work; they count as one newest group.
+            // One new device beside a known one may be a trial. Two that came together are in real use; they count as one newest group.
             var company = others.Exists(member => member.Records >= policy.PresentRecords && !CameTogether(member, newest, policy))
                 ? others.FindAll(member => CameTogether(member, newest, policy))
                 : [];

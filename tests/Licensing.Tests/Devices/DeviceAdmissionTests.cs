@@ -59,7 +59,9 @@ public sealed class DeviceAdmissionTests
             new Admission.FreeSlot(1), Decide(NewDevice with { Address = IPAddress.Parse("203.0.113.10") }, [known], policy: policy));
     }
 
-    /// <summary>Full slots: what the new device shares with device 1, how long ago 1 and 2 were seen → which is replaced.</summary>
+    /// <summary>
+    /// All slots are in use: what the new device shares with device 1, how long ago 1 and 2 were seen → which is replaced.
+    /// </summary>
     [Theory]
     [InlineData("EA-3", 1001, Stopped, Active, 1)] // the same account on a new EA: moved to another machine
     [InlineData("EA-1", 1003, Stopped, Active, 1)] // the same EA with a new account: another broker

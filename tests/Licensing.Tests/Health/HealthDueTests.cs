@@ -16,7 +16,7 @@ public sealed class HealthDueTests
 
     [Theory]
     [InlineData(-23, 60)] // a day of silence in an hour
-    [InlineData(-23.999, 1)] // at once, but at most once a minute
+    [InlineData(-23.999, 1)] // in less than a minute, but it is scored at most once per minute
     [InlineData(-24, 360)] // the next step is in two days
     public void After_Silence_IsTheNextStep(double usedHoursAgo, double minutes) =>
         Assert.Equal(

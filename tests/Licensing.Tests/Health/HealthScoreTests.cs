@@ -184,7 +184,7 @@ public sealed class HealthScoreTests
         HealthAction.RemoveDevice => facts with { DevicesUsed = facts.MaxDevices },
         HealthAction.KeepDevices => facts with { DeviceChanges = 0 },
         HealthAction.AnswerAlert => facts with { OpenAlerts = [.. facts.OpenAlerts.Skip(1)] },
-        _ => throw new InvalidOperationException($"{action} is recommended but nothing follows it"),
+        _ => throw new InvalidOperationException($"{action} is recommended, but the test has no facts after it"),
     };
 
     private static void Check(Func<HealthFacts, bool> property) =>

@@ -12,7 +12,7 @@ public sealed class RenewalForecastTests
     [InlineData(null, null, null)]
     public void Of_ACard_MustOutliveTheExpiry(int? month, int? year, string? obstacle)
     {
-        // A card of May is invalid from 1 June 00:00 on, which is the license's expiry.
+        // A card that expires in May is invalid from June 1, 00:00, which is the license's expiry.
         var card = Card with { ExpiryMonth = month, ExpiryYear = year };
 
         Assert.Equal(new RenewalForecast(PaidWith.Card, obstacle), Of(card: card));

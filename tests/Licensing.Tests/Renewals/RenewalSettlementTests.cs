@@ -290,7 +290,7 @@ public sealed class RenewalSettlementTests
     }
 
     [Theory]
-    [InlineData(-1, 30, 1)] // renewed ahead: nothing of the period is left, and what was paid before stays
+    [InlineData(-1, 30, 1)] // renewed before the expiry: the whole new period ends, and the earlier paid one stays
     [InlineData(0, 30, 1)]
     [InlineData(86_400, 30, 86_400)]
     [InlineData((30 * 86_400) - 1, 30, (30 * 86_400) - 1)]
@@ -322,7 +322,7 @@ public sealed class RenewalSettlementTests
         { RenewalStatus.PaymentNeeded, "pm_1", null, true },
         { RenewalStatus.HardDeclined, "pm_1", null, false },
         { RenewalStatus.HardDeclined, "pm_2", null, true },
-        { RenewalStatus.HardDeclined, "pm_1", 0, false }, // the attempt knew these details
+        { RenewalStatus.HardDeclined, "pm_1", 0, false }, // the attempt already used these details
         { RenewalStatus.HardDeclined, "pm_1", 1, true },
         { RenewalStatus.NeedsAuthentication, "pm_1", null, false },
         { RenewalStatus.NeedsAuthentication, "pm_2", null, true },

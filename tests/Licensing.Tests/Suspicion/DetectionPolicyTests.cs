@@ -117,7 +117,7 @@ public sealed class DetectionPolicyTests
         Assert.Throws<ArgumentException>(() => Detector.Observe(state, [], new DetectionPolicy()));
     }
 
-    /// <summary>The field with the values of others that leave it its whole range.</summary>
+    /// <summary>The field, with values of other fields that don't restrict its range.</summary>
     private static string WithoutContradiction(string name, double value)
     {
         var others = name switch

@@ -28,12 +28,12 @@ public sealed class DetectorTests
         Assert.InRange(finding.Evidence.To, Start.AddHours(48), Start.AddHours(51));
         Assert.Equal(["EA-1", "EA-2", "EA-3"], finding.Evidence.Devices.Select(device => device.EaInstanceId).Order());
         Assert.Matches(
-            "^Devices of 3 people were in use at once for [0-9]+ minutes on 3 Sep, the license is for 2: EA-1 in Lagos, ",
+            "^Devices of 3 people were in use at the same time for [0-9]+ minutes on 3 Sep; the license allows 2: EA-1 in Lagos, ",
             finding.Description);
     }
 
     [Theory]
-    // The new machine replaces one of two: at no time are three at work.
+    // The new device replaces one of two: three are never in use at the same time.
     [InlineData(48, 48, false)]
     [InlineData(48, 47.6, false)] // clocks are wrong by minutes
     // The old one stays in use beside it.
@@ -86,7 +86,7 @@ public sealed class DetectorTests
     }
 
     [Theory]
-    [InlineData(2, true)] // two new people at once beside a known one
+    [InlineData(2, true)] // two new people who came together, beside a known one
     [InlineData(1, false)] // one new machine may be a trial
     public void Observe_StrangersSeenOnce_SuspendsWhereTheyComeTogether(int strangers, bool suspends)
     {
