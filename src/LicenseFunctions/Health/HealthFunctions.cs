@@ -7,7 +7,7 @@ using Microsoft.Extensions.Logging;
 namespace LicenseFunctions.Health;
 
 /// <param name="Scored">Licenses that were scored.</param>
-public sealed record HealthCounts([property: JsonPropertyName("judged")] int Scored); // the name of the stored field stays
+public sealed record HealthCounts([property: JsonPropertyName("judged")] int Scored); // stored runs already contain this name
 
 public sealed class HealthFunctions(ShowHealth show, ScoreLicenses score, ILogger<HealthFunctions> log)
 {

@@ -13,7 +13,7 @@ using Npgsql;
 namespace LicenseFunctions.Health;
 
 /// <summary>The facts of one license as read.</summary>
-/// <param name="Marks">Counts changes of the facts: a different count later means that they have changed.</param>
+/// <param name="Marks">Counts changes of the facts: if the stored count differs later, the facts have changed.</param>
 /// <param name="License">For the verdict, from which the status follows.</param>
 /// <param name="Facts">With <see cref="LicenseStatus.Active"/> as the status, until the verdict is known.</param>
 public sealed record HealthRow(Guid SubscriptionId, long Marks, LicenseFacts License, HealthFacts Facts);
@@ -48,7 +48,7 @@ public sealed class HealthStore(LicenseDatabase database)
         order by h.due_at limit @limit
         """;
 
-    /// <summary>Licenses to score, the longest due first. One without any token can't be scored and stays due.</summary>
+    /// <summary>Licenses to score, the longest due first. A license without any token can't be scored and stays due.</summary>
     public async Task<IReadOnlyList<Guid>> DueAsync(int limit, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenAsync(cancellationToken);
@@ -56,7 +56,7 @@ public sealed class HealthStore(LicenseDatabase database)
             new CommandDefinition(Due, new { limit }, cancellationToken: cancellationToken))).AsList();
     }
 
-    // Rows that a license has many of are looked up license by license, so the cost depends only on the number of licenses asked for.
+    // Tables with many rows per license are read license by license, so the cost depends only on the number of requested licenses.
     private const string Load = """
         select a.subscription_id, coalesce(h.marks, 0) as marks,
                t.is_active is true as token_active, t.revoked_reason, null::timestamptz as overlap_until, t.expires_at, l.grace_until,
@@ -225,7 +225,7 @@ public sealed class HealthStore(LicenseDatabase database)
             [.. await read.ReadAsync<ScoreChange>()]);
     }
 
-    /// <param name="ownerId">The owner that calls; null for an operator.</param>
+    /// <param name="ownerId">The subscriber that calls; null for an operator.</param>
     public async Task<bool> IsVisibleAsync(Guid subscriptionId, Guid? ownerId, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenAsync(cancellationToken);

@@ -6,7 +6,7 @@ namespace LicenseFunctions.Health;
 /// <summary>Scores the licenses that are due: because their facts changed, or because of the time.</summary>
 public sealed class ScoreLicenses(HealthStore store, HealthSettings settings)
 {
-    // Small enough to keep in memory, and to stop between two batches.
+    // Small enough for the memory, and for a quick stop between two batches.
     private const int Batch = 5000;
 
     // While one lane waits for the database, the other computes.

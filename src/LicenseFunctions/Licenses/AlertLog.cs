@@ -3,7 +3,7 @@ using Npgsql;
 
 namespace LicenseFunctions.Licenses;
 
-/// <summary>An alert to raise, in the words of suspicious_activity_alerts.</summary>
+/// <summary>An alert to raise, with the values of suspicious_activity_alerts.</summary>
 /// <param name="Severity">LOW, MEDIUM, HIGH or CRITICAL. Operators get mail for all but LOW.</param>
 /// <param name="Evidence">JSON.</param>
 /// <param name="AutoAction">NONE, NOTIFIED or SUSPENDED.</param>
@@ -11,14 +11,14 @@ public sealed record NewAlert(
     Guid SubscriptionId, string ActivityType, string Severity, string? Description, string? Evidence, string AutoAction,
     DateTime DetectedAt)
 {
-    /// <summary>The key of an incident: while its alert is open, the same key updates that alert. Null: always a new alert.</summary>
+    /// <summary>The key of an incident: while its alert is open, the same key updates that alert. Null always raises a new alert.</summary>
     public string? Incident { get; init; }
 
     /// <summary>The token that was used; null for the license's current one.</summary>
     public string? TokenHash { get; init; }
 }
 
-/// <param name="UserId">The license's owner; null when the license has none.</param>
+/// <param name="UserId">The license's subscriber; null when the license has none.</param>
 /// <param name="IsNew">False when the open alert of the incident was updated.</param>
 public sealed record RaisedAlert(Guid AlertId, Guid? UserId, bool IsNew);
 
@@ -31,7 +31,7 @@ public static class AlertLog
                          @DetectedAt, @Incident, @TokenHash)
         """;
 
-    /// <summary>Raises an alert within the caller's transaction. The next scan tells the operators.</summary>
+    /// <summary>Raises an alert within the caller's transaction. The next scan notifies the operators.</summary>
     public static Task<RaisedAlert> RaiseAsync(NpgsqlConnection connection, NewAlert alert, CancellationToken cancellationToken) =>
         connection.QuerySingleAsync<RaisedAlert>(new CommandDefinition(Raise, alert, cancellationToken: cancellationToken));
 }

@@ -13,7 +13,7 @@ public sealed record ListedLicense
     /// <summary>The part of the master's address before the @: the platform has no other name.</summary>
     public string Master { get; init; } = "";
 
-    /// <summary>For operators; null for the owner.</summary>
+    /// <summary>The subscriber's address, for operators; null for the subscriber.</summary>
     public string? OwnerEmail { get; init; }
 
     /// <summary>ACTIVE, PENDING_RENEWAL, GRACE, EXPIRED, SUSPENDED or REVOKED.</summary>
@@ -38,16 +38,16 @@ public sealed record ListedLicense
     public int OpenAlerts { get; init; }
 }
 
-/// <param name="OwnerId">The owner of the licenses; null for all owners.</param>
-/// <param name="Search">A part of the owner's address, or the start of a license's id, in lower case; null for all.</param>
+/// <param name="OwnerId">The subscriber of the licenses; null for all subscribers.</param>
+/// <param name="Search">A part of the subscriber's address, or the start of a license's id, in lower case; null for all.</param>
 /// <param name="Status">One of the statuses without GRACE, which counts as EXPIRED; null for all.</param>
 /// <param name="After">The last license of the previous page; null for the first page.</param>
 public sealed record LicenseFilter(Guid? OwnerId, string? Search = null, string? Status = null, Guid? After = null);
 
-/// <summary>Licenses for lists, in the order of the owners' addresses.</summary>
+/// <summary>Licenses for lists, in the order of the subscribers' addresses.</summary>
 public sealed class LicenseListStore(LicenseDatabase database)
 {
-    // The view counts devices and alerts of each license that is asked for, so the page is found first, unless a status is asked for.
+    // The view counts devices and alerts of each requested license, so the page is selected first, unless the request filters by status.
     private const string List = """
         with page as materialized (
             select s.subscription_id, u.email

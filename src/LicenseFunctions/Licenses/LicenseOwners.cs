@@ -3,7 +3,7 @@ using Npgsql;
 
 namespace LicenseFunctions.Licenses;
 
-/// <summary>Who may see a license. The rule itself is the SQL function is_license_visible.</summary>
+/// <summary>Decides whether a caller may see a license. The rule itself is the SQL function is_license_visible.</summary>
 public static class LicenseOwners
 {
     private const string Visible = """
@@ -11,7 +11,7 @@ public static class LicenseOwners
                        where subscription_id = @subscriptionId and is_license_visible(subscriber_id, @ownerId))
         """;
 
-    /// <param name="ownerId">The owner that calls; null for an operator, who sees every license.</param>
+    /// <param name="ownerId">The subscriber that calls; null for an operator, who sees every license.</param>
     /// <returns>Whether the license exists and the caller sees it.</returns>
     public static Task<bool> IsVisibleAsync(
         NpgsqlConnection connection, Guid subscriptionId, Guid? ownerId, CancellationToken cancellationToken) =>

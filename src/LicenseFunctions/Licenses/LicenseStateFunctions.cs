@@ -53,7 +53,7 @@ public sealed class LicenseStateFunctions(RotateToken rotate, SuspendLicense sus
 
     [Function("LiftSuspension")]
     [Access(CallerRole.Subscriber)]
-    [Operation("The owner lifts a suspension for too many devices, once in 30 days; the new device is not admitted.",
+    [Operation("Lifts a suspension for too many devices, for the subscriber once in 30 days; the new device is not admitted.",
         Reply = typeof(SuspensionState))]
     public async Task<IResult> Lift(
         [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "api/v1/licenses/{subscriptionId:guid}/lift-suspension")]

@@ -10,7 +10,7 @@ public sealed class ListFunctions(ListLicenses list)
     [Function("ListLicenses")]
     [Access(CallerRole.Subscriber, CallerRole.Operator)]
     [Operation(
-        "Lists the caller's licenses, or all for operators, by the owner's address. search is a part of the address or the start of an id.",
+        "Lists the caller's licenses, or all for operators, by subscriber address. search is a part of the address or the start of an id.",
         Reply = typeof(LicensePage), Query = ["search", "status", "after", "limit"])]
     public async Task<IResult> List(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/licenses")] HttpRequest request,

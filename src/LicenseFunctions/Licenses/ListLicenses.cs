@@ -7,14 +7,14 @@ namespace LicenseFunctions.Licenses;
 /// <param name="Next">The <c>after</c> of the next page; null on the last page.</param>
 public sealed record LicensePage(IReadOnlyList<ListedLicense> Licenses, Guid? Next);
 
-/// <summary>Lists the licenses of an owner, or, for operators, of all owners.</summary>
+/// <summary>Lists the licenses of a subscriber, or, for operators, of all subscribers.</summary>
 public sealed class ListLicenses(LicenseListStore store)
 {
     private const int MaxPage = 100;
     private const int LongestSearch = 100;
     private static readonly string[] Statuses = ["ACTIVE", "PENDING_RENEWAL", "EXPIRED", "SUSPENDED", "REVOKED"];
 
-    /// <param name="ownerScope">The owner of the licenses; null for all owners.</param>
+    /// <param name="ownerScope">The subscriber of the licenses; null for all subscribers.</param>
     public async Task<Outcome<LicensePage>> RunAsync(IQueryCollection query, Guid? ownerScope, CancellationToken cancellationToken)
     {
         var limit = 50;
@@ -25,7 +25,7 @@ public sealed class ListLicenses(LicenseListStore store)
         if (Text(query, "after") is { } cursor)
         {
             if (!Guid.TryParse(cursor, out var last))
-                return Invalid("after", "after must be the next of the previous page.");
+                return Invalid("after", "after must be the value of next in the previous page.");
             after = last;
         }
 

@@ -10,12 +10,12 @@ namespace LicenseFunctions.Licenses;
 /// <param name="FalsePositive">The alert was wrong: the device that caused the suspension is admitted, beyond the limit if needed.</param>
 public sealed record ReinstateRequest(string Reason, bool FalsePositive = false);
 
-/// <summary>Lifts suspensions. Operators lift those for every cause except expiry, owners those for too many devices.</summary>
+/// <summary>Lifts suspensions. Operators lift those for every cause except expiry, subscribers those for too many devices.</summary>
 public sealed class ReinstateLicense(LicenseDatabase database, SuspensionStore suspensions, TimeProvider time)
 {
     private static readonly Refusal NotSuspended = new(
         RefusalKind.Conflict, "NOT_SUSPENDED", "This license has no open suspension that can be lifted here.",
-        Hint: "Renew a license that is suspended for its expiry. What the platform suspended is reinstated on the platform.");
+        Hint: "Renew a license that is suspended for its expiry. Reinstate a license that the platform suspended on the platform.");
 
     public Task<Outcome<SuspensionState>> RunAsync(
         Guid subscriptionId, ReinstateRequest request, Actor by, CancellationToken cancellationToken) =>
@@ -39,7 +39,7 @@ public sealed class ReinstateLicense(LicenseDatabase database, SuspensionStore s
                 return LiftedRecently(notBefore);
             return await LiftAsync(
                 connection, ownerId,
-                new Reinstatement(subscriptionId, [SuspensionCause.DeviceLimit], ClosedHow.Owner, by, "Lifted by the owner"),
+                new Reinstatement(subscriptionId, [SuspensionCause.DeviceLimit], ClosedHow.Owner, by, "Lifted by the subscriber"),
                 token);
         }, cancellationToken);
 

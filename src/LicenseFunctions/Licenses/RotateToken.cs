@@ -6,7 +6,7 @@ using Licensing;
 
 namespace LicenseFunctions.Licenses;
 
-/// <param name="OverlapSeconds">How long the old token is still accepted, at most 7 days; 0 ends all older tokens at once.</param>
+/// <param name="OverlapSeconds">How long the old token is still accepted, at most 7 days; 0 ends all older tokens immediately.</param>
 public sealed record TokenRotation(int OverlapSeconds = 0);
 
 /// <param name="Token">Shown only here: only its hash is stored.</param>
@@ -19,13 +19,13 @@ public sealed class RotateToken(LicenseDatabase database, SuspensionStore suspen
     private static readonly TimeSpan LongestOverlap = TimeSpan.FromDays(7);
 
     private static readonly Refusal BadOverlap = new(
-        RefusalKind.Invalid, "INVALID_FIELD", $"overlap_seconds is not from 0 to {(int)LongestOverlap.TotalSeconds}.", "overlap_seconds",
-        "Send 3600, or 0 to end the old token at once.");
+        RefusalKind.Invalid, "INVALID_FIELD", $"overlap_seconds must be from 0 to {(int)LongestOverlap.TotalSeconds}.", "overlap_seconds",
+        "Send 3600, or 0 to end the old token immediately.");
 
     private static readonly Refusal Revoked = new(
         RefusalKind.Conflict, "LICENSE_REVOKED", "This license was revoked, so its token can't be replaced.", Hint: "Contact support.");
 
-    /// <param name="ownerId">The owner that calls; null for an operator.</param>
+    /// <param name="ownerId">The subscriber that calls; null for an operator.</param>
     public async Task<Outcome<NewToken>> RunAsync(
         Guid subscriptionId, Guid? ownerId, TokenRotation rotation, Actor by, CancellationToken cancellationToken)
     {

@@ -150,7 +150,7 @@ public sealed class SuspensionStore(LicenseDatabase database, LicenseInvalidatio
             (subscription_id, cause, reason, device_key, evidence, alert_id, suspended_at, suspended_by,
              previous_state, previous_paused_reason, previous_paused_at, token_ids)
         select @SubscriptionId, @Cause, @Reason, @DeviceKey, @Evidence::jsonb, @AlertId, @now, @byId,
-               -- With an earlier suspension open, the state before that one. The suspension that is lifted last restores it.
+               -- If an earlier suspension is open, the state before that one. The suspension that is lifted last restores it.
                case when earlier is null then coalesce(before.state, 'SYNCED') else earlier.previous_state end,
                case when earlier is null then before.paused_reason else earlier.previous_paused_reason end,
                case when earlier is null then before.paused_at else earlier.previous_paused_at end,
@@ -203,7 +203,7 @@ public sealed class SuspensionStore(LicenseDatabase database, LicenseInvalidatio
         return id;
     }
 
-    /// <summary>Whether the license's owner may lift a suspension of this cause now.</summary>
+    /// <summary>Whether the subscriber may lift a suspension of this cause now.</summary>
     public static async Task<bool> OwnerMayLiftAsync(
         NpgsqlConnection connection, Guid subscriptionId, string cause, DateTimeOffset now, CancellationToken cancellationToken) =>
         cause == SuspensionCause.DeviceLimit
@@ -214,7 +214,7 @@ public sealed class SuspensionStore(LicenseDatabase database, LicenseInvalidatio
         where suspension_id = any(@ids)
         """;
 
-    // The guide's runbook does the same by hand.
+    // In the guide's runbook, an operator does the same manually.
     private const string MarkAlerts = """
         update suspicious_activity_alerts
         set status = 'FALSE_POSITIVE', resolved_at = @now, resolved_by = @byId, resolution_notes = coalesce(resolution_notes, @Why)
@@ -297,8 +297,8 @@ public sealed class SuspensionStore(LicenseDatabase database, LicenseInvalidatio
     }
 
     /// <summary>
-    /// Supports the guide's runbook, in which an operator reactivates the token by hand. If the platform's state is still the one that this
-    /// backend wrote, or was reset by hand as well, all open suspensions are closed.
+    /// Supports the guide's runbook, in which an operator reactivates the token manually. If the platform's state is still the one that
+    /// this backend wrote, or was reset manually as well, all open suspensions are closed.
     /// </summary>
     /// <returns>Whether suspensions were closed.</returns>
     public async Task<bool> CloseIfReinstatedByHandAsync(
@@ -315,7 +315,7 @@ public sealed class SuspensionStore(LicenseDatabase database, LicenseInvalidatio
         await ReinstateAsync(
             connection,
             new Reinstatement(
-                subscriptionId, open.Select(one => one.Cause).ToList(), ClosedHow.Runbook, Actor.Runbook, "Token reactivated by hand"),
+                subscriptionId, open.Select(one => one.Cause).ToList(), ClosedHow.Runbook, Actor.Runbook, "Token reactivated manually"),
             cancellationToken);
         return true;
     }

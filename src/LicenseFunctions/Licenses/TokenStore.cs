@@ -3,14 +3,14 @@ using Npgsql;
 
 namespace LicenseFunctions.Licenses;
 
-/// <summary>The current token of a license, as far as rotation needs it.</summary>
+/// <summary>The data of a license's current token that rotation needs.</summary>
 public sealed record CurrentToken
 {
     public required Guid TokenId { get; init; }
 
     public required bool IsActive { get; init; }
 
-    /// <summary>It is inactive because of an open suspension, whose end reactivates it.</summary>
+    /// <summary>The token is inactive because of an open suspension. It is reactivated when the suspension ends.</summary>
     public required bool HeldBySuspension { get; init; }
 }
 
@@ -56,7 +56,7 @@ public static class TokenStore
                                  else greatest(replaced_at, least(overlap_until, now())) end
         where subscription_id = @subscriptionId;
 
-        -- All other tokens that the platform left, active or revoked, are replaced together with the current one.
+        -- All other tokens of the platform, active or revoked, are replaced together with the current one.
         insert into license_token_replacements (token_id, subscription_id, replaced_by, replaced_at, overlap_until)
         select t.token_id, @subscriptionId, @newTokenId, now(),
                case when t.is_active or open.took_token then now() + @overlap else now() end

@@ -52,7 +52,7 @@ public sealed record AlertRow
     public bool IsSuspended { get; init; }
 }
 
-/// <summary>An alert as the license's owner sees it: without evidence and operators' notes.</summary>
+/// <summary>An alert as the subscriber sees it: without evidence and operators' notes.</summary>
 public sealed record CustomerAlert
 {
     public Guid AlertId { get; init; }
@@ -159,7 +159,7 @@ public sealed class AlertStore(LicenseDatabase database)
         """;
 
     /// <param name="ownerId">Null for an operator.</param>
-    /// <returns>The newest first; null for an unknown license and for another owner's.</returns>
+    /// <returns>The newest first; null for an unknown license and for one of another subscriber.</returns>
     public async Task<IReadOnlyList<CustomerAlert>?> OfLicenseAsync(
         Guid subscriptionId, Guid? ownerId, int limit, CancellationToken cancellationToken)
     {
@@ -218,9 +218,9 @@ public sealed class AlertStore(LicenseDatabase database)
         """;
 
     /// <summary>
-    /// The customer confirms the use. From an address that the license was used from before the incident, this closes the alert and the
-    /// detector starts again; once in 7 days, so that a group cannot confirm itself again and again. From other addresses the answer is
-    /// only recorded.
+    /// The customer confirms the use. If the answer comes from an address that the license was used from before the incident, this closes
+    /// the alert, and the detector starts again. This works once in 7 days, so that a group cannot confirm itself repeatedly. An answer
+    /// from another address is only recorded.
     /// </summary>
     public static Task<ConfirmedAlert?> ConfirmAsync(
         NpgsqlConnection connection, Guid alertId, string? address, DateTime now, CancellationToken cancellationToken) =>

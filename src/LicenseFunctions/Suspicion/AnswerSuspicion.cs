@@ -7,7 +7,7 @@ using Licensing;
 namespace LicenseFunctions.Suspicion;
 
 /// <summary>A suspension as the customer sees it.</summary>
-/// <param name="CanLift">The owner may lift it now.</param>
+/// <param name="CanLift">The subscriber may lift it now.</param>
 /// <param name="CanAppeal">False when the suspension has an appeal already, and for an expired license, which a renewal reinstates.</param>
 public sealed record SuspensionReason(
     string Cause, string Reason, DateTime SuspendedAt, DateTime? AppealedAt, bool CanLift, bool CanAppeal);
@@ -68,7 +68,7 @@ public sealed class AnswerSuspicion(LicenseDatabase database, AlertStore alerts,
         Guid subscriptionId, Guid ownerId, AppealRequest request, Actor by, CancellationToken cancellationToken) =>
         request.Message?.Trim() is not { Length: > 0 and <= MaxMessage } message
             ? Task.FromResult<Outcome<AppealReceipt>>(
-                new Refusal(RefusalKind.Invalid, "INVALID_MESSAGE", $"1 to {MaxMessage} characters are required.", "message"))
+                new Refusal(RefusalKind.Invalid, "INVALID_MESSAGE", $"message must have 1 to {MaxMessage} characters.", "message"))
             : database.InTransactionAsync<Outcome<AppealReceipt>>(async (connection, token) =>
             {
                 if (!await LicenseOwners.IsVisibleAsync(connection, subscriptionId, ownerId, token))
@@ -86,17 +86,17 @@ public sealed class AnswerSuspicion(LicenseDatabase database, AlertStore alerts,
                 }
 
                 return new Refusal(
-                    RefusalKind.Conflict, "NOTHING_TO_APPEAL", "The license isn't suspended, or your appeal is already with us.");
+                    RefusalKind.Conflict, "NOTHING_TO_APPEAL", "The license isn't suspended, or you have already appealed.");
             }, cancellationToken);
 
     /// <summary>
-    /// "This was me", by anyone who has the link. The address decides what it is worth: someone who stole the license may read the mail,
-    /// too, but not from an address that the customer used before.
+    /// "This was me", by anyone who has the link. The caller's address decides whether the answer is trusted: someone who stole the license
+    /// may read the mail, too, but not from an address that the customer used before.
     /// </summary>
     public async Task<Outcome<ConfirmationReceipt>> ConfirmAsync(
         ConfirmationRequest request, IPAddress? from, CancellationToken cancellationToken) =>
         links.Read(Purpose, request.Token) is not { } alertId
-            ? new Refusal(RefusalKind.Forbidden, "INVALID_LINK", "This link isn't valid any more.", "token", "Sign in, and answer there.")
+            ? new Refusal(RefusalKind.Forbidden, "INVALID_LINK", "This link is no longer valid.", "token", "Sign in, and answer there.")
             : await database.InTransactionAsync<Outcome<ConfirmationReceipt>>(async (connection, token) =>
             {
                 var now = time.GetUtcNow().UtcDateTime;

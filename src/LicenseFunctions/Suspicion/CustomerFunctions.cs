@@ -18,7 +18,7 @@ public sealed class CustomerFunctions(AnswerSuspicion answer, HttpSettings setti
 
     [Function("ListActivity")]
     [Access(CallerRole.Subscriber, CallerRole.Operator)]
-    [Operation("Lists a license's suspicious activity as its owner sees it, the newest first.", Reply = typeof(ActivityList))]
+    [Operation("Lists a license's suspicious activity as its subscriber sees it, the newest first.", Reply = typeof(ActivityList))]
     public async Task<IResult> ListActivity(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/licenses/{subscriptionId:guid}/activity")] HttpRequest request,
         Guid subscriptionId, CancellationToken cancellationToken) =>

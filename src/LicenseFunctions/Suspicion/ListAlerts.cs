@@ -28,10 +28,10 @@ public sealed class ListAlerts(AlertStore alerts)
         var limit = MaxPage;
         if (Text(query, "limit") is { } size
             && (!int.TryParse(size, NumberStyles.None, CultureInfo.InvariantCulture, out limit) || limit is < 1 or > MaxPage))
-            return Invalid("limit", $"1 to {MaxPage} is required.");
+            return Invalid("limit", $"limit must be from 1 to {MaxPage}.");
         AlertCursor? after = null;
         if (Text(query, "cursor") is { } cursor && (after = Read(cursor)) is null)
-            return Invalid("cursor", "The field next of the previous page is required.");
+            return Invalid("cursor", "cursor must be the value of next in the previous page.");
 
         var rows = await alerts.ListAsync(filter.Value, after, limit + 1, cancellationToken);
         var page = rows.Take(limit).ToList();
@@ -53,15 +53,15 @@ public sealed class ListAlerts(AlertStore alerts)
     {
         var status = Text(query, "status")?.ToUpperInvariant() ?? AlertStatus.Open;
         if (status != "ALL" && !AlertStatus.All.Contains(status))
-            return Invalid("status", "OPEN, INVESTIGATING, RESOLVED, FALSE_POSITIVE or ALL is required.");
+            return Invalid("status", "status must be OPEN, INVESTIGATING, RESOLVED, FALSE_POSITIVE or ALL.");
         var severity = Text(query, "severity")?.ToUpperInvariant();
         if (severity is not (null or "LOW" or "MEDIUM" or "HIGH" or "CRITICAL"))
-            return Invalid("severity", "LOW, MEDIUM, HIGH or CRITICAL is required.");
+            return Invalid("severity", "severity must be LOW, MEDIUM, HIGH or CRITICAL.");
         var subscription = Guid.Empty;
         if (Text(query, "subscription_id") is { } id && !Guid.TryParse(id, out subscription))
-            return Invalid("subscription_id", "A license's id is required.");
+            return Invalid("subscription_id", "subscription_id must be the id of a license.");
         if (!Time(query, "from", out var from) || !Time(query, "to", out var to))
-            return Invalid("from", "A time such as 2026-09-01T00:00:00Z is required for from and to.");
+            return Invalid("from", "from and to must be times such as 2026-09-01T00:00:00Z.");
         return new AlertFilter(status == "ALL" ? null : [status], severity, subscription == Guid.Empty ? null : subscription, from, to);
     }
 

@@ -46,9 +46,13 @@ public sealed class ReviewAlert(LicenseDatabase database, SuspensionStore suspen
     private static Refusal? Fault(AlertReview review)
     {
         if (AlertStatus.Before(review.Status).Count == 0)
-            return new Refusal(RefusalKind.Invalid, "INVALID_STATUS", "INVESTIGATING, RESOLVED or FALSE_POSITIVE is required.", "status");
+        {
+            return new Refusal(
+                RefusalKind.Invalid, "INVALID_STATUS", "status must be INVESTIGATING, RESOLVED or FALSE_POSITIVE.", "status");
+        }
+
         if (review.Notes is { Length: > MaxNotes })
-            return new Refusal(RefusalKind.Invalid, "NOTES_TOO_LONG", $"Notes have up to {MaxNotes} characters.", "notes");
+            return new Refusal(RefusalKind.Invalid, "NOTES_TOO_LONG", $"notes must have at most {MaxNotes} characters.", "notes");
         if (review.Status != AlertStatus.Investigating && string.IsNullOrWhiteSpace(review.Notes))
             return new Refusal(RefusalKind.Invalid, "NOTES_MISSING", "Notes are required to close an alert.", "notes");
         return review.Reinstate && review.Status != AlertStatus.FalsePositive

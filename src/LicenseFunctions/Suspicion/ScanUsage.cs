@@ -24,8 +24,8 @@ public sealed record ScanCounts(int Licenses, int Records, int Alerts, int Suspe
 }
 
 /// <summary>
-/// Runs the detector over all usage that has arrived, by any way and however late, and acts on its findings. A batch is one transaction:
-/// claimed rows, states, alerts, suspensions and mails commit together. If it fails, the next run finds the same rows.
+/// Runs the detector over all usage that has arrived, from every source and however late, and acts on its findings. A batch is one
+/// transaction: claimed rows, states, alerts, suspensions and mails commit together. If it fails, the next run claims the same rows.
 /// </summary>
 public sealed class ScanUsage(
     SuspicionStore store, SuspensionStore suspensions, SuspicionSettings settings, SignedLinks links, TimeProvider time,
@@ -52,7 +52,7 @@ public sealed class ScanUsage(
         await store.TellOperatorsAsync(
             settings.AlertEmail, settings.WebhookUrl is not null, MailPause, time.GetUtcNow().UtcDateTime, cancellationToken);
         if (total.Licenses > 0)
-            log.LogInformation("Use scanned: {Counts}", total);
+            log.LogInformation("Scanned new usage: {Counts}", total);
         return total;
     }
 
@@ -98,7 +98,8 @@ public sealed class ScanUsage(
     }
 
     /// <summary>
-    /// Locates records of the SQL function, which have no location. Only by what this process has: no network call in a transaction.
+    /// Adds locations to records of the SQL function, which have none. It uses only the data in this process, because no network call
+    /// happens inside a transaction.
     /// </summary>
     private static void FillLocations(
         IGeolocator geolocator, Guid id, List<UsageSample> samples, Dictionary<(Guid, IPAddress), LocatedUsage> located)

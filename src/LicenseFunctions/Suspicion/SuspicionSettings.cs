@@ -7,8 +7,8 @@ using Licensing.Suspicion;
 namespace LicenseFunctions.Suspicion;
 
 /// <summary>The settings of detection and alerts.</summary>
-/// <param name="AlertEmail">The operators' address for alerts; null: no mail.</param>
-/// <param name="WebhookUrl">Receives alerts as signed JSON; null: none.</param>
+/// <param name="AlertEmail">The operators' address for alerts; null for no mail.</param>
+/// <param name="WebhookUrl">Receives alerts as signed JSON; null for no webhook.</param>
 /// <param name="WebhookSecret">The key of the signature.</param>
 public sealed record SuspicionSettings(
     DetectionPolicy Policy, string? AlertEmail, Uri? WebhookUrl, byte[] WebhookSecret)
@@ -41,7 +41,7 @@ public sealed record SuspicionSettings(
         }
         catch (JsonException wrong)
         {
-            return Fault($"names a file that is not a policy's JSON{(wrong.Path is { } path ? $" at {path}" : "")}");
+            return Fault($"names a file that is not a policy in JSON{(wrong.Path is { } path ? $" at {path}" : "")}");
         }
         catch (Exception wrong) when (wrong is IOException or UnauthorizedAccessException)
         {

@@ -12,7 +12,7 @@ using NpgsqlTypes;
 
 namespace LicenseFunctions.Suspicion;
 
-/// <summary>New usage of one license: its rows lie in this span of their own time.</summary>
+/// <summary>New usage of one license: the logged_at of its rows lies in this span.</summary>
 public sealed record ArrivedUsage(Guid SubscriptionId, DateTime EarliestAt, DateTime LatestAt);
 
 /// <summary>A license in a scan. Its row is locked until the end of the transaction.</summary>
@@ -28,11 +28,14 @@ public sealed record ScannedLicense(Guid SubscriptionId, DetectionState State, D
 }
 
 /// <summary>A decision of an operator, or of the customer, about a finding.</summary>
-/// <param name="Harmless">The devices in the evidence belong to the license's owner.</param>
+/// <param name="Harmless">The devices in the evidence belong to the subscriber.</param>
 /// <param name="Evidence">The evidence of the finding, as JSON.</param>
 public sealed record Review(Guid SubscriptionId, DateTime ReviewedAt, bool Harmless, string? Evidence)
 {
-    /// <summary>Devices that belong to the owner; none when the evidence is not the detector's, because others raise alerts, too.</summary>
+    /// <summary>
+    /// Devices that belong to the subscriber; none when the evidence is not the detector's, because the check and the platform raise
+    /// alerts, too.
+    /// </summary>
     public IEnumerable<(string? EaInstanceId, long? Account)> Trusted =>
         (Harmless && Evidence is { } json ? Read(json) : null)?.Devices?.Select(device => (device.EaInstanceId, device.Account)) ?? [];
 
@@ -87,10 +90,10 @@ public sealed class SuspicionStore(LicenseDatabase database)
         """;
 
     /// <summary>
-    /// Takes arrivals that no other worker holds. A row is visible once its transaction has committed, however long that took. When a
-    /// worker dies, its rows are free again.
+    /// Claims arrivals that no other worker has locked. A row is visible once its transaction has committed, however long that took. When a
+    /// worker crashes, its rows are unlocked.
     /// </summary>
-    /// <param name="licenses">The approximate number of licenses; one arrival has up to 1,000.</param>
+    /// <param name="licenses">The approximate number of licenses to claim; one arrival has up to 1,000.</param>
     public static async Task<IReadOnlyList<ArrivedUsage>> ClaimAsync(
         NpgsqlConnection connection, int licenses, CancellationToken cancellationToken) =>
         (await connection.QueryAsync<ArrivedUsage>(new CommandDefinition(Claim, new { licenses }, cancellationToken: cancellationToken)))
@@ -364,10 +367,10 @@ public sealed class SuspicionStore(LicenseDatabase database)
         """;
 
     /// <summary>
-    /// Enqueues one mail and one webhook call for all alerts since the last ones, from every source. Alerts of severity LOW are on the
-    /// page only.
+    /// Enqueues one mail and one webhook call for all alerts since the previous mail and call, from every source. Alerts of severity LOW
+    /// are only listed on the page.
     /// </summary>
-    /// <param name="pause">The least time between two messages, so that many alerts make one mail.</param>
+    /// <param name="pause">The least time between two messages, so that many alerts are combined in one mail.</param>
     public async Task TellOperatorsAsync(string? to, bool webhook, TimeSpan pause, DateTime now, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenAsync(cancellationToken);

@@ -5,12 +5,12 @@ using Npgsql;
 
 namespace LicenseFunctions.Usage;
 
-/// <summary>Ingests messages of the broker. Fails only if the database has failed for four minutes.</summary>
+/// <summary>Ingests messages of the broker. Throws only if the database has failed for four minutes.</summary>
 public sealed class IngestQueuedUsage(
     IngestUsage ingest, QuarantineStore quarantine, TimeProvider time, ILogger<IngestQueuedUsage> log)
 {
-    // The broker's lock lasts 5 minutes, and the Functions host doesn't renew it. Retries here save the message's ten deliveries during a
-    // failover of the database.
+    // The broker's lock lasts 5 minutes, and the Functions host doesn't renew it. Retries here don't use up the message's ten deliveries
+    // during a failover of the database.
     private static readonly TimeSpan MaxDuration = TimeSpan.FromMinutes(4);
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan MaxPause = TimeSpan.FromSeconds(15);

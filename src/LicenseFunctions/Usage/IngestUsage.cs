@@ -27,7 +27,7 @@ public readonly record struct SentUsage(int Index, UsageRecord Record, ReadOnlyM
 /// <summary>Parsed records and faults.</summary>
 public sealed record UsageBatch(ArraySegment<SentUsage> Good, IReadOnlyList<(int Index, RejectedUsage Rejected)> Bad);
 
-/// <summary>Stores valid usage records once and quarantines invalid ones. No record makes the others fail.</summary>
+/// <summary>Stores valid usage records once and quarantines invalid ones. A bad record does not affect the others.</summary>
 public sealed class IngestUsage(
     UsageStore usage, QuarantineStore quarantine, ProcessCounts counts, TimeProvider time, IGeolocator? geolocator = null)
 {
@@ -176,7 +176,7 @@ public sealed class IngestUsage(
     {
         if (good.Count == 1)
         {
-            var detail = $"the database rejects it: {refused.SqlState} {refused.ConstraintName}".TrimEnd();
+            var detail = $"the database rejected the record: {refused.SqlState} {refused.ConstraintName}".TrimEnd();
             bad.Add(good[0].Reject(new UsageFault(UsageFault.RefusedByDatabase, detail, refused.ColumnName)));
             return await SaveAsync(ArraySegment<SentUsage>.Empty, bad, source, hasPartitions: false, cancellationToken);
         }

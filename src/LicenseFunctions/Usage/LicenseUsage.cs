@@ -16,7 +16,7 @@ public sealed record LicenseUsageReply(
 /// <summary>Reports the usage of a license by hour or by day.</summary>
 public sealed class LicenseUsage(UsageRollupStore rollups, TimeProvider time)
 {
-    /// <param name="ownerId">The subscriber who must own the license; null for an operator.</param>
+    /// <param name="ownerId">The subscriber that calls; null for an operator.</param>
     public async Task<IResult> RunAsync(Guid subscriptionId, Guid? ownerId, HttpRequest request, CancellationToken cancellationToken)
     {
         var parsed = UsageSpan.Of(request.Query["from"], request.Query["to"], request.Query["bucket"], time.GetUtcNow());

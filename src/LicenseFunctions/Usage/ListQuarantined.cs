@@ -15,14 +15,14 @@ public sealed class ListQuarantined(QuarantineStore quarantine)
     {
         var state = query["state"].ToString() is { Length: > 0 } named ? named.ToUpperInvariant() : "OPEN";
         if (state is not ("OPEN" or "REPLAYED" or "DISCARDED"))
-            return Invalid("state", "OPEN, REPLAYED or DISCARDED is required.");
+            return Invalid("state", "state must be OPEN, REPLAYED or DISCARDED.");
         var limit = MaxPage;
         if (query["limit"].ToString() is { Length: > 0 } size
             && (!int.TryParse(size, NumberStyles.None, CultureInfo.InvariantCulture, out limit) || limit is < 1 or > MaxPage))
-            return Invalid("limit", $"1 to {MaxPage} is required.");
+            return Invalid("limit", $"limit must be from 1 to {MaxPage}.");
         var after = Guid.Empty;
         if (query["after"].ToString() is { Length: > 0 } id && !Guid.TryParse(id, out after))
-            return Invalid("after", "The last quarantine_id of the previous page is required.");
+            return Invalid("after", "after must be the last quarantine_id of the previous page.");
 
         var code = query["code"].ToString() is { Length: > 0 } only ? only : null;
         var entries = await quarantine.ListAsync(state, code, after == Guid.Empty ? null : after, limit, cancellationToken);

@@ -19,7 +19,7 @@ public sealed class PostUsage(IngestUsage ingest)
         await request.Body.CopyToAsync(body, cancellationToken);
         var json = new ReadOnlyMemory<byte>(body.GetBuffer(), 0, (int)body.Length);
         if (!json.Span.TrimStart(" \t\r\n"u8).StartsWith("["u8))
-            return new Refusal(RefusalKind.Invalid, "NOT_AN_ARRAY", "A JSON array of usage records is required.");
+            return new Refusal(RefusalKind.Invalid, "NOT_AN_ARRAY", "The body must be a JSON array of usage records.");
         var batch = ingest.Read(json);
         if (batch.Bad is [(_, { Fault: { Code: UsageFault.InvalidJson } fault })])
             return new Refusal(RefusalKind.Invalid, fault.Code, "The body is not valid JSON. No record was stored.");

@@ -9,7 +9,7 @@ public sealed class QuarantineFunctions(ListQuarantined list, ReplayQuarantined 
 {
     [Function("ListQuarantined")]
     [Access(CallerRole.Operator)]
-    [Operation("Lists quarantined usage, newest first. state is OPEN by default; after is the last ID of the previous page.",
+    [Operation("Lists quarantined usage, the newest first. state is OPEN by default; after is the last id of the previous page.",
         Reply = typeof(QuarantinedPage), Query = ["state", "code", "after", "limit"])]
     public async Task<IResult> ListQuarantined(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/quarantine")] HttpRequest request,

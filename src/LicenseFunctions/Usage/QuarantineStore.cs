@@ -51,7 +51,7 @@ public sealed class QuarantineStore(LicenseDatabase database)
         """;
 
     /// <summary>Newest first.</summary>
-    /// <param name="after">Last ID of the previous page; null for the first page.</param>
+    /// <param name="after">Last id of the previous page; null for the first page.</param>
     public async Task<IReadOnlyList<QuarantinedUsage>> ListAsync(
         string? state, string? code, Guid? after, int limit, CancellationToken cancellationToken)
     {

@@ -6,10 +6,12 @@ namespace LicenseFunctions.Usage;
 /// <summary>Replays or discards quarantined usage.</summary>
 public sealed class ReplayQuarantined(QuarantineStore quarantine, IngestUsage ingest)
 {
-    private static readonly Refusal Unknown = new(RefusalKind.NotFound, "NOT_FOUND", "The quarantine has no entry with this ID.");
+    private static readonly Refusal Unknown = new(RefusalKind.NotFound, "NOT_FOUND", "The quarantine has no entry with this id.");
 
     /// <summary>Ingests the entry again. If it has several records, those that are still invalid become separate entries.</summary>
-    /// <remarks>After a crash between ingest and close the entry is open. When it is replayed again, its records are duplicates.</remarks>
+    /// <remarks>
+    /// After a crash between ingest and close, the entry is still open. If it is replayed again, its records are duplicates.
+    /// </remarks>
     public async Task<Outcome<IngestedUsage>> RunAsync(Guid quarantineId, Guid? operatorId, CancellationToken cancellationToken)
     {
         if (await quarantine.FindAsync(quarantineId, cancellationToken) is not { } entry)
@@ -20,7 +22,7 @@ public sealed class ReplayQuarantined(QuarantineStore quarantine, IngestUsage in
         var done = await ingest.RunAsync([Encoding.UTF8.GetBytes(entry.Payload)], "replay", cancellationToken);
         if (done is { Accepted: 0, Duplicates: 0, Quarantined: [var still] })
             return new Refusal(
-                RefusalKind.Conflict, still.Code, $"The entry is rejected again: {still.Detail}.",
+                RefusalKind.Conflict, still.Code, $"The entry was rejected again: {still.Detail}.",
                 Hint: "Fix the cause, or discard the entry.");
         await quarantine.CloseAsync(quarantineId, "REPLAYED", operatorId, cancellationToken);
         return done;

@@ -26,7 +26,7 @@ public sealed class SummarizeUsage(UsageRollupStore rollups, TimeProvider time)
         var span = parsed.Value;
         var by = request.Query["by"].ToString() is { Length: > 0 } named ? named : "license";
         if (by is not ("license" or "country" or "master"))
-            return new Refusal(RefusalKind.Invalid, "INVALID_QUERY", "license, country or master is required.", "by").ToResult();
+            return new Refusal(RefusalKind.Invalid, "INVALID_QUERY", "by must be license, country or master.", "by").ToResult();
 
         if (request.PrefersCsv())
             return new CsvResult<UsageGroup>(rollups.GroupsAsync(by, span.From, span.To, null, cancellationToken));

@@ -57,7 +57,7 @@ public sealed record UsageNetwork
 /// <summary>Sums of one license, country or master.</summary>
 public sealed record UsageGroup
 {
-    /// <summary>ID of the license or master, or the country code (ZZ: unknown).</summary>
+    /// <summary>Id of the license or master, or the country code (ZZ: unknown).</summary>
     public string Key { get; init; } = "";
 
     public int Licenses { get; init; }
@@ -71,7 +71,7 @@ public sealed record UsageGroup
 
     public decimal? AvgLatencyMs { get; init; }
 
-    /// <summary>Mail address of the license's owner or of the master; null for other groups.</summary>
+    /// <summary>Mail address of the license's subscriber or of the master; null for other groups.</summary>
     public string? Name { get; init; }
 }
 
@@ -89,8 +89,8 @@ public sealed class UsageRollupStore(LicenseDatabase database)
         where subscription_id = @subscriptionId and hour_at >= @from and hour_at < @to
         """;
 
-    /// <param name="ownerId">The subscriber who must own the license; null for an operator.</param>
-    /// <returns>Null if the license doesn't exist or has another owner.</returns>
+    /// <param name="ownerId">The subscriber that calls; null for an operator.</param>
+    /// <returns>Null if the license doesn't exist or has another subscriber.</returns>
     public async Task<UsageTotals?> TotalsAsync(
         Guid subscriptionId, Guid? ownerId, DateTime from, DateTime to, CancellationToken cancellationToken)
     {
@@ -119,7 +119,7 @@ public sealed class UsageRollupStore(LicenseDatabase database)
         order by bucket
         """;
 
-    /// <summary>Streams the buckets, so that a long span isn't held in memory.</summary>
+    /// <summary>Streams the buckets, so that a long span isn't kept in memory.</summary>
     public async IAsyncEnumerable<UsageBucket> BucketsAsync(
         Guid subscriptionId, DateTime from, DateTime to, TimeSpan step,
         [EnumeratorCancellation] CancellationToken cancellationToken)

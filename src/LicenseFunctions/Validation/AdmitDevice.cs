@@ -9,14 +9,14 @@ using Npgsql;
 namespace LicenseFunctions.Validation;
 
 /// <summary>
-/// The part of a check that writes: for a device that isn't registered yet, or a license that was reactivated by hand. It runs once at a
-/// time per license.
+/// The part of a check that writes: for a device that isn't registered yet, or a license that was reactivated manually. For each license,
+/// it runs for one check at a time.
 /// </summary>
 public sealed class AdmitDevice(
     LicenseDatabase database, SuspensionStore suspensions, LastSeen lastSeen, LicenseInvalidation invalidation, DeviceSettings settings)
 {
-    // New devices of one license wait for each other here. If they waited for the license's lock in the database, each would hold a
-    // connection, and the holders of one token could use up all connections.
+    // New devices of one license wait for each other here. If they waited for the license's lock in the database, each would occupy a
+    // connection, and the callers with one token could use up all connections.
     private readonly SemaphoreSlim[] turns = [.. Enumerable.Range(0, 256).Select(_ => new SemaphoreSlim(1))];
 
     private sealed record NewDevice(Guid SubscriptionId, string TokenHash, DeviceClaim Claim, string Key, DateTimeOffset Now);

@@ -11,13 +11,13 @@ public sealed record DeviceName(string? Name);
 public sealed class ChangeDevice(LicenseDatabase database, LicenseInvalidation invalidation, TimeProvider time)
 {
     private static readonly Refusal NoSuchDevice = new(
-        RefusalKind.NotFound, "DEVICE_NOT_FOUND", "This license has no such device.", "device_id");
+        RefusalKind.NotFound, "DEVICE_NOT_FOUND", "This license has no device with this id.", "device_id");
 
     private static readonly Refusal BadName = new(
         RefusalKind.Invalid, "INVALID_FIELD", "name is blank, longer than 100 characters, or contains control characters.", "name",
         "Send \"VPS in London\", or null.");
 
-    /// <param name="ownerId">The owner that calls; null for an operator.</param>
+    /// <param name="ownerId">The subscriber that calls; null for an operator.</param>
     public async Task<Outcome<bool>> RemoveAsync(
         Guid subscriptionId, Guid deviceId, Guid? ownerId, Actor by, CancellationToken cancellationToken)
     {
@@ -39,7 +39,7 @@ public sealed class ChangeDevice(LicenseDatabase database, LicenseInvalidation i
         return outcome;
     }
 
-    /// <param name="ownerId">The owner that calls; null for an operator.</param>
+    /// <param name="ownerId">The subscriber that calls; null for an operator.</param>
     public async Task<Outcome<bool>> RenameAsync(
         Guid subscriptionId, Guid deviceId, Guid? ownerId, DeviceName name, Actor by, CancellationToken cancellationToken)
     {

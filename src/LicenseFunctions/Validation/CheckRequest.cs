@@ -124,7 +124,7 @@ public sealed record CheckRequest(
         "nonce", "nonce is not text of at most 128 characters without control characters.", "\"c2f1a0\"");
 
     private static readonly Refusal BadTokenHash = Invalid(
-        "token_hash", "token_hash is not 64 hexadecimal digits. It tells which license a service checks.",
+        "token_hash", "token_hash is not 64 hexadecimal digits. It identifies the license that a service checks.",
         "the SHA-256 of the token, in hex");
 
     private static readonly Refusal BadAddress = Invalid(

@@ -5,7 +5,7 @@ using Microsoft.Azure.Functions.Worker;
 
 namespace LicenseFunctions.Validation;
 
-/// <summary>The devices of a license, for its owner and for operators.</summary>
+/// <summary>The devices of a license, for its subscriber and for operators.</summary>
 public sealed class DeviceFunctions(ListDevices list, ChangeDevice change)
 {
     [Function("ListDevices")]

@@ -67,7 +67,7 @@ public sealed class DeviceStore(LicenseDatabase database)
                false as sharing_suspected
         """;
 
-    /// <summary>The license's past with this device; whether the detector suspects sharing is asked elsewhere.</summary>
+    /// <summary>The license's history with this device, without SharingSuspected, which the caller adds.</summary>
     public static Task<DeviceHistory> HistoryAsync(
         NpgsqlConnection connection, Guid subscriptionId, string deviceKey, DateTimeOffset now, CancellationToken cancellationToken)
     {
@@ -156,9 +156,9 @@ public sealed class DeviceStore(LicenseDatabase database)
         connection.QuerySingleOrDefaultAsync<DeviceNameRow>(new CommandDefinition(
             Rename, new { subscriptionId, deviceId, name }, cancellationToken: cancellationToken));
 
-    // license_devices holds the device's current network. A row of license_device_networks changes only when the device moves to another
-    // network (the row of the old one gets its last time) or once a day. Usage that was recorded in the meantime is later than the check
-    // but has no address of a check; the check's network is kept then, too.
+    // license_devices has the device's current network. A row of license_device_networks changes only when the device moves to another
+    // network (the row of the old one gets its last time) or once per day. Usage that was recorded in the meantime is later than the check
+    // but has no address of a check; the check's network is kept in that case, too.
     // The sub-selects hide the number of sightings from the planner. For a thousand it would read the whole table.
     private const string Flush = """
         with seen as (
@@ -232,8 +232,8 @@ public sealed class DeviceStore(LicenseDatabase database)
     private const int MostOpenAlerts = 10;
 
     /// <summary>
-    /// Adds the alert about a new device that was refused. While that alert is open, further refusals of the device are counted in it. Once
-    /// a license has ten open alerts, refusals of other devices are counted in the latest.
+    /// Adds the alert about a new device that was refused. While that alert is open, further refusals of the device are counted in it. If a
+    /// license already has ten open alerts, refusals of other devices are counted in the latest one.
     /// </summary>
     public static async Task AddRefusalAlertAsync(
         NpgsqlConnection connection, Guid subscriptionId, string tokenHash, string deviceKey, string description, string evidence,
@@ -267,7 +267,7 @@ public sealed class DeviceStore(LicenseDatabase database)
         group by 2, 3, 4, 5, 6
         """;
 
-    /// <summary>Every device that is or was registered, and every network that a device of the license was seen from since then.</summary>
+    /// <summary>Every device that is or was registered, and every network from which a device of the license was seen since then.</summary>
     public async Task<(List<DeviceRow> Devices, List<DeviceNetworkRow> Networks)> ListAsync(
         Guid subscriptionId, DateTimeOffset since, CancellationToken cancellationToken)
     {

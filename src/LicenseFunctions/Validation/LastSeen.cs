@@ -5,15 +5,15 @@ using Microsoft.Extensions.Logging;
 namespace LicenseFunctions.Validation;
 
 /// <summary>
-/// When and where devices were last seen. An accepted check only records it in memory; it is written to the database in batches. What is
-/// not written yet counts as well.
+/// When and where devices were last seen. An accepted check only records it in memory; it is written to the database in batches. Unwritten
+/// sightings count as well.
 /// </summary>
 public sealed class LastSeen(DeviceStore store, TimeProvider time, ILogger<LastSeen> log) : PeriodicFlush(Interval, time, log)
 {
     // A sighting waits for at most one interval and is written within the next one: in less than five seconds.
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(2);
 
-    // Small batches at an even pace. A thousand rows at once would make concurrent checks wait.
+    // Small batches at an even pace. A thousand rows in one statement would make concurrent checks wait.
     private static readonly TimeSpan Pace = 0.8 * Interval;
     private const int PacedBatch = 100;
     private const int LargestBatch = 1_000;
@@ -49,7 +49,7 @@ public sealed class LastSeen(DeviceStore store, TimeProvider time, ILogger<LastS
             return noted.TryGetValue(deviceId, out var sighting) || flushing.TryGetValue(deviceId, out sighting) ? sighting : null;
     }
 
-    /// <summary>Writes everything at once. What can't be written is kept for the next flush.</summary>
+    /// <summary>Writes everything immediately. Sightings that can't be written are kept for the next flush.</summary>
     public override Task FlushAsync(CancellationToken cancellationToken) => FlushAsync(LargestBatch, TimeSpan.Zero, cancellationToken);
 
     protected override Task FlushAtIntervalAsync(CancellationToken stoppingToken) => FlushAsync(PacedBatch, Pace, stoppingToken);

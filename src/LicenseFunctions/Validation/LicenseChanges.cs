@@ -11,7 +11,7 @@ using NpgsqlTypes;
 namespace LicenseFunctions.Validation;
 
 /// <summary>What changed since the last poll.</summary>
-/// <param name="All">What changed is unknown, so every license may have changed.</param>
+/// <param name="All">The changes are unknown, so every license may have changed.</param>
 /// <param name="SubscriptionIds">Licenses with changes in this backend's own tables.</param>
 public sealed record ChangedLicenses(
     bool All, IReadOnlyList<Guid> SubscriptionIds, IReadOnlyList<ChangedSubscription> Subscriptions, IReadOnlyList<ChangedToken> Tokens);
@@ -35,9 +35,10 @@ public sealed record ChangedToken(Guid SubscriptionId, string TokenHash, bool Is
 /// fail, the cache isn't used.
 /// </summary>
 /// <remarks>
-/// The platform's tables have no trigger of this backend. Their rows are therefore searched for those written by transactions that the
-/// last poll could not see completed: every transaction from the oldest one that was running then. So none is missed that commits late or
-/// writes in a savepoint. Deleted tokens change an XOR over all tokens. Triggers on this backend's own tables fill license_changes.
+/// The platform's tables have no trigger of this backend. A poll therefore searches them for rows of transactions that may have committed
+/// after the last poll: every transaction from the oldest one that was running then. This also finds rows of transactions that commit late
+/// and rows written in a savepoint. A deleted token changes an XOR over all tokens. Triggers on this backend's own tables fill
+/// license_changes.
 /// </remarks>
 public sealed class LicenseChanges(LicenseDatabase database, ValidationCache cache, TimeProvider time, ILogger<LicenseChanges> log)
     : BackgroundService

@@ -23,7 +23,7 @@ public sealed record KnownDevice(Guid DeviceId, DateTimeOffset FirstSeenAt, Date
 /// </summary>
 public sealed class LicenseCheckStore(LicenseDatabase database, ValidationCache cache, TimeProvider time)
 {
-    // While the database works for one batch, this process works for the other. More batches would only be smaller.
+    // While the database works on one batch, this process works on the other. With more batches, each would only be smaller.
     private const int Batches = 2;
     private const int LargestBatch = 256;
 
@@ -101,7 +101,7 @@ public sealed class LicenseCheckStore(LicenseDatabase database, ValidationCache 
 
     private void StartBatch()
     {
-        // Count only batches that run. If one more were counted even for a moment, the last running batch might not start again.
+        // Count only running batches. If the count were too high even briefly, the last running batch might not be restarted.
         int seen, count = Interlocked.CompareExchange(ref running, 0, 0);
         for (; count < Batches; count = seen)
         {

@@ -25,7 +25,7 @@ public sealed class ListDevices(LicenseDatabase database, DeviceStore store, Las
 {
     private static readonly TimeSpan Recent = TimeSpan.FromDays(30);
 
-    /// <param name="ownerId">The owner that calls; null for an operator.</param>
+    /// <param name="ownerId">The subscriber that calls; null for an operator.</param>
     public async Task<Outcome<DeviceList>> RunAsync(Guid subscriptionId, Guid? ownerId, CancellationToken cancellationToken)
     {
         await using (var connection = await database.OpenAsync(cancellationToken))

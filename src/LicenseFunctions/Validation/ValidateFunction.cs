@@ -47,7 +47,7 @@ public sealed class ValidateFunction(
         if (claim.Refusal is { } refusal)
             return refusal.ToResult();
         var reply = await CountedAsync(tokenHash, claim.Value, cancellationToken);
-        // Only for known tokens: anybody can send unknown ones.
+        // Only for known tokens, because anybody can send unknown ones.
         if (reply.Verdict.Code != LicenseCode.NotFound)
             watch?.Note(address);
         return new CheckResult(reply, check.Nonce);

@@ -6,7 +6,7 @@ namespace LicenseFunctions.Validation;
 
 /// <summary>
 /// What license checks have read. An answer from the cache is at most VALIDATION_CACHE_SECONDS old. A change made in this process takes
-/// effect at once.
+/// effect immediately.
 /// </summary>
 /// <remarks>
 /// <see cref="LicenseChanges"/> polls for changes twice per lifetime and evicts the changed licenses, so the remaining entries are valid as
@@ -14,7 +14,7 @@ namespace LicenseFunctions.Validation;
 /// </remarks>
 public sealed class ValidationCache
 {
-    // Less than half a kilobyte per device. A full cache is cleared, so nothing has to be swept.
+    // Less than half a kilobyte per device. A full cache is cleared, so no sweep is needed.
     private const int MostLicenses = 200_000;
 
     // A change may commit after its notification, but not later than a command's timeout (30 s). Until then every check of the license
@@ -31,7 +31,7 @@ public sealed class ValidationCache
     private long pollEndedAt = long.MinValue;
 
     /// <param name="lifetime">Zero turns the cache off.</param>
-    /// <param name="invalidation">Notifies of changes made in this process; the license is evicted at once.</param>
+    /// <param name="invalidation">Notifies of changes made in this process; the license is evicted immediately.</param>
     public ValidationCache(TimeSpan lifetime, TimeProvider time, LicenseInvalidation invalidation)
     {
         (this.lifetime, this.time) = (lifetime, time);
@@ -60,7 +60,7 @@ public sealed class ValidationCache
 
     public CheckedLicense? Find(string tokenHash, string deviceKey)
     {
-        // Read the poll time before the entry: it is published only after evictions.
+        // Read the poll time before the entry: it is published only after the evictions.
         var polledAt = Volatile.Read(ref pollBeganAt);
         return entries.TryGetValue(Key.Of(tokenHash, deviceKey), out var entry)
             && time.GetElapsedTime(Math.Max(entry.ReadAt, polledAt)) < lifetime
@@ -88,8 +88,8 @@ public sealed class ValidationCache
     }
 
     /// <summary>
-    /// Evicts the changed licenses. The platform writes rows at every signal, so a row counts as changed only if it differs in what a check
-    /// reads.
+    /// Evicts the changed licenses. The platform writes rows at every signal, so a row counts as changed only if a value that a check reads
+    /// is different.
     /// </summary>
     /// <param name="beganAt">The timestamp before the poll.</param>
     public void Apply(ChangedLicenses changed, long beganAt)
