@@ -22,7 +22,7 @@ internal sealed class AmqpQueue(string function, string queue, Address address, 
         try
         {
             var isRabbit = peer.Properties?[Product] is "RabbitMQ";
-            if (isRabbit && queue.EndsWith(QueueService.DeadLetters, StringComparison.OrdinalIgnoreCase))
+            if (isRabbit && queue.EndsWith(QueueTriggers.DeadLetters, StringComparison.OrdinalIgnoreCase))
             {
                 logger.LogWarning("Function {Function} receives no messages: RabbitMQ has no {Queue}", function, queue);
                 return false;

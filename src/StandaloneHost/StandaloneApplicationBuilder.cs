@@ -100,8 +100,8 @@ public sealed class StandaloneApplicationBuilder : IHostApplicationBuilder, IFun
         var hostJson = HostJson.Read(HostJsonFile);
         var functions = FunctionTable.Read(FunctionTypes);
         var pipeline = AddMiddleware(CallAsync);
-        TimerService? timers = null;
-        QueueService? queues = null;
+        TimerTriggers? timers = null;
+        QueueTriggers? queues = null;
         web.Services.AddHostedService(_ => timers!);
         web.Services.AddHostedService(_ => queues!);
         var app = web.Build();
@@ -110,8 +110,8 @@ public sealed class StandaloneApplicationBuilder : IHostApplicationBuilder, IFun
         if (app.Configuration["CORS_ALLOWED_ORIGINS"] is { Length: > 0 } origins)
             app.UseCors(policy => policy.WithOrigins(origins.Split(',', StringSplitOptions.TrimEntries)).AllowAnyHeader().AllowAnyMethod());
         app.Use(HttpFunctions.HideWrongMethod);
-        timers = TimerService.Create(functions, pipeline, app.Services);
-        queues = new QueueService(functions, hostJson, pipeline, app.Services);
+        timers = TimerTriggers.Create(functions, pipeline, app.Services);
+        queues = new QueueTriggers(functions, hostJson, pipeline, app.Services);
         timers.Map(app, AddMiddleware, app.Logger);
         HttpFunctions.Map(app, functions, hostJson.RoutePrefix, pipeline, app.Logger);
         app.Lifetime.ApplicationStarted.Register(() =>

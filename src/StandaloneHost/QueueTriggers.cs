@@ -13,7 +13,7 @@ namespace StandaloneHost;
 /// All queues of the application. The Connection of a trigger names a setting. If the setting has a value, messages come from that broker;
 /// if not, this process listens for senders itself.
 /// </summary>
-internal sealed class QueueService : BackgroundService
+internal sealed class QueueTriggers : BackgroundService
 {
     /// <summary>Suffix of the path of a dead-letter queue.</summary>
     public const string DeadLetters = "/$deadletterqueue";
@@ -21,9 +21,9 @@ internal sealed class QueueService : BackgroundService
     private readonly List<Func<CancellationToken, Task>> queues = [];
     private readonly QueueListener? listener;
 
-    public QueueService(WorkerFunction[] functions, HostJson hostJson, FunctionExecutionDelegate pipeline, IServiceProvider services)
+    public QueueTriggers(WorkerFunction[] functions, HostJson hostJson, FunctionExecutionDelegate pipeline, IServiceProvider services)
     {
-        var logger = services.GetRequiredService<ILogger<QueueService>>();
+        var logger = services.GetRequiredService<ILogger<QueueTriggers>>();
         var settings = services.GetRequiredService<IConfiguration>();
         var time = services.GetService<TimeProvider>() ?? TimeProvider.System;
         foreach (var function in functions)

@@ -12,15 +12,15 @@ using Npgsql;
 namespace StandaloneHost;
 
 /// <summary>All timers of the application.</summary>
-internal sealed class TimerService(IReadOnlyDictionary<string, TimerLoop> loops) : BackgroundService
+internal sealed class TimerTriggers(IReadOnlyDictionary<string, TimerLoop> loops) : BackgroundService
 {
     /// <summary>The answer to a request waits at most this long for the end of the run. It is 202 in any case.</summary>
     private static readonly TimeSpan MaxWait = TimeSpan.FromSeconds(15);
 
-    public static TimerService Create(WorkerFunction[] functions, FunctionExecutionDelegate pipeline, IServiceProvider services)
+    public static TimerTriggers Create(WorkerFunction[] functions, FunctionExecutionDelegate pipeline, IServiceProvider services)
     {
         var settings = services.GetRequiredService<IConfiguration>();
-        var logger = services.GetRequiredService<ILogger<TimerService>>();
+        var logger = services.GetRequiredService<ILogger<TimerTriggers>>();
         var time = services.GetService<TimeProvider>() ?? TimeProvider.System;
         var leases = new Lazy<TimerLeases>(() => new(services.GetRequiredService<NpgsqlDataSource>()));
         return new(functions.Where(function => function.Trigger is TimerTriggerAttribute).ToDictionary(
