@@ -4,7 +4,7 @@ import { request } from 'node:http';
 import { after, before, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { Backend, licenses, people } from './support/backend.mjs';
-import { accessible, close, launch, open, settled, shot, steady } from './support/browser.mjs';
+import { assertAccessible, close, launch, open, waitUntilLoaded, takeScreenshot, assertNoLayoutShift } from './support/browser.mjs';
 
 let backend, browser;
 
@@ -59,9 +59,9 @@ for (const [name, as, path] of all) {
       ['phone-dark', { size: phone, dark: true }],
     ]) {
       const page = await open(browser, backend, { as, path, answers: 'first', ...options });
-      await steady(page, `${name} ${how}`);
-      await accessible(page, `${name} ${how}`);
-      await shot(page, `${name}-${how}`);
+      await assertNoLayoutShift(page, `${name} ${how}`);
+      await assertAccessible(page, `${name} ${how}`);
+      await takeScreenshot(page, `${name}-${how}`);
       assert.ok(
         (await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)) <= 0,
         `${name} ${how}: the page scrolls sideways`,
@@ -73,8 +73,8 @@ for (const [name, as, path] of all) {
       ['phone', { size: phone }],
     ]) {
       const page = await open(browser, backend, { as, path, answers: 'last', ...options });
-      await steady(page, `${name} ${how}, the newest answer first`);
-      await shot(page, `${name}-${how}`);
+      await assertNoLayoutShift(page, `${name} ${how}, the newest answer first`);
+      await takeScreenshot(page, `${name}-${how}`);
       await close(page);
     }
   });
@@ -86,7 +86,7 @@ test('a dialog is accessible, takes the focus and returns it', async () => {
   await button.focus();
   await page.keyboard.press('Enter');
   await page.getByRole('dialog').waitFor();
-  await accessible(page, 'dialog');
+  await assertAccessible(page, 'dialog');
   assert.equal(await page.evaluate(() => document.activeElement.tagName), 'INPUT');
   await page.keyboard.press('Escape');
   await page.getByRole('dialog').waitFor({ state: 'detached' });
@@ -164,7 +164,7 @@ test('10,000 alerts: the first 100 are shown, more on demand, and the keyboard w
   await page.getByText('1 selected').waitFor({ state: 'detached' });
   await page.keyboard.press('Enter');
   await page.waitForURL(/alerts\/[0-9a-f-]{36}/);
-  await settled(page);
+  await waitUntilLoaded(page);
   await page.goBack();
   assert.match(page.url(), /severity=LOW/);
   await close(page);

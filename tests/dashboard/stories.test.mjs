@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { after, before, test } from 'node:test';
 import { Backend, licenses, people } from './support/backend.mjs';
-import { accessible, close, launch, open, settled, shot } from './support/browser.mjs';
+import { assertAccessible, close, launch, open, waitUntilLoaded, takeScreenshot } from './support/browser.mjs';
 
 let backend, browser;
 
@@ -70,8 +70,8 @@ test('a third device suspends; the customer appeals, the operator sees it first 
   await customer.getByLabel('What should we know?').fill('The third one is my new laptop.');
   await customer.getByRole('button', { name: 'Send appeal' }).click();
   await customer.getByText(/You appealed on/).waitFor();
-  await accessible(customer, 'appealed');
-  await shot(customer, 'story-appealed');
+  await assertAccessible(customer, 'appealed');
+  await takeScreenshot(customer, 'story-appealed');
 
   const operator = await open(browser, backend, { as: people.operator, path: '/alerts' });
   const first = operator.locator('tbody tr').first();
@@ -83,12 +83,12 @@ test('a third device suspends; the customer appeals, the operator sees it first 
   assert.ok(await operator.getByLabel(/Reinstate the license/).isChecked());
   await operator.getByRole('dialog').getByRole('button', { name: 'False alarm' }).click();
   await operator.getByText('1 alert updated.').waitFor();
-  await shot(operator, 'story-reinstated');
+  await takeScreenshot(operator, 'story-reinstated');
 
   assert.equal(mails('reinstated', people.tunde), '1');
   assert.equal(await check('EA-3', 1003, '192.0.2.3'), 'VALID');
   await customer.reload();
-  await settled(customer);
+  await waitUntilLoaded(customer);
   assert.equal(await customer.getByText('Suspended', { exact: true }).count(), 0);
   await close(customer);
   await close(operator);
@@ -130,7 +130,7 @@ test('a card is declined, another card is added, and the license is renewed', as
   await page.getByText('Declined', { exact: true }).waitFor();
   await page.getByText('the card has insufficient funds').first().waitFor();
   assert.doesNotMatch(await page.locator('main').innerText(), /insufficient_funds/);
-  await shot(page, 'story-declined');
+  await takeScreenshot(page, 'story-declined');
 
   await page.getByRole('link', { name: 'Payment methods' }).last().click();
   await page.getByRole('button', { name: 'Add a card' }).click();
@@ -140,10 +140,10 @@ test('a card is declined, another card is added, and the license is renewed', as
   await added.waitFor();
   if (await added.getByRole('button', { name: 'Make default' }).count()) await added.getByRole('button', { name: 'Make default' }).click();
   await added.getByText('Default', { exact: true }).waitFor();
-  await shot(page, 'story-new-card');
+  await takeScreenshot(page, 'story-new-card');
 
   await page.goto(`${backend.address}/app/licenses/${licenses.amara}/renewals`);
-  await settled(page);
+  await waitUntilLoaded(page);
   await renew();
   await page.getByText('Renewed', { exact: true }).waitFor();
   assert.equal(
@@ -168,8 +168,8 @@ test('the bank requires authentication: the customer confirms the payment on the
   await page.getByRole('button', { name: 'Renew now' }).click();
   await page.getByRole('dialog').getByRole('button', { name: 'Renew now' }).click();
   await page.getByRole('link', { name: 'Confirm the payment' }).click();
-  await accessible(page, 'bank-asks');
-  await shot(page, 'story-bank-asks');
+  await assertAccessible(page, 'bank-asks');
+  await takeScreenshot(page, 'story-bank-asks');
   await page.getByRole('button', { name: 'Confirm the payment' }).click();
   await page.getByText(/Thank you. The license is valid until/).waitFor();
   await page.getByRole('link', { name: 'Back to renewals' }).click();
@@ -316,7 +316,7 @@ test('an alert without times has the license’s devices on a timeline and a map
   await page.getByRole('heading', { name: 'The license’s devices over time' }).waitFor();
   await page.getByRole('img', { name: /United Kingdom/ }).waitFor();
   assert.ok((await page.locator('.timeline rect.span').count()) >= 2);
-  await accessible(page, 'own devices');
+  await assertAccessible(page, 'own devices');
   await page.getByRole('button', { name: 'False alarm…' }).click();
   await page.getByLabel(/Why\?/).fill('Internal: the same house.');
   await page.getByRole('dialog').getByRole('button', { name: 'False alarm' }).click();

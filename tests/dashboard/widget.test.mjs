@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import { after, before, test } from 'node:test';
 import { Backend, licenses, people } from './support/backend.mjs';
-import { accessible, launch, shot, track } from './support/browser.mjs';
+import { assertAccessible, launch, takeScreenshot, track } from './support/browser.mjs';
 
 let backend,
   browser,
@@ -51,8 +51,8 @@ test('with a token: score, status, devices, expiry and suspicious activities, as
   assert.match(text, /\d+\/100 (Good|Fair|Poor)/);
   assert.match(text, /Devices2 of 2/);
   assert.match(text, /Expires today/);
-  await accessible(page, 'widget');
-  await shot(page, 'widget');
+  await assertAccessible(page, 'widget');
+  await takeScreenshot(page, 'widget');
   await page.close();
 });
 

@@ -37,7 +37,7 @@ export const licenses = {
 // Tests count mails, payments and alerts, so timers must not run on their schedule; a test that needs one fires it. The schedule is six
 // months ahead.
 const timers = ['RENEWAL', 'RECONCILE', 'SCAN', 'WATCH', 'HEALTH', 'RETENTION', 'OUTBOX'];
-const never = `0 0 0 1 ${((new Date().getUTCMonth() + 6) % 12) + 1} *`;
+const sixMonthsAhead = `0 0 0 1 ${((new Date().getUTCMonth() + 6) % 12) + 1} *`;
 
 /** The port is below the range for outgoing connections (32768 and up), because one of those could take it before the program listens. */
 const freePort = () =>
@@ -119,7 +119,7 @@ export class Backend {
         CORS_ALLOWED_ORIGINS: corsOrigin ?? '',
         RATE_LIMIT_PER_MINUTE: '100000',
         PUBLIC_URL: backend.address,
-        ...Object.fromEntries(timers.map((name) => [`${name}_SCHEDULE`, never])),
+        ...Object.fromEntries(timers.map((name) => [`${name}_SCHEDULE`, sixMonthsAhead])),
       },
       `listening on ${backend.address}`,
     );
@@ -152,7 +152,7 @@ export class Backend {
   }
 
   /** Runs a timer's function once, as an operator does, and returns when the run has ended. */
-  async fire(timer) {
+  async runTimer(timer) {
     const finished = () => this.sql(`select max(last_finished_at) from timer_leases where timer_name = '${timer}'`);
     const before = finished();
     const { status } = await this.call('POST', `/admin/functions/${timer}`, this.token('operator', people.operator), {});
@@ -161,7 +161,7 @@ export class Backend {
   }
 
   /** Writes the log, and the secrets that must not be in it, for the search by ./dev test. */
-  leaveLogs() {
+  writeLogs() {
     if (!process.env.TEST_LOGS || !this.processes) return;
     const file = `${process.env.TEST_LOGS}/${this.database}`;
     writeFileSync(`${file}.log`, this.processes[0].output());
@@ -171,7 +171,7 @@ export class Backend {
   async stop() {
     for (const { child } of this.processes ?? []) child.kill('SIGTERM');
     await Promise.all((this.processes ?? []).map(({ child }) => child.exitCode ?? new Promise((ended) => child.once('exit', ended))));
-    this.leaveLogs();
+    this.writeLogs();
     psql(this.server, `drop database if exists ${this.database} with (force)`);
   }
 }

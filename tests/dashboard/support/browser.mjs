@@ -5,11 +5,11 @@ import { chromium } from 'playwright-core';
 import { root } from './backend.mjs';
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-const shots = `${root}.local/screenshots`;
-mkdirSync(shots, { recursive: true });
+const screenshotFolder = `${root}.local/screenshots`;
+mkdirSync(screenshotFolder, { recursive: true });
 
 /** Milliseconds after which a test fails if a condition is not met. */
-const patience = 60_000;
+const timeoutMs = 60_000;
 
 export const launch = () =>
   chromium.launch({
@@ -43,18 +43,18 @@ export async function open(
   });
   const page = await context.newPage();
   if (ownClock) await page.clock.install();
-  page.setDefaultTimeout(patience);
-  page.faults = [];
+  page.setDefaultTimeout(timeoutMs);
+  page.errors = [];
   track(page);
-  page.on('pageerror', (error) => page.faults.push(`error: ${error.message}`));
+  page.on('pageerror', (error) => page.errors.push(`error: ${error.message}`));
   page.on('console', (message) => {
     // Chromium logs an error for each failed response of the API. Tests that expect one assert what the page shows.
-    if (message.type() === 'error' && !message.text().startsWith('Failed to load resource')) page.faults.push(`console: ${message.text()}`);
+    if (message.type() === 'error' && !message.text().startsWith('Failed to load resource')) page.errors.push(`console: ${message.text()}`);
   });
   page.on('request', (request) => {
     const from = new URL(request.url());
     if (from.protocol.startsWith('http') && from.origin !== backend.address && from.hostname !== '127.0.0.1')
-      page.faults.push(`calls ${from.origin}`);
+      page.errors.push(`calls ${from.origin}`);
   });
   await page.addInitScript(() => {
     const shifts = [];
@@ -79,21 +79,21 @@ export async function open(
     await page.addInitScript((token) => sessionStorage.setItem('license-session', token), body.token);
   }
   const answer = /\/api\/|\/app\/(config\.json|demo\/)/;
-  if (answers) await page.route(answer, (route) => void page.held.push(route));
+  if (answers) await page.route(answer, (route) => void page.delayed.push(route));
   await page.goto(`${backend.address}/app${path}`);
   if (answers) {
-    await letAnswersArrive(page, answers);
+    await deliverAnswers(page, answers);
     await page.unroute(answer);
-    for (const route of page.held.splice(0)) await route.continue();
+    for (const route of page.delayed.splice(0)) await route.continue();
   }
-  await settled(page);
+  await waitUntilLoaded(page);
   return page;
 }
 
-/** Keeps running requests in page.pending, and those that the test delays in page.held. */
+/** Keeps running requests in page.pending, and those that the test delays in page.delayed. */
 export function track(page) {
   page.pending = new Set();
-  page.held = [];
+  page.delayed = [];
   page.on('request', (request) => {
     // A new document cancels the requests of the old one, sometimes without an event.
     if (request.isNavigationRequest()) page.pending.clear();
@@ -102,7 +102,7 @@ export function track(page) {
   for (const end of ['requestfinished', 'requestfailed'])
     page.on(end, (request) => {
       page.pending.delete(request);
-      page.held = page.held.filter((route) => route.request() !== request);
+      page.delayed = page.delayed.filter((route) => route.request() !== request);
     });
 }
 
@@ -110,17 +110,17 @@ export function track(page) {
 const loaded = () => document.querySelector('h1') !== null && document.querySelector('.skeleton, [aria-busy=true]') === null;
 
 /** Delivers the next response only when the page is idle, which is the worst case for its layout. */
-async function letAnswersArrive(page, order) {
+async function deliverAnswers(page, order) {
   for (const until = deadline(page); ; until()) {
-    await quiet(page);
-    const next = order === 'first' ? page.held.shift() : page.held.pop();
+    await waitUntilIdle(page);
+    const next = order === 'first' ? page.delayed.shift() : page.delayed.pop();
     if (next) await next.continue();
     else if (await page.evaluate(loaded)) return;
   }
 }
 
 /** Waits until only delayed requests are running, fonts are loaded, no animation runs, and the last frames are painted. */
-async function quiet(page) {
+async function waitUntilIdle(page) {
   for (const until = deadline(page); ; until()) {
     await page.evaluate(async () => {
       await document.fonts.ready;
@@ -128,37 +128,37 @@ async function quiet(page) {
       await Promise.allSettled(running.map((one) => one.finished));
       for (let frame = 0; frame < 2; frame++) await new Promise((painted) => requestAnimationFrame(painted));
     });
-    if (page.pending.size === page.held.length) return;
+    if (page.pending.size === page.delayed.length) return;
   }
 }
 
 function deadline(page) {
-  const end = Date.now() + patience;
+  const end = Date.now() + timeoutMs;
   return () => {
     if (Date.now() > end) throw new Error(`not idle, running requests: ${[...page.pending].map((request) => request.url()).join(', ')}`);
   };
 }
 
 /** Waits until the page is loaded and idle. */
-export async function settled(page) {
+export async function waitUntilLoaded(page) {
   for (const until = deadline(page); ; until()) {
     await page.waitForFunction(loaded);
-    await quiet(page);
+    await waitUntilIdle(page);
     if (await page.evaluate(loaded)) return;
   }
 }
 
 /** Asserts that the layout has shifted by less than 1 % of the view, which is not visible. */
-export async function steady(page, what) {
-  await settled(page);
+export async function assertNoLayoutShift(page, what) {
+  await waitUntilLoaded(page);
   const shifts = await page.evaluate(() => globalThis.layoutShifts());
   const total = shifts.reduce((sum, { value }) => sum + value, 0);
   assert.ok(total < 0.01, `${what}: the layout shifts by ${total}: ${JSON.stringify(shifts, null, 2)}`);
 }
 
 /** Asserts that axe reports no serious or critical finding. */
-export async function accessible(page, what) {
-  await settled(page);
+export async function assertAccessible(page, what) {
+  await waitUntilLoaded(page);
   await page.evaluate(axe);
   // React Aria's announcer has short-lived texts for screen readers. It refers to elements that may no longer exist.
   const { violations } = await page.evaluate(() =>
@@ -172,13 +172,13 @@ export async function accessible(page, what) {
   );
 }
 
-export async function shot(page, name) {
-  await settled(page);
-  await page.screenshot({ path: `${shots}/${name}.png`, fullPage: true });
+export async function takeScreenshot(page, name) {
+  await waitUntilLoaded(page);
+  await page.screenshot({ path: `${screenshotFolder}/${name}.png`, fullPage: true });
 }
 
 export async function close(page) {
-  const { faults } = page;
+  const { errors } = page;
   await page.context().close();
-  assert.deepEqual(faults, []);
+  assert.deepEqual(errors, []);
 }
