@@ -10,7 +10,7 @@ public sealed class LicenseStateFunctions(RotateToken rotate, SuspendLicense sus
     [Function("RotateToken")]
     [Access(CallerRole.Subscriber, CallerRole.Operator)]
     [Operation("Creates a new token, which is shown only once; the old one ends now or after the overlap.",
-        Body = typeof(TokenRotation), Reply = typeof(NewToken), Status = StatusCodes.Status201Created)]
+        Body = typeof(TokenRotation), IsBodyOptional = true, Reply = typeof(NewToken), Status = StatusCodes.Status201Created)]
     public async Task<IResult> Rotate(
         [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "api/v1/licenses/{subscriptionId:guid}/token")] HttpRequest request,
         Guid subscriptionId, CancellationToken cancellationToken)

@@ -60,7 +60,7 @@ public sealed class ApiReference
         var roles = operation["x-roles"]!.AsArray().Select(role => (string)role!).ToList();
         return new JsonObject
         {
-            ["id"] = $"{operation["operationId"]}-{verb}",
+            ["id"] = operation["operationId"]!.DeepClone(),
             ["name"] = operation["operationId"]!.DeepClone(),
             ["tag"] = operation["tags"]![0]!.DeepClone(),
             ["method"] = verb.ToUpperInvariant(),

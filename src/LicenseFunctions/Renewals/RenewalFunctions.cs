@@ -19,7 +19,7 @@ public sealed class RenewalFunctions(
     [Access(CallerRole.Subscriber, CallerRole.Operator)]
     [Operation(
         "Renews a license now and returns the renewal's state. A repeated request is safe, with or without an Idempotency-Key.",
-        Reply = typeof(RenewalReply))]
+        Reply = typeof(RenewalReply), OtherStatuses = [202, 402, 409])]
     public async Task<IResult> Renew(
         [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "api/v1/licenses/{subscriptionId:guid}/renew")] HttpRequest request,
         Guid subscriptionId, CancellationToken cancellationToken)

@@ -41,6 +41,11 @@ public sealed class OperationAttribute(string summary) : Attribute
 
     public int Status { get; init; } = 200;
 
+    /// <summary>Other statuses whose answer has the type <see cref="Reply"/> instead of a problem.</summary>
+    public int[] OtherStatuses { get; init; } = [];
+
+    public bool IsBodyOptional { get; init; }
+
     /// <summary>Query parameters, by name.</summary>
     public string[] Query { get; init; } = [];
 }

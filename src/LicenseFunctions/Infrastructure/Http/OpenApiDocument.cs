@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Reflection;
 using System.Text.Json;
 using System.Text.Json.Nodes;
@@ -35,8 +36,9 @@ public static partial class OpenApiDocument
             var item = paths[path] as JsonObject;
             if (item is null)
                 paths[path] = item = [];
-            foreach (var verb in trigger.Methods ?? ["get", "post"])
-                item[verb.ToLowerInvariant()] = Describe(name, method, route);
+            // An operation's id is unique: the verbs after the first one are part of it.
+            foreach (var (index, verb) in (trigger.Methods ?? ["get", "post"]).Index())
+                item[verb.ToLowerInvariant()] = Describe(name, index == 0 ? name : $"{name}_{verb.ToLowerInvariant()}", method, route);
         }
 
         return new JsonObject
@@ -83,7 +85,7 @@ public static partial class OpenApiDocument
         };
     }
 
-    private static JsonObject Describe(string name, MethodInfo method, string route)
+    private static JsonObject Describe(string name, string operationId, MethodInfo method, string route)
     {
         var operation = method.GetCustomAttribute<OperationAttribute>();
         var rule = FunctionRule.Of(name, method);
@@ -95,31 +97,36 @@ public static partial class OpenApiDocument
 
         var described = new JsonObject
         {
-            ["operationId"] = name,
+            ["operationId"] = operationId,
             ["tags"] = new JsonArray(method.DeclaringType!.Namespace!.Split('.')[^1]),
             ["summary"] = operation?.Summary,
             ["parameters"] = parameters,
             ["security"] = Security(rule),
             ["x-roles"] = new JsonArray([.. Enum.GetValues<CallerRole>().Where(rule.Allows).Select(role => (JsonNode)role.ToString())]),
-            ["responses"] = new JsonObject
+            ["responses"] = Responses(operation),
+        };
+        if (operation?.Body is { } body)
+            described["requestBody"] = new JsonObject { ["required"] = !operation.IsBodyOptional, ["content"] = Content(body) };
+        return described;
+    }
+
+    private static JsonObject Responses(OperationAttribute? operation)
+    {
+        var responses = new JsonObject();
+        foreach (var status in (int[])[operation?.Status ?? 200, .. operation?.OtherStatuses ?? []])
+            responses[status.ToString(CultureInfo.InvariantCulture)] = Reply(operation);
+        responses["default"] = new JsonObject
+        {
+            ["description"] = "A problem",
+            ["content"] = new JsonObject
             {
-                [(operation?.Status ?? 200).ToString(System.Globalization.CultureInfo.InvariantCulture)] = Reply(operation),
-                ["default"] = new JsonObject
+                ["application/problem+json"] = new JsonObject
                 {
-                    ["description"] = "A problem",
-                    ["content"] = new JsonObject
-                    {
-                        ["application/problem+json"] = new JsonObject
-                        {
-                            ["schema"] = new JsonObject { ["$ref"] = "#/components/schemas/Problem" },
-                        },
-                    },
+                    ["schema"] = new JsonObject { ["$ref"] = "#/components/schemas/Problem" },
                 },
             },
         };
-        if (operation?.Body is { } body)
-            described["requestBody"] = new JsonObject { ["required"] = true, ["content"] = Content(body) };
-        return described;
+        return responses;
     }
 
     private static JsonObject Reply(OperationAttribute? operation)
@@ -154,12 +161,12 @@ public static partial class OpenApiDocument
         return schemes;
     }
 
-    private static JsonObject Parameter(string name, string place, string? format)
+    private static JsonObject Parameter(string name, string location, string? format)
     {
         var schema = Text("string");
         if (format is not null)
             schema["format"] = format;
-        return new JsonObject { ["name"] = name, ["in"] = place, ["required"] = place == "path", ["schema"] = schema };
+        return new JsonObject { ["name"] = name, ["in"] = location, ["required"] = location == "path", ["schema"] = schema };
     }
 
     private static JsonObject Text(string type) => new() { ["type"] = type };
