@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Text.Json.Nodes;
 using LicenseFunctions.Health;
 using LicenseFunctions.Infrastructure.Database;
+using LicenseFunctions.Infrastructure.Settings;
 using LicenseFunctions.Licenses;
 using LicenseFunctions.Suspicion;
 using LicenseFunctions.Validation;
@@ -20,8 +21,8 @@ internal static class ReportCommand
     {
         var database = new DatabaseOption();
         var subscription = new Argument<Guid>("SUBSCRIPTION") { Description = "The license's subscription_id" };
-        var maxDevices = FromSetting("--max-devices", "MAX_DEVICES_PER_LICENSE", 2, 1, 100);
-        var graceDays = FromSetting("--grace-days", "RENEWAL_GRACE_PERIOD_DAYS", 3, 0, 29);
+        var maxDevices = FromSetting("--max-devices", SharedSettings.MaxDevicesPerLicense);
+        var graceDays = FromSetting("--grace-days", SharedSettings.GracePeriodDays);
         var command = new Command("report", "Prints a license's health: score, usage, devices, alerts, recommendations")
         {
             subscription, database, maxDevices, graceDays,
@@ -48,8 +49,9 @@ internal static class ReportCommand
         return command;
     }
 
-    private static Option<int> FromSetting(string name, string setting, int byDefault, int min, int max)
+    private static Option<int> FromSetting(string name, WholeSetting from)
     {
+        var (setting, byDefault, min, max) = from;
         var option = new Option<int>(name)
         {
             Description = $"The value that the backend uses, {min} to {max}; default: {setting}, else {byDefault}",

@@ -196,7 +196,8 @@ public sealed partial class DocumentTests
     [GeneratedRegex("%([A-Z_]+)%")]
     private static partial Regex InPercentSigns();
 
-    [GeneratedRegex("\\.(?:Optional|Text|Whole|Number|Flag|Choice|Address|Words)\\(\\s*\"([A-Z_]+)\"")]
+    [GeneratedRegex("(?:\\.(?:Optional|Text|Whole|Seconds|Days|Number|Flag|Choice|Address|Schedule|Words)|WholeSetting \\w+ = new)"
+        + "\\(\\s*\"([A-Z_]+)\"")]
     private static partial Regex ReadSetting();
 
     [GeneratedRegex("`([A-Za-z_]+)`")]

@@ -60,8 +60,10 @@ public sealed class ListAlerts(AlertStore alerts)
         var subscription = Guid.Empty;
         if (Text(query, "subscription_id") is { } id && !Guid.TryParse(id, out subscription))
             return Invalid("subscription_id", "subscription_id must be the id of a license.");
-        if (!Time(query, "from", out var from) || !Time(query, "to", out var to))
-            return Invalid("from", "from and to must be times such as 2026-09-01T00:00:00Z.");
+        if (!Time(query, "from", out var from))
+            return Invalid("from", "from must be a time such as 2026-09-01T00:00:00Z.");
+        if (!Time(query, "to", out var to))
+            return Invalid("to", "to must be a time such as 2026-09-01T00:00:00Z.");
         return new AlertFilter(status == "ALL" ? null : [status], severity, subscription == Guid.Empty ? null : subscription, from, to);
     }
 

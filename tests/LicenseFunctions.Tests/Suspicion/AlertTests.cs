@@ -116,13 +116,15 @@ public sealed class AlertTests(PostgresFixture postgres)
     [InlineData("severity", "BAD")]
     [InlineData("subscription_id", "1")]
     [InlineData("from", "yesterday")]
+    [InlineData("to", "tomorrow")]
     [InlineData("cursor", "x")]
     [InlineData("limit", "0")]
     public async Task List_WrongQuery_NamesTheField(string field, string value)
     {
         await using var scene = await SuspicionScene.NewAsync(postgres);
 
-        Assert.Equal("INVALID_QUERY", (await ListAsync(scene, (field, value))).Refusal?.Code);
+        var refusal = (await ListAsync(scene, (field, value))).Refusal;
+        Assert.Equal(("INVALID_QUERY", field), (refusal?.Code, refusal?.Field));
     }
 
     [Fact]

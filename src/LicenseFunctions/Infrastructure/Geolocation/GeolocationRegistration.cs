@@ -29,7 +29,7 @@ public static class GeolocationRegistration
                 return new GeoDatabase(files, provider.GetRequiredService<TimeProvider>(), log);
             if (key is not null)
                 return new IpApi(new HttpClient { Timeout = IpApiTimeout }, address, key, provider.GetRequiredService<TimeProvider>());
-            log.LogInformation("GEO_DATABASE is not set: locations are unknown, and no alert is raised because of locations");
+            log.LogInformation("Neither GEO_DATABASE nor IPAPI_KEY is set: locations are unknown, and no alert is raised because of them");
             return new NoGeolocator();
         });
     }

@@ -1,14 +1,25 @@
 namespace LicenseFunctions.Infrastructure.Settings;
 
+/// <param name="Min">Inclusive.</param>
+/// <param name="Max">Inclusive.</param>
+public sealed record WholeSetting(string Name, int Default, int Min, int Max);
+
 /// <summary>Settings that several folders read, each with one default and one range.</summary>
 public static class SharedSettings
 {
     /// <summary>Number of slots of a license.</summary>
-    public static int MaxDevices(this SettingReader settings) => settings.Whole("MAX_DEVICES_PER_LICENSE", 2, 1, 100);
+    public static readonly WholeSetting MaxDevicesPerLicense = new("MAX_DEVICES_PER_LICENSE", Default: 2, Min: 1, Max: 100);
 
     /// <summary>
-    /// How long an expired license stays valid. It must be shorter than the 30 days of a period: otherwise the period that is charged could
-    /// end before its grace period.
+    /// How many days an expired license stays valid. They must be fewer than the 30 days of a period: otherwise the period that is charged
+    /// could end before its grace period.
     /// </summary>
-    public static TimeSpan GracePeriod(this SettingReader settings) => settings.Days("RENEWAL_GRACE_PERIOD_DAYS", 3, 0, 29);
+    public static readonly WholeSetting GracePeriodDays = new("RENEWAL_GRACE_PERIOD_DAYS", Default: 3, Min: 0, Max: 29);
+
+    public static int MaxDevices(this SettingReader settings) => Read(settings, MaxDevicesPerLicense);
+
+    public static TimeSpan GracePeriod(this SettingReader settings) => TimeSpan.FromDays(Read(settings, GracePeriodDays));
+
+    private static int Read(SettingReader settings, WholeSetting setting) =>
+        settings.Whole(setting.Name, setting.Default, setting.Min, setting.Max);
 }
