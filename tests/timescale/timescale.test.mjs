@@ -167,7 +167,9 @@ const cases = {
   },
 };
 
-console.log('NOTE: timescaledb.license=apache can NOT be set in PGlite: instead, a test checks that the schema calls only functions of that edition.');
+console.log(
+  'NOTE: timescaledb.license=apache can NOT be set in PGlite: instead, a test checks that the schema calls only functions of that edition.',
+);
 console.log('starting TimescaleDB, about ten seconds');
 const db = await PGlite.create({ extensions: { timescaledb } });
 await db.exec('create extension timescaledb');

@@ -14,6 +14,7 @@ type Alert = {
   description: string | null;
   detected_at: string;
   status: string;
+  is_open: boolean;
   auto_action_taken: string;
   customer_confirmed_at: string | null;
   appealed_at: string | null;
