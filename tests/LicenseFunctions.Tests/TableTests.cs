@@ -1,0 +1,89 @@
+using System.Text.RegularExpressions;
+using LicenseFunctions.Tests.Support;
+using Xunit;
+
+namespace LicenseFunctions.Tests;
+
+/// <summary>
+/// The arrows of docs/architecture.md in SQL, which <see cref="ArrowTests"/> can't see: which folder's statements read or write the tables
+/// of another folder. Views and functions of sql/repeatable/ are shared by all folders.
+/// </summary>
+public sealed partial class TableTests
+{
+    private static readonly Dictionary<string, string[]> TablesByOwner = new(StringComparer.Ordinal)
+    {
+        // The platform's tables. The kernel writes suspensions and tokens into them.
+        ["platform"] =
+        [
+            "users", "subscriptions", "license_tokens", "master_pricing", "user_wallets", "billing_ledger", "user_payment_methods",
+            "license_renewal_history", "license_usage_log", "suspicious_activity_alerts",
+        ],
+        ["Infrastructure"] = ["schema_migrations", "audit_log", "outbox", "payment_events", "timer_leases"],
+        ["Licenses"] = ["license_states", "license_suspensions", "license_token_replacements"],
+        ["Validation"] = ["license_changes", "license_devices", "license_device_networks", "license_device_changes"],
+        ["Usage"] = ["usage_quarantine", "usage_rollups"],
+        ["Suspicion"] = ["suspicion_states", "usage_arrivals", "license_appeals"],
+        ["Renewals"] = ["renewals", "renewal_attempts", "renewal_requests"],
+        ["PaymentMethods"] = ["payment_customers"],
+        ["Health"] = ["license_health", "license_health_days"],
+        ["Operations"] = ["metric_counters", "metric_increments"],
+    };
+
+    /// <summary>Tables of another feature that a folder reads or writes, and the reason.</summary>
+    private static readonly (string Folder, string Table, string Reason)[] Allowed =
+    [
+        ("Health", "license_devices", "a score counts the devices"),
+        ("Health", "license_device_changes", "a score counts the changes of devices"),
+        ("Health", "usage_rollups", "a score counts the signals"),
+        ("Operations", "license_health", "a metric"),
+        ("Operations", "renewals", "metrics, and the System page"),
+        ("Operations", "usage_arrivals", "metrics, the System page, and retention"),
+        ("Operations", "usage_quarantine", "metrics, the System page, and retention"),
+        ("Operations", "license_devices", "retention"),
+        ("Operations", "license_device_networks", "retention"),
+        ("Operations", "renewal_requests", "retention"),
+    ];
+
+    [Fact]
+    public void Statements_UseTablesOfOtherFeatures_AsListedOnly()
+    {
+        var owners = TablesByOwner.SelectMany(owner => owner.Value.Select(table => (table, owner.Key))).ToDictionary();
+
+        var foreign = Uses().Where(use =>
+            owners[use.Table] is var owner && owner != use.Folder && owner is not ("platform" or "Infrastructure" or "Licenses"));
+
+        Assert.Equal(
+            Allowed.Select(use => $"{use.Folder} uses {use.Table}").Order(),
+            foreign.Select(use => $"{use.Folder} uses {use.Table}").Order());
+    }
+
+    [Fact]
+    public void EveryTable_HasAnOwner() =>
+        Assert.Equal(Tables().Order(), TablesByOwner.SelectMany(owner => owner.Value).Order());
+
+    private static HashSet<(string Folder, string Table)> Uses()
+    {
+        var tables = Tables().ToHashSet();
+        var source = Path.Combine(Repository.Root, "src/LicenseFunctions");
+        return
+        [
+            .. from file in Directory.EnumerateFiles(source, "*.cs", SearchOption.AllDirectories)
+               let folder = Path.GetRelativePath(source, file).Split('/')[0]
+               where folder is not ("obj" or "bin")
+               from line in File.ReadLines(file)
+               where !line.TrimStart().StartsWith("//", StringComparison.Ordinal)
+               from Match use in TableUse().Matches(line)
+               where tables.Contains(use.Groups[1].Value)
+               select (folder, use.Groups[1].Value),
+        ];
+    }
+
+    private static IEnumerable<string> Tables() =>
+        CreatedTable().Matches(File.ReadAllText(Path.Combine(Repository.Root, "sql/schema.sql"))).Select(match => match.Groups[1].Value);
+
+    [GeneratedRegex(@"\b(?:from|join|into|update) ([a-z_]+)")]
+    private static partial Regex TableUse();
+
+    [GeneratedRegex(@"^CREATE TABLE public\.(\w+) ", RegexOptions.Multiline)]
+    private static partial Regex CreatedTable();
+}
