@@ -1,4 +1,5 @@
 using System.Data;
+using Dapper;
 using Npgsql;
 
 namespace LicenseFunctions.Infrastructure.Database;
@@ -66,19 +67,13 @@ public sealed class Migrations(NpgsqlDataSource source)
 
     private const string IsInstalled = "select exists (select from schema_migrations where name = @name)";
 
-    private static async Task<bool> IsInstalledAsync(string name, NpgsqlConnection connection, CancellationToken cancellationToken)
-    {
-        await using var command = new NpgsqlCommand(IsInstalled, connection) { Parameters = { new(nameof(name), name) } };
-        return await command.ExecuteScalarAsync(cancellationToken) is true;
-    }
+    private static Task<bool> IsInstalledAsync(string name, NpgsqlConnection connection, CancellationToken cancellationToken) =>
+        connection.ExecuteScalarAsync<bool>(new CommandDefinition(IsInstalled, new { name }, cancellationToken: cancellationToken));
 
     private const string Definitions = "select schema_definitions()";
 
-    private static async Task<string?> DefinitionsAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
-    {
-        await using var command = new NpgsqlCommand(Definitions, connection);
-        return await command.ExecuteScalarAsync(cancellationToken) as string;
-    }
+    private static Task<string?> DefinitionsAsync(NpgsqlConnection connection, CancellationToken cancellationToken) =>
+        connection.ExecuteScalarAsync<string>(new CommandDefinition(Definitions, cancellationToken: cancellationToken));
 
     private static async Task ExecuteFileAsync(string file, NpgsqlConnection connection, CancellationToken cancellationToken)
     {
