@@ -4,7 +4,7 @@ using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Infrastructure.Geolocation;
 using LicenseFunctions.Infrastructure.Http;
 using LicenseFunctions.Infrastructure.Mail;
-using LicenseFunctions.Infrastructure.Payments;
+using LicenseFunctions.Infrastructure.Payments.Stripe;
 using LicenseFunctions.Infrastructure.Settings;
 using LicenseFunctions.Infrastructure.Telemetry;
 using LicenseFunctions.Licenses;
@@ -88,7 +88,7 @@ public static class Program
         services.AddLicenses();
         services.AddOperations(settings);
         services.AddPages(settings);
-        services.AddPayments(settings);
+        services.AddStripe(settings);
         services.AddMail(settings);
         services.AddRenewals(settings);
         services.AddPaymentMethods();

@@ -54,7 +54,7 @@ internal sealed class RenewalSite : IAsyncDisposable
         var store = new RenewalStore(database, new SuspensionStore(database, invalidation, clock), invalidation, clock);
         var gateways = new RenewalGateways(stripe is null
             ? []
-            : [new StripeGateway(PaymentsRegistration.Client(stripe, clock), NullLogger<StripeGateway>.Instance)]);
+            : [new StripeGateway(StripeRegistration.Client(stripe, clock), NullLogger<StripeGateway>.Instance)]);
         var settings = new RenewalSettings(
             AutoRenewal: true, Warning: TimeSpan.FromDays(7), Grace: TimeSpan.FromDays(3), PriceRiseShare: 0, pace.Lanes);
         var policy = settings.Policy(gateways.IdempotencyKeyLifetimes);

@@ -82,7 +82,7 @@ public sealed class ArrowTests
 
     [Fact]
     public void Stripe_IsNamedInItsOwnFolderOnly() =>
-        Assert.Empty(App.That().DoNotResideInNamespace($"{Root}.{Infrastructure}.Payments").And().DoNotHaveName("<Module>")
+        Assert.Empty(App.That().DoNotResideInNamespace($"{Root}.{Infrastructure}.Payments.Stripe").And().DoNotHaveName("<Module>")
             .And().HaveDependencyOn("Stripe").GetTypes().Select(type => type.FullName));
 
     [Fact]

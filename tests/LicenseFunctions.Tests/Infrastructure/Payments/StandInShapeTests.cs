@@ -1,7 +1,7 @@
 using System.Reflection;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
-using LicenseFunctions.Infrastructure.Payments;
+using LicenseFunctions.Infrastructure.Payments.Stripe;
 using Stripe;
 using StripeStandIn;
 using Xunit;
@@ -113,7 +113,7 @@ public sealed class StandInShapeTests
     }
 
     private static StripeClient PaymentsClient(StripeAccount account) =>
-        LicenseFunctions.Infrastructure.Payments.PaymentsRegistration.Client(account.Settings, TimeProvider.System);
+        StripeRegistration.Client(account.Settings, TimeProvider.System);
 
     /// <summary>Every named object in it, and its plain members one level down, against the SDK's class of that name.</summary>
     private static void Check(JsonObject subject)

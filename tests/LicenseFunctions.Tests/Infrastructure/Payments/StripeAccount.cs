@@ -16,7 +16,7 @@ internal sealed class StripeAccount : IAsyncDisposable
     {
         StandIn = standIn;
         Settings = settings;
-        var client = PaymentsRegistration.Client(settings, clock);
+        var client = StripeRegistration.Client(settings, clock);
         Gateway = new StripeGateway(client, NullLogger<StripeGateway>.Instance);
         Cards = new StripeCards(client, settings);
         Webhooks = new StripeWebhooks(settings, Cards, clock);

@@ -1,14 +1,13 @@
-using LicenseFunctions.Infrastructure.Payments.Stripe;
 using LicenseFunctions.Infrastructure.Settings;
 using Microsoft.Extensions.DependencyInjection;
 using Stripe;
 
-namespace LicenseFunctions.Infrastructure.Payments;
+namespace LicenseFunctions.Infrastructure.Payments.Stripe;
 
-public static class PaymentsRegistration
+public static class StripeRegistration
 {
     /// <summary>Without STRIPE_SECRET_KEY no gateway is registered: a renewal by card is payment_needed. Everything else works.</summary>
-    public static IServiceCollection AddPayments(this IServiceCollection services, SettingReader reader)
+    public static IServiceCollection AddStripe(this IServiceCollection services, SettingReader reader)
     {
         var settings = StripeSettings.Read(reader);
         services.AddSingleton(settings);
