@@ -292,7 +292,7 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
             await apply.RunAsync(received, CancellationToken.None);
         }
         catch (InvalidOperationException unsettled) when (unsettled.Message.EndsWith("could not be applied.", StringComparison.Ordinal)
-            || unsettled.Message.EndsWith("before it is known to be paid.", StringComparison.Ordinal))
+            || unsettled.Message.EndsWith("before the payment was recorded.", StringComparison.Ordinal))
         {
             gateway.Events.Add(received);
         }
