@@ -26,6 +26,12 @@ CREATE TYPE public.uuid_range AS RANGE (
     multirange_type_name = public.uuid_multirange
 );
 
+CREATE FUNCTION public.available_usd(balance_usd numeric, reserved_usd numeric) RETURNS numeric
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    select coalesce(balance_usd - reserved_usd, 0)
+$$;
+
 CREATE FUNCTION public.count_alert() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -368,6 +374,12 @@ CREATE FUNCTION public.is_renewal_final(status text) RETURNS boolean
     select status in ('applied', 'canceled', 'lapsed')
 $$;
 
+CREATE FUNCTION public.is_waiting_for_card(status text) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    select status in ('payment_needed', 'soft_declined', 'hard_declined', 'needs_authentication')
+$$;
+
 CREATE FUNCTION public.keep_request_frozen() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -392,6 +404,29 @@ begin
     end if;
     return new;
 end $$;
+
+CREATE TABLE public.renewal_attempts (
+    attempt_id uuid NOT NULL,
+    renewal_id uuid NOT NULL,
+    number integer NOT NULL,
+    provider text NOT NULL,
+    payment_method_id uuid NOT NULL,
+    request jsonb NOT NULL,
+    first_sent_at timestamp with time zone NOT NULL,
+    opens_intent boolean NOT NULL,
+    status text NOT NULL,
+    code text,
+    transaction_id text,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT status_is_known CHECK ((status = ANY (ARRAY['sent'::text, 'succeeded'::text, 'soft_declined'::text, 'hard_declined'::text, 'needs_authentication'::text, 'canceled'::text, 'never_charged'::text]))),
+    CONSTRAINT succeeded_has_a_transaction CHECK (((status <> 'succeeded'::text) OR (transaction_id IS NOT NULL)))
+);
+
+CREATE FUNCTION public.latest_attempt(renewal_id uuid) RETURNS SETOF public.renewal_attempts
+    LANGUAGE sql STABLE
+    AS $_$
+    select * from renewal_attempts a where a.renewal_id = $1 order by a.number desc limit 1
+$_$;
 
 CREATE FUNCTION public.license_changed() RETURNS trigger
     LANGUAGE plpgsql
@@ -719,6 +754,38 @@ CREATE TABLE public.license_tokens (
     CONSTRAINT active_or_revoked_at CHECK ((is_active = (revoked_at IS NULL)))
 );
 
+CREATE TABLE public.renewals (
+    renewal_id uuid DEFAULT public.uuid_generate_v4() NOT NULL,
+    subscription_id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    period_start timestamp with time zone NOT NULL,
+    renewal_type text NOT NULL,
+    status text NOT NULL,
+    amount_usd numeric(10,2),
+    price_accepted boolean DEFAULT false NOT NULL,
+    intent_id text,
+    soft_declines integer DEFAULT 0 NOT NULL,
+    lookups integer DEFAULT 0 NOT NULL,
+    unknown_since timestamp with time zone,
+    gives_up_at timestamp with time zone NOT NULL,
+    next_action_at timestamp with time zone,
+    paid_with text,
+    paid_from timestamp with time zone,
+    paid_until timestamp with time zone,
+    fence bigint DEFAULT 0 NOT NULL,
+    lease_until timestamp with time zone,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT amount_not_negative CHECK ((amount_usd >= (0)::numeric)),
+    CONSTRAINT applied_says_what_was_paid CHECK (((status = 'applied'::text) = ((paid_with IS NOT NULL) AND (paid_from IS NOT NULL) AND (paid_until IS NOT NULL)))),
+    CONSTRAINT paid_with_is_known CHECK ((paid_with = ANY (ARRAY['nothing'::text, 'wallet'::text, 'card'::text]))),
+    CONSTRAINT period_not_backwards CHECK ((paid_until >= paid_from)),
+    CONSTRAINT renewal_type_is_known CHECK ((renewal_type = ANY (ARRAY['auto'::text, 'manual'::text]))),
+    CONSTRAINT status_is_known CHECK ((status = ANY (ARRAY['due'::text, 'charging'::text, 'unknown'::text, 'undecided'::text, 'soft_declined'::text, 'hard_declined'::text, 'needs_authentication'::text, 'awaiting_consent'::text, 'payment_needed'::text, 'not_renewable'::text, 'succeeded'::text, 'applied'::text, 'canceled'::text, 'lapsed'::text]))),
+    CONSTRAINT unknown_has_an_intent CHECK (((status <> ALL (ARRAY['unknown'::text, 'undecided'::text, 'succeeded'::text])) OR (intent_id IS NOT NULL)))
+)
+WITH (fillfactor='80');
+
 CREATE TABLE public.subscriptions (
     subscription_id uuid DEFAULT public.uuid_generate_v4() NOT NULL,
     subscriber_id uuid NOT NULL,
@@ -763,7 +830,10 @@ CREATE VIEW public.active_licenses AS
     t.expires_at,
     s.subscriber_id,
     s.master_id,
-    (s.is_active AND public.is_auto_renewed(t.metadata)) AS auto_renews
+    (s.is_active AND public.is_auto_renewed(t.metadata)) AS auto_renews,
+    (EXISTS ( SELECT
+           FROM public.renewals r
+          WHERE ((r.subscription_id = t.subscription_id) AND (r.period_start = t.expires_at) AND (r.status <> 'canceled'::text)))) AS is_renewal_opened
    FROM ((public.license_tokens t
      JOIN LATERAL ( SELECT c.token_id
            FROM public.v_current_license_tokens c
@@ -771,6 +841,28 @@ CREATE VIEW public.active_licenses AS
          LIMIT 1) current_token ON ((current_token.token_id = t.token_id)))
      LEFT JOIN public.subscriptions s ON ((s.subscription_id = t.subscription_id)))
   WHERE t.is_active;
+
+CREATE TABLE public.master_pricing (
+    pricing_id uuid DEFAULT public.uuid_generate_v4() NOT NULL,
+    master_id uuid NOT NULL,
+    performance_fee_pct numeric(5,2) DEFAULT 20 NOT NULL,
+    monthly_fee_usd numeric(10,2) DEFAULT 0 NOT NULL,
+    min_subscription_days integer DEFAULT 30 NOT NULL,
+    trial_days integer DEFAULT 0 NOT NULL,
+    max_subscribers integer,
+    min_deposit_usd numeric(18,8),
+    is_active boolean DEFAULT true NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT monthly_fee_not_negative CHECK ((monthly_fee_usd >= (0)::numeric)),
+    CONSTRAINT performance_fee_from_0_to_100 CHECK (((performance_fee_pct >= (0)::numeric) AND (performance_fee_pct <= (100)::numeric)))
+);
+
+CREATE VIEW public.active_prices AS
+ SELECT p.master_id,
+    p.monthly_fee_usd
+   FROM public.master_pricing p
+  WHERE p.is_active;
 
 CREATE TABLE public.audit_log (
     audit_id bigint NOT NULL,
@@ -820,6 +912,40 @@ CASE
     ELSE (abs((balance_after - balance_before)) = amount_usd)
 END)
 );
+
+CREATE TABLE public.user_payment_methods (
+    payment_method_id uuid DEFAULT public.uuid_generate_v4() NOT NULL,
+    user_id uuid NOT NULL,
+    payment_provider character varying(50) NOT NULL,
+    provider_customer_id character varying(255),
+    provider_payment_id character varying(255) NOT NULL,
+    payment_type character varying(50),
+    last_four character varying(4),
+    brand character varying(50),
+    expiry_month integer,
+    expiry_year integer,
+    is_default boolean DEFAULT false NOT NULL,
+    is_active boolean DEFAULT true NOT NULL,
+    billing_address jsonb,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    last_used_at timestamp with time zone,
+    details_changed_at timestamp with time zone,
+    CONSTRAINT expiry_month_from_1_to_12 CHECK (((expiry_month >= 1) AND (expiry_month <= 12))),
+    CONSTRAINT payment_provider_is_known CHECK (((payment_provider)::text = ANY ((ARRAY['stripe'::character varying, 'paypal'::character varying])::text[])))
+);
+
+CREATE VIEW public.default_cards AS
+ SELECT m.user_id,
+    m.payment_method_id,
+    m.payment_provider,
+    m.provider_customer_id,
+    m.provider_payment_id,
+    m.expiry_month,
+    m.expiry_year,
+    m.details_changed_at
+   FROM public.user_payment_methods m
+  WHERE (m.is_default AND m.is_active);
 
 CREATE TABLE public.license_appeals (
     appeal_id uuid DEFAULT public.uuid_generate_v4() NOT NULL,
@@ -1147,22 +1273,6 @@ CREATE VIEW public.listed_licenses AS
     h.open_alerts
    FROM public.v_license_health h;
 
-CREATE TABLE public.master_pricing (
-    pricing_id uuid DEFAULT public.uuid_generate_v4() NOT NULL,
-    master_id uuid NOT NULL,
-    performance_fee_pct numeric(5,2) DEFAULT 20 NOT NULL,
-    monthly_fee_usd numeric(10,2) DEFAULT 0 NOT NULL,
-    min_subscription_days integer DEFAULT 30 NOT NULL,
-    trial_days integer DEFAULT 0 NOT NULL,
-    max_subscribers integer,
-    min_deposit_usd numeric(18,8),
-    is_active boolean DEFAULT true NOT NULL,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
-    updated_at timestamp with time zone DEFAULT now() NOT NULL,
-    CONSTRAINT monthly_fee_not_negative CHECK ((monthly_fee_usd >= (0)::numeric)),
-    CONSTRAINT performance_fee_from_0_to_100 CHECK (((performance_fee_pct >= (0)::numeric) AND (performance_fee_pct <= (100)::numeric)))
-);
-
 CREATE TABLE public.metric_counters (
     name text NOT NULL,
     label text DEFAULT ''::text NOT NULL,
@@ -1185,77 +1295,6 @@ ALTER TABLE public.metric_increments ALTER COLUMN increment_id ADD GENERATED ALW
     NO MINVALUE
     NO MAXVALUE
     CACHE 1
-);
-
-CREATE TABLE public.renewal_attempts (
-    attempt_id uuid NOT NULL,
-    renewal_id uuid NOT NULL,
-    number integer NOT NULL,
-    provider text NOT NULL,
-    payment_method_id uuid NOT NULL,
-    request jsonb NOT NULL,
-    first_sent_at timestamp with time zone NOT NULL,
-    opens_intent boolean NOT NULL,
-    status text NOT NULL,
-    code text,
-    transaction_id text,
-    updated_at timestamp with time zone DEFAULT now() NOT NULL,
-    CONSTRAINT status_is_known CHECK ((status = ANY (ARRAY['sent'::text, 'succeeded'::text, 'soft_declined'::text, 'hard_declined'::text, 'needs_authentication'::text, 'canceled'::text, 'never_charged'::text]))),
-    CONSTRAINT succeeded_has_a_transaction CHECK (((status <> 'succeeded'::text) OR (transaction_id IS NOT NULL)))
-);
-
-CREATE TABLE public.renewals (
-    renewal_id uuid DEFAULT public.uuid_generate_v4() NOT NULL,
-    subscription_id uuid NOT NULL,
-    user_id uuid NOT NULL,
-    period_start timestamp with time zone NOT NULL,
-    renewal_type text NOT NULL,
-    status text NOT NULL,
-    amount_usd numeric(10,2),
-    price_accepted boolean DEFAULT false NOT NULL,
-    intent_id text,
-    soft_declines integer DEFAULT 0 NOT NULL,
-    lookups integer DEFAULT 0 NOT NULL,
-    unknown_since timestamp with time zone,
-    gives_up_at timestamp with time zone NOT NULL,
-    next_action_at timestamp with time zone,
-    paid_with text,
-    paid_from timestamp with time zone,
-    paid_until timestamp with time zone,
-    fence bigint DEFAULT 0 NOT NULL,
-    lease_until timestamp with time zone,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
-    updated_at timestamp with time zone DEFAULT now() NOT NULL,
-    CONSTRAINT amount_not_negative CHECK ((amount_usd >= (0)::numeric)),
-    CONSTRAINT applied_says_what_was_paid CHECK (((status = 'applied'::text) = ((paid_with IS NOT NULL) AND (paid_from IS NOT NULL) AND (paid_until IS NOT NULL)))),
-    CONSTRAINT paid_with_is_known CHECK ((paid_with = ANY (ARRAY['nothing'::text, 'wallet'::text, 'card'::text]))),
-    CONSTRAINT period_not_backwards CHECK ((paid_until >= paid_from)),
-    CONSTRAINT renewal_type_is_known CHECK ((renewal_type = ANY (ARRAY['auto'::text, 'manual'::text]))),
-    CONSTRAINT status_is_known CHECK ((status = ANY (ARRAY['due'::text, 'charging'::text, 'unknown'::text, 'undecided'::text, 'soft_declined'::text, 'hard_declined'::text, 'needs_authentication'::text, 'awaiting_consent'::text, 'payment_needed'::text, 'not_renewable'::text, 'succeeded'::text, 'applied'::text, 'canceled'::text, 'lapsed'::text]))),
-    CONSTRAINT unknown_has_an_intent CHECK (((status <> ALL (ARRAY['unknown'::text, 'undecided'::text, 'succeeded'::text])) OR (intent_id IS NOT NULL)))
-)
-WITH (fillfactor='80');
-
-CREATE TABLE public.user_payment_methods (
-    payment_method_id uuid DEFAULT public.uuid_generate_v4() NOT NULL,
-    user_id uuid NOT NULL,
-    payment_provider character varying(50) NOT NULL,
-    provider_customer_id character varying(255),
-    provider_payment_id character varying(255) NOT NULL,
-    payment_type character varying(50),
-    last_four character varying(4),
-    brand character varying(50),
-    expiry_month integer,
-    expiry_year integer,
-    is_default boolean DEFAULT false NOT NULL,
-    is_active boolean DEFAULT true NOT NULL,
-    billing_address jsonb,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
-    updated_at timestamp with time zone DEFAULT now() NOT NULL,
-    last_used_at timestamp with time zone,
-    details_changed_at timestamp with time zone,
-    CONSTRAINT expiry_month_from_1_to_12 CHECK (((expiry_month >= 1) AND (expiry_month <= 12))),
-    CONSTRAINT payment_provider_is_known CHECK (((payment_provider)::text = ANY ((ARRAY['stripe'::character varying, 'paypal'::character varying])::text[])))
 );
 
 CREATE TABLE public.user_wallets (
@@ -1285,7 +1324,7 @@ CREATE VIEW public.renewal_terms AS
           WHERE ((l.subscription_id = s.subscription_id) AND (l.status = 'applied'::text))
           ORDER BY l.period_start DESC
          LIMIT 1) AS last_paid_usd,
-    COALESCE((w.balance_usd - w.reserved_usd), (0)::numeric) AS wallet_usd,
+    public.available_usd(w.balance_usd, w.reserved_usd) AS wallet_usd,
     m.payment_method_id,
     m.payment_provider,
     m.provider_customer_id,
@@ -1310,9 +1349,9 @@ CREATE VIEW public.renewal_terms AS
           WHERE (c.subscription_id = s.subscription_id)
          LIMIT 1) t ON (true))
      CROSS JOIN LATERAL public.open_suspension_facts(s.subscription_id, NULL::uuid, NULL::text, NULL::public.subscription_state, NULL::text) o(only_for_expiry, reason, took_token, stands, caused_by_device))
-     LEFT JOIN public.master_pricing p ON (((p.master_id = s.master_id) AND p.is_active)))
+     LEFT JOIN public.active_prices p ON ((p.master_id = s.master_id)))
      LEFT JOIN public.user_wallets w ON ((w.user_id = s.subscriber_id)))
-     LEFT JOIN public.user_payment_methods m ON (((m.user_id = s.subscriber_id) AND m.is_default AND m.is_active)));
+     LEFT JOIN public.default_cards m ON ((m.user_id = s.subscriber_id)));
 
 CREATE VIEW public.next_renewals AS
  SELECT t.subscription_id,
@@ -1422,22 +1461,7 @@ CREATE VIEW public.renewal_facts AS
     t.details_changed_at
    FROM ((public.renewals r
      JOIN public.renewal_terms t ON ((t.subscription_id = r.subscription_id)))
-     LEFT JOIN LATERAL ( SELECT l.attempt_id,
-            l.renewal_id,
-            l.number,
-            l.provider,
-            l.payment_method_id,
-            l.request,
-            l.first_sent_at,
-            l.opens_intent,
-            l.status,
-            l.code,
-            l.transaction_id,
-            l.updated_at
-           FROM public.renewal_attempts l
-          WHERE (l.renewal_id = r.renewal_id)
-          ORDER BY l.number DESC
-         LIMIT 1) a ON (true));
+     LEFT JOIN LATERAL public.latest_attempt(r.renewal_id) a(attempt_id, renewal_id, number, provider, payment_method_id, request, first_sent_at, opens_intent, status, code, transaction_id, updated_at) ON (true));
 
 CREATE TABLE public.renewal_requests (
     caller_id uuid NOT NULL,
@@ -1553,15 +1577,15 @@ CREATE VIEW public.v_renewal_candidates AS
     (floor((EXTRACT(epoch FROM (t.expires_at - now())) / (86400)::numeric)))::integer AS days_until_expiry,
     (p.monthly_fee_usd)::numeric AS renewal_fee,
     COALESCE(w.balance_usd, (0)::numeric) AS wallet_balance,
-    COALESCE((COALESCE((w.balance_usd - w.reserved_usd), (0)::numeric) >= p.monthly_fee_usd), false) AS has_sufficient_balance,
+    COALESCE((public.available_usd(w.balance_usd, w.reserved_usd) >= p.monthly_fee_usd), false) AS has_sufficient_balance,
     m.payment_method_id AS default_payment_method,
     public.is_auto_renewed(t.metadata) AS auto_renew_enabled
    FROM (((((public.subscriptions s
      JOIN public.v_current_license_tokens t ON ((t.subscription_id = s.subscription_id)))
      JOIN public.users u ON ((u.user_id = s.subscriber_id)))
-     LEFT JOIN public.master_pricing p ON (((p.master_id = s.master_id) AND p.is_active)))
+     LEFT JOIN public.active_prices p ON ((p.master_id = s.master_id)))
      LEFT JOIN public.user_wallets w ON ((w.user_id = s.subscriber_id)))
-     LEFT JOIN public.user_payment_methods m ON (((m.user_id = s.subscriber_id) AND m.is_default AND m.is_active)))
+     LEFT JOIN public.default_cards m ON ((m.user_id = s.subscriber_id)))
   WHERE (t.is_active AND public.is_license_renewable(s.is_active, s.state, t.is_active, suspended_for_expiry => false, suspended_otherwise => false) AND (t.expires_at > (now() - '3 days'::interval)) AND (t.expires_at <= (now() + '7 days'::interval)));
 
 ALTER TABLE ONLY public.license_devices

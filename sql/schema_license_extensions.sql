@@ -46,6 +46,7 @@ select schema_definitions() as definitions_before \gset
 \ir repeatable/21_store_license_usage.sql
 \ir repeatable/30_usage_retention.sql
 \ir repeatable/35_renewal_rules.sql
+\ir repeatable/36_payment_sources.sql
 \ir repeatable/40_renewal_candidates.sql
 \ir repeatable/42_active_licenses.sql
 \ir repeatable/44_renewal_terms.sql

@@ -15,12 +15,18 @@ create or replace function is_awaiting_provider(status text) returns boolean lan
     select is_charge_open(status) or status = 'needs_authentication'
 $$;
 
+-- The renewal may continue when the customer's cards change. C#: RenewalStatus.IsWaitingForCard.
+create or replace function is_waiting_for_card(status text) returns boolean language sql immutable parallel safe as $$
+    select status in ('payment_needed', 'soft_declined', 'hard_declined', 'needs_authentication')
+$$;
+
 -- The renewal needs no more work. C#: RenewalStatus.IsFinal.
 create or replace function is_renewal_final(status text) returns boolean language sql immutable parallel safe as $$
     select status in ('applied', 'canceled', 'lapsed')
 $$;
 
--- When an unpaid period lapses: at the end of the grace. A period that is opened late gets at least one day. C#: RenewalPolicy.GivesUpAt.
+-- When an unpaid period lapses: at the end of the grace. A period that is opened late gets at least one day.
+-- C#: RenewalPolicy.GivesUpAt with LateWindow.
 create or replace function renewal_gives_up_at(period_start timestamptz, grace interval, opened_at timestamptz) returns timestamptz
     language sql stable parallel safe as $$
     select greatest(period_start + grace, opened_at + interval '24 hours')

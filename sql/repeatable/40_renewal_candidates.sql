@@ -7,7 +7,7 @@ $$;
 
 -- Licenses to renew now: from 7 days before their expiry until 3 days after it, the end of the grace.
 -- A fee of 0 is renewed without a charge. Without an active price the fee is null and no balance is sufficient: such a license can't
--- be renewed. Reserved balance doesn't count. Only active licenses are listed, so no suspension is looked up.
+-- be renewed. Only active licenses are listed, so no suspension is looked up.
 create or replace view v_renewal_candidates as
 select
     s.subscription_id,
@@ -17,15 +17,15 @@ select
     floor(extract(epoch from t.expires_at - now()) / 86400)::int as days_until_expiry,
     p.monthly_fee_usd::numeric as renewal_fee,
     coalesce(w.balance_usd, 0) as wallet_balance,
-    coalesce(coalesce(w.balance_usd - w.reserved_usd, 0) >= p.monthly_fee_usd, false) as has_sufficient_balance,
+    coalesce(available_usd(w.balance_usd, w.reserved_usd) >= p.monthly_fee_usd, false) as has_sufficient_balance,
     m.payment_method_id as default_payment_method,
     is_auto_renewed(t.metadata) as auto_renew_enabled
 from subscriptions s
 join v_current_license_tokens t on t.subscription_id = s.subscription_id
 join users u on u.user_id = s.subscriber_id
-left join master_pricing p on p.master_id = s.master_id and p.is_active
+left join active_prices p on p.master_id = s.master_id
 left join user_wallets w on w.user_id = s.subscriber_id
-left join user_payment_methods m on m.user_id = s.subscriber_id and m.is_default and m.is_active
+left join default_cards m on m.user_id = s.subscriber_id
 where t.is_active
   and is_license_renewable(s.is_active, s.state, t.is_active, suspended_for_expiry => false, suspended_otherwise => false)
   and t.expires_at > now() - interval '3 days'

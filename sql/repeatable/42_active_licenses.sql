@@ -3,7 +3,11 @@
 create or replace view active_licenses as
 select
     t.subscription_id, t.expires_at, s.subscriber_id, s.master_id,
-    s.is_active and is_auto_renewed(t.metadata) as auto_renews
+    -- The timer opens its renewals: auto_renew is on, and the subscription is active.
+    s.is_active and is_auto_renewed(t.metadata) as auto_renews,
+    -- The renewal of the period after this expiry exists. A canceled one is opened again.
+    exists (select from renewals r
+            where r.subscription_id = t.subscription_id and r.period_start = t.expires_at and r.status <> 'canceled') as is_renewal_opened
 from license_tokens t
 join lateral (select c.token_id from v_current_license_tokens c where c.subscription_id = t.subscription_id limit 1) current_token
     on current_token.token_id = t.token_id

@@ -10,12 +10,12 @@ select
     p.monthly_fee_usd as price_usd,
     (select l.amount_usd from renewals l
      where l.subscription_id = s.subscription_id and l.status = 'applied' order by l.period_start desc limit 1) as last_paid_usd,
-    coalesce(w.balance_usd - w.reserved_usd, 0) as wallet_usd,
+    available_usd(w.balance_usd, w.reserved_usd) as wallet_usd,
     m.payment_method_id, m.payment_provider, m.provider_customer_id, m.provider_payment_id, m.expiry_month, m.expiry_year,
     m.details_changed_at
 from subscriptions s
 join lateral (select * from v_current_license_tokens c where c.subscription_id = s.subscription_id limit 1) t on true
 cross join lateral open_suspension_facts(s.subscription_id, null, null, null, null) o
-left join master_pricing p on p.master_id = s.master_id and p.is_active
+left join active_prices p on p.master_id = s.master_id
 left join user_wallets w on w.user_id = s.subscriber_id
-left join user_payment_methods m on m.user_id = s.subscriber_id and m.is_default and m.is_active;
+left join default_cards m on m.user_id = s.subscriber_id;

@@ -1,3 +1,8 @@
+-- The latest attempt of a renewal; no row before the first. A single stable select, so that the planner inlines it.
+create or replace function latest_attempt(renewal_id uuid) returns setof renewal_attempts language sql stable as $$
+    select * from renewal_attempts a where a.renewal_id = $1 order by a.number desc limit 1
+$$;
+
 -- A renewal with all values on which a decision about it depends.
 create or replace view renewal_facts as
 select
@@ -10,4 +15,4 @@ select
     t.details_changed_at
 from renewals r
 join renewal_terms t on t.subscription_id = r.subscription_id
-left join lateral (select * from renewal_attempts l where l.renewal_id = r.renewal_id order by l.number desc limit 1) a on true;
+left join lateral latest_attempt(r.renewal_id) a on true;

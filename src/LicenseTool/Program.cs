@@ -1,4 +1,5 @@
 using System.CommandLine;
+using LicenseFunctions.Infrastructure.Settings;
 using LicenseTool;
 using Npgsql;
 
@@ -20,5 +21,10 @@ try
 catch (NpgsqlException failure)
 {
     await Console.Error.WriteLineAsync($"The database access failed: {failure.Message}");
+    return 1;
+}
+catch (SettingsException wrong)
+{
+    await Console.Error.WriteLineAsync(wrong.Message);
     return 1;
 }

@@ -3,14 +3,18 @@ using System.Globalization;
 using System.Text.Json.Nodes;
 using LicenseFunctions.Health;
 using LicenseFunctions.Infrastructure.Database;
+using LicenseFunctions.Infrastructure.Payments.Stripe;
 using LicenseFunctions.Infrastructure.Settings;
 using LicenseFunctions.Licenses;
+using LicenseFunctions.Renewals;
 using LicenseFunctions.Suspicion;
 using LicenseFunctions.Validation;
 using Licensing;
 using Licensing.Devices;
 using Licensing.Health;
+using Licensing.Renewals;
 using Licensing.Suspicion;
+using Microsoft.Extensions.Configuration;
 
 namespace LicenseTool;
 
@@ -33,7 +37,7 @@ internal static class ReportCommand
             var licenses = new LicenseDatabase(source);
             var health = new HealthStore(licenses);
             var id = arguments.GetValue(subscription);
-            await foreach (var row in health.LoadAsync([id], arguments.GetValue(maxDevices), cancellationToken))
+            await foreach (var row in health.LoadAsync([id], arguments.GetValue(maxDevices), Renewals(), cancellationToken))
             {
                 var (devices, _) = await new DeviceStore(licenses).ListAsync(id, row.Facts.Now.AddDays(-30), cancellationToken);
                 var alerts = await new AlertStore(licenses)
@@ -47,6 +51,15 @@ internal static class ReportCommand
             return 1;
         });
         return command;
+    }
+
+    // Stripe is assumed to be configured, because an operator's machine doesn't have the backend's secrets.
+    private static RenewalPolicy Renewals()
+    {
+        var reader = new SettingReader(new ConfigurationBuilder().AddEnvironmentVariables().Build());
+        var settings = RenewalSettings.Read(reader);
+        reader.ThrowIfFaulty();
+        return settings.Policy(new Dictionary<string, TimeSpan> { [StripeCards.Provider] = TimeSpan.Zero });
     }
 
     private static Option<int> FromSetting(string name, WholeSetting from)

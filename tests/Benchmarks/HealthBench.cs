@@ -6,6 +6,7 @@ using LicenseFunctions.Infrastructure.Http;
 using LicenseFunctions.Infrastructure.Telemetry;
 using LicenseFunctions.Operations;
 using Licensing.Devices;
+using Licensing.Renewals;
 using Npgsql;
 
 namespace Benchmarks;
@@ -26,6 +27,9 @@ internal static class HealthBench
     private const double MostScrapeSeconds = 1;
 
     private static readonly HealthSettings Settings = new(2, TimeSpan.FromDays(3));
+
+    private static readonly RenewalPolicy Renewals = new(
+        true, TimeSpan.FromDays(7), TimeSpan.FromDays(3), 0, new Dictionary<string, TimeSpan> { ["stripe"] = TimeSpan.FromHours(23) });
 
     public static async Task<int> RunAsync(BenchContext context)
     {
@@ -66,7 +70,7 @@ internal static class HealthBench
     {
         var database = new LicenseDatabase(source);
         var store = new HealthStore(database);
-        var score = new ScoreLicenses(store, Settings);
+        var score = new ScoreLicenses(store, Settings, Renewals);
         Console.WriteLine("what                                  licenses    seconds   CPU seconds   memory MB (256)");
         var first = await RowAsync("full pass, never scored before (20 s)", source, score);
         await ExecuteAsync(source, "vacuum analyze license_health");

@@ -77,7 +77,7 @@ internal static class RenewalsBench
         using var self = Process.GetCurrentProcess();
         var megabytes = self.PeakWorkingSet64 / 1024 / 1024;
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"swept {counts.Driven:N0} in {watch.Elapsed.TotalSeconds:F0} s, {counts.Driven / watch.Elapsed.TotalSeconds:N0}/s, "
+            $"swept {counts.Processed:N0} in {watch.Elapsed.TotalSeconds:F0} s, {counts.Processed / watch.Elapsed.TotalSeconds:N0}/s, "
             + $"peak memory {megabytes} MB (under {MostMegabytes})"));
         return megabytes < MostMegabytes ? 0 : 1;
     }

@@ -74,7 +74,7 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
     {
         if (!Licenses.TryGetValue(subscriptionId, out var license) || license.ExpiresAt is not { } expiry)
             return Task.FromResult<Guid?>(null);
-        var row = expiry > now + policy.Warning
+        var row = expiry > policy.OpensUntil(now)
             ? rows.Values.FirstOrDefault(row => row.Renewal.SubscriptionId == subscriptionId && row.Renewal.PaidUntil == expiry)
             : Of(subscriptionId, expiry) ?? Insert(license, expiry, RenewalType.Manual, policy, now);
         return Task.FromResult(row?.Renewal.RenewalId);
@@ -167,7 +167,7 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
 
     private bool NeedsAutoRenewal(MemoryLicense license, RenewalPolicy policy, DateTimeOffset now) =>
         license is { IsTokenActive: true, AutoRenew: true, ExpiresAt: { } expiry }
-        && expiry <= now + policy.Warning && expiry > now - policy.Grace - RenewalPolicy.CatchUp
+        && expiry <= policy.OpensUntil(now) && expiry > policy.OpensAfter(now)
         && Of(license.SubscriptionId, expiry) is null or { Renewal.Status: RenewalStatus.Canceled };
 
     private bool HasRenewalInProgress(Guid subscriptionId) =>
@@ -193,8 +193,9 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
         license.GraceUntil = null;
         foreach (var other in rows.Values)
         {
-            if (other.Renewal.SubscriptionId == license.SubscriptionId && !(license.GraceUntil >= other.Renewal.GraceUntil))
-                license.GraceUntil = other.Renewal.GraceUntil ?? license.GraceUntil;
+            if (other.Renewal.SubscriptionId == license.SubscriptionId && other.Renewal.IsChargeOpen
+                && !(license.GraceUntil >= other.Renewal.PeriodStart + Renewal.Period))
+                license.GraceUntil = other.Renewal.PeriodStart + Renewal.Period;
         }
     }
 
@@ -264,7 +265,7 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
             Type = type,
             Status = RenewalStatus.Due,
             AmountUsd = license.PriceUsd,
-            GivesUpAt = policy.GivesUpAt(expiry, now),
+            GivesUpAt = policy.GivesUpAt(expiry, now, RenewalPolicy.LateWindow),
             NextActionAt = now,
         });
         rows.Add(row.Renewal.RenewalId, row);
@@ -275,7 +276,7 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
     {
         Status = RenewalStatus.Due,
         Type = RenewalType.Auto,
-        GivesUpAt = policy.GivesUpAt(row.Renewal.PeriodStart, now),
+        GivesUpAt = policy.GivesUpAt(row.Renewal.PeriodStart, now, RenewalPolicy.LateWindow),
         NextActionAt = now,
         Fence = row.Renewal.Fence + 1,
     };

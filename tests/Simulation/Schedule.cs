@@ -253,7 +253,8 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
         if (strand.Task!.IsCompleted) delivering.Remove(strand);
         foreach (var renewal in memory.Renewals)
         {
-            if (renewal.GraceUntil is { } until && !(memory.Licenses[renewal.SubscriptionId].GraceUntil >= until))
+            if (renewal.IsChargeOpen
+                && !(memory.Licenses[renewal.SubscriptionId].GraceUntil >= renewal.PeriodStart + Renewal.Period))
                 violations.Add($"{renewal.SubscriptionId} has no grace while its renewal is {renewal.Status}");
         }
     }

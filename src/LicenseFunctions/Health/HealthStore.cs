@@ -65,8 +65,9 @@ public sealed class HealthStore(LicenseDatabase database)
                now() as now, s.created_at as issued_at, greatest(t.last_used_at, d.last_seen_at) as last_used_at,
                d.used::int as devices_used, c.changes::int as device_changes,
                g.received::bigint as signals_received, g.rejected::bigint as signals_rejected, e.severities as open_alerts,
-               n.auto_renew, n.price_usd, n.amount_usd, n.wallet_usd, n.payment_method_id, n.payment_provider, n.provider_customer_id,
-               n.provider_payment_id, n.expiry_month, n.expiry_year, n.details_changed_at, n.last_decline
+               n.auto_renew, n.price_usd, n.last_paid_usd, n.amount_usd, n.price_accepted, n.wallet_usd, n.payment_method_id,
+               n.payment_provider, n.provider_customer_id, n.provider_payment_id, n.expiry_month, n.expiry_year,
+               n.details_changed_at, n.last_decline
         from unnest(@subscriptionIds) as a (subscription_id)
         join subscriptions s using (subscription_id)
         cross join lateral (select * from v_current_license_tokens c where c.subscription_id = a.subscription_id limit 1) t
@@ -89,8 +90,9 @@ public sealed class HealthStore(LicenseDatabase database)
         cross join lateral open_suspension_facts(a.subscription_id, t.token_id, null, s.state, s.paused_reason) o
         -- The renewal as the charge and its preview read it. Without the limit, the planner would compute the view for all licenses.
         cross join lateral (
-            select r.auto_renew, r.price_usd, r.amount_usd, r.wallet_usd, r.payment_method_id, r.payment_provider, r.provider_customer_id,
-                   r.provider_payment_id, r.expiry_month, r.expiry_year, r.details_changed_at, r.last_decline
+            select r.auto_renew, r.price_usd, r.last_paid_usd, r.amount_usd, r.price_accepted, r.wallet_usd, r.payment_method_id,
+                   r.payment_provider, r.provider_customer_id, r.provider_payment_id, r.expiry_month, r.expiry_year,
+                   r.details_changed_at, r.last_decline
             from next_renewals r where r.subscription_id = a.subscription_id limit 1
         ) n
         left join license_health h on h.subscription_id = a.subscription_id
@@ -99,9 +101,12 @@ public sealed class HealthStore(LicenseDatabase database)
 
     /// <summary>The facts of these licenses. Licenses without any token are left out.</summary>
     /// <remarks>Raw Npgsql, because it streams thousands of rows.</remarks>
+    /// <param name="subscriptionIds">The licenses.</param>
     /// <param name="maxDevices">The configured limit, 1 or more.</param>
+    /// <param name="policy">What the payment of the next renewal depends on.</param>
+    /// <param name="cancellationToken">Cancels the read.</param>
     public async IAsyncEnumerable<HealthRow> LoadAsync(
-        Guid[] subscriptionIds, int maxDevices, [EnumeratorCancellation] CancellationToken cancellationToken)
+        Guid[] subscriptionIds, int maxDevices, RenewalPolicy policy, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenAsync(cancellationToken);
         await using var command = new NpgsqlCommand(Load, connection)
@@ -111,13 +116,11 @@ public sealed class HealthStore(LicenseDatabase database)
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         var license = new LicenseFactsColumns(reader);
         while (await reader.ReadAsync(cancellationToken))
-            yield return Map(reader, license.Read(), maxDevices);
+            yield return Map(reader, license.Read(), maxDevices, policy);
     }
 
-    private static HealthRow Map(NpgsqlDataReader row, LicenseFacts license, int maxDevices)
-    {
-        var card = Card(row);
-        return new(row.GetGuid("subscription_id"), row.GetInt64("marks"), license, new HealthFacts(
+    private static HealthRow Map(NpgsqlDataReader row, LicenseFacts license, int maxDevices, RenewalPolicy policy) =>
+        new(row.GetGuid("subscription_id"), row.GetInt64("marks"), license, new HealthFacts(
             Now: row.Time("now")!.Value,
             LicenseStatus.Active,
             IssuedAt: row.Time("issued_at")!.Value,
@@ -130,14 +133,21 @@ public sealed class HealthStore(LicenseDatabase database)
             SignalsRejected: row.GetInt64("signals_rejected"),
             OpenAlerts: Array.ConvertAll(
                 row.GetFieldValue<string[]>("open_alerts"), severity => Enum.Parse<AlertSeverity>(severity, ignoreCase: true)),
-            new PaymentFacts(
-                AutoRenew: row.GetBoolean("auto_renew"),
-                Fee: RenewalPrice.Amount(frozenUsd: Value<decimal>(row, "amount_usd"), activeUsd: Value<decimal>(row, "price_usd")),
-                WalletAvailable: row.GetDecimal("wallet_usd"),
-                HasCard: card is not null,
-                CardExpiresAt: card?.ExpiresAt,
-                LastDeclined: !row.IsDBNull("last_decline"))));
-    }
+            new PaymentFacts(row.GetBoolean("auto_renew"), Forecast(row, license.ExpiresAt, policy).Obstacle)));
+
+    private static RenewalForecast Forecast(NpgsqlDataReader row, DateTimeOffset? expiresAt, RenewalPolicy policy) =>
+        RenewalForecast.OfPayment(
+            expiresAt,
+            RenewalPrice.Of(
+                frozenUsd: Value<decimal>(row, "amount_usd"),
+                activeUsd: Value<decimal>(row, "price_usd"),
+                lastPaidUsd: Value<decimal>(row, "last_paid_usd"),
+                isAccepted: row.GetBoolean("price_accepted"),
+                policy),
+            row.GetDecimal("wallet_usd"),
+            Card(row),
+            row.Text(row.GetOrdinal("last_decline")),
+            policy);
 
     private static SavedCard? Card(NpgsqlDataReader row) => SavedCard.Of(
         Value<Guid>(row, "payment_method_id"),

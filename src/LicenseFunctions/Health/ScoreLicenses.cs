@@ -1,10 +1,11 @@
 using Licensing.Devices;
 using Licensing.Health;
+using Licensing.Renewals;
 
 namespace LicenseFunctions.Health;
 
 /// <summary>Scores the licenses that are due: because their facts changed, or because of the time.</summary>
-public sealed class ScoreLicenses(HealthStore store, HealthSettings settings)
+public sealed class ScoreLicenses(HealthStore store, HealthSettings settings, RenewalPolicy renewals)
 {
     // Small enough for the memory, and for a quick stop between two batches.
     private const int Batch = 5000;
@@ -32,7 +33,7 @@ public sealed class ScoreLicenses(HealthStore store, HealthSettings settings)
     public async Task<IReadOnlyList<ScoredHealth>> ScoreAsync(Guid[] subscriptionIds, CancellationToken cancellationToken)
     {
         var scored = new List<ScoredHealth>(subscriptionIds.Length);
-        await foreach (var row in store.LoadAsync(subscriptionIds, settings.MaxDevices, cancellationToken))
+        await foreach (var row in store.LoadAsync(subscriptionIds, settings.MaxDevices, renewals, cancellationToken))
             scored.Add(Score(row));
         if (scored.Count > 0)
             await store.SaveAsync(scored, cancellationToken);

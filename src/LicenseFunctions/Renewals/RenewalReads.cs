@@ -36,7 +36,7 @@ public sealed record NextRenewal(
     public RenewalPrice Price(RenewalPolicy policy) => RenewalPrice.Of(FrozenUsd, ActiveUsd, LastPaidUsd, IsPriceAccepted, policy);
 
     public RenewalForecast Forecast(RenewalPolicy policy) =>
-        RenewalForecast.Of(ExpiresAt, License, Price(policy), WalletUsd, Card, LastDecline, policy);
+        RenewalForecast.Of(License, Price(policy), WalletUsd, Card, LastDecline, policy);
 }
 
 /// <summary>A charge with an unknown outcome.</summary>
@@ -182,7 +182,7 @@ public sealed class RenewalReads(LicenseDatabase database)
         select r.renewal_id, r.subscription_id, r.user_id, r.status, r.amount_usd, r.period_start, r.intent_id, a.provider, a.first_sent_at,
                r.unknown_since, r.next_action_at as next_lookup_at, h.failure_reason as reason
         from renewals r
-        join lateral (select * from renewal_attempts l where l.renewal_id = r.renewal_id order by l.number desc limit 1) a on true
+        cross join lateral latest_attempt(r.renewal_id) a
         left join license_renewal_history h on h.renewal_id = a.attempt_id
         where is_charge_unknown(r.status)
         order by r.status desc, r.unknown_since

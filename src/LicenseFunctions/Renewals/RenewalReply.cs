@@ -28,13 +28,13 @@ public sealed record RenewalReply(
             renewal.AmountUsd,
             EnumWords.Of(renewal.PaidWith),
             renewal.PaidUntil ?? renewal.PeriodStart,
-            renewal.Status is RenewalStatus.SoftDeclined && renewal.NextActionAt < renewal.GivesUpAt ? renewal.NextActionAt : null);
+            renewal.NextAttemptAt);
     }
 
     private static (string Status, string Detail) Describe(Renewal renewal) => renewal.Status switch
     {
         RenewalStatus.Applied => ("renewed", "The license is renewed."),
-        RenewalStatus.Due or RenewalStatus.Charging or RenewalStatus.Unknown or RenewalStatus.Undecided or RenewalStatus.Succeeded =>
+        var status when status is RenewalStatus.Due || status.IsChargeOpen() =>
             ("pending", "We are checking this payment. You will not be charged twice. Until we know the result, the license is unchanged."),
         RenewalStatus.SoftDeclined =>
             ("declined", "The card was declined and nothing was charged. Add money to the wallet, use another card, or try again later."),

@@ -15,10 +15,8 @@ public sealed class RenewalStore(LicenseDatabase database, SuspensionStore suspe
         with candidates as (
             select a.subscription_id, a.subscriber_id, a.expires_at, p.monthly_fee_usd
             from active_licenses a
-            left join master_pricing p on p.master_id = a.master_id and p.is_active
-            where a.auto_renews and a.expires_at <= @until and a.expires_at > @since
-              and not exists (select from renewals r
-                              where r.subscription_id = a.subscription_id and r.period_start = a.expires_at and r.status <> 'canceled')
+            left join active_prices p on p.master_id = a.master_id
+            where a.auto_renews and not a.is_renewal_opened and a.expires_at <= @until and a.expires_at > @since
             limit @limit
         )
         insert into renewals (subscription_id, user_id, period_start, renewal_type, status, amount_usd, gives_up_at, next_action_at)
@@ -36,8 +34,8 @@ public sealed class RenewalStore(LicenseDatabase database, SuspensionStore suspe
         await using var connection = await database.OpenAsync(cancellationToken);
         return await connection.ExecuteAsync(new CommandDefinition(OpenDue, new
         {
-            until = (now + policy.Warning).UtcDateTime,
-            since = (now - policy.Grace - RenewalPolicy.CatchUp).UtcDateTime,
+            until = policy.OpensUntil(now).UtcDateTime,
+            since = policy.OpensAfter(now).UtcDateTime,
             grace = policy.Grace,
             now = now.UtcDateTime,
             limit,
@@ -49,7 +47,7 @@ public sealed class RenewalStore(LicenseDatabase database, SuspensionStore suspe
             select t.subscription_id, s.subscriber_id, t.expires_at, p.monthly_fee_usd
             from v_current_license_tokens t
             join subscriptions s on s.subscription_id = t.subscription_id
-            left join master_pricing p on p.master_id = s.master_id and p.is_active
+            left join active_prices p on p.master_id = s.master_id
             where t.subscription_id = @subscriptionId
         ), made as (
             insert into renewals (subscription_id, user_id, period_start, renewal_type, status, amount_usd, gives_up_at, next_action_at)
@@ -70,7 +68,7 @@ public sealed class RenewalStore(LicenseDatabase database, SuspensionStore suspe
     public async Task<Guid?> OpenAsync(Guid subscriptionId, RenewalPolicy policy, DateTimeOffset now, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenAsync(cancellationToken);
-        var parameters = new { subscriptionId, until = (now + policy.Warning).UtcDateTime, grace = policy.Grace, now = now.UtcDateTime };
+        var parameters = new { subscriptionId, until = policy.OpensUntil(now).UtcDateTime, grace = policy.Grace, now = now.UtcDateTime };
         var open = new CommandDefinition(Open, parameters, cancellationToken: cancellationToken);
         // If another statement inserted the row at the same time, this one doesn't see it; the next one does.
         return await connection.ExecuteScalarAsync<Guid?>(open) ?? await connection.ExecuteScalarAsync<Guid?>(open);
@@ -165,7 +163,7 @@ public sealed class RenewalStore(LicenseDatabase database, SuspensionStore suspe
         select r.renewal_id
         from subscriptions s
         join renewals r on r.subscription_id = s.subscription_id
-        where s.subscriber_id = @userId and r.status in ('payment_needed', 'soft_declined', 'hard_declined', 'needs_authentication')
+        where s.subscriber_id = @userId and is_waiting_for_card(r.status)
         order by r.renewal_id
         for update of r
         """;
@@ -220,10 +218,7 @@ public sealed class RenewalStore(LicenseDatabase database, SuspensionStore suspe
         from active_licenses a
         where a.expires_at <= @until
           and not exists (select from renewals r where r.subscription_id = a.subscription_id and not is_renewal_final(r.status))
-          and not (@opens and a.auto_renews and a.expires_at > @since
-                   and not exists (select from renewals r
-                                   where r.subscription_id = a.subscription_id and r.period_start = a.expires_at
-                                     and r.status <> 'canceled'))
+          and not (@opens and a.auto_renews and not a.is_renewal_opened and a.expires_at > @since)
           and (@subscriptionId::uuid is null or a.subscription_id = @subscriptionId)
         limit @limit
         """;
@@ -256,7 +251,7 @@ public sealed class RenewalStore(LicenseDatabase database, SuspensionStore suspe
         {
             subscriptionId,
             until = (now - policy.Grace).UtcDateTime,
-            since = (now - policy.Grace - RenewalPolicy.CatchUp).UtcDateTime,
+            since = policy.OpensAfter(now).UtcDateTime,
             opens = policy.AutoRenewal,
             limit,
         }, cancellationToken: cancellationToken));

@@ -51,13 +51,17 @@ internal sealed class RenewalTransaction(NpgsqlConnection connection, Suspension
     private Task CutPaidPeriodsAsync(Renewal renewal, CancellationToken cancellationToken) =>
         ExecuteAsync(CutPaidPeriods, new { renewal.SubscriptionId, renewal.RenewalId }, cancellationToken);
 
-    // Locks the license's row first, as all changes of a license do. If another period's charge is open, its grace is kept.
+    // Locks the license's row first, as all changes of a license do. While a charge is open, the license stays valid for the period that
+    // may have been paid, whichever of its renewals it is.
     private const string WriteRow = """
         with license as (
             insert into license_states (subscription_id, grace_until)
-            values (@SubscriptionId, greatest(@graceUntil::timestamptz, (
-                select max(o.period_start) + @period from renewals o
-                where o.subscription_id = @SubscriptionId and o.renewal_id <> @RenewalId and is_charge_open(o.status))))
+            select @SubscriptionId, max(p.period_start) + @period
+            from (select @status as status, @periodStart::timestamptz as period_start
+                  union all
+                  select o.status, o.period_start from renewals o
+                  where o.subscription_id = @SubscriptionId and o.renewal_id <> @RenewalId) p
+            where is_charge_open(p.status)
             on conflict (subscription_id) do update set grace_until = excluded.grace_until
             returning subscription_id
         )
@@ -76,7 +80,7 @@ internal sealed class RenewalTransaction(NpgsqlConnection connection, Suspension
         var written = await connection.ExecuteAsync(new CommandDefinition(WriteRow, new
         {
             after.SubscriptionId,
-            graceUntil = after.GraceUntil?.UtcDateTime,
+            periodStart = after.PeriodStart.UtcDateTime,
             period = Renewal.Period,
             type = EnumWords.Of(after.Type),
             status = EnumWords.Of(after.Status),
@@ -165,7 +169,7 @@ internal sealed class RenewalTransaction(NpgsqlConnection connection, Suspension
     }
 
     private const string LockWallet = """
-        select balance_usd - reserved_usd from user_wallets where user_id = @UserId for update nowait
+        select available_usd(balance_usd, reserved_usd) from user_wallets where user_id = @UserId for update nowait
         """;
 
     private const string Pay = """
@@ -193,7 +197,7 @@ internal sealed class RenewalTransaction(NpgsqlConnection connection, Suspension
         }, cancellationToken);
     }
 
-    private const string MaySuspend = """
+    private const string CanSuspend = """
         select c.is_active and not exists (
             select from renewals o
             where o.subscription_id = c.subscription_id and o.renewal_id <> @RenewalId and is_charge_open(o.status))
@@ -204,9 +208,9 @@ internal sealed class RenewalTransaction(NpgsqlConnection connection, Suspension
     // While another period's charge is open, the license is not suspended. RunDueRenewals does it later.
     private async Task SuspendAsync(Renewal renewal, CancellationToken cancellationToken)
     {
-        var may = new CommandDefinition(
-            MaySuspend, new { renewal.SubscriptionId, renewal.RenewalId }, cancellationToken: cancellationToken);
-        if (await connection.ExecuteScalarAsync<bool>(may))
+        var can = new CommandDefinition(
+            CanSuspend, new { renewal.SubscriptionId, renewal.RenewalId }, cancellationToken: cancellationToken);
+        if (await connection.ExecuteScalarAsync<bool>(can))
             await suspensions.SuspendAsync(connection, ForExpiry(renewal.SubscriptionId), cancellationToken);
     }
 
@@ -271,7 +275,7 @@ internal sealed class RenewalTransaction(NpgsqlConnection connection, Suspension
             after.AmountUsd,
             ExpiresAt = change.Payment?.PaidUntil ?? change.Ends?.EndsAt ?? after.PeriodStart,
             GraceUntil = change is { Payment: null, Ends: null } ? after.GivesUpAt : (DateTimeOffset?)null,
-            NextAttemptAt = after.Status is RenewalStatus.SoftDeclined && after.NextActionAt < after.GivesUpAt ? after.NextActionAt : null,
+            after.NextAttemptAt,
             PaidWith = EnumWords.Of(after.PaidWith),
             notice.Reason,
             notice.Link,

@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using Licensing.Renewals;
 using Microsoft.Extensions.Logging;
 
@@ -5,10 +6,14 @@ namespace LicenseFunctions.Renewals;
 
 /// <summary>The counts of one run.</summary>
 /// <param name="Opened">Renewals opened or reopened.</param>
-/// <param name="Driven">Renewals processed.</param>
+/// <param name="Processed">Renewals processed.</param>
 /// <param name="Lost">Renewals that another worker took over, or that failed.</param>
 /// <param name="Suspended">Licenses suspended for their expiry.</param>
-public sealed record RenewalCounts(int Opened, int Driven, int Lost, int Suspended);
+public sealed record RenewalCounts(
+    int Opened,
+    [property: JsonPropertyName("driven")] int Processed, // stored runs already contain this name
+    int Lost,
+    int Suspended);
 
 /// <summary>
 /// One run of the renewal timer: opens renewals, processes due renewals in parallel lanes, and suspends licenses whose grace is over. A run

@@ -39,12 +39,7 @@ public sealed record HealthFacts(
 
 /// <summary>What is known about the payment of the next renewal.</summary>
 /// <param name="AutoRenew">Whether the license is renewed automatically.</param>
-/// <param name="Fee">What the renewal costs, in US dollars; null if the master has no active price.</param>
-/// <param name="WalletAvailable">Balance minus the reserved amount, in US dollars.</param>
-/// <param name="HasCard">A default payment method is saved that can be charged.</param>
-/// <param name="CardExpiresAt">The first moment at which the card is no longer valid; null if unknown.</param>
-/// <param name="LastDeclined">
-/// The last attempt to charge this card for the due period was declined. It no longer counts after the card or its details change.
+/// <param name="Obstacle">
+/// The obstacle of <see cref="Renewals.RenewalForecast.OfPayment"/>: why the payment will likely fail; null if it should succeed.
 /// </param>
-public sealed record PaymentFacts(
-    bool AutoRenew, decimal? Fee, decimal WalletAvailable, bool HasCard, DateTimeOffset? CardExpiresAt, bool LastDeclined);
+public sealed record PaymentFacts(bool AutoRenew, string? Obstacle);

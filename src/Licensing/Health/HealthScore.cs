@@ -1,5 +1,6 @@
 using System.Globalization;
 using Licensing.Devices;
+using Licensing.Renewals;
 
 namespace Licensing.Health;
 
@@ -96,35 +97,37 @@ public static class HealthScore
 
         var left = expiry - facts.Now;
         var points = left < TimeSpan.FromDays(3) ? 15 : left < TimeSpan.FromDays(7) ? 10 : 5;
-        var payment = facts.Payment;
-        if (payment.Fee is null)
-        {
-            yield return Loss(
-                HealthPart.Status, points, "The master has no active price, so the license can't be renewed",
-                HealthAction.ContactSupport, "Ask the master or the platform's support about the next period");
-            yield break;
-        }
-
-        if (!payment.AutoRenew)
+        if (facts.Payment is { AutoRenew: false, Obstacle: not PaymentSource.NoActivePrice })
             yield return Loss(
                 HealthPart.Status, points, $"The license ends in {Days(left)} and auto-renewal is off",
                 HealthAction.TurnOnAutoRenewal, "Turn on auto-renewal, or renew manually");
-        if (payment.Fee == 0 || payment.WalletAvailable >= payment.Fee)
-            yield break;
-
-        if (!payment.HasCard)
-            yield return Loss(
-                HealthPart.Status, points, "The wallet balance is too low for the next period, and no card is saved",
-                HealthAction.AddPaymentMethod, "Save a card, or top up the wallet");
-        else if (payment.CardExpiresAt <= expiry)
-            yield return Loss(
-                HealthPart.Status, points, "The saved card expires before the renewal",
-                HealthAction.ReplaceCard, "Save a card that is valid for longer, or top up the wallet");
-        else if (payment.LastDeclined)
-            yield return Loss(
-                HealthPart.Status, points, "The last payment was declined",
-                HealthAction.ReplaceCard, "Save another card, or top up the wallet");
+        if (facts.Payment.Obstacle is { } obstacle)
+        {
+            var (reason, action, recommendation) = Describe(obstacle);
+            yield return Loss(HealthPart.Status, points, reason, action, recommendation);
+        }
     }
+
+    private static (string Reason, HealthAction Action, string Recommendation) Describe(string obstacle) => obstacle switch
+    {
+        PaymentSource.NoActivePrice => (
+            "The master has no active price, so the license can't be renewed",
+            HealthAction.ContactSupport, "Ask the master or the platform's support about the next period"),
+        PaymentSource.PriceConsent => (
+            "The price of the next period has increased, and you have not agreed to it",
+            HealthAction.Renew, "Agree to the new price with the link in our email, which is sent when the renewal begins"),
+        PaymentSource.NoPaymentMethod => (
+            "The wallet balance is too low for the next period, and no card is saved",
+            HealthAction.AddPaymentMethod, "Save a card, or top up the wallet"),
+        PaymentSource.UnknownProvider => (
+            "The wallet balance is too low for the next period, and the saved payment method can't be charged",
+            HealthAction.ReplaceCard, "Save a card, or top up the wallet"),
+        RenewalForecast.CardExpires => (
+            "The saved card expires before the renewal",
+            HealthAction.ReplaceCard, "Save a card that is valid for longer, or top up the wallet"),
+        // Any other code is a decline of the card.
+        _ => ("The last payment was declined", HealthAction.ReplaceCard, "Save another card, or top up the wallet"),
+    };
 
     private static string UsageGain(HealthFacts facts) => facts.LastUsedAt is null ? "No use is known yet" : "The license is in use";
 

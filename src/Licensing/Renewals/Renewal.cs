@@ -64,8 +64,8 @@ public sealed record Renewal
     /// <inheritdoc cref="RenewalStatuses.IsChargeOpen"/>
     public bool IsChargeOpen => Status.IsChargeOpen();
 
-    /// <summary>While the charge is open, the license stays valid for the period that may have been paid.</summary>
-    public DateTimeOffset? GraceUntil => IsChargeOpen ? PeriodStart + Period : null;
+    /// <summary>When the card is charged again automatically; null if it isn't.</summary>
+    public DateTimeOffset? NextAttemptAt => Status is RenewalStatus.SoftDeclined && NextActionAt < GivesUpAt ? NextActionAt : null;
 }
 
 /// <summary>The state of an attempt.</summary>

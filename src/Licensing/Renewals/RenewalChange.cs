@@ -64,7 +64,7 @@ public abstract record RenewalStep
     private RenewalStep() { }
 
     /// <summary>Nothing to do now.</summary>
-    public sealed record Rest : RenewalStep;
+    public sealed record Done : RenewalStep;
 
     /// <summary>Commit the change.</summary>
     public sealed record Save(RenewalChange Change) : RenewalStep;

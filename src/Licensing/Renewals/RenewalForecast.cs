@@ -5,30 +5,32 @@ namespace Licensing.Renewals;
 /// <param name="Obstacle">A code; null if the renewal should succeed.</param>
 public sealed record RenewalForecast(PaidWith? With, string? Obstacle)
 {
-    /// <summary>Checks in the same order as <see cref="RenewalPlan"/>.</summary>
-    /// <param name="expiresAt">The license's expiry; the first attempt comes before it.</param>
+    /// <summary>The obstacle of a card that is valid now, but not at the license's expiry.</summary>
+    public const string CardExpires = "card_expires";
+
+    /// <inheritdoc cref="OfPayment"/>
+    /// <param name="license">Only a license that is renewed automatically has no obstacle.</param>
+    public static RenewalForecast Of(
+        RenewalLicense license, RenewalPrice price, decimal walletUsd, SavedCard? card, string? lastDecline, RenewalPolicy policy)
+    {
+        if (!policy.AutoRenews(license)) return new RenewalForecast(null, "auto_renew_off");
+        if (!license.IsRenewable) return new RenewalForecast(null, "license_suspended");
+        return OfPayment(license.ExpiresAt, price, walletUsd, card, lastDecline, policy);
+    }
+
+    /// <summary>Only the payment, whether or not the license is renewed automatically.</summary>
+    /// <param name="expiresAt">The license's expiry; null for never. The first attempt comes before it.</param>
     /// <param name="price">What the renewal costs.</param>
     /// <param name="walletUsd">The balance minus the reserved amount.</param>
+    /// <param name="card">The default payment method.</param>
     /// <param name="lastDecline">Code of this card's last decline; null for none.</param>
-    public static RenewalForecast Of(
-        DateTimeOffset expiresAt,
-        RenewalLicense license,
-        RenewalPrice price,
-        decimal walletUsd,
-        SavedCard? card,
-        string? lastDecline,
-        RenewalPolicy policy)
+    /// <param name="policy">The settings of this installation.</param>
+    public static RenewalForecast OfPayment(
+        DateTimeOffset? expiresAt, RenewalPrice price, decimal walletUsd, SavedCard? card, string? lastDecline, RenewalPolicy policy)
     {
-        if (!policy.AutoRenewal || !license.AutoRenew) return new RenewalForecast(null, "auto_renew_off");
-        if (!license.IsRenewable) return new RenewalForecast(null, "license_suspended");
-        if (price.AmountUsd is not { } amount) return new RenewalForecast(null, "no_active_price");
-        if (amount == 0) return new RenewalForecast(PaidWith.Nothing, null);
-        if (price.NeedsConsent) return new RenewalForecast(null, "price_consent");
-        if (walletUsd >= amount) return new RenewalForecast(PaidWith.Wallet, null);
-        if (card is null) return new RenewalForecast(null, "no_payment_method");
-        if (!policy.IdempotencyKeyLifetimes.ContainsKey(card.Provider)) return new RenewalForecast(null, "unknown_payment_provider");
-        if (card.ExpiresAt <= expiresAt) return new RenewalForecast(PaidWith.Card, "card_expires");
-        return new RenewalForecast(PaidWith.Card, lastDecline);
+        var source = PaymentSource.Of(price, walletUsd, card, policy);
+        var cardObstacle = card?.ExpiresAt <= expiresAt ? CardExpires : lastDecline;
+        return new RenewalForecast(source.With, source.With is PaidWith.Card ? cardObstacle : source.Obstacle);
     }
 
     /// <summary>

@@ -12,7 +12,7 @@ public static class RenewalPlan
     public static RenewalStep Next(RenewalFacts facts, RenewalPolicy policy, DateTimeOffset now, Guid attemptId)
     {
         var renewal = facts.Renewal;
-        if (renewal.NextActionAt is not { } at || at > now) return new RenewalStep.Rest();
+        if (renewal.NextActionAt is not { } at || at > now) return new RenewalStep.Done();
 
         return renewal switch
         {
@@ -59,27 +59,27 @@ public static class RenewalPlan
         var price = RenewalPrice.Of(facts.Renewal.AmountUsd, facts.PriceUsd, facts.LastPaidUsd, facts.Renewal.PriceAccepted, policy);
         var renewal = facts.Renewal with { AmountUsd = facts.Renewal.AmountUsd ?? price.AmountUsd };
 
-        if (facts.License.ExpiresAt != renewal.PeriodStart) return AfterCancel(renewal, Close(renewal, "the expiry was moved"));
+        if (facts.License.ExpiresAt != renewal.PeriodStart) return CancelIntentFirst(renewal, Close(renewal, "the expiry was moved"));
         // An action that was due before the end is still done once, however late the worker is: an outage must not end the license.
-        if (now >= renewal.GivesUpAt && renewal.NextActionAt >= renewal.GivesUpAt) return AfterCancel(renewal, Lapse(renewal));
-        if (IsSwitchedOff(facts, policy) && renewal.Type is RenewalType.Auto)
-            return AfterCancel(renewal, Close(renewal, "auto-renewal is off"));
+        if (now >= renewal.GivesUpAt && renewal.NextActionAt >= renewal.GivesUpAt) return CancelIntentFirst(renewal, Lapse(renewal));
+        if (renewal.Type is RenewalType.Auto && !policy.AutoRenews(facts.License))
+            return CancelIntentFirst(renewal, Close(renewal, "auto-renewal is off"));
         if (!facts.License.IsRenewable) return Wait(renewal, now);
-        if (price.AmountUsd is not { } amount) return Wait(renewal, NotRenewable, "no_active_price", now);
 
-        if (amount == 0) return AfterCancel(renewal, Book(renewal, PaidWith.Nothing, policy, now));
-        if (price.NeedsConsent) return AwaitConsent(renewal, facts.LastPaidUsd);
-        if (facts.WalletUsd >= amount) return AfterCancel(renewal, Book(renewal, PaidWith.Wallet, policy, now));
-
-        return facts.Card is { } card && policy.IdempotencyKeyLifetimes.ContainsKey(card.Provider)
-            ? Charge(renewal, card, IsSwitchedOff(facts, policy), now, attemptId)
-            : Wait(renewal, PaymentNeeded, facts.Card is null ? "no_payment_method" : "unknown_payment_provider", now);
+        return PaymentSource.Of(price, facts.WalletUsd, facts.Card, policy) switch
+        {
+            { Obstacle: PaymentSource.NoActivePrice and var reason } => Wait(renewal, NotRenewable, reason, now),
+            { Obstacle: PaymentSource.PriceConsent } => AwaitConsent(renewal, facts.LastPaidUsd),
+            { Obstacle: { } reason } => Wait(renewal, PaymentNeeded, reason, now),
+            { With: PaidWith.Card } => Charge(renewal, facts.Card!, policy.AutoRenews(facts.License), now, attemptId),
+            { With: var with } => CancelIntentFirst(renewal, Book(renewal, with!.Value, policy, now)),
+        };
     }
 
-    private static RenewalStep Charge(Renewal renewal, SavedCard card, bool switchedOff, DateTimeOffset now, Guid attemptId)
+    private static RenewalStep Charge(Renewal renewal, SavedCard card, bool autoRenews, DateTimeOffset now, Guid attemptId)
     {
         // A manual renewal was declined: without auto-renewal there is no automatic retry.
-        if (renewal.Status is SoftDeclined && switchedOff) return Save(renewal with { NextActionAt = renewal.GivesUpAt });
+        if (renewal.Status is SoftDeclined && !autoRenews) return Save(renewal with { NextActionAt = renewal.GivesUpAt });
         if (renewal.Attempts >= RenewalPolicy.AllAttempts
             || (renewal.Type is RenewalType.Auto && renewal.SoftDeclines >= RenewalPolicy.SoftAttempts))
             return Save(renewal with { NextActionAt = renewal.GivesUpAt });
@@ -127,7 +127,7 @@ public static class RenewalPlan
         $"License renewal from {renewal.PeriodStart:yyyy-MM-dd}");
 
     // An intent that could still succeed is canceled before the period is paid in another way, closed or given up.
-    private static RenewalStep AfterCancel(Renewal renewal, RenewalChange change) =>
+    private static RenewalStep CancelIntentFirst(Renewal renewal, RenewalChange change) =>
         renewal is { IntentId: { } intent, Attempt: { } attempt }
             ? new RenewalStep.CancelIntent(intent, attempt)
             : new RenewalStep.Save(change);
@@ -178,10 +178,8 @@ public static class RenewalPlan
 
     private static RenewalStep.Save Save(Renewal after) => new(new RenewalChange(after));
 
-    private static bool IsSwitchedOff(RenewalFacts facts, RenewalPolicy policy) => !policy.AutoRenewal || !facts.License.AutoRenew;
-
     private static bool IsUnwanted(RenewalFacts facts, RenewalPolicy policy) =>
         facts.License.ExpiresAt != facts.Renewal.PeriodStart
         || !facts.License.IsRenewable
-        || (facts.Renewal.Type is RenewalType.Auto && IsSwitchedOff(facts, policy));
+        || (facts.Renewal.Type is RenewalType.Auto && !policy.AutoRenews(facts.License));
 }

@@ -47,11 +47,31 @@ public sealed record RenewalPolicy(
     public bool NeedsConsent(decimal amountUsd, decimal? lastPaidUsd) =>
         lastPaidUsd is { } last && amountUsd > last * (1 + PriceRiseShare);
 
+    /// <summary>Whether the timer renews the license, as far as the switches of the installation and the customer decide it.</summary>
+    public bool AutoRenews(RenewalLicense license) => AutoRenewal && license.AutoRenew;
+
+    /// <summary>From this time on, the period after the expiry can be renewed.</summary>
+    public DateTimeOffset OpensAt(DateTimeOffset expiresAt) => expiresAt - Warning;
+
+    /// <summary>The last expiry whose renewal can be opened now, inclusive: the inverse of <see cref="OpensAt"/>.</summary>
+    public DateTimeOffset OpensUntil(DateTimeOffset now) => now + Warning;
+
+    /// <summary>The timer opens only renewals of later expiries than this.</summary>
+    public DateTimeOffset OpensAfter(DateTimeOffset now) => now - Grace - CatchUp;
+
     /// <summary>
-    /// When a period that is opened now lapses unless it is paid: at the end of the grace, or after <see cref="LateWindow"/> if that is
-    /// later. SQL: renewal_gives_up_at.
+    /// When an unpaid period lapses: at the end of the grace, or when the window after now is over, if that is later. SQL:
+    /// renewal_gives_up_at, for a period that is opened now (<see cref="LateWindow"/>).
     /// </summary>
-    public DateTimeOffset GivesUpAt(DateTimeOffset periodStart, DateTimeOffset now) => Later(periodStart + Grace, now + LateWindow);
+    public DateTimeOffset GivesUpAt(DateTimeOffset periodStart, DateTimeOffset now, TimeSpan window) =>
+        Later(periodStart + Grace, now + window);
+
+    /// <summary>
+    /// Where a period that is paid at this time begins: at the old expiry if it was paid before the grace ended (the license was valid
+    /// until then), now if it was paid later.
+    /// </summary>
+    public DateTimeOffset PaidFrom(DateTimeOffset expiresAt, DateTimeOffset paidAt, DateTimeOffset now) =>
+        paidAt < expiresAt + Grace ? expiresAt : now;
 
     /// <summary>Whether the attempt's requests may be sent again: its provider is configured and the keys' lifetime isn't over.</summary>
     public bool CanReplay(RenewalAttempt attempt, DateTimeOffset now) =>

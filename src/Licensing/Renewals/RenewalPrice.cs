@@ -1,6 +1,6 @@
 namespace Licensing.Renewals;
 
-/// <summary>What a renewal costs. The preview and the charge use it.</summary>
+/// <summary>What a renewal costs. The preview, the charge and the health score use it.</summary>
 /// <param name="AmountUsd">US dollars; null while the master has no active price, because nothing is charged then.</param>
 /// <param name="NeedsConsent">The price rose and the customer hasn't agreed to it yet.</param>
 public readonly record struct RenewalPrice(decimal? AmountUsd, bool NeedsConsent)
@@ -13,12 +13,8 @@ public readonly record struct RenewalPrice(decimal? AmountUsd, bool NeedsConsent
     /// <param name="policy">The settings of this installation.</param>
     public static RenewalPrice Of(decimal? frozenUsd, decimal? activeUsd, decimal? lastPaidUsd, bool isAccepted, RenewalPolicy policy)
     {
-        if (Amount(frozenUsd, activeUsd) is not { } amount) return default;
+        if (activeUsd is not { } active) return default;
+        var amount = frozenUsd ?? active;
         return new RenewalPrice(amount, !isAccepted && policy.NeedsConsent(amount, lastPaidUsd));
     }
-
-    /// <summary>Only <see cref="AmountUsd"/>, for callers that don't need the consent.</summary>
-    /// <param name="frozenUsd">As for <see cref="Of"/>.</param>
-    /// <param name="activeUsd">As for <see cref="Of"/>.</param>
-    public static decimal? Amount(decimal? frozenUsd, decimal? activeUsd) => activeUsd is { } active ? frozenUsd ?? active : null;
 }

@@ -19,7 +19,7 @@ public static class RenewalRequests
             Status = Due,
             Type = RenewalType.Manual,
             GivesUpAt = RenewalPolicy.Later(
-                RenewalPolicy.Later(renewal.GivesUpAt, renewal.PeriodStart + policy.Grace), now + RenewalPolicy.ManualWindow),
+                renewal.GivesUpAt, policy.GivesUpAt(renewal.PeriodStart, now, RenewalPolicy.ManualWindow)),
             NextActionAt = now,
         }),
     };
@@ -42,7 +42,7 @@ public static class RenewalRequests
     public static Outcome<RenewalChange> ResolveUnknownCharge(
         RenewalFacts facts, string? transactionId, string reason, RenewalPolicy policy, DateTimeOffset now)
     {
-        if (facts.Renewal is not { Status: Undecided or Unknown, Attempt: { } attempt })
+        if (facts.Renewal is not { Attempt: { } attempt } || !facts.Renewal.Status.IsChargeUnknown())
             return new Refusal(RefusalKind.Conflict, "NOT_UNKNOWN", "The outcome of this renewal is not unknown.");
 
         var change = transactionId is { } paid
@@ -65,12 +65,10 @@ public static class RenewalRequests
 
     /// <summary>Whether the renewal waits for the card that was just saved, changed or made the default, so that it is due now.</summary>
     public static bool IsDueAfterCardChange(RenewalFacts facts, DateTimeOffset now) =>
-        facts is { Card: { } card, Renewal: var renewal } && renewal.NextActionAt > now && renewal.GivesUpAt > now && renewal switch
-        {
-            { Status: PaymentNeeded } => true,
-            { Status: SoftDeclined or HardDeclined or NeedsAuthentication, Attempt: { } attempt } => card.IsOtherThan(attempt),
-            _ => false,
-        };
+        facts is { Card: { } card, Renewal: var renewal }
+        && renewal.Status.IsWaitingForCard() && renewal.NextActionAt > now && renewal.GivesUpAt > now
+        // If there was no card before, the last attempt doesn't count.
+        && (renewal.Status is PaymentNeeded || (renewal.Attempt is { } attempt && card.IsOtherThan(attempt)));
 
     /// <summary>
     /// Money was returned, or may be, after the period was paid. A full refund and a lost dispute end the period. A partial refund and an

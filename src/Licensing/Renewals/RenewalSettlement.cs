@@ -68,14 +68,11 @@ public static class RenewalSettlement
         NextActionAt = now + RenewalPolicy.WalletRetry,
     });
 
-    /// <summary>
-    /// The period that a payment buys: from the old expiry if it was paid before the grace ended (the license was valid until then), from
-    /// now if it was paid later.
-    /// </summary>
+    /// <summary>The period that a payment buys.</summary>
     internal static RenewalPayment Payment(
         Renewal renewal, PaidWith with, DateTimeOffset expiry, DateTimeOffset paidAt, RenewalPolicy policy, DateTimeOffset now)
     {
-        var from = paidAt < expiry + policy.Grace ? expiry : now;
+        var from = policy.PaidFrom(expiry, paidAt, now);
         return new RenewalPayment(with, renewal.AmountUsd!.Value, from, from + Renewal.Period, expiry);
     }
 

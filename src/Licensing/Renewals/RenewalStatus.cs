@@ -60,6 +60,11 @@ public static class RenewalStatuses
     public static bool IsAwaitingProvider(this RenewalStatus status) =>
         status.IsChargeOpen() || status is RenewalStatus.NeedsAuthentication;
 
+    /// <summary>The renewal may continue when the customer's cards change.</summary>
+    public static bool IsWaitingForCard(this RenewalStatus status) =>
+        status is RenewalStatus.PaymentNeeded or RenewalStatus.SoftDeclined or RenewalStatus.HardDeclined
+            or RenewalStatus.NeedsAuthentication;
+
     /// <summary>The renewal needs no more work.</summary>
     public static bool IsFinal(this RenewalStatus status) =>
         status is RenewalStatus.Applied or RenewalStatus.Canceled or RenewalStatus.Lapsed;

@@ -2,6 +2,7 @@ using LicenseFunctions.Health;
 using LicenseFunctions.Infrastructure.Http;
 using LicenseFunctions.Tests.Support;
 using Licensing.Health;
+using Licensing.Renewals;
 using Xunit;
 
 namespace LicenseFunctions.Tests.Health;
@@ -10,6 +11,9 @@ namespace LicenseFunctions.Tests.Health;
 public sealed class ScoreLicensesTests(PostgresFixture postgres) : IAsyncLifetime
 {
     private static readonly HealthSettings Settings = new(2, TimeSpan.FromDays(3));
+
+    private static readonly RenewalPolicy Renewals = new(
+        true, TimeSpan.FromDays(7), TimeSpan.FromDays(3), 0, new Dictionary<string, TimeSpan> { ["stripe"] = TimeSpan.FromHours(23) });
 
     private TestDatabase database = null!;
     private ScoreLicenses score = null!;
@@ -23,7 +27,7 @@ public sealed class ScoreLicensesTests(PostgresFixture postgres) : IAsyncLifetim
     {
         database = await postgres.NewDatabaseAsync();
         var store = new HealthStore(database.Database);
-        score = new ScoreLicenses(store, Settings);
+        score = new ScoreLicenses(store, Settings, Renewals);
         show = new ShowHealth(store, score, Settings);
         (license, owner) = await database.QueryAsync<(Guid, Guid)>(
             """
@@ -103,6 +107,24 @@ public sealed class ScoreLicensesTests(PostgresFixture postgres) : IAsyncLifetim
         // The open renewal keeps its price, so the wallet is still enough.
         { OpenRenewal + "update master_pricing set monthly_fee_usd = 31", 100 },
         { Declined, 95 },
+        // The last period cost less, so the customer must agree to the price.
+        {
+            """
+            insert into renewals (subscription_id, user_id, period_start, renewal_type, status, amount_usd, gives_up_at, paid_with,
+                                  paid_from, paid_until)
+            select s.subscription_id, s.subscriber_id, t.expires_at - interval '30 days', 'auto', 'applied', 20, now(), 'wallet',
+                   t.expires_at - interval '30 days', t.expires_at
+            from subscriptions s join license_tokens t using (subscription_id);
+            update master_pricing set monthly_fee_usd = 25
+            """, 95
+        },
+        {
+            """
+            update user_wallets set balance_usd = 0;
+            insert into user_payment_methods (user_id, payment_provider, provider_customer_id, provider_payment_id, is_default)
+            select subscriber_id, 'paypal', 'cus_1', 'pm_1', true from subscriptions
+            """, 95
+        },
         { Declined + "update user_payment_methods set details_changed_at = now() + interval '1 second'", 100 },
         { Declined + "update user_payment_methods set payment_method_id = gen_random_uuid(), provider_payment_id = 'pm_2'", 100 },
         {
@@ -153,7 +175,7 @@ public sealed class ScoreLicensesTests(PostgresFixture postgres) : IAsyncLifetim
         await score.RunAsync(Stop);
         var store = new HealthStore(database.Database);
         HealthRow? row = null;
-        await foreach (var one in store.LoadAsync([license], 2, Stop))
+        await foreach (var one in store.LoadAsync([license], 2, Renewals, Stop))
             row = one;
         await AddAlertAsync("HIGH");
 

@@ -18,13 +18,13 @@ public sealed class RenewalRulesTests(PostgresFixture postgres)
             var sql = await database.QueryAsync<string>(
                 """
                 select concat_ws(' ', @word, is_charge_unknown(@word), is_charge_open(@word), is_awaiting_provider(@word),
-                                 is_renewal_final(@word))
+                                 is_waiting_for_card(@word), is_renewal_final(@word))
                 """,
                 new { word = EnumWords.Of(status) });
 
             Assert.Equal(
                 $"{EnumWords.Of(status)} {Letter(status.IsChargeUnknown())} {Letter(status.IsChargeOpen())} "
-                + $"{Letter(status.IsAwaitingProvider())} {Letter(status.IsFinal())}", sql);
+                + $"{Letter(status.IsAwaitingProvider())} {Letter(status.IsWaitingForCard())} {Letter(status.IsFinal())}", sql);
         }
     }
 
@@ -43,7 +43,7 @@ public sealed class RenewalRulesTests(PostgresFixture postgres)
         var sql = await database.QueryAsync<DateTime>(
             "select renewal_gives_up_at(@expiry, @grace, @now)", new { expiry = expiry.UtcDateTime, grace, now = now.UtcDateTime });
 
-        Assert.Equal(policy.GivesUpAt(expiry, now).UtcDateTime, sql);
+        Assert.Equal(policy.GivesUpAt(expiry, now, RenewalPolicy.LateWindow).UtcDateTime, sql);
     }
 
     private static char Letter(bool value) => value ? 't' : 'f';

@@ -9,7 +9,7 @@ public sealed class HealthDueTests
     private static readonly DateTimeOffset Now = new(2026, 9, 2, 12, 0, 0, TimeSpan.Zero);
 
     private static readonly HealthFacts Used = new(
-        Now, LicenseStatus.Active, Now.AddDays(-100), null, Now, 1, 2, 0, 0, 0, [], new PaymentFacts(true, 0, 0, false, null, false));
+        Now, LicenseStatus.Active, Now.AddDays(-100), null, Now, 1, 2, 0, 0, 0, [], new PaymentFacts(true, null));
 
     [Fact]
     public void After_NothingNear_IsTheLongest() => Assert.Equal(Now + HealthDue.Longest, HealthDue.After(Used, null));

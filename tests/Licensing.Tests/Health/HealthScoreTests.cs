@@ -2,6 +2,7 @@ using FsCheck;
 using FsCheck.Fluent;
 using Licensing.Devices;
 using Licensing.Health;
+using Licensing.Renewals;
 using Xunit;
 
 namespace Licensing.Tests.Health;
@@ -11,8 +12,7 @@ public sealed class HealthScoreTests
     // A Wednesday noon, after two trading days.
     private static readonly DateTimeOffset Now = new(2026, 9, 2, 12, 0, 0, TimeSpan.Zero);
 
-    private static readonly PaymentFacts Paid = new(
-        AutoRenew: true, Fee: 30, WalletAvailable: 30, HasCard: false, CardExpiresAt: null, LastDeclined: false);
+    private static readonly PaymentFacts Paid = new(AutoRenew: true, Obstacle: null);
 
     private static readonly HealthFacts Well = new(
         Now, LicenseStatus.Active, Now.AddDays(-100), Now.AddDays(20), Now.AddHours(-1), 1, 2, 0, 100, 0, [], Paid);
@@ -111,31 +111,26 @@ public sealed class HealthScoreTests
         Assert.Equal(score, HealthScore.Of(Well with
         {
             ExpiresAt = Now.AddDays(days),
-            Payment = Paid with { WalletAvailable = 29.99m }
+            Payment = Paid with { Obstacle = PaymentSource.NoPaymentMethod }
         }).Score);
 
-    public static TheoryData<PaymentFacts, HealthAction> PaymentProblems => new()
-    {
-        { Paid, HealthAction.None },
-        { Paid with { Fee = null }, HealthAction.ContactSupport },
-        { Paid with { Fee = 0, WalletAvailable = 0 }, HealthAction.None },
-        { Paid with { AutoRenew = false }, HealthAction.TurnOnAutoRenewal },
-        { Paid with { WalletAvailable = 0 }, HealthAction.AddPaymentMethod },
-        { Paid with { WalletAvailable = 0, HasCard = true }, HealthAction.None },
-        { Paid with { WalletAvailable = 0, HasCard = true, CardExpiresAt = Now.AddDays(20) }, HealthAction.ReplaceCard },
-        { Paid with { WalletAvailable = 0, HasCard = true, CardExpiresAt = Now.AddDays(20.01) }, HealthAction.None },
-        { Paid with { WalletAvailable = 0, HasCard = true, LastDeclined = true }, HealthAction.ReplaceCard },
-        { Paid with { HasCard = true, LastDeclined = true }, HealthAction.None },
-    };
-
     [Theory]
-    [MemberData(nameof(PaymentProblems))]
-    public void Of_PaymentProblem_RecommendsItsAction(PaymentFacts payment, HealthAction action)
+    [InlineData(true, null, 100)]
+    [InlineData(true, "no_active_price", 95, HealthAction.ContactSupport)]
+    [InlineData(true, "price_consent", 95, HealthAction.Renew)]
+    [InlineData(true, "no_payment_method", 95, HealthAction.AddPaymentMethod)]
+    [InlineData(true, "unknown_payment_provider", 95, HealthAction.ReplaceCard)]
+    [InlineData(true, "card_expires", 95, HealthAction.ReplaceCard)]
+    [InlineData(true, "insufficient_funds", 95, HealthAction.ReplaceCard)]
+    [InlineData(false, null, 95, HealthAction.TurnOnAutoRenewal)]
+    [InlineData(false, "no_active_price", 95, HealthAction.ContactSupport)]
+    [InlineData(false, "no_payment_method", 90, HealthAction.TurnOnAutoRenewal, HealthAction.AddPaymentMethod)]
+    public void Of_PaymentProblem_RecommendsItsAction(bool autoRenew, string? obstacle, int score, params HealthAction[] actions)
     {
-        var recommended = HealthScore.Of(Well with { Payment = payment }).Recommendations
-            .Select(contribution => contribution.Action).ToList();
+        var report = HealthScore.Of(Well with { Payment = new PaymentFacts(autoRenew, obstacle) });
 
-        Assert.Equal(action == HealthAction.None ? [] : [action], recommended);
+        Assert.Equal(score, report.Score);
+        Assert.Equal(actions, report.Recommendations.Select(contribution => contribution.Action));
     }
 
     [Fact]
@@ -166,13 +161,10 @@ public sealed class HealthScoreTests
         {
             Status = LicenseStatus.Active,
             ExpiresAt = facts.Now.AddDays(30),
-            Payment = facts.Payment with { LastDeclined = false }
+            Payment = facts.Payment with { Obstacle = null }
         },
         HealthAction.TurnOnAutoRenewal => facts with { Payment = facts.Payment with { AutoRenew = true } },
-        HealthAction.AddPaymentMethod or HealthAction.ReplaceCard => facts with
-        {
-            Payment = facts.Payment with { HasCard = true, CardExpiresAt = facts.Now.AddYears(3), LastDeclined = false },
-        },
+        HealthAction.AddPaymentMethod or HealthAction.ReplaceCard => facts with { Payment = facts.Payment with { Obstacle = null } },
         HealthAction.Appeal or HealthAction.ContactSupport => facts with
         {
             Status = LicenseStatus.Active,
@@ -208,10 +200,8 @@ public sealed class HealthScoreTests
 
     private static Gen<PaymentFacts> Payments() =>
         from auto in Gen.Elements(true, false)
-        from fee in Gen.Elements<decimal?>(null, 0, 30)
-        from wallet in Gen.Elements(0m, 29.99m, 30m)
-        from card in Gen.Elements(true, false)
-        from expires in Gen.Choose(0, 60)
-        from declined in Gen.Elements(true, false)
-        select new PaymentFacts(auto, fee, wallet, card, expires == 0 ? null : Now.AddDays(expires), declined);
+        from obstacle in Gen.Elements<string?>(
+            null, PaymentSource.NoActivePrice, PaymentSource.PriceConsent, PaymentSource.NoPaymentMethod, PaymentSource.UnknownProvider,
+            RenewalForecast.CardExpires, "insufficient_funds")
+        select new PaymentFacts(auto, obstacle);
 }

@@ -18,25 +18,34 @@ public sealed class RenewalForecastTests
         Assert.Equal(new RenewalForecast(PaidWith.Card, obstacle), Of(card: card));
     }
 
-    [Fact]
-    public void Of_WhatPays_IsAsTheMachineDoes()
+    [Theory]
+    [InlineData(true, true, null, null)]
+    [InlineData(false, true, null, "auto_renew_off")]
+    [InlineData(true, false, null, "license_suspended")]
+    [InlineData(false, false, null, "auto_renew_off")]
+    [InlineData(true, true, "insufficient_funds", "insufficient_funds")]
+    public void Of_ALicense_MustRenewAutomaticallyAndItsCardMustNotBeDeclined(
+        bool autoRenew, bool isRenewable, string? lastDecline, string? obstacle)
     {
-        Assert.Equal(new RenewalForecast(PaidWith.Nothing, null), Of(price: 0));
-        Assert.Equal(new RenewalForecast(PaidWith.Wallet, null), Of(card: Card, wallet: 49.99m));
-        Assert.Equal(new RenewalForecast(PaidWith.Card, null), Of(card: Card, wallet: 49.98m));
-        Assert.Equal(new RenewalForecast(PaidWith.Card, "insufficient_funds"), Of(card: Card, lastDecline: "insufficient_funds"));
+        var forecast = Of(card: Card, lastDecline: lastDecline, autoRenew: autoRenew, isRenewable: isRenewable);
+
+        Assert.Equal(obstacle, forecast.Obstacle);
     }
 
     [Fact]
-    public void Of_WhatCannotSucceed_SaysWhy()
-    {
-        Assert.Equal("no_payment_method", Of().Obstacle);
-        Assert.Equal("no_active_price", Of(price: null, card: Card).Obstacle);
-        Assert.Equal("price_consent", Of(card: Card, lastPaid: 40).Obstacle);
-        Assert.Equal("unknown_payment_provider", Of(card: Card with { Provider = "paypal" }).Obstacle);
-        Assert.Equal("auto_renew_off", Of(card: Card, autoRenew: false).Obstacle);
-        Assert.Equal("license_suspended", Of(card: Card, isRenewable: false).Obstacle);
-    }
+    public void Of_AWalletThatPays_IgnoresTheCard() => Assert.Equal(
+        new RenewalForecast(PaidWith.Wallet, null),
+        Of(card: Card with { ExpiryMonth = 1, ExpiryYear = 2020 }, wallet: 49.99m, lastDecline: "insufficient_funds"));
+
+    [Fact]
+    public void Of_AutoRenewalSwitchedOffForAll_IsAutoRenewOff() =>
+        Assert.Equal("auto_renew_off", Of(card: Card, policy: Policy with { AutoRenewal = false }).Obstacle);
+
+    [Fact]
+    public void OfPayment_ALicenseThatNeverExpires_NeedsNoCardForLonger() => Assert.Equal(
+        new RenewalForecast(PaidWith.Card, null),
+        RenewalForecast.OfPayment(
+            null, new RenewalPrice(49.99m, NeedsConsent: false), 0, Card with { ExpiryMonth = 1, ExpiryYear = 2020 }, null, Policy));
 
     [Theory]
     [InlineData(-7 * 86400 - 1, null)]
@@ -53,14 +62,13 @@ public sealed class RenewalForecastTests
         Assert.Equal(days, RenewalForecast.WarningDays(Expiry, Expiry.AddSeconds(seconds), Policy));
 
     private static RenewalForecast Of(
-        SavedCard? card = null, decimal wallet = 0, decimal? price = 49.99m, decimal? lastPaid = 49.99m, string? lastDecline = null,
-        bool autoRenew = true, bool isRenewable = true) =>
+        SavedCard? card = null, decimal wallet = 0, string? lastDecline = null, bool autoRenew = true, bool isRenewable = true,
+        RenewalPolicy? policy = null) =>
         RenewalForecast.Of(
-            Expiry,
             new RenewalLicense(Expiry, autoRenew, isRenewable),
-            RenewalPrice.Of(frozenUsd: null, price, lastPaid, isAccepted: false, Policy),
+            new RenewalPrice(49.99m, NeedsConsent: false),
             wallet,
             card,
             lastDecline,
-            Policy);
+            policy ?? Policy);
 }

@@ -13,7 +13,7 @@ public sealed class RenewalPlanTests
     {
         var step = Next(Facts(card: Card), Expiry.AddSeconds(seconds));
 
-        Assert.Equal(acts, step is not RenewalStep.Rest);
+        Assert.Equal(acts, step is not RenewalStep.Done);
     }
 
     [Theory]

@@ -83,7 +83,7 @@ public sealed class RenewalSettlementTests
         var after = Settle(Charging with { Lookups = lookups }, Lost)!.After;
 
         Assert.Equal((lookups + 1, Expiry.AddMinutes(minutes)), (after.Lookups, after.NextActionAt));
-        Assert.Equal(Expiry + Renewal.Period, after.GraceUntil);
+        Assert.True(after.IsChargeOpen);
     }
 
     [Fact]
@@ -133,7 +133,7 @@ public sealed class RenewalSettlementTests
         Assert.Equal(new RenewalPayment(PaidWith.Card, 49.99m, Expiry, Expiry.AddDays(30), Expiry), change.Payment);
         Assert.Equal(("ch_1", AttemptStatus.Succeeded), (change.After.Attempt!.TransactionId, change.After.Attempt.Status));
         Assert.Equal(new RenewalHistory(Attempt.AttemptId, "success"), change.History);
-        Assert.Null(change.After.GraceUntil);
+        Assert.False(change.After.IsChargeOpen);
     }
 
     [Fact]

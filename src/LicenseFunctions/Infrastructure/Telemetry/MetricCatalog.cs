@@ -1,3 +1,5 @@
+using Licensing;
+using Licensing.Renewals;
 using static LicenseFunctions.Infrastructure.Telemetry.MetricKind;
 
 namespace LicenseFunctions.Infrastructure.Telemetry;
@@ -40,7 +42,7 @@ public static class MetricCatalog
         new(Gauge, "renewals_overdue_oldest_seconds", "Time since the first of these steps became due."),
         new(Gauge, "unknown_charges",
             "Charges with an unknown outcome: the backend asks the provider (unknown), or an operator must decide (undecided).", "status",
-            "unknown", "undecided"),
+            [.. Enum.GetValues<RenewalStatus>().Where(status => status.IsChargeUnknown()).Select(status => EnumWords.Of(status))]),
         new(Gauge, "unknown_charges_oldest_seconds", "Age of the oldest of these charges."),
 
         new(Counter, ProcessCounts.Records, "Usage records received by queue, HTTP and record_license_usage.", "outcome",

@@ -1,0 +1,31 @@
+using Licensing.Renewals;
+using Xunit;
+using static Licensing.Tests.Renewals.Given;
+
+namespace Licensing.Tests.Renewals;
+
+public sealed class PaymentSourceTests
+{
+    public static TheoryData<decimal?, bool, decimal, string?, PaymentSource> Cases => new()
+    {
+        { null, false, 100, "stripe", new(null, "no_active_price") },
+        { 0, false, 0, null, new(PaidWith.Nothing, null) },
+        { 0, true, 0, null, new(PaidWith.Nothing, null) },
+        { 49.99m, true, 100, "stripe", new(null, "price_consent") },
+        { 49.99m, false, 49.99m, null, new(PaidWith.Wallet, null) },
+        { 49.99m, false, 49.99m, "stripe", new(PaidWith.Wallet, null) },
+        { 49.99m, false, 49.98m, "stripe", new(PaidWith.Card, null) },
+        { 49.99m, false, 49.98m, null, new(null, "no_payment_method") },
+        { 49.99m, false, 49.98m, "paypal", new(null, "unknown_payment_provider") },
+    };
+
+    [Theory]
+    [MemberData(nameof(Cases))]
+    public void Of_PriceWalletAndCard_SaysWhatPays(
+        decimal? price, bool needsConsent, decimal wallet, string? provider, PaymentSource expected)
+    {
+        var card = provider is null ? null : Card with { Provider = provider };
+
+        Assert.Equal(expected, PaymentSource.Of(new RenewalPrice(price, needsConsent), wallet, card, Policy));
+    }
+}
