@@ -1,5 +1,6 @@
 using LicenseFunctions.Infrastructure.Payments;
 using LicenseFunctions.Infrastructure.Payments.Stripe;
+using LicenseFunctions.Licenses;
 using Licensing;
 using Licensing.Renewals;
 
@@ -25,6 +26,8 @@ public sealed class ConfirmPayment(RenewalReads reads, IEnumerable<IPaymentGatew
 
     public async Task<Outcome<PaymentConfirmation>> RunAsync(Guid userId, Guid subscriptionId, CancellationToken cancellationToken)
     {
+        if (!await reads.IsVisibleAsync(subscriptionId, userId, cancellationToken)) return LicenseNotFound.Refusal;
+
         var waiting = await reads.FindToConfirmAsync(userId, subscriptionId, cancellationToken);
         if (waiting is null || gateways.FirstOrDefault(gateway => gateway.Provider == waiting.Provider) is not { } gateway)
             return NothingToConfirm;

@@ -4,28 +4,50 @@ using Licensing.Renewals;
 
 namespace LicenseFunctions.Renewals;
 
-/// <summary>A license's next renewal, and the history of its renewals.</summary>
-/// <param name="CanRenew">Whether a manual renewal would be accepted now.</param>
-/// <param name="RenewableFrom">First time at which it can be renewed manually; null if it never expires.</param>
-/// <param name="NextRenewalAt">The first automatic attempt; null if auto-renewal is off or the license is suspended.</param>
-/// <param name="AmountUsd">What the next renewal costs; null without an active price.</param>
-/// <param name="PaysWith">nothing, wallet or card; null if nothing can pay.</param>
-/// <param name="Obstacle">Why the next renewal will likely fail; null if it should succeed.</param>
-/// <param name="Status">The next renewal's status; null before it is opened.</param>
-/// <param name="ChargeOpen">Whether the next renewal was charged, or may have been charged, and is not booked yet.</param>
-public sealed record RenewalList(
-    Guid SubscriptionId,
-    bool AutoRenew,
-    DateTimeOffset? ExpiresAt,
-    bool CanRenew,
-    DateTimeOffset? RenewableFrom,
-    DateTimeOffset? NextRenewalAt,
-    decimal? AmountUsd,
-    string? PaysWith,
-    string? Obstacle,
-    string? Status,
-    bool ChargeOpen,
-    IReadOnlyList<RenewalHistoryRow> Renewals);
+/// <summary>A license's next renewal, and the history of its renewals. A license that never expires has only the history.</summary>
+public sealed record RenewalList
+{
+    public required Guid SubscriptionId { get; init; }
+
+    public bool AutoRenew { get; init; }
+
+    public DateTimeOffset? ExpiresAt { get; init; }
+
+    /// <summary>Whether a manual renewal would be accepted now.</summary>
+    public bool CanRenew { get; init; }
+
+    /// <summary>First time at which it can be renewed manually; null if it never expires.</summary>
+    public DateTimeOffset? RenewableFrom { get; init; }
+
+    /// <summary>Whether <see cref="RenewableFrom"/> is later than now; then <see cref="NextRenewalAt"/> is, too.</summary>
+    public bool IsEarly { get; init; }
+
+    /// <summary>The first automatic attempt; null if auto-renewal is off or the license is suspended.</summary>
+    public DateTimeOffset? NextRenewalAt { get; init; }
+
+    /// <summary>The end of the next period if it is paid now; null if the license never expires.</summary>
+    public DateTimeOffset? RenewsUntil { get; init; }
+
+    /// <summary>What the next renewal costs; null without an active price.</summary>
+    public decimal? AmountUsd { get; init; }
+
+    /// <summary>nothing, wallet or card; null if nothing can pay.</summary>
+    public string? PaysWith { get; init; }
+
+    /// <summary>Why the next renewal will likely fail; null if it should succeed.</summary>
+    public string? Obstacle { get; init; }
+
+    /// <summary>The next renewal's status; null before it is opened.</summary>
+    public string? Status { get; init; }
+
+    /// <summary>Whether the next renewal was charged, or may have been charged, and is not booked yet.</summary>
+    public bool ChargeOpen { get; init; }
+
+    /// <summary>Whether the customer must confirm the next renewal's payment with the bank.</summary>
+    public bool NeedsAuthentication { get; init; }
+
+    public required IReadOnlyList<RenewalHistoryRow> Renewals { get; init; }
+}
 
 public sealed class ListRenewals(RenewalReads reads, RenewalPolicy policy, TimeProvider clock)
 {
@@ -37,22 +59,26 @@ public sealed class ListRenewals(RenewalReads reads, RenewalPolicy policy, TimeP
 
         var history = await reads.HistoryAsync(subscriptionId, Rows, cancellationToken);
         if (await reads.NextAsync(subscriptionId, cancellationToken) is not { } next)
-            return new RenewalList(
-                subscriptionId, false, null, CanRenew: false, null, null, null, null, null, null, ChargeOpen: false, history);
+            return new RenewalList { SubscriptionId = subscriptionId, Renewals = history };
 
-        var forecast = next.Forecast(policy);
-        return new RenewalList(
-            subscriptionId,
-            next.License.AutoRenew,
-            next.ExpiresAt,
-            next.License.IsRenewable && next.ExpiresAt - policy.Warning <= clock.GetUtcNow(),
-            next.ExpiresAt - policy.Warning,
-            next is { IsActive: true, License.AutoRenew: true } && policy.AutoRenewal ? next.ExpiresAt - policy.Warning : null,
-            next.Price(policy).AmountUsd,
-            EnumWords.Of(forecast.With),
-            forecast.Obstacle,
-            EnumWords.Of(next.Status),
-            next.Status?.IsChargeOpen() is true,
-            history);
+        var (now, opensAt, forecast) = (clock.GetUtcNow(), policy.OpensAt(next.ExpiresAt), next.Forecast(policy));
+        return new RenewalList
+        {
+            SubscriptionId = subscriptionId,
+            AutoRenew = next.License.AutoRenew,
+            ExpiresAt = next.ExpiresAt,
+            CanRenew = next.License.IsRenewable && opensAt <= now,
+            RenewableFrom = opensAt,
+            IsEarly = opensAt > now,
+            NextRenewalAt = next.IsActive && policy.AutoRenews(next.License) ? opensAt : null,
+            RenewsUntil = policy.PaidFrom(next.ExpiresAt, now, now) + Renewal.Period,
+            AmountUsd = next.Price(policy).AmountUsd,
+            PaysWith = EnumWords.Of(forecast.With),
+            Obstacle = forecast.Obstacle,
+            Status = EnumWords.Of(next.Status),
+            ChargeOpen = next.Status?.IsChargeOpen() is true,
+            NeedsAuthentication = next.Status is RenewalStatus.NeedsAuthentication,
+            Renewals = history,
+        };
     }
 }

@@ -17,11 +17,19 @@ public sealed record PreviewedRenewal(
     string? Obstacle,
     string? Status);
 
-/// <param name="Total">Licenses in the list.</param>
+/// <param name="Total">Licenses that renew.</param>
 /// <param name="LikelyFailing">Licenses with an obstacle.</param>
 /// <param name="AmountUsd">Sum of the amounts of the licenses without an obstacle.</param>
-/// <param name="More">Whether there are more licenses than the list contains.</param>
-public sealed record RenewalPreview(int Total, int LikelyFailing, decimal AmountUsd, bool More, IReadOnlyList<PreviewedRenewal> Renewals);
+/// <param name="Obstacles">How many licenses have each obstacle.</param>
+/// <param name="More">Whether there are more licenses than the list contains. The numbers above count all of them.</param>
+/// <param name="Renewals">The first 1,000 in the order of their expiry.</param>
+public sealed record RenewalPreview(
+    int Total,
+    int LikelyFailing,
+    decimal AmountUsd,
+    IReadOnlyDictionary<string, int> Obstacles,
+    bool More,
+    IReadOnlyList<PreviewedRenewal> Renewals);
 
 /// <summary>Lists licenses that renew in the next days: amount, means of payment, and why a renewal will likely fail.</summary>
 public sealed class PreviewRenewals(RenewalReads reads, RenewalPolicy policy, TimeProvider clock)
@@ -39,14 +47,19 @@ public sealed class PreviewRenewals(RenewalReads reads, RenewalPolicy policy, Ti
         }
 
         var now = clock.GetUtcNow();
-        var rows = await reads.UpcomingAsync(now - policy.Grace, now + ahead, null, Rows + 1, cancellationToken);
-        var renewals = rows.Take(Rows).Select(Preview).ToList();
-        return new RenewalPreview(
-            renewals.Count,
-            renewals.Count(renewal => renewal.LikelyFails),
-            renewals.Where(renewal => !renewal.LikelyFails).Sum(renewal => renewal.AmountUsd ?? 0),
-            rows.Count > Rows,
-            renewals);
+        var (total, amount, obstacles, listed) = (0, 0m, new SortedDictionary<string, int>(), new List<PreviewedRenewal>());
+        await foreach (var page in reads.UpcomingAsync(now - policy.Grace, now + ahead, cancellationToken))
+        {
+            foreach (var renewal in page.Select(Preview))
+            {
+                total++;
+                if (listed.Count < Rows) listed.Add(renewal);
+                if (renewal.Obstacle is { } obstacle) obstacles[obstacle] = obstacles.GetValueOrDefault(obstacle) + 1;
+                else amount += renewal.AmountUsd ?? 0;
+            }
+        }
+
+        return new RenewalPreview(total, obstacles.Values.Sum(), amount, obstacles, total > listed.Count, listed);
     }
 
     private PreviewedRenewal Preview(NextRenewal next)

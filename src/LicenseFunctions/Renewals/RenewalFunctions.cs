@@ -5,15 +5,9 @@ using Microsoft.Azure.Functions.Worker;
 
 namespace LicenseFunctions.Renewals;
 
-/// <summary>Renewals for customers and operators.</summary>
+/// <summary>The renewals of one license, for its customer and for operators.</summary>
 public sealed class RenewalFunctions(
-    RequestRenewal renew,
-    ListRenewals list,
-    SetAutoRenewal autoRenew,
-    PreviewRenewals preview,
-    CountRenewalFailures failures,
-    ConsentToPrice consent,
-    ConfirmPayment confirm)
+    RequestRenewal renew, ListRenewals list, SetAutoRenewal autoRenew, ConsentToPrice consent, ConfirmPayment confirm)
 {
     [Function("RenewLicense")]
     [Access(CallerRole.Subscriber, CallerRole.Operator)]
@@ -56,25 +50,6 @@ public sealed class RenewalFunctions(
             ? refusal.ToResult()
             : (await autoRenew.RunAsync(subscriptionId, caller.OwnerScope, body.Value, caller.ToActor(), cancellationToken)).ToResult();
     }
-
-    [Function("PreviewRenewals")]
-    [Access(CallerRole.Operator)]
-    [Operation(
-        "Lists the renewals of the next days: amount, means of payment, and why a renewal will likely fail.",
-        Reply = typeof(RenewalPreview), Query = ["days"])]
-    public async Task<IResult> Preview(
-        [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/renewals/preview")] HttpRequest request,
-        CancellationToken cancellationToken) =>
-        (await preview.RunAsync(request.Query["days"], cancellationToken)).ToResult();
-
-    [Function("CountRenewalFailures")]
-    [Access(CallerRole.Operator)]
-    [Operation(
-        "Counts failed renewals of the last days by reason, the most frequent first.", Reply = typeof(FailureCounts), Query = ["days"])]
-    public async Task<IResult> Failures(
-        [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/renewals/failures")] HttpRequest request,
-        CancellationToken cancellationToken) =>
-        (await failures.RunAsync(request.Query["days"], cancellationToken)).ToResult();
 
     [Function("ConfirmPayment")]
     [Access(CallerRole.Subscriber)]

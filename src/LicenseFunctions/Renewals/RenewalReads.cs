@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Dapper;
 using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Infrastructure.Mail;
@@ -78,6 +79,9 @@ public sealed record WaitingPayment(string Provider, string IntentId, string Pay
 /// <summary>Reads renewals for lists, previews and warnings, and switches auto-renewal.</summary>
 public sealed class RenewalReads(LicenseDatabase database)
 {
+    // Licenses that one statement reads.
+    private const int Page = 1_000;
+
     private const string History = """
         select h.renewal_id, h.attempted_at, h.renewal_type, h.amount_usd, h.previous_expiry, h.new_expiry, h.payment_provider,
                h.payment_transaction_id, h.status, h.failure_reason
@@ -118,14 +122,24 @@ public sealed class RenewalReads(LicenseDatabase database)
         order by n.expires_at, n.subscription_id
         """;
 
-    /// <summary>The next renewals of active licenses in the order of their expiry, one page.</summary>
+    /// <summary>The next renewals of active licenses in the order of their expiry, page by page.</summary>
     /// <param name="from">First expiry, inclusive.</param>
     /// <param name="until">Last expiry, exclusive.</param>
-    /// <param name="after">The last row of the previous page; null for the first page.</param>
-    /// <param name="limit">Most rows.</param>
     /// <param name="cancellationToken">Cancels the read.</param>
-    public async Task<IReadOnlyList<NextRenewal>> UpcomingAsync(
-        DateTimeOffset from, DateTimeOffset until, NextRenewal? after, int limit, CancellationToken cancellationToken)
+    public async IAsyncEnumerable<IReadOnlyList<NextRenewal>> UpcomingAsync(
+        DateTimeOffset from, DateTimeOffset until, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        IReadOnlyList<NextRenewal> page = [];
+        do
+        {
+            page = await PageAsync(from, until, page is [.., var last] ? last : null, cancellationToken);
+            yield return page;
+        }
+        while (page.Count == Page);
+    }
+
+    private async Task<IReadOnlyList<NextRenewal>> PageAsync(
+        DateTimeOffset from, DateTimeOffset until, NextRenewal? after, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenAsync(cancellationToken);
         var rows = await connection.QueryAsync<NextRenewalRow>(new CommandDefinition(Upcoming, new
@@ -134,7 +148,7 @@ public sealed class RenewalReads(LicenseDatabase database)
             until = until.UtcDateTime,
             afterExpiry = (after?.ExpiresAt ?? DateTimeOffset.UnixEpoch).UtcDateTime,
             afterSubscription = after?.SubscriptionId ?? Guid.Empty,
-            limit,
+            limit = Page,
         }, cancellationToken: cancellationToken));
         return [.. rows.Select(row => row.ToNextRenewal())];
     }
@@ -255,7 +269,7 @@ public sealed class RenewalReads(LicenseDatabase database)
         limit 1
         """;
 
-    /// <summary>The payment of this license that the customer must confirm with the bank; null for none.</summary>
+    /// <summary>The payment of this license that this user, who pays it, must confirm with the bank; null for none.</summary>
     public async Task<WaitingPayment?> FindToConfirmAsync(Guid userId, Guid subscriptionId, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenAsync(cancellationToken);

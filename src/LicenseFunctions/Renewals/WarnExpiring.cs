@@ -8,22 +8,19 @@ namespace LicenseFunctions.Renewals;
 /// </summary>
 public sealed class WarnExpiring(RenewalReads reads, RenewalPolicy policy, TimeProvider clock)
 {
-    private const int Page = 500;
-
     /// <returns>How many mails are due, including those that earlier runs have already added.</returns>
     public async Task<int> RunAsync(CancellationToken cancellationToken)
     {
         var now = clock.GetUtcNow();
-        var (written, after) = (0, default(NextRenewal));
-        while (true)
+        var written = 0;
+        await foreach (var page in reads.UpcomingAsync(now - policy.Grace, now + policy.Warning, cancellationToken))
         {
-            var page = await reads.UpcomingAsync(now - policy.Grace, now + policy.Warning, after, Page, cancellationToken);
             var mails = page.Select(license => Mail(license, now)).OfType<(string, string, Guid, object)>().ToList();
             if (mails.Count > 0) await reads.MailAsync(mails, cancellationToken);
             written += mails.Count;
-            if (page.Count < Page) return written;
-            after = page[^1];
         }
+
+        return written;
     }
 
     private (string, string, Guid, object)? Mail(NextRenewal next, DateTimeOffset now)

@@ -145,8 +145,9 @@ public sealed class PaymentStoryTests(PostgresFixture postgres) : IAsyncLifetime
         Assert.Equal(402, status);
 
         var (stranger, _) = await NewLicenseAsync();
-        var (foreign, _, _) = await app.PostAsync(
+        var (foreign, problem, _) = await app.PostAsync(
             $"/api/v1/licenses/{license}/confirm-payment", "Bearer " + RunningApp.Token("subscriber", stranger));
+        Assert.Equal("LICENSE_NOT_FOUND", (string?)problem!["code"]);
         var (shown, page, _) = await app.PostAsync($"/api/v1/licenses/{license}/confirm-payment", Owner);
         Assert.Equal((404, 200, method), (foreign, shown, (string?)page!["payment_method"]));
         Assert.DoesNotContain((string)page["client_secret"]!, app.Log, StringComparison.Ordinal);
@@ -158,8 +159,8 @@ public sealed class PaymentStoryTests(PostgresFixture postgres) : IAsyncLifetime
         await DeliverAllAsync();
 
         await AssertPaidOnceAsync();
-        var (nothing, _, _) = await app.PostAsync($"/api/v1/licenses/{license}/confirm-payment", Owner);
-        Assert.Equal(404, nothing);
+        var (nothing, none, _) = await app.PostAsync($"/api/v1/licenses/{license}/confirm-payment", Owner);
+        Assert.Equal((404, "NOTHING_TO_CONFIRM"), (nothing, (string?)none!["code"]));
     }
 
     [Fact]

@@ -260,6 +260,8 @@ public sealed class RenewalHttpTests(RenewalSite site) : IClassFixture<RenewalSi
         Assert.Equal((null, "no_payment_method"), (obstacles[well], obstacles[poor]));
         Assert.Equal(obstacles.Values.Count(obstacle => obstacle is not null), (int?)preview["likely_failing"]);
         Assert.Equal(obstacles.Count, (int?)preview["total"]);
+        Assert.Equal(
+            obstacles.Values.Count(obstacle => obstacle == "no_payment_method"), (int?)preview["obstacles"]!["no_payment_method"]);
     }
 
     [Theory]
@@ -325,20 +327,33 @@ public sealed class RenewalHttpTests(RenewalSite site) : IClassFixture<RenewalSi
 
         var list = await OperatorAsync($"/api/v1/licenses/{license}/renewals");
 
-        Assert.Equal((status, open), ((string?)list["status"], (bool?)list["charge_open"]));
+        Assert.Equal((status, open, !open), (
+            (string?)list["status"], (bool?)list["charge_open"], (bool?)list["needs_authentication"]));
     }
 
     [Theory]
     [InlineData(6, true)]
     [InlineData(8, false)]
     [InlineData(-1, true)]
-    public async Task List_SaysWhetherTheOwnerCanRenewNow(int daysUntilExpiry, bool can)
+    public async Task List_SaysWhetherTheOwnerCanRenewNowAndUntilWhen(int daysUntilExpiry, bool can)
     {
         var license = await site.World.AddAsync(new LicenseSeed { ExpiresAt = now.AddDays(daysUntilExpiry), WalletUsd = 100 });
 
         var list = await OperatorAsync($"/api/v1/licenses/{license}/renewals");
 
-        Assert.Equal(can, (bool?)list["can_renew"]);
+        Assert.Equal((can, !can), ((bool?)list["can_renew"], (bool?)list["is_early"]));
+        Assert.Equal(now.AddDays(daysUntilExpiry + 30), (DateTimeOffset)list["renews_until"]!);
+    }
+
+    [Fact]
+    public async Task List_ALicenseThatNeverExpires_HasNoNextRenewal()
+    {
+        var license = await site.World.AddAsync(new LicenseSeed { ExpiresAt = null, AutoRenew = true });
+
+        var list = await OperatorAsync($"/api/v1/licenses/{license}/renewals");
+
+        Assert.Equal((false, null, false, false), (
+            (bool?)list["auto_renew"], (string?)list["next_renewal_at"], (bool?)list["can_renew"], (bool?)list["is_early"]));
     }
 
     [Fact]
