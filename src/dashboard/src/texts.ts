@@ -218,7 +218,7 @@ export const texts = {
     now: 'Renew now',
     nowFrom: (day: string) => `You can renew it from ${day}.`,
     nowTitle: 'Renew now?',
-    nowText: (amount: string, when: string) => `You are charged ${amount} now. The license is extended by 30 days from ${when}.`,
+    nowText: (amount: string, until: string) => `You are charged ${amount} now. The license is then valid until ${until}.`,
     checking: 'We are checking this payment. You will not be charged twice. You can leave this page.',
     outcome: {
       renewed: 'Renewed',

@@ -8,7 +8,7 @@ import { Button, PageTitle, ProblemBox, Show } from '../ui/kit';
 import { confirmAtStandIn, loadStripe } from './stripe';
 
 type Payment = { payment_intent_id: string; client_secret: string; publishable_key: string; payment_method: string };
-type Renewal = { status: string | null; expires_at: string | null };
+type Renewal = { needs_authentication: boolean; expires_at: string | null };
 
 /** 3-D Secure: the customer confirms the payment through the provider. The backend receives the provider's event. */
 export default function ConfirmPayment() {
@@ -18,7 +18,7 @@ export default function ConfirmPayment() {
   const [confirmed, setConfirmed] = useState(false);
   const [polling, setPolling] = useState(false);
   const renewal = useLoad<Renewal>(`/api/v1/licenses/${encodeURIComponent(id)}/renewals`, polling ? 2 : undefined);
-  const waits = renewal.data?.status === 'needs_authentication';
+  const waits = renewal.data?.needs_authentication === true;
   if (polling && renewal.data && !waits) setPolling(false);
 
   const confirm = () =>

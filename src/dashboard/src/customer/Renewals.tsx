@@ -23,17 +23,18 @@ type List = {
   expires_at: string | null;
   can_renew: boolean;
   renewable_from: string | null;
+  is_early: boolean;
   next_renewal_at: string | null;
+  renews_until: string | null;
   amount_usd: number | null;
   pays_with: string | null;
   obstacle: string | null;
   status: string | null;
   charge_open: boolean;
+  needs_authentication: boolean;
   renewals: Row[];
 };
 type Reply = { status: string; detail: string; expires_at: string };
-
-const isEarly = (list: List) => list.renewable_from !== null && Date.parse(list.renewable_from) > Date.now();
 
 export default function Renewals({ id, reload }: TabProps) {
   const [watching, setWatching] = useState(false);
@@ -59,8 +60,6 @@ export default function Renewals({ id, reload }: TabProps) {
     }, 4000);
     return () => clearInterval(timer);
   });
-
-  const asksBank = list.data?.status === 'needs_authentication';
 
   async function ask() {
     setOutcome(await call<Reply>('POST', `/api/v1/licenses/${id}/renew`, undefined, [402, 409], undefined, { 'Idempotency-Key': key }));
@@ -92,7 +91,7 @@ export default function Renewals({ id, reload }: TabProps) {
                       ? reply.auto_renew
                         ? texts.renewals.notScheduled
                         : texts.renewals.off
-                      : Date.parse(reply.next_renewal_at) > Date.now()
+                      : reply.is_early
                         ? texts.renewals.nextOn(format.day(reply.next_renewal_at))
                         : texts.renewals.dueSince(format.day(reply.next_renewal_at)),
                   ],
@@ -130,8 +129,8 @@ export default function Renewals({ id, reload }: TabProps) {
                   </Link>
                 )}
               </div>
-              {isEarly(reply) && <p className="small">{texts.renewals.nowFrom(format.day(reply.renewable_from))}</p>}
-              {asksBank && !operator && (
+              {reply.is_early && <p className="small">{texts.renewals.nowFrom(format.day(reply.renewable_from))}</p>}
+              {reply.needs_authentication && !operator && (
                 <div className="notice fair">
                   <strong>{texts.confirm.title}</strong>
                   <p>{texts.confirm.text}</p>
@@ -146,7 +145,7 @@ export default function Renewals({ id, reload }: TabProps) {
                   <p>{texts.renewals.checking}</p>
                 </div>
               )}
-              {outcome && !(asksBank && outcome.status === 'authentication_needed') && (
+              {outcome && !(reply.needs_authentication && outcome.status === 'authentication_needed') && (
                 <div className={`notice ${outcome.status === 'renewed' ? 'good' : asked ? 'fair' : 'poor'}`} role="status">
                   <strong>{texts.renewals.outcome[outcome.status] ?? outcome.status}</strong>
                   <p>{asked ? texts.renewals.checking : outcome.detail}</p>
@@ -188,7 +187,7 @@ export default function Renewals({ id, reload }: TabProps) {
           <Confirm
             open={asking}
             title={texts.renewals.nowTitle}
-            text={texts.renewals.nowText(format.money(reply.amount_usd), format.day(reply.expires_at))}
+            text={texts.renewals.nowText(format.money(reply.amount_usd), format.day(reply.renews_until))}
             go={texts.renewals.now}
             busy={renew.busy}
             problem={renew.problem}

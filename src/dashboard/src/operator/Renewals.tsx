@@ -9,6 +9,7 @@ type Preview = {
   total: number;
   likely_failing: number;
   amount_usd: number;
+  obstacles: Record<string, number>;
   renewals: {
     subscription_id: string;
     email: string;
@@ -83,25 +84,20 @@ export default function Renewals() {
 }
 
 function Ahead({ preview }: { preview: Preview }) {
-  const reasons = Map.groupBy(
-    preview.renewals.filter((row) => row.obstacle),
-    (row) => row.obstacle!,
-  );
+  const obstacles = Object.entries(preview.obstacles).sort((a, b) => b[1] - a[1]);
   if (preview.total === 0) return <p>{words.none}</p>;
   return (
     <>
       <p>{words.sums(preview.total, preview.likely_failing, format.money(preview.amount_usd))}</p>
-      {reasons.size > 0 && (
+      {obstacles.length > 0 && (
         <>
           <h3>{words.reasons}</h3>
           <ul>
-            {[...reasons]
-              .sort((a, b) => b[1].length - a[1].length)
-              .map(([code, rows]) => (
-                <li key={code}>
-                  {rows.length} × {format.reason(code)}
-                </li>
-              ))}
+            {obstacles.map(([code, count]) => (
+              <li key={code}>
+                {count} × {format.reason(code)}
+              </li>
+            ))}
           </ul>
         </>
       )}
