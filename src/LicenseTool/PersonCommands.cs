@@ -21,7 +21,8 @@ internal static class PersonCommands
             if (await store.FindAsync(arguments.GetRequiredValue(user), cancellationToken) is not { } userId)
                 return await UnknownAsync();
             await using var output = Console.OpenStandardOutput();
-            await WriteAsync(output, userId, store.ExportAsync(userId, arguments.GetValue(by), cancellationToken), cancellationToken);
+            await WriteAsync(
+                output, userId, store.ExportAsync(userId, Actor.Operator(arguments.GetValue(by)), cancellationToken), cancellationToken);
             return 0;
         });
         return command;
@@ -58,7 +59,7 @@ internal static class PersonCommands
     }
 
     private static async Task WriteAsync(
-        Stream output, Guid userId, IAsyncEnumerable<(string Table, string Json)> rows, CancellationToken cancellationToken)
+        Stream output, Guid userId, IAsyncEnumerable<PersonRow> rows, CancellationToken cancellationToken)
     {
         await using var json = new Utf8JsonWriter(output, new JsonWriterOptions { Indented = true });
         json.WriteStartObject();
@@ -66,11 +67,11 @@ internal static class PersonCommands
         string? table = null;
         await foreach (var row in rows)
         {
-            if (row.Table != table)
+            if (row.TableName != table)
             {
                 if (table is not null)
                     json.WriteEndArray();
-                json.WriteStartArray(table = row.Table);
+                json.WriteStartArray(table = row.TableName);
             }
 
             json.WriteRawValue(row.Json);

@@ -5,6 +5,9 @@ using LicenseFunctions.Infrastructure.Http;
 
 namespace LicenseFunctions.Operations;
 
+/// <summary>A row about a person, as JSON.</summary>
+public sealed record PersonRow(string TableName, string Json);
+
 /// <summary>Exports and erases the data of a person.</summary>
 public sealed class PersonStore(LicenseDatabase database)
 {
@@ -18,20 +21,21 @@ public sealed class PersonStore(LicenseDatabase database)
             new CommandDefinition(Find, new { user }, cancellationToken: cancellationToken));
     }
 
+    // One statement, so that the export doesn't contain its own audit row.
     private const string Export = """
         with audited as (
             insert into audit_log (actor_kind, actor_id, action, subject)
-            values ('operator', @operatorId, 'person.exported', @userId::text)
+            values (@Kind, @Id, 'person.exported', @userId::text)
         )
-        select table_name, row_data::text from person_data(@userId)
+        select table_name, row_data::text as json from person_data(@userId)
         """;
 
     /// <summary>Reads every row about a person, by table. The export is audited.</summary>
-    public async IAsyncEnumerable<(string Table, string Json)> ExportAsync(
-        Guid userId, Guid? operatorId, [EnumeratorCancellation] CancellationToken cancellationToken)
+    public async IAsyncEnumerable<PersonRow> ExportAsync(
+        Guid userId, Actor by, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenAsync(cancellationToken);
-        await foreach (var row in connection.QueryUnbufferedAsync<(string, string)>(Export, new { userId, operatorId }, commandTimeout: 0)
+        await foreach (var row in connection.QueryUnbufferedAsync<PersonRow>(Export, new { userId, by.Kind, by.Id }, commandTimeout: 0)
             .WithCancellation(cancellationToken))
             yield return row;
     }

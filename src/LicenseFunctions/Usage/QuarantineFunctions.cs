@@ -1,4 +1,5 @@
 using LicenseFunctions.Infrastructure.Http;
+using LicenseFunctions.Licenses;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Azure.Functions.Worker;
 
@@ -22,7 +23,7 @@ public sealed class QuarantineFunctions(ListQuarantined list, ReplayQuarantined 
     public async Task<IResult> Replay(
         [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "api/v1/quarantine/{quarantineId:guid}/replay")] HttpRequest request,
         Guid quarantineId, CancellationToken cancellationToken) =>
-        (await replay.RunAsync(quarantineId, request.HttpContext.Caller().UserId, cancellationToken)).ToResult();
+        (await replay.RunAsync(quarantineId, request.HttpContext.Caller().ToActor(), cancellationToken)).ToResult();
 
     [Function("DiscardQuarantined")]
     [Access(CallerRole.Operator)]
@@ -30,5 +31,5 @@ public sealed class QuarantineFunctions(ListQuarantined list, ReplayQuarantined 
     public async Task<IResult> Discard(
         [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "api/v1/quarantine/{quarantineId:guid}/discard")] HttpRequest request,
         Guid quarantineId, CancellationToken cancellationToken) =>
-        (await replay.DiscardAsync(quarantineId, request.HttpContext.Caller().UserId, cancellationToken)).ToResult();
+        (await replay.DiscardAsync(quarantineId, request.HttpContext.Caller().ToActor(), cancellationToken)).ToResult();
 }

@@ -73,25 +73,25 @@ public sealed class QuarantineStore(LicenseDatabase database)
     }
 
     private const string Close = """
-        with closed as (
-            update usage_quarantine set state = @state, closed_at = now(), closed_by = @operatorId
-            where quarantine_id = @quarantineId and state = 'OPEN'
-            returning quarantine_id, quarantined_at, source, code, field, detail, payload, state, closed_at, closed_by
-        ), audited as (
-            insert into audit_log (actor_kind, actor_id, action, subject, before, after)
-            select 'operator', @operatorId, 'usage_quarantine.' || lower(@state), 'usage_quarantine ' || quarantine_id,
-                   jsonb_build_object('state', 'OPEN', 'code', code), jsonb_build_object('state', state)
-            from closed
-        )
-        select * from closed
+        update usage_quarantine set state = @state, closed_at = now(), closed_by = @byId
+        where quarantine_id = @quarantineId and state = 'OPEN'
+        returning quarantine_id, quarantined_at, source, code, field, detail, payload, state, closed_at, closed_by
         """;
 
     /// <summary>Closes an open entry. The change is audited.</summary>
     /// <returns>Null if the entry doesn't exist or is closed.</returns>
-    public async Task<QuarantinedUsage?> CloseAsync(Guid quarantineId, string state, Guid? operatorId, CancellationToken cancellationToken)
-    {
-        await using var connection = await database.OpenAsync(cancellationToken);
-        return await connection.QuerySingleOrDefaultAsync<QuarantinedUsage>(
-            new CommandDefinition(Close, new { quarantineId, state, operatorId }, cancellationToken: cancellationToken));
-    }
+    public Task<QuarantinedUsage?> CloseAsync(Guid quarantineId, string state, Actor by, CancellationToken cancellationToken) =>
+        database.InTransactionAsync(async (connection, token) =>
+        {
+            var closed = await connection.QuerySingleOrDefaultAsync<QuarantinedUsage>(
+                new CommandDefinition(Close, new { quarantineId, state, byId = by.Id }, cancellationToken: token));
+            if (closed is not null)
+            {
+                await AuditLog.AddAsync(connection, new AuditRow(
+                    by, "usage_quarantine." + state.ToLowerInvariant(), null, $"usage_quarantine {quarantineId}",
+                    Before: RowJson.Of(new { State = "OPEN", closed.Code }), After: RowJson.Of(new { closed.State })), token);
+            }
+
+            return closed;
+        }, cancellationToken);
 }

@@ -1,4 +1,5 @@
 using System.Text;
+using LicenseFunctions.Infrastructure.Database;
 using Licensing;
 
 namespace LicenseFunctions.Usage;
@@ -12,7 +13,7 @@ public sealed class ReplayQuarantined(QuarantineStore quarantine, IngestUsage in
     /// <remarks>
     /// After a crash between ingest and close, the entry is still open. If it is replayed again, its records are duplicates.
     /// </remarks>
-    public async Task<Outcome<IngestedUsage>> RunAsync(Guid quarantineId, Guid? operatorId, CancellationToken cancellationToken)
+    public async Task<Outcome<IngestedUsage>> RunAsync(Guid quarantineId, Actor by, CancellationToken cancellationToken)
     {
         if (await quarantine.FindAsync(quarantineId, cancellationToken) is not { } entry)
             return Unknown;
@@ -24,13 +25,13 @@ public sealed class ReplayQuarantined(QuarantineStore quarantine, IngestUsage in
             return new Refusal(
                 RefusalKind.Conflict, still.Code, $"The entry was rejected again: {still.Detail}.",
                 Hint: "Fix the cause, or discard the entry.");
-        await quarantine.CloseAsync(quarantineId, "REPLAYED", operatorId, cancellationToken);
+        await quarantine.CloseAsync(quarantineId, "REPLAYED", by, cancellationToken);
         return done;
     }
 
-    public async Task<Outcome<QuarantinedUsage>> DiscardAsync(Guid quarantineId, Guid? operatorId, CancellationToken cancellationToken)
+    public async Task<Outcome<QuarantinedUsage>> DiscardAsync(Guid quarantineId, Actor by, CancellationToken cancellationToken)
     {
-        if (await quarantine.CloseAsync(quarantineId, "DISCARDED", operatorId, cancellationToken) is { } discarded)
+        if (await quarantine.CloseAsync(quarantineId, "DISCARDED", by, cancellationToken) is { } discarded)
             return discarded;
         return await quarantine.FindAsync(quarantineId, cancellationToken) switch
         {

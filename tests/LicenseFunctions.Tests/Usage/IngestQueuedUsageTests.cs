@@ -1,3 +1,4 @@
+using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Tests.Support;
 using LicenseFunctions.Usage;
 using Licensing.Usage;
@@ -79,7 +80,7 @@ public sealed class IngestQueuedUsageTests(PostgresFixture postgres) : IAsyncLif
         Assert.Equal(["dead_letter", "dead_letter"], entries.Select(entry => entry.Source));
         var good = entries.Single(entry => entry.Payload != "nonsense");
         var done = await new ReplayQuarantined(scene.Quarantine, scene.Ingest)
-            .RunAsync(good.QuarantineId, null, TestContext.Current.CancellationToken);
+            .RunAsync(good.QuarantineId, Actor.Operator(null), TestContext.Current.CancellationToken);
         Assert.Equal(2, done.Value.Accepted);
     }
 
