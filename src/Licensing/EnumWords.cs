@@ -17,6 +17,9 @@ public static class EnumWords
     /// <summary>In upper snake case, as in the contract of the platform and in JSON.</summary>
     public static string UpperOf<T>(T value) where T : struct, Enum => JsonNamingPolicy.SnakeCaseUpper.ConvertName(value.ToString());
 
+    /// <summary>The words of all values in upper snake case, in the order of the enum.</summary>
+    public static IReadOnlyList<string> AllUpper<T>() where T : struct, Enum => Array.ConvertAll(Enum.GetValues<T>(), UpperOf);
+
     /// <summary>Reads a word in lower or upper snake case.</summary>
     /// <param name="word">The word.</param>
     /// <param name="source">Where the word comes from, such as a column; for the exception's message.</param>

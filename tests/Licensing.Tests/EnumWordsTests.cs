@@ -37,6 +37,10 @@ public sealed class EnumWordsTests
         Assert.Equal(report, action.StrongestEffect());
     }
 
+    [Fact]
+    public void AllUpper_OfTheSeverities_AreThoseOfTheGuideInRisingOrder() =>
+        Assert.Equal(["LOW", "MEDIUM", "HIGH", "CRITICAL"], EnumWords.AllUpper<AlertSeverity>());
+
     [Theory]
     [InlineData("PAUSED")]
     [InlineData("PausedToxic")]

@@ -8,6 +8,7 @@ using Licensing;
 using Licensing.Devices;
 using Licensing.Health;
 using Licensing.Renewals;
+using Licensing.Suspicion;
 using Npgsql;
 
 namespace LicenseFunctions.Health;
@@ -132,7 +133,7 @@ public sealed class HealthStore(LicenseDatabase database)
             SignalsReceived: row.GetInt64("signals_received"),
             SignalsRejected: row.GetInt64("signals_rejected"),
             OpenAlerts: Array.ConvertAll(
-                row.GetFieldValue<string[]>("open_alerts"), severity => Enum.Parse<AlertSeverity>(severity, ignoreCase: true)),
+                row.GetFieldValue<string[]>("open_alerts"), severity => EnumWords.Parse<AlertSeverity>(severity)),
             new PaymentFacts(row.GetBoolean("auto_renew"), Forecast(row, license.ExpiresAt, policy).Obstacle)));
 
     private static RenewalForecast Forecast(NpgsqlDataReader row, DateTimeOffset? expiresAt, RenewalPolicy policy) =>

@@ -1,14 +1,16 @@
 using Dapper;
+using Licensing;
+using Licensing.Suspicion;
 using Npgsql;
 
 namespace LicenseFunctions.Licenses;
 
 /// <summary>An alert to raise, with the values of suspicious_activity_alerts.</summary>
-/// <param name="Severity">LOW, MEDIUM, HIGH or CRITICAL. Operators get mail for all but LOW.</param>
+/// <param name="Severity">Operators get mail for all but LOW.</param>
 /// <param name="Evidence">JSON.</param>
 /// <param name="AutoAction">NONE, NOTIFIED or SUSPENDED.</param>
 public sealed record NewAlert(
-    Guid SubscriptionId, string ActivityType, string Severity, string? Description, string? Evidence, string AutoAction,
+    Guid SubscriptionId, string ActivityType, AlertSeverity Severity, string? Description, string? Evidence, string AutoAction,
     DateTime DetectedAt)
 {
     /// <summary>The key of an incident: while its alert is open, the same key updates that alert. Null always raises a new alert.</summary>
@@ -27,11 +29,22 @@ public static class AlertLog
 {
     private const string Raise = """
         select alert_id, user_id, is_new
-        from raise_alert(@SubscriptionId, @ActivityType, @Severity, @Description, @Evidence::jsonb, @AutoAction,
+        from raise_alert(@SubscriptionId, @ActivityType, @severity, @Description, @Evidence::jsonb, @AutoAction,
                          @DetectedAt, @Incident, @TokenHash)
         """;
 
     /// <summary>Raises an alert within the caller's transaction. The next scan notifies the operators.</summary>
     public static Task<RaisedAlert> RaiseAsync(NpgsqlConnection connection, NewAlert alert, CancellationToken cancellationToken) =>
-        connection.QuerySingleAsync<RaisedAlert>(new CommandDefinition(Raise, alert, cancellationToken: cancellationToken));
+        connection.QuerySingleAsync<RaisedAlert>(new CommandDefinition(Raise, new
+        {
+            alert.SubscriptionId,
+            alert.ActivityType,
+            severity = EnumWords.UpperOf(alert.Severity),
+            alert.Description,
+            alert.Evidence,
+            alert.AutoAction,
+            alert.DetectedAt,
+            alert.Incident,
+            alert.TokenHash,
+        }, cancellationToken: cancellationToken));
 }

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Licensing;
+using Licensing.Devices;
 using Microsoft.AspNetCore.Http;
 
 namespace LicenseFunctions.Licenses;
@@ -12,7 +13,10 @@ public sealed class ListLicenses(LicenseListStore store)
 {
     private const int MaxPage = 100;
     private const int LongestSearch = 100;
-    private static readonly string[] Statuses = ["ACTIVE", "PENDING_RENEWAL", "EXPIRED", "SUSPENDED", "REVOKED"];
+
+    // A filter by EXPIRED includes the licenses in their grace.
+    private static readonly IReadOnlyList<string> Statuses =
+        [.. EnumWords.AllUpper<LicenseStatus>().Except([EnumWords.UpperOf(LicenseStatus.Grace)])];
 
     /// <param name="ownerScope">The subscriber of the licenses; null for all subscribers.</param>
     public async Task<Outcome<LicensePage>> RunAsync(IQueryCollection query, Guid? ownerScope, CancellationToken cancellationToken)

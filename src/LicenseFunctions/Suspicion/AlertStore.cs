@@ -254,7 +254,7 @@ public sealed class AlertStore(LicenseDatabase database)
             HasAppeal, new { suspension.SuspensionId }, cancellationToken: cancellationToken)))
             return null;
         var alertId = suspension.AlertId ?? (await AlertLog.RaiseAsync(connection, new NewAlert(
-            subscriptionId, "UNUSUAL_USAGE_PATTERN", "MEDIUM", $"Appeal: {suspension.Reason}",
+            subscriptionId, "UNUSUAL_USAGE_PATTERN", AlertSeverity.Medium, $"Appeal: {suspension.Reason}",
             RowJson.Of(new { suspension.Cause, suspension.DeviceKey }), "SUSPENDED", now), cancellationToken)).AlertId;
         return await connection.ExecuteScalarAsync<Guid?>(new CommandDefinition(
             Appeal, new { subscriptionId, suspension.SuspensionId, alertId, message, by, now }, cancellationToken: cancellationToken));

@@ -19,6 +19,7 @@ public sealed class ListAlerts(AlertStore alerts)
 {
     private const int MaxPage = 100;
     private const int MaxOthers = 50;
+    private static readonly IReadOnlyList<string> Severities = EnumWords.AllUpper<AlertSeverity>();
 
     public async Task<Outcome<AlertPage>> RunAsync(IQueryCollection query, CancellationToken cancellationToken)
     {
@@ -55,8 +56,8 @@ public sealed class ListAlerts(AlertStore alerts)
         if (status != "ALL" && !AlertStatus.All.Contains(status))
             return Invalid("status", "status must be OPEN, INVESTIGATING, RESOLVED, FALSE_POSITIVE or ALL.");
         var severity = Text(query, "severity")?.ToUpperInvariant();
-        if (severity is not (null or "LOW" or "MEDIUM" or "HIGH" or "CRITICAL"))
-            return Invalid("severity", "severity must be LOW, MEDIUM, HIGH or CRITICAL.");
+        if (severity is not null && !Severities.Contains(severity))
+            return Invalid("severity", "severity must be one of " + string.Join(", ", Severities) + ".");
         var subscription = Guid.Empty;
         if (Text(query, "subscription_id") is { } id && !Guid.TryParse(id, out subscription))
             return Invalid("subscription_id", "subscription_id must be the id of a license.");

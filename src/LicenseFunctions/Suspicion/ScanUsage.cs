@@ -130,7 +130,7 @@ public sealed class ScanUsage(
 
         var evidence = JsonSerializer.Serialize(finding.Evidence, SuspicionStore.Json);
         var raise = new NewAlert(
-            license.SubscriptionId, EnumWords.UpperOf(finding.Type), EnumWords.UpperOf(finding.Severity), finding.Description, evidence,
+            license.SubscriptionId, EnumWords.UpperOf(finding.Type), finding.Severity, finding.Description, evidence,
             finding.Action.AutoActionTaken(), now);
         var alert = await AlertLog.RaiseAsync(connection, raise with { Incident = finding.Incident }, cancellationToken);
         var suspended = finding.Action == FindingAction.Suspend && await suspensions.SuspendAsync(connection, new NewSuspension(

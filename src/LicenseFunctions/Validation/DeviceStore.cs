@@ -2,7 +2,9 @@ using System.Net;
 using Dapper;
 using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Licenses;
+using Licensing;
 using Licensing.Devices;
+using Licensing.Suspicion;
 using Npgsql;
 
 namespace LicenseFunctions.Validation;
@@ -210,7 +212,9 @@ public sealed class DeviceStore(LicenseDatabase database)
         NpgsqlConnection connection, Guid subscriptionId, string tokenHash, string description, string evidence, DateTimeOffset now,
         CancellationToken cancellationToken)
     {
-        var alert = new NewAlert(subscriptionId, "CONCURRENT_SESSIONS", "HIGH", description, evidence, "SUSPENDED", now.UtcDateTime);
+        var alert = new NewAlert(
+            subscriptionId, EnumWords.UpperOf(ActivityType.ConcurrentSessions), AlertSeverity.High, description, evidence, "SUSPENDED",
+            now.UtcDateTime);
         return (await AlertLog.RaiseAsync(connection, alert with { TokenHash = tokenHash }, cancellationToken)).AlertId;
     }
 
@@ -243,7 +247,7 @@ public sealed class DeviceStore(LicenseDatabase database)
             RepeatAlert, new { subscriptionId, deviceKey, MostOpenAlerts, now = now.UtcDateTime }, cancellationToken: cancellationToken));
         if (repeated > 0)
             return;
-        var alert = new NewAlert(subscriptionId, "TOO_MANY_DEVICES", "MEDIUM", description, evidence, "NONE", now.UtcDateTime);
+        var alert = new NewAlert(subscriptionId, "TOO_MANY_DEVICES", AlertSeverity.Medium, description, evidence, "NONE", now.UtcDateTime);
         await AlertLog.RaiseAsync(connection, alert with { TokenHash = tokenHash }, cancellationToken);
     }
 

@@ -1,15 +1,7 @@
 using Licensing.Devices;
+using Licensing.Suspicion;
 
 namespace Licensing.Health;
-
-/// <summary>The severities of alerts: suspicious_activity_alerts.severity.</summary>
-public enum AlertSeverity
-{
-    Low,
-    Medium,
-    High,
-    Critical,
-}
 
 /// <summary>What the health score of a license is computed from.</summary>
 /// <param name="Now">The time of scoring.</param>

@@ -1,6 +1,7 @@
 using System.Globalization;
 using Licensing.Devices;
 using Licensing.Renewals;
+using Licensing.Suspicion;
 
 namespace Licensing.Health;
 

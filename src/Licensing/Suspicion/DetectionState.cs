@@ -73,7 +73,7 @@ public sealed record Pace(
 public readonly record struct RecentNetwork(string Network, long LastAt);
 
 /// <summary>What was reported about an incident so far.</summary>
-public sealed record Incident(string Key, FindingAction Action, FindingSeverity Severity, long FirstAt, long ReportedAt);
+public sealed record Incident(string Key, FindingAction Action, AlertSeverity Severity, long FirstAt, long ReportedAt);
 
 /// <summary>The use of one network by one identity.</summary>
 /// <param name="Network">The key of <see cref="Suspicion.Network.Of"/>.</param>

@@ -30,7 +30,7 @@ public static class Detector
         if (speed is not null)
         {
             found.Add(Finding(
-                ActivityType.GeographicAnomaly, FindingSeverity.Low, FindingAction.Alert, $"speed:{Key(speed.Devices[^1])}", speed));
+                ActivityType.GeographicAnomaly, AlertSeverity.Low, FindingAction.Alert, $"speed:{Key(speed.Devices[^1])}", speed));
         }
 
         return new Observation(state, [.. found.Where(finding => IsToReport(state, finding, policy))]);
@@ -57,14 +57,14 @@ public static class Detector
     private static IEnumerable<Finding> Detect(DetectionState state, DetectionPolicy policy)
     {
         if (Movement.Networks(state, policy) is { } networks)
-            yield return Finding(ActivityType.MultipleIps, FindingSeverity.Low, FindingAction.Alert, "networks", networks);
+            yield return Finding(ActivityType.MultipleIps, AlertSeverity.Low, FindingAction.Alert, "networks", networks);
 
         for (var i = 0; i < state.Identities.Count; i++)
         {
             if (Movement.Changes(state, i, policy) is { } changes)
             {
                 yield return Finding(
-                    ActivityType.RapidIpChanges, FindingSeverity.Low, FindingAction.Alert, $"changes:{Key(changes.Devices[0])}", changes);
+                    ActivityType.RapidIpChanges, AlertSeverity.Low, FindingAction.Alert, $"changes:{Key(changes.Devices[0])}", changes);
             }
 
             if (Clones.Measure(state, i, policy) is { } clones && Grade(Cloned(state, clones, policy), policy) is { } cloned)
@@ -90,10 +90,10 @@ public static class Detector
             return null;
         var (wanted, severity) = share switch
         {
-            >= 1 => (FindingAction.Suspend, FindingSeverity.Critical),
-            _ when share >= policy.RefuseShare => (FindingAction.Refuse, FindingSeverity.High),
-            _ when share >= policy.NotifyShare => (FindingAction.Notify, FindingSeverity.High),
-            _ => (FindingAction.Alert, FindingSeverity.Medium),
+            >= 1 => (FindingAction.Suspend, AlertSeverity.Critical),
+            _ when share >= policy.RefuseShare => (FindingAction.Refuse, AlertSeverity.High),
+            _ when share >= policy.NotifyShare => (FindingAction.Notify, AlertSeverity.High),
+            _ => (FindingAction.Alert, AlertSeverity.Medium),
         };
         var (type, incident, atMost) = evidence.Rule switch
         {
@@ -186,7 +186,7 @@ public static class Detector
 
     private static string Key(EvidenceDevice device) => $"{device.EaInstanceId}|{device.Account}";
 
-    private static Finding Finding(ActivityType type, FindingSeverity severity, FindingAction action, string incident, Evidence evidence) =>
+    private static Finding Finding(ActivityType type, AlertSeverity severity, FindingAction action, string incident, Evidence evidence) =>
         new(type, severity, action, incident, Sentences.Of(evidence), evidence);
 
     /// <summary>Records the finding in the state; false when there is nothing new to report.</summary>

@@ -3,8 +3,8 @@ namespace Licensing.Suspicion;
 /// <summary>The activity types of the integration guide that the detector uses.</summary>
 public enum ActivityType { MultipleIps, RapidIpChanges, UnusualUsagePattern, ConcurrentSessions, GeographicAnomaly }
 
-/// <summary>The severities of the integration guide, in rising order.</summary>
-public enum FindingSeverity { Low, Medium, High, Critical }
+/// <summary>The severities of alerts, in rising order: suspicious_activity_alerts.severity.</summary>
+public enum AlertSeverity { Low, Medium, High, Critical }
 
 /// <summary>The action for a finding, in rising order. Each includes those before it.</summary>
 public enum FindingAction
@@ -69,7 +69,7 @@ public sealed record Evidence(
 /// </param>
 /// <param name="Description">A sentence for operators and customers.</param>
 public sealed record Finding(
-    ActivityType Type, FindingSeverity Severity, FindingAction Action, string Incident, string Description, Evidence Evidence);
+    ActivityType Type, AlertSeverity Severity, FindingAction Action, string Incident, string Description, Evidence Evidence);
 
 public static class FindingActions
 {

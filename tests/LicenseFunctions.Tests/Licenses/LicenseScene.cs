@@ -116,7 +116,7 @@ internal sealed class LicenseScene : IAsyncDisposable
             {
                 Ea = one.Ea, Account = one.Account, FirstAt = now - 86_400, LastAt = now,
             })],
-            Incidents = [new Incident("people", FindingAction.Refuse, FindingSeverity.High, now - 3_600, now - 60)],
+            Incidents = [new Incident("people", FindingAction.Refuse, AlertSeverity.High, now - 3_600, now - 60)],
         };
         return Database.ExecuteAsync(
             "insert into suspicion_states (subscription_id, state) values (@SubscriptionId, @state::jsonb)",

@@ -2,6 +2,7 @@ using LicenseFunctions.Licenses;
 using LicenseFunctions.Tests.Support;
 using LicenseFunctions.Tests.Usage;
 using LicenseFunctions.Validation;
+using Licensing.Suspicion;
 using Xunit;
 
 namespace LicenseFunctions.Tests.Suspicion;
@@ -67,7 +68,7 @@ public sealed class AlertLogTests(PostgresFixture postgres)
 
         var raised = await AlertLog.RaiseAsync(connection, alert with { AutoAction = first }, Stop);
         var again = await AlertLog.RaiseAsync(
-            connection, alert with { AutoAction = second, Severity = "CRITICAL", DetectedAt = At.AddHours(1) }, Stop);
+            connection, alert with { AutoAction = second, Severity = AlertSeverity.Critical, DetectedAt = At.AddHours(1) }, Stop);
 
         Assert.Equal((raised.AlertId, false), (again.AlertId, again.IsNew));
         Assert.Equal([$"CRITICAL {action} 01:00:00"], await scene.Database.QueryAllAsync<string>(
@@ -87,7 +88,7 @@ public sealed class AlertLogTests(PostgresFixture postgres)
     }
 
     private static NewAlert Alert(SuspicionScene scene) =>
-        new(scene.License.SubscriptionId, "MULTIPLE_IPS", "HIGH", "Many networks", """{"ips": 5}""", "NONE", At);
+        new(scene.License.SubscriptionId, "MULTIPLE_IPS", AlertSeverity.High, "Many networks", """{"ips": 5}""", "NONE", At);
 
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
 }

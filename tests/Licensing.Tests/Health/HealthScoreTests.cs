@@ -3,6 +3,7 @@ using FsCheck.Fluent;
 using Licensing.Devices;
 using Licensing.Health;
 using Licensing.Renewals;
+using Licensing.Suspicion;
 using Xunit;
 
 namespace Licensing.Tests.Health;
