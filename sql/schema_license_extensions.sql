@@ -38,6 +38,8 @@
 begin;
 \ir installation/journal.sql
 select schema_definitions() as definitions_before \gset
+\ir repeatable/08_source_network.sql
+\ir repeatable/09_subscription_columns.sql
 \ir repeatable/10_current_license_tokens.sql
 \ir repeatable/11_is_license_visible.sql
 \ir repeatable/12_open_suspension_facts.sql

@@ -42,8 +42,8 @@ $$;
 create or replace function is_license_renewable(
     subscription_active boolean, state subscription_state, token_active boolean, suspended_for_expiry boolean, suspended_otherwise boolean)
     returns boolean language sql immutable parallel safe as $$
-    select subscription_active
-        and (token_active or suspended_for_expiry)
+    select is_subscription_active(subscription_active)
+        and (token_active is true or suspended_for_expiry)
         and not suspended_otherwise
-        and (state <> 'SUSPENDED_ADMIN' or suspended_for_expiry)
+        and (subscription_state_of(state) <> 'SUSPENDED_ADMIN' or suspended_for_expiry)
 $$;

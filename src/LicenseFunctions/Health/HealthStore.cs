@@ -61,7 +61,7 @@ public sealed class HealthStore(LicenseDatabase database)
     private const string Load = """
         select a.subscription_id, coalesce(h.marks, 0) as marks,
                t.is_active is true as token_active, t.revoked_reason, null::timestamptz as overlap_until, t.expires_at, l.grace_until,
-               coalesce(s.state, 'SYNCED')::text as state, s.is_active is not false as subscription_active, s.paused_reason,
+               subscription_state_of(s.state)::text as state, is_subscription_active(s.is_active) as subscription_active, s.paused_reason,
                o.only_for_expiry, o.reason as suspension_reason, o.took_token, o.stands, o.caused_by_device,
                now() as now, s.created_at as issued_at, greatest(t.last_used_at, d.last_seen_at) as last_used_at,
                d.used::int as devices_used, c.changes::int as device_changes,

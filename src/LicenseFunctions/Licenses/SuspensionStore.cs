@@ -151,7 +151,7 @@ public sealed class SuspensionStore(LicenseDatabase database, LicenseInvalidatio
              previous_state, previous_paused_reason, previous_paused_at, token_ids)
         select @SubscriptionId, @Cause, @Reason, @DeviceKey, @Evidence::jsonb, @AlertId, @now, @byId,
                -- If an earlier suspension is open, the state before that one. The suspension that is lifted last restores it.
-               case when earlier is null then coalesce(before.state, 'SYNCED') else earlier.previous_state end,
+               case when earlier is null then subscription_state_of(before.state) else earlier.previous_state end,
                case when earlier is null then before.paused_reason else earlier.previous_paused_reason end,
                case when earlier is null then before.paused_at else earlier.previous_paused_at end,
                coalesce(earlier.token_ids, '{}') || array(select token_id from taken)
@@ -321,10 +321,9 @@ public sealed class SuspensionStore(LicenseDatabase database, LicenseInvalidatio
     }
 
     private const string Read = """
-        select s.subscriber_id, s.state::text, s.paused_reason,
-               exists (select from license_tokens t
-                       where t.subscription_id = s.subscription_id and t.is_active
-                         and not exists (select from license_token_replacements r where r.token_id = t.token_id)) as has_active_token
+        select s.subscriber_id, subscription_state_of(s.state)::text as state, s.paused_reason,
+               exists (select from v_current_license_tokens t
+                       where t.subscription_id = s.subscription_id and t.is_active) as has_active_token
         from subscriptions s
         where s.subscription_id = @subscriptionId
         """;

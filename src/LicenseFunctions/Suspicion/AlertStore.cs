@@ -202,8 +202,7 @@ public sealed class AlertStore(LicenseDatabase database)
                    and exists (select from license_usage_log u
                                where u.subscription_id = a.subscription_id
                                  and u.logged_at < coalesce((a.evidence ->> 'from')::timestamptz, a.detected_at)
-                                 and u.ip_address <<= set_masklen(
-                                     @address::inet, case family(@address::inet) when 4 then 32 else 64 end)) as trusted
+                                 and u.ip_address <<= source_network(@address::inet)) as trusted
             from suspicious_activity_alerts a where a.alert_id = @alertId
         )
         update suspicious_activity_alerts a

@@ -35,7 +35,7 @@ public sealed class DeviceStore(LicenseDatabase database)
 
     private const string Registered = """
         select d.device_id, d.device_key, d.ea_instance_id, d.mt5_account_number, d.slot, d.last_seen_at,
-               array(select host(network(set_masklen(d.ip_address, case family(d.ip_address) when 4 then 32 else 64 end)))
+               array(select host(source_network(d.ip_address))
                      union
                      select host(n.network) from license_device_networks n
                      where n.device_id = d.device_id and n.last_seen_at > @activeSince) as networks
@@ -92,7 +92,7 @@ public sealed class DeviceStore(LicenseDatabase database)
             returning device_id, ip_address, first_seen_at, last_seen_at
         ), network as (
             insert into license_device_networks (device_id, network, first_seen_at, last_seen_at)
-            select device_id, network(set_masklen(ip_address, case family(ip_address) when 4 then 32 else 64 end)), @now, @now
+            select device_id, source_network(ip_address), @now, @now
             from admitted
             on conflict (device_id, network) do update
             set last_seen_at = greatest(license_device_networks.last_seen_at, excluded.last_seen_at)
@@ -176,8 +176,7 @@ public sealed class DeviceStore(LicenseDatabase database)
             select device_id, left_address, left_at from seen where is_latest and ip_address <> left_address
         ), networks as (
             insert into license_device_networks (device_id, network, first_seen_at, last_seen_at)
-            select device_id, network(set_masklen(ip_address, case family(ip_address) when 4 then 32 else 64 end)) as network,
-                   min(seen_at), max(seen_at)
+            select device_id, source_network(ip_address) as network, min(seen_at), max(seen_at)
             from moved
             group by 1, 2
             order by 1, 2
@@ -187,7 +186,7 @@ public sealed class DeviceStore(LicenseDatabase database)
             -- An address is personal data: it is kept for 90 days. It is deleted when the device's networks change anyway.
             delete from license_device_networks n using moved
             where n.device_id = moved.device_id and n.last_seen_at < moved.seen_at - interval '90 days'
-              and n.network <> network(set_masklen(moved.ip_address, case family(moved.ip_address) when 4 then 32 else 64 end))
+              and n.network <> source_network(moved.ip_address)
         )
         update license_devices d set last_seen_at = seen.seen_at, ip_address = seen.ip_address
         from seen

@@ -66,8 +66,8 @@ public sealed class LicenseChanges(LicenseDatabase database, ValidationCache cac
                            age(xmin) between 0 and (select age(@oldestTransaction::text::xid8::xid)) as written
                     from license_tokens
                     where subscription_id is not null) as t) as token,
-             (select array_agg(subscription_id) as subscription_ids, array_agg(coalesce(state, 'SYNCED')::text) as states,
-                     array_agg(is_active is not false) as are_active, array_agg(paused_reason::text) as paused_reasons
+             (select array_agg(subscription_id) as subscription_ids, array_agg(subscription_state_of(state)::text) as states,
+                     array_agg(is_subscription_active(is_active)) as are_active, array_agg(paused_reason::text) as paused_reasons
               from subscriptions
               where age(xmin) between 0 and (select age(@oldestTransaction::text::xid8::xid))) as subscription,
              (select array_agg(subscription_id) as subscription_ids

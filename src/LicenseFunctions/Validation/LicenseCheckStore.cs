@@ -39,7 +39,7 @@ public sealed class LicenseCheckStore(LicenseDatabase database, ValidationCache 
     }
 
     // A license has one expiry: that of its current token, which a renewal extends. It also applies to an older token that the platform
-    // left active. The platform's columns may be null: then a state has its default, and a subscription is active.
+    // left active. A token whose is_active is null is not active.
     // The sub-selects hide the number of licenses from the planner. Otherwise it would make a new plan for every small batch.
     // The parameters have numbers, because Npgsql would parse the whole text in every check to number names.
     public const string Read = """
@@ -50,8 +50,8 @@ public sealed class LicenseCheckStore(LicenseDatabase database, ValidationCache 
                case when replacement.token_id is not null then newer.expires_at
                     when later.token_id is not null then later.expires_at
                     else t.expires_at end as expires_at,
-               license.grace_until, coalesce(s.state, 'SYNCED')::text as state, s.is_active is not false as subscription_active,
-               s.paused_reason,
+               license.grace_until, subscription_state_of(s.state)::text as state,
+               is_subscription_active(s.is_active) as subscription_active, s.paused_reason,
                open.only_for_expiry, open.reason as suspension_reason, open.took_token, open.stands, open.caused_by_device,
                d.device_id, d.first_seen_at, d.last_seen_at, devices.used as devices_used, devices.beyond_limit as devices_beyond_limit
         from unnest((select $1::text[]), (select $2::text[])) with ordinality as asked (token_hash, device_key, n)

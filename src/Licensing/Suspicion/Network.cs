@@ -1,11 +1,11 @@
 using System.Net;
 using System.Net.Sockets;
+using Licensing.Devices;
 
 namespace Licensing.Suspicion;
 
 /// <summary>
-/// Networks as the detector compares them: a whole IPv4 address, or the /64 of an IPv6 address, because a host changes the lower half
-/// itself. The keys are part of stored states.
+/// Networks as the detector compares them: the text of a <see cref="SourceNetwork"/>. The keys are part of stored states.
 /// </summary>
 public static class Network
 {
@@ -14,15 +14,8 @@ public static class Network
     {
         if (address is null)
             return "";
-        if (address.IsIPv4MappedToIPv6)
-            address = address.MapToIPv4();
-        if (address.AddressFamily != AddressFamily.InterNetworkV6)
-            return address.ToString();
-
-        Span<byte> bytes = stackalloc byte[16];
-        address.TryWriteBytes(bytes, out _);
-        bytes[8..].Clear();
-        return new IPAddress(bytes).ToString() + "/64";
+        var network = SourceNetwork.Of(address);
+        return network.AddressFamily == AddressFamily.InterNetworkV6 ? network + "/64" : network.ToString();
     }
 
     /// <summary>
