@@ -198,7 +198,7 @@ public sealed class AlertStore(LicenseDatabase database)
                    is_alert_open(a.status) and a.auto_action_taken <> 'SUSPENDED'
                    and not exists (select from suspicious_activity_alerts o
                                    where o.subscription_id = a.subscription_id and o.confirmed_from_known
-                                     and o.customer_confirmed_at > @now - interval '7 days')
+                                     and o.customer_confirmed_at > @now - @interval)
                    and exists (select from license_usage_log u
                                where u.subscription_id = a.subscription_id
                                  and u.logged_at < coalesce((a.evidence ->> 'from')::timestamptz, a.detected_at)
@@ -218,13 +218,14 @@ public sealed class AlertStore(LicenseDatabase database)
 
     /// <summary>
     /// The customer confirms the use. If the answer comes from an address that the license was used from before the incident, this closes
-    /// the alert, and the detector starts again. This works once in 7 days, so that a group cannot confirm itself repeatedly. An answer
+    /// the alert, and the detector starts again. This works once per interval, so that a group cannot confirm itself repeatedly. An answer
     /// from another address is only recorded.
     /// </summary>
     public static Task<ConfirmedAlert?> ConfirmAsync(
-        NpgsqlConnection connection, Guid alertId, string? address, DateTime now, CancellationToken cancellationToken) =>
+        NpgsqlConnection connection, Guid alertId, string? address, TimeSpan interval, DateTime now,
+        CancellationToken cancellationToken) =>
         connection.QuerySingleOrDefaultAsync<ConfirmedAlert?>(new CommandDefinition(
-            Confirm, new { alertId, address, now }, cancellationToken: cancellationToken));
+            Confirm, new { alertId, address, interval, now }, cancellationToken: cancellationToken));
 
     private const string Appeal = """
         with appeal as (

@@ -32,7 +32,8 @@ public sealed record ConfirmationRequest(string Token);
 public sealed record ConfirmationReceipt(Guid AlertId, bool Trusted);
 
 /// <summary>What a customer sees of alerts and suspensions, and the customer's answers.</summary>
-public sealed class AnswerSuspicion(LicenseDatabase database, AlertStore alerts, SignedLinks links, TimeProvider time)
+public sealed class AnswerSuspicion(
+    LicenseDatabase database, AlertStore alerts, SuspicionSettings settings, SignedLinks links, TimeProvider time)
 {
     /// <summary>The purpose in the signed link of the mail.</summary>
     public const string Purpose = "was-this-you";
@@ -100,7 +101,8 @@ public sealed class AnswerSuspicion(LicenseDatabase database, AlertStore alerts,
             : await database.InTransactionAsync<Outcome<ConfirmationReceipt>>(async (connection, token) =>
             {
                 var now = time.GetUtcNow().UtcDateTime;
-                if (await AlertStore.ConfirmAsync(connection, alertId, from?.ToString(), now, token) is not { } confirmed)
+                if (await AlertStore.ConfirmAsync(
+                    connection, alertId, from?.ToString(), settings.Policy.ConfirmationInterval, now, token) is not { } confirmed)
                     return ReviewAlert.Unknown;
                 var trusted = confirmed.Trusted == true;
                 await AuditLog.AddAsync(connection, new AuditRow(

@@ -3,7 +3,7 @@ using Microsoft.Azure.Functions.Worker;
 namespace LicenseFunctions.Suspicion;
 
 /// <summary>The timers of the detector.</summary>
-public sealed class SuspicionFunctions(ScanUsage scan, SendAlertWebhooks webhooks, SuspicionStore store)
+public sealed class SuspicionFunctions(ScanUsage scan, SendAlertWebhooks webhooks, SuspicionStore store, SuspicionSettings settings)
 {
     [Function("ScanUsage")]
     public async Task<ScanCounts> Scan([TimerTrigger("%SCAN_SCHEDULE%")] TimerInfo timer, CancellationToken cancellationToken)
@@ -15,5 +15,5 @@ public sealed class SuspicionFunctions(ScanUsage scan, SendAlertWebhooks webhook
 
     [Function("WatchLicenses")]
     public Task<WatchCounts> Watch([TimerTrigger("%WATCH_SCHEDULE%")] TimerInfo timer, CancellationToken cancellationToken) =>
-        store.WatchAsync(cancellationToken);
+        store.WatchAsync(settings.Policy.WatchPeriod, cancellationToken);
 }

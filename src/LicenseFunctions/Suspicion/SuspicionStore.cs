@@ -101,10 +101,10 @@ public sealed class SuspicionStore(LicenseDatabase database)
 
     private const string Watch = """
         with used as (
-            select distinct subscription_id from license_tokens where is_active and last_used_at > now() - interval '2 hours'
+            select distinct subscription_id from license_tokens where is_active and last_used_at > now() - @period
         ), queued as (
             insert into usage_arrivals (subscription_ids, earliest_at, latest_at)
-            select array_agg(subscription_id), array_agg(now() - interval '2 hours'), array_agg(now())
+            select array_agg(subscription_id), array_agg(now() - @period), array_agg(now())
             from (select subscription_id, row_number() over (order by subscription_id) / 500 as batch from used) as licenses
             group by batch
         )
@@ -112,13 +112,15 @@ public sealed class SuspicionStore(LicenseDatabase database)
         """;
 
     /// <summary>
-    /// Re-enqueues active licenses for detection, with their latest two hours, so that a changed policy, limit or review takes effect
+    /// Re-enqueues active licenses for detection, with their usage of the period, so that a changed policy, limit or review takes effect
     /// without new usage. Idempotent: records that were seen before add nothing.
     /// </summary>
-    public async Task<WatchCounts> WatchAsync(CancellationToken cancellationToken)
+    /// <param name="period">The time before now in which a license must have been used.</param>
+    public async Task<WatchCounts> WatchAsync(TimeSpan period, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenAsync(cancellationToken);
-        return await connection.QuerySingleAsync<WatchCounts>(new CommandDefinition(Watch, cancellationToken: cancellationToken));
+        return await connection.QuerySingleAsync<WatchCounts>(
+            new CommandDefinition(Watch, new { period }, cancellationToken: cancellationToken));
     }
 
     private sealed record StateRow(Guid SubscriptionId, string State, DateTime ReviewedAt)

@@ -346,6 +346,17 @@ public sealed record DetectionPolicy
     [JsonPropertyName("update_hours"), Hours(0, 168)]
     public TimeSpan UpdateInterval { get; init; } = TimeSpan.FromHours(1);
 
+    /// <summary>Time after a customer's confirmation closed an alert in which another one only informs the operators.</summary>
+    [JsonPropertyName("confirmation_days"), Days(0, 90)]
+    public TimeSpan ConfirmationInterval { get; init; } = TimeSpan.FromDays(7);
+
+    /// <summary>
+    /// Licenses that were used within this time are examined again every hour, with the usage of this time, so that a changed policy,
+    /// limit or review takes effect without new usage.
+    /// </summary>
+    [JsonPropertyName("watch_hours"), Hours(1, 168)]
+    public TimeSpan WatchPeriod { get; init; } = TimeSpan.FromHours(2);
+
     /// <summary>
     /// One sentence for each field outside its range: its name in the policy file, the range, and the default as an example. One sentence
     /// for each pair of fields that contradict each other. Empty for a valid policy.

@@ -154,7 +154,7 @@ public sealed class ScanUsageTests(PostgresFixture postgres)
         var strict = scene.ScanBy(new DetectionPolicy { DeviceLimit = 1 });
 
         var nothing = await strict.RunAsync(TestContext.Current.CancellationToken);
-        var watched = await scene.Store.WatchAsync(TestContext.Current.CancellationToken);
+        var watched = await scene.Store.WatchAsync(scene.Settings.Policy.WatchPeriod, TestContext.Current.CancellationToken);
         var counts = await strict.RunAsync(TestContext.Current.CancellationToken);
 
         Assert.Equal((0, 1, 1, 1), (nothing.Licenses, watched.Licenses, counts.Licenses, counts.Suspended));
@@ -166,7 +166,7 @@ public sealed class ScanUsageTests(PostgresFixture postgres)
         await using var scene = await SuspicionScene.NewAsync(postgres);
         await scene.RecordAndScanAsync(scene.Hours(30, 5, 1, 2));
 
-        Assert.Equal(0, (await scene.Store.WatchAsync(TestContext.Current.CancellationToken)).Licenses);
+        Assert.Equal(0, (await scene.Store.WatchAsync(scene.Settings.Policy.WatchPeriod, TestContext.Current.CancellationToken)).Licenses);
     }
 
     [Fact]

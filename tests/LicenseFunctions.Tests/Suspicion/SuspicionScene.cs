@@ -25,7 +25,7 @@ internal sealed class SuspicionScene : IAsyncDisposable
         Scan = new ScanUsage(Store, Suspensions, Settings, Links, usage.Time, NullLogger<ScanUsage>.Instance);
         Alerts = new ListAlerts(new AlertStore(database));
         Review = new ReviewAlert(database, Suspensions, usage.Time);
-        Answer = new AnswerSuspicion(database, new AlertStore(database), Links, usage.Time);
+        Answer = new AnswerSuspicion(database, new AlertStore(database), Settings, Links, usage.Time);
     }
 
     public ScanUsage ScanBy(DetectionPolicy policy, IGeolocator? geolocator = null) => new(
