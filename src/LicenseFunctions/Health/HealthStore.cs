@@ -71,7 +71,10 @@ public sealed class HealthStore(LicenseDatabase database)
                n.details_changed_at, n.last_decline
         from unnest(@subscriptionIds) as a (subscription_id)
         join subscriptions s using (subscription_id)
-        cross join lateral (select * from v_current_license_tokens c where c.subscription_id = a.subscription_id limit 1) t
+        cross join lateral (
+            select c.token_id, c.is_active, c.revoked_reason, c.expires_at, c.last_used_at
+            from v_current_license_tokens c where c.subscription_id = a.subscription_id limit 1
+        ) t
         cross join lateral (
             select count(*) filter (where d.removed_at is null) as used, max(d.last_seen_at) as last_seen_at
             from license_devices d where d.subscription_id = a.subscription_id
@@ -211,7 +214,7 @@ public sealed class HealthStore(LicenseDatabase database)
         from usage_rollups where subscription_id = @subscriptionId and hour_at > now() - interval '24 hours';
 
         select distinct activity_type from suspicious_activity_alerts
-        where subscription_id = @subscriptionId and is_alert_open(status) order by 1;
+        where subscription_id = @subscriptionId and is_alert_open(status) order by activity_type;
 
         select to_char(g.day, 'YYYY-MM-DD') as day,
                (select d.score from license_health_days d

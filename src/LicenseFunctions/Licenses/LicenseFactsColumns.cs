@@ -19,7 +19,7 @@ internal sealed class LicenseFactsColumns(NpgsqlDataReader reader)
     // open_suspension_facts
     private readonly int onlyForExpiry = reader.GetOrdinal("only_for_expiry");
     private readonly int suspensionReason = reader.GetOrdinal("suspension_reason");
-    private readonly int tookToken = reader.GetOrdinal("took_token");
+    private readonly int deactivatedToken = reader.GetOrdinal("took_token");
     private readonly int stands = reader.GetOrdinal("stands");
     private readonly int causedByDevice = reader.GetOrdinal("caused_by_device");
 
@@ -36,6 +36,6 @@ internal sealed class LicenseFactsColumns(NpgsqlDataReader reader)
         reader.IsDBNull(onlyForExpiry)
             ? null
             : new OpenSuspension(
-                reader.GetBoolean(onlyForExpiry), reader.GetString(suspensionReason), reader.GetBoolean(tookToken),
+                reader.GetBoolean(onlyForExpiry), reader.GetString(suspensionReason), reader.GetBoolean(deactivatedToken),
                 reader.Flag(stands), reader.Flag(causedByDevice)));
 }

@@ -33,8 +33,8 @@ public sealed class ReinstateLicense(LicenseDatabase database, SuspensionStore s
         database.InTransactionAsync(async (connection, token) =>
         {
             await SuspensionStore.LockAsync(connection, subscriptionId, token);
-            var lastLift = await SuspensionStore.LastOwnerLiftAsync(connection, subscriptionId, token);
-            if (OwnerLift.NotBefore(lastLift, time.GetUtcNow()) is { } notBefore
+            var lastLift = await SuspensionStore.LastSubscriberLiftAsync(connection, subscriptionId, token);
+            if (SubscriberLift.NotBefore(lastLift, time.GetUtcNow()) is { } notBefore
                 && await LicenseOwners.IsVisibleAsync(connection, subscriptionId, ownerId, token))
                 return LiftedRecently(notBefore);
             return await LiftAsync(
@@ -57,6 +57,7 @@ public sealed class ReinstateLicense(LicenseDatabase database, SuspensionStore s
     }
 
     private static Refusal LiftedRecently(DateTimeOffset notBefore) => new(
-        RefusalKind.Conflict, "LIFTED_RECENTLY", "You lifted a suspension of this license within the last 30 days.",
+        RefusalKind.Conflict, "LIFTED_RECENTLY",
+        $"You lifted a suspension of this license within the last {SubscriberLift.IntervalDays} days.",
         Hint: string.Create(CultureInfo.InvariantCulture, $"Send an appeal, or wait until {notBefore.UtcDateTime:yyyy-MM-dd HH:mm} UTC."));
 }

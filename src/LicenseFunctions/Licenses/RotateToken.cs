@@ -40,7 +40,7 @@ public sealed class RotateToken(LicenseDatabase database, SuspensionStore suspen
         {
             if (!await LicenseOwners.IsVisibleAsync(connection, subscriptionId, ownerId, stop))
                 return LicenseNotFound.Refusal;
-            await suspensions.CloseIfReinstatedByHandAsync(connection, subscriptionId, stop);
+            await suspensions.CloseIfReinstatedManuallyAsync(connection, subscriptionId, stop);
             if (await TokenStore.CurrentAsync(connection, subscriptionId, stop) is not { } current)
                 return LicenseNotFound.Refusal;
             if (!current.IsActive && !current.HeldBySuspension)

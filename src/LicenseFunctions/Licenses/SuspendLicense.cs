@@ -1,5 +1,6 @@
 using LicenseFunctions.Infrastructure.Database;
 using Licensing;
+using Licensing.Devices;
 
 namespace LicenseFunctions.Licenses;
 
@@ -21,15 +22,15 @@ public sealed class SuspendLicense(LicenseDatabase database, SuspensionStore sus
     {
         if (Reasons.Fault(request.Reason) is { } fault)
             return fault;
-        var reason = "License suspended: " + request.Reason;
+        var texts = SuspensionTexts.ByOperator(request.Reason);
         return await database.InTransactionAsync<Outcome<SuspensionState>>(async (connection, token) =>
         {
             if (!await LicenseOwners.IsVisibleAsync(connection, subscriptionId, null, token))
                 return LicenseNotFound.Refusal;
-            var suspension = new NewSuspension(subscriptionId, SuspensionCause.Operator, reason, "Suspended: " + request.Reason, by);
+            var suspension = new NewSuspension(subscriptionId, SuspensionCause.Operator, texts, by);
             return await suspensions.SuspendAsync(connection, suspension, token) is null
                 ? AlreadySuspended
-                : new SuspensionState(subscriptionId, "SUSPENDED", reason);
+                : new SuspensionState(subscriptionId, "SUSPENDED", texts.PausedReason);
         }, cancellationToken);
     }
 }

@@ -6,22 +6,6 @@ using Npgsql;
 
 namespace LicenseFunctions.Licenses;
 
-/// <summary>The causes of suspensions: license_suspensions.cause.</summary>
-public static class SuspensionCause
-{
-    public const string DeviceLimit = "DEVICE_LIMIT";
-    public const string Detector = "DETECTOR";
-    public const string Expiry = "EXPIRY";
-    public const string Operator = "OPERATOR";
-    public const string Dispute = "DISPUTE";
-
-    /// <summary>The causes that people can lift. A license that is suspended for its expiry is reinstated by renewal.</summary>
-    public static readonly string[] Liftable = [DeviceLimit, Detector, Operator, Dispute];
-
-    /// <summary>An appeal asks people to lift the suspension.</summary>
-    public static bool IsAppealable(string cause) => Liftable.Contains(cause);
-}
-
 /// <summary>How suspensions end: license_suspensions.closed_how.</summary>
 public static class ClosedHow
 {
@@ -32,16 +16,14 @@ public static class ClosedHow
     public const string Renewed = "RENEWED";
 }
 
-/// <param name="Reason">Becomes subscriptions.paused_reason and the answer to a check: "License suspended: …".</param>
-/// <param name="RevokedReason">Becomes license_tokens.revoked_reason: "Auto-suspended: …".</param>
+/// <param name="Cause">One of <see cref="SuspensionCause"/>.</param>
 /// <param name="Evidence">JSON.</param>
 /// <param name="DeviceKey">The new device that caused it; null if none did.</param>
 /// <param name="MailTemplate">Null if the customer gets another mail.</param>
 public sealed record NewSuspension(
     Guid SubscriptionId,
     string Cause,
-    string Reason,
-    string RevokedReason,
+    SuspensionTexts Texts,
     Actor By,
     string Evidence = "{}",
     string? DeviceKey = null,
@@ -120,14 +102,14 @@ public sealed class SuspensionStore(LicenseDatabase database, LicenseInvalidatio
         return await OpenAsync(connection, subscriptionId, cancellationToken);
     }
 
-    private const string LastOwnerLift = """
+    private const string LastSubscriberLift = """
         select max(closed_at) from license_suspensions where subscription_id = @subscriptionId and closed_how = 'OWNER'
         """;
 
-    public static async Task<DateTimeOffset?> LastOwnerLiftAsync(
+    public static async Task<DateTimeOffset?> LastSubscriberLiftAsync(
         NpgsqlConnection connection, Guid subscriptionId, CancellationToken cancellationToken) =>
         await connection.ExecuteScalarAsync<DateTime?>(new CommandDefinition(
-            LastOwnerLift, new { subscriptionId }, cancellationToken: cancellationToken)) is { } at
+            LastSubscriberLift, new { subscriptionId }, cancellationToken: cancellationToken)) is { } at
             ? new DateTimeOffset(at, TimeSpan.Zero)
             : null;
 
@@ -143,13 +125,13 @@ public sealed class SuspensionStore(LicenseDatabase database, LicenseInvalidatio
             where subscription_id = @SubscriptionId and is_active
             returning token_id
         ), suspended as (
-            update subscriptions set state = 'SUSPENDED_ADMIN', paused_at = @now, paused_reason = @Reason
+            update subscriptions set state = 'SUSPENDED_ADMIN', paused_at = @now, paused_reason = @PausedReason
             where subscription_id = @SubscriptionId
         )
         insert into license_suspensions
             (subscription_id, cause, reason, device_key, evidence, alert_id, suspended_at, suspended_by,
              previous_state, previous_paused_reason, previous_paused_at, token_ids)
-        select @SubscriptionId, @Cause, @Reason, @DeviceKey, @Evidence::jsonb, @AlertId, @now, @byId,
+        select @SubscriptionId, @Cause, @PausedReason, @DeviceKey, @Evidence::jsonb, @AlertId, @now, @byId,
                -- If an earlier suspension is open, the state before that one. The suspension that is lifted last restores it.
                case when earlier is null then subscription_state_of(before.state) else earlier.previous_state end,
                case when earlier is null then before.paused_reason else earlier.previous_paused_reason end,
@@ -164,7 +146,7 @@ public sealed class SuspensionStore(LicenseDatabase database, LicenseInvalidatio
     public async Task<Guid?> SuspendAsync(NpgsqlConnection connection, NewSuspension suspension, CancellationToken cancellationToken)
     {
         await LockAsync(connection, suspension.SubscriptionId, cancellationToken);
-        await CloseIfReinstatedByHandAsync(connection, suspension.SubscriptionId, cancellationToken);
+        await CloseIfReinstatedManuallyAsync(connection, suspension.SubscriptionId, cancellationToken);
         var open = await OpenAsync(connection, suspension.SubscriptionId, cancellationToken);
         if (open.Any(one => one.Cause == suspension.Cause))
             return null;
@@ -174,8 +156,8 @@ public sealed class SuspensionStore(LicenseDatabase database, LicenseInvalidatio
         {
             suspension.SubscriptionId,
             suspension.Cause,
-            suspension.Reason,
-            suspension.RevokedReason,
+            suspension.Texts.PausedReason,
+            suspension.Texts.RevokedReason,
             suspension.DeviceKey,
             suspension.Evidence,
             suspension.AlertId,
@@ -183,9 +165,9 @@ public sealed class SuspensionStore(LicenseDatabase database, LicenseInvalidatio
             now = time.GetUtcNow().UtcDateTime,
         }, cancellationToken: cancellationToken));
         await AuditLog.AddAsync(connection, new AuditRow(
-            suspension.By, "license.suspended", suspension.SubscriptionId, id.ToString(), suspension.Reason,
+            suspension.By, "license.suspended", suspension.SubscriptionId, id.ToString(), suspension.Texts.PausedReason,
             Before: RowJson.Of(new { before.State, before.PausedReason }),
-            After: RowJson.Of(new { State = "SUSPENDED_ADMIN", PausedReason = suspension.Reason, suspension.Cause })), cancellationToken);
+            After: RowJson.Of(new { State = "SUSPENDED_ADMIN", suspension.Texts.PausedReason, suspension.Cause })), cancellationToken);
         if (suspension.MailTemplate is { } template)
         {
             await EmailOutbox.AddAsync(connection, $"suspended:{id}", template, before.SubscriberId, new
@@ -193,8 +175,8 @@ public sealed class SuspensionStore(LicenseDatabase database, LicenseInvalidatio
                 suspension.SubscriptionId,
                 SuspensionId = id,
                 suspension.Cause,
-                suspension.Reason,
-                OwnerMayLift = await OwnerMayLiftAsync(
+                Reason = suspension.Texts.PausedReason,
+                OwnerMayLift = await CanSubscriberLiftAsync(
                     connection, suspension.SubscriptionId, suspension.Cause, time.GetUtcNow(), cancellationToken),
             }, cancellationToken);
         }
@@ -204,10 +186,10 @@ public sealed class SuspensionStore(LicenseDatabase database, LicenseInvalidatio
     }
 
     /// <summary>Whether the subscriber may lift a suspension of this cause now.</summary>
-    public static async Task<bool> OwnerMayLiftAsync(
+    public static async Task<bool> CanSubscriberLiftAsync(
         NpgsqlConnection connection, Guid subscriptionId, string cause, DateTimeOffset now, CancellationToken cancellationToken) =>
         cause == SuspensionCause.DeviceLimit
-        && OwnerLift.NotBefore(await LastOwnerLiftAsync(connection, subscriptionId, cancellationToken), now) is null;
+        && SubscriberLift.NotBefore(await LastSubscriberLiftAsync(connection, subscriptionId, cancellationToken), now) is null;
 
     private const string Close = """
         update license_suspensions set closed_at = @now, closed_by = @byId, closed_how = @How
@@ -217,11 +199,12 @@ public sealed class SuspensionStore(LicenseDatabase database, LicenseInvalidatio
     // In the guide's runbook, an operator does the same manually.
     private const string MarkAlerts = """
         update suspicious_activity_alerts
-        set status = 'FALSE_POSITIVE', resolved_at = @now, resolved_by = @byId, resolution_notes = coalesce(resolution_notes, @Why)
+        set status = 'FALSE_POSITIVE', updated_at = @now, resolved_at = @now, resolved_by = @byId,
+            resolution_notes = coalesce(resolution_notes, @Why)
         where alert_id = any(@alerts) and is_alert_open(status)
         """;
 
-    private const string GiveBack = """
+    private const string Restore = """
         with reactivated as (
             update license_tokens set is_active = true, revoked_at = null, revoked_reason = null
             where token_id = any(@tokens) and not is_active
@@ -231,7 +214,7 @@ public sealed class SuspensionStore(LicenseDatabase database, LicenseInvalidatio
         where subscription_id = @SubscriptionId and state = 'SUSPENDED_ADMIN' and paused_reason = any(@ours)
         """;
 
-    private const string KeepOther = """
+    private const string KeepSuspended = """
         update subscriptions set paused_reason = @reason
         where subscription_id = @SubscriptionId and state = 'SUSPENDED_ADMIN' and paused_reason = any(@ours)
         """;
@@ -261,7 +244,7 @@ public sealed class SuspensionStore(LicenseDatabase database, LicenseInvalidatio
                 ids = lifted.Select(one => one.SuspensionId).ToArray(),
                 alerts = lifted.Where(one => one.AlertId is not null).Select(one => one.AlertId!.Value).ToArray(),
             }, cancellationToken: cancellationToken));
-        await connection.ExecuteAsync(new CommandDefinition(left is null ? GiveBack : KeepOther, new
+        await connection.ExecuteAsync(new CommandDefinition(left is null ? Restore : KeepSuspended, new
         {
             reinstatement.SubscriptionId,
             ours = open.Select(one => one.Reason).ToArray(),
@@ -301,7 +284,7 @@ public sealed class SuspensionStore(LicenseDatabase database, LicenseInvalidatio
     /// this backend wrote, or was reset manually as well, all open suspensions are closed.
     /// </summary>
     /// <returns>Whether suspensions were closed.</returns>
-    public async Task<bool> CloseIfReinstatedByHandAsync(
+    public async Task<bool> CloseIfReinstatedManuallyAsync(
         NpgsqlConnection connection, Guid subscriptionId, CancellationToken cancellationToken)
     {
         await LockAsync(connection, subscriptionId, cancellationToken);

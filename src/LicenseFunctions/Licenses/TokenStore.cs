@@ -39,6 +39,8 @@ public static class TokenStore
         connection.QuerySingleOrDefaultAsync<CurrentToken?>(
             new CommandDefinition(Current, new { subscriptionId }, cancellationToken: cancellationToken));
 
+    private sealed record AddedToken(Guid TokenId, DateTime? ExpiresAt);
+
     private const string Add = """
         insert into license_tokens
             (subscription_id, token_hash, ea_instance_id, is_active, expires_at, revoked_at, revoked_reason, metadata)
@@ -90,12 +92,12 @@ public static class TokenStore
         NpgsqlConnection connection, Guid subscriptionId, Guid tokenId, string tokenHash, TimeSpan overlap,
         CancellationToken cancellationToken)
     {
-        var (newTokenId, expiresAt) = await connection.QuerySingleAsync<(Guid, DateTime?)>(
+        var added = await connection.QuerySingleAsync<AddedToken>(
             new CommandDefinition(Add, new { tokenId, tokenHash }, cancellationToken: cancellationToken));
-        var values = new { subscriptionId, tokenId, newTokenId, overlap };
+        var values = new { subscriptionId, tokenId, newTokenId = added.TokenId, overlap };
         await connection.ExecuteAsync(new CommandDefinition(MarkReplaced, values, cancellationToken: cancellationToken));
         var overlapUntil = await connection.ExecuteScalarAsync<DateTime>(
             new CommandDefinition(Retire, values, cancellationToken: cancellationToken));
-        return new RotatedToken { TokenId = newTokenId, ExpiresAt = expiresAt, OverlapUntil = overlapUntil };
+        return new RotatedToken { TokenId = added.TokenId, ExpiresAt = added.ExpiresAt, OverlapUntil = overlapUntil };
     }
 }

@@ -4,6 +4,7 @@ using LicenseFunctions.Infrastructure.Mail;
 using LicenseFunctions.Infrastructure.Payments;
 using LicenseFunctions.Licenses;
 using Licensing;
+using Licensing.Devices;
 using Licensing.Renewals;
 using Npgsql;
 
@@ -18,9 +19,8 @@ internal sealed class SaveRefusedException(RenewalSave save) : Exception(save.To
 /// <summary>Writes a renewal's change with everything that is committed with it.</summary>
 internal sealed class RenewalTransaction(NpgsqlConnection connection, SuspensionStore suspensions, TimeProvider time)
 {
-    /// <summary>The texts are those of the guide.</summary>
     public static NewSuspension ForExpiry(Guid subscriptionId) =>
-        new(subscriptionId, SuspensionCause.Expiry, "License expired", "Expired - grace period ended", Actor.System);
+        new(subscriptionId, SuspensionCause.Expiry, SuspensionTexts.Expired, Actor.System);
 
     /// <exception cref="SaveRefusedException">The change was rejected; nothing is written.</exception>
     public async Task WriteAsync(RenewalChange change, RenewalWriter writer, CancellationToken cancellationToken)

@@ -49,6 +49,7 @@ public sealed record AlertRow
 
     public string? Appeal { get; init; }
 
+    /// <summary>The license's status is SUSPENDED now.</summary>
     public bool IsSuspended { get; init; }
 }
 
@@ -173,7 +174,8 @@ public sealed class AlertStore(LicenseDatabase database)
     private const string Move = """
         update suspicious_activity_alerts
         set status = @status, updated_at = @now, resolution_notes = coalesce(@notes, resolution_notes),
-            resolved_at = case when @resolves then @now end, resolved_by = case when @resolves then @by::uuid end
+            resolved_at = case when not is_alert_open(@status) then @now end,
+            resolved_by = case when not is_alert_open(@status) then @by::uuid end
         where alert_id = @alertId and status = any(@fromStatuses)
         """;
 
@@ -189,7 +191,6 @@ public sealed class AlertStore(LicenseDatabase database)
             notes,
             by,
             now,
-            resolves = !AlertStatus.AllOpen.Contains(status),
         }, cancellationToken: cancellationToken)) == 1;
 
     private const string Confirm = """

@@ -3,6 +3,7 @@ using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Infrastructure.Http;
 using LicenseFunctions.Licenses;
 using Licensing;
+using Licensing.Devices;
 
 namespace LicenseFunctions.Suspicion;
 
@@ -41,7 +42,7 @@ public sealed class AnswerSuspicion(
     private const int MaxAlerts = 100;
     private const int MaxMessage = 2000;
 
-    public async Task<Outcome<SuspensionView>> SeeAsync(Guid subscriptionId, Guid? ownerScope, CancellationToken cancellationToken)
+    public async Task<Outcome<SuspensionView>> ShowAsync(Guid subscriptionId, Guid? ownerScope, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenAsync(cancellationToken);
         if (!await LicenseOwners.IsVisibleAsync(connection, subscriptionId, ownerScope, cancellationToken))
@@ -50,11 +51,11 @@ public sealed class AnswerSuspicion(
         foreach (var open in await SuspensionStore.OpenAsync(connection, subscriptionId, cancellationToken))
         {
             var appealedAt = await AlertStore.AppealedAtAsync(connection, open.SuspensionId, cancellationToken);
-            var canLift = await SuspensionStore.OwnerMayLiftAsync(
+            var canLift = await SuspensionStore.CanSubscriberLiftAsync(
                 connection, subscriptionId, open.Cause, time.GetUtcNow(), cancellationToken);
             reasons.Add(new SuspensionReason(
                 open.Cause, open.Reason, open.SuspendedAt, appealedAt, canLift,
-                appealedAt is null && SuspensionCause.IsAppealable(open.Cause)));
+                appealedAt is null && SuspensionCause.IsLiftable(open.Cause)));
         }
 
         return new SuspensionView(subscriptionId, reasons.Count > 0, reasons);
@@ -78,7 +79,7 @@ public sealed class AnswerSuspicion(
                 var now = time.GetUtcNow().UtcDateTime;
                 foreach (var open in await SuspensionStore.OpenAsync(connection, subscriptionId, token))
                 {
-                    if (!SuspensionCause.IsAppealable(open.Cause)
+                    if (!SuspensionCause.IsLiftable(open.Cause)
                         || await AlertStore.AppealAsync(connection, subscriptionId, open, message, ownerId, now, token) is not { } appeal)
                         continue;
                     await AuditLog.AddAsync(connection, new AuditRow(

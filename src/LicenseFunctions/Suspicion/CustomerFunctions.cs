@@ -14,7 +14,7 @@ public sealed class CustomerFunctions(AnswerSuspicion answer, HttpSettings setti
     public async Task<IResult> GetSuspension(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/licenses/{subscriptionId:guid}/suspension")] HttpRequest request,
         Guid subscriptionId, CancellationToken cancellationToken) =>
-        (await answer.SeeAsync(subscriptionId, request.HttpContext.Caller().OwnerScope, cancellationToken)).ToResult();
+        (await answer.ShowAsync(subscriptionId, request.HttpContext.Caller().OwnerScope, cancellationToken)).ToResult();
 
     [Function("ListActivity")]
     [Access(CallerRole.Subscriber, CallerRole.Operator)]

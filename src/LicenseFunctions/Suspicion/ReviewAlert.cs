@@ -1,6 +1,7 @@
 using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Licenses;
 using Licensing;
+using Licensing.Devices;
 using Licensing.Suspicion;
 
 namespace LicenseFunctions.Suspicion;

@@ -6,6 +6,7 @@ using LicenseFunctions.Infrastructure.Http;
 using LicenseFunctions.Infrastructure.Mail;
 using LicenseFunctions.Licenses;
 using Licensing;
+using Licensing.Devices;
 using Licensing.Suspicion;
 using Microsoft.Extensions.Logging;
 using Npgsql;
@@ -32,7 +33,7 @@ public sealed class ScanUsage(
     ILogger<ScanUsage> log, IGeolocator? geolocator = null)
 {
     private const int LicensesABatch = 1_500;
-    private const int MaxReason = 400;
+    private const int MaxViolation = 380;
     private static readonly TimeSpan TimeBudget = TimeSpan.FromSeconds(50);
     private static readonly TimeSpan LinkLifetime = TimeSpan.FromDays(14);
     private static readonly TimeSpan MailPause = TimeSpan.FromMinutes(10);
@@ -49,7 +50,7 @@ public sealed class ScanUsage(
         }
         while (batch.Licenses > 0 && time.GetElapsedTime(began) < TimeBudget);
 
-        await store.TellOperatorsAsync(
+        await store.NotifyOperatorsAsync(
             settings.AlertEmail, settings.WebhookUrl is not null, MailPause, time.GetUtcNow().UtcDateTime, cancellationToken);
         if (total.Licenses > 0)
             log.LogInformation("Scanned new usage: {Counts}", total);
@@ -120,7 +121,7 @@ public sealed class ScanUsage(
     {
         var now = time.GetUtcNow().UtcDateTime;
         if (finding.Action == FindingAction.Suspend
-            && await suspensions.CloseIfReinstatedByHandAsync(connection, license.SubscriptionId, cancellationToken))
+            && await suspensions.CloseIfReinstatedManuallyAsync(connection, license.SubscriptionId, cancellationToken))
         {
             // An operator reinstated the license by SQL, as in the integration guide's runbook. That is a review of this incident, too.
             var trusted = finding.Evidence.Devices.Select(device => (device.EaInstanceId, device.Account));
@@ -134,8 +135,7 @@ public sealed class ScanUsage(
             finding.Action.AutoActionTaken(), now);
         var alert = await AlertLog.RaiseAsync(connection, raise with { Incident = finding.Incident }, cancellationToken);
         var suspended = finding.Action == FindingAction.Suspend && await suspensions.SuspendAsync(connection, new NewSuspension(
-            license.SubscriptionId, SuspensionCause.Detector, Cut($"License suspended: {finding.Description}"),
-            Cut($"Auto-suspended: {finding.Description}"), Actor.System,
+            license.SubscriptionId, SuspensionCause.Detector, SuspensionTexts.Automatic(Cut(finding.Description)), Actor.System,
             evidence, AlertId: alert.AlertId), cancellationToken) is not null;
         if (finding.Action is FindingAction.Notify or FindingAction.Refuse && alert.UserId is { } userId)
         {
@@ -151,5 +151,5 @@ public sealed class ScanUsage(
         return (license, alert.IsNew, suspended);
     }
 
-    private static string Cut(string text) => text.Length <= MaxReason ? text : text[..(MaxReason - 1)] + "…";
+    private static string Cut(string text) => text.Length <= MaxViolation ? text : text[..(MaxViolation - 1)] + "…";
 }

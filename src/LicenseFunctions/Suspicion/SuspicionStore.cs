@@ -152,13 +152,13 @@ public sealed class SuspicionStore(LicenseDatabase database)
     private const string Reviews = """
         select a.subscription_id, a.resolved_at as reviewed_at, a.status = 'FALSE_POSITIVE' as harmless, a.evidence::text as evidence
         from suspicious_activity_alerts a join suspicion_states s using (subscription_id)
-        where a.subscription_id = any(@subscriptionIds) and a.status in ('RESOLVED', 'FALSE_POSITIVE') and a.resolved_at > s.forgiven_at
+        where a.subscription_id = any(@subscriptionIds) and not is_alert_open(a.status) and a.resolved_at > s.forgiven_at
           and a.incident is not null
         union all
-        select l.subscription_id, l.closed_at, true, l.evidence::text
+        select l.subscription_id, l.closed_at as reviewed_at, true as harmless, l.evidence::text as evidence
         from license_suspensions l join suspicion_states s using (subscription_id)
         where l.subscription_id = any(@subscriptionIds) and l.cause = 'DETECTOR' and l.closed_at > s.forgiven_at
-        order by 2
+        order by reviewed_at
         """;
 
     /// <summary>Reviews since the last scan, from the pages or from SQL as in the runbook of the integration guide.</summary>
@@ -339,14 +339,15 @@ public sealed class SuspicionStore(LicenseDatabase database)
             reader.IsDBNull(column) ? null : Convert.ToDouble(reader.GetValue(column), CultureInfo.InvariantCulture);
     }
 
-    private const string TellOperators = """
+    private const string NotifyOperators = """
         with unannounced as (
             update suspicious_activity_alerts set operators_told_at = @now
             where operators_told_at is null
               and not exists (select from outbox where dedup_key like 'operator-alerts:%' and created_at > @now - @pause)
             returning alert_id, subscription_id, activity_type, severity, description, detected_at
         ), announced as (
-            select *, row_number() over (order by severity = 'CRITICAL' desc, severity = 'HIGH' desc, detected_at) as ordinal
+            select alert_id, subscription_id, activity_type, severity, description, detected_at,
+                   row_number() over (order by severity = 'CRITICAL' desc, severity = 'HIGH' desc, detected_at) as ordinal
             from unannounced where severity <> 'LOW'
         ), rows as (
             select jsonb_agg(jsonb_build_object('alert_id', alert_id, 'subscription_id', subscription_id, 'activity_type', activity_type,
@@ -373,10 +374,10 @@ public sealed class SuspicionStore(LicenseDatabase database)
     /// are only listed on the page.
     /// </summary>
     /// <param name="pause">The least time between two messages, so that many alerts are combined in one mail.</param>
-    public async Task TellOperatorsAsync(string? to, bool webhook, TimeSpan pause, DateTime now, CancellationToken cancellationToken)
+    public async Task NotifyOperatorsAsync(string? to, bool webhook, TimeSpan pause, DateTime now, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenAsync(cancellationToken);
         await connection.ExecuteAsync(new CommandDefinition(
-            TellOperators, new { to, webhook, pause, now, named = 20 }, cancellationToken: cancellationToken));
+            NotifyOperators, new { to, webhook, pause, now, named = 20 }, cancellationToken: cancellationToken));
     }
 }

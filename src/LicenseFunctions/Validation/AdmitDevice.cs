@@ -42,7 +42,7 @@ public sealed class AdmitDevice(
 
     private async Task<CheckReply> CheckAsync(NpgsqlConnection connection, NewDevice device, CancellationToken cancellationToken)
     {
-        await suspensions.CloseIfReinstatedByHandAsync(connection, device.SubscriptionId, cancellationToken);
+        await suspensions.CloseIfReinstatedManuallyAsync(connection, device.SubscriptionId, cancellationToken);
         if (await LicenseCheckStore.ReadAsync(connection, device.TokenHash, device.Key, cancellationToken) is not { } license)
             return new CheckReply(LicenseVerdict.NotFound, null, null, false, settings.Policy.MaxDevices, device.Now);
         var verdict = LicenseVerdict.Of(license.Facts, device.Now, settings.Grace);
@@ -56,7 +56,7 @@ public sealed class AdmitDevice(
             case Admission.FreeSlot free:
                 return await AdmitAsync(connection, device, verdict, license, free.Slot, null, cancellationToken);
             case Admission.Replacement replacement:
-                return await AdmitAsync(connection, device, verdict, license, replacement.Slot, replacement.Leaving, cancellationToken);
+                return await AdmitAsync(connection, device, verdict, license, replacement.Slot, replacement.Replaced, cancellationToken);
             case Admission.BeyondLimit:
                 return await AdmitAsync(connection, device, verdict, license, null, null, cancellationToken);
             case Admission.Refused refused:
@@ -88,29 +88,29 @@ public sealed class AdmitDevice(
             .Refuses(device.Claim.EaInstanceId, device.Claim.Mt5AccountNumber);
 
     private async Task<CheckReply> AdmitAsync(
-        NpgsqlConnection connection, NewDevice device, LicenseVerdict verdict, CheckedLicense license, int? slot, RegisteredDevice? leaving,
-        CancellationToken cancellationToken)
+        NpgsqlConnection connection, NewDevice device, LicenseVerdict verdict, CheckedLicense license, int? slot,
+        RegisteredDevice? replaced, CancellationToken cancellationToken)
     {
-        if (leaving is not null)
-            await DeviceStore.RemoveAsync(connection, device.SubscriptionId, leaving.DeviceId, device.Now, cancellationToken);
+        if (replaced is not null)
+            await DeviceStore.RemoveAsync(connection, device.SubscriptionId, replaced.DeviceId, device.Now, cancellationToken);
         var admitted = await DeviceStore.AdmitAsync(
             connection, device.SubscriptionId, device.Key, device.Claim, slot, device.Now, cancellationToken);
-        if (leaving is not null)
+        if (replaced is not null)
         {
             await DeviceStore.AddChangeAsync(
-                connection, device.SubscriptionId, leaving.DeviceId, admitted.DeviceId, device.Now, cancellationToken);
+                connection, device.SubscriptionId, replaced.DeviceId, admitted.DeviceId, device.Now, cancellationToken);
         }
 
         await AuditLog.AddAsync(connection, new AuditRow(
-            Actor.System, leaving is null ? "device.admitted" : "device.replaced", device.SubscriptionId,
+            Actor.System, replaced is null ? "device.admitted" : "device.replaced", device.SubscriptionId,
             admitted.DeviceId.ToString(),
-            Before: leaving is null ? null : RowJson.Of(new { leaving.DeviceId, leaving.Slot }),
+            Before: replaced is null ? null : RowJson.Of(new { replaced.DeviceId, replaced.Slot }),
             After: RowJson.Of(new { admitted.DeviceId, Slot = slot })), cancellationToken);
         return new CheckReply(
             verdict,
             license with
             {
-                DevicesUsed = license.DevicesUsed + (leaving is null ? 1 : 0),
+                DevicesUsed = license.DevicesUsed + (replaced is null ? 1 : 0),
                 DevicesBeyondLimit = license.DevicesBeyondLimit + (slot is null ? 1 : 0),
             },
             admitted with { LastSeenAt = device.Now }, IsNew: true, settings.Policy.MaxDevices, device.Now);
@@ -122,11 +122,10 @@ public sealed class AdmitDevice(
     {
         var alertId = await DeviceStore.AddSuspensionAlertAsync(
             connection, device.SubscriptionId, device.TokenHash, suspends.Violation, evidence, device.Now, cancellationToken);
-        var reason = "License suspended: " + suspends.Violation;
+        var texts = SuspensionTexts.Automatic(suspends.Violation);
         await suspensions.SuspendAsync(connection, new NewSuspension(
-            device.SubscriptionId, SuspensionCause.DeviceLimit, reason, "Auto-suspended: " + suspends.Violation, Actor.System,
-            evidence, device.Key, alertId), cancellationToken);
-        return Reply(device, verdict.SuspendedByDevice(reason), license);
+            device.SubscriptionId, SuspensionCause.DeviceLimit, texts, Actor.System, evidence, device.Key, alertId), cancellationToken);
+        return Reply(device, verdict.SuspendedByDevice(texts.PausedReason), license);
     }
 
     private CheckReply Reply(NewDevice device, LicenseVerdict verdict, CheckedLicense license) =>

@@ -65,7 +65,7 @@ public sealed class DeviceStore(LicenseDatabase database)
                        where subscription_id = @subscriptionId and status = 'FALSE_POSITIVE' and evidence ->> 'device_key' = @deviceKey)
                or exists (select from license_suspensions
                           where subscription_id = @subscriptionId and device_key = @deviceKey
-                            and closed_how = 'FALSE_POSITIVE') as found_honest,
+                            and closed_how = 'FALSE_POSITIVE') as marked_false_positive,
                false as sharing_suspected
         """;
 
@@ -178,8 +178,8 @@ public sealed class DeviceStore(LicenseDatabase database)
             insert into license_device_networks (device_id, network, first_seen_at, last_seen_at)
             select device_id, source_network(ip_address) as network, min(seen_at), max(seen_at)
             from moved
-            group by 1, 2
-            order by 1, 2
+            group by device_id, network
+            order by device_id, network
             on conflict (device_id, network) do update
             set last_seen_at = greatest(license_device_networks.last_seen_at, excluded.last_seen_at)
         ), forgotten as (
@@ -267,7 +267,7 @@ public sealed class DeviceStore(LicenseDatabase database)
         from license_usage_log
         where subscription_id = @subscriptionId and logged_at > @since
           and ea_instance_id is not null and mt5_account_number is not null
-        group by 2, 3, 4, 5, 6
+        group by ea_instance_id, mt5_account_number, license_usage_log.ip_address, license_usage_log.country_code, license_usage_log.city
         """;
 
     /// <summary>Every device that is or was registered, and every network from which a device of the license was seen since then.</summary>

@@ -16,7 +16,7 @@ public sealed class ValidateLicense(
         var verdict = LicenseVerdict.Of(license.Facts, now, settings.Grace);
         var reply = verdict.IsValid && license.Device is { } known
             ? new CheckReply(verdict, license, known with { LastSeenAt = now }, false, settings.Policy.MaxDevices, now)
-            : verdict.IsValid || LicenseVerdict.IsReinstatedByHand(license.Facts, now)
+            : verdict.IsValid || LicenseVerdict.IsReinstatedManually(license.Facts, now)
                 ? await admit.RunAsync(license.SubscriptionId, tokenHash, claim, now, cancellationToken)
                 : new CheckReply(verdict, license, license.Device, false, settings.Policy.MaxDevices, now);
 

@@ -31,11 +31,11 @@ public sealed record RegisteredDevice(
 /// <summary>The facts of the license's history that the decision about a new device needs.</summary>
 /// <param name="Changes">Replacements within <see cref="DeviceAdmission.ChangesCountFor"/>.</param>
 /// <param name="SuspensionLifted">A suspension that this device had caused was lifted.</param>
-/// <param name="FoundHonest">An alert about this device was marked FALSE_POSITIVE.</param>
+/// <param name="MarkedFalsePositive">An alert about this device was marked FALSE_POSITIVE.</param>
 /// <param name="SharingSuspected">
 /// The detector requires that unknown devices are refused, and this device is unknown.
 /// </param>
-public sealed record DeviceHistory(int Changes, bool SuspensionLifted, bool FoundHonest, bool SharingSuspected = false);
+public sealed record DeviceHistory(int Changes, bool SuspensionLifted, bool MarkedFalsePositive, bool SharingSuspected = false);
 
 /// <summary>What is decided about a device that checks in. One of the nested records.</summary>
 public abstract record Admission
@@ -49,7 +49,7 @@ public abstract record Admission
     public sealed record FreeSlot(int Slot) : Admission;
 
     /// <summary>It gets the slot of a device that is removed.</summary>
-    public sealed record Replacement(RegisteredDevice Leaving, int Slot) : Admission;
+    public sealed record Replacement(RegisteredDevice Replaced, int Slot) : Admission;
 
     /// <summary>It is registered beyond the limit, without a slot.</summary>
     public sealed record BeyondLimit : Admission;
@@ -62,7 +62,7 @@ public abstract record Admission
     /// <param name="ActiveDevices">Registered devices active at this moment, 2 or more.</param>
     public sealed record Suspends(int ActiveDevices) : Admission
     {
-        /// <summary>The platform's text, used after "License suspended: " and "Auto-suspended: ".</summary>
+        /// <summary>The platform's text, for <see cref="SuspensionTexts.Automatic"/>.</summary>
         public string Violation => $"Concurrent sessions detected: {ActiveDevices} active devices";
     }
 }
@@ -95,21 +95,21 @@ public static class DeviceAdmission
         if (registered.FirstOrDefault(device => device.Key == key) is { } known)
             return new Admission.Known(known);
         var active = registered.Where(device => IsActive(device, now)).ToList();
-        var refused = history is { SharingSuspected: true, FoundHonest: false } && !IsTheCustomer(claim, registered, active);
+        var refused = history is { SharingSuspected: true, MarkedFalsePositive: false } && !IsTheCustomer(claim, registered, active);
         if (LowestFreeSlot(registered, policy.MaxDevices) is { } free)
             return refused ? new Admission.Refused(Suspected) : new Admission.FreeSlot(free);
-        if (history.FoundHonest)
+        if (history.MarkedFalsePositive)
             return new Admission.BeyondLimit();
 
-        var leaving = FindReplaceable(claim, registered, policy, now);
-        if (leaving is not null && history.Changes < MaxChanges)
-            return refused ? new Admission.Refused(Suspected) : new Admission.Replacement(leaving, leaving.Slot!.Value);
+        var replaced = FindReplaceable(claim, registered, policy, now);
+        if (replaced is not null && history.Changes < MaxChanges)
+            return refused ? new Admission.Refused(Suspected) : new Admission.Replacement(replaced, replaced.Slot!.Value);
 
         var suspends = active.Count > 1
             && policy.LimitAction == DeviceLimitAction.Suspend
             && !history.SuspensionLifted
             && !IsTheCustomer(claim, registered, active);
-        return suspends ? new Admission.Suspends(active.Count) : new Admission.Refused(Explain(policy, leaving));
+        return suspends ? new Admission.Suspends(active.Count) : new Admission.Refused(Explain(policy, replaced));
     }
 
     /// <summary>Whether its last check is less than <see cref="ActiveWithin"/> ago.</summary>
@@ -148,7 +148,7 @@ public static class DeviceAdmission
     private static bool Shares(DeviceClaim claim, RegisteredDevice device) =>
         claim.Mt5AccountNumber == device.Mt5AccountNumber || claim.EaInstanceId == device.EaInstanceId;
 
-    private static string Explain(DevicePolicy policy, RegisteredDevice? leaving) => leaving is null
+    private static string Explain(DevicePolicy policy, RegisteredDevice? replaced) => replaced is null
         ? $"All {policy.MaxDevices} devices of this license are in use. Remove one of them, or stop one: after 5 minutes a device with the "
             + "same MT5 account or EA instance can replace it. After 24 hours any device can."
         : $"This license changed devices {MaxChanges} times in 30 days. Remove a device that is no longer used to make room for this one.";

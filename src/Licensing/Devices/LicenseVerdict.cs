@@ -32,10 +32,11 @@ public enum SubscriptionState
 /// <summary>The open suspensions of a license that this backend wrote, seen from one token and one device.</summary>
 /// <param name="OnlyForExpiry">Their only cause is EXPIRY.</param>
 /// <param name="Reason">The text for people that was written to the subscription.</param>
-/// <param name="TookToken">The checked token is inactive because of them.</param>
-/// <param name="StandsOnSubscription">The subscription is SUSPENDED_ADMIN for one of their reasons: nobody else has suspended it.</param>
+/// <param name="DeactivatedToken">The checked token is inactive because of them.</param>
+/// <param name="OwnsSubscriptionState">The subscription is SUSPENDED_ADMIN for one of their reasons: nobody else has suspended it.</param>
 /// <param name="CausedByThisDevice">The device that checks caused one of them.</param>
-public sealed record OpenSuspension(bool OnlyForExpiry, string Reason, bool TookToken, bool StandsOnSubscription, bool CausedByThisDevice);
+public sealed record OpenSuspension(
+    bool OnlyForExpiry, string Reason, bool DeactivatedToken, bool OwnsSubscriptionState, bool CausedByThisDevice);
 
 /// <summary>What a check reads about a token and its license.</summary>
 /// <param name="TokenActive">license_tokens.is_active.</param>
@@ -100,10 +101,10 @@ public sealed record LicenseVerdict(LicenseCode Code, IReadOnlyList<LicenseCode>
     /// Whether an operator reactivated the token manually (the guide's runbook) although a suspension of this backend is open. The
     /// suspension then counts as lifted.
     /// </summary>
-    public static bool IsReinstatedByHand(LicenseFacts facts, DateTimeOffset now) =>
+    public static bool IsReinstatedManually(LicenseFacts facts, DateTimeOffset now) =>
         facts is { TokenActive: true, Suspension: { } suspension }
         && !(facts.OverlapUntil <= now)
-        && (facts.State != SubscriptionState.SuspendedAdmin || suspension.StandsOnSubscription);
+        && (facts.State != SubscriptionState.SuspendedAdmin || suspension.OwnsSubscriptionState);
 
     /// <summary>The answer for a device that was not admitted. Reasons such as GRACE remain in the list.</summary>
     public LicenseVerdict DeviceLimitReached(string detail) =>
@@ -119,13 +120,13 @@ public sealed record LicenseVerdict(LicenseCode Code, IReadOnlyList<LicenseCode>
     {
         if (facts.Suspension is { } suspension)
         {
-            if (suspension.OnlyForExpiry && (suspension.StandsOnSubscription || facts.State != SubscriptionState.SuspendedAdmin))
+            if (suspension.OnlyForExpiry && (suspension.OwnsSubscriptionState || facts.State != SubscriptionState.SuspendedAdmin))
             {
                 reasons.Add((LicenseCode.Expired, "The license expired"));
             }
             else
             {
-                var reason = suspension.StandsOnSubscription ? suspension.Reason : facts.PausedReason ?? suspension.Reason;
+                var reason = suspension.OwnsSubscriptionState ? suspension.Reason : facts.PausedReason ?? suspension.Reason;
                 reasons.Add((LicenseCode.Suspended, reason));
             }
 
@@ -134,20 +135,17 @@ public sealed record LicenseVerdict(LicenseCode Code, IReadOnlyList<LicenseCode>
         }
         else if (facts.State == SubscriptionState.SuspendedAdmin)
         {
-            reasons.Add(facts.PausedReason == "License expired"
+            reasons.Add(facts.PausedReason == SuspensionTexts.Expired.PausedReason
                 ? (LicenseCode.Expired, "The license expired")
                 : (LicenseCode.Suspended, facts.PausedReason ?? "The platform suspended this subscription"));
         }
     }
 
-    // A token that a suspension deactivated isn't revoked. The platform's first version deactivated tokens without a row in
-    // license_suspensions; those are recognized by their reason.
+    // A token that a suspension deactivated isn't revoked.
     private static void AddRevocation(List<(LicenseCode, string)> reasons, LicenseFacts facts)
     {
-        var takenBySuspension = facts.Suspension?.TookToken == true
-            || (facts.State == SubscriptionState.SuspendedAdmin
-                && (facts.RevokedReason?.StartsWith("Auto-suspended: ", StringComparison.Ordinal) == true
-                    || facts.RevokedReason == "Expired - grace period ended"));
+        var takenBySuspension = facts.Suspension?.DeactivatedToken == true
+            || (facts.State == SubscriptionState.SuspendedAdmin && SuspensionTexts.IsOfSuspendedToken(facts.RevokedReason));
         if (!facts.TokenActive && !takenBySuspension)
         {
             var detail = facts.RevokedReason is { } why ? $"This token was revoked: {why}" : "This token was revoked";

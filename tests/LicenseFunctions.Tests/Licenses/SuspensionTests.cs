@@ -141,15 +141,15 @@ public sealed class SuspensionTests(PostgresFixture postgres)
     }
 
     [Fact]
-    public async Task OwnerMayLift_TooManyDevicesOnly_AndNotAgainWithin30Days()
+    public async Task SubscriberLift_TooManyDevicesOnly_AndNotAgainWithin30Days()
     {
         await using var scene = await LicenseScene.NewAsync(postgres);
         await scene.SuspendByThirdAsync();
 
-        var before = await MayLiftAsync(scene, SuspensionCause.DeviceLimit);
-        var otherCause = await MayLiftAsync(scene, SuspensionCause.Detector);
+        var before = await CanLiftAsync(scene, SuspensionCause.DeviceLimit);
+        var otherCause = await CanLiftAsync(scene, SuspensionCause.Detector);
         await LiftAsync(scene);
-        var after = await MayLiftAsync(scene, SuspensionCause.DeviceLimit);
+        var after = await CanLiftAsync(scene, SuspensionCause.DeviceLimit);
 
         Assert.Equal((true, false, false), (before, otherCause, after));
     }
@@ -359,7 +359,7 @@ public sealed class SuspensionTests(PostgresFixture postgres)
     private static Task<Guid?> SuspendAsync(LicenseScene scene, string cause, string reason, string revoked = "Auto-suspended: test") =>
         scene.Database.Database.InTransactionAsync(
             (connection, token) => scene.Suspensions.SuspendAsync(
-                connection, new NewSuspension(scene.SubscriptionId, cause, reason, revoked, Actor.System), token),
+                connection, new NewSuspension(scene.SubscriptionId, cause, new SuspensionTexts(reason, revoked), Actor.System), token),
             LicenseScene.Stop);
 
     private static Task<ReinstatementResult> LiftAsync(LicenseScene scene, string cause) =>
@@ -368,10 +368,10 @@ public sealed class SuspensionTests(PostgresFixture postgres)
                 connection, new Reinstatement(scene.SubscriptionId, [cause], ClosedHow.Reinstated, Operator), token),
             LicenseScene.Stop);
 
-    private static async Task<bool> MayLiftAsync(LicenseScene scene, string cause)
+    private static async Task<bool> CanLiftAsync(LicenseScene scene, string cause)
     {
         await using var connection = await scene.Database.Database.OpenAsync(LicenseScene.Stop);
-        return await SuspensionStore.OwnerMayLiftAsync(
+        return await SuspensionStore.CanSubscriberLiftAsync(
             connection, scene.SubscriptionId, cause, scene.Time.GetUtcNow(), LicenseScene.Stop);
     }
 }

@@ -132,12 +132,12 @@ public sealed class AlertTests(PostgresFixture postgres)
     {
         await using var scene = await SuspendedAsync();
         var owner = await OwnerAsync(scene);
-        var before = await scene.Answer.SeeAsync(scene.License.SubscriptionId, owner, Stop);
+        var before = await scene.Answer.ShowAsync(scene.License.SubscriptionId, owner, Stop);
 
         var first = await AppealAsync(scene, owner);
         var second = await AppealAsync(scene, owner);
         var foreign = await AppealAsync(scene, Guid.NewGuid());
-        var view = await scene.Answer.SeeAsync(scene.License.SubscriptionId, owner, Stop);
+        var view = await scene.Answer.ShowAsync(scene.License.SubscriptionId, owner, Stop);
         var alert = (await ListAsync(scene)).Value.Alerts[0];
 
         Assert.True(Assert.Single(before.Value.Suspensions).CanAppeal);
@@ -154,7 +154,7 @@ public sealed class AlertTests(PostgresFixture postgres)
         await scene.Database.ExecuteAsync("update license_suspensions set cause = 'EXPIRY'");
         var owner = await OwnerAsync(scene);
 
-        var view = await scene.Answer.SeeAsync(scene.License.SubscriptionId, owner, Stop);
+        var view = await scene.Answer.ShowAsync(scene.License.SubscriptionId, owner, Stop);
         var appeal = await AppealAsync(scene, owner);
 
         Assert.False(Assert.Single(view.Value.Suspensions).CanAppeal);

@@ -8,7 +8,7 @@ public sealed class DeviceAdmissionTests
 {
     private static readonly DateTimeOffset Now = new(2026, 11, 23, 12, 0, 0, TimeSpan.Zero);
     private static readonly DevicePolicy Policy = new(MaxDevices: 2, DeviceIdentity.EaAccount, DeviceLimitAction.Suspend);
-    private static readonly DeviceHistory Clean = new(Changes: 0, SuspensionLifted: false, FoundHonest: false);
+    private static readonly DeviceHistory Clean = new(Changes: 0, SuspensionLifted: false, MarkedFalsePositive: false);
     private static readonly DeviceClaim NewDevice = Claim("EA-3", 1003, "203.0.113.9");
 
     private const int Active = 299;   // seconds since the last check, the last that counts as active
@@ -71,12 +71,12 @@ public sealed class DeviceAdmissionTests
     [InlineData("EA-3", 1003, Idle, Active, 1)]
     [InlineData("EA-3", 1003, Idle, Idle + 1, 2)] // of two, the one not seen for longer
     [InlineData("EA-3", 1001, Stopped, Idle, 1)] // its own predecessor before another device
-    public void Decide_SlotsFull_ReplacesTheRightDevice(string ea, long account, int firstAgo, int secondAgo, int leaving)
+    public void Decide_SlotsFull_ReplacesTheRightDevice(string ea, long account, int firstAgo, int secondAgo, int replaced)
     {
         var admission = Decide(Claim(ea, account, "203.0.113.9"), [Device(1, firstAgo), Device(2, secondAgo)]);
 
-        Assert.Equal(leaving, (admission as Admission.Replacement)?.Leaving.Slot ?? 0);
-        Assert.Equal(leaving, (admission as Admission.Replacement)?.Slot ?? 0);
+        Assert.Equal(replaced, (admission as Admission.Replacement)?.Replaced.Slot ?? 0);
+        Assert.Equal(replaced, (admission as Admission.Replacement)?.Slot ?? 0);
     }
 
     [Theory]
@@ -144,13 +144,14 @@ public sealed class DeviceAdmissionTests
             Decide(NewDevice, [Device(1, Active), Device(2, Active)], Clean with { SuspensionLifted = true }));
 
     [Fact]
-    public void Decide_FoundHonest_IsRegisteredBeyondTheLimit() =>
+    public void Decide_MarkedFalsePositive_IsRegisteredBeyondTheLimit() =>
         Assert.Equal(
-            new Admission.BeyondLimit(), Decide(NewDevice, [Device(1, Active), Device(2, Active)], Clean with { FoundHonest = true }));
+            new Admission.BeyondLimit(),
+            Decide(NewDevice, [Device(1, Active), Device(2, Active)], Clean with { MarkedFalsePositive = true }));
 
     [Fact]
-    public void Decide_FoundHonestWithAFreeSlot_GetsTheSlot() =>
-        Assert.Equal(new Admission.FreeSlot(2), Decide(NewDevice, [Device(1, Active)], Clean with { FoundHonest = true }));
+    public void Decide_MarkedFalsePositiveWithAFreeSlot_GetsTheSlot() =>
+        Assert.Equal(new Admission.FreeSlot(2), Decide(NewDevice, [Device(1, Active)], Clean with { MarkedFalsePositive = true }));
 
     [Fact]
     public void Decide_DeviceBeyondTheLimit_IsNeverReplaced()

@@ -15,7 +15,7 @@ public sealed class LicenseVerdictTests
 
     private static readonly OpenSuspension Ours = new(
         OnlyForExpiry: false, "License suspended: Concurrent sessions detected: 2 active devices",
-        TookToken: true, StandsOnSubscription: true, CausedByThisDevice: false);
+        DeactivatedToken: true, OwnsSubscriptionState: true, CausedByThisDevice: false);
 
     private static readonly LicenseFacts Suspended = Good with
     {
@@ -139,7 +139,7 @@ public sealed class LicenseVerdictTests
     [Fact]
     public void Of_SuspensionOverARevokedToken_HasBothReasons() =>
         Assert.Equal([LicenseCode.Suspended, Revoked], LicenseVerdict.Of(
-            Suspended with { RevokedReason = "by hand", Suspension = Ours with { TookToken = false } }, Now, Grace3Days).Reasons);
+            Suspended with { RevokedReason = "by hand", Suspension = Ours with { DeactivatedToken = false } }, Now, Grace3Days).Reasons);
 
     [Fact]
     public void Of_TheDeviceThatCausedIt_GetsBothReasons() =>
@@ -173,7 +173,7 @@ public sealed class LicenseVerdictTests
             {
                 ExpiresAt = Now.AddDays(-5),
                 PausedReason = "Fraud",
-                Suspension = Ours with { OnlyForExpiry = true, StandsOnSubscription = false },
+                Suspension = Ours with { OnlyForExpiry = true, OwnsSubscriptionState = false },
             },
             Now, Grace3Days).Code);
 
@@ -182,33 +182,33 @@ public sealed class LicenseVerdictTests
         Assert.Equal([LicenseCode.Suspended], LicenseVerdict.Of(Suspended with { Suspension = null }, Now, Grace3Days).Reasons);
 
     [Fact]
-    public void IsReinstatedByHand_ActiveTokenOverOwnSuspension_IsTrue()
+    public void IsReinstatedManually_ActiveTokenOverOwnSuspension_IsTrue()
     {
         var runbook = Suspended with { TokenActive = true, RevokedReason = null };
 
-        Assert.True(LicenseVerdict.IsReinstatedByHand(runbook, Now));
-        Assert.True(LicenseVerdict.IsReinstatedByHand(runbook with
+        Assert.True(LicenseVerdict.IsReinstatedManually(runbook, Now));
+        Assert.True(LicenseVerdict.IsReinstatedManually(runbook with
         {
             State = SubscriptionState.Synced,
             PausedReason = null,
-            Suspension = Ours with { StandsOnSubscription = false }
+            Suspension = Ours with { OwnsSubscriptionState = false }
         }, Now));
     }
 
     [Fact]
-    public void IsReinstatedByHand_Otherwise_IsFalse()
+    public void IsReinstatedManually_Otherwise_IsFalse()
     {
         var runbook = Suspended with { TokenActive = true, RevokedReason = null };
 
-        Assert.False(LicenseVerdict.IsReinstatedByHand(Suspended, Now));
-        Assert.False(LicenseVerdict.IsReinstatedByHand(runbook with { Suspension = null }, Now));
-        Assert.False(LicenseVerdict.IsReinstatedByHand(runbook with
+        Assert.False(LicenseVerdict.IsReinstatedManually(Suspended, Now));
+        Assert.False(LicenseVerdict.IsReinstatedManually(runbook with { Suspension = null }, Now));
+        Assert.False(LicenseVerdict.IsReinstatedManually(runbook with
         {
-            Suspension = Ours with { StandsOnSubscription = false },
+            Suspension = Ours with { OwnsSubscriptionState = false },
             PausedReason = "Fraud"
         }, Now));
-        Assert.False(LicenseVerdict.IsReinstatedByHand(runbook with { OverlapUntil = Now }, Now));
-        Assert.False(LicenseVerdict.IsReinstatedByHand(Good, Now));
+        Assert.False(LicenseVerdict.IsReinstatedManually(runbook with { OverlapUntil = Now }, Now));
+        Assert.False(LicenseVerdict.IsReinstatedManually(Good, Now));
     }
 
     [Fact]

@@ -1,5 +1,7 @@
 using Licensing;
+using Licensing.Devices;
 using Licensing.Renewals;
+using Licensing.Suspicion;
 using static LicenseFunctions.Infrastructure.Telemetry.MetricKind;
 
 namespace LicenseFunctions.Infrastructure.Telemetry;
@@ -7,7 +9,6 @@ namespace LicenseFunctions.Infrastructure.Telemetry;
 /// <summary>Every metric of /metrics.</summary>
 public static class MetricCatalog
 {
-    private static readonly string[] Severities = ["LOW", "MEDIUM", "HIGH", "CRITICAL"];
     private static readonly string[] OutboxKinds = ["email", "alert_webhook", "event"];
     private static readonly string[] Settled = ["success", "failed"];
 
@@ -19,20 +20,19 @@ public static class MetricCatalog
             "9", "19", "29", "39", "49", "59", "69", "79", "89", "99", "100"),
         new(Gauge, "license_health_score", "Health score of a license, 0 to 100; only with METRICS_PER_SUBSCRIPTION=true.",
             "subscription_id"),
-        new(Gauge, "licenses", "Licenses by status.", "status", "ACTIVE", "PENDING_RENEWAL", "GRACE", "EXPIRED", "SUSPENDED", "REVOKED"),
-        new(Gauge, "license_suspensions_open", "Open suspensions by this backend.", "cause",
-            "DEVICE_LIMIT", "DETECTOR", "EXPIRY", "OPERATOR", "DISPUTE"),
+        new(Gauge, "licenses", "Licenses by status.", "status", EnumWords.AllUpper<LicenseStatus>()),
+        new(Gauge, "license_suspensions_open", "Open suspensions by this backend.", "cause", SuspensionCause.All),
 
         new(Counter, ProcessCounts.Checks, "License checks by code; NO_ANSWER: no answer was sent.", "code", ProcessCounts.Codes),
         new(Histogram, ProcessCounts.CheckSeconds, "Duration of a license check's decision.", "le",
             ProcessCounts.Bounds(ProcessCounts.CheckBounds)),
 
         new(Counter, "suspicious_activities_total", "Raised alerts; each incident counts once.", "type",
-            "MULTIPLE_IPS", "RAPID_IP_CHANGES", "UNUSUAL_USAGE_PATTERN", "CONCURRENT_SESSIONS", "GEOGRAPHIC_ANOMALY",
-            "TOO_MANY_DEVICES", "OTHER"),
+            [.. EnumWords.AllUpper<ActivityType>(), "TOO_MANY_DEVICES", "OTHER"]),
         new(Counter, "device_violations_total",
             "Devices beyond the limit that were refused (each once while its alert is open) or caused a suspension."),
-        new(Gauge, "suspicious_activity_alerts_open", "Alerts that wait for an operator.", "severity", Severities),
+        new(Gauge, "suspicious_activity_alerts_open", "Alerts that wait for an operator.", "severity",
+            EnumWords.AllUpper<AlertSeverity>()),
         new(Gauge, "usage_arrivals_waiting", "Batches of new usage that the detector has not scanned."),
         new(Gauge, "usage_arrivals_oldest_seconds", "Age of the oldest of these batches."),
 

@@ -4,13 +4,13 @@ namespace Licensing.Devices;
 /// Limits how often a subscriber may lift a suspension for too many devices. The subscriber may lift it at all because anybody with the
 /// token can cause such a suspension.
 /// </summary>
-public static class OwnerLift
+public static class SubscriberLift
 {
-    /// <summary>The least time between two lifts.</summary>
-    public static readonly TimeSpan Pause = TimeSpan.FromDays(30);
+    /// <summary>The least time between two lifts, in days.</summary>
+    public const int IntervalDays = 30;
 
     /// <param name="lastLift">The subscriber's last lift of this license, or null.</param>
     /// <returns>The earliest time of the next lift, included; null if it is allowed now.</returns>
     public static DateTimeOffset? NotBefore(DateTimeOffset? lastLift, DateTimeOffset now) =>
-        lastLift + Pause is { } next && now < next ? next : null;
+        lastLift + TimeSpan.FromDays(IntervalDays) is { } next && now < next ? next : null;
 }

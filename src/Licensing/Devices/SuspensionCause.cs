@@ -1,0 +1,19 @@
+namespace Licensing.Devices;
+
+/// <summary>The causes of suspensions: license_suspensions.cause.</summary>
+public static class SuspensionCause
+{
+    public const string DeviceLimit = "DEVICE_LIMIT";
+    public const string Detector = "DETECTOR";
+    public const string Expiry = "EXPIRY";
+    public const string Operator = "OPERATOR";
+    public const string Dispute = "DISPUTE";
+
+    public static readonly IReadOnlyList<string> All = [DeviceLimit, Detector, Expiry, Operator, Dispute];
+
+    /// <summary>The causes that people can lift. A license that is suspended for its expiry is reinstated by renewal.</summary>
+    public static readonly IReadOnlyList<string> Liftable = [.. All.Where(IsLiftable)];
+
+    /// <summary>Whether people can lift the suspension, so that an appeal can ask for it. SQL: is_liftable.</summary>
+    public static bool IsLiftable(string cause) => cause != Expiry;
+}

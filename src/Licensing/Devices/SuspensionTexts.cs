@@ -1,0 +1,24 @@
+namespace Licensing.Devices;
+
+/// <summary>The texts that a suspension writes. They are those of the platform, and verdicts depend on them.</summary>
+/// <param name="PausedReason">subscriptions.paused_reason, and the detail of a check's answer.</param>
+/// <param name="RevokedReason">license_tokens.revoked_reason.</param>
+public sealed record SuspensionTexts(string PausedReason, string RevokedReason)
+{
+    private const string AutoSuspended = "Auto-suspended: ";
+
+    /// <summary>For an expired license. SQL: is_license_suspended.</summary>
+    public static readonly SuspensionTexts Expired = new("License expired", "Expired - grace period ended");
+
+    /// <param name="violation">The rule that the license broke.</param>
+    public static SuspensionTexts Automatic(string violation) => new("License suspended: " + violation, AutoSuspended + violation);
+
+    public static SuspensionTexts ByOperator(string reason) => new("License suspended: " + reason, "Suspended: " + reason);
+
+    /// <summary>
+    /// Whether a suspension deactivated the token. The platform's first version deactivated tokens without a row in license_suspensions;
+    /// those are recognized by their reason.
+    /// </summary>
+    public static bool IsOfSuspendedToken(string? revokedReason) =>
+        revokedReason == Expired.RevokedReason || revokedReason?.StartsWith(AutoSuspended, StringComparison.Ordinal) == true;
+}
