@@ -15,9 +15,7 @@ from (
         t.is_active,
         t.expires_at,
         case
-            -- A license that is suspended for its expiry is expired. The guide's text identifies this case. A row of
-            -- license_suspensions does not: the platform suspends with the same text and without such a row.
-            when s.state = 'SUSPENDED_ADMIN' and s.paused_reason is distinct from 'License expired' then 'SUSPENDED'
+            when is_license_suspended(s.state, s.paused_reason) then 'SUSPENDED'
             when s.state = 'SUSPENDED_ADMIN' or t.expires_at <= now() then 'EXPIRED'
             when t.is_active is not true then 'REVOKED'
             when t.expires_at < now() + interval '7 days' then 'PENDING_RENEWAL'
@@ -32,7 +30,10 @@ from (
          where a.subscription_id = s.subscription_id and is_alert_open(a.status)) as open_alerts
     from subscriptions s
     -- With the limit, the tokens of one license are found by index. A plain join would sort all tokens.
-    join lateral (select * from v_current_license_tokens c where c.subscription_id = s.subscription_id limit 1) t on true
+    join lateral (
+        select c.is_active, c.expires_at, c.last_used_at
+        from v_current_license_tokens c where c.subscription_id = s.subscription_id limit 1
+    ) t on true
     join users u on u.user_id = s.subscriber_id
 ) as facts
 left join license_health stored using (subscription_id);

@@ -22,5 +22,6 @@ select
     (select is_auto_renewed(c.metadata) from v_current_license_tokens c where c.subscription_id = h.subscription_id) as auto_renew,
     h.last_used_at,
     h.device_count,
-    h.open_alerts
+    h.open_alerts,
+    can_reinstate(h.subscription_id) as can_reinstate
 from v_license_health h;

@@ -36,6 +36,9 @@ public sealed record ListedLicense
     public int DeviceCount { get; init; }
 
     public int OpenAlerts { get; init; }
+
+    /// <summary>A suspension is open that people can lift. Expiry is not one, and neither is a suspension by the platform itself.</summary>
+    public bool CanReinstate { get; init; }
 }
 
 /// <param name="OwnerId">The subscriber of the licenses; null for all subscribers.</param>
@@ -64,7 +67,7 @@ public sealed class LicenseListStore(LicenseDatabase database)
             limit case when @Status::text is null then @limit end
         )
         select l.subscription_id, l.master, case when @OwnerId::uuid is null then l.email end as owner_email, l.status, l.health_score,
-               l.days_until_expiry, l.expires_at, l.auto_renew, l.last_used_at, l.device_count, l.open_alerts
+               l.days_until_expiry, l.expires_at, l.auto_renew, l.last_used_at, l.device_count, l.open_alerts, l.can_reinstate
         from page p
         join listed_licenses l on l.subscription_id = p.subscription_id
         where @Status::text is null or l.status_filter = @Status
@@ -82,7 +85,7 @@ public sealed class LicenseListStore(LicenseDatabase database)
 
     private const string Find = """
         select l.subscription_id, l.master, case when @ownerId::uuid is null then l.email end as owner_email, l.status, l.health_score,
-               l.days_until_expiry, l.expires_at, l.auto_renew, l.last_used_at, l.device_count, l.open_alerts
+               l.days_until_expiry, l.expires_at, l.auto_renew, l.last_used_at, l.device_count, l.open_alerts, l.can_reinstate
         from listed_licenses l
         where l.subscription_id = @subscriptionId and is_license_visible(l.subscriber_id, @ownerId)
         """;

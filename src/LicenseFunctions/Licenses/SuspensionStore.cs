@@ -102,6 +102,15 @@ public sealed class SuspensionStore(LicenseDatabase database, LicenseInvalidatio
         return await OpenAsync(connection, subscriptionId, cancellationToken);
     }
 
+    private const string IsSuspended = """
+        select is_license_suspended(state, paused_reason) from subscriptions where subscription_id = @subscriptionId
+        """;
+
+    /// <summary>Whether the license's status is SUSPENDED, by this backend or by the platform.</summary>
+    public static Task<bool> IsSuspendedAsync(NpgsqlConnection connection, Guid subscriptionId, CancellationToken cancellationToken) =>
+        connection.ExecuteScalarAsync<bool>(
+            new CommandDefinition(IsSuspended, new { subscriptionId }, cancellationToken: cancellationToken));
+
     private const string LastSubscriberLift = """
         select max(closed_at) from license_suspensions where subscription_id = @subscriptionId and closed_how = 'OWNER'
         """;

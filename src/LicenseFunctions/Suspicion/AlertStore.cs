@@ -51,6 +51,9 @@ public sealed record AlertRow
 
     /// <summary>The license's status is SUSPENDED now.</summary>
     public bool IsSuspended { get; init; }
+
+    /// <summary>A suspension of the license is open that people can lift.</summary>
+    public bool CanReinstate { get; init; }
 }
 
 /// <summary>An alert as the subscriber sees it: without evidence and operators' notes.</summary>
@@ -86,7 +89,7 @@ public sealed class AlertStore(LicenseDatabase database)
     private const string List = """
         select a.alert_id, a.subscription_id, a.user_id, a.activity_type, a.severity, a.description, a.evidence,
                a.detected_at, a.updated_at, a.status, a.auto_action_taken, a.resolved_at, a.resolved_by, a.resolution_notes,
-               a.customer_confirmed_at, a.appealed_at, a.appeal, a.is_suspended
+               a.customer_confirmed_at, a.appealed_at, a.appeal, a.is_suspended, a.can_reinstate
         from listed_alerts a
         where (@Statuses::text[] is null or a.status = any(@Statuses))
           and (@Severity::text is null or a.severity = @Severity)
@@ -136,7 +139,7 @@ public sealed class AlertStore(LicenseDatabase database)
     private const string Find = """
         select a.alert_id, a.subscription_id, a.user_id, a.activity_type, a.severity, a.description, a.evidence,
                a.detected_at, a.updated_at, a.status, a.auto_action_taken, a.resolved_at, a.resolved_by, a.resolution_notes,
-               a.customer_confirmed_at, a.appealed_at, a.appeal, a.is_suspended
+               a.customer_confirmed_at, a.appealed_at, a.appeal, a.is_suspended, a.can_reinstate
         from listed_alerts a
         where a.alert_id = @alertId
         """;

@@ -9,12 +9,16 @@ namespace LicenseFunctions.Suspicion;
 
 /// <summary>A suspension as the customer sees it.</summary>
 /// <param name="CanLift">The subscriber may lift it now.</param>
-/// <param name="CanAppeal">False when the suspension has an appeal already, and for an expired license, which a renewal reinstates.</param>
+/// <param name="CanAppeal">False when the suspension has an appeal already, and when a renewal ends it.</param>
+/// <param name="NeedsRenewal">The license expired: a renewal ends the suspension, and nobody can lift it.</param>
 public sealed record SuspensionReason(
-    string Cause, string Reason, DateTime SuspendedAt, DateTime? AppealedAt, bool CanLift, bool CanAppeal);
+    string Cause, string Reason, DateTime SuspendedAt, DateTime? AppealedAt, bool CanLift, bool CanAppeal, bool NeedsRenewal);
 
+/// <param name="Suspended">The license's status is SUSPENDED.</param>
+/// <param name="LiftIntervalDays">The least time between two lifts by the subscriber.</param>
 /// <param name="Suspensions">The open ones, the oldest first; empty when this backend did not suspend the license.</param>
-public sealed record SuspensionView(Guid SubscriptionId, bool Suspended, IReadOnlyList<SuspensionReason> Suspensions);
+public sealed record SuspensionView(
+    Guid SubscriptionId, bool Suspended, int LiftIntervalDays, IReadOnlyList<SuspensionReason> Suspensions);
 
 /// <param name="Alerts">The newest 100.</param>
 public sealed record ActivityList(Guid SubscriptionId, IReadOnlyList<CustomerAlert> Alerts);
@@ -53,12 +57,15 @@ public sealed class AnswerSuspicion(
             var appealedAt = await AlertStore.AppealedAtAsync(connection, open.SuspensionId, cancellationToken);
             var canLift = await SuspensionStore.CanSubscriberLiftAsync(
                 connection, subscriptionId, open.Cause, time.GetUtcNow(), cancellationToken);
+            var isLiftable = SuspensionCause.IsLiftable(open.Cause);
             reasons.Add(new SuspensionReason(
-                open.Cause, open.Reason, open.SuspendedAt, appealedAt, canLift,
-                appealedAt is null && SuspensionCause.IsLiftable(open.Cause)));
+                open.Cause, open.Reason, open.SuspendedAt, appealedAt, canLift, CanAppeal: isLiftable && appealedAt is null,
+                NeedsRenewal: !isLiftable));
         }
 
-        return new SuspensionView(subscriptionId, reasons.Count > 0, reasons);
+        return new SuspensionView(
+            subscriptionId, await SuspensionStore.IsSuspendedAsync(connection, subscriptionId, cancellationToken),
+            SubscriberLift.IntervalDays, reasons);
     }
 
     public async Task<Outcome<ActivityList>> ActivityAsync(Guid subscriptionId, Guid? ownerScope, CancellationToken cancellationToken) =>

@@ -251,7 +251,8 @@ public sealed class DeviceStore(LicenseDatabase database)
     }
 
     private const string ListDevices = """
-        select device_id, ea_instance_id, mt5_account_number, name, host(ip_address) as ip_address, first_seen_at, last_seen_at, removed_at
+        select device_id, ea_instance_id, mt5_account_number, name, slot, host(ip_address) as ip_address, first_seen_at, last_seen_at,
+               removed_at
         from license_devices
         where subscription_id = @subscriptionId
         order by last_seen_at desc, device_id
@@ -297,6 +298,8 @@ public sealed record DeviceRow
     public required long Mt5AccountNumber { get; init; }
 
     public string? Name { get; init; }
+
+    public short? Slot { get; init; }
 
     public required string IpAddress { get; init; }
 

@@ -3,11 +3,14 @@ using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Licenses;
 using Licensing;
 using Licensing.Devices;
+using Licensing.Suspicion;
 
 namespace LicenseFunctions.Validation;
 
 /// <param name="DeviceCount">Devices listed.</param>
-public sealed record DeviceList(Guid SubscriptionId, int DeviceCount, int MaxDevices, IReadOnlyList<ListedDevice> Devices);
+/// <param name="SlotsUsed">Slots that devices have. Devices beyond the limit, and those that never sent a check, have none.</param>
+public sealed record DeviceList(
+    Guid SubscriptionId, int DeviceCount, int MaxDevices, int SlotsUsed, int SlotsFree, IReadOnlyList<ListedDevice> Devices);
 
 /// <param name="DeviceId">Null for a device that is in the usage log but never sent a check.</param>
 /// <param name="IpAddress">Its last address. Country and city are its last known location.</param>
@@ -49,7 +52,10 @@ public sealed class ListDevices(LicenseDatabase database, DeviceStore store, Las
                 .Select(group => OnlyUsed(group, now)))
             .OrderByDescending(device => device.LastSeen)
             .ToList();
-        return new DeviceList(subscriptionId, devices.Count, settings.Policy.MaxDevices, devices);
+        var slotsUsed = rows.Count(row => row.Slot is not null);
+        return new DeviceList(
+            subscriptionId, devices.Count, settings.Policy.MaxDevices, slotsUsed,
+            DeviceAdmission.FreeSlots(slotsUsed, settings.Policy.MaxDevices), devices);
     }
 
     private ListedDevice Registered(DeviceRow row, IEnumerable<DeviceNetworkRow> networks, DateTimeOffset now)
@@ -80,9 +86,9 @@ public sealed class ListDevices(LicenseDatabase database, DeviceStore store, Las
         var location = newestFirst.Find(row => row.CountryCode is not null);
         var networks = newestFirst
             .Where(row => row.IpAddress is not null)
-            .GroupBy(row => SourceNetwork.Of(IPAddress.Parse(row.IpAddress!)))
+            .GroupBy(row => Network.Of(IPAddress.Parse(row.IpAddress!)))
             .Select(group => new ListedNetwork(
-                group.Key.ToString() + (group.Key.AddressFamily == System.Net.Sockets.AddressFamily.InterNetworkV6 ? "/64" : ""),
+                group.Key,
                 group.FirstOrDefault(row => row.CountryCode is not null)?.CountryCode,
                 group.FirstOrDefault(row => row.City is not null)?.City,
                 Utc(group.First().LastSeen), group.Sum(row => row.UsageCount)))

@@ -115,10 +115,15 @@ public static class DeviceAdmission
     /// <summary>Whether its last check is less than <see cref="ActiveWithin"/> ago.</summary>
     public static bool IsActive(RegisteredDevice device, DateTimeOffset now) => now - device.LastSeenAt < ActiveWithin;
 
+    /// <summary>
+    /// Slots that new devices may get. After the limit was lowered, a low slot may be free while devices in higher slots already reach the
+    /// limit: then there is none.
+    /// </summary>
+    public static int FreeSlots(int used, int slots) => Math.Max(0, slots - used);
+
     private static int? LowestFreeSlot(IReadOnlyCollection<RegisteredDevice> registered, int slots)
     {
-        // After the limit was lowered, a low slot may be free while devices in higher slots already reach the limit.
-        if (registered.Count(device => device.Slot is not null) >= slots)
+        if (FreeSlots(registered.Count(device => device.Slot is not null), slots) == 0)
             return null;
         for (var slot = 1; slot <= slots; slot++)
             if (registered.All(device => device.Slot != slot))

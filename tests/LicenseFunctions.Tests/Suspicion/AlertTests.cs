@@ -140,7 +140,9 @@ public sealed class AlertTests(PostgresFixture postgres)
         var view = await scene.Answer.ShowAsync(scene.License.SubscriptionId, owner, Stop);
         var alert = (await ListAsync(scene)).Value.Alerts[0];
 
-        Assert.True(Assert.Single(before.Value.Suspensions).CanAppeal);
+        var suspension = Assert.Single(before.Value.Suspensions);
+        Assert.Equal((true, false), (suspension.CanAppeal, suspension.NeedsRenewal));
+        Assert.Equal((true, true, true), (before.Value.Suspended, alert.IsSuspended, alert.CanReinstate));
         Assert.Null(first.Refusal);
         Assert.Equal(("NOTHING_TO_APPEAL", "LICENSE_NOT_FOUND"), (second.Refusal?.Code, foreign.Refusal?.Code));
         Assert.False(Assert.Single(view.Value.Suspensions).CanAppeal);
@@ -151,13 +153,21 @@ public sealed class AlertTests(PostgresFixture postgres)
     public async Task Appeal_OfAnExpiredLicense_IsNotOffered_BecauseARenewalReinstatesIt()
     {
         await using var scene = await SuspendedAsync();
-        await scene.Database.ExecuteAsync("update license_suspensions set cause = 'EXPIRY'");
+        await scene.Database.ExecuteAsync(
+            """
+            update license_suspensions set cause = 'EXPIRY', reason = 'License expired';
+            update subscriptions set paused_reason = 'License expired' where state = 'SUSPENDED_ADMIN';
+            """);
         var owner = await OwnerAsync(scene);
 
         var view = await scene.Answer.ShowAsync(scene.License.SubscriptionId, owner, Stop);
         var appeal = await AppealAsync(scene, owner);
 
-        Assert.False(Assert.Single(view.Value.Suspensions).CanAppeal);
+        var alert = (await ListAsync(scene)).Value.Alerts[0];
+
+        var suspension = Assert.Single(view.Value.Suspensions);
+        Assert.Equal((false, true), (suspension.CanAppeal, suspension.NeedsRenewal));
+        Assert.Equal((false, false, false), (view.Value.Suspended, alert.IsSuspended, alert.CanReinstate));
         Assert.Equal("NOTHING_TO_APPEAL", appeal.Refusal?.Code);
     }
 

@@ -1,0 +1,105 @@
+using System.Net;
+using LicenseFunctions.Infrastructure.Database;
+using LicenseFunctions.Licenses;
+using LicenseFunctions.Tests.Support;
+using Licensing;
+using Licensing.Devices;
+using Xunit;
+
+namespace LicenseFunctions.Tests.Licenses;
+
+/// <summary>Rules about licenses that exist in SQL and in C#, and rules that several statements share.</summary>
+public sealed class LicenseRulesTests(PostgresFixture postgres)
+{
+    [Fact]
+    public async Task Liftable_MeansTheSameInSql()
+    {
+        await using var database = await postgres.NewDatabaseAsync();
+
+        var liftable = await database.QueryAllAsync<string>(
+            "select cause from unnest(@all) as a (cause) where is_liftable(cause)", new { all = SuspensionCause.All.ToArray() });
+
+        Assert.Equal(SuspensionCause.Liftable, liftable);
+    }
+
+    public static TheoryData<SubscriptionState?, string?> PausedStates => new()
+    {
+        { SubscriptionState.SuspendedAdmin, SuspensionTexts.Expired.PausedReason },
+        { SubscriptionState.SuspendedAdmin, SuspensionTexts.ByOperator("Leaked").PausedReason },
+        { SubscriptionState.SuspendedAdmin, null },
+        { SubscriptionState.PausedToxic, "Spread" },
+        { SubscriptionState.Synced, SuspensionTexts.Expired.PausedReason },
+        { null, null },
+    };
+
+    [Theory]
+    [MemberData(nameof(PausedStates))]
+    public async Task Suspended_MeansTheSameInSql(SubscriptionState? state, string? pausedReason)
+    {
+        await using var database = await postgres.NewDatabaseAsync();
+        var facts = new LicenseFacts(true, null, null, null, null, state ?? SubscriptionState.Synced, true, pausedReason, null);
+
+        var suspended = await database.QueryAsync<bool>(
+            "select is_license_suspended(@state::subscription_state, @pausedReason)",
+            new { state = state is { } known ? EnumWords.UpperOf(known) : null, pausedReason });
+
+        Assert.Equal(
+            LicenseVerdict.Of(facts, DateTimeOffset.UnixEpoch, TimeSpan.Zero).Reasons.Contains(LicenseCode.Suspended), suspended);
+    }
+
+    [Theory]
+    [InlineData("198.51.100.7")]
+    [InlineData("2001:db8:1:2:3:4:5:6")]
+    [InlineData("2001:db8::1")]
+    [InlineData("::1")]
+    public async Task SourceNetwork_IsTheSameInSql(string address)
+    {
+        await using var database = await postgres.NewDatabaseAsync();
+
+        Assert.Equal(
+            SourceNetwork.Of(IPAddress.Parse(address)).ToString(),
+            await database.QueryAsync<string>("select host(source_network(@address::inet))", new { address }));
+    }
+
+    [Fact]
+    public async Task PlatformColumns_Null_AreAnActiveSyncedSubscription_ForTheCheckAndTheRenewal()
+    {
+        await using var scene = await LicenseScene.NewAsync(postgres);
+        await scene.Database.ExecuteAsync(
+            """
+            alter table subscriptions alter state drop not null, alter is_active drop not null;
+            update subscriptions set state = null, is_active = null;
+            update license_tokens set expires_at = now() + interval '5 days', metadata = '{"auto_renew": true}';
+            """);
+
+        var verdict = (await scene.CheckAsync("EA-1", 1)).Verdict;
+
+        Assert.Equal(LicenseCode.Valid, verdict.Code);
+        Assert.True(await scene.Database.QueryAsync<bool>("select is_renewable from renewal_terms"));
+        Assert.True(await scene.Database.QueryAsync<bool>("select auto_renews from active_licenses"));
+        Assert.Equal(1, await scene.CountAsync("v_renewal_candidates"));
+        Assert.Equal("PENDING_RENEWAL", await scene.Database.QueryAsync<string>("select status from v_license_health"));
+    }
+
+    [Theory]
+    [InlineData(SuspensionCause.Operator, true)]
+    [InlineData(SuspensionCause.Expiry, false)]
+    [InlineData(null, false)]
+    public async Task CanReinstate_SuspendedLicense_OnlyWhatTheApiReinstates(string? cause, bool expected)
+    {
+        await using var scene = await LicenseScene.NewAsync(postgres);
+        await scene.Database.ExecuteAsync(
+            """
+            update subscriptions set state = 'SUSPENDED_ADMIN', paused_reason = 'Fraud';
+            insert into license_suspensions (subscription_id, cause, reason, previous_state)
+            select @SubscriptionId, @cause, 'Fraud', 'SYNCED' where @cause::text is not null;
+            """, new { scene.SubscriptionId, cause });
+
+        var listed = await new LicenseListStore(scene.Database.Database).FindAsync(scene.SubscriptionId, null, LicenseScene.Stop);
+        var reinstated = await scene.Reinstating.RunAsync(
+            scene.SubscriptionId, new("Paid"), Actor.Operator(null), LicenseScene.Stop);
+
+        Assert.Equal(expected, listed!.CanReinstate);
+        Assert.Equal(expected ? null : "NOT_SUSPENDED", reinstated.Refusal?.Code);
+    }
+}
