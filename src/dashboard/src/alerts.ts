@@ -38,4 +38,5 @@ export type AlertRow = {
   appealed_at: string | null;
   appeal: string | null;
   is_suspended: boolean;
+  can_reinstate: boolean;
 };

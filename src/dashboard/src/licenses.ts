@@ -14,6 +14,7 @@ export type License = {
   last_used_at: string | null;
   open_alerts: number;
   device_count: number;
+  can_reinstate: boolean;
 };
 
 export const readLicenses = (reply: { licenses: License[]; next: string | null }) => ({

@@ -155,7 +155,8 @@ export const texts = {
   },
   devices: {
     title: 'Devices',
-    slots: (used: number, max: number) => `${used} of ${max} slots are taken. ${used < max ? texts.devices.free : texts.devices.full}`,
+    slots: (used: number, max: number, free: number) =>
+      `${used} of ${max} slots are taken. ${free > 0 ? texts.devices.free : texts.devices.full}`,
     free: 'A new device takes a free slot automatically.',
     full: 'Remove a device before you use another one. One device too many can suspend the license.',
     none: 'No device has used this license in the last 30 days.',
@@ -270,9 +271,10 @@ export const texts = {
       'If you do not recognize a device or a location, remove the device and change your license token. Somebody else may have the token.',
     token: 'Change token',
     tokenTitle: 'Change the license token?',
-    tokenText: 'Your EAs need the new token. The old token works for another 24 hours unless you revoke it.',
+    tokenText: (hours: number) => `Your EAs need the new token. The old token works for another ${hours} hours unless you revoke it.`,
     tokenNow: 'Revoke the old token immediately',
     tokenMade: 'Your new token. It is shown only once.',
+    oldTokenUntil: (time: string) => `The old token works until ${time}.`,
     tokenChanged: 'The token was changed.',
     copy: 'Copy',
     copied: 'Copied',
@@ -281,6 +283,7 @@ export const texts = {
   suspension: {
     title: 'Suspension',
     none: 'This license is not suspended.',
+    byPlatform: 'The trading platform suspended this license. Contact support.',
     since: (time: string) => `Since ${time}`,
     cause: {
       DEVICE_LIMIT: 'Too many devices at the same time',
@@ -292,7 +295,7 @@ export const texts = {
     expired: 'The license becomes active again when it is renewed.',
     renew: 'Go to renewals',
     lift: 'Lift the suspension',
-    liftText: 'You can do this once in 30 days. The newest device is still refused.',
+    liftText: (days: number) => `You can do this once in ${days} days. The newest device is still refused.`,
     lifted: 'The suspension was lifted. Your devices work again.',
     appeal: 'Request a review',
     appealLabel: 'What should we know?',

@@ -20,14 +20,17 @@ type Alert = {
   appealed_at: string | null;
 };
 
-const aDay = 86_400;
+type NewToken = { token: string; previous_valid_until: string | null };
+
+/** How long the old token works, in hours. */
+const overlap = 24;
 
 export default function Activity({ id, license }: TabProps) {
   const activity = useLoad<{ alerts: Alert[] }>(`/api/v1/licenses/${id}/activity`, 60);
   const devices = useLoad<DeviceList>(`/api/v1/licenses/${id}/devices`, 60);
   const [asking, setAsking] = useState(false);
   const [atOnce, setAtOnce] = useState(false);
-  const [token, setToken] = useState<string>();
+  const [token, setToken] = useState<NewToken>();
   const action = useAction();
   return (
     <>
@@ -66,11 +69,7 @@ export default function Activity({ id, license }: TabProps) {
         </Show>
         {activity.data?.alerts.some((alert) => alert.is_open) && (
           <p>
-            {license.status === 'SUSPENDED' ? (
-              <Link to={`/licenses/${id}/suspension`}>{texts.activity_.appeal}</Link>
-            ) : (
-              texts.activity_.itWasYou
-            )}
+            {license.can_reinstate ? <Link to={`/licenses/${id}/suspension`}>{texts.activity_.appeal}</Link> : texts.activity_.itWasYou}
           </p>
         )}
         <p>{texts.activity_.wasItYou}</p>
@@ -78,7 +77,8 @@ export default function Activity({ id, license }: TabProps) {
         {token && (
           <div className="notice good" role="status">
             <p>{texts.activity_.tokenMade}</p>
-            <Copy text={token} />
+            <Copy text={token.token} />
+            {token.previous_valid_until && <p>{texts.activity_.oldTokenUntil(format.moment(token.previous_valid_until))}</p>}
           </div>
         )}
       </section>
@@ -103,7 +103,7 @@ export default function Activity({ id, license }: TabProps) {
       <Confirm
         open={asking}
         title={texts.activity_.tokenTitle}
-        text={texts.activity_.tokenText}
+        text={texts.activity_.tokenText(overlap)}
         go={texts.activity_.token}
         busy={action.busy}
         problem={action.problem}
@@ -114,9 +114,7 @@ export default function Activity({ id, license }: TabProps) {
         onGo={() =>
           void action
             .run(async () => {
-              setToken(
-                (await call<{ token: string }>('POST', `/api/v1/licenses/${id}/token`, { overlap_seconds: atOnce ? 0 : aDay })).token,
-              );
+              setToken(await call<NewToken>('POST', `/api/v1/licenses/${id}/token`, { overlap_seconds: atOnce ? 0 : overlap * 3600 }));
               notify(texts.activity_.tokenChanged);
             })
             .then((done) => done && setAsking(false))

@@ -31,7 +31,7 @@ export default function Devices({ id, reload }: TabProps) {
     <Show of={list}>
       {(reply) => (
         <>
-          <p>{texts.devices.slots(reply.devices.filter((device) => device.device_id !== null).length, reply.max_devices)}</p>
+          <p>{texts.devices.slots(reply.slots_used, reply.max_devices, reply.slots_free)}</p>
           {reply.devices.length === 0 && <p>{texts.devices.none}</p>}
           <ul className="cards">
             {reply.devices.map((device) => (

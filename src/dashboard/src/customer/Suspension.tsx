@@ -7,8 +7,16 @@ import { texts } from '../texts';
 import { Button, Field, ProblemBox, notify, Show } from '../ui/kit';
 import type { TabProps } from './License';
 
-type Reason = { cause: string; reason: string; suspended_at: string; appealed_at: string | null; can_lift: boolean; can_appeal: boolean };
-type View = { suspended: boolean; suspensions: Reason[] };
+type Reason = {
+  cause: string;
+  reason: string;
+  suspended_at: string;
+  appealed_at: string | null;
+  can_lift: boolean;
+  can_appeal: boolean;
+  needs_renewal: boolean;
+};
+type View = { suspended: boolean; lift_interval_days: number; suspensions: Reason[] };
 
 export default function Suspension({ id, reload }: TabProps) {
   const view = useLoad<View>(`/api/v1/licenses/${id}/suspension`, 60);
@@ -16,8 +24,8 @@ export default function Suspension({ id, reload }: TabProps) {
   return (
     <Show of={view}>
       {(reply) =>
-        !reply.suspended ? (
-          <p>{texts.suspension.none}</p>
+        reply.suspensions.length === 0 ? (
+          <p>{reply.suspended ? texts.suspension.byPlatform : texts.suspension.none}</p>
         ) : (
           <>
             {reply.suspensions.map((one) => (
@@ -26,7 +34,7 @@ export default function Suspension({ id, reload }: TabProps) {
                 <p>{one.reason}</p>
                 <p className="small">{texts.suspension.since(format.moment(one.suspended_at))}</p>
                 {one.appealed_at && <p className="notice fair">{texts.suspension.waiting(format.moment(one.appealed_at))}</p>}
-                {one.cause === 'EXPIRY' && (
+                {one.needs_renewal && (
                   <p>
                     {texts.suspension.expired} <Link to={`/licenses/${id}/renewals`}>{texts.suspension.renew}</Link>
                   </p>
@@ -34,6 +42,7 @@ export default function Suspension({ id, reload }: TabProps) {
                 {owner && one.can_lift && (
                   <Lift
                     id={id}
+                    days={reply.lift_interval_days}
                     done={() => {
                       view.reload();
                       reload();
@@ -50,11 +59,11 @@ export default function Suspension({ id, reload }: TabProps) {
   );
 }
 
-function Lift({ id, done }: { id: string; done: () => void }) {
+function Lift({ id, days, done }: { id: string; days: number; done: () => void }) {
   const action = useAction();
   return (
     <>
-      <p>{texts.suspension.liftText}</p>
+      <p>{texts.suspension.liftText(days)}</p>
       {action.problem && <ProblemBox problem={action.problem} />}
       <Button
         look="main"

@@ -10,18 +10,18 @@ export function ReviewAlerts({ alerts, done }: { alerts: AlertRow[]; done: () =>
   const [notes, setNotes] = useState('');
   const [reinstate, setReinstate] = useState(true);
   const action = useAction();
-  const suspended = alerts.some((alert) => alert.is_suspended);
+  const canReinstate = alerts.some((alert) => alert.can_reinstate);
 
   const review = (status: Review) =>
     action.run(async () => {
-      const body = { status, notes: notes.trim() || null, reinstate: status === 'FALSE_POSITIVE' && suspended && reinstate };
+      const body = { status, notes: notes.trim() || null, reinstate: status === 'FALSE_POSITIVE' && canReinstate && reinstate };
       const replies = await Promise.allSettled(alerts.map((alert) => call('PATCH', `/api/v1/licenses/alerts/${alert.alert_id}`, body)));
       const failed = replies.flatMap((reply) => (reply.status === 'rejected' ? [reply.reason as Problem] : []));
       if (failed.length === alerts.length) throw failed[0]!;
       const reinstated = body.reinstate
         ? new Set(
             alerts.flatMap((alert, n) =>
-              alert.is_suspended && alert.subscription_id && replies[n]!.status === 'fulfilled' ? [alert.subscription_id] : [],
+              alert.can_reinstate && alert.subscription_id && replies[n]!.status === 'fulfilled' ? [alert.subscription_id] : [],
             ),
           )
         : new Set<string>();
@@ -74,7 +74,7 @@ export function ReviewAlerts({ alerts, done }: { alerts: AlertRow[]; done: () =>
         onGo={() => void review(asked!)}
       >
         <Field label={texts.alerts.notes} value={notes} onChange={setNotes} long max={2000} auto />
-        {asked === 'FALSE_POSITIVE' && suspended && (
+        {asked === 'FALSE_POSITIVE' && canReinstate && (
           <>
             <label className="check">
               <input type="checkbox" checked={reinstate} onChange={(event) => setReinstate(event.target.checked)} />

@@ -10,7 +10,7 @@ export function ReviewLicense({ license, reload }: { license: License; reload: (
   const [reason, setReason] = useState('');
   const [falsePositive, setFalsePositive] = useState(false);
   const action = useAction();
-  const suspended = license.status === 'SUSPENDED';
+  const suspended = license.can_reinstate;
   const post = (what: 'suspend' | 'reinstate', body: unknown) => call('POST', `/api/v1/licenses/${license.subscription_id}/${what}`, body);
 
   const go = () =>
