@@ -88,6 +88,7 @@ public sealed class LicenseRoutesTests(PostgresFixture postgres) : IAsyncLifetim
         var stranger = "Bearer " + RunningApp.Token("subscriber");
 
         Assert.Equal(1, (int)list["device_count"]!);
+        Assert.Equal((1, (int)list["max_devices"]! - 1), ((int)list["slots_used"]!, (int)list["slots_free"]!));
         Assert.Equal((1, 2), ((int)device["usage_count"]!, device["networks"]!.AsArray().Count));
         Assert.Equal(404, (await app.GetAsync(License + "/devices", stranger)).Status);
         Assert.Equal(404, (await app.SendAsync(HttpMethod.Delete, $"{License}/devices/{id}", stranger)).Status);

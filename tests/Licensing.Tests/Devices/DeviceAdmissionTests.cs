@@ -165,6 +165,13 @@ public sealed class DeviceAdmissionTests
     public void Decide_LimitLowered_TheDeviceAboveItIsNotReplaced() =>
         Assert.IsType<Admission.Refused>(Decide(NewDevice, [Device(1, Active), Device(2, Stopped), Device(4, Idle, slot: 3)]));
 
+    [Theory]
+    [InlineData(1, 2, 1)]
+    [InlineData(2, 2, 0)]
+    [InlineData(3, 2, 0)]
+    public void FreeSlots_OfALimit_AreNeverNegative(int used, int slots, int free) =>
+        Assert.Equal(free, DeviceAdmission.FreeSlots(used, slots));
+
     [Fact]
     public void Decide_LimitLowered_AFreeSlotIsNotUsedWhileTheLimitIsReached() =>
         Assert.IsType<Admission.Refused>(Decide(NewDevice, [Device(1, Active), Device(4, Stopped, slot: 3)]));
