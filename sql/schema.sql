@@ -32,6 +32,12 @@ CREATE FUNCTION public.available_usd(balance_usd numeric, reserved_usd numeric) 
     select coalesce(balance_usd - reserved_usd, 0)
 $$;
 
+CREATE FUNCTION public.can_reinstate(subscription_id uuid) RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $_$
+    select exists (select from license_suspensions s where s.subscription_id = $1 and s.closed_at is null and is_liftable(s.cause))
+$_$;
+
 CREATE FUNCTION public.count_alert() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -356,10 +362,16 @@ $$;
 CREATE FUNCTION public.is_license_renewable(subscription_active boolean, state public.subscription_state, token_active boolean, suspended_for_expiry boolean, suspended_otherwise boolean) RETURNS boolean
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$
-    select subscription_active
-        and (token_active or suspended_for_expiry)
+    select is_subscription_active(subscription_active)
+        and (token_active is true or suspended_for_expiry)
         and not suspended_otherwise
-        and (state <> 'SUSPENDED_ADMIN' or suspended_for_expiry)
+        and (subscription_state_of(state) <> 'SUSPENDED_ADMIN' or suspended_for_expiry)
+$$;
+
+CREATE FUNCTION public.is_license_suspended(state public.subscription_state, paused_reason text) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    select coalesce(state = 'SUSPENDED_ADMIN' and paused_reason is distinct from 'License expired', false)
 $$;
 
 CREATE FUNCTION public.is_license_visible(subscriber_id uuid, owner_id uuid) RETURNS boolean
@@ -368,10 +380,22 @@ CREATE FUNCTION public.is_license_visible(subscriber_id uuid, owner_id uuid) RET
     select $2 is null or $1 = $2
 $_$;
 
+CREATE FUNCTION public.is_liftable(cause text) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    select cause <> 'EXPIRY'
+$$;
+
 CREATE FUNCTION public.is_renewal_final(status text) RETURNS boolean
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$
     select status in ('applied', 'canceled', 'lapsed')
+$$;
+
+CREATE FUNCTION public.is_subscription_active(is_active boolean) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    select is_active is not false
 $$;
 
 CREATE FUNCTION public.is_waiting_for_card(status text) RETURNS boolean
@@ -605,6 +629,12 @@ CREATE FUNCTION public.schema_definitions() RETURNS text
             ) as definitions (definition)
         $$;
 
+CREATE FUNCTION public.source_network(address inet) RETURNS cidr
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    select network(set_masklen(address, case family(address) when 4 then 32 else 64 end))
+$$;
+
 CREATE FUNCTION public.store_license_usage(record_ids uuid[], logged_ats timestamp with time zone[], token_hashes text[], subscription_ids uuid[], ip_addresses inet[], ea_instance_ids text[], mt5_account_numbers bigint[], country_codes text[], cities text[], latitudes double precision[], longitudes double precision[], signals_received integer[], signals_executed integer[], signals_rejected integer[], avg_latencies_ms integer[], session_durations_sec integer[], OUT accepted integer, OUT unknown_tokens integer[], OUT foreign_tokens integer[]) RETURNS record
     LANGUAGE plpgsql
     SET plan_cache_mode TO 'force_generic_plan'
@@ -694,6 +724,12 @@ begin
     )
     select count(*) into accepted from stored;
 end
+$$;
+
+CREATE FUNCTION public.subscription_state_of(state public.subscription_state) RETURNS public.subscription_state
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    select coalesce(state, 'SYNCED')
 $$;
 
 CREATE FUNCTION public.update_updated_at_column() RETURNS trigger
@@ -830,7 +866,7 @@ CREATE VIEW public.active_licenses AS
     t.expires_at,
     s.subscriber_id,
     s.master_id,
-    (s.is_active AND public.is_auto_renewed(t.metadata)) AS auto_renews,
+    (public.is_subscription_active(s.is_active) AND public.is_auto_renewed(t.metadata)) AS auto_renews,
     (EXISTS ( SELECT
            FROM public.renewals r
           WHERE ((r.subscription_id = t.subscription_id) AND (r.period_start = t.expires_at) AND (r.status <> 'canceled'::text)))) AS is_renewal_opened
@@ -1159,9 +1195,10 @@ CREATE VIEW public.listed_alerts AS
           WHERE (p.alert_id = a.alert_id)
           ORDER BY p.submitted_at DESC
          LIMIT 1) AS appeal,
-    (EXISTS ( SELECT
-           FROM public.license_suspensions s
-          WHERE ((s.subscription_id = a.subscription_id) AND (s.closed_at IS NULL)))) AS is_suspended
+    COALESCE(( SELECT public.is_license_suspended(s.state, s.paused_reason) AS is_license_suspended
+           FROM public.subscriptions s
+          WHERE (s.subscription_id = a.subscription_id)), false) AS is_suspended,
+    public.can_reinstate(a.subscription_id) AS can_reinstate
    FROM public.suspicious_activity_alerts a;
 
 CREATE TABLE public.users (
@@ -1213,7 +1250,7 @@ CREATE VIEW public.v_license_health AS
             t.is_active,
             t.expires_at,
                 CASE
-                    WHEN ((s.state = 'SUSPENDED_ADMIN'::public.subscription_state) AND (s.paused_reason IS DISTINCT FROM 'License expired'::text)) THEN 'SUSPENDED'::text
+                    WHEN public.is_license_suspended(s.state, s.paused_reason) THEN 'SUSPENDED'::text
                     WHEN ((s.state = 'SUSPENDED_ADMIN'::public.subscription_state) OR (t.expires_at <= now())) THEN 'EXPIRED'::text
                     WHEN (t.is_active IS NOT TRUE) THEN 'REVOKED'::text
                     WHEN (t.expires_at < (now() + '7 days'::interval)) THEN 'PENDING_RENEWAL'::text
@@ -1229,18 +1266,9 @@ CREATE VIEW public.v_license_health AS
                    FROM public.suspicious_activity_alerts a
                   WHERE ((a.subscription_id = s.subscription_id) AND public.is_alert_open((a.status)::text))) AS open_alerts
            FROM ((public.subscriptions s
-             JOIN LATERAL ( SELECT c.token_id,
-                    c.subscription_id,
-                    c.token_hash,
-                    c.ea_instance_id,
-                    c.last_used_at,
-                    c.ip_address,
-                    c.is_active,
+             JOIN LATERAL ( SELECT c.is_active,
                     c.expires_at,
-                    c.created_at,
-                    c.revoked_at,
-                    c.revoked_reason,
-                    c.metadata
+                    c.last_used_at
                    FROM public.v_current_license_tokens c
                   WHERE (c.subscription_id = s.subscription_id)
                  LIMIT 1) t ON (true))
@@ -1270,7 +1298,8 @@ CREATE VIEW public.listed_licenses AS
           WHERE (c.subscription_id = h.subscription_id)) AS auto_renew,
     h.last_used_at,
     h.device_count,
-    h.open_alerts
+    h.open_alerts,
+    public.can_reinstate(h.subscription_id) AS can_reinstate
    FROM public.v_license_health h;
 
 CREATE TABLE public.metric_counters (
