@@ -1,7 +1,6 @@
 using System.CommandLine;
 using System.Text.Json;
 using LicenseFunctions.Infrastructure.Database;
-using LicenseFunctions.Infrastructure.Http;
 using LicenseFunctions.Operations;
 using Npgsql;
 

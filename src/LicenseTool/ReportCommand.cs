@@ -5,7 +5,6 @@ using LicenseFunctions.Health;
 using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Infrastructure.Payments.Stripe;
 using LicenseFunctions.Infrastructure.Settings;
-using LicenseFunctions.Licenses;
 using LicenseFunctions.Renewals;
 using LicenseFunctions.Suspicion;
 using LicenseFunctions.Validation;

@@ -14,7 +14,7 @@ internal enum DeliveryOutcome
     Failed,
 
     /// <summary>The message is returned unprocessed because the process stops.</summary>
-    NotBegun,
+    ReturnedUnprocessed,
 }
 
 /// <summary>A message that was received and isn't settled yet.</summary>

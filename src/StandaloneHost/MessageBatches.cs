@@ -38,7 +38,7 @@ internal sealed class MessageBatches(
     }
 
     /// <summary>Returns messages that no function has processed.</summary>
-    public Task GiveBackAsync(IReadOnlyList<Delivery> unseen) => SettleAsync(unseen, DeliveryOutcome.NotBegun);
+    public Task GiveBackAsync(IReadOnlyList<Delivery> unseen) => SettleAsync(unseen, DeliveryOutcome.ReturnedUnprocessed);
 
     /// <returns>Null if the process stops.</returns>
     private async Task<IReadOnlyList<Delivery>?> TakeAsync(Receive receive, CancellationToken stop)

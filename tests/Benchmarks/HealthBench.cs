@@ -2,7 +2,6 @@ using System.Diagnostics;
 using System.Globalization;
 using LicenseFunctions.Health;
 using LicenseFunctions.Infrastructure.Database;
-using LicenseFunctions.Infrastructure.Http;
 using LicenseFunctions.Infrastructure.Telemetry;
 using LicenseFunctions.Operations;
 using Licensing.Devices;

@@ -3,7 +3,6 @@ using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using LicenseFunctions.Infrastructure.Database;
-using LicenseFunctions.Infrastructure.Http;
 using LicenseFunctions.Infrastructure.Telemetry;
 using LicenseFunctions.Usage;
 using Licensing.Usage;

@@ -1,8 +1,6 @@
 using Dapper;
-using LicenseFunctions;
 using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Infrastructure.Http;
-using LicenseFunctions.Infrastructure.Payments;
 using LicenseFunctions.Infrastructure.Payments.Stripe;
 using LicenseFunctions.Licenses;
 using LicenseFunctions.Renewals;

@@ -1,5 +1,3 @@
-using Licensing.Suspicion;
-
 namespace DetectionCorpus;
 
 /// <summary>The behavior of honest customers. Each habit writes the usage of one license.</summary>

@@ -1,5 +1,3 @@
-using Licensing.Suspicion;
-
 namespace DetectionCorpus;
 
 /// <summary>

@@ -31,7 +31,7 @@ internal sealed record Input(string Path, object? Body = null, params (string Na
 internal sealed record Answer(int Status, IReadOnlyDictionary<string, string> Headers, string Body)
 {
     /// <summary>Whether Content-Length is present and correct.</summary>
-    public bool TellsItsLength => Headers.GetValueOrDefault("Content-Length") == $"{Encoding.UTF8.GetByteCount(Body)}";
+    public bool HasCorrectContentLength => Headers.GetValueOrDefault("Content-Length") == $"{Encoding.UTF8.GetByteCount(Body)}";
 
     public static async Task<Answer> OfAsync(HttpClient client, HttpRequestMessage request, CancellationToken cancellationToken)
     {

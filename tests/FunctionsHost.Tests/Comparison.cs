@@ -53,7 +53,7 @@ internal sealed partial class Comparison
         foreach (var name in alone.Headers.Keys.Union(host.Headers.Keys, StringComparer.OrdinalIgnoreCase))
         {
             // Two correct lengths may differ, because one time may have one more digit. The bodies are compared below.
-            if (name != "Content-Length" || !alone.TellsItsLength || !host.TellsItsLength)
+            if (name != "Content-Length" || !alone.HasCorrectContentLength || !host.HasCorrectContentLength)
                 Check(what, $"header {name}", alone.Headers.GetValueOrDefault(name, None), host.Headers.GetValueOrDefault(name, None));
         }
 

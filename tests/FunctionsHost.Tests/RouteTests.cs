@@ -41,7 +41,7 @@ public sealed class RouteTests(DemoSite site) : IClassFixture<DemoSite>
     }
 
     [Fact]
-    public async Task EveryRoute_AsEveryCallerWithGoodAndBadInput_IsAnsweredAlike()
+    public async Task EveryRoute_AsEveryCallerWithGoodAndBadInput_HasEqualAnswers()
     {
         var inputs = RouteInputs.All(TimeProvider.System.GetUtcNow(), new StripeStandIn.StandInOptions().WebhookSecret);
         Assert.Equal(
@@ -92,7 +92,7 @@ public sealed class RouteTests(DemoSite site) : IClassFixture<DemoSite>
         """{"reason":"x","subscriptionId":"00000000-0000-4000-8000-000000000302","request":"y","Headers":{}}""")]
     [InlineData("POST", "/api/v1/licenses/00000000-0000-4000-8000-000000000313/suspend", "\ud800")]
     [InlineData("POST", "/api/v1/licenses/validate", "")]
-    public async Task UnusualRequest_IsAnsweredAlike(string method, string path, string? body = null)
+    public async Task UnusualRequest_HasEqualAnswers(string method, string path, string? body = null)
     {
         await CompareAsync("operator", Operator, method, new Input(path, body));
 

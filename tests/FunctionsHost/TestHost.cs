@@ -17,7 +17,7 @@ namespace FunctionsHost;
 /// </summary>
 public sealed class TestHost : IAsyncDisposable
 {
-    private static readonly TimeSpan StartPatience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan StartTimeout = TimeSpan.FromSeconds(60);
 
     /// <summary>WorkerConstants.WorkerTerminateGracePeriodInSeconds.</summary>
     private static readonly TimeSpan Grace = TimeSpan.FromSeconds(5);
@@ -117,14 +117,14 @@ public sealed class TestHost : IAsyncDisposable
         await rpc.StartAsync(cancellationToken);
         worker = WorkerProcess.Start(options, AddressOf(rpc), Guid.NewGuid().ToString());
         using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        patience.CancelAfter(StartPatience);
+        patience.CancelAfter(StartTimeout);
         var ended = worker.WaitForExitAsync(patience.Token);
         var ready = InitializeAsync();
         if (await Task.WhenAny(ready, ended) == ended)
         {
             throw new WorkerStartException(ended.IsCompletedSuccessfully
                 ? $"The worker ended with code {await ended}:\n{worker.Output}"
-                : $"The worker isn't ready after {StartPatience.TotalSeconds} s:\n{worker.Output}");
+                : $"The worker isn't ready after {StartTimeout.TotalSeconds} s:\n{worker.Output}");
         }
 
         await ready;

@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Text.Json;
-using LicenseFunctions.Infrastructure.Http;
 using LicenseFunctions.Tests.Support;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;

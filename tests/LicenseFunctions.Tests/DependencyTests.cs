@@ -3,7 +3,6 @@ using System.Text;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using LicenseFunctions.Tests.Support;
-using LicenseFunctions.Tests.Usage;
 using Xunit;
 
 namespace LicenseFunctions.Tests;

@@ -23,10 +23,10 @@ public sealed partial class DocumentTests
     // Words that the glossary of docs/architecture.md replaces. Names in backticks may contain them.
     private static readonly Regex Banned = new(@"\b(licen[c]e|mend|judg|newcomer)\w*", RegexOptions.IgnoreCase);
 
-    private static readonly string[] NotOurs = ["node_modules", "bin", "obj", ".local", ".git"];
+    private static readonly string[] IgnoredFolders = ["node_modules", "bin", "obj", ".local", ".git"];
 
     // Settings of the Functions host, which this code does not read.
-    private static readonly string[] OfTheHost = ["FUNCTIONS_WORKER_RUNTIME", "AzureWebJobsStorage"];
+    private static readonly string[] HostSettings = ["FUNCTIONS_WORKER_RUNTIME", "AzureWebJobsStorage"];
 
     [Fact]
     public void SampleSettings_HaveEverySettingThatATriggerNames()
@@ -70,7 +70,7 @@ public sealed partial class DocumentTests
 
     [Fact]
     public void Configuration_ListsTheSampleSettings() =>
-        Assert.Equal(SampleSettings().Except(OfTheHost).Order(), Listed("docs/configuration.md", "## Settings").Order());
+        Assert.Equal(SampleSettings().Except(HostSettings).Order(), Listed("docs/configuration.md", "## Settings").Order());
 
     [Fact]
     public void Api_ListsEveryFunctionOnce() =>
@@ -149,7 +149,7 @@ public sealed partial class DocumentTests
     private static IEnumerable<Line> Lines() => Directory
         .EnumerateFiles(Repository.Root, "*.md", SearchOption.AllDirectories)
         .Select(file => Path.GetRelativePath(Repository.Root, file))
-        .Where(file => !file.Split(Path.DirectorySeparatorChar).Intersect(NotOurs).Any())
+        .Where(file => !file.Split(Path.DirectorySeparatorChar).Intersect(IgnoredFolders).Any())
         .SelectMany(Lines);
 
     private static IEnumerable<Line> Lines(string file)

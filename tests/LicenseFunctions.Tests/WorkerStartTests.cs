@@ -1,4 +1,3 @@
-using System.Reflection;
 using LicenseFunctions.Infrastructure.Http;
 using LicenseFunctions.Tests.Support;
 using Xunit;

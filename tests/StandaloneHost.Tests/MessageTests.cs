@@ -88,7 +88,7 @@ public sealed class MessageTests : IDisposable
         received.Body = (_, _) =>
         {
             if (!lost)
-                broker.LoseLocks(Queue);
+                broker.ExpireLocks(Queue);
             lost = true;
             return Task.CompletedTask;
         };
@@ -109,7 +109,7 @@ public sealed class MessageTests : IDisposable
         broker.Send(Queue, "before");
         await broker.EmptyAsync(Queue, Cancelled);
 
-        broker.GoAway();
+        broker.CloseConnections();
         broker.Send(Queue, "after");
         broker.Return();
         await broker.EmptyAsync(Queue, Cancelled);

@@ -3,7 +3,6 @@ using System.Threading.Channels;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Azure.Functions.Worker;
 using Microsoft.Azure.Functions.Worker.Middleware;
-using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Xunit;
@@ -91,7 +90,7 @@ public sealed class TimerTests(LeaseDatabase database) : IClassFixture<LeaseData
     }
 
     [Fact] // TimerTriggerAttribute: a singleton; the lease is a row instead of the host's blob
-    public async Task TwoProcesses_OneDatabase_NeverRunAtOnce()
+    public async Task TwoProcesses_OneDatabase_NeverRunConcurrently()
     {
         var running = 0;
         var overlapped = false;
@@ -130,7 +129,7 @@ public sealed class TimerTests(LeaseDatabase database) : IClassFixture<LeaseData
     }
 
     [Fact] // no other process runs the timer while its lease is held, by a running or a killed process
-    public async Task Lease_HeldByAnother_IsWaitedFor()
+    public async Task Lease_OfAnotherProcess_DelaysTheRun()
     {
         await database.ExecuteAsync(
             "insert into timer_leases (timer_name, next_due_at, lease_until) values ('Tick', '2020-01-01T00:00:00Z', now() + interval " +

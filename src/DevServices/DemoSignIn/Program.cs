@@ -1,5 +1,4 @@
 using DevServices;
-using LicenseFunctions;
 
 // The standalone application, with the sign-in without a password added.
 return await LicenseFunctions.Program.RunAsync(

@@ -12,7 +12,7 @@ namespace StripeStandIn;
 public sealed class Pipeline(
     StandInOptions options, Account account, IdempotencyKeys keys, FaultScript faults, WriteRate rate, TimeProvider clock)
 {
-    private static readonly TimeSpan LockPatience = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan LockWait = TimeSpan.FromSeconds(1);
     private readonly ConcurrentDictionary<string, SemaphoreSlim> locks = [];
     private static readonly string[] Always = ["expand"];
 
@@ -106,7 +106,7 @@ public sealed class Pipeline(
     private async Task<IdempotencyKeys.Answer> UnderLockAsync(Work work)
     {
         var held = work.Endpoint.Writes && work.Id.Length > 0 ? locks.GetOrAdd(work.Id, _ => new SemaphoreSlim(1)) : null;
-        if (held is not null && !await held.WaitAsync(LockPatience))
+        if (held is not null && !await held.WaitAsync(LockWait))
             throw StripeErrorException.Locked();
         try
         {

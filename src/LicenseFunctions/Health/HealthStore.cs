@@ -2,7 +2,6 @@ using System.Data;
 using System.Runtime.CompilerServices;
 using Dapper;
 using LicenseFunctions.Infrastructure.Database;
-using LicenseFunctions.Infrastructure.Http;
 using LicenseFunctions.Licenses;
 using Licensing;
 using Licensing.Devices;
@@ -239,11 +238,11 @@ public sealed class HealthStore(LicenseDatabase database)
             [.. await read.ReadAsync<ScoreChange>()]);
     }
 
-    /// <param name="ownerId">The subscriber that calls; null for an operator.</param>
-    public async Task<bool> IsVisibleAsync(Guid subscriptionId, Guid? ownerId, CancellationToken cancellationToken)
+    /// <param name="subscriberId">The subscriber that calls; null for an operator.</param>
+    public async Task<bool> IsVisibleAsync(Guid subscriptionId, Guid? subscriberId, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenAsync(cancellationToken);
-        return await LicenseOwners.IsVisibleAsync(connection, subscriptionId, ownerId, cancellationToken);
+        return await LicenseVisibility.IsVisibleAsync(connection, subscriptionId, subscriberId, cancellationToken);
     }
 }
 

@@ -12,7 +12,7 @@ public sealed class ShowHealth(HealthStore store, ScoreLicenses score, HealthSet
 {
     public async Task<Outcome<HealthReply>> RunAsync(Caller caller, Guid subscriptionId, CancellationToken cancellationToken)
     {
-        if (!await store.IsVisibleAsync(subscriptionId, caller.OwnerScope, cancellationToken)
+        if (!await store.IsVisibleAsync(subscriptionId, caller.SubscriberScope, cancellationToken)
             || await score.ScoreAsync([subscriptionId], cancellationToken) is not [var scored])
         {
             return LicenseNotFound.Refusal;

@@ -41,11 +41,11 @@ public sealed record ListedLicense
     public bool CanReinstate { get; init; }
 }
 
-/// <param name="OwnerId">The subscriber of the licenses; null for all subscribers.</param>
+/// <param name="SubscriberId">The subscriber of the licenses; null for all subscribers.</param>
 /// <param name="Search">A part of the subscriber's address, or the start of a license's id, in lower case; null for all.</param>
 /// <param name="Status">One of the statuses without GRACE, which counts as EXPIRED; null for all.</param>
 /// <param name="After">The last license of the previous page; null for the first page.</param>
-public sealed record LicenseFilter(Guid? OwnerId, string? Search = null, string? Status = null, Guid? After = null);
+public sealed record LicenseFilter(Guid? SubscriberId, string? Search = null, string? Status = null, Guid? After = null);
 
 /// <summary>Licenses for lists, in the order of the subscribers' addresses.</summary>
 public sealed class LicenseListStore(LicenseDatabase database)
@@ -56,7 +56,7 @@ public sealed class LicenseListStore(LicenseDatabase database)
             select s.subscription_id, u.email
             from subscriptions s
             join users u on u.user_id = s.subscriber_id
-            where is_license_visible(s.subscriber_id, @OwnerId)
+            where is_license_visible(s.subscriber_id, @SubscriberId)
               and (@Search::text is null or strpos(u.email, @Search) > 0 or starts_with(s.subscription_id::text, @Search))
               and (@After::uuid is null
                    or (u.email, s.subscription_id) > (select a.email, b.subscription_id
@@ -66,7 +66,7 @@ public sealed class LicenseListStore(LicenseDatabase database)
             order by u.email, s.subscription_id
             limit case when @Status::text is null then @limit end
         )
-        select l.subscription_id, l.master, case when @OwnerId::uuid is null then l.email end as owner_email, l.status, l.health_score,
+        select l.subscription_id, l.master, case when @SubscriberId::uuid is null then l.email end as owner_email, l.status, l.health_score,
                l.days_until_expiry, l.expires_at, l.auto_renew, l.last_used_at, l.device_count, l.open_alerts, l.can_reinstate
         from page p
         join listed_licenses l on l.subscription_id = p.subscription_id
@@ -79,21 +79,21 @@ public sealed class LicenseListStore(LicenseDatabase database)
     {
         await using var connection = await database.OpenAsync(cancellationToken);
         return (await connection.QueryAsync<ListedLicense>(new CommandDefinition(
-            List, new { filter.OwnerId, filter.Search, filter.Status, filter.After, limit },
+            List, new { filter.SubscriberId, filter.Search, filter.Status, filter.After, limit },
             cancellationToken: cancellationToken))).AsList();
     }
 
     private const string Find = """
-        select l.subscription_id, l.master, case when @ownerId::uuid is null then l.email end as owner_email, l.status, l.health_score,
+        select l.subscription_id, l.master, case when @subscriberId::uuid is null then l.email end as owner_email, l.status, l.health_score,
                l.days_until_expiry, l.expires_at, l.auto_renew, l.last_used_at, l.device_count, l.open_alerts, l.can_reinstate
         from listed_licenses l
-        where l.subscription_id = @subscriptionId and is_license_visible(l.subscriber_id, @ownerId)
+        where l.subscription_id = @subscriptionId and is_license_visible(l.subscriber_id, @subscriberId)
         """;
 
-    public async Task<ListedLicense?> FindAsync(Guid subscriptionId, Guid? ownerId, CancellationToken cancellationToken)
+    public async Task<ListedLicense?> FindAsync(Guid subscriptionId, Guid? subscriberId, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenAsync(cancellationToken);
         return await connection.QuerySingleOrDefaultAsync<ListedLicense>(
-            new CommandDefinition(Find, new { subscriptionId, ownerId }, cancellationToken: cancellationToken));
+            new CommandDefinition(Find, new { subscriptionId, subscriberId }, cancellationToken: cancellationToken));
     }
 }

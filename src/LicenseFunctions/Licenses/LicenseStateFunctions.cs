@@ -20,7 +20,7 @@ public sealed class LicenseStateFunctions(RotateToken rotate, SuspendLicense sus
             return refusal.ToResult();
         var caller = request.HttpContext.Caller();
         request.HttpContext.Response.Headers.CacheControl = "no-store";
-        return (await rotate.RunAsync(subscriptionId, caller.OwnerScope, body.Value, caller.ToActor(), cancellationToken))
+        return (await rotate.RunAsync(subscriptionId, caller.SubscriberScope, body.Value, caller.ToActor(), cancellationToken))
             .ToResult(StatusCodes.Status201Created);
     }
 
@@ -61,6 +61,6 @@ public sealed class LicenseStateFunctions(RotateToken rotate, SuspendLicense sus
         Guid subscriptionId, CancellationToken cancellationToken)
     {
         var caller = request.HttpContext.Caller();
-        return (await reinstate.RunForOwnerAsync(subscriptionId, caller.UserId!.Value, caller.ToActor(), cancellationToken)).ToResult();
+        return (await reinstate.RunForSubscriberAsync(subscriptionId, caller.UserId!.Value, caller.ToActor(), cancellationToken)).ToResult();
     }
 }

@@ -15,7 +15,7 @@ public sealed class ListFunctions(ListLicenses list)
     public async Task<IResult> List(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/licenses")] HttpRequest request,
         CancellationToken cancellationToken) =>
-        (await list.RunAsync(request.Query, request.HttpContext.Caller().OwnerScope, cancellationToken)).ToResult();
+        (await list.RunAsync(request.Query, request.HttpContext.Caller().SubscriberScope, cancellationToken)).ToResult();
 
     [Function("GetLicense")]
     [Access(CallerRole.Subscriber, CallerRole.Operator)]
@@ -23,5 +23,5 @@ public sealed class ListFunctions(ListLicenses list)
     public async Task<IResult> Get(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/licenses/{subscriptionId:guid}")] HttpRequest request,
         Guid subscriptionId, CancellationToken cancellationToken) =>
-        (await list.FindAsync(subscriptionId, request.HttpContext.Caller().OwnerScope, cancellationToken)).ToResult();
+        (await list.FindAsync(subscriptionId, request.HttpContext.Caller().SubscriberScope, cancellationToken)).ToResult();
 }

@@ -28,25 +28,25 @@ public sealed class ReinstateLicense(LicenseDatabase database, SuspensionStore s
                     connection, null, new Reinstatement(subscriptionId, SuspensionCause.Liftable, how, by, request.Reason), token);
             }, cancellationToken);
 
-    public Task<Outcome<SuspensionState>> RunForOwnerAsync(
-        Guid subscriptionId, Guid ownerId, Actor by, CancellationToken cancellationToken) =>
+    public Task<Outcome<SuspensionState>> RunForSubscriberAsync(
+        Guid subscriptionId, Guid subscriberId, Actor by, CancellationToken cancellationToken) =>
         database.InTransactionAsync(async (connection, token) =>
         {
             await SuspensionStore.LockAsync(connection, subscriptionId, token);
             var lastLift = await SuspensionStore.LastSubscriberLiftAsync(connection, subscriptionId, token);
             if (SubscriberLift.NotBefore(lastLift, time.GetUtcNow()) is { } notBefore
-                && await LicenseOwners.IsVisibleAsync(connection, subscriptionId, ownerId, token))
+                && await LicenseVisibility.IsVisibleAsync(connection, subscriptionId, subscriberId, token))
                 return LiftedRecently(notBefore);
             return await LiftAsync(
-                connection, ownerId,
+                connection, subscriberId,
                 new Reinstatement(subscriptionId, [SuspensionCause.DeviceLimit], ClosedHow.Owner, by, "Lifted by the subscriber"),
                 token);
         }, cancellationToken);
 
     private async Task<Outcome<SuspensionState>> LiftAsync(
-        NpgsqlConnection connection, Guid? ownerId, Reinstatement reinstatement, CancellationToken cancellationToken)
+        NpgsqlConnection connection, Guid? subscriberId, Reinstatement reinstatement, CancellationToken cancellationToken)
     {
-        if (!await LicenseOwners.IsVisibleAsync(connection, reinstatement.SubscriptionId, ownerId, cancellationToken))
+        if (!await LicenseVisibility.IsVisibleAsync(connection, reinstatement.SubscriptionId, subscriberId, cancellationToken))
             return LicenseNotFound.Refusal;
         var result = await suspensions.ReinstateAsync(connection, reinstatement, cancellationToken);
         if (result.Lifted.Count == 0)

@@ -25,9 +25,9 @@ public sealed class RotateToken(LicenseDatabase database, SuspensionStore suspen
     private static readonly Refusal Revoked = new(
         RefusalKind.Conflict, "LICENSE_REVOKED", "This license was revoked, so its token can't be replaced.", Hint: "Contact support.");
 
-    /// <param name="ownerId">The subscriber that calls; null for an operator.</param>
+    /// <param name="subscriberId">The subscriber that calls; null for an operator.</param>
     public async Task<Outcome<NewToken>> RunAsync(
-        Guid subscriptionId, Guid? ownerId, TokenRotation rotation, Actor by, CancellationToken cancellationToken)
+        Guid subscriptionId, Guid? subscriberId, TokenRotation rotation, Actor by, CancellationToken cancellationToken)
     {
         var overlap = TimeSpan.FromSeconds(rotation.OverlapSeconds);
         if (overlap < TimeSpan.Zero || overlap > LongestOverlap)
@@ -38,7 +38,7 @@ public sealed class RotateToken(LicenseDatabase database, SuspensionStore suspen
 
         var outcome = await database.InTransactionAsync<Outcome<NewToken>>(async (connection, stop) =>
         {
-            if (!await LicenseOwners.IsVisibleAsync(connection, subscriptionId, ownerId, stop))
+            if (!await LicenseVisibility.IsVisibleAsync(connection, subscriptionId, subscriberId, stop))
                 return LicenseNotFound.Refusal;
             await suspensions.CloseIfReinstatedManuallyAsync(connection, subscriptionId, stop);
             if (await TokenStore.CurrentAsync(connection, subscriptionId, stop) is not { } current)

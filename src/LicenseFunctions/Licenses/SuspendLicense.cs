@@ -25,7 +25,7 @@ public sealed class SuspendLicense(LicenseDatabase database, SuspensionStore sus
         var texts = SuspensionTexts.ByOperator(request.Reason);
         return await database.InTransactionAsync<Outcome<SuspensionState>>(async (connection, token) =>
         {
-            if (!await LicenseOwners.IsVisibleAsync(connection, subscriptionId, null, token))
+            if (!await LicenseVisibility.IsVisibleAsync(connection, subscriptionId, null, token))
                 return LicenseNotFound.Refusal;
             var suspension = new NewSuspension(subscriptionId, SuspensionCause.Operator, texts, by);
             return await suspensions.SuspendAsync(connection, suspension, token) is null

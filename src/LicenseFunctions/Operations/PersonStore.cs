@@ -1,7 +1,6 @@
 using System.Runtime.CompilerServices;
 using Dapper;
 using LicenseFunctions.Infrastructure.Database;
-using LicenseFunctions.Infrastructure.Http;
 
 namespace LicenseFunctions.Operations;
 

@@ -1,6 +1,5 @@
 using System.Security.Cryptography;
 using System.Text;
-using LicenseFunctions.Infrastructure.Http;
 using LicenseFunctions.Infrastructure.Telemetry;
 using Licensing;
 

@@ -1,6 +1,5 @@
 using Dapper;
 using LicenseFunctions.Infrastructure.Database;
-using Npgsql;
 
 namespace LicenseFunctions.Operations;
 

@@ -1,4 +1,3 @@
-using LicenseFunctions.Infrastructure.Http;
 using LicenseFunctions.Infrastructure.Payments.Stripe;
 using LicenseFunctions.Renewals;
 using Licensing;

@@ -10,7 +10,7 @@ namespace LicenseFunctions.Renewals;
 public sealed record PriceConsent(string Token, bool Accept = false);
 
 /// <summary>The raised price, and whether the customer agreed to it.</summary>
-public sealed record PriceQuestion(
+public sealed record PriceConsentState(
     Guid RenewalId, Guid SubscriptionId, decimal? AmountUsd, decimal? OldAmountUsd, DateTimeOffset ExpiresAt, bool Accepted);
 
 /// <summary>Shows a raised price and records the customer's consent. The signed link of the mail authorizes both.</summary>
@@ -22,7 +22,7 @@ public sealed class ConsentToPrice(IRenewalStore store, SignedLinks links, TimeP
     private static readonly Refusal BadLink = new(
         RefusalKind.Forbidden, "LINK_NOT_VALID", "This link is invalid or has expired.", "token", "Renew the license on its page.");
 
-    public async Task<Outcome<PriceQuestion>> RunAsync(PriceConsent consent, CancellationToken cancellationToken)
+    public async Task<Outcome<PriceConsentState>> RunAsync(PriceConsent consent, CancellationToken cancellationToken)
     {
         if (links.Read(Purpose, consent.Token) is not { } renewalId) return BadLink;
 
@@ -37,7 +37,7 @@ public sealed class ConsentToPrice(IRenewalStore store, SignedLinks links, TimeP
         return BadLink;
     }
 
-    private static PriceQuestion Question(RenewalFacts facts, bool accepted) => new(
+    private static PriceConsentState Question(RenewalFacts facts, bool accepted) => new(
         facts.Renewal.RenewalId,
         facts.Renewal.SubscriptionId,
         facts.Renewal.AmountUsd,

@@ -53,9 +53,9 @@ public sealed class ListRenewals(RenewalReads reads, RenewalPolicy policy, TimeP
 {
     private const int Rows = 100;
 
-    public async Task<Outcome<RenewalList>> RunAsync(Guid subscriptionId, Guid? ownerId, CancellationToken cancellationToken)
+    public async Task<Outcome<RenewalList>> RunAsync(Guid subscriptionId, Guid? subscriberId, CancellationToken cancellationToken)
     {
-        if (!await reads.IsVisibleAsync(subscriptionId, ownerId, cancellationToken)) return LicenseNotFound.Refusal;
+        if (!await reads.IsVisibleAsync(subscriptionId, subscriberId, cancellationToken)) return LicenseNotFound.Refusal;
 
         var history = await reads.HistoryAsync(subscriptionId, Rows, cancellationToken);
         if (await reads.NextAsync(subscriptionId, cancellationToken) is not { } next)

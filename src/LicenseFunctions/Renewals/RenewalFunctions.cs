@@ -21,7 +21,7 @@ public sealed class RenewalFunctions(
         var caller = request.HttpContext.Caller();
         var renewed = await renew.RunAsync(
             subscriptionId,
-            caller.OwnerScope,
+            caller.SubscriberScope,
             caller.UserId ?? Guid.Empty,
             caller.ToActor(),
             request.Headers["Idempotency-Key"],
@@ -35,7 +35,7 @@ public sealed class RenewalFunctions(
     public async Task<IResult> List(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/licenses/{subscriptionId:guid}/renewals")] HttpRequest request,
         Guid subscriptionId, CancellationToken cancellationToken) =>
-        (await list.RunAsync(subscriptionId, request.HttpContext.Caller().OwnerScope, cancellationToken)).ToResult();
+        (await list.RunAsync(subscriptionId, request.HttpContext.Caller().SubscriberScope, cancellationToken)).ToResult();
 
     [Function("SwitchAutoRenew")]
     [Access(CallerRole.Subscriber, CallerRole.Operator)]
@@ -48,7 +48,7 @@ public sealed class RenewalFunctions(
         var body = await request.ReadAsync<AutoRenewSwitch>(cancellationToken);
         return body.Refusal is { } refusal
             ? refusal.ToResult()
-            : (await autoRenew.RunAsync(subscriptionId, caller.OwnerScope, body.Value, caller.ToActor(), cancellationToken)).ToResult();
+            : (await autoRenew.RunAsync(subscriptionId, caller.SubscriberScope, body.Value, caller.ToActor(), cancellationToken)).ToResult();
     }
 
     [Function("ConfirmPayment")]
@@ -68,7 +68,7 @@ public sealed class RenewalFunctions(
     [Access(CallerRole.Anonymous)]
     [Operation(
         "Shows a raised price and records the customer's consent. The signed link of the mail authorizes both.",
-        Body = typeof(PriceConsent), Reply = typeof(PriceQuestion))]
+        Body = typeof(PriceConsent), Reply = typeof(PriceConsentState))]
     public async Task<IResult> AcceptPrice(
         [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "api/v1/renewals/price-consent")] HttpRequest request,
         CancellationToken cancellationToken)

@@ -98,10 +98,10 @@ public sealed class RenewalReads(LicenseDatabase database)
             new CommandDefinition(History, new { subscriptionId, limit }, cancellationToken: cancellationToken))).AsList();
     }
 
-    public async Task<bool> IsVisibleAsync(Guid subscriptionId, Guid? ownerId, CancellationToken cancellationToken)
+    public async Task<bool> IsVisibleAsync(Guid subscriptionId, Guid? subscriberId, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenAsync(cancellationToken);
-        return await LicenseOwners.IsVisibleAsync(connection, subscriptionId, ownerId, cancellationToken);
+        return await LicenseVisibility.IsVisibleAsync(connection, subscriptionId, subscriberId, cancellationToken);
     }
 
     // The columns are listed twice, because two statements read them: one a page in the order of expiry, the other one license by its ID.
@@ -216,18 +216,18 @@ public sealed class RenewalReads(LicenseDatabase database)
         set metadata = coalesce(t.metadata, '{}') || jsonb_build_object('auto_renew', @enabled)
         from v_current_license_tokens c
         join subscriptions s on s.subscription_id = c.subscription_id
-        where c.subscription_id = @subscriptionId and is_license_visible(s.subscriber_id, @ownerId) and t.token_id = c.token_id
+        where c.subscription_id = @subscriptionId and is_license_visible(s.subscriber_id, @subscriberId) and t.token_id = c.token_id
         returning c.expires_at
         """;
 
     /// <returns>A list with the license's expiry; empty if the license doesn't exist or belongs to another subscriber.</returns>
     public Task<IReadOnlyList<DateTime?>> SetAutoRenewalAsync(
-        Guid subscriptionId, Guid? ownerId, bool enabled, Actor by, CancellationToken cancellationToken) =>
+        Guid subscriptionId, Guid? subscriberId, bool enabled, Actor by, CancellationToken cancellationToken) =>
         database.InTransactionAsync<IReadOnlyList<DateTime?>>(async (connection, token) =>
         {
             await SuspensionStore.LockAsync(connection, subscriptionId, token);
             var switched = (await connection.QueryAsync<DateTime?>(
-                new CommandDefinition(SetAutoRenewal, new { subscriptionId, ownerId, enabled }, cancellationToken: token))).AsList();
+                new CommandDefinition(SetAutoRenewal, new { subscriptionId, subscriberId, enabled }, cancellationToken: token))).AsList();
             if (switched.Count == 1)
             {
                 await AuditLog.AddAsync(connection, new AuditRow(

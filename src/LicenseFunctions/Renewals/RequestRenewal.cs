@@ -1,7 +1,6 @@
 using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Licenses;
 using Licensing;
-using Licensing.Renewals;
 
 namespace LicenseFunctions.Renewals;
 
@@ -14,17 +13,17 @@ public sealed class RequestRenewal(RenewalReads reads, RenewManually renew)
         RefusalKind.Invalid, "IDEMPOTENCY_KEY_INVALID", "The Idempotency-Key must have at most 255 characters.", "Idempotency-Key");
 
     /// <param name="subscriptionId">The license.</param>
-    /// <param name="ownerId">The license must belong to this subscriber; null for an operator.</param>
+    /// <param name="subscriberId">The license must belong to this subscriber; null for an operator.</param>
     /// <param name="callerId">The user who sent the Idempotency-Key.</param>
     /// <param name="by">The actor in the audit log.</param>
     /// <param name="key">The header Idempotency-Key; null or empty for none.</param>
     /// <param name="cancellationToken">Cancels the request.</param>
     /// <returns>The renewal's state afterwards.</returns>
     public async Task<Outcome<RenewalReply>> RunAsync(
-        Guid subscriptionId, Guid? ownerId, Guid callerId, Actor by, string? key, CancellationToken cancellationToken)
+        Guid subscriptionId, Guid? subscriberId, Guid callerId, Actor by, string? key, CancellationToken cancellationToken)
     {
         if (key is { Length: > LongestKey }) return KeyInvalid;
-        if (!await reads.IsVisibleAsync(subscriptionId, ownerId, cancellationToken)) return LicenseNotFound.Refusal;
+        if (!await reads.IsVisibleAsync(subscriptionId, subscriberId, cancellationToken)) return LicenseNotFound.Refusal;
 
         var request = string.IsNullOrEmpty(key) ? null : new RenewalRequestKey(callerId, key);
         var renewed = await renew.RunAsync(subscriptionId, by, request, cancellationToken);

@@ -12,7 +12,7 @@ public sealed record AutoRenewState(Guid SubscriptionId, bool AutoRenew, DateTim
 public sealed class SetAutoRenewal(RenewalReads reads)
 {
     public async Task<Outcome<AutoRenewState>> RunAsync(
-        Guid subscriptionId, Guid? ownerId, AutoRenewSwitch body, Actor by, CancellationToken cancellationToken)
+        Guid subscriptionId, Guid? subscriberId, AutoRenewSwitch body, Actor by, CancellationToken cancellationToken)
     {
         if (body.Enabled is not { } enabled)
         {
@@ -20,7 +20,7 @@ public sealed class SetAutoRenewal(RenewalReads reads)
                 RefusalKind.Invalid, "ENABLED_MISSING", "enabled must be true or false.", "enabled", "Send {\"enabled\": true}.");
         }
 
-        var switched = await reads.SetAutoRenewalAsync(subscriptionId, ownerId, enabled, by, cancellationToken);
+        var switched = await reads.SetAutoRenewalAsync(subscriptionId, subscriberId, enabled, by, cancellationToken);
         return switched.Count == 1 ? new AutoRenewState(subscriptionId, enabled, switched[0]) : LicenseNotFound.Refusal;
     }
 }

@@ -162,13 +162,13 @@ public sealed class AlertStore(LicenseDatabase database)
         limit @limit
         """;
 
-    /// <param name="ownerId">Null for an operator.</param>
+    /// <param name="subscriberId">Null for an operator.</param>
     /// <returns>The newest first; null for an unknown license and for one of another subscriber.</returns>
     public async Task<IReadOnlyList<CustomerAlert>?> OfLicenseAsync(
-        Guid subscriptionId, Guid? ownerId, int limit, CancellationToken cancellationToken)
+        Guid subscriptionId, Guid? subscriberId, int limit, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenAsync(cancellationToken);
-        return await LicenseOwners.IsVisibleAsync(connection, subscriptionId, ownerId, cancellationToken)
+        return await LicenseVisibility.IsVisibleAsync(connection, subscriptionId, subscriberId, cancellationToken)
             ? (await connection.QueryAsync<CustomerAlert>(
                 new CommandDefinition(OfLicense, new { subscriptionId, limit }, cancellationToken: cancellationToken))).AsList()
             : null;

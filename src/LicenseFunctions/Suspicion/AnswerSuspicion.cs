@@ -46,10 +46,10 @@ public sealed class AnswerSuspicion(
     private const int MaxAlerts = 100;
     private const int MaxMessage = 2000;
 
-    public async Task<Outcome<SuspensionView>> ShowAsync(Guid subscriptionId, Guid? ownerScope, CancellationToken cancellationToken)
+    public async Task<Outcome<SuspensionView>> ShowAsync(Guid subscriptionId, Guid? subscriberScope, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenAsync(cancellationToken);
-        if (!await LicenseOwners.IsVisibleAsync(connection, subscriptionId, ownerScope, cancellationToken))
+        if (!await LicenseVisibility.IsVisibleAsync(connection, subscriptionId, subscriberScope, cancellationToken))
             return LicenseNotFound.Refusal;
         var reasons = new List<SuspensionReason>();
         foreach (var open in await SuspensionStore.OpenAsync(connection, subscriptionId, cancellationToken))
@@ -68,26 +68,26 @@ public sealed class AnswerSuspicion(
             SubscriberLift.IntervalDays, reasons);
     }
 
-    public async Task<Outcome<ActivityList>> ActivityAsync(Guid subscriptionId, Guid? ownerScope, CancellationToken cancellationToken) =>
-        await alerts.OfLicenseAsync(subscriptionId, ownerScope, MaxAlerts, cancellationToken) is { } found
+    public async Task<Outcome<ActivityList>> ActivityAsync(Guid subscriptionId, Guid? subscriberScope, CancellationToken cancellationToken) =>
+        await alerts.OfLicenseAsync(subscriptionId, subscriberScope, MaxAlerts, cancellationToken) is { } found
             ? new ActivityList(subscriptionId, found)
             : LicenseNotFound.Refusal;
 
     public Task<Outcome<AppealReceipt>> AppealAsync(
-        Guid subscriptionId, Guid ownerId, AppealRequest request, Actor by, CancellationToken cancellationToken) =>
+        Guid subscriptionId, Guid subscriberId, AppealRequest request, Actor by, CancellationToken cancellationToken) =>
         request.Message?.Trim() is not { Length: > 0 and <= MaxMessage } message
             ? Task.FromResult<Outcome<AppealReceipt>>(
                 new Refusal(RefusalKind.Invalid, "INVALID_MESSAGE", $"message must have 1 to {MaxMessage} characters.", "message"))
             : database.InTransactionAsync<Outcome<AppealReceipt>>(async (connection, token) =>
             {
-                if (!await LicenseOwners.IsVisibleAsync(connection, subscriptionId, ownerId, token))
+                if (!await LicenseVisibility.IsVisibleAsync(connection, subscriptionId, subscriberId, token))
                     return LicenseNotFound.Refusal;
                 await SuspensionStore.LockAsync(connection, subscriptionId, token);
                 var now = time.GetUtcNow().UtcDateTime;
                 foreach (var open in await SuspensionStore.OpenAsync(connection, subscriptionId, token))
                 {
                     if (!SuspensionCause.IsLiftable(open.Cause)
-                        || await AlertStore.AppealAsync(connection, subscriptionId, open, message, ownerId, now, token) is not { } appeal)
+                        || await AlertStore.AppealAsync(connection, subscriptionId, open, message, subscriberId, now, token) is not { } appeal)
                         continue;
                     await AuditLog.AddAsync(connection, new AuditRow(
                         by, "license.appealed", subscriptionId, open.SuspensionId.ToString()), token);

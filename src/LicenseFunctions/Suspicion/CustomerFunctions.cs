@@ -14,7 +14,7 @@ public sealed class CustomerFunctions(AnswerSuspicion answer, HttpSettings setti
     public async Task<IResult> GetSuspension(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/licenses/{subscriptionId:guid}/suspension")] HttpRequest request,
         Guid subscriptionId, CancellationToken cancellationToken) =>
-        (await answer.ShowAsync(subscriptionId, request.HttpContext.Caller().OwnerScope, cancellationToken)).ToResult();
+        (await answer.ShowAsync(subscriptionId, request.HttpContext.Caller().SubscriberScope, cancellationToken)).ToResult();
 
     [Function("ListActivity")]
     [Access(CallerRole.Subscriber, CallerRole.Operator)]
@@ -22,7 +22,7 @@ public sealed class CustomerFunctions(AnswerSuspicion answer, HttpSettings setti
     public async Task<IResult> ListActivity(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/licenses/{subscriptionId:guid}/activity")] HttpRequest request,
         Guid subscriptionId, CancellationToken cancellationToken) =>
-        (await answer.ActivityAsync(subscriptionId, request.HttpContext.Caller().OwnerScope, cancellationToken)).ToResult();
+        (await answer.ActivityAsync(subscriptionId, request.HttpContext.Caller().SubscriberScope, cancellationToken)).ToResult();
 
     [Function("AppealSuspension")]
     [Access(CallerRole.Subscriber)]

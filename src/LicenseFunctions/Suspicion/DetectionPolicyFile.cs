@@ -1,5 +1,4 @@
 using System.Text.Json;
-using LicenseFunctions.Infrastructure.Http;
 using Licensing.Suspicion;
 
 namespace LicenseFunctions.Suspicion;

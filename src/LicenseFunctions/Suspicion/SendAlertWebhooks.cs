@@ -3,7 +3,6 @@ using System.Net.Mime;
 using System.Security.Cryptography;
 using System.Text;
 using LicenseFunctions.Infrastructure.Database;
-using LicenseFunctions.Infrastructure.Http;
 
 namespace LicenseFunctions.Suspicion;
 

@@ -1,5 +1,4 @@
 using LicenseFunctions.Infrastructure.Geolocation;
-using LicenseFunctions.Infrastructure.Http;
 using LicenseFunctions.Infrastructure.Telemetry;
 using Licensing.Usage;
 using Npgsql;

@@ -16,14 +16,14 @@ public sealed record LicenseUsageReply(
 /// <summary>Reports the usage of a license by hour or by day.</summary>
 public sealed class LicenseUsage(UsageRollupStore rollups, TimeProvider time)
 {
-    /// <param name="ownerId">The subscriber that calls; null for an operator.</param>
-    public async Task<IResult> RunAsync(Guid subscriptionId, Guid? ownerId, HttpRequest request, CancellationToken cancellationToken)
+    /// <param name="subscriberId">The subscriber that calls; null for an operator.</param>
+    public async Task<IResult> RunAsync(Guid subscriptionId, Guid? subscriberId, HttpRequest request, CancellationToken cancellationToken)
     {
         var parsed = UsageSpan.Of(request.Query["from"], request.Query["to"], request.Query["bucket"], time.GetUtcNow());
         if (parsed.Refusal is { } refusal)
             return refusal.ToResult();
         var span = parsed.Value;
-        if (await rollups.TotalsAsync(subscriptionId, ownerId, span.From, span.To, cancellationToken) is not { } totals)
+        if (await rollups.TotalsAsync(subscriptionId, subscriberId, span.From, span.To, cancellationToken) is not { } totals)
             return LicenseNotFound.Refusal.ToResult();
 
         var buckets = rollups.BucketsAsync(subscriptionId, span.From, span.To, span.Step, cancellationToken);

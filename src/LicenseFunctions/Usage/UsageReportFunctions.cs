@@ -14,7 +14,7 @@ public sealed class UsageReportFunctions(LicenseUsage license, SummarizeUsage su
     public Task<IResult> License(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/licenses/{subscriptionId:guid}/usage")] HttpRequest request,
         Guid subscriptionId, CancellationToken cancellationToken) =>
-        license.RunAsync(subscriptionId, request.HttpContext.Caller().OwnerScope, request, cancellationToken);
+        license.RunAsync(subscriptionId, request.HttpContext.Caller().SubscriberScope, request, cancellationToken);
 
     [Function("UsageSummary")]
     [Access(CallerRole.Operator)]

@@ -89,13 +89,13 @@ public sealed class UsageRollupStore(LicenseDatabase database)
         where subscription_id = @subscriptionId and hour_at >= @from and hour_at < @to
         """;
 
-    /// <param name="ownerId">The subscriber that calls; null for an operator.</param>
+    /// <param name="subscriberId">The subscriber that calls; null for an operator.</param>
     /// <returns>Null if the license doesn't exist or has another subscriber.</returns>
     public async Task<UsageTotals?> TotalsAsync(
-        Guid subscriptionId, Guid? ownerId, DateTime from, DateTime to, CancellationToken cancellationToken)
+        Guid subscriptionId, Guid? subscriberId, DateTime from, DateTime to, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenAsync(cancellationToken);
-        return await LicenseOwners.IsVisibleAsync(connection, subscriptionId, ownerId, cancellationToken)
+        return await LicenseVisibility.IsVisibleAsync(connection, subscriptionId, subscriberId, cancellationToken)
             ? await connection.QuerySingleAsync<UsageTotals>(
                 new CommandDefinition(Totals, new { subscriptionId, from, to }, cancellationToken: cancellationToken))
             : null;

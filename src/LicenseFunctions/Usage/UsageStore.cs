@@ -2,7 +2,6 @@ using System.Data;
 using System.Net;
 using Dapper;
 using LicenseFunctions.Infrastructure.Database;
-using LicenseFunctions.Infrastructure.Http;
 using Licensing.Usage;
 using Npgsql;
 using NpgsqlTypes;

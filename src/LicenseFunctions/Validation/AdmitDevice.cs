@@ -1,6 +1,5 @@
 using System.Globalization;
 using LicenseFunctions.Infrastructure.Database;
-using LicenseFunctions.Infrastructure.Http;
 using LicenseFunctions.Licenses;
 using LicenseFunctions.Suspicion;
 using Licensing.Devices;

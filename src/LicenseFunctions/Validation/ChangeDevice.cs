@@ -17,13 +17,13 @@ public sealed class ChangeDevice(LicenseDatabase database, LicenseInvalidation i
         RefusalKind.Invalid, "INVALID_FIELD", "name is blank, longer than 100 characters, or contains control characters.", "name",
         "Send \"VPS in London\", or null.");
 
-    /// <param name="ownerId">The subscriber that calls; null for an operator.</param>
+    /// <param name="subscriberId">The subscriber that calls; null for an operator.</param>
     public async Task<Outcome<bool>> RemoveAsync(
-        Guid subscriptionId, Guid deviceId, Guid? ownerId, Actor by, CancellationToken cancellationToken)
+        Guid subscriptionId, Guid deviceId, Guid? subscriberId, Actor by, CancellationToken cancellationToken)
     {
         var outcome = await database.InTransactionAsync<Outcome<bool>>(async (connection, token) =>
         {
-            if (!await LicenseOwners.IsVisibleAsync(connection, subscriptionId, ownerId, token))
+            if (!await LicenseVisibility.IsVisibleAsync(connection, subscriptionId, subscriberId, token))
                 return LicenseNotFound.Refusal;
             await SuspensionStore.LockAsync(connection, subscriptionId, token);
             var removedAt = time.GetUtcNow();
@@ -39,15 +39,15 @@ public sealed class ChangeDevice(LicenseDatabase database, LicenseInvalidation i
         return outcome;
     }
 
-    /// <param name="ownerId">The subscriber that calls; null for an operator.</param>
+    /// <param name="subscriberId">The subscriber that calls; null for an operator.</param>
     public async Task<Outcome<bool>> RenameAsync(
-        Guid subscriptionId, Guid deviceId, Guid? ownerId, DeviceName name, Actor by, CancellationToken cancellationToken)
+        Guid subscriptionId, Guid deviceId, Guid? subscriberId, DeviceName name, Actor by, CancellationToken cancellationToken)
     {
         if (name.Name is { } text && (string.IsNullOrWhiteSpace(text) || text.Length > 100 || text.Any(char.IsControl)))
             return BadName;
         return await database.InTransactionAsync<Outcome<bool>>(async (connection, token) =>
         {
-            if (!await LicenseOwners.IsVisibleAsync(connection, subscriptionId, ownerId, token))
+            if (!await LicenseVisibility.IsVisibleAsync(connection, subscriptionId, subscriberId, token))
                 return LicenseNotFound.Refusal;
             if (await DeviceStore.RenameAsync(connection, subscriptionId, deviceId, name.Name, token) is not { } before)
                 return NoSuchDevice;

@@ -1,5 +1,3 @@
-using LicenseFunctions.Licenses;
-
 namespace LicenseFunctions.Validation;
 
 /// <summary>

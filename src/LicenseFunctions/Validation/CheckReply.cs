@@ -1,7 +1,5 @@
 using System.Buffers;
 using System.Text.Json;
-using LicenseFunctions.Infrastructure.Http;
-using LicenseFunctions.Licenses;
 using Licensing.Devices;
 using Microsoft.AspNetCore.Http;
 

@@ -14,7 +14,7 @@ public sealed class DeviceFunctions(ListDevices list, ChangeDevice change)
     public async Task<IResult> List(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/licenses/{subscriptionId:guid}/devices")] HttpRequest request,
         Guid subscriptionId, CancellationToken cancellationToken) =>
-        (await list.RunAsync(subscriptionId, request.HttpContext.Caller().OwnerScope, cancellationToken)).ToResult();
+        (await list.RunAsync(subscriptionId, request.HttpContext.Caller().SubscriberScope, cancellationToken)).ToResult();
 
     [Function("RemoveDevice")]
     [Access(CallerRole.Subscriber, CallerRole.Operator)]
@@ -25,7 +25,7 @@ public sealed class DeviceFunctions(ListDevices list, ChangeDevice change)
         Guid subscriptionId, Guid deviceId, CancellationToken cancellationToken)
     {
         var caller = request.HttpContext.Caller();
-        var removed = await change.RemoveAsync(subscriptionId, deviceId, caller.OwnerScope, caller.ToActor(), cancellationToken);
+        var removed = await change.RemoveAsync(subscriptionId, deviceId, caller.SubscriberScope, caller.ToActor(), cancellationToken);
         return removed.Match(_ => Results.NoContent(), Problems.ToResult);
     }
 
@@ -42,7 +42,7 @@ public sealed class DeviceFunctions(ListDevices list, ChangeDevice change)
             return refusal.ToResult();
         var caller = request.HttpContext.Caller();
         var renamed = await change.RenameAsync(
-            subscriptionId, deviceId, caller.OwnerScope, body.Value, caller.ToActor(), cancellationToken);
+            subscriptionId, deviceId, caller.SubscriberScope, body.Value, caller.ToActor(), cancellationToken);
         return renamed.Match(_ => Results.NoContent(), Problems.ToResult);
     }
 }

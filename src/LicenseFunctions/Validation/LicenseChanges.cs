@@ -1,6 +1,5 @@
 using System.Data;
 using LicenseFunctions.Infrastructure.Database;
-using LicenseFunctions.Infrastructure.Http;
 using LicenseFunctions.Licenses;
 using Licensing.Devices;
 using Microsoft.Extensions.Hosting;

@@ -28,12 +28,12 @@ public sealed class ListDevices(LicenseDatabase database, DeviceStore store, Las
 {
     private static readonly TimeSpan Recent = TimeSpan.FromDays(30);
 
-    /// <param name="ownerId">The subscriber that calls; null for an operator.</param>
-    public async Task<Outcome<DeviceList>> RunAsync(Guid subscriptionId, Guid? ownerId, CancellationToken cancellationToken)
+    /// <param name="subscriberId">The subscriber that calls; null for an operator.</param>
+    public async Task<Outcome<DeviceList>> RunAsync(Guid subscriptionId, Guid? subscriberId, CancellationToken cancellationToken)
     {
         await using (var connection = await database.OpenAsync(cancellationToken))
         {
-            if (!await LicenseOwners.IsVisibleAsync(connection, subscriptionId, ownerId, cancellationToken))
+            if (!await LicenseVisibility.IsVisibleAsync(connection, subscriptionId, subscriberId, cancellationToken))
                 return LicenseNotFound.Refusal;
         }
 

@@ -2,7 +2,6 @@ using System.Diagnostics;
 using System.Net;
 using LicenseFunctions.Infrastructure.Http;
 using LicenseFunctions.Infrastructure.Telemetry;
-using Licensing;
 using Licensing.Devices;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Azure.Functions.Worker;

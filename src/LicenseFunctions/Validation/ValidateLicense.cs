@@ -1,4 +1,3 @@
-using LicenseFunctions.Infrastructure.Http;
 using Licensing.Devices;
 
 namespace LicenseFunctions.Validation;

@@ -6,7 +6,6 @@ using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using Amqp;
 using Amqp.Framing;
-using LicenseFunctions.Infrastructure.Http;
 using LicenseFunctions.Tests.Support;
 using LicenseFunctions.Tests.Usage;
 using Xunit;

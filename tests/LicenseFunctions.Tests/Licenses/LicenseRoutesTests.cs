@@ -1,6 +1,5 @@
 using System.Text.Json.Nodes;
 using LicenseFunctions.Tests.Support;
-using LicenseFunctions.Tests.Usage;
 using Xunit;
 
 namespace LicenseFunctions.Tests.Licenses;
@@ -13,7 +12,7 @@ public sealed class LicenseRoutesTests(PostgresFixture postgres) : IAsyncLifetim
 
     private string License => $"/api/v1/licenses/{scene.SubscriptionId}";
 
-    private string Owner => "Bearer " + RunningApp.Token("subscriber", scene.OwnerId);
+    private string Owner => "Bearer " + RunningApp.Token("subscriber", scene.SubscriberId);
 
     private static string Operator => "Bearer " + RunningApp.Token("operator");
 

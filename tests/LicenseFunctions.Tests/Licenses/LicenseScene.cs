@@ -2,7 +2,6 @@ using System.Net;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
-using LicenseFunctions.Infrastructure.Http;
 using LicenseFunctions.Licenses;
 using LicenseFunctions.Suspicion;
 using LicenseFunctions.Tests.Support;
@@ -58,7 +57,7 @@ internal sealed class LicenseScene : IAsyncDisposable
 
     public Guid SubscriptionId { get; private set; }
 
-    public Guid OwnerId { get; private set; }
+    public Guid SubscriberId { get; private set; }
 
     public static CancellationToken Stop => TestContext.Current.CancellationToken;
 
@@ -68,7 +67,7 @@ internal sealed class LicenseScene : IAsyncDisposable
     {
         var scene = new LicenseScene(
             await postgres.NewDatabaseAsync(), new DevicePolicy(maxDevices, identity, action), TimeSpan.FromSeconds(cacheSeconds));
-        (scene.SubscriptionId, scene.OwnerId) = await scene.Database.QueryAsync<(Guid, Guid)>(
+        (scene.SubscriptionId, scene.SubscriberId) = await scene.Database.QueryAsync<(Guid, Guid)>(
             """
             with people as (
                 insert into users (email, role) values ('s@x.test', 'subscriber'), ('m@x.test', 'master') returning user_id, role),

@@ -1,7 +1,6 @@
 using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Licenses;
 using LicenseFunctions.Tests.Support;
-using LicenseFunctions.Tests.Usage;
 using Licensing;
 using Licensing.Devices;
 using Xunit;
@@ -13,7 +12,7 @@ public sealed class SuspensionTests(PostgresFixture postgres)
     private static readonly Actor Operator = Actor.Operator(Guid.NewGuid());
 
     private static Task<Outcome<SuspensionState>> LiftAsync(LicenseScene scene) =>
-        scene.Reinstating.RunForOwnerAsync(scene.SubscriptionId, scene.OwnerId, Actor.Owner(scene.OwnerId), LicenseScene.Stop);
+        scene.Reinstating.RunForSubscriberAsync(scene.SubscriptionId, scene.SubscriberId, Actor.Owner(scene.SubscriberId), LicenseScene.Stop);
 
     [Fact]
     public async Task Runbook_AfterASuspension_LiftsItAtTheNextCheck()
@@ -122,7 +121,7 @@ public sealed class SuspensionTests(PostgresFixture postgres)
         await scene.SuspendByThirdAsync();
 
         var stranger = Guid.NewGuid();
-        var foreign = await scene.Reinstating.RunForOwnerAsync(scene.SubscriptionId, stranger, Actor.Owner(stranger), LicenseScene.Stop);
+        var foreign = await scene.Reinstating.RunForSubscriberAsync(scene.SubscriptionId, stranger, Actor.Owner(stranger), LicenseScene.Stop);
         var lifted = await LiftAsync(scene);
         var third = await scene.CheckAsync("EA-3", 3, "203.0.113.9");
         await scene.CheckAsync("EA-4", 4, "203.0.113.10");
@@ -239,7 +238,7 @@ public sealed class SuspensionTests(PostgresFixture postgres)
         await using var scene = await LicenseScene.NewAsync(postgres);
         await scene.CheckAsync("EA-1", 1);
         var rotated = (await scene.Rotation.RunAsync(
-            scene.SubscriptionId, scene.OwnerId, new(overlapSeconds), Operator, LicenseScene.Stop)).Value;
+            scene.SubscriptionId, scene.SubscriberId, new(overlapSeconds), Operator, LicenseScene.Stop)).Value;
 
         await scene.RunbookAsync();
 
@@ -337,7 +336,7 @@ public sealed class SuspensionTests(PostgresFixture postgres)
         await using var scene = await LicenseScene.NewAsync(postgres);
         await scene.SuspendByThirdAsync();
 
-        var rotated = (await scene.Rotation.RunAsync(scene.SubscriptionId, scene.OwnerId, new(0), Operator, LicenseScene.Stop)).Value;
+        var rotated = (await scene.Rotation.RunAsync(scene.SubscriptionId, scene.SubscriberId, new(0), Operator, LicenseScene.Stop)).Value;
 
         Assert.Equal(LicenseCode.Suspended, (await scene.CheckAsync("EA-1", 1, token: rotated.Token)).Verdict.Code);
         await scene.Reinstating.RunAsync(scene.SubscriptionId, new("All well"), Operator, LicenseScene.Stop);

@@ -57,11 +57,11 @@ public sealed class CountMessagesTests : IDisposable
     }
 
     [Fact]
-    public async Task Count_OfAMissingQueue_SaysSo() =>
+    public async Task Count_OfAMissingQueue_ReportsTheError() =>
         Assert.Equal("Service Bus has no queue another.", await ReasonAsync(("USAGE_QUEUE", "another")));
 
     [Fact]
-    public async Task Count_ConnectionRefused_SaysSo()
+    public async Task Count_ConnectionRefused_ReportsTheError()
     {
         administration.Dispose();
 
@@ -101,7 +101,7 @@ public sealed class CountMessagesTests : IDisposable
     [InlineData("ServiceBus", "AMQPS://user:secret@broker", "isn't a Service Bus")]
     [InlineData("ServiceBus", "nonsense", "not a connection string")]
     [InlineData("ServiceBus:fullyQualifiedNamespace", "ns.servicebus.windows.net", "AZURE_CLIENT_ID isn't set")]
-    public async Task Count_WithoutAServiceBus_SaysWhy(string name, string? value, string reason) =>
+    public async Task Count_WithoutAServiceBus_ReportsTheReason(string name, string? value, string reason) =>
         Assert.Contains(reason, await ReasonAsync(("ServiceBus", null), (name, value)), StringComparison.Ordinal);
 
     [Fact]
@@ -127,7 +127,7 @@ public sealed class CountMessagesTests : IDisposable
     }
 
     [Fact]
-    public async Task Count_IdentityWithoutToken_SaysSo()
+    public async Task Count_IdentityWithoutToken_ReportsTheError()
     {
         var client = new Mock<ServiceBusAdministrationClient>();
         client.Setup(one => one.GetQueueRuntimePropertiesAsync(Queue, It.IsAny<CancellationToken>()))

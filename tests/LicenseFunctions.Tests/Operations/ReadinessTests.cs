@@ -26,7 +26,7 @@ public sealed class ReadinessTests(PostgresFixture postgres)
     }
 
     [Fact]
-    public async Task Missing_NoSchema_SaysSo()
+    public async Task Missing_NoSchema_ReportsIt()
     {
         await using var database = await postgres.NewEmptyDatabaseAsync();
 

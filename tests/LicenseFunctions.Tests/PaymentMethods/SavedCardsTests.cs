@@ -1,5 +1,4 @@
 using LicenseFunctions.Infrastructure.Database;
-using LicenseFunctions.Infrastructure.Http;
 using LicenseFunctions.PaymentMethods;
 using LicenseFunctions.Tests.Infrastructure.Payments;
 using LicenseFunctions.Tests.Support;
@@ -130,7 +129,7 @@ public sealed class SavedCardsTests(PostgresFixture postgres) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task MakeDefault_AnotherCard_LeavesOneDefault_AlsoForManyAtOnce()
+    public async Task MakeDefault_AnotherCard_LeavesOneDefault_AlsoForConcurrentRequests()
     {
         await SaveCardAsync("pm_card_visa");
         await SaveCardAsync("pm_card_mastercard");

@@ -104,7 +104,7 @@ public sealed class PaymentStoryTests(PostgresFixture postgres) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task AFirstCard_PaysTheWaitingRenewalAtOnce()
+    public async Task AFirstCard_PaysTheWaitingRenewalImmediately()
     {
         var (status, _, _) = await app.PostAsync($"/api/v1/licenses/{license}/renew", Owner);
         Assert.Equal((402, false), (status, await IsDueAsync()));
@@ -117,7 +117,7 @@ public sealed class PaymentStoryTests(PostgresFixture postgres) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task ACardThatItsBankRenewed_PaysTheDeclinedRenewalAtOnce()
+    public async Task ACardThatItsBankRenewed_PaysTheDeclinedRenewalImmediately()
     {
         await SaveCardAsync("pm_card_visa");
         var (_, method) = await DefaultCardAsync();

@@ -1,6 +1,5 @@
 using System.Net.Http.Json;
 using System.Text.Json.Nodes;
-using LicenseFunctions.Infrastructure.Http;
 using LicenseFunctions.Tests.Support;
 using StripeStandIn;
 using Xunit;
@@ -52,7 +51,7 @@ public sealed class RenewalHttpTests(RenewalSite site) : IClassFixture<RenewalSi
     private readonly RunningApp app = site.App;
 
     [Fact]
-    public async Task Renew_WithACard_ChargesOnceHoweverOftenItIsAsked()
+    public async Task Renew_RepeatedWithACard_ChargesOnce()
     {
         var license = await AddAsync("pm_card_visa");
 
@@ -68,7 +67,7 @@ public sealed class RenewalHttpTests(RenewalSite site) : IClassFixture<RenewalSi
     }
 
     [Fact]
-    public async Task Renew_TwentyTimesAtOnce_ChargesOnce()
+    public async Task Renew_TwentyConcurrentRequests_ChargesOnce()
     {
         var license = await AddAsync("pm_card_visa");
 

@@ -1,7 +1,5 @@
-using LicenseFunctions.Infrastructure.Http;
 using LicenseFunctions.Renewals;
 using LicenseFunctions.Tests.Support;
-using LicenseFunctions.Tests.Usage;
 using Licensing.Renewals;
 using Xunit;
 
@@ -36,7 +34,7 @@ public abstract class RenewalStoreTests
     }
 
     [Fact]
-    public async Task OpenDue_NeverOpensWhatIsOffOrInactiveOrEndless()
+    public async Task OpenDue_AutoRenewOffInactiveOrWithoutExpiry_OpensNothing()
     {
         await using var world = await NewWorldAsync();
         await world.AddAsync(new LicenseSeed { ExpiresAt = now.AddDays(1), AutoRenew = false });
@@ -265,7 +263,7 @@ public abstract class RenewalStoreTests
     [Theory]
     [InlineData(49.99, RenewalSave.Saved)]
     [InlineData(49.98, RenewalSave.WalletShort)]
-    public async Task Save_PaidFromTheWallet_NeedsTheWholeAmount(double balance, RenewalSave expected)
+    public async Task Save_PaidFromTheWallet_NeedsTheFullAmount(double balance, RenewalSave expected)
     {
         await using var world = await NewWorldAsync();
         var license = await world.AddAsync(new LicenseSeed { ExpiresAt = now.AddDays(1), WalletUsd = (decimal)balance });
@@ -353,7 +351,7 @@ public abstract class RenewalStoreTests
     }
 
     [Fact]
-    public async Task Save_Paid_AfterThePlatformTookPaidTimeBack_BeginsWhereThatEnds()
+    public async Task Save_Paid_AfterThePlatformShortenedTheExpiry_StartsAtTheEndOfThePaidPeriod()
     {
         await using var world = await NewWorldAsync();
         var license = await world.AddAsync(new LicenseSeed { ExpiresAt = now.AddDays(-1), PriceUsd = 0 });
@@ -421,7 +419,7 @@ public abstract class RenewalStoreTests
     }
 
     [Fact]
-    public async Task SuspendExpired_WhatIsOpenOrToBeOpened_IsLeftAlone()
+    public async Task SuspendExpired_RenewalOpenOrDue_SuspendsNothing()
     {
         await using var world = await NewWorldAsync();
         await world.AddAsync(new LicenseSeed { ExpiresAt = now.AddDays(-4) });

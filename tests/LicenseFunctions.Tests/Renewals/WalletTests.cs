@@ -58,7 +58,7 @@ public sealed class WalletTests(PostgresFixture postgres)
     }
 
     [Fact]
-    public async Task DebitWallet_WhileAnotherChangesTheWallet_RaisesAtOnce()
+    public async Task DebitWallet_WhileAnotherChangesTheWallet_RaisesImmediately()
     {
         await using var database = await WalletAsync();
         await using var other = await database.Source.OpenConnectionAsync(TestContext.Current.CancellationToken);

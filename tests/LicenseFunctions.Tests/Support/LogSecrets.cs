@@ -1,6 +1,4 @@
 using System.Collections.Concurrent;
-using LicenseFunctions.Infrastructure.Database;
-using LicenseFunctions.Infrastructure.Http;
 using Npgsql;
 
 namespace LicenseFunctions.Tests.Support;

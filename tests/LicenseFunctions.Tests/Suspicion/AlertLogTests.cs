@@ -1,6 +1,5 @@
 using LicenseFunctions.Licenses;
 using LicenseFunctions.Tests.Support;
-using LicenseFunctions.Tests.Usage;
 using LicenseFunctions.Validation;
 using Licensing.Suspicion;
 using Xunit;
@@ -12,7 +11,7 @@ public sealed class AlertLogTests(PostgresFixture postgres)
     private static readonly DateTime At = new(2026, 9, 1, 10, 0, 0, DateTimeKind.Utc);
 
     [Fact]
-    public async Task Raise_ByAnyCaller_KnowsTheOwnerAndTheToken()
+    public async Task Raise_ByAnyCaller_FillsInSubscriberAndToken()
     {
         await using var scene = await SuspicionScene.NewAsync(postgres);
         await using var connection = await scene.Database.Database.OpenAsync(Stop);

@@ -2,7 +2,6 @@ using System.Net;
 using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Suspicion;
 using LicenseFunctions.Tests.Support;
-using LicenseFunctions.Tests.Usage;
 using Licensing.Suspicion;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Primitives;
@@ -15,7 +14,7 @@ public sealed class AlertTests(PostgresFixture postgres)
     private static readonly Actor Operator = Actor.Operator(Guid.NewGuid());
 
     [Fact]
-    public async Task Review_FalsePositiveWithReinstate_GivesEverythingBackAndSuspendsNoMore()
+    public async Task Review_FalsePositiveWithReinstate_RestoresTheLicenseAndPreventsAnotherSuspension()
     {
         await using var scene = await SuspendedAsync();
 
@@ -66,7 +65,7 @@ public sealed class AlertTests(PostgresFixture postgres)
     }
 
     [Fact]
-    public async Task Activity_OfALicense_ShowsItsOwnerTheAlertWithoutWhatIsForOperators()
+    public async Task Activity_ToTheSubscriber_HidesOperatorFields()
     {
         await using var scene = await SuspendedAsync();
         var owner = await OwnerAsync(scene);
@@ -82,7 +81,7 @@ public sealed class AlertTests(PostgresFixture postgres)
     }
 
     [Fact]
-    public async Task List_ManyAlerts_PagesAreStableAndTheTotalIsTrue()
+    public async Task List_ManyAlerts_HasStablePagesAndTheCorrectTotal()
     {
         await using var scene = await SuspicionScene.NewAsync(postgres);
         await scene.Database.ExecuteAsync(
@@ -174,7 +173,7 @@ public sealed class AlertTests(PostgresFixture postgres)
     [Theory]
     [InlineData("198.51.1.4", true)]
     [InlineData("203.0.113.200", false)]
-    public async Task Confirm_ByLink_CountsFromWhereTheLicenseWasBefore(string address, bool trusted)
+    public async Task Confirm_ByLink_UsesThePreviousLocation(string address, bool trusted)
     {
         await using var scene = await SuspicionScene.NewAsync(postgres);
         await scene.RecordAndScanAsync(scene.Hours(30, 4, 1, 2));

@@ -2,12 +2,9 @@ using System.Net;
 using System.Text.Json;
 using Dapper;
 using LicenseFunctions.Infrastructure.Geolocation;
-using LicenseFunctions.Infrastructure.Http;
 using LicenseFunctions.Suspicion;
 using LicenseFunctions.Tests.Support;
-using LicenseFunctions.Tests.Usage;
 using Licensing.Suspicion;
-using Npgsql;
 using Xunit;
 
 namespace LicenseFunctions.Tests.Suspicion;

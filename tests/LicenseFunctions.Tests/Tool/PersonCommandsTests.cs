@@ -183,7 +183,7 @@ public sealed class PersonCommandsTests(PostgresFixture postgres) : IAsyncLifeti
     }
 
     [Fact]
-    public async Task Export_UnknownUser_SaysSo() => Assert.Equal(1, (await ToolAsync("export", "--user", "nobody@x.test")).Code);
+    public async Task Export_UnknownUser_ReportsTheError() => Assert.Equal(1, (await ToolAsync("export", "--user", "nobody@x.test")).Code);
 
     private Task<(int Code, string Output)> ToolAsync(params string[] arguments) => Licensectl.RunAsync(scene.Database, arguments);
 }

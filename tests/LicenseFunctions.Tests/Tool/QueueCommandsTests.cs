@@ -54,7 +54,7 @@ public sealed class QueueCommandsTests : IDisposable
     }
 
     [Fact]
-    public async Task Peek_NoDeadLetters_SaysSo() => Assert.Equal((0, "No dead letters.\n"), await ToolAsync("peek"));
+    public async Task Peek_NoDeadLetters_ReportsIt() => Assert.Equal((0, "No dead letters.\n"), await ToolAsync("peek"));
 
     [Fact]
     public async Task Resubmit_ByNumber_SendsThatMessageUnchanged()
@@ -140,9 +140,9 @@ public sealed class QueueCommandsTests : IDisposable
     }
 
     [Fact]
-    public async Task Broker_NotThere_SaysSo()
+    public async Task Broker_Unreachable_ReportsTheError()
     {
-        broker.GoAway();
+        broker.CloseConnections();
 
         var (code, output) = await ToolAsync("peek");
 
@@ -152,7 +152,7 @@ public sealed class QueueCommandsTests : IDisposable
     }
 
     [Fact]
-    public async Task Claims_Refused_SaysSo()
+    public async Task Claims_Refused_ReportsTheError()
     {
         broker.RefusesClaims = true;
 

@@ -1,6 +1,5 @@
 using LicenseFunctions.Tests.Infrastructure.Telemetry;
 using LicenseFunctions.Tests.Support;
-using LicenseFunctions.Tests.Usage;
 using Xunit;
 
 namespace LicenseFunctions.Tests.Tool;

@@ -58,10 +58,10 @@ public sealed class UsageQueueTests(PostgresFixture postgres) : IAsyncLifetime
             broker.Send(Queue, Enumerable.Range(0, 25).Select(i => scene.Record(license, secondsAgo: round * 25 + i)));
             while (await CountAsync() <= round * 25)
                 Cancelled.ThrowIfCancellationRequested();
-            broker.LoseLocks(Queue);
+            broker.ExpireLocks(Queue);
             if (round % 2 == 1)
             {
-                broker.GoAway();
+                broker.CloseConnections();
                 broker.Return();
             }
         }

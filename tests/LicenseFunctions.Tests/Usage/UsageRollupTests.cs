@@ -2,7 +2,6 @@ using System.Globalization;
 using System.Net.Http.Headers;
 using System.Text.Json.Nodes;
 using LicenseFunctions.Tests.Support;
-using LicenseFunctions.Usage;
 using Xunit;
 
 namespace LicenseFunctions.Tests.Usage;

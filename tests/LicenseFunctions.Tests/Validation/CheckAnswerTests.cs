@@ -35,7 +35,7 @@ public sealed class CheckAnswerTests
     }
 
     [Fact]
-    public void Write_EveryCode_IsTheConvertersWord()
+    public void Write_EveryCode_MatchesTheConverter()
     {
         foreach (var code in Enum.GetValues<LicenseCode>())
         {
@@ -47,7 +47,7 @@ public sealed class CheckAnswerTests
     }
 
     [Fact]
-    public void Write_EveryStatus_IsTheConvertersWord()
+    public void Write_EveryStatus_MatchesTheConverter()
     {
         var statuses = new HashSet<LicenseStatus>();
         foreach (var code in Enum.GetValues<LicenseCode>())

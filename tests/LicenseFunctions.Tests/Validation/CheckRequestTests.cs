@@ -3,7 +3,6 @@ using System.IO.Pipelines;
 using System.Net;
 using System.Text;
 using System.Text.Json;
-using LicenseFunctions.Infrastructure.Http;
 using LicenseFunctions.Validation;
 using Licensing;
 using Microsoft.AspNetCore.Http;

@@ -2,7 +2,6 @@ using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Licenses;
 using LicenseFunctions.Tests.Licenses;
 using LicenseFunctions.Tests.Support;
-using LicenseFunctions.Tests.Usage;
 using LicenseFunctions.Validation;
 using Licensing.Devices;
 using Xunit;
@@ -407,7 +406,7 @@ public sealed class ValidateLicenseTests(PostgresFixture postgres)
     }
 
     [Fact]
-    public async Task Check_WithTheCacheOn_AChangeInThisProcessTakesEffectAtOnce()
+    public async Task Check_WithTheCacheOn_AChangeInThisProcessTakesEffectImmediately()
     {
         await using var scene = await LicenseScene.NewAsync(postgres, cacheSeconds: 2);
         await scene.CheckAsync("EA-1", 1, "198.51.100.1");

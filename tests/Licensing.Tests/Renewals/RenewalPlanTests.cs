@@ -221,11 +221,11 @@ public sealed class RenewalPlanTests
     }
 
     [Fact]
-    public void Next_OurOutagePastTheGrace_StillTriesWhatWasDueBefore() =>
+    public void Next_OutageUntilAfterTheGrace_StillRunsTheDueAttempt() =>
         Assert.Equal(RenewalStatus.Charging, After(Next(Facts(card: Card), Expiry.AddDays(5))).Status);
 
     [Fact]
-    public void Next_SwitchedOff_ClosesButNotARequestByHand()
+    public void Next_SwitchedOff_ClosesAutomaticRenewalsOnly()
     {
         var off = Facts(card: Card) with { License = new RenewalLicense(Expiry, AutoRenew: false, IsRenewable: true) };
 

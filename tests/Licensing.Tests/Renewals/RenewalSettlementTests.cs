@@ -116,7 +116,7 @@ public sealed class RenewalSettlementTests
     }
 
     [Fact]
-    public void Settle_ADeclineOfTheAttemptBefore_IsNotThisOnes()
+    public void Settle_DeclineOfThePreviousAttempt_IsIgnored()
     {
         var second = Charging with { Status = RenewalStatus.Unknown, Attempt = Attempt with { Number = 2, OpensIntent = false } };
 

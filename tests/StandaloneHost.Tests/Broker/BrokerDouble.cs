@@ -99,10 +99,10 @@ public sealed class BrokerDouble : IDisposable
     public Task RefusedAsync(CancellationToken cancellationToken) => refused.Task.WaitAsync(cancellationToken);
 
     /// <summary>Expires all locks: the messages are delivered again, and settling the first delivery has no effect.</summary>
-    public void LoseLocks(string queue) => queues[queue].LoseLocks();
+    public void ExpireLocks(string queue) => queues[queue].ExpireLocks();
 
     /// <summary>Stops and closes all connections. Unsettled messages are delivered again after <see cref="Return"/>.</summary>
-    public void GoAway()
+    public void CloseConnections()
     {
         host.Close();
         foreach (var queue in queues.Values)

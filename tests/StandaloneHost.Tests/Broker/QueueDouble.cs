@@ -97,10 +97,10 @@ internal sealed class QueueDouble(QueueDouble? deadLetters)
     public void Disconnect()
     {
         Change(receivers.Clear);
-        LoseLocks();
+        ExpireLocks();
     }
 
-    public void LoseLocks() => Change(() =>
+    public void ExpireLocks() => Change(() =>
     {
         foreach (var token in locked.Keys.ToArray())
             GiveBack(token, counted: true);

@@ -21,7 +21,7 @@ public sealed record Caller(CallerRole Role, Guid? UserId = null, string? TokenH
     public bool IsOperator => Role == CallerRole.Operator;
 
     /// <summary>The user whose rows the caller may see; null for all rows.</summary>
-    public Guid? OwnerScope => IsOperator ? null : UserId ?? Guid.Empty;
+    public Guid? SubscriberScope => IsOperator ? null : UserId ?? Guid.Empty;
 }
 
 public static class CallerContext

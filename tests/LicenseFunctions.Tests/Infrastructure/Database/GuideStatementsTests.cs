@@ -1,4 +1,3 @@
-using LicenseFunctions.Infrastructure.Http;
 using LicenseFunctions.Tests.Support;
 using Npgsql;
 using Xunit;
@@ -193,7 +192,7 @@ public sealed class GuideStatementsTests(PostgresFixture postgres)
     }
 
     [Fact]
-    public async Task CreateSuspiciousActivityAlert_KnowsTheSubscriberAndTheToken()
+    public async Task CreateSuspiciousActivityAlert_FillsInSubscriberAndToken()
     {
         await using var database = await LicenseAsync("null");
 

@@ -1,6 +1,5 @@
 using System.Text.RegularExpressions;
 using LicenseFunctions.Infrastructure.Database;
-using LicenseFunctions.Infrastructure.Http;
 using LicenseFunctions.Tests.Support;
 using Npgsql;
 using Xunit;

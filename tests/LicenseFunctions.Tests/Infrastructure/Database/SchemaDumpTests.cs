@@ -1,5 +1,4 @@
 using System.Text.RegularExpressions;
-using LicenseFunctions.Infrastructure.Http;
 using LicenseFunctions.Tests.Support;
 using Xunit;
 

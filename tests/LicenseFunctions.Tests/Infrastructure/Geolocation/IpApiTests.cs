@@ -1,6 +1,5 @@
 using System.Net;
 using LicenseFunctions.Infrastructure.Geolocation;
-using LicenseFunctions.Infrastructure.Http;
 using LicenseFunctions.Tests.Support;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Time.Testing;

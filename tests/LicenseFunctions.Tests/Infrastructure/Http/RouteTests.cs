@@ -3,8 +3,6 @@ using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using LicenseFunctions.Infrastructure.Http;
 using LicenseFunctions.Tests.Support;
-using LicenseFunctions.Tests.Usage;
-using LicenseFunctions.Usage;
 using Microsoft.Azure.Functions.Worker;
 using Xunit;
 

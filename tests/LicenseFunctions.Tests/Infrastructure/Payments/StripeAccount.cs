@@ -1,6 +1,4 @@
 using System.Net;
-using LicenseFunctions.Infrastructure.Http;
-using LicenseFunctions.Infrastructure.Payments;
 using LicenseFunctions.Infrastructure.Payments.Stripe;
 using Licensing.Renewals;
 using Microsoft.Extensions.Logging.Abstractions;

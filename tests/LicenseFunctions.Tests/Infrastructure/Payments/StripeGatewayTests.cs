@@ -150,7 +150,7 @@ public sealed class StripeGatewayTests
     }
 
     [Fact]
-    public async Task Confirm_SlowerThanTheTimeOut_IsUnknown()
+    public async Task Confirm_SlowerThanTheTimeout_IsUnknown()
     {
         await using var account = await StripeAccount.OpenAsync(settings => settings with { SendTimeout = TimeSpan.FromMilliseconds(100) });
         var charge = account.Charge();

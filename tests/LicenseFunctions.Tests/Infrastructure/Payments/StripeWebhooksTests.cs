@@ -1,4 +1,3 @@
-using LicenseFunctions.Infrastructure.Http;
 using Licensing.Renewals;
 using Microsoft.Extensions.Time.Testing;
 using StripeStandIn;
@@ -114,7 +113,7 @@ public sealed class StripeWebhooksTests
     }
 
     [Fact]
-    public async Task Read_RefundsAndDisputes_NameTheIntentAndTheMoney()
+    public async Task Read_RefundsAndDisputes_ContainIntentAndAmount()
     {
         await using var account = await StripeAccount.OpenAsync();
         var paid = await account.PayAsync(account.Charge());
@@ -134,7 +133,7 @@ public sealed class StripeWebhooksTests
     [InlineData("customer.created")]
     [InlineData("charge.succeeded")]
     [InlineData("payment_intent.created")]
-    public async Task Read_ATypeThatNothingNeeds_IsIgnoredAndNotRefused(string type)
+    public async Task Read_AnUnusedEventType_IsIgnored(string type)
     {
         await using var account = await StripeAccount.OpenAsync();
         await account.Cards.CreateCustomerAsync(Guid.NewGuid(), Cancel);

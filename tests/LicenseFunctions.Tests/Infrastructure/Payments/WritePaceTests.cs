@@ -24,7 +24,7 @@ public sealed class WritePaceTests
     }
 
     [Fact]
-    public async Task Wait_AfterAPause_SavesUpNoBurst()
+    public async Task Wait_AfterAPause_AllowsNoBurst()
     {
         var pace = new WritePace(10, TimeSpan.FromSeconds(10), clock);
         await pace.WaitAsync(TestContext.Current.CancellationToken);

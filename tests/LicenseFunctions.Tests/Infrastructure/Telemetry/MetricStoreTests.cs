@@ -1,4 +1,3 @@
-using LicenseFunctions.Infrastructure.Http;
 using LicenseFunctions.Infrastructure.Telemetry;
 using LicenseFunctions.Operations;
 using LicenseFunctions.Tests.Support;

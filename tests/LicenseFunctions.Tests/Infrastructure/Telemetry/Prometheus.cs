@@ -2,7 +2,6 @@ using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
 using System.Text.Json.Nodes;
-using LicenseFunctions.Infrastructure.Telemetry;
 using Xunit;
 
 namespace LicenseFunctions.Tests.Infrastructure.Telemetry;

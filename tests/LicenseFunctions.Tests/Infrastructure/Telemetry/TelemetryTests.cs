@@ -1,9 +1,7 @@
 using System.Collections.Concurrent;
 using System.Security.Cryptography;
 using System.Text;
-using LicenseFunctions.Infrastructure.Telemetry;
 using LicenseFunctions.Tests.Support;
-using LicenseFunctions.Tests.Usage;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;

@@ -1,4 +1,3 @@
-using LicenseFunctions.Infrastructure.Http;
 using Licensing;
 using Licensing.Renewals;
 using Stripe;
