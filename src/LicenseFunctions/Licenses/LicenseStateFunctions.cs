@@ -61,6 +61,7 @@ public sealed class LicenseStateFunctions(RotateToken rotate, SuspendLicense sus
         Guid subscriptionId, CancellationToken cancellationToken)
     {
         var caller = request.HttpContext.Caller();
-        return (await reinstate.RunForSubscriberAsync(subscriptionId, caller.UserId!.Value, caller.ToActor(), cancellationToken)).ToResult();
+        return (await reinstate.RunForSubscriberAsync(subscriptionId, caller.UserId!.Value, caller.ToActor(), cancellationToken))
+            .ToResult();
     }
 }

@@ -18,8 +18,8 @@ public sealed class ListLicenses(LicenseListStore store)
     private static readonly IReadOnlyList<string> Statuses =
         [.. EnumWords.AllUpper<LicenseStatus>().Except([EnumWords.UpperOf(LicenseStatus.Grace)])];
 
-    /// <param name="subscriberScope">The subscriber of the licenses; null for all subscribers.</param>
-    public async Task<Outcome<LicensePage>> RunAsync(IQueryCollection query, Guid? subscriberScope, CancellationToken cancellationToken)
+    /// <param name="subscriberId">The subscriber of the licenses; null for all subscribers.</param>
+    public async Task<Outcome<LicensePage>> RunAsync(IQueryCollection query, Guid? subscriberId, CancellationToken cancellationToken)
     {
         var limit = 50;
         if (Text(query, "limit") is { } size
@@ -40,14 +40,14 @@ public sealed class ListLicenses(LicenseListStore store)
         if (search?.Length > LongestSearch)
             return Invalid("search", $"search must have at most {LongestSearch} characters.");
 
-        var rows = await store.ListAsync(new LicenseFilter(subscriberScope, search, status, after), limit + 1, cancellationToken);
+        var rows = await store.ListAsync(new LicenseFilter(subscriberId, search, status, after), limit + 1, cancellationToken);
         return rows.Count > limit
             ? new LicensePage([.. rows.Take(limit)], rows[limit - 1].SubscriptionId)
             : new LicensePage(rows, null);
     }
 
-    public async Task<Outcome<ListedLicense>> FindAsync(Guid subscriptionId, Guid? subscriberScope, CancellationToken cancellationToken) =>
-        await store.FindAsync(subscriptionId, subscriberScope, cancellationToken) is { } license
+    public async Task<Outcome<ListedLicense>> FindAsync(Guid subscriptionId, Guid? subscriberId, CancellationToken cancellationToken) =>
+        await store.FindAsync(subscriptionId, subscriberId, cancellationToken) is { } license
             ? license
             : LicenseNotFound.Refusal;
 

@@ -48,7 +48,8 @@ public sealed class RenewalFunctions(
         var body = await request.ReadAsync<AutoRenewSwitch>(cancellationToken);
         return body.Refusal is { } refusal
             ? refusal.ToResult()
-            : (await autoRenew.RunAsync(subscriptionId, caller.SubscriberScope, body.Value, caller.ToActor(), cancellationToken)).ToResult();
+            : (await autoRenew.RunAsync(subscriptionId, caller.SubscriberScope, body.Value, caller.ToActor(), cancellationToken))
+                .ToResult();
     }
 
     [Function("ConfirmPayment")]

@@ -46,10 +46,10 @@ public sealed class AnswerSuspicion(
     private const int MaxAlerts = 100;
     private const int MaxMessage = 2000;
 
-    public async Task<Outcome<SuspensionView>> ShowAsync(Guid subscriptionId, Guid? subscriberScope, CancellationToken cancellationToken)
+    public async Task<Outcome<SuspensionView>> ShowAsync(Guid subscriptionId, Guid? subscriberId, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenAsync(cancellationToken);
-        if (!await LicenseVisibility.IsVisibleAsync(connection, subscriptionId, subscriberScope, cancellationToken))
+        if (!await LicenseVisibility.IsVisibleAsync(connection, subscriptionId, subscriberId, cancellationToken))
             return LicenseNotFound.Refusal;
         var reasons = new List<SuspensionReason>();
         foreach (var open in await SuspensionStore.OpenAsync(connection, subscriptionId, cancellationToken))
@@ -68,8 +68,8 @@ public sealed class AnswerSuspicion(
             SubscriberLift.IntervalDays, reasons);
     }
 
-    public async Task<Outcome<ActivityList>> ActivityAsync(Guid subscriptionId, Guid? subscriberScope, CancellationToken cancellationToken) =>
-        await alerts.OfLicenseAsync(subscriptionId, subscriberScope, MaxAlerts, cancellationToken) is { } found
+    public async Task<Outcome<ActivityList>> ActivityAsync(Guid subscriptionId, Guid? subscriberId, CancellationToken cancellationToken) =>
+        await alerts.OfLicenseAsync(subscriptionId, subscriberId, MaxAlerts, cancellationToken) is { } found
             ? new ActivityList(subscriptionId, found)
             : LicenseNotFound.Refusal;
 
@@ -86,8 +86,10 @@ public sealed class AnswerSuspicion(
                 var now = time.GetUtcNow().UtcDateTime;
                 foreach (var open in await SuspensionStore.OpenAsync(connection, subscriptionId, token))
                 {
-                    if (!SuspensionCause.IsLiftable(open.Cause)
-                        || await AlertStore.AppealAsync(connection, subscriptionId, open, message, subscriberId, now, token) is not { } appeal)
+                    if (!SuspensionCause.IsLiftable(open.Cause))
+                        continue;
+                    if (await AlertStore.AppealAsync(
+                        connection, subscriptionId, open, message, subscriberId, now, token) is not { } appeal)
                         continue;
                     await AuditLog.AddAsync(connection, new AuditRow(
                         by, "license.appealed", subscriptionId, open.SuspensionId.ToString()), token);

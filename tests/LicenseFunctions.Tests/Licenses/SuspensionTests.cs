@@ -12,7 +12,8 @@ public sealed class SuspensionTests(PostgresFixture postgres)
     private static readonly Actor Operator = Actor.Operator(Guid.NewGuid());
 
     private static Task<Outcome<SuspensionState>> LiftAsync(LicenseScene scene) =>
-        scene.Reinstating.RunForSubscriberAsync(scene.SubscriptionId, scene.SubscriberId, Actor.Owner(scene.SubscriberId), LicenseScene.Stop);
+        scene.Reinstating.RunForSubscriberAsync(
+            scene.SubscriptionId, scene.SubscriberId, Actor.Owner(scene.SubscriberId), LicenseScene.Stop);
 
     [Fact]
     public async Task Runbook_AfterASuspension_LiftsItAtTheNextCheck()
@@ -121,7 +122,8 @@ public sealed class SuspensionTests(PostgresFixture postgres)
         await scene.SuspendByThirdAsync();
 
         var stranger = Guid.NewGuid();
-        var foreign = await scene.Reinstating.RunForSubscriberAsync(scene.SubscriptionId, stranger, Actor.Owner(stranger), LicenseScene.Stop);
+        var foreign = await scene.Reinstating.RunForSubscriberAsync(
+            scene.SubscriptionId, stranger, Actor.Owner(stranger), LicenseScene.Stop);
         var lifted = await LiftAsync(scene);
         var third = await scene.CheckAsync("EA-3", 3, "203.0.113.9");
         await scene.CheckAsync("EA-4", 4, "203.0.113.10");
