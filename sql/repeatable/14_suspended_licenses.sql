@@ -6,12 +6,12 @@ create or replace function is_license_suspended(state subscription_state, paused
     select coalesce(state = 'SUSPENDED_ADMIN' and paused_reason is distinct from 'License expired', false)
 $$;
 
--- People can lift a suspension for this cause. Only a renewal ends a suspension for an expiry. C#: SuspensionCause.IsLiftable.
+-- Whether people can lift a suspension for this cause. Only a renewal ends a suspension for an expiry. C#: SuspensionCause.IsLiftable.
 create or replace function is_liftable(cause text) returns boolean language sql immutable parallel safe as $$
     select cause <> 'EXPIRY'
 $$;
 
--- An operator can reinstate the license. False for a license that the platform suspended without a row of license_suspensions.
+-- Whether an operator can reinstate the license. False for a license that the platform suspended without a row of license_suspensions.
 create or replace function can_reinstate(subscription_id uuid) returns boolean language sql stable parallel safe as $$
     select exists (select from license_suspensions s where s.subscription_id = $1 and s.closed_at is null and is_liftable(s.cause))
 $$;

@@ -1,6 +1,6 @@
--- What a renewal costs and what can pay it. Each is a plain filter or expression, so that the planner merges it into its readers.
+-- What a renewal costs and what can pay it. Each is a plain filter or expression, so that the planner inlines it.
 
--- The present price of each master: at most one.
+-- The active price of each master; at most one per master.
 create or replace view active_prices as
 select p.master_id, p.monthly_fee_usd
 from master_pricing p

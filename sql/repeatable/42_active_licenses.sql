@@ -5,7 +5,7 @@ select
     t.subscription_id, t.expires_at, s.subscriber_id, s.master_id,
     -- The timer opens its renewals: auto_renew is on, and the subscription is active.
     is_subscription_active(s.is_active) and is_auto_renewed(t.metadata) as auto_renews,
-    -- The renewal of the period after this expiry exists. A canceled one is opened again.
+    -- The renewal of the period after this expiry exists. A canceled one doesn't count, because it can be opened again.
     exists (select from renewals r
             where r.subscription_id = t.subscription_id and r.period_start = t.expires_at and r.status <> 'canceled') as is_renewal_opened
 from license_tokens t

@@ -5,14 +5,14 @@ using Xunit;
 namespace LicenseFunctions.Tests;
 
 /// <summary>
-/// The arrows of docs/architecture.md in SQL, which <see cref="ArrowTests"/> can't see: which folder's statements read or write the tables
-/// of another folder. Views and functions of sql/repeatable/ are shared by all folders.
+/// Each table belongs to one folder (docs/architecture.md). <see cref="ArrowTests"/> checks types only; this class checks which tables each
+/// folder's statements use. Every folder may use the views and functions of sql/repeatable/.
 /// </summary>
 public sealed partial class TableTests
 {
     private static readonly Dictionary<string, string[]> TablesByOwner = new(StringComparer.Ordinal)
     {
-        // The platform's tables. The kernel writes suspensions and tokens into them.
+        // Every folder may use the platform's tables.
         ["platform"] =
         [
             "users", "subscriptions", "license_tokens", "master_pricing", "user_wallets", "billing_ledger", "user_payment_methods",

@@ -106,7 +106,7 @@ public sealed class HealthStore(LicenseDatabase database)
     /// <remarks>Raw Npgsql, because it streams thousands of rows.</remarks>
     /// <param name="subscriptionIds">The licenses.</param>
     /// <param name="maxDevices">The configured limit, 1 or more.</param>
-    /// <param name="policy">What the payment of the next renewal depends on.</param>
+    /// <param name="policy">The forecast of the next renewal's payment depends on it.</param>
     /// <param name="cancellationToken">Cancels the read.</param>
     public async IAsyncEnumerable<HealthRow> LoadAsync(
         Guid[] subscriptionIds, int maxDevices, RenewalPolicy policy, [EnumeratorCancellation] CancellationToken cancellationToken)

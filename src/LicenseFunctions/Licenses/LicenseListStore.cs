@@ -37,7 +37,7 @@ public sealed record ListedLicense
 
     public int OpenAlerts { get; init; }
 
-    /// <summary>A suspension is open that people can lift. Expiry is not one, and neither is a suspension by the platform itself.</summary>
+    /// <summary>Whether an operator can lift an open suspension. False for an expiry and for a suspension by the platform.</summary>
     public bool CanReinstate { get; init; }
 }
 

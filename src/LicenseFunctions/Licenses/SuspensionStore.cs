@@ -106,7 +106,7 @@ public sealed class SuspensionStore(LicenseDatabase database, LicenseInvalidatio
         select is_license_suspended(state, paused_reason) from subscriptions where subscription_id = @subscriptionId
         """;
 
-    /// <summary>Whether the license's status is SUSPENDED, by this backend or by the platform.</summary>
+    /// <summary>Whether the license is suspended, by this backend or by the platform.</summary>
     public static Task<bool> IsSuspendedAsync(NpgsqlConnection connection, Guid subscriptionId, CancellationToken cancellationToken) =>
         connection.ExecuteScalarAsync<bool>(
             new CommandDefinition(IsSuspended, new { subscriptionId }, cancellationToken: cancellationToken));

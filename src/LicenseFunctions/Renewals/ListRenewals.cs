@@ -16,16 +16,16 @@ public sealed record RenewalList
     /// <summary>Whether a manual renewal would be accepted now.</summary>
     public bool CanRenew { get; init; }
 
-    /// <summary>First time at which it can be renewed manually; null if it never expires.</summary>
+    /// <summary>First time at which the license can be renewed manually; null if it never expires.</summary>
     public DateTimeOffset? RenewableFrom { get; init; }
 
-    /// <summary>Whether <see cref="RenewableFrom"/> is later than now; then <see cref="NextRenewalAt"/> is, too.</summary>
+    /// <summary>Whether <see cref="RenewableFrom"/>, and so <see cref="NextRenewalAt"/>, is in the future.</summary>
     public bool IsEarly { get; init; }
 
-    /// <summary>The first automatic attempt; null if auto-renewal is off or the license is suspended.</summary>
+    /// <summary>Time of the first automatic attempt; null if auto-renewal is off or the license is suspended.</summary>
     public DateTimeOffset? NextRenewalAt { get; init; }
 
-    /// <summary>The end of the next period if it is paid now; null if the license never expires.</summary>
+    /// <summary>The new expiry if the next renewal is paid now; null if the license never expires.</summary>
     public DateTimeOffset? RenewsUntil { get; init; }
 
     /// <summary>What the next renewal costs; null without an active price.</summary>

@@ -17,12 +17,12 @@ public sealed record PreviewedRenewal(
     string? Obstacle,
     string? Status);
 
-/// <param name="Total">Licenses that renew.</param>
+/// <param name="Total">Licenses that renew in the next days.</param>
 /// <param name="LikelyFailing">Licenses with an obstacle.</param>
 /// <param name="AmountUsd">Sum of the amounts of the licenses without an obstacle.</param>
-/// <param name="Obstacles">How many licenses have each obstacle.</param>
+/// <param name="Obstacles">Number of licenses per obstacle.</param>
 /// <param name="More">Whether there are more licenses than the list contains. The numbers above count all of them.</param>
-/// <param name="Renewals">The first 1,000 in the order of their expiry.</param>
+/// <param name="Renewals">The first 1,000, in the order of their expiry.</param>
 public sealed record RenewalPreview(
     int Total,
     int LikelyFailing,

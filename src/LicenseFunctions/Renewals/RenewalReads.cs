@@ -79,7 +79,7 @@ public sealed record WaitingPayment(string Provider, string IntentId, string Pay
 /// <summary>Reads renewals for lists, previews and warnings, and switches auto-renewal.</summary>
 public sealed class RenewalReads(LicenseDatabase database)
 {
-    // Licenses that one statement reads.
+    // The most licenses that one statement reads.
     private const int Page = 1_000;
 
     private const string History = """
@@ -269,7 +269,7 @@ public sealed class RenewalReads(LicenseDatabase database)
         limit 1
         """;
 
-    /// <summary>The payment of this license that this user, who pays it, must confirm with the bank; null for none.</summary>
+    /// <summary>The payment of this license that this user must confirm with the bank; null for none.</summary>
     public async Task<WaitingPayment?> FindToConfirmAsync(Guid userId, Guid subscriptionId, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenAsync(cancellationToken);

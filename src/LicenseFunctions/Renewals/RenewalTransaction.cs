@@ -51,8 +51,8 @@ internal sealed class RenewalTransaction(NpgsqlConnection connection, Suspension
     private Task CutPaidPeriodsAsync(Renewal renewal, CancellationToken cancellationToken) =>
         ExecuteAsync(CutPaidPeriods, new { renewal.SubscriptionId, renewal.RenewalId }, cancellationToken);
 
-    // Locks the license's row first, as all changes of a license do. While a charge is open, the license stays valid for the period that
-    // may have been paid, whichever of its renewals it is.
+    // Locks the license's row first, as all changes of a license do. While a charge of any of its renewals is open, the license stays
+    // valid for the period that may have been paid.
     private const string WriteRow = """
         with license as (
             insert into license_states (subscription_id, grace_until)

@@ -11,7 +11,7 @@ namespace LicenseFunctions.Renewals;
 /// <param name="Suspended">Licenses suspended for their expiry.</param>
 public sealed record RenewalCounts(
     int Opened,
-    [property: JsonPropertyName("driven")] int Processed, // stored runs already contain this name
+    [property: JsonPropertyName("driven")] int Processed, // the name in runs that are already stored
     int Lost,
     int Suspended);
 

@@ -49,10 +49,10 @@ public sealed record AlertRow
 
     public string? Appeal { get; init; }
 
-    /// <summary>The license's status is SUSPENDED now.</summary>
+    /// <summary>Whether the license's status is SUSPENDED now.</summary>
     public bool IsSuspended { get; init; }
 
-    /// <summary>A suspension of the license is open that people can lift.</summary>
+    /// <summary>Whether an operator can lift an open suspension of the license.</summary>
     public bool CanReinstate { get; init; }
 }
 
@@ -162,7 +162,7 @@ public sealed class AlertStore(LicenseDatabase database)
         limit @limit
         """;
 
-    /// <param name="subscriberId">Null for an operator.</param>
+    /// <param name="subscriberId">The subscriber that calls; null for an operator.</param>
     /// <returns>The newest first; null for an unknown license and for one of another subscriber.</returns>
     public async Task<IReadOnlyList<CustomerAlert>?> OfLicenseAsync(
         Guid subscriptionId, Guid? subscriberId, int limit, CancellationToken cancellationToken)

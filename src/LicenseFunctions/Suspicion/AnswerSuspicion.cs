@@ -9,13 +9,13 @@ namespace LicenseFunctions.Suspicion;
 
 /// <summary>A suspension as the customer sees it.</summary>
 /// <param name="CanLift">The subscriber may lift it now.</param>
-/// <param name="CanAppeal">False when the suspension has an appeal already, and when a renewal ends it.</param>
-/// <param name="NeedsRenewal">The license expired: a renewal ends the suspension, and nobody can lift it.</param>
+/// <param name="CanAppeal">False if the suspension already has an appeal, and if only a renewal ends it.</param>
+/// <param name="NeedsRenewal">The license expired: only a renewal ends the suspension.</param>
 public sealed record SuspensionReason(
     string Cause, string Reason, DateTime SuspendedAt, DateTime? AppealedAt, bool CanLift, bool CanAppeal, bool NeedsRenewal);
 
-/// <param name="Suspended">The license's status is SUSPENDED.</param>
-/// <param name="LiftIntervalDays">The least time between two lifts by the subscriber.</param>
+/// <param name="Suspended">Whether the license's status is SUSPENDED.</param>
+/// <param name="LiftIntervalDays">The minimum time between two lifts by the subscriber, in days.</param>
 /// <param name="Suspensions">The open ones, the oldest first; empty when this backend did not suspend the license.</param>
 public sealed record SuspensionView(
     Guid SubscriptionId, bool Suspended, int LiftIntervalDays, IReadOnlyList<SuspensionReason> Suspensions);

@@ -114,7 +114,7 @@ public sealed class SuspicionStore(LicenseDatabase database)
     /// Re-enqueues active licenses for detection, with their usage of the period, so that a changed policy, limit or review takes effect
     /// without new usage. Idempotent: records that were seen before add nothing.
     /// </summary>
-    /// <param name="period">The time before now in which a license must have been used.</param>
+    /// <param name="period">Only licenses that were used within this time before now.</param>
     public async Task<WatchCounts> WatchAsync(TimeSpan period, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenAsync(cancellationToken);

@@ -116,8 +116,8 @@ public static class DeviceAdmission
     public static bool IsActive(RegisteredDevice device, DateTimeOffset now) => now - device.LastSeenAt < ActiveWithin;
 
     /// <summary>
-    /// Slots that new devices may get. After the limit was lowered, a low slot may be free while devices in higher slots already reach the
-    /// limit: then there is none.
+    /// The number of slots that new devices may get. After the limit was lowered, a low slot may be free while devices in higher slots
+    /// already reach the limit; the number is then 0.
     /// </summary>
     public static int FreeSlots(int used, int slots) => Math.Max(0, slots - used);
 

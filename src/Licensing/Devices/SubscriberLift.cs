@@ -6,7 +6,7 @@ namespace Licensing.Devices;
 /// </summary>
 public static class SubscriberLift
 {
-    /// <summary>The least time between two lifts, in days.</summary>
+    /// <summary>The minimum time between two lifts, in days.</summary>
     public const int IntervalDays = 30;
 
     /// <param name="lastLift">The subscriber's last lift of this license, or null.</param>

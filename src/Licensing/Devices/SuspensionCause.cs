@@ -11,9 +11,9 @@ public static class SuspensionCause
 
     public static readonly IReadOnlyList<string> All = [DeviceLimit, Detector, Expiry, Operator, Dispute];
 
-    /// <summary>The causes that people can lift. A license that is suspended for its expiry is reinstated by renewal.</summary>
+    /// <summary>The causes whose suspensions people can lift. Only a renewal ends a suspension for an expiry.</summary>
     public static readonly IReadOnlyList<string> Liftable = [.. All.Where(IsLiftable)];
 
-    /// <summary>Whether people can lift the suspension, so that an appeal can ask for it. SQL: is_liftable.</summary>
+    /// <summary>Whether people can lift a suspension for this cause. An appeal asks them to. SQL: is_liftable.</summary>
     public static bool IsLiftable(string cause) => cause != Expiry;
 }

@@ -1,6 +1,6 @@
 namespace Licensing.Devices;
 
-/// <summary>The texts that a suspension writes. They are those of the platform, and verdicts depend on them.</summary>
+/// <summary>The texts that a suspension writes. The platform writes the same texts, and verdicts depend on them.</summary>
 /// <param name="PausedReason">subscriptions.paused_reason, and the detail of a check's answer.</param>
 /// <param name="RevokedReason">license_tokens.revoked_reason.</param>
 public sealed record SuspensionTexts(string PausedReason, string RevokedReason)
@@ -16,8 +16,8 @@ public sealed record SuspensionTexts(string PausedReason, string RevokedReason)
     public static SuspensionTexts ByOperator(string reason) => new("License suspended: " + reason, "Suspended: " + reason);
 
     /// <summary>
-    /// Whether a suspension deactivated the token. The platform's first version deactivated tokens without a row in license_suspensions;
-    /// those are recognized by their reason.
+    /// Whether an automatic suspension deactivated the token. The platform's first version wrote no row in license_suspensions, so only the
+    /// reason shows it.
     /// </summary>
     public static bool IsOfSuspendedToken(string? revokedReason) =>
         revokedReason == Expired.RevokedReason || revokedReason?.StartsWith(AutoSuspended, StringComparison.Ordinal) == true;

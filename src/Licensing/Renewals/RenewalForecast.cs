@@ -5,11 +5,11 @@ namespace Licensing.Renewals;
 /// <param name="Obstacle">A code; null if the renewal should succeed.</param>
 public sealed record RenewalForecast(PaidWith? With, string? Obstacle)
 {
-    /// <summary>The obstacle of a card that is valid now, but not at the license's expiry.</summary>
+    /// <summary>The obstacle if the card is no longer valid at the license's expiry.</summary>
     public const string CardExpires = "card_expires";
 
     /// <inheritdoc cref="OfPayment"/>
-    /// <param name="license">Only a license that is renewed automatically has no obstacle.</param>
+    /// <param name="license">The obstacle is auto_renew_off or license_suspended if the license won't be renewed automatically.</param>
     public static RenewalForecast Of(
         RenewalLicense license, RenewalPrice price, decimal walletUsd, SavedCard? card, string? lastDecline, RenewalPolicy policy)
     {
@@ -18,8 +18,8 @@ public sealed record RenewalForecast(PaidWith? With, string? Obstacle)
         return OfPayment(license.ExpiresAt, price, walletUsd, card, lastDecline, policy);
     }
 
-    /// <summary>Only the payment, whether or not the license is renewed automatically.</summary>
-    /// <param name="expiresAt">The license's expiry; null for never. The first attempt comes before it.</param>
+    /// <summary>The forecast of the payment only. It ignores whether the license is renewed automatically or suspended.</summary>
+    /// <param name="expiresAt">The license's expiry, null if it never expires. The first attempt comes before it.</param>
     /// <param name="price">What the renewal costs.</param>
     /// <param name="walletUsd">The balance minus the reserved amount.</param>
     /// <param name="card">The default payment method.</param>

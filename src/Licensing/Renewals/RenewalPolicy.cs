@@ -47,28 +47,28 @@ public sealed record RenewalPolicy(
     public bool NeedsConsent(decimal amountUsd, decimal? lastPaidUsd) =>
         lastPaidUsd is { } last && amountUsd > last * (1 + PriceRiseShare);
 
-    /// <summary>Whether the timer renews the license, as far as the switches of the installation and the customer decide it.</summary>
+    /// <summary>Whether auto-renewal is on, both for this installation and for the license.</summary>
     public bool AutoRenews(RenewalLicense license) => AutoRenewal && license.AutoRenew;
 
-    /// <summary>From this time on, the period after the expiry can be renewed.</summary>
+    /// <summary>First time at which the period after this expiry can be renewed.</summary>
     public DateTimeOffset OpensAt(DateTimeOffset expiresAt) => expiresAt - Warning;
 
     /// <summary>The last expiry whose renewal can be opened now, inclusive: the inverse of <see cref="OpensAt"/>.</summary>
     public DateTimeOffset OpensUntil(DateTimeOffset now) => now + Warning;
 
-    /// <summary>The timer opens only renewals of later expiries than this.</summary>
+    /// <summary>The timer opens a renewal only if the license's expiry is later than this time.</summary>
     public DateTimeOffset OpensAfter(DateTimeOffset now) => now - Grace - CatchUp;
 
     /// <summary>
-    /// When an unpaid period lapses: at the end of the grace, or when the window after now is over, if that is later. SQL:
-    /// renewal_gives_up_at, for a period that is opened now (<see cref="LateWindow"/>).
+    /// When an unpaid period lapses: at the end of the grace, or at the end of the window that starts now, if that is later. SQL:
+    /// renewal_gives_up_at, with <see cref="LateWindow"/> as the window.
     /// </summary>
     public DateTimeOffset GivesUpAt(DateTimeOffset periodStart, DateTimeOffset now, TimeSpan window) =>
         Later(periodStart + Grace, now + window);
 
     /// <summary>
-    /// Where a period that is paid at this time begins: at the old expiry if it was paid before the grace ended (the license was valid
-    /// until then), now if it was paid later.
+    /// The start of a period that was paid at this time: the old expiry if it was paid before the grace ended, because the license was
+    /// valid until then; otherwise now.
     /// </summary>
     public DateTimeOffset PaidFrom(DateTimeOffset expiresAt, DateTimeOffset paidAt, DateTimeOffset now) =>
         paidAt < expiresAt + Grace ? expiresAt : now;

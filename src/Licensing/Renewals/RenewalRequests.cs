@@ -67,7 +67,7 @@ public static class RenewalRequests
     public static bool IsDueAfterCardChange(RenewalFacts facts, DateTimeOffset now) =>
         facts is { Card: { } card, Renewal: var renewal }
         && renewal.Status.IsWaitingForCard() && renewal.NextActionAt > now && renewal.GivesUpAt > now
-        // If there was no card before, the last attempt doesn't count.
+        // PaymentNeeded waits for any card. The other statuses wait for another card than that of the last attempt.
         && (renewal.Status is PaymentNeeded || (renewal.Attempt is { } attempt && card.IsOtherThan(attempt)));
 
     /// <summary>

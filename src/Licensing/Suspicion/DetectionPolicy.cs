@@ -346,13 +346,13 @@ public sealed record DetectionPolicy
     [JsonPropertyName("update_hours"), Hours(0, 168)]
     public TimeSpan UpdateInterval { get; init; } = TimeSpan.FromHours(1);
 
-    /// <summary>Time after a customer's confirmation closed an alert in which another one only informs the operators.</summary>
+    /// <summary>After a customer's confirmation closed an alert, further ones for the license within this time are only recorded.</summary>
     [JsonPropertyName("confirmation_days"), Days(0, 90)]
     public TimeSpan ConfirmationInterval { get; init; } = TimeSpan.FromDays(7);
 
     /// <summary>
-    /// Licenses that were used within this time are examined again every hour, with the usage of this time, so that a changed policy,
-    /// limit or review takes effect without new usage.
+    /// WatchLicenses enqueues the licenses that were used within this time, with their usage of this time, for detection. So a changed
+    /// policy, limit or review takes effect without new usage.
     /// </summary>
     [JsonPropertyName("watch_hours"), Hours(1, 168)]
     public TimeSpan WatchPeriod { get; init; } = TimeSpan.FromHours(2);
