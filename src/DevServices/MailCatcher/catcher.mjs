@@ -78,7 +78,8 @@ async function page(path) {
       return `<tr><td>${escape(mail.date?.toISOString())}<td>${escape(mail.to?.text)}<td><a href="/${name}">${escape(mail.subject)}</a>`;
     }),
   );
-  return `<!doctype html><meta charset="utf-8"><title>Sent mails</title><h1>Sent mails</h1><table cellpadding="4"><tr><th>at<th>to<th>subject${rows.join('')}</table>`;
+  const head = '<!doctype html><meta charset="utf-8"><title>Sent mails</title><h1>Sent mails</h1>';
+  return `${head}<table cellpadding="4"><tr><th>at<th>to<th>subject${rows.join('')}</table>`;
 }
 
 if (options.http) {
