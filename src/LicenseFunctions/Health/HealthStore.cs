@@ -1,4 +1,5 @@
 using System.Data;
+using System.Data.Common;
 using System.Runtime.CompilerServices;
 using Dapper;
 using LicenseFunctions.Infrastructure.Database;
@@ -8,7 +9,6 @@ using Licensing.Devices;
 using Licensing.Health;
 using Licensing.Renewals;
 using Licensing.Suspicion;
-using Npgsql;
 
 namespace LicenseFunctions.Health;
 
@@ -103,7 +103,6 @@ public sealed class HealthStore(LicenseDatabase database)
         """;
 
     /// <summary>The facts of these licenses. Licenses without any token are left out.</summary>
-    /// <remarks>Raw Npgsql, because it streams thousands of rows.</remarks>
     /// <param name="subscriptionIds">The licenses.</param>
     /// <param name="maxDevices">The configured limit, 1 or more.</param>
     /// <param name="policy">The forecast of the next renewal's payment depends on it.</param>
@@ -112,17 +111,14 @@ public sealed class HealthStore(LicenseDatabase database)
         Guid[] subscriptionIds, int maxDevices, RenewalPolicy policy, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenAsync(cancellationToken);
-        await using var command = new NpgsqlCommand(Load, connection)
-        {
-            Parameters = { new NpgsqlParameter<Guid[]>(nameof(subscriptionIds), subscriptionIds) },
-        };
-        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        await using var reader = await connection.ExecuteReaderAsync(
+            new CommandDefinition(Load, new { subscriptionIds }, cancellationToken: cancellationToken));
         var license = new LicenseFactsColumns(reader);
         while (await reader.ReadAsync(cancellationToken))
             yield return Map(reader, license.Read(), maxDevices, policy);
     }
 
-    private static HealthRow Map(NpgsqlDataReader row, LicenseFacts license, int maxDevices, RenewalPolicy policy) =>
+    private static HealthRow Map(DbDataReader row, LicenseFacts license, int maxDevices, RenewalPolicy policy) =>
         new(row.GetGuid("subscription_id"), row.GetInt64("marks"), license, new HealthFacts(
             Now: row.Time("now")!.Value,
             LicenseStatus.Active,
@@ -138,7 +134,7 @@ public sealed class HealthStore(LicenseDatabase database)
                 row.GetFieldValue<string[]>("open_alerts"), severity => EnumWords.Parse<AlertSeverity>(severity)),
             new PaymentFacts(row.GetBoolean("auto_renew"), Forecast(row, license.ExpiresAt, policy).Obstacle)));
 
-    private static RenewalForecast Forecast(NpgsqlDataReader row, DateTimeOffset? expiresAt, RenewalPolicy policy) =>
+    private static RenewalForecast Forecast(DbDataReader row, DateTimeOffset? expiresAt, RenewalPolicy policy) =>
         RenewalForecast.OfPayment(
             expiresAt,
             RenewalPrice.Of(
@@ -152,7 +148,7 @@ public sealed class HealthStore(LicenseDatabase database)
             row.Text(row.GetOrdinal("last_decline")),
             policy);
 
-    private static SavedCard? Card(NpgsqlDataReader row) => SavedCard.Of(
+    private static SavedCard? Card(DbDataReader row) => SavedCard.Of(
         Value<Guid>(row, "payment_method_id"),
         row.Text(row.GetOrdinal("payment_provider")),
         row.Text(row.GetOrdinal("provider_customer_id")),
@@ -161,7 +157,7 @@ public sealed class HealthStore(LicenseDatabase database)
         Value<int>(row, "expiry_year"),
         row.Time("details_changed_at"));
 
-    private static T? Value<T>(NpgsqlDataReader row, string column) where T : struct =>
+    private static T? Value<T>(DbDataReader row, string column) where T : struct =>
         row.IsDBNull(column) ? null : row.GetFieldValue<T>(column);
 
     private const string Save = """

@@ -1,11 +1,11 @@
+using System.Data.Common;
 using LicenseFunctions.Infrastructure.Database;
 using Licensing.Devices;
-using Npgsql;
 
 namespace LicenseFunctions.Licenses;
 
 /// <summary>Reads a verdict's facts from a row. The columns are found by name, once per reader.</summary>
-internal sealed class LicenseFactsColumns(NpgsqlDataReader reader)
+internal sealed class LicenseFactsColumns(DbDataReader reader)
 {
     private readonly int tokenActive = reader.GetOrdinal("token_active");
     private readonly int revokedReason = reader.GetOrdinal("revoked_reason");

@@ -1,3 +1,4 @@
+using System.Data.Common;
 using System.Globalization;
 using System.Net;
 using System.Runtime.CompilerServices;
@@ -7,7 +8,6 @@ using Dapper;
 using LicenseFunctions.Infrastructure.Database;
 using Licensing.Suspicion;
 using Npgsql;
-using NpgsqlTypes;
 
 namespace LicenseFunctions.Suspicion;
 
@@ -202,23 +202,19 @@ public sealed class SuspicionStore(LicenseDatabase database)
 
     /// <summary>Reads the new rows, license by license, and some rows that were read before: these add nothing to a state.</summary>
     /// <remarks>
-    /// One index probe for each license (offset 0 keeps the planner from joining the whole log), so the cost is that of the new rows. Raw
-    /// Npgsql, because a scan streams up to a million rows.
+    /// One index probe for each license (offset 0 keeps the planner from joining the whole log), so the cost is that of the new rows. A
+    /// scan streams up to a million rows.
     /// </remarks>
     public static async Task ReadUsageAsync(
         NpgsqlConnection connection, IReadOnlyList<ArrivedUsage> arrived, Action<Guid, List<UsageSample>> onLicense,
         CancellationToken cancellationToken)
     {
-        await using var command = new NpgsqlCommand(Usage, connection)
+        await using var reader = await connection.ExecuteReaderAsync(new CommandDefinition(Usage, new
         {
-            Parameters =
-            {
-                ArrayOf("ids", NpgsqlDbType.Uuid, arrived.Select(one => one.SubscriptionId)),
-                ArrayOf("earliest", NpgsqlDbType.TimestampTz, arrived.Select(one => one.EarliestAt)),
-                ArrayOf("latest", NpgsqlDbType.TimestampTz, arrived.Select(one => one.LatestAt)),
-            },
-        };
-        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+            ids = arrived.Select(one => one.SubscriptionId).ToArray(),
+            earliest = arrived.Select(one => one.EarliestAt).ToArray(),
+            latest = arrived.Select(one => one.LatestAt).ToArray(),
+        }, cancellationToken: cancellationToken));
         var row = new UsageRow(reader);
         var (current, samples) = (Guid.Empty, new List<UsageSample>());
         while (await reader.ReadAsync(cancellationToken))
@@ -269,13 +265,13 @@ public sealed class SuspicionStore(LicenseDatabase database)
         order by logged_at
         """;
 
-    /// <summary>The last 90 days of the usage log, ordered by time, for a backtest. Raw Npgsql, because it streams the whole log.</summary>
+    /// <summary>The last 90 days of the usage log, ordered by time, for a backtest. It streams the whole log.</summary>
     public async IAsyncEnumerable<(Guid Subscription, UsageSample Sample)> ReadLogAsync(
         [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenAsync(cancellationToken);
-        await using var command = new NpgsqlCommand(Log, connection) { CommandTimeout = 0 };
-        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        await using var reader = await connection.ExecuteReaderAsync(
+            new CommandDefinition(Log, commandTimeout: 0, cancellationToken: cancellationToken));
         var row = new UsageRow(reader);
         while (await reader.ReadAsync(cancellationToken))
             yield return (row.SubscriptionId, row.ToSample());
@@ -297,11 +293,8 @@ public sealed class SuspicionStore(LicenseDatabase database)
             reviewed = licenses.Select(one => one.ReviewedAt).ToArray(),
         }, cancellationToken: cancellationToken));
 
-    private static NpgsqlParameter ArrayOf<T>(string name, NpgsqlDbType type, IEnumerable<T> values) =>
-        new(name, NpgsqlDbType.Array | type) { Value = values.ToArray() };
-
     /// <summary>The current row of a query of license_usage_log.</summary>
-    private sealed class UsageRow(NpgsqlDataReader reader)
+    private sealed class UsageRow(DbDataReader reader)
     {
         private readonly int subscriptionId = reader.GetOrdinal("subscription_id");
         private readonly int loggedAt = reader.GetOrdinal("logged_at");
