@@ -1195,9 +1195,9 @@ CREATE VIEW public.listed_alerts AS
           WHERE (p.alert_id = a.alert_id)
           ORDER BY p.submitted_at DESC
          LIMIT 1) AS appeal,
-    COALESCE(( SELECT public.is_license_suspended(s.state, s.paused_reason) AS is_license_suspended
+    (COALESCE(( SELECT public.is_license_suspended(s.state, s.paused_reason) AS is_license_suspended
            FROM public.subscriptions s
-          WHERE (s.subscription_id = a.subscription_id)), false) AS is_suspended,
+          WHERE (s.subscription_id = a.subscription_id)), false) OR public.can_reinstate(a.subscription_id)) AS is_suspended,
     public.can_reinstate(a.subscription_id) AS can_reinstate
    FROM public.suspicious_activity_alerts a;
 

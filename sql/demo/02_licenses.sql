@@ -12,7 +12,7 @@ with licenses (n, name, master, expires_in, auto_renew, state, paused_reason, re
     (9, 'yuki', 202, interval '12 days', true, 'LOCKED_NO_FUNDS', 'Wallet below the minimum', null, null),
     (10, 'diego', 202, interval '17 days', false, 'PAUSED_TOXIC', 'Spread too wide for this strategy', null, null),
     (11, 'ines', 201, interval '28 days', true, 'DEGRADED_GAP', null, null, null),
-    (12, 'oskar', 203, interval '11 days', false, 'SYNCED', null, interval '2 days', 'Cancelled by the customer'),
+    (12, 'oskar', 203, interval '11 days', false, 'SYNCED', null, interval '2 days', 'Canceled by the customer'),
     (13, 'fatima', 204, interval '2 days', true, 'SYNCED', null, null, null),
     (14, 'george', 203, null, false, 'SYNCED', null, null, null),
     (15, 'hana', 201, interval '2 days', false, 'SYNCED', null, null, null),

@@ -19,7 +19,7 @@ public sealed class DisconnectAndStopTests(PostgresFixture postgres) : IAsyncLif
     private readonly BrokerDouble broker = new(Queue);
     private HostAndStandalone both = null!;
 
-    private static CancellationToken Cancelled => TestContext.Current.CancellationToken;
+    private static CancellationToken Canceled => TestContext.Current.CancellationToken;
 
     public async ValueTask InitializeAsync()
     {
@@ -41,7 +41,7 @@ public sealed class DisconnectAndStopTests(PostgresFixture postgres) : IAsyncLif
         await LeaveWhileItIsSentAsync();
 
         // Both sides are stopped, so that their logs are complete.
-        await both.Host.IdleAsync(Cancelled);
+        await both.Host.IdleAsync(Canceled);
         Assert.Equal(new WorkerExit(0, Killed: false), await both.Host.StopAsync());
         Assert.Equal(0, await both.Alone.StopAsync());
         Assert.Equal([], both.Logs.Where(log => log.IsError));
@@ -56,7 +56,7 @@ public sealed class DisconnectAndStopTests(PostgresFixture postgres) : IAsyncLif
         foreach (var (client, database) in Sides())
         {
             await using var held = await HeldRow.HoldAsync(database, HeldDevice);
-            using var leave = CancellationTokenSource.CreateLinkedTokenSource(Cancelled);
+            using var leave = CancellationTokenSource.CreateLinkedTokenSource(Canceled);
             var request = SendAsync(client, leave.Token);
             await held.WaitForAsync(waiters: 1);
 
@@ -66,7 +66,7 @@ public sealed class DisconnectAndStopTests(PostgresFixture postgres) : IAsyncLif
             await held.WaitForAsync(waiters: 0);
         }
 
-        await both.Host.IdleAsync(Cancelled);
+        await both.Host.IdleAsync(Canceled);
         Assert.Equal(["RenameDevice"], both.Invocations.Select(invocation => invocation.Function));
     }
 
@@ -94,7 +94,7 @@ public sealed class DisconnectAndStopTests(PostgresFixture postgres) : IAsyncLif
         }
 
         foreach (var (client, _) in Sides())
-            Assert.Equal("ok", await client.GetStringAsync(new Uri("/healthz", UriKind.Relative), Cancelled));
+            Assert.Equal("ok", await client.GetStringAsync(new Uri("/healthz", UriKind.Relative), Canceled));
     }
 
     [Fact]
@@ -114,7 +114,7 @@ public sealed class DisconnectAndStopTests(PostgresFixture postgres) : IAsyncLif
                 both.Host.Queue(Queue).Send(Encoding.UTF8.GetBytes(record));
             else
                 broker.Send(Queue, record);
-            var request = SendAsync(client, Cancelled);
+            var request = SendAsync(client, Canceled);
             await device.WaitForAsync(waiters: 2);
 
             var stop = isHost ? both.Host.StopAsync() : AsWorkerAsync(both.Alone.StopAsync());
@@ -144,8 +144,8 @@ public sealed class DisconnectAndStopTests(PostgresFixture postgres) : IAsyncLif
     private static async Task SendAndLeaveAsync(int port, string text, bool abruptly)
     {
         using var socket = new Socket(SocketType.Stream, ProtocolType.Tcp);
-        await socket.ConnectAsync(IPAddress.Loopback, port, Cancelled);
-        await socket.SendAsync(Encoding.ASCII.GetBytes(text), Cancelled);
+        await socket.ConnectAsync(IPAddress.Loopback, port, Canceled);
+        await socket.SendAsync(Encoding.ASCII.GetBytes(text), Canceled);
         // Closes with RST instead of FIN.
         if (abruptly)
             socket.LingerState = new LingerOption(true, 0);
@@ -159,7 +159,7 @@ public sealed class DisconnectAndStopTests(PostgresFixture postgres) : IAsyncLif
             try
             {
                 using var probe = new TcpClient();
-                await probe.ConnectAsync(IPAddress.Loopback, port, Cancelled);
+                await probe.ConnectAsync(IPAddress.Loopback, port, Canceled);
             }
             catch (SocketException)
             {
@@ -174,11 +174,11 @@ public sealed class DisconnectAndStopTests(PostgresFixture postgres) : IAsyncLif
         /// <param name="row">Table and condition.</param>
         public static async Task<HeldRow> HoldAsync(TestDatabase database, string row)
         {
-            var connection = await database.Source.OpenConnectionAsync(Cancelled);
-            var transaction = await connection.BeginTransactionAsync(Cancelled);
+            var connection = await database.Source.OpenConnectionAsync(Canceled);
+            var transaction = await connection.BeginTransactionAsync(Canceled);
             await using var command = connection.CreateCommand();
             command.CommandText = $"select from {row} for update";
-            await command.ExecuteNonQueryAsync(Cancelled);
+            await command.ExecuteNonQueryAsync(Canceled);
             return new HeldRow(database, connection, transaction);
         }
 
@@ -186,10 +186,10 @@ public sealed class DisconnectAndStopTests(PostgresFixture postgres) : IAsyncLif
         {
             while (await database.QueryAsync<int>(
                 "select count(*)::int from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'") != waiters)
-                Cancelled.ThrowIfCancellationRequested();
+                Canceled.ThrowIfCancellationRequested();
         }
 
-        public Task ReleaseAsync() => transaction.CommitAsync(Cancelled);
+        public Task ReleaseAsync() => transaction.CommitAsync(Canceled);
 
         public async ValueTask DisposeAsync()
         {

@@ -55,7 +55,7 @@ internal sealed class HostAndStandalone : IAsyncDisposable
         Path.Combine(Repository.Root, "tests/FunctionsHost.Tests"), Path.Combine(Repository.Root, "src/LicenseFunctions"),
         StringComparison.Ordinal);
 
-    private static CancellationToken Cancelled => TestContext.Current.CancellationToken;
+    private static CancellationToken Canceled => TestContext.Current.CancellationToken;
 
     /// <param name="seed">Both sides get a copy of this database; nothing may be connected to it.</param>
     /// <param name="settings">Additional settings; ServiceBus has an effect only on the standalone application.</param>
@@ -71,7 +71,7 @@ internal sealed class HostAndStandalone : IAsyncDisposable
             Settings = Settings(databases[0], gateways[0], settings).ToDictionary(setting => setting.Name, setting => setting.Value),
             OnLog = logs.Enqueue,
             OnInvocation = invocations.Enqueue,
-        }, Cancelled);
+        }, Canceled);
         var alone = RunningApp.StartAsync(Settings(databases[1], gateways[1], settings));
         await Task.WhenAll(host, alone);
         return new HostAndStandalone(await host, await alone, databases, gateways, logs, invocations);
@@ -85,7 +85,7 @@ internal sealed class HostAndStandalone : IAsyncDisposable
         if (authorization?.StartsWith("Bearer ", StringComparison.Ordinal) is true)
             Alone.Secrets.AddCredential(authorization);
         var began = Stopwatch.GetTimestamp();
-        var answers = await Task.WhenAll(Answer.OfAsync(AloneClient, toAlone, Cancelled), Answer.OfAsync(HostClient, toHost, Cancelled));
+        var answers = await Task.WhenAll(Answer.OfAsync(AloneClient, toAlone, Canceled), Answer.OfAsync(HostClient, toHost, Canceled));
         var took = Stopwatch.GetElapsedTime(began);
         LongestPair = took > LongestPair ? took : LongestPair;
         return (answers[0], answers[1]);
@@ -121,7 +121,7 @@ internal sealed class HostAndStandalone : IAsyncDisposable
     ];
 
     private static Task<StandIn> NewGatewayAsync() =>
-        StandIn.StartAsync(new StandInOptions { DemoCustomers = true }, cancellationToken: Cancelled);
+        StandIn.StartAsync(new StandInOptions { DemoCustomers = true }, cancellationToken: Canceled);
 
     private static HttpClient NewClient(Uri address) => new(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false })
     {

@@ -50,7 +50,7 @@ public sealed class QueueTests(QueueSite site) : IClassFixture<QueueSite>
     private readonly License other = site.Other;
     private readonly int before = site.Both.Invocations.Count;
 
-    private static CancellationToken Cancelled => TestContext.Current.CancellationToken;
+    private static CancellationToken Canceled => TestContext.Current.CancellationToken;
 
     [Fact]
     public async Task Batches_ValidDuplicateInvalidAndEmpty_LeaveTheSameRows()
@@ -92,13 +92,13 @@ public sealed class QueueTests(QueueSite site) : IClassFixture<QueueSite>
     {
         broker.Send(queue, messages);
         both.Host.Queue(queue).Send(messages.Select(message => (ReadOnlyMemory<byte>)Encoding.UTF8.GetBytes(message)));
-        await broker.EmptyAsync(queue, Cancelled);
-        await both.Host.Queue(queue).EmptyAsync(Cancelled);
+        await broker.EmptyAsync(queue, Canceled);
+        await both.Host.Queue(queue).EmptyAsync(Canceled);
     }
 
     private async Task AssertAlikeAsync(string function)
     {
-        await both.Host.IdleAsync(Cancelled);
+        await both.Host.IdleAsync(Canceled);
         Assert.Equal(await StateAsync(both.AloneDatabase), await StateAsync(both.HostDatabase));
         Assert.Equal((0, 0), (both.Host.Queue(DeadLetters).Count, broker.Count(DeadLetters)));
         Assert.NotEmpty(both.Invocations.Skip(before));
@@ -121,7 +121,7 @@ public sealed class QueueTests(QueueSite site) : IClassFixture<QueueSite>
 /// <summary>The rules of the in-memory queue.</summary>
 public sealed class QueuedMessagesTests
 {
-    private static CancellationToken Cancelled => TestContext.Current.CancellationToken;
+    private static CancellationToken Canceled => TestContext.Current.CancellationToken;
 
     [Fact]
     public async Task Abandon_TenthTime_DeadLettersAndKeepsTheOrder()
@@ -132,7 +132,7 @@ public sealed class QueuedMessagesTests
 
         for (var delivery = 1; delivery <= QueuedMessages.MaxDeliveryCount; delivery++)
         {
-            var batch = await queue.TakeAsync(2, Cancelled);
+            var batch = await queue.TakeAsync(2, Canceled);
             Assert.Equal(
                 [("a", delivery), ("b", delivery)],
                 batch.Select(message => (Encoding.UTF8.GetString(message.Body.Span), message.DeliveryCount)));
@@ -141,10 +141,10 @@ public sealed class QueuedMessagesTests
         }
 
         Assert.Equal((1, 2), (queue.Count, dead.Count));
-        queue.Complete(await queue.TakeAsync(2, Cancelled));
-        await queue.EmptyAsync(Cancelled);
+        queue.Complete(await queue.TakeAsync(2, Canceled));
+        await queue.EmptyAsync(Canceled);
         for (var delivery = 1; delivery <= 2 * QueuedMessages.MaxDeliveryCount; delivery++)
-            dead.Abandon(await dead.TakeAsync(100, Cancelled));
+            dead.Abandon(await dead.TakeAsync(100, Canceled));
         Assert.Equal(2, dead.Count);
     }
 }

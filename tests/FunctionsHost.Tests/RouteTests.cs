@@ -11,7 +11,7 @@ public sealed class RouteTests(DemoSite site) : IClassFixture<DemoSite>
     private readonly HostAndStandalone both = site.Both;
     private readonly Comparison comparison = new();
 
-    private static CancellationToken Cancelled => TestContext.Current.CancellationToken;
+    private static CancellationToken Canceled => TestContext.Current.CancellationToken;
 
     [Fact]
     public void Start_BuiltWorker_LoadsEveryFunctionOfTheInventory()
@@ -28,12 +28,12 @@ public sealed class RouteTests(DemoSite site) : IClassFixture<DemoSite>
     public async Task HundredRequests_SendNoLogRecordAndNoAnswerToTheHost()
     {
         await both.AskAsync("GET", new Input("/readyz"), null);
-        await both.Host.IdleAsync(Cancelled);
+        await both.Host.IdleAsync(Canceled);
         var (logs, invocations) = (both.Logs.Count, both.Invocations.Count);
 
         for (var i = 0; i < 100; i++)
             await both.AskAsync("GET", new Input("/readyz"), null);
-        await both.Host.IdleAsync(Cancelled);
+        await both.Host.IdleAsync(Canceled);
 
         Assert.Equal([], both.Logs.Skip(logs));
         Assert.Equal(Enumerable.Repeat(("Readyz", false), 100),
@@ -120,7 +120,7 @@ public sealed class RouteTests(DemoSite site) : IClassFixture<DemoSite>
     {
         var (alone, host) = await both.AskAsync(method, input, credential);
         comparison.Add($"{method} {input.Path} as {role}", alone, host, both.LongestPair);
-        await both.Host.IdleAsync(Cancelled);
+        await both.Host.IdleAsync(Canceled);
     }
 
     private void AssertAlike(int compared)

@@ -8,7 +8,7 @@ public sealed class TimerTests(DemoSite site) : IClassFixture<DemoSite>
 {
     private readonly HostAndStandalone both = site.Both;
 
-    private static CancellationToken Cancelled => TestContext.Current.CancellationToken;
+    private static CancellationToken Canceled => TestContext.Current.CancellationToken;
 
     [Fact]
     public async Task EveryTimer_RunOnce_IsRecordedWithTheSameCounts()
@@ -19,7 +19,7 @@ public sealed class TimerTests(DemoSite site) : IClassFixture<DemoSite>
         foreach (var timer in timers)
         {
             Assert.Equal(202, await RunAsync(timer, both.Host.MasterKey));
-            await both.Host.IdleAsync(Cancelled);
+            await both.Host.IdleAsync(Canceled);
             await both.Alone.RunTimerAsync(both.AloneDatabase, timer);
 
             var (alone, host) = (await LastRunAsync(both.AloneDatabase, timer), await LastRunAsync(both.HostDatabase, timer));
@@ -44,7 +44,7 @@ public sealed class TimerTests(DemoSite site) : IClassFixture<DemoSite>
     {
         var input = new Input($"/admin/functions/{timer}", new { }, ("x-functions-key", key));
         using var request = input.ToRequest("POST", both.Host.Address, null);
-        return (await Answer.OfAsync(both.HostClient, request, Cancelled)).Status;
+        return (await Answer.OfAsync(both.HostClient, request, Canceled)).Status;
     }
 
     private static Task<string> LastRunAsync(TestDatabase database, string timer) => database.QueryAsync<string>(

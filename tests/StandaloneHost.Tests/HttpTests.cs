@@ -20,7 +20,7 @@ public sealed class HttpTests
 {
     private static readonly Guid Id = new("3f2504e0-4f89-41d3-9a0c-0305e82c3301");
 
-    private static CancellationToken Cancelled => TestContext.Current.CancellationToken;
+    private static CancellationToken Canceled => TestContext.Current.CancellationToken;
 
     [Theory]
     // Converters/GuidConverter.cs, JsonPocoConverter.cs (numbers), DefaultFunctionInputBindingFeature.cs (defaults, nullable)
@@ -44,9 +44,9 @@ public sealed class HttpTests
     {
         await using var worker = await RunningWorker.StartAsync(typeof(Functions));
 
-        using var answer = await worker.Client.SendAsync(new HttpRequestMessage(new HttpMethod(method), path), Cancelled);
+        using var answer = await worker.Client.SendAsync(new HttpRequestMessage(new HttpMethod(method), path), Canceled);
 
-        Assert.Equal((status, body), ((int)answer.StatusCode, await answer.Content.ReadAsStringAsync(Cancelled)));
+        Assert.Equal((status, body), ((int)answer.StatusCode, await answer.Content.ReadAsStringAsync(Canceled)));
     }
 
     [Theory] // FunctionsEndpointDataSource.GetRoutePrefixFromHostJson, DefaultRoutePrefix = "api"
@@ -59,7 +59,7 @@ public sealed class HttpTests
         builder.HostJsonFile["extensions:http:routePrefix"] = prefix;
         await using var worker = await RunningWorker.StartAsync(builder);
 
-        Assert.Equal("x", await worker.Client.GetStringAsync(path, Cancelled));
+        Assert.Equal("x", await worker.Client.GetStringAsync(path, Canceled));
     }
 
     [Fact] // FunctionContext.cs, DefaultFunctionContext.cs, DefaultMethodInfoLocator.cs (<fulltypename>.<methodname>)
@@ -67,8 +67,8 @@ public sealed class HttpTests
     {
         await using var worker = await RunningWorker.StartAsync(typeof(Functions));
 
-        var first = (await worker.Client.GetStringAsync("api/context", Cancelled)).Split('|');
-        var second = (await worker.Client.GetStringAsync("api/context", Cancelled)).Split('|');
+        var first = (await worker.Client.GetStringAsync("api/context", Canceled)).Split('|');
+        var second = (await worker.Client.GetStringAsync("api/context", Canceled)).Split('|');
 
         Assert.Equal(["Context", "StandaloneHost.Tests.HttpTests+Functions.Context", "True"], first[..3]);
         Assert.True(Guid.TryParse(first[3], out _));
@@ -82,8 +82,8 @@ public sealed class HttpTests
         builder.Services.AddScoped<Scope>();
         await using var worker = await RunningWorker.StartAsync(builder);
 
-        Assert.Equal("1 1", await worker.Client.GetStringAsync("api/scoped", Cancelled));
-        Assert.Equal("1 1", await worker.Client.GetStringAsync("api/scoped", Cancelled));
+        Assert.Equal("1 1", await worker.Client.GetStringAsync("api/scoped", Canceled));
+        Assert.Equal("1 1", await worker.Client.GetStringAsync("api/scoped", Canceled));
     }
 
     [Fact] // DefaultInvocationPipelineBuilder: order of registration; FunctionsHttpProxyingMiddleware is outermost and writes the result
@@ -93,10 +93,10 @@ public sealed class HttpTests
         builder.UseMiddleware<Outer>().UseMiddleware<Inner>();
         await using var worker = await RunningWorker.StartAsync(builder);
 
-        using var answer = await worker.Client.GetAsync("api/text/x", Cancelled);
+        using var answer = await worker.Client.GetAsync("api/text/x", Canceled);
 
         Assert.Equal("outer,inner,back in outer", string.Join(',', answer.Headers.GetValues("trail")));
-        Assert.Equal("x", await answer.Content.ReadAsStringAsync(Cancelled));
+        Assert.Equal("x", await answer.Content.ReadAsStringAsync(Canceled));
     }
 
     [Fact] // middleware that answers instead of the function writes to the response, because GetInvocationResult() needs internal features
@@ -106,7 +106,7 @@ public sealed class HttpTests
         builder.UseMiddleware<Closed>();
         await using var worker = await RunningWorker.StartAsync(builder);
 
-        Assert.Equal(HttpStatusCode.Forbidden, (await worker.Client.GetAsync("api/broken", Cancelled)).StatusCode);
+        Assert.Equal(HttpStatusCode.Forbidden, (await worker.Client.GetAsync("api/broken", Canceled)).StatusCode);
     }
 
     [Fact] // learn.microsoft.com/azure/azure-functions/functions-bindings-http-webhook-trigger: a disconnect cancels the token
@@ -119,11 +119,11 @@ public sealed class HttpTests
         using var leaving = new CancellationTokenSource();
 
         var request = worker.Client.GetAsync("api/waiting", leaving.Token);
-        await seen.Begun.Task.WaitAsync(Cancelled);
+        await seen.Begun.Task.WaitAsync(Canceled);
         await leaving.CancelAsync();
 
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => request);
-        await seen.Ended.Task.WaitAsync(Cancelled);
+        await seen.Ended.Task.WaitAsync(Canceled);
     }
 
     [Fact] // the platform gives a stop five seconds, then ends the process
@@ -133,13 +133,13 @@ public sealed class HttpTests
         var seen = new Seen();
         builder.Services.AddSingleton(seen);
         await using var worker = await RunningWorker.StartAsync(builder);
-        var request = worker.Client.GetAsync("api/waiting", Cancelled);
-        await seen.Begun.Task.WaitAsync(Cancelled);
+        var request = worker.Client.GetAsync("api/waiting", Canceled);
+        await seen.Begun.Task.WaitAsync(Canceled);
 
         await worker.StopAsync();
 
         await Assert.ThrowsAsync<HttpRequestException>(() => request);
-        await seen.Ended.Task.WaitAsync(Cancelled);
+        await seen.Ended.Task.WaitAsync(Canceled);
     }
 
     [Fact] // App Service's CORS answers before the host: only for allowed origins
@@ -180,7 +180,7 @@ public sealed class HttpTests
     {
         await using var worker = await RunningWorker.StartAsync(typeof(Ordered));
 
-        Assert.Equal(answer, await worker.Client.GetStringAsync(path, Cancelled));
+        Assert.Equal(answer, await worker.Client.GetStringAsync(path, Canceled));
     }
 
     [Theory]
@@ -243,7 +243,7 @@ public sealed class HttpTests
         using var preflight = new HttpRequestMessage(HttpMethod.Options, "api/text/x");
         preflight.Headers.Add("Origin", origin);
         preflight.Headers.Add("Access-Control-Request-Method", "GET");
-        using var answer = await worker.Client.SendAsync(preflight, Cancelled);
+        using var answer = await worker.Client.SendAsync(preflight, Canceled);
         return answer.Headers.TryGetValues("Access-Control-Allow-Origin", out var allowed) ? allowed.Single() : null;
     }
 

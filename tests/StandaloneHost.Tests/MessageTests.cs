@@ -29,7 +29,7 @@ public sealed class MessageTests : IDisposable
         ServiceBusClient,
     }
 
-    private static CancellationToken Cancelled => TestContext.Current.CancellationToken;
+    private static CancellationToken Canceled => TestContext.Current.CancellationToken;
 
     public void Dispose() => broker.Dispose();
 
@@ -41,7 +41,7 @@ public sealed class MessageTests : IDisposable
         broker.Send(Queue, Enumerable.Range(0, 250).Select(i => $"m{i}"));
         await using var worker = await StartAsync(client, typeof(Batches));
 
-        await broker.EmptyAsync(Queue, Cancelled);
+        await broker.EmptyAsync(Queue, Canceled);
 
         Assert.Equal(Enumerable.Range(0, 250).Select(i => $"m{i}").Order(), received.Bodies.Order());
         Assert.All(received.Sizes, size => Assert.InRange(size, 1, 100));
@@ -57,7 +57,7 @@ public sealed class MessageTests : IDisposable
         broker.Send(Queue, "bad");
         await using var worker = await StartAsync(client, typeof(Batches));
 
-        await broker.EmptyAsync(Queue, Cancelled);
+        await broker.EmptyAsync(Queue, Canceled);
 
         Assert.Equal(BrokerDouble.MaxDeliveryCount, received.Bodies.Count);
         Assert.Equal(1, broker.Count(DeadLetters));
@@ -73,7 +73,7 @@ public sealed class MessageTests : IDisposable
         broker.Send(Queue, "a", "b");
         await using var worker = await StartAsync(client, typeof(Batches));
 
-        await broker.EmptyAsync(Queue, Cancelled);
+        await broker.EmptyAsync(Queue, Canceled);
 
         Assert.True(received.Bodies.Count is 3 or 4, "the first batch was a, or a and b; all of it must be delivered again");
         Assert.Equal(0, broker.Count(DeadLetters));
@@ -95,7 +95,7 @@ public sealed class MessageTests : IDisposable
         broker.Send(Queue, "twice");
         await using var worker = await StartAsync(client, typeof(Batches));
 
-        await broker.EmptyAsync(Queue, Cancelled);
+        await broker.EmptyAsync(Queue, Canceled);
 
         Assert.Equal(["twice", "twice"], received.Bodies);
     }
@@ -107,12 +107,12 @@ public sealed class MessageTests : IDisposable
     {
         await using var worker = await StartAsync(client, typeof(Batches));
         broker.Send(Queue, "before");
-        await broker.EmptyAsync(Queue, Cancelled);
+        await broker.EmptyAsync(Queue, Canceled);
 
         broker.CloseConnections();
         broker.Send(Queue, "after");
         broker.Return();
-        await broker.EmptyAsync(Queue, Cancelled);
+        await broker.EmptyAsync(Queue, Canceled);
 
         Assert.Equal(["before", "after"], received.Bodies);
     }
@@ -130,7 +130,7 @@ public sealed class MessageTests : IDisposable
         received.Body = (_, _) => Task.CompletedTask;
 
         await using var next = await StartAsync(client, typeof(Batches));
-        await broker.EmptyAsync(Queue, Cancelled);
+        await broker.EmptyAsync(Queue, Canceled);
 
         Assert.Equal(30, received.Bodies.Distinct().Count());
     }
@@ -143,7 +143,7 @@ public sealed class MessageTests : IDisposable
         broker.Send(DeadLetters, "rotten");
         await using var worker = await StartAsync(client, typeof(Drain));
 
-        await broker.EmptyAsync(DeadLetters, Cancelled);
+        await broker.EmptyAsync(DeadLetters, Canceled);
 
         Assert.Equal(["rotten"], received.Bodies);
     }
@@ -164,7 +164,7 @@ public sealed class MessageTests : IDisposable
         broker.Send(queue, "good");
         await using var worker = await StartAsync(client, function);
 
-        await broker.EmptyAsync(queue, Cancelled);
+        await broker.EmptyAsync(queue, Canceled);
 
         Assert.Equal(["text", "AMQP value: 42", "binary", "AMQP sequence: 1, two", "", "\uFFFD(", "good"], received.Bodies);
         Assert.Equal(0, broker.Count(DeadLetters));
@@ -183,10 +183,10 @@ public sealed class MessageTests : IDisposable
         foreach (var body in new[] { "a", "b", "c" })
         {
             broker.Send(Queue, body);
-            await broker.ReachAsync(Queue, messages => messages.All(message => message.IsLocked), Cancelled);
+            await broker.ReachAsync(Queue, messages => messages.All(message => message.IsLocked), Canceled);
         }
 
-        await broker.EmptyAsync(Queue, Cancelled);
+        await broker.EmptyAsync(Queue, Canceled);
         Assert.Equal([3], received.Sizes);
     }
 
@@ -200,9 +200,9 @@ public sealed class MessageTests : IDisposable
         builder.HostJsonFile["extensions:serviceBus:maxBatchWaitTime"] = "01:00:00";
         broker.Send(Queue, "a", "b");
         await using (await RunningWorker.StartAsync(builder))
-            await broker.ReachAsync(Queue, messages => messages.All(message => message.IsLocked), Cancelled);
+            await broker.ReachAsync(Queue, messages => messages.All(message => message.IsLocked), Canceled);
 
-        await broker.ReachAsync(Queue, messages => messages.All(message => !message.IsLocked), Cancelled);
+        await broker.ReachAsync(Queue, messages => messages.All(message => !message.IsLocked), Canceled);
         Assert.Equal(2, broker.Count(Queue));
         Assert.Empty(received.Bodies);
     }
@@ -218,7 +218,7 @@ public sealed class MessageTests : IDisposable
         broker.Send(Queue, "alone");
         await using var worker = await RunningWorker.StartAsync(builder);
 
-        await broker.EmptyAsync(Queue, Cancelled);
+        await broker.EmptyAsync(Queue, Canceled);
 
         Assert.Equal(["alone"], received.Bodies);
     }
@@ -238,9 +238,9 @@ public sealed class MessageTests : IDisposable
 
         // Half of the lock's duration: the lock must be renewed now.
         time.Advance(TimeSpan.FromSeconds(30));
-        await broker.RenewedAsync(Queue, size, Cancelled);
+        await broker.RenewedAsync(Queue, size, Canceled);
         ended.SetResult();
-        await broker.EmptyAsync(Queue, Cancelled);
+        await broker.EmptyAsync(Queue, Canceled);
 
         Assert.Equal(2, received.Bodies.Count);
     }
@@ -261,7 +261,7 @@ public sealed class MessageTests : IDisposable
 
         time.Advance(TimeSpan.FromMinutes(1));
         ended.SetResult();
-        await broker.EmptyAsync(Queue, Cancelled);
+        await broker.EmptyAsync(Queue, Canceled);
 
         Assert.Equal(0, broker.Renewals(Queue));
     }
@@ -272,10 +272,10 @@ public sealed class MessageTests : IDisposable
         broker.RefusesClaims = true;
         broker.Send(Queue, "patience");
         await using var worker = await StartAsync(By.ServiceBusClient, typeof(Batches));
-        await broker.RefusedAsync(Cancelled);
+        await broker.RefusedAsync(Canceled);
 
         broker.RefusesClaims = false;
-        await broker.EmptyAsync(Queue, Cancelled);
+        await broker.EmptyAsync(Queue, Canceled);
 
         Assert.Equal(["patience"], received.Bodies);
     }
@@ -294,7 +294,7 @@ public sealed class MessageTests : IDisposable
         broker.Send(Queue, bodies);
         await using var worker = await StartAsync(client, function);
 
-        await broker.EmptyAsync(Queue, Cancelled);
+        await broker.EmptyAsync(Queue, Canceled);
 
         Assert.Equal(bodies, received.Bodies);
         Assert.All(received.Sizes, size => Assert.Equal(1, size));
@@ -399,7 +399,7 @@ public sealed class MessageTests : IDisposable
 
         for (var i = 0; i < 20; i++)
             await sender.SendAsync(new Message { BodySection = new Data { Binary = Encoding.UTF8.GetBytes($"m{i}") } });
-        await all.Task.WaitAsync(Cancelled);
+        await all.Task.WaitAsync(Canceled);
         await worker.StopAsync();
 
         var left = new ReceiverLink(new Session(connection), "rest", queue);
@@ -474,7 +474,7 @@ public sealed class MessageTests : IDisposable
             await Body(messages, cancellationToken);
         }
 
-        public async Task<int> NextAsync() => await batches.Reader.ReadAsync(Cancelled);
+        public async Task<int> NextAsync() => await batches.Reader.ReadAsync(Canceled);
     }
 
     public sealed class Batches(Received received)

@@ -1,6 +1,7 @@
 using Dapper;
 using LicenseFunctions.Infrastructure.Database;
 using Licensing;
+using Licensing.Devices;
 using Licensing.Health;
 
 namespace LicenseFunctions.Licenses;
@@ -36,6 +37,12 @@ public sealed record ListedLicense
     public int DeviceCount { get; init; }
 
     public int OpenAlerts { get; init; }
+
+    /// <summary>
+    /// Whether the license is suspended, by this backend or by the platform. It may be so with another <see cref="Status"/>, if the
+    /// platform's columns were changed since.
+    /// </summary>
+    public bool IsSuspended => Status == EnumWords.UpperOf(LicenseStatus.Suspended) || CanReinstate;
 
     /// <summary>Whether an operator can lift an open suspension. False for an expiry and for a suspension by the platform.</summary>
     public bool CanReinstate { get; init; }

@@ -103,7 +103,8 @@ public sealed class SuspensionStore(LicenseDatabase database, LicenseInvalidatio
     }
 
     private const string IsSuspended = """
-        select is_license_suspended(state, paused_reason) from subscriptions where subscription_id = @subscriptionId
+        select is_license_suspended(state, paused_reason) or can_reinstate(subscription_id)
+        from subscriptions where subscription_id = @subscriptionId
         """;
 
     /// <summary>Whether the license is suspended, by this backend or by the platform.</summary>
@@ -187,6 +188,7 @@ public sealed class SuspensionStore(LicenseDatabase database, LicenseInvalidatio
                 Reason = suspension.Texts.PausedReason,
                 OwnerMayLift = await CanSubscriberLiftAsync(
                     connection, suspension.SubscriptionId, suspension.Cause, time.GetUtcNow(), cancellationToken),
+                LiftIntervalDays = SubscriberLift.IntervalDays,
             }, cancellationToken);
         }
 

@@ -21,13 +21,15 @@ public sealed record PreviewedRenewal(
 /// <param name="LikelyFailing">Licenses with an obstacle.</param>
 /// <param name="AmountUsd">Sum of the amounts of the licenses without an obstacle.</param>
 /// <param name="Obstacles">Number of licenses per obstacle.</param>
-/// <param name="More">Whether there are more licenses than the list contains. The numbers above count all of them.</param>
+/// <param name="CountsAll">Whether the numbers above count all licenses. They count at most 10,000, the first ones to expire.</param>
+/// <param name="More">Whether there are more licenses than the list contains.</param>
 /// <param name="Renewals">The first 1,000, in the order of their expiry.</param>
 public sealed record RenewalPreview(
     int Total,
     int LikelyFailing,
     decimal AmountUsd,
     IReadOnlyDictionary<string, int> Obstacles,
+    bool CountsAll,
     bool More,
     IReadOnlyList<PreviewedRenewal> Renewals);
 
@@ -35,6 +37,9 @@ public sealed record RenewalPreview(
 public sealed class PreviewRenewals(RenewalReads reads, RenewalPolicy policy, TimeProvider clock)
 {
     private const int Rows = 1_000;
+
+    // A thousand licenses take about 0.1 s.
+    private const int MaxCounted = 10_000;
 
     public async Task<Outcome<RenewalPreview>> RunAsync(string? days, CancellationToken cancellationToken)
     {
@@ -48,8 +53,11 @@ public sealed class PreviewRenewals(RenewalReads reads, RenewalPolicy policy, Ti
 
         var now = clock.GetUtcNow();
         var (total, amount, obstacles, listed) = (0, 0m, new SortedDictionary<string, int>(), new List<PreviewedRenewal>());
+        var countsAll = true;
         await foreach (var page in reads.UpcomingAsync(now - policy.Grace, now + ahead, cancellationToken))
         {
+            countsAll = total + page.Count <= MaxCounted;
+            if (!countsAll) break;
             foreach (var renewal in page.Select(Preview))
             {
                 total++;
@@ -59,7 +67,7 @@ public sealed class PreviewRenewals(RenewalReads reads, RenewalPolicy policy, Ti
             }
         }
 
-        return new RenewalPreview(total, obstacles.Values.Sum(), amount, obstacles, total > listed.Count, listed);
+        return new RenewalPreview(total, obstacles.Values.Sum(), amount, obstacles, countsAll, total > listed.Count, listed);
     }
 
     private PreviewedRenewal Preview(NextRenewal next)

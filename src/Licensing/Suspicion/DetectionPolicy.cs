@@ -352,9 +352,10 @@ public sealed record DetectionPolicy
 
     /// <summary>
     /// WatchLicenses enqueues the licenses that were used within this time, with their usage of this time, for detection. So a changed
-    /// policy, limit or review takes effect without new usage.
+    /// policy, limit or review takes effect without new usage. At most a day, because usage that is read again adds nothing only while its
+    /// sessions are in the state.
     /// </summary>
-    [JsonPropertyName("watch_hours"), Hours(1, 168)]
+    [JsonPropertyName("watch_hours"), Hours(1, 24)]
     public TimeSpan WatchPeriod { get; init; } = TimeSpan.FromHours(2);
 
     /// <summary>

@@ -14,6 +14,7 @@ export type License = {
   last_used_at: string | null;
   open_alerts: number;
   device_count: number;
+  is_suspended: boolean;
   can_reinstate: boolean;
 };
 

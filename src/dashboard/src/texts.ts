@@ -439,8 +439,9 @@ export const texts = {
     preview: 'Upcoming renewals',
     days: (n: number) => plural(n, 'day', 'days'),
     ahead: 'Days ahead',
-    sums: (total: number, failing: number, amount: string) =>
-      `${plural(total, 'renewal', 'renewals')}, of which ${failing} will probably fail. The others amount to ${amount}.`,
+    sums: (total: number, countsAll: boolean, failing: number, amount: string) =>
+      `${countsAll ? '' : 'The first '}${plural(total, 'renewal', 'renewals')}, of which ${failing} will probably fail. ` +
+      `The others amount to ${amount}.`,
     reasons: 'Probable failures by reason',
     failed: 'Failures of the last 30 days by reason',
     noFailed: 'No failed attempts.',

@@ -13,7 +13,7 @@ public sealed class DatabaseFailureTests(PostgresFixture postgres) : IAsyncLifet
 
     private PrivatePostgres server = null!;
 
-    private static CancellationToken Cancelled => TestContext.Current.CancellationToken;
+    private static CancellationToken Canceled => TestContext.Current.CancellationToken;
 
     public async ValueTask InitializeAsync() => server = await PrivatePostgres.StartAsync(postgres);
 
@@ -24,7 +24,7 @@ public sealed class DatabaseFailureTests(PostgresFixture postgres) : IAsyncLifet
     {
         await using var database = await server.NewDatabaseAsync();
         await using var app = await StartAsync(database);
-        using var enough = CancellationTokenSource.CreateLinkedTokenSource(Cancelled);
+        using var enough = CancellationTokenSource.CreateLinkedTokenSource(Canceled);
         var load = Enumerable.Range(0, 4).Select(_ => LoadAsync(app, enough.Token)).ToList();
         await UntilAsync(app, 200);
 
@@ -60,8 +60,8 @@ public sealed class DatabaseFailureTests(PostgresFixture postgres) : IAsyncLifet
                 {
                     while (true)
                     {
-                        await file.WriteAsync(page, Cancelled);
-                        await file.FlushAsync(Cancelled);
+                        await file.WriteAsync(page, Canceled);
+                        await file.FlushAsync(Canceled);
                     }
                 });
             }
@@ -113,7 +113,7 @@ public sealed class DatabaseFailureTests(PostgresFixture postgres) : IAsyncLifet
     private static async Task UntilAsync(RunningApp app, int status)
     {
         while ((await app.GetAsync("/api/v1/licenses", Operator)).Status != status)
-            Cancelled.ThrowIfCancellationRequested();
+            Canceled.ThrowIfCancellationRequested();
     }
 
     private sealed record Answer(int Status, string? Code, bool SaysWhen);

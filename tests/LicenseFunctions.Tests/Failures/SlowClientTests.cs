@@ -12,7 +12,7 @@ public sealed class SlowClientTests(PostgresFixture postgres)
     private const int Idle = 10_000;
     private const long BytesAConnection = 32 * 1024;
 
-    private static CancellationToken Cancelled => TestContext.Current.CancellationToken;
+    private static CancellationToken Canceled => TestContext.Current.CancellationToken;
 
     [Fact]
     public async Task HeadersOrABodyThatStopHalfway_AreAnsweredAndTheConnectionIsClosed()
@@ -64,7 +64,7 @@ public sealed class SlowClientTests(PostgresFixture postgres)
     private static async Task<Socket> ConnectAsync(RunningApp app)
     {
         var socket = new Socket(SocketType.Stream, ProtocolType.Tcp);
-        await socket.ConnectAsync(IPAddress.Loopback, app.Client.BaseAddress!.Port, Cancelled);
+        await socket.ConnectAsync(IPAddress.Loopback, app.Client.BaseAddress!.Port, Canceled);
         return socket;
     }
 
@@ -72,9 +72,9 @@ public sealed class SlowClientTests(PostgresFixture postgres)
     private static async Task<string> SendAndListenAsync(RunningApp app, string text)
     {
         using var socket = await ConnectAsync(app);
-        await socket.SendAsync(Encoding.ASCII.GetBytes(text), Cancelled);
+        await socket.SendAsync(Encoding.ASCII.GetBytes(text), Canceled);
         var (answer, buffer) = (new StringBuilder(), new byte[4096]);
-        while (await socket.ReceiveAsync(buffer, Cancelled) is > 0 and var read)
+        while (await socket.ReceiveAsync(buffer, Canceled) is > 0 and var read)
             answer.Append(Encoding.ASCII.GetString(buffer, 0, read));
         return answer.ToString();
     }

@@ -30,7 +30,7 @@ public sealed partial class FuzzTests(PostgresFixture postgres)
     private readonly ConcurrentQueue<string> faults = new();
     private int taken;
 
-    private static CancellationToken Cancelled => TestContext.Current.CancellationToken;
+    private static CancellationToken Canceled => TestContext.Current.CancellationToken;
 
     [Fact]
     public async Task EveryRouteAndTheQueue_FiftyThousandHostileCases_AreAcceptedOrRefusedWithAKnownCode()
@@ -62,7 +62,7 @@ public sealed partial class FuzzTests(PostgresFixture postgres)
     }
 
     private static Task EachAsync(int cases, Func<int, Task> run) => Parallel.ForEachAsync(
-        Enumerable.Range(0, cases), new ParallelOptions { MaxDegreeOfParallelism = AtOnce, CancellationToken = Cancelled },
+        Enumerable.Range(0, cases), new ParallelOptions { MaxDegreeOfParallelism = AtOnce, CancellationToken = Canceled },
             async (i, _) => await run(i));
 
     private async Task SendAsync(RunningApp app, Route route, int seed, IReadOnlyList<string> known, HashSet<string> codes)
@@ -73,8 +73,8 @@ public sealed partial class FuzzTests(PostgresFixture postgres)
         var what = $"seed {seed}: {request.Method} {address[..Math.Min(address.Length, 300)]} {request.Headers.Authorization?.Scheme}";
         try
         {
-            using var answer = await app.Client.SendAsync(request, Cancelled);
-            var text = await answer.Content.ReadAsStringAsync(Cancelled);
+            using var answer = await app.Client.SendAsync(request, Canceled);
+            var text = await answer.Content.ReadAsStringAsync(Canceled);
             var status = (int)answer.StatusCode;
             if (status < 400)
             {
@@ -94,7 +94,7 @@ public sealed partial class FuzzTests(PostgresFixture postgres)
             if (code is null || !codes.Contains(code) || (status >= 500 && status != 503))
                 faults.Enqueue($"{what}: {status} {text[..Math.Min(text.Length, 300)]}");
         }
-        catch (Exception failure) when (failure is HttpRequestException or TaskCanceledException && !Cancelled.IsCancellationRequested)
+        catch (Exception failure) when (failure is HttpRequestException or TaskCanceledException && !Canceled.IsCancellationRequested)
         {
             faults.Enqueue($"{what}: {failure.Message}");
         }
@@ -118,7 +118,7 @@ public sealed partial class FuzzTests(PostgresFixture postgres)
         var connection = await new ConnectionFactory().CreateAsync(new Address(AmqpAddress().Match(app.Log).Value));
         var sender = new SenderLink(new Session(connection), "fuzz", "usage-records");
         await Parallel.ForEachAsync(Enumerable.Range(0, QueueCases),
-            new ParallelOptions { MaxDegreeOfParallelism = 200, CancellationToken = Cancelled }, async (i, _) =>
+            new ParallelOptions { MaxDegreeOfParallelism = 200, CancellationToken = Canceled }, async (i, _) =>
         {
             var hostile = new Hostile(FirstSeed + i, known);
             var json = hostile.Below(10) switch

@@ -81,6 +81,33 @@ public sealed class LicenseRulesTests(PostgresFixture postgres)
         Assert.Equal("PENDING_RENEWAL", await scene.Database.QueryAsync<string>("select status from v_license_health"));
     }
 
+    // The platform's columns may be changed by SQL while a suspension is open. The check still refuses the license.
+    [Theory]
+    [InlineData("SUSPENDED_ADMIN", "License expired")]
+    [InlineData("SYNCED", null)]
+    public async Task IsSuspended_OpenSuspensionUnderChangedColumns_IsTrueEverywhere(string state, string? pausedReason)
+    {
+        await using var scene = await LicenseScene.NewAsync(postgres);
+        await scene.Database.ExecuteAsync(
+            """
+            insert into suspicious_activity_alerts (subscription_id, activity_type, severity)
+            values (@SubscriptionId, 'MULTIPLE_IPS', 'LOW');
+            update license_tokens set is_active = false, revoked_at = now(), revoked_reason = 'Suspended: Leaked';
+            insert into license_suspensions (subscription_id, cause, reason, previous_state, token_ids)
+            select @SubscriptionId, 'OPERATOR', 'License suspended: Leaked', 'SYNCED', array_agg(token_id) from license_tokens;
+            update subscriptions set state = @state::subscription_state, paused_reason = @pausedReason;
+            """, new { scene.SubscriptionId, state, pausedReason });
+
+        var verdict = (await scene.CheckAsync("EA-1", 1)).Verdict;
+        var listed = await new LicenseListStore(scene.Database.Database).FindAsync(scene.SubscriptionId, null, LicenseScene.Stop);
+        await using var connection = await scene.Database.Database.OpenAsync(LicenseScene.Stop);
+
+        Assert.Contains(LicenseCode.Suspended, verdict.Reasons);
+        Assert.True(listed!.IsSuspended);
+        Assert.True(await SuspensionStore.IsSuspendedAsync(connection, scene.SubscriptionId, LicenseScene.Stop));
+        Assert.True(await scene.Database.QueryAsync<bool>("select is_suspended from listed_alerts"));
+    }
+
     [Theory]
     [InlineData(SuspensionCause.Operator, true)]
     [InlineData(SuspensionCause.Expiry, false)]
@@ -99,7 +126,7 @@ public sealed class LicenseRulesTests(PostgresFixture postgres)
         var reinstated = await scene.Reinstating.RunAsync(
             scene.SubscriptionId, new("Paid"), Actor.Operator(null), LicenseScene.Stop);
 
-        Assert.Equal(expected, listed!.CanReinstate);
+        Assert.Equal((expected, true), (listed!.CanReinstate, listed.IsSuspended));
         Assert.Equal(expected ? null : "NOT_SUSPENDED", reinstated.Refusal?.Code);
     }
 }

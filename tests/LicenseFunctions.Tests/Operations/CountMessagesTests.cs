@@ -27,7 +27,7 @@ public sealed class CountMessagesTests : IDisposable
 
     public CountMessagesTests() => administration = new AdministrationDouble(broker);
 
-    private static CancellationToken Cancelled => TestContext.Current.CancellationToken;
+    private static CancellationToken Canceled => TestContext.Current.CancellationToken;
 
     public void Dispose()
     {
@@ -73,7 +73,7 @@ public sealed class CountMessagesTests : IDisposable
     {
         administration.IsSilent = true;
         var counting = CountAsync();
-        await administration.AskedAsync(Cancelled);
+        await administration.AskedAsync(Canceled);
         time.Advance(TimeSpan.FromSeconds(1.9));
         Assert.False(counting.IsCompleted);
 
@@ -88,7 +88,7 @@ public sealed class CountMessagesTests : IDisposable
         administration.IsSilent = true;
         using var caller = new CancellationTokenSource();
         var counting = Count(Settings()).RunAsync(caller.Token);
-        await administration.AskedAsync(Cancelled);
+        await administration.AskedAsync(Canceled);
 
         await caller.CancelAsync();
 
@@ -123,7 +123,7 @@ public sealed class CountMessagesTests : IDisposable
         client.Setup(one => one.GetQueueRuntimePropertiesAsync(Queue, It.IsAny<CancellationToken>()))
             .ReturnsAsync(Response.FromValue(properties, Mock.Of<Response>()));
 
-        Assert.Equal(new QueueState(7, 2, null), await Count(Settings(), client.Object).RunAsync(Cancelled));
+        Assert.Equal(new QueueState(7, 2, null), await Count(Settings(), client.Object).RunAsync(Canceled));
     }
 
     [Fact]
@@ -133,7 +133,7 @@ public sealed class CountMessagesTests : IDisposable
         client.Setup(one => one.GetQueueRuntimePropertiesAsync(Queue, It.IsAny<CancellationToken>()))
             .ThrowsAsync(new CredentialUnavailableException("no identity here"));
 
-        var state = await Count(Settings(), client.Object).RunAsync(Cancelled);
+        var state = await Count(Settings(), client.Object).RunAsync(Canceled);
 
         Assert.Equal("The managed identity received no token for Service Bus.", state.UnknownBecause);
     }
@@ -147,7 +147,7 @@ public sealed class CountMessagesTests : IDisposable
     }
 
     private Task<QueueState> CountAsync(params (string Name, string? Value)[] settings) =>
-        Count(Settings(null, settings)).RunAsync(Cancelled);
+        Count(Settings(null, settings)).RunAsync(Canceled);
 
     private CountMessages Count(ServiceBusSettings settings, ServiceBusAdministrationClient? client = null) =>
         new(settings, client ?? CountMessages.Client(settings), time, NullLogger<CountMessages>.Instance);

@@ -16,7 +16,7 @@ public sealed class UsageQueueTests(PostgresFixture postgres) : IAsyncLifetime
     private UsageScene scene = null!;
     private License license = null!;
 
-    private static CancellationToken Cancelled => TestContext.Current.CancellationToken;
+    private static CancellationToken Canceled => TestContext.Current.CancellationToken;
 
     public async ValueTask InitializeAsync()
     {
@@ -39,7 +39,7 @@ public sealed class UsageQueueTests(PostgresFixture postgres) : IAsyncLifetime
         await using var app = await StartAsync(scheme);
 
         broker.Send(Queue, array, "no json", scene.Record(license), array);
-        await broker.EmptyAsync(Queue, Cancelled);
+        await broker.EmptyAsync(Queue, Canceled);
 
         Assert.Equal(51L, await CountAsync());
         Assert.Equal(["INVALID_JSON"], await scene.Database.QueryAllAsync<string>("select code from usage_quarantine"));
@@ -57,7 +57,7 @@ public sealed class UsageQueueTests(PostgresFixture postgres) : IAsyncLifetime
         {
             broker.Send(Queue, Enumerable.Range(0, 25).Select(i => scene.Record(license, secondsAgo: round * 25 + i)));
             while (await CountAsync() <= round * 25)
-                Cancelled.ThrowIfCancellationRequested();
+                Canceled.ThrowIfCancellationRequested();
             broker.ExpireLocks(Queue);
             if (round % 2 == 1)
             {
@@ -66,7 +66,7 @@ public sealed class UsageQueueTests(PostgresFixture postgres) : IAsyncLifetime
             }
         }
 
-        await broker.EmptyAsync(Queue, Cancelled);
+        await broker.EmptyAsync(Queue, Canceled);
         Assert.Equal(100L, await CountAsync());
         Assert.Equal(100L, await scene.Database.QueryAsync<long>("select sum(sessions)::bigint from usage_rollups"));
     }
@@ -81,12 +81,12 @@ public sealed class UsageQueueTests(PostgresFixture postgres) : IAsyncLifetime
         broker.Send(Queue, scene.Record(license));
         while (!app.Log.Contains("the next attempt for this batch is in", StringComparison.Ordinal))
         {
-            Cancelled.ThrowIfCancellationRequested();
+            Canceled.ThrowIfCancellationRequested();
             await scene.Database.QueryAsync<int>("select 1");
         }
 
         await scene.Database.ExecuteAsync("alter table license_usage_log_away rename to license_usage_log");
-        await broker.EmptyAsync(Queue, Cancelled);
+        await broker.EmptyAsync(Queue, Canceled);
 
         Assert.Equal(1L, await CountAsync());
         Assert.Equal(0, broker.Count($"{Queue}/$deadletterqueue"));
@@ -100,7 +100,7 @@ public sealed class UsageQueueTests(PostgresFixture postgres) : IAsyncLifetime
         await using var app = await StartAsync(scheme);
 
         broker.Send($"{Queue}/$deadletterqueue", scene.Record(license), "nonsense");
-        await broker.EmptyAsync($"{Queue}/$deadletterqueue", Cancelled);
+        await broker.EmptyAsync($"{Queue}/$deadletterqueue", Canceled);
 
         Assert.Equal((2L, 2L), await scene.Database.QueryAsync<(long, long)>(
             "select count(*), count(*) filter (where source = 'dead_letter' and code = 'DEAD_LETTERED') from usage_quarantine"));
@@ -118,7 +118,7 @@ public sealed class UsageQueueTests(PostgresFixture postgres) : IAsyncLifetime
         broker.Send(queue, new AmqpValue { Value = 42L });
         broker.Send(queue, new AmqpSequence { List = new object[] { 1, "two" } });
         broker.Send(queue, scene.Record(license));
-        await broker.EmptyAsync(queue, Cancelled);
+        await broker.EmptyAsync(queue, Canceled);
 
         Assert.Equal(["AMQP sequence: 1, two", "AMQP value: 42"], await scene.Database.QueryAllAsync<string>(
             "select payload from usage_quarantine where payload like 'AMQP %' order by 1"));
@@ -134,7 +134,7 @@ public sealed class UsageQueueTests(PostgresFixture postgres) : IAsyncLifetime
         broker.Send(deadLetters, "nonsense");
         await using var app = await StartAsync("sb");
 
-        await broker.ReachAsync(deadLetters, messages => messages.Count == 1, Cancelled);
+        await broker.ReachAsync(deadLetters, messages => messages.Count == 1, Canceled);
 
         Assert.IsType<AmqpValue>(Assert.Single(broker.Messages(deadLetters)).Body);
         Assert.Equal(["nonsense"], await scene.Database.QueryAllAsync<string>("select payload from usage_quarantine"));
@@ -171,7 +171,7 @@ public sealed class UsageQueueTests(PostgresFixture postgres) : IAsyncLifetime
         foreach (var message in messages.Concat(messages.Take(5)).Append(scene.Record(license, secondsAgo: 9999)))
             await sender.SendAsync(new Message { BodySection = new Data { Binary = Encoding.UTF8.GetBytes(message) } });
         while (await CountAsync() < 201)
-            Cancelled.ThrowIfCancellationRequested();
+            Canceled.ThrowIfCancellationRequested();
         await connection.CloseAsync();
 
         Assert.Equal(201L, await scene.Database.QueryAsync<long>("select sum(sessions)::bigint from usage_rollups"));

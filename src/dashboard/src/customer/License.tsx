@@ -49,7 +49,7 @@ export default function LicensePage() {
                 { to: `${base}/devices`, text: words.devices },
                 { to: `${base}/renewals`, text: words.renewals },
                 { to: `${base}/activity`, text: words.activity },
-                ...(license.can_reinstate || operator ? [{ to: `${base}/suspension`, text: words.suspension }] : []),
+                ...(license.is_suspended || operator ? [{ to: `${base}/suspension`, text: words.suspension }] : []),
               ]}
             />
             <Suspense fallback={<Skeleton rows={6} />}>

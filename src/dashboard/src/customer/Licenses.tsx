@@ -33,7 +33,7 @@ export default function Licenses() {
             <p className="small">{texts.licenses.lastUsed(format.ago(license.last_used_at))}</p>
             {/* Frequent tasks take three clicks from here: this link, the button, the confirmation. */}
             <div className="actions">
-              {license.can_reinstate && <To license={license} tab="suspension" text={texts.licenses.whySuspended} />}
+              {license.is_suspended && <To license={license} tab="suspension" text={texts.licenses.whySuspended} />}
               <To license={license} tab="renewals" text={texts.license.tabs.renewals} />
               <To license={license} tab="devices" text={texts.license.tabs.devices} />
             </div>

@@ -10,6 +10,7 @@ type Preview = {
   likely_failing: number;
   amount_usd: number;
   obstacles: Record<string, number>;
+  counts_all: boolean;
   renewals: {
     subscription_id: string;
     email: string;
@@ -88,7 +89,7 @@ function Ahead({ preview }: { preview: Preview }) {
   if (preview.total === 0) return <p>{words.none}</p>;
   return (
     <>
-      <p>{words.sums(preview.total, preview.likely_failing, format.money(preview.amount_usd))}</p>
+      <p>{words.sums(preview.total, preview.counts_all, preview.likely_failing, format.money(preview.amount_usd))}</p>
       {obstacles.length > 0 && (
         <>
           <h3>{words.reasons}</h3>
