@@ -44,6 +44,8 @@ internal static class DetectBench
             var early = await ScanAsync(source, daysAgo: 10, days: 1, 1);
             var all = await ScanAsync(source, daysAgo: 8, days: 5, each);
             var late = await ScanAsync(source, daysAgo: 2, days: 1, 1);
+            Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
+                $"the last scan takes {late.Seconds / early.Seconds:0.0} times as long as the first ({MostGrowth})"));
             return all.Seconds < MostSeconds && late.Seconds < MostGrowth * early.Seconds && all.Bytes < MostBytes ? 0 : 1;
         }
         finally
