@@ -106,7 +106,17 @@ export function HealthView({ health, api = '' }: { health: Health; api?: string 
         <span className="figure">{texts.health.of(health.health_score)}</span>{' '}
         <span className="grade">{texts.health.grade[health.health_grade]}</span>
       </p>
-      <meter min={0} max={100} className={health.health_grade.toLowerCase()} value={health.health_score} aria-label={texts.health.score} />
+      {/* Not a meter element: browsers color it by its limits, which are the backend's, and style it in different ways. */}
+      <div
+        className={`health-bar ${health.health_grade.toLowerCase()}`}
+        role="meter"
+        aria-label={texts.health.score}
+        aria-valuemin={0}
+        aria-valuemax={100}
+        aria-valuenow={health.health_score}
+      >
+        <div style={{ width: `${health.health_score}%` }} />
+      </div>
       <dl className="health-details">
         <div>
           <dt>{texts.health.status}</dt>
