@@ -28,7 +28,7 @@ public sealed class QueueCommandsTests : IDisposable
 
         var (code, output) = await ToolAsync("peek");
 
-        Assert.Equal(0, code);
+        Assert.True(code == 0, output);
         Assert.StartsWith(
             "1  enqueued 2026-11-26 12:00:00Z  deliveries 10  MaxDeliveryCountExceeded: Delivered too often.\n    ", output,
             StringComparison.Ordinal);

@@ -23,7 +23,7 @@ public sealed class ReportCommandTests(PostgresFixture postgres)
 
         var (code, output) = await Licensectl.RunAsync(database, "report", $"{license}");
 
-        Assert.Equal(0, code);
+        Assert.True(code == 0, output);
         Assert.All((string[])[
             $"License {license}", "Status  ACTIVE, expires ", "(39 days)", "Health  86/100 #################...", " +40  status",
                 " -14  suspicion  An alert of severity HIGH is open",
