@@ -64,20 +64,21 @@ public sealed class PaymentMethodStore(LicenseDatabase database, TimeProvider ti
             new CommandDefinition(Customer, new { userId, provider }, cancellationToken: cancellationToken));
     }
 
+    // Simultaneous requests of one user add the same customer, so each of the two unique constraints may be the one that reports it.
     private const string AddCustomer = """
         insert into payment_customers (user_id, payment_provider, provider_customer_id)
         select user_id, @provider, @customerId from users where user_id = @userId
-        on conflict on constraint one_customer_per_user_and_provider do update
-        set provider_customer_id = payment_customers.provider_customer_id
-        returning provider_customer_id
+        on conflict do nothing
         """;
 
     /// <returns>The ID of the customer that was added first, which must be used. Null if there is no such user.</returns>
     public async Task<string?> AddCustomerAsync(Guid userId, string provider, string customerId, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenAsync(cancellationToken);
-        return await connection.ExecuteScalarAsync<string?>(
+        await connection.ExecuteAsync(
             new CommandDefinition(AddCustomer, new { userId, provider, customerId }, cancellationToken: cancellationToken));
+        return await connection.ExecuteScalarAsync<string?>(
+            new CommandDefinition(Customer, new { userId, provider }, cancellationToken: cancellationToken));
     }
 
     private const string ProviderId = """
