@@ -71,8 +71,11 @@ internal static class QueueCommands
             var taken = 0;
             await search.RunAsync(arguments.GetValue(limit), async message =>
             {
+                // SendMessageAsync can report a rejected message as sent: if the rejection arrives before the method has noted that it sent
+                // (AmqpLink.SendDelivery of Microsoft.Azure.Amqp 2.7.3). Scheduling is a request that ends with the broker's reply; for a
+                // time in the past the message is delivered immediately.
                 if (sender is not null)
-                    await sender.SendMessageAsync(Copy(message));
+                    await sender.ScheduleMessageAsync(Copy(message), message.EnqueuedTime);
                 await dead.CompleteMessageAsync(message);
                 Console.WriteLine($"{message.SequenceNumber} {done}");
                 taken++;

@@ -1,3 +1,4 @@
+using System.Collections;
 using Amqp;
 using Amqp.Framing;
 using Amqp.Listener;
@@ -6,10 +7,10 @@ using Amqp.Types;
 namespace StandaloneHost.Tests;
 
 /// <summary>
-/// <c>queue/$management</c> (learn.microsoft.com/azure/service-bus-messaging/service-bus-amqp-request-response): renews locks, peeks, and
-/// settles messages of a closed link.
+/// <c>queue/$management</c> (learn.microsoft.com/azure/service-bus-messaging/service-bus-amqp-request-response): renews locks, peeks, adds
+/// scheduled messages to the queue at once, and settles messages of a closed link.
 /// </summary>
-internal sealed class ManagementDouble(QueueDouble queue) : IRequestProcessor
+internal sealed class ManagementDouble(QueueDouble queue, BrokerDouble broker) : IRequestProcessor
 {
     public int Credit => 100;
 
@@ -20,6 +21,7 @@ internal sealed class ManagementDouble(QueueDouble queue) : IRequestProcessor
         {
             "com.microsoft:renew-lock" => Renew((Map)request.Body),
             "com.microsoft:peek-message" => Peek((Map)request.Body),
+            "com.microsoft:schedule-message" => Schedule((Map)request.Body),
             "com.microsoft:update-disposition" => Settle((Map)request.Body),
             var other => Reply(501, new Map(), $"The test double doesn't support {other}."),
         });
@@ -43,6 +45,17 @@ internal sealed class ManagementDouble(QueueDouble queue) : IRequestProcessor
         return found.Count == 0 ? Reply(204, new Map()) : Reply(200, new Map { ["messages"] = found });
     }
 
+    private Message Schedule(Map request)
+    {
+        if (broker.RefusesMessages)
+            return Failure(403, ErrorCode.ResourceLimitExceeded, "The queue is full.");
+        var sent = ((IEnumerable)request["messages"]).Cast<Map>().Select(it => (byte[])it["message"]);
+        return Reply(200, new Map
+        {
+            ["sequence-numbers"] = sent.Select(bytes => queue.Add(Message.Decode(new ByteBuffer(bytes, 0, bytes.Length, bytes.Length)))).ToArray(),
+        });
+    }
+
     private Message Settle(Map request)
     {
         DeliveryState outcome = (string)request["disposition-status"] == "completed" ? new Accepted() : new Modified();
@@ -55,10 +68,12 @@ internal sealed class ManagementDouble(QueueDouble queue) : IRequestProcessor
         return buffer.Buffer.AsSpan(buffer.Offset, buffer.Length).ToArray();
     }
 
-    private static Message LockLost()
+    private static Message LockLost() => Failure(410, "com.microsoft:message-lock-lost", "The lock supplied is invalid.");
+
+    private static Message Failure(int status, string condition, string description)
     {
-        var reply = Reply(410, new Map(), "The lock supplied is invalid.");
-        reply.ApplicationProperties["errorCondition"] = new Symbol("com.microsoft:message-lock-lost");
+        var reply = Reply(status, new Map(), description);
+        reply.ApplicationProperties["errorCondition"] = new Symbol(condition);
         return reply;
     }
 

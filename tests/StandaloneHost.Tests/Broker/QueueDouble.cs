@@ -66,13 +66,18 @@ internal sealed class QueueDouble(QueueDouble? deadLetters)
         }
     }
 
-    public void Add(Message message) => Change(() => waiting.AddLast(
-        new StoredMessage(++lastSequenceNumber, message.BodySection, message.Properties)
+    /// <returns>The message's sequence number.</returns>
+    public long Add(Message message)
+    {
+        var number = 0L;
+        Change(() => waiting.AddLast(new StoredMessage(number = ++lastSequenceNumber, message.BodySection, message.Properties)
         {
             ApplicationProperties = message.ApplicationProperties,
             // A dead letter keeps its delivery count.
             DeliveryCount = message.Header?.DeliveryCount ?? 0,
         }));
+        return number;
+    }
 
     public static ApplicationProperties Reason(string reason, string description) =>
         new() { Map = { ["DeadLetterReason"] = reason, ["DeadLetterErrorDescription"] = description } };
