@@ -1,4 +1,3 @@
-using System.Net;
 using System.Net.Sockets;
 using Amqp;
 using Amqp.Framing;
@@ -12,18 +11,19 @@ namespace StandaloneHost;
 /// </summary>
 internal sealed class QueueListener : IDisposable
 {
+    private readonly ReservedPort port;
     private readonly ContainerHost host;
 
     /// <param name="port">The port to listen on; 0 for a free one.</param>
     /// <exception cref="SocketException">The port is in use.</exception>
     public QueueListener(int port)
     {
-        Port = port == 0 ? FreePort() : port;
+        this.port = new ReservedPort(port);
         host = new ContainerHost(new Address($"amqp://127.0.0.1:{Port}"));
         host.Open();
     }
 
-    public int Port { get; }
+    public int Port => port.Number;
 
     /// <returns>The messages that are sent to the queue.</returns>
     public AmqpDeliveries Receive(string queue, int credit)
@@ -33,13 +33,10 @@ internal sealed class QueueListener : IDisposable
         return deliveries;
     }
 
-    public void Dispose() => host.Close();
-
-    private static int FreePort()
+    public void Dispose()
     {
-        using var probe = new TcpListener(IPAddress.Loopback, 0);
-        probe.Start();
-        return ((IPEndPoint)probe.LocalEndpoint).Port;
+        host.Close();
+        port.Dispose();
     }
 
     private sealed class Processor(AmqpDeliveries deliveries, int credit) : IMessageProcessor

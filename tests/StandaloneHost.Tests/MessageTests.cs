@@ -370,6 +370,16 @@ public sealed class MessageTests : IDisposable
         Assert.Contains("LOCALWORKER_AMQP_PORT=5672", RunningWorker.Refusal(builder), StringComparison.Ordinal);
     }
 
+    [Fact] // AMQPNetLite itself would share the port, and each application would receive some of the messages
+    public void NoBroker_PortOfAnotherApplication_RefusesToStart()
+    {
+        using var other = new QueueListener(0);
+        var builder = Builder(typeof(Batches), null);
+        builder.Configuration["LOCALWORKER_AMQP_PORT"] = $"{other.Port}";
+
+        Assert.Contains($"LOCALWORKER_AMQP_PORT: {other.Port} can't be used", RunningWorker.Refusal(builder), StringComparison.Ordinal);
+    }
+
     [Fact] // a real RabbitMQ; it has neither delivery counts nor the outcome modified, so this test doesn't use them
     public async Task RabbitMQ_ThrowThenSuccess_MessagesAreDeliveredAgainAndCompleted()
     {
@@ -427,14 +437,11 @@ public sealed class MessageTests : IDisposable
 
     private async Task<Sender> SenderAsync()
     {
-        using var probe = new System.Net.Sockets.TcpListener(System.Net.IPAddress.Loopback, 0);
-        probe.Start();
-        var port = ((System.Net.IPEndPoint)probe.LocalEndpoint).Port;
-        probe.Stop();
+        using var port = new ReservedPort();
         var builder = Builder(typeof(Batches), null);
-        builder.Configuration["LOCALWORKER_AMQP_PORT"] = $"{port}";
+        builder.Configuration["LOCALWORKER_AMQP_PORT"] = $"{port.Number}";
         var worker = await RunningWorker.StartAsync(builder);
-        var connection = await new ConnectionFactory().CreateAsync(new Address($"amqp://127.0.0.1:{port}"));
+        var connection = await new ConnectionFactory().CreateAsync(new Address($"amqp://127.0.0.1:{port.Number}"));
         return new(worker, connection, new SenderLink(new Session(connection), "test", Queue));
     }
 

@@ -4,6 +4,7 @@ using LicenseFunctions.Operations;
 using LicenseFunctions.Tests.Support;
 using Microsoft.Extensions.Logging.Abstractions;
 using MimeKit;
+using StandaloneHost;
 using Xunit;
 
 namespace LicenseFunctions.Tests.Operations;
@@ -41,18 +42,18 @@ public sealed class DrainOutboxTests(PostgresFixture postgres)
     public async Task Drain_RelayDown_DelaysAllMails_AndSendsThemLater()
     {
         await using var database = await postgres.NewDatabaseAsync();
-        var port = await FreePortAsync();
+        using var port = new ReservedPort();
         for (var mail = 0; mail < 25; mail++)
             await PutAsync(database, Mail($"user{mail}@example.com"));
 
-        var away = await Drain(database, port).RunAsync(Cancel);
+        var away = await Drain(database, port.Number).RunAsync(Cancel);
         Assert.Equal(new OutboxCounts(0, 20, 0), away);
         Assert.Equal(0, await database.QueryAsync<int>(
             "select count(*)::int from outbox where dead_at is not null or lease_until is not null"));
 
-        await using var smtp = await SmtpCatcher.StartAsync(port);
+        await using var smtp = await SmtpCatcher.StartAsync(port.Number);
         await database.ExecuteAsync("update outbox set due_at = now()");
-        Assert.Equal(new OutboxCounts(25, 0, 0), await Drain(database, port).RunAsync(Cancel));
+        Assert.Equal(new OutboxCounts(25, 0, 0), await Drain(database, port.Number).RunAsync(Cancel));
         Assert.Equal(25, smtp.Mails().Select(mail => mail.To.ToString()).Distinct().Count());
     }
 
@@ -60,12 +61,12 @@ public sealed class DrainOutboxTests(PostgresFixture postgres)
     public async Task Drain_FailedMail_WaitsLongerEachTime()
     {
         await using var database = await postgres.NewDatabaseAsync();
-        var port = await FreePortAsync();
+        using var port = new ReservedPort();
         await PutAsync(database, Mail("jo@example.com"));
         var waits = new List<double>();
         for (var attempt = 0; attempt < 3; attempt++)
         {
-            await Drain(database, port).RunAsync(Cancel);
+            await Drain(database, port.Number).RunAsync(Cancel);
             waits.Add(await database.QueryAsync<double>("select extract(epoch from due_at - now())::float8 from outbox"));
             await database.ExecuteAsync("update outbox set due_at = now()");
         }
@@ -182,11 +183,5 @@ public sealed class DrainOutboxTests(PostgresFixture postgres)
         return new DrainOutbox(
             new OutboxStore(database.Database), () => new Mailer(settings, new MailTemplates()), TimeProvider.System,
                 NullLogger<DrainOutbox>.Instance);
-    }
-
-    private static async Task<int> FreePortAsync()
-    {
-        await using var smtp = await SmtpCatcher.StartAsync();
-        return smtp.Port;
     }
 }

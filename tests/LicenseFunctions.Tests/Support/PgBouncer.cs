@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Net;
 using Npgsql;
+using StandaloneHost;
 using Xunit;
 
 namespace LicenseFunctions.Tests.Support;
@@ -10,16 +11,17 @@ internal sealed class PgBouncer : IAsyncDisposable
 {
     private readonly Process process;
     private readonly string folder;
+    private readonly ReservedPort port;
 
-    private PgBouncer(Process process, string folder, string connectionString) =>
-        (this.process, this.folder, ConnectionString) = (process, folder, connectionString);
+    private PgBouncer(Process process, string folder, ReservedPort port, string connectionString) =>
+        (this.process, this.folder, this.port, ConnectionString) = (process, folder, port, connectionString);
 
     public string ConnectionString { get; }
 
     public static async Task<PgBouncer> StartAsync(TestDatabase database, int serverConnections)
     {
         var server = new NpgsqlConnectionStringBuilder(database.ConnectionString);
-        var (folder, port) = (await Programs.NewFolderAsync(), Programs.FreePort());
+        var (folder, port) = (await Programs.NewFolderAsync(), new ReservedPort());
         var settings = Path.Combine(folder, "pgbouncer.ini");
         var password = server.Password is { Length: > 0 } ? $"password='{server.Password}'" : "";
         await File.WriteAllTextAsync(settings, $"""
@@ -27,7 +29,7 @@ internal sealed class PgBouncer : IAsyncDisposable
             pooled = host={server.Host} port={server.Port} dbname={server.Database} user={server.Username} {password}
             [pgbouncer]
             listen_addr = 127.0.0.1
-            listen_port = {port}
+            listen_port = {port.Number}
             unix_socket_dir =
             auth_type = any
             pool_mode = transaction
@@ -38,15 +40,15 @@ internal sealed class PgBouncer : IAsyncDisposable
             .Select(directory => Path.Combine(directory, "pgbouncer")).FirstOrDefault(File.Exists)
             ?? throw new InvalidOperationException("pgbouncer is missing: ./dev test installs it (Debian: apt-get install pgbouncer).");
         var process = Process.Start(new ProcessStartInfo(program, ["-q", settings]))!;
-        var pooler = new PgBouncer(process, folder, new NpgsqlConnectionStringBuilder
+        var pooler = new PgBouncer(process, folder, port, new NpgsqlConnectionStringBuilder
         {
             Host = IPAddress.Loopback.ToString(),
-            Port = port,
+            Port = port.Number,
             Database = "pooled",
             Username = "anyone",
             MaxPoolSize = 20,
         }.ConnectionString);
-        while (!process.HasExited && !await AnswersAsync(port))
+        while (!process.HasExited && !await AnswersAsync(port.Number))
             TestContext.Current.CancellationToken.ThrowIfCancellationRequested();
         return !process.HasExited ? pooler : throw new InvalidOperationException("pgbouncer did not start.");
     }
@@ -56,6 +58,7 @@ internal sealed class PgBouncer : IAsyncDisposable
         process.Kill();
         await process.WaitForExitAsync(CancellationToken.None);
         process.Dispose();
+        port.Dispose();
         Directory.Delete(folder, recursive: true);
     }
 

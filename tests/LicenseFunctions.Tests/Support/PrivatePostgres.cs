@@ -1,5 +1,6 @@
 using LicenseFunctions.Infrastructure.Database;
 using Npgsql;
+using StandaloneHost;
 using Xunit;
 
 namespace LicenseFunctions.Tests.Support;
@@ -9,7 +10,7 @@ internal sealed class PrivatePostgres : IAsyncDisposable
 {
     private readonly string programs;
     private readonly string folder;
-    private readonly int port = Programs.FreePort();
+    private readonly ReservedPort port = new();
 
     private PrivatePostgres(string programs, string folder) => (this.programs, this.folder) = (programs, folder);
 
@@ -22,7 +23,7 @@ internal sealed class PrivatePostgres : IAsyncDisposable
             await any.QueryAsync<string>("select setting from pg_config where name = 'BINDIR'"), await Programs.NewFolderAsync());
         await server.RunAsync("initdb", "-D", server.Data, "-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale", "C", "--no-sync");
         await File.AppendAllTextAsync(Path.Combine(server.Data, "postgresql.conf"),
-            $"\nlisten_addresses = '127.0.0.1'\nport = {server.port}\nunix_socket_directories = ''\nfsync = off\n",
+            $"\nlisten_addresses = '127.0.0.1'\nport = {server.port.Number}\nunix_socket_directories = ''\nfsync = off\n",
             TestContext.Current.CancellationToken);
         await server.StartAsync();
         return server;
@@ -53,6 +54,7 @@ internal sealed class PrivatePostgres : IAsyncDisposable
     {
         if (File.Exists(Path.Combine(Data, "postmaster.pid")))
             await StopAsync();
+        port.Dispose();
         if (Directory.Exists(folder))
             Directory.Delete(folder, recursive: true);
     }
@@ -60,7 +62,7 @@ internal sealed class PrivatePostgres : IAsyncDisposable
     private string Address(string database) => new NpgsqlConnectionStringBuilder
     {
         Host = "127.0.0.1",
-        Port = port,
+        Port = port.Number,
         Username = "postgres",
         Database = database,
         MaxPoolSize = 20,

@@ -1,6 +1,4 @@
 using System.Diagnostics;
-using System.Net;
-using System.Net.Sockets;
 using Xunit;
 
 namespace LicenseFunctions.Tests.Support;
@@ -34,12 +32,5 @@ internal static class Programs
         if (Environment.IsPrivilegedProcess)
             await RunAsync("chown", User, folder);
         return folder;
-    }
-
-    public static int FreePort()
-    {
-        using var probe = new TcpListener(IPAddress.Loopback, 0);
-        probe.Start();
-        return ((IPEndPoint)probe.LocalEndpoint).Port;
     }
 }

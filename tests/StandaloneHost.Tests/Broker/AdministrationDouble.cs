@@ -1,5 +1,4 @@
 using System.Net;
-using System.Net.Sockets;
 using System.Text;
 
 namespace StandaloneHost.Tests;
@@ -11,17 +10,19 @@ namespace StandaloneHost.Tests;
 public sealed class AdministrationDouble : IDisposable
 {
     private readonly BrokerDouble broker;
-    private readonly HttpListener listener;
+    private readonly ReservedPort port = new();
+    private readonly HttpListener listener = new();
     private readonly TaskCompletionSource asked = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     public AdministrationDouble(BrokerDouble broker)
     {
         this.broker = broker;
-        (listener, Port) = Listen();
+        listener.Prefixes.Add($"http://127.0.0.1:{Port}/");
+        listener.Start();
         _ = ServeAsync();
     }
 
-    public int Port { get; }
+    public int Port => port.Number;
 
     /// <summary>Status of every answer: 200 or an error.</summary>
     public int Status { get; set; } = 200;
@@ -35,17 +36,10 @@ public sealed class AdministrationDouble : IDisposable
     /// <summary>Ends when the first request has arrived.</summary>
     public Task AskedAsync(CancellationToken cancellationToken) => asked.Task.WaitAsync(cancellationToken);
 
-    public void Dispose() => ((IDisposable)listener).Dispose();
-
-    private static (HttpListener Listener, int Port) Listen()
+    public void Dispose()
     {
-        using var probe = new TcpListener(IPAddress.Loopback, 0);
-        probe.Start();
-        var port = ((IPEndPoint)probe.LocalEndpoint).Port;
-        probe.Stop();
-        var listener = new HttpListener { Prefixes = { $"http://127.0.0.1:{port}/" } };
-        listener.Start();
-        return (listener, port);
+        ((IDisposable)listener).Dispose();
+        port.Dispose();
     }
 
     private async Task ServeAsync()

@@ -1,5 +1,3 @@
-using System.Net;
-using System.Net.Sockets;
 using System.Text;
 using Amqp;
 using Amqp.Framing;
@@ -22,8 +20,8 @@ public sealed class BrokerDouble : IDisposable
     public const int MaxDeliveryCount = 10;
 
     private readonly Dictionary<string, QueueDouble> queues = new(StringComparer.OrdinalIgnoreCase);
-    private readonly int plainPort = FreePort();
-    private readonly int claimsPort = FreePort();
+    private readonly ReservedPort plain = new();
+    private readonly ReservedPort claims = new();
     private readonly TaskCompletionSource refused = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private ContainerHost host;
 
@@ -39,11 +37,11 @@ public sealed class BrokerDouble : IDisposable
     }
 
     /// <summary>Value of the setting <c>ServiceBus</c> for AMQPNetLite.</summary>
-    public string Address => $"amqp://127.0.0.1:{plainPort}";
+    public string Address => $"amqp://127.0.0.1:{plain.Number}";
 
     /// <summary>Value of the setting <c>ServiceBus</c> for the official client.</summary>
     public string ConnectionString =>
-        $"Endpoint=sb://127.0.0.1:{claimsPort};SharedAccessKeyName=test;SharedAccessKey=dGVzdA==;UseDevelopmentEmulator=true";
+        $"Endpoint=sb://127.0.0.1:{claims.Number};SharedAccessKeyName=test;SharedAccessKey=dGVzdA==;UseDevelopmentEmulator=true";
 
     /// <summary>Whether claims are rejected, as with a wrong key or insufficient rights.</summary>
     public bool RefusesClaims { get; set; }
@@ -111,18 +109,16 @@ public sealed class BrokerDouble : IDisposable
 
     public void Return() => host = Open();
 
-    public void Dispose() => host.Close();
-
-    private static int FreePort()
+    public void Dispose()
     {
-        using var probe = new TcpListener(IPAddress.Loopback, 0);
-        probe.Start();
-        return ((IPEndPoint)probe.LocalEndpoint).Port;
+        host.Close();
+        plain.Dispose();
+        claims.Dispose();
     }
 
     private ContainerHost Open()
     {
-        var opened = new ContainerHost([new Address($"amqp://127.0.0.1:{plainPort}"), new Address($"amqp://127.0.0.1:{claimsPort}")])
+        var opened = new ContainerHost([new Address($"amqp://127.0.0.1:{plain.Number}"), new Address($"amqp://127.0.0.1:{claims.Number}")])
         {
             // The official client writes the queue as a path from the root.
             AddressResolver = (_, attach) => AddressOf(attach),
@@ -132,7 +128,7 @@ public sealed class BrokerDouble : IDisposable
             listener.HandlerFactory = _ => LockTokens.Instance;
         opened.RegisterRequestProcessor("$cbs", new Claims(this));
         foreach (var (name, queue) in queues)
-            opened.RegisterRequestProcessor($"{name}/$management", new ManagementDouble(queue));
+            opened.RegisterRequestProcessor($"{name}/$management", new ManagementDouble(queue, this));
         opened.RegisterLinkProcessor(new Links(this));
         opened.Open();
         return opened;

@@ -1,7 +1,6 @@
 using System.Diagnostics;
-using System.Net;
-using System.Net.Sockets;
 using System.Text.Json.Nodes;
+using StandaloneHost;
 using Xunit;
 
 namespace LicenseFunctions.Tests.Infrastructure.Telemetry;
@@ -11,10 +10,11 @@ internal sealed class Prometheus : IAsyncDisposable
 {
     private readonly Process process;
     private readonly DirectoryInfo folder;
+    private readonly ReservedPort port;
     private readonly HttpClient client;
 
-    private Prometheus(Process process, DirectoryInfo folder, Uri address) =>
-        (this.process, this.folder, client) = (process, folder, new HttpClient { BaseAddress = address });
+    private Prometheus(Process process, DirectoryInfo folder, ReservedPort port) => (this.process, this.folder, this.port, client) =
+        (process, folder, port, new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{port.Number}") });
 
     public static async Task<Prometheus> StartAsync(Uri backend)
     {
@@ -26,9 +26,9 @@ internal sealed class Prometheus : IAsyncDisposable
               - job_name: license-management
                 static_configs: [{targets: ["{{backend.Authority}}"]}]
             """, TestContext.Current.CancellationToken);
-        var address = $"127.0.0.1:{FreePort()}";
+        var port = new ReservedPort();
         var process = Process.Start(new ProcessStartInfo("prometheus",
-            [$"--config.file={configuration}", $"--storage.tsdb.path={folder.FullName}/data", $"--web.listen-address={address}"])
+            [$"--config.file={configuration}", $"--storage.tsdb.path={folder.FullName}/data", $"--web.listen-address=127.0.0.1:{port.Number}"])
         { RedirectStandardError = true })!;
         var ready = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         process.ErrorDataReceived += (_, line) =>
@@ -38,7 +38,7 @@ internal sealed class Prometheus : IAsyncDisposable
         };
         process.BeginErrorReadLine();
         await ready.Task.WaitAsync(TestContext.Current.CancellationToken);
-        return new Prometheus(process, folder, new Uri($"http://{address}"));
+        return new Prometheus(process, folder, port);
     }
 
     /// <summary>Repeats the query until the answer contains the expected values. The test's timeout ends it.</summary>
@@ -70,6 +70,7 @@ internal sealed class Prometheus : IAsyncDisposable
         process.Kill();
         await process.WaitForExitAsync(CancellationToken.None);
         process.Dispose();
+        port.Dispose();
         folder.Delete(recursive: true);
     }
 
@@ -79,11 +80,4 @@ internal sealed class Prometheus : IAsyncDisposable
         "-Inf" => double.NegativeInfinity,
         _ => double.Parse(text, System.Globalization.CultureInfo.InvariantCulture),
     };
-
-    private static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
-    }
 }
