@@ -398,6 +398,13 @@ CREATE FUNCTION public.is_subscription_active(is_active boolean) RETURNS boolean
     select is_active is not false
 $$;
 
+CREATE FUNCTION public.is_suspended_by_anyone(subscription_id uuid) RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $_$
+    select is_license_suspended(s.state, s.paused_reason) or can_reinstate(s.subscription_id)
+    from subscriptions s where s.subscription_id = $1
+$_$;
+
 CREATE FUNCTION public.is_waiting_for_card(status text) RETURNS boolean
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$
@@ -1195,9 +1202,7 @@ CREATE VIEW public.listed_alerts AS
           WHERE (p.alert_id = a.alert_id)
           ORDER BY p.submitted_at DESC
          LIMIT 1) AS appeal,
-    (COALESCE(( SELECT public.is_license_suspended(s.state, s.paused_reason) AS is_license_suspended
-           FROM public.subscriptions s
-          WHERE (s.subscription_id = a.subscription_id)), false) OR public.can_reinstate(a.subscription_id)) AS is_suspended,
+    COALESCE(public.is_suspended_by_anyone(a.subscription_id), false) AS is_suspended,
     public.can_reinstate(a.subscription_id) AS can_reinstate
    FROM public.suspicious_activity_alerts a;
 

@@ -5,8 +5,6 @@ select
     a.alert_id, a.subscription_id, a.user_id, a.activity_type, a.severity, a.description, a.evidence, a.detected_at, a.updated_at,
     a.status, a.auto_action_taken, a.resolved_at, a.resolved_by, a.resolution_notes, a.customer_confirmed_at, a.appealed_at,
     (select p.message from license_appeals p where p.alert_id = a.alert_id order by p.submitted_at desc limit 1) as appeal,
-    coalesce((select is_license_suspended(s.state, s.paused_reason)
-              from subscriptions s where s.subscription_id = a.subscription_id), false)
-        or can_reinstate(a.subscription_id) as is_suspended,
+    coalesce(is_suspended_by_anyone(a.subscription_id), false) as is_suspended,
     can_reinstate(a.subscription_id) as can_reinstate
 from suspicious_activity_alerts a;

@@ -235,11 +235,8 @@ public sealed class HealthStore(LicenseDatabase database)
     }
 
     /// <param name="subscriberId">The subscriber that calls; null for an operator.</param>
-    public async Task<bool> IsVisibleAsync(Guid subscriptionId, Guid? subscriberId, CancellationToken cancellationToken)
-    {
-        await using var connection = await database.OpenAsync(cancellationToken);
-        return await LicenseVisibility.IsVisibleAsync(connection, subscriptionId, subscriberId, cancellationToken);
-    }
+    public Task<bool> IsVisibleAsync(Guid subscriptionId, Guid? subscriberId, CancellationToken cancellationToken) =>
+        LicenseVisibility.IsVisibleAsync(database, subscriptionId, subscriberId, cancellationToken);
 }
 
 /// <summary>The usage figures of the first version's API.</summary>

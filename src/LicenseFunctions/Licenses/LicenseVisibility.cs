@@ -1,4 +1,5 @@
 using Dapper;
+using LicenseFunctions.Infrastructure.Database;
 using Npgsql;
 
 namespace LicenseFunctions.Licenses;
@@ -17,4 +18,12 @@ public static class LicenseVisibility
         NpgsqlConnection connection, Guid subscriptionId, Guid? subscriberId, CancellationToken cancellationToken) =>
         connection.ExecuteScalarAsync<bool>(new CommandDefinition(
             Visible, new { subscriptionId, subscriberId }, cancellationToken: cancellationToken));
+
+    /// <inheritdoc cref="IsVisibleAsync(NpgsqlConnection, Guid, Guid?, CancellationToken)"/>
+    public static async Task<bool> IsVisibleAsync(
+        LicenseDatabase database, Guid subscriptionId, Guid? subscriberId, CancellationToken cancellationToken)
+    {
+        await using var connection = await database.OpenAsync(cancellationToken);
+        return await IsVisibleAsync(connection, subscriptionId, subscriberId, cancellationToken);
+    }
 }

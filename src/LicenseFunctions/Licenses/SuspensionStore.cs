@@ -102,15 +102,10 @@ public sealed class SuspensionStore(LicenseDatabase database, LicenseInvalidatio
         return await OpenAsync(connection, subscriptionId, cancellationToken);
     }
 
-    private const string IsSuspended = """
-        select is_license_suspended(state, paused_reason) or can_reinstate(subscription_id)
-        from subscriptions where subscription_id = @subscriptionId
-        """;
-
     /// <summary>Whether the license is suspended, by this backend or by the platform.</summary>
     public static Task<bool> IsSuspendedAsync(NpgsqlConnection connection, Guid subscriptionId, CancellationToken cancellationToken) =>
-        connection.ExecuteScalarAsync<bool>(
-            new CommandDefinition(IsSuspended, new { subscriptionId }, cancellationToken: cancellationToken));
+        connection.ExecuteScalarAsync<bool>(new CommandDefinition(
+            "select is_suspended_by_anyone(@subscriptionId)", new { subscriptionId }, cancellationToken: cancellationToken));
 
     private const string LastSubscriberLift = """
         select max(closed_at) from license_suspensions where subscription_id = @subscriptionId and closed_how = 'OWNER'

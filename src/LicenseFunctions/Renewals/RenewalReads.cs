@@ -98,11 +98,8 @@ public sealed class RenewalReads(LicenseDatabase database)
             new CommandDefinition(History, new { subscriptionId, limit }, cancellationToken: cancellationToken))).AsList();
     }
 
-    public async Task<bool> IsVisibleAsync(Guid subscriptionId, Guid? subscriberId, CancellationToken cancellationToken)
-    {
-        await using var connection = await database.OpenAsync(cancellationToken);
-        return await LicenseVisibility.IsVisibleAsync(connection, subscriptionId, subscriberId, cancellationToken);
-    }
+    public Task<bool> IsVisibleAsync(Guid subscriptionId, Guid? subscriberId, CancellationToken cancellationToken) =>
+        LicenseVisibility.IsVisibleAsync(database, subscriptionId, subscriberId, cancellationToken);
 
     // The columns are listed twice, because two statements read them: one a page in the order of expiry, the other one license by its ID.
     private const string Upcoming = """
