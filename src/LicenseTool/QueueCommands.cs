@@ -15,8 +15,6 @@ internal static class QueueCommands
         "Sends dead letters to the queue again, unchanged. Each is deleted from the dead letters after the queue has accepted it. " +
         "After an interruption a message may be in both; usage records are counted only once";
 
-    private static readonly ServiceBusReceiverOptions DeadLetters = new() { SubQueue = SubQueue.DeadLetter };
-
     public static Command Create() => new("queue", About) { CreatePeek(), CreateResubmit(), CreateDiscard() };
 
     private static Command CreatePeek()
@@ -24,11 +22,10 @@ internal static class QueueCommands
         var count = Count("--count", "Maximum number of dead letters to show", 20);
         var from = new Option<long>("--from") { Description = "The first sequence number to show" };
         var command = new Command("peek", "Shows dead letters without changing them; tokens are redacted") { count, from };
-        new QueueOptions(command).Run(async (client, queue, arguments, cancellationToken) =>
+        new QueueOptions(command).Run(async (broker, arguments, cancellationToken) =>
         {
-            await using var dead = client.CreateReceiver(queue, DeadLetters);
             var (shown, next, most) = (0, arguments.GetValue(from), arguments.GetValue(count));
-            while (shown < most && await dead.PeekMessagesAsync(most - shown, next, cancellationToken) is [.., var last] peeked)
+            while (shown < most && await broker.DeadLetters.PeekMessagesAsync(most - shown, next, cancellationToken) is [.., var last] peeked)
             {
                 foreach (var message in peeked)
                     Console.WriteLine(DeadLetterText.Of(message));
@@ -63,11 +60,10 @@ internal static class QueueCommands
             if (result.GetResult(numbers) is { Tokens.Count: > 0 } == result.GetValue(all))
                 result.AddError($"Give either sequence numbers or --all. Example: licensectl queue {name} 4711 4712");
         });
-        new QueueOptions(command).Run(async (client, queue, arguments, cancellationToken) =>
+        new QueueOptions(command).Run(async (broker, arguments, cancellationToken) =>
         {
-            await using var dead = client.CreateReceiver(queue, DeadLetters);
-            await using var sender = resubmits ? client.CreateSender(queue) : null;
-            var search = new DeadLetterSearch(dead, arguments.GetValue(all) ? null : [.. arguments.GetValue(numbers)!]);
+            var sender = resubmits ? broker.Client.CreateSender(broker.Queue) : null;
+            var search = new DeadLetterSearch(broker.DeadLetters, arguments.GetValue(all) ? null : [.. arguments.GetValue(numbers)!]);
             var taken = 0;
             await search.RunAsync(arguments.GetValue(limit), async message =>
             {
@@ -76,7 +72,7 @@ internal static class QueueCommands
                 // time in the past the message is delivered immediately.
                 if (sender is not null)
                     await sender.ScheduleMessageAsync(Copy(message), message.EnqueuedTime);
-                await dead.CompleteMessageAsync(message);
+                await broker.DeadLetters.CompleteMessageAsync(message);
                 Console.WriteLine($"{message.SequenceNumber} {done}");
                 taken++;
             }, cancellationToken);

@@ -34,8 +34,11 @@ internal sealed class QueueOptions
         command.Add(queue);
     }
 
+    /// <summary>The client, the queue's name, and the receiver of its dead letters. All end with the work.</summary>
+    public sealed record Broker(ServiceBusClient Client, string Queue, ServiceBusReceiver DeadLetters);
+
     /// <returns>The exit code.</returns>
-    public delegate Task<int> Work(ServiceBusClient client, string queue, ParseResult arguments, CancellationToken cancellationToken);
+    public delegate Task<int> Work(Broker broker, ParseResult arguments, CancellationToken cancellationToken);
 
     public void Run(Work work) => command.SetAction(async (arguments, cancellationToken) =>
     {
@@ -49,7 +52,15 @@ internal sealed class QueueOptions
             {
                 RetryOptions = { MaxRetries = 1, TryTimeout = TimeSpan.FromSeconds(30) },
             });
-            return await work(client, settings.Queue, arguments, cancellationToken);
+            var dead = client.CreateReceiver(settings.Queue, new ServiceBusReceiverOptions { SubQueue = SubQueue.DeadLetter });
+            try
+            {
+                return await work(new Broker(client, settings.Queue, dead), arguments, cancellationToken);
+            }
+            finally
+            {
+                await CloseAsync(dead);
+            }
         }
         catch (SettingsException wrong)
         {
@@ -65,6 +76,23 @@ internal sealed class QueueOptions
                 $"The queue contains a message that this client can't read ({failure.Message}). Use the portal's Service Bus Explorer.");
         }
     });
+
+    /// <summary>
+    /// Returns messages that were delivered but not received. The receiver is closed before the client's other links: their closing can send
+    /// a detach after the end of its session (Microsoft.Azure.Amqp 2.7.3), and a strict broker then closes the connection.
+    /// </summary>
+    private static async Task CloseAsync(ServiceBusReceiver receiver)
+    {
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(5));
+        try
+        {
+            await receiver.CloseAsync(limit.Token);
+        }
+        catch (Exception failure) when (failure is ServiceBusException or TimeoutException or OperationCanceledException)
+        {
+            // The work's result stays. The messages are available again when their locks expire.
+        }
+    }
 
     private static async Task<int> FailAsync(string error)
     {
