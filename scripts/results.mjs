@@ -1,5 +1,5 @@
 // Reads the report files of test suites (JUnit XML, which xunit, node's runner and scripts/report.sh write) and prints their results.
-//   results.mjs suite NAME REPORT LOG EXIT-CODE SECONDS   prints the suite's result, writes it to REPORT with the ending .json
+//   results.mjs suite NAME REPORT LOG EXIT-CODE SECONDS   prints the suite's result, writes it to REPORT with the extension .json
 //   results.mjs sum FOLDER                                prints the summary line of one run
 //   results.mjs repeat FOLDER…                            prints how often each test failed, then the summary line of all runs
 // `sum` and `repeat` exit with 0 only if nothing failed and something passed.

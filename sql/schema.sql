@@ -203,14 +203,14 @@ begin
     if (select relkind from pg_class where oid = usage_log) <> 'p' then
         return 0;
     end if;
-    -- A wrong clock must not fill the catalogue.
+    -- A wrong clock must not fill the catalog.
     if to_at > from_at + interval '1 year' then
         raise exception 'More than a year of partitions asked for: % to %', from_at, to_at using errcode = 'invalid_parameter_value';
     end if;
     while week <= to_at at time zone 'UTC' loop
         partition := format('%I.%I', usage_schema, 'license_usage_log_w' || to_char(week, 'YYYYMMDD'));
         if to_regclass(partition) is null then
-            -- One at a time; whoever waited here looks again, with a fresh view of the catalogue.
+            -- One session at a time. A session that waited here checks again, because another one may have created the partition.
             lock table license_usage_log in share update exclusive mode;
             if to_regclass(partition) is null then
                 execute format('create table %s (like %s including defaults including constraints)', partition, usage_log);

@@ -25,7 +25,8 @@ internal static class QueueCommands
         new QueueOptions(command).Run(async (broker, arguments, cancellationToken) =>
         {
             var (shown, next, most) = (0, arguments.GetValue(from), arguments.GetValue(count));
-            while (shown < most && await broker.DeadLetters.PeekMessagesAsync(most - shown, next, cancellationToken) is [.., var last] peeked)
+            while (shown < most
+                && await broker.DeadLetters.PeekMessagesAsync(most - shown, next, cancellationToken) is [.., var last] peeked)
             {
                 foreach (var message in peeked)
                     Console.WriteLine(DeadLetterText.Of(message));
@@ -67,9 +68,9 @@ internal static class QueueCommands
             var taken = 0;
             await search.RunAsync(arguments.GetValue(limit), async message =>
             {
-                // SendMessageAsync can report a rejected message as sent: if the rejection arrives before the method has noted that it sent
-                // (AmqpLink.SendDelivery of Microsoft.Azure.Amqp 2.7.3). Scheduling is a request that ends with the broker's reply; for a
-                // time in the past the message is delivered immediately.
+                // SendMessageAsync can report a rejected message as sent, if the rejection arrives before AmqpLink.SendDelivery
+                // (Microsoft.Azure.Amqp 2.7.3) reads the delivery's settled flag. Scheduling is a request that ends with the broker's
+                // reply. If the scheduled time is in the past, the message is delivered immediately.
                 if (sender is not null)
                     await sender.ScheduleMessageAsync(Copy(message), message.EnqueuedTime);
                 await broker.DeadLetters.CompleteMessageAsync(message);

@@ -34,7 +34,7 @@ internal sealed class QueueOptions
         command.Add(queue);
     }
 
-    /// <summary>The client, the queue's name, and the receiver of its dead letters. All end with the work.</summary>
+    /// <summary>A client, a queue's name, and the receiver of its dead letters. Client and receiver are closed after the work.</summary>
     public sealed record Broker(ServiceBusClient Client, string Queue, ServiceBusReceiver DeadLetters);
 
     /// <returns>The exit code.</returns>
@@ -78,8 +78,9 @@ internal sealed class QueueOptions
     });
 
     /// <summary>
-    /// Returns messages that were delivered but not received. The receiver is closed before the client's other links: their closing can send
-    /// a detach after the end of its session (Microsoft.Azure.Amqp 2.7.3), and a strict broker then closes the connection.
+    /// Closes the receiver, which returns the messages that were delivered but not read. The receiver is closed before the client's other
+    /// links: closing such a link can send its detach after the end of its session (Microsoft.Azure.Amqp 2.7.3), and a strict broker then
+    /// closes the connection.
     /// </summary>
     private static async Task CloseAsync(ServiceBusReceiver receiver)
     {
@@ -90,7 +91,7 @@ internal sealed class QueueOptions
         }
         catch (Exception failure) when (failure is ServiceBusException or TimeoutException or OperationCanceledException)
         {
-            // The work's result stays. The messages are available again when their locks expire.
+            // The exit code of the work is still returned. The messages are available again when their locks expire.
         }
     }
 

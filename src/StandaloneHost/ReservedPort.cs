@@ -4,9 +4,9 @@ using System.Net.Sockets;
 namespace StandaloneHost;
 
 /// <summary>
-/// Reserves a TCP port of 127.0.0.1 for a listener that this process or one that it starts opens later: until this is disposed, the
-/// system gives the port to nobody else. AMQPNetLite needs it even without a delay: it listens with SO_REUSEPORT, so two of its listeners
-/// can have the same port without an error, and each gets some of the connections.
+/// Reserves a TCP port of 127.0.0.1 for a listener that opens later, in this process or in a child process. Until this object is disposed,
+/// the system does not choose the port for another listener. AMQPNetLite needs this even if it listens immediately: it uses SO_REUSEPORT,
+/// so two of its listeners can have the same port without an error, and each gets some of the connections.
 /// </summary>
 internal sealed class ReservedPort : IDisposable
 {
@@ -22,7 +22,8 @@ internal sealed class ReservedPort : IDisposable
             probe.Start();
         }
 
-        // With this option the port can be opened although it is bound here. This socket doesn't listen, so it gets no connections.
+        // With this option, a listener can use the port although this socket is bound to it. This socket doesn't listen, so it gets no
+        // connections.
         holder.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.ReuseAddress, true);
         holder.Bind(new IPEndPoint(IPAddress.Loopback, number));
         Number = ((IPEndPoint)holder.LocalEndPoint!).Port;

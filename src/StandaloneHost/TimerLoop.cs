@@ -160,7 +160,7 @@ internal sealed class TimerLoop(
                 catch (Exception unreachable)
                     when (unreachable is not OperationCanceledException && time.GetElapsedTime(held) < TimerLeases.Lease / 3 * 2)
                 {
-                    // The lease has not expired at the next try.
+                    // The next try comes before the lease expires.
                 }
             }
 

@@ -19,7 +19,7 @@ internal static class DetectBench
     private const int Licenses = 10_000;
     private const int RecordsEach = 100; // of each license; an argument changes the number
     private const double MostSeconds = 60;
-    private const double MostGrowth = 4; // of the time, because the stored states have reached their maximum size by then
+    private const double MostGrowth = 4; // of the time from the first scan to the last, when the stored states have their maximum size
     private const long MostBytes = 256L << 20;
 
     public static async Task<int> RunAsync(BenchContext context)

@@ -1,6 +1,6 @@
 using Benchmarks;
 
-// One file per bench. Each prints a table with a limit that is measured in the same run; the table is also written to docs/benchmarks.md.
+// One file per bench. Each prints its measurements, most of them with a limit; they are also written to docs/benchmarks.md.
 Dictionary<string, Func<BenchContext, Task<int>>> benches = new(StringComparer.Ordinal)
 {
     ["detect"] = DetectBench.RunAsync,

@@ -7,7 +7,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { extname } from 'node:path';
 
 const SHOWN = process.argv[3] === 'all' ? Infinity : 40;
-const columns = { cs: 140, sql: 140, ts: 140, tsx: 140, mjs: 140, css: 140, sh: 140, '': 140, md: 160 }; // '': scripts without an ending
+const columns = { cs: 140, sql: 140, ts: 140, tsx: 140, mjs: 140, css: 140, sh: 140, '': 140, md: 160 }; // '': scripts without an extension
 const generated = [
   'sql/schema.sql', // pg_dump's, by SchemaDumpTests
   'docs/dependencies.md', // a table by DependencyTests

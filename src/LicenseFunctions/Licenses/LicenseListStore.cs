@@ -39,8 +39,8 @@ public sealed record ListedLicense
     public int OpenAlerts { get; init; }
 
     /// <summary>
-    /// Whether the license is suspended, by this backend or by the platform. It may be so with another <see cref="Status"/>, if the
-    /// platform's columns were changed since.
+    /// Whether the license is suspended, by this backend or by the platform. It may be true although <see cref="Status"/> is not SUSPENDED,
+    /// if the platform's columns were changed after the suspension.
     /// </summary>
     public bool IsSuspended => Status == EnumWords.UpperOf(LicenseStatus.Suspended) || CanReinstate;
 

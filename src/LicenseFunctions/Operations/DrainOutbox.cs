@@ -11,7 +11,7 @@ namespace LicenseFunctions.Operations;
 public sealed record OutboxCounts(int Sent, int Later, int Dead);
 
 /// <summary>
-/// Sends the mails that are due, at least once: if the process dies after the relay has accepted a mail and before this is stored, the
+/// Sends the mails that are due, at least once: if the process crashes after the relay has accepted a mail and before this is stored, the
 /// mail is sent again with the same Message-ID. A mail is given up only if the relay permanently rejects its address or its content.
 /// </summary>
 public sealed class DrainOutbox(OutboxStore outbox, Func<Mailer> connect, TimeProvider clock, ILogger<DrainOutbox> log)

@@ -64,7 +64,7 @@ public sealed class PaymentMethodStore(LicenseDatabase database, TimeProvider ti
             new CommandDefinition(Customer, new { userId, provider }, cancellationToken: cancellationToken));
     }
 
-    // Simultaneous requests of one user add the same customer, so each of the two unique constraints may be the one that reports it.
+    // Simultaneous requests of one user add the same customer. Either of the two unique constraints may report the conflict.
     private const string AddCustomer = """
         insert into payment_customers (user_id, payment_provider, provider_customer_id)
         select user_id, @provider, @customerId from users where user_id = @userId

@@ -5,7 +5,7 @@ using Licensing;
 namespace LicenseFunctions.PaymentMethods;
 
 /// <summary>
-/// Removes a card at the provider, then in the database. If the process dies in between, the provider's event completes the removal. If
+/// Removes a card at the provider, then in the database. If the process crashes in between, the provider's event completes the removal. If
 /// the provider doesn't answer, nothing changes.
 /// </summary>
 public sealed class RemovePaymentMethod(PaymentMethodStore store, StripeCards cards)

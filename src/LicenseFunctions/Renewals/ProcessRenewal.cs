@@ -5,7 +5,7 @@ namespace LicenseFunctions.Renewals;
 
 /// <summary>
 /// Processes one claimed renewal: plans the next step, calls the provider if the step requires it, saves, and repeats until no step is due.
-/// If the process dies, the next worker that claims the renewal continues from the saved state.
+/// If the process crashes, the next worker that claims the renewal continues from the saved state.
 /// </summary>
 public sealed class ProcessRenewal(
     IRenewalStore store, RenewalGateways gateways, RenewalPolicy policy, SignedLinks links, TimeProvider clock)

@@ -49,7 +49,7 @@ public sealed class RenewManually(IRenewalStore store, ProcessRenewal process, R
         return facts.License.IsRenewable || renewal.Status is RenewalStatus.Applied || renewal.IsChargeOpen ? renewal : Suspended;
     }
 
-    // The process that handled the first request may have died before it finished.
+    // The process that handled the first request may have crashed before it finished.
     private async Task<Renewal> ContinueAsync(Renewal earlier, CancellationToken cancellationToken)
     {
         if (earlier.NextActionAt <= clock.GetUtcNow()

@@ -8,7 +8,7 @@ namespace StandaloneHost.Tests;
 
 /// <summary>
 /// <c>queue/$management</c> (learn.microsoft.com/azure/service-bus-messaging/service-bus-amqp-request-response): renews locks, peeks, adds
-/// scheduled messages to the queue at once, and settles messages of a closed link.
+/// scheduled messages to the queue immediately, and settles messages of a closed link.
 /// </summary>
 internal sealed class ManagementDouble(QueueDouble queue, BrokerDouble broker) : IRequestProcessor
 {
@@ -49,11 +49,9 @@ internal sealed class ManagementDouble(QueueDouble queue, BrokerDouble broker) :
     {
         if (broker.RefusesMessages)
             return Failure(403, ErrorCode.ResourceLimitExceeded, "The queue is full.");
-        var sent = ((IEnumerable)request["messages"]).Cast<Map>().Select(it => (byte[])it["message"]);
-        return Reply(200, new Map
-        {
-            ["sequence-numbers"] = sent.Select(bytes => queue.Add(Message.Decode(new ByteBuffer(bytes, 0, bytes.Length, bytes.Length)))).ToArray(),
-        });
+        var numbers = ((IEnumerable)request["messages"]).Cast<Map>().Select(sent => (byte[])sent["message"])
+            .Select(bytes => queue.Add(Message.Decode(new ByteBuffer(bytes, 0, bytes.Length, bytes.Length))));
+        return Reply(200, new Map { ["sequence-numbers"] = numbers.ToArray() });
     }
 
     private Message Settle(Map request)

@@ -10,7 +10,8 @@ namespace LicenseFunctions.Infrastructure.Database;
 public sealed record OutboxRow(Guid OutboxId, string? Address, string Payload, DateTime CreatedAt, int Attempts, long Fence);
 
 /// <summary>
-/// Claims and settles rows of the outbox. A process that dies does not settle its rows: they can be claimed again when their lease expires.
+/// Claims and settles rows of the outbox. A process that crashes does not settle its rows: they can be claimed again when their lease
+/// expires.
 /// </summary>
 public sealed class OutboxStore(LicenseDatabase database)
 {

@@ -106,7 +106,7 @@ export function HealthView({ health, api = '' }: { health: Health; api?: string 
         <span className="figure">{texts.health.of(health.health_score)}</span>{' '}
         <span className="grade">{texts.health.grade[health.health_grade]}</span>
       </p>
-      {/* Not a meter element: browsers color it by its limits, which are the backend's, and style it in different ways. */}
+      {/* Not a meter element: browsers choose its color by limits that only the backend defines, and each draws it differently. */}
       <div
         className={`health-bar ${health.health_grade.toLowerCase()}`}
         role="meter"

@@ -27,9 +27,12 @@ internal sealed class Prometheus : IAsyncDisposable
                 static_configs: [{targets: ["{{backend.Authority}}"]}]
             """, TestContext.Current.CancellationToken);
         var port = new ReservedPort();
-        var process = Process.Start(new ProcessStartInfo("prometheus",
-            [$"--config.file={configuration}", $"--storage.tsdb.path={folder.FullName}/data", $"--web.listen-address=127.0.0.1:{port.Number}"])
-        { RedirectStandardError = true })!;
+        string[] arguments =
+        [
+            $"--config.file={configuration}", $"--storage.tsdb.path={folder.FullName}/data",
+            $"--web.listen-address=127.0.0.1:{port.Number}",
+        ];
+        var process = Process.Start(new ProcessStartInfo("prometheus", arguments) { RedirectStandardError = true })!;
         var ready = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         process.ErrorDataReceived += (_, line) =>
         {
