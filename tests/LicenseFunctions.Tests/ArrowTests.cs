@@ -27,6 +27,7 @@ public sealed class ArrowTests
     /// <summary>Dependencies between the folders of Infrastructure, in addition to Settings, which all of them use.</summary>
     private static readonly (string From, string To)[] AllowedTechnical =
     [
+        ("Http", "Database"), // a lost connection is answered 503
         ("Mail", "Database"), // the outbox is a table
         ("Payments", "Database"), // the inbox of payment events is a table
         ("Payments", "Http"), // errors of the gateway have problem details, like all others
@@ -86,7 +87,7 @@ public sealed class ArrowTests
             .And().HaveDependencyOn("Stripe").GetTypes().Select(type => type.FullName));
 
     [Fact]
-    public void LicenseTool_UsesStoresAndRulesOnly()
+    public void LicenseTool_UsesNoHttpMailPaymentsOrTelemetry()
     {
         var used = Types.InAssembly(System.Reflection.Assembly.Load("licensectl")).That()
             .HaveDependencyOnAny(

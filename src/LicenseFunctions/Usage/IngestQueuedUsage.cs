@@ -1,4 +1,5 @@
 using System.Text;
+using LicenseFunctions.Infrastructure.Database;
 using Licensing.Usage;
 using Microsoft.Extensions.Logging;
 using Npgsql;
@@ -47,7 +48,8 @@ public sealed class IngestQueuedUsage(
             {
                 return await work(cancellationToken);
             }
-            catch (NpgsqlException failure) when (time.GetElapsedTime(start) + pause < MaxDuration)
+            catch (Exception failure) when ((failure is NpgsqlException || ConnectionLoss.IsReportedBy(failure))
+                && time.GetElapsedTime(start) + pause < MaxDuration)
             {
                 log.LogWarning(failure, "The database failed; the next attempt for this batch is in {Pause}", pause);
                 await Task.Delay(pause, time, cancellationToken);

@@ -1,4 +1,5 @@
 using System.Globalization;
+using LicenseFunctions.Infrastructure.Database;
 using Licensing;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
@@ -109,8 +110,8 @@ public sealed class RequestGate(
             case PostgresException { SqlState: PostgresErrorCodes.CharacterNotInRepertoire or PostgresErrorCodes.UntranslatableCharacter }:
                 return new Refusal(RefusalKind.Invalid, "INVALID_TEXT", "The request contains U+0000, which is not allowed in texts.");
             // A read-only database: its disk is nearly full, or it is the old primary after a failover.
-            case NpgsqlException { IsTransient: true } or TimeoutException
-                or PostgresException { SqlState: PostgresErrorCodes.ReadOnlySqlTransaction }:
+            case PostgresException { SqlState: PostgresErrorCodes.ReadOnlySqlTransaction }:
+            case var lost when ConnectionLoss.IsReportedBy(lost):
                 log.LogError(failure, "{Function} {Invocation}: the database doesn't answer", function, context.InvocationId);
                 return new Refusal(RefusalKind.Unavailable, "DATABASE_UNAVAILABLE", "The database does not answer.", Hint: "Try again.");
             default:
