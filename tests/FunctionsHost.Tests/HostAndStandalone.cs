@@ -11,12 +11,6 @@ namespace FunctionsHost.Tests;
 /// </summary>
 internal sealed class HostAndStandalone : IAsyncDisposable
 {
-    public static readonly string[] Schedules =
-    [
-        "HEALTH_SCHEDULE", "OUTBOX_SCHEDULE", "RECONCILE_SCHEDULE", "RENEWAL_SCHEDULE", "RETENTION_SCHEDULE", "SCAN_SCHEDULE",
-        "WATCH_SCHEDULE",
-    ];
-
     private readonly ConcurrentQueue<WorkerLog> logs;
     private readonly ConcurrentQueue<FinishedInvocation> invocations;
     private readonly StandIn[] gateways;
@@ -106,7 +100,7 @@ internal sealed class HostAndStandalone : IAsyncDisposable
 
     private static (string Name, string Value)[] Settings(TestDatabase database, StandIn gateway, (string Name, string Value)[] more) =>
     [
-        .. Schedules.Select(name => (name, RunningApp.Never)),
+        .. RunningApp.Schedules.Select(name => (name, RunningApp.Never)),
         ("DATABASE_URL", database.ConnectionString),
         ("AUTH_SIGNING_KEY", RunningApp.SigningKeyText),
         ("LINK_SIGNING_KEYS", Convert.ToBase64String(new byte[32])),

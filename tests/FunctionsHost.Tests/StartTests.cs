@@ -18,7 +18,7 @@ public sealed class StartTests
             {
                 AppFolder = HostAndStandalone.AppFolder,
                 Settings = new Dictionary<string, string>(
-                    HostAndStandalone.Schedules.Select(name => KeyValuePair.Create(name, RunningApp.Never)))
+                    RunningApp.Schedules.Select(name => KeyValuePair.Create(name, RunningApp.Never)))
                 {
                     ["DATABASE_URL"] = "Host=127.0.0.1;Port=1",
                     ["AUTH_SIGNING_KEY"] = RunningApp.SigningKeyText,

@@ -10,20 +10,20 @@ internal sealed class Invoker(WorkerChannel channel, HostJson hostJson, HostOpti
     private readonly ConcurrentDictionary<string, Task> running = new();
 
     /// <param name="forward">Forwards the HTTP request to the worker; returns the error, or null.</param>
-    /// <param name="cancelled">Canceled when the caller has disconnected or the host stops.</param>
+    /// <param name="canceled">Canceled when the caller has disconnected or the host stops.</param>
     /// <returns>Why the run failed; null if it succeeded.</returns>
     public async Task<string?> RunAsync(
         HostFunction function, string invocationId, TypedData input, Dictionary<string, TypedData> triggerMetadata,
-        Func<Task<string?>>? forward = null, CancellationToken cancelled = default)
+        Func<Task<string?>>? forward = null, CancellationToken canceled = default)
     {
-        if (cancelled.IsCancellationRequested && !hostJson.SendCanceledInvocationsToWorker)
+        if (canceled.IsCancellationRequested && !hostJson.SendCanceledInvocationsToWorker)
             return "FunctionInvocationCanceled";
         var end = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         running[invocationId] = end.Task;
         try
         {
             // The HTTP request is sent first, because the worker waits for it after the invocation request.
-            return await SendAsync(function, invocationId, input, triggerMetadata, forward?.Invoke(), cancelled);
+            return await SendAsync(function, invocationId, input, triggerMetadata, forward?.Invoke(), canceled);
         }
         finally
         {
@@ -41,7 +41,7 @@ internal sealed class Invoker(WorkerChannel channel, HostJson hostJson, HostOpti
 
     private async Task<string?> SendAsync(
         HostFunction function, string invocationId, TypedData input, Dictionary<string, TypedData> triggerMetadata,
-        Task<string?>? forwarding, CancellationToken cancelled)
+        Task<string?>? forwarding, CancellationToken canceled)
     {
         var request = new InvocationRequest
         {
@@ -61,7 +61,7 @@ internal sealed class Invoker(WorkerChannel channel, HostJson hostJson, HostOpti
         try
         {
             var answer = channel.AskAsync(new StreamingMessage { InvocationRequest = request }, invocationId);
-            await using (cancelled.Register(() => channel.Cancel(invocationId)))
+            await using (canceled.Register(() => channel.Cancel(invocationId)))
                 response = (await answer).InvocationResponse;
             failure = Failure(response.Result) ?? (forwarding is null ? null : await forwarding);
         }

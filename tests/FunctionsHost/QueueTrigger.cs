@@ -27,7 +27,7 @@ internal sealed class QueueTrigger(Invoker invoker, HostJson hostJson)
                 var batch = await queue.TakeAsync(function.IsBatched ? hostJson.MaxMessageBatchSize : 1, stop);
                 // ServiceBusListener.StopAsync cancels a running batch and waits until it ends.
                 var failure = await invoker.RunAsync(
-                    function, Guid.NewGuid().ToString(), Input(function, batch), Metadata(batch), cancelled: stop);
+                    function, Guid.NewGuid().ToString(), Input(function, batch), Metadata(batch), canceled: stop);
                 if (failure is null)
                     queue.Complete(batch);
                 else

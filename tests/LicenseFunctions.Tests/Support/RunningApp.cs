@@ -3,6 +3,7 @@ using System.Diagnostics;
 using System.Net.Http.Headers;
 using System.Text;
 using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
 using Microsoft.IdentityModel.JsonWebTokens;
 using Microsoft.IdentityModel.Tokens;
 using Xunit;
@@ -15,16 +16,14 @@ public sealed class RunningApp : IAsyncDisposable
     private static readonly byte[] SigningKey = Encoding.ASCII.GetBytes("a-signing-key-for-tests-of-32-bytes-or-more");
 
     /// <summary>
-    /// February 29, so that no timer runs by its schedule: it would change what a test counts. A test that needs a timer's schedule sets
-    /// it.
+    /// Six months ahead, so that no timer runs by its schedule: it would change what a test counts. A test that needs a timer's schedule
+    /// sets it.
     /// </summary>
-    internal const string Never = "0 0 0 29 2 *";
+    internal static readonly string Never = $"0 0 0 1 {TimeProvider.System.GetUtcNow().AddMonths(6).Month} *";
 
-    private static readonly string[] Schedules =
-    [
-        "HEALTH_SCHEDULE", "OUTBOX_SCHEDULE", "RECONCILE_SCHEDULE", "RENEWAL_SCHEDULE", "RETENTION_SCHEDULE", "SCAN_SCHEDULE",
-        "WATCH_SCHEDULE",
-    ];
+    /// <summary>The settings of all timers' schedules.</summary>
+    internal static readonly IReadOnlyList<string> Schedules =
+        [.. Regex.Matches(Repository.Read("local.settings.sample.json"), "[A-Z_]+_SCHEDULE").Select(match => match.Value)];
 
     private readonly Process process;
     private readonly ConcurrentQueue<string> output;

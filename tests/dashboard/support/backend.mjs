@@ -1,7 +1,7 @@
 // Starts the backend as a process with a separate database with demo data, and Stripe's stand-in.
 import { execFileSync, spawn } from 'node:child_process';
 import { createHmac, randomBytes } from 'node:crypto';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
 
@@ -36,7 +36,7 @@ export const licenses = {
 
 // Tests count mails, payments and alerts, so timers must not run on their schedule; a test that needs one fires it. The schedule is six
 // months ahead.
-const timers = ['RENEWAL', 'RECONCILE', 'SCAN', 'WATCH', 'HEALTH', 'RETENTION', 'OUTBOX'];
+const schedules = readFileSync(`${root}local.settings.sample.json`, 'utf8').match(/[A-Z_]+_SCHEDULE/g);
 const sixMonthsAhead = `0 0 0 1 ${((new Date().getUTCMonth() + 6) % 12) + 1} *`;
 
 /** The port is below the range for outgoing connections (32768 and up), because one of those could take it before the program listens. */
@@ -119,7 +119,7 @@ export class Backend {
         CORS_ALLOWED_ORIGINS: corsOrigin ?? '',
         RATE_LIMIT_PER_MINUTE: '100000',
         PUBLIC_URL: backend.address,
-        ...Object.fromEntries(timers.map((name) => [`${name}_SCHEDULE`, sixMonthsAhead])),
+        ...Object.fromEntries(schedules.map((name) => [name, sixMonthsAhead])),
       },
       `listening on ${backend.address}`,
     );
