@@ -479,8 +479,8 @@ $$;
 CREATE FUNCTION public.open_suspension_facts(subscription_id uuid, token_id uuid, device_key text, state public.subscription_state, paused_reason text) RETURNS TABLE(only_for_expiry boolean, reason text, took_token boolean, stands boolean, caused_by_device boolean)
     LANGUAGE sql STABLE
     AS $_$
-    select bool_and(o.cause = 'EXPIRY'),
-           (array_agg(o.reason order by o.cause = 'EXPIRY', o.suspended_at desc))[1],
+    select bool_and(not is_liftable(o.cause)),
+           (array_agg(o.reason order by not is_liftable(o.cause), o.suspended_at desc))[1],
            bool_or($2 = any (o.token_ids)),
            bool_or(o.reason = $5 and $4 = 'SUSPENDED_ADMIN'),
            bool_or(o.device_key = $3)
@@ -1304,7 +1304,8 @@ CREATE VIEW public.listed_licenses AS
     h.last_used_at,
     h.device_count,
     h.open_alerts,
-    public.can_reinstate(h.subscription_id) AS can_reinstate
+    public.can_reinstate(h.subscription_id) AS can_reinstate,
+    public.is_suspended_by_anyone(h.subscription_id) AS is_suspended
    FROM public.v_license_health h;
 
 CREATE TABLE public.metric_counters (

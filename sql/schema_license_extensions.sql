@@ -42,9 +42,9 @@ select schema_definitions() as definitions_before \gset
 \ir repeatable/09_subscription_columns.sql
 \ir repeatable/10_current_license_tokens.sql
 \ir repeatable/11_is_license_visible.sql
-\ir repeatable/12_open_suspension_facts.sql
 \ir repeatable/13_is_alert_open.sql
 \ir repeatable/14_suspended_licenses.sql
+\ir repeatable/15_open_suspension_facts.sql
 \ir repeatable/20_license_usage.sql
 \ir repeatable/21_store_license_usage.sql
 \ir repeatable/30_usage_retention.sql

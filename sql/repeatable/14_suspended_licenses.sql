@@ -16,7 +16,7 @@ create or replace function can_reinstate(subscription_id uuid) returns boolean l
     select exists (select from license_suspensions s where s.subscription_id = $1 and s.closed_at is null and is_liftable(s.cause))
 $$;
 
--- Whether the license is suspended, by this backend or by the platform; null for an unknown license. C#: ListedLicense.IsSuspended.
+-- Whether the license is suspended, by this backend or by the platform; null for an unknown license.
 create or replace function is_suspended_by_anyone(subscription_id uuid) returns boolean language sql stable parallel safe as $$
     select is_license_suspended(s.state, s.paused_reason) or can_reinstate(s.subscription_id)
     from subscriptions s where s.subscription_id = $1

@@ -23,5 +23,6 @@ select
     h.last_used_at,
     h.device_count,
     h.open_alerts,
-    can_reinstate(h.subscription_id) as can_reinstate
+    can_reinstate(h.subscription_id) as can_reinstate,
+    is_suspended_by_anyone(h.subscription_id) as is_suspended
 from v_license_health h;

@@ -3,6 +3,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using System.Text.RegularExpressions;
 using LicenseFunctions.Infrastructure.Settings;
+using LicenseFunctions.Suspicion;
 using LicenseFunctions.Tests.Support;
 using Licensing.Suspicion;
 using Microsoft.Azure.Functions.Worker;
@@ -79,15 +80,26 @@ public sealed partial class DocumentTests
             Listed("docs/api.md", "## Functions").Order());
 
     [Fact]
-    public void Detection_ListsFieldsOfThePolicy()
+    public void Detection_ListsThePolicyWithDefaultsAndRanges()
     {
+        var defaults = JsonSerializer.SerializeToNode(new DetectionPolicy(), SuspicionStore.Json)!.AsObject();
         var fields = typeof(DetectionPolicy).GetProperties().Select(field =>
-            field.GetCustomAttribute<JsonPropertyNameAttribute>()?.Name ?? JsonNamingPolicy.SnakeCaseLower.ConvertName(field.Name));
-        var listed = Listed("docs/detection.md", "## The policy").ToList();
+        {
+            var name = field.GetCustomAttribute<JsonPropertyNameAttribute>()?.Name
+                ?? JsonNamingPolicy.SnakeCaseLower.ConvertName(field.Name);
+            return $"{name}: {defaults[name]}, {RangeOf(field)}";
+        });
+        var listed = Rows("docs/detection.md", "## The policy")
+            .Select(cells => $"{cells[0]}: {cells[1]}, {(cells[2].StartsWith("ALERT", StringComparison.Ordinal) ? "words" : cells[2])}");
 
-        Assert.NotEmpty(listed);
-        Assert.Empty(listed.Except(fields));
+        Assert.Equal(fields.Order(), listed.Order());
     }
+
+    private static string RangeOf(PropertyInfo field) =>
+        field.CustomAttributes.SingleOrDefault(attribute => attribute.ConstructorArguments.Count == 2) is { } range
+            ? string.Join('–', range.ConstructorArguments.Select(end =>
+                ((double)end.Value!).ToString("#,0.###", System.Globalization.CultureInfo.InvariantCulture)))
+            : "words";
 
     [Fact]
     public void Benchmarks_HaveASectionForEachBench()
@@ -176,13 +188,19 @@ public sealed partial class DocumentTests
             .EnumerateObject().Select(setting => setting.Name);
 
     /// <summary>The names in the first column of a section's table.</summary>
-    private static IEnumerable<string> Listed(string file, string section) =>
+    /// <summary>The cells of a section's table, without backticks.</summary>
+    private static IEnumerable<string[]> Rows(string file, string section) => Lines(file, section)
+        .Select(line => line.Replace("`", "", StringComparison.Ordinal).Split('|', StringSplitOptions.TrimEntries)[1..]);
+
+    private static IEnumerable<string> Listed(string file, string section) => Lines(file, section)
+        .SelectMany(line => Name().Matches(line.Split('|')[1]))
+        .Select(match => match.Groups[1].Value);
+
+    private static IEnumerable<string> Lines(string file, string section) =>
         Repository.Read(file).Split('\n')
             .SkipWhile(line => line != section).Skip(1)
             .TakeWhile(line => !line.StartsWith("## ", StringComparison.Ordinal))
-            .Where(line => line.StartsWith("| `", StringComparison.Ordinal))
-            .SelectMany(line => Name().Matches(line.Split('|')[1]))
-            .Select(match => match.Groups[1].Value);
+            .Where(line => line.StartsWith("| `", StringComparison.Ordinal));
 
     [GeneratedRegex(@"\[""([A-Z_]+_SCHEDULE)""\] = ""([^""]+)""")]
     private static partial Regex DefaultSchedule();

@@ -12,4 +12,12 @@ internal static class CallerActor
         CallerRole.Subscriber => Actor.Owner(caller.UserId!.Value),
         _ => Actor.Service,
     };
+
+    /// <summary>
+    /// The reader of a mail that asks for consent to a price. Only the subscriber gets it, and the consent is the subscriber's.
+    /// </summary>
+    public static Actor OfPriceLink(Guid subscriberId) => Actor.Owner(subscriberId);
+
+    /// <summary>The reader of a mail about suspicious activity. The answer is evidence about a device; it binds nobody.</summary>
+    public static Actor OfAlertLink => Actor.Service;
 }

@@ -1,7 +1,6 @@
 using Dapper;
 using LicenseFunctions.Infrastructure.Database;
 using Licensing;
-using Licensing.Devices;
 using Licensing.Health;
 
 namespace LicenseFunctions.Licenses;
@@ -42,7 +41,7 @@ public sealed record ListedLicense
     /// Whether the license is suspended, by this backend or by the platform. It may be true although <see cref="Status"/> is not SUSPENDED,
     /// if the platform's columns were changed after the suspension.
     /// </summary>
-    public bool IsSuspended => Status == EnumWords.UpperOf(LicenseStatus.Suspended) || CanReinstate;
+    public bool IsSuspended { get; init; }
 
     /// <summary>Whether an operator can lift an open suspension. False for an expiry and for a suspension by the platform.</summary>
     public bool CanReinstate { get; init; }
@@ -74,7 +73,8 @@ public sealed class LicenseListStore(LicenseDatabase database)
             limit case when @Status::text is null then @limit end
         )
         select l.subscription_id, l.master, case when @SubscriberId::uuid is null then l.email end as owner_email, l.status, l.health_score,
-               l.days_until_expiry, l.expires_at, l.auto_renew, l.last_used_at, l.device_count, l.open_alerts, l.can_reinstate
+               l.days_until_expiry, l.expires_at, l.auto_renew, l.last_used_at, l.device_count, l.open_alerts, l.can_reinstate,
+               l.is_suspended
         from page p
         join listed_licenses l on l.subscription_id = p.subscription_id
         where @Status::text is null or l.status_filter = @Status
@@ -92,7 +92,8 @@ public sealed class LicenseListStore(LicenseDatabase database)
 
     private const string Find = """
         select l.subscription_id, l.master, case when @subscriberId::uuid is null then l.email end as owner_email, l.status, l.health_score,
-               l.days_until_expiry, l.expires_at, l.auto_renew, l.last_used_at, l.device_count, l.open_alerts, l.can_reinstate
+               l.days_until_expiry, l.expires_at, l.auto_renew, l.last_used_at, l.device_count, l.open_alerts, l.can_reinstate,
+               l.is_suspended
         from listed_licenses l
         where l.subscription_id = @subscriptionId and is_license_visible(l.subscriber_id, @subscriberId)
         """;

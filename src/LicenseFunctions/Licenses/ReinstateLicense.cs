@@ -58,6 +58,6 @@ public sealed class ReinstateLicense(LicenseDatabase database, SuspensionStore s
 
     private static Refusal LiftedRecently(DateTimeOffset notBefore) => new(
         RefusalKind.Conflict, "LIFTED_RECENTLY",
-        $"You lifted a suspension of this license within the last {SubscriberLift.IntervalDays} days.",
+        $"You lifted a suspension of this license within the last {SubscriberLift.Interval.Days} days.",
         Hint: string.Create(CultureInfo.InvariantCulture, $"Send an appeal, or wait until {notBefore.UtcDateTime:yyyy-MM-dd HH:mm} UTC."));
 }

@@ -183,7 +183,7 @@ public sealed class SuspensionStore(LicenseDatabase database, LicenseInvalidatio
                 Reason = suspension.Texts.PausedReason,
                 OwnerMayLift = await CanSubscriberLiftAsync(
                     connection, suspension.SubscriptionId, suspension.Cause, time.GetUtcNow(), cancellationToken),
-                LiftIntervalDays = SubscriberLift.IntervalDays,
+                LiftIntervalDays = SubscriberLift.Interval.Days,
             }, cancellationToken);
         }
 
