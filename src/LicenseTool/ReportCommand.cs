@@ -3,7 +3,6 @@ using System.Globalization;
 using System.Text.Json.Nodes;
 using LicenseFunctions.Health;
 using LicenseFunctions.Infrastructure.Database;
-using LicenseFunctions.Infrastructure.Payments.Stripe;
 using LicenseFunctions.Infrastructure.Settings;
 using LicenseFunctions.Renewals;
 using LicenseFunctions.Suspicion;
@@ -58,7 +57,7 @@ internal static class ReportCommand
         var reader = new SettingReader(new ConfigurationBuilder().AddEnvironmentVariables().Build());
         var settings = RenewalSettings.Read(reader);
         reader.ThrowIfFaulty();
-        return settings.Policy(new Dictionary<string, TimeSpan> { [StripeCards.Provider] = TimeSpan.Zero });
+        return settings.Policy(new Dictionary<string, TimeSpan> { [PaymentProviders.Stripe] = TimeSpan.Zero });
     }
 
     private static Option<int> FromSetting(string name, WholeSetting from)

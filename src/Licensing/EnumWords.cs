@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Serialization;
 
 namespace Licensing;
 
@@ -8,6 +9,9 @@ namespace Licensing;
 /// </summary>
 public static class EnumWords
 {
+    /// <summary>The same words in JSON, in upper snake case. Numbers are refused.</summary>
+    public static readonly JsonConverter Json = new JsonStringEnumConverter(JsonNamingPolicy.SnakeCaseUpper, allowIntegerValues: false);
+
     /// <summary>In lower snake case.</summary>
     public static string Of<T>(T value) where T : struct, Enum => JsonNamingPolicy.SnakeCaseLower.ConvertName(value.ToString());
 

@@ -1,6 +1,7 @@
 using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Infrastructure.Payments.Stripe;
 using Licensing;
+using Licensing.Renewals;
 
 namespace LicenseFunctions.PaymentMethods;
 
@@ -17,7 +18,7 @@ public sealed class RemovePaymentMethod(PaymentMethodStore store, StripeCards ca
         var detached = await cards.DetachAsync(paymentId, cancellationToken);
         if (detached.Refusal is { } refusal)
             return refusal;
-        await store.RemoveAsync(userId, StripeCards.Provider, paymentId, by, cancellationToken);
+        await store.RemoveAsync(userId, PaymentProviders.Stripe, paymentId, by, cancellationToken);
         return paymentMethodId;
     }
 }

@@ -1,5 +1,6 @@
 using LicenseFunctions.Infrastructure.Payments.Stripe;
 using Licensing;
+using Licensing.Renewals;
 
 namespace LicenseFunctions.PaymentMethods;
 
@@ -8,13 +9,13 @@ public sealed class StartCardSetup(PaymentMethodStore store, StripeCards cards)
 {
     public async Task<Outcome<CardSetup>> RunAsync(Guid userId, CancellationToken cancellationToken)
     {
-        var known = await store.FindCustomerAsync(userId, StripeCards.Provider, cancellationToken);
+        var known = await store.FindCustomerAsync(userId, PaymentProviders.Stripe, cancellationToken);
         if (known is not null)
             return await cards.StartSetupAsync(known, userId, cancellationToken);
         var created = await cards.CreateCustomerAsync(userId, cancellationToken);
         if (created.Refusal is { } refusal)
             return refusal;
-        return await store.AddCustomerAsync(userId, StripeCards.Provider, created.Value, cancellationToken) is { } customer
+        return await store.AddCustomerAsync(userId, PaymentProviders.Stripe, created.Value, cancellationToken) is { } customer
             ? await cards.StartSetupAsync(customer, userId, cancellationToken)
             : new Refusal(RefusalKind.NotFound, "USER_NOT_FOUND", "There is no such user.");
     }

@@ -1,5 +1,5 @@
-using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Infrastructure.Http;
+using LicenseFunctions.Licenses;
 using Licensing;
 using Licensing.Renewals;
 
@@ -30,7 +30,8 @@ public sealed class ConsentToPrice(IRenewalStore store, SignedLinks links, TimeP
         {
             if (!consent.Accept || RenewalRequests.ConsentToPrice(facts.Renewal, clock.GetUtcNow()) is not { } change)
                 return Question(facts, facts.Renewal.PriceAccepted);
-            var saved = await store.SaveAsync(change, new RenewalWriter(Lease: null, Actor.Owner(facts.Renewal.UserId)), cancellationToken);
+            var writer = new RenewalWriter(Lease: null, CallerActor.OfPriceLink(facts.Renewal.UserId));
+            var saved = await store.SaveAsync(change, writer, cancellationToken);
             if (saved is RenewalSave.Saved) return Question(facts, accepted: true);
         }
 

@@ -14,7 +14,7 @@ namespace LicenseFunctions.Suspicion;
 public sealed record SuspensionReason(
     string Cause, string Reason, DateTime SuspendedAt, DateTime? AppealedAt, bool CanLift, bool CanAppeal, bool NeedsRenewal);
 
-/// <param name="Suspended">Whether the license's status is SUSPENDED.</param>
+/// <param name="Suspended">Whether the license is suspended, by this backend or by the platform.</param>
 /// <param name="LiftIntervalDays">The minimum time between two lifts by the subscriber, in days.</param>
 /// <param name="Suspensions">The open ones, the oldest first; empty when this backend did not suspend the license.</param>
 public sealed record SuspensionView(
@@ -65,7 +65,7 @@ public sealed class AnswerSuspicion(
 
         return new SuspensionView(
             subscriptionId, await SuspensionStore.IsSuspendedAsync(connection, subscriptionId, cancellationToken),
-            SubscriberLift.IntervalDays, reasons);
+            SubscriberLift.Interval.Days, reasons);
     }
 
     public async Task<Outcome<ActivityList>> ActivityAsync(Guid subscriptionId, Guid? subscriberId, CancellationToken cancellationToken) =>
@@ -116,7 +116,7 @@ public sealed class AnswerSuspicion(
                     return ReviewAlert.Unknown;
                 var trusted = confirmed.Trusted == true;
                 await AuditLog.AddAsync(connection, new AuditRow(
-                    Actor.Service, "alert.confirmed_by_link", confirmed.SubscriptionId, alertId.ToString(),
+                    CallerActor.OfAlertLink, "alert.confirmed_by_link", confirmed.SubscriptionId, alertId.ToString(),
                     After: RowJson.Of(new { trusted })), token);
                 return new ConfirmationReceipt(alertId, trusted);
             }, cancellationToken);

@@ -6,6 +6,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using Dapper;
 using LicenseFunctions.Infrastructure.Database;
+using Licensing;
 using Licensing.Suspicion;
 using Npgsql;
 
@@ -66,7 +67,7 @@ public sealed class SuspicionStore(LicenseDatabase database)
     {
         PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
         DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
-        Converters = { new JsonStringEnumConverter(JsonNamingPolicy.SnakeCaseUpper) },
+        Converters = { EnumWords.Json },
     };
 
     public LicenseDatabase Database => database;

@@ -1,5 +1,7 @@
 using System.Buffers;
+using System.Text;
 using System.Text.Json;
+using Licensing;
 using Licensing.Devices;
 using Microsoft.AspNetCore.Http;
 
@@ -17,16 +19,16 @@ public sealed record CheckReply(
     {
         json.WriteStartObject();
         json.WriteBoolean("valid"u8, Verdict.IsValid);
-        json.WriteString("code"u8, Word(Verdict.Code));
+        json.WriteString("code"u8, Codes[(int)Verdict.Code]);
         json.WriteString("detail"u8, Verdict.Detail);
         json.WriteStartArray("reasons"u8);
         foreach (var reason in Verdict.Reasons)
-            json.WriteStringValue(Word(reason));
+            json.WriteStringValue(Codes[(int)reason]);
         json.WriteEndArray();
         if (License is { } license)
         {
             json.WriteString("subscription_id"u8, license.SubscriptionId);
-            json.WriteString("status"u8, Word(LicenseStatuses.Of(Verdict, license.Facts.ExpiresAt, CheckedAt)));
+            json.WriteString("status"u8, Statuses[(int)LicenseStatuses.Of(Verdict, license.Facts.ExpiresAt, CheckedAt)]);
         }
         else
         {
@@ -74,31 +76,11 @@ public sealed record CheckReply(
             json.WriteNull(name);
     }
 
-    private static ReadOnlySpan<byte> Word(LicenseCode code) => code switch
-    {
-        LicenseCode.NotFound => "NOT_FOUND"u8,
-        LicenseCode.Suspended => "SUSPENDED"u8,
-        LicenseCode.Revoked => "REVOKED"u8,
-        LicenseCode.Expired => "EXPIRED"u8,
-        LicenseCode.Inactive => "INACTIVE"u8,
-        LicenseCode.LockedNoFunds => "LOCKED_NO_FUNDS"u8,
-        LicenseCode.PausedToxic => "PAUSED_TOXIC"u8,
-        LicenseCode.TooManyDevices => "TOO_MANY_DEVICES"u8,
-        LicenseCode.Grace => "GRACE"u8,
-        LicenseCode.Valid => "VALID"u8,
-        _ => throw new ArgumentOutOfRangeException(nameof(code)),
-    };
+    // The words by the value of the enum, as JSON needs them.
+    private static readonly byte[][] Codes = Bytes(EnumWords.AllUpper<LicenseCode>());
+    private static readonly byte[][] Statuses = Bytes(EnumWords.AllUpper<LicenseStatus>());
 
-    private static ReadOnlySpan<byte> Word(LicenseStatus status) => status switch
-    {
-        LicenseStatus.Active => "ACTIVE"u8,
-        LicenseStatus.PendingRenewal => "PENDING_RENEWAL"u8,
-        LicenseStatus.Grace => "GRACE"u8,
-        LicenseStatus.Expired => "EXPIRED"u8,
-        LicenseStatus.Suspended => "SUSPENDED"u8,
-        LicenseStatus.Revoked => "REVOKED"u8,
-        _ => throw new ArgumentOutOfRangeException(nameof(status)),
-    };
+    private static byte[][] Bytes(IEnumerable<string> words) => [.. words.Select(Encoding.UTF8.GetBytes)];
 }
 
 /// <summary>The HTTP response of a license check.</summary>

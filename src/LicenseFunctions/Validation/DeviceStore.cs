@@ -182,7 +182,7 @@ public sealed class DeviceStore(LicenseDatabase database)
             order by device_id, network
             on conflict (device_id, network) do update
             set last_seen_at = greatest(license_device_networks.last_seen_at, excluded.last_seen_at)
-        ), forgotten as (
+        ), expired as (
             -- An address is personal data: it is kept for 90 days. It is deleted when the device's networks change anyway.
             delete from license_device_networks n using moved
             where n.device_id = moved.device_id and n.last_seen_at < moved.seen_at - interval '90 days'

@@ -6,11 +6,11 @@ namespace Licensing.Devices;
 /// </summary>
 public static class SubscriberLift
 {
-    /// <summary>The minimum time between two lifts, in days.</summary>
-    public const int IntervalDays = 30;
+    /// <summary>The minimum time between two lifts: whole days.</summary>
+    public static readonly TimeSpan Interval = TimeSpan.FromDays(30);
 
     /// <param name="lastLift">The subscriber's last lift of this license, or null.</param>
     /// <returns>The earliest time of the next lift, included; null if it is allowed now.</returns>
     public static DateTimeOffset? NotBefore(DateTimeOffset? lastLift, DateTimeOffset now) =>
-        lastLift + TimeSpan.FromDays(IntervalDays) is { } next && now < next ? next : null;
+        lastLift + Interval is { } next && now < next ? next : null;
 }

@@ -171,7 +171,7 @@ public static class HealthScore
             yield return Loss(
                 HealthPart.Devices, Math.Min(12, 4 * changes),
                 string.Create(CultureInfo.InvariantCulture, $"{facts.DeviceChanges} device changes in 30 days"),
-                HealthAction.KeepDevices, "Keep the expert advisor on the same machines and accounts");
+                HealthAction.KeepDevices, "Keep the expert advisor on the same devices and accounts");
     }
 
     private static IEnumerable<HealthContribution> Suspicion(HealthFacts facts) => facts.OpenAlerts.Select(severity => Loss(

@@ -81,7 +81,7 @@ public sealed record DetectionPolicy
 
     /// <summary>
     /// Time in which more people than the limit use the license, from the newest one's first use to the first one's last. Longer than the
-    /// error of clocks, and longer than a machine takes to replace another.
+    /// error of clocks, and longer than one device takes to replace another.
     /// </summary>
     [JsonPropertyName("people_minutes"), Minutes(1, 43_200)]
     public TimeSpan PeopleDuration { get; init; } = TimeSpan.FromMinutes(35);

@@ -78,8 +78,8 @@ public sealed class Migrations(NpgsqlDataSource source)
     private static async Task ExecuteFileAsync(string file, NpgsqlConnection connection, CancellationToken cancellationToken)
     {
         using var reader = new StreamReader(typeof(Migrations).Assembly.GetManifestResourceStream(file)!);
-        await using var command = new NpgsqlCommand(await reader.ReadToEndAsync(cancellationToken), connection) { CommandTimeout = 0 };
-        await command.ExecuteNonQueryAsync(cancellationToken);
+        await connection.ExecuteAsync(new CommandDefinition(
+            await reader.ReadToEndAsync(cancellationToken), commandTimeout: 0, cancellationToken: cancellationToken));
     }
 
     private static IEnumerable<string> Names(string folder) =>

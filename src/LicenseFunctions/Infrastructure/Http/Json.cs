@@ -1,6 +1,6 @@
 using System.Text.Json;
-using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
+using Licensing;
 
 namespace LicenseFunctions.Infrastructure.Http;
 
@@ -12,7 +12,7 @@ public static class Json
         PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
         RespectNullableAnnotations = true,
         RespectRequiredConstructorParameters = true,
-        Converters = { new JsonStringEnumConverter(JsonNamingPolicy.SnakeCaseUpper) },
+        Converters = { EnumWords.Json },
         // The schema exporter of /openapi.json needs a resolver, and it may be the first to use the options.
         TypeInfoResolver = new DefaultJsonTypeInfoResolver(),
     };

@@ -15,8 +15,6 @@ public sealed record CardSetup(string SetupIntentId, string ClientSecret, string
 /// <summary>Saving and removing cards at Stripe.</summary>
 public sealed class StripeCards(StripeClient client, StripeSettings settings)
 {
-    public const string Provider = "stripe";
-
     private static readonly Refusal NotOffered = new(
         RefusalKind.Conflict, "CARDS_NOT_OFFERED", "Cards can't be saved, because no payment provider is configured.",
         Hint: "Pay from the wallet, or ask the operator to set STRIPE_SECRET_KEY.");

@@ -11,7 +11,7 @@ public sealed class StripeGateway(StripeClient client, ILogger<StripeGateway> lo
 {
     private readonly PaymentIntentService intents = new(client);
 
-    public string Provider => "stripe";
+    public string Provider => PaymentProviders.Stripe;
 
     /// <summary>One hour less than Stripe's 24, because clocks differ. After that time the same key would charge again.</summary>
     public TimeSpan IdempotencyKeyLifetime => TimeSpan.FromHours(23);

@@ -23,7 +23,7 @@ public sealed class StripeWebhooks(StripeSettings settings, StripeCards cards, T
         if (Verify(body, signature) is not { } made)
             return NotStripe;
         var fact = await FactAsync(made, cancellationToken);
-        return new PaymentEvent(StripeCards.Provider, made.Id, made.Type, new DateTimeOffset(made.Created), fact);
+        return new PaymentEvent(PaymentProviders.Stripe, made.Id, made.Type, new DateTimeOffset(made.Created), fact);
     }
 
     private Event? Verify(string body, string? signature)

@@ -1,0 +1,7 @@
+namespace Licensing.Renewals;
+
+/// <summary>The names of payment providers, as tables and mails contain them.</summary>
+public static class PaymentProviders
+{
+    public const string Stripe = "stripe";
+}
