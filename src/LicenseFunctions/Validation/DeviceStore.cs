@@ -217,7 +217,7 @@ public sealed class DeviceStore(LicenseDatabase database)
         return (await AlertLog.RaiseAsync(connection, alert with { TokenHash = tokenHash }, cancellationToken)).AlertId;
     }
 
-    // A client that invents a new EA instance for every check must not fill the table.
+    // Raises no alert: it counts a refusal in an open one. A client that invents a new EA instance for every check must not fill the table.
     private const string RepeatAlert = """
         with open_alerts as (
             select alert_id, evidence ->> 'device_key' = @deviceKey as same_device, detected_at, count(*) over () as number
