@@ -1507,6 +1507,13 @@ CREATE TABLE public.renewal_requests (
     CONSTRAINT key_is_short CHECK (((length(idempotency_key) >= 1) AND (length(idempotency_key) <= 255)))
 );
 
+CREATE TABLE public.schema_fingerprints (
+    only_row boolean DEFAULT true NOT NULL,
+    files text NOT NULL,
+    definitions text NOT NULL,
+    CONSTRAINT schema_fingerprints_only_row_check CHECK (only_row)
+);
+
 CREATE TABLE public.schema_migrations (
     name text NOT NULL,
     installed_at timestamp with time zone DEFAULT now() NOT NULL
@@ -1733,6 +1740,9 @@ ALTER TABLE ONLY public.renewal_attempts
 
 ALTER TABLE ONLY public.renewals
     ADD CONSTRAINT renewals_pkey PRIMARY KEY (renewal_id);
+
+ALTER TABLE ONLY public.schema_fingerprints
+    ADD CONSTRAINT schema_fingerprints_pkey PRIMARY KEY (only_row);
 
 ALTER TABLE ONLY public.schema_migrations
     ADD CONSTRAINT schema_migrations_pkey PRIMARY KEY (name);

@@ -2,7 +2,9 @@
 -- `licensectl migrate` does the same with the same journal (schema_migrations): the two can follow each other or run at the
 -- same time. psql can't list a folder, so each new file is listed here; a test compares the list.
 -- A migration first records itself in the journal; it is one transaction. The repeatable files (views, functions) run every
--- time. They only create or replace, because other objects and grants depend on them; a migration drops what is obsolete.
+-- time. If a step fails with "canceling statement due to lock timeout", run this file again: what is installed stays.
+-- `licensectl migrate` repeats the step itself. The repeatable files only create or replace, because other objects and grants
+-- depend on them; a migration drops what is obsolete.
 \set on_error_stop_before :ON_ERROR_STOP
 \set ON_ERROR_STOP on
 
@@ -37,6 +39,7 @@
 
 begin;
 \ir installation/journal.sql
+\ir installation/lock_timeout.sql
 select schema_definitions() as definitions_before \gset
 \ir repeatable/08_source_network.sql
 \ir repeatable/09_subscription_columns.sql

@@ -25,5 +25,13 @@ begin
             ) as definitions (definition)
         $body$;
     end if;
+    if to_regclass('schema_fingerprints') is null then
+        -- Which repeatable files are installed, as licensectl recorded it. If nothing has changed, it takes no lock.
+        create table schema_fingerprints (
+            only_row    boolean primary key default true check (only_row),
+            files       text not null,
+            definitions text not null
+        );
+    end if;
 end
 $do$;

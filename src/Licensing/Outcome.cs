@@ -20,7 +20,9 @@ public enum RefusalKind
 /// <param name="Detail">A sentence for people that says what was wrong, without secrets.</param>
 /// <param name="Field">The JSON name or path of the wrong input; null if the refusal isn't about one input.</param>
 /// <param name="Hint">What the caller can do about it, with an example.</param>
-public sealed record Refusal(RefusalKind Kind, string Code, string Detail, string? Field = null, string? Hint = null);
+/// <param name="RetryAfter">The time after which the same request may be accepted; null if unknown.</param>
+public sealed record Refusal(
+    RefusalKind Kind, string Code, string Detail, string? Field = null, string? Hint = null, TimeSpan? RetryAfter = null);
 
 /// <summary>A value, or the <see cref="Licensing.Refusal"/> that explains why there is none.</summary>
 public readonly record struct Outcome<T>

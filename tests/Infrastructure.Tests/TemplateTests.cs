@@ -2,6 +2,7 @@ using System.Reflection;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
+using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Infrastructure.Settings;
 using LicenseFunctions.Tests.Support;
 using Microsoft.Azure.Functions.Worker;
@@ -93,12 +94,13 @@ public sealed partial class TemplateTests(Bicep bicep)
         var queues = Functions.Count(Has<ServiceBusTriggerAttribute>);
         var timers = Functions.Count(Has<TimerTriggerAttribute>);
         // All routes form one group, each queue function forms one, and a timer runs on one instance because of its lease.
-        var instances = alwaysReady + most + (queues * most) + timers;
-        var connections = instances * int.Parse(template.Settings["DATABASE_POOL_SIZE"]);
+        var (http, others) = (alwaysReady + most, (queues * most) + timers);
+        var all = int.Parse(template.Settings["DATABASE_POOL_SIZE"]);
+        var connections = (http * all) + (others * DatabaseSettings.ConnectionsOf(DatabaseLane.Background, all));
         var server = UserConnections[(string)template.Resources("Microsoft.DBforPostgreSQL/flexibleServers").Single()["sku"]!["name"]!];
 
         Assert.True(queues == 2 && timers >= 7, $"{queues} queue functions and {timers} timers were found");
-        Assert.True(connections <= 0.8 * server, $"{environment}: {instances} instances use {connections} of {server} connections");
+        Assert.True(connections <= 0.8 * server, $"{environment}: {http} + {others} instances use {connections} of {server} connections");
     }
 
     [Theory]

@@ -18,7 +18,8 @@ public sealed class DemoPersonStore(LicenseDatabase database)
 
     public async Task<IReadOnlyList<DemoPerson>> ListAsync(CancellationToken cancellationToken)
     {
-        await using var connection = await database.OpenAsync(cancellationToken);
+        await using var session = await database.OpenAsync(cancellationToken);
+        (var connection, cancellationToken) = session;
         return (await connection.QueryAsync<DemoPerson>(new CommandDefinition(List, cancellationToken: cancellationToken))).AsList();
     }
 }

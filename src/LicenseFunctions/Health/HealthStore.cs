@@ -38,7 +38,8 @@ public sealed class HealthStore(LicenseDatabase database)
     /// <summary>Adds rows for new licenses, and makes silent licenses due that have been used since their last score.</summary>
     public async Task MarkAsync(CancellationToken cancellationToken)
     {
-        await using var connection = await database.OpenAsync(cancellationToken);
+        await using var session = await database.OpenAsync(cancellationToken);
+        (var connection, cancellationToken) = session;
         await connection.ExecuteAsync(new CommandDefinition(MarkNewAndUsed, cancellationToken: cancellationToken));
     }
 
@@ -51,7 +52,8 @@ public sealed class HealthStore(LicenseDatabase database)
     /// <summary>Licenses to score, the longest due first. A license without any token can't be scored and stays due.</summary>
     public async Task<IReadOnlyList<Guid>> DueAsync(int limit, CancellationToken cancellationToken)
     {
-        await using var connection = await database.OpenAsync(cancellationToken);
+        await using var session = await database.OpenAsync(cancellationToken);
+        (var connection, cancellationToken) = session;
         return (await connection.QueryAsync<Guid>(
             new CommandDefinition(Due, new { limit }, cancellationToken: cancellationToken))).AsList();
     }
@@ -110,7 +112,8 @@ public sealed class HealthStore(LicenseDatabase database)
     public async IAsyncEnumerable<HealthRow> LoadAsync(
         Guid[] subscriptionIds, int maxDevices, RenewalPolicy policy, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        await using var connection = await database.OpenAsync(cancellationToken);
+        await using var session = await database.OpenAsync(cancellationToken);
+        (var connection, cancellationToken) = session;
         await using var reader = await connection.ExecuteReaderAsync(
             new CommandDefinition(Load, new { subscriptionIds }, cancellationToken: cancellationToken));
         var license = new LicenseFactsColumns(reader);
@@ -224,7 +227,8 @@ public sealed class HealthStore(LicenseDatabase database)
     /// <summary>What a report shows in addition: use in 24 hours, open alerts, the scores of 30 days, the last changes.</summary>
     public async Task<HealthDetails> DetailsAsync(Guid subscriptionId, CancellationToken cancellationToken)
     {
-        await using var connection = await database.OpenAsync(cancellationToken);
+        await using var session = await database.OpenAsync(cancellationToken);
+        (var connection, cancellationToken) = session;
         await using var read = await connection.QueryMultipleAsync(
             new CommandDefinition(Details, new { subscriptionId }, cancellationToken: cancellationToken));
         return new HealthDetails(

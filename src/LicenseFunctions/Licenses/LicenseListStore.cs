@@ -84,7 +84,8 @@ public sealed class LicenseListStore(LicenseDatabase database)
 
     public async Task<IReadOnlyList<ListedLicense>> ListAsync(LicenseFilter filter, int limit, CancellationToken cancellationToken)
     {
-        await using var connection = await database.OpenAsync(cancellationToken);
+        await using var session = await database.OpenAsync(cancellationToken);
+        (var connection, cancellationToken) = session;
         return (await connection.QueryAsync<ListedLicense>(new CommandDefinition(
             List, new { filter.SubscriberId, filter.Search, filter.Status, filter.After, limit },
             cancellationToken: cancellationToken))).AsList();
@@ -100,7 +101,8 @@ public sealed class LicenseListStore(LicenseDatabase database)
 
     public async Task<ListedLicense?> FindAsync(Guid subscriptionId, Guid? subscriberId, CancellationToken cancellationToken)
     {
-        await using var connection = await database.OpenAsync(cancellationToken);
+        await using var session = await database.OpenAsync(cancellationToken);
+        (var connection, cancellationToken) = session;
         return await connection.QuerySingleOrDefaultAsync<ListedLicense>(
             new CommandDefinition(Find, new { subscriptionId, subscriberId }, cancellationToken: cancellationToken));
     }

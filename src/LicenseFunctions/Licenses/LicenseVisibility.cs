@@ -23,7 +23,8 @@ public static class LicenseVisibility
     public static async Task<bool> IsVisibleAsync(
         LicenseDatabase database, Guid subscriptionId, Guid? subscriberId, CancellationToken cancellationToken)
     {
-        await using var connection = await database.OpenAsync(cancellationToken);
+        await using var session = await database.OpenAsync(cancellationToken);
+        (var connection, cancellationToken) = session;
         return await IsVisibleAsync(connection, subscriptionId, subscriberId, cancellationToken);
     }
 }

@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using System.Text;
 using LicenseFunctions.Infrastructure.Database;
 using Licensing;
+using Npgsql;
 
 namespace LicenseFunctions.Licenses;
 
@@ -21,6 +22,8 @@ public sealed class RotateToken(LicenseDatabase database, SuspensionStore suspen
     private static readonly Refusal BadOverlap = new(
         RefusalKind.Invalid, "INVALID_FIELD", $"overlap_seconds must be from 0 to {(int)LongestOverlap.TotalSeconds}.", "overlap_seconds",
         "Send 3600, or 0 to end the old token immediately.");
+
+    private const int MostPerHour = 5;
 
     private static readonly Refusal Revoked = new(
         RefusalKind.Conflict, "LICENSE_REVOKED", "This license was revoked, so its token can't be replaced.", Hint: "Contact support.");
@@ -45,6 +48,8 @@ public sealed class RotateToken(LicenseDatabase database, SuspensionStore suspen
                 return LicenseNotFound.Refusal;
             if (!current.IsActive && !current.HeldBySuspension)
                 return Revoked;
+            if (subscriberId is not null && await TooManyAsync(connection, subscriptionId, stop) is { } tooMany)
+                return tooMany;
 
             var rotated = await TokenStore.RotateAsync(connection, subscriptionId, current.TokenId, hash, overlap, stop);
             await AuditLog.AddAsync(connection, new AuditRow(
@@ -57,5 +62,17 @@ public sealed class RotateToken(LicenseDatabase database, SuspensionStore suspen
         }, cancellationToken);
         invalidation.Raise(subscriptionId);
         return outcome;
+    }
+
+    // Each rotation adds a token that is kept for 90 days.
+    private static async Task<Refusal?> TooManyAsync(
+        NpgsqlConnection connection, Guid subscriptionId, CancellationToken cancellationToken)
+    {
+        if (await TokenStore.NextRotationAsync(connection, subscriptionId, MostPerHour, TimeSpan.FromHours(1), cancellationToken)
+            is not { } wait)
+            return null;
+        return new Refusal(
+            RefusalKind.TooMany, "ROTATION_LIMIT", $"A token can be rotated {MostPerHour} times per hour.",
+            Hint: "Wait, or ask support to rotate it.", RetryAfter: wait);
     }
 }

@@ -98,7 +98,8 @@ public sealed class SuspensionStore(LicenseDatabase database, LicenseInvalidatio
 
     public async Task<IReadOnlyList<SuspensionRow>> OpenAsync(Guid subscriptionId, CancellationToken cancellationToken)
     {
-        await using var connection = await database.OpenAsync(cancellationToken);
+        await using var session = await database.OpenAsync(cancellationToken);
+        (var connection, cancellationToken) = session;
         return await OpenAsync(connection, subscriptionId, cancellationToken);
     }
 

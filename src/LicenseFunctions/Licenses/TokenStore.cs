@@ -51,12 +51,11 @@ public static class TokenStore
         """;
 
     private const string MarkReplaced = """
-        -- Every older token refers to the current one. Without an overlap, the overlaps of all older tokens end.
+        -- Every older token that is still accepted refers to the current one. Without an overlap, their overlaps end.
         update license_token_replacements
         set replaced_by = @newTokenId,
-            overlap_until = case when @overlap > interval '0' then overlap_until
-                                 else greatest(replaced_at, least(overlap_until, now())) end
-        where subscription_id = @subscriptionId;
+            overlap_until = case when @overlap > interval '0' then overlap_until else now() end
+        where subscription_id = @subscriptionId and overlap_until > now();
 
         -- All other tokens of the platform, active or revoked, are replaced together with the current one.
         insert into license_token_replacements (token_id, subscription_id, replaced_by, replaced_at, overlap_until)
@@ -76,13 +75,27 @@ public static class TokenStore
             revoked_at = case when t.is_active and r.overlap_until <= now() then now() else t.revoked_at end,
             revoked_reason = case when t.is_active and r.overlap_until <= now() then 'Rotated' else t.revoked_reason end
         from license_token_replacements r
-        where r.token_id = t.token_id and r.subscription_id = @subscriptionId;
+        -- Replaced now, or accepted until now. Tokens whose overlap ended earlier don't change.
+        where r.token_id = t.token_id and r.subscription_id = @subscriptionId and r.overlap_until >= now();
 
         update license_suspensions set token_ids = array_append(token_ids, @newTokenId)
         where subscription_id = @subscriptionId and closed_at is null and @tokenId = any(token_ids);
 
         select overlap_until from license_token_replacements where token_id = @tokenId
         """;
+
+    private const string NextRotation = """
+        select occurred_at + @within - now() from audit_log
+        where subscription_id = @subscriptionId and action = 'token.rotated' and actor_kind = 'owner' and occurred_at > now() - @within
+        order by occurred_at desc
+        offset @most - 1 limit 1
+        """;
+
+    /// <returns>How long the subscriber must wait, because it has rotated the token that often; null if it need not wait.</returns>
+    public static Task<TimeSpan?> NextRotationAsync(
+        NpgsqlConnection connection, Guid subscriptionId, int most, TimeSpan within, CancellationToken cancellationToken) =>
+        connection.ExecuteScalarAsync<TimeSpan?>(new CommandDefinition(
+            NextRotation, new { subscriptionId, within, most }, cancellationToken: cancellationToken));
 
     /// <summary>
     /// Replaces the current token by a new one with the same expiry, metadata and state. The old token is accepted during the overlap;

@@ -86,7 +86,8 @@ public sealed class MetricStore(LicenseDatabase database)
     /// <summary>Reads all values in one statement, so that they come from one snapshot. Values of 0 may be missing.</summary>
     public async Task<IReadOnlyList<MetricRow>> ReadAsync(bool perSubscription, CancellationToken cancellationToken)
     {
-        await using var connection = await database.OpenAsync(cancellationToken);
+        await using var session = await database.OpenAsync(cancellationToken);
+        (var connection, cancellationToken) = session;
         return [.. await connection.QueryAsync<MetricRow>(new CommandDefinition(
             Read, new { perSubscription }, commandTimeout: (int)ScrapeTimeout.TotalSeconds, cancellationToken: cancellationToken))];
     }
@@ -114,7 +115,8 @@ public sealed class MetricStore(LicenseDatabase database)
     /// <returns>Whether metric_increments contains more rows.</returns>
     public async Task<bool> AddAsync(IReadOnlyCollection<MetricRow> counted, CancellationToken cancellationToken)
     {
-        await using var connection = await database.OpenAsync(cancellationToken);
+        await using var session = await database.OpenAsync(cancellationToken);
+        (var connection, cancellationToken) = session;
         return await connection.ExecuteScalarAsync<bool>(new CommandDefinition(
             Fold,
             new

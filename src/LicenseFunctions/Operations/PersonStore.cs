@@ -15,7 +15,8 @@ public sealed class PersonStore(LicenseDatabase database)
     /// <param name="user">A user_id or a mail address.</param>
     public async Task<Guid?> FindAsync(string user, CancellationToken cancellationToken)
     {
-        await using var connection = await database.OpenAsync(cancellationToken);
+        await using var session = await database.OpenAsync(cancellationToken);
+        (var connection, cancellationToken) = session;
         return await connection.QuerySingleOrDefaultAsync<Guid?>(
             new CommandDefinition(Find, new { user }, cancellationToken: cancellationToken));
     }
@@ -33,7 +34,8 @@ public sealed class PersonStore(LicenseDatabase database)
     public async IAsyncEnumerable<PersonRow> ExportAsync(
         Guid userId, Actor by, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        await using var connection = await database.OpenAsync(cancellationToken);
+        await using var session = await database.OpenAsync(cancellationToken);
+        (var connection, cancellationToken) = session;
         await foreach (var row in connection.QueryUnbufferedAsync<PersonRow>(Export, new { userId, by.Kind, by.Id }, commandTimeout: 0)
             .WithCancellation(cancellationToken))
             yield return row;

@@ -4,27 +4,42 @@ using Npgsql;
 
 namespace LicenseFunctions.Operations;
 
-public sealed class ReadinessStore(LicenseDatabase database)
+public sealed class ReadinessStore(LicenseDatabase database, TimeProvider time)
 {
+    // Probes usually wait for one second.
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(0.9);
+
     private const string NotInstalled = "select unnest(@names) except select name from schema_migrations order by 1 limit 1";
 
     /// <returns>What is missing; null if the app is ready.</returns>
     public async Task<string?> MissingAsync(CancellationToken cancellationToken)
     {
+        DatabaseScope.Enter(DatabaseLane.Checks);
         try
         {
-            await using var connection = await database.OpenAsync(cancellationToken);
-            var missing = await connection.ExecuteScalarAsync<string?>(new CommandDefinition(
-                NotInstalled, new { names = Migrations.InstalledNames }, cancellationToken: cancellationToken));
-            return missing is null ? null : $"The schema lacks {missing}.";
+            return await ReadAsync(cancellationToken).WaitAsync(Limit, time, cancellationToken);
         }
         catch (PostgresException none) when (none.SqlState == PostgresErrorCodes.UndefinedTable)
         {
             return "The schema isn't installed.";
         }
-        catch (NpgsqlException)
+        catch (PostgresException refused) when (refused.SqlState == PostgresErrorCodes.ProtocolViolation)
+        {
+            return "The server refuses the limits of a connection, as a pooler does. Set DATABASE_POOLER=transaction.";
+        }
+        catch (Exception lost) when (lost is NpgsqlException or TimeoutException
+            || (lost is OperationCanceledException && !cancellationToken.IsCancellationRequested))
         {
             return "The database doesn't answer.";
         }
+    }
+
+    private async Task<string?> ReadAsync(CancellationToken cancellationToken)
+    {
+        await using var session = await database.OpenAsync(cancellationToken);
+        (var connection, cancellationToken) = session;
+        var missing = await connection.ExecuteScalarAsync<string?>(new CommandDefinition(
+            NotInstalled, new { names = Migrations.InstalledNames }, cancellationToken: cancellationToken));
+        return missing is null ? null : $"The schema lacks {missing}.";
     }
 }

@@ -7,15 +7,16 @@ namespace LicenseFunctions.Operations;
 /// <param name="UsageWeeksAhead">Created partitions for future weeks.</param>
 /// <param name="Bodies">Emptied mails and payment events, and deleted quarantined usage.</param>
 /// <param name="RequestKeys">Deleted Idempotency-Keys of renewals.</param>
+/// <param name="Tokens">Deleted tokens that were replaced by a rotation.</param>
 /// <param name="Addresses">IP addresses that were deleted or reduced to their network.</param>
 /// <param name="Unclaimed">Deleted arrivals of usage that no scan had claimed before the usage was deleted.</param>
 /// <param name="Unfinished">Whether the run reached its limit; the next run continues.</param>
 public sealed record RetentionCounts(
-    int UsageWeeks, int UsageWeeksAhead, int Bodies, int RequestKeys, int Addresses, int Unclaimed, bool Unfinished);
+    int UsageWeeks, int UsageWeeksAhead, int Bodies, int RequestKeys, int Tokens, int Addresses, int Unclaimed, bool Unfinished);
 
 /// <summary>
-/// Deletes raw usage and IP addresses after 90 days, and bodies and request keys after 30 days. Sums by network and country remain. The
-/// work of one run is limited. The next run finds the remaining rows by their timestamps, also after a crash.
+/// Deletes raw usage, replaced tokens and IP addresses after 90 days, and bodies and request keys after 30 days. Sums by network and
+/// country remain. The work of one run is limited. The next run finds the remaining rows by their timestamps, also after a crash.
 /// </summary>
 public sealed class RetainData(RetentionStore store, ILogger<RetainData> log)
 {
@@ -52,11 +53,12 @@ public sealed class RetainData(RetentionStore store, ILogger<RetainData> log)
             + await Repeat(BatchSize, () => store.EmptyOutboxAsync(BodyAge, BatchSize, cancellationToken))
             + await Repeat(BatchSize, () => store.EmptyPaymentEventsAsync(BodyAge, BatchSize, cancellationToken));
         var requestKeys = await Repeat(BatchSize, () => store.DeleteRenewalRequestsAsync(BodyAge, BatchSize, cancellationToken));
+        var tokens = await Repeat(BatchSize, () => store.DeleteReplacedTokensAsync(RawAge, BatchSize, cancellationToken));
         var addresses = await Repeat(BatchSize, () => store.DeleteDeviceNetworksAsync(RawAge, BatchSize, cancellationToken))
             + await Repeat(BatchSize, () => store.CoarsenDevicesAsync(RawAge, BatchSize, cancellationToken));
         var unclaimed = await Repeat(BatchSize, () => store.DeleteArrivalsAsync(RawAge, BatchSize, cancellationToken));
 
-        var counts = new RetentionCounts(weeks, ahead, bodies, requestKeys, addresses, unclaimed, unfinished);
+        var counts = new RetentionCounts(weeks, ahead, bodies, requestKeys, tokens, addresses, unclaimed, unfinished);
         log.LogInformation("Retention: {Counts}", counts);
         return counts;
     }

@@ -11,7 +11,8 @@ public sealed class RetentionStore(LicenseDatabase database)
     /// <summary>Drops the partitions of the oldest weeks of raw usage.</summary>
     public async Task<IReadOnlyList<string>> DropUsageAsync(TimeSpan age, int most, CancellationToken cancellationToken)
     {
-        await using var connection = await database.OpenAsync(cancellationToken);
+        await using var session = await database.OpenAsync(cancellationToken);
+        (var connection, cancellationToken) = session;
         return [.. await connection.QueryAsync<string>(
             new CommandDefinition(DropUsage, new { age, most }, cancellationToken: cancellationToken))];
     }
@@ -82,6 +83,24 @@ public sealed class RetentionStore(LicenseDatabase database)
 
     public Task<int> DeleteDeviceNetworksAsync(TimeSpan age, int most, CancellationToken cancellationToken) =>
         RunAsync(DeleteDeviceNetworks, age, most, cancellationToken);
+
+    // Deleting a token also deletes the replacements that refer to it. They are older, so a token stays until all older ones of its
+    // license are deleted.
+    private const string DeleteReplacedTokens = """
+        delete from license_tokens where token_id in (
+            select r.token_id
+            from license_token_replacements r
+            join license_tokens t on t.token_id = r.token_id
+            where r.overlap_until < now() - @age and not t.is_active
+              and not exists (select from license_token_replacements older
+                              where older.subscription_id = r.subscription_id and older.replaced_at < r.replaced_at
+                                and older.overlap_until >= now() - @age)
+            order by r.replaced_at limit @most for update of t)
+        """;
+
+    /// <summary>Deletes tokens that were replaced by a rotation and are no longer accepted.</summary>
+    public Task<int> DeleteReplacedTokensAsync(TimeSpan age, int most, CancellationToken cancellationToken) =>
+        RunAsync(DeleteReplacedTokens, age, most, cancellationToken);
 
     private const string CoarsenDevices = """
         update license_devices set ip_address = usage_network(ip_address) where device_id in (

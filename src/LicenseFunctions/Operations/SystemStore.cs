@@ -61,7 +61,8 @@ public sealed class SystemStore(LicenseDatabase database)
 
     public async Task<IReadOnlyList<TimerState>> TimersAsync(CancellationToken cancellationToken)
     {
-        await using var connection = await database.OpenAsync(cancellationToken);
+        await using var session = await database.OpenAsync(cancellationToken);
+        (var connection, cancellationToken) = session;
         return (await connection.QueryAsync<TimerState>(new CommandDefinition(Timers, cancellationToken: cancellationToken))).AsList();
     }
 
@@ -74,7 +75,8 @@ public sealed class SystemStore(LicenseDatabase database)
     /// <returns>The start time, by the database's clock.</returns>
     public async Task<DateTime> StartTimerAsync(string timer, CancellationToken cancellationToken)
     {
-        await using var connection = await database.OpenAsync(cancellationToken);
+        await using var session = await database.OpenAsync(cancellationToken);
+        (var connection, cancellationToken) = session;
         return await connection.ExecuteScalarAsync<DateTime>(
             new CommandDefinition(StartTimer, new { timer }, cancellationToken: cancellationToken));
     }
@@ -99,7 +101,8 @@ public sealed class SystemStore(LicenseDatabase database)
     public async Task<DateTime> FinishTimerAsync(
         string timer, DateTime? startedAt, string status, string? counts, string? error, CancellationToken cancellationToken)
     {
-        await using var connection = await database.OpenAsync(cancellationToken);
+        await using var session = await database.OpenAsync(cancellationToken);
+        (var connection, cancellationToken) = session;
         return await connection.ExecuteScalarAsync<DateTime>(new CommandDefinition(
             FinishTimer, new { timer, startedAt, status, counts, error }, cancellationToken: cancellationToken));
     }
@@ -118,7 +121,8 @@ public sealed class SystemStore(LicenseDatabase database)
 
     public async Task<WaitingWork> WaitingAsync(CancellationToken cancellationToken)
     {
-        await using var connection = await database.OpenAsync(cancellationToken);
+        await using var session = await database.OpenAsync(cancellationToken);
+        (var connection, cancellationToken) = session;
         return await connection.QuerySingleAsync<WaitingWork>(new CommandDefinition(Waiting, cancellationToken: cancellationToken));
     }
 }

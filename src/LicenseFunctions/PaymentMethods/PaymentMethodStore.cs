@@ -48,7 +48,8 @@ public sealed class PaymentMethodStore(LicenseDatabase database, TimeProvider ti
 
     public async Task<IReadOnlyList<SavedPaymentMethod>> ListAsync(Guid userId, CancellationToken cancellationToken)
     {
-        await using var connection = await database.OpenAsync(cancellationToken);
+        await using var session = await database.OpenAsync(cancellationToken);
+        (var connection, cancellationToken) = session;
         return [.. await connection.QueryAsync<SavedPaymentMethod>(
             new CommandDefinition(List, new { userId }, cancellationToken: cancellationToken))];
     }
@@ -59,7 +60,8 @@ public sealed class PaymentMethodStore(LicenseDatabase database, TimeProvider ti
 
     public async Task<string?> FindCustomerAsync(Guid userId, string provider, CancellationToken cancellationToken)
     {
-        await using var connection = await database.OpenAsync(cancellationToken);
+        await using var session = await database.OpenAsync(cancellationToken);
+        (var connection, cancellationToken) = session;
         return await connection.ExecuteScalarAsync<string?>(
             new CommandDefinition(Customer, new { userId, provider }, cancellationToken: cancellationToken));
     }
@@ -74,7 +76,8 @@ public sealed class PaymentMethodStore(LicenseDatabase database, TimeProvider ti
     /// <returns>The ID of the customer that was added first, which must be used. Null if there is no such user.</returns>
     public async Task<string?> AddCustomerAsync(Guid userId, string provider, string customerId, CancellationToken cancellationToken)
     {
-        await using var connection = await database.OpenAsync(cancellationToken);
+        await using var session = await database.OpenAsync(cancellationToken);
+        (var connection, cancellationToken) = session;
         await connection.ExecuteAsync(
             new CommandDefinition(AddCustomer, new { userId, provider, customerId }, cancellationToken: cancellationToken));
         return await connection.ExecuteScalarAsync<string?>(
@@ -89,7 +92,8 @@ public sealed class PaymentMethodStore(LicenseDatabase database, TimeProvider ti
     /// <returns>The provider's ID; null if the user has no such method.</returns>
     public async Task<string?> FindAsync(Guid userId, Guid paymentMethodId, CancellationToken cancellationToken)
     {
-        await using var connection = await database.OpenAsync(cancellationToken);
+        await using var session = await database.OpenAsync(cancellationToken);
+        (var connection, cancellationToken) = session;
         return await connection.ExecuteScalarAsync<string?>(
             new CommandDefinition(ProviderId, new { userId, paymentMethodId }, cancellationToken: cancellationToken));
     }

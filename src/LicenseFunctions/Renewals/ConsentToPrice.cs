@@ -1,3 +1,4 @@
+using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Infrastructure.Http;
 using LicenseFunctions.Licenses;
 using Licensing;
@@ -28,6 +29,7 @@ public sealed class ConsentToPrice(IRenewalStore store, SignedLinks links, TimeP
 
         while (await store.FindAsync(renewalId, cancellationToken) is { } facts)
         {
+            DatabaseScope.TakeTurnsBy(facts.Renewal.SubscriptionId);
             if (!consent.Accept || RenewalRequests.ConsentToPrice(facts.Renewal, clock.GetUtcNow()) is not { } change)
                 return Question(facts, facts.Renewal.PriceAccepted);
             var writer = new RenewalWriter(Lease: null, CallerActor.OfPriceLink(facts.Renewal.UserId));

@@ -44,7 +44,7 @@ public sealed class RenewManually(IRenewalStore store, ProcessRenewal process, R
         var writer = new RenewalWriter(change is null ? TimeSpan.Zero : ProcessRenewal.Lease, by, Request: request);
         change ??= new RenewalChange(facts.Renewal);
         if (await store.SaveAsync(change, writer, cancellationToken) is RenewalSave.Saved && writer.Lease > TimeSpan.Zero)
-            await process.RunAsync(facts with { Renewal = change.Saved }, cancellationToken);
+            await ProcessAsync(facts with { Renewal = change.Saved });
         var renewal = await ReadAsync(renewalId, cancellationToken);
         return facts.License.IsRenewable || renewal.Status is RenewalStatus.Applied || renewal.IsChargeOpen ? renewal : Suspended;
     }
@@ -54,9 +54,12 @@ public sealed class RenewManually(IRenewalStore store, ProcessRenewal process, R
     {
         if (earlier.NextActionAt <= clock.GetUtcNow()
             && await store.ClaimOneAsync(earlier.RenewalId, ProcessRenewal.Lease, cancellationToken) is { } facts)
-            await process.RunAsync(facts, cancellationToken);
+            await ProcessAsync(facts);
         return await ReadAsync(earlier.RenewalId, cancellationToken);
     }
+
+    // Without the request's token: a client that disconnects must not cancel a charge that was sent, or the record of its outcome.
+    private Task<Renewal?> ProcessAsync(RenewalFacts facts) => process.RunAsync(facts, CancellationToken.None);
 
     private async Task<Renewal> ReadAsync(Guid renewalId, CancellationToken cancellationToken) =>
         (await store.FindAsync(renewalId, cancellationToken))!.Renewal;

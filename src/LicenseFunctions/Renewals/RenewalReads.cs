@@ -93,7 +93,8 @@ public sealed class RenewalReads(LicenseDatabase database)
 
     public async Task<IReadOnlyList<RenewalHistoryRow>> HistoryAsync(Guid subscriptionId, int limit, CancellationToken cancellationToken)
     {
-        await using var connection = await database.OpenAsync(cancellationToken);
+        await using var session = await database.OpenAsync(cancellationToken);
+        (var connection, cancellationToken) = session;
         return (await connection.QueryAsync<RenewalHistoryRow>(
             new CommandDefinition(History, new { subscriptionId, limit }, cancellationToken: cancellationToken))).AsList();
     }
@@ -138,7 +139,8 @@ public sealed class RenewalReads(LicenseDatabase database)
     private async Task<IReadOnlyList<NextRenewal>> PageAsync(
         DateTimeOffset from, DateTimeOffset until, NextRenewal? after, CancellationToken cancellationToken)
     {
-        await using var connection = await database.OpenAsync(cancellationToken);
+        await using var session = await database.OpenAsync(cancellationToken);
+        (var connection, cancellationToken) = session;
         var rows = await connection.QueryAsync<NextRenewalRow>(new CommandDefinition(Upcoming, new
         {
             from = from.UtcDateTime,
@@ -161,7 +163,8 @@ public sealed class RenewalReads(LicenseDatabase database)
     /// <summary>The next renewal of one license, active or not; null if it never expires.</summary>
     public async Task<NextRenewal?> NextAsync(Guid subscriptionId, CancellationToken cancellationToken)
     {
-        await using var connection = await database.OpenAsync(cancellationToken);
+        await using var session = await database.OpenAsync(cancellationToken);
+        (var connection, cancellationToken) = session;
         var row = await connection.QuerySingleOrDefaultAsync<NextRenewalRow>(
             new CommandDefinition(NextOfOne, new { subscriptionId }, cancellationToken: cancellationToken));
         return row?.ToNextRenewal();
@@ -184,7 +187,8 @@ public sealed class RenewalReads(LicenseDatabase database)
     /// <summary>Failures by reason, the most frequent first.</summary>
     public async Task<IReadOnlyList<RenewalFailure>> FailuresAsync(DateTimeOffset since, CancellationToken cancellationToken)
     {
-        await using var connection = await database.OpenAsync(cancellationToken);
+        await using var session = await database.OpenAsync(cancellationToken);
+        (var connection, cancellationToken) = session;
         return (await connection.QueryAsync<RenewalFailure>(
             new CommandDefinition(Failures, new { since = since.UtcDateTime }, cancellationToken: cancellationToken))).AsList();
     }
@@ -203,7 +207,8 @@ public sealed class RenewalReads(LicenseDatabase database)
     /// <summary>Lists unknown charges, the oldest first. Those that an operator must decide come before the others.</summary>
     public async Task<IReadOnlyList<UnknownCharge>> UnknownAsync(int limit, CancellationToken cancellationToken)
     {
-        await using var connection = await database.OpenAsync(cancellationToken);
+        await using var session = await database.OpenAsync(cancellationToken);
+        (var connection, cancellationToken) = session;
         return (await connection.QueryAsync<UnknownCharge>(
             new CommandDefinition(Unknown, new { limit }, cancellationToken: cancellationToken))).AsList();
     }
@@ -269,7 +274,8 @@ public sealed class RenewalReads(LicenseDatabase database)
     /// <summary>The payment of this license that this user must confirm with the bank; null for none.</summary>
     public async Task<WaitingPayment?> FindToConfirmAsync(Guid userId, Guid subscriptionId, CancellationToken cancellationToken)
     {
-        await using var connection = await database.OpenAsync(cancellationToken);
+        await using var session = await database.OpenAsync(cancellationToken);
+        (var connection, cancellationToken) = session;
         return await connection.QuerySingleOrDefaultAsync<WaitingPayment>(
             new CommandDefinition(ToConfirm, new { userId, subscriptionId }, cancellationToken: cancellationToken));
     }

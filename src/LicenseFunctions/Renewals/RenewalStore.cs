@@ -31,7 +31,8 @@ public sealed class RenewalStore(LicenseDatabase database, SuspensionStore suspe
 
     public async Task<int> OpenDueAsync(RenewalPolicy policy, DateTimeOffset now, int limit, CancellationToken cancellationToken)
     {
-        await using var connection = await database.OpenAsync(cancellationToken);
+        await using var session = await database.OpenAsync(cancellationToken);
+        (var connection, cancellationToken) = session;
         return await connection.ExecuteAsync(new CommandDefinition(OpenDue, new
         {
             until = policy.OpensUntil(now).UtcDateTime,
@@ -67,7 +68,8 @@ public sealed class RenewalStore(LicenseDatabase database, SuspensionStore suspe
 
     public async Task<Guid?> OpenAsync(Guid subscriptionId, RenewalPolicy policy, DateTimeOffset now, CancellationToken cancellationToken)
     {
-        await using var connection = await database.OpenAsync(cancellationToken);
+        await using var session = await database.OpenAsync(cancellationToken);
+        (var connection, cancellationToken) = session;
         var parameters = new { subscriptionId, until = policy.OpensUntil(now).UtcDateTime, grace = policy.Grace, now = now.UtcDateTime };
         var open = new CommandDefinition(Open, parameters, cancellationToken: cancellationToken);
         // If another statement inserted the row at the same time, this one doesn't see it; the next one does.
@@ -89,7 +91,8 @@ public sealed class RenewalStore(LicenseDatabase database, SuspensionStore suspe
     public async Task<IReadOnlyList<RenewalFacts>> ClaimAsync(
         RenewalSelection selection, DateTimeOffset now, int limit, TimeSpan lease, CancellationToken cancellationToken)
     {
-        await using var connection = await database.OpenAsync(cancellationToken);
+        await using var session = await database.OpenAsync(cancellationToken);
+        (var connection, cancellationToken) = session;
         var claimed = await connection.QueryAsync<Guid>(new CommandDefinition(
             Claim,
             new { now = now.UtcDateTime, awaitingProvider = selection is RenewalSelection.AwaitingProvider, limit, lease },
@@ -104,7 +107,8 @@ public sealed class RenewalStore(LicenseDatabase database, SuspensionStore suspe
 
     public async Task<RenewalFacts?> ClaimOneAsync(Guid renewalId, TimeSpan lease, CancellationToken cancellationToken)
     {
-        await using var connection = await database.OpenAsync(cancellationToken);
+        await using var session = await database.OpenAsync(cancellationToken);
+        (var connection, cancellationToken) = session;
         var claimed = await connection.ExecuteAsync(
             new CommandDefinition(ClaimOne, new { renewalId, lease }, cancellationToken: cancellationToken));
         return claimed == 1 ? (await FactsAsync(connection, [renewalId], cancellationToken)).SingleOrDefault() : null;
@@ -112,7 +116,8 @@ public sealed class RenewalStore(LicenseDatabase database, SuspensionStore suspe
 
     public async Task<RenewalFacts?> FindAsync(Guid renewalId, CancellationToken cancellationToken)
     {
-        await using var connection = await database.OpenAsync(cancellationToken);
+        await using var session = await database.OpenAsync(cancellationToken);
+        (var connection, cancellationToken) = session;
         return (await FactsAsync(connection, [renewalId], cancellationToken)).SingleOrDefault();
     }
 
@@ -124,7 +129,8 @@ public sealed class RenewalStore(LicenseDatabase database, SuspensionStore suspe
 
     public async Task<RenewalFacts?> FindByIntentAsync(string provider, string intentId, CancellationToken cancellationToken)
     {
-        await using var connection = await database.OpenAsync(cancellationToken);
+        await using var session = await database.OpenAsync(cancellationToken);
+        (var connection, cancellationToken) = session;
         var id = await connection.ExecuteScalarAsync<Guid?>(
             new CommandDefinition(OfIntent, new { provider, intentId }, cancellationToken: cancellationToken));
         return id is { } found ? (await FactsAsync(connection, [found], cancellationToken)).SingleOrDefault() : null;
@@ -134,7 +140,8 @@ public sealed class RenewalStore(LicenseDatabase database, SuspensionStore suspe
 
     public async Task<Renewal?> FindByRequestAsync(RenewalRequestKey request, CancellationToken cancellationToken)
     {
-        await using var connection = await database.OpenAsync(cancellationToken);
+        await using var session = await database.OpenAsync(cancellationToken);
+        (var connection, cancellationToken) = session;
         var id = await connection.ExecuteScalarAsync<Guid?>(
             new CommandDefinition(OfRequest, request, cancellationToken: cancellationToken));
         return id is { } found ? (await FactsAsync(connection, [found], cancellationToken)).SingleOrDefault()?.Renewal : null;
@@ -225,7 +232,8 @@ public sealed class RenewalStore(LicenseDatabase database, SuspensionStore suspe
 
     public async Task<int> SuspendExpiredAsync(RenewalPolicy policy, DateTimeOffset now, int limit, CancellationToken cancellationToken)
     {
-        await using var connection = await database.OpenAsync(cancellationToken);
+        await using var session = await database.OpenAsync(cancellationToken);
+        (var connection, cancellationToken) = session;
         var expired = (await ExpiredAsync(connection, null, policy, now, limit, cancellationToken)).AsList();
         var suspended = 0;
         foreach (var subscriptionId in expired)

@@ -106,7 +106,8 @@ public sealed class AlertStore(LicenseDatabase database)
     public async Task<IReadOnlyList<AlertRow>> ListAsync(
         AlertFilter filter, AlertCursor? after, int limit, CancellationToken cancellationToken)
     {
-        await using var connection = await database.OpenAsync(cancellationToken);
+        await using var session = await database.OpenAsync(cancellationToken);
+        (var connection, cancellationToken) = session;
         return (await connection.QueryAsync<AlertRow>(new CommandDefinition(List, new
         {
             filter.Statuses,
@@ -132,7 +133,8 @@ public sealed class AlertStore(LicenseDatabase database)
 
     public async Task<long> TotalAsync(AlertFilter filter, CancellationToken cancellationToken)
     {
-        await using var connection = await database.OpenAsync(cancellationToken);
+        await using var session = await database.OpenAsync(cancellationToken);
+        (var connection, cancellationToken) = session;
         return await connection.ExecuteScalarAsync<long>(new CommandDefinition(Total, filter, cancellationToken: cancellationToken));
     }
 
@@ -149,7 +151,8 @@ public sealed class AlertStore(LicenseDatabase database)
 
     public async Task<AlertRow?> FindAsync(Guid alertId, CancellationToken cancellationToken)
     {
-        await using var connection = await database.OpenAsync(cancellationToken);
+        await using var session = await database.OpenAsync(cancellationToken);
+        (var connection, cancellationToken) = session;
         return await FindAsync(connection, alertId, cancellationToken);
     }
 
@@ -167,7 +170,8 @@ public sealed class AlertStore(LicenseDatabase database)
     public async Task<IReadOnlyList<CustomerAlert>?> OfLicenseAsync(
         Guid subscriptionId, Guid? subscriberId, int limit, CancellationToken cancellationToken)
     {
-        await using var connection = await database.OpenAsync(cancellationToken);
+        await using var session = await database.OpenAsync(cancellationToken);
+        (var connection, cancellationToken) = session;
         return await LicenseVisibility.IsVisibleAsync(connection, subscriptionId, subscriberId, cancellationToken)
             ? (await connection.QueryAsync<CustomerAlert>(
                 new CommandDefinition(OfLicense, new { subscriptionId, limit }, cancellationToken: cancellationToken))).AsList()

@@ -48,7 +48,8 @@ public sealed class AnswerSuspicion(
 
     public async Task<Outcome<SuspensionView>> ShowAsync(Guid subscriptionId, Guid? subscriberId, CancellationToken cancellationToken)
     {
-        await using var connection = await database.OpenAsync(cancellationToken);
+        await using var session = await database.OpenAsync(cancellationToken);
+        (var connection, cancellationToken) = session;
         if (!await LicenseVisibility.IsVisibleAsync(connection, subscriptionId, subscriberId, cancellationToken))
             return LicenseNotFound.Refusal;
         var reasons = new List<SuspensionReason>();

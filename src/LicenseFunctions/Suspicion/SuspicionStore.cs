@@ -118,7 +118,8 @@ public sealed class SuspicionStore(LicenseDatabase database)
     /// <param name="period">Only licenses that were used within this time before now.</param>
     public async Task<WatchCounts> WatchAsync(TimeSpan period, CancellationToken cancellationToken)
     {
-        await using var connection = await database.OpenAsync(cancellationToken);
+        await using var session = await database.OpenAsync(cancellationToken);
+        (var connection, cancellationToken) = session;
         return await connection.QuerySingleAsync<WatchCounts>(
             new CommandDefinition(Watch, new { period }, cancellationToken: cancellationToken));
     }
@@ -270,7 +271,8 @@ public sealed class SuspicionStore(LicenseDatabase database)
     public async IAsyncEnumerable<(Guid Subscription, UsageSample Sample)> ReadLogAsync(
         [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        await using var connection = await database.OpenAsync(cancellationToken);
+        await using var session = await database.OpenAsync(cancellationToken);
+        (var connection, cancellationToken) = session;
         await using var reader = await connection.ExecuteReaderAsync(
             new CommandDefinition(Log, commandTimeout: 0, cancellationToken: cancellationToken));
         var row = new UsageRow(reader);
@@ -369,7 +371,8 @@ public sealed class SuspicionStore(LicenseDatabase database)
     /// <param name="pause">The least time between two messages, so that many alerts are combined in one mail.</param>
     public async Task NotifyOperatorsAsync(string? to, bool webhook, TimeSpan pause, DateTime now, CancellationToken cancellationToken)
     {
-        await using var connection = await database.OpenAsync(cancellationToken);
+        await using var session = await database.OpenAsync(cancellationToken);
+        (var connection, cancellationToken) = session;
         await connection.ExecuteAsync(new CommandDefinition(
             NotifyOperators, new { to, webhook, pause, now, named = 20 }, cancellationToken: cancellationToken));
     }

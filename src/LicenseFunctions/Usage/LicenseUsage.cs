@@ -26,13 +26,13 @@ public sealed class LicenseUsage(UsageRollupStore rollups, TimeProvider time)
         if (await rollups.TotalsAsync(subscriptionId, subscriberId, span.From, span.To, cancellationToken) is not { } totals)
             return LicenseNotFound.Refusal.ToResult();
 
-        var buckets = rollups.BucketsAsync(subscriptionId, span.From, span.To, span.Step, cancellationToken);
+        var buckets = await rollups.BucketsAsync(subscriptionId, span.From, span.To, span.Step, cancellationToken);
         if (request.PrefersCsv())
             return new CsvResult<UsageBucket>(buckets);
         return Results.Json(
             new LicenseUsageReply(
                 subscriptionId, span.From, span.To, span.Step.TotalDays < 1 ? "hour" : "day", totals,
-                await buckets.ToListAsync(cancellationToken),
+                buckets,
                 await rollups.NetworksAsync(subscriptionId, span.From, span.To, cancellationToken)),
             Json.Options);
     }

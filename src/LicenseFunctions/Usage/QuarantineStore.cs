@@ -24,7 +24,8 @@ public sealed class QuarantineStore(LicenseDatabase database)
     /// <summary>Adds payloads that are not in the quarantine yet.</summary>
     public async Task AddAsync(string source, IReadOnlyCollection<RejectedUsage> rejected, CancellationToken cancellationToken)
     {
-        await using var connection = await database.OpenAsync(cancellationToken);
+        await using var session = await database.OpenAsync(cancellationToken);
+        (var connection, cancellationToken) = session;
         await connection.ExecuteAsync(new CommandDefinition(
             Add,
             new
@@ -55,7 +56,8 @@ public sealed class QuarantineStore(LicenseDatabase database)
     public async Task<IReadOnlyList<QuarantinedUsage>> ListAsync(
         string? state, string? code, Guid? after, int limit, CancellationToken cancellationToken)
     {
-        await using var connection = await database.OpenAsync(cancellationToken);
+        await using var session = await database.OpenAsync(cancellationToken);
+        (var connection, cancellationToken) = session;
         return [.. await connection.QueryAsync<QuarantinedUsage>(
             new CommandDefinition(List, new { state, code, after, limit }, cancellationToken: cancellationToken))];
     }
@@ -67,7 +69,8 @@ public sealed class QuarantineStore(LicenseDatabase database)
 
     public async Task<QuarantinedUsage?> FindAsync(Guid quarantineId, CancellationToken cancellationToken)
     {
-        await using var connection = await database.OpenAsync(cancellationToken);
+        await using var session = await database.OpenAsync(cancellationToken);
+        (var connection, cancellationToken) = session;
         return await connection.QuerySingleOrDefaultAsync<QuarantinedUsage>(
             new CommandDefinition(Find, new { quarantineId }, cancellationToken: cancellationToken));
     }

@@ -29,14 +29,14 @@ public sealed class SummarizeUsage(UsageRollupStore rollups, TimeProvider time)
             return new Refusal(RefusalKind.Invalid, "INVALID_QUERY", "by must be license, country or master.", "by").ToResult();
 
         if (request.PrefersCsv())
-            return new CsvResult<UsageGroup>(rollups.GroupsAsync(by, span.From, span.To, null, cancellationToken));
+            return new CsvResult<UsageGroup>(await rollups.GroupsAsync(by, span.From, span.To, null, cancellationToken));
         return Results.Json(
             new UsageSummary(
                 span.From, span.To,
-                await rollups.GroupsAsync("all", span.From, span.To, 1, cancellationToken).FirstOrDefaultAsync(cancellationToken),
-                await rollups.GroupsAsync("license", span.From, span.To, MaxLicenses, cancellationToken).ToListAsync(cancellationToken),
-                await rollups.GroupsAsync("country", span.From, span.To, null, cancellationToken).ToListAsync(cancellationToken),
-                await rollups.GroupsAsync("master", span.From, span.To, MaxMasters, cancellationToken).ToListAsync(cancellationToken)),
+                await rollups.GroupsAsync("all", span.From, span.To, 1, cancellationToken) is [var all] ? all : null,
+                await rollups.GroupsAsync("license", span.From, span.To, MaxLicenses, cancellationToken),
+                await rollups.GroupsAsync("country", span.From, span.To, null, cancellationToken),
+                await rollups.GroupsAsync("master", span.From, span.To, MaxMasters, cancellationToken)),
             Json.Options);
     }
 }

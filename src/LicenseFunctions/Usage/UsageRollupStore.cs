@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using Dapper;
 using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Licenses;
@@ -94,7 +93,8 @@ public sealed class UsageRollupStore(LicenseDatabase database)
     public async Task<UsageTotals?> TotalsAsync(
         Guid subscriptionId, Guid? subscriberId, DateTime from, DateTime to, CancellationToken cancellationToken)
     {
-        await using var connection = await database.OpenAsync(cancellationToken);
+        await using var session = await database.OpenAsync(cancellationToken);
+        (var connection, cancellationToken) = session;
         return await LicenseVisibility.IsVisibleAsync(connection, subscriptionId, subscriberId, cancellationToken)
             ? await connection.QuerySingleAsync<UsageTotals>(
                 new CommandDefinition(Totals, new { subscriptionId, from, to }, cancellationToken: cancellationToken))
@@ -119,15 +119,13 @@ public sealed class UsageRollupStore(LicenseDatabase database)
         order by bucket
         """;
 
-    /// <summary>Streams the buckets, so that a long span isn't kept in memory.</summary>
-    public async IAsyncEnumerable<UsageBucket> BucketsAsync(
-        Guid subscriptionId, DateTime from, DateTime to, TimeSpan step,
-        [EnumeratorCancellation] CancellationToken cancellationToken)
+    public async Task<IReadOnlyList<UsageBucket>> BucketsAsync(
+        Guid subscriptionId, DateTime from, DateTime to, TimeSpan step, CancellationToken cancellationToken)
     {
-        await using var connection = await database.OpenAsync(cancellationToken);
-        await foreach (var bucket in connection.QueryUnbufferedAsync<UsageBucket>(Buckets, new { subscriptionId, from, to, step })
-            .WithCancellation(cancellationToken))
-            yield return bucket;
+        await using var session = await database.OpenAsync(cancellationToken);
+        (var connection, cancellationToken) = session;
+        return [.. await connection.QueryAsync<UsageBucket>(
+            new CommandDefinition(Buckets, new { subscriptionId, from, to, step }, cancellationToken: cancellationToken))];
     }
 
     private const string Networks = """
@@ -143,7 +141,8 @@ public sealed class UsageRollupStore(LicenseDatabase database)
     public async Task<IReadOnlyList<UsageNetwork>> NetworksAsync(
         Guid subscriptionId, DateTime from, DateTime to, CancellationToken cancellationToken)
     {
-        await using var connection = await database.OpenAsync(cancellationToken);
+        await using var session = await database.OpenAsync(cancellationToken);
+        (var connection, cancellationToken) = session;
         return [.. await connection.QueryAsync<UsageNetwork>(
             new CommandDefinition(Networks, new { subscriptionId, from, to }, cancellationToken: cancellationToken))];
     }
@@ -174,12 +173,13 @@ public sealed class UsageRollupStore(LicenseDatabase database)
 
     /// <param name="by">license, country or master; all: one row with the totals.</param>
     /// <param name="limit">Null for all groups.</param>
-    public async IAsyncEnumerable<UsageGroup> GroupsAsync(
-        string by, DateTime from, DateTime to, int? limit, [EnumeratorCancellation] CancellationToken cancellationToken)
+    /// <returns>In memory, because a stream to a slow client would keep its connection busy.</returns>
+    public async Task<IReadOnlyList<UsageGroup>> GroupsAsync(
+        string by, DateTime from, DateTime to, int? limit, CancellationToken cancellationToken)
     {
-        await using var connection = await database.OpenAsync(cancellationToken);
-        await foreach (var group in connection.QueryUnbufferedAsync<UsageGroup>(Groups, new { by, from, to, limit })
-            .WithCancellation(cancellationToken))
-            yield return group;
+        await using var session = await database.OpenAsync(cancellationToken);
+        (var connection, cancellationToken) = session;
+        return [.. await connection.QueryAsync<UsageGroup>(
+            new CommandDefinition(Groups, new { by, from, to, limit }, cancellationToken: cancellationToken))];
     }
 }

@@ -68,7 +68,8 @@ public sealed class UsageStore(LicenseDatabase database)
     /// <summary>Creates the missing partitions of a span, in a separate transaction because it locks the table.</summary>
     public async Task EnsurePartitionsAsync(DateTime from, DateTime to, CancellationToken cancellationToken)
     {
-        await using var connection = await database.OpenAsync(cancellationToken);
+        await using var session = await database.OpenAsync(cancellationToken);
+        (var connection, cancellationToken) = session;
         await connection.ExecuteAsync(new CommandDefinition(EnsurePartitions, new { from, to }, cancellationToken: cancellationToken));
     }
 

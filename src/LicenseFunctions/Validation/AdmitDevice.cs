@@ -14,29 +14,17 @@ namespace LicenseFunctions.Validation;
 public sealed class AdmitDevice(
     LicenseDatabase database, SuspensionStore suspensions, LastSeen lastSeen, LicenseInvalidation invalidation, DeviceSettings settings)
 {
-    // New devices of one license wait for each other here. If they waited for the license's lock in the database, each would occupy a
-    // connection, and the callers with one token could use up all connections.
-    private readonly SemaphoreSlim[] turns = [.. Enumerable.Range(0, 256).Select(_ => new SemaphoreSlim(1))];
-
     private sealed record NewDevice(Guid SubscriptionId, string TokenHash, DeviceClaim Claim, string Key, DateTimeOffset Now);
 
     public async Task<CheckReply> RunAsync(
         Guid subscriptionId, string tokenHash, DeviceClaim claim, DateTimeOffset now, CancellationToken cancellationToken)
     {
         var device = new NewDevice(subscriptionId, tokenHash, claim, claim.Key(settings.Policy.Identity), now);
-        var turn = turns[(uint)subscriptionId.GetHashCode() % turns.Length];
-        await turn.WaitAsync(cancellationToken);
-        try
-        {
-            var reply = await database.InTransactionAsync((connection, token) => CheckAsync(connection, device, token), cancellationToken);
-            if (reply.IsNew)
-                invalidation.Raise(subscriptionId);
-            return reply;
-        }
-        finally
-        {
-            turn.Release();
-        }
+        DatabaseScope.Enter(DatabaseLane.Checks, turnKey: subscriptionId);
+        var reply = await database.InTransactionAsync((connection, token) => CheckAsync(connection, device, token), cancellationToken);
+        if (reply.IsNew)
+            invalidation.Raise(subscriptionId);
+        return reply;
     }
 
     private async Task<CheckReply> CheckAsync(NpgsqlConnection connection, NewDevice device, CancellationToken cancellationToken)

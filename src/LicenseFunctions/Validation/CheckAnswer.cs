@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace LicenseFunctions.Validation;
 
 /// <summary>
@@ -7,9 +9,13 @@ namespace LicenseFunctions.Validation;
 /// <param name="ExpiresAt">Null for a license that never expires.</param>
 /// <param name="Device">Null if the device isn't registered.</param>
 /// <param name="Nonce">The nonce of the request.</param>
+/// <param name="Stale">
+/// True if the database didn't answer and the license was read at most VALIDATION_STALE_SECONDS ago; otherwise absent.
+/// </param>
 public sealed record CheckAnswer(
     bool Valid, string Code, string Detail, IReadOnlyList<string> Reasons, Guid? SubscriptionId, string? Status, DateTimeOffset? ExpiresAt,
-    CheckAnswer.CheckedDevice? Device, CheckAnswer.DeviceCount? Devices, string? Nonce, DateTimeOffset CheckedAt)
+    CheckAnswer.CheckedDevice? Device, CheckAnswer.DeviceCount? Devices, string? Nonce, DateTimeOffset CheckedAt,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] bool? Stale = null)
 {
     public sealed record CheckedDevice(Guid DeviceId, DateTimeOffset FirstSeen, DateTimeOffset LastSeen, bool IsNew);
 

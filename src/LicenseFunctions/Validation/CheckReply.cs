@@ -11,8 +11,10 @@ namespace LicenseFunctions.Validation;
 /// <param name="License">Null for a token that no license has.</param>
 /// <param name="Device">The device that checks; null if it isn't registered.</param>
 /// <param name="IsNew">This check registered the device.</param>
+/// <param name="IsStale">The database didn't answer; the license was read at most VALIDATION_STALE_SECONDS ago.</param>
 public sealed record CheckReply(
-    LicenseVerdict Verdict, CheckedLicense? License, KnownDevice? Device, bool IsNew, int MaxDevices, DateTimeOffset CheckedAt)
+    LicenseVerdict Verdict, CheckedLicense? License, KnownDevice? Device, bool IsNew, int MaxDevices, DateTimeOffset CheckedAt,
+    bool IsStale = false)
 {
     /// <summary>Writes the JSON without a serializer: a process writes twenty thousand answers per second.</summary>
     public void Write(Utf8JsonWriter json, string? nonce)
@@ -64,6 +66,8 @@ public sealed record CheckReply(
         }
 
         json.WriteString("nonce"u8, nonce);
+        if (IsStale)
+            json.WriteBoolean("stale"u8, true);
         WriteTime(json, "checked_at"u8, CheckedAt);
         json.WriteEndObject();
     }

@@ -275,7 +275,8 @@ public sealed class DeviceStore(LicenseDatabase database)
     public async Task<(List<DeviceRow> Devices, List<DeviceNetworkRow> Networks)> ListAsync(
         Guid subscriptionId, DateTimeOffset since, CancellationToken cancellationToken)
     {
-        await using var connection = await database.OpenAsync(cancellationToken);
+        await using var session = await database.OpenAsync(cancellationToken);
+        (var connection, cancellationToken) = session;
         var devices = await connection.QueryAsync<DeviceRow>(
             new CommandDefinition(ListDevices, new { subscriptionId }, cancellationToken: cancellationToken));
         var networks = await connection.QueryAsync<DeviceNetworkRow>(

@@ -79,7 +79,8 @@ public sealed class LicenseChanges(LicenseDatabase database, ValidationCache cac
         var began = time.GetTimestamp();
         // After a failure everything may have changed: a failover may have lost the last transactions.
         var since = Interlocked.Exchange(ref last, null);
-        await using var connection = await database.OpenAsync(cancellationToken);
+        await using var session = await database.OpenAsync(cancellationToken);
+        (var connection, cancellationToken) = session;
         await using var command = new NpgsqlCommand(Changes, connection)
         {
             Parameters =

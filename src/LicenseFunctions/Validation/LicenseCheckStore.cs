@@ -26,15 +26,21 @@ public sealed class LicenseCheckStore(LicenseDatabase database, ValidationCache 
     private const int Batches = 2;
     private const int LargestBatch = 256;
 
+    // What the database answers within the time of a check; more would only wait in vain.
+    private const int LongestQueue = 20_000;
+
     private readonly ConcurrentQueue<Waiting> queue = new();
+    private int waitingCount;
     private int running;
 
-    private sealed class Waiting(string tokenHash, string deviceKey)
+    private sealed class Waiting(string tokenHash, string deviceKey, long queuedAt)
         : TaskCompletionSource<CheckedLicense?>(TaskCreationOptions.RunContinuationsAsynchronously)
     {
         public string TokenHash => tokenHash;
 
         public string DeviceKey => deviceKey;
+
+        public long QueuedAt => queuedAt;
     }
 
     // A license has one expiry: that of its current token, which a renewal extends. It also applies to an older token that the platform
@@ -78,12 +84,19 @@ public sealed class LicenseCheckStore(LicenseDatabase database, ValidationCache 
         """;
 
     /// <returns>Null for a token that no license has.</returns>
+    /// <exception cref="TimeoutException">Too many checks wait already.</exception>
     public ValueTask<CheckedLicense?> ReadAsync(string tokenHash, string deviceKey)
     {
         if (cache.IsOn && cache.Find(tokenHash, deviceKey) is { } cached)
             return new(cached);
 
-        var waiting = new Waiting(tokenHash, deviceKey);
+        if (Interlocked.Increment(ref waitingCount) > LongestQueue)
+        {
+            Interlocked.Decrement(ref waitingCount);
+            throw new TimeoutException("Too many checks wait for the database.");
+        }
+
+        var waiting = new Waiting(tokenHash, deviceKey, time.GetTimestamp());
         queue.Enqueue(waiting);
         StartBatch();
         return new(waiting.Task);
@@ -116,13 +129,11 @@ public sealed class LicenseCheckStore(LicenseDatabase database, ValidationCache 
     private async Task RunBatchesAsync()
     {
         var batch = new List<Waiting>();
-        NpgsqlConnection? connection = null;
         while (Take(batch))
         {
             try
             {
-                connection ??= await database.OpenAsync(CancellationToken.None);
-                await ReadAsync(connection, batch);
+                await ReadAsync(batch);
             }
 #pragma warning disable CA1031 // The checks that wait for this batch receive the exception.
             catch (Exception failure)
@@ -130,12 +141,8 @@ public sealed class LicenseCheckStore(LicenseDatabase database, ValidationCache 
             {
                 foreach (var waiting in batch)
                     waiting.TrySetException(failure);
-                await CloseAsync(connection);
-                connection = null;
             }
         }
-
-        await CloseAsync(connection);
 
         Interlocked.Decrement(ref running);
         // A check may have been queued after the last Take and before the decrement, while all batches were still counted.
@@ -143,18 +150,25 @@ public sealed class LicenseCheckStore(LicenseDatabase database, ValidationCache 
             StartBatch();
     }
 
-    private static ValueTask CloseAsync(NpgsqlConnection? connection) => connection?.DisposeAsync() ?? default;
-
     private bool Take(List<Waiting> batch)
     {
         batch.Clear();
         while (batch.Count < LargestBatch && queue.TryDequeue(out var waiting))
-            batch.Add(waiting);
+        {
+            Interlocked.Decrement(ref waitingCount);
+            // After its deadline, a check is already answered.
+            if (time.GetElapsedTime(waiting.QueuedAt) < DatabaseLimits.Checks.Total)
+                batch.Add(waiting);
+        }
+
         return batch.Count > 0;
     }
 
-    private async Task ReadAsync(NpgsqlConnection connection, List<Waiting> batch)
+    private async Task ReadAsync(List<Waiting> batch)
     {
+        DatabaseScope.Enter(DatabaseLane.Checks);
+        await using var session = await database.OpenAsync(CancellationToken.None);
+        var (connection, cancellationToken) = session;
         var began = time.GetTimestamp();
         var tokens = new string[batch.Count];
         var devices = new string[batch.Count];
@@ -163,10 +177,10 @@ public sealed class LicenseCheckStore(LicenseDatabase database, ValidationCache 
 
         var found = new CheckedLicense?[batch.Count];
         await using (var command = Command(connection, tokens, devices))
-        await using (var reader = await command.ExecuteReaderAsync())
+        await using (var reader = await command.ExecuteReaderAsync(cancellationToken))
         {
             var columns = new CheckColumns(reader);
-            while (await reader.ReadAsync())
+            while (await reader.ReadAsync(cancellationToken))
             {
                 var n = columns.Number - 1;
                 try
@@ -183,10 +197,18 @@ public sealed class LicenseCheckStore(LicenseDatabase database, ValidationCache 
 
         for (var n = 0; n < batch.Count; n++)
         {
-            if (cache.IsOn && found[n] is { Device: not null } license)
-                cache.Add(tokens[n], devices[n], license, began);
+            if (cache.IsOn)
+                Remember(tokens[n], devices[n], found[n], began);
             batch[n].TrySetResult(found[n]);
         }
+    }
+
+    private void Remember(string token, string device, CheckedLicense? found, long readAt)
+    {
+        if (found is { Device: not null })
+            cache.Add(token, device, found, readAt);
+        else
+            cache.Remove(token, device);
     }
 
     private static NpgsqlCommand Command(NpgsqlConnection connection, string[] tokens, string[] devices) => new(Read, connection)

@@ -31,11 +31,8 @@ public sealed class ListDevices(LicenseDatabase database, DeviceStore store, Las
     /// <param name="subscriberId">The subscriber that calls; null for an operator.</param>
     public async Task<Outcome<DeviceList>> RunAsync(Guid subscriptionId, Guid? subscriberId, CancellationToken cancellationToken)
     {
-        await using (var connection = await database.OpenAsync(cancellationToken))
-        {
-            if (!await LicenseVisibility.IsVisibleAsync(connection, subscriptionId, subscriberId, cancellationToken))
-                return LicenseNotFound.Refusal;
-        }
+        if (!await LicenseVisibility.IsVisibleAsync(database, subscriptionId, subscriberId, cancellationToken))
+            return LicenseNotFound.Refusal;
 
         var now = time.GetUtcNow();
         var (rows, networks) = await store.ListAsync(subscriptionId, now - Recent, cancellationToken);

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Net;
+using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Infrastructure.Http;
 using LicenseFunctions.Infrastructure.Telemetry;
 using Licensing.Devices;
@@ -12,7 +13,7 @@ public sealed class ValidateFunction(
     ValidateLicense validate, RateLimits limits, HttpSettings http, AddressWatch addresses, ProcessCounts counts)
 {
     [Function("ValidateLicense")]
-    [Access(CallerRole.License, CallerRole.Service)]
+    [Access(CallerRole.License, CallerRole.Service), Lane(DatabaseLane.Checks)]
     [Operation("Checks a license for a device; every definite verdict is a 200.",
         Body = typeof(CheckRequest), Reply = typeof(CheckAnswer))]
     public async Task<IResult> Validate(
@@ -33,7 +34,7 @@ public sealed class ValidateFunction(
     private async Task<IResult> AnswerServiceAsync(CheckRequest check, HttpContext context, CancellationToken cancellationToken)
     {
         var (token, address) = (check.ServiceToken(), check.ServiceAddress());
-        return (token.Refusal ?? address.Refusal ?? limits.Refuse(context, token.Value)) is { } refusal
+        return (token.Refusal ?? address.Refusal ?? limits.Refuse(token.Value)) is { } refusal
             ? refusal.ToResult()
             : await AnswerAsync(check, token.Value, address.Value, null, cancellationToken);
     }

@@ -1,12 +1,44 @@
+using LicenseFunctions.Infrastructure.Database;
 using Licensing.Devices;
 
 namespace LicenseFunctions.Validation;
 
 /// <summary>Checks a license. A known device needs one read; only a check that writes opens a transaction.</summary>
 public sealed class ValidateLicense(
-    LicenseCheckStore checks, AdmitDevice admit, LastSeen lastSeen, DeviceSettings settings, TimeProvider time)
+    LicenseCheckStore checks, AdmitDevice admit, LastSeen lastSeen, ValidationCache cache, DeviceSettings settings, TimeProvider time)
 {
+    /// <exception cref="TimeoutException">The database has not answered within the limit of a check.</exception>
     public async ValueTask<CheckReply> RunAsync(string tokenHash, DeviceClaim claim, CancellationToken cancellationToken)
+    {
+        var check = CheckAsync(tokenHash, claim, cancellationToken);
+        if (check.IsCompletedSuccessfully)
+            return check.Result;
+        try
+        {
+            return await check.AsTask().WaitAsync(DatabaseLimits.Checks.Total!.Value, time, cancellationToken);
+        }
+        catch (Exception lost) when (cache.StaleFor > TimeSpan.Zero && !cancellationToken.IsCancellationRequested
+            && (lost is OperationCanceledException || ConnectionLoss.IsReportedBy(lost))
+            && Stale(tokenHash, claim) is { } stale)
+        {
+            return stale;
+        }
+    }
+
+    // Only an acceptance, and only within the expiry and the grace that were read. A refused check may be wrong by now, so it is not
+    // answered from memory.
+    private CheckReply? Stale(string tokenHash, DeviceClaim claim)
+    {
+        var now = time.GetUtcNow();
+        if (cache.FindStale(tokenHash, claim.Key(settings.Policy.Identity)) is not { Device: { } device } license)
+            return null;
+        var verdict = LicenseVerdict.Of(license.Facts, now, settings.Grace);
+        return verdict.IsValid
+            ? new CheckReply(verdict, license, device with { LastSeenAt = now }, false, settings.Policy.MaxDevices, now, IsStale: true)
+            : null;
+    }
+
+    private async ValueTask<CheckReply> CheckAsync(string tokenHash, DeviceClaim claim, CancellationToken cancellationToken)
     {
         var now = time.GetUtcNow();
         if (await checks.ReadAsync(tokenHash, claim.Key(settings.Policy.Identity)) is not { } license)

@@ -31,10 +31,11 @@ public sealed class ValidationCache
     private long pollEndedAt = long.MinValue;
 
     /// <param name="lifetime">Zero turns the cache off.</param>
+    /// <param name="staleFor">How long an entry may answer while the database doesn't; zero: never.</param>
     /// <param name="invalidation">Notifies of changes made in this process; the license is evicted immediately.</param>
-    public ValidationCache(TimeSpan lifetime, TimeProvider time, LicenseInvalidation invalidation)
+    public ValidationCache(TimeSpan lifetime, TimeSpan staleFor, TimeProvider time, LicenseInvalidation invalidation)
     {
-        (this.lifetime, this.time) = (lifetime, time);
+        (this.lifetime, StaleFor, this.time) = (lifetime, staleFor, time);
         invalidation.Changed += EvictChanged;
     }
 
@@ -58,14 +59,30 @@ public sealed class ValidationCache
 
     public TimeSpan Lifetime => lifetime;
 
-    public CheckedLicense? Find(string tokenHash, string deviceKey)
+    public TimeSpan StaleFor { get; }
+
+    public CheckedLicense? Find(string tokenHash, string deviceKey) => Find(tokenHash, deviceKey, lifetime);
+
+    /// <summary>An entry that is older than its lifetime, for use while the database doesn't answer.</summary>
+    public CheckedLicense? FindStale(string tokenHash, string deviceKey) => Find(tokenHash, deviceKey, StaleFor);
+
+    private CheckedLicense? Find(string tokenHash, string deviceKey, TimeSpan maxAge)
     {
         // Read the poll time before the entry: it is published only after the evictions.
         var polledAt = Volatile.Read(ref pollBeganAt);
         return entries.TryGetValue(Key.Of(tokenHash, deviceKey), out var entry)
-            && time.GetElapsedTime(Math.Max(entry.ReadAt, polledAt)) < lifetime
+            && time.GetElapsedTime(Math.Max(entry.ReadAt, polledAt)) < maxAge
             ? entry.License
             : null;
+    }
+
+    /// <summary>Evicts what is known about a device that a read no longer found.</summary>
+    public void Remove(string tokenHash, string deviceKey)
+    {
+        if (!entries.TryGetValue(Key.Of(tokenHash, deviceKey), out var entry))
+            return;
+        lock (gate)
+            Evict(entry.License.SubscriptionId);
     }
 
     /// <param name="readAt">The timestamp before the read.</param>

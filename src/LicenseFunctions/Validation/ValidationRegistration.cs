@@ -10,8 +10,12 @@ public static class ValidationRegistration
     {
         services.AddSingleton(DeviceSettings.Read(reader));
         var cacheDuration = reader.Seconds("VALIDATION_CACHE_SECONDS", 0, 0, 60);
+        var staleDuration = reader.Seconds("VALIDATION_STALE_SECONDS", 0, 0, 3600);
+        if (staleDuration > TimeSpan.Zero && cacheDuration == TimeSpan.Zero)
+            reader.Fault("VALIDATION_STALE_SECONDS", "requires VALIDATION_CACHE_SECONDS, whose entries it uses", "0", staleDuration);
         services.AddSingleton(provider => new ValidationCache(
             cacheDuration,
+            staleDuration,
             provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<LicenseInvalidation>()));
         if (cacheDuration > TimeSpan.Zero)

@@ -43,6 +43,40 @@ public sealed class DatabaseFailureTests(PostgresFixture postgres) : IAsyncLifet
     }
 
     [Fact]
+    public async Task PostgreSQL_IsFrozen_ChecksProbesAndRequestsAreAnsweredAndRecover()
+    {
+        await using var database = await server.NewDatabaseAsync();
+        await using var app = await StartAsync(database);
+        await UntilAsync(app, 200);
+        Assert.Equal(200, (await CheckAsync(app)).Status);
+
+        await server.FreezeAsync();
+        try
+        {
+            // More than all connections of the process.
+            var checks = Enumerable.Range(0, 30).Select(_ => CheckAsync(app)).ToList();
+            var requests = Enumerable.Range(0, 30).Select(_ => app.GetAsync("/api/v1/licenses", Operator)).ToList();
+            Assert.Equal(200, (await app.GetAsync("/healthz")).Status);
+            Assert.Equal(503, (await app.GetAsync("/readyz")).Status);
+            foreach (var (status, body, response) in await Task.WhenAll(checks.Concat(requests)))
+            {
+                Assert.Equal((503, "DATABASE_UNAVAILABLE"), (status, (string?)body?["code"]));
+                Assert.NotNull(response.Headers.RetryAfter);
+            }
+        }
+        finally
+        {
+            await server.ThawAsync();
+        }
+
+        await UntilAsync(app, 200);
+        Assert.Equal(200, (await CheckAsync(app)).Status);
+    }
+
+    private static Task<(int Status, System.Text.Json.Nodes.JsonNode? Body, HttpResponseMessage Response)> CheckAsync(RunningApp app) =>
+        app.PostAsync("/api/v1/licenses/validate", "License unknown", Check);
+
+    [Fact]
     public async Task AFullDisk_RefusesWritesAndServesReads_UntilThereIsSpace()
     {
         Assert.SkipUnless(Environment.IsPrivilegedProcess, "The test mounts a small file system in memory, which only root may do.");

@@ -100,7 +100,7 @@ public sealed class LicenseRulesTests(PostgresFixture postgres)
 
         var verdict = (await scene.CheckAsync("EA-1", 1)).Verdict;
         var listed = await new LicenseListStore(scene.Database.Database).FindAsync(scene.SubscriptionId, null, LicenseScene.Stop);
-        await using var connection = await scene.Database.Database.OpenAsync(LicenseScene.Stop);
+        await using var connection = await scene.Database.Source.OpenConnectionAsync(LicenseScene.Stop);
 
         Assert.Contains(LicenseCode.Suspended, verdict.Reasons);
         Assert.True(listed!.IsSuspended);

@@ -19,12 +19,12 @@ internal sealed class LicenseScene : IAsyncDisposable
 {
     public const string Token = "tok-1";
 
-    private LicenseScene(TestDatabase database, DevicePolicy policy, TimeSpan cached)
+    private LicenseScene(TestDatabase database, DevicePolicy policy, TimeSpan cached, TimeSpan staleFor)
     {
         Database = database;
         Time = new FakeTimeProvider(TimeProvider.System.GetUtcNow());
         Settings = new DeviceSettings(policy, TimeSpan.FromDays(3));
-        Cache = new ValidationCache(cached, Time, Invalidation);
+        Cache = new ValidationCache(cached, staleFor, Time, Invalidation);
         Suspensions = new SuspensionStore(database.Database, Invalidation, Time);
         Devices = new DeviceStore(database.Database);
         LastSeen = new LastSeen(Devices, Time, NullLogger<LastSeen>.Instance);
@@ -63,10 +63,11 @@ internal sealed class LicenseScene : IAsyncDisposable
 
     public static async Task<LicenseScene> NewAsync(
         PostgresFixture postgres, int maxDevices = 2, DeviceLimitAction action = DeviceLimitAction.Suspend, int cacheSeconds = 0,
-        DeviceIdentity identity = DeviceIdentity.EaAccount)
+        int staleSeconds = 0, DeviceIdentity identity = DeviceIdentity.EaAccount)
     {
         var scene = new LicenseScene(
-            await postgres.NewDatabaseAsync(), new DevicePolicy(maxDevices, identity, action), TimeSpan.FromSeconds(cacheSeconds));
+            await postgres.NewDatabaseAsync(), new DevicePolicy(maxDevices, identity, action), TimeSpan.FromSeconds(cacheSeconds),
+            TimeSpan.FromSeconds(staleSeconds));
         (scene.SubscriptionId, scene.SubscriberId) = await scene.Database.QueryAsync<(Guid, Guid)>(
             """
             with people as (
@@ -94,7 +95,7 @@ internal sealed class LicenseScene : IAsyncDisposable
     /// <summary>Checks as in another process, which shares only the database.</summary>
     public ValidateLicense NewProcess() => new(
         new LicenseCheckStore(Database.Database, Cache, Time),
-        new AdmitDevice(Database.Database, Suspensions, LastSeen, Invalidation, Settings), LastSeen, Settings, Time);
+        new AdmitDevice(Database.Database, Suspensions, LastSeen, Invalidation, Settings), LastSeen, Cache, Settings, Time);
 
     /// <summary>Devices 1 and 2 check from different addresses; then device 3, from a third address, causes a suspension.</summary>
     public async Task<CheckReply> SuspendByThirdAsync()

@@ -371,7 +371,7 @@ public sealed class SuspensionTests(PostgresFixture postgres)
 
     private static async Task<bool> CanLiftAsync(LicenseScene scene, string cause)
     {
-        await using var connection = await scene.Database.Database.OpenAsync(LicenseScene.Stop);
+        await using var connection = await scene.Database.Source.OpenConnectionAsync(LicenseScene.Stop);
         return await SuspensionStore.CanSubscriberLiftAsync(
             connection, scene.SubscriptionId, cause, scene.Time.GetUtcNow(), LicenseScene.Stop);
     }

@@ -13,7 +13,7 @@ public sealed class ReadinessTests(PostgresFixture postgres)
     {
         await using var database = await postgres.NewDatabaseAsync();
 
-        Assert.Null(await new ReadinessStore(database.Database).MissingAsync(Stop));
+        Assert.Null(await new ReadinessStore(database.Database, TimeProvider.System).MissingAsync(Stop));
     }
 
     [Fact]
@@ -22,7 +22,7 @@ public sealed class ReadinessTests(PostgresFixture postgres)
         await using var database = await postgres.NewDatabaseAsync();
         await database.ExecuteAsync("delete from schema_migrations where name >= '0004'");
 
-        Assert.Equal("The schema lacks 0004_devices.", await new ReadinessStore(database.Database).MissingAsync(Stop));
+        Assert.Equal("The schema lacks 0004_devices.", await new ReadinessStore(database.Database, TimeProvider.System).MissingAsync(Stop));
     }
 
     [Fact]
@@ -30,6 +30,6 @@ public sealed class ReadinessTests(PostgresFixture postgres)
     {
         await using var database = await postgres.NewEmptyDatabaseAsync();
 
-        Assert.Equal("The schema isn't installed.", await new ReadinessStore(database.Database).MissingAsync(Stop));
+        Assert.Equal("The schema isn't installed.", await new ReadinessStore(database.Database, TimeProvider.System).MissingAsync(Stop));
     }
 }

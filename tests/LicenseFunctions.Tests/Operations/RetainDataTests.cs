@@ -49,7 +49,7 @@ public sealed class RetainDataTests(PostgresFixture postgres)
 
         Assert.InRange(counts.UsageWeeks, 3, 6);
         Assert.Equal((3, 1, 2, 0, false), (counts.Bodies, counts.RequestKeys, counts.Addresses, counts.Unclaimed, counts.Unfinished));
-        Assert.Equal(new RetentionCounts(0, 0, 0, 0, 0, 0, false), again);
+        Assert.Equal(new RetentionCounts(0, 0, 0, 0, 0, 0, 0, false), again);
         Assert.Equal((2L, 2L), await scene.Database.QueryAsync<(long, long)>(
             "select (select count(*) from license_usage_log), (select sum(sessions)::bigint from usage_rollups)"));
         Assert.Equal(["new"], await scene.Database.QueryAllAsync<string>("select payload from usage_quarantine"));

@@ -34,6 +34,22 @@ internal sealed class PrivatePostgres : IAsyncDisposable
     /// <summary>Stops the server immediately, as a crash or a failover does.</summary>
     public Task StopAsync() => RunAsync("pg_ctl", "-D", Data, "-m", "immediate", "-w", "-s", "stop");
 
+    /// <summary>Stops all processes of the server without ending them: it accepts connections but doesn't answer.</summary>
+    public async Task FreezeAsync()
+    {
+        await Programs.RunAsUserAsync("kill", "-STOP", await PostmasterAsync());
+        await Programs.RunAsUserAsync("pkill", "-STOP", "-P", await PostmasterAsync());
+    }
+
+    public async Task ThawAsync()
+    {
+        await Programs.RunAsUserAsync("pkill", "-CONT", "-P", await PostmasterAsync());
+        await Programs.RunAsUserAsync("kill", "-CONT", await PostmasterAsync());
+    }
+
+    private async Task<string> PostmasterAsync() =>
+        (await File.ReadAllLinesAsync(Path.Combine(Data, "postmaster.pid"), TestContext.Current.CancellationToken))[0];
+
     /// <summary>A migrated database, optionally in a tablespace.</summary>
     public async Task<TestDatabase> NewDatabaseAsync(string tablespace = "pg_default")
     {

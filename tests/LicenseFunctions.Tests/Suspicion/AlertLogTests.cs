@@ -14,7 +14,7 @@ public sealed class AlertLogTests(PostgresFixture postgres)
     public async Task Raise_ByAnyCaller_FillsInSubscriberAndToken()
     {
         await using var scene = await SuspicionScene.NewAsync(postgres);
-        await using var connection = await scene.Database.Database.OpenAsync(Stop);
+        await using var connection = await scene.Database.Source.OpenConnectionAsync(Stop);
 
         var raised = await AlertLog.RaiseAsync(connection, Alert(scene), Stop);
         await DeviceStore.AddRefusalAlertAsync(
@@ -35,7 +35,7 @@ public sealed class AlertLogTests(PostgresFixture postgres)
     public async Task Raise_ByAnyCaller_IsInTheOperatorsNextMail()
     {
         await using var scene = await SuspicionScene.NewAsync(postgres);
-        await using var connection = await scene.Database.Database.OpenAsync(Stop);
+        await using var connection = await scene.Database.Source.OpenConnectionAsync(Stop);
         await AlertLog.RaiseAsync(connection, Alert(scene), Stop);
         await DeviceStore.AddSuspensionAlertAsync(
             connection, scene.License.SubscriptionId, scene.License.TokenHash, "Suspended", "{}", At, Stop);
@@ -62,7 +62,7 @@ public sealed class AlertLogTests(PostgresFixture postgres)
     public async Task Raise_SameIncidentAgain_UpdatesItsOpenAlert(string first, string second, string action)
     {
         await using var scene = await SuspicionScene.NewAsync(postgres);
-        await using var connection = await scene.Database.Database.OpenAsync(Stop);
+        await using var connection = await scene.Database.Source.OpenConnectionAsync(Stop);
         var alert = Alert(scene) with { Incident = "people" };
 
         var raised = await AlertLog.RaiseAsync(connection, alert with { AutoAction = first }, Stop);
@@ -78,7 +78,7 @@ public sealed class AlertLogTests(PostgresFixture postgres)
     public async Task Raise_SameIncidentAfterItsReview_IsANewAlert()
     {
         await using var scene = await SuspicionScene.NewAsync(postgres);
-        await using var connection = await scene.Database.Database.OpenAsync(Stop);
+        await using var connection = await scene.Database.Source.OpenConnectionAsync(Stop);
         var alert = Alert(scene) with { Incident = "people" };
         await AlertLog.RaiseAsync(connection, alert, Stop);
         await scene.Database.ExecuteAsync("update suspicious_activity_alerts set status = 'RESOLVED', resolved_at = now()");

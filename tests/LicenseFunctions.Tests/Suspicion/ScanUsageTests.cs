@@ -73,7 +73,7 @@ public sealed class ScanUsageTests(PostgresFixture postgres)
     {
         await using var scene = await SuspicionScene.NewAsync(postgres);
         var other = await scene.Usage.LicenseAsync();
-        await using var late = await scene.Database.Database.OpenAsync(TestContext.Current.CancellationToken);
+        await using var late = await scene.Database.Source.OpenConnectionAsync(TestContext.Current.CancellationToken);
         await using var held = await late.BeginTransactionAsync(TestContext.Current.CancellationToken);
         await late.ExecuteAsync("select record_license_usage(@TokenHash, @SubscriptionId, '198.51.100.7', 'EA-9', 1009)", other);
 
@@ -90,7 +90,7 @@ public sealed class ScanUsageTests(PostgresFixture postgres)
     {
         await using var scene = await SuspicionScene.NewAsync(postgres);
         await scene.Usage.SendAsync([.. scene.Hours(3, 0, 1)]);
-        await using (var dead = await scene.Database.Database.OpenAsync(TestContext.Current.CancellationToken))
+        await using (var dead = await scene.Database.Source.OpenConnectionAsync(TestContext.Current.CancellationToken))
         {
             await using var lost = await dead.BeginTransactionAsync(TestContext.Current.CancellationToken);
             Assert.NotEmpty(await SuspicionStore.ClaimAsync(dead, 100, TestContext.Current.CancellationToken));

@@ -35,6 +35,14 @@ public sealed class CheckAnswerTests
     }
 
     [Fact]
+    public void Write_FromMemory_IsMarkedStale()
+    {
+        using var written = Written(new CheckReply(LicenseVerdict.NotFound, null, null, false, 2, Now, IsStale: true));
+
+        Assert.True(written.RootElement.GetProperty("stale").GetBoolean());
+    }
+
+    [Fact]
     public void Write_EveryCode_MatchesTheConverter()
     {
         foreach (var code in Enum.GetValues<LicenseCode>())

@@ -83,7 +83,7 @@ public sealed class LicenseChangesTests(PostgresFixture postgres)
         using var changes = Changes(scene);
         await changes.PollAsync(LicenseScene.Stop);
         await RequireCachedAsync(scene);
-        await using var elsewhere = await scene.Database.Database.OpenAsync(LicenseScene.Stop);
+        await using var elsewhere = await scene.Database.Source.OpenConnectionAsync(LicenseScene.Stop);
         await using var transaction = await elsewhere.BeginTransactionAsync(LicenseScene.Stop);
         await Dapper.SqlMapper.ExecuteAsync(elsewhere, "update users set trust_score = 99");
         await Dapper.SqlMapper.ExecuteAsync(elsewhere, before);

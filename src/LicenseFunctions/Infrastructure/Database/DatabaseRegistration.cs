@@ -14,10 +14,19 @@ public static class DatabaseRegistration
     {
         var settings = DatabaseSettings.Read(reader);
         var identity = reader.Identity();
-        services.AddSingleton(provider => Source(settings, identity, provider.GetRequiredService<ILoggerFactory>()));
-        services.AddSingleton<LicenseDatabase>();
+        services.AddSingleton(provider => Sources(settings, identity, provider.GetRequiredService<ILoggerFactory>()));
+        // StandaloneHost's timers take their leases from it.
+        services.AddSingleton(provider => provider.GetRequiredService<DatabaseSources>().Background);
+        services.AddSingleton(provider => new LicenseDatabase(provider.GetRequiredService<DatabaseSources>()));
         services.AddSingleton<OutboxStore>();
         return services;
+    }
+
+    private static DatabaseSources Sources(DatabaseSettings settings, TokenCredential? identity, ILoggerFactory loggers)
+    {
+        NpgsqlDataSource Of(DatabaseLane lane) => Source(settings with { ConnectionString = settings.Of(lane) }, identity, loggers);
+        return new DatabaseSources(
+            Of(DatabaseLane.Checks), Of(DatabaseLane.Requests), Of(DatabaseLane.Background), settings.IsPooled);
     }
 
     /// <param name="identity">If the settings have no password, its token is used, which Azure Database for PostgreSQL accepts.</param>

@@ -3,10 +3,13 @@ using Npgsql;
 
 namespace LicenseFunctions.Infrastructure.Database;
 
-/// <param name="ConnectionString">In Npgsql's form, with the options that the pooler needs.</param>
+/// <param name="ConnectionString">In Npgsql's form, with the options that the pooler needs; its pool is the sum of all lanes.</param>
 /// <param name="HasNoPassword">Whether a token of the managed identity may be used as the password.</param>
-public sealed record DatabaseSettings(string ConnectionString, bool HasNoPassword)
+/// <param name="IsPooled">A pooler in transaction mode is between the app and the server.</param>
+public sealed record DatabaseSettings(string ConnectionString, bool HasNoPassword, bool IsPooled)
 {
+    private const int SmallestPool = 3;
+
     private const string Example = "postgresql://user:password@localhost:5432/execution_control";
 
     private static readonly Dictionary<string, string> LibpqNames = new()
@@ -25,7 +28,7 @@ public sealed record DatabaseSettings(string ConnectionString, bool HasNoPasswor
     {
         var text = settings.Text("DATABASE_URL", Example);
         var pooler = settings.Choice("DATABASE_POOLER", "none", "transaction");
-        var poolSize = settings.Whole("DATABASE_POOL_SIZE", 20, 1, 500);
+        var poolSize = settings.Whole("DATABASE_POOL_SIZE", 20, SmallestPool, 500);
         try
         {
             var builder = new NpgsqlConnectionStringBuilder(FromUri(text))
@@ -43,13 +46,39 @@ public sealed record DatabaseSettings(string ConnectionString, bool HasNoPasswor
             else if (!builder.ShouldSerialize("Max Auto Prepare"))
                 builder.MaxAutoPrepare = 100;
 
-            return new DatabaseSettings(builder.ConnectionString, builder.Password is null or "");
+            return new DatabaseSettings(builder.ConnectionString, builder.Password is null or "", pooler == "transaction");
         }
         catch (Exception wrong) when (wrong is ArgumentException or FormatException)
         {
             return settings.Fault("DATABASE_URL", "is neither a postgresql:// address nor an Npgsql connection string", Example,
-                new DatabaseSettings("", false));
+                new DatabaseSettings("", false, false));
         }
+    }
+
+    /// <summary>
+    /// How many of all connections a lane has: checks 40 %, requests 30 %, background work the rest, and each at least one.
+    /// </summary>
+    public static int ConnectionsOf(DatabaseLane lane, int all)
+    {
+        all = Math.Max(all, SmallestPool);
+        var (checks, requests) = (Math.Max(1, all * 2 / 5), Math.Max(1, all * 3 / 10));
+        return lane switch
+        {
+            DatabaseLane.Checks => checks,
+            DatabaseLane.Requests => requests,
+            _ => all - checks - requests,
+        };
+    }
+
+    /// <summary>The connection string of a lane, with its limits.</summary>
+    public string Of(DatabaseLane lane)
+    {
+        var builder = new NpgsqlConnectionStringBuilder(ConnectionString);
+        builder.MaxPoolSize = ConnectionsOf(lane, builder.MaxPoolSize);
+        builder.MinPoolSize = Math.Min(builder.MinPoolSize, builder.MaxPoolSize);
+        builder.ApplicationName = $"{builder.ApplicationName}/{lane.ToString().ToLowerInvariant()}";
+        DatabaseLimits.Of(lane).Apply(builder, IsPooled);
+        return builder.ConnectionString;
     }
 
     /// <summary>

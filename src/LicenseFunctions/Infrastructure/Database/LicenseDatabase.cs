@@ -1,23 +1,37 @@
 using System.Data;
+using System.Globalization;
+using Dapper;
 using Npgsql;
 
 namespace LicenseFunctions.Infrastructure.Database;
 
-/// <summary>Connections and transactions over the process's only <see cref="NpgsqlDataSource"/>.</summary>
-public sealed class LicenseDatabase(NpgsqlDataSource source)
+/// <summary>Sessions and transactions in the lane of the current <see cref="DatabaseScope"/>.</summary>
+public sealed class LicenseDatabase(DatabaseSources sources)
 {
     private const int MaxAttempts = 4;
+
+    // Each has its own deadline. The limits only bound the memory that the callers of one license can use.
+    private readonly Turns requests = new(longest: 64);
+    private readonly Turns checks = new(longest: 1_000);
 
     // In a static constructor, not at the app's start, because tools, tests and benchmarks also use the stores.
     static LicenseDatabase()
     {
-        Dapper.DefaultTypeMap.MatchNamesWithUnderscores = true;
-        Dapper.SqlMapper.AddTypeHandler(new JsonColumn());
+        DefaultTypeMap.MatchNamesWithUnderscores = true;
+        SqlMapper.AddTypeHandler(new JsonColumn());
     }
 
-    public NpgsqlDataSource Source => source;
+    /// <summary>All lanes over one data source, for tools.</summary>
+    public LicenseDatabase(NpgsqlDataSource source)
+        : this(new DatabaseSources(source, source, source, IsPooled: false))
+    {
+    }
 
-    public ValueTask<NpgsqlConnection> OpenAsync(CancellationToken cancellationToken) => source.OpenConnectionAsync(cancellationToken);
+    /// <exception cref="BusyException">Too many requests wait for the same license.</exception>
+    /// <exception cref="OperationCanceledException">The token is canceled, or the scope's time is used up.</exception>
+    public ValueTask<DatabaseSession> OpenAsync(CancellationToken cancellationToken) =>
+        DatabaseSession.OpenAsync(
+            sources, DatabaseScope.Current?.Lane == DatabaseLane.Checks ? checks : requests, cancellationToken);
 
     /// <summary>
     /// Runs the work in one read-committed transaction. After a deadlock or a serialization failure, which roll everything back, it runs
@@ -26,24 +40,38 @@ public sealed class LicenseDatabase(NpgsqlDataSource source)
     /// <remarks>The work may run several times, so it must have no effect outside the database.</remarks>
     public Task<T> InTransactionAsync<T>(
         Func<NpgsqlConnection, CancellationToken, Task<T>> work, CancellationToken cancellationToken) =>
-        InStatementAsync(async (connection, token) =>
+        RepeatAsync(async session =>
         {
-            await using var transaction = await connection.BeginTransactionAsync(IsolationLevel.ReadCommitted, token);
-            var result = await work(connection, token);
-            await transaction.CommitAsync(token);
+            await using var transaction = await session.Connection.BeginTransactionAsync(IsolationLevel.ReadCommitted, session.Token);
+            if (sources.IsPooled)
+                await LimitAsync(session);
+            var result = await work(session.Connection, session.Token);
+            await transaction.CommitAsync(session.Token);
             return result;
         }, cancellationToken);
 
     /// <summary>Runs one statement without an explicit transaction; repeats it as <see cref="InTransactionAsync{T}"/> does.</summary>
-    public async Task<T> InStatementAsync<T>(
-        Func<NpgsqlConnection, CancellationToken, Task<T>> work, CancellationToken cancellationToken)
+    public Task<T> InStatementAsync<T>(Func<NpgsqlConnection, CancellationToken, Task<T>> work, CancellationToken cancellationToken) =>
+        // Behind a pooler, only a transaction can have a limit for locks.
+        sources.IsPooled
+            ? InTransactionAsync(work, cancellationToken)
+            : RepeatAsync(session => work(session.Connection, session.Token), cancellationToken);
+
+    public Task InTransactionAsync(Func<NpgsqlConnection, CancellationToken, Task> work, CancellationToken cancellationToken) =>
+        InTransactionAsync(async (connection, token) =>
+        {
+            await work(connection, token);
+            return true;
+        }, cancellationToken);
+
+    private async Task<T> RepeatAsync<T>(Func<DatabaseSession, Task<T>> work, CancellationToken cancellationToken)
     {
         for (var attempt = 1; ; attempt++)
         {
             try
             {
-                await using var connection = await OpenAsync(cancellationToken);
-                return await work(connection, cancellationToken);
+                await using var session = await OpenAsync(cancellationToken);
+                return await work(session);
             }
             catch (PostgresException lost) when (attempt < MaxAttempts
                 && lost.SqlState is PostgresErrorCodes.DeadlockDetected or PostgresErrorCodes.SerializationFailure)
@@ -53,10 +81,12 @@ public sealed class LicenseDatabase(NpgsqlDataSource source)
         }
     }
 
-    public Task InTransactionAsync(Func<NpgsqlConnection, CancellationToken, Task> work, CancellationToken cancellationToken) =>
-        InTransactionAsync(async (connection, token) =>
-        {
-            await work(connection, token);
-            return true;
-        }, cancellationToken);
+    private const string Limit = "select set_config('lock_timeout', @limit, true)";
+
+    private static Task<int> LimitAsync(DatabaseSession session)
+    {
+        var limit = DatabaseLimits.Of(DatabaseScope.Current?.Lane ?? DatabaseLane.Background).Lock;
+        return session.Connection.ExecuteAsync(new CommandDefinition(
+            Limit, new { limit = limit.TotalMilliseconds.ToString(CultureInfo.InvariantCulture) }, cancellationToken: session.Token));
+    }
 }

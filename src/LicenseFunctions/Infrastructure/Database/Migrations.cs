@@ -1,4 +1,6 @@
 using System.Data;
+using System.Security.Cryptography;
+using System.Text;
 using Dapper;
 using Npgsql;
 
@@ -8,26 +10,65 @@ namespace LicenseFunctions.Infrastructure.Database;
 /// Installs the schema from <c>sql/</c> or brings it up to date. <c>schema_license_extensions.sql</c> does the same with psql and uses the
 /// same journal, so both can be used on one database, also at the same time.
 /// </summary>
-public sealed class Migrations(NpgsqlDataSource source)
+public sealed class Migrations(NpgsqlDataSource source, TimeProvider time)
 {
+    public Migrations(NpgsqlDataSource source)
+        : this(source, TimeProvider.System)
+    {
+    }
+
     /// <summary>The names that the journal contains if the schema is complete.</summary>
     public static readonly string[] InstalledNames = [.. Names("migrations/").Select(name => name["migrations/".Length..])];
 
-    /// <param name="report">Called before each migration, because one may take minutes, and after views and functions are replaced.</param>
+    private static readonly string RepeatableFiles =
+        Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Concat(Names("repeatable/").Select(Text)))));
+
+    /// <param name="report">
+    /// Called before each migration, because one may take minutes, after views and functions are replaced, and when a step waits.
+    /// </param>
     /// <returns>Whether anything changed.</returns>
+    /// <exception cref="PostgresException">A step failed, or it didn't get a lock for ten minutes (55P03).</exception>
     public async Task<bool> RunAsync(Action<string> report, CancellationToken cancellationToken)
     {
         var changed = false;
         foreach (var migration in Names("migrations/"))
-            changed |= await InstallAsync(migration, report, cancellationToken);
-        return await RenewDefinitionsAsync(report, cancellationToken) || changed;
+        {
+            var name = migration["migrations/".Length..];
+            changed |= await RepeatAsync(name, () => InstallAsync(migration, name, report, cancellationToken), report, cancellationToken);
+        }
+
+        const string Definitions = "views and functions";
+        return await RepeatAsync(Definitions, () => RenewDefinitionsAsync(report, cancellationToken), report, cancellationToken) || changed;
     }
 
-    private async Task<bool> InstallAsync(string migration, Action<string> report, CancellationToken cancellationToken)
+    private static readonly TimeSpan FirstPause = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan MaxPause = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan MaxWait = TimeSpan.FromMinutes(10);
+
+    /// <summary>Repeats a step that gave up waiting for a lock. In between, those who waited behind it pass.</summary>
+    private async Task<bool> RepeatAsync(string what, Func<Task<bool>> step, Action<string> report, CancellationToken cancellationToken)
+    {
+        var began = time.GetTimestamp();
+        for (var pause = FirstPause; ; pause = pause * 2 < MaxPause ? pause * 2 : MaxPause)
+        {
+            try
+            {
+                return await step();
+            }
+            catch (PostgresException locked)
+                when (locked.SqlState is PostgresErrorCodes.LockNotAvailable or PostgresErrorCodes.DeadlockDetected
+                && time.GetElapsedTime(began) < MaxWait)
+            {
+                report($"{what}: other sessions use the tables; waited {time.GetElapsedTime(began).TotalSeconds:F0} s, trying again");
+                await Task.Delay(pause, time, cancellationToken);
+            }
+        }
+    }
+
+    private async Task<bool> InstallAsync(string migration, string name, Action<string> report, CancellationToken cancellationToken)
     {
         await using var connection = await source.OpenConnectionAsync(cancellationToken);
         await using var transaction = await BeginAsync(connection, cancellationToken);
-        var name = migration["migrations/".Length..];
         if (await IsInstalledAsync(name, connection, cancellationToken))
             return false;
 
@@ -46,22 +87,52 @@ public sealed class Migrations(NpgsqlDataSource source)
     private async Task<bool> RenewDefinitionsAsync(Action<string> report, CancellationToken cancellationToken)
     {
         await using var connection = await source.OpenConnectionAsync(cancellationToken);
-        await using var transaction = await BeginAsync(connection, cancellationToken);
-        var before = await DefinitionsAsync(connection, cancellationToken);
-        foreach (var file in Names("repeatable/"))
-            await ExecuteFileAsync(file, connection, cancellationToken);
-        if (await DefinitionsAsync(connection, cancellationToken) == before)
-            return false;
+        string before;
+        await using (var transaction = await BeginAsync(connection, cancellationToken))
+        {
+            before = await DefinitionsAsync(connection, cancellationToken);
+            if (await IsRecordedAsync(connection, before, cancellationToken))
+                return false;
 
-        await transaction.CommitAsync(cancellationToken);
-        report("replaced views and functions");
-        return true;
+            foreach (var file in Names("repeatable/"))
+                await ExecuteFileAsync(file, connection, cancellationToken);
+            var after = await DefinitionsAsync(connection, cancellationToken);
+            if (after != before)
+            {
+                await RecordAsync(connection, after, cancellationToken);
+                await transaction.CommitAsync(cancellationToken);
+                report("replaced views and functions");
+                return true;
+            }
+        }
+
+        // psql had installed the same. The transaction above is rolled back, so that no catalog row changes.
+        await using var recording = await BeginAsync(connection, cancellationToken);
+        await RecordAsync(connection, before, cancellationToken);
+        await recording.CommitAsync(cancellationToken);
+        return false;
     }
+
+    private const string IsRecorded = "select exists (select from schema_fingerprints where (files, definitions) = (@files, @definitions))";
+
+    private static Task<bool> IsRecordedAsync(NpgsqlConnection connection, string definitions, CancellationToken cancellationToken) =>
+        connection.ExecuteScalarAsync<bool>(new CommandDefinition(
+            IsRecorded, new { files = RepeatableFiles, definitions }, cancellationToken: cancellationToken));
+
+    private const string Record = """
+        insert into schema_fingerprints (files, definitions) values (@files, @definitions)
+        on conflict (only_row) do update set files = excluded.files, definitions = excluded.definitions
+        """;
+
+    private static Task<int> RecordAsync(NpgsqlConnection connection, string definitions, CancellationToken cancellationToken) =>
+        connection.ExecuteAsync(new CommandDefinition(
+            Record, new { files = RepeatableFiles, definitions }, cancellationToken: cancellationToken));
 
     private static async Task<NpgsqlTransaction> BeginAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
         var transaction = await connection.BeginTransactionAsync(IsolationLevel.ReadCommitted, cancellationToken);
         await ExecuteFileAsync("installation/journal", connection, cancellationToken);
+        await ExecuteFileAsync("installation/lock_timeout", connection, cancellationToken);
         return transaction;
     }
 
@@ -72,14 +143,16 @@ public sealed class Migrations(NpgsqlDataSource source)
 
     private const string Definitions = "select schema_definitions()";
 
-    private static Task<string?> DefinitionsAsync(NpgsqlConnection connection, CancellationToken cancellationToken) =>
-        connection.ExecuteScalarAsync<string>(new CommandDefinition(Definitions, cancellationToken: cancellationToken));
+    private static async Task<string> DefinitionsAsync(NpgsqlConnection connection, CancellationToken cancellationToken) =>
+        await connection.ExecuteScalarAsync<string?>(new CommandDefinition(Definitions, cancellationToken: cancellationToken)) ?? "";
 
-    private static async Task ExecuteFileAsync(string file, NpgsqlConnection connection, CancellationToken cancellationToken)
+    private static Task<int> ExecuteFileAsync(string file, NpgsqlConnection connection, CancellationToken cancellationToken) =>
+        connection.ExecuteAsync(new CommandDefinition(Text(file), commandTimeout: 0, cancellationToken: cancellationToken));
+
+    private static string Text(string file)
     {
         using var reader = new StreamReader(typeof(Migrations).Assembly.GetManifestResourceStream(file)!);
-        await connection.ExecuteAsync(new CommandDefinition(
-            await reader.ReadToEndAsync(cancellationToken), commandTimeout: 0, cancellationToken: cancellationToken));
+        return reader.ReadToEnd();
     }
 
     private static IEnumerable<string> Names(string folder) =>

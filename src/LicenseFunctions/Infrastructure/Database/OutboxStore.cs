@@ -42,7 +42,8 @@ public sealed class OutboxStore(LicenseDatabase database)
     /// <returns>At most <paramref name="limit"/> rows that are due.</returns>
     public async Task<IReadOnlyList<OutboxRow>> ClaimAsync(string kind, int limit, TimeSpan lease, CancellationToken cancellationToken)
     {
-        await using var connection = await database.OpenAsync(cancellationToken);
+        await using var session = await database.OpenAsync(cancellationToken);
+        (var connection, cancellationToken) = session;
         return [.. await connection.QueryAsync<OutboxRow>(
             new CommandDefinition(Claim, new { kind, limit, lease }, cancellationToken: cancellationToken))];
     }
@@ -71,7 +72,8 @@ public sealed class OutboxStore(LicenseDatabase database)
 
     private async Task<bool> SettleAsync(string sql, OutboxRow row, TimeSpan? delay, string? error, CancellationToken cancellationToken)
     {
-        await using var connection = await database.OpenAsync(cancellationToken);
+        await using var session = await database.OpenAsync(cancellationToken);
+        (var connection, cancellationToken) = session;
         return await connection.ExecuteAsync(new CommandDefinition(
             sql, new { row.OutboxId, row.Fence, delay, error }, cancellationToken: cancellationToken)) == 1;
     }

@@ -6,8 +6,8 @@ using Microsoft.AspNetCore.Http;
 
 namespace LicenseFunctions.Infrastructure.Http;
 
-/// <summary>Streams rows as CSV (RFC 4180). The header has the names of the JSON fields.</summary>
-public sealed class CsvResult<T>(IAsyncEnumerable<T> rows) : IResult
+/// <summary>Writes rows as CSV (RFC 4180). The header has the names of the JSON fields.</summary>
+public sealed class CsvResult<T>(IEnumerable<T> rows) : IResult
 {
     private static readonly PropertyInfo[] Columns = typeof(T).GetProperties();
 
@@ -18,7 +18,7 @@ public sealed class CsvResult<T>(IAsyncEnumerable<T> rows) : IResult
         await using var csv = CsvWriter.Create(
             httpContext.Response.Body, CsvWriterOptions.Default with { Injection = CsvInjection.Escape }, leaveOpen: true);
         csv.WriteHeader(Array.ConvertAll(Columns, column => JsonNamingPolicy.SnakeCaseLower.ConvertName(column.Name)));
-        await foreach (var row in rows.WithCancellation(httpContext.RequestAborted))
+        foreach (var row in rows)
             await csv.WriteRecordAsync(Array.ConvertAll(Columns, column => Text(column.GetValue(row))), httpContext.RequestAborted);
     }
 

@@ -1,5 +1,6 @@
 using System.Collections.Frozen;
 using System.Reflection;
+using LicenseFunctions.Infrastructure.Database;
 using Microsoft.Azure.Functions.Worker;
 
 namespace LicenseFunctions.Infrastructure.Http;
@@ -21,6 +22,16 @@ public sealed class BodyLimitAttribute(int bytes) : Attribute
 /// <summary>Excludes an HTTP function from the rate limits: for probes, and for functions that count requests themselves.</summary>
 [AttributeUsage(AttributeTargets.Method)]
 public sealed class UnlimitedAttribute : Attribute;
+
+/// <summary>
+/// The database connections of an HTTP function; <see cref="DatabaseLane.Requests"/> without this attribute. A function in another lane
+/// begins its own <see cref="DatabaseScope"/>.
+/// </summary>
+[AttributeUsage(AttributeTargets.Method)]
+public sealed class LaneAttribute(DatabaseLane lane) : Attribute
+{
+    public DatabaseLane Lane { get; } = lane;
+}
 
 /// <summary>The description of an HTTP function in /openapi.json.</summary>
 [AttributeUsage(AttributeTargets.Method)]
@@ -54,7 +65,8 @@ public sealed class OperationAttribute(string summary) : Attribute
 /// <param name="Roles">One bit for each role that may call; 0 for none.</param>
 /// <param name="BodyLimit">In bytes.</param>
 /// <param name="Limited">Whether the rate limits count it.</param>
-public sealed record FunctionRule(string Name, int Roles, int BodyLimit, bool Limited)
+/// <param name="Lane">Its database connections.</param>
+public sealed record FunctionRule(string Name, int Roles, int BodyLimit, bool Limited, DatabaseLane Lane)
 {
     public const int DefaultBodyLimit = 64 * 1024;
 
@@ -80,7 +92,8 @@ public sealed record FunctionRule(string Name, int Roles, int BodyLimit, bool Li
             name,
             roles.Aggregate(0, (bits, role) => bits | (1 << (int)role)),
             method.GetCustomAttribute<BodyLimitAttribute>()?.Bytes ?? DefaultBodyLimit,
-            method.GetCustomAttribute<UnlimitedAttribute>() is null);
+            method.GetCustomAttribute<UnlimitedAttribute>() is null,
+            method.GetCustomAttribute<LaneAttribute>()?.Lane ?? DatabaseLane.Requests);
     }
 }
 

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Licensing;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Mvc;
@@ -35,6 +36,8 @@ public static class Problems
             (response.StatusCode, var title) = Describe(refusal.Kind);
             if (refusal.Kind == RefusalKind.Unauthorized)
                 response.Headers.WWWAuthenticate = "Bearer";
+            if (refusal.RetryAfter is { } wait)
+                response.Headers.RetryAfter = Math.Max(1, Math.Ceiling(wait.TotalSeconds)).ToString(CultureInfo.InvariantCulture);
             if (refusal.Kind == RefusalKind.Unavailable && response.Headers.RetryAfter.Count == 0)
                 response.Headers.RetryAfter = "2";
             var details = new ProblemDetails

@@ -1,7 +1,6 @@
 using System.Collections.Concurrent;
 using System.Globalization;
 using Licensing;
-using Microsoft.AspNetCore.Http;
 
 namespace LicenseFunctions.Infrastructure.Http;
 
@@ -24,16 +23,16 @@ public sealed class RateLimits(HttpSettings settings, TimeProvider time)
     /// <summary>Number of callers in memory.</summary>
     public int Callers => dueAt.Count;
 
-    /// <summary>Counts one request of the caller. Sets Retry-After if it is refused.</summary>
+    /// <summary>Counts one request of the caller.</summary>
     /// <returns>Null if the request is allowed.</returns>
-    public Refusal? Refuse(HttpContext http, string caller)
+    public Refusal? Refuse(string caller)
     {
         var wait = Take(caller);
         if (wait <= TimeSpan.Zero)
             return null;
         var seconds = Math.Max(1, (int)Math.Ceiling(wait.TotalSeconds)).ToString(CultureInfo.InvariantCulture);
-        http.Response.Headers.RetryAfter = seconds;
-        return new Refusal(RefusalKind.TooMany, "RATE_LIMITED", "Too many requests from this caller.", Hint: $"Wait {seconds} s.");
+        return new Refusal(
+            RefusalKind.TooMany, "RATE_LIMITED", "Too many requests from this caller.", Hint: $"Wait {seconds} s.", RetryAfter: wait);
     }
 
     /// <returns>Zero if the request is allowed, else the time to wait.</returns>

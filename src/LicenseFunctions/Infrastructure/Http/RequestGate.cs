@@ -37,9 +37,14 @@ public sealed class RequestGate(
         try
         {
             if (await RefuseAsync(context.FunctionDefinition.Name, http) is { } refusal)
+            {
                 await refusal.ToResult().ExecuteAsync(http);
-            else
-                await next(context);
+                return;
+            }
+
+            if (rules.Find(context.FunctionDefinition.Name)!.Lane == DatabaseLane.Requests)
+                DatabaseScope.Enter(DatabaseLane.Requests, ChangedRow(http));
+            await next(context);
         }
         catch (Exception failure) when (http.IsClientGone(failure, context.CancellationToken))
         {
@@ -52,6 +57,20 @@ public sealed class RequestGate(
         {
             await ToRefusal(context, failure).ToResult().ExecuteAsync(http);
         }
+    }
+
+    // A customer's requests that change the same license, or that change the customer, run one after another.
+    private static Guid? ChangedRow(HttpContext http)
+    {
+        if (HttpMethods.IsGet(http.Request.Method) || HttpMethods.IsHead(http.Request.Method))
+            return null;
+        foreach (var (_, value) in http.Request.RouteValues)
+        {
+            if (Guid.TryParse(value as string, out var id))
+                return id;
+        }
+
+        return http.Caller().UserId;
     }
 
     private async ValueTask<Refusal?> RefuseAsync(string function, HttpContext http)
@@ -77,7 +96,7 @@ public sealed class RequestGate(
         }
 
         // A service calls for all customers. The function that knows the license counts these requests by license.
-        return rule.Limited && caller.Role != CallerRole.Service ? limits.Refuse(http, Key(caller, http)) : null;
+        return rule.Limited && caller.Role != CallerRole.Service ? limits.Refuse(Key(caller, http)) : null;
     }
 
     // Kestrel also counts the framing of a chunked body, so its own limit must be larger.
@@ -109,8 +128,13 @@ public sealed class RequestGate(
                     RefusalKind.Unavailable, "ISSUER_UNAVAILABLE", "The issuer of bearer tokens does not answer.", Hint: "Try again.");
             case PostgresException { SqlState: PostgresErrorCodes.CharacterNotInRepertoire or PostgresErrorCodes.UntranslatableCharacter }:
                 return new Refusal(RefusalKind.Invalid, "INVALID_TEXT", "The request contains U+0000, which is not allowed in texts.");
+            case BusyException:
+                return new Refusal(
+                    RefusalKind.Unavailable, "LICENSE_BUSY", "Other requests for the same license are still running.", Hint: "Try again.");
             // A read-only database: its disk is nearly full, or it is the old primary after a failover.
-            case PostgresException { SqlState: PostgresErrorCodes.ReadOnlySqlTransaction }:
+            case PostgresException { SqlState: PostgresErrorCodes.ReadOnlySqlTransaction or PostgresErrorCodes.QueryCanceled }:
+            // The client hasn't left, so the time of the request's database scope is used up.
+            case OperationCanceledException:
             case var lost when ConnectionLoss.IsReportedBy(lost):
                 log.LogError(failure, "{Function} {Invocation}: the database doesn't answer", function, context.InvocationId);
                 return new Refusal(RefusalKind.Unavailable, "DATABASE_UNAVAILABLE", "The database does not answer.", Hint: "Try again.");

@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using Dapper;
 using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Tests.Support;
 using Npgsql;
@@ -185,6 +186,39 @@ public sealed class MigrationsTests(PostgresFixture postgres)
     }
 
     [Fact]
+    public async Task Run_WithNothingToChangeBesideAReader_DoesNotWait()
+    {
+        await using var database = await postgres.NewDatabaseAsync();
+        await using var reader = await ReadingAsync(database);
+
+        Assert.False(await RunAsync(database));
+    }
+
+    [Fact]
+    public async Task Run_WithAChangedViewBesideAReader_LetsOthersPassAndRepeats()
+    {
+        await using var database = await postgres.NewDatabaseAsync();
+        await database.ExecuteAsync("update schema_fingerprints set files = 'older'; drop function get_device_count");
+        var reader = await ReadingAsync(database);
+        var waited = new TaskCompletionSource<string>();
+
+        var migrating = new Migrations(database.Source).RunAsync(line => waited.TrySetResult(line), TestContext.Current.CancellationToken);
+        Assert.StartsWith("views and functions: other sessions use the tables", await waited.Task, StringComparison.Ordinal);
+        Assert.Equal(0, await database.QueryAsync<int>("select count(*)::int from v_current_license_tokens"));
+        await reader.DisposeAsync();
+
+        Assert.True(await migrating);
+        Assert.Equal(0, await database.QueryAsync<int>("select get_device_count('nobody')"));
+    }
+
+    private static async Task<NpgsqlConnection> ReadingAsync(TestDatabase database)
+    {
+        var reader = await database.Source.OpenConnectionAsync(TestContext.Current.CancellationToken);
+        await reader.ExecuteAsync("begin; select from v_current_license_tokens; select from v_license_health");
+        return reader;
+    }
+
+    [Fact]
     public async Task Run_BesideAPlatformWithData_ChangesNothingButTheAdditions()
     {
         await using var database = await postgres.NewEmptyDatabaseAsync();
@@ -236,6 +270,7 @@ public sealed class MigrationsTests(PostgresFixture postgres)
             union all select 'rule ' || oid || ' ' || xmin from pg_rewrite
             union all select 'trigger ' || tgname || ' ' || xmin from pg_trigger
             union all select 'constraint ' || conname || ' ' || xmin from pg_constraint
+            union all select 'fingerprint ' || files || definitions || ' ' || xmin from schema_fingerprints
             union all select 'journal ' || name || ' ' || installed_at || ' ' || xmin from schema_migrations) as items (item)
         """);
 

@@ -32,15 +32,16 @@ public sealed class PoolerTests(PostgresFixture postgres)
     }
 
     [Fact] // proves that the test above can fail
-    public async Task None_BehindTheSamePooler_FailsOnStatementsPreparedElsewhere()
+    public async Task None_BehindTheSamePooler_IsNotReadyAndNamesTheSetting()
     {
         await using var scene = await UsageScene.NewAsync(postgres);
         await using var pooler = await PgBouncer.StartAsync(scene.Database, ServerConnections);
         await using var app = await StartAsync(pooler, "none");
 
-        await WorkAsync(scene, app);
+        var (status, body, _) = await app.GetAsync("/readyz");
 
-        Assert.Contains("prepared statement", app.Log, StringComparison.Ordinal);
+        Assert.Equal(503, status);
+        Assert.Contains("DATABASE_POOLER=transaction", (string?)body!["detail"], StringComparison.Ordinal);
     }
 
     private static Task<RunningApp> StartAsync(PgBouncer pooler, string mode) => RunningApp.StartAsync(

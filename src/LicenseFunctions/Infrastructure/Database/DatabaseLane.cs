@@ -1,0 +1,14 @@
+namespace LicenseFunctions.Infrastructure.Database;
+
+/// <summary>Each lane has its own connections, so that slow work in one lane never delays another.</summary>
+public enum DatabaseLane
+{
+    /// <summary>Timers, queue messages and periodic writes: the default.</summary>
+    Background,
+
+    /// <summary>HTTP requests, except license checks.</summary>
+    Requests,
+
+    /// <summary>License checks and the readiness probe.</summary>
+    Checks,
+}

@@ -1,0 +1,46 @@
+using Npgsql;
+
+namespace LicenseFunctions.Infrastructure.Database;
+
+/// <summary>How long the work of a lane may take.</summary>
+/// <param name="Connect">Limit for opening a connection, or for waiting until one of the pool is free. Whole seconds.</param>
+/// <param name="Lock">Limit for waiting for a lock.</param>
+/// <param name="Total">
+/// Limit for the database work of one request: waiting for its turn and for a connection, locks and statements. Null: each statement has
+/// Npgsql's default limit of 30 s.
+/// </param>
+public sealed record DatabaseLimits(TimeSpan Connect, TimeSpan Lock, TimeSpan? Total)
+{
+    /// <summary>A check is answered within 2 s. One that waits longer for its license's lock is refused.</summary>
+    public static readonly DatabaseLimits Checks = new(TimeSpan.FromSeconds(2), TimeSpan.FromSeconds(1.5), TimeSpan.FromSeconds(2));
+
+    /// <summary>
+    /// 10 s in total: if the server doesn't answer, canceling a statement also takes up to <see cref="Connect"/>, because Npgsql opens
+    /// another connection for it.
+    /// </summary>
+    public static readonly DatabaseLimits Requests = new(TimeSpan.FromSeconds(3), TimeSpan.FromSeconds(3), TimeSpan.FromSeconds(7));
+
+    public static readonly DatabaseLimits Background = new(TimeSpan.FromSeconds(15), TimeSpan.FromSeconds(5), null);
+
+    public static DatabaseLimits Of(DatabaseLane lane) => lane switch
+    {
+        DatabaseLane.Checks => Checks,
+        DatabaseLane.Requests => Requests,
+        _ => Background,
+    };
+
+    /// <summary>Adds the limits to a connection string.</summary>
+    /// <param name="isPooled">A pooler in transaction mode refuses the server's limits at the start of a session.</param>
+    public void Apply(NpgsqlConnectionStringBuilder builder, bool isPooled)
+    {
+        builder.Timeout = (int)Connect.TotalSeconds;
+        // The server answers a cancellation within milliseconds, unless it is stopped.
+        builder.CancellationTimeout = 500;
+        if (Total is not null)
+            builder.CommandTimeout = 0; // DatabaseSession cancels the statement
+        if (isPooled)
+            return;
+        var statement = Total is { } total ? $" -c statement_timeout={(int)total.TotalMilliseconds}" : "";
+        builder.Options = $"{builder.Options} -c lock_timeout={(int)Lock.TotalMilliseconds}{statement}".Trim();
+    }
+}

@@ -1,0 +1,85 @@
+using System.Diagnostics;
+
+namespace LicenseFunctions.Infrastructure.Database;
+
+/// <summary>
+/// The lane of the current request or run, and what remains of its time. Without a scope, work runs in the background lane.
+/// </summary>
+/// <remarks>
+/// It flows with the asynchronous call, as <see cref="AsyncLocal{T}"/> does, so that stores don't depend on their caller.
+/// </remarks>
+public sealed class DatabaseScope
+{
+    private static readonly AsyncLocal<DatabaseScope?> Flow = new();
+
+    private readonly Lock gate = new();
+    private Turns.Turn? turn;
+    private int sessions;
+    private TimeSpan? remaining;
+
+    private DatabaseScope(DatabaseLane lane, Guid? turnKey) =>
+        (Lane, TurnKey, remaining) = (lane, turnKey, DatabaseLimits.Of(lane).Total);
+
+    public static DatabaseScope? Current => Flow.Value;
+
+    public DatabaseLane Lane { get; }
+
+    /// <summary>Sessions with the same key run one after another. Null: the session waits for no other one.</summary>
+    public Guid? TurnKey { get; private set; }
+
+    /// <summary>The database time that is left; null if it is not limited.</summary>
+    public TimeSpan? Remaining
+    {
+        get
+        {
+            lock (gate)
+                return remaining;
+        }
+    }
+
+    /// <summary>Begins a scope that ends with the calling asynchronous method.</summary>
+    /// <param name="turnKey">The license, or another row, that the request changes; null if it changes nothing.</param>
+    public static DatabaseScope Enter(DatabaseLane lane, Guid? turnKey = null) => Flow.Value = new DatabaseScope(lane, turnKey);
+
+    /// <summary>For requests whose license is known only after their body has been read.</summary>
+    public static void TakeTurnsBy(Guid subscriptionId)
+    {
+        if (Current is { } scope)
+            scope.TurnKey = subscriptionId;
+    }
+
+    /// <summary>Counts a session. The first one takes the turn; sessions that are opened meanwhile share it.</summary>
+    internal async ValueTask BeginAsync(Turns turns, CancellationToken cancellationToken)
+    {
+        lock (gate)
+        {
+            if (sessions++ > 0 || TurnKey is null)
+                return;
+        }
+
+        try
+        {
+            var taken = await turns.TakeAsync(TurnKey.Value, cancellationToken);
+            lock (gate)
+                turn = taken;
+        }
+        catch
+        {
+            lock (gate)
+                sessions--;
+            throw;
+        }
+    }
+
+    internal void End(long beganAt)
+    {
+        lock (gate)
+        {
+            remaining -= Stopwatch.GetElapsedTime(beganAt);
+            if (--sessions > 0)
+                return;
+            turn?.Dispose();
+            turn = null;
+        }
+    }
+}

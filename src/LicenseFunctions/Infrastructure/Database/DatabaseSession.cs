@@ -1,0 +1,88 @@
+using System.Diagnostics;
+using Npgsql;
+
+namespace LicenseFunctions.Infrastructure.Database;
+
+/// <summary>
+/// An open connection, and the token for its commands: it is canceled with the caller's token, and when the scope's time is used up.
+/// </summary>
+public sealed class DatabaseSession : IAsyncDisposable
+{
+    private readonly DatabaseScope? scope;
+    private readonly long beganAt = Stopwatch.GetTimestamp();
+    private readonly CancellationTokenSource commands = new();
+    private CancellationTokenRegistration caller;
+    private Timer? deadline;
+    private int canceled;
+
+    private DatabaseSession(DatabaseScope? scope, CancellationToken cancellationToken)
+    {
+        this.scope = scope;
+        caller = cancellationToken.UnsafeRegister(static session => ((DatabaseSession)session!).Cancel(), this);
+        if (scope?.Remaining is { } remaining)
+        {
+            deadline = new Timer(
+                static session => ((DatabaseSession)session!).Cancel(), this,
+                remaining > TimeSpan.Zero ? remaining : TimeSpan.Zero, Timeout.InfiniteTimeSpan);
+        }
+    }
+
+    public NpgsqlConnection Connection { get; private set; } = null!;
+
+    public CancellationToken Token => commands.Token;
+
+    /// <exception cref="OperationCanceledException">The caller's token is canceled, or the scope's time is used up.</exception>
+    internal static async ValueTask<DatabaseSession> OpenAsync(DatabaseSources sources, Turns turns, CancellationToken cancellationToken)
+    {
+        var scope = DatabaseScope.Current;
+        var session = new DatabaseSession(scope, cancellationToken);
+        var hasBegun = false;
+        try
+        {
+            if (scope is not null)
+            {
+                await scope.BeginAsync(turns, session.Token);
+                hasBegun = true;
+            }
+
+            session.Connection = await sources[scope?.Lane ?? DatabaseLane.Background].OpenConnectionAsync(session.Token);
+            return session;
+        }
+        catch
+        {
+            session.Release(hasBegun);
+            throw;
+        }
+    }
+
+    public void Deconstruct(out NpgsqlConnection connection, out CancellationToken cancellationToken) =>
+        (connection, cancellationToken) = (Connection, Token);
+
+    public async ValueTask DisposeAsync()
+    {
+        try
+        {
+            await Connection.DisposeAsync();
+        }
+        finally
+        {
+            Release(hasBegun: true);
+        }
+    }
+
+    private void Release(bool hasBegun)
+    {
+        caller.Dispose();
+        deadline?.Dispose();
+        if (hasBegun)
+            scope?.End(beganAt);
+    }
+
+    // On its own thread, because Npgsql sends the request to cancel on another connection and waits for it synchronously: for as long as
+    // a connection may take to open, if the server is stopped. Several of them would occupy the thread pool, which all answers need.
+    private void Cancel()
+    {
+        if (Interlocked.Exchange(ref canceled, 1) == 0)
+            new Thread(static source => ((CancellationTokenSource)source!).Cancel()) { IsBackground = true }.UnsafeStart(commands);
+    }
+}

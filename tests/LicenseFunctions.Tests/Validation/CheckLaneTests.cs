@@ -1,0 +1,150 @@
+using Dapper;
+using LicenseFunctions.Tests.Licenses;
+using LicenseFunctions.Tests.Support;
+using Licensing.Devices;
+using Npgsql;
+using Xunit;
+
+namespace LicenseFunctions.Tests.Validation;
+
+/// <summary>Checks don't wait for the work of other customers, and a device that is known may be accepted without the database.</summary>
+public sealed class CheckLaneTests(PostgresFixture postgres)
+{
+    private const string Check = """{"ea_instance_id": "EA-1", "mt5_account_number": 1001}""";
+
+    private static CancellationToken Stop => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task Check_WhileAnotherCustomersRowIsLockedAndHeClicks_IsAnswered()
+    {
+        await using var scene = await LicenseScene.NewAsync(postgres);
+        var other = await AddLicenseAsync(scene, "tok-2");
+        await using var app = await RunningApp.StartAsync(scene.Database, ("DATABASE_POOL_SIZE", "3"));
+        var subscriber = "Bearer " + RunningApp.Token("subscriber", scene.SubscriberId);
+        await using var platform = await scene.Database.Source.OpenConnectionAsync(Stop);
+        await using var locked = await platform.BeginTransactionAsync(Stop);
+        await platform.ExecuteAsync("select from license_tokens for update; insert into license_states (subscription_id) values (@id)",
+            new { id = scene.SubscriptionId });
+
+        var clicks = Enumerable.Range(0, 25).Select(_ => app.SendAsync(
+            HttpMethod.Put, $"/api/v1/licenses/{scene.SubscriptionId}/auto-renew", subscriber, """{"enabled": true}""")).ToList();
+        // The new device of another license is admitted, and then known.
+        for (var n = 0; n < 3; n++)
+        {
+            var (status, body, _) = await app.PostAsync("/api/v1/licenses/validate", "License tok-2", Check);
+            Assert.Equal((200, "VALID", other), (status, (string?)body!["code"], (Guid)body["subscription_id"]!));
+        }
+
+        Assert.Equal(200, (await app.GetAsync("/readyz")).Status);
+        // The row is still locked, so the clicks can't be done; each is told so.
+        foreach (var (status, body, response) in await Task.WhenAll(clicks))
+        {
+            Assert.Equal((503, "DATABASE_UNAVAILABLE"), (status, (string?)body!["code"]));
+            Assert.NotNull(response.Headers.RetryAfter);
+        }
+    }
+
+    [Fact]
+    public async Task Check_OfAKnownDeviceWithoutTheDatabase_IsAcceptedFromMemoryAndMarked()
+    {
+        await using var scene = await LicenseScene.NewAsync(postgres, cacheSeconds: 2, staleSeconds: 600);
+        await CheckTwiceAsync(scene);
+        await using var away = await UnavailableAsync(scene);
+
+        scene.Time.Advance(TimeSpan.FromSeconds(599));
+        var stale = await scene.CheckAsync("EA-1", 1);
+
+        Assert.True(stale is { IsStale: true, Verdict.Code: LicenseCode.Valid });
+    }
+
+    [Theory]
+    [InlineData(0, 60, "EA-1")] // off
+    [InlineData(600, 601, "EA-1")] // too old
+    [InlineData(600, 60, "EA-2")] // unknown device
+    public async Task Check_ThatMemoryCannotAnswer_IsNotAnswered(int staleSeconds, int after, string ea)
+    {
+        await using var scene = await LicenseScene.NewAsync(postgres, cacheSeconds: 2, staleSeconds: staleSeconds);
+        await CheckTwiceAsync(scene);
+        await using var away = await UnavailableAsync(scene);
+
+        scene.Time.Advance(TimeSpan.FromSeconds(after));
+
+        await Assert.ThrowsAnyAsync<Exception>(() => scene.CheckAsync(ea, 1));
+    }
+
+    [Theory]
+    [InlineData(238, true)]
+    [InlineData(240, false)]
+    public async Task Check_WithoutTheDatabase_IsAcceptedUntilTheEndOfTheGrace(int secondsLater, bool accepted)
+    {
+        await using var scene = await LicenseScene.NewAsync(postgres, cacheSeconds: 2, staleSeconds: 3600);
+        await scene.Database.ExecuteAsync(
+            "update license_tokens set expires_at = @expiry",
+            new { expiry = scene.Time.GetUtcNow().AddDays(-3).AddSeconds(300).UtcDateTime });
+        await CheckTwiceAsync(scene);
+        await using var away = await UnavailableAsync(scene);
+
+        scene.Time.Advance(TimeSpan.FromSeconds(secondsLater));
+
+        if (accepted)
+            Assert.True((await scene.CheckAsync("EA-1", 1)).IsStale);
+        else
+            await Assert.ThrowsAnyAsync<Exception>(() => scene.CheckAsync("EA-1", 1));
+    }
+
+    [Fact]
+    public async Task Check_ThatWasRefused_IsNotAcceptedFromMemory()
+    {
+        await using var scene = await LicenseScene.NewAsync(postgres, cacheSeconds: 2, staleSeconds: 3600);
+        await CheckTwiceAsync(scene);
+        await scene.Database.ExecuteAsync("update license_tokens set is_active = false, revoked_at = now()");
+        scene.Time.Advance(TimeSpan.FromSeconds(3));
+        Assert.False((await scene.CheckAsync("EA-1", 1)).Verdict.IsValid);
+        await using var away = await UnavailableAsync(scene);
+
+        scene.Time.Advance(TimeSpan.FromSeconds(3));
+
+        await Assert.ThrowsAnyAsync<Exception>(() => scene.CheckAsync("EA-1", 1));
+    }
+
+    [Fact]
+    public async Task Check_OfADeletedToken_IsNotAcceptedFromMemory()
+    {
+        await using var scene = await LicenseScene.NewAsync(postgres, cacheSeconds: 2, staleSeconds: 3600);
+        await CheckTwiceAsync(scene);
+        await scene.Database.ExecuteAsync("delete from license_tokens");
+        scene.Time.Advance(TimeSpan.FromSeconds(3));
+        Assert.Equal(LicenseCode.NotFound, (await scene.CheckAsync("EA-1", 1)).Verdict.Code);
+        await using var away = await UnavailableAsync(scene);
+
+        await Assert.ThrowsAnyAsync<Exception>(() => scene.CheckAsync("EA-1", 1));
+    }
+
+    // The first check registers the device, the second one reads it.
+    private static async Task CheckTwiceAsync(LicenseScene scene)
+    {
+        await scene.CheckAsync("EA-1", 1);
+        scene.Time.Advance(TimeSpan.FromSeconds(61)); // the cache doesn't keep a license that has just changed
+        await scene.CheckAsync("EA-1", 1);
+    }
+
+    private static async Task<NpgsqlConnection> UnavailableAsync(LicenseScene scene)
+    {
+        var connection = await scene.Database.Source.OpenConnectionAsync(Stop);
+        await connection.ExecuteAsync("begin; lock table license_tokens");
+        return connection;
+    }
+
+    private static Task<Guid> AddLicenseAsync(LicenseScene scene, string token) => scene.Database.QueryAsync<Guid>(
+        """
+        with master as (insert into users (email, role) values ('m2@x.test', 'master') returning user_id),
+        subscription as (
+            insert into subscriptions (subscriber_id, master_id, state)
+            select subscriber_id, user_id, 'SYNCED' from subscriptions, master
+            returning subscription_id)
+        insert into license_tokens (subscription_id, token_hash, expires_at)
+        select subscription_id, @hash, now() + interval '20 days' from subscription
+        returning subscription_id
+        """,
+        new { hash = LicenseScene.Hash(token) });
+}
