@@ -27,6 +27,7 @@ public sealed class ArrowTests
     /// <summary>Dependencies between the folders of Infrastructure, in addition to Settings, which all of them use.</summary>
     private static readonly (string From, string To)[] AllowedTechnical =
     [
+        ("Geolocation", "Telemetry"), // failures are counted
         ("Http", "Database"), // a lost connection is answered 503
         ("Mail", "Database"), // the outbox is a table
         ("Payments", "Database"), // the inbox of payment events is a table

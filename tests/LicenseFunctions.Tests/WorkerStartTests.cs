@@ -82,4 +82,17 @@ public sealed class WorkerStartTests
         Assert.Equal(78, exitCode);
         Assert.Contains($"{name} is not a six-field cron expression. Example: {name}=0 0 3 * * *", output, StringComparison.Ordinal);
     }
+
+    [Fact]
+    public async Task Start_WithADamagedLocationFile_StopsWithTheNameOfTheSetting()
+    {
+        var file = Path.GetTempFileName();
+        await File.WriteAllBytesAsync(
+            file, [.. new byte[4_096], 0xab, 0xcd, 0xef, .. "MaxMind.com"u8, 0xff, 0xff, 0xff], TestContext.Current.CancellationToken);
+        var (exitCode, output) = await RunningApp.StartAndFailAsync(("DATABASE_URL", "Host=127.0.0.1;Port=1"), ("GEO_DATABASE", file));
+        File.Delete(file);
+
+        Assert.Equal(78, exitCode);
+        Assert.Contains("GEO_DATABASE names ", output, StringComparison.Ordinal);
+    }
 }

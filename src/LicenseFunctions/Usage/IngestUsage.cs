@@ -33,6 +33,9 @@ public sealed class IngestUsage(
     // A batch ends with the message that reaches this number of records. Larger statements are not faster and hold their locks longer.
     private const int BatchSize = 1_000;
 
+    /// <summary>For the locations of everything that one call stores.</summary>
+    private static readonly TimeSpan LocationTimeout = TimeSpan.FromSeconds(3);
+
     /// <summary>
     /// Parses a batch while the database stores the previous one. If a batch fails, the previous ones stay stored: when they are sent
     /// again, they are duplicates.
@@ -43,11 +46,12 @@ public sealed class IngestUsage(
     {
         var done = new IngestedUsage(0, 0, []);
         var storing = Task.FromResult(done);
+        using var deadline = new CancellationTokenSource(LocationTimeout, time);
         for (int message = 0, index = 0; message < messages.Count;)
         {
             var batch = Read(messages, ref message, ref index);
             done = done.With(await storing);
-            storing = RunAsync(batch, source, cancellationToken);
+            storing = RunAsync(batch, source, deadline.Token, cancellationToken);
         }
 
         return done.With(await storing);
@@ -55,8 +59,16 @@ public sealed class IngestUsage(
 
     public async Task<IngestedUsage> RunAsync(UsageBatch batch, string source, CancellationToken cancellationToken)
     {
+        using var deadline = new CancellationTokenSource(LocationTimeout, time);
+        return await RunAsync(batch, source, deadline.Token, cancellationToken);
+    }
+
+    /// <param name="deadline">Ends the search for locations; the records are stored without those that are missing.</param>
+    private async Task<IngestedUsage> RunAsync(
+        UsageBatch batch, string source, CancellationToken deadline, CancellationToken cancellationToken)
+    {
         if (geolocator is not null)
-            await LocateAsync(geolocator, batch.Good, cancellationToken);
+            await LocateAsync(geolocator, batch.Good, deadline, cancellationToken);
         var done = await SaveAsync(batch.Good, [.. batch.Bad], source, hasPartitions: false, cancellationToken);
         counts.AddRecords(done.Accepted, done.Duplicates, done.Quarantined.Count);
         if (source == "queue" && batch.Good.Count > 0)
@@ -65,17 +77,18 @@ public sealed class IngestUsage(
     }
 
     /// <summary>Adds the location to records that have none.</summary>
-    private static async ValueTask LocateAsync(IGeolocator geolocator, ArraySegment<SentUsage> good, CancellationToken cancellationToken)
+    private static async ValueTask LocateAsync(
+        IGeolocator geolocator, ArraySegment<SentUsage> good, CancellationToken deadline, CancellationToken cancellationToken)
     {
+        using var both = CancellationTokenSource.CreateLinkedTokenSource(deadline, cancellationToken);
+        await geolocator.PrefetchAsync(good.Where(sent => LacksLocation(sent.Record)).Select(sent => sent.Record.IpAddress), both.Token);
         for (var i = 0; i < good.Count; i++)
         {
-            var record = good[i].Record;
-            if (record.CountryCode is not null || record.Latitude is not null
-                || await geolocator.LocateAsync(record.IpAddress, cancellationToken) is not { } location)
+            if (!LacksLocation(good[i].Record) || geolocator.LocateHere(good[i].Record.IpAddress) is not { } location)
                 continue;
             good[i] = good[i] with
             {
-                Record = record with
+                Record = good[i].Record with
                 {
                     CountryCode = location.Country,
                     City = location.City,
@@ -85,6 +98,8 @@ public sealed class IngestUsage(
             };
         }
     }
+
+    private static bool LacksLocation(UsageRecord record) => record.CountryCode is null && record.Latitude is null;
 
     public UsageBatch Read(ReadOnlyMemory<byte> message)
     {

@@ -33,10 +33,14 @@ internal sealed class LocalListener : IAsyncDisposable
         app.Map("/{**path}", async (HttpRequest request) =>
         {
             using var body = new StreamReader(request.Body);
-            listener.requests.Add(new ReceivedRequest(
+            var received = new ReceivedRequest(
                 request.Path, request.QueryString.ToString(), request.Headers.ToDictionary(pair => pair.Key, pair => pair.Value.ToString()),
-                await body.ReadToEndAsync(request.HttpContext.RequestAborted)));
-            return answer(listener.requests.Count - 1);
+                await body.ReadToEndAsync(request.HttpContext.RequestAborted));
+            lock (listener.requests)
+            {
+                listener.requests.Add(received);
+                return answer(listener.requests.Count - 1);
+            }
         });
         await app.StartAsync(cancellationToken);
         listener.Address = new Uri(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single()

@@ -187,7 +187,7 @@ public sealed class ScanUsageTests(PostgresFixture postgres)
 
     private sealed class OneNetwork : IGeolocator
     {
-        public ValueTask<Location?> LocateAsync(IPAddress address, CancellationToken cancellationToken) =>
+        public ValueTask PrefetchAsync(IEnumerable<IPAddress> addresses, CancellationToken cancellationToken) =>
             throw new InvalidOperationException("No network call in a transaction.");
 
         public Location? LocateHere(IPAddress address) =>

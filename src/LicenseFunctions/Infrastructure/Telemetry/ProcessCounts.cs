@@ -18,6 +18,9 @@ public sealed class ProcessCounts
     public const string CheckSeconds = "license_validation_duration_seconds";
     public const string Records = "usage_records_total";
     public const string IngestLag = "usage_ingest_lag_seconds";
+    public const string LocationFailures = "geolocation_failures_total";
+    public const string LocationFile = "file";
+    public const string LocationService = "service";
 
     /// <summary>Code of a check without an answer: the database failed or the caller disconnected.</summary>
     public const string NoAnswer = "NO_ANSWER";
@@ -28,6 +31,7 @@ public sealed class ProcessCounts
     public static readonly IReadOnlyList<double> CheckBounds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5];
     public static readonly IReadOnlyList<double> LagBounds = [1, 5, 15, 60, 300, 900, 3600, 21600, 86400];
     public static readonly IReadOnlyList<string> Outcomes = ["accepted", "duplicate", "quarantined"];
+    public static readonly IReadOnlyList<string> LocationSources = [LocationFile, LocationService];
 
     // The same counts for OpenTelemetry, if it is enabled.
     private static readonly Histogram<double> CheckDuration = Telemetry.Meter.CreateHistogram<double>(
@@ -38,6 +42,7 @@ public sealed class ProcessCounts
 
     private readonly long[] codes = new long[Codes.Count];
     private readonly long[] outcomes = new long[Outcomes.Count];
+    private readonly long[] locationFailures = new long[LocationSources.Count];
     private readonly Distribution checkSeconds = new(CheckBounds);
     private readonly Distribution ingestLag = new(LagBounds);
 
@@ -61,6 +66,9 @@ public sealed class ProcessCounts
         }
     }
 
+    /// <param name="source">A value of <see cref="LocationSources"/>.</param>
+    public void AddLocationFailure(string source) => Interlocked.Increment(ref locationFailures[source == LocationFile ? 0 : 1]);
+
     /// <param name="lag">Age of the newest record of a batch: about the time that it waited in the queue.</param>
     public void AddBatch(TimeSpan lag) => ingestLag.Add(lag);
 
@@ -69,6 +77,7 @@ public sealed class ProcessCounts
     [
         .. Take(Checks, codes, Codes),
         .. Take(Records, outcomes, Outcomes),
+        .. Take(LocationFailures, locationFailures, LocationSources),
         .. checkSeconds.Take(CheckSeconds),
         .. ingestLag.Take(IngestLag),
     ];
