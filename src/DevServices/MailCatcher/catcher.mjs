@@ -1,7 +1,8 @@
 // An SMTP server for tests and the demo that stores every mail in a file:
 //   node catcher.mjs --dir DIR [--port 0] [--user NAME --password PASSWORD] [--http PORT]
 // The recipient selects the behavior: refused@… is rejected permanently (550), busy@… temporarily (450), content@… after the
-// text (554); for lost@… the mail is stored and the connection is closed before the answer; all others are accepted.
+// text (554), 550-5.1.1-…@… with that code and enhanced code; for lost@… the mail is stored and the connection is closed before
+// the answer; all others are accepted.
 import { createServer } from 'node:http';
 import { mkdirSync, readFileSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -40,7 +41,9 @@ const smtp = new SMTPServer({
     done(known ? null : refusal(535, 'Authentication credentials invalid'), { user: username });
   },
   onRcptTo({ address }, session, done) {
-    if (address.startsWith('refused@')) done(refusal(550, 'No such mailbox'));
+    const [, code, enhanced] = /^([45]\d\d)-([45]\.\d+\.\d+)-/.exec(address) ?? [];
+    if (code) done(refusal(Number(code), `${enhanced} Refused`));
+    else if (address.startsWith('refused@')) done(refusal(550, 'No such mailbox'));
     else if (address.startsWith('busy@')) done(refusal(450, 'Mailbox busy'));
     else done();
   },

@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Infrastructure.Mail;
+using LicenseFunctions.Infrastructure.Telemetry;
 using Microsoft.Extensions.Logging;
 
 namespace LicenseFunctions.Operations;
@@ -12,11 +13,22 @@ public sealed record OutboxCounts(int Sent, int Later, int Dead);
 
 /// <summary>
 /// Sends the mails that are due, at least once: if the process crashes after the relay has accepted a mail and before this is stored, the
-/// mail is sent again with the same Message-ID. A mail is given up only if the relay permanently rejects its address or its content.
+/// mail is sent again with the same Message-ID. A mail is given up only because of its address: it is not valid, or the relay says that it
+/// does not exist. Several rejected recipients in a row are the relay's fault: sending stops, and mails wait.
 /// </summary>
-public sealed class DrainOutbox(OutboxStore outbox, Func<Mailer> connect, TimeProvider clock, ILogger<DrainOutbox> log)
+public sealed class DrainOutbox(
+    OutboxStore outbox, Func<Mailer> connect, ProcessCounts metrics, TimeProvider clock, ILogger<DrainOutbox> log)
 {
     private const int BatchSize = 20;
+
+    /// <summary>So many recipients in a row that no other was accepted between them are the relay's fault.</summary>
+    private const int RefusedInARow = 5;
+
+    /// <summary>
+    /// With the delays of <see cref="OutboxRetryPolicy.Emails"/>, 11 hours. A relay that reports unknown addresses for so long means them,
+    /// even if no other mail is sent between.
+    /// </summary>
+    private const int MaxAddressRefusals = 20;
 
     /// <summary>Lease for one batch. Sending stops one minute before it expires.</summary>
     private static readonly TimeSpan Lease = TimeSpan.FromMinutes(5);
@@ -26,62 +38,147 @@ public sealed class DrainOutbox(OutboxStore outbox, Func<Mailer> connect, TimePr
 
     public async Task<OutboxCounts> RunAsync(CancellationToken cancellationToken)
     {
-        var counts = new OutboxCounts(0, 0, 0);
         using var mailer = connect();
+        var run = new Run();
         if (!mailer.HasRelay)
-            return counts;
-        MailOutcome? relayDown = null;
-        for (var claimed = BatchSize; claimed == BatchSize && relayDown is null;)
+            return run.Counts;
+        for (var claimed = BatchSize; claimed == BatchSize && run.Stopped is null;)
         {
             var claimedAt = clock.GetTimestamp();
             var rows = await outbox.ClaimAsync(OutboxStore.Email, BatchSize, Lease, cancellationToken);
             claimed = rows.Count;
             foreach (var row in rows.TakeWhile(_ => clock.GetElapsedTime(claimedAt) < Lease - Margin))
             {
-                // If the relay is down, the rest of the batch is delayed without a connection attempt for each mail.
-                var outcome = relayDown ?? await SendAsync(mailer, row, cancellationToken);
-                if (outcome is MailOutcome.Later { RelayDown: true })
-                    relayDown = outcome;
-                counts = await SettleAsync(row, outcome, counts, cancellationToken);
+                if (run.Stopped is { } reason)
+                    await PostponeAsync(run, row, reason, cancellationToken);
+                else
+                    await SettleAsync(run, row, await SendAsync(mailer, row, cancellationToken), cancellationToken);
             }
+
+            await SettleRefusedAsync(run, cancellationToken);
         }
 
-        if (counts is not { Sent: 0, Later: 0, Dead: 0 })
-            log.LogInformation("Outbox drained: {Counts}", counts);
-        return counts;
+        if (run.Counts is not { Sent: 0, Later: 0, Dead: 0 })
+            log.LogInformation("Outbox drained: {Counts}", run.Counts);
+        return run.Counts;
     }
 
     private static async Task<MailOutcome> SendAsync(Mailer mailer, OutboxRow row, CancellationToken cancellationToken)
     {
         if (row.Address is null)
             return new MailOutcome.Never("no address");
-        var payload = JsonNode.Parse(row.Payload)!.AsObject();
-        var mail = new OutgoingMail(
-            row.OutboxId, row.Address, payload["template"]?.GetValue<string>() ?? "", payload["model"] as JsonObject ?? [],
-            new DateTimeOffset(row.CreatedAt));
-        return await mailer.SendAsync(mail, cancellationToken);
+        JsonObject payload;
+        string template;
+        try
+        {
+            payload = JsonNode.Parse(row.Payload)!.AsObject();
+            template = payload["template"]?.GetValue<string>() ?? "";
+        }
+        catch (InvalidOperationException)
+        {
+            return new MailOutcome.Later("can't be written: the payload has another form");
+        }
+
+        return await mailer.SendAsync(
+            new OutgoingMail(row.OutboxId, row.Address, template, payload["model"] as JsonObject ?? [], new DateTimeOffset(row.CreatedAt)),
+            cancellationToken);
     }
 
-    private async Task<OutboxCounts> SettleAsync(
-        OutboxRow row, MailOutcome outcome, OutboxCounts counts, CancellationToken cancellationToken)
+    private async Task SettleAsync(Run run, OutboxRow row, MailOutcome outcome, CancellationToken cancellationToken)
     {
         switch (outcome)
         {
             case MailOutcome.Sent:
                 await outbox.MarkSentAsync(row, cancellationToken);
-                return counts with { Sent = counts.Sent + 1 };
+                run.Counts = run.Counts with { Sent = run.Counts.Sent + 1 };
+                run.HasAccepted = true;
+                run.InARow.Clear();
+                await SettleRefusedAsync(run, cancellationToken);
+                break;
             case MailOutcome.Never { Reason: var reason }:
-                log.LogWarning("Mail {OutboxId} was given up: {Reason}", row.OutboxId, reason);
-                await outbox.MarkFailedAsync(row, null, reason, cancellationToken);
-                return counts with { Dead = counts.Dead + 1 };
+                await GiveUpAsync(run, row, reason, cancellationToken);
+                break;
             case MailOutcome.Later { Reason: var reason }:
-                var delay = OutboxRetryPolicy.Emails.DelayAfter(row.Attempts);
-                log.LogWarning("Mail {OutboxId} failed at attempt {Attempts}; next attempt in {Delay}: {Reason}",
-                    row.OutboxId, row.Attempts, delay, reason);
-                await outbox.MarkFailedAsync(row, delay, reason, cancellationToken);
-                return counts with { Later = counts.Later + 1 };
+                await RetryAsync(run, row, reason, cancellationToken);
+                break;
+            case MailOutcome.RelayDown { Reason: var reason }:
+                Stop(run, ProcessCounts.RelayUnavailable, reason);
+                await RetryAsync(run, row, reason, cancellationToken);
+                break;
+            case MailOutcome.Refused refused:
+                // Decided later: an accepted mail shows that the relay works.
+                run.Refused.Add((row, refused));
+                run.InARow.Add(row.Address!);
+                if (run.InARow.Count >= RefusedInARow)
+                    Stop(run, ProcessCounts.RelayRefusing, refused.Reason);
+                break;
             default:
                 throw new InvalidOperationException($"Unknown outcome: {outcome}");
         }
+    }
+
+    private async Task SettleRefusedAsync(Run run, CancellationToken cancellationToken)
+    {
+        foreach (var (row, refused) in run.Refused)
+        {
+            var isFinal = refused.Cause switch
+            {
+                RefusalCause.Address => run.InARow.Count < RefusedInARow || row.Attempts >= MaxAddressRefusals,
+                RefusalCause.AddressOrRelay => run.HasAccepted && run.InARow.Count < RefusedInARow,
+                _ => false,
+            };
+            if (isFinal)
+                await GiveUpAsync(run, row, refused.Reason, cancellationToken);
+            else
+                await RetryAsync(run, row, refused.Reason, cancellationToken);
+        }
+
+        run.Refused.Clear();
+    }
+
+    private void Stop(Run run, string reason, string detail)
+    {
+        run.Stopped = reason == ProcessCounts.RelayRefusing ? "the relay refuses all recipients" : "the relay is unavailable";
+        metrics.AddMailRelayFailure(reason);
+        log.LogWarning("Sending of mails stops until the next run, because {Reason}: {Detail}", run.Stopped, detail);
+    }
+
+    private async Task GiveUpAsync(Run run, OutboxRow row, string reason, CancellationToken cancellationToken)
+    {
+        log.LogWarning("Mail {OutboxId} was given up: {Reason}", row.OutboxId, reason);
+        await outbox.MarkFailedAsync(row, null, reason, cancellationToken);
+        run.Counts = run.Counts with { Dead = run.Counts.Dead + 1 };
+    }
+
+    private async Task RetryAsync(Run run, OutboxRow row, string reason, CancellationToken cancellationToken)
+    {
+        var delay = OutboxRetryPolicy.Emails.DelayAfter(row.Attempts);
+        log.LogWarning("Mail {OutboxId} failed at attempt {Attempts}; next attempt in {Delay}: {Reason}",
+            row.OutboxId, row.Attempts, delay, reason);
+        await outbox.MarkFailedAsync(row, delay, reason, cancellationToken);
+        run.Counts = run.Counts with { Later = run.Counts.Later + 1 };
+    }
+
+    private async Task PostponeAsync(Run run, OutboxRow row, string reason, CancellationToken cancellationToken)
+    {
+        await outbox.PostponeAsync(row, OutboxRetryPolicy.Emails.DelayAfter(row.Attempts)!.Value, reason, cancellationToken);
+        run.Counts = run.Counts with { Later = run.Counts.Later + 1 };
+    }
+
+    /// <summary>The state of one run.</summary>
+    private sealed class Run
+    {
+        public OutboxCounts Counts { get; set; } = new(0, 0, 0);
+
+        /// <summary>Why no other mail is sent in this run; null if mails are sent.</summary>
+        public string? Stopped { get; set; }
+
+        public bool HasAccepted { get; set; }
+
+        /// <summary>Recipients that were refused since the relay last accepted one.</summary>
+        public HashSet<string> InARow { get; } = [];
+
+        /// <summary>Refused mails that are not settled.</summary>
+        public List<(OutboxRow Row, MailOutcome.Refused Outcome)> Refused { get; } = [];
     }
 }

@@ -1,6 +1,6 @@
-using System.Net.Mail;
 using System.Text;
 using System.Text.Json;
+using LicenseFunctions.Infrastructure.Mail;
 using LicenseFunctions.Infrastructure.Settings;
 using Licensing.Suspicion;
 
@@ -23,7 +23,7 @@ public sealed record SuspicionSettings(
         var url = settings.Address("ALERT_WEBHOOK_URL", "https://chat.example.com/hooks/licenses", "https", "http");
         var secret = url is null ? "" : settings.Text("ALERT_WEBHOOK_SECRET", "a-long-random-text");
         var email = settings.Optional("ALERT_EMAIL");
-        if (email is not null && !MailAddress.TryCreate(email, out _))
+        if (email is not null && !MailAddresses.TryParse(email, out _))
             settings.Fault("ALERT_EMAIL", "is not a mail address", "operators@example.com", 0);
         return new SuspicionSettings(policy, email, url, Encoding.UTF8.GetBytes(secret));
     }

@@ -1,5 +1,6 @@
 using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Infrastructure.Mail;
+using LicenseFunctions.Infrastructure.Telemetry;
 using LicenseFunctions.Operations;
 using LicenseFunctions.Tests.Support;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -50,6 +51,7 @@ public sealed class DrainOutboxTests(PostgresFixture postgres)
         Assert.Equal(new OutboxCounts(0, 20, 0), away);
         Assert.Equal(0, await database.QueryAsync<int>(
             "select count(*)::int from outbox where dead_at is not null or lease_until is not null"));
+        Assert.Equal(1, await database.QueryAsync<int>("select sum(attempts)::int from outbox")); // one was tried
 
         await using var smtp = await SmtpCatcher.StartAsync(port.Number);
         await database.ExecuteAsync("update outbox set due_at = now()");
@@ -75,24 +77,130 @@ public sealed class DrainOutboxTests(PostgresFixture postgres)
     }
 
     [Fact]
-    public async Task Drain_PermanentlyRejectedAddress_IsGivenUp_AndTheOthersAreSent()
+    public async Task Drain_RejectedAddress_IsGivenUp_AndTheOthersAreSent()
     {
         await using var database = await postgres.NewDatabaseAsync();
         await using var smtp = await SmtpCatcher.StartAsync();
+        await PutAsync(database, Mail("550-5.1.1-nobody@example.com"));
         await PutAsync(database, Mail("refused@example.com"));
         await PutAsync(database, Mail("content@example.com"));
         await PutAsync(database, Mail("busy@example.com"));
         await PutAsync(database, """{"template":"no_such_template","to":"jo@example.com","model":{}}""");
+        await PutAsync(database, """{"template":1,"to":"jo@example.com","model":{}}""");
         await PutAsync(database, $$$"""{"template":"renewed","user_id":"{{{Guid.NewGuid()}}}","model":{}}""");
+        await PutAsync(database, """{"template":"renewed","user_id":"no id","model":{}}""");
         await PutAsync(database, Mail("jo@example.com"));
 
-        Assert.Equal(new OutboxCounts(Sent: 1, Later: 2, Dead: 3), await Drain(database, smtp.Port).RunAsync(Cancel));
+        Assert.Equal(new OutboxCounts(Sent: 1, Later: 4, Dead: 4), await Drain(database, smtp.Port).RunAsync(Cancel));
 
         Assert.Equal("jo@example.com", Assert.Single(smtp.Mails()).To.ToString());
         Assert.Equal(
-            ["450 RecipientNotAccepted", "550 RecipientNotAccepted", "554 MessageNotAccepted", "can't be written: KeyNotFoundException",
-                "no address"],
-            await database.QueryAllAsync<string>("select last_error from outbox where sent_at is null order by last_error collate \"C\""));
+            ["450 RecipientNotAccepted", "550 5.1.1 RecipientNotAccepted dead", "550 RecipientNotAccepted dead",
+                "554 MessageNotAccepted", "can't be written: KeyNotFoundException", "can't be written: the payload has another form",
+                "no address dead", "no address dead"],
+            await database.QueryAllAsync<string>(
+                """
+                select last_error || case when dead_at is null then '' else ' dead' end
+                from outbox where sent_at is null order by last_error collate "C"
+                """));
+    }
+
+    [Theory]
+    [InlineData("550-5.7.1")]
+    [InlineData("554-5.7.1")]
+    [InlineData("550-5.1.1")]
+    [InlineData("450-4.7.1")]
+    [InlineData("550-5.1.8")] // the sender's address
+    public async Task Drain_RelayThatRefusesEveryRecipient_StopsTheRun_AndAllMailsWait(string codes)
+    {
+        await using var database = await postgres.NewDatabaseAsync();
+        await using var smtp = await SmtpCatcher.StartAsync();
+        for (var mail = 0; mail < 24; mail++)
+            await PutAsync(database, Mail($"{codes}-user{mail}@example.com"));
+        var counts = new ProcessCounts();
+
+        for (var run = 0; run < 10; run++)
+        {
+            await Drain(database, smtp.Port, counts: counts).RunAsync(Cancel);
+            await database.ExecuteAsync("update outbox set due_at = now()");
+        }
+
+        Assert.Equal(0, await database.QueryAsync<int>(
+            "select count(*)::int from outbox where dead_at is not null or sent_at is not null or lease_until is not null"));
+        // Only the mails that were tried have an attempt.
+        var tries = codes == "550-5.1.8" ? 10 : 50;
+        Assert.Equal(tries, await database.QueryAsync<int>("select sum(attempts)::int from outbox"));
+        Assert.Equal(10, counts.Take().Where(one => one.Name == ProcessCounts.MailRelayFailures).Sum(one => one.Amount));
+
+        await database.ExecuteAsync("update outbox set payload = jsonb_set(payload, '{to}', to_jsonb(outbox_id || '@example.com'))");
+        Assert.Equal(new OutboxCounts(24, 0, 0), await Drain(database, smtp.Port).RunAsync(Cancel));
+    }
+
+    [Fact]
+    public async Task Drain_UnknownAddressesOnly_AreGivenUpAfterManyAttempts()
+    {
+        await using var database = await postgres.NewDatabaseAsync();
+        await using var smtp = await SmtpCatcher.StartAsync();
+        for (var mail = 0; mail < 6; mail++)
+            await PutAsync(database, Mail($"550-5.1.1-user{mail}@example.com"));
+        await database.ExecuteAsync("update outbox set attempts = 18");
+
+        Assert.Equal(new OutboxCounts(0, 6, 0), await Drain(database, smtp.Port).RunAsync(Cancel));
+        await database.ExecuteAsync("update outbox set due_at = now() - attempts * interval '1 s'"); // those with the most attempts first
+        Assert.Equal(new OutboxCounts(0, 1, 5), await Drain(database, smtp.Port).RunAsync(Cancel));
+    }
+
+    [Fact]
+    public async Task Drain_OneRecipientOfSeveralMails_IsNotTheRelaysFault()
+    {
+        await using var database = await postgres.NewDatabaseAsync();
+        await using var smtp = await SmtpCatcher.StartAsync();
+        for (var mail = 0; mail < 10; mail++)
+            await PutAsync(database, Mail("550-5.7.1-jo@example.com"));
+        await PutAsync(database, Mail("jo@example.com"));
+
+        Assert.Equal(new OutboxCounts(1, 10, 0), await Drain(database, smtp.Port).RunAsync(Cancel));
+    }
+
+    [Fact]
+    public async Task Drain_OnlyMailHasAnUnclearRefusal_Waits()
+    {
+        await using var database = await postgres.NewDatabaseAsync();
+        await using var smtp = await SmtpCatcher.StartAsync();
+        await PutAsync(database, Mail("refused@example.com"));
+
+        Assert.Equal(new OutboxCounts(0, 1, 0), await Drain(database, smtp.Port).RunAsync(Cancel));
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("jo")]
+    [InlineData("jo@")]
+    [InlineData("@example.com")]
+    [InlineData("jo@example.com, ann@example.com")]
+    [InlineData("jo@example.com ann@example.com")]
+    [InlineData("jo example.com")]
+    public async Task Drain_AddressThatIsNotValid_IsGivenUpAtOnce(string address)
+    {
+        await using var database = await postgres.NewDatabaseAsync();
+        await using var smtp = await SmtpCatcher.StartAsync();
+        await PutAsync(database, Mail(address));
+        await PutAsync(database, Mail("ann@example.com"));
+
+        Assert.Equal(new OutboxCounts(1, 0, 1), await Drain(database, smtp.Port).RunAsync(Cancel));
+        Assert.Equal(
+            "the address is not valid", await database.QueryAsync<string>("select last_error from outbox where dead_at is not null"));
+    }
+
+    [Fact] // the SMTP server of the tests rejects two dots in a row even in quotation marks
+    public async Task Drain_AddressWithADotBeforeTheAt_IsSentInQuotationMarks()
+    {
+        await using var database = await postgres.NewDatabaseAsync();
+        await using var smtp = await SmtpCatcher.StartAsync();
+        await PutAsync(database, Mail("jo.e.@docomo.ne.jp"));
+
+        Assert.Equal(new OutboxCounts(1, 0, 0), await Drain(database, smtp.Port).RunAsync(Cancel));
+        Assert.Equal("\"jo.e.\"@docomo.ne.jp", Assert.Single(smtp.Mails()).To.ToString());
     }
 
     [Fact]
@@ -162,8 +270,8 @@ public sealed class DrainOutboxTests(PostgresFixture postgres)
         await PutAsync(database, Mail("jo@example.com"));
         var settings = new MailSettings(null, new MailboxAddress("", "licenses@example.org"), null);
         var drain = new DrainOutbox(
-            new OutboxStore(database.Database), () => new Mailer(settings, new MailTemplates()), TimeProvider.System,
-                NullLogger<DrainOutbox>.Instance);
+            new OutboxStore(database.Database), () => new Mailer(settings, new MailTemplates()), new ProcessCounts(), TimeProvider.System,
+            NullLogger<DrainOutbox>.Instance);
 
         Assert.Equal(new OutboxCounts(0, 0, 0), await drain.RunAsync(Cancel));
         Assert.Equal(0, await database.QueryAsync<int>("select attempts from outbox"));
@@ -175,13 +283,13 @@ public sealed class DrainOutboxTests(PostgresFixture postgres)
         "insert into outbox (kind, dedup_key, payload) values ('email', uuid_generate_v4()::text, @payload::jsonb) returning outbox_id",
             new { payload });
 
-    private static DrainOutbox Drain(TestDatabase database, int port, string login = "")
+    private static DrainOutbox Drain(TestDatabase database, int port, string login = "", ProcessCounts? counts = null)
     {
         var settings = new MailSettings(
             new Uri($"smtp://{login}127.0.0.1:{port}"), new MailboxAddress("Licenses", "licenses@example.org"),
                 new Uri("https://licenses.example.org"));
         return new DrainOutbox(
-            new OutboxStore(database.Database), () => new Mailer(settings, new MailTemplates()), TimeProvider.System,
-                NullLogger<DrainOutbox>.Instance);
+            new OutboxStore(database.Database), () => new Mailer(settings, new MailTemplates()), counts ?? new ProcessCounts(),
+            TimeProvider.System, NullLogger<DrainOutbox>.Instance);
     }
 }

@@ -33,7 +33,9 @@ public sealed class OutboxStore(LicenseDatabase database)
         )
         select c.outbox_id, coalesce(c.payload ->> 'to', u.email) as address, c.payload::text as payload, c.created_at, c.attempts, c.fence
         from claimed c
-        left join users u on u.user_id = (c.payload ->> 'user_id')::uuid
+        left join users u on u.user_id = case
+            when c.payload ->> 'user_id' ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then (c.payload ->> 'user_id')::uuid
+        end
         order by c.created_at, c.outbox_id
         """;
 
@@ -69,6 +71,17 @@ public sealed class OutboxStore(LicenseDatabase database)
     /// <returns>False if another process has claimed the row since.</returns>
     public Task<bool> MarkFailedAsync(OutboxRow row, TimeSpan? delay, string error, CancellationToken cancellationToken) =>
         SettleAsync(MarkFailed, row, delay, error, cancellationToken);
+
+    private const string Postpone = """
+        update outbox
+        set due_at = now() + @delay, attempts = attempts - 1, lease_until = null, last_error = @error
+        where outbox_id = @OutboxId and fence = @Fence and sent_at is null
+        """;
+
+    /// <summary>Returns a claimed row that was not tried. The claim does not count as an attempt.</summary>
+    /// <returns>False if another process has claimed the row since.</returns>
+    public Task<bool> PostponeAsync(OutboxRow row, TimeSpan delay, string reason, CancellationToken cancellationToken) =>
+        SettleAsync(Postpone, row, delay, reason, cancellationToken);
 
     private async Task<bool> SettleAsync(string sql, OutboxRow row, TimeSpan? delay, string? error, CancellationToken cancellationToken)
     {

@@ -21,7 +21,7 @@ public sealed record MailSettings(Uri? Relay, MailboxAddress From, Uri? PublicUr
             return new MailSettings(relay, new MailboxAddress("Licenses", "licenses@localhost"), publicUrl);
         }
 
-        return MailboxAddress.TryParse(from, out var address) && address.Address.Contains('@', StringComparison.Ordinal)
+        return MailAddresses.TryParse(from, out var address)
             ? new MailSettings(relay, address, publicUrl)
             : reader.Fault(
                 "MAIL_FROM", "is not a mail address", FromExample,

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using MailKit;
 using MailKit.Net.Smtp;
 using MailKit.Security;
 using MimeKit;
@@ -17,11 +18,16 @@ public abstract record MailOutcome
     /// <summary>The relay accepted the mail.</summary>
     public sealed record Sent : MailOutcome;
 
-    /// <summary>A later attempt may succeed: the relay or the connection failed, or the template has an error.</summary>
-    /// <param name="RelayDown">The relay can't be reached, so no other mail can be sent now.</param>
-    public sealed record Later(string Reason, bool RelayDown) : MailOutcome;
+    /// <summary>A later attempt may succeed: the connection broke, or the template has an error.</summary>
+    public sealed record Later(string Reason) : MailOutcome;
 
-    /// <summary>The relay rejected the mail permanently.</summary>
+    /// <summary>The relay can't be reached, or rejects the login or the sender, so no other mail can be sent now.</summary>
+    public sealed record RelayDown(string Reason) : MailOutcome;
+
+    /// <summary>The relay rejected this mail.</summary>
+    public sealed record Refused(string Reason, RefusalCause Cause) : MailOutcome;
+
+    /// <summary>The mail can't be sent at all.</summary>
     public sealed record Never(string Reason) : MailOutcome;
 }
 
@@ -36,39 +42,49 @@ public sealed class Mailer(MailSettings settings, MailTemplates templates) : IDi
 
     public async Task<MailOutcome> SendAsync(OutgoingMail mail, CancellationToken cancellationToken)
     {
+        if (!MailAddresses.TryParse(mail.To, out var to))
+            return new MailOutcome.Never("the address is not valid");
+        MimeMessage message;
+        try
+        {
+            message = Compose(mail, to);
+        }
+#pragma warning disable CA1031 // An error of one template or model must not delay the other mails.
+        catch (Exception invalid)
+#pragma warning restore CA1031
+        {
+            return new MailOutcome.Later($"can't be written: {invalid.GetType().Name}");
+        }
+
         var connected = false;
         try
         {
-            var message = Compose(mail);
             await ConnectAsync(cancellationToken);
             connected = true;
             await smtp.SendAsync(message, cancellationToken);
             return new MailOutcome.Sent();
         }
-        catch (Exception invalid) when (invalid is KeyNotFoundException or ParseException)
-        {
-            return new MailOutcome.Later($"can't be written: {invalid.GetType().Name}", RelayDown: false);
-        }
-        catch (SmtpCommandException refused)
-            when (refused.ErrorCode is SmtpErrorCode.RecipientNotAccepted or SmtpErrorCode.MessageNotAccepted
-                && (int)refused.StatusCode is >= 550 and <= 559)
+        catch (SmtpCommandException refused) when (connected)
         {
             await ResetAsync();
-            return new MailOutcome.Never($"{(int)refused.StatusCode} {refused.ErrorCode}");
+            var (stage, status) = (refused.ErrorCode, (int)refused.StatusCode);
+            var reason = SmtpRefusals.Describe(stage, status, refused.Message);
+            var cause = SmtpRefusals.Classify(stage, status, refused.Message);
+            return cause is RefusalCause.Relay ? new MailOutcome.RelayDown(reason) : new MailOutcome.Refused(reason, cause);
         }
         catch (Exception failure) when (failure is not OperationCanceledException || !cancellationToken.IsCancellationRequested)
         {
             await ResetAsync();
-            return new MailOutcome.Later(Describe(failure), RelayDown: !connected);
+            return !connected || failure is ServiceNotAuthenticatedException
+                ? new MailOutcome.RelayDown(Describe(failure))
+                : new MailOutcome.Later(Describe(failure));
         }
     }
 
-    /// <exception cref="KeyNotFoundException">There is no such template.</exception>
-    /// <exception cref="ParseException">The address is not valid.</exception>
-    public MimeMessage Compose(OutgoingMail mail)
+    private MimeMessage Compose(OutgoingMail mail, MailboxAddress to)
     {
         var rendered = templates.Render(mail.Template, mail.Model, settings.PublicUrl?.ToString().TrimEnd('/'));
-        return new MimeMessage([settings.From], [MailboxAddress.Parse(mail.To)], rendered.Subject,
+        return new MimeMessage([settings.From], [to], rendered.Subject,
             new BodyBuilder { TextBody = rendered.Text, HtmlBody = rendered.Html }.ToMessageBody())
         {
             MessageId = $"{mail.Id:N}@{settings.From.Domain}",
@@ -105,7 +121,7 @@ public sealed class Mailer(MailSettings settings, MailTemplates templates) : IDi
     // The text of a relay's reply may contain the address, so only the type and the code are stored.
     private static string Describe(Exception failure) => failure switch
     {
-        SmtpCommandException refused => $"{(int)refused.StatusCode} {refused.ErrorCode}",
+        SmtpCommandException refused => SmtpRefusals.Describe(refused.ErrorCode, (int)refused.StatusCode, refused.Message),
         _ => failure.GetType().Name,
     };
 }

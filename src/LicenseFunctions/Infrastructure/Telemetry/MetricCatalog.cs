@@ -60,6 +60,9 @@ public static class MetricCatalog
         new(Gauge, "outbox_waiting", "Mails and webhooks that are due and not sent.", "kind", OutboxKinds),
         new(Gauge, "outbox_oldest_seconds", "Age of the oldest of them.", "kind", OutboxKinds),
         new(Gauge, "outbox_dead", "Mails and webhooks that were given up.", "kind", OutboxKinds),
+        new(Counter, ProcessCounts.MailRelayFailures,
+            "Runs of DrainOutbox that stopped: the mail relay was unavailable, or refused several recipients in a row.", "reason",
+            ProcessCounts.RelayFailures),
 
         new(Gauge, "timer_last_success_timestamp_seconds", "End of the timer's last successful run; 0 if there was none.", "timer", timers),
         new(Gauge, "timer_last_duration_seconds", "Duration of the timer's last or present run.", "timer", timers),

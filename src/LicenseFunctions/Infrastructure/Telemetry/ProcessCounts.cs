@@ -21,6 +21,9 @@ public sealed class ProcessCounts
     public const string LocationFailures = "geolocation_failures_total";
     public const string LocationFile = "file";
     public const string LocationService = "service";
+    public const string MailRelayFailures = "mail_relay_failures_total";
+    public const string RelayUnavailable = "unavailable";
+    public const string RelayRefusing = "refusing";
 
     /// <summary>Code of a check without an answer: the database failed or the caller disconnected.</summary>
     public const string NoAnswer = "NO_ANSWER";
@@ -32,6 +35,7 @@ public sealed class ProcessCounts
     public static readonly IReadOnlyList<double> LagBounds = [1, 5, 15, 60, 300, 900, 3600, 21600, 86400];
     public static readonly IReadOnlyList<string> Outcomes = ["accepted", "duplicate", "quarantined"];
     public static readonly IReadOnlyList<string> LocationSources = [LocationFile, LocationService];
+    public static readonly IReadOnlyList<string> RelayFailures = [RelayUnavailable, RelayRefusing];
 
     // The same counts for OpenTelemetry, if it is enabled.
     private static readonly Histogram<double> CheckDuration = Telemetry.Meter.CreateHistogram<double>(
@@ -43,6 +47,7 @@ public sealed class ProcessCounts
     private readonly long[] codes = new long[Codes.Count];
     private readonly long[] outcomes = new long[Outcomes.Count];
     private readonly long[] locationFailures = new long[LocationSources.Count];
+    private readonly long[] relayFailures = new long[RelayFailures.Count];
     private readonly Distribution checkSeconds = new(CheckBounds);
     private readonly Distribution ingestLag = new(LagBounds);
 
@@ -69,6 +74,9 @@ public sealed class ProcessCounts
     /// <param name="source">A value of <see cref="LocationSources"/>.</param>
     public void AddLocationFailure(string source) => Interlocked.Increment(ref locationFailures[source == LocationFile ? 0 : 1]);
 
+    /// <param name="reason">A value of <see cref="RelayFailures"/>.</param>
+    public void AddMailRelayFailure(string reason) => Interlocked.Increment(ref relayFailures[reason == RelayUnavailable ? 0 : 1]);
+
     /// <param name="lag">Age of the newest record of a batch: about the time that it waited in the queue.</param>
     public void AddBatch(TimeSpan lag) => ingestLag.Add(lag);
 
@@ -78,6 +86,7 @@ public sealed class ProcessCounts
         .. Take(Checks, codes, Codes),
         .. Take(Records, outcomes, Outcomes),
         .. Take(LocationFailures, locationFailures, LocationSources),
+        .. Take(MailRelayFailures, relayFailures, RelayFailures),
         .. checkSeconds.Take(CheckSeconds),
         .. ingestLag.Take(IngestLag),
     ];
