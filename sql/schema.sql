@@ -26,10 +26,16 @@ CREATE TYPE public.uuid_range AS RANGE (
     multirange_type_name = public.uuid_multirange
 );
 
+CREATE FUNCTION public.amount_of(amount numeric) RETURNS numeric
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    select case when amount between -1e12 and 1e12 then amount end
+$$;
+
 CREATE FUNCTION public.available_usd(balance_usd numeric, reserved_usd numeric) RETURNS numeric
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$
-    select coalesce(balance_usd - reserved_usd, 0)
+    select coalesce(amount_of(balance_usd - reserved_usd), 0)
 $$;
 
 CREATE FUNCTION public.can_reinstate(subscription_id uuid) RETURNS boolean
@@ -299,6 +305,12 @@ begin
 end
 $$;
 
+CREATE FUNCTION public.expiry_of(expires_at timestamp with time zone) RETURNS timestamp with time zone
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    select case when expires_at < '9000-01-01 00:00:00+00' then greatest(expires_at, '1970-01-01 00:00:00+00') end
+$$;
+
 CREATE FUNCTION public.get_device_count(token_hash character varying) RETURNS integer
     LANGUAGE sql STABLE
     AS $$
@@ -487,6 +499,12 @@ CREATE FUNCTION public.open_suspension_facts(subscription_id uuid, token_id uuid
     from license_suspensions o
     where o.subscription_id = $1 and o.closed_at is null
 $_$;
+
+CREATE FUNCTION public.past_time(at timestamp with time zone) RETURNS timestamp with time zone
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    select case when at between '1970-01-01 00:00:00+00' and '9000-01-01 00:00:00+00' then at end
+$$;
 
 CREATE FUNCTION public.payment_method_changed() RETURNS trigger
     LANGUAGE plpgsql
@@ -854,12 +872,12 @@ CREATE VIEW public.v_current_license_tokens AS
     t.subscription_id,
     t.token_hash,
     t.ea_instance_id,
-    t.last_used_at,
+    public.past_time(t.last_used_at) AS last_used_at,
     t.ip_address,
     t.is_active,
-    t.expires_at,
-    t.created_at,
-    t.revoked_at,
+    public.expiry_of(t.expires_at) AS expires_at,
+    public.past_time(t.created_at) AS created_at,
+    public.past_time(t.revoked_at) AS revoked_at,
     t.revoked_reason,
     t.metadata
    FROM public.license_tokens t
@@ -905,7 +923,7 @@ CREATE VIEW public.active_prices AS
  SELECT p.master_id,
     p.monthly_fee_usd
    FROM public.master_pricing p
-  WHERE p.is_active;
+  WHERE (p.is_active AND ((p.monthly_fee_usd >= (0)::numeric) AND (p.monthly_fee_usd <= '1000000000000'::numeric)));
 
 CREATE TABLE public.audit_log (
     audit_id bigint NOT NULL,
@@ -984,9 +1002,15 @@ CREATE VIEW public.default_cards AS
     m.payment_provider,
     m.provider_customer_id,
     m.provider_payment_id,
-    m.expiry_month,
-    m.expiry_year,
-    m.details_changed_at
+        CASE
+            WHEN ((m.expiry_month >= 1) AND (m.expiry_month <= 12)) THEN m.expiry_month
+            ELSE NULL::integer
+        END AS expiry_month,
+        CASE
+            WHEN ((m.expiry_year >= 2000) AND (m.expiry_year <= 8999)) THEN m.expiry_year
+            ELSE NULL::integer
+        END AS expiry_year,
+    public.past_time(m.details_changed_at) AS details_changed_at
    FROM public.user_payment_methods m
   WHERE (m.is_default AND m.is_active);
 
@@ -1519,6 +1543,14 @@ CREATE TABLE public.schema_migrations (
     installed_at timestamp with time zone DEFAULT now() NOT NULL
 );
 
+CREATE TABLE public.skipped_rows (
+    source text NOT NULL,
+    row_id uuid NOT NULL,
+    reason text NOT NULL,
+    first_seen_at timestamp with time zone DEFAULT now() NOT NULL,
+    last_seen_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
 CREATE TABLE public.suspicion_states (
     subscription_id uuid NOT NULL,
     state jsonb DEFAULT '{}'::jsonb NOT NULL,
@@ -1539,6 +1571,31 @@ CREATE TABLE public.timer_leases (
     last_error text,
     next_due_at timestamp with time zone
 );
+
+CREATE VIEW public.unusable_values AS
+ SELECT 'price'::text AS source,
+    p.master_id AS row_id,
+    ('monthly_fee_usd of the active price is '::text || p.monthly_fee_usd) AS reason
+   FROM public.master_pricing p
+  WHERE (p.is_active AND (NOT ((p.monthly_fee_usd >= (0)::numeric) AND (p.monthly_fee_usd <= '1000000000000'::numeric))))
+UNION ALL
+ SELECT 'wallet'::text AS source,
+    w.user_id AS row_id,
+    ((('balance_usd is '::text || w.balance_usd) || ', reserved_usd is '::text) || w.reserved_usd) AS reason
+   FROM public.user_wallets w
+  WHERE (NOT (((w.balance_usd >= '-1000000000000'::numeric) AND (w.balance_usd <= '1000000000000'::numeric)) AND ((w.reserved_usd >= '-1000000000000'::numeric) AND (w.reserved_usd <= '1000000000000'::numeric))))
+UNION ALL
+ SELECT 'card'::text AS source,
+    m.payment_method_id AS row_id,
+    ((('the expiry is month '::text || COALESCE((m.expiry_month)::text, 'null'::text)) || ' of '::text) || m.expiry_year) AS reason
+   FROM public.user_payment_methods m
+  WHERE (m.is_active AND (NOT (((COALESCE(m.expiry_month, 1) >= 1) AND (COALESCE(m.expiry_month, 1) <= 12)) AND ((m.expiry_year >= 2000) AND (m.expiry_year <= 8999)))))
+UNION ALL
+ SELECT 'token'::text AS source,
+    t.token_id AS row_id,
+    ('expires_at is '::text || t.expires_at) AS reason
+   FROM public.license_tokens t
+  WHERE (t.is_active AND ((t.expires_at < '1970-01-01 00:00:00+00'::timestamp with time zone) OR ((t.expires_at >= '9000-01-01 00:00:00+00'::timestamp with time zone) AND (t.expires_at < 'infinity'::timestamp with time zone))));
 
 CREATE TABLE public.usage_arrivals (
     arrival_id bigint NOT NULL,
@@ -1618,7 +1675,7 @@ CREATE VIEW public.v_renewal_candidates AS
     t.expires_at,
     (floor((EXTRACT(epoch FROM (t.expires_at - now())) / (86400)::numeric)))::integer AS days_until_expiry,
     (p.monthly_fee_usd)::numeric AS renewal_fee,
-    COALESCE(w.balance_usd, (0)::numeric) AS wallet_balance,
+    COALESCE(public.amount_of(w.balance_usd), (0)::numeric) AS wallet_balance,
     COALESCE((public.available_usd(w.balance_usd, w.reserved_usd) >= p.monthly_fee_usd), false) AS has_sufficient_balance,
     m.payment_method_id AS default_payment_method,
     public.is_auto_renewed(t.metadata) AS auto_renew_enabled
@@ -1747,6 +1804,9 @@ ALTER TABLE ONLY public.schema_fingerprints
 ALTER TABLE ONLY public.schema_migrations
     ADD CONSTRAINT schema_migrations_pkey PRIMARY KEY (name);
 
+ALTER TABLE ONLY public.skipped_rows
+    ADD CONSTRAINT skipped_rows_pkey PRIMARY KEY (source, row_id);
+
 ALTER TABLE ONLY public.subscriptions
     ADD CONSTRAINT subscriptions_pkey PRIMARY KEY (subscription_id);
 
@@ -1844,6 +1904,8 @@ CREATE INDEX renewal_requests_by_age ON public.renewal_requests USING btree (req
 CREATE INDEX renewals_due ON public.renewals USING btree (next_action_at) WHERE (next_action_at IS NOT NULL);
 
 CREATE INDEX renewals_to_decide ON public.renewals USING btree (unknown_since) WHERE (status = 'undecided'::text);
+
+CREATE INDEX skipped_rows_by_time ON public.skipped_rows USING btree (last_seen_at);
 
 CREATE INDEX subscriptions_master_id ON public.subscriptions USING btree (master_id);
 

@@ -36,11 +36,14 @@
 \ir installation/migration.psql
 \set migration 0014_first_version_definitions
 \ir installation/migration.psql
+\set migration 0016_skipped_rows
+\ir installation/migration.psql
 
 begin;
 \ir installation/journal.sql
 \ir installation/lock_timeout.sql
 select schema_definitions() as definitions_before \gset
+\ir repeatable/07_platform_values.sql
 \ir repeatable/08_source_network.sql
 \ir repeatable/09_subscription_columns.sql
 \ir repeatable/10_current_license_tokens.sql
@@ -62,6 +65,7 @@ select schema_definitions() as definitions_before \gset
 \ir repeatable/51_listed_alerts.sql
 \ir repeatable/60_license_health.sql
 \ir repeatable/61_listed_licenses.sql
+\ir repeatable/62_unusable_values.sql
 \ir repeatable/70_persons.sql
 select schema_definitions() = :'definitions_before' as unchanged \gset
 \if :unchanged

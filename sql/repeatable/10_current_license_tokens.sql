@@ -2,8 +2,9 @@
 -- none is active, the newest of them.
 create or replace view v_current_license_tokens as
 select distinct on (subscription_id)
-    token_id, subscription_id, token_hash, ea_instance_id, last_used_at, ip_address,
-    is_active, expires_at, created_at, revoked_at, revoked_reason, metadata
+    token_id, subscription_id, token_hash, ea_instance_id, past_time(last_used_at) as last_used_at, ip_address,
+    is_active, expiry_of(expires_at) as expires_at, past_time(created_at) as created_at, past_time(revoked_at) as revoked_at,
+    revoked_reason, metadata
 from license_tokens t
 where not exists (select from license_token_replacements r where r.token_id = t.token_id)
-order by subscription_id, is_active is true desc, created_at desc, token_id;
+order by subscription_id, is_active is true desc, t.created_at desc, token_id;

@@ -16,7 +16,7 @@ select
     t.expires_at,
     floor(extract(epoch from t.expires_at - now()) / 86400)::int as days_until_expiry,
     p.monthly_fee_usd::numeric as renewal_fee,
-    coalesce(w.balance_usd, 0) as wallet_balance,
+    coalesce(amount_of(w.balance_usd), 0) as wallet_balance,
     coalesce(available_usd(w.balance_usd, w.reserved_usd) >= p.monthly_fee_usd, false) as has_sufficient_balance,
     m.payment_method_id as default_payment_method,
     is_auto_renewed(t.metadata) as auto_renew_enabled

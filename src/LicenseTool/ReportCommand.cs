@@ -35,7 +35,8 @@ internal static class ReportCommand
             var licenses = new LicenseDatabase(source);
             var health = new HealthStore(licenses);
             var id = arguments.GetValue(subscription);
-            await foreach (var row in health.LoadAsync([id], arguments.GetValue(maxDevices), Renewals(), cancellationToken))
+            void Fail(Guid _, Exception failure) => throw new InvalidOperationException("The license's facts can't be read.", failure);
+            if (await health.LoadAsync([id], arguments.GetValue(maxDevices), Renewals(), Fail, cancellationToken) is [var row])
             {
                 var (devices, _) = await new DeviceStore(licenses).ListAsync(id, row.Facts.Now.AddDays(-30), cancellationToken);
                 var alerts = await new AlertStore(licenses)

@@ -76,8 +76,8 @@ internal static class DetectBench
         var settings = new SuspicionSettings(new DetectionPolicy(), "operators@example.com", null, []);
         var suspensions = new SuspensionStore(database, new LicenseInvalidation(), TimeProvider.System);
         var scan = new ScanUsage(
-            new SuspicionStore(database), suspensions, settings, new SignedLinks([], TimeProvider.System), TimeProvider.System,
-            NullLogger<ScanUsage>.Instance);
+            new SuspicionStore(database), suspensions, settings, new SignedLinks([], TimeProvider.System),
+            new SkippedRows(database, NullLogger<SkippedRows>.Instance), TimeProvider.System, NullLogger<ScanUsage>.Instance);
 
         GC.Collect();
         using var stop = new CancellationTokenSource();

@@ -6,6 +6,7 @@ using LicenseFunctions.Infrastructure.Telemetry;
 using LicenseFunctions.Operations;
 using Licensing.Devices;
 using Licensing.Renewals;
+using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;
 
 namespace Benchmarks;
@@ -69,7 +70,8 @@ internal static class HealthBench
     {
         var database = new LicenseDatabase(source);
         var store = new HealthStore(database);
-        var score = new ScoreLicenses(store, Settings, Renewals);
+        var score = new ScoreLicenses(
+            store, Settings, Renewals, new SkippedRows(new LicenseDatabase(source), NullLogger<SkippedRows>.Instance));
         Console.WriteLine("what                                  licenses    seconds   CPU seconds   memory MB (256)");
         var first = await RowAsync("full pass, never scored before (20 s)", source, score);
         await ExecuteAsync(source, "vacuum analyze license_health");

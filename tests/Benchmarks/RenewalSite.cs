@@ -49,7 +49,9 @@ internal sealed class RenewalSite : IAsyncDisposable
         var clock = TimeProvider.System;
         var database = new LicenseDatabase(Source);
         var invalidation = new LicenseInvalidation();
-        var store = new RenewalStore(database, new SuspensionStore(database, invalidation, clock), invalidation, clock);
+        var store = new RenewalStore(
+            database, new SuspensionStore(database, invalidation, clock), invalidation,
+            new SkippedRows(database, NullLogger<SkippedRows>.Instance), clock);
         var gateways = new RenewalGateways(stripe is null
             ? []
             : [new StripeGateway(StripeRegistration.Client(stripe, clock), NullLogger<StripeGateway>.Instance)]);

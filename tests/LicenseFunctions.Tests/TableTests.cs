@@ -18,7 +18,10 @@ public sealed partial class TableTests
             "users", "subscriptions", "license_tokens", "master_pricing", "user_wallets", "billing_ledger", "user_payment_methods",
             "license_renewal_history", "license_usage_log", "suspicious_activity_alerts",
         ],
-        ["Infrastructure"] = ["schema_migrations", "schema_fingerprints", "audit_log", "outbox", "payment_events", "timer_leases"],
+        ["Infrastructure"] =
+        [
+            "schema_migrations", "schema_fingerprints", "skipped_rows", "audit_log", "outbox", "payment_events", "timer_leases",
+        ],
         ["Licenses"] = ["license_states", "license_suspensions", "license_token_replacements"],
         ["Validation"] = ["license_changes", "license_devices", "license_device_networks", "license_device_changes"],
         ["Usage"] = ["usage_quarantine", "usage_rollups"],

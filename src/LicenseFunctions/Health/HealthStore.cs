@@ -1,6 +1,5 @@
 using System.Data;
 using System.Data.Common;
-using System.Runtime.CompilerServices;
 using Dapper;
 using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Licenses;
@@ -109,17 +108,38 @@ public sealed class HealthStore(LicenseDatabase database)
     /// <param name="maxDevices">The configured limit, 1 or more.</param>
     /// <param name="policy">The forecast of the next renewal's payment depends on it.</param>
     /// <param name="cancellationToken">Cancels the read.</param>
-    public async IAsyncEnumerable<HealthRow> LoadAsync(
-        Guid[] subscriptionIds, int maxDevices, RenewalPolicy policy, [EnumeratorCancellation] CancellationToken cancellationToken)
+    /// <param name="skip">Called for a license whose facts can't be read; the others are returned.</param>
+    public async Task<List<HealthRow>> LoadAsync(
+        Guid[] subscriptionIds, int maxDevices, RenewalPolicy policy, Action<Guid, Exception> skip, CancellationToken cancellationToken)
     {
         await using var session = await database.OpenAsync(cancellationToken);
         (var connection, cancellationToken) = session;
         await using var reader = await connection.ExecuteReaderAsync(
             new CommandDefinition(Load, new { subscriptionIds }, cancellationToken: cancellationToken));
         var license = new LicenseFactsColumns(reader);
+        var rows = new List<HealthRow>(subscriptionIds.Length);
         while (await reader.ReadAsync(cancellationToken))
-            yield return Map(reader, license.Read(), maxDevices, policy);
+        {
+            var id = reader.GetGuid("subscription_id");
+            try
+            {
+                rows.Add(Map(reader, license.Read(), maxDevices, policy));
+            }
+            catch (Exception unreadable) when (unreadable is not DbException)
+            {
+                skip(id, unreadable);
+            }
+        }
+
+        return rows;
     }
+
+    private const string Postpone = "update license_health set due_at = now() + interval '1 hour' where subscription_id = any(@skipped)";
+
+    /// <summary>Licenses that can't be scored are tried again in an hour, so that they don't use up the batches.</summary>
+    public Task<int> PostponeAsync(Guid[] skipped, CancellationToken cancellationToken) =>
+        database.InStatementAsync((connection, token) => connection.ExecuteAsync(
+            new CommandDefinition(Postpone, new { skipped }, cancellationToken: token)), cancellationToken);
 
     private static HealthRow Map(DbDataReader row, LicenseFacts license, int maxDevices, RenewalPolicy policy) =>
         new(row.GetGuid("subscription_id"), row.GetInt64("marks"), license, new HealthFacts(

@@ -1,11 +1,13 @@
+using LicenseFunctions.Infrastructure.Database;
 using Licensing.Devices;
 using Licensing.Health;
 using Licensing.Renewals;
+using Npgsql;
 
 namespace LicenseFunctions.Health;
 
 /// <summary>Scores the licenses that are due: because their facts changed, or because of the time.</summary>
-public sealed class ScoreLicenses(HealthStore store, HealthSettings settings, RenewalPolicy renewals)
+public sealed class ScoreLicenses(HealthStore store, HealthSettings settings, RenewalPolicy renewals, SkippedRows skipped)
 {
     // Small enough for the memory, and for a quick stop between two batches.
     private const int Batch = 5000;
@@ -16,6 +18,7 @@ public sealed class ScoreLicenses(HealthStore store, HealthSettings settings, Re
     /// <returns>The number of licenses that were scored.</returns>
     public async Task<int> RunAsync(CancellationToken cancellationToken)
     {
+        await skipped.ReportUnusableValuesAsync(cancellationToken);
         await store.MarkAsync(cancellationToken);
         var scored = 0;
         while (await store.DueAsync(Batch, cancellationToken) is { Count: > 0 } due)
@@ -32,12 +35,56 @@ public sealed class ScoreLicenses(HealthStore store, HealthSettings settings, Re
     /// <returns>The scores, which are stored.</returns>
     public async Task<IReadOnlyList<ScoredHealth>> ScoreAsync(Guid[] subscriptionIds, CancellationToken cancellationToken)
     {
-        var scored = new List<ScoredHealth>(subscriptionIds.Length);
-        await foreach (var row in store.LoadAsync(subscriptionIds, settings.MaxDevices, renewals, cancellationToken))
-            scored.Add(Score(row));
+        var unreadable = new Dictionary<Guid, Exception>();
+        var rows = await LoadAsync(subscriptionIds, unreadable, cancellationToken);
+        var scored = new List<ScoredHealth>(rows.Count);
+        foreach (var row in rows)
+        {
+            try
+            {
+                scored.Add(Score(row));
+            }
+#pragma warning disable CA1031 // Facts that no rule expected must not stop the scores of the other licenses.
+            catch (Exception failure)
+#pragma warning restore CA1031
+            {
+                unreadable[row.SubscriptionId] = failure;
+            }
+        }
+
         if (scored.Count > 0)
             await store.SaveAsync(scored, cancellationToken);
+        foreach (var (id, failure) in unreadable)
+            await skipped.ReportAsync("health", id, failure, cancellationToken);
+        if (unreadable.Count > 0)
+            await store.PostponeAsync([.. unreadable.Keys], cancellationToken);
         return scored;
+    }
+
+    // If an expression of the statement fails for one license, halves are read until that license is alone.
+    private async Task<List<HealthRow>> LoadAsync(
+        Guid[] subscriptionIds, Dictionary<Guid, Exception> unreadable, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await store.LoadAsync(
+                subscriptionIds, settings.MaxDevices, renewals, (id, failure) => unreadable[id] = failure, cancellationToken);
+        }
+        catch (PostgresException failure) when (SkippedRows.ConcernsOneRow(failure))
+        {
+            if (subscriptionIds is [var alone])
+            {
+                unreadable[alone] = failure;
+                return [];
+            }
+
+            var half = subscriptionIds.Length / 2;
+            return
+            [
+                .. await LoadAsync(subscriptionIds[..half], unreadable, cancellationToken),
+                .. await LoadAsync(subscriptionIds[half..], unreadable, cancellationToken),
+            ];
+        }
     }
 
     private ScoredHealth Score(HealthRow row)

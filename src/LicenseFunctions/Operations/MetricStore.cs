@@ -75,6 +75,8 @@ public sealed class MetricStore(LicenseDatabase database)
         union all
         select 'timer_failed', timer_name, 1 from timer_leases where last_status = 'failed'
         union all
+        select 'skipped_rows', source, count(*) from skipped_rows where last_seen_at > now() - interval '2 hours' group by source
+        union all
         select 'license_schema_installed_timestamp_seconds', '', extract(epoch from installed_at)
         from schema_migrations where name = '0011_metrics'
         union all

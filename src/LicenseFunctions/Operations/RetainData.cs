@@ -52,6 +52,7 @@ public sealed class RetainData(RetentionStore store, ILogger<RetainData> log)
         var bodies = await Repeat(BatchSize, () => store.DeleteQuarantinedAsync(BodyAge, BatchSize, cancellationToken))
             + await Repeat(BatchSize, () => store.EmptyOutboxAsync(BodyAge, BatchSize, cancellationToken))
             + await Repeat(BatchSize, () => store.EmptyPaymentEventsAsync(BodyAge, BatchSize, cancellationToken));
+        _ = await Repeat(BatchSize, () => store.DeleteSkippedRowsAsync(BodyAge, BatchSize, cancellationToken));
         var requestKeys = await Repeat(BatchSize, () => store.DeleteRenewalRequestsAsync(BodyAge, BatchSize, cancellationToken));
         var tokens = await Repeat(BatchSize, () => store.DeleteReplacedTokensAsync(RawAge, BatchSize, cancellationToken));
         var addresses = await Repeat(BatchSize, () => store.DeleteDeviceNetworksAsync(RawAge, BatchSize, cancellationToken))

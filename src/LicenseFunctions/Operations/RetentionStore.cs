@@ -65,6 +65,15 @@ public sealed class RetentionStore(LicenseDatabase database)
     public Task<int> DeleteRenewalRequestsAsync(TimeSpan age, int most, CancellationToken cancellationToken) =>
         RunAsync(DeleteRenewalRequests, age, most, cancellationToken);
 
+    private const string DeleteSkippedRows = """
+        delete from skipped_rows where (source, row_id) in (
+            select source, row_id from skipped_rows where last_seen_at < now() - @age
+            limit @most for update skip locked)
+        """;
+
+    public Task<int> DeleteSkippedRowsAsync(TimeSpan age, int most, CancellationToken cancellationToken) =>
+        RunAsync(DeleteSkippedRows, age, most, cancellationToken);
+
     private const string DeleteArrivals = """
         delete from usage_arrivals where arrival_id in (
             select arrival_id from usage_arrivals where arrived_at < now() - @age

@@ -4,9 +4,11 @@ using LicenseFunctions.Infrastructure.Http;
 namespace LicenseFunctions.Operations;
 
 /// <param name="ClientAddress">The caller's IP address as this process sees it, so that operators can check a deployment.</param>
+/// <param name="SkippedRows">Rows that sweeps have left out in the last two hours, at most 50.</param>
 /// <param name="AddressWarning">A warning if the client addresses that this process sees are probably wrong; else null.</param>
 public sealed record SystemState(
-    WaitingWork Waiting, QueueState Queue, IReadOnlyList<TimerState> Timers, string? ClientAddress, string? AddressWarning);
+    WaitingWork Waiting, QueueState Queue, IReadOnlyList<TimerState> Timers, IReadOnlyList<SkippedRow> SkippedRows,
+    string? ClientAddress, string? AddressWarning);
 
 /// <summary>Shows the state of the backend: all timers, also those that have never run, and waiting work.</summary>
 public sealed class ShowSystem(SystemStore store, CountMessages queue, TimerSchedules schedules, AddressWatch addresses)
@@ -24,6 +26,7 @@ public sealed class ShowSystem(SystemStore store, CountMessages queue, TimerSche
                 // The Functions host doesn't record the next slot.
                 return timer with { NextDueAt = timer.NextDueAt ?? schedules.NextOf(name) };
             })],
+            await store.SkippedAsync(cancellationToken),
             caller?.ToString(),
             addresses.Warning);
     }

@@ -49,6 +49,10 @@ public sealed record WaitingWork
     public long ChargesUnknown { get; init; }
 }
 
+/// <summary>A row that a sweep left out, or a value of the platform that can't be used.</summary>
+/// <param name="RowId">The license, or for card, price, token and wallet the ID of that row.</param>
+public sealed record SkippedRow(string Source, Guid RowId, string Reason, DateTime FirstSeenAt, DateTime LastSeenAt);
+
 /// <summary>Records the runs of timers and reads the state of the backend.</summary>
 public sealed class SystemStore(LicenseDatabase database)
 {
@@ -105,6 +109,21 @@ public sealed class SystemStore(LicenseDatabase database)
         (var connection, cancellationToken) = session;
         return await connection.ExecuteScalarAsync<DateTime>(new CommandDefinition(
             FinishTimer, new { timer, startedAt, status, counts, error }, cancellationToken: cancellationToken));
+    }
+
+    private const string Skipped = """
+        select source, row_id, reason, first_seen_at, last_seen_at from skipped_rows
+        where last_seen_at > now() - interval '2 hours'
+        order by first_seen_at desc, source, row_id
+        limit 50
+        """;
+
+    /// <summary>The latest 50 rows that sweeps have left out in the last two hours.</summary>
+    public async Task<IReadOnlyList<SkippedRow>> SkippedAsync(CancellationToken cancellationToken)
+    {
+        await using var session = await database.OpenAsync(cancellationToken);
+        (var connection, cancellationToken) = session;
+        return (await connection.QueryAsync<SkippedRow>(new CommandDefinition(Skipped, cancellationToken: cancellationToken))).AsList();
     }
 
     private const string Waiting = """

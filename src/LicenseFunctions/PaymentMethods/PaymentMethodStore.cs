@@ -218,7 +218,9 @@ public sealed class PaymentMethodStore(LicenseDatabase database, TimeProvider ti
         where payment_method_id = (
             select payment_method_id from user_payment_methods
             where user_id = @userId and is_active
-              and (expiry_year is null or make_date(expiry_year, coalesce(expiry_month, 12), 1) + interval '1 month' > now())
+              -- Not make_date, which fails for a month or year that doesn't exist.
+              and (expiry_year is null or (expiry_year, coalesce(expiry_month, 12))
+                  >= (extract(year from now() at time zone 'UTC'), extract(month from now() at time zone 'UTC')))
             order by created_at desc, payment_method_id
             limit 1)
           and not exists (select from user_payment_methods where user_id = @userId and is_default)

@@ -83,7 +83,8 @@ public sealed class RenewalReads(LicenseDatabase database)
     private const int Page = 1_000;
 
     private const string History = """
-        select h.renewal_id, h.attempted_at, h.renewal_type, h.amount_usd, h.previous_expiry, h.new_expiry, h.payment_provider,
+        select h.renewal_id, h.attempted_at, h.renewal_type, amount_of(h.amount_usd) as amount_usd,
+               past_time(h.previous_expiry) as previous_expiry, past_time(h.new_expiry) as new_expiry, h.payment_provider,
                h.payment_transaction_id, h.status, h.failure_reason
         from license_renewal_history h
         where h.subscription_id = @subscriptionId

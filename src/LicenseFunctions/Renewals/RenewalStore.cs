@@ -8,7 +8,8 @@ using Npgsql;
 namespace LicenseFunctions.Renewals;
 
 /// <summary>Renewals in PostgreSQL. Leases use the database's clock, because the clocks of the processes may differ.</summary>
-public sealed class RenewalStore(LicenseDatabase database, SuspensionStore suspensions, LicenseInvalidation invalidation, TimeProvider time)
+public sealed class RenewalStore(
+    LicenseDatabase database, SuspensionStore suspensions, LicenseInvalidation invalidation, SkippedRows skipped, TimeProvider time)
     : IRenewalStore
 {
     private const string OpenDue = """
@@ -17,6 +18,7 @@ public sealed class RenewalStore(LicenseDatabase database, SuspensionStore suspe
             from active_licenses a
             left join active_prices p on p.master_id = a.master_id
             where a.auto_renews and not a.is_renewal_opened and a.expires_at <= @until and a.expires_at > @since
+              and (@subscriptionIds::uuid[] is null or a.subscription_id = any(@subscriptionIds))
             limit @limit
         )
         insert into renewals (subscription_id, user_id, period_start, renewal_type, status, amount_usd, gives_up_at, next_action_at)
@@ -29,19 +31,59 @@ public sealed class RenewalStore(LicenseDatabase database, SuspensionStore suspe
         where renewals.status = 'canceled'
         """;
 
+    private const string DueIds = """
+        select a.subscription_id from active_licenses a
+        where a.auto_renews and not a.is_renewal_opened and a.expires_at <= @until and a.expires_at > @since
+        limit @limit
+        """;
+
     public async Task<int> OpenDueAsync(RenewalPolicy policy, DateTimeOffset now, int limit, CancellationToken cancellationToken)
     {
-        await using var session = await database.OpenAsync(cancellationToken);
-        (var connection, cancellationToken) = session;
-        return await connection.ExecuteAsync(new CommandDefinition(OpenDue, new
+        try
         {
+            return await OpenDueAsync(null, policy, now, limit, cancellationToken);
+        }
+        catch (PostgresException failure) when (SkippedRows.ConcernsOneRow(failure))
+        {
+            // One license makes the statement fail, for example because another session has locked it: open each by itself.
+        }
+
+        var parameters = new { until = policy.OpensUntil(now).UtcDateTime, since = policy.OpensAfter(now).UtcDateTime, limit };
+        List<Guid> due;
+        await using (var session = await database.OpenAsync(cancellationToken))
+        {
+            due = (await session.Connection.QueryAsync<Guid>(
+                new CommandDefinition(DueIds, parameters, cancellationToken: session.Token))).AsList();
+        }
+
+        var opened = 0;
+        foreach (var subscriptionId in due)
+        {
+            try
+            {
+                opened += await OpenDueAsync([subscriptionId], policy, now, 1, cancellationToken);
+            }
+            catch (PostgresException failure) when (SkippedRows.ConcernsOneRow(failure))
+            {
+                await skipped.ReportAsync("renewal", subscriptionId, failure, cancellationToken);
+            }
+        }
+
+        // Less than the limit, so that the caller doesn't repeat the batch for those that failed.
+        return Math.Min(opened, limit - 1);
+    }
+
+    private Task<int> OpenDueAsync(
+        Guid[]? subscriptionIds, RenewalPolicy policy, DateTimeOffset now, int limit, CancellationToken cancellationToken) =>
+        database.InStatementAsync((connection, token) => connection.ExecuteAsync(new CommandDefinition(OpenDue, new
+        {
+            subscriptionIds,
             until = policy.OpensUntil(now).UtcDateTime,
             since = policy.OpensAfter(now).UtcDateTime,
             grace = policy.Grace,
             now = now.UtcDateTime,
             limit,
-        }, cancellationToken: cancellationToken));
-    }
+        }, cancellationToken: token)), cancellationToken);
 
     private const string Open = """
         with license as (
@@ -97,7 +139,24 @@ public sealed class RenewalStore(LicenseDatabase database, SuspensionStore suspe
             Claim,
             new { now = now.UtcDateTime, awaitingProvider = selection is RenewalSelection.AwaitingProvider, limit, lease },
             cancellationToken: cancellationToken));
-        return claimed.AsList() is { Count: > 0 } ids ? await FactsAsync(connection, ids, cancellationToken) : [];
+        if (claimed.AsList() is not { Count: > 0 } ids) return [];
+
+        var facts = new List<RenewalFacts>(ids.Count);
+        foreach (var row in await RowsAsync(connection, ids, cancellationToken))
+        {
+            try
+            {
+                facts.Add(row.ToFacts());
+            }
+#pragma warning disable CA1031 // A row that can't be read must not stop the others. Its lease delays the next attempt.
+            catch (Exception unreadable)
+#pragma warning restore CA1031
+            {
+                await skipped.ReportAsync("renewal", row.SubscriptionId, unreadable, cancellationToken);
+            }
+        }
+
+        return facts;
     }
 
     private const string ClaimOne = """
@@ -162,8 +221,12 @@ public sealed class RenewalStore(LicenseDatabase database, SuspensionStore suspe
 
     private static async Task<IReadOnlyList<RenewalFacts>> FactsAsync(
         NpgsqlConnection connection, IReadOnlyCollection<Guid> ids, CancellationToken cancellationToken) =>
-        [.. (await connection.QueryAsync<RenewalRow>(
-            new CommandDefinition(Facts, new { ids = ids.ToArray() }, cancellationToken: cancellationToken))).Select(row => row.ToFacts())];
+        [.. (await RowsAsync(connection, ids, cancellationToken)).Select(row => row.ToFacts())];
+
+    private static async Task<List<RenewalRow>> RowsAsync(
+        NpgsqlConnection connection, IReadOnlyCollection<Guid> ids, CancellationToken cancellationToken) =>
+        (await connection.QueryAsync<RenewalRow>(
+            new CommandDefinition(Facts, new { ids = ids.ToArray() }, cancellationToken: cancellationToken))).AsList();
 
     // Joined through subscriptions, because no index lists a user's renewals.
     private const string WaitingForCard = """
@@ -232,24 +295,38 @@ public sealed class RenewalStore(LicenseDatabase database, SuspensionStore suspe
 
     public async Task<int> SuspendExpiredAsync(RenewalPolicy policy, DateTimeOffset now, int limit, CancellationToken cancellationToken)
     {
-        await using var session = await database.OpenAsync(cancellationToken);
-        (var connection, cancellationToken) = session;
-        var expired = (await ExpiredAsync(connection, null, policy, now, limit, cancellationToken)).AsList();
+        List<Guid> expired;
+        await using (var session = await database.OpenAsync(cancellationToken))
+            expired = (await ExpiredAsync(session.Connection, null, policy, now, limit, session.Token)).AsList();
         var suspended = 0;
         foreach (var subscriptionId in expired)
         {
-            var done = await database.InTransactionAsync(async (own, token) =>
+            try
             {
-                await SuspensionStore.LockAsync(own, subscriptionId, token);
-                return (await ExpiredAsync(own, subscriptionId, policy, now, 1, token)).Any()
-                    && await suspensions.SuspendAsync(own, RenewalTransaction.ForExpiry(subscriptionId), token) is not null;
-            }, cancellationToken);
-            if (done) invalidation.Raise(subscriptionId);
-            suspended += done ? 1 : 0;
+                suspended += await SuspendExpiredAsync(subscriptionId, policy, now, cancellationToken) ? 1 : 0;
+            }
+            catch (PostgresException failure) when (SkippedRows.ConcernsOneRow(failure))
+            {
+                // For example, another session has locked the license. The next run tries again.
+                await skipped.ReportAsync("expiry", subscriptionId, failure, cancellationToken);
+            }
         }
 
         // If the batch was full, the limit is returned even if fewer licenses were suspended, so that the caller requests the next batch.
         return expired.Count == limit && suspended > 0 ? limit : suspended;
+    }
+
+    private async Task<bool> SuspendExpiredAsync(
+        Guid subscriptionId, RenewalPolicy policy, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        var done = await database.InTransactionAsync(async (connection, token) =>
+        {
+            await SuspensionStore.LockAsync(connection, subscriptionId, token);
+            return (await ExpiredAsync(connection, subscriptionId, policy, now, 1, token)).Any()
+                && await suspensions.SuspendAsync(connection, RenewalTransaction.ForExpiry(subscriptionId), token) is not null;
+        }, cancellationToken);
+        if (done) invalidation.Raise(subscriptionId);
+        return done;
     }
 
     private static Task<IEnumerable<Guid>> ExpiredAsync(

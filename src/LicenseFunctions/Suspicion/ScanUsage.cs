@@ -1,5 +1,6 @@
 using System.Net;
 using System.Text.Json;
+using Dapper;
 using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Infrastructure.Geolocation;
 using LicenseFunctions.Infrastructure.Http;
@@ -29,8 +30,8 @@ public sealed record ScanCounts(int Licenses, int Records, int Alerts, int Suspe
 /// transaction: claimed rows, states, alerts, suspensions and mails commit together. If it fails, the next run claims the same rows.
 /// </summary>
 public sealed class ScanUsage(
-    SuspicionStore store, SuspensionStore suspensions, SuspicionSettings settings, SignedLinks links, TimeProvider time,
-    ILogger<ScanUsage> log, IGeolocator? geolocator = null)
+    SuspicionStore store, SuspensionStore suspensions, SuspicionSettings settings, SignedLinks links, SkippedRows skipped,
+    TimeProvider time, ILogger<ScanUsage> log, IGeolocator? geolocator = null)
 {
     private const int LicensesABatch = 1_500;
     private const int MaxViolation = 380;
@@ -45,7 +46,14 @@ public sealed class ScanUsage(
         ScanCounts batch;
         do
         {
-            batch = await store.Database.InTransactionAsync(BatchAsync, cancellationToken);
+            var left = new Dictionary<Guid, Exception>();
+            batch = await store.Database.InTransactionAsync((connection, token) =>
+            {
+                left.Clear();
+                return BatchAsync(connection, left, token);
+            }, cancellationToken);
+            foreach (var (id, failure) in left)
+                await skipped.ReportAsync("detection", id, failure, cancellationToken);
             total += batch;
         }
         while (batch.Licenses > 0 && time.GetElapsedTime(began) < TimeBudget);
@@ -57,41 +65,75 @@ public sealed class ScanUsage(
         return total;
     }
 
-    private async Task<ScanCounts> BatchAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    /// <param name="left">Receives the licenses that are left out; the others are scanned.</param>
+    private async Task<ScanCounts> BatchAsync(
+        NpgsqlConnection connection, Dictionary<Guid, Exception> left, CancellationToken cancellationToken)
     {
         var arrived = await SuspicionStore.ClaimAsync(connection, LicensesABatch, cancellationToken);
         if (arrived.Count == 0)
             return new ScanCounts(0, 0, 0, 0);
 
         var ids = arrived.Select(one => one.SubscriptionId).ToArray();
-        var licenses = await SuspicionStore.LoadAsync(connection, ids, cancellationToken);
+        var licenses = await SuspicionStore.LoadAsync(connection, ids, (id, failure) => left[id] = failure, cancellationToken);
+        void Isolate(Guid id, Action<ScannedLicense> work)
+        {
+            if (!licenses.TryGetValue(id, out var license))
+                return;
+            try
+            {
+                work(license);
+            }
+#pragma warning disable CA1031 // A state that no rule expected must not stop the other licenses. It stays as it is.
+            catch (Exception failure)
+#pragma warning restore CA1031
+            {
+                licenses.Remove(id);
+                left[id] = failure;
+            }
+        }
+
         foreach (var reviews in await SuspicionStore.ReviewsAsync(connection, ids, cancellationToken))
-            licenses[reviews.Key] = reviews.Aggregate(licenses[reviews.Key], (license, review) => license.After(review));
+            Isolate(reviews.Key, license => licenses[reviews.Key] = reviews.Aggregate(license, (before, review) => before.After(review)));
 
         var records = 0;
         var found = new List<(Guid SubscriptionId, Finding Finding)>();
         var located = new Dictionary<(Guid, IPAddress), LocatedUsage>();
-        await SuspicionStore.ReadUsageAsync(connection, arrived, (id, samples) =>
+        await SuspicionStore.ReadUsageAsync(connection, arrived, (id, samples) => Isolate(id, license =>
         {
-            if (!licenses.TryGetValue(id, out var license))
-                return;
             if (geolocator is not null)
                 FillLocations(geolocator, id, samples, located);
             var observation = Detector.Observe(license.State, samples, settings.Policy);
             licenses[id] = license with { State = observation.State };
             found.AddRange(observation.Findings.Select(finding => (id, finding)));
             records += samples.Count;
-        }, cancellationToken);
+        }), cancellationToken);
 
         if (located.Count > 0)
             await SuspicionStore.FillLocationsAsync(connection, located.Values, cancellationToken);
         var (alerts, suspended) = (0, 0);
-        foreach (var (id, finding) in found)
+        foreach (var finding in found.ToLookup(one => one.SubscriptionId, one => one.Finding))
         {
-            var done = await ActAsync(connection, licenses[id], finding, cancellationToken);
-            licenses[id] = done.License;
-            alerts += done.IsNew ? 1 : 0;
-            suspended += done.Suspended ? 1 : 0;
+            await connection.ExecuteAsync(new CommandDefinition("savepoint license", cancellationToken: cancellationToken));
+            try
+            {
+                foreach (var one in finding)
+                {
+                    var done = await ActAsync(connection, licenses[finding.Key], one, cancellationToken);
+                    licenses[finding.Key] = done.License;
+                    alerts += done.IsNew ? 1 : 0;
+                    suspended += done.Suspended ? 1 : 0;
+                }
+            }
+            catch (PostgresException failure) when (SkippedRows.ConcernsOneRow(failure))
+            {
+                // For example, another session has locked the license. A later scan finds the same again.
+                await connection.ExecuteAsync(
+                    new CommandDefinition("rollback to savepoint license", cancellationToken: cancellationToken));
+                licenses.Remove(finding.Key);
+                left[finding.Key] = failure;
+                await SuspicionStore.RequeueAsync(
+                    connection, arrived.First(one => one.SubscriptionId == finding.Key), cancellationToken);
+            }
         }
 
         await SuspicionStore.SaveAsync(connection, licenses.Values, cancellationToken);

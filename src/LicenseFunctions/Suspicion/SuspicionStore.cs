@@ -99,6 +99,15 @@ public sealed class SuspicionStore(LicenseDatabase database)
         (await connection.QueryAsync<ArrivedUsage>(new CommandDefinition(Claim, new { licenses }, cancellationToken: cancellationToken)))
             .AsList();
 
+    private const string Requeue = """
+        insert into usage_arrivals (subscription_ids, earliest_at, latest_at)
+        values (array[@SubscriptionId], array[@EarliestAt::timestamptz], array[@LatestAt::timestamptz])
+        """;
+
+    /// <summary>Puts a claimed license back, so that a later scan reads the same usage again.</summary>
+    public static Task RequeueAsync(NpgsqlConnection connection, ArrivedUsage arrived, CancellationToken cancellationToken) =>
+        connection.ExecuteAsync(new CommandDefinition(Requeue, arrived, cancellationToken: cancellationToken));
+
     private const string Watch = """
         with used as (
             select distinct subscription_id from license_tokens where is_active and last_used_at > now() - @period
@@ -126,7 +135,11 @@ public sealed class SuspicionStore(LicenseDatabase database)
 
     private sealed record StateRow(Guid SubscriptionId, string State, DateTime ReviewedAt)
     {
-        public ScannedLicense License => new(SubscriptionId, JsonSerializer.Deserialize<DetectionState>(State, Json)!, ReviewedAt);
+        /// <exception cref="JsonException">The stored state can't be read.</exception>
+        public ScannedLicense License => new(
+            SubscriptionId,
+            JsonSerializer.Deserialize<DetectionState>(State, Json) ?? throw new JsonException("The state is null."),
+            ReviewedAt);
     }
 
     private const string Create = """
@@ -141,13 +154,27 @@ public sealed class SuspicionStore(LicenseDatabase database)
         """;
 
     /// <summary>Locks and reads the states, in the order of the ids, so that two workers wait and never deadlock.</summary>
+    /// <param name="skip">Called for a license whose state can't be read; the others are returned.</param>
     public static async Task<Dictionary<Guid, ScannedLicense>> LoadAsync(
-        NpgsqlConnection connection, Guid[] subscriptionIds, CancellationToken cancellationToken)
+        NpgsqlConnection connection, Guid[] subscriptionIds, Action<Guid, Exception> skip, CancellationToken cancellationToken)
     {
         await connection.ExecuteAsync(new CommandDefinition(Create, new { subscriptionIds }, cancellationToken: cancellationToken));
         var rows = await connection.QueryAsync<StateRow>(
             new CommandDefinition(Load, new { subscriptionIds }, cancellationToken: cancellationToken));
-        return rows.ToDictionary(row => row.SubscriptionId, row => row.License);
+        var licenses = new Dictionary<Guid, ScannedLicense>();
+        foreach (var row in rows)
+        {
+            try
+            {
+                licenses[row.SubscriptionId] = row.License;
+            }
+            catch (JsonException unreadable)
+            {
+                skip(row.SubscriptionId, unreadable);
+            }
+        }
+
+        return licenses;
     }
 
     private const string Reviews = """
@@ -173,7 +200,7 @@ public sealed class SuspicionStore(LicenseDatabase database)
         from suspicion_states where subscription_id = @subscriptionId
         """;
 
-    /// <summary>The state of a license with all reviews, for a check. Takes no lock.</summary>
+    /// <summary>The state of a license with all reviews, for a check. Takes no lock. A state that can't be read suspects nothing.</summary>
     public static async Task<DetectionState> StateAsync(
         NpgsqlConnection connection, Guid subscriptionId, CancellationToken cancellationToken)
     {
@@ -181,7 +208,16 @@ public sealed class SuspicionStore(LicenseDatabase database)
             new CommandDefinition(State, new { subscriptionId }, cancellationToken: cancellationToken));
         if (row is null)
             return new DetectionState();
-        var license = row.License;
+        ScannedLicense license;
+        try
+        {
+            license = row.License;
+        }
+        catch (JsonException)
+        {
+            return new DetectionState();
+        }
+
         if (license.State.Incidents.Count == 0)
             return license.State;
         var reviews = await ReviewsAsync(connection, [subscriptionId], cancellationToken);

@@ -59,7 +59,7 @@ public sealed class LicenseChanges(LicenseDatabase database, ValidationCache cac
                      array_agg(token_hash::text) filter (where written) as hashes,
                      array_agg(is_active is true) filter (where written) as are_active,
                      array_agg(revoked_reason::text) filter (where written) as revoked_reasons,
-                     array_agg(expires_at) filter (where written) as expire_at
+                     array_agg(expiry_of(expires_at)) filter (where written) as expire_at
               from (select subscription_id, token_hash, is_active, revoked_reason, expires_at, created_at,
                            uuid_hash_extended(token_id, 0) # uuid_hash_extended(subscription_id, 1) as identity,
                            age(xmin) between 0 and (select age(@oldestTransaction::text::xid8::xid)) as written

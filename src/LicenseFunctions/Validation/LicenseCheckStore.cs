@@ -52,9 +52,9 @@ public sealed class LicenseCheckStore(LicenseDatabase database, ValidationCache 
                t.is_active is true and newer.is_active is not false as token_active,
                coalesce(t.revoked_reason, newer.revoked_reason) as revoked_reason,
                replacement.overlap_until,
-               case when replacement.token_id is not null then newer.expires_at
-                    when later.token_id is not null then later.expires_at
-                    else t.expires_at end as expires_at,
+               expiry_of(case when replacement.token_id is not null then newer.expires_at
+                              when later.token_id is not null then later.expires_at
+                              else t.expires_at end) as expires_at,
                license.grace_until, subscription_state_of(s.state)::text as state,
                is_subscription_active(s.is_active) as subscription_active, s.paused_reason,
                open.only_for_expiry, open.reason as suspension_reason, open.took_token, open.stands, open.caused_by_device,

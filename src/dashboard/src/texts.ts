@@ -506,6 +506,10 @@ export const texts = {
     unscanned: 'Usage batches not scanned yet',
     address: 'Your address as seen by the server',
     noAddress: 'Unknown',
+    skipped: 'Skipped rows',
+    skippedText:
+      'These rows contain values that cannot be processed, or were locked. All other rows are processed. Correct them in the database.',
+    row: 'Row',
     quarantine: 'Quarantined usage',
     noQuarantine: 'Nothing is quarantined.',
     source: 'Source',

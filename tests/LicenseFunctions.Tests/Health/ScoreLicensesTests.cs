@@ -1,8 +1,10 @@
 using LicenseFunctions.Health;
+using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Infrastructure.Http;
 using LicenseFunctions.Tests.Support;
 using Licensing.Health;
 using Licensing.Renewals;
+using Microsoft.Extensions.Logging.Abstractions;
 using Xunit;
 
 namespace LicenseFunctions.Tests.Health;
@@ -27,7 +29,7 @@ public sealed class ScoreLicensesTests(PostgresFixture postgres) : IAsyncLifetim
     {
         database = await postgres.NewDatabaseAsync();
         var store = new HealthStore(database.Database);
-        score = new ScoreLicenses(store, Settings, Renewals);
+        score = new ScoreLicenses(store, Settings, Renewals, new SkippedRows(database.Database, NullLogger<SkippedRows>.Instance));
         show = new ShowHealth(store, score, Settings);
         (license, owner) = await database.QueryAsync<(Guid, Guid)>(
             """
@@ -174,12 +176,10 @@ public sealed class ScoreLicensesTests(PostgresFixture postgres) : IAsyncLifetim
     {
         await score.RunAsync(Stop);
         var store = new HealthStore(database.Database);
-        HealthRow? row = null;
-        await foreach (var one in store.LoadAsync([license], 2, Renewals, Stop))
-            row = one;
+        var row = (await store.LoadAsync([license], 2, Renewals, (_, failure) => Assert.Fail(failure.Message), Stop)).Single();
         await AddAlertAsync("HIGH");
 
-        await store.SaveAsync([new ScoredHealth(row!, row!.Facts.Status, HealthScore.Of(row.Facts), row.Facts.Now.AddHours(6))], Stop);
+        await store.SaveAsync([new ScoredHealth(row, row.Facts.Status, HealthScore.Of(row.Facts), row.Facts.Now.AddHours(6))], Stop);
 
         Assert.Equal([license], await store.DueAsync(10, Stop));
     }

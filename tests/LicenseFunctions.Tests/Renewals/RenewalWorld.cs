@@ -1,7 +1,9 @@
+using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Licenses;
 using LicenseFunctions.Renewals;
 using LicenseFunctions.Tests.Support;
 using Licensing.Renewals;
+using Microsoft.Extensions.Logging.Abstractions;
 using Simulation;
 
 namespace LicenseFunctions.Tests.Renewals;
@@ -98,7 +100,9 @@ internal sealed class PostgresWorld(TestDatabase database, TimeProvider clock) :
     {
         Dapper.DefaultTypeMap.MatchNamesWithUnderscores = true;
         var invalidation = new LicenseInvalidation();
-        return new RenewalStore(database.Database, new SuspensionStore(database.Database, invalidation, clock), invalidation, clock);
+        return new RenewalStore(
+            database.Database, new SuspensionStore(database.Database, invalidation, clock), invalidation,
+            new SkippedRows(database.Database, NullLogger<SkippedRows>.Instance), clock);
     }
 
     public override async Task<Guid> AddAsync(LicenseSeed seed)

@@ -1,3 +1,4 @@
+using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Infrastructure.Geolocation;
 using LicenseFunctions.Infrastructure.Http;
 using LicenseFunctions.Licenses;
@@ -22,14 +23,15 @@ internal sealed class SuspicionScene : IAsyncDisposable
         Suspensions = new SuspensionStore(database, new LicenseInvalidation(), usage.Time);
         Store = new SuspicionStore(database);
         Links = new SignedLinks([new byte[32]], usage.Time);
-        Scan = new ScanUsage(Store, Suspensions, Settings, Links, usage.Time, NullLogger<ScanUsage>.Instance);
+        Skipped = new SkippedRows(database, NullLogger<SkippedRows>.Instance);
+        Scan = new ScanUsage(Store, Suspensions, Settings, Links, Skipped, usage.Time, NullLogger<ScanUsage>.Instance);
         Alerts = new ListAlerts(new AlertStore(database));
         Review = new ReviewAlert(database, Suspensions, usage.Time);
         Answer = new AnswerSuspicion(database, new AlertStore(database), Settings, Links, usage.Time);
     }
 
     public ScanUsage ScanBy(DetectionPolicy policy, IGeolocator? geolocator = null) => new(
-        Store, Suspensions, Settings with { Policy = policy }, Links, Usage.Time, NullLogger<ScanUsage>.Instance, geolocator);
+        Store, Suspensions, Settings with { Policy = policy }, Links, Skipped, Usage.Time, NullLogger<ScanUsage>.Instance, geolocator);
 
     public UsageScene Usage { get; }
 
@@ -42,6 +44,8 @@ internal sealed class SuspicionScene : IAsyncDisposable
     public SuspicionStore Store { get; }
 
     public SignedLinks Links { get; }
+
+    public SkippedRows Skipped { get; }
 
     public ScanUsage Scan { get; }
 

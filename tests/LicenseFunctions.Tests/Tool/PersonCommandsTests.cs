@@ -83,8 +83,8 @@ public sealed class PersonCommandsTests(PostgresFixture postgres) : IAsyncLifeti
     public async Task PersonData_EveryTable_IsSearchedOrKnownToContainNoPerson()
     {
         // usage_arrivals contains licenses for a few minutes only; the others contain no persons.
-        string[] withoutPersons = ["metric_counters", "metric_increments", "schema_migrations", "schema_fingerprints", "timer_leases",
-            "usage_arrivals", "spatial_ref_sys"];
+        string[] withoutPersons = ["metric_counters", "metric_increments", "schema_migrations", "schema_fingerprints", "skipped_rows",
+            "timer_leases", "usage_arrivals", "spatial_ref_sys"];
 
         var missed = await scene.Database.QueryAllAsync<string>(
             $"""
@@ -102,7 +102,7 @@ public sealed class PersonCommandsTests(PostgresFixture postgres) : IAsyncLifeti
         string[] things =
         [
             "alert_id", "appeal_id", "attempt_id", "ledger_id", "log_id", "outbox_id", "payment_method_id", "pricing_id", "quarantine_id",
-                "reference_id",
+                "reference_id", "row_id",
             "suspension_id", "token_id", "token_ids", "replaced_by", "replaced_device_id", "admitted_device_id", "wallet_id",
                 "subscription_ids",
         ];

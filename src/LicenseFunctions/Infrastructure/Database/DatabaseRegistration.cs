@@ -19,6 +19,7 @@ public static class DatabaseRegistration
         services.AddSingleton(provider => provider.GetRequiredService<DatabaseSources>().Background);
         services.AddSingleton(provider => new LicenseDatabase(provider.GetRequiredService<DatabaseSources>()));
         services.AddSingleton<OutboxStore>();
+        services.AddSingleton<SkippedRows>();
         return services;
     }
 

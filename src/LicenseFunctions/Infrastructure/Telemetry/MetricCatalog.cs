@@ -10,6 +10,10 @@ namespace LicenseFunctions.Infrastructure.Telemetry;
 public static class MetricCatalog
 {
     private static readonly string[] OutboxKinds = ["email", "alert_webhook", "event"];
+
+    // The sweeps that report rows, and the kinds of the view unusable_values.
+    private static readonly string[] SkippedRows = ["card", "detection", "expiry", "health", "price", "renewal", "token", "wallet"];
+
     private static readonly string[] Settled = ["success", "failed"];
 
     /// <param name="timers">The names of all timer functions.</param>
@@ -68,6 +72,9 @@ public static class MetricCatalog
         new(Gauge, "timer_last_duration_seconds", "Duration of the timer's last or present run.", "timer", timers),
         new(Gauge, "timer_failed", "1 if the timer's last finished run failed.", "timer", timers),
         new(Gauge, "timer_interval_seconds", "The longest time between two slots of the timer's schedule.", "timer", timers),
+
+        new(Gauge, "skipped_rows", "Rows that sweeps left out in the last two hours, or whose values are replaced.", "source",
+            SkippedRows),
 
         new(Gauge, "license_schema_installed_timestamp_seconds", "Time of the metrics' installation; no timer succeeded before it."),
         new(Gauge, "database_size_bytes", "Size of the database on disk."),

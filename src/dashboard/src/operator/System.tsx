@@ -29,6 +29,7 @@ type State = {
     last_error: string | null;
     next_due_at: string | null;
   }[];
+  skipped_rows: { source: string; row_id: string; reason: string; first_seen_at: string; last_seen_at: string }[];
 };
 type Entry = {
   quarantine_id: string;
@@ -49,7 +50,7 @@ export default function System() {
     <>
       <PageTitle title={words.title} />
       <Show of={system} rows={8}>
-        {({ waiting, queue, timers, client_address, address_warning }) => (
+        {({ waiting, queue, timers, skipped_rows, client_address, address_warning }) => (
           <>
             <section className="card">
               <h2>{words.work}</h2>
@@ -105,6 +106,23 @@ export default function System() {
                   { head: words.next, cell: (row) => format.moment(row.next_due_at) },
                 ]}
               />
+            )}
+            {skipped_rows.length > 0 && (
+              <>
+                <h2>{words.skipped}</h2>
+                <p>{words.skippedText}</p>
+                <Table
+                  label={words.skipped}
+                  rows={skipped_rows}
+                  id={(row) => `${row.source} ${row.row_id}`}
+                  columns={[
+                    { head: words.source, cell: (row) => row.source },
+                    { head: words.row, cell: (row) => <code>{row.row_id}</code> },
+                    { head: words.fault, cell: (row) => row.reason },
+                    { head: words.since, cell: (row) => format.ago(row.first_seen_at) },
+                  ]}
+                />
+              </>
             )}
           </>
         )}
