@@ -481,6 +481,50 @@ begin
     return null;
 end $$;
 
+CREATE FUNCTION public.license_code(token_active boolean, revoked_reason text, expires_at timestamp with time zone, grace_until timestamp with time zone, state public.subscription_state, subscription_active boolean, paused_reason text, only_for_expiry boolean, took_token boolean, stands boolean, grace interval) RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $$
+    select case
+        when case when only_for_expiry is null then is_license_suspended(state, paused_reason)
+                  else not only_for_expiry or (stands is not true and state = 'SUSPENDED_ADMIN') end then 'SUSPENDED'
+        when not token_active and took_token is not true
+            -- An automatic suspension of the first version, which wrote no row in license_suspensions. C#: SuspensionTexts.
+            and not (state = 'SUSPENDED_ADMIN'
+                and coalesce(revoked_reason = 'Expired - grace period ended' or starts_with(revoked_reason, 'Auto-suspended: '), false))
+            then 'REVOKED'
+        when (only_for_expiry is null and state = 'SUSPENDED_ADMIN') or now() >= greatest(expires_at + grace, case
+            when expires_at is not null then grace_until end) then 'EXPIRED'
+        when not subscription_active then 'INACTIVE'
+        when state in ('LOCKED_NO_FUNDS', 'PAUSED_TOXIC') then state::text
+        when now() >= expires_at then 'GRACE'
+        else 'VALID'
+    end
+$$;
+
+CREATE FUNCTION public.license_status(code text, expires_at timestamp with time zone) RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $$
+    select case
+        when code in ('REVOKED', 'EXPIRED', 'GRACE') then code
+        when code <> 'VALID' then 'SUSPENDED'
+        when expires_at < now() + interval '7 days' then 'PENDING_RENEWAL'
+        else 'ACTIVE'
+    end
+$$;
+
+CREATE FUNCTION public.listed_license_code(subscription_id uuid, grace interval) RETURNS text
+    LANGUAGE sql STABLE
+    AS $_$
+    select license_code(
+        t.is_active is true, t.revoked_reason, t.expires_at, l.grace_until, subscription_state_of(s.state),
+        is_subscription_active(s.is_active), s.paused_reason, o.only_for_expiry, o.took_token, o.stands, $2)
+    from subscriptions s
+    cross join lateral (select * from v_current_license_tokens c where c.subscription_id = s.subscription_id limit 1) t
+    cross join lateral open_suspension_facts(s.subscription_id, t.token_id, null, subscription_state_of(s.state), s.paused_reason) o
+    left join license_states l on l.subscription_id = s.subscription_id
+    where s.subscription_id = $1
+$_$;
+
 CREATE FUNCTION public.mark_health_due(license uuid) RETURNS void
     LANGUAGE sql
     AS $$
@@ -1278,13 +1322,7 @@ CREATE VIEW public.v_license_health AS
             u.email,
             t.is_active,
             t.expires_at,
-                CASE
-                    WHEN public.is_license_suspended(s.state, s.paused_reason) THEN 'SUSPENDED'::text
-                    WHEN ((s.state = 'SUSPENDED_ADMIN'::public.subscription_state) OR (t.expires_at <= now())) THEN 'EXPIRED'::text
-                    WHEN (t.is_active IS NOT TRUE) THEN 'REVOKED'::text
-                    WHEN (t.expires_at < (now() + '7 days'::interval)) THEN 'PENDING_RENEWAL'::text
-                    ELSE 'ACTIVE'::text
-                END AS status,
+            public.license_status(public.license_code((t.is_active IS TRUE), t.revoked_reason, t.expires_at, NULL::timestamp with time zone, public.subscription_state_of(s.state), public.is_subscription_active(s.is_active), s.paused_reason, o.only_for_expiry, o.took_token, o.stands, '00:00:00'::interval), t.expires_at) AS status,
             (floor((EXTRACT(epoch FROM (t.expires_at - now())) / (86400)::numeric)))::integer AS days_until_expiry,
             ( SELECT (count(DISTINCT ROW(l.ea_instance_id, l.mt5_account_number)))::integer AS count
                    FROM public.license_usage_log l
@@ -1294,14 +1332,17 @@ CREATE VIEW public.v_license_health AS
             ( SELECT (count(*))::integer AS count
                    FROM public.suspicious_activity_alerts a
                   WHERE ((a.subscription_id = s.subscription_id) AND public.is_alert_open((a.status)::text))) AS open_alerts
-           FROM ((public.subscriptions s
-             JOIN LATERAL ( SELECT c.is_active,
+           FROM (((public.subscriptions s
+             JOIN LATERAL ( SELECT c.token_id,
+                    c.is_active,
+                    c.revoked_reason,
                     c.expires_at,
                     c.last_used_at
                    FROM public.v_current_license_tokens c
                   WHERE (c.subscription_id = s.subscription_id)
                  LIMIT 1) t ON (true))
-             JOIN public.users u ON ((u.user_id = s.subscriber_id)))) facts
+             JOIN public.users u ON ((u.user_id = s.subscriber_id)))
+             CROSS JOIN LATERAL public.open_suspension_facts(s.subscription_id, t.token_id, NULL::text, public.subscription_state_of(s.state), s.paused_reason) o(only_for_expiry, reason, took_token, stands, caused_by_device))) facts
      LEFT JOIN public.license_health stored USING (subscription_id));
 
 CREATE VIEW public.listed_licenses AS
@@ -1312,13 +1353,6 @@ CREATE VIEW public.listed_licenses AS
            FROM (public.subscriptions s
              JOIN public.users m ON ((m.user_id = s.master_id)))
           WHERE (s.subscription_id = h.subscription_id)) AS master,
-        CASE
-            WHEN ((h.status = 'EXPIRED'::text) AND (( SELECT scored.status
-               FROM public.license_health scored
-              WHERE (scored.subscription_id = h.subscription_id)) = 'GRACE'::text)) THEN 'GRACE'::text
-            ELSE h.status
-        END AS status,
-    h.status AS status_filter,
     h.health_score,
     h.days_until_expiry,
     h.expires_at,
@@ -1574,13 +1608,13 @@ CREATE TABLE public.timer_leases (
 
 CREATE VIEW public.unusable_values AS
  SELECT 'price'::text AS source,
-    p.master_id AS row_id,
+    p.pricing_id AS row_id,
     ('monthly_fee_usd of the active price is '::text || p.monthly_fee_usd) AS reason
    FROM public.master_pricing p
   WHERE (p.is_active AND (NOT ((p.monthly_fee_usd >= (0)::numeric) AND (p.monthly_fee_usd <= '1000000000000'::numeric))))
 UNION ALL
  SELECT 'wallet'::text AS source,
-    w.user_id AS row_id,
+    w.wallet_id AS row_id,
     ((('balance_usd is '::text || w.balance_usd) || ', reserved_usd is '::text) || w.reserved_usd) AS reason
    FROM public.user_wallets w
   WHERE (NOT (((w.balance_usd >= '-1000000000000'::numeric) AND (w.balance_usd <= '1000000000000'::numeric)) AND ((w.reserved_usd >= '-1000000000000'::numeric) AND (w.reserved_usd <= '1000000000000'::numeric))))

@@ -18,3 +18,36 @@ language sql stable as $$
     from license_suspensions o
     where o.subscription_id = $1 and o.closed_at is null
 $$;
+
+-- The code of a license check, without the devices, and with VALID in place of a missing reason. It is REVOKED after SUSPENDED, as the
+-- order of LicenseCode (C#) says. LicenseRulesTests compares it with LicenseVerdict. Pass the columns of open_suspension_facts.
+create or replace function license_code(
+    token_active boolean, revoked_reason text, expires_at timestamptz, grace_until timestamptz, state subscription_state,
+    subscription_active boolean, paused_reason text, only_for_expiry boolean, took_token boolean, stands boolean, grace interval)
+returns text language sql stable parallel safe as $$
+    select case
+        when case when only_for_expiry is null then is_license_suspended(state, paused_reason)
+                  else not only_for_expiry or (stands is not true and state = 'SUSPENDED_ADMIN') end then 'SUSPENDED'
+        when not token_active and took_token is not true
+            -- An automatic suspension of the first version, which wrote no row in license_suspensions. C#: SuspensionTexts.
+            and not (state = 'SUSPENDED_ADMIN'
+                and coalesce(revoked_reason = 'Expired - grace period ended' or starts_with(revoked_reason, 'Auto-suspended: '), false))
+            then 'REVOKED'
+        when (only_for_expiry is null and state = 'SUSPENDED_ADMIN') or now() >= greatest(expires_at + grace, case
+            when expires_at is not null then grace_until end) then 'EXPIRED'
+        when not subscription_active then 'INACTIVE'
+        when state in ('LOCKED_NO_FUNDS', 'PAUSED_TOXIC') then state::text
+        when now() >= expires_at then 'GRACE'
+        else 'VALID'
+    end
+$$;
+
+-- The status of a license with this code. C#: LicenseStatuses.Of.
+create or replace function license_status(code text, expires_at timestamptz) returns text language sql stable parallel safe as $$
+    select case
+        when code in ('REVOKED', 'EXPIRED', 'GRACE') then code
+        when code <> 'VALID' then 'SUSPENDED'
+        when expires_at < now() + interval '7 days' then 'PENDING_RENEWAL'
+        else 'ACTIVE'
+    end
+$$;

@@ -14,13 +14,12 @@ from (
         u.email,
         t.is_active,
         t.expires_at,
-        case
-            when is_license_suspended(s.state, s.paused_reason) then 'SUSPENDED'
-            when s.state = 'SUSPENDED_ADMIN' or t.expires_at <= now() then 'EXPIRED'
-            when t.is_active is not true then 'REVOKED'
-            when t.expires_at < now() + interval '7 days' then 'PENDING_RENEWAL'
-            else 'ACTIVE'
-        end as status,
+        -- Without a grace, which the guide counts as EXPIRED.
+        license_status(
+            license_code(
+                t.is_active is true, t.revoked_reason, t.expires_at, null, subscription_state_of(s.state),
+                is_subscription_active(s.is_active), s.paused_reason, o.only_for_expiry, o.took_token, o.stands, interval '0'),
+            t.expires_at) as status,
         floor(extract(epoch from t.expires_at - now()) / 86400)::int as days_until_expiry,
         (select count(distinct (l.ea_instance_id, l.mt5_account_number))::int from license_usage_log l
          where l.subscription_id = s.subscription_id and l.logged_at > now() - interval '30 days') as device_count,
@@ -31,9 +30,10 @@ from (
     from subscriptions s
     -- With the limit, the tokens of one license are found by index. A plain join would sort all tokens.
     join lateral (
-        select c.is_active, c.expires_at, c.last_used_at
+        select c.token_id, c.is_active, c.revoked_reason, c.expires_at, c.last_used_at
         from v_current_license_tokens c where c.subscription_id = s.subscription_id limit 1
     ) t on true
     join users u on u.user_id = s.subscriber_id
+    cross join lateral open_suspension_facts(s.subscription_id, t.token_id, null, subscription_state_of(s.state), s.paused_reason) o
 ) as facts
 left join license_health stored using (subscription_id);

@@ -1,5 +1,5 @@
--- Licenses as the product's lists show them. status_filter is the status of v_license_health, which counts a license in its grace
--- as EXPIRED; status is GRACE for it.
+-- Licenses as the product's lists show them. The code of a check and the status depend on the grace, which is a setting:
+-- listed_license_code computes them.
 -- Sub-selects instead of joins: with more tables in one join, the planner computes all licenses even if one page is requested.
 create or replace view listed_licenses as
 select
@@ -10,12 +10,6 @@ select
     (select split_part(m.email, '@', 1)
      from subscriptions s join users m on m.user_id = s.master_id
      where s.subscription_id = h.subscription_id) as master,
-    case
-        when h.status = 'EXPIRED'
-            and (select scored.status from license_health scored where scored.subscription_id = h.subscription_id) = 'GRACE' then 'GRACE'
-        else h.status
-    end as status,
-    h.status as status_filter,
     h.health_score,
     h.days_until_expiry,
     h.expires_at,
@@ -26,3 +20,15 @@ select
     can_reinstate(h.subscription_id) as can_reinstate,
     is_suspended_by_anyone(h.subscription_id) as is_suspended
 from v_license_health h;
+
+-- The code of a check for a license's current token, without the devices.
+create or replace function listed_license_code(subscription_id uuid, grace interval) returns text language sql stable as $$
+    select license_code(
+        t.is_active is true, t.revoked_reason, t.expires_at, l.grace_until, subscription_state_of(s.state),
+        is_subscription_active(s.is_active), s.paused_reason, o.only_for_expiry, o.took_token, o.stands, $2)
+    from subscriptions s
+    cross join lateral (select * from v_current_license_tokens c where c.subscription_id = s.subscription_id limit 1) t
+    cross join lateral open_suspension_facts(s.subscription_id, t.token_id, null, subscription_state_of(s.state), s.paused_reason) o
+    left join license_states l on l.subscription_id = s.subscription_id
+    where s.subscription_id = $1
+$$;

@@ -90,9 +90,10 @@ public sealed class ScoreLicenses(HealthStore store, HealthSettings settings, Re
     private ScoredHealth Score(HealthRow row)
     {
         var now = row.Facts.Now;
-        var status = LicenseStatuses.Of(LicenseVerdict.Of(row.License, now, settings.Grace), row.License.ExpiresAt, now);
-        var facts = row.Facts with { Status = status };
+        var verdict = LicenseVerdict.Of(row.License, now, settings.Grace);
+        var status = LicenseStatuses.Of(verdict, row.License.ExpiresAt, now);
+        var facts = row.Facts with { Status = status, Code = verdict.Code };
         var graceEnds = status == LicenseStatus.Grace ? row.License.GraceEnd(settings.Grace) : null;
-        return new ScoredHealth(row, status, HealthScore.Of(facts), HealthDue.After(facts, graceEnds));
+        return new ScoredHealth(row with { Facts = facts }, status, HealthScore.Of(facts), HealthDue.After(facts, graceEnds));
     }
 }

@@ -23,6 +23,7 @@ public sealed class ShowHealth(HealthStore store, ScoreLicenses score, HealthSet
         return new HealthReply(
             subscriptionId,
             EnumWords.UpperOf(scored.Status),
+            EnumWords.UpperOf(facts.Code),
             scored.Report.Score,
             EnumWords.UpperOf(HealthGrades.Of(scored.Report.Score)),
             facts.ExpiresAt is { } expiry ? (int)Math.Floor((expiry - facts.Now).TotalDays) : null,
@@ -60,11 +61,13 @@ public sealed class ShowHealth(HealthStore store, ScoreLicenses score, HealthSet
         [.. JsonNode.Parse(contributions)!.AsArray().Select(contribution => (string)contribution!["reason"]!)];
 }
 
+/// <param name="Code">The code of a check, without the devices.</param>
 /// <param name="HealthGrade">GOOD, FAIR or POOR.</param>
 /// <param name="DaysUntilExpiry">Whole days, rounded down: 0 is today, below 0 is past; null for a license that never expires.</param>
 public sealed record HealthReply(
     Guid SubscriptionId,
     string Status,
+    string Code,
     int HealthScore,
     string HealthGrade,
     int? DaysUntilExpiry,

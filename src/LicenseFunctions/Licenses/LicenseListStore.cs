@@ -2,6 +2,7 @@ using Dapper;
 using LicenseFunctions.Infrastructure.Database;
 using Licensing;
 using Licensing.Health;
+using Licensing.Renewals;
 
 namespace LicenseFunctions.Licenses;
 
@@ -18,6 +19,9 @@ public sealed record ListedLicense
 
     /// <summary>ACTIVE, PENDING_RENEWAL, GRACE, EXPIRED, SUSPENDED or REVOKED.</summary>
     public string Status { get; init; } = "";
+
+    /// <summary>The code of a check, without the devices: for example, LOCKED_NO_FUNDS for a license that is SUSPENDED.</summary>
+    public string Code { get; init; } = "";
 
     public int HealthScore { get; init; }
 
@@ -54,7 +58,7 @@ public sealed record ListedLicense
 public sealed record LicenseFilter(Guid? SubscriberId, string? Search = null, string? Status = null, Guid? After = null);
 
 /// <summary>Licenses for lists, in the order of the subscribers' addresses.</summary>
-public sealed class LicenseListStore(LicenseDatabase database)
+public sealed class LicenseListStore(LicenseDatabase database, RenewalPolicy renewals)
 {
     // The view counts devices and alerts of each requested license, so the page is selected first, unless the request filters by status.
     private const string List = """
@@ -72,12 +76,14 @@ public sealed class LicenseListStore(LicenseDatabase database)
             order by u.email, s.subscription_id
             limit case when @Status::text is null then @limit end
         )
-        select l.subscription_id, l.master, case when @SubscriberId::uuid is null then l.email end as owner_email, l.status, l.health_score,
-               l.days_until_expiry, l.expires_at, l.auto_renew, l.last_used_at, l.device_count, l.open_alerts, l.can_reinstate,
-               l.is_suspended
+        select l.subscription_id, l.master, case when @SubscriberId::uuid is null then l.email end as owner_email,
+               license_status(c.code, l.expires_at) as status, c.code, l.health_score, l.days_until_expiry, l.expires_at, l.auto_renew,
+               l.last_used_at, l.device_count, l.open_alerts, l.can_reinstate, l.is_suspended
         from page p
         join listed_licenses l on l.subscription_id = p.subscription_id
-        where @Status::text is null or l.status_filter = @Status
+        cross join lateral (select listed_license_code(p.subscription_id, @grace) as code) c
+        where @Status::text is null
+           or (case when c.code = 'GRACE' then 'EXPIRED' else license_status(c.code, l.expires_at) end) = @Status
         order by p.email, p.subscription_id
         limit @limit
         """;
@@ -87,15 +93,16 @@ public sealed class LicenseListStore(LicenseDatabase database)
         await using var session = await database.OpenAsync(cancellationToken);
         (var connection, cancellationToken) = session;
         return (await connection.QueryAsync<ListedLicense>(new CommandDefinition(
-            List, new { filter.SubscriberId, filter.Search, filter.Status, filter.After, limit },
+            List, new { filter.SubscriberId, filter.Search, filter.Status, filter.After, limit, grace = renewals.Grace },
             cancellationToken: cancellationToken))).AsList();
     }
 
     private const string Find = """
-        select l.subscription_id, l.master, case when @subscriberId::uuid is null then l.email end as owner_email, l.status, l.health_score,
-               l.days_until_expiry, l.expires_at, l.auto_renew, l.last_used_at, l.device_count, l.open_alerts, l.can_reinstate,
-               l.is_suspended
+        select l.subscription_id, l.master, case when @subscriberId::uuid is null then l.email end as owner_email,
+               license_status(c.code, l.expires_at) as status, c.code, l.health_score, l.days_until_expiry, l.expires_at, l.auto_renew,
+               l.last_used_at, l.device_count, l.open_alerts, l.can_reinstate, l.is_suspended
         from listed_licenses l
+        cross join lateral (select listed_license_code(@subscriptionId, @grace) as code) c
         where l.subscription_id = @subscriptionId and is_license_visible(l.subscriber_id, @subscriberId)
         """;
 
@@ -104,6 +111,6 @@ public sealed class LicenseListStore(LicenseDatabase database)
         await using var session = await database.OpenAsync(cancellationToken);
         (var connection, cancellationToken) = session;
         return await connection.QuerySingleOrDefaultAsync<ListedLicense>(
-            new CommandDefinition(Find, new { subscriptionId, subscriberId }, cancellationToken: cancellationToken));
+            new CommandDefinition(Find, new { subscriptionId, subscriberId, grace = renewals.Grace }, cancellationToken: cancellationToken));
     }
 }

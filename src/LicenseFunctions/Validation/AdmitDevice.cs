@@ -30,7 +30,16 @@ public sealed class AdmitDevice(
     private async Task<CheckReply> CheckAsync(NpgsqlConnection connection, NewDevice device, CancellationToken cancellationToken)
     {
         await suspensions.CloseIfReinstatedManuallyAsync(connection, device.SubscriptionId, cancellationToken);
-        if (await LicenseCheckStore.ReadAsync(connection, device.TokenHash, device.Key, cancellationToken) is not { } license)
+        var read = await LicenseCheckStore.ReadAsync(connection, device.TokenHash, device.Key, cancellationToken);
+        if (read is not null && LicenseVerdict.IsExpiryMovedAhead(read.Facts, device.Now, settings.Grace))
+        {
+            await suspensions.ReinstateAsync(connection, new Reinstatement(
+                device.SubscriptionId, [SuspensionCause.Expiry], ClosedHow.Renewed, Actor.System, "The expiry was moved ahead"),
+                cancellationToken);
+            read = await LicenseCheckStore.ReadAsync(connection, device.TokenHash, device.Key, cancellationToken);
+        }
+
+        if (read is not { } license)
             return new CheckReply(LicenseVerdict.NotFound, null, null, false, settings.Policy.MaxDevices, device.Now);
         var verdict = LicenseVerdict.Of(license.Facts, device.Now, settings.Grace);
         if (!verdict.IsValid)

@@ -45,7 +45,8 @@ public sealed class ValidateLicense(
             return new CheckReply(LicenseVerdict.NotFound, null, null, false, settings.Policy.MaxDevices, now);
 
         var verdict = LicenseVerdict.Of(license.Facts, now, settings.Grace);
-        var reply = verdict.IsValid && license.Device is { } known
+        // A suspension that is open although the license is valid must be closed, which a check with a transaction does.
+        var reply = verdict.IsValid && license is { Device: { } known, Facts.Suspension: null }
             ? new CheckReply(verdict, license, known with { LastSeenAt = now }, false, settings.Policy.MaxDevices, now)
             : verdict.IsValid || LicenseVerdict.IsReinstatedManually(license.Facts, now)
                 ? await admit.RunAsync(license.SubscriptionId, tokenHash, claim, now, cancellationToken)

@@ -87,7 +87,7 @@ public sealed record LicenseVerdict(LicenseCode Code, IReadOnlyList<LicenseCode>
 
         var reasons = new List<(LicenseCode Code, string Detail)>();
         AddExpiry(reasons, facts, now, grace);
-        AddSuspension(reasons, facts);
+        AddSuspension(reasons, facts, now, grace);
         AddRevocation(reasons, facts);
         AddSubscription(reasons, facts);
         if (reasons.Count == 0)
@@ -106,6 +106,16 @@ public sealed record LicenseVerdict(LicenseCode Code, IReadOnlyList<LicenseCode>
         && !(facts.OverlapUntil <= now)
         && (facts.State != SubscriptionState.SuspendedAdmin || suspension.OwnsSubscriptionState);
 
+    /// <summary>
+    /// Whether the license was suspended only because it expired, and its expiry then moved ahead, for example after a bank transfer. The
+    /// suspension then counts as lifted.
+    /// </summary>
+    /// <param name="grace">How long an expired license stays valid, 0 or more.</param>
+    public static bool IsExpiryMovedAhead(LicenseFacts facts, DateTimeOffset now, TimeSpan grace) =>
+        facts.Suspension is { OnlyForExpiry: true } suspension
+        && (suspension.OwnsSubscriptionState || facts.State != SubscriptionState.SuspendedAdmin)
+        && !(now >= facts.GraceEnd(grace));
+
     /// <summary>The answer for a device that was not admitted. Reasons such as GRACE remain in the list.</summary>
     public LicenseVerdict DeviceLimitReached(string detail) =>
         new(LicenseCode.TooManyDevices, [LicenseCode.TooManyDevices, .. Reasons], detail);
@@ -116,10 +126,12 @@ public sealed record LicenseVerdict(LicenseCode Code, IReadOnlyList<LicenseCode>
 
     private static LicenseVerdict Refuse(LicenseCode code, string detail) => new(code, [code], detail);
 
-    private static void AddSuspension(List<(LicenseCode, string)> reasons, LicenseFacts facts)
+    private static void AddSuspension(List<(LicenseCode, string)> reasons, LicenseFacts facts, DateTimeOffset now, TimeSpan grace)
     {
         if (facts.Suspension is { } suspension)
         {
+            if (IsExpiryMovedAhead(facts, now, grace))
+                return;
             if (suspension.OnlyForExpiry && (suspension.OwnsSubscriptionState || facts.State != SubscriptionState.SuspendedAdmin))
             {
                 reasons.Add((LicenseCode.Expired, "The license expired"));

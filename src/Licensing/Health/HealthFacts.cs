@@ -15,6 +15,7 @@ namespace Licensing.Health;
 /// <param name="SignalsRejected">In the last 7 days, 0 or more.</param>
 /// <param name="OpenAlerts">Severities of the alerts that are OPEN or INVESTIGATING.</param>
 /// <param name="Payment">What is known of the next renewal.</param>
+/// <param name="Code">The code of a check, without the devices: it says why a license is SUSPENDED.</param>
 public sealed record HealthFacts(
     DateTimeOffset Now,
     LicenseStatus Status,
@@ -27,7 +28,8 @@ public sealed record HealthFacts(
     long SignalsReceived,
     long SignalsRejected,
     IReadOnlyList<AlertSeverity> OpenAlerts,
-    PaymentFacts Payment);
+    PaymentFacts Payment,
+    LicenseCode Code = LicenseCode.Valid);
 
 /// <summary>What is known about the payment of the next renewal.</summary>
 /// <param name="AutoRenew">Whether the license is renewed automatically.</param>

@@ -65,6 +65,21 @@ public static class HealthScore
     {
         switch (facts.Status)
         {
+            case LicenseStatus.Suspended when facts.Code == LicenseCode.LockedNoFunds:
+                yield return Loss(
+                    HealthPart.Status, StatusPoints, "The platform has locked the subscription: no funds",
+                    HealthAction.ContactSupport, "Top up the wallet, or ask the platform's support");
+                break;
+            case LicenseStatus.Suspended when facts.Code == LicenseCode.PausedToxic:
+                yield return Loss(
+                    HealthPart.Status, StatusPoints, "The platform has paused the subscription: toxic trading conditions",
+                    HealthAction.ContactSupport, "Ask the platform's support when trading continues");
+                break;
+            case LicenseStatus.Suspended when facts.Code == LicenseCode.Inactive:
+                yield return Loss(
+                    HealthPart.Status, StatusPoints, "The subscription is not active",
+                    HealthAction.ContactSupport, "Ask the platform's support to activate the subscription");
+                break;
             case LicenseStatus.Suspended:
                 yield return Loss(
                     HealthPart.Status, StatusPoints, "The license is suspended",

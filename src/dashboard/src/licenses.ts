@@ -6,6 +6,7 @@ export type License = {
   master: string;
   owner_email: string | null;
   status: string;
+  code: string;
   health_score: number;
   health_grade: HealthGrade;
   days_until_expiry: number | null;

@@ -34,9 +34,6 @@ export const texts = {
     SUSPENDED: 'Suspended',
     REVOKED: 'Revoked',
     GRACE: 'Grace period',
-    INACTIVE: 'Inactive',
-    LOCKED_NO_FUNDS: 'Locked: no funds',
-    PAUSED_TOXIC: 'Paused',
     OPEN: 'Open',
     INVESTIGATING: 'Investigating',
     RESOLVED: 'Resolved',
@@ -50,6 +47,12 @@ export const texts = {
     pending: 'Checking',
     SUCCEEDED: 'Succeeded',
     FAILED: 'Failed',
+  } as Record<string, string>,
+  /** Why a license is suspended that the platform paused; the keys are codes of a check. */
+  paused: {
+    INACTIVE: 'Suspended: subscription not active',
+    LOCKED_NO_FUNDS: 'Suspended: no funds',
+    PAUSED_TOXIC: 'Suspended: trading paused',
   } as Record<string, string>,
   activity: {
     MULTIPLE_IPS: 'Multiple networks',

@@ -179,6 +179,31 @@ public sealed class LicenseRoutesTests(PostgresFixture postgres) : IAsyncLifetim
         Assert.Equal((400, "INVALID_TEXT", 400), (status, (string)problem!["code"]!, asked));
     }
 
+    [Theory]
+    [InlineData("LOCKED_NO_FUNDS", true, "SUSPENDED", "LOCKED_NO_FUNDS")]
+    [InlineData("PAUSED_TOXIC", true, "SUSPENDED", "PAUSED_TOXIC")]
+    [InlineData("SYNCED", false, "SUSPENDED", "INACTIVE")]
+    [InlineData("DEGRADED_GAP", true, "ACTIVE", "VALID")]
+    public async Task StatusAndCode_OfAPlatformsState_AreTheSameInCheckListPageAndHealth(
+        string state, bool active, string status, string code)
+    {
+        await scene.Database.ExecuteAsync(
+            "update subscriptions set state = @state::subscription_state, is_active = @active", new { state, active });
+        var caller = "Bearer " + RunningApp.Token("operator");
+
+        var check = (await app.PostAsync(
+            "/api/v1/licenses/validate", "License " + LicenseScene.Token, """{"ea_instance_id": "EA-1", "mt5_account_number": 1}""")).Body!;
+        var list = (await app.GetAsync("/api/v1/licenses", caller)).Body!["licenses"]![0]!;
+        var filtered = (await app.GetAsync($"/api/v1/licenses?status={status}", caller)).Body!["licenses"]!.AsArray();
+        var page = (await app.GetAsync($"/api/v1/licenses/{scene.SubscriptionId}", caller)).Body!;
+        var health = (await app.GetAsync($"/api/v1/licenses/{scene.SubscriptionId}/health", caller)).Body!;
+
+        foreach (var answer in (JsonNode[])[check, list, page, health])
+            Assert.Equal((status, code), ((string?)answer["status"], (string?)answer["code"]));
+        Assert.Single(filtered);
+        Assert.Equal(status == "ACTIVE", (int)health["health_score"]! > 60);
+    }
+
     [Fact]
     public async Task SuspendThenReinstate_ByAnOperator_IsAudited()
     {

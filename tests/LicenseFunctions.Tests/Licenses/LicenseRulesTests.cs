@@ -4,6 +4,7 @@ using LicenseFunctions.Licenses;
 using LicenseFunctions.Tests.Support;
 using Licensing;
 using Licensing.Devices;
+using Licensing.Renewals;
 using Xunit;
 
 namespace LicenseFunctions.Tests.Licenses;
@@ -11,6 +12,9 @@ namespace LicenseFunctions.Tests.Licenses;
 /// <summary>Rules about licenses that exist in SQL and in C#, and rules that several statements share.</summary>
 public sealed class LicenseRulesTests(PostgresFixture postgres)
 {
+    private static readonly RenewalPolicy Renewals = new(
+        true, TimeSpan.FromDays(7), Grace: TimeSpan.FromDays(3), 0, new Dictionary<string, TimeSpan>());
+
     [Fact]
     public async Task Liftable_MeansTheSameInSql()
     {
@@ -45,6 +49,68 @@ public sealed class LicenseRulesTests(PostgresFixture postgres)
 
         Assert.Equal(
             LicenseVerdict.Of(facts, DateTimeOffset.UnixEpoch, TimeSpan.Zero).Reasons.Contains(LicenseCode.Suspended), suspended);
+    }
+
+    private sealed record CodeRow(string Code, string Status);
+
+    [Fact]
+    public async Task CodeAndStatus_OfEveryCombination_AreTheSameInSql()
+    {
+        await using var database = await postgres.NewDatabaseAsync();
+        var (now, grace) = (TimeProvider.System.GetUtcNow(), TimeSpan.FromDays(3));
+        var all = (
+            from state in Enum.GetValues<SubscriptionState>()
+            from paused in (string?[])[null, SuspensionTexts.Expired.PausedReason, "Ours"]
+            from active in (bool[])[true, false]
+            from revoked in (string?[])[null, SuspensionTexts.Expired.RevokedReason, "Auto-suspended: 3 devices", "Leaked"]
+            from expiry in (double?[])[null, -9, -1, 1, 30]
+            from graceUntil in (double?[])[null, -2, 2]
+            from subscription in (bool[])[true, false]
+            from open in (OpenSuspension?[])
+            [
+                null,
+                .. from onlyForExpiry in (bool[])[true, false]
+                   from took in (bool[])[true, false]
+                   from owns in (bool[])[true, false]
+                   select new OpenSuspension(onlyForExpiry, "Ours", took, owns, false),
+            ]
+            select new LicenseFacts(
+                active, revoked, null, expiry is { } left ? now.AddDays(left) : null,
+                graceUntil is { } days ? now.AddDays(days) : null, state, subscription, paused, open)).ToList();
+
+        var rows = await database.QueryAllAsync<CodeRow>(
+            """
+            select code, license_status(code, expires_at) as status
+            from unnest(@active, @revoked, @expiry, @graceUntil, @state, @subscription, @paused, @onlyForExpiry, @took, @owns) with ordinality
+                as f (active, revoked, expires_at, grace_until, state, subscription, paused, only_for_expiry, took, owns, n)
+            cross join lateral (select license_code(
+                active, revoked, expires_at, grace_until, state::subscription_state, subscription, paused, only_for_expiry, took, owns,
+                @grace) as code) c
+            order by n
+            """,
+            new
+            {
+                active = all.ConvertAll(one => one.TokenActive),
+                revoked = all.ConvertAll(one => one.RevokedReason),
+                expiry = all.ConvertAll(one => one.ExpiresAt?.UtcDateTime),
+                graceUntil = all.ConvertAll(one => one.GraceUntil?.UtcDateTime),
+                state = all.ConvertAll(one => EnumWords.UpperOf(one.State)),
+                subscription = all.ConvertAll(one => one.SubscriptionActive),
+                paused = all.ConvertAll(one => one.PausedReason),
+                onlyForExpiry = all.ConvertAll(one => one.Suspension?.OnlyForExpiry),
+                took = all.ConvertAll(one => one.Suspension?.DeactivatedToken),
+                owns = all.ConvertAll(one => one.Suspension?.OwnsSubscriptionState),
+                grace,
+            });
+
+        Assert.Equal(32_400, all.Count);
+        Assert.Empty(all.Zip(rows).Where(pair =>
+        {
+            var verdict = LicenseVerdict.Of(pair.First, now, grace);
+            var expected = new CodeRow(
+                EnumWords.UpperOf(verdict.Code), EnumWords.UpperOf(LicenseStatuses.Of(verdict, pair.First.ExpiresAt, now)));
+            return expected != pair.Second;
+        }).Take(3));
     }
 
     [Theory]
@@ -99,7 +165,7 @@ public sealed class LicenseRulesTests(PostgresFixture postgres)
             """, new { scene.SubscriptionId, state, pausedReason });
 
         var verdict = (await scene.CheckAsync("EA-1", 1)).Verdict;
-        var listed = await new LicenseListStore(scene.Database.Database).FindAsync(scene.SubscriptionId, null, LicenseScene.Stop);
+        var listed = await new LicenseListStore(scene.Database.Database, Renewals).FindAsync(scene.SubscriptionId, null, LicenseScene.Stop);
         await using var connection = await scene.Database.Source.OpenConnectionAsync(LicenseScene.Stop);
 
         Assert.Contains(LicenseCode.Suspended, verdict.Reasons);
@@ -122,7 +188,7 @@ public sealed class LicenseRulesTests(PostgresFixture postgres)
             select @SubscriptionId, @cause, 'Fraud', 'SYNCED' where @cause::text is not null;
             """, new { scene.SubscriptionId, cause });
 
-        var listed = await new LicenseListStore(scene.Database.Database).FindAsync(scene.SubscriptionId, null, LicenseScene.Stop);
+        var listed = await new LicenseListStore(scene.Database.Database, Renewals).FindAsync(scene.SubscriptionId, null, LicenseScene.Stop);
         var reinstated = await scene.Reinstating.RunAsync(
             scene.SubscriptionId, new("Paid"), Actor.Operator(null), LicenseScene.Stop);
 

@@ -375,6 +375,26 @@ public sealed class ValidateLicenseTests(PostgresFixture postgres)
     }
 
     [Fact]
+    public async Task Check_AfterTheExpiryOfASuspendedLicenseMovedAhead_ClosesTheSuspensionAndPasses()
+    {
+        await using var scene = await LicenseScene.NewAsync(postgres);
+        await scene.CheckAsync("EA-1", 1);
+        await scene.Database.ExecuteAsync("update license_tokens set expires_at = now() - interval '9 days'");
+        await scene.Database.Database.InTransactionAsync(
+            (connection, token) => scene.Suspensions.SuspendAsync(connection, new NewSuspension(
+                scene.SubscriptionId, SuspensionCause.Expiry, SuspensionTexts.Expired, Actor.System, "{}"), token), LicenseScene.Stop);
+        Assert.Equal(LicenseCode.Expired, (await scene.CheckAsync("EA-1", 1)).Verdict.Code);
+
+        await scene.Database.ExecuteAsync("update license_tokens set expires_at = now() + interval '30 days'");
+        var check = await scene.CheckAsync("EA-1", 1);
+
+        Assert.Equal(LicenseCode.Valid, check.Verdict.Code);
+        Assert.Equal("RENEWED", await scene.Database.QueryAsync<string>("select closed_how from license_suspensions"));
+        Assert.True(await scene.Database.QueryAsync<bool>("select is_active from license_tokens"));
+        Assert.Equal("DEGRADED_GAP", (await scene.SubscriptionAsync()).State);
+    }
+
+    [Fact]
     public async Task Flush_OfManySightings_WritesTheLatestAndEveryNetwork()
     {
         await using var scene = await LicenseScene.NewAsync(postgres);

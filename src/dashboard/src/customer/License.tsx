@@ -6,7 +6,7 @@ import type { License } from '../licenses';
 import { ReviewLicense } from '../operator/ReviewLicense';
 import { useSession } from '../session';
 import { texts } from '../texts';
-import { Badge, PageTitle, Show, Skeleton, Tabs } from '../ui/kit';
+import { LicenseStatus, PageTitle, Show, Skeleton, Tabs } from '../ui/kit';
 
 const Health = lazy(() => import('./Health'));
 const Usage = lazy(() => import('./Usage'));
@@ -32,7 +32,7 @@ export default function LicensePage() {
         {(license) => (
           <>
             <PageTitle title={license.master}>
-              <Badge of={license.status} />
+              <LicenseStatus license={license} />
               <span>{format.daysLeft(license.days_until_expiry)}</span>
               {operator && <ReviewLicense license={license} reload={loaded.reload} />}
             </PageTitle>

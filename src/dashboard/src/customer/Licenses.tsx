@@ -3,7 +3,7 @@ import { usePages } from '../api';
 import { format } from '../format';
 import { readLicenses, type License } from '../licenses';
 import { texts } from '../texts';
-import { Badge, Button, PageTitle, ProblemBox, Skeleton } from '../ui/kit';
+import { Button, LicenseStatus, PageTitle, ProblemBox, Skeleton } from '../ui/kit';
 
 export default function Licenses() {
   const list = usePages<License>('/api/v1/licenses', readLicenses, 60);
@@ -20,7 +20,7 @@ export default function Licenses() {
               <h2>
                 <Link to={`/licenses/${license.subscription_id}`}>{license.master}</Link>
               </h2>
-              <Badge of={license.status} />
+              <LicenseStatus license={license} />
             </div>
             <p>
               {texts.licenses.health}:{' '}

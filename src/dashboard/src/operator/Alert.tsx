@@ -6,7 +6,7 @@ import type { DeviceList } from '../devices';
 import { format } from '../format';
 import type { License } from '../licenses';
 import { texts } from '../texts';
-import { Badge, Facts, PageTitle, Show, Skeleton, Table } from '../ui/kit';
+import { Badge, Facts, LicenseStatus, PageTitle, Show, Skeleton, Table } from '../ui/kit';
 import { ReviewAlerts } from './ReviewAlerts';
 import { ReviewLicense } from './ReviewLicense';
 
@@ -52,7 +52,7 @@ function Shown({ alert, others, reload }: Detail & { reload: () => void }) {
           [texts.alerts.action, texts.alerts.actions[alert.auto_action_taken] ?? alert.auto_action_taken],
           [texts.license.owner, license.data?.owner_email ?? texts.none],
           [texts.alerts.license, license.data ? <Link to={`/licenses/${alert.subscription_id}`}>{license.data.master}</Link> : texts.none],
-          [texts.health.status, license.data ? <Badge of={license.data.status} /> : texts.none],
+          [texts.health.status, license.data ? <LicenseStatus license={license.data} /> : texts.none],
           ...(evidence?.measured !== undefined && evidence.limit !== undefined
             ? [
                 [texts.alert.evidence, texts.alert.measured(format.number(evidence.measured), format.number(evidence.limit))] as [

@@ -4,7 +4,7 @@ import { usePages } from '../api';
 import { format } from '../format';
 import { readLicenses, type License } from '../licenses';
 import { texts } from '../texts';
-import { Badge, Button, Choice, Field, PageTitle, ProblemBox, Skeleton, Table } from '../ui/kit';
+import { Button, Choice, Field, LicenseStatus, PageTitle, ProblemBox, Skeleton, Table } from '../ui/kit';
 
 export default function AllLicenses() {
   const [query, setQuery] = useSearchParams();
@@ -56,7 +56,7 @@ export default function AllLicenses() {
           id={(row) => row.subscription_id}
           columns={[
             { head: texts.all.customer, cell: (row) => <Link to={`/licenses/${row.subscription_id}`}>{row.owner_email}</Link> },
-            { head: texts.all.status, cell: (row) => <Badge of={row.status} /> },
+            { head: texts.all.status, cell: (row) => <LicenseStatus license={row} /> },
             { head: texts.all.master, cell: (row) => row.master },
             { head: texts.all.expires, cell: (row) => format.day(row.expires_at) },
             {

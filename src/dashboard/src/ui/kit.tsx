@@ -50,12 +50,15 @@ const tones: Record<string, string> = {
   CRITICAL: 'poor',
   failed: 'poor',
   OPEN: 'poor',
-  LOCKED_NO_FUNDS: 'poor',
   FAILED: 'poor',
 };
 
 export function Badge({ of, children }: { of: string; children?: ReactNode }) {
   return <span className={`badge ${tones[of] ?? ''}`}>{children ?? texts.status[of] ?? of}</span>;
+}
+
+export function LicenseStatus({ license }: { license: { status: string; code: string } }) {
+  return <Badge of={license.status}>{license.status === 'SUSPENDED' ? texts.paused[license.code] : undefined}</Badge>;
 }
 
 export function ProblemBox({ problem, again }: { problem: Problem; again?: () => void }) {

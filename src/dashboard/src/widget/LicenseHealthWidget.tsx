@@ -5,6 +5,7 @@ export type HealthGrade = 'GOOD' | 'FAIR' | 'POOR';
 export type Health = {
   subscription_id: string;
   status: string;
+  code: string;
   health_score: number;
   health_grade: HealthGrade;
   days_until_expiry: number | null;
@@ -120,7 +121,7 @@ export function HealthView({ health, api = '' }: { health: Health; api?: string 
       <dl className="health-details">
         <div>
           <dt>{texts.health.status}</dt>
-          <dd>{texts.status[health.status] ?? health.status}</dd>
+          <dd>{(health.status === 'SUSPENDED' && texts.paused[health.code]) || (texts.status[health.status] ?? health.status)}</dd>
         </div>
         <div>
           <dt>{texts.health.devices}</dt>
