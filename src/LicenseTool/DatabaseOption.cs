@@ -26,14 +26,15 @@ internal sealed class DatabaseOption : Option<string>
     /// <remarks>The message doesn't contain the value, because the value may contain a password.</remarks>
     public static void Check(OptionResult result)
     {
+        if (result.GetValueOrDefault<string?>() is not { Length: > 0 } text)
+            return; // reported as missing
         try
         {
-            _ = new NpgsqlConnectionStringBuilder(DatabaseSettings.FromUri(result.GetValueOrDefault<string?>() ?? ""));
+            DatabaseUrl.Parse(text);
         }
-        catch (Exception wrong) when (wrong is ArgumentException or FormatException)
+        catch (FormatException wrong)
         {
-            result.AddError("The database is neither a postgresql:// address nor an Npgsql connection string. " +
-                "Example: postgresql://user@localhost/execution_control");
+            result.AddError($"The database's address {wrong.Message}. Example: postgresql://user@localhost/execution_control");
         }
     }
 

@@ -71,7 +71,7 @@ internal static class ReportCommand
             {
                 if (Environment.GetEnvironmentVariable(setting) is not { Length: > 0 } text)
                     return byDefault;
-                if (int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var value) && value >= min && value <= max)
+                if (SettingReader.TryParseWhole(text, min, max) is { } value)
                     return value;
                 result.AddError($"{setting} is not a whole number from {min} to {max}. Example: {setting}={byDefault}");
                 return byDefault;

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Security.Claims;
+using LicenseFunctions.Infrastructure.Settings;
 using Microsoft.IdentityModel.JsonWebTokens;
 using Microsoft.IdentityModel.Tokens;
 
@@ -59,12 +60,7 @@ internal static class TokenCommand
     }
 
     /// <returns>Null if the setting is missing or invalid.</returns>
-    private static byte[]? Key()
-    {
-        var text = Environment.GetEnvironmentVariable("AUTH_SIGNING_KEY") ?? "";
-        var key = new byte[1024];
-        return Convert.TryFromBase64String(text, key, out var length) && length >= 32 ? key[..length] : null;
-    }
+    private static byte[]? Key() => SettingReader.TryParseKey(Environment.GetEnvironmentVariable("AUTH_SIGNING_KEY") ?? "");
 
     internal static string Sign(byte[] key, string role, string sub, TimeSpan validFor, TimeProvider clock)
     {

@@ -42,7 +42,7 @@ internal sealed class QueueTriggers : BackgroundService
             else if (!queue.EndsWith(DeadLetters, StringComparison.OrdinalIgnoreCase))
             {
                 // Without a broker no message is dead-lettered, so nothing listens for dead letters.
-                listener ??= Listen(settings["LOCALWORKER_AMQP_PORT"] ?? "0");
+                listener ??= Listen(settings["LOCALWORKER_AMQP_PORT"] is { Length: > 0 } port ? port : "0");
                 var deliveries = listener.Receive(queue, batches.Credit);
                 queues.Add(async stop =>
                 {
@@ -77,7 +77,7 @@ internal sealed class QueueTriggers : BackgroundService
     {
         try
         {
-            return new QueueListener(ushort.Parse(port, CultureInfo.InvariantCulture));
+            return new QueueListener(ushort.Parse(port, NumberStyles.None, CultureInfo.InvariantCulture));
         }
         catch (Exception wrong) when (wrong is FormatException or OverflowException or SocketException)
         {

@@ -7,6 +7,9 @@ namespace StandaloneHost;
 /// </summary>
 internal sealed class Schedule
 {
+    /// <summary>A schedule with a longer time between two slots is a mistake, such as 30 February.</summary>
+    private static readonly TimeSpan LongestInterval = TimeSpan.FromDays(400);
+
     private readonly CrontabSchedule cron;
 
     private Schedule(CrontabSchedule cron) => this.cron = cron;
@@ -24,12 +27,26 @@ internal sealed class Schedule
         }
     }
 
-    /// <returns>Null if the text is not a cron expression.</returns>
+    /// <returns>Null if the text is not a cron expression, or has no slot within 400 days, or none within 400 days after it.</returns>
     public static Schedule? TryParse(string text)
     {
         var fields = text.Split(' ', StringSplitOptions.RemoveEmptyEntries).Length;
         var options = new CrontabSchedule.ParseOptions { IncludingSeconds = fields != 5 };
-        return CrontabSchedule.TryParse(text, options) is { } cron ? new Schedule(cron) : null;
+        return CrontabSchedule.TryParse(text, options) is { } cron && Recurs(cron) ? new Schedule(cron) : null;
+    }
+
+    private static bool Recurs(CrontabSchedule cron)
+    {
+        var slot = TimeProvider.System.GetUtcNow().UtcDateTime;
+        for (var run = 0; run < 2; run++)
+        {
+            var end = slot + LongestInterval;
+            slot = cron.GetNextOccurrence(slot, end);
+            if (slot >= end)
+                return false;
+        }
+
+        return true;
     }
 
     /// <summary>The first slot after an instant.</summary>

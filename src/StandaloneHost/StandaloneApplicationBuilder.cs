@@ -105,10 +105,13 @@ public sealed class StandaloneApplicationBuilder : IHostApplicationBuilder, IFun
         web.Services.AddHostedService(_ => timers!);
         web.Services.AddHostedService(_ => queues!);
         var app = web.Build();
-        foreach (var url in (app.Configuration["ASPNETCORE_URLS"] ?? "http://127.0.0.1:7071").Split(';'))
+        var urls = app.Configuration["ASPNETCORE_URLS"] is { Length: > 0 } set ? set : "http://127.0.0.1:7071";
+        foreach (var url in urls.Split(';'))
             app.Urls.Add(Url(url));
-        if (app.Configuration["CORS_ALLOWED_ORIGINS"] is { Length: > 0 } origins)
-            app.UseCors(policy => policy.WithOrigins(origins.Split(',', StringSplitOptions.TrimEntries)).AllowAnyHeader().AllowAnyMethod());
+        var origins = (app.Configuration["CORS_ALLOWED_ORIGINS"] ?? "")
+            .Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+        if (origins.Length > 0)
+            app.UseCors(policy => policy.WithOrigins(origins).AllowAnyHeader().AllowAnyMethod());
         app.Use(HttpFunctions.HideWrongMethod);
         timers = TimerTriggers.Create(functions, pipeline, app.Services);
         queues = new QueueTriggers(functions, hostJson, pipeline, app.Services);
@@ -135,13 +138,18 @@ public sealed class StandaloneApplicationBuilder : IHostApplicationBuilder, IFun
         run.Items[StandaloneApplication.ResultKey] = run.Result!;
     }
 
-    /// <summary>Refuses a port that isn't a number: Kestrel reads it as part of the host name and listens on all addresses.</summary>
+    /// <summary>
+    /// Refuses a port that isn't a number: Kestrel reads it as part of the host name and listens on all addresses. TLS and paths are the
+    /// task of a proxy.
+    /// </summary>
     private static string Url(string text)
     {
         try
         {
             var address = BindingAddress.Parse(text);
-            if (address.IsUnixPipe || address.Host.StartsWith('[') || !address.Host.Contains(':'))
+            if (address.IsUnixPipe
+                || (address is { Scheme: "http", PathBase: "", Port: >= 0 and <= 65_535, Host.Length: > 0 }
+                    && (address.Host.StartsWith('[') || !address.Host.Contains(':'))))
                 return text;
         }
         catch (FormatException)

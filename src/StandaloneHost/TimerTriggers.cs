@@ -56,6 +56,7 @@ internal sealed class TimerTriggers(IReadOnlyDictionary<string, TimerLoop> loops
                 $"Function {function.Name}: timers store their leases in PostgreSQL. Register an NpgsqlDataSource in Program.cs.");
         var text = Settings.Resolve(function.Name, ((TimerTriggerAttribute)function.Trigger).Schedule, settings, "0 0 3 * * *");
         return Schedule.TryParse(text) ?? throw new StartRefusedException(
-            $"Function {function.Name}: schedule '{text}' is not a six-field cron expression. Example: 0 0 3 * * * (daily at 03:00 UTC)");
+            $"Function {function.Name}: schedule '{text}' is not a six-field cron expression with a run at least every 400 days. " +
+            "Example: 0 0 3 * * * (daily at 03:00 UTC)");
     }
 }

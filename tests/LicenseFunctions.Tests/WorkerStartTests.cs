@@ -11,7 +11,12 @@ public sealed class WorkerStartTests
     [InlineData("ServiceBus", "http://broker", "Function DrainDeadLetters: setting ServiceBus")]
     [InlineData("LOCALWORKER_AMQP_PORT", "none", "LOCALWORKER_AMQP_PORT: none")]
     [InlineData("ASPNETCORE_URLS", "http://127.0.0.1:abc", "ASPNETCORE_URLS: http://127.0.0.1:abc")]
+    [InlineData("LOCALWORKER_AMQP_PORT", "+1", "LOCALWORKER_AMQP_PORT: +1")]
     [InlineData("ASPNETCORE_URLS", "nonsense", "ASPNETCORE_URLS: nonsense")]
+    [InlineData("ASPNETCORE_URLS", "http://127.0.0.1:70711", "ASPNETCORE_URLS: http://127.0.0.1:70711")]
+    [InlineData("ASPNETCORE_URLS", "http://127.0.0.1:7071/app", "ASPNETCORE_URLS: http://127.0.0.1:7071/app")]
+    [InlineData("ASPNETCORE_URLS", "https://127.0.0.1:7071", "ASPNETCORE_URLS: https://127.0.0.1:7071")]
+    [InlineData("ASPNETCORE_URLS", "http://127.0.0.1:7071;", "ASPNETCORE_URLS: ")]
     public async Task Start_BindingWithAnInvalidSetting_StopsWithItsNameAndNoStackTrace(string name, string value, string message)
     {
         var (exitCode, output) = await RunningApp.StartAndFailAsync(("DATABASE_URL", "Host=127.0.0.1;Port=1"), (name, value));
@@ -73,14 +78,15 @@ public sealed class WorkerStartTests
     }
 
     [Theory]
-    [InlineData("OUTBOX_SCHEDULE", "often")]
-    [InlineData("RENEWAL_SCHEDULE", "0 3 * * *")]
-    public async Task Start_WithAnInvalidSchedule_StopsWithItsName(string name, string value)
+    [InlineData("OUTBOX_SCHEDULE", "often", "is not a six-field cron expression")]
+    [InlineData("RENEWAL_SCHEDULE", "0 3 * * *", "is not a six-field cron expression")]
+    [InlineData("RETENTION_SCHEDULE", "0 0 0 30 2 *", "has no run within 400 days, or none within 400 days after it")]
+    public async Task Start_WithAnInvalidSchedule_StopsWithItsName(string name, string value, string fault)
     {
         var (exitCode, output) = await RunningApp.StartAndFailAsync(("DATABASE_URL", "Host=127.0.0.1;Port=1"), (name, value));
 
         Assert.Equal(78, exitCode);
-        Assert.Contains($"{name} is not a six-field cron expression. Example: {name}=0 0 3 * * *", output, StringComparison.Ordinal);
+        Assert.Contains($"{name} {fault}. Example: {name}=0 0 3 * * *", output, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -16,8 +16,8 @@ public sealed record PageSettings(
 {
     public static PageSettings Read(SettingReader settings)
     {
-        var authority = settings.Address("AUTH_AUTHORITY", "https://login.example.com/tenant", "https", "http");
-        var standIn = settings.Address("STRIPE_API_BASE", "https://api.stripe.com", "https", "http");
+        var authority = settings.BaseAddress("AUTH_AUTHORITY", "https://login.example.com/tenant", "https", "http");
+        var standIn = settings.BaseAddress("STRIPE_API_BASE", "https://api.stripe.com", "https", "http");
         return new PageSettings(
             authority,
             settings.Optional("AUTH_CLIENT_ID"),

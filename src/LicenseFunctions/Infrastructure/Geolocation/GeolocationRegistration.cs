@@ -13,8 +13,10 @@ public static class GeolocationRegistration
     public static IServiceCollection AddGeolocation(this IServiceCollection services, SettingReader settings)
     {
         var files = settings.Words("GEO_DATABASE").Select(path => Load(path, settings)).OfType<LocationFile>().ToList();
+        const string service = "https://api.ipapi.com/api/";
         var key = settings.Optional("IPAPI_KEY");
-        var address = settings.Address("IPAPI_URL", "https://api.ipapi.com/api/", "https", "http") ?? new Uri("https://api.ipapi.com/api/");
+        // Without the slash, the last part of the path would be replaced.
+        var address = new Uri((settings.BaseAddress("IPAPI_URL", service, "https", "http")?.AbsoluteUri ?? service).TrimEnd('/') + "/");
         return services.AddSingleton<IGeolocator>(provider =>
         {
             var (counts, time) = (provider.GetRequiredService<ProcessCounts>(), provider.GetRequiredService<TimeProvider>());

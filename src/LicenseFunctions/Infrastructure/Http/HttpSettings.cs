@@ -12,7 +12,7 @@ public sealed record HttpSettings(
 {
     public static HttpSettings Read(SettingReader settings)
     {
-        var authority = settings.Address("AUTH_AUTHORITY", "https://login.example.com/tenant", "https", "http");
+        var authority = settings.BaseAddress("AUTH_AUTHORITY", "https://login.example.com/tenant", "https", "http");
         var audience = settings.Optional("AUTH_AUDIENCE");
         var keyText = settings.Optional("AUTH_SIGNING_KEY");
         if (authority is { Scheme: "http", IsLoopback: false })
@@ -28,27 +28,19 @@ public sealed record HttpSettings(
                 "(leave it out)", 0);
         // StandaloneHost answers preflight requests, or Azure in front of the host. Both compare exactly, so an entry with a path or a
         // trailing slash never matches.
-        if (!settings.Words("CORS_ALLOWED_ORIGINS").All(origin => origin == "*" || IsOrigin(origin)))
+        if (settings.Words("CORS_ALLOWED_ORIGINS") is not ["*"] and var origins && !origins.All(IsOrigin))
             settings.Fault("CORS_ALLOWED_ORIGINS", "has an entry that is not an origin: scheme, host and port without a trailing slash",
                 "https://www.example.com", 0);
         return new HttpSettings(
             authority,
             audience,
-            keyText is null ? null : ReadKey(settings, keyText),
+            keyText is null ? null : SettingReader.TryParseKey(keyText) ?? settings.Fault<byte[]?>(
+                "AUTH_SIGNING_KEY", "is not base64 of at least 32 bytes", "(the output of: openssl rand -base64 32)", null),
             ClientAddressSource.Read(settings),
             settings.Whole("RATE_LIMIT_PER_MINUTE", 600, 1, 1_000_000));
     }
 
     private static bool IsOrigin(string text) =>
-        Uri.TryCreate(text, UriKind.Absolute, out var uri) && uri.Scheme is "https" or "http"
+        Uri.TryCreate(text, UriKind.Absolute, out var uri) && uri.Scheme is "https" or "http" && uri.UserInfo.Length == 0
         && uri.GetLeftPart(UriPartial.Authority).Equals(text, StringComparison.OrdinalIgnoreCase);
-
-    private static byte[]? ReadKey(SettingReader settings, string text)
-    {
-        var key = new byte[text.Length];
-        return Convert.TryFromBase64String(text, key, out var length) && length >= 32
-            ? key[..length]
-            : settings.Fault<byte[]?>(
-                "AUTH_SIGNING_KEY", "is not base64 of at least 32 bytes", "(the output of: openssl rand -base64 32)", null);
-    }
 }

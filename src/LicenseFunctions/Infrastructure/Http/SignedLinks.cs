@@ -13,22 +13,19 @@ namespace LicenseFunctions.Infrastructure.Http;
 /// <param name="keys">The first key signs and all keys verify, so that keys can be rotated. Without keys there are no links.</param>
 public sealed class SignedLinks(IReadOnlyList<byte[]> keys, TimeProvider clock)
 {
-    private const int MinKeyBytes = 32;
-
     public static IReadOnlyList<byte[]> ReadKeys(SettingReader settings)
     {
         var keys = new List<byte[]>();
         foreach (var word in settings.Words("LINK_SIGNING_KEYS"))
         {
-            var bytes = new byte[word.Length];
-            if (Convert.TryFromBase64String(word, bytes, out var length) && length >= MinKeyBytes)
+            if (SettingReader.TryParseKey(word) is { } key)
             {
-                keys.Add(bytes[..length]);
+                keys.Add(key);
             }
             else
             {
                 settings.Fault(
-                    "LINK_SIGNING_KEYS", $"has a key that is not base64 of at least {MinKeyBytes} bytes",
+                    "LINK_SIGNING_KEYS", $"has a key that is not base64 of at least {SettingReader.MinKeyBytes} bytes",
                     "(the output of: openssl rand -base64 32)", 0);
             }
         }

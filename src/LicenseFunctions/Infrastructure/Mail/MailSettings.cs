@@ -8,12 +8,17 @@ namespace LicenseFunctions.Infrastructure.Mail;
 /// <param name="PublicUrl">Public address of the web pages that mails link to; null: mails contain no links.</param>
 public sealed record MailSettings(Uri? Relay, MailboxAddress From, Uri? PublicUrl)
 {
+    private const string RelayExample = "smtp://user:password@mail.example.com:587";
     private const string FromExample = "Licenses <licenses@example.com>";
 
     public static MailSettings Read(SettingReader reader)
     {
-        var relay = reader.Address("SMTP_URL", "smtp://user:password@mail.example.com:587", "smtp", "smtps");
-        var publicUrl = reader.Address("PUBLIC_URL", "https://licenses.example.com", "https", "http");
+        var relay = reader.Address("SMTP_URL", RelayExample, "smtp", "smtps");
+        if (relay is { PathAndQuery: not ("" or "/") })
+            reader.Fault("SMTP_URL", "must end after the port: it has no path and no options", RelayExample, 0);
+        if (relay is { UserInfo: { Length: > 0 } login } && login.Split(':') is not [{ Length: > 0 }, { Length: > 0 }])
+            reader.Fault("SMTP_URL", "must have both a user and a password, or none of them", RelayExample, 0);
+        var publicUrl = reader.BaseAddress("PUBLIC_URL", "https://licenses.example.com", "https", "http");
         if (reader.Optional("MAIL_FROM") is not { } from)
         {
             if (relay is not null)

@@ -30,11 +30,11 @@ public static class Telemetry
     public static void AddTelemetry<TBuilder>(this TBuilder builder, SettingReader settings)
         where TBuilder : IHostApplicationBuilder, IFunctionsWorkerApplicationBuilder
     {
-        var collector = settings.Address("OTEL_EXPORTER_OTLP_ENDPOINT", "http://localhost:4317", "http", "https");
+        var collector = settings.BaseAddress("OTEL_EXPORTER_OTLP_ENDPOINT", "http://localhost:4317", "http", "https");
         var azure = settings.Optional("APPLICATIONINSIGHTS_CONNECTION_STRING");
-        if (azure is not null && !azure.Contains("InstrumentationKey=", StringComparison.OrdinalIgnoreCase))
+        if (azure is not null && !HasKeyAndValidEndpoints(azure))
             azure = settings.Fault<string?>(
-                "APPLICATIONINSIGHTS_CONNECTION_STRING", "has no InstrumentationKey",
+                "APPLICATIONINSIGHTS_CONNECTION_STRING", "has no InstrumentationKey, or an endpoint that is not an address",
                 "InstrumentationKey=…;IngestionEndpoint=https://…", null);
         if (collector is null && azure is null)
             return;
@@ -65,6 +65,16 @@ public static class Telemetry
                 if (azure is not null)
                     metrics.AddAzureMonitorMetricExporter(options => (options.ConnectionString, options.Credential) = (azure, identity));
             });
+    }
+
+    /// <summary>The exporter throws at the first export, not at the start.</summary>
+    private static bool HasKeyAndValidEndpoints(string text)
+    {
+        var pairs = text.Split(';', StringSplitOptions.RemoveEmptyEntries)
+            .Select(pair => pair.Split('=', 2, StringSplitOptions.TrimEntries)).ToList();
+        return pairs.All(pair => pair is [{ Length: > 0 }, { Length: > 0 }]
+                && (!pair[0].EndsWith("Endpoint", StringComparison.OrdinalIgnoreCase) || Uri.TryCreate(pair[1], UriKind.Absolute, out _)))
+            && pairs.Count(pair => pair[0].Equals("InstrumentationKey", StringComparison.OrdinalIgnoreCase)) == 1;
     }
 }
 

@@ -1,6 +1,9 @@
 using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Infrastructure.Http;
+using LicenseFunctions.Infrastructure.Mail;
+using LicenseFunctions.Infrastructure.Payments.Stripe;
 using LicenseFunctions.Infrastructure.Settings;
+using LicenseFunctions.Infrastructure.Telemetry;
 using LicenseFunctions.Suspicion;
 using Microsoft.Extensions.Configuration;
 using Xunit;
@@ -25,12 +28,31 @@ public sealed class SettingsTests
     [InlineData("DATABASE_URL", "postgresql://h/d?nonsense=1")]
     [InlineData("DATABASE_URL", "Nonsense=1")]
     [InlineData("DATABASE_POOLER", "session")]
+    [InlineData("DATABASE_URL", "Username=license")] // no host: would fail at the first connection
+    [InlineData("CORS_ALLOWED_ORIGINS", "*, https://www.example.com")]
+    [InlineData("CORS_ALLOWED_ORIGINS", "https://user@www.example.com")]
+    [InlineData("AUTH_AUTHORITY", "https://login.example.com/tenant?policy=x")]
+    [InlineData("AUTH_AUTHORITY", "https:login.example.com")]
+    [InlineData("ALERT_WEBHOOK_URL", "https://user:password@chat.example.com")]
+    [InlineData("ALERT_WEBHOOK_URL", "https://chat.example.com/#hook")]
+    [InlineData("SMTP_URL", "smtp:mail.example.com")]
+    [InlineData("SMTP_URL", "smtp://user@mail.example.com")]
+    [InlineData("SMTP_URL", "smtp://user:pass:word@mail.example.com")]
+    [InlineData("SMTP_URL", "smtp://mail.example.com:25?tls=true")]
+    [InlineData("SMTP_URL", "smtp://user:pa#ss@mail.example.com")]
+    [InlineData("PUBLIC_URL", "https://licenses.example.com/?a=b")]
+    [InlineData("STRIPE_SECRET_KEY", "sk_test_51 x")]
+    [InlineData("STRIPE_SECRET_KEY", "sk_test_51\n")]
+    [InlineData("METRICS_TOKEN", "a-token-of-the-scrape\n")]
     public void Read_AWrongValue_NamesTheSettingAndAnExampleButNotTheValue(string name, string value)
     {
         var reader = Reader((name, value));
         HttpSettings.Read(reader);
         DatabaseSettings.Read(reader);
         SuspicionSettings.Read(reader);
+        MailSettings.Read(reader);
+        StripeSettings.Read(reader);
+        MetricsSettings.Read(reader);
 
         var wrong = Assert.Throws<SettingsException>(reader.ThrowIfFaulty);
 
@@ -85,18 +107,6 @@ public sealed class SettingsTests
         }
     }
 
-    [Fact]
-    public void FromUri_AUriOfLibpq_IsAccepted()
-    {
-        var settings = DatabaseSettings.FromUri(
-            "postgresql://us%40er:p%3Ass@db.example:6543/execution_control?sslmode=verify-full&connect_timeout=3");
-
-        var read = new Npgsql.NpgsqlConnectionStringBuilder(settings);
-        Assert.Equal(("db.example", 6543, "us@er", "p:ss", "execution_control"),
-            (read.Host, read.Port, read.Username, read.Password, read.Database));
-        Assert.Equal((Npgsql.SslMode.VerifyFull, 3), (read.SslMode, read.Timeout));
-    }
-
     [Theory]
     [InlineData("Host=localhost", 20, 100)]
     [InlineData("Host=localhost;Maximum Pool Size=5;Max Auto Prepare=0", 5, 0)]
@@ -117,6 +127,32 @@ public sealed class SettingsTests
         var read = new Npgsql.NpgsqlConnectionStringBuilder(settings.ConnectionString);
         Assert.True(read.NoResetOnClose);
         Assert.Equal(0, read.MaxAutoPrepare);
+    }
+
+    [Theory]
+    [InlineData("0 0 3 * * *", true)]
+    [InlineData("0 0 0 1 1 *", true)] // once a year
+    [InlineData("0 0 0 31 12 *", true)]
+    [InlineData("0 0 0 29 2 *", false)] // once in four years
+    [InlineData("0 0 0 30 2 *", false)] // never
+    [InlineData("0 0 0 31 4,6,9,11 *", false)]
+    [InlineData("0 0 0 1 1 1", false)] // a Monday
+    [InlineData("0 0 3 * *", false)]
+    [InlineData("٠ 0 3 * * *", false)]
+    public void Schedule_Text_HasARunEvery400Days(string text, bool accepted)
+    {
+        var reader = Reader(("RETENTION_SCHEDULE", text));
+        reader.Schedule("RETENTION_SCHEDULE");
+
+        if (accepted)
+        {
+            reader.ThrowIfFaulty();
+        }
+        else
+        {
+            var fault = Assert.Single(Assert.Throws<SettingsException>(reader.ThrowIfFaulty).Faults);
+            Assert.StartsWith("RETENTION_SCHEDULE ", fault, StringComparison.Ordinal);
+        }
     }
 
     private static SettingReader Reader(params (string Name, string Value)[] settings) =>

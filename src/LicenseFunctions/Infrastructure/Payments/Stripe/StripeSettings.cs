@@ -26,7 +26,7 @@ public sealed record StripeSettings(
             Key(reader, "STRIPE_SECRET_KEY", "sk_test_51…", "sk_", "rk_"),
             Key(reader, "STRIPE_PUBLISHABLE_KEY", "pk_test_51…", "pk_"),
             reader.Words("STRIPE_WEBHOOK_SECRET"),
-            reader.Address("STRIPE_API_BASE", "https://api.stripe.com", "https", "http"),
+            reader.BaseAddress("STRIPE_API_BASE", "https://api.stripe.com", "https", "http"),
             reader.Whole("STRIPE_WRITES_PER_SECOND", 20, 1, 100),
             reader.Whole("STRIPE_CONCURRENCY", 32, 1, 256));
         foreach (var _ in settings.WebhookSecrets.Where(secret => !secret.StartsWith("whsec_", StringComparison.Ordinal)))
@@ -43,7 +43,7 @@ public sealed record StripeSettings(
     public override string ToString() => $"Stripe at {ApiBase?.ToString() ?? "its own address"}, {(CanCharge ? "with" : "without")} a key";
 
     private static string? Key(SettingReader reader, string name, string example, params string[] prefixes) =>
-        reader.Optional(name) is not { } key || prefixes.Any(prefix => key.StartsWith(prefix, StringComparison.Ordinal))
-            ? reader.Optional(name)
+        reader.Secret(name, example) is not { } key || prefixes.Any(prefix => key.StartsWith(prefix, StringComparison.Ordinal))
+            ? reader.Secret(name, example)
             : reader.Fault<string?>(name, $"doesn't begin with {string.Join(" or ", prefixes)}", example, null);
 }

@@ -1,0 +1,70 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
+using LicenseFunctions.Infrastructure.Settings;
+using LicenseFunctions.Tests.Support;
+using Xunit;
+
+namespace LicenseFunctions.Tests;
+
+/// <summary>Every numeric setting of docs/configuration.md, in the whole composition of the app.</summary>
+public sealed partial class NumericSettingsTests
+{
+    // Not a number, or one that another parser or another language reads as another number.
+    private static readonly string[] Texts =
+    [
+        "0,1", "1,000", "1.000,5", " 1", "1 ", "\t1", "\uff11", "\u0661", "1e3", "+1", "-1", "1_000", "0x1", "NaN", "Infinity",
+        "\u221e", "one",
+    ];
+
+    public static TheoryData<string> Names =>
+        [.. Row().Matches(Repository.Read("docs/configuration.md")).SelectMany(row => Name().Matches(row.Groups[1].Value).Zip(
+            Range().Matches(row.Groups[2].Value), (name, _) => name.Groups[1].Value))];
+
+    [Fact]
+    public void Names_OfTheDocument_AreFound() =>
+        Assert.Superset(
+            new HashSet<string> { "PRICE_RISE_CONSENT_SHARE", "STRIPE_WRITES_PER_SECOND", "STRIPE_CONCURRENCY", "RATE_LIMIT_PER_MINUTE" },
+            Names.Select(row => row.Data).ToHashSet());
+
+    [Theory]
+    [MemberData(nameof(Names))]
+    public void Start_TextThatIsNotAPlainNumber_IsRejectedInEveryLanguage(string name)
+    {
+        var withComma = (CultureInfo)CultureInfo.InvariantCulture.Clone();
+        (withComma.NumberFormat.NumberDecimalSeparator, withComma.NumberFormat.NumberGroupSeparator) = (",", ".");
+        foreach (var culture in (CultureInfo[])[CultureInfo.InvariantCulture, withComma])
+        {
+            var before = CultureInfo.CurrentCulture;
+            CultureInfo.CurrentCulture = culture;
+            try
+            {
+                foreach (var text in Texts)
+                {
+                    var wrong = Assert.Throws<SettingsException>(() => Start(name, text));
+                    Assert.StartsWith($"{name} ", Assert.Single(wrong.Faults), StringComparison.Ordinal);
+                }
+            }
+            finally
+            {
+                CultureInfo.CurrentCulture = before;
+            }
+        }
+    }
+
+    private static void Start(string name, string text)
+    {
+        using var host = Program.BuildStandalone(
+        [
+            "--DATABASE_URL=Host=127.0.0.1;Port=1", $"--AUTH_SIGNING_KEY={RunningApp.SigningKeyText}", $"--{name}={text}",
+        ]);
+    }
+
+    [GeneratedRegex(@"^\| (`[A-Z_`, ]+`) \|([^|]*\[[^|]*)\|", RegexOptions.Multiline)]
+    private static partial Regex Row();
+
+    [GeneratedRegex("`([A-Z_]+)`")]
+    private static partial Regex Name();
+
+    [GeneratedRegex(@"\[[0-9]+\u2013[0-9]+\]")]
+    private static partial Regex Range();
+}
