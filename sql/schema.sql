@@ -1080,7 +1080,7 @@ CREATE TABLE public.license_device_changes (
     subscription_id uuid NOT NULL,
     changed_at timestamp with time zone NOT NULL,
     replaced_device_id uuid NOT NULL,
-    admitted_device_id uuid NOT NULL,
+    admitted_device_id uuid,
     CONSTRAINT a_device_replaces_another CHECK ((replaced_device_id <> admitted_device_id))
 );
 

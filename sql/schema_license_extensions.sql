@@ -36,6 +36,8 @@
 \ir installation/migration.psql
 \set migration 0014_first_version_definitions
 \ir installation/migration.psql
+\set migration 0015_device_removals
+\ir installation/migration.psql
 \set migration 0016_skipped_rows
 \ir installation/migration.psql
 \set migration 0017_listed_codes

@@ -70,7 +70,7 @@ public sealed class AdmitDevice(
     private async Task<Admission> DecideAsync(
         NpgsqlConnection connection, NewDevice device, List<RegisteredDevice> registered, CancellationToken cancellationToken)
     {
-        var history = await DeviceStore.HistoryAsync(connection, device.SubscriptionId, device.Key, device.Now, cancellationToken);
+        var history = await DeviceStore.HistoryAsync(connection, device.SubscriptionId, device.Key, cancellationToken);
         var admission = DeviceAdmission.Decide(device.Claim, registered, history, settings.Policy, device.Now);
         return admission is Admission.FreeSlot or Admission.Replacement
             && await IsSharingSuspectedAsync(connection, device, cancellationToken)
@@ -94,7 +94,7 @@ public sealed class AdmitDevice(
         if (replaced is not null)
         {
             await DeviceStore.AddChangeAsync(
-                connection, device.SubscriptionId, replaced.DeviceId, admitted.DeviceId, device.Now, cancellationToken);
+                connection, device.SubscriptionId, replaced.DeviceId, admitted.DeviceId, cancellationToken);
         }
 
         await AuditLog.AddAsync(connection, new AuditRow(

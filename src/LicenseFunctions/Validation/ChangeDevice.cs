@@ -1,6 +1,8 @@
+using System.Globalization;
 using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Licenses;
 using Licensing;
+using Licensing.Devices;
 
 namespace LicenseFunctions.Validation;
 
@@ -8,7 +10,7 @@ namespace LicenseFunctions.Validation;
 public sealed record DeviceName(string? Name);
 
 /// <summary>Removes or renames a device of a license.</summary>
-public sealed class ChangeDevice(LicenseDatabase database, LicenseInvalidation invalidation, TimeProvider time)
+public sealed class ChangeDevice(LicenseDatabase database, LicenseInvalidation invalidation)
 {
     private static readonly Refusal NoSuchDevice = new(
         RefusalKind.NotFound, "DEVICE_NOT_FOUND", "This license has no device with this id.", "device_id");
@@ -26,9 +28,14 @@ public sealed class ChangeDevice(LicenseDatabase database, LicenseInvalidation i
             if (!await LicenseVisibility.IsVisibleAsync(connection, subscriptionId, subscriberId, token))
                 return LicenseNotFound.Refusal;
             await SuspensionStore.LockAsync(connection, subscriptionId, token);
-            var removedAt = time.GetUtcNow();
-            if (await DeviceStore.RemoveAsync(connection, subscriptionId, deviceId, removedAt, token) is not { } before)
+            if (await DeviceStore.RemovalFactsAsync(connection, subscriptionId, deviceId, token) is not var (removedAt, changes))
                 return NoSuchDevice;
+            if (subscriberId is not null && DeviceAdmission.NextRemoval(changes, removedAt) is { } next)
+                return TooManyChanges(next, removedAt);
+
+            var before = (await DeviceStore.RemoveAsync(connection, subscriptionId, deviceId, removedAt, token))!;
+            if (subscriberId is not null)
+                await DeviceStore.AddChangeAsync(connection, subscriptionId, deviceId, admitted: null, token);
             await AuditLog.AddAsync(connection, new AuditRow(
                 by, "device.removed", subscriptionId, deviceId.ToString(),
                 Before: RowJson.Of(new { before.Slot, before.BeyondLimit, before.LastSeenAt }),
@@ -38,6 +45,13 @@ public sealed class ChangeDevice(LicenseDatabase database, LicenseInvalidation i
         invalidation.Raise(subscriptionId);
         return outcome;
     }
+
+    private static Refusal TooManyChanges(DateTimeOffset next, DateTimeOffset now) => new(
+        RefusalKind.TooMany, "DEVICE_CHANGE_LIMIT",
+        string.Create(CultureInfo.InvariantCulture, $"A license can change devices {DeviceAdmission.MaxChanges} times in 30 days."),
+        Hint: string.Create(
+            CultureInfo.InvariantCulture, $"Wait until {next.ToUniversalTime():yyyy-MM-dd HH:mm} UTC, or ask support to remove it."),
+        RetryAfter: next - now);
 
     /// <param name="subscriberId">The subscriber that calls; null for an operator.</param>
     public async Task<Outcome<bool>> RenameAsync(

@@ -58,7 +58,7 @@ public sealed class DeviceStore(LicenseDatabase database)
 
     private const string History = """
         select (select count(*)::int from license_device_changes
-                where subscription_id = @subscriptionId and changed_at > @changesSince) as changes,
+                where subscription_id = @subscriptionId and changed_at > now() - @ChangesCountFor) as changes,
                exists (select from license_suspensions
                        where subscription_id = @subscriptionId and device_key = @deviceKey and closed_at is not null) as suspension_lifted,
                exists (select from suspicious_activity_alerts
@@ -71,12 +71,9 @@ public sealed class DeviceStore(LicenseDatabase database)
 
     /// <summary>The license's history with this device, without SharingSuspected, which the caller adds.</summary>
     public static Task<DeviceHistory> HistoryAsync(
-        NpgsqlConnection connection, Guid subscriptionId, string deviceKey, DateTimeOffset now, CancellationToken cancellationToken)
-    {
-        var changesSince = (now - DeviceAdmission.ChangesCountFor).UtcDateTime;
-        return connection.QuerySingleAsync<DeviceHistory>(
-            new CommandDefinition(History, new { subscriptionId, deviceKey, changesSince }, cancellationToken: cancellationToken));
-    }
+        NpgsqlConnection connection, Guid subscriptionId, string deviceKey, CancellationToken cancellationToken) =>
+        connection.QuerySingleAsync<DeviceHistory>(new CommandDefinition(
+            History, new { subscriptionId, deviceKey, DeviceAdmission.ChangesCountFor }, cancellationToken: cancellationToken));
 
     private sealed record AdmittedRow(Guid DeviceId, DateTime FirstSeenAt, DateTime LastSeenAt);
 
@@ -119,6 +116,35 @@ public sealed class DeviceStore(LicenseDatabase database)
             row.DeviceId, new DateTimeOffset(row.FirstSeenAt, TimeSpan.Zero), new DateTimeOffset(row.LastSeenAt, TimeSpan.Zero));
     }
 
+    private sealed record RemovalRow
+    {
+        public required DateTime Now { get; init; }
+
+        public required DateTime[] Changes { get; init; }
+    }
+
+    private const string RemovalFacts = """
+        select now() as now,
+               array(select changed_at from license_device_changes
+                     where subscription_id = d.subscription_id and changed_at > now() - @ChangesCountFor) as changes
+        from license_devices d
+        where d.subscription_id = @subscriptionId and d.device_id = @deviceId and d.removed_at is null
+        for update of d
+        """;
+
+    /// <summary>Reads and locks the device.</summary>
+    /// <returns>
+    /// The database's time and the times of the license's changes within <see cref="DeviceAdmission.ChangesCountFor"/>; null if the license
+    /// has no such device.
+    /// </returns>
+    public static async Task<(DateTimeOffset Now, IReadOnlyList<DateTimeOffset> Changes)?> RemovalFactsAsync(
+        NpgsqlConnection connection, Guid subscriptionId, Guid deviceId, CancellationToken cancellationToken) =>
+        await connection.QuerySingleOrDefaultAsync<RemovalRow?>(new CommandDefinition(
+            RemovalFacts, new { subscriptionId, deviceId, DeviceAdmission.ChangesCountFor },
+            cancellationToken: cancellationToken)) is { } row
+            ? (new DateTimeOffset(row.Now, TimeSpan.Zero), Array.ConvertAll(row.Changes, time => new DateTimeOffset(time, TimeSpan.Zero)))
+            : null;
+
     private const string Remove = """
         update license_devices d set slot = null, beyond_limit = false, removed_at = @now
         from (select device_id, slot, beyond_limit, last_seen_at from license_devices
@@ -135,14 +161,14 @@ public sealed class DeviceStore(LicenseDatabase database)
 
     private const string AddChange = """
         insert into license_device_changes (subscription_id, changed_at, replaced_device_id, admitted_device_id)
-        values (@subscriptionId, @now, @replaced, @admitted)
+        values (@subscriptionId, now(), @removed, @admitted)
         """;
 
+    /// <param name="admitted">Null if the subscriber has removed the device.</param>
     public static Task AddChangeAsync(
-        NpgsqlConnection connection, Guid subscriptionId, Guid replaced, Guid admitted, DateTimeOffset now,
-        CancellationToken cancellationToken) =>
+        NpgsqlConnection connection, Guid subscriptionId, Guid removed, Guid? admitted, CancellationToken cancellationToken) =>
         connection.ExecuteAsync(new CommandDefinition(
-            AddChange, new { subscriptionId, replaced, admitted, now = now.UtcDateTime }, cancellationToken: cancellationToken));
+            AddChange, new { subscriptionId, removed, admitted }, cancellationToken: cancellationToken));
 
     private const string Rename = """
         update license_devices d set name = @name

@@ -29,7 +29,7 @@ public sealed record RegisteredDevice(
     IReadOnlyCollection<System.Net.IPAddress> RecentNetworks);
 
 /// <summary>The facts of the license's history that the decision about a new device needs.</summary>
-/// <param name="Changes">Replacements within <see cref="DeviceAdmission.ChangesCountFor"/>.</param>
+/// <param name="Changes">Replacements, and removals by the subscriber, within <see cref="DeviceAdmission.ChangesCountFor"/>.</param>
 /// <param name="SuspensionLifted">A suspension that this device had caused was lifted.</param>
 /// <param name="MarkedFalsePositive">An alert about this device was marked FALSE_POSITIVE.</param>
 /// <param name="SharingSuspected">
@@ -78,10 +78,10 @@ public static class DeviceAdmission
     /// <summary>A device not seen for this long, the end included, may be replaced by any other device.</summary>
     public static readonly TimeSpan IdleAfter = TimeSpan.FromHours(24);
 
-    /// <summary>Replacements older than this no longer count.</summary>
+    /// <summary>Changes (replacements, and removals by the subscriber) of this age, the end included, no longer count.</summary>
     public static readonly TimeSpan ChangesCountFor = TimeSpan.FromDays(30);
 
-    /// <summary>Replacements allowed within <see cref="ChangesCountFor"/>.</summary>
+    /// <summary>Changes allowed within <see cref="ChangesCountFor"/>.</summary>
     public const int MaxChanges = 5;
 
     private const string Suspected =
@@ -111,6 +111,19 @@ public static class DeviceAdmission
             && !IsTheCustomer(claim, registered, active);
         return suspends ? new Admission.Suspends(active.Count) : new Admission.Refused(Explain(policy, replaced));
     }
+
+    /// <summary>
+    /// The time at which the subscriber may remove the next device; null if it may do so now. Without this limit, removals and new
+    /// checks in turn would let any number of devices use the license.
+    /// </summary>
+    /// <param name="changes">The times of the license's changes, in any order.</param>
+    public static DateTimeOffset? NextRemoval(IEnumerable<DateTimeOffset> changes, DateTimeOffset now) =>
+        changes.Select(changedAt => changedAt + ChangesCountFor)
+            .Where(end => end > now)
+            .OrderDescending()
+            .Skip(MaxChanges - 1)
+            .Select(end => (DateTimeOffset?)end)
+            .FirstOrDefault();
 
     /// <summary>Whether its last check is less than <see cref="ActiveWithin"/> ago.</summary>
     public static bool IsActive(RegisteredDevice device, DateTimeOffset now) => now - device.LastSeenAt < ActiveWithin;
@@ -156,5 +169,5 @@ public static class DeviceAdmission
     private static string Explain(DevicePolicy policy, RegisteredDevice? replaced) => replaced is null
         ? $"All {policy.MaxDevices} devices of this license are in use. Remove one of them, or stop one: after 5 minutes a device with the "
             + "same MT5 account or EA instance can replace it. After 24 hours any device can."
-        : $"This license changed devices {MaxChanges} times in 30 days. Remove a device that is no longer used to make room for this one.";
+        : $"This license changed devices {MaxChanges} times in 30 days. Wait until the oldest change is 30 days old, or contact support.";
 }

@@ -15,6 +15,7 @@ public sealed class DeviceAdmissionTests
     private const int Stopped = 300;  // 5 minutes
     private const int AlmostIdle = (24 * 3600) - 1;
     private const int Idle = 24 * 3600;
+    private const int ThirtyDays = 30 * 24 * 3600;
 
     private static DeviceClaim Claim(string ea, long account, string address) => new(ea, account, IPAddress.Parse(address));
 
@@ -89,6 +90,21 @@ public sealed class DeviceAdmissionTests
         Assert.Equal(replaces, admission is Admission.Replacement);
         Assert.Equal(!replaces, admission is Admission.Refused);
     }
+
+    /// <summary>The ages of the changes in seconds → the seconds until the next removal; null: now.</summary>
+    [Theory]
+    [InlineData(new int[0], null)]
+    [InlineData(new[] { 1, 2, 3, 4 }, null)]
+    [InlineData(new[] { 1, 2, 3, 4, 5 }, ThirtyDays - 5)]
+    [InlineData(new[] { 5, 1, 4, 2, 3 }, ThirtyDays - 5)] // in any order
+    [InlineData(new[] { 0, 0, 0, 0, 0 }, ThirtyDays)]
+    [InlineData(new[] { 1, 2, 3, 4, ThirtyDays - 1 }, 1)]
+    [InlineData(new[] { 1, 2, 3, 4, ThirtyDays }, null)] // the oldest is 30 days old
+    [InlineData(new[] { 1, 2, 3, 4, 5, 6 }, ThirtyDays - 5)] // one more doesn't make the wait shorter
+    public void NextRemoval_ByAgeOfTheChanges_WaitsForTheFifthNewest(int[] ages, int? expected) =>
+        Assert.Equal(
+            expected is { } seconds ? Now.AddSeconds(seconds) : null,
+            DeviceAdmission.NextRemoval(ages.Select(age => Now.AddSeconds(-age)), Now));
 
     [Theory]
     [InlineData(Active, Active, 2)]
