@@ -2,6 +2,7 @@ using Dapper;
 using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Infrastructure.Payments;
 using LicenseFunctions.Renewals;
+using Licensing;
 using Licensing.Renewals;
 using Npgsql;
 
@@ -83,6 +84,50 @@ public sealed class PaymentMethodStore(LicenseDatabase database, TimeProvider ti
         return await connection.ExecuteScalarAsync<string?>(
             new CommandDefinition(Customer, new { userId, provider }, cancellationToken: cancellationToken));
     }
+
+    internal static readonly Refusal NoSuchUser = new(RefusalKind.NotFound, "USER_NOT_FOUND", "There is no such user.");
+
+    private const string NextSetup = """
+        select started.occurred_at + @within - now()
+        from audit_log started
+        where started.subscription_id is null and started.occurred_at > now() - @within
+          and started.action = 'payment_method.setup_started' and started.actor_id = @userId
+          and not exists (
+              select from audit_log failed
+              where failed.subscription_id is null and failed.occurred_at >= started.occurred_at
+                and failed.action = 'payment_method.setup_failed' and failed.subject = started.subject)
+        order by started.occurred_at desc
+        offset @most - 1 limit 1
+        """;
+
+    /// <summary>Counts a setup that is about to start, in the audit log.</summary>
+    /// <returns>The setup's number; the refusal if the user has started that many.</returns>
+    public Task<Outcome<Guid>> CountSetupAsync(Guid userId, int most, TimeSpan within, CancellationToken cancellationToken) =>
+        database.InTransactionAsync<Outcome<Guid>>(async (connection, token) =>
+        {
+            if (!await LockAsync(connection, userId, token))
+                return NoSuchUser;
+            var wait = await connection.ExecuteScalarAsync<TimeSpan?>(
+                new CommandDefinition(NextSetup, new { userId, most, within }, cancellationToken: token));
+            if (wait is not null)
+            {
+                return new Refusal(
+                    RefusalKind.TooMany, "CARD_SETUP_LIMIT", $"A card can be set up {most} times per hour.", Hint: "Wait, then try again.",
+                    RetryAfter: wait);
+            }
+
+            var setup = Guid.NewGuid();
+            await AuditAsync(connection, Actor.Owner(userId), "payment_method.setup_started", setup, token);
+            return setup;
+        }, cancellationToken);
+
+    /// <summary>The setup failed at the provider, so it doesn't count.</summary>
+    public Task UncountSetupAsync(Guid userId, Guid setup, CancellationToken cancellationToken) =>
+        database.InStatementAsync(async (connection, token) =>
+        {
+            await AuditAsync(connection, Actor.Owner(userId), "payment_method.setup_failed", setup, token);
+            return true;
+        }, cancellationToken);
 
     private const string ProviderId = """
         select provider_payment_id from user_payment_methods
@@ -258,10 +303,12 @@ public sealed class PaymentMethodStore(LicenseDatabase database, TimeProvider ti
         select 1 from users where user_id = @userId for no key update
         """;
 
-    private static Task<int> LockAsync(NpgsqlConnection connection, Guid userId, CancellationToken cancellationToken) =>
-        connection.ExecuteAsync(new CommandDefinition(Lock, new { userId }, cancellationToken: cancellationToken));
+    /// <returns>False if there is no such user.</returns>
+    private static async Task<bool> LockAsync(NpgsqlConnection connection, Guid userId, CancellationToken cancellationToken) =>
+        await connection.ExecuteScalarAsync<int?>(
+            new CommandDefinition(Lock, new { userId }, cancellationToken: cancellationToken)) is not null;
 
     private static Task AuditAsync(
-        NpgsqlConnection connection, Actor actor, string action, Guid paymentMethodId, CancellationToken cancellationToken) =>
-        AuditLog.AddAsync(connection, new AuditRow(actor, action, SubscriptionId: null, paymentMethodId.ToString()), cancellationToken);
+        NpgsqlConnection connection, Actor actor, string action, Guid subject, CancellationToken cancellationToken) =>
+        AuditLog.AddAsync(connection, new AuditRow(actor, action, SubscriptionId: null, subject.ToString()), cancellationToken);
 }

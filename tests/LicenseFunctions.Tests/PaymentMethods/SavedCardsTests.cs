@@ -2,6 +2,7 @@ using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.PaymentMethods;
 using LicenseFunctions.Tests.Infrastructure.Payments;
 using LicenseFunctions.Tests.Support;
+using Licensing;
 using Licensing.Renewals;
 using StripeStandIn;
 using Xunit;
@@ -58,10 +59,40 @@ public sealed class SavedCardsTests(PostgresFixture postgres) : IAsyncLifetime
     {
         var setup = new StartCardSetup(store, stripe.Cards);
 
-        await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => setup.RunAsync(user, Cancel)));
+        await Task.WhenAll(Enumerable.Range(0, 5).Select(_ => setup.RunAsync(user, Cancel)));
 
         Assert.Single(stripe.StandIn.Account.Customers);
         Assert.Equal(1, await database.QueryAsync<int>("select count(*)::int from payment_customers"));
+    }
+
+    [Fact]
+    public async Task StartSetup_ManyAtOnce_FiveAnHourReachTheProvider()
+    {
+        var setup = new StartCardSetup(store, stripe.Cards);
+
+        var outcomes = await Task.WhenAll(Enumerable.Range(0, 12).Select(_ => setup.RunAsync(user, Cancel)));
+
+        Assert.Equal(5, outcomes.Count(outcome => outcome.Refusal is null));
+        Assert.Equal(5, stripe.StandIn.Account.SetupIntents.Count);
+        var refusals = outcomes.Select(outcome => outcome.Refusal).OfType<Refusal>().ToList();
+        Assert.All(refusals, refusal => Assert.Equal((RefusalKind.TooMany, "CARD_SETUP_LIMIT"), (refusal.Kind, refusal.Code)));
+        Assert.All(refusals, refusal => Assert.InRange(refusal.RetryAfter!.Value, TimeSpan.FromMinutes(59), TimeSpan.FromHours(1)));
+        Assert.Null((await setup.RunAsync(await NewUserAsync(), Cancel)).Refusal);
+    }
+
+    /// <summary>Setups that the provider did not start don't count: an outage doesn't keep customers from paying.</summary>
+    [Fact]
+    public async Task StartSetup_TheProviderFails_DoesNotCount()
+    {
+        await using var away = await StripeAccount.OpenAsync(
+            settings => settings with { ApiBase = new Uri("http://127.0.0.1:1") }); // nothing listens there
+        for (var n = 0; n < 6; n++)
+        {
+            var failed = await new StartCardSetup(store, away.Cards).RunAsync(user, Cancel);
+            Assert.Equal("PAYMENT_PROVIDER_UNAVAILABLE", failed.Refusal?.Code);
+        }
+
+        Assert.Null((await new StartCardSetup(store, stripe.Cards).RunAsync(user, Cancel)).Refusal);
     }
 
     [Fact]

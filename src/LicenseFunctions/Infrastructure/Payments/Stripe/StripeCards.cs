@@ -15,7 +15,7 @@ public sealed record CardSetup(string SetupIntentId, string ClientSecret, string
 /// <summary>Saving and removing cards at Stripe.</summary>
 public sealed class StripeCards(StripeClient client, StripeSettings settings)
 {
-    private static readonly Refusal NotOffered = new(
+    private static readonly Refusal NoProvider = new(
         RefusalKind.Conflict, "CARDS_NOT_OFFERED", "Cards can't be saved, because no payment provider is configured.",
         Hint: "Pay from the wallet, or ask the operator to set STRIPE_SECRET_KEY.");
 
@@ -26,6 +26,9 @@ public sealed class StripeCards(StripeClient client, StripeSettings settings)
     private readonly CustomerService customers = new(client);
     private readonly SetupIntentService setups = new(client);
     private readonly PaymentMethodService methods = new(client);
+
+    /// <summary>Null if cards can be saved.</summary>
+    public Refusal? NotOffered => settings.CanCharge ? null : NoProvider;
 
     /// <summary>Creates the user's customer at Stripe. The idempotency key makes concurrent calls return the same one.</summary>
     public Task<Outcome<string>> CreateCustomerAsync(Guid userId, CancellationToken cancellationToken) => AskAsync(async () =>
@@ -95,8 +98,8 @@ public sealed class StripeCards(StripeClient client, StripeSettings settings)
 
     private async Task<Outcome<T>> AskAsync<T>(Func<Task<T>> ask, CancellationToken cancellationToken)
     {
-        if (!settings.CanCharge)
-            return NotOffered;
+        if (NotOffered is { } notOffered)
+            return notOffered;
         try
         {
             return await ask();

@@ -2,7 +2,7 @@ namespace LicenseFunctions.Infrastructure.Payments.Stripe;
 
 /// <summary>
 /// Sends one request to Stripe, which may be a retry of Stripe.net: waits for a free connection and for the write rate, then starts the
-/// timeout. HttpClient's own timeout would include the waiting.
+/// timeout. HttpClient's own timeout would include the waiting. Charges go first; other requests use at most a quarter of the connections.
 /// </summary>
 internal sealed class StripeSender(StripeSettings settings, WritePace pace) : DelegatingHandler(new SocketsHttpHandler
 {
@@ -12,13 +12,32 @@ internal sealed class StripeSender(StripeSettings settings, WritePace pace) : De
 {
     private readonly SemaphoreSlim connections = new(settings.Concurrency);
 
+    // Requests of cards wait here. They must not occupy the connections of charges while they wait for the write rate.
+    private readonly SemaphoreSlim others = new(Math.Max(1, settings.Concurrency / 4));
+
     protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+    {
+        if (request.RequestUri!.AbsolutePath.StartsWith("/v1/payment_intents", StringComparison.Ordinal))
+            return await SendAsync(request, WritePriority.Charge, cancellationToken);
+        await others.WaitAsync(cancellationToken);
+        try
+        {
+            return await SendAsync(request, WritePriority.Other, cancellationToken);
+        }
+        finally
+        {
+            others.Release();
+        }
+    }
+
+    private async Task<HttpResponseMessage> SendAsync(
+        HttpRequestMessage request, WritePriority priority, CancellationToken cancellationToken)
     {
         await connections.WaitAsync(cancellationToken);
         try
         {
             if (request.Method != HttpMethod.Get)
-                await pace.WaitAsync(cancellationToken);
+                await pace.WaitAsync(priority, cancellationToken);
             using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
             timeout.CancelAfter(settings.SendTimeout);
             var response = await base.SendAsync(request, timeout.Token);
@@ -34,6 +53,8 @@ internal sealed class StripeSender(StripeSettings settings, WritePace pace) : De
     protected override void Dispose(bool disposing)
     {
         connections.Dispose();
+        others.Dispose();
+        pace.Dispose();
         base.Dispose(disposing);
     }
 }
