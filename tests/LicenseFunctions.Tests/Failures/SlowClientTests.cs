@@ -32,6 +32,39 @@ public sealed class SlowClientTests(PostgresFixture postgres)
         Assert.Equal(200, (await app.GetAsync("/healthz")).Status);
     }
 
+    /// <summary>Kestrel reports a chunk's size beyond 32 bits differently from other wrong sizes.</summary>
+    [Fact]
+    public async Task AChunkOfAWrongSize_IsA400OnEveryRouteThatReadsABody()
+    {
+        await using var database = await postgres.NewDatabaseAsync();
+        await using var app = await RunningApp.StartAsync(database);
+        var id = Guid.NewGuid();
+        (string Route, string? Credential)[] routes =
+        [
+            ("POST /api/v1/licenses/validate", "License tok-1"),
+            ("POST /api/v1/usage", "Bearer " + RunningApp.Token("service")),
+            ("POST /api/v1/stripe/webhook", null),
+            ("POST /api/v1/renewals/price-consent", null),
+            ("POST /api/v1/licenses/alerts/confirm", null),
+            ($"PATCH /api/v1/licenses/{id}/devices/{id}", "Bearer " + RunningApp.Token("operator")),
+            ($"PUT /api/v1/licenses/{id}/auto-renew", "Bearer " + RunningApp.Token("subscriber")),
+        ];
+        foreach (var (route, credential) in routes)
+        {
+            foreach (var size in new[] { "fffffffffffffffff", "ffffffff", "xyz" })
+            {
+                var answer = await SendAndListenAsync(app, $"{route} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+                    + (credential is null ? "" : $"Authorization: {credential}\r\n")
+                    + $"Transfer-Encoding: chunked\r\n\r\n{size}\r\n{{}}\r\n0\r\n\r\n");
+
+                Assert.True(answer.StartsWith("HTTP/1.1 400 ", StringComparison.Ordinal), $"{route} {size}: {answer}");
+                Assert.Contains("MALFORMED_REQUEST", answer, StringComparison.Ordinal);
+            }
+        }
+
+        Assert.DoesNotContain("failed", app.Log, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task TenThousandIdleConnections_UseLittleMemoryAndDelayNoCheck()
     {

@@ -1,3 +1,4 @@
+using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Http;
 
 namespace LicenseFunctions.Infrastructure.Http;
@@ -21,13 +22,26 @@ internal sealed class LimitedBody(Stream body, int limit) : Stream
         set => throw new NotSupportedException();
     }
 
-    /// <exception cref="BadHttpRequestException">The body is larger than the limit.</exception>
+    /// <exception cref="BadHttpRequestException">The body is larger than the limit, or its framing is wrong.</exception>
     public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {
-        var read = await body.ReadAsync(buffer, cancellationToken);
+        var read = await ReadBodyAsync(buffer, cancellationToken);
         return (count += read) <= limit
             ? read
             : throw new BadHttpRequestException("The body is too large.", StatusCodes.Status413PayloadTooLarge);
+    }
+
+    // Kestrel reports the size of a chunk that exceeds 32 bits by an IOException of its own.
+    private async ValueTask<int> ReadBodyAsync(Memory<byte> buffer, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await body.ReadAsync(buffer, cancellationToken);
+        }
+        catch (IOException broken) when (broken is not (BadHttpRequestException or ConnectionResetException))
+        {
+            throw new BadHttpRequestException("The body can't be read.", broken);
+        }
     }
 
     public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
