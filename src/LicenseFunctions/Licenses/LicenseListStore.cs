@@ -60,6 +60,7 @@ public sealed record LicenseFilter(Guid? SubscriberId, string? Search = null, st
 /// <summary>Licenses for lists, in the order of the subscribers' addresses.</summary>
 public sealed class LicenseListStore(LicenseDatabase database, RenewalPolicy renewals)
 {
+    // After the id of another subscriber's license, the page is empty, as after an unknown id.
     // The view counts devices and alerts of each requested license, so the page is selected first, unless the request filters by status.
     private const string List = """
         with page as materialized (
@@ -71,7 +72,8 @@ public sealed class LicenseListStore(LicenseDatabase database, RenewalPolicy ren
               and (@After::uuid is null
                    or (u.email, s.subscription_id) > (select a.email, b.subscription_id
                                                       from subscriptions b join users a on a.user_id = b.subscriber_id
-                                                      where b.subscription_id = @After))
+                                                      where b.subscription_id = @After
+                                                        and is_license_visible(b.subscriber_id, @SubscriberId)))
               and exists (select from license_tokens k where k.subscription_id = s.subscription_id)
             order by u.email, s.subscription_id
             limit case when @Status::text is null then @limit end

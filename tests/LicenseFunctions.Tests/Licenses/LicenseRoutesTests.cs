@@ -146,6 +146,36 @@ public sealed class LicenseRoutesTests(PostgresFixture postgres) : IAsyncLifetim
                 "select before ->> 'name', after ->> 'name' from audit_log where action = 'device.renamed' order by audit_id"));
     }
 
+    /// <summary>A page after another subscriber's license must not tell whose address comes first.</summary>
+    [Fact]
+    public async Task Licenses_AfterAForeignId_AreThoseAfterAnUnknownId()
+    {
+        await scene.Database.ExecuteAsync(
+            """
+            with people as (
+                insert into users (email, role) values ('a@x.test', 'subscriber'), ('z@x.test', 'subscriber') returning user_id),
+            subscription as (
+                insert into subscriptions (subscriber_id, master_id)
+                select p.user_id, s.master_id from people p cross join subscriptions s returning subscription_id)
+            insert into license_tokens (subscription_id, token_hash) select subscription_id, subscription_id::text from subscription
+            """);
+        var foreign = await scene.Database.QueryAllAsync<Guid>(
+            "select subscription_id from subscriptions where subscription_id <> @SubscriptionId", new { scene.SubscriptionId });
+
+        var unknown = await AfterAsync(Guid.NewGuid(), Owner);
+        Assert.Equal("""{"licenses":[],"next":null}""", unknown);
+        Assert.Equal(2, foreign.Count);
+        foreach (var id in foreign)
+            Assert.Equal(unknown, await AfterAsync(id, Owner));
+        // An operator sees all licenses, so at least one of these pages isn't empty.
+        Assert.Contains(
+            scene.SubscriptionId.ToString(), await AfterAsync(foreign[0], Operator) + await AfterAsync(foreign[1], Operator),
+            StringComparison.Ordinal);
+
+        async Task<string> AfterAsync(Guid id, string caller) =>
+            (await app.GetAsync($"/api/v1/licenses?after={id}", caller)).Body!.ToJsonString();
+    }
+
     [Fact]
     public async Task Validate_TooOftenByAService_IsLimitedByLicense()
     {
