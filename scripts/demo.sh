@@ -56,11 +56,12 @@ start_mail_catcher() {
 }
 
 greet() {
-  local address=$1 empty=$2
+  local address=$1 empty=$2 pages=$1/app/
+  [ -z "${DEMO_SIGN_IN_SECRET:-}" ] || pages+="#demo=$DEMO_SIGN_IN_SECRET"
   cat <<TEXT
 
   address           $address
-  pages             $([ -f src/dashboard/dist/index.html ] && echo "$address/app/" || echo "not built: they need Node.js 20 or later")
+  pages             $([ -f src/dashboard/dist/index.html ] && echo "$pages" || echo "not built: they need Node.js 20 or later")
   database          ${CLUSTER:+private, in $CLUSTER: }$(hide_password "$DATABASE_URL")
 TEXT
   [ -z "$CLUSTER" ] || cat <<TEXT

@@ -32,6 +32,7 @@ cmd_run() {
   step "migrating the database" licensectl migrate
   if [ -z "$empty" ]; then
     step "loading demo data" licensectl demo-data
+    export DEMO_SIGN_IN_SECRET=${DEMO_SIGN_IN_SECRET:-$(local_key demo-sign-in-secret)}
     start_demo_services "$port" "$data"
   fi
   use_locations "$empty"

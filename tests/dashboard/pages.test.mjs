@@ -126,10 +126,10 @@ test('the page’s headers: no cache, and the strict policy', async () => {
   assert.equal((await fetch(`${backend.address}/app/..%2f..%2fhost.json`)).status, 404);
 });
 
-test('demo persons can sign in only from a browser on this machine', async () => {
+test('demo persons can sign in only with the secret, from a browser on this machine', async () => {
   const ask = (headers) =>
     new Promise((answered, failed) => {
-      const call = request(`${backend.address}/app/demo/persons`, { headers }, (reply) => {
+      const call = request(`${backend.address}/app/demo/persons`, { headers: { ...backend.demoHeaders(), ...headers } }, (reply) => {
         reply.resume();
         answered(reply.statusCode);
       });
@@ -137,11 +137,15 @@ test('demo persons can sign in only from a browser on this machine', async () =>
       call.end();
     });
   assert.equal(await ask({}), 200);
+  assert.equal(await ask({ 'X-Demo-Secret': '' }), 404); // a proxy that sends Host: 127.0.0.1 and no X-Forwarded-For
+  assert.equal(await ask({ 'X-Demo-Secret': backend.demoSecret.toLowerCase() }), 404);
   assert.equal(await ask({ 'X-Forwarded-For': '192.0.2.1' }), 404);
   assert.equal(await ask({ Forwarded: 'for=192.0.2.1' }), 404);
   assert.equal(await ask({ Host: 'licenses.example.com' }), 404);
   assert.equal(await ask({ Origin: 'https://elsewhere.example' }), 404);
-  assert.equal((await backend.call('POST', '/app/demo/sign-in', null, { user_id: people.service })).status, 404);
+  const signIn = (person, headers) => backend.call('POST', '/app/demo/sign-in', null, { user_id: person }, headers);
+  assert.equal((await signIn(people.nora, {})).status, 404);
+  assert.equal((await signIn(people.service, backend.demoHeaders())).status, 404);
 });
 
 test('10,000 alerts: the first 100 are shown, more on demand, and the keyboard works', async () => {

@@ -1,4 +1,6 @@
 using System.Net;
+using System.Security.Cryptography;
+using System.Text;
 using LicenseFunctions.Infrastructure.Http;
 using Licensing;
 using Microsoft.AspNetCore.Http;
@@ -14,8 +16,9 @@ public sealed record DemoToken(string Token);
 
 /// <summary>
 /// Signs in as a person of the demo data, without a password. This is a separate program that is not published. It works only with the
-/// local issuer (AUTH_SIGNING_KEY) and only if the app listens on loopback addresses. Each request must come directly from a browser on
-/// this machine: requests from a proxy or from another site are refused. Only persons of the demo data can be chosen.
+/// local issuer (AUTH_SIGNING_KEY) and only if the app listens on loopback addresses. Each request must come from a browser on this
+/// machine and have the secret of the address that ./dev run prints: a proxy in front can hide the visitors of a public address, but they
+/// don't know the secret. Only persons of the demo data can be chosen.
 /// </summary>
 public sealed class DemoSignIn(DemoPersonStore persons, HttpSettings http, IConfiguration configuration, TimeProvider time)
 {
@@ -43,6 +46,8 @@ public sealed class DemoSignIn(DemoPersonStore persons, HttpSettings http, IConf
 
     private bool IsOffered(HttpContext context) =>
         http.SigningKey is not null
+        && configuration["DEMO_SIGN_IN_SECRET"] is { Length: > 0 } secret
+        && IsSame(context.Request.Headers["X-Demo-Secret"].ToString(), secret)
         && (configuration["ASPNETCORE_URLS"] ?? "http://127.0.0.1").Split(';').All(IsLoopback)
         && context.Connection is { LocalIpAddress: { } local, RemoteIpAddress: { } remote }
         && IPAddress.IsLoopback(local) && IPAddress.IsLoopback(remote)
@@ -50,6 +55,10 @@ public sealed class DemoSignIn(DemoPersonStore persons, HttpSettings http, IConf
         && !context.Request.Headers.Keys.Any(name =>
             name == "Forwarded" || name.StartsWith("X-Forwarded-", StringComparison.OrdinalIgnoreCase))
         && (context.Request.Headers.Origin.ToString() is not { Length: > 0 } origin || origin == $"http://{context.Request.Host}");
+
+    // Compares hashes, so that the time reveals nothing.
+    private static bool IsSame(string one, string other) => CryptographicOperations.FixedTimeEquals(
+        SHA256.HashData(Encoding.UTF8.GetBytes(one)), SHA256.HashData(Encoding.UTF8.GetBytes(other)));
 
     private static bool IsLoopback(string url) => Uri.TryCreate(url, UriKind.Absolute, out var address) && address.IsLoopback;
 }

@@ -2,6 +2,7 @@ import { useEffect, useState } from 'react';
 import { useNavigate } from 'react-router';
 import { call, Problem, useAction, useLoad } from './api';
 import type { Config } from './config';
+import { demoHeaders } from './demo';
 import { session } from './session';
 import { texts } from './texts';
 import { Button, Field, PageTitle, ProblemBox, Show, Skeleton } from './ui/kit';
@@ -53,7 +54,7 @@ function WithIssuer({ config }: { config: Config }) {
 }
 
 function WithoutIssuer() {
-  const demo = useLoad<{ persons: Person[] }>('/app/demo/persons');
+  const demo = useLoad<{ persons: Person[] }>('/app/demo/persons', undefined, demoHeaders);
   if (demo.loading && !demo.data) return <Skeleton rows={8} />;
   return demo.data?.persons.length ? <Persons persons={demo.data.persons} /> : <ByToken />;
 }
@@ -61,7 +62,10 @@ function WithoutIssuer() {
 function Persons({ persons }: { persons: Person[] }) {
   const action = useAction();
   const as = (person: Person) =>
-    action.run(async () => session.signIn((await call<{ token: string }>('POST', '/app/demo/sign-in', { user_id: person.user_id })).token));
+    action.run(async () => {
+      const body = { user_id: person.user_id };
+      session.signIn((await call<{ token: string }>('POST', '/app/demo/sign-in', body, [], undefined, demoHeaders())).token);
+    });
   const list = (role: Person['role'], title: string) => (
     <section aria-label={title}>
       <h3>{title}</h3>

@@ -57,7 +57,7 @@ export async function call<T>(
 export type Loaded<T> = { data?: T; problem?: Problem; loading: boolean; reload: () => void };
 
 /** Loads a path now, when it changes, and periodically while the page is visible. The old data stays until the next response. */
-export function useLoad<T>(path: string | null, everySeconds?: number): Loaded<T> {
+export function useLoad<T>(path: string | null, everySeconds?: number, headers?: () => Record<string, string>): Loaded<T> {
   const [state, setState] = useState<{ path: string | null; data?: T; problem?: Problem; loading: boolean }>({
     path,
     loading: path !== null,
@@ -69,7 +69,7 @@ export function useLoad<T>(path: string | null, everySeconds?: number): Loaded<T
     if (path === null) return;
     const abort = new AbortController();
     setState((old) => (old.path === path ? { ...old, loading: true } : { path, loading: true }));
-    call<T>('GET', path, undefined, [], abort.signal).then(
+    call<T>('GET', path, undefined, [], abort.signal, headers?.()).then(
       (data) => setState({ path, data, loading: false }),
       (problem: unknown) => {
         if (!abort.signal.aborted)
@@ -77,7 +77,7 @@ export function useLoad<T>(path: string | null, everySeconds?: number): Loaded<T
       },
     );
     return () => abort.abort();
-  }, [path, round]);
+  }, [path, round, headers]);
 
   useEffect(() => {
     if (!everySeconds) return;

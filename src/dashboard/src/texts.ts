@@ -81,7 +81,9 @@ export const texts = {
     subscribers: 'Customers',
     byToken: 'Sign in with a token',
     tokenLabel: 'Bearer token',
-    tokenHelp: 'No identity provider is configured. An operator can create a token with: ./dev token subscriber',
+    tokenHelp:
+      'No identity provider is configured. An operator can create a token with: ./dev token subscriber. ' +
+      'For the demo sign-in, open the address that ./dev run prints.',
     badToken: 'The token is invalid or has expired.',
     failed: 'Sign-in failed. Try again.',
     ended: 'Your session has ended. Sign in again to return to this page.',

@@ -77,6 +77,7 @@ export class Backend {
     backend.connection = url;
     const key = randomBytes(32);
     backend.key = key;
+    backend.demoSecret = randomBytes(32).toString('base64');
     const settings = { DATABASE_URL: url, AUTH_SIGNING_KEY: key.toString('base64') };
     for (const command of ['migrate', 'demo-data'])
       execFileSync('dotnet', [built('src/LicenseTool/bin/Release/net10.0/licensectl.dll'), command], {
@@ -111,6 +112,7 @@ export class Backend {
       {
         ...settings,
         ASPNETCORE_URLS: backend.address,
+        DEMO_SIGN_IN_SECRET: backend.demoSecret,
         LINK_SIGNING_KEYS: randomBytes(32).toString('base64'),
         STRIPE_SECRET_KEY: 'sk_test_standin',
         STRIPE_PUBLISHABLE_KEY: 'pk_test_standin',
@@ -141,14 +143,19 @@ export class Backend {
     return token;
   }
 
-  async call(method, path, token, body) {
+  async call(method, path, token, body, more = {}) {
     const reply = await fetch(this.address + path, {
       method,
-      headers: { ...(token && { authorization: `Bearer ${token}` }), ...(body && { 'content-type': 'application/json' }) },
+      headers: { ...(token && { authorization: `Bearer ${token}` }), ...(body && { 'content-type': 'application/json' }), ...more },
       body: body && JSON.stringify(body),
     });
     const text = await reply.text();
     return { status: reply.status, body: text && (reply.headers.get('content-type') ?? '').includes('json') ? JSON.parse(text) : text };
+  }
+
+  /** The header that the demo sign-in requires. */
+  demoHeaders() {
+    return { 'x-demo-secret': this.demoSecret };
   }
 
   /** Runs a timer's function once, as an operator does, and returns when the run has ended. */
@@ -165,7 +172,8 @@ export class Backend {
     if (!process.env.TEST_LOGS || !this.processes) return;
     const file = `${process.env.TEST_LOGS}/${this.database}`;
     writeFileSync(`${file}.log`, this.processes[0].output());
-    writeFileSync(`${file}.secrets`, `${[this.key.toString('base64'), ...this.tokens, this.sql('select email from users')].join('\n')}\n`);
+    const secrets = [this.key.toString('base64'), this.demoSecret, ...this.tokens, this.sql('select email from users')];
+    writeFileSync(`${file}.secrets`, `${secrets.join('\n')}\n`);
   }
 
   async stop() {

@@ -75,12 +75,13 @@ export async function open(
     };
   });
   if (as) {
-    const { body } = await backend.call('POST', '/app/demo/sign-in', null, { user_id: as });
+    const { body } = await backend.call('POST', '/app/demo/sign-in', null, { user_id: as }, backend.demoHeaders());
     await page.addInitScript((token) => sessionStorage.setItem('license-session', token), body.token);
   }
   const answer = /\/api\/|\/app\/(config\.json|demo\/)/;
   if (answers) await page.route(answer, (route) => void page.delayed.push(route));
-  await page.goto(`${backend.address}/app${path}`);
+  // Without a session, the page is opened by the address that ./dev run prints.
+  await page.goto(`${backend.address}/app${path}${as ? '' : `#demo=${backend.demoSecret}`}`);
   if (answers) {
     await deliverAnswers(page, answers);
     await page.unroute(answer);
