@@ -29,6 +29,7 @@ public sealed class ArrowTests
     [
         ("Geolocation", "Telemetry"), // failures are counted
         ("Http", "Database"), // a lost connection is answered 503
+        ("Http", "Telemetry"), // failed requests are counted
         ("Mail", "Database"), // the outbox is a table
         ("Payments", "Database"), // the inbox of payment events is a table
         ("Payments", "Http"), // errors of the gateway have problem details, like all others

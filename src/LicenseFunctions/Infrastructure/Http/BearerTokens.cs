@@ -1,5 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
+using LicenseFunctions.Infrastructure.Telemetry;
+using Microsoft.Extensions.Logging;
 using Microsoft.IdentityModel.JsonWebTokens;
 using Microsoft.IdentityModel.Protocols;
 using Microsoft.IdentityModel.Protocols.OpenIdConnect;
@@ -18,9 +20,13 @@ public sealed class BearerTokens
     private readonly JsonWebTokenHandler handler = new() { MapInboundClaims = false };
     private readonly TokenValidationParameters parameters;
     private readonly ConfigurationManager<OpenIdConnectConfiguration>? issuer;
+    private readonly ILogger<BearerTokens> log;
+    private readonly LogPace pace;
 
-    public BearerTokens(HttpSettings settings, TimeProvider time)
+    public BearerTokens(HttpSettings settings, TimeProvider time, ILogger<BearerTokens> log)
     {
+        this.log = log;
+        pace = new LogPace(time);
         parameters = new TokenValidationParameters
         {
             ValidateIssuer = settings.Authority is not null,
@@ -55,18 +61,26 @@ public sealed class BearerTokens
         if (string.IsNullOrEmpty(authorization))
             return new(Caller.Anonymous);
         if (authorization.Length > LongestHeader)
-            return new((Caller?)null);
+            return new(Refuse("the header is too long"));
         if (authorization.StartsWith(License, StringComparison.OrdinalIgnoreCase))
             return new(HashLicense(authorization.AsSpan(License.Length).Trim()));
         return authorization.StartsWith(Bearer, StringComparison.OrdinalIgnoreCase)
             ? ReadBearerAsync(authorization[Bearer.Length..].Trim())
-            : new((Caller?)null);
+            : new(Refuse("the scheme is neither Bearer nor License"));
     }
 
-    private static Caller? HashLicense(ReadOnlySpan<char> token)
+    // The caller is not told, because a forger would learn from it. The log never contains the token.
+    private Caller? Refuse(string reason)
+    {
+        if (pace.Admits(reason, out var leftOut))
+            log.LogWarning("A credential was refused: {Reason}; {LeftOut} more since the last line of this kind", reason, leftOut);
+        return null;
+    }
+
+    private Caller? HashLicense(ReadOnlySpan<char> token)
     {
         if (token.IsEmpty || token.Length > LongestLicense)
-            return null;
+            return Refuse("the license token is empty or too long");
         Span<byte> bytes = stackalloc byte[LongestLicense * 3];
         Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];
         SHA256.HashData(bytes[..Encoding.UTF8.GetBytes(token, bytes)], hash);
@@ -78,16 +92,32 @@ public sealed class BearerTokens
         await RequireIssuerAsync();
         var result = await handler.ValidateTokenAsync(token, parameters);
         if (!result.IsValid)
-            return null;
+            return Refuse(ReasonOf(result.Exception));
         Guid? user = Guid.TryParse(Claim(result, "sub"), out var id) ? id : null;
         return Claim(result, "role") switch
         {
             "subscriber" or "master" when user is not null => new Caller(CallerRole.Subscriber, user),
+            "subscriber" or "master" => Refuse("sub is not the UUID of a user"),
             "operator" => new Caller(CallerRole.Operator, user),
             "service" => new Caller(CallerRole.Service),
-            _ => null,
+            null when result.Claims.ContainsKey("role") => Refuse("role is neither a text nor an array of one text"),
+            null => Refuse("role is missing"),
+            _ => Refuse("role is not one of subscriber, master, operator and service"),
         };
     }
+
+    private static string ReasonOf(Exception failure) => failure switch
+    {
+        SecurityTokenNoExpirationException => "exp is missing",
+        SecurityTokenInvalidLifetimeException => "the token has expired, is not valid yet, or has no exp",
+        SecurityTokenInvalidAudienceException => "aud is not AUTH_AUDIENCE",
+        SecurityTokenInvalidIssuerException => "iss is not the issuer of AUTH_AUTHORITY",
+        SecurityTokenSignatureKeyNotFoundException => "the key of the signature is unknown",
+        SecurityTokenInvalidAlgorithmException => "the algorithm is not allowed",
+        SecurityTokenInvalidSignatureException => "the signature is wrong",
+        SecurityTokenMalformedException or ArgumentException => "the token is malformed",
+        _ => failure.GetType().Name,
+    };
 
     // Without keys, validation fails as if the token were invalid. Keys that were read once are still used while the issuer is down.
     private async ValueTask RequireIssuerAsync()
@@ -104,7 +134,15 @@ public sealed class BearerTokens
     }
 
     private static string? Claim(TokenValidationResult result, string name) =>
-        result.Claims.TryGetValue(name, out var value) ? value as string : null;
+        result.Claims.TryGetValue(name, out var value)
+            ? value switch
+            {
+                string text => text,
+                // Some issuers send every role claim as an array.
+                IReadOnlyList<object> { Count: 1 } array => array[0] as string,
+                _ => null,
+            }
+            : null;
 }
 
 /// <summary>The issuer of bearer tokens doesn't answer, so tokens can't be validated.</summary>

@@ -13,6 +13,7 @@ public static class HttpRegistration
         services.AddSingleton(HttpSettings.Read(reader));
         services.AddSingleton<BearerTokens>();
         services.AddSingleton<RateLimits>();
+        services.AddSingleton<RequestFailures>();
         services.AddSingleton<AddressWatch>();
         var linkKeys = SignedLinks.ReadKeys(reader);
         services.AddSingleton(provider => new SignedLinks(linkKeys, provider.GetRequiredService<TimeProvider>()));

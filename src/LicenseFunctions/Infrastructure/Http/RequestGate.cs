@@ -5,7 +5,6 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Azure.Functions.Worker;
 using Microsoft.Azure.Functions.Worker.Middleware;
-using Microsoft.Extensions.Logging;
 using Npgsql;
 using StandaloneHost;
 
@@ -15,7 +14,7 @@ namespace LicenseFunctions.Infrastructure.Http;
 /// Runs before every HTTP function: it checks body size, credential, role and rate, and turns exceptions into problem details.
 /// </summary>
 public sealed class RequestGate(
-    FunctionRules rules, BearerTokens tokens, RateLimits limits, HttpSettings settings, ILogger<RequestGate> log)
+    FunctionRules rules, BearerTokens tokens, RateLimits limits, HttpSettings settings, RequestFailures failures)
     : IFunctionsWorkerMiddleware
 {
     private static readonly Refusal NoCredential = new(RefusalKind.Unauthorized, "UNAUTHORIZED", "The request has no credential.",
@@ -122,10 +121,8 @@ public sealed class RequestGate(
             case BadHttpRequestException:
                 return new Refusal(RefusalKind.Invalid, "MALFORMED_REQUEST", "The request could not be read completely.");
             case IssuerUnavailableException:
-                log.LogError(
-                    failure, "{Function} {Invocation}: the issuer of bearer tokens doesn't answer", function, context.InvocationId);
-                return new Refusal(
-                    RefusalKind.Unavailable, "ISSUER_UNAVAILABLE", "The issuer of bearer tokens does not answer.", Hint: "Try again.");
+                return failures.Report(function, context.InvocationId, failure, new Refusal(
+                    RefusalKind.Unavailable, "ISSUER_UNAVAILABLE", "The issuer of bearer tokens does not answer.", Hint: "Try again."));
             case PostgresException { SqlState: PostgresErrorCodes.CharacterNotInRepertoire or PostgresErrorCodes.UntranslatableCharacter }:
                 return new Refusal(RefusalKind.Invalid, "INVALID_TEXT", "The request contains U+0000, which is not allowed in texts.");
             case BusyException:
@@ -136,11 +133,12 @@ public sealed class RequestGate(
             // The client hasn't left, so the time of the request's database scope is used up.
             case OperationCanceledException:
             case var lost when ConnectionLoss.IsReportedBy(lost):
-                log.LogError(failure, "{Function} {Invocation}: the database doesn't answer", function, context.InvocationId);
-                return new Refusal(RefusalKind.Unavailable, "DATABASE_UNAVAILABLE", "The database does not answer.", Hint: "Try again.");
+                return failures.Report(function, context.InvocationId, failure, new Refusal(
+                    RefusalKind.Unavailable, "DATABASE_UNAVAILABLE", "The database does not answer.", Hint: "Try again."));
             default:
-                log.LogError(failure, "{Function} {Invocation} failed", function, context.InvocationId);
-                return new Refusal(RefusalKind.Failed, "INTERNAL_ERROR", $"Invocation {context.InvocationId} failed; see the log.");
+                return failures.Report(function, context.InvocationId, failure, new Refusal(
+                    RefusalKind.Failed, "INTERNAL_ERROR",
+                    $"Invocation {context.InvocationId} failed. The log has failures of this kind, at most one per minute."));
         }
     }
 

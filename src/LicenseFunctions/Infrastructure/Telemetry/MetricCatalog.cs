@@ -49,6 +49,10 @@ public static class MetricCatalog
             [.. Enum.GetValues<RenewalStatus>().Where(status => status.IsChargeUnknown()).Select(status => EnumWords.Of(status))]),
         new(Gauge, "unknown_charges_oldest_seconds", "Age of the oldest of these charges."),
 
+        new(Counter, ProcessCounts.RequestFailures,
+            "Requests that failed in the backend, by code; the log has one line per minute for each kind.", "code",
+            ProcessCounts.FailureCodes),
+
         new(Counter, ProcessCounts.Records, "Usage records received by queue, HTTP and record_license_usage.", "outcome",
             ProcessCounts.Outcomes),
         new(Histogram, ProcessCounts.IngestLag,

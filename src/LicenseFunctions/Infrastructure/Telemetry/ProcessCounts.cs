@@ -21,6 +21,7 @@ public sealed class ProcessCounts
     public const string LocationFailures = "geolocation_failures_total";
     public const string LocationFile = "file";
     public const string LocationService = "service";
+    public const string RequestFailures = "request_failures_total";
     public const string MailRelayFailures = "mail_relay_failures_total";
     public const string RelayUnavailable = "unavailable";
     public const string RelayRefusing = "refusing";
@@ -35,6 +36,7 @@ public sealed class ProcessCounts
     public static readonly IReadOnlyList<double> LagBounds = [1, 5, 15, 60, 300, 900, 3600, 21600, 86400];
     public static readonly IReadOnlyList<string> Outcomes = ["accepted", "duplicate", "quarantined"];
     public static readonly IReadOnlyList<string> LocationSources = [LocationFile, LocationService];
+    public static readonly IReadOnlyList<string> FailureCodes = ["INTERNAL_ERROR", "DATABASE_UNAVAILABLE", "ISSUER_UNAVAILABLE"];
     public static readonly IReadOnlyList<string> RelayFailures = [RelayUnavailable, RelayRefusing];
 
     // The same counts for OpenTelemetry, if it is enabled.
@@ -47,6 +49,7 @@ public sealed class ProcessCounts
     private readonly long[] codes = new long[Codes.Count];
     private readonly long[] outcomes = new long[Outcomes.Count];
     private readonly long[] locationFailures = new long[LocationSources.Count];
+    private readonly long[] requestFailures = new long[FailureCodes.Count];
     private readonly long[] relayFailures = new long[RelayFailures.Count];
     private readonly Distribution checkSeconds = new(CheckBounds);
     private readonly Distribution ingestLag = new(LagBounds);
@@ -74,6 +77,16 @@ public sealed class ProcessCounts
     /// <param name="source">A value of <see cref="LocationSources"/>.</param>
     public void AddLocationFailure(string source) => Interlocked.Increment(ref locationFailures[source == LocationFile ? 0 : 1]);
 
+    /// <param name="code">A value of <see cref="FailureCodes"/>.</param>
+    public void AddRequestFailure(string code)
+    {
+        for (var i = 0; i < requestFailures.Length; i++)
+        {
+            if (FailureCodes[i] == code)
+                Interlocked.Increment(ref requestFailures[i]);
+        }
+    }
+
     /// <param name="reason">A value of <see cref="RelayFailures"/>.</param>
     public void AddMailRelayFailure(string reason) => Interlocked.Increment(ref relayFailures[reason == RelayUnavailable ? 0 : 1]);
 
@@ -86,6 +99,7 @@ public sealed class ProcessCounts
         .. Take(Checks, codes, Codes),
         .. Take(Records, outcomes, Outcomes),
         .. Take(LocationFailures, locationFailures, LocationSources),
+        .. Take(RequestFailures, requestFailures, FailureCodes),
         .. Take(MailRelayFailures, relayFailures, RelayFailures),
         .. checkSeconds.Take(CheckSeconds),
         .. ingestLag.Take(IngestLag),
