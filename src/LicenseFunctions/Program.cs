@@ -80,7 +80,6 @@ public static class Program
         builder.UseMiddleware<RequestGate>();
         builder.UseMiddleware<RecordTimerRun>();
 
-        services.AddSingleton(TimeProvider.System);
         services.AddDatabase(settings);
         services.AddHttpEdge(settings, furtherAssemblies);
         services.AddValidation(settings);

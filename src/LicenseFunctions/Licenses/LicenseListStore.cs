@@ -113,6 +113,7 @@ public sealed class LicenseListStore(LicenseDatabase database, RenewalPolicy ren
         await using var session = await database.OpenAsync(cancellationToken);
         (var connection, cancellationToken) = session;
         return await connection.QuerySingleOrDefaultAsync<ListedLicense>(
-            new CommandDefinition(Find, new { subscriptionId, subscriberId, grace = renewals.Grace }, cancellationToken: cancellationToken));
+            new CommandDefinition(
+                Find, new { subscriptionId, subscriberId, grace = renewals.Grace }, cancellationToken: cancellationToken));
     }
 }

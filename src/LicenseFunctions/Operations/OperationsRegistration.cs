@@ -11,6 +11,7 @@ public static class OperationsRegistration
     {
         var serviceBus = ServiceBusSettings.Read(reader, reader.Identity());
         return services
+            .AddHostedService<ReadClock>()
             .AddSingleton(TimerSchedules.Read(reader, TimeProvider.System))
             .AddSingleton<ReadinessStore>()
             .AddSingleton<SystemStore>()

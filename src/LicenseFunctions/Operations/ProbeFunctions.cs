@@ -1,3 +1,4 @@
+using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Infrastructure.Http;
 using Licensing;
 using Microsoft.AspNetCore.Http;
@@ -6,7 +7,7 @@ using Microsoft.Azure.Functions.Worker;
 namespace LicenseFunctions.Operations;
 
 /// <summary>The liveness and readiness probes.</summary>
-public sealed class ProbeFunctions(ReadinessStore readiness)
+public sealed class ProbeFunctions(ReadinessStore readiness, DatabaseClock clock)
 {
     [Function("Healthz")]
     [Access(CallerRole.Anonymous), Unlimited]
@@ -21,5 +22,5 @@ public sealed class ProbeFunctions(ReadinessStore readiness)
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "readyz")] HttpRequest request, CancellationToken cancellationToken) =>
         await readiness.MissingAsync(cancellationToken) is { } missing
             ? new Refusal(RefusalKind.Unavailable, "NOT_READY", missing, Hint: "Run: licensectl migrate").ToResult()
-            : Results.Text("ready");
+            : Results.Text(clock.Warning is { } warning ? "ready\nwarning: " + warning : "ready");
 }

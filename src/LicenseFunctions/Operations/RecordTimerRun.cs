@@ -1,4 +1,5 @@
 using System.Text.Json;
+using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Infrastructure.Http;
 using Microsoft.Azure.Functions.Worker;
 using Microsoft.Azure.Functions.Worker.Middleware;
@@ -11,7 +12,8 @@ namespace LicenseFunctions.Operations;
 /// Records each run of a timer, also under the Functions host: that host stores the status of timers where neither the operators' page nor
 /// an alert rule can read it. A failure to record a run does not stop the run.
 /// </summary>
-public sealed class RecordTimerRun(SystemStore store, TimerSchedules schedules, ILogger<RecordTimerRun> log) : IFunctionsWorkerMiddleware
+public sealed class RecordTimerRun(SystemStore store, TimerSchedules schedules, DatabaseClock clock, ILogger<RecordTimerRun> log)
+    : IFunctionsWorkerMiddleware
 {
     public Task Invoke(FunctionContext context, FunctionExecutionDelegate next) =>
         // A timer with an HTTP context is an operator's request for a run. The run itself follows without one.
@@ -21,6 +23,14 @@ public sealed class RecordTimerRun(SystemStore store, TimerSchedules schedules, 
     {
         var timer = context.FunctionDefinition.Name;
         var run = await RecordAsync(timer, () => store.StartTimerAsync(timer, context.CancellationToken));
+        // Another process with a correct clock does the work. A run here may read a wrong time from the machine, as TLS or a library does.
+        if (clock.Warning is { } warning)
+        {
+            log.LogWarning("Timer {Timer} doesn't run: {Warning}", timer, warning);
+            await FinishAsync(timer, run, "failed", null, warning);
+            return;
+        }
+
         try
         {
             await next(context);

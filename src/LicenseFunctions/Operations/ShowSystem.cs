@@ -1,4 +1,5 @@
 using System.Net;
+using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Infrastructure.Http;
 
 namespace LicenseFunctions.Operations;
@@ -6,12 +7,14 @@ namespace LicenseFunctions.Operations;
 /// <param name="ClientAddress">The caller's IP address as this process sees it, so that operators can check a deployment.</param>
 /// <param name="SkippedRows">Rows that sweeps have left out in the last two hours, at most 50.</param>
 /// <param name="AddressWarning">A warning if the client addresses that this process sees are probably wrong; else null.</param>
+/// <param name="ClockWarning">A warning if the clock of this process is wrong; else null.</param>
 public sealed record SystemState(
     WaitingWork Waiting, QueueState Queue, IReadOnlyList<TimerState> Timers, IReadOnlyList<SkippedRow> SkippedRows,
-    string? ClientAddress, string? AddressWarning);
+    string? ClientAddress, string? AddressWarning, string? ClockWarning);
 
 /// <summary>Shows the state of the backend: all timers, also those that have never run, and waiting work.</summary>
-public sealed class ShowSystem(SystemStore store, CountMessages queue, TimerSchedules schedules, AddressWatch addresses)
+public sealed class ShowSystem(
+    SystemStore store, CountMessages queue, TimerSchedules schedules, AddressWatch addresses, DatabaseClock clock)
 {
     public async Task<SystemState> RunAsync(IPAddress? caller, CancellationToken cancellationToken)
     {
@@ -28,6 +31,7 @@ public sealed class ShowSystem(SystemStore store, CountMessages queue, TimerSche
             })],
             await store.SkippedAsync(cancellationToken),
             caller?.ToString(),
-            addresses.Warning);
+            addresses.Warning,
+            clock.Warning);
     }
 }

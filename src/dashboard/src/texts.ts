@@ -509,6 +509,8 @@ export const texts = {
     deadLettered: (n: string) => `plus ${n} dead letters`,
     deadLetters: (n: string) => `${n} of them dead letters`,
     unscanned: 'Usage batches not scanned yet',
+    clock: 'Clock of the server',
+    clockRight: 'Agrees with the database',
     address: 'Your address as seen by the server',
     noAddress: 'Unknown',
     skipped: 'Skipped rows',

@@ -81,7 +81,8 @@ public sealed class LicenseRulesTests(PostgresFixture postgres)
         var rows = await database.QueryAllAsync<CodeRow>(
             """
             select code, license_status(code, expires_at) as status
-            from unnest(@active, @revoked, @expiry, @graceUntil, @state, @subscription, @paused, @onlyForExpiry, @took, @owns) with ordinality
+            from unnest(@active, @revoked, @expiry, @graceUntil, @state, @subscription, @paused, @onlyForExpiry, @took, @owns)
+                with ordinality
                 as f (active, revoked, expires_at, grace_until, state, subscription, paused, only_for_expiry, took, owns, n)
             cross join lateral (select license_code(
                 active, revoked, expires_at, grace_until, state::subscription_state, subscription, paused, only_for_expiry, took, owns,

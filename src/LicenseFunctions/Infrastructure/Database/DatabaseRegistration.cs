@@ -18,6 +18,8 @@ public static class DatabaseRegistration
         // StandaloneHost's timers take their leases from it.
         services.AddSingleton(provider => provider.GetRequiredService<DatabaseSources>().Background);
         services.AddSingleton(provider => new LicenseDatabase(provider.GetRequiredService<DatabaseSources>()));
+        services.AddSingleton(new DatabaseClock(TimeProvider.System));
+        services.AddSingleton<TimeProvider>(provider => provider.GetRequiredService<DatabaseClock>());
         services.AddSingleton<OutboxStore>();
         services.AddSingleton<SkippedRows>();
         return services;

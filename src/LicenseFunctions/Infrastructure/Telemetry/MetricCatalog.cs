@@ -77,6 +77,8 @@ public static class MetricCatalog
         new(Gauge, "timer_failed", "1 if the timer's last finished run failed.", "timer", timers),
         new(Gauge, "timer_interval_seconds", "The longest time between two slots of the timer's schedule.", "timer", timers),
 
+        new(Counter, ProcessCounts.WrongClock,
+            "Readings (every 15 s) at which an instance's clock differed by over 30 s from the database's."),
         new(Gauge, "skipped_rows", "Rows that sweeps left out in the last two hours, or whose values are replaced.", "source",
             SkippedRows),
 

@@ -23,6 +23,7 @@ public sealed class ProcessCounts
     public const string LocationService = "service";
     public const string RequestFailures = "request_failures_total";
     public const string MailRelayFailures = "mail_relay_failures_total";
+    public const string WrongClock = "wrong_clock_readings_total";
     public const string RelayUnavailable = "unavailable";
     public const string RelayRefusing = "refusing";
 
@@ -47,6 +48,7 @@ public sealed class ProcessCounts
         "license_functions.usage.records", "{record}", "Usage records received, by outcome.");
 
     private readonly long[] codes = new long[Codes.Count];
+    private readonly long[] wrongClock = new long[1];
     private readonly long[] outcomes = new long[Outcomes.Count];
     private readonly long[] locationFailures = new long[LocationSources.Count];
     private readonly long[] requestFailures = new long[FailureCodes.Count];
@@ -90,6 +92,9 @@ public sealed class ProcessCounts
     /// <param name="reason">A value of <see cref="RelayFailures"/>.</param>
     public void AddMailRelayFailure(string reason) => Interlocked.Increment(ref relayFailures[reason == RelayUnavailable ? 0 : 1]);
 
+    /// <summary>Counts a reading of the database's clock that differed too much from the machine's.</summary>
+    public void AddWrongClock() => Interlocked.Increment(ref wrongClock[0]);
+
     /// <param name="lag">Age of the newest record of a batch: about the time that it waited in the queue.</param>
     public void AddBatch(TimeSpan lag) => ingestLag.Add(lag);
 
@@ -101,6 +106,7 @@ public sealed class ProcessCounts
         .. Take(LocationFailures, locationFailures, LocationSources),
         .. Take(RequestFailures, requestFailures, FailureCodes),
         .. Take(MailRelayFailures, relayFailures, RelayFailures),
+        .. Take(WrongClock, wrongClock, [""]),
         .. checkSeconds.Take(CheckSeconds),
         .. ingestLag.Take(IngestLag),
     ];

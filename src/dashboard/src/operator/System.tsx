@@ -7,6 +7,7 @@ import { Badge, Button, Confirm, Facts, PageTitle, ProblemBox, notify, Show, Ske
 type State = {
   client_address: string | null;
   address_warning: string | null;
+  clock_warning: string | null;
   queue: { active: number | null; dead_lettered: number | null; unknown_because: string | null };
   waiting: {
     outbox_due: number;
@@ -50,7 +51,7 @@ export default function System() {
     <>
       <PageTitle title={words.title} />
       <Show of={system} rows={8}>
-        {({ waiting, queue, timers, skipped_rows, client_address, address_warning }) => (
+        {({ waiting, queue, timers, skipped_rows, client_address, address_warning, clock_warning }) => (
           <>
             <section className="card">
               <h2>{words.work}</h2>
@@ -69,6 +70,7 @@ export default function System() {
                     `${format.number(waiting.quarantine_open)} (${words.deadLetters(format.number(waiting.dead_letters_open))})`,
                   ],
                   [words.unscanned, since(waiting.arrivals_waiting, waiting.arrivals_oldest_at)],
+                  [words.clock, clock_warning ?? words.clockRight],
                   [words.address, address_warning ?? client_address ?? words.noAddress],
                 ]}
               />
