@@ -83,6 +83,9 @@ public sealed class LicenseCheckStore(LicenseDatabase database, ValidationCache 
         ) devices on true
         """;
 
+    /// <summary>The time of a check in all.</summary>
+    public TimeSpan Timeout => database.CheckTimeout;
+
     /// <returns>Null for a token that no license has.</returns>
     /// <exception cref="TimeoutException">Too many checks wait already.</exception>
     public ValueTask<CheckedLicense?> ReadAsync(string tokenHash, string deviceKey)
@@ -157,7 +160,7 @@ public sealed class LicenseCheckStore(LicenseDatabase database, ValidationCache 
         {
             Interlocked.Decrement(ref waitingCount);
             // After its deadline, a check is already answered.
-            if (time.GetElapsedTime(waiting.QueuedAt) < DatabaseLimits.Checks.Total)
+            if (time.GetElapsedTime(waiting.QueuedAt) < Timeout)
                 batch.Add(waiting);
         }
 

@@ -15,7 +15,7 @@ public sealed class ValidateLicense(
             return check.Result;
         try
         {
-            return await check.AsTask().WaitAsync(DatabaseLimits.Checks.Total!.Value, time, cancellationToken);
+            return await check.AsTask().WaitAsync(checks.Timeout, time, cancellationToken);
         }
         catch (Exception lost) when (cache.StaleFor > TimeSpan.Zero && !cancellationToken.IsCancellationRequested
             && (lost is OperationCanceledException || ConnectionLoss.IsReportedBy(lost))

@@ -46,7 +46,8 @@ public sealed class DatabaseFailureTests(PostgresFixture postgres) : IAsyncLifet
     public async Task PostgreSQL_IsFrozen_ChecksProbesAndRequestsAreAnsweredAndRecover()
     {
         await using var database = await server.NewDatabaseAsync();
-        await using var app = await StartAsync(database);
+        await using var app = await RunningApp.StartAsync(
+            database, ("RATE_LIMIT_PER_MINUTE", "1000000"), ("VALIDATION_TIMEOUT_SECONDS", "2"));
         await UntilAsync(app, 200);
         Assert.Equal(200, (await CheckAsync(app)).Status);
 

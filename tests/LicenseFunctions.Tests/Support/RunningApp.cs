@@ -156,6 +156,8 @@ public sealed class RunningApp : IAsyncDisposable
         };
         start.Environment["ASPNETCORE_URLS"] = "http://127.0.0.1:0";
         start.Environment["AUTH_SIGNING_KEY"] = SigningKeyText;
+        // A busy machine may stop a process for more than the default of 2 s.
+        start.Environment["VALIDATION_TIMEOUT_SECONDS"] = "30";
         foreach (var schedule in Schedules)
             start.Environment[schedule] = Never;
         foreach (var (name, value) in settings)

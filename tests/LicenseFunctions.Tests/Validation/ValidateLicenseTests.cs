@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Licenses;
 using LicenseFunctions.Tests.Licenses;
@@ -57,18 +56,8 @@ public sealed class ValidateLicenseTests(PostgresFixture postgres)
 
         var processes = Enumerable.Range(0, 10).Select(_ => scene.NewProcess()).ToList();
 
-        var replies = new ConcurrentBag<CheckReply>();
-        await Task.WhenAll(Enumerable.Range(1, 200).Select(n => Task.Run(async () =>
-        {
-            try
-            {
-                replies.Add(await scene.CheckAsync($"EA-{n}", n, $"203.0.113.{n}", process: processes[n % processes.Count]));
-            }
-            catch (OperationCanceledException)
-            {
-                // On a busy machine, the last of them don't get their turn within the time of a check.
-            }
-        })));
+        var replies = await Task.WhenAll(Enumerable.Range(1, 200).Select(n => Task.Run(() =>
+            scene.CheckAsync($"EA-{n}", n, $"203.0.113.{n}", process: processes[n % processes.Count]))));
 
         Assert.Equal(2, replies.Count(reply => reply.Verdict.IsValid));
         Assert.All(replies.Where(reply => !reply.Verdict.IsValid), reply => Assert.Equal(LicenseCode.TooManyDevices, reply.Verdict.Code));

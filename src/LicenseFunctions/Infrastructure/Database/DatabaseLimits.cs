@@ -11,8 +11,9 @@ namespace LicenseFunctions.Infrastructure.Database;
 /// </param>
 public sealed record DatabaseLimits(TimeSpan Connect, TimeSpan Lock, TimeSpan? Total)
 {
-    /// <summary>A check is answered within 2 s. One that waits longer for its license's lock is refused.</summary>
-    public static readonly DatabaseLimits Checks = new(TimeSpan.FromSeconds(2), TimeSpan.FromSeconds(1.5), TimeSpan.FromSeconds(2));
+    /// <summary>A check that waits longer than three quarters of its time for its license's lock is refused.</summary>
+    /// <param name="timeout">VALIDATION_TIMEOUT_SECONDS, 1 or more.</param>
+    public static DatabaseLimits Checks(TimeSpan timeout) => new(timeout, 0.75 * timeout, timeout);
 
     /// <summary>
     /// 10 s in total: if the server doesn't answer, canceling a statement also takes up to <see cref="Connect"/>, because Npgsql opens
@@ -21,13 +22,6 @@ public sealed record DatabaseLimits(TimeSpan Connect, TimeSpan Lock, TimeSpan? T
     public static readonly DatabaseLimits Requests = new(TimeSpan.FromSeconds(3), TimeSpan.FromSeconds(3), TimeSpan.FromSeconds(7));
 
     public static readonly DatabaseLimits Background = new(TimeSpan.FromSeconds(15), TimeSpan.FromSeconds(5), null);
-
-    public static DatabaseLimits Of(DatabaseLane lane) => lane switch
-    {
-        DatabaseLane.Checks => Checks,
-        DatabaseLane.Requests => Requests,
-        _ => Background,
-    };
 
     /// <summary>Adds the limits to a connection string.</summary>
     /// <param name="isPooled">A pooler in transaction mode refuses the server's limits at the start of a session.</param>

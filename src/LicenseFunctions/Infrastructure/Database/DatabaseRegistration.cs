@@ -29,7 +29,8 @@ public static class DatabaseRegistration
     {
         NpgsqlDataSource Of(DatabaseLane lane) => Source(settings with { ConnectionString = settings.Of(lane) }, identity, loggers);
         return new DatabaseSources(
-            Of(DatabaseLane.Checks), Of(DatabaseLane.Requests), Of(DatabaseLane.Background), settings.IsPooled);
+            Of(DatabaseLane.Checks), Of(DatabaseLane.Requests), Of(DatabaseLane.Background), settings.CheckTimeout,
+            settings.IsPooled);
     }
 
     /// <param name="identity">If the settings have no password, its token is used, which Azure Database for PostgreSQL accepts.</param>

@@ -3,7 +3,7 @@ using System.Diagnostics;
 namespace LicenseFunctions.Infrastructure.Database;
 
 /// <summary>
-/// The lane of the current request or run, and what remains of its time. Without a scope, work runs in the background lane.
+/// The lane of the current request or run, and the database time that it has used. Without a scope, work runs in the background lane.
 /// </summary>
 /// <remarks>
 /// It flows with the asynchronous call, as <see cref="AsyncLocal{T}"/> does, so that stores don't depend on their caller.
@@ -15,10 +15,9 @@ public sealed class DatabaseScope
     private readonly Lock gate = new();
     private Turns.Turn? turn;
     private int sessions;
-    private TimeSpan? remaining;
+    private TimeSpan used;
 
-    private DatabaseScope(DatabaseLane lane, Guid? turnKey) =>
-        (Lane, TurnKey, remaining) = (lane, turnKey, DatabaseLimits.Of(lane).Total);
+    private DatabaseScope(DatabaseLane lane, Guid? turnKey) => (Lane, TurnKey) = (lane, turnKey);
 
     public static DatabaseScope? Current => Flow.Value;
 
@@ -27,13 +26,13 @@ public sealed class DatabaseScope
     /// <summary>Sessions with the same key run one after another. Null: the session waits for no other one.</summary>
     public Guid? TurnKey { get; private set; }
 
-    /// <summary>The database time that is left; null if it is not limited.</summary>
-    public TimeSpan? Remaining
+    /// <summary>The database time that the scope has used.</summary>
+    public TimeSpan Used
     {
         get
         {
             lock (gate)
-                return remaining;
+                return used;
         }
     }
 
@@ -75,7 +74,7 @@ public sealed class DatabaseScope
     {
         lock (gate)
         {
-            remaining -= Stopwatch.GetElapsedTime(beganAt);
+            used += Stopwatch.GetElapsedTime(beganAt);
             if (--sessions > 0)
                 return;
             turn?.Dispose();

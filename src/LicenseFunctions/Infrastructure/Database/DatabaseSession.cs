@@ -15,11 +15,12 @@ public sealed class DatabaseSession : IAsyncDisposable
     private Timer? deadline;
     private int canceled;
 
-    private DatabaseSession(DatabaseScope? scope, CancellationToken cancellationToken)
+    /// <param name="total">The limit of the scope's database time; null for none.</param>
+    private DatabaseSession(DatabaseScope? scope, TimeSpan? total, CancellationToken cancellationToken)
     {
         this.scope = scope;
         caller = cancellationToken.UnsafeRegister(static session => ((DatabaseSession)session!).Cancel(), this);
-        if (scope?.Remaining is { } remaining)
+        if (total - scope?.Used is { } remaining)
         {
             deadline = new Timer(
                 static session => ((DatabaseSession)session!).Cancel(), this,
@@ -35,7 +36,8 @@ public sealed class DatabaseSession : IAsyncDisposable
     internal static async ValueTask<DatabaseSession> OpenAsync(DatabaseSources sources, Turns turns, CancellationToken cancellationToken)
     {
         var scope = DatabaseScope.Current;
-        var session = new DatabaseSession(scope, cancellationToken);
+        var lane = scope?.Lane ?? DatabaseLane.Background;
+        var session = new DatabaseSession(scope, sources.LimitsOf(lane).Total, cancellationToken);
         var hasBegun = false;
         try
         {
@@ -45,7 +47,7 @@ public sealed class DatabaseSession : IAsyncDisposable
                 hasBegun = true;
             }
 
-            session.Connection = await sources[scope?.Lane ?? DatabaseLane.Background].OpenConnectionAsync(session.Token);
+            session.Connection = await sources[lane].OpenConnectionAsync(session.Token);
             return session;
         }
         catch

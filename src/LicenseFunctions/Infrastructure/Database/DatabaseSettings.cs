@@ -5,8 +5,9 @@ namespace LicenseFunctions.Infrastructure.Database;
 
 /// <param name="ConnectionString">In Npgsql's form, with the options that the pooler needs; its pool is the sum of all lanes.</param>
 /// <param name="HasNoPassword">Whether a token of the managed identity may be used as the password.</param>
+/// <param name="CheckTimeout">VALIDATION_TIMEOUT_SECONDS, 1 to 30 s: the time of a license check in all.</param>
 /// <param name="IsPooled">A pooler in transaction mode is between the app and the server.</param>
-public sealed record DatabaseSettings(string ConnectionString, bool HasNoPassword, bool IsPooled)
+public sealed record DatabaseSettings(string ConnectionString, bool HasNoPassword, TimeSpan CheckTimeout, bool IsPooled)
 {
     private const int SmallestPool = 3;
 
@@ -17,8 +18,9 @@ public sealed record DatabaseSettings(string ConnectionString, bool HasNoPasswor
         var text = settings.Text("DATABASE_URL", Example);
         var pooler = settings.Choice("DATABASE_POOLER", "none", "transaction");
         var poolSize = settings.Whole("DATABASE_POOL_SIZE", 20, SmallestPool, 500);
+        var checkTimeout = settings.Seconds("VALIDATION_TIMEOUT_SECONDS", 2, 1, 30);
         if (text.Length == 0)
-            return new DatabaseSettings("", false, false);
+            return new DatabaseSettings("", false, checkTimeout, false);
         try
         {
             var builder = DatabaseUrl.Parse(text);
@@ -34,11 +36,11 @@ public sealed record DatabaseSettings(string ConnectionString, bool HasNoPasswor
             else if (!builder.ShouldSerialize("Max Auto Prepare"))
                 builder.MaxAutoPrepare = 100;
 
-            return new DatabaseSettings(builder.ConnectionString, builder.Password is null or "", pooler == "transaction");
+            return new DatabaseSettings(builder.ConnectionString, builder.Password is null or "", checkTimeout, pooler == "transaction");
         }
         catch (FormatException wrong)
         {
-            return settings.Fault("DATABASE_URL", wrong.Message, Example, new DatabaseSettings("", false, false));
+            return settings.Fault("DATABASE_URL", wrong.Message, Example, new DatabaseSettings("", false, checkTimeout, false));
         }
     }
 
@@ -64,7 +66,13 @@ public sealed record DatabaseSettings(string ConnectionString, bool HasNoPasswor
         builder.MaxPoolSize = ConnectionsOf(lane, builder.MaxPoolSize);
         builder.MinPoolSize = Math.Min(builder.MinPoolSize, builder.MaxPoolSize);
         builder.ApplicationName = $"{builder.ApplicationName}/{lane.ToString().ToLowerInvariant()}";
-        DatabaseLimits.Of(lane).Apply(builder, IsPooled);
+        var limits = lane switch
+        {
+            DatabaseLane.Checks => DatabaseLimits.Checks(CheckTimeout),
+            DatabaseLane.Requests => DatabaseLimits.Requests,
+            _ => DatabaseLimits.Background,
+        };
+        limits.Apply(builder, IsPooled);
         return builder.ConnectionString;
     }
 

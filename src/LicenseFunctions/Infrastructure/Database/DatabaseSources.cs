@@ -3,17 +3,28 @@ using Npgsql;
 namespace LicenseFunctions.Infrastructure.Database;
 
 /// <summary>The connections of a process: one data source per lane.</summary>
+/// <param name="CheckTimeout">VALIDATION_TIMEOUT_SECONDS: the time of a check in all.</param>
 /// <param name="IsPooled">
 /// A pooler in transaction mode is in between. Limits of a session don't survive there, so each transaction sets its own.
 /// </param>
-public sealed record DatabaseSources(NpgsqlDataSource Checks, NpgsqlDataSource Requests, NpgsqlDataSource Background, bool IsPooled)
+public sealed record DatabaseSources(
+    NpgsqlDataSource Checks, NpgsqlDataSource Requests, NpgsqlDataSource Background, TimeSpan CheckTimeout, bool IsPooled)
     : IAsyncDisposable
 {
+    private readonly DatabaseLimits checkLimits = DatabaseLimits.Checks(CheckTimeout);
+
     public NpgsqlDataSource this[DatabaseLane lane] => lane switch
     {
         DatabaseLane.Checks => Checks,
         DatabaseLane.Requests => Requests,
         _ => Background,
+    };
+
+    public DatabaseLimits LimitsOf(DatabaseLane lane) => lane switch
+    {
+        DatabaseLane.Checks => checkLimits,
+        DatabaseLane.Requests => DatabaseLimits.Requests,
+        _ => DatabaseLimits.Background,
     };
 
     public async ValueTask DisposeAsync()

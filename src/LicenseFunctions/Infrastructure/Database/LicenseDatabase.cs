@@ -23,9 +23,12 @@ public sealed class LicenseDatabase(DatabaseSources sources)
 
     /// <summary>All lanes over one data source, for tools.</summary>
     public LicenseDatabase(NpgsqlDataSource source)
-        : this(new DatabaseSources(source, source, source, IsPooled: false))
+        : this(new DatabaseSources(source, source, source, CheckTimeout: TimeSpan.FromSeconds(30), IsPooled: false))
     {
     }
+
+    /// <summary>The time of a check in all.</summary>
+    public TimeSpan CheckTimeout => sources.CheckTimeout;
 
     /// <exception cref="BusyException">Too many requests wait for the same license.</exception>
     /// <exception cref="OperationCanceledException">The token is canceled, or the scope's time is used up.</exception>
@@ -83,9 +86,9 @@ public sealed class LicenseDatabase(DatabaseSources sources)
 
     private const string Limit = "select set_config('lock_timeout', @limit, true)";
 
-    private static Task<int> LimitAsync(DatabaseSession session)
+    private Task<int> LimitAsync(DatabaseSession session)
     {
-        var limit = DatabaseLimits.Of(DatabaseScope.Current?.Lane ?? DatabaseLane.Background).Lock;
+        var limit = sources.LimitsOf(DatabaseScope.Current?.Lane ?? DatabaseLane.Background).Lock;
         return session.Connection.ExecuteAsync(new CommandDefinition(
             Limit, new { limit = limit.TotalMilliseconds.ToString(CultureInfo.InvariantCulture) }, cancellationToken: session.Token));
     }
