@@ -20,7 +20,7 @@ param database = {
   backupDays: 7
   geoRedundantBackup: false
   connections: 35
-  poolSize: 3
+  poolSize: 4
   pooler: 'none'
 }
 param serviceBusSku = 'Basic'

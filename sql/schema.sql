@@ -1609,25 +1609,25 @@ CREATE TABLE public.timer_leases (
 CREATE VIEW public.unusable_values AS
  SELECT 'price'::text AS source,
     p.pricing_id AS row_id,
-    ('monthly_fee_usd of the active price is '::text || p.monthly_fee_usd) AS reason
+    concat('monthly_fee_usd of the active price is ', p.monthly_fee_usd) AS reason
    FROM public.master_pricing p
   WHERE (p.is_active AND (NOT ((p.monthly_fee_usd >= (0)::numeric) AND (p.monthly_fee_usd <= '1000000000000'::numeric))))
 UNION ALL
  SELECT 'wallet'::text AS source,
     w.wallet_id AS row_id,
-    ((('balance_usd is '::text || w.balance_usd) || ', reserved_usd is '::text) || w.reserved_usd) AS reason
+    concat('balance_usd is ', w.balance_usd, ', reserved_usd is ', w.reserved_usd) AS reason
    FROM public.user_wallets w
   WHERE (NOT (((w.balance_usd >= '-1000000000000'::numeric) AND (w.balance_usd <= '1000000000000'::numeric)) AND ((w.reserved_usd >= '-1000000000000'::numeric) AND (w.reserved_usd <= '1000000000000'::numeric))))
 UNION ALL
  SELECT 'card'::text AS source,
     m.payment_method_id AS row_id,
-    ((('the expiry is month '::text || COALESCE((m.expiry_month)::text, 'null'::text)) || ' of '::text) || m.expiry_year) AS reason
+    concat('the expiry is month ', m.expiry_month, ' of ', m.expiry_year) AS reason
    FROM public.user_payment_methods m
   WHERE (m.is_active AND (NOT (((COALESCE(m.expiry_month, 1) >= 1) AND (COALESCE(m.expiry_month, 1) <= 12)) AND ((m.expiry_year >= 2000) AND (m.expiry_year <= 8999)))))
 UNION ALL
  SELECT 'token'::text AS source,
     t.token_id AS row_id,
-    ('expires_at is '::text || t.expires_at) AS reason
+    concat('expires_at is ', t.expires_at) AS reason
    FROM public.license_tokens t
   WHERE (t.is_active AND ((t.expires_at < '1970-01-01 00:00:00+00'::timestamp with time zone) OR ((t.expires_at >= '9000-01-01 00:00:00+00'::timestamp with time zone) AND (t.expires_at < 'infinity'::timestamp with time zone))));
 

@@ -40,8 +40,6 @@
 \ir installation/migration.psql
 \set migration 0016_skipped_rows
 \ir installation/migration.psql
-\set migration 0017_listed_codes
-\ir installation/migration.psql
 
 begin;
 \ir installation/journal.sql

@@ -26,7 +26,7 @@ begin
         $body$;
     end if;
     if to_regclass('schema_fingerprints') is null then
-        -- Which repeatable files are installed, as licensectl recorded it. If nothing has changed, it takes no lock.
+        -- Which repeatable files are installed. If they are unchanged, licensectl locks no table or view.
         create table schema_fingerprints (
             only_row    boolean primary key default true check (only_row),
             files       text not null,

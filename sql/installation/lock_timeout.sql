@@ -1,3 +1,3 @@
--- A step that waits for a lock makes everything wait that needs the same table, license checks included. Therefore it gives up
--- soon. This follows the journal, whose lock is that of another installer: it may take minutes and delays nobody else.
+-- While a step waits for a table's lock, all later statements on that table wait too, including license checks. Therefore the
+-- wait is short. This runs after the journal, whose lock only other installers wait for.
 set local lock_timeout = '500ms';

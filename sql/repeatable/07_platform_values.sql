@@ -1,12 +1,12 @@
--- The platform's columns may contain values that .NET does not have, or that make an expression fail for a whole set. Readers get the
--- nearest meaning instead. Single expressions, so that the planner inlines them. License checks depend on that.
+-- The platform's columns may contain values that .NET does not have, or that make an expression fail for a whole set. Readers get a
+-- value in its place. Single expressions, so that the planner inlines them. License checks depend on that.
 
 -- When a license expires. It never expires if that is infinite or thousands of years ahead.
 create or replace function expiry_of(expires_at timestamptz) returns timestamptz language sql immutable parallel safe as $$
     select case when expires_at < '9000-01-01 00:00:00+00' then greatest(expires_at, '1970-01-01 00:00:00+00') end
 $$;
 
--- A time of the past; null for one that no clock showed.
+-- A time between 1970 and 9000; null for others.
 create or replace function past_time(at timestamptz) returns timestamptz language sql immutable parallel safe as $$
     select case when at between '1970-01-01 00:00:00+00' and '9000-01-01 00:00:00+00' then at end
 $$;

@@ -19,8 +19,8 @@ language sql stable as $$
     where o.subscription_id = $1 and o.closed_at is null
 $$;
 
--- The code of a license check, without the devices, and with VALID in place of a missing reason. It is REVOKED after SUSPENDED, as the
--- order of LicenseCode (C#) says. LicenseRulesTests compares it with LicenseVerdict. Pass the columns of open_suspension_facts.
+-- The code of a license check, without the devices, and with VALID in place of a missing reason. SUSPENDED takes precedence over
+-- REVOKED, as in LicenseCode (C#). LicenseRulesTests compares it with LicenseVerdict. Pass the columns of open_suspension_facts.
 create or replace function license_code(
     token_active boolean, revoked_reason text, expires_at timestamptz, grace_until timestamptz, state subscription_state,
     subscription_active boolean, paused_reason text, only_for_expiry boolean, took_token boolean, stands boolean, grace interval)

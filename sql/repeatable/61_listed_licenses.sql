@@ -1,3 +1,12 @@
+-- A view can't lose columns by "create or replace". In the same transaction as its new definition, so that lists never fail.
+do $$
+begin
+    if exists (select from information_schema.columns
+               where table_schema = current_schema() and table_name = 'listed_licenses' and column_name = 'status_filter') then
+        drop view listed_licenses;
+    end if;
+end $$;
+
 -- Licenses as the product's lists show them. The code of a check and the status depend on the grace, which is a setting:
 -- listed_license_code computes them.
 -- Sub-selects instead of joins: with more tables in one join, the planner computes all licenses even if one page is requested.

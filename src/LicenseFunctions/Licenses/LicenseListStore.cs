@@ -83,7 +83,7 @@ public sealed class LicenseListStore(LicenseDatabase database, RenewalPolicy ren
                l.last_used_at, l.device_count, l.open_alerts, l.can_reinstate, l.is_suspended
         from page p
         join listed_licenses l on l.subscription_id = p.subscription_id
-        cross join lateral (select listed_license_code(p.subscription_id, @grace) as code) c
+        cross join lateral (select listed_license_code(p.subscription_id, @grace) as code offset 0) c
         where @Status::text is null
            or (case when c.code = 'GRACE' then 'EXPIRED' else license_status(c.code, l.expires_at) end) = @Status
         order by p.email, p.subscription_id
@@ -104,7 +104,7 @@ public sealed class LicenseListStore(LicenseDatabase database, RenewalPolicy ren
                license_status(c.code, l.expires_at) as status, c.code, l.health_score, l.days_until_expiry, l.expires_at, l.auto_renew,
                l.last_used_at, l.device_count, l.open_alerts, l.can_reinstate, l.is_suspended
         from listed_licenses l
-        cross join lateral (select listed_license_code(@subscriptionId, @grace) as code) c
+        cross join lateral (select listed_license_code(@subscriptionId, @grace) as code offset 0) c
         where l.subscription_id = @subscriptionId and is_license_visible(l.subscriber_id, @subscriberId)
         """;
 

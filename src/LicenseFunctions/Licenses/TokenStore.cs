@@ -75,8 +75,8 @@ public static class TokenStore
             revoked_at = case when t.is_active and r.overlap_until <= now() then now() else t.revoked_at end,
             revoked_reason = case when t.is_active and r.overlap_until <= now() then 'Rotated' else t.revoked_reason end
         from license_token_replacements r
-        -- Replaced now, or accepted until now. Tokens whose overlap ended earlier don't change.
-        where r.token_id = t.token_id and r.subscription_id = @subscriptionId and r.overlap_until >= now();
+        -- Replaced now, accepted until now, or not marked since an overlap ended. Others don't change.
+        where r.token_id = t.token_id and r.subscription_id = @subscriptionId and (r.overlap_until >= now() or t.is_active);
 
         update license_suspensions set token_ids = array_append(token_ids, @newTokenId)
         where subscription_id = @subscriptionId and closed_at is null and @tokenId = any(token_ids);
@@ -91,7 +91,7 @@ public static class TokenStore
         offset @most - 1 limit 1
         """;
 
-    /// <returns>How long the subscriber must wait, because it has rotated the token that often; null if it need not wait.</returns>
+    /// <returns>Time until the subscriber may rotate the token again; null if it may rotate now.</returns>
     public static Task<TimeSpan?> NextRotationAsync(
         NpgsqlConnection connection, Guid subscriptionId, int most, TimeSpan within, CancellationToken cancellationToken) =>
         connection.ExecuteScalarAsync<TimeSpan?>(new CommandDefinition(

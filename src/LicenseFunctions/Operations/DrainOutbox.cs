@@ -76,7 +76,7 @@ public sealed class DrainOutbox(
         }
         catch (InvalidOperationException)
         {
-            return new MailOutcome.Later("can't be written: the payload has another form");
+            return new MailOutcome.Later("the mail can't be rendered: the payload does not have the expected form");
         }
 
         return await mailer.SendAsync(

@@ -22,8 +22,12 @@ public sealed class RecordTimerRun(SystemStore store, TimerSchedules schedules, 
     private async Task RunAsync(FunctionContext context, FunctionExecutionDelegate next)
     {
         var timer = context.FunctionDefinition.Name;
+        var asked = clock.GetTimestamp();
         var run = await RecordAsync(timer, () => store.StartTimerAsync(timer, context.CancellationToken));
-        // Another process with a correct clock does the work. A run here may read a wrong time from the machine, as TLS or a library does.
+        // The start was recorded by the database's clock, so a machine's wrong clock is known before any work.
+        if (run is { } startedAt)
+            clock.Read(new DateTimeOffset(startedAt, TimeSpan.Zero), asked, clock.GetTimestamp());
+        // Another process with a correct clock does the work. A run here could still use the machine's clock, for example in a library.
         if (clock.Warning is { } warning)
         {
             log.LogWarning("Timer {Timer} doesn't run: {Warning}", timer, warning);

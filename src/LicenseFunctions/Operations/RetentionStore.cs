@@ -100,7 +100,7 @@ public sealed class RetentionStore(LicenseDatabase database)
             select r.token_id
             from license_token_replacements r
             join license_tokens t on t.token_id = r.token_id
-            where r.overlap_until < now() - @age and not t.is_active
+            where r.overlap_until < now() - @age
               and not exists (select from license_token_replacements older
                               where older.subscription_id = r.subscription_id and older.replaced_at < r.replaced_at
                                 and older.overlap_until >= now() - @age)

@@ -58,8 +58,12 @@ public sealed class RenewManually(IRenewalStore store, ProcessRenewal process, R
         return await ReadAsync(earlier.RenewalId, cancellationToken);
     }
 
-    // Without the request's token: a client that disconnects must not cancel a charge that was sent, or the record of its outcome.
-    private Task<Renewal?> ProcessAsync(RenewalFacts facts) => process.RunAsync(facts, CancellationToken.None);
+    // Neither a client that disconnects nor the time limit of a request may cancel a charge that was sent, or the record of its outcome.
+    private async Task ProcessAsync(RenewalFacts facts)
+    {
+        DatabaseScope.Enter(DatabaseLane.Background, facts.Renewal.SubscriptionId);
+        await process.RunAsync(facts, CancellationToken.None);
+    }
 
     private async Task<Renewal> ReadAsync(Guid renewalId, CancellationToken cancellationToken) =>
         (await store.FindAsync(renewalId, cancellationToken))!.Renewal;

@@ -133,16 +133,25 @@ public sealed class RenewalStore(
     public async Task<IReadOnlyList<RenewalFacts>> ClaimAsync(
         RenewalSelection selection, DateTimeOffset now, int limit, TimeSpan lease, CancellationToken cancellationToken)
     {
-        await using var session = await database.OpenAsync(cancellationToken);
-        (var connection, cancellationToken) = session;
-        var claimed = await connection.QueryAsync<Guid>(new CommandDefinition(
-            Claim,
-            new { now = now.UtcDateTime, awaitingProvider = selection is RenewalSelection.AwaitingProvider, limit, lease },
-            cancellationToken: cancellationToken));
-        if (claimed.AsList() is not { Count: > 0 } ids) return [];
+        List<RenewalRow> rows;
+        await using (var session = await database.OpenAsync(cancellationToken))
+        {
+            var claimed = await session.Connection.QueryAsync<Guid>(new CommandDefinition(
+                Claim,
+                new { now = now.UtcDateTime, awaitingProvider = selection is RenewalSelection.AwaitingProvider, limit, lease },
+                cancellationToken: session.Token));
+            if (claimed.AsList() is not { Count: > 0 } ids) return [];
 
-        var facts = new List<RenewalFacts>(ids.Count);
-        foreach (var row in await RowsAsync(connection, ids, cancellationToken))
+            rows = await RowsAsync(session.Connection, ids, session.Token);
+        }
+
+        return await ReadableAsync(rows, cancellationToken);
+    }
+
+    private async Task<List<RenewalFacts>> ReadableAsync(List<RenewalRow> rows, CancellationToken cancellationToken)
+    {
+        var facts = new List<RenewalFacts>(rows.Count);
+        foreach (var row in rows)
         {
             try
             {
@@ -271,11 +280,6 @@ public sealed class RenewalStore(
         {
             return refused.Save;
         }
-        catch (PostgresException locked) when (locked.SqlState == PostgresErrorCodes.LockNotAvailable)
-        {
-            return RenewalSave.WalletLocked;
-        }
-
         if (change.Payment is not null || change.Suspends || change.Ends is not null) invalidation.Raise(change.After.SubscriptionId);
         return RenewalSave.Saved;
     }

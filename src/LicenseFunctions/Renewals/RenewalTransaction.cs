@@ -178,7 +178,20 @@ internal sealed class RenewalTransaction(NpgsqlConnection connection, Suspension
         select debit_wallet(@UserId, @AmountUsd, 'FEE_SUBSCRIPTION', @description, @RenewalId)
         """;
 
+    // Only here does a lock mean that the wallet is in use. A lock of another row, such as the license's, fails the save.
     private async Task MoveMoneyAsync(Renewal renewal, RenewalPayment payment, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await PayAsync(renewal, payment, cancellationToken);
+        }
+        catch (PostgresException locked) when (locked.SqlState == PostgresErrorCodes.LockNotAvailable)
+        {
+            throw new SaveRefusedException(RenewalSave.WalletLocked);
+        }
+    }
+
+    private async Task PayAsync(Renewal renewal, RenewalPayment payment, CancellationToken cancellationToken)
     {
         if (payment.With is PaidWith.Wallet)
         {

@@ -55,6 +55,8 @@ public sealed class ScanUsage(
             foreach (var (id, failure) in left)
                 await skipped.ReportAsync("detection", id, failure, cancellationToken);
             total += batch;
+            if (left.Count >= batch.Licenses)
+                break; // Only licenses that were put back are waiting.
         }
         while (batch.Licenses > 0 && time.GetElapsedTime(began) < TimeBudget);
 
@@ -113,7 +115,9 @@ public sealed class ScanUsage(
         var (alerts, suspended) = (0, 0);
         foreach (var finding in found.ToLookup(one => one.SubscriptionId, one => one.Finding))
         {
-            await connection.ExecuteAsync(new CommandDefinition("savepoint license", cancellationToken: cancellationToken));
+            await connection.ExecuteAsync(new CommandDefinition(
+                "savepoint license; set local lock_timeout = '500ms'", cancellationToken: cancellationToken));
+            var (alertsBefore, suspendedBefore) = (alerts, suspended);
             try
             {
                 foreach (var one in finding)
@@ -123,12 +127,15 @@ public sealed class ScanUsage(
                     alerts += done.IsNew ? 1 : 0;
                     suspended += done.Suspended ? 1 : 0;
                 }
+
+                await connection.ExecuteAsync(new CommandDefinition("release savepoint license", cancellationToken: cancellationToken));
             }
             catch (PostgresException failure) when (SkippedRows.ConcernsOneRow(failure))
             {
                 // For example, another session has locked the license. A later scan finds the same again.
                 await connection.ExecuteAsync(
                     new CommandDefinition("rollback to savepoint license", cancellationToken: cancellationToken));
+                (alerts, suspended) = (alertsBefore, suspendedBefore);
                 licenses.Remove(finding.Key);
                 left[finding.Key] = failure;
                 await SuspicionStore.RequeueAsync(

@@ -200,7 +200,7 @@ public sealed class SuspicionStore(LicenseDatabase database)
         from suspicion_states where subscription_id = @subscriptionId
         """;
 
-    /// <summary>The state of a license with all reviews, for a check. Takes no lock. A state that can't be read suspects nothing.</summary>
+    /// <summary>The state of a license with all reviews, for a check. Takes no lock. A state that can't be read counts as empty.</summary>
     public static async Task<DetectionState> StateAsync(
         NpgsqlConnection connection, Guid subscriptionId, CancellationToken cancellationToken)
     {

@@ -21,20 +21,29 @@ public sealed class AdmitDevice(
     {
         var device = new NewDevice(subscriptionId, tokenHash, claim, claim.Key(settings.Policy.Identity), now);
         DatabaseScope.Enter(DatabaseLane.Checks, turnKey: subscriptionId);
-        var reply = await database.InTransactionAsync((connection, token) => CheckAsync(connection, device, token), cancellationToken);
-        if (reply.IsNew)
-            invalidation.Raise(subscriptionId);
-        return reply;
+        if (!await database.Admissions.WaitAsync(database.CheckTimeout, cancellationToken))
+            throw new TimeoutException("Too many new devices wait for the database.");
+        try
+        {
+            var reply = await database.InTransactionAsync((connection, token) => CheckAsync(connection, device, token), cancellationToken);
+            if (reply.IsNew)
+                invalidation.Raise(subscriptionId);
+            return reply;
+        }
+        finally
+        {
+            database.Admissions.Release();
+        }
     }
 
     private async Task<CheckReply> CheckAsync(NpgsqlConnection connection, NewDevice device, CancellationToken cancellationToken)
     {
         await suspensions.CloseIfReinstatedManuallyAsync(connection, device.SubscriptionId, cancellationToken);
         var read = await LicenseCheckStore.ReadAsync(connection, device.TokenHash, device.Key, cancellationToken);
-        if (read is not null && LicenseVerdict.IsExpiryMovedAhead(read.Facts, device.Now, settings.Grace))
+        if (read is not null && LicenseVerdict.IsExpiryExtended(read.Facts, device.Now, settings.Grace))
         {
             await suspensions.ReinstateAsync(connection, new Reinstatement(
-                device.SubscriptionId, [SuspensionCause.Expiry], ClosedHow.Renewed, Actor.System, "The expiry was moved ahead"),
+                device.SubscriptionId, [SuspensionCause.Expiry], ClosedHow.Renewed, Actor.System, "The expiry was extended"),
                 cancellationToken);
             read = await LicenseCheckStore.ReadAsync(connection, device.TokenHash, device.Key, cancellationToken);
         }

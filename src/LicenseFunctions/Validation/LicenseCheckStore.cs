@@ -26,7 +26,7 @@ public sealed class LicenseCheckStore(LicenseDatabase database, ValidationCache 
     private const int Batches = 2;
     private const int LargestBatch = 256;
 
-    // What the database answers within the time of a check; more would only wait in vain.
+    // About as many checks as the database answers within the time of a check; more would time out.
     private const int LongestQueue = 20_000;
 
     private readonly ConcurrentQueue<Waiting> queue = new();

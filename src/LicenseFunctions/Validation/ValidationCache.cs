@@ -91,11 +91,12 @@ public sealed class ValidationCache
         lock (gate)
         {
             // The read may miss a change that a poll found, or that was notified, while it was running.
-            if (readAt < pollEndedAt || IsUnsettled(license.SubscriptionId))
-                return;
+            // An older entry is evicted in any case: it may be an acceptance that this read refutes.
             var key = Key.Of(tokenHash, deviceKey);
             if (entries.ContainsKey(key))
                 Evict(license.SubscriptionId);
+            if (readAt < pollEndedAt || IsUnsettled(license.SubscriptionId))
+                return;
             if (licenses.Count >= MostLicenses)
                 Clear();
             var entry = new Entry(key, license, readAt, licenses.GetValueOrDefault(license.SubscriptionId));

@@ -107,11 +107,11 @@ public sealed record LicenseVerdict(LicenseCode Code, IReadOnlyList<LicenseCode>
         && (facts.State != SubscriptionState.SuspendedAdmin || suspension.OwnsSubscriptionState);
 
     /// <summary>
-    /// Whether the license was suspended only because it expired, and its expiry then moved ahead, for example after a bank transfer. The
+    /// Whether the license was suspended only because it expired, and its expiry was then extended, for example after a bank transfer. The
     /// suspension then counts as lifted.
     /// </summary>
     /// <param name="grace">How long an expired license stays valid, 0 or more.</param>
-    public static bool IsExpiryMovedAhead(LicenseFacts facts, DateTimeOffset now, TimeSpan grace) =>
+    public static bool IsExpiryExtended(LicenseFacts facts, DateTimeOffset now, TimeSpan grace) =>
         facts.Suspension is { OnlyForExpiry: true } suspension
         && (suspension.OwnsSubscriptionState || facts.State != SubscriptionState.SuspendedAdmin)
         && !(now >= facts.GraceEnd(grace));
@@ -130,7 +130,7 @@ public sealed record LicenseVerdict(LicenseCode Code, IReadOnlyList<LicenseCode>
     {
         if (facts.Suspension is { } suspension)
         {
-            if (IsExpiryMovedAhead(facts, now, grace))
+            if (IsExpiryExtended(facts, now, grace))
                 return;
             if (suspension.OnlyForExpiry && (suspension.OwnsSubscriptionState || facts.State != SubscriptionState.SuspendedAdmin))
             {

@@ -515,7 +515,7 @@ export const texts = {
     noAddress: 'Unknown',
     skipped: 'Skipped rows',
     skippedText:
-      'These rows contain values that cannot be processed, or were locked. All other rows are processed. Correct them in the database.',
+      'These rows have invalid values or are locked by another session. All others are processed. Correct the values, or end that session.',
     row: 'Row',
     quarantine: 'Quarantined usage',
     noQuarantine: 'Nothing is quarantined.',

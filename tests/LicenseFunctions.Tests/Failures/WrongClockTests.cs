@@ -41,7 +41,7 @@ public sealed class WrongClockTests(PostgresFixture postgres)
         Assert.Equal((200, "VALID", license), (status, (string?)body!["code"], (Guid)body["subscription_id"]!));
         Assert.Equal(200, (int)ready.StatusCode);
         Assert.StartsWith(
-            "ready\nwarning: The clock of this machine is +17",
+            "ready\nwarning: The clock of this machine differs from the database's by +17",
             await ready.Content.ReadAsStringAsync(TestContext.Current.CancellationToken),
             StringComparison.Ordinal);
         Assert.Contains("Its timers don't run.", error, StringComparison.Ordinal);

@@ -96,8 +96,8 @@ public sealed class DrainOutboxTests(PostgresFixture postgres)
         Assert.Equal("jo@example.com", Assert.Single(smtp.Mails()).To.ToString());
         Assert.Equal(
             ["450 RecipientNotAccepted", "550 5.1.1 RecipientNotAccepted dead", "550 RecipientNotAccepted dead",
-                "554 MessageNotAccepted", "can't be written: KeyNotFoundException", "can't be written: the payload has another form",
-                "no address dead", "no address dead"],
+                "554 MessageNotAccepted", "can't be written: KeyNotFoundException",
+                "no address dead", "no address dead", "the mail can't be rendered: the payload does not have the expected form"],
             await database.QueryAllAsync<string>(
                 """
                 select last_error || case when dead_at is null then '' else ' dead' end

@@ -15,18 +15,18 @@ public sealed class CheckLaneTests(PostgresFixture postgres)
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task Check_WhileAnotherCustomersRowIsLockedAndHeClicks_IsAnswered()
+    public async Task Check_WhileAnotherCustomersRowIsLockedAndRequested_IsAnswered()
     {
         await using var scene = await LicenseScene.NewAsync(postgres);
         var other = await AddLicenseAsync(scene, "tok-2");
-        await using var app = await RunningApp.StartAsync(scene.Database, ("DATABASE_POOL_SIZE", "3"));
+        await using var app = await RunningApp.StartAsync(scene.Database, ("DATABASE_POOL_SIZE", "4"));
         var subscriber = "Bearer " + RunningApp.Token("subscriber", scene.SubscriberId);
         await using var platform = await scene.Database.Source.OpenConnectionAsync(Stop);
         await using var locked = await platform.BeginTransactionAsync(Stop);
         await platform.ExecuteAsync("select from license_tokens for update; insert into license_states (subscription_id) values (@id)",
             new { id = scene.SubscriptionId });
 
-        var clicks = Enumerable.Range(0, 25).Select(_ => app.SendAsync(
+        var requests = Enumerable.Range(0, 25).Select(_ => app.SendAsync(
             HttpMethod.Put, $"/api/v1/licenses/{scene.SubscriptionId}/auto-renew", subscriber, """{"enabled": true}""")).ToList();
         // The new device of another license is admitted, and then known.
         for (var n = 0; n < 3; n++)
@@ -36,8 +36,8 @@ public sealed class CheckLaneTests(PostgresFixture postgres)
         }
 
         Assert.Equal(200, (await app.GetAsync("/readyz")).Status);
-        // The row is still locked, so the clicks can't be done; each is told so.
-        foreach (var (status, body, response) in await Task.WhenAll(clicks))
+        // The row is still locked, so each request gets 503.
+        foreach (var (status, body, response) in await Task.WhenAll(requests))
         {
             Assert.Equal((503, "DATABASE_UNAVAILABLE"), (status, (string?)body!["code"]));
             Assert.NotNull(response.Headers.RetryAfter);

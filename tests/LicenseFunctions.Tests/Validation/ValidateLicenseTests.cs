@@ -364,7 +364,7 @@ public sealed class ValidateLicenseTests(PostgresFixture postgres)
     }
 
     [Fact]
-    public async Task Check_AfterTheExpiryOfASuspendedLicenseMovedAhead_ClosesTheSuspensionAndPasses()
+    public async Task Check_AfterTheExpiryOfASuspendedLicenseIsExtended_ClosesTheSuspensionAndPasses()
     {
         await using var scene = await LicenseScene.NewAsync(postgres);
         await scene.CheckAsync("EA-1", 1);

@@ -15,7 +15,7 @@ public sealed class DatabaseClock(TimeProvider machine) : TimeProvider
 
     private Reading? last;
 
-    /// <summary>How far the machine's clock is ahead of the database's; zero before the first reading.</summary>
+    /// <summary>How far the machine's clock is ahead of the database's, negative if it is behind; zero before the first reading.</summary>
     public TimeSpan Difference => last is null ? TimeSpan.Zero : machine.GetUtcNow() - GetUtcNow();
 
     public bool IsMachineWrong => Difference.Duration() > MaxDifference;
@@ -34,10 +34,15 @@ public sealed class DatabaseClock(TimeProvider machine) : TimeProvider
     public string? Warning => IsMachineWrong
         ? string.Create(
             CultureInfo.InvariantCulture,
-            $"The clock of this machine is {Difference.TotalSeconds:+0;-0} s ahead of the database's. Its timers don't run.")
+            $"The clock of this machine differs from the database's by {Difference.TotalSeconds:+0;-0} s. Its timers don't run.")
         : null;
 
     /// <param name="databaseNow">The database's time, read between both timestamps.</param>
-    public void Read(DateTimeOffset databaseNow, long askedAt, long answeredAt) =>
-        last = new Reading(databaseNow + (machine.GetElapsedTime(askedAt, answeredAt) / 2), answeredAt);
+    /// <remarks>A reading that took over two seconds is not exact enough, and is ignored.</remarks>
+    public void Read(DateTimeOffset databaseNow, long askedAt, long answeredAt)
+    {
+        var took = machine.GetElapsedTime(askedAt, answeredAt);
+        if (took <= TimeSpan.FromSeconds(2))
+            last = new Reading(databaseNow + (took / 2), answeredAt);
+    }
 }

@@ -30,8 +30,10 @@ public sealed record DatabaseLimits(TimeSpan Connect, TimeSpan Lock, TimeSpan? T
         builder.Timeout = (int)Connect.TotalSeconds;
         // The server answers a cancellation within milliseconds, unless it is stopped.
         builder.CancellationTimeout = 500;
-        if (Total is not null)
-            builder.CommandTimeout = 0; // DatabaseSession cancels the statement
+        // DatabaseSession cancels statements at the limit. But Npgsql doesn't cancel the first one of a transaction until BEGIN is
+        // answered.
+        if (Total is { } time)
+            builder.CommandTimeout = (int)time.TotalSeconds + 1;
         if (isPooled)
             return;
         var statement = Total is { } total ? $" -c statement_timeout={(int)total.TotalMilliseconds}" : "";

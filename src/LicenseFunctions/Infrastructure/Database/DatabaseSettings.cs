@@ -9,7 +9,7 @@ namespace LicenseFunctions.Infrastructure.Database;
 /// <param name="IsPooled">A pooler in transaction mode is between the app and the server.</param>
 public sealed record DatabaseSettings(string ConnectionString, bool HasNoPassword, TimeSpan CheckTimeout, bool IsPooled)
 {
-    private const int SmallestPool = 3;
+    private const int SmallestPool = 4;
 
     private const string Example = "postgresql://user:password@localhost:5432/execution_control";
 
@@ -45,12 +45,12 @@ public sealed record DatabaseSettings(string ConnectionString, bool HasNoPasswor
     }
 
     /// <summary>
-    /// How many of all connections a lane has: checks 40 %, requests 30 %, background work the rest, and each at least one.
+    /// How many of all connections a lane has: checks 40 %, requests 30 %, background work the rest. Checks have at least two.
     /// </summary>
     public static int ConnectionsOf(DatabaseLane lane, int all)
     {
         all = Math.Max(all, SmallestPool);
-        var (checks, requests) = (Math.Max(1, all * 2 / 5), Math.Max(1, all * 3 / 10));
+        var (checks, requests) = (Math.Max(2, all * 2 / 5), Math.Max(1, all * 3 / 10));
         return lane switch
         {
             DatabaseLane.Checks => checks,

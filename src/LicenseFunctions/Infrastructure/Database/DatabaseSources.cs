@@ -11,6 +11,12 @@ public sealed record DatabaseSources(
     NpgsqlDataSource Checks, NpgsqlDataSource Requests, NpgsqlDataSource Background, TimeSpan CheckTimeout, bool IsPooled)
     : IAsyncDisposable
 {
+    /// <summary>
+    /// For checks that write, which may wait for a lock: half of the connections, because the reads of all other checks need one.
+    /// </summary>
+    public SemaphoreSlim Admissions { get; } =
+        new(Math.Max(1, new NpgsqlConnectionStringBuilder(Checks.ConnectionString).MaxPoolSize / 2));
+
     private readonly DatabaseLimits checkLimits = DatabaseLimits.Checks(CheckTimeout);
 
     public NpgsqlDataSource this[DatabaseLane lane] => lane switch
@@ -29,6 +35,7 @@ public sealed record DatabaseSources(
 
     public async ValueTask DisposeAsync()
     {
+        Admissions.Dispose();
         await Checks.DisposeAsync();
         await Requests.DisposeAsync();
         await Background.DisposeAsync();

@@ -130,7 +130,7 @@ public static partial class DatabaseUrl
         {
             var ports = numbers.Split(',');
             if (ports.Length != 1 && ports.Length != hosts.Count)
-                throw new FormatException("has not as many ports as hosts");
+                throw new FormatException("has a different number of ports than hosts");
             hosts = [.. hosts.Select((host, index) => (host.Host, ports[ports.Length == 1 ? 0 : index]))];
         }
 

@@ -10,7 +10,7 @@ public sealed class LicenseDatabase(DatabaseSources sources)
 {
     private const int MaxAttempts = 4;
 
-    // Each has its own deadline. The limits only bound the memory that the callers of one license can use.
+    // Each request has its own deadline. The limits only bound the memory that the callers of one license can use.
     private readonly Turns requests = new(longest: 64);
     private readonly Turns checks = new(longest: 1_000);
 
@@ -26,6 +26,9 @@ public sealed class LicenseDatabase(DatabaseSources sources)
         : this(new DatabaseSources(source, source, source, CheckTimeout: TimeSpan.FromSeconds(30), IsPooled: false))
     {
     }
+
+    /// <summary>The turns of checks that write.</summary>
+    public SemaphoreSlim Admissions => sources.Admissions;
 
     /// <summary>The time of a check in all.</summary>
     public TimeSpan CheckTimeout => sources.CheckTimeout;

@@ -45,7 +45,7 @@ public sealed class Migrations(NpgsqlDataSource source, TimeProvider time)
     private static readonly TimeSpan MaxPause = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan MaxWait = TimeSpan.FromMinutes(10);
 
-    /// <summary>Repeats a step that gave up waiting for a lock. In between, those who waited behind it pass.</summary>
+    /// <summary>Repeats a step that gave up waiting for a lock. Between attempts, the sessions that waited behind it continue.</summary>
     private async Task<bool> RepeatAsync(string what, Func<Task<bool>> step, Action<string> report, CancellationToken cancellationToken)
     {
         var began = time.GetTimestamp();

@@ -45,18 +45,27 @@ public sealed class SkippedRows(LicenseDatabase database, ILogger<SkippedRows> l
 
     private const string Unusable = "select source, row_id, reason from unusable_values limit 1000";
 
-    /// <summary>Records the values of the platform that readers replace by others.</summary>
+    /// <summary>Records the values of the platform that readers replace by others. If that fails, it is only logged.</summary>
     public async Task ReportUnusableValuesAsync(CancellationToken cancellationToken)
     {
-        List<ReportedRow> rows;
-        await using (var session = await database.OpenAsync(cancellationToken))
+        try
         {
-            rows = (await session.Connection.QueryAsync<ReportedRow>(
-                new CommandDefinition(Unusable, cancellationToken: session.Token))).AsList();
-        }
+            List<ReportedRow> rows;
+            await using (var session = await database.OpenAsync(cancellationToken))
+            {
+                rows = (await session.Connection.QueryAsync<ReportedRow>(
+                    new CommandDefinition(Unusable, cancellationToken: session.Token))).AsList();
+            }
 
-        if (rows.Count > 0)
-            await AddAsync(rows, cancellationToken);
+            if (rows.Count > 0)
+                await AddAsync(rows, cancellationToken);
+        }
+#pragma warning disable CA1031 // The report must not stop the sweep that asks for it.
+        catch (Exception failure) when (failure is not OperationCanceledException)
+#pragma warning restore CA1031
+        {
+            log.LogWarning(failure, "Values of the platform that can't be used could not be read");
+        }
     }
 
     private async Task AddAsync(List<ReportedRow> rows, CancellationToken cancellationToken)

@@ -1,8 +1,8 @@
 namespace LicenseFunctions.Infrastructure.Database;
 
 /// <summary>
-/// One turn per key at a time, in this process. Those who change one license wait for each other here: if they waited for its lock in the
-/// database, each would occupy a connection.
+/// One turn per key at a time, in this process. Requests that change the same license wait here. In the database, each would occupy a
+/// connection while it waits for the lock.
 /// </summary>
 /// <param name="longest">How many may wait for one key; further ones are refused immediately.</param>
 public sealed class Turns(int longest)
@@ -76,5 +76,5 @@ public sealed class Turns(int longest)
     }
 }
 
-/// <summary>Too many requests wait for the same license.</summary>
-public sealed class BusyException() : Exception("Too many requests wait for the same license.");
+/// <summary>Too many requests wait for the same license or customer.</summary>
+public sealed class BusyException() : Exception("Too many requests wait for the same license or customer.");

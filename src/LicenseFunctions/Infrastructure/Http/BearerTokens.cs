@@ -69,7 +69,7 @@ public sealed class BearerTokens
             : new(Refuse("the scheme is neither Bearer nor License"));
     }
 
-    // The caller is not told, because a forger would learn from it. The log never contains the token.
+    // The response does not contain the reason, because it would help an attacker. The log never contains the token.
     private Caller? Refuse(string reason)
     {
         if (pace.Admits(reason, out var leftOut))

@@ -127,10 +127,11 @@ public sealed class RequestGate(
                 return new Refusal(RefusalKind.Invalid, "INVALID_TEXT", "The request contains U+0000, which is not allowed in texts.");
             case BusyException:
                 return new Refusal(
-                    RefusalKind.Unavailable, "LICENSE_BUSY", "Other requests for the same license are still running.", Hint: "Try again.");
+                    RefusalKind.Unavailable, "LICENSE_BUSY", "Other requests that change the same license or customer are still running.",
+                    Hint: "Try again.");
             // A read-only database: its disk is nearly full, or it is the old primary after a failover.
             case PostgresException { SqlState: PostgresErrorCodes.ReadOnlySqlTransaction or PostgresErrorCodes.QueryCanceled }:
-            // The client hasn't left, so the time of the request's database scope is used up.
+            // The client is still connected, so the time of the request's database scope is used up.
             case OperationCanceledException:
             case var lost when ConnectionLoss.IsReportedBy(lost):
                 return failures.Report(function, context.InvocationId, failure, new Refusal(

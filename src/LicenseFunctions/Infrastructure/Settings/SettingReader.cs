@@ -27,7 +27,7 @@ public sealed class SettingReader(IConfiguration configuration)
     public string? Secret(string name, string example) =>
         Optional(name) is not { } text || text.All(sign => sign is > ' ' and < '\x7f')
             ? Optional(name)
-            : Fault<string?>(name, "contains a space, a line break or another character that is not ASCII", example, null);
+            : Fault<string?>(name, "contains a space, a control character or a character that is not ASCII", example, null);
 
     public string Text(string name, string example) =>
         Optional(name) ?? Fault(name, "is missing", example, "");

@@ -29,7 +29,7 @@ public sealed class DatabaseClockTests
 
         Assert.Equal(Now.AddMinutes(5), clock.GetUtcNow());
         Assert.Equal(
-            "The clock of this machine is +1728000 s ahead of the database's. Its timers don't run.", clock.Warning);
+            "The clock of this machine differs from the database's by +1728000 s. Its timers don't run.", clock.Warning);
     }
 
     [Fact]

@@ -83,7 +83,7 @@ public sealed class DatabaseUrlTests
     [InlineData("postgresql://u:p?secret@h/db", "has an option without a value")]
     [InlineData("postgresql://h:x/db", "has an option with a value that is not supported: port")]
     [InlineData("postgresql://h:70000/db", "has a port that is not from 1 to 65535")]
-    [InlineData("postgresql://h1,h2,h3/db?port=1,2", "has not as many ports as hosts")]
+    [InlineData("postgresql://h1,h2,h3/db?port=1,2", "has a different number of ports than hosts")]
     [InlineData("postgresql://u:100%@h/db", "has a percent sign that is not followed by two hexadecimal digits: write %25 for it")]
     [InlineData("Nonsense=1", "is neither a postgresql:// address nor an Npgsql connection string")]
     [InlineData("Username=license", "is neither a postgresql:// address nor an Npgsql connection string")]
