@@ -152,46 +152,35 @@ CREATE FUNCTION public.debit_wallet(user_id uuid, amount numeric, entry_type pub
 
 CREATE FUNCTION public.drop_expired_usage(keep interval DEFAULT '90 days'::interval, most integer DEFAULT 4) RETURNS SETOF text
     LANGUAGE plpgsql
-    SET lock_timeout TO '2s'
+    SET lock_timeout TO '500ms'
     AS $_$
 declare
     usage_log regclass := 'license_usage_log';
     cutoff timestamptz := now() - keep;
-    last_end timestamptz;
-    old_partition text;
+    is_hypertable boolean := usage_log_storage() = 'hypertable';
+    expired record;
+    dropped int := 0;
+    locked int := 0;
 begin
     if keep < interval '1 day' or most < 1 then
         raise exception 'Nothing sensible to keep: % and % at most', keep, most using errcode = 'invalid_parameter_value';
     end if;
 
-    if usage_log_storage() = 'hypertable' then
-        last_end := (
-            select max(range_end)
-            from (select range_end from timescaledb_information.chunks
-                  where format('%I.%I', hypertable_schema, hypertable_name)::regclass = usage_log and range_end <= cutoff
-                  order by range_end limit most) as oldest);
-        if last_end is not null then
-            return query select chunk::text from drop_chunks(usage_log, older_than => last_end) as chunk;
-        end if;
-        return;
-    end if;
-
-    for old_partition in
-        select child.oid::regclass::text
-        from pg_inherits
-        join pg_class child on child.oid = inhrelid
-        cross join lateral (
-            select (regexp_match(pg_get_expr(child.relpartbound, child.oid), $re$TO \('([^']+)'\)$re$))[1]::timestamptz as ends_at) as bound
-        where inhparent = usage_log and bound.ends_at <= cutoff
-        order by bound.ends_at
-        limit most
-    loop
+    for expired in select name, starts_at, ends_at from usage_log_parts() where ends_at <= cutoff order by ends_at, name loop
         begin
-            execute format('drop table %s', old_partition);
-        exception when lock_not_available then
-            return;
+            if is_hypertable then
+                -- One chunk per call: drop_chunks drops all that it is asked for, or nothing.
+                execute format('select %I.drop_chunks($1, older_than => $2, newer_than => $3)', timescaledb_schema())
+                using usage_log, expired.ends_at, expired.starts_at;
+            else
+                execute format('drop table %s', expired.name);
+            end if;
+            dropped := dropped + 1;
+            return next expired.name;
+        exception when lock_not_available or deadlock_detected then
+            locked := locked + 1;
         end;
-        return next old_partition;
+        exit when dropped >= most or locked >= 3;
     end loop;
 end
 $_$;
@@ -204,15 +193,32 @@ declare
     usage_schema name := (select relnamespace::regnamespace from pg_class where oid = usage_log);
     week timestamp := date_trunc('week', from_at at time zone 'UTC');
     partition text;
+    at timestamptz := from_at;
+    chunk_end timestamptz;
     made int := 0;
 begin
-    if (select relkind from pg_class where oid = usage_log) <> 'p' then
-        return 0;
-    end if;
     -- A wrong clock must not fill the catalog.
     if to_at > from_at + interval '1 year' then
         raise exception 'More than a year of partitions asked for: % to %', from_at, to_at using errcode = 'invalid_parameter_value';
     end if;
+
+    if usage_log_storage() = 'hypertable' then
+        while at <= to_at and made < 10 loop
+            select max(range_end) into chunk_end from timescaledb_information.chunks
+            where format('%I.%I', hypertable_schema, hypertable_name)::regclass = usage_log and range_start <= at and range_end > at;
+            if chunk_end is null then
+                -- The Apache edition has no function that creates a chunk. Nobody sees the row: it is deleted in the same transaction.
+                insert into license_usage_log (log_id, logged_at, token_hash, subscription_id)
+                values ('00000000-0000-0000-0000-000000000000', at, '', '00000000-0000-0000-0000-000000000000');
+                delete from license_usage_log where logged_at = at and log_id = '00000000-0000-0000-0000-000000000000';
+                made := made + 1;
+            else
+                at := chunk_end;
+            end if;
+        end loop;
+        return made;
+    end if;
+
     while week <= to_at at time zone 'UTC' loop
         partition := format('%I.%I', usage_schema, 'license_usage_log_w' || to_char(week, 'YYYYMMDD'));
         if to_regclass(partition) is null then
@@ -801,6 +807,12 @@ CREATE FUNCTION public.subscription_state_of(state public.subscription_state) RE
     select coalesce(state, 'SYNCED')
 $$;
 
+CREATE FUNCTION public.timescaledb_schema() RETURNS name
+    LANGUAGE sql STABLE
+    AS $$
+    select extnamespace::regnamespace::name from pg_extension where extname = 'timescaledb'
+$$;
+
 CREATE FUNCTION public.update_updated_at_column() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -809,6 +821,29 @@ CREATE FUNCTION public.update_updated_at_column() RETURNS trigger
             return new;
         end
         $$;
+
+CREATE FUNCTION public.usage_log_parts() RETURNS TABLE(name text, starts_at timestamp with time zone, ends_at timestamp with time zone)
+    LANGUAGE plpgsql STABLE
+    AS $_$
+declare
+    usage_log regclass := 'license_usage_log';
+begin
+    if usage_log_storage() = 'hypertable' then
+        return query
+            select format('%I.%I', chunk_schema, chunk_name), range_start, range_end from timescaledb_information.chunks
+            where format('%I.%I', hypertable_schema, hypertable_name)::regclass = usage_log;
+        return;
+    end if;
+
+    return query
+        select child.oid::regclass::text, bound.times[1]::timestamptz, bound.times[2]::timestamptz
+        from pg_inherits
+        join pg_class child on child.oid = inhrelid
+        cross join lateral (
+            select regexp_match(pg_get_expr(child.relpartbound, child.oid), $re$FROM \('([^']+)'\) TO \('([^']+)'\)$re$)) as bound (times)
+        where inhparent = usage_log;
+end
+$_$;
 
 CREATE FUNCTION public.usage_log_storage() RETURNS text
     LANGUAGE plpgsql STABLE
@@ -825,6 +860,21 @@ begin
     end if;
     return (select 'partitions' from pg_class where oid = usage_log and relkind = 'p');
 end
+$$;
+
+CREATE FUNCTION public.usage_log_warning() RETURNS text
+    LANGUAGE sql STABLE
+    AS $$
+    select case
+        when usage_log_storage() = 'partitions'
+            then 'The usage log is stored in native partitions, because TimescaleDB was installed later. To use it, run: '
+                 || 'licensectl convert-usage-log'
+        -- Tried: with 2.19, reads and the deletion of old chunks deadlock; with 2.24 and later they never did.
+        when string_to_array(substring(extversion from '^\d+\.\d+'), '.')::int[] < array[2, 24]
+            then 'TimescaleDB ' || extversion || ' is older than 2.24: reads of usage and the deletion of old usage may deadlock. '
+                 || 'Update the extension.'
+    end
+    from pg_extension where extname = 'timescaledb'
 $$;
 
 CREATE FUNCTION public.usage_network(ip inet) RETURNS cidr

@@ -50,6 +50,7 @@ select schema_definitions() as definitions_before \gset
 \ir repeatable/09_subscription_columns.sql
 \ir repeatable/10_current_license_tokens.sql
 \ir repeatable/11_is_license_visible.sql
+\ir repeatable/12_usage_log_storage.sql
 \ir repeatable/13_is_alert_open.sql
 \ir repeatable/14_suspended_licenses.sql
 \ir repeatable/15_open_suspension_facts.sql
@@ -74,6 +75,10 @@ select schema_definitions() = :'definitions_before' as unchanged \gset
 rollback;
 \else
 commit;
+\endif
+select coalesce(usage_log_warning(), '') as warning, usage_log_warning() is not null as warns \gset
+\if :warns
+\echo WARNING: :warning
 \endif
 
 \set ON_ERROR_STOP :on_error_stop_before

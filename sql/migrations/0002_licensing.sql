@@ -175,8 +175,10 @@ begin
                 logged_at timestamptz not null default now(),
                 primary key (logged_at, log_id)
             );
-            perform create_hypertable('license_usage_log', 'logged_at',
-                                      chunk_time_interval => interval '7 days', create_default_indexes => false);
+            execute format(
+                'select %I.create_hypertable(''license_usage_log'', ''logged_at'', chunk_time_interval => interval ''7 days'', '
+                'create_default_indexes => false)',
+                (select extnamespace::regnamespace from pg_extension where extname = 'timescaledb'));
         else
             create table license_usage_log (
                 log_id    uuid not null default uuid_generate_v4(),
@@ -192,21 +194,35 @@ end
 $$;
 
 -- No foreign key: up to 100,000 rows are inserted per second, and the ingest checks their subscriptions in the same statement.
-alter table license_usage_log
-    add column if not exists token_hash           varchar(255) not null,
-    add column if not exists subscription_id      uuid not null,
-    add column if not exists ip_address           inet,
-    add column if not exists ea_instance_id       varchar(100),
-    add column if not exists mt5_account_number   bigint,
-    add column if not exists country_code         char(2),
-    add column if not exists city                 varchar(100),
-    add column if not exists latitude             double precision,
-    add column if not exists longitude            double precision,
-    add column if not exists signals_received     int not null default 0,
-    add column if not exists signals_executed     int not null default 0,
-    add column if not exists signals_rejected     int not null default 0,
-    add column if not exists avg_latency_ms       int,
-    add column if not exists session_duration_sec int;
+-- Only missing columns are named: a hypertable with compression refuses a NOT NULL column even if it exists.
+do $$
+declare
+    missing text := (
+        select string_agg(format('add column %I %s', name, type), ', ' order by position)
+        from (values
+            (1, 'token_hash', 'varchar(255) not null'),
+            (2, 'subscription_id', 'uuid not null'),
+            (3, 'ip_address', 'inet'),
+            (4, 'ea_instance_id', 'varchar(100)'),
+            (5, 'mt5_account_number', 'bigint'),
+            (6, 'country_code', 'char(2)'),
+            (7, 'city', 'varchar(100)'),
+            (8, 'latitude', 'double precision'),
+            (9, 'longitude', 'double precision'),
+            (10, 'signals_received', 'int not null default 0'),
+            (11, 'signals_executed', 'int not null default 0'),
+            (12, 'signals_rejected', 'int not null default 0'),
+            (13, 'avg_latency_ms', 'int'),
+            (14, 'session_duration_sec', 'int')
+        ) as columns (position, name, type)
+        where not exists (select from pg_attribute a where a.attrelid = 'license_usage_log'::regclass and a.attname = columns.name
+                            and not a.attisdropped));
+begin
+    if missing is not null then
+        execute 'alter table license_usage_log ' || missing;
+    end if;
+end
+$$;
 
 -- The constraints of tables that may be older than this file. Each is added if no constraint has its name.
 do $$

@@ -84,11 +84,28 @@ const cases = {
     );
   },
 
+  async 'makes the missing chunks of a span without leaving rows, a limited number per call'(db) {
+    const chunks = () => one(db, `select count(*)::int from timescaledb_information.chunks where hypertable_name = 'license_usage_log'`);
+    const before = await chunks();
+    const made = await one(db, `select ensure_usage_partitions('2031-03-03Z', '2031-03-17Z')`);
+    assert.ok(made === 3, `${made} of 3 chunks of 7 days that begin on Thursdays`);
+    assert.equal(await chunks(), before + made);
+    assert.equal(await one(db, `select ensure_usage_partitions('2031-03-03Z', '2031-03-17Z')`), 0);
+    assert.equal(await one(db, 'select count(*)::int from license_usage_log'), 0);
+    assert.equal(await one(db, `select ensure_usage_partitions('2032-01-01Z', '2032-12-01Z')`), 10);
+    await assert.rejects(db.query(`select ensure_usage_partitions('1970-01-01Z', now())`), /More than a year/);
+  },
+
+  async 'warns of a version before 2.24'(db) {
+    assert.match(await one(db, 'select usage_log_warning()'), /^TimescaleDB 2\.23\S* is older than 2\.24/);
+  },
+
   async 'stores usage of any week; a repeated insert changes nothing'(db, license) {
     license.subscription = await seedLicense(db);
     assert.equal((await db.query(insertUsage, [license.subscription])).affectedRows, 140);
     assert.equal((await db.query(insertUsage, [license.subscription])).affectedRows, 0);
     assert.equal(await one(db, 'select ensure_usage_partitions(now(), now())'), 0);
+    await db.exec(`select drop_chunks('license_usage_log', newer_than => '2031-01-01Z'::timestamptz)`);
   },
 
   async "records usage by the ingest server's call"(db, license) {
@@ -177,3 +194,42 @@ const license = {};
 after(() => db.close());
 // One after the other: each case depends on the previous ones.
 for (const [name, run] of Object.entries(cases)) test(name, () => run(db, license));
+
+test('works with the extension in another schema', async () => {
+  const other = await PGlite.create({ extensions: { timescaledb } });
+  try {
+    await other.exec('create schema extensions; create extension timescaledb schema extensions');
+    await install(other);
+    assert.equal(await one(other, 'select usage_log_storage()'), 'hypertable');
+    await other.query(insertUsage, [await seedLicense(other)]);
+    assert.ok((await names(other, 'select drop_expired_usage(most => 100)')).length >= 6);
+  } finally {
+    await other.close();
+  }
+});
+
+test("installs on a platform's own hypertable with compression on", async () => {
+  const own = await PGlite.create({ extensions: { timescaledb } });
+  try {
+    // The guide's table.
+    await own.exec(`
+      create extension timescaledb;
+      create table license_usage_log (
+        log_id uuid default gen_random_uuid(), logged_at timestamptz not null default now(),
+        token_hash varchar(255) not null, subscription_id uuid not null, ip_address inet, ea_instance_id varchar(100),
+        mt5_account_number bigint, country_code char(2), city varchar(100), latitude double precision, longitude double precision,
+        signals_received int not null default 0, signals_executed int not null default 0, signals_rejected int not null default 0,
+        avg_latency_ms int, session_duration_sec int, primary key (log_id, logged_at));
+      select create_hypertable('license_usage_log', 'logged_at');
+      insert into license_usage_log (logged_at, token_hash, subscription_id)
+      select now() - n * interval '1 day', 'token-1', gen_random_uuid() from generate_series(0, 120) n;
+      alter table license_usage_log set (timescaledb.compress, timescaledb.compress_segmentby = 'subscription_id');
+      select compress_chunk(c) from show_chunks('license_usage_log', older_than => interval '14 days') c`);
+    await install(own);
+    assert.equal(await one(own, 'select count(*)::int from license_usage_log'), 121);
+    assert.ok((await names(own, 'select drop_expired_usage(most => 100)')).length >= 3);
+    assert.ok((await one(own, `select ensure_usage_partitions(now(), now() + interval '8 weeks')`)) >= 7);
+  } finally {
+    await own.close();
+  }
+});

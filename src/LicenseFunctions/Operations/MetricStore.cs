@@ -60,6 +60,10 @@ public sealed class MetricStore(LicenseDatabase database)
         union all
         (select 'usage_log_oldest_seconds', '', extract(epoch from now() - logged_at) from license_usage_log order by logged_at limit 1)
         union all
+        select 'retention_overdue_seconds', part.key, part.value::float8
+        from timer_leases, jsonb_each_text(last_counts -> 'overdue') as part
+        where timer_name = 'RetainData'
+        union all
         select 'outbox_waiting', kind, count(*) from unsent group by kind
         union all
         select 'outbox_oldest_seconds', kind, extract(epoch from max(age)) from unsent group by kind

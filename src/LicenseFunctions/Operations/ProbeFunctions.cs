@@ -22,5 +22,8 @@ public sealed class ProbeFunctions(ReadinessStore readiness, DatabaseClock clock
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "readyz")] HttpRequest request, CancellationToken cancellationToken) =>
         await readiness.MissingAsync(cancellationToken) is { } missing
             ? new Refusal(RefusalKind.Unavailable, "NOT_READY", missing, Hint: "Run: licensectl migrate").ToResult()
-            : Results.Text(clock.Warning is { } warning ? "ready\nwarning: " + warning : "ready");
+            : Results.Text(string.Join('\n', ["ready", .. await WarningsAsync(cancellationToken)]));
+
+    private async Task<IEnumerable<string>> WarningsAsync(CancellationToken cancellationToken) =>
+        new[] { clock.Warning, await readiness.WarningAsync(cancellationToken) }.OfType<string>().Select(warning => "warning: " + warning);
 }

@@ -11,6 +11,34 @@ public sealed class ReadinessStore(LicenseDatabase database, TimeProvider time)
 
     private const string NotInstalled = "select unnest(@names) except select name from schema_migrations order by 1 limit 1";
 
+    // A warning is left out rather than the answer delayed.
+    private static readonly TimeSpan WarningLimit = TimeSpan.FromSeconds(0.05);
+
+    private const string UsageLogWarning = "select usage_log_warning()";
+
+    /// <returns>What an operator should know although the app is ready; null if nothing, or if the database doesn't answer.</returns>
+    public async Task<string?> WarningAsync(CancellationToken cancellationToken)
+    {
+        DatabaseScope.Enter(DatabaseLane.Checks);
+        try
+        {
+            return await ReadWarningAsync(cancellationToken).WaitAsync(WarningLimit, time, cancellationToken);
+        }
+        catch (Exception lost) when (lost is NpgsqlException or TimeoutException
+            || (lost is OperationCanceledException && !cancellationToken.IsCancellationRequested))
+        {
+            return null;
+        }
+    }
+
+    private async Task<string?> ReadWarningAsync(CancellationToken cancellationToken)
+    {
+        await using var session = await database.OpenAsync(cancellationToken);
+        (var connection, cancellationToken) = session;
+        return await connection.ExecuteScalarAsync<string?>(
+            new CommandDefinition(UsageLogWarning, cancellationToken: cancellationToken));
+    }
+
     /// <returns>What is missing; null if the app is ready.</returns>
     public async Task<string?> MissingAsync(CancellationToken cancellationToken)
     {

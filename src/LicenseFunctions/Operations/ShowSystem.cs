@@ -10,7 +10,7 @@ namespace LicenseFunctions.Operations;
 /// <param name="ClockWarning">A warning if the clock of this process is wrong; else null.</param>
 public sealed record SystemState(
     WaitingWork Waiting, QueueState Queue, IReadOnlyList<TimerState> Timers, IReadOnlyList<SkippedRow> SkippedRows,
-    string? ClientAddress, string? AddressWarning, string? ClockWarning);
+    UsageLogState UsageLog, string? ClientAddress, string? AddressWarning, string? ClockWarning);
 
 /// <summary>Shows the state of the backend: all timers, also those that have never run, and waiting work.</summary>
 public sealed class ShowSystem(
@@ -30,6 +30,7 @@ public sealed class ShowSystem(
                 return timer with { NextDueAt = timer.NextDueAt ?? schedules.NextOf(name) };
             })],
             await store.SkippedAsync(cancellationToken),
+            await store.UsageLogAsync(cancellationToken),
             caller?.ToString(),
             addresses.Warning,
             clock.Warning);

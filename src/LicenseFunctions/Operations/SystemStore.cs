@@ -53,6 +53,10 @@ public sealed record WaitingWork
 /// <param name="RowId">The license, or for card, price, token and wallet the ID of that row.</param>
 public sealed record SkippedRow(string Source, Guid RowId, string Reason, DateTime FirstSeenAt, DateTime LastSeenAt);
 
+/// <param name="Storage">hypertable or partitions.</param>
+/// <param name="Warning">What an operator should know about it; null if nothing.</param>
+public sealed record UsageLogState(string? Storage, string? Warning);
+
 /// <summary>Records the runs of timers and reads the state of the backend.</summary>
 public sealed class SystemStore(LicenseDatabase database)
 {
@@ -124,6 +128,15 @@ public sealed class SystemStore(LicenseDatabase database)
         await using var session = await database.OpenAsync(cancellationToken);
         (var connection, cancellationToken) = session;
         return (await connection.QueryAsync<SkippedRow>(new CommandDefinition(Skipped, cancellationToken: cancellationToken))).AsList();
+    }
+
+    private const string UsageLog = "select usage_log_storage() as storage, usage_log_warning() as warning";
+
+    public async Task<UsageLogState> UsageLogAsync(CancellationToken cancellationToken)
+    {
+        await using var session = await database.OpenAsync(cancellationToken);
+        (var connection, cancellationToken) = session;
+        return await connection.QuerySingleAsync<UsageLogState>(new CommandDefinition(UsageLog, cancellationToken: cancellationToken));
     }
 
     private const string Waiting = """

@@ -511,6 +511,8 @@ export const texts = {
     unscanned: 'Usage batches not scanned yet',
     clock: 'Clock of the server',
     clockRight: 'Agrees with the database',
+    usageLog: 'Storage of the usage log',
+    storage: (storage: string | null) => (storage === 'hypertable' ? 'TimescaleDB' : 'Native partitions'),
     address: 'Your address as seen by the server',
     noAddress: 'Unknown',
     skipped: 'Skipped rows',

@@ -68,9 +68,9 @@ public sealed class RotateTokenTests(PostgresFixture postgres)
         await EndAsync(scene, firstDaysAgo: 89, othersDaysAgo: 91);
         var retention = new RetentionStore(scene.Database.Database);
 
-        Assert.Equal(0, await retention.DeleteReplacedTokensAsync(TimeSpan.FromDays(90), 100, LicenseScene.Stop));
+        Assert.Equal(0, await retention.DeleteReplacedTokensAsync(100, LicenseScene.Stop));
         await EndAsync(scene, firstDaysAgo: 91, othersDaysAgo: 91);
-        Assert.Equal(3, await retention.DeleteReplacedTokensAsync(TimeSpan.FromDays(90), 100, LicenseScene.Stop));
+        Assert.Equal(3, await retention.DeleteReplacedTokensAsync(100, LicenseScene.Stop));
 
         Assert.Equal(0, await scene.Database.QueryAsync<int>("select count(*)::int from license_token_replacements"));
         Assert.Equal(1, await scene.Database.QueryAsync<int>("select count(*)::int from license_tokens where is_active"));

@@ -2,6 +2,7 @@ using LicenseFunctions.Operations;
 using LicenseFunctions.Tests.Support;
 using LicenseFunctions.Tests.Usage;
 using Microsoft.Extensions.Logging.Abstractions;
+using Npgsql;
 using Xunit;
 
 namespace LicenseFunctions.Tests.Operations;
@@ -49,7 +50,9 @@ public sealed class RetainDataTests(PostgresFixture postgres)
 
         Assert.InRange(counts.UsageWeeks, 3, 6);
         Assert.Equal((3, 1, 2, 0, false), (counts.Bodies, counts.RequestKeys, counts.Addresses, counts.Unclaimed, counts.Unfinished));
-        Assert.Equal(new RetentionCounts(0, 0, 0, 0, 0, 0, 0, false), again);
+        Assert.Equal(new RetentionCounts(0, 0, 0, 0, 0, 0, 0, false, again.Failed, again.Overdue), again);
+        Assert.Empty(again.Failed);
+        Assert.Empty(again.Overdue);
         Assert.Equal((2L, 2L), await scene.Database.QueryAsync<(long, long)>(
             "select (select count(*) from license_usage_log), (select sum(sessions)::bigint from usage_rollups)"));
         Assert.Equal(["new"], await scene.Database.QueryAllAsync<string>("select payload from usage_quarantine"));
@@ -64,5 +67,58 @@ public sealed class RetainDataTests(PostgresFixture postgres)
             from license_devices order by slot
             """));
         Assert.Equal(["203.0.113.78/32"], await scene.Database.QueryAllAsync<string>("select network::text from license_device_networks"));
+    }
+
+    /// <summary>A reader of old usage, as an export or pg_dump is.</summary>
+    [Fact]
+    public async Task Run_BesideAReaderOfUsage_DeletesTheRestAndTellsWhatIsOverdue()
+    {
+        await using var scene = await UsageScene.NewAsync(postgres);
+        await scene.Database.ExecuteAsync(
+            """
+            select ensure_usage_partitions(now() - interval '110 days', now());
+            insert into license_usage_log (log_id, logged_at, token_hash, subscription_id)
+            select gen_random_uuid(), now() - make_interval(days => d), 'x', gen_random_uuid() from generate_series(100, 110) d;
+            insert into payment_events (provider, event_id, event_type, created_at, received_at, body) values
+                ('stripe', 'old', 'x', now(), now() - interval '31 days', '{"a":1}');
+            """);
+        var retain = new RetainData(new RetentionStore(scene.Database.Database), NullLogger<RetainData>.Instance);
+
+        RetentionCounts during;
+        await using (var reader = await scene.Database.Source.OpenConnectionAsync(TestContext.Current.CancellationToken))
+        {
+            await using var reading = await reader.BeginTransactionAsync(TestContext.Current.CancellationToken);
+            await using var read = new NpgsqlCommand("select count(*) from license_usage_log", reader);
+            await read.ExecuteScalarAsync(TestContext.Current.CancellationToken);
+            during = await retain.RunAsync(TestContext.Current.CancellationToken);
+        }
+
+        var after = await retain.RunAsync(TestContext.Current.CancellationToken);
+
+        Assert.Equal((0, 1), (during.UsageWeeks, during.Bodies));
+        Assert.Empty(during.Failed);
+        Assert.InRange(during.Overdue["usage"], 7 * 86_400, 20 * 86_400);
+        Assert.InRange(after.UsageWeeks, 1, 5);
+        Assert.Empty(after.Overdue);
+    }
+
+    [Fact]
+    public async Task Run_APartFails_TheOthersContinue()
+    {
+        await using var scene = await UsageScene.NewAsync(postgres);
+        await scene.Database.ExecuteAsync(
+            """
+            create or replace function drop_expired_usage(keep interval default '90 days', most int default 4) returns setof text
+            language plpgsql as $$ begin raise exception 'as a damaged chunk does'; end $$;
+            insert into payment_events (provider, event_id, event_type, created_at, received_at, body) values
+                ('stripe', 'old', 'x', now(), now() - interval '31 days', '{"a":1}');
+            """);
+        var log = new RecordedLog<RetainData>();
+
+        var counts = await new RetainData(new RetentionStore(scene.Database.Database), log).RunAsync(TestContext.Current.CancellationToken);
+
+        Assert.Equal(["usage"], counts.Failed);
+        Assert.Equal(1, counts.Bodies);
+        Assert.Contains(log.Lines, line => line.Failure is PostgresException { MessageText: "as a damaged chunk does" });
     }
 }

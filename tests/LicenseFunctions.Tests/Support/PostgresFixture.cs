@@ -27,16 +27,33 @@ public sealed class PostgresFixture : IAsyncLifetime
         await ExecuteAsync($"create database {template}");
         await using var source = NpgsqlDataSource.Create(Address(template));
         await new Migrations(source).RunAsync(_ => { }, TestContext.Current.CancellationToken);
+        await StopBackgroundWorkersAsync(source);
+    }
+
+    // The scheduler of TimescaleDB is connected to every database that has the extension. While it is, the database can't be a template
+    // (55006).
+    private static async Task StopBackgroundWorkersAsync(NpgsqlDataSource source)
+    {
+        await using var command = source.CreateCommand(
+            """
+            do $$ begin
+                if exists (select from pg_extension where extname = 'timescaledb') then
+                    perform _timescaledb_functions.stop_background_workers();
+                end if;
+            end $$
+            """);
+        await command.ExecuteNonQueryAsync();
     }
 
     /// <summary>A new clone of the migrated template.</summary>
     public Task<TestDatabase> NewDatabaseAsync() => CloneAsync(template);
 
     /// <summary>A copy of a database. Only this process may be connected to the original.</summary>
-    public Task<TestDatabase> CopyAsync(TestDatabase original)
+    public async Task<TestDatabase> CopyAsync(TestDatabase original)
     {
+        await StopBackgroundWorkersAsync(original.Source);
         original.Source.Clear();
-        return CloneAsync(new NpgsqlConnectionStringBuilder(original.ConnectionString).Database!);
+        return await CloneAsync(new NpgsqlConnectionStringBuilder(original.ConnectionString).Database!);
     }
 
     private async Task<TestDatabase> CloneAsync(string original)
@@ -128,6 +145,11 @@ public sealed class TestDatabase : IAsyncDisposable
         await using var connection = await Source.OpenConnectionAsync(TestContext.Current.CancellationToken);
         return [.. await Dapper.SqlMapper.QueryAsync<T>(connection, sql, parameters)];
     }
+
+    /// <summary>Skips a test that asserts the weeks of native partitions.</summary>
+    public async Task SkipOnHypertableAsync() => Assert.SkipWhen(
+        await QueryAsync<string>("select usage_log_storage()") == "hypertable",
+        "It asserts native partitions, and this server has TimescaleDB; tests/timescale has the cases of a hypertable.");
 
     public ValueTask DisposeAsync() => Source.DisposeAsync();
 }

@@ -38,7 +38,18 @@ public sealed class Migrations(NpgsqlDataSource source, TimeProvider time)
         }
 
         const string Definitions = "views and functions";
-        return await RepeatAsync(Definitions, () => RenewDefinitionsAsync(report, cancellationToken), report, cancellationToken) || changed;
+        changed |= await RepeatAsync(Definitions, () => RenewDefinitionsAsync(report, cancellationToken), report, cancellationToken);
+        if (await WarningAsync(cancellationToken) is { } warning)
+            report($"WARNING: {warning}");
+        return changed;
+    }
+
+    private const string Warning = "select usage_log_warning()";
+
+    private async Task<string?> WarningAsync(CancellationToken cancellationToken)
+    {
+        await using var connection = await source.OpenConnectionAsync(cancellationToken);
+        return await connection.ExecuteScalarAsync<string?>(new CommandDefinition(Warning, cancellationToken: cancellationToken));
     }
 
     private static readonly TimeSpan FirstPause = TimeSpan.FromSeconds(1);

@@ -65,6 +65,9 @@ public static class MetricCatalog
             "queue", "dead_letter", "http", "replay", "sql"),
         new(Gauge, "usage_log_oldest_seconds", "Age of the oldest raw usage record that is kept."),
 
+        new(Gauge, "retention_overdue_seconds",
+            "By how much the oldest row of a part had exceeded its limit when RetainData last ended.", "part"),
+
         new(Gauge, "outbox_waiting", "Mails and webhooks that are due and not sent.", "kind", OutboxKinds),
         new(Gauge, "outbox_oldest_seconds", "Age of the oldest of them.", "kind", OutboxKinds),
         new(Gauge, "outbox_dead", "Mails and webhooks that were given up.", "kind", OutboxKinds),

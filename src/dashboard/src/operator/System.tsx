@@ -31,6 +31,7 @@ type State = {
     next_due_at: string | null;
   }[];
   skipped_rows: { source: string; row_id: string; reason: string; first_seen_at: string; last_seen_at: string }[];
+  usage_log: { storage: string | null; warning: string | null };
 };
 type Entry = {
   quarantine_id: string;
@@ -51,7 +52,7 @@ export default function System() {
     <>
       <PageTitle title={words.title} />
       <Show of={system} rows={8}>
-        {({ waiting, queue, timers, skipped_rows, client_address, address_warning, clock_warning }) => (
+        {({ waiting, queue, timers, skipped_rows, usage_log, client_address, address_warning, clock_warning }) => (
           <>
             <section className="card">
               <h2>{words.work}</h2>
@@ -71,6 +72,7 @@ export default function System() {
                   ],
                   [words.unscanned, since(waiting.arrivals_waiting, waiting.arrivals_oldest_at)],
                   [words.clock, clock_warning ?? words.clockRight],
+                  [words.usageLog, usage_log.warning ?? words.storage(usage_log.storage)],
                   [words.address, address_warning ?? client_address ?? words.noAddress],
                 ]}
               />
@@ -102,7 +104,7 @@ export default function System() {
                       row.last_counts === null
                         ? ''
                         : Object.entries(row.last_counts)
-                            .map(([name, value]) => `${name} ${String(value)}`)
+                            .map(([name, value]) => `${name} ${typeof value === 'object' ? JSON.stringify(value) : String(value)}`)
                             .join(', '),
                   },
                   { head: words.next, cell: (row) => format.moment(row.next_due_at) },
