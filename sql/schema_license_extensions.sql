@@ -52,6 +52,7 @@ select schema_definitions() as definitions_before \gset
 \ir repeatable/11_is_license_visible.sql
 \ir repeatable/12_usage_log_storage.sql
 \ir repeatable/13_is_alert_open.sql
+\ir repeatable/13_usage_log_conversion.sql
 \ir repeatable/14_suspended_licenses.sql
 \ir repeatable/15_open_suspension_facts.sql
 \ir repeatable/20_license_usage.sql

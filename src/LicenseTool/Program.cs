@@ -6,6 +6,7 @@ using Npgsql;
 var root = new RootCommand("licensectl: the license backend's tool")
 {
     MigrateCommand.Create(),
+    ConvertUsageLogCommand.Create(),
     BacktestCommand.Create(),
     DemoDataCommand.Create(),
     TokenCommand.Create(),

@@ -195,6 +195,57 @@ after(() => db.close());
 // One after the other: each case depends on the previous ones.
 for (const [name, run] of Object.entries(cases)) test(name, () => run(db, license));
 
+test('converts native partitions while usage is written, in steps that can be repeated', async () => {
+  const late = await PGlite.create({ extensions: { timescaledb } });
+  try {
+    await install(late);
+    assert.equal(await one(late, 'select usage_log_storage()'), 'partitions');
+    await late.exec(
+      `create role reader; grant select on license_usage_log to reader; select ensure_usage_partitions(now() - interval '150 days', now())`,
+    );
+    await late.query(insertUsage, [await seedLicense(late)]);
+    await late.exec('create extension timescaledb');
+    assert.match(await one(late, 'select usage_log_warning()'), /convert-usage-log/);
+    const sum = `
+      select md5(string_agg(l::text, ',' order by logged_at))
+      from (select log_id, logged_at, city, signals_received from license_usage_log) l`;
+
+    for (const again of [false, true]) {
+      assert.equal(await one(late, 'select begin_usage_log_conversion()'), true);
+      for (const day of (await names(late, 'select usage_days_to_copy()::text')).slice(0, again ? undefined : 20))
+        await late.query('select copy_usage_day($1)', [day]);
+      // In the meantime, a record is stored, one is located, and one is deleted.
+      await late.exec(`
+        insert into license_usage_log (logged_at, token_hash, subscription_id)
+        values (now() - interval '200 minutes', 'token-1', gen_random_uuid());
+        update license_usage_log set city = 'Paris' where logged_at = (select min(logged_at) from license_usage_log);
+        delete from license_usage_log
+        where logged_at = (select max(logged_at) from license_usage_log where logged_at < now() - interval '3 days')`);
+    }
+    const before = await one(late, sum);
+    assert.ok((await one(late, 'select apply_usage_changes(2)')) === 2);
+    await late.transaction(async (tx) => {
+      await tx.exec('select swap_usage_log()');
+      for (const file of await files('repeatable/')) await tx.exec(await text(file));
+    });
+    await late.exec('select drop_converted_usage_log()');
+
+    assert.equal(await one(late, 'select usage_log_storage()'), 'hypertable');
+    assert.equal(await one(late, sum), before);
+    assert.equal(await one(late, 'select begin_usage_log_conversion()'), false);
+    assert.equal(await one(late, `select has_table_privilege('reader', 'license_usage_log', 'select')`), true);
+    assert.deepEqual(
+      await names(late, `select indexrelid::regclass::text from pg_index where indrelid = 'license_usage_log'::regclass order by 1`),
+      ['license_usage_log_ip_address', 'license_usage_log_pkey', 'license_usage_log_subscription_id', 'license_usage_log_token_hash'],
+    );
+    assert.equal(await one(late, 'select unique_devices from v_license_usage_24h'), 1);
+    assert.deepEqual(await names(late, `select relname from pg_class where relname ~ '^usage_log_(next|changes|copied|partitions)'`), []);
+    assert.ok((await names(late, 'select drop_expired_usage(most => 100)')).length >= 6);
+  } finally {
+    await late.close();
+  }
+});
+
 test('works with the extension in another schema', async () => {
   const other = await PGlite.create({ extensions: { timescaledb } });
   try {

@@ -57,7 +57,7 @@ public sealed class Migrations(NpgsqlDataSource source, TimeProvider time)
     private static readonly TimeSpan MaxWait = TimeSpan.FromMinutes(10);
 
     /// <summary>Repeats a step that gave up waiting for a lock. Between attempts, the sessions that waited behind it continue.</summary>
-    private async Task<bool> RepeatAsync(string what, Func<Task<bool>> step, Action<string> report, CancellationToken cancellationToken)
+    internal async Task<bool> RepeatAsync(string what, Func<Task<bool>> step, Action<string> report, CancellationToken cancellationToken)
     {
         var began = time.GetTimestamp();
         for (var pause = FirstPause; ; pause = pause * 2 < MaxPause ? pause * 2 : MaxPause)
@@ -105,8 +105,7 @@ public sealed class Migrations(NpgsqlDataSource source, TimeProvider time)
             if (await IsRecordedAsync(connection, before, cancellationToken))
                 return false;
 
-            foreach (var file in Names("repeatable/"))
-                await ExecuteFileAsync(file, connection, cancellationToken);
+            await InstallDefinitionsAsync(connection, cancellationToken);
             var after = await DefinitionsAsync(connection, cancellationToken);
             if (after != before)
             {
@@ -139,7 +138,15 @@ public sealed class Migrations(NpgsqlDataSource source, TimeProvider time)
         connection.ExecuteAsync(new CommandDefinition(
             Record, new { files = RepeatableFiles, definitions }, cancellationToken: cancellationToken));
 
-    private static async Task<NpgsqlTransaction> BeginAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    /// <summary>Installs all views and functions in the caller's transaction.</summary>
+    internal static async Task InstallDefinitionsAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        foreach (var file in Names("repeatable/"))
+            await ExecuteFileAsync(file, connection, cancellationToken);
+    }
+
+    /// <summary>Begins a step: takes the installers' lock and limits the waits for all others.</summary>
+    internal static async Task<NpgsqlTransaction> BeginAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
         var transaction = await connection.BeginTransactionAsync(IsolationLevel.ReadCommitted, cancellationToken);
         await ExecuteFileAsync("installation/journal", connection, cancellationToken);
