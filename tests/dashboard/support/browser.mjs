@@ -80,8 +80,8 @@ export async function open(
   }
   const answer = /\/api\/|\/app\/(config\.json|demo\/)/;
   if (answers) await page.route(answer, (route) => void page.delayed.push(route));
-  // Without a session, the page is opened by the address that ./dev run prints.
-  await page.goto(`${backend.address}/app${path}${as ? '' : `#demo=${backend.demoSecret}`}`);
+  // Pages are opened as by the address that ./dev run prints; those that need their own fragment don't offer the demo sign-in.
+  await page.goto(`${backend.address}/app${path}${path.includes('#') ? '' : `#demo=${backend.demoSecret}`}`);
   if (answers) {
     await deliverAnswers(page, answers);
     await page.unroute(answer);
