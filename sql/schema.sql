@@ -741,21 +741,31 @@ declare
     new_log_id uuid := uuid_generate_v4();
     refused_because text;
 begin
-    perform ensure_usage_partitions(now(), now());
-    select case when cardinality(stored.unknown_tokens) > 0 then 'UNKNOWN_TOKEN'
-                when cardinality(stored.foreign_tokens) > 0 then 'SUBSCRIPTION_MISMATCH' end
-    into refused_because
-    from store_license_usage(
-        array[new_log_id], array[now()], array[record_license_usage.token_hash::text], array[record_license_usage.subscription_id],
-        array[ip], array[record_license_usage.ea_instance_id::text], array[mt5_account], array[null::text], array[null::text],
-        array[null::double precision], array[null::double precision],
-        array[coalesce(received, 0)], array[coalesce(executed, 0)], array[coalesce(rejected, 0)],
-        array[record_license_usage.avg_latency_ms], array[null::int]) as stored;
-    -- An invalid license must not make the ingest server's call fail: the license check and an operator handle it.
+    -- The same rule as SignalCounts.
+    if coalesce(executed, 0)::bigint + coalesce(rejected, 0) > coalesce(received, 0) then
+        refused_because := 'CONTRADICTING_COUNTERS';
+    else
+        perform ensure_usage_partitions(now(), now());
+        select case when cardinality(stored.unknown_tokens) > 0 then 'UNKNOWN_TOKEN'
+                    when cardinality(stored.foreign_tokens) > 0 then 'SUBSCRIPTION_MISMATCH' end
+        into refused_because
+        from store_license_usage(
+            array[new_log_id], array[now()], array[record_license_usage.token_hash::text], array[record_license_usage.subscription_id],
+            array[ip], array[record_license_usage.ea_instance_id::text], array[mt5_account], array[null::text], array[null::text],
+            array[null::double precision], array[null::double precision],
+            array[coalesce(received, 0)], array[coalesce(executed, 0)], array[coalesce(rejected, 0)],
+            array[record_license_usage.avg_latency_ms], array[null::int]) as stored;
+    end if;
+    -- An invalid record must not make the ingest server's call fail: the license check and an operator handle it.
     if refused_because is not null then
         insert into usage_quarantine (source, code, field, detail, payload, payload_digest)
-        select 'sql', refused_because, 'token_hash', 'record_license_usage: no license has this token, or another one', payload,
-               sha256(convert_to(payload, 'UTF8'))
+        select 'sql', refused_because,
+               case refused_because when 'CONTRADICTING_COUNTERS' then 'signals_received' else 'token_hash' end,
+               case refused_because
+                   when 'CONTRADICTING_COUNTERS'
+                       then 'record_license_usage: signals_received is less than signals_executed plus signals_rejected'
+                   else 'record_license_usage: no license has this token, or another one' end,
+               payload, sha256(convert_to(payload, 'UTF8'))
         from (select jsonb_build_object(
                   'record_id', new_log_id, 'logged_at', now(), 'token_hash', record_license_usage.token_hash,
                   'subscription_id', record_license_usage.subscription_id, 'ip_address', host(ip),

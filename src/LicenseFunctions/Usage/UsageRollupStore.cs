@@ -161,7 +161,7 @@ public sealed class UsageRollupStore(LicenseDatabase database)
             group by 1
         )
         select coalesce(key, '') as key, licenses, sessions, signals_received, signals_executed, signals_rejected,
-               round(signals_rejected::numeric / nullif(signals_received, 0), 4) as reject_rate,
+               least(round(signals_rejected::numeric / nullif(signals_received, 0), 4), 1) as reject_rate,
                round(latency_weighted / nullif(latency_signals, 0), 1) as avg_latency_ms,
                case @by when 'license' then (select u.email from subscriptions o join users u on u.user_id = o.subscriber_id
                                              where o.subscription_id = key::uuid)

@@ -17,7 +17,6 @@ namespace LicenseFunctions.Validation;
 public sealed record CheckRequest(
     string? EaInstanceId, long? Mt5AccountNumber, string? Nonce = null, string? TokenHash = null, string? IpAddress = null)
 {
-    public const int LongestEaInstanceId = 100;
     public const int LongestNonce = 128;
 
     /// <summary>Reads the body without a serializer, because this is the hot path.</summary>
@@ -69,22 +68,22 @@ public sealed record CheckRequest(
             }
             else if (json.ValueTextEquals("ea_instance_id"u8))
             {
-                if (!Text(ref json, LongestEaInstanceId, out ea))
+                if (!Text(ref json, out ea))
                     return BadEa;
             }
             else if (json.ValueTextEquals("nonce"u8))
             {
-                if (!Text(ref json, LongestNonce, out nonce))
+                if (!Text(ref json, out nonce) || nonce?.Length > LongestNonce || nonce?.Any(char.IsControl) is true)
                     return BadNonce;
             }
             else if (json.ValueTextEquals("token_hash"u8))
             {
-                if (!Text(ref json, 64, out tokenHash))
+                if (!Text(ref json, out tokenHash))
                     return BadTokenHash;
             }
             else if (json.ValueTextEquals("ip_address"u8))
             {
-                if (!Text(ref json, 45, out address))
+                if (!Text(ref json, out address))
                     return BadAddress;
             }
             else
@@ -101,7 +100,7 @@ public sealed record CheckRequest(
     /// <param name="address">Where the check comes from.</param>
     public Outcome<DeviceClaim> Claim(IPAddress address)
     {
-        if (string.IsNullOrWhiteSpace(EaInstanceId))
+        if (EaInstanceId is null || !EaName.IsValid(EaInstanceId))
             return BadEa;
         return Mt5AccountNumber is { } account ? new DeviceClaim(EaInstanceId, account, address) : BadAccount;
     }
@@ -114,7 +113,7 @@ public sealed record CheckRequest(
     public Outcome<IPAddress> ServiceAddress() => ParseAddress(IpAddress) is { } address ? address : BadAddress;
 
     private static readonly Refusal BadEa = Invalid(
-        "ea_instance_id", "ea_instance_id is missing, blank, longer than 100 characters, or contains control characters.",
+        "ea_instance_id", $"ea_instance_id is required and {EaName.Rule}.",
         "\"EA-INSTANCE-1\"");
 
     private static readonly Refusal BadAccount = Invalid(
@@ -168,7 +167,7 @@ public sealed record CheckRequest(
         return number > 0 ? number : null;
     }
 
-    private static bool Text(ref Utf8JsonReader json, int longest, out string? text)
+    private static bool Text(ref Utf8JsonReader json, out string? text)
     {
         text = null;
         json.Read();
@@ -179,13 +178,12 @@ public sealed record CheckRequest(
         try
         {
             text = json.GetString()!;
+            return true;
         }
         catch (InvalidOperationException)
         {
             return false; // half of a surrogate pair
         }
-
-        return text.Length <= longest && !text.Any(char.IsControl);
     }
 
     // IPAddress.Parse also accepts "1", "0x7f.1" and "010.0.0.1", with surprising results.

@@ -14,7 +14,7 @@ public enum DeviceIdentity
 }
 
 /// <summary>What a check reports about the device that sends it.</summary>
-/// <param name="EaInstanceId">1 to 100 characters, compared case-sensitively.</param>
+/// <param name="EaInstanceId">By the rule of <see cref="EaName"/>, compared case-sensitively.</param>
 /// <param name="Mt5AccountNumber">Above 0.</param>
 /// <param name="Address">IPv4, or IPv6 that isn't a mapped IPv4 address.</param>
 public sealed record DeviceClaim(string EaInstanceId, long Mt5AccountNumber, IPAddress Address)

@@ -162,7 +162,8 @@ public static class HealthScore
 
         if (facts.SignalsReceived < MinSignalsForRate)
             yield break;
-        var rate = (double)facts.SignalsRejected / facts.SignalsReceived;
+        // The log may have contradicting counters from before they were rejected.
+        var rate = Math.Clamp((double)facts.SignalsRejected / facts.SignalsReceived, 0, 1);
         var rejected = rate < 0.1 ? 0 : rate < 0.25 ? 4 : rate < 0.5 ? 8 : 12;
         if (rejected > 0)
             yield return Loss(

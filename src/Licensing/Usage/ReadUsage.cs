@@ -4,6 +4,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Text;
 using System.Text.Json;
+using Licensing.Devices;
 
 namespace Licensing.Usage;
 
@@ -107,7 +108,7 @@ public static class ReadUsage
             // because no serializer writes them.
             switch (reader.ValueSpan.Length)
             {
-                case 4 when Is(ref reader, "city"u8): _city = Text(ref reader, "city"); break;
+                case 4 when Is(ref reader, "city"u8): _city = City(ref reader, "city"); break;
                 case 8 when Is(ref reader, "latitude"u8): _latitude = Degrees(ref reader, "latitude", 90); break;
                 case 9 when Is(ref reader, "record_id"u8): _recordId = Uuid(ref reader, "record_id"); break;
                 case 9 when Is(ref reader, "logged_at"u8): _loggedAt = Time(ref reader, "logged_at"); break;
@@ -115,7 +116,7 @@ public static class ReadUsage
                 case 10 when Is(ref reader, "token_hash"u8): _tokenHash = Hash(ref reader, "token_hash"); break;
                 case 10 when Is(ref reader, "ip_address"u8): _ipAddress = Address(ref reader, "ip_address"); break;
                 case 12 when Is(ref reader, "country_code"u8): _countryCode = Country(ref reader, "country_code"); break;
-                case 14 when Is(ref reader, "ea_instance_id"u8): _eaInstanceId = Text(ref reader, "ea_instance_id"); break;
+                case 14 when Is(ref reader, "ea_instance_id"u8): _eaInstanceId = Ea(ref reader, "ea_instance_id"); break;
                 case 14 when Is(ref reader, "avg_latency_ms"u8):
                     _latency = Int(ref reader, "avg_latency_ms", (int)MaxLatency.TotalMilliseconds);
                     break;
@@ -147,6 +148,7 @@ public static class ReadUsage
             if (_eaInstanceId is null) return Missing("ea_instance_id");
             if (_account is not { } account) return Missing("mt5_account_number");
             if (window.Check(loggedAt) is { } outside) return outside;
+            if (SignalCounts.Check(_received ?? 0, _executed ?? 0, _rejected ?? 0) is { } contradiction) return contradiction;
 
             record = new UsageRecord(
                 recordId, loggedAt, _tokenHash, subscriptionId, _ipAddress, _eaInstanceId, account,
@@ -238,7 +240,15 @@ public static class ReadUsage
             return address.TryFormat(canonical, out var length) && text.SequenceEqual(canonical[..length]);
         }
 
-        private string? Text(ref Utf8JsonReader reader, string field)
+        private string? Ea(ref Utf8JsonReader reader, string field)
+        {
+            if (!Value(ref reader, JsonTokenType.String, UsageFault.InvalidText, EaName.Rule, field)) return null;
+            if (reader.GetString() is { } text && EaName.IsValid(text)) return text;
+            Fail(UsageFault.InvalidText, EaName.Rule, field);
+            return null;
+        }
+
+        private string? City(ref Utf8JsonReader reader, string field)
         {
             const string Detail = "must have 1 to 100 characters of UTF-8 without U+0000";
             if (!Value(ref reader, JsonTokenType.String, UsageFault.InvalidText, Detail, field)) return null;

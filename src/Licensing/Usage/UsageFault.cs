@@ -25,12 +25,15 @@ public sealed record UsageFault(string Code, string Detail, string? Field = null
     public const string InvalidTokenHash = "INVALID_TOKEN_HASH";
     public const string InvalidAddress = "INVALID_ADDRESS";
 
-    /// <summary>Empty, too long, not UTF-8, or with U+0000, which a text column can't contain.</summary>
+    /// <summary>Empty, too long, not Unicode, or with a character that is not allowed.</summary>
     public const string InvalidText = "INVALID_TEXT";
 
     public const string InvalidNumber = "INVALID_NUMBER";
     public const string OutOfRange = "OUT_OF_RANGE";
     public const string InvalidCountry = "INVALID_COUNTRY";
+
+    /// <summary>The counters of signals can't all be true.</summary>
+    public const string ContradictingCounters = "CONTRADICTING_COUNTERS";
 
     /// <summary>No license has this token.</summary>
     public const string UnknownToken = "UNKNOWN_TOKEN";

@@ -10,13 +10,13 @@ namespace Licensing.Usage;
 /// <param name="TokenHash">SHA-256 of the license token, 64 lower-case hex digits.</param>
 /// <param name="SubscriptionId">The license.</param>
 /// <param name="IpAddress">The device's IP address; an IPv4-mapped IPv6 address is converted to IPv4.</param>
-/// <param name="EaInstanceId">1 to 100 characters.</param>
+/// <param name="EaInstanceId">By the rule of <see cref="Devices.EaName"/>.</param>
 /// <param name="Mt5AccountNumber">Above 0.</param>
 /// <param name="CountryCode">ISO 3166-1 alpha-2, upper case; null when unknown.</param>
 /// <param name="City">1 to 100 characters; null when unknown.</param>
 /// <param name="Latitude">Degrees, -90 to 90; null when unknown.</param>
 /// <param name="Longitude">Degrees, -180 to 180; null when unknown.</param>
-/// <param name="SignalsReceived">0 to 1,000,000.</param>
+/// <param name="SignalsReceived">0 to 1,000,000, and at least the sum of executed and rejected signals.</param>
 /// <param name="SignalsExecuted">Signals that became orders, 0 to 1,000,000.</param>
 /// <param name="SignalsRejected">Signals that the device rejected, 0 to 1,000,000.</param>
 /// <param name="AvgLatencyMs">Mean latency of the session's signals, 0 to 3,600,000 ms; null when not measured.</param>

@@ -240,6 +240,28 @@ public sealed class IngestUsageTests(PostgresFixture postgres) : IAsyncLifetime
         Assert.Contains(unknown.ToString(), quarantined.Payload, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData(1, 0, 0, true)]
+    [InlineData(3, 2, 1, true)]
+    [InlineData(1, 0, 1_000_000, false)]
+    [InlineData(1, 2, 0, false)]
+    [InlineData(3, 2, 2, false)]
+    [InlineData(int.MaxValue, int.MaxValue, int.MaxValue, false)]
+    public async Task RecordLicenseUsage_CountersThatContradictEachOther_AreQuarantined(
+        int received, int executed, int rejected, bool isStored)
+    {
+        const string Call =
+            "select record_license_usage(@TokenHash, @SubscriptionId::text, '198.51.100.7', 'EA-1', 1001, @received, @executed, @rejected)";
+
+        await scene.Database.QueryAsync<Guid>(
+            Call, new { license.TokenHash, license.SubscriptionId, received, executed, rejected });
+
+        Assert.Equal(isStored ? 1L : 0, await scene.Database.QueryAsync<long>("select count(*) from license_usage_log"));
+        Assert.Equal(
+            isStored ? [] : [(UsageFault.ContradictingCounters, "signals_received")],
+            await scene.Database.QueryAllAsync<(string, string)>("select code, field from usage_quarantine"));
+    }
+
     [Fact]
     public async Task Batch_OfSeveralMessages_KeepsTheIndexesAcrossMessages()
     {

@@ -113,7 +113,7 @@ public sealed class UsageRollupTests(PostgresFixture postgres) : IAsyncLifetime
 
         Assert.Equal(
             "at,signals_received,signals_executed,signals_rejected,avg_latency_ms,sessions,session_sec,devices,places\r\n"
-            + $"{Day}T10:00:00Z,1,2,1,100.0,1,60,1,1\r\n{Day}T11:00:00Z,0,0,0,,0,0,0,0\r\n",
+            + $"{Day}T10:00:00Z,1,1,0,100.0,1,60,1,1\r\n{Day}T11:00:00Z,0,0,0,,0,0,0,0\r\n",
             text);
     }
 
@@ -145,6 +145,18 @@ public sealed class UsageRollupTests(PostgresFixture postgres) : IAsyncLifetime
             (string?)body["masters"]![0]!["name"]);
         Assert.Equal(["key,licenses", "DE,1,1,4", "ZZ,1,1,3"], csv.Split("\r\n").Take(3)
             .Select(line => string.Join(',', line.Split(',').Take(line.StartsWith("key", StringComparison.Ordinal) ? 2 : 4))));
+    }
+
+    [Fact]
+    public async Task Summary_SumsThatContradictEachOther_HaveARejectRateOfAtMostOne()
+    {
+        await SendAsync(("10:15", 1, 100, "198.51.100.4"));
+        await scene.Database.ExecuteAsync("update usage_rollups set signals_rejected = 1000000");
+        await using var app = await RunningApp.StartAsync(scene.Database);
+
+        var (_, body, _) = await app.GetAsync("/api/v1/usage/summary?bucket=day", "Bearer " + RunningApp.Token("operator"));
+
+        Assert.Equal((1m, 1m), ((decimal)body!["totals"]!["reject_rate"]!, (decimal)body["top_licenses"]![0]!["reject_rate"]!));
     }
 
     private DateTime Yesterday => scene.Now.UtcDateTime.Date.AddDays(-1);

@@ -79,13 +79,14 @@ internal sealed class UsageScene : IAsyncDisposable
 
     public string Record(
         License license, Guid? id = null, int secondsAgo = 0, string ea = "EA-1", long account = 1001, string address = "198.51.100.4",
-            int received = 3) =>
+            int received = 3, int? executed = null, int? rejected = null) =>
         $$"""
         {"record_id":"{{id ?? Guid.NewGuid()}}",
         "logged_at":"{{Now.AddSeconds(-secondsAgo).UtcDateTime.ToString("O", CultureInfo.InvariantCulture)}}",
         "token_hash":"{{license.TokenHash}}","subscription_id":"{{license.SubscriptionId}}","ip_address":"{{address}}",
         "ea_instance_id":{{JsonSerializer.Serialize(ea)}},
-        "mt5_account_number":{{account}},"signals_received":{{received}},"signals_executed":2,"signals_rejected":1,"avg_latency_ms":40,
+        "mt5_account_number":{{account}},"signals_received":{{received}},"signals_executed":{{executed ?? Math.Min(received, 2)}},
+        "signals_rejected":{{rejected ?? (received > 2 ? 1 : 0)}},"avg_latency_ms":40,
         "session_duration_sec":60}
         """;
 

@@ -74,6 +74,14 @@ public sealed class HealthScoreTests
     public void Of_RejectedSignals_LosePointsFromATenth(long received, long rejected, int score) =>
         Assert.Equal(score, HealthScore.Of(Well with { SignalsReceived = received, SignalsRejected = rejected }).Score);
 
+    [Theory] // rows of the platform's own code, or from before contradicting counters were rejected
+    [InlineData(20, 1_000_000, "100 % of the last 7 days' signals were rejected")]
+    [InlineData(20, long.MaxValue, "100 % of the last 7 days' signals were rejected")]
+    [InlineData(20, -1_000_000, null)]
+    public void Of_ContradictingCounters_RateIsFromZeroToOne(long received, long rejected, string? reason) =>
+        Assert.Equal(reason, HealthScore.Of(Well with { SignalsReceived = received, SignalsRejected = rejected })
+            .Contributions.SingleOrDefault(one => one.Action == HealthAction.CheckExpertAdvisor)?.Reason);
+
     [Theory]
     [InlineData(0, 100)]
     [InlineData(2, 100)]

@@ -117,6 +117,26 @@ public sealed class ReadUsageTests
     }
 
     [Theory]
+    [InlineData("3", "2", "1", null)]
+    [InlineData("3", "3", "0", null)]
+    [InlineData("3", "0", "3", null)]
+    [InlineData("0", "0", "0", null)]
+    [InlineData("1000000", null, null, null)]
+    [InlineData("1", "0", "1000000", UsageFault.ContradictingCounters)]
+    [InlineData("1", "2", "0", UsageFault.ContradictingCounters)]
+    [InlineData("3", "2", "2", UsageFault.ContradictingCounters)]
+    [InlineData("1000000", "1000000", "1000000", UsageFault.ContradictingCounters)]
+    [InlineData(null, "1", null, UsageFault.ContradictingCounters)]
+    [InlineData(null, null, "1", UsageFault.ContradictingCounters)]
+    public void Message_CountersThatContradictEachOther_AreRejected(string? received, string? executed, string? rejected, string? code)
+    {
+        var entry = Assert.Single(Read(Json(
+            ("signals_received", received), ("signals_executed", executed), ("signals_rejected", rejected))).Entries);
+
+        Assert.Equal(code, entry.Fault?.Code);
+    }
+
+    [Theory]
     [InlineData("a", 100, true)]
     [InlineData("a", 101, false)]
     [InlineData("😀", 100, true)]
