@@ -1892,11 +1892,13 @@ CREATE TABLE public.usage_quarantine (
     state text DEFAULT 'OPEN'::text NOT NULL,
     closed_at timestamp with time zone,
     closed_by uuid,
+    payload_bytes bytea,
     CONSTRAINT closed_says_when CHECK (((state = 'OPEN'::text) = (closed_at IS NULL))),
     CONSTRAINT digest_is_sha256 CHECK ((octet_length(payload_digest) = 32)),
     CONSTRAINT quarantine_state_is_known CHECK ((state = ANY (ARRAY['OPEN'::text, 'REPLAYED'::text, 'DISCARDED'::text]))),
     CONSTRAINT source_is_known CHECK ((source = ANY (ARRAY['queue'::text, 'dead_letter'::text, 'http'::text, 'replay'::text, 'sql'::text])))
 );
+ALTER TABLE ONLY public.usage_quarantine ALTER COLUMN payload_bytes SET STORAGE EXTERNAL;
 
 CREATE TABLE public.usage_rollups (
     subscription_id uuid NOT NULL,

@@ -40,6 +40,8 @@
 \ir installation/migration.psql
 \set migration 0016_skipped_rows
 \ir installation/migration.psql
+\set migration 0017_quarantined_bytes
+\ir installation/migration.psql
 
 begin;
 \ir installation/journal.sql

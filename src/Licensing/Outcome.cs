@@ -10,6 +10,7 @@ public enum RefusalKind
     NotFound,
     Conflict,
     TooLarge,
+    UnsupportedMedia,
     TooMany,
     Unavailable,
     Failed,

@@ -12,8 +12,8 @@ internal sealed class AmqpDeliveries(DeliveryState failed)
 
     /// <param name="settle">Sends the outcome to the peer.</param>
     public void Add(Message message, Action<DeliveryState> settle) => waiting.Writer.TryWrite(new Delivery(
-        // Several data sections form one payload.
-        Delivery.BodyOf(message.Body is Data[] parts ? parts.SelectMany(part => part.Binary).ToArray() : message.Body),
+        AmqpBody.Of(message),
+        message.Properties?.ContentEncoding,
         outcome =>
         {
             settle(outcome switch { DeliveryOutcome.Completed => new Accepted(), DeliveryOutcome.Failed => failed, _ => new Released() });

@@ -6,8 +6,10 @@ using Microsoft.Azure.Functions.Worker;
 namespace StandaloneHost;
 
 /// <summary>One run of a function. An HTTP run uses the request's service scope, which is created only if needed.</summary>
+/// <param name="bindingData">Properties of the trigger's messages; null for none.</param>
 internal sealed class Invocation(
-    WorkerFunction function, HttpContext? http, IServiceProvider? services, object? input, CancellationToken stop)
+    WorkerFunction function, HttpContext? http, IServiceProvider? services, object? input, CancellationToken stop,
+    IReadOnlyDictionary<string, object?>? bindingData = null)
     : FunctionContext
 {
     /// <summary>The key that the official GetHttpContext() reads; an internal constant of Worker.Extensions.Http.AspNetCore.</summary>
@@ -34,7 +36,7 @@ internal sealed class Invocation(
 
     public override TraceContext TraceContext => NoTrace.Instance;
 
-    public override BindingContext BindingContext => NoBindingData.Instance;
+    public override BindingContext BindingContext => bindingData is null ? TriggerData.None : new TriggerData(bindingData);
 
     /// <summary>Always null, as in a Functions host without a retry policy: this host doesn't support retry policies.</summary>
     public override RetryContext RetryContext => null!;
@@ -80,10 +82,10 @@ internal sealed class Invocation(
         public override string TraceState => "";
     }
 
-    private sealed class NoBindingData : BindingContext
+    private sealed class TriggerData(IReadOnlyDictionary<string, object?> bindingData) : BindingContext
     {
-        public static readonly NoBindingData Instance = new();
+        public static readonly TriggerData None = new(ImmutableDictionary<string, object?>.Empty);
 
-        public override IReadOnlyDictionary<string, object?> BindingData => ImmutableDictionary<string, object?>.Empty;
+        public override IReadOnlyDictionary<string, object?> BindingData => bindingData;
     }
 }

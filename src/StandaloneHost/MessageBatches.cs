@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Text.Json;
 using Microsoft.Azure.Functions.Worker;
 using Microsoft.Azure.Functions.Worker.Middleware;
 using Microsoft.Extensions.DependencyInjection;
@@ -69,7 +70,7 @@ internal sealed class MessageBatches(
         {
             await using var scope = services.CreateAsyncScope();
             var bodies = batch.Select(delivery => delivery.Body).ToArray();
-            await pipeline(new Invocation(function, null, scope.ServiceProvider, bodies, stop));
+            await pipeline(new Invocation(function, null, scope.ServiceProvider, bodies, stop, BindingData(batch)));
             return true;
         }
         catch (Exception failure)
@@ -87,6 +88,13 @@ internal sealed class MessageBatches(
             Warn("kept locked", await Task.WhenAll(held));
         }
     }
+
+    /// <summary>As a Functions host does for other properties; for this one it has no name.</summary>
+    private Dictionary<string, object?>? BindingData(IReadOnlyList<Delivery> batch) =>
+        batch.All(delivery => delivery.ContentEncoding is null) ? null
+        : batched
+            ? new() { ["ContentEncodingArray"] = JsonSerializer.Serialize(batch.Select(delivery => delivery.ContentEncoding)) }
+            : new() { ["ContentEncoding"] = batch[0].ContentEncoding };
 
     private async Task SettleAsync(IReadOnlyList<Delivery> batch, DeliveryOutcome outcome) =>
         Warn("settled", await Task.WhenAll(batch.Select(delivery => TryAsync(() => delivery.Settle(outcome)))));

@@ -11,6 +11,9 @@ internal sealed class ServiceBusQueue(
     // Minimum pause between renewals, even if a lock seems expired because the clocks differ.
     private static readonly TimeSpan ShortestPause = TimeSpan.FromSeconds(1);
 
+    // Number of messages to receive one by one after a message that the client can't read, so that the others don't wait for its lock.
+    private int oneByOne;
+
     /// <inheritdoc cref="BrokerQueue.Receive"/>
     public async Task<bool> ReceiveAsync(Action attached, CancellationToken stop)
     {
@@ -24,6 +27,7 @@ internal sealed class ServiceBusQueue(
                 attached();
                 return [.. messages.Select(message => new Delivery(
                     BodyOf(message),
+                    message.GetRawAmqpMessage().Properties.ContentEncoding,
                     outcome => outcome == DeliveryOutcome.Completed
                         ? receiver.CompleteMessageAsync(message)
                         // Abandoning increments the delivery count even for an unprocessed message, but the client has no other way to
@@ -40,11 +44,14 @@ internal sealed class ServiceBusQueue(
     {
         try
         {
-            return await receiver.ReceiveMessagesAsync(most, longest, cancellationToken);
+            var messages = await receiver.ReceiveMessagesAsync(oneByOne > 0 ? 1 : most, longest, cancellationToken);
+            oneByOne = Math.Max(0, oneByOne - messages.Count);
+            return messages;
         }
         catch (Exception unreadable) when (unreadable is NotSupportedException or SerializationException)
         {
             // The client returns no message of this batch, so none can be settled. They are delivered again when their locks expire.
+            oneByOne = hostJson.MaxMessageBatchSize;
             logger.LogError(
                 "Function {Function}: a message's body can't be read ({Error}); its batch is delivered again after the locks expire",
                 function, unreadable.Message);
@@ -55,8 +62,8 @@ internal sealed class ServiceBusQueue(
     private static ReadOnlyMemory<byte> BodyOf(ServiceBusReceivedMessage message)
     {
         var body = message.GetRawAmqpMessage().Body;
-        return body.TryGetValue(out var value) ? Delivery.BodyOf(value)
-            : body.TryGetSequence(out var sequences) ? Delivery.BodyOf(sequences!.SelectMany(sequence => sequence))
+        return body.TryGetValue(out var value) ? AmqpBody.OfValue(value)
+            : body.TryGetSequence(out var sequences) ? AmqpBody.OfSequences(sequences!)
             : message.Body.ToMemory();
     }
 

@@ -109,7 +109,7 @@ internal static class IngestBench
             var columns = batches.ConvertAll(Columns);
             var turns = new (string Way, int Records, Func<Task> Run)[]
             {
-                ("ours", BatchesARound * BatchSize, () => ingest.RunAsync(json, "queue", CancellationToken.None)),
+                ("ours", BatchesARound * BatchSize, () => ingest.RunAsync([.. json], "queue", CancellationToken.None)),
                 ("bare", BatchesARound * BatchSize, async () =>
                 {
                     foreach (var batch in columns)

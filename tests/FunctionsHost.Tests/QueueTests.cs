@@ -1,6 +1,8 @@
+using System.IO.Compression;
 using System.Text;
 using LicenseFunctions.Tests.Support;
 using LicenseFunctions.Tests.Usage;
+using Licensing.Usage;
 using StandaloneHost.Tests;
 using Xunit;
 
@@ -74,7 +76,42 @@ public sealed class QueueTests(QueueSite site) : IClassFixture<QueueSite>
         await SendAsync(Queue, messages);
 
         await AssertAlikeAsync("IngestUsage");
-        Assert.Equal(52L, await both.HostDatabase.QueryAsync<long>("select count(*) from license_usage_log"));
+        Assert.Equal(53L, await both.HostDatabase.QueryAsync<long>(
+            "select count(*) from license_usage_log where mt5_account_number = 1001"));
+    }
+
+    [Fact] // both sides receive the bytes: gzip is recognized by its first bytes
+    public async Task Bytes_GzipAndDamaged_AreReadOrQuarantinedUnchanged()
+    {
+        byte[][] messages =
+        [
+            Gzip(scene.Record(other, secondsAgo: 20, account: 1002)),
+            [.. Gzip(scene.Record(other, secondsAgo: 21, account: 1002)).Take(40)],
+            [0xFF, 0, 0xC3, 0x28],
+            Gzip(new string(' ', UsageMessage.MaxDecodedBytes + 1)),
+            [.. Encoding.UTF8.GetBytes(scene.Record(other, secondsAgo: 22, account: 1002)), 0],
+        ];
+
+        foreach (var message in messages)
+            broker.Send(Queue, new Amqp.Framing.Data { Binary = message });
+        both.Host.Queue(Queue).Send(messages.Select(message => (ReadOnlyMemory<byte>)message));
+        await broker.EmptyAsync(Queue, Canceled);
+        await both.Host.Queue(Queue).EmptyAsync(Canceled);
+
+        await AssertAlikeAsync("IngestUsage");
+        var kept = await both.HostDatabase.QueryAllAsync<byte[]>(
+            "select payload_bytes from usage_quarantine where payload_bytes is not null");
+        Assert.Equal(
+            new[] { 1, 2, 3 }.Select(i => Convert.ToHexString(messages[i])).Order(),
+            kept.Select(Convert.ToHexString).Intersect(messages.Select(Convert.ToHexString)).Order());
+    }
+
+    private static byte[] Gzip(string text)
+    {
+        var bytes = new MemoryStream();
+        using (var gzip = new GZipStream(bytes, CompressionLevel.Fastest))
+            gzip.Write(Encoding.UTF8.GetBytes(text));
+        return bytes.ToArray();
     }
 
     [Fact]
@@ -112,7 +149,7 @@ public sealed class QueueTests(QueueSite site) : IClassFixture<QueueSite>
         union all select 'token ' || t::text from license_tokens t
         union all select 'rollup ' || r::text from usage_rollups r
         union all
-        select concat_ws(' ', 'quarantined', source, code, field, detail, payload, encode(payload_digest, 'hex'), state)
+        select concat_ws(' ', 'quarantined', source, code, field, detail, payload, payload_bytes, encode(payload_digest, 'hex'), state)
         from usage_quarantine
         order by 1
         """);

@@ -153,6 +153,7 @@ internal static class RouteInputs
             new("UsageSummary", "GET", 1, new($"/api/v1/usage/summary?from={from}&to={to}"), new("/api/v1/usage/summary?bucket=year")),
             new("PostUsage", "POST", 2, new("/api/v1/usage", new[] { record }), new("/api/v1/usage", "[{\"record_id\":\"x\"}]")),
             new("ListQuarantined", "GET", 1, new("/api/v1/quarantine?state=OPEN&limit=10"), new("/api/v1/quarantine?state=LOST")),
+            new("GetQuarantined", "GET", 1, new($"/api/v1/quarantine/{Demo.Quarantined}"), new($"/api/v1/quarantine/{Unknown}")),
             new("ReplayQuarantined", "POST", 1,
                 new($"/api/v1/quarantine/{Demo.Quarantined}/replay"), new($"/api/v1/quarantine/{Unknown}/replay")),
             new("DiscardQuarantined", "POST", 1,

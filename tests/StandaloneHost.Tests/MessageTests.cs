@@ -3,8 +3,10 @@ using System.Text;
 using System.Threading.Channels;
 using Amqp;
 using Amqp.Framing;
+using Amqp.Types;
 using Microsoft.Azure.Functions.Worker;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Time.Testing;
 using Xunit;
 
@@ -149,16 +151,21 @@ public sealed class MessageTests : IDisposable
     }
 
     [Theory] // a body that isn't data or text must not be delivered again without end, neither in the queue nor among its dead letters
-    [InlineData(By.AmqpNetLite, typeof(Batches), Queue)]
-    [InlineData(By.AmqpNetLite, typeof(Drain), DeadLetters)]
-    [InlineData(By.ServiceBusClient, typeof(Batches), Queue)]
-    [InlineData(By.ServiceBusClient, typeof(Drain), DeadLetters)]
-    public async Task Body_OfAnyAmqpKind_ReachesTheFunctionAndIsCompleted(By client, Type function, string queue)
+    [InlineData(By.AmqpNetLite, typeof(ByteBatches), Queue)]
+    [InlineData(By.AmqpNetLite, typeof(ByteDrain), DeadLetters)]
+    [InlineData(By.ServiceBusClient, typeof(ByteBatches), Queue)]
+    [InlineData(By.ServiceBusClient, typeof(ByteDrain), DeadLetters)]
+    public async Task Body_OfAnyAmqpKind_ReachesTheFunctionCompletelyAndIsCompleted(By client, Type function, string queue)
     {
         broker.Send(queue, new AmqpValue { Value = "text" });
         broker.Send(queue, new AmqpValue { Value = 42L });
         broker.Send(queue, new AmqpValue { Value = Encoding.UTF8.GetBytes("binary") });
         broker.Send(queue, new AmqpSequence { List = new object[] { 1, "two" } });
+        broker.Send(queue, new AmqpValue { Value = new Map { ["a"] = "x" } });
+        var parts = new DataList();
+        parts.Add(new Data { Binary = [0xC3] });
+        parts.Add(new Data { Binary = [0xA4, 0x00] });
+        broker.Send(queue, parts);
         broker.Send(queue, new AmqpValue { Value = null });
         broker.Send(queue, new Data { Binary = [0xC3, 0x28] });
         broker.Send(queue, "good");
@@ -166,8 +173,50 @@ public sealed class MessageTests : IDisposable
 
         await broker.EmptyAsync(queue, Canceled);
 
-        Assert.Equal(["text", "AMQP value: 42", "binary", "AMQP sequence: 1, two", "", "\uFFFD(", "good"], received.Bodies);
+        // Other bodies are encoded AMQP sections: descriptor 0x77 (value) or 0x76 (sequence), then the value.
+        Assert.Equal(
+            [
+                Hex("text"), "005377552A", Hex("binary"), "005376C008025401A10374776F",
+                "005377C10702A10161A10178", "C3A400", "", "C328", Hex("good"),
+            ],
+            received.Bodies);
         Assert.Equal(0, broker.Count(DeadLetters));
+    }
+
+    [Fact] // a map in a map, which the official client can't read, so that it returns no message of the batch
+    public async Task Body_ThatTheClientCannotRead_DelaysTheOthersOnce()
+    {
+        broker.Send(Queue, "a");
+        broker.Send(Queue, new AmqpValue { Value = new Map { ["a"] = new Map { ["b"] = 1 } } });
+        broker.Send(Queue, "b");
+        var builder = Builder(By.ServiceBusClient, typeof(Batches));
+        var log = new FirstError();
+        builder.Services.AddSingleton<ILogger<QueueTriggers>>(log);
+        await using var worker = await RunningWorker.StartAsync(builder);
+
+        await log.Logged.WaitAsync(Canceled);
+        broker.ExpireLocks(Queue);
+        await broker.ReachAsync(Queue, messages => messages.Count == 1, Canceled);
+
+        Assert.Equal(["a", "b"], received.Bodies.Order());
+        Assert.Equal(0, broker.Count(DeadLetters));
+    }
+
+    [Theory]
+    [InlineData(By.AmqpNetLite)]
+    [InlineData(By.ServiceBusClient)]
+    public async Task ContentEncoding_OfSomeMessages_IsReportedAsBindingData(By client)
+    {
+        var builder = Builder(client, typeof(EncodedBatches));
+        builder.HostJsonFile["extensions:serviceBus:minMessageBatchSize"] = "2";
+        builder.HostJsonFile["extensions:serviceBus:maxBatchWaitTime"] = "01:00:00";
+        broker.Send(Queue, new Data { Binary = [1] }, new Properties { ContentEncoding = "br" });
+        broker.Send(Queue, "plain");
+        await using var worker = await RunningWorker.StartAsync(builder);
+
+        await broker.EmptyAsync(Queue, Canceled);
+
+        Assert.Equal(["[\"br\",null]"], received.Bodies);
     }
 
     [Theory] // minMessageBatchSize
@@ -418,6 +467,8 @@ public sealed class MessageTests : IDisposable
         await connection.CloseAsync();
     }
 
+    private static string Hex(string text) => Convert.ToHexString(Encoding.UTF8.GetBytes(text));
+
     private Task<RunningWorker> StartAsync(By client, Type function) => RunningWorker.StartAsync(Builder(client, function));
 
     private StandaloneApplicationBuilder Builder(By client, Type function) =>
@@ -459,6 +510,24 @@ public sealed class MessageTests : IDisposable
         {
             await Connection.CloseAsync();
             await Worker.DisposeAsync();
+        }
+    }
+
+    private sealed class FirstError : ILogger<QueueTriggers>
+    {
+        private readonly TaskCompletionSource logged = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public Task Logged => logged.Task;
+
+        public IDisposable? BeginScope<TState>(TState state) where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => logLevel == LogLevel.Error;
+
+        public void Log<TState>(
+            LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        {
+            if (IsEnabled(logLevel))
+                logged.TrySetResult();
         }
     }
 
@@ -525,6 +594,28 @@ public sealed class MessageTests : IDisposable
         [Function("Messages")]
         public Task Run([ServiceBusTrigger("%TEST_QUEUE%", Connection = "ServiceBus", IsBatched = true)] string[] messages) =>
             received.RunAsync(messages, default);
+    }
+
+    public sealed class ByteBatches(Received received)
+    {
+        [Function("Messages")]
+        public Task Run([ServiceBusTrigger(Queue, Connection = "ServiceBus", IsBatched = true)] ReadOnlyMemory<byte>[] messages) =>
+            received.RunAsync([.. messages.Select(message => Convert.ToHexString(message.Span))], default);
+    }
+
+    public sealed class ByteDrain(Received received)
+    {
+        [Function("DeadLetters")]
+        public Task Run([ServiceBusTrigger("%TEST_QUEUE%/$deadletterqueue", Connection = "ServiceBus")] ReadOnlyMemory<byte> message) =>
+            received.RunAsync([Convert.ToHexString(message.Span)], default);
+    }
+
+    public sealed class EncodedBatches(Received received)
+    {
+        [Function("Messages")]
+        public Task Run(
+            [ServiceBusTrigger(Queue, Connection = "ServiceBus", IsBatched = true)] byte[][] messages, FunctionContext context) =>
+            received.RunAsync([$"{context.BindingContext.BindingData["ContentEncodingArray"]}"], default);
     }
 
     public sealed class Drain(Received received)

@@ -394,6 +394,8 @@ test('an operator replays and discards quarantined messages', async () => {
   );
   const page = await open(browser, backend, { as: people.operator, path: '/system' });
   await page.getByText('The text is not JSON.').waitFor();
+  await page.getByText('Show all 13 bytes').click();
+  await page.locator('details pre', { hasText: '{"logged_at":' }).waitFor();
   await page.getByRole('button', { name: 'Discard' }).click();
   await page.getByRole('dialog').getByRole('button', { name: 'Discard' }).click();
   await page.getByText('Nothing is quarantined.').waitFor();

@@ -1,4 +1,3 @@
-using System.Text;
 using LicenseFunctions.Infrastructure.Database;
 using Licensing.Usage;
 using Microsoft.Extensions.Logging;
@@ -18,19 +17,18 @@ public sealed class IngestQueuedUsage(
 
     /// <exception cref="NpgsqlException">The database has failed for four minutes.</exception>
     /// <exception cref="OperationCanceledException">The process stops; the batch is delivered again.</exception>
-    public async Task RunAsync(string[] messages, CancellationToken cancellationToken)
+    public async Task RunAsync(IReadOnlyList<UsageMessage> messages, CancellationToken cancellationToken)
     {
-        var bytes = messages.Select(message => (ReadOnlyMemory<byte>)Encoding.UTF8.GetBytes(message)).ToList();
-        var done = await RetryAsync(token => ingest.RunAsync(bytes, "queue", token), cancellationToken);
+        var done = await RetryAsync(token => ingest.RunAsync(messages, "queue", token), cancellationToken);
         if (done.Quarantined.Count > 0)
             log.LogWarning("{Quarantined} usage records were quarantined, {Accepted} stored", done.Quarantined.Count, done.Accepted);
     }
 
     /// <summary>Moves a dead letter to the quarantine, where operators can see it. Throws as <see cref="RunAsync"/> does.</summary>
-    public async Task DrainDeadLetterAsync(string message, CancellationToken cancellationToken)
+    public async Task DrainDeadLetterAsync(ReadOnlyMemory<byte> message, CancellationToken cancellationToken)
     {
         var fault = new UsageFault(UsageFault.DeadLettered, "the broker dead-lettered the message; replay it after the cause is fixed");
-        var rejected = RejectedUsage.Of(Encoding.UTF8.GetBytes(message), fault);
+        var rejected = RejectedUsage.Of(message, fault);
         await RetryAsync(async token =>
         {
             await quarantine.AddAsync("dead_letter", [rejected], token);

@@ -20,7 +20,7 @@ public sealed record IngestedUsage(int Accepted, int Duplicates, IReadOnlyList<Q
 /// <summary>A record, with its JSON in case it is quarantined later.</summary>
 public readonly record struct SentUsage(int Index, UsageRecord Record, ReadOnlyMemory<byte> Json)
 {
-    public (int Index, RejectedUsage Rejected) Reject(UsageFault fault) => (Index, RejectedUsage.Of(Json.Span, fault));
+    public (int Index, RejectedUsage Rejected) Reject(UsageFault fault) => (Index, RejectedUsage.Of(Json, fault));
 }
 
 /// <summary>Parsed records and faults.</summary>
@@ -42,7 +42,7 @@ public sealed class IngestUsage(
     /// </summary>
     /// <param name="source">Origin of the messages: queue, http or replay.</param>
     public async Task<IngestedUsage> RunAsync(
-        IReadOnlyList<ReadOnlyMemory<byte>> messages, string source, CancellationToken cancellationToken)
+        IReadOnlyList<UsageMessage> messages, string source, CancellationToken cancellationToken)
     {
         var done = new IngestedUsage(0, 0, []);
         var storing = Task.FromResult(done);
@@ -101,13 +101,13 @@ public sealed class IngestUsage(
 
     private static bool LacksLocation(UsageRecord record) => record.CountryCode is null && record.Latitude is null;
 
-    public UsageBatch Read(ReadOnlyMemory<byte> message)
+    public UsageBatch Read(UsageMessage message)
     {
         var (first, index) = (0, 0);
         return Read([message], ref first, ref index);
     }
 
-    private UsageBatch Read(IReadOnlyList<ReadOnlyMemory<byte>> messages, ref int next, ref int index)
+    private UsageBatch Read(IReadOnlyList<UsageMessage> messages, ref int next, ref int index)
     {
         var window = UsageWindow.At(time.GetUtcNow());
         var good = new List<SentUsage>(BatchSize);
@@ -117,15 +117,15 @@ public sealed class IngestUsage(
         {
             var message = messages[next++];
             entries.Clear();
-            if (ReadUsage.Message(message.Span, window, entries) is { } fault)
-                bad.Add((index++, RejectedUsage.Of(message.Span, fault)));
+            if ((message.Open(out var opened) ?? ReadUsage.Message(opened.Span, window, entries)) is { } fault)
+                bad.Add((index++, RejectedUsage.Of(message.Body, fault)));
             foreach (var entry in entries)
             {
-                var json = message.Slice(entry.Start, entry.Length);
+                var json = opened.Slice(entry.Start, entry.Length);
                 if (entry.Record is not null)
                     good.Add(new SentUsage(index++, entry.Record, json));
                 else
-                    bad.Add((index++, RejectedUsage.Of(json.Span, entry.Fault!)));
+                    bad.Add((index++, RejectedUsage.Of(json, entry.Fault!)));
             }
         }
 

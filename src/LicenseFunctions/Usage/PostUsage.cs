@@ -8,7 +8,7 @@ namespace LicenseFunctions.Usage;
 /// <summary>Ingests usage records over HTTP: an array of at most 1,000 records.</summary>
 public sealed class PostUsage(IngestUsage ingest)
 {
-    public const int BodyLimit = 1024 * 1024;
+    public const int BodyLimit = UsageMessage.MaxDecodedBytes;
     public const int MaxRecords = 1_000;
 
     public async Task<Outcome<IngestedUsage>> RunAsync(HttpRequest request, CancellationToken cancellationToken)
@@ -18,7 +18,7 @@ public sealed class PostUsage(IngestUsage ingest)
         using var body = new MemoryStream((int)Math.Clamp(request.ContentLength ?? 0, 0, BodyLimit));
         await request.Body.CopyToAsync(body, cancellationToken);
         var json = new ReadOnlyMemory<byte>(body.GetBuffer(), 0, (int)body.Length);
-        if (!json.Span.TrimStart(" \t\r\n"u8).StartsWith("["u8))
+        if (!JsonText.Trim(json.Span, out _).TrimStart(" \t\r\n"u8).StartsWith("["u8))
             return new Refusal(RefusalKind.Invalid, "NOT_AN_ARRAY", "The body must be a JSON array of usage records.");
         var batch = ingest.Read(json);
         if (batch.Bad is [(_, { Fault: { Code: UsageFault.InvalidJson } fault })])

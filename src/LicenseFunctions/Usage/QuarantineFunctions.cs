@@ -5,17 +5,25 @@ using Microsoft.Azure.Functions.Worker;
 
 namespace LicenseFunctions.Usage;
 
-/// <summary>Lists, replays and discards quarantined usage.</summary>
-public sealed class QuarantineFunctions(ListQuarantined list, ReplayQuarantined replay)
+/// <summary>Lists, shows, replays and discards quarantined usage.</summary>
+public sealed class QuarantineFunctions(ListQuarantined list, ReadQuarantined read, ReplayQuarantined replay)
 {
     [Function("ListQuarantined")]
     [Access(CallerRole.Operator)]
-    [Operation("Lists quarantined usage, the newest first. state is OPEN by default; after is the last id of the previous page.",
+    [Operation("Lists excerpts of quarantined usage, newest first. state is OPEN by default; after is the last id of the previous page.",
         Reply = typeof(QuarantinedPage), Query = ["state", "code", "after", "limit"])]
     public async Task<IResult> ListQuarantined(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/quarantine")] HttpRequest request,
         CancellationToken cancellationToken) =>
         (await list.RunAsync(request.Query, cancellationToken)).ToResult();
+
+    [Function("GetQuarantined")]
+    [Access(CallerRole.Operator)]
+    [Operation("Shows a quarantined message: its text, and its exact bytes in base64.", Reply = typeof(QuarantinedMessage))]
+    public async Task<IResult> Get(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/quarantine/{quarantineId:guid}")] HttpRequest request,
+        Guid quarantineId, CancellationToken cancellationToken) =>
+        (await read.RunAsync(quarantineId, cancellationToken)).ToResult();
 
     [Function("ReplayQuarantined")]
     [Access(CallerRole.Operator)]

@@ -5,18 +5,26 @@ using Licensing.Usage;
 namespace LicenseFunctions.Usage;
 
 /// <param name="Source">queue, dead_letter, http, replay or sql.</param>
+/// <param name="Excerpt">The first 200 characters of the payload.</param>
+/// <param name="SizeBytes">Size of the payload as it was received.</param>
 /// <param name="State">OPEN, REPLAYED or DISCARDED.</param>
 public sealed record QuarantinedUsage(
-    Guid QuarantineId, DateTime QuarantinedAt, string Source, string Code, string? Field, string Detail, string Payload,
+    Guid QuarantineId, DateTime QuarantinedAt, string Source, string Code, string? Field, string Detail, string Excerpt, int SizeBytes,
     string State, DateTime? ClosedAt, Guid? ClosedBy);
+
+/// <param name="Payload">The text: decompressed if possible, with U+FFFD for what is not text.</param>
+/// <param name="PayloadBase64">The exact bytes as they were received.</param>
+public sealed record QuarantinedMessage(
+    Guid QuarantineId, DateTime QuarantinedAt, string Source, string Code, string? Field, string Detail, string Payload,
+    byte[] PayloadBase64, string State, DateTime? ClosedAt, Guid? ClosedBy);
 
 /// <summary>Usage that could not be stored, until an operator replays or discards it.</summary>
 public sealed class QuarantineStore(LicenseDatabase database)
 {
     private const string Add = """
-        insert into usage_quarantine (source, code, field, detail, payload, payload_digest)
-        select @source, code, field, detail, payload, digest
-        from unnest(@codes, @fields, @details, @payloads, @digests) as rejected (code, field, detail, payload, digest)
+        insert into usage_quarantine (source, code, field, detail, payload, payload_bytes, payload_digest)
+        select @source, code, field, detail, payload, bytes, digest
+        from unnest(@codes, @fields, @details, @payloads, @bytes, @digests) as rejected (code, field, detail, payload, bytes, digest)
         order by digest
         on conflict (payload_digest) do nothing
         """;
@@ -35,13 +43,15 @@ public sealed class QuarantineStore(LicenseDatabase database)
                 fields = rejected.Select(one => one.Fault.Field).ToArray(),
                 details = rejected.Select(one => one.Fault.Detail).ToArray(),
                 payloads = rejected.Select(one => one.Payload).ToArray(),
+                bytes = rejected.Select(one => one.Bytes).ToArray(),
                 digests = rejected.Select(one => one.Digest).ToArray(),
             },
             cancellationToken: cancellationToken));
     }
 
     private const string List = """
-        select quarantine_id, quarantined_at, source, code, field, detail, payload, state, closed_at, closed_by
+        select quarantine_id, quarantined_at, source, code, field, detail, left(payload, 200) as excerpt,
+               coalesce(octet_length(payload_bytes), octet_length(payload)) as size_bytes, state, closed_at, closed_by
         from usage_quarantine
         where (@state::text is null or state = @state) and (@code::text is null or code = @code)
           and (@after::uuid is null
@@ -63,22 +73,39 @@ public sealed class QuarantineStore(LicenseDatabase database)
     }
 
     private const string Find = """
-        select quarantine_id, quarantined_at, source, code, field, detail, payload, state, closed_at, closed_by
+        select quarantine_id, quarantined_at, source, code, field, detail, payload,
+               coalesce(payload_bytes, convert_to(payload, 'UTF8')) as payload_base64, state, closed_at, closed_by
         from usage_quarantine where quarantine_id = @quarantineId
         """;
 
-    public async Task<QuarantinedUsage?> FindAsync(Guid quarantineId, CancellationToken cancellationToken)
+    /// <summary>The whole entry. Its payload may have many megabytes.</summary>
+    public async Task<QuarantinedMessage?> FindAsync(Guid quarantineId, CancellationToken cancellationToken)
+    {
+        await using var session = await database.OpenAsync(cancellationToken);
+        (var connection, cancellationToken) = session;
+        return await connection.QuerySingleOrDefaultAsync<QuarantinedMessage>(
+            new CommandDefinition(Find, new { quarantineId }, cancellationToken: cancellationToken));
+    }
+
+    private const string Describe = """
+        select quarantine_id, quarantined_at, source, code, field, detail, left(payload, 200) as excerpt,
+               coalesce(octet_length(payload_bytes), octet_length(payload)) as size_bytes, state, closed_at, closed_by
+        from usage_quarantine where quarantine_id = @quarantineId
+        """;
+
+    public async Task<QuarantinedUsage?> DescribeAsync(Guid quarantineId, CancellationToken cancellationToken)
     {
         await using var session = await database.OpenAsync(cancellationToken);
         (var connection, cancellationToken) = session;
         return await connection.QuerySingleOrDefaultAsync<QuarantinedUsage>(
-            new CommandDefinition(Find, new { quarantineId }, cancellationToken: cancellationToken));
+            new CommandDefinition(Describe, new { quarantineId }, cancellationToken: cancellationToken));
     }
 
     private const string Close = """
         update usage_quarantine set state = @state, closed_at = now(), closed_by = @byId
         where quarantine_id = @quarantineId and state = 'OPEN'
-        returning quarantine_id, quarantined_at, source, code, field, detail, payload, state, closed_at, closed_by
+        returning quarantine_id, quarantined_at, source, code, field, detail, left(payload, 200) as excerpt,
+                  coalesce(octet_length(payload_bytes), octet_length(payload)) as size_bytes, state, closed_at, closed_by
         """;
 
     /// <summary>Closes an open entry. The change is audited.</summary>

@@ -1,14 +1,12 @@
-using System.Text;
 using LicenseFunctions.Infrastructure.Database;
 using Licensing;
+using Licensing.Usage;
 
 namespace LicenseFunctions.Usage;
 
 /// <summary>Replays or discards quarantined usage.</summary>
 public sealed class ReplayQuarantined(QuarantineStore quarantine, IngestUsage ingest)
 {
-    private static readonly Refusal Unknown = new(RefusalKind.NotFound, "NOT_FOUND", "The quarantine has no entry with this id.");
-
     /// <summary>Ingests the entry again. If it has several records, those that are still invalid become separate entries.</summary>
     /// <remarks>
     /// After a crash between ingest and close, the entry is still open. If it is replayed again, its records are duplicates.
@@ -16,11 +14,11 @@ public sealed class ReplayQuarantined(QuarantineStore quarantine, IngestUsage in
     public async Task<Outcome<IngestedUsage>> RunAsync(Guid quarantineId, Actor by, CancellationToken cancellationToken)
     {
         if (await quarantine.FindAsync(quarantineId, cancellationToken) is not { } entry)
-            return Unknown;
+            return ReadQuarantined.Unknown;
         if (entry.State != "OPEN")
-            return Closed(entry);
+            return Closed(entry.State, entry.ClosedAt);
 
-        var done = await ingest.RunAsync([Encoding.UTF8.GetBytes(entry.Payload)], "replay", cancellationToken);
+        var done = await ingest.RunAsync([new UsageMessage(entry.PayloadBase64)], "replay", cancellationToken);
         if (done is { Accepted: 0, Duplicates: 0, Quarantined: [var still] })
             return new Refusal(
                 RefusalKind.Conflict, still.Code, $"The entry was rejected again: {still.Detail}.",
@@ -33,14 +31,14 @@ public sealed class ReplayQuarantined(QuarantineStore quarantine, IngestUsage in
     {
         if (await quarantine.CloseAsync(quarantineId, "DISCARDED", by, cancellationToken) is { } discarded)
             return discarded;
-        return await quarantine.FindAsync(quarantineId, cancellationToken) switch
+        return await quarantine.DescribeAsync(quarantineId, cancellationToken) switch
         {
-            null => Unknown,
+            null => ReadQuarantined.Unknown,
             { State: "DISCARDED" } before => before,
-            var entry => Closed(entry),
+            var entry => Closed(entry.State, entry.ClosedAt),
         };
     }
 
-    private static Refusal Closed(QuarantinedUsage entry) =>
-        new(RefusalKind.Conflict, "ALREADY_CLOSED", $"The entry has been {entry.State} since {entry.ClosedAt:O}.");
+    private static Refusal Closed(string state, DateTime? at) =>
+        new(RefusalKind.Conflict, "ALREADY_CLOSED", $"The entry has been {state} since {at:O}.");
 }

@@ -7,17 +7,19 @@ namespace LicenseFunctions.Usage;
 /// <summary>Receives usage records from the queue, its dead letters, and HTTP.</summary>
 public sealed class UsageFunctions(IngestQueuedUsage queued, PostUsage post)
 {
+    // Not text, which loses bytes that are not UTF-8. The official generator declares only byte[] as binary, not ReadOnlyMemory<byte>.
     [Function("IngestUsage")]
     public Task IngestUsage(
-        [ServiceBusTrigger("%USAGE_QUEUE%", Connection = "ServiceBus", IsBatched = true)] string[] messages,
-        CancellationToken cancellationToken) =>
-        queued.RunAsync(messages, cancellationToken);
+        [ServiceBusTrigger("%USAGE_QUEUE%", Connection = "ServiceBus", IsBatched = true)] byte[][] messages,
+        FunctionContext context, CancellationToken cancellationToken) =>
+        queued.RunAsync(QueueMessages.Of(messages, context), cancellationToken);
 
     // One message per run: the Functions host can't bind a body that is neither data nor text, and such a message would fail its whole
     // batch at each delivery. A dead-letter queue has no further dead-letter queue.
     [Function("DrainDeadLetters")]
     public Task DrainDeadLetters(
-        [ServiceBusTrigger("%USAGE_QUEUE%/$deadletterqueue", Connection = "ServiceBus", IsBatched = false)] string message,
+        [ServiceBusTrigger("%USAGE_QUEUE%/$deadletterqueue", Connection = "ServiceBus", IsBatched = false)]
+        byte[] message,
         CancellationToken cancellationToken) =>
         queued.DrainDeadLetterAsync(message, cancellationToken);
 

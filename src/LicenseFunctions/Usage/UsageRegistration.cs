@@ -14,5 +14,6 @@ public static class UsageRegistration
         .AddSingleton<LicenseUsage>()
         .AddSingleton<SummarizeUsage>()
         .AddSingleton<ListQuarantined>()
+        .AddSingleton<ReadQuarantined>()
         .AddSingleton<ReplayQuarantined>();
 }

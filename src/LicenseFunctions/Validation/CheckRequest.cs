@@ -49,7 +49,7 @@ public sealed record CheckRequest(
     /// <exception cref="JsonException">The body isn't JSON.</exception>
     public static Outcome<CheckRequest> Parse(ReadOnlySequence<byte> body)
     {
-        var json = new Utf8JsonReader(body);
+        var json = new Utf8JsonReader(JsonText.Trim(body.IsSingleSegment ? body.FirstSpan : body.ToArray(), out _));
         string? ea = null, nonce = null, tokenHash = null, address = null;
         long? account = null;
         json.Read();
@@ -159,9 +159,8 @@ public sealed record CheckRequest(
         else if (json.TokenType == JsonTokenType.String && !json.ValueIsEscaped)
         {
             // The raw bytes: CopyString throws if they aren't UTF-8.
-            var digits = json.HasValueSequence ? json.ValueSequence : new ReadOnlySequence<byte>(json.ValueSpan.ToArray());
-            if (digits.Length <= MostDigits)
-                long.TryParse(digits.ToArray(), NumberStyles.None, CultureInfo.InvariantCulture, out number);
+            if (json.ValueSpan.Length <= MostDigits)
+                long.TryParse(json.ValueSpan, NumberStyles.None, CultureInfo.InvariantCulture, out number);
         }
 
         return number > 0 ? number : null;

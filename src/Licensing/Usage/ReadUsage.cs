@@ -28,9 +28,42 @@ public static class ReadUsage
     private static readonly SearchValues<byte> LowerHex = SearchValues.Create("0123456789abcdef"u8);
     private static readonly SearchValues<char> AddressCharacters = SearchValues.Create("0123456789abcdefABCDEF.:");
 
-    /// <summary>Appends the message's elements, valid or not, to <paramref name="entries"/>.</summary>
+    /// <summary>
+    /// Appends the message's elements, valid or not, to <paramref name="entries"/>. A byte order mark and trailing NULs are ignored.
+    /// </summary>
     /// <returns>The fault of a message that is not valid JSON; then nothing is appended. Otherwise null.</returns>
-    public static UsageFault? Message(ReadOnlySpan<byte> json, UsageWindow window, List<UsageEntry> entries)
+    public static UsageFault? Message(ReadOnlySpan<byte> message, UsageWindow window, List<UsageEntry> entries)
+    {
+        var before = entries.Count;
+        var json = JsonText.Trim(message, out var start);
+        if (TryRead(json, start, window, entries))
+            return null;
+
+        var positions = new List<int>();
+        if (NonFiniteNumbers.Quote(json, positions) is not { } quoted || !TryRead(quoted, start, window, entries))
+            return new UsageFault(UsageFault.InvalidJson, "the message is not valid JSON");
+        for (var i = before; i < entries.Count; i++)
+        {
+            if (positions.Exists(at => at + start >= entries[i].Start && at + start < entries[i].Start + entries[i].Length))
+                entries[i] = entries[i] with { Record = null, Fault = NonFinite(entries[i]) };
+        }
+
+        return null;
+    }
+
+    // In the copy the word is a string. If a field that must be a number has the first fault, that field has the word.
+    private static UsageFault NonFinite(UsageEntry entry)
+    {
+        var field = entry.Fault is { Code: UsageFault.InvalidNumber } wrong ? wrong.Field : null;
+        return new UsageFault(
+            UsageFault.InvalidNumber,
+            string.Create(CultureInfo.InvariantCulture, $"{field ?? "a value"} of record {entry.Index} of the message is NaN or infinite"),
+            field);
+    }
+
+    /// <param name="offset">Start of the JSON in the message.</param>
+    /// <returns>False if it is not valid JSON; then nothing is appended.</returns>
+    private static bool TryRead(ReadOnlySpan<byte> json, int offset, UsageWindow window, List<UsageEntry> entries)
     {
         var before = entries.Count;
         var reader = new Utf8JsonReader(json);
@@ -38,21 +71,21 @@ public static class ReadUsage
         {
             reader.Read();
             if (reader.TokenType != JsonTokenType.StartArray)
-                entries.Add(Element(ref reader, 0, window));
+                entries.Add(Element(ref reader, 0, offset, window));
             else
                 for (var index = 0; reader.Read() && reader.TokenType != JsonTokenType.EndArray; index++)
-                    entries.Add(Element(ref reader, index, window));
+                    entries.Add(Element(ref reader, index, offset, window));
             reader.Read();
-            return null;
+            return true;
         }
         catch (JsonException)
         {
             entries.RemoveRange(before, entries.Count - before);
-            return new UsageFault(UsageFault.InvalidJson, "the message is not valid JSON");
+            return false;
         }
     }
 
-    private static UsageEntry Element(ref Utf8JsonReader reader, int index, UsageWindow window)
+    private static UsageEntry Element(ref Utf8JsonReader reader, int index, int offset, UsageWindow window)
     {
         var start = (int)reader.TokenStartIndex;
         UsageRecord? record = null;
@@ -70,7 +103,7 @@ public static class ReadUsage
             fault = new UsageFault(UsageFault.NotARecord, "a record must be a JSON object");
         }
 
-        return new UsageEntry(index, start, (int)reader.BytesConsumed - start, record, fault);
+        return new UsageEntry(index, offset + start, (int)reader.BytesConsumed - start, record, fault);
     }
 
     /// <summary>The fields of one object. The first fault is kept; the object is read to its end.</summary>

@@ -44,6 +44,18 @@ public sealed record UsageFault(string Code, string Detail, string? Field = null
     /// <summary>The record passed validation, but the database rejected it.</summary>
     public const string RefusedByDatabase = "REFUSED_BY_DATABASE";
 
+    /// <summary>The body of the message is an AMQP sequence, map or other value.</summary>
+    public const string UnreadableBody = "UNREADABLE_BODY";
+
+    /// <summary>The content encoding is not gzip.</summary>
+    public const string UnsupportedEncoding = "UNSUPPORTED_CONTENT_ENCODING";
+
+    /// <summary>Damaged, or not gzip although the sender says so.</summary>
+    public const string InvalidGzip = "INVALID_GZIP";
+
+    /// <summary>Larger than <see cref="UsageMessage.MaxDecodedBytes"/> when decompressed.</summary>
+    public const string TooLarge = "MESSAGE_TOO_LARGE";
+
     /// <summary>The broker dead-lettered the message after the maximum number of deliveries.</summary>
     public const string DeadLettered = "DEAD_LETTERED";
 }

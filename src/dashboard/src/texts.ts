@@ -529,7 +529,7 @@ export const texts = {
     discard: 'Discard',
     replayed: 'Replayed.',
     discarded: 'Discarded.',
-    show: 'Inspect',
+    show: (bytes: string) => `Show all ${bytes} bytes`,
     discardTitle: 'Discard this message?',
     discardText: 'The message is closed permanently. Its text stays in the database.',
     table: 'Quarantined usage',

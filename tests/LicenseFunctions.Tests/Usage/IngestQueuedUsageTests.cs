@@ -1,3 +1,4 @@
+using System.Text;
 using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Tests.Support;
 using LicenseFunctions.Usage;
@@ -29,7 +30,7 @@ public sealed class IngestQueuedUsageTests(PostgresFixture postgres) : IAsyncLif
     {
         await BreakAsync();
 
-        var running = Queue().RunAsync([scene.Record(license)], TestContext.Current.CancellationToken);
+        var running = Queue().RunAsync([Message(scene.Record(license))], TestContext.Current.CancellationToken);
         await ElapseAsync(running, TimeSpan.FromMinutes(1));
         Assert.False(running.IsCompleted);
         await RepairAsync();
@@ -45,7 +46,7 @@ public sealed class IngestQueuedUsageTests(PostgresFixture postgres) : IAsyncLif
         await BreakAsync();
         var start = time.GetUtcNow();
 
-        var running = Queue().RunAsync([scene.Record(license)], TestContext.Current.CancellationToken);
+        var running = Queue().RunAsync([Message(scene.Record(license))], TestContext.Current.CancellationToken);
         await ElapseAsync(running, TimeSpan.FromMinutes(5));
 
         await Assert.ThrowsAsync<PostgresException>(() => running);
@@ -60,7 +61,7 @@ public sealed class IngestQueuedUsageTests(PostgresFixture postgres) : IAsyncLif
         await BreakAsync();
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
 
-        var running = Queue().RunAsync([scene.Record(license)], stop.Token);
+        var running = Queue().RunAsync([Message(scene.Record(license))], stop.Token);
         await ElapseAsync(running, TimeSpan.FromSeconds(5));
         await stop.CancelAsync();
 
@@ -74,15 +75,17 @@ public sealed class IngestQueuedUsageTests(PostgresFixture postgres) : IAsyncLif
         var queue = Queue();
 
         foreach (var message in messages.Concat(messages))
-            await queue.DrainDeadLetterAsync(message, TestContext.Current.CancellationToken);
+            await queue.DrainDeadLetterAsync(Message(message).Body, TestContext.Current.CancellationToken);
 
         var entries = await scene.Quarantine.ListAsync("OPEN", UsageFault.DeadLettered, null, 100, TestContext.Current.CancellationToken);
         Assert.Equal(["dead_letter", "dead_letter"], entries.Select(entry => entry.Source));
-        var good = entries.Single(entry => entry.Payload != "nonsense");
+        var good = entries.Single(entry => entry.Excerpt != "nonsense");
         var done = await new ReplayQuarantined(scene.Quarantine, scene.Ingest)
             .RunAsync(good.QuarantineId, Actor.Operator(null), TestContext.Current.CancellationToken);
         Assert.Equal(2, done.Value.Accepted);
     }
+
+    private static UsageMessage Message(string text) => new(Encoding.UTF8.GetBytes(text));
 
     private IngestQueuedUsage Queue() => new(scene.Ingest, scene.Quarantine, time, NullLogger<IngestQueuedUsage>.Instance);
 

@@ -130,13 +130,15 @@ public sealed class IngestUsageTests(PostgresFixture postgres) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Send_BytesThatAreNotText_AreQuarantinedAsReadableText()
+    public async Task Send_BytesThatAreNotText_AreQuarantinedUnchangedAndAsReadableText()
     {
-        byte[] message = [.. "{\"a\":\""u8, 0, 0xC3, 0x28, .. "\""u8];
+        byte[] message = [.. " {\"a\":\""u8, 0, 0xC3, 0x28, .. "\"\n"u8];
 
-        await scene.Ingest.RunAsync([message], "queue", TestContext.Current.CancellationToken);
+        await scene.Ingest.RunAsync([new UsageMessage(message)], "queue", TestContext.Current.CancellationToken);
 
-        Assert.Equal("{\"a\":\"\uFFFD\uFFFD(\"", await scene.Database.QueryAsync<string>("select payload from usage_quarantine"));
+        var (text, bytes) = await scene.Database.QueryAsync<(string, byte[])>("select payload, payload_bytes from usage_quarantine");
+        Assert.Equal(" {\"a\":\"\uFFFD\uFFFD(\"\n", text);
+        Assert.Equal(message, bytes);
     }
 
     [Fact]
@@ -237,7 +239,7 @@ public sealed class IngestUsageTests(PostgresFixture postgres) : IAsyncLifetime
                 """));
         var quarantined = Assert.Single(await scene.Quarantine.ListAsync("OPEN", null, null, 100, TestContext.Current.CancellationToken));
         Assert.Equal(("sql", UsageFault.UnknownToken), (quarantined.Source, quarantined.Code));
-        Assert.Contains(unknown.ToString(), quarantined.Payload, StringComparison.Ordinal);
+        Assert.Contains(unknown.ToString(), quarantined.Excerpt, StringComparison.Ordinal);
     }
 
     [Theory]

@@ -1,5 +1,10 @@
+using System.IO.Compression;
+using System.Text;
 using System.Text.Json.Nodes;
 using LicenseFunctions.Tests.Support;
+using LicenseFunctions.Usage;
+using Licensing.Usage;
+using Microsoft.Extensions.Logging.Abstractions;
 using Xunit;
 
 namespace LicenseFunctions.Tests.Usage;
@@ -70,6 +75,155 @@ public sealed class UsageHttpTests(PostgresFixture postgres) : IAsyncLifetime
         Assert.Equal((413, "TOO_MANY_RECORDS"), (tooMany, (string?)refusal!["code"]));
     }
 
+    [Theory]
+    [InlineData("gzip", 200, null)]
+    [InlineData("x-gzip, identity", 200, null)]
+    [InlineData("identity", 400, "NOT_AN_ARRAY")]
+    [InlineData("br", 415, "UNSUPPORTED_CONTENT_ENCODING")]
+    [InlineData("deflate", 415, "UNSUPPORTED_CONTENT_ENCODING")]
+    [InlineData("gzip, gzip", 415, "UNSUPPORTED_CONTENT_ENCODING")]
+    public async Task Post_ContentEncoding_IsDecodedOrNamed(string encoding, int expected, string? code)
+    {
+        var (status, answer) = await SendAsync(
+            "/api/v1/usage", service, Gzip(Encoding.UTF8.GetBytes($"\uFEFF[{scene.Record(license)}]\0")), encoding);
+
+        Assert.Equal((expected, code), (status, (string?)answer!["code"]));
+        Assert.Equal(expected == 200 ? 1L : 0, await scene.Database.QueryAsync<long>("select count(*) from license_usage_log"));
+        if (expected == 415)
+            Assert.Contains("gzip", (string?)answer["hint"], StringComparison.Ordinal);
+    }
+
+    [Theory] // the limit counts decoded bytes, also of a body without Content-Length
+    [InlineData(0, false, 200, null)]
+    [InlineData(1, false, 413, "BODY_TOO_LARGE")]
+    [InlineData(1, true, 413, "BODY_TOO_LARGE")]
+    [InlineData(200_000_000, false, 413, "BODY_TOO_LARGE")]
+    public async Task Post_Compressed_IsLimitedByItsDecodedSize(int beyond, bool chunked, int expected, string? code)
+    {
+        var text = new byte[UsageMessage.MaxDecodedBytes + beyond];
+        Array.Fill(text, (byte)' ');
+        (text[0], text[^1]) = ((byte)'[', (byte)']');
+
+        var (status, answer) = await SendAsync("/api/v1/usage", service, Gzip(text), "gzip", chunked);
+
+        Assert.Equal((expected, code), (status, (string?)answer!["code"]));
+    }
+
+    [Fact]
+    public async Task Post_DamagedGzip_IsRefused()
+    {
+        var body = Gzip(Encoding.UTF8.GetBytes("[]"));
+        body[^8] ^= 1;
+
+        var (damaged, problem) = await SendAsync("/api/v1/usage", service, body, "gzip");
+        var (plain, other) = await SendAsync("/api/v1/usage", service, "[]"u8.ToArray(), "gzip");
+
+        Assert.Equal((400, "INVALID_GZIP", 400, "INVALID_GZIP"), (damaged, (string?)problem!["code"], plain, (string?)other!["code"]));
+    }
+
+    [Theory]
+    [InlineData("", "", null)]
+    [InlineData("\uFEFF", "\0", null)]
+    [InlineData("\uFEFF", "\0\0 \n\0", "gzip")]
+    public async Task Validate_ByteOrderMarkTrailingNulsAndGzip_AreRead(string before, string after, string? encoding)
+    {
+        var body = Encoding.UTF8.GetBytes(before + """{"ea_instance_id":"EA-1","mt5_account_number":1001}""" + after);
+
+        var (status, answer) = await SendAsync(
+            "/api/v1/licenses/validate", "License nobody's", encoding is null ? body : Gzip(body), encoding);
+
+        Assert.Equal((200, "NOT_FOUND"), (status, (string?)answer!["code"]));
+    }
+
+    [Fact]
+    public async Task Post_NonFiniteNumberInOneRecord_StoresTheOthersAndNamesIt()
+    {
+        var odd = scene.Record(license, secondsAgo: 2).Replace("\"avg_latency_ms\":40", "\"avg_latency_ms\":NaN", StringComparison.Ordinal);
+
+        var (status, answer, _) = await app.PostAsync(
+            "/api/v1/usage", service, UsageScene.Array([scene.Record(license), odd, scene.Record(license, secondsAgo: 1)]));
+
+        Assert.Equal((200, 2), (status, (int)answer!["accepted"]!));
+        Assert.Equal(
+            """{"index":1,"code":"INVALID_NUMBER","detail":"avg_latency_ms of record 1 of the message is NaN or infinite"}""",
+            Assert.Single(answer["quarantined"]!.AsArray())!.ToJsonString());
+    }
+
+    [Fact]
+    public async Task Quarantine_OneEntry_HasItsTextAndItsExactBytes()
+    {
+        byte[] message = [0xFF, 0, .. "{\"a\":"u8, 0xC3, 0x28];
+        await scene.Ingest.RunAsync([new UsageMessage(message)], "queue", TestContext.Current.CancellationToken);
+        await app.PostAsync("/api/v1/usage", service, "[ \"ü\" ]");
+
+        var entries = (await app.GetAsync("/api/v1/quarantine", Operator)).Body!["entries"]!.AsArray();
+        var text = (await app.GetAsync($"/api/v1/quarantine/{entries[0]!["quarantine_id"]}", Operator)).Body!;
+        var bytes = (await app.GetAsync($"/api/v1/quarantine/{entries[1]!["quarantine_id"]}", Operator)).Body!;
+        var (unknown, problem, _) = await app.GetAsync($"/api/v1/quarantine/{Guid.NewGuid()}", Operator);
+
+        Assert.Equal(
+            [("\"ü\"", 4), ("\uFFFD\uFFFD{\"a\":\uFFFD(", message.Length)],
+            entries.Select(entry => ((string)entry!["excerpt"]!, (int)entry["size_bytes"]!)));
+        Assert.Equal(("\"ü\"", "IsO8Ig=="), ((string)text["payload"]!, (string)text["payload_base64"]!));
+        Assert.Equal(message, Convert.FromBase64String((string)bytes["payload_base64"]!));
+        Assert.Equal((404, "NOT_FOUND"), (unknown, (string?)problem!["code"]));
+    }
+
+    [Fact]
+    public async Task Quarantine_ListOfLargeMessages_HasExcerptsOnly()
+    {
+        await scene.Database.ExecuteAsync(
+            """
+            insert into usage_quarantine (source, code, detail, payload, payload_digest)
+            select 'queue', 'INVALID_JSON', 'x', repeat('ü', 500000), sha256(n::text::bytea) from generate_series(1, 100) as n
+            """);
+
+        var (_, page, answer) = await app.GetAsync("/api/v1/quarantine?limit=100", Operator);
+        var id = (string)page!["entries"]![0]!["quarantine_id"]!;
+        var (_, discarded, _) = await app.PostAsync($"/api/v1/quarantine/{id}/discard", Operator);
+
+        Assert.Equal(100, page["entries"]!.AsArray().Count);
+        Assert.All(page["entries"]!.AsArray(), entry =>
+            Assert.Equal((new string('ü', 200), 1_000_000), ((string)entry!["excerpt"]!, (int)entry["size_bytes"]!)));
+        Assert.Equal(new string('ü', 200), (string)discarded!["excerpt"]!);
+        Assert.InRange((await answer.Content.ReadAsByteArrayAsync(TestContext.Current.CancellationToken)).Length, 1, 200_000);
+    }
+
+    [Fact]
+    public async Task Quarantine_CompressedMessage_IsReplayedFromItsBytes()
+    {
+        var message = Gzip(Encoding.UTF8.GetBytes(UsageScene.Array([scene.Record(license), scene.Record(license, secondsAgo: 1)])));
+        var queue = new IngestQueuedUsage(scene.Ingest, scene.Quarantine, scene.Time, NullLogger<IngestQueuedUsage>.Instance);
+        await queue.DrainDeadLetterAsync(message, TestContext.Current.CancellationToken);
+        var entry = Assert.Single((await app.GetAsync("/api/v1/quarantine", Operator)).Body!["entries"]!.AsArray())!;
+
+        var (status, done, _) = await app.PostAsync($"/api/v1/quarantine/{entry["quarantine_id"]}/replay", Operator);
+
+        Assert.StartsWith("[{\"record_id\"", (string)entry["excerpt"]!, StringComparison.Ordinal);
+        Assert.Equal((200, 2), (status, (int)done!["accepted"]!));
+    }
+
+    private async Task<(int Status, JsonNode? Body)> SendAsync(
+        string path, string authorization, byte[] body, string? encoding, bool chunked = false)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Post, path) { Content = new ByteArrayContent(body) };
+        request.Content.Headers.ContentType = new("application/json");
+        if (encoding is not null)
+            request.Content.Headers.TryAddWithoutValidation("Content-Encoding", encoding);
+        request.Headers.TransferEncodingChunked = chunked;
+        request.Headers.TryAddWithoutValidation("Authorization", authorization);
+        using var answer = await app.Client.SendAsync(request, TestContext.Current.CancellationToken);
+        return ((int)answer.StatusCode, JsonNode.Parse(await answer.Content.ReadAsStringAsync(TestContext.Current.CancellationToken)));
+    }
+
+    private static byte[] Gzip(byte[] text)
+    {
+        var bytes = new MemoryStream();
+        using (var gzip = new GZipStream(bytes, CompressionLevel.Fastest))
+            gzip.Write(text);
+        return bytes.ToArray();
+    }
+
     [Fact]
     public async Task Quarantine_Replayed_IsStoredOnceAuditedAndClosed()
     {
@@ -120,7 +274,7 @@ public sealed class UsageHttpTests(PostgresFixture postgres) : IAsyncLifetime
         for (var next = ""; next is not null;)
         {
             var page = (await app.GetAsync($"/api/v1/quarantine?limit=3{next}", Operator)).Body!;
-            payloads.AddRange(page["entries"]!.AsArray().Select(entry => (string)entry!["payload"]!));
+            payloads.AddRange(page["entries"]!.AsArray().Select(entry => (string)entry!["excerpt"]!));
             next = page["next"] is JsonValue id ? $"&after={id}" : null;
         }
 

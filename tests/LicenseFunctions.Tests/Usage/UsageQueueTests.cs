@@ -1,8 +1,10 @@
+using System.IO.Compression;
 using System.Text;
 using Amqp;
 using Amqp.Framing;
 using Amqp.Types;
 using LicenseFunctions.Tests.Support;
+using Licensing.Usage;
 using StandaloneHost.Tests;
 using Xunit;
 
@@ -111,19 +113,75 @@ public sealed class UsageQueueTests(PostgresFixture postgres) : IAsyncLifetime
     [InlineData("amqp", $"{Queue}/$deadletterqueue")]
     [InlineData("sb", Queue)]
     [InlineData("sb", $"{Queue}/$deadletterqueue")]
-    public async Task Body_ThatIsNeitherDataNorText_IsQuarantined(string scheme, string queue)
+    public async Task Body_ThatIsNeitherDataNorText_IsQuarantinedWithItsBytes(string scheme, string queue)
     {
         await using var app = await StartAsync(scheme);
 
         broker.Send(queue, new AmqpValue { Value = 42L });
         broker.Send(queue, new AmqpSequence { List = new object[] { 1, "two" } });
+        broker.Send(queue, new AmqpValue { Value = new Map { ["a"] = "x" } });
         broker.Send(queue, scene.Record(license));
         await broker.EmptyAsync(queue, Canceled);
 
-        Assert.Equal(["AMQP sequence: 1, two", "AMQP value: 42"], await scene.Database.QueryAllAsync<string>(
-            "select payload from usage_quarantine where payload like 'AMQP %' order by 1"));
+        Assert.Equal(
+            [("005376C008025401A10374776F", "an AMQP sequence"), ("005377552A", "an AMQP value that is neither text nor binary"),
+                ("005377C10702A10161A10178", "an AMQP map")],
+            (await scene.Database.QueryAllAsync<(string Bytes, string Detail)>(
+                "select upper(encode(payload_bytes, 'hex')), detail from usage_quarantine where payload_bytes is not null order by 1"))
+            .Select((row, i) => queue == Queue
+                ? (row.Bytes, row.Detail.Replace("the body is ", "").Replace("; send JSON as AMQP data or as a string", ""))
+                : (row.Bytes, new[] { "an AMQP sequence", "an AMQP value that is neither text nor binary", "an AMQP map" }[i])));
         Assert.Equal(queue == Queue ? 1L : 0, await CountAsync());
         Assert.Equal(0, broker.Count($"{Queue}/$deadletterqueue"));
+    }
+
+    [Theory]
+    [InlineData("amqp")]
+    [InlineData("sb")]
+    public async Task ContentEncoding_Gzip_IsDecodedAndOtherContentIsQuarantinedUnchanged(string scheme)
+    {
+        await using var app = await StartAsync(scheme);
+        byte[] br = [0x8B, 0x00, 0x80, 0xFF];
+        var bomb = Gzip(new string(' ', 4 * UsageMessage.MaxDecodedBytes));
+        var damaged = Gzip(scene.Record(license, secondsAgo: 5));
+        damaged[^8] ^= 1;
+
+        Send(Gzip("\uFEFF" + scene.Record(license) + "\0"), "gzip");
+        Send(Gzip(scene.Record(license, secondsAgo: 1)), null);
+        Send(Encoding.UTF8.GetBytes("\uFEFF" + scene.Record(license, secondsAgo: 2) + "\0"), "identity");
+        Send(Gzip(UsageScene.Array([scene.Record(license, secondsAgo: 3), "7"])), "GZIP");
+        Send(br, "br");
+        Send(bomb, "gzip");
+        Send(damaged, "x-gzip");
+        Send("plain"u8.ToArray(), "gzip");
+        await broker.EmptyAsync(Queue, Canceled);
+
+        Assert.Equal(4L, await CountAsync());
+        Assert.Equal(
+            new[]
+            {
+                ("INVALID_GZIP", "the message is not valid gzip data", Convert.ToHexString(damaged)),
+                ("INVALID_GZIP", "the message is not valid gzip data", Convert.ToHexString("plain"u8)),
+                ("MESSAGE_TOO_LARGE", "the decompressed message is larger than 1048576 bytes", Convert.ToHexString(bomb)),
+                ("NOT_A_RECORD", "a record must be a JSON object", Convert.ToHexString("7"u8)),
+                ("UNSUPPORTED_CONTENT_ENCODING", "the content encoding br is not supported; send gzip or plain JSON",
+                    Convert.ToHexString(br)),
+            }.Order(),
+            (await scene.Database.QueryAllAsync<(string, string, string)>(
+                """
+                select code, detail, upper(encode(coalesce(payload_bytes, convert_to(payload, 'UTF8')), 'hex')) from usage_quarantine
+                """)).Order());
+
+        void Send(byte[] body, string? encoding) => broker.Send(
+            Queue, new Data { Binary = body }, encoding is null ? null : new Properties { ContentEncoding = encoding });
+    }
+
+    private static byte[] Gzip(string text)
+    {
+        var bytes = new MemoryStream();
+        using (var gzip = new GZipStream(bytes, CompressionLevel.Fastest))
+            gzip.Write(Encoding.UTF8.GetBytes(text));
+        return bytes.ToArray();
     }
 
     [Fact] // an AMQP described type, which the official client can't read either

@@ -203,6 +203,57 @@ public sealed class ReadUsageTests
         Assert.Empty(entries);
     }
 
+    [Theory]
+    [InlineData("\uFEFF", "")]
+    [InlineData("", "\0")]
+    [InlineData("\uFEFF \n", "\0\0\r\n\0")]
+    public void Message_WithByteOrderMarkAndTrailingNuls_IsReadAndKeepsItsPositions(string before, string after)
+    {
+        var json = $"{before}[{Json()},7]{after}";
+        var bytes = Encoding.UTF8.GetBytes(json);
+
+        var (fault, entries) = Read(bytes);
+
+        Assert.Null(fault);
+        Assert.Equal([null, UsageFault.NotARecord], entries.Select(entry => entry.Fault?.Code));
+        Assert.Equal([Json(), "7"], entries.Select(entry => Encoding.UTF8.GetString(bytes, entry.Start, entry.Length)));
+    }
+
+    [Theory]
+    [InlineData("avg_latency_ms", "NaN")]
+    [InlineData("avg_latency_ms", "nan")]
+    [InlineData("latitude", "Infinity")]
+    [InlineData("latitude", "-Infinity")]
+    [InlineData("longitude", "inf")]
+    [InlineData("longitude", "-nan(ind)")]
+    [InlineData("signals_received", "1.#QNAN")]
+    [InlineData("signals_rejected", "-1.#IND000000")]
+    [InlineData("mt5_account_number", " NaN ")]
+    [InlineData("unknown", "[1,{\"a\":NaN}]")]
+    public void Message_NonFiniteNumberInOneRecord_RejectsThatRecordAndNamesItsPosition(string field, string value)
+    {
+        var odd = Json((field, value), ("city", "\"a\\\" NaN, -Infinity \\\\\""));
+        var json = $"\uFEFF[{Json()},{odd},{Json(("city", "\"NaN\""))}]";
+        var bytes = Encoding.UTF8.GetBytes(json);
+
+        var (fault, entries) = Read(bytes);
+
+        Assert.Null(fault);
+        Assert.Equal([null, UsageFault.InvalidNumber, null], entries.Select(entry => entry.Fault?.Code));
+        Assert.Equal(field == "unknown" ? null : field, entries[1].Fault!.Field);
+        Assert.Equal($"{entries[1].Fault!.Field ?? "a value"} of record 1 of the message is NaN or infinite", entries[1].Fault!.Detail);
+        Assert.Equal(odd, Encoding.UTF8.GetString(bytes, entries[1].Start, entries[1].Length));
+        Assert.Equal("NaN", entries[2].Record!.City);
+    }
+
+    [Theory]
+    [InlineData("[NaN")]
+    [InlineData("[NaN NaN]")]
+    [InlineData("[{\"a\":NaN},{]")]
+    [InlineData("[{\"a\":NaNs}]")]
+    [InlineData("[{\"a\":\"NaN]")]
+    public void Message_NonFiniteNumberAndNotJson_IsOneFault(string json) => Assert.Equal(UsageFault.InvalidJson, Read(json).Fault?.Code);
+
     [Fact]
     public void Message_Truncated_IsRejectedAsAWhole() => Assert.Empty(Read($"[{Json()},{Json()}").Entries);
 
@@ -237,11 +288,14 @@ public sealed class ReadUsageTests
         var fault = new UsageFault(UsageFault.InvalidJson, "x");
 
         var first = RejectedUsage.Of(payload, fault);
-        var again = RejectedUsage.Of(payload.AsSpan(1), fault);
+        var again = RejectedUsage.Of(payload.ToArray(), fault);
+        var text = RejectedUsage.Of(Encoding.UTF8.GetBytes(first.Payload), fault);
 
-        Assert.Equal("{\"a\":\"\uFFFD\uFFFD\"}", first.Payload);
+        Assert.Equal(" {\"a\":\"\uFFFD\uFFFD\"}\n", first.Payload);
+        Assert.Equal(payload, first.Bytes);
         Assert.Equal(first.Digest, again.Digest);
-        Assert.NotEqual(first.Digest, RejectedUsage.Of("{\"a\":\"\uFFFD\uFFFD\"}"u8, fault).Digest);
+        Assert.Equal((first.Payload, null), (text.Payload, text.Bytes));
+        Assert.NotEqual(first.Digest, text.Digest);
     }
 
     private static (UsageFault? Fault, List<UsageEntry> Entries) Read(string json) => Read(Encoding.UTF8.GetBytes(json));

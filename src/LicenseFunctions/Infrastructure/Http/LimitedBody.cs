@@ -3,7 +3,7 @@ using Microsoft.AspNetCore.Http;
 
 namespace LicenseFunctions.Infrastructure.Http;
 
-/// <summary>A request body without Content-Length, of which at most <paramref name="limit"/> bytes are read.</summary>
+/// <summary>A request body whose length is not known, of which at most <paramref name="limit"/> bytes are read.</summary>
 internal sealed class LimitedBody(Stream body, int limit) : Stream
 {
     private long count;
@@ -22,7 +22,7 @@ internal sealed class LimitedBody(Stream body, int limit) : Stream
         set => throw new NotSupportedException();
     }
 
-    /// <exception cref="BadHttpRequestException">The body is larger than the limit, or its framing is wrong.</exception>
+    /// <exception cref="BadHttpRequestException">The body is larger than the limit, or its framing or compression is wrong.</exception>
     public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {
         var read = await ReadBodyAsync(buffer, cancellationToken);
@@ -41,6 +41,10 @@ internal sealed class LimitedBody(Stream body, int limit) : Stream
         catch (IOException broken) when (broken is not (BadHttpRequestException or ConnectionResetException))
         {
             throw new BadHttpRequestException("The body can't be read.", broken);
+        }
+        catch (InvalidDataException damaged)
+        {
+            throw new BadHttpRequestException("The body can't be decompressed.", damaged);
         }
     }
 

@@ -22,6 +22,7 @@ public static class Problems
         RefusalKind.NotFound => (StatusCodes.Status404NotFound, "Not found"),
         RefusalKind.Conflict => (StatusCodes.Status409Conflict, "Conflict with the current state"),
         RefusalKind.TooLarge => (StatusCodes.Status413PayloadTooLarge, "Request body too large"),
+        RefusalKind.UnsupportedMedia => (StatusCodes.Status415UnsupportedMediaType, "Unsupported content encoding"),
         RefusalKind.TooMany => (StatusCodes.Status429TooManyRequests, "Too many requests"),
         RefusalKind.Unavailable => (StatusCodes.Status503ServiceUnavailable, "Temporarily unavailable"),
         RefusalKind.Failed => (StatusCodes.Status500InternalServerError, "Internal error"),
@@ -38,6 +39,8 @@ public static class Problems
                 response.Headers.WWWAuthenticate = "Bearer";
             if (refusal.RetryAfter is { } wait)
                 response.Headers.RetryAfter = Math.Max(1, Math.Ceiling(wait.TotalSeconds)).ToString(CultureInfo.InvariantCulture);
+            if (refusal.Kind == RefusalKind.UnsupportedMedia)
+                response.Headers.AcceptEncoding = "gzip";
             if (refusal.Kind == RefusalKind.Unavailable && response.Headers.RetryAfter.Count == 0)
                 response.Headers.RetryAfter = "2";
             var details = new ProblemDetails

@@ -1,7 +1,9 @@
+using System.IO.Compression;
 using System.Text.Json;
 using Licensing;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
+using Microsoft.Net.Http.Headers;
 
 namespace LicenseFunctions.Infrastructure.Http;
 
@@ -16,6 +18,26 @@ public static class RequestBody
     public static bool HasNoBody(this HttpRequest request) =>
         request.ContentLength == 0
         || request.HttpContext.Features.Get<IHttpRequestBodyDetectionFeature>() is { CanHaveBody: false };
+
+    /// <summary>Decodes the body while it is read; at most <paramref name="limit"/> decoded bytes are read.</summary>
+    /// <returns>The refusal of another content encoding than gzip.</returns>
+    internal static Refusal? Decode(this HttpRequest request, int limit)
+    {
+        if (request.Headers.ContentEncoding.Count == 0 || request.HasNoBody())
+            return null;
+        var encoding = ContentEncoding.Parse(request.Headers.ContentEncoding.ToString());
+        if (encoding.Unsupported is { } name)
+        {
+            return new Refusal(
+                RefusalKind.UnsupportedMedia, "UNSUPPORTED_CONTENT_ENCODING", $"The content encoding {name} is not supported.",
+                "Content-Encoding", "Send the body uncompressed, or compressed with gzip and Content-Encoding: gzip.");
+        }
+
+        if (encoding.IsGzip)
+            request.Body = new LimitedBody(new GZipStream(request.Body, CompressionMode.Decompress), limit);
+        request.Headers.Remove(HeaderNames.ContentEncoding);
+        return null;
+    }
 
     /// <summary>Reads the JSON body. The refusal of a body that doesn't match the type names the wrong field.</summary>
     public static async ValueTask<Outcome<T>> ReadAsync<T>(this HttpRequest request, CancellationToken cancellationToken)

@@ -80,6 +80,8 @@ public sealed class RequestGate(
         if (http.Request.ContentLength > rule.BodyLimit)
             return TooLarge(rule);
         LimitBodyWithoutContentLength(http, rule.BodyLimit);
+        if (http.Request.Decode(rule.BodyLimit) is { } unsupported)
+            return unsupported;
 
         var caller = Caller.Anonymous;
         if (!rule.Allows(CallerRole.Anonymous))
@@ -118,6 +120,9 @@ public sealed class RequestGate(
         {
             case BadHttpRequestException { StatusCode: StatusCodes.Status413PayloadTooLarge }:
                 return TooLarge(rules.Find(function)!);
+            case BadHttpRequestException { InnerException: InvalidDataException }:
+                return new Refusal(RefusalKind.Invalid, "INVALID_GZIP", "The body is not valid gzip data.",
+                    "Content-Encoding", "Compress the whole body, or send it without Content-Encoding.");
             case BadHttpRequestException:
                 return new Refusal(RefusalKind.Invalid, "MALFORMED_REQUEST", "The request could not be read completely.");
             case IssuerUnavailableException:

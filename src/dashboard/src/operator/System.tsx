@@ -40,7 +40,8 @@ type Entry = {
   code: string;
   field: string | null;
   detail: string;
-  payload: string;
+  excerpt: string;
+  size_bytes: number;
 };
 
 const words = texts.system;
@@ -136,6 +137,22 @@ export default function System() {
   );
 }
 
+/** The whole message is loaded when it is opened: it may be large. */
+function Whole({ entry }: { entry: Entry }) {
+  const [isOpen, setOpen] = useState(false);
+  const message = useLoad<{ payload: string }>(isOpen ? `/api/v1/quarantine/${entry.quarantine_id}` : null);
+  return (
+    <details onToggle={(event) => setOpen(event.currentTarget.open)}>
+      <summary>{words.show(format.number(entry.size_bytes))}</summary>
+      {isOpen && (
+        <Show of={message} rows={2}>
+          {({ payload }) => <pre tabIndex={0}>{payload}</pre>}
+        </Show>
+      )}
+    </details>
+  );
+}
+
 function Quarantine({ changed }: { changed: () => void }) {
   const list = usePages<Entry>('/api/v1/quarantine', (reply: { entries: Entry[]; next: string | null }) => ({
     rows: reply.entries,
@@ -177,10 +194,10 @@ function Quarantine({ changed }: { changed: () => void }) {
             {
               head: words.payload,
               cell: (row) => (
-                <details>
-                  <summary>{words.show}</summary>
-                  <pre tabIndex={0}>{row.payload}</pre>
-                </details>
+                <>
+                  <pre tabIndex={0}>{row.excerpt}</pre>
+                  <Whole entry={row} />
+                </>
               ),
             },
             {

@@ -269,7 +269,7 @@ public sealed class GeoDatabaseTests(PostgresFixture postgres) : IDisposable
             System.Text.Encoding.UTF8.GetBytes(scene.Record(license, address: "192.168.1.2", secondsAgo: 1)),
         ];
 
-        await ingest.RunAsync(messages, "http", TestContext.Current.CancellationToken);
+        await ingest.RunAsync([.. messages], "http", TestContext.Current.CancellationToken);
 
         Assert.Equal(["NG Lagos 6.5", "nowhere"], await scene.Database.QueryAllAsync<string>(
             "select coalesce(country_code || ' ' || city || ' ' || round(latitude::numeric, 1), 'nowhere') from license_usage_log " +

@@ -122,7 +122,7 @@ public sealed class IpApiTests(PostgresFixture postgres) : IDisposable
         var messages = Enumerable.Range(1, 150).Select(network => (ReadOnlyMemory<byte>)Encoding.UTF8.GetBytes(
             scene.Record(license, address: $"41.58.{network}.1", secondsAgo: network))).ToList();
 
-        var storing = ingest.RunAsync(messages, "http", Stop);
+        var storing = ingest.RunAsync([.. messages], "http", Stop);
         await hang.WaitForAsync(8, Stop);
         time.Advance(TimeSpan.FromSeconds(2)); // the timeout of a request: at the fourth, the circuit opens
         await log.Warned.WaitAsync(Stop);
@@ -151,7 +151,7 @@ public sealed class IpApiTests(PostgresFixture postgres) : IDisposable
         var messages = Enumerable.Range(1, 16).Select(network => (ReadOnlyMemory<byte>)Encoding.UTF8.GetBytes(
             scene.Record(license, address: $"41.58.{network}.1", secondsAgo: network))).ToList();
 
-        var storing = ingest.RunAsync(messages, "http", Stop);
+        var storing = ingest.RunAsync([.. messages], "http", Stop);
         await hang.WaitForAsync(8, Stop);
         clock.Advance(TimeSpan.FromSeconds(3)); // the clock of the single requests stands still
 

@@ -1,0 +1,12 @@
+using Licensing;
+
+namespace LicenseFunctions.Usage;
+
+/// <summary>Reads one quarantined message with its whole payload, which may be large. Lists have excerpts only.</summary>
+public sealed class ReadQuarantined(QuarantineStore quarantine)
+{
+    internal static readonly Refusal Unknown = new(RefusalKind.NotFound, "NOT_FOUND", "The quarantine has no entry with this id.");
+
+    public async Task<Outcome<QuarantinedMessage>> RunAsync(Guid quarantineId, CancellationToken cancellationToken) =>
+        await quarantine.FindAsync(quarantineId, cancellationToken) is { } entry ? entry : Unknown;
+}
