@@ -60,7 +60,7 @@ public sealed class RecordTimerRunTests(PostgresFixture postgres) : IAsyncLifeti
 
         var failed = await TimerAsync();
         Assert.Equal("failed", (string?)failed["last_status"]);
-        Assert.Contains("license_device_networks", (string?)failed["last_error"], StringComparison.Ordinal);
+        Assert.Contains("Retention failed for networks", (string?)failed["last_error"], StringComparison.Ordinal);
         Assert.Equal(succeeded, (DateTime?)failed["last_succeeded_at"]);
         Assert.Equal(1, await FailedAsync());
 
