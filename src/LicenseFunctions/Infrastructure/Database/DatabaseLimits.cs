@@ -11,17 +11,22 @@ namespace LicenseFunctions.Infrastructure.Database;
 /// </param>
 public sealed record DatabaseLimits(TimeSpan Connect, TimeSpan Lock, TimeSpan? Total)
 {
-    /// <summary>A check that waits longer than three quarters of its time for its license's lock is refused.</summary>
-    /// <param name="timeout">VALIDATION_TIMEOUT_SECONDS, 1 or more.</param>
-    public static DatabaseLimits Checks(TimeSpan timeout) => new(timeout, 0.75 * timeout, timeout);
-
     /// <summary>
     /// 10 s in total: if the server doesn't answer, canceling a statement also takes up to <see cref="Connect"/>, because Npgsql opens
     /// another connection for it.
     /// </summary>
-    public static readonly DatabaseLimits Requests = new(TimeSpan.FromSeconds(3), TimeSpan.FromSeconds(3), TimeSpan.FromSeconds(7));
+    private static readonly DatabaseLimits Requests = new(TimeSpan.FromSeconds(3), TimeSpan.FromSeconds(3), TimeSpan.FromSeconds(7));
 
-    public static readonly DatabaseLimits Background = new(TimeSpan.FromSeconds(15), TimeSpan.FromSeconds(5), null);
+    private static readonly DatabaseLimits Background = new(TimeSpan.FromSeconds(15), TimeSpan.FromSeconds(5), null);
+
+    /// <summary>A check that waits longer than three quarters of its time for its license's lock is answered 503.</summary>
+    /// <param name="checkTimeout">VALIDATION_TIMEOUT_SECONDS, 1 or more.</param>
+    public static DatabaseLimits Of(DatabaseLane lane, TimeSpan checkTimeout) => lane switch
+    {
+        DatabaseLane.Checks => new DatabaseLimits(checkTimeout, 0.75 * checkTimeout, checkTimeout),
+        DatabaseLane.Requests => Requests,
+        _ => Background,
+    };
 
     /// <summary>Adds the limits to a connection string.</summary>
     /// <param name="isPooled">A pooler in transaction mode refuses the server's limits at the start of a session.</param>

@@ -21,6 +21,8 @@ public sealed class DatabaseScope
 
     public static DatabaseScope? Current => Flow.Value;
 
+    public static DatabaseLane CurrentLane => Current?.Lane ?? DatabaseLane.Background;
+
     public DatabaseLane Lane { get; }
 
     /// <summary>Sessions with the same key run one after another. Null: the session waits for no other one.</summary>

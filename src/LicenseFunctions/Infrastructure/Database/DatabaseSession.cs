@@ -36,7 +36,7 @@ public sealed class DatabaseSession : IAsyncDisposable
     internal static async ValueTask<DatabaseSession> OpenAsync(DatabaseSources sources, Turns turns, CancellationToken cancellationToken)
     {
         var scope = DatabaseScope.Current;
-        var lane = scope?.Lane ?? DatabaseLane.Background;
+        var lane = DatabaseScope.CurrentLane;
         var session = new DatabaseSession(scope, sources.LimitsOf(lane).Total, cancellationToken);
         var hasBegun = false;
         try

@@ -66,13 +66,7 @@ public sealed record DatabaseSettings(string ConnectionString, bool HasNoPasswor
         builder.MaxPoolSize = ConnectionsOf(lane, builder.MaxPoolSize);
         builder.MinPoolSize = Math.Min(builder.MinPoolSize, builder.MaxPoolSize);
         builder.ApplicationName = $"{builder.ApplicationName}/{lane.ToString().ToLowerInvariant()}";
-        var limits = lane switch
-        {
-            DatabaseLane.Checks => DatabaseLimits.Checks(CheckTimeout),
-            DatabaseLane.Requests => DatabaseLimits.Requests,
-            _ => DatabaseLimits.Background,
-        };
-        limits.Apply(builder, IsPooled);
+        DatabaseLimits.Of(lane, CheckTimeout).Apply(builder, IsPooled);
         return builder.ConnectionString;
     }
 

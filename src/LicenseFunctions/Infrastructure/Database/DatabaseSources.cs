@@ -17,8 +17,6 @@ public sealed record DatabaseSources(
     public SemaphoreSlim Admissions { get; } =
         new(Math.Max(1, new NpgsqlConnectionStringBuilder(Checks.ConnectionString).MaxPoolSize / 2));
 
-    private readonly DatabaseLimits checkLimits = DatabaseLimits.Checks(CheckTimeout);
-
     public NpgsqlDataSource this[DatabaseLane lane] => lane switch
     {
         DatabaseLane.Checks => Checks,
@@ -26,12 +24,7 @@ public sealed record DatabaseSources(
         _ => Background,
     };
 
-    public DatabaseLimits LimitsOf(DatabaseLane lane) => lane switch
-    {
-        DatabaseLane.Checks => checkLimits,
-        DatabaseLane.Requests => DatabaseLimits.Requests,
-        _ => DatabaseLimits.Background,
-    };
+    public DatabaseLimits LimitsOf(DatabaseLane lane) => DatabaseLimits.Of(lane, CheckTimeout);
 
     public async ValueTask DisposeAsync()
     {

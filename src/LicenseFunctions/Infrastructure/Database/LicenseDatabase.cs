@@ -37,7 +37,7 @@ public sealed class LicenseDatabase(DatabaseSources sources)
     /// <exception cref="OperationCanceledException">The token is canceled, or the scope's time is used up.</exception>
     public ValueTask<DatabaseSession> OpenAsync(CancellationToken cancellationToken) =>
         DatabaseSession.OpenAsync(
-            sources, DatabaseScope.Current?.Lane == DatabaseLane.Checks ? checks : requests, cancellationToken);
+            sources, DatabaseScope.CurrentLane == DatabaseLane.Checks ? checks : requests, cancellationToken);
 
     /// <summary>
     /// Runs the work in one read-committed transaction. After a deadlock or a serialization failure, which roll everything back, it runs
@@ -91,7 +91,7 @@ public sealed class LicenseDatabase(DatabaseSources sources)
 
     private Task<int> LimitAsync(DatabaseSession session)
     {
-        var limit = sources.LimitsOf(DatabaseScope.Current?.Lane ?? DatabaseLane.Background).Lock;
+        var limit = sources.LimitsOf(DatabaseScope.CurrentLane).Lock;
         return session.Connection.ExecuteAsync(new CommandDefinition(
             Limit, new { limit = limit.TotalMilliseconds.ToString(CultureInfo.InvariantCulture) }, cancellationToken: session.Token));
     }

@@ -20,8 +20,9 @@ public sealed class Migrations(NpgsqlDataSource source, TimeProvider time)
     /// <summary>The names that the journal contains if the schema is complete.</summary>
     public static readonly string[] InstalledNames = [.. Names("migrations/").Select(name => name["migrations/".Length..])];
 
-    private static readonly string RepeatableFiles =
-        Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Concat(Names("repeatable/").Select(Text)))));
+    // Lazy, because the readiness probe of every process uses this class without reading the files.
+    private static readonly Lazy<string> RepeatableFiles = new(() =>
+        Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Concat(Names("repeatable/").Select(Text))))));
 
     /// <param name="report">
     /// Called before each migration, because one may take minutes, after views and functions are replaced, and when a step waits.
@@ -127,7 +128,7 @@ public sealed class Migrations(NpgsqlDataSource source, TimeProvider time)
 
     private static Task<bool> IsRecordedAsync(NpgsqlConnection connection, string definitions, CancellationToken cancellationToken) =>
         connection.ExecuteScalarAsync<bool>(new CommandDefinition(
-            IsRecorded, new { files = RepeatableFiles, definitions }, cancellationToken: cancellationToken));
+            IsRecorded, new { files = RepeatableFiles.Value, definitions }, cancellationToken: cancellationToken));
 
     private const string Record = """
         insert into schema_fingerprints (files, definitions) values (@files, @definitions)
@@ -136,7 +137,7 @@ public sealed class Migrations(NpgsqlDataSource source, TimeProvider time)
 
     private static Task<int> RecordAsync(NpgsqlConnection connection, string definitions, CancellationToken cancellationToken) =>
         connection.ExecuteAsync(new CommandDefinition(
-            Record, new { files = RepeatableFiles, definitions }, cancellationToken: cancellationToken));
+            Record, new { files = RepeatableFiles.Value, definitions }, cancellationToken: cancellationToken));
 
     /// <summary>Installs all views and functions in the caller's transaction.</summary>
     internal static async Task InstallDefinitionsAsync(NpgsqlConnection connection, CancellationToken cancellationToken)

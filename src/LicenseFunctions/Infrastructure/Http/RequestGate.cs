@@ -35,13 +35,14 @@ public sealed class RequestGate(
 
         try
         {
-            if (await RefuseAsync(context.FunctionDefinition.Name, http) is { } refusal)
+            var rule = rules.Find(context.FunctionDefinition.Name);
+            if (await RefuseAsync(rule, http) is { } refusal)
             {
                 await refusal.ToResult().ExecuteAsync(http);
                 return;
             }
 
-            if (rules.Find(context.FunctionDefinition.Name)!.Lane == DatabaseLane.Requests)
+            if (rule!.Lane == DatabaseLane.Requests)
                 DatabaseScope.Enter(DatabaseLane.Requests, ChangedRow(http));
             await next(context);
         }
@@ -72,10 +73,10 @@ public sealed class RequestGate(
         return http.Caller().UserId;
     }
 
-    private async ValueTask<Refusal?> RefuseAsync(string function, HttpContext http)
+    private async ValueTask<Refusal?> RefuseAsync(FunctionRule? rule, HttpContext http)
     {
         http.Response.Headers.XContentTypeOptions = "nosniff";
-        if (rules.Find(function) is not { } rule)
+        if (rule is null)
             return WrongRole;
         if (http.Request.ContentLength > rule.BodyLimit)
             return TooLarge(rule);
