@@ -96,7 +96,7 @@ public sealed partial class TemplateTests(Bicep bicep)
         // All routes form one group, each queue function forms one, and a timer runs on one instance because of its lease.
         var (http, others) = (alwaysReady + most, (queues * most) + timers);
         var all = int.Parse(template.Settings["DATABASE_POOL_SIZE"]);
-        var connections = (http * all) + (others * DatabaseSettings.ConnectionsOf(DatabaseLane.Background, all));
+        var connections = (http * all) + (others * DatabaseSettings.ConnectionsOf(DatabasePool.Background, all));
         var server = UserConnections[(string)template.Resources("Microsoft.DBforPostgreSQL/flexibleServers").Single()["sku"]!["name"]!];
 
         Assert.True(queues == 2 && timers >= 7, $"{queues} queue functions and {timers} timers were found");

@@ -19,7 +19,7 @@ public sealed class ReadinessStore(LicenseDatabase database, TimeProvider time)
     /// <returns>What an operator should know although the app is ready; null if nothing, or if the database doesn't answer.</returns>
     public async Task<string?> WarningAsync(CancellationToken cancellationToken)
     {
-        DatabaseScope.Enter(DatabaseLane.Checks);
+        DatabaseScope.Enter(DatabasePool.Checks);
         try
         {
             return await ReadWarningAsync(cancellationToken).WaitAsync(WarningLimit, time, cancellationToken);
@@ -42,7 +42,7 @@ public sealed class ReadinessStore(LicenseDatabase database, TimeProvider time)
     /// <returns>What is missing; null if the app is ready.</returns>
     public async Task<string?> MissingAsync(CancellationToken cancellationToken)
     {
-        DatabaseScope.Enter(DatabaseLane.Checks);
+        DatabaseScope.Enter(DatabasePool.Checks);
         try
         {
             return await ReadAsync(cancellationToken).WaitAsync(Limit, time, cancellationToken);

@@ -61,7 +61,7 @@ public sealed class RenewManually(IRenewalStore store, ProcessRenewal process, R
     // Neither a client that disconnects nor the time limit of a request may cancel a charge that was sent, or the record of its outcome.
     private async Task ProcessAsync(RenewalFacts facts)
     {
-        DatabaseScope.Enter(DatabaseLane.Background, facts.Renewal.SubscriptionId);
+        DatabaseScope.Enter(DatabasePool.Background, facts.Renewal.SubscriptionId);
         await process.RunAsync(facts, CancellationToken.None);
     }
 

@@ -20,7 +20,7 @@ public sealed class AdmitDevice(
         Guid subscriptionId, string tokenHash, DeviceClaim claim, DateTimeOffset now, CancellationToken cancellationToken)
     {
         var device = new NewDevice(subscriptionId, tokenHash, claim, claim.Key(settings.Policy.Identity), now);
-        DatabaseScope.Enter(DatabaseLane.Checks, turnKey: subscriptionId);
+        DatabaseScope.Enter(DatabasePool.Checks, turnKey: subscriptionId);
         if (!await database.Admissions.WaitAsync(database.CheckTimeout, cancellationToken))
             throw new TimeoutException("Too many new devices wait for the database.");
         try

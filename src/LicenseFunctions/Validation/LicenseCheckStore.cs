@@ -169,7 +169,7 @@ public sealed class LicenseCheckStore(LicenseDatabase database, ValidationCache 
 
     private async Task ReadAsync(List<Waiting> batch)
     {
-        DatabaseScope.Enter(DatabaseLane.Checks);
+        DatabaseScope.Enter(DatabasePool.Checks);
         await using var session = await database.OpenAsync(CancellationToken.None);
         var (connection, cancellationToken) = session;
         var began = time.GetTimestamp();

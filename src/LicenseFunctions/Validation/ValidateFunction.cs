@@ -13,7 +13,7 @@ public sealed class ValidateFunction(
     ValidateLicense validate, RateLimits limits, HttpSettings http, AddressWatch addresses, ProcessCounts counts)
 {
     [Function("ValidateLicense")]
-    [Access(CallerRole.License, CallerRole.Service), Lane(DatabaseLane.Checks)]
+    [Access(CallerRole.License, CallerRole.Service), Pool(DatabasePool.Checks)]
     [Operation("Checks a license for a device; every definite verdict is a 200.",
         Body = typeof(CheckRequest), Reply = typeof(CheckAnswer))]
     public async Task<IResult> Validate(

@@ -2,7 +2,7 @@ using Npgsql;
 
 namespace LicenseFunctions.Infrastructure.Database;
 
-/// <summary>How long the work of a lane may take.</summary>
+/// <summary>How long the work of a pool may take.</summary>
 /// <param name="Connect">Limit for opening a connection, or for waiting until one of the pool is free. Whole seconds.</param>
 /// <param name="Lock">Limit for waiting for a lock.</param>
 /// <param name="Total">
@@ -21,16 +21,16 @@ public sealed record DatabaseLimits(TimeSpan Connect, TimeSpan Lock, TimeSpan? T
 
     /// <summary>A check that waits longer than three quarters of its time for its license's lock is answered 503.</summary>
     /// <param name="checkTimeout">VALIDATION_TIMEOUT_SECONDS, 1 or more.</param>
-    public static DatabaseLimits Of(DatabaseLane lane, TimeSpan checkTimeout) => lane switch
+    public static DatabaseLimits Of(DatabasePool pool, TimeSpan checkTimeout) => pool switch
     {
-        DatabaseLane.Checks => new DatabaseLimits(checkTimeout, 0.75 * checkTimeout, checkTimeout),
-        DatabaseLane.Requests => Requests,
+        DatabasePool.Checks => new DatabaseLimits(checkTimeout, 0.75 * checkTimeout, checkTimeout),
+        DatabasePool.Requests => Requests,
         _ => Background,
     };
 
     /// <summary>Adds the limits to a connection string.</summary>
-    /// <param name="isPooled">A pooler in transaction mode refuses the server's limits at the start of a session.</param>
-    public void Apply(NpgsqlConnectionStringBuilder builder, bool isPooled)
+    /// <param name="isBehindPooler">A pooler in transaction mode refuses the server's limits at the start of a session.</param>
+    public void Apply(NpgsqlConnectionStringBuilder builder, bool isBehindPooler)
     {
         builder.Timeout = (int)Connect.TotalSeconds;
         // The server answers a cancellation within milliseconds, unless it is stopped.
@@ -39,7 +39,7 @@ public sealed record DatabaseLimits(TimeSpan Connect, TimeSpan Lock, TimeSpan? T
         // answered.
         if (Total is { } time)
             builder.CommandTimeout = (int)time.TotalSeconds + 1;
-        if (isPooled)
+        if (isBehindPooler)
             return;
         var statement = Total is { } total ? $" -c statement_timeout={(int)total.TotalMilliseconds}" : "";
         builder.Options = $"{builder.Options} -c lock_timeout={(int)Lock.TotalMilliseconds}{statement}".Trim();

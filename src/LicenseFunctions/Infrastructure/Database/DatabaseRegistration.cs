@@ -27,10 +27,10 @@ public static class DatabaseRegistration
 
     private static DatabaseSources Sources(DatabaseSettings settings, TokenCredential? identity, ILoggerFactory loggers)
     {
-        NpgsqlDataSource Of(DatabaseLane lane) => Source(settings with { ConnectionString = settings.Of(lane) }, identity, loggers);
+        NpgsqlDataSource Of(DatabasePool pool) => Source(settings with { ConnectionString = settings.Of(pool) }, identity, loggers);
         return new DatabaseSources(
-            Of(DatabaseLane.Checks), Of(DatabaseLane.Requests), Of(DatabaseLane.Background), settings.CheckTimeout,
-            settings.IsPooled);
+            Of(DatabasePool.Checks), Of(DatabasePool.Requests), Of(DatabasePool.Background), settings.CheckTimeout,
+            settings.IsBehindPooler);
     }
 
     /// <param name="identity">If the settings have no password, its token is used, which Azure Database for PostgreSQL accepts.</param>

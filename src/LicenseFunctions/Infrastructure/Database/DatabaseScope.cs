@@ -3,7 +3,7 @@ using System.Diagnostics;
 namespace LicenseFunctions.Infrastructure.Database;
 
 /// <summary>
-/// The lane of the current request or run, and the database time that it has used. Without a scope, work runs in the background lane.
+/// The pool of the current request or run, and the database time that it has used. Without a scope, work runs in the background pool.
 /// </summary>
 /// <remarks>
 /// It flows with the asynchronous call, as <see cref="AsyncLocal{T}"/> does, so that stores don't depend on their caller.
@@ -17,13 +17,13 @@ public sealed class DatabaseScope
     private int sessions;
     private TimeSpan used;
 
-    private DatabaseScope(DatabaseLane lane, Guid? turnKey) => (Lane, TurnKey) = (lane, turnKey);
+    private DatabaseScope(DatabasePool pool, Guid? turnKey) => (Pool, TurnKey) = (pool, turnKey);
 
     public static DatabaseScope? Current => Flow.Value;
 
-    public static DatabaseLane CurrentLane => Current?.Lane ?? DatabaseLane.Background;
+    public static DatabasePool CurrentPool => Current?.Pool ?? DatabasePool.Background;
 
-    public DatabaseLane Lane { get; }
+    public DatabasePool Pool { get; }
 
     /// <summary>Sessions with the same key run one after another. Null: the session waits for no other one.</summary>
     public Guid? TurnKey { get; private set; }
@@ -40,7 +40,7 @@ public sealed class DatabaseScope
 
     /// <summary>Begins a scope that ends with the calling asynchronous method.</summary>
     /// <param name="turnKey">The license, or another row, that the request changes; null if it changes nothing.</param>
-    public static DatabaseScope Enter(DatabaseLane lane, Guid? turnKey = null) => Flow.Value = new DatabaseScope(lane, turnKey);
+    public static DatabaseScope Enter(DatabasePool pool, Guid? turnKey = null) => Flow.Value = new DatabaseScope(pool, turnKey);
 
     /// <summary>For requests whose license is known only after their body has been read.</summary>
     public static void TakeTurnsBy(Guid subscriptionId)

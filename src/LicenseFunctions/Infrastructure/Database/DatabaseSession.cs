@@ -36,8 +36,8 @@ public sealed class DatabaseSession : IAsyncDisposable
     internal static async ValueTask<DatabaseSession> OpenAsync(DatabaseSources sources, Turns turns, CancellationToken cancellationToken)
     {
         var scope = DatabaseScope.Current;
-        var lane = DatabaseScope.CurrentLane;
-        var session = new DatabaseSession(scope, sources.LimitsOf(lane).Total, cancellationToken);
+        var pool = DatabaseScope.CurrentPool;
+        var session = new DatabaseSession(scope, sources.LimitsOf(pool).Total, cancellationToken);
         var hasBegun = false;
         try
         {
@@ -47,7 +47,7 @@ public sealed class DatabaseSession : IAsyncDisposable
                 hasBegun = true;
             }
 
-            session.Connection = await sources[lane].OpenConnectionAsync(session.Token);
+            session.Connection = await sources[pool].OpenConnectionAsync(session.Token);
             return session;
         }
         catch

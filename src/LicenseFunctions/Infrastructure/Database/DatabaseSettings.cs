@@ -3,11 +3,11 @@ using Npgsql;
 
 namespace LicenseFunctions.Infrastructure.Database;
 
-/// <param name="ConnectionString">In Npgsql's form, with the options that the pooler needs; its pool is the sum of all lanes.</param>
+/// <param name="ConnectionString">In Npgsql's form, with the options that the pooler needs. Its largest pool is the sum of all.</param>
 /// <param name="HasNoPassword">Whether a token of the managed identity may be used as the password.</param>
 /// <param name="CheckTimeout">VALIDATION_TIMEOUT_SECONDS, 1 to 30 s: the time of a license check in all.</param>
-/// <param name="IsPooled">A pooler in transaction mode is between the app and the server.</param>
-public sealed record DatabaseSettings(string ConnectionString, bool HasNoPassword, TimeSpan CheckTimeout, bool IsPooled)
+/// <param name="IsBehindPooler">A pooler in transaction mode is between the app and the server.</param>
+public sealed record DatabaseSettings(string ConnectionString, bool HasNoPassword, TimeSpan CheckTimeout, bool IsBehindPooler)
 {
     private const int SmallestPool = 4;
 
@@ -45,28 +45,28 @@ public sealed record DatabaseSettings(string ConnectionString, bool HasNoPasswor
     }
 
     /// <summary>
-    /// How many of all connections a lane has: checks 40 %, requests 30 %, background work the rest. Checks have at least two.
+    /// How many of all connections a pool has: checks 40 %, requests 30 %, background work the rest. Checks have at least two.
     /// </summary>
-    public static int ConnectionsOf(DatabaseLane lane, int all)
+    public static int ConnectionsOf(DatabasePool pool, int all)
     {
         all = Math.Max(all, SmallestPool);
         var (checks, requests) = (Math.Max(2, all * 2 / 5), Math.Max(1, all * 3 / 10));
-        return lane switch
+        return pool switch
         {
-            DatabaseLane.Checks => checks,
-            DatabaseLane.Requests => requests,
+            DatabasePool.Checks => checks,
+            DatabasePool.Requests => requests,
             _ => all - checks - requests,
         };
     }
 
-    /// <summary>The connection string of a lane, with its limits.</summary>
-    public string Of(DatabaseLane lane)
+    /// <summary>The connection string of a pool, with its limits.</summary>
+    public string Of(DatabasePool pool)
     {
         var builder = new NpgsqlConnectionStringBuilder(ConnectionString);
-        builder.MaxPoolSize = ConnectionsOf(lane, builder.MaxPoolSize);
+        builder.MaxPoolSize = ConnectionsOf(pool, builder.MaxPoolSize);
         builder.MinPoolSize = Math.Min(builder.MinPoolSize, builder.MaxPoolSize);
-        builder.ApplicationName = $"{builder.ApplicationName}/{lane.ToString().ToLowerInvariant()}";
-        DatabaseLimits.Of(lane, CheckTimeout).Apply(builder, IsPooled);
+        builder.ApplicationName = $"{builder.ApplicationName}/{pool.ToString().ToLowerInvariant()}";
+        DatabaseLimits.Of(pool, CheckTimeout).Apply(builder, IsBehindPooler);
         return builder.ConnectionString;
     }
 

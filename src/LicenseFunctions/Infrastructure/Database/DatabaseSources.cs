@@ -2,13 +2,13 @@ using Npgsql;
 
 namespace LicenseFunctions.Infrastructure.Database;
 
-/// <summary>The connections of a process: one data source per lane.</summary>
+/// <summary>The connections of a process: one data source per pool.</summary>
 /// <param name="CheckTimeout">VALIDATION_TIMEOUT_SECONDS: the time of a check in all.</param>
-/// <param name="IsPooled">
+/// <param name="IsBehindPooler">
 /// A pooler in transaction mode is in between. Limits of a session don't survive there, so each transaction sets its own.
 /// </param>
 public sealed record DatabaseSources(
-    NpgsqlDataSource Checks, NpgsqlDataSource Requests, NpgsqlDataSource Background, TimeSpan CheckTimeout, bool IsPooled)
+    NpgsqlDataSource Checks, NpgsqlDataSource Requests, NpgsqlDataSource Background, TimeSpan CheckTimeout, bool IsBehindPooler)
     : IAsyncDisposable
 {
     /// <summary>
@@ -17,14 +17,14 @@ public sealed record DatabaseSources(
     public SemaphoreSlim Admissions { get; } =
         new(Math.Max(1, new NpgsqlConnectionStringBuilder(Checks.ConnectionString).MaxPoolSize / 2));
 
-    public NpgsqlDataSource this[DatabaseLane lane] => lane switch
+    public NpgsqlDataSource this[DatabasePool pool] => pool switch
     {
-        DatabaseLane.Checks => Checks,
-        DatabaseLane.Requests => Requests,
+        DatabasePool.Checks => Checks,
+        DatabasePool.Requests => Requests,
         _ => Background,
     };
 
-    public DatabaseLimits LimitsOf(DatabaseLane lane) => DatabaseLimits.Of(lane, CheckTimeout);
+    public DatabaseLimits LimitsOf(DatabasePool pool) => DatabaseLimits.Of(pool, CheckTimeout);
 
     public async ValueTask DisposeAsync()
     {

@@ -5,7 +5,7 @@ using Npgsql;
 
 namespace LicenseFunctions.Infrastructure.Database;
 
-/// <summary>Sessions and transactions in the lane of the current <see cref="DatabaseScope"/>.</summary>
+/// <summary>Sessions and transactions in the pool of the current <see cref="DatabaseScope"/>.</summary>
 public sealed class LicenseDatabase(DatabaseSources sources)
 {
     private const int MaxAttempts = 4;
@@ -21,9 +21,9 @@ public sealed class LicenseDatabase(DatabaseSources sources)
         SqlMapper.AddTypeHandler(new JsonColumn());
     }
 
-    /// <summary>All lanes over one data source, for tools.</summary>
+    /// <summary>All pools over one data source, for tools.</summary>
     public LicenseDatabase(NpgsqlDataSource source)
-        : this(new DatabaseSources(source, source, source, CheckTimeout: TimeSpan.FromSeconds(30), IsPooled: false))
+        : this(new DatabaseSources(source, source, source, CheckTimeout: TimeSpan.FromSeconds(30), IsBehindPooler: false))
     {
     }
 
@@ -37,7 +37,7 @@ public sealed class LicenseDatabase(DatabaseSources sources)
     /// <exception cref="OperationCanceledException">The token is canceled, or the scope's time is used up.</exception>
     public ValueTask<DatabaseSession> OpenAsync(CancellationToken cancellationToken) =>
         DatabaseSession.OpenAsync(
-            sources, DatabaseScope.CurrentLane == DatabaseLane.Checks ? checks : requests, cancellationToken);
+            sources, DatabaseScope.CurrentPool == DatabasePool.Checks ? checks : requests, cancellationToken);
 
     /// <summary>
     /// Runs the work in one read-committed transaction. After a deadlock or a serialization failure, which roll everything back, it runs
@@ -49,7 +49,7 @@ public sealed class LicenseDatabase(DatabaseSources sources)
         RepeatAsync(async session =>
         {
             await using var transaction = await session.Connection.BeginTransactionAsync(IsolationLevel.ReadCommitted, session.Token);
-            if (sources.IsPooled)
+            if (sources.IsBehindPooler)
                 await LimitAsync(session);
             var result = await work(session.Connection, session.Token);
             await transaction.CommitAsync(session.Token);
@@ -59,7 +59,7 @@ public sealed class LicenseDatabase(DatabaseSources sources)
     /// <summary>Runs one statement without an explicit transaction; repeats it as <see cref="InTransactionAsync{T}"/> does.</summary>
     public Task<T> InStatementAsync<T>(Func<NpgsqlConnection, CancellationToken, Task<T>> work, CancellationToken cancellationToken) =>
         // Behind a pooler, only a transaction can have a limit for locks.
-        sources.IsPooled
+        sources.IsBehindPooler
             ? InTransactionAsync(work, cancellationToken)
             : RepeatAsync(session => work(session.Connection, session.Token), cancellationToken);
 
@@ -91,7 +91,7 @@ public sealed class LicenseDatabase(DatabaseSources sources)
 
     private Task<int> LimitAsync(DatabaseSession session)
     {
-        var limit = sources.LimitsOf(DatabaseScope.CurrentLane).Lock;
+        var limit = sources.LimitsOf(DatabaseScope.CurrentPool).Lock;
         return session.Connection.ExecuteAsync(new CommandDefinition(
             Limit, new { limit = limit.TotalMilliseconds.ToString(CultureInfo.InvariantCulture) }, cancellationToken: session.Token));
     }

@@ -24,13 +24,13 @@ public sealed class BodyLimitAttribute(int bytes) : Attribute
 public sealed class UnlimitedAttribute : Attribute;
 
 /// <summary>
-/// The database connections of an HTTP function; <see cref="DatabaseLane.Requests"/> without this attribute. A function in another lane
+/// The database connections of an HTTP function; <see cref="DatabasePool.Requests"/> without this attribute. A function in another pool
 /// begins its own <see cref="DatabaseScope"/>.
 /// </summary>
 [AttributeUsage(AttributeTargets.Method)]
-public sealed class LaneAttribute(DatabaseLane lane) : Attribute
+public sealed class PoolAttribute(DatabasePool pool) : Attribute
 {
-    public DatabaseLane Lane { get; } = lane;
+    public DatabasePool Pool { get; } = pool;
 }
 
 /// <summary>The description of an HTTP function in /openapi.json.</summary>
@@ -65,8 +65,8 @@ public sealed class OperationAttribute(string summary) : Attribute
 /// <param name="Roles">One bit for each role that may call; 0 for none.</param>
 /// <param name="BodyLimit">In bytes.</param>
 /// <param name="Limited">Whether the rate limits count it.</param>
-/// <param name="Lane">Its database connections.</param>
-public sealed record FunctionRule(string Name, int Roles, int BodyLimit, bool Limited, DatabaseLane Lane)
+/// <param name="Pool">Its database connections.</param>
+public sealed record FunctionRule(string Name, int Roles, int BodyLimit, bool Limited, DatabasePool Pool)
 {
     public const int DefaultBodyLimit = 64 * 1024;
 
@@ -93,7 +93,7 @@ public sealed record FunctionRule(string Name, int Roles, int BodyLimit, bool Li
             roles.Aggregate(0, (bits, role) => bits | (1 << (int)role)),
             method.GetCustomAttribute<BodyLimitAttribute>()?.Bytes ?? DefaultBodyLimit,
             method.GetCustomAttribute<UnlimitedAttribute>() is null,
-            method.GetCustomAttribute<LaneAttribute>()?.Lane ?? DatabaseLane.Requests);
+            method.GetCustomAttribute<PoolAttribute>()?.Pool ?? DatabasePool.Requests);
     }
 }
 

@@ -42,8 +42,8 @@ public sealed class RequestGate(
                 return;
             }
 
-            if (rule!.Lane == DatabaseLane.Requests)
-                DatabaseScope.Enter(DatabaseLane.Requests, ChangedRow(http));
+            if (rule!.Pool == DatabasePool.Requests)
+                DatabaseScope.Enter(DatabasePool.Requests, ChangedRow(http));
             await next(context);
         }
         catch (Exception failure) when (http.IsClientGone(failure, context.CancellationToken))

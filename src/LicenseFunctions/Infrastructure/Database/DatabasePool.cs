@@ -1,7 +1,7 @@
 namespace LicenseFunctions.Infrastructure.Database;
 
-/// <summary>Each lane has its own connections, so that slow work in one lane never delays another.</summary>
-public enum DatabaseLane
+/// <summary>Each pool has its own connections, so that slow work in one never delays another.</summary>
+public enum DatabasePool
 {
     /// <summary>Timers, queue messages and periodic writes: the default.</summary>
     Background,

@@ -8,7 +8,7 @@ using Xunit;
 namespace LicenseFunctions.Tests.Validation;
 
 /// <summary>Checks don't wait for the work of other customers, and a device that is known may be accepted without the database.</summary>
-public sealed class CheckLaneTests(PostgresFixture postgres)
+public sealed class CheckPoolTests(PostgresFixture postgres)
 {
     private const string Check = """{"ea_instance_id": "EA-1", "mt5_account_number": 1001}""";
 
