@@ -1831,7 +1831,11 @@ CREATE TABLE public.timer_leases (
     last_status text,
     last_counts jsonb,
     last_error text,
-    next_due_at timestamp with time zone
+    next_due_at timestamp with time zone,
+    known_since timestamp with time zone DEFAULT now() NOT NULL,
+    fallback_at timestamp with time zone,
+    fallback_is_done boolean DEFAULT true NOT NULL,
+    fallback_runs bigint DEFAULT 0 NOT NULL
 );
 
 CREATE VIEW public.unusable_values AS

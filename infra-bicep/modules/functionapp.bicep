@@ -86,6 +86,7 @@ var plain = {
   HEALTH_SCHEDULE: '20 * * * * *'
   RETENTION_SCHEDULE: '0 20 3 * * *'
   OUTBOX_SCHEDULE: '*/5 * * * * *'
+  TIMER_FALLBACK: 'true'
 }
 
 var wired = {

@@ -79,6 +79,7 @@ public static class Program
         builder.AddTelemetry(settings);
         builder.UseMiddleware<RequestGate>();
         builder.UseMiddleware<RecordTimerRun>();
+        builder.UseMiddleware<WakeTimerFallback>();
 
         services.AddDatabase(settings);
         services.AddHttpEdge(settings, furtherAssemblies);

@@ -13,8 +13,10 @@ namespace StandaloneHost;
 /// </summary>
 internal sealed class TimerLoop(
     WorkerFunction function, Schedule schedule, FunctionExecutionDelegate pipeline, TimerLeases leases, IServiceProvider services,
-    TimeProvider time, ILogger logger)
+    TimerPause? pause, TimeProvider time, ILogger logger)
 {
+    private static readonly TimeSpan PauseLength = TimeSpan.FromSeconds(10);
+
     private readonly TimerTriggerAttribute trigger = (TimerTriggerAttribute)function.Trigger;
     private readonly bool monitored = ((TimerTriggerAttribute)function.Trigger).UseMonitor && !schedule.IsSubMinute;
     private readonly Channel<TaskCompletionSource> requests = Channel.CreateUnbounded<TaskCompletionSource>();
@@ -36,6 +38,7 @@ internal sealed class TimerLoop(
         DateTime? startedAt = null;
         var startup = trigger.RunOnStartup;
         var failures = 0;
+        var isPaused = false;
         while (!stop.IsCancellationRequested)
         {
             try
@@ -52,6 +55,13 @@ internal sealed class TimerLoop(
                 {
                     await SleepAsync(wait, stop);
                 }
+                else if (!atOnce && pause?.Reason() is { } reason)
+                {
+                    if (!isPaused)
+                        logger.LogWarning("Timer {Function} claims no slot: {Reason}", name, reason);
+                    isPaused = true;
+                    await SleepAsync(PauseLength, stop);
+                }
                 else if (await leases.ClaimAsync(name, atOnce, stop) is not { } claim)
                 {
                     // Another process has the lease; only a requested run retries.
@@ -61,6 +71,7 @@ internal sealed class TimerLoop(
                 else
                 {
                     startup = false;
+                    isPaused = false;
                     await RunOnceAsync(claim, due, due < startedAt, state.LastStartedAt, stop);
                     asked.ForEach(request => request.TrySetResult());
                     asked.Clear();

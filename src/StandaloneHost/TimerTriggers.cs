@@ -11,6 +11,13 @@ using Npgsql;
 
 namespace StandaloneHost;
 
+/// <summary>
+/// An application may register one. While <paramref name="Reason"/> returns a reason, this process claims no slot of a timer, so that
+/// another process runs it. A requested run is not paused.
+/// </summary>
+/// <param name="Reason">Returns null if timers run.</param>
+public sealed record TimerPause(Func<string?> Reason);
+
 /// <summary>All timers of the application.</summary>
 internal sealed class TimerTriggers(IReadOnlyDictionary<string, TimerLoop> loops) : BackgroundService
 {
@@ -23,9 +30,12 @@ internal sealed class TimerTriggers(IReadOnlyDictionary<string, TimerLoop> loops
         var logger = services.GetRequiredService<ILogger<TimerTriggers>>();
         var time = services.GetService<TimeProvider>() ?? TimeProvider.System;
         var leases = new Lazy<TimerLeases>(() => new(services.GetRequiredService<NpgsqlDataSource>()));
-        return new(functions.Where(function => function.Trigger is TimerTriggerAttribute).ToDictionary(
+        var pause = services.GetService<TimerPause>();
+        var timers = functions.Where(function => function.Trigger is TimerTriggerAttribute
+            && !DisabledFunctions.Contain(function.Name, name => settings[name]));
+        return new(timers.ToDictionary(
             function => function.Name,
-            function => new TimerLoop(function, Read(function, settings, services), pipeline, leases.Value, services, time, logger),
+            function => new TimerLoop(function, Read(function, settings, services), pipeline, leases.Value, services, pause, time, logger),
             StringComparer.OrdinalIgnoreCase));
     }
 

@@ -71,7 +71,7 @@ internal static class HealthBench
         var database = new LicenseDatabase(source);
         var store = new HealthStore(database);
         var score = new ScoreLicenses(
-            store, Settings, Renewals, new SkippedRows(new LicenseDatabase(source), NullLogger<SkippedRows>.Instance));
+            store, Settings, Renewals, new SkippedRows(new LicenseDatabase(source), TimeProvider.System, NullLogger<SkippedRows>.Instance));
         Console.WriteLine("what                                  licenses    seconds   CPU seconds   memory MB (256)");
         var first = await RowAsync("full pass, never scored before (20 s)", source, score);
         await ExecuteAsync(source, "vacuum analyze license_health");

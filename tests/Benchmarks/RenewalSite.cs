@@ -51,7 +51,7 @@ internal sealed class RenewalSite : IAsyncDisposable
         var invalidation = new LicenseInvalidation();
         var store = new RenewalStore(
             database, new SuspensionStore(database, invalidation, clock), invalidation,
-            new SkippedRows(database, NullLogger<SkippedRows>.Instance), clock);
+            new SkippedRows(database, TimeProvider.System, NullLogger<SkippedRows>.Instance), clock);
         var gateways = new RenewalGateways(stripe is null
             ? []
             : [new StripeGateway(StripeRegistration.Client(stripe, clock), NullLogger<StripeGateway>.Instance)]);

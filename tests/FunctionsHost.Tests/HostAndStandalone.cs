@@ -101,6 +101,7 @@ internal sealed class HostAndStandalone : IAsyncDisposable
     private static (string Name, string Value)[] Settings(TestDatabase database, StandIn gateway, (string Name, string Value)[] more) =>
     [
         .. RunningApp.Schedules.Select(name => (name, RunningApp.Never)),
+        ("TIMER_FALLBACK", "false"),
         ("DATABASE_URL", database.ConnectionString),
         ("AUTH_SIGNING_KEY", RunningApp.SigningKeyText),
         ("LINK_SIGNING_KEYS", Convert.ToBase64String(new byte[32])),

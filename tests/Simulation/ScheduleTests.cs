@@ -39,6 +39,18 @@ public sealed class ScheduleTests
     }
 
     [Fact]
+    public void SilentTimers_ForElevenDays_LockNoPayerOutAndDoNothingTwice()
+    {
+        var simulations = Enumerable.Range(1, 20).Select(seed => SilentTimers.Run(seed)).ToList();
+
+        Assert.All(simulations, simulation => Assert.Empty(simulation.Violations));
+        Assert.All(simulations, simulation => Assert.True(simulation is { Suspended: > 0, Cut: > 0 }));
+    }
+
+    [Fact]
+    public void SilentTimers_WithoutFallback_LockPayersOut() => Assert.NotEmpty(SilentTimers.Run(1, fallback: false).Violations);
+
+    [Fact]
     public void Schedules_Together_ReachEveryState()
     {
         var trace = new List<string>();

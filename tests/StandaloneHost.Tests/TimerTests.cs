@@ -146,6 +146,46 @@ public sealed class TimerTests(LeaseDatabase database) : IClassFixture<LeaseData
         Assert.Equal(1, ticks.Count);
     }
 
+    [Fact] // another process, which is not paused, runs the slot
+    public async Task PausedProcess_DueSlot_IsLeftToAnotherProcess()
+    {
+        await database.ExecuteAsync("insert into timer_leases (timer_name, next_due_at) values ('Tick', '2020-01-01T00:00:00Z')");
+        var asked = new TaskCompletionSource();
+        var builder = Builder(Yearly);
+        builder.Services.AddSingleton(new TimerPause(() =>
+        {
+            asked.TrySetResult();
+            return "its clock is wrong";
+        }));
+        await using var paused = await RunningWorker.StartAsync(builder);
+        await asked.Task;
+        Assert.True(await database.ReadAsync<bool>("select fence = 0 and next_due_at = '2020-01-01T00:00:00Z' from timer_leases"));
+
+        await using var other = await RunningWorker.StartAsync(Builder(Yearly));
+        await ticks.NextAsync();
+        await PostAsync(paused, "Tick");
+
+        Assert.Equal(2, ticks.Count); // the request runs it also in the paused process
+    }
+
+    [Theory] // azure-functions-host: app setting AzureWebJobs.<FUNCTION_NAME>.Disabled
+    [InlineData("AzureWebJobs.Tick.Disabled", "true", true)]
+    [InlineData("AzureWebJobs.Tick.Disabled", "1", true)]
+    [InlineData("AzureWebJobs:Tick:Disabled", "True", true)]
+    [InlineData("AzureWebJobs.Tick.Disabled", "false", false)]
+    [InlineData("AzureWebJobs.Tock.Disabled", "true", false)]
+    public async Task Timer_DisabledInSettings_DoesNotExist(string name, string value, bool isDisabled)
+    {
+        var builder = Builder(Yearly);
+        builder.Configuration[name] = value;
+        await using var worker = await RunningWorker.StartAsync(builder);
+
+        var answer = await worker.Client.PostAsync(new Uri("/admin/functions/Tick", UriKind.Relative), null, TestContext.Current.CancellationToken);
+
+        Assert.Equal(isDisabled ? HttpStatusCode.NotFound : HttpStatusCode.Accepted, answer.StatusCode);
+        Assert.Equal(isDisabled ? 0 : 1, ticks.Count);
+    }
+
     [Fact] // TimerTriggerAttribute.RunOnStartup
     public async Task RunOnStartup_Set_RunsBeforeTheSlot()
     {

@@ -35,12 +35,10 @@ public sealed class HealthStore(LicenseDatabase database)
         """;
 
     /// <summary>Adds rows for new licenses, and makes silent licenses due that have been used since their last score.</summary>
-    public async Task MarkAsync(CancellationToken cancellationToken)
-    {
-        await using var session = await database.OpenAsync(cancellationToken);
-        (var connection, cancellationToken) = session;
-        await connection.ExecuteAsync(new CommandDefinition(MarkNewAndUsed, cancellationToken: cancellationToken));
-    }
+    public Task MarkAsync(CancellationToken cancellationToken) =>
+        database.InStatementAsync(
+            (connection, token) => connection.ExecuteAsync(new CommandDefinition(MarkNewAndUsed, cancellationToken: token)),
+            cancellationToken);
 
     private const string Due = """
         select h.subscription_id from license_health h

@@ -1,4 +1,5 @@
 using LicenseFunctions.Infrastructure.Database;
+using LicenseFunctions.Infrastructure.Timers;
 using Licensing.Devices;
 using Licensing.Health;
 using Licensing.Renewals;
@@ -20,12 +21,12 @@ public sealed class ScoreLicenses(HealthStore store, HealthSettings settings, Re
     {
         await skipped.ReportUnusableValuesAsync(cancellationToken);
         await store.MarkAsync(cancellationToken);
-        var scored = 0;
-        while (await store.DueAsync(Batch, cancellationToken) is { Count: > 0 } due)
+        var (scored, batch) = (0, TimeSlice.Batch(Batch, 500));
+        while (!TimeSlice.IsOver && await store.DueAsync(batch, cancellationToken) is { Count: > 0 } due)
         {
             var lanes = await Task.WhenAll(due.Chunk((due.Count + Lanes - 1) / Lanes).Select(lane => ScoreAsync(lane, cancellationToken)));
             scored += lanes.Sum(lane => lane.Count);
-            if (due.Count < Batch)
+            if (due.Count < batch)
                 break;
         }
 

@@ -2,6 +2,7 @@ using System.Text.Json.Nodes;
 using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Infrastructure.Mail;
 using LicenseFunctions.Infrastructure.Telemetry;
+using LicenseFunctions.Infrastructure.Timers;
 using Microsoft.Extensions.Logging;
 
 namespace LicenseFunctions.Operations;
@@ -42,10 +43,11 @@ public sealed class DrainOutbox(
         var run = new Run();
         if (!mailer.HasRelay)
             return run.Counts;
-        for (var claimed = BatchSize; claimed == BatchSize && run.Stopped is null;)
+        var batch = TimeSlice.Batch(BatchSize, 2);
+        for (var claimed = batch; claimed == batch && run.Stopped is null && !TimeSlice.IsOver;)
         {
             var claimedAt = clock.GetTimestamp();
-            var rows = await outbox.ClaimAsync(OutboxStore.Email, BatchSize, Lease, cancellationToken);
+            var rows = await outbox.ClaimAsync(OutboxStore.Email, batch, Lease, cancellationToken);
             claimed = rows.Count;
             foreach (var row in rows.TakeWhile(_ => clock.GetElapsedTime(claimedAt) < Lease - Margin))
             {

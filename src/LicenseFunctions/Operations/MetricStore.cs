@@ -77,6 +77,8 @@ public sealed class MetricStore(LicenseDatabase database)
                extract(epoch from case when last_finished_at >= last_started_at then last_finished_at else now() end - last_started_at)
         from timer_leases where last_started_at is not null
         union all
+        select 'timer_fallback_runs_total', timer_name, fallback_runs from timer_leases where fallback_runs > 0
+        union all
         select 'timer_failed', timer_name, 1 from timer_leases where last_status = 'failed'
         union all
         select 'skipped_rows', source, count(*) from skipped_rows where last_seen_at > now() - interval '2 hours' group by source
@@ -119,18 +121,14 @@ public sealed class MetricStore(LicenseDatabase database)
 
     /// <summary>Adds the counts of a process, and up to 10,000 rows of metric_increments, to the counters.</summary>
     /// <returns>Whether metric_increments contains more rows.</returns>
-    public async Task<bool> AddAsync(IReadOnlyCollection<MetricRow> counted, CancellationToken cancellationToken)
-    {
-        await using var session = await database.OpenAsync(cancellationToken);
-        (var connection, cancellationToken) = session;
-        return await connection.ExecuteScalarAsync<bool>(new CommandDefinition(
-            Fold,
-            new
-            {
-                names = counted.Select(row => row.Name).ToArray(),
-                labels = counted.Select(row => row.Label).ToArray(),
-                amounts = counted.Select(row => row.Value).ToArray(),
-            },
-            cancellationToken: cancellationToken));
-    }
+    public Task<bool> AddAsync(IReadOnlyCollection<MetricRow> counted, CancellationToken cancellationToken) =>
+        database.InStatementAsync((connection, token) => connection.ExecuteScalarAsync<bool>(new CommandDefinition(
+                Fold,
+                new
+                {
+                    names = counted.Select(row => row.Name).ToArray(),
+                    labels = counted.Select(row => row.Label).ToArray(),
+                    amounts = counted.Select(row => row.Value).ToArray(),
+                },
+                cancellationToken: token)), cancellationToken);
 }

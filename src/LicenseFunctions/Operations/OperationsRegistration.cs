@@ -1,7 +1,9 @@
+using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Infrastructure.Settings;
 using LicenseFunctions.Infrastructure.Telemetry;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
+using StandaloneHost;
 
 namespace LicenseFunctions.Operations;
 
@@ -10,9 +12,15 @@ public static class OperationsRegistration
     public static IServiceCollection AddOperations(this IServiceCollection services, SettingReader reader)
     {
         var serviceBus = ServiceBusSettings.Read(reader, reader.Identity());
+        var schedules = TimerSchedules.Read(reader, TimeProvider.System);
         return services
             .AddHostedService<ReadClock>()
-            .AddSingleton(TimerSchedules.Read(reader, TimeProvider.System))
+            .AddSingleton(schedules)
+            .AddSingleton(TimerFallbackSettings.Read(reader, schedules.Names))
+            .AddSingleton<TimerFallbackStore>()
+            .AddSingleton<TimerFallback>()
+            .AddHostedService(provider => provider.GetRequiredService<TimerFallback>())
+            .AddSingleton(provider => new TimerPause(() => provider.GetRequiredService<DatabaseClock>().Warning))
             .AddSingleton<ReadinessStore>()
             .AddSingleton<SystemStore>()
             .AddSingleton<RetentionStore>()

@@ -22,6 +22,13 @@ public sealed class RecordTimerRun(SystemStore store, TimerSchedules schedules, 
     private async Task RunAsync(FunctionContext context, FunctionExecutionDelegate next)
     {
         var timer = context.FunctionDefinition.Name;
+        // Not recorded, so that the timer counts as silent and another process does its work.
+        if (clock.Warning is { } known)
+        {
+            log.LogWarning("Timer {Timer} doesn't run: {Warning}", timer, known);
+            return;
+        }
+
         var asked = clock.GetTimestamp();
         var run = await RecordAsync(timer, () => store.StartTimerAsync(timer, context.CancellationToken));
         // The start was recorded by the database's clock, so a machine's wrong clock is known before any work.

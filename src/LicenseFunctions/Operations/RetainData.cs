@@ -1,3 +1,4 @@
+using LicenseFunctions.Infrastructure.Timers;
 using Microsoft.Extensions.Logging;
 
 namespace LicenseFunctions.Operations;
@@ -40,7 +41,7 @@ public sealed class RetainData(RetentionStore store, ILogger<RetainData> log)
             var sum = 0;
             try
             {
-                for (var i = 0; i < MaxBatches; i++)
+                for (var i = 0; i < MaxBatches && !TimeSlice.IsOver; i++)
                 {
                     var done = await batch();
                     sum += done;

@@ -22,13 +22,9 @@ public sealed class RetentionStore(LicenseDatabase database)
 
     /// <summary>Drops the partitions or chunks of the oldest weeks of raw usage, except those that a reader has locked.</summary>
     /// <returns>The number of dropped ones.</returns>
-    public async Task<int> DropUsageAsync(int most, CancellationToken cancellationToken)
-    {
-        await using var session = await database.OpenAsync(cancellationToken);
-        (var connection, cancellationToken) = session;
-        return (await connection.QueryAsync<string>(
-            new CommandDefinition(DropUsage, new { age = RawAge, most }, cancellationToken: cancellationToken))).Count();
-    }
+    public Task<int> DropUsageAsync(int most, CancellationToken cancellationToken) =>
+        database.InStatementAsync(async (connection, token) => (await connection.QueryAsync<string>(
+            new CommandDefinition(DropUsage, new { age = RawAge, most }, cancellationToken: token))).Count(), cancellationToken);
 
     private const string Overdue = $$"""
         with oldest (part, expired_at) as (

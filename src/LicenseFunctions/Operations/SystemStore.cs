@@ -21,6 +21,9 @@ public sealed record TimerState
     public string? LastError { get; init; }
 
     public DateTime? NextDueAt { get; init; }
+
+    /// <summary>When its work last ran after a request, because the timer was silent; null if the timer has run since then.</summary>
+    public DateTime? FallbackAt { get; init; }
 }
 
 /// <summary>Work that waits for a timer or an operator.</summary>
@@ -63,7 +66,8 @@ public sealed class SystemStore(LicenseDatabase database)
     private const string Timers = """
         select timer_name, last_started_at, last_finished_at, last_succeeded_at,
                case when last_started_at > coalesce(last_finished_at, '-infinity') then 'running' else last_status end as last_status,
-               last_counts, last_error, next_due_at
+               last_counts, last_error, next_due_at,
+               case when fallback_at > coalesce(last_started_at, '-infinity') then fallback_at end as fallback_at
         from timer_leases
         """;
 
@@ -81,13 +85,9 @@ public sealed class SystemStore(LicenseDatabase database)
         """;
 
     /// <returns>The start time, by the database's clock.</returns>
-    public async Task<DateTime> StartTimerAsync(string timer, CancellationToken cancellationToken)
-    {
-        await using var session = await database.OpenAsync(cancellationToken);
-        (var connection, cancellationToken) = session;
-        return await connection.ExecuteScalarAsync<DateTime>(
-            new CommandDefinition(StartTimer, new { timer }, cancellationToken: cancellationToken));
-    }
+    public Task<DateTime> StartTimerAsync(string timer, CancellationToken cancellationToken) =>
+        database.InStatementAsync((connection, token) => connection.ExecuteScalarAsync<DateTime>(
+                new CommandDefinition(StartTimer, new { timer }, cancellationToken: token)), cancellationToken);
 
     // Writes the start time again, because another run may have overwritten it, or the start could not be recorded.
     private const string FinishTimer = """
@@ -106,14 +106,10 @@ public sealed class SystemStore(LicenseDatabase database)
     /// <param name="status">succeeded, failed or interrupted.</param>
     /// <param name="counts">The counts that the run returned, as JSON.</param>
     /// <returns>The end time, by the database's clock.</returns>
-    public async Task<DateTime> FinishTimerAsync(
-        string timer, DateTime? startedAt, string status, string? counts, string? error, CancellationToken cancellationToken)
-    {
-        await using var session = await database.OpenAsync(cancellationToken);
-        (var connection, cancellationToken) = session;
-        return await connection.ExecuteScalarAsync<DateTime>(new CommandDefinition(
-            FinishTimer, new { timer, startedAt, status, counts, error }, cancellationToken: cancellationToken));
-    }
+    public Task<DateTime> FinishTimerAsync(
+        string timer, DateTime? startedAt, string status, string? counts, string? error, CancellationToken cancellationToken) =>
+        database.InStatementAsync((connection, token) => connection.ExecuteScalarAsync<DateTime>(new CommandDefinition(
+                FinishTimer, new { timer, startedAt, status, counts, error }, cancellationToken: token)), cancellationToken);
 
     private const string Skipped = """
         select source, row_id, reason, first_seen_at, last_seen_at from skipped_rows

@@ -12,14 +12,14 @@ public sealed class TimerSchedules
     // Enough slots to include the longest gap of a schedule with pauses, such as nights or weekends.
     private const int Slots = 400;
 
-    private readonly SortedDictionary<string, CrontabSchedule> schedules;
+    private readonly SortedDictionary<string, (MethodInfo Method, CrontabSchedule Schedule)> schedules;
     private readonly TimeProvider time;
     private readonly Lazy<IReadOnlyDictionary<string, TimeSpan>> intervals;
 
-    private TimerSchedules(SortedDictionary<string, CrontabSchedule> schedules, TimeProvider time)
+    private TimerSchedules(SortedDictionary<string, (MethodInfo Method, CrontabSchedule Schedule)> schedules, TimeProvider time)
     {
         (this.schedules, this.time) = (schedules, time);
-        intervals = new(() => schedules.ToDictionary(timer => timer.Key, timer => Longest(timer.Value)));
+        intervals = new(() => schedules.ToDictionary(timer => timer.Key, timer => Longest(timer.Value.Schedule)));
     }
 
     /// <summary>Names of all timer functions, sorted.</summary>
@@ -37,13 +37,16 @@ public sealed class TimerSchedules
             .SelectMany(function => function.Method.GetParameters()
                 .Select(parameter => parameter.GetCustomAttribute<TimerTriggerAttribute>())
                 .OfType<TimerTriggerAttribute>()
-                .Select(trigger => (function.Name, Schedule: settings.Schedule(trigger.Schedule.Trim('%')))))
-            .ToDictionary(timer => timer.Name, timer => timer.Schedule), StringComparer.Ordinal), time);
+                .Select(trigger => (function.Name, function.Method, Schedule: settings.Schedule(trigger.Schedule.Trim('%')))))
+            .ToDictionary(timer => timer.Name, timer => (timer.Method, timer.Schedule)), StringComparer.Ordinal), time);
 
     public bool Has(string name) => schedules.ContainsKey(name);
 
+    /// <summary>The method of a timer function; its parameters are a TimerInfo and a CancellationToken.</summary>
+    public MethodInfo MethodOf(string name) => schedules[name].Method;
+
     /// <summary>The next slot of a function.</summary>
-    public DateTime NextOf(string name) => schedules[name].GetNextOccurrence(time.GetUtcNow().UtcDateTime);
+    public DateTime NextOf(string name) => schedules[name].Schedule.GetNextOccurrence(time.GetUtcNow().UtcDateTime);
 
     private TimeSpan Longest(CrontabSchedule schedule)
     {

@@ -75,15 +75,14 @@ public sealed class PaymentMethodStore(LicenseDatabase database, TimeProvider ti
         """;
 
     /// <returns>The ID of the customer that was added first, which must be used. Null if there is no such user.</returns>
-    public async Task<string?> AddCustomerAsync(Guid userId, string provider, string customerId, CancellationToken cancellationToken)
-    {
-        await using var session = await database.OpenAsync(cancellationToken);
-        (var connection, cancellationToken) = session;
-        await connection.ExecuteAsync(
-            new CommandDefinition(AddCustomer, new { userId, provider, customerId }, cancellationToken: cancellationToken));
-        return await connection.ExecuteScalarAsync<string?>(
-            new CommandDefinition(Customer, new { userId, provider }, cancellationToken: cancellationToken));
-    }
+    public Task<string?> AddCustomerAsync(Guid userId, string provider, string customerId, CancellationToken cancellationToken) =>
+        database.InStatementAsync(async (connection, token) =>
+        {
+            await connection.ExecuteAsync(
+                new CommandDefinition(AddCustomer, new { userId, provider, customerId }, cancellationToken: token));
+            return await connection.ExecuteScalarAsync<string?>(
+                new CommandDefinition(Customer, new { userId, provider }, cancellationToken: token));
+        }, cancellationToken);
 
     internal static readonly Refusal NoSuchUser = new(RefusalKind.NotFound, "USER_NOT_FOUND", "There is no such user.");
 

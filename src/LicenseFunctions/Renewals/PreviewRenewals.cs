@@ -54,7 +54,7 @@ public sealed class PreviewRenewals(RenewalReads reads, RenewalPolicy policy, Ti
         var now = clock.GetUtcNow();
         var (total, amount, obstacles, listed) = (0, 0m, new SortedDictionary<string, int>(), new List<PreviewedRenewal>());
         var countsAll = true;
-        await foreach (var page in reads.UpcomingAsync(now - policy.Grace, now + ahead, cancellationToken))
+        await foreach (var page in reads.UpcomingAsync(now - policy.Grace, now + ahead, after: null, cancellationToken))
         {
             countsAll = total + page.Count <= MaxCounted;
             if (!countsAll) break;

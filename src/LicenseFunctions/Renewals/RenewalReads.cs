@@ -124,14 +124,16 @@ public sealed class RenewalReads(LicenseDatabase database)
     /// <summary>The next renewals of active licenses in the order of their expiry, page by page.</summary>
     /// <param name="from">First expiry, inclusive.</param>
     /// <param name="until">Last expiry, exclusive.</param>
+    /// <param name="after">The license after which to begin; null for the first.</param>
     /// <param name="cancellationToken">Cancels the read.</param>
     public async IAsyncEnumerable<IReadOnlyList<NextRenewal>> UpcomingAsync(
-        DateTimeOffset from, DateTimeOffset until, [EnumeratorCancellation] CancellationToken cancellationToken)
+        DateTimeOffset from, DateTimeOffset until, NextRenewal? after, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        IReadOnlyList<NextRenewal> page = [];
+        IReadOnlyList<NextRenewal> page;
         do
         {
-            page = await PageAsync(from, until, page is [.., var last] ? last : null, cancellationToken);
+            page = await PageAsync(from, until, after, cancellationToken);
+            after = page is [.., var last] ? last : after;
             yield return page;
         }
         while (page.Count == Page);

@@ -10,7 +10,7 @@ namespace LicenseFunctions.Renewals;
 public sealed record RenewalSettings(bool AutoRenewal, TimeSpan Warning, TimeSpan Grace, decimal PriceRiseShare, int Lanes)
 {
     public static RenewalSettings Read(SettingReader settings) => new(
-        settings.Flag("AUTO_RENEWAL_ENABLED", true),
+        settings.AutoRenewal(),
         settings.Days("EXPIRY_WARNING_DAYS", 7, 1, 29),
         settings.GracePeriod(),
         settings.Number("PRICE_RISE_CONSENT_SHARE", 0, 0, 10),

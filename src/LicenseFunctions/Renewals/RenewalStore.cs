@@ -108,14 +108,15 @@ public sealed class RenewalStore(
         limit 1
         """;
 
-    public async Task<Guid?> OpenAsync(Guid subscriptionId, RenewalPolicy policy, DateTimeOffset now, CancellationToken cancellationToken)
+    public Task<Guid?> OpenAsync(Guid subscriptionId, RenewalPolicy policy, DateTimeOffset now, CancellationToken cancellationToken)
     {
-        await using var session = await database.OpenAsync(cancellationToken);
-        (var connection, cancellationToken) = session;
         var parameters = new { subscriptionId, until = policy.OpensUntil(now).UtcDateTime, grace = policy.Grace, now = now.UtcDateTime };
-        var open = new CommandDefinition(Open, parameters, cancellationToken: cancellationToken);
-        // If another statement inserted the row at the same time, this one doesn't see it; the next one does.
-        return await connection.ExecuteScalarAsync<Guid?>(open) ?? await connection.ExecuteScalarAsync<Guid?>(open);
+        return database.InStatementAsync(async (connection, token) =>
+        {
+            var open = new CommandDefinition(Open, parameters, cancellationToken: token);
+            // If another statement inserted the row at the same time, this one doesn't see it; the next one does.
+            return await connection.ExecuteScalarAsync<Guid?>(open) ?? await connection.ExecuteScalarAsync<Guid?>(open);
+        }, cancellationToken);
     }
 
     private const string Claim = """
@@ -133,18 +134,14 @@ public sealed class RenewalStore(
     public async Task<IReadOnlyList<RenewalFacts>> ClaimAsync(
         RenewalSelection selection, DateTimeOffset now, int limit, TimeSpan lease, CancellationToken cancellationToken)
     {
-        List<RenewalRow> rows;
-        await using (var session = await database.OpenAsync(cancellationToken))
+        var rows = await database.InStatementAsync<List<RenewalRow>>(async (connection, token) =>
         {
-            var claimed = await session.Connection.QueryAsync<Guid>(new CommandDefinition(
+            var claimed = await connection.QueryAsync<Guid>(new CommandDefinition(
                 Claim,
                 new { now = now.UtcDateTime, awaitingProvider = selection is RenewalSelection.AwaitingProvider, limit, lease },
-                cancellationToken: session.Token));
-            if (claimed.AsList() is not { Count: > 0 } ids) return [];
-
-            rows = await RowsAsync(session.Connection, ids, session.Token);
-        }
-
+                cancellationToken: token));
+            return claimed.AsList() is { Count: > 0 } ids ? await RowsAsync(connection, ids, token) : [];
+        }, cancellationToken);
         return await ReadableAsync(rows, cancellationToken);
     }
 
@@ -173,14 +170,13 @@ public sealed class RenewalStore(
         where renewal_id = @renewalId and (lease_until is null or lease_until <= clock_timestamp())
         """;
 
-    public async Task<RenewalFacts?> ClaimOneAsync(Guid renewalId, TimeSpan lease, CancellationToken cancellationToken)
-    {
-        await using var session = await database.OpenAsync(cancellationToken);
-        (var connection, cancellationToken) = session;
-        var claimed = await connection.ExecuteAsync(
-            new CommandDefinition(ClaimOne, new { renewalId, lease }, cancellationToken: cancellationToken));
-        return claimed == 1 ? (await FactsAsync(connection, [renewalId], cancellationToken)).SingleOrDefault() : null;
-    }
+    public Task<RenewalFacts?> ClaimOneAsync(Guid renewalId, TimeSpan lease, CancellationToken cancellationToken) =>
+        database.InStatementAsync(async (connection, token) =>
+        {
+            var claimed = await connection.ExecuteAsync(
+                new CommandDefinition(ClaimOne, new { renewalId, lease }, cancellationToken: token));
+            return claimed == 1 ? (await FactsAsync(connection, [renewalId], token)).SingleOrDefault() : null;
+        }, cancellationToken);
 
     public async Task<RenewalFacts?> FindAsync(Guid renewalId, CancellationToken cancellationToken)
     {

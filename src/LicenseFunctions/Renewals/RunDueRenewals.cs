@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization;
+using LicenseFunctions.Infrastructure.Timers;
 using Licensing.Renewals;
 using Microsoft.Extensions.Logging;
 
@@ -31,7 +32,8 @@ public sealed class RunDueRenewals(
             ? await InBatchesAsync(limit => store.OpenDueAsync(policy, clock.GetUtcNow(), limit, cancellationToken))
             : 0;
         var (processed, lost) = await ProcessAsync(RenewalSelection.All, cancellationToken);
-        var suspended = await InBatchesAsync(limit => store.SuspendExpiredAsync(policy, clock.GetUtcNow(), limit, cancellationToken));
+        // A renewal that is still due may pay, so a slice that ends before it suspends nobody.
+        var suspended = TimeSlice.IsOver ? 0 : await InBatchesAsync(limit => store.SuspendExpiredAsync(policy, clock.GetUtcNow(), limit, cancellationToken));
         return new RenewalCounts(opened, processed, lost, suspended);
     }
 
@@ -53,7 +55,7 @@ public sealed class RunDueRenewals(
         RenewalSelection selection, DateTimeOffset until, CancellationToken cancellationToken)
     {
         var (processed, lost) = (0, 0);
-        while (clock.GetUtcNow() < until)
+        while (clock.GetUtcNow() < until && !TimeSlice.IsOver)
         {
             var claimed = await store.ClaimAsync(selection, clock.GetUtcNow(), pace.Claim, ProcessRenewal.Lease, cancellationToken);
             if (claimed.Count == 0) break;
@@ -83,8 +85,14 @@ public sealed class RunDueRenewals(
 
     private static async Task<int> InBatchesAsync(Func<int, Task<int>> work)
     {
-        var all = 0;
-        for (var done = Batch; done == Batch; all += done) done = await work(Batch);
+        var (all, batch) = (0, TimeSlice.Batch(Batch, 200));
+        int done;
+        do
+        {
+            done = await work(batch);
+            all += done;
+        }
+        while (done == batch && !TimeSlice.IsOver);
         return all;
     }
 }

@@ -1,3 +1,4 @@
+using LicenseFunctions.Infrastructure.Timers;
 using Licensing.Renewals;
 
 namespace LicenseFunctions.Renewals;
@@ -8,16 +9,24 @@ namespace LicenseFunctions.Renewals;
 /// </summary>
 public sealed class WarnExpiring(RenewalReads reads, RenewalPolicy policy, TimeProvider clock)
 {
+    // Where the last run was cut off by the end of its slice; null if it was complete.
+    private NextRenewal? cutAfter;
+
     /// <returns>How many mails are due, including those that earlier runs have already added.</returns>
     public async Task<int> RunAsync(CancellationToken cancellationToken)
     {
         var now = clock.GetUtcNow();
         var written = 0;
-        await foreach (var page in reads.UpcomingAsync(now - policy.Grace, now + policy.Warning, cancellationToken))
+        var after = cutAfter;
+        cutAfter = null;
+        await foreach (var page in reads.UpcomingAsync(now - policy.Grace, now + policy.Warning, after, cancellationToken))
         {
             var mails = page.Select(license => Mail(license, now)).OfType<(string, string, Guid, object)>().ToList();
             if (mails.Count > 0) await reads.MailAsync(mails, cancellationToken);
             written += mails.Count;
+            if (!TimeSlice.IsOver) continue;
+            cutAfter = page is [.., var last] ? last : null;
+            break;
         }
 
         return written;

@@ -5,6 +5,7 @@ using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Infrastructure.Geolocation;
 using LicenseFunctions.Infrastructure.Http;
 using LicenseFunctions.Infrastructure.Mail;
+using LicenseFunctions.Infrastructure.Timers;
 using LicenseFunctions.Licenses;
 using Licensing;
 using Licensing.Devices;
@@ -58,7 +59,7 @@ public sealed class ScanUsage(
             if (left.Count >= batch.Licenses)
                 break; // Only licenses that were put back are waiting.
         }
-        while (batch.Licenses > 0 && time.GetElapsedTime(began) < TimeBudget);
+        while (batch.Licenses > 0 && time.GetElapsedTime(began) < TimeBudget && !TimeSlice.IsOver);
 
         await store.NotifyOperatorsAsync(
             settings.AlertEmail, settings.WebhookUrl is not null, MailPause, time.GetUtcNow().UtcDateTime, cancellationToken);
@@ -71,7 +72,7 @@ public sealed class ScanUsage(
     private async Task<ScanCounts> BatchAsync(
         NpgsqlConnection connection, Dictionary<Guid, Exception> left, CancellationToken cancellationToken)
     {
-        var arrived = await SuspicionStore.ClaimAsync(connection, LicensesABatch, cancellationToken);
+        var arrived = await SuspicionStore.ClaimAsync(connection, TimeSlice.Batch(LicensesABatch, 100), cancellationToken);
         if (arrived.Count == 0)
             return new ScanCounts(0, 0, 0, 0);
 

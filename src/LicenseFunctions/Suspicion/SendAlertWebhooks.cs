@@ -3,6 +3,7 @@ using System.Net.Mime;
 using System.Security.Cryptography;
 using System.Text;
 using LicenseFunctions.Infrastructure.Database;
+using LicenseFunctions.Infrastructure.Timers;
 
 namespace LicenseFunctions.Suspicion;
 
@@ -18,7 +19,7 @@ public sealed class SendAlertWebhooks(OutboxStore outbox, SuspicionSettings sett
     {
         if (settings.WebhookUrl is not { } url)
             return;
-        while (await outbox.ClaimAsync(OutboxStore.AlertWebhook, 1, Lease, cancellationToken) is [var call])
+        while (!TimeSlice.IsOver && await outbox.ClaimAsync(OutboxStore.AlertWebhook, 1, Lease, cancellationToken) is [var call])
         {
             if (await PostAsync(url, call, cancellationToken) is { } error)
                 await outbox.MarkFailedAsync(call, OutboxRetryPolicy.AlertWebhooks.DelayAfter(call.Attempts), error, cancellationToken);

@@ -125,13 +125,9 @@ public sealed class SuspicionStore(LicenseDatabase database)
     /// without new usage. Idempotent: records that were seen before add nothing.
     /// </summary>
     /// <param name="period">Only licenses that were used within this time before now.</param>
-    public async Task<WatchCounts> WatchAsync(TimeSpan period, CancellationToken cancellationToken)
-    {
-        await using var session = await database.OpenAsync(cancellationToken);
-        (var connection, cancellationToken) = session;
-        return await connection.QuerySingleAsync<WatchCounts>(
-            new CommandDefinition(Watch, new { period }, cancellationToken: cancellationToken));
-    }
+    public Task<WatchCounts> WatchAsync(TimeSpan period, CancellationToken cancellationToken) =>
+        database.InStatementAsync((connection, token) => connection.QuerySingleAsync<WatchCounts>(
+                new CommandDefinition(Watch, new { period }, cancellationToken: token)), cancellationToken);
 
     private sealed record StateRow(Guid SubscriptionId, string State, DateTime ReviewedAt)
     {
@@ -405,11 +401,7 @@ public sealed class SuspicionStore(LicenseDatabase database)
     /// are only listed on the page.
     /// </summary>
     /// <param name="pause">The least time between two messages, so that many alerts are combined in one mail.</param>
-    public async Task NotifyOperatorsAsync(string? to, bool webhook, TimeSpan pause, DateTime now, CancellationToken cancellationToken)
-    {
-        await using var session = await database.OpenAsync(cancellationToken);
-        (var connection, cancellationToken) = session;
-        await connection.ExecuteAsync(new CommandDefinition(
-            NotifyOperators, new { to, webhook, pause, now, named = 20 }, cancellationToken: cancellationToken));
-    }
+    public Task NotifyOperatorsAsync(string? to, bool webhook, TimeSpan pause, DateTime now, CancellationToken cancellationToken) =>
+        database.InStatementAsync((connection, token) => connection.ExecuteAsync(new CommandDefinition(
+                NotifyOperators, new { to, webhook, pause, now, named = 20 }, cancellationToken: token)), cancellationToken);
 }

@@ -30,24 +30,20 @@ public sealed class QuarantineStore(LicenseDatabase database)
         """;
 
     /// <summary>Adds payloads that are not in the quarantine yet.</summary>
-    public async Task AddAsync(string source, IReadOnlyCollection<RejectedUsage> rejected, CancellationToken cancellationToken)
-    {
-        await using var session = await database.OpenAsync(cancellationToken);
-        (var connection, cancellationToken) = session;
-        await connection.ExecuteAsync(new CommandDefinition(
-            Add,
-            new
-            {
-                source,
-                codes = rejected.Select(one => one.Fault.Code).ToArray(),
-                fields = rejected.Select(one => one.Fault.Field).ToArray(),
-                details = rejected.Select(one => one.Fault.Detail).ToArray(),
-                payloads = rejected.Select(one => one.Payload).ToArray(),
-                bytes = rejected.Select(one => one.Bytes).ToArray(),
-                digests = rejected.Select(one => one.Digest).ToArray(),
-            },
-            cancellationToken: cancellationToken));
-    }
+    public Task AddAsync(string source, IReadOnlyCollection<RejectedUsage> rejected, CancellationToken cancellationToken) =>
+        database.InStatementAsync((connection, token) => connection.ExecuteAsync(new CommandDefinition(
+                Add,
+                new
+                {
+                    source,
+                    codes = rejected.Select(one => one.Fault.Code).ToArray(),
+                    fields = rejected.Select(one => one.Fault.Field).ToArray(),
+                    details = rejected.Select(one => one.Fault.Detail).ToArray(),
+                    payloads = rejected.Select(one => one.Payload).ToArray(),
+                    bytes = rejected.Select(one => one.Bytes).ToArray(),
+                    digests = rejected.Select(one => one.Digest).ToArray(),
+                },
+                cancellationToken: token)), cancellationToken);
 
     private const string List = """
         select quarantine_id, quarantined_at, source, code, field, detail, left(payload, 200) as excerpt,

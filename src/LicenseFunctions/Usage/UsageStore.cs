@@ -66,12 +66,9 @@ public sealed class UsageStore(LicenseDatabase database)
     private const string EnsurePartitions = "select ensure_usage_partitions(@from, @to)";
 
     /// <summary>Creates the missing partitions of a span, in a separate transaction because it locks the table.</summary>
-    public async Task EnsurePartitionsAsync(DateTime from, DateTime to, CancellationToken cancellationToken)
-    {
-        await using var session = await database.OpenAsync(cancellationToken);
-        (var connection, cancellationToken) = session;
-        await connection.ExecuteAsync(new CommandDefinition(EnsurePartitions, new { from, to }, cancellationToken: cancellationToken));
-    }
+    public Task EnsurePartitionsAsync(DateTime from, DateTime to, CancellationToken cancellationToken) =>
+        database.InStatementAsync((connection, token) => connection.ExecuteAsync(
+            new CommandDefinition(EnsurePartitions, new { from, to }, cancellationToken: token)), cancellationToken);
 
     // PostgreSQL counts from 1.
     private static int[] Indexes(NpgsqlDataReader reader, string column) =>

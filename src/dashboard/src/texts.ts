@@ -493,6 +493,7 @@ export const texts = {
     timers: 'Timers',
     timer: 'Timer',
     lastRun: 'Last run',
+    fallback: (ago: string) => `The timer is silent. Its work is done after requests, last ${ago}.`,
     lastGood: 'Last success',
     result: 'Result',
     counts: 'Counts',

@@ -102,7 +102,7 @@ internal sealed class PostgresWorld(TestDatabase database, TimeProvider clock) :
         var invalidation = new LicenseInvalidation();
         return new RenewalStore(
             database.Database, new SuspensionStore(database.Database, invalidation, clock), invalidation,
-            new SkippedRows(database.Database, NullLogger<SkippedRows>.Instance), clock);
+            new SkippedRows(database.Database, TimeProvider.System, NullLogger<SkippedRows>.Instance), clock);
     }
 
     public override async Task<Guid> AddAsync(LicenseSeed seed)

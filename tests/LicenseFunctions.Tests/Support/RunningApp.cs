@@ -158,6 +158,7 @@ public sealed class RunningApp : IAsyncDisposable
         start.Environment["AUTH_SIGNING_KEY"] = SigningKeyText;
         // A busy machine may stop a process for more than the default of 2 s.
         start.Environment["VALIDATION_TIMEOUT_SECONDS"] = "30";
+        start.Environment["TIMER_FALLBACK"] = "false";
         foreach (var schedule in Schedules)
             start.Environment[schedule] = Never;
         foreach (var (name, value) in settings)

@@ -23,7 +23,7 @@ internal sealed class SuspicionScene : IAsyncDisposable
         Suspensions = new SuspensionStore(database, new LicenseInvalidation(), usage.Time);
         Store = new SuspicionStore(database);
         Links = new SignedLinks([new byte[32]], usage.Time);
-        Skipped = new SkippedRows(database, NullLogger<SkippedRows>.Instance);
+        Skipped = new SkippedRows(database, TimeProvider.System, NullLogger<SkippedRows>.Instance);
         Scan = new ScanUsage(Store, Suspensions, Settings, Links, Skipped, usage.Time, NullLogger<ScanUsage>.Instance);
         Alerts = new ListAlerts(new AlertStore(database));
         Review = new ReviewAlert(database, Suspensions, usage.Time);

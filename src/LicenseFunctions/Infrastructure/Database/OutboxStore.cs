@@ -42,13 +42,11 @@ public sealed class OutboxStore(LicenseDatabase database)
     /// <param name="kind">A value of <c>outbox.kind</c>.</param>
     /// <param name="lease">During this time no other process can claim the rows.</param>
     /// <returns>At most <paramref name="limit"/> rows that are due.</returns>
-    public async Task<IReadOnlyList<OutboxRow>> ClaimAsync(string kind, int limit, TimeSpan lease, CancellationToken cancellationToken)
-    {
-        await using var session = await database.OpenAsync(cancellationToken);
-        (var connection, cancellationToken) = session;
-        return [.. await connection.QueryAsync<OutboxRow>(
-            new CommandDefinition(Claim, new { kind, limit, lease }, cancellationToken: cancellationToken))];
-    }
+    public async Task<IReadOnlyList<OutboxRow>> ClaimAsync(string kind, int limit, TimeSpan lease, CancellationToken cancellationToken) =>
+    [
+        .. await database.InStatementAsync((connection, token) => connection.QueryAsync<OutboxRow>(
+            new CommandDefinition(Claim, new { kind, limit, lease }, cancellationToken: token)), cancellationToken),
+    ];
 
     private const string MarkSent = """
         update outbox set sent_at = now(), lease_until = null, last_error = null
@@ -83,11 +81,7 @@ public sealed class OutboxStore(LicenseDatabase database)
     public Task<bool> PostponeAsync(OutboxRow row, TimeSpan delay, string reason, CancellationToken cancellationToken) =>
         SettleAsync(Postpone, row, delay, reason, cancellationToken);
 
-    private async Task<bool> SettleAsync(string sql, OutboxRow row, TimeSpan? delay, string? error, CancellationToken cancellationToken)
-    {
-        await using var session = await database.OpenAsync(cancellationToken);
-        (var connection, cancellationToken) = session;
-        return await connection.ExecuteAsync(new CommandDefinition(
-            sql, new { row.OutboxId, row.Fence, delay, error }, cancellationToken: cancellationToken)) == 1;
-    }
+    private async Task<bool> SettleAsync(string sql, OutboxRow row, TimeSpan? delay, string? error, CancellationToken cancellationToken) =>
+        await database.InStatementAsync((connection, token) => connection.ExecuteAsync(new CommandDefinition(
+            sql, new { row.OutboxId, row.Fence, delay, error }, cancellationToken: token)), cancellationToken) == 1;
 }

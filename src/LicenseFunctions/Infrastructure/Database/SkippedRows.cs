@@ -7,7 +7,7 @@ namespace LicenseFunctions.Infrastructure.Database;
 /// <summary>
 /// Rows that a sweep left out because it could not read or change them. Operators see them on the System page and in a metric.
 /// </summary>
-public sealed class SkippedRows(LicenseDatabase database, ILogger<SkippedRows> log)
+public sealed class SkippedRows(LicenseDatabase database, TimeProvider time, ILogger<SkippedRows> log)
 {
     /// <summary>Whether one row is the cause, so that the same statement succeeds for the others: a value, a rule or a lock.</summary>
     public static bool ConcernsOneRow(PostgresException failure) =>
@@ -43,11 +43,20 @@ public sealed class SkippedRows(LicenseDatabase database, ILogger<SkippedRows> l
         }
     }
 
+    // All prices, cards and wallets are read, so this runs less often than the sweep that asks for it.
+    private static readonly TimeSpan Interval = TimeSpan.FromHours(1);
+
+    private long? readAt;
+
     private const string Unusable = "select source, row_id, reason from unusable_values limit 1000";
 
-    /// <summary>Records the values of the platform that readers replace by others. If that fails, it is only logged.</summary>
+    /// <summary>
+    /// Records the values of the platform that readers replace by others, at most once per hour. If that fails, it is only logged.
+    /// </summary>
     public async Task ReportUnusableValuesAsync(CancellationToken cancellationToken)
     {
+        if (readAt is { } before && time.GetElapsedTime(before) < Interval)
+            return;
         try
         {
             List<ReportedRow> rows;
@@ -59,6 +68,7 @@ public sealed class SkippedRows(LicenseDatabase database, ILogger<SkippedRows> l
 
             if (rows.Count > 0)
                 await AddAsync(rows, cancellationToken);
+            readAt = time.GetTimestamp();
         }
 #pragma warning disable CA1031 // The report must not stop the sweep that asks for it.
         catch (Exception failure) when (failure is not OperationCanceledException)

@@ -20,6 +20,8 @@ public static class SharedSettings
 
     public static TimeSpan GracePeriod(this SettingReader settings) => TimeSpan.FromDays(Read(settings, GracePeriodDays));
 
+    public static bool AutoRenewal(this SettingReader settings) => settings.Flag("AUTO_RENEWAL_ENABLED", true);
+
     private static int Read(SettingReader settings, WholeSetting setting) =>
         settings.Whole(setting.Name, setting.Default, setting.Min, setting.Max);
 }

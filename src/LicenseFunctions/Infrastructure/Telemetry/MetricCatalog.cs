@@ -78,6 +78,7 @@ public static class MetricCatalog
         new(Gauge, "timer_last_success_timestamp_seconds", "End of the timer's last successful run; 0 if there was none.", "timer", timers),
         new(Gauge, "timer_last_duration_seconds", "Duration of the timer's last or present run.", "timer", timers),
         new(Gauge, "timer_failed", "1 if the timer's last finished run failed.", "timer", timers),
+        new(Counter, "timer_fallback_runs_total", "Slices of the silent timer's work that ran after requests.", "timer", timers),
         new(Gauge, "timer_interval_seconds", "The longest time between two slots of the timer's schedule.", "timer", timers),
 
         new(Counter, ProcessCounts.WrongClock,

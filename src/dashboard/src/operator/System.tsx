@@ -23,6 +23,7 @@ type State = {
   timers: {
     timer_name: string;
     last_started_at: string | null;
+    fallback_at: string | null;
     last_finished_at: string | null;
     last_succeeded_at: string | null;
     last_status: string | null;
@@ -94,6 +95,7 @@ export default function System() {
                       <>
                         {row.last_status && <Badge of={row.last_status.toUpperCase()}>{row.last_status}</Badge>}
                         {row.last_error && <div className="small">{row.last_error}</div>}
+                        {row.fallback_at && <div className="small">{words.fallback(format.ago(row.fallback_at))}</div>}
                       </>
                     ),
                   },
