@@ -77,7 +77,8 @@ internal static class DetectBench
         var suspensions = new SuspensionStore(database, new LicenseInvalidation(), TimeProvider.System);
         var scan = new ScanUsage(
             new SuspicionStore(database), suspensions, settings, new SignedLinks([], TimeProvider.System),
-            new SkippedRows(database, TimeProvider.System, NullLogger<SkippedRows>.Instance), TimeProvider.System, NullLogger<ScanUsage>.Instance);
+            new SkippedRows(database, TimeProvider.System, NullLogger<SkippedRows>.Instance), TimeProvider.System,
+            NullLogger<ScanUsage>.Instance);
 
         GC.Collect();
         using var stop = new CancellationTokenSource();

@@ -180,7 +180,8 @@ public sealed class TimerTests(LeaseDatabase database) : IClassFixture<LeaseData
         builder.Configuration[name] = value;
         await using var worker = await RunningWorker.StartAsync(builder);
 
-        var answer = await worker.Client.PostAsync(new Uri("/admin/functions/Tick", UriKind.Relative), null, TestContext.Current.CancellationToken);
+        var answer = await worker.Client.PostAsync(
+            new Uri("/admin/functions/Tick", UriKind.Relative), null, TestContext.Current.CancellationToken);
 
         Assert.Equal(isDisabled ? HttpStatusCode.NotFound : HttpStatusCode.Accepted, answer.StatusCode);
         Assert.Equal(isDisabled ? 0 : 1, ticks.Count);

@@ -33,7 +33,9 @@ public sealed class RunDueRenewals(
             : 0;
         var (processed, lost) = await ProcessAsync(RenewalSelection.All, cancellationToken);
         // A renewal that is still due may pay, so a slice that ends before it suspends nobody.
-        var suspended = TimeSlice.IsOver ? 0 : await InBatchesAsync(limit => store.SuspendExpiredAsync(policy, clock.GetUtcNow(), limit, cancellationToken));
+        var suspended = TimeSlice.IsOver
+            ? 0
+            : await InBatchesAsync(limit => store.SuspendExpiredAsync(policy, clock.GetUtcNow(), limit, cancellationToken));
         return new RenewalCounts(opened, processed, lost, suspended);
     }
 

@@ -29,7 +29,8 @@ public sealed class ScoreLicensesTests(PostgresFixture postgres) : IAsyncLifetim
     {
         database = await postgres.NewDatabaseAsync();
         var store = new HealthStore(database.Database);
-        score = new ScoreLicenses(store, Settings, Renewals, new SkippedRows(database.Database, TimeProvider.System, NullLogger<SkippedRows>.Instance));
+        score = new ScoreLicenses(
+            store, Settings, Renewals, new SkippedRows(database.Database, TimeProvider.System, NullLogger<SkippedRows>.Instance));
         show = new ShowHealth(store, score, Settings);
         (license, owner) = await database.QueryAsync<(Guid, Guid)>(
             """

@@ -49,7 +49,11 @@ public sealed partial class LockLimitTests
         select $"{name} in {method.Groups["name"].Value}";
 
     private static List<string> Changing(string text) =>
-        [.. Statement().Matches(text).Where(match => Change().IsMatch(match.Groups["sql"].Value)).Select(match => match.Groups["name"].Value)];
+    [
+        .. from statement in Statement().Matches(text)
+           where Change().IsMatch(statement.Groups["sql"].Value)
+           select statement.Groups["name"].Value,
+    ];
 
     [GeneratedRegex("""const string (?<name>\w+) =\s*(\$*\"{3}(?<sql>.*?)\"{3}|"(?<sql>[^"\n]+)";)""", RegexOptions.Singleline)]
     private static partial Regex Statement();
