@@ -501,6 +501,12 @@ CREATE FUNCTION public.is_liftable(cause text) RETURNS boolean
     select cause <> 'EXPIRY'
 $$;
 
+CREATE FUNCTION public.is_price_frozen(status text, intent_id text) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    select intent_id is not null or is_charge_open(status)
+$$;
+
 CREATE FUNCTION public.is_renewal_final(status text) RETURNS boolean
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$
@@ -701,6 +707,15 @@ begin
 end
 $_$;
 
+CREATE FUNCTION public.price_at_subscribing(master_id uuid, subscribed_at timestamp with time zone) RETURNS numeric
+    LANGUAGE sql STABLE
+    AS $_$
+    select coalesce(
+        (select c.monthly_fee_usd from master_price_changes c
+         where c.master_id = $1 and c.changed_at <= $2 order by c.changed_at desc limit 1),
+        (select c.monthly_fee_usd from master_price_changes c where c.master_id = $1 order by c.changed_at limit 1))
+$_$;
+
 CREATE FUNCTION public.price_changed() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -780,6 +795,16 @@ begin
 end
 $$;
 
+CREATE FUNCTION public.record_price_change() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+begin
+    insert into master_price_changes (master_id, changed_at, monthly_fee_usd)
+    values (new.master_id, now(), new.monthly_fee_usd)
+    on conflict on constraint one_price_at_a_time do update set monthly_fee_usd = excluded.monthly_fee_usd;
+    return null;
+end $$;
+
 CREATE FUNCTION public.refuse_change_of_evidence() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -805,6 +830,20 @@ begin
     return null;
 end
 $_$;
+
+CREATE FUNCTION public.renewal_block(subscriber_active boolean, master_active boolean, subscription_active boolean, state public.subscription_state, token_active boolean, suspended_for_expiry boolean, suspended_otherwise boolean) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    select case
+        when subscriber_active is false then 'account_closed'
+        when master_active is false then 'master_closed'
+        when not is_subscription_active(subscription_active) then 'subscription_inactive'
+        when not is_license_renewable(subscription_active, state, token_active, suspended_for_expiry, suspended_otherwise)
+            then 'license_suspended'
+        when state = 'PAUSED_TOXIC' then 'paused_toxic'
+        when state = 'LOCKED_NO_FUNDS' then 'locked_no_funds'
+    end
+$$;
 
 CREATE FUNCTION public.renewal_gives_up_at(period_start timestamp with time zone, grace interval, opened_at timestamp with time zone) RETURNS timestamp with time zone
     LANGUAGE sql STABLE PARALLEL SAFE
@@ -1594,6 +1633,12 @@ CREATE VIEW public.listed_licenses AS
     public.is_suspended_by_anyone(h.subscription_id) AS is_suspended
    FROM public.v_license_health h;
 
+CREATE TABLE public.master_price_changes (
+    master_id uuid NOT NULL,
+    changed_at timestamp with time zone DEFAULT now() NOT NULL,
+    monthly_fee_usd numeric NOT NULL
+);
+
 CREATE TABLE public.metric_counters (
     name text NOT NULL,
     label text DEFAULT ''::text NOT NULL,
@@ -1640,11 +1685,11 @@ CREATE VIEW public.renewal_terms AS
     public.is_auto_renewed(t.metadata) AS auto_renew,
     public.is_license_renewable(s.is_active, s.state, t.is_active, suspended_for_expiry => (o.only_for_expiry IS TRUE), suspended_otherwise => (o.only_for_expiry IS FALSE)) AS is_renewable,
     p.monthly_fee_usd AS price_usd,
-    ( SELECT l.amount_usd
+    COALESCE(( SELECT l.amount_usd
            FROM public.renewals l
           WHERE ((l.subscription_id = s.subscription_id) AND (l.status = 'applied'::text))
           ORDER BY l.period_start DESC
-         LIMIT 1) AS last_paid_usd,
+         LIMIT 1), public.price_at_subscribing(s.master_id, s.created_at)) AS last_paid_usd,
     public.available_usd(w.balance_usd, w.reserved_usd) AS wallet_usd,
     m.payment_method_id,
     m.payment_provider,
@@ -1652,7 +1697,12 @@ CREATE VIEW public.renewal_terms AS
     m.provider_payment_id,
     m.expiry_month,
     m.expiry_year,
-    m.details_changed_at
+    m.details_changed_at,
+    public.renewal_block(( SELECT u.is_active
+           FROM public.users u
+          WHERE (u.user_id = s.subscriber_id)), ( SELECT u.is_active
+           FROM public.users u
+          WHERE (u.user_id = s.master_id)), s.is_active, s.state, t.is_active, suspended_for_expiry => (o.only_for_expiry IS TRUE), suspended_otherwise => (o.only_for_expiry IS FALSE)) AS renewal_block
    FROM (((((public.subscriptions s
      JOIN LATERAL ( SELECT c.token_id,
             c.subscription_id,
@@ -1701,7 +1751,9 @@ CREATE VIEW public.next_renewals AS
            FROM public.renewal_attempts a
           WHERE ((a.renewal_id = r.renewal_id) AND (a.payment_method_id = t.payment_method_id) AND ((t.details_changed_at IS NULL) OR (t.details_changed_at <= a.first_sent_at)))
           ORDER BY a.number DESC
-         LIMIT 1) AS last_decline
+         LIMIT 1) AS last_decline,
+    t.renewal_block,
+    COALESCE(public.is_price_frozen(r.status, r.intent_id), false) AS is_price_frozen
    FROM (public.renewal_terms t
      LEFT JOIN public.renewals r ON (((r.subscription_id = t.subscription_id) AND (r.period_start = t.expires_at))));
 
@@ -1779,7 +1831,8 @@ CREATE VIEW public.renewal_facts AS
     t.provider_payment_id,
     t.expiry_month,
     t.expiry_year,
-    t.details_changed_at
+    t.details_changed_at,
+    t.renewal_block
    FROM ((public.renewals r
      JOIN public.renewal_terms t ON ((t.subscription_id = r.subscription_id)))
      LEFT JOIN LATERAL public.latest_attempt(r.renewal_id) a(attempt_id, renewal_id, number, provider, payment_method_id, request, first_sent_at, opens_intent, status, code, transaction_id, updated_at) ON (true));
@@ -1953,7 +2006,9 @@ CREATE VIEW public.v_renewal_candidates AS
      LEFT JOIN public.active_prices p ON ((p.master_id = s.master_id)))
      LEFT JOIN public.user_wallets w ON ((w.user_id = s.subscriber_id)))
      LEFT JOIN public.default_cards m ON ((m.user_id = s.subscriber_id)))
-  WHERE (t.is_active AND public.is_license_renewable(s.is_active, s.state, t.is_active, suspended_for_expiry => false, suspended_otherwise => false) AND (t.expires_at > (now() - '3 days'::interval)) AND (t.expires_at <= (now() + '7 days'::interval)));
+  WHERE (t.is_active AND (public.renewal_block(u.is_active, ( SELECT m_1.is_active
+           FROM public.users m_1
+          WHERE (m_1.user_id = s.master_id)), s.is_active, s.state, t.is_active, suspended_for_expiry => false, suspended_otherwise => false) IS NULL) AND (t.expires_at > (now() - '3 days'::interval)) AND (t.expires_at <= (now() + '7 days'::interval)));
 
 ALTER TABLE ONLY public.license_devices
     ADD CONSTRAINT a_device_once_a_license UNIQUE (subscription_id, device_key);
@@ -2035,6 +2090,9 @@ ALTER TABLE ONLY public.license_devices
 
 ALTER TABLE ONLY public.user_payment_methods
     ADD CONSTRAINT one_payment_method_per_user_and_provider_id UNIQUE (user_id, provider_payment_id);
+
+ALTER TABLE ONLY public.master_price_changes
+    ADD CONSTRAINT one_price_at_a_time PRIMARY KEY (master_id, changed_at);
 
 ALTER TABLE ONLY public.renewals
     ADD CONSTRAINT one_renewal_a_period UNIQUE (subscription_id, period_start);
@@ -2234,6 +2292,8 @@ CREATE TRIGGER license_changed AFTER INSERT OR DELETE OR UPDATE OF cause, reason
 CREATE TRIGGER license_changed AFTER INSERT OR DELETE OR UPDATE ON public.license_token_replacements FOR EACH ROW EXECUTE FUNCTION public.license_changed();
 
 CREATE TRIGGER master_pricing_updated_at BEFORE UPDATE ON public.master_pricing FOR EACH ROW EXECUTE FUNCTION public.update_updated_at_column();
+
+CREATE TRIGGER record_price_change AFTER INSERT OR UPDATE OF master_id, monthly_fee_usd, is_active ON public.master_pricing FOR EACH ROW WHEN (((new.master_id IS NOT NULL) AND new.is_active AND ((new.monthly_fee_usd >= (0)::numeric) AND (new.monthly_fee_usd <= '1000000000000'::numeric)))) EXECUTE FUNCTION public.record_price_change();
 
 CREATE TRIGGER renewals_updated_at BEFORE UPDATE ON public.renewals FOR EACH ROW EXECUTE FUNCTION public.update_updated_at_column();
 

@@ -25,6 +25,11 @@ create or replace function is_renewal_final(status text) returns boolean languag
     select status in ('applied', 'canceled', 'lapsed')
 $$;
 
+-- An intent was made, or may have been, with the renewal's amount. C#: Renewal.IsPriceFrozen.
+create or replace function is_price_frozen(status text, intent_id text) returns boolean language sql immutable parallel safe as $$
+    select intent_id is not null or is_charge_open(status)
+$$;
+
 -- When an unpaid period lapses: at the end of the grace. A period that is opened late gets at least one day.
 -- C#: RenewalPolicy.GivesUpAt with LateWindow.
 create or replace function renewal_gives_up_at(period_start timestamptz, grace interval, opened_at timestamptz) returns timestamptz
@@ -46,4 +51,20 @@ create or replace function is_license_renewable(
         and (token_active is true or suspended_for_expiry)
         and not suspended_otherwise
         and (subscription_state_of(state) <> 'SUSPENDED_ADMIN' or suspended_for_expiry)
+$$;
+
+-- Why the license is not renewed; null if it is. Nobody is charged for a license that isn't served. C#: RenewalBlock.
+create or replace function renewal_block(
+    subscriber_active boolean, master_active boolean, subscription_active boolean, state subscription_state, token_active boolean,
+    suspended_for_expiry boolean, suspended_otherwise boolean)
+    returns text language sql immutable parallel safe as $$
+    select case
+        when subscriber_active is false then 'account_closed'
+        when master_active is false then 'master_closed'
+        when not is_subscription_active(subscription_active) then 'subscription_inactive'
+        when not is_license_renewable(subscription_active, state, token_active, suspended_for_expiry, suspended_otherwise)
+            then 'license_suspended'
+        when state = 'PAUSED_TOXIC' then 'paused_toxic'
+        when state = 'LOCKED_NO_FUNDS' then 'locked_no_funds'
+    end
 $$;

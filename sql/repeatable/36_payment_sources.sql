@@ -6,6 +6,14 @@ select p.master_id, p.monthly_fee_usd
 from master_pricing p
 where p.is_active and p.monthly_fee_usd between 0 and 1e12; -- not NaN
 
+-- The price when a subscriber subscribed; where that was not recorded, the earliest price after it. Null if no price was recorded.
+create or replace function price_at_subscribing(master_id uuid, subscribed_at timestamptz) returns numeric language sql stable as $$
+    select coalesce(
+        (select c.monthly_fee_usd from master_price_changes c
+         where c.master_id = $1 and c.changed_at <= $2 order by c.changed_at desc limit 1),
+        (select c.monthly_fee_usd from master_price_changes c where c.master_id = $1 order by c.changed_at limit 1))
+$$;
+
 -- The payment method that renewals charge; at most one per user.
 create or replace view default_cards as
 select

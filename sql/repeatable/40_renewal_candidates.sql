@@ -7,7 +7,8 @@ $$;
 
 -- Licenses to renew now: from 7 days before their expiry until 3 days after it, the end of the grace.
 -- A fee of 0 is renewed without a charge. Without an active price the fee is null and no balance is sufficient: such a license can't
--- be renewed. Only active licenses are listed, so no suspension is looked up.
+-- be renewed. Only active licenses are listed, so no suspension is looked up. Licenses that the platform paused or locked are not
+-- listed, whatever RENEW_PAUSED_LICENSES says.
 create or replace view v_renewal_candidates as
 select
     s.subscription_id,
@@ -27,6 +28,8 @@ left join active_prices p on p.master_id = s.master_id
 left join user_wallets w on w.user_id = s.subscriber_id
 left join default_cards m on m.user_id = s.subscriber_id
 where t.is_active
-  and is_license_renewable(s.is_active, s.state, t.is_active, suspended_for_expiry => false, suspended_otherwise => false)
+  and renewal_block(
+      u.is_active, (select m.is_active from users m where m.user_id = s.master_id), s.is_active, s.state, t.is_active,
+      suspended_for_expiry => false, suspended_otherwise => false) is null
   and t.expires_at > now() - interval '3 days'
   and t.expires_at <= now() + interval '7 days';

@@ -8,11 +8,19 @@ select
         suspended_for_expiry => o.only_for_expiry is true, suspended_otherwise => o.only_for_expiry is false) as is_renewable,
     -- The master's active price. RenewalPrice (C#) says when a renewal costs its frozen price instead.
     p.monthly_fee_usd as price_usd,
-    (select l.amount_usd from renewals l
-     where l.subscription_id = s.subscription_id and l.status = 'applied' order by l.period_start desc limit 1) as last_paid_usd,
+    -- Before the first renewal, a price above that at subscribing needs the customer's consent.
+    coalesce(
+        (select l.amount_usd from renewals l
+         where l.subscription_id = s.subscription_id and l.status = 'applied' order by l.period_start desc limit 1),
+        price_at_subscribing(s.master_id, s.created_at)) as last_paid_usd,
     available_usd(w.balance_usd, w.reserved_usd) as wallet_usd,
     m.payment_method_id, m.payment_provider, m.provider_customer_id, m.provider_payment_id, m.expiry_month, m.expiry_year,
-    m.details_changed_at
+    m.details_changed_at,
+    renewal_block(
+        (select u.is_active from users u where u.user_id = s.subscriber_id),
+        (select u.is_active from users u where u.user_id = s.master_id),
+        s.is_active, s.state, t.is_active,
+        suspended_for_expiry => o.only_for_expiry is true, suspended_otherwise => o.only_for_expiry is false) as renewal_block
 from subscriptions s
 join lateral (select * from v_current_license_tokens c where c.subscription_id = s.subscription_id limit 1) t on true
 cross join lateral open_suspension_facts(s.subscription_id, null, null, null, null) o

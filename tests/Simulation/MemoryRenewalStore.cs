@@ -13,6 +13,10 @@ internal sealed class MemoryLicense
     public bool IsTokenActive { get; set; } = true;
     public bool IsHeldByOperator { get; set; }
     public bool IsSuspendedForExpiry { get; set; }
+
+    /// <summary>A closed account or a paused subscription.</summary>
+    public RenewalBlock? OtherBlock { get; set; }
+
     public DateTimeOffset? GraceUntil { get; set; }
     public decimal? PriceUsd { get; set; }
     public decimal? LastPaidUsd { get; set; }
@@ -34,6 +38,7 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
     {
         public Renewal Renewal { get; set; } = renewal;
         public DateTimeOffset? LeaseUntil { get; set; }
+        public RenewalFacts? Claimed { get; set; }
     }
 
     public Dictionary<Guid, MemoryLicense> Licenses { get; } = [];
@@ -54,6 +59,9 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
 
     /// <summary>Called at each suspension for expiry.</summary>
     public Action<MemoryLicense> OnSuspended { get; set; } = _ => { };
+
+    /// <summary>Called before a charge begins or a wallet pays, with the facts that its worker claimed.</summary>
+    public Action<RenewalFacts, RenewalChange> OnCharge { get; set; } = (_, _) => { };
 
     public Task<int> OpenDueAsync(RenewalPolicy policy, DateTimeOffset now, int limit, CancellationToken cancellationToken)
     {
@@ -128,6 +136,8 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
         if (change.Ends is { } end && license.ExpiresAt != end.PaidUntil) return Task.FromResult(RenewalSave.Fenced);
         if (change.Payment is { } booked && license.ExpiresAt != booked.Expiry && !IgnoresFence) return Task.FromResult(RenewalSave.Fenced);
 
+        var begins = change.After.Attempt is { Status: AttemptStatus.Sent } attempt && attempt.AttemptId != row.Renewal.Attempt?.AttemptId;
+        if ((begins || change.Payment is { With: PaidWith.Wallet }) && row.Claimed is { } claimed) OnCharge(claimed, change);
         Write(row, change, writer, license);
         return Task.FromResult(RenewalSave.Saved);
     }
@@ -294,7 +304,7 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
     {
         row.LeaseUntil = clock.GetUtcNow() + lease;
         row.Renewal = row.Renewal with { Fence = row.Renewal.Fence + 1 };
-        return Facts(row);
+        return row.Claimed = Facts(row);
     }
 
     private RenewalFacts Facts(Row row)
@@ -303,7 +313,12 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
         return new RenewalFacts(
             row.Renewal,
             new RenewalLicense(
-                license.ExpiresAt, license.AutoRenew, !license.IsHeldByOperator && (license.IsTokenActive || license.IsSuspendedForExpiry)),
+                license.ExpiresAt,
+                license.AutoRenew,
+                license.OtherBlock
+                    ?? (license.IsHeldByOperator || !(license.IsTokenActive || license.IsSuspendedForExpiry)
+                        ? RenewalBlock.LicenseSuspended
+                        : null)),
             license.PriceUsd,
             license.LastPaidUsd,
             license.WalletUsd,

@@ -51,6 +51,7 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
     private readonly HashSet<Guid> reliable = [];
     private readonly Dictionary<Guid, decimal> deposited = [];
     private readonly Dictionary<Scheduler.Strand, PaymentEvent> delivering = [];
+    private readonly Dictionary<Guid, decimal> agreed = [];
     private readonly int workers;
     private DateTimeOffset lastExpiry;
     private uint ids;
@@ -60,7 +61,11 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
         this.trace = trace;
         random = new Random(seed);
         workers = random.Next(2, 5);
-        memory = new MemoryRenewalStore(clock, NewId) { IgnoresFence = sabotage is Sabotage.FenceIgnored, OnSuspended = OnSuspended };
+        memory = new MemoryRenewalStore(clock, NewId) { 
+            IgnoresFence = sabotage is Sabotage.FenceIgnored,
+            OnSuspended = OnSuspended,
+            OnCharge = OnCharge,
+        };
         gateway = new ScheduleGateway(scheduler, clock, random, violations.Add) { FaultRate = random.Next(4) * 15 };
         IPaymentGateway used = sabotage is Sabotage.None or Sabotage.FenceIgnored ? gateway : new SabotagedGateway(gateway, sabotage);
         policy = new RenewalPolicy(true, TimeSpan.FromDays(7), TimeSpan.FromDays(3), 0,
@@ -235,6 +240,18 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
         }
     }
 
+    // The license must be served, and the amount must be the price that was read, or one that the customer paid or agreed to.
+    private void OnCharge(RenewalFacts claimed, RenewalChange change)
+    {
+        var renewal = change.After;
+        var amount = change.Payment?.AmountUsd ?? renewal.Attempt!.Request.AmountMinor / 100m;
+        if (claimed.License.Block is { } block) violations.Add($"renewal {renewal.RenewalId} is charged although {block}");
+        if (change.Payment is null && !renewal.Attempt!.OpensIntent) return;
+        if (amount != claimed.PriceUsd) violations.Add($"renewal {renewal.RenewalId} is charged {amount} at a price of {claimed.PriceUsd}");
+        if (amount > claimed.LastPaidUsd && !(agreed.GetValueOrDefault(renewal.RenewalId) >= amount))
+            violations.Add($"renewal {renewal.RenewalId} is charged {amount} after {claimed.LastPaidUsd} without a consent");
+    }
+
     private void Tick(int worker)
     {
         var name = $"worker {worker}";
@@ -313,7 +330,7 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
     {
         var license = memory.Licenses.Values.ElementAt(random.Next(memory.Licenses.Count));
         if (reliable.Contains(license.SubscriptionId)) return;
-        var act = random.Next(13);
+        var act = random.Next(15);
         Trace(() => $"{license.SubscriptionId} act {act}");
         switch (act)
         {
@@ -364,6 +381,17 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
                 foreach (var renewal in memory.Renewals.Where(renewal => renewal.SubscriptionId == license.SubscriptionId))
                     scheduler.Start("consent", () => ConsentToPriceAsync(renewal.RenewalId));
                 break;
+            case 12:
+                license.OtherBlock = random.Next(4) switch
+                {
+                    0 => RenewalBlock.AccountClosed,
+                    1 => RenewalBlock.PausedToxic,
+                    _ => null,
+                };
+                break;
+            case 13:
+                license.PriceUsd = Math.Max(10, (license.PriceUsd ?? 0) - 10);
+                break;
             default:
                 scheduler.Start("customer", () => renew.RunAsync(
                     license.SubscriptionId, Actor.Owner(license.UserId), request: null, CancellationToken.None));
@@ -392,7 +420,8 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
     private async Task ConsentToPriceAsync(Guid renewalId)
     {
         var facts = await store.FindAsync(renewalId, CancellationToken.None);
-        if (RenewalRequests.ConsentToPrice(facts!.Renewal, clock.Now) is { } accepted)
+        agreed[renewalId] = Math.Max(agreed.GetValueOrDefault(renewalId), facts!.Renewal.AmountUsd ?? 0);
+        if (RenewalRequests.ConsentToPrice(facts.Renewal, facts.Renewal.AmountUsd, clock.Now) is { } accepted)
             await store.SaveAsync(accepted, new RenewalWriter(Lease: null), CancellationToken.None);
     }
 

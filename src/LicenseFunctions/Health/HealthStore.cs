@@ -64,8 +64,8 @@ public sealed class HealthStore(LicenseDatabase database)
                now() as now, s.created_at as issued_at, greatest(t.last_used_at, d.last_seen_at) as last_used_at,
                d.used::int as devices_used, c.changes::int as device_changes,
                g.received::bigint as signals_received, g.rejected::bigint as signals_rejected, e.severities as open_alerts,
-               n.auto_renew, n.price_usd, n.last_paid_usd, n.amount_usd, n.price_accepted, n.wallet_usd, n.payment_method_id,
-               n.payment_provider, n.provider_customer_id, n.provider_payment_id, n.expiry_month, n.expiry_year,
+               n.auto_renew, n.price_usd, n.last_paid_usd, n.amount_usd, n.is_price_frozen, n.price_accepted, n.wallet_usd,
+               n.payment_method_id, n.payment_provider, n.provider_customer_id, n.provider_payment_id, n.expiry_month, n.expiry_year,
                n.details_changed_at, n.last_decline
         from unnest(@subscriptionIds) as a (subscription_id)
         join subscriptions s using (subscription_id)
@@ -92,8 +92,8 @@ public sealed class HealthStore(LicenseDatabase database)
         cross join lateral open_suspension_facts(a.subscription_id, t.token_id, null, s.state, s.paused_reason) o
         -- The renewal as the charge and its preview read it. Without the limit, the planner would compute the view for all licenses.
         cross join lateral (
-            select r.auto_renew, r.price_usd, r.last_paid_usd, r.amount_usd, r.price_accepted, r.wallet_usd, r.payment_method_id,
-                   r.payment_provider, r.provider_customer_id, r.provider_payment_id, r.expiry_month, r.expiry_year,
+            select r.auto_renew, r.price_usd, r.last_paid_usd, r.amount_usd, r.is_price_frozen, r.price_accepted, r.wallet_usd,
+                   r.payment_method_id, r.payment_provider, r.provider_customer_id, r.provider_payment_id, r.expiry_month, r.expiry_year,
                    r.details_changed_at, r.last_decline
             from next_renewals r where r.subscription_id = a.subscription_id limit 1
         ) n
@@ -159,10 +159,11 @@ public sealed class HealthStore(LicenseDatabase database)
         RenewalForecast.OfPayment(
             expiresAt,
             RenewalPrice.Of(
-                frozenUsd: Value<decimal>(row, "amount_usd"),
+                storedUsd: Value<decimal>(row, "amount_usd"),
+                isFrozen: row.GetBoolean("is_price_frozen"),
+                isAccepted: row.GetBoolean("price_accepted"),
                 activeUsd: Value<decimal>(row, "price_usd"),
                 lastPaidUsd: Value<decimal>(row, "last_paid_usd"),
-                isAccepted: row.GetBoolean("price_accepted"),
                 policy),
             row.GetDecimal("wallet_usd"),
             Card(row),

@@ -8,7 +8,8 @@ namespace LicenseFunctions.Renewals;
 
 /// <param name="Token">From the mail's link.</param>
 /// <param name="Accept">Whether the customer agrees; if false, the price is only shown.</param>
-public sealed record PriceConsent(string Token, bool Accept = false);
+/// <param name="AmountUsd">The amount that the customer saw. A consent to another amount is not recorded.</param>
+public sealed record PriceConsent(string Token, bool Accept = false, decimal? AmountUsd = null);
 
 /// <summary>The raised price, and whether the customer agreed to it.</summary>
 public sealed record PriceConsentState(
@@ -30,7 +31,7 @@ public sealed class ConsentToPrice(IRenewalStore store, SignedLinks links, TimeP
         while (await store.FindAsync(renewalId, cancellationToken) is { } facts)
         {
             DatabaseScope.TakeTurnsBy(facts.Renewal.SubscriptionId);
-            if (!consent.Accept || RenewalRequests.ConsentToPrice(facts.Renewal, clock.GetUtcNow()) is not { } change)
+            if (!consent.Accept || RenewalRequests.ConsentToPrice(facts.Renewal, consent.AmountUsd, clock.GetUtcNow()) is not { } change)
                 return Question(facts, facts.Renewal.PriceAccepted);
             var writer = new RenewalWriter(Lease: null, CallerActor.OfPriceLink(facts.Renewal.UserId));
             var saved = await store.SaveAsync(change, writer, cancellationToken);

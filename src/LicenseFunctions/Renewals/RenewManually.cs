@@ -14,10 +14,30 @@ public sealed class RenewManually(IRenewalStore store, ProcessRenewal process, R
         RefusalKind.Conflict, "NOT_DUE", "This license can't be renewed yet, or never expires. Nothing was charged.",
         Hint: "The license's list of renewals shows the first possible time (renewable_from).");
 
-    private static readonly Refusal Suspended = new(
-        RefusalKind.Conflict, "LICENSE_SUSPENDED",
-        "This license is suspended, but not because it expired. A renewal can't lift the suspension. Nothing was charged.",
-        Hint: "The suspension's page shows the reason and how to appeal.");
+    private static Refusal Blocked(RenewalBlock block) => block switch
+    {
+        RenewalBlock.AccountClosed => new(
+            RefusalKind.Conflict, "ACCOUNT_CLOSED", "The account is closed, so the license can't be renewed. Nothing was charged.",
+            Hint: "Ask the platform to open the account again."),
+        RenewalBlock.MasterClosed => new(
+            RefusalKind.Conflict, "MASTER_CLOSED",
+            "The account of the master is closed, so the license can't be renewed. Nothing was charged.",
+            Hint: "Subscribe to another master."),
+        RenewalBlock.SubscriptionInactive => new(
+            RefusalKind.Conflict, "SUBSCRIPTION_INACTIVE",
+            "The subscription has ended, so the license can't be renewed. Nothing was charged.", Hint: "Subscribe again."),
+        RenewalBlock.PausedToxic => new(
+            RefusalKind.Conflict, "PAUSED_TOXIC", "The subscription is paused, so the license can't be renewed. Nothing was charged.",
+            Hint: "Renew the license when the subscription runs again."),
+        RenewalBlock.LockedNoFunds => new(
+            RefusalKind.Conflict, "LOCKED_NO_FUNDS",
+            "The subscription is locked because funds are missing, so the license can't be renewed. Nothing was charged.",
+            Hint: "Add funds. Renew the license when the subscription runs again."),
+        _ => new(
+            RefusalKind.Conflict, "LICENSE_SUSPENDED",
+            "This license is suspended, but not because it expired. A renewal can't lift the suspension. Nothing was charged.",
+            Hint: "The suspension's page shows the reason and how to appeal."),
+    };
 
     private static readonly Refusal KeyReused = new(
         RefusalKind.Conflict, "IDEMPOTENCY_KEY_REUSED", "This Idempotency-Key was used for another license.",
@@ -40,13 +60,14 @@ public sealed class RenewManually(IRenewalStore store, ProcessRenewal process, R
         if (await store.ClaimOneAsync(renewalId, ProcessRenewal.Lease, cancellationToken) is not { } facts)
             return await ReadAsync(renewalId, cancellationToken);
 
-        var change = facts.License.IsRenewable ? RenewalRequests.RenewNow(facts.Renewal, policy, clock.GetUtcNow()) : null;
+        var block = policy.BlockOf(facts.License);
+        var change = block is null ? RenewalRequests.RenewNow(facts.Renewal, policy, clock.GetUtcNow()) : null;
         var writer = new RenewalWriter(change is null ? TimeSpan.Zero : ProcessRenewal.Lease, by, Request: request);
         change ??= new RenewalChange(facts.Renewal);
         if (await store.SaveAsync(change, writer, cancellationToken) is RenewalSave.Saved && writer.Lease > TimeSpan.Zero)
             await ProcessAsync(facts with { Renewal = change.Saved });
         var renewal = await ReadAsync(renewalId, cancellationToken);
-        return facts.License.IsRenewable || renewal.Status is RenewalStatus.Applied || renewal.IsChargeOpen ? renewal : Suspended;
+        return block is not { } refused || renewal.Status is RenewalStatus.Applied || renewal.IsChargeOpen ? renewal : Blocked(refused);
     }
 
     // The process that handled the first request may have crashed before it finished.

@@ -25,16 +25,19 @@ public sealed record RenewalHistoryRow
 
 /// <summary>A license's next renewal and what it depends on.</summary>
 /// <param name="IsActive">Whether its token works; false for every suspended license, also after its expiry.</param>
-/// <param name="FrozenUsd">The price that was stored when the renewal was opened; null before that.</param>
+/// <param name="StoredUsd">The amount of the renewal's row; null before it is opened.</param>
+/// <param name="IsPriceFrozen">An intent was made with <paramref name="StoredUsd"/>.</param>
 /// <param name="ActiveUsd">The master's active price; null for none.</param>
+/// <param name="LastPaidUsd">What the last renewal cost, or the price at subscribing; null if it is not known.</param>
 /// <param name="LastDecline">Code of the card's last decline; null for none.</param>
 /// <param name="Status">Null before the renewal is opened.</param>
 public sealed record NextRenewal(
-    Guid SubscriptionId, Guid UserId, string Email, DateTimeOffset ExpiresAt, bool IsActive, RenewalLicense License, decimal? FrozenUsd,
-    decimal? ActiveUsd, decimal? LastPaidUsd, bool IsPriceAccepted, decimal WalletUsd, SavedCard? Card, string? LastDecline,
-    RenewalStatus? Status)
+    Guid SubscriptionId, Guid UserId, string Email, DateTimeOffset ExpiresAt, bool IsActive, RenewalLicense License, decimal? StoredUsd,
+    bool IsPriceFrozen, bool IsPriceAccepted, decimal? ActiveUsd, decimal? LastPaidUsd, decimal WalletUsd, SavedCard? Card,
+    string? LastDecline, RenewalStatus? Status)
 {
-    public RenewalPrice Price(RenewalPolicy policy) => RenewalPrice.Of(FrozenUsd, ActiveUsd, LastPaidUsd, IsPriceAccepted, policy);
+    public RenewalPrice Price(RenewalPolicy policy) => RenewalPrice.Of(
+        StoredUsd, IsPriceFrozen, IsPriceAccepted, ActiveUsd, LastPaidUsd, policy);
 
     public RenewalForecast Forecast(RenewalPolicy policy) =>
         RenewalForecast.Of(License, Price(policy), WalletUsd, Card, LastDecline, policy);
@@ -113,9 +116,10 @@ public sealed class RenewalReads(LicenseDatabase database)
             order by a.expires_at, a.subscription_id
             limit @limit
         )
-        select n.subscription_id, n.user_id, n.email, n.expires_at, n.is_active, n.auto_renew, n.is_renewable, n.price_usd, n.last_paid_usd,
-               n.wallet_usd, n.payment_method_id, n.payment_provider, n.provider_customer_id, n.provider_payment_id, n.expiry_month,
-               n.expiry_year, n.details_changed_at, n.status, n.amount_usd, n.price_accepted, n.last_decline
+        select n.subscription_id, n.user_id, n.email, n.expires_at, n.is_active, n.auto_renew, n.renewal_block, n.price_usd,
+               n.last_paid_usd, n.wallet_usd, n.payment_method_id, n.payment_provider, n.provider_customer_id, n.provider_payment_id,
+               n.expiry_month, n.expiry_year, n.details_changed_at, n.status, n.amount_usd, n.is_price_frozen, n.price_accepted,
+               n.last_decline
         from page
         join next_renewals n on n.subscription_id = page.subscription_id
         order by n.expires_at, n.subscription_id
@@ -156,9 +160,10 @@ public sealed class RenewalReads(LicenseDatabase database)
     }
 
     private const string NextOfOne = """
-        select n.subscription_id, n.user_id, n.email, n.expires_at, n.is_active, n.auto_renew, n.is_renewable, n.price_usd, n.last_paid_usd,
-               n.wallet_usd, n.payment_method_id, n.payment_provider, n.provider_customer_id, n.provider_payment_id, n.expiry_month,
-               n.expiry_year, n.details_changed_at, n.status, n.amount_usd, n.price_accepted, n.last_decline
+        select n.subscription_id, n.user_id, n.email, n.expires_at, n.is_active, n.auto_renew, n.renewal_block, n.price_usd,
+               n.last_paid_usd, n.wallet_usd, n.payment_method_id, n.payment_provider, n.provider_customer_id, n.provider_payment_id,
+               n.expiry_month, n.expiry_year, n.details_changed_at, n.status, n.amount_usd, n.is_price_frozen, n.price_accepted,
+               n.last_decline
         from next_renewals n
         where n.subscription_id = @subscriptionId and n.expires_at is not null
         """;
@@ -255,13 +260,14 @@ public sealed class RenewalReads(LicenseDatabase database)
         public string Email { get; init; } = "";
         public bool IsActive { get; init; }
         public decimal? AmountUsd { get; init; }
+        public bool IsPriceFrozen { get; init; }
         public bool PriceAccepted { get; init; }
         public string? LastDecline { get; init; }
         public string? Status { get; init; }
 
         public NextRenewal ToNextRenewal() => new(
-            SubscriptionId, UserId, Email, ExpiresAt!.Value, IsActive, License, AmountUsd, PriceUsd, LastPaidUsd, PriceAccepted, WalletUsd,
-            Card, LastDecline, Status is { } status ? EnumWords.Parse<RenewalStatus>(status) : null);
+            SubscriptionId, UserId, Email, ExpiresAt!.Value, IsActive, License, AmountUsd, IsPriceFrozen, PriceAccepted, PriceUsd,
+            LastPaidUsd, WalletUsd, Card, LastDecline, Status is { } status ? EnumWords.Parse<RenewalStatus>(status) : null);
     }
 
     private const string ToConfirm = """

@@ -12,7 +12,7 @@ internal abstract record RenewalTermsRow
     public Guid UserId { get; init; }
     public DateTime? ExpiresAt { get; init; }
     public bool AutoRenew { get; init; }
-    public bool IsRenewable { get; init; }
+    public string? RenewalBlock { get; init; }
     public decimal? PriceUsd { get; init; }
     public decimal? LastPaidUsd { get; init; }
     public decimal WalletUsd { get; init; }
@@ -24,7 +24,8 @@ internal abstract record RenewalTermsRow
     public int? ExpiryYear { get; init; }
     public DateTime? DetailsChangedAt { get; init; }
 
-    protected RenewalLicense License => new(ExpiresAt, AutoRenew, IsRenewable);
+    protected RenewalLicense License =>
+        new(ExpiresAt, AutoRenew, RenewalBlock is { } block ? EnumWords.Parse<RenewalBlock>(block) : null);
 
     protected SavedCard? Card => SavedCard.Of(
         PaymentMethodId, PaymentProvider, ProviderCustomerId, ProviderPaymentId, ExpiryMonth, ExpiryYear, DetailsChangedAt);

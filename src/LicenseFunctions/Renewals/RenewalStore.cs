@@ -216,7 +216,7 @@ public sealed class RenewalStore(
         select renewal_id, subscription_id, user_id, period_start, renewal_type, status, amount_usd, price_accepted, intent_id,
                soft_declines, lookups, unknown_since, gives_up_at, next_action_at, paid_with, paid_from, paid_until, fence, attempt_id,
                attempt_number, attempt_provider, attempt_payment_method_id, request, first_sent_at, opens_intent, attempt_status,
-               attempt_code, transaction_id, expires_at, auto_renew, is_renewable, price_usd, last_paid_usd, wallet_usd,
+               attempt_code, transaction_id, expires_at, auto_renew, renewal_block, price_usd, last_paid_usd, wallet_usd,
                payment_method_id, payment_provider, provider_customer_id, provider_payment_id, expiry_month, expiry_year,
                details_changed_at
         from renewal_facts

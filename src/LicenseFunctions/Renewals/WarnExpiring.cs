@@ -34,6 +34,9 @@ public sealed class WarnExpiring(RenewalReads reads, RenewalPolicy policy, TimeP
 
     private (string, string, Guid, object)? Mail(NextRenewal next, DateTimeOffset now)
     {
+        // Nobody reads the mails of a closed account.
+        if (next.License.Block is RenewalBlock.AccountClosed) return null;
+
         var obstacle = next.Forecast(policy).Obstacle;
         if (RenewalForecast.WarningDays(next.ExpiresAt, now, policy) is not { } days || (days > 0 && obstacle is null)) return null;
         // An open charge keeps the license valid, so the end of grace is unknown.

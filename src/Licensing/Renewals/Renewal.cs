@@ -22,10 +22,13 @@ public sealed record Renewal
     public required RenewalType Type { get; init; }
     public required RenewalStatus Status { get; init; }
 
-    /// <summary>US dollars, the price that was active when the renewal was opened; null while there is none.</summary>
+    /// <summary>
+    /// US dollars: the price when it was last read, or the one that the customer accepted; null while there was none. See
+    /// <see cref="IsPriceFrozen"/>.
+    /// </summary>
     public decimal? AmountUsd { get; init; }
 
-    /// <summary>The customer agreed to the raised price.</summary>
+    /// <summary>The customer agreed to pay <see cref="AmountUsd"/>.</summary>
     public bool PriceAccepted { get; init; }
 
     /// <summary>The period's only intent at the provider, from its committed creation until it is canceled.</summary>
@@ -63,6 +66,9 @@ public sealed record Renewal
 
     /// <inheritdoc cref="RenewalStatuses.IsChargeOpen"/>
     public bool IsChargeOpen => Status.IsChargeOpen();
+
+    /// <summary>An intent was made, or may have been, with <see cref="AmountUsd"/>. SQL: is_price_frozen.</summary>
+    public bool IsPriceFrozen => IntentId is not null || IsChargeOpen;
 
     /// <summary>When the card is charged again automatically; null if it isn't.</summary>
     public DateTimeOffset? NextAttemptAt => Status is RenewalStatus.SoftDeclined && NextActionAt < GivesUpAt ? NextActionAt : null;

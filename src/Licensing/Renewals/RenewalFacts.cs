@@ -4,7 +4,9 @@ namespace Licensing.Renewals;
 /// <param name="Renewal">The row with its latest attempt.</param>
 /// <param name="License">The license as it is now.</param>
 /// <param name="PriceUsd">The master's active price now; null for none. <see cref="RenewalPrice"/> says what is charged.</param>
-/// <param name="LastPaidUsd">What the customer's last renewal cost; null before the first.</param>
+/// <param name="LastPaidUsd">
+/// What the customer's last renewal cost; before the first, the price at subscribing. Null if that is not known.
+/// </param>
 /// <param name="WalletUsd">The balance minus the reserved amount.</param>
 /// <param name="Card">The default payment method.</param>
 public sealed record RenewalFacts(
@@ -13,16 +15,20 @@ public sealed record RenewalFacts(
     decimal? PriceUsd,
     decimal? LastPaidUsd,
     decimal WalletUsd,
-    SavedCard? Card);
+    SavedCard? Card)
+{
+    /// <inheritdoc cref="RenewalPrice.Of"/>
+    public RenewalPrice Price(RenewalPolicy policy) => RenewalPrice.Of(
+        Renewal.AmountUsd, Renewal.IsPriceFrozen, Renewal.PriceAccepted, PriceUsd, LastPaidUsd, policy);
+}
 
 /// <summary>What renewals need to know about a license.</summary>
 /// <param name="ExpiresAt">The current token's expiry; null for never.</param>
 /// <param name="AutoRenew">metadata.auto_renew of the current token.</param>
-/// <param name="IsRenewable">
-/// The subscription is active, and the license is active or suspended for its expiry alone. Nobody pays for a license that an
-/// operator or the detector suspended.
+/// <param name="Block">
+/// Null if it is served, or suspended for its expiry alone. <see cref="RenewalPolicy.BlockOf"/> says whether it is renewed.
 /// </param>
-public sealed record RenewalLicense(DateTimeOffset? ExpiresAt, bool AutoRenew, bool IsRenewable);
+public sealed record RenewalLicense(DateTimeOffset? ExpiresAt, bool AutoRenew, RenewalBlock? Block = null);
 
 /// <summary>The customer's default payment method.</summary>
 /// <param name="ChangedAt">When the bank last changed its number or expiry; null if never.</param>

@@ -8,13 +8,16 @@ public sealed record RenewalForecast(PaidWith? With, string? Obstacle)
     /// <summary>The obstacle if the card is no longer valid at the license's expiry.</summary>
     public const string CardExpires = "card_expires";
 
+    /// <summary>The obstacle if auto-renewal is off for the license or for the installation.</summary>
+    public const string AutoRenewOff = "auto_renew_off";
+
     /// <inheritdoc cref="OfPayment"/>
-    /// <param name="license">The obstacle is auto_renew_off or license_suspended if the license won't be renewed automatically.</param>
+    /// <param name="license">The obstacle is the <see cref="RenewalBlock"/> or auto_renew_off if it won't be renewed automatically.</param>
     public static RenewalForecast Of(
         RenewalLicense license, RenewalPrice price, decimal walletUsd, SavedCard? card, string? lastDecline, RenewalPolicy policy)
     {
-        if (!policy.AutoRenews(license)) return new RenewalForecast(null, "auto_renew_off");
-        if (!license.IsRenewable) return new RenewalForecast(null, "license_suspended");
+        if (policy.BlockOf(license) is { } block) return new RenewalForecast(null, EnumWords.Of(block));
+        if (!policy.AutoRenews(license)) return new RenewalForecast(null, AutoRenewOff);
         return OfPayment(license.ExpiresAt, price, walletUsd, card, lastDecline, policy);
     }
 

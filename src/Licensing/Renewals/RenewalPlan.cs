@@ -1,3 +1,4 @@
+using System.Globalization;
 using static Licensing.Renewals.RenewalStatus;
 
 namespace Licensing.Renewals;
@@ -56,20 +57,25 @@ public static class RenewalPlan
 
     private static RenewalStep Decide(RenewalFacts facts, RenewalPolicy policy, DateTimeOffset now, Guid attemptId)
     {
-        var price = RenewalPrice.Of(facts.Renewal.AmountUsd, facts.PriceUsd, facts.LastPaidUsd, facts.Renewal.PriceAccepted, policy);
-        var renewal = facts.Renewal with { AmountUsd = facts.Renewal.AmountUsd ?? price.AmountUsd };
+        var price = facts.Price(policy);
+        var amount = price.AmountUsd ?? facts.Renewal.AmountUsd;
+        var renewal = facts.Renewal with
+        {
+            AmountUsd = amount,
+            PriceAccepted = facts.Renewal.PriceAccepted && amount <= facts.Renewal.AmountUsd,
+        };
 
         if (facts.License.ExpiresAt != renewal.PeriodStart) return CancelIntentFirst(renewal, Close(renewal, "the expiry was moved"));
         // An action that was due before the end is still done once, however late the worker is: an outage must not end the license.
         if (now >= renewal.GivesUpAt && renewal.NextActionAt >= renewal.GivesUpAt) return CancelIntentFirst(renewal, Lapse(renewal));
         if (renewal.Type is RenewalType.Auto && !policy.AutoRenews(facts.License))
             return CancelIntentFirst(renewal, Close(renewal, "auto-renewal is off"));
-        if (!facts.License.IsRenewable) return Wait(renewal, now);
+        if (policy.BlockOf(facts.License) is not null) return Wait(renewal, now);
 
         return PaymentSource.Of(price, facts.WalletUsd, facts.Card, policy) switch
         {
             { Obstacle: PaymentSource.NoActivePrice and var reason } => Wait(renewal, NotRenewable, reason, now),
-            { Obstacle: PaymentSource.PriceConsent } => AwaitConsent(renewal, facts.LastPaidUsd),
+            { Obstacle: PaymentSource.PriceConsent } => AwaitConsent(facts.Renewal, renewal, facts.LastPaidUsd, now),
             { Obstacle: { } reason } => Wait(renewal, PaymentNeeded, reason, now),
             { With: PaidWith.Card } => Charge(renewal, facts.Card!, policy.AutoRenews(facts.License), now, attemptId),
             { With: var with } => CancelIntentFirst(renewal, Book(renewal, with!.Value, policy, now)),
@@ -152,12 +158,20 @@ public static class RenewalPlan
         Reason = "grace period ended",
     };
 
-    private static RenewalStep.Save AwaitConsent(Renewal renewal, decimal? lastPaidUsd) => new(
-        new RenewalChange(renewal with { Status = AwaitingConsent, NextActionAt = renewal.GivesUpAt })
-        {
-            History = new RenewalHistory(renewal.RenewalId, "pending", "price_consent"),
-            Notice = new RenewalNotice("price_consent", $"price_consent:{renewal.RenewalId}", OldAmountUsd: lastPaidUsd),
-        });
+    // The price may fall again meanwhile. The customer gets one mail for each amount.
+    private static RenewalStep.Save AwaitConsent(Renewal before, Renewal renewal, decimal? lastPaidUsd, DateTimeOffset now)
+    {
+        var waiting = Wait(renewal with { Status = AwaitingConsent }, now);
+        return before.Status is AwaitingConsent && before.AmountUsd == renewal.AmountUsd
+            ? waiting
+            : new RenewalStep.Save(waiting.Change with
+            {
+                History = new RenewalHistory(renewal.RenewalId, "pending", PaymentSource.PriceConsent),
+                Notice = new RenewalNotice(
+                    "price_consent", string.Create(CultureInfo.InvariantCulture, $"price_consent:{renewal.RenewalId}:{renewal.AmountUsd}"),
+                    OldAmountUsd: lastPaidUsd),
+            });
+    }
 
     private static RenewalStep.Save Wait(Renewal renewal, DateTimeOffset now) =>
         Save(renewal with { NextActionAt = RenewalPolicy.Earlier(now + RenewalPolicy.RecheckEvery, renewal.GivesUpAt) });
@@ -180,6 +194,6 @@ public static class RenewalPlan
 
     private static bool IsUnwanted(RenewalFacts facts, RenewalPolicy policy) =>
         facts.License.ExpiresAt != facts.Renewal.PeriodStart
-        || !facts.License.IsRenewable
+        || policy.BlockOf(facts.License) is not null
         || (facts.Renewal.Type is RenewalType.Auto && !policy.AutoRenews(facts.License));
 }

@@ -15,6 +15,9 @@ public sealed record RenewalPolicy(
     decimal PriceRiseShare,
     IReadOnlyDictionary<string, TimeSpan> IdempotencyKeyLifetimes)
 {
+    /// <summary>RENEW_PAUSED_LICENSES: whether licenses are renewed that the platform paused or locked.</summary>
+    public bool RenewsPaused { get; init; }
+
     /// <summary>After this number of soft declines, no automatic attempt follows in this period.</summary>
     public const int SoftAttempts = 4;
 
@@ -49,6 +52,10 @@ public sealed record RenewalPolicy(
 
     /// <summary>Whether auto-renewal is on, both for this installation and for the license.</summary>
     public bool AutoRenews(RenewalLicense license) => AutoRenewal && license.AutoRenew;
+
+    /// <summary>Why the license is not renewed, neither automatically nor manually; null if it is.</summary>
+    public RenewalBlock? BlockOf(RenewalLicense license) =>
+        RenewsPaused && license.Block is RenewalBlock.PausedToxic or RenewalBlock.LockedNoFunds ? null : license.Block;
 
     /// <summary>First time at which the period after this expiry can be renewed.</summary>
     public DateTimeOffset OpensAt(DateTimeOffset expiresAt) => expiresAt - Warning;

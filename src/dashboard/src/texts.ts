@@ -198,7 +198,12 @@ export const texts = {
     obstacle: 'The renewal will probably fail',
     obstacles: {
       auto_renew_off: 'auto-renewal is off',
+      account_closed: 'the account is closed',
+      master_closed: 'the account of the master is closed',
+      subscription_inactive: 'the subscription has ended',
       license_suspended: 'the license is suspended',
+      paused_toxic: 'the subscription is paused',
+      locked_no_funds: 'the subscription is locked because funds are missing',
       no_active_price: 'there is no price',
       price_consent: 'the customer has not agreed to the new price',
       no_payment_method: 'no saved card, and the wallet balance is too low',

@@ -107,8 +107,9 @@ public sealed class ScoreLicensesTests(PostgresFixture postgres) : IAsyncLifetim
             select subscriber_id, 'stripe', 'cus_1', 'pm_1', 1, 2099, true from subscriptions
             """, 100
         },
-        // The open renewal keeps its price, so the wallet is still enough.
-        { OpenRenewal + "update master_pricing set monthly_fee_usd = 31", 100 },
+        { OpenRenewal + "update master_pricing set monthly_fee_usd = 31", 95 },
+        // An intent keeps its price, so the wallet is still enough.
+        { OpenRenewal + "update renewals set intent_id = 'pi_1'; update master_pricing set monthly_fee_usd = 31", 100 },
         { Declined, 95 },
         // The last period cost less, so the customer must agree to the price.
         {

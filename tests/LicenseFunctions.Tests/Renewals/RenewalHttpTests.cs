@@ -144,6 +144,71 @@ public sealed class RenewalHttpTests(RenewalSite site) : IClassFixture<RenewalSi
         Assert.Equal(0, Charges(license));
     }
 
+    [Theory]
+    [InlineData("update users u set is_active = false from subscriptions s where s.subscriber_id = u.user_id", "account_closed")]
+    [InlineData("update users u set is_active = false from subscriptions s where s.master_id = u.user_id", "master_closed")]
+    [InlineData("update subscriptions s set is_active = false where true", "subscription_inactive")]
+    [InlineData("update subscriptions s set state = 'PAUSED_TOXIC' where true", "paused_toxic")]
+    [InlineData("update subscriptions s set state = 'LOCKED_NO_FUNDS' where true", "locked_no_funds")]
+    public async Task Renew_OfALicenseThatIsNotServed_IsRefusedWithTheReasonAndChargesNothing(string change, string reason)
+    {
+        var (opened, license) = (await AddAsync("pm_card_visa"), await AddAsync("pm_card_visa"));
+        await OpenAsync(opened, 49.99m, accepted: false);
+        foreach (var changed in (Guid[])[opened, license])
+            await database.ExecuteAsync($"{change} and s.subscription_id = @changed", new { changed });
+
+        await RunAsync("RunRenewals");
+        await RunAsync("WarnExpiring");
+        var (status, body) = await RenewAsync(license);
+
+        Assert.Equal((409, reason.ToUpperInvariant()), (status, (string?)body["code"]));
+        Assert.Equal((0, 0), (Charges(opened), Charges(license)));
+        var list = await OperatorAsync($"/api/v1/licenses/{license}/renewals");
+        Assert.Equal((reason, false, null), ((string?)list["obstacle"], (bool?)list["can_renew"], (string?)list["next_renewal_at"]));
+        var candidates = "select count(*)::int from v_renewal_candidates where subscription_id = @license";
+        Assert.Equal(0, await database.QueryAsync<int>(candidates, new { license }));
+        Assert.Equal(reason is "account_closed" ? 0 : 1, await database.QueryAsync<int>(
+            """
+            select count(*)::int from outbox
+            where payload -> 'model' ->> 'subscription_id' = @license::text and payload -> 'model' ->> 'reason' = @reason
+            """,
+            new { license, reason }));
+    }
+
+    [Theory]
+    [InlineData("canceled")]
+    [InlineData("lapsed")]
+    public async Task Renew_AReopenedRenewal_CostsThePresentPrice(string status)
+    {
+        var license = await AddAsync("pm_card_visa");
+        await OpenAsync(license, 49.99m, accepted: false);
+        await database.ExecuteAsync(
+            "update renewals set status = @status, next_action_at = null where subscription_id = @license", new { license, status });
+        await SetPriceAsync(license, 20m);
+
+        var (answer, renewed) = await RenewAsync(license);
+
+        Assert.Equal((200, 20m), (answer, (decimal?)renewed["amount_usd"]));
+    }
+
+    [Fact]
+    public async Task Renew_AFirstRenewalAboveThePriceAtSubscribing_NeedsConsent()
+    {
+        var license = await AddAsync("pm_card_visa");
+        await SetPriceAsync(license, 59.99m);
+        Assert.Equal((402, "consent_needed"), await StatusAsync(license));
+
+        // The price falls again before the customer agrees.
+        await SetPriceAsync(license, 49.99m);
+        Assert.Equal((200, "renewed"), await StatusAsync(license));
+
+        async Task<(int, string?)> StatusAsync(Guid of)
+        {
+            var (answer, body) = await RenewAsync(of);
+            return (answer, (string?)body["status"]);
+        }
+    }
+
     [Fact]
     public async Task Renew_AfterTheGrace_ReactivatesTheLicenseFromThePayment()
     {
@@ -265,15 +330,15 @@ public sealed class RenewalHttpTests(RenewalSite site) : IClassFixture<RenewalSi
 
     [Theory]
     [InlineData("first", 49.99)]
-    [InlineData("frozen", 49.99)]
+    [InlineData("fallen", 39.99)]
     [InlineData("accepted rise", 59.99)]
     public async Task Preview_ShowsWhatIsCharged(string price, decimal charged)
     {
         var license = await site.World.AddAsync(new LicenseSeed { ExpiresAt = now.AddDays(2), AutoRenew = true, WalletUsd = 100 });
-        if (price == "frozen")
+        if (price == "fallen")
         {
             await OpenAsync(license, 49.99m, accepted: false);
-            await SetPriceAsync(license, 59.99m);
+            await SetPriceAsync(license, 39.99m);
         }
         else if (price == "accepted rise")
         {

@@ -29,6 +29,51 @@ public sealed class RenewalRulesTests(PostgresFixture postgres)
     }
 
     [Theory]
+    [InlineData(false, true, true, "SYNCED", false, "account_closed")]
+    [InlineData(true, false, true, "SYNCED", false, "master_closed")]
+    [InlineData(true, true, false, "SYNCED", false, "subscription_inactive")]
+    [InlineData(true, true, true, "SYNCED", true, "license_suspended")]
+    [InlineData(true, true, true, "SUSPENDED_ADMIN", false, "license_suspended")]
+    [InlineData(true, true, true, "PAUSED_TOXIC", false, "paused_toxic")]
+    [InlineData(true, true, true, "LOCKED_NO_FUNDS", false, "locked_no_funds")]
+    [InlineData(true, true, true, "DEGRADED_GAP", false, null)]
+    [InlineData(null, null, null, null, false, null)]
+    public async Task Block_InSql_IsAWordOfTheRule(
+        bool? subscriber, bool? master, bool? subscription, string? state, bool suspended, string? block)
+    {
+        await using var database = await postgres.NewDatabaseAsync();
+
+        var sql = await database.QueryAsync<string?>(
+            "select renewal_block(@subscriber, @master, @subscription, @state::subscription_state, true, false, @suspended)",
+            new { subscriber, master, subscription, state, suspended });
+
+        Assert.Equal(block, sql);
+        if (sql is not null) Assert.Contains(EnumWords.Parse<RenewalBlock>(sql), Enum.GetValues<RenewalBlock>());
+    }
+
+    [Theory]
+    [InlineData("2026-03-01", 30)]
+    [InlineData("2026-02-01", 20)]
+    [InlineData("2026-01-31", 20)]
+    [InlineData(null, 20)]
+    public async Task PriceAtSubscribing_IsTheOneInForceOrTheEarliestKnown(string? subscribed, decimal price)
+    {
+        await using var database = await postgres.NewDatabaseAsync();
+
+        var sql = await database.QueryAsync<decimal>(
+            """
+            insert into users (email, role) values ('m@x.test', 'master');
+            insert into master_pricing (master_id, monthly_fee_usd) select user_id, 40 from users;
+            insert into master_price_changes (master_id, changed_at, monthly_fee_usd)
+            select user_id, p.at::timestamptz, p.usd from users, (values ('2026-02-01', 20), ('2026-02-15', 30)) p (at, usd);
+            select price_at_subscribing(user_id, @subscribed::timestamptz) from users
+            """,
+            new { subscribed });
+
+        Assert.Equal(price, sql);
+    }
+
+    [Theory]
     [InlineData(3, 0)]
     [InlineData(3, 47 * 60)]
     [InlineData(3, 49 * 60)]

@@ -94,8 +94,8 @@ public abstract class RenewalStoreTests
         Assert.Equal(license, facts.Renewal.SubscriptionId);
         Assert.Equal(now.AddDays(1), facts.Renewal.PeriodStart);
         Assert.Equal(now.AddDays(4), facts.Renewal.GivesUpAt);
-        Assert.Equal(new RenewalLicense(now.AddDays(1), AutoRenew: true, IsRenewable: true), facts.License);
-        Assert.Equal((49.99m, 49.99m, null, 12.5m), (facts.Renewal.AmountUsd, facts.PriceUsd, facts.LastPaidUsd, facts.WalletUsd));
+        Assert.Equal(new RenewalLicense(now.AddDays(1), AutoRenew: true), facts.License);
+        Assert.Equal((49.99m, 49.99m, 49.99m, 12.5m), (facts.Renewal.AmountUsd, facts.PriceUsd, facts.LastPaidUsd, facts.WalletUsd));
         Assert.Equal(("stripe", "cus_1", "pm_1"), (facts.Card!.Provider, facts.Card.CustomerId, facts.Card.PaymentId));
     }
 

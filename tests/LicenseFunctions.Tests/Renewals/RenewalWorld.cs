@@ -62,6 +62,7 @@ internal sealed class MemoryWorld : RenewalWorld
             AutoRenew = seed.AutoRenew,
             IsTokenActive = seed.IsActive,
             PriceUsd = seed.PriceUsd,
+            LastPaidUsd = seed.PriceUsd, // at subscribing
             WalletUsd = seed.WalletUsd,
             Card = seed.CardId is { } card ? new SavedCard(Guid.NewGuid(), "stripe", seed.CustomerId, card) : null,
         };

@@ -37,7 +37,7 @@ internal static class Given
 
     public static RenewalFacts Facts(
         Renewal? renewal = null, SavedCard? card = null, decimal wallet = 0, decimal? price = 49.99m, decimal? lastPaid = 49.99m) =>
-        new(renewal ?? Due, new RenewalLicense(Expiry, AutoRenew: true, IsRenewable: true), price, lastPaid, wallet, card);
+        new(renewal ?? Due, new RenewalLicense(Expiry, AutoRenew: true), price, lastPaid, wallet, card);
 
     public static RenewalStep Next(RenewalFacts facts, DateTimeOffset? now = null, RenewalPolicy? policy = null) =>
         RenewalPlan.Next(facts, policy ?? Policy, now ?? Expiry, NewAttempt);

@@ -19,15 +19,16 @@ public sealed class RenewalForecastTests
     }
 
     [Theory]
-    [InlineData(true, true, null, null)]
-    [InlineData(false, true, null, "auto_renew_off")]
-    [InlineData(true, false, null, "license_suspended")]
-    [InlineData(false, false, null, "auto_renew_off")]
-    [InlineData(true, true, "insufficient_funds", "insufficient_funds")]
+    [InlineData(true, null, null, null)]
+    [InlineData(false, null, null, "auto_renew_off")]
+    [InlineData(true, RenewalBlock.LicenseSuspended, null, "license_suspended")]
+    [InlineData(false, RenewalBlock.LicenseSuspended, null, "license_suspended")]
+    [InlineData(true, RenewalBlock.PausedToxic, "insufficient_funds", "paused_toxic")]
+    [InlineData(true, null, "insufficient_funds", "insufficient_funds")]
     public void Of_ALicense_MustRenewAutomaticallyAndItsCardMustNotBeDeclined(
-        bool autoRenew, bool isRenewable, string? lastDecline, string? obstacle)
+        bool autoRenew, RenewalBlock? block, string? lastDecline, string? obstacle)
     {
-        var forecast = Of(card: Card, lastDecline: lastDecline, autoRenew: autoRenew, isRenewable: isRenewable);
+        var forecast = Of(card: Card, lastDecline: lastDecline, autoRenew: autoRenew, block: block);
 
         Assert.Equal(obstacle, forecast.Obstacle);
     }
@@ -62,10 +63,10 @@ public sealed class RenewalForecastTests
         Assert.Equal(days, RenewalForecast.WarningDays(Expiry, Expiry.AddSeconds(seconds), Policy));
 
     private static RenewalForecast Of(
-        SavedCard? card = null, decimal wallet = 0, string? lastDecline = null, bool autoRenew = true, bool isRenewable = true,
+        SavedCard? card = null, decimal wallet = 0, string? lastDecline = null, bool autoRenew = true, RenewalBlock? block = null,
         RenewalPolicy? policy = null) =>
         RenewalForecast.Of(
-            new RenewalLicense(Expiry, autoRenew, isRenewable),
+            new RenewalLicense(Expiry, autoRenew, block),
             new RenewalPrice(49.99m, NeedsConsent: false),
             wallet,
             card,

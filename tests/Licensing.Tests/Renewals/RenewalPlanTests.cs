@@ -37,12 +37,71 @@ public sealed class RenewalPlanTests
     public void Next_ACardOfAnUnknownProvider_NeedsAPayment() =>
         Assert.Equal(RenewalStatus.PaymentNeeded, After(Next(Facts(card: Card with { Provider = "paypal" }))).Status);
 
-    [Fact]
-    public void Next_TheFrozenPrice_IsChargedDespiteALaterPriceChange()
+    [Theory]
+    [InlineData("pi_1", 4999)]
+    [InlineData(null, 2000)]
+    public void Next_AChangedPrice_IsChargedUnlessAnIntentWasMadeWithTheOldOne(string? intent, long charged)
     {
-        var after = After(Next(Facts(card: Card, price: 89m)));
+        var declined = Charging with
+        {
+            Status = RenewalStatus.SoftDeclined,
+            IntentId = intent,
+            Attempt = Attempt with { Status = AttemptStatus.SoftDeclined }
+        };
 
-        Assert.Equal(4999, after.Attempt!.Request.AmountMinor);
+        var after = After(Next(Facts(declined, Card, price: 20m)));
+
+        Assert.Equal((charged, charged / 100m), (after.Attempt!.Request.AmountMinor, after.AmountUsd));
+    }
+
+    [Theory]
+    [InlineData(49.99, RenewalStatus.Charging)]
+    [InlineData(59.99, RenewalStatus.AwaitingConsent)]
+    [InlineData(69.99, RenewalStatus.AwaitingConsent)]
+    public void Next_AwaitingConsent_ReadsThePriceAgain(double price, RenewalStatus status)
+    {
+        var asked = Due with { Status = RenewalStatus.AwaitingConsent, AmountUsd = 59.99m };
+
+        var change = Assert.IsType<RenewalStep.Save>(Next(Facts(asked, Card, price: (decimal)price))).Change;
+
+        Assert.Equal((status, (decimal)price), (change.After.Status, change.After.AmountUsd));
+        Assert.Equal(status is RenewalStatus.AwaitingConsent ? Expiry.AddHours(1) : Expiry, change.After.NextActionAt);
+        Assert.Equal(price is 69.99 ? $"price_consent:{Due.RenewalId}:69.99" : null, change.Notice?.DedupKey);
+    }
+
+    [Theory]
+    [InlineData(49.99, RenewalStatus.Charging)]
+    [InlineData(59.99, RenewalStatus.Charging)]
+    [InlineData(60, RenewalStatus.AwaitingConsent)]
+    public void Next_AnAcceptedPrice_IsTheMostThatIsCharged(double price, RenewalStatus status)
+    {
+        var accepted = Due with { AmountUsd = 59.99m, PriceAccepted = true };
+
+        Assert.Equal(status, After(Next(Facts(accepted, Card, price: (decimal)price))).Status);
+    }
+
+    public static TheoryData<RenewalBlock, bool, RenewalStatus> Blocks => new()
+    {
+        { RenewalBlock.AccountClosed, true, RenewalStatus.Due },
+        { RenewalBlock.MasterClosed, true, RenewalStatus.Due },
+        { RenewalBlock.SubscriptionInactive, true, RenewalStatus.Due },
+        { RenewalBlock.LicenseSuspended, true, RenewalStatus.Due },
+        { RenewalBlock.PausedToxic, false, RenewalStatus.Due },
+        { RenewalBlock.PausedToxic, true, RenewalStatus.Charging },
+        { RenewalBlock.LockedNoFunds, false, RenewalStatus.Due },
+        { RenewalBlock.LockedNoFunds, true, RenewalStatus.Charging },
+    };
+
+    [Theory]
+    [MemberData(nameof(Blocks))]
+    public void Next_ALicenseThatIsNotServed_IsNotCharged(RenewalBlock block, bool renewsPaused, RenewalStatus status)
+    {
+        var facts = Facts(card: Card) with { License = new RenewalLicense(Expiry, AutoRenew: true, block) };
+
+        var after = After(Next(facts, policy: Policy with { RenewsPaused = renewsPaused }));
+
+        Assert.Equal(status, after.Status);
+        Assert.Equal(status is RenewalStatus.Charging, after.Attempt is not null);
     }
 
     [Theory]
@@ -97,9 +156,9 @@ public sealed class RenewalPlanTests
     [Fact]
     public void Next_AnOpenChargeThatIsNoLongerNeeded_IsCanceledNotSentAgain()
     {
-        var off = Facts(Charging, Card) with { License = new RenewalLicense(Expiry, AutoRenew: false, IsRenewable: true) };
-        var moved = Facts(Charging, Card) with { License = new RenewalLicense(Expiry.AddDays(1), AutoRenew: true, IsRenewable: true) };
-        var held = Facts(Charging, Card) with { License = new RenewalLicense(Expiry, AutoRenew: true, IsRenewable: false) };
+        var off = Facts(Charging, Card) with { License = new RenewalLicense(Expiry, AutoRenew: false) };
+        var moved = Facts(Charging, Card) with { License = new RenewalLicense(Expiry.AddDays(1), AutoRenew: true) };
+        var held = Facts(Charging, Card) with { License = new RenewalLicense(Expiry, AutoRenew: true, RenewalBlock.LicenseSuspended) };
 
         Assert.All([off, moved, held], facts => Assert.IsType<RenewalStep.CancelIntent>(Next(facts)));
     }
@@ -227,7 +286,7 @@ public sealed class RenewalPlanTests
     [Fact]
     public void Next_SwitchedOff_ClosesAutomaticRenewalsOnly()
     {
-        var off = Facts(card: Card) with { License = new RenewalLicense(Expiry, AutoRenew: false, IsRenewable: true) };
+        var off = Facts(card: Card) with { License = new RenewalLicense(Expiry, AutoRenew: false) };
 
         Assert.Equal(RenewalStatus.Canceled, After(Next(off)).Status);
         Assert.Equal(RenewalStatus.Canceled, After(Next(Facts(card: Card), policy: Policy with { AutoRenewal = false })).Status);
@@ -237,7 +296,7 @@ public sealed class RenewalPlanTests
     [Fact]
     public void Next_SuspendedForAnotherReason_ChargesNothing() =>
         Assert.Equal(RenewalStatus.Due,
-            After(Next(Facts(card: Card, wallet: 100) with { License = new RenewalLicense(Expiry, true, IsRenewable: false) })).Status);
+            After(Next(Facts(card: Card, wallet: 100) with { License = new(Expiry, true, RenewalBlock.LicenseSuspended) })).Status);
 
     [Theory]
     [InlineData(-1, -1, 30)]

@@ -11,7 +11,7 @@ public sealed class RenewalPolicyTests
     [InlineData(true, false, false)]
     [InlineData(false, true, false)]
     public void AutoRenews_NeedsBothSwitches(bool installation, bool license, bool renews) => Assert.Equal(
-        renews, (Policy with { AutoRenewal = installation }).AutoRenews(new RenewalLicense(Expiry, license, IsRenewable: true)));
+        renews, (Policy with { AutoRenewal = installation }).AutoRenews(new RenewalLicense(Expiry, license)));
 
     [Theory]
     [InlineData(-7 * 86400 - 1, false)]

@@ -264,7 +264,7 @@ public sealed class RenewalSettlementTests
     [Fact]
     public void Apply_ToALicenseWhoseExpiryWasRemoved_StartsFromNoExpiry()
     {
-        var facts = Facts(Charging) with { License = new RenewalLicense(null, AutoRenew: true, IsRenewable: true) };
+        var facts = Facts(Charging) with { License = new RenewalLicense(null, AutoRenew: true) };
 
         Assert.Null(RenewalSettlement.Apply(facts, Attempt, Policy, Expiry).Payment!.Expiry);
     }
@@ -352,5 +352,5 @@ public sealed class RenewalSettlementTests
             Licensed(Settle(Charging, Paid)!.After, licenseUntil ?? Expiry.AddDays(30)), fact, now ?? Expiry.AddDays(1));
 
     private static RenewalFacts Licensed(Renewal renewal, DateTimeOffset until) =>
-        Facts(renewal) with { License = new RenewalLicense(until, AutoRenew: true, IsRenewable: true) };
+        Facts(renewal) with { License = new RenewalLicense(until, AutoRenew: true) };
 }

@@ -12,7 +12,9 @@ export default function Price() {
   const [question, setQuestion] = useState<Question>();
   const [problem, setProblem] = useState<Problem | undefined>(token ? undefined : new Problem(0, 'NO_TOKEN', texts.price.noToken));
   const action = useAction();
-  const ask = (accept: boolean) => call<Question>('POST', '/api/v1/renewals/price-consent', { token, accept }).then(setQuestion);
+  // If the price changed after it was shown, the answer has the new one, and the customer is asked again.
+  const ask = (accept: boolean) =>
+    call<Question>('POST', '/api/v1/renewals/price-consent', { token, accept, amount_usd: question?.amount_usd }).then(setQuestion);
   useEffect(() => {
     if (token) ask(false).catch((failure: Problem) => setProblem(failure));
   }, [token]);
