@@ -42,6 +42,8 @@
 \ir installation/migration.psql
 \set migration 0017_quarantined_bytes
 \ir installation/migration.psql
+\set migration 0018_timer_fallback
+\ir installation/migration.psql
 \set migration 0019_price_changes
 \ir installation/migration.psql
 
