@@ -5,6 +5,7 @@ Dictionary<string, Func<BenchContext, Task<int>>> benches = new(StringComparer.O
 {
     ["detect"] = DetectBench.RunAsync,
     ["detect-accuracy"] = DetectAccuracyBench.RunAsync,
+    ["detect-lives"] = DetectLivesBench.RunAsync,
     ["health"] = HealthBench.RunAsync,
     ["ingest"] = IngestBench.RunAsync,
     ["kill"] = KillBench.RunAsync,

@@ -1,0 +1,95 @@
+using System.Globalization;
+using DetectionCorpus;
+using DetectionCorpus.Lives;
+using Licensing.Suspicion;
+
+namespace Benchmarks;
+
+/// <summary>
+/// The accuracy of the detector by kind of customer: on the second corpus, whose kinds share one thing or try to deceive, and on the first
+/// one. The held-out world is reported in total only, so that nobody tunes on its kinds. The limits: no honest customer is suspended; of
+/// the sharers at least 95 % are, and at least 80 % of each kind, in the median within 6 hours.
+/// </summary>
+internal static class DetectLivesBench
+{
+    private const double LeastRecall = 0.95;
+    private const double LeastRecallOfKind = 0.8;
+    private const double MostMedianHours = 6;
+    private const double HoursPerWeek = 168;
+
+    /// <summary>Of each scenario of the first corpus, in each recording.</summary>
+    private const int EachOfFirstCorpus = 2;
+
+    /// <param name="context">
+    /// Arguments: seeds (3); the platform's term on accounts per license (3; 0 for none); the first seed (that of reports).
+    /// </param>
+    public static Task<int> RunAsync(BenchContext context)
+    {
+        var (seeds, term, firstSeed) = (Argument(0, 3), Argument(1, 3), Argument(2, LivesCorpus.ReportSeed));
+        var policy = new DetectionPolicy();
+        var lives = Lives(LifeParameters.Open);
+        var first = Corpus.Recordings
+            .SelectMany(recording => Outcome.Of(Corpus.Generate(Corpus.ReportSeed, recording, EachOfFirstCorpus), policy)).ToList();
+        var heldOut = Lives(LifeParameters.HeldOut);
+
+        Console.WriteLine(
+            "| corpus | label | lives | suspended | asked | within 7 days | median hours | worst kind |\n|---|---|---|---|---|---|---|---|");
+        var areWithinLimits = new[] { Total("lives", lives), Total("lives, held out", heldOut), Total("first corpus", first) };
+        Console.WriteLine(
+            "\n| kind | corpus | label | lives | suspended | asked | within 7 days | median hours |\n|---|---|---|---|---|---|---|---|");
+        Kinds("lives", lives);
+        Kinds("first corpus", first);
+        return Task.FromResult(areWithinLimits.All(isWithin => isWithin) ? 0 : 1);
+
+        int Argument(int at, int otherwise) =>
+            context.Arguments.Length > at ? int.Parse(context.Arguments[at], CultureInfo.InvariantCulture) : otherwise;
+
+        List<Outcome> Lives(LifeParameters parameters) =>
+            [.. Enumerable.Range(firstSeed, seeds)
+                .SelectMany(seed => LivesCorpus.Generate(seed, parameters, new LifeCounts(), term == 0 ? null : term))
+                .Select(history => Outcome.Of(history, policy))];
+    }
+
+    private static bool Total(string corpus, List<Outcome> outcomes)
+    {
+        foreach (var group in outcomes.GroupBy(outcome => outcome.Label.Nature).OrderBy(group => group.Key))
+        {
+            var worst = group.Key == Nature.Shared ? Text(WorstKind(group)) : "";
+            Console.WriteLine($"| {corpus} | {group.Key.ToString().ToUpperInvariant()} | {Numbers(group)} | {worst} |");
+        }
+
+        var shared = outcomes.Where(outcome => outcome.Label.Nature == Nature.Shared).ToList();
+        return !outcomes.Exists(outcome => outcome is { Label.Nature: Nature.Honest, IsSuspended: true })
+            && Suspended(shared).Value >= LeastRecall
+            && WorstKind(shared).Value >= LeastRecallOfKind
+            && Outcome.MedianHours(shared) < MostMedianHours;
+    }
+
+    private static void Kinds(string corpus, List<Outcome> outcomes)
+    {
+        var kinds = outcomes.GroupBy(outcome => (outcome.Label.Nature, outcome.Label.Kind))
+            .OrderByDescending(kind => kind.Key.Nature == Nature.Shared).ThenBy(kind => kind.Key);
+        foreach (var kind in kinds)
+            Console.WriteLine($"| {kind.Key.Kind} | {corpus} | {kind.Key.Nature.ToString().ToUpperInvariant()} | {Numbers(kind)} |");
+    }
+
+    private static Share WorstKind(IEnumerable<Outcome> outcomes) =>
+        outcomes.GroupBy(outcome => outcome.Label.Kind).Select(Suspended).MinBy(share => share.Value);
+
+    private static string Numbers(IEnumerable<Outcome> outcomes)
+    {
+        var group = outcomes.ToList();
+        var suspended = Suspended(group);
+        return string.Create(CultureInfo.InvariantCulture,
+            $"{group.Count} | {suspended.Hits} ({Text(suspended)}) | {group.Count(outcome => outcome.IsAsked)} | {group.Count(outcome
+                => outcome.Hours <= HoursPerWeek)} | {Outcome.MedianHours(group):0.0}");
+    }
+
+    private static Share Suspended(IEnumerable<Outcome> outcomes)
+    {
+        var group = outcomes.ToList();
+        return new Share(group.Count(outcome => outcome.IsSuspended), group.Count);
+    }
+
+    private static string Text(Share share) => string.Create(CultureInfo.InvariantCulture, $"{share.Value:0.0%}");
+}

@@ -1,0 +1,43 @@
+namespace DetectionCorpus.Lives;
+
+/// <summary>Removes what can't be: uses that come later in the list give way.</summary>
+internal static class Agenda
+{
+    /// <param name="deviceLimit">
+    /// The most devices at once; null for any number. For one person it is the license's limit: the online check refuses a further device.
+    /// </param>
+    public static List<Use> Possible(IReadOnlyList<Use> uses, int? deviceLimit)
+    {
+        var kept = new List<Use>();
+        foreach (var use in uses)
+        {
+            var others = kept.Where(other => other.From < use.To && other.To > use.From).ToList();
+            var marks = others.SelectMany(other => new[] { other.From, other.To }).Where(at => at > use.From && at < use.To)
+                .Append(use.From).Append(use.To).Distinct().Order().ToList();
+            double? began = null;
+            foreach (var (from, to) in marks.Zip(marks.Skip(1)))
+            {
+                var present = others.Where(other => other.From < to && other.To > from).ToList();
+                var possible = present.TrueForAll(other => !IsSameTerminal(other, use))
+                    && present.Select(other => other.Terminal.Device).Append(use.Terminal.Device).Distinct().Count() <= (deviceLimit ?? int.MaxValue);
+                if (possible)
+                    began ??= from;
+                else
+                    Keep(from);
+            }
+
+            Keep(use.To);
+
+            void Keep(double to)
+            {
+                if (began is { } from && to - from > 1.0 / 60)
+                    kept.Add(use with { From = from, To = to });
+                began = null;
+            }
+        }
+
+        return kept;
+    }
+
+    private static bool IsSameTerminal(Use a, Use b) => a.Terminal.Folder == b.Terminal.Folder;
+}

@@ -1,0 +1,32 @@
+namespace DetectionCorpus.Lives;
+
+/// <summary>The truth about a life.</summary>
+public enum Nature
+{
+    /// <summary>One person, at most two devices at once.</summary>
+    Honest,
+
+    /// <summary>More devices than a license allows, of several people; or more accounts than the platform's term allows.</summary>
+    Shared,
+
+    /// <summary>An honest story and a story of sharing fit the records equally well. The customer can be asked, nothing more.</summary>
+    Ambiguous,
+}
+
+/// <summary>A kind of life.</summary>
+/// <param name="Reason">Why it is labeled as it is; for ambiguous ones, the two stories.</param>
+/// <param name="ByTerm">
+/// The platform's terms decide: <see cref="Nature.Shared"/> if more accounts are in use than a license allows, ambiguous without such a
+/// term. <see cref="Nature"/> is that of a life within the term.
+/// </param>
+public sealed record Kind(string Name, Nature Nature, string Reason, Action<Life> Write, bool ByTerm = false);
+
+/// <summary>The label of a life.</summary>
+/// <param name="FirstViolationAt">
+/// The first recorded use after which more than two devices of several people, or more accounts than the term allows, were used within a
+/// week; null unless the license is shared.
+/// </param>
+public sealed record LifeLabel(Guid Subscription, Nature Nature, string Kind, string Reason, DateTimeOffset? FirstViolationAt);
+
+/// <summary>One license's records in the order of arrival, its label, and what really happened.</summary>
+public sealed record History(LifeLabel Label, Style Style, IReadOnlyList<Row> Rows, IReadOnlyList<Use> Uses);

@@ -1,0 +1,44 @@
+using Licensing.Suspicion;
+
+namespace DetectionCorpus.Lives;
+
+/// <summary>What a policy does with a life.</summary>
+/// <param name="Hours">From the first violation, or from the first record without one, to the suspension; at least 0.</param>
+/// <param name="IsAsked">The customer is asked or new devices are refused, and the license is not suspended.</param>
+public sealed record Outcome(LifeLabel Label, Style Style, int Records, bool IsSuspended, bool IsAsked, double? Hours)
+{
+    public static Outcome Of(History history, DetectionPolicy policy) => Of(history.Label, history.Style, history.Rows, policy);
+
+    /// <summary>The licenses of the first corpus.</summary>
+    public static IEnumerable<Outcome> Of(Corpus corpus, DetectionPolicy policy)
+    {
+        var labels = corpus.Labels.ToDictionary(label => label.Subscription);
+        foreach (var rows in corpus.Rows.GroupBy(row => row.Subscription))
+        {
+            var label = labels[rows.Key];
+            var nature = label.Sharing ? Nature.Shared : Nature.Honest;
+            yield return Of(new LifeLabel(rows.Key, nature, label.Scenario, "", label.FirstViolationAt), Style.FullHour, [.. rows], policy);
+        }
+    }
+
+    private static Outcome Of(LifeLabel label, Style style, IReadOnlyList<Row> rows, DetectionPolicy policy)
+    {
+        var backtest = new Backtest(policy);
+        foreach (var row in rows)
+            backtest.Add(row.Subscription, row.ArrivedAt, row.Sample);
+        var findings = backtest.Finish();
+        var suspended = findings.FirstOrDefault(finding => finding.Finding.Action == FindingAction.Suspend);
+        var from = label.FirstViolationAt ?? rows[0].ArrivedAt;
+        return new Outcome(
+            label, style, rows.Count, suspended is not null,
+            suspended is null && findings.Any(finding => finding.Finding.Action >= FindingAction.Notify),
+            suspended is null ? null : Math.Max(0, (suspended.DetectedAt - from).TotalHours));
+    }
+
+    /// <summary>The median hours to the suspension of those that are suspended; null if none is.</summary>
+    public static double? MedianHours(IEnumerable<Outcome> outcomes)
+    {
+        var hours = outcomes.Select(outcome => outcome.Hours).OfType<double>().Order().ToList();
+        return hours.Count == 0 ? null : (hours[(hours.Count - 1) / 2] + hours[hours.Count / 2]) / 2;
+    }
+}
