@@ -7,8 +7,9 @@ namespace Benchmarks;
 
 /// <summary>
 /// The accuracy of the detector by kind of customer: on the second corpus, whose kinds share one thing or try to deceive, and on the first
-/// one. The held-out world is reported in total only, so that nobody tunes on its kinds. The limits: no honest customer is suspended; of
-/// the sharers at least 95 % are, and at least 80 % of each kind, in the median within 6 hours.
+/// one. Honest kinds of which nobody is suspended or asked are left out. The held-out world is reported in total only, so that nobody
+/// tunes on its kinds. The limits: no honest customer is suspended; of the sharers at least 95 % are, and at least 80 % of each kind, in
+/// the median within 6 hours.
 /// </summary>
 internal static class DetectLivesBench
 {
@@ -32,11 +33,12 @@ internal static class DetectLivesBench
             .SelectMany(recording => Outcome.Of(Corpus.Generate(Corpus.ReportSeed, recording, EachOfFirstCorpus), policy)).ToList();
         var heldOut = Lives(LifeParameters.HeldOut);
 
-        Console.WriteLine(
-            "| corpus | label | lives | suspended | asked | within 7 days | median hours | worst kind |\n|---|---|---|---|---|---|---|---|");
-        var areWithinLimits = new[] { Total("lives", lives), Total("lives, held out", heldOut), Total("first corpus", first) };
-        Console.WriteLine(
-            "\n| kind | corpus | label | lives | suspended | asked | within 7 days | median hours |\n|---|---|---|---|---|---|---|---|");
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
+            $"{seeds} seeds, {lives.Sum(life => (long)life.Records):N0} records of lives, {Term(term)}.\n"));
+        PrintHeading("corpus | label", " worst kind |");
+        bool[] areWithinLimits = [Total("lives", lives), Total("lives, held out", heldOut), Total("first corpus", first)];
+        Console.WriteLine();
+        PrintHeading("kind | corpus | label", "");
         Kinds("lives", lives);
         Kinds("first corpus", first);
         return Task.FromResult(areWithinLimits.All(isWithin => isWithin) ? 0 : 1);
@@ -49,6 +51,13 @@ internal static class DetectLivesBench
                 .SelectMany(seed => LivesCorpus.Generate(seed, parameters, new LifeCounts(), term == 0 ? null : term))
                 .Select(history => Outcome.Of(history, policy))];
     }
+
+    private static string Term(int term) =>
+        term == 0 ? "no term on accounts" : string.Create(CultureInfo.InvariantCulture, $"at most {term} accounts per license");
+
+    private static void PrintHeading(string first, string last) =>
+        Console.WriteLine(
+            $"| {first} | lives | suspended | asked | within 7 days | median hours |{last}\n|---|---|---|---|---|---|---|---|");
 
     private static bool Total(string corpus, List<Outcome> outcomes)
     {
@@ -68,6 +77,7 @@ internal static class DetectLivesBench
     private static void Kinds(string corpus, List<Outcome> outcomes)
     {
         var kinds = outcomes.GroupBy(outcome => (outcome.Label.Nature, outcome.Label.Kind))
+            .Where(kind => kind.Key.Nature != Nature.Honest || kind.Any(outcome => outcome.IsSuspended || outcome.IsAsked))
             .OrderByDescending(kind => kind.Key.Nature == Nature.Shared).ThenBy(kind => kind.Key);
         foreach (var kind in kinds)
             Console.WriteLine($"| {kind.Key.Kind} | {corpus} | {kind.Key.Nature.ToString().ToUpperInvariant()} | {Numbers(kind)} |");

@@ -18,9 +18,8 @@ internal static class Agenda
             foreach (var (from, to) in marks.Zip(marks.Skip(1)))
             {
                 var present = others.Where(other => other.From < to && other.To > from).ToList();
-                var possible = present.TrueForAll(other => !IsSameTerminal(other, use))
-                    && present.Select(other => other.Terminal.Device).Append(use.Terminal.Device).Distinct().Count() <= (deviceLimit ?? int.MaxValue);
-                if (possible)
+                var devices = present.Select(other => other.Terminal.Device).Append(use.Terminal.Device).Distinct().Count();
+                if (present.TrueForAll(other => !IsSameTerminal(other, use)) && devices <= (deviceLimit ?? int.MaxValue))
                     began ??= from;
                 else
                     Keep(from);

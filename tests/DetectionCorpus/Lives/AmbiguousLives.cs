@@ -12,9 +12,9 @@ internal static class AmbiguousLives
         new("broker_and_server_at_once", Nature.Ambiguous,
             "EA, account and place change at once: a move, or a license passed on.", BrokerAndServer),
         new("author_with_fresh_demo_machines", Nature.Ambiguous,
-            "New machines with demo accounts, each for one to three days: an author's tests, or seats that are rented out.", Author),
+            "New machines with demo accounts, each for one to three days: an author's tests, or rented seats.", Author),
         new("few_strangers_in_turn", Nature.Ambiguous,
-            "Four to six strangers a week, one after another, none of whom returns: rented seats, or new trials of one person.", FewStrangers),
+            "Four to six strangers a week, one after another, none of whom returns: rented seats, or trials of one person.", FewStrangers),
     ];
 
     private static void HotStandby(Life life)

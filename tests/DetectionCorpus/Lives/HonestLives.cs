@@ -39,8 +39,8 @@ internal static class HonestLives
         Of("chain_of_changes_with_wrong_clocks", life => Chain(life, withHome: true, life.WrongClock)),
         Of("wrong_clocks", WrongClocks),
         Of("unstable_server", Unstable),
-        new("own_accounts_on_one_server", Nature.Honest, "Up to three accounts of one person, each in a terminal of one server.", OwnAccounts,
-            ByTerm: true),
+        new("own_accounts_on_one_server", Nature.Honest, "Up to three accounts of one person, each in a terminal of one server.",
+            OwnAccounts, ByTerm: true),
     ];
 
     /// <summary>A second terminal of one's own at home, beside a server.</summary>
@@ -181,13 +181,16 @@ internal static class HonestLives
         life.Evenings(pc with { Account = life.NewAccount() }, at + 24, chance: 0.4); // a demo, to try new inputs
     }
 
-    /// <summary>The old server is paid until the end of the month and works on beside the new one.</summary>
+    /// <summary>
+    /// The old server is paid until the end of the month and works on beside the new one, which has its account or its EA.
+    /// </summary>
     private static void OldServerLeftOn(Life life)
     {
         var old = life.Server(life.Person());
         var at = life.Between(40, 200);
         life.DayAndNight(old, 0, at + life.Between(10, 120));
-        life.DayAndNight(life.Second(old, life.Lines.Server()), at);
+        var keepsAccount = life.Chance(0.5);
+        life.DayAndNight(life.Server(old.Person, keepsAccount ? null : old.Ea, keepsAccount ? old.Account : null), at);
         life.Evenings(life.HomePc(old.Person, account: old.Account));
     }
 

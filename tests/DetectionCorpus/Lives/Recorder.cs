@@ -8,7 +8,9 @@ public enum Style
     /// <summary>At each full hour of the device's clock, and mostly at the end of a session.</summary>
     FullHour,
 
-    /// <summary>At each signal: all terminals of a license that are at work get it in the same seconds. None while the market is closed.</summary>
+    /// <summary>
+    /// At each signal: all terminals of a license that are at work get it in the same seconds. There is none while the market is closed.
+    /// </summary>
     Event,
 
     /// <summary>Every five minutes.</summary>

@@ -5,11 +5,11 @@ internal static class SharedLives
 {
     public static readonly Kind[] All =
     [
-        new("one_folder_own_accounts", Nature.Shared, "One EA's folder, copied to people in 3–8 towns with accounts of their own.", OneFolder),
-        new("manager_accounts_at_once", Nature.Ambiguous, "One server with 4–12 accounts at once: a platform's term decides.", ManagerAtOnce,
-            ByTerm: true),
-        new("manager_accounts_in_turn", Nature.Ambiguous, "One terminal with 6–12 accounts in turn: a platform's term decides.", ManagerInTurn,
-            ByTerm: true),
+        new("one_folder_own_accounts", Nature.Shared, "One EA's folder, copied to people in 3–8 towns with own accounts.", OneFolder),
+        new("manager_accounts_at_once", Nature.Ambiguous, "One server with 4–12 accounts at once: a platform's term decides.",
+            ManagerAtOnce, ByTerm: true),
+        new("manager_accounts_in_turn", Nature.Ambiguous, "One terminal with 6–12 accounts in turn: a platform's term decides.",
+            ManagerInTurn, ByTerm: true),
         new("one_account_many_eas", Nature.Shared, "One account at work from 3–6 cities at once, under as many EA names.", OneAccount),
         new("blank_accounts", Nature.Shared, "People in several towns, whose records have no account.", life => Blank(life, 1)),
         new("some_blank_accounts", Nature.Shared, "People with all of their own; some records have no account.",
@@ -18,7 +18,7 @@ internal static class SharedLives
         new("guest_in_the_evenings", Nature.Shared, "A person with two devices, and another one in the evenings.", Guest),
         new("rented_seats_at_once", Nature.Shared, "Two or three seats, each rented to a stranger for 1–3 days.", RentedSeats),
         new("rented_seat_beside_two_devices", Nature.Shared, "One such seat, beside the owner's two devices.", RentedSeatBesideTwo),
-        new("strangers_in_turn", Nature.Shared, "More than seven strangers a week, one after another, none of whom returns.", StrangersInTurn),
+        new("strangers_in_turn", Nature.Shared, "More than seven strangers a week, one after another; none returns.", StrangersInTurn),
         new("seats_by_the_day", Nature.Shared, "Two or three other strangers each day.", life => SeatsByTheDay(life, null, null)),
         new("turns_in_no_order", Nature.Shared, "Three or four people, one at a time, who come back in patterns like A-B-D-D-A-B.", Turns),
         new("clones_from_day_one", Nature.Shared, "One EA and account in 3–5 places from the first day.", life => Clones(life, null)),
@@ -181,7 +181,8 @@ internal static class SharedLives
     private static void OneProvider(Life life)
     {
         var first = life.Person();
-        var people = Enumerable.Range(0, life.Whole(2, 3)).Select(_ => life.Person(life.Lines.Near(first.Town, 400))).Prepend(first).ToArray();
+        var others = Enumerable.Range(0, life.Whole(2, 3)).Select(_ => life.Person(life.Lines.Near(first.Town, 400)));
+        Person[] people = [first, .. others];
         var lines = life.Lines.OneProvider([.. people.Select(person => person.Town)]);
         foreach (var (person, line) in people.Zip(lines))
             life.Work(life.Device(person, line), life.Chance(0.3), life.Between(0, 30));
