@@ -99,7 +99,7 @@ begin
         create index usage_log_next_ip_address on usage_log_next (ip_address, logged_at desc);
         create table usage_log_copied_days (day date primary key);
         create table usage_log_changes (change_id bigint generated always as identity primary key, logged_at timestamptz, log_id uuid);
-        -- Waits for open inserts: what they add is not remembered, so it must be visible to the copy.
+        -- Waits for open inserts: the trigger does not record their rows, so these must be visible to the copy.
         create trigger remember_usage_change after insert or update or delete on license_usage_log
             for each row execute function remember_usage_change();
     end if;
@@ -266,7 +266,7 @@ begin
     for expired in select name, starts_at, ends_at from usage_log_parts() where ends_at <= cutoff order by ends_at, name loop
         begin
             if is_hypertable then
-                -- One chunk per call: drop_chunks drops all that it is asked for, or nothing.
+                -- One chunk per call: drop_chunks drops either all chunks of the range or none.
                 execute format('select %I.drop_chunks($1, older_than => $2, newer_than => $3)', timescaledb_schema())
                 using usage_log, expired.ends_at, expired.starts_at;
             else
@@ -818,7 +818,7 @@ CREATE FUNCTION public.remember_usage_change() RETURNS trigger
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
 declare
-    -- Where begin_usage_log_conversion has created the table: in the schema of the log and its partitions.
+    -- begin_usage_log_conversion created the table in the schema of the log and its partitions.
     remember text := format('insert into %I.usage_log_changes (logged_at, log_id) values ($1, $2)', tg_table_schema);
 begin
     if tg_op <> 'INSERT' then
@@ -1086,7 +1086,7 @@ CREATE FUNCTION public.usage_log_warning() RETURNS text
         when usage_log_storage() = 'partitions'
             then 'The usage log is stored in native partitions, because TimescaleDB was installed later. To use it, run: '
                  || 'licensectl convert-usage-log'
-        -- Tried: with 2.19, reads and the deletion of old chunks deadlock; with 2.24 and later they never did.
+        -- Tested: with 2.19, reads and the deletion of old chunks deadlock; with 2.24 and later, they never did.
         when string_to_array(substring(extversion from '^\d+\.\d+'), '.')::int[] < array[2, 24]
             then 'TimescaleDB ' || extversion || ' is older than 2.24: reads of usage and the deletion of old usage may deadlock. '
                  || 'Update the extension.'

@@ -2,7 +2,7 @@
 -- `licensectl migrate` does the same with the same journal (schema_migrations): the two can follow each other or run at the
 -- same time. psql can't list a folder, so each new file is listed here; a test compares the list.
 -- A migration first records itself in the journal; it is one transaction. The repeatable files (views, functions) run every
--- time. If a step fails with "canceling statement due to lock timeout", run this file again: what is installed stays.
+-- time. If a step fails with "canceling statement due to lock timeout", run this file again: finished steps are kept.
 -- `licensectl migrate` repeats the step itself. The repeatable files only create or replace, because other objects and grants
 -- depend on them; a migration drops what is obsolete.
 \set on_error_stop_before :ON_ERROR_STOP

@@ -1,5 +1,5 @@
 -- The platform's columns may contain values that .NET does not have, or that make an expression fail for a whole set. Readers get a
--- value in its place. Single expressions, so that the planner inlines them. License checks depend on that.
+-- value in its place. Each function is a single expression, so that the planner inlines it. License checks depend on that.
 
 -- When a license expires. It never expires if that is infinite or thousands of years ahead.
 create or replace function expiry_of(expires_at timestamptz) returns timestamptz language sql immutable parallel safe as $$

@@ -9,7 +9,7 @@ create or replace function usage_log_warning() returns text language sql stable 
         when usage_log_storage() = 'partitions'
             then 'The usage log is stored in native partitions, because TimescaleDB was installed later. To use it, run: '
                  || 'licensectl convert-usage-log'
-        -- Tried: with 2.19, reads and the deletion of old chunks deadlock; with 2.24 and later they never did.
+        -- Tested: with 2.19, reads and the deletion of old chunks deadlock; with 2.24 and later, they never did.
         when string_to_array(substring(extversion from '^\d+\.\d+'), '.')::int[] < array[2, 24]
             then 'TimescaleDB ' || extversion || ' is older than 2.24: reads of usage and the deletion of old usage may deadlock. '
                  || 'Update the extension.'

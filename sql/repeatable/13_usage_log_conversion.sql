@@ -2,11 +2,11 @@
 -- begin_usage_log_conversion once, copy_usage_day for each day that usage_days_to_copy names, apply_usage_changes until it returns 0, and
 -- swap_usage_log. `licensectl convert-usage-log` runs them. Usage is stored as before in the meantime.
 
--- With the rights of its owner: the backend has none on the table of changes.
+-- Runs with the rights of its owner, because the backend has none on usage_log_changes.
 create or replace function remember_usage_change() returns trigger language plpgsql security definer
 set search_path = pg_catalog, pg_temp as $$
 declare
-    -- Where begin_usage_log_conversion has created the table: in the schema of the log and its partitions.
+    -- begin_usage_log_conversion created the table in the schema of the log and its partitions.
     remember text := format('insert into %I.usage_log_changes (logged_at, log_id) values ($1, $2)', tg_table_schema);
 begin
     if tg_op <> 'INSERT' then
@@ -54,7 +54,7 @@ begin
         create index usage_log_next_ip_address on usage_log_next (ip_address, logged_at desc);
         create table usage_log_copied_days (day date primary key);
         create table usage_log_changes (change_id bigint generated always as identity primary key, logged_at timestamptz, log_id uuid);
-        -- Waits for open inserts: what they add is not remembered, so it must be visible to the copy.
+        -- Waits for open inserts: the trigger does not record their rows, so these must be visible to the copy.
         create trigger remember_usage_change after insert or update or delete on license_usage_log
             for each row execute function remember_usage_change();
     end if;
@@ -93,7 +93,7 @@ begin
 end
 $$;
 
--- Applies at most that many changes that were made since the begin, and returns their number.
+-- Applies at most that many changes that were made since the beginning, and returns their number.
 create or replace function apply_usage_changes(most int default 10000) returns int language plpgsql as $$
 declare
     applied int;

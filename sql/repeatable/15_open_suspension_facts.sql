@@ -19,7 +19,7 @@ language sql stable as $$
     where o.subscription_id = $1 and o.closed_at is null
 $$;
 
--- The code of a license check, without the devices, and with VALID in place of a missing reason. SUSPENDED takes precedence over
+-- The code of a license check, regardless of devices, and with VALID in place of a missing reason. SUSPENDED takes precedence over
 -- REVOKED, as in LicenseCode (C#). LicenseRulesTests compares it with LicenseVerdict. Pass the columns of open_suspension_facts.
 create or replace function license_code(
     token_active boolean, revoked_reason text, expires_at timestamptz, grace_until timestamptz, state subscription_state,

@@ -18,7 +18,7 @@ begin
     for expired in select name, starts_at, ends_at from usage_log_parts() where ends_at <= cutoff order by ends_at, name loop
         begin
             if is_hypertable then
-                -- One chunk per call: drop_chunks drops all that it is asked for, or nothing.
+                -- One chunk per call: drop_chunks drops either all chunks of the range or none.
                 execute format('select %I.drop_chunks($1, older_than => $2, newer_than => $3)', timescaledb_schema())
                 using usage_log, expired.ends_at, expired.starts_at;
             else

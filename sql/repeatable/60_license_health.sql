@@ -14,7 +14,7 @@ from (
         u.email,
         t.is_active,
         t.expires_at,
-        -- Without a grace, which the guide counts as EXPIRED.
+        -- Computed without a grace, because the guide counts GRACE as EXPIRED.
         license_status(
             license_code(
                 t.is_active is true, t.revoked_reason, t.expires_at, null, subscription_state_of(s.state),

@@ -1,4 +1,5 @@
--- A view can't lose columns by "create or replace". In the same transaction as its new definition, so that lists never fail.
+-- "create or replace" can't remove a column of a view. The view is dropped in the transaction that creates it again, so that lists never
+-- fail.
 do $$
 begin
     if exists (select from information_schema.columns
@@ -30,7 +31,7 @@ select
     is_suspended_by_anyone(h.subscription_id) as is_suspended
 from v_license_health h;
 
--- The code of a check for a license's current token, without the devices.
+-- The code of a check for a license's current token, regardless of devices.
 create or replace function listed_license_code(subscription_id uuid, grace interval) returns text language sql stable as $$
     select license_code(
         t.is_active is true, t.revoked_reason, t.expires_at, l.grace_until, subscription_state_of(s.state),

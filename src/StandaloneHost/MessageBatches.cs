@@ -89,7 +89,7 @@ internal sealed class MessageBatches(
         }
     }
 
-    /// <summary>As a Functions host does for other properties; for this one it has no name.</summary>
+    /// <summary>Named like the properties that a Functions host reports. It does not report this one.</summary>
     private Dictionary<string, object?>? BindingData(IReadOnlyList<Delivery> batch) =>
         batch.All(delivery => delivery.ContentEncoding is null) ? null
         : batched

@@ -12,7 +12,7 @@ using Npgsql;
 namespace StandaloneHost;
 
 /// <summary>
-/// An application may register one. While <paramref name="Reason"/> returns a reason, this process claims no slot of a timer, so that
+/// Optional; an application registers it. While <paramref name="Reason"/> returns a reason, this process claims no slot of a timer, so that
 /// another process runs it. A requested run is not paused.
 /// </summary>
 /// <param name="Reason">Returns null if timers run.</param>

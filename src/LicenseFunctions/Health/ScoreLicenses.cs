@@ -45,7 +45,7 @@ public sealed class ScoreLicenses(HealthStore store, HealthSettings settings, Re
             {
                 scored.Add(Score(row));
             }
-#pragma warning disable CA1031 // Facts that no rule expected must not stop the scores of the other licenses.
+#pragma warning disable CA1031 // Unexpected facts of one license must not stop the scores of the others.
             catch (Exception failure)
 #pragma warning restore CA1031
             {

@@ -61,7 +61,7 @@ public sealed class ShowHealth(HealthStore store, ScoreLicenses score, HealthSet
         [.. JsonNode.Parse(contributions)!.AsArray().Select(contribution => (string)contribution!["reason"]!)];
 }
 
-/// <param name="Code">The code of a check, without the devices.</param>
+/// <param name="Code">The code of a check, regardless of devices.</param>
 /// <param name="HealthGrade">GOOD, FAIR or POOR.</param>
 /// <param name="DaysUntilExpiry">Whole days, rounded down: 0 is today, below 0 is past; null for a license that never expires.</param>
 public sealed record HealthReply(

@@ -20,7 +20,7 @@ public sealed record ListedLicense
     /// <summary>ACTIVE, PENDING_RENEWAL, GRACE, EXPIRED, SUSPENDED or REVOKED.</summary>
     public string Status { get; init; } = "";
 
-    /// <summary>The code of a check, without the devices: for example, LOCKED_NO_FUNDS for a license that is SUSPENDED.</summary>
+    /// <summary>The code of a check, regardless of devices: for example, LOCKED_NO_FUNDS for a license that is SUSPENDED.</summary>
     public string Code { get; init; } = "";
 
     public int HealthScore { get; init; }

@@ -22,12 +22,12 @@ public sealed class DrainOutbox(
 {
     private const int BatchSize = 20;
 
-    /// <summary>So many recipients in a row that no other was accepted between them are the relay's fault.</summary>
+    /// <summary>If the relay refuses this many recipients and accepts none in between, the relay is the cause.</summary>
     private const int RefusedInARow = 5;
 
     /// <summary>
-    /// With the delays of <see cref="OutboxRetryPolicy.Emails"/>, 11 hours. A relay that reports unknown addresses for so long means them,
-    /// even if no other mail is sent between.
+    /// These attempts take 11 hours with the delays of <see cref="OutboxRetryPolicy.Emails"/>. If the relay still reports an unknown
+    /// address after that time, the mail is given up even if the relay has accepted no other mail.
     /// </summary>
     private const int MaxAddressRefusals = 20;
 

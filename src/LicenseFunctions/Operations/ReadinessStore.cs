@@ -11,7 +11,7 @@ public sealed class ReadinessStore(LicenseDatabase database, TimeProvider time)
 
     private const string NotInstalled = "select unnest(@names) except select name from schema_migrations order by 1 limit 1";
 
-    // A warning is left out rather than the answer delayed.
+    // If the warning takes longer, it is left out, so that it does not delay the answer.
     private static readonly TimeSpan WarningLimit = TimeSpan.FromSeconds(0.05);
 
     private const string UsageLogWarning = "select usage_log_warning()";

@@ -51,7 +51,7 @@ public sealed class RetainData(RetentionStore store, ILogger<RetainData> log)
 
                 unfinished = true;
             }
-#pragma warning disable CA1031 // Whatever stops one part must not stop the others: personal data would outlive its limit.
+#pragma warning disable CA1031 // A failure of one part must not stop the others: personal data would be kept for too long.
             catch (Exception failure) when (!cancellationToken.IsCancellationRequested)
 #pragma warning restore CA1031
             {
@@ -66,7 +66,7 @@ public sealed class RetainData(RetentionStore store, ILogger<RetainData> log)
             Part(name, BatchSize, () => delete(BatchSize, cancellationToken));
 
         var ahead = await Part("usage ahead", int.MaxValue, () => store.MakeUsageAheadAsync(cancellationToken));
-        // One week per transaction, so that its locks end before the next one is waited for.
+        // One week per transaction, so that its locks are released before the wait for the next week.
         var weeks = await Part(RetentionStore.Usage, 1, () => store.DropUsageAsync(1, cancellationToken));
         var bodies = await Rows(RetentionStore.Quarantine, store.DeleteQuarantinedAsync)
             + await Rows(RetentionStore.Outbox, store.EmptyOutboxAsync)
@@ -97,7 +97,7 @@ public sealed class RetainData(RetentionStore store, ILogger<RetainData> log)
 #pragma warning restore CA1031
         {
             failed.Add("overdue");
-            log.LogError(failure, "What retention has left could not be read");
+            log.LogError(failure, "The overdue parts of retention could not be read");
             return new Dictionary<string, long>();
         }
     }

@@ -46,7 +46,7 @@ public sealed class RetentionStore(LicenseDatabase database)
         select part, extract(epoch from now() - expired_at)::bigint from oldest where expired_at < now()
         """;
 
-    /// <summary>By how many seconds the oldest row of a part has exceeded its limit, for the parts of which one has.</summary>
+    /// <summary>By how many seconds the oldest row of a part has exceeded its limit. Parts without such a row are left out.</summary>
     public async Task<IReadOnlyDictionary<string, long>> OverdueAsync(CancellationToken cancellationToken)
     {
         await using var session = await database.OpenAsync(cancellationToken);

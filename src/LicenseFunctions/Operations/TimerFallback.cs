@@ -23,13 +23,13 @@ public sealed class TimerFallback(
 {
     public static readonly TimeSpan Slice = TimeSpan.FromSeconds(2);
 
-    /// <summary>The time between two looks while no timer is due.</summary>
+    /// <summary>The time between two searches while no timer is due.</summary>
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(5);
 
-    /// <summary>functionTimeout of host.json, and some more.</summary>
+    /// <summary>functionTimeout of host.json plus a margin.</summary>
     private static readonly TimeSpan LongestRun = TimeSpan.FromMinutes(11);
 
-    // One place: while a slice runs, further requests ask for one more, not for one each.
+    // Capacity 1: all requests that arrive while a slice runs cause one further slice, not one each.
     private readonly Channel<bool> wakes = Channel.CreateBounded<bool>(
         new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
 
@@ -87,11 +87,11 @@ public sealed class TimerFallback(
         {
             return await RunAsync(cancellationToken);
         }
-#pragma warning disable CA1031 // The database may be unavailable; a later request asks again.
+#pragma warning disable CA1031 // The database may be unavailable; a later request tries again.
         catch (Exception failure) when (!cancellationToken.IsCancellationRequested)
 #pragma warning restore CA1031
         {
-            log.LogWarning(failure, "It is unknown whether a timer is silent; a later request asks again");
+            log.LogWarning(failure, "The silent timers could not be read; a later request tries again");
             return null;
         }
     }

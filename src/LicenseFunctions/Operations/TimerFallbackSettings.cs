@@ -6,7 +6,7 @@ namespace LicenseFunctions.Operations;
 /// <param name="Excluded">Timers whose work is never done outside them.</param>
 public sealed record TimerFallbackSettings(bool IsOn, IReadOnlySet<string> Excluded)
 {
-    // If an operator has switched automatic renewals off, nothing but the operator's own timer may continue a charge.
+    // If an operator has switched automatic renewals off, only these timers themselves may continue a charge.
     private static readonly string[] Charging = ["RunRenewals", "ReconcileRenewals"];
 
     public static TimerFallbackSettings Read(SettingReader reader, IEnumerable<string> timers) => new(

@@ -100,7 +100,7 @@ public sealed class PaymentMethodStore(LicenseDatabase database, TimeProvider ti
         """;
 
     /// <summary>Counts a setup that is about to start, in the audit log.</summary>
-    /// <returns>The setup's number; the refusal if the user has started that many.</returns>
+    /// <returns>The setup's number; the refusal if the user has reached the limit.</returns>
     public Task<Outcome<Guid>> CountSetupAsync(Guid userId, int most, TimeSpan within, CancellationToken cancellationToken) =>
         database.InTransactionAsync<Outcome<Guid>>(async (connection, token) =>
         {

@@ -32,7 +32,7 @@ public sealed class RunDueRenewals(
             ? await InBatchesAsync(limit => store.OpenDueAsync(policy, clock.GetUtcNow(), limit, cancellationToken))
             : 0;
         var (processed, lost) = await ProcessAsync(RenewalSelection.All, cancellationToken);
-        // A renewal that is still due may pay, so a slice that ends before it suspends nobody.
+        // A due renewal that was not processed may still extend its license, so a slice that was over before the end suspends none.
         var suspended = TimeSlice.IsOver
             ? 0
             : await InBatchesAsync(limit => store.SuspendExpiredAsync(policy, clock.GetUtcNow(), limit, cancellationToken));

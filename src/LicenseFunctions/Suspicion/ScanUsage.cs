@@ -86,7 +86,7 @@ public sealed class ScanUsage(
             {
                 work(license);
             }
-#pragma warning disable CA1031 // A state that no rule expected must not stop the other licenses. It stays as it is.
+#pragma warning disable CA1031 // An unexpected state of one license must not stop the others. It stays unchanged.
             catch (Exception failure)
 #pragma warning restore CA1031
             {

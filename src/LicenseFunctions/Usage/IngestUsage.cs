@@ -33,7 +33,7 @@ public sealed class IngestUsage(
     // A batch ends with the message that reaches this number of records. Larger statements are not faster and hold their locks longer.
     private const int BatchSize = 1_000;
 
-    /// <summary>For the locations of everything that one call stores.</summary>
+    /// <summary>Limit for finding the locations of all records of one call.</summary>
     private static readonly TimeSpan LocationTimeout = TimeSpan.FromSeconds(3);
 
     /// <summary>

@@ -83,7 +83,7 @@ public sealed class LicenseCheckStore(LicenseDatabase database, ValidationCache 
         ) devices on true
         """;
 
-    /// <summary>The time of a check in all.</summary>
+    /// <summary>The total time of a check.</summary>
     public TimeSpan Timeout => database.CheckTimeout;
 
     /// <returns>Null for a token that no license has.</returns>

@@ -78,7 +78,7 @@ public static class DeviceAdmission
     /// <summary>A device not seen for this long, the end included, may be replaced by any other device.</summary>
     public static readonly TimeSpan IdleAfter = TimeSpan.FromHours(24);
 
-    /// <summary>Changes (replacements, and removals by the subscriber) of this age, the end included, no longer count.</summary>
+    /// <summary>Changes (replacements, and removals by the subscriber) of this age or older do not count.</summary>
     public static readonly TimeSpan ChangesCountFor = TimeSpan.FromDays(30);
 
     /// <summary>Changes allowed within <see cref="ChangesCountFor"/>.</summary>
@@ -113,8 +113,8 @@ public static class DeviceAdmission
     }
 
     /// <summary>
-    /// The time at which the subscriber may remove the next device; null if it may do so now. Without this limit, removals and new
-    /// checks in turn would let any number of devices use the license.
+    /// The time at which the subscriber may remove the next device; null if it may do so now. Without this limit, alternating
+    /// removals and checks would let any number of devices use the license.
     /// </summary>
     /// <param name="changes">The times of the license's changes, in any order.</param>
     public static DateTimeOffset? NextRemoval(IEnumerable<DateTimeOffset> changes, DateTimeOffset now) =>

@@ -15,7 +15,7 @@ namespace Licensing.Health;
 /// <param name="SignalsRejected">In the last 7 days, 0 or more.</param>
 /// <param name="OpenAlerts">Severities of the alerts that are OPEN or INVESTIGATING.</param>
 /// <param name="Payment">What is known of the next renewal.</param>
-/// <param name="Code">The code of a check, without the devices: it says why a license is SUSPENDED.</param>
+/// <param name="Code">The code of a check, regardless of devices: it says why a license is SUSPENDED.</param>
 public sealed record HealthFacts(
     DateTimeOffset Now,
     LicenseStatus Status,

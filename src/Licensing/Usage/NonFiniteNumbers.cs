@@ -4,8 +4,8 @@ using System.Text;
 namespace Licensing.Usage;
 
 /// <summary>
-/// Finds NaN and infinities, which some programs write although JSON has no word for them. One of them must not make the other records of
-/// a message unreadable.
+/// Finds NaN and infinities, which some programs write although JSON does not allow them. One of them must not make the other records of a
+/// message unreadable.
 /// </summary>
 internal static class NonFiniteNumbers
 {

@@ -51,7 +51,7 @@ public static class ReadUsage
         return null;
     }
 
-    // In the copy the word is a string. If a field that must be a number has the first fault, that field has the word.
+    // In the copy, NaN or infinity is a string. If the first fault is a field that is not a number, that field contains it.
     private static UsageFault NonFinite(UsageEntry entry)
     {
         var field = entry.Fault is { Code: UsageFault.InvalidNumber } wrong ? wrong.Field : null;

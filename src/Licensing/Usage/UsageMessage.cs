@@ -1,6 +1,6 @@
 namespace Licensing.Usage;
 
-/// <summary>A message of usage records as it was received. Its bytes alone say what it is, so that it can be replayed.</summary>
+/// <summary>A message of usage records as it was received. Its bytes alone determine its form, so that it can be replayed.</summary>
 /// <param name="Body">JSON, gzip of JSON, or the encoded AMQP section of a body that is neither data nor text.</param>
 /// <param name="ContentEncoding">The sender's content encoding; null if unknown. A Functions host does not report it.</param>
 public readonly record struct UsageMessage(ReadOnlyMemory<byte> Body, string? ContentEncoding = null)

@@ -19,7 +19,7 @@ public sealed class RotateTokenTests(PostgresFixture postgres)
         await using var scene = await LicenseScene.NewAsync(postgres);
         for (var n = 0; n < 3; n++)
             await RotateAsync(scene, null);
-        // Every row of a transaction has its number.
+        // xmin is the number of the transaction that wrote a row.
         var before = await scene.Database.QueryAllAsync<string>(Versions);
 
         await RotateAsync(scene, null);

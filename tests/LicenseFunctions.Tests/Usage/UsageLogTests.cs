@@ -194,7 +194,7 @@ public sealed class UsageLogTests(PostgresFixture postgres)
             Assert.Empty(await database.QueryAllAsync<string>("select drop_expired_usage()"));
         }
 
-        // Two weeks of partitions; of chunks, which begin on Thursdays, two, too.
+        // Two weekly partitions, or two chunks, which begin on Thursdays.
         Assert.Equal(2, (await database.QueryAllAsync<string>("select drop_expired_usage(most => 4)")).Count);
         Assert.Equal(0, await database.QueryAsync<int>("select count(*)::int from usage_log_parts() where ends_at < '2025-02-01Z'"));
     }

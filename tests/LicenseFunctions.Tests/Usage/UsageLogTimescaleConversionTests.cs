@@ -5,7 +5,7 @@ using Xunit;
 
 namespace LicenseFunctions.Tests.Usage;
 
-/// <summary>What convert-usage-log says on a server without TimescaleDB. tests/timescale has the conversion itself.</summary>
+/// <summary>The error of convert-usage-log on a server without TimescaleDB. tests/timescale tests the conversion.</summary>
 public sealed class UsageLogTimescaleConversionTests(PostgresFixture postgres)
 {
     [Fact]

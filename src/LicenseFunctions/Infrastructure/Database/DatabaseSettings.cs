@@ -3,9 +3,9 @@ using Npgsql;
 
 namespace LicenseFunctions.Infrastructure.Database;
 
-/// <param name="ConnectionString">In Npgsql's form, with the options that the pooler needs. Its largest pool is the sum of all.</param>
+/// <param name="ConnectionString">In Npgsql's form, with the options that the pooler needs. Its pool size is the sum of all pools.</param>
 /// <param name="HasNoPassword">Whether a token of the managed identity may be used as the password.</param>
-/// <param name="CheckTimeout">VALIDATION_TIMEOUT_SECONDS, 1 to 30 s: the time of a license check in all.</param>
+/// <param name="CheckTimeout">VALIDATION_TIMEOUT_SECONDS, 1 to 30 s: the total time of a license check.</param>
 /// <param name="IsBehindPooler">A pooler in transaction mode is between the app and the server.</param>
 public sealed record DatabaseSettings(string ConnectionString, bool HasNoPassword, TimeSpan CheckTimeout, bool IsBehindPooler)
 {

@@ -3,9 +3,9 @@ using Npgsql;
 namespace LicenseFunctions.Infrastructure.Database;
 
 /// <summary>The connections of a process: one data source per pool.</summary>
-/// <param name="CheckTimeout">VALIDATION_TIMEOUT_SECONDS: the time of a check in all.</param>
+/// <param name="CheckTimeout">VALIDATION_TIMEOUT_SECONDS: the total time of a check.</param>
 /// <param name="IsBehindPooler">
-/// A pooler in transaction mode is in between. Limits of a session don't survive there, so each transaction sets its own.
+/// A pooler in transaction mode is between the app and the server. It doesn't keep a session's limits, so each transaction sets its own.
 /// </param>
 public sealed record DatabaseSources(
     NpgsqlDataSource Checks, NpgsqlDataSource Requests, NpgsqlDataSource Background, TimeSpan CheckTimeout, bool IsBehindPooler)

@@ -5,7 +5,7 @@ using Npgsql;
 namespace LicenseFunctions.Infrastructure.Database;
 
 /// <summary>
-/// The address of a database: a <c>postgresql://</c> URI, as libpq accepts it and hosting companies hand it out, or an Npgsql connection
+/// The address of a database: a <c>postgresql://</c> URI, as libpq accepts it and hosting providers show it, or an Npgsql connection
 /// string.
 /// </summary>
 public static partial class DatabaseUrl
@@ -38,7 +38,7 @@ public static partial class DatabaseUrl
         "fallback_application_name", "gsslib", "keepalives_count", "sslcompression", "tcp_user_timeout",
     };
 
-    /// <summary>Options of libpq that are ignored with the value that Npgsql has anyway.</summary>
+    /// <summary>Options of libpq that are ignored if they have the value that Npgsql uses in any case.</summary>
     private static readonly Dictionary<string, string[]> Fixed = new(StringComparer.Ordinal)
     {
         ["client_encoding"] = ["utf8", "utf-8", "auto"],
@@ -59,7 +59,7 @@ public static partial class DatabaseUrl
             var builder = isUri
                 ? FromUri(text[(text.IndexOf("://", StringComparison.Ordinal) + 3)..])
                 : new NpgsqlConnectionStringBuilder(text);
-            // Npgsql checks combinations of options only here. Nothing is connected.
+            // Npgsql checks combinations of options only here. No connection is opened.
             using var source = NpgsqlDataSource.Create(builder);
             return builder;
         }
@@ -120,7 +120,7 @@ public static partial class DatabaseUrl
         return options;
     }
 
-    /// <summary>The options host and port replace those before the path. Several hosts have one port, or each its own.</summary>
+    /// <summary>The options host and port replace those before the path. Several hosts either share one port or have one each.</summary>
     private static void SetHosts(
         NpgsqlConnectionStringBuilder builder, List<(string Host, string Port)> hosts, Dictionary<string, string> options)
     {
@@ -157,7 +157,7 @@ public static partial class DatabaseUrl
         switch (name)
         {
             case "sslmode":
-                // As libpq: a root certificate makes it verify the server's.
+                // As in libpq: with a root certificate, "require" verifies the server's certificate.
                 var verifies = value is "require" && options.ContainsKey("sslrootcert");
                 Try(builder, name, "SSL Mode", verifies ? "VerifyCA" : value.Replace("-", "", StringComparison.Ordinal));
                 break;
@@ -185,7 +185,7 @@ public static partial class DatabaseUrl
                 Try(builder, name, "Require Auth", string.Join(',', value.Split(',').Select(AuthMethod)));
                 break;
             case "target_session_attrs" when !builder.Host!.Contains(','):
-                // A single host can't be chosen. The app needs one that it can write to.
+                // With a single host, there is no choice. The app needs a host that it can write to.
                 if (value is not ("any" or "read-write" or "primary" or "prefer-standby"))
                     throw Wrong(name);
                 break;

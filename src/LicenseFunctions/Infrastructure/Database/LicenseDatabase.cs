@@ -30,7 +30,7 @@ public sealed class LicenseDatabase(DatabaseSources sources)
     /// <summary>The turns of checks that write.</summary>
     public SemaphoreSlim Admissions => sources.Admissions;
 
-    /// <summary>The time of a check in all.</summary>
+    /// <summary>The total time of a check.</summary>
     public TimeSpan CheckTimeout => sources.CheckTimeout;
 
     /// <exception cref="BusyException">Too many requests wait for the same license.</exception>

@@ -117,7 +117,7 @@ public sealed class Migrations(NpgsqlDataSource source, TimeProvider time)
             }
         }
 
-        // psql had installed the same. The transaction above is rolled back, so that no catalog row changes.
+        // psql has installed the same definitions before. The transaction above is rolled back, so that no catalog row changes.
         await using var recording = await BeginAsync(connection, cancellationToken);
         await RecordAsync(connection, before, cancellationToken);
         await recording.CommitAsync(cancellationToken);

@@ -51,7 +51,7 @@ public sealed class SkippedRows(LicenseDatabase database, TimeProvider time, ILo
     private const string Unusable = "select source, row_id, reason from unusable_values limit 1000";
 
     /// <summary>
-    /// Records the values of the platform that readers replace by others, at most once per hour. If that fails, it is only logged.
+    /// Records the values of the platform that readers replace with others, at most once per hour. If that fails, it is only logged.
     /// </summary>
     public async Task ReportUnusableValuesAsync(CancellationToken cancellationToken)
     {

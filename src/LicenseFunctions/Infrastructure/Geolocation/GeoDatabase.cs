@@ -72,7 +72,7 @@ public sealed class GeoDatabase : IGeolocator, IDisposable
             var last = Volatile.Read(ref loggedAt);
             if (time.GetElapsedTime(last) >= LogInterval && Interlocked.CompareExchange(ref loggedAt, time.GetTimestamp(), last) == last)
             {
-                log.LogWarning(damage, "A record of the location file {File} is damaged; its location is unknown, and so are further ones",
+                log.LogWarning(damage, "A record of the location file {File} is damaged; locations of damaged records are unknown",
                     Path.GetFileName(file.Path));
             }
 

@@ -48,7 +48,7 @@ public sealed class IpApi : IGeolocator, IDisposable
                 OnOpened = opened =>
                 {
                     // Only the type: a message may contain the request's address, and with it the key.
-                    log.LogWarning("The location service fails ({Failure}); locations are unknown, and it is asked again in {Pause}",
+                    log.LogWarning("The location service fails ({Failure}); locations are unknown, and the next request is in {Pause}",
                         opened.Outcome.Exception?.GetType().Name, opened.BreakDuration);
                     return default;
                 },

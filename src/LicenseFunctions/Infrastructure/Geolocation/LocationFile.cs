@@ -17,7 +17,7 @@ public sealed class LocationFile
     private const int Separator = 16;
     private const int MaxSamples = 20_000;
 
-    /// <summary>Fields of one map, and values that one step may skip; GeoIP2's largest records have a few hundred.</summary>
+    /// <summary>Limit of fields in one map and of values that one step may skip; GeoIP2's largest records have a few hundred.</summary>
     private const int MaxValues = 10_000;
 
     private static readonly byte[] MetadataMarker = [0xab, 0xcd, 0xef, .. "MaxMind.com"u8];
@@ -82,7 +82,7 @@ public sealed class LocationFile
     {
         var isIPv4 = address.AddressFamily == AddressFamily.InterNetwork;
         if (!isIPv4 && !IsIPv6)
-            return null; // in an IPv4 tree it would be found by its first 32 bits, without an error
+            return null; // in an IPv4 tree, its first 32 bits would find a wrong location
         Span<byte> bits = stackalloc byte[16];
         address.TryWriteBytes(bits, out var length);
         long node = isIPv4 ? firstIPv4Node : 0;
@@ -164,19 +164,19 @@ public sealed class LocationFile
     private double Required(int map, string name, double max) =>
         Number(Field(map, name)) is { } value && value >= 0 && value <= max ? value : throw Damaged(name);
 
-    /// <returns>The position of the field's value; null if the value is missing or no map.</returns>
+    /// <returns>The position of the field's value; null if the value is missing or not a map.</returns>
     private int? Field(int? map, string name)
     {
         if (map is not { } start || Value(start) is not (Kind.Map, var count, var at))
             return null;
         if (count > MaxValues)
-            throw Damaged("a map of too many fields");
+            throw Damaged("a map with too many fields");
         Span<byte> wanted = stackalloc byte[name.Length];
         Encoding.ASCII.GetBytes(name, wanted);
         for (var field = 0; field < count; field++)
         {
             if (Value(at) is not (Kind.Text, var length, var text))
-                throw Damaged("a key that is no text");
+                throw Damaged("a key that is not a text");
             var isWanted = Bytes(text, length).SequenceEqual(wanted);
             at = Skip(at);
             if (isWanted)
@@ -240,7 +240,7 @@ public sealed class LocationFile
         return at;
     }
 
-    /// <summary>Follows a pointer. The format has no pointers to pointers; without this rule, they could form a circle.</summary>
+    /// <summary>Follows a pointer. The format has no pointers to pointers; without this rule, they could form a cycle.</summary>
     private (Kind Kind, int Size, int Content) Value(int at)
     {
         var value = Control(at);

@@ -7,7 +7,7 @@ namespace LicenseFunctions.Infrastructure.Http;
 
 /// <summary>
 /// Counts the requests that failed in the backend. It logs one exception per minute for each kind: function, type of the exception and
-/// SQLSTATE. The next line of the kind has the number of the others.
+/// SQLSTATE. The next line of that kind has the number of exceptions that were not logged.
 /// </summary>
 public sealed class RequestFailures(ProcessCounts counts, TimeProvider time, ILogger<RequestFailures> log)
 {

@@ -3,7 +3,7 @@ using MimeKit;
 
 namespace LicenseFunctions.Infrastructure.Mail;
 
-/// <summary>The one parser of mail addresses: what a setting accepts can be sent to.</summary>
+/// <summary>The only parser of mail addresses, so that mail can be sent to every address that a setting accepts.</summary>
 public static class MailAddresses
 {
     /// <summary>SMTP allows 254 characters; a name may be before the address.</summary>

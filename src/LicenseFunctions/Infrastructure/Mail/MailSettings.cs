@@ -17,7 +17,7 @@ public sealed record MailSettings(Uri? Relay, MailboxAddress From, Uri? PublicUr
         if (relay is { PathAndQuery: not ("" or "/") })
             reader.Fault("SMTP_URL", "must end after the port: it has no path and no options", RelayExample, 0);
         if (relay is { UserInfo: { Length: > 0 } login } && login.Split(':') is not [{ Length: > 0 }, { Length: > 0 }])
-            reader.Fault("SMTP_URL", "must have both a user and a password, or none of them", RelayExample, 0);
+            reader.Fault("SMTP_URL", "must have both a user and a password, or neither", RelayExample, 0);
         var publicUrl = reader.BaseAddress("PUBLIC_URL", "https://licenses.example.com", "https", "http");
         if (reader.Optional("MAIL_FROM") is not { } from)
         {

@@ -3,13 +3,13 @@ using MailKit.Net.Smtp;
 
 namespace LicenseFunctions.Infrastructure.Mail;
 
-/// <summary>Whom a refusal of the relay is about.</summary>
+/// <summary>What a refusal of the relay is about.</summary>
 public enum RefusalCause
 {
     /// <summary>The address of the recipient: it does not exist, or is not valid.</summary>
     Address,
 
-    /// <summary>The mailbox of the recipient, or a rule of the relay: its answer fits both.</summary>
+    /// <summary>The mailbox of the recipient, or a rule of the relay: the answer can mean either.</summary>
     AddressOrRelay,
 
     /// <summary>The content, the load, a rule of the relay, or anything else that may change.</summary>

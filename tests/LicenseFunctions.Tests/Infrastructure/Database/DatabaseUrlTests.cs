@@ -9,7 +9,7 @@ public sealed class DatabaseUrlTests
     [Theory]
     [InlineData("postgresql://us%40er:p%3Ass@db.example:6543/execution_control?sslmode=verify-full&connect_timeout=3",
         "Host=db.example;Port=6543;Username=us@er;Password=p:ss;Database=execution_control;SSL Mode=VerifyFull;Timeout=3")]
-    // As hosting companies hand it out.
+    // As hosting providers show it.
     [InlineData("postgres://u:p@ep-x.aws.neon.tech/db?sslmode=require&channel_binding=require",
         "Host=ep-x.aws.neon.tech;Username=u;Password=p;Database=db;SSL Mode=Require;Channel Binding=Require")]
     [InlineData("postgresql://u.ref:p@pooler.example:6543/postgres?sslmode=no-verify", null)]

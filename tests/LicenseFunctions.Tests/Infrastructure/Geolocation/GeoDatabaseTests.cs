@@ -156,7 +156,7 @@ public sealed class GeoDatabaseTests(PostgresFixture postgres) : IDisposable
         bytes[record] = 0; // no type
         System.IO.File.WriteAllBytes(path, bytes);
         using var geolocator = Open(path);
-        log.Levels.Clear(); // the start has said that a part is damaged
+        log.Levels.Clear(); // opening the file has logged that a part is damaged
 
         for (var lookup = 0; lookup < 3; lookup++)
         {
@@ -218,7 +218,7 @@ public sealed class GeoDatabaseTests(PostgresFixture postgres) : IDisposable
             }
             catch (InvalidDataException)
             {
-                continue; // the start names the setting
+                continue; // such a file is rejected at the start
             }
 
             opened++;

@@ -12,7 +12,7 @@ internal sealed class StripeSender(StripeSettings settings, WritePace pace) : De
 {
     private readonly SemaphoreSlim connections = new(settings.Concurrency);
 
-    // Requests of cards wait here. They must not occupy the connections of charges while they wait for the write rate.
+    // Requests about cards wait here. They must not occupy the connections of charges while they wait for the write rate.
     private readonly SemaphoreSlim others = new(Math.Max(1, settings.Concurrency / 4));
 
     protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)

@@ -12,7 +12,7 @@ public enum WritePriority
 
 /// <summary>
 /// Spaces writes evenly, so that no second contains more writes than the rate allows, and sends charges first.
-/// System.Threading.RateLimiting knows no priorities. It refills its buckets by a timer and loses some of the rate at each tick; here a
+/// System.Threading.RateLimiting has no priorities. It refills its buckets by a timer and loses some of the rate at each tick; here a
 /// late timer delays the writes but loses no slot.
 /// </summary>
 public sealed class WritePace : IDisposable
@@ -68,7 +68,7 @@ public sealed class WritePace : IDisposable
         return write.Task;
     }
 
-    // A write whose caller has left takes no slot.
+    // A write whose caller has canceled it takes no slot.
     private void Leave(LinkedList<Write> queue, Write write, CancellationToken cancellationToken)
     {
         lock (gate)
@@ -88,7 +88,7 @@ public sealed class WritePace : IDisposable
                 first.Value.TrySetResult();
             }
 
-            // Charges that came later may have made others wait too long.
+            // Charges that arrived later may have delayed other writes for too long.
             while (others.First is { } oldest && clock.GetElapsedTime(oldest.Value.Since, now) > longestWait)
             {
                 others.RemoveFirst();
