@@ -6,10 +6,10 @@ using Licensing.Suspicion;
 namespace Benchmarks;
 
 /// <summary>
-/// The accuracy of the detector by kind of customer: on the second corpus, whose kinds share one thing or try to deceive, and on the first
-/// one. Honest kinds of which nobody is suspended or asked are left out. The held-out world is reported in total only, so that nobody
-/// tunes on its kinds. The limits: no honest customer is suspended; of the sharers at least 95 % are, and at least 80 % of each kind, in
-/// the median within 6 hours.
+/// The accuracy of the detector by kind of customer: on the second corpus, whose sharers share one thing or try to deceive, and on the
+/// first one. Honest kinds without a suspension or question are left out. Only totals of the held-out world are reported, so that nobody
+/// tunes on its kinds. The limits: no honest customer is suspended; at least 95 % of the sharers are suspended, and at least 80 % of each
+/// kind; the median time is at most 6 hours.
 /// </summary>
 internal static class DetectLivesBench
 {
@@ -18,11 +18,11 @@ internal static class DetectLivesBench
     private const double MostMedianHours = 6;
     private const double HoursPerWeek = 168;
 
-    /// <summary>Of each scenario of the first corpus, in each recording.</summary>
+    /// <summary>Licenses of each scenario of the first corpus, in each recording.</summary>
     private const int EachOfFirstCorpus = 2;
 
     /// <param name="context">
-    /// Arguments: seeds (3); the platform's term on accounts per license (3; 0 for none); the first seed (that of reports).
+    /// Arguments: seeds (3); the platform's term on accounts per license (3; 0 for none); the first seed (default: that of reports).
     /// </param>
     public static Task<int> RunAsync(BenchContext context)
     {

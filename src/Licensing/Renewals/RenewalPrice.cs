@@ -6,8 +6,8 @@ namespace Licensing.Renewals;
 public readonly record struct RenewalPrice(decimal? AmountUsd, bool NeedsConsent)
 {
     /// <summary>
-    /// The master's active price. Only while an intent lives, a renewal keeps the price that it was made with. A consent counts up to the
-    /// accepted amount.
+    /// The master's active price. Only while an intent is open, a renewal keeps the price of that intent. A consent counts up to
+    /// the accepted amount.
     /// </summary>
     /// <param name="storedUsd">The amount of the renewal's row; null before it is opened, or if there was no active price then.</param>
     /// <param name="isFrozen"><see cref="Renewal.IsPriceFrozen"/>.</param>

@@ -1,6 +1,6 @@
 namespace DetectionCorpus.Lives;
 
-/// <summary>People who share a license and know how sharing is detected: each avoids what the rules look for.</summary>
+/// <summary>People who share a license and know how sharing is detected: each kind avoids what the rules look for.</summary>
 internal static class Adversaries
 {
     public static readonly Kind[] All =

@@ -1,10 +1,10 @@
 namespace DetectionCorpus.Lives;
 
-/// <summary>Removes what can't be: uses that come later in the list give way.</summary>
+/// <summary>Removes the impossible parts of uses. If two uses contradict each other, the earlier one in the list is kept.</summary>
 internal static class Agenda
 {
     /// <param name="deviceLimit">
-    /// The most devices at once; null for any number. For one person it is the license's limit: the online check refuses a further device.
+    /// Maximum number of devices at once; null for any number. For one person, the license's limit: checks refuse further devices.
     /// </param>
     public static List<Use> Possible(IReadOnlyList<Use> uses, int? deviceLimit)
     {

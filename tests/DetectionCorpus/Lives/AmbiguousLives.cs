@@ -1,6 +1,6 @@
 namespace DetectionCorpus.Lives;
 
-/// <summary>Lives that two stories fit. They are written as the honest one.</summary>
+/// <summary>Lives that both honest use and sharing explain. They are generated as honest use.</summary>
 internal static class AmbiguousLives
 {
     public static readonly Kind[] All =

@@ -43,7 +43,7 @@ internal static class HonestLives
             OwnAccounts, ByTerm: true),
     ];
 
-    /// <summary>A second terminal of one's own at home, beside a server.</summary>
+    /// <summary>A second terminal of the same person at home, in addition to a server.</summary>
     public static Terminal BesideServer(Life life, Terminal server)
     {
         var home = life.Second(server, life.Lines.Home(server.Person.Town));
@@ -112,7 +112,7 @@ internal static class HonestLives
         life.Evenings(pc);
     }
 
-    /// <summary>The laptop goes along: hotels, their WiFi and a phone; a server works on.</summary>
+    /// <summary>The person travels with a laptop: networks of hotels and of a phone. A server continues to run.</summary>
     private static void Trip(Life life, int stops)
     {
         var server = life.Server(life.Person());
@@ -182,7 +182,7 @@ internal static class HonestLives
     }
 
     /// <summary>
-    /// The old server is paid until the end of the month and works on beside the new one, which has its account or its EA.
+    /// The old server is paid until the end of the month and continues to run beside the new one, which has the same account or EA.
     /// </summary>
     private static void OldServerLeftOn(Life life)
     {
@@ -276,7 +276,7 @@ internal static class HonestLives
         life.Evenings(home with { Account = account }, late);
     }
 
-    /// <summary>Changes of a few days, one after the other. Each keeps something: the account, the EA or the place.</summary>
+    /// <summary>Changes of a few days, one after the other. Each change keeps the account, the EA or the location.</summary>
     private static void Chain(Life life, bool withHome, Func<Clock> clock)
     {
         var server = life.Server(life.Person()) with { Clock = clock() };

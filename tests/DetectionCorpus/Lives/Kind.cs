@@ -6,15 +6,15 @@ public enum Nature
     /// <summary>One person, at most two devices at once.</summary>
     Honest,
 
-    /// <summary>More devices than a license allows, of several people; or more accounts than the platform's term allows.</summary>
+    /// <summary>More devices than a license allows, used by several people; or more accounts than the platform's term allows.</summary>
     Shared,
 
-    /// <summary>An honest story and a story of sharing fit the records equally well. The customer can be asked, nothing more.</summary>
+    /// <summary>Honest use and sharing explain the records equally well. The customer may be asked, but not suspended.</summary>
     Ambiguous,
 }
 
 /// <summary>A kind of life.</summary>
-/// <param name="Reason">Why it is labeled as it is; for ambiguous ones, the two stories.</param>
+/// <param name="Reason">The reason for the label; for ambiguous kinds, both explanations.</param>
 /// <param name="ByTerm">
 /// The platform's terms decide: <see cref="Nature.Shared"/> if more accounts are in use than a license allows, ambiguous without such a
 /// term. <see cref="Nature"/> is that of a life within the term.

@@ -42,10 +42,10 @@ public sealed class Life(Random random, LifeParameters parameters)
 
     public double Hours => parameters.Days * 24.0;
 
-    /// <summary>In order of importance: where two can't both be true, the earlier one is.</summary>
+    /// <summary>In order of importance: if two uses contradict each other, the earlier one in the list is kept.</summary>
     public IReadOnlyList<Use> Uses => _uses;
 
-    /// <summary>False if the records of this life have no locations; null if that is open.</summary>
+    /// <summary>False if the records of this life have no locations; null if it is chosen at random.</summary>
     public bool? Located { get; set; }
 
     public double Between(double least, double most) => least + (random.NextDouble() * (most - least));
@@ -60,7 +60,7 @@ public sealed class Life(Random random, LifeParameters parameters)
 
     public Person Person(Town? town = null) => new(_people++, town ?? parameters.Towns[random.Next(parameters.Towns.Count)]);
 
-    /// <summary>People in towns more than 500 km from each other, as far as there are so many.</summary>
+    /// <summary>People in towns more than 500 km from each other, if there are enough of them.</summary>
     public Person[] PeopleApart(int count)
     {
         var towns = new List<Town>();
@@ -85,7 +85,7 @@ public sealed class Life(Random random, LifeParameters parameters)
 
     public Clock NewClock() => Chance(parameters.WrongClock) ? WrongClock() : Clock.Right;
 
-    /// <summary>Wrong by up to an hour: for good, until a jump, or since one.</summary>
+    /// <summary>Wrong by up to an hour: always, until a jump, or since a jump.</summary>
     public Clock WrongClock()
     {
         if (parameters.SummerTimeEndsAt is { } ends && Chance(0.3))
@@ -157,7 +157,7 @@ public sealed class Life(Random random, LifeParameters parameters)
         }
     }
 
-    /// <summary>Somebody of a group at work: on a server, or at home by day or in the evening.</summary>
+    /// <summary>The use of one person of a group: on a server, or at home by day or in the evening.</summary>
     public Terminal Join(Person person, double from = 0, double? to = null, string? ea = null, long? account = null, Line? line = null)
     {
         var always = Chance(parameters.AlwaysOn);

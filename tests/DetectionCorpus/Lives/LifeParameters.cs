@@ -1,6 +1,6 @@
 namespace DetectionCorpus.Lives;
 
-/// <summary>Least and most of a number.</summary>
+/// <summary>Minimum and maximum of a number.</summary>
 public readonly record struct Bounds(double Least, double Most);
 
 /// <summary>

@@ -4,7 +4,7 @@ namespace DetectionCorpus.Lives;
 public sealed record LifeCounts(int Honest = 300, int Shared = 200, int Ambiguous = 40);
 
 /// <summary>
-/// A second corpus, written from how traders work and not from the detector. A life is 14 days of one license.
+/// A second corpus, based on how traders work and not on the detector. A life is 14 days of one license.
 /// </summary>
 public static class LivesCorpus
 {
@@ -14,7 +14,7 @@ public static class LivesCorpus
     /// <summary>The first of the seeds on which the accuracy is reported.</summary>
     public const int ReportSeed = 830_000;
 
-    /// <summary>The most devices of a license.</summary>
+    /// <summary>Maximum number of devices of a license.</summary>
     private const int DeviceLimit = 2;
 
     /// <summary>The kinds of lives. Those of <see cref="HeldOutLives"/> are only in the held-out world.</summary>

@@ -3,7 +3,7 @@ using Licensing.Suspicion;
 namespace DetectionCorpus.Lives;
 
 /// <summary>What a policy does with a life.</summary>
-/// <param name="Hours">From the first violation, or from the first record without one, to the suspension; at least 0.</param>
+/// <param name="Hours">From the first violation, or from the first record if there is no violation, to the suspension; at least 0.</param>
 /// <param name="IsAsked">The customer is asked or new devices are refused, and the license is not suspended.</param>
 public sealed record Outcome(LifeLabel Label, Style Style, int Records, bool IsSuspended, bool IsAsked, double? Hours)
 {

@@ -21,7 +21,7 @@ public enum Style
 /// <param name="From">The hour of the use's part that the record reports, in right time.</param>
 internal sealed record RecordedUse(Use Use, Row Row, double From);
 
-/// <summary>Turns uses into records. What is recorded, and how well, is a license's own.</summary>
+/// <summary>Turns uses into records. Each license has its own style and quality of recording.</summary>
 internal sealed class Recorder
 {
     private readonly Random _random;

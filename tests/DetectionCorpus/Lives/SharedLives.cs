@@ -1,6 +1,6 @@
 namespace DetectionCorpus.Lives;
 
-/// <summary>People who share a license: all of their own, or one thing in common. None of them hides it.</summary>
+/// <summary>People who share a license. They have everything of their own, or one thing in common. None of them hides it.</summary>
 internal static class SharedLives
 {
     public static readonly Kind[] All =

@@ -3,7 +3,7 @@ using Xunit;
 
 namespace Licensing.Tests.Suspicion;
 
-/// <summary>The second corpus itself: its labels are true, and its lives are possible. The detector plays no part.</summary>
+/// <summary>Tests of the second corpus itself, without the detector: its labels are true, and its lives are possible.</summary>
 public sealed class LivesCorpusTests
 {
     private const int Term = 3;
