@@ -18,7 +18,7 @@ param alwaysReadyHttp int
 @description('512: a quarter of a core; 2048: one core; 4096: two cores')
 param instanceMemoryMB 512 | 2048 | 4096
 
-@description('The server; poolSize: maximum number of connections of one instance, of which timers and queues use 40 %')
+@description('The server; poolSize: maximum number of connections of one instance, of which license checks use 40 %, other requests 30 %, and timers and queues the rest')
 param database {
   skuName: string
   skuTier: 'Burstable' | 'GeneralPurpose' | 'MemoryOptimized'

@@ -55,7 +55,7 @@ internal sealed class TimerLoop(
                 {
                     await SleepAsync(wait, stop);
                 }
-                else if (!atOnce && pause?.Reason() is { } reason)
+                else if (pause?.Reason() is { } reason)
                 {
                     if (!isPaused)
                         logger.LogWarning("Timer {Function} claims no slot: {Reason}", name, reason);

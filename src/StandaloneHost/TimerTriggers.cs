@@ -13,13 +13,13 @@ namespace StandaloneHost;
 
 /// <summary>
 /// Optional; an application registers it. While <paramref name="Reason"/> returns a reason, this process claims no slot of a timer, so that
-/// another process runs it. A requested run is not paused.
+/// another process runs it. A requested run is answered 503 with the reason.
 /// </summary>
 /// <param name="Reason">Returns null if timers run.</param>
 public sealed record TimerPause(Func<string?> Reason);
 
 /// <summary>All timers of the application.</summary>
-internal sealed class TimerTriggers(IReadOnlyDictionary<string, TimerLoop> loops) : BackgroundService
+internal sealed class TimerTriggers(IReadOnlyDictionary<string, TimerLoop> loops, TimerPause? pause) : BackgroundService
 {
     /// <summary>The answer to a request waits at most this long for the end of the run. It is 202 in any case.</summary>
     private static readonly TimeSpan MaxWait = TimeSpan.FromSeconds(15);
@@ -36,7 +36,7 @@ internal sealed class TimerTriggers(IReadOnlyDictionary<string, TimerLoop> loops
         return new(timers.ToDictionary(
             function => function.Name,
             function => new TimerLoop(function, Read(function, settings, services), pipeline, leases.Value, services, pause, time, logger),
-            StringComparer.OrdinalIgnoreCase));
+            StringComparer.OrdinalIgnoreCase), pause);
     }
 
     /// <summary>
@@ -49,6 +49,14 @@ internal sealed class TimerTriggers(IReadOnlyDictionary<string, TimerLoop> loops
         {
             var pipeline = middleware(async run =>
             {
+                if (pause?.Reason() is { } reason)
+                {
+                    ((Invocation)run).Result = Results.Problem(
+                        reason, statusCode: StatusCodes.Status503ServiceUnavailable,
+                        extensions: new Dictionary<string, object?> { ["code"] = "TIMERS_PAUSED" });
+                    return;
+                }
+
                 await Task.WhenAny(loop.RunNowAsync(run.CancellationToken), Task.Delay(MaxWait, run.CancellationToken));
                 ((Invocation)run).Result = Results.StatusCode(StatusCodes.Status202Accepted);
             });

@@ -122,6 +122,7 @@ internal sealed class SilentTimers
             return;
         sliceAt = clock.Now;
         wasCut = false;
+        memory.IsWalletLocked = () => random.Next(10) == 0;
         for (var processes = random.Next(5) == 0 ? 2 : 1; processes > 0; processes--)
             scheduler.Start("slice", SliceAsync);
         Finish();
@@ -141,7 +142,11 @@ internal sealed class SilentTimers
         while (scheduler.Strands.Count > 0)
         {
             clock.Now += TimeSpan.FromMilliseconds(random.Next(100));
-            scheduler.Resume(scheduler.Strands[random.Next(scheduler.Strands.Count)]);
+            var strand = scheduler.Strands[random.Next(scheduler.Strands.Count)];
+            if (random.Next(200) == 0)
+                scheduler.Crash(strand);
+            else
+                scheduler.Resume(strand);
         }
 
         foreach (var delayed in gateway.Delayed.ToList())

@@ -22,11 +22,11 @@ public sealed class ScoreLicenses(HealthStore store, HealthSettings settings, Re
         await skipped.ReportUnusableValuesAsync(cancellationToken);
         await store.MarkAsync(cancellationToken);
         var (scored, batch) = (0, TimeSlice.Batch(Batch, 500));
-        while (!TimeSlice.IsOver && await store.DueAsync(batch, cancellationToken) is { Count: > 0 } due)
+        while (await store.DueAsync(batch, cancellationToken) is { Count: > 0 } due)
         {
             var lanes = await Task.WhenAll(due.Chunk((due.Count + Lanes - 1) / Lanes).Select(lane => ScoreAsync(lane, cancellationToken)));
             scored += lanes.Sum(lane => lane.Count);
-            if (due.Count < batch)
+            if (due.Count < batch || TimeSlice.IsOver)
                 break;
         }
 

@@ -44,7 +44,7 @@ public sealed class DrainOutbox(
         if (!mailer.HasRelay)
             return run.Counts;
         var batch = TimeSlice.Batch(BatchSize, 2);
-        for (var claimed = batch; claimed == batch && run.Stopped is null && !TimeSlice.IsOver;)
+        for (var claimed = batch; claimed == batch && run.Stopped is null;)
         {
             var claimedAt = clock.GetTimestamp();
             var rows = await outbox.ClaimAsync(OutboxStore.Email, batch, Lease, cancellationToken);
@@ -58,6 +58,8 @@ public sealed class DrainOutbox(
             }
 
             await SettleRefusedAsync(run, cancellationToken);
+            if (claimed == batch && TimeSlice.IsOver)
+                break;
         }
 
         if (run.Counts is not { Sent: 0, Later: 0, Dead: 0 })

@@ -12,11 +12,10 @@ public static class OperationsRegistration
     public static IServiceCollection AddOperations(this IServiceCollection services, SettingReader reader)
     {
         var serviceBus = ServiceBusSettings.Read(reader, reader.Identity());
-        var schedules = TimerSchedules.Read(reader, TimeProvider.System);
         return services
             .AddHostedService<ReadClock>()
-            .AddSingleton(schedules)
-            .AddSingleton(TimerFallbackSettings.Read(reader, schedules.Names))
+            .AddSingleton(TimerSchedules.Read(reader, TimeProvider.System))
+            .AddSingleton(TimerFallbackSettings.Read(reader))
             .AddSingleton<TimerFallbackStore>()
             .AddSingleton<TimerFallback>()
             .AddHostedService(provider => provider.GetRequiredService<TimerFallback>())

@@ -1,6 +1,5 @@
 using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Infrastructure.Http;
-using Licensing;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Azure.Functions.Worker;
 
@@ -21,7 +20,7 @@ public sealed class ProbeFunctions(ReadinessStore readiness, DatabaseClock clock
     public async Task<IResult> Readyz(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "readyz")] HttpRequest request, CancellationToken cancellationToken) =>
         await readiness.MissingAsync(cancellationToken) is { } missing
-            ? new Refusal(RefusalKind.Unavailable, "NOT_READY", missing, Hint: "Run: licensectl migrate").ToResult()
+            ? missing.ToResult()
             : Results.Text(string.Join('\n', ["ready", .. await WarningsAsync(cancellationToken)]));
 
     private async Task<IEnumerable<string>> WarningsAsync(CancellationToken cancellationToken) =>

@@ -1,5 +1,6 @@
 using Dapper;
 using LicenseFunctions.Infrastructure.Database;
+using Licensing;
 using Npgsql;
 
 namespace LicenseFunctions.Operations;
@@ -8,6 +9,8 @@ public sealed class ReadinessStore(LicenseDatabase database, TimeProvider time)
 {
     // Probes usually wait for one second.
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(0.9);
+
+    private const string Migrate = "Run: licensectl migrate";
 
     private const string NotInstalled = "select unnest(@names) except select name from schema_migrations order by 1 limit 1";
 
@@ -40,7 +43,7 @@ public sealed class ReadinessStore(LicenseDatabase database, TimeProvider time)
     }
 
     /// <returns>What is missing; null if the app is ready.</returns>
-    public async Task<string?> MissingAsync(CancellationToken cancellationToken)
+    public async Task<Refusal?> MissingAsync(CancellationToken cancellationToken)
     {
         DatabaseScope.Enter(DatabasePool.Checks);
         try
@@ -49,25 +52,27 @@ public sealed class ReadinessStore(LicenseDatabase database, TimeProvider time)
         }
         catch (PostgresException none) when (none.SqlState == PostgresErrorCodes.UndefinedTable)
         {
-            return "The schema isn't installed.";
+            return NotReady("The schema isn't installed.", Migrate);
         }
         catch (PostgresException refused) when (refused.SqlState == PostgresErrorCodes.ProtocolViolation)
         {
-            return "The server refuses the limits of a connection, as a pooler does. Set DATABASE_POOLER=transaction.";
+            return NotReady("The server refuses the limits of a connection, as a pooler does.", "Set DATABASE_POOLER=transaction.");
         }
         catch (Exception lost) when (lost is NpgsqlException or TimeoutException
             || (lost is OperationCanceledException && !cancellationToken.IsCancellationRequested))
         {
-            return "The database doesn't answer.";
+            return NotReady("The database doesn't answer.", "Check that PostgreSQL runs and that DATABASE_URL is its address.");
         }
     }
 
-    private async Task<string?> ReadAsync(CancellationToken cancellationToken)
+    private static Refusal NotReady(string detail, string hint) => new(RefusalKind.Unavailable, "NOT_READY", detail, Hint: hint);
+
+    private async Task<Refusal?> ReadAsync(CancellationToken cancellationToken)
     {
         await using var session = await database.OpenAsync(cancellationToken);
         (var connection, cancellationToken) = session;
         var missing = await connection.ExecuteScalarAsync<string?>(new CommandDefinition(
             NotInstalled, new { names = Migrations.InstalledNames }, cancellationToken: cancellationToken));
-        return missing is null ? null : $"The schema lacks {missing}.";
+        return missing is null ? null : NotReady($"The schema lacks {missing}.", Migrate);
     }
 }

@@ -24,10 +24,7 @@ public sealed class RecordTimerRun(SystemStore store, TimerSchedules schedules, 
         var timer = context.FunctionDefinition.Name;
         // Not recorded, so that the timer counts as silent and another process does its work.
         if (clock.Warning is { } known)
-        {
-            log.LogWarning("Timer {Timer} doesn't run: {Warning}", timer, known);
-            return;
-        }
+            throw new InvalidOperationException(known);
 
         var asked = clock.GetTimestamp();
         var run = await RecordAsync(timer, () => store.StartTimerAsync(timer, context.CancellationToken));
@@ -37,9 +34,8 @@ public sealed class RecordTimerRun(SystemStore store, TimerSchedules schedules, 
         // Another process with a correct clock does the work. A run here could still use the machine's clock, for example in a library.
         if (clock.Warning is { } warning)
         {
-            log.LogWarning("Timer {Timer} doesn't run: {Warning}", timer, warning);
             await FinishAsync(timer, run, "failed", null, warning);
-            return;
+            throw new InvalidOperationException(warning);
         }
 
         try

@@ -41,7 +41,7 @@ public sealed class RetainData(RetentionStore store, ILogger<RetainData> log)
             var sum = 0;
             try
             {
-                for (var i = 0; i < MaxBatches && !TimeSlice.IsOver; i++)
+                for (var i = 0; i < MaxBatches && (i == 0 || !TimeSlice.IsOver); i++)
                 {
                     var done = await batch();
                     sum += done;

@@ -1,17 +1,16 @@
 using LicenseFunctions.Infrastructure.Settings;
-using StandaloneHost;
 
 namespace LicenseFunctions.Operations;
 
-/// <param name="Excluded">Timers whose work is never done outside them.</param>
-public sealed record TimerFallbackSettings(bool IsOn, IReadOnlySet<string> Excluded)
+/// <param name="IsOn">TIMER_FALLBACK.</param>
+/// <param name="AutoRenewal">AUTO_RENEWAL_ENABLED.</param>
+public sealed record TimerFallbackSettings(bool IsOn, bool AutoRenewal)
 {
-    // If an operator has switched automatic renewals off, only these timers themselves may continue a charge.
+    // If an operator has switched automatic renewals off, nothing but the operator's own timer may continue a charge.
     private static readonly string[] Charging = ["RunRenewals", "ReconcileRenewals"];
 
-    public static TimerFallbackSettings Read(SettingReader reader, IEnumerable<string> timers) => new(
-        reader.Flag("TIMER_FALLBACK", true),
-        timers.Where(timer => DisabledFunctions.Contain(timer, reader.Optional)).Concat(reader.AutoRenewal() ? [] : Charging).ToHashSet());
+    public static TimerFallbackSettings Read(SettingReader reader) => new(reader.Flag("TIMER_FALLBACK", true), reader.AutoRenewal());
 
-    public bool StandsInFor(string timer) => IsOn && !Excluded.Contains(timer);
+    /// <summary>Whether the work of a timer that is not disabled may be done outside it.</summary>
+    public bool Replaces(string timer) => IsOn && (AutoRenewal || !Charging.Contains(timer));
 }

@@ -3,55 +3,71 @@ using LicenseFunctions.Infrastructure.Database;
 
 namespace LicenseFunctions.Operations;
 
+/// <summary>What is known about a timer. All times are the database's.</summary>
+/// <param name="Now">When this was read.</param>
+/// <param name="ActiveAt">Start or end of its last run, or when the timer became known.</param>
+/// <param name="IsRunning">Whether a run holds the lease, or has started and not ended within the longest time of a run.</param>
+/// <param name="FallbackAt">When the last slice of its work outside the timer began; null if there was none.</param>
+/// <param name="FallbackIsDone">Whether that slice left no work.</param>
+public sealed record TimerActivity(
+    string TimerName, DateTime Now, DateTime ActiveAt, bool IsRunning, DateTime? LastStartedAt, DateTime? FallbackAt, bool FallbackIsDone);
+
 /// <summary>Table timer_leases: which timers are silent, and the slices of their work that run outside them.</summary>
 public sealed class TimerFallbackStore(LicenseDatabase database)
 {
-    // A run that takes long is not silent, unless its process was killed: no run takes longer than @longestRun. Under the Functions host,
-    // no lease is recorded. The oldest slice comes first, so that every silent timer gets its turn.
-    private const string Claim = """
-        with known as (
-            insert into timer_leases (timer_name)
-            select name from unnest(@names) as name
-            where not exists (select from timer_leases l where l.timer_name = name)
-            on conflict do nothing
-        ), due as (
-            select l.timer_name
-            from timer_leases l
-            join unnest(@names, @intervals) as timer (name, interval) on timer.name = l.timer_name
-            where greatest(l.last_started_at, l.known_since) < clock_timestamp() - 3 * timer.interval
-              and coalesce(l.lease_until, '-infinity') <= clock_timestamp()
-              and (l.last_started_at is null or l.last_finished_at >= l.last_started_at
-                   or l.last_started_at < clock_timestamp() - @longestRun)
-              and coalesce(l.fallback_at, '-infinity')
-                  < clock_timestamp() - case when l.fallback_is_done then timer.interval else @pause end
-            order by l.fallback_at nulls first, l.timer_name
-            limit 1
-            for update of l skip locked
-        )
-        update timer_leases l
-        set fallback_at = clock_timestamp(), fallback_is_done = true, fallback_runs = fallback_runs + 1
-        from due
-        where l.timer_name = due.timer_name
-        returning l.timer_name
+    // Under the Functions host, no lease is recorded.
+    private const string Read = """
+        select timer_name, clock_timestamp() as now, greatest(last_started_at, last_finished_at, known_since) as active_at,
+               coalesce(lease_until > clock_timestamp(), false)
+                   or coalesce(last_started_at > coalesce(last_finished_at, '-infinity')
+                               and last_started_at > clock_timestamp() - @longestRun, false) as is_running,
+               last_started_at, fallback_at, fallback_is_done
+        from timer_leases
         """;
 
-    /// <summary>Claims the next slice. Every process may claim, but a timer has one slice per <paramref name="pause"/>.</summary>
-    /// <param name="timers">The timers that may be due, with their intervals.</param>
-    /// <param name="longestRun">After this time, a run that has not ended was killed.</param>
-    /// <param name="pause">The time from one slice of unfinished work to the next.</param>
-    /// <returns>The timer's name; null if no timer is silent, or none is due again.</returns>
-    public Task<string?> ClaimAsync(
-        IReadOnlyDictionary<string, TimeSpan> timers, TimeSpan longestRun, TimeSpan pause, CancellationToken cancellationToken) =>
-        database.InStatementAsync((connection, token) => connection.QuerySingleOrDefaultAsync<string>(new CommandDefinition(
-            Claim,
-            new { names = timers.Keys.ToArray(), intervals = timers.Values.ToArray(), longestRun, pause },
-            cancellationToken: token)), cancellationToken);
+    /// <param name="longestRun">A run that has not ended after this time was killed.</param>
+    public async Task<IReadOnlyList<TimerActivity>> ReadAsync(TimeSpan longestRun, CancellationToken cancellationToken)
+    {
+        await using var session = await database.OpenAsync(cancellationToken);
+        (var connection, cancellationToken) = session;
+        return (await connection.QueryAsync<TimerActivity>(
+            new CommandDefinition(Read, new { longestRun }, cancellationToken: cancellationToken))).AsList();
+    }
 
-    private const string Leave = "update timer_leases set fallback_is_done = false where timer_name = @timer";
+    private const string Add = "insert into timer_leases (timer_name) select unnest(@timers) on conflict do nothing";
 
-    /// <summary>Records that a slice has left work.</summary>
-    public Task LeaveAsync(string timer, CancellationToken cancellationToken) =>
+    /// <summary>Makes timers known that have never run.</summary>
+    public Task AddAsync(string[] timers, CancellationToken cancellationToken) =>
         database.InStatementAsync(
-            (connection, token) => connection.ExecuteAsync(new CommandDefinition(Leave, new { timer }, cancellationToken: token)),
+            (connection, token) => connection.ExecuteAsync(new CommandDefinition(Add, new { timers }, cancellationToken: token)),
             cancellationToken);
+
+    private const string Claim = """
+        update timer_leases
+        set fallback_at = clock_timestamp(), fallback_is_done = false, fallback_runs = fallback_runs + 1
+        where timer_name = @TimerName and fallback_at is not distinct from @FallbackAt
+          and last_started_at is not distinct from @LastStartedAt and coalesce(lease_until, '-infinity') <= clock_timestamp()
+        """;
+
+    /// <summary>Claims a slice.</summary>
+    /// <returns>False if the timer or another process has begun since the read.</returns>
+    public async Task<bool> ClaimAsync(TimerActivity seen, CancellationToken cancellationToken) =>
+        await database.InStatementAsync(
+            (connection, token) => connection.ExecuteAsync(new CommandDefinition(Claim, seen, cancellationToken: token)),
+            cancellationToken) == 1;
+
+    // The times of the timer's own runs stay, so that the alert of a silent timer continues.
+    private const string Finish = """
+        update timer_leases
+        set fallback_is_done = @isDone, last_counts = @counts::jsonb, last_error = @error,
+            last_status = case when @error is null then 'succeeded' else 'failed' end
+        where timer_name = @TimerName and last_started_at is not distinct from @LastStartedAt
+        """;
+
+    /// <summary>Records the result of a slice, unless the timer has begun again.</summary>
+    /// <param name="isDone">Whether it left no work.</param>
+    /// <param name="counts">The counts that the function returned, as JSON.</param>
+    public Task FinishAsync(TimerActivity claimed, bool isDone, string? counts, string? error, CancellationToken cancellationToken) =>
+        database.InStatementAsync((connection, token) => connection.ExecuteAsync(new CommandDefinition(
+            Finish, new { claimed.TimerName, claimed.LastStartedAt, isDone, counts, error }, cancellationToken: token)), cancellationToken);
 }

@@ -3,6 +3,7 @@ using LicenseFunctions.Infrastructure.Http;
 using LicenseFunctions.Infrastructure.Settings;
 using Microsoft.Azure.Functions.Worker;
 using NCrontab;
+using StandaloneHost;
 
 namespace LicenseFunctions.Operations;
 
@@ -12,20 +13,23 @@ public sealed class TimerSchedules
     // Enough slots to include the longest gap of a schedule with pauses, such as nights or weekends.
     private const int Slots = 400;
 
-    private readonly SortedDictionary<string, (MethodInfo Method, CrontabSchedule Schedule)> schedules;
+    private readonly SortedDictionary<string, Timer> timers;
     private readonly TimeProvider time;
     private readonly Lazy<IReadOnlyDictionary<string, TimeSpan>> intervals;
 
-    private TimerSchedules(SortedDictionary<string, (MethodInfo Method, CrontabSchedule Schedule)> schedules, TimeProvider time)
+    private TimerSchedules(SortedDictionary<string, Timer> timers, TimeProvider time)
     {
-        (this.schedules, this.time) = (schedules, time);
-        intervals = new(() => schedules.ToDictionary(timer => timer.Key, timer => Longest(timer.Value.Schedule)));
+        (this.timers, this.time) = (timers, time);
+        intervals = new(() => timers.Where(timer => !timer.Value.IsDisabled)
+            .ToDictionary(timer => timer.Key, timer => Longest(timer.Value.Schedule)));
     }
 
-    /// <summary>Names of all timer functions, sorted.</summary>
-    public IReadOnlyCollection<string> Names => schedules.Keys;
+    private sealed record Timer(MethodInfo Method, CrontabSchedule Schedule, bool IsDisabled);
 
-    /// <summary>The longest time between two consecutive slots of each function.</summary>
+    /// <summary>Names of all timer functions, sorted.</summary>
+    public IReadOnlyCollection<string> Names => timers.Keys;
+
+    /// <summary>The longest time between two consecutive slots of each function that is not disabled.</summary>
     public IReadOnlyDictionary<string, TimeSpan> Intervals => intervals.Value;
 
     /// <summary>
@@ -37,16 +41,31 @@ public sealed class TimerSchedules
             .SelectMany(function => function.Method.GetParameters()
                 .Select(parameter => parameter.GetCustomAttribute<TimerTriggerAttribute>())
                 .OfType<TimerTriggerAttribute>()
-                .Select(trigger => (function.Name, function.Method, Schedule: settings.Schedule(trigger.Schedule.Trim('%')))))
-            .ToDictionary(timer => timer.Name, timer => (timer.Method, timer.Schedule)), StringComparer.Ordinal), time);
+                .Select(trigger => (function.Name, Timer: new Timer(
+                    function.Method,
+                    settings.Schedule(trigger.Schedule.Trim('%')),
+                    DisabledFunctions.Contain(function.Name, settings.Optional)))))
+            .ToDictionary(timer => timer.Name, timer => timer.Timer), StringComparer.Ordinal), time);
 
-    public bool Has(string name) => schedules.ContainsKey(name);
+    public bool Has(string name) => timers.ContainsKey(name);
+
+    /// <summary>Whether the settings disable the function.</summary>
+    public bool IsDisabled(string name) => timers[name].IsDisabled;
 
     /// <summary>The method of a timer function; its parameters are a TimerInfo and a CancellationToken.</summary>
-    public MethodInfo MethodOf(string name) => schedules[name].Method;
+    public MethodInfo MethodOf(string name) => timers[name].Method;
 
-    /// <summary>The next slot of a function.</summary>
-    public DateTime NextOf(string name) => schedules[name].Schedule.GetNextOccurrence(time.GetUtcNow().UtcDateTime);
+    /// <summary>The next slot of a function; null if the settings disable it.</summary>
+    public DateTime? NextOf(string name) => IsDisabled(name) ? null : SlotAfter(name, time.GetUtcNow().UtcDateTime);
+
+    /// <summary>A slot of a function after a time.</summary>
+    /// <param name="which">1 for the first slot after it.</param>
+    public DateTime SlotAfter(string name, DateTime at, int which = 1)
+    {
+        for (; which > 0; which--)
+            at = timers[name].Schedule.GetNextOccurrence(at);
+        return at;
+    }
 
     private TimeSpan Longest(CrontabSchedule schedule)
     {

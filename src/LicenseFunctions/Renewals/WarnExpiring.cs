@@ -9,23 +9,25 @@ namespace LicenseFunctions.Renewals;
 /// </summary>
 public sealed class WarnExpiring(RenewalReads reads, RenewalPolicy policy, TimeProvider clock)
 {
-    // Where the last run was cut off by the end of its slice; null if it was complete.
-    private NextRenewal? cutAfter;
+    private static readonly TimeSpan LongestPause = TimeSpan.FromMinutes(10);
+
+    // Where the last slice ended before its work did. The next slice continues there; a timer's own run begins at the first license.
+    private (NextRenewal License, DateTimeOffset At)? cut;
 
     /// <returns>How many mails are due, including those that earlier runs have already added.</returns>
     public async Task<int> RunAsync(CancellationToken cancellationToken)
     {
         var now = clock.GetUtcNow();
         var written = 0;
-        var after = cutAfter;
-        cutAfter = null;
+        var after = TimeSlice.IsActive && cut is { } left && now - left.At < LongestPause ? left.License : null;
+        cut = null;
         await foreach (var page in reads.UpcomingAsync(now - policy.Grace, now + policy.Warning, after, cancellationToken))
         {
             var mails = page.Select(license => Mail(license, now)).OfType<(string, string, Guid, object)>().ToList();
             if (mails.Count > 0) await reads.MailAsync(mails, cancellationToken);
             written += mails.Count;
-            if (!TimeSlice.IsOver) continue;
-            cutAfter = page is [.., var last] ? last : null;
+            if (page is not [.., var last] || !TimeSlice.IsOver) continue;
+            cut = (last, now);
             break;
         }
 

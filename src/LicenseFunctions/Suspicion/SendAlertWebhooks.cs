@@ -19,12 +19,14 @@ public sealed class SendAlertWebhooks(OutboxStore outbox, SuspicionSettings sett
     {
         if (settings.WebhookUrl is not { } url)
             return;
-        while (!TimeSlice.IsOver && await outbox.ClaimAsync(OutboxStore.AlertWebhook, 1, Lease, cancellationToken) is [var call])
+        while (await outbox.ClaimAsync(OutboxStore.AlertWebhook, 1, Lease, cancellationToken) is [var call])
         {
             if (await PostAsync(url, call, cancellationToken) is { } error)
                 await outbox.MarkFailedAsync(call, OutboxRetryPolicy.AlertWebhooks.DelayAfter(call.Attempts), error, cancellationToken);
             else
                 await outbox.MarkSentAsync(call, cancellationToken);
+            if (TimeSlice.IsOver)
+                break;
         }
     }
 

@@ -22,7 +22,8 @@ public sealed class ReadinessTests(PostgresFixture postgres)
         await using var database = await postgres.NewDatabaseAsync();
         await database.ExecuteAsync("delete from schema_migrations where name >= '0004'");
 
-        Assert.Equal("The schema lacks 0004_devices.", await new ReadinessStore(database.Database, TimeProvider.System).MissingAsync(Stop));
+        Assert.Equal(
+            "The schema lacks 0004_devices.", (await new ReadinessStore(database.Database, TimeProvider.System).MissingAsync(Stop))?.Detail);
     }
 
     [Fact]
@@ -30,6 +31,7 @@ public sealed class ReadinessTests(PostgresFixture postgres)
     {
         await using var database = await postgres.NewEmptyDatabaseAsync();
 
-        Assert.Equal("The schema isn't installed.", await new ReadinessStore(database.Database, TimeProvider.System).MissingAsync(Stop));
+        Assert.Equal(
+            "The schema isn't installed.", (await new ReadinessStore(database.Database, TimeProvider.System).MissingAsync(Stop))?.Detail);
     }
 }

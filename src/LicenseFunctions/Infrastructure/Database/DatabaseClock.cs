@@ -31,8 +31,9 @@ public sealed class DatabaseClock(TimeProvider machine) : TimeProvider
         machine.CreateTimer(callback, state, dueTime, period);
 
     /// <summary>A sentence for operators; null while both clocks agree.</summary>
-    public string? Warning => IsMachineWrong
-        ? string.Create(
+    public string? Warning =>
+        last is null ? "The database's clock has not been read. The timers of this process don't run."
+        : IsMachineWrong ? string.Create(
             CultureInfo.InvariantCulture,
             $"The clock of this machine differs from the database's by {Difference.TotalSeconds:+0;-0} s. Its timers don't run.")
         : null;

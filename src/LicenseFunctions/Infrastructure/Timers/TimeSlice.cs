@@ -2,7 +2,7 @@ namespace LicenseFunctions.Infrastructure.Timers;
 
 /// <summary>
 /// A short time in which a part of a timer's work runs outside its timer. Work that consists of rows or batches asks <see cref="IsOver"/>
-/// before each of them, so that a charge or a statement that has begun is never canceled.
+/// after each of them, so that each part of the work gets on and a charge or statement that has begun is never canceled.
 /// </summary>
 /// <remarks>It flows with the asynchronous call, as <see cref="AsyncLocal{T}"/> does. A timer's own run has no slice.</remarks>
 public sealed class TimeSlice
@@ -19,6 +19,8 @@ public sealed class TimeSlice
     /// <summary>Whether work was left because the slice was over.</summary>
     public bool WasCut => wasCut;
 
+    public static bool IsActive => Flow.Value is not null;
+
     /// <summary>Whether the caller must leave its remaining work to a later slice; false outside a slice.</summary>
     public static bool IsOver
     {
@@ -34,7 +36,7 @@ public sealed class TimeSlice
     /// <summary>The size of a batch.</summary>
     /// <param name="usual">In a timer's own run.</param>
     /// <param name="inSlice">In a slice: so small that it takes well under a second.</param>
-    public static int Batch(int usual, int inSlice) => Flow.Value is null ? usual : inSlice;
+    public static int Batch(int usual, int inSlice) => IsActive ? inSlice : usual;
 
     /// <summary>Begins a slice for the calls that follow in this asynchronous method.</summary>
     public static TimeSlice Begin(TimeProvider time, TimeSpan length) => Flow.Value = new TimeSlice(time, length);

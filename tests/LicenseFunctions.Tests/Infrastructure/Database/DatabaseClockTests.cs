@@ -17,6 +17,7 @@ public sealed class DatabaseClockTests
 
         Assert.Equal(Now.AddDays(20), clock.GetUtcNow());
         Assert.False(clock.IsMachineWrong);
+        Assert.Equal("The database's clock has not been read. The timers of this process don't run.", clock.Warning);
     }
 
     [Fact]
