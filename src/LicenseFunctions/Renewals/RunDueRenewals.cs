@@ -60,7 +60,8 @@ public sealed class RunDueRenewals(
         // A slice claims at least once: opening renewals may have taken all its time.
         for (var isFirst = true; clock.GetUtcNow() < until && (isFirst || !TimeSlice.IsOver); isFirst = false)
         {
-            var claimed = await store.ClaimAsync(selection, clock.GetUtcNow(), TimeSlice.Batch(pace.Claim, 1), ProcessRenewal.Lease, cancellationToken);
+            var claimed = await store.ClaimAsync(
+                selection, clock.GetUtcNow(), TimeSlice.Batch(pace.Claim, 1), ProcessRenewal.Lease, cancellationToken);
             if (claimed.Count == 0) break;
             foreach (var facts in claimed)
             {

@@ -23,7 +23,8 @@ public sealed class ReadinessTests(PostgresFixture postgres)
         await database.ExecuteAsync("delete from schema_migrations where name >= '0004'");
 
         Assert.Equal(
-            "The schema lacks 0004_devices.", (await new ReadinessStore(database.Database, TimeProvider.System).MissingAsync(Stop))?.Detail);
+            "The schema lacks 0004_devices.",
+            (await new ReadinessStore(database.Database, TimeProvider.System).MissingAsync(Stop))?.Detail);
     }
 
     [Fact]
