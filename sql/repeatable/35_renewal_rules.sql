@@ -68,3 +68,13 @@ create or replace function renewal_block(
         when state = 'LOCKED_NO_FUNDS' then 'locked_no_funds'
     end
 $$;
+
+-- A suspension lasted over the end of the grace, so the renewal is opened after the reinstatement, however late it is.
+create or replace function was_grace_suspended(subscription_id uuid, expires_at timestamptz, grace interval) returns boolean
+    language sql stable as $$
+    select exists (select from renewals r
+                   where r.subscription_id = $1 and r.period_start = $2 and r.status = 'lapsed' and r.lapsed_blocked)
+        or exists (select from license_suspensions s
+                   where s.subscription_id = $1 and is_liftable(s.cause)
+                     and s.suspended_at < $2 + grace and s.closed_at >= $2 + grace)
+$$;

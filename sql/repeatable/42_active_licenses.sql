@@ -5,9 +5,11 @@ select
     t.subscription_id, t.expires_at, s.subscriber_id, s.master_id,
     -- The timer opens its renewals: auto_renew is on, and the subscription is active.
     is_subscription_active(s.is_active) and is_auto_renewed(t.metadata) as auto_renews,
-    -- The renewal of the period after this expiry exists. A canceled one doesn't count, because it can be opened again.
+    -- The renewal of the period after this expiry exists. One that can be opened again doesn't count: a canceled one, and one that lapsed
+    -- while the license was suspended.
     exists (select from renewals r
-            where r.subscription_id = t.subscription_id and r.period_start = t.expires_at and r.status <> 'canceled') as is_renewal_opened
+            where r.subscription_id = t.subscription_id and r.period_start = t.expires_at and r.status <> 'canceled'
+              and not (r.status = 'lapsed' and r.lapsed_blocked)) as is_renewal_opened
 from license_tokens t
 join lateral (select c.token_id from v_current_license_tokens c where c.subscription_id = t.subscription_id limit 1) current_token
     on current_token.token_id = t.token_id

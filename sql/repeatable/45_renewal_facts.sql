@@ -12,7 +12,11 @@ select
     a.first_sent_at, a.opens_intent, a.status as attempt_status, a.code as attempt_code, a.transaction_id,
     t.expires_at, t.auto_renew, t.is_renewable, t.price_usd, t.last_paid_usd, t.wallet_usd,
     t.payment_method_id, t.payment_provider, t.provider_customer_id, t.provider_payment_id, t.expiry_month, t.expiry_year,
-    t.details_changed_at, t.renewal_block
+    t.details_changed_at, t.renewal_block, r.lapsed_blocked,
+    -- While another renewal of the license waits for the provider or the bank, nothing else is charged.
+    exists (select from renewals o
+            where o.subscription_id = r.subscription_id and o.renewal_id <> r.renewal_id and is_awaiting_provider(o.status))
+        as is_another_awaited
 from renewals r
 join renewal_terms t on t.subscription_id = r.subscription_id
 left join lateral latest_attempt(r.renewal_id) a on true;

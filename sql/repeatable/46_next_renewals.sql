@@ -10,6 +10,9 @@ select
      where a.renewal_id = r.renewal_id and a.payment_method_id = t.payment_method_id
        and (t.details_changed_at is null or t.details_changed_at <= a.first_sent_at)
      order by a.number desc limit 1) as last_decline,
-    t.renewal_block, coalesce(is_price_frozen(r.status, r.intent_id), false) as is_price_frozen
+    t.renewal_block, coalesce(is_price_frozen(r.status, r.intent_id), false) as is_price_frozen,
+    -- The platform moved the expiry back to the start of a paid period.
+    exists (select from renewals p
+            where p.subscription_id = t.subscription_id and p.period_start = t.expires_at and p.status = 'applied') as was_paid
 from renewal_terms t
-left join renewals r on r.subscription_id = t.subscription_id and r.period_start = t.expires_at;
+left join renewals r on r.subscription_id = t.subscription_id and r.period_start = t.expires_at and r.status <> 'applied';

@@ -17,6 +17,9 @@ internal sealed class MemoryLicense
     /// <summary>A closed account or a paused subscription.</summary>
     public RenewalBlock? OtherBlock { get; set; }
 
+    /// <summary>Suspensions by an operator; the end of an open one is null.</summary>
+    public List<(DateTimeOffset From, DateTimeOffset? Until)> Holds { get; } = [];
+
     public DateTimeOffset? GraceUntil { get; set; }
     public decimal? PriceUsd { get; set; }
     public decimal? LastPaidUsd { get; set; }
@@ -42,6 +45,9 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
     }
 
     public Dictionary<Guid, MemoryLicense> Licenses { get; } = [];
+
+    /// <summary>When all due renewals were opened last.</summary>
+    public DateTimeOffset? LastOpened { get; private set; }
 
     public HashSet<string> Mails { get; } = [];
 
@@ -70,21 +76,35 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
         {
             if (opened == limit) break;
             if (!NeedsAutoRenewal(license, policy, now)) continue;
-            if (Of(license.SubscriptionId, license.ExpiresAt!.Value) is { } canceled) Reopen(canceled, policy, now);
+            MakeOthersDue(license, now);
+            if (OfUnpaid(license.SubscriptionId, license.ExpiresAt!.Value) is { } closed) Reopen(closed, policy, now);
             else Insert(license, license.ExpiresAt.Value, RenewalType.Auto, policy, now);
             opened++;
         }
 
+        if (opened < limit) LastOpened = now;
         return Task.FromResult(opened);
+    }
+
+    /// <summary>An operator suspends or reinstates the license.</summary>
+    public void Hold(MemoryLicense license, bool holds)
+    {
+        license.IsHeldByOperator = holds;
+        if (!license.IsSuspendedForExpiry) license.IsTokenActive = !holds;
+        if (holds) license.Holds.Add((clock.GetUtcNow(), null));
+        else license.Holds[^1] = (license.Holds[^1].From, clock.GetUtcNow());
     }
 
     public Task<Guid?> OpenAsync(Guid subscriptionId, RenewalPolicy policy, DateTimeOffset now, CancellationToken cancellationToken)
     {
         if (!Licenses.TryGetValue(subscriptionId, out var license) || license.ExpiresAt is not { } expiry)
             return Task.FromResult<Guid?>(null);
+        MakeOthersDue(license, now);
+        if (rows.Values.FirstOrDefault(row => row.Renewal.SubscriptionId == subscriptionId && row.Renewal.IsChargeOpen) is { } open)
+            return Task.FromResult<Guid?>(open.Renewal.RenewalId);
         var row = expiry > policy.OpensUntil(now)
             ? rows.Values.FirstOrDefault(row => row.Renewal.SubscriptionId == subscriptionId && row.Renewal.PaidUntil == expiry)
-            : Of(subscriptionId, expiry) ?? Insert(license, expiry, RenewalType.Manual, policy, now);
+            : OfUnpaid(subscriptionId, expiry) ?? Insert(license, expiry, RenewalType.Manual, policy, now);
         return Task.FromResult(row?.Renewal.RenewalId);
     }
 
@@ -126,6 +146,7 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
         if (!IgnoresFence && (row.Renewal.Fence != change.After.Fence || (writer.Lease is not null && !IsHeld(row))))
             return Task.FromResult(RenewalSave.Fenced);
 
+        if (change.After.IsChargeOpen && HasOtherOpen(row)) return Task.FromResult(RenewalSave.ChargeOpen);
         var license = Licenses[change.After.SubscriptionId];
         if (change.Payment is { With: not PaidWith.Nothing } paid)
         {
@@ -177,8 +198,28 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
 
     private bool NeedsAutoRenewal(MemoryLicense license, RenewalPolicy policy, DateTimeOffset now) =>
         license is { IsTokenActive: true, AutoRenew: true, ExpiresAt: { } expiry }
-        && expiry <= policy.OpensUntil(now) && expiry > policy.OpensAfter(now)
-        && Of(license.SubscriptionId, expiry) is null or { Renewal.Status: RenewalStatus.Canceled };
+        && expiry <= policy.OpensUntil(now)
+        && (expiry > policy.OpensAfter(now, LastOpened) || WasGraceSuspended(license, expiry + policy.Grace))
+        && rows.Values.All(row => row.Renewal.SubscriptionId != license.SubscriptionId || row.Renewal.PeriodStart != expiry
+            || CanReopen(row.Renewal));
+
+    private static bool CanReopen(Renewal renewal) =>
+        renewal is { Status: RenewalStatus.Canceled } or { Status: RenewalStatus.Lapsed, LapsedBlocked: true };
+
+    private bool WasGraceSuspended(MemoryLicense license, DateTimeOffset graceEnd) =>
+        license.Holds.Exists(hold => hold.From < graceEnd && hold.Until >= graceEnd)
+        || OfUnpaid(license.SubscriptionId, license.ExpiresAt!.Value) is
+            { Renewal: { Status: RenewalStatus.Lapsed, LapsedBlocked: true } };
+
+    private void MakeOthersDue(MemoryLicense license, DateTimeOffset now)
+    {
+        foreach (var row in rows.Values)
+        {
+            if (row.Renewal.SubscriptionId == license.SubscriptionId && row.Renewal.PeriodStart != license.ExpiresAt
+                && row.Renewal.Status is RenewalStatus.NeedsAuthentication && row.Renewal.NextActionAt > now)
+                row.Renewal = row.Renewal with { NextActionAt = now };
+        }
+    }
 
     private bool HasRenewalInProgress(Guid subscriptionId) =>
         rows.Values.Any(row => row.Renewal.SubscriptionId == subscriptionId && !row.Renewal.Status.IsFinal());
@@ -291,10 +332,11 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
         Fence = row.Renewal.Fence + 1,
     };
 
-    private Row? Of(Guid subscriptionId, DateTimeOffset periodStart)
+    private Row? OfUnpaid(Guid subscriptionId, DateTimeOffset periodStart)
     {
         foreach (var row in rows.Values)
-            if (row.Renewal.PeriodStart == periodStart && row.Renewal.SubscriptionId == subscriptionId) return row;
+            if (row.Renewal.PeriodStart == periodStart && row.Renewal.SubscriptionId == subscriptionId
+                && row.Renewal.Status is not RenewalStatus.Applied) return row;
         return null;
     }
 
@@ -322,6 +364,8 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
             license.PriceUsd,
             license.LastPaidUsd,
             license.WalletUsd,
-            license.Card);
+            license.Card,
+            rows.Values.Any(other => other != row && other.Renewal.SubscriptionId == license.SubscriptionId
+                && other.Renewal.Status.IsAwaitingProvider()));
     }
 }

@@ -157,9 +157,10 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
     // The faults stop, and every renewal must finish without an operator. Half of the webhooks never arrive.
     private void Settle()
     {
-        // No worker ran for a week after the grace, so the license is lost.
+        // No worker ran for a week after the grace, or the first one ran after it, so the license is lost.
         reliable.RemoveWhere(id => memory.Renewals.All(renewal => renewal.SubscriptionId != id)
-            && memory.Licenses[id].ExpiresAt + policy.Grace + RenewalPolicy.CatchUp <= clock.Now);
+            && memory.Licenses[id].ExpiresAt + policy.Grace is var lapsedAt
+            && (lapsedAt + RenewalPolicy.CatchUp <= clock.Now || lapsedAt <= (memory.LastOpened ?? clock.Now)));
         gateway.FaultRate = 0;
         memory.IsWalletLocked = () => false;
         Finish();
@@ -298,6 +299,7 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
         if (fate > 1) gateway.Events.RemoveAt(index);
         if (fate == 9) return;
         Trace(() => $"webhook {received.EventId} {received.Fact}");
+        if (received.Fact is PaymentFact.IntentChanged { Intent.IntentId: { } intent }) gateway.Heard(intent);
         var strand = scheduler.Start("webhook", () => AcknowledgeAsync(received));
         if (!strand.Task!.IsCompleted) delivering[strand] = received;
     }
@@ -349,8 +351,7 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
                 deposited[license.SubscriptionId] += amount;
                 break;
             case 3:
-                license.IsHeldByOperator = !license.IsHeldByOperator;
-                if (!license.IsSuspendedForExpiry) license.IsTokenActive = !license.IsHeldByOperator;
+                memory.Hold(license, !license.IsHeldByOperator);
                 break;
             case 4:
                 license.PriceUsd = license.PriceUsd is null ? 49.99m : license.PriceUsd + 10;
@@ -393,15 +394,30 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
                 license.PriceUsd = Math.Max(10, (license.PriceUsd ?? 0) - 10);
                 break;
             default:
-                scheduler.Start("customer", () => renew.RunAsync(
-                    license.SubscriptionId, Actor.Owner(license.UserId), request: null, CancellationToken.None));
+                scheduler.Start("customer", () => RenewAsync(license));
                 break;
         }
     }
 
-    // The platform moves the expiry, or removes it.
+    private async Task RenewAsync(MemoryLicense license)
+    {
+        var paidBefore = memory.Renewals.Where(renewal =>
+            renewal.SubscriptionId == license.SubscriptionId && renewal.Status is RenewalStatus.Applied
+            && renewal.PeriodStart == license.ExpiresAt).Select(renewal => renewal.RenewalId).ToList();
+        var renewed = await renew.RunAsync(license.SubscriptionId, Actor.Owner(license.UserId), request: null, CancellationToken.None);
+        if (renewed.Refusal is null && paidBefore.Contains(renewed.Value.RenewalId))
+            violations.Add($"{license.SubscriptionId} is told to be renewed by a period that the platform took back");
+    }
+
+    // The platform moves the expiry, perhaps back to the start of a paid period, or removes it.
     private void MoveExpiry(MemoryLicense license)
     {
+        if (license.PaidPeriods.Count > 0 && random.Next(3) == 0)
+        {
+            license.ExpiresAt = license.PaidPeriods[random.Next(license.PaidPeriods.Count)].From;
+            return;
+        }
+
         license.ExpiresAt = random.Next(10) == 0 ? null : license.ExpiresAt + TimeSpan.FromHours(random.Next(-20 * 24, 20 * 24));
         if (license.ExpiresAt > lastExpiry) lastExpiry = license.ExpiresAt.Value;
     }
@@ -410,6 +426,7 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
     private void Decide(Renewal renewal)
     {
         var paid = gateway.Intents[renewal.IntentId!].State as ChargeOutcome.Succeeded;
+        gateway.Heard(renewal.IntentId!);
         scheduler.Start("operator", () => resolve.RunAsync(
             renewal.RenewalId,
             new RenewalDecision(paid is not null, "looked up", paid?.TransactionId),

@@ -12,6 +12,7 @@ internal sealed class ScheduleGateway(Scheduler scheduler, ScheduleClock clock, 
     private static readonly TimeSpan KeyMemory = TimeSpan.FromHours(24);
 
     private readonly Dictionary<string, (DateTimeOffset At, ChargeRequest? Request, string? Intent, IntentSnapshot Answer)> keys = [];
+    private readonly HashSet<string> unanswered = [];
     private int numbers;
 
     internal sealed class Intent(string id, ChargeRequest request)
@@ -47,20 +48,37 @@ internal sealed class ScheduleGateway(Scheduler scheduler, ScheduleClock clock, 
         });
 
     public Task<IntentSnapshot> ConfirmIntentAsync(
-        string intentId, ChargeRequest request, string idempotencyKey, CancellationToken cancellationToken) =>
-        CallAsync(idempotencyKey, request, intentId, () => Confirm(Intents[intentId], request));
+        string intentId, ChargeRequest request, string idempotencyKey, CancellationToken cancellationToken)
+    {
+        foreach (var other in unanswered)
+            if (other != intentId && Intents[other].Request.SubscriptionId == request.SubscriptionId)
+                violation($"{intentId} is confirmed while the outcome of {other}, of the same license, is open");
+        // A paid intent can't be charged again, so a late confirmation of it opens nothing.
+        if (Intents[intentId].State is not (ChargeOutcome.Succeeded or ChargeOutcome.Canceled)) unanswered.Add(intentId);
+        return AnswerAsync(intentId, CallAsync(idempotencyKey, request, intentId, () => Confirm(Intents[intentId], request)));
+    }
 
     public Task<IntentSnapshot> GetIntentAsync(string intentId, CancellationToken cancellationToken) =>
-        CallAsync(null, null, intentId, () => Show(Intents[intentId]));
+        AnswerAsync(intentId, CallAsync(null, null, intentId, () => Show(Intents[intentId])));
 
     public Task<IntentSnapshot> CancelIntentAsync(string intentId, string idempotencyKey, CancellationToken cancellationToken) =>
-        CallAsync(idempotencyKey, null, intentId, () =>
+        AnswerAsync(intentId, CallAsync(idempotencyKey, null, intentId, () =>
         {
             var intent = Intents[intentId];
             if (intent.State is not (ChargeOutcome.Succeeded or ChargeOutcome.Canceled or ChargeOutcome.Processing))
                 Become(intent, new ChargeOutcome.Canceled("requested"));
             return Show(intent);
-        });
+        }));
+
+    /// <summary>The backend, or an operator, is told the state of the intent in another way than by an answer.</summary>
+    public void Heard(string intentId) => unanswered.Remove(intentId);
+
+    private async Task<IntentSnapshot> AnswerAsync(string intentId, Task<IntentSnapshot> call)
+    {
+        var answer = await call;
+        if (answer.Outcome is not (ChargeOutcome.Unknown or ChargeOutcome.Processing)) Heard(intentId);
+        return answer;
+    }
 
     /// <summary>The customer authenticates on the bank's page.</summary>
     public void Authenticate(Intent intent, bool passes)

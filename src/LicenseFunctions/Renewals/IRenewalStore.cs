@@ -24,6 +24,9 @@ public enum RenewalSave
     /// <summary>The wallet's balance became too low.</summary>
     WalletShort,
 
+    /// <summary>Another renewal of the license has an open charge: nothing else may be charged.</summary>
+    ChargeOpen,
+
     /// <summary>Another booking has locked the wallet: try again later.</summary>
     WalletLocked,
 
@@ -49,15 +52,16 @@ public sealed record RenewalRequestKey(Guid CallerId, string Key);
 public interface IRenewalStore
 {
     /// <summary>
-    /// Opens a renewal for each active license with auto-renewal that expires within the policy's warning time, or expired within the
-    /// grace plus <see cref="RenewalPolicy.CatchUp"/>.
+    /// Opens a renewal for each active license with auto-renewal that expires within the policy's warning time, or expired after
+    /// <see cref="RenewalPolicy.OpensAfter"/>, or was suspended over the end of its grace and is reinstated.
     /// </summary>
     /// <returns>How many renewals were opened or reopened; fewer than <paramref name="limit"/> if there are no more.</returns>
     Task<int> OpenDueAsync(RenewalPolicy policy, DateTimeOffset now, int limit, CancellationToken cancellationToken);
 
     /// <summary>
-    /// The row of a manual renewal. From the warning time before expiry on, this is the next period's row, inserted if it is missing.
-    /// Before that, it is the row that paid for the present period, so that a repeated request never pays for another one.
+    /// The row of a manual renewal. If a charge of the license is open, this is its row. From the warning time before expiry on, this is
+    /// the next period's row, inserted if it is missing. Before that, it is the row that paid for the present period, so that a repeated
+    /// request never pays for another one. If the platform moved the expiry back to the start of a paid period, it is a row of its own.
     /// </summary>
     /// <returns>Null if there is neither.</returns>
     Task<Guid?> OpenAsync(Guid subscriptionId, RenewalPolicy policy, DateTimeOffset now, CancellationToken cancellationToken);

@@ -32,6 +32,9 @@ public sealed class ProcessRenewal(
                 case RenewalSave.WalletShort:
                     facts = facts with { WalletUsd = 0 };
                     break;
+                case RenewalSave.ChargeOpen:
+                    facts = facts with { IsAnotherAwaited = true };
+                    break;
                 case RenewalSave.WalletLocked:
                     return await PostponeAsync(facts.Renewal, change, cancellationToken);
                 default:

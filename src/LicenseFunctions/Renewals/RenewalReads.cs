@@ -31,16 +31,18 @@ public sealed record RenewalHistoryRow
 /// <param name="LastPaidUsd">What the last renewal cost, or the price at subscribing; null if it is not known.</param>
 /// <param name="LastDecline">Code of the card's last decline; null for none.</param>
 /// <param name="Status">Null before the renewal is opened.</param>
+/// <param name="WasPaid">The platform moved the expiry back to the start of a paid period.</param>
 public sealed record NextRenewal(
     Guid SubscriptionId, Guid UserId, string Email, DateTimeOffset ExpiresAt, bool IsActive, RenewalLicense License, decimal? StoredUsd,
     bool IsPriceFrozen, bool IsPriceAccepted, decimal? ActiveUsd, decimal? LastPaidUsd, decimal WalletUsd, SavedCard? Card,
-    string? LastDecline, RenewalStatus? Status)
+    string? LastDecline, RenewalStatus? Status, bool WasPaid)
 {
     public RenewalPrice Price(RenewalPolicy policy) => RenewalPrice.Of(
         StoredUsd, IsPriceFrozen, IsPriceAccepted, ActiveUsd, LastPaidUsd, policy);
 
-    public RenewalForecast Forecast(RenewalPolicy policy) =>
-        RenewalForecast.Of(License, Price(policy), WalletUsd, Card, LastDecline, policy);
+    public RenewalForecast Forecast(RenewalPolicy policy) => WasPaid && Status is null
+        ? new RenewalForecast(null, RenewalForecast.PaidBefore)
+        : RenewalForecast.Of(License, Price(policy), WalletUsd, Card, LastDecline, policy);
 }
 
 /// <summary>A charge with an unknown outcome.</summary>
@@ -119,7 +121,7 @@ public sealed class RenewalReads(LicenseDatabase database)
         select n.subscription_id, n.user_id, n.email, n.expires_at, n.is_active, n.auto_renew, n.renewal_block, n.price_usd,
                n.last_paid_usd, n.wallet_usd, n.payment_method_id, n.payment_provider, n.provider_customer_id, n.provider_payment_id,
                n.expiry_month, n.expiry_year, n.details_changed_at, n.status, n.amount_usd, n.is_price_frozen, n.price_accepted,
-               n.last_decline
+               n.last_decline, n.was_paid
         from page
         join next_renewals n on n.subscription_id = page.subscription_id
         order by n.expires_at, n.subscription_id
@@ -163,7 +165,7 @@ public sealed class RenewalReads(LicenseDatabase database)
         select n.subscription_id, n.user_id, n.email, n.expires_at, n.is_active, n.auto_renew, n.renewal_block, n.price_usd,
                n.last_paid_usd, n.wallet_usd, n.payment_method_id, n.payment_provider, n.provider_customer_id, n.provider_payment_id,
                n.expiry_month, n.expiry_year, n.details_changed_at, n.status, n.amount_usd, n.is_price_frozen, n.price_accepted,
-               n.last_decline
+               n.last_decline, n.was_paid
         from next_renewals n
         where n.subscription_id = @subscriptionId and n.expires_at is not null
         """;
@@ -263,11 +265,12 @@ public sealed class RenewalReads(LicenseDatabase database)
         public bool IsPriceFrozen { get; init; }
         public bool PriceAccepted { get; init; }
         public string? LastDecline { get; init; }
+        public bool WasPaid { get; init; }
         public string? Status { get; init; }
 
         public NextRenewal ToNextRenewal() => new(
             SubscriptionId, UserId, Email, ExpiresAt!.Value, IsActive, License, AmountUsd, IsPriceFrozen, PriceAccepted, PriceUsd,
-            LastPaidUsd, WalletUsd, Card, LastDecline, Status is { } status ? EnumWords.Parse<RenewalStatus>(status) : null);
+            LastPaidUsd, WalletUsd, Card, LastDecline, Status is { } status ? EnumWords.Parse<RenewalStatus>(status) : null, WasPaid);
     }
 
     private const string ToConfirm = """

@@ -60,8 +60,10 @@ internal sealed record RenewalRow : RenewalTermsRow
     public string AttemptStatus { get; init; } = "";
     public string? AttemptCode { get; init; }
     public string? TransactionId { get; init; }
+    public bool LapsedBlocked { get; init; }
+    public bool IsAnotherAwaited { get; init; }
 
-    public RenewalFacts ToFacts() => new(ToRenewal(), License, PriceUsd, LastPaidUsd, WalletUsd, Card);
+    public RenewalFacts ToFacts() => new(ToRenewal(), License, PriceUsd, LastPaidUsd, WalletUsd, Card, IsAnotherAwaited);
 
     private Renewal ToRenewal() => new()
     {
@@ -80,6 +82,7 @@ internal sealed record RenewalRow : RenewalTermsRow
         UnknownSince = UnknownSince,
         GivesUpAt = GivesUpAt,
         NextActionAt = NextActionAt,
+        LapsedBlocked = LapsedBlocked,
         PaidWith = PaidWith is { } with ? EnumWords.Parse<PaidWith>(with) : null,
         PaidFrom = PaidFrom,
         PaidUntil = PaidUntil,

@@ -12,14 +12,22 @@ public sealed class RenewalStore(
     LicenseDatabase database, SuspensionStore suspensions, LicenseInvalidation invalidation, SkippedRows skipped, TimeProvider time)
     : IRenewalStore
 {
+    // While the bank waits for the customer to confirm a payment of a period that is over, another period waits. The look-up at the
+    // provider, which ends that, is due now.
     private const string OpenDue = """
         with candidates as (
             select a.subscription_id, a.subscriber_id, a.expires_at, p.monthly_fee_usd
             from active_licenses a
             left join active_prices p on p.master_id = a.master_id
-            where a.auto_renews and not a.is_renewal_opened and a.expires_at <= @until and a.expires_at > @since
+            where a.auto_renews and not a.is_renewal_opened and a.expires_at <= @until
+              and (a.expires_at > @since or was_grace_suspended(a.subscription_id, a.expires_at, @grace))
               and (@subscriptionIds::uuid[] is null or a.subscription_id = any(@subscriptionIds))
             limit @limit
+        ), other_periods as (
+            update renewals r set next_action_at = @now
+            from candidates c
+            where r.subscription_id = c.subscription_id and r.period_start <> c.expires_at
+              and r.status = 'needs_authentication' and r.next_action_at > @now
         )
         insert into renewals (subscription_id, user_id, period_start, renewal_type, status, amount_usd, gives_up_at, next_action_at)
         select subscription_id, subscriber_id, expires_at, 'auto', 'due', monthly_fee_usd,
@@ -28,27 +36,37 @@ public sealed class RenewalStore(
         on conflict on constraint one_renewal_a_period do update
         set status = 'due', renewal_type = 'auto', gives_up_at = excluded.gives_up_at, next_action_at = excluded.next_action_at,
             fence = renewals.fence + 1
-        where renewals.status = 'canceled'
+        where renewals.status = 'canceled' or (renewals.status = 'lapsed' and renewals.lapsed_blocked)
         """;
 
     private const string DueIds = """
         select a.subscription_id from active_licenses a
-        where a.auto_renews and not a.is_renewal_opened and a.expires_at <= @until and a.expires_at > @since
+        where a.auto_renews and not a.is_renewal_opened and a.expires_at <= @until
+          and (a.expires_at > @since or was_grace_suspended(a.subscription_id, a.expires_at, @grace))
         limit @limit
         """;
 
     public async Task<int> OpenDueAsync(RenewalPolicy policy, DateTimeOffset now, int limit, CancellationToken cancellationToken)
     {
+        var since = policy.OpensAfter(now, await LastOpenedAsync(cancellationToken));
+        var opened = await OpenDueAsync(since, policy, now, limit, cancellationToken);
+        if (opened < limit) await RecordOpenedAsync(now, cancellationToken);
+        return opened;
+    }
+
+    private async Task<int> OpenDueAsync(
+        DateTimeOffset since, RenewalPolicy policy, DateTimeOffset now, int limit, CancellationToken cancellationToken)
+    {
         try
         {
-            return await OpenDueAsync(null, policy, now, limit, cancellationToken);
+            return await OpenDueAsync(null, since, policy, now, limit, cancellationToken);
         }
         catch (PostgresException failure) when (SkippedRows.ConcernsOneRow(failure))
         {
             // One license makes the statement fail, for example because another session has locked it: open each by itself.
         }
 
-        var parameters = new { until = policy.OpensUntil(now).UtcDateTime, since = policy.OpensAfter(now).UtcDateTime, limit };
+        var parameters = new { until = policy.OpensUntil(now).UtcDateTime, since = since.UtcDateTime, grace = policy.Grace, limit };
         List<Guid> due;
         await using (var session = await database.OpenAsync(cancellationToken))
         {
@@ -61,7 +79,7 @@ public sealed class RenewalStore(
         {
             try
             {
-                opened += await OpenDueAsync([subscriptionId], policy, now, 1, cancellationToken);
+                opened += await OpenDueAsync([subscriptionId], since, policy, now, 1, cancellationToken);
             }
             catch (PostgresException failure) when (SkippedRows.ConcernsOneRow(failure))
             {
@@ -74,16 +92,35 @@ public sealed class RenewalStore(
     }
 
     private Task<int> OpenDueAsync(
-        Guid[]? subscriptionIds, RenewalPolicy policy, DateTimeOffset now, int limit, CancellationToken cancellationToken) =>
+        Guid[]? subscriptionIds, DateTimeOffset since, RenewalPolicy policy, DateTimeOffset now, int limit,
+        CancellationToken cancellationToken) =>
         database.InStatementAsync((connection, token) => connection.ExecuteAsync(new CommandDefinition(OpenDue, new
         {
             subscriptionIds,
             until = policy.OpensUntil(now).UtcDateTime,
-            since = policy.OpensAfter(now).UtcDateTime,
+            since = since.UtcDateTime,
             grace = policy.Grace,
             now = now.UtcDateTime,
             limit,
         }, cancellationToken: token)), cancellationToken);
+
+    private const string LastOpened = "select opened_at from renewal_sweeps";
+
+    private async Task<DateTimeOffset?> LastOpenedAsync(CancellationToken cancellationToken)
+    {
+        await using var session = await database.OpenAsync(cancellationToken);
+        return await session.Connection.ExecuteScalarAsync<DateTime?>(
+            new CommandDefinition(LastOpened, cancellationToken: session.Token));
+    }
+
+    private const string RecordOpened = """
+        insert into renewal_sweeps (opened_at) values (@now)
+        on conflict (only_row) do update set opened_at = greatest(renewal_sweeps.opened_at, excluded.opened_at)
+        """;
+
+    private Task<int> RecordOpenedAsync(DateTimeOffset now, CancellationToken cancellationToken) =>
+        database.InStatementAsync((connection, token) => connection.ExecuteAsync(
+            new CommandDefinition(RecordOpened, new { now = now.UtcDateTime }, cancellationToken: token)), cancellationToken);
 
     private const string Open = """
         with license as (
@@ -92,19 +129,37 @@ public sealed class RenewalStore(
             join subscriptions s on s.subscription_id = t.subscription_id
             left join active_prices p on p.master_id = s.master_id
             where t.subscription_id = @subscriptionId
+        ), open_charge as (
+            select r.renewal_id from renewals r
+            where r.subscription_id = @subscriptionId and is_charge_open(r.status)
+            order by r.period_start desc limit 1
         ), made as (
-            insert into renewals (subscription_id, user_id, period_start, renewal_type, status, amount_usd, gives_up_at, next_action_at)
-            select subscription_id, subscriber_id, expires_at, 'manual', 'due', monthly_fee_usd,
-                   renewal_gives_up_at(expires_at, @grace, @now), @now
-            from license where expires_at <= @until
+            insert into renewals (subscription_id, user_id, period_start, renewal_type, status, amount_usd, gives_up_at, next_action_at,
+                                  repeat_number)
+            select l.subscription_id, l.subscriber_id, l.expires_at, 'manual', 'due', l.monthly_fee_usd,
+                   renewal_gives_up_at(l.expires_at, @grace, @now), @now,
+                   (select count(*) from renewals p
+                    where p.subscription_id = l.subscription_id and p.period_start = l.expires_at and p.status = 'applied')
+            from license l
+            where l.expires_at <= @until and not exists (select from open_charge)
             on conflict do nothing
             returning renewal_id
+        ), other_periods as (
+            update renewals r set next_action_at = @now
+            from license l
+            where r.subscription_id = l.subscription_id and r.period_start <> l.expires_at
+              and r.status = 'needs_authentication' and r.next_action_at > @now
         )
-        select renewal_id from made
-        union all
-        select r.renewal_id from renewals r
-        join license l on l.subscription_id = r.subscription_id
-        where case when l.expires_at <= @until then r.period_start = l.expires_at else r.paid_until = l.expires_at end
+        select found.renewal_id
+        from (select 1 as rank, renewal_id from open_charge
+              union all
+              select 2, renewal_id from made
+              union all
+              select 3, r.renewal_id from renewals r
+              join license l on l.subscription_id = r.subscription_id
+              where case when l.expires_at <= @until then r.period_start = l.expires_at and r.status <> 'applied'
+                         else r.paid_until = l.expires_at end) found
+        order by found.rank
         limit 1
         """;
 
@@ -218,7 +273,7 @@ public sealed class RenewalStore(
                attempt_number, attempt_provider, attempt_payment_method_id, request, first_sent_at, opens_intent, attempt_status,
                attempt_code, transaction_id, expires_at, auto_renew, renewal_block, price_usd, last_paid_usd, wallet_usd,
                payment_method_id, payment_provider, provider_customer_id, provider_payment_id, expiry_month, expiry_year,
-               details_changed_at
+               details_changed_at, lapsed_blocked, is_another_awaited
         from renewal_facts
         where renewal_id = any(@ids)
         order by next_action_at
@@ -276,6 +331,11 @@ public sealed class RenewalStore(
         {
             return refused.Save;
         }
+        catch (PostgresException conflict) when (conflict.ConstraintName == "one_open_charge_a_license")
+        {
+            return RenewalSave.ChargeOpen;
+        }
+
         if (change.Payment is not null || change.Suspends || change.Ends is not null) invalidation.Raise(change.After.SubscriptionId);
         return RenewalSave.Saved;
     }
@@ -288,22 +348,24 @@ public sealed class RenewalStore(
         from active_licenses a
         where a.expires_at <= @until
           and not exists (select from renewals r where r.subscription_id = a.subscription_id and not is_renewal_final(r.status))
-          and not (@opens and a.auto_renews and not a.is_renewal_opened and a.expires_at > @since)
+          and not (@opens and a.auto_renews and not a.is_renewal_opened
+                   and (a.expires_at > @since or was_grace_suspended(a.subscription_id, a.expires_at, @grace)))
           and (@subscriptionId::uuid is null or a.subscription_id = @subscriptionId)
         limit @limit
         """;
 
     public async Task<int> SuspendExpiredAsync(RenewalPolicy policy, DateTimeOffset now, int limit, CancellationToken cancellationToken)
     {
+        var since = policy.OpensAfter(now, await LastOpenedAsync(cancellationToken));
         List<Guid> expired;
         await using (var session = await database.OpenAsync(cancellationToken))
-            expired = (await ExpiredAsync(session.Connection, null, policy, now, limit, session.Token)).AsList();
+            expired = (await ExpiredAsync(session.Connection, null, since, policy, now, limit, session.Token)).AsList();
         var suspended = 0;
         foreach (var subscriptionId in expired)
         {
             try
             {
-                suspended += await SuspendExpiredAsync(subscriptionId, policy, now, cancellationToken) ? 1 : 0;
+                suspended += await SuspendExpiredAsync(subscriptionId, since, policy, now, cancellationToken) ? 1 : 0;
             }
             catch (PostgresException failure) when (SkippedRows.ConcernsOneRow(failure))
             {
@@ -317,12 +379,12 @@ public sealed class RenewalStore(
     }
 
     private async Task<bool> SuspendExpiredAsync(
-        Guid subscriptionId, RenewalPolicy policy, DateTimeOffset now, CancellationToken cancellationToken)
+        Guid subscriptionId, DateTimeOffset since, RenewalPolicy policy, DateTimeOffset now, CancellationToken cancellationToken)
     {
         var done = await database.InTransactionAsync(async (connection, token) =>
         {
             await SuspensionStore.LockAsync(connection, subscriptionId, token);
-            return (await ExpiredAsync(connection, subscriptionId, policy, now, 1, token)).Any()
+            return (await ExpiredAsync(connection, subscriptionId, since, policy, now, 1, token)).Any()
                 && await suspensions.SuspendAsync(connection, RenewalTransaction.ForExpiry(subscriptionId), token) is not null;
         }, cancellationToken);
         if (done) invalidation.Raise(subscriptionId);
@@ -330,13 +392,14 @@ public sealed class RenewalStore(
     }
 
     private static Task<IEnumerable<Guid>> ExpiredAsync(
-        NpgsqlConnection connection, Guid? subscriptionId, RenewalPolicy policy, DateTimeOffset now, int limit,
+        NpgsqlConnection connection, Guid? subscriptionId, DateTimeOffset since, RenewalPolicy policy, DateTimeOffset now, int limit,
         CancellationToken cancellationToken) =>
         connection.QueryAsync<Guid>(new CommandDefinition(Expired, new
         {
             subscriptionId,
             until = (now - policy.Grace).UtcDateTime,
-            since = policy.OpensAfter(now).UtcDateTime,
+            since = since.UtcDateTime,
+            grace = policy.Grace,
             opens = policy.AutoRenewal,
             limit,
         }, cancellationToken: cancellationToken));

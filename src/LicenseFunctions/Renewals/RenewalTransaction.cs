@@ -69,7 +69,8 @@ internal sealed class RenewalTransaction(NpgsqlConnection connection, Suspension
         set renewal_type = @type, status = @status, amount_usd = @AmountUsd, price_accepted = @PriceAccepted, intent_id = @IntentId,
             soft_declines = @SoftDeclines, lookups = @Lookups, unknown_since = @unknownSince, gives_up_at = @givesUpAt,
             next_action_at = @nextActionAt, paid_with = @paidWith, paid_from = @paidFrom, paid_until = @paidUntil,
-            fence = fence + 1, lease_until = case when @lease > interval '0' then clock_timestamp() + @lease end
+            lapsed_blocked = @LapsedBlocked, is_double = is_double and is_charge_open(@status), fence = fence + 1,
+            lease_until = case when @lease > interval '0' then clock_timestamp() + @lease end
         from license
         where r.renewal_id = @RenewalId and r.fence = @Fence and (@lease::interval is null or r.lease_until > clock_timestamp())
         """;
@@ -96,6 +97,7 @@ internal sealed class RenewalTransaction(NpgsqlConnection connection, Suspension
             paidFrom = after.PaidFrom?.UtcDateTime,
             paidUntil = after.PaidUntil?.UtcDateTime,
             lease,
+            after.LapsedBlocked,
             after.RenewalId,
             after.Fence,
         }, cancellationToken: cancellationToken));

@@ -51,6 +51,9 @@ public sealed record Renewal
     /// <summary>When a worker processes the renewal again; null for never.</summary>
     public required DateTimeOffset? NextActionAt { get; init; }
 
+    /// <summary>It lapsed while the license was not served. If a suspension ends, the renewal is opened again.</summary>
+    public bool LapsedBlocked { get; init; }
+
     public PaidWith? PaidWith { get; init; }
 
     /// <summary>Start of the paid period, inclusive; null until it is paid.</summary>

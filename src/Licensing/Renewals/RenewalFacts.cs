@@ -9,13 +9,17 @@ namespace Licensing.Renewals;
 /// </param>
 /// <param name="WalletUsd">The balance minus the reserved amount.</param>
 /// <param name="Card">The default payment method.</param>
+/// <param name="IsAnotherAwaited">
+/// Another renewal of the license waits for the provider or the bank (<see cref="RenewalStatuses.IsAwaitingProvider"/>).
+/// </param>
 public sealed record RenewalFacts(
     Renewal Renewal,
     RenewalLicense License,
     decimal? PriceUsd,
     decimal? LastPaidUsd,
     decimal WalletUsd,
-    SavedCard? Card)
+    SavedCard? Card,
+    bool IsAnotherAwaited = false)
 {
     /// <inheritdoc cref="RenewalPrice.Of"/>
     public RenewalPrice Price(RenewalPolicy policy) => RenewalPrice.Of(

@@ -11,6 +11,11 @@ public sealed record RenewalForecast(PaidWith? With, string? Obstacle)
     /// <summary>The obstacle if auto-renewal is off for the license or for the installation.</summary>
     public const string AutoRenewOff = "auto_renew_off";
 
+    /// <summary>
+    /// The obstacle if the platform moved the expiry back to the start of a paid period: it is paid again only on request.
+    /// </summary>
+    public const string PaidBefore = "paid_before";
+
     /// <inheritdoc cref="OfPayment"/>
     /// <param name="license">The obstacle is the <see cref="RenewalBlock"/> or auto_renew_off if it won't be renewed automatically.</param>
     public static RenewalForecast Of(

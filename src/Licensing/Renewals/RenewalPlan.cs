@@ -66,8 +66,10 @@ public static class RenewalPlan
         };
 
         if (facts.License.ExpiresAt != renewal.PeriodStart) return CancelIntentFirst(renewal, Close(renewal, "the expiry was moved"));
+        if (facts.IsAnotherAwaited) return WaitForAnotherCharge(renewal, now);
         // An action that was due before the end is still done once, however late the worker is: an outage must not end the license.
-        if (now >= renewal.GivesUpAt && renewal.NextActionAt >= renewal.GivesUpAt) return CancelIntentFirst(renewal, Lapse(renewal));
+        if (now >= renewal.GivesUpAt && renewal.NextActionAt >= renewal.GivesUpAt)
+            return CancelIntentFirst(renewal, Lapse(renewal, policy.BlockOf(facts.License) is not null));
         if (renewal.Type is RenewalType.Auto && !policy.AutoRenews(facts.License))
             return CancelIntentFirst(renewal, Close(renewal, "auto-renewal is off"));
         if (policy.BlockOf(facts.License) is not null) return Wait(renewal, now);
@@ -150,13 +152,14 @@ public static class RenewalPlan
         Reason = reason,
     };
 
-    private static RenewalChange Lapse(Renewal renewal) => new(renewal with { Status = Lapsed, NextActionAt = null })
-    {
-        Suspends = true,
-        History = new RenewalHistory(renewal.RenewalId, "failed", "grace_period_ended"),
-        Audit = "renewal.lapsed",
-        Reason = "grace period ended",
-    };
+    private static RenewalChange Lapse(Renewal renewal, bool isBlocked) =>
+        new(renewal with { Status = Lapsed, LapsedBlocked = isBlocked, NextActionAt = null })
+        {
+            Suspends = true,
+            History = new RenewalHistory(renewal.RenewalId, "failed", "grace_period_ended"),
+            Audit = "renewal.lapsed",
+            Reason = "grace period ended",
+        };
 
     // The price may fall again meanwhile. The customer gets one mail for each amount.
     private static RenewalStep.Save AwaitConsent(Renewal before, Renewal renewal, decimal? lastPaidUsd, DateTimeOffset now)
@@ -175,6 +178,13 @@ public static class RenewalPlan
 
     private static RenewalStep.Save Wait(Renewal renewal, DateTimeOffset now) =>
         Save(renewal with { NextActionAt = RenewalPolicy.Earlier(now + RenewalPolicy.RecheckEvery, renewal.GivesUpAt) });
+
+    // The wait doesn't use up the time in which this renewal can be paid.
+    private static RenewalStep.Save WaitForAnotherCharge(Renewal renewal, DateTimeOffset now) => Save(renewal with
+    {
+        GivesUpAt = RenewalPolicy.Later(renewal.GivesUpAt, now + RenewalPolicy.LateWindow),
+        NextActionAt = now + RenewalPolicy.AnotherChargeRecheck,
+    });
 
     // The customer gets a mail when the waiting begins; later checks send none.
     private static RenewalStep.Save Wait(Renewal renewal, RenewalStatus status, string? reason, DateTimeOffset now)

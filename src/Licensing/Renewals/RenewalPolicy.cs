@@ -41,6 +41,9 @@ public sealed record RenewalPolicy(
     /// <summary>How long a period that is opened late, after an outage, has before it lapses.</summary>
     public static readonly TimeSpan LateWindow = TimeSpan.FromDays(1);
 
+    /// <summary>How often a renewal is checked again that waits for another charge of its license.</summary>
+    public static readonly TimeSpan AnotherChargeRecheck = TimeSpan.FromMinutes(5);
+
     /// <summary>How soon a booking is repeated if the wallet was locked.</summary>
     public static readonly TimeSpan WalletRetry = TimeSpan.FromMinutes(1);
 
@@ -63,8 +66,14 @@ public sealed record RenewalPolicy(
     /// <summary>The last expiry whose renewal can be opened now, inclusive: the inverse of <see cref="OpensAt"/>.</summary>
     public DateTimeOffset OpensUntil(DateTimeOffset now) => now + Warning;
 
-    /// <summary>The timer opens a renewal only if the license's expiry is later than this time.</summary>
-    public DateTimeOffset OpensAfter(DateTimeOffset now) => now - Grace - CatchUp;
+    /// <summary>
+    /// The timer opens a renewal only if the license's expiry is later than this time. A license that had lapsed before the last run that
+    /// opened all due renewals, or before the first run, is not charged without a request.
+    /// </summary>
+    /// <param name="now">The present time.</param>
+    /// <param name="lastOpened">The start of the last run that opened all due renewals; null before the first one.</param>
+    public DateTimeOffset OpensAfter(DateTimeOffset now, DateTimeOffset? lastOpened) =>
+        Later(now - CatchUp, lastOpened ?? now) - Grace;
 
     /// <summary>
     /// When an unpaid period lapses: at the end of the grace, or at the end of the window that starts now, if that is later. SQL:

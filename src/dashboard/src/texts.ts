@@ -204,6 +204,7 @@ export const texts = {
       license_suspended: 'the license is suspended',
       paused_toxic: 'the subscription is paused',
       locked_no_funds: 'the subscription is locked because funds are missing',
+      paid_before: 'this period was paid before and its end was moved back; renew manually',
       no_active_price: 'there is no price',
       price_consent: 'the customer has not agreed to the new price',
       no_payment_method: 'no saved card, and the wallet balance is too low',

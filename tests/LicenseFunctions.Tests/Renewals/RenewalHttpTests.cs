@@ -175,6 +175,57 @@ public sealed class RenewalHttpTests(RenewalSite site) : IClassFixture<RenewalSi
             new { license, reason }));
     }
 
+    [Fact]
+    public async Task Renew_AnExpiryMovedBackToAPaidStart_ChargesAgainOnRequestOnly()
+    {
+        var license = await AddAsync("pm_card_visa");
+        Assert.Equal(200, (await RenewAsync(license)).Status);
+        await site.World.MoveExpiryAsync(license, now.AddDays(1));
+        await RunAsync("RunRenewals");
+        Assert.Equal(1, Charges(license, "succeeded"));
+        Assert.Equal("paid_before", (string?)(await OperatorAsync($"/api/v1/licenses/{license}/renewals"))["obstacle"]);
+
+        Assert.Equal(200, (await RenewAsync(license)).Status);
+        Assert.Equal(200, (await RenewAsync(license)).Status);
+
+        Assert.Equal((2, now.AddDays(31)), (Charges(license, "succeeded"), (await site.World.ReadAsync(license)).ExpiresAt));
+    }
+
+    [Fact]
+    public async Task Renew_WhileAnotherChargeIsUnknown_OnlyLooksItUp()
+    {
+        var license = await AddAsync("pm_card_visa");
+        stripe.Faults.Add(new Fault(FaultKind.ErrorAfter, On: "payment_intents.confirm", Times: 1));
+        Assert.Equal(202, (await RenewAsync(license)).Status);
+        await site.World.MoveExpiryAsync(license, now.AddDays(1).AddHours(1));
+
+        await RunAsync("RunRenewals");
+        await RenewAsync(license);
+
+        // The charge was paid: it extends the moved expiry, and nothing else is charged.
+        Assert.Equal(1, Charges(license));
+        Assert.Equal(now.AddDays(31).AddHours(1), (await site.World.ReadAsync(license)).ExpiresAt);
+    }
+
+    [Fact]
+    public async Task RunRenewals_AfterAFalseSuspensionOverTheEndOfTheGrace_Renews()
+    {
+        var license = await AddAsync("pm_card_visa", days: -4);
+        await OpenAsync(license, 49.99m, accepted: false);
+        await database.ExecuteAsync("update renewals set next_action_at = gives_up_at where subscription_id = @license", new { license });
+        await app.SendAsync(HttpMethod.Post, $"/api/v1/licenses/{license}/suspend", Operator, new { reason = "a mistake" });
+        await RunAsync("RunRenewals");
+        Assert.Equal("lapsed", await database.QueryAsync<string>(
+            "select status from renewals where subscription_id = @license", new { license }));
+
+        await app.SendAsync(HttpMethod.Post, $"/api/v1/licenses/{license}/reinstate", Operator, new { reason = "it was a mistake" });
+        await RunAsync("RunRenewals");
+
+        var state = await site.World.ReadAsync(license);
+        Assert.Equal((1, true, 1), (Charges(license, "succeeded"), state.IsActive, state.PaidPeriods));
+        Assert.True(state.ExpiresAt >= now.AddDays(30));
+    }
+
     [Theory]
     [InlineData("canceled")]
     [InlineData("lapsed")]

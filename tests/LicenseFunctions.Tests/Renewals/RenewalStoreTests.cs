@@ -27,10 +27,95 @@ public abstract class RenewalStoreTests
     public async Task OpenDue_ByHoursToExpiry_OpensWithinTheWindow(int hours, int opened)
     {
         await using var world = await NewWorldAsync();
+        await world.Store.OpenDueAsync(Policy, now.AddDays(-30), 10, Token);
         await world.AddAsync(new LicenseSeed { ExpiresAt = now.AddHours(hours) });
 
         Assert.Equal(opened, await world.Store.OpenDueAsync(Policy, now, 10, Token));
         Assert.Equal(0, await world.Store.OpenDueAsync(Policy, now, 10, Token));
+    }
+
+    [Theory]
+    [InlineData((-3 * 24) + 1, false, 1)]
+    [InlineData(-3 * 24, false, 0)]
+    [InlineData(-4 * 24, true, 0)]
+    public async Task OpenDue_ALicenseThatHadLapsedAtFirstSight_OpensNothing(int hours, bool afterARun, int opened)
+    {
+        await using var world = await NewWorldAsync();
+        if (afterARun) await world.Store.OpenDueAsync(Policy, now.AddMinutes(-15), 10, Token);
+        await world.AddAsync(new LicenseSeed { ExpiresAt = now.AddHours(hours) });
+
+        Assert.Equal(opened, await world.Store.OpenDueAsync(Policy, now, 10, Token));
+        Assert.Equal(1 - opened, await world.Store.SuspendExpiredAsync(Policy, now, 10, Token));
+    }
+
+    [Theory]
+    [InlineData(-20, -1, 1)]
+    [InlineData(-20, -18, 0)]
+    public async Task OpenDue_ASuspensionOverTheEndOfTheGrace_OpensAfterTheReinstatement(int from, int until, int opened)
+    {
+        await using var world = await NewWorldAsync();
+        await world.Store.OpenDueAsync(Policy, now.AddMinutes(-15), 10, Token);
+        var license = await world.AddAsync(new LicenseSeed { ExpiresAt = now.AddDays(-14) });
+        await world.AddSuspensionAsync(license, now.AddDays(from), now.AddDays(until));
+
+        Assert.Equal(1 - opened, await world.Store.SuspendExpiredAsync(Policy, now, 10, Token));
+        Assert.Equal(opened, await world.Store.OpenDueAsync(Policy, now, 10, Token));
+
+        if (opened == 1) Assert.Equal(now.AddDays(1), Assert.Single(await ClaimAsync(world)).Renewal.GivesUpAt);
+    }
+
+    [Theory]
+    [InlineData(true, 1)]
+    [InlineData(false, 0)]
+    public async Task OpenDue_ALapsedRenewal_IsReopenedIfASuspensionWasTheCause(bool blocked, int opened)
+    {
+        await using var world = await NewWorldAsync();
+        await world.AddAsync(new LicenseSeed { ExpiresAt = now.AddDays(-2) });
+        var facts = await OpenAndClaimAsync(world);
+        await SaveAsync(
+            world, facts, facts.Renewal with { Status = RenewalStatus.Lapsed, LapsedBlocked = blocked, NextActionAt = null });
+
+        Assert.Equal(1 - opened, await world.Store.SuspendExpiredAsync(Policy, now.AddDays(2), 10, Token));
+        Assert.Equal(opened, await world.Store.OpenDueAsync(Policy, now.AddDays(2), 10, Token));
+    }
+
+    [Fact]
+    public async Task Save_ASecondOpenCharge_IsRefused()
+    {
+        await using var world = await NewWorldAsync();
+        var license = await world.AddAsync(new LicenseSeed { ExpiresAt = now.AddDays(1), CardId = "pm_1" });
+        var first = await OpenAndClaimAsync(world);
+        await SaveAsync(world, first, Charging(first));
+        await world.MoveExpiryAsync(license, now.AddDays(1).AddHours(1));
+        await world.Store.OpenDueAsync(Policy, now, 10, Token);
+        var claimed = await ClaimAsync(world);
+        var second = Assert.Single(claimed, facts => facts.Renewal.RenewalId != first.Renewal.RenewalId);
+        Assert.True(second.IsAnotherAwaited);
+
+        Assert.Equal(
+            RenewalSave.ChargeOpen, await world.Store.SaveAsync(Changed(Charging(second)), new RenewalWriter(TimeSpan.Zero), Token));
+        Assert.Equal(first.Renewal.RenewalId, await world.Store.OpenAsync(license, Policy, now, Token));
+    }
+
+    [Fact]
+    public async Task Open_AnExpiryThatWasMovedBackToAPaidStart_IsAnotherRowOnlyOnRequest()
+    {
+        await using var world = await NewWorldAsync();
+        var license = await world.AddAsync(new LicenseSeed { ExpiresAt = now.AddDays(-1), PriceUsd = 0 });
+        var paid = await OpenAndClaimAsync(world);
+        await PayAsync(world, paid, PaidWith.Nothing, 0);
+        await world.MoveExpiryAsync(license, now.AddDays(-1));
+        Assert.Equal(0, await world.Store.OpenDueAsync(Policy, now, 10, Token));
+
+        var again = await world.Store.OpenAsync(license, Policy, now, Token);
+
+        Assert.NotEqual(paid.Renewal.RenewalId, again);
+        Assert.Equal(again, await world.Store.OpenAsync(license, Policy, now, Token));
+        var facts = (await world.Store.ClaimOneAsync(again!.Value, Lease, Token))!;
+        Assert.Equal(RenewalSave.Saved, await PayAsync(world, facts, PaidWith.Nothing, 0));
+        var state = await world.ReadAsync(license);
+        Assert.Equal((now.AddDays(29), 2), (state.ExpiresAt, state.PaidPeriods));
+        Assert.Equal(again, await world.Store.OpenAsync(license, Policy, now.AddDays(-20), Token));
     }
 
     [Fact]
@@ -280,7 +365,7 @@ public abstract class RenewalStoreTests
     public async Task Save_Lapsed_Suspends_AndPaid_Reactivates()
     {
         await using var world = await NewWorldAsync();
-        var license = await world.AddAsync(new LicenseSeed { ExpiresAt = now.AddDays(-4), PriceUsd = 0 });
+        var license = await world.AddAsync(new LicenseSeed { ExpiresAt = now.AddDays(-2), PriceUsd = 0 });
         var facts = await OpenAndClaimAsync(world);
         var lapsed = Changed(facts.Renewal with { Status = RenewalStatus.Lapsed, NextActionAt = null }) with { Suspends = true };
         await world.Store.SaveAsync(lapsed, new RenewalWriter(Lease), Token);
@@ -422,6 +507,7 @@ public abstract class RenewalStoreTests
     public async Task SuspendExpired_RenewalOpenOrDue_SuspendsNothing()
     {
         await using var world = await NewWorldAsync();
+        await world.Store.OpenDueAsync(Policy, now.AddDays(-2), 10, Token);
         await world.AddAsync(new LicenseSeed { ExpiresAt = now.AddDays(-4) });
         Assert.Equal(0, await world.Store.SuspendExpiredAsync(Policy, now, 10, Token));
         var facts = await OpenAndClaimAsync(world);

@@ -37,6 +37,9 @@ public abstract class RenewalWorld : IAsyncDisposable
     /// <summary>Changes the expiry as the platform does, without a renewal.</summary>
     public abstract Task MoveExpiryAsync(Guid subscriptionId, DateTimeOffset? expiresAt);
 
+    /// <summary>A suspension by an operator; the license is active after it.</summary>
+    public abstract Task AddSuspensionAsync(Guid subscriptionId, DateTimeOffset from, DateTimeOffset until);
+
     public abstract Task<string?> HistoryStatusAsync(Guid id);
 
     public abstract Task<bool> HasMailAsync(string dedupKey);
@@ -81,6 +84,12 @@ internal sealed class MemoryWorld : RenewalWorld
     public override Task MoveExpiryAsync(Guid subscriptionId, DateTimeOffset? expiresAt)
     {
         store.Licenses[subscriptionId].ExpiresAt = expiresAt;
+        return Task.CompletedTask;
+    }
+
+    public override Task AddSuspensionAsync(Guid subscriptionId, DateTimeOffset from, DateTimeOffset until)
+    {
+        store.Licenses[subscriptionId].Holds.Add((from, until));
         return Task.CompletedTask;
     }
 
@@ -168,6 +177,13 @@ internal sealed class PostgresWorld(TestDatabase database, TimeProvider clock) :
     public override Task MoveExpiryAsync(Guid subscriptionId, DateTimeOffset? expiresAt) => database.ExecuteAsync(
         "update license_tokens set expires_at = @expiresAt where subscription_id = @subscriptionId",
         new { subscriptionId, expiresAt = expiresAt?.UtcDateTime });
+
+    public override Task AddSuspensionAsync(Guid subscriptionId, DateTimeOffset from, DateTimeOffset until) => database.ExecuteAsync(
+        """
+        insert into license_suspensions (subscription_id, cause, reason, previous_state, suspended_at, closed_at, closed_how)
+        values (@subscriptionId, 'OPERATOR', 'a test', 'SYNCED', @from, @until, 'REINSTATED')
+        """,
+        new { subscriptionId, from = from.UtcDateTime, until = until.UtcDateTime });
 
     public override async Task<string?> HistoryStatusAsync(Guid id) =>
         await database.QueryAsync<string?>("select max(status) from license_renewal_history where renewal_id = @id", new { id });

@@ -279,6 +279,31 @@ public sealed class RenewalPlanTests
         Assert.Equal(status is RenewalStatus.Lapsed, step.Change.Suspends);
     }
 
+    [Theory]
+    [InlineData(null, false)]
+    [InlineData(RenewalBlock.LicenseSuspended, true)]
+    public void Next_LapsedWhileSuspended_IsRecorded(RenewalBlock? block, bool recorded)
+    {
+        var waiting = Due with { NextActionAt = Due.GivesUpAt };
+
+        var after = After(Next(Facts(waiting) with { License = new RenewalLicense(Expiry, AutoRenew: true, block) }, Due.GivesUpAt));
+
+        Assert.Equal((RenewalStatus.Lapsed, recorded), (after.Status, after.LapsedBlocked));
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(5)]
+    public void Next_WhileAnotherChargeOfTheLicenseIsOpen_WaitsWithoutLosingTime(int days)
+    {
+        var now = Due.GivesUpAt.AddDays(days);
+
+        var after = After(Next(Facts(Due with { NextActionAt = now }, Card, wallet: 100) with { IsAnotherAwaited = true }, now));
+
+        Assert.Equal((RenewalStatus.Due, null, now.AddMinutes(5), now.AddDays(1)), (
+            after.Status, after.PaidWith, after.NextActionAt, after.GivesUpAt));
+    }
+
     [Fact]
     public void Next_OutageUntilAfterTheGrace_StillRunsTheDueAttempt() =>
         Assert.Equal(RenewalStatus.Charging, After(Next(Facts(card: Card), Expiry.AddDays(5))).Status);

@@ -26,10 +26,16 @@ public sealed class RenewalPolicyTests
     }
 
     [Theory]
-    [InlineData(10 * 86400 - 1, true)]
-    [InlineData(10 * 86400, false)]
-    public void OpensAfter_BySecondsSinceExpiry_EndsSevenDaysAfterTheGrace(int seconds, bool opens) =>
-        Assert.Equal(opens, Expiry > Policy.OpensAfter(Expiry.AddSeconds(seconds)));
+    [InlineData(10 * 86400 - 1, -1, true)]
+    [InlineData(10 * 86400, -1, false)]
+    [InlineData(10 * 86400 - 1, 3 * 86400 - 1, true)]
+    [InlineData(3 * 86400 + 2, 3 * 86400, false)] // it had lapsed at the last run
+    [InlineData(3 * 86400 - 1, null, true)]
+    [InlineData(3 * 86400, null, false)] // it had lapsed at the first run
+    public void OpensAfter_BySecondsSinceExpiry_CatchesUpForSevenDaysWhatLapsedSinceTheLastRun(int seconds, int? lastOpened, bool opens) =>
+        Assert.Equal(
+            opens,
+            Expiry > Policy.OpensAfter(Expiry.AddSeconds(seconds), lastOpened is { } last ? Expiry.AddSeconds(last) : null));
 
     [Theory]
     [InlineData(-7, 1, 3)]
