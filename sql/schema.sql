@@ -1769,7 +1769,10 @@ CREATE VIEW public.next_renewals AS
     COALESCE(public.is_price_frozen(r.status, r.intent_id), false) AS is_price_frozen,
     (EXISTS ( SELECT
            FROM public.renewals p
-          WHERE ((p.subscription_id = t.subscription_id) AND (p.period_start = t.expires_at) AND (p.status = 'applied'::text)))) AS was_paid
+          WHERE ((p.subscription_id = t.subscription_id) AND (p.period_start = t.expires_at) AND (p.status = 'applied'::text)))) AS was_paid,
+    ( SELECT f.last_four
+           FROM public.user_payment_methods f
+          WHERE (f.payment_method_id = t.payment_method_id)) AS last_four
    FROM (public.renewal_terms t
      LEFT JOIN public.renewals r ON (((r.subscription_id = t.subscription_id) AND (r.period_start = t.expires_at) AND (r.status <> 'applied'::text))));
 
@@ -1852,7 +1855,10 @@ CREATE VIEW public.renewal_facts AS
     r.lapsed_blocked,
     (EXISTS ( SELECT
            FROM public.renewals o
-          WHERE ((o.subscription_id = r.subscription_id) AND (o.renewal_id <> r.renewal_id) AND public.is_awaiting_provider(o.status)))) AS is_another_awaited
+          WHERE ((o.subscription_id = r.subscription_id) AND (o.renewal_id <> r.renewal_id) AND public.is_awaiting_provider(o.status)))) AS is_another_awaited,
+    ( SELECT f.last_four
+           FROM public.user_payment_methods f
+          WHERE (f.payment_method_id = t.payment_method_id)) AS last_four
    FROM ((public.renewals r
      JOIN public.renewal_terms t ON ((t.subscription_id = r.subscription_id)))
      LEFT JOIN LATERAL public.latest_attempt(r.renewal_id) a(attempt_id, renewal_id, number, provider, payment_method_id, request, first_sent_at, opens_intent, status, code, transaction_id, updated_at) ON (true));

@@ -16,7 +16,8 @@ select
     -- While another renewal of the license waits for the provider or the bank, nothing else is charged.
     exists (select from renewals o
             where o.subscription_id = r.subscription_id and o.renewal_id <> r.renewal_id and is_awaiting_provider(o.status))
-        as is_another_awaited
+        as is_another_awaited,
+    (select f.last_four from user_payment_methods f where f.payment_method_id = t.payment_method_id) as last_four
 from renewals r
 join renewal_terms t on t.subscription_id = r.subscription_id
 left join lateral latest_attempt(r.renewal_id) a on true;

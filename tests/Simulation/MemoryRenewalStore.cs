@@ -235,6 +235,7 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
         if (change.Suspends && license.IsTokenActive && !HasOtherOpen(row)) Suspend(license);
         if (change.Ends is { } end) EndPeriod(license, end);
         if (change.History is { } history) History[history.Id] = history;
+        if (change.Announcement is { } announcement) Mails.Add(announcement.DedupKey);
         if (change.Notice is { } notice) Mails.Add(notice.DedupKey);
         if (change.Audit is { } action) Audit.Add((license.SubscriptionId, action, change.Reason));
         if (writer.Event is { } received) inbox.Add((received.Provider, received.EventId));

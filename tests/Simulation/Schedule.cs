@@ -205,6 +205,9 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
         var charged = gateway.Charges.ContainsKey(renewal.RenewalId);
         var booked = renewal is { Status: RenewalStatus.Applied, PaidWith: PaidWith.Card };
         if (charged != booked) violations.Add($"renewal {renewal.RenewalId}: {renewal.Status} with {renewal.PaidWith}, charges: {charged}");
+        if (renewal is { Status: RenewalStatus.Applied, Type: RenewalType.Auto, AmountUsd: > 0 } && !agreed.ContainsKey(renewal.RenewalId)
+            && !memory.Mails.Contains($"upcoming_renewal:{renewal.SubscriptionId}:{renewal.PeriodStart.ToUnixTimeSeconds()}"))
+            violations.Add($"renewal {renewal.RenewalId} was paid automatically without a notice");
         if (renewal.IsChargeOpen) violations.Add($"renewal {renewal.RenewalId} is still {renewal.Status}");
         if (renewal.NextActionAt <= clock.Now)
             violations.Add($"renewal {renewal.RenewalId} was due at {renewal.NextActionAt:u} and was not processed");

@@ -23,12 +23,13 @@ internal abstract record RenewalTermsRow
     public int? ExpiryMonth { get; init; }
     public int? ExpiryYear { get; init; }
     public DateTime? DetailsChangedAt { get; init; }
+    public string? LastFour { get; init; }
 
     protected RenewalLicense License =>
         new(ExpiresAt, AutoRenew, RenewalBlock is { } block ? EnumWords.Parse<RenewalBlock>(block) : null);
 
     protected SavedCard? Card => SavedCard.Of(
-        PaymentMethodId, PaymentProvider, ProviderCustomerId, ProviderPaymentId, ExpiryMonth, ExpiryYear, DetailsChangedAt);
+        PaymentMethodId, PaymentProvider, ProviderCustomerId, ProviderPaymentId, ExpiryMonth, ExpiryYear, DetailsChangedAt, LastFour);
 }
 
 /// <summary>A row of renewal_facts.</summary>

@@ -13,7 +13,7 @@ public sealed record RenewalSettings(
 {
     public static RenewalSettings Read(SettingReader settings) => new(
         settings.AutoRenewal(),
-        settings.Days("EXPIRY_WARNING_DAYS", 7, 1, 29),
+        settings.Days("EXPIRY_WARNING_DAYS", 7, 1, RenewalPolicy.LongestWarningDays),
         settings.GracePeriod(),
         settings.Number("PRICE_RISE_CONSENT_SHARE", 0, 0, 10),
         settings.Flag("RENEW_PAUSED_LICENSES", false),

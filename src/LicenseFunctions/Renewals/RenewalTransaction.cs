@@ -36,6 +36,7 @@ internal sealed class RenewalTransaction(NpgsqlConnection connection, Suspension
         if (change.Suspends) await SuspendAsync(after, cancellationToken);
         if (change.Ends is { } end) await EndPeriodAsync(after.SubscriptionId, end, cancellationToken);
         if (change.History is { } history) await WriteHistoryAsync(change, history, cancellationToken);
+        if (change.Announcement is { } announcement) await MailAsync(change, announcement, cancellationToken);
         if (change.Notice is { } notice) await MailAsync(change, notice, cancellationToken);
         if (change.Audit is { } action) await AuditAsync(change, action, writer.Actor ?? Actor.System, cancellationToken);
     }
@@ -164,6 +165,9 @@ internal sealed class RenewalTransaction(NpgsqlConnection connection, Suspension
                 renewal.SubscriptionId,
             },
             cancellationToken: cancellationToken)) ?? throw new SaveRefusedException(RenewalSave.Fenced);
+        if (payment.Expiry is { } expired)
+            await EmailOutbox.RemoveUnsentAsync(
+                connection, RenewalWarnings.WarningKeys(renewal.SubscriptionId, expired), cancellationToken);
         if (isActive) return;
 
         var lifted = new Reinstatement(renewal.SubscriptionId, [SuspensionCause.Expiry], ClosedHow.Renewed, Actor.System, "Renewed");
@@ -288,10 +292,12 @@ internal sealed class RenewalTransaction(NpgsqlConnection connection, Suspension
             after.SubscriptionId,
             after.RenewalId,
             after.AmountUsd,
-            ExpiresAt = change.Payment?.PaidUntil ?? change.Ends?.EndsAt ?? after.PeriodStart,
+            ExpiresAt = notice.ChargeAt is null ? change.Payment?.PaidUntil ?? change.Ends?.EndsAt ?? after.PeriodStart : after.PeriodStart,
             GraceUntil = change is { Payment: null, Ends: null } ? after.GivesUpAt : (DateTimeOffset?)null,
             after.NextAttemptAt,
-            PaidWith = EnumWords.Of(after.PaidWith),
+            PaidWith = EnumWords.Of(notice.PaidWith ?? after.PaidWith),
+            notice.LastFour,
+            notice.ChargeAt,
             notice.Reason,
             notice.Link,
             notice.OldAmountUsd,

@@ -1,11 +1,12 @@
 using LicenseFunctions.Infrastructure.Timers;
+using Licensing;
 using Licensing.Renewals;
 
 namespace LicenseFunctions.Renewals;
 
 /// <summary>
-/// Warns customers 7, 3 and 1 days before the expiry if the license won't be renewed automatically. During grace, the mail states the end
-/// of grace. One mail is sent for each expiry and day, even if the timer runs several times.
+/// Tells customers of an automatic charge three days before its first attempt. Warns them 7, 3 and 1 days before the expiry if the license
+/// won't be renewed automatically; during grace, the mail states its end. Each mail is sent once, even if the timer runs several times.
 /// </summary>
 public sealed class WarnExpiring(RenewalReads reads, RenewalPolicy policy, TimeProvider clock)
 {
@@ -21,9 +22,10 @@ public sealed class WarnExpiring(RenewalReads reads, RenewalPolicy policy, TimeP
         var written = 0;
         var after = TimeSlice.IsActive && cut is { } left && now - left.At < LongestPause ? left.License : null;
         cut = null;
-        await foreach (var page in reads.UpcomingAsync(now - policy.Grace, now + policy.Warning, after, cancellationToken))
+        var until = RenewalWarnings.NoticeUntil(now, policy) + TimeSpan.FromTicks(TimeSpan.TicksPerMicrosecond); // exclusive
+        await foreach (var page in reads.UpcomingAsync(now - policy.Grace, until, after, cancellationToken))
         {
-            var mails = page.Select(license => Mail(license, now)).OfType<(string, string, Guid, object)>().ToList();
+            var mails = page.SelectMany(license => Mails(license, now)).ToList();
             if (mails.Count > 0) await reads.MailAsync(mails, cancellationToken);
             written += mails.Count;
             if (page is not [.., var last] || !TimeSlice.IsOver) continue;
@@ -34,26 +36,37 @@ public sealed class WarnExpiring(RenewalReads reads, RenewalPolicy policy, TimeP
         return written;
     }
 
-    private (string, string, Guid, object)? Mail(NextRenewal next, DateTimeOffset now)
+    private IEnumerable<(string, string, Guid, object)> Mails(NextRenewal next, DateTimeOffset now)
     {
         // Nobody reads the mails of a closed account.
-        if (next.License.Block is RenewalBlock.AccountClosed) return null;
+        if (next.License.Block is RenewalBlock.AccountClosed) yield break;
 
-        var obstacle = next.Forecast(policy).Obstacle;
-        if (RenewalForecast.WarningDays(next.ExpiresAt, now, policy) is not { } days || (days > 0 && obstacle is null)) return null;
-        // An open charge keeps the license valid, so the end of grace is unknown.
-        if (days == 0 && next.Status?.IsChargeOpen() is true) return null;
+        var forecast = next.Forecast(policy);
+        if (RenewalWarnings.IsNoticeDue(next.ExpiresAt, forecast, next.Status, now, policy))
+        {
+            var opensAt = policy.OpensAt(next.ExpiresAt);
+            yield return (RenewalWarnings.NoticeKey(next.SubscriptionId, next.ExpiresAt), RenewalWarnings.UpcomingRenewal, next.UserId, new
+            {
+                next.SubscriptionId,
+                next.ExpiresAt,
+                next.Price(policy).AmountUsd,
+                ChargeAt = opensAt > now ? opensAt : now,
+                PaidWith = EnumWords.Of(forecast.With),
+                LastFour = forecast.With is PaidWith.Card ? next.Card?.LastFour : null,
+            });
+        }
 
-        return ($"expiring:{next.SubscriptionId}:{next.ExpiresAt.ToUnixTimeSeconds()}:{days}",
-            days == 0 ? "in_grace" : "expiring",
-            next.UserId,
-            new
+        if (RenewalForecast.WarningDays(next.ExpiresAt, now, policy) is not { } stage
+            || !RenewalWarnings.IsWarningDue(forecast.Obstacle, next.Status, inGrace: stage == 0)) yield break;
+
+        yield return (
+            RenewalWarnings.WarningKey(next.SubscriptionId, next.ExpiresAt, stage), stage == 0 ? "in_grace" : "expiring", next.UserId, new
             {
                 next.SubscriptionId,
                 next.ExpiresAt,
                 GraceUntil = next.ExpiresAt + policy.Grace,
-                Days = days,
-                Reason = obstacle,
+                Days = RenewalWarnings.DaysLeft(next.ExpiresAt, now),
+                Reason = forecast.Obstacle,
                 next.Price(policy).AmountUsd,
             });
     }

@@ -22,6 +22,9 @@ public sealed record RenewalChange(Renewal After)
     /// <summary>A mail to the customer.</summary>
     public RenewalNotice? Notice { get; init; }
 
+    /// <summary>The notice of the automatic charge, in case that it was not sent before.</summary>
+    public RenewalNotice? Announcement { get; init; }
+
     /// <summary>Action of the audit row; null for none.</summary>
     public string? Audit { get; init; }
 
@@ -56,7 +59,17 @@ public sealed record RenewalHistory(Guid Id, string Status, string? FailureReaso
 /// <param name="OldAmountUsd">What the last period cost, if the price rose.</param>
 /// <param name="Link">Signed path of the page on which the customer answers.</param>
 public sealed record RenewalNotice(
-    string Template, string DedupKey, string? Reason = null, decimal? OldAmountUsd = null, string? Link = null);
+    string Template, string DedupKey, string? Reason = null, decimal? OldAmountUsd = null, string? Link = null)
+{
+    /// <summary>What will pay; null for what paid.</summary>
+    public PaidWith? PaidWith { get; init; }
+
+    /// <summary>The last digits of the card that will be charged.</summary>
+    public string? LastFour { get; init; }
+
+    /// <summary>When the charge begins.</summary>
+    public DateTimeOffset? ChargeAt { get; init; }
+}
 
 /// <summary>The next step of a claimed renewal.</summary>
 public abstract record RenewalStep

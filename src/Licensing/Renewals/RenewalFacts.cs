@@ -36,16 +36,17 @@ public sealed record RenewalLicense(DateTimeOffset? ExpiresAt, bool AutoRenew, R
 
 /// <summary>The customer's default payment method.</summary>
 /// <param name="ChangedAt">When the bank last changed its number or expiry; null if never.</param>
+/// <param name="LastFour">The last digits, for mails.</param>
 public sealed record SavedCard(
     Guid PaymentMethodId, string Provider, string CustomerId, string PaymentId, int? ExpiryMonth = null, int? ExpiryYear = null,
-    DateTimeOffset? ChangedAt = null)
+    DateTimeOffset? ChangedAt = null, string? LastFour = null)
 {
     /// <returns>Null if one of the ids is missing: such a card can't be charged.</returns>
     public static SavedCard? Of(
         Guid? paymentMethodId, string? provider, string? customerId, string? paymentId, int? expiryMonth, int? expiryYear,
-        DateTimeOffset? changedAt) =>
+        DateTimeOffset? changedAt, string? lastFour = null) =>
         paymentMethodId is { } method && provider is not null && customerId is not null && paymentId is not null
-            ? new SavedCard(method, provider, customerId, paymentId, expiryMonth, expiryYear, changedAt)
+            ? new SavedCard(method, provider, customerId, paymentId, expiryMonth, expiryYear, changedAt, lastFour)
             : null;
 
     /// <summary>When the card becomes invalid (start of the month after the printed one, UTC); null if no month is printed.</summary>

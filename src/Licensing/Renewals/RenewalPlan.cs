@@ -107,7 +107,7 @@ public static class RenewalPlan
             && (last.Provider != card.Provider || last.Request.CustomerId != card.CustomerId))
             return new RenewalStep.CancelIntent(intent, last);
 
-        return Save(renewal with
+        var charging = renewal with
         {
             Status = Charging,
             Attempt = new RenewalAttempt(
@@ -121,6 +121,10 @@ public static class RenewalPlan
             Lookups = 0,
             UnknownSince = null,
             NextActionAt = now,
+        };
+        return new RenewalStep.Save(new RenewalChange(charging)
+        {
+            Announcement = RenewalWarnings.AtPayment(renewal, PaidWith.Card, card, now),
         });
     }
 
@@ -143,7 +147,10 @@ public static class RenewalPlan
     private static RenewalChange Book(Renewal renewal, PaidWith with, RenewalPolicy policy, DateTimeOffset now)
     {
         var payment = RenewalSettlement.Payment(renewal, with, renewal.PeriodStart, paidAt: now, policy, now);
-        return RenewalSettlement.Paid(renewal, payment, renewal.RenewalId);
+        return RenewalSettlement.Paid(renewal, payment, renewal.RenewalId) with
+        {
+            Announcement = RenewalWarnings.AtPayment(renewal, with, null, now),
+        };
     }
 
     private static RenewalChange Close(Renewal renewal, string reason) => new(renewal with { Status = Canceled, NextActionAt = null })

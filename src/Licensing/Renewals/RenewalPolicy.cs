@@ -18,6 +18,9 @@ public sealed record RenewalPolicy(
     /// <summary>RENEW_PAUSED_LICENSES: whether licenses are renewed that the platform paused or locked.</summary>
     public bool RenewsPaused { get; init; }
 
+    /// <summary>The largest EXPIRY_WARNING_DAYS.</summary>
+    public const int LongestWarningDays = 29;
+
     /// <summary>After this number of soft declines, no automatic attempt follows in this period.</summary>
     public const int SoftAttempts = 4;
 

@@ -533,7 +533,8 @@ public sealed class RenewalHttpTests(RenewalSite site) : IClassFixture<RenewalSi
     {
         var well = await AddAsync("pm_card_visa");
         var doomed = await site.World.AddAsync(new LicenseSeed { ExpiresAt = now.AddDays(2), AutoRenew = false });
-        var late = await AddAsync("pm_card_visa", days: -1);
+        var late = await site.World.AddAsync(new LicenseSeed { ExpiresAt = now.AddDays(-1) });
+        var soonPaid = await AddAsync("pm_card_visa", days: -1);
         var open = await AddAsync("pm_card_visa", days: -1);
         await database.ExecuteAsync(
             """
@@ -552,9 +553,60 @@ public sealed class RenewalHttpTests(RenewalSite site) : IClassFixture<RenewalSi
             select payload -> 'model' ->> 'subscription_id' from outbox
             where payload ->> 'template' in ('expiring', 'in_grace') and payload -> 'model' ->> 'subscription_id' = any(@licenses)
             """,
-            new { licenses = new[] { well.ToString(), doomed.ToString(), late.ToString(), open.ToString() } });
+            new { licenses = new[] { well.ToString(), doomed.ToString(), late.ToString(), open.ToString(), soonPaid.ToString() } });
         Assert.Equal(new[] { doomed.ToString(), late.ToString() }.Order(), mails.Order());
     }
+
+    [Theory]
+    [InlineData(10, true, 3)]
+    [InlineData(11, false, 0)]
+    [InlineData(1, true, 0)]
+    public async Task Notice_OfAnAutomaticCharge_IsSentOnceThreeDaysBeforeItsFirstAttemptOrAtOnce(int days, bool sent, int ahead)
+    {
+        var license = await AddAsync("pm_card_visa", days);
+        var free = await site.World.AddAsync(new LicenseSeed { ExpiresAt = now.AddDays(days), PriceUsd = 0 });
+
+        await RunAsync("WarnExpiring");
+        await RunAsync("RunRenewals");
+        await RunAsync("WarnExpiring");
+
+        var notices = await NoticesAsync(license);
+        Assert.Equal(sent ? 1 : 0, notices.Count);
+        Assert.Empty(await NoticesAsync(free));
+        if (sent) Assert.Equal(now.AddDays(ahead).UtcDateTime, notices[0], TimeSpan.FromMinutes(10));
+        Assert.Equal(days == 1 ? 1 : 0, Charges(license, "succeeded"));
+    }
+
+    [Fact]
+    public async Task Notice_WithTheFirstAttempt_IsSentIfThereWasNoneBefore_AndNotOnRequest()
+    {
+        var (automatic, manual) = (await AddAsync("pm_card_visa"), await AddAsync("pm_card_visa"));
+        await RenewAsync(manual);
+
+        await RunAsync("RunRenewals");
+
+        Assert.Single(await NoticesAsync(automatic));
+        Assert.Empty(await NoticesAsync(manual));
+    }
+
+    [Fact]
+    public async Task Warnings_ThatAreNotSentYet_AreRemovedWhenTheLicenseIsRenewed()
+    {
+        var license = await site.World.AddAsync(new LicenseSeed { ExpiresAt = now.AddDays(-1), AutoRenew = false, PriceUsd = 0 });
+        await RunAsync("WarnExpiring");
+
+        Assert.Equal(200, (await RenewAsync(license)).Status);
+
+        Assert.Equal(["renewed"], await database.QueryAllAsync<string>(
+            "select payload ->> 'template' from outbox where payload -> 'model' ->> 'subscription_id' = @license::text", new { license }));
+    }
+
+    private Task<IReadOnlyList<DateTime>> NoticesAsync(Guid license) => database.QueryAllAsync<DateTime>(
+        """
+        select (payload -> 'model' ->> 'charge_at')::timestamptz from outbox
+        where payload ->> 'template' = 'upcoming_renewal' and payload -> 'model' ->> 'subscription_id' = @license::text
+        """,
+        new { license });
 
     private static string Operator { get; } = "Bearer " + RunningApp.Token("operator");
 

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Licensing.Renewals;
 using Xunit;
 using static Licensing.Tests.Renewals.Given;
@@ -61,6 +62,38 @@ public sealed class RenewalForecastTests
     [InlineData(3 * 86400, null)]
     public void WarningDays_BySecondsFromExpiry_AreSevenThreeOneAndTheGrace(int seconds, int? days) =>
         Assert.Equal(days, RenewalForecast.WarningDays(Expiry, Expiry.AddSeconds(seconds), Policy));
+
+    [Theory]
+    [InlineData(-10 * 86400 - 1, PaidWith.Card, null, false)]
+    [InlineData(-10 * 86400, PaidWith.Card, null, true)]
+    [InlineData(-86400, PaidWith.Wallet, RenewalStatus.Due, true)]
+    [InlineData(-86400, PaidWith.Nothing, null, false)]
+    [InlineData(-86400, null, null, false)]
+    [InlineData(-86400, PaidWith.Card, RenewalStatus.SoftDeclined, false)]
+    [InlineData(3 * 86400 - 1, PaidWith.Card, null, true)]
+    [InlineData(3 * 86400, PaidWith.Card, null, false)]
+    public void IsNoticeDue_BySecondsFromExpiry_StartsThreeDaysBeforeTheFirstAttempt(
+        int seconds, PaidWith? with, RenewalStatus? status, bool due) => Assert.Equal(
+        due, RenewalWarnings.IsNoticeDue(Expiry, new RenewalForecast(with, null), status, Expiry.AddSeconds(seconds), Policy));
+
+    [Theory]
+    [InlineData(null, null, false, false)]
+    [InlineData("auto_renew_off", null, false, true)]
+    [InlineData("auto_renew_off", null, true, true)]
+    [InlineData(null, null, true, false)]
+    [InlineData(null, RenewalStatus.Due, true, false)]
+    [InlineData(null, RenewalStatus.SoftDeclined, true, true)]
+    [InlineData("insufficient_funds", RenewalStatus.Unknown, true, false)]
+    public void IsWarningDue_WhatIsAboutToBePaid_NeedsNone(string? obstacle, RenewalStatus? status, bool inGrace, bool due) =>
+        Assert.Equal(due, RenewalWarnings.IsWarningDue(obstacle, status, inGrace));
+
+    [Theory]
+    [InlineData("2026-06-05T00:00Z", "2026-06-01T00:00Z", 4)]
+    [InlineData("2026-06-05T00:00Z", "2026-06-04T23:59Z", 1)]
+    [InlineData("2026-06-05T23:00Z", "2026-06-05T00:00Z", 0)]
+    public void DaysLeft_IsCountedByTheCalendar(string expiresAt, string now, int days) => Assert.Equal(
+        days, RenewalWarnings.DaysLeft(
+            DateTimeOffset.Parse(expiresAt, CultureInfo.InvariantCulture), DateTimeOffset.Parse(now, CultureInfo.InvariantCulture)));
 
     private static RenewalForecast Of(
         SavedCard? card = null, decimal wallet = 0, string? lastDecline = null, bool autoRenew = true, RenewalBlock? block = null,

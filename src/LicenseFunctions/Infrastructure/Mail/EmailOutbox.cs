@@ -20,4 +20,11 @@ public static class EmailOutbox
         var payload = RowJson.Of(new { Template = template, UserId = userId, Model = model });
         return connection.ExecuteAsync(new CommandDefinition(Add, new { dedupKey, payload }, cancellationToken: cancellationToken));
     }
+
+    private const string RemoveUnsent = "delete from outbox where dedup_key = any(@keys) and sent_at is null and dead_at is null";
+
+    /// <summary>Removes mails that are no longer true, if they were not sent yet.</summary>
+    public static Task RemoveUnsentAsync(NpgsqlConnection connection, IEnumerable<string> dedupKeys, CancellationToken cancellationToken) =>
+        connection.ExecuteAsync(
+            new CommandDefinition(RemoveUnsent, new { keys = dedupKeys.ToArray() }, cancellationToken: cancellationToken));
 }

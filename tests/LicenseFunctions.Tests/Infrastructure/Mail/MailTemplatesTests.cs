@@ -15,7 +15,7 @@ public sealed class MailTemplatesTests
         Assert.Equal(
             [
                 "action_needed", "device_alert", "expiring", "in_grace", "operator_alerts", "period_ended", "price_consent", "reinstated",
-                "renewal_failed", "renewed", "suspended",
+                "renewal_failed", "renewed", "suspended", "upcoming_renewal",
             ],
             Templates.Names.Order());
 
@@ -109,6 +109,36 @@ public sealed class MailTemplatesTests
         Assert.Contains("https://l.example/app/payment-methods/confirm/L-1", confirm.Text, StringComparison.Ordinal);
         Assert.Equal("Your license needs a payment method", card.Subject);
         Assert.Contains("https://l.example/app/payment-methods", card.Html, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(0, "Your license expires today")]
+    [InlineData(1, "Your license expires tomorrow")]
+    [InlineData(4, "Your license expires in 4 days")]
+    public void Render_Expiring_StatesTheDaysLeft(int days, string subject) =>
+        Assert.Equal(subject, Templates.Render("expiring", new JsonObject { ["days"] = days }, publicUrl: null).Subject);
+
+    [Theory]
+    [InlineData("card", "4242", "your card ending in 4242")]
+    [InlineData("wallet", null, "from your wallet")]
+    public void Render_UpcomingRenewal_StatesAmountDateMethodAndHowToStopIt(string with, string? lastFour, string method)
+    {
+        var mail = Templates.Render("upcoming_renewal", new JsonObject
+        {
+            ["subscription_id"] = "L-1",
+            ["amount_usd"] = 49.99m,
+            ["charge_at"] = "2026-12-17T23:30:00+00:00",
+            ["expires_at"] = "2026-12-24T23:30:00+00:00",
+            ["paid_with"] = with,
+            ["last_four"] = lastFour,
+        }, "https://l.example");
+
+        Assert.Equal("Your license will be renewed for 49.99 USD", mail.Subject);
+        Assert.All(["49.99 USD", "December 17, 2026", method, "https://l.example/app/licenses/L-1/renewals"], words =>
+        {
+            Assert.Contains(words, mail.Text, StringComparison.Ordinal);
+            Assert.Contains(words, mail.Html, StringComparison.Ordinal);
+        });
     }
 
     [Theory]

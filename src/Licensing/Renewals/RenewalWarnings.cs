@@ -1,0 +1,69 @@
+namespace Licensing.Renewals;
+
+/// <summary>Which mails a customer gets before and around an expiry. Each has a key, so that it is sent once.</summary>
+public static class RenewalWarnings
+{
+    /// <summary>Template of the notice of an automatic charge.</summary>
+    public const string UpcomingRenewal = "upcoming_renewal";
+
+    /// <summary>How long before the first automatic attempt the notice is sent.</summary>
+    public static readonly TimeSpan NoticeBefore = TimeSpan.FromDays(3);
+
+    /// <summary>When the notice of the automatic charge for the period after this expiry is sent.</summary>
+    public static DateTimeOffset NoticeAt(DateTimeOffset expiresAt, RenewalPolicy policy) => policy.OpensAt(expiresAt) - NoticeBefore;
+
+    /// <summary>The last expiry whose notice is due now, inclusive: the inverse of <see cref="NoticeAt"/>.</summary>
+    public static DateTimeOffset NoticeUntil(DateTimeOffset now, RenewalPolicy policy) => policy.OpensUntil(now) + NoticeBefore;
+
+    /// <summary>
+    /// Whether the notice is due. If less time is left, it is due at once, and the charge doesn't wait: the first attempt sends the notice,
+    /// too, if it was not sent before.
+    /// </summary>
+    /// <param name="expiresAt">The license's expiry.</param>
+    /// <param name="forecast">There is no notice if nothing can pay, or if the price is 0.</param>
+    /// <param name="status">Null before the renewal is opened.</param>
+    /// <param name="now">The present time.</param>
+    /// <param name="policy">The settings of this installation.</param>
+    public static bool IsNoticeDue(
+        DateTimeOffset expiresAt, RenewalForecast forecast, RenewalStatus? status, DateTimeOffset now, RenewalPolicy policy) =>
+        forecast.With is PaidWith.Wallet or PaidWith.Card && status is null or RenewalStatus.Due
+        && now >= NoticeAt(expiresAt, policy) && now < expiresAt + policy.Grace;
+
+    /// <summary>
+    /// Whether the customer must be warned, before the expiry or during the grace. Not if the renewal is about to be paid: a mail that says
+    /// "expired" would come together with the receipt. Not while a charge is open: it keeps the license valid.
+    /// </summary>
+    /// <param name="obstacle">Of the forecast; null if the renewal should succeed.</param>
+    /// <param name="status">Null before the renewal is opened.</param>
+    /// <param name="inGrace">The license has expired.</param>
+    public static bool IsWarningDue(string? obstacle, RenewalStatus? status, bool inGrace) => inGrace
+        ? status?.IsChargeOpen() is not true && (obstacle is not null || status is not (null or RenewalStatus.Due))
+        : obstacle is not null;
+
+    /// <summary>Days until the expiry by the calendar (UTC): 0 for today, 1 for tomorrow.</summary>
+    public static int DaysLeft(DateTimeOffset expiresAt, DateTimeOffset now) => (expiresAt.UtcDateTime.Date - now.UtcDateTime.Date).Days;
+
+    /// <summary>Identifies a warning by its license, expiry and stage (<see cref="RenewalForecast.WarningDays"/>).</summary>
+    public static string WarningKey(Guid subscriptionId, DateTimeOffset expiresAt, int stage) =>
+        $"expiring:{subscriptionId}:{expiresAt.ToUnixTimeSeconds()}:{stage}";
+
+    /// <summary>The keys of all warnings about one expiry.</summary>
+    public static IEnumerable<string> WarningKeys(Guid subscriptionId, DateTimeOffset expiresAt) =>
+        Enumerable.Range(0, RenewalPolicy.LongestWarningDays + 1).Select(stage => WarningKey(subscriptionId, expiresAt, stage));
+
+    /// <summary>Identifies the notice of a renewal.</summary>
+    public static string NoticeKey(Guid subscriptionId, DateTimeOffset expiresAt) =>
+        $"{UpcomingRenewal}:{subscriptionId}:{expiresAt.ToUnixTimeSeconds()}";
+
+    /// <summary>The notice that goes with the first automatic payment, in case that it was not sent before.</summary>
+    /// <returns>Null if the customer asked for the renewal or agreed to its price, or if it is free.</returns>
+    internal static RenewalNotice? AtPayment(Renewal renewal, PaidWith with, SavedCard? card, DateTimeOffset now) =>
+        renewal is { Type: RenewalType.Auto, PriceAccepted: false, AmountUsd: > 0 }
+            ? new RenewalNotice(UpcomingRenewal, NoticeKey(renewal.SubscriptionId, renewal.PeriodStart))
+            {
+                PaidWith = with,
+                LastFour = with is PaidWith.Card ? card?.LastFour : null,
+                ChargeAt = now,
+            }
+            : null;
+}
