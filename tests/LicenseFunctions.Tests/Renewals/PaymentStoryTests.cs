@@ -237,6 +237,60 @@ public sealed class PaymentStoryTests(PostgresFixture postgres) : IAsyncLifetime
         Assert.Equal(0, await database.QueryAsync<int>("select count(*)::int from payment_events"));
     }
 
+    [Fact]
+    public async Task AnEventOfEveryType_AlsoAMalformedOne_IsAnswered200AndRecorded()
+    {
+        // JSON does not escape {0}, the type, and {1}, a number that is unique in the test.
+        string[] objects =
+        [
+            """ "data":{"object":{"id":"x_{1}"}}""",
+            """
+            "data":{"object":{"id":"x_{1}","amount":3000,"amount_refunded":3000,"amount_received":3000,"currency":"usd","status":"succeeded",
+            "charge":"ch_{1}","payment_intent":"pi_{1}","payment_method":"pm_{1}"}}
+            """,
+            """
+            "data":{"object":{"id":"x_{1}","amount":30.5,"amount_refunded":1e40,"amount_received":4999.5,"currency":7,"status":"succeeded",
+            "charge":"ch_{1}","payment_intent":"pi_{1}"}}
+            """,
+            """ "object":"v2.core.event","related_object":{"id":"x_{1}"}""",
+            """ "data":null""",
+            """ "data":{"object":null}""",
+            """ "data":{"object":["x"]}""",
+            """ "data":{"object":{"id":"","status":["x"],"payment_intent":{"id":7},"payment_method":{},"charge":[]}}""",
+            """ "data":{"object":{"id":"x\u0000_{1}","metadata":{"renewal_id":"x"}}}""",
+            """ "data":{"object":{"id":"\ud800","status":"\udfff","metadata":[]}}""",
+        ];
+        string[] times = ["1767225600", "1767225600.5", "\"2026-01-01T00:00:00Z\"", "99999999999999999", "null"];
+        string[] kinds =
+        [
+            .. objects.Select((one, at) => $$"""{"id":"evt_{1}","type":"{0}","created":{{times[at % times.Length]}},{{one}}}"""),
+            """{"id":{1},"created":null,"type":"{0}"}""",
+            """{"id":"\ud800","note":"{1} {0}","type":null}""",
+            """{"id":"\u0000{1} {0}","type":"\u0000"}""",
+            """[{1},"{0}"]""",
+            """{1} {0}""",
+        ];
+        var types = typeof(Stripe.EventTypes).GetFields().Select(field => (string)field.GetValue(null)!)
+            .Append("v2.core.account.updated").Append("a.type.of.tomorrow").ToList();
+        var bodies = types.SelectMany(type => kinds.Select(kind => (type, kind))).Select((one, number) => one.kind
+            .Replace("{0}", one.type, StringComparison.Ordinal).Replace("{1}", $"{number}", StringComparison.Ordinal)).ToList();
+
+        await Parallel.ForEachAsync(
+            bodies, new ParallelOptions { MaxDegreeOfParallelism = 4, CancellationToken = TestContext.Current.CancellationToken },
+            async (body, _) => Assert.Equal((body, HttpStatusCode.OK), (body, await PostEventAsync(body))));
+
+        Assert.True(types.Count > 250);
+        Assert.Equal(bodies.Count, await database.QueryAsync<int>("select count(*)::int from payment_events"));
+    }
+
+    private async Task<HttpStatusCode> PostEventAsync(string body)
+    {
+        using var content = new StringContent(body);
+        content.Headers.Add("Stripe-Signature", StripeStandIn.Webhooks.Sign(
+            body, stripe.Options.WebhookSecret, TimeProvider.System.GetUtcNow().ToUnixTimeSeconds()));
+        return (await app.Client.PostAsync("/api/v1/stripe/webhook", content, TestContext.Current.CancellationToken)).StatusCode;
+    }
+
     private async Task AssertPaidOnceAsync()
     {
         Assert.Equal(1, stripe.Stats()["charges_succeeded"]!.GetValue<int>());

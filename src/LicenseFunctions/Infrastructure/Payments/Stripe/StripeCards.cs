@@ -90,9 +90,14 @@ public sealed class StripeCards(StripeClient client, StripeSettings settings)
                     userId, method.CustomerId, paymentId, method.Type, method.Card?.Last4, method.Card?.Brand,
                     (int?)method.Card?.ExpMonth, (int?)method.Card?.ExpYear);
         }
-        catch (StripeException gone) when (gone.HttpStatusCode == HttpStatusCode.NotFound)
+        catch (StripeException gone) when (gone.HttpStatusCode is HttpStatusCode.NotFound)
         {
             return new PaymentFact.MethodDetached(paymentId);
+        }
+        catch (StripeException invalid) when (invalid.HttpStatusCode is HttpStatusCode.BadRequest)
+        {
+            // Not an ID of Stripe. Another delivery of the event would have the same answer.
+            return new PaymentFact.Ignored();
         }
     }
 

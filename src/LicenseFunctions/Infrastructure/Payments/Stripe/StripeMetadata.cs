@@ -6,7 +6,4 @@ internal static class StripeMetadata
     public const string RenewalId = "renewal_id";
     public const string SubscriptionId = "subscription_id";
     public const string UserId = "user_id";
-
-    public static Guid? Id(this IReadOnlyDictionary<string, string>? metadata, string name) =>
-        metadata?.GetValueOrDefault(name) is { } text && Guid.TryParse(text, out var id) ? id : null;
 }

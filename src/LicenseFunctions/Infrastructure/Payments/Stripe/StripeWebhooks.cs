@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Licensing;
 using Licensing.Renewals;
 using Stripe;
@@ -20,24 +21,24 @@ public sealed class StripeWebhooks(StripeSettings settings, StripeCards cards, T
     /// <exception cref="StripeException">The card can't be read from Stripe. Stripe will send the event again.</exception>
     public async Task<Outcome<PaymentEvent>> ReadAsync(string body, string? signature, CancellationToken cancellationToken)
     {
-        if (Verify(body, signature) is not { } made)
+        if (!IsSigned(body, signature))
             return NotStripe;
-        var fact = await FactAsync(made, cancellationToken);
-        return new PaymentEvent(PaymentProviders.Stripe, made.Id, made.Type, new DateTimeOffset(made.Created), fact);
+        var made = StripeEventBody.Read(body, clock.GetUtcNow());
+        var fact = await CardAsync(made, cancellationToken) ?? Fact(made);
+        return new PaymentEvent(PaymentProviders.Stripe, made.Id, made.Type, made.CreatedAt, fact);
     }
 
-    private Event? Verify(string body, string? signature)
+    private bool IsSigned(string body, string? signature)
     {
         if (string.IsNullOrEmpty(signature))
-            return null;
+            return false;
         foreach (var secret in settings.WebhookSecrets)
         {
             try
             {
-                // An account may use an older API version; the fields that are read here are the same.
-                return EventUtility.ConstructEvent(
-                    body, signature, secret, (long)Tolerance.TotalSeconds, clock.GetUtcNow().ToUnixTimeSeconds(),
-                    throwOnApiVersionMismatch: false);
+                EventUtility.ValidateSignature(
+                    body, signature, secret, (long)Tolerance.TotalSeconds, clock.GetUtcNow().ToUnixTimeSeconds());
+                return true;
             }
             catch (Exception wrong) when (wrong is StripeException or FormatException or OverflowException)
             {
@@ -45,33 +46,63 @@ public sealed class StripeWebhooks(StripeSettings settings, StripeCards cards, T
             }
         }
 
-        return null;
+        return false;
     }
 
-    private async Task<PaymentFact> FactAsync(Event made, CancellationToken cancellationToken) => (made.Type, made.Data.Object) switch
+    private async Task<PaymentFact?> CardAsync(StripeEventBody made, CancellationToken cancellationToken) => made.Type switch
     {
-        ("payment_intent.succeeded" or "payment_intent.payment_failed" or "payment_intent.requires_action" or "payment_intent.processing"
-            or "payment_intent.canceled", PaymentIntent intent) => OfIntent(intent),
-        ("charge.refunded", Charge { PaymentIntentId: { } intentId } charge) =>
-            new PaymentFact.Refunded(intentId, charge.Amount, charge.AmountRefunded),
-        ("charge.dispute.created", Dispute { PaymentIntentId: { } intentId } dispute) =>
-            new PaymentFact.DisputeOpened(intentId, dispute.Reason ?? "general"),
+        "setup_intent.succeeded" when made.Subject.Reference("payment_method") is { } paymentId =>
+            await cards.ReadAsync(paymentId, made.Subject.Part("metadata").Id(StripeMetadata.UserId), cancellationToken),
+        "payment_method.automatically_updated" or "payment_method.updated" when made.Subject.Text("id") is { } paymentId =>
+            await cards.ReadAsync(paymentId, userId: null, cancellationToken),
+        "payment_method.detached" when made.Subject.Text("id") is { } paymentId => new PaymentFact.MethodDetached(paymentId),
+        _ => null,
+    };
+
+    // Only the fields that are used are read, so that a field of another API version doesn't make an event unreadable.
+    private static PaymentFact Fact(StripeEventBody made) => made.Type switch
+    {
+        "payment_intent.succeeded" or "payment_intent.payment_failed" or "payment_intent.requires_action" or "payment_intent.processing"
+            or "payment_intent.canceled" => OfIntent(made.Subject),
+        "charge.refunded" when made.Subject.Reference("payment_intent") is { } intentId
+            && made.Subject.Whole("amount") is { } amount && made.Subject.Whole("amount_refunded") is { } refunded =>
+            new PaymentFact.Refunded(intentId, amount, refunded),
+        "charge.dispute.created" when made.Subject.Reference("payment_intent") is { } intentId =>
+            new PaymentFact.DisputeOpened(intentId, made.Subject.Text("reason") ?? "general"),
         // An inquiry that ends without a chargeback (warning_closed) is not lost.
-        ("charge.dispute.closed", Dispute { PaymentIntentId: { } intentId } dispute) =>
-            new PaymentFact.DisputeClosed(intentId, Won: dispute.Status != "lost"),
-        ("setup_intent.succeeded", SetupIntent { PaymentMethodId: { } paymentId } setup) =>
-            await cards.ReadAsync(paymentId, setup.Metadata.Id(StripeMetadata.UserId), cancellationToken),
-        ("payment_method.automatically_updated" or "payment_method.updated", PaymentMethod method) =>
-            await cards.ReadAsync(method.Id, userId: null, cancellationToken),
-        ("payment_method.detached", PaymentMethod method) => new PaymentFact.MethodDetached(method.Id),
+        "charge.dispute.closed" when made.Subject.Reference("payment_intent") is { } intentId =>
+            new PaymentFact.DisputeClosed(intentId, Won: made.Subject.Text("status") != "lost"),
         _ => new PaymentFact.Ignored(),
     };
 
-    private static PaymentFact OfIntent(PaymentIntent intent)
+    private static PaymentFact OfIntent(JsonElement subject)
     {
-        var snapshot = StripeOutcomes.Of(intent);
+        if (subject.Text("id") is not { } id) return new PaymentFact.Ignored();
+        var snapshot = StripeOutcomes.Of(new PaymentIntent
+        {
+            Id = id,
+            Status = subject.Text("status"),
+            AmountReceived = subject.Whole("amount_received") ?? 0,
+            // Before the API version of November 2022, the intent had a list of charges.
+            LatestChargeId = subject.Reference("latest_charge") ?? FirstCharge(subject),
+            CancellationReason = subject.Text("cancellation_reason"),
+            LastPaymentError = subject.Part("last_payment_error") is { ValueKind: JsonValueKind.Object } error
+                ? new StripeError
+                {
+                    Code = error.Text("code"),
+                    DeclineCode = error.Text("decline_code"),
+                    AdviceCode = error.Text("advice_code"),
+                    Message = error.Text("message"),
+                }
+                : null,
+        });
         return snapshot.Outcome is ChargeOutcome.Unknown
             ? new PaymentFact.Ignored()
-            : new PaymentFact.IntentChanged(snapshot, intent.Metadata.Id(StripeMetadata.RenewalId));
+            : new PaymentFact.IntentChanged(snapshot, subject.Part("metadata").Id(StripeMetadata.RenewalId));
     }
+
+    private static string? FirstCharge(JsonElement intent) =>
+        intent.Part("charges").Part("data") is { ValueKind: JsonValueKind.Array } charges && charges.GetArrayLength() > 0
+            ? charges[0].Text("id")
+            : null;
 }
