@@ -532,6 +532,13 @@ CREATE FUNCTION public.is_waiting_for_card(status text) RETURNS boolean
     select status in ('payment_needed', 'soft_declined', 'hard_declined', 'needs_authentication')
 $$;
 
+CREATE FUNCTION public.keep_renewal_paid() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+begin
+    raise exception 'renewal % is paid and can''t become %', old.renewal_id, new.status using errcode = 'restrict_violation';
+end $$;
+
 CREATE FUNCTION public.keep_request_frozen() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -2331,6 +2338,7 @@ CREATE TRIGGER license_changed AFTER INSERT OR DELETE OR UPDATE ON public.licens
 CREATE TRIGGER master_pricing_updated_at BEFORE UPDATE ON public.master_pricing FOR EACH ROW EXECUTE FUNCTION public.update_updated_at_column();
 
 CREATE TRIGGER record_price_change AFTER INSERT OR UPDATE OF master_id, monthly_fee_usd, is_active ON public.master_pricing FOR EACH ROW WHEN (((new.master_id IS NOT NULL) AND new.is_active AND ((new.monthly_fee_usd >= (0)::numeric) AND (new.monthly_fee_usd <= '1000000000000'::numeric)))) EXECUTE FUNCTION public.record_price_change();
+CREATE TRIGGER renewals_stay_paid BEFORE UPDATE OF status ON public.renewals FOR EACH ROW WHEN (((old.status = 'applied'::text) AND (new.status <> 'applied'::text))) EXECUTE FUNCTION public.keep_renewal_paid();
 
 CREATE TRIGGER renewals_updated_at BEFORE UPDATE ON public.renewals FOR EACH ROW EXECUTE FUNCTION public.update_updated_at_column();
 

@@ -46,6 +46,8 @@
 \ir installation/migration.psql
 \set migration 0019_price_changes
 \ir installation/migration.psql
+\set migration 0020_paid_renewals
+\ir installation/migration.psql
 \set migration 0021_one_open_charge
 \ir installation/migration.psql
 

@@ -27,7 +27,7 @@ public sealed class ApplyPaymentEvent(IRenewalStore store, RenewalPolicy policy,
             var writer = new RenewalWriter(Lease: null, Actor.Service, received);
             var saved = await store.SaveAsync(change, writer, cancellationToken);
             if (saved is RenewalSave.WalletLocked)
-                saved = await store.SaveAsync(RenewalSettlement.NotYetApplied(change.After, clock.GetUtcNow()), writer, cancellationToken);
+                saved = await store.SaveAsync(RenewalSettlement.NotYetApplied(change, clock.GetUtcNow()), writer, cancellationToken);
             if (saved is RenewalSave.Saved or RenewalSave.Repeated) return;
         }
 

@@ -84,7 +84,7 @@ public sealed class ProcessRenewal(
     private async Task<Renewal?> PostponeAsync(Renewal renewal, RenewalChange change, CancellationToken cancellationToken)
     {
         var (later, held) = change.After.PaidWith is PaidWith.Card
-            ? (RenewalSettlement.NotYetApplied(change.After, clock.GetUtcNow()), TimeSpan.Zero)
+            ? (RenewalSettlement.NotYetApplied(change, clock.GetUtcNow()), TimeSpan.Zero)
             : (new RenewalChange(renewal), RenewalPolicy.WalletRetry);
         var saved = await store.SaveAsync(later, new RenewalWriter(held), cancellationToken);
         return saved is RenewalSave.Saved ? later.Saved : null;

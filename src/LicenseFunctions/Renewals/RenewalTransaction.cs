@@ -174,37 +174,26 @@ internal sealed class RenewalTransaction(NpgsqlConnection connection, Suspension
         await suspensions.ReinstateAsync(connection, lifted, cancellationToken);
     }
 
+    private const string AddWallet = "insert into user_wallets (user_id) values (@UserId) on conflict do nothing";
+
     private const string LockWallet = """
-        select available_usd(balance_usd, reserved_usd) from user_wallets where user_id = @UserId for update nowait
+        select available_usd(balance_usd, reserved_usd) from user_wallets where user_id = @UserId for update skip locked
         """;
 
     private const string Pay = """
-        insert into user_wallets (user_id) values (@UserId) on conflict do nothing;
         select credit_wallet(@UserId, @AmountUsd, 'DEPOSIT', @description, @RenewalId) where @byCard;
         select debit_wallet(@UserId, @AmountUsd, 'FEE_SUBSCRIPTION', @description, @RenewalId)
         """;
 
-    // Only here does a lock mean that the wallet is in use. A lock of another row, such as the license's, fails the save.
+    // A wallet that another booking has locked is skipped, so it is no row. An error code would not do: any statement may fail with
+    // lock_not_available, for a row that has nothing to do with the wallet.
     private async Task MoveMoneyAsync(Renewal renewal, RenewalPayment payment, CancellationToken cancellationToken)
     {
-        try
-        {
-            await PayAsync(renewal, payment, cancellationToken);
-        }
-        catch (PostgresException locked) when (locked.SqlState == PostgresErrorCodes.LockNotAvailable)
-        {
-            throw new SaveRefusedException(RenewalSave.WalletLocked);
-        }
-    }
-
-    private async Task PayAsync(Renewal renewal, RenewalPayment payment, CancellationToken cancellationToken)
-    {
-        if (payment.With is PaidWith.Wallet)
-        {
-            var available = await connection.ExecuteScalarAsync<decimal?>(new CommandDefinition(
-                LockWallet, new { renewal.UserId }, cancellationToken: cancellationToken));
-            if (available is null || available < payment.AmountUsd) throw new SaveRefusedException(RenewalSave.WalletShort);
-        }
+        await ExecuteAsync(AddWallet, new { renewal.UserId }, cancellationToken);
+        var available = await connection.ExecuteScalarAsync<decimal?>(
+            new CommandDefinition(LockWallet, new { renewal.UserId }, cancellationToken: cancellationToken))
+            ?? throw new SaveRefusedException(RenewalSave.WalletLocked);
+        if (payment.With is PaidWith.Wallet && available < payment.AmountUsd) throw new SaveRefusedException(RenewalSave.WalletShort);
 
         await ExecuteAsync(Pay, new
         {

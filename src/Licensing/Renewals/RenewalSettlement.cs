@@ -59,14 +59,18 @@ public static class RenewalSettlement
     }
 
     /// <summary>The money moved but the wallet was locked: the booking is repeated later.</summary>
-    public static RenewalChange NotYetApplied(Renewal renewal, DateTimeOffset now) => new(renewal with
-    {
-        Status = Succeeded,
-        PaidWith = null,
-        PaidFrom = null,
-        PaidUntil = null,
-        NextActionAt = now + RenewalPolicy.WalletRetry,
-    });
+    /// <exception cref="ArgumentException">The change books no payment by card.</exception>
+    public static RenewalChange NotYetApplied(RenewalChange booking, DateTimeOffset now) =>
+        booking is not { Payment.With: PaidWith.Card, After: { IntentId: not null, Attempt.Status: AttemptStatus.Succeeded } after }
+            ? throw new ArgumentException("Only a paid charge waits for its booking.", nameof(booking))
+            : new RenewalChange(after with
+            {
+                Status = Succeeded,
+                PaidWith = null,
+                PaidFrom = null,
+                PaidUntil = null,
+                NextActionAt = now + RenewalPolicy.WalletRetry,
+            });
 
     /// <summary>The period that a payment buys.</summary>
     internal static RenewalPayment Payment(
