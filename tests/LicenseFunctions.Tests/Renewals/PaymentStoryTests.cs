@@ -245,8 +245,8 @@ public sealed class PaymentStoryTests(PostgresFixture postgres) : IAsyncLifetime
         [
             """ "data":{"object":{"id":"x_{1}"}}""",
             """
-            "data":{"object":{"id":"x_{1}","amount":3000,"amount_refunded":3000,"amount_received":3000,"currency":"usd","status":"succeeded",
-            "charge":"ch_{1}","payment_intent":"pi_{1}","payment_method":"pm_{1}"}}
+            "data":{"object":{"id":"x_{1}","amount":3000,"amount_refunded":3000,"amount_received":3000,"currency":"usd","status":
+            "succeeded","charge":"ch_{1}","payment_intent":"pi_{1}","payment_method":"pm_{1}"}}
             """,
             """
             "data":{"object":{"id":"x_{1}","amount":30.5,"amount_refunded":1e40,"amount_received":4999.5,"currency":7,"status":"succeeded",
