@@ -1683,6 +1683,35 @@ ALTER TABLE public.metric_increments ALTER COLUMN increment_id ADD GENERATED ALW
     CACHE 1
 );
 
+CREATE TABLE public.payment_reversals (
+    reversal_id uuid DEFAULT public.uuid_generate_v4() NOT NULL,
+    provider text NOT NULL,
+    kind text NOT NULL,
+    provider_id text NOT NULL,
+    state text NOT NULL,
+    amount_minor bigint NOT NULL,
+    currency text NOT NULL,
+    intent_id text,
+    charge_id text,
+    reason text,
+    evidence_due_at timestamp with time zone,
+    changed_at timestamp with time zone NOT NULL,
+    first_seen_at timestamp with time zone DEFAULT now() NOT NULL,
+    renewal_id uuid,
+    subscription_id uuid,
+    applied_state text,
+    applied_at timestamp with time zone,
+    CONSTRAINT amount_not_negative CHECK ((amount_minor >= 0)),
+    CONSTRAINT applied_to_a_renewal CHECK ((((applied_at IS NULL) = (applied_state IS NULL)) AND ((applied_at IS NULL) OR (renewal_id IS NOT NULL)))),
+    CONSTRAINT belongs_to_a_license CHECK (((renewal_id IS NULL) = (subscription_id IS NULL))),
+    CONSTRAINT state_belongs_to_kind CHECK (
+CASE kind
+    WHEN 'dispute'::text THEN (state = ANY (ARRAY['open'::text, 'lost'::text, 'won'::text]))
+    WHEN 'refund'::text THEN (state = ANY (ARRAY['pending'::text, 'succeeded'::text, 'failed'::text]))
+    ELSE ((kind = 'refund_total'::text) AND (state = 'succeeded'::text))
+END)
+);
+
 CREATE TABLE public.user_wallets (
     wallet_id uuid DEFAULT public.uuid_generate_v4() NOT NULL,
     user_id uuid NOT NULL,
@@ -1723,8 +1752,12 @@ CREATE VIEW public.renewal_terms AS
           WHERE (u.user_id = s.subscriber_id)), ( SELECT u.is_active
            FROM public.users u
           WHERE (u.user_id = s.master_id)), s.is_active, s.state, t.is_active, suspended_for_expiry => (o.only_for_expiry IS TRUE), suspended_otherwise => (o.only_for_expiry IS FALSE)) AS renewal_block
+    (EXISTS ( SELECT
+           FROM public.payment_reversals d
+          WHERE ((d.subscription_id = s.subscription_id) AND (d.kind = 'dispute'::text) AND (d.state = 'open'::text)))) AS is_disputed,
+    (t.subscription_id IS NULL) AS is_gone
    FROM (((((public.subscriptions s
-     JOIN LATERAL ( SELECT c.token_id,
+     LEFT JOIN LATERAL ( SELECT c.token_id,
             c.subscription_id,
             c.token_hash,
             c.ea_instance_id,
@@ -1798,6 +1831,27 @@ CREATE TABLE public.outbox (
     last_error text,
     CONSTRAINT kind_is_known CHECK ((kind = ANY (ARRAY['email'::text, 'alert_webhook'::text, 'event'::text]))),
     CONSTRAINT sent_or_dead_not_both CHECK (((sent_at IS NULL) OR (dead_at IS NULL)))
+);
+
+CREATE TABLE public.payment_cases (
+    case_id uuid DEFAULT public.uuid_generate_v4() NOT NULL,
+    provider text NOT NULL,
+    reason text NOT NULL,
+    subject text NOT NULL,
+    renewal_id uuid,
+    subscription_id uuid,
+    user_id uuid,
+    transaction_id text,
+    amount_minor bigint,
+    currency text,
+    detail text NOT NULL,
+    opened_at timestamp with time zone DEFAULT now() NOT NULL,
+    decision text,
+    decided_at timestamp with time zone,
+    decided_by uuid,
+    decided_why text,
+    CONSTRAINT decided_has_a_time CHECK (((decision IS NULL) = (decided_at IS NULL))),
+    CONSTRAINT decision_is_known CHECK ((decision = ANY (ARRAY['credited'::text, 'dismissed'::text, 'applied'::text, 'refunded'::text])))
 );
 
 CREATE TABLE public.payment_customers (
@@ -1883,6 +1937,17 @@ CREATE TABLE public.renewal_sweeps (
     only_row boolean DEFAULT true NOT NULL,
     opened_at timestamp with time zone NOT NULL,
     CONSTRAINT has_one_row CHECK (only_row)
+CREATE TABLE public.reversal_effects (
+    renewal_id uuid NOT NULL,
+    share numeric NOT NULL,
+    taken interval NOT NULL,
+    stopped_auto_renewal boolean NOT NULL,
+    refunded_minor bigint NOT NULL,
+    charged_back_minor bigint NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT amounts_not_negative CHECK (((refunded_minor >= 0) AND (charged_back_minor >= 0))),
+    CONSTRAINT share_is_a_part CHECK (((share >= (0)::numeric) AND (share <= (1)::numeric))),
+    CONSTRAINT taken_not_negative CHECK ((taken >= '00:00:00'::interval))
 );
 
 CREATE TABLE public.schema_fingerprints (
@@ -2121,6 +2186,9 @@ ALTER TABLE ONLY public.metric_increments
 ALTER TABLE ONLY public.license_appeals
     ADD CONSTRAINT one_appeal_a_suspension UNIQUE (suspension_id);
 
+ALTER TABLE ONLY public.payment_cases
+    ADD CONSTRAINT one_case_a_reason_and_subject UNIQUE (provider, reason, subject);
+
 ALTER TABLE ONLY public.payment_customers
     ADD CONSTRAINT one_customer_per_user_and_provider PRIMARY KEY (user_id, payment_provider);
 
@@ -2154,8 +2222,14 @@ ALTER TABLE ONLY public.renewals
 ALTER TABLE ONLY public.usage_quarantine
     ADD CONSTRAINT payload_quarantined_once UNIQUE (payload_digest);
 
+ALTER TABLE ONLY public.payment_cases
+    ADD CONSTRAINT payment_cases_pkey PRIMARY KEY (case_id);
+
 ALTER TABLE ONLY public.payment_events
     ADD CONSTRAINT payment_events_come_once PRIMARY KEY (provider, event_id);
+
+ALTER TABLE ONLY public.payment_reversals
+    ADD CONSTRAINT payment_reversals_pkey PRIMARY KEY (reversal_id);
 
 ALTER TABLE ONLY public.renewal_attempts
     ADD CONSTRAINT renewal_attempts_pkey PRIMARY KEY (attempt_id);
@@ -2165,6 +2239,12 @@ ALTER TABLE ONLY public.renewal_sweeps
 
 ALTER TABLE ONLY public.renewals
     ADD CONSTRAINT renewals_pkey PRIMARY KEY (renewal_id);
+
+ALTER TABLE ONLY public.reversal_effects
+    ADD CONSTRAINT reversal_effects_pkey PRIMARY KEY (renewal_id);
+
+ALTER TABLE ONLY public.payment_reversals
+    ADD CONSTRAINT reversals_come_once UNIQUE (provider, kind, provider_id);
 
 ALTER TABLE ONLY public.schema_fingerprints
     ADD CONSTRAINT schema_fingerprints_pkey PRIMARY KEY (only_row);
@@ -2263,11 +2343,21 @@ CREATE UNIQUE INDEX one_open_suspension_a_cause ON public.license_suspensions US
 
 CREATE UNIQUE INDEX one_renewal_an_intent ON public.renewals USING btree (intent_id) WHERE (intent_id IS NOT NULL);
 
+CREATE INDEX open_disputes ON public.payment_reversals USING btree (subscription_id) WHERE ((kind = 'dispute'::text) AND (state = 'open'::text));
+
+CREATE INDEX open_payment_cases ON public.payment_cases USING btree (opened_at) WHERE (decided_at IS NULL);
+
 CREATE INDEX outbox_dead ON public.outbox USING btree (kind) WHERE (dead_at IS NOT NULL);
 
 CREATE INDEX outbox_due_at ON public.outbox USING btree (due_at) WHERE ((sent_at IS NULL) AND (dead_at IS NULL));
 
+CREATE INDEX payment_cases_of_renewal ON public.payment_cases USING btree (renewal_id) WHERE (renewal_id IS NOT NULL);
+
 CREATE INDEX payment_events_by_received_at ON public.payment_events USING btree (received_at);
+
+CREATE INDEX payment_reversals_of_intent ON public.payment_reversals USING btree (intent_id) WHERE (intent_id IS NOT NULL);
+
+CREATE INDEX payment_reversals_of_renewal ON public.payment_reversals USING btree (renewal_id) WHERE (renewal_id IS NOT NULL);
 
 CREATE INDEX renewal_requests_by_age ON public.renewal_requests USING btree (requested_at);
 
@@ -2294,6 +2384,8 @@ CREATE INDEX usage_quarantine_quarantined_at ON public.usage_quarantine USING bt
 CREATE INDEX usage_rollups_hour_at ON public.usage_rollups USING brin (hour_at) WITH (pages_per_range='32');
 
 CREATE INDEX user_payment_methods_provider_payment_id ON public.user_payment_methods USING btree (provider_payment_id);
+
+CREATE INDEX waiting_reversals ON public.payment_reversals USING btree (first_seen_at) WHERE (applied_at IS NULL);
 
 CREATE TRIGGER audit_log_is_append_only BEFORE DELETE OR UPDATE ON public.audit_log FOR EACH ROW EXECUTE FUNCTION public.refuse_change_of_evidence();
 
@@ -2416,6 +2508,12 @@ ALTER TABLE ONLY public.master_pricing
 ALTER TABLE ONLY public.payment_customers
     ADD CONSTRAINT payment_customers_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(user_id);
 
+ALTER TABLE ONLY public.payment_reversals
+    ADD CONSTRAINT payment_reversals_renewal_id_fkey FOREIGN KEY (renewal_id) REFERENCES public.renewals(renewal_id);
+
+ALTER TABLE ONLY public.payment_reversals
+    ADD CONSTRAINT payment_reversals_subscription_id_fkey FOREIGN KEY (subscription_id) REFERENCES public.subscriptions(subscription_id);
+
 ALTER TABLE ONLY public.renewal_attempts
     ADD CONSTRAINT renewal_attempts_renewal_id_fkey FOREIGN KEY (renewal_id) REFERENCES public.renewals(renewal_id);
 
@@ -2427,6 +2525,9 @@ ALTER TABLE ONLY public.renewals
 
 ALTER TABLE ONLY public.renewals
     ADD CONSTRAINT renewals_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(user_id);
+
+ALTER TABLE ONLY public.reversal_effects
+    ADD CONSTRAINT reversal_effects_renewal_id_fkey FOREIGN KEY (renewal_id) REFERENCES public.renewals(renewal_id);
 
 ALTER TABLE ONLY public.subscriptions
     ADD CONSTRAINT subscriptions_master_id_fkey FOREIGN KEY (master_id) REFERENCES public.users(user_id);

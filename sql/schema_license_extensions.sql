@@ -50,6 +50,8 @@
 \ir installation/migration.psql
 \set migration 0021_one_open_charge
 \ir installation/migration.psql
+\set migration 0022_payment_reversals
+\ir installation/migration.psql
 
 begin;
 \ir installation/journal.sql

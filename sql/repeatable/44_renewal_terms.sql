@@ -21,9 +21,13 @@ select
         (select u.is_active from users u where u.user_id = s.subscriber_id),
         (select u.is_active from users u where u.user_id = s.master_id),
         s.is_active, s.state, t.is_active,
-        suspended_for_expiry => o.only_for_expiry is true, suspended_otherwise => o.only_for_expiry is false) as renewal_block
+        suspended_for_expiry => o.only_for_expiry is true, suspended_otherwise => o.only_for_expiry is false) as renewal_block,
+    exists (select from payment_reversals d
+            where d.subscription_id = s.subscription_id and d.kind = 'dispute' and d.state = 'open') as is_disputed,
+    -- Without a token, the license can't be extended; its renewals are still listed.
+    t.subscription_id is null as is_gone
 from subscriptions s
-join lateral (select * from v_current_license_tokens c where c.subscription_id = s.subscription_id limit 1) t on true
+left join lateral (select * from v_current_license_tokens c where c.subscription_id = s.subscription_id limit 1) t on true
 cross join lateral open_suspension_facts(s.subscription_id, null, null, null, null) o
 left join active_prices p on p.master_id = s.master_id
 left join user_wallets w on w.user_id = s.subscriber_id

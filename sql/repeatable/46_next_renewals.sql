@@ -14,6 +14,7 @@ select
     -- The platform moved the expiry back to the start of a paid period.
     exists (select from renewals p
             where p.subscription_id = t.subscription_id and p.period_start = t.expires_at and p.status = 'applied') as was_paid,
-    (select f.last_four from user_payment_methods f where f.payment_method_id = t.payment_method_id) as last_four
+    (select f.last_four from user_payment_methods f where f.payment_method_id = t.payment_method_id) as last_four,
+    t.is_disputed
 from renewal_terms t
 left join renewals r on r.subscription_id = t.subscription_id and r.period_start = t.expires_at and r.status <> 'applied';

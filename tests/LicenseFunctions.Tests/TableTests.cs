@@ -26,7 +26,11 @@ public sealed partial class TableTests
         ["Validation"] = ["license_changes", "license_devices", "license_device_networks", "license_device_changes"],
         ["Usage"] = ["usage_quarantine", "usage_rollups"],
         ["Suspicion"] = ["suspicion_states", "usage_arrivals", "license_appeals"],
-        ["Renewals"] = ["renewals", "renewal_attempts", "renewal_requests", "renewal_sweeps", "master_price_changes"],
+        ["Renewals"] =
+        [
+            "renewals", "renewal_attempts", "renewal_requests", "renewal_sweeps", "master_price_changes", "payment_reversals",
+            "reversal_effects", "payment_cases",
+        ],
         ["PaymentMethods"] = ["payment_customers"],
         ["Health"] = ["license_health", "license_health_days"],
         ["Operations"] = ["metric_counters", "metric_increments"],

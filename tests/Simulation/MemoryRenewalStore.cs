@@ -36,6 +36,14 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
     private readonly Dictionary<Guid, Row> rows = [];
     private readonly Dictionary<RenewalRequestKey, Guid> requests = [];
     private readonly HashSet<(string Provider, string Event)> inbox = [];
+    private readonly List<Kept> kept = [];
+    private readonly Dictionary<Guid, ReversalEffect> effects = [];
+
+    private sealed class Kept(KeptReversal reversal)
+    {
+        public KeptReversal Reversal { get; set; } = reversal;
+        public Guid? RenewalId { get; set; }
+    }
 
     private sealed class Row(Renewal renewal)
     {
@@ -54,6 +62,9 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
     public Dictionary<Guid, RenewalHistory> History { get; } = [];
 
     public List<(Guid SubscriptionId, string Action, string? Reason)> Audit { get; } = [];
+
+    /// <summary>What a person must decide about; one case for each reason and subject.</summary>
+    public Dictionary<(PaymentCaseReason Reason, string Subject), PaymentCase> Cases { get; } = [];
 
     public IEnumerable<Renewal> Renewals => rows.Values.Select(row => row.Renewal);
 
@@ -154,7 +165,10 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
             if (paid.With is PaidWith.Wallet && license.WalletUsd < paid.AmountUsd) return Task.FromResult(RenewalSave.WalletShort);
         }
 
-        if (change.Ends is { } end && license.ExpiresAt != end.PaidUntil) return Task.FromResult(RenewalSave.Fenced);
+        if (change.After.Attempt is { TransactionId: { } charge } charged && rows.Values.Any(
+            other => other != row && other.Renewal.Attempt is { } another && another.TransactionId == charge
+                && another.AttemptId != charged.AttemptId))
+            return Task.FromResult(RenewalSave.ChargeInUse);
         if (change.Payment is { } booked && license.ExpiresAt != booked.Expiry && !IgnoresFence) return Task.FromResult(RenewalSave.Fenced);
 
         var begins = change.After.Attempt is { Status: AttemptStatus.Sent } attempt && attempt.AttemptId != row.Renewal.Attempt?.AttemptId;
@@ -163,10 +177,79 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
         return Task.FromResult(RenewalSave.Saved);
     }
 
-    public Task RecordAsync(PaymentEvent received, CancellationToken cancellationToken)
+    public Task RecordAsync(PaymentEvent received, PaymentCase? concern, CancellationToken cancellationToken)
     {
-        inbox.Add((received.Provider, received.EventId));
+        if (inbox.Add((received.Provider, received.EventId)) && concern is not null) Open(concern);
         return Task.CompletedTask;
+    }
+
+    public Task SaveReversalAsync(
+        PaymentReversal reversal, PaymentEvent received, RenewalPolicy policy, CancellationToken cancellationToken)
+    {
+        if (!inbox.Add((received.Provider, received.EventId))) return Task.CompletedTask;
+        var row = rows.Values.FirstOrDefault(row => IsOf(reversal, row.Renewal));
+        var stored = kept.Find(
+            one => one.Reversal.Reversal.Kind == reversal.Kind && one.Reversal.Reversal.ProviderId == reversal.ProviderId);
+        if (stored is null) kept.Add(stored = new Kept(new KeptReversal(reversal, Applied: null)));
+        else if (reversal.IsNewerThan(stored.Reversal.Reversal)) stored.Reversal = stored.Reversal with { Reversal = reversal };
+        stored.RenewalId ??= row?.Renewal.RenewalId;
+        if (row is not null) ApplyReversals(row, policy.Grace);
+        else Open(new PaymentCase(PaymentCaseReason.UnknownCharge, reversal.ProviderId, null, null, null, null, null, null, ""));
+        return Task.CompletedTask;
+    }
+
+    public Task<int> ApplyReversalsAsync(RenewalPolicy policy, CancellationToken cancellationToken)
+    {
+        var waiting = rows.Values.Where(row => row.Renewal is { Status: RenewalStatus.Applied, PaidWith: PaidWith.Card }
+            && kept.Exists(one => one.RenewalId == row.Renewal.RenewalId && one.Reversal.Applied is null)).ToList();
+        foreach (var row in waiting) ApplyReversals(row, policy.Grace);
+        return Task.FromResult(waiting.Count);
+    }
+
+    private static bool IsOf(PaymentReversal reversal, Renewal renewal) =>
+        renewal.Attempt is { } attempt
+        && ((reversal.IntentId is { } intent && intent == renewal.IntentId)
+            || (reversal.ChargeId is { } charge && charge == attempt.TransactionId));
+
+    private void Open(PaymentCase concern) => Cases.TryAdd((concern.Reason, concern.Subject), concern);
+
+    private void ApplyReversals(Row row, TimeSpan grace)
+    {
+        var (renewal, license) = (row.Renewal, Licenses[row.Renewal.SubscriptionId]);
+        foreach (var early in kept.Where(one => one.RenewalId is null && IsOf(one.Reversal.Reversal, renewal)))
+            early.RenewalId = renewal.RenewalId;
+        var own = kept.Where(one => one.RenewalId == renewal.RenewalId).ToList();
+        if (own.Count == 0) return;
+        var isLatest = !rows.Values.Any(other => other.Renewal.SubscriptionId == renewal.SubscriptionId
+            && other.Renewal.Status is RenewalStatus.Applied && other.Renewal.PeriodStart > renewal.PeriodStart);
+        var facts = new ReversalFacts(
+            renewal, license.ExpiresAt, license.AutoRenew, isLatest, [.. own.Select(one => one.Reversal)],
+            effects.GetValueOrDefault(renewal.RenewalId, ReversalEffect.None));
+        if (Reversals.Apply(facts, grace, clock.GetUtcNow()) is not { } change) return;
+
+        foreach (var one in own) one.Reversal = one.Reversal with { Applied = one.Reversal.Reversal.State };
+        effects[renewal.RenewalId] = change.Effect;
+        license.PaidPeriods[license.PaidPeriods.IndexOf((renewal.PaidFrom!.Value, renewal.PaidUntil!.Value))] =
+            (renewal.PaidFrom.Value, change.PaidUntil);
+        if (change.PaidUntil != renewal.PaidUntil) row.Renewal = renewal with { PaidUntil = change.PaidUntil, Fence = renewal.Fence + 1 };
+        license.ExpiresAt = change.ExpiresAt ?? license.ExpiresAt;
+        license.AutoRenew = change.AutoRenew ?? license.AutoRenew;
+        foreach (var minor in (long[])[change.RefundedMinor, change.ChargedBackMinor])
+        {
+            if (minor == 0) continue;
+            Post(license, minor / 100m);
+            Post(license, -minor / 100m);
+        }
+
+        if (change.Notice is { } notice) Mails.Add(notice.DedupKey);
+        foreach (var (action, reason) in change.Audits) Audit.Add((license.SubscriptionId, action, reason));
+        if (change.ExpiresAt > clock.GetUtcNow() && license.IsSuspendedForExpiry) Reactivate(license);
+    }
+
+    private static void Reactivate(MemoryLicense license)
+    {
+        license.IsSuspendedForExpiry = false;
+        license.IsTokenActive = !license.IsHeldByOperator;
     }
 
     /// <summary>Does the same as RenewalStore.CardsChangedAsync.</summary>
@@ -233,7 +316,6 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
         }
 
         if (change.Suspends && license.IsTokenActive && !HasOtherOpen(row)) Suspend(license);
-        if (change.Ends is { } end) EndPeriod(license, end);
         if (change.History is { } history) History[history.Id] = history;
         if (change.Announcement is { } announcement) Mails.Add(announcement.DedupKey);
         if (change.Notice is { } notice) Mails.Add(notice.DedupKey);
@@ -249,6 +331,9 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
                 && !(license.GraceUntil >= other.Renewal.PeriodStart + Renewal.Period))
                 license.GraceUntil = other.Renewal.PeriodStart + Renewal.Period;
         }
+
+        if (change.Case is { } concern) Open(concern);
+        if (change.Payment is { With: PaidWith.Card }) ApplyReversals(row, grace: TimeSpan.Zero);
     }
 
     private bool HasOtherOpen(Row row) => rows.Values.Any(
@@ -280,23 +365,13 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
         if (license.ExpiresAt > payment.PaidUntil) throw new InvalidOperationException("a payment moved the expiry back");
         if (license.ExpiresAt is not null) license.ExpiresAt = payment.PaidUntil;
         license.LastPaidUsd = payment.AmountUsd;
-        if (!license.IsSuspendedForExpiry) return;
-        license.IsSuspendedForExpiry = false;
-        license.IsTokenActive = !license.IsHeldByOperator;
+        if (license.IsSuspendedForExpiry) Reactivate(license);
     }
 
     private static void Post(MemoryLicense license, decimal amount)
     {
         license.WalletUsd += amount;
         license.Ledger.Add(amount);
-    }
-
-    private static void EndPeriod(MemoryLicense license, PeriodEnd end)
-    {
-        var period = license.PaidPeriods.FindIndex(paid => paid.Until == end.PaidUntil);
-        license.PaidPeriods[period] = (license.PaidPeriods[period].From, end.EndsAt);
-        license.ExpiresAt = end.EndsAt;
-        license.AutoRenew = false;
     }
 
     private void Suspend(MemoryLicense license)
@@ -361,7 +436,12 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
                 license.OtherBlock
                     ?? (license.IsHeldByOperator || !(license.IsTokenActive || license.IsSuspendedForExpiry)
                         ? RenewalBlock.LicenseSuspended
-                        : null)),
+                        : null))
+            {
+                IsDisputed = kept.Exists(one => one.RenewalId is { } disputed
+                    && rows[disputed].Renewal.SubscriptionId == license.SubscriptionId
+                    && one.Reversal.Reversal is { Kind: ReversalKind.Dispute, State: ReversalState.Open }),
+            },
             license.PriceUsd,
             license.LastPaidUsd,
             license.WalletUsd,

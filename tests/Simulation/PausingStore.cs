@@ -31,11 +31,21 @@ internal sealed class PausingStore(IRenewalStore inner, Scheduler scheduler) : I
     public Task<Renewal?> FindByRequestAsync(RenewalRequestKey request, CancellationToken cancellationToken) =>
         BetweenAsync(() => inner.FindByRequestAsync(request, cancellationToken));
 
-    public async Task RecordAsync(PaymentEvent received, CancellationToken cancellationToken)
+    public async Task RecordAsync(PaymentEvent received, PaymentCase? concern, CancellationToken cancellationToken)
     {
         await scheduler.Pause();
-        await inner.RecordAsync(received, cancellationToken);
+        await inner.RecordAsync(received, concern, cancellationToken);
     }
+
+    public async Task SaveReversalAsync(
+        PaymentReversal reversal, PaymentEvent received, RenewalPolicy policy, CancellationToken cancellationToken)
+    {
+        await scheduler.Pause();
+        await inner.SaveReversalAsync(reversal, received, policy, cancellationToken);
+    }
+
+    public Task<int> ApplyReversalsAsync(RenewalPolicy policy, CancellationToken cancellationToken) =>
+        BetweenAsync(() => inner.ApplyReversalsAsync(policy, cancellationToken));
 
     public Task<int> SuspendExpiredAsync(RenewalPolicy policy, DateTimeOffset now, int limit, CancellationToken cancellationToken) =>
         BetweenAsync(() => inner.SuspendExpiredAsync(policy, now, limit, cancellationToken));

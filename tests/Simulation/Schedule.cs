@@ -314,8 +314,7 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
         {
             await apply.RunAsync(received, CancellationToken.None);
         }
-        catch (InvalidOperationException unsettled) when (unsettled.Message.EndsWith("could not be applied.", StringComparison.Ordinal)
-            || unsettled.Message.EndsWith("before the payment was recorded.", StringComparison.Ordinal))
+        catch (InvalidOperationException unsettled) when (unsettled.Message.EndsWith("could not be applied.", StringComparison.Ordinal))
         {
             gateway.Events.Add(received);
         }

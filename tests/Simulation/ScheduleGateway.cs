@@ -96,23 +96,28 @@ internal sealed class ScheduleGateway(Scheduler scheduler, ScheduleClock clock, 
         else Become(intent, new ChargeOutcome.SoftDeclined("insufficient_funds", ""));
     }
 
-    /// <summary>A full or partial refund, or a dispute.</summary>
+    /// <summary>A full or partial refund that may fail, or a dispute that may be lost and won after all.</summary>
     public void TakeBack(Intent intent)
     {
         if (intent.State is not ChargeOutcome.Succeeded paid) return;
-        switch (random.Next(4))
+        var amount = random.Next(2) == 0 ? paid.AmountMinor : paid.AmountMinor / 2;
+        if (random.Next(2) == 0)
         {
-            case 0:
-                Emit(new PaymentFact.Refunded(intent.Id, paid.AmountMinor, paid.AmountMinor));
-                break;
-            case 1:
-                Emit(new PaymentFact.Refunded(intent.Id, paid.AmountMinor, paid.AmountMinor / 2));
-                break;
-            default:
-                Emit(new PaymentFact.DisputeOpened(intent.Id, "fraudulent"));
-                Emit(new PaymentFact.DisputeClosed(intent.Id, Won: random.Next(2) == 0));
-                break;
+            var refund = $"re_{++numbers}";
+            if (random.Next(2) == 0) Reverse(ReversalKind.RefundTotal, paid.TransactionId, ReversalState.Succeeded);
+            Reverse(ReversalKind.Refund, refund, ReversalState.Succeeded);
+            if (random.Next(4) == 0) Reverse(ReversalKind.Refund, refund, ReversalState.Failed);
+            return;
         }
+
+        var dispute = $"du_{++numbers}";
+        Reverse(ReversalKind.Dispute, dispute, ReversalState.Open);
+        var lost = random.Next(2) == 0;
+        if (lost) Reverse(ReversalKind.Dispute, dispute, ReversalState.Lost);
+        if (!lost || random.Next(4) == 0) Reverse(ReversalKind.Dispute, dispute, ReversalState.Won);
+
+        void Reverse(ReversalKind kind, string id, ReversalState state) => Emit(new PaymentFact.Reversed(new PaymentReversal(
+            kind, id, state, amount, intent.Request.Currency, intent.Id, paid.TransactionId, null, clock.Now)));
     }
 
     private async Task<IntentSnapshot> CallAsync(string? key, ChargeRequest? request, string? intent, Func<IntentSnapshot> effect)

@@ -5,22 +5,41 @@ namespace LicenseFunctions.Renewals;
 
 /// <summary>
 /// Applies a webhook with the same transition function as every other answer of the provider, so that repeated, late or unordered events
-/// lead to the same row. If an event can't be applied, an exception is thrown, so that the provider sends the event again.
+/// lead to the same row. Each event is applied, kept until it can be applied, or put before an operator.
 /// </summary>
 public sealed class ApplyPaymentEvent(IRenewalStore store, RenewalPolicy policy, TimeProvider clock)
 {
     private const int Tries = 5;
 
     /// <exception cref="InvalidOperationException">
-    /// Other workers changed the row at every try, its wallet stays locked, or the money was returned before the payment was recorded.
+    /// Other workers changed the row at every try, or its wallet stays locked. The provider sends the event again.
     /// </exception>
-    public async Task RunAsync(PaymentEvent received, CancellationToken cancellationToken)
+    public Task RunAsync(PaymentEvent received, CancellationToken cancellationToken) => received.Fact switch
+    {
+        PaymentFact.IntentChanged changed => SettleAsync(received, changed, cancellationToken),
+        PaymentFact.Reversed { Reversal: var reversal } => store.SaveReversalAsync(reversal, received, policy, cancellationToken),
+        PaymentFact.Unreadable { Subject: var subject } => store.RecordAsync(
+            received,
+            new PaymentCase(
+                PaymentCaseReason.UnreadableEvent, subject, null, null, null, null, null, null,
+                $"Event {received.EventId} ({received.EventType}) can't be read."),
+            cancellationToken),
+        _ => store.RecordAsync(received, concern: null, cancellationToken),
+    };
+
+    private async Task SettleAsync(PaymentEvent received, PaymentFact.IntentChanged changed, CancellationToken cancellationToken)
     {
         for (var tries = 0; tries < Tries; tries++)
         {
-            if (await FindAsync(received, cancellationToken) is not { } facts || Change(facts, received.Fact) is not { } change)
+            if (await FindAsync(received.Provider, changed, cancellationToken) is not { } facts)
             {
-                await store.RecordAsync(received, cancellationToken);
+                await store.RecordAsync(received, UnknownRenewal(changed), cancellationToken);
+                return;
+            }
+
+            if (Settle(facts, received.Provider, changed.Intent) is not { } change)
+            {
+                await store.RecordAsync(received, concern: null, cancellationToken);
                 return;
             }
 
@@ -28,28 +47,32 @@ public sealed class ApplyPaymentEvent(IRenewalStore store, RenewalPolicy policy,
             var saved = await store.SaveAsync(change, writer, cancellationToken);
             if (saved is RenewalSave.WalletLocked)
                 saved = await store.SaveAsync(RenewalSettlement.NotYetApplied(change, clock.GetUtcNow()), writer, cancellationToken);
+            if (saved is RenewalSave.ChargeInUse)
+                saved = await store.SaveAsync(RenewalSettlement.ChargeInUse(change, clock.GetUtcNow()), writer, cancellationToken);
             if (saved is RenewalSave.Saved or RenewalSave.Repeated) return;
         }
 
         throw new InvalidOperationException($"Event {received.EventId} could not be applied.");
     }
 
-    private async Task<RenewalFacts?> FindAsync(PaymentEvent received, CancellationToken cancellationToken) => received.Fact switch
-    {
-        PaymentFact.IntentChanged { Intent.IntentId: { } intent, RenewalId: var renewal } =>
-            await store.FindByIntentAsync(received.Provider, intent, cancellationToken)
-            ?? (renewal is { } id ? await store.FindAsync(id, cancellationToken) : null),
-        PaymentFact.Refunded { IntentId: var intent } => await store.FindByIntentAsync(received.Provider, intent, cancellationToken),
-        PaymentFact.DisputeOpened { IntentId: var intent } => await store.FindByIntentAsync(received.Provider, intent, cancellationToken),
-        PaymentFact.DisputeClosed { IntentId: var intent } => await store.FindByIntentAsync(received.Provider, intent, cancellationToken),
-        _ => null,
-    };
+    private async Task<RenewalFacts?> FindAsync(
+        string provider, PaymentFact.IntentChanged changed, CancellationToken cancellationToken) =>
+        (changed.Intent.IntentId is { } intent ? await store.FindByIntentAsync(provider, intent, cancellationToken) : null)
+        ?? (changed.RenewalId is { } id ? await store.FindAsync(id, cancellationToken) : null);
 
-    private RenewalChange? Change(RenewalFacts facts, PaymentFact fact) => fact switch
+    private RenewalChange? Settle(RenewalFacts facts, string provider, IntentSnapshot answer)
     {
-        PaymentFact.IntentChanged changed => RenewalSettlement.Settle(facts, changed.Intent, Trigger.Event, policy, clock.GetUtcNow()),
-        _ when facts.Renewal.IsChargeOpen =>
-            throw new InvalidOperationException($"Renewal {facts.Renewal.RenewalId}: money was returned before the payment was recorded."),
-        _ => RenewalRequests.ReturnMoney(facts, fact, clock.GetUtcNow()),
-    };
+        var now = clock.GetUtcNow();
+        if (facts.Renewal.Attempt is null && answer.Outcome is ChargeOutcome.Succeeded paid)
+            facts = facts with { Renewal = facts.Renewal with { Attempt = RenewalAttempt.Recovered(facts.Renewal, provider, paid, now) } };
+        return RenewalSettlement.Settle(facts, answer, Trigger.Event, policy, now);
+    }
+
+    // A charge without the metadata of a renewal belongs to another system that uses the account.
+    private static PaymentCase? UnknownRenewal(PaymentFact.IntentChanged changed) =>
+        changed is { RenewalId: { } renewalId, Intent: { IntentId: { } intentId, Outcome: ChargeOutcome.Succeeded paid } }
+            ? new PaymentCase(
+                PaymentCaseReason.UnknownRenewal, intentId, renewalId, changed.SubscriptionId, changed.UserId, paid.TransactionId,
+                paid.AmountMinor, paid.Currency, "The charge names a renewal that doesn't exist.")
+            : null;
 }

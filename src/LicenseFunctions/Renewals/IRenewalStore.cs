@@ -32,6 +32,9 @@ public enum RenewalSave
 
     /// <summary>The event was applied before.</summary>
     Repeated,
+
+    /// <summary>The provider's charge already paid another renewal.</summary>
+    ChargeInUse,
 }
 
 /// <summary>The writer of a change.</summary>
@@ -87,8 +90,20 @@ public interface IRenewalStore
     /// <summary>The renewal of an earlier request with this key; null for none.</summary>
     Task<Renewal?> FindByRequestAsync(RenewalRequestKey request, CancellationToken cancellationToken);
 
-    /// <summary>Records a webhook that changes nothing.</summary>
-    Task RecordAsync(PaymentEvent received, CancellationToken cancellationToken);
+    /// <summary>Records a webhook that changes no renewal, with the case of a person who must decide about it.</summary>
+    Task RecordAsync(PaymentEvent received, PaymentCase? concern, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Keeps a refund or dispute with the webhook that reported it, and applies it if its renewal is paid. Otherwise it is applied in the
+    /// transaction that books the payment. If its charge is not known, a person must decide.
+    /// </summary>
+    Task SaveReversalAsync(PaymentReversal reversal, PaymentEvent received, RenewalPolicy policy, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Applies refunds and disputes that still wait although their renewals are paid, and opens cases for those that wait too long.
+    /// </summary>
+    /// <returns>Of how many renewals.</returns>
+    Task<int> ApplyReversalsAsync(RenewalPolicy policy, CancellationToken cancellationToken);
 
     /// <summary>Suspends licenses whose grace is over, unless a renewal is in progress or must still be opened.</summary>
     /// <returns>How many were suspended; <paramref name="limit"/> if there may be more.</returns>

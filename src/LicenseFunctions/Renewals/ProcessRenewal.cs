@@ -37,6 +37,10 @@ public sealed class ProcessRenewal(
                     break;
                 case RenewalSave.WalletLocked:
                     return await PostponeAsync(facts.Renewal, change, cancellationToken);
+                case RenewalSave.ChargeInUse:
+                    var undecided = RenewalSettlement.ChargeInUse(change, clock.GetUtcNow());
+                    saved = await store.SaveAsync(undecided, new RenewalWriter(TimeSpan.Zero), cancellationToken);
+                    return saved is RenewalSave.Saved ? undecided.Saved : null;
                 default:
                     return null;
             }

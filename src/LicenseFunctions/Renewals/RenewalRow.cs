@@ -13,6 +13,8 @@ internal abstract record RenewalTermsRow
     public DateTime? ExpiresAt { get; init; }
     public bool AutoRenew { get; init; }
     public string? RenewalBlock { get; init; }
+    public bool IsDisputed { get; init; }
+    public bool IsGone { get; init; }
     public decimal? PriceUsd { get; init; }
     public decimal? LastPaidUsd { get; init; }
     public decimal WalletUsd { get; init; }
@@ -26,7 +28,11 @@ internal abstract record RenewalTermsRow
     public string? LastFour { get; init; }
 
     protected RenewalLicense License =>
-        new(ExpiresAt, AutoRenew, RenewalBlock is { } block ? EnumWords.Parse<RenewalBlock>(block) : null);
+        new(ExpiresAt, AutoRenew, RenewalBlock is { } block ? EnumWords.Parse<RenewalBlock>(block) : null)
+        {
+            IsDisputed = IsDisputed,
+            IsGone = IsGone,
+        };
 
     protected SavedCard? Card => SavedCard.Of(
         PaymentMethodId, PaymentProvider, ProviderCustomerId, ProviderPaymentId, ExpiryMonth, ExpiryYear, DetailsChangedAt, LastFour);

@@ -273,7 +273,7 @@ public sealed class RenewalStore(
                attempt_number, attempt_provider, attempt_payment_method_id, request, first_sent_at, opens_intent, attempt_status,
                attempt_code, transaction_id, expires_at, auto_renew, renewal_block, price_usd, last_paid_usd, wallet_usd,
                payment_method_id, payment_provider, provider_customer_id, provider_payment_id, expiry_month, expiry_year,
-               details_changed_at, last_four, lapsed_blocked, is_another_awaited
+               details_changed_at, last_four, lapsed_blocked, is_another_awaited, is_disputed, is_gone
         from renewal_facts
         where renewal_id = any(@ids)
         order by next_action_at
@@ -336,12 +336,66 @@ public sealed class RenewalStore(
             return RenewalSave.ChargeOpen;
         }
 
-        if (change.Payment is not null || change.Suspends || change.Ends is not null) invalidation.Raise(change.After.SubscriptionId);
+        if (change.Payment is not null || change.Suspends) invalidation.Raise(change.After.SubscriptionId);
         return RenewalSave.Saved;
     }
 
-    public Task RecordAsync(PaymentEvent received, CancellationToken cancellationToken) =>
-        database.InTransactionAsync((connection, token) => PaymentEventInbox.AddAsync(connection, received, token), cancellationToken);
+    public Task RecordAsync(PaymentEvent received, PaymentCase? concern, CancellationToken cancellationToken) =>
+        database.InTransactionAsync(async (connection, token) =>
+        {
+            if (await PaymentEventInbox.AddAsync(connection, received, token) && concern is not null)
+                await PaymentCaseStore.OpenAsync(connection, received.Provider, concern, token);
+        }, cancellationToken);
+
+    public async Task SaveReversalAsync(
+        PaymentReversal reversal, PaymentEvent received, RenewalPolicy policy, CancellationToken cancellationToken)
+    {
+        var changed = await database.InTransactionAsync(
+            (connection, token) =>
+                new ReversalTransaction(connection, suspensions, time).ReceiveAsync(reversal, received, policy.Grace, token),
+            cancellationToken);
+        if (changed is { } subscriptionId) invalidation.Raise(subscriptionId);
+    }
+
+    private const string Waiting = """
+        select distinct r.renewal_id, r.subscription_id
+        from payment_reversals p
+        join renewals r on r.renewal_id = p.renewal_id
+        where p.applied_at is null and r.status = 'applied' and r.paid_with = 'card'
+        limit 1000
+        """;
+
+    public async Task<int> ApplyReversalsAsync(RenewalPolicy policy, CancellationToken cancellationToken)
+    {
+        List<(Guid RenewalId, Guid SubscriptionId)> waiting;
+        await using (var session = await database.OpenAsync(cancellationToken))
+        {
+            waiting = (await session.Connection.QueryAsync<(Guid, Guid)>(
+                new CommandDefinition(Waiting, cancellationToken: session.Token))).AsList();
+        }
+
+        var applied = 0;
+        foreach (var (renewalId, subscriptionId) in waiting)
+        {
+            try
+            {
+                var changed = await database.InTransactionAsync(async (connection, token) =>
+                {
+                    await SuspensionStore.LockAsync(connection, subscriptionId, token);
+                    return await new ReversalTransaction(connection, suspensions, time).ApplyAsync(renewalId, policy.Grace, token);
+                }, cancellationToken);
+                if (changed is not null) invalidation.Raise(subscriptionId);
+                applied++;
+            }
+            catch (PostgresException failure) when (SkippedRows.ConcernsOneRow(failure))
+            {
+                await skipped.ReportAsync("reversal", subscriptionId, failure, cancellationToken);
+            }
+        }
+
+        await database.InStatementAsync((connection, token) => PaymentCaseStore.OpenForWaitingAsync(connection, token), cancellationToken);
+        return applied;
+    }
 
     private const string Expired = """
         select a.subscription_id

@@ -34,11 +34,23 @@ internal sealed class RenewalTransaction(NpgsqlConnection connection, Suspension
         if (writer.Request is { } request) await WriteRequestAsync(request, after, cancellationToken);
         if (change.Payment is { } payment) await BookAsync(after, payment, cancellationToken);
         if (change.Suspends) await SuspendAsync(after, cancellationToken);
-        if (change.Ends is { } end) await EndPeriodAsync(after.SubscriptionId, end, cancellationToken);
         if (change.History is { } history) await WriteHistoryAsync(change, history, cancellationToken);
         if (change.Announcement is { } announcement) await MailAsync(change, announcement, cancellationToken);
         if (change.Notice is { } notice) await MailAsync(change, notice, cancellationToken);
         if (change.Audit is { } action) await AuditAsync(change, action, writer.Actor ?? Actor.System, cancellationToken);
+        if (change.Case is { } concern)
+            await PaymentCaseStore.OpenAsync(connection, after.Attempt?.Provider ?? PaymentProviders.Stripe, concern, cancellationToken);
+        if (change.Payment is { With: PaidWith.Card }) await ApplyReversalsAsync(after, cancellationToken);
+    }
+
+    // Refunds and disputes that were reported before the success. Nothing was taken yet that could be given back, so the grace is not
+    // needed.
+    private async Task ApplyReversalsAsync(Renewal paid, CancellationToken cancellationToken)
+    {
+        var reversals = new ReversalTransaction(connection, suspensions, time);
+        await reversals.ClaimAsync(paid, cancellationToken);
+        await reversals.ApplyAsync(paid.RenewalId, grace: TimeSpan.Zero, cancellationToken);
+        await PaymentCaseStore.CloseAppliedAsync(connection, paid, cancellationToken);
     }
 
     private const string CutPaidPeriods = """
@@ -116,8 +128,19 @@ internal sealed class RenewalTransaction(NpgsqlConnection connection, Suspension
         where renewal_attempts.status <> excluded.status
         """;
 
-    private Task WriteAttemptAsync(Guid renewalId, RenewalAttempt attempt, CancellationToken cancellationToken) =>
-        ExecuteAsync(WriteAttempt, new
+    private const string IsChargeInUse = """
+        select exists (
+            select from renewal_attempts
+            where provider = @Provider and transaction_id = @TransactionId and attempt_id <> @AttemptId)
+        """;
+
+    // The unique index decides if two bookings of one charge run at the same time; the second one is then repeated and rejected here.
+    private async Task WriteAttemptAsync(Guid renewalId, RenewalAttempt attempt, CancellationToken cancellationToken)
+    {
+        if (attempt.TransactionId is not null && await connection.ExecuteScalarAsync<bool>(new CommandDefinition(
+            IsChargeInUse, new { attempt.Provider, attempt.TransactionId, attempt.AttemptId }, cancellationToken: cancellationToken)))
+            throw new SaveRefusedException(RenewalSave.ChargeInUse);
+        await ExecuteAsync(WriteAttempt, new
         {
             attempt.AttemptId,
             renewalId,
@@ -131,6 +154,7 @@ internal sealed class RenewalTransaction(NpgsqlConnection connection, Suspension
             attempt.Code,
             attempt.TransactionId,
         }, cancellationToken);
+    }
 
     private const string WriteRequest = """
         insert into renewal_requests (caller_id, idempotency_key, subscription_id, renewal_id)
@@ -222,22 +246,6 @@ internal sealed class RenewalTransaction(NpgsqlConnection connection, Suspension
             await suspensions.SuspendAsync(connection, ForExpiry(renewal.SubscriptionId), cancellationToken);
     }
 
-    private const string EndPeriod = """
-        update license_tokens
-        set expires_at = @endsAt, metadata = coalesce(metadata, '{}') || '{"auto_renew": false}'
-        where token_id = (select token_id from v_current_license_tokens where subscription_id = @subscriptionId) and expires_at = @paidUntil
-        """;
-
-    // If the expiry changed since it was read, the change is rejected and calculated again.
-    private async Task EndPeriodAsync(Guid subscriptionId, PeriodEnd end, CancellationToken cancellationToken)
-    {
-        var ended = await connection.ExecuteAsync(new CommandDefinition(
-            EndPeriod,
-            new { subscriptionId, paidUntil = end.PaidUntil.UtcDateTime, endsAt = end.EndsAt.UtcDateTime },
-            cancellationToken: cancellationToken));
-        if (ended == 0) throw new SaveRefusedException(RenewalSave.Fenced);
-    }
-
     private const string WriteHistory = """
         insert into license_renewal_history
             (renewal_id, attempted_at, subscription_id, user_id, renewal_type, amount_usd, previous_expiry, new_expiry, payment_method_id,
@@ -281,8 +289,8 @@ internal sealed class RenewalTransaction(NpgsqlConnection connection, Suspension
             after.SubscriptionId,
             after.RenewalId,
             after.AmountUsd,
-            ExpiresAt = notice.ChargeAt is null ? change.Payment?.PaidUntil ?? change.Ends?.EndsAt ?? after.PeriodStart : after.PeriodStart,
-            GraceUntil = change is { Payment: null, Ends: null } ? after.GivesUpAt : (DateTimeOffset?)null,
+            ExpiresAt = notice.ChargeAt is null ? change.Payment?.PaidUntil ?? after.PeriodStart : after.PeriodStart,
+            GraceUntil = change is { Payment: null } ? after.GivesUpAt : (DateTimeOffset?)null,
             after.NextAttemptAt,
             PaidWith = EnumWords.Of(notice.PaidWith ?? after.PaidWith),
             notice.LastFour,

@@ -17,6 +17,10 @@ public sealed class ResolveUnknownCharge(IRenewalStore store, RenewalPolicy poli
     private static readonly Refusal Busy = new(
         RefusalKind.Conflict, "RENEWAL_BUSY", "Another process is changing the renewal or its wallet.", Hint: "Try again.");
 
+    private static readonly Refusal ChargeInUse = new(
+        RefusalKind.Conflict, "CHARGE_IN_USE", "This charge already paid another renewal.", "transaction_id",
+        "Look up the charge of this renewal's intent in the provider's dashboard.");
+
     public async Task<Outcome<RenewalReply>> RunAsync(
         Guid renewalId, RenewalDecision decision, Actor by, CancellationToken cancellationToken)
     {
@@ -26,9 +30,12 @@ public sealed class ResolveUnknownCharge(IRenewalStore store, RenewalPolicy poli
         var transaction = decision.Paid ? decision.TransactionId : null;
         var decided = RenewalRequests.ResolveUnknownCharge(facts, transaction, decision.Reason, policy, clock.GetUtcNow());
         if (decided.Refusal is { } refusal) return refusal;
-        return await store.SaveAsync(decided.Value, new RenewalWriter(Lease: null, by), cancellationToken) is RenewalSave.Saved
-            ? RenewalReply.Of(decided.Value.Saved)
-            : Busy;
+        return await store.SaveAsync(decided.Value, new RenewalWriter(Lease: null, by), cancellationToken) switch
+        {
+            RenewalSave.Saved => RenewalReply.Of(decided.Value.Saved),
+            RenewalSave.ChargeInUse => ChargeInUse,
+            _ => Busy,
+        };
     }
 
     private static Refusal? Validate(RenewalDecision decision) => decision switch

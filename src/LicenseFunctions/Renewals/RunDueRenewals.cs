@@ -43,6 +43,7 @@ public sealed class RunDueRenewals(
     public async Task<RenewalCounts> ReconcileAsync(CancellationToken cancellationToken)
     {
         var (processed, lost) = await ProcessAsync(RenewalSelection.AwaitingProvider, cancellationToken);
+        await store.ApplyReversalsAsync(policy, cancellationToken);
         return new RenewalCounts(0, processed, lost, 0);
     }
 

@@ -8,7 +8,8 @@ public abstract record ChargeOutcome
     /// <summary>The money moved, now or earlier (Stripe: payment_intent_unexpected_state on an intent that is paid already).</summary>
     /// <param name="TransactionId">The provider's id of the charge.</param>
     /// <param name="AmountMinor">Minor units received.</param>
-    public sealed record Succeeded(string TransactionId, long AmountMinor) : ChargeOutcome;
+    /// <param name="Currency">ISO 4217, lower case; null if the provider doesn't name it, which means the currency of the request.</param>
+    public sealed record Succeeded(string TransactionId, long AmountMinor, string? Currency = null) : ChargeOutcome;
 
     /// <summary>Declined; the same card may be charged again later.</summary>
     public sealed record SoftDeclined(string Code, string Detail) : ChargeOutcome;

@@ -16,16 +16,17 @@ public abstract record PaymentFact
     /// <summary>payment_intent.succeeded, payment_failed, requires_action, processing, canceled.</summary>
     /// <param name="Intent">The intent's state in the event; its outcome is never Unknown.</param>
     /// <param name="RenewalId">From the intent's metadata; null for an intent of another system.</param>
-    public sealed record IntentChanged(IntentSnapshot Intent, Guid? RenewalId) : PaymentFact;
+    /// <param name="SubscriptionId">From the metadata.</param>
+    /// <param name="UserId">From the metadata.</param>
+    public sealed record IntentChanged(
+        IntentSnapshot Intent, Guid? RenewalId, Guid? SubscriptionId = null, Guid? UserId = null) : PaymentFact;
 
-    /// <summary>charge.refunded: <paramref name="RefundedMinor"/> of <paramref name="AmountMinor"/> in total so far.</summary>
-    public sealed record Refunded(string IntentId, long AmountMinor, long RefundedMinor) : PaymentFact;
+    /// <summary>A refund or a dispute has a new state, or a charge has another sum of refunds.</summary>
+    public sealed record Reversed(PaymentReversal Reversal) : PaymentFact;
 
-    /// <summary>charge.dispute.created.</summary>
-    public sealed record DisputeOpened(string IntentId, string Reason) : PaymentFact;
-
-    /// <summary>charge.dispute.closed.</summary>
-    public sealed record DisputeClosed(string IntentId, bool Won) : PaymentFact;
+    /// <summary>An event about money that can't be read: an operator looks at it at the provider.</summary>
+    /// <param name="Subject">The provider's id of what it is about; that of the event if it has none.</param>
+    public sealed record Unreadable(string Subject) : PaymentFact;
 
     /// <summary>
     /// A payment method was saved (setup_intent.succeeded) or changed (automatically_updated). UserId is from the metadata; it is null

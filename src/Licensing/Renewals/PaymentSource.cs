@@ -10,6 +10,9 @@ public readonly record struct PaymentSource(PaidWith? With, string? Obstacle)
     public const string NoPaymentMethod = "no_payment_method";
     public const string UnknownProvider = "unknown_payment_provider";
 
+    /// <summary>A charge of the license is disputed: no card is charged automatically.</summary>
+    public const string PaymentDisputed = "payment_disputed";
+
     /// <param name="price">What the renewal costs.</param>
     /// <param name="walletUsd">The balance minus the reserved amount.</param>
     /// <param name="card">The default payment method.</param>

@@ -114,4 +114,14 @@ public sealed record RenewalAttempt(
 
     /// <summary>Idempotency key of the confirmation.</summary>
     public string ConfirmKey => $"attempt-{AttemptId:N}";
+
+    /// <summary>
+    /// The attempt of a charge that succeeded, although this database knows none: it was lost, for example by a restore. Nothing is sent
+    /// for it, so the ids of customer and card are missing.
+    /// </summary>
+    public static RenewalAttempt Recovered(Renewal renewal, string provider, ChargeOutcome.Succeeded paid, DateTimeOffset now) => new(
+        renewal.RenewalId, Number: 1, provider, PaymentMethodId: Guid.Empty,
+        new ChargeRequest(
+            renewal.RenewalId, renewal.SubscriptionId, renewal.UserId, paid.AmountMinor, paid.Currency ?? "usd", "", "", "Recovered"),
+        FirstSentAt: now, OpensIntent: true);
 }

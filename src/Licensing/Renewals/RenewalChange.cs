@@ -13,8 +13,8 @@ public sealed record RenewalChange(Renewal After)
     /// <summary>The grace ended: the license is suspended for its expiry.</summary>
     public bool Suspends { get; init; }
 
-    /// <summary>The money was returned: the paid period ends early, and auto-renewal is switched off.</summary>
-    public PeriodEnd? Ends { get; init; }
+    /// <summary>A person must decide about the payment.</summary>
+    public PaymentCase? Case { get; init; }
 
     /// <summary>A row of license_renewal_history.</summary>
     public RenewalHistory? History { get; init; }
@@ -40,11 +40,6 @@ public sealed record RenewalChange(Renewal After)
 /// <param name="Expiry">The expiry that the period was calculated from; null for never. If it changed, the booking is rejected.</param>
 public sealed record RenewalPayment(
     PaidWith With, decimal AmountUsd, DateTimeOffset PaidFrom, DateTimeOffset PaidUntil, DateTimeOffset? Expiry);
-
-/// <summary>A paid period that ends early.</summary>
-/// <param name="PaidUntil">The expiry that the payment set. If the license has another one now, it is kept.</param>
-/// <param name="EndsAt">The new expiry.</param>
-public sealed record PeriodEnd(DateTimeOffset PaidUntil, DateTimeOffset EndsAt);
 
 /// <summary>A row of license_renewal_history: one for each attempt, and one for everything that needs no card.</summary>
 /// <param name="Id">The attempt's or the renewal's id; a repeat updates the row.</param>

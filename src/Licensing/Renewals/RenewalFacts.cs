@@ -32,7 +32,14 @@ public sealed record RenewalFacts(
 /// <param name="Block">
 /// Null if it is served, or suspended for its expiry alone. <see cref="RenewalPolicy.BlockOf"/> says whether it is renewed.
 /// </param>
-public sealed record RenewalLicense(DateTimeOffset? ExpiresAt, bool AutoRenew, RenewalBlock? Block = null);
+public sealed record RenewalLicense(DateTimeOffset? ExpiresAt, bool AutoRenew, RenewalBlock? Block = null)
+{
+    /// <summary>A charge of the license is disputed, and the dispute is not decided: no card is charged automatically.</summary>
+    public bool IsDisputed { get; init; }
+
+    /// <summary>The license has no token, so nothing can be extended.</summary>
+    public bool IsGone { get; init; }
+}
 
 /// <summary>The customer's default payment method.</summary>
 /// <param name="ChangedAt">When the bank last changed its number or expiry; null if never.</param>

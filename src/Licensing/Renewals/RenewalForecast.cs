@@ -23,7 +23,10 @@ public sealed record RenewalForecast(PaidWith? With, string? Obstacle)
     {
         if (policy.BlockOf(license) is { } block) return new RenewalForecast(null, EnumWords.Of(block));
         if (!policy.AutoRenews(license)) return new RenewalForecast(null, AutoRenewOff);
-        return OfPayment(license.ExpiresAt, price, walletUsd, card, lastDecline, policy);
+        var forecast = OfPayment(license.ExpiresAt, price, walletUsd, card, lastDecline, policy);
+        return license.IsDisputed && forecast.With is PaidWith.Card
+            ? new RenewalForecast(null, PaymentSource.PaymentDisputed)
+            : forecast;
     }
 
     /// <summary>The forecast of the payment only. It ignores whether the license is renewed automatically or suspended.</summary>

@@ -33,7 +33,8 @@ public static class RenewalPlan
     // attempt makes its own.
     private static RenewalStep Create(RenewalFacts facts, RenewalAttempt attempt, RenewalPolicy policy, DateTimeOffset now)
     {
-        if (!IsUnwanted(facts, policy) && policy.CanReplay(attempt, now)) return new RenewalStep.CreateIntent(attempt);
+        if (!IsUnwanted(facts, policy) && !IsHeldByDispute(facts) && policy.CanReplay(attempt, now))
+            return new RenewalStep.CreateIntent(attempt);
 
         return Save(facts.Renewal with
         {
@@ -51,7 +52,7 @@ public static class RenewalPlan
         RenewalFacts facts, string intent, RenewalAttempt attempt, RenewalPolicy policy, DateTimeOffset now)
     {
         if (facts.Renewal.Status is Undecided) return new RenewalStep.LookUp(intent, attempt);
-        if (IsUnwanted(facts, policy)) return new RenewalStep.CancelIntent(intent, attempt);
+        if (IsUnwanted(facts, policy) || IsHeldByDispute(facts)) return new RenewalStep.CancelIntent(intent, attempt);
         return policy.CanReplay(attempt, now) ? new RenewalStep.Confirm(intent, attempt) : new RenewalStep.LookUp(intent, attempt);
     }
 
@@ -79,6 +80,7 @@ public static class RenewalPlan
             { Obstacle: PaymentSource.NoActivePrice and var reason } => Wait(renewal, NotRenewable, reason, now),
             { Obstacle: PaymentSource.PriceConsent } => AwaitConsent(facts.Renewal, renewal, facts.LastPaidUsd, now),
             { Obstacle: { } reason } => Wait(renewal, PaymentNeeded, reason, now),
+            { With: PaidWith.Card } when IsHeldByDispute(facts) => Wait(renewal, PaymentNeeded, PaymentSource.PaymentDisputed, now),
             { With: PaidWith.Card } => Charge(renewal, facts.Card!, policy.AutoRenews(facts.License), now, attemptId),
             { With: var with } => CancelIntentFirst(renewal, Book(renewal, with!.Value, policy, now)),
         };
@@ -208,6 +210,9 @@ public static class RenewalPlan
     }
 
     private static RenewalStep.Save Save(Renewal after) => new(new RenewalChange(after));
+
+    // The customer may still renew manually.
+    private static bool IsHeldByDispute(RenewalFacts facts) => facts is { Renewal.Type: RenewalType.Auto, License.IsDisputed: true };
 
     private static bool IsUnwanted(RenewalFacts facts, RenewalPolicy policy) =>
         facts.License.ExpiresAt != facts.Renewal.PeriodStart

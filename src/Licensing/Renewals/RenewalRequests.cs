@@ -2,7 +2,7 @@ using static Licensing.Renewals.RenewalStatus;
 
 namespace Licensing.Renewals;
 
-/// <summary>Requests to a renewal: renew now, consent to a price, an operator's decision, a card change, returned money.</summary>
+/// <summary>Requests to a renewal: renew now, consent to a price, an operator's decision, a card change.</summary>
 public static class RenewalRequests
 {
     /// <summary>
@@ -50,6 +50,10 @@ public static class RenewalRequests
     {
         if (facts.Renewal is not { Attempt: { } attempt } || !facts.Renewal.Status.IsChargeUnknown())
             return new Refusal(RefusalKind.Conflict, "NOT_UNKNOWN", "The outcome of this renewal is not unknown.");
+        if (transactionId is not null && facts.License.IsGone)
+            return new Refusal(
+                RefusalKind.Conflict, "LICENSE_GONE", "The license has no token, so the payment can't extend it.",
+                Hint: "Refund the charge, or credit it to the wallet: it is listed at /api/v1/payments/cases.");
 
         var change = transactionId is { } paid
             ? RenewalSettlement.Apply(
@@ -75,44 +79,4 @@ public static class RenewalRequests
         && renewal.Status.IsWaitingForCard() && renewal.NextActionAt > now && renewal.GivesUpAt > now
         // PaymentNeeded waits for any card. The other statuses wait for another card than that of the last attempt.
         && (renewal.Status is PaymentNeeded || (renewal.Attempt is { } attempt && card.IsOtherThan(attempt)));
-
-    /// <summary>
-    /// Money was returned, or may be, after the period was paid. A full refund and a lost dispute end the period. A partial refund and an
-    /// open dispute are only recorded in the audit log.
-    /// </summary>
-    /// <returns>Null if the fact is about something else, or if the period isn't paid by card.</returns>
-    public static RenewalChange? ReturnMoney(RenewalFacts facts, PaymentFact fact, DateTimeOffset now)
-    {
-        if (facts.Renewal is not { Status: Applied, PaidWith: PaidWith.Card }) return null;
-
-        var change = new RenewalChange(facts.Renewal);
-        return fact switch
-        {
-            PaymentFact.Refunded full when full.RefundedMinor >= full.AmountMinor =>
-                End(facts, "refunded", now) with { Reason = $"{full.RefundedMinor} of {full.AmountMinor}" },
-            PaymentFact.Refunded part =>
-                change with { Audit = "renewal.refunded_in_part", Reason = $"{part.RefundedMinor} of {part.AmountMinor}" },
-            PaymentFact.DisputeOpened opened => change with { Audit = "renewal.disputed", Reason = opened.Reason },
-            PaymentFact.DisputeClosed { Won: true } => change with { Audit = "renewal.dispute_won" },
-            PaymentFact.DisputeClosed => End(facts, "dispute_lost", now),
-            _ => null,
-        };
-    }
-
-    // A period that is over, or that is followed by a later one, stays as it was.
-    private static RenewalChange End(RenewalFacts facts, string why, DateTimeOffset now)
-    {
-        var (renewal, until) = (facts.Renewal, facts.Renewal.PaidUntil!.Value);
-        var change = new RenewalChange(renewal) { Audit = $"renewal.{why}" };
-        // At least one second after its start: an expiry identifies a period, and the start identifies this one already.
-        var endsAt = RenewalPolicy.Later(now, renewal.PaidFrom!.Value + TimeSpan.FromSeconds(1));
-        return facts.License.ExpiresAt != until || endsAt >= until
-            ? change
-            : change with
-            {
-                After = renewal with { PaidUntil = endsAt },
-                Ends = new PeriodEnd(until, endsAt),
-                Notice = new RenewalNotice("period_ended", $"period_ended:{renewal.RenewalId}", why),
-            };
-    }
 }

@@ -11,6 +11,9 @@ public enum Trigger { Create, Confirm, LookUp, Cancel, Event }
 /// </summary>
 public static class RenewalSettlement
 {
+    /// <summary>The largest amount in minor units that renewals.amount_usd can store.</summary>
+    private const long LargestAmount = 9_999_999_999;
+
     /// <returns>The change; null if the answer changes nothing.</returns>
     public static RenewalChange? Settle(
         RenewalFacts facts, IntentSnapshot answer, Trigger trigger, RenewalPolicy policy, DateTimeOffset now)
@@ -22,13 +25,14 @@ public static class RenewalSettlement
 
         return answer.Outcome switch
         {
-            ChargeOutcome.Succeeded paid when paid.AmountMinor != attempt.Request.AmountMinor =>
-                StayUncertain(renewal, Undecided, now, "the charged amount differs from the request"),
+            ChargeOutcome.Succeeded paid when CannotBook(facts, attempt, answer.IntentId, paid) is { } concern =>
+                WaitForAPerson(renewal with { IntentId = answer.IntentId }, concern, now),
             ChargeOutcome.Succeeded paid => Apply(
                 facts with { Renewal = renewal with { IntentId = answer.IntentId } },
                 attempt with { Status = AttemptStatus.Succeeded, TransactionId = paid.TransactionId },
                 policy,
-                now),
+                now,
+                paid.AmountMinor),
             _ when renewal.Status is Canceled or Lapsed or Succeeded => null,
             // The renewal is due: a worker is about to call the provider, or canceled the intent itself and continues.
             ChargeOutcome.Canceled when trigger is Trigger.Event && renewal.NextActionAt <= now => null,
@@ -50,10 +54,18 @@ public static class RenewalSettlement
     }
 
     /// <summary>Books the attempt's charge: credit, debit, extension of the license.</summary>
-    public static RenewalChange Apply(RenewalFacts facts, RenewalAttempt attempt, RenewalPolicy policy, DateTimeOffset now)
+    /// <param name="facts">The renewal and everything a decision needs.</param>
+    /// <param name="attempt">The attempt that succeeded.</param>
+    /// <param name="policy">The settings of this installation.</param>
+    /// <param name="now">The present time.</param>
+    /// <param name="paidMinor">Minor units that were charged, which are booked; null for the amount that was asked.</param>
+    public static RenewalChange Apply(
+        RenewalFacts facts, RenewalAttempt attempt, RenewalPolicy policy, DateTimeOffset now, long? paidMinor = null)
     {
         var from = RenewalPolicy.Later(facts.Renewal.PeriodStart, facts.License.ExpiresAt ?? facts.Renewal.PeriodStart);
-        var renewal = facts.Renewal with { Attempt = attempt, AmountUsd = attempt.Request.AmountMinor / 100m };
+        // A charge that waits for its booking has its amount already.
+        var amount = facts.Renewal is { Status: Succeeded, AmountUsd: { } known } ? known * 100 : paidMinor ?? attempt.Request.AmountMinor;
+        var renewal = facts.Renewal with { Attempt = attempt, AmountUsd = amount / 100m };
         var payment = Payment(renewal, PaidWith.Card, from, attempt.FirstSentAt, policy, now) with { Expiry = facts.License.ExpiresAt };
         return Paid(renewal, payment, attempt.AttemptId);
     }
@@ -103,8 +115,60 @@ public static class RenewalSettlement
     // operator must refund it. One intent is one charge, whichever of its ids an operator entered.
     private static RenewalChange? PaidTwice(Renewal renewal, IntentSnapshot answer) =>
         answer.Outcome is ChargeOutcome.Succeeded paid && (renewal.PaidWith is not PaidWith.Card || renewal.IntentId != answer.IntentId)
-            ? new RenewalChange(renewal) { Audit = "renewal.paid_twice", Reason = $"{answer.IntentId} {paid.TransactionId}" }
+            ? new RenewalChange(renewal)
+            {
+                Audit = "renewal.paid_twice",
+                Reason = $"{answer.IntentId} {paid.TransactionId}",
+                Case = PaymentCase.Of(
+                    PaymentCaseReason.PaidTwice, renewal, answer.IntentId, paid, "The period was already paid in another way."),
+            }
             : null;
+
+    /// <summary>The charge that the answer names already paid another renewal.</summary>
+    public static RenewalChange ChargeInUse(RenewalChange booking, DateTimeOffset now)
+    {
+        var (renewal, attempt) = (booking.After, booking.After.Attempt!);
+        var paid = new ChargeOutcome.Succeeded(attempt.TransactionId!, attempt.Request.AmountMinor, attempt.Request.Currency);
+        return WaitForAPerson(
+            renewal with
+            {
+                Status = Unknown,
+                Attempt = attempt with { Status = AttemptStatus.Sent, TransactionId = null },
+                PaidWith = null,
+                PaidFrom = null,
+                PaidUntil = null,
+            },
+            PaymentCase.Of(
+                PaymentCaseReason.ChargeInUse, renewal, renewal.IntentId, paid, $"{paid.TransactionId} already paid another renewal."),
+            now);
+    }
+
+    // The customer paid, and the payment can't be booked. Another amount than asked is booked as it was paid, but only while the renewal
+    // is open: a closed one is not waiting for a payment.
+    private static PaymentCase? CannotBook(
+        RenewalFacts facts, RenewalAttempt attempt, string? intentId, ChargeOutcome.Succeeded paid)
+    {
+        var (renewal, asked) = (facts.Renewal, attempt.Request);
+        PaymentCase? Case(PaymentCaseReason reason, string detail) => PaymentCase.Of(reason, renewal, intentId, paid, detail);
+        return paid switch
+        {
+            { Currency: { } currency } when currency != asked.Currency =>
+                Case(PaymentCaseReason.OtherCurrency, $"Charged in {currency}, asked for {asked.Currency}."),
+            { AmountMinor: <= 0 or > LargestAmount } =>
+                Case(PaymentCaseReason.OtherAmount, $"Charged {paid.AmountMinor}, asked for {asked.AmountMinor}."),
+            _ when paid.AmountMinor != asked.AmountMinor && renewal.Status is Canceled or Lapsed =>
+                Case(PaymentCaseReason.OtherAmount, $"Charged {paid.AmountMinor}, asked for {asked.AmountMinor}; the renewal is closed."),
+            _ when facts.License.IsGone => Case(PaymentCaseReason.LicenseGone, "The license has no token that could be extended."),
+            _ => null,
+        };
+    }
+
+    // A closed renewal stays closed. An open one is looked up daily, and booked when that is possible.
+    private static RenewalChange WaitForAPerson(Renewal renewal, PaymentCase concern, DateTimeOffset now) =>
+        (renewal.Status.IsFinal() ? new RenewalChange(renewal) : StayUncertain(renewal, Undecided, now, concern.Detail)) with
+        {
+            Case = concern,
+        };
 
     // Canceled by a worker: the plan continues. Canceled elsewhere (the provider's dashboard): it counts as a soft decline, and the next
     // attempt uses a new intent.

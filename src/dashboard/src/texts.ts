@@ -207,6 +207,7 @@ export const texts = {
       paid_before: 'this period was paid before and its end was moved back; renew manually',
       no_active_price: 'there is no price',
       price_consent: 'the customer has not agreed to the new price',
+      payment_disputed: 'an earlier payment is disputed; no card is charged automatically',
       no_payment_method: 'no saved card, and the wallet balance is too low',
       unknown_payment_provider: 'the payment provider is unknown',
       card_expires: 'the card expires before the renewal',

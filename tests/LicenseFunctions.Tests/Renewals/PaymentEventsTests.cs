@@ -1,3 +1,5 @@
+using System.Globalization;
+using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Renewals;
 using LicenseFunctions.Tests.Support;
 using Licensing.Renewals;
@@ -91,6 +93,180 @@ public sealed class PaymentEventsTests(PostgresFixture postgres) : IAsyncLifetim
 
         Assert.Equal(PostgresErrorCodes.RestrictViolation, refused.SqlState);
     }
+
+    [Fact]
+    public async Task Apply_ASuccessOfARenewalWhoseAttemptIsLost_IsBooked()
+    {
+        await world.Store.OpenDueAsync(Policy, now, 10, Token);
+        var renewal = await database.QueryAsync<Guid>("select renewal_id from renewals");
+
+        var answer = new IntentSnapshot("pi_9", new ChargeOutcome.Succeeded("ch_9", 4000, "usd"));
+        await ApplyAsync(new PaymentFact.IntentChanged(answer, renewal));
+
+        Assert.Equal(now.AddDays(31), (await world.ReadAsync(license)).ExpiresAt);
+        Assert.Equal("applied pi_9 40.00 ch_9", await database.QueryAsync<string>(
+            """
+            select concat_ws(' ', r.status, intent_id, amount_usd, transaction_id)
+            from renewals r join renewal_attempts using (renewal_id)
+            """));
+    }
+
+    [Fact]
+    public async Task Apply_ASuccessOfAnUnknownRenewal_IsACase_AlsoWhenItComesAgain()
+    {
+        var (renewal, user) = (Guid.NewGuid(), Guid.NewGuid());
+        var answer = new IntentSnapshot("pi_9", new ChargeOutcome.Succeeded("ch_9", 4999, "usd"));
+
+        await ApplyAsync(new PaymentFact.IntentChanged(answer, renewal, license, user));
+        await ApplyAsync(new PaymentFact.IntentChanged(answer, renewal, license, user));
+        await ApplyAsync(new PaymentFact.IntentChanged(answer, RenewalId: null)); // another system that uses the account
+
+        Assert.Equal([$"unknown_renewal pi_9 {renewal} {license} {user} 4999"], await CasesAsync());
+        Assert.Equal(3, await database.QueryAsync<int>("select count(*)::int from payment_events"));
+    }
+
+    [Fact]
+    public async Task Apply_ASuccessOfALicenseWhoseTokenIsGone_IsACase_AndIsBookedWhenThereIsOneAgain()
+    {
+        var renewal = await ChargeAsync();
+        await database.ExecuteAsync(
+            "create table kept as select * from license_tokens; delete from license_tokens");
+
+        await SucceedAsync();
+
+        Assert.Equal((RenewalStatus.Undecided, 0), (
+            (await FindAsync(renewal)).Status, await database.QueryAsync<int>("select count(*)::int from billing_ledger")));
+        Assert.StartsWith($"license_gone pi_1 {renewal.RenewalId}", Assert.Single(await CasesAsync()), StringComparison.Ordinal);
+        await database.ExecuteAsync("insert into license_tokens select * from kept");
+
+        await SucceedAsync();
+
+        Assert.Equal(now.AddDays(31), (await world.ReadAsync(license)).ExpiresAt);
+        Assert.Empty(await CasesAsync());
+    }
+
+    [Fact]
+    public async Task Apply_ARefundOfAnUnknownCharge_IsACase_UntilItsSuccessComes()
+    {
+        await world.Store.OpenDueAsync(Policy, now, 10, Token);
+        var renewal = await database.QueryAsync<Guid>("select renewal_id from renewals");
+
+        await ApplyAsync(Refund("pi_9"));
+        Assert.StartsWith("unknown_charge pi_9", Assert.Single(await CasesAsync()), StringComparison.Ordinal);
+        await ApplyAsync(new PaymentFact.IntentChanged(new IntentSnapshot("pi_9", new ChargeOutcome.Succeeded("ch_9", 4999)), renewal));
+
+        Assert.Empty(await CasesAsync());
+        Assert.Equal(now.AddDays(1).AddSeconds(1), (await world.ReadAsync(license)).ExpiresAt);
+    }
+
+    [Fact]
+    public async Task Apply_ASecondChargeOfAPaidPeriod_IsACase_UntilItIsRefunded()
+    {
+        var renewal = await ChargeAsync();
+        await SucceedAsync();
+        await ApplyAsync(
+            new PaymentFact.IntentChanged(new IntentSnapshot("pi_2", new ChargeOutcome.Succeeded("ch_2", 4999)), renewal.RenewalId));
+        Assert.StartsWith($"paid_twice pi_2 {renewal.RenewalId}", Assert.Single(await CasesAsync()), StringComparison.Ordinal);
+
+        await ApplyAsync(Refund("pi_2"));
+
+        Assert.Empty(await CasesAsync());
+        Assert.Equal(now.AddDays(31), (await world.ReadAsync(license)).ExpiresAt);
+    }
+
+    [Fact]
+    public async Task Decide_WithAChargeThatPaidAnotherRenewal_IsAConflict()
+    {
+        await ChargeAsync();
+        await SucceedAsync();
+        await world.AddAsync(new LicenseSeed { ExpiresAt = now.AddDays(1), CardId = "pm_2" });
+        var second = await ChargeAsync("pi_2", RenewalStatus.Undecided);
+
+        var decided = await new ResolveUnknownCharge(world.Store, Policy, TimeProvider.System).RunAsync(
+            second.RenewalId, new RenewalDecision(true, "seen", "ch_1"), Actor.System, Token);
+
+        Assert.Equal("CHARGE_IN_USE", decided.Refusal?.Code);
+        Assert.Equal(RenewalStatus.Undecided, (await FindAsync(second)).Status);
+    }
+
+    [Fact]
+    public async Task Apply_AChargeThatPaidAnotherRenewal_IsACase()
+    {
+        await ChargeAsync();
+        await SucceedAsync();
+        await world.AddAsync(new LicenseSeed { ExpiresAt = now.AddDays(1), CardId = "pm_2" });
+        var second = await ChargeAsync("pi_2");
+
+        await ApplyAsync(new PaymentFact.IntentChanged(new IntentSnapshot("pi_2", new ChargeOutcome.Succeeded("ch_1", 4999)), null));
+
+        Assert.Equal(RenewalStatus.Undecided, (await FindAsync(second)).Status);
+        Assert.StartsWith("charge_in_use pi_2", Assert.Single(await CasesAsync()), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Reversals_AreInTheLedger_AndTheRevenueIsNet()
+    {
+        await ChargeAsync();
+        await SucceedAsync();
+
+        await ApplyAsync(Refund("pi_1", 1000));
+        await ApplyAsync(Dispute(ReversalState.Open));
+        await ApplyAsync(Dispute(ReversalState.Lost));
+
+        Assert.Equal(
+            [
+                "DEPOSIT 49.99", "FEE_SUBSCRIPTION 49.99", "REFUND 10.00", "WITHDRAWAL 10.00", "ADJUSTMENT_ADMIN 39.99", "WITHDRAWAL 39.99",
+            ],
+            await EntriesAsync());
+        Assert.Equal(
+            $"Chargeback du_1, license renewal from {now.AddDays(1).ToString("yyyy-MM-dd", CultureInfo.InvariantCulture)}",
+            await database.QueryAsync<string>("select description from billing_ledger where entry_type = 'ADJUSTMENT_ADMIN'"));
+        Assert.Equal(["refund succeeded 1000 applied", "dispute lost 3999 applied"], await database.QueryAllAsync<string>(
+            """
+            select kind || ' ' || state || ' ' || amount_minor || case when applied_at is not null then ' applied' else '' end
+            from payment_reversals order by first_seen_at
+            """));
+
+        await ApplyAsync(Dispute(ReversalState.Won));
+
+        Assert.Equal(["DEPOSIT 39.99", "FEE_SUBSCRIPTION 39.99"], (await EntriesAsync()).Skip(6));
+        Assert.Equal((now.AddDays(31), 0m), ((await world.ReadAsync(license)).ExpiresAt, (await world.ReadAsync(license)).WalletUsd));
+    }
+
+    [Fact]
+    public async Task AReversalThatWasNotApplied_IsAppliedByTheReconciler()
+    {
+        var renewal = await ChargeAsync();
+        await SucceedAsync();
+        await database.ExecuteAsync(
+            """
+            insert into payment_reversals
+                (provider, kind, provider_id, state, amount_minor, currency, intent_id, changed_at, renewal_id, subscription_id)
+            values ('stripe', 'refund', 're_1', 'succeeded', 4999, 'usd', 'pi_1', now(), @RenewalId, @SubscriptionId)
+            """,
+            renewal);
+
+        Assert.Equal(1, await world.Store.ApplyReversalsAsync(Policy, Token));
+
+        Assert.Equal(now.AddDays(1).AddSeconds(1), (await world.ReadAsync(license)).ExpiresAt);
+        Assert.Equal(0, await world.Store.ApplyReversalsAsync(Policy, Token));
+    }
+
+    private static PaymentFact.Reversed Refund(string intent, long amount = 4999) => new(new PaymentReversal(
+        ReversalKind.Refund, "re_1", ReversalState.Succeeded, amount, "usd", intent, null, null, DateTimeOffset.UnixEpoch));
+
+    private static PaymentFact.Reversed Dispute(ReversalState state) => new(new PaymentReversal(
+        ReversalKind.Dispute, "du_1", state, 3999, "usd", "pi_1", "ch_1", "fraudulent", DateTimeOffset.UnixEpoch));
+
+    // The entries of one transaction have the same time; the balance orders them.
+    private Task<IReadOnlyList<string>> EntriesAsync() => database.QueryAllAsync<string>(
+        "select entry_type || ' ' || round(amount_usd, 2) from billing_ledger order by created_at, balance_before");
+
+    private Task<IReadOnlyList<string>> CasesAsync() => database.QueryAllAsync<string>(
+        """
+        select concat_ws(' ', reason, subject, renewal_id, subscription_id, user_id, amount_minor)
+        from payment_cases where decided_at is null order by opened_at
+        """);
 
     /// <summary>A renewal whose charge was sent and not answered.</summary>
     private async Task<Renewal> ChargeAsync(string intent = "pi_1", RenewalStatus status = RenewalStatus.Charging)

@@ -470,25 +470,75 @@ public abstract class RenewalStoreTests
         Assert.Equal((true, now.AddDays(32)), (state.IsActive, state.GraceUntil));
     }
 
-    [Fact]
-    public async Task Save_ThePeriodEnds_StopsTheLicenseAndItsRenewal()
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task SaveReversal_BeforeOrAfterTheSuccess_EndsThePeriod_AndAFailedRefundRestoresIt(bool refundedFirst)
     {
         await using var world = await NewWorldAsync();
-        var license = await world.AddAsync(new LicenseSeed { ExpiresAt = now.AddDays(-1), PriceUsd = 0 });
+        var license = await world.AddAsync(new LicenseSeed { ExpiresAt = now.AddDays(1), CardId = "pm_1" });
         var facts = await OpenAndClaimAsync(world);
-        await PayAsync(world, facts, PaidWith.Nothing, 0);
-        var paid = (await world.Store.FindAsync(facts.Renewal.RenewalId, Token))!.Renewal;
-        Assert.Equal((now.AddDays(-1), now.AddDays(29)), (paid.PaidFrom, paid.PaidUntil));
-        var end = new PeriodEnd(paid.PaidUntil!.Value, now);
+        var charging = Changed(Charging(facts) with { IntentId = "pi_1" });
+        await world.Store.SaveAsync(charging, new RenewalWriter(TimeSpan.Zero), Token);
+        var refund = new PaymentReversal(ReversalKind.Refund, "re_1", ReversalState.Succeeded, 4999, "usd", "pi_1", null, null, now);
 
-        var moved = Changed(paid) with { Ends = end with { PaidUntil = now.AddDays(28) } };
-        Assert.Equal(RenewalSave.Fenced, await world.Store.SaveAsync(moved, new RenewalWriter(Lease: null), Token));
-        Assert.Equal(now.AddDays(29), (await world.ReadAsync(license)).ExpiresAt);
-        var ended = Changed(paid with { PaidUntil = now }) with { Ends = end };
-        Assert.Equal(RenewalSave.Saved, await world.Store.SaveAsync(ended, new RenewalWriter(Lease: null), Token));
+        if (refundedFirst) await ReverseAsync(world, refund, "evt_1");
+        Assert.Equal(now.AddDays(1), (await world.ReadAsync(license)).ExpiresAt);
+        var paid = (await world.Store.FindByIntentAsync("stripe", "pi_1", Token))!;
+        var booking = RenewalSettlement.Settle(
+            paid, new IntentSnapshot("pi_1", new ChargeOutcome.Succeeded("ch_1", 4999)), Trigger.Event, Policy, now)!;
+        Assert.Equal(RenewalSave.Saved, await world.Store.SaveAsync(booking, new RenewalWriter(Lease: null), Token));
+        if (!refundedFirst) await ReverseAsync(world, refund, "evt_1");
+        await ReverseAsync(world, refund, "evt_1");
+        await ReverseAsync(world, refund with { State = ReversalState.Pending }, "evt_2");
 
-        Assert.Equal(now, (await world.ReadAsync(license)).ExpiresAt);
+        var ended = await world.ReadAsync(license);
+        Assert.Equal((now.AddDays(1).AddSeconds(1), 0m, 4, 1), (ended.ExpiresAt, ended.WalletUsd, ended.LedgerRows, ended.PaidPeriods));
+        Assert.Equal(ended.ExpiresAt, (await world.Store.FindAsync(paid.Renewal.RenewalId, Token))!.Renewal.PaidUntil);
         Assert.Equal(0, await world.Store.OpenDueAsync(Policy, now.AddHours(1), 10, Token));
+
+        await ReverseAsync(world, refund with { State = ReversalState.Failed }, "evt_3");
+
+        var restored = await world.ReadAsync(license);
+        Assert.Equal((now.AddDays(31), 0m, 6), (restored.ExpiresAt, restored.WalletUsd, restored.LedgerRows));
+        Assert.Equal(0, await world.Store.ApplyReversalsAsync(Policy, Token));
+    }
+
+    [Fact]
+    public async Task SaveReversal_OfAnOpenDispute_HoldsTheNextCharge()
+    {
+        await using var world = await NewWorldAsync();
+        await world.AddAsync(new LicenseSeed { ExpiresAt = now.AddDays(1), CardId = "pm_1" });
+        var facts = await OpenAndClaimAsync(world);
+        await world.Store.SaveAsync(Changed(Charging(facts) with { IntentId = "pi_1" }), new RenewalWriter(TimeSpan.Zero), Token);
+        var dispute = new PaymentReversal(ReversalKind.Dispute, "du_1", ReversalState.Open, 4999, "usd", "pi_1", null, null, now);
+
+        await ReverseAsync(world, dispute, "evt_1");
+        Assert.True((await world.Store.FindAsync(facts.Renewal.RenewalId, Token))!.License.IsDisputed);
+
+        await ReverseAsync(world, dispute with { State = ReversalState.Won }, "evt_2");
+        Assert.False((await world.Store.FindAsync(facts.Renewal.RenewalId, Token))!.License.IsDisputed);
+    }
+
+    [Fact]
+    public async Task Save_AChargeThatPaidAnotherRenewal_IsRejected()
+    {
+        await using var world = await NewWorldAsync();
+        await world.AddAsync(new LicenseSeed { ExpiresAt = now.AddDays(1), CardId = "pm_1" });
+        var first = await OpenAndClaimAsync(world);
+        await world.AddAsync(new LicenseSeed { ExpiresAt = now.AddDays(1), CardId = "pm_2" });
+        var second = await OpenAndClaimAsync(world);
+        async Task<RenewalSave> PayAsync(RenewalFacts facts, string intent)
+        {
+            await world.Store.SaveAsync(Changed(Charging(facts) with { IntentId = intent }), new RenewalWriter(TimeSpan.Zero), Token);
+            var charging = (await world.Store.FindByIntentAsync("stripe", intent, Token))!;
+            var answer = new IntentSnapshot(intent, new ChargeOutcome.Succeeded("ch_1", 4999));
+            var booking = RenewalSettlement.Settle(charging, answer, Trigger.Event, Policy, now)!;
+            return await world.Store.SaveAsync(booking, new RenewalWriter(Lease: null), Token);
+        }
+
+        Assert.Equal(RenewalSave.Saved, await PayAsync(first, "pi_1"));
+        Assert.Equal(RenewalSave.ChargeInUse, await PayAsync(second, "pi_2"));
     }
 
     [Theory]
@@ -566,6 +616,9 @@ public abstract class RenewalStoreTests
             new RenewalWriter(TimeSpan.FromMinutes(3)),
             Token);
     }
+
+    private static Task ReverseAsync(RenewalWorld world, PaymentReversal reversal, string eventId) => world.Store.SaveReversalAsync(
+        reversal, new PaymentEvent("stripe", eventId, "any", reversal.ChangedAt, new PaymentFact.Reversed(reversal)), Policy, Token);
 
     private static RenewalChange Changed(Renewal after) => new(after);
 }

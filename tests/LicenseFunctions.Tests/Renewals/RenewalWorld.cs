@@ -159,7 +159,7 @@ internal sealed class PostgresWorld(TestDatabase database, TimeProvider clock) :
         var row = await database.QueryAsync<StateRow>(
             """
             select t.expires_at, t.is_active, l.grace_until, coalesce(w.balance_usd, 0) as wallet_usd,
-                   (select coalesce(sum(case when b.entry_type = 'DEPOSIT' then b.amount_usd else -b.amount_usd end), 0)
+                   (select coalesce(sum(b.balance_after - b.balance_before), 0)
                     from billing_ledger b where b.user_id = s.subscriber_id) as ledger_usd,
                    (select count(*)::int from billing_ledger b where b.user_id = s.subscriber_id) as ledger_rows,
                    (select count(*)::int from renewals r

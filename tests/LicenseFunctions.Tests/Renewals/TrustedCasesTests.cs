@@ -149,7 +149,8 @@ public sealed class TrustedCasesTests : IAsyncDisposable
             "evt_1", new PaymentFact.IntentChanged(new IntentSnapshot("pi_1", new ChargeOutcome.SoftDeclined("late", "")), null));
         Assert.Equal(Now.AddDays(31), (await world.ReadAsync(license)).ExpiresAt);
 
-        await ApplyAsync("evt_2", new PaymentFact.Refunded("pi_1", 4999, 4999));
+        await ApplyAsync("evt_2", new PaymentFact.Reversed(new PaymentReversal(
+            ReversalKind.Refund, "re_1", ReversalState.Succeeded, 4999, "usd", "pi_1", "ch_1", null, Now)));
         Assert.NotEqual(Now.AddDays(31), (await world.ReadAsync(license)).ExpiresAt);
     }
 

@@ -101,13 +101,14 @@ public sealed class PersonCommandsTests(PostgresFixture postgres) : IAsyncLifeti
     {
         string[] things =
         [
-            "alert_id", "appeal_id", "attempt_id", "ledger_id", "log_id", "outbox_id", "payment_method_id", "pricing_id", "quarantine_id",
+            "alert_id", "appeal_id", "attempt_id", "case_id", "reversal_id",
+            "ledger_id", "log_id", "outbox_id", "payment_method_id", "pricing_id", "quarantine_id",
                 "reference_id", "row_id",
             "suspension_id", "token_id", "token_ids", "replaced_by", "replaced_device_id", "admitted_device_id", "wallet_id",
                 "subscription_ids",
         ];
         // Operators who decided something, by identifier only, as in the audit log; and the master of a subscription.
-        string[] deciders = ["resolved_by", "closed_by", "suspended_by", "created_by", "master_id"];
+        string[] deciders = ["resolved_by", "decided_by", "closed_by", "suspended_by", "created_by", "master_id"];
 
         var unknown = await scene.Database.QueryAllAsync<string>(
             """
@@ -126,7 +127,7 @@ public sealed class PersonCommandsTests(PostgresFixture postgres) : IAsyncLifeti
         string[] kept =
         [
             "audit_log", "billing_ledger", "license_changes", "license_renewal_history", "license_token_replacements", "master_pricing",
-                "renewal_attempts", "renewal_requests", "user_wallets",
+                "payment_cases", "payment_reversals", "renewal_attempts", "renewal_requests", "reversal_effects", "user_wallets",
         ];
         // Deleted with the device by their foreign key.
         string[] cascaded = ["license_device_networks", "license_device_changes"];

@@ -142,15 +142,66 @@ public sealed class RenewalSettlementTests
             Expiry, Settle(Charging with { Status = RenewalStatus.Unknown }, Paid, Trigger.LookUp, Expiry.AddDays(20))!.Payment!.PaidFrom);
 
     [Fact]
-    public void Settle_AnotherAmount_NeedsADecision() =>
-        Assert.Equal(RenewalStatus.Undecided, Settle(Charging, new ChargeOutcome.Succeeded("ch_1", 4998))!.After.Status);
+    public void Settle_AnotherAmountThanAsked_IsBookedAsItWasPaid()
+    {
+        var change = Settle(Charging, new ChargeOutcome.Succeeded("ch_1", 4000, "usd"))!;
+
+        Assert.Equal((RenewalStatus.Applied, 40m, 40m), (change.After.Status, change.After.AmountUsd, change.Payment!.AmountUsd));
+        Assert.Null(change.Case);
+        var locked = RenewalSettlement.NotYetApplied(change, Expiry).After;
+        Assert.Equal(40m, Assert.IsType<RenewalStep.Save>(Next(Facts(locked, Card), Expiry.AddHours(1))).Change.Payment!.AmountUsd);
+    }
+
+    [Theory]
+    [InlineData(RenewalStatus.Charging, 4999, "eur", PaymentCaseReason.OtherCurrency, RenewalStatus.Undecided)]
+    [InlineData(RenewalStatus.Charging, 0, "usd", PaymentCaseReason.OtherAmount, RenewalStatus.Undecided)]
+    [InlineData(RenewalStatus.SoftDeclined, 10_000_000_000, "usd", PaymentCaseReason.OtherAmount, RenewalStatus.Undecided)]
+    [InlineData(RenewalStatus.Canceled, 4998, "usd", PaymentCaseReason.OtherAmount, RenewalStatus.Canceled)]
+    [InlineData(RenewalStatus.Lapsed, 4999, "eur", PaymentCaseReason.OtherCurrency, RenewalStatus.Lapsed)]
+    [InlineData(RenewalStatus.Canceled, 4999, "usd", null, RenewalStatus.Applied)]
+    [InlineData(RenewalStatus.Lapsed, 4999, null, null, RenewalStatus.Applied)]
+    public void Settle_ASuccessThatCannotBeBooked_IsForAPerson(
+        RenewalStatus status, long minor, string? currency, PaymentCaseReason? reason, RenewalStatus after)
+    {
+        var change = Settle(Charging with { Status = status }, new ChargeOutcome.Succeeded("ch_1", minor, currency), Trigger.Event)!;
+
+        Assert.Equal((reason, after), (change.Case?.Reason, change.After.Status));
+        Assert.Equal(reason is null, change.Payment is not null);
+    }
+
+    [Theory]
+    [InlineData(RenewalStatus.Charging, RenewalStatus.Undecided)]
+    [InlineData(RenewalStatus.Lapsed, RenewalStatus.Lapsed)]
+    public void Settle_ASuccessOfALicenseWithoutAToken_IsForAPerson(RenewalStatus status, RenewalStatus after)
+    {
+        var facts = Facts(Charging with { Status = status }) with { License = new RenewalLicense(null, false) { IsGone = true } };
+
+        var change = RenewalSettlement.Settle(facts, new IntentSnapshot("pi_1", Paid), Trigger.Event, Policy, Expiry)!;
+
+        Assert.Equal((PaymentCaseReason.LicenseGone, after), (change.Case!.Reason, change.After.Status));
+        Assert.Null(change.Payment);
+    }
+
+    [Fact]
+    public void Next_WhileAChargeIsDisputed_NoCardIsChargedUnasked()
+    {
+        RenewalFacts Disputed(Renewal renewal, decimal wallet = 0) =>
+            Facts(renewal, Card, wallet) with { License = new RenewalLicense(Expiry, true) { IsDisputed = true } };
+
+        var waiting = Assert.IsType<RenewalStep.Save>(Next(Disputed(Due))).Change;
+        Assert.Equal((RenewalStatus.PaymentNeeded, "payment_disputed"), (waiting.After.Status, waiting.Notice!.Reason));
+        Assert.IsType<RenewalStep.CancelIntent>(Next(Disputed(Charging)));
+        Assert.Equal(RenewalStatus.Due, After(Next(Disputed(Charging with { IntentId = null }))).Status);
+        Assert.Equal(RenewalStatus.Charging, After(Next(Disputed(Due with { Type = RenewalType.Manual }))).Status);
+        Assert.Equal(RenewalStatus.Applied, After(Next(Disputed(Due, wallet: 100))).Status);
+    }
 
     [Fact]
     public void Settle_PaidFromTheWalletAndByCard_IsReported()
     {
         var change = Settle(Charging with { Status = RenewalStatus.Applied, PaidWith = PaidWith.Wallet }, Paid, Trigger.Event)!;
 
-        Assert.Equal("renewal.paid_twice", change.Audit);
+        Assert.Equal(("renewal.paid_twice", PaymentCaseReason.PaidTwice), (change.Audit, change.Case!.Reason));
         Assert.Null(change.Payment);
     }
 
@@ -269,54 +320,6 @@ public sealed class RenewalSettlementTests
         Assert.Null(RenewalSettlement.Apply(facts, Attempt, Policy, Expiry).Payment!.Expiry);
     }
 
-    [Theory]
-    [InlineData(4999, true)]
-    [InlineData(4998, false)]
-    public void TakeBack_ARefund_EndsThePeriodWhenItIsWhole(long refunded, bool ends)
-    {
-        var change = TakeBack(new PaymentFact.Refunded("pi_1", 4999, refunded))!;
-
-        Assert.Equal((ends, ends), (change.Ends is not null, change.Notice is { Template: "period_ended", Reason: "refunded" }));
-        Assert.Equal(ends ? "renewal.refunded" : "renewal.refunded_in_part", change.Audit);
-    }
-
-    [Fact]
-    public void TakeBack_ADispute_EndsThePeriodOnlyWhenLost()
-    {
-        Assert.Null(TakeBack(new PaymentFact.DisputeOpened("pi_1", "fraudulent"))!.Ends);
-        Assert.Null(TakeBack(new PaymentFact.DisputeClosed("pi_1", Won: true))!.Ends);
-        Assert.Equal("dispute_lost", TakeBack(new PaymentFact.DisputeClosed("pi_1", Won: false))!.Notice!.Reason);
-        Assert.Null(RenewalRequests.ReturnMoney(Facts(Due), new PaymentFact.Refunded("pi_1", 1, 1), Expiry));
-    }
-
-    [Theory]
-    [InlineData(-1, 30, 1)] // renewed before the expiry: the whole new period ends, and the earlier paid one stays
-    [InlineData(0, 30, 1)]
-    [InlineData(86_400, 30, 86_400)]
-    [InlineData((30 * 86_400) - 1, 30, (30 * 86_400) - 1)]
-    [InlineData(30 * 86_400, 30, null)] // the period is over
-    [InlineData(86_400, 60, null)] // a later one was paid
-    public void TakeBack_AWholeRefund_EndsThePeriodNow(int secondsAfterItsStart, int licenseDays, int? endsAfterSeconds)
-    {
-        var change = TakeBack(
-            new PaymentFact.Refunded("pi_1", 4999, 4999), Expiry.AddSeconds(secondsAfterItsStart), Expiry.AddDays(licenseDays))!;
-
-        var expected = endsAfterSeconds is { } seconds ? Expiry.AddSeconds(seconds) : (DateTimeOffset?)null;
-        Assert.Equal(expected, change.Ends?.EndsAt);
-        Assert.Equal(expected ?? Expiry.AddDays(30), change.After.PaidUntil);
-    }
-
-    [Fact]
-    public void TakeBack_Twice_EndsOnce()
-    {
-        var lost = new PaymentFact.DisputeClosed("pi_1", Won: false);
-        var ended = TakeBack(lost, Expiry.AddDays(-1))!;
-
-        var again = RenewalRequests.ReturnMoney(Licensed(ended.After, ended.Ends!.EndsAt), lost, Expiry)!;
-
-        Assert.Null(again.Ends);
-    }
-
     public static readonly TheoryData<RenewalStatus, string, int?, bool> Wakings = new()
     {
         { RenewalStatus.PaymentNeeded, "pm_1", null, true },
@@ -346,11 +349,4 @@ public sealed class RenewalSettlementTests
         Assert.False(RenewalRequests.IsDueAfterCardChange(Facts(waiting with { NextActionAt = null }, saved), Expiry));
         Assert.False(RenewalRequests.IsDueAfterCardChange(Facts(waiting with { GivesUpAt = Expiry }, saved), Expiry));
     }
-
-    private static RenewalChange? TakeBack(PaymentFact fact, DateTimeOffset? now = null, DateTimeOffset? licenseUntil = null) =>
-        RenewalRequests.ReturnMoney(
-            Licensed(Settle(Charging, Paid)!.After, licenseUntil ?? Expiry.AddDays(30)), fact, now ?? Expiry.AddDays(1));
-
-    private static RenewalFacts Licensed(Renewal renewal, DateTimeOffset until) =>
-        Facts(renewal) with { License = new RenewalLicense(until, AutoRenew: true) };
 }

@@ -113,20 +113,71 @@ public sealed class StripeWebhooksTests
     }
 
     [Fact]
-    public async Task Read_RefundsAndDisputes_ContainIntentAndAmount()
+    public async Task Read_RefundsAndDisputes_ContainIntentAmountAndState()
     {
         await using var account = await StripeAccount.OpenAsync();
         var paid = await account.PayAsync(account.Charge());
         await account.RefundAsync(paid.IntentId!, 1000);
-        Assert.Equal(new PaymentFact.Refunded(paid.IntentId!, 3000, 1000), (await account.LatestAsync("charge.refunded")).Fact);
+        Assert.Equal((ReversalKind.RefundTotal, ReversalState.Succeeded, 1000), await ReversalAsync("charge.refunded"));
         await account.RefundAsync(paid.IntentId!, 2000);
-        Assert.Equal(new PaymentFact.Refunded(paid.IntentId!, 3000, 3000), (await account.LatestAsync("charge.refunded")).Fact);
+        Assert.Equal((ReversalKind.RefundTotal, ReversalState.Succeeded, 3000), await ReversalAsync("charge.refunded"));
+        Assert.Equal((ReversalKind.Refund, ReversalState.Succeeded, 2000), await ReversalAsync("refund.created"));
 
         var dispute = account.StandIn.Dispute(paid.IntentId!, "product_not_received");
-        Assert.Equal(new PaymentFact.DisputeOpened(paid.IntentId!, "product_not_received"),
-            (await account.LatestAsync("charge.dispute.created")).Fact);
+        Assert.Equal((ReversalKind.Dispute, ReversalState.Open, 3000), await ReversalAsync("charge.dispute.created"));
         account.StandIn.CloseDispute(dispute, won: false);
-        Assert.Equal(new PaymentFact.DisputeClosed(paid.IntentId!, Won: false), (await account.LatestAsync("charge.dispute.closed")).Fact);
+        Assert.Equal((ReversalKind.Dispute, ReversalState.Lost, 3000), await ReversalAsync("charge.dispute.closed"));
+
+        async Task<(ReversalKind, ReversalState, long)> ReversalAsync(string type)
+        {
+            var reversal = Assert.IsType<PaymentFact.Reversed>((await account.LatestAsync(type)).Fact).Reversal;
+            Assert.Equal(paid.IntentId, reversal.IntentId);
+            return (reversal.Kind, reversal.State, reversal.AmountMinor);
+        }
+    }
+
+    [Theory]
+    [InlineData("refund.updated", "pending", ReversalState.Pending)]
+    [InlineData("refund.updated", "requires_action", ReversalState.Pending)]
+    [InlineData("refund.updated", "canceled", ReversalState.Failed)]
+    [InlineData("charge.refund.updated", "failed", ReversalState.Failed)]
+    [InlineData("refund.failed", "failed", ReversalState.Failed)]
+    [InlineData("charge.dispute.updated", "warning_needs_response", ReversalState.Open)]
+    [InlineData("charge.dispute.updated", "under_review", ReversalState.Open)]
+    [InlineData("charge.dispute.closed", "warning_closed", ReversalState.Won)]
+    [InlineData("charge.dispute.closed", "won", ReversalState.Won)]
+    [InlineData("charge.dispute.funds_withdrawn", "lost", ReversalState.Lost)]
+    [InlineData("charge.dispute.funds_withdrawn", "needs_response", ReversalState.Open)]
+    [InlineData("charge.dispute.funds_reinstated", "lost", ReversalState.Won)]
+    public async Task Read_TheStatesOfRefundsAndDisputes(string type, string status, ReversalState state)
+    {
+        var fact = await ReadAsync(type, $$"""
+            {"id":"x_1","amount":1000.0,"currency":"usd","status":"{{status}}","charge":{"id":"ch_1"},
+             "evidence_details":{"due_by":1767225600},"payment_intent":"pi_1"}
+            """);
+
+        var reversal = Assert.IsType<PaymentFact.Reversed>(fact).Reversal;
+        Assert.Equal((state, 1000, "ch_1"), (reversal.State, reversal.AmountMinor, reversal.ChargeId));
+    }
+
+    [Theory]
+    [InlineData("payment_intent.succeeded", """{"id":"pi_1","status":"succeeded","amount_received":4999.5}""")]
+    [InlineData("payment_intent.succeeded", """{"id":"pi_1","status":"of tomorrow","amount_received":4999}""")]
+    [InlineData("payment_intent.succeeded", "null")]
+    [InlineData("charge.refunded", """{"id":"ch_1","amount_refunded":-1}""")]
+    [InlineData("charge.refunded", """{"id":"ch_1","amount_refunded":1e14}""")]
+    [InlineData("refund.created", """{"id":"re_1","amount":1000}""")]
+    [InlineData("charge.dispute.closed", """{"id":"du_1","amount":1000,"charge":"ch_1"}""")]
+    public async Task Read_MoneyThatCannotBeRead_IsForAPerson(string type, string subject) =>
+        Assert.IsType<PaymentFact.Unreadable>(await ReadAsync(type, subject));
+
+    private static async Task<PaymentFact> ReadAsync(string type, string subject)
+    {
+        await using var account = await StripeAccount.OpenAsync();
+        var body = $$$"""{"id":"evt_1","object":"event","created":1767225600,"type":"{{{type}}}","data":{"object":{{{subject}}}}}""";
+        var signature = StripeStandIn.Webhooks.Sign(
+            body, account.StandIn.Options.WebhookSecret, TimeProvider.System.GetUtcNow().ToUnixTimeSeconds());
+        return (await account.Webhooks.ReadAsync(body, signature, Cancel)).Value.Fact;
     }
 
     [Theory]

@@ -37,7 +37,7 @@ internal static class StripeOutcomes
 
     private static ChargeOutcome Outcome(PaymentIntent intent) => intent.Status switch
     {
-        "succeeded" => new ChargeOutcome.Succeeded(intent.LatestChargeId ?? intent.Id, intent.AmountReceived),
+        "succeeded" => new ChargeOutcome.Succeeded(intent.LatestChargeId ?? intent.Id, intent.AmountReceived, intent.Currency),
         "processing" => new ChargeOutcome.Processing(),
         "requires_action" => new ChargeOutcome.NeedsAuthentication("requires_action", "The bank requires the customer's confirmation."),
         "requires_payment_method" when intent.LastPaymentError is { } error => Declined(error),

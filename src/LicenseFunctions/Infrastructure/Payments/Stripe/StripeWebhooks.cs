@@ -63,25 +63,22 @@ public sealed class StripeWebhooks(StripeSettings settings, StripeCards cards, T
     private static PaymentFact Fact(StripeEventBody made) => made.Type switch
     {
         "payment_intent.succeeded" or "payment_intent.payment_failed" or "payment_intent.requires_action" or "payment_intent.processing"
-            or "payment_intent.canceled" => OfIntent(made.Subject),
-        "charge.refunded" when made.Subject.Reference("payment_intent") is { } intentId
-            && made.Subject.Whole("amount") is { } amount && made.Subject.Whole("amount_refunded") is { } refunded =>
-            new PaymentFact.Refunded(intentId, amount, refunded),
-        "charge.dispute.created" when made.Subject.Reference("payment_intent") is { } intentId =>
-            new PaymentFact.DisputeOpened(intentId, made.Subject.Text("reason") ?? "general"),
-        // An inquiry that ends without a chargeback (warning_closed) is not lost.
-        "charge.dispute.closed" when made.Subject.Reference("payment_intent") is { } intentId =>
-            new PaymentFact.DisputeClosed(intentId, Won: made.Subject.Text("status") != "lost"),
-        _ => new PaymentFact.Ignored(),
+            or "payment_intent.canceled" => OfIntent(made, made.Subject),
+        _ => StripeReversals.Of(made) ?? new PaymentFact.Ignored(),
     };
 
-    private static PaymentFact OfIntent(JsonElement subject)
+    private static PaymentFact OfIntent(StripeEventBody made, JsonElement subject)
     {
-        if (subject.Text("id") is not { } id) return new PaymentFact.Ignored();
+        if (subject.Text("id") is not { } id || subject.Text("status") is not { } status
+            || (status == "succeeded" && subject.Whole("amount_received") is null))
+            return made.Type == "payment_intent.succeeded"
+                ? new PaymentFact.Unreadable(subject.Text("id") ?? made.Id)
+                : new PaymentFact.Ignored();
         var snapshot = StripeOutcomes.Of(new PaymentIntent
         {
             Id = id,
-            Status = subject.Text("status"),
+            Status = status,
+            Currency = subject.Text("currency"),
             AmountReceived = subject.Whole("amount_received") ?? 0,
             // Before the API version of November 2022, the intent had a list of charges.
             LatestChargeId = subject.Reference("latest_charge") ?? FirstCharge(subject),
@@ -96,9 +93,12 @@ public sealed class StripeWebhooks(StripeSettings settings, StripeCards cards, T
                 }
                 : null,
         });
-        return snapshot.Outcome is ChargeOutcome.Unknown
-            ? new PaymentFact.Ignored()
-            : new PaymentFact.IntentChanged(snapshot, subject.Part("metadata").Id(StripeMetadata.RenewalId));
+        if (snapshot.Outcome is ChargeOutcome.Unknown)
+            return made.Type == "payment_intent.succeeded" ? new PaymentFact.Unreadable(id) : new PaymentFact.Ignored();
+        var metadata = subject.Part("metadata");
+        return new PaymentFact.IntentChanged(
+            snapshot, metadata.Id(StripeMetadata.RenewalId), metadata.Id(StripeMetadata.SubscriptionId),
+            metadata.Id(StripeMetadata.UserId));
     }
 
     private static string? FirstCharge(JsonElement intent) =>

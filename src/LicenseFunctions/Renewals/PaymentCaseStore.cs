@@ -1,0 +1,86 @@
+using Dapper;
+using Licensing;
+using Licensing.Renewals;
+using Npgsql;
+
+namespace LicenseFunctions.Renewals;
+
+/// <summary>Payments that a person must decide about.</summary>
+public static class PaymentCaseStore
+{
+    private const string Open = """
+        insert into payment_cases
+            (provider, reason, subject, renewal_id, subscription_id, user_id, transaction_id, amount_minor, currency, detail)
+        values (@provider, @reason, @Subject, @RenewalId, @SubscriptionId, @UserId, @TransactionId, @AmountMinor, @Currency, @Detail)
+        on conflict do nothing
+        """;
+
+    /// <summary>Opens a case in the caller's transaction. There is one for each reason and subject, also after it was decided.</summary>
+    public static Task OpenAsync(
+        NpgsqlConnection connection, string provider, PaymentCase concern, CancellationToken cancellationToken) =>
+        connection.ExecuteAsync(new CommandDefinition(Open, new
+        {
+            provider,
+            reason = EnumWords.Of(concern.Reason),
+            concern.Subject,
+            concern.RenewalId,
+            concern.SubscriptionId,
+            concern.UserId,
+            concern.TransactionId,
+            concern.AmountMinor,
+            concern.Currency,
+            concern.Detail,
+        }, cancellationToken: cancellationToken));
+
+    private const string OpenForWaiting = """
+        insert into payment_cases
+            (provider, reason, subject, renewal_id, subscription_id, user_id, transaction_id, amount_minor, currency, detail)
+        select p.provider, 'not_applied', p.provider_id, p.renewal_id, p.subscription_id, r.user_id, p.charge_id, p.amount_minor,
+               p.currency,
+               'Reported on ' || to_char(p.first_seen_at at time zone 'UTC', 'YYYY-MM-DD') || ' for a charge that is not booked.'
+        from payment_reversals p
+        join renewals r on r.renewal_id = p.renewal_id
+        where p.applied_at is null and p.first_seen_at < now() - interval '1 day'
+        on conflict do nothing
+        """;
+
+    /// <summary>Opens cases for refunds and disputes whose charge's success was not reported within a day.</summary>
+    internal static Task<int> OpenForWaitingAsync(NpgsqlConnection connection, CancellationToken cancellationToken) =>
+        connection.ExecuteAsync(new CommandDefinition(OpenForWaiting, cancellationToken: cancellationToken));
+
+    private const string CloseApplied = """
+        update payment_cases set decision = 'applied', decided_at = now()
+        where renewal_id = @RenewalId and decided_at is null
+          and reason in ('license_gone', 'other_amount', 'other_currency', 'unknown_renewal', 'not_applied')
+          and (subject = @IntentId or reason = 'not_applied')
+        """;
+
+    /// <summary>The charge is booked after all.</summary>
+    internal static Task CloseAppliedAsync(NpgsqlConnection connection, Renewal paid, CancellationToken cancellationToken) =>
+        connection.ExecuteAsync(new CommandDefinition(
+            CloseApplied, new { paid.RenewalId, paid.IntentId }, cancellationToken: cancellationToken));
+
+    private const string IsKnown = """
+        select exists (
+            select from payment_cases
+            where provider = @provider and (subject = @IntentId or subject = @ChargeId or transaction_id = @ChargeId))
+        """;
+
+    /// <summary>Whether there is a case about this charge, decided or not.</summary>
+    internal static Task<bool> IsKnownAsync(
+        NpgsqlConnection connection, string provider, PaymentReversal reversal, CancellationToken cancellationToken) =>
+        connection.ExecuteScalarAsync<bool>(new CommandDefinition(
+            IsKnown, new { provider, reversal.IntentId, reversal.ChargeId }, cancellationToken: cancellationToken));
+
+    private const string CloseRefunded = """
+        update payment_cases set decision = 'refunded', decided_at = now()
+        where decided_at is null and (subject = @IntentId or transaction_id = @ChargeId) and reason <> 'unreadable_event'
+          and amount_minor <= @AmountMinor
+        """;
+
+    /// <summary>A charge of a case was refunded in full.</summary>
+    internal static Task CloseRefundedAsync(
+        NpgsqlConnection connection, PaymentReversal refund, CancellationToken cancellationToken) =>
+        connection.ExecuteAsync(new CommandDefinition(
+            CloseRefunded, new { refund.IntentId, refund.ChargeId, refund.AmountMinor }, cancellationToken: cancellationToken));
+}

@@ -1,0 +1,339 @@
+using Dapper;
+using LicenseFunctions.Infrastructure.Database;
+using LicenseFunctions.Infrastructure.Mail;
+using LicenseFunctions.Infrastructure.Payments;
+using LicenseFunctions.Licenses;
+using Licensing;
+using Licensing.Devices;
+using Licensing.Renewals;
+using Npgsql;
+
+namespace LicenseFunctions.Renewals;
+
+/// <summary>Keeps refunds and disputes, and applies them to a paid renewal, in the caller's transaction.</summary>
+internal sealed class ReversalTransaction(NpgsqlConnection connection, SuspensionStore suspensions, TimeProvider time)
+{
+    private const string FindCharge = """
+        select r.renewal_id, r.subscription_id
+        from renewals r
+        where r.renewal_id in (
+            select o.renewal_id from renewals o
+            join renewal_attempts a on a.renewal_id = o.renewal_id and a.provider = @provider
+            where o.intent_id = @IntentId
+            union all
+            select a.renewal_id from renewal_attempts a where a.provider = @provider and a.transaction_id = @ChargeId)
+        limit 1
+        """;
+
+    /// <returns>The license that was changed; null if none was.</returns>
+    public async Task<Guid?> ReceiveAsync(
+        PaymentReversal reversal, PaymentEvent received, TimeSpan grace, CancellationToken cancellationToken)
+    {
+        if (!await PaymentEventInbox.AddAsync(connection, received, cancellationToken)) return null;
+
+        var charge = await connection.QuerySingleOrDefaultAsync<(Guid RenewalId, Guid SubscriptionId)?>(new CommandDefinition(
+            FindCharge, new { received.Provider, reversal.IntentId, reversal.ChargeId }, cancellationToken: cancellationToken));
+        // A booking of the same renewal holds this lock, so either it sees the reversal, or the reversal sees the booking.
+        if (charge is { } found) await SuspensionStore.LockAsync(connection, found.SubscriptionId, cancellationToken);
+        await KeepAsync(received.Provider, reversal, charge?.RenewalId, charge?.SubscriptionId, cancellationToken);
+        if (charge is { } known && reversal.Currency == "usd") return await ApplyAsync(known.RenewalId, grace, cancellationToken);
+
+        await PutBeforeAPersonAsync(received.Provider, reversal, cancellationToken);
+        return null;
+    }
+
+    // A refund of a charge that is a case itself decides that case.
+    private async Task PutBeforeAPersonAsync(string provider, PaymentReversal reversal, CancellationToken cancellationToken)
+    {
+        if (reversal is { Kind: not ReversalKind.Dispute, State: ReversalState.Succeeded })
+            await PaymentCaseStore.CloseRefundedAsync(connection, reversal, cancellationToken);
+        if (reversal.Kind is not ReversalKind.Dispute
+            && await PaymentCaseStore.IsKnownAsync(connection, provider, reversal, cancellationToken)) return;
+
+        var what = reversal.Kind is ReversalKind.Dispute ? "dispute" : "refund";
+        await PaymentCaseStore.OpenAsync(
+            connection, provider,
+            new PaymentCase(
+                PaymentCaseReason.UnknownCharge, reversal.IntentId ?? reversal.ChargeId ?? reversal.ProviderId, null, null, null,
+                reversal.ChargeId, reversal.AmountMinor, reversal.Currency,
+                reversal.Currency == "usd" ? $"A {what} of a charge that is not known." : $"A {what} in {reversal.Currency}."),
+            cancellationToken);
+    }
+
+    private const string Add = """
+        insert into payment_reversals (provider, kind, provider_id, state, amount_minor, currency, changed_at)
+        values (@provider, @kind, @ProviderId, @state, @AmountMinor, @Currency, @changedAt)
+        on conflict do nothing
+        """;
+
+    private const string Stored = """
+        select kind, provider_id, state, amount_minor, currency, intent_id, charge_id, reason, changed_at, evidence_due_at, applied_state
+        from payment_reversals
+        where provider = @provider and kind = @kind and provider_id = @ProviderId
+        for update
+        """;
+
+    private const string Update = """
+        update payment_reversals
+        set state = @state, amount_minor = @AmountMinor, currency = @Currency, changed_at = @changedAt,
+            intent_id = coalesce(@IntentId, intent_id), charge_id = coalesce(@ChargeId, charge_id), reason = coalesce(@Reason, reason),
+            evidence_due_at = coalesce(@evidenceDueAt, evidence_due_at), renewal_id = coalesce(renewal_id, @renewalId),
+            subscription_id = coalesce(subscription_id, @subscriptionId)
+        where provider = @provider and kind = @kind and provider_id = @ProviderId
+        """;
+
+    private async Task KeepAsync(
+        string provider, PaymentReversal reversal, Guid? renewalId, Guid? subscriptionId, CancellationToken cancellationToken)
+    {
+        var row = new
+        {
+            provider,
+            kind = EnumWords.Of(reversal.Kind),
+            reversal.ProviderId,
+            state = EnumWords.Of(reversal.State),
+            reversal.AmountMinor,
+            reversal.Currency,
+            reversal.IntentId,
+            reversal.ChargeId,
+            reversal.Reason,
+            changedAt = reversal.ChangedAt.UtcDateTime,
+            evidenceDueAt = reversal.EvidenceDueAt?.UtcDateTime,
+            renewalId,
+            subscriptionId,
+        };
+        var isNew = await connection.ExecuteAsync(new CommandDefinition(Add, row, cancellationToken: cancellationToken)) == 1;
+        var stored = await connection.QuerySingleAsync<ReversalRow>(
+            new CommandDefinition(Stored, row, cancellationToken: cancellationToken));
+        if (isNew || reversal.IsNewerThan(stored.ToKept().Reversal))
+            await connection.ExecuteAsync(new CommandDefinition(Update, row, cancellationToken: cancellationToken));
+    }
+
+    private const string Claim = """
+        update payment_reversals set renewal_id = @RenewalId, subscription_id = @SubscriptionId
+        where renewal_id is null and provider = @Provider and (intent_id = @IntentId or charge_id = @TransactionId)
+        """;
+
+    private const string CloseUnknown = """
+        update payment_cases set decision = 'applied', decided_at = now()
+        where decided_at is null and reason = 'unknown_charge' and provider = @Provider and subject in (@IntentId, @TransactionId)
+        """;
+
+    /// <summary>Assigns refunds and disputes that were reported before the renewal's charge was known.</summary>
+    public async Task ClaimAsync(Renewal paid, CancellationToken cancellationToken)
+    {
+        var charge = new { paid.RenewalId, paid.SubscriptionId, paid.IntentId, paid.Attempt!.Provider, paid.Attempt.TransactionId };
+        if (await connection.ExecuteAsync(new CommandDefinition(Claim, charge, cancellationToken: cancellationToken)) > 0)
+            await connection.ExecuteAsync(new CommandDefinition(CloseUnknown, charge, cancellationToken: cancellationToken));
+    }
+
+    private const string Facts = """
+        select r.renewal_id, r.subscription_id, r.user_id, r.period_start, r.renewal_type, r.status, r.amount_usd, r.gives_up_at,
+               r.paid_with, r.paid_from, r.paid_until, r.fence, t.token_id, t.expires_at, t.is_active,
+               is_auto_renewed(t.metadata) as auto_renew,
+               not exists (
+                   select from renewals o
+                   where o.subscription_id = r.subscription_id and o.status = 'applied' and o.period_start > r.period_start)
+                   as is_latest_paid,
+               e.share, e.taken, e.stopped_auto_renewal, e.refunded_minor, e.charged_back_minor
+        from renewals r
+        left join v_current_license_tokens t on t.subscription_id = r.subscription_id
+        left join reversal_effects e on e.renewal_id = r.renewal_id
+        where r.renewal_id = @renewalId
+        """;
+
+    private const string Kept = """
+        select kind, provider_id, state, amount_minor, currency, intent_id, charge_id, reason, changed_at, evidence_due_at, applied_state
+        from payment_reversals
+        where renewal_id = @renewalId and currency = 'usd'
+        order by first_seen_at, reversal_id
+        """;
+
+    /// <summary>Applies the renewal's refunds and disputes. The caller holds the license's lock.</summary>
+    /// <returns>The license if it was changed.</returns>
+    public async Task<Guid?> ApplyAsync(Guid renewalId, TimeSpan grace, CancellationToken cancellationToken)
+    {
+        var kept = (await connection.QueryAsync<ReversalRow>(
+            new CommandDefinition(Kept, new { renewalId }, cancellationToken: cancellationToken))).Select(row => row.ToKept()).ToList();
+        if (kept.Count == 0) return null;
+        var row = await connection.QuerySingleAsync<ReversalFactsRow>(
+            new CommandDefinition(Facts, new { renewalId }, cancellationToken: cancellationToken));
+        var facts = row.ToFacts(kept);
+        if (Reversals.Apply(facts, grace, time.GetUtcNow()) is not { } change) return null;
+
+        await WriteAsync(facts.Renewal, change, row.TokenId, cancellationToken);
+        await PostAsync(facts, change, cancellationToken);
+        if (change.ExpiresAt > time.GetUtcNow() && row.IsActive is false)
+        {
+            var lifted = new Reinstatement(
+                facts.Renewal.SubscriptionId, [SuspensionCause.Expiry], ClosedHow.Renewed, Actor.System, "The payment was given back");
+            await suspensions.ReinstateAsync(connection, lifted, cancellationToken);
+        }
+
+        foreach (var (action, reason) in change.Audits) await AuditAsync(facts.Renewal, change, action, reason, cancellationToken);
+        if (change.Notice is { } notice) await MailAsync(facts, change, notice, cancellationToken);
+        return change is { ExpiresAt: null, AutoRenew: null } ? null : facts.Renewal.SubscriptionId;
+    }
+
+    private const string Write = """
+        update payment_reversals set applied_state = state, applied_at = coalesce(applied_at, now())
+        where renewal_id = @RenewalId and applied_state is distinct from state and currency = 'usd';
+        insert into reversal_effects (renewal_id, share, taken, stopped_auto_renewal, refunded_minor, charged_back_minor)
+        values (@RenewalId, @Share, @Taken, @StoppedAutoRenewal, @RefundedMinor, @ChargedBackMinor)
+        on conflict (renewal_id) do update
+        set share = excluded.share, taken = excluded.taken, stopped_auto_renewal = excluded.stopped_auto_renewal,
+            refunded_minor = excluded.refunded_minor, charged_back_minor = excluded.charged_back_minor, updated_at = now();
+        update renewals set paid_until = @paidUntil, fence = fence + 1
+        where renewal_id = @RenewalId and paid_until <> @paidUntil;
+        update license_tokens
+        set expires_at = coalesce(@expiresAt, expires_at),
+            metadata = case when @autoRenew::boolean is null then metadata
+                       else coalesce(metadata, '{}') || jsonb_build_object('auto_renew', @autoRenew) end
+        where token_id = @tokenId and (@expiresAt::timestamptz is not null or @autoRenew is not null)
+        """;
+
+    private Task<int> WriteAsync(Renewal renewal, ReversalChange change, Guid? tokenId, CancellationToken cancellationToken) =>
+        connection.ExecuteAsync(new CommandDefinition(Write, new
+        {
+            renewal.RenewalId,
+            change.Effect.Share,
+            change.Effect.Taken,
+            change.Effect.StoppedAutoRenewal,
+            change.Effect.RefundedMinor,
+            change.Effect.ChargedBackMinor,
+            paidUntil = change.PaidUntil.UtcDateTime,
+            expiresAt = change.ExpiresAt?.UtcDateTime,
+            change.AutoRenew,
+            tokenId,
+        }, cancellationToken: cancellationToken));
+
+    private const string LockWallet = "select from user_wallets where user_id = @UserId for update";
+
+    private const string Return = """
+        select credit_wallet(@UserId, @amount, @entry::ledger_entry_type, @description, @RenewalId);
+        select debit_wallet(@UserId, @amount, 'WITHDRAWAL', @description, @RenewalId)
+        """;
+
+    private const string TakeAgain = """
+        select credit_wallet(@UserId, @amount, 'DEPOSIT', @description, @RenewalId);
+        select debit_wallet(@UserId, @amount, 'FEE_SUBSCRIPTION', @description, @RenewalId)
+        """;
+
+    // The fee goes back to the wallet and leaves it to the card: the balance stays, and the revenue is net.
+    private async Task PostAsync(ReversalFacts facts, ReversalChange change, CancellationToken cancellationToken)
+    {
+        if (change is { RefundedMinor: 0, ChargedBackMinor: 0 }) return;
+        var wallet = new CommandDefinition(LockWallet, new { facts.Renewal.UserId }, cancellationToken: cancellationToken);
+        await connection.ExecuteAsync(wallet);
+        var changed = facts.Kept.Where(one => one.Reversal.State != one.Applied).Select(one => one.Reversal).ToList();
+        var disputes = changed.Where(one => one.Kind is ReversalKind.Dispute);
+        await PostAsync(facts.Renewal, "REFUND", Text("Refund", changed.Except(disputes)), change.RefundedMinor, cancellationToken);
+        await PostAsync(facts.Renewal, "ADJUSTMENT_ADMIN", Text("Chargeback", disputes), change.ChargedBackMinor, cancellationToken);
+    }
+
+    private static string Text(string what, IEnumerable<PaymentReversal> reversals) =>
+        $"{what} {string.Join(' ', reversals.Select(one => one.ProviderId))}".TrimEnd();
+
+    private async Task PostAsync(Renewal renewal, string entry, string what, long minor, CancellationToken cancellationToken)
+    {
+        if (minor == 0) return;
+        var description = $"{what}, license renewal from {renewal.PeriodStart:yyyy-MM-dd}{(minor < 0 ? ", taken back" : "")}";
+        await connection.ExecuteAsync(new CommandDefinition(
+            minor > 0 ? Return : TakeAgain,
+            new { renewal.UserId, amount = Math.Abs(minor) / 100m, entry, description, renewal.RenewalId },
+            cancellationToken: cancellationToken));
+    }
+
+    private Task AuditAsync(
+        Renewal renewal, ReversalChange change, string action, string? reason, CancellationToken cancellationToken) =>
+        AuditLog.AddAsync(
+            connection,
+            new AuditRow(
+                Actor.Service, action, renewal.SubscriptionId, renewal.RenewalId.ToString(), reason, Before: null,
+                After: RowJson.Of(new { renewal.AmountUsd, renewal.PeriodStart, change.PaidUntil, change.Effect.Share })),
+            cancellationToken);
+
+    private Task MailAsync(ReversalFacts facts, ReversalChange change, RenewalNotice notice, CancellationToken cancellationToken) =>
+        EmailOutbox.AddAsync(connection, notice.DedupKey, notice.Template, facts.Renewal.UserId, new
+        {
+            facts.Renewal.SubscriptionId,
+            facts.Renewal.RenewalId,
+            facts.Renewal.AmountUsd,
+            ExpiresAt = change.ExpiresAt ?? facts.ExpiresAt,
+            AutoRenew = change.AutoRenew ?? facts.AutoRenew,
+            notice.Reason,
+        }, cancellationToken);
+}
+
+/// <summary>A row of payment_reversals.</summary>
+internal sealed record ReversalRow
+{
+    public string Kind { get; init; } = "";
+    public string ProviderId { get; init; } = "";
+    public string State { get; init; } = "";
+    public long AmountMinor { get; init; }
+    public string Currency { get; init; } = "";
+    public string? IntentId { get; init; }
+    public string? ChargeId { get; init; }
+    public string? Reason { get; init; }
+    public DateTime ChangedAt { get; init; }
+    public DateTime? EvidenceDueAt { get; init; }
+    public string? AppliedState { get; init; }
+
+    public KeptReversal ToKept() => new(
+        new PaymentReversal(
+            EnumWords.Parse<ReversalKind>(Kind), ProviderId, EnumWords.Parse<ReversalState>(State), AmountMinor, Currency, IntentId,
+            ChargeId, Reason, ChangedAt, EvidenceDueAt),
+        AppliedState is { } applied ? EnumWords.Parse<ReversalState>(applied) : null);
+}
+
+/// <summary>A renewal with its license and the effect of its refunds and disputes.</summary>
+internal sealed record ReversalFactsRow
+{
+    public Guid RenewalId { get; init; }
+    public Guid SubscriptionId { get; init; }
+    public Guid UserId { get; init; }
+    public DateTime PeriodStart { get; init; }
+    public string RenewalType { get; init; } = "";
+    public string Status { get; init; } = "";
+    public decimal? AmountUsd { get; init; }
+    public DateTime GivesUpAt { get; init; }
+    public string? PaidWith { get; init; }
+    public DateTime? PaidFrom { get; init; }
+    public DateTime? PaidUntil { get; init; }
+    public long Fence { get; init; }
+    public Guid? TokenId { get; init; }
+    public DateTime? ExpiresAt { get; init; }
+    public bool? IsActive { get; init; }
+    public bool AutoRenew { get; init; }
+    public bool IsLatestPaid { get; init; }
+    public decimal? Share { get; init; }
+    public TimeSpan Taken { get; init; }
+    public bool StoppedAutoRenewal { get; init; }
+    public long RefundedMinor { get; init; }
+    public long ChargedBackMinor { get; init; }
+
+    public ReversalFacts ToFacts(IReadOnlyList<KeptReversal> kept) => new(
+        new Renewal
+        {
+            RenewalId = RenewalId,
+            SubscriptionId = SubscriptionId,
+            UserId = UserId,
+            PeriodStart = PeriodStart,
+            Type = EnumWords.Parse<RenewalType>(RenewalType),
+            Status = EnumWords.Parse<RenewalStatus>(Status),
+            AmountUsd = AmountUsd,
+            GivesUpAt = GivesUpAt,
+            NextActionAt = null,
+            PaidWith = PaidWith is { } with ? EnumWords.Parse<PaidWith>(with) : null,
+            PaidFrom = PaidFrom,
+            PaidUntil = PaidUntil,
+            Fence = Fence,
+        },
+        ExpiresAt,
+        AutoRenew,
+        IsLatestPaid,
+        kept,
+        Share is { } share
+            ? new ReversalEffect(share, Taken, StoppedAutoRenewal, RefundedMinor, ChargedBackMinor)
+            : ReversalEffect.None);
+}

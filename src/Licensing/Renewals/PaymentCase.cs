@@ -1,0 +1,53 @@
+namespace Licensing.Renewals;
+
+/// <summary>Why a person must decide about a payment. Stored in lower snake case.</summary>
+public enum PaymentCaseReason
+{
+    /// <summary>The charge names a renewal that doesn't exist, for example because the database was restored.</summary>
+    UnknownRenewal,
+
+    /// <summary>The charge succeeded, but the license has no token that could be extended.</summary>
+    LicenseGone,
+
+    /// <summary>The period was already paid in another way.</summary>
+    PaidTwice,
+
+    /// <summary>Another amount than asked was charged for a renewal that is closed, or the amount is 0.</summary>
+    OtherAmount,
+
+    /// <summary>It was charged in another currency than asked.</summary>
+    OtherCurrency,
+
+    /// <summary>The charge already paid another renewal.</summary>
+    ChargeInUse,
+
+    /// <summary>A refund or dispute of a charge that is not known.</summary>
+    UnknownCharge,
+
+    /// <summary>A refund or dispute of a charge whose success was not reported within a day.</summary>
+    NotApplied,
+
+    /// <summary>An event about money that can't be read.</summary>
+    UnreadableEvent,
+}
+
+/// <summary>A payment that can't be applied and that nobody else will resolve.</summary>
+/// <param name="Reason">Why.</param>
+/// <param name="Subject">The provider's id of what it is about. There is one case for each reason and subject.</param>
+/// <param name="RenewalId">The renewal that is named; it may not exist.</param>
+/// <param name="SubscriptionId">The license that is named; it may not exist.</param>
+/// <param name="UserId">The customer who is named; they may not exist.</param>
+/// <param name="TransactionId">The provider's id of the charge; null for none.</param>
+/// <param name="AmountMinor">Minor units of <paramref name="Currency"/>; null if unknown.</param>
+/// <param name="Currency">ISO 4217, lower case; null if unknown.</param>
+/// <param name="Detail">For the operator: one sentence.</param>
+public sealed record PaymentCase(
+    PaymentCaseReason Reason, string Subject, Guid? RenewalId, Guid? SubscriptionId, Guid? UserId, string? TransactionId,
+    long? AmountMinor, string? Currency, string Detail)
+{
+    /// <summary>A case about a charge of this renewal.</summary>
+    internal static PaymentCase Of(
+        PaymentCaseReason reason, Renewal renewal, string? intentId, ChargeOutcome.Succeeded paid, string detail) =>
+        new(reason, intentId ?? paid.TransactionId, renewal.RenewalId, renewal.SubscriptionId, renewal.UserId, paid.TransactionId,
+            paid.AmountMinor, paid.Currency, detail);
+}

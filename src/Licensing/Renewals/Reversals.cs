@@ -1,0 +1,189 @@
+namespace Licensing.Renewals;
+
+/// <summary>What the refunds and disputes of a renewal have changed so far.</summary>
+/// <param name="Share">The part of the period that was taken back: 0 for nothing, 1 for everything that was left.</param>
+/// <param name="Taken">How much earlier the license expires.</param>
+/// <param name="StoppedAutoRenewal">Auto-renewal was on and was switched off.</param>
+/// <param name="RefundedMinor">Refunded, in minor units; booked in the ledger.</param>
+/// <param name="ChargedBackMinor">Lost by disputes, in minor units; booked in the ledger.</param>
+public sealed record ReversalEffect(decimal Share, TimeSpan Taken, bool StoppedAutoRenewal, long RefundedMinor, long ChargedBackMinor)
+{
+    public static readonly ReversalEffect None = new(0, TimeSpan.Zero, false, 0, 0);
+}
+
+/// <summary>Everything that a decision about a renewal's refunds and disputes needs, read together.</summary>
+/// <param name="Renewal">The renewal.</param>
+/// <param name="ExpiresAt">The license's expiry now; null for never.</param>
+/// <param name="AutoRenew">Whether auto-renewal is on now.</param>
+/// <param name="IsLatestPaid">No later period of the license is paid.</param>
+/// <param name="Kept">All its refunds and disputes.</param>
+/// <param name="Effect">What they changed so far.</param>
+public sealed record ReversalFacts(
+    Renewal Renewal, DateTimeOffset? ExpiresAt, bool AutoRenew, bool IsLatestPaid, IReadOnlyList<KeptReversal> Kept, ReversalEffect Effect);
+
+/// <summary>What refunds and disputes change: everything is committed in one transaction.</summary>
+/// <param name="Effect">All changes, with this one.</param>
+/// <param name="PaidUntil">End of the paid period.</param>
+public sealed record ReversalChange(ReversalEffect Effect, DateTimeOffset PaidUntil)
+{
+    /// <summary>The license's new expiry; null if it stays.</summary>
+    public DateTimeOffset? ExpiresAt { get; init; }
+
+    /// <summary>Switches auto-renewal on or off; null if it stays.</summary>
+    public bool? AutoRenew { get; init; }
+
+    /// <summary>Refunded since the last change, in minor units; negative if a refund failed.</summary>
+    public long RefundedMinor { get; init; }
+
+    /// <summary>Lost by disputes since the last change, in minor units; negative if a lost dispute was won.</summary>
+    public long ChargedBackMinor { get; init; }
+
+    /// <summary>A mail to the customer.</summary>
+    public RenewalNotice? Notice { get; init; }
+
+    /// <summary>Actions of audit rows, with their reasons.</summary>
+    public IReadOnlyList<(string Action, string? Reason)> Audits { get; init; } = [];
+}
+
+/// <summary>
+/// What refunds and disputes do to a paid period. They come in any order, repeatedly, and before the charge's success; so the effect is
+/// computed from all of them, and only the difference to what was done before is changed.
+/// </summary>
+public static class Reversals
+{
+    /// <summary>
+    /// A full refund and a lost dispute of the full amount end the period. A partial refund shortens nothing. A lost dispute of a part
+    /// takes that part of the period, counted from its end. What was taken is given back if a refund fails or a dispute is won after all.
+    /// </summary>
+    /// <param name="facts">The renewal with its refunds and disputes.</param>
+    /// <param name="grace">How long after expiry a license is valid.</param>
+    /// <param name="now">The present time.</param>
+    /// <returns>Null while the renewal isn't paid by card: the refunds and disputes are kept until it is.</returns>
+    public static ReversalChange? Apply(ReversalFacts facts, TimeSpan grace, DateTimeOffset now)
+    {
+        if (facts.Renewal is not
+            { Status: RenewalStatus.Applied, PaidWith: PaidWith.Card, PaidFrom: { } from, PaidUntil: { } until, AmountUsd: > 0 })
+            return null;
+
+        now = now.AddTicks(-(now.Ticks % TimeSpan.TicksPerMicrosecond)); // PostgreSQL's precision
+        var before = facts.Effect;
+        var (refunded, lost) = (Refunded(facts.Kept), ChargedBack(facts.Kept));
+        var share = Share(facts.Renewal, refunded, lost);
+        var change = new ReversalChange(before with { Share = share, RefundedMinor = refunded, ChargedBackMinor = lost }, until)
+        {
+            RefundedMinor = refunded - before.RefundedMinor,
+            ChargedBackMinor = lost - before.ChargedBackMinor,
+            Audits = [.. Audits(facts, share, refunded)],
+        };
+        if (share > before.Share) change = Take(facts, change, from, until, now);
+        if (share < before.Share) change = GiveBack(facts, change, until, grace, now);
+        change = SwitchAutoRenewal(facts, change, mustStop: lost > 0
+            || (share >= 1 && (facts.IsLatestPaid || before.StoppedAutoRenewal)));
+        return change with { Notice = Notice(facts, change, until) };
+    }
+
+    /// <summary>Refunded in all. Each of the provider's two reports may be missing or late, so the larger one counts.</summary>
+    private static long Refunded(IReadOnlyList<KeptReversal> kept)
+    {
+        var refunds = kept.Select(one => one.Reversal).Where(one => one.Kind is ReversalKind.Refund).ToList();
+        var single = refunds.Where(one => one.State is not ReversalState.Failed).Sum(one => one.AmountMinor);
+        // A refund that failed later is still contained in the total.
+        var total = kept.Select(one => one.Reversal).Where(one => one.Kind is ReversalKind.RefundTotal)
+            .Select(all => all.AmountMinor - refunds
+                .Where(one => one.State is ReversalState.Failed && one.ChangedAt >= all.ChangedAt).Sum(one => one.AmountMinor))
+            .Sum();
+        return Math.Max(single, total);
+    }
+
+    private static long ChargedBack(IReadOnlyList<KeptReversal> kept) => kept.Select(one => one.Reversal)
+        .Where(one => one is { Kind: ReversalKind.Dispute, State: ReversalState.Lost }).Sum(one => one.AmountMinor);
+
+    private static decimal Share(Renewal renewal, long refunded, long lost)
+    {
+        var charged = renewal.AmountUsd!.Value * 100;
+        return refunded + lost >= charged ? 1 : lost / charged;
+    }
+
+    // The platform may have moved the expiry, or a later period was paid. Then as much time is taken as the period has left.
+    private static ReversalChange Take(
+        ReversalFacts facts, ReversalChange change, DateTimeOffset from, DateTimeOffset until, DateTimeOffset now)
+    {
+        // At least one second after its start: an expiry identifies a period, and the start identifies this one already.
+        var earliest = RenewalPolicy.Later(now, from + TimeSpan.FromSeconds(1));
+        var whole = until + facts.Effect.Taken - from;
+        var endsAt = RenewalPolicy.Later(from + Part(whole, 1 - change.Effect.Share), earliest);
+        if (endsAt >= until) return change;
+        var ended = change with { PaidUntil = endsAt };
+        if (facts.ExpiresAt is not { } expiry || expiry <= earliest) return ended;
+
+        var moved = RenewalPolicy.Later(expiry - (until - endsAt), earliest);
+        return ended with
+        {
+            ExpiresAt = moved,
+            Effect = ended.Effect with { Taken = ended.Effect.Taken + (expiry - moved) },
+        };
+    }
+
+    // The time starts where it ended if the license was still valid, because of the grace; otherwise it starts now.
+    private static ReversalChange GiveBack(
+        ReversalFacts facts, ReversalChange change, DateTimeOffset until, TimeSpan grace, DateTimeOffset now)
+    {
+        var before = facts.Effect;
+        var time = change.Effect.Share <= 0 ? before.Taken : Part(before.Taken, (before.Share - change.Effect.Share) / before.Share);
+        if (time <= TimeSpan.Zero || facts.ExpiresAt is not { } expiry) return change;
+
+        var restored = (now < expiry + grace ? expiry : now) + time;
+        return change with
+        {
+            ExpiresAt = restored,
+            PaidUntil = !facts.IsLatestPaid ? until : expiry == until ? restored : until + time,
+            Effect = change.Effect with { Taken = before.Taken - time },
+        };
+    }
+
+    // Who disputes a charge must not be charged again unasked. If the customer has switched auto-renewal on since, it stays on.
+    private static ReversalChange SwitchAutoRenewal(ReversalFacts facts, ReversalChange change, bool mustStop) =>
+        (mustStop, facts.Effect.StoppedAutoRenewal) switch
+        {
+            (true, false) when facts.AutoRenew =>
+                change with { AutoRenew = false, Effect = change.Effect with { StoppedAutoRenewal = true } },
+            (false, true) => change with { AutoRenew = true, Effect = change.Effect with { StoppedAutoRenewal = false } },
+            _ => change,
+        };
+
+    private static RenewalNotice? Notice(ReversalFacts facts, ReversalChange change, DateTimeOffset until)
+    {
+        if (change is { ExpiresAt: null, AutoRenew: null } && change.PaidUntil == until) return null;
+        var id = $"{facts.Renewal.RenewalId}:{facts.Kept.Max(one => one.Reversal.ChangedAt):yyyyMMddHHmmss}";
+        if (change.Effect.Share < facts.Effect.Share || change.AutoRenew is true)
+        {
+            var why = change.RefundedMinor < 0 ? "refund_failed" : "dispute_won";
+            return new RenewalNotice("period_restored", $"period_restored:{id}", why);
+        }
+
+        return new RenewalNotice(
+            "period_ended", $"period_ended:{id}",
+            change.ChargedBackMinor <= 0 ? "refunded" : change.Effect.Share >= 1 ? "dispute_lost" : "dispute_lost_in_part");
+    }
+
+    private static IEnumerable<(string, string?)> Audits(ReversalFacts facts, decimal share, long refunded)
+    {
+        var of = $"{refunded} of {facts.Renewal.AmountUsd * 100:0}";
+        if (refunded > facts.Effect.RefundedMinor) yield return (share >= 1 ? "renewal.refunded" : "renewal.refunded_in_part", of);
+        if (refunded < facts.Effect.RefundedMinor) yield return ("renewal.refund_failed", of);
+        foreach (var (dispute, applied) in facts.Kept)
+        {
+            if (dispute.Kind is not ReversalKind.Dispute || dispute.State == applied) continue;
+            var action = dispute.State switch
+            {
+                ReversalState.Open => "renewal.disputed",
+                ReversalState.Lost => "renewal.dispute_lost",
+                _ => "renewal.dispute_won",
+            };
+            yield return (action, $"{dispute.ProviderId} {dispute.AmountMinor} {dispute.Reason}".TrimEnd());
+        }
+    }
+
+    private static TimeSpan Part(TimeSpan whole, decimal part) =>
+        TimeSpan.FromSeconds(decimal.ToInt64(decimal.Truncate((decimal)whole.TotalSeconds * part)));
+}

@@ -1,0 +1,196 @@
+using Licensing.Renewals;
+using Xunit;
+using static Licensing.Tests.Renewals.Given;
+
+namespace Licensing.Tests.Renewals;
+
+/// <summary>A period of 30 days from June 1, paid by card with 49.99, and its refunds and disputes.</summary>
+public sealed class ReversalsTests
+{
+    private static readonly TimeSpan Grace = TimeSpan.FromDays(3);
+    private static readonly DateTimeOffset End = Expiry.AddDays(30);
+
+    private static readonly Renewal Paid = Charging with
+    {
+        Status = RenewalStatus.Applied,
+        PaidWith = PaidWith.Card,
+        PaidFrom = Expiry,
+        PaidUntil = End,
+        NextActionAt = null,
+    };
+
+    /// <summary>Reports, in the order of their time; whether it ends, in days of 30; whether auto-renewal is switched off.</summary>
+    public static readonly TheoryData<string, string, double, bool> Cases = new()
+    {
+        { "a full refund", "refund 4999", 10, true },
+        { "all but a cent", "refund 4998", 30, false },
+        { "two refunds that are all", "refund 2500, refund 2499", 10, true },
+        { "only the sum is reported", "total 4999", 10, true },
+        { "a part, reported in both ways", "total 2500, refund 2500", 30, false },
+        { "the sum of two", "total 2500, total 4999", 10, true },
+        { "a refund that is pending", "pending 4999", 10, true },
+        { "a refund that failed", "refund 4999, failed 4999", 30, false },
+        { "a refund that failed, with its sum", "total 4999, refund 4999, failed 4999", 30, false },
+        { "a refund that failed, of which only the sum was known", "total 4999, failed 4999", 30, false },
+        { "one of two failed", "total 1000, total 4999, failed 3999", 30, false },
+        { "it failed, and was made again", "total 4999, failed 4999, total2 4999", 10, true },
+        { "an open dispute", "open 4999", 30, false },
+        { "a dispute that is won", "open 4999, won 4999", 30, false },
+        { "a dispute that is lost", "open 4999, lost 4999", 10, true },
+        { "a dispute that is lost, without its beginning", "lost 4999", 10, true },
+        { "a lost dispute of a half takes half of the period", "lost 2500", 14.997, true },
+        { "a lost dispute of nearly all takes what is left", "lost 4900", 10, true },
+        { "a lost dispute that is won after all", "lost 4999, won 4999", 30, false },
+        { "a lost part that is won after all", "lost 2500, won 2500", 30, false },
+        { "a refund and a dispute that are all", "refund 2500, lost 2499", 10, true },
+        { "a won dispute, and an older report that it is lost", "won 4999, earlier 4999", 30, false },
+    };
+
+    [Theory]
+    [MemberData(nameof(Cases))]
+    public void Apply_Reports_EndThePeriodAsTheyShould(string why, string reports, double days, bool stops)
+    {
+        var now = Expiry.AddDays(10);
+        var all = reports.Split(", ").Select(Report).ToList();
+
+        // Together, because they came before the success.
+        var together = Reversals.Apply(Facts(Paid, all), Grace, now)!;
+        Assert.Equal((why, days, stops), (why, Days(together.ExpiresAt ?? End), together.AutoRenew is false));
+
+        // One after the other, in this order and reversed, and each twice.
+        foreach (var order in (IEnumerable<PaymentReversal>[])[all, Enumerable.Reverse(all)])
+        {
+            var (renewal, license, auto) = (Paid, End, true);
+            var (effect, known) = (ReversalEffect.None, new Dictionary<string, KeptReversal>());
+            foreach (var report in order.SelectMany(one => new[] { one, one }))
+            {
+                var key = $"{report.Kind} {report.ProviderId}";
+                if (!known.TryGetValue(key, out var kept)) known[key] = new KeptReversal(report, null);
+                else if (report.IsNewerThan(kept.Reversal)) known[key] = kept with { Reversal = report };
+                var change = Reversals.Apply(
+                    new ReversalFacts(renewal, license, auto, true, [.. known.Values], effect), Grace, now)!;
+                (license, auto, effect) = (change.ExpiresAt ?? license, change.AutoRenew ?? auto, change.Effect);
+                renewal = renewal with { PaidUntil = change.PaidUntil };
+                foreach (var one in known.Keys.ToList()) known[one] = known[one] with { Applied = known[one].Reversal.State };
+            }
+
+            Assert.Equal((why, days, stops), (why, Days(license), !auto));
+            Assert.Equal((license, together.Effect), (renewal.PaidUntil, effect));
+        }
+    }
+
+    [Theory]
+    [InlineData(10, 30, 10)] // the platform moved nothing
+    [InlineData(10, 31, 11)] // what the platform gave stays
+    [InlineData(10, 20, 10)] // the platform took ten days; the other ten are taken now
+    [InlineData(10, 9, 9)] // it expired earlier
+    [InlineData(25, 60, 55)] // the next period is paid, too
+    [InlineData(30, 30, 30)] // the period is over
+    [InlineData(-1, 30, 0)] // renewed early: the period before stays
+    [InlineData(10, null, null)] // never expires
+    public void Apply_AFullRefund_TakesTheTimeThatIsLeft_AlsoIfTheExpiryMoved(int now, int? license, int? after)
+    {
+        var at = license is { } days ? Expiry.AddDays(days) : (DateTimeOffset?)null;
+        var change = Reversals.Apply(
+            Facts(Paid, [Report("refund 4999", 0)]) with { ExpiresAt = at }, Grace, Expiry.AddDays(now))!;
+
+        Assert.Equal(after, (change.ExpiresAt ?? at) is { } expiry ? Days(expiry) : (double?)null);
+        Assert.False(change.AutoRenew);
+    }
+
+    [Theory]
+    [InlineData(12, 30)] // within the grace the license was valid: the period goes on as it was
+    [InlineData(13, 33)] // it was not valid: what was taken begins now
+    [InlineData(100, 120)]
+    public void Apply_AWonDisputeAfterALoss_GivesBackWhatWasTaken(double now, double until)
+    {
+        var lost = Reversals.Apply(Facts(Paid, [Report("lost 4999", 0)]), Grace, Expiry.AddDays(10))!;
+        var ended = Facts(Paid with { PaidUntil = lost.PaidUntil }, [Report("won 4999", 1)]) with
+        {
+            ExpiresAt = lost.ExpiresAt,
+            AutoRenew = false,
+            Effect = lost.Effect,
+        };
+
+        var won = Reversals.Apply(ended, Grace, Expiry.AddDays(now))!;
+
+        Assert.Equal((until, until, true), (Days(won.ExpiresAt!.Value), Days(won.PaidUntil), won.AutoRenew));
+        Assert.Equal(("period_restored", "dispute_won"), (won.Notice!.Template, won.Notice.Reason));
+        Assert.Equal((-4999, ReversalEffect.None), (won.ChargedBackMinor, won.Effect));
+        Assert.Equal(Expiry.AddDays(10), Reversals.Apply(ended with { IsLatestPaid = false }, Grace, Expiry.AddDays(now))!.PaidUntil);
+    }
+
+    [Fact]
+    public void Apply_ToARenewalThatIsNotPaidByCard_Waits()
+    {
+        Renewal[] others = [Charging, Due, Paid with { PaidWith = PaidWith.Wallet }, Paid with { Status = RenewalStatus.Lapsed }];
+        foreach (var renewal in others)
+            Assert.Null(Reversals.Apply(Facts(renewal, [Report("refund 4999", 0)]), Grace, Expiry));
+    }
+
+    [Fact]
+    public void Apply_ARefundOfAnOlderPeriod_LeavesAutoRenewalOn()
+    {
+        var older = Facts(Paid, [Report("refund 4999", 0)]) with { IsLatestPaid = false, ExpiresAt = Expiry.AddDays(60) };
+
+        Assert.Null(Reversals.Apply(older, Grace, Expiry.AddDays(40))!.AutoRenew);
+        Assert.False(Reversals.Apply(older with { Kept = [new(Report("lost 4999", 0), null)] }, Grace, Expiry.AddDays(40))!.AutoRenew);
+    }
+
+    [Fact]
+    public void Apply_AutoRenewalThatTheCustomerSwitchedOnSince_StaysOn()
+    {
+        var refunded = Reversals.Apply(Facts(Paid, [Report("refund 4999", 0)]), Grace, Expiry)!;
+        var again = Facts(Paid with { PaidUntil = refunded.PaidUntil }, [Report("refund 4999", 0)]) with
+        {
+            ExpiresAt = Expiry.AddDays(60),
+            Effect = refunded.Effect,
+            IsLatestPaid = false,
+        };
+
+        Assert.Equal((null, null, null), (
+            Reversals.Apply(again, Grace, Expiry)!.AutoRenew,
+            Reversals.Apply(again, Grace, Expiry)!.ExpiresAt,
+            Reversals.Apply(again, Grace, Expiry)!.Notice));
+    }
+
+    [Fact]
+    public void Apply_EachReport_IsAuditedOnce()
+    {
+        string[] Actions(params KeptReversal[] kept) =>
+            [.. Reversals.Apply(Facts(Paid, []) with { Kept = kept }, Grace, Expiry)!.Audits.Select(audit => audit.Action)];
+
+        Assert.Equal(["renewal.refunded_in_part"], Actions(new KeptReversal(Report("refund 1", 0), null)));
+        Assert.Equal(["renewal.refunded"], Actions(new KeptReversal(Report("total 4999", 0), null)));
+        Assert.Equal(["renewal.disputed"], Actions(new KeptReversal(Report("open 4999", 0), null)));
+        Assert.Equal(["renewal.dispute_lost"], Actions(new KeptReversal(Report("lost 4999", 0), ReversalState.Open)));
+        Assert.Equal(["renewal.dispute_won"], Actions(new KeptReversal(Report("won 4999", 0), ReversalState.Lost)));
+        Assert.Empty(Actions(new KeptReversal(Report("open 4999", 0), ReversalState.Open)));
+    }
+
+    private static double Days(DateTimeOffset at) => Math.Round((at - Expiry).TotalDays, 3);
+
+    private static ReversalFacts Facts(Renewal renewal, IReadOnlyList<PaymentReversal> reversals) => new(
+        renewal, End, AutoRenew: true, IsLatestPaid: true,
+        [.. reversals.GroupBy(one => (one.Kind, one.ProviderId)).Select(same => new KeptReversal(
+            same.Aggregate((kept, next) => next.IsNewerThan(kept) ? next : kept), Applied: null))],
+        ReversalEffect.None);
+
+    // "refund 4999": each amount is another refund. A total is that of the charge. A dispute has one id.
+    private static PaymentReversal Report(string text, int order)
+    {
+        var (word, amount) = (text.Split(' ')[0], long.Parse(text.Split(' ')[1], System.Globalization.CultureInfo.InvariantCulture));
+        var (kind, id, state) = word switch
+        {
+            "refund" => (ReversalKind.Refund, $"re_{amount}", ReversalState.Succeeded),
+            "pending" => (ReversalKind.Refund, $"re_{amount}", ReversalState.Pending),
+            "failed" => (ReversalKind.Refund, $"re_{amount}", ReversalState.Failed),
+            "total" or "total2" => (ReversalKind.RefundTotal, "ch_1", ReversalState.Succeeded),
+            "open" => (ReversalKind.Dispute, "du_1", ReversalState.Open),
+            "lost" or "earlier" => (ReversalKind.Dispute, "du_1", ReversalState.Lost),
+            _ => (ReversalKind.Dispute, "du_1", ReversalState.Won),
+        };
+        return new PaymentReversal(
+            kind, id, state, amount, "usd", "pi_1", "ch_1", null, Expiry.AddSeconds(word == "earlier" ? -1 : order));
+    }
+}
