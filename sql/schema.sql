@@ -1107,16 +1107,6 @@ CREATE FUNCTION public.usage_network(ip inet) RETURNS cidr
     select coalesce(network(set_masklen(ip, case family(ip) when 4 then 24 else 48 end)), '0.0.0.0/0')
 $$;
 
-CREATE FUNCTION public.was_grace_suspended(subscription_id uuid, expires_at timestamp with time zone, grace interval) RETURNS boolean
-    LANGUAGE sql STABLE
-    AS $_$
-    select exists (select from renewals r
-                   where r.subscription_id = $1 and r.period_start = $2 and r.status = 'lapsed' and r.lapsed_blocked)
-        or exists (select from license_suspensions s
-                   where s.subscription_id = $1 and is_liftable(s.cause)
-                     and s.suspended_at < $2 + grace and s.closed_at >= $2 + grace)
-$_$;
-
 CREATE TABLE public.license_token_replacements (
     token_id uuid NOT NULL,
     subscription_id uuid NOT NULL,
@@ -1165,9 +1155,6 @@ CREATE TABLE public.renewals (
     lease_until timestamp with time zone,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
-    repeat_number integer DEFAULT 0 NOT NULL,
-    lapsed_blocked boolean DEFAULT false NOT NULL,
-    is_double boolean DEFAULT false NOT NULL,
     CONSTRAINT amount_not_negative CHECK ((amount_usd >= (0)::numeric)),
     CONSTRAINT applied_says_what_was_paid CHECK (((status = 'applied'::text) = ((paid_with IS NOT NULL) AND (paid_from IS NOT NULL) AND (paid_until IS NOT NULL)))),
     CONSTRAINT paid_with_is_known CHECK ((paid_with = ANY (ARRAY['nothing'::text, 'wallet'::text, 'card'::text]))),
@@ -1225,7 +1212,7 @@ CREATE VIEW public.active_licenses AS
     (public.is_subscription_active(s.is_active) AND public.is_auto_renewed(t.metadata)) AS auto_renews,
     (EXISTS ( SELECT
            FROM public.renewals r
-          WHERE ((r.subscription_id = t.subscription_id) AND (r.period_start = t.expires_at) AND (r.status <> 'canceled'::text) AND (NOT ((r.status = 'lapsed'::text) AND r.lapsed_blocked))))) AS is_renewal_opened
+          WHERE ((r.subscription_id = t.subscription_id) AND (r.period_start = t.expires_at) AND (r.status <> 'canceled'::text)))) AS is_renewal_opened
    FROM ((public.license_tokens t
      JOIN LATERAL ( SELECT c.token_id
            FROM public.v_current_license_tokens c
@@ -1737,7 +1724,7 @@ CREATE VIEW public.renewal_terms AS
     COALESCE(( SELECT l.amount_usd
            FROM public.renewals l
           WHERE ((l.subscription_id = s.subscription_id) AND (l.status = 'applied'::text))
-          ORDER BY l.period_start DESC, l.repeat_number DESC
+          ORDER BY l.period_start DESC
          LIMIT 1), public.price_at_subscribing(s.master_id, s.created_at)) AS last_paid_usd,
     public.available_usd(w.balance_usd, w.reserved_usd) AS wallet_usd,
     m.payment_method_id,
@@ -1751,7 +1738,7 @@ CREATE VIEW public.renewal_terms AS
            FROM public.users u
           WHERE (u.user_id = s.subscriber_id)), ( SELECT u.is_active
            FROM public.users u
-          WHERE (u.user_id = s.master_id)), s.is_active, s.state, t.is_active, suspended_for_expiry => (o.only_for_expiry IS TRUE), suspended_otherwise => (o.only_for_expiry IS FALSE)) AS renewal_block
+          WHERE (u.user_id = s.master_id)), s.is_active, s.state, t.is_active, suspended_for_expiry => (o.only_for_expiry IS TRUE), suspended_otherwise => (o.only_for_expiry IS FALSE)) AS renewal_block,
     (EXISTS ( SELECT
            FROM public.payment_reversals d
           WHERE ((d.subscription_id = s.subscription_id) AND (d.kind = 'dispute'::text) AND (d.state = 'open'::text)))) AS is_disputed,
@@ -1807,14 +1794,9 @@ CREATE VIEW public.next_renewals AS
          LIMIT 1) AS last_decline,
     t.renewal_block,
     COALESCE(public.is_price_frozen(r.status, r.intent_id), false) AS is_price_frozen,
-    (EXISTS ( SELECT
-           FROM public.renewals p
-          WHERE ((p.subscription_id = t.subscription_id) AND (p.period_start = t.expires_at) AND (p.status = 'applied'::text)))) AS was_paid,
-    ( SELECT f.last_four
-           FROM public.user_payment_methods f
-          WHERE (f.payment_method_id = t.payment_method_id)) AS last_four
+    t.is_disputed
    FROM (public.renewal_terms t
-     LEFT JOIN public.renewals r ON (((r.subscription_id = t.subscription_id) AND (r.period_start = t.expires_at) AND (r.status <> 'applied'::text))));
+     LEFT JOIN public.renewals r ON (((r.subscription_id = t.subscription_id) AND (r.period_start = t.expires_at))));
 
 CREATE TABLE public.outbox (
     outbox_id uuid DEFAULT public.uuid_generate_v4() NOT NULL,
@@ -1913,13 +1895,8 @@ CREATE VIEW public.renewal_facts AS
     t.expiry_year,
     t.details_changed_at,
     t.renewal_block,
-    r.lapsed_blocked,
-    (EXISTS ( SELECT
-           FROM public.renewals o
-          WHERE ((o.subscription_id = r.subscription_id) AND (o.renewal_id <> r.renewal_id) AND public.is_awaiting_provider(o.status)))) AS is_another_awaited,
-    ( SELECT f.last_four
-           FROM public.user_payment_methods f
-          WHERE (f.payment_method_id = t.payment_method_id)) AS last_four
+    t.is_disputed,
+    t.is_gone
    FROM ((public.renewals r
      JOIN public.renewal_terms t ON ((t.subscription_id = r.subscription_id)))
      LEFT JOIN LATERAL public.latest_attempt(r.renewal_id) a(attempt_id, renewal_id, number, provider, payment_method_id, request, first_sent_at, opens_intent, status, code, transaction_id, updated_at) ON (true));
@@ -1933,10 +1910,6 @@ CREATE TABLE public.renewal_requests (
     CONSTRAINT key_is_short CHECK (((length(idempotency_key) >= 1) AND (length(idempotency_key) <= 255)))
 );
 
-CREATE TABLE public.renewal_sweeps (
-    only_row boolean DEFAULT true NOT NULL,
-    opened_at timestamp with time zone NOT NULL,
-    CONSTRAINT has_one_row CHECK (only_row)
 CREATE TABLE public.reversal_effects (
     renewal_id uuid NOT NULL,
     share numeric NOT NULL,
@@ -2202,7 +2175,7 @@ ALTER TABLE ONLY public.master_price_changes
     ADD CONSTRAINT one_price_at_a_time PRIMARY KEY (master_id, changed_at);
 
 ALTER TABLE ONLY public.renewals
-    ADD CONSTRAINT one_renewal_a_period UNIQUE (subscription_id, period_start, repeat_number);
+    ADD CONSTRAINT one_renewal_a_period UNIQUE (subscription_id, period_start);
 
 ALTER TABLE ONLY public.subscriptions
     ADD CONSTRAINT one_subscription_per_master UNIQUE (subscriber_id, master_id);
@@ -2233,9 +2206,6 @@ ALTER TABLE ONLY public.payment_reversals
 
 ALTER TABLE ONLY public.renewal_attempts
     ADD CONSTRAINT renewal_attempts_pkey PRIMARY KEY (attempt_id);
-
-ALTER TABLE ONLY public.renewal_sweeps
-    ADD CONSTRAINT renewal_sweeps_pkey PRIMARY KEY (only_row);
 
 ALTER TABLE ONLY public.renewals
     ADD CONSTRAINT renewals_pkey PRIMARY KEY (renewal_id);
@@ -2337,8 +2307,6 @@ CREATE UNIQUE INDEX one_open_alert_an_incident ON public.suspicious_activity_ale
 
 CREATE UNIQUE INDEX one_open_attempt_a_renewal ON public.renewal_attempts USING btree (renewal_id) WHERE (status = 'sent'::text);
 
-CREATE UNIQUE INDEX one_open_charge_a_license ON public.renewals USING btree (subscription_id) WHERE ((status = ANY (ARRAY['charging'::text, 'unknown'::text, 'undecided'::text, 'succeeded'::text])) AND (NOT is_double));
-
 CREATE UNIQUE INDEX one_open_suspension_a_cause ON public.license_suspensions USING btree (subscription_id, cause) WHERE (closed_at IS NULL);
 
 CREATE UNIQUE INDEX one_renewal_an_intent ON public.renewals USING btree (intent_id) WHERE (intent_id IS NOT NULL);
@@ -2430,6 +2398,7 @@ CREATE TRIGGER license_changed AFTER INSERT OR DELETE OR UPDATE ON public.licens
 CREATE TRIGGER master_pricing_updated_at BEFORE UPDATE ON public.master_pricing FOR EACH ROW EXECUTE FUNCTION public.update_updated_at_column();
 
 CREATE TRIGGER record_price_change AFTER INSERT OR UPDATE OF master_id, monthly_fee_usd, is_active ON public.master_pricing FOR EACH ROW WHEN (((new.master_id IS NOT NULL) AND new.is_active AND ((new.monthly_fee_usd >= (0)::numeric) AND (new.monthly_fee_usd <= '1000000000000'::numeric)))) EXECUTE FUNCTION public.record_price_change();
+
 CREATE TRIGGER renewals_stay_paid BEFORE UPDATE OF status ON public.renewals FOR EACH ROW WHEN (((old.status = 'applied'::text) AND (new.status <> 'applied'::text))) EXECUTE FUNCTION public.keep_renewal_paid();
 
 CREATE TRIGGER renewals_updated_at BEFORE UPDATE ON public.renewals FOR EACH ROW EXECUTE FUNCTION public.update_updated_at_column();
