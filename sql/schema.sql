@@ -1688,6 +1688,7 @@ CREATE TABLE public.payment_reversals (
     subscription_id uuid,
     applied_state text,
     applied_at timestamp with time zone,
+    operators_told_at timestamp with time zone,
     CONSTRAINT amount_not_negative CHECK ((amount_minor >= 0)),
     CONSTRAINT applied_to_a_renewal CHECK ((((applied_at IS NULL) = (applied_state IS NULL)) AND ((applied_at IS NULL) OR (renewal_id IS NOT NULL)))),
     CONSTRAINT belongs_to_a_license CHECK (((renewal_id IS NULL) = (subscription_id IS NULL))),
@@ -1832,6 +1833,7 @@ CREATE TABLE public.payment_cases (
     decided_at timestamp with time zone,
     decided_by uuid,
     decided_why text,
+    operators_told_at timestamp with time zone,
     CONSTRAINT decided_has_a_time CHECK (((decision IS NULL) = (decided_at IS NULL))),
     CONSTRAINT decision_is_known CHECK ((decision = ANY (ARRAY['credited'::text, 'dismissed'::text, 'applied'::text, 'refunded'::text])))
 );

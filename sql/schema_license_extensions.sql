@@ -52,6 +52,8 @@
 \ir installation/migration.psql
 \set migration 0022_payment_reversals
 \ir installation/migration.psql
+\set migration 0024_payment_notices
+\ir installation/migration.psql
 
 begin;
 \ir installation/journal.sql

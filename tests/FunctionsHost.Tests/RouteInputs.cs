@@ -19,6 +19,8 @@ internal static class Demo
     public const string Discarded = "00000000-0000-4000-8000-000000000902";
     public const string Raised = "00000000-0000-4000-8000-000000000911";
     public const string Undecided = "00000000-0000-4000-8000-000000000912";
+    public const string Dispute = "00000000-0000-4000-8000-000000000914";
+    public const string PaymentCase = "00000000-0000-4000-8000-000000000915";
     public const string Device = "00000000-0000-4000-8000-000000000921";
     public const string Alert = "00000000-0000-4000-8000-000000000807";
 
@@ -51,6 +53,13 @@ internal static class Demo
                 (attempt_id, renewal_id, number, provider, payment_method_id, request, first_sent_at, opens_intent, status)
             values ('00000000-0000-4000-8000-000000000913', '{{Undecided}}', 1, 'stripe', '{{Card(24)}}', '{}',
                     now() - interval '2 days', true, 'sent');
+            insert into payment_reversals
+                (reversal_id, provider, kind, provider_id, state, amount_minor, currency, intent_id, changed_at, renewal_id,
+                 subscription_id)
+            values ('{{Dispute}}', 'stripe', 'dispute', 'du_demo', 'open', 2950, 'usd', 'pi_demo', now(), '{{Undecided}}',
+                    '{{Subscription(24)}}');
+            insert into payment_cases (case_id, provider, reason, subject, detail)
+            values ('{{PaymentCase}}', 'stripe', 'unreadable_event', 'evt_demo', 'An event that can''t be read.');
             insert into license_devices
                 (device_id, subscription_id, device_key, ea_instance_id, mt5_account_number, ip_address, slot, first_seen_at, last_seen_at)
             values ('{{Device}}', '{{Subscription(10)}}', '1|EA-X', 'EA-X', 1, '192.0.2.1', 2, now(), now());
@@ -121,6 +130,13 @@ internal static class RouteInputs
             new("DecideRenewal", "POST", 24,
                 new($"/api/v1/renewals/{Demo.Undecided}/decision", new { paid = false, reason = "the dashboard shows nothing" }),
                 new($"/api/v1/renewals/{Demo.Undecided}/decision", new { paid = "yes" })),
+            new("ListPaymentCases", "GET", 1, new("/api/v1/payments/cases"), new("/api/v1/payments/cases/")),
+            new("DecidePaymentCase", "POST", 1,
+                new($"/api/v1/payments/cases/{Demo.PaymentCase}/decision", new { action = "dismiss", reason = "refunded" }),
+                new($"/api/v1/payments/cases/{Demo.PaymentCase}/decision", new { action = "forget", reason = "x" })),
+            new("ListDisputes", "GET", 1, new("/api/v1/payments/disputes"), new("/api/v1/payments/disputes/")),
+            new("ShowDisputeEvidence", "GET", 1,
+                new($"/api/v1/payments/disputes/{Demo.Dispute}/evidence"), new($"/api/v1/payments/disputes/{Unknown}/evidence")),
             new("ListPaymentMethods", "GET", 1, new("/api/v1/payment-methods"), new("/api/v1/payment-methods//")),
             new("MakePaymentMethodDefault", "PUT", 1,
                 new($"/api/v1/payment-methods/{Demo.Card(1)}/default"), new("/api/v1/payment-methods/not-an-id/default")),

@@ -56,6 +56,13 @@ public sealed class MetricStore(LicenseDatabase database)
         select 'unknown_charges_oldest_seconds', '', extract(epoch from max(age))
         from open_renewals where is_charge_unknown(status) having max(age) is not null
         union all
+        select 'payment_cases_open', reason, count(*) from payment_cases where decided_at is null group by reason
+        union all
+        select 'disputes_open', '', count(*) from payment_reversals where kind = 'dispute' and state = 'open'
+        union all
+        select 'dispute_evidence_due_seconds', '', extract(epoch from min(evidence_due_at) - now())
+        from payment_reversals where kind = 'dispute' and state = 'open' having min(evidence_due_at) is not null
+        union all
         select 'usage_quarantine_open', source, count(*) from usage_quarantine where state = 'OPEN' group by source
         union all
         (select 'usage_log_oldest_seconds', '', extract(epoch from now() - logged_at) from license_usage_log order by logged_at limit 1)

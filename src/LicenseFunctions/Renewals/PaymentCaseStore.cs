@@ -72,6 +72,14 @@ public static class PaymentCaseStore
         connection.ExecuteScalarAsync<bool>(new CommandDefinition(
             IsKnown, new { provider, reversal.IntentId, reversal.ChargeId }, cancellationToken: cancellationToken));
 
+    private const string IsCredited = """
+        select exists (select from payment_cases where subject = @intentId and decision = 'credited')
+        """;
+
+    /// <summary>Whether an operator has credited the intent's charge to the wallet, so that it can't pay a renewal.</summary>
+    internal static Task<bool> IsCreditedAsync(NpgsqlConnection connection, string? intentId, CancellationToken cancellationToken) =>
+        connection.ExecuteScalarAsync<bool>(new CommandDefinition(IsCredited, new { intentId }, cancellationToken: cancellationToken));
+
     private const string CloseRefunded = """
         update payment_cases set decision = 'refunded', decided_at = now()
         where decided_at is null and (subject = @IntentId or transaction_id = @ChargeId) and reason <> 'unreadable_event'

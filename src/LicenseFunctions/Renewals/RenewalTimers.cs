@@ -3,15 +3,20 @@ using Microsoft.Azure.Functions.Worker;
 namespace LicenseFunctions.Renewals;
 
 /// <summary>The timers of renewals. Each run may be repeated, overlap with another one, be late or be killed.</summary>
-public sealed class RenewalTimers(RunDueRenewals run, WarnExpiring warn)
+public sealed class RenewalTimers(RunDueRenewals run, WarnExpiring warn, NotifyOfPayments notify)
 {
     [Function("RunRenewals")]
     public Task<RenewalCounts> Run([TimerTrigger("%RENEWAL_SCHEDULE%")] TimerInfo timer, CancellationToken cancellationToken) =>
         run.RunAsync(cancellationToken);
 
     [Function("ReconcileRenewals")]
-    public Task<RenewalCounts> Reconcile([TimerTrigger("%RECONCILE_SCHEDULE%")] TimerInfo timer, CancellationToken cancellationToken) =>
-        run.ReconcileAsync(cancellationToken);
+    public async Task<RenewalCounts> Reconcile(
+        [TimerTrigger("%RECONCILE_SCHEDULE%")] TimerInfo timer, CancellationToken cancellationToken)
+    {
+        var counts = await run.ReconcileAsync(cancellationToken);
+        await notify.RunAsync(cancellationToken);
+        return counts;
+    }
 
     [Function("WarnExpiring")]
     public async Task<WarningCounts> Warn([TimerTrigger("%RENEWAL_SCHEDULE%")] TimerInfo timer, CancellationToken cancellationToken) =>

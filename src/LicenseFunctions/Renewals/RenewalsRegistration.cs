@@ -12,6 +12,7 @@ public static class RenewalsRegistration
     public static IServiceCollection AddRenewals(this IServiceCollection services, SettingReader reader)
     {
         var settings = RenewalSettings.Read(reader);
+        services.AddSingleton(settings);
         services.AddSingleton(new RenewalPace(settings.Lanes, Claim: 2, Tick));
         services.AddSingleton(provider => new RenewalGateways(provider.GetServices<IPaymentGateway>()));
         services.AddSingleton(provider => settings.Policy(provider.GetRequiredService<RenewalGateways>().IdempotencyKeyLifetimes));
@@ -26,6 +27,9 @@ public static class RenewalsRegistration
         services.AddSingleton<RequestRenewal>();
         services.AddSingleton<ConsentToPrice>();
         services.AddSingleton<ResolveUnknownCharge>();
+        services.AddSingleton<PaymentReads>();
+        services.AddSingleton<DecidePaymentCase>();
+        services.AddSingleton<NotifyOfPayments>();
         services.AddSingleton<ListRenewals>();
         services.AddSingleton<PreviewRenewals>();
         services.AddSingleton<CountRenewalFailures>();

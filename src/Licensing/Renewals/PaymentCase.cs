@@ -45,6 +45,14 @@ public sealed record PaymentCase(
     PaymentCaseReason Reason, string Subject, Guid? RenewalId, Guid? SubscriptionId, Guid? UserId, string? TransactionId,
     long? AmountMinor, string? Currency, string Detail)
 {
+    /// <summary>
+    /// Whether the money may be credited to the customer's wallet: it was charged, it paid nothing, and its currency is the wallet's.
+    /// </summary>
+    public bool CanBeCredited =>
+        UserId is not null && AmountMinor > 0 && (Currency is null or "usd")
+        && (Reason is PaymentCaseReason.UnknownRenewal or PaymentCaseReason.LicenseGone or PaymentCaseReason.PaidTwice
+            or PaymentCaseReason.OtherAmount);
+
     /// <summary>A case about a charge of this renewal.</summary>
     internal static PaymentCase Of(
         PaymentCaseReason reason, Renewal renewal, string? intentId, ChargeOutcome.Succeeded paid, string detail) =>

@@ -252,6 +252,96 @@ public sealed class PaymentEventsTests(PostgresFixture postgres) : IAsyncLifetim
         Assert.Equal(0, await world.Store.ApplyReversalsAsync(Policy, Token));
     }
 
+    [Fact]
+    public async Task DecideCase_Credit_PutsTheChargeIntoTheWallet_Once_AndTheRenewalIsNeverBooked()
+    {
+        var renewal = await ChargeAsync();
+        await database.ExecuteAsync("create table kept as select * from license_tokens; delete from license_tokens");
+        await SucceedAsync();
+        var reads = new PaymentReads(database.Database);
+        var opened = Assert.Single(await reads.CasesAsync(10, Token));
+        var decide = new DecidePaymentCase(database.Database, world.Store);
+
+        var credited = await decide.RunAsync(opened.CaseId, new PaymentCaseDecision("credit", "the license is gone"), Actor.System, Token);
+        var again = await decide.RunAsync(opened.CaseId, new PaymentCaseDecision("credit", "again"), Actor.System, Token);
+
+        Assert.Equal(("credited", "CASE_DECIDED"), (credited.Value.Decision, again.Refusal!.Code));
+        Assert.Equal(RenewalStatus.Canceled, (await FindAsync(renewal)).Status);
+        await database.ExecuteAsync("insert into license_tokens select * from kept");
+        await SucceedAsync();
+        Assert.Equal((now.AddDays(1), 49.99m, 1), (
+            (await world.ReadAsync(license)).ExpiresAt, (await world.ReadAsync(license)).WalletUsd,
+            (await world.ReadAsync(license)).LedgerRows));
+    }
+
+    [Theory]
+    [InlineData("credit", "CANNOT_CREDIT")]
+    [InlineData("dismiss", null)]
+    [InlineData("forget", "ACTION_INVALID")]
+    public async Task DecideCase_OfARefundOfAnUnknownCharge_CanOnlyBeDismissed(string action, string? code)
+    {
+        await ApplyAsync(Refund("pi_9"));
+        var opened = Assert.Single(await new PaymentReads(database.Database).CasesAsync(10, Token));
+
+        var decided = await new DecidePaymentCase(database.Database, world.Store).RunAsync(
+            opened.CaseId, new PaymentCaseDecision(action, "another system's"), Actor.System, Token);
+
+        Assert.Equal(code, decided.Refusal?.Code);
+        Assert.Equal(code is null, (await CasesAsync()).Count == 0);
+    }
+
+    [Fact]
+    public async Task Operators_GetOneMailOfNewDisputesAndCases()
+    {
+        await ChargeAsync();
+        await SucceedAsync();
+        await ApplyAsync(Dispute(ReversalState.Open));
+        await ApplyAsync(Refund("pi_9"));
+        var settings = new RenewalSettings(true, Policy.Warning, Policy.Grace, 0, false, "ops@example.com", 1);
+        var notify = new NotifyOfPayments(database.Database, settings);
+
+        await notify.RunAsync(Token);
+        await notify.RunAsync(Token);
+
+        Assert.Equal(["du_1 39.99 USD, pi_9 49.99 USD"], await database.QueryAllAsync<string>(
+            """
+            select string_agg(concat_ws(' ', p ->> 'subject', p ->> 'amount', p ->> 'currency'), ', ' order by p ->> 'subject')
+            from outbox, jsonb_array_elements(payload -> 'model' -> 'payments') p
+            where payload ->> 'template' = 'operator_payments' and payload ->> 'to' = 'ops@example.com' group by outbox_id
+            """));
+    }
+
+    [Fact]
+    public async Task Evidence_OfADispute_ContainsUseDevicesAndMails()
+    {
+        await ChargeAsync();
+        await SucceedAsync();
+        await ApplyAsync(Dispute(ReversalState.Open));
+        await database.ExecuteAsync(
+            """
+            update renewals set paid_from = now() - interval '5 days';
+            update outbox set sent_at = now();
+            insert into license_devices
+                (subscription_id, device_key, ea_instance_id, mt5_account_number, ip_address, slot, first_seen_at, last_seen_at)
+            values (@license, '7|EA-7', 'EA-7', 7, '192.0.2.1', 1, now(), now());
+            insert into usage_rollups (subscription_id, hour_at, ea_instance_id, mt5_account_number, network, country_code, sessions,
+                session_sec, signals_received, signals_executed, signals_rejected, latency_weighted, latency_signals)
+            select @license, date_trunc('hour', now()) - make_interval(days => day), 'EA-7', 7, '192.0.2.0/24', 'ZZ', 1, 3600, 3, 2, 1, 0, 0
+            from generate_series(0, 2) day
+            """,
+            new { license });
+        var reads = new PaymentReads(database.Database);
+        var dispute = Assert.Single(await reads.ReversalsAsync("dispute", 10, Token));
+
+        var text = DisputeEvidence.Text((await reads.EvidenceAsync(dispute.ReversalId, Token))!);
+
+        Assert.Contains("Dispute du_1: 39.99 USD, reason fraudulent.", text, StringComparison.Ordinal);
+        Assert.Contains("used on 3 days for 3 hours; 6 signals", text, StringComparison.Ordinal);
+        Assert.Contains("account 7, EA EA-7", text, StringComparison.Ordinal);
+        Assert.Contains(": renewed", text, StringComparison.Ordinal);
+        Assert.Null(await reads.EvidenceAsync(Guid.NewGuid(), Token));
+    }
+
     private static PaymentFact.Reversed Refund(string intent, long amount = 4999) => new(new PaymentReversal(
         ReversalKind.Refund, "re_1", ReversalState.Succeeded, amount, "usd", intent, null, null, DateTimeOffset.UnixEpoch));
 

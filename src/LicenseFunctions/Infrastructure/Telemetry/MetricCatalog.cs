@@ -48,6 +48,10 @@ public static class MetricCatalog
             "Charges with an unknown outcome: the backend asks the provider (unknown), or an operator must decide (undecided).", "status",
             [.. Enum.GetValues<RenewalStatus>().Where(status => status.IsChargeUnknown()).Select(status => EnumWords.Of(status))]),
         new(Gauge, "unknown_charges_oldest_seconds", "Age of the oldest of these charges."),
+        new(Gauge, "payment_cases_open", "Payments that can't be applied and wait for an operator.", "reason",
+            [.. Enum.GetValues<PaymentCaseReason>().Select(reason => EnumWords.Of(reason))]),
+        new(Gauge, "disputes_open", "Disputes that are not decided. They stop automatic charges of their license's card."),
+        new(Gauge, "dispute_evidence_due_seconds", "Time until the first deadline for evidence of an open dispute; negative after it."),
 
         new(Counter, ProcessCounts.RequestFailures,
             "Requests that failed in the backend, by code; the log has one line per minute for each kind.", "code",

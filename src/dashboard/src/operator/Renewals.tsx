@@ -4,6 +4,7 @@ import { call, useAction, useLoad } from '../api';
 import { format } from '../format';
 import { texts } from '../texts';
 import { Button, Choice, Confirm, Field, PageTitle, notify, Show, Table } from '../ui/kit';
+import { Disputes, PaymentCases } from './Payments';
 
 type Preview = {
   total: number;
@@ -47,6 +48,8 @@ export default function Renewals() {
       <Show of={unknown} rows={1}>
         {(list) => (list.charges.length === 0 ? <p>{words.noUnknown}</p> : <Unknown charges={list.charges} reload={unknown.reload} />)}
       </Show>
+      <PaymentCases />
+      <Disputes />
       <h2>{words.failed}</h2>
       <Show of={failures} rows={2}>
         {(reply) =>

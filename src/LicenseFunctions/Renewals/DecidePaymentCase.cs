@@ -1,0 +1,107 @@
+using Dapper;
+using LicenseFunctions.Infrastructure.Database;
+using Licensing;
+using Licensing.Renewals;
+
+namespace LicenseFunctions.Renewals;
+
+/// <param name="Action">
+/// credit: the money goes to the customer's wallet; dismiss: it was resolved at the provider, or concerns nobody.
+/// </param>
+/// <param name="Reason">What the operator checked, for the audit log; 1 to 500 characters.</param>
+public sealed record PaymentCaseDecision(string Action, string Reason);
+
+/// <summary>Records an operator's decision about a payment that can't be applied.</summary>
+public sealed class DecidePaymentCase(LicenseDatabase database, IRenewalStore store)
+{
+    private static readonly Refusal NotFound = new(RefusalKind.NotFound, "CASE_NOT_FOUND", "There is no such payment case.", "case_id");
+
+    private static readonly Refusal Decided = new(RefusalKind.Conflict, "CASE_DECIDED", "This payment case is already decided.");
+
+    private static readonly Refusal CannotCredit = new(
+        RefusalKind.Conflict, "CANNOT_CREDIT", "This case is not about a charge in US dollars of a known customer that paid nothing.",
+        "action",
+        "Resolve it at the provider, then dismiss the case.");
+
+    private const string Load = """
+        select c.case_id, c.reason, c.subject, c.renewal_id, c.subscription_id, u.user_id, c.transaction_id, c.amount_minor, c.currency,
+               c.detail, c.opened_at, c.decision, c.decided_at
+        from payment_cases c
+        left join users u on u.user_id = c.user_id
+        where c.case_id = @caseId
+        for update of c
+        """;
+
+    private const string Credit = """
+        insert into user_wallets (user_id) values (@UserId) on conflict do nothing;
+        select from user_wallets where user_id = @UserId for update;
+        select credit_wallet(@UserId, @amount, 'DEPOSIT', @description, @CaseId)
+        """;
+
+    private const string Close = """
+        update payment_cases set decision = @decision, decided_at = now(), decided_by = @by, decided_why = @Reason where case_id = @caseId
+        """;
+
+    public async Task<Outcome<ListedPaymentCase>> RunAsync(
+        Guid caseId, PaymentCaseDecision decision, Actor by, CancellationToken cancellationToken)
+    {
+        if (Validate(decision) is { } invalid) return invalid;
+        var credits = decision.Action == "credit";
+        var decided = await database.InTransactionAsync<Outcome<ListedPaymentCase>>(async (connection, token) =>
+        {
+            var found = await connection.QuerySingleOrDefaultAsync<ListedPaymentCase>(
+                new CommandDefinition(Load, new { caseId }, cancellationToken: token));
+            if (found is null) return NotFound;
+            if (found.Decision is not null) return Decided;
+            if (credits && !ToCase(found).CanBeCredited) return CannotCredit;
+
+            if (credits)
+            {
+                await connection.ExecuteAsync(new CommandDefinition(
+                    Credit,
+                    new
+                    {
+                        found.UserId,
+                        amount = found.AmountMinor!.Value / 100m,
+                        description = $"Charge {found.TransactionId ?? found.Subject}",
+                        found.CaseId,
+                    },
+                    cancellationToken: token));
+            }
+
+            var word = credits ? "credited" : "dismissed";
+            await connection.ExecuteAsync(new CommandDefinition(
+                Close, new { decision = word, by = by.Id, decision.Reason, caseId }, cancellationToken: token));
+            await AuditLog.AddAsync(
+                connection, new AuditRow(by, $"payment_case.{word}", found.SubscriptionId, caseId.ToString(), decision.Reason), token);
+            return found with { Decision = word, DecidedBy = by.Id, DecidedWhy = decision.Reason };
+        }, cancellationToken);
+
+        if (credits && decided.Refusal is null) await CloseRenewalAsync(decided.Value, by, cancellationToken);
+        return decided;
+    }
+
+    // The renewal would be looked up daily for ever. A booking of a charge that was credited is rejected, also if this doesn't happen.
+    private async Task CloseRenewalAsync(ListedPaymentCase decided, Actor by, CancellationToken cancellationToken)
+    {
+        if (decided.RenewalId is not { } renewalId || await store.FindAsync(renewalId, cancellationToken) is not { } facts) return;
+        if (!facts.Renewal.Status.IsChargeUnknown() || facts.Renewal.IntentId != decided.Subject) return;
+        var closed = facts.Renewal with { Status = RenewalStatus.Canceled, NextActionAt = null, Lookups = 0, UnknownSince = null };
+        await store.SaveAsync(
+            new RenewalChange(closed) { Audit = "renewal.canceled", Reason = "the charge was credited to the wallet" },
+            new RenewalWriter(Lease: null, by), cancellationToken);
+    }
+
+    private static PaymentCase ToCase(ListedPaymentCase found) => new(
+        EnumWords.Parse<PaymentCaseReason>(found.Reason), found.Subject, found.RenewalId, found.SubscriptionId, found.UserId,
+        found.TransactionId, found.AmountMinor, found.Currency, found.Detail);
+
+    private static Refusal? Validate(PaymentCaseDecision decision) => decision switch
+    {
+        { Action: not ("credit" or "dismiss") } => new Refusal(
+            RefusalKind.Invalid, "ACTION_INVALID", "action must be credit or dismiss.", "action"),
+        { Reason: null or { Length: 0 or > 500 } } => new Refusal(
+            RefusalKind.Invalid, "REASON_MISSING", "reason must have 1 to 500 characters.", "reason"),
+        _ => null,
+    };
+}

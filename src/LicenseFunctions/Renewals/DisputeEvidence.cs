@@ -1,0 +1,63 @@
+using System.Globalization;
+using System.Text.Json;
+
+namespace LicenseFunctions.Renewals;
+
+/// <summary>What this backend knows about the customer's use of a disputed period.</summary>
+public sealed record DisputeFacts
+{
+    public string ProviderId { get; init; } = "";
+    public string? Reason { get; init; }
+    public long AmountMinor { get; init; }
+    public string Currency { get; init; } = "";
+    public DateTime? EvidenceDueAt { get; init; }
+    public Guid SubscriptionId { get; init; }
+    public string RenewalType { get; init; } = "";
+    public bool PriceAccepted { get; init; }
+    public DateTime? PaidFrom { get; init; }
+    public DateTime? PaidUntil { get; init; }
+    public DateTime SubscribedAt { get; init; }
+    public DateTime? ChargedAt { get; init; }
+    public int Payments { get; init; }
+    public int Days { get; init; }
+    public long Hours { get; init; }
+    public long Signals { get; init; }
+    public string Devices { get; init; } = "[]";
+    public string Mails { get; init; } = "[]";
+}
+
+/// <summary>A text for the provider's form, which the operator completes and sends.</summary>
+public static class DisputeEvidence
+{
+    public static string Text(DisputeFacts facts)
+    {
+        var lines = new List<string>
+        {
+            $"Dispute {facts.ProviderId}: {Amount(facts)}{(facts.Reason is { } reason ? $", reason {reason}" : "")}.",
+            $"The customer has followed the subscription {facts.SubscriptionId} since {Day(facts.SubscribedAt)} and has made "
+                + $"{facts.Payments} payments for it.",
+            $"The disputed payment of {Day(facts.ChargedAt)} is for {Day(facts.PaidFrom)} to {Day(facts.PaidUntil)}. "
+                + (facts.RenewalType == "manual" ? "The customer requested this renewal." : "Auto-renewal was switched on."),
+        };
+        if (facts.PriceAccepted) lines.Add("The customer agreed to the price before the charge.");
+        lines.Add(facts.Days > 0
+            ? $"Since the start of this period, the service was used on {facts.Days} days for {facts.Hours} hours; {facts.Signals} signals "
+                + "were executed in the customer's trading account."
+            : "No use was recorded since the start of this period.");
+        Add(lines, "Devices that used the license:", facts.Devices);
+        Add(lines, "Mails that were sent to the customer:", facts.Mails);
+        return string.Join('\n', lines);
+    }
+
+    private static void Add(List<string> lines, string title, string json)
+    {
+        if (JsonSerializer.Deserialize<List<string>>(json) is not { Count: > 0 } rows) return;
+        lines.Add(title);
+        lines.AddRange(rows.Select(row => $"- {row}"));
+    }
+
+    private static string Amount(DisputeFacts facts) =>
+        string.Create(CultureInfo.InvariantCulture, $"{facts.AmountMinor / 100m:0.00} {facts.Currency.ToUpperInvariant()}");
+
+    private static string Day(DateTime? at) => at?.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture) ?? "an unknown day";
+}
