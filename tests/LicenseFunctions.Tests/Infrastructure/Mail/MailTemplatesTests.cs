@@ -58,6 +58,7 @@ public sealed class MailTemplatesTests
                 ["subscription_id"] = evil,
                 ["description"] = evil,
             }),
+            ["payments"] = new JsonArray(new JsonObject { ["reason"] = "dispute", ["subject"] = evil }),
         };
 
         var mail = Templates.Render(name, model, "https://licenses.example.com");
