@@ -703,7 +703,7 @@ begin
           and (a.attname in ('user_id', 'subscriber_id', 'caller_id', 'actor_id', 'submitted_by', 'subscription_id', 'device_id',
                              'renewal_id', 'subject', 'payload', 'body')
                -- A master is also a person; a master's subscribers are other persons.
-               or (c.relname, a.attname) = ('master_pricing', 'master_id'))
+               or (c.relname, a.attname) in (('master_pricing', 'master_id'), ('master_price_changes', 'master_id')))
         group by c.relname
         order by c.relname
     loop
@@ -1107,6 +1107,16 @@ CREATE FUNCTION public.usage_network(ip inet) RETURNS cidr
     select coalesce(network(set_masklen(ip, case family(ip) when 4 then 24 else 48 end)), '0.0.0.0/0')
 $$;
 
+CREATE FUNCTION public.was_grace_suspended(subscription_id uuid, expires_at timestamp with time zone, grace interval) RETURNS boolean
+    LANGUAGE sql STABLE
+    AS $_$
+    select exists (select from renewals r
+                   where r.subscription_id = $1 and r.period_start = $2 and r.status = 'lapsed' and r.lapsed_blocked)
+        or exists (select from license_suspensions s
+                   where s.subscription_id = $1 and is_liftable(s.cause)
+                     and s.suspended_at < $2 + grace and s.closed_at >= $2 + grace)
+$_$;
+
 CREATE TABLE public.license_token_replacements (
     token_id uuid NOT NULL,
     subscription_id uuid NOT NULL,
@@ -1155,6 +1165,9 @@ CREATE TABLE public.renewals (
     lease_until timestamp with time zone,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    repeat_number integer DEFAULT 0 NOT NULL,
+    lapsed_blocked boolean DEFAULT false NOT NULL,
+    is_double boolean DEFAULT false NOT NULL,
     CONSTRAINT amount_not_negative CHECK ((amount_usd >= (0)::numeric)),
     CONSTRAINT applied_says_what_was_paid CHECK (((status = 'applied'::text) = ((paid_with IS NOT NULL) AND (paid_from IS NOT NULL) AND (paid_until IS NOT NULL)))),
     CONSTRAINT paid_with_is_known CHECK ((paid_with = ANY (ARRAY['nothing'::text, 'wallet'::text, 'card'::text]))),
@@ -1212,7 +1225,7 @@ CREATE VIEW public.active_licenses AS
     (public.is_subscription_active(s.is_active) AND public.is_auto_renewed(t.metadata)) AS auto_renews,
     (EXISTS ( SELECT
            FROM public.renewals r
-          WHERE ((r.subscription_id = t.subscription_id) AND (r.period_start = t.expires_at) AND (r.status <> 'canceled'::text)))) AS is_renewal_opened
+          WHERE ((r.subscription_id = t.subscription_id) AND (r.period_start = t.expires_at) AND (r.status <> 'canceled'::text) AND (NOT ((r.status = 'lapsed'::text) AND r.lapsed_blocked))))) AS is_renewal_opened
    FROM ((public.license_tokens t
      JOIN LATERAL ( SELECT c.token_id
            FROM public.v_current_license_tokens c
@@ -1725,7 +1738,7 @@ CREATE VIEW public.renewal_terms AS
     COALESCE(( SELECT l.amount_usd
            FROM public.renewals l
           WHERE ((l.subscription_id = s.subscription_id) AND (l.status = 'applied'::text))
-          ORDER BY l.period_start DESC
+          ORDER BY l.period_start DESC, l.repeat_number DESC
          LIMIT 1), public.price_at_subscribing(s.master_id, s.created_at)) AS last_paid_usd,
     public.available_usd(w.balance_usd, w.reserved_usd) AS wallet_usd,
     m.payment_method_id,
@@ -1795,9 +1808,12 @@ CREATE VIEW public.next_renewals AS
          LIMIT 1) AS last_decline,
     t.renewal_block,
     COALESCE(public.is_price_frozen(r.status, r.intent_id), false) AS is_price_frozen,
+    (EXISTS ( SELECT
+           FROM public.renewals p
+          WHERE ((p.subscription_id = t.subscription_id) AND (p.period_start = t.expires_at) AND (p.status = 'applied'::text)))) AS was_paid,
     t.is_disputed
    FROM (public.renewal_terms t
-     LEFT JOIN public.renewals r ON (((r.subscription_id = t.subscription_id) AND (r.period_start = t.expires_at))));
+     LEFT JOIN public.renewals r ON (((r.subscription_id = t.subscription_id) AND (r.period_start = t.expires_at) AND (r.status <> 'applied'::text))));
 
 CREATE TABLE public.outbox (
     outbox_id uuid DEFAULT public.uuid_generate_v4() NOT NULL,
@@ -1897,6 +1913,10 @@ CREATE VIEW public.renewal_facts AS
     t.expiry_year,
     t.details_changed_at,
     t.renewal_block,
+    r.lapsed_blocked,
+    (EXISTS ( SELECT
+           FROM public.renewals o
+          WHERE ((o.subscription_id = r.subscription_id) AND (o.renewal_id <> r.renewal_id) AND public.is_awaiting_provider(o.status)))) AS is_another_awaited,
     t.is_disputed,
     t.is_gone
    FROM ((public.renewals r
@@ -1910,6 +1930,12 @@ CREATE TABLE public.renewal_requests (
     renewal_id uuid NOT NULL,
     requested_at timestamp with time zone DEFAULT now() NOT NULL,
     CONSTRAINT key_is_short CHECK (((length(idempotency_key) >= 1) AND (length(idempotency_key) <= 255)))
+);
+
+CREATE TABLE public.renewal_sweeps (
+    only_row boolean DEFAULT true NOT NULL,
+    opened_at timestamp with time zone NOT NULL,
+    CONSTRAINT has_one_row CHECK (only_row)
 );
 
 CREATE TABLE public.reversal_effects (
@@ -2177,7 +2203,7 @@ ALTER TABLE ONLY public.master_price_changes
     ADD CONSTRAINT one_price_at_a_time PRIMARY KEY (master_id, changed_at);
 
 ALTER TABLE ONLY public.renewals
-    ADD CONSTRAINT one_renewal_a_period UNIQUE (subscription_id, period_start);
+    ADD CONSTRAINT one_renewal_a_period UNIQUE (subscription_id, period_start, repeat_number);
 
 ALTER TABLE ONLY public.subscriptions
     ADD CONSTRAINT one_subscription_per_master UNIQUE (subscriber_id, master_id);
@@ -2208,6 +2234,9 @@ ALTER TABLE ONLY public.payment_reversals
 
 ALTER TABLE ONLY public.renewal_attempts
     ADD CONSTRAINT renewal_attempts_pkey PRIMARY KEY (attempt_id);
+
+ALTER TABLE ONLY public.renewal_sweeps
+    ADD CONSTRAINT renewal_sweeps_pkey PRIMARY KEY (only_row);
 
 ALTER TABLE ONLY public.renewals
     ADD CONSTRAINT renewals_pkey PRIMARY KEY (renewal_id);
@@ -2308,6 +2337,8 @@ CREATE UNIQUE INDEX one_default_payment_method_per_user ON public.user_payment_m
 CREATE UNIQUE INDEX one_open_alert_an_incident ON public.suspicious_activity_alerts USING btree (subscription_id, incident) WHERE ((incident IS NOT NULL) AND ((status)::text = ANY ((ARRAY['OPEN'::character varying, 'INVESTIGATING'::character varying])::text[])));
 
 CREATE UNIQUE INDEX one_open_attempt_a_renewal ON public.renewal_attempts USING btree (renewal_id) WHERE (status = 'sent'::text);
+
+CREATE UNIQUE INDEX one_open_charge_a_license ON public.renewals USING btree (subscription_id) WHERE ((status = ANY (ARRAY['charging'::text, 'unknown'::text, 'undecided'::text, 'succeeded'::text])) AND (NOT is_double));
 
 CREATE UNIQUE INDEX one_open_suspension_a_cause ON public.license_suspensions USING btree (subscription_id, cause) WHERE (closed_at IS NULL);
 

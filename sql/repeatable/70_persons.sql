@@ -27,7 +27,7 @@ begin
           and (a.attname in ('user_id', 'subscriber_id', 'caller_id', 'actor_id', 'submitted_by', 'subscription_id', 'device_id',
                              'renewal_id', 'subject', 'payload', 'body')
                -- A master is also a person; a master's subscribers are other persons.
-               or (c.relname, a.attname) = ('master_pricing', 'master_id'))
+               or (c.relname, a.attname) in (('master_pricing', 'master_id'), ('master_price_changes', 'master_id')))
         group by c.relname
         order by c.relname
     loop

@@ -50,6 +50,12 @@ public sealed class ApplyPaymentEvent(IRenewalStore store, RenewalPolicy policy,
             if (saved is RenewalSave.ChargeInUse)
                 saved = await store.SaveAsync(RenewalSettlement.ChargeInUse(change, clock.GetUtcNow()), writer, cancellationToken);
             if (saved is RenewalSave.Saved or RenewalSave.Repeated) return;
+            // The renewal can't wait as undecided beside another open charge of its license; the case alone tells the operator.
+            if (saved is RenewalSave.ChargeOpen && change.Case is { } concern)
+            {
+                await store.RecordAsync(received, concern, cancellationToken);
+                return;
+            }
         }
 
         throw new InvalidOperationException($"Event {received.EventId} could not be applied.");

@@ -132,7 +132,8 @@ internal sealed class ReversalTransaction(NpgsqlConnection connection, Suspensio
                is_auto_renewed(t.metadata) as auto_renew,
                not exists (
                    select from renewals o
-                   where o.subscription_id = r.subscription_id and o.status = 'applied' and o.period_start > r.period_start)
+                   where o.subscription_id = r.subscription_id and o.status = 'applied'
+                     and (o.period_start, o.repeat_number) > (r.period_start, r.repeat_number))
                    as is_latest_paid,
                e.share, e.taken, e.stopped_auto_renewal, e.refunded_minor, e.charged_back_minor
         from renewals r

@@ -76,7 +76,8 @@ public sealed class PersonCommandsTests(PostgresFixture postgres) : IAsyncLifeti
         select relname from pg_class c
         where relnamespace = 'public'::regnamespace and relkind in ('r', 'p') and not relispartition
           and exists (select from pg_attribute a where a.attrelid = c.oid and not a.attisdropped
-                      and (a.attname = any (@Searched) or (c.relname, a.attname) = ('master_pricing', 'master_id')))
+                      and (a.attname = any (@Searched)
+                           or (c.relname, a.attname) in (('master_pricing', 'master_id'), ('master_price_changes', 'master_id'))))
         """;
 
     [Fact]
@@ -84,7 +85,7 @@ public sealed class PersonCommandsTests(PostgresFixture postgres) : IAsyncLifeti
     {
         // usage_arrivals contains licenses for a few minutes only; the others contain no persons.
         string[] withoutPersons = ["metric_counters", "metric_increments", "schema_migrations", "schema_fingerprints", "skipped_rows",
-            "timer_leases", "usage_arrivals", "spatial_ref_sys"];
+            "timer_leases", "renewal_sweeps", "usage_arrivals", "spatial_ref_sys"];
 
         var missed = await scene.Database.QueryAllAsync<string>(
             $"""
@@ -127,6 +128,7 @@ public sealed class PersonCommandsTests(PostgresFixture postgres) : IAsyncLifeti
         string[] kept =
         [
             "audit_log", "billing_ledger", "license_changes", "license_renewal_history", "license_token_replacements", "master_pricing",
+                "master_price_changes",
                 "payment_cases", "payment_reversals", "renewal_attempts", "renewal_requests", "reversal_effects", "user_wallets",
         ];
         // Deleted with the device by their foreign key.
