@@ -1811,6 +1811,9 @@ CREATE VIEW public.next_renewals AS
     (EXISTS ( SELECT
            FROM public.renewals p
           WHERE ((p.subscription_id = t.subscription_id) AND (p.period_start = t.expires_at) AND (p.status = 'applied'::text)))) AS was_paid,
+    ( SELECT f.last_four
+           FROM public.user_payment_methods f
+          WHERE (f.payment_method_id = t.payment_method_id)) AS last_four,
     t.is_disputed
    FROM (public.renewal_terms t
      LEFT JOIN public.renewals r ON (((r.subscription_id = t.subscription_id) AND (r.period_start = t.expires_at) AND (r.status <> 'applied'::text))));
@@ -1917,6 +1920,9 @@ CREATE VIEW public.renewal_facts AS
     (EXISTS ( SELECT
            FROM public.renewals o
           WHERE ((o.subscription_id = r.subscription_id) AND (o.renewal_id <> r.renewal_id) AND public.is_awaiting_provider(o.status)))) AS is_another_awaited,
+    ( SELECT f.last_four
+           FROM public.user_payment_methods f
+          WHERE (f.payment_method_id = t.payment_method_id)) AS last_four,
     t.is_disputed,
     t.is_gone
    FROM ((public.renewals r
