@@ -74,14 +74,39 @@ public sealed class PaymentMethodStore(LicenseDatabase database, TimeProvider ti
         on conflict do nothing
         """;
 
+    private const string ForgetCustomer = """
+        delete from payment_customers
+        where user_id = @userId and payment_provider = @provider and provider_customer_id = @replaces
+        """;
+
+    private const string CardsOfCustomer = """
+        select provider_payment_id from user_payment_methods
+        where user_id = @userId and payment_provider = @provider and provider_customer_id = @replaces and is_active
+        order by created_at
+        """;
+
+    /// <summary>
+    /// Adds a customer, or replaces one that the provider doesn't know any more. The cards of the replaced one can't be charged any more,
+    /// so they are removed.
+    /// </summary>
     /// <returns>The ID of the customer that was added first, which must be used. Null if there is no such user.</returns>
-    public Task<string?> AddCustomerAsync(Guid userId, string provider, string customerId, CancellationToken cancellationToken) =>
-        database.InStatementAsync(async (connection, token) =>
+    public Task<string?> AddCustomerAsync(
+        Guid userId, string provider, string customerId, string? replaces, CancellationToken cancellationToken) =>
+        database.InTransactionAsync(async (connection, token) =>
         {
-            await connection.ExecuteAsync(
-                new CommandDefinition(AddCustomer, new { userId, provider, customerId }, cancellationToken: token));
-            return await connection.ExecuteScalarAsync<string?>(
-                new CommandDefinition(Customer, new { userId, provider }, cancellationToken: token));
+            var parameters = new { userId, provider, customerId, replaces };
+            await LockAsync(connection, userId, token);
+            if (replaces is not null)
+            {
+                var unusable = await connection.QueryAsync<string>(
+                    new CommandDefinition(CardsOfCustomer, parameters, cancellationToken: token));
+                foreach (var paymentId in unusable.AsList())
+                    await RemoveAsync(connection, Actor.System, userId, provider, paymentId, token);
+                await connection.ExecuteAsync(new CommandDefinition(ForgetCustomer, parameters, cancellationToken: token));
+            }
+
+            await connection.ExecuteAsync(new CommandDefinition(AddCustomer, parameters, cancellationToken: token));
+            return await connection.ExecuteScalarAsync<string?>(new CommandDefinition(Customer, parameters, cancellationToken: token));
         }, cancellationToken);
 
     internal static readonly Refusal NoSuchUser = new(RefusalKind.NotFound, "USER_NOT_FOUND", "There is no such user.");

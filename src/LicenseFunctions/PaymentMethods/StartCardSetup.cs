@@ -28,11 +28,17 @@ public sealed class StartCardSetup(PaymentMethodStore store, StripeCards cards)
     {
         var known = await store.FindCustomerAsync(userId, PaymentProviders.Stripe, cancellationToken);
         if (known is not null)
-            return await cards.StartSetupAsync(known, userId, cancellationToken);
-        var created = await cards.CreateCustomerAsync(userId, cancellationToken);
+        {
+            var started = await cards.StartSetupAsync(known, userId, cancellationToken);
+            if (started.Refusal != StripeRefusals.CustomerMissing)
+                return started;
+        }
+
+        var created = await cards.CreateCustomerAsync(userId, replaces: known, cancellationToken);
         if (created.Refusal is { } refusal)
             return refusal;
-        return await store.AddCustomerAsync(userId, PaymentProviders.Stripe, created.Value, cancellationToken) is { } customer
+        return await store.AddCustomerAsync(userId, PaymentProviders.Stripe, created.Value, replaces: known, cancellationToken)
+            is { } customer
             ? await cards.StartSetupAsync(customer, userId, cancellationToken)
             : PaymentMethodStore.NoSuchUser;
     }

@@ -34,8 +34,9 @@ public sealed class ConfirmPayment(RenewalReads reads, IEnumerable<IPaymentGatew
         var intent = await gateway.GetIntentAsync(waiting.IntentId, cancellationToken);
         return intent switch
         {
+            { Outcome: ChargeOutcome.Succeeded or ChargeOutcome.Canceled or ChargeOutcome.Processing or ChargeOutcome.Missing } =>
+                NothingToConfirm,
             { Outcome: ChargeOutcome.Unknown } or { ClientSecret: null } => ProviderUnavailable,
-            { Outcome: ChargeOutcome.Succeeded or ChargeOutcome.Canceled or ChargeOutcome.Processing } => NothingToConfirm,
             _ => new PaymentConfirmation(waiting.IntentId, intent.ClientSecret, settings.PublishableKey!, waiting.PaymentId),
         };
     }

@@ -82,7 +82,8 @@ public sealed class ProcessRenewal(
         Settle(facts, Trigger.LookUp, await gateways.Of(attempt).GetIntentAsync(intent, cancellationToken));
 
     private RenewalChange? Settle(RenewalFacts facts, Trigger trigger, IntentSnapshot answer) =>
-        RenewalSettlement.Settle(facts, answer, trigger, policy, clock.GetUtcNow());
+        RenewalSettlement.Settle(
+            facts, RenewalSettlement.WithoutMissing(facts.Renewal, answer, trigger), trigger, policy, clock.GetUtcNow());
 
     // A card's charge is saved as succeeded and booked later. A wallet payment stays due; its one-minute lease delays the next attempt.
     private async Task<Renewal?> PostponeAsync(Renewal renewal, RenewalChange change, CancellationToken cancellationToken)

@@ -30,6 +30,12 @@ public abstract record ChargeOutcome
     public sealed record Canceled(string Reason) : ChargeOutcome;
 
     /// <summary>
+    /// The provider doesn't know the intent, and never will: it was made in another account, for example. If it was confirmed, money may
+    /// have moved there.
+    /// </summary>
+    public sealed record Missing : ChargeOutcome;
+
+    /// <summary>
     /// Nothing is certain: a lost answer, a timeout, 5xx, 429, a lock, a key that is in use or was used with other parameters.
     /// This is not a failure. <paramref name="RetryAfter"/> is how long the provider asked to wait; null if it didn't.
     /// </summary>

@@ -53,6 +53,18 @@ public static class RenewalSettlement
         };
     }
 
+    /// <summary>
+    /// A missing intent that was not confirmed, or whose confirmation was answered, can't succeed any more: it counts as canceled when it
+    /// is to be canceled. Otherwise money may have moved, and an operator decides.
+    /// </summary>
+    public static IntentSnapshot WithoutMissing(Renewal renewal, IntentSnapshot answer, Trigger trigger) =>
+        answer.Outcome is not ChargeOutcome.Missing ? answer : answer with
+        {
+            Outcome = trigger is Trigger.Cancel && !renewal.IsChargeOpen
+                ? new ChargeOutcome.Canceled("missing")
+                : new ChargeOutcome.Unknown("missing"),
+        };
+
     /// <summary>Books the attempt's charge: credit, debit, extension of the license.</summary>
     /// <param name="facts">The renewal and everything a decision needs.</param>
     /// <param name="attempt">The attempt that succeeded.</param>

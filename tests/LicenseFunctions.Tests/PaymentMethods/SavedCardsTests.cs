@@ -95,6 +95,34 @@ public sealed class SavedCardsTests(PostgresFixture postgres) : IAsyncLifetime
         Assert.Null((await new StartCardSetup(store, stripe.Cards).RunAsync(user, Cancel)).Refusal);
     }
 
+    /// <summary>The customer was deleted at Stripe, or the keys are those of another account.</summary>
+    [Fact]
+    public async Task StartSetup_TheCustomerIsMissingAtTheProvider_MakesANewOneAndRemovesItsCards()
+    {
+        for (var deletions = 1; deletions <= 2; deletions++)
+        {
+            await SaveCardAsync();
+            stripe.StandIn.Account.Customers.Clear();
+
+            Assert.Null((await new StartCardSetup(store, stripe.Cards).RunAsync(user, Cancel)).Refusal);
+
+            Assert.Empty(await store.ListAsync(user, Cancel));
+            Assert.Equal(
+                Assert.Single(stripe.StandIn.Account.Customers).Key,
+                await database.QueryAsync<string>("select provider_customer_id from payment_customers"));
+        }
+    }
+
+    [Fact]
+    public async Task StartSetup_TheProviderRejectsTheKey_IsNotAnOutage()
+    {
+        await using var wrong = await StripeAccount.OpenAsync(settings => settings with { SecretKey = "sk_test_another" });
+
+        var refused = await new StartCardSetup(store, wrong.Cards).RunAsync(user, Cancel);
+
+        Assert.Equal((RefusalKind.Failed, "PAYMENT_PROVIDER_KEY_REJECTED"), (refused.Refusal!.Kind, refused.Refusal.Code));
+    }
+
     [Fact]
     public async Task StartSetup_OfAnUnknownUser_IsRefused() =>
         Assert.Equal("USER_NOT_FOUND", (await new StartCardSetup(store, stripe.Cards).RunAsync(Guid.NewGuid(), Cancel)).Refusal?.Code);

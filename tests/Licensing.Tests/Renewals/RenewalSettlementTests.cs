@@ -6,6 +6,14 @@ namespace Licensing.Tests.Renewals;
 
 public sealed class RenewalSettlementTests
 {
+    [Theory]
+    [InlineData(RenewalStatus.SoftDeclined, Trigger.Cancel, typeof(ChargeOutcome.Canceled))]
+    [InlineData(RenewalStatus.Unknown, Trigger.Cancel, typeof(ChargeOutcome.Unknown))]
+    [InlineData(RenewalStatus.SoftDeclined, Trigger.LookUp, typeof(ChargeOutcome.Unknown))]
+    public void WithoutMissing_AMissingIntent_IsCanceledUnlessMoneyMayHaveMoved(RenewalStatus status, Trigger trigger, Type expected) =>
+        Assert.IsType(expected, RenewalSettlement.WithoutMissing(
+            Charging with { Status = status }, new IntentSnapshot("pi_1", new ChargeOutcome.Missing()), trigger).Outcome);
+
     private static readonly ChargeOutcome Paid = new ChargeOutcome.Succeeded("ch_1", 4999);
     private static readonly ChargeOutcome Soft = new ChargeOutcome.SoftDeclined("insufficient_funds", "");
     private static readonly ChargeOutcome Hard = new ChargeOutcome.HardDeclined("stolen_card", "");

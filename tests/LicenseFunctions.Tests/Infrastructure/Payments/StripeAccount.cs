@@ -16,7 +16,7 @@ internal sealed class StripeAccount : IAsyncDisposable
         Settings = settings;
         var client = StripeRegistration.Client(settings, clock);
         Gateway = new StripeGateway(client, NullLogger<StripeGateway>.Instance);
-        Cards = new StripeCards(client, settings);
+        Cards = new StripeCards(client, settings, NullLogger<StripeCards>.Instance);
         Webhooks = new StripeWebhooks(settings, Cards, clock);
     }
 

@@ -245,13 +245,13 @@ public sealed class StripeGatewayTests
     }
 
     [Fact]
-    public async Task Get_OfAnIntentThatStripeDoesNotKnow_IsUnknown()
+    public async Task Get_OfAnIntentThatStripeDoesNotKnow_IsMissing()
     {
         await using var account = await StripeAccount.OpenAsync();
 
         var answer = await account.Gateway.GetIntentAsync("pi_of_another_account", Cancel);
 
-        Assert.Equal("404_resource_missing", Assert.IsType<ChargeOutcome.Unknown>(answer.Outcome).Reason);
+        Assert.IsType<ChargeOutcome.Missing>(answer.Outcome);
     }
 
     [Fact]

@@ -187,7 +187,7 @@ public sealed class StripeWebhooksTests
     public async Task Read_AnUnusedEventType_IsIgnored(string type)
     {
         await using var account = await StripeAccount.OpenAsync();
-        await account.Cards.CreateCustomerAsync(Guid.NewGuid(), Cancel);
+        await account.Cards.CreateCustomerAsync(Guid.NewGuid(), null, Cancel);
         await account.PayAsync(account.Charge());
 
         Assert.IsType<PaymentFact.Ignored>((await account.LatestAsync(type)).Fact);

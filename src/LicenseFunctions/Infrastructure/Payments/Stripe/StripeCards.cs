@@ -1,6 +1,7 @@
 using System.Net;
 using Licensing;
 using Licensing.Renewals;
+using Microsoft.Extensions.Logging;
 using Stripe;
 
 namespace LicenseFunctions.Infrastructure.Payments.Stripe;
@@ -13,15 +14,11 @@ public sealed record CardSetup(string SetupIntentId, string ClientSecret, string
 }
 
 /// <summary>Saving and removing cards at Stripe.</summary>
-public sealed class StripeCards(StripeClient client, StripeSettings settings)
+public sealed class StripeCards(StripeClient client, StripeSettings settings, ILogger<StripeCards> log)
 {
     private static readonly Refusal NoProvider = new(
         RefusalKind.Conflict, "CARDS_NOT_OFFERED", "Cards can't be saved, because no payment provider is configured.",
         Hint: "Pay from the wallet, or ask the operator to set STRIPE_SECRET_KEY.");
-
-    private static readonly Refusal ProviderUnavailable = new(
-        RefusalKind.Unavailable, "PAYMENT_PROVIDER_UNAVAILABLE", "The payment provider is not available.",
-        Hint: "Try again in a minute; nothing was changed.");
 
     private readonly CustomerService customers = new(client);
     private readonly SetupIntentService setups = new(client);
@@ -31,15 +28,22 @@ public sealed class StripeCards(StripeClient client, StripeSettings settings)
     public Refusal? NotOffered => settings.CanCharge ? null : NoProvider;
 
     /// <summary>Creates the user's customer at Stripe. The idempotency key makes concurrent calls return the same one.</summary>
-    public Task<Outcome<string>> CreateCustomerAsync(Guid userId, CancellationToken cancellationToken) => AskAsync(async () =>
+    /// <param name="userId">The user.</param>
+    /// <param name="replaces">
+    /// The customer that Stripe doesn't know any more; null for none. The key that made that customer would return it again.
+    /// </param>
+    /// <param name="cancellationToken">Cancels the call.</param>
+    public Task<Outcome<string>> CreateCustomerAsync(
+        Guid userId, string? replaces, CancellationToken cancellationToken) => AskAsync(async () =>
     {
         var customer = await customers.CreateAsync(
             new CustomerCreateOptions { Metadata = new Dictionary<string, string> { [StripeMetadata.UserId] = userId.ToString() } },
-            new RequestOptions { IdempotencyKey = $"customer-{userId}" },
+            new RequestOptions { IdempotencyKey = $"customer-{userId}" + (replaces is null ? "" : $"-after-{replaces}") },
             cancellationToken);
         return customer.Id;
     }, cancellationToken);
 
+    /// <returns><see cref="StripeRefusals.CustomerMissing"/> if another customer must be created.</returns>
     /// <remarks>
     /// The call has no idempotency key: an unconfirmed intent saves nothing, and one key per user would return an intent that is already
     /// used.
@@ -109,10 +113,21 @@ public sealed class StripeCards(StripeClient client, StripeSettings settings)
         {
             return await ask();
         }
-        catch (Exception lost) when (lost is StripeException or HttpRequestException or WritePaceException
+        catch (StripeException refused)
+        {
+            var refusal = StripeRefusals.Of(refused);
+            if (refusal != StripeRefusals.Unavailable)
+            {
+                log.LogError("Stripe refused with {Status} {Type} {Code} {Param}, request {Request}", (int)refused.HttpStatusCode,
+                    refused.StripeError?.Type, refused.StripeError?.Code, refused.StripeError?.Param, refused.StripeResponse?.RequestId);
+            }
+
+            return refusal;
+        }
+        catch (Exception lost) when (lost is HttpRequestException or WritePaceException
             || (lost is OperationCanceledException && !cancellationToken.IsCancellationRequested))
         {
-            return ProviderUnavailable;
+            return StripeRefusals.Unavailable;
         }
     }
 }

@@ -21,6 +21,7 @@ internal static class StripeOutcomes
         return new IntentSnapshot(error?.PaymentIntent?.Id ?? intentId, error switch
         {
             { Type: "card_error" } when refused.HttpStatusCode == HttpStatusCode.PaymentRequired => Declined(error),
+            { Code: "resource_missing", Param: "intent" } => new ChargeOutcome.Missing(),
             // Stripe no longer knows the saved card or its customer, so a retry has no use.
             { Type: "invalid_request_error", Param: "payment_method" or "customer" } when IsClientError(refused) =>
                 Unusable,
