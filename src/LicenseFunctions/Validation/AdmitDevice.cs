@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Licenses;
@@ -14,6 +15,14 @@ namespace LicenseFunctions.Validation;
 public sealed class AdmitDevice(
     LicenseDatabase database, SuspensionStore suspensions, LastSeen lastSeen, LicenseInvalidation invalidation, DeviceSettings settings)
 {
+    /// <summary>
+    /// Limit for each lock of an attempt. Between two attempts, the check has no connection, so that checks of locked licenses leave the
+    /// connections to the others.
+    /// </summary>
+    private static readonly TimeSpan LockTimeout = TimeSpan.FromMilliseconds(50);
+
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(50);
+
     private sealed record NewDevice(Guid SubscriptionId, string TokenHash, DeviceClaim Claim, string Key, DateTimeOffset Now);
 
     public async Task<CheckReply> RunAsync(
@@ -21,18 +30,27 @@ public sealed class AdmitDevice(
     {
         var device = new NewDevice(subscriptionId, tokenHash, claim, claim.Key(settings.Policy.Identity), now);
         DatabaseScope.Enter(DatabasePool.Checks, turnKey: subscriptionId);
-        if (!await database.Admissions.WaitAsync(database.CheckTimeout, cancellationToken))
-            throw new TimeoutException("Too many new devices wait for the database.");
-        try
+        var reply = await CheckWhenUnlockedAsync(device, cancellationToken);
+        if (reply.IsNew)
+            invalidation.Raise(subscriptionId);
+        return reply;
+    }
+
+    private async Task<CheckReply> CheckWhenUnlockedAsync(NewDevice device, CancellationToken cancellationToken)
+    {
+        var began = Stopwatch.GetTimestamp();
+        while (true)
         {
-            var reply = await database.InTransactionAsync((connection, token) => CheckAsync(connection, device, token), cancellationToken);
-            if (reply.IsNew)
-                invalidation.Raise(subscriptionId);
-            return reply;
-        }
-        finally
-        {
-            database.Admissions.Release();
+            try
+            {
+                return await database.InTransactionAsync(
+                    (connection, token) => CheckAsync(connection, device, token), cancellationToken, LockTimeout);
+            }
+            catch (PostgresException locked) when (locked.SqlState == PostgresErrorCodes.LockNotAvailable
+                && Stopwatch.GetElapsedTime(began) < database.LockTimeoutOfChecks)
+            {
+                await Task.Delay(Pause, cancellationToken);
+            }
         }
     }
 

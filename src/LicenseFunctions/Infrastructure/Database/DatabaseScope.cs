@@ -14,6 +14,7 @@ public sealed class DatabaseScope
 
     private readonly Lock gate = new();
     private Turns.Turn? turn;
+    private SemaphoreSlim? permit;
     private int sessions;
     private TimeSpan used;
 
@@ -49,8 +50,12 @@ public sealed class DatabaseScope
             scope.TurnKey = subscriptionId;
     }
 
-    /// <summary>Counts a session. The first one takes the turn; sessions that are opened meanwhile share it.</summary>
-    internal async ValueTask BeginAsync(Turns turns, CancellationToken cancellationToken)
+    /// <summary>
+    /// Counts a session. The first one takes the turn and then a permit; sessions that are opened meanwhile share both. Whoever waits for
+    /// the turn has no permit, so a license never uses more than one.
+    /// </summary>
+    /// <param name="permits">Null if the pool limits only the number of connections.</param>
+    internal async ValueTask BeginAsync(Turns turns, SemaphoreSlim? permits, CancellationToken cancellationToken)
     {
         lock (gate)
         {
@@ -58,14 +63,18 @@ public sealed class DatabaseScope
                 return;
         }
 
+        Turns.Turn? taken = null;
         try
         {
-            var taken = await turns.TakeAsync(TurnKey.Value, cancellationToken);
+            taken = await turns.TakeAsync(TurnKey.Value, cancellationToken);
+            if (permits is not null)
+                await permits.WaitAsync(cancellationToken);
             lock (gate)
-                turn = taken;
+                (turn, permit) = (taken, permits);
         }
         catch
         {
+            taken?.Dispose();
             lock (gate)
                 sessions--;
             throw;
@@ -79,8 +88,9 @@ public sealed class DatabaseScope
             used += Stopwatch.GetElapsedTime(beganAt);
             if (--sessions > 0)
                 return;
+            permit?.Release();
             turn?.Dispose();
-            turn = null;
+            (turn, permit) = (null, null);
         }
     }
 }

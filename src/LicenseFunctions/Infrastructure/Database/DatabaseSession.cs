@@ -43,7 +43,7 @@ public sealed class DatabaseSession : IAsyncDisposable
         {
             if (scope is not null)
             {
-                await scope.BeginAsync(turns, session.Token);
+                await scope.BeginAsync(turns, pool == DatabasePool.Checks ? sources.Admissions : null, session.Token);
                 hasBegun = true;
             }
 

@@ -12,7 +12,7 @@ public sealed record DatabaseSources(
     : IAsyncDisposable
 {
     /// <summary>
-    /// For checks that write, which may wait for a lock: half of the connections, because the reads of all other checks need one.
+    /// Permits of checks that write, which may wait for a lock: half of the connections, because the reads of all other checks need one.
     /// </summary>
     public SemaphoreSlim Admissions { get; } =
         new(Math.Max(1, new NpgsqlConnectionStringBuilder(Checks.ConnectionString).MaxPoolSize / 2));

@@ -27,11 +27,11 @@ public sealed class LicenseDatabase(DatabaseSources sources)
     {
     }
 
-    /// <summary>The turns of checks that write.</summary>
-    public SemaphoreSlim Admissions => sources.Admissions;
-
     /// <summary>The total time of a check.</summary>
     public TimeSpan CheckTimeout => sources.CheckTimeout;
+
+    /// <summary>How long a check may wait for locks.</summary>
+    public TimeSpan LockTimeoutOfChecks => sources.LimitsOf(DatabasePool.Checks).Lock;
 
     /// <exception cref="BusyException">Too many requests wait for the same license.</exception>
     /// <exception cref="OperationCanceledException">The token is canceled, or the scope's time is used up.</exception>
@@ -44,13 +44,14 @@ public sealed class LicenseDatabase(DatabaseSources sources)
     /// the work again, up to four times in total.
     /// </summary>
     /// <remarks>The work may run several times, so it must have no effect outside the database.</remarks>
+    /// <param name="lockTimeout">Null for the limit of the pool.</param>
     public Task<T> InTransactionAsync<T>(
-        Func<NpgsqlConnection, CancellationToken, Task<T>> work, CancellationToken cancellationToken) =>
+        Func<NpgsqlConnection, CancellationToken, Task<T>> work, CancellationToken cancellationToken, TimeSpan? lockTimeout = null) =>
         RepeatAsync(async session =>
         {
             await using var transaction = await session.Connection.BeginTransactionAsync(IsolationLevel.ReadCommitted, session.Token);
-            if (sources.IsBehindPooler)
-                await LimitAsync(session);
+            if (lockTimeout is not null || sources.IsBehindPooler)
+                await LimitAsync(session, lockTimeout ?? sources.LimitsOf(DatabaseScope.CurrentPool).Lock);
             var result = await work(session.Connection, session.Token);
             await transaction.CommitAsync(session.Token);
             return result;
@@ -89,10 +90,7 @@ public sealed class LicenseDatabase(DatabaseSources sources)
 
     private const string Limit = "select set_config('lock_timeout', @limit, true)";
 
-    private Task<int> LimitAsync(DatabaseSession session)
-    {
-        var limit = sources.LimitsOf(DatabaseScope.CurrentPool).Lock;
-        return session.Connection.ExecuteAsync(new CommandDefinition(
+    private static Task<int> LimitAsync(DatabaseSession session, TimeSpan limit) =>
+        session.Connection.ExecuteAsync(new CommandDefinition(
             Limit, new { limit = limit.TotalMilliseconds.ToString(CultureInfo.InvariantCulture) }, cancellationToken: session.Token));
-    }
 }
