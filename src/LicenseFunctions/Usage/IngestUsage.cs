@@ -1,3 +1,4 @@
+using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Infrastructure.Geolocation;
 using LicenseFunctions.Infrastructure.Telemetry;
 using Licensing.Usage;
@@ -150,7 +151,7 @@ public sealed class IngestUsage(
             // Only once: a detached table with the partition's name, such as an archive, prevents its creation.
             return await SaveAsync(good, bad, source, hasPartitions: true, cancellationToken);
         }
-        catch (PostgresException refused) when (good.Count > 0 && IsCausedByData(refused))
+        catch (PostgresException refused) when (good.Count > 0 && SkippedRows.IsCausedByData(refused))
         {
             return await SaveByBisectionAsync(good, bad, source, refused, cancellationToken);
         }
@@ -203,8 +204,4 @@ public sealed class IngestUsage(
     // PostgreSQL reports a missing partition as a check violation of the table, without the name of a constraint.
     private static bool LacksPartition(PostgresException failure) =>
         failure is { SqlState: PostgresErrorCodes.CheckViolation, TableName: "license_usage_log", ConstraintName: null or "" };
-
-    // Classes 22, data exception, and 23, integrity constraint violation.
-    private static bool IsCausedByData(PostgresException failure) =>
-        failure.SqlState.StartsWith("22", StringComparison.Ordinal) || failure.SqlState.StartsWith("23", StringComparison.Ordinal);
 }

@@ -195,6 +195,7 @@ public sealed class DeviceStore(LicenseDatabase database)
             from unnest((select @deviceIds), (select @addresses), (select @seenAt)) as s (device_id, ip_address, seen_at)
             join license_devices d on d.device_id = s.device_id
             where d.removed_at is null and (d.last_seen_at < s.seen_at or d.ip_address <> s.ip_address)
+            for no key update of d skip locked
         ), moved as (
             select device_id, ip_address, seen_at from seen
             where ip_address <> left_address or seen_at - left_at > interval '1 day'
@@ -213,24 +214,31 @@ public sealed class DeviceStore(LicenseDatabase database)
             delete from license_device_networks n using moved
             where n.device_id = moved.device_id and n.last_seen_at < moved.seen_at - interval '90 days'
               and n.network <> source_network(moved.ip_address)
+        ), written as (
+            update license_devices d set last_seen_at = seen.seen_at, ip_address = seen.ip_address
+            from seen
+            where d.device_id = seen.device_id and d.last_seen_at < seen.seen_at
         )
-        update license_devices d set last_seen_at = seen.seen_at, ip_address = seen.ip_address
-        from seen
-        where d.device_id = seen.device_id and d.last_seen_at < seen.seen_at
+        select d.device_id
+        from unnest((select @deviceIds), (select @seenAt)) as s (device_id, seen_at)
+        join license_devices d on d.device_id = s.device_id
+        where d.removed_at is null and d.last_seen_at < s.seen_at
+          and not exists (select from seen where seen.device_id = d.device_id)
         """;
 
-    /// <summary>Writes sightings, at most one for each device. Repeated or late sightings change nothing.</summary>
-    public Task FlushAsync(IReadOnlyCollection<DeviceSighting> sightings, CancellationToken cancellationToken)
-    {
-        // The order prevents deadlocks between two processes that flush the same devices.
-        var ordered = sightings.OrderBy(sighting => sighting.DeviceId).ToList();
-        return database.InStatementAsync((connection, token) => connection.ExecuteAsync(new CommandDefinition(Flush, new
+    /// <summary>
+    /// Writes sightings, at most one for each device. Repeated or late sightings change nothing. It waits for no device that another session
+    /// has locked.
+    /// </summary>
+    /// <returns>The locked devices, whose sightings are not written.</returns>
+    public async Task<IReadOnlySet<Guid>> FlushAsync(
+        IReadOnlyCollection<DeviceSighting> sightings, CancellationToken cancellationToken) =>
+        (await database.InStatementAsync((connection, token) => connection.QueryAsync<Guid>(new CommandDefinition(Flush, new
         {
-            deviceIds = ordered.Select(one => one.DeviceId).ToArray(),
-            addresses = ordered.Select(one => one.Address).ToArray(),
-            seenAt = ordered.Select(one => one.At.UtcDateTime).ToArray(),
-        }, cancellationToken: token)), cancellationToken);
-    }
+            deviceIds = sightings.Select(one => one.DeviceId).ToArray(),
+            addresses = sightings.Select(one => one.Address).ToArray(),
+            seenAt = sightings.Select(one => one.At.UtcDateTime).ToArray(),
+        }, cancellationToken: token)), cancellationToken)).ToHashSet();
 
     /// <summary>Adds the alert about a new device that caused the license's suspension.</summary>
     public static async Task<Guid> AddSuspensionAlertAsync(

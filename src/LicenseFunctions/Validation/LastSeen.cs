@@ -1,6 +1,8 @@
+using System.Runtime.ExceptionServices;
 using LicenseFunctions.Infrastructure.Database;
 using Licensing.Devices;
 using Microsoft.Extensions.Logging;
+using Npgsql;
 
 namespace LicenseFunctions.Validation;
 
@@ -60,24 +62,54 @@ public sealed class LastSeen(DeviceStore store, TimeProvider time, ILogger<LastS
         lock (gate)
             (noted, flushing) = (flushing, noted);
         var batches = flushing.Values.Chunk(batchSize).ToList();
-        var written = 0;
+        var kept = new List<DeviceSighting>();
+        PostgresException? failed = null;
+        var done = 0;
         try
         {
-            for (; written < batches.Count; written++)
+            for (; done < batches.Count; done++)
             {
-                if (within * written / batches.Count - time.GetElapsedTime(began) is { Ticks: > 0 } ahead)
+                if (within * done / batches.Count - time.GetElapsedTime(began) is { Ticks: > 0 } ahead)
                     await Task.Delay(ahead, time, cancellationToken);
-                await store.FlushAsync(batches[written], cancellationToken);
+                // If the server answers, the other batches may succeed.
+                if (await WriteAsync(batches[done], kept, cancellationToken) is { } failure)
+                    failed = failure;
             }
         }
         finally
         {
             lock (gate)
             {
-                foreach (var sighting in batches.Skip(written).SelectMany(batch => batch))
+                foreach (var sighting in kept.Concat(batches.Skip(done).SelectMany(batch => batch)))
                     noted.TryAdd(sighting.DeviceId, sighting);
                 flushing.Clear();
             }
+        }
+
+        if (failed is not null)
+            ExceptionDispatchInfo.Throw(failed);
+    }
+
+    /// <param name="kept">Receives the sightings that are not written: those of locked devices, and those that the server refuses.</param>
+    /// <returns>The server's refusal of a sighting; null if there is none.</returns>
+    private async Task<PostgresException?> WriteAsync(
+        DeviceSighting[] batch, List<DeviceSighting> kept, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var locked = await store.FlushAsync(batch, cancellationToken);
+            kept.AddRange(batch.Where(sighting => locked.Contains(sighting.DeviceId)));
+            return null;
+        }
+        catch (PostgresException failure) when (batch.Length > 1 && SkippedRows.IsCausedByData(failure))
+        {
+            var first = await WriteAsync(batch[..(batch.Length / 2)], kept, cancellationToken);
+            return await WriteAsync(batch[(batch.Length / 2)..], kept, cancellationToken) ?? first;
+        }
+        catch (PostgresException failure)
+        {
+            kept.AddRange(batch);
+            return failure;
         }
     }
 }

@@ -1,3 +1,4 @@
+using Dapper;
 using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Licenses;
 using LicenseFunctions.Tests.Licenses;
@@ -425,6 +426,36 @@ public sealed class ValidateLicenseTests(PostgresFixture postgres)
 
         Assert.Equal(1, await scene.CountAsync("license_devices where last_seen_at > first_seen_at"));
     }
+
+    [Theory]
+    [InlineData("begin; select from license_devices where ea_instance_id = 'EA-1' for update", "rollback transaction", false)]
+    [InlineData("alter table license_devices add constraint odd check (ea_instance_id <> 'EA-1' or last_seen_at = first_seen_at)",
+        "alter table license_devices drop constraint odd", true)]
+    public async Task Flush_ADeviceThatCannotBeWritten_IsKeptAndTheOthersAreWritten(string hinder, string release, bool fails)
+    {
+        await using var scene = await LicenseScene.NewAsync(postgres);
+        await scene.CheckAsync("EA-1", 1);
+        await scene.CheckAsync("EA-2", 2, "198.51.100.2");
+        await scene.LastSeen.FlushAsync(LicenseScene.Stop);
+        scene.Time.Advance(TimeSpan.FromSeconds(10));
+        await scene.CheckAsync("EA-1", 1);
+        await scene.CheckAsync("EA-2", 2, "198.51.100.2");
+        await using var platform = await scene.Database.Source.OpenConnectionAsync(LicenseScene.Stop);
+        await platform.ExecuteAsync(hinder);
+
+        if (fails)
+            await Assert.ThrowsAsync<Npgsql.PostgresException>(() => scene.LastSeen.FlushAsync(LicenseScene.Stop));
+        else
+            await scene.LastSeen.FlushAsync(LicenseScene.Stop);
+
+        Assert.Equal(["EA-2"], await SeenAgainAsync(scene));
+        await platform.ExecuteAsync(release);
+        await scene.LastSeen.FlushAsync(LicenseScene.Stop);
+        Assert.Equal(["EA-1", "EA-2"], await SeenAgainAsync(scene));
+    }
+
+    private static Task<IReadOnlyList<string>> SeenAgainAsync(LicenseScene scene) => scene.Database.QueryAllAsync<string>(
+        "select ea_instance_id from license_devices where last_seen_at > first_seen_at order by 1");
 
     [Fact]
     public async Task Check_WithTheCacheOn_AChangeInThisProcessTakesEffectImmediately()

@@ -12,7 +12,12 @@ public sealed class SkippedRows(LicenseDatabase database, TimeProvider time, ILo
     /// <summary>Whether one row is the cause, so that the same statement succeeds for the others: a value, a rule or a lock.</summary>
     public static bool ConcernsOneRow(PostgresException failure) =>
         failure.SqlState == PostgresErrorCodes.LockNotAvailable
-        || failure.SqlState[..2] is "22" or "23" or "40"; // data exception, integrity constraint violation, transaction rollback
+        || IsCausedByData(failure)
+        || failure.SqlState[..2] is "40"; // transaction rollback
+
+    /// <summary>Whether a value or a rule is the cause, so that the statement fails immediately again.</summary>
+    public static bool IsCausedByData(PostgresException failure) =>
+        failure.SqlState[..2] is "22" or "23"; // data exception, integrity constraint violation
 
     private sealed record ReportedRow(string Source, Guid RowId, string Reason);
 
