@@ -1,18 +1,39 @@
+-- Locks the row for the rest of the transaction. Returns false if another session has locked it.
+create or replace function lock_token_if_free(token_id uuid) returns boolean language plpgsql as $$
+begin
+    perform from license_tokens t where t.token_id = $1 for no key update skip locked;
+    return found;
+end
+$$;
+create or replace function lock_device_if_free(device_id uuid) returns boolean language plpgsql as $$
+begin
+    perform from license_devices d where d.device_id = $1 for no key update skip locked;
+    return found;
+end
+$$;
+
 -- Stores a batch of usage records (parallel arrays, one element per record) and updates everything that depends on the new
 -- rows. Returns the number of new records, and the indexes (from 1) of records whose token belongs to no license or another one.
 --
 -- A duplicate, in the table or in the batch, changes nothing: all updates are computed from the RETURNING of the insert.
 -- Last-seen times only move forward, so the order of arrival doesn't matter.
 --
+-- With skip_locked, tokens and devices that another session has locked keep their time of last use; a later batch writes it. Without
+-- it, which costs less, the statement fails after one second if such a lock remains. Locks of other batches end sooner.
+--
 -- Two concurrent batches lock rows in the same order, so that they wait and don't deadlock: usage rows, tokens, devices,
 -- sums, each sorted by its key. To keep this order, each update reads its rows sorted and finds each row by an index: the
 -- joins and scans that would change the order are disabled, and so is the bitmap scan, which costs more for one row. One
 -- generic plan is used for batches of every size.
+drop function if exists store_license_usage( -- the one without skip_locked
+    uuid[], timestamptz[], text[], uuid[], inet[], text[], bigint[], text[], text[], double precision[], double precision[], int[], int[],
+    int[], int[], int[]);
 create or replace function store_license_usage(
     record_ids uuid[], logged_ats timestamptz[], token_hashes text[], subscription_ids uuid[], ip_addresses inet[],
     ea_instance_ids text[], mt5_account_numbers bigint[], country_codes text[], cities text[],
     latitudes double precision[], longitudes double precision[],
     signals_received int[], signals_executed int[], signals_rejected int[], avg_latencies_ms int[], session_durations_sec int[],
+    skip_locked boolean default true,
     out accepted int, out unknown_tokens int[], out foreign_tokens int[]
 ) language plpgsql
 set plan_cache_mode = force_generic_plan
@@ -35,6 +56,9 @@ begin
     join unnest(token_hashes, subscription_ids) with ordinality as sent (token_hash, subscription_id, place)
         using (token_hash, subscription_id);
     refused := unknown_tokens || foreign_tokens;
+    if not skip_locked then
+        set local lock_timeout = '1s';
+    end if;
 
     with stored as (
         insert into license_usage_log (
@@ -59,6 +83,7 @@ begin
         from (select distinct on (token_hash collate "C") token_hash, logged_at, ip_address
               from stored order by token_hash collate "C", logged_at desc) as newest
         where t.token_hash = newest.token_hash and (t.last_used_at is null or t.last_used_at < newest.logged_at)
+          and (not skip_locked or lock_token_if_free(t.token_id))
     ), seen_devices as (
         update license_devices d set last_seen_at = newest.logged_at
         from (select distinct on (subscription_id, mt5_account_number, ea_instance_id collate "C")
@@ -69,6 +94,7 @@ begin
           -- Under DEVICE_IDENTITY=ip_ea_account the same EA and account at another address is another device.
           and (d.device_key = newest.mt5_account_number || '|' || newest.ea_instance_id or d.ip_address = newest.ip_address)
           and d.removed_at is null and d.last_seen_at < newest.logged_at
+          and (not skip_locked or lock_device_if_free(d.device_id))
     ), rolled_up as (
         insert into usage_rollups as r (
             subscription_id, hour_at, ea_instance_id, mt5_account_number, network, country_code, sessions, session_sec,

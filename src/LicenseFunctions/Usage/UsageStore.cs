@@ -1,4 +1,5 @@
 using System.Data;
+using System.Diagnostics;
 using System.Net;
 using Dapper;
 using LicenseFunctions.Infrastructure.Database;
@@ -18,19 +19,41 @@ public sealed class UsageStore(LicenseDatabase database)
 {
     private const string Store = """
         select accepted, unknown_tokens, foreign_tokens
-        from store_license_usage($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+        from store_license_usage($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
         """;
 
+    // After another session has kept a token or device locked for a second, its lock is not waited for again within this time.
+    private static readonly TimeSpan SkipLockedFor = TimeSpan.FromSeconds(30);
+
+    private long skipLockedSince = long.MinValue;
+
     /// <summary>
-    /// Stores the new records of a batch, and everything that depends on them, in one statement. Duplicates change nothing.
+    /// Stores the new records of a batch, and everything that depends on them, in one statement. Duplicates change nothing. Tokens and
+    /// devices that another session has locked delay the batch by a second at most; then their time of last use is not written.
     /// </summary>
-    public Task<StoredUsage> StoreAsync(IReadOnlyList<UsageRecord> records, CancellationToken cancellationToken) =>
-        database.InStatementAsync((connection, token) => StoreAsync(connection, records, token), cancellationToken);
+    public async Task<StoredUsage> StoreAsync(IReadOnlyList<UsageRecord> records, CancellationToken cancellationToken)
+    {
+        var since = Interlocked.Read(ref skipLockedSince);
+        if (since != long.MinValue && Stopwatch.GetElapsedTime(since) < SkipLockedFor)
+            return await StoreAsync(records, skipLocked: true, cancellationToken);
+        try
+        {
+            return await StoreAsync(records, skipLocked: false, cancellationToken);
+        }
+        catch (PostgresException locked) when (locked.SqlState == PostgresErrorCodes.LockNotAvailable)
+        {
+            Interlocked.Exchange(ref skipLockedSince, Stopwatch.GetTimestamp());
+            return await StoreAsync(records, skipLocked: true, cancellationToken);
+        }
+    }
+
+    private Task<StoredUsage> StoreAsync(IReadOnlyList<UsageRecord> records, bool skipLocked, CancellationToken cancellationToken) =>
+        database.InStatementAsync((connection, token) => StoreAsync(connection, records, skipLocked, token), cancellationToken);
 
     // Npgsql and not Dapper: typed arrays avoid boxing each value. The parameters have numbers, because Npgsql would parse the text in
     // every call to number names.
     private static async Task<StoredUsage> StoreAsync(
-        NpgsqlConnection connection, IReadOnlyList<UsageRecord> records, CancellationToken cancellationToken)
+        NpgsqlConnection connection, IReadOnlyList<UsageRecord> records, bool skipLocked, CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand(Store, connection);
         void Add<T>(NpgsqlDbType type, Func<UsageRecord, T> column)
@@ -57,6 +80,7 @@ public sealed class UsageStore(LicenseDatabase database)
         Add(NpgsqlDbType.Integer, record => record.SignalsRejected);
         Add(NpgsqlDbType.Integer, record => record.AvgLatencyMs);
         Add(NpgsqlDbType.Integer, record => record.SessionDurationSec);
+        command.Parameters.Add(new NpgsqlParameter<bool> { TypedValue = skipLocked });
 
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         await reader.ReadAsync(cancellationToken);

@@ -1,4 +1,5 @@
 using System.Text;
+using Dapper;
 using LicenseFunctions.Tests.Support;
 using LicenseFunctions.Usage;
 using Licensing.Usage;
@@ -219,6 +220,39 @@ public sealed class IngestUsageTests(PostgresFixture postgres) : IAsyncLifetime
         Assert.Equal(0L, await scene.Database.QueryAsync<long>(
             "select deadlocks from pg_stat_database where datname = current_database()"));
     }
+
+    [Theory]
+    [InlineData("select from license_tokens where subscription_id = @SubscriptionId for update")]
+    [InlineData("update license_tokens set expires_at = expires_at where subscription_id = @SubscriptionId")]
+    [InlineData("select from license_devices where subscription_id = @SubscriptionId for update")]
+    public async Task Send_WhileARowOfOneLicenseIsLocked_StoresAllRecords(string lockSql)
+    {
+        var other = await scene.LicenseAsync();
+        foreach (var one in (License[])[license, other])
+            await scene.DeviceAsync(one, "1001|EA-1", "EA-1", 1001, "203.0.113.1", scene.Now.UtcDateTime.AddDays(-1));
+        await using var platform = await scene.Database.Source.OpenConnectionAsync(TestContext.Current.CancellationToken);
+        await platform.ExecuteAsync("begin transaction");
+        await platform.ExecuteAsync(lockSql, new { license.SubscriptionId });
+
+        for (var n = 2; n > 0; n--)
+        {
+            var done = await scene.SendAsync(UsageScene.Array([scene.Record(license, secondsAgo: n), scene.Record(other, secondsAgo: n)]));
+            Assert.Equal(2, done.Accepted);
+        }
+
+        Assert.Equal([other.SubscriptionId], await CurrentAsync());
+        await platform.ExecuteAsync("rollback transaction");
+        await scene.SendAsync(UsageScene.Array([scene.Record(license)]));
+        Assert.Equal(2, (await CurrentAsync()).Count);
+    }
+
+    /// <summary>The licenses whose token and device have the time of their newest usage.</summary>
+    private Task<IReadOnlyList<Guid>> CurrentAsync() => scene.Database.QueryAllAsync<Guid>(
+        """
+        select t.subscription_id from license_tokens t join license_devices d using (subscription_id)
+        join (select subscription_id, max(logged_at) as newest from license_usage_log group by 1) u using (subscription_id)
+        where t.last_used_at = newest and d.last_seen_at = newest
+        """);
 
     [Fact]
     public async Task RecordLicenseUsage_FromSql_IsCounted()
