@@ -52,6 +52,8 @@
 \ir installation/migration.psql
 \set migration 0022_payment_reversals
 \ir installation/migration.psql
+\set migration 0023_health_marks
+\ir installation/migration.psql
 \set migration 0024_payment_notices
 \ir installation/migration.psql
 
@@ -69,6 +71,7 @@ select schema_definitions() as definitions_before \gset
 \ir repeatable/13_usage_log_conversion.sql
 \ir repeatable/14_suspended_licenses.sql
 \ir repeatable/15_open_suspension_facts.sql
+\ir repeatable/16_platform_facts_hash.sql
 \ir repeatable/20_license_usage.sql
 \ir repeatable/21_store_license_usage.sql
 \ir repeatable/30_usage_retention.sql

@@ -32,7 +32,7 @@ public sealed partial class TableTests
             "reversal_effects", "payment_cases",
         ],
         ["PaymentMethods"] = ["payment_customers"],
-        ["Health"] = ["license_health", "license_health_days"],
+        ["Health"] = ["license_health", "license_health_days", "health_marks"],
         ["Operations"] = ["metric_counters", "metric_increments"],
     };
 

@@ -13,51 +13,91 @@ namespace LicenseFunctions.Health;
 
 /// <summary>The facts of one license as read.</summary>
 /// <param name="Marks">Counts changes of the facts: if the stored count differs later, the facts have changed.</param>
+/// <param name="PlatformFacts">platform_facts_hash.</param>
 /// <param name="License">For the verdict, from which the status follows.</param>
 /// <param name="Facts">With <see cref="LicenseStatus.Active"/> as the status, until the verdict is known.</param>
-public sealed record HealthRow(Guid SubscriptionId, long Marks, LicenseFacts License, HealthFacts Facts);
+public sealed record HealthRow(Guid SubscriptionId, long Marks, long PlatformFacts, LicenseFacts License, HealthFacts Facts);
 
 /// <summary>A health score to store.</summary>
 public sealed record ScoredHealth(HealthRow Row, LicenseStatus Status, HealthReport Report, DateTimeOffset DueAt);
 
 public sealed class HealthStore(LicenseDatabase database)
 {
-    private const string MarkNewAndUsed = """
-        with used_again as (
-            update license_health h set due_at = now()
-            where h.is_silent and h.due_at > now()
-              and exists (select from license_tokens t where t.subscription_id = h.subscription_id and t.last_used_at > h.scored_at)
-        )
+    private const string AddNew = """
         insert into license_health (subscription_id)
         select s.subscription_id from subscriptions s
         where not exists (select from license_health h where h.subscription_id = s.subscription_id)
+        for key share of s skip locked
         on conflict do nothing
         """;
 
-    /// <summary>Adds rows for new licenses, and makes silent licenses due that have been used since their last score.</summary>
-    public Task MarkAsync(CancellationToken cancellationToken) =>
-        database.InStatementAsync(
-            (connection, token) => connection.ExecuteAsync(new CommandDefinition(MarkNewAndUsed, cancellationToken: token)),
+    private const string MarkChanged = """
+        with changed as (
+            select m.subscription_id from health_marks m
+            union
+            select h.subscription_id
+            from license_health h join license_tokens t using (subscription_id)
+            where h.is_silent and h.due_at > now() and t.last_used_at > h.scored_at
+            union
+            select h.subscription_id
+            from license_health h
+            join v_current_license_tokens t using (subscription_id)
+            join subscriptions s using (subscription_id)
+            where h.due_at > now() and h.platform_facts is distinct from platform_facts_hash(
+                subscription_state_of(s.state)::text, is_subscription_active(s.is_active), s.paused_reason, t.token_id,
+                t.is_active is true, t.revoked_reason, t.expires_at)
+        ), due as (
+            select h.subscription_id from license_health h
+            where h.subscription_id in (select c.subscription_id from changed c)
+            for no key update of h skip locked
+        ), counted as (
+            -- The marks of locked rows remain for the next run; those of deleted licenses are of no use.
+            delete from health_marks m
+            where m.subscription_id in (select due.subscription_id from due)
+               or not exists (select from subscriptions s where s.subscription_id = m.subscription_id)
+        )
+        update license_health h set due_at = least(h.due_at, now()), marks = h.marks + 1
+        from due where h.subscription_id = due.subscription_id
+        """;
+
+    /// <summary>
+    /// Adds rows for new licenses, and makes licenses due whose facts have changed: those with marks, those that the platform has changed,
+    /// and silent ones that have been used since their last score. Rows that another session has locked wait for the next run.
+    /// </summary>
+    public async Task MarkAsync(CancellationToken cancellationToken)
+    {
+        await database.InStatementAsync(
+            (connection, token) => connection.ExecuteAsync(new CommandDefinition(AddNew, cancellationToken: token)), cancellationToken);
+        await database.InStatementAsync(
+            (connection, token) => connection.ExecuteAsync(new CommandDefinition(MarkChanged, cancellationToken: token)),
             cancellationToken);
+    }
 
     private const string Due = """
         select h.subscription_id from license_health h
         where h.due_at <= now() and exists (select from license_tokens t where t.subscription_id = h.subscription_id)
+          and h.subscription_id <> all (@skipped)
         order by h.due_at limit @limit
         """;
 
     /// <summary>Licenses to score, the longest due first. A license without any token can't be scored and stays due.</summary>
-    public async Task<IReadOnlyList<Guid>> DueAsync(int limit, CancellationToken cancellationToken)
+    /// <param name="limit">The highest number of licenses.</param>
+    /// <param name="skipped">Licenses that this run has skipped.</param>
+    /// <param name="cancellationToken">Cancels the read.</param>
+    public async Task<IReadOnlyList<Guid>> DueAsync(int limit, Guid[] skipped, CancellationToken cancellationToken)
     {
         await using var session = await database.OpenAsync(cancellationToken);
         (var connection, cancellationToken) = session;
         return (await connection.QueryAsync<Guid>(
-            new CommandDefinition(Due, new { limit }, cancellationToken: cancellationToken))).AsList();
+            new CommandDefinition(Due, new { limit, skipped }, cancellationToken: cancellationToken))).AsList();
     }
 
     // Tables with many rows per license are read license by license, so the cost depends only on the number of requested licenses.
     private const string Load = """
         select a.subscription_id, coalesce(h.marks, 0) as marks,
+               platform_facts_hash(
+                   subscription_state_of(s.state)::text, is_subscription_active(s.is_active), s.paused_reason, t.token_id,
+                   t.is_active is true, t.revoked_reason, t.expires_at) as platform_facts,
                t.is_active is true as token_active, t.revoked_reason, null::timestamptz as overlap_until, t.expires_at, l.grace_until,
                subscription_state_of(s.state)::text as state, is_subscription_active(s.is_active) as subscription_active, s.paused_reason,
                o.only_for_expiry, o.reason as suspension_reason, o.took_token, o.stands, o.caused_by_device,
@@ -132,7 +172,11 @@ public sealed class HealthStore(LicenseDatabase database)
         return rows;
     }
 
-    private const string Postpone = "update license_health set due_at = now() + interval '1 hour' where subscription_id = any(@skipped)";
+    private const string Postpone = """
+        update license_health set due_at = now() + interval '1 hour'
+        where subscription_id in (
+            select subscription_id from license_health where subscription_id = any(@skipped) for no key update skip locked)
+        """;
 
     /// <summary>Licenses that can't be scored are tried again in an hour, so that they don't use up the batches.</summary>
     public Task<int> PostponeAsync(Guid[] skipped, CancellationToken cancellationToken) =>
@@ -140,7 +184,7 @@ public sealed class HealthStore(LicenseDatabase database)
             new CommandDefinition(Postpone, new { skipped }, cancellationToken: token)), cancellationToken);
 
     private static HealthRow Map(DbDataReader row, LicenseFacts license, int maxDevices, RenewalPolicy policy) =>
-        new(row.GetGuid("subscription_id"), row.GetInt64("marks"), license, new HealthFacts(
+        new(row.GetGuid("subscription_id"), row.GetInt64("marks"), row.GetInt64("platform_facts"), license, new HealthFacts(
             Now: row.Time("now")!.Value,
             LicenseStatus.Active,
             IssuedAt: row.Time("issued_at")!.Value,
@@ -183,35 +227,46 @@ public sealed class HealthStore(LicenseDatabase database)
         row.IsDBNull(column) ? null : row.GetFieldValue<T>(column);
 
     private const string Save = """
-        with scored as (
-            select n.*, h.score as score_before, h.contributions as contributions_before
-            from unnest(@ids, @scores, @statuses, @contributions::jsonb[], @silent, @scoredAt, @dueAt, @marks)
-                as n (subscription_id, score, status, contributions, is_silent, scored_at, due_at, marks)
-            join license_health h using (subscription_id)
-            where h.scored_at is null or h.scored_at < n.scored_at
-            order by subscription_id for update of h
+        with free as (
+            select h.subscription_id, h.score, h.contributions, h.scored_at
+            from license_health h join subscriptions s using (subscription_id)
+            where h.subscription_id = any (@ids)
+            for no key update of h skip locked
+            for key share of s skip locked -- license_health_days references it
+        ),
+        scored as (
+            select n.*, free.score as score_before, free.contributions as contributions_before
+            from unnest(@ids, @scores, @statuses, @contributions::jsonb[], @silent, @scoredAt, @dueAt, @marks, @platformFacts)
+                as n (subscription_id, score, status, contributions, is_silent, scored_at, due_at, marks, platform_facts)
+            join free using (subscription_id)
+            where free.scored_at is null or free.scored_at < n.scored_at
         ),
         saved as (
             update license_health h
             set score = n.score, status = n.status, contributions = n.contributions, is_silent = n.is_silent, scored_at = n.scored_at,
-                due_at = case when h.marks = n.marks then n.due_at else h.due_at end
+                due_at = case when h.marks = n.marks then n.due_at else h.due_at end, platform_facts = n.platform_facts
             from scored n where h.subscription_id = n.subscription_id
+        ),
+        days as (
+            insert into license_health_days as d (subscription_id, day, score, previous_score, gained, lost)
+            select n.subscription_id, (n.scored_at at time zone 'UTC')::date, n.score, n.score_before,
+                   (select coalesce(jsonb_agg(c), '[]') from jsonb_array_elements(n.contributions) c
+                    where not n.contributions_before @> jsonb_build_array(c)),
+                   (select coalesce(jsonb_agg(c), '[]') from jsonb_array_elements(n.contributions_before) c
+                    where not n.contributions @> jsonb_build_array(c))
+            from scored n
+            where n.score is distinct from n.score_before
+            on conflict (subscription_id, day) do update
+                set score = excluded.score, gained = d.gained || excluded.gained, lost = d.lost || excluded.lost
         )
-        insert into license_health_days as d (subscription_id, day, score, previous_score, gained, lost)
-        select n.subscription_id, (n.scored_at at time zone 'UTC')::date, n.score, n.score_before,
-               (select coalesce(jsonb_agg(c), '[]') from jsonb_array_elements(n.contributions) c
-                where not n.contributions_before @> jsonb_build_array(c)),
-               (select coalesce(jsonb_agg(c), '[]') from jsonb_array_elements(n.contributions_before) c
-                where not n.contributions @> jsonb_build_array(c))
-        from scored n
-        where n.score is distinct from n.score_before
-        on conflict (subscription_id, day) do update
-            set score = excluded.score, gained = d.gained || excluded.gained, lost = d.lost || excluded.lost
+        select h.subscription_id from license_health h
+        where h.subscription_id = any (@ids) and not exists (select from free where free.subscription_id = h.subscription_id)
         """;
 
     /// <summary>Stores scores, and the last score of each day. An older score never replaces a newer one.</summary>
-    public Task SaveAsync(IReadOnlyList<ScoredHealth> scored, CancellationToken cancellationToken) =>
-        database.InTransactionAsync((connection, token) => connection.ExecuteAsync(new CommandDefinition(Save, new
+    /// <returns>The licenses whose scores are not stored, because another session has locked their rows.</returns>
+    public async Task<List<Guid>> SaveAsync(IReadOnlyList<ScoredHealth> scored, CancellationToken cancellationToken) =>
+        (await database.InTransactionAsync((connection, token) => connection.QueryAsync<Guid>(new CommandDefinition(Save, new
         {
             ids = scored.Select(one => one.Row.SubscriptionId).ToArray(),
             scores = scored.Select(one => (short)one.Report.Score).ToArray(),
@@ -221,7 +276,8 @@ public sealed class HealthStore(LicenseDatabase database)
             scoredAt = scored.Select(one => one.Row.Facts.Now.UtcDateTime).ToArray(),
             dueAt = scored.Select(one => one.DueAt.UtcDateTime).ToArray(),
             marks = scored.Select(one => one.Row.Marks).ToArray(),
-        }, cancellationToken: token)), cancellationToken);
+            platformFacts = scored.Select(one => one.Row.PlatformFacts).ToArray(),
+        }, cancellationToken: token)), cancellationToken)).AsList();
 
     private const string Details = """
         select coalesce(sum(signals_received), 0)::bigint as signals_received_24h,

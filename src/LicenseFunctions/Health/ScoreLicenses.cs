@@ -21,20 +21,29 @@ public sealed class ScoreLicenses(HealthStore store, HealthSettings settings, Re
     {
         await skipped.ReportUnusableValuesAsync(cancellationToken);
         await store.MarkAsync(cancellationToken);
-        var (scored, batch) = (0, TimeSlice.Batch(Batch, 500));
-        while (await store.DueAsync(batch, cancellationToken) is { Count: > 0 } due)
+        var (scored, batch, left) = (0, TimeSlice.Batch(Batch, 500), new List<Guid>());
+        while (await store.DueAsync(batch, [.. left], cancellationToken) is { Count: > 0 } due)
         {
-            var lanes = await Task.WhenAll(due.Chunk((due.Count + Lanes - 1) / Lanes).Select(lane => ScoreAsync(lane, cancellationToken)));
-            scored += lanes.Sum(lane => lane.Count);
+            var lanes = await Task.WhenAll(
+                due.Chunk((due.Count + Lanes - 1) / Lanes).Select(lane => ScoreLaneAsync(lane, cancellationToken)));
+            scored += lanes.Sum(lane => lane.Scored.Count - lane.Locked.Count);
             if (due.Count < batch || TimeSlice.IsOver)
                 break;
+            foreach (var lane in lanes)
+                left.AddRange([.. lane.Unreadable, .. lane.Locked]);
         }
 
         return scored;
     }
 
-    /// <returns>The scores, which are stored.</returns>
-    public async Task<IReadOnlyList<ScoredHealth>> ScoreAsync(Guid[] subscriptionIds, CancellationToken cancellationToken)
+    /// <returns>The scores. They are stored, except those of licenses that another session has locked.</returns>
+    public async Task<IReadOnlyList<ScoredHealth>> ScoreAsync(Guid[] subscriptionIds, CancellationToken cancellationToken) =>
+        (await ScoreLaneAsync(subscriptionIds, cancellationToken)).Scored;
+
+    /// <param name="Locked">Licenses whose scores are not stored. They stay due.</param>
+    private sealed record ScoredLane(IReadOnlyList<ScoredHealth> Scored, IReadOnlyCollection<Guid> Unreadable, List<Guid> Locked);
+
+    private async Task<ScoredLane> ScoreLaneAsync(Guid[] subscriptionIds, CancellationToken cancellationToken)
     {
         var unreadable = new Dictionary<Guid, Exception>();
         var rows = await LoadAsync(subscriptionIds, unreadable, cancellationToken);
@@ -53,13 +62,14 @@ public sealed class ScoreLicenses(HealthStore store, HealthSettings settings, Re
             }
         }
 
-        if (scored.Count > 0)
-            await store.SaveAsync(scored, cancellationToken);
+        var locked = scored.Count > 0 ? await store.SaveAsync(scored, cancellationToken) : [];
+        foreach (var id in locked)
+            await skipped.ReportAsync("health", id, new TimeoutException("Another session has locked the license."), cancellationToken);
         foreach (var (id, failure) in unreadable)
             await skipped.ReportAsync("health", id, failure, cancellationToken);
         if (unreadable.Count > 0)
             await store.PostponeAsync([.. unreadable.Keys], cancellationToken);
-        return scored;
+        return new ScoredLane(scored, unreadable.Keys, locked);
     }
 
     // If an expression of the statement fails for one license, halves are read until that license is alone.
@@ -71,7 +81,8 @@ public sealed class ScoreLicenses(HealthStore store, HealthSettings settings, Re
             return await store.LoadAsync(
                 subscriptionIds, settings.MaxDevices, renewals, (id, failure) => unreadable[id] = failure, cancellationToken);
         }
-        catch (PostgresException failure) when (SkippedRows.ConcernsOneRow(failure))
+        // Not for a lock: a read waits only for one of a whole table, so halves would wait, too.
+        catch (PostgresException failure) when (SkippedRows.IsCausedByData(failure))
         {
             if (subscriptionIds is [var alone])
             {

@@ -1,3 +1,4 @@
+using Dapper;
 using LicenseFunctions.Health;
 using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Infrastructure.Http;
@@ -183,7 +184,64 @@ public sealed class ScoreLicensesTests(PostgresFixture postgres) : IAsyncLifetim
 
         await store.SaveAsync([new ScoredHealth(row, row.Facts.Status, HealthScore.Of(row.Facts), row.Facts.Now.AddHours(6))], Stop);
 
-        Assert.Equal([license], await store.DueAsync(10, Stop));
+        await store.MarkAsync(Stop);
+        Assert.Equal([license], await store.DueAsync(10, [], Stop));
+    }
+
+    [Theory]
+    [InlineData("update subscriptions set state = 'LOCKED_NO_FUNDS'", "SUSPENDED")]
+    [InlineData("update subscriptions set state = 'PAUSED_TOXIC'", "SUSPENDED")]
+    [InlineData("update subscriptions set is_active = false", "SUSPENDED")]
+    [InlineData("update subscriptions set state = 'SUSPENDED_ADMIN', paused_reason = 'License expired'", "EXPIRED")]
+    [InlineData("update license_tokens set is_active = false, revoked_at = now(), revoked_reason = 'Stolen'", "REVOKED")]
+    [InlineData("update license_tokens set expires_at = now() + interval '2 days'", "PENDING_RENEWAL")]
+    public async Task Run_AfterAChangeByThePlatform_StoresTheStatusThatTheViewShows(string change, string status)
+    {
+        await score.RunAsync(Stop);
+        await database.ExecuteAsync(change);
+
+        Assert.Equal(1, await score.RunAsync(Stop));
+
+        Assert.Equal((status, status), await database.QueryAsync<(string, string)>(
+            "select h.status, v.status from license_health h join v_license_health v using (subscription_id)"));
+        Assert.True(await StoredAsync() < 80 || status == "PENDING_RENEWAL");
+        Assert.Equal(0, await score.RunAsync(Stop));
+    }
+
+    [Theory]
+    [InlineData("select from license_health where subscription_id = @license for update", true)]
+    [InlineData("select from subscriptions where subscription_id = @license for update", true)]
+    [InlineData("select from subscriptions where subscription_id = @license for update", false)]
+    public async Task Run_WhileALicenseIsLocked_ScoresTheOthers(string lockSql, bool wasScored)
+    {
+        await database.ExecuteAsync(
+            """
+            with subscriber as (insert into users (email, role) values ('s2@x.test', 'subscriber') returning user_id),
+            subscription as (
+                insert into subscriptions (subscriber_id, master_id) select user_id, (select master_id from subscriptions) from subscriber
+                returning subscription_id)
+            insert into license_tokens (subscription_id, token_hash) select subscription_id, repeat('b', 64) from subscription
+            """);
+        if (wasScored)
+        {
+            await score.RunAsync(Stop);
+            await AddAlertAsync("LOW");
+            await database.ExecuteAsync("update license_health set due_at = now()");
+        }
+
+        await using var platform = await database.Source.OpenConnectionAsync(Stop);
+        await platform.ExecuteAsync("begin transaction");
+        await platform.ExecuteAsync(lockSql, new { license });
+
+        Assert.Equal(1, await score.RunAsync(Stop));
+
+        await platform.ExecuteAsync("rollback transaction");
+        Assert.Equal(
+            wasScored ? [license] : [],
+            await database.QueryAllAsync<Guid>("select row_id from skipped_rows where source = 'health'"));
+        Assert.Equal(1, await score.RunAsync(Stop));
+        Assert.Equal(0, await score.RunAsync(Stop));
+        Assert.Equal(0L, await database.QueryAsync<long>("select count(*) from health_marks"));
     }
 
     [Fact]

@@ -44,6 +44,54 @@ public sealed class CheckPoolTests(PostgresFixture postgres)
         }
     }
 
+    [Theory]
+    [InlineData("insert into license_states (subscription_id) values (@id)")]
+    [InlineData("select from subscriptions where subscription_id = @id for update")]
+    public async Task Check_WhileAnotherLicenseIsLockedAndChecked_IsAnswered(string lockSql)
+    {
+        await using var scene = await LicenseScene.NewAsync(postgres);
+        var other = await AddLicenseAsync(scene, "tok-2");
+        await using var app = await RunningApp.StartAsync(scene.Database, ("DATABASE_POOL_SIZE", "4"), ("RATE_LIMIT_PER_MINUTE", "100000"));
+        await using var platform = await scene.Database.Source.OpenConnectionAsync(Stop);
+        await using var locked = await platform.BeginTransactionAsync(Stop);
+        await platform.ExecuteAsync(lockSql, new { id = scene.SubscriptionId });
+
+        var checks = Enumerable.Range(0, 25).Select(_ => app.PostAsync(
+            "/api/v1/licenses/validate", $"License {LicenseScene.Token}", Check)).ToList();
+        foreach (var ea in (string[])["EA-1", "EA-2"])
+        {
+            var (status, body, _) = await app.PostAsync(
+                "/api/v1/licenses/validate", "License tok-2", Check.Replace("EA-1", ea, StringComparison.Ordinal));
+            Assert.Equal((200, "VALID", other), (status, (string?)body!["code"], (Guid?)body["subscription_id"]));
+        }
+
+        Assert.All(await Task.WhenAll(checks), check => Assert.Equal(
+            (503, "DATABASE_UNAVAILABLE"), (check.Status, (string?)check.Body!["code"])));
+        await locked.RollbackAsync(Stop);
+        Assert.Equal(200, (await app.PostAsync("/api/v1/licenses/validate", $"License {LicenseScene.Token}", Check)).Status);
+    }
+
+    [Theory]
+    [InlineData("update master_pricing set monthly_fee_usd = 31")]
+    [InlineData("insert into user_payment_methods (user_id, payment_provider, provider_payment_id) values (@subscriber, 'stripe', 'pm_1')")]
+    public async Task Check_OfANewDevice_DoesNotWaitForAnOpenChangeOfAPriceOrCard(string change)
+    {
+        await using var scene = await LicenseScene.NewAsync(postgres);
+        await scene.Database.ExecuteAsync(
+            """
+            insert into master_pricing (master_id, monthly_fee_usd) select master_id, 30 from subscriptions;
+            insert into license_health (subscription_id) select subscription_id from subscriptions;
+            """);
+        await using var app = await RunningApp.StartAsync(scene.Database);
+        await using var platform = await scene.Database.Source.OpenConnectionAsync(Stop);
+        await using var open = await platform.BeginTransactionAsync(Stop);
+        await platform.ExecuteAsync(change, new { subscriber = scene.SubscriberId });
+
+        var (status, body, _) = await app.PostAsync("/api/v1/licenses/validate", $"License {LicenseScene.Token}", Check);
+
+        Assert.Equal((200, "VALID"), (status, (string?)body!["code"]));
+    }
+
     [Fact]
     public async Task Check_OfAKnownDeviceWithoutTheDatabase_IsAcceptedFromMemoryAndMarked()
     {
