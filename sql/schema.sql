@@ -641,11 +641,28 @@ CREATE FUNCTION public.listed_license_code(subscription_id uuid, grace interval)
     where s.subscription_id = $1
 $_$;
 
+CREATE FUNCTION public.lock_device_if_free(device_id uuid) RETURNS boolean
+    LANGUAGE plpgsql
+    AS $_$
+begin
+    perform from license_devices d where d.device_id = $1 for no key update skip locked;
+    return found;
+end
+$_$;
+
+CREATE FUNCTION public.lock_token_if_free(token_id uuid) RETURNS boolean
+    LANGUAGE plpgsql
+    AS $_$
+begin
+    perform from license_tokens t where t.token_id = $1 for no key update skip locked;
+    return found;
+end
+$_$;
+
 CREATE FUNCTION public.mark_health_due(license uuid) RETURNS void
     LANGUAGE sql
     AS $$
-    insert into license_health as h (subscription_id) select s.subscription_id from subscriptions s where s.subscription_id = license
-    on conflict (subscription_id) do update set due_at = least(h.due_at, now()), marks = h.marks + 1
+    insert into health_marks (subscription_id) select license where license is not null
 $$;
 
 CREATE FUNCTION public.open_suspension_facts(subscription_id uuid, token_id uuid, device_key text, state public.subscription_state, paused_reason text) RETURNS TABLE(only_for_expiry boolean, reason text, took_token boolean, stands boolean, caused_by_device boolean)
@@ -712,6 +729,12 @@ begin
             using person, licenses, names;
     end loop;
 end
+$_$;
+
+CREATE FUNCTION public.platform_facts_hash(state text, subscription_active boolean, paused_reason text, token_id uuid, token_active boolean, revoked_reason text, expires_at timestamp with time zone) RETURNS bigint
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $_$
+    select hash_record_extended(row($1, $2, $3, $4, $5, $6, $7), 0)
 $_$;
 
 CREATE FUNCTION public.price_at_subscribing(master_id uuid, subscribed_at timestamp with time zone) RETURNS numeric
@@ -881,7 +904,7 @@ CREATE FUNCTION public.source_network(address inet) RETURNS cidr
     select network(set_masklen(address, case family(address) when 4 then 32 else 64 end))
 $$;
 
-CREATE FUNCTION public.store_license_usage(record_ids uuid[], logged_ats timestamp with time zone[], token_hashes text[], subscription_ids uuid[], ip_addresses inet[], ea_instance_ids text[], mt5_account_numbers bigint[], country_codes text[], cities text[], latitudes double precision[], longitudes double precision[], signals_received integer[], signals_executed integer[], signals_rejected integer[], avg_latencies_ms integer[], session_durations_sec integer[], OUT accepted integer, OUT unknown_tokens integer[], OUT foreign_tokens integer[]) RETURNS record
+CREATE FUNCTION public.store_license_usage(record_ids uuid[], logged_ats timestamp with time zone[], token_hashes text[], subscription_ids uuid[], ip_addresses inet[], ea_instance_ids text[], mt5_account_numbers bigint[], country_codes text[], cities text[], latitudes double precision[], longitudes double precision[], signals_received integer[], signals_executed integer[], signals_rejected integer[], avg_latencies_ms integer[], session_durations_sec integer[], skip_locked boolean DEFAULT true, OUT accepted integer, OUT unknown_tokens integer[], OUT foreign_tokens integer[]) RETURNS record
     LANGUAGE plpgsql
     SET plan_cache_mode TO 'force_generic_plan'
     SET enable_hashjoin TO 'off'
@@ -907,6 +930,9 @@ begin
     join unnest(token_hashes, subscription_ids) with ordinality as sent (token_hash, subscription_id, place)
         using (token_hash, subscription_id);
     refused := unknown_tokens || foreign_tokens;
+    if not skip_locked then
+        set local lock_timeout = '1s';
+    end if;
 
     with stored as (
         insert into license_usage_log (
@@ -931,6 +957,7 @@ begin
         from (select distinct on (token_hash collate "C") token_hash, logged_at, ip_address
               from stored order by token_hash collate "C", logged_at desc) as newest
         where t.token_hash = newest.token_hash and (t.last_used_at is null or t.last_used_at < newest.logged_at)
+          and (not skip_locked or lock_token_if_free(t.token_id))
     ), seen_devices as (
         update license_devices d set last_seen_at = newest.logged_at
         from (select distinct on (subscription_id, mt5_account_number, ea_instance_id collate "C")
@@ -941,6 +968,7 @@ begin
           -- Under DEVICE_IDENTITY=ip_ea_account the same EA and account at another address is another device.
           and (d.device_key = newest.mt5_account_number || '|' || newest.ea_instance_id or d.ip_address = newest.ip_address)
           and d.removed_at is null and d.last_seen_at < newest.logged_at
+          and (not skip_locked or lock_device_if_free(d.device_id))
     ), rolled_up as (
         insert into usage_rollups as r (
             subscription_id, hour_at, ea_instance_id, mt5_account_number, network, country_code, sessions, session_sec,
@@ -1345,6 +1373,20 @@ CREATE VIEW public.default_cards AS
    FROM public.user_payment_methods m
   WHERE (m.is_default AND m.is_active);
 
+CREATE TABLE public.health_marks (
+    mark_id bigint NOT NULL,
+    subscription_id uuid NOT NULL
+);
+
+ALTER TABLE public.health_marks ALTER COLUMN mark_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.health_marks_mark_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE public.license_appeals (
     appeal_id uuid DEFAULT public.uuid_generate_v4() NOT NULL,
     subscription_id uuid NOT NULL,
@@ -1423,6 +1465,7 @@ CREATE TABLE public.license_health (
     scored_at timestamp with time zone,
     due_at timestamp with time zone DEFAULT now() NOT NULL,
     marks bigint DEFAULT 0 NOT NULL,
+    platform_facts bigint,
     CONSTRAINT score_from_0_to_100 CHECK (((score >= 0) AND (score <= 100))),
     CONSTRAINT scored_says_when CHECK ((((score IS NULL) = (scored_at IS NULL)) AND ((score IS NULL) = (status IS NULL))))
 )
@@ -2135,6 +2178,9 @@ ALTER TABLE ONLY public.audit_log
 
 ALTER TABLE ONLY public.billing_ledger
     ADD CONSTRAINT billing_ledger_pkey PRIMARY KEY (ledger_id);
+
+ALTER TABLE ONLY public.health_marks
+    ADD CONSTRAINT health_marks_pkey PRIMARY KEY (mark_id);
 
 ALTER TABLE ONLY public.license_appeals
     ADD CONSTRAINT license_appeals_pkey PRIMARY KEY (appeal_id);
