@@ -227,8 +227,8 @@ public sealed class DeviceStore(LicenseDatabase database)
         """;
 
     /// <summary>
-    /// Writes sightings, at most one for each device. Repeated or late sightings change nothing. It waits for no device that another session
-    /// has locked.
+    /// Writes sightings, at most one for each device. Repeated or late sightings change nothing. It waits for no device that another
+    /// session has locked.
     /// </summary>
     /// <returns>The locked devices, whose sightings are not written.</returns>
     public async Task<IReadOnlySet<Guid>> FlushAsync(

@@ -54,7 +54,7 @@ public sealed class PersonCommandsTests(PostgresFixture postgres) : IAsyncLifeti
         var data = JsonNode.Parse(output)!.AsObject();
         Assert.Equal(
             [
-                "billing_ledger", "license_changes", "license_device_networks", "license_devices", "license_health", "license_tokens",
+                "billing_ledger", "health_marks", "license_changes", "license_device_networks", "license_devices", "license_tokens",
                     "license_usage_log", "outbox", "payment_events",
                 "renewals", "subscriptions", "suspicious_activity_alerts", "usage_quarantine", "usage_rollups", "user_id",
                     "user_payment_methods", "user_wallets", "users",
@@ -128,7 +128,7 @@ public sealed class PersonCommandsTests(PostgresFixture postgres) : IAsyncLifeti
         string[] kept =
         [
             "audit_log", "billing_ledger", "license_changes", "license_renewal_history", "license_token_replacements", "master_pricing",
-                "master_price_changes",
+                "health_marks", "master_price_changes",
                 "payment_cases", "payment_reversals", "renewal_attempts", "renewal_requests", "reversal_effects", "user_wallets",
         ];
         // Deleted with the device by their foreign key.
@@ -160,7 +160,7 @@ public sealed class PersonCommandsTests(PostgresFixture postgres) : IAsyncLifeti
             ["audit_log", "billing_ledger", "license_tokens", "renewals", "subscriptions", "suspicious_activity_alerts", "user_wallets",
                 "users"],
             JsonNode.Parse(export)!.AsObject().Select(table => table.Key)
-                .Where(key => key is not ("user_id" or "license_changes" or "license_states" or "license_health"))
+                .Where(key => key is not ("user_id" or "health_marks" or "license_changes" or "license_states" or "license_health"))
                 .Order(StringComparer.Ordinal));
         Assert.Equal((false, "Erased"), await scene.Database.QueryAsync<(bool, string)>(
             "select is_active, revoked_reason from license_tokens where subscription_id = @SubscriptionId", license));
