@@ -11,6 +11,11 @@ create or replace function past_time(at timestamptz) returns timestamptz languag
     select case when at between '1970-01-01 00:00:00+00' and '9000-01-01 00:00:00+00' then at end
 $$;
 
+-- The nearest time between 1970 and 9000; 1970 for null. For times that every row has.
+create or replace function shown_time(at timestamptz) returns timestamptz language sql immutable parallel safe as $$
+    select least(greatest(at, '1970-01-01 00:00:00+00'), '9000-01-01 00:00:00+00')
+$$;
+
 -- An amount; null if it is NaN, which PostgreSQL orders above every number, or infinite.
 create or replace function amount_of(amount numeric) returns numeric language sql immutable parallel safe as $$
     select case when amount between -1e12 and 1e12 then amount end

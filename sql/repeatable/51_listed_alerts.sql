@@ -2,8 +2,10 @@
 -- can reinstate it.
 create or replace view listed_alerts as
 select
-    a.alert_id, a.subscription_id, a.user_id, a.activity_type, a.severity, a.description, a.evidence, a.detected_at, a.updated_at,
-    a.status, a.auto_action_taken, a.resolved_at, a.resolved_by, a.resolution_notes, a.customer_confirmed_at, a.appealed_at,
+    a.alert_id, a.subscription_id, a.user_id, a.activity_type, a.severity, a.description, a.evidence,
+    shown_time(a.detected_at) as detected_at, shown_time(a.updated_at) as updated_at, a.status, a.auto_action_taken,
+    past_time(a.resolved_at) as resolved_at, a.resolved_by, a.resolution_notes,
+    past_time(a.customer_confirmed_at) as customer_confirmed_at, past_time(a.appealed_at) as appealed_at,
     (select p.message from license_appeals p where p.alert_id = a.alert_id order by p.submitted_at desc limit 1) as appeal,
     coalesce(is_suspended_by_anyone(a.subscription_id), false) as is_suspended,
     can_reinstate(a.subscription_id) as can_reinstate

@@ -101,7 +101,7 @@ public sealed class HealthStore(LicenseDatabase database)
                t.is_active is true as token_active, t.revoked_reason, null::timestamptz as overlap_until, t.expires_at, l.grace_until,
                subscription_state_of(s.state)::text as state, is_subscription_active(s.is_active) as subscription_active, s.paused_reason,
                o.only_for_expiry, o.reason as suspension_reason, o.took_token, o.stands, o.caused_by_device,
-               now() as now, s.created_at as issued_at, greatest(t.last_used_at, d.last_seen_at) as last_used_at,
+               now() as now, shown_time(s.created_at) as issued_at, greatest(t.last_used_at, d.last_seen_at) as last_used_at,
                d.used::int as devices_used, c.changes::int as device_changes,
                g.received::bigint as signals_received, g.rejected::bigint as signals_rejected, e.severities as open_alerts,
                n.auto_renew, n.price_usd, n.last_paid_usd, n.amount_usd, n.is_price_frozen, n.price_accepted, n.wallet_usd,

@@ -47,7 +47,7 @@ public static class TokenStore
         select subscription_id, @tokenHash, ea_instance_id, is_active, expires_at, revoked_at, revoked_reason, metadata
         from license_tokens
         where token_id = @tokenId
-        returning token_id, expires_at
+        returning token_id, expiry_of(expires_at) as expires_at
         """;
 
     private const string MarkReplaced = """

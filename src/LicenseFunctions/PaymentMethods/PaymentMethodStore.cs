@@ -40,11 +40,11 @@ public sealed record SavedPaymentMethod
 public sealed class PaymentMethodStore(LicenseDatabase database, TimeProvider time)
 {
     private const string List = """
-        select payment_method_id, payment_provider, payment_type, brand, last_four, expiry_month, expiry_year, is_default, created_at,
-               last_used_at
-        from user_payment_methods
-        where user_id = @userId and is_active
-        order by is_default desc, created_at desc, payment_method_id
+        select m.payment_method_id, m.payment_provider, m.payment_type, m.brand, m.last_four, m.expiry_month, m.expiry_year, m.is_default,
+               shown_time(m.created_at) as created_at, past_time(m.last_used_at) as last_used_at
+        from user_payment_methods m
+        where m.user_id = @userId and m.is_active
+        order by m.is_default desc, m.created_at desc, m.payment_method_id
         """;
 
     public async Task<IReadOnlyList<SavedPaymentMethod>> ListAsync(Guid userId, CancellationToken cancellationToken)

@@ -88,7 +88,7 @@ public sealed class RenewalReads(LicenseDatabase database)
     private const int Page = 1_000;
 
     private const string History = """
-        select h.renewal_id, h.attempted_at, h.renewal_type, amount_of(h.amount_usd) as amount_usd,
+        select h.renewal_id, shown_time(h.attempted_at) as attempted_at, h.renewal_type, amount_of(h.amount_usd) as amount_usd,
                past_time(h.previous_expiry) as previous_expiry, past_time(h.new_expiry) as new_expiry, h.payment_provider,
                h.payment_transaction_id, h.status, h.failure_reason
         from license_renewal_history h
@@ -186,7 +186,7 @@ public sealed class RenewalReads(LicenseDatabase database)
                    select from license_renewal_history p
                    where p.subscription_id = f.subscription_id and p.status = 'success'
                      and p.attempted_at > f.attempted_at))::int as paid_since,
-               max(f.attempted_at) as last_at
+               max(shown_time(f.attempted_at)) as last_at
         from license_renewal_history f
         where f.status = 'failed' and f.attempted_at >= @since
         group by 1

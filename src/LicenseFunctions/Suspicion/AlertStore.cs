@@ -157,11 +157,12 @@ public sealed class AlertStore(LicenseDatabase database)
     }
 
     private const string OfLicense = """
-        select alert_id, activity_type, severity, description, detected_at, status, is_alert_open(status) as is_open,
-               auto_action_taken, customer_confirmed_at, appealed_at, resolved_at
-        from suspicious_activity_alerts
-        where subscription_id = @subscriptionId
-        order by detected_at desc, alert_id
+        select a.alert_id, a.activity_type, a.severity, a.description, shown_time(a.detected_at) as detected_at, a.status,
+               is_alert_open(a.status) as is_open, a.auto_action_taken, past_time(a.customer_confirmed_at) as customer_confirmed_at,
+               past_time(a.appealed_at) as appealed_at, past_time(a.resolved_at) as resolved_at
+        from suspicious_activity_alerts a
+        where a.subscription_id = @subscriptionId
+        order by a.detected_at desc, a.alert_id
         limit @limit
         """;
 

@@ -174,9 +174,10 @@ public sealed class SuspicionStore(LicenseDatabase database)
     }
 
     private const string Reviews = """
-        select a.subscription_id, a.resolved_at as reviewed_at, a.status = 'FALSE_POSITIVE' as harmless, a.evidence::text as evidence
+        select a.subscription_id, past_time(a.resolved_at) as reviewed_at, a.status = 'FALSE_POSITIVE' as harmless,
+               a.evidence::text as evidence
         from suspicious_activity_alerts a join suspicion_states s using (subscription_id)
-        where a.subscription_id = any(@subscriptionIds) and not is_alert_open(a.status) and a.resolved_at > s.forgiven_at
+        where a.subscription_id = any(@subscriptionIds) and not is_alert_open(a.status) and past_time(a.resolved_at) > s.forgiven_at
           and a.incident is not null
         union all
         select l.subscription_id, l.closed_at as reviewed_at, true as harmless, l.evidence::text as evidence

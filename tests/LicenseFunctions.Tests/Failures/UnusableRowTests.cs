@@ -65,6 +65,71 @@ public sealed class UnusableRowTests(PostgresFixture postgres) : IAsyncLifetime
         Assert.Equal(2L, await database.QueryAsync<long>("select count(*) from license_health where score is not null"));
     }
 
+    [Theory]
+    [InlineData("20250-01-01")]
+    [InlineData("infinity")]
+    [InlineData("-infinity")]
+    [InlineData("0044-03-15 BC")]
+    public async Task Times_ThatDotNetDoesNotHave_AreShownInEveryList(string at)
+    {
+        var (odd, other) = (await NewLicenseAsync(), await NewLicenseAsync());
+        await database.ExecuteAsync(
+            """
+            insert into suspicious_activity_alerts
+                (subscription_id, activity_type, severity, detected_at, updated_at, status, resolved_at, customer_confirmed_at, appealed_at)
+            select @odd, 'MULTIPLE_IPS', 'LOW', @at::timestamptz, @at::timestamptz, status, @at::timestamptz, @at::timestamptz,
+                   @at::timestamptz
+            from unnest(array['OPEN', 'RESOLVED', 'OPEN']) as status;
+            insert into suspicious_activity_alerts (subscription_id, activity_type, severity) values (@other, 'MULTIPLE_IPS', 'LOW');
+            insert into license_renewal_history (subscription_id, attempted_at, renewal_type, amount_usd, status, failure_reason)
+            select license, at, 'auto', 1, 'failed', 'card_declined'
+            from (values (@odd, @at::timestamptz), (@odd, now()), (@other, now())) as history (license, at);
+            insert into user_payment_methods
+                (user_id, payment_provider, provider_payment_id, is_default, created_at, updated_at, last_used_at, details_changed_at)
+            select subscriber_id, 'stripe', 'pm_odd', true, @at::timestamptz, @at::timestamptz, @at::timestamptz, @at::timestamptz
+            from subscriptions where subscription_id = @odd;
+            update subscriptions set created_at = @at::timestamptz, paused_at = @at::timestamptz, last_signal_at = @at::timestamptz
+            where subscription_id = @odd;
+            update users set created_at = @at::timestamptz, last_login_at = @at::timestamptz;
+            update master_pricing set created_at = @at::timestamptz, updated_at = @at::timestamptz;
+            """,
+            new { odd, other, at });
+        var owner = await database.QueryAsync<Guid>("select subscriber_id from subscriptions where subscription_id = @odd", new { odd });
+        var subscriber = "Bearer " + RunningApp.Token("subscriber", owner);
+
+        Assert.Equal(4, await CountAlertsByPagesAsync());
+        var alert = await database.QueryAsync<Guid>(
+            "select alert_id from suspicious_activity_alerts where subscription_id = @odd limit 1", new { odd });
+        await OkAsync($"/api/v1/licenses/alerts/{alert}", Operator);
+        foreach (var read in (string[])["", "/health", "/devices", "/renewals", "/usage", "/activity"])
+            await OkAsync($"/api/v1/licenses/{odd}{read}", subscriber);
+        Assert.Single((await OkAsync("/api/v1/payment-methods", subscriber))["payment_methods"]!.AsArray());
+        await OkAsync("/api/v1/renewals/failures", Operator);
+        await OkAsync("/api/v1/renewals/preview", Operator);
+
+        await RunTimersAsync("ScoreLicenses", "WarnExpiring", "RunRenewals", "ScanUsage");
+        Assert.Equal(2L, await database.QueryAsync<long>("select count(*) from license_health where score is not null"));
+    }
+
+    // The token's expiry and the time of an earlier pause are read when the license changes.
+    [Fact]
+    public async Task License_WithTimesThatDotNetDoesNotHave_CanBeSuspendedReinstatedAndRotated()
+    {
+        var odd = await NewLicenseAsync();
+        await database.ExecuteAsync(
+            """
+            update license_tokens set expires_at = '20250-01-01';
+            update subscriptions set paused_at = '20250-01-01';
+            """);
+
+        foreach (var change in (string[])["suspend", "reinstate", "token"])
+        {
+            var (status, body, _) = await app.PostAsync(
+                $"/api/v1/licenses/{odd}/{change}", Operator, change == "token" ? "{}" : """{"reason": "Leaked"}""");
+            Assert.True(status is 200 or 201, $"{change}: {status} {body}");
+        }
+    }
+
     [Fact]
     public async Task PricesCardsAndWallets_ThatCannotBeUsed_StopNoSweep()
     {
@@ -141,6 +206,20 @@ public sealed class UnusableRowTests(PostgresFixture postgres) : IAsyncLifetime
     }
 
     private Task<Guid> NewLicenseAsync() => world.AddAsync(new LicenseSeed { ExpiresAt = TimeProvider.System.GetUtcNow().AddDays(20) });
+
+    private async Task<int> CountAlertsByPagesAsync()
+    {
+        var ids = new HashSet<string>();
+        for (string? path = "/api/v1/licenses/alerts?status=ALL&limit=1", next; path is not null;
+            path = next is null ? null : $"/api/v1/licenses/alerts?status=ALL&limit=1&cursor={next}")
+        {
+            var page = await OkAsync(path, Operator);
+            Assert.All(page["alerts"]!.AsArray(), alert => Assert.True(ids.Add((string)alert!["alert_id"]!)));
+            next = (string?)page["next"];
+        }
+
+        return ids.Count;
+    }
 
     private Task<long> SuspendedAsync() => database.QueryAsync<long>("select count(*) from license_suspensions where closed_at is null");
 
