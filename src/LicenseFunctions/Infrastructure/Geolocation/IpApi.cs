@@ -8,7 +8,6 @@ using Microsoft.Extensions.Internal;
 using Microsoft.Extensions.Logging;
 using Polly;
 using Polly.CircuitBreaker;
-using Polly.Timeout;
 
 namespace LicenseFunctions.Infrastructure.Geolocation;
 
@@ -95,8 +94,9 @@ public sealed class IpApi : IGeolocator, IDisposable
         {
             // Not sent, so not a failure; the pause is in the log.
         }
-        catch (Exception failure) when (!cancellationToken.IsCancellationRequested
-            && failure is HttpRequestException or JsonException or TimeoutRejectedException or IOException or NotSupportedException)
+#pragma warning disable CA1031 // Whatever the service does, the caller goes on without its locations.
+        catch (Exception failure) when (failure is not OperationCanceledException || !cancellationToken.IsCancellationRequested)
+#pragma warning restore CA1031
         {
             counts.AddLocationFailure(ProcessCounts.LocationService);
             Keep(one, null, FailureLifetime);

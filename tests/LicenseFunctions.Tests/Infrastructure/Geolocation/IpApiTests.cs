@@ -78,6 +78,32 @@ public sealed class IpApiTests(PostgresFixture postgres) : IDisposable
         Assert.Equal(1, Failures());
     }
 
+    [Fact]
+    public async Task Prefetch_AnswerWithAnUnknownCharset_IsAFailure()
+    {
+        await using var listener = await LocalListener.StartAsync(
+            _ => Results.Bytes("{}"u8.ToArray(), "application/json; charset=klingon"), Stop);
+        using var geolocator = Ask(listener.Address);
+
+        await geolocator.PrefetchAsync([IPAddress.Parse("41.58.1.1"), IPAddress.Parse("41.58.2.1")], Stop);
+
+        Assert.Null(geolocator.LocateHere(IPAddress.Parse("41.58.1.1")));
+        Assert.Equal(2, Failures());
+    }
+
+    // A request that fails while its deadline ends, too.
+    [Fact]
+    public async Task Prefetch_FailureAtTheDeadline_IsUnknown()
+    {
+        using var deadline = new CancellationTokenSource();
+        using var failing = new HttpClient(new Failing(deadline));
+        using var geolocator = new IpApi(failing, new Uri("http://localhost"), "the key", counts, time, log);
+
+        await geolocator.PrefetchAsync([IPAddress.Parse("41.58.1.1")], deadline.Token);
+
+        Assert.Null(geolocator.LocateHere(IPAddress.Parse("41.58.1.1")));
+    }
+
     [Theory]
     [InlineData("""{"country_code":"NG","city":"a\u0000b","latitude":6.5,"longitude":3.4}""", "NG", 6.5)]
     [InlineData("""{"country_code":"NG","city":"Lagos","latitude":650,"longitude":3.4}""", "NG", null)]
@@ -180,6 +206,15 @@ public sealed class IpApiTests(PostgresFixture postgres) : IDisposable
         {
             for (var request = 0; request < requests; request++)
                 await received.Reader.ReadAsync(cancellationToken);
+        }
+    }
+
+    private sealed class Failing(CancellationTokenSource deadline) : HttpMessageHandler
+    {
+        protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+        {
+            await deadline.CancelAsync();
+            throw new InvalidOperationException("Anything");
         }
     }
 
