@@ -1,5 +1,6 @@
--- A license whose subscription is suspended is SUSPENDED, unless it is suspended for its expiry: then it is EXPIRED. The guide's text
--- identifies that case. A row of license_suspensions does not: the platform suspends with the same text and without such a row.
+-- A license whose subscription is suspended is SUSPENDED, unless it is suspended for its expiry: then it is EXPIRED until the expiry
+-- moves ahead. The guide's text identifies that case. A row of license_suspensions does not: the platform suspends with the same text
+-- and without such a row.
 -- C#: SuspensionTexts.Expired, LicenseVerdict.
 create or replace function is_license_suspended(state subscription_state, paused_reason text) returns boolean
     language sql immutable parallel safe as $$

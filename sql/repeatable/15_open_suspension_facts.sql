@@ -33,8 +33,10 @@ returns text language sql stable parallel safe as $$
             and not (state = 'SUSPENDED_ADMIN'
                 and coalesce(revoked_reason = 'Expired - grace period ended' or starts_with(revoked_reason, 'Auto-suspended: '), false))
             then 'REVOKED'
-        when (only_for_expiry is null and state = 'SUSPENDED_ADMIN') or now() >= greatest(expires_at + grace, case
-            when expires_at is not null then grace_until end) then 'EXPIRED'
+        -- Suspended by the platform for the expiry. This ends when the expiry moves ahead.
+        when (only_for_expiry is null and state = 'SUSPENDED_ADMIN'
+                and (now() >= expires_at or (not token_active and revoked_reason is distinct from 'Expired - grace period ended')))
+            or now() >= greatest(expires_at + grace, case when expires_at is not null then grace_until end) then 'EXPIRED'
         when not subscription_active then 'INACTIVE'
         when state in ('LOCKED_NO_FUNDS', 'PAUSED_TOXIC') then state::text
         when now() >= expires_at then 'GRACE'

@@ -83,8 +83,8 @@ public sealed class SuspensionStore(LicenseDatabase database, LicenseInvalidatio
         connection.ExecuteAsync(new CommandDefinition(Lock, new { subscriptionId }, cancellationToken: cancellationToken));
 
     private const string Open = """
-        select suspension_id, cause, reason, device_key, alert_id, previous_state::text, previous_paused_reason, previous_paused_at,
-               token_ids, suspended_at
+        select suspension_id, cause, reason, device_key, alert_id, previous_state::text, previous_paused_reason,
+               past_time(previous_paused_at) as previous_paused_at, token_ids, suspended_at
         from license_suspensions
         where subscription_id = @subscriptionId and closed_at is null
         order by suspended_at, suspension_id
@@ -284,6 +284,40 @@ public sealed class SuspensionStore(LicenseDatabase database, LicenseInvalidatio
 
         invalidation.Raise(reinstatement.SubscriptionId);
         return new ReinstatementResult(lifted, left);
+    }
+
+    private const string RestoreForPlatform = """
+        with reactivated as (
+            update license_tokens set is_active = true, revoked_at = null, revoked_reason = null
+            where subscription_id = @subscriptionId and not is_active and revoked_reason = @revokedReason
+              and (expires_at is null or expires_at > now())
+        )
+        update subscriptions set state = 'SYNCED', paused_reason = null, paused_at = null
+        where subscription_id = @subscriptionId and state = 'SUSPENDED_ADMIN' and paused_reason = @pausedReason
+        """;
+
+    /// <summary>
+    /// Ends a suspension for an expiry that was extended since. The platform suspends without a row of license_suspensions, so the state
+    /// before is not known: the subscription becomes SYNCED.
+    /// </summary>
+    public async Task EndForExpiryAsync(NpgsqlConnection connection, Guid subscriptionId, CancellationToken cancellationToken)
+    {
+        const string Why = "The expiry was extended";
+        var ended = await ReinstateAsync(
+            connection, new Reinstatement(subscriptionId, [SuspensionCause.Expiry], ClosedHow.Renewed, Actor.System, Why),
+            cancellationToken);
+        if (ended is not { Lifted: [], StillOpen: null })
+            return;
+
+        var before = await ReadAsync(connection, subscriptionId, cancellationToken);
+        var (pausedReason, revokedReason) = SuspensionTexts.Expired;
+        if (await connection.ExecuteAsync(new CommandDefinition(
+            RestoreForPlatform, new { subscriptionId, pausedReason, revokedReason }, cancellationToken: cancellationToken)) == 0)
+            return;
+        await AuditLog.AddAsync(connection, new AuditRow(
+            Actor.System, "license.reinstated", subscriptionId, Reason: Why, Before: RowJson.Of(new { before.State, before.PausedReason }),
+            After: RowJson.Of(new { State = "SYNCED" })), cancellationToken);
+        invalidation.Raise(subscriptionId);
     }
 
     /// <summary>

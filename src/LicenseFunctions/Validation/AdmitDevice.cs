@@ -60,9 +60,7 @@ public sealed class AdmitDevice(
         var read = await LicenseCheckStore.ReadAsync(connection, device.TokenHash, device.Key, cancellationToken);
         if (read is not null && LicenseVerdict.IsExpiryExtended(read.Facts, device.Now, settings.Grace))
         {
-            await suspensions.ReinstateAsync(connection, new Reinstatement(
-                device.SubscriptionId, [SuspensionCause.Expiry], ClosedHow.Renewed, Actor.System, "The expiry was extended"),
-                cancellationToken);
+            await suspensions.EndForExpiryAsync(connection, device.SubscriptionId, cancellationToken);
             read = await LicenseCheckStore.ReadAsync(connection, device.TokenHash, device.Key, cancellationToken);
         }
 

@@ -112,9 +112,14 @@ public sealed record LicenseVerdict(LicenseCode Code, IReadOnlyList<LicenseCode>
     /// </summary>
     /// <param name="grace">How long an expired license stays valid, 0 or more.</param>
     public static bool IsExpiryExtended(LicenseFacts facts, DateTimeOffset now, TimeSpan grace) =>
-        facts.Suspension is { OnlyForExpiry: true } suspension
-        && (suspension.OwnsSubscriptionState || facts.State != SubscriptionState.SuspendedAdmin)
-        && !(now >= facts.GraceEnd(grace));
+        facts.Suspension is { } suspension
+            ? suspension.OnlyForExpiry
+                && (suspension.OwnsSubscriptionState || facts.State != SubscriptionState.SuspendedAdmin)
+                && !(now >= facts.GraceEnd(grace))
+            // By the platform's SQL, which decides itself when its grace ends: the expiry must be ahead.
+            : IsSuspendedForExpiryByPlatform(facts)
+                && (facts.TokenActive || facts.RevokedReason == SuspensionTexts.Expired.RevokedReason)
+                && !(now >= facts.ExpiresAt);
 
     /// <summary>The answer for a device that was not admitted. Reasons such as GRACE remain in the list.</summary>
     public LicenseVerdict DeviceLimitReached(string detail) =>
@@ -124,14 +129,18 @@ public sealed record LicenseVerdict(LicenseCode Code, IReadOnlyList<LicenseCode>
     public LicenseVerdict SuspendedByDevice(string reason) =>
         new(LicenseCode.Suspended, [LicenseCode.Suspended, LicenseCode.TooManyDevices, .. Reasons], reason);
 
+    private static bool IsSuspendedForExpiryByPlatform(LicenseFacts facts) =>
+        facts is { Suspension: null, State: SubscriptionState.SuspendedAdmin }
+        && facts.PausedReason == SuspensionTexts.Expired.PausedReason;
+
     private static LicenseVerdict Refuse(LicenseCode code, string detail) => new(code, [code], detail);
 
     private static void AddSuspension(List<(LicenseCode, string)> reasons, LicenseFacts facts, DateTimeOffset now, TimeSpan grace)
     {
+        if (IsExpiryExtended(facts, now, grace))
+            return;
         if (facts.Suspension is { } suspension)
         {
-            if (IsExpiryExtended(facts, now, grace))
-                return;
             if (suspension.OnlyForExpiry && (suspension.OwnsSubscriptionState || facts.State != SubscriptionState.SuspendedAdmin))
             {
                 reasons.Add((LicenseCode.Expired, "The license expired"));
@@ -147,7 +156,7 @@ public sealed record LicenseVerdict(LicenseCode Code, IReadOnlyList<LicenseCode>
         }
         else if (facts.State == SubscriptionState.SuspendedAdmin)
         {
-            reasons.Add(facts.PausedReason == SuspensionTexts.Expired.PausedReason
+            reasons.Add(IsSuspendedForExpiryByPlatform(facts)
                 ? (LicenseCode.Expired, "The license expired")
                 : (LicenseCode.Suspended, facts.PausedReason ?? "The platform suspended this subscription"));
         }

@@ -232,6 +232,59 @@ public sealed class SuspensionTests(PostgresFixture postgres)
             (await scene.Reinstating.RunAsync(scene.SubscriptionId, new("Please"), Operator, LicenseScene.Stop)).Refusal!.Code);
     }
 
+    private const string SuspendedByTheGuide = """
+        update license_tokens set is_active = false, revoked_at = now(), revoked_reason = 'Expired - grace period ended',
+            expires_at = now() - interval '4 days'
+        where is_active;
+        update subscriptions set state = 'SUSPENDED_ADMIN', paused_at = now(), paused_reason = 'License expired';
+        """;
+
+    [Theory]
+    [InlineData("now() + interval '30 days'")]
+    [InlineData("null")]
+    public async Task SuspendedForExpiryByThePlatform_ThenExtended_PassesAndIsRestored(string expiry)
+    {
+        await using var scene = await LicenseScene.NewAsync(postgres);
+        await scene.CheckAsync("EA-1", 1);
+        await scene.Database.ExecuteAsync(SuspendedByTheGuide);
+        Assert.Equal([LicenseCode.Expired], (await scene.CheckAsync("EA-1", 1)).Verdict.Reasons);
+
+        await scene.Database.ExecuteAsync($"update license_tokens set expires_at = {expiry}");
+
+        Assert.Equal("VALID", await scene.Database.QueryAsync<string>(
+            "select listed_license_code(@SubscriptionId, interval '3 days')", new { scene.SubscriptionId }));
+        Assert.Equal([], (await scene.CheckAsync("EA-1", 1)).Verdict.Reasons);
+        Assert.Equal(("SYNCED", null), await scene.SubscriptionAsync());
+        Assert.Equal(1, await scene.CountAsync("license_tokens where is_active and revoked_at is null and revoked_reason is null"));
+        Assert.Equal(1, await scene.CountAsync("audit_log where action = 'license.reinstated'"));
+        Assert.Equal([], (await scene.CheckAsync("EA-1", 1)).Verdict.Reasons);
+        Assert.Equal(1, await scene.CountAsync("audit_log where action = 'license.reinstated'"));
+    }
+
+    [Fact]
+    public async Task SuspendedForExpiryByThePlatform_ThenExtended_KeepsOlderAndRevokedTokens()
+    {
+        await using var scene = await LicenseScene.NewAsync(postgres);
+        await scene.Database.ExecuteAsync(
+            SuspendedByTheGuide +
+            """
+            insert into license_tokens
+                (subscription_id, token_hash, created_at, expires_at, is_active, revoked_at, revoked_reason)
+            values (@SubscriptionId, 'older', now() - interval '1 year', now() - interval '335 days', false, now(),
+                    'Expired - grace period ended'),
+                   (@SubscriptionId, 'lost', now() - interval '1 year', now() + interval '1 year', false, now(), 'Lost'),
+                   (@SubscriptionId, 'shared', now() - interval '1 year', now() + interval '1 year', false, now(),
+                    'Auto-suspended: Rapid device switching');
+            update license_tokens set expires_at = now() + interval '30 days' where token_hash = @hash;
+            """,
+            new { scene.SubscriptionId, hash = LicenseScene.Hash(LicenseScene.Token) });
+
+        Assert.True((await scene.CheckAsync("EA-1", 1)).Verdict.IsValid);
+        Assert.Equal(
+            [LicenseScene.Hash(LicenseScene.Token)],
+            await scene.Database.QueryAllAsync<string>("select token_hash from license_tokens where is_active"));
+    }
+
     [Theory]
     [InlineData(0)]
     [InlineData(3600)]

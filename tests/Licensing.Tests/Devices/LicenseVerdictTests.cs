@@ -166,6 +166,32 @@ public sealed class LicenseVerdictTests
         Assert.Equal([Expired], LicenseVerdict.Of(forExpiry with { Suspension = null }, Now, Grace3Days).Reasons);
     }
 
+    // The guide's SQL: without a row of license_suspensions.
+    [Theory]
+    [InlineData(false, "Expired - grace period ended", 30.0, true)]
+    [InlineData(true, null, 30.0, true)]
+    [InlineData(false, "Expired - grace period ended", null, true)]
+    [InlineData(false, "Expired - grace period ended", 0.0, false)]
+    [InlineData(false, "Expired - grace period ended", -1.0, false)] // within the grace, which the platform says has ended
+    [InlineData(false, "Auto-suspended: 3 devices", 30.0, false)]
+    [InlineData(false, "Lost", 30.0, false)]
+    public void IsExpiryExtended_SuspendedForExpiryByThePlatform_OnlyIfTheExpiryIsAhead(
+        bool tokenActive, string? revoked, double? days, bool extended)
+    {
+        var facts = Good with
+        {
+            TokenActive = tokenActive,
+            RevokedReason = revoked,
+            ExpiresAt = days is { } ahead ? Now.AddDays(ahead) : null,
+            State = SubscriptionState.SuspendedAdmin,
+            PausedReason = "License expired",
+        };
+
+        Assert.Equal(extended, LicenseVerdict.IsExpiryExtended(facts, Now, Grace3Days));
+        Assert.Equal(extended, LicenseVerdict.Of(facts, Now, Grace3Days).IsValid);
+        Assert.False(LicenseVerdict.IsExpiryExtended(facts with { PausedReason = "Fraud" }, Now, Grace3Days));
+    }
+
     [Fact]
     public void Of_SuspendedForExpiryThenByThePlatform_AnswersSuspended() =>
         Assert.Equal(LicenseCode.Suspended, LicenseVerdict.Of(
