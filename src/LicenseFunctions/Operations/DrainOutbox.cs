@@ -14,8 +14,8 @@ public sealed record OutboxCounts(int Sent, int Later, int Dead);
 
 /// <summary>
 /// Sends the mails that are due, at least once: if the process crashes after the relay has accepted a mail and before this is stored, the
-/// mail is sent again with the same Message-ID. A mail is given up only because of its address: it is not valid, or the relay says that it
-/// does not exist. Several rejected recipients in a row are the relay's fault: sending stops, and mails wait.
+/// mail is sent again with the same Message-ID. A mail is given up only because of its address: it is not valid, or the relay says so with
+/// an enhanced code. Several rejected recipients in a row are the relay's fault: sending stops, and mails wait.
 /// </summary>
 public sealed class DrainOutbox(
     OutboxStore outbox, Func<Mailer> connect, ProcessCounts metrics, TimeProvider clock, ILogger<DrainOutbox> log)
@@ -95,7 +95,6 @@ public sealed class DrainOutbox(
             case MailOutcome.Sent:
                 await outbox.MarkSentAsync(row, cancellationToken);
                 run.Counts = run.Counts with { Sent = run.Counts.Sent + 1 };
-                run.HasAccepted = true;
                 run.InARow.Clear();
                 await SettleRefusedAsync(run, cancellationToken);
                 break;
@@ -107,6 +106,9 @@ public sealed class DrainOutbox(
                 break;
             case MailOutcome.RelayDown { Reason: var reason }:
                 Stop(run, ProcessCounts.RelayUnavailable, reason);
+                await RetryAsync(run, row, reason, cancellationToken);
+                break;
+            case MailOutcome.Refused { Cause: RefusalCause.Other, Reason: var reason }:
                 await RetryAsync(run, row, reason, cancellationToken);
                 break;
             case MailOutcome.Refused refused:
@@ -125,13 +127,8 @@ public sealed class DrainOutbox(
     {
         foreach (var (row, refused) in run.Refused)
         {
-            var isFinal = refused.Cause switch
-            {
-                RefusalCause.Address => run.InARow.Count < RefusedInARow || row.Attempts >= MaxAddressRefusals,
-                RefusalCause.AddressOrRelay => run.HasAccepted && run.InARow.Count < RefusedInARow,
-                _ => false,
-            };
-            if (isFinal)
+            if (refused.Cause is RefusalCause.Address
+                && (run.InARow.Count < RefusedInARow || row.Attempts >= MaxAddressRefusals))
                 await GiveUpAsync(run, row, refused.Reason, cancellationToken);
             else
                 await RetryAsync(run, row, refused.Reason, cancellationToken);
@@ -176,8 +173,6 @@ public sealed class DrainOutbox(
 
         /// <summary>Why no other mail is sent in this run; null if mails are sent.</summary>
         public string? Stopped { get; set; }
-
-        public bool HasAccepted { get; set; }
 
         /// <summary>Recipients that were refused since the relay last accepted one.</summary>
         public HashSet<string> InARow { get; } = [];

@@ -9,10 +9,10 @@ public enum RefusalCause
     /// <summary>The address of the recipient: it does not exist, or is not valid.</summary>
     Address,
 
-    /// <summary>The mailbox of the recipient, or a rule of the relay: the answer can mean either.</summary>
+    /// <summary>The mailbox of the recipient, or a rule of the relay such as 'relaying denied': the answer can mean either.</summary>
     AddressOrRelay,
 
-    /// <summary>The content, the load, a rule of the relay, or anything else that may change.</summary>
+    /// <summary>The content of the mail, the load, or anything else that says nothing about other mails.</summary>
     Other,
 
     /// <summary>The sender or the login, which all mails have in common.</summary>
@@ -29,18 +29,13 @@ public static partial class SmtpRefusals
             return RefusalCause.Relay;
         if (status is < 500 or > 599 || stage is not (SmtpErrorCode.RecipientNotAccepted or SmtpErrorCode.MessageNotAccepted))
             return RefusalCause.Other;
-        if (EnhancedCode(text) is { } code)
+        return EnhancedCode(text) switch
         {
-            // 5.1.7 and 5.1.8 are about the sender's address.
-            return code is "5.1.7" or "5.1.8" ? RefusalCause.Relay
-                : code.StartsWith("5.1.", StringComparison.Ordinal) ? RefusalCause.Address
-                : RefusalCause.Other;
-        }
-
-        // Syntax, mailbox unavailable, user not local, mailbox name not allowed; 550 is also the answer to relaying that is not permitted.
-        return stage is SmtpErrorCode.RecipientNotAccepted && status is (501 or 550 or 551 or 553)
-            ? RefusalCause.AddressOrRelay
-            : RefusalCause.Other;
+            // About the sender's address.
+            "5.1.7" or "5.1.8" => RefusalCause.Relay,
+            ['5', '.', '1', '.', ..] => RefusalCause.Address,
+            _ => stage is SmtpErrorCode.RecipientNotAccepted ? RefusalCause.AddressOrRelay : RefusalCause.Other,
+        };
     }
 
     /// <returns>The codes without the text, which may contain the address.</returns>
