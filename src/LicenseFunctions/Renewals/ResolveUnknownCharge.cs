@@ -26,6 +26,7 @@ public sealed class ResolveUnknownCharge(IRenewalStore store, RenewalPolicy poli
     {
         if (Validate(decision) is { } invalid) return invalid;
         if (await store.FindAsync(renewalId, cancellationToken) is not { } facts) return NotFound;
+        DatabaseScope.TakeTurnsBy(facts.Renewal.SubscriptionId);
 
         var transaction = decision.Paid ? decision.TransactionId : null;
         var decided = RenewalRequests.ResolveUnknownCharge(facts, transaction, decision.Reason, policy, clock.GetUtcNow());

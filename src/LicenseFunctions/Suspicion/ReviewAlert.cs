@@ -3,6 +3,7 @@ using LicenseFunctions.Licenses;
 using Licensing;
 using Licensing.Devices;
 using Licensing.Suspicion;
+using Npgsql;
 
 namespace LicenseFunctions.Suspicion;
 
@@ -12,37 +13,45 @@ namespace LicenseFunctions.Suspicion;
 public sealed record AlertReview(string Status, string? Notes = null, bool Reinstate = false);
 
 /// <summary>An operator's review of an alert. The next scan applies it to the detector's state, like a review by SQL.</summary>
-public sealed class ReviewAlert(LicenseDatabase database, SuspensionStore suspensions, TimeProvider time)
+public sealed class ReviewAlert(LicenseDatabase database, AlertStore alerts, SuspensionStore suspensions, TimeProvider time)
 {
     private const int MaxNotes = 2000;
 
     public static readonly Refusal Unknown = new(RefusalKind.NotFound, "ALERT_NOT_FOUND", "There is no such alert.", "alert_id");
 
-    public async Task<Outcome<AlertRow>> RunAsync(Guid alertId, AlertReview review, Actor by, CancellationToken cancellationToken) =>
-        Fault(review) is { } fault
-            ? fault
-            : await database.InTransactionAsync<Outcome<AlertRow>>(async (connection, token) =>
-            {
-                if (await AlertStore.FindAsync(connection, alertId, token) is not { } before)
-                    return Unknown;
-                // Lock order: the license before the alert. Any other order can deadlock with a change of the license.
-                if (review.Reinstate && before.SubscriptionId is { } locked)
-                    await SuspensionStore.LockAsync(connection, locked, token);
-                if (before.Status != review.Status && !await AlertStore.MoveAsync(
-                    connection, alertId, review.Status, AlertStatus.Before(review.Status), review.Notes, by.Id,
-                    time.GetUtcNow().UtcDateTime, token))
-                    return Impossible(before.Status, review.Status);
-                if (review.Reinstate && before.SubscriptionId is { } subscription)
-                {
-                    await suspensions.ReinstateAsync(connection, new Reinstatement(
-                        subscription, SuspensionCause.Liftable, ClosedHow.FalsePositive, by, review.Notes), token);
-                }
+    public async Task<Outcome<AlertRow>> RunAsync(Guid alertId, AlertReview review, Actor by, CancellationToken cancellationToken)
+    {
+        if (Fault(review) is { } fault)
+            return fault;
+        if (review.Reinstate && await alerts.FindAsync(alertId, cancellationToken) is { SubscriptionId: { } license })
+            DatabaseScope.TakeTurnsBy(license);
+        return await database.InTransactionAsync(
+            (connection, token) => ReviewAsync(connection, alertId, review, by, token), cancellationToken);
+    }
 
-                await AuditLog.AddAsync(connection, new AuditRow(
-                    by, "alert.judged", before.SubscriptionId, alertId.ToString(), review.Notes,
-                    Before: RowJson.Of(new { before.Status }), After: RowJson.Of(new { review.Status, review.Reinstate })), token);
-                return (await AlertStore.FindAsync(connection, alertId, token))!;
-            }, cancellationToken);
+    private async Task<Outcome<AlertRow>> ReviewAsync(
+        NpgsqlConnection connection, Guid alertId, AlertReview review, Actor by, CancellationToken cancellationToken)
+    {
+        if (await AlertStore.FindAsync(connection, alertId, cancellationToken) is not { } before)
+            return Unknown;
+        // Lock order: the license before the alert. Any other order can deadlock with a change of the license.
+        if (review.Reinstate && before.SubscriptionId is { } locked)
+            await SuspensionStore.LockAsync(connection, locked, cancellationToken);
+        if (before.Status != review.Status && !await AlertStore.MoveAsync(
+            connection, alertId, review.Status, AlertStatus.Before(review.Status), review.Notes, by.Id,
+            time.GetUtcNow().UtcDateTime, cancellationToken))
+            return Impossible(before.Status, review.Status);
+        if (review.Reinstate && before.SubscriptionId is { } subscription)
+        {
+            await suspensions.ReinstateAsync(connection, new Reinstatement(
+                subscription, SuspensionCause.Liftable, ClosedHow.FalsePositive, by, review.Notes), cancellationToken);
+        }
+
+        await AuditLog.AddAsync(connection, new AuditRow(
+            by, "alert.judged", before.SubscriptionId, alertId.ToString(), review.Notes,
+            Before: RowJson.Of(new { before.Status }), After: RowJson.Of(new { review.Status, review.Reinstate })), cancellationToken);
+        return (await AlertStore.FindAsync(connection, alertId, cancellationToken))!;
+    }
 
     private static Refusal? Fault(AlertReview review)
     {

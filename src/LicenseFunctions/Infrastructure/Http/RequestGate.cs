@@ -59,19 +59,12 @@ public sealed class RequestGate(
         }
     }
 
-    // A customer's requests that change the same license, or that change the customer, run one after another.
-    private static Guid? ChangedRow(HttpContext http)
-    {
-        if (HttpMethods.IsGet(http.Request.Method) || HttpMethods.IsHead(http.Request.Method))
-            return null;
-        foreach (var (_, value) in http.Request.RouteValues)
-        {
-            if (Guid.TryParse(value as string, out var id))
-                return id;
-        }
-
-        return http.Caller().UserId;
-    }
+    // A customer's requests that change the same license, or that change the customer, run one after another. Other IDs of a route are no
+    // keys: with random ones, a caller's requests would wait for the same locked row side by side.
+    private static Guid? ChangedRow(HttpContext http) =>
+        HttpMethods.IsGet(http.Request.Method) || HttpMethods.IsHead(http.Request.Method) ? null
+        : Guid.TryParse(http.Request.RouteValues["subscriptionId"] as string, out var license) ? license
+        : http.Caller().UserId;
 
     private async ValueTask<Refusal?> RefuseAsync(FunctionRule? rule, HttpContext http)
     {
