@@ -10,6 +10,9 @@ namespace LicenseFunctions.Renewals;
 /// </summary>
 public sealed class RenewManually(IRenewalStore store, ProcessRenewal process, RenewalPolicy policy, TimeProvider clock)
 {
+    // With the limit of a request's own database work, the caller waits at most 10 s for the database.
+    private static readonly TimeSpan LongestDatabaseWait = TimeSpan.FromSeconds(3);
+
     private static readonly Refusal NotDue = new(
         RefusalKind.Conflict, "NOT_DUE", "This license can't be renewed yet, or never expires. Nothing was charged.",
         Hint: "The license's list of renewals shows the first possible time (renewable_from).");
@@ -47,7 +50,9 @@ public sealed class RenewManually(IRenewalStore store, ProcessRenewal process, R
     /// <param name="by">The actor in the audit log.</param>
     /// <param name="request">The caller's Idempotency-Key; a repeated request starts no further attempt. Null for none.</param>
     /// <param name="cancellationToken">Cancels the request.</param>
-    /// <returns>The renewal's state afterwards.</returns>
+    /// <returns>
+    /// The renewal's state afterwards. If the database takes too long, the state before the payment; the work goes on.
+    /// </returns>
     public async Task<Outcome<Renewal>> RunAsync(
         Guid subscriptionId, Actor by, RenewalRequestKey? request, CancellationToken cancellationToken)
     {
@@ -64,9 +69,10 @@ public sealed class RenewManually(IRenewalStore store, ProcessRenewal process, R
         var change = block is null ? RenewalRequests.RenewNow(facts.Renewal, policy, clock.GetUtcNow()) : null;
         var writer = new RenewalWriter(change is null ? TimeSpan.Zero : ProcessRenewal.Lease, by, Request: request);
         change ??= new RenewalChange(facts.Renewal);
-        if (await store.SaveAsync(change, writer, cancellationToken) is RenewalSave.Saved && writer.Lease > TimeSpan.Zero)
-            await ProcessAsync(facts with { Renewal = change.Saved });
-        var renewal = await ReadAsync(renewalId, cancellationToken);
+        var processed = await store.SaveAsync(change, writer, cancellationToken) is RenewalSave.Saved && writer.Lease > TimeSpan.Zero
+            ? await ProcessAsync(facts with { Renewal = change.Saved })
+            : null;
+        var renewal = processed ?? await ReadAsync(renewalId, cancellationToken);
         return block is not { } refused || renewal.Status is RenewalStatus.Applied || renewal.IsChargeOpen ? renewal : Blocked(refused);
     }
 
@@ -74,16 +80,18 @@ public sealed class RenewManually(IRenewalStore store, ProcessRenewal process, R
     private async Task<Renewal> ContinueAsync(Renewal earlier, CancellationToken cancellationToken)
     {
         if (earlier.NextActionAt <= clock.GetUtcNow()
-            && await store.ClaimOneAsync(earlier.RenewalId, ProcessRenewal.Lease, cancellationToken) is { } facts)
-            await ProcessAsync(facts);
+            && await store.ClaimOneAsync(earlier.RenewalId, ProcessRenewal.Lease, cancellationToken) is { } facts
+            && await ProcessAsync(facts) is { } processed)
+            return processed;
         return await ReadAsync(earlier.RenewalId, cancellationToken);
     }
 
     // Neither a client that disconnects nor the time limit of a request may cancel a charge that was sent, or the record of its outcome.
-    private async Task ProcessAsync(RenewalFacts facts)
+    private async Task<Renewal?> ProcessAsync(RenewalFacts facts)
     {
-        DatabaseScope.Enter(DatabasePool.Background, facts.Renewal.SubscriptionId);
-        await process.RunAsync(facts, CancellationToken.None);
+        var scope = DatabaseScope.Enter(DatabasePool.Background, facts.Renewal.SubscriptionId);
+        var processing = process.RunAsync(facts, CancellationToken.None);
+        return await scope.HasEndedAsync(processing, LongestDatabaseWait) ? await processing : facts.Renewal;
     }
 
     private async Task<Renewal> ReadAsync(Guid renewalId, CancellationToken cancellationToken) =>

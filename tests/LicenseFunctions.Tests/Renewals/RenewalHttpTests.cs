@@ -1,5 +1,6 @@
 using System.Net.Http.Json;
 using System.Text.Json.Nodes;
+using Dapper;
 using LicenseFunctions.Tests.Support;
 using StripeStandIn;
 using Xunit;
@@ -76,6 +77,28 @@ public sealed class RenewalHttpTests(RenewalSite site) : IClassFixture<RenewalSi
         Assert.All(answers, answer => Assert.True(answer.Status is 200 or 202, $"{answer.Status} {answer.Body}"));
         Assert.Equal(1, Charges(license, "succeeded"));
         Assert.Equal((200, now.AddDays(31)), ((await RenewAsync(license)).Status, (await site.World.ReadAsync(license)).ExpiresAt));
+    }
+
+    // The first step of the payment waits for the lock. Nothing was sent; later the card is charged once.
+    [Fact]
+    public async Task Renew_WhileTheDatabaseIsLocked_IsAnsweredAsPendingAndGoesOn()
+    {
+        var license = await AddAsync("pm_card_visa");
+        await using var platform = await database.Source.OpenConnectionAsync(TestContext.Current.CancellationToken);
+        await platform.ExecuteAsync("begin; lock table renewal_attempts in share mode");
+
+        var (status, body) = await RenewAsync(license);
+
+        Assert.Equal((202, "pending", 0), (status, (string?)body["status"], Charges(license, "succeeded")));
+        await platform.ExecuteAsync("commit");
+        while (status != 200)
+        {
+            // As after three minutes, if the work has failed meanwhile.
+            await database.ExecuteAsync("update renewals set lease_until = null where subscription_id = @license", new { license });
+            (status, _) = await RenewAsync(license);
+        }
+
+        Assert.Equal(1, Charges(license, "succeeded"));
     }
 
     [Fact]

@@ -16,6 +16,7 @@ public sealed class DatabaseScope
     private Turns.Turn? turn;
     private SemaphoreSlim? permit;
     private int sessions;
+    private long busySince;
     private TimeSpan used;
 
     private DatabaseScope(DatabasePool pool, Guid? turnKey) => (Pool, TurnKey) = (pool, turnKey);
@@ -39,6 +40,27 @@ public sealed class DatabaseScope
         }
     }
 
+    /// <summary>Waits for work in this scope until it ends, or until its database time, the present session included, is used up.</summary>
+    /// <returns>Whether the work has ended; it may have failed. Otherwise it goes on.</returns>
+    public async Task<bool> HasEndedAsync(Task work, TimeSpan longest)
+    {
+        while (!work.IsCompleted)
+        {
+            var left = longest - UsedNow();
+            if (left <= TimeSpan.Zero)
+                return false;
+            await work.WaitAsync(left).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+
+        return true;
+    }
+
+    private TimeSpan UsedNow()
+    {
+        lock (gate)
+            return sessions > 0 ? used + Stopwatch.GetElapsedTime(busySince) : used;
+    }
+
     /// <summary>Begins a scope that ends with the calling asynchronous method.</summary>
     /// <param name="turnKey">The license, or another row, that the request changes; null if it changes nothing.</param>
     public static DatabaseScope Enter(DatabasePool pool, Guid? turnKey = null) => Flow.Value = new DatabaseScope(pool, turnKey);
@@ -59,7 +81,10 @@ public sealed class DatabaseScope
     {
         lock (gate)
         {
-            if (sessions++ > 0 || TurnKey is null)
+            if (sessions++ > 0)
+                return;
+            busySince = Stopwatch.GetTimestamp();
+            if (TurnKey is null)
                 return;
         }
 
