@@ -1,3 +1,4 @@
+using LicenseFunctions.Infrastructure.Database;
 using Licensing.Renewals;
 using Microsoft.Extensions.Time.Testing;
 using StripeStandIn;
@@ -69,6 +70,30 @@ public sealed class StripeGatewayTests
         Assert.Contains(code, declined.Outcome.ToString(), StringComparison.Ordinal);
         Assert.Equal(declined.Outcome, (await account.Gateway.GetIntentAsync(declined.IntentId!, Cancel)).Outcome);
         Assert.Equal(0, account.SucceededCharges);
+    }
+
+    [Fact]
+    public async Task Get_ForUsers_LeavesConnectionsToCharges()
+    {
+        await using var account = await StripeAccount.OpenAsync(settings => settings with { Concurrency = 4 });
+        var charge = account.Charge();
+        var intent = await account.Gateway.CreateIntentAsync(charge, "key", Cancel);
+        account.StandIn.Faults.Add(new Fault(FaultKind.Delay, "payment_intents.retrieve", DelayMs: 600_000, Times: 20));
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(Cancel);
+
+        var reads = Enumerable.Range(0, 20).Select(_ => ReadForAUserAsync(account, intent.IntentId!, stop.Token)).ToList();
+        var paid = await account.Gateway.ConfirmIntentAsync(intent.IntentId!, charge, "another key", Cancel);
+
+        Assert.IsType<ChargeOutcome.Succeeded>(paid.Outcome);
+        await stop.CancelAsync();
+        foreach (var read in reads)
+            await Assert.ThrowsAnyAsync<OperationCanceledException>(() => read);
+    }
+
+    private static async Task<IntentSnapshot> ReadForAUserAsync(StripeAccount account, string intentId, CancellationToken cancellationToken)
+    {
+        DatabaseScope.Enter(DatabasePool.Requests);
+        return await account.Gateway.GetIntentAsync(intentId, cancellationToken);
     }
 
     [Fact]

@@ -1,8 +1,11 @@
+using LicenseFunctions.Infrastructure.Database;
+
 namespace LicenseFunctions.Infrastructure.Payments.Stripe;
 
 /// <summary>
 /// Sends one request to Stripe, which may be a retry of Stripe.net: waits for a free connection and for the write rate, then starts the
 /// timeout. HttpClient's own timeout would include the waiting. Charges go first; other requests use at most a quarter of the connections.
+/// A read of an intent belongs to a charge, unless a user's request causes it.
 /// </summary>
 internal sealed class StripeSender(StripeSettings settings, WritePace pace) : DelegatingHandler(new SocketsHttpHandler
 {
@@ -12,12 +15,14 @@ internal sealed class StripeSender(StripeSettings settings, WritePace pace) : De
 {
     private readonly SemaphoreSlim connections = new(settings.Concurrency);
 
-    // Requests about cards wait here. They must not occupy the connections of charges while they wait for the write rate.
+    // Requests about cards, and reads for users, wait here. They must not occupy the connections of charges while they wait for the write
+    // rate.
     private readonly SemaphoreSlim others = new(Math.Max(1, settings.Concurrency / 4));
 
     protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
-        if (request.RequestUri!.AbsolutePath.StartsWith("/v1/payment_intents", StringComparison.Ordinal))
+        if (request.RequestUri!.AbsolutePath.StartsWith("/v1/payment_intents", StringComparison.Ordinal)
+            && (request.Method != HttpMethod.Get || DatabaseScope.CurrentPool != DatabasePool.Requests))
             return await SendAsync(request, WritePriority.Charge, cancellationToken);
         await others.WaitAsync(cancellationToken);
         try
