@@ -33,7 +33,7 @@ public sealed class LicenseCheckStore(LicenseDatabase database, ValidationCache 
     private int waitingCount;
     private int running;
 
-    private sealed class Waiting(string tokenHash, string deviceKey, long queuedAt)
+    private sealed class Waiting(string tokenHash, string deviceKey, long queuedAt, CancellationToken client)
         : TaskCompletionSource<CheckedLicense?>(TaskCreationOptions.RunContinuationsAsynchronously)
     {
         public string TokenHash => tokenHash;
@@ -41,6 +41,8 @@ public sealed class LicenseCheckStore(LicenseDatabase database, ValidationCache 
         public string DeviceKey => deviceKey;
 
         public long QueuedAt => queuedAt;
+
+        public CancellationToken Client => client;
     }
 
     // A license has one expiry: that of its current token, which a renewal extends. It also applies to an older token that the platform
@@ -86,9 +88,12 @@ public sealed class LicenseCheckStore(LicenseDatabase database, ValidationCache 
     /// <summary>The total time of a check.</summary>
     public TimeSpan Timeout => database.CheckTimeout;
 
+    /// <param name="tokenHash">The hash of the token.</param>
+    /// <param name="deviceKey">The device that checks.</param>
+    /// <param name="cancellationToken">Canceled when the client leaves: a check that still waits then is not read.</param>
     /// <returns>Null for a token that no license has.</returns>
     /// <exception cref="TimeoutException">Too many checks wait already.</exception>
-    public ValueTask<CheckedLicense?> ReadAsync(string tokenHash, string deviceKey)
+    public ValueTask<CheckedLicense?> ReadAsync(string tokenHash, string deviceKey, CancellationToken cancellationToken)
     {
         if (cache.IsOn && cache.Find(tokenHash, deviceKey) is { } cached)
             return new(cached);
@@ -99,7 +104,7 @@ public sealed class LicenseCheckStore(LicenseDatabase database, ValidationCache 
             throw new TimeoutException("Too many checks wait for the database.");
         }
 
-        var waiting = new Waiting(tokenHash, deviceKey, time.GetTimestamp());
+        var waiting = new Waiting(tokenHash, deviceKey, time.GetTimestamp(), cancellationToken);
         queue.Enqueue(waiting);
         StartBatch();
         return new(waiting.Task);
@@ -160,7 +165,9 @@ public sealed class LicenseCheckStore(LicenseDatabase database, ValidationCache 
         {
             Interlocked.Decrement(ref waitingCount);
             // After its deadline, a check is already answered.
-            if (time.GetElapsedTime(waiting.QueuedAt) < Timeout)
+            if (waiting.Client.IsCancellationRequested)
+                waiting.TrySetCanceled(waiting.Client);
+            else if (time.GetElapsedTime(waiting.QueuedAt) < Timeout)
                 batch.Add(waiting);
         }
 

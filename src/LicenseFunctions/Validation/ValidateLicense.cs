@@ -41,12 +41,13 @@ public sealed class ValidateLicense(
     private async ValueTask<CheckReply> CheckAsync(string tokenHash, DeviceClaim claim, CancellationToken cancellationToken)
     {
         var now = time.GetUtcNow();
-        if (await checks.ReadAsync(tokenHash, claim.Key(settings.Policy.Identity)) is not { } license)
+        if (await checks.ReadAsync(tokenHash, claim.Key(settings.Policy.Identity), cancellationToken) is not { } license)
             return new CheckReply(LicenseVerdict.NotFound, null, null, false, settings.Policy.MaxDevices, now);
 
         var verdict = LicenseVerdict.Of(license.Facts, now, settings.Grace);
         // A suspension that is open although the license is valid must be closed, which a check with a transaction does.
-        var reply = verdict.IsValid && license is { Device: { } known, Facts.Suspension: null }
+        var reply = verdict.IsValid
+            && license is { Device: { } known, Facts: { Suspension: null, State: not SubscriptionState.SuspendedAdmin } }
             ? new CheckReply(verdict, license, known with { LastSeenAt = now }, false, settings.Policy.MaxDevices, now)
             : verdict.IsValid || LicenseVerdict.IsReinstatedManually(license.Facts, now)
                 ? await admit.RunAsync(license.SubscriptionId, tokenHash, claim, now, cancellationToken)

@@ -1,6 +1,7 @@
 using Dapper;
 using LicenseFunctions.Tests.Licenses;
 using LicenseFunctions.Tests.Support;
+using LicenseFunctions.Validation;
 using Licensing.Devices;
 using Npgsql;
 using Xunit;
@@ -166,6 +167,25 @@ public sealed class CheckPoolTests(PostgresFixture postgres)
         await using var away = await UnavailableAsync(scene);
 
         await Assert.ThrowsAnyAsync<Exception>(() => scene.CheckAsync("EA-1", 1));
+    }
+
+    [Fact]
+    public async Task Check_OfAClientThatLeft_IsDroppedFromTheQueue()
+    {
+        await using var scene = await LicenseScene.NewAsync(postgres);
+        var store = new LicenseCheckStore(scene.Database.Database, scene.Cache, scene.Time);
+        await using var platform = await scene.Database.Source.OpenConnectionAsync(Stop);
+        await platform.ExecuteAsync("begin; lock table license_tokens");
+        using var client = new CancellationTokenSource();
+
+        // The first two are in the two batches; the others wait for a batch.
+        var reads = Enumerable.Range(0, 4)
+            .Select(n => store.ReadAsync(LicenseScene.Hash(LicenseScene.Token), "1|EA-1", n == 2 ? client.Token : Stop).AsTask()).ToList();
+        await client.CancelAsync();
+        await platform.ExecuteAsync("commit");
+
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => reads[2]);
+        Assert.All(await Task.WhenAll(reads[0], reads[1], reads[3]), found => Assert.Equal(scene.SubscriptionId, found!.SubscriptionId));
     }
 
     // The first check registers the device, the second one reads it.
