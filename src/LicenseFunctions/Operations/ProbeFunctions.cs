@@ -19,10 +19,12 @@ public sealed class ProbeFunctions(ReadinessStore readiness, DatabaseClock clock
     [Operation("Reports whether the database answers and has the schema that this version needs.", Media = "text/plain")]
     public async Task<IResult> Readyz(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "readyz")] HttpRequest request, CancellationToken cancellationToken) =>
-        await readiness.MissingAsync(cancellationToken) is { } missing
-            ? missing.ToResult()
-            : Results.Text(string.Join('\n', ["ready", .. await WarningsAsync(cancellationToken)]));
+        await readiness.ReadAsync(cancellationToken) switch
+        {
+            { Missing: { } missing } => missing.ToResult(),
+            { Warning: var warning } => Results.Text(string.Join('\n', ["ready", .. Warnings(warning)])),
+        };
 
-    private async Task<IEnumerable<string>> WarningsAsync(CancellationToken cancellationToken) =>
-        new[] { clock.Warning, await readiness.WarningAsync(cancellationToken) }.OfType<string>().Select(warning => "warning: " + warning);
+    private IEnumerable<string> Warnings(string? warning) =>
+        new[] { clock.Warning, warning }.OfType<string>().Select(one => "warning: " + one);
 }

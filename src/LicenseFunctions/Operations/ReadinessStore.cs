@@ -5,8 +5,19 @@ using Npgsql;
 
 namespace LicenseFunctions.Operations;
 
+/// <param name="Missing">What the app lacks; null if it is ready.</param>
+/// <param name="Warning">What an operator should know although the app is ready; null for nothing.</param>
+public sealed record Readiness(Refusal? Missing, string? Warning);
+
 public sealed class ReadinessStore(LicenseDatabase database, TimeProvider time)
 {
+    /// <summary>Probes within this time share one read: anybody may send them, and they use the connections of checks.</summary>
+    public static readonly TimeSpan SharedFor = TimeSpan.FromSeconds(0.5);
+
+    private readonly Lock gate = new();
+    private Task<Readiness>? shared;
+    private long readAt;
+
     // Probes usually wait for one second.
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(0.9);
 
@@ -19,36 +30,48 @@ public sealed class ReadinessStore(LicenseDatabase database, TimeProvider time)
 
     private const string UsageLogWarning = "select usage_log_warning()";
 
-    /// <returns>What an operator should know although the app is ready; null if nothing, or if the database doesn't answer.</returns>
-    public async Task<string?> WarningAsync(CancellationToken cancellationToken)
+    /// <param name="cancellationToken">Ends the wait, not the read, which others may share.</param>
+    public Task<Readiness> ReadAsync(CancellationToken cancellationToken)
+    {
+        lock (gate)
+        {
+            if (shared is not { IsCompleted: false } && (shared is null || time.GetElapsedTime(readAt) >= SharedFor))
+                (shared, readAt) = (ReadAsync(), time.GetTimestamp());
+            return shared.WaitAsync(cancellationToken);
+        }
+    }
+
+    private async Task<Readiness> ReadAsync()
     {
         DatabaseScope.Enter(DatabasePool.Checks);
+        var missing = await MissingAsync();
+        return new Readiness(missing, missing is null ? await WarningAsync() : null);
+    }
+
+    private async Task<string?> WarningAsync()
+    {
         try
         {
-            return await ReadWarningAsync(cancellationToken).WaitAsync(WarningLimit, time, cancellationToken);
+            return await ReadWarningAsync().WaitAsync(WarningLimit, time);
         }
-        catch (Exception lost) when (lost is NpgsqlException or TimeoutException
-            || (lost is OperationCanceledException && !cancellationToken.IsCancellationRequested))
+        catch (Exception lost) when (lost is NpgsqlException or TimeoutException or OperationCanceledException)
         {
             return null;
         }
     }
 
-    private async Task<string?> ReadWarningAsync(CancellationToken cancellationToken)
+    private async Task<string?> ReadWarningAsync()
     {
-        await using var session = await database.OpenAsync(cancellationToken);
-        (var connection, cancellationToken) = session;
-        return await connection.ExecuteScalarAsync<string?>(
-            new CommandDefinition(UsageLogWarning, cancellationToken: cancellationToken));
+        await using var session = await database.OpenAsync(CancellationToken.None);
+        return await session.Connection.ExecuteScalarAsync<string?>(
+            new CommandDefinition(UsageLogWarning, cancellationToken: session.Token));
     }
 
-    /// <returns>What is missing; null if the app is ready.</returns>
-    public async Task<Refusal?> MissingAsync(CancellationToken cancellationToken)
+    private async Task<Refusal?> MissingAsync()
     {
-        DatabaseScope.Enter(DatabasePool.Checks);
         try
         {
-            return await ReadAsync(cancellationToken).WaitAsync(Limit, time, cancellationToken);
+            return await ReadMissingAsync().WaitAsync(Limit, time);
         }
         catch (PostgresException none) when (none.SqlState == PostgresErrorCodes.UndefinedTable)
         {
@@ -58,8 +81,7 @@ public sealed class ReadinessStore(LicenseDatabase database, TimeProvider time)
         {
             return NotReady("The server refuses the limits of a connection, as a pooler does.", "Set DATABASE_POOLER=transaction.");
         }
-        catch (Exception lost) when (lost is NpgsqlException or TimeoutException
-            || (lost is OperationCanceledException && !cancellationToken.IsCancellationRequested))
+        catch (Exception lost) when (lost is NpgsqlException or TimeoutException or OperationCanceledException)
         {
             return NotReady("The database doesn't answer.", "Check that PostgreSQL runs and that DATABASE_URL is its address.");
         }
@@ -67,12 +89,11 @@ public sealed class ReadinessStore(LicenseDatabase database, TimeProvider time)
 
     private static Refusal NotReady(string detail, string hint) => new(RefusalKind.Unavailable, "NOT_READY", detail, Hint: hint);
 
-    private async Task<Refusal?> ReadAsync(CancellationToken cancellationToken)
+    private async Task<Refusal?> ReadMissingAsync()
     {
-        await using var session = await database.OpenAsync(cancellationToken);
-        (var connection, cancellationToken) = session;
-        var missing = await connection.ExecuteScalarAsync<string?>(new CommandDefinition(
-            NotInstalled, new { names = Migrations.InstalledNames }, cancellationToken: cancellationToken));
+        await using var session = await database.OpenAsync(CancellationToken.None);
+        var missing = await session.Connection.ExecuteScalarAsync<string?>(new CommandDefinition(
+            NotInstalled, new { names = Migrations.InstalledNames }, cancellationToken: session.Token));
         return missing is null ? null : NotReady($"The schema lacks {missing}.", Migrate);
     }
 }

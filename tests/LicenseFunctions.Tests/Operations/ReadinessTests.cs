@@ -1,5 +1,6 @@
 using LicenseFunctions.Operations;
 using LicenseFunctions.Tests.Support;
+using Microsoft.Extensions.Time.Testing;
 using Xunit;
 
 namespace LicenseFunctions.Tests.Operations;
@@ -13,7 +14,7 @@ public sealed class ReadinessTests(PostgresFixture postgres)
     {
         await using var database = await postgres.NewDatabaseAsync();
 
-        Assert.Null(await new ReadinessStore(database.Database, TimeProvider.System).MissingAsync(Stop));
+        Assert.Null((await new ReadinessStore(database.Database, TimeProvider.System).ReadAsync(Stop)).Missing);
     }
 
     [Fact]
@@ -24,7 +25,7 @@ public sealed class ReadinessTests(PostgresFixture postgres)
 
         Assert.Equal(
             "The schema lacks 0004_devices.",
-            (await new ReadinessStore(database.Database, TimeProvider.System).MissingAsync(Stop))?.Detail);
+            (await new ReadinessStore(database.Database, TimeProvider.System).ReadAsync(Stop)).Missing?.Detail);
     }
 
     [Fact]
@@ -33,6 +34,22 @@ public sealed class ReadinessTests(PostgresFixture postgres)
         await using var database = await postgres.NewEmptyDatabaseAsync();
 
         Assert.Equal(
-            "The schema isn't installed.", (await new ReadinessStore(database.Database, TimeProvider.System).MissingAsync(Stop))?.Detail);
+            "The schema isn't installed.",
+            (await new ReadinessStore(database.Database, TimeProvider.System).ReadAsync(Stop)).Missing?.Detail);
+    }
+
+    [Fact]
+    public async Task Read_SoonAfterAnother_SharesItsResult()
+    {
+        await using var database = await postgres.NewDatabaseAsync();
+        var time = new FakeTimeProvider();
+        var readiness = new ReadinessStore(database.Database, time);
+        Assert.Null((await readiness.ReadAsync(Stop)).Missing);
+        await database.ExecuteAsync("delete from schema_migrations");
+
+        time.Advance(ReadinessStore.SharedFor - TimeSpan.FromTicks(1));
+        Assert.Null((await readiness.ReadAsync(Stop)).Missing);
+        time.Advance(TimeSpan.FromTicks(1));
+        Assert.NotNull((await readiness.ReadAsync(Stop)).Missing);
     }
 }
