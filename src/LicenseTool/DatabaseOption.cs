@@ -38,7 +38,15 @@ internal sealed class DatabaseOption : Option<string>
         }
     }
 
+    /// <summary>With the limits of background work: a command must not wait for a locked row while it holds other locks.</summary>
     /// <remarks>The tool's user operates the database, so errors may name rows and views.</remarks>
-    public NpgsqlDataSource Open(ParseResult arguments) => NpgsqlDataSource.Create(
-        new NpgsqlConnectionStringBuilder(DatabaseSettings.FromUri(arguments.GetRequiredValue(this))) { IncludeErrorDetail = true });
+    public NpgsqlDataSource Open(ParseResult arguments)
+    {
+        var builder = new NpgsqlConnectionStringBuilder(DatabaseSettings.FromUri(arguments.GetRequiredValue(this)))
+        {
+            IncludeErrorDetail = true,
+        };
+        DatabaseLimits.Of(DatabasePool.Background, checkTimeout: default).Apply(builder, isBehindPooler: false);
+        return NpgsqlDataSource.Create(builder);
+    }
 }

@@ -19,6 +19,11 @@ try
 {
     return await root.Parse(args).InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
 }
+catch (PostgresException locked) when (locked.SqlState == PostgresErrorCodes.LockNotAvailable)
+{
+    await Console.Error.WriteLineAsync("Another session has locked a row or table for too long. Run the command again.");
+    return 1;
+}
 catch (NpgsqlException failure)
 {
     await Console.Error.WriteLineAsync($"The database access failed: {failure.Message}");

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Dapper;
 using LicenseFunctions.Tests.Support;
 using LicenseFunctions.Tests.Usage;
 using Xunit;
@@ -182,6 +183,20 @@ public sealed class PersonCommandsTests(PostgresFixture postgres) : IAsyncLifeti
 
         Assert.Equal(1, code);
         Assert.Contains("charge", output, StringComparison.Ordinal);
+        Assert.Equal(before, await scene.StateAsync());
+    }
+
+    [Fact]
+    public async Task Erase_BesideALockedRow_EndsWithAnErrorAndChangesNothing()
+    {
+        var before = await scene.StateAsync();
+        await using var platform = await scene.Database.Source.OpenConnectionAsync(TestContext.Current.CancellationToken);
+        await platform.ExecuteAsync("begin; select from license_tokens for update");
+
+        var (code, output) = await ToolAsync("erase", "--user", "person@x.test", "--reason", "on request", "--yes");
+
+        Assert.Equal((1, "Another session has locked a row or table for too long. Run the command again."), (code, output.Trim()));
+        await platform.ExecuteAsync("rollback");
         Assert.Equal(before, await scene.StateAsync());
     }
 
