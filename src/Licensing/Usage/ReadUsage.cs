@@ -42,10 +42,16 @@ public static class ReadUsage
         var positions = new List<int>();
         if (NonFiniteNumbers.Quote(json, positions) is not { } quoted || !TryRead(quoted, start, window, entries))
             return new UsageFault(UsageFault.InvalidJson, "the message is not valid JSON");
+        // Both are in the order of the message.
+        var next = 0;
         for (var i = before; i < entries.Count; i++)
         {
-            if (positions.Exists(at => at + start >= entries[i].Start && at + start < entries[i].Start + entries[i].Length))
-                entries[i] = entries[i] with { Record = null, Fault = NonFinite(entries[i]) };
+            var end = entries[i].Start + entries[i].Length;
+            if (next == positions.Count || positions[next] + start >= end)
+                continue;
+            entries[i] = entries[i] with { Record = null, Fault = NonFinite(entries[i]) };
+            while (next < positions.Count && positions[next] + start < end)
+                next++;
         }
 
         return null;

@@ -246,6 +246,20 @@ public sealed class ReadUsageTests
         Assert.Equal("NaN", entries[2].Record!.City);
     }
 
+    // The largest message that POST /usage accepts. Comparing every number with every element would take minutes.
+    [Fact]
+    public async Task Message_FullOfNonFiniteNumbers_IsReadInOnePass()
+    {
+        var json = Encoding.UTF8.GetBytes('[' + string.Join(',', Enumerable.Repeat("NaN", 262_000)) + ']');
+        var entries = new List<UsageEntry>();
+
+        var reading = Task.Run(() => ReadUsage.Message(json, UsageWindow.At(Now), entries), TestContext.Current.CancellationToken);
+
+        Assert.Null(await reading.WaitAsync(TimeSpan.FromSeconds(20), TestContext.Current.CancellationToken));
+        Assert.Equal(262_000, entries.Count);
+        Assert.All(entries, (entry, index) => Assert.Equal((index, UsageFault.InvalidNumber), (entry.Index, entry.Fault?.Code)));
+    }
+
     [Theory]
     [InlineData("[NaN")]
     [InlineData("[NaN NaN]")]
