@@ -310,10 +310,19 @@ begin
     execute format('insert into license_usage_log (%s) select %s from %s', columns, expressions, first_version);
 
     for privilege in
-        select acl.grantee::regrole as grantee, acl.privilege_type from pg_class, aclexplode(relacl) as acl
-        where oid = first_version and acl.grantee <> 0 and acl.grantee <> relowner
+        select acl.privilege_type || coalesce(' (' || quote_ident(granted.attname) || ')', '') as name,
+               case acl.grantee when 0 then 'public' else acl.grantee::regrole::text end
+               || case when acl.is_grantable then ' with grant option' else '' end as grantee
+        from pg_class as log
+        cross join lateral (
+            select log.relacl as privileges, null as attname
+            union all
+            select a.attacl, a.attname from pg_attribute a where a.attrelid = log.oid and a.attnum > 0 and not a.attisdropped
+        ) as granted
+        cross join lateral aclexplode(granted.privileges) as acl
+        where log.oid = first_version and acl.grantee <> log.relowner
     loop
-        execute format('grant %s on license_usage_log to %s', privilege.privilege_type, privilege.grantee);
+        execute format('grant %s on license_usage_log to %s', privilege.name, privilege.grantee);
     end loop;
 
     -- The repeatable files create this backend's views again.

@@ -116,11 +116,33 @@ begin
 end
 $$;
 
+-- Grants on license_usage_log what others may do with it and its columns, PUBLIC included, on another table with the same columns.
+create or replace function copy_usage_log_grants(target regclass) returns void language plpgsql as $$
+declare
+    statement text;
+begin
+    for statement in
+        select format('grant %s%s on %s to %s%s', acl.privilege_type, ' (' || quote_ident(granted.attname) || ')', target,
+                      case acl.grantee when 0 then 'public' else acl.grantee::regrole::text end,
+                      case when acl.is_grantable then ' with grant option' end)
+        from pg_class as log
+        cross join lateral (
+            select log.relacl as privileges, null as attname
+            union all
+            select a.attacl, a.attname from pg_attribute a where a.attrelid = log.oid and a.attnum > 0 and not a.attisdropped
+        ) as granted
+        cross join lateral aclexplode(granted.privileges) as acl
+        where log.oid = 'license_usage_log'::regclass and acl.grantee <> log.relowner
+    loop
+        execute statement;
+    end loop;
+end
+$$;
+
 -- Replaces the table. The caller installs the views again in the same transaction, then drops usage_log_partitions by
 -- drop_converted_usage_log.
 create or replace function swap_usage_log() returns void language plpgsql set lock_timeout = '500ms' as $$
 declare
-    privilege record;
     renamed record;
 begin
     if exists (select from usage_days_to_copy() as day where day < (now() at time zone 'UTC')::date - 1) then
@@ -130,12 +152,7 @@ begin
     perform copy_usage_day(day) from usage_days_to_copy() as day;
     while apply_usage_changes() > 0 loop null; end loop;
 
-    for privilege in
-        select acl.grantee::regrole as grantee, acl.privilege_type from pg_class, aclexplode(relacl) as acl
-        where oid = 'license_usage_log'::regclass and acl.grantee <> 0 and acl.grantee <> relowner
-    loop
-        execute format('grant %s on usage_log_next to %s', privilege.privilege_type, privilege.grantee);
-    end loop;
+    perform copy_usage_log_grants('usage_log_next');
     execute format(
         'alter table usage_log_next owner to %s', (select relowner::regrole from pg_class where oid = 'license_usage_log'::regclass));
 

@@ -31,7 +31,9 @@ public sealed class UsageLogConversionTests(PostgresFixture postgres)
         await using var database = await PlatformAsync(FirstVersion);
         var reader = "reader_" + Guid.NewGuid().ToString("N");
         await database.ExecuteAsync(
-            $"drop view v_license_usage_24h; create role {reader}; grant select, insert on license_usage_log to {reader}");
+            $"drop view v_license_usage_24h; create role {reader}; grant select, insert on license_usage_log to {reader}; " +
+            $"grant update on license_usage_log to {reader} with grant option; grant select on license_usage_log to public; " +
+            $"grant references (device_label) on license_usage_log to {reader}; grant update (city) on license_usage_log to public");
 
         await InstallAsync(database);
 
@@ -40,10 +42,48 @@ public sealed class UsageLogConversionTests(PostgresFixture postgres)
             "select count(*) || ' ' || min(device_label) || ' ' || sum(signals_received) || ' ' || max(latitude) from license_usage_log"));
         Assert.True(await database.QueryAsync<bool>(
             "select exists (select from license_usage_log where log_id = md5('12')::uuid and logged_at < now() - interval '479 days')"));
-        Assert.True(await database.QueryAsync<bool>($"select has_table_privilege('{reader}', 'license_usage_log', 'select, insert')"));
+        Assert.True(await database.QueryAsync<bool>(
+            $"""
+            select bool_and(has_table_privilege('{reader}', 'license_usage_log', kept))
+                   and has_column_privilege('{reader}', 'license_usage_log', 'device_label', 'references')
+                   and exists (select from pg_class, aclexplode(relacl) acl
+                               where oid = 'license_usage_log'::regclass and acl.grantee = 0 and acl.privilege_type = 'SELECT')
+                   and exists (select from pg_attribute, aclexplode(attacl) acl
+                               where attrelid = 'license_usage_log'::regclass and attname = 'city' and acl.grantee = 0)
+            from unnest(array['select', 'insert', 'update with grant option']) as kept
+            """));
         Assert.Equal("(logged_at, log_id)", await database.QueryAsync<string>(
             "select substring(pg_get_constraintdef(oid) from '\\(.*') from pg_constraint where conrelid = 'license_usage_log'::regclass " +
             "and contype = 'p'"));
+        await database.ExecuteAsync($"drop owned by {reader}; drop role {reader}");
+    }
+
+    // The conversion into a hypertable copies them in the same way.
+    [Fact]
+    public async Task CopyUsageLogGrants_ToAnotherTable_KeepsPublicColumnsAndGrantOptions()
+    {
+        await using var database = await postgres.NewDatabaseAsync();
+        var reader = "reader_" + Guid.NewGuid().ToString("N");
+        await database.ExecuteAsync(
+            $"""
+            create role {reader};
+            grant select, insert on license_usage_log to {reader} with grant option;
+            grant select on license_usage_log to public;
+            grant update (city) on license_usage_log to {reader};
+            create table usage_log_next (like license_usage_log);
+            select copy_usage_log_grants('usage_log_next');
+            """);
+
+        const string Grants = """
+            select string_agg(concat_ws(' ', grantee, privilege_type, is_grantable, attname), ', ' order by grantee, privilege_type)
+            from (select relacl as acl, null as attname from pg_class where oid = @log::regclass
+                  union all
+                  select attacl, attname from pg_attribute where attrelid = @log::regclass) as granted, aclexplode(acl)
+            where grantee <> (select relowner from pg_class where oid = @log::regclass)
+            """;
+        var before = await database.QueryAsync<string>(Grants, new { log = "license_usage_log" });
+        Assert.Contains("UPDATE f city", before, StringComparison.Ordinal);
+        Assert.Equal(before, await database.QueryAsync<string>(Grants, new { log = "usage_log_next" }));
         await database.ExecuteAsync($"drop owned by {reader}; drop role {reader}");
     }
 
