@@ -132,6 +132,30 @@ begin
 end
 $_$;
 
+CREATE FUNCTION public.copy_usage_log_grants(target regclass) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+declare
+    statement text;
+begin
+    for statement in
+        select format('grant %s%s on %s to %s%s', acl.privilege_type, ' (' || quote_ident(granted.attname) || ')', target,
+                      case acl.grantee when 0 then 'public' else acl.grantee::regrole::text end,
+                      case when acl.is_grantable then ' with grant option' end)
+        from pg_class as log
+        cross join lateral (
+            select log.relacl as privileges, null as attname
+            union all
+            select a.attacl, a.attname from pg_attribute a where a.attrelid = log.oid and a.attnum > 0 and not a.attisdropped
+        ) as granted
+        cross join lateral aclexplode(granted.privileges) as acl
+        where log.oid = 'license_usage_log'::regclass and acl.grantee <> log.relowner
+    loop
+        execute statement;
+    end loop;
+end
+$$;
+
 CREATE FUNCTION public.count_alert() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -465,6 +489,14 @@ CREATE FUNCTION public.is_charge_unknown(status text) RETURNS boolean
     select status in ('unknown', 'undecided')
 $$;
 
+CREATE FUNCTION public.is_ea_name(name text) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    select char_length(name) <= 100
+        and name !~ '[\u0001-\u001f\u007f-\u009f\ufffd]'
+        and name ~ '[^ \u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]'
+$$;
+
 CREATE FUNCTION public.is_license_expiring_soon(subscription_id uuid, days integer DEFAULT 7) RETURNS boolean
     LANGUAGE sql STABLE
     AS $$
@@ -608,8 +640,10 @@ CREATE FUNCTION public.license_code(token_active boolean, revoked_reason text, e
             and not (state = 'SUSPENDED_ADMIN'
                 and coalesce(revoked_reason = 'Expired - grace period ended' or starts_with(revoked_reason, 'Auto-suspended: '), false))
             then 'REVOKED'
-        when (only_for_expiry is null and state = 'SUSPENDED_ADMIN') or now() >= greatest(expires_at + grace, case
-            when expires_at is not null then grace_until end) then 'EXPIRED'
+        -- Suspended by the platform for the expiry. This ends when the expiry moves ahead.
+        when (only_for_expiry is null and state = 'SUSPENDED_ADMIN'
+                and (now() >= expires_at or (not token_active and revoked_reason is distinct from 'Expired - grace period ended')))
+            or now() >= greatest(expires_at + grace, case when expires_at is not null then grace_until end) then 'EXPIRED'
         when not subscription_active then 'INACTIVE'
         when state in ('LOCKED_NO_FUNDS', 'PAUSED_TOXIC') then state::text
         when now() >= expires_at then 'GRACE'
@@ -786,8 +820,10 @@ declare
     new_log_id uuid := uuid_generate_v4();
     refused_because text;
 begin
+    if not is_ea_name(ea_instance_id) then
+        refused_because := 'INVALID_TEXT';
     -- The same rule as SignalCounts.
-    if coalesce(executed, 0)::bigint + coalesce(rejected, 0) > coalesce(received, 0) then
+    elsif coalesce(executed, 0)::bigint + coalesce(rejected, 0) > coalesce(received, 0) then
         refused_because := 'CONTRADICTING_COUNTERS';
     else
         perform ensure_usage_partitions(now(), now());
@@ -805,8 +841,13 @@ begin
     if refused_because is not null then
         insert into usage_quarantine (source, code, field, detail, payload, payload_digest)
         select 'sql', refused_because,
-               case refused_because when 'CONTRADICTING_COUNTERS' then 'signals_received' else 'token_hash' end,
                case refused_because
+                   when 'INVALID_TEXT' then 'ea_instance_id'
+                   when 'CONTRADICTING_COUNTERS' then 'signals_received'
+                   else 'token_hash' end,
+               case refused_because
+                   when 'INVALID_TEXT' then 'record_license_usage: ea_instance_id must have 1 to 100 Unicode characters, '
+                       'not only white space, without control characters and without U+FFFD'
                    when 'CONTRADICTING_COUNTERS'
                        then 'record_license_usage: signals_received is less than signals_executed plus signals_rejected'
                    else 'record_license_usage: no license has this token, or another one' end,
@@ -897,6 +938,12 @@ CREATE FUNCTION public.schema_definitions() RETURNS text
                 where c.relnamespace = current_schema()::regnamespace and not t.tgisinternal and t.tgparentid = 0
             ) as definitions (definition)
         $$;
+
+CREATE FUNCTION public.shown_time(at timestamp with time zone) RETURNS timestamp with time zone
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    select least(greatest(at, '1970-01-01 00:00:00+00'), '9000-01-01 00:00:00+00')
+$$;
 
 CREATE FUNCTION public.source_network(address inet) RETURNS cidr
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -1011,7 +1058,6 @@ CREATE FUNCTION public.swap_usage_log() RETURNS void
     SET lock_timeout TO '500ms'
     AS $$
 declare
-    privilege record;
     renamed record;
 begin
     if exists (select from usage_days_to_copy() as day where day < (now() at time zone 'UTC')::date - 1) then
@@ -1021,12 +1067,7 @@ begin
     perform copy_usage_day(day) from usage_days_to_copy() as day;
     while apply_usage_changes() > 0 loop null; end loop;
 
-    for privilege in
-        select acl.grantee::regrole as grantee, acl.privilege_type from pg_class, aclexplode(relacl) as acl
-        where oid = 'license_usage_log'::regclass and acl.grantee <> 0 and acl.grantee <> relowner
-    loop
-        execute format('grant %s on usage_log_next to %s', privilege.privilege_type, privilege.grantee);
-    end loop;
+    perform copy_usage_log_grants('usage_log_next');
     execute format(
         'alter table usage_log_next owner to %s', (select relowner::regrole from pg_class where oid = 'license_usage_log'::regclass));
 
@@ -1586,15 +1627,15 @@ CREATE VIEW public.listed_alerts AS
     a.severity,
     a.description,
     a.evidence,
-    a.detected_at,
-    a.updated_at,
+    public.shown_time(a.detected_at) AS detected_at,
+    public.shown_time(a.updated_at) AS updated_at,
     a.status,
     a.auto_action_taken,
-    a.resolved_at,
+    public.past_time(a.resolved_at) AS resolved_at,
     a.resolved_by,
     a.resolution_notes,
-    a.customer_confirmed_at,
-    a.appealed_at,
+    public.past_time(a.customer_confirmed_at) AS customer_confirmed_at,
+    public.past_time(a.appealed_at) AS appealed_at,
     ( SELECT p.message
            FROM public.license_appeals p
           WHERE (p.alert_id = a.alert_id)

@@ -5,6 +5,13 @@ create or replace function get_device_count(token_hash varchar) returns int lang
     where u.token_hash = get_device_count.token_hash and u.logged_at > now() - interval '30 days'
 $$;
 
+-- The rule for ea_instance_id. The characters of the second pattern are white space. C#: EaName.IsValid.
+create or replace function is_ea_name(name text) returns boolean language sql immutable parallel safe as $$
+    select char_length(name) <= 100
+        and name !~ '[\u0001-\u001f\u007f-\u009f\ufffd]'
+        and name ~ '[^ \u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]'
+$$;
+
 create or replace function record_license_usage(
     token_hash varchar, subscription_id uuid, ip inet, ea_instance_id varchar, mt5_account bigint,
     received int default 1, executed int default 0, rejected int default 0, avg_latency_ms int default null)
@@ -13,8 +20,10 @@ declare
     new_log_id uuid := uuid_generate_v4();
     refused_because text;
 begin
+    if not is_ea_name(ea_instance_id) then
+        refused_because := 'INVALID_TEXT';
     -- The same rule as SignalCounts.
-    if coalesce(executed, 0)::bigint + coalesce(rejected, 0) > coalesce(received, 0) then
+    elsif coalesce(executed, 0)::bigint + coalesce(rejected, 0) > coalesce(received, 0) then
         refused_because := 'CONTRADICTING_COUNTERS';
     else
         perform ensure_usage_partitions(now(), now());
@@ -32,8 +41,13 @@ begin
     if refused_because is not null then
         insert into usage_quarantine (source, code, field, detail, payload, payload_digest)
         select 'sql', refused_because,
-               case refused_because when 'CONTRADICTING_COUNTERS' then 'signals_received' else 'token_hash' end,
                case refused_because
+                   when 'INVALID_TEXT' then 'ea_instance_id'
+                   when 'CONTRADICTING_COUNTERS' then 'signals_received'
+                   else 'token_hash' end,
+               case refused_because
+                   when 'INVALID_TEXT' then 'record_license_usage: ea_instance_id must have 1 to 100 Unicode characters, '
+                       'not only white space, without control characters and without U+FFFD'
                    when 'CONTRADICTING_COUNTERS'
                        then 'record_license_usage: signals_received is less than signals_executed plus signals_rejected'
                    else 'record_license_usage: no license has this token, or another one' end,

@@ -2,6 +2,7 @@ using System.Text;
 using Dapper;
 using LicenseFunctions.Tests.Support;
 using LicenseFunctions.Usage;
+using Licensing.Devices;
 using Licensing.Usage;
 using Xunit;
 
@@ -296,6 +297,44 @@ public sealed class IngestUsageTests(PostgresFixture postgres) : IAsyncLifetime
         Assert.Equal(
             isStored ? [] : [(UsageFault.ContradictingCounters, "signals_received")],
             await scene.Database.QueryAllAsync<(string, string)>("select code, field from usage_quarantine"));
+    }
+
+    [Theory]
+    [InlineData(" EA-1 ", true)]
+    [InlineData(null, true)]
+    [InlineData("EA\t1", false)]
+    [InlineData("EA\uFFFD", false)]
+    [InlineData("", false)]
+    [InlineData("\u3000", false)]
+    public async Task RecordLicenseUsage_EaName_IsAcceptedOrQuarantinedAsInAMessage(string? name, bool isStored)
+    {
+        const string Call = "select record_license_usage(@TokenHash, @SubscriptionId::text, '198.51.100.7', @name, 1001)";
+
+        await scene.Database.QueryAsync<Guid>(Call, new { license.TokenHash, license.SubscriptionId, name });
+        await scene.Database.QueryAsync<Guid>(
+            Call, new { license.TokenHash, license.SubscriptionId, name = new string('a', EaName.MaxLength + 1) });
+
+        Assert.Equal(isStored ? 1L : 0, await scene.Database.QueryAsync<long>("select count(*) from license_usage_log"));
+        Assert.All(
+            await scene.Database.QueryAllAsync<(string, string, string)>("select code, field, detail from usage_quarantine"),
+            row => Assert.Equal((UsageFault.InvalidText, "ea_instance_id", "record_license_usage: ea_instance_id " + EaName.Rule), row));
+        Assert.Equal(isStored ? 1L : 2, await scene.Database.QueryAsync<long>("select count(*) from usage_quarantine"));
+    }
+
+    [Fact]
+    public async Task EaName_OfEveryCharacter_MeansTheSameInSql()
+    {
+        var characters = Enumerable.Range(1, 0x1FFFF).Where(Rune.IsValid).Select(code => new Rune(code).ToString()).ToList();
+        string[] names =
+        [
+            "", .. characters, .. characters.Select(character => "A" + character), new('a', 100), new('a', 101),
+            string.Concat(Enumerable.Repeat("😀", 100)), string.Concat(Enumerable.Repeat("😀", 101)),
+        ];
+
+        var valid = await scene.Database.QueryAllAsync<string>(
+            "select name from unnest(@names) with ordinality as n (name, ordinal) where is_ea_name(name) order by ordinal", new { names });
+
+        Assert.Equal(names.Where(EaName.IsValid), valid);
     }
 
     [Fact]
