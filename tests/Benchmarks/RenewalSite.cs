@@ -57,7 +57,7 @@ internal sealed class RenewalSite : IAsyncDisposable
             : [new StripeGateway(StripeRegistration.Client(stripe, clock), NullLogger<StripeGateway>.Instance)]);
         var settings = new RenewalSettings(
             AutoRenewal: true, Warning: TimeSpan.FromDays(7), Grace: TimeSpan.FromDays(3), PriceRiseShare: 0, RenewsPaused: false,
-            pace.Lanes);
+            AlertEmail: null, pace.Lanes);
         var policy = settings.Policy(gateways.IdempotencyKeyLifetimes);
         var process = new ProcessRenewal(store, gateways, policy, new SignedLinks([], clock), clock);
         return new RunDueRenewals(store, process, policy, pace, clock, NullLogger<RunDueRenewals>.Instance);
