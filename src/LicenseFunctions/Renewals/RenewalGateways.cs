@@ -12,6 +12,9 @@ public sealed class RenewalGateways(IEnumerable<IPaymentGateway> gateways, Func<
     public IReadOnlyDictionary<string, TimeSpan> IdempotencyKeyLifetimes =>
         byProvider.ToDictionary(pair => pair.Key, pair => pair.Value.IdempotencyKeyLifetime);
 
+    public IReadOnlyDictionary<string, decimal> MinimumChargesUsd =>
+        byProvider.ToDictionary(pair => pair.Key, pair => pair.Value.MinimumChargeUsd);
+
     public Guid NewAttemptId() => newId();
 
     /// <exception cref="InvalidOperationException">The attempt's provider is no longer configured.</exception>

@@ -45,7 +45,7 @@ public sealed record RenewalReply(
         RenewalStatus.AwaitingConsent =>
             ("consent_needed", "The price has increased. Agree to it with the link in our email. Then the license is renewed."),
         RenewalStatus.PaymentNeeded =>
-            ("payment_needed", "No card can be charged, and the wallet balance is too low. Save a card or add money, then renew."),
+            ("payment_needed", "No saved card can pay this amount, and the wallet balance is too low. Save a card or add money."),
         RenewalStatus.NotRenewable =>
             ("not_renewable", "This license has no price at present, so it can't be renewed. Nothing was charged."),
         _ => ("lapsed", "The renewal ended without a payment. Nothing was charged. Renew again to reactivate the license."),

@@ -1,5 +1,6 @@
 using LicenseFunctions.Infrastructure.Payments;
 using LicenseFunctions.Infrastructure.Settings;
+using Licensing.Renewals;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace LicenseFunctions.Renewals;
@@ -15,7 +16,7 @@ public static class RenewalsRegistration
         services.AddSingleton(settings);
         services.AddSingleton(new RenewalPace(settings.Lanes, Claim: 2, Tick));
         services.AddSingleton(provider => new RenewalGateways(provider.GetServices<IPaymentGateway>()));
-        services.AddSingleton(provider => settings.Policy(provider.GetRequiredService<RenewalGateways>().IdempotencyKeyLifetimes));
+        services.AddSingleton(provider => Policy(settings, provider.GetRequiredService<RenewalGateways>()));
         services.AddSingleton<IRenewalStore, RenewalStore>();
         services.AddSingleton<RenewalReads>();
         services.AddSingleton<ProcessRenewal>();
@@ -36,4 +37,7 @@ public static class RenewalsRegistration
         services.AddSingleton<SetAutoRenewal>();
         return services;
     }
+
+    private static RenewalPolicy Policy(RenewalSettings settings, RenewalGateways gateways) =>
+        settings.Policy(gateways.IdempotencyKeyLifetimes) with { MinimumChargesUsd = gateways.MinimumChargesUsd };
 }

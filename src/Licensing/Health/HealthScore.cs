@@ -138,6 +138,9 @@ public static class HealthScore
         PaymentSource.UnknownProvider => (
             "The wallet balance is too low for the next period, and the saved payment method can't be charged",
             HealthAction.ReplaceCard, "Save a card, or top up the wallet"),
+        PaymentSource.AmountTooSmall => (
+            "The wallet balance is too low for the next period, and its price is too small for a card",
+            HealthAction.Renew, "Top up the wallet"),
         RenewalForecast.CardExpires => (
             "The saved card expires before the renewal",
             HealthAction.ReplaceCard, "Save a card that is valid for longer, or top up the wallet"),

@@ -13,6 +13,9 @@ public readonly record struct PaymentSource(PaidWith? With, string? Obstacle)
     /// <summary>A charge of the license is disputed: no card is charged automatically.</summary>
     public const string PaymentDisputed = "payment_disputed";
 
+    /// <summary>The provider charges no such small amount to a card: only the wallet can pay it.</summary>
+    public const string AmountTooSmall = "amount_too_small";
+
     /// <param name="price">What the renewal costs.</param>
     /// <param name="walletUsd">The balance minus the reserved amount.</param>
     /// <param name="card">The default payment method.</param>
@@ -25,6 +28,7 @@ public readonly record struct PaymentSource(PaidWith? With, string? Obstacle)
         { AmountUsd: { } amount } when walletUsd >= amount => new(PaidWith.Wallet, null),
         _ when card is null => new(null, NoPaymentMethod),
         _ when !policy.IdempotencyKeyLifetimes.ContainsKey(card.Provider) => new(null, UnknownProvider),
+        { AmountUsd: { } amount } when amount < policy.MinimumChargesUsd.GetValueOrDefault(card.Provider) => new(null, AmountTooSmall),
         _ => new(PaidWith.Card, null),
     };
 }

@@ -18,6 +18,9 @@ public sealed record RenewalPolicy(
     /// <summary>RENEW_PAUSED_LICENSES: whether licenses are renewed that the platform paused or locked.</summary>
     public bool RenewsPaused { get; init; }
 
+    /// <summary>For each configured provider, the smallest amount that it charges to a card.</summary>
+    public IReadOnlyDictionary<string, decimal> MinimumChargesUsd { get; init; } = new Dictionary<string, decimal>();
+
     /// <summary>The largest EXPIRY_WARNING_DAYS.</summary>
     public const int LongestWarningDays = 29;
 

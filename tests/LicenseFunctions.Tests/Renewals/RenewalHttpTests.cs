@@ -266,6 +266,25 @@ public sealed class RenewalHttpTests(RenewalSite site) : IClassFixture<RenewalSi
     }
 
     [Fact]
+    public async Task Renew_APriceBelowTheMinimumOfCards_WaitsForTheWallet()
+    {
+        var license = await AddAsync("pm_card_visa");
+        await SetPriceAsync(license, 0.30m);
+
+        var (status, body) = await RenewAsync(license);
+
+        Assert.Equal((402, "payment_needed", 0), (status, (string?)body["status"], Charges(license)));
+        Assert.Equal("amount_too_small", (string?)(await OperatorAsync($"/api/v1/licenses/{license}/renewals"))["obstacle"]);
+        await database.ExecuteAsync(
+            """
+            update user_wallets w set balance_usd = 0.30
+            from subscriptions s where s.subscriber_id = w.user_id and s.subscription_id = @license
+            """,
+            new { license });
+        Assert.Equal((200, "wallet"), ((await RenewAsync(license)) is var paid ? (paid.Status, (string?)paid.Body["paid_with"]) : default));
+    }
+
+    [Fact]
     public async Task Renew_AFirstRenewalAboveThePriceAtSubscribing_NeedsConsent()
     {
         var license = await AddAsync("pm_card_visa");

@@ -20,6 +20,20 @@ public sealed class PaymentSourceTests
     };
 
     [Theory]
+    [InlineData(0.49, 0, null, "amount_too_small")]
+    [InlineData(0.50, 0, PaidWith.Card, null)]
+    [InlineData(0.30, 0.30, PaidWith.Wallet, null)]
+    public void Of_AnAmountBelowTheProvidersMinimum_IsPaidFromTheWalletOnly(
+        double price, double wallet, PaidWith? with, string? obstacle)
+    {
+        var policy = Policy with { MinimumChargesUsd = new Dictionary<string, decimal> { ["stripe"] = 0.50m } };
+
+        Assert.Equal(
+            new PaymentSource(with, obstacle),
+            PaymentSource.Of(new RenewalPrice((decimal)price, NeedsConsent: false), (decimal)wallet, Card, policy));
+    }
+
+    [Theory]
     [MemberData(nameof(Cases))]
     public void Of_PriceWalletAndCard_SaysWhatPays(
         decimal? price, bool needsConsent, decimal wallet, string? provider, PaymentSource expected)

@@ -15,6 +15,9 @@ public interface IPaymentGateway
     /// <summary>How long after its first use a key may be sent again. After that time, the same key would charge again.</summary>
     TimeSpan IdempotencyKeyLifetime { get; }
 
+    /// <summary>The smallest amount that the provider charges to a card, in US dollars.</summary>
+    decimal MinimumChargeUsd => 0;
+
     /// <summary>Creates the period's intent, unconfirmed: if the answer is lost, nothing is charged.</summary>
     Task<IntentSnapshot> CreateIntentAsync(ChargeRequest request, string idempotencyKey, CancellationToken cancellationToken);
 

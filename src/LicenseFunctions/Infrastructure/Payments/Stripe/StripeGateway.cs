@@ -16,6 +16,9 @@ public sealed class StripeGateway(StripeClient client, ILogger<StripeGateway> lo
     /// <summary>One hour less than Stripe's 24, because clocks differ. After that time the same key would charge again.</summary>
     public TimeSpan IdempotencyKeyLifetime => TimeSpan.FromHours(23);
 
+    /// <summary>Source: https://docs.stripe.com/currencies#minimum-and-maximum-charge-amounts</summary>
+    public decimal MinimumChargeUsd => 0.50m;
+
     public Task<IntentSnapshot> CreateIntentAsync(ChargeRequest request, string idempotencyKey, CancellationToken cancellationToken) =>
         AskAsync(null, token => intents.CreateAsync(
             new PaymentIntentCreateOptions
