@@ -9,6 +9,7 @@ namespace LicenseFunctions.Infrastructure.Database;
 public sealed class DatabaseSession : IAsyncDisposable
 {
     private readonly DatabaseScope? scope;
+    private readonly SpareThreads threads;
     private readonly long beganAt = Stopwatch.GetTimestamp();
     private readonly CancellationTokenSource commands = new();
     private CancellationTokenRegistration caller;
@@ -16,14 +17,14 @@ public sealed class DatabaseSession : IAsyncDisposable
     private int canceled;
 
     /// <param name="total">The limit of the scope's database time; null for none.</param>
-    private DatabaseSession(DatabaseScope? scope, TimeSpan? total, CancellationToken cancellationToken)
+    private DatabaseSession(DatabaseScope? scope, SpareThreads threads, TimeSpan? total, CancellationToken cancellationToken)
     {
-        this.scope = scope;
+        (this.scope, this.threads) = (scope, threads);
         caller = cancellationToken.UnsafeRegister(static session => ((DatabaseSession)session!).Cancel(), this);
         if (total - scope?.Used is { } remaining)
         {
             deadline = new Timer(
-                static session => ((DatabaseSession)session!).Cancel(), this,
+                static session => ((DatabaseSession)session!).CancelAtDeadline(), this,
                 remaining > TimeSpan.Zero ? remaining : TimeSpan.Zero, Timeout.InfiniteTimeSpan);
         }
     }
@@ -37,7 +38,7 @@ public sealed class DatabaseSession : IAsyncDisposable
     {
         var scope = DatabaseScope.Current;
         var pool = DatabaseScope.CurrentPool;
-        var session = new DatabaseSession(scope, sources.LimitsOf(pool).Total, cancellationToken);
+        var session = new DatabaseSession(scope, sources.SpareThreads, sources.LimitsOf(pool).Total, cancellationToken);
         var hasBegun = false;
         try
         {
@@ -78,6 +79,12 @@ public sealed class DatabaseSession : IAsyncDisposable
         deadline?.Dispose();
         if (hasBegun)
             scope?.End(beganAt);
+    }
+
+    private void CancelAtDeadline()
+    {
+        threads.Allow();
+        Cancel();
     }
 
     // On its own thread, because Npgsql sends the request to cancel on another connection and waits for it synchronously: for as long as

@@ -17,6 +17,11 @@ public sealed record DatabaseSources(
     public SemaphoreSlim Admissions { get; } =
         new(Math.Max(1, new NpgsqlConnectionStringBuilder(Checks.ConnectionString).MaxPoolSize / 2));
 
+    /// <summary>For statements that the server does not answer in time.</summary>
+    public SpareThreads SpareThreads { get; } =
+        new(new[] { Checks, Requests, Background }.Sum(pool => new NpgsqlConnectionStringBuilder(pool.ConnectionString).MaxPoolSize),
+            TimeProvider.System);
+
     public NpgsqlDataSource this[DatabasePool pool] => pool switch
     {
         DatabasePool.Checks => Checks,
@@ -29,6 +34,7 @@ public sealed record DatabaseSources(
     public async ValueTask DisposeAsync()
     {
         Admissions.Dispose();
+        SpareThreads.Dispose();
         await Checks.DisposeAsync();
         await Requests.DisposeAsync();
         await Background.DisposeAsync();
