@@ -1,4 +1,7 @@
 using System.Diagnostics;
+using System.Reflection;
+using LicenseFunctions.Infrastructure.Http;
+using Microsoft.Azure.Functions.Worker;
 
 namespace Benchmarks;
 
@@ -40,13 +43,22 @@ internal sealed class Backend : IAsyncDisposable
             ("RATE_LIMIT_PER_MINUTE", "1000000"),
     ];
 
+    /// <summary>What a worker under a Functions host also needs: the queue's name and all schedules.</summary>
+    public static IEnumerable<(string Name, string Value)> HostedSettings(string schedule) =>
+        FunctionRule.Functions().SelectMany(function => function.Method.GetParameters())
+            .Select(parameter => parameter.GetCustomAttribute<TimerTriggerAttribute>()).OfType<TimerTriggerAttribute>()
+            .Select(timer => timer.Schedule.Trim('%')).Distinct().Select(name => (name, schedule)).Prepend(("USAGE_QUEUE", UsageQueue));
+
+    public const string UsageQueue = "usage-records";
+
     public static Task<Backend> StartAsync(string connectionString, params (string Name, string Value)[] settings) =>
         StartAsync(Path.Combine(AppContext.BaseDirectory, "LicenseFunctions.dll"), connectionString, settings);
 
-    /// <param name="program">Path of LicenseFunctions.dll, from this build or from another.</param>
-    public static async Task<Backend> StartAsync(string program, string connectionString, (string Name, string Value)[] settings)
+    /// <param name="program">Path of LicenseFunctions.dll, from this build or from another, or of a program that runs it.</param>
+    public static async Task<Backend> StartAsync(
+        string program, string connectionString, (string Name, string Value)[] settings, params string[] arguments)
     {
-        var start = new ProcessStartInfo("dotnet", [program]) { RedirectStandardOutput = true };
+        var start = new ProcessStartInfo("dotnet", [program, .. arguments]) { RedirectStandardOutput = true };
         start.Environment["ASPNETCORE_URLS"] = "http://127.0.0.1:0";
         foreach (var (name, value) in (IEnumerable<(string, string)>)[.. Settings(connectionString), .. settings])
             start.Environment[name] = value;

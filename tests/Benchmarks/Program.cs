@@ -1,4 +1,5 @@
 using Benchmarks;
+using Benchmarks.Survive;
 
 // One file per bench. Each prints its measurements, most of them with a limit; they are also written to docs/benchmarks.md.
 Dictionary<string, Func<BenchContext, Task<int>>> benches = new(StringComparer.Ordinal)
@@ -12,6 +13,7 @@ Dictionary<string, Func<BenchContext, Task<int>>> benches = new(StringComparer.O
     ["renewals"] = RenewalsBench.RunAsync,
     ["scale"] = ScaleBench.RunAsync,
     ["start"] = StartBench.RunAsync,
+    ["survive"] = SurviveBench.RunAsync,
     ["validate"] = ValidateBench.RunAsync,
     ["worker"] = WorkerBench.RunAsync,
 };

@@ -1,8 +1,5 @@
 using System.Diagnostics;
 using System.Globalization;
-using System.Reflection;
-using LicenseFunctions.Infrastructure.Http;
-using Microsoft.Azure.Functions.Worker;
 
 namespace Benchmarks;
 
@@ -98,13 +95,9 @@ internal static class WorkerBench
             var start = new ProcessStartInfo("dotnet",
                 [Path.Combine(folder, "FunctionsHost.dll"), "--app", folder])
             { RedirectStandardOutput = true };
-            foreach (var (name, value) in Backend.Settings(database))
-                start.Environment[name] = value;
             // The test host runs no timers, but the worker doesn't start without their settings.
-            start.Environment["USAGE_QUEUE"] = "usage-records";
-            foreach (var timer in FunctionRule.Functions().SelectMany(function => function.Method.GetParameters())
-                         .Select(parameter => parameter.GetCustomAttribute<TimerTriggerAttribute>()).OfType<TimerTriggerAttribute>())
-                start.Environment[timer.Schedule.Trim('%')] = "0 0 3 * * *";
+            foreach (var (name, value) in Backend.Settings(database).Concat(Backend.HostedSettings("0 0 3 * * *")))
+                start.Environment[name] = value;
             var host = Process.Start(start)!;
             int? worker = null;
             while (await host.StandardOutput.ReadLineAsync() is { } line)
