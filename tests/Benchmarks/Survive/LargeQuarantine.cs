@@ -3,7 +3,7 @@ using System.Globalization;
 
 namespace Benchmarks.Survive;
 
-/// <summary>Operators list a quarantine of 100 messages of 1 MB over four connections. Every tenth time they read a whole message.</summary>
+/// <summary>Operators list 100 quarantined messages of 1 MB over four connections. Every tenth time they read a whole message.</summary>
 internal sealed class LargeQuarantine : Disturbance
 {
     private const int Messages = 100;

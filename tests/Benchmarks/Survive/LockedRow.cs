@@ -5,7 +5,7 @@ using Dapper;
 
 namespace Benchmarks.Survive;
 
-/// <summary>The platform holds the row of one token while the license's owner changes auto-renewal over 25 connections.</summary>
+/// <summary>The platform holds the row of one token while the owner changes auto-renewal over 25 connections to each process.</summary>
 internal sealed class LockedRow : Disturbance
 {
     private const int Connections = 25;
@@ -39,7 +39,7 @@ internal sealed class LockedRow : Disturbance
 
         await using var platform = await site.Source.OpenConnectionAsync();
         await platform.ExecuteAsync("begin; select from license_tokens where subscription_id = @license for update", new { license });
-        var clicks = Task.WhenAll(Enumerable.Range(0, Connections).Select(ClickAsync));
+        var clicks = Task.WhenAll(Enumerable.Range(0, 2 * Connections).Select(ClickAsync));
         await Task.Delay(length);
         await Task.WhenAny(clicks, Task.Delay(12_000)); // the lock remains until the last click is answered
         await platform.ExecuteAsync("commit");

@@ -6,8 +6,8 @@ using Dapper;
 namespace Benchmarks.Survive;
 
 /// <summary>
-/// Some rows have values that can't be processed, and one is locked, while both processes run the timers and answer the lists again and
-/// again. The lists must be complete, and the timers must process the other rows.
+/// Some rows have values that can't be processed, and one is locked, while both processes run the timers and answer the lists
+/// repeatedly. The lists must be complete, and the timers must process the other rows.
 /// </summary>
 internal sealed class OddRows : Disturbance
 {

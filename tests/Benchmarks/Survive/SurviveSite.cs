@@ -129,7 +129,8 @@ internal sealed class SurviveSite : IAsyncDisposable
             select s.user_id, m.user_id from subscriber s, master m returning subscription_id
         )
         insert into license_tokens (subscription_id, token_hash, expires_at, metadata)
-        select subscription_id, encode(sha256(subscription_id::text::bytea), 'hex'), now() + @ExpiresIn, jsonb_build_object('auto_renew', @AutoRenew)
+        select subscription_id, encode(sha256(subscription_id::text::bytea), 'hex'), now() + @ExpiresIn,
+               jsonb_build_object('auto_renew', @AutoRenew)
         from subscription
         returning subscription_id
         """,
