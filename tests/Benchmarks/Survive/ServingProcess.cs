@@ -17,13 +17,13 @@ internal sealed class ServingProcess : IAsyncDisposable
 
     public HttpClient Client { get; }
 
-    /// <summary>Present memory in MB.</summary>
+    /// <summary>Present memory in MB; 0 if the process has ended.</summary>
     public long Megabytes
     {
         get
         {
             Process.Refresh();
-            return Process.WorkingSet64 >> 20;
+            return Process.HasExited ? 0 : Process.WorkingSet64 >> 20;
         }
     }
 

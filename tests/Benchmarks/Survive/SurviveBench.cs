@@ -83,6 +83,8 @@ internal static class SurviveBench
         await probes.StopAsync();
         await load.StopAsync();
         var slowestRead = await direct.StopAsync();
+        foreach (var ended in site.Processes.Where(process => process.Process.HasExited))
+            site.Fault($"a process ended with code {ended.Process.ExitCode}");
         await disturbance.CheckAsync(site);
         return ToRow(
             disturbance, site, load, probes, [.. load.Answers.Where(answer => answer.SentAt >= began)], (end - began, recovered),
