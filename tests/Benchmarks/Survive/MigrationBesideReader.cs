@@ -30,7 +30,7 @@ internal sealed class MigrationBesideReader : Disturbance
 
     public override string Name => "migrate";
 
-    public override TimeSpan Length => TimeSpan.FromSeconds(40);
+    public override TimeSpan Length => TimeSpan.FromSeconds(30);
 
     public override async Task PrepareAsync(SurviveSite site) => license = await site.AddAsync(new AddedLicense(TimeSpan.FromDays(20)));
 

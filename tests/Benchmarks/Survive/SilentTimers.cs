@@ -19,7 +19,9 @@ internal sealed class SilentTimers : Disturbance
 
     public override string Name => "silent-timers";
 
-    public override TimeSpan Length => TimeSpan.FromSeconds(40);
+    public override TimeSpan Length => TimeSpan.FromSeconds(30);
+
+    private int LeftInQueue => hosts.Sum(host => host.Queue(Backend.UsageQueue).Count);
 
     public override async Task PrepareAsync(SurviveSite site)
     {
@@ -66,7 +68,7 @@ internal sealed class SilentTimers : Disturbance
         }
 
         // No more usage: a slice after one of these requests scans the last.
-        for (var n = 0; n < 300 && await UnscannedAsync(site) > 0; n++)
+        for (var n = 0; n < 300 && (LeftInQueue > 0 || await UnscannedAsync(site) > 0); n++)
         {
             await site.SendAsync(n, HttpMethod.Get, "/api/v1/licenses", owner);
             await Task.Delay(100);
@@ -97,8 +99,8 @@ internal sealed class SilentTimers : Disturbance
             site.Fault($"{suspended} of {Count} expired licenses suspended");
         if (await UnscannedAsync(site) is var unscanned and > 0)
             site.Fault($"{unscanned} arrivals of usage not scanned");
-        if (hosts.Sum(host => host.Queue(Backend.UsageQueue).Count) is var left and > 0)
-            site.Fault($"{left} messages left in the queue");
+        if (LeftInQueue > 0)
+            site.Fault($"{LeftInQueue} messages left in the queue");
     }
 
     private Task<int> RenewedAsync(SurviveSite site) => site.QueryAsync<int>(
