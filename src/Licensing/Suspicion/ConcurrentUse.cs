@@ -76,12 +76,38 @@ internal sealed record ConcurrentUse(Concurrency People, Concurrency Devices)
             var persons = Distinct(people.Person, present);
             if (persons > policy.DeviceLimit)
                 byPeople.Add(at, edges[e + 1].At, present);
-            else if (persons >= 2 && Distinct(people.Device, present) > policy.DeviceLimit)
+            var devices = Distinct(people.Device, present) - policy.DeviceLimit;
+            // One of two devices may be about to replace the other; two such moves at the same time are no coincidence.
+            if (devices > 1 || (devices == 1 && !MayBeMove(identities, people, present, at, policy)))
                 byDevices.Add(at, edges[e + 1].At, present);
         }
 
         return new ConcurrentUse(byPeople, byDevices);
     }
+
+    /// <summary>
+    /// True when one of the devices may be replacing another: with the same EA or account a day or so, otherwise as long as clocks may
+    /// differ.
+    /// </summary>
+    private static bool MayBeMove(List<IdentityUse> identities, People people, List<int> present, long at, DetectionPolicy policy)
+    {
+        for (var x = 0; x < present.Count; x++)
+        {
+            for (var y = x + 1; y < present.Count; y++)
+            {
+                var (a, b) = (identities[present[x]], identities[present[y]]);
+                if (people.Device[present[x]] == people.Device[present[y]])
+                    continue;
+                var isRelated = IsRelated(a, b);
+                if (at < Math.Max(a.FirstAt, b.FirstAt) + (isRelated ? policy.MoveDuration : policy.ClockTolerance).Seconds())
+                    return true;
+            }
+        }
+
+        return false;
+    }
+
+    private static bool IsRelated(IdentityUse a, IdentityUse b) => Suspicion.People.SameEa(a, b) || Suspicion.People.SameAccount(a, b);
 
     /// <summary>
     /// The number of distinct groups. A group's number is the index of one of its identities, below <see cref="MaxGroups"/>.

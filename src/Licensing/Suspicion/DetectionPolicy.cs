@@ -126,11 +126,22 @@ public sealed record DetectionPolicy
     public TimeSpan StrangerDuration { get; init; } = TimeSpan.FromMinutes(30);
 
     /// <summary>
-    /// Time in which more devices than the limit, of two people, are in use at the same time within <see cref="OverlapMemory"/>. Longer
-    /// than a move to another server, during which both servers run for a day.
+    /// Time in which more devices than the limit are in use at the same time within <see cref="OverlapMemory"/>, not counting what may be
+    /// a move.
     /// </summary>
-    [JsonPropertyName("device_minutes"), Minutes(1, 43_200)]
-    public TimeSpan DeviceDuration { get; init; } = TimeSpan.FromMinutes(32 * 60);
+    [JsonPropertyName("devices_at_once_minutes"), Minutes(1, 43_200)]
+    public TimeSpan DevicesAtOnceDuration { get; init; } = TimeSpan.FromMinutes(90);
+
+    /// <summary>
+    /// Time after the first use of a device in which it may still be replacing another one that has the same EA or account. During a move
+    /// to another server both servers run for a day.
+    /// </summary>
+    [JsonPropertyName("move_hours"), Hours(0, 720)]
+    public TimeSpan MoveDuration { get; init; } = TimeSpan.FromHours(30);
+
+    /// <summary>The same for two devices that have nothing in common: clocks are wrong by an hour, and a handover takes minutes.</summary>
+    [JsonPropertyName("clock_tolerance_minutes"), Minutes(0, 1_440)]
+    public TimeSpan ClockTolerance { get; init; } = TimeSpan.FromMinutes(100);
 
     /// <summary>Time for which devices were in use before the newest one, so that they are not part of a move.</summary>
     [JsonPropertyName("established_hours"), Hours(0, 720)]
@@ -166,6 +177,10 @@ public sealed record DetectionPolicy
     /// <summary>Records that each of the two must have for <see cref="ApartDuration"/>. Fewer do not show a steady network.</summary>
     [Number(1, 1_000)]
     public int ApartRecords { get; init; } = 8;
+
+    /// <summary>Share of the time at once that two identities spend on one network, below which they are on two devices.</summary>
+    [Number(0, 1)]
+    public double TogetherShare { get; init; } = 0.25;
 
     /// <summary>
     /// Time between the uses of one network by two people up to which they are one person with two terminals. The default allows for a

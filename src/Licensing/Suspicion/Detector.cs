@@ -78,9 +78,10 @@ public static class Detector
         var shared = SharedUse.Measure(state, people.Person, TimeSpan.Zero, _ => true, policy);
         if (shared is not null && Grade(ManyPeople(state, shared, people, concurrent.People, policy), policy) is { } persons)
             yield return persons;
-        // More people than the limit have more devices than the limit. That is one incident.
-        if (shared is null && Grade(ManyDevices(state, people, concurrent.Devices, policy), policy) is { } devices)
+        if (Grade(ManyDevices(state, people, concurrent.Devices, policy), policy) is { } devices)
             yield return devices;
+        if (shared is null && Grade(Stranger(state, people, concurrent.Devices, policy), policy) is { } stranger)
+            yield return stranger;
     }
 
     /// <summary>The finding for evidence, graded by its share of the evidence that suspends; null when it is too little.</summary>
@@ -100,10 +101,13 @@ public static class Detector
             Rule.Turns => (ActivityType.UnusualUsagePattern, "people", policy.TurnsAtMost),
             Rule.PeopleAtOnce => (ActivityType.ConcurrentSessions, "people", policy.ConcurrentAtMost),
             Rule.DevicesAtOnce => (ActivityType.ConcurrentSessions, "devices", policy.ConcurrentAtMost),
+            Rule.DeviceTurns => (ActivityType.UnusualUsagePattern, "device_turns", Least(FindingAction.Ask, policy.TurnsAtMost)),
             _ => (ActivityType.ConcurrentSessions, $"clone:{Key(evidence.Devices[0])}", policy.ConcurrentAtMost),
         };
-        return Finding(type, severity, wanted < atMost ? wanted : atMost, incident, evidence);
+        return Finding(type, severity, Least(wanted, atMost), incident, evidence);
     }
+
+    private static FindingAction Least(FindingAction a, FindingAction b) => a < b ? a : b;
 
     private static Evidence ManyPeople(
         DetectionState state, SharedUse shared, People people, Concurrency concurrent, DetectionPolicy policy)
@@ -118,27 +122,33 @@ public static class Detector
             [.. present.Select(i => Device(state.Identities[i], concurrent.Share[i] / 60.0))]);
     }
 
-    /// <summary>
-    /// More devices than the limit, of two people. The short duration applies if the newest device shares nothing with the others and the
-    /// limit was already used up before it came, because that is not a move. Otherwise the long duration applies: during a move to another
-    /// server both servers run for a day.
-    /// </summary>
     private static Evidence? ManyDevices(DetectionState state, People people, Concurrency concurrent, DetectionPolicy policy)
+    {
+        if (concurrent.Seconds == 0)
+            return null;
+        var present = concurrent.Present.ToList();
+        return new Evidence(
+            Rule.DevicesAtOnce, At(concurrent.From), At(concurrent.To),
+            concurrent.Seconds / 60.0, policy.DevicesAtOnceDuration.TotalMinutes, concurrent.Seconds / 60.0,
+            present.Select(i => people.Person[i]).Distinct().Count(), policy.DeviceLimit,
+            [.. present.Select(i => Device(state.Identities[i], concurrent.Share[i] / 60.0))]);
+    }
+
+    /// <summary>
+    /// More devices than the limit by turns, and the newest one shares nothing with the others, which were known before: another person's,
+    /// or one of the subscriber's. The customer is asked.
+    /// </summary>
+    private static Evidence? Stranger(DetectionState state, People people, Concurrency concurrent, DetectionPolicy policy)
     {
         if (people.Person.Distinct().Count() < 2)
             return null;
         var strangers = people.Person.GroupBy(person => person).Where(group => group.Count() == 1).Select(group => group.Key).ToHashSet();
-        var stranger = SharedUse.Measure(state, people.Device, policy.EstablishedDuration, strangers.Contains, policy);
-        if (stranger is null && concurrent.Seconds == 0)
+        if (SharedUse.Measure(state, people.Device, policy.EstablishedDuration, strangers.Contains, policy) is not { } stranger)
             return null;
-        var present = stranger is null
-            ? [.. concurrent.Present]
-            : Enumerable.Range(0, state.Identities.Count).Where(i => stranger.Groups.Contains(people.Device[i])).ToList();
-        var (seconds, limit) = stranger is null ? (concurrent.Seconds, policy.DeviceDuration) : (stranger.Seconds, policy.StrangerDuration);
+        var present = Enumerable.Range(0, state.Identities.Count).Where(i => stranger.Groups.Contains(people.Device[i])).ToList();
         return new Evidence(
-            Rule.DevicesAtOnce, At(stranger?.From ?? concurrent.From), At(stranger?.To ?? concurrent.To),
-            seconds / 60.0, limit.TotalMinutes, concurrent.Seconds / 60.0,
-            present.Select(i => people.Person[i]).Distinct().Count(), policy.DeviceLimit,
+            Rule.DeviceTurns, At(stranger.From), At(stranger.To), stranger.Seconds / 60.0, policy.StrangerDuration.TotalMinutes,
+            concurrent.Seconds / 60.0, present.Select(i => people.Person[i]).Distinct().Count(), policy.DeviceLimit,
             [.. present.Select(i => Device(state.Identities[i], concurrent.Share[i] / 60.0))]);
     }
 

@@ -15,6 +15,11 @@ public enum FindingAction
     /// <summary>The customer gets the mail "was this you?".</summary>
     Notify,
 
+    /// <summary>
+    /// The evidence has two explanations: the customer must answer, and unknown devices wait for it. Without an answer, an operator decides.
+    /// </summary>
+    Ask,
+
     /// <summary>Unknown devices are refused.</summary>
     Refuse,
 
@@ -28,8 +33,11 @@ public enum Rule
     /// <summary>More people than the limit at the same time: identities that share neither account, EA nor network.</summary>
     PeopleAtOnce,
 
-    /// <summary>More devices than the limit at the same time, of two people or more.</summary>
+    /// <summary>More devices than the limit at the same time.</summary>
     DevicesAtOnce,
+
+    /// <summary>More devices than the limit by turns, the newest of which shares nothing with the others.</summary>
+    DeviceTurns,
 
     /// <summary>More people than the limit who take turns and come back.</summary>
     Turns,
@@ -77,11 +85,16 @@ public static class FindingActions
     public static string AutoActionTaken(this FindingAction action) => action switch
     {
         FindingAction.Suspend => "SUSPENDED",
-        FindingAction.Refuse or FindingAction.Notify => "NOTIFIED",
+        FindingAction.Refuse or FindingAction.Ask or FindingAction.Notify => "NOTIFIED",
         _ => "NONE",
     };
 
     /// <summary>The strongest effect, for reports. They distinguish a refusal (REFUSED) from a mail (NOTIFIED).</summary>
     public static string StrongestEffect(this FindingAction action) =>
-        action is FindingAction.Refuse ? "REFUSED" : action.AutoActionTaken();
+        action switch
+        {
+            FindingAction.Refuse => "REFUSED",
+            FindingAction.Ask => "ASKED",
+            _ => action.AutoActionTaken(),
+        };
 }

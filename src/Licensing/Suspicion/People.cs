@@ -1,8 +1,9 @@
 namespace Licensing.Suspicion;
 
 /// <summary>
-/// The grouping of identities into people and devices. Identities with the same account or EA are one person. Two people on one network are
-/// one person, because a demo account runs beside the live one. Three or more on one network are a group behind one exit; they stay apart.
+/// The grouping of identities into people and devices. One account is one person. One EA is one person until two accounts of it were at
+/// work in two places at the same time: a terminal is logged into one account at a time. Two people on one network are one person, because
+/// a demo account runs beside the live one. Three or more on one network are a group behind one exit; they stay apart.
 /// </summary>
 /// <param name="Person">The person, by the index of the identity.</param>
 /// <param name="Device">The device, by the index of the identity. Terminals of one person on one network are one device.</param>
@@ -13,35 +14,100 @@ internal sealed record People(int[] Person, int[] Device)
         var all = state.Identities;
         var person = Enumerable.Range(0, all.Count).ToArray();
         var device = Enumerable.Range(0, all.Count).ToArray();
+        var ofOneEa = new List<(bool SharesNetwork, long Overlap, int A, int B)>();
         for (var i = 0; i < all.Count; i++)
         {
             for (var j = i + 1; j < all.Count; j++)
             {
                 var (a, b) = (all[i], all[j]);
-                var sameEa = a.Ea.Length > 0 && string.Equals(a.Ea, b.Ea, StringComparison.Ordinal) && !ApartAtOnce(a, b, policy);
-                var sameAccount = a.Account != 0 && a.Account == b.Account;
-                // An identity without an account or an EA may be any of the others, so it isn't counted as another person.
-                var unknown = a.Account == 0 || b.Account == 0 || a.Ea.Length == 0 || b.Ea.Length == 0;
-                var trusted = a.Trusted && b.Trusted;
-                if (sameEa || sameAccount || unknown || trusted)
+                var (sameEa, sameAccount) = (SameEa(a, b), SameAccount(a, b));
+                if (a.Trusted && b.Trusted)
+                {
                     Union(person, i, j);
-                if (sameEa || trusted || (unknown && !sameAccount) || (sameAccount && SharedRecords(a, b) > 0))
+                    Union(device, i, j);
+                }
+
+                if (!sameEa && !sameAccount)
+                    continue;
+                var sharesNetwork = SharedRecords(a, b) > 0;
+                if (sameAccount)
+                    Union(person, i, j);
+                else
+                    ofOneEa.Add((!sharesNetwork, Spans.Overlap(a.Presence, b.Presence), i, j));
+                if (sharesNetwork && !AreApart(a, b, policy))
                     Union(device, i, j);
             }
         }
 
+        // A chain of terminals that replaced one another is one person; the nearest ones are joined first.
+        ofOneEa.Sort();
+        foreach (var (_, _, a, b) in ofOneEa)
+            if (Find(person, a) != Find(person, b) && !IsEaApart(all, person, a, b, policy))
+                Union(person, a, b);
+
+        JoinUnknown(all, person, device);
         JoinCompanions(all, person, device, policy);
         return new People(Flatten(person), Flatten(device));
     }
 
+    internal static bool SameEa(IdentityUse a, IdentityUse b) => a.Ea.Length > 0 && string.Equals(a.Ea, b.Ea, StringComparison.Ordinal);
+
+    internal static bool SameAccount(IdentityUse a, IdentityUse b) => a.Account != 0 && a.Account == b.Account;
+
     private static int[] Flatten(int[] parent) => [.. parent.Select((_, i) => Find(parent, i))];
 
+    /// <summary>True when the two people have terminals of one EA that were at work in two places at the same time.</summary>
+    private static bool IsEaApart(List<IdentityUse> all, int[] person, int i, int j, DetectionPolicy policy)
+    {
+        for (var x = 0; x < all.Count; x++)
+        {
+            if (Find(person, x) != Find(person, i) || !SameEa(all[x], all[i]))
+                continue;
+            for (var y = 0; y < all.Count; y++)
+                if (Find(person, y) == Find(person, j) && SameEa(all[x], all[y]) && AreApart(all[x], all[y], policy))
+                    return true;
+        }
+
+        return false;
+    }
+
     /// <summary>
-    /// One EA with two accounts in use on two steady networks at the same time for hours: a copied folder, not one terminal.
+    /// Two identities in use at the same time for hours, hardly ever on one network: they are on two devices. An address that one has after
+    /// the other doesn't join them.
     /// </summary>
-    private static bool ApartAtOnce(IdentityUse a, IdentityUse b, DetectionPolicy policy) =>
-        a.Records >= policy.ApartRecords && b.Records >= policy.ApartRecords && !a.Roams(policy) && !b.Roams(policy)
-        && SharedRecords(a, b) == 0 && Spans.Overlap(a.Presence, b.Presence) >= policy.ApartDuration.Seconds();
+    private static bool AreApart(IdentityUse a, IdentityUse b, DetectionPolicy policy)
+    {
+        if (a.Records < policy.ApartRecords || b.Records < policy.ApartRecords)
+            return false;
+        var overlap = Spans.Overlap(a.Presence, b.Presence);
+        return overlap >= policy.ApartDuration.Seconds()
+            && Together(a, b) < policy.TogetherShare * overlap
+            && !(MayRoamTogether(a, b, policy) && NearWhileRoaming(a, b, policy));
+    }
+
+    /// <summary>Seconds in which both had one network.</summary>
+    private static long Together(IdentityUse a, IdentityUse b)
+    {
+        long seconds = 0;
+        foreach (var network in a.Networks)
+            if (b.On(network.Network) is { } same)
+                seconds += Math.Max(0, Math.Min(network.LastAt, same.LastAt) - Math.Max(network.FirstAt, same.FirstAt));
+        return seconds;
+    }
+
+    /// <summary>An identity without EA and account may be any of the others, so it isn't counted as another person.</summary>
+    private static void JoinUnknown(List<IdentityUse> all, int[] person, int[] device)
+    {
+        for (var i = 0; i < all.Count; i++)
+        {
+            if (all[i].Ea.Length > 0 || all[i].Account != 0 || all.Count < 2)
+                continue;
+            var other = Enumerable.Range(0, all.Count).Where(j => j != i)
+                .MaxBy(j => (SharedRecords(all[i], all[j]), Spans.Overlap(all[i].Presence, all[j].Presence)));
+            Union(person, i, other);
+            Union(device, i, other);
+        }
+    }
 
     /// <summary>
     /// Joins pairs of people on a network that nobody else uses in the same period, the most used networks first. A person has at most one
@@ -93,6 +159,8 @@ internal sealed record People(int[] Person, int[] Device)
     private static int Companions(List<IdentityUse> all, int[] person, int i, int j, DetectionPolicy policy)
     {
         var (a, b) = (all[i], all[j]);
+        if (AreApart(a, b, policy))
+            return 0;
         var shared = 0;
         var gap = policy.CompanionGap.Seconds();
         foreach (var network in a.Networks)
@@ -104,7 +172,9 @@ internal sealed record People(int[] Person, int[] Device)
                 shared += Math.Min(network.Records, same.Records);
         }
 
-        if (shared > 0 || !MayRoamTogether(a, b, policy) || !NearWhileRoaming(a, b, policy))
+        // One that was gone before the other came didn't roam together with it.
+        if (shared > 0 || !Meets((a.FirstAt, a.LastAt), (b.FirstAt, b.LastAt))
+            || !MayRoamTogether(a, b, policy) || !NearWhileRoaming(a, b, policy))
             return shared;
         for (var k = 0; k < all.Count; k++)
             if (IsThird(person, i, j, k) && all[k].Roams(policy) && NearWhileRoaming(a, all[k], policy))

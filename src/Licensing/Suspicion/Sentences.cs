@@ -18,6 +18,8 @@ internal static class Sentences
                 + $"{when}; the license allows {evidence.DeviceLimit}: {devices}.",
             Rule.DevicesAtOnce => $"{evidence.Devices.Count} devices of {evidence.People} people were in use at the same time for "
                 + $"{Length(evidence.Measured)} {when}; the license allows {evidence.DeviceLimit}: {devices}.",
+            Rule.DeviceTurns => $"{evidence.Devices.Count} devices of {evidence.People} people used the license by turns over "
+                + $"{Length(evidence.Measured)} {when}; the license allows {evidence.DeviceLimit}: {devices}.",
             Rule.Turns => $"{evidence.People} people used the license by turns over {Length(evidence.Measured)} {when}; "
                 + $"each came back after the others: {devices}.",
             Rule.ClonedIdentity => $"One EA and account were in use in {evidence.Devices.Count} locations at the same time for "
