@@ -24,8 +24,9 @@ internal static class Accumulator
         identity.Records++;
         var gap = (int)(seconds > 0 ? policy.SessionGap : policy.RecordGap - policy.RecordDuration).TotalSeconds;
         AddPresence(identity.Presence, new PresenceSpan(at - present, at, gap), policy.MaxPresenceSpans);
-        var length = seconds > 0 ? seconds : (int)Math.Min(policy.SessionShare * identity.UsualGap, policy.LongestEstimate.TotalSeconds);
-        if (length > 0 && network.Length > 0)
+        var length = seconds > 0 ? seconds : (int)Math.Clamp(
+            policy.SessionShare * identity.UsualGap, 1, policy.LongestEstimate.TotalSeconds);
+        if (network.Length > 0)
             AddSession(identity, new NetworkSession(networkId, at - length, at, seconds > 0), policy);
         if (network.Length > 0)
             AddRecentNetwork(state, Network.Neighborhood(network), at, policy);
@@ -127,7 +128,6 @@ internal static class Accumulator
                 identity.Gaps++;
                 var weight = Math.Max(policy.GapWeight, 1.0 / identity.Gaps);
                 identity.UsualGap += weight * (gap - identity.UsualGap);
-                identity.GapSpread += weight * (Math.Pow((gap / identity.UsualGap) - 1, 2) - identity.GapSpread);
             }
         }
 
@@ -171,8 +171,7 @@ internal static class Accumulator
     }
 
     /// <summary>
-    /// Adds a session and joins it with adjacent ones on the same network. Sessions above the policy's number are removed from the list and
-    /// added to <see cref="IdentityUse.Pace"/>.
+    /// Adds a session and joins it with adjacent ones on the same network. Of the sessions above the policy's number, the oldest are dropped.
     /// </summary>
     private static void AddSession(IdentityUse identity, NetworkSession session, DetectionPolicy policy)
     {
@@ -195,7 +194,6 @@ internal static class Accumulator
         sessions.Insert(sessions.FindLastIndex(other => other.Start <= session.Start) + 1, session);
         while (sessions.Count > (identity.NextNetworkId <= 1 ? policy.MaxSessionsOnOneNetwork : policy.MaxSessions))
         {
-            identity.Pace = Clones.Step(identity, identity.Pace, sessions[0], policy);
             sessions.RemoveAt(0);
         }
     }

@@ -1,12 +1,12 @@
 namespace Licensing.Suspicion;
 
-/// <summary>One EA and account in use in locations far apart at the same time.</summary>
-/// <param name="TwinSeconds">Time in which two or more locations were in use.</param>
+/// <summary>One EA and account in use on several devices at the same time.</summary>
+/// <param name="TwinSeconds">Time in which two or more devices were in use.</param>
 /// <param name="ManySeconds">
-/// With the locations in descending order of the time for which they were in use together with another one: the time of the first location
+/// With the devices in descending order of the time for which they were in use together with another one: the time of the first device
 /// beyond the device limit; 0 when there is none.
 /// </param>
-/// <param name="Networks">Networks, one for each location.</param>
+/// <param name="Networks">Networks, one for each device.</param>
 internal sealed record Clones(
     int Identity, long TwinSeconds, long ManySeconds, long From, long To, int Locations, IReadOnlyList<int> Networks)
 {
@@ -15,11 +15,13 @@ internal sealed record Clones(
         var identity = state.Identities[index];
         if (identity.Trusted || identity.Networks.Count < 2)
             return null;
-        return identity.Sessions.TrueForAll(session => session.HasDuration)
-            ? ByOverlap(state, index, policy)
-            : ByPace(state, index, policy);
+        return Stronger(ByOverlap(state, index, policy), ByPace(state, index, policy));
     }
 
+    private static Clones? Stronger(Clones? a, Clones? b) =>
+        a is null || (b is not null && (b.ManySeconds, b.TwinSeconds).CompareTo((a.ManySeconds, a.TwinSeconds)) > 0) ? b : a;
+
+    /// <summary>For records with durations: sessions of one device follow one another.</summary>
     private static Clones? ByOverlap(DetectionState state, int index, DetectionPolicy policy)
     {
         var identity = state.Identities[index];
@@ -27,7 +29,7 @@ internal sealed record Clones(
         foreach (var session in identity.Sessions)
         {
             var start = Math.Max(session.Start, state.HarmlessUntil);
-            if (session.End <= start || identity.NetworkOf(session.NetworkId) is null)
+            if (!session.HasDuration || session.End <= start || identity.NetworkOf(session.NetworkId) is null)
                 continue;
             edges.Add((start, 1, session.NetworkId));
             edges.Add((session.End, -1, session.NetworkId));
@@ -57,48 +59,6 @@ internal sealed record Clones(
         return twin == 0 ? null : new Clones(index, twin, many, from, to, most, [.. involved.Keys]);
     }
 
-    /// <summary>
-    /// For records without durations. Copies show as records that alternate between far locations and arrive faster than usual for one
-    /// device. The sum is the work that one device cannot have done, since the pace was last that of one device. A device that only changes
-    /// networks keeps its pace.
-    /// </summary>
-    private static Clones? ByPace(DetectionState state, int index, DetectionPolicy policy)
-    {
-        var identity = state.Identities[index];
-        var pace = identity.Pace;
-        foreach (var session in identity.Sessions.Where(session => session.End > state.HarmlessUntil).OrderBy(session => session.End))
-            pace = Step(identity, pace, session, policy);
-        if (pace.Locations.Count < 2)
-            return null;
-        var seconds = pace.Excess * identity.UsualGap;
-        // The more the time between records varies, the more of the excess is chance.
-        var many = pace.Locations.Count > policy.DeviceLimit
-            ? seconds * policy.PaceCloneWeight * Math.Min(1, policy.SteadySpread / identity.GapSpread)
-            : 0;
-        return new Clones(
-            index, (long)(seconds * policy.PaceTwinWeight), (long)many, pace.From, pace.To, pace.Locations.Count, pace.Locations);
-    }
-
-    /// <summary>The pace after one more session. Sessions with a duration, and late ones, do not change it.</summary>
-    internal static Pace Step(IdentityUse identity, Pace pace, NetworkSession session, DetectionPolicy policy)
-    {
-        if (session.HasDuration || session.End <= pace.At || identity.Gaps < policy.PaceGaps)
-            return pace;
-        var share = (session.End - pace.At) / identity.UsualGap;
-        var hops = IsFar(identity, session.NetworkId, pace.NetworkId, policy);
-        var excess = Math.Max(0, pace.Excess + Math.Min(hops ? policy.QuickPace : 0, policy.QuickPace - share));
-        var next = pace with { At = session.End, NetworkId = session.NetworkId, Excess = excess };
-        if (excess == 0)
-            return next with { Locations = [] };
-        if (!hops || share >= policy.TooQuickPace)
-            return next;
-        var locations = pace.Locations.ToList();
-        foreach (var network in (int[])[pace.NetworkId, session.NetworkId])
-            if (locations.TrueForAll(other => IsFar(identity, network, other, policy)))
-                locations.Add(network);
-        return next with { Locations = locations, From = pace.Locations.Count == 0 ? pace.At : pace.From, To = session.End };
-    }
-
     private static List<int> FarApart(IdentityUse identity, Dictionary<int, int> open, DetectionPolicy policy)
     {
         var apart = new List<int>();
@@ -108,12 +68,58 @@ internal sealed record Clones(
         return apart;
     }
 
-    /// <summary>
-    /// Without locations, only steady networks of different providers are far apart: a roaming device has many addresses in one location.
-    /// </summary>
+    /// <summary>Without locations, networks of different providers whose uses lie within one another are far apart.</summary>
     private static bool IsFar(IdentityUse identity, int one, int other, DetectionPolicy policy) =>
         identity.NetworkOf(one) is { } a && identity.NetworkOf(other) is { } b
         && (Location.LeastKm(a.Location, b.Location, policy.LocationRadiusKm) is { } km
             ? km >= policy.FarKm
-            : !identity.Roams(policy) && !Network.SameBlock(a.Network, b.Network, policy.ProviderBlockBits));
+            : a.FirstAt < b.LastAt && b.FirstAt < a.LastAt && !Network.SameBlock(a.Network, b.Network, policy.ProviderBlockBits));
+
+    /// <summary>
+    /// For records without durations. A device that changes networks keeps its pace. Copies are present on several networks at once, each
+    /// at its own pace, so that records from different networks follow one another much faster than those of one network. This also holds
+    /// for copies that all were there from the first record.
+    /// </summary>
+    private static Clones? ByPace(DetectionState state, int index, DetectionPolicy policy)
+    {
+        var identity = state.Identities[index];
+        var records = identity.Sessions
+            .Where(session => !session.HasDuration && session.End > state.HarmlessUntil)
+            .OrderBy(session => session.End).ThenBy(session => session.NetworkId)
+            .ToList();
+        return Stronger(
+            Interleaved(identity, index, records, policy.PaceRecords, policy.QuickShare, policy),
+            Interleaved(identity, index, records, policy.MaxSessions, policy.QuickShareOfAll, policy));
+    }
+
+    /// <summary>The devices that the latest records come from, if enough of the records follow too quickly.</summary>
+    private static Clones? Interleaved(
+        IdentityUse identity, int index, List<NetworkSession> all, int count, double share, DetectionPolicy policy)
+    {
+        if (all.Count < count)
+            return null;
+        var records = all.GetRange(all.Count - count, count);
+        var present = records.GroupBy(record => record.NetworkId)
+            .Where(network => network.Count() >= policy.PaceRecordsOfNetwork)
+            .Select(network => (Network: network.Key, Times: network.Select(record => record.End).ToList()))
+            .ToList();
+        var gaps = present.SelectMany(network => network.Times.Zip(network.Times.Skip(1), (earlier, later) => later - earlier))
+            .Where(gap => gap <= policy.LongestUsualGap.Seconds()).Order().ToList();
+        if (present.Count < 2 || gaps.Count == 0)
+            return null;
+        var quickest = policy.QuickPace * gaps[gaps.Count / 4];
+        var quick = records.Zip(records.Skip(1))
+            .Count(pair => pair.First.NetworkId != pair.Second.NetworkId && pair.Second.End - pair.First.End < quickest);
+        if (quick < share * (count - 1))
+            return null;
+        // Networks that are used one after the other may be one device's.
+        var (from, to) = (present.Min(network => network.Times[0]), present.Max(network => network.Times[^1]));
+        var together = present.Where(network => network.Times[^1] - network.Times[0] >= (to - from) / 2).Select(network => network.Network).ToList();
+        var seconds = to - from;
+        return together.Count < 2
+            ? null
+            : new Clones(
+                index, seconds, together.Count > policy.DeviceLimit ? Math.Max(seconds, policy.CloneDuration.Seconds()) : 0, from, to,
+                together.Count, together);
+    }
 }

@@ -262,35 +262,30 @@ public sealed record DetectionPolicy
     [Number(1, 1_000)]
     public int KnownGaps { get; init; } = 8;
 
-    /// <summary>Number of measured times from which a faster pace is evidence.</summary>
-    [Number(1, 1_000)]
-    public int PaceGaps { get; init; } = 16;
-
-    /// <summary>Time between two records, as a share of the usual time, below which they may come from two devices.</summary>
-    [Number(0.1, 1)]
-    public double QuickPace { get; init; } = 0.7;
-
-    /// <summary>The same share, below which two records from two far locations come from two devices.</summary>
+    /// <summary>
+    /// Time between records of two networks, as a share of the shortest usual time on one network, below which they come from two devices.
+    /// </summary>
     [Number(0.05, 1)]
-    public double TooQuickPace { get; init; } = 0.5;
+    public double QuickPace { get; init; } = 0.5;
+
+    /// <summary>The latest records of an identity in which such pairs are counted.</summary>
+    [Number(8, 96)]
+    public int PaceRecords { get; init; } = 36;
 
     /// <summary>
-    /// Seconds in two locations at the same time for each second of work that one device cannot have done. With two devices, half of the
-    /// work is too much. Half of that is visible: the other half comes from consecutive records of one location.
+    /// Share of such pairs from which several devices are at work. With three devices it is two thirds, with one that hops at random below
+    /// a fifth.
     /// </summary>
-    [Number(0.1, 100)]
-    public double PaceTwinWeight { get; init; } = 4;
+    [Number(0.1, 1)]
+    public double QuickShare { get; init; } = 0.45;
 
-    /// <summary>Seconds in a third location for each second of work that one device cannot have done.</summary>
-    [Number(0.01, 10)]
-    public double PaceCloneWeight { get; init; } = 0.25;
+    /// <summary>The same share of all sessions that are remembered, at which the devices may be present a part of the time.</summary>
+    [Number(0.1, 1)]
+    public double QuickShareOfAll { get; init; } = 0.3;
 
-    /// <summary>
-    /// Variance of the times between records, in squares of the usual one, above which <see cref="PaceCloneWeight"/> falls. The default is
-    /// that of times spread evenly to within half of the usual: ((1.5 − 0.5)² / 12).
-    /// </summary>
-    [Number(0.001, 1)]
-    public double SteadySpread { get; init; } = 0.083;
+    /// <summary>Records that a network must have among them.</summary>
+    [Number(2, 48)]
+    public int PaceRecordsOfNetwork { get; init; } = 4;
 
     // What is remembered.
 

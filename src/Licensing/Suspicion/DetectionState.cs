@@ -58,17 +58,6 @@ public readonly record struct PresenceSpan(long Start, long End, int Gap);
 public readonly record struct NetworkSession(
     [property: JsonPropertyName("line")] int NetworkId, long Start, long End, [property: JsonPropertyName("told")] bool HasDuration);
 
-/// <summary>How much faster than usual the records arrived that alternated between far locations.</summary>
-/// <param name="At">The time of the latest record.</param>
-/// <param name="NetworkId">The network of the latest record.</param>
-/// <param name="Excess">
-/// Work that one device cannot have done, in multiples of the usual time between records; 0 while the pace is that of one device.
-/// </param>
-/// <param name="Locations">Networks, one for each of the far locations that the records came from.</param>
-public sealed record Pace(
-    long At, [property: JsonPropertyName("line")] int NetworkId, double Excess,
-    [property: JsonPropertyName("places")] IReadOnlyList<int> Locations, long From, long To);
-
 /// <summary>A network and its latest use.</summary>
 public readonly record struct RecentNetwork(string Network, long LastAt);
 
@@ -106,17 +95,11 @@ public sealed class IdentityUse
     /// <summary>Usual seconds between records on one network; 0 before the first two.</summary>
     public double UsualGap { get; set; }
 
-    /// <summary>The variance of these times, in squares of <see cref="UsualGap"/>.</summary>
-    public double GapSpread { get; set; }
-
     /// <summary>The number of times in <see cref="UsualGap"/>.</summary>
     public int Gaps { get; set; }
 
     /// <summary>Records in a row on the latest network.</summary>
     public int Steady { get; set; }
-
-    /// <summary>The pace of the sessions that are no longer in <see cref="Sessions"/>.</summary>
-    public Pace Pace { get; set; } = new(0, -1, 0, [], 0, 0);
 
     /// <summary>A review decided that this is a device of the subscriber.</summary>
     public bool Trusted { get; set; }

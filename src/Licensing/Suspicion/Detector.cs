@@ -46,8 +46,6 @@ public static class Detector
         var state = before.Copy();
         state.HarmlessUntil = Math.Max(state.HarmlessUntil, until.ToUnixTimeSeconds());
         state.Incidents.Clear();
-        foreach (var identity in state.Identities)
-            identity.Pace = identity.Pace with { Excess = 0, Locations = [] };
         foreach (var (ea, account) in trusted)
             foreach (var identity in state.Identities.Where(identity => identity.Is(IdentityUse.Normal(ea), IdentityUse.Normal(account))))
                 identity.Trusted = true;
