@@ -10,12 +10,42 @@ namespace Licensing.Suspicion;
 internal sealed record Clones(
     int Identity, long TwinSeconds, long ManySeconds, long From, long To, int Locations, IReadOnlyList<int> Networks)
 {
+    /// <summary>One of them pauses several times a day while another works, as a personal machine does.</summary>
+    public bool ComesAndGoes { get; private init; }
+
     public static Clones? Measure(DetectionState state, int index, DetectionPolicy policy)
     {
         var identity = state.Identities[index];
         if (identity.Trusted || identity.Networks.Count < 2)
             return null;
-        return Stronger(ByOverlap(state, index, policy), ByPace(state, index, policy));
+        var clones = Stronger(ByOverlap(state, index, policy), ByPace(state, index, policy));
+        return clones is null ? null : clones with { ComesAndGoes = clones.Networks.Any(network => Pauses(identity, network, policy)) };
+    }
+
+    /// <summary>
+    /// Pauses of one network: with durations, the time between two sessions; otherwise, several records of others between two of its own.
+    /// </summary>
+    private static bool Pauses(IdentityUse identity, int network, DetectionPolicy policy)
+    {
+        var (pauses, others, last) = (0, 0, default(NetworkSession));
+        var first = 0L;
+        foreach (var session in identity.Sessions)
+        {
+            if (session.NetworkId != network)
+            {
+                others++;
+                continue;
+            }
+
+            if (last.End == 0)
+                first = session.Start;
+            else if (session.HasDuration ? session.Start - last.End >= policy.PauseDuration.Seconds() : others >= policy.PauseRecords)
+                pauses++;
+            (others, last) = (0, session);
+        }
+
+        var days = (last.End - first) / (double)DetectionPolicy.Day.Seconds();
+        return days >= 1 && pauses >= policy.PausesPerDay * days;
     }
 
     private static Clones? Stronger(Clones? a, Clones? b) =>

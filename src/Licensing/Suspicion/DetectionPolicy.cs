@@ -24,6 +24,9 @@ public sealed record DetectionPolicy
     /// <summary>The period of <see cref="NetworkChangesInHour"/>.</summary>
     internal static readonly TimeSpan Hour = TimeSpan.FromHours(1);
 
+    /// <summary>The period in which new people and accounts are counted.</summary>
+    internal static readonly TimeSpan Week = TimeSpan.FromDays(7);
+
     // What is allowed.
 
     /// <summary>
@@ -32,6 +35,13 @@ public sealed record DetectionPolicy
     /// </summary>
     [Number(1, 100)]
     public int DeviceLimit { get; init; } = 2;
+
+    /// <summary>
+    /// Accounts that a license may hold at the same time, at once or in turn; 0 when only devices are limited. The setting
+    /// ACCOUNTS_PER_LICENSE replaces the file's value.
+    /// </summary>
+    [Number(0, 1_000)]
+    public int AccountLimit { get; init; }
 
     /// <summary>
     /// Distinct networks (/24 of IPv4, /64 of IPv6) in 24 hours above which MULTIPLE_IPS is found. The setting
@@ -114,6 +124,17 @@ public sealed record DetectionPolicy
     [Number(1, 100)]
     public int PresentRecords { get; init; } = 2;
 
+    /// <summary>
+    /// The longest visit of each of two devices that never are at work together, from which they relieve each other like two servers do.
+    /// Then the customer is asked.
+    /// </summary>
+    [JsonPropertyName("relief_hours"), Hours(1, 168)]
+    public TimeSpan ReliefDuration { get; init; } = TimeSpan.FromHours(8);
+
+    /// <summary>Share of the time in which one of the two, and also the third device, is at work.</summary>
+    [Number(0, 1)]
+    public double ReliefShare { get; init; } = 0.6;
+
     /// <summary>Two people whose first use lies within this time came together.</summary>
     [JsonPropertyName("company_hours"), Hours(0, 72)]
     public TimeSpan CompanyDuration { get; init; } = TimeSpan.FromHours(3);
@@ -164,6 +185,59 @@ public sealed record DetectionPolicy
     /// <summary>Share of <see cref="TwinDuration"/> in which both must be at work. A few short overlaps are no evidence.</summary>
     [Number(0.01, 1)]
     public double TwinShare { get; init; } = 0.13;
+
+    /// <summary>Time in which more accounts than <see cref="AccountLimit"/> are held. Longer than clocks are wrong.</summary>
+    [JsonPropertyName("accounts_minutes"), Minutes(1, 43_200)]
+    public TimeSpan AccountsDuration { get; init; } = TimeSpan.FromMinutes(120);
+
+    /// <summary>
+    /// New people in a week, each of whom shares nothing with those before: rented seats. One who replaces devices needs one or two.
+    /// </summary>
+    [Number(1, 64)]
+    public int StrangersInWeek { get; init; } = 7;
+
+    /// <summary>The same number, from which the customer is asked.</summary>
+    [Number(1, 64)]
+    public int StrangersToAsk { get; init; } = 4;
+
+    /// <summary>New accounts in a week. Demo accounts and challenges of one person are fewer.</summary>
+    [Number(1, 64)]
+    public int NewAccountsInWeek { get; init; } = 12;
+
+    /// <summary>Terminals on one network from which those are counted that keep hours of their own.</summary>
+    [Number(2, 64)]
+    public int CrowdLimit { get; init; } = 8;
+
+    /// <summary>Terminals among them that keep hours of their own.</summary>
+    [Number(1, 64)]
+    public int OwnHoursLimit { get; init; } = 4;
+
+    /// <summary>Share of the time in which any of them is at work, below which a terminal keeps hours of its own.</summary>
+    [Number(0, 1)]
+    public double OwnHoursShare { get; init; } = 0.75;
+
+    /// <summary>Mean number of them that are at work at the same time. One terminal with accounts in turn has one.</summary>
+    [Number(1, 64)]
+    public double CrowdDepth { get; init; } = 2;
+
+    /// <summary>Time for which they were observed.</summary>
+    [JsonPropertyName("crowd_hours"), Hours(1, 720)]
+    public TimeSpan CrowdDuration { get; init; } = TimeSpan.FromHours(24);
+
+    /// <summary>
+    /// Times a day at which one of two copies pauses while the other works, from which it is somebody's own machine. A standby works
+    /// through, or once a day.
+    /// </summary>
+    [Number(0, 100)]
+    public double PausesPerDay { get; init; } = 2.5;
+
+    /// <summary>The shortest such pause, where records report durations. Restarts are shorter.</summary>
+    [JsonPropertyName("pause_minutes"), Minutes(1, 1_440)]
+    public TimeSpan PauseDuration { get; init; } = TimeSpan.FromMinutes(15);
+
+    /// <summary>Records of the other copy in such a pause, where records report no durations.</summary>
+    [Number(2, 48)]
+    public int PauseRecords { get; init; } = 3;
 
     // Who is the same person.
 

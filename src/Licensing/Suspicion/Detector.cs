@@ -69,8 +69,15 @@ public static class Detector
                 yield return cloned;
         }
 
-        if (state.Identities.Count <= policy.DeviceLimit)
+        if (state.Identities.Count <= Math.Min(policy.DeviceLimit, policy.AccountLimit == 0 ? int.MaxValue : policy.AccountLimit))
             yield break;
+        if (Grade(ManyAccounts(state, policy), policy) is { } accounts)
+            yield return accounts;
+        if (Grade(OwnHours(state, policy), policy) is { } crowd)
+            yield return crowd;
+        foreach (var evidence in New(state, policy))
+            if (Grade(evidence, policy) is { } newcomers)
+                yield return newcomers;
         var people = People.Of(state, policy);
         var concurrent = ConcurrentUse.Measure(state, people, policy);
         var shared = SharedUse.Measure(state, people.Person, TimeSpan.Zero, _ => true, policy);
@@ -94,15 +101,51 @@ public static class Detector
             _ when share >= policy.NotifyShare => (FindingAction.Notify, AlertSeverity.High),
             _ => (FindingAction.Alert, AlertSeverity.Medium),
         };
+        if (evidence.Rule == Rule.Strangers && share < 1)
+            (wanted, severity) = (FindingAction.Ask, AlertSeverity.High);
         var (type, incident, atMost) = evidence.Rule switch
         {
+            Rule.Accounts => (ActivityType.ConcurrentSessions, "accounts", policy.ConcurrentAtMost),
+            Rule.Crowd => (ActivityType.ConcurrentSessions, "crowd", policy.ConcurrentAtMost),
+            Rule.Strangers => (ActivityType.UnusualUsagePattern, "strangers", policy.TurnsAtMost),
+            Rule.NewAccounts => (ActivityType.UnusualUsagePattern, "new_accounts", policy.TurnsAtMost),
+            Rule.TwoCopies =>
+                (ActivityType.ConcurrentSessions, $"clone:{Key(evidence.Devices[0])}", Least(FindingAction.Ask, policy.ConcurrentAtMost)),
             Rule.Turns => (ActivityType.UnusualUsagePattern, "people", policy.TurnsAtMost),
+            Rule.Relief => (ActivityType.UnusualUsagePattern, "people", Least(FindingAction.Ask, policy.TurnsAtMost)),
             Rule.PeopleAtOnce => (ActivityType.ConcurrentSessions, "people", policy.ConcurrentAtMost),
             Rule.DevicesAtOnce => (ActivityType.ConcurrentSessions, "devices", policy.ConcurrentAtMost),
             Rule.DeviceTurns => (ActivityType.UnusualUsagePattern, "device_turns", Least(FindingAction.Ask, policy.TurnsAtMost)),
             _ => (ActivityType.ConcurrentSessions, $"clone:{Key(evidence.Devices[0])}", policy.ConcurrentAtMost),
         };
         return Finding(type, severity, Least(wanted, atMost), incident, evidence);
+    }
+
+    private static Evidence? ManyAccounts(DetectionState state, DetectionPolicy policy) =>
+        AccountUse.Measure(state, policy) is { } use
+            ? new Evidence(
+                Rule.Accounts, At(use.From), At(use.To), use.Seconds / 60.0, policy.AccountsDuration.TotalMinutes, 0, use.Most,
+                policy.DeviceLimit, [.. use.Identities.Select(i => Device(state.Identities[i], 0))]) { AccountLimit = policy.AccountLimit }
+            : null;
+
+    private static Evidence? OwnHours(DetectionState state, DetectionPolicy policy) =>
+        Crowd.Measure(state, policy) is { } crowd
+            ? new Evidence(
+                Rule.Crowd, At(crowd.From), At(crowd.To), crowd.OfOwnHours, policy.OwnHoursLimit, 0, crowd.Identities.Count,
+                policy.DeviceLimit, [.. crowd.Identities.Select(i => Device(state.Identities[i], 0))])
+            : null;
+
+    private static IEnumerable<Evidence> New(DetectionState state, DetectionPolicy policy)
+    {
+        var newcomers = Newcomers.Of(state, policy);
+        if (newcomers.Strangers.Count >= policy.StrangersToAsk)
+            yield return Of(Rule.Strangers, newcomers.Strangers, policy.StrangersInWeek);
+        if (newcomers.OfNewAccounts.Count > policy.NewAccountsInWeek / 2)
+            yield return Of(Rule.NewAccounts, newcomers.OfNewAccounts, policy.NewAccountsInWeek);
+
+        Evidence Of(Rule rule, IReadOnlyList<int> identities, int limit) => new(
+            rule, At(identities.Min(i => state.Identities[i].FirstAt)), At(state.Clock), identities.Count, limit, 0, identities.Count,
+            policy.DeviceLimit, [.. identities.Select(i => Device(state.Identities[i], 0))]);
     }
 
     private static FindingAction Least(FindingAction a, FindingAction b) => a < b ? a : b;
@@ -114,8 +157,11 @@ public static class Detector
         var limit = OnOneNetwork(state, present) ? policy.OneNetworkPeopleDuration
             : AllFarApart(state, present, people, policy) ? policy.FarPeopleDuration
             : policy.PeopleDuration;
+        var rule = concurrent.Seconds > 0 ? Rule.PeopleAtOnce
+            : Relief.Of(state, people, shared, policy) ? Rule.Relief
+            : Rule.Turns;
         return new Evidence(
-            concurrent.Seconds > 0 ? Rule.PeopleAtOnce : Rule.Turns, At(shared.From), At(shared.To),
+            rule, At(shared.From), At(shared.To),
             shared.Seconds / 60.0, limit.TotalMinutes, concurrent.Seconds / 60.0, shared.Groups.Count, policy.DeviceLimit,
             [.. present.Select(i => Device(state.Identities[i], concurrent.Share[i] / 60.0))]);
     }
@@ -156,13 +202,14 @@ public static class Detector
         var (many, atOnce) = (clones.ManySeconds / 60.0, clones.TwinSeconds / 60.0);
         var twin = Math.Min((clones.To - clones.From) / 60.0, atOnce / policy.TwinShare);
         var (manyLimit, twinLimit) = (policy.CloneDuration.TotalMinutes, policy.TwinDuration.TotalMinutes);
-        var (measured, limit) = many / manyLimit > twin / twinLimit ? (many, manyLimit) : (twin, twinLimit);
+        var isMany = many / manyLimit > twin / twinLimit;
+        var (measured, limit) = isMany ? (many, manyLimit) : (twin, twinLimit);
         var devices = clones.Networks.Select(identity.NetworkOf).OfType<NetworkUse>().Select(network => new EvidenceDevice(
             identity.Ea, identity.Account, network.Network, network.Location?.Country, network.Location?.City,
             At(network.FirstAt), At(network.LastAt), network.Records,
             identity.Sessions.Where(session => session.NetworkId == network.Id).Sum(session => session.End - session.Start) / 60.0));
         return new Evidence(
-            Rule.ClonedIdentity, At(clones.From), At(clones.To), measured, limit, atOnce, clones.Locations, policy.DeviceLimit,
+            isMany || clones.ComesAndGoes ? Rule.ClonedIdentity : Rule.TwoCopies, At(clones.From), At(clones.To), measured, limit, atOnce, clones.Locations, policy.DeviceLimit,
             [.. devices]);
     }
 

@@ -42,8 +42,26 @@ public enum Rule
     /// <summary>More people than the limit who take turns and come back.</summary>
     Turns,
 
+    /// <summary>Two devices that relieve each other, beside a third one.</summary>
+    Relief,
+
     /// <summary>One EA and account in use in far locations at the same time.</summary>
     ClonedIdentity,
+
+    /// <summary>One EA and account in use in two far locations at the same time: a copy, or a standby.</summary>
+    TwoCopies,
+
+    /// <summary>More accounts than the platform's term allows.</summary>
+    Accounts,
+
+    /// <summary>Many people in a week, each of whom shares nothing with those before.</summary>
+    Strangers,
+
+    /// <summary>Many new accounts in a week.</summary>
+    NewAccounts,
+
+    /// <summary>Many terminals on one network that keep hours of their own.</summary>
+    Crowd,
 
     /// <summary>Many networks in 24 hours.</summary>
     Networks,
@@ -69,7 +87,11 @@ public sealed record EvidenceDevice(
 /// <param name="MinutesAtOnce">Minutes in which more people or devices than allowed were at work at the same time.</param>
 public sealed record Evidence(
     Rule Rule, DateTimeOffset From, DateTimeOffset To, double Measured, double Limit, double MinutesAtOnce, int People, int DeviceLimit,
-    IReadOnlyList<EvidenceDevice> Devices);
+    IReadOnlyList<EvidenceDevice> Devices)
+{
+    /// <summary>The accounts that the license allows, for <see cref="Rule.Accounts"/>.</summary>
+    public int? AccountLimit { get; init; }
+}
 
 /// <summary>Something suspicious about one license.</summary>
 /// <param name="Incident">
