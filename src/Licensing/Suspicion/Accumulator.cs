@@ -5,12 +5,14 @@ internal static class Accumulator
 {
     public static void Accumulate(DetectionState state, in UsageSample sample, DetectionPolicy policy)
     {
-        var at = sample.LoggedAt.ToUnixTimeSeconds();
-        state.Clock = Math.Max(state.Clock, at);
-        if (at < state.Clock - policy.Memory.Seconds())
+        var (loggedAt, arrivedAt) = (sample.LoggedAt.ToUnixTimeSeconds(), sample.ArrivedAt?.ToUnixTimeSeconds() ?? long.MaxValue);
+        if (Math.Min(loggedAt, arrivedAt) < state.Clock - policy.Memory.Seconds())
             return;
 
-        var identity = Identity(state, IdentityUse.Normal(sample.EaInstanceId), IdentityUse.Normal(sample.Account), at, policy);
+        var (ea, account) = (IdentityUse.Normal(sample.EaInstanceId), IdentityUse.Normal(sample.Account));
+        var identity = Identity(state, ea, account, Math.Min(loggedAt, arrivedAt), policy);
+        var at = Corrected(identity, loggedAt, arrivedAt, policy);
+        state.Clock = Math.Max(state.Clock, at);
         var network = Network.Of(sample.Address);
         var seconds = (int)Math.Clamp(sample.Session?.TotalSeconds ?? 0, 0, policy.LongestSession.TotalSeconds);
         var present = seconds > 0 ? seconds : EstimateDuration(state, identity, policy);
@@ -30,6 +32,31 @@ internal static class Accumulator
             AddSession(identity, new NetworkSession(networkId, at - length, at, seconds > 0), policy);
         if (network.Length > 0)
             AddRecentNetwork(state, Network.Neighborhood(network), at, policy);
+    }
+
+    /// <summary>
+    /// The record's time by the right clock. A record can't arrive before it was written, so a clock that is ahead shows at once. Records
+    /// that arrive late by the same time, one after the other, show a clock that is behind; records that were held back do not.
+    /// </summary>
+    private static long Corrected(IdentityUse identity, long loggedAt, long arrivedAt, DetectionPolicy policy)
+    {
+        if (arrivedAt == long.MaxValue)
+            return loggedAt;
+        var ahead = loggedAt - arrivedAt;
+        var precision = policy.ClockPrecision.Seconds();
+        if (Math.Abs(ahead - identity.NewClockError) <= precision)
+        {
+            identity.NewClockRecords++;
+        }
+        else if (Math.Abs(ahead) <= policy.LargestClockError.Seconds())
+        {
+            identity.NewClockError = (int)ahead;
+            identity.NewClockRecords = 1;
+        }
+
+        if (identity.NewClockRecords >= policy.ClockRecords)
+            identity.ClockError = Math.Abs(identity.NewClockError) <= precision ? 0 : identity.NewClockError;
+        return Math.Min(loggedAt - identity.ClockError, arrivedAt);
     }
 
     /// <summary>Removes what is older than the policy's memory.</summary>

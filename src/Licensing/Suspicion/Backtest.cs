@@ -31,7 +31,7 @@ public sealed class Backtest(DetectionPolicy policy)
         if (license.Waiting.Count > 0 && license.Minute != minute)
             Tick(subscription, license);
         license.Minute = minute;
-        license.Waiting.Add(sample);
+        license.Waiting.Add(sample with { ArrivedAt = arrivedAt });
     }
 
     /// <summary>Runs the detector over the records that still wait for the end of their minute.</summary>

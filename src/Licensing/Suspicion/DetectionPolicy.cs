@@ -196,6 +196,13 @@ public sealed record DetectionPolicy
     [Number(1, 64)]
     public int StrangersInWeek { get; init; } = 7;
 
+    /// <summary>
+    /// The time in which they come: with one a day, the seventh comes six days after the first. At most the week in which accounts are
+    /// counted.
+    /// </summary>
+    [JsonPropertyName("strangers_days"), Days(0.5, 7)]
+    public TimeSpan StrangersPeriod { get; init; } = TimeSpan.FromDays(6);
+
     /// <summary>The same number, from which the customer is asked.</summary>
     [Number(1, 64)]
     public int StrangersToAsk { get; init; } = 4;
@@ -275,6 +282,18 @@ public sealed record DetectionPolicy
     public double RoamingShare { get; init; } = 0.4;
 
     // What counts as presence.
+
+    /// <summary>Records in a row with one difference between their time and their arrival, from which the clock is wrong by it.</summary>
+    [Number(2, 100)]
+    public int ClockRecords { get; init; } = 3;
+
+    /// <summary>How exactly these differences agree.</summary>
+    [JsonPropertyName("clock_precision_seconds"), Seconds(1, 600)]
+    public TimeSpan ClockPrecision { get; init; } = TimeSpan.FromSeconds(90);
+
+    /// <summary>The largest error of a clock that is corrected. Larger differences are records that were held back.</summary>
+    [JsonPropertyName("largest_clock_error_minutes"), Minutes(0, 1_440)]
+    public TimeSpan LargestClockError { get; init; } = TimeSpan.FromMinutes(200);
 
     /// <summary>Time without use that ends a visit.</summary>
     [JsonPropertyName("turn_gap_minutes"), Minutes(1, 1_440)]

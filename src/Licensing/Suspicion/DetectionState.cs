@@ -92,6 +92,14 @@ public sealed class IdentityUse
     /// <summary>The times of the latest moves, for the changes in an hour.</summary>
     public List<long> RecentMoves { get; set; } = [];
 
+    /// <summary>Seconds by which the clock is ahead; negative when it is behind.</summary>
+    public int ClockError { get; set; }
+
+    /// <summary>The error that the latest records show, and how many of them in a row.</summary>
+    public int NewClockError { get; set; }
+
+    public int NewClockRecords { get; set; }
+
     /// <summary>Usual seconds between records on one network; 0 before the first two.</summary>
     public double UsualGap { get; set; }
 

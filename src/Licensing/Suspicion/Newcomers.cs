@@ -8,6 +8,7 @@ internal sealed record Newcomers(IReadOnlyList<int> Strangers, IReadOnlyList<int
     public static Newcomers Of(DetectionState state, DetectionPolicy policy)
     {
         var from = Math.Max(state.HarmlessUntil, state.Clock - DetectionPolicy.Week.Seconds());
+        var strangersFrom = Math.Max(from, state.Clock - policy.StrangersPeriod.Seconds());
         var (strangers, accounts) = (new List<int>(), new List<int>());
         var before = new List<int>();
         foreach (var i in Enumerable.Range(0, state.Identities.Count).OrderBy(i => state.Identities[i].FirstAt))
@@ -15,7 +16,8 @@ internal sealed record Newcomers(IReadOnlyList<int> Strangers, IReadOnlyList<int
             var identity = state.Identities[i];
             if (before.Count > 0 && identity.FirstAt >= from && !identity.Trusted)
             {
-                if (IsKnown(identity) && !before.Exists(j => IsRelated(state.Identities[j], identity)))
+                if (identity.FirstAt >= strangersFrom && IsKnown(identity)
+                    && !before.Exists(j => IsRelated(state.Identities[j], identity)))
                     strangers.Add(i);
                 if (identity.Account != 0 && !before.Exists(j => state.Identities[j].Account == identity.Account))
                     accounts.Add(i);

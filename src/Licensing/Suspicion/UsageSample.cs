@@ -9,5 +9,7 @@ namespace Licensing.Suspicion;
 /// <param name="Session">
 /// The duration of the session, which ends at <paramref name="LoggedAt"/>; null or zero when the record has none.
 /// </param>
+/// <param name="ArrivedAt">When the record arrived, or a time soon after; null if that is not known.</param>
 public readonly record struct UsageSample(
-    DateTimeOffset LoggedAt, string? EaInstanceId, long? Account, IPAddress? Address, Location? Location = null, TimeSpan? Session = null);
+    DateTimeOffset LoggedAt, string? EaInstanceId, long? Account, IPAddress? Address, Location? Location = null, TimeSpan? Session = null,
+    DateTimeOffset? ArrivedAt = null);
