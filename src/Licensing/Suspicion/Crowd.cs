@@ -26,13 +26,11 @@ internal sealed record Crowd(IReadOnlyList<int> Identities, int OfOwnHours, long
     {
         var presence = identities.ConvertAll(i => state.Identities[i].Presence.FindAll(span => span.End > from));
         var all = Spans.Union(presence.SelectMany(spans => spans), 0);
-        var (total, some) = (presence.Sum(Length), Length(all));
+        var (total, some) = (presence.Sum(Spans.Length), Spans.Length(all));
         if (some < policy.CrowdDuration.Seconds() || total < policy.CrowdDepth * some)
             return null;
         var own = presence.Count(spans => spans.Count > 0
-            && Length(spans) < policy.OwnHoursShare * Spans.Overlap(all, [new PresenceSpan(spans[0].Start, spans[^1].End, 0)]));
+            && Spans.Length(spans) < policy.OwnHoursShare * Spans.Overlap(all, [new PresenceSpan(spans[0].Start, spans[^1].End, 0)]));
         return new Crowd(identities, own, Math.Max(from, all[0].Start), all[^1].End);
     }
-
-    private static long Length(List<PresenceSpan> spans) => spans.Sum(span => span.End - span.Start);
 }

@@ -197,11 +197,10 @@ public sealed record DetectionPolicy
     public int StrangersInWeek { get; init; } = 7;
 
     /// <summary>
-    /// The time in which they come: with one a day, the seventh comes six days after the first. At most the week in which accounts are
-    /// counted.
+    /// The time in which they come. In a whole week, one person who often replaces the only device may need as many.
     /// </summary>
     [JsonPropertyName("strangers_days"), Days(0.5, 7)]
-    public TimeSpan StrangersPeriod { get; init; } = TimeSpan.FromDays(6);
+    public TimeSpan StrangersPeriod { get; init; } = TimeSpan.FromDays(5);
 
     /// <summary>The same number, from which the customer is asked.</summary>
     [Number(1, 64)]
@@ -258,6 +257,14 @@ public sealed record DetectionPolicy
     /// <summary>Records that each of the two must have for <see cref="ApartDuration"/>. Fewer do not show a steady network.</summary>
     [Number(1, 1_000)]
     public int ApartRecords { get; init; } = 8;
+
+    /// <summary>Turns of one EA with two accounts in two far places, from which these are two people: no terminal travels so often.</summary>
+    [Number(2, 1_000)]
+    public int ApartAlternations { get; init; } = 6;
+
+    /// <summary>Share of records on a new network above which two terminals on one device hardly ever report one address.</summary>
+    [Number(0, 1)]
+    public double HoppingShare { get; init; } = 0.65;
 
     /// <summary>Share of the time at once that two identities spend on one network, below which they are on two devices.</summary>
     [Number(0, 1)]

@@ -34,7 +34,7 @@ internal sealed record People(int[] Person, int[] Device)
                     Union(person, i, j);
                 else
                     ofOneEa.Add((!sharesNetwork, Spans.Overlap(a.Presence, b.Presence), i, j));
-                if (sharesNetwork && !AreApart(a, b, policy))
+                if (sharesNetwork && !AreApart(a, b, policy) && (sameEa || !KeepOwnHours(a, b, policy)))
                     Union(device, i, j);
             }
         }
@@ -80,9 +80,39 @@ internal sealed record People(int[] Person, int[] Device)
         if (a.Records < policy.ApartRecords || b.Records < policy.ApartRecords)
             return false;
         var overlap = Spans.Overlap(a.Presence, b.Presence);
-        return overlap >= policy.ApartDuration.Seconds()
-            && Together(a, b) < policy.TogetherShare * overlap
-            && !(MayRoamTogether(a, b, policy) && NearWhileRoaming(a, b, policy));
+        return (overlap >= policy.ApartDuration.Seconds() && Together(a, b) < policy.TogetherShare * overlap
+                && !(HopsAlways(a, policy) && HopsAlways(b, policy) && NearWhileRoaming(a, b, policy)))
+            || (SharedRecords(a, b) == 0 && !NearWhileRoaming(a, b, policy) && Alternations(a, b) >= policy.ApartAlternations);
+    }
+
+    /// <summary>Nearly each record has another address, so that two terminals on one device never show the same.</summary>
+    private static bool HopsAlways(IdentityUse identity, DetectionPolicy policy) =>
+        identity.Moves > policy.HoppingShare * identity.Records;
+
+    /// <summary>How often the two take turns.</summary>
+    private static int Alternations(IdentityUse a, IdentityUse b)
+    {
+        var (turns, ofA) = (0, false);
+        foreach (var (_, isA) in a.Presence.Select(span => (span.Start, true)).Concat(b.Presence.Select(span => (span.Start, false))).Order())
+        {
+            turns += isA == ofA ? 0 : 1;
+            ofA = isA;
+        }
+
+        return turns;
+    }
+
+    /// <summary>
+    /// Two EAs of one account that often work without each other run on two devices. Two charts of one terminal start and stop together.
+    /// </summary>
+    private static bool KeepOwnHours(IdentityUse a, IdentityUse b, DetectionPolicy policy)
+    {
+        var (lengthA, lengthB) = (Spans.Length(a.Presence), Spans.Length(b.Presence));
+        var overlap = Spans.Overlap(a.Presence, b.Presence);
+        var alone = Math.Min(lengthA, lengthB) - overlap;
+        return overlap >= policy.ApartDuration.Seconds() / 2
+            && alone >= policy.ApartDuration.Seconds() / 2
+            && alone >= (1 - policy.OwnHoursShare) * Math.Min(lengthA, lengthB);
     }
 
     /// <summary>Seconds in which both had one network.</summary>

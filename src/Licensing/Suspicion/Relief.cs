@@ -25,7 +25,7 @@ internal static class Relief
         var both = Spans.Union([.. a, .. b], 0);
         var (from, to) = (Math.Max(a[0].Start, b[0].Start), both[^1].End);
         var since = new List<PresenceSpan> { new(from, to, 0) };
-        var length = Math.Max(1, to - from);
+        var length = Spans.Overlap(Spans.Union([.. both, .. beside], 0), since);
         return Spans.Overlap(a, b) <= policy.ClockTolerance.Seconds()
             && Math.Min(a.Max(Length), b.Max(Length)) >= policy.ReliefDuration.Seconds()
             && Spans.Overlap(both, since) >= policy.ReliefShare * length

@@ -19,6 +19,8 @@ internal static class Spans
         return seconds;
     }
 
+    public static long Length(List<PresenceSpan> spans) => spans.Sum(span => span.End - span.Start);
+
     /// <summary>The union. Gaps of at most the given seconds are closed.</summary>
     public static List<PresenceSpan> Union(IEnumerable<PresenceSpan> spans, long gapSeconds)
     {
