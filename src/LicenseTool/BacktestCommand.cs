@@ -93,7 +93,7 @@ internal static class BacktestCommand
         void Add(Guid subscription, UsageSample sample)
         {
             foreach (var backtest in backtests)
-                backtest.Add(subscription, sample.LoggedAt, sample);
+                backtest.Add(subscription, sample.ArrivedAt, sample);
         }
     }
 

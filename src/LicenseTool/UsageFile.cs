@@ -7,7 +7,7 @@ using Licensing.Suspicion;
 namespace LicenseTool;
 
 /// <summary>
-/// Usage and labels as CSV, plain or gzip, with the columns of license_usage_log. Durations and locations may be missing or empty.
+/// Usage and labels as CSV, plain or gzip, with the columns of license_usage_log. Durations, locations and arrived_at may be missing or empty.
 /// </summary>
 internal static class UsageFile
 {
@@ -21,7 +21,8 @@ internal static class UsageFile
         return (Guid.Parse(row.Required("subscription_id")), new UsageSample(
             Time(row.Required("logged_at")), row.Text("ea_instance_id"), (long?)row.Number("mt5_account_number"),
             row.Text("ip_address") is { } address ? IPAddress.Parse(address) : null, location,
-            row.Number("session_duration_sec") is { } seconds ? TimeSpan.FromSeconds(seconds) : null));
+            row.Number("session_duration_sec") is { } seconds ? TimeSpan.FromSeconds(seconds) : null,
+            row.Text("arrived_at") is { } arrived ? Time(arrived) : null));
     });
 
     public static List<Truth> ReadLabels(string path) => [.. Rows(path, row => new Truth(

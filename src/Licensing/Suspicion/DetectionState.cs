@@ -100,6 +100,9 @@ public sealed class IdentityUse
 
     public int NewClockRecords { get; set; }
 
+    /// <summary>The times of arrival are known, so that a wrong clock is corrected.</summary>
+    internal bool IsClockKnown => NewClockRecords > 0;
+
     /// <summary>Usual seconds between records on one network; 0 before the first two.</summary>
     public double UsualGap { get; set; }
 

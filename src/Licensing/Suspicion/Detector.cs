@@ -157,6 +157,8 @@ public static class Detector
         var limit = OnOneNetwork(state, present) ? policy.OneNetworkPeopleDuration
             : AllFarApart(state, present, people, policy) ? policy.FarPeopleDuration
             : policy.PeopleDuration;
+        if (limit < policy.ClockTolerance && !present.TrueForAll(i => state.Identities[i].IsClockKnown))
+            limit = policy.ClockTolerance;
         var rule = concurrent.Seconds > 0 ? Rule.PeopleAtOnce
             : Relief.Of(state, people, shared, policy) ? Rule.Relief
             : Rule.Turns;
