@@ -99,7 +99,10 @@ internal sealed record ConcurrentUse(Concurrency People, Concurrency Devices)
                 if (people.Device[present[x]] == people.Device[present[y]])
                     continue;
                 var isRelated = IsRelated(a, b);
-                if (at < Math.Max(a.FirstAt, b.FirstAt) + (isRelated ? policy.MoveDuration : policy.ClockTolerance).Seconds())
+                var duration = isRelated ? policy.MoveDuration
+                    : a.IsClockKnown && b.IsClockKnown ? policy.PeopleDuration
+                    : policy.ClockTolerance;
+                if (at < Math.Max(a.FirstAt, b.FirstAt) + duration.Seconds())
                     return true;
             }
         }

@@ -151,16 +151,19 @@ public sealed record DetectionPolicy
     /// a move.
     /// </summary>
     [JsonPropertyName("devices_at_once_minutes"), Minutes(1, 43_200)]
-    public TimeSpan DevicesAtOnceDuration { get; init; } = TimeSpan.FromMinutes(90);
+    public TimeSpan DevicesAtOnceDuration { get; init; } = TimeSpan.FromMinutes(60);
 
     /// <summary>
     /// Time after the first use of a device in which it may still be replacing another one that has the same EA or account. During a move
     /// to another server both servers run for a day.
     /// </summary>
     [JsonPropertyName("move_hours"), Hours(0, 720)]
-    public TimeSpan MoveDuration { get; init; } = TimeSpan.FromHours(30);
+    public TimeSpan MoveDuration { get; init; } = TimeSpan.FromHours(28);
 
-    /// <summary>The same for two devices that have nothing in common: clocks are wrong by an hour, and a handover takes minutes.</summary>
+    /// <summary>
+    /// The same for two devices that have nothing in common, and the least evidence of people at once, where the times of arrival are not
+    /// known: clocks are wrong by up to an hour. Where they are known, <see cref="PeopleDuration"/> applies: a handover takes minutes.
+    /// </summary>
     [JsonPropertyName("clock_tolerance_minutes"), Minutes(0, 1_440)]
     public TimeSpan ClockTolerance { get; init; } = TimeSpan.FromMinutes(100);
 
