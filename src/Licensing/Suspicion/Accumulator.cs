@@ -46,7 +46,7 @@ internal static class Accumulator
         var precision = policy.ClockPrecision.Seconds();
         if (Math.Abs(ahead - identity.NewClockError) <= precision)
         {
-            identity.NewClockRecords++;
+            identity.NewClockRecords = Math.Min(identity.NewClockRecords + 1, policy.ClockRecords);
         }
         else if (Math.Abs(ahead) <= policy.LargestClockError.Seconds())
         {

@@ -137,7 +137,8 @@ internal sealed record Clones(
             .Where(gap => gap <= policy.LongestUsualGap.Seconds()).Order().ToList();
         if (present.Count < 2 || gaps.Count == 0)
             return null;
-        var quickest = policy.QuickPace * gaps[gaps.Count / 4];
+        var usual = identity.Gaps >= policy.KnownGaps ? Math.Min(identity.UsualGap, gaps[gaps.Count / 4]) : gaps[gaps.Count / 4];
+        var quickest = policy.QuickPace * usual;
         var quick = records.Zip(records.Skip(1))
             .Count(pair => pair.First.NetworkId != pair.Second.NetworkId && pair.Second.End - pair.First.End < quickest);
         if (quick < share * (count - 1))

@@ -157,8 +157,8 @@ public sealed record DetectionPolicy
     /// Time after the first use of a device in which it may still be replacing another one that has the same EA or account. During a move
     /// to another server both servers run for a day.
     /// </summary>
-    [JsonPropertyName("move_hours"), Hours(0, 720)]
-    public TimeSpan MoveDuration { get; init; } = TimeSpan.FromHours(28);
+    [JsonPropertyName("device_minutes"), Minutes(1, 43_200)]
+    public TimeSpan MoveDuration { get; init; } = TimeSpan.FromMinutes(32 * 60);
 
     /// <summary>
     /// The same for two devices that have nothing in common, and the least evidence of people at once, where the times of arrival are not
@@ -384,7 +384,7 @@ public sealed record DetectionPolicy
 
     /// <summary>The same share of all sessions that are remembered, at which the devices may be present a part of the time.</summary>
     [Number(0.1, 1)]
-    public double QuickShareOfAll { get; init; } = 0.3;
+    public double QuickShareOfAll { get; init; } = 0.38;
 
     /// <summary>Records that a network must have among them.</summary>
     [Number(2, 48)]
@@ -496,7 +496,7 @@ public sealed record DetectionPolicy
             [("concurrent_at_most", ConcurrentAtMost), ("turns_at_most", TurnsAtMost)])
         {
             if (!Enum.IsDefined(action))
-                faults.Add($"{name} must be ALERT, NOTIFY, REFUSE or SUSPEND");
+                faults.Add($"{name} must be ALERT, NOTIFY, ASK, REFUSE or SUSPEND");
         }
 
         // A weaker action needs less evidence than a stronger one, and an identity on one network keeps no more sessions than one on

@@ -93,11 +93,14 @@ public sealed class IdentityUse
     public List<long> RecentMoves { get; set; } = [];
 
     /// <summary>Seconds by which the clock is ahead; negative when it is behind.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public int ClockError { get; set; }
 
     /// <summary>The error that the latest records show, and how many of them in a row.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public int NewClockError { get; set; }
 
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public int NewClockRecords { get; set; }
 
     /// <summary>The times of arrival are known, so that a wrong clock is corrected.</summary>

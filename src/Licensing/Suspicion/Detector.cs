@@ -118,6 +118,9 @@ public static class Detector
             Rule.DeviceTurns => (ActivityType.UnusualUsagePattern, "device_turns", Least(FindingAction.Ask, policy.TurnsAtMost)),
             _ => (ActivityType.ConcurrentSessions, $"clone:{Key(evidence.Devices[0])}", policy.ConcurrentAtMost),
         };
+        // A question is for all of the evidence that would suspend if it had one explanation only.
+        if (atMost == FindingAction.Ask && wanted == FindingAction.Refuse)
+            wanted = FindingAction.Notify;
         return Finding(type, severity, Least(wanted, atMost), incident, evidence);
     }
 

@@ -14,7 +14,7 @@ internal sealed record People(int[] Person, int[] Device)
         var all = state.Identities;
         var person = Enumerable.Range(0, all.Count).ToArray();
         var device = Enumerable.Range(0, all.Count).ToArray();
-        var ofOneEa = new List<(bool SharesNetwork, long Overlap, int A, int B)>();
+        var ofOneEa = new List<(bool IsElsewhere, long Overlap, int A, int B)>();
         for (var i = 0; i < all.Count; i++)
         {
             for (var j = i + 1; j < all.Count; j++)
@@ -29,12 +29,12 @@ internal sealed record People(int[] Person, int[] Device)
 
                 if (!sameEa && !sameAccount)
                     continue;
-                var sharesNetwork = SharedRecords(a, b) > 0;
+                var isInOnePlace = SharedRecords(a, b) > 0 || (MayRoamTogether(a, b, policy) && NearWhileRoaming(a, b, policy));
                 if (sameAccount)
                     Union(person, i, j);
                 else
-                    ofOneEa.Add((!sharesNetwork, Spans.Overlap(a.Presence, b.Presence), i, j));
-                if (sharesNetwork && !AreApart(a, b, policy) && (sameEa || !KeepOwnHours(a, b, policy)))
+                    ofOneEa.Add((!isInOnePlace, Spans.Overlap(a.Presence, b.Presence), i, j));
+                if (isInOnePlace && !AreApart(a, b, policy) && (sameEa || !KeepOwnHours(a, b, policy)))
                     Union(device, i, j);
             }
         }

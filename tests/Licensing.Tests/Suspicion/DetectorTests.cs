@@ -28,7 +28,7 @@ public sealed class DetectorTests
         Assert.InRange(finding.Evidence.To, Start.AddHours(48), Start.AddHours(51));
         Assert.Equal(["EA-1", "EA-2", "EA-3"], finding.Evidence.Devices.Select(device => device.EaInstanceId).Order());
         Assert.Matches(
-            "^Devices of 3 people were in use at the same time for [0-9]+ minutes on 3 Sep; the license allows 2: EA-1 in Lagos, ",
+            "^Devices of 3 people were in use at the same time for [0-9]+ (minutes|hours) on 3 Sep; the license allows 2: ",
             finding.Description);
     }
 
@@ -66,8 +66,21 @@ public sealed class DetectorTests
     [Theory]
     [InlineData(24, false)] // a copied server beside the old one for a day
     [InlineData(48, true)]
-    public void Observe_OneIdentityInTwoFarLocations_SuspendsWhenItLasts(int hours, bool suspends) =>
-        Assert.Equal(suspends, Play([.. Hours(0, 48 + hours, 1, 1, Lagos), .. Hours(48, 120, 1, 1, Tokyo, line: 9)]).Any(IsSuspension));
+    public void Observe_OneIdentityInTwoFarLocations_AsksWhenItLasts(int hours, bool asks)
+    {
+        var findings = Play([.. Hours(0, 48 + hours, 1, 1, Lagos), .. Hours(48, 120, 1, 1, Tokyo, line: 9)]);
+
+        Assert.Equal(asks, findings.Exists(finding => finding.Action == FindingAction.Ask));
+        Assert.DoesNotContain(findings, IsSuspension);
+    }
+
+    [Fact]
+    public void Observe_SecondCopyThatPausesSeveralTimesADay_IsSomebodysOwnMachine()
+    {
+        var copy = Enumerable.Range(0, 20).SelectMany(visit => Hours(48 + (visit * 4), 50.5 + (visit * 4), 1, 1, Tokyo, line: 9));
+
+        Assert.Contains(Play([.. Hours(0, 130, 1, 1, Lagos), .. copy]), IsSuspension);
+    }
 
     [Theory]
     // Records without durations, one an hour for each device: three copies are faster than one device can be.
@@ -200,13 +213,15 @@ public sealed class DetectorTests
         var options = new JsonSerializerOptions
         {
             PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
-            UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
             Converters = { new JsonStringEnumConverter(JsonNamingPolicy.SnakeCaseUpper) },
         };
+        string[] removed = [@"""gap_spread"":0.1,", @"""pace"":{""at"":7,""line"":0,""excess"":0.5,""places"":[0],""from"":6,""to"":8},"];
+        var today = removed.Aggregate(Stored.ReplaceLineEndings(""), (text, member) => text.Replace(member, "", StringComparison.Ordinal));
+
 
         var read = JsonSerializer.Deserialize<DetectionState>(Stored, options)!;
 
-        Assert.Equal(Stored.ReplaceLineEndings(""), JsonSerializer.Serialize(read, options));
+        Assert.Equal(today, JsonSerializer.Serialize(read, options));
     }
 
     [Fact]
@@ -244,7 +259,8 @@ public sealed class DetectorTests
     {
         for (var hour = from + 1; hour <= to; hour++)
             yield return new UsageSample(
-                Start.AddHours(hour), $"EA-{ea}", account, IPAddress.Parse($"41.{line ?? ea}.7.9"), location, TimeSpan.FromHours(1));
+                Start.AddHours(hour), $"EA-{ea}", account, IPAddress.Parse($"41.{line ?? ea}.7.9"), location, TimeSpan.FromHours(1),
+                Start.AddHours(hour));
     }
 
     /// <summary>Two devices for 60 hours, the second from a given hour on, and a third one in the last 12 hours.</summary>
