@@ -7,7 +7,8 @@ using Licensing.Suspicion;
 namespace LicenseTool;
 
 /// <summary>
-/// Usage and labels as CSV, plain or gzip, with the columns of license_usage_log. Durations, locations and arrived_at may be missing or empty.
+/// Usage and labels as CSV, plain or gzip, with the columns of license_usage_log. Durations, locations and arrived_at may be missing or
+/// empty.
 /// </summary>
 internal static class UsageFile
 {

@@ -36,6 +36,9 @@ public sealed record AlertRow
 
     public required string AutoActionTaken { get; init; }
 
+    /// <summary>What was done: NONE, NOTIFIED, ASKED, REFUSED or SUSPENDED. The contract's word has neither ASKED nor REFUSED.</summary>
+    public required string Measure { get; init; }
+
     public DateTime? ResolvedAt { get; init; }
 
     public Guid? ResolvedBy { get; init; }
@@ -67,6 +70,7 @@ public sealed record CustomerAlert
     public string Status { get; init; } = "";
     public bool IsOpen { get; init; }
     public string AutoActionTaken { get; init; } = "";
+    public string Measure { get; init; } = "";
     public DateTime? CustomerConfirmedAt { get; init; }
     public DateTime? AppealedAt { get; init; }
     public DateTime? ResolvedAt { get; init; }
@@ -88,7 +92,8 @@ public sealed class AlertStore(LicenseDatabase database)
 {
     private const string List = """
         select a.alert_id, a.subscription_id, a.user_id, a.activity_type, a.severity, a.description, a.evidence,
-               a.detected_at, a.updated_at, a.status, a.auto_action_taken, a.resolved_at, a.resolved_by, a.resolution_notes,
+               a.detected_at, a.updated_at, a.status, a.auto_action_taken,
+               coalesce(a.evidence ->> 'measure', a.auto_action_taken) as measure, a.resolved_at, a.resolved_by, a.resolution_notes,
                a.customer_confirmed_at, a.appealed_at, a.appeal, a.is_suspended, a.can_reinstate
         from listed_alerts a
         where (@Statuses::text[] is null or a.status = any(@Statuses))
@@ -140,7 +145,8 @@ public sealed class AlertStore(LicenseDatabase database)
 
     private const string Find = """
         select a.alert_id, a.subscription_id, a.user_id, a.activity_type, a.severity, a.description, a.evidence,
-               a.detected_at, a.updated_at, a.status, a.auto_action_taken, a.resolved_at, a.resolved_by, a.resolution_notes,
+               a.detected_at, a.updated_at, a.status, a.auto_action_taken,
+               coalesce(a.evidence ->> 'measure', a.auto_action_taken) as measure, a.resolved_at, a.resolved_by, a.resolution_notes,
                a.customer_confirmed_at, a.appealed_at, a.appeal, a.is_suspended, a.can_reinstate
         from listed_alerts a
         where a.alert_id = @alertId
@@ -158,7 +164,9 @@ public sealed class AlertStore(LicenseDatabase database)
 
     private const string OfLicense = """
         select a.alert_id, a.activity_type, a.severity, a.description, shown_time(a.detected_at) as detected_at, a.status,
-               is_alert_open(a.status) as is_open, a.auto_action_taken, past_time(a.customer_confirmed_at) as customer_confirmed_at,
+               is_alert_open(a.status) as is_open, a.auto_action_taken,
+               coalesce(a.evidence ->> 'measure', a.auto_action_taken) as measure,
+               past_time(a.customer_confirmed_at) as customer_confirmed_at,
                past_time(a.appealed_at) as appealed_at, past_time(a.resolved_at) as resolved_at
         from suspicious_activity_alerts a
         where a.subscription_id = @subscriptionId

@@ -99,13 +99,15 @@ public sealed class ScanUsage(
             Isolate(reviews.Key, license => licenses[reviews.Key] = reviews.Aggregate(license, (before, review) => before.After(review)));
 
         var records = 0;
+        var scannedAt = time.GetUtcNow();
         var found = new List<(Guid SubscriptionId, Finding Finding)>();
         var located = new Dictionary<(Guid, IPAddress), LocatedUsage>();
         await SuspicionStore.ReadUsageAsync(connection, arrived, (id, samples) => Isolate(id, license =>
         {
             if (geolocator is not null)
                 FillLocations(geolocator, id, samples, located);
-            var observation = Detector.Observe(license.State, samples, settings.Policy);
+            var observed = samples.Select(sample => sample with { ArrivedAt = scannedAt });
+            var observation = Detector.Observe(license.State, observed, settings.Policy);
             licenses[id] = license with { State = observation.State };
             found.AddRange(observation.Findings.Select(finding => (id, finding)));
             records += samples.Count;
@@ -179,7 +181,8 @@ public sealed class ScanUsage(
             return (license with { State = state, ReviewedAt = now }, false, false);
         }
 
-        var evidence = JsonSerializer.Serialize(finding.Evidence, SuspicionStore.Json);
+        var evidence = JsonSerializer.Serialize(
+            finding.Evidence with { Measure = finding.Action.StrongestEffect() }, SuspicionStore.Json);
         var raise = new NewAlert(
             license.SubscriptionId, EnumWords.UpperOf(finding.Type), finding.Severity, finding.Description, evidence,
             finding.Action.AutoActionTaken(), now);
@@ -187,7 +190,7 @@ public sealed class ScanUsage(
         var suspended = finding.Action == FindingAction.Suspend && await suspensions.SuspendAsync(connection, new NewSuspension(
             license.SubscriptionId, SuspensionCause.Detector, SuspensionTexts.Automatic(Cut(finding.Description)), Actor.System,
             evidence, AlertId: alert.AlertId), cancellationToken) is not null;
-        if (finding.Action is FindingAction.Notify or FindingAction.Refuse && alert.UserId is { } userId)
+        if (finding.Action is FindingAction.Notify or FindingAction.Ask or FindingAction.Refuse && alert.UserId is { } userId)
         {
             await EmailOutbox.AddAsync(connection, $"device-alert:{alert.AlertId}", "device_alert", userId, new
             {

@@ -15,9 +15,11 @@ public sealed record SuspicionSettings(
 {
     public static SuspicionSettings Read(SettingReader settings)
     {
-        var policy = ReadPolicy(settings) with
+        var file = ReadPolicy(settings);
+        var policy = file with
         {
             DeviceLimit = settings.MaxDevices(),
+            AccountLimit = settings.Whole("ACCOUNTS_PER_LICENSE", file.AccountLimit, 0, 1000),
             NetworksInDay = settings.Whole("SUSPICIOUS_ACTIVITY_THRESHOLD", 3, 1, 1000),
         };
         var url = settings.Address("ALERT_WEBHOOK_URL", "https://chat.example.com/hooks/licenses", "https", "http");

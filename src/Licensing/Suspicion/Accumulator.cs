@@ -198,7 +198,8 @@ internal static class Accumulator
     }
 
     /// <summary>
-    /// Adds a session and joins it with adjacent ones on the same network. Of the sessions above the policy's number, the oldest are dropped.
+    /// Adds a session and joins it with adjacent ones on the same network. Of the sessions above the policy's number, the oldest are
+    /// dropped.
     /// </summary>
     private static void AddSession(IdentityUse identity, NetworkSession session, DetectionPolicy policy)
     {

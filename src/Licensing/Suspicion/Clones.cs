@@ -145,7 +145,10 @@ internal sealed record Clones(
             return null;
         // Networks that are used one after the other may be one device's.
         var (from, to) = (present.Min(network => network.Times[0]), present.Max(network => network.Times[^1]));
-        var together = present.Where(network => network.Times[^1] - network.Times[0] >= (to - from) / 2).Select(network => network.Network).ToList();
+        var together = present
+            .Where(network => network.Times[^1] - network.Times[0] >= (to - from) / 2)
+            .Select(network => network.Network)
+            .ToList();
         var seconds = to - from;
         return together.Count < 2
             ? null

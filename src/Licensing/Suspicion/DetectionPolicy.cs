@@ -261,7 +261,9 @@ public sealed record DetectionPolicy
     [Number(1, 1_000)]
     public int ApartRecords { get; init; } = 8;
 
-    /// <summary>Turns of one EA with two accounts in two far places, from which these are two people: no terminal travels so often.</summary>
+    /// <summary>
+    /// Turns of one EA with two accounts in two far places, from which these are two people: no terminal travels so often.
+    /// </summary>
     [Number(2, 1_000)]
     public int ApartAlternations { get; init; } = 6;
 

@@ -27,14 +27,14 @@ public sealed class DetectionState
     public List<RecentNetwork> RecentNetworks { get; set; } = [];
 
     /// <summary>
-    /// True when an incident requires that unknown devices are refused and this device is unknown: its first use came after the incident's
-    /// start.
+    /// True when an incident requires that unknown devices are refused or wait for the customer's answer, and this device is unknown: its
+    /// first use came after the incident's start.
     /// </summary>
     public bool Refuses(string? eaInstanceId, long? account)
     {
         var known = Identities.Find(identity => identity.Is(IdentityUse.Normal(eaInstanceId), IdentityUse.Normal(account)));
         return known is not { Trusted: true }
-            && Incidents.Exists(incident => incident.Action >= FindingAction.Refuse && (known is null || known.FirstAt > incident.FirstAt));
+            && Incidents.Exists(incident => incident.Action >= FindingAction.Ask && (known is null || known.FirstAt > incident.FirstAt));
     }
 
     internal DetectionState Copy() => new()

@@ -128,7 +128,10 @@ public static class Detector
         AccountUse.Measure(state, policy) is { } use
             ? new Evidence(
                 Rule.Accounts, At(use.From), At(use.To), use.Seconds / 60.0, policy.AccountsDuration.TotalMinutes, 0, use.Most,
-                policy.DeviceLimit, [.. use.Identities.Select(i => Device(state.Identities[i], 0))]) { AccountLimit = policy.AccountLimit }
+                policy.DeviceLimit, [.. use.Identities.Select(i => Device(state.Identities[i], 0))])
+            {
+                AccountLimit = policy.AccountLimit,
+            }
             : null;
 
     private static Evidence? OwnHours(DetectionState state, DetectionPolicy policy) =>
@@ -214,7 +217,8 @@ public static class Detector
             At(network.FirstAt), At(network.LastAt), network.Records,
             identity.Sessions.Where(session => session.NetworkId == network.Id).Sum(session => session.End - session.Start) / 60.0));
         return new Evidence(
-            isMany || clones.ComesAndGoes ? Rule.ClonedIdentity : Rule.TwoCopies, At(clones.From), At(clones.To), measured, limit, atOnce, clones.Locations, policy.DeviceLimit,
+            isMany || clones.ComesAndGoes ? Rule.ClonedIdentity : Rule.TwoCopies,
+            At(clones.From), At(clones.To), measured, limit, atOnce, clones.Locations, policy.DeviceLimit,
             [.. devices]);
     }
 

@@ -16,7 +16,8 @@ public enum FindingAction
     Notify,
 
     /// <summary>
-    /// The evidence has two explanations: the customer must answer, and unknown devices wait for it. Without an answer, an operator decides.
+    /// The evidence has two explanations: the customer must answer, and unknown devices wait for it. Without an answer, an operator
+    /// decides.
     /// </summary>
     Ask,
 
@@ -91,6 +92,9 @@ public sealed record Evidence(
 {
     /// <summary>The accounts that the license allows, for <see cref="Rule.Accounts"/>.</summary>
     public int? AccountLimit { get; init; }
+
+    /// <summary>The strongest measure that was taken; null until it is.</summary>
+    public string? Measure { get; init; }
 }
 
 /// <summary>Something suspicious about one license.</summary>

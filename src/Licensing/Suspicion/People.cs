@@ -93,7 +93,8 @@ internal sealed record People(int[] Person, int[] Device)
     private static int Alternations(IdentityUse a, IdentityUse b)
     {
         var (turns, ofA) = (0, false);
-        foreach (var (_, isA) in a.Presence.Select(span => (span.Start, true)).Concat(b.Presence.Select(span => (span.Start, false))).Order())
+        var starts = a.Presence.Select(span => (span.Start, true)).Concat(b.Presence.Select(span => (span.Start, false)));
+        foreach (var (_, isA) in starts.Order())
         {
             turns += isA == ofA ? 0 : 1;
             ofA = isA;

@@ -33,6 +33,7 @@ export type AlertRow = {
   status: string;
   next_statuses: Review[];
   auto_action_taken: string;
+  measure: string;
   resolution_notes: string | null;
   customer_confirmed_at: string | null;
   appealed_at: string | null;

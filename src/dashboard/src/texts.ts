@@ -386,7 +386,13 @@ export const texts = {
     partly: (n: number, of: number, why: string) => `${n} of ${of} alerts updated. The others failed: ${why}`,
     keys: 'Keyboard: arrow keys move, Space selects, Enter opens an alert while none is selected.',
     suspended: 'Currently suspended',
-    actions: { SUSPENDED: 'License suspended', NOTIFIED: 'Customer notified', NONE: 'None' } as Record<string, string>,
+    actions: {
+      SUSPENDED: 'License suspended',
+      REFUSED: 'New devices refused',
+      ASKED: 'Customer asked',
+      NOTIFIED: 'Customer notified',
+      NONE: 'None',
+    } as Record<string, string>,
     table: 'Alerts, appeals first',
   },
   alert: {

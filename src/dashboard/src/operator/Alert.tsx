@@ -49,7 +49,7 @@ function Shown({ alert, others, reload }: Detail & { reload: () => void }) {
       <Facts
         rows={[
           [texts.alerts.when, format.moment(alert.detected_at)],
-          [texts.alerts.action, texts.alerts.actions[alert.auto_action_taken] ?? alert.auto_action_taken],
+          [texts.alerts.action, texts.alerts.actions[alert.measure] ?? alert.measure],
           [texts.license.owner, license.data?.owner_email ?? texts.none],
           [texts.alerts.license, license.data ? <Link to={`/licenses/${alert.subscription_id}`}>{license.data.master}</Link> : texts.none],
           [texts.health.status, license.data ? <LicenseStatus license={license.data} /> : texts.none],

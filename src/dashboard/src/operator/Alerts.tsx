@@ -114,7 +114,7 @@ export default function Alerts() {
                     <Badge of={alert.status} />
                   </Cell>
                   <Cell>
-                    {texts.alerts.actions[alert.auto_action_taken] ?? alert.auto_action_taken}
+                    {texts.alerts.actions[alert.measure] ?? alert.measure}
                     {alert.is_suspended && <div className="small">{texts.alerts.suspended}</div>}
                   </Cell>
                 </Row>
