@@ -55,7 +55,14 @@ internal static class Accumulator
         }
 
         if (identity.NewClockRecords >= policy.ClockRecords)
-            identity.ClockError = Math.Abs(identity.NewClockError) <= precision ? 0 : identity.NewClockError;
+        {
+            var error = Math.Abs(identity.NewClockError) <= precision ? 0 : identity.NewClockError;
+            // A clock that is ahead was corrected by the arrival of each record.
+            if (!identity.IsClockKnown && error < 0)
+                identity.Shift(-error);
+            (identity.ClockError, identity.IsClockKnown) = (error, true);
+        }
+
         return Math.Min(loggedAt - identity.ClockError, arrivedAt);
     }
 

@@ -103,8 +103,19 @@ public sealed class IdentityUse
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public int NewClockRecords { get; set; }
 
-    /// <summary>The times of arrival are known, so that a wrong clock is corrected.</summary>
-    internal bool IsClockKnown => NewClockRecords > 0;
+    /// <summary>The times of arrival of enough records are known, so that a wrong clock is corrected.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool IsClockKnown { get; set; }
+
+    /// <summary>Moves all times, when the first records turn out to have a wrong time.</summary>
+    internal void Shift(int seconds)
+    {
+        FirstAt += seconds;
+        LastAt += seconds;
+        Presence = Presence.ConvertAll(span => span with { Start = span.Start + seconds, End = span.End + seconds });
+        Sessions = Sessions.ConvertAll(session => session with { Start = session.Start + seconds, End = session.End + seconds });
+        Networks = Networks.ConvertAll(network => network with { FirstAt = network.FirstAt + seconds, LastAt = network.LastAt + seconds });
+    }
 
     /// <summary>Usual seconds between records on one network; 0 before the first two.</summary>
     public double UsualGap { get; set; }

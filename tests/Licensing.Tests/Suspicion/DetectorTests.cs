@@ -99,12 +99,12 @@ public sealed class DetectorTests
     }
 
     [Theory]
-    [InlineData(2, true)] // two new people who came together, beside a known one
-    [InlineData(1, false)] // one new machine may be a trial
-    public void Observe_StrangersSeenOnce_SuspendsWhereTheyComeTogether(int strangers, bool suspends)
+    [InlineData(2, 3, true)] // two new people who came together, beside a known one
+    [InlineData(1, 1, false)] // one new machine may be a trial
+    public void Observe_StrangersSeenOnce_SuspendsWhereTheyComeTogether(int strangers, int hours, bool suspends)
     {
-        var known = Hours(0, 50.5, 1, 1, Lagos).Concat(strangers == 1 ? Hours(0, 50.5, 4, 4, London) : []);
-        var once = Enumerable.Range(2, strangers).SelectMany(i => Hours(48.5, 49.5, i, i, i == 2 ? London : Tokyo));
+        var known = Hours(0, 52.5, 1, 1, Lagos).Concat(strangers == 1 ? Hours(0, 52.5, 4, 4, London) : []);
+        var once = Enumerable.Range(2, strangers).SelectMany(i => Hours(48.5, 48.5 + hours, i, i, i == 2 ? London : Tokyo));
 
         Assert.Equal(suspends, Play([.. known.Concat(once).Select(sample => sample with { Session = null })]).Any(IsSuspension));
     }
@@ -127,6 +127,91 @@ public sealed class DetectorTests
         var samples = Enumerable.Range(0, 5).SelectMany(i => Hours(0, 96, i, i, Lagos));
 
         Assert.DoesNotContain(Play([.. samples.Select(sample => sample with { Account = null, EaInstanceId = null })]), IsSuspension);
+    }
+
+    [Theory]
+    [InlineData(4, 3, true)] // accounts at once on one server, above the term
+    [InlineData(3, 3, false)]
+    [InlineData(4, 0, false)] // no term
+    public void Observe_AccountsAtOnceOnOneServer_TheTermDecides(int accounts, int term, bool suspends)
+    {
+        var samples = Enumerable.Range(1, accounts).SelectMany(account => Hours(account, 48, 1, account, Lagos, line: 1));
+
+        Assert.Equal(suspends, Play(samples, Policy with { AccountLimit = term }).Exists(IsSuspension));
+    }
+
+    [Fact]
+    public void Observe_AccountsThatReplaceOneAnother_AreOneAtATime()
+    {
+        var samples = Enumerable.Range(0, 8).SelectMany(i => Hours(i * 20, (i + 1) * 20, 1, i + 1, Lagos, line: 1));
+
+        Assert.DoesNotContain(Play(samples, Policy with { AccountLimit = 1 }), IsSuspension);
+    }
+
+    [Theory]
+    [InlineData(4, 1, null)] // one account under four EAs
+    [InlineData(4, null, 1)] // four accounts under one EA
+    public void Observe_FourPlacesAtOnceThatShareOneThing_Suspends(int places, int? account, int? ea)
+    {
+        Location[] far = [Lagos, London, Tokyo, new("US", "New York", 40.7, -74)];
+        var samples = Enumerable.Range(1, places).SelectMany(i => Hours(i, 12, ea ?? i, account ?? i, far[i - 1], line: i));
+
+        var finding = Play(samples).First(IsSuspension);
+
+        Assert.Equal(Rule.DevicesAtOnce, finding.Evidence.Rule);
+    }
+
+    [Fact]
+    public void Observe_PeopleWithoutAccounts_AreStillSeveral()
+    {
+        var samples = Enumerable.Range(1, 3).SelectMany(i => Hours(i * 5, 96, i, i, i == 1 ? Lagos : i == 2 ? London : Tokyo));
+
+        Assert.Contains(Play(samples.Select(sample => sample with { Account = null })), IsSuspension);
+    }
+
+    [Theory]
+    [InlineData(4, 10, FindingAction.Alert)]
+    [InlineData(5, 10, FindingAction.Ask)]
+    [InlineData(8, 10, FindingAction.Suspend)]
+    [InlineData(8, 23, FindingAction.Ask)] // one a day
+    public void Observe_StrangersWhoNeverReturn_DependsOnTheirNumber(int people, int everyHours, FindingAction strongest)
+    {
+        var samples = Enumerable.Range(1, people).SelectMany(i => Hours(i * everyHours, (i * everyHours) + 8, i, i, Lagos));
+
+        var found = Play(samples).Where(finding => finding.Evidence.Rule == Rule.Strangers).ToList();
+
+        Assert.Equal(strongest, found.Select(finding => finding.Action).DefaultIfEmpty(FindingAction.Alert).Max());
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Observe_NewServerWithAWrongClock_IsAMove(bool ahead)
+    {
+        var error = TimeSpan.FromMinutes(ahead ? 55 : -55);
+        var moved = Hours(48, 90, 3, 3, Tokyo).Select(sample => sample with { LoggedAt = sample.LoggedAt + error });
+
+        Assert.DoesNotContain(Play([.. Hours(0, 90, 1, 1, Lagos), .. Hours(0, 48, 2, 2, London), .. moved]), IsSuspension);
+    }
+
+    [Fact]
+    public void Backtest_OneRecordFarAhead_ChangesNothing()
+    {
+        var samples = Order(ThirdBesideTwo(0)).ConvertAll(sample => sample with { ArrivedAt = null });
+        var ahead = samples[20] with { LoggedAt = Start.AddDays(60) };
+
+        var expected = Run(samples);
+
+        Assert.Contains(expected, finding => finding.Action == FindingAction.Suspend);
+        Assert.Equal(expected, Run([.. samples.Take(21), ahead, .. samples.Skip(21)]));
+
+        static List<(DateTimeOffset, FindingAction Action)> Run(List<UsageSample> samples)
+        {
+            var (backtest, id) = (new Backtest(Policy), Guid.NewGuid());
+            foreach (var sample in samples)
+                backtest.Add(id, null, sample);
+            return [.. backtest.Finish().Select(finding => (finding.DetectedAt, finding.Finding.Action))];
+        }
     }
 
     [Fact]
@@ -269,12 +354,12 @@ public sealed class DetectorTests
 
     private static List<UsageSample> Order(IEnumerable<UsageSample> samples) => [.. samples.OrderBy(sample => sample.LoggedAt)];
 
-    private static List<Finding> Play(IEnumerable<UsageSample> samples)
+    private static List<Finding> Play(IEnumerable<UsageSample> samples, DetectionPolicy? policy = null)
     {
         var (state, findings) = (new DetectionState(), new List<Finding>());
         foreach (var minute in Order(samples).GroupBy(sample => sample.LoggedAt))
         {
-            var observation = Detector.Observe(state, minute, Policy);
+            var observation = Detector.Observe(state, minute, policy ?? Policy);
             state = observation.State;
             findings.AddRange(observation.Findings);
         }
