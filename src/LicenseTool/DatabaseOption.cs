@@ -38,7 +38,10 @@ internal sealed class DatabaseOption : Option<string>
         }
     }
 
-    /// <summary>With the limits of background work: a command must not wait for a locked row while it holds other locks.</summary>
+    /// <summary>
+    /// With the limits of background work: a command must not wait for a locked row while it holds other locks. A pooler in transaction mode
+    /// refuses the limits, so they are left out with DATABASE_POOLER=transaction.
+    /// </summary>
     /// <remarks>The tool's user operates the database, so errors may name rows and views.</remarks>
     public NpgsqlDataSource Open(ParseResult arguments)
     {
@@ -46,7 +49,9 @@ internal sealed class DatabaseOption : Option<string>
         {
             IncludeErrorDetail = true,
         };
-        DatabaseLimits.Of(DatabasePool.Background, checkTimeout: default).Apply(builder, isBehindPooler: false);
+        var pooler = Environment.GetEnvironmentVariable("DATABASE_POOLER");
+        DatabaseLimits.Of(DatabasePool.Background, checkTimeout: default)
+            .Apply(builder, isBehindPooler: "transaction".Equals(pooler, StringComparison.OrdinalIgnoreCase));
         return NpgsqlDataSource.Create(builder);
     }
 }
