@@ -27,7 +27,7 @@ internal static class DetectLivesBench
     public static Task<int> RunAsync(BenchContext context)
     {
         var (seeds, term, firstSeed) = (Argument(0, 3), Argument(1, 3), Argument(2, LivesCorpus.ReportSeed));
-        var policy = new DetectionPolicy();
+        var policy = new DetectionPolicy { AccountLimit = term };
         var lives = Lives(LifeParameters.Open);
         var first = Corpus.Recordings
             .SelectMany(recording => Outcome.Of(Corpus.Generate(Corpus.ReportSeed, recording, EachOfFirstCorpus), policy)).ToList();
