@@ -39,8 +39,8 @@ internal sealed class DatabaseOption : Option<string>
     }
 
     /// <summary>
-    /// With the limits of background work: a command must not wait for a locked row while it holds other locks. A pooler in transaction mode
-    /// refuses the limits, so they are left out with DATABASE_POOLER=transaction.
+    /// With the limits of background work: a command must not wait for a locked row while it holds other locks. A pooler in transaction
+    /// mode refuses the limits, so they are left out with DATABASE_POOLER=transaction.
     /// </summary>
     /// <remarks>The tool's user operates the database, so errors may name rows and views.</remarks>
     public NpgsqlDataSource Open(ParseResult arguments)
