@@ -292,7 +292,7 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
     private bool WasGraceSuspended(MemoryLicense license, DateTimeOffset graceEnd) =>
         license.Holds.Exists(hold => hold.From < graceEnd && hold.Until >= graceEnd)
         || OfUnpaid(license.SubscriptionId, license.ExpiresAt!.Value) is
-            { Renewal: { Status: RenewalStatus.Lapsed, LapsedBlocked: true } };
+        { Renewal: { Status: RenewalStatus.Lapsed, LapsedBlocked: true } };
 
     private void MakeOthersDue(MemoryLicense license, DateTimeOffset now)
     {

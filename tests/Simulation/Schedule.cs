@@ -61,7 +61,8 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
         this.trace = trace;
         random = new Random(seed);
         workers = random.Next(2, 5);
-        memory = new MemoryRenewalStore(clock, NewId) { 
+        memory = new MemoryRenewalStore(clock, NewId)
+        {
             IgnoresFence = sabotage is Sabotage.FenceIgnored,
             OnSuspended = OnSuspended,
             OnCharge = OnCharge,
