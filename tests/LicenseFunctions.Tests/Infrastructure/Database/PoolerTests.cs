@@ -41,7 +41,7 @@ public sealed class PoolerTests(PostgresFixture postgres)
         var (status, body, _) = await app.GetAsync("/readyz");
 
         Assert.Equal(503, status);
-        Assert.Contains("DATABASE_POOLER=transaction", (string?)body!["detail"], StringComparison.Ordinal);
+        Assert.Contains("DATABASE_POOLER=transaction", (string?)body!["hint"], StringComparison.Ordinal);
     }
 
     private static Task<RunningApp> StartAsync(PgBouncer pooler, string mode) => RunningApp.StartAsync(
