@@ -23,8 +23,8 @@ public sealed class RecordTimerRun(SystemStore store, TimerSchedules schedules, 
     {
         var timer = context.FunctionDefinition.Name;
         // Not recorded, so that the timer counts as silent and another process does its work.
-        if (clock.Warning is { } known)
-            throw new InvalidOperationException(known);
+        if (clock.IsMachineWrong)
+            throw new InvalidOperationException(clock.Warning);
 
         var asked = clock.GetTimestamp();
         var run = await RecordAsync(timer, () => store.StartTimerAsync(timer, context.CancellationToken));

@@ -192,7 +192,9 @@ public sealed class ScoreLicensesTests(PostgresFixture postgres) : IAsyncLifetim
     [InlineData("update subscriptions set state = 'LOCKED_NO_FUNDS'", "SUSPENDED")]
     [InlineData("update subscriptions set state = 'PAUSED_TOXIC'", "SUSPENDED")]
     [InlineData("update subscriptions set is_active = false", "SUSPENDED")]
-    [InlineData("update subscriptions set state = 'SUSPENDED_ADMIN', paused_reason = 'License expired'", "EXPIRED")]
+    [InlineData(
+        "update subscriptions set state = 'SUSPENDED_ADMIN', paused_reason = 'License expired'; "
+        + "update license_tokens set expires_at = now() - interval '5 days'", "EXPIRED")]
     [InlineData("update license_tokens set is_active = false, revoked_at = now(), revoked_reason = 'Stolen'", "REVOKED")]
     [InlineData("update license_tokens set expires_at = now() + interval '2 days'", "PENDING_RENEWAL")]
     public async Task Run_AfterAChangeByThePlatform_StoresTheStatusThatTheViewShows(string change, string status)

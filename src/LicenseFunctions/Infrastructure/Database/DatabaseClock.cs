@@ -39,11 +39,11 @@ public sealed class DatabaseClock(TimeProvider machine) : TimeProvider
         : null;
 
     /// <param name="databaseNow">The database's time, read between both timestamps.</param>
-    /// <remarks>A reading that took over two seconds is not exact enough, and is ignored.</remarks>
+    /// <remarks>A reading is as inexact as the time that it took, so a slow one is ignored, unless there is no other.</remarks>
     public void Read(DateTimeOffset databaseNow, long askedAt, long answeredAt)
     {
         var took = machine.GetElapsedTime(askedAt, answeredAt);
-        if (took <= TimeSpan.FromSeconds(2))
+        if (took <= (last is null ? TimeSpan.FromSeconds(10) : TimeSpan.FromSeconds(2)))
             last = new Reading(databaseNow + (took / 2), answeredAt);
     }
 }

@@ -46,6 +46,25 @@ public sealed class DatabaseClockTests
     }
 
     [Theory]
+    [InlineData(10, true)]
+    [InlineData(11, false)]
+    public void Read_TheFirstTime_MayTakeLonger(int seconds, bool isRead)
+    {
+        var clock = new DatabaseClock(machine);
+        var asked = clock.GetTimestamp();
+        machine.Advance(TimeSpan.FromSeconds(seconds));
+        clock.Read(Now, asked, clock.GetTimestamp());
+        var first = clock.GetUtcNow();
+
+        asked = clock.GetTimestamp();
+        machine.Advance(TimeSpan.FromSeconds(3));
+        clock.Read(Now.AddYears(1), asked, clock.GetTimestamp());
+
+        Assert.Equal(isRead ? Now.AddSeconds(5) : Now.AddDays(20).AddSeconds(11), first);
+        Assert.Equal(isRead ? Now.AddSeconds(8) : Now.AddYears(1).AddSeconds(1.5), clock.GetUtcNow());
+    }
+
+    [Theory]
     [InlineData(30, false)]
     [InlineData(31, true)]
     [InlineData(-30, false)]
