@@ -13,8 +13,8 @@ public sealed class ScoreLicenses(HealthStore store, HealthSettings settings, Re
     // Small enough for the memory, and for a quick stop between two batches.
     private const int Batch = 5000;
 
-    // While one lane waits for the database, the other computes.
-    private const int Lanes = 2;
+    // While one part waits for the database, the other computes.
+    private const int Parts = 2;
 
     /// <returns>The number of licenses that were scored.</returns>
     public async Task<int> RunAsync(CancellationToken cancellationToken)
@@ -24,13 +24,13 @@ public sealed class ScoreLicenses(HealthStore store, HealthSettings settings, Re
         var (scored, batch, left) = (0, TimeSlice.Batch(Batch, 500), new List<Guid>());
         while (await store.DueAsync(batch, [.. left], cancellationToken) is { Count: > 0 } due)
         {
-            var lanes = await Task.WhenAll(
-                due.Chunk((due.Count + Lanes - 1) / Lanes).Select(lane => ScoreLaneAsync(lane, cancellationToken)));
-            scored += lanes.Sum(lane => lane.Scored.Count - lane.Locked.Count);
+            var parts = await Task.WhenAll(
+                due.Chunk((due.Count + Parts - 1) / Parts).Select(part => ScorePartAsync(part, cancellationToken)));
+            scored += parts.Sum(part => part.Scored.Count - part.Locked.Count);
             if (due.Count < batch || TimeSlice.IsOver)
                 break;
-            foreach (var lane in lanes)
-                left.AddRange([.. lane.Unreadable, .. lane.Locked]);
+            foreach (var part in parts)
+                left.AddRange([.. part.Unreadable, .. part.Locked]);
         }
 
         return scored;
@@ -38,12 +38,12 @@ public sealed class ScoreLicenses(HealthStore store, HealthSettings settings, Re
 
     /// <returns>The scores. They are stored, except those of licenses that another session has locked.</returns>
     public async Task<IReadOnlyList<ScoredHealth>> ScoreAsync(Guid[] subscriptionIds, CancellationToken cancellationToken) =>
-        (await ScoreLaneAsync(subscriptionIds, cancellationToken)).Scored;
+        (await ScorePartAsync(subscriptionIds, cancellationToken)).Scored;
 
     /// <param name="Locked">Licenses whose scores are not stored. They stay due.</param>
-    private sealed record ScoredLane(IReadOnlyList<ScoredHealth> Scored, IReadOnlyCollection<Guid> Unreadable, List<Guid> Locked);
+    private sealed record ScoredPart(IReadOnlyList<ScoredHealth> Scored, IReadOnlyCollection<Guid> Unreadable, List<Guid> Locked);
 
-    private async Task<ScoredLane> ScoreLaneAsync(Guid[] subscriptionIds, CancellationToken cancellationToken)
+    private async Task<ScoredPart> ScorePartAsync(Guid[] subscriptionIds, CancellationToken cancellationToken)
     {
         var unreadable = new Dictionary<Guid, Exception>();
         var rows = await LoadAsync(subscriptionIds, unreadable, cancellationToken);
@@ -69,7 +69,7 @@ public sealed class ScoreLicenses(HealthStore store, HealthSettings settings, Re
             await skipped.ReportAsync("health", id, failure, cancellationToken);
         if (unreadable.Count > 0)
             await store.PostponeAsync([.. unreadable.Keys], cancellationToken);
-        return new ScoredLane(scored, unreadable.Keys, locked);
+        return new ScoredPart(scored, unreadable.Keys, locked);
     }
 
     // If an expression of the statement fails for one license, halves are read until that license is alone.

@@ -76,8 +76,8 @@ public static class Detector
         if (Grade(OwnHours(state, policy), policy) is { } crowd)
             yield return crowd;
         foreach (var evidence in New(state, policy))
-            if (Grade(evidence, policy) is { } newcomers)
-                yield return newcomers;
+            if (Grade(evidence, policy) is { } newPeople)
+                yield return newPeople;
         var people = People.Of(state, policy);
         var concurrent = ConcurrentUse.Measure(state, people, policy);
         var shared = SharedUse.Measure(state, people.Person, TimeSpan.Zero, _ => true, policy);
@@ -143,11 +143,11 @@ public static class Detector
 
     private static IEnumerable<Evidence> New(DetectionState state, DetectionPolicy policy)
     {
-        var newcomers = Newcomers.Of(state, policy);
-        if (newcomers.Strangers.Count >= policy.StrangersToAsk)
-            yield return Of(Rule.Strangers, newcomers.Strangers, policy.StrangersInWeek);
-        if (newcomers.OfNewAccounts.Count > policy.NewAccountsInWeek / 2)
-            yield return Of(Rule.NewAccounts, newcomers.OfNewAccounts, policy.NewAccountsInWeek);
+        var newPeople = NewPeople.Of(state, policy);
+        if (newPeople.Strangers.Count >= policy.StrangersToAsk)
+            yield return Of(Rule.Strangers, newPeople.Strangers, policy.StrangersInWeek);
+        if (newPeople.OfNewAccounts.Count > policy.NewAccountsInWeek / 2)
+            yield return Of(Rule.NewAccounts, newPeople.OfNewAccounts, policy.NewAccountsInWeek);
 
         Evidence Of(Rule rule, IReadOnlyList<int> identities, int limit) => new(
             rule, At(identities.Min(i => state.Identities[i].FirstAt)), At(state.Clock), identities.Count, limit, 0, identities.Count,

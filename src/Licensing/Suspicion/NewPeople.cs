@@ -3,9 +3,9 @@ namespace Licensing.Suspicion;
 /// <summary>Identities that were first used in one week.</summary>
 /// <param name="Strangers">Identities that shared neither account, EA nor network with any before them.</param>
 /// <param name="OfNewAccounts">Identities whose accounts were new.</param>
-internal sealed record Newcomers(IReadOnlyList<int> Strangers, IReadOnlyList<int> OfNewAccounts)
+internal sealed record NewPeople(IReadOnlyList<int> Strangers, IReadOnlyList<int> OfNewAccounts)
 {
-    public static Newcomers Of(DetectionState state, DetectionPolicy policy)
+    public static NewPeople Of(DetectionState state, DetectionPolicy policy)
     {
         var from = Math.Max(state.HarmlessUntil, state.Clock - DetectionPolicy.Week.Seconds());
         var strangersFrom = Math.Max(from, state.Clock - policy.StrangersPeriod.Seconds());
@@ -26,7 +26,7 @@ internal sealed record Newcomers(IReadOnlyList<int> Strangers, IReadOnlyList<int
             before.Add(i);
         }
 
-        return new Newcomers(strangers, accounts);
+        return new NewPeople(strangers, accounts);
 
         bool IsKnown(IdentityUse identity) =>
             identity.Records >= policy.PresentRecords && (identity.Ea.Length > 0 || identity.Account != 0);
