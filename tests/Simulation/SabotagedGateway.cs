@@ -34,6 +34,19 @@ internal sealed class SabotagedGateway(ScheduleGateway inner, Sabotage sabotage)
             ? Task.FromResult(new IntentSnapshot(intentId, new ChargeOutcome.Canceled("sabotaged")))
             : inner.CancelIntentAsync(intentId, idempotencyKey, cancellationToken);
 
+    public Task<RefundOutcome> RefundAsync(RefundRequest request, string idempotencyKey, CancellationToken cancellationToken) =>
+        inner.RefundAsync(request, idempotencyKey, cancellationToken);
+
+    public Task<RefundOutcome?> FindRefundAsync(RefundRequest request, CancellationToken cancellationToken) =>
+        inner.FindRefundAsync(request, cancellationToken);
+
+    public Task<EvidenceOutcome> SendEvidenceAsync(
+        string disputeId, string text, string idempotencyKey, CancellationToken cancellationToken) =>
+        inner.SendEvidenceAsync(disputeId, text, idempotencyKey, cancellationToken);
+
+    public Task<EvidenceOutcome?> FindEvidenceAsync(string disputeId, CancellationToken cancellationToken) =>
+        inner.FindEvidenceAsync(disputeId, cancellationToken);
+
     private IntentSnapshot Seen(IntentSnapshot answer) => sabotage is Sabotage.UnknownIsFailed && answer.Outcome is ChargeOutcome.Unknown
         ? answer with { Outcome = new ChargeOutcome.SoftDeclined("failed", "") }
         : answer;

@@ -70,6 +70,19 @@ internal sealed class ScheduleGateway(Scheduler scheduler, ScheduleClock clock, 
             return Show(intent);
         }));
 
+    // No schedule has an operator who refunds or sends evidence.
+    public Task<RefundOutcome> RefundAsync(RefundRequest request, string idempotencyKey, CancellationToken cancellationToken) =>
+        throw new NotSupportedException();
+
+    public Task<RefundOutcome?> FindRefundAsync(RefundRequest request, CancellationToken cancellationToken) =>
+        throw new NotSupportedException();
+
+    public Task<EvidenceOutcome> SendEvidenceAsync(
+        string disputeId, string text, string idempotencyKey, CancellationToken cancellationToken) => throw new NotSupportedException();
+
+    public Task<EvidenceOutcome?> FindEvidenceAsync(string disputeId, CancellationToken cancellationToken) =>
+        throw new NotSupportedException();
+
     /// <summary>The backend, or an operator, is told the state of the intent in another way than by an answer.</summary>
     public void Heard(string intentId) => unanswered.Remove(intentId);
 

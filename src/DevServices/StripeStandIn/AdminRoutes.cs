@@ -63,6 +63,7 @@ internal static class AdminRoutes
             standIn.CloseDispute(id, (await ReadAsync<Closing>(request)).Won);
             return Results.NoContent();
         });
+        admin.MapPost("/refunds/{id}/fail", (string id) => { standIn.FailRefund(id); return Results.NoContent(); });
         admin.MapGet("/stats", () => Results.Json(standIn.Stats(), Json));
     }
 

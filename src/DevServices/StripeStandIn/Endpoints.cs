@@ -55,6 +55,9 @@ public static class Endpoints
         new("payment_intents.cancel", "POST", "/v1/payment_intents/{id}/cancel", ["cancellation_reason"], PaymentIntentRoutes.Cancel),
 
         new("refunds.create", "POST", "/v1/refunds", ["payment_intent", "charge", "amount", "reason", "metadata"], RefundRoutes.Create),
+        new("refunds.list", "GET", "/v1/refunds", [.. Page, "payment_intent", "charge"], RefundRoutes.List),
+        new("disputes.retrieve", "GET", "/v1/disputes/{id}", [], DisputeRoutes.Retrieve),
+        new("disputes.update", "POST", "/v1/disputes/{id}", ["evidence", "submit", "metadata"], DisputeRoutes.Update),
         new("events.list", "GET", "/v1/events", [.. Page, "type", "types"], EventRoutes.List),
         new("events.retrieve", "GET", "/v1/events/{id}", [], EventRoutes.Retrieve),
     ];

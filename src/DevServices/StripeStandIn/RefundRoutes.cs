@@ -8,6 +8,9 @@ internal static class RefundRoutes
     {
         var account = call.Account;
         var charge = Charge(call);
+        if (account.Disputes.Values.Any(dispute => dispute.Text("charge") == charge.Id() && !IsRefundable(dispute)))
+            throw StripeErrorException.Invalid(
+                $"Charge {charge.Id()} has been charged back; cannot issue a refund.", "charge_disputed");
         var left = charge.Number("amount_captured") - charge.Number("amount_refunded");
         if (charge.Status() != "succeeded" || left == 0)
         {
@@ -29,6 +32,29 @@ internal static class RefundRoutes
         account.Emit("charge.refunded", charge);
         return refund;
     }
+
+    public static JsonObject List(StripeCall call)
+    {
+        var (intent, charge) = (call.Form.Text("payment_intent"), call.Form.Text("charge"));
+        return call.Page(call.Account.Refunds.Values.Where(refund =>
+            (intent is null || refund.Text("payment_intent") == intent) && (charge is null || refund.Text("charge") == charge)));
+    }
+
+    /// <summary>The customer's bank rejects a refund after it was made.</summary>
+    public static void Fail(Account account, JsonObject refund)
+    {
+        var charge = account.Charges[refund.Text("charge")!];
+        refund["status"] = "failed";
+        refund["failure_reason"] = "lost_or_stolen_card";
+        charge["amount_refunded"] = charge.Number("amount_refunded") - refund.Number("amount");
+        charge["refunded"] = false;
+        account.Emit("refund.updated", refund);
+        account.Emit("refund.failed", refund);
+    }
+
+    // After a dispute that was won, the charge can be refunded again.
+    private static bool IsRefundable(JsonObject dispute) =>
+        dispute.Status() == "won" || dispute["is_charge_refundable"]!.GetValue<bool>();
 
     public static JsonObject OpenDispute(Account account, JsonObject charge, string reason)
     {

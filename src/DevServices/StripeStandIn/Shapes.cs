@@ -236,7 +236,7 @@ public static class Shapes
             ["due_by"] = created + 7 * 86_400,
             ["has_evidence"] = false,
             ["past_due"] = false,
-            ["submission_count"] = 0
+            ["submission_count"] = 0L
         },
         ["is_charge_refundable"] = false,
         ["livemode"] = false,

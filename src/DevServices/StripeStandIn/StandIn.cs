@@ -117,6 +117,12 @@ public sealed class StandIn : IAsyncDisposable
             RefundRoutes.CloseDispute(Account, Account.Disputes[disputeId], won);
     }
 
+    public void FailRefund(string refundId)
+    {
+        lock (Account.Gate)
+            RefundRoutes.Fail(Account, Account.Refunds[refundId]);
+    }
+
     /// <summary>The IDs of the events of one type, the oldest first.</summary>
     public IReadOnlyList<string> EventsOf(string type)
     {

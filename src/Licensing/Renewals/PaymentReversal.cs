@@ -48,9 +48,10 @@ public enum ReversalState
 /// <param name="Reason">The provider's code.</param>
 /// <param name="ChangedAt">When the provider reported this state. States of earlier times are ignored.</param>
 /// <param name="EvidenceDueAt">Until when evidence may be sent; null for a refund.</param>
+/// <param name="RefundId">The <see cref="RefundRequest"/> that caused the refund; null if it was made at the provider.</param>
 public sealed record PaymentReversal(
     ReversalKind Kind, string ProviderId, ReversalState State, long AmountMinor, string Currency, string? IntentId, string? ChargeId,
-    string? Reason, DateTimeOffset ChangedAt, DateTimeOffset? EvidenceDueAt = null)
+    string? Reason, DateTimeOffset ChangedAt, DateTimeOffset? EvidenceDueAt = null, Guid? RefundId = null)
 {
     /// <summary>Whether this report replaces the other one. Events come late and out of order, and their times are whole seconds.</summary>
     public bool IsNewerThan(PaymentReversal other) =>

@@ -7,6 +7,7 @@ namespace LicenseFunctions.Tests.Renewals;
 internal sealed class ScriptedGateway : IPaymentGateway
 {
     private readonly Queue<Func<IntentSnapshot>> script = new();
+    private readonly Queue<object?> others = new();
 
     public List<string> Calls { get; } = [];
 
@@ -18,6 +19,13 @@ internal sealed class ScriptedGateway : IPaymentGateway
     public ScriptedGateway Answers(ChargeOutcome outcome, string? intent = "pi_1")
     {
         script.Enqueue(() => new IntentSnapshot(intent, outcome));
+        return this;
+    }
+
+    /// <summary>Adds the answer to the next call about a refund or evidence: an outcome, null for none, or an exception.</summary>
+    public ScriptedGateway AnswersOther(object? outcome)
+    {
+        others.Enqueue(outcome);
         return this;
     }
 
@@ -39,6 +47,30 @@ internal sealed class ScriptedGateway : IPaymentGateway
 
     public Task<IntentSnapshot> CancelIntentAsync(string intentId, string idempotencyKey, CancellationToken cancellationToken) =>
         NextAsync($"cancel {intentId}");
+
+    public Task<RefundOutcome> RefundAsync(RefundRequest request, string idempotencyKey, CancellationToken cancellationToken) =>
+        OtherAsync<RefundOutcome>($"refund {request.AmountMinor} {idempotencyKey}")!;
+
+    public Task<RefundOutcome?> FindRefundAsync(RefundRequest request, CancellationToken cancellationToken) =>
+        OtherAsync<RefundOutcome>($"find {request.RefundId:N}");
+
+    public Task<EvidenceOutcome> SendEvidenceAsync(
+        string disputeId, string text, string idempotencyKey, CancellationToken cancellationToken) =>
+        OtherAsync<EvidenceOutcome>($"evidence {disputeId} {text}")!;
+
+    public Task<EvidenceOutcome?> FindEvidenceAsync(string disputeId, CancellationToken cancellationToken) =>
+        OtherAsync<EvidenceOutcome>($"find {disputeId}");
+
+    private async Task<T?> OtherAsync<T>(string call) where T : class
+    {
+        Calls.Add(call);
+        await Task.CompletedTask;
+        return others.Dequeue() switch
+        {
+            Exception lost => throw lost,
+            var answer => (T?)answer,
+        };
+    }
 
     // One answer per call, so an unexpected call fails the test.
     private async Task<IntentSnapshot> NextAsync(string call)

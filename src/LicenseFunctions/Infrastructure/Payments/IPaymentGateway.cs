@@ -30,4 +30,19 @@ public interface IPaymentGateway
 
     /// <summary>Cancels the intent. If it is already paid or canceled, the answer has that outcome.</summary>
     Task<IntentSnapshot> CancelIntentAsync(string intentId, string idempotencyKey, CancellationToken cancellationToken);
+
+    /// <summary>Refunds a part of the intent's charge, or all of it.</summary>
+    Task<RefundOutcome> RefundAsync(RefundRequest request, string idempotencyKey, CancellationToken cancellationToken);
+
+    /// <summary>Looks up whether the request was executed, also after the lifetime of its key.</summary>
+    /// <returns>Null if the provider has no such refund; <see cref="RefundOutcome.Unknown"/> if the lookup failed.</returns>
+    Task<RefundOutcome?> FindRefundAsync(RefundRequest request, CancellationToken cancellationToken);
+
+    /// <summary>Passes evidence to the bank that disputes a charge. The provider does this once for each dispute.</summary>
+    Task<EvidenceOutcome> SendEvidenceAsync(
+        string disputeId, string text, string idempotencyKey, CancellationToken cancellationToken);
+
+    /// <summary>Looks up whether evidence was sent for the dispute, by this backend or in the provider's dashboard.</summary>
+    /// <returns>Null if none was sent; <see cref="EvidenceOutcome.Unknown"/> if the lookup failed.</returns>
+    Task<EvidenceOutcome?> FindEvidenceAsync(string disputeId, CancellationToken cancellationToken);
 }

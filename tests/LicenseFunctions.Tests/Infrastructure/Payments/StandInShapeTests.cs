@@ -37,6 +37,9 @@ public sealed class StandInShapeTests
         ["payment_intents.confirm"] = typeof(PaymentIntentConfirmOptions),
         ["payment_intents.cancel"] = typeof(PaymentIntentCancelOptions),
         ["refunds.create"] = typeof(RefundCreateOptions),
+        ["refunds.list"] = typeof(RefundListOptions),
+        ["disputes.retrieve"] = typeof(DisputeGetOptions),
+        ["disputes.update"] = typeof(DisputeUpdateOptions),
         ["events.list"] = typeof(EventListOptions),
         ["events.retrieve"] = typeof(EventGetOptions),
     };

@@ -9,7 +9,12 @@ namespace LicenseFunctions.Infrastructure.Payments.Stripe;
 /// <summary>Stripe's PaymentIntents, off session: created unconfirmed, confirmed with a key, looked up by ID.</summary>
 public sealed class StripeGateway(StripeClient client, ILogger<StripeGateway> log) : IPaymentGateway
 {
+    // The most that Stripe lists at once. A charge with more refunds is not expected.
+    private const int MostRefunds = 100;
+
     private readonly PaymentIntentService intents = new(client);
+    private readonly RefundService refunds = new(client);
+    private readonly DisputeService disputes = new(client);
 
     public string Provider => PaymentProviders.Stripe;
 
@@ -52,6 +57,86 @@ public sealed class StripeGateway(StripeClient client, ILogger<StripeGateway> lo
             intentId,
             new PaymentIntentCancelOptions { CancellationReason = "abandoned" },
             new RequestOptions { IdempotencyKey = idempotencyKey }, token), cancellationToken);
+
+    public Task<RefundOutcome> RefundAsync(RefundRequest request, string idempotencyKey, CancellationToken cancellationToken) =>
+        AskAsync<RefundOutcome>(
+            $"refund of {request.IntentId}",
+            async token => StripeRefunds.Of(await refunds.CreateAsync(
+                new RefundCreateOptions
+                {
+                    PaymentIntent = request.IntentId,
+                    Amount = request.AmountMinor,
+                    Metadata = new Dictionary<string, string> { [StripeMetadata.RefundId] = request.RefundId.ToString() },
+                },
+                new RequestOptions { IdempotencyKey = idempotencyKey }, token)),
+            (code, detail) => new RefundOutcome.Refused(code, detail),
+            reason => new RefundOutcome.Unknown(reason),
+            cancellationToken);
+
+    public Task<RefundOutcome?> FindRefundAsync(RefundRequest request, CancellationToken cancellationToken) => AskAsync<RefundOutcome?>(
+        $"refunds of {request.IntentId}",
+        async token => StripeRefunds.Find(
+            await refunds.ListAsync(
+                new RefundListOptions { PaymentIntent = request.IntentId, Limit = MostRefunds }, cancellationToken: token),
+            request.RefundId),
+        (code, _) => new RefundOutcome.Unknown(code),
+        reason => new RefundOutcome.Unknown(reason),
+        cancellationToken);
+
+    public Task<EvidenceOutcome> SendEvidenceAsync(
+        string disputeId, string text, string idempotencyKey, CancellationToken cancellationToken) => AskAsync<EvidenceOutcome>(
+            $"evidence for {disputeId}",
+            async token =>
+            {
+                await disputes.UpdateAsync(
+                    disputeId,
+                    new DisputeUpdateOptions { Evidence = new DisputeEvidenceOptions { UncategorizedText = text }, Submit = true },
+                    new RequestOptions { IdempotencyKey = idempotencyKey }, token);
+                return new EvidenceOutcome.Sent();
+            },
+            (code, detail) => new EvidenceOutcome.Refused(code, detail),
+            reason => new EvidenceOutcome.Unknown(reason),
+            cancellationToken);
+
+    public Task<EvidenceOutcome?> FindEvidenceAsync(string disputeId, CancellationToken cancellationToken) => AskAsync<EvidenceOutcome?>(
+        $"dispute {disputeId}",
+        async token => (await disputes.GetAsync(disputeId, cancellationToken: token)).EvidenceDetails is { SubmissionCount: > 0 }
+            ? new EvidenceOutcome.Sent()
+            : null,
+        (code, _) => new EvidenceOutcome.Unknown(code),
+        reason => new EvidenceOutcome.Unknown(reason),
+        cancellationToken);
+
+    // A refusal that a repetition can't change is told from an uncertain answer. A key that was used with other parameters is uncertain,
+    // too: the first request with it may have been executed.
+    private async Task<T> AskAsync<T>(
+        string about, Func<CancellationToken, Task<T>> ask, Func<string, string, T> refuse, Func<string, T> unknown,
+        CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await ask(cancellationToken);
+        }
+        catch (StripeException refused)
+        {
+            log.LogWarning("Stripe answered {Status} {Type} {Code} about the {Subject}, request {Request}", (int)refused.HttpStatusCode,
+                refused.StripeError?.Type, refused.StripeError?.Code, about, refused.StripeResponse?.RequestId);
+            var code = refused.StripeError?.Code ?? refused.StripeError?.Type ?? "no_answer";
+            return StripeRefusals.IsFinal(refused) ? refuse(code, refused.StripeError?.Message ?? code) : unknown(code);
+        }
+        catch (WritePaceException)
+        {
+            return unknown("not_sent");
+        }
+        catch (HttpRequestException lost)
+        {
+            return unknown($"no_answer: {lost.HttpRequestError}");
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            return unknown("time_out");
+        }
+    }
 
     private async Task<IntentSnapshot> AskAsync(
         string? intentId, Func<CancellationToken, Task<PaymentIntent>> ask, CancellationToken cancellationToken)

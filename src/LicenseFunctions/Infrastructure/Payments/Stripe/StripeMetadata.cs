@@ -6,4 +6,5 @@ internal static class StripeMetadata
     public const string RenewalId = "renewal_id";
     public const string SubscriptionId = "subscription_id";
     public const string UserId = "user_id";
+    public const string RefundId = "refund_id";
 }

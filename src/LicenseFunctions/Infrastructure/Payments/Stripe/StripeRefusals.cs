@@ -33,4 +33,10 @@ internal static class StripeRefusals
         { HttpStatusCode: >= HttpStatusCode.BadRequest and < HttpStatusCode.InternalServerError } => Refused,
         _ => Unavailable,
     };
+
+    /// <summary>
+    /// Whether the request was certainly not executed and never will be. Not for a rejected key of this backend: an operator mends it.
+    /// </summary>
+    public static bool IsFinal(StripeException refused) =>
+        refused.StripeError?.Type != "idempotency_error" && (Of(refused) == Refused || Of(refused) == CustomerMissing);
 }

@@ -36,15 +36,18 @@ internal static class StripeReversals
         made.Subject.Text("id") is { } id && made.Subject.Whole("amount") is { } amount
             ? new PaymentReversal(
                 ReversalKind.Refund, id,
-                (made.Type, made.Subject.Text("status")) switch
-                {
-                    ("refund.failed", _) or (_, "failed" or "canceled") => ReversalState.Failed,
-                    (_, "succeeded" or null) => ReversalState.Succeeded,
-                    _ => ReversalState.Pending,
-                },
+                made.Type == "refund.failed" ? ReversalState.Failed : RefundState(made.Subject.Text("status")),
                 amount, Currency(made), made.Subject.Reference("payment_intent"), made.Subject.Reference("charge"),
-                made.Subject.Text("failure_reason") ?? made.Subject.Text("reason"), made.CreatedAt)
+                made.Subject.Text("failure_reason") ?? made.Subject.Text("reason"), made.CreatedAt,
+                RefundId: made.Subject.Part("metadata").Id(StripeMetadata.RefundId))
             : null;
+
+    public static ReversalState RefundState(string? status) => status switch
+    {
+        "failed" or "canceled" => ReversalState.Failed,
+        "succeeded" or null => ReversalState.Succeeded,
+        _ => ReversalState.Pending,
+    };
 
     // An inquiry (warning_…) takes no money unless it becomes a dispute.
     private static PaymentReversal? DisputeOf(StripeEventBody made) =>
