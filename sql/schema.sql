@@ -497,6 +497,13 @@ CREATE FUNCTION public.is_ea_name(name text) RETURNS boolean
         and name ~ '[^ \u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]'
 $$;
 
+CREATE FUNCTION public.is_expired_by_platform(state public.subscription_state, paused_reason text, token_active boolean, revoked_reason text) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    select coalesce(state = 'SUSPENDED_ADMIN' and paused_reason = 'License expired'
+        and (token_active or revoked_reason = 'Expired - grace period ended'), false)
+$$;
+
 CREATE FUNCTION public.is_license_expiring_soon(subscription_id uuid, days integer DEFAULT 7) RETURNS boolean
     LANGUAGE sql STABLE
     AS $$
@@ -1817,7 +1824,7 @@ CREATE VIEW public.renewal_terms AS
     t.expires_at,
     t.is_active,
     public.is_auto_renewed(t.metadata) AS auto_renew,
-    public.is_license_renewable(s.is_active, s.state, t.is_active, suspended_for_expiry => (o.only_for_expiry IS TRUE), suspended_otherwise => (o.only_for_expiry IS FALSE)) AS is_renewable,
+    public.is_license_renewable(s.is_active, s.state, t.is_active, suspended_for_expiry => e.is_suspended_for_expiry, suspended_otherwise => (o.only_for_expiry IS FALSE)) AS is_renewable,
     p.monthly_fee_usd AS price_usd,
     COALESCE(( SELECT l.amount_usd
            FROM public.renewals l
@@ -1836,12 +1843,12 @@ CREATE VIEW public.renewal_terms AS
            FROM public.users u
           WHERE (u.user_id = s.subscriber_id)), ( SELECT u.is_active
            FROM public.users u
-          WHERE (u.user_id = s.master_id)), s.is_active, s.state, t.is_active, suspended_for_expiry => (o.only_for_expiry IS TRUE), suspended_otherwise => (o.only_for_expiry IS FALSE)) AS renewal_block,
+          WHERE (u.user_id = s.master_id)), s.is_active, s.state, t.is_active, suspended_for_expiry => e.is_suspended_for_expiry, suspended_otherwise => (o.only_for_expiry IS FALSE)) AS renewal_block,
     (EXISTS ( SELECT
            FROM public.payment_reversals d
           WHERE ((d.subscription_id = s.subscription_id) AND (d.kind = 'dispute'::text) AND (d.state = 'open'::text)))) AS is_disputed,
     (t.subscription_id IS NULL) AS is_gone
-   FROM (((((public.subscriptions s
+   FROM ((((((public.subscriptions s
      LEFT JOIN LATERAL ( SELECT c.token_id,
             c.subscription_id,
             c.token_hash,
@@ -1858,6 +1865,7 @@ CREATE VIEW public.renewal_terms AS
           WHERE (c.subscription_id = s.subscription_id)
          LIMIT 1) t ON (true))
      CROSS JOIN LATERAL public.open_suspension_facts(s.subscription_id, NULL::uuid, NULL::text, NULL::public.subscription_state, NULL::text) o(only_for_expiry, reason, took_token, stands, caused_by_device))
+     CROSS JOIN LATERAL ( SELECT COALESCE(o.only_for_expiry, public.is_expired_by_platform(s.state, s.paused_reason, t.is_active, t.revoked_reason)) AS is_suspended_for_expiry) e)
      LEFT JOIN public.active_prices p ON ((p.master_id = s.master_id)))
      LEFT JOIN public.user_wallets w ON ((w.user_id = s.subscriber_id)))
      LEFT JOIN public.default_cards m ON ((m.user_id = s.subscriber_id)));

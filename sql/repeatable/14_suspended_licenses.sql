@@ -7,6 +7,15 @@ create or replace function is_license_suspended(state subscription_state, paused
     select coalesce(state = 'SUSPENDED_ADMIN' and paused_reason is distinct from 'License expired', false)
 $$;
 
+-- Whether the platform suspended the license for its expiry: with its own texts, and without a row of license_suspensions. This is only
+-- asked if no suspension is open. C#: LicenseVerdict.IsExpiryExtended.
+create or replace function is_expired_by_platform(
+    state subscription_state, paused_reason text, token_active boolean, revoked_reason text) returns boolean
+    language sql immutable parallel safe as $$
+    select coalesce(state = 'SUSPENDED_ADMIN' and paused_reason = 'License expired'
+        and (token_active or revoked_reason = 'Expired - grace period ended'), false)
+$$;
+
 -- Whether people can lift a suspension for this cause. Only a renewal ends a suspension for an expiry. C#: SuspensionCause.IsLiftable.
 create or replace function is_liftable(cause text) returns boolean language sql immutable parallel safe as $$
     select cause <> 'EXPIRY'

@@ -5,7 +5,7 @@ select
     s.subscription_id, s.subscriber_id, t.expires_at, t.is_active,
     is_auto_renewed(t.metadata) as auto_renew,
     is_license_renewable(s.is_active, s.state, t.is_active,
-        suspended_for_expiry => o.only_for_expiry is true, suspended_otherwise => o.only_for_expiry is false) as is_renewable,
+        suspended_for_expiry => e.is_suspended_for_expiry, suspended_otherwise => o.only_for_expiry is false) as is_renewable,
     -- The master's active price. RenewalPrice (C#) says when a renewal costs its frozen price instead.
     p.monthly_fee_usd as price_usd,
     -- Before the first renewal, a price above that at subscribing needs the customer's consent.
@@ -21,7 +21,7 @@ select
         (select u.is_active from users u where u.user_id = s.subscriber_id),
         (select u.is_active from users u where u.user_id = s.master_id),
         s.is_active, s.state, t.is_active,
-        suspended_for_expiry => o.only_for_expiry is true, suspended_otherwise => o.only_for_expiry is false) as renewal_block,
+        suspended_for_expiry => e.is_suspended_for_expiry, suspended_otherwise => o.only_for_expiry is false) as renewal_block,
     exists (select from payment_reversals d
             where d.subscription_id = s.subscription_id and d.kind = 'dispute' and d.state = 'open') as is_disputed,
     -- Without a token, the license can't be extended; its renewals are still listed.
@@ -29,6 +29,9 @@ select
 from subscriptions s
 left join lateral (select * from v_current_license_tokens c where c.subscription_id = s.subscription_id limit 1) t on true
 cross join lateral open_suspension_facts(s.subscription_id, null, null, null, null) o
+cross join lateral (
+    select coalesce(o.only_for_expiry, is_expired_by_platform(s.state, s.paused_reason, t.is_active, t.revoked_reason))
+        as is_suspended_for_expiry) e
 left join active_prices p on p.master_id = s.master_id
 left join user_wallets w on w.user_id = s.subscriber_id
 left join default_cards m on m.user_id = s.subscriber_id;

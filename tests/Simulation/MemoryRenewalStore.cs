@@ -193,7 +193,11 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
         if (stored is null) kept.Add(stored = new Kept(new KeptReversal(reversal, Applied: null)));
         else if (reversal.IsNewerThan(stored.Reversal.Reversal)) stored.Reversal = stored.Reversal with { Reversal = reversal };
         stored.RenewalId ??= row?.Renewal.RenewalId;
-        if (row is not null) ApplyReversals(row, policy.Grace);
+        if (row is not null)
+        {
+            ApplyReversals(row, policy.Grace);
+            if (reversal is { Kind: ReversalKind.Dispute, State: ReversalState.Won }) ReopenHeld(row.Renewal.SubscriptionId, policy);
+        }
         else Open(new PaymentCase(PaymentCaseReason.UnknownCharge, reversal.ProviderId, null, null, null, null, null, null, ""));
         return Task.CompletedTask;
     }
@@ -204,6 +208,13 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
             && kept.Exists(one => one.RenewalId == row.Renewal.RenewalId && one.Reversal.Applied is null)).ToList();
         foreach (var row in waiting) ApplyReversals(row, policy.Grace);
         return Task.FromResult(waiting.Count);
+    }
+
+    private void ReopenHeld(Guid subscriptionId, RenewalPolicy policy)
+    {
+        if (Licenses[subscriptionId].ExpiresAt is not { } expiry || OfUnpaid(subscriptionId, expiry) is not { } row) return;
+        if (row.Renewal is { Status: RenewalStatus.Lapsed, LapsedBlocked: true } && !Facts(row).License.IsDisputed)
+            Reopen(row, policy, clock.GetUtcNow());
     }
 
     private static bool IsOf(PaymentReversal reversal, Renewal renewal) =>

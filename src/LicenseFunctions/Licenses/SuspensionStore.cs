@@ -300,11 +300,11 @@ public sealed class SuspensionStore(LicenseDatabase database, LicenseInvalidatio
     /// Ends a suspension for an expiry that was extended since. The platform suspends without a row of license_suspensions, so the state
     /// before is not known: the subscription becomes SYNCED.
     /// </summary>
-    public async Task EndForExpiryAsync(NpgsqlConnection connection, Guid subscriptionId, CancellationToken cancellationToken)
+    public async Task EndForExpiryAsync(
+        NpgsqlConnection connection, Guid subscriptionId, string why, CancellationToken cancellationToken)
     {
-        const string Why = "The expiry was extended";
         var ended = await ReinstateAsync(
-            connection, new Reinstatement(subscriptionId, [SuspensionCause.Expiry], ClosedHow.Renewed, Actor.System, Why),
+            connection, new Reinstatement(subscriptionId, [SuspensionCause.Expiry], ClosedHow.Renewed, Actor.System, why),
             cancellationToken);
         if (ended is not { Lifted: [], StillOpen: null })
             return;
@@ -315,7 +315,7 @@ public sealed class SuspensionStore(LicenseDatabase database, LicenseInvalidatio
             RestoreForPlatform, new { subscriptionId, pausedReason, revokedReason }, cancellationToken: cancellationToken)) == 0)
             return;
         await AuditLog.AddAsync(connection, new AuditRow(
-            Actor.System, "license.reinstated", subscriptionId, Reason: Why, Before: RowJson.Of(new { before.State, before.PausedReason }),
+            Actor.System, "license.reinstated", subscriptionId, Reason: why, Before: RowJson.Of(new { before.State, before.PausedReason }),
             After: RowJson.Of(new { State = "SYNCED" })), cancellationToken);
         invalidation.Raise(subscriptionId);
     }

@@ -171,7 +171,9 @@ internal sealed class RenewalTransaction(NpgsqlConnection connection, Suspension
             metadata = coalesce(metadata, '{}') || jsonb_build_object('last_renewal', @now::timestamptz)
         where token_id = (select token_id from v_current_license_tokens where subscription_id = @SubscriptionId)
           and expires_at is not distinct from @expiry
-        returning is_active
+        returning is_active and not exists (
+            select from subscriptions s
+            where s.subscription_id = @SubscriptionId and is_expired_by_platform(s.state, s.paused_reason, is_active, revoked_reason))
         """;
 
     // If the expiry changed since it was read, the booking is rejected and the renewal is planned again. Otherwise time that the platform
@@ -194,10 +196,7 @@ internal sealed class RenewalTransaction(NpgsqlConnection connection, Suspension
         if (payment.Expiry is { } expired)
             await EmailOutbox.RemoveUnsentAsync(
                 connection, RenewalWarnings.WarningKeys(renewal.SubscriptionId, expired), cancellationToken);
-        if (isActive) return;
-
-        var lifted = new Reinstatement(renewal.SubscriptionId, [SuspensionCause.Expiry], ClosedHow.Renewed, Actor.System, "Renewed");
-        await suspensions.ReinstateAsync(connection, lifted, cancellationToken);
+        if (!isActive) await suspensions.EndForExpiryAsync(connection, renewal.SubscriptionId, "Renewed", cancellationToken);
     }
 
     private const string AddWallet = "insert into user_wallets (user_id) values (@UserId) on conflict do nothing";

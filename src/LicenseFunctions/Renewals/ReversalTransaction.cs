@@ -4,7 +4,6 @@ using LicenseFunctions.Infrastructure.Mail;
 using LicenseFunctions.Infrastructure.Payments;
 using LicenseFunctions.Licenses;
 using Licensing;
-using Licensing.Devices;
 using Licensing.Renewals;
 using Npgsql;
 
@@ -36,11 +35,33 @@ internal sealed class ReversalTransaction(NpgsqlConnection connection, Suspensio
         // A booking of the same renewal holds this lock, so either it sees the reversal, or the reversal sees the booking.
         if (charge is { } found) await SuspensionStore.LockAsync(connection, found.SubscriptionId, cancellationToken);
         await KeepAsync(received.Provider, reversal, charge?.RenewalId, charge?.SubscriptionId, cancellationToken);
-        if (charge is { } known && reversal.Currency == "usd") return await ApplyAsync(known.RenewalId, grace, cancellationToken);
+        if (charge is not { } known || reversal.Currency != "usd")
+        {
+            await PutBeforeAPersonAsync(received.Provider, reversal, cancellationToken);
+            return null;
+        }
 
-        await PutBeforeAPersonAsync(received.Provider, reversal, cancellationToken);
-        return null;
+        var changed = await ApplyAsync(known.RenewalId, grace, cancellationToken);
+        if (reversal is { Kind: ReversalKind.Dispute, State: ReversalState.Won })
+            await ReopenAsync(known.SubscriptionId, grace, cancellationToken);
+        return changed;
     }
+
+    private const string Reopen = """
+        update renewals r
+        set status = 'due', renewal_type = 'auto', gives_up_at = renewal_gives_up_at(r.period_start, @grace, @now), next_action_at = @now,
+            fence = r.fence + 1
+        from v_current_license_tokens t
+        where t.subscription_id = @subscriptionId and r.subscription_id = t.subscription_id and r.period_start = t.expires_at
+          and r.status = 'lapsed' and r.lapsed_blocked
+          and not exists (select from payment_reversals d
+                          where d.subscription_id = t.subscription_id and d.kind = 'dispute' and d.state = 'open')
+        """;
+
+    // The renewal was held by the dispute until it lapsed, and the license was suspended for its expiry; so no other run opens it.
+    private Task<int> ReopenAsync(Guid subscriptionId, TimeSpan grace, CancellationToken cancellationToken) =>
+        connection.ExecuteAsync(new CommandDefinition(
+            Reopen, new { subscriptionId, grace, now = time.GetUtcNow().UtcDateTime }, cancellationToken: cancellationToken));
 
     // A refund of a charge that is a case itself decides that case.
     private async Task PutBeforeAPersonAsync(string provider, PaymentReversal reversal, CancellationToken cancellationToken)
@@ -164,11 +185,7 @@ internal sealed class ReversalTransaction(NpgsqlConnection connection, Suspensio
         await WriteAsync(facts.Renewal, change, row.TokenId, cancellationToken);
         await PostAsync(facts, change, cancellationToken);
         if (change.ExpiresAt > time.GetUtcNow() && row.IsActive is false)
-        {
-            var lifted = new Reinstatement(
-                facts.Renewal.SubscriptionId, [SuspensionCause.Expiry], ClosedHow.Renewed, Actor.System, "The payment was given back");
-            await suspensions.ReinstateAsync(connection, lifted, cancellationToken);
-        }
+            await suspensions.EndForExpiryAsync(connection, facts.Renewal.SubscriptionId, "The payment was given back", cancellationToken);
 
         foreach (var (action, reason) in change.Audits) await AuditAsync(facts.Renewal, change, action, reason, cancellationToken);
         if (change.Notice is { } notice) await MailAsync(facts, change, notice, cancellationToken);

@@ -60,7 +60,7 @@ public sealed class AdmitDevice(
         var read = await LicenseCheckStore.ReadAsync(connection, device.TokenHash, device.Key, cancellationToken);
         if (read is not null && LicenseVerdict.IsExpiryExtended(read.Facts, device.Now, settings.Grace))
         {
-            await suspensions.EndForExpiryAsync(connection, device.SubscriptionId, cancellationToken);
+            await suspensions.EndForExpiryAsync(connection, device.SubscriptionId, "The expiry was extended", cancellationToken);
             read = await LicenseCheckStore.ReadAsync(connection, device.TokenHash, device.Key, cancellationToken);
         }
 

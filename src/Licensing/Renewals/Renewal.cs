@@ -51,7 +51,10 @@ public sealed record Renewal
     /// <summary>When a worker processes the renewal again; null for never.</summary>
     public required DateTimeOffset? NextActionAt { get; init; }
 
-    /// <summary>It lapsed while the license was not served. If a suspension ends, the renewal is opened again.</summary>
+    /// <summary>
+    /// It lapsed while the license was not served, or only because a charge was disputed. It is opened again when the suspension ends or
+    /// the dispute is won.
+    /// </summary>
     public bool LapsedBlocked { get; init; }
 
     public PaidWith? PaidWith { get; init; }

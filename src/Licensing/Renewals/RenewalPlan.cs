@@ -70,7 +70,8 @@ public static class RenewalPlan
         if (facts.IsAnotherAwaited) return WaitForAnotherCharge(renewal, now);
         // An action that was due before the end is still done once, however late the worker is: an outage must not end the license.
         if (now >= renewal.GivesUpAt && renewal.NextActionAt >= renewal.GivesUpAt)
-            return CancelIntentFirst(renewal, Lapse(renewal, policy.BlockOf(facts.License) is not null));
+            return CancelIntentFirst(
+                renewal, Lapse(renewal, policy.BlockOf(facts.License) is not null || IsHeldByDisputeOnly(facts, policy)));
         if (renewal.Type is RenewalType.Auto && !policy.AutoRenews(facts.License))
             return CancelIntentFirst(renewal, Close(renewal, "auto-renewal is off"));
         if (policy.BlockOf(facts.License) is not null) return Wait(renewal, now);
@@ -210,6 +211,9 @@ public static class RenewalPlan
     }
 
     private static RenewalStep.Save Save(Renewal after) => new(new RenewalChange(after));
+
+    private static bool IsHeldByDisputeOnly(RenewalFacts facts, RenewalPolicy policy) => IsHeldByDispute(facts)
+        && PaymentSource.Of(facts.Price(policy), facts.WalletUsd, facts.Card, policy).With is PaidWith.Card;
 
     // The customer may still renew manually.
     private static bool IsHeldByDispute(RenewalFacts facts) => facts is { Renewal.Type: RenewalType.Auto, License.IsDisputed: true };

@@ -325,6 +325,32 @@ public sealed class RenewalHttpTests(RenewalSite site) : IClassFixture<RenewalSi
             "select state::text from subscriptions where subscription_id = @license", new { license }));
     }
 
+    [Theory]
+    [InlineData("License expired", "Expired - grace period ended", 200)]
+    [InlineData("License expired", "Stolen", 409)]
+    [InlineData("Fraud", "Expired - grace period ended", 409)]
+    public async Task Renew_OfALicenseThatThePlatformSuspended_IsPossibleIfItExpired(
+        string pausedReason, string revokedReason, int expected)
+    {
+        var license = await AddAsync("pm_card_visa", days: -20);
+        await database.ExecuteAsync(
+            """
+            update license_tokens set is_active = false, revoked_at = now(), revoked_reason = @revokedReason
+            where subscription_id = @license;
+            update subscriptions set state = 'SUSPENDED_ADMIN', paused_at = now(), paused_reason = @pausedReason
+            where subscription_id = @license
+            """,
+            new { license, revokedReason, pausedReason });
+
+        var (status, body) = await RenewAsync(license);
+
+        Assert.Equal((expected, expected == 200 ? null : "LICENSE_SUSPENDED"), (status, (string?)body["code"]));
+        Assert.Equal((expected == 200 ? 1 : 0, expected == 200), (
+            Charges(license, "succeeded"), (await site.World.ReadAsync(license)).IsActive));
+        Assert.Equal(expected == 200 ? "SYNCED" : "SUSPENDED_ADMIN", await database.QueryAsync<string>(
+            "select state::text from subscriptions where subscription_id = @license", new { license }));
+    }
+
     [Fact]
     public async Task Renew_OfAnothersLicense_LooksLikeAnUnknownOne()
     {

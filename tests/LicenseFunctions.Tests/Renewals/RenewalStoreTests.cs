@@ -520,6 +520,39 @@ public abstract class RenewalStoreTests
         Assert.False((await world.Store.FindAsync(facts.Renewal.RenewalId, Token))!.License.IsDisputed);
     }
 
+    [Theory]
+    [InlineData(true, ReversalState.Won, true)]
+    [InlineData(false, ReversalState.Won, false)]
+    [InlineData(true, ReversalState.Open, false)]
+    public async Task SaveReversal_OfADisputeThatIsWon_ReopensTheRenewalThatLapsedBecauseOfIt(
+        bool held, ReversalState state, bool reopened)
+    {
+        await using var world = await NewWorldAsync();
+        var license = await world.AddAsync(new LicenseSeed { ExpiresAt = now.AddDays(-29), CardId = "pm_1" });
+        await world.Store.OpenDueAsync(Policy, now.AddDays(-29), 10, Token);
+        var paid = Assert.Single(await ClaimAsync(world));
+        var charging = Charging(paid) with { IntentId = "pi_1" };
+        await SaveAsync(world, paid, charging);
+        await PayAsync(world, (await world.Store.ClaimOneAsync(paid.Renewal.RenewalId, Lease, Token))!, PaidWith.Card, 49.99m);
+        var dispute = new PaymentReversal(ReversalKind.Dispute, "du_1", ReversalState.Open, 4999, "usd", "pi_1", null, null, now);
+        await ReverseAsync(world, dispute, "evt_1");
+        var next = await OpenAndClaimAsync(world);
+        var lapsed = next.Renewal with { Status = RenewalStatus.Lapsed, LapsedBlocked = held, NextActionAt = null };
+        await world.Store.SaveAsync(Changed(lapsed) with { Suspends = true }, new RenewalWriter(TimeSpan.Zero), Token);
+        Assert.False((await world.ReadAsync(license)).IsActive);
+
+        await ReverseAsync(world, dispute with { State = state }, "evt_2");
+
+        var renewal = (await world.Store.FindAsync(next.Renewal.RenewalId, Token))!.Renewal;
+        Assert.Equal(reopened ? RenewalStatus.Due : RenewalStatus.Lapsed, renewal.Status);
+        if (!reopened) return;
+        var claimed = Assert.Single(
+            await world.Store.ClaimAsync(RenewalSelection.All, now.AddHours(1), 10, Lease, Token));
+        Assert.Equal((RenewalType.Auto, null), (claimed.Renewal.Type, claimed.License.Block));
+        Assert.Equal(RenewalSave.Saved, await PayAsync(world, claimed, PaidWith.Nothing, 0));
+        Assert.True((await world.ReadAsync(license)).IsActive);
+    }
+
     [Fact]
     public async Task Save_AChargeThatPaidAnotherRenewal_IsRejected()
     {

@@ -292,6 +292,20 @@ public sealed class RenewalPlanTests
     }
 
     [Theory]
+    [InlineData(true, true, true)]
+    [InlineData(true, false, false)] // nothing could pay, with or without the dispute
+    [InlineData(false, true, false)]
+    public void Next_LapsedOnlyBecauseOfADispute_IsRecorded(bool disputed, bool hasCard, bool recorded)
+    {
+        var waiting = Due with { Status = RenewalStatus.PaymentNeeded, NextActionAt = Due.GivesUpAt };
+        var license = new RenewalLicense(Expiry, AutoRenew: true) { IsDisputed = disputed };
+
+        var after = After(Next(Facts(waiting, hasCard ? Card : null) with { License = license }, Due.GivesUpAt));
+
+        Assert.Equal((RenewalStatus.Lapsed, recorded), (after.Status, after.LapsedBlocked));
+    }
+
+    [Theory]
     [InlineData(0)]
     [InlineData(5)]
     public void Next_WhileAnotherChargeOfTheLicenseIsOpen_WaitsWithoutLosingTime(int days)

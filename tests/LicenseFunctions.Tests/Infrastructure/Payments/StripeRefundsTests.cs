@@ -107,7 +107,7 @@ public sealed class StripeRefundsTests
         Assert.IsType<EvidenceOutcome.Sent>(await account.Gateway.FindEvidenceAsync(dispute, Cancel));
         Assert.IsType<EvidenceOutcome.Refused>(await account.Gateway.SendEvidenceAsync(dispute, "More.", "another", Cancel));
         lock (account.StandIn.Account.Gate)
-            Assert.Equal("Used on 9 days.", account.StandIn.Account.Disputes[dispute]["evidence"]!["uncategorized_text"]!.GetValue<string>());
+            Assert.Equal("Used on 9 days.", account.StandIn.Account.Disputes[dispute]["evidence"]!.AsObject().Text("uncategorized_text"));
     }
 
     [Fact]
