@@ -227,6 +227,15 @@ CREATE FUNCTION public.credit_wallet(user_id uuid, amount numeric, entry_type pu
         end
         $$;
 
+CREATE FUNCTION public.customer_answer(asked_at timestamp with time zone, confirmed_at timestamp with time zone, denied_at timestamp with time zone) RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $$
+    select case when denied_at is not null then 'DENIED'
+                when confirmed_at is not null then 'CONFIRMED'
+                when asked_at <= now() - interval '72 hours' then 'UNANSWERED'
+                when asked_at is not null then 'WAITING' end
+$$;
+
 CREATE FUNCTION public.debit_wallet(user_id uuid, amount numeric, entry_type public.ledger_entry_type, description text, reference_id uuid DEFAULT NULL::uuid) RETURNS uuid
     LANGUAGE plpgsql
     AS $$
@@ -706,6 +715,12 @@ CREATE FUNCTION public.mark_health_due(license uuid) RETURNS void
     insert into health_marks (subscription_id) select license where license is not null
 $$;
 
+CREATE FUNCTION public.measure_rank(measure text) RETURNS integer
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    select array_position(array['NONE', 'NOTIFIED', 'ASKED', 'REFUSED', 'SUSPENDED'], measure)
+$$;
+
 CREATE FUNCTION public.open_suspension_facts(subscription_id uuid, token_id uuid, device_key text, state public.subscription_state, paused_reason text) RETURNS TABLE(only_for_expiry boolean, reason text, took_token boolean, stands boolean, caused_by_device boolean)
     LANGUAGE sql STABLE
     AS $_$
@@ -806,7 +821,10 @@ CREATE FUNCTION public.raise_alert(subscription_id uuid, activity_type character
             $2, $3, $4, $5, $8, $6)
     on conflict (subscription_id, incident) where incident is not null and is_alert_open(status)
     do update set severity = excluded.severity, activity_type = excluded.activity_type, description = excluded.description,
-                  evidence = excluded.evidence, updated_at = excluded.detected_at,
+                  evidence = case when measure_rank(a.measure) > measure_rank(excluded.measure)
+                                  then coalesce(excluded.evidence, '{}') || jsonb_build_object('measure', a.measure)
+                                  else excluded.evidence end,
+                  updated_at = excluded.detected_at,
                   -- SUSPENDED stays, and NOTIFIED does not become NONE.
                   auto_action_taken = case when a.auto_action_taken = 'SUSPENDED' or excluded.auto_action_taken = 'NONE'
                                            then a.auto_action_taken else excluded.auto_action_taken end
@@ -1621,6 +1639,14 @@ CREATE TABLE public.suspicious_activity_alerts (
     appealed_at timestamp with time zone,
     customer_confirmed_at timestamp with time zone,
     confirmed_from_known boolean DEFAULT false NOT NULL,
+    measure text GENERATED ALWAYS AS (
+CASE
+    WHEN (((auto_action_taken)::text <> 'SUSPENDED'::text) AND ((evidence ->> 'measure'::text) = ANY (ARRAY['NOTIFIED'::text, 'ASKED'::text, 'REFUSED'::text]))) THEN (evidence ->> 'measure'::text)
+    ELSE (auto_action_taken)::text
+END) STORED NOT NULL,
+    asked_at timestamp with time zone,
+    customer_denied_at timestamp with time zone,
+    escalated_at timestamp with time zone,
     CONSTRAINT auto_action_is_known CHECK (((auto_action_taken)::text = ANY ((ARRAY['SUSPENDED'::character varying, 'NOTIFIED'::character varying, 'NONE'::character varying])::text[]))),
     CONSTRAINT severity_is_known CHECK (((severity)::text = ANY ((ARRAY['LOW'::character varying, 'MEDIUM'::character varying, 'HIGH'::character varying, 'CRITICAL'::character varying])::text[]))),
     CONSTRAINT status_is_known CHECK (((status)::text = ANY ((ARRAY['OPEN'::character varying, 'INVESTIGATING'::character varying, 'RESOLVED'::character varying, 'FALSE_POSITIVE'::character varying])::text[])))
@@ -1649,7 +1675,13 @@ CREATE VIEW public.listed_alerts AS
           ORDER BY p.submitted_at DESC
          LIMIT 1) AS appeal,
     COALESCE(public.is_suspended_by_anyone(a.subscription_id), false) AS is_suspended,
-    public.can_reinstate(a.subscription_id) AS can_reinstate
+    public.can_reinstate(a.subscription_id) AS can_reinstate,
+    a.measure,
+    a.asked_at,
+    public.past_time(a.customer_denied_at) AS customer_denied_at,
+    a.confirmed_from_known,
+    a.escalated_at,
+    public.customer_answer(a.asked_at, a.customer_confirmed_at, a.customer_denied_at) AS customer_answer
    FROM public.suspicious_activity_alerts a;
 
 CREATE TABLE public.users (

@@ -56,6 +56,8 @@
 \ir installation/migration.psql
 \set migration 0024_payment_notices
 \ir installation/migration.psql
+\set migration 0031_alert_measures
+\ir installation/migration.psql
 
 begin;
 \ir installation/journal.sql
@@ -67,6 +69,7 @@ select schema_definitions() as definitions_before \gset
 \ir repeatable/10_current_license_tokens.sql
 \ir repeatable/11_is_license_visible.sql
 \ir repeatable/12_usage_log_storage.sql
+\ir repeatable/13_customer_answer.sql
 \ir repeatable/13_is_alert_open.sql
 \ir repeatable/13_usage_log_conversion.sql
 \ir repeatable/14_suspended_licenses.sql

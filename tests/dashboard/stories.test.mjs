@@ -329,6 +329,39 @@ test('an alert without times has the license’s devices on a timeline and a map
   await close(page);
 });
 
+test('the owner answers “was this you?” after signing in, and the operator finds the answer', async () => {
+  const alert = '00000000-0000-4000-8000-000000000820';
+  const path = `/api/v1/licenses/${licenses.marco}/alerts/${alert}/answer`;
+  const owner = backend.token('subscriber', people.marco);
+  assert.equal((await backend.call('POST', path, backend.token('subscriber', people.nora), { was_you: true })).status, 404);
+  assert.equal((await backend.call('POST', path, null, { was_you: true })).status, 401);
+  assert.equal((await backend.call('POST', path, backend.token('operator', people.operator), { was_you: true })).status, 403);
+  assert.equal((await backend.call('POST', path, owner, {})).body.field, 'was_you');
+
+  const page = await open(browser, backend, { as: people.marco, path: `/licenses/${licenses.marco}/activity` });
+  await page.getByRole('heading', { name: 'Was this you?' }).waitFor();
+  await page.getByText('New devices wait until you have answered.', { exact: false }).waitFor();
+  await assertAccessible(page, 'question');
+  await page.getByRole('button', { name: 'No, somebody else' }).click();
+  await page.getByText('You said that it was not you. An operator will review your answer.', { exact: false }).waitFor();
+  assert.equal(await page.getByRole('heading', { name: 'Was this you?' }).count(), 0);
+  await close(page);
+  assert.deepEqual((await backend.call('POST', path, owner, { was_you: false })).body, { alert_id: alert, was_you: false, trusted: false });
+
+  const operator = await open(browser, backend, { as: people.operator, path: '/alerts?status=ALL&customer_answer=DENIED' });
+  await operator.getByText('Two devices in two cities', { exact: false }).waitFor();
+  await operator.getByText('Customer asked, new devices wait').waitFor();
+  assert.equal(await operator.getByRole('row').count(), 2);
+  await operator.goto(`${backend.address}/app/alerts/${alert}`);
+  await operator.getByText(/The customer said “it was somebody else”, /).waitFor();
+  await close(operator);
+
+  const seen = await open(browser, backend, { as: people.operator, path: `/licenses/${licenses.marco}/activity` });
+  await seen.getByText('You said that it was not you.', { exact: false }).waitFor();
+  assert.equal(await seen.getByRole('button', { name: 'Yes, this was me' }).count(), 0);
+  await close(seen);
+});
+
 test('the list of alerts refreshes automatically, and says when it shows only one license', async () => {
   const page = await open(browser, backend, {
     as: people.operator,

@@ -42,6 +42,13 @@ public sealed class MetricStore(LicenseDatabase database)
         select 'suspicious_activity_alerts_open', severity, count(*) from suspicious_activity_alerts
         where is_alert_open(status) group by severity
         union all
+        select 'suspicious_activity_measures_open', measure, count(*) from suspicious_activity_alerts
+        where is_alert_open(status) group by measure
+        union all
+        select 'suspicious_activity_questions_open', answer, count(*)
+        from suspicious_activity_alerts a, customer_answer(a.asked_at, a.customer_confirmed_at, a.customer_denied_at) as answer
+        where is_alert_open(a.status) and a.measure <> 'SUSPENDED' and answer is not null group by answer
+        union all
         select 'usage_arrivals_waiting', '', count(*) from usage_arrivals
         union all
         (select 'usage_arrivals_oldest_seconds', '', extract(epoch from now() - arrived_at) from usage_arrivals order by arrival_id limit 1)

@@ -11,7 +11,8 @@ public sealed class AlertFunctions(ListAlerts list, ReviewAlert review)
     [Function("ListAlerts")]
     [Access(CallerRole.Operator)]
     [Operation("Lists alerts: those with appeals first, then the newest. Without status: OPEN; ALL for every status.",
-        Reply = typeof(AlertPage), Query = ["status", "severity", "subscription_id", "from", "to", "cursor", "limit"])]
+        Reply = typeof(AlertPage),
+        Query = ["status", "severity", "measure", "customer_answer", "subscription_id", "from", "to", "cursor", "limit"])]
     public async Task<IResult> List(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/licenses/alerts")] HttpRequest request,
         CancellationToken cancellationToken) =>

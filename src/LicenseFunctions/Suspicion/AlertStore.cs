@@ -39,6 +39,12 @@ public sealed record AlertRow
     /// <summary>What was done: NONE, NOTIFIED, ASKED, REFUSED or SUSPENDED. The contract's word has neither ASKED nor REFUSED.</summary>
     public required string Measure { get; init; }
 
+    /// <summary>When new devices began to wait for the customer's answer.</summary>
+    public DateTime? AskedAt { get; init; }
+
+    /// <summary>WAITING, UNANSWERED (for 72 hours), CONFIRMED or DENIED; null if the customer was neither asked nor answered.</summary>
+    public string? CustomerAnswer { get; init; }
+
     public DateTime? ResolvedAt { get; init; }
 
     public Guid? ResolvedBy { get; init; }
@@ -46,6 +52,14 @@ public sealed record AlertRow
     public string? ResolutionNotes { get; init; }
 
     public DateTime? CustomerConfirmedAt { get; init; }
+
+    /// <summary>The confirmation came from an address that the license was used from before.</summary>
+    public bool ConfirmedFromKnown { get; init; }
+
+    public DateTime? CustomerDeniedAt { get; init; }
+
+    /// <summary>When operators were told of the answer, or that there was none.</summary>
+    public DateTime? EscalatedAt { get; init; }
 
     /// <summary>When the customer appealed; <see cref="Appeal"/> is the message.</summary>
     public DateTime? AppealedAt { get; init; }
@@ -71,13 +85,24 @@ public sealed record CustomerAlert
     public bool IsOpen { get; init; }
     public string AutoActionTaken { get; init; } = "";
     public string Measure { get; init; } = "";
+
+    /// <summary>Whether the customer can say whether it was them: the alert is open, and the license is not suspended by it.</summary>
+    public bool CanAnswer { get; init; }
+
+    public string? CustomerAnswer { get; init; }
     public DateTime? CustomerConfirmedAt { get; init; }
+    public DateTime? CustomerDeniedAt { get; init; }
     public DateTime? AppealedAt { get; init; }
     public DateTime? ResolvedAt { get; init; }
 }
 
 /// <summary>A filter of alerts. A null field matches all.</summary>
-public sealed record AlertFilter(string[]? Statuses, string? Severity, Guid? SubscriptionId, DateTime? From, DateTime? To);
+public sealed record AlertFilter(string[]? Statuses, string? Severity, Guid? SubscriptionId, DateTime? From, DateTime? To)
+{
+    public string? Measure { get; init; }
+
+    public string? CustomerAnswer { get; init; }
+}
 
 /// <summary>The position of the last row of the previous page in the queue.</summary>
 public sealed record AlertCursor(bool Appealed, DateTime DetectedAt, Guid AlertId);
@@ -85,22 +110,25 @@ public sealed record AlertCursor(bool Appealed, DateTime DetectedAt, Guid AlertI
 /// <param name="Trusted">
 /// True when the answer came from an address that the license was used from before the incident; it closed the alert.
 /// </param>
-public sealed record ConfirmedAlert(Guid? SubscriptionId, bool? Trusted);
+/// <param name="IsNew">False when the same answer was given before.</param>
+public sealed record AnsweredAlert(Guid? SubscriptionId, bool Trusted, bool IsNew);
 
 /// <summary>Alerts for operators, and the customers' answers to them.</summary>
 public sealed class AlertStore(LicenseDatabase database)
 {
     private const string List = """
         select a.alert_id, a.subscription_id, a.user_id, a.activity_type, a.severity, a.description, a.evidence,
-               a.detected_at, a.updated_at, a.status, a.auto_action_taken,
-               coalesce(a.evidence ->> 'measure', a.auto_action_taken) as measure, a.resolved_at, a.resolved_by, a.resolution_notes,
-               a.customer_confirmed_at, a.appealed_at, a.appeal, a.is_suspended, a.can_reinstate
+               a.detected_at, a.updated_at, a.status, a.auto_action_taken, a.measure, a.resolved_at, a.resolved_by, a.resolution_notes,
+               a.asked_at, a.customer_answer, a.customer_confirmed_at, a.confirmed_from_known, a.customer_denied_at, a.escalated_at,
+               a.appealed_at, a.appeal, a.is_suspended, a.can_reinstate
         from listed_alerts a
         where (@Statuses::text[] is null or a.status = any(@Statuses))
           and (@Severity::text is null or a.severity = @Severity)
           and (@SubscriptionId::uuid is null or a.subscription_id = @SubscriptionId)
           and (@From::timestamptz is null or a.detected_at >= @From)
           and (@To::timestamptz is null or a.detected_at < @To)
+          and (@Measure::text is null or a.measure = @Measure)
+          and (@CustomerAnswer::text is null or a.customer_answer = @CustomerAnswer)
           and (@AfterId::uuid is null
                or (a.appealed_at is not null, a.detected_at, a.alert_id) < (@Appealed, @DetectedAt::timestamptz, @AfterId))
         order by (a.appealed_at is not null) desc, a.detected_at desc, a.alert_id desc
@@ -120,6 +148,8 @@ public sealed class AlertStore(LicenseDatabase database)
             filter.SubscriptionId,
             filter.From,
             filter.To,
+            filter.Measure,
+            filter.CustomerAnswer,
             Appealed = after?.Appealed ?? false,
             after?.DetectedAt,
             AfterId = after?.AlertId,
@@ -134,6 +164,9 @@ public sealed class AlertStore(LicenseDatabase database)
           and (@SubscriptionId::uuid is null or a.subscription_id = @SubscriptionId)
           and (@From::timestamptz is null or a.detected_at >= @From)
           and (@To::timestamptz is null or a.detected_at < @To)
+          and (@Measure::text is null or a.measure = @Measure)
+          and (@CustomerAnswer::text is null
+               or customer_answer(a.asked_at, a.customer_confirmed_at, a.customer_denied_at) = @CustomerAnswer)
         """;
 
     public async Task<long> TotalAsync(AlertFilter filter, CancellationToken cancellationToken)
@@ -145,9 +178,9 @@ public sealed class AlertStore(LicenseDatabase database)
 
     private const string Find = """
         select a.alert_id, a.subscription_id, a.user_id, a.activity_type, a.severity, a.description, a.evidence,
-               a.detected_at, a.updated_at, a.status, a.auto_action_taken,
-               coalesce(a.evidence ->> 'measure', a.auto_action_taken) as measure, a.resolved_at, a.resolved_by, a.resolution_notes,
-               a.customer_confirmed_at, a.appealed_at, a.appeal, a.is_suspended, a.can_reinstate
+               a.detected_at, a.updated_at, a.status, a.auto_action_taken, a.measure, a.resolved_at, a.resolved_by, a.resolution_notes,
+               a.asked_at, a.customer_answer, a.customer_confirmed_at, a.confirmed_from_known, a.customer_denied_at, a.escalated_at,
+               a.appealed_at, a.appeal, a.is_suspended, a.can_reinstate
         from listed_alerts a
         where a.alert_id = @alertId
         """;
@@ -164,9 +197,10 @@ public sealed class AlertStore(LicenseDatabase database)
 
     private const string OfLicense = """
         select a.alert_id, a.activity_type, a.severity, a.description, shown_time(a.detected_at) as detected_at, a.status,
-               is_alert_open(a.status) as is_open, a.auto_action_taken,
-               coalesce(a.evidence ->> 'measure', a.auto_action_taken) as measure,
-               past_time(a.customer_confirmed_at) as customer_confirmed_at,
+               is_alert_open(a.status) as is_open, a.auto_action_taken, a.measure,
+               is_alert_open(a.status) and a.measure <> 'SUSPENDED' as can_answer,
+               customer_answer(a.asked_at, a.customer_confirmed_at, a.customer_denied_at) as customer_answer,
+               past_time(a.customer_confirmed_at) as customer_confirmed_at, past_time(a.customer_denied_at) as customer_denied_at,
                past_time(a.appealed_at) as appealed_at, past_time(a.resolved_at) as resolved_at
         from suspicious_activity_alerts a
         where a.subscription_id = @subscriptionId
@@ -209,18 +243,30 @@ public sealed class AlertStore(LicenseDatabase database)
             now,
         }, cancellationToken: cancellationToken)) == 1;
 
+    private const string MarkAsked = """
+        update suspicious_activity_alerts set asked_at = @now where alert_id = @alertId and asked_at is null
+        """;
+
+    /// <summary>New devices wait for the customer's answer from now on, and 72 hours begin.</summary>
+    public static Task MarkAskedAsync(NpgsqlConnection connection, Guid alertId, DateTime now, CancellationToken cancellationToken) =>
+        connection.ExecuteAsync(new CommandDefinition(MarkAsked, new { alertId, now }, cancellationToken: cancellationToken));
+
     private const string Confirm = """
         with alert as (
-            select a.alert_id, a.subscription_id,
-                   is_alert_open(a.status) and a.auto_action_taken <> 'SUSPENDED'
+            select a.alert_id, a.subscription_id, a.customer_confirmed_at is null as is_new,
+                   is_alert_open(a.status) and a.auto_action_taken <> 'SUSPENDED' and a.customer_denied_at is null
                    and not exists (select from suspicious_activity_alerts o
                                    where o.subscription_id = a.subscription_id and o.confirmed_from_known
                                      and o.customer_confirmed_at > @now - @interval)
                    and exists (select from license_usage_log u
                                where u.subscription_id = a.subscription_id
-                                 and u.logged_at < coalesce((a.evidence ->> 'from')::timestamptz, a.detected_at)
+                                 -- Only the detector's evidence has a time of ours.
+                                 and u.logged_at < coalesce(
+                                     case when a.incident is not null then (a.evidence ->> 'from')::timestamptz end, a.detected_at)
                                  and u.ip_address <<= source_network(@address::inet)) as trusted
-            from suspicious_activity_alerts a where a.alert_id = @alertId
+            from suspicious_activity_alerts a
+            where a.alert_id = @alertId and (@subscriptionId::uuid is null or a.subscription_id = @subscriptionId)
+            for update
         )
         update suspicious_activity_alerts a
         set customer_confirmed_at = coalesce(a.customer_confirmed_at, @now), updated_at = @now,
@@ -230,19 +276,51 @@ public sealed class AlertStore(LicenseDatabase database)
             resolution_notes = case when alert.trusted then 'Confirmed by the customer from where the license was used before'
                                     else a.resolution_notes end
         from alert where a.alert_id = alert.alert_id
-        returning alert.subscription_id, alert.trusted
+        returning alert.subscription_id, a.confirmed_from_known as trusted,
+                  alert.trusted or alert.is_new as is_new
         """;
 
     /// <summary>
     /// The customer confirms the use. If the answer comes from an address that the license was used from before the incident, this closes
-    /// the alert, and the detector starts again. This works once per interval, so that a group cannot confirm itself repeatedly. An answer
-    /// from another address is only recorded.
+    /// the alert, and the detector starts again. This works once per interval, so that a group cannot confirm itself repeatedly, and not
+    /// after the answer "no". Another answer is only recorded. A repeated answer returns the same.
     /// </summary>
-    public static Task<ConfirmedAlert?> ConfirmAsync(
-        NpgsqlConnection connection, Guid alertId, string? address, TimeSpan interval, DateTime now,
+    /// <param name="subscriptionId">The license that the alert must be about; null if the caller has the alert's link.</param>
+    public static Task<AnsweredAlert?> ConfirmAsync(
+        NpgsqlConnection connection, Guid alertId, Guid? subscriptionId, string? address, TimeSpan interval, DateTime now,
         CancellationToken cancellationToken) =>
-        connection.QuerySingleOrDefaultAsync<ConfirmedAlert?>(new CommandDefinition(
-            Confirm, new { alertId, address, interval, now }, cancellationToken: cancellationToken));
+        connection.QuerySingleOrDefaultAsync<AnsweredAlert?>(new CommandDefinition(
+            Confirm, new { alertId, subscriptionId, address, interval, now }, cancellationToken: cancellationToken));
+
+    private const string Deny = """
+        with alert as (
+            select alert_id, customer_denied_at from suspicious_activity_alerts
+            where alert_id = @alertId and subscription_id = @subscriptionId
+              and (is_alert_open(status) or customer_denied_at is not null)
+            for update
+        )
+        update suspicious_activity_alerts a
+        set customer_denied_at = coalesce(a.customer_denied_at, @now), updated_at = @now,
+            escalated_at = case when alert.customer_denied_at is not null then a.escalated_at end
+        from alert where a.alert_id = alert.alert_id
+        returning a.subscription_id, false as trusted, alert.customer_denied_at is null as is_new
+        """;
+
+    /// <summary>The customer says that it was somebody else. The alert stays open, and the operators are told.</summary>
+    /// <returns>Null when the license has no such alert, or it is closed.</returns>
+    public static Task<AnsweredAlert?> DenyAsync(
+        NpgsqlConnection connection, Guid alertId, Guid subscriptionId, DateTime now, CancellationToken cancellationToken) =>
+        connection.QuerySingleOrDefaultAsync<AnsweredAlert?>(new CommandDefinition(
+            Deny, new { alertId, subscriptionId, now }, cancellationToken: cancellationToken));
+
+    private const string IsOfLicense = """
+        select exists (select from suspicious_activity_alerts where alert_id = @alertId and subscription_id = @subscriptionId)
+        """;
+
+    public static Task<bool> IsOfLicenseAsync(
+        NpgsqlConnection connection, Guid alertId, Guid subscriptionId, CancellationToken cancellationToken) =>
+        connection.ExecuteScalarAsync<bool>(new CommandDefinition(
+            IsOfLicense, new { alertId, subscriptionId }, cancellationToken: cancellationToken));
 
     private const string Appeal = """
         with appeal as (

@@ -4,6 +4,7 @@ using LicenseFunctions.Infrastructure.Http;
 using LicenseFunctions.Licenses;
 using Licensing;
 using Licensing.Devices;
+using Npgsql;
 
 namespace LicenseFunctions.Suspicion;
 
@@ -35,6 +36,15 @@ public sealed record ConfirmationRequest(string Token);
 /// True when the answer came from an address that the license was used from before. Otherwise operators review the alert.
 /// </param>
 public sealed record ConfirmationReceipt(Guid AlertId, bool Trusted);
+
+/// <param name="WasYou">True: "this was me". False: "this was somebody else".</param>
+public sealed record AlertAnswer(bool? WasYou = null);
+
+/// <param name="Trusted">
+/// True when the answer "this was me" came from an address that the license was used from before; it closed the alert. Otherwise operators
+/// review the alert.
+/// </param>
+public sealed record AnswerReceipt(Guid AlertId, bool WasYou, bool Trusted);
 
 /// <summary>What a customer sees of alerts and suspensions, and the customer's answers.</summary>
 public sealed class AnswerSuspicion(
@@ -109,16 +119,61 @@ public sealed class AnswerSuspicion(
         ConfirmationRequest request, IPAddress? from, CancellationToken cancellationToken) =>
         links.Read(Purpose, request.Token) is not { } alertId
             ? new Refusal(RefusalKind.Forbidden, "INVALID_LINK", "This link is no longer valid.", "token", "Sign in, and answer there.")
-            : await database.InTransactionAsync<Outcome<ConfirmationReceipt>>(async (connection, token) =>
-            {
-                var now = time.GetUtcNow().UtcDateTime;
-                if (await AlertStore.ConfirmAsync(
-                    connection, alertId, from?.ToString(), settings.Policy.ConfirmationInterval, now, token) is not { } confirmed)
-                    return ReviewAlert.Unknown;
-                var trusted = confirmed.Trusted == true;
-                await AuditLog.AddAsync(connection, new AuditRow(
-                    CallerActor.OfAlertLink, "alert.confirmed_by_link", confirmed.SubscriptionId, alertId.ToString(),
-                    After: RowJson.Of(new { trusted })), token);
-                return new ConfirmationReceipt(alertId, trusted);
-            }, cancellationToken);
+            : await database.InTransactionAsync<Outcome<ConfirmationReceipt>>(
+                async (connection, token) =>
+                    await ConfirmAsync(connection, alertId, null, from, CallerActor.OfAlertLink, token) is { } confirmed
+                        ? new ConfirmationReceipt(alertId, confirmed.Trusted)
+                        : ReviewAlert.Unknown,
+                cancellationToken);
+
+    /// <summary>
+    /// The subscriber's answer after signing in, with the rules of the mail's link: members of a group may know the sign-in, so the
+    /// caller's address decides here, too.
+    /// </summary>
+    public async Task<Outcome<AnswerReceipt>> AnswerAsync(
+        Guid subscriptionId, Guid alertId, Guid subscriberId, AlertAnswer answer, IPAddress? from, Actor by,
+        CancellationToken cancellationToken)
+    {
+        if (answer.WasYou is not { } wasYou)
+            return new Refusal(RefusalKind.Invalid, "INVALID_ANSWER", "was_you must be true or false.", "was_you");
+        return await database.InTransactionAsync<Outcome<AnswerReceipt>>(async (connection, token) =>
+        {
+            if (!await LicenseVisibility.IsVisibleAsync(connection, subscriptionId, subscriberId, token))
+                return LicenseNotFound.Refusal;
+            if (!await AlertStore.IsOfLicenseAsync(connection, alertId, subscriptionId, token))
+                return ReviewAlert.Unknown;
+            var answered = wasYou
+                ? await ConfirmAsync(connection, alertId, subscriptionId, from, by, token)
+                : await DenyAsync(connection, alertId, subscriptionId, by, token);
+            return answered is null ? Closed : new AnswerReceipt(alertId, wasYou, answered.Trusted);
+        }, cancellationToken);
+    }
+
+    private static readonly Refusal Closed = new(
+        RefusalKind.Conflict, "ALERT_CLOSED", "The alert is closed.", "alert_id", "Change the license token if somebody else may have it.");
+
+    private async Task<AnsweredAlert?> ConfirmAsync(
+        NpgsqlConnection connection, Guid alertId, Guid? subscriptionId, IPAddress? from, Actor by, CancellationToken cancellationToken)
+    {
+        var confirmed = await AlertStore.ConfirmAsync(
+            connection, alertId, subscriptionId, from?.ToString(), settings.Policy.ConfirmationInterval, time.GetUtcNow().UtcDateTime,
+            cancellationToken);
+        if (confirmed is { IsNew: true })
+        {
+            await AuditLog.AddAsync(connection, new AuditRow(
+                by, subscriptionId is null ? "alert.confirmed_by_link" : "alert.confirmed", confirmed.SubscriptionId,
+                alertId.ToString(), After: RowJson.Of(new { confirmed.Trusted })), cancellationToken);
+        }
+
+        return confirmed;
+    }
+
+    private async Task<AnsweredAlert?> DenyAsync(
+        NpgsqlConnection connection, Guid alertId, Guid subscriptionId, Actor by, CancellationToken cancellationToken)
+    {
+        var denied = await AlertStore.DenyAsync(connection, alertId, subscriptionId, time.GetUtcNow().UtcDateTime, cancellationToken);
+        if (denied is { IsNew: true })
+            await AuditLog.AddAsync(connection, new AuditRow(by, "alert.denied", subscriptionId, alertId.ToString()), cancellationToken);
+        return denied;
+    }
 }

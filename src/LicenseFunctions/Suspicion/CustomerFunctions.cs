@@ -54,4 +54,21 @@ public sealed class CustomerFunctions(AnswerSuspicion answer, HttpSettings setti
             ? refusal.ToResult()
             : (await answer.ConfirmAsync(body.Value, from, cancellationToken)).ToResult();
     }
+
+    [Function("AnswerAlert")]
+    [Access(CallerRole.Subscriber)]
+    [Operation("Answers the question \"was this you?\" of an alert, as the license's subscriber.",
+        Body = typeof(AlertAnswer), Reply = typeof(AnswerReceipt))]
+    public async Task<IResult> Answer(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "api/v1/licenses/{subscriptionId:guid}/alerts/{alertId:guid}/answer")]
+        HttpRequest request,
+        Guid subscriptionId, Guid alertId, CancellationToken cancellationToken)
+    {
+        var body = await request.ReadAsync<AlertAnswer>(cancellationToken);
+        var (caller, from) = (request.HttpContext.Caller(), settings.ClientAddresses.AddressOf(request.HttpContext));
+        return body.Refusal is { } refusal
+            ? refusal.ToResult()
+            : (await answer.AnswerAsync(
+                subscriptionId, alertId, caller.UserId!.Value, body.Value, from, caller.ToActor(), cancellationToken)).ToResult();
+    }
 }

@@ -20,6 +20,8 @@ public sealed class ListAlerts(AlertStore alerts)
     private const int MaxPage = 100;
     private const int MaxOthers = 50;
     private static readonly IReadOnlyList<string> Severities = EnumWords.AllUpper<AlertSeverity>();
+    private static readonly IReadOnlyList<string> Measures = EnumWords.AllUpper<Measure>();
+    private static readonly IReadOnlyList<string> Answers = EnumWords.AllUpper<CustomerAnswer>();
 
     public async Task<Outcome<AlertPage>> RunAsync(IQueryCollection query, CancellationToken cancellationToken)
     {
@@ -58,6 +60,12 @@ public sealed class ListAlerts(AlertStore alerts)
         var severity = Text(query, "severity")?.ToUpperInvariant();
         if (severity is not null && !Severities.Contains(severity))
             return Invalid("severity", "severity must be one of " + string.Join(", ", Severities) + ".");
+        var measure = Text(query, "measure")?.ToUpperInvariant();
+        if (measure is not null && !Measures.Contains(measure))
+            return Invalid("measure", "measure must be one of " + string.Join(", ", Measures) + ".");
+        var answer = Text(query, "customer_answer")?.ToUpperInvariant();
+        if (answer is not null && !Answers.Contains(answer))
+            return Invalid("customer_answer", "customer_answer must be one of " + string.Join(", ", Answers) + ".");
         var subscription = Guid.Empty;
         if (Text(query, "subscription_id") is { } id && !Guid.TryParse(id, out subscription))
             return Invalid("subscription_id", "subscription_id must be the id of a license.");
@@ -65,7 +73,11 @@ public sealed class ListAlerts(AlertStore alerts)
             return Invalid("from", "from must be a time such as 2026-09-01T00:00:00Z.");
         if (!Time(query, "to", out var to))
             return Invalid("to", "to must be a time such as 2026-09-01T00:00:00Z.");
-        return new AlertFilter(status == "ALL" ? null : [status], severity, subscription == Guid.Empty ? null : subscription, from, to);
+        return new AlertFilter(status == "ALL" ? null : [status], severity, subscription == Guid.Empty ? null : subscription, from, to)
+        {
+            Measure = measure,
+            CustomerAnswer = answer,
+        };
     }
 
     private static string? Text(IQueryCollection query, string name) => query[name].ToString() is { Length: > 0 } text ? text : null;

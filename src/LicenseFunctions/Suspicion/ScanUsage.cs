@@ -181,8 +181,11 @@ public sealed class ScanUsage(
             return (license with { State = state, ReviewedAt = now }, false, false);
         }
 
+        // The incident keeps its strongest action: devices that are refused stay refused when the evidence gets weaker.
+        var known = license.State.Incidents.Find(incident => incident.Key == finding.Incident);
+        var strongest = known is not null && known.Action > finding.Action ? known.Action : finding.Action;
         var evidence = JsonSerializer.Serialize(
-            finding.Evidence with { Measure = finding.Action.StrongestEffect() }, SuspicionStore.Json);
+            finding.Evidence with { Measure = strongest.StrongestEffect() }, SuspicionStore.Json);
         var raise = new NewAlert(
             license.SubscriptionId, EnumWords.UpperOf(finding.Type), finding.Severity, finding.Description, evidence,
             finding.Action.AutoActionTaken(), now);
@@ -190,19 +193,27 @@ public sealed class ScanUsage(
         var suspended = finding.Action == FindingAction.Suspend && await suspensions.SuspendAsync(connection, new NewSuspension(
             license.SubscriptionId, SuspensionCause.Detector, SuspensionTexts.Automatic(Cut(finding.Description)), Actor.System,
             evidence, AlertId: alert.AlertId), cancellationToken) is not null;
-        if (finding.Action is FindingAction.Notify or FindingAction.Ask or FindingAction.Refuse && alert.UserId is { } userId)
-        {
-            await EmailOutbox.AddAsync(connection, $"device-alert:{alert.AlertId}", "device_alert", userId, new
-            {
-                license.SubscriptionId,
-                finding.Description,
-                OccurredAt = finding.Evidence.To,
-                Link = links.Path(AnswerSuspicion.Purpose, alert.AlertId, time.GetUtcNow() + LinkLifetime),
-            }, cancellationToken);
-        }
-
+        if (strongest is FindingAction.Ask or FindingAction.Refuse)
+            await AlertStore.MarkAskedAsync(connection, alert.AlertId, now, cancellationToken);
+        if (strongest is FindingAction.Notify or FindingAction.Ask or FindingAction.Refuse && alert.UserId is { } userId)
+            await AskAsync(connection, license.SubscriptionId, finding, strongest, alert.AlertId, userId, cancellationToken);
         return (license, alert.IsNew, suspended);
     }
+
+    /// <summary>One mail for each measure of an alert, because "new devices wait" is news after "we noticed unusual use".</summary>
+    private Task AskAsync(
+        NpgsqlConnection connection, Guid subscriptionId, Finding finding, FindingAction action, Guid alertId, Guid userId,
+        CancellationToken cancellationToken) =>
+        EmailOutbox.AddAsync(
+            connection, action == FindingAction.Notify ? $"device-alert:{alertId}" : $"device-alert:{alertId}:{action.StrongestEffect()}",
+            "device_alert", userId, new
+            {
+                subscriptionId,
+                finding.Description,
+                Measure = action.StrongestEffect(),
+                OccurredAt = finding.Evidence.To,
+                Link = links.Path(AnswerSuspicion.Purpose, alertId, time.GetUtcNow() + LinkLifetime),
+            }, cancellationToken);
 
     private static string Cut(string text) => text.Length <= MaxViolation ? text : text[..(MaxViolation - 1)] + "…";
 }

@@ -3,12 +3,14 @@ using Microsoft.Azure.Functions.Worker;
 namespace LicenseFunctions.Suspicion;
 
 /// <summary>The timers of the detector.</summary>
-public sealed class SuspicionFunctions(ScanUsage scan, SendAlertWebhooks webhooks, SuspicionStore store, SuspicionSettings settings)
+public sealed class SuspicionFunctions(
+    ScanUsage scan, NotifyOfAnswers answers, SendAlertWebhooks webhooks, SuspicionStore store, SuspicionSettings settings)
 {
     [Function("ScanUsage")]
     public async Task<ScanCounts> Scan([TimerTrigger("%SCAN_SCHEDULE%")] TimerInfo timer, CancellationToken cancellationToken)
     {
         var counts = await scan.RunAsync(cancellationToken);
+        await answers.RunAsync(cancellationToken);
         await webhooks.RunAsync(cancellationToken);
         return counts;
     }

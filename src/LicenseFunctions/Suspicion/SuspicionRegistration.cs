@@ -20,6 +20,7 @@ public static class SuspicionRegistration
         services.AddSingleton<ListAlerts>();
         services.AddSingleton<ReviewAlert>();
         services.AddSingleton<AnswerSuspicion>();
+        services.AddSingleton<NotifyOfAnswers>();
         return services;
     }
 }

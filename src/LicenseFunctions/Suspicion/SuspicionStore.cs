@@ -372,14 +372,15 @@ public sealed class SuspicionStore(LicenseDatabase database)
             update suspicious_activity_alerts set operators_told_at = @now
             where operators_told_at is null
               and not exists (select from outbox where dedup_key like 'operator-alerts:%' and created_at > @now - @pause)
-            returning alert_id, subscription_id, activity_type, severity, description, detected_at
+            returning alert_id, subscription_id, activity_type, severity, description, detected_at, measure
         ), announced as (
-            select alert_id, subscription_id, activity_type, severity, description, detected_at,
+            select alert_id, subscription_id, activity_type, severity, description, detected_at, measure,
                    row_number() over (order by severity = 'CRITICAL' desc, severity = 'HIGH' desc, detected_at) as ordinal
             from unannounced where severity <> 'LOW'
         ), rows as (
             select jsonb_agg(jsonb_build_object('alert_id', alert_id, 'subscription_id', subscription_id, 'activity_type', activity_type,
-                                                'severity', severity, 'description', description, 'detected_at', detected_at)
+                                                'severity', severity, 'description', description, 'detected_at', detected_at,
+                                                'measure', measure)
                              order by ordinal) filter (where ordinal <= @named) as alerts,
                    count(*) as total
             from announced

@@ -1,9 +1,12 @@
 using System.Diagnostics;
 using System.Globalization;
 using LicenseFunctions.Infrastructure.Database;
+using LicenseFunctions.Infrastructure.Geolocation;
 using LicenseFunctions.Licenses;
 using LicenseFunctions.Suspicion;
+using Licensing;
 using Licensing.Devices;
+using Licensing.Suspicion;
 using Npgsql;
 
 namespace LicenseFunctions.Validation;
@@ -13,7 +16,8 @@ namespace LicenseFunctions.Validation;
 /// it runs for one check at a time.
 /// </summary>
 public sealed class AdmitDevice(
-    LicenseDatabase database, SuspensionStore suspensions, LastSeen lastSeen, LicenseInvalidation invalidation, DeviceSettings settings)
+    LicenseDatabase database, SuspensionStore suspensions, LastSeen lastSeen, LicenseInvalidation invalidation, DeviceSettings settings,
+    IGeolocator? geolocator = null)
 {
     /// <summary>
     /// Limit for each lock of an attempt. Between two attempts, the check has no connection, so that checks of locked licenses leave the
@@ -82,11 +86,12 @@ public sealed class AdmitDevice(
                 return await AdmitAsync(connection, device, verdict, license, null, null, cancellationToken);
             case Admission.Refused refused:
                 await DeviceStore.AddRefusalAlertAsync(
-                    connection, device.SubscriptionId, device.TokenHash, device.Key, refused.Detail, Evidence(device, registered),
-                    device.Now, cancellationToken);
+                    connection, device.SubscriptionId, device.TokenHash, device.Key, refused.Detail,
+                    Evidence(device, registered, Measure.Refused), device.Now, cancellationToken);
                 return Reply(device, verdict.DeviceLimitReached(refused.Detail), license);
             case Admission.Suspends suspends:
-                return await SuspendAsync(connection, device, verdict, license, suspends, Evidence(device, registered), cancellationToken);
+                return await SuspendAsync(
+                    connection, device, verdict, license, suspends, Evidence(device, registered, Measure.Suspended), cancellationToken);
             default: // Known: it was registered between the first read and the lock.
                 return Reply(device, verdict, license with { Device = license.Device! with { LastSeenAt = device.Now } });
         }
@@ -152,25 +157,32 @@ public sealed class AdmitDevice(
     private CheckReply Reply(NewDevice device, LicenseVerdict verdict, CheckedLicense license) =>
         new(verdict, license, license.Device, false, settings.Policy.MaxDevices, device.Now);
 
-    private string Evidence(NewDevice device, List<RegisteredDevice> registered) => RowJson.Of(new
+    private string Evidence(NewDevice device, List<RegisteredDevice> registered, Measure measure)
     {
-        DeviceKey = device.Key,
-        // The key of the new device in the evidence of stored alerts.
-        Newcomer = new
+        var location = geolocator?.LocateHere(device.Claim.Address);
+        return RowJson.Of(new
         {
-            device.Claim.EaInstanceId,
-            device.Claim.Mt5AccountNumber,
-            IpAddress = device.Claim.Address.ToString(),
-        },
-        Registered = registered.ConvertAll(other => new
-        {
-            other.DeviceId,
-            other.EaInstanceId,
-            other.Mt5AccountNumber,
-            LastSeenAt = other.LastSeenAt.ToString("O", CultureInfo.InvariantCulture),
-            Active = DeviceAdmission.IsActive(other, device.Now),
-        }),
-        settings.Policy.MaxDevices,
-        LastRefusedAt = device.Now,
-    });
+            Measure = EnumWords.UpperOf(measure),
+            DeviceKey = device.Key,
+            RefusedDevice = new
+            {
+                device.Claim.EaInstanceId,
+                device.Claim.Mt5AccountNumber,
+                IpAddress = device.Claim.Address.ToString(),
+                location?.Country,
+                location?.City,
+                RefusedAt = device.Now,
+            },
+            Registered = registered.ConvertAll(other => new
+            {
+                other.DeviceId,
+                other.EaInstanceId,
+                other.Mt5AccountNumber,
+                LastSeenAt = other.LastSeenAt.ToString("O", CultureInfo.InvariantCulture),
+                Active = DeviceAdmission.IsActive(other, device.Now),
+            }),
+            settings.Policy.MaxDevices,
+            LastRefusedAt = device.Now,
+        });
+    }
 }

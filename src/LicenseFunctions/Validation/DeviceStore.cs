@@ -257,27 +257,33 @@ public sealed class DeviceStore(LicenseDatabase database)
             select alert_id, evidence ->> 'device_key' = @deviceKey as same_device, detected_at, count(*) over () as number
             from suspicious_activity_alerts
             where subscription_id = @subscriptionId and activity_type = 'TOO_MANY_DEVICES' and is_alert_open(status)
+              and evidence ? 'device_key'
+        ), counted as (
+            select alert_id, same_device from open_alerts
+            where same_device or number >= @MostOpenAlerts
+            order by same_device desc, detected_at desc limit 1
         )
-        update suspicious_activity_alerts
-        set updated_at = @now, evidence = evidence || jsonb_build_object(
-                'refusals', coalesce((evidence ->> 'refusals')::int, 1) + 1, 'last_refused_at', @now::timestamptz)
-        where alert_id = (select alert_id from open_alerts
-                          where same_device or number >= @MostOpenAlerts
-                          order by same_device desc, detected_at desc limit 1)
+        update suspicious_activity_alerts a
+        set updated_at = @now, evidence = a.evidence || jsonb_build_object(
+                'refusals', coalesce((a.evidence ->> 'refusals')::int, 1) + 1, 'last_refused_at', @now::timestamptz,
+                case when same_device then 'refused_device' else 'last_refused_device' end, @evidence::jsonb -> 'refused_device')
+        from counted where a.alert_id = counted.alert_id
         """;
 
     private const int MostOpenAlerts = 10;
 
     /// <summary>
     /// Adds the alert about a new device that was refused. While that alert is open, further refusals of the device are counted in it. If a
-    /// license already has ten open alerts, refusals of other devices are counted in the latest one.
+    /// license already has ten open alerts, refusals of other devices are counted in the latest one, which names the last of them.
     /// </summary>
+    /// <param name="evidence">With device_key, refused_device and measure.</param>
     public static async Task AddRefusalAlertAsync(
         NpgsqlConnection connection, Guid subscriptionId, string tokenHash, string deviceKey, string description, string evidence,
         DateTimeOffset now, CancellationToken cancellationToken)
     {
         var repeated = await connection.ExecuteAsync(new CommandDefinition(
-            RepeatAlert, new { subscriptionId, deviceKey, MostOpenAlerts, now = now.UtcDateTime }, cancellationToken: cancellationToken));
+            RepeatAlert, new { subscriptionId, deviceKey, MostOpenAlerts, evidence, now = now.UtcDateTime },
+            cancellationToken: cancellationToken));
         if (repeated > 0)
             return;
         var alert = new NewAlert(subscriptionId, "TOO_MANY_DEVICES", AlertSeverity.Medium, description, evidence, "NONE", now.UtcDateTime);

@@ -85,7 +85,8 @@ public static class DeviceAdmission
     public const int MaxChanges = 5;
 
     private const string Suspected =
-        "This license seems to be shared, so no new device is admitted. Answer the mail that we sent about it, or contact support.";
+        "This license was used in an unusual way, so new devices wait. Sign in and say on its Activity page whether it was you, or contact "
+        + "support.";
 
     /// <param name="registered">Every device that is registered on the license.</param>
     public static Admission Decide(

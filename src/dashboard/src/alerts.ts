@@ -9,7 +9,16 @@ export type EvidenceDevice = {
   records?: number;
   minutes?: number;
 };
-/** Evidence of the detector. Alerts of other systems have other fields. */
+/** The device in the evidence of a check that refused it. */
+export type RefusedDevice = {
+  ea_instance_id?: string;
+  mt5_account_number?: number;
+  ip_address?: string;
+  country?: string | null;
+  city?: string | null;
+  refused_at?: string;
+};
+/** Evidence of the detector or of a check. Alerts of other systems have other fields. */
 export type Evidence = {
   rule?: string;
   from?: string;
@@ -19,6 +28,12 @@ export type Evidence = {
   minutes_at_once?: number;
   people?: number;
   devices?: EvidenceDevice[];
+  refused_device?: RefusedDevice;
+  /** The same in alerts of earlier versions. */
+  newcomer?: RefusedDevice;
+  last_refused_device?: RefusedDevice;
+  last_refused_at?: string;
+  refusals?: number;
 };
 /** The statuses that a review gives. */
 export type Review = 'INVESTIGATING' | 'RESOLVED' | 'FALSE_POSITIVE';
@@ -35,7 +50,12 @@ export type AlertRow = {
   auto_action_taken: string;
   measure: string;
   resolution_notes: string | null;
+  asked_at: string | null;
+  /** WAITING, UNANSWERED, CONFIRMED or DENIED. */
+  customer_answer: string | null;
   customer_confirmed_at: string | null;
+  confirmed_from_known: boolean;
+  customer_denied_at: string | null;
   appealed_at: string | null;
   appeal: string | null;
   is_suspended: boolean;

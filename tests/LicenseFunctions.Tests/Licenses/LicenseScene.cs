@@ -2,6 +2,7 @@ using System.Net;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
+using LicenseFunctions.Infrastructure.Geolocation;
 using LicenseFunctions.Licenses;
 using LicenseFunctions.Suspicion;
 using LicenseFunctions.Tests.Support;
@@ -95,7 +96,16 @@ internal sealed class LicenseScene : IAsyncDisposable
     /// <summary>Checks as in another process, which shares only the database.</summary>
     public ValidateLicense NewProcess() => new(
         new LicenseCheckStore(Database.Database, Cache, Time),
-        new AdmitDevice(Database.Database, Suspensions, LastSeen, Invalidation, Settings), LastSeen, Cache, Settings, Time);
+        new AdmitDevice(Database.Database, Suspensions, LastSeen, Invalidation, Settings, new London()), LastSeen, Cache, Settings, Time);
+
+    private sealed class London : IGeolocator
+    {
+        public ValueTask PrefetchAsync(IEnumerable<IPAddress> addresses, CancellationToken cancellationToken) =>
+            throw new InvalidOperationException("No network call in a check.");
+
+        public Location? LocateHere(IPAddress address) =>
+            address.ToString().StartsWith("203.", StringComparison.Ordinal) ? new Location("GB", "London", 51.5, -0.1) : null;
+    }
 
     /// <summary>Devices 1 and 2 check from different addresses; then device 3, from a third address, causes a suspension.</summary>
     public async Task<CheckReply> SuspendByThirdAsync()

@@ -113,6 +113,8 @@ public sealed class AlertTests(PostgresFixture postgres)
     [Theory]
     [InlineData("status", "BROKEN")]
     [InlineData("severity", "BAD")]
+    [InlineData("measure", "PUNISHED")]
+    [InlineData("customer_answer", "MAYBE")]
     [InlineData("subscription_id", "1")]
     [InlineData("from", "yesterday")]
     [InlineData("to", "tomorrow")]

@@ -202,6 +202,38 @@ public sealed class ValidateLicenseTests(PostgresFixture postgres)
     }
 
     [Fact]
+    public async Task Check_RefusedByTheDeviceLimit_HasTheDeviceAndTheMeasureInItsAlert()
+    {
+        await using var scene = await LicenseScene.NewAsync(postgres, action: DeviceLimitAction.Refuse);
+        await scene.SuspendByThirdAsync();
+        scene.Time.Advance(TimeSpan.FromMinutes(1));
+        await scene.CheckAsync("EA-3", 3, "203.0.113.77");
+
+        Assert.Equal(
+            [$"NONE REFUSED EA-3 3 203.0.113.77 London GB {scene.Time.GetUtcNow():yyyy-MM-ddTHH:mm:ss} 2"],
+            await scene.Database.QueryAllAsync<string>(
+                """
+                select concat_ws(' ', auto_action_taken, measure, device ->> 'ea_instance_id', device ->> 'mt5_account_number',
+                                 device ->> 'ip_address', device ->> 'city', device ->> 'country', left(device ->> 'refused_at', 19),
+                                 evidence ->> 'refusals')
+                from suspicious_activity_alerts, jsonb_extract_path(evidence, 'refused_device') as device
+                """));
+    }
+
+    [Fact]
+    public async Task Check_SuspendsTheLicense_HasTheDeviceAndTheMeasureInItsAlert()
+    {
+        await using var scene = await LicenseScene.NewAsync(postgres);
+        await scene.SuspendByThirdAsync();
+
+        Assert.Equal(["SUSPENDED SUSPENDED EA-3"], await scene.Database.QueryAllAsync<string>(
+            """
+            select concat_ws(' ', auto_action_taken, measure, evidence -> 'refused_device' ->> 'ea_instance_id')
+            from suspicious_activity_alerts
+            """));
+    }
+
+    [Fact]
     public async Task Check_RefusedUnderManyNames_AddsAtMostTenAlerts()
     {
         await using var scene = await LicenseScene.NewAsync(postgres, action: DeviceLimitAction.Refuse);
@@ -214,6 +246,11 @@ public sealed class ValidateLicenseTests(PostgresFixture postgres)
         Assert.Equal(10, await scene.CountAsync("suspicious_activity_alerts"));
         Assert.Equal(12, await scene.Database.QueryAsync<int>(
             "select sum(coalesce((evidence ->> 'refusals')::int, 1))::int from suspicious_activity_alerts"));
+        Assert.Contains("EA-14", await scene.Database.QueryAllAsync<string>(
+            """
+            select evidence -> 'last_refused_device' ->> 'ea_instance_id' from suspicious_activity_alerts
+            where evidence ? 'last_refused_device'
+            """));
     }
 
     [Theory]

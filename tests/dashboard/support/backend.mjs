@@ -32,6 +32,7 @@ export const licenses = {
   hana: demo('315'),
   fatima: demo('313'),
   mira: demo('303'),
+  marco: demo('320'),
 };
 
 // Tests count mails, payments and alerts, so timers must not run on their schedule; a test that needs one fires it. The schedule is six

@@ -37,6 +37,11 @@ public static class MetricCatalog
             "Devices beyond the limit that were refused (each once while its alert is open) or caused a suspension."),
         new(Gauge, "suspicious_activity_alerts_open", "Alerts that wait for an operator.", "severity",
             EnumWords.AllUpper<AlertSeverity>()),
+        new(Gauge, "suspicious_activity_measures_open", "These alerts by the strongest measure that was taken.", "measure",
+            EnumWords.AllUpper<Measure>()),
+        new(Gauge, "suspicious_activity_questions_open",
+            "These alerts by the customer's answer to \"was this you?\"; UNANSWERED: silence for 72 hours.", "answer",
+            EnumWords.AllUpper<CustomerAnswer>()),
         new(Gauge, "usage_arrivals_waiting", "Batches of new usage that the detector has not scanned."),
         new(Gauge, "usage_arrivals_oldest_seconds", "Age of the oldest of these batches."),
 

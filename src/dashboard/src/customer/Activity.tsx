@@ -3,8 +3,9 @@ import { Link } from 'react-router';
 import { call, useAction, useLoad } from '../api';
 import type { DeviceList } from '../devices';
 import { format } from '../format';
+import { useSession } from '../session';
 import { texts } from '../texts';
-import { Badge, Button, Confirm, Copy, notify, Show, Table } from '../ui/kit';
+import { Badge, Button, Confirm, Copy, notify, ProblemBox, Show, Skeleton, Table } from '../ui/kit';
 import type { TabProps } from './License';
 
 type Alert = {
@@ -15,8 +16,10 @@ type Alert = {
   detected_at: string;
   status: string;
   is_open: boolean;
-  auto_action_taken: string;
+  measure: string;
+  can_answer: boolean;
   customer_confirmed_at: string | null;
+  customer_denied_at: string | null;
   appealed_at: string | null;
 };
 
@@ -25,6 +28,11 @@ type NewToken = { token: string; previous_valid_until: string | null };
 /** How long the old token works, in hours. */
 const overlap = 24;
 
+/** Questions that are shown at once; the next ones follow when these are answered. */
+const mostQuestions = 3;
+
+const isAnswered = (alert: Alert) => alert.customer_confirmed_at !== null || alert.customer_denied_at !== null;
+
 export default function Activity({ id, license }: TabProps) {
   const activity = useLoad<{ alerts: Alert[] }>(`/api/v1/licenses/${id}/activity`, 60);
   const devices = useLoad<DeviceList>(`/api/v1/licenses/${id}/devices`, 60);
@@ -32,8 +40,16 @@ export default function Activity({ id, license }: TabProps) {
   const [atOnce, setAtOnce] = useState(false);
   const [token, setToken] = useState<NewToken>();
   const action = useAction();
+  const owner = useSession()?.role === 'subscriber';
+  // Questions appear above the rest, which must not move then.
+  if (!activity.data && !activity.problem) return <Skeleton rows={8} />;
   return (
     <>
+      {owner &&
+        activity.data?.alerts
+          .filter((alert) => alert.can_answer && !isAnswered(alert))
+          .slice(0, mostQuestions)
+          .map((alert) => <Question key={alert.alert_id} id={id} alert={alert} done={activity.reload} />)}
       <section className="card">
         <h2>{texts.activity_.suspicious}</h2>
         <Show of={activity} rows={2}>
@@ -60,16 +76,22 @@ export default function Activity({ id, license }: TabProps) {
                   {
                     head: texts.alerts.action,
                     cell: (row) =>
-                      texts.activity_.done(row.auto_action_taken, row.customer_confirmed_at !== null, row.appealed_at !== null),
+                      texts.activity_.done(
+                        row.measure,
+                        row.customer_confirmed_at !== null,
+                        row.customer_denied_at !== null,
+                        row.appealed_at !== null,
+                        row.can_answer,
+                      ),
                   },
                 ]}
               />
             )
           }
         </Show>
-        {activity.data?.alerts.some((alert) => alert.is_open) && (
+        {license.can_reinstate && activity.data?.alerts.some((alert) => alert.is_open) && (
           <p>
-            {license.can_reinstate ? <Link to={`/licenses/${id}/suspension`}>{texts.activity_.appeal}</Link> : texts.activity_.itWasYou}
+            <Link to={`/licenses/${id}/suspension`}>{texts.activity_.appeal}</Link>
           </p>
         )}
         <p>{texts.activity_.wasItYou}</p>
@@ -126,5 +148,38 @@ export default function Activity({ id, license }: TabProps) {
         </label>
       </Confirm>
     </>
+  );
+}
+
+/** The question about an open alert. The rules are those of the link in the email. */
+function Question({ id, alert, done }: { id: string; alert: Alert; done: () => void }) {
+  const action = useAction();
+  const answer = (wasYou: boolean) =>
+    void action.run(async () => {
+      const reply = await call<{ trusted: boolean }>('POST', `/api/v1/licenses/${id}/alerts/${alert.alert_id}/answer`, {
+        was_you: wasYou,
+      });
+      notify(reply.trusted ? texts.activity_.closed : wasYou ? texts.activity_.noted : texts.activity_.denied);
+      done();
+    });
+  return (
+    <section className="card">
+      <h2>{texts.activity_.question}</h2>
+      <p>
+        <strong>{texts.activity[alert.activity_type] ?? alert.activity_type}</strong>
+      </p>
+      {alert.description && <p>{alert.description}</p>}
+      <p className="small">{texts.activity_.noticed(format.moment(alert.detected_at))}</p>
+      {texts.activity_.measure[alert.measure] && <p>{texts.activity_.measure[alert.measure]}</p>}
+      {action.problem && <ProblemBox problem={action.problem} />}
+      <div className="actions">
+        <Button look="main" isPending={action.busy} onPress={() => answer(true)}>
+          {texts.activity_.yes}
+        </Button>
+        <Button isPending={action.busy} onPress={() => answer(false)}>
+          {texts.activity_.no}
+        </Button>
+      </div>
+    </section>
   );
 }

@@ -1,7 +1,7 @@
 import { lazy, Suspense } from 'react';
 import { Link, useParams } from 'react-router';
 import { useLoad } from '../api';
-import type { AlertRow, EvidenceDevice } from '../alerts';
+import type { AlertRow, Evidence, EvidenceDevice, RefusedDevice } from '../alerts';
 import type { DeviceList } from '../devices';
 import { format } from '../format';
 import type { License } from '../licenses';
@@ -64,6 +64,23 @@ function Shown({ alert, others, reload }: Detail & { reload: () => void }) {
           ...(evidence?.people
             ? [[texts.alert.people(evidence.people), texts.alert.atOnce(format.number(evidence.minutes_at_once ?? 0))] as [string, string]]
             : []),
+          ...refused(evidence).map(([head, device]): [string, string] => [
+            head,
+            [
+              device.ea_instance_id,
+              device.mt5_account_number,
+              device.ip_address,
+              format.location(device.city, device.country),
+              format.moment(device.refused_at),
+            ]
+              .filter((part) => part !== undefined && part !== texts.none)
+              .join(' · '),
+          ]),
+          ...(evidence?.refusals ? [[texts.alert.refusals, format.number(evidence.refusals)] as [string, string]] : []),
+          ...(alert.customer_answer
+            ? [[texts.alerts.answer, texts.alerts.answers[alert.customer_answer] ?? alert.customer_answer] as [string, string]]
+            : []),
+          ...(alert.asked_at ? [[texts.alert.asked, format.moment(alert.asked_at)] as [string, string]] : []),
           ...(alert.resolution_notes ? [[texts.alert.notes, alert.resolution_notes] as [string, string]] : []),
         ]}
       />
@@ -76,7 +93,13 @@ function Shown({ alert, others, reload }: Detail & { reload: () => void }) {
       )}
       {alert.customer_confirmed_at && (
         <p className="notice fair">
-          {texts.alerts.confirmed}, {format.moment(alert.customer_confirmed_at)}
+          {texts.alerts.confirmed}, {format.moment(alert.customer_confirmed_at)}.{' '}
+          {alert.confirmed_from_known ? texts.alert.fromKnown : texts.alert.fromUnknown}
+        </p>
+      )}
+      {alert.customer_denied_at && (
+        <p className="notice poor">
+          {texts.alerts.denied}, {format.moment(alert.customer_denied_at)}.
         </p>
       )}
       <div className="actions">
@@ -112,6 +135,14 @@ function Shown({ alert, others, reload }: Detail & { reload: () => void }) {
     </>
   );
 }
+
+/** The devices that a check refused: the alert's own, and the last one of others that are counted in it. */
+const refused = (evidence: Evidence | null): [string, RefusedDevice][] => [
+  ...[evidence?.refused_device ?? evidence?.newcomer].flatMap((device): [string, RefusedDevice][] =>
+    device ? [[texts.alert.refusedDevice, device]] : [],
+  ),
+  ...(evidence?.last_refused_device ? [[texts.alert.lastRefused, evidence.last_refused_device] as [string, RefusedDevice]] : []),
+];
 
 /** Alerts of device admission and of other systems have no times. For them, the license's own devices are shown. */
 function OwnDevices({ id }: { id: string }) {

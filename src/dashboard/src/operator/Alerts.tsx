@@ -18,8 +18,15 @@ export default function Alerts() {
   const [selected, setSelected] = useState<Selection>(new Set());
   const status = query.get('status') ?? 'OPEN';
   const severity = query.get('severity') ?? '';
+  const answer = query.get('customer_answer') ?? '';
   const license = query.get('subscription_id');
-  const asked = new URLSearchParams({ status, ...(severity && { severity }), ...(license && { subscription_id: license }), limit: '100' });
+  const asked = new URLSearchParams({
+    status,
+    ...(severity && { severity }),
+    ...(answer && { customer_answer: answer }),
+    ...(license && { subscription_id: license }),
+    limit: '100',
+  });
   const list = usePages<AlertRow>(`/api/v1/licenses/alerts?${asked}`, read, 30);
   const total = (list.first as Reply | undefined)?.total;
   const chosen = list.rows.filter((alert) => selected === 'all' || selected.has(alert.alert_id));
@@ -54,6 +61,12 @@ export default function Alerts() {
             ...['CRITICAL', 'HIGH', 'MEDIUM', 'LOW'].map((one): [string, string] => [one, texts.status[one]!]),
           ]}
         />
+        <Choice
+          label={texts.alerts.answer}
+          value={answer}
+          onChange={(value) => filter('customer_answer', value)}
+          options={[['', texts.alerts.any], ...Object.entries(texts.alerts.answers)]}
+        />
         <p className="small">{texts.alerts.keys}</p>
       </div>
       {license && (
@@ -67,7 +80,7 @@ export default function Alerts() {
       {list.problem && <ProblemBox problem={list.problem} again={list.reload} />}
       {list.first === undefined && !list.problem && <Skeleton rows={8} />}
       {list.first !== undefined && list.rows.length === 0 && (
-        <p>{status === 'OPEN' && !severity && !license ? texts.alerts.none : texts.alerts.noMatch}</p>
+        <p>{status === 'OPEN' && !severity && !answer && !license ? texts.alerts.none : texts.alerts.noMatch}</p>
       )}
       {list.rows.length > 0 && (
         <div className="table-scroll stack">
@@ -102,7 +115,11 @@ export default function Alerts() {
                     <strong>{texts.activity[alert.activity_type] ?? alert.activity_type}</strong>{' '}
                     {alert.appealed_at && <Badge of="HIGH">{texts.alerts.appeal}</Badge>}
                     <div className="description">{alert.description}</div>
-                    {alert.customer_confirmed_at && <div className="small">{texts.alerts.confirmed}</div>}
+                    {alert.customer_answer && (
+                      <div className="small">
+                        {texts.alerts.answer}: {texts.alerts.answers[alert.customer_answer] ?? alert.customer_answer}
+                      </div>
+                    )}
                   </Cell>
                   <Cell>
                     <Badge of={alert.severity} />

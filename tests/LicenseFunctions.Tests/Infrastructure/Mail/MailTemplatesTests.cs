@@ -14,8 +14,8 @@ public sealed class MailTemplatesTests
     public void Names_AreThoseOfTheUseCases() =>
         Assert.Equal(
             [
-                "action_needed", "device_alert", "expiring", "in_grace", "operator_alerts", "operator_payments", "period_ended",
-                "period_restored",
+                "action_needed", "device_alert", "expiring", "in_grace", "operator_alerts", "operator_answers", "operator_payments",
+                "period_ended", "period_restored",
                 "price_consent", "reinstated",
                 "renewal_failed", "renewed", "suspended", "upcoming_renewal",
             ],
