@@ -2093,6 +2093,77 @@ CREATE TABLE public.schema_migrations (
     installed_at timestamp with time zone DEFAULT now() NOT NULL
 );
 
+CREATE TABLE public.shadow_alerts (
+    subscription_id uuid NOT NULL,
+    incident text NOT NULL,
+    policy text NOT NULL,
+    activity_type text NOT NULL,
+    severity text NOT NULL,
+    measure text NOT NULL,
+    description text NOT NULL,
+    evidence jsonb NOT NULL,
+    detected_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT measure_is_known CHECK ((measure = ANY (ARRAY['NONE'::text, 'NOTIFIED'::text, 'ASKED'::text, 'REFUSED'::text, 'SUSPENDED'::text])))
+);
+
+CREATE TABLE public.shadow_states (
+    subscription_id uuid NOT NULL,
+    policy text NOT NULL,
+    state jsonb NOT NULL,
+    began_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+CREATE VIEW public.shadow_comparison AS
+ SELECT s.subscription_id,
+    s.policy,
+    s.began_at,
+    "real".alert_id,
+    "real".measure,
+    "real".description,
+    "real".detected_at,
+    shadow.measure AS shadow_measure,
+    shadow.severity AS shadow_severity,
+    shadow.activity_type AS shadow_activity_type,
+    shadow.description AS shadow_description,
+    shadow.evidence AS shadow_evidence,
+    shadow.detected_at AS shadow_detected_at,
+    LEAST("real".detected_at, shadow.detected_at) AS found_at,
+        CASE
+            WHEN ("real".alert_id IS NULL) THEN 'ONLY_SHADOW'::text
+            WHEN (shadow.measure IS NULL) THEN 'ONLY_IN_FORCE'::text
+            WHEN (public.measure_rank(shadow.measure) > public.measure_rank("real".measure)) THEN 'STRONGER'::text
+            WHEN (public.measure_rank(shadow.measure) < public.measure_rank("real".measure)) THEN 'WEAKER'::text
+            ELSE 'SAME'::text
+        END AS difference
+   FROM (((( SELECT shadow_alerts.subscription_id
+           FROM public.shadow_alerts
+        UNION
+         SELECT suspicious_activity_alerts.subscription_id
+           FROM public.suspicious_activity_alerts
+          WHERE (public.is_alert_open((suspicious_activity_alerts.status)::text) AND (suspicious_activity_alerts.incident IS NOT NULL))) found
+     JOIN public.shadow_states s USING (subscription_id))
+     LEFT JOIN LATERAL ( SELECT a.alert_id,
+            a.measure,
+            a.description,
+            public.shown_time(a.detected_at) AS detected_at,
+            a.updated_at
+           FROM public.suspicious_activity_alerts a
+          WHERE ((a.subscription_id = s.subscription_id) AND public.is_alert_open((a.status)::text) AND (a.incident IS NOT NULL))
+          ORDER BY (public.measure_rank(a.measure)) DESC, a.updated_at DESC, a.alert_id
+         LIMIT 1) "real" ON (true))
+     LEFT JOIN LATERAL ( SELECT h.measure,
+            h.severity,
+            h.activity_type,
+            h.description,
+            h.evidence,
+            h.detected_at
+           FROM public.shadow_alerts h
+          WHERE ((h.subscription_id = s.subscription_id) AND (h.policy = s.policy))
+          ORDER BY (public.measure_rank(h.measure)) DESC, h.updated_at DESC, h.incident
+         LIMIT 1) shadow ON (true))
+  WHERE ((shadow.measure IS NOT NULL) OR ("real".updated_at >= s.began_at));
+
 CREATE TABLE public.skipped_rows (
     source text NOT NULL,
     row_id uuid NOT NULL,
@@ -2386,6 +2457,12 @@ ALTER TABLE ONLY public.schema_fingerprints
 ALTER TABLE ONLY public.schema_migrations
     ADD CONSTRAINT schema_migrations_pkey PRIMARY KEY (name);
 
+ALTER TABLE ONLY public.shadow_alerts
+    ADD CONSTRAINT shadow_alerts_pkey PRIMARY KEY (subscription_id, incident);
+
+ALTER TABLE ONLY public.shadow_states
+    ADD CONSTRAINT shadow_states_pkey PRIMARY KEY (subscription_id);
+
 ALTER TABLE ONLY public.skipped_rows
     ADD CONSTRAINT skipped_rows_pkey PRIMARY KEY (source, row_id);
 
@@ -2663,6 +2740,12 @@ ALTER TABLE ONLY public.renewals
 
 ALTER TABLE ONLY public.reversal_effects
     ADD CONSTRAINT reversal_effects_renewal_id_fkey FOREIGN KEY (renewal_id) REFERENCES public.renewals(renewal_id);
+
+ALTER TABLE ONLY public.shadow_alerts
+    ADD CONSTRAINT shadow_alerts_subscription_id_fkey FOREIGN KEY (subscription_id) REFERENCES public.suspicion_states(subscription_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.shadow_states
+    ADD CONSTRAINT shadow_states_subscription_id_fkey FOREIGN KEY (subscription_id) REFERENCES public.suspicion_states(subscription_id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.subscriptions
     ADD CONSTRAINT subscriptions_master_id_fkey FOREIGN KEY (master_id) REFERENCES public.users(user_id);

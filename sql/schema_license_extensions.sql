@@ -58,6 +58,8 @@
 \ir installation/migration.psql
 \set migration 0031_alert_measures
 \ir installation/migration.psql
+\set migration 0032_shadow_alerts
+\ir installation/migration.psql
 
 begin;
 \ir installation/journal.sql
@@ -87,6 +89,7 @@ select schema_definitions() as definitions_before \gset
 \ir repeatable/46_next_renewals.sql
 \ir repeatable/50_suspicious_activity_alerts.sql
 \ir repeatable/51_listed_alerts.sql
+\ir repeatable/52_shadow_comparison.sql
 \ir repeatable/60_license_health.sql
 \ir repeatable/61_listed_licenses.sql
 \ir repeatable/62_unusable_values.sql

@@ -117,6 +117,8 @@ internal static class RouteInputs
             new("AnswerAlert", "POST", 7,
                 new($"/api/v1/licenses/{Demo.Subscription(7)}/alerts/{Demo.Alert}/answer", new { was_you = false }),
                 new($"/api/v1/licenses/{Demo.Subscription(7)}/alerts/{Demo.Alert}/answer", new { })),
+            new("ListShadowAlerts", "GET", 7, new("/api/v1/licenses/alerts/shadow?difference=ALL"),
+                new("/api/v1/licenses/alerts/shadow?difference=NONE")),
             new("GetAlert", "GET", 7, new($"/api/v1/licenses/alerts/{Demo.Alert}"), new($"/api/v1/licenses/alerts/{Unknown}")),
             new("JudgeAlert", "PATCH", 8,
                 new("/api/v1/licenses/alerts/00000000-0000-4000-8000-000000000808", new { status = "RESOLVED", notes = "a third machine" }),

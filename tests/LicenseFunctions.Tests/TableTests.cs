@@ -25,7 +25,7 @@ public sealed partial class TableTests
         ["Licenses"] = ["license_states", "license_suspensions", "license_token_replacements"],
         ["Validation"] = ["license_changes", "license_devices", "license_device_networks", "license_device_changes"],
         ["Usage"] = ["usage_quarantine", "usage_rollups"],
-        ["Suspicion"] = ["suspicion_states", "usage_arrivals", "license_appeals"],
+        ["Suspicion"] = ["suspicion_states", "usage_arrivals", "license_appeals", "shadow_states", "shadow_alerts"],
         ["Renewals"] =
         [
             "renewals", "renewal_attempts", "renewal_requests", "renewal_sweeps", "master_price_changes", "payment_reversals",
@@ -48,6 +48,7 @@ public sealed partial class TableTests
         ("Operations", "payment_reversals", "metrics"),
         ("Renewals", "license_devices", "evidence of a dispute"),
         ("Renewals", "usage_rollups", "evidence of a dispute"),
+        ("Operations", "shadow_alerts", "a metric"),
         ("Operations", "usage_arrivals", "metrics, the System page, and retention"),
         ("Operations", "usage_quarantine", "metrics, the System page, and retention"),
         ("Operations", "license_devices", "retention"),

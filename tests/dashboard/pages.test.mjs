@@ -47,6 +47,7 @@ const all = [
   ['alerts', people.operator, '/alerts?status=ALL'],
   ['alert', people.operator, '/alerts/00000000-0000-4000-8000-000000000807'],
   ['alert-refused-device', people.operator, '/alerts/00000000-0000-4000-8000-000000000808'],
+  ['shadow', people.operator, '/alerts/shadow'],
   ['all-licenses', people.operator, '/licenses'],
   ['operator-license', people.operator, `/licenses/${licenses.nora}`],
   ['operator-renewals', people.operator, '/renewals?days=30'],

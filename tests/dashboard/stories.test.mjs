@@ -362,6 +362,35 @@ test('the owner answers “was this you?” after signing in, and the operator f
   await close(seen);
 });
 
+test('a policy in shadow is compared with the policy in force, and nothing acts on it', async () => {
+  const alerts = () => backend.sql(`select count(*) from suspicious_activity_alerts where subscription_id = '${licenses.nora}'`);
+  const before = alerts();
+  backend.sql(`insert into usage_arrivals (subscription_ids, earliest_at, latest_at)
+    select array[subscription_id], array[min(logged_at)], array[max(logged_at)] from license_usage_log
+    where subscription_id = '${licenses.nora}' group by subscription_id`);
+  await backend.runTimer('ScanUsage');
+  assert.equal(alerts(), before);
+
+  const page = await open(browser, backend, { as: people.operator, path: '/alerts' });
+  await page.getByRole('link', { name: 'Policy in shadow' }).click();
+  await page.getByText('1 license differs').waitFor();
+  await page.getByText('device_limit=1').waitFor();
+  await page.getByRole('cell', { name: 'Only in shadow' }).waitFor();
+  await assertAccessible(page, 'shadow');
+  await takeScreenshot(page, 'story-shadow');
+  await page.setViewportSize({ width: 390, height: 844 });
+  await takeScreenshot(page, 'story-shadow-phone');
+  assert.ok((await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)) <= 0, 'the page scrolls sideways');
+  await page.getByLabel('Difference').selectOption({ label: 'Same measure (0)' });
+  await page.getByText('No licenses.').waitFor();
+  await close(page);
+
+  const path = '/api/v1/licenses/alerts/shadow';
+  assert.equal((await backend.call('GET', path, backend.token('subscriber', people.nora))).status, 403);
+  const { body } = await backend.call('GET', `/api/v1/licenses/${licenses.nora}/activity`, backend.token('subscriber', people.nora));
+  assert.equal(body.alerts.length, Number(before));
+});
+
 test('the list of alerts refreshes automatically, and says when it shows only one license', async () => {
   const page = await open(browser, backend, {
     as: people.operator,

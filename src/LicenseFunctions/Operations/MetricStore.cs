@@ -49,6 +49,10 @@ public sealed class MetricStore(LicenseDatabase database)
         from suspicious_activity_alerts a, customer_answer(a.asked_at, a.customer_confirmed_at, a.customer_denied_at) as answer
         where is_alert_open(a.status) and a.measure <> 'SUSPENDED' and answer is not null group by answer
         union all
+        select 'shadow_alerts', measure, count(*) from shadow_alerts group by measure
+        union all
+        select 'shadow_differences', difference, count(*) from shadow_comparison group by difference
+        union all
         select 'usage_arrivals_waiting', '', count(*) from usage_arrivals
         union all
         (select 'usage_arrivals_oldest_seconds', '', extract(epoch from now() - arrived_at) from usage_arrivals order by arrival_id limit 1)

@@ -6,7 +6,7 @@ using Microsoft.Azure.Functions.Worker;
 namespace LicenseFunctions.Suspicion;
 
 /// <summary>Alerts, for operators.</summary>
-public sealed class AlertFunctions(ListAlerts list, ReviewAlert review)
+public sealed class AlertFunctions(ListAlerts list, ReviewAlert review, ListShadowAlerts shadow)
 {
     [Function("ListAlerts")]
     [Access(CallerRole.Operator)]
@@ -17,6 +17,15 @@ public sealed class AlertFunctions(ListAlerts list, ReviewAlert review)
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/licenses/alerts")] HttpRequest request,
         CancellationToken cancellationToken) =>
         (await list.RunAsync(request.Query, cancellationToken)).ToResult();
+
+    [Function("ListShadowAlerts")]
+    [Access(CallerRole.Operator)]
+    [Operation("Compares alerts with those of the policy in shadow. Without difference: DIFFERENT; ALL for every license.",
+        Reply = typeof(ShadowPage), Query = ["difference", "cursor", "limit"])]
+    public async Task<IResult> ListShadow(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/licenses/alerts/shadow")] HttpRequest request,
+        CancellationToken cancellationToken) =>
+        (await shadow.RunAsync(request.Query, cancellationToken)).ToResult();
 
     [Function("GetAlert")]
     [Access(CallerRole.Operator)]

@@ -95,18 +95,23 @@ public sealed class ScanUsage(
             }
         }
 
+        var scannedAt = time.GetUtcNow();
+        var shadow = await ShadowScan.LoadAsync(connection, settings.Shadow, ids, scannedAt, cancellationToken);
         foreach (var reviews in await SuspicionStore.ReviewsAsync(connection, ids, cancellationToken))
+        {
             Isolate(reviews.Key, license => licenses[reviews.Key] = reviews.Aggregate(license, (before, review) => before.After(review)));
+            shadow?.Restart(reviews.Key);
+        }
 
         var records = 0;
-        var scannedAt = time.GetUtcNow();
         var found = new List<(Guid SubscriptionId, Finding Finding)>();
         var located = new Dictionary<(Guid, IPAddress), LocatedUsage>();
         await SuspicionStore.ReadUsageAsync(connection, arrived, (id, samples) => Isolate(id, license =>
         {
             if (geolocator is not null)
                 FillLocations(geolocator, id, samples, located);
-            var observed = samples.Select(sample => sample with { ArrivedAt = scannedAt });
+            var observed = samples.ConvertAll(sample => sample with { ArrivedAt = scannedAt });
+            shadow?.Observe(id, license.State, observed);
             var observation = Detector.Observe(license.State, observed, settings.Policy);
             licenses[id] = license with { State = observation.State };
             found.AddRange(observation.Findings.Select(finding => (id, finding)));
@@ -120,7 +125,7 @@ public sealed class ScanUsage(
         {
             await connection.ExecuteAsync(new CommandDefinition(
                 "savepoint license; set local lock_timeout = '500ms'", cancellationToken: cancellationToken));
-            var (alertsBefore, suspendedBefore) = (alerts, suspended);
+            var (alertsBefore, suspendedBefore, reviewedAt) = (alerts, suspended, licenses[finding.Key].ReviewedAt);
             try
             {
                 foreach (var one in finding)
@@ -130,6 +135,9 @@ public sealed class ScanUsage(
                     alerts += done.IsNew ? 1 : 0;
                     suspended += done.Suspended ? 1 : 0;
                 }
+
+                if (licenses[finding.Key].ReviewedAt != reviewedAt)
+                    shadow?.Restart(finding.Key);
 
                 await connection.ExecuteAsync(new CommandDefinition("release savepoint license", cancellationToken: cancellationToken));
             }
@@ -147,7 +155,17 @@ public sealed class ScanUsage(
         }
 
         await SuspicionStore.SaveAsync(connection, licenses.Values, cancellationToken);
+        if (shadow is not null)
+            await SaveAsync(connection, shadow, licenses.Keys, cancellationToken);
         return new ScanCounts(arrived.Count, records, alerts, suspended);
+    }
+
+    private async Task SaveAsync(
+        NpgsqlConnection connection, ShadowScan shadow, IReadOnlyCollection<Guid> scanned, CancellationToken cancellationToken)
+    {
+        await shadow.SaveAsync(connection, scanned, cancellationToken);
+        if (shadow.Failure is { } failure)
+            log.LogWarning(failure, "The policy in shadow left out licenses of a batch; the policy in force is not affected");
     }
 
     /// <summary>

@@ -4,7 +4,8 @@ namespace LicenseFunctions.Suspicion;
 
 /// <summary>The timers of the detector.</summary>
 public sealed class SuspicionFunctions(
-    ScanUsage scan, NotifyOfAnswers answers, SendAlertWebhooks webhooks, SuspicionStore store, SuspicionSettings settings)
+    ScanUsage scan, NotifyOfAnswers answers, SendAlertWebhooks webhooks, SuspicionStore store, ShadowStore shadow,
+    SuspicionSettings settings)
 {
     [Function("ScanUsage")]
     public async Task<ScanCounts> Scan([TimerTrigger("%SCAN_SCHEDULE%")] TimerInfo timer, CancellationToken cancellationToken)
@@ -16,6 +17,9 @@ public sealed class SuspicionFunctions(
     }
 
     [Function("WatchLicenses")]
-    public Task<WatchCounts> Watch([TimerTrigger("%WATCH_SCHEDULE%")] TimerInfo timer, CancellationToken cancellationToken) =>
-        store.WatchAsync(settings.Policy.WatchPeriod, cancellationToken);
+    public async Task<WatchCounts> Watch([TimerTrigger("%WATCH_SCHEDULE%")] TimerInfo timer, CancellationToken cancellationToken)
+    {
+        await shadow.PruneAsync(settings.Shadow?.Key, cancellationToken);
+        return await store.WatchAsync(settings.Policy.WatchPeriod, cancellationToken);
+    }
 }

@@ -13,6 +13,8 @@ public static class SuspicionRegistration
         services.AddSingleton(SuspicionSettings.Read(settings));
         services.AddSingleton<SuspicionStore>();
         services.AddSingleton<AlertStore>();
+        services.AddSingleton<ShadowStore>();
+        services.AddSingleton<ListShadowAlerts>();
         services.AddSingleton<ScanUsage>();
         services.AddSingleton(provider => new SendAlertWebhooks(
             provider.GetRequiredService<OutboxStore>(), provider.GetRequiredService<SuspicionSettings>(),

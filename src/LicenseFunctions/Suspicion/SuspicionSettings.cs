@@ -13,6 +13,9 @@ namespace LicenseFunctions.Suspicion;
 public sealed record SuspicionSettings(
     DetectionPolicy Policy, string? AlertEmail, Uri? WebhookUrl, byte[] WebhookSecret)
 {
+    /// <summary>A policy that only observes; null for none.</summary>
+    public ShadowPolicy? Shadow { get; init; }
+
     public static SuspicionSettings Read(SettingReader settings)
     {
         var file = ReadPolicy(settings);
@@ -27,7 +30,18 @@ public sealed record SuspicionSettings(
         var email = settings.Optional("ALERT_EMAIL");
         if (email is not null && !MailAddresses.TryParse(email, out _))
             settings.Fault("ALERT_EMAIL", "is not a mail address", "operators@example.com", 0);
-        return new SuspicionSettings(policy, email, url, Encoding.UTF8.GetBytes(secret));
+        return new SuspicionSettings(policy, email, url, Encoding.UTF8.GetBytes(secret)) { Shadow = ReadShadow(settings, policy) };
+    }
+
+    private static ShadowPolicy? ReadShadow(SettingReader settings, DetectionPolicy inForce)
+    {
+        const string name = "SHADOW_DETECTION_POLICY";
+        if (settings.Words(name) is not { Count: > 0 } pairs)
+            return null;
+        var (policy, faults) = DetectionPolicyFile.With(inForce, pairs);
+        foreach (var fault in faults)
+            settings.Fault(name, fault, "people_minutes=25,notify_share=0.3", 0);
+        return new ShadowPolicy(policy, string.Join(", ", pairs));
     }
 
     private static DetectionPolicy ReadPolicy(SettingReader settings)

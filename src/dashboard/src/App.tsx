@@ -14,6 +14,7 @@ const Price = lazy(() => import('./customer/Price'));
 const WasThisYou = lazy(() => import('./customer/WasThisYou'));
 const Alerts = lazy(() => import('./operator/Alerts'));
 const Alert = lazy(() => import('./operator/Alert'));
+const ShadowAlerts = lazy(() => import('./operator/ShadowAlerts'));
 const AllLicenses = lazy(() => import('./operator/AllLicenses'));
 const Renewals = lazy(() => import('./operator/Renewals'));
 const Usage = lazy(() => import('./operator/Usage'));
@@ -92,6 +93,7 @@ export function App() {
               <>
                 <Route path="/" element={<Navigate to="/alerts" replace />} />
                 <Route path="/alerts" element={<Alerts />} />
+                <Route path="/alerts/shadow" element={<ShadowAlerts />} />
                 <Route path="/alerts/:alertId" element={<Alert />} />
                 <Route path="/licenses" element={<AllLicenses />} />
                 <Route path="/renewals" element={<Renewals />} />

@@ -30,8 +30,9 @@ internal sealed class SuspicionScene : IAsyncDisposable
         Answer = new AnswerSuspicion(database, new AlertStore(database), Settings, Links, usage.Time);
     }
 
-    public ScanUsage ScanBy(DetectionPolicy policy, IGeolocator? geolocator = null) => new(
-        Store, Suspensions, Settings with { Policy = policy }, Links, Skipped, Usage.Time, NullLogger<ScanUsage>.Instance, geolocator);
+    public ScanUsage ScanBy(DetectionPolicy policy, IGeolocator? geolocator = null, ShadowPolicy? shadow = null) => new(
+        Store, Suspensions, Settings with { Policy = policy, Shadow = shadow }, Links, Skipped, Usage.Time,
+        NullLogger<ScanUsage>.Instance, geolocator);
 
     public UsageScene Usage { get; }
 

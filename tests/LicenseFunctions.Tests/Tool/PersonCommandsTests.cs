@@ -132,8 +132,8 @@ public sealed class PersonCommandsTests(PostgresFixture postgres) : IAsyncLifeti
                 "health_marks", "master_price_changes",
                 "payment_cases", "payment_reversals", "renewal_attempts", "renewal_requests", "reversal_effects", "user_wallets",
         ];
-        // Deleted with the device by their foreign key.
-        string[] cascaded = ["license_device_networks", "license_device_changes"];
+        // Deleted with the device, or with the detector's state, by their foreign key.
+        string[] cascaded = ["license_device_networks", "license_device_changes", "shadow_states", "shadow_alerts"];
 
         var forgotten = await scene.Database.QueryAllAsync<string>(
             $"""

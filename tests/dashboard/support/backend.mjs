@@ -122,6 +122,7 @@ export class Backend {
         CORS_ALLOWED_ORIGINS: corsOrigin ?? '',
         RATE_LIMIT_PER_MINUTE: '100000',
         PUBLIC_URL: backend.address,
+        SHADOW_DETECTION_POLICY: 'device_limit=1',
         ...Object.fromEntries(schedules.map((name) => [name, sixMonthsAhead])),
       },
       `listening on ${backend.address}`,

@@ -42,6 +42,10 @@ public static class MetricCatalog
         new(Gauge, "suspicious_activity_questions_open",
             "These alerts by the customer's answer to \"was this you?\"; UNANSWERED: silence for 72 hours.", "answer",
             EnumWords.AllUpper<CustomerAnswer>()),
+        new(Gauge, "shadow_alerts", "Alerts that the policy in shadow would have raised; nothing acts on them.", "measure",
+            EnumWords.AllUpper<Measure>()),
+        new(Gauge, "shadow_differences", "Licenses with an alert of the policy in force or in shadow, by the difference of the measures.",
+            "difference", "ONLY_SHADOW", "ONLY_IN_FORCE", "STRONGER", "WEAKER", "SAME"),
         new(Gauge, "usage_arrivals_waiting", "Batches of new usage that the detector has not scanned."),
         new(Gauge, "usage_arrivals_oldest_seconds", "Age of the oldest of these batches."),
 

@@ -1,6 +1,6 @@
 import { useState } from 'react';
 import { Cell, Checkbox, Column, Row, Table, TableBody, TableHeader, type Selection } from 'react-aria-components';
-import { useNavigate, useSearchParams } from 'react-router';
+import { Link, useNavigate, useSearchParams } from 'react-router';
 import { usePages } from '../api';
 import type { AlertRow } from '../alerts';
 import { format } from '../format';
@@ -67,7 +67,9 @@ export default function Alerts() {
           onChange={(value) => filter('customer_answer', value)}
           options={[['', texts.alerts.any], ...Object.entries(texts.alerts.answers)]}
         />
-        <p className="small">{texts.alerts.keys}</p>
+        <p className="small">
+          {texts.alerts.keys} <Link to="/alerts/shadow">{texts.shadow.title}</Link>
+        </p>
       </div>
       {license && (
         <p>

@@ -5,6 +5,7 @@ using LicenseFunctions.Infrastructure.Payments.Stripe;
 using LicenseFunctions.Infrastructure.Settings;
 using LicenseFunctions.Infrastructure.Telemetry;
 using LicenseFunctions.Suspicion;
+using Licensing.Suspicion;
 using Microsoft.Extensions.Configuration;
 using Xunit;
 
@@ -79,6 +80,43 @@ public sealed class SettingsTests
         HttpSettings.Read(reader);
 
         reader.ThrowIfFaulty();
+    }
+
+    [Theory]
+    [InlineData("people_minutes=40, notify_share=0.3,turns_at_most=ASK", null)]
+    [InlineData("", null)]
+    [InlineData("people_minuets=40", "has a name that the policy does not have, number 1")]
+    [InlineData("notify_share=0.3,people_minutes", "has a part that is not name=value, number 2")]
+    [InlineData("people_minutes=", "has a part that is not name=value, number 1")]
+    [InlineData("people_minutes=0", "is a policy in which people_minutes must be from 1 to 43200, such as 35")]
+    [InlineData("device_limit=1.5", "has a value of device_limit that can't be read")]
+    [InlineData("turns_at_most=PUNISH", "has a value of turns_at_most that can't be read")]
+    [InlineData("people_minutes=many", "has a value of people_minutes that can't be read")]
+    [InlineData("refuse_share=0.1", "is a policy in which notify_share must be at most refuse_share, such as 0.4 and 0.75")]
+    public void Read_AShadowPolicy_WithAWrongPair_StopsTheStart(string pairs, string? fault)
+    {
+        var reader = Reader(("SHADOW_DETECTION_POLICY", pairs), ("ACCOUNTS_PER_LICENSE", "3"));
+
+        var shadow = SuspicionSettings.Read(reader).Shadow;
+
+        if (fault is not null)
+        {
+            Assert.Equal(
+                [$"SHADOW_DETECTION_POLICY {fault}. Example: SHADOW_DETECTION_POLICY=people_minutes=25,notify_share=0.3"],
+                Assert.Throws<SettingsException>(reader.ThrowIfFaulty).Faults);
+            return;
+        }
+
+        reader.ThrowIfFaulty();
+        if (pairs.Length == 0)
+        {
+            Assert.Null(shadow);
+            return;
+        }
+
+        Assert.Equal(
+            (TimeSpan.FromMinutes(40), 0.3, FindingAction.Ask, 3),
+            (shadow!.Policy.PeopleDuration, shadow.Policy.NotifyShare, shadow.Policy.TurnsAtMost, shadow.Policy.AccountLimit));
     }
 
     [Theory]

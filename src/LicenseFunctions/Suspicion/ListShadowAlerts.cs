@@ -1,0 +1,69 @@
+using System.Buffers.Text;
+using System.Globalization;
+using System.Text;
+using Licensing;
+using Microsoft.AspNetCore.Http;
+
+namespace LicenseFunctions.Suspicion;
+
+/// <param name="Policy">The setting SHADOW_DETECTION_POLICY; null if no policy is in shadow.</param>
+/// <param name="Licenses">The number of licenses by difference, on all pages.</param>
+/// <param name="Next">The cursor of the next page; null on the last page.</param>
+public sealed record ShadowPage(
+    string? Policy, IReadOnlyDictionary<string, long> Licenses, IReadOnlyList<ShadowComparison> Comparisons, string? Next);
+
+/// <summary>Compares the alerts of the policy in force with those that the policy in shadow would have raised, for operators.</summary>
+public sealed class ListShadowAlerts(ShadowStore store, SuspicionSettings settings)
+{
+    /// <summary>The differences of the view shadow_comparison.</summary>
+    public static readonly IReadOnlyList<string> Differences = ["ONLY_SHADOW", "ONLY_IN_FORCE", "STRONGER", "WEAKER", "SAME"];
+
+    private const int MaxPage = 100;
+
+    public async Task<Outcome<ShadowPage>> RunAsync(IQueryCollection query, CancellationToken cancellationToken)
+    {
+        var difference = Text(query, "difference")?.ToUpperInvariant() ?? "DIFFERENT";
+        if (difference is not ("DIFFERENT" or "ALL") && !Differences.Contains(difference))
+            return Invalid("difference", $"difference must be DIFFERENT, ALL, {string.Join(", ", Differences)}.");
+        var limit = MaxPage;
+        if (Text(query, "limit") is { } size
+            && (!int.TryParse(size, NumberStyles.None, CultureInfo.InvariantCulture, out limit) || limit is < 1 or > MaxPage))
+            return Invalid("limit", $"limit must be from 1 to {MaxPage}.");
+        ShadowCursor? after = null;
+        if (Text(query, "cursor") is { } cursor && (after = Read(cursor)) is null)
+            return Invalid("cursor", "cursor must be the value of next in the previous page.");
+        if (settings.Shadow is not { } shadow)
+            return new ShadowPage(null, new Dictionary<string, long>(), [], null);
+
+        string[] differences = difference switch
+        {
+            "ALL" => [.. Differences],
+            "DIFFERENT" => [.. Differences.Where(one => one != "SAME")],
+            _ => [difference],
+        };
+        var rows = await store.ListAsync(shadow.Key, differences, after, limit + 1, cancellationToken);
+        var counts = await store.CountAsync(shadow.Key, cancellationToken);
+        var page = rows.Take(limit).ToList();
+        return new ShadowPage(
+            shadow.Pairs, counts.ToDictionary(count => count.Difference, count => count.Licenses), page,
+            rows.Count > limit ? Write(page[^1]) : null);
+    }
+
+    private static string? Text(IQueryCollection query, string name) => query[name].ToString() is { Length: > 0 } text ? text : null;
+
+    private static string Write(ShadowComparison last) => Base64Url.EncodeToString(Encoding.ASCII.GetBytes(string.Create(
+        CultureInfo.InvariantCulture, $"{last.FoundAt.Ticks}.{last.SubscriptionId:N}")));
+
+    private static ShadowCursor? Read(string cursor)
+    {
+        var bytes = new byte[cursor.Length];
+        return Base64Url.IsValid(cursor) && Base64Url.TryDecodeFromChars(cursor, bytes, out var length)
+            && Encoding.ASCII.GetString(bytes, 0, length).Split('.') is [var ticks, var id]
+            && long.TryParse(ticks, NumberStyles.None, CultureInfo.InvariantCulture, out var at) && at < DateTime.MaxValue.Ticks
+            && Guid.TryParseExact(id, "N", out var subscriptionId)
+                ? new ShadowCursor(new DateTime(at, DateTimeKind.Utc), subscriptionId)
+                : null;
+    }
+
+    private static Refusal Invalid(string field, string detail) => new(RefusalKind.Invalid, "INVALID_QUERY", detail, field);
+}
