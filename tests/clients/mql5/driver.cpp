@@ -40,6 +40,7 @@ static string Decide(const LicenseJson &line, LicenseLeaseReader &reader)
         state.subscription = TextOf(stored, "subscription");
         state.lease = TextOf(stored, "lease");
         state.closeOnlyUntil = WholeOf(stored, "close_only_until");
+        state.clockOffset = WholeOf(stored, "clock_offset");
         state.fullUntil = WholeOf(stored, "full_until");
         state.highestTime = WholeOf(stored, "highest_time");
         state.newestIssuedAt = WholeOf(stored, "newest_iat");
@@ -58,7 +59,9 @@ static string Decide(const LicenseJson &line, LicenseLeaseReader &reader)
         + ",\"problem\":" + LicenseJson::Quote(decision.problem) + ",\"text\":" + LicenseJson::Quote(decision.text)
         + ",\"state\":{\"entitlement\":" + LicenseJson::Quote(state.entitlement) + ",\"detail\":" + LicenseJson::Quote(state.detail)
         + ",\"subscription\":" + LicenseJson::Quote(state.subscription) + ",\"lease\":" + LicenseJson::Quote(state.lease)
-        + ",\"close_only_until\":" + IntegerToString(state.closeOnlyUntil) + ",\"full_until\":" + IntegerToString(state.fullUntil)
+        + ",\"close_only_until\":" + IntegerToString(state.closeOnlyUntil)
+        + ",\"clock_offset\":" + IntegerToString(state.clockOffset)
+        + ",\"full_until\":" + IntegerToString(state.fullUntil)
         + ",\"highest_time\":" + IntegerToString(state.highestTime) + ",\"newest_iat\":" + IntegerToString(state.newestIssuedAt)
         + ",\"refused_at\":" + IntegerToString(state.refusedAt) + ",\"problem\":" + LicenseJson::Quote(state.problem)
         + ",\"problem_detail\":" + LicenseJson::Quote(state.problemDetail) + "}}";
@@ -104,6 +107,6 @@ int main()
         if(!line.ReadObject(string(text.c_str())))
             return 2;
         string op = TextOf(line, "op");
-        std::cout << Shown(op == "decide" ? Decide(line, reader) : op == "verify" ? Verify(line) : Primitive(line, op)) << '\n';
+        std::cout << Shown(op == "decide" ? Decide(line, reader) : op == "verify" ? Verify(line) : Primitive(line, op)) << std::endl;
     }
 }

@@ -134,7 +134,7 @@ private:
         string headers = "Content-Type: application/json\r\nAuthorization: License " + m_token + "\r\n";
         Request("POST", "/api/v1/licenses/validate", headers, body, answer, retryAfter);
         Decide(true, answer);
-        bool isVerdict = m_state.problem == "" || m_state.problem == "CLOCK_WRONG";
+        bool isVerdict = m_state.problem == "";
         m_failures = isVerdict ? 0 : m_failures + 1;
         m_nextCheckTick = GetTickCount64() + WaitTicks(isVerdict, retryAfter);
         Save();
@@ -158,7 +158,7 @@ private:
         string text = "{\"version\":1,\"entitlement\":" + LicenseJson::Quote(m_state.entitlement)
             + ",\"detail\":" + LicenseJson::Quote(m_state.detail) + ",\"subscription\":" + LicenseJson::Quote(m_state.subscription)
             + ",\"lease\":" + LicenseJson::Quote(m_state.lease) + ",\"close_only_until\":" + IntegerToString(m_state.closeOnlyUntil)
-            + ",\"full_until\":" + IntegerToString(m_state.fullUntil) + ",\"highest_time\":" + IntegerToString(m_state.highestTime)
+            + ",\"clock_offset\":" + IntegerToString(m_state.clockOffset) + ",\"full_until\":" + IntegerToString(m_state.fullUntil) + ",\"highest_time\":" + IntegerToString(m_state.highestTime)
             + ",\"newest_iat\":" + IntegerToString(m_state.newestIssuedAt) + ",\"refused_at\":" + IntegerToString(m_state.refusedAt)
             + ",\"keys\":" + LicenseJson::Quote(m_pinned ? "" : m_keys) + "}";
         LC_LIST(uchar, bytes);
@@ -195,6 +195,7 @@ private:
         json.Text("subscription", m_state.subscription);
         json.Text("lease", m_state.lease);
         json.Whole("close_only_until", m_state.closeOnlyUntil);
+        json.Whole("clock_offset", m_state.clockOffset);
         json.Whole("full_until", m_state.fullUntil);
         json.Whole("highest_time", m_state.highestTime);
         json.Whole("newest_iat", m_state.newestIssuedAt);

@@ -16,10 +16,11 @@ struct LicenseState
     string lease;
     long closeOnlyUntil; // 0 if it has no end
     long fullUntil;      // FULL ends here if there is neither a verdict nor a good lease
-    long highestTime;    // the highest time seen, of the clock and of the server
+    long clockOffset;    // how far the clock is ahead of the server's, if it is wrong; otherwise 0
+    long highestTime;    // the highest time seen, of the corrected clock and of the server
     long newestIssuedAt; // of the leases seen
     long refusedAt;      // the last verdict other than FULL
-    string problem;      // of the last answer; "" if it was a verdict and the clock was right
+    string problem;      // of the last answer; "" if it was a verdict
     string problemDetail;
 };
 
@@ -48,6 +49,7 @@ void LicenseClear(LicenseState &state)
     state.lease = "";
     state.closeOnlyUntil = 0;
     state.fullUntil = 0;
+    state.clockOffset = 0;
     state.highestTime = 0;
     state.newestIssuedAt = 0;
     state.refusedAt = 0;
@@ -68,7 +70,7 @@ int LicenseNumberAt(const string text, const int at, const int digits)
     return number;
 }
 
-// A time as in RFC 3339; 0 if it isn't one
+// A time as in RFC 3339; 0 if it isn't one or is not before the year 3000, where MetaTrader's times end
 long LicenseTime(const string text)
 {
     int length = StringLen(text);
@@ -78,7 +80,7 @@ long LicenseTime(const string text)
     int hour = LicenseNumberAt(text, 11, 2);
     int minute = LicenseNumberAt(text, 14, 2);
     int second = LicenseNumberAt(text, 17, 2);
-    if(year < 1970 || month < 1 || month > 12 || day < 1 || day > 31 || hour < 0 || hour > 23 || minute < 0 || minute > 59
+    if(year < 1970 || year > 2999 || month < 1 || month > 12 || day < 1 || day > 31 || hour < 0 || hour > 23 || minute < 0 || minute > 59
         || second < 0 || second > 59 || StringGetCharacter(text, 10) != 'T')
         return 0;
     int at = 19;
@@ -157,16 +159,17 @@ string LicenseEntitlementOf(const LicenseJson &json, const string before)
     return word == "NONE" ? "NONE" : word == "FULL" && valid ? "FULL" : "CLOSE_ONLY";
 }
 
-void LicenseApplyVerdict(LicenseState &state, const LicenseJson &json, const long now, const string keys, const string device,
+void LicenseApplyVerdict(LicenseState &state, const LicenseJson &json, const long clock, const string keys, const string device,
     LicenseLeaseReader &reader)
 {
     string text = "";
     long server = json.Text("checked_at", text) ? LicenseTime(text) : 0;
     if(server == 0)
-        server = now;
-    state.highestTime = now > server ? now : server;
-    long difference = now > server ? now - server : server - now;
-    state.problem = difference > LICENSE_CLOCK_TOLERANCE_SECONDS ? "CLOCK_WRONG" : "";
+        server = clock;
+    long difference = clock > server ? clock - server : server - clock;
+    state.clockOffset = difference > LICENSE_CLOCK_TOLERANCE_SECONDS ? clock - server : 0;
+    state.highestTime = state.clockOffset == 0 && clock > server ? clock : server;
+    state.problem = "";
     state.problemDetail = "";
     state.entitlement = LicenseEntitlementOf(json, state.entitlement);
     if(!json.Text("detail", state.detail))
@@ -219,10 +222,11 @@ string LicenseProblemOf(const LicenseAnswer &answer, string &detail)
 }
 
 // elapsed: seconds since the previous decision of this process, by a clock that nobody can set; 0 for the first.
-// hasAnswer: whether there is a new answer. Otherwise only time has passed.
-void LicenseDecide(LicenseState &state, const bool hasAnswer, const LicenseAnswer &answer, const long now, const long elapsed,
+// clock: the time that this computer shows. hasAnswer: whether there is a new answer. Otherwise only time has passed.
+void LicenseDecide(LicenseState &state, const bool hasAnswer, const LicenseAnswer &answer, const long clock, const long elapsed,
     const string keys, const string device, LicenseLeaseReader &reader, LicenseDecision &decision)
 {
+    long now = clock - state.clockOffset;
     // While the clock is behind, the highest time goes on by itself, so that a clock that is set back again and again gains nothing.
     if(now < state.highestTime - LICENSE_CLOCK_TOLERANCE_SECONDS)
         state.highestTime += elapsed;
@@ -232,14 +236,15 @@ void LicenseDecide(LicenseState &state, const bool hasAnswer, const LicenseAnswe
     {
         LicenseJson json;
         if(LicenseIsVerdict(answer, json))
-            LicenseApplyVerdict(state, json, now, keys, device, reader);
+            LicenseApplyVerdict(state, json, clock, keys, device, reader);
         else
             state.problem = LicenseProblemOf(answer, state.problemDetail);
     }
 
+    now = clock - state.clockOffset;
     bool isBehind = now < state.highestTime - LICENSE_CLOCK_TOLERANCE_SECONDS;
     long time = state.highestTime;
-    decision.problem = isBehind ? "CLOCK_WRONG" : state.problem;
+    decision.problem = isBehind || (state.problem == "" && state.clockOffset != 0) ? "CLOCK_WRONG" : state.problem;
     string problem = LicenseProblemText(decision.problem, state.problemDetail);
     string text = "";
     bool isEnded = state.entitlement == "CLOSE_ONLY" && state.closeOnlyUntil > 0 && time >= state.closeOnlyUntil;
@@ -288,7 +293,7 @@ void LicenseDecide(LicenseState &state, const bool hasAnswer, const LicenseAnswe
             decision.message = "UNCONFIRMED";
             text = "No position is opened until a check succeeds; open positions are managed and closed.";
         }
-        else if(state.problem == "" || state.problem == "CLOCK_WRONG")
+        else if(state.problem == "")
         {
             decision.message = "VALID";
             text = LicenseSentence(state.detail);

@@ -254,9 +254,10 @@ public:
     {
         string raw = Value(name);
         int length = StringLen(raw);
+        int first = length > 1 && StringGetCharacter(raw, 0) == '-' ? 1 : 0;
         if(length == 0 || length > 15)
             return false;
-        for(int i = 0; i < length; i++)
+        for(int i = first; i < length; i++)
             if(StringGetCharacter(raw, i) < '0' || StringGetCharacter(raw, i) > '9')
                 return false;
         number = StringToInteger(raw);

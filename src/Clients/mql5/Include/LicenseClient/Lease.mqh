@@ -5,6 +5,8 @@
 #include "Ed25519.mqh"
 #include "Json.mqh"
 
+#define LICENSE_END_OF_TIME 32503680000 // the year 3000, where MetaTrader's times end
+
 struct LicenseLease
 {
     string subscription;
@@ -88,7 +90,8 @@ string LicenseReadLease(const string compact, const string keys, LicenseLease &l
         return "BAD_SIGNATURE";
 
     if(!claims.Text("sub", lease.subscription) || !claims.Text("dev", lease.device) || !claims.Text("ent", lease.entitlement)
-        || !claims.Whole("iat", lease.issuedAt) || !claims.Whole("exp", lease.expiresAt))
+        || !claims.Whole("iat", lease.issuedAt) || !claims.Whole("exp", lease.expiresAt)
+        || lease.issuedAt < 0 || lease.issuedAt >= LICENSE_END_OF_TIME || lease.expiresAt < 0 || lease.expiresAt >= LICENSE_END_OF_TIME)
         return "MALFORMED";
     return "";
 }

@@ -1,0 +1,38 @@
+// Reads one JSON object per line, decides, verifies or checks with the C# client, and writes one JSON object per line. tests/clients runs it.
+using System.Text.Json;
+using LicenseClients;
+
+var options = new JsonSerializerOptions { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
+using var output = new StreamWriter(Console.OpenStandardOutput()) { AutoFlush = true };
+while (Console.ReadLine() is { } text)
+{
+    var line = JsonSerializer.Deserialize<Line>(text, options)!;
+    await output.WriteLineAsync(JsonSerializer.Serialize<object>(line.Op switch
+    {
+        "decide" => Decide(line),
+        "check" => await CheckAsync(line),
+        _ => new { Lease.Verify(line.Lease, line.Use(), line.Now).Fault },
+    }, options));
+}
+
+static object Decide(Line line)
+{
+    var (state, decision) = LicenseDecision.Decide(line.State, line.Answer, line.Now, line.Elapsed, line.Keys, line.Device);
+    return new { decision.Entitlement, decision.Message, decision.Problem, decision.Text, State = state };
+}
+
+static async Task<object> CheckAsync(Line line)
+{
+    var saved = line.Saved;
+    using var client = new LicenseClient(
+        new LicenseOptions(line.Url, "secret-token", "EA-1", 1001, Saved: saved, Save: text => saved = text));
+    var (decision, wait) = await client.CheckAsync(CancellationToken.None);
+    return new { decision.Entitlement, decision.Message, decision.Problem, decision.Text, Saved = saved, Wait = wait.TotalSeconds };
+}
+
+internal sealed record Line(
+    string Op, LicenseState State, LicenseAnswer? Answer, long Now, long Elapsed, string Keys, string Device, string Lease,
+    string Subscription, long NewestIat, long RefusedAt, string[]? Revoked, string Url, string? Saved)
+{
+    public LeaseUse Use() => new(Keys, Device, Subscription, NewestIat, RefusedAt, Revoked?.ToHashSet());
+}
