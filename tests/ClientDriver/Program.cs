@@ -1,4 +1,4 @@
-// Reads one JSON object per line, decides, verifies or checks with the C# client, and writes one JSON object per line. tests/clients runs it.
+// Reads one JSON object per line, decides, verifies or checks with the C# client, and writes one JSON object per line, for tests/clients.
 using System.Text.Json;
 using LicenseClients;
 
@@ -11,8 +11,14 @@ while (Console.ReadLine() is { } text)
     {
         "decide" => Decide(line),
         "check" => await CheckAsync(line),
-        _ => new { Lease.Verify(line.Lease, line.Use(), line.Now).Fault },
+        _ => new { Verify(line).Fault },
     }, options));
+}
+
+static (Lease? Lease, string Fault) Verify(Line line)
+{
+    var seen = new LicenseState(Subscription: line.Subscription, NewestIat: line.NewestIat, RefusedAt: line.RefusedAt);
+    return Lease.Verify(line.Lease, line.Keys, line.Device, seen, line.Now, line.Revoked?.ToHashSet());
 }
 
 static object Decide(Line line)
@@ -32,7 +38,4 @@ static async Task<object> CheckAsync(Line line)
 
 internal sealed record Line(
     string Op, LicenseState State, LicenseAnswer? Answer, long Now, long Elapsed, string Keys, string Device, string Lease,
-    string Subscription, long NewestIat, long RefusedAt, string[]? Revoked, string Url, string? Saved)
-{
-    public LeaseUse Use() => new(Keys, Device, Subscription, NewestIat, RefusedAt, Revoked?.ToHashSet());
-}
+    string Subscription, long NewestIat, long RefusedAt, string[]? Revoked, string Url, string? Saved);

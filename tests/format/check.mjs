@@ -6,7 +6,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import { extname } from 'node:path';
 
 const SHOWN = process.argv[3] === 'all' ? Infinity : 40;
-const code = ['cs', 'csproj', 'props', 'sql', 'ts', 'tsx', 'mjs', 'css', 'sh', '']; // '': scripts without an extension
+// '': scripts without an extension
+const code = ['cs', 'csproj', 'props', 'sql', 'ts', 'tsx', 'mjs', 'css', 'sh', 'mqh', 'mq5', 'cpp', 'h', ''];
 const columns = { ...Object.fromEntries(code.map((extension) => [extension, 140])), md: 160 };
 const generated = [
   'sql/schema.sql', // pg_dump's, by SchemaDumpTests

@@ -77,7 +77,7 @@ inline std::string ToUtf8(const std::u16string &text)
         if(code >= 0xd800 && code < 0xdc00 && i + 1 < text.size())
             code = 0x10000 + ((code - 0xd800) << 10) + (text[++i] - 0xdc00);
         int more = code < 0x80 ? 0 : code < 0x800 ? 1 : code < 0x10000 ? 2 : 3;
-        bytes += (char)(more == 0 ? code : (0xf00 >> more & 0xff) | code >> (6 * more));
+        bytes += (char)(more == 0 ? code : ((0xff00 >> (more + 1)) & 0xff) | (code >> (6 * more)));
         for(int k = more - 1; k >= 0; k--)
             bytes += (char)(0x80 | ((code >> (6 * k)) & 0x3f));
     }

@@ -1,7 +1,4 @@
 // An expert advisor with a license. Replace OpenPositions and ManagePositions by your strategy.
-#property copyright "Example"
-#property version "1.00"
-
 #include <LicenseClient.mqh>
 
 input string LicenseUrl = "https://licenses.example.com"; // License server
@@ -29,14 +26,6 @@ void OnTimer()
     Comment("License: ", license.Entitlement(), ". ", license.Text());
 }
 
-void OnTick()
-{
-    if(license.MayManage())
-        ManagePositions();
-    if(license.MayOpen())
-        OpenPositions();
-}
-
 // Trailing stops, exits
 void ManagePositions()
 {
@@ -45,4 +34,12 @@ void ManagePositions()
 // Entries
 void OpenPositions()
 {
+}
+
+void OnTick()
+{
+    if(license.MayManage())
+        ManagePositions();
+    if(license.MayOpen())
+        OpenPositions();
 }

@@ -158,7 +158,8 @@ private:
         string text = "{\"version\":1,\"entitlement\":" + LicenseJson::Quote(m_state.entitlement)
             + ",\"detail\":" + LicenseJson::Quote(m_state.detail) + ",\"subscription\":" + LicenseJson::Quote(m_state.subscription)
             + ",\"lease\":" + LicenseJson::Quote(m_state.lease) + ",\"close_only_until\":" + IntegerToString(m_state.closeOnlyUntil)
-            + ",\"clock_offset\":" + IntegerToString(m_state.clockOffset) + ",\"full_until\":" + IntegerToString(m_state.fullUntil) + ",\"highest_time\":" + IntegerToString(m_state.highestTime)
+            + ",\"clock_offset\":" + IntegerToString(m_state.clockOffset) + ",\"full_until\":" + IntegerToString(m_state.fullUntil)
+            + ",\"highest_time\":" + IntegerToString(m_state.highestTime)
             + ",\"newest_iat\":" + IntegerToString(m_state.newestIssuedAt) + ",\"refused_at\":" + IntegerToString(m_state.refusedAt)
             + ",\"keys\":" + LicenseJson::Quote(m_pinned ? "" : m_keys) + "}";
         LC_LIST(uchar, bytes);
