@@ -48,13 +48,13 @@ test('RFC 8032 test vectors verify, and not with another message', async () => {
 });
 
 test('signatures of Node.js verify, and not with one changed bit', async () => {
-  const lines = Array.from({ length: 100 }, (_, length) => {
+  const lines = Array.from({ length: 128 }, (_, length) => {
     const { publicKey, privateKey } = generateKeyPairSync('ed25519');
     const message = bytes(length);
     const signature = sign(null, message, privateKey);
     const key = Buffer.from(publicKey.export({ format: 'jwk' }).x, 'base64url');
     const damaged = Buffer.from(signature);
-    damaged[Math.floor(random() * 64)] ^= 1 << Math.floor(random() * 8);
+    damaged[length % 64] ^= 1 << Math.floor(random() * 8);
     return [signature, damaged].map((one) => ({ op: 'ed25519', key: hex(key), message: hex(message), signature: hex(one) }));
   }).flat();
 

@@ -54,6 +54,10 @@ export async function lineOf(random) {
         lease: genuine.slice(0, at) + one([...ALPHABET, '.', '=', ' ', '+'].filter((c) => c !== genuine[at])) + genuine.slice(at + 1),
       };
     },
+    'another last character for the same bytes': () => {
+      const last = ALPHABET.indexOf(genuine.at(-1));
+      return { lease: genuine.slice(0, -1) + ALPHABET[last + 1 + below(15)], expected: 'MALFORMED' };
+    },
     'one character removed': () => {
       const at = below(genuine.length);
       return { lease: genuine.slice(0, at) + genuine.slice(at + 1) };
@@ -201,8 +205,8 @@ export async function lineOf(random) {
       expected: 'OTHER_LICENSE',
     }),
     expired: () => ({ lease: genuine, now: claims.exp + one([0, 1, below(1e6)]), expected: 'EXPIRED' }),
-    revoked: () => ({ lease: genuine, newest_iat: 0, refused_at: iat + below(1e5), expected: 'REVOKED' }),
-    'rolled back': () => ({ lease: genuine, newest_iat: iat + 1 + below(1e5), expected: 'ROLLED_BACK' }),
+    revoked: () => ({ lease: genuine, newest_iat: 0, refused_at: iat + one([0, below(1e5)]), expected: 'REVOKED' }),
+    'rolled back': () => ({ lease: genuine, newest_iat: iat + 1 + one([0, below(1e5)]), expected: 'ROLLED_BACK' }),
   };
   const kind = one(Object.keys(kinds));
   const { expected, ...changes } = await kinds[kind]();
