@@ -29,6 +29,8 @@ public sealed class Account(StandInOptions options, TimeProvider clock)
 
     public IReadOnlyList<JsonObject> Events => State.Events;
 
+    public List<JsonObject> BalanceTransactions => State.BalanceTransactions;
+
     public Dictionary<string, CardBehavior> Behaviors => State.Behaviors;
 
     public HashSet<string> SetUpForOffSession => State.SetUpForOffSession;
@@ -88,6 +90,7 @@ public sealed class Account(StandInOptions options, TimeProvider clock)
 
     public void Emit(string type, JsonObject about)
     {
+        Balance.Record(this, type, about);
         var made = Shapes.Event(NewId("evt"), Now, options.ApiVersion, type, about, request.Id, request.Key);
         State.Events.Add(made);
         OnEvent(made);
@@ -120,6 +123,8 @@ public sealed class AccountState
     public Dictionary<string, JsonObject> Disputes { get; init; } = [];
 
     public List<JsonObject> Events { get; init; } = [];
+
+    public List<JsonObject> BalanceTransactions { get; init; } = [];
 
     /// <summary>The behavior of charges, by payment method.</summary>
     [JsonPropertyName("Behaviours")] // the name in existing state files

@@ -58,6 +58,7 @@ public static class Endpoints
         new("refunds.list", "GET", "/v1/refunds", [.. Page, "payment_intent", "charge"], RefundRoutes.List),
         new("disputes.retrieve", "GET", "/v1/disputes/{id}", [], DisputeRoutes.Retrieve),
         new("disputes.update", "POST", "/v1/disputes/{id}", ["evidence", "submit", "metadata"], DisputeRoutes.Update),
+        new("balance_transactions.list", "GET", "/v1/balance_transactions", [.. Page, "source", "type"], BalanceRoutes.List),
         new("events.list", "GET", "/v1/events", [.. Page, "type", "types"], EventRoutes.List),
         new("events.retrieve", "GET", "/v1/events/{id}", [], EventRoutes.Retrieve),
     ];

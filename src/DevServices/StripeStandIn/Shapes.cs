@@ -251,6 +251,36 @@ public static class Shapes
         ["status"] = "needs_response",
     };
 
+    public static JsonObject BalanceTransaction(
+        string id, long created, string type, string category, string source, string currency, long amount, long fee) => new()
+        {
+            ["id"] = id,
+            ["object"] = "balance_transaction",
+            ["amount"] = amount,
+            ["available_on"] = created + 2 * 86_400,
+            ["balance_type"] = "payments",
+            ["created"] = created,
+            ["currency"] = currency,
+            ["description"] = null,
+            ["exchange_rate"] = null,
+            ["fee"] = fee,
+            ["fee_details"] = fee == 0
+                ? new JsonArray()
+                : new JsonArray(new JsonObject
+                {
+                    ["amount"] = fee,
+                    ["application"] = null,
+                    ["currency"] = currency,
+                    ["description"] = "Stripe processing fees",
+                    ["type"] = "stripe_fee",
+                }),
+            ["net"] = amount - fee,
+            ["reporting_category"] = category,
+            ["source"] = source,
+            ["status"] = "pending",
+            ["type"] = type,
+        };
+
     public static JsonObject Event(
         string id, long created, string apiVersion, string type, JsonObject about, string? requestId, string? key) => new()
         {

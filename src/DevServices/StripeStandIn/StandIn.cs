@@ -123,6 +123,13 @@ public sealed class StandIn : IAsyncDisposable
             RefundRoutes.Fail(Account, Account.Refunds[refundId]);
     }
 
+    /// <returns>The payout's ID.</returns>
+    public string PayOut()
+    {
+        lock (Account.Gate)
+            return Balance.PayOut(Account);
+    }
+
     /// <summary>The IDs of the events of one type, the oldest first.</summary>
     public IReadOnlyList<string> EventsOf(string type)
     {

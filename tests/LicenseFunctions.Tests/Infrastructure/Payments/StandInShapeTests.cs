@@ -40,6 +40,7 @@ public sealed class StandInShapeTests
         ["refunds.list"] = typeof(RefundListOptions),
         ["disputes.retrieve"] = typeof(DisputeGetOptions),
         ["disputes.update"] = typeof(DisputeUpdateOptions),
+        ["balance_transactions.list"] = typeof(BalanceTransactionListOptions),
         ["events.list"] = typeof(EventListOptions),
         ["events.retrieve"] = typeof(EventGetOptions),
     };
@@ -68,7 +69,10 @@ public sealed class StandInShapeTests
 
         var events = account.StandIn.Account.Events;
 
+        account.StandIn.PayOut();
+
         Assert.All(events, made => Check(made));
+        Assert.All(account.StandIn.Account.BalanceTransactions, made => Check(made));
         Assert.Superset(
             new HashSet<string?> { "payment_intent", "charge", "refund", "dispute", "setup_intent", "payment_method" },
             events.Select(made => made["data"]!["object"]!["object"]!.GetValue<string>()).ToHashSet<string?>());
