@@ -1981,11 +1981,24 @@ CREATE TABLE public.payment_cases (
     CONSTRAINT decision_is_known CHECK ((decision = ANY (ARRAY['credited'::text, 'dismissed'::text, 'applied'::text, 'refunded'::text])))
 );
 
+CREATE TABLE public.payment_comparisons (
+    provider text NOT NULL,
+    day date NOT NULL,
+    compared_at timestamp with time zone NOT NULL,
+    differences integer NOT NULL,
+    CONSTRAINT differences_not_negative CHECK ((differences >= 0))
+);
+
 CREATE TABLE public.payment_customers (
     user_id uuid NOT NULL,
     payment_provider character varying(50) NOT NULL,
     provider_customer_id character varying(255) NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+CREATE TABLE public.payment_event_reads (
+    provider text NOT NULL,
+    read_until timestamp with time zone NOT NULL
 );
 
 CREATE TABLE public.payment_events (
@@ -2394,6 +2407,9 @@ ALTER TABLE ONLY public.license_appeals
 ALTER TABLE ONLY public.payment_cases
     ADD CONSTRAINT one_case_a_reason_and_subject UNIQUE (provider, reason, subject);
 
+ALTER TABLE ONLY public.payment_comparisons
+    ADD CONSTRAINT one_comparison_a_day PRIMARY KEY (provider, day);
+
 ALTER TABLE ONLY public.payment_customers
     ADD CONSTRAINT one_customer_per_user_and_provider PRIMARY KEY (user_id, payment_provider);
 
@@ -2429,6 +2445,9 @@ ALTER TABLE ONLY public.usage_quarantine
 
 ALTER TABLE ONLY public.payment_cases
     ADD CONSTRAINT payment_cases_pkey PRIMARY KEY (case_id);
+
+ALTER TABLE ONLY public.payment_event_reads
+    ADD CONSTRAINT payment_event_reads_pkey PRIMARY KEY (provider);
 
 ALTER TABLE ONLY public.payment_events
     ADD CONSTRAINT payment_events_come_once PRIMARY KEY (provider, event_id);
@@ -2509,6 +2528,8 @@ CREATE INDEX audit_log_subscription_id ON public.audit_log USING btree (subscrip
 CREATE INDEX billing_ledger_reference_id ON public.billing_ledger USING btree (reference_id) WHERE (reference_id IS NOT NULL);
 
 CREATE INDEX billing_ledger_user_id ON public.billing_ledger USING btree (user_id, created_at DESC);
+
+CREATE INDEX booked_charges ON public.renewal_attempts USING btree (updated_at) WHERE (status = 'succeeded'::text);
 
 CREATE INDEX license_appeals_by_alert ON public.license_appeals USING btree (alert_id);
 

@@ -56,6 +56,10 @@
 \ir installation/migration.psql
 \set migration 0024_payment_notices
 \ir installation/migration.psql
+\set migration 0027_payment_event_reads
+\ir installation/migration.psql
+\set migration 0028_payment_comparisons
+\ir installation/migration.psql
 \set migration 0031_alert_measures
 \ir installation/migration.psql
 \set migration 0032_shadow_alerts

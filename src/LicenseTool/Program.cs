@@ -11,6 +11,7 @@ var root = new RootCommand("licensectl: the license backend's tool")
     DemoDataCommand.Create(),
     TokenCommand.Create(),
     ReportCommand.Create(),
+    ReconcileCommand.Create(),
     QueueCommands.Create(),
     PersonCommands.CreateExport(),
     PersonCommands.CreateErase(),

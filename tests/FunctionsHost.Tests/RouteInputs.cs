@@ -139,6 +139,8 @@ internal static class RouteInputs
             new("DecidePaymentCase", "POST", 1,
                 new($"/api/v1/payments/cases/{Demo.PaymentCase}/decision", new { action = "dismiss", reason = "refunded" }),
                 new($"/api/v1/payments/cases/{Demo.PaymentCase}/decision", new { action = "forget", reason = "x" })),
+            new("ReconcilePayments", "GET", 1,
+                new("/api/v1/payments/reconciliation?from=2026-11-01&to=2026-11-03"), new("/api/v1/payments/reconciliation?from=today")),
             new("ListDisputes", "GET", 1, new("/api/v1/payments/disputes"), new("/api/v1/payments/disputes/")),
             new("ShowDisputeEvidence", "GET", 1,
                 new($"/api/v1/payments/disputes/{Demo.Dispute}/evidence"), new($"/api/v1/payments/disputes/{Unknown}/evidence")),

@@ -29,9 +29,9 @@ public sealed partial class TableTests
         ["Renewals"] =
         [
             "renewals", "renewal_attempts", "renewal_requests", "renewal_sweeps", "master_price_changes", "payment_reversals",
-            "reversal_effects", "payment_cases",
+            "reversal_effects", "payment_cases", "payment_comparisons",
         ],
-        ["PaymentMethods"] = ["payment_customers"],
+        ["PaymentMethods"] = ["payment_customers", "payment_event_reads"],
         ["Health"] = ["license_health", "license_health_days", "health_marks"],
         ["Operations"] = ["metric_counters", "metric_increments"],
     };
@@ -46,6 +46,7 @@ public sealed partial class TableTests
         ("Operations", "renewals", "metrics, and the System page"),
         ("Operations", "payment_cases", "a metric"),
         ("Operations", "payment_reversals", "metrics"),
+        ("Operations", "payment_comparisons", "a metric"),
         ("Renewals", "license_devices", "evidence of a dispute"),
         ("Renewals", "usage_rollups", "evidence of a dispute"),
         ("Operations", "shadow_alerts", "a metric"),

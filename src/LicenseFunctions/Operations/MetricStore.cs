@@ -74,6 +74,9 @@ public sealed class MetricStore(LicenseDatabase database)
         select 'dispute_evidence_due_seconds', '', extract(epoch from min(evidence_due_at) - now())
         from payment_reversals where kind = 'dispute' and state = 'open' having min(evidence_due_at) is not null
         union all
+        select 'payment_differences', '', sum(differences) from payment_comparisons
+        where day >= (now() at time zone 'UTC')::date - 28 having count(*) > 0
+        union all
         select 'usage_quarantine_open', source, count(*) from usage_quarantine where state = 'OPEN' group by source
         union all
         (select 'usage_log_oldest_seconds', '', extract(epoch from now() - logged_at) from license_usage_log order by logged_at limit 1)

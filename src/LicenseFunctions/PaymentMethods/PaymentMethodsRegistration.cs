@@ -8,5 +8,7 @@ public static class PaymentMethodsRegistration
         .AddSingleton<PaymentMethodStore>()
         .AddSingleton<StartCardSetup>()
         .AddSingleton<RemovePaymentMethod>()
-        .AddSingleton<ReceiveStripeEvent>();
+        .AddSingleton<ReceiveStripeEvent>()
+        .AddSingleton<PaymentEventReads>()
+        .AddSingleton<FetchPaymentEvents>();
 }

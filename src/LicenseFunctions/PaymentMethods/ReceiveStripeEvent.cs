@@ -15,12 +15,18 @@ public sealed class ReceiveStripeEvent(StripeWebhooks webhooks, ApplyPaymentEven
         var read = await webhooks.ReadAsync(body, signature, cancellationToken);
         if (read.Refusal is { } refusal)
             return refusal;
-        if (read.Value.Fact is PaymentFact.MethodSaved or PaymentFact.MethodDetached)
-            await methods.ApplyAsync(read.Value, cancellationToken);
-        else
-            await apply.RunAsync(read.Value, cancellationToken);
+        await ApplyAsync(read.Value, cancellationToken);
         return new EventReceipt(read.Value.EventId);
     }
+
+    /// <summary>Applies an event that Stripe's own list contains, as if a webhook had delivered it.</summary>
+    internal async Task ApplyListedAsync(StripeEventBody listed, CancellationToken cancellationToken) =>
+        await ApplyAsync(await webhooks.MapAsync(listed, cancellationToken), cancellationToken);
+
+    private Task ApplyAsync(PaymentEvent received, CancellationToken cancellationToken) =>
+        received.Fact is PaymentFact.MethodSaved or PaymentFact.MethodDetached
+            ? methods.ApplyAsync(received, cancellationToken)
+            : apply.RunAsync(received, cancellationToken);
 }
 
 /// <summary>The answer to a webhook. It is the same for a new event and for a repeated one.</summary>

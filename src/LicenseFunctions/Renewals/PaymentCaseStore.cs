@@ -16,7 +16,8 @@ public static class PaymentCaseStore
         """;
 
     /// <summary>Opens a case in the caller's transaction. There is one for each reason and subject, also after it was decided.</summary>
-    public static Task OpenAsync(
+    /// <returns>1, or 0 if there is one.</returns>
+    public static Task<int> OpenAsync(
         NpgsqlConnection connection, string provider, PaymentCase concern, CancellationToken cancellationToken) =>
         connection.ExecuteAsync(new CommandDefinition(Open, new
         {

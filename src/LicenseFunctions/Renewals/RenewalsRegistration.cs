@@ -31,6 +31,9 @@ public static class RenewalsRegistration
         services.AddSingleton<PaymentReads>();
         services.AddSingleton<DecidePaymentCase>();
         services.AddSingleton<NotifyOfPayments>();
+        services.AddSingleton<PaymentBooksStore>();
+        services.AddSingleton<ReconcilePayments>();
+        services.AddSingleton<CompareDays>();
         services.AddSingleton<ListRenewals>();
         services.AddSingleton<PreviewRenewals>();
         services.AddSingleton<CountRenewalFailures>();

@@ -1,31 +1,40 @@
 using System.Globalization;
-using System.Reflection;
 using System.Text.Json;
 using CsvHelper;
 using Microsoft.AspNetCore.Http;
 
 namespace LicenseFunctions.Infrastructure.Http;
 
-/// <summary>Writes rows as CSV (RFC 4180). The header has the names of the JSON fields.</summary>
+/// <summary>Answers with rows as CSV.</summary>
 public sealed class CsvResult<T>(IEnumerable<T> rows) : IResult
 {
-    private static readonly PropertyInfo[] Columns = typeof(T).GetProperties();
-
-    public async Task ExecuteAsync(HttpContext httpContext)
+    public Task ExecuteAsync(HttpContext httpContext)
     {
         httpContext.Response.ContentType = "text/csv; charset=utf-8";
+        return CsvRows.WriteAsync(httpContext.Response.Body, rows, httpContext.RequestAborted);
+    }
+}
+
+/// <summary>Writes rows as CSV (RFC 4180). The header has the names of the JSON fields.</summary>
+public static class CsvRows
+{
+    public static async Task WriteAsync<T>(Stream stream, IEnumerable<T> rows, CancellationToken cancellationToken)
+    {
+        var columns = typeof(T).GetProperties();
         // Fields that a spreadsheet would execute as a formula start with an apostrophe.
         await using var csv = CsvWriter.Create(
-            httpContext.Response.Body, CsvWriterOptions.Default with { Injection = CsvInjection.Escape }, leaveOpen: true);
-        csv.WriteHeader(Array.ConvertAll(Columns, column => JsonNamingPolicy.SnakeCaseLower.ConvertName(column.Name)));
+            stream, CsvWriterOptions.Default with { Injection = CsvInjection.Escape }, leaveOpen: true);
+        csv.WriteHeader(Array.ConvertAll(columns, column => JsonNamingPolicy.SnakeCaseLower.ConvertName(column.Name)));
         foreach (var row in rows)
-            await csv.WriteRecordAsync(Array.ConvertAll(Columns, column => Text(column.GetValue(row))), httpContext.RequestAborted);
+            await csv.WriteRecordAsync(Array.ConvertAll(columns, column => Text(column.GetValue(row))), cancellationToken);
     }
 
     private static string Text(object? value) => value switch
     {
         null => "",
         DateTime time => time.ToString("yyyy-MM-ddTHH:mm:ssZ", CultureInfo.InvariantCulture),
+        DateTimeOffset time => time.UtcDateTime.ToString("yyyy-MM-ddTHH:mm:ssZ", CultureInfo.InvariantCulture),
+        Enum word => JsonNamingPolicy.SnakeCaseUpper.ConvertName(word.ToString()),
         IFormattable number => number.ToString(null, CultureInfo.InvariantCulture),
         _ => value.ToString()!,
     };

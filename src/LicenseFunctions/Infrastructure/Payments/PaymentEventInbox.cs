@@ -25,4 +25,12 @@ public static class PaymentEventInbox
             createdAt = received.CreatedAt.UtcDateTime,
             body = RowJson.Of(new { Fact = received.Fact.GetType().Name }),
         }, cancellationToken: cancellationToken)) == 1;
+
+    private const string Known = "select event_id from payment_events where provider = @provider and event_id = any (@ids)";
+
+    /// <returns>Those of the events that were applied before.</returns>
+    public static async Task<IReadOnlySet<string>> KnownAsync(
+        NpgsqlConnection connection, string provider, IEnumerable<string> ids, CancellationToken cancellationToken) =>
+        (await connection.QueryAsync<string>(new CommandDefinition(
+            Known, new { provider, ids = ids.ToArray() }, cancellationToken: cancellationToken))).ToHashSet(StringComparer.Ordinal);
 }

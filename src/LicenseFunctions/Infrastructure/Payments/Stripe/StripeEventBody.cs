@@ -18,12 +18,17 @@ internal sealed record StripeEventBody(string Id, string Type, DateTimeOffset Cr
     public static StripeEventBody Read(string body, DateTimeOffset now)
     {
         var root = Parse(body);
-        return new StripeEventBody(
-            root.Text("id") ?? $"sha256_{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(body)))}",
-            root.Text("type") ?? "unreadable",
-            root.Time("created") ?? now,
-            root.Part("data").Part("object"));
+        return Of(root, now, root.Text("id") ?? IdOf(body));
     }
+
+    /// <param name="root">An event of Stripe's own list.</param>
+    /// <param name="now">The time of an event that has none.</param>
+    public static StripeEventBody Of(JsonElement root, DateTimeOffset now) => Of(root, now, root.Text("id") ?? IdOf(root.GetRawText()));
+
+    private static StripeEventBody Of(JsonElement root, DateTimeOffset now, string id) => new(
+        id, root.Text("type") ?? "unreadable", root.Time("created") ?? now, root.Part("data").Part("object"));
+
+    private static string IdOf(string body) => $"sha256_{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(body)))}";
 
     private static JsonElement Parse(string body)
     {

@@ -13,7 +13,7 @@ internal static class StripeRefusals
 
     public static readonly Refusal KeyRejected = new(
         RefusalKind.Failed, "PAYMENT_PROVIDER_KEY_REJECTED",
-        "The payment provider rejects the key of this backend, so cards can't be saved or removed. Nothing was changed.",
+        "The payment provider rejects the key of this backend. Nothing was changed.",
         Hint: "Repeating the request is useless. An operator must check STRIPE_SECRET_KEY.");
 
     public static readonly Refusal Refused = new(

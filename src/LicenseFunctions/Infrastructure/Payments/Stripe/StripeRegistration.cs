@@ -1,5 +1,6 @@
 using LicenseFunctions.Infrastructure.Settings;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging.Abstractions;
 using Stripe;
 
 namespace LicenseFunctions.Infrastructure.Payments.Stripe;
@@ -14,9 +15,23 @@ public static class StripeRegistration
         services.AddSingleton(provider => Client(settings, provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<StripeCards>();
         services.AddSingleton<StripeWebhooks>();
+        services.AddSingleton<StripeEvents>();
         if (settings.CanCharge)
+        {
             services.AddSingleton<IPaymentGateway, StripeGateway>();
+            services.AddSingleton<IPaymentStatement, StripeStatement>();
+        }
+
         return services;
+    }
+
+    /// <summary>The statement for tools that have no other use of Stripe.</summary>
+    /// <exception cref="SettingsException">A setting is missing or wrong.</exception>
+    public static IPaymentStatement OpenStatement(SettingReader reader)
+    {
+        var settings = StripeSettings.ReadForTools(reader);
+        reader.ThrowIfFaulty();
+        return new StripeStatement(Client(settings, TimeProvider.System), TimeProvider.System, NullLogger<StripeStatement>.Instance);
     }
 
     /// <summary>The process has one client.</summary>

@@ -39,6 +39,16 @@ public sealed record StripeSettings(
         return settings;
     }
 
+    /// <summary>For tools that only read: the other keys are not needed, and the secret key may be a restricted one.</summary>
+    public static StripeSettings ReadForTools(SettingReader reader)
+    {
+        var key = Key(reader, "STRIPE_SECRET_KEY", "rk_live_51…", "sk_", "rk_");
+        if (key is null) reader.Fault("STRIPE_SECRET_KEY", "is missing", "rk_live_51…", 0);
+        return new StripeSettings(
+            key, PublishableKey: null, WebhookSecrets: [], reader.BaseAddress("STRIPE_API_BASE", "https://api.stripe.com", "https", "http"),
+            WritesPerSecond: 1, Concurrency: 4);
+    }
+
     /// <summary>Keeps keys out of logs.</summary>
     public override string ToString() => $"Stripe at {ApiBase?.ToString() ?? "its own address"}, {(CanCharge ? "with" : "without")} a key";
 

@@ -12,6 +12,19 @@ public sealed class StripeWebhooks(StripeSettings settings, StripeCards cards, T
     /// <summary>Stripe's own tolerance: an older signed body may be a replay.</summary>
     private static readonly TimeSpan Tolerance = TimeSpan.FromMinutes(5);
 
+    /// <summary>
+    /// The types of events that have an effect here. The webhook endpoint at Stripe needs these; a request to Stripe names at most 20.
+    /// </summary>
+    public static readonly IReadOnlyList<string> Types =
+    [
+        "payment_intent.succeeded", "payment_intent.payment_failed", "payment_intent.requires_action", "payment_intent.processing",
+        "payment_intent.canceled",
+        "charge.refunded", "charge.refund.updated", "refund.created", "refund.updated", "refund.failed",
+        "charge.dispute.created", "charge.dispute.updated", "charge.dispute.closed", "charge.dispute.funds_withdrawn",
+        "charge.dispute.funds_reinstated",
+        "setup_intent.succeeded", "payment_method.automatically_updated", "payment_method.updated", "payment_method.detached",
+    ];
+
     private static readonly Refusal NotStripe = new(RefusalKind.Invalid, "BAD_SIGNATURE",
         "The body isn't signed by this account's webhook secret, or was signed too long ago.", "Stripe-Signature");
 
@@ -19,11 +32,15 @@ public sealed class StripeWebhooks(StripeSettings settings, StripeCards cards, T
     /// <param name="body">The request's body, unchanged: the signature covers it.</param>
     /// <param name="signature">The Stripe-Signature header.</param>
     /// <exception cref="StripeException">The card can't be read from Stripe. Stripe will send the event again.</exception>
-    public async Task<Outcome<PaymentEvent>> ReadAsync(string body, string? signature, CancellationToken cancellationToken)
+    public async Task<Outcome<PaymentEvent>> ReadAsync(string body, string? signature, CancellationToken cancellationToken) =>
+        IsSigned(body, signature)
+            ? await MapAsync(StripeEventBody.Read(body, clock.GetUtcNow()), cancellationToken)
+            : NotStripe;
+
+    /// <summary>Maps an event that was signed, or that Stripe's own list contains.</summary>
+    /// <exception cref="StripeException">The card can't be read from Stripe.</exception>
+    internal async Task<PaymentEvent> MapAsync(StripeEventBody made, CancellationToken cancellationToken)
     {
-        if (!IsSigned(body, signature))
-            return NotStripe;
-        var made = StripeEventBody.Read(body, clock.GetUtcNow());
         var fact = await CardAsync(made, cancellationToken) ?? Fact(made);
         return new PaymentEvent(PaymentProviders.Stripe, made.Id, made.Type, made.CreatedAt, fact);
     }

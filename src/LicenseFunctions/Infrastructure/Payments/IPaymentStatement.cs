@@ -1,0 +1,27 @@
+using Licensing;
+using Licensing.Renewals;
+
+namespace LicenseFunctions.Infrastructure.Payments;
+
+/// <param name="Entries">At most 100, the newest first.</param>
+/// <param name="Next">The entry after which the next page begins; null if this page is the last.</param>
+public sealed record StatementPage(IReadOnlyList<StatementEntry> Entries, string? Next);
+
+/// <summary>
+/// The balance of the account, as the payment provider keeps it. All reads are refused while the provider doesn't answer.
+/// </summary>
+public interface IPaymentStatement
+{
+    /// <summary>The value of user_payment_methods.payment_provider.</summary>
+    string Provider { get; }
+
+    /// <summary>One page of the entries that were created in the interval.</summary>
+    /// <param name="from">Inclusive; whole seconds.</param>
+    /// <param name="until">Exclusive; whole seconds.</param>
+    /// <param name="after">See <see cref="StatementPage.Next"/>; null for the first page.</param>
+    /// <param name="cancellationToken">Cancels the read.</param>
+    Task<Outcome<StatementPage>> ReadAsync(DateTimeOffset from, DateTimeOffset until, string? after, CancellationToken cancellationToken);
+
+    /// <summary>Whether the balance has an entry of this charge, intent, refund or dispute, at any time.</summary>
+    Task<Outcome<bool>> HasAsync(string providerId, CancellationToken cancellationToken);
+}

@@ -1,0 +1,94 @@
+using LicenseFunctions.Infrastructure.Database;
+using LicenseFunctions.Infrastructure.Payments.Stripe;
+using LicenseFunctions.Infrastructure.Timers;
+using Licensing.Renewals;
+using Microsoft.Extensions.Logging;
+
+namespace LicenseFunctions.PaymentMethods;
+
+/// <param name="Applied">Events that no webhook had delivered.</param>
+public sealed record EventCounts(int Applied);
+
+/// <summary>
+/// Applies the events that no webhook delivered: Stripe gave up, the endpoint or its secret was wrong, or the database was restored. A
+/// read continues where the last one ended. It ends before an event that can't be applied, which is then read again.
+/// </summary>
+public sealed class FetchPaymentEvents(
+    StripeEvents events, ReceiveStripeEvent receive, PaymentEventReads reads, TimeProvider clock, ILogger<FetchPaymentEvents> log)
+{
+    /// <summary>Webhooks deliver an event within seconds. Until then, it isn't missing.</summary>
+    public static readonly TimeSpan Lag = TimeSpan.FromMinutes(10);
+
+    /// <summary>How much of the time before the last read is read again, in case the list was not complete.</summary>
+    public static readonly TimeSpan Overlap = TimeSpan.FromHours(1);
+
+    private static readonly TimeSpan Tick = TimeSpan.FromMinutes(4);
+    private static readonly TimeSpan Window = TimeSpan.FromDays(1);
+
+    /// <exception cref="InvalidOperationException">Stripe didn't list the events, or an event can't be applied.</exception>
+    public async Task<EventCounts> RunAsync(CancellationToken cancellationToken)
+    {
+        if (!events.CanRead) return new EventCounts(0);
+        var now = clock.GetUtcNow();
+        var oldest = now - StripeEvents.Kept;
+        var last = await reads.ReadUntilAsync(PaymentProviders.Stripe, cancellationToken);
+        var from = last - Overlap is { } continued && continued > oldest ? continued : oldest;
+
+        var (applied, failed) = (0, new List<StripeEventBody>());
+        for (var until = now - Lag; from < until && !TimeSlice.IsOver && clock.GetUtcNow() < now + Tick;)
+        {
+            var to = from + Window < until ? from + Window : until;
+            if (await ReadWindowAsync(from, to, failed, cancellationToken) is not { } done) break;
+            applied += done;
+            if (failed.Count == 0) await reads.SaveAsync(PaymentProviders.Stripe, to, cancellationToken);
+            from = to;
+        }
+
+        if (applied > 0) log.LogInformation("{Count} events of Stripe were applied that no webhook had delivered", applied);
+        return failed.Count == 0
+            ? new EventCounts(applied)
+            : throw new InvalidOperationException(
+                $"{failed.Count} events of Stripe can't be applied, the first is {failed[0].Id} ({failed[0].Type}).");
+    }
+
+    /// <returns>How many events were applied; null if the time slice ended before the window.</returns>
+    private async Task<int?> ReadWindowAsync(
+        DateTimeOffset from, DateTimeOffset to, List<StripeEventBody> failed, CancellationToken cancellationToken)
+    {
+        var (applied, after) = (0, default(string));
+        do
+        {
+            var page = await events.ReadAsync(from, to, after, cancellationToken);
+            if (page.Refusal is { } refusal)
+                throw new InvalidOperationException($"Stripe's events can't be read: {refusal.Code}. {refusal.Detail}");
+            applied += await ApplyAsync(page.Value.Events, failed, cancellationToken);
+            after = page.Value.Next;
+        }
+        while (after is not null && !TimeSlice.IsOver);
+
+        return after is null ? applied : null;
+    }
+
+    private async Task<int> ApplyAsync(
+        IReadOnlyList<StripeEventBody> page, List<StripeEventBody> failed, CancellationToken cancellationToken)
+    {
+        var known = await reads.AppliedAsync(PaymentProviders.Stripe, page.Select(one => one.Id), cancellationToken);
+        var applied = 0;
+        foreach (var missing in page.Reverse().Where(one => !known.Contains(one.Id)))
+        {
+            try
+            {
+                await receive.ApplyListedAsync(missing, cancellationToken);
+                applied++;
+            }
+            // An event that can't be applied must not stop the others.
+            catch (Exception broken) when (!cancellationToken.IsCancellationRequested && !ConnectionLoss.IsReportedBy(broken))
+            {
+                log.LogError(broken, "Event {EventId} ({EventType}) can't be applied", missing.Id, missing.Type);
+                failed.Add(missing);
+            }
+        }
+
+        return applied;
+    }
+}

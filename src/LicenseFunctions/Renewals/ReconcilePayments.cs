@@ -1,0 +1,127 @@
+using System.Globalization;
+using LicenseFunctions.Infrastructure.Database;
+using LicenseFunctions.Infrastructure.Payments;
+using LicenseFunctions.Infrastructure.Payments.Stripe;
+using LicenseFunctions.Infrastructure.Settings;
+using Licensing;
+using Licensing.Renewals;
+
+namespace LicenseFunctions.Renewals;
+
+/// <summary>
+/// Compares the provider's statement with the books, one day (UTC) after the other. If the provider fails in between, there is no result:
+/// a part must not look like the whole.
+/// </summary>
+public sealed class ReconcilePayments(IEnumerable<IPaymentStatement> statements, PaymentBooksStore books, TimeProvider clock)
+{
+    /// <summary>The longest period of a request.</summary>
+    public const int LongestDays = 31;
+
+    // A gateway of the platform cuts a request after 230 s.
+    private static readonly TimeSpan LongestRequest = TimeSpan.FromMinutes(3);
+
+    private static readonly Refusal NoProvider = new(
+        RefusalKind.Conflict, "NO_PAYMENT_PROVIDER", "There is nothing to compare, because no payment provider is configured.",
+        Hint: "Set STRIPE_SECRET_KEY.");
+
+    private static readonly Refusal TooLong = new(
+        RefusalKind.Unavailable, "COMPARISON_TOO_LONG", "Reading the provider's statement takes too long for a request.",
+        Hint: "Choose a shorter period, or use licensectl reconcile.");
+
+    private readonly IPaymentStatement? statement = statements.FirstOrDefault();
+
+    /// <summary>For tools: with the statement of STRIPE_SECRET_KEY.</summary>
+    /// <exception cref="SettingsException">A setting is missing or wrong.</exception>
+    public static ReconcilePayments ForTools(SettingReader reader, LicenseDatabase database) =>
+        new([StripeRegistration.OpenStatement(reader)], new PaymentBooksStore(database), TimeProvider.System);
+
+    /// <summary>Null if no payment provider is configured.</summary>
+    public string? Provider => statement?.Provider;
+
+    /// <summary>A period of whole days (UTC).</summary>
+    public static Outcome<(DateTimeOffset From, DateTimeOffset To)> Period(string? from, string? to, int longestDays)
+    {
+        if (Day(from) is not { } start) return Invalid("from", "from must be a date: the first day (UTC).");
+        if (Day(to) is not { } end) return Invalid("to", "to must be a date: the day after the last one (UTC).");
+        if (start >= end) return Invalid("to", "to must be after from; the day of to is not included.");
+        return end - start > TimeSpan.FromDays(longestDays)
+            ? Invalid("to", string.Create(CultureInfo.InvariantCulture, $"The period must have at most {longestDays} days."))
+            : (start, end);
+    }
+
+    /// <summary>The comparison for an operator's page. It changes nothing.</summary>
+    public async Task<Outcome<Reconciled>> ShowAsync(string? from, string? to, CancellationToken cancellationToken)
+    {
+        var period = Period(from, to, LongestDays);
+        if (period.Refusal is { } invalid) return invalid;
+        using var limit = new CancellationTokenSource(LongestRequest, clock);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
+        try
+        {
+            return await RunAsync(period.Value.From, period.Value.To, opensCases: false, either.Token);
+        }
+        catch (OperationCanceledException) when (limit.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+        {
+            return TooLong;
+        }
+    }
+
+    /// <param name="from">Inclusive, the start of a day.</param>
+    /// <param name="to">Exclusive, the start of a day.</param>
+    /// <param name="opensCases">Whether a charge whose renewal is not known becomes a payment case.</param>
+    /// <param name="cancellationToken">Cancels the comparison.</param>
+    public async Task<Outcome<Reconciled>> RunAsync(
+        DateTimeOffset from, DateTimeOffset to, bool opensCases, CancellationToken cancellationToken)
+    {
+        if (statement is null) return NoProvider;
+        var (sum, opened) = (PaymentComparison.Empty, 0);
+        for (var day = from; day < to; day = day.AddDays(1))
+        {
+            var compared = await CompareAsync(statement, day, day.AddDays(1) < to ? day.AddDays(1) : to, cancellationToken);
+            if (compared.Refusal is { } refusal) return refusal;
+            if (opensCases && compared.Value.NewCases is { Count: > 0 } unknown)
+                opened += await books.OpenCasesAsync(statement.Provider, unknown, cancellationToken);
+            sum = sum.Add(compared.Value with { NewCases = [] });
+        }
+
+        return new Reconciled(statement.Provider, from, to, sum, opened);
+    }
+
+    private async Task<Outcome<PaymentComparison>> CompareAsync(
+        IPaymentStatement source, DateTimeOffset from, DateTimeOffset to, CancellationToken cancellationToken)
+    {
+        var entries = new List<StatementEntry>();
+        for (string? after = null; ;)
+        {
+            var page = await source.ReadAsync(from, to, after, cancellationToken);
+            if (page.Refusal is { } refusal) return refusal;
+            entries.AddRange(page.Value.Entries);
+            after = page.Value.Next;
+            if (after is null) break;
+        }
+
+        var loaded = await books.LoadAsync(source.Provider, from, to, entries, cancellationToken);
+        var elsewhere = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var id in Reconciliation.Unseen(entries, loaded))
+        {
+            var has = await source.HasAsync(id, cancellationToken);
+            if (has.Refusal is { } refusal) return refusal;
+            if (has.Value) elsewhere.Add(id);
+        }
+
+        return Reconciliation.Compare(entries, loaded, elsewhere);
+    }
+
+    private static DateTimeOffset? Day(string? text) =>
+        DateOnly.TryParseExact(text, "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None, out var day)
+            && day.Year is > 2000 and < 3000
+            ? new DateTimeOffset(day, TimeOnly.MinValue, TimeSpan.Zero)
+            : null;
+
+    private static Refusal Invalid(string field, string detail) => new(
+        RefusalKind.Invalid, "INVALID_PERIOD", detail, field, "Example: from=2026-11-01&to=2026-11-08 for the first seven days.");
+}
+
+/// <param name="CasesOpened">Payment cases that were opened for charges whose renewal is not known.</param>
+public sealed record Reconciled(
+    string Provider, DateTimeOffset From, DateTimeOffset To, PaymentComparison Comparison, int CasesOpened);

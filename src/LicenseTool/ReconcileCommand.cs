@@ -1,0 +1,109 @@
+using System.CommandLine;
+using System.Globalization;
+using LicenseFunctions.Infrastructure.Database;
+using LicenseFunctions.Infrastructure.Settings;
+using LicenseFunctions.Renewals;
+using Licensing;
+using Microsoft.Extensions.Configuration;
+
+namespace LicenseTool;
+
+/// <summary>Compares the payment provider's statement with the books.</summary>
+internal static class ReconcileCommand
+{
+    /// <summary>The exit code if something differs; 1 means that the comparison failed.</summary>
+    public const int Different = 2;
+
+    // Ten years, read one day after the other.
+    private const int LongestDays = 3660;
+
+    private const string About =
+        "Compares Stripe's balance with the books and names each difference. A charge whose renewal doesn't exist becomes a payment case; "
+        + "nothing else is changed. Renewals that the wallet paid are left out, because Stripe doesn't know them. Exit code: 0 if nothing "
+        + "differs, 2 if something does, 1 if the comparison failed";
+
+    public static Command Create()
+    {
+        var database = new DatabaseOption();
+        var from = new Option<string>("--from") { Description = "The first day (UTC), such as 2026-11-01", Required = true };
+        var to = new Option<string>("--to") { Description = "The day after the last one (UTC), such as 2026-12-01", Required = true };
+        var json = new Option<bool>("--json") { Description = "Prints JSON" };
+        var csv = new Option<bool>("--csv") { Description = "Prints the differences as CSV" };
+        var command = new Command("reconcile", About) { database, from, to, json, csv };
+        command.Validators.Add(result =>
+        {
+            if (result.GetValue(json) && result.GetValue(csv)) result.AddError("Give either --json or --csv.");
+        });
+        command.SetAction(async (arguments, cancellationToken) =>
+        {
+            var period = ReconcilePayments.Period(arguments.GetValue(from), arguments.GetValue(to), LongestDays);
+            if (period.Refusal is { } invalid) return await FailAsync(invalid);
+            await using var source = database.Open(arguments);
+            var settings = new SettingReader(new ConfigurationBuilder().AddEnvironmentVariables().Build());
+            var reconcile = ReconcilePayments.ForTools(settings, new LicenseDatabase(source));
+
+            var compared = await reconcile.RunAsync(period.Value.From, period.Value.To, opensCases: true, cancellationToken);
+            if (compared.Refusal is { } refusal) return await FailAsync(refusal);
+            var report = ReconciliationReport.Of(compared.Value, int.MaxValue);
+            await using var output = Console.OpenStandardOutput();
+            if (arguments.GetValue(json)) await report.WriteJsonAsync(output, cancellationToken);
+            else if (arguments.GetValue(csv)) await report.WriteCsvAsync(output, cancellationToken);
+            else await WriteTextAsync(report, compared.Value.CasesOpened);
+            return report.DifferencesTotal == 0 ? 0 : Different;
+        });
+        return command;
+    }
+
+    private static async Task<int> FailAsync(Refusal refusal)
+    {
+        await Console.Error.WriteLineAsync($"{refusal.Detail} {refusal.Hint}".TrimEnd());
+        return 1;
+    }
+
+    private static async Task WriteTextAsync(ReconciliationReport report, int casesOpened)
+    {
+        var what = report.DifferencesTotal switch
+        {
+            0 => "Nothing differs",
+            1 => "1 payment differs",
+            var many => string.Create(CultureInfo.InvariantCulture, $"{many} payments differ"),
+        };
+        await Console.Out.WriteLineAsync($"{what} from {report.From:yyyy-MM-dd} to {report.To:yyyy-MM-dd}: {Sums(report)}.");
+        foreach (var one in report.Differences)
+        {
+            await Console.Out.WriteLineAsync(
+                $"  {one.At:yyyy-MM-dd HH:mm} UTC  {EnumWords.UpperOf(one.Kind)}  {one.ProviderId}"
+                + (one.IntentId is { } intent ? $"  {intent}" : "")
+                + $"  Stripe {Amount(one.ProviderMinor, one.ProviderCurrency)}, books {Amount(one.BooksMinor, one.BooksCurrency)}"
+                + (one.RenewalId is { } renewal ? $"  renewal {renewal}" : "")
+                + $"  {one.Detail}");
+        }
+
+        if (casesOpened > 0)
+        {
+            await Console.Out.WriteLineAsync(
+                $"{casesOpened} payment cases were opened. Decide them on the page /app/renewals.");
+        }
+    }
+
+    private static string Sums(ReconciliationReport report)
+    {
+        var sums = report.Totals.Select(one => $"{one.Charges} charges, gross {Amount(one.GrossMinor, one.Currency)}, refunds "
+            + $"{Amount(one.RefundsMinor)}, chargebacks {Amount(one.ChargebacksMinor)}, fees {Amount(one.FeesMinor)}, "
+            + (one.OtherMinor == 0 ? "" : $"other {Amount(one.OtherMinor)}, ")
+            + $"net {Amount(one.NetMinor)}, payouts {Amount(one.PayoutsMinor)}");
+        return string.Join("; ", sums.DefaultIfEmpty("Stripe's balance has no entries").Concat(More(report)));
+    }
+
+    private static IEnumerable<string> More(ReconciliationReport report)
+    {
+        if (report.Decided.Charges > 0)
+            yield return $"{report.Decided.Charges} charges decided by an operator, {Amount(report.Decided.AmountMinor)}";
+        if (report.OtherSystems.Charges > 0)
+            yield return $"{report.OtherSystems.Charges} charges of other systems, {Amount(report.OtherSystems.AmountMinor)}";
+    }
+
+    private static string Amount(long? minor, string? currency = null) => minor is { } amount
+        ? (amount / 100m).ToString("N2", CultureInfo.InvariantCulture) + (currency is null ? "" : $" {currency.ToUpperInvariant()}")
+        : "none";
+}

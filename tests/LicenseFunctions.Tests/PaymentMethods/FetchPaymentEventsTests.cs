@@ -1,0 +1,137 @@
+using System.Text.Json.Nodes;
+using LicenseFunctions.Infrastructure.Payments.Stripe;
+using LicenseFunctions.PaymentMethods;
+using LicenseFunctions.Tests.Renewals;
+using LicenseFunctions.Tests.Support;
+using StripeStandIn;
+using Xunit;
+
+namespace LicenseFunctions.Tests.PaymentMethods;
+
+/// <summary>Events that no webhook delivers, over PostgreSQL and Stripe's stand-in.</summary>
+public sealed class FetchPaymentEventsTests(PostgresFixture postgres) : IAsyncLifetime
+{
+    private PaymentBooksScene scene = null!;
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    public async ValueTask InitializeAsync() => scene = await PaymentBooksScene.OpenAsync(postgres);
+
+    public ValueTask DisposeAsync() => scene.DisposeAsync();
+
+    [Fact]
+    public async Task Fetch_AChargeWhoseWebhookWasLost_IsBookedOnce()
+    {
+        var license = await scene.ChargeWithoutAnswerAsync();
+        Assert.Equal("unknown", await scene.StatusAsync(license));
+
+        Assert.True((await scene.Fetch.RunAsync(Token)).Applied > 0);
+
+        Assert.Equal("applied", await scene.StatusAsync(license));
+        Assert.Equal(0, (await scene.Fetch.RunAsync(Token)).Applied);
+        await scene.DeliverAllAsync();
+        Assert.Equal(2, await scene.Database.QueryAsync<int>("select count(*)::int from billing_ledger"));
+    }
+
+    [Fact]
+    public async Task Fetch_ARefundInStripesOwnPage_IsBooked()
+    {
+        var license = await scene.ChargeAsync();
+        await scene.Stripe.RefundAsync(scene.IntentOf(license), 4999);
+
+        await scene.Fetch.RunAsync(Token);
+
+        Assert.Equal(
+            ["refund", "refund_total"],
+            await scene.Database.QueryAllAsync<string>("select kind from payment_reversals where applied_at is not null order by kind"));
+        Assert.Equal(
+            49.99m,
+            await scene.Database.QueryAsync<decimal>("select sum(amount_usd) from billing_ledger where entry_type = 'REFUND'"));
+    }
+
+    [Fact]
+    public async Task Fetch_EventsOfSeveralPages_RecordsEachOnce_AlsoByTwoAtOnce()
+    {
+        for (var made = 0; made < 250; made++) Emit("payment_intent.processing", $"pi_{made}");
+        await scene.DeliverAsync(scene.Stripe.StandIn.EventsOf("payment_intent.processing")[100]);
+
+        var counts = await Task.WhenAll(scene.Fetch.RunAsync(Token), scene.Fetch.RunAsync(Token));
+
+        Assert.InRange(counts.Sum(one => one.Applied), 249, 2 * 249);
+        Assert.Equal(250, await RecordedAsync());
+        Assert.Equal(0, (await scene.Fetch.RunAsync(Token)).Applied);
+    }
+
+    [Fact]
+    public async Task Fetch_EventsThatAreYoung_LeavesThemToTheWebhook()
+    {
+        await using var now = await PaymentBooksScene.OpenAsync(postgres, FetchPaymentEvents.Lag - TimeSpan.FromMinutes(1));
+        now.Stripe.StandIn.Account.Emit("payment_intent.processing", new JsonObject { ["id"] = "pi_1", ["status"] = "processing" });
+
+        Assert.Equal(0, (await now.Fetch.RunAsync(Token)).Applied);
+    }
+
+    [Fact]
+    public async Task Fetch_AnEventThatCantBeApplied_StopsNoOther_AndIsReadAgain()
+    {
+        Emit("payment_method.updated", "pm_1");
+        Emit("payment_intent.processing", "pi_1");
+        // Stripe.net sends a request twice.
+        scene.Stripe.StandIn.Faults.Add(new Fault(FaultKind.ErrorBefore, "payment_methods.retrieve", Times: 2));
+
+        var failed = await Assert.ThrowsAsync<InvalidOperationException>(() => scene.Fetch.RunAsync(Token));
+
+        Assert.Contains("1 events of Stripe can't be applied", failed.Message, StringComparison.Ordinal);
+        Assert.Equal(1, await RecordedAsync());
+        // The days before the event are read.
+        Assert.InRange(await ReadUntilAsync(), TimeProvider.System.GetUtcNow().AddDays(-2), TimeProvider.System.GetUtcNow().AddHours(-1));
+        Assert.Equal(1, (await scene.Fetch.RunAsync(Token)).Applied);
+        Assert.True(await ReadUntilAsync() > TimeProvider.System.GetUtcNow().AddMinutes(-11));
+    }
+
+    [Theory]
+    [InlineData(FaultKind.RateLimit)]
+    [InlineData(FaultKind.ErrorBefore)]
+    [InlineData(FaultKind.DropBefore)]
+    public async Task Fetch_StripeFailsBetweenTwoPages_ContinuesLater(FaultKind fault)
+    {
+        for (var made = 0; made < 150; made++) Emit("payment_intent.processing", $"pi_{made}");
+        scene.Stripe.StandIn.Faults.Add(new Fault(fault, "events.list", Match: "starting_after", Times: null));
+
+        var failed = await Assert.ThrowsAsync<InvalidOperationException>(() => scene.Fetch.RunAsync(Token));
+
+        Assert.Contains("PAYMENT_PROVIDER_UNAVAILABLE", failed.Message, StringComparison.Ordinal);
+        Assert.Equal(100, await RecordedAsync());
+        scene.Stripe.StandIn.Faults.Clear();
+        Assert.Equal(50, (await scene.Fetch.RunAsync(Token)).Applied);
+    }
+
+    [Fact]
+    public async Task Fetch_APageThatIsThrottledOnce_IsRequestedAgain()
+    {
+        Emit("payment_intent.processing", "pi_1");
+        scene.Stripe.StandIn.Faults.Add(new Fault(FaultKind.RateLimit, "events.list", Times: 2));
+
+        Assert.Equal(1, (await scene.Fetch.RunAsync(Token)).Applied);
+    }
+
+    [Fact]
+    public void Types_AreThoseThatStripeHas_AndNoMoreThanARequestMayName()
+    {
+        var known = typeof(Stripe.EventTypes).GetFields().Select(field => (string)field.GetValue(null)!).ToHashSet();
+
+        Assert.Empty(StripeWebhooks.Types.Except(known));
+        Assert.InRange(StripeWebhooks.Types.Count, 1, 20);
+    }
+
+    private void Emit(string type, string id)
+    {
+        lock (scene.Stripe.StandIn.Account.Gate)
+            scene.Stripe.StandIn.Account.Emit(type, new JsonObject { ["id"] = id, ["status"] = "processing" });
+    }
+
+    private Task<int> RecordedAsync() => scene.Database.QueryAsync<int>("select count(*)::int from payment_events");
+
+    private async Task<DateTimeOffset> ReadUntilAsync() =>
+        await scene.Database.QueryAsync<DateTime>("select read_until from payment_event_reads");
+}
