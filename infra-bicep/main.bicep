@@ -96,7 +96,10 @@ var appHost = '${appName}.azurewebsites.net'
 var privateZones = concat(
   ['privatelink.postgres.database.azure.com', 'privatelink.vaultcore.azure.net'],
   serviceBusSku == 'Premium' ? ['privatelink.servicebus.windows.net'] : [])
-var timers = ['RunRenewals', 'ReconcileRenewals', 'WarnExpiring', 'ScanUsage', 'WatchLicenses', 'ScoreLicenses', 'DrainOutbox']
+var timers = [
+  'RunRenewals', 'ReconcileRenewals', 'FetchPaymentEvents', 'ComparePayments', 'WarnExpiring', 'ScanUsage', 'WatchLicenses'
+  'ScoreLicenses', 'DrainOutbox'
+]
 
 module identities 'modules/identities.bicep' = {
   params: {

@@ -51,6 +51,7 @@ const all = [
   ['all-licenses', people.operator, '/licenses'],
   ['operator-license', people.operator, `/licenses/${licenses.nora}`],
   ['operator-renewals', people.operator, '/renewals?days=30'],
+  ['reconciliation', people.operator, '/renewals/reconciliation?first=2026-11-01&last=2026-11-03'],
   ['operator-usage', people.operator, '/usage'],
   ['system', people.operator, '/system'],
 ];

@@ -17,6 +17,7 @@ const Alert = lazy(() => import('./operator/Alert'));
 const ShadowAlerts = lazy(() => import('./operator/ShadowAlerts'));
 const AllLicenses = lazy(() => import('./operator/AllLicenses'));
 const Renewals = lazy(() => import('./operator/Renewals'));
+const Reconciliation = lazy(() => import('./operator/Reconciliation'));
 const Usage = lazy(() => import('./operator/Usage'));
 const System = lazy(() => import('./operator/System'));
 
@@ -97,6 +98,7 @@ export function App() {
                 <Route path="/alerts/:alertId" element={<Alert />} />
                 <Route path="/licenses" element={<AllLicenses />} />
                 <Route path="/renewals" element={<Renewals />} />
+                <Route path="/renewals/reconciliation" element={<Reconciliation />} />
                 <Route path="/usage" element={<Usage />} />
                 <Route path="/system" element={<System />} />
               </>

@@ -9,6 +9,7 @@ const tickDay = new Intl.DateTimeFormat(locale, { day: 'numeric', month: 'short'
 const tickDate = new Intl.DateTimeFormat(locale, { day: 'numeric', month: 'short', timeZone: 'UTC' });
 const tickHour = new Intl.DateTimeFormat(locale, { timeStyle: 'short' });
 const dollars = new Intl.NumberFormat(locale, { style: 'currency', currency: 'USD' });
+const cents = new Intl.NumberFormat(locale, { minimumFractionDigits: 2, maximumFractionDigits: 2 });
 const plain = new Intl.NumberFormat(locale, { maximumFractionDigits: 1 });
 const share = new Intl.NumberFormat(locale, { style: 'percent', maximumFractionDigits: 1 });
 const relative = new Intl.RelativeTimeFormat('en', { numeric: 'auto' });
@@ -31,6 +32,8 @@ export const format = {
   /** Why a payment failed or will fail: a code of the backend or the provider, or a sentence of an operator. */
   reason: (code: string) => texts.renewals.obstacles[code] ?? (/^[a-z_]+$/.test(code) ? code.replaceAll('_', ' ') : code),
   money: (usd: number | null | undefined) => (usd === null || usd === undefined ? texts.none : dollars.format(usd)),
+  /** An amount in minor units, without its currency. */
+  minor: (minor: number) => cents.format(minor / 100),
   number: (n: number | null | undefined) => (n === null || n === undefined ? texts.none : plain.format(n)),
   share: (n: number | null | undefined) => (n === null || n === undefined ? texts.none : share.format(n)),
   ago(time: string | null | undefined) {

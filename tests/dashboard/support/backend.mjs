@@ -1,5 +1,5 @@
 // Starts the backend as a process with a separate database with demo data, and Stripe's stand-in.
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { createHmac, randomBytes } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -19,6 +19,7 @@ export const people = {
   paul: demo('106'),
   sara: demo('107'),
   hana: demo('115'),
+  peter: demo('122'),
   fatima: demo('113'),
   marco: demo('120'),
   mira: demo('103'),
@@ -30,6 +31,7 @@ export const licenses = {
   paul: demo('306'),
   sara: demo('307'),
   hana: demo('315'),
+  peter: demo('322'),
   fatima: demo('313'),
   mira: demo('303'),
   marco: demo('320'),
@@ -88,6 +90,7 @@ export class Backend {
 
     const [port, stripe] = [await freePort(), await freePort()];
     backend.address = `http://127.0.0.1:${port}`;
+    backend.stripe = `http://127.0.0.1:${stripe}`;
     const standIn = launch(
       'src/DevServices/StripeStandIn/bin/Release/net10.0/StripeStandIn.dll',
       [
@@ -130,6 +133,15 @@ export class Backend {
     backend.processes = [app, standIn];
     await Promise.all([app.started, standIn.started]);
     return backend;
+  }
+
+  /** Runs licensectl, whose exit code is returned with its output. */
+  licensectl(...args) {
+    const { status, stdout, stderr } = spawnSync('dotnet', [built('src/LicenseTool/bin/Release/net10.0/licensectl.dll'), ...args], {
+      env: { ...process.env, DATABASE_URL: this.connection, STRIPE_SECRET_KEY: 'sk_test_standin', STRIPE_API_BASE: this.stripe },
+      encoding: 'utf8',
+    });
+    return { status, output: stdout + stderr };
   }
 
   sql(text) {

@@ -43,7 +43,9 @@ export default function Renewals() {
   const unknown = useLoad<{ charges: Charge[] }>('/api/v1/renewals/unknown', 60);
   return (
     <>
-      <PageTitle title={words.title} />
+      <PageTitle title={words.title}>
+        <Link to="/renewals/reconciliation">{texts.reconciliation.link}</Link>
+      </PageTitle>
       <h2>{words.unknown}</h2>
       <Show of={unknown} rows={1}>
         {(list) => (list.charges.length === 0 ? <p>{words.noUnknown}</p> : <Unknown charges={list.charges} reload={unknown.reload} />)}
