@@ -1,14 +1,19 @@
 using LicenseFunctions.Renewals;
 using Licensing.Renewals;
+using Npgsql;
 
 namespace Simulation;
 
 /// <summary>A license with its subscriber, as the memory store keeps it.</summary>
-internal sealed class MemoryLicense
+internal sealed record MemoryLicense
 {
     public required Guid SubscriptionId { get; init; }
     public required Guid UserId { get; init; }
     public DateTimeOffset? ExpiresAt { get; set; }
+
+    /// <summary>The platform deleted the license's token.</summary>
+    public bool IsGone { get; set; }
+
     public bool AutoRenew { get; set; } = true;
     public bool IsTokenActive { get; set; } = true;
     public bool IsHeldByOperator { get; set; }
@@ -18,15 +23,32 @@ internal sealed class MemoryLicense
     public RenewalBlock? OtherBlock { get; set; }
 
     /// <summary>Suspensions by an operator; the end of an open one is null.</summary>
-    public List<(DateTimeOffset From, DateTimeOffset? Until)> Holds { get; } = [];
+    public List<(DateTimeOffset From, DateTimeOffset? Until)> Holds { get; private init; } = [];
 
     public DateTimeOffset? GraceUntil { get; set; }
     public decimal? PriceUsd { get; set; }
     public decimal? LastPaidUsd { get; set; }
+
+    /// <summary>The latest period that was paid.</summary>
+    public DateTimeOffset? LastPaidStart { get; set; }
+
     public decimal WalletUsd { get; set; }
+
+    /// <summary>The part of <see cref="WalletUsd"/> that can't be spent.</summary>
+    public decimal ReservedUsd { get; set; }
+
     public SavedCard? Card { get; set; }
-    public List<decimal> Ledger { get; } = [];
-    public List<(DateTimeOffset From, DateTimeOffset Until)> PaidPeriods { get; } = [];
+    public List<decimal> Ledger { get; private init; } = [];
+
+    /// <summary>All subscription fees of the ledger.</summary>
+    public decimal FeesUsd { get; set; }
+
+    /// <summary>All refunds and chargebacks of the ledger.</summary>
+    public decimal ReturnedUsd { get; set; }
+
+    public List<(DateTimeOffset From, DateTimeOffset Until)> PaidPeriods { get; private init; } = [];
+
+    public MemoryLicense Copy() => this with { Holds = [.. Holds], Ledger = [.. Ledger], PaidPeriods = [.. PaidPeriods] };
 }
 
 /// <summary>The renewal store in memory: every method is one transaction. Single-threaded.</summary>
@@ -43,13 +65,16 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
     {
         public KeptReversal Reversal { get; set; } = reversal;
         public Guid? RenewalId { get; set; }
+
+        public Kept Copy() => new(Reversal) { RenewalId = RenewalId };
     }
 
     private sealed class Row(Renewal renewal)
     {
         public Renewal Renewal { get; set; } = renewal;
         public DateTimeOffset? LeaseUntil { get; set; }
-        public RenewalFacts? Claimed { get; set; }
+
+        public Row Copy() => new(Renewal) { LeaseUntil = LeaseUntil };
     }
 
     public Dictionary<Guid, MemoryLicense> Licenses { get; } = [];
@@ -71,14 +96,50 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
     /// <summary>Accepts writes with an old fence; a deliberate fault.</summary>
     public bool IgnoresFence { get; set; }
 
+    /// <summary>Accepts a second open charge of a license; a deliberate fault.</summary>
+    public bool IgnoresOtherCharges { get; set; }
+
+    /// <summary>Opens renewals of licenses that had lapsed before the first run; a deliberate fault.</summary>
+    public bool OpensLapsed { get; set; }
+
     /// <summary>Whether another booking has locked the wallet now.</summary>
     public Func<bool> IsWalletLocked { get; set; } = () => false;
+
+    /// <summary>Whether a save waits too long for a lock.</summary>
+    public bool AreRowsLocked { get; set; }
 
     /// <summary>Called at each suspension for expiry.</summary>
     public Action<MemoryLicense> OnSuspended { get; set; } = _ => { };
 
-    /// <summary>Called before a charge begins or a wallet pays, with the facts that its worker claimed.</summary>
-    public Action<RenewalFacts, RenewalChange> OnCharge { get; set; } = (_, _) => { };
+    /// <summary>Copies everything that is stored.</summary>
+    /// <returns>Restores the copy; as often as it is called.</returns>
+    public Action Backup()
+    {
+        var (licenses, copies) = (Licenses.Values.Select(license => license.Copy()).ToList(), rows.Values.Select(row => row.Copy()).ToList());
+        var reversals = kept.ConvertAll(one => one.Copy());
+        var (requested, heard, changed) = (requests.ToList(), inbox.ToList(), effects.ToList());
+        var (mails, audit, cases, history, opened) = (Mails.ToList(), Audit.ToList(), Cases.ToList(), History.ToList(), LastOpened);
+        return () =>
+        {
+            Replace(Licenses, licenses.Select(license => KeyValuePair.Create(license.SubscriptionId, license.Copy())));
+            Replace(rows, copies.Select(row => KeyValuePair.Create(row.Renewal.RenewalId, row.Copy())));
+            Replace(kept, reversals.Select(one => one.Copy()));
+            Replace(requests, requested);
+            Replace(inbox, heard);
+            Replace(effects, changed);
+            Replace(Mails, mails);
+            Replace(Audit, audit);
+            Replace(Cases, cases);
+            Replace(History, history);
+            LastOpened = opened;
+        };
+    }
+
+    private static void Replace<T>(ICollection<T> stored, IEnumerable<T> copy)
+    {
+        stored.Clear();
+        foreach (var one in copy) stored.Add(one);
+    }
 
     public Task<int> OpenDueAsync(RenewalPolicy policy, DateTimeOffset now, int limit, CancellationToken cancellationToken)
     {
@@ -108,7 +169,7 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
 
     public Task<Guid?> OpenAsync(Guid subscriptionId, RenewalPolicy policy, DateTimeOffset now, CancellationToken cancellationToken)
     {
-        if (!Licenses.TryGetValue(subscriptionId, out var license) || license.ExpiresAt is not { } expiry)
+        if (!Licenses.TryGetValue(subscriptionId, out var license) || license is not { IsGone: false, ExpiresAt: { } expiry })
             return Task.FromResult<Guid?>(null);
         MakeOthersDue(license, now);
         if (rows.Values.FirstOrDefault(row => row.Renewal.SubscriptionId == subscriptionId && row.Renewal.IsChargeOpen) is { } open)
@@ -151,34 +212,36 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
 
     public Task<RenewalSave> SaveAsync(RenewalChange change, RenewalWriter writer, CancellationToken cancellationToken)
     {
+        ThrowIfLocked();
         var row = rows[change.After.RenewalId];
         if (writer.Event is { } repeated && inbox.Contains((repeated.Provider, repeated.EventId)))
             return Task.FromResult(RenewalSave.Repeated);
         if (!IgnoresFence && (row.Renewal.Fence != change.After.Fence || (writer.Lease is not null && !IsHeld(row))))
             return Task.FromResult(RenewalSave.Fenced);
 
-        if (change.After.IsChargeOpen && HasOtherOpen(row)) return Task.FromResult(RenewalSave.ChargeOpen);
+        if (change.After.IsChargeOpen && HasOtherOpen(row) && !IgnoresOtherCharges) return Task.FromResult(RenewalSave.ChargeOpen);
         var license = Licenses[change.After.SubscriptionId];
         if (change.Payment is { With: not PaidWith.Nothing } paid)
         {
             if (IsWalletLocked()) return Task.FromResult(RenewalSave.WalletLocked);
-            if (paid.With is PaidWith.Wallet && license.WalletUsd < paid.AmountUsd) return Task.FromResult(RenewalSave.WalletShort);
+            if (paid.With is PaidWith.Wallet && license.WalletUsd - license.ReservedUsd < paid.AmountUsd)
+                return Task.FromResult(RenewalSave.WalletShort);
         }
 
         if (change.After.Attempt is { TransactionId: { } charge } charged && rows.Values.Any(
             other => other != row && other.Renewal.Attempt is { } another && another.TransactionId == charge
                 && another.AttemptId != charged.AttemptId))
             return Task.FromResult(RenewalSave.ChargeInUse);
-        if (change.Payment is { } booked && license.ExpiresAt != booked.Expiry && !IgnoresFence) return Task.FromResult(RenewalSave.Fenced);
+        if (change.Payment is { } booked && (license.IsGone || license.ExpiresAt != booked.Expiry) && !IgnoresFence)
+            return Task.FromResult(RenewalSave.Fenced);
 
-        var begins = change.After.Attempt is { Status: AttemptStatus.Sent } attempt && attempt.AttemptId != row.Renewal.Attempt?.AttemptId;
-        if ((begins || change.Payment is { With: PaidWith.Wallet }) && row.Claimed is { } claimed) OnCharge(claimed, change);
         Write(row, change, writer, license);
         return Task.FromResult(RenewalSave.Saved);
     }
 
     public Task RecordAsync(PaymentEvent received, PaymentCase? concern, CancellationToken cancellationToken)
     {
+        ThrowIfLocked();
         if (inbox.Add((received.Provider, received.EventId)) && concern is not null) Open(concern);
         return Task.CompletedTask;
     }
@@ -186,6 +249,7 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
     public Task SaveReversalAsync(
         PaymentReversal reversal, PaymentEvent received, RenewalPolicy policy, CancellationToken cancellationToken)
     {
+        ThrowIfLocked();
         if (!inbox.Add((received.Provider, received.EventId))) return Task.CompletedTask;
         var row = rows.Values.FirstOrDefault(row => IsOf(reversal, row.Renewal));
         var stored = kept.Find(
@@ -193,7 +257,7 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
         if (stored is null) kept.Add(stored = new Kept(new KeptReversal(reversal, Applied: null)));
         else if (reversal.IsNewerThan(stored.Reversal.Reversal)) stored.Reversal = stored.Reversal with { Reversal = reversal };
         stored.RenewalId ??= row?.Renewal.RenewalId;
-        if (row is not null)
+        if (row is not null && reversal.Currency == "usd")
         {
             ApplyReversals(row, policy.Grace);
             if (reversal is { Kind: ReversalKind.Dispute, State: ReversalState.Won }) ReopenHeld(row.Renewal.SubscriptionId, policy);
@@ -212,9 +276,15 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
 
     private void ReopenHeld(Guid subscriptionId, RenewalPolicy policy)
     {
-        if (Licenses[subscriptionId].ExpiresAt is not { } expiry || OfUnpaid(subscriptionId, expiry) is not { } row) return;
+        if (Licenses[subscriptionId] is not { IsGone: false, ExpiresAt: { } expiry } || OfUnpaid(subscriptionId, expiry) is not { } row) return;
         if (row.Renewal is { Status: RenewalStatus.Lapsed, LapsedBlocked: true } && !Facts(row).License.IsDisputed)
             Reopen(row, policy, clock.GetUtcNow());
+    }
+
+    private void ThrowIfLocked()
+    {
+        if (AreRowsLocked)
+            throw new PostgresException("canceling statement due to lock timeout", "ERROR", "ERROR", PostgresErrorCodes.LockNotAvailable);
     }
 
     private static bool IsOf(PaymentReversal reversal, Renewal renewal) =>
@@ -229,12 +299,12 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
         var (renewal, license) = (row.Renewal, Licenses[row.Renewal.SubscriptionId]);
         foreach (var early in kept.Where(one => one.RenewalId is null && IsOf(one.Reversal.Reversal, renewal)))
             early.RenewalId = renewal.RenewalId;
-        var own = kept.Where(one => one.RenewalId == renewal.RenewalId).ToList();
+        var own = kept.Where(one => one.RenewalId == renewal.RenewalId && one.Reversal.Reversal.Currency == "usd").ToList();
         if (own.Count == 0) return;
         var isLatest = !rows.Values.Any(other => other.Renewal.SubscriptionId == renewal.SubscriptionId
             && other.Renewal.Status is RenewalStatus.Applied && other.Renewal.PeriodStart > renewal.PeriodStart);
         var facts = new ReversalFacts(
-            renewal, license.ExpiresAt, license.AutoRenew, isLatest, [.. own.Select(one => one.Reversal)],
+            renewal, license.IsGone ? null : license.ExpiresAt, license.AutoRenew, isLatest, [.. own.Select(one => one.Reversal)],
             effects.GetValueOrDefault(renewal.RenewalId, ReversalEffect.None));
         if (Reversals.Apply(facts, grace, clock.GetUtcNow()) is not { } change) return;
 
@@ -243,13 +313,20 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
         license.PaidPeriods[license.PaidPeriods.IndexOf((renewal.PaidFrom!.Value, renewal.PaidUntil!.Value))] =
             (renewal.PaidFrom.Value, change.PaidUntil);
         if (change.PaidUntil != renewal.PaidUntil) row.Renewal = renewal with { PaidUntil = change.PaidUntil, Fence = renewal.Fence + 1 };
-        license.ExpiresAt = change.ExpiresAt ?? license.ExpiresAt;
+        if (change.ExpiresAt is { } moved) license.ExpiresAt = moved;
         license.AutoRenew = change.AutoRenew ?? license.AutoRenew;
         foreach (var minor in (long[])[change.RefundedMinor, change.ChargedBackMinor])
         {
             if (minor == 0) continue;
-            Post(license, minor / 100m);
+            Post(license, Math.Abs(minor) / 100m);
+            if (minor < 0)
+            {
+                PostFee(license, -minor / 100m);
+                continue;
+            }
+
             Post(license, -minor / 100m);
+            license.ReturnedUsd += minor / 100m;
         }
 
         if (change.Notice is { } notice) Mails.Add(notice.DedupKey);
@@ -281,7 +358,7 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
         foreach (var license in Licenses.Values)
         {
             if (suspended == limit) break;
-            if (license is not { IsTokenActive: true, ExpiresAt: { } expiry } || expiry + policy.Grace > now
+            if (license is not { IsTokenActive: true, IsGone: false, ExpiresAt: { } expiry } || expiry + policy.Grace > now
                 || HasRenewalInProgress(license.SubscriptionId) || (policy.AutoRenewal && NeedsAutoRenewal(license, policy, now))) continue;
             Suspend(license);
             suspended++;
@@ -291,9 +368,10 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
     }
 
     private bool NeedsAutoRenewal(MemoryLicense license, RenewalPolicy policy, DateTimeOffset now) =>
-        license is { IsTokenActive: true, AutoRenew: true, ExpiresAt: { } expiry }
+        license is { IsTokenActive: true, IsGone: false, AutoRenew: true, ExpiresAt: { } expiry }
+        && license.OtherBlock is not RenewalBlock.SubscriptionInactive
         && expiry <= policy.OpensUntil(now)
-        && (expiry > policy.OpensAfter(now, LastOpened) || WasGraceSuspended(license, expiry + policy.Grace))
+        && (OpensLapsed || expiry > policy.OpensAfter(now, LastOpened) || WasGraceSuspended(license, expiry + policy.Grace))
         && rows.Values.All(row => row.Renewal.SubscriptionId != license.SubscriptionId || row.Renewal.PeriodStart != expiry
             || CanReopen(row.Renewal));
 
@@ -323,10 +401,11 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
         if (change.Payment is { } payment)
         {
             CutPaidPeriods(row, license);
-            Book(license, payment);
+            Book(license, change.After.PeriodStart, payment);
         }
 
-        if (change.Suspends && license.IsTokenActive && !HasOtherOpen(row)) Suspend(license);
+        if (change.Suspends && license is { IsTokenActive: true, IsGone: false } && license.ExpiresAt == row.Renewal.PeriodStart
+            && !HasOtherOpen(row)) Suspend(license);
         if (change.History is { } history) History[history.Id] = history;
         if (change.Announcement is { } announcement) Mails.Add(announcement.DedupKey);
         if (change.Notice is { } notice) Mails.Add(notice.DedupKey);
@@ -352,7 +431,7 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
 
     private void CutPaidPeriods(Row paying, MemoryLicense license)
     {
-        if (license.ExpiresAt is not { } expiry) return;
+        if (license is not { IsGone: false, ExpiresAt: { } expiry }) return;
         foreach (var row in rows.Values)
         {
             if (row == paying || row.Renewal is not { Status: RenewalStatus.Applied, PaidFrom: { } from, PaidUntil: { } until }
@@ -363,7 +442,7 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
         }
     }
 
-    private static void Book(MemoryLicense license, RenewalPayment payment)
+    private static void Book(MemoryLicense license, DateTimeOffset periodStart, RenewalPayment payment)
     {
         // A fully refunded period is empty, so it overlaps no other.
         if (license.PaidPeriods.Exists(
@@ -371,12 +450,18 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
             throw new InvalidOperationException("paid_periods_never_overlap");
 
         if (payment.With is PaidWith.Card) Post(license, payment.AmountUsd);
-        if (payment.With is not PaidWith.Nothing) Post(license, -payment.AmountUsd);
+        if (payment.With is not PaidWith.Nothing) PostFee(license, payment.AmountUsd);
         license.PaidPeriods.Add((payment.PaidFrom, payment.PaidUntil));
         if (license.ExpiresAt > payment.PaidUntil) throw new InvalidOperationException("a payment moved the expiry back");
         if (license.ExpiresAt is not null) license.ExpiresAt = payment.PaidUntil;
-        license.LastPaidUsd = payment.AmountUsd;
+        if (!(license.LastPaidStart > periodStart)) (license.LastPaidStart, license.LastPaidUsd) = (periodStart, payment.AmountUsd);
         if (license.IsSuspendedForExpiry) Reactivate(license);
+    }
+
+    private static void PostFee(MemoryLicense license, decimal amount)
+    {
+        Post(license, -amount);
+        license.FeesUsd += amount;
     }
 
     private static void Post(MemoryLicense license, decimal amount)
@@ -433,7 +518,7 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
     {
         row.LeaseUntil = clock.GetUtcNow() + lease;
         row.Renewal = row.Renewal with { Fence = row.Renewal.Fence + 1 };
-        return row.Claimed = Facts(row);
+        return Facts(row);
     }
 
     private RenewalFacts Facts(Row row)
@@ -442,20 +527,21 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
         return new RenewalFacts(
             row.Renewal,
             new RenewalLicense(
-                license.ExpiresAt,
+                license.IsGone ? null : license.ExpiresAt,
                 license.AutoRenew,
-                license.OtherBlock
-                    ?? (license.IsHeldByOperator || !(license.IsTokenActive || license.IsSuspendedForExpiry)
-                        ? RenewalBlock.LicenseSuspended
-                        : null))
+                license.OtherBlock is not (RenewalBlock.AccountClosed or RenewalBlock.MasterClosed or RenewalBlock.SubscriptionInactive)
+                && (license.IsHeldByOperator || !(license.IsTokenActive || license.IsSuspendedForExpiry))
+                    ? RenewalBlock.LicenseSuspended
+                    : license.OtherBlock)
             {
+                IsGone = license.IsGone,
                 IsDisputed = kept.Exists(one => one.RenewalId is { } disputed
                     && rows[disputed].Renewal.SubscriptionId == license.SubscriptionId
                     && one.Reversal.Reversal is { Kind: ReversalKind.Dispute, State: ReversalState.Open }),
             },
             license.PriceUsd,
             license.LastPaidUsd,
-            license.WalletUsd,
+            license.WalletUsd - license.ReservedUsd,
             license.Card,
             rows.Values.Any(other => other != row && other.Renewal.SubscriptionId == license.SubscriptionId
                 && other.Renewal.Status.IsAwaitingProvider()));

@@ -12,6 +12,8 @@ internal sealed class SabotagedGateway(ScheduleGateway inner, Sabotage sabotage)
 
     public TimeSpan IdempotencyKeyLifetime => inner.IdempotencyKeyLifetime;
 
+    public decimal MinimumChargeUsd => inner.MinimumChargeUsd;
+
     public async Task<IntentSnapshot> CreateIntentAsync(
         ChargeRequest request, string idempotencyKey, CancellationToken cancellationToken) =>
         Seen(await inner.CreateIntentAsync(request, idempotencyKey, cancellationToken));
@@ -47,7 +49,10 @@ internal sealed class SabotagedGateway(ScheduleGateway inner, Sabotage sabotage)
     public Task<EvidenceOutcome?> FindEvidenceAsync(string disputeId, CancellationToken cancellationToken) =>
         inner.FindEvidenceAsync(disputeId, cancellationToken);
 
-    private IntentSnapshot Seen(IntentSnapshot answer) => sabotage is Sabotage.UnknownIsFailed && answer.Outcome is ChargeOutcome.Unknown
-        ? answer with { Outcome = new ChargeOutcome.SoftDeclined("failed", "") }
-        : answer;
+    private IntentSnapshot Seen(IntentSnapshot answer) => (sabotage, answer.Outcome) switch
+    {
+        (Sabotage.UnknownIsFailed, ChargeOutcome.Unknown) => answer with { Outcome = new ChargeOutcome.SoftDeclined("failed", "") },
+        (Sabotage.RefusalIsUnknown, ChargeOutcome.HardDeclined) => answer with { Outcome = new ChargeOutcome.Unknown("refused") },
+        _ => answer,
+    };
 }

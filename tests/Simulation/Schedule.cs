@@ -4,6 +4,7 @@ using LicenseFunctions.Infrastructure.Payments;
 using LicenseFunctions.Renewals;
 using Licensing.Renewals;
 using Microsoft.Extensions.Logging;
+using Npgsql;
 
 namespace Simulation;
 
@@ -23,6 +24,36 @@ internal enum Sabotage
 
     /// <summary>A lost answer counts as a decline.</summary>
     UnknownIsFailed,
+
+    /// <summary>A refusal for good counts as a lost answer.</summary>
+    RefusalIsUnknown,
+
+    /// <summary>Closed accounts and suspended licenses are charged.</summary>
+    BlockIgnored,
+
+    /// <summary>A card is charged automatically while a charge is disputed.</summary>
+    DisputeIgnored,
+
+    /// <summary>Refunds and disputes are acknowledged and forgotten.</summary>
+    ReversalsDropped,
+
+    /// <summary>A renewal keeps its price for ever.</summary>
+    PriceKept,
+
+    /// <summary>Two charges of a license are open at the same time.</summary>
+    OtherChargeIgnored,
+
+    /// <summary>The first word of an automatic charge is its receipt.</summary>
+    NoticeSkipped,
+
+    /// <summary>Licenses are charged that had lapsed before the first run.</summary>
+    LapsedOpened,
+
+    /// <summary>A lock timeout of any statement is read as a locked wallet.</summary>
+    LockIsWallet,
+
+    /// <summary>Nobody is told of a charge whose renewal is unknown.</summary>
+    CasesDropped,
 }
 
 /// <summary>
@@ -31,15 +62,16 @@ internal enum Sabotage
 /// </summary>
 internal sealed class Schedule : ILogger<RunDueRenewals>
 {
-    private static readonly DateTimeOffset Start = new(2026, 3, 1, 0, 0, 0, TimeSpan.Zero);
+    private static readonly DateTimeOffset FirstDay = new(2026, 3, 1, 0, 0, 0, TimeSpan.Zero);
     private static readonly string[] Cards = ["pm_good", "pm_good", "pm_good", "pm_soft", "pm_flaky", "pm_flaky", "pm_hard", "pm_3ds",
-        "pm_slow"];
+        "pm_slow", "pm_gone"];
 
     private readonly Random random;
-    private readonly ScheduleClock clock = new(Start);
+    private readonly ScheduleClock clock = new(FirstDay);
     private readonly Scheduler scheduler = new();
-    private readonly MemoryRenewalStore memory;
+    private readonly IWorld world;
     private readonly ScheduleGateway gateway;
+    private readonly Judge judge;
     private readonly RenewalPolicy policy;
     private readonly RunDueRenewals run;
     private readonly ApplyPaymentEvent apply;
@@ -48,11 +80,9 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
     private readonly PausingStore store;
     private readonly List<string> violations = [];
     private readonly List<string>? trace;
-    private readonly HashSet<Guid> reliable = [];
-    private readonly Dictionary<Guid, decimal> deposited = [];
     private readonly Dictionary<Scheduler.Strand, PaymentEvent> delivering = [];
-    private readonly Dictionary<Guid, decimal> agreed = [];
     private readonly int workers;
+    private (Action World, Action Judge)? backup;
     private DateTimeOffset lastExpiry;
     private uint ids;
 
@@ -61,17 +91,29 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
         this.trace = trace;
         random = new Random(seed);
         workers = random.Next(2, 5);
-        memory = new MemoryRenewalStore(clock, NewId)
+        gateway = new ScheduleGateway(scheduler, clock, random, Violate)
+        {
+            FaultRate = random.Next(4) * 15,
+            ChargesOtherAmounts = random.Next(4) == 0,
+        };
+        var renewsPaused = random.Next(4) == 0;
+        judge = new Judge(gateway, scheduler, clock, renewsPaused, Violate);
+        var memory = new MemoryRenewalStore(clock, NewId)
         {
             IgnoresFence = sabotage is Sabotage.FenceIgnored,
-            OnSuspended = OnSuspended,
-            OnCharge = OnCharge,
+            IgnoresOtherCharges = sabotage is Sabotage.OtherChargeIgnored,
+            OpensLapsed = sabotage is Sabotage.LapsedOpened,
         };
-        gateway = new ScheduleGateway(scheduler, clock, random, violations.Add) { FaultRate = random.Next(4) * 15 };
-        IPaymentGateway used = sabotage is Sabotage.None or Sabotage.FenceIgnored ? gateway : new SabotagedGateway(gateway, sabotage);
+        world = judge.World = new MemoryWorld(memory, sabotage is Sabotage.None ? memory : new SabotagedStore(memory, sabotage));
+        gateway.OnConfirmed = judge.Confirmed;
+        IPaymentGateway used = sabotage is Sabotage.None ? gateway : new SabotagedGateway(gateway, sabotage);
         policy = new RenewalPolicy(true, TimeSpan.FromDays(7), TimeSpan.FromDays(3), 0,
-            new Dictionary<string, TimeSpan> { [used.Provider] = used.IdempotencyKeyLifetime });
-        store = new PausingStore(memory, scheduler);
+            new Dictionary<string, TimeSpan> { [used.Provider] = used.IdempotencyKeyLifetime })
+        {
+            RenewsPaused = renewsPaused,
+            MinimumChargesUsd = new Dictionary<string, decimal> { [used.Provider] = used.MinimumChargeUsd },
+        };
+        store = new PausingStore(world, world.Store, scheduler, judge);
         var process = new ProcessRenewal(store, new RenewalGateways([used], NewId), policy, new SignedLinks([], clock), clock);
         run = new RunDueRenewals(store, process, policy, new RenewalPace(1, random.Next(1, 3), TimeSpan.FromMinutes(5)), clock, this);
         apply = new ApplyPaymentEvent(store, policy, clock);
@@ -88,11 +130,11 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
         {
             schedule.Disturb();
             schedule.Settle();
-            schedule.Check();
+            schedule.judge.Check();
         }
         catch (Exception thrown) when (thrown is not OutOfMemoryException)
         {
-            schedule.violations.Add(thrown.ToString());
+            schedule.Violate(thrown.ToString());
         }
 
         return schedule.violations;
@@ -105,24 +147,25 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
         {
             SubscriptionId = NewId(),
             UserId = NewId(),
-            ExpiresAt = Start + TimeSpan.FromHours(random.Next(24 * 5, 24 * 10)),
+            ExpiresAt = FirstDay + TimeSpan.FromHours(random.Next(12) == 0 ? -random.Next(24 * 3, 24 * 20) : random.Next(24 * 5, 24 * 10)),
             AutoRenew = random.Next(10) > 0,
-            PriceUsd = random.Next(8) switch { 0 => 0m, 1 => null, _ => 49.99m },
+            PriceUsd = random.Next(10) switch { 0 => 0m, 1 => null, 2 => 0.30m, _ => 49.99m },
             LastPaidUsd = random.Next(6) switch { 0 => 39.99m, 1 => null, _ => 49.99m },
             WalletUsd = random.Next(3) == 0 ? random.Next(100) : 0,
             Card = random.Next(6) > 0 ? new SavedCard(NewId(), "stripe", "cus_1", card) : null,
         };
-        memory.Licenses.Add(license.SubscriptionId, license);
-        deposited.Add(license.SubscriptionId, license.WalletUsd);
-        if (license.ExpiresAt > lastExpiry) lastExpiry = license.ExpiresAt!.Value;
-        var pays = license.PriceUsd == 0 || (!policy.NeedsConsent(license.PriceUsd ?? 0, license.LastPaidUsd)
-            && (license.WalletUsd >= license.PriceUsd || license.Card?.PaymentId == "pm_good"));
-        if (license.AutoRenew && license.PriceUsd is not null && pays && random.Next(2) == 0) reliable.Add(license.SubscriptionId);
+        if (license.ExpiresAt > lastExpiry) lastExpiry = license.ExpiresAt.Value;
+        var pays = license.PriceUsd == 0 || (!(license.PriceUsd > license.LastPaidUsd)
+            && (license.WalletUsd >= license.PriceUsd || (license.Card?.PaymentId == "pm_good" && license.PriceUsd >= 0.50m)));
+        var isReliable = license.AutoRenew && license.PriceUsd is not null && pays && license.ExpiresAt > FirstDay && random.Next(2) == 0;
+        world.Add(license);
+        judge.Added(license, isReliable);
     }
 
     private void Disturb()
     {
-        memory.IsWalletLocked = () => random.Next(10) == 0;
+        var mayRestore = random.Next(8) == 0;
+        store.Locks = () => (random.Next(10) == 0, random.Next(40) == 0);
         for (var steps = random.Next(60, 240); steps > 0; steps--)
         {
             switch (random.Next(100))
@@ -148,6 +191,10 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
                 case < 96:
                     Arrive();
                     break;
+                case < 97 when mayRestore && !judge.WasRestored:
+                    if (backup is null) Backup();
+                    else if (random.Next(3) == 0) Restore(backup.Value);
+                    break;
                 default:
                     Act();
                     break;
@@ -155,15 +202,19 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
         }
     }
 
-    // The faults stop, and every renewal must finish without an operator. Half of the webhooks never arrive.
+    // The faults stop, and every renewal must finish without an operator. Half of the webhooks about charges never arrive.
     private void Settle()
     {
         // No worker ran for a week after the grace, or the first one ran after it, so the license is lost.
-        reliable.RemoveWhere(id => memory.Renewals.All(renewal => renewal.SubscriptionId != id)
-            && memory.Licenses[id].ExpiresAt + policy.Grace is var lapsedAt
-            && (lapsedAt + RenewalPolicy.CatchUp <= clock.Now || lapsedAt <= (memory.LastOpened ?? clock.Now)));
+        foreach (var (id, license) in world.Licenses)
+        {
+            var lapsedAt = license.ExpiresAt + TimeSpan.FromDays(3);
+            if (world.Renewals.All(renewal => renewal.SubscriptionId != id)
+                && (lapsedAt + TimeSpan.FromDays(7) <= clock.Now || lapsedAt <= (world.LastOpened ?? clock.Now))) judge.IsLost(id);
+        }
+
         gateway.FaultRate = 0;
-        memory.IsWalletLocked = () => false;
+        store.Locks = () => (false, false);
         Finish();
         while (gateway.Delayed.Count > 0) Arrive();
         var end = Later(clock.Now, lastExpiry) + TimeSpan.FromDays(14);
@@ -171,90 +222,50 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
         {
             if (ticks > 300)
             {
-                violations.Add("the renewals do not terminate");
+                Violate("the renewals do not terminate");
                 return;
             }
 
             foreach (var intent in gateway.Intents.Values) gateway.Process(intent, random.Next(2) == 0);
             if (random.Next(2) == 0) Deliver();
-            scheduler.Start("worker 0", () => run.RunAsync(CancellationToken.None));
+            while (judge.WasRestored ? gateway.Events.Count > 0 : gateway.Events.Exists(IsReversal)) DeliverSurely();
+            Start("worker 0", () => run.RunAsync(CancellationToken.None));
+            Start("reconciler", () => run.ReconcileAsync(CancellationToken.None));
             Finish();
-            if (clock.Now > end && !memory.Renewals.Any(renewal => renewal.IsChargeOpen)) return;
-            clock.Now = Later(clock.Now + TimeSpan.FromHours(6), Earlier(NextMoment(), clock.Now + TimeSpan.FromDays(2)));
+            if (clock.Now > end && !gateway.Events.Exists(IsReversal) && !world.Renewals.Any(judge.IsOpen)) return;
+            Set(Later(clock.Now + TimeSpan.FromHours(6), Earlier(NextMoment(), clock.Now + TimeSpan.FromDays(2))));
         }
     }
+
+    private static bool IsReversal(PaymentEvent received) => received.Fact is PaymentFact.Reversed;
 
     // The next time at which something is due, or a lease ends.
     private DateTimeOffset NextMoment()
     {
         var next = DateTimeOffset.MaxValue;
-        foreach (var renewal in memory.Renewals)
+        foreach (var renewal in world.Renewals)
             if (renewal.NextActionAt is { } at) next = Earlier(next, at > clock.Now ? at : clock.Now + ProcessRenewal.Lease);
         return next;
     }
 
-    private void Check()
+    private void Backup()
     {
-        foreach (var license in memory.Licenses.Values) Check(license);
-        foreach (var renewal in memory.Renewals) Check(renewal);
-        foreach (var (subscription, action, reason) in memory.Audit)
-            if (action == "renewal.paid_twice") violations.Add($"{subscription} paid twice: {reason}");
+        Trace(() => "a backup is made");
+        backup = (world.Backup(), judge.Backup());
     }
 
-    private void Check(Renewal renewal)
+    // Every process stops. The gateway remembers what the database forgot, and sends its events again.
+    private void Restore((Action World, Action Judge) copy)
     {
-        var charged = gateway.Charges.ContainsKey(renewal.RenewalId);
-        var booked = renewal is { Status: RenewalStatus.Applied, PaidWith: PaidWith.Card };
-        if (charged != booked) violations.Add($"renewal {renewal.RenewalId}: {renewal.Status} with {renewal.PaidWith}, charges: {charged}");
-        if (renewal is { Status: RenewalStatus.Applied, Type: RenewalType.Auto, AmountUsd: > 0 } && !agreed.ContainsKey(renewal.RenewalId)
-            && !memory.Mails.Contains($"upcoming_renewal:{renewal.SubscriptionId}:{renewal.PeriodStart.ToUnixTimeSeconds()}"))
-            violations.Add($"renewal {renewal.RenewalId} was paid automatically without a notice");
-        if (renewal.IsChargeOpen) violations.Add($"renewal {renewal.RenewalId} is still {renewal.Status}");
-        if (renewal.NextActionAt <= clock.Now)
-            violations.Add($"renewal {renewal.RenewalId} was due at {renewal.NextActionAt:u} and was not processed");
-    }
-
-    private void Check(MemoryLicense license)
-    {
-        var applied = memory.Renewals
-            .Where(renewal => renewal.SubscriptionId == license.SubscriptionId && renewal.Status is RenewalStatus.Applied).ToList();
-        var fromWallet = applied.Where(renewal => renewal.PaidWith is PaidWith.Wallet).Sum(renewal => renewal.AmountUsd!.Value);
-        var id = license.SubscriptionId;
-        if (license.PaidPeriods.Count != applied.Count)
-            violations.Add($"{id}: {license.PaidPeriods.Count} periods, {applied.Count} payments");
-        if (license.WalletUsd != deposited[id] - fromWallet) violations.Add($"{id}: the wallet does not balance");
-        if (license.Ledger.Sum() != -fromWallet) violations.Add($"{id}: the ledger does not balance");
-        if (memory.History.Values.Count(row => row.Status == "success") < applied.Count)
-            violations.Add($"{id}: a success is not in the history");
-        if (license.ExpiresAt + policy.Grace <= clock.Now && license.IsTokenActive)
-            violations.Add($"{id} expired at {license.ExpiresAt:u} and was not processed");
-        if (reliable.Contains(id) && applied.Count == 0)
-            violations.Add($"{id} was always able to pay and was not renewed");
-    }
-
-    // No license may be suspended while money may have moved.
-    private void OnSuspended(MemoryLicense license)
-    {
-        Trace(() => $"suspended {license.SubscriptionId}");
-        foreach (var renewal in memory.Renewals)
-        {
-            if (renewal.SubscriptionId != license.SubscriptionId) continue;
-            if (renewal.IsChargeOpen) violations.Add($"{license.SubscriptionId} was suspended while its renewal was {renewal.Status}");
-            if (gateway.Charges.ContainsKey(renewal.RenewalId) && renewal.Status is not RenewalStatus.Applied)
-                violations.Add($"{license.SubscriptionId} was suspended although it was charged");
-        }
-    }
-
-    // The license must be served, and the amount must be the price that was read, or one that the customer paid or agreed to.
-    private void OnCharge(RenewalFacts claimed, RenewalChange change)
-    {
-        var renewal = change.After;
-        var amount = change.Payment?.AmountUsd ?? renewal.Attempt!.Request.AmountMinor / 100m;
-        if (claimed.License.Block is { } block) violations.Add($"renewal {renewal.RenewalId} is charged although {block}");
-        if (change.Payment is null && !renewal.Attempt!.OpensIntent) return;
-        if (amount != claimed.PriceUsd) violations.Add($"renewal {renewal.RenewalId} is charged {amount} at a price of {claimed.PriceUsd}");
-        if (amount > claimed.LastPaidUsd && !(agreed.GetValueOrDefault(renewal.RenewalId) >= amount))
-            violations.Add($"renewal {renewal.RenewalId} is charged {amount} after {claimed.LastPaidUsd} without a consent");
+        Trace(() => "the backup is restored");
+        while (scheduler.Strands.Count > 0) Crash(scheduler.Strands[0]);
+        while (gateway.Delayed.Count > 0) Arrive();
+        copy.World();
+        copy.Judge();
+        gateway.Forget();
+        foreach (var made in gateway.AllEvents.Except(gateway.Events).ToList()) gateway.Events.Add(made);
+        foreach (var license in world.Licenses.Values)
+            if (license.ExpiresAt > lastExpiry) lastExpiry = license.ExpiresAt.Value;
     }
 
     private void Tick(int worker)
@@ -263,9 +274,8 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
         foreach (var strand in scheduler.Strands)
             if (strand.Name == name) return;
         Trace(() => $"{name} starts");
-        scheduler.Start(name, random.Next(4) > 0
-            ? () => run.RunAsync(CancellationToken.None)
-            : () => run.ReconcileAsync(CancellationToken.None));
+        if (random.Next(4) > 0) Start(name, () => run.RunAsync(CancellationToken.None));
+        else Start(name, () => run.ReconcileAsync(CancellationToken.None));
     }
 
     private void Resume(Scheduler.Strand strand)
@@ -273,12 +283,7 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
         Trace(() => $"{strand.Name} continues");
         scheduler.Resume(strand);
         if (strand.Task!.IsCompleted) delivering.Remove(strand);
-        foreach (var renewal in memory.Renewals)
-        {
-            if (renewal.IsChargeOpen
-                && !(memory.Licenses[renewal.SubscriptionId].GraceUntil >= renewal.PeriodStart + Renewal.Period))
-                violations.Add($"{renewal.SubscriptionId} has no grace while its renewal is {renewal.Status}");
-        }
+        judge.Look();
     }
 
     // A webhook whose handler crashed was not acknowledged, so it is delivered again.
@@ -294,6 +299,19 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
         while (scheduler.Strands.Count > 0) Resume(scheduler.Strands[0]);
     }
 
+    // A run or a request that meets a lock fails, and is repeated by the next one.
+    private Scheduler.Strand Start(string name, Func<Task> work) => scheduler.Start(name, async () =>
+    {
+        try
+        {
+            await work();
+        }
+        catch (PostgresException locked) when (locked.SqlState == PostgresErrorCodes.LockNotAvailable)
+        {
+            Trace(() => $"{name} meets a lock");
+        }
+    });
+
     private void Deliver()
     {
         if (gateway.Events.Count == 0) return;
@@ -301,9 +319,23 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
         var received = gateway.Events[index];
         var fate = random.Next(10);
         if (fate > 1) gateway.Events.RemoveAt(index);
-        if (fate == 9) return;
+        if (fate == 9 && !IsReversal(received) && !judge.WasRestored) return;
+        Deliver(received);
+    }
+
+    private void DeliverSurely()
+    {
+        var index = judge.WasRestored ? random.Next(gateway.Events.Count) : gateway.Events.FindIndex(IsReversal);
+        var received = gateway.Events[index];
+        gateway.Events.RemoveAt(index);
+        Deliver(received);
+        Finish();
+    }
+
+    private void Deliver(PaymentEvent received)
+    {
         Trace(() => $"webhook {received.EventId} {received.Fact}");
-        if (received.Fact is PaymentFact.IntentChanged { Intent.IntentId: { } intent }) gateway.Heard(intent);
+        gateway.Heard(received);
         var strand = scheduler.Start("webhook", () => AcknowledgeAsync(received));
         if (!strand.Task!.IsCompleted) delivering[strand] = received;
     }
@@ -316,6 +348,10 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
             await apply.RunAsync(received, CancellationToken.None);
         }
         catch (InvalidOperationException unsettled) when (unsettled.Message.EndsWith("could not be applied.", StringComparison.Ordinal))
+        {
+            gateway.Events.Add(received);
+        }
+        catch (PostgresException locked) when (locked.SqlState == PostgresErrorCodes.LockNotAvailable)
         {
             gateway.Events.Add(received);
         }
@@ -333,29 +369,32 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
 
     private void Act()
     {
-        var license = memory.Licenses.Values.ElementAt(random.Next(memory.Licenses.Count));
-        if (reliable.Contains(license.SubscriptionId)) return;
-        var act = random.Next(15);
+        var license = world.Licenses.Values.ElementAt(random.Next(world.Licenses.Count));
+        if (judge.IsReliable(license.SubscriptionId)) return;
+        var act = random.Next(18);
         Trace(() => $"{license.SubscriptionId} act {act}");
         switch (act)
         {
             case 0:
                 license.AutoRenew = !license.AutoRenew;
+                judge.Switched(license);
                 break;
             case 1:
                 license.Card = license.Card is { } renewed && random.Next(3) == 0
                     ? renewed with { ChangedAt = clock.Now }
                     : new SavedCard(NewId(), "stripe", random.Next(4) == 0 ? "cus_2" : "cus_1", Cards[random.Next(Cards.Length)]);
-                memory.CardsChanged(license);
+                world.Changed(license);
+                world.CardsChanged(license);
                 break;
             case 2:
                 var amount = random.Next(10, 60);
                 license.WalletUsd += amount;
-                deposited[license.SubscriptionId] += amount;
+                judge.Deposited(license, amount);
                 break;
             case 3:
-                memory.Hold(license, !license.IsHeldByOperator);
-                break;
+                world.Hold(license, !license.IsHeldByOperator);
+                judge.Held(license);
+                return;
             case 4:
                 license.PriceUsd = license.PriceUsd is null ? 49.99m : license.PriceUsd + 10;
                 break;
@@ -368,87 +407,130 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
             case 7:
                 foreach (var intent in gateway.Intents.Values) gateway.Process(intent, random.Next(3) > 0);
                 break;
-            case 8:
-                foreach (var intent in gateway.Intents.Values.Where(
-                    intent => intent.Request.SubscriptionId == license.SubscriptionId))
-                    gateway.TakeBack(intent);
-                break;
-            case 9:
-                MoveExpiry(license);
+            case 8 or 9:
+                foreach (var intent in IntentsOf(license)) gateway.TakeBack(intent);
                 break;
             case 10:
-                foreach (var renewal in memory.Renewals.Where(
-                    renewal => renewal.SubscriptionId == license.SubscriptionId && renewal.IntentId is not null))
-                    Decide(renewal);
+                MoveExpiry(license);
                 break;
             case 11:
-                foreach (var renewal in memory.Renewals.Where(renewal => renewal.SubscriptionId == license.SubscriptionId))
-                    scheduler.Start("consent", () => ConsentToPriceAsync(renewal.RenewalId));
+                foreach (var renewal in world.Renewals.Where(
+                    renewal => renewal.SubscriptionId == license.SubscriptionId && renewal.IntentId is not null).ToList())
+                    Decide(renewal);
                 break;
             case 12:
-                license.OtherBlock = random.Next(4) switch
+                foreach (var renewal in world.Renewals.Where(renewal => renewal.SubscriptionId == license.SubscriptionId).ToList())
+                    Start("consent", () => ConsentToPriceAsync(renewal));
+                break;
+            case 13:
+                license.OtherBlock = random.Next(7) switch
                 {
                     0 => RenewalBlock.AccountClosed,
-                    1 => RenewalBlock.PausedToxic,
+                    1 => RenewalBlock.MasterClosed,
+                    2 => RenewalBlock.PausedToxic,
+                    3 => RenewalBlock.LockedNoFunds,
+                    4 => RenewalBlock.SubscriptionInactive,
                     _ => null,
                 };
                 break;
-            case 13:
+            case 14:
                 license.PriceUsd = Math.Max(10, (license.PriceUsd ?? 0) - 10);
                 break;
-            default:
-                scheduler.Start("customer", () => RenewAsync(license));
+            case 15:
+                license.ReservedUsd = license.WalletUsd * random.Next(3) / 2;
                 break;
+            case 16:
+                foreach (var intent in IntentsOf(license))
+                {
+                    if (random.Next(4) > 0) gateway.Cancel(intent);
+                    else if (intent.Charge is null && intent.State is not ChargeOutcome.Processing) intent.IsMissing = true;
+                }
+
+                break;
+            default:
+                judge.Asked(license);
+                Start("customer", () => RenewAsync(license));
+                return;
         }
+
+        world.Changed(license);
     }
+
+    private IEnumerable<ScheduleGateway.Intent> IntentsOf(MemoryLicense license) =>
+        gateway.Intents.Values.Where(intent => intent.Request.SubscriptionId == license.SubscriptionId);
 
     private async Task RenewAsync(MemoryLicense license)
     {
-        var paidBefore = memory.Renewals.Where(renewal =>
+        var paidBefore = world.Renewals.Where(renewal =>
             renewal.SubscriptionId == license.SubscriptionId && renewal.Status is RenewalStatus.Applied
             && renewal.PeriodStart == license.ExpiresAt).Select(renewal => renewal.RenewalId).ToList();
         var renewed = await renew.RunAsync(license.SubscriptionId, Actor.Owner(license.UserId), request: null, CancellationToken.None);
         if (renewed.Refusal is null && paidBefore.Contains(renewed.Value.RenewalId))
-            violations.Add($"{license.SubscriptionId} is told to be renewed by a period that the platform took back");
+            Violate($"{license.SubscriptionId} is told to be renewed by a period that the platform took back");
     }
 
-    // The platform moves the expiry, perhaps back to the start of a paid period, or removes it.
+    // The platform moves the expiry, perhaps back to the start of a paid period, removes it, or deletes the token or makes another.
     private void MoveExpiry(MemoryLicense license)
     {
+        judge.Moved(license);
+        if (license.IsGone || random.Next(12) == 0)
+        {
+            license.IsGone = !license.IsGone;
+            return;
+        }
+
         if (license.PaidPeriods.Count > 0 && random.Next(3) == 0)
         {
             license.ExpiresAt = license.PaidPeriods[random.Next(license.PaidPeriods.Count)].From;
             return;
         }
 
-        license.ExpiresAt = random.Next(10) == 0 ? null : license.ExpiresAt + TimeSpan.FromHours(random.Next(-20 * 24, 20 * 24));
+        license.ExpiresAt = random.Next(10) == 0 ? null : license.ExpiresAt + TimeSpan.FromHours(
+            random.Next(3) == 0 ? 1 : random.Next(-20 * 24, 20 * 24));
         if (license.ExpiresAt > lastExpiry) lastExpiry = license.ExpiresAt.Value;
     }
 
-    // An operator checks the provider's dashboard now, and answers some time later.
+    // An operator checks the provider's dashboard now, and answers some time later; sometimes with another charge, which was booked.
     private void Decide(Renewal renewal)
     {
-        var paid = gateway.Intents[renewal.IntentId!].State as ChargeOutcome.Succeeded;
+        var paid = gateway.Intents[renewal.IntentId!].Charge;
         gateway.Heard(renewal.IntentId!);
-        scheduler.Start("operator", () => resolve.RunAsync(
+        judge.Decided(renewal);
+        var other = random.Next(5) > 0 ? null : world.Renewals.FirstOrDefault(one => one.RenewalId != renewal.RenewalId
+            && one is { Status: RenewalStatus.Applied, Attempt.TransactionId: not null })?.Attempt!.TransactionId;
+        Start("operator", () => resolve.RunAsync(
             renewal.RenewalId,
-            new RenewalDecision(paid is not null, "looked up", paid?.TransactionId),
+            new RenewalDecision(paid is not null || other is not null, "looked up", other ?? paid?.TransactionId),
             Actor.Operator(NewId()),
             CancellationToken.None));
     }
 
-    private async Task ConsentToPriceAsync(Guid renewalId)
+    // The customer agrees to the price that the page showed, which may have changed since.
+    private async Task ConsentToPriceAsync(Renewal shown)
     {
-        var facts = await store.FindAsync(renewalId, CancellationToken.None);
-        agreed[renewalId] = Math.Max(agreed.GetValueOrDefault(renewalId), facts!.Renewal.AmountUsd ?? 0);
-        if (RenewalRequests.ConsentToPrice(facts.Renewal, facts.Renewal.AmountUsd, clock.Now) is { } accepted)
+        judge.Agreed(shown, shown.AmountUsd ?? 0);
+        if (await store.FindAsync(shown.RenewalId, CancellationToken.None) is { } facts
+            && RenewalRequests.ConsentToPrice(facts.Renewal, shown.AmountUsd, clock.Now) is { } accepted)
             await store.SaveAsync(accepted, new RenewalWriter(Lease: null), CancellationToken.None);
     }
 
     private void Advance(TimeSpan by)
     {
-        clock.Now += by;
+        Set(clock.Now + by);
         Trace(() => $"the clock shows {clock.Now:u}");
+    }
+
+    private void Set(DateTimeOffset to)
+    {
+        world.Passed(to - clock.Now);
+        clock.Now = to;
+    }
+
+    private void Violate(string text)
+    {
+        if (violations.Contains(text)) return;
+        violations.Add(text);
+        trace?.Add($"BROKEN: {text}");
     }
 
     private Guid NewId() => new(++ids, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
@@ -456,7 +538,7 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
     private void Trace(Func<string> line)
     {
         if (trace is null) return;
-        var states = memory.Renewals.Select(renewal =>
+        var states = world.Renewals.Select(renewal =>
             $"[{renewal.Status} {renewal.IntentId} attempt {renewal.Attempts} {renewal.Attempt?.Status} "
             + $"next {renewal.NextActionAt:MM-dd HH:mm}]");
         trace.Add($"{clock.Now:MM-dd HH:mm:ss} {line()} {string.Join(' ', states)}");
@@ -473,6 +555,7 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
     void ILogger.Log<TState>(
         LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
     {
-        if (logLevel >= LogLevel.Error) violations.Add($"{formatter(state, exception)}: {exception}");
+        if (logLevel >= LogLevel.Error && exception is not PostgresException { SqlState: PostgresErrorCodes.LockNotAvailable })
+            Violate($"{formatter(state, exception)}: {exception}");
     }
 }

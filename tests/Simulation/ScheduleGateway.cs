@@ -5,7 +5,7 @@ namespace Simulation;
 
 /// <summary>
 /// A gateway with Stripe's semantics: it stores a key's first answer for 24 hours, also a 500; after that the key charges again. An intent
-/// succeeds only once. Every change sends a webhook. The faults come from the seed.
+/// succeeds only once. Every change sends a webhook. The faults come from the seed. Its memory is what really happened to the money.
 /// </summary>
 internal sealed class ScheduleGateway(Scheduler scheduler, ScheduleClock clock, Random random, Action<string> violation) : IPaymentGateway
 {
@@ -13,6 +13,7 @@ internal sealed class ScheduleGateway(Scheduler scheduler, ScheduleClock clock, 
 
     private readonly Dictionary<string, (DateTimeOffset At, ChargeRequest? Request, string? Intent, IntentSnapshot Answer)> keys = [];
     private readonly HashSet<string> unanswered = [];
+    private readonly HashSet<Guid> forgotten = [];
     private int numbers;
 
     internal sealed class Intent(string id, ChargeRequest request)
@@ -20,28 +21,73 @@ internal sealed class ScheduleGateway(Scheduler scheduler, ScheduleClock clock, 
         public string Id { get; } = id;
         public ChargeRequest Request { get; } = request;
         public ChargeOutcome State { get; set; } = new ChargeOutcome.Unconfirmed();
+
+        /// <summary>It was made in another account: no call finds it.</summary>
+        public bool IsMissing { get; set; }
+
+        /// <summary>A restore made the backend forget it.</summary>
+        public bool IsForgotten { get; set; }
+
+        /// <summary>Number of the last event before the last confirmation. Later events report an outcome of that confirmation.</summary>
+        public int ConfirmedAfter { get; set; }
+
+        public DateTimeOffset ChargedAt { get; set; }
+
+        public List<Return> Returns { get; } = [];
+
+        public ChargeOutcome.Succeeded? Charge => State as ChargeOutcome.Succeeded;
+    }
+
+    /// <summary>A refund or a dispute.</summary>
+    internal sealed class Return(ReversalKind kind, string id, long amountMinor)
+    {
+        public ReversalKind Kind { get; } = kind;
+        public string Id { get; } = id;
+        public long AmountMinor { get; } = amountMinor;
+        public ReversalState State { get; set; }
+
+        /// <summary>The money is no longer here.</summary>
+        public bool IsTaken => Kind is ReversalKind.Dispute ? State is ReversalState.Lost : State is not ReversalState.Failed;
     }
 
     public string Provider => "stripe";
 
     public TimeSpan IdempotencyKeyLifetime => TimeSpan.FromHours(23);
 
+    public decimal MinimumChargeUsd => 0.50m;
+
     /// <summary>Percentage of calls that fail.</summary>
     public int FaultRate { get; set; }
+
+    /// <summary>Whether some charges have another amount or currency than asked.</summary>
+    public bool ChargesOtherAmounts { get; set; }
 
     /// <summary>Calls that time out and are executed later, in any order.</summary>
     public List<Action> Delayed { get; } = [];
 
+    /// <summary>Events that were not delivered yet.</summary>
     public List<PaymentEvent> Events { get; } = [];
+
+    /// <summary>All events, so that they can be sent again.</summary>
+    public List<PaymentEvent> AllEvents { get; } = [];
 
     public Dictionary<string, Intent> Intents { get; } = [];
 
-    /// <summary>Number of charges of each renewal; the simulation compares it with the bookings.</summary>
+    /// <summary>Number of charges of each renewal.</summary>
     public Dictionary<Guid, int> Charges { get; } = [];
+
+    /// <summary>Intents that were confirmed, and whose outcome nobody was told yet.</summary>
+    public IReadOnlyCollection<string> Unanswered => unanswered;
+
+    /// <summary>Called when a confirmation is received that was not received before.</summary>
+    public Action<Intent, ChargeRequest> OnConfirmed { get; set; } = (_, _) => { };
 
     public Task<IntentSnapshot> CreateIntentAsync(ChargeRequest request, string idempotencyKey, CancellationToken cancellationToken) =>
         CallAsync(idempotencyKey, request, null, () =>
         {
+            if (request.AmountMinor < MinimumChargeUsd * 100) violation($"{request.AmountMinor} cents are asked of a card");
+            if (request.PaymentId == "pm_gone")
+                return new IntentSnapshot(null, new ChargeOutcome.HardDeclined("payment_method_unusable", ""));
             var intent = new Intent($"pi_{++numbers}", request);
             Intents.Add(intent.Id, intent);
             return Show(intent);
@@ -53,24 +99,23 @@ internal sealed class ScheduleGateway(Scheduler scheduler, ScheduleClock clock, 
         foreach (var other in unanswered)
             if (other != intentId && Intents[other].Request.SubscriptionId == request.SubscriptionId)
                 violation($"{intentId} is confirmed while the outcome of {other}, of the same license, is open");
-        // A paid intent can't be charged again, so a late confirmation of it opens nothing.
-        if (Intents[intentId].State is not (ChargeOutcome.Succeeded or ChargeOutcome.Canceled)) unanswered.Add(intentId);
-        return AnswerAsync(intentId, CallAsync(idempotencyKey, request, intentId, () => Confirm(Intents[intentId], request)));
+        var intent = Intents[intentId];
+        if (intent.Request.AmountMinor != request.AmountMinor)
+            violation($"{intentId} over {intent.Request.AmountMinor} is confirmed with {request.AmountMinor}");
+        if (!keys.ContainsKey(idempotencyKey)) OnConfirmed(intent, request);
+        // A paid intent can't be charged again, and a repeat gets the stored answer: such a confirmation opens nothing.
+        if (intent.State is not (ChargeOutcome.Succeeded or ChargeOutcome.Canceled) && !keys.ContainsKey(idempotencyKey)
+            && unanswered.Add(intentId)) intent.ConfirmedAfter = numbers;
+        return AnswerAsync(intentId, CallAsync(idempotencyKey, request, intentId, () => Confirm(intent, request)));
     }
 
     public Task<IntentSnapshot> GetIntentAsync(string intentId, CancellationToken cancellationToken) =>
         AnswerAsync(intentId, CallAsync(null, null, intentId, () => Show(Intents[intentId])));
 
     public Task<IntentSnapshot> CancelIntentAsync(string intentId, string idempotencyKey, CancellationToken cancellationToken) =>
-        AnswerAsync(intentId, CallAsync(idempotencyKey, null, intentId, () =>
-        {
-            var intent = Intents[intentId];
-            if (intent.State is not (ChargeOutcome.Succeeded or ChargeOutcome.Canceled or ChargeOutcome.Processing))
-                Become(intent, new ChargeOutcome.Canceled("requested"));
-            return Show(intent);
-        }));
+        AnswerAsync(intentId, CallAsync(idempotencyKey, null, intentId, () => Cancel(Intents[intentId])));
 
-    // No schedule has an operator who refunds or sends evidence.
+    // No schedule has an operator who sends evidence; refunds come from the provider's dashboard.
     public Task<RefundOutcome> RefundAsync(RefundRequest request, string idempotencyKey, CancellationToken cancellationToken) =>
         throw new NotSupportedException();
 
@@ -83,8 +128,16 @@ internal sealed class ScheduleGateway(Scheduler scheduler, ScheduleClock clock, 
     public Task<EvidenceOutcome?> FindEvidenceAsync(string disputeId, CancellationToken cancellationToken) =>
         throw new NotSupportedException();
 
-    /// <summary>The backend, or an operator, is told the state of the intent in another way than by an answer.</summary>
+    /// <summary>An operator is told the state of the intent, or the backend by an event about its last confirmation.</summary>
     public void Heard(string intentId) => unanswered.Remove(intentId);
+
+    /// <summary>An event is delivered.</summary>
+    public void Heard(PaymentEvent received)
+    {
+        if (received.Fact is PaymentFact.IntentChanged { Intent: { IntentId: { } intentId, Outcome: not ChargeOutcome.Processing } }
+            && int.Parse(received.EventId.AsSpan(4), System.Globalization.CultureInfo.InvariantCulture) > Intents[intentId].ConfirmedAfter)
+            Heard(intentId);
+    }
 
     private async Task<IntentSnapshot> AnswerAsync(string intentId, Task<IntentSnapshot> call)
     {
@@ -96,66 +149,100 @@ internal sealed class ScheduleGateway(Scheduler scheduler, ScheduleClock clock, 
     /// <summary>The customer authenticates on the bank's page.</summary>
     public void Authenticate(Intent intent, bool passes)
     {
-        if (intent.State is not ChargeOutcome.NeedsAuthentication) return;
-        if (passes) Charge(intent, intent.Request);
+        if (intent.IsMissing || intent.State is not ChargeOutcome.NeedsAuthentication) return;
+        if (passes) Charge(intent);
         else Become(intent, new ChargeOutcome.SoftDeclined("authentication_failed", ""));
     }
 
     /// <summary>The bank decides about a payment in processing.</summary>
     public void Process(Intent intent, bool pays)
     {
-        if (intent.State is not ChargeOutcome.Processing) return;
-        if (pays) Charge(intent, intent.Request);
+        if (intent.IsMissing || intent.State is not ChargeOutcome.Processing) return;
+        if (pays) Charge(intent);
         else Become(intent, new ChargeOutcome.SoftDeclined("insufficient_funds", ""));
     }
 
-    /// <summary>A full or partial refund that may fail, or a dispute that may be lost and won after all.</summary>
+    /// <summary>An operator cancels the intent in the provider's dashboard.</summary>
+    public IntentSnapshot Cancel(Intent intent)
+    {
+        if (intent.State is not (ChargeOutcome.Succeeded or ChargeOutcome.Canceled or ChargeOutcome.Processing) && !intent.IsMissing)
+            Become(intent, new ChargeOutcome.Canceled("requested"));
+        return Show(intent);
+    }
+
+    /// <summary>
+    /// One step of a refund or dispute of the charge: a new one, of the whole amount or a part, or the next state of an earlier one, whose
+    /// refund may fail and whose dispute may be lost, won, and won after it was lost.
+    /// </summary>
     public void TakeBack(Intent intent)
     {
-        if (intent.State is not ChargeOutcome.Succeeded paid) return;
-        var amount = random.Next(2) == 0 ? paid.AmountMinor : paid.AmountMinor / 2;
-        if (random.Next(2) == 0)
+        if (intent.Charge is not { } paid) return;
+        var undecided = intent.Returns.Where(one => one.State is not (ReversalState.Failed or ReversalState.Won)).ToList();
+        if (undecided.Count > 0 && random.Next(3) > 0)
         {
-            var refund = $"re_{++numbers}";
-            if (random.Next(2) == 0) Reverse(ReversalKind.RefundTotal, paid.TransactionId, ReversalState.Succeeded);
-            Reverse(ReversalKind.Refund, refund, ReversalState.Succeeded);
-            if (random.Next(4) == 0) Reverse(ReversalKind.Refund, refund, ReversalState.Failed);
+            var one = undecided[random.Next(undecided.Count)];
+            if (one.Kind is ReversalKind.Dispute)
+            {
+                if (one.State is ReversalState.Lost || random.Next(3) > 0)
+                    one.State = one.State is ReversalState.Open && random.Next(2) == 0 ? ReversalState.Lost : ReversalState.Won;
+            }
+            else one.State = one.State is ReversalState.Pending && random.Next(3) > 0 ? ReversalState.Succeeded : ReversalState.Failed;
+            Report(intent, one);
             return;
         }
 
-        var dispute = $"du_{++numbers}";
-        Reverse(ReversalKind.Dispute, dispute, ReversalState.Open);
-        var lost = random.Next(2) == 0;
-        if (lost) Reverse(ReversalKind.Dispute, dispute, ReversalState.Lost);
-        if (!lost || random.Next(4) == 0) Reverse(ReversalKind.Dispute, dispute, ReversalState.Won);
-
-        void Reverse(ReversalKind kind, string id, ReversalState state) => Emit(new PaymentFact.Reversed(new PaymentReversal(
-            kind, id, state, amount, intent.Request.Currency, intent.Id, paid.TransactionId, null, clock.Now)));
+        var left = paid.AmountMinor - intent.Returns.Where(one => one.IsTaken || one.State is ReversalState.Open).Sum(one => one.AmountMinor);
+        var amount = random.Next(2) == 0 ? left : left / 2;
+        if (amount > 0) Begin(intent, random.Next(2) == 0 ? ReversalKind.Refund : ReversalKind.Dispute, amount);
     }
+
+    private void Begin(Intent intent, ReversalKind kind, long amount)
+    {
+        var made = new Return(kind, $"{(kind is ReversalKind.Dispute ? "du" : "re")}_{++numbers}", amount)
+        {
+            State = kind is ReversalKind.Dispute ? ReversalState.Open : random.Next(3) == 0 ? ReversalState.Pending : ReversalState.Succeeded,
+        };
+        intent.Returns.Add(made);
+        if (kind is ReversalKind.Refund && random.Next(2) == 0)
+        {
+            var total = intent.Returns.Where(one => one.Kind is ReversalKind.Refund && one.IsTaken).Sum(one => one.AmountMinor);
+            Emit(intent, ReversalKind.RefundTotal, intent.Charge!.TransactionId, ReversalState.Succeeded, total);
+        }
+
+        Report(intent, made);
+    }
+
+    private void Report(Intent intent, Return one) => Emit(intent, one.Kind, one.Id, one.State, one.AmountMinor);
+
+    private void Emit(Intent intent, ReversalKind kind, string id, ReversalState state, long amount) =>
+        Emit(new PaymentFact.Reversed(new PaymentReversal(
+            kind, id, state, amount, intent.Charge!.Currency ?? intent.Request.Currency, intent.Id, intent.Charge.TransactionId, null,
+            clock.Now)));
 
     private async Task<IntentSnapshot> CallAsync(string? key, ChargeRequest? request, string? intent, Func<IntentSnapshot> effect)
     {
         // Canceling again changes nothing.
-        if (key is not null && request is not null && keys.TryGetValue(key, out var before) && clock.Now - before.At >= KeyMemory)
+        if (key is not null && request is not null && keys.TryGetValue(key, out var before) && clock.Now - before.At >= KeyMemory
+            && !IsForgotten(request))
             violation($"key {key} was sent again after its lifetime");
         await scheduler.Pause();
         switch (random.Next(100) < FaultRate ? random.Next(5) : -1)
         {
             case 0:
-                return Unanswered("connection refused");
+                return NoAnswer("connection refused");
             case 1:
-                return Unanswered("429", TimeSpan.FromSeconds(random.Next(1, 900)));
+                return NoAnswer("429", TimeSpan.FromSeconds(random.Next(1, 900)));
             case 2:
                 Delayed.Add(() => Answer(key, request, intent, effect));
-                return Unanswered("timed out");
+                return NoAnswer("timed out");
             case 3:
-                Answer(key, request, intent, () => { effect(); return Unanswered("500"); });
+                Answer(key, request, intent, () => { effect(); return NoAnswer("500"); });
                 await scheduler.Pause();
-                return Unanswered("500");
+                return NoAnswer("500");
             case 4:
                 Answer(key, request, intent, effect);
                 await scheduler.Pause();
-                return Unanswered("answer lost");
+                return NoAnswer("answer lost");
             default:
                 var answer = Answer(key, request, intent, effect);
                 await scheduler.Pause();
@@ -169,8 +256,9 @@ internal sealed class ScheduleGateway(Scheduler scheduler, ScheduleClock clock, 
         if (keys.TryGetValue(key, out var known) && clock.Now - known.At < KeyMemory)
         {
             if (known.Request == request && known.Intent == intent) return known.Answer;
-            violation($"key {key} was sent again with other parameters");
-            return Unanswered("idempotency_error");
+            // After a restore, the backend may have other values than those that it sent before.
+            if (request is null || !IsForgotten(request)) violation($"key {key} was sent again with other parameters");
+            return NoAnswer("idempotency_error");
         }
 
         var answer = effect();
@@ -180,7 +268,8 @@ internal sealed class ScheduleGateway(Scheduler scheduler, ScheduleClock clock, 
 
     private IntentSnapshot Confirm(Intent intent, ChargeRequest request)
     {
-        if (intent.State is ChargeOutcome.Succeeded or ChargeOutcome.Canceled or ChargeOutcome.Processing) return Show(intent);
+        if (intent.IsMissing || intent.State is ChargeOutcome.Succeeded or ChargeOutcome.Canceled or ChargeOutcome.Processing)
+            return Show(intent);
 
         switch (request.PaymentId)
         {
@@ -198,30 +287,51 @@ internal sealed class ScheduleGateway(Scheduler scheduler, ScheduleClock clock, 
                 Become(intent, new ChargeOutcome.NeedsAuthentication("authentication_required", ""));
                 break;
             default:
-                Charge(intent, request);
+                Charge(intent);
                 break;
         }
 
         return Show(intent);
     }
 
-    private void Charge(Intent intent, ChargeRequest request)
+    private void Charge(Intent intent)
     {
+        var request = intent.Request;
         Charges[request.RenewalId] = Charges.GetValueOrDefault(request.RenewalId) + 1;
-        if (Charges[request.RenewalId] > 1) violation($"renewal {request.RenewalId} was charged twice");
-        Become(intent, new ChargeOutcome.Succeeded($"ch_{++numbers}", request.AmountMinor));
+        if (Charges[request.RenewalId] > 1 && !IsForgotten(request)) violation($"renewal {request.RenewalId} was charged twice");
+        intent.ChargedAt = clock.Now;
+        var other = ChargesOtherAmounts ? random.Next(20) : -1;
+        Become(intent, new ChargeOutcome.Succeeded(
+            $"ch_{++numbers}", other == 0 ? request.AmountMinor / 2 : request.AmountMinor, other == 1 ? "eur" : request.Currency));
     }
+
+    /// <summary>A backup was restored, so that the backend may send anything again for renewals that it sent before.</summary>
+    public void Forget()
+    {
+        foreach (var key in keys.Values)
+            if (key.Request is { } request) forgotten.Add(request.RenewalId);
+        foreach (var intent in Intents.Values) intent.IsForgotten = true;
+        unanswered.Clear();
+    }
+
+    private bool IsForgotten(ChargeRequest request) => forgotten.Contains(request.RenewalId);
 
     private void Become(Intent intent, ChargeOutcome state)
     {
         intent.State = state;
-        Emit(new PaymentFact.IntentChanged(Show(intent), intent.Request.RenewalId));
+        Emit(new PaymentFact.IntentChanged(
+            Show(intent), intent.Request.RenewalId, intent.Request.SubscriptionId, intent.Request.UserId));
     }
 
-    private void Emit(PaymentFact fact) => Events.Add(new PaymentEvent(Provider, $"evt_{++numbers}", fact.GetType().Name, clock.Now, fact));
+    private void Emit(PaymentFact fact)
+    {
+        var made = new PaymentEvent(Provider, $"evt_{++numbers}", fact.GetType().Name, clock.Now, fact);
+        Events.Add(made);
+        AllEvents.Add(made);
+    }
 
-    private static IntentSnapshot Show(Intent intent) => new(intent.Id, intent.State);
+    private static IntentSnapshot Show(Intent intent) => new(intent.Id, intent.IsMissing ? new ChargeOutcome.Missing() : intent.State);
 
-    private static IntentSnapshot Unanswered(string reason, TimeSpan? retryAfter = null) =>
+    private static IntentSnapshot NoAnswer(string reason, TimeSpan? retryAfter = null) =>
         new(null, new ChargeOutcome.Unknown(reason, retryAfter));
 }

@@ -18,6 +18,16 @@ public sealed class ScheduleTests
     [InlineData(nameof(Sabotage.IntentPerCall))]
     [InlineData(nameof(Sabotage.CancelSkipped))]
     [InlineData(nameof(Sabotage.UnknownIsFailed))]
+    [InlineData(nameof(Sabotage.RefusalIsUnknown))]
+    [InlineData(nameof(Sabotage.BlockIgnored))]
+    [InlineData(nameof(Sabotage.DisputeIgnored))]
+    [InlineData(nameof(Sabotage.ReversalsDropped))]
+    [InlineData(nameof(Sabotage.PriceKept))]
+    [InlineData(nameof(Sabotage.OtherChargeIgnored))]
+    [InlineData(nameof(Sabotage.NoticeSkipped))]
+    [InlineData(nameof(Sabotage.LapsedOpened))]
+    [InlineData(nameof(Sabotage.LockIsWallet))]
+    [InlineData(nameof(Sabotage.CasesDropped))]
     public void Schedules_WithADeliberateFault_ViolateARule(string sabotage)
     {
         Assert.NotEmpty(Simulate.Failing(first: 1, schedules: 3_000, Enum.Parse<Sabotage>(sabotage)));

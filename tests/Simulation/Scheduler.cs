@@ -15,6 +15,9 @@ internal sealed class Scheduler
 
     public IReadOnlyList<Strand> Strands => strands;
 
+    /// <summary>The strand whose code runs now.</summary>
+    public Strand? Running => running;
+
     /// <summary>Begins the work and runs it to its first pause.</summary>
     public Strand Start(string name, Func<Task> work)
     {

@@ -25,6 +25,7 @@ internal sealed class SilentTimers
     private readonly Scheduler scheduler = new();
     private readonly MemoryRenewalStore memory;
     private readonly ScheduleGateway gateway;
+    private readonly Judge judge;
     private readonly RenewalPolicy policy;
     private readonly RunDueRenewals run;
     private readonly HashSet<Guid> payers = [];
@@ -48,7 +49,9 @@ internal sealed class SilentTimers
         gateway = new ScheduleGateway(scheduler, clock, random, text => violations.Add(text)) { FaultRate = 15 };
         policy = new RenewalPolicy(true, TimeSpan.FromDays(7), TimeSpan.FromDays(3), 0,
             new Dictionary<string, TimeSpan> { [gateway.Provider] = gateway.IdempotencyKeyLifetime });
-        var store = new PausingStore(memory, scheduler);
+        judge = new Judge(gateway, scheduler, clock, renewsPaused: false, text => violations.Add(text));
+        var world = judge.World = new MemoryWorld(memory, memory);
+        var store = new PausingStore(world, memory, scheduler, judge);
         var process = new ProcessRenewal(store, new RenewalGateways([gateway], NewId), policy, new SignedLinks([], clock), clock);
         run = new RunDueRenewals(
             store, process, policy, new RenewalPace(1, 2, TimeSpan.FromMinutes(5)), clock, NullLogger<RunDueRenewals>.Instance);
@@ -113,6 +116,7 @@ internal sealed class SilentTimers
         }
 
         memory.Licenses.Add(license.SubscriptionId, license);
+        judge.Added(license, isReliable: false);
     }
 
     // As TimerFallbackStore claims: after an interval, or soon if work was left. Two processes may have a slice at the same time.

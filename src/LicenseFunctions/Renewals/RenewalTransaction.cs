@@ -231,19 +231,21 @@ internal sealed class RenewalTransaction(NpgsqlConnection connection, Suspension
     }
 
     private const string CanSuspend = """
-        select c.is_active and not exists (
+        select c.is_active and c.expires_at = @periodStart and not exists (
             select from renewals o
             where o.subscription_id = c.subscription_id and o.renewal_id <> @RenewalId and is_charge_open(o.status))
         from v_current_license_tokens c
         where c.subscription_id = @SubscriptionId
         """;
 
-    // While another period's charge is open, the license is not suspended. RunDueRenewals does it later.
+    // While another period's charge is open, the license is not suspended; RunDueRenewals does it later. Nor is it if the platform has moved
+    // the expiry since the worker read it.
     private async Task SuspendAsync(Renewal renewal, CancellationToken cancellationToken)
     {
         var can = new CommandDefinition(
-            CanSuspend, new { renewal.SubscriptionId, renewal.RenewalId }, cancellationToken: cancellationToken);
-        if (await connection.ExecuteScalarAsync<bool>(can))
+            CanSuspend, new { renewal.SubscriptionId, renewal.RenewalId, periodStart = renewal.PeriodStart.UtcDateTime },
+            cancellationToken: cancellationToken);
+        if (await connection.ExecuteScalarAsync<bool?>(can) is true)
             await suspensions.SuspendAsync(connection, ForExpiry(renewal.SubscriptionId), cancellationToken);
     }
 

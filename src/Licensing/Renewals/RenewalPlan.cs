@@ -18,7 +18,7 @@ public static class RenewalPlan
         return renewal switch
         {
             _ when renewal.Status.IsFinal() => Save(renewal with { NextActionAt = null }),
-            { Status: Succeeded, Attempt: { } paid } => new RenewalStep.Save(RenewalSettlement.Apply(facts, paid, policy, now)),
+            { Status: Succeeded, Attempt: { } paid } => new RenewalStep.Save(RenewalSettlement.Book(facts, paid, policy, now)),
             { Status: Charging, IntentId: null, Attempt: { } attempt } => Create(facts, attempt, policy, now),
             { IsChargeOpen: true, IntentId: { } intent, Attempt: { } attempt } => ResolveOpenCharge(facts, intent, attempt, policy, now),
             { Status: NeedsAuthentication, IntentId: { } intent, Attempt: { } attempt }

@@ -14,6 +14,8 @@ public static class RenewalSettlement
     /// <summary>The largest amount in minor units that renewals.amount_usd can store.</summary>
     private const long LargestAmount = 9_999_999_999;
 
+    private const string LicenseGone = "The license has no token that could be extended.";
+
     /// <returns>The change; null if the answer changes nothing.</returns>
     public static RenewalChange? Settle(
         RenewalFacts facts, IntentSnapshot answer, Trigger trigger, RenewalPolicy policy, DateTimeOffset now)
@@ -80,6 +82,17 @@ public static class RenewalSettlement
         var renewal = facts.Renewal with { Attempt = attempt, AmountUsd = amount / 100m };
         var payment = Payment(renewal, PaidWith.Card, from, attempt.FirstSentAt, policy, now) with { Expiry = facts.License.ExpiresAt };
         return Paid(renewal, payment, attempt.AttemptId);
+    }
+
+    /// <summary>Books a charge that waited for its booking. If the license is gone meanwhile, a person must decide.</summary>
+    internal static RenewalChange Book(RenewalFacts facts, RenewalAttempt paid, RenewalPolicy policy, DateTimeOffset now)
+    {
+        var renewal = facts.Renewal;
+        if (!facts.License.IsGone) return Apply(facts, paid, policy, now);
+        var charge = new ChargeOutcome.Succeeded(
+            paid.TransactionId!, decimal.ToInt64(renewal.AmountUsd!.Value * 100), paid.Request.Currency);
+        var concern = PaymentCase.Of(PaymentCaseReason.LicenseGone, renewal, renewal.IntentId, charge, LicenseGone);
+        return WaitForAPerson(renewal with { Attempt = paid with { Status = AttemptStatus.Sent, TransactionId = null } }, concern, now);
     }
 
     /// <summary>The money moved but the wallet was locked: the booking is repeated later.</summary>
@@ -170,7 +183,7 @@ public static class RenewalSettlement
                 Case(PaymentCaseReason.OtherAmount, $"Charged {paid.AmountMinor}, asked for {asked.AmountMinor}."),
             _ when paid.AmountMinor != asked.AmountMinor && renewal.Status is Canceled or Lapsed =>
                 Case(PaymentCaseReason.OtherAmount, $"Charged {paid.AmountMinor}, asked for {asked.AmountMinor}; the renewal is closed."),
-            _ when facts.License.IsGone => Case(PaymentCaseReason.LicenseGone, "The license has no token that could be extended."),
+            _ when facts.License.IsGone => Case(PaymentCaseReason.LicenseGone, LicenseGone),
             _ => null,
         };
     }
@@ -298,9 +311,9 @@ public static class RenewalSettlement
             };
     }
 
-    // Whether the intent's decline belongs to this attempt and not to the previous one.
+    // Whether the intent's decline belongs to this attempt and not to the previous one. A late event may be about any of them.
     private static bool IsCurrent(Renewal renewal, RenewalAttempt attempt, Trigger trigger, RenewalPolicy policy, DateTimeOffset now) =>
         trigger is Trigger.Create or Trigger.Confirm
-        || (renewal.IsChargeOpen && (attempt.OpensIntent || !policy.CanReplay(attempt, now)))
+        || (renewal.IsChargeOpen && (attempt.OpensIntent || (trigger is Trigger.LookUp && !policy.CanReplay(attempt, now))))
         || renewal.Status is NeedsAuthentication;
 }

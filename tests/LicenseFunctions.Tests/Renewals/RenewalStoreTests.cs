@@ -377,6 +377,20 @@ public abstract class RenewalStoreTests
     }
 
     [Fact]
+    public async Task Save_ALapseAfterThePlatformMovedTheExpiry_SuspendsNothing()
+    {
+        await using var world = await NewWorldAsync();
+        var license = await world.AddAsync(new LicenseSeed { ExpiresAt = now.AddDays(-2) });
+        var facts = await OpenAndClaimAsync(world);
+        await world.MoveExpiryAsync(license, now.AddDays(5));
+
+        var lapsed = Changed(facts.Renewal with { Status = RenewalStatus.Lapsed, NextActionAt = null }) with { Suspends = true };
+        Assert.Equal(RenewalSave.Saved, await world.Store.SaveAsync(lapsed, new RenewalWriter(Lease), Token));
+
+        Assert.True((await world.ReadAsync(license)).IsActive);
+    }
+
+    [Fact]
     public async Task Save_WithoutAPrice_RecordsTheFailure()
     {
         await using var world = await NewWorldAsync();

@@ -359,4 +359,22 @@ public sealed class RenewalPlanTests
 
         Assert.Equal((now, now.AddDays(30)), (change.Payment!.PaidFrom, change.Payment.PaidUntil));
     }
+
+    [Fact]
+    public void Next_AChargeThatWaitsForItsBookingWhenTheLicenseIsGone_IsPutBeforeAPerson()
+    {
+        var waiting = Charging with
+        {
+            Status = RenewalStatus.Succeeded,
+            Attempt = Attempt with { Status = AttemptStatus.Succeeded, TransactionId = "ch_1" },
+        };
+        var gone = Facts(waiting, Card) with { License = new RenewalLicense(null, AutoRenew: true) { IsGone = true } };
+
+        var change = Assert.IsType<RenewalStep.Save>(Next(gone)).Change;
+
+        Assert.Null(change.Payment);
+        Assert.Equal((PaymentCaseReason.LicenseGone, "pi_1", "ch_1", 4999L),
+            (change.Case!.Reason, change.Case.Subject, change.Case.TransactionId, change.Case.AmountMinor));
+        Assert.Equal(RenewalStatus.Undecided, change.After.Status);
+    }
 }

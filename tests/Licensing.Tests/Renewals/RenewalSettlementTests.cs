@@ -134,6 +134,16 @@ public sealed class RenewalSettlementTests
     }
 
     [Fact]
+    public void Settle_ADeclineOfThePreviousAttemptThatComesAfterTheKeysLifetime_EndsNoOpenCharge()
+    {
+        var second = Charging with { Status = RenewalStatus.Unknown, Attempt = Attempt with { Number = 2, OpensIntent = false } };
+        var late = Expiry + IdempotencyKeyLifetime;
+
+        Assert.Equal(RenewalStatus.Unknown, Settle(second, Soft, Trigger.Event, late)!.After.Status);
+        Assert.Equal(RenewalStatus.SoftDeclined, Settle(second, Soft, Trigger.LookUp, late)!.After.Status);
+    }
+
+    [Fact]
     public void Settle_ASuccess_BooksTheChargeForThePeriod()
     {
         var change = Settle(Charging, Paid)!;

@@ -1,0 +1,358 @@
+using Licensing.Renewals;
+
+namespace Simulation;
+
+/// <summary>
+/// Judges a schedule by what the gateway, the platform and the customers experienced. It uses rows as data, but no rule, constant or
+/// property of the code: a break of those must be noticed here.
+/// </summary>
+internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, ScheduleClock clock, bool renewsPaused, Action<string> violation)
+{
+    private static readonly TimeSpan Grace = TimeSpan.FromDays(3);
+    private static readonly TimeSpan Period = TimeSpan.FromDays(30);
+    private static readonly TimeSpan Step = TimeSpan.FromMinutes(30);
+    private static readonly TimeSpan Second = TimeSpan.FromSeconds(1);
+
+    private Dictionary<Guid, Customer> customers = [];
+    private Dictionary<string, (int Number, ReversalState State, DateTimeOffset At)> told = [];
+    private readonly Dictionary<(Guid RenewalId, object? Worker), Seen> seen = [];
+    private readonly Dictionary<string, DateTimeOffset> confirmed = [];
+    private readonly HashSet<Guid> decided = [];
+
+    public IWorld World { get; set; } = null!;
+
+    /// <summary>A backup was restored: some charges are forgotten, so that some rules don't hold for them.</summary>
+    public bool WasRestored { get; private set; }
+
+    /// <summary>What a customer and the platform did about a license.</summary>
+    private sealed record Customer
+    {
+        public decimal DepositedUsd { get; set; }
+        public decimal? LastPaidUsd { get; set; }
+        public DateTimeOffset? LastPaidStart { get; set; }
+        public bool WantsAutoRenewal { get; set; }
+        public DateTimeOffset? SwitchedAt { get; set; }
+
+        /// <summary>The customer asked for a renewal.</summary>
+        public bool HasAsked { get; set; }
+
+        /// <summary>The platform moved the expiry, or deleted the token.</summary>
+        public bool WasMoved { get; set; }
+
+        public bool HadLapsed { get; init; }
+        public bool IsReliable { get; set; }
+        public bool IsActive { get; set; } = true;
+        public bool IsHeld { get; set; }
+        public Dictionary<Guid, decimal> Agreed { get; init; } = [];
+    }
+
+    /// <summary>What was true when a worker claimed a renewal.</summary>
+    private sealed record Seen(decimal? PriceUsd, decimal? LastPaidUsd, RenewalBlock? Block, bool AutoRenew, bool IsDisputed, bool HasLost);
+
+    /// <summary>A renewal and its license before a transaction.</summary>
+    internal sealed record State(Renewal? Renewal, DateTimeOffset? ExpiresAt);
+
+    public void Added(MemoryLicense license, bool isReliable) => customers.Add(license.SubscriptionId, new Customer
+    {
+        DepositedUsd = license.WalletUsd,
+        LastPaidUsd = license.LastPaidUsd,
+        WantsAutoRenewal = license.AutoRenew,
+        HadLapsed = license.ExpiresAt + Grace <= clock.Now,
+        IsReliable = isReliable,
+    });
+
+    /// <summary>Whether the customer pays whatever happens, so that the license must not end.</summary>
+    public bool IsReliable(Guid subscriptionId) => customers[subscriptionId].IsReliable;
+
+    /// <summary>No worker ran in time, so the license is lost.</summary>
+    public void IsLost(Guid subscriptionId) => customers[subscriptionId].IsReliable = false;
+
+    public void Deposited(MemoryLicense license, decimal amount) => customers[license.SubscriptionId].DepositedUsd += amount;
+
+    public void Switched(MemoryLicense license) =>
+        (customers[license.SubscriptionId].WantsAutoRenewal, customers[license.SubscriptionId].SwitchedAt) = (license.AutoRenew, clock.Now);
+
+    public void Asked(MemoryLicense license) => customers[license.SubscriptionId].HasAsked = true;
+
+    public void Moved(MemoryLicense license) => customers[license.SubscriptionId].WasMoved = true;
+
+    public void Held(MemoryLicense license) =>
+        (customers[license.SubscriptionId].IsHeld, customers[license.SubscriptionId].IsActive) =
+        (license.IsHeldByOperator, license.IsTokenActive);
+
+    /// <summary>An operator says what happened; the judge doesn't know what they can know.</summary>
+    public void Decided(Renewal renewal) => decided.Add(renewal.RenewalId);
+
+    public void Agreed(Renewal renewal, decimal amountUsd)
+    {
+        var agreed = customers[renewal.SubscriptionId].Agreed;
+        agreed[renewal.RenewalId] = Math.Max(agreed.GetValueOrDefault(renewal.RenewalId), amountUsd);
+    }
+
+    /// <returns>Restores what the platform and its customers know.</returns>
+    public Action Backup()
+    {
+        var (copies, heard) = (Copy(customers), new Dictionary<string, (int, ReversalState, DateTimeOffset)>(told));
+        return () =>
+        {
+            (customers, told, WasRestored) = (Copy(copies), new(heard), true);
+            foreach (var customer in customers.Values) customer.IsReliable = false;
+        };
+    }
+
+    private static Dictionary<Guid, Customer> Copy(Dictionary<Guid, Customer> customers) =>
+        customers.ToDictionary(pair => pair.Key, pair => pair.Value with { Agreed = new(pair.Value.Agreed) });
+
+    public void Claimed(Renewal renewal)
+    {
+        var license = World.Licenses[renewal.SubscriptionId];
+        var customer = customers[renewal.SubscriptionId];
+        var block = license.OtherBlock is RenewalBlock.PausedToxic or RenewalBlock.LockedNoFunds && renewsPaused
+            ? null
+            : license.OtherBlock;
+        if (license.IsHeldByOperator) block = RenewalBlock.LicenseSuspended;
+        var disputes = gateway.Intents.Values.Where(intent => intent.Request.SubscriptionId == renewal.SubscriptionId && !intent.IsForgotten)
+            .SelectMany(intent => intent.Returns).Where(one => one.Kind is ReversalKind.Dispute && told.ContainsKey(one.Id))
+            .Select(one => told[one.Id]).ToList();
+        seen[(renewal.RenewalId, scheduler.Running)] = new Seen(
+            license.PriceUsd, customer.LastPaidUsd, block, license.AutoRenew,
+            disputes.Exists(one => one.State is ReversalState.Open),
+            disputes.Exists(one => one.State is ReversalState.Lost && !(customer.SwitchedAt >= one.At)));
+    }
+
+    /// <summary>The gateway was asked to charge a card.</summary>
+    public void Confirmed(ScheduleGateway.Intent intent, ChargeRequest request)
+    {
+        if (intent.Charge is null) confirmed[intent.Id] = clock.Now;
+        if (SeenBy(request.RenewalId) is not { } known) return;
+        MayPay(request.RenewalId, request.SubscriptionId, known);
+        if (Find(request.RenewalId) is not { Type: RenewalType.Auto }) return;
+        if (known.IsDisputed) violation($"{request.RenewalId} is charged automatically while a charge is disputed");
+        if (known.HasLost && !WasRestored) violation($"{request.RenewalId} is charged automatically after a lost dispute");
+    }
+
+    private Seen? SeenBy(Guid renewalId) => seen.GetValueOrDefault((renewalId, scheduler.Running));
+
+    private void MayPay(Guid renewalId, Guid subscriptionId, Seen known)
+    {
+        var customer = customers[subscriptionId];
+        if (known.Block is { } block) violation($"renewal {renewalId} is charged although {block}");
+        if (!known.AutoRenew && !customer.HasAsked) violation($"renewal {renewalId} is charged unasked");
+        if (customer is { HadLapsed: true, HasAsked: false, WasMoved: false }) violation($"{renewalId} had lapsed and is charged unasked");
+    }
+
+    public State Before(Guid renewalId)
+    {
+        var renewal = Find(renewalId);
+        return new State(renewal, renewal is null ? null : World.Licenses[renewal.SubscriptionId].ExpiresAt);
+    }
+
+    /// <summary>A change was committed: a charge begins, or the license is extended.</summary>
+    public void Saved(State before, RenewalChange change)
+    {
+        var after = change.After;
+        if (after.Attempt is { Status: AttemptStatus.Sent } attempt && attempt.AttemptId != before.Renewal?.Attempt?.AttemptId)
+            IsTheRightPrice(after, attempt.Request.AmountMinor / 100m);
+        if (change.Payment is not { } payment) return;
+
+        var customer = customers[after.SubscriptionId];
+        var license = World.Licenses[after.SubscriptionId];
+        if (payment.With is not PaidWith.Card && SeenBy(after.RenewalId) is { } known)
+        {
+            MayPay(after.RenewalId, after.SubscriptionId, known);
+            IsTheRightPrice(after, payment.AmountUsd);
+        }
+
+        if (!(customer.LastPaidStart > after.PeriodStart))
+            (customer.LastPaidStart, customer.LastPaidUsd) = (after.PeriodStart, payment.AmountUsd);
+        if (after.Type is RenewalType.Auto && payment.AmountUsd > 0 && !customer.Agreed.ContainsKey(after.RenewalId) && !WasRestored
+            && !World.HasMail($"upcoming_renewal:{after.SubscriptionId}:{after.PeriodStart.ToUnixTimeSeconds()}"))
+            violation($"renewal {after.RenewalId} was paid automatically without a notice");
+        IsExtended(before, after, license, customer);
+    }
+
+    // The customer gets 30 days after the old expiry, or from now on if they paid after the grace.
+    private void IsExtended(State before, Renewal after, MemoryLicense license, Customer customer)
+    {
+        var (askedAt, paidAt) = after.PaidWith is PaidWith.Card && confirmed.TryGetValue(after.IntentId ?? "", out var at)
+            ? (at, gateway.Intents[after.IntentId!].ChargedAt)
+            : (clock.Now, clock.Now);
+        if (before.ExpiresAt is not { } old || license.ExpiresAt is not { } now) return;
+        if (WasRestored || decided.Contains(after.RenewalId)) return;
+        // A dispute that was reported before the success has taken a part again already.
+        if (after.IntentId is { } paidIntent && gateway.Intents.TryGetValue(paidIntent, out var intent) && intent.Returns.Count > 0) return;
+        var late = now - Period;
+        var isLate = late <= clock.Now && late >= askedAt - Step && paidAt >= old + Grace - TimeSpan.FromDays(1);
+        if (now == old + Period ? askedAt >= old + Grace + TimeSpan.FromDays(1) + Step && !customer.WasMoved : !isLate && !customer.WasMoved && after.Attempts < 2)
+            violation($"renewal {after.RenewalId}, paid at {paidAt:u}, moved the expiry from {old:u} to {now:u}");
+        if (now < old) violation($"renewal {after.RenewalId} moved the expiry back");
+    }
+
+    // The price of the platform, or that of an intent that still lives; not more than what the customer paid last or agreed to.
+    private void IsTheRightPrice(Renewal renewal, decimal amount)
+    {
+        if (SeenBy(renewal.RenewalId) is not { } known) return;
+        var isFrozen = gateway.Intents.Values.Any(intent => intent.Request.RenewalId == renewal.RenewalId
+            && (intent.Id == renewal.IntentId || intent.State is not ChargeOutcome.Canceled) && intent.Request.AmountMinor == amount * 100);
+        if (amount != known.PriceUsd && !isFrozen)
+            violation($"renewal {renewal.RenewalId} is charged {amount} at a price of {known.PriceUsd}");
+        if (amount > known.LastPaidUsd
+            && !(customers[renewal.SubscriptionId].Agreed.GetValueOrDefault(renewal.RenewalId) >= amount) && !WasRestored)
+            violation($"renewal {renewal.RenewalId} is charged {amount} after {known.LastPaidUsd} without a consent");
+    }
+
+    public State Before(PaymentReversal reversal) =>
+        World.Renewals.FirstOrDefault(one => one.IntentId == reversal.IntentId && one.Status is RenewalStatus.Applied) is { } renewal
+            ? new State(renewal, World.Licenses[renewal.SubscriptionId].ExpiresAt)
+            : new State(null, null);
+
+    /// <summary>The backend has acknowledged a refund or a dispute.</summary>
+    public void Told(State before, PaymentEvent received, PaymentReversal reversal)
+    {
+        var number = int.Parse(received.EventId.AsSpan(4), System.Globalization.CultureInfo.InvariantCulture);
+        if (reversal.Kind is not ReversalKind.RefundTotal && !(told.GetValueOrDefault(reversal.ProviderId).Number > number))
+            told[reversal.ProviderId] = (number, reversal.State, clock.Now);
+        if (before is not { Renewal: { PaidUntil: { } until, PaidFrom: { } from } paid, ExpiresAt: { } expiry }) return;
+        var license = World.Licenses[paid.SubscriptionId];
+        var intent = gateway.Intents[reversal.IntentId!];
+        if (license.IsGone || !IsWhollyTold(intent) || Taken(intent) < intent.Charge!.AmountMinor || intent.Charge.Currency != "usd") return;
+
+        // All of it went back: the customer no longer has the time.
+        var earliest = clock.Now > from + Second ? clock.Now : from + Second;
+        var left = until > earliest ? until - earliest : TimeSpan.Zero;
+        var allowed = expiry - left > earliest ? expiry - left : earliest;
+        if (license.ExpiresAt is { } now && now > allowed + Second && now > earliest + Second && expiry > earliest)
+            violation($"{license.SubscriptionId} keeps until {now:u} what was refunded or lost; it was {expiry:u}");
+    }
+
+    private bool IsWhollyTold(ScheduleGateway.Intent intent) =>
+        intent.Returns.TrueForAll(one => told.TryGetValue(one.Id, out var heard) && heard.State == one.State);
+
+    private static long Taken(ScheduleGateway.Intent intent) => intent.Returns.Where(one => one.IsTaken).Sum(one => one.AmountMinor);
+
+    private static long Lost(ScheduleGateway.Intent intent) =>
+        intent.Returns.Where(one => one.IsTaken && one.Kind is ReversalKind.Dispute).Sum(one => one.AmountMinor);
+
+    private Renewal? Find(Guid renewalId) => World.Renewals.FirstOrDefault(one => one.RenewalId == renewalId);
+
+    /// <summary>After each step: who may have paid is served, and no wallet has less than what is reserved.</summary>
+    public void Look()
+    {
+        foreach (var id in gateway.Unanswered)
+        {
+            var request = gateway.Intents[id].Request;
+            if (Find(request.RenewalId) is { } renewal && !(WasRestored && renewal.Status is RenewalStatus.Applied)
+                && !(World.Licenses[request.SubscriptionId].GraceUntil >= renewal.PeriodStart + Period))
+                violation($"{request.SubscriptionId} has no grace while the outcome of {id} is open");
+        }
+
+        foreach (var license in World.Licenses.Values)
+        {
+            var customer = customers[license.SubscriptionId];
+            if (license.WalletUsd < license.ReservedUsd) violation($"{license.SubscriptionId} has spent what is reserved");
+            if (customer.IsActive && !license.IsTokenActive && !license.IsGone) Suspended(license, customer);
+            customer.IsActive = license.IsTokenActive;
+        }
+    }
+
+    // No license is suspended before its grace ends, or while money may have moved.
+    private void Suspended(MemoryLicense license, Customer customer)
+    {
+        var id = license.SubscriptionId;
+        if (license.ExpiresAt + Grace > clock.Now) violation($"{id} was suspended, but expires at {license.ExpiresAt:u}");
+        foreach (var intent in gateway.Intents.Values)
+        {
+            if (intent.Request.SubscriptionId != id || intent.IsForgotten) continue;
+            if (gateway.Unanswered.Contains(intent.Id)) violation($"{id} was suspended while the outcome of {intent.Id} is open");
+            if (intent.Charge is not null && !IsBooked(intent) && CaseOf(intent) is null)
+                violation($"{id} was suspended although it was charged");
+        }
+    }
+
+    private bool IsBooked(ScheduleGateway.Intent intent) =>
+        World.Renewals.Any(one => one is { Status: RenewalStatus.Applied, PaidWith: PaidWith.Card } && one.IntentId == intent.Id);
+
+    private PaymentCase? CaseOf(ScheduleGateway.Intent intent) =>
+        World.Cases.FirstOrDefault(one => one.Subject == intent.Id || one.TransactionId == intent.Charge?.TransactionId);
+
+    /// <summary>Whether something of the renewal may still happen by itself. A person decides about the others.</summary>
+    public bool IsOpen(Renewal renewal) =>
+        renewal.Status is RenewalStatus.Charging or RenewalStatus.Unknown or RenewalStatus.Undecided or RenewalStatus.Succeeded
+        && !World.Cases.Any(one => one.RenewalId == renewal.RenewalId)
+        && !(renewal.IntentId is { } intent && gateway.Intents[intent].IsMissing);
+
+    /// <summary>At the end: everything is finished, and the books agree with the gateway.</summary>
+    public void Check()
+    {
+        foreach (var intent in gateway.Intents.Values) Check(intent);
+        foreach (var renewal in World.Renewals) Check(renewal);
+        foreach (var license in World.Licenses.Values) Check(license, customers[license.SubscriptionId]);
+        if (World.Successes < World.Renewals.Count(one => one.Status is RenewalStatus.Applied))
+            violation("a success is not in the history");
+    }
+
+    private void Check(ScheduleGateway.Intent intent)
+    {
+        var bookings = World.Renewals.Where(one => one is { Status: RenewalStatus.Applied, PaidWith: PaidWith.Card }
+            && one.IntentId == intent.Id).ToList();
+        if (intent.Charge is not { } paid)
+        {
+            if (bookings.Count > 0) violation($"{intent.Id} is booked, but nothing was charged");
+            return;
+        }
+
+        if (bookings.Count == 0 && CaseOf(intent) is null) violation($"{paid.TransactionId} of {intent.Id} is neither booked nor a case");
+        if (bookings.Count > 1) violation($"{intent.Id} is booked {bookings.Count} times");
+        if (bookings.Count == 0) return;
+        if (bookings[0].AmountUsd * 100 != paid.AmountMinor && !decided.Contains(bookings[0].RenewalId))
+            violation($"{intent.Id}: {bookings[0].AmountUsd} USD booked, {paid.AmountMinor} cents charged");
+        CheckTime(intent, bookings[0], World.Licenses[intent.Request.SubscriptionId]);
+    }
+
+    // What refunds and disputes left of the period.
+    private void CheckTime(ScheduleGateway.Intent intent, Renewal booked, MemoryLicense license)
+    {
+        var customer = customers[license.SubscriptionId];
+        var later = World.Renewals.Any(one => one.SubscriptionId == booked.SubscriptionId && one.Status is RenewalStatus.Applied
+            && one.PeriodStart > booked.PeriodStart);
+        if (WasRestored || customer.WasMoved || license.IsGone || later || intent.Charge!.Currency != "usd") return;
+        var (kept, taken, lost) = (booked.PaidUntil - booked.PaidFrom, Taken(intent), Lost(intent));
+        if (taken == 0 && kept < Period) violation($"{intent.Id}: nothing went back, but {kept} are left");
+        if (lost == 0 && taken < intent.Charge.AmountMinor && kept < Period)
+            violation($"{intent.Id}: a part was refunded, but {kept} are left");
+        if (lost > 0 && license.AutoRenew && !(customer.SwitchedAt >= intent.Returns.Max(one => told[one.Id].At)))
+            violation($"{license.SubscriptionId} is renewed automatically after a lost dispute");
+        if (taken == 0 && customer.WantsAutoRenewal && !license.AutoRenew && !gateway.Intents.Values.Any(
+            one => one != intent && one.Request.SubscriptionId == license.SubscriptionId && one.Returns.Count > 0))
+            violation($"{license.SubscriptionId} is no longer renewed automatically, but nothing went back");
+    }
+
+    private void Check(Renewal renewal)
+    {
+        if (renewal is { Status: RenewalStatus.Applied, PaidWith: PaidWith.Card } && renewal.IntentId is not { Length: > 0 })
+            violation($"renewal {renewal.RenewalId} is booked without an intent");
+        if (IsOpen(renewal)) violation($"renewal {renewal.RenewalId} is still {renewal.Status}");
+        if (renewal.NextActionAt <= clock.Now)
+            violation($"renewal {renewal.RenewalId} was due at {renewal.NextActionAt:u} and was not processed");
+    }
+
+    private void Check(MemoryLicense license, Customer customer)
+    {
+        var id = license.SubscriptionId;
+        var applied = World.Renewals.Where(one => one.SubscriptionId == id && one.Status is RenewalStatus.Applied).ToList();
+        var fromWallet = applied.Where(one => one.PaidWith is PaidWith.Wallet).Sum(one => one.AmountUsd!.Value);
+        var fromCards = applied.Where(one => one.PaidWith is PaidWith.Card).Sum(one => one.AmountUsd!.Value);
+        var returned = gateway.Intents.Values
+            .Where(intent => intent.Request.SubscriptionId == id && IsBooked(intent) && intent.Charge!.Currency == "usd").Sum(Taken) / 100m;
+        if (license.PaidPeriods.Count != applied.Count) violation($"{id}: {license.PaidPeriods.Count} periods, {applied.Count} payments");
+        if (license.WalletUsd != customer.DepositedUsd - fromWallet) violation($"{id}: the wallet does not balance");
+        if (license.FeesUsd - license.ReturnedUsd != fromWallet + fromCards - returned)
+            violation($"{id}: fees of {license.FeesUsd}, returns of {license.ReturnedUsd}; paid {fromWallet + fromCards}, back {returned}");
+        if (license.ExpiresAt + Grace <= clock.Now && license is { IsTokenActive: true, IsGone: false }
+            && !World.Renewals.Any(one => one.SubscriptionId == id && World.Cases.Any(concern => concern.RenewalId == one.RenewalId))
+            && !World.Renewals.Any(one => one.SubscriptionId == id && one.IntentId is { } intent && gateway.Intents[intent].IsMissing))
+            violation($"{id} expired at {license.ExpiresAt:u} and was not processed");
+        if (customer.IsReliable && applied.Count == 0 && !World.Cases.Any(one => one.SubscriptionId == id))
+            violation($"{id} was always able to pay and was not renewed");
+    }
+}

@@ -1,0 +1,77 @@
+using LicenseFunctions.Renewals;
+using Licensing.Renewals;
+
+namespace Simulation;
+
+/// <summary>The database of a schedule: the store under test, and what the platform and its customers change and see in it.</summary>
+internal interface IWorld
+{
+    IRenewalStore Store { get; }
+
+    IReadOnlyDictionary<Guid, MemoryLicense> Licenses { get; }
+
+    IEnumerable<Renewal> Renewals { get; }
+
+    /// <summary>What a person must decide about.</summary>
+    IEnumerable<PaymentCase> Cases { get; }
+
+    /// <summary>When all due renewals were opened last.</summary>
+    DateTimeOffset? LastOpened { get; }
+
+    bool HasMail(string dedupKey);
+
+    /// <summary>How many successes the history lists.</summary>
+    int Successes { get; }
+
+    void Add(MemoryLicense license);
+
+    /// <summary>Stores the columns of a license, its price, wallet, card and accounts, after the platform changed them.</summary>
+    void Changed(MemoryLicense license);
+
+    void CardsChanged(MemoryLicense license);
+
+    /// <summary>An operator suspends or reinstates the license.</summary>
+    void Hold(MemoryLicense license, bool holds);
+
+    /// <summary>Other transactions lock the wallets, or rows that every save writes, until this is called again.</summary>
+    void Lock(bool wallets, bool rows);
+
+    /// <summary>The clock was set forward.</summary>
+    void Passed(TimeSpan by);
+
+    /// <summary>Copies the whole database.</summary>
+    /// <returns>Restores the copy.</returns>
+    Action Backup();
+}
+
+/// <summary>The world in memory.</summary>
+internal sealed class MemoryWorld(MemoryRenewalStore memory, IRenewalStore store) : IWorld
+{
+    public IRenewalStore Store => store;
+
+    public IReadOnlyDictionary<Guid, MemoryLicense> Licenses => memory.Licenses;
+
+    public IEnumerable<Renewal> Renewals => memory.Renewals;
+
+    public IEnumerable<PaymentCase> Cases => memory.Cases.Values;
+
+    public DateTimeOffset? LastOpened => memory.LastOpened;
+
+    public bool HasMail(string dedupKey) => memory.Mails.Contains(dedupKey);
+
+    public int Successes => memory.History.Values.Count(row => row.Status == "success");
+
+    public void Add(MemoryLicense license) => memory.Licenses.Add(license.SubscriptionId, license);
+
+    public void Changed(MemoryLicense license) { }
+
+    public void CardsChanged(MemoryLicense license) => memory.CardsChanged(license);
+
+    public void Hold(MemoryLicense license, bool holds) => memory.Hold(license, holds);
+
+    public void Lock(bool wallets, bool rows) => (memory.IsWalletLocked, memory.AreRowsLocked) = (() => wallets, rows);
+
+    public void Passed(TimeSpan by) { }
+
+    public Action Backup() => memory.Backup();
+}
