@@ -47,7 +47,7 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
     }
 
     /// <summary>What was true when a worker claimed a renewal.</summary>
-    private sealed record Seen(decimal? PriceUsd, decimal? LastPaidUsd, RenewalBlock? Block, bool AutoRenew, bool IsDisputed, bool HasLost);
+    private sealed record Seen(decimal? PriceUsd, decimal? LastPaidUsd, RenewalBlock? Block, bool AutoRenew, bool IsDisputed, bool HasLost, bool IsEarly);
 
     /// <summary>A renewal and its license before a transaction.</summary>
     internal sealed record State(Renewal? Renewal, DateTimeOffset? ExpiresAt);
@@ -117,7 +117,8 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
         seen[(renewal.RenewalId, scheduler.Running)] = new Seen(
             license.PriceUsd, customer.LastPaidUsd, block, license.AutoRenew,
             disputes.Exists(one => one.State is ReversalState.Open),
-            disputes.Exists(one => one.State is ReversalState.Lost && !(customer.SwitchedAt >= one.At)));
+            disputes.Exists(one => one.State is ReversalState.Lost && !(customer.SwitchedAt >= one.At)),
+            license.IsGone || !(license.ExpiresAt - TimeSpan.FromDays(7) <= clock.Now));
     }
 
     /// <summary>The gateway was asked to charge a card.</summary>
@@ -136,6 +137,7 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
     private void MayPay(Guid renewalId, Guid subscriptionId, Seen known)
     {
         var customer = customers[subscriptionId];
+        if (known.IsEarly) violation($"renewal {renewalId} is charged long before the license expires");
         if (known.Block is { } block) violation($"renewal {renewalId} is charged although {block}");
         if (!known.AutoRenew && !customer.HasAsked) violation($"renewal {renewalId} is charged unasked");
         if (customer is { HadLapsed: true, HasAsked: false, WasMoved: false }) violation($"{renewalId} had lapsed and is charged unasked");
@@ -306,6 +308,7 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
         if (bookings.Count == 0) return;
         if (bookings[0].AmountUsd * 100 != paid.AmountMinor && !decided.Contains(bookings[0].RenewalId))
             violation($"{intent.Id}: {bookings[0].AmountUsd} USD booked, {paid.AmountMinor} cents charged");
+        if (paid.Currency != "usd" && !decided.Contains(bookings[0].RenewalId)) violation($"{intent.Id} was charged in {paid.Currency}");
         CheckTime(intent, bookings[0], World.Licenses[intent.Request.SubscriptionId]);
     }
 
@@ -320,6 +323,14 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
         if (taken == 0 && kept < Period) violation($"{intent.Id}: nothing went back, but {kept} are left");
         if (lost == 0 && taken < intent.Charge.AmountMinor && kept < Period)
             violation($"{intent.Id}: a part was refunded, but {kept} are left");
+        if (lost > 0 && lost == taken && intent.Returns.Count == 1)
+        {
+            var left = Period * (1 - ((double)lost / intent.Charge.AmountMinor));
+            var used = told[intent.Returns[0].Id].At - booked.PaidFrom!.Value;
+            if (kept > (left > used ? left : used) + Second || kept < left - Second)
+                violation($"{intent.Id}: {lost} cents were lost, and {kept} are left");
+        }
+
         if (lost > 0 && license.AutoRenew && !(customer.SwitchedAt >= intent.Returns.Max(one => told[one.Id].At)))
             violation($"{license.SubscriptionId} is renewed automatically after a lost dispute");
         if (taken == 0 && customer.WantsAutoRenewal && !license.AutoRenew && !gateway.Intents.Values.Any(

@@ -28,8 +28,11 @@ internal sealed class SabotagedGateway(ScheduleGateway inner, Sabotage sabotage)
         return fresh.IntentId is { } id ? await inner.ConfirmIntentAsync(id, request, $"confirm-{calls}", cancellationToken) : fresh;
     }
 
-    public Task<IntentSnapshot> GetIntentAsync(string intentId, CancellationToken cancellationToken) =>
-        inner.GetIntentAsync(intentId, cancellationToken);
+    public async Task<IntentSnapshot> GetIntentAsync(string intentId, CancellationToken cancellationToken)
+    {
+        var answer = await inner.GetIntentAsync(intentId, cancellationToken);
+        return sabotage is Sabotage.RefusalIsUnknown ? Seen(answer) : answer;
+    }
 
     public Task<IntentSnapshot> CancelIntentAsync(string intentId, string idempotencyKey, CancellationToken cancellationToken) =>
         sabotage is Sabotage.CancelSkipped

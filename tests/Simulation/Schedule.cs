@@ -86,7 +86,7 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
     private DateTimeOffset lastExpiry;
     private uint ids;
 
-    private Schedule(int seed, Sabotage sabotage, List<string>? trace)
+    private Schedule(int seed, Sabotage sabotage, List<string>? trace, PostgresWorld? postgres)
     {
         this.trace = trace;
         random = new Random(seed);
@@ -104,7 +104,9 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
             IgnoresOtherCharges = sabotage is Sabotage.OtherChargeIgnored,
             OpensLapsed = sabotage is Sabotage.LapsedOpened,
         };
-        world = judge.World = new MemoryWorld(memory, sabotage is Sabotage.None ? memory : new SabotagedStore(memory, sabotage));
+        postgres?.Begin(clock);
+        world = judge.World = postgres as IWorld
+            ?? new MemoryWorld(memory, sabotage is Sabotage.None ? memory : new SabotagedStore(memory, sabotage));
         gateway.OnConfirmed = judge.Confirmed;
         IPaymentGateway used = sabotage is Sabotage.None ? gateway : new SabotagedGateway(gateway, sabotage);
         policy = new RenewalPolicy(true, TimeSpan.FromDays(7), TimeSpan.FromDays(3), 0,
@@ -123,9 +125,10 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
     }
 
     /// <returns>The violated rules; empty if there are none.</returns>
-    public static IReadOnlyList<string> Run(int seed, Sabotage sabotage = Sabotage.None, List<string>? trace = null)
+    public static IReadOnlyList<string> Run(
+        int seed, Sabotage sabotage = Sabotage.None, List<string>? trace = null, PostgresWorld? postgres = null)
     {
-        var schedule = new Schedule(seed, sabotage, trace);
+        var schedule = new Schedule(seed, sabotage, trace, postgres);
         try
         {
             schedule.Disturb();
@@ -393,7 +396,7 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
                 break;
             case 3:
                 world.Hold(license, !license.IsHeldByOperator);
-                judge.Held(license);
+                judge.Held(world.Licenses[license.SubscriptionId]);
                 return;
             case 4:
                 license.PriceUsd = license.PriceUsd is null ? 49.99m : license.PriceUsd + 10;

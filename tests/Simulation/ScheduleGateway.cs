@@ -102,6 +102,7 @@ internal sealed class ScheduleGateway(Scheduler scheduler, ScheduleClock clock, 
         var intent = Intents[intentId];
         if (intent.Request.AmountMinor != request.AmountMinor)
             violation($"{intentId} over {intent.Request.AmountMinor} is confirmed with {request.AmountMinor}");
+        if (intent.Request.CustomerId != request.CustomerId) violation($"{intentId} is confirmed with a card of another customer");
         if (!keys.ContainsKey(idempotencyKey)) OnConfirmed(intent, request);
         // A paid intent can't be charged again, and a repeat gets the stored answer: such a confirmation opens nothing.
         if (intent.State is not (ChargeOutcome.Succeeded or ChargeOutcome.Canceled) && !keys.ContainsKey(idempotencyKey)

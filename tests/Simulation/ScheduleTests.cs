@@ -13,6 +13,17 @@ public sealed class ScheduleTests
         Assert.True(failing.Count == 0, string.Join('\n', failing.Select(one => $"./dev simulate --seed {one.Seed}: {one.Violations[0]}")));
     }
 
+    [Fact]
+    public void Schedules_OverPostgres_ViolateNoRule()
+    {
+        using var postgres = PostgresWorld.Create();
+
+        var failing = Simulate.Failing(first: 1, schedules: 30, postgres);
+
+        Assert.True(failing.Count == 0, string.Join(
+            '\n', failing.Select(one => $"./dev simulate --store postgres --seed {one.Seed}: {one.Violations[0]}")));
+    }
+
     [Theory]
     [InlineData(nameof(Sabotage.FenceIgnored))]
     [InlineData(nameof(Sabotage.IntentPerCall))]
@@ -30,7 +41,7 @@ public sealed class ScheduleTests
     [InlineData(nameof(Sabotage.CasesDropped))]
     public void Schedules_WithADeliberateFault_ViolateARule(string sabotage)
     {
-        Assert.NotEmpty(Simulate.Failing(first: 1, schedules: 3_000, Enum.Parse<Sabotage>(sabotage)));
+        Assert.NotEmpty(Simulate.Failing(first: 1, schedules: 20_000, Enum.Parse<Sabotage>(sabotage), untilFailure: true));
     }
 
     [Fact]
@@ -65,7 +76,7 @@ public sealed class ScheduleTests
     {
         var trace = new List<string>();
 
-        foreach (var seed in Enumerable.Range(1, 400)) Schedule.Run(seed, trace: trace);
+        foreach (var seed in Enumerable.Range(1, 1_500)) Schedule.Run(seed, trace: trace);
 
         Assert.All(Enum.GetNames<RenewalStatus>(), status => Assert.Contains(
             trace, line => line.Contains($"[{status} ", StringComparison.Ordinal)));

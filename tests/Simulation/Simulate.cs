@@ -3,46 +3,64 @@ using System.Globalization;
 
 namespace Simulation;
 
-/// <summary><c>./dev simulate [--schedules N] [--seed S]</c>: runs many schedules, or repeats one and prints its steps.</summary>
+/// <summary><c>./dev simulate [--schedules N] [--seed S] [--store postgres] [--until-failure]</c>: runs many schedules, or repeats one and prints its steps.</summary>
 internal static class Simulate
 {
     public static int Run(string[] arguments)
     {
         var schedules = Option(arguments, "--schedules");
         var seed = Option(arguments, "--seed");
-        if (seed is { } first && schedules is null) return Replay(first);
-        return RunMany(first: seed ?? 1, schedules ?? 100_000);
+        var untilFailure = arguments.Contains("--until-failure");
+        using var postgres = Array.IndexOf(arguments, "--store") is >= 0 and var at && arguments[at + 1] == "postgres"
+            ? PostgresWorld.Create()
+            : null;
+        if (seed is { } first && schedules is null) return Replay(first, postgres);
+        return RunMany(first: seed ?? 1, schedules ?? (postgres is null ? 100_000 : 200), untilFailure, postgres);
     }
 
     /// <returns>The seeds of the failed schedules, with the violated rules.</returns>
     public static IReadOnlyList<(int Seed, IReadOnlyList<string> Violations)> Failing(
-        int first, int schedules, Sabotage sabotage = Sabotage.None)
+        int first, int schedules, Sabotage sabotage = Sabotage.None, bool untilFailure = false)
     {
         var failing = new System.Collections.Concurrent.ConcurrentBag<(int, IReadOnlyList<string>)>();
-        Parallel.For(first, first + schedules, seed =>
+        Parallel.For(first, first + schedules, (seed, loop) =>
         {
-            if (Schedule.Run(seed, sabotage) is { Count: > 0 } violations) failing.Add((seed, violations));
+            if (Schedule.Run(seed, sabotage) is not { Count: > 0 } violations) return;
+            failing.Add((seed, violations));
+            if (untilFailure) loop.Stop();
         });
         return [.. failing.OrderBy(one => one.Item1)];
     }
 
-    private static int RunMany(int first, int schedules)
+    /// <summary>One after the other: they share a database.</summary>
+    public static IReadOnlyList<(int Seed, IReadOnlyList<string> Violations)> Failing(
+        int first, int schedules, PostgresWorld postgres, bool untilFailure = false)
+    {
+        var failing = new List<(int, IReadOnlyList<string>)>();
+        for (var seed = first; seed < first + schedules && !(untilFailure && failing.Count > 0); seed++)
+            if (Schedule.Run(seed, postgres: postgres) is { Count: > 0 } violations) failing.Add((seed, violations));
+        return failing;
+    }
+
+    private static int RunMany(int first, int schedules, bool untilFailure, PostgresWorld? postgres)
     {
         using var self = Process.GetCurrentProcess();
         var watch = Stopwatch.StartNew();
-        var failing = Failing(first, schedules);
+        var failing = postgres is null
+            ? Failing(first, schedules, untilFailure: untilFailure)
+            : Failing(first, schedules, postgres, untilFailure);
         // Processor time depends less on other load on the machine than elapsed time.
         Console.WriteLine($"{schedules} schedules from seed {first} in {watch.Elapsed.TotalSeconds:0.0} s "
             + $"({self.TotalProcessorTime.TotalSeconds:0.0} s of processor time), "
             + $"{schedules / watch.Elapsed.TotalMinutes:0} per minute, {failing.Count} failed");
-        foreach (var (seed, violations) in failing.Take(40)) Console.WriteLine($"  ./dev simulate --seed {seed}: {violations[0]}");
+        foreach (var (seed, violations) in failing.Take(10)) Console.WriteLine($"  ./dev simulate{(postgres is null ? "" : " --store postgres")} --seed {seed}: {violations[0]}");
         return failing.Count == 0 ? 0 : 1;
     }
 
-    private static int Replay(int seed)
+    private static int Replay(int seed, PostgresWorld? postgres)
     {
         var trace = new List<string>();
-        var violations = Schedule.Run(seed, trace: trace);
+        var violations = Schedule.Run(seed, trace: trace, postgres: postgres);
         foreach (var line in trace) Console.WriteLine(line);
         Console.WriteLine($"seed {seed}: {trace.Count} steps, {violations.Count} rules violated");
         return violations.Count == 0 ? 0 : 1;

@@ -307,7 +307,7 @@ public sealed class RenewalStore(
     /// Called in the transaction that changes a user's cards. Renewals that wait for a card become due now. If a worker has decided with
     /// the old cards, its change is rejected.
     /// </summary>
-    internal static async Task CardsChangedAsync(
+    public static async Task CardsChangedAsync(
         NpgsqlConnection connection, Guid userId, DateTimeOffset now, CancellationToken cancellationToken)
     {
         var waiting = (await connection.QueryAsync<Guid>(

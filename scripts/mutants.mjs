@@ -1,0 +1,169 @@
+// Applies each break of tests/mutants/breaks.mjs to a copy of the tree, one at a time, and runs the simulation and then the tests that
+// concern it. A complete run writes docs/mutants.md.
+import { execFileSync, spawnSync } from 'node:child_process'
+import { copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { breaks } from '../tests/mutants/breaks.mjs'
+
+const tree = join('.local', 'mutants', 'tree')
+const output = join('bin', 'Release', 'net10.0')
+const projects = { Licensing: 'src/Licensing', LicenseFunctions: 'src/LicenseFunctions' }
+const suites = ['Licensing.Tests', 'LicenseFunctions.Tests', 'Simulation']
+const schedules = { memory: 20_000, postgres: 60 }
+const leastShare = 0.8
+const quick = ['-p:RunAnalyzers=false', '-p:EnforceCodeStyleInBuild=false', '-p:TreatWarningsAsErrors=false']
+
+const wanted = process.argv.slice(2)
+const unknown = wanted.filter((name) => !breaks.some((one) => one.name === name))
+if (unknown.length) fail(`./dev mutants: there is no break ${unknown.join(', ')}; tests/mutants/breaks.mjs lists them`)
+
+for (const one of breaks) {
+  const found = readFileSync(one.file, 'utf8').split(one.from).length - 1
+  if (found !== 1) fail(`./dev mutants: the text of ${one.name} occurs ${found} times in ${one.file}; it must occur once`)
+}
+
+copyTree()
+for (const suite of suites) build(`tests/${suite}`)
+const compilers = Object.fromEntries(Object.entries(projects).map(([name, folder]) => [name, compiler(name, folder)]))
+const kept = Object.keys(projects).map((name) => ({ name, bytes: readFileSync(join(tree, projects[name], output, `${name}.dll`)) }))
+const healthy = simulate('memory') ?? simulate('postgres')
+if (healthy) fail(`the simulation finds a fault in the unbroken code: ${healthy}`)
+
+const results = []
+const began = Date.now()
+for (const one of breaks.filter((one) => !wanted.length || wanted.includes(one.name))) {
+  const noticed = judge(one)
+  results.push({ ...one, noticed })
+  console.log(`${minutes()} ${one.name.padEnd(40)} ${one.money ? 'money' : '     '} ${noticed.by.padEnd(21)} ${noticed.what ?? ''}`)
+}
+
+const money = results.filter((one) => one.money)
+const simulated = money.filter((one) => one.noticed.by.startsWith('simulation'))
+const missed = results.filter((one) => one.noticed.by === 'nobody')
+const invalid = results.filter((one) => one.noticed.by === 'the compiler')
+const share = money.length ? simulated.length / money.length : 1
+const totals = `${results.length} breaks: ${count('simulation')} noticed by the simulation, ${results.length - count('simulation') - missed.length - invalid.length} by `
+  + `other tests, ${missed.length} by nobody, ${invalid.length} invalid. Of ${money.length} that cost money, the simulation noticed ${simulated.length} `
+  + `(${Math.round(share * 100)} %).`
+console.log(`\n${totals}`)
+if (!wanted.length) writeFileSync('docs/mutants.md', document())
+process.exit(missed.length || invalid.length || (!wanted.length && share < leastShare) ? 1 : 0)
+
+function count(by) { return results.filter((one) => one.noticed.by.startsWith(by)).length }
+
+function judge(one) {
+  const path = join(tree, one.file)
+  const project = one.file.startsWith('src/Licensing/') ? 'Licensing' : 'LicenseFunctions'
+  writeFileSync(path, readFileSync(path, 'utf8').replace(one.from, () => one.to))
+  try {
+    const compiled = compilers[project]()
+    if (!compiled) return { by: 'the compiler' }
+    spread(project, compiled)
+    // The store in memory replaces the SQL, so it can't notice a break there; and it runs the same rules.
+    const store = one.file.startsWith('sql/') || /Transaction|RenewalStore|Inbox/.test(one.file) ? 'postgres' : 'memory'
+    const found = one.file.includes('/Stripe/') ? undefined : simulate(store)
+    if (found) return { by: store === 'memory' ? 'simulation' : 'simulation, postgres', what: found }
+    return test(one.tests) ?? { by: 'nobody' }
+  } finally {
+    copyFileSync(one.file, path)
+    for (const { name, bytes } of kept) spread(name, bytes)
+  }
+}
+
+function build(folder) {
+  const done = run('dotnet', ['build', folder, '-c', 'Release', '-v', 'q', '-nologo', ...quick], 1800)
+  if (done.status !== 0) fail(`the unbroken ${folder} does not build:\n${done.stdout.slice(-2000)}`)
+}
+
+// Compiles the project with the compiler alone, which takes a fraction of a build. Undefined if it does not compile.
+function compiler(name, folder) {
+  const asked = run('dotnet', ['build', folder, '-c', 'Release', '-nologo', '--no-restore', '--no-dependencies', '-t:CoreCompile', ...quick,
+    '-p:ProvideCommandLineArgs=true', '-p:SkipCompilerExecution=true', '-p:NonExistentFile=always', '-getItem:CscCommandLineArgs'], 900)
+  const args = JSON.parse(asked.stdout.slice(asked.stdout.indexOf('{'))).Items.CscCommandLineArgs.map((item) => item.Identity)
+  if (!args.length) fail(`MSBuild gives no arguments for ${name}`)
+  const response = join(folder, 'obj', 'break.rsp')
+  const target = join(folder, 'obj', `break-${name}.dll`)
+  const lines = args.filter((arg) => !/^\/(out|refout|pdb|doc|analyzerconfig|warnaserror)/.test(arg)).map((arg) => arg.includes(' ') ? `"${arg}"` : arg)
+  writeFileSync(join(tree, response), [...lines, `/out:obj/break-${name}.dll`].join('\n'))
+  const roslyn = join(run('dotnet', ['--list-sdks'], 60).stdout.trim().split('\n').at(-1).replace(/^(\S+) \[(.*)\]$/, '$2/$1'), 'Roslyn', 'bincore')
+  return () => {
+    const done = spawnSync('dotnet', [join(roslyn, 'csc.dll'), '/noconfig', '/shared', '@obj/break.rsp'], { cwd: join(tree, folder), encoding: 'utf8', timeout: 900_000 })
+    if (done.status !== 0) console.error(done.stdout.split('\n').filter((line) => line.includes('error')).slice(0, 3).join('\n'))
+    return done.status === 0 ? readFileSync(join(tree, target)) : undefined
+  }
+}
+
+function minutes() { return `${((Date.now() - began) / 60_000).toFixed(1).padStart(5)} min` }
+
+// The tests and the app load the assembly from their own folders.
+function spread(name, bytes) {
+  for (const parent of ['src', 'tests'])
+    for (const folder of readdirSync(join(tree, parent))) {
+      const file = join(tree, parent, folder, output, `${name}.dll`)
+      if (existsSync(file)) writeFileSync(file, bytes)
+    }
+}
+
+// The first violated rule; undefined if there is none.
+function simulate(store) {
+  const done = run('dotnet', [join('tests', 'Simulation', output, 'Simulation.dll'), 'simulate', '--until-failure',
+    '--store', store, '--schedules', `${schedules[store]}`], 600)
+  if (done.status === 0) return undefined
+  const line = done.stdout.split('\n').find((text) => text.includes('--seed')) ?? 'it does not end'
+  return line.replace(/^.*?--seed \d+: /, '').replace(/[0-9a-f]{8}-[0-9a-f-]{27}/g, '…').slice(0, 110).trim()
+}
+
+function test(classes) {
+  for (const suite of suites) {
+    const filters = classes.flatMap((name) => ['--filter-class', `*${name}`])
+    const done = run('dotnet', [join('tests', suite, output, `${suite}.dll`), '--no-ansi', '--progress', 'off', ...filters], 900)
+    // 8: the suite has none of the classes.
+    if (done.status === 0 || done.status === 8) continue
+    const failed = done.stdout.split('\n').find((text) => text.startsWith('failed '))
+    return { by: suite, what: failed?.replace(/^failed (\S+\.)*/, '').replace(/[( ].*$/, '') ?? 'it stops' }
+  }
+  return undefined
+}
+
+function run(program, args, seconds) {
+  return spawnSync(program, args, { cwd: tree, encoding: 'utf8', timeout: seconds * 1000, killSignal: 'SIGKILL', maxBuffer: 1 << 28 })
+}
+
+// Copies what changed since the last run, so that builds are incremental.
+function copyTree() {
+  const files = execFileSync('git', ['ls-files', '-co', '--exclude-standard', '-z'], { encoding: 'utf8', maxBuffer: 1 << 28 })
+    .split('\0').filter((file) => file && existsSync(file) && !file.startsWith('src/dashboard/'))
+  const list = join(tree, '..', 'files.json')
+  const before = existsSync(list) ? JSON.parse(readFileSync(list, 'utf8')) : []
+  const now = new Set(files)
+  for (const file of before) if (!now.has(file)) rmSync(join(tree, file), { force: true })
+  for (const file of files) {
+    const to = join(tree, file)
+    if (existsSync(to) && readFileSync(to).equals(readFileSync(file))) continue
+    mkdirSync(dirname(to), { recursive: true })
+    copyFileSync(file, to)
+  }
+  writeFileSync(list, JSON.stringify(files))
+}
+
+function document() {
+  const rows = results.map((one) => `| ${one.kind} | ${one.name} | ${one.money ? 'yes' : ''} | ${one.noticed.by} | ${(one.noticed.what ?? '').replaceAll('|', '/')} |`)
+  return `# Deliberate breaks
+
+\`./dev mutants\` breaks a copy of the code on purpose, in one place at a time, and says who notices: the simulation in memory, the simulation over
+PostgreSQL, or a test. \`./dev mutants NAME…\` runs some of the breaks, which \`tests/mutants/breaks.mjs\` lists. It fails if one goes unnoticed, or if
+the simulation notices less than ${leastShare * 100} % of those that cost money. A complete run writes this page. Stryker.NET 5 could run these tests, too, but it
+breaks only expressions of C#, not SQL, and can't say which of its thousands of mutants cost money.
+
+${new Date().toISOString().slice(0, 10)}: ${totals}
+
+| kind | break | costs money | noticed by | first |
+| --- | --- | --- | --- | --- |
+${rows.join('\n')}
+`
+}
+
+function fail(text) {
+  console.error(text)
+  process.exit(2)
+}
