@@ -42,9 +42,10 @@ const simulated = money.filter((one) => one.noticed.by.startsWith('simulation'))
 const missed = results.filter((one) => one.noticed.by === 'nobody')
 const invalid = results.filter((one) => one.noticed.by === 'the compiler')
 const share = money.length ? simulated.length / money.length : 1
-const totals = `${results.length} breaks: ${count('simulation')} noticed by the simulation, ${results.length - count('simulation') - missed.length - invalid.length} by `
-  + `other tests, ${missed.length} by nobody, ${invalid.length} invalid. Of ${money.length} that cost money, the simulation noticed ${simulated.length} `
-  + `(${Math.round(share * 100)} %).`
+const tested = results.length - count('simulation') - missed.length - invalid.length
+const totals = `${results.length} breaks: ${count('simulation')} noticed by the simulation, ${tested} by other tests, `
+  + `${missed.length} by nobody, ${invalid.length} invalid. Of ${money.length} that cost money, the simulation noticed `
+  + `${simulated.length} (${Math.round(share * 100)} %).`
 console.log(`\n${totals}`)
 if (!wanted.length) writeFileSync('docs/mutants.md', document())
 process.exit(missed.length || invalid.length || (!wanted.length && share < leastShare) ? 1 : 0)
@@ -83,11 +84,13 @@ function compiler(name, folder) {
   if (!args.length) fail(`MSBuild gives no arguments for ${name}`)
   const response = join(folder, 'obj', 'break.rsp')
   const target = join(folder, 'obj', `break-${name}.dll`)
-  const lines = args.filter((arg) => !/^\/(out|refout|pdb|doc|analyzerconfig|warnaserror)/.test(arg)).map((arg) => arg.includes(' ') ? `"${arg}"` : arg)
+  const lines = args.filter((arg) => !/^\/(out|refout|pdb|doc|analyzerconfig|warnaserror)/.test(arg))
+    .map((arg) => (arg.includes(' ') ? `"${arg}"` : arg))
   writeFileSync(join(tree, response), [...lines, `/out:obj/break-${name}.dll`].join('\n'))
-  const roslyn = join(run('dotnet', ['--list-sdks'], 60).stdout.trim().split('\n').at(-1).replace(/^(\S+) \[(.*)\]$/, '$2/$1'), 'Roslyn', 'bincore')
+  const sdk = run('dotnet', ['--list-sdks'], 60).stdout.trim().split('\n').at(-1).replace(/^(\S+) \[(.*)\]$/, '$2/$1')
+  const csc = [join(sdk, 'Roslyn', 'bincore', 'csc.dll'), '/noconfig', '/shared', '@obj/break.rsp']
   return () => {
-    const done = spawnSync('dotnet', [join(roslyn, 'csc.dll'), '/noconfig', '/shared', '@obj/break.rsp'], { cwd: join(tree, folder), encoding: 'utf8', timeout: 900_000 })
+    const done = spawnSync('dotnet', csc, { cwd: join(tree, folder), encoding: 'utf8', timeout: 900_000 })
     if (done.status !== 0) console.error(done.stdout.split('\n').filter((line) => line.includes('error')).slice(0, 3).join('\n'))
     return done.status === 0 ? readFileSync(join(tree, target)) : undefined
   }
@@ -147,13 +150,17 @@ function copyTree() {
 }
 
 function document() {
-  const rows = results.map((one) => `| ${one.kind} | ${one.name} | ${one.money ? 'yes' : ''} | ${one.noticed.by} | ${(one.noticed.what ?? '').replaceAll('|', '/')} |`)
+  const rows = results.map((one) => {
+    const row = `| ${one.kind} | ${one.name} | ${one.money ? 'yes' : ''} | ${one.noticed.by} | `
+    return `${row}${(one.noticed.what ?? '').replaceAll('|', '/').slice(0, 158 - row.length).trim()} |`
+  })
   return `# Deliberate breaks
 
-\`./dev mutants\` breaks a copy of the code on purpose, in one place at a time, and says who notices: the simulation in memory, the simulation over
-PostgreSQL, or a test. \`./dev mutants NAME…\` runs some of the breaks, which \`tests/mutants/breaks.mjs\` lists. It fails if one goes unnoticed, or if
-the simulation notices less than ${leastShare * 100} % of those that cost money. A complete run writes this page. Stryker.NET 5 could run these tests, too, but it
-breaks only expressions of C#, not SQL, and can't say which of its thousands of mutants cost money.
+\`./dev mutants\` breaks a copy of the code on purpose, in one place at a time, and says who notices: the simulation in memory, the
+simulation over PostgreSQL, or a test. \`./dev mutants NAME…\` runs some of the breaks, which \`tests/mutants/breaks.mjs\` lists. It fails
+if one goes unnoticed, or if the simulation notices less than ${leastShare * 100} % of those that cost money. A complete run writes this page.
+Stryker.NET has a runner for this test platform since 4.14, but it breaks only C#, not SQL, and doesn't know which of its thousands of
+mutants cost money.
 
 ${new Date().toISOString().slice(0, 10)}: ${totals}
 

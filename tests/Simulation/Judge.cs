@@ -47,7 +47,8 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
     }
 
     /// <summary>What was true when a worker claimed a renewal.</summary>
-    private sealed record Seen(decimal? PriceUsd, decimal? LastPaidUsd, RenewalBlock? Block, bool AutoRenew, bool IsDisputed, bool HasLost, bool IsEarly);
+    private sealed record Seen(
+        decimal? PriceUsd, decimal? LastPaidUsd, RenewalBlock? Block, bool AutoRenew, bool IsDisputed, bool HasLost, bool IsEarly);
 
     /// <summary>A renewal and its license before a transaction.</summary>
     internal sealed record State(Renewal? Renewal, DateTimeOffset? ExpiresAt);
@@ -111,7 +112,8 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
             ? null
             : license.OtherBlock;
         if (license.IsHeldByOperator) block = RenewalBlock.LicenseSuspended;
-        var disputes = gateway.Intents.Values.Where(intent => intent.Request.SubscriptionId == renewal.SubscriptionId && !intent.IsForgotten)
+        var disputes = gateway.Intents.Values
+            .Where(intent => intent.Request.SubscriptionId == renewal.SubscriptionId && !intent.IsForgotten)
             .SelectMany(intent => intent.Returns).Where(one => one.Kind is ReversalKind.Dispute && told.ContainsKey(one.Id))
             .Select(one => told[one.Id]).ToList();
         seen[(renewal.RenewalId, scheduler.Running)] = new Seen(
@@ -185,7 +187,10 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
         if (after.IntentId is { } paidIntent && gateway.Intents.TryGetValue(paidIntent, out var intent) && intent.Returns.Count > 0) return;
         var late = now - Period;
         var isLate = late <= clock.Now && late >= askedAt - Step && paidAt >= old + Grace - TimeSpan.FromDays(1);
-        if (now == old + Period ? askedAt >= old + Grace + TimeSpan.FromDays(1) + Step && !customer.WasMoved : !isLate && !customer.WasMoved && after.Attempts < 2)
+        var isWrong = now == old + Period
+            ? askedAt >= old + Grace + TimeSpan.FromDays(1) + Step
+            : !isLate && after.Attempts < 2;
+        if (isWrong && !customer.WasMoved)
             violation($"renewal {after.RenewalId}, paid at {paidAt:u}, moved the expiry from {old:u} to {now:u}");
         if (now < old) violation($"renewal {after.RenewalId} moved the expiry back");
     }
@@ -217,7 +222,8 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
         if (before is not { Renewal: { PaidUntil: { } until, PaidFrom: { } from } paid, ExpiresAt: { } expiry }) return;
         var license = World.Licenses[paid.SubscriptionId];
         var intent = gateway.Intents[reversal.IntentId!];
-        if (license.IsGone || !IsWhollyTold(intent) || Taken(intent) < intent.Charge!.AmountMinor || intent.Charge.Currency != "usd") return;
+        if (license.IsGone || !IsWhollyTold(intent) || intent.Charge!.Currency != "usd") return;
+        if (Taken(intent) < intent.Charge.AmountMinor) return;
 
         // All of it went back: the customer no longer has the time.
         var earliest = clock.Now > from + Second ? clock.Now : from + Second;

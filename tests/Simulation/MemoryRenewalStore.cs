@@ -115,7 +115,8 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
     /// <returns>Restores the copy; as often as it is called.</returns>
     public Action Backup()
     {
-        var (licenses, copies) = (Licenses.Values.Select(license => license.Copy()).ToList(), rows.Values.Select(row => row.Copy()).ToList());
+        var licenses = Licenses.Values.Select(license => license.Copy()).ToList();
+        var copies = rows.Values.Select(row => row.Copy()).ToList();
         var reversals = kept.ConvertAll(one => one.Copy());
         var (requested, heard, changed) = (requests.ToList(), inbox.ToList(), effects.ToList());
         var (mails, audit, cases, history, opened) = (Mails.ToList(), Audit.ToList(), Cases.ToList(), History.ToList(), LastOpened);
@@ -276,7 +277,8 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
 
     private void ReopenHeld(Guid subscriptionId, RenewalPolicy policy)
     {
-        if (Licenses[subscriptionId] is not { IsGone: false, ExpiresAt: { } expiry } || OfUnpaid(subscriptionId, expiry) is not { } row) return;
+        if (Licenses[subscriptionId] is not { IsGone: false, ExpiresAt: { } expiry }) return;
+        if (OfUnpaid(subscriptionId, expiry) is not { } row) return;
         if (row.Renewal is { Status: RenewalStatus.Lapsed, LapsedBlocked: true } && !Facts(row).License.IsDisputed)
             Reopen(row, policy, clock.GetUtcNow());
     }

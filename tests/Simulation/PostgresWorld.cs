@@ -67,7 +67,9 @@ internal sealed class PostgresWorld : IWorld, IDisposable
     public IEnumerable<PaymentCase> Cases => Fresh(cases);
 
     public DateTimeOffset? LastOpened =>
-        connection.ExecuteScalar<DateTime?>("select opened_at from renewal_sweeps") is { } at ? new DateTimeOffset(at, TimeSpan.Zero) : null;
+        connection.ExecuteScalar<DateTime?>("select opened_at from renewal_sweeps") is { } at
+            ? new DateTimeOffset(at, TimeSpan.Zero)
+            : null;
 
     public int Successes => connection.ExecuteScalar<int>("select count(*)::int from license_renewal_history where status = 'success'");
 
@@ -100,7 +102,8 @@ internal sealed class PostgresWorld : IWorld, IDisposable
         suspensions = new SuspensionStore(database, invalidation, time);
         Store = new WaitingStore(
             new RenewalStore(
-                database, suspensions, invalidation, new SkippedRows(database, TimeProvider.System, NullLogger<SkippedRows>.Instance), time),
+                database, suspensions, invalidation,
+                new SkippedRows(database, TimeProvider.System, NullLogger<SkippedRows>.Instance), time),
             () => isStale = true);
     }
 
@@ -212,8 +215,9 @@ internal sealed class PostgresWorld : IWorld, IDisposable
         {
             if (holds)
             {
+                var held = SuspensionTexts.ByOperator("held");
                 await suspensions.SuspendAsync(
-                    own, new NewSuspension(license.SubscriptionId, SuspensionCause.Operator, SuspensionTexts.ByOperator("held"), by), token);
+                    own, new NewSuspension(license.SubscriptionId, SuspensionCause.Operator, held, by), token);
             }
             else
             {
@@ -311,9 +315,9 @@ internal sealed class PostgresWorld : IWorld, IDisposable
     }
 
     private const string ReadRenewals = """
-        select r.renewal_id, r.subscription_id, r.user_id, r.period_start, r.renewal_type, r.status, r.amount_usd, r.intent_id, r.gives_up_at,
-               r.next_action_at, r.paid_with, r.paid_from, r.paid_until, a.attempt_id, a.number, a.status as attempt_status, a.transaction_id,
-               a.request, a.first_sent_at
+        select r.renewal_id, r.subscription_id, r.user_id, r.period_start, r.renewal_type, r.status, r.amount_usd, r.intent_id,
+               r.gives_up_at, r.next_action_at, r.paid_with, r.paid_from, r.paid_until, a.attempt_id, a.number,
+               a.status as attempt_status, a.transaction_id, a.request, a.first_sent_at
         from renewals r
         left join lateral latest_attempt(r.renewal_id) a on true
         order by r.created_at, r.period_start, r.repeat_number
@@ -358,8 +362,8 @@ internal sealed class PostgresWorld : IWorld, IDisposable
             PaidUntil = PaidUntil,
             Attempt = AttemptId is { } id
                 ? new RenewalAttempt(
-                    id, Number!.Value, "stripe", Guid.Empty, JsonSerializer.Deserialize<ChargeRequest>(Request!, RowJson.Options)!, FirstSentAt!.Value, OpensIntent: false,
-                    EnumWords.Parse<AttemptStatus>(AttemptStatus!), null, TransactionId)
+                    id, Number!.Value, "stripe", Guid.Empty, JsonSerializer.Deserialize<ChargeRequest>(Request!, RowJson.Options)!,
+                    FirstSentAt!.Value, OpensIntent: false, EnumWords.Parse<AttemptStatus>(AttemptStatus!), null, TransactionId)
                 : null,
         };
     }

@@ -192,7 +192,8 @@ internal sealed class ScheduleGateway(Scheduler scheduler, ScheduleClock clock, 
             return;
         }
 
-        var left = paid.AmountMinor - intent.Returns.Where(one => one.IsTaken || one.State is ReversalState.Open).Sum(one => one.AmountMinor);
+        var left = paid.AmountMinor
+            - intent.Returns.Where(one => one.IsTaken || one.State is ReversalState.Open).Sum(one => one.AmountMinor);
         var amount = random.Next(2) == 0 ? left : left / 2;
         if (amount > 0) Begin(intent, random.Next(2) == 0 ? ReversalKind.Refund : ReversalKind.Dispute, amount);
     }
@@ -201,7 +202,8 @@ internal sealed class ScheduleGateway(Scheduler scheduler, ScheduleClock clock, 
     {
         var made = new Return(kind, $"{(kind is ReversalKind.Dispute ? "du" : "re")}_{++numbers}", amount)
         {
-            State = kind is ReversalKind.Dispute ? ReversalState.Open : random.Next(3) == 0 ? ReversalState.Pending : ReversalState.Succeeded,
+            State = kind is ReversalKind.Dispute ? ReversalState.Open
+                : random.Next(3) == 0 ? ReversalState.Pending : ReversalState.Succeeded,
         };
         intent.Returns.Add(made);
         if (kind is ReversalKind.Refund && random.Next(2) == 0)

@@ -3,7 +3,10 @@ using System.Globalization;
 
 namespace Simulation;
 
-/// <summary><c>./dev simulate [--schedules N] [--seed S] [--store postgres] [--until-failure]</c>: runs many schedules, or repeats one and prints its steps.</summary>
+/// <summary>
+/// <c>./dev simulate [--schedules N] [--seed S] [--store postgres] [--until-failure]</c>: runs many schedules, or repeats one and prints
+/// its steps.
+/// </summary>
 internal static class Simulate
 {
     public static int Run(string[] arguments)
@@ -53,7 +56,8 @@ internal static class Simulate
         Console.WriteLine($"{schedules} schedules from seed {first} in {watch.Elapsed.TotalSeconds:0.0} s "
             + $"({self.TotalProcessorTime.TotalSeconds:0.0} s of processor time), "
             + $"{schedules / watch.Elapsed.TotalMinutes:0} per minute, {failing.Count} failed");
-        foreach (var (seed, violations) in failing.Take(10)) Console.WriteLine($"  ./dev simulate{(postgres is null ? "" : " --store postgres")} --seed {seed}: {violations[0]}");
+        var command = postgres is null ? "./dev simulate" : "./dev simulate --store postgres";
+        foreach (var (seed, violations) in failing.Take(10)) Console.WriteLine($"  {command} --seed {seed}: {violations[0]}");
         return failing.Count == 0 ? 0 : 1;
     }
 

@@ -17,7 +17,9 @@ internal static class AdminRoutes
 
     private sealed record Settlement(bool Paid = true, string DeclineCode = "generic_decline");
 
-    private sealed record NewDispute(string PaymentIntent, string Reason = "fraudulent");
+    private sealed record NewDispute(string PaymentIntent, string Reason = "fraudulent", long? Amount = null);
+
+    private sealed record DisputeUpdate(long DueBy);
 
     private sealed record Closing(bool Won);
 
@@ -56,7 +58,12 @@ internal static class AdminRoutes
         admin.MapPost("/disputes", async (HttpRequest request) =>
         {
             var dispute = await ReadAsync<NewDispute>(request);
-            return Results.Ok(new { id = standIn.Dispute(dispute.PaymentIntent, dispute.Reason) });
+            return Results.Ok(new { id = standIn.Dispute(dispute.PaymentIntent, dispute.Reason, dispute.Amount) });
+        });
+        admin.MapPost("/disputes/{id}/update", async (string id, HttpRequest request) =>
+        {
+            standIn.UpdateDispute(id, (await ReadAsync<DisputeUpdate>(request)).DueBy);
+            return Results.NoContent();
         });
         admin.MapPost("/disputes/{id}/close", async (string id, HttpRequest request) =>
         {

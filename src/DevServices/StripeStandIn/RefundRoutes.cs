@@ -56,19 +56,29 @@ internal static class RefundRoutes
     private static bool IsRefundable(JsonObject dispute) =>
         dispute.Status() == "won" || dispute["is_charge_refundable"]!.GetValue<bool>();
 
-    public static JsonObject OpenDispute(Account account, JsonObject charge, string reason)
+    public static JsonObject OpenDispute(Account account, JsonObject charge, string reason, long? amount = null)
     {
         var dispute = Shapes.Dispute(Account.NewId("du"), account.Now, charge, reason);
+        dispute["amount"] = amount ?? dispute.Number("amount");
         account.Disputes[dispute.Id()] = dispute;
         charge["disputed"] = true;
         account.Emit("charge.dispute.created", dispute);
         return dispute;
     }
 
+    /// <summary>The bank moves the deadline of the evidence.</summary>
+    public static void UpdateDispute(Account account, JsonObject dispute, long dueBy)
+    {
+        dispute["evidence_details"]!["due_by"] = dueBy;
+        account.Emit("charge.dispute.updated", dispute);
+    }
+
+    /// <summary>A dispute that was lost may be won after all.</summary>
     public static void CloseDispute(Account account, JsonObject dispute, bool won)
     {
+        var wasLost = dispute.Status() == "lost";
         dispute["status"] = won ? "won" : "lost";
-        account.Emit("charge.dispute.closed", dispute);
+        account.Emit(wasLost && won ? "charge.dispute.funds_reinstated" : "charge.dispute.closed", dispute);
     }
 
     private static JsonObject Charge(StripeCall call)

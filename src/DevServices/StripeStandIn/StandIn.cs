@@ -104,11 +104,18 @@ public sealed class StandIn : IAsyncDisposable
     }
 
     /// <returns>The dispute's ID.</returns>
-    public string Dispute(string paymentIntentId, string reason = "fraudulent")
+    /// <param name="amount">The part of the charge that is disputed, in minor units; null for all of it.</param>
+    public string Dispute(string paymentIntentId, string reason = "fraudulent", long? amount = null)
     {
         lock (Account.Gate)
             return RefundRoutes.OpenDispute(Account, Account.Charges[Account.PaymentIntent(paymentIntentId).Text("latest_charge")!],
-                reason).Id();
+                reason, amount).Id();
+    }
+
+    public void UpdateDispute(string disputeId, long dueBy)
+    {
+        lock (Account.Gate)
+            RefundRoutes.UpdateDispute(Account, Account.Disputes[disputeId], dueBy);
     }
 
     public void CloseDispute(string disputeId, bool won)

@@ -238,8 +238,8 @@ internal sealed class RenewalTransaction(NpgsqlConnection connection, Suspension
         where c.subscription_id = @SubscriptionId
         """;
 
-    // While another period's charge is open, the license is not suspended; RunDueRenewals does it later. Nor is it if the platform has moved
-    // the expiry since the worker read it.
+    // While another period's charge is open, the license is not suspended; RunDueRenewals does it later. Nor is it if the platform has
+    // moved the expiry since the worker read it.
     private async Task SuspendAsync(Renewal renewal, CancellationToken cancellationToken)
     {
         var can = new CommandDefinition(

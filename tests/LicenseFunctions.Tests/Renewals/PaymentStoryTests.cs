@@ -208,6 +208,29 @@ public sealed class PaymentStoryTests(PostgresFixture postgres) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task ADisputeOfAPart_TakesThatPart_AndGivesItBackWhenItIsWonAfterAll()
+    {
+        await SaveCardAsync("pm_card_visa");
+        await app.PostAsync($"/api/v1/licenses/{license}/renew", Owner);
+        var paidUntil = await ExpiryAsync();
+        var (intent, paid) = stripe.Account.PaymentIntents.Single();
+        var dispute = stripe.Dispute(intent, amount: (long)paid["amount"]! / 2);
+        stripe.UpdateDispute(dispute, dueBy: 2_000_000_000);
+        await DeliverAllAsync();
+        Assert.Equal(
+            DateTimeOffset.FromUnixTimeSeconds(2_000_000_000).UtcDateTime,
+            await database.QueryAsync<DateTime>("select evidence_due_at from payment_reversals"));
+
+        stripe.CloseDispute(dispute, won: false);
+        await DeliverAllAsync();
+        Assert.InRange(await ExpiryAsync(), paidUntil.AddDays(-15).AddHours(-1), paidUntil.AddDays(-14));
+
+        stripe.CloseDispute(dispute, won: true);
+        await DeliverAllAsync();
+        Assert.Equal(paidUntil, await ExpiryAsync());
+    }
+
+    [Fact]
     public async Task ACardRemovedAtStripe_IsRemovedHere_AndOtherUsersAreRefused()
     {
         await SaveCardAsync("pm_card_visa");
