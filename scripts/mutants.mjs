@@ -78,21 +78,22 @@ function build(folder) {
 
 // Compiles the project with the compiler alone, which takes a fraction of a build. Undefined if it does not compile.
 function compiler(name, folder) {
-  const asked = run('dotnet', ['build', folder, '-c', 'Release', '-nologo', '--no-restore', '--no-dependencies', '-t:CoreCompile', ...quick,
+  const asked = run('dotnet', ['build', folder, '-c', 'Release', '-nologo', '--no-restore', '--no-dependencies', '-t:Compile', ...quick,
     '-p:ProvideCommandLineArgs=true', '-p:SkipCompilerExecution=true', '-p:NonExistentFile=always', '-getItem:CscCommandLineArgs'], 900)
   const args = JSON.parse(asked.stdout.slice(asked.stdout.indexOf('{'))).Items.CscCommandLineArgs.map((item) => item.Identity)
   if (!args.length) fail(`MSBuild gives no arguments for ${name}`)
   const response = join(folder, 'obj', 'break.rsp')
-  const target = join(folder, 'obj', `break-${name}.dll`)
+  const target = join('obj', 'break', `${name}.dll`)
   const lines = args.filter((arg) => !/^\/(out|refout|pdb|doc|analyzerconfig|warnaserror)/.test(arg))
     .map((arg) => (arg.includes(' ') ? `"${arg}"` : arg))
-  writeFileSync(join(tree, response), [...lines, `/out:obj/break-${name}.dll`].join('\n'))
+  mkdirSync(join(tree, folder, dirname(target)), { recursive: true })
+  writeFileSync(join(tree, response), [...lines, `/out:${target}`].join('\n'))
   const sdk = run('dotnet', ['--list-sdks'], 60).stdout.trim().split('\n').at(-1).replace(/^(\S+) \[(.*)\]$/, '$2/$1')
   const csc = [join(sdk, 'Roslyn', 'bincore', 'csc.dll'), '/noconfig', '/shared', '@obj/break.rsp']
   return () => {
     const done = spawnSync('dotnet', csc, { cwd: join(tree, folder), encoding: 'utf8', timeout: 900_000 })
-    if (done.status !== 0) console.error(done.stdout.split('\n').filter((line) => line.includes('error')).slice(0, 3).join('\n'))
-    return done.status === 0 ? readFileSync(join(tree, target)) : undefined
+    if (done.status !== 0) console.error(done.stdout.split('\n').find((line) => line.includes('error')))
+    return done.status === 0 ? readFileSync(join(tree, folder, target)) : undefined
   }
 }
 
@@ -112,7 +113,8 @@ function simulate(store) {
   const done = run('dotnet', [join('tests', 'Simulation', output, 'Simulation.dll'), 'simulate', '--until-failure',
     '--store', store, '--schedules', `${schedules[store]}`], 600)
   if (done.status === 0) return undefined
-  const line = done.stdout.split('\n').find((text) => text.includes('--seed')) ?? 'it does not end'
+  const line = done.stdout.split('\n').find((text) => text.includes('--seed')) ?? (done.stderr.split('\n')[0] || 'it does not end')
+  if (line.includes('FileNotFoundException') || line.includes('Could not load')) fail(line)
   return line.replace(/^.*?--seed \d+: /, '').replace(/[0-9a-f]{8}-[0-9a-f-]{27}/g, '…').slice(0, 110).trim()
 }
 

@@ -86,7 +86,7 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
     private DateTimeOffset lastExpiry;
     private uint ids;
 
-    private Schedule(int seed, Sabotage sabotage, List<string>? trace, PostgresWorld? postgres)
+    private Schedule(int seed, Sabotage sabotage, List<string>? trace, PostgresWorld? postgres, int? licenses)
     {
         this.trace = trace;
         random = new Random(seed);
@@ -121,14 +121,14 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
         apply = new ApplyPaymentEvent(store, policy, clock);
         renew = new RenewManually(store, process, policy, clock);
         resolve = new ResolveUnknownCharge(store, policy, clock);
-        for (var customers = random.Next(1, 4); customers > 0; customers--) AddCustomer();
+        for (var customers = licenses ?? random.Next(1, 4); customers > 0; customers--) AddCustomer();
     }
 
     /// <returns>The violated rules; empty if there are none.</returns>
     public static IReadOnlyList<string> Run(
-        int seed, Sabotage sabotage = Sabotage.None, List<string>? trace = null, PostgresWorld? postgres = null)
+        int seed, Sabotage sabotage = Sabotage.None, List<string>? trace = null, PostgresWorld? postgres = null, int? licenses = null)
     {
-        var schedule = new Schedule(seed, sabotage, trace, postgres);
+        var schedule = new Schedule(seed, sabotage, trace, postgres, licenses);
         try
         {
             schedule.Disturb();
