@@ -3,7 +3,7 @@ cmd_simulate() {
   local options=("$@") store=memory
   while [ $# -gt 0 ]; do
     case $1 in
-      --schedules | --seed)
+      --schedules | --seed | --licenses)
         [[ ${2:-} =~ ^[1-9][0-9]{0,8}$ ]] || die "$1 needs a whole number above 0, e.g. $1 2000"
         shift 2 ;;
       --store)

@@ -213,13 +213,14 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
 
     public Task<RenewalSave> SaveAsync(RenewalChange change, RenewalWriter writer, CancellationToken cancellationToken)
     {
-        ThrowIfLocked();
+        if (writer.Event is not null) ThrowIfLocked();
         var row = rows[change.After.RenewalId];
         if (writer.Event is { } repeated && inbox.Contains((repeated.Provider, repeated.EventId)))
             return Task.FromResult(RenewalSave.Repeated);
         if (!IgnoresFence && (row.Renewal.Fence != change.After.Fence || (writer.Lease is not null && !IsHeld(row))))
             return Task.FromResult(RenewalSave.Fenced);
 
+        ThrowIfLocked();
         if (change.After.IsChargeOpen && HasOtherOpen(row) && !IgnoresOtherCharges) return Task.FromResult(RenewalSave.ChargeOpen);
         var license = Licenses[change.After.SubscriptionId];
         if (change.Payment is { With: not PaidWith.Nothing } paid)

@@ -81,6 +81,7 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
     private readonly List<string> violations = [];
     private readonly List<string>? trace;
     private readonly Dictionary<Scheduler.Strand, PaymentEvent> delivering = [];
+    private readonly Dictionary<Guid, Renewal> shown = [];
     private readonly int workers;
     private (Action World, Action Judge)? backup;
     private DateTimeOffset lastExpiry;
@@ -423,7 +424,13 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
                 break;
             case 12:
                 foreach (var renewal in world.Renewals.Where(renewal => renewal.SubscriptionId == license.SubscriptionId).ToList())
-                    Start("consent", () => ConsentToPriceAsync(renewal));
+                {
+                    // The page may be open since an earlier time.
+                    var seen = random.Next(2) == 0 ? shown.GetValueOrDefault(renewal.RenewalId, renewal) : renewal;
+                    shown[renewal.RenewalId] = renewal;
+                    Start("consent", () => ConsentToPriceAsync(seen));
+                }
+
                 break;
             case 13:
                 license.OtherBlock = random.Next(7) switch
@@ -509,11 +516,11 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
     }
 
     // The customer agrees to the price that the page showed, which may have changed since.
-    private async Task ConsentToPriceAsync(Renewal shown)
+    private async Task ConsentToPriceAsync(Renewal seen)
     {
-        judge.Agreed(shown, shown.AmountUsd ?? 0);
-        if (await store.FindAsync(shown.RenewalId, CancellationToken.None) is { } facts
-            && RenewalRequests.ConsentToPrice(facts.Renewal, shown.AmountUsd, clock.Now) is { } accepted)
+        judge.Agreed(seen, seen.AmountUsd ?? 0);
+        if (await store.FindAsync(seen.RenewalId, CancellationToken.None) is { } facts
+            && RenewalRequests.ConsentToPrice(facts.Renewal, seen.AmountUsd, clock.Now) is { } accepted)
             await store.SaveAsync(accepted, new RenewalWriter(Lease: null), CancellationToken.None);
     }
 

@@ -4,7 +4,7 @@ using System.Globalization;
 namespace Simulation;
 
 /// <summary>
-/// <c>./dev simulate [--schedules N] [--seed S] [--store postgres] [--until-failure]</c>: runs many schedules, or repeats one and prints
+/// <c>./dev simulate [--schedules N] [--seed S] [--licenses N] [--store postgres] [--until-failure]</c>: runs many schedules, or repeats one and prints
 /// its steps.
 /// </summary>
 internal static class Simulate
@@ -17,7 +17,7 @@ internal static class Simulate
         using var postgres = Array.IndexOf(arguments, "--store") is >= 0 and var at && arguments[at + 1] == "postgres"
             ? PostgresWorld.Create()
             : null;
-        if (seed is { } first && schedules is null) return Replay(first, postgres);
+        if (seed is { } first && schedules is null) return Replay(first, postgres, Option(arguments, "--licenses"));
         return RunMany(first: seed ?? 1, schedules ?? (postgres is null ? 100_000 : 200), untilFailure, postgres);
     }
 
@@ -61,10 +61,10 @@ internal static class Simulate
         return failing.Count == 0 ? 0 : 1;
     }
 
-    private static int Replay(int seed, PostgresWorld? postgres)
+    private static int Replay(int seed, PostgresWorld? postgres, int? licenses)
     {
         var trace = new List<string>();
-        var violations = Schedule.Run(seed, trace: trace, postgres: postgres);
+        var violations = Schedule.Run(seed, trace: trace, postgres: postgres, licenses: licenses);
         foreach (var line in trace) Console.WriteLine(line);
         Console.WriteLine($"seed {seed}: {trace.Count} steps, {violations.Count} rules violated");
         return violations.Count == 0 ? 0 : 1;

@@ -377,4 +377,15 @@ public sealed class RenewalPlanTests
             (change.Case!.Reason, change.Case.Subject, change.Case.TransactionId, change.Case.AmountMinor));
         Assert.Equal(RenewalStatus.Undecided, change.After.Status);
     }
+
+    [Theory]
+    [InlineData(null, true)]
+    [InlineData(59.99, true)]
+    [InlineData(49.99, false)]
+    public void ConsentToPrice_ToAnotherAmountThanTheStoredOne_ChangesNothing(double? amount, bool accepted)
+    {
+        var waiting = Due with { Status = RenewalStatus.AwaitingConsent, AmountUsd = 59.99m };
+
+        Assert.Equal(accepted, RenewalRequests.ConsentToPrice(waiting, (decimal?)amount, Expiry)?.After.PriceAccepted is true);
+    }
 }
