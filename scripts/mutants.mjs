@@ -83,8 +83,9 @@ function build(folder) {
 
 // Compiles the project with the compiler alone, which takes a fraction of a build. Undefined if it does not compile.
 function compiler(name, folder) {
-  const asked = run('dotnet', ['build', folder, '-c', 'Release', '-nologo', '--no-restore', '--no-dependencies', '-t:PrepareResources;Compile', ...quick,
-    '-p:ProvideCommandLineArgs=true', '-p:SkipCompilerExecution=true', '-p:NonExistentFile=always', '-getItem:CscCommandLineArgs'], 900)
+  const asked = run('dotnet', ['build', folder, '-c', 'Release', '-nologo', '--no-restore', '--no-dependencies', ...quick,
+    '-t:PrepareResources;Compile', '-p:ProvideCommandLineArgs=true', '-p:SkipCompilerExecution=true',
+    '-p:NonExistentFile=always', '-getItem:CscCommandLineArgs'], 900)
   const args = JSON.parse(asked.stdout.slice(asked.stdout.indexOf('{'))).Items.CscCommandLineArgs.map((item) => item.Identity)
   if (!args.length) fail(`MSBuild gives no arguments for ${name}`)
   const response = join(folder, 'obj', 'break.rsp')
@@ -165,7 +166,8 @@ function document() {
 
 \`./dev mutants\` breaks a copy of the code on purpose, in one place at a time, and says who notices: the simulation in memory, the
 simulation over PostgreSQL, or a test. \`./dev mutants NAME…\` runs some of the breaks, which \`tests/mutants/breaks.mjs\` lists. It fails
-if one goes unnoticed, or if the simulation notices less than ${leastShare * 100} % of those that cost money. A complete run writes this page.
+if one goes unnoticed, or if the simulation notices less than ${leastShare * 100} % of those that cost money. A complete run writes
+this page.
 Stryker.NET has a runner for this test platform since 4.14, but it breaks only C#, not SQL, and doesn't know which of its thousands of
 mutants cost money.
 

@@ -4,8 +4,8 @@ using System.Globalization;
 namespace Simulation;
 
 /// <summary>
-/// <c>./dev simulate [--schedules N] [--seed S] [--licenses N] [--store postgres] [--until-failure]</c>: runs many schedules, or repeats one and prints
-/// its steps.
+/// <c>./dev simulate [--schedules N] [--seed S] [--licenses N] [--store postgres] [--until-failure]</c>: runs many schedules, or repeats
+/// one and prints its steps.
 /// </summary>
 internal static class Simulate
 {
