@@ -1,5 +1,5 @@
 // Applies each break of tests/mutants/breaks.mjs to a copy of the tree, one at a time, and runs the simulation and then the tests that
-// concern it. A complete run writes docs/mutants.md.
+// concern it. It writes docs/mutants.md from the results of this run and, if names are given, of the earlier ones.
 import { execFileSync, spawnSync } from 'node:child_process'
 import { copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -49,10 +49,11 @@ const invalid = results.filter((one) => one.noticed.by === 'the compiler')
 const share = money.length ? simulated.length / money.length : 1
 const tested = results.length - count('simulation') - missed.length - invalid.length
 const totals = `${results.length} breaks: ${count('simulation')} noticed by the simulation, ${tested} by other tests, `
-  + `${missed.length} by nobody, ${invalid.length} invalid. Of ${money.length} that cost money, the simulation noticed `
+  + `${missed.length} by nobody, ${invalid.length} invalid.\nOf ${money.length} that cost money, the simulation noticed `
   + `${simulated.length} (${Math.round(share * 100)} %).`
+  + (isComplete ? '' : ` ${breaks.length - results.length} of ${breaks.length} were not run.`)
 console.log(`\n${totals}`)
-if (isComplete) writeFileSync('docs/mutants.md', document())
+writeFileSync('docs/mutants.md', document())
 process.exit(missed.length || invalid.length || (isComplete && share < leastShare) ? 1 : 0)
 
 function count(by) { return results.filter((one) => one.noticed.by.startsWith(by)).length }
@@ -158,7 +159,7 @@ function copyTree() {
 }
 
 function document() {
-  const rows = results.map((one) => {
+  const rows = breaks.map((one) => ({ noticed: { by: 'not run' }, ...results.find((run) => run.name === one.name) ?? one })).map((one) => {
     const row = `| ${one.kind} | ${one.name} | ${one.money ? 'yes' : ''} | ${one.noticed.by} | `
     return `${row}${(one.noticed.what ?? '').replaceAll('|', '/').slice(0, 158 - row.length).trim()} |`
   })
@@ -166,8 +167,7 @@ function document() {
 
 \`./dev mutants\` breaks a copy of the code on purpose, in one place at a time, and says who notices: the simulation in memory, the
 simulation over PostgreSQL, or a test. \`./dev mutants NAME…\` runs some of the breaks, which \`tests/mutants/breaks.mjs\` lists. It fails
-if one goes unnoticed, or if the simulation notices less than ${leastShare * 100} % of those that cost money. A complete run writes
-this page.
+if one goes unnoticed, or if the simulation notices less than ${leastShare * 100} % of those that cost money, and writes this page.
 Stryker.NET has a runner for this test platform since 4.14, but it breaks only C#, not SQL, and doesn't know which of its thousands of
 mutants cost money.
 
