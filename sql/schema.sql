@@ -1399,6 +1399,11 @@ CASE
 END)
 );
 
+CREATE TABLE public.close_only_periods (
+    subscription_id uuid NOT NULL,
+    began_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
 CREATE TABLE public.user_payment_methods (
     payment_method_id uuid DEFAULT public.uuid_generate_v4() NOT NULL,
     user_id uuid NOT NULL,
@@ -1589,7 +1594,7 @@ CREATE TABLE public.license_suspensions (
     closed_at timestamp with time zone,
     closed_by uuid,
     closed_how text,
-    CONSTRAINT cause_known CHECK ((cause = ANY (ARRAY['DEVICE_LIMIT'::text, 'DETECTOR'::text, 'EXPIRY'::text, 'OPERATOR'::text, 'DISPUTE'::text]))),
+    CONSTRAINT cause_known CHECK ((cause = ANY (ARRAY['DEVICE_LIMIT'::text, 'DETECTOR'::text, 'EXPIRY'::text, 'OPERATOR'::text, 'DISPUTE'::text, 'FRAUD'::text]))),
     CONSTRAINT closed_how_known CHECK ((closed_how = ANY (ARRAY['REINSTATED'::text, 'RUNBOOK'::text, 'OWNER'::text, 'RENEWED'::text, 'FALSE_POSITIVE'::text]))),
     CONSTRAINT closed_says_how CHECK (((closed_at IS NULL) = (closed_how IS NULL))),
     CONSTRAINT open_has_no_closer CHECK (((closed_at IS NOT NULL) OR (closed_by IS NULL)))
@@ -2343,6 +2348,9 @@ ALTER TABLE ONLY public.audit_log
 
 ALTER TABLE ONLY public.billing_ledger
     ADD CONSTRAINT billing_ledger_pkey PRIMARY KEY (ledger_id);
+
+ALTER TABLE ONLY public.close_only_periods
+    ADD CONSTRAINT close_only_periods_pkey PRIMARY KEY (subscription_id, began_at);
 
 ALTER TABLE ONLY public.health_marks
     ADD CONSTRAINT health_marks_pkey PRIMARY KEY (mark_id);

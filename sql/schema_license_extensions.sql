@@ -64,6 +64,8 @@
 \ir installation/migration.psql
 \set migration 0032_shadow_alerts
 \ir installation/migration.psql
+\set migration 0033_entitlement
+\ir installation/migration.psql
 
 begin;
 \ir installation/journal.sql

@@ -23,7 +23,7 @@ public sealed partial class TableTests
             "schema_migrations", "schema_fingerprints", "skipped_rows", "audit_log", "outbox", "payment_events", "timer_leases",
         ],
         ["Licenses"] = ["license_states", "license_suspensions", "license_token_replacements"],
-        ["Validation"] = ["license_changes", "license_devices", "license_device_networks", "license_device_changes"],
+        ["Validation"] = ["license_changes", "license_devices", "license_device_networks", "license_device_changes", "close_only_periods"],
         ["Usage"] = ["usage_quarantine", "usage_rollups"],
         ["Suspicion"] = ["suspicion_states", "usage_arrivals", "license_appeals", "shadow_states", "shadow_alerts"],
         ["Renewals"] =

@@ -5,7 +5,8 @@ using Licensing.Devices;
 namespace LicenseFunctions.Licenses;
 
 /// <param name="Reason">1 to 500 characters; the customer reads it.</param>
-public sealed record SuspendRequest(string Reason);
+/// <param name="Cause">OPERATOR (default), or FRAUD: the devices may not even close their positions.</param>
+public sealed record SuspendRequest(string Reason, string Cause = SuspensionCause.Operator);
 
 /// <param name="Status">SUSPENDED, or ACTIVE if no suspension of this backend is open.</param>
 public sealed record SuspensionState(Guid SubscriptionId, string Status, string? Reason);
@@ -17,17 +18,23 @@ public sealed class SuspendLicense(LicenseDatabase database, SuspensionStore sus
         RefusalKind.Conflict, "ALREADY_SUSPENDED", "An operator has already suspended this license.",
         Hint: "To change the reason, reinstate the license first.");
 
+    private static readonly Refusal UnknownCause = new(
+        RefusalKind.Invalid, "INVALID_FIELD", "cause is neither OPERATOR nor FRAUD.", "cause",
+        "Leave cause out unless the devices must not even close their positions.");
+
     public async Task<Outcome<SuspensionState>> RunAsync(
         Guid subscriptionId, SuspendRequest request, Actor by, CancellationToken cancellationToken)
     {
         if (Reasons.Fault(request.Reason) is { } fault)
             return fault;
+        if (request.Cause is not (SuspensionCause.Operator or SuspensionCause.Fraud))
+            return UnknownCause;
         var texts = SuspensionTexts.ByOperator(request.Reason);
         return await database.InTransactionAsync<Outcome<SuspensionState>>(async (connection, token) =>
         {
             if (!await LicenseVisibility.IsVisibleAsync(connection, subscriptionId, null, token))
                 return LicenseNotFound.Refusal;
-            var suspension = new NewSuspension(subscriptionId, SuspensionCause.Operator, texts, by);
+            var suspension = new NewSuspension(subscriptionId, request.Cause, texts, by);
             return await suspensions.SuspendAsync(connection, suspension, token) is null
                 ? AlreadySuspended
                 : new SuspensionState(subscriptionId, "SUSPENDED", texts.PausedReason);

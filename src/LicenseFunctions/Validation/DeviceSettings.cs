@@ -4,7 +4,8 @@ using Licensing.Devices;
 namespace LicenseFunctions.Validation;
 
 /// <param name="Grace">How long an expired license stays valid.</param>
-public sealed record DeviceSettings(DevicePolicy Policy, TimeSpan Grace)
+/// <param name="CloseOnly">How long the devices of a refused license may manage and close their positions.</param>
+public sealed record DeviceSettings(DevicePolicy Policy, TimeSpan Grace, TimeSpan CloseOnly)
 {
     public static DeviceSettings Read(SettingReader settings) => new(
         new DevicePolicy(
@@ -15,5 +16,6 @@ public sealed record DeviceSettings(DevicePolicy Policy, TimeSpan Grace)
             settings.Choice("DEVICE_LIMIT_ACTION", "suspend", "refuse") == "suspend"
                 ? DeviceLimitAction.Suspend
                 : DeviceLimitAction.Refuse),
-        settings.GracePeriod());
+        settings.GracePeriod(),
+        settings.Days("CLOSE_ONLY_DAYS", 30, 0, 90));
 }

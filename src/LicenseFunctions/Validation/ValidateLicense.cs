@@ -5,7 +5,8 @@ namespace LicenseFunctions.Validation;
 
 /// <summary>Checks a license. A known device needs one read; only a check that writes opens a transaction.</summary>
 public sealed class ValidateLicense(
-    LicenseCheckStore checks, AdmitDevice admit, LastSeen lastSeen, ValidationCache cache, DeviceSettings settings, TimeProvider time)
+    LicenseCheckStore checks, AdmitDevice admit, CloseOnlyStore closeOnly, LastSeen lastSeen, ValidationCache cache,
+    DeviceSettings settings, TimeProvider time)
 {
     /// <exception cref="TimeoutException">The database has not answered within the limit of a check.</exception>
     public async ValueTask<CheckReply> RunAsync(string tokenHash, DeviceClaim claim, CancellationToken cancellationToken)
@@ -56,6 +57,18 @@ public sealed class ValidateLicense(
         // A refused check doesn't count as a use of the device.
         if (reply is { Verdict.IsValid: true, Device: { } device })
             lastSeen.Note(new DeviceSighting(device.DeviceId, license.SubscriptionId, claim.Address, now));
-        return reply;
+        return Entitlements.MayClose(reply.Verdict.Code) ? await WithCloseOnlyAsync(reply, claim, cancellationToken) : reply;
+    }
+
+    // Its failure fails the check: an EA would take an answer without it for the end of its right to close positions.
+    private async ValueTask<CheckReply> WithCloseOnlyAsync(CheckReply reply, DeviceClaim claim, CancellationToken cancellationToken)
+    {
+        var key = claim.Key(settings.Policy.Identity);
+        return await closeOnly.RefusedAsync(reply.License!.SubscriptionId, key, reply.CheckedAt, cancellationToken) is { } facts
+            ? reply with
+            {
+                CloseOnlyUntil = Entitlements.CloseOnlyUntil(reply.Verdict.Code, facts, settings.CloseOnly, reply.CheckedAt),
+            }
+            : reply;
     }
 }

@@ -21,6 +21,7 @@ public static class ValidationRegistration
         if (cacheDuration > TimeSpan.Zero)
             services.AddHostedService<LicenseChanges>();
         services.AddSingleton<LicenseCheckStore>();
+        services.AddSingleton<CloseOnlyStore>();
         services.AddSingleton<DeviceStore>();
         services.AddSingleton<LastSeen>();
         services.AddHostedService(provider => provider.GetRequiredService<LastSeen>());

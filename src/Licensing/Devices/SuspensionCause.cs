@@ -9,7 +9,10 @@ public static class SuspensionCause
     public const string Operator = "OPERATOR";
     public const string Dispute = "DISPUTE";
 
-    public static readonly IReadOnlyList<string> All = [DeviceLimit, Detector, Expiry, Operator, Dispute];
+    /// <summary>By an operator; it ends the right to close positions, too.</summary>
+    public const string Fraud = "FRAUD";
+
+    public static readonly IReadOnlyList<string> All = [DeviceLimit, Detector, Expiry, Operator, Dispute, Fraud];
 
     /// <summary>The causes whose suspensions people can lift. Only a renewal ends a suspension for an expiry.</summary>
     public static readonly IReadOnlyList<string> Liftable = [.. All.Where(IsLiftable)];

@@ -24,7 +24,7 @@ internal sealed class LicenseScene : IAsyncDisposable
     {
         Database = database;
         Time = new FakeTimeProvider(TimeProvider.System.GetUtcNow());
-        Settings = new DeviceSettings(policy, TimeSpan.FromDays(3));
+        Settings = new DeviceSettings(policy, TimeSpan.FromDays(3), TimeSpan.FromDays(30));
         Cache = new ValidationCache(cached, staleFor, Time, Invalidation);
         Suspensions = new SuspensionStore(database.Database, Invalidation, Time);
         Devices = new DeviceStore(database.Database);
@@ -96,7 +96,8 @@ internal sealed class LicenseScene : IAsyncDisposable
     /// <summary>Checks as in another process, which shares only the database.</summary>
     public ValidateLicense NewProcess() => new(
         new LicenseCheckStore(Database.Database, Cache, Time),
-        new AdmitDevice(Database.Database, Suspensions, LastSeen, Invalidation, Settings, new London()), LastSeen, Cache, Settings, Time);
+        new AdmitDevice(Database.Database, Suspensions, LastSeen, Invalidation, Settings, new London()),
+        new CloseOnlyStore(Database.Database), LastSeen, Cache, Settings, Time);
 
     private sealed class London : IGeolocator
     {

@@ -129,7 +129,8 @@ public sealed class PersonCommandsTests(PostgresFixture postgres) : IAsyncLifeti
     {
         string[] kept =
         [
-            "audit_log", "billing_ledger", "license_changes", "license_renewal_history", "license_token_replacements", "master_pricing",
+            "audit_log", "billing_ledger", "close_only_periods", "license_changes", "license_renewal_history",
+                "license_token_replacements", "master_pricing",
                 "health_marks", "master_price_changes",
                 "payment_cases", "payment_reversals", "renewal_attempts", "renewal_requests", "reversal_effects", "user_wallets",
         ];

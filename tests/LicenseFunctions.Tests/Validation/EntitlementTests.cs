@@ -1,0 +1,148 @@
+using LicenseFunctions.Infrastructure.Database;
+using LicenseFunctions.Licenses;
+using LicenseFunctions.Tests.Licenses;
+using LicenseFunctions.Tests.Support;
+using Licensing.Devices;
+using Xunit;
+
+namespace LicenseFunctions.Tests.Validation;
+
+public sealed class EntitlementTests(PostgresFixture postgres)
+{
+    [Fact]
+    public async Task Check_AfterTheEnd_LetsTheDeviceCloseForThirtyDaysFromItsFirstRefusal()
+    {
+        await using var scene = await LicenseScene.NewAsync(postgres);
+        Assert.Equal(Entitlement.Full, (await scene.CheckAsync("EA-1", 1)).Entitlement);
+        await ExpireAsync(scene);
+
+        var first = await scene.CheckAsync("EA-1", 1);
+        scene.Time.Advance(TimeSpan.FromDays(29));
+        var later = await scene.CheckAsync("EA-1", 1);
+        scene.Time.Advance(TimeSpan.FromDays(1));
+        var after = await scene.CheckAsync("EA-1", 1);
+
+        Assert.Equal((LicenseCode.Expired, Entitlement.CloseOnly), (first.Verdict.Code, first.Entitlement));
+        Assert.Equal(first.CheckedAt.AddDays(30), first.CloseOnlyUntil);
+        Assert.Equal(Entitlement.CloseOnly, later.Entitlement);
+        Assert.Equal(first.CloseOnlyUntil!.Value, later.CloseOnlyUntil!.Value, TimeSpan.FromMilliseconds(1));
+        Assert.Equal((Entitlement.None, null), (after.Entitlement, after.CloseOnlyUntil));
+    }
+
+    [Fact]
+    public async Task Check_OfANewDeviceAfterTheEnd_IsNoneAndBeginsNothing()
+    {
+        await using var scene = await LicenseScene.NewAsync(postgres);
+        await scene.CheckAsync("EA-1", 1);
+        await ExpireAsync(scene);
+
+        var check = await scene.CheckAsync("EA-9", 9);
+
+        Assert.Equal((LicenseCode.Expired, Entitlement.None), (check.Verdict.Code, check.Entitlement));
+        Assert.Equal(0, await scene.CountAsync("close_only_periods"));
+    }
+
+    [Fact]
+    public async Task Check_RefusedAgainWithinNinetyDays_BeginsNoSecondPeriod()
+    {
+        await using var scene = await LicenseScene.NewAsync(postgres);
+        await scene.CheckAsync("EA-1", 1);
+        await scene.Database.ExecuteAsync("update subscriptions set state = 'LOCKED_NO_FUNDS'");
+        await scene.CheckAsync("EA-1", 1);
+        await scene.Database.ExecuteAsync("update license_tokens set expires_at = null");
+        scene.Time.Advance(TimeSpan.FromDays(89));
+        var within = await scene.CheckAsync("EA-1", 1);
+        scene.Time.Advance(TimeSpan.FromDays(2));
+        var after = await scene.CheckAsync("EA-1", 1);
+
+        Assert.Equal((LicenseCode.LockedNoFunds, Entitlement.None), (within.Verdict.Code, within.Entitlement));
+        Assert.Equal((LicenseCode.LockedNoFunds, Entitlement.CloseOnly), (after.Verdict.Code, after.Entitlement));
+        Assert.Equal(2, await scene.CountAsync("close_only_periods"));
+    }
+
+    [Fact]
+    public async Task Check_OfASuspendedLicense_LetsOnlyOlderDevicesClose()
+    {
+        await using var scene = await LicenseScene.NewAsync(postgres);
+        await scene.CheckAsync("EA-1", 1);
+        scene.Time.Advance(TimeSpan.FromHours(25));
+        await scene.CheckAsync("EA-2", 2, "198.51.100.2");
+        await SuspendAsync(scene, SuspensionCause.Operator);
+
+        Assert.Equal(Entitlement.CloseOnly, (await scene.CheckAsync("EA-1", 1)).Entitlement);
+        Assert.Equal(Entitlement.None, (await scene.CheckAsync("EA-2", 2, "198.51.100.2")).Entitlement);
+    }
+
+    [Fact]
+    public async Task Check_OfADeviceThatLostItsSlotBefore_MayClose()
+    {
+        await using var scene = await LicenseScene.NewAsync(postgres);
+        await scene.CheckAsync("EA-1", 1);
+        await scene.Database.ExecuteAsync("update license_devices set slot = null, removed_at = now()");
+        await ExpireAsync(scene);
+
+        Assert.Equal(Entitlement.CloseOnly, (await scene.CheckAsync("EA-1", 1)).Entitlement);
+    }
+
+    [Fact]
+    public async Task Check_OfALicenseSuspendedForFraud_IsNone()
+    {
+        await using var scene = await LicenseScene.NewAsync(postgres);
+        await scene.CheckAsync("EA-1", 1);
+        scene.Time.Advance(TimeSpan.FromDays(2));
+        await SuspendAsync(scene, SuspensionCause.Operator);
+        Assert.Equal(Entitlement.CloseOnly, (await scene.CheckAsync("EA-1", 1)).Entitlement);
+
+        await SuspendAsync(scene, SuspensionCause.Fraud);
+        Assert.Equal(Entitlement.None, (await scene.CheckAsync("EA-1", 1)).Entitlement);
+
+        await scene.Reinstating.RunAsync(
+            scene.SubscriptionId, new ReinstateRequest("It was not"), Actor.System, LicenseScene.Stop);
+        Assert.Equal(Entitlement.Full, (await scene.CheckAsync("EA-1", 1)).Entitlement);
+    }
+
+    [Theory]
+    [InlineData(25, Entitlement.CloseOnly)]
+    [InlineData(12, Entitlement.None)]
+    public async Task Check_OfALicenseThatThePlatformSuspended_CountsFromItsTime(int hoursAfterAdmission, Entitlement expected)
+    {
+        await using var scene = await LicenseScene.NewAsync(postgres);
+        await scene.CheckAsync("EA-1", 1);
+        scene.Time.Advance(TimeSpan.FromDays(2));
+        await scene.Database.ExecuteAsync(
+            """
+            update subscriptions
+            set state = 'SUSPENDED_ADMIN', paused_reason = 'by hand', paused_at = now() + make_interval(hours => @hours)
+            """,
+            new { hours = hoursAfterAdmission });
+
+        var check = await scene.CheckAsync("EA-1", 1);
+
+        Assert.Equal((LicenseCode.Suspended, expected), (check.Verdict.Code, check.Entitlement));
+    }
+
+    [Theory]
+    [InlineData("OPERATOR", true)]
+    [InlineData("FRAUD", true)]
+    [InlineData("EXPIRY", false)]
+    [InlineData("fraud", false)]
+    public async Task Suspend_WithACause_TakesOperatorAndFraudOnly(string cause, bool accepted)
+    {
+        await using var scene = await LicenseScene.NewAsync(postgres);
+
+        var outcome = await new SuspendLicense(scene.Database.Database, scene.Suspensions).RunAsync(
+            scene.SubscriptionId, new SuspendRequest("Sold in a forum", cause), Actor.System, LicenseScene.Stop);
+
+        Assert.Equal(accepted ? null : "cause", outcome.Refusal?.Field);
+        Assert.Equal(accepted ? 1 : 0, await scene.CountAsync($"license_suspensions where cause = '{cause}'"));
+    }
+
+    private static Task<int> ExpireAsync(LicenseScene scene) =>
+        scene.Database.ExecuteAsync("update license_tokens set expires_at = now() - interval '9 days'");
+
+    private static Task<Guid?> SuspendAsync(LicenseScene scene, string cause) =>
+        scene.Database.Database.InTransactionAsync(
+            (connection, token) => scene.Suspensions.SuspendAsync(
+                connection, new NewSuspension(scene.SubscriptionId, cause, SuspensionTexts.ByOperator(cause), Actor.System), token),
+            LicenseScene.Stop);
+}
