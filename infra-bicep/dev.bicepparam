@@ -37,6 +37,7 @@ param settings = {
   RENEWAL_LANES: '2'
   RENEWAL_SCHEDULE: '0 */30 * * * *'
   RECONCILE_SCHEDULE: '30 */30 * * * *'
+  LEASE_SCHEDULE: '20 */10 * * * *'
   SCAN_SCHEDULE: '0 */10 * * * *'
   HEALTH_SCHEDULE: '20 */10 * * * *'
   OUTBOX_SCHEDULE: '40 */5 * * * *'

@@ -315,6 +315,37 @@ begin
 end
 $_$;
 
+CREATE FUNCTION public.end_leases_of_removed() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+begin
+    perform end_license_leases(old.subscription_id, old.device_id, '-infinity');
+    return null;
+end $$;
+
+CREATE FUNCTION public.end_leases_of_suspended() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+begin
+    perform end_license_leases(new.subscription_id, null, '-infinity');
+    return null;
+end $$;
+
+CREATE FUNCTION public.end_license_leases(license uuid, device uuid, beyond timestamp with time zone) RETURNS integer
+    LANGUAGE plpgsql
+    AS $$
+declare
+    ended integer;
+begin
+    update license_leases set ended_at = now()
+    where subscription_id = license and (device is null or device_id = device)
+      and ended_at is null and expires_at > greatest(beyond, now());
+    get diagnostics ended = row_count;
+    update license_devices set lease_id = null, lease_issued_at = null, lease_expires_at = null
+    where subscription_id = license and (device is null or device_id = device) and lease_expires_at > beyond;
+    return ended;
+end $$;
+
 CREATE FUNCTION public.ensure_usage_partitions(from_at timestamp with time zone, to_at timestamp with time zone) RETURNS integer
     LANGUAGE plpgsql
     AS $$
@@ -1458,6 +1489,27 @@ ALTER TABLE public.health_marks ALTER COLUMN mark_id ADD GENERATED ALWAYS AS IDE
     CACHE 1
 );
 
+CREATE TABLE public.license_leases (
+    lease_id uuid NOT NULL,
+    subscription_id uuid NOT NULL,
+    device_id uuid NOT NULL,
+    issued_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    ended_at timestamp with time zone,
+    revocation_number bigint,
+    CONSTRAINT lease_expires_after_issue CHECK ((expires_at > issued_at)),
+    CONSTRAINT revocation_has_ended CHECK (((revocation_number IS NULL) OR (ended_at IS NOT NULL)))
+);
+
+CREATE SEQUENCE public.lease_revocation_numbers
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+
+ALTER SEQUENCE public.lease_revocation_numbers OWNED BY public.license_leases.revocation_number;
+
 CREATE TABLE public.license_appeals (
     appeal_id uuid DEFAULT public.uuid_generate_v4() NOT NULL,
     subscription_id uuid NOT NULL,
@@ -1519,6 +1571,10 @@ CREATE TABLE public.license_devices (
     first_seen_at timestamp with time zone NOT NULL,
     last_seen_at timestamp with time zone NOT NULL,
     removed_at timestamp with time zone,
+    lease_id uuid,
+    lease_issued_at timestamp with time zone,
+    lease_expires_at timestamp with time zone,
+    days_seen smallint DEFAULT 1 NOT NULL,
     CONSTRAINT first_seen_before_last CHECK ((first_seen_at <= last_seen_at)),
     CONSTRAINT mt5_account_number_positive CHECK ((mt5_account_number > 0)),
     CONSTRAINT registered_has_one_place CHECK (((removed_at IS NULL) = ((slot IS NOT NULL) <> beyond_limit))),
@@ -2376,6 +2432,9 @@ ALTER TABLE ONLY public.license_health_days
 ALTER TABLE ONLY public.license_health
     ADD CONSTRAINT license_health_pkey PRIMARY KEY (subscription_id);
 
+ALTER TABLE ONLY public.license_leases
+    ADD CONSTRAINT license_leases_pkey PRIMARY KEY (lease_id);
+
 ALTER TABLE ONLY public.license_renewal_history
     ADD CONSTRAINT license_renewal_history_pkey PRIMARY KEY (renewal_id);
 
@@ -2553,6 +2612,14 @@ CREATE INDEX license_health_due ON public.license_health USING btree (due_at);
 
 CREATE INDEX license_health_silent ON public.license_health USING btree (subscription_id) WHERE is_silent;
 
+CREATE INDEX license_leases_by_expiry ON public.license_leases USING btree (expires_at);
+
+CREATE INDEX license_leases_by_license ON public.license_leases USING btree (subscription_id, device_id);
+
+CREATE UNIQUE INDEX license_leases_revoked ON public.license_leases USING btree (revocation_number) WHERE (revocation_number IS NOT NULL);
+
+CREATE INDEX license_leases_unnumbered ON public.license_leases USING btree (lease_id) WHERE ((ended_at IS NOT NULL) AND (revocation_number IS NULL));
+
 CREATE INDEX license_renewal_history_subscription_id ON public.license_renewal_history USING btree (subscription_id, attempted_at DESC);
 
 CREATE INDEX license_suspensions_by_license ON public.license_suspensions USING btree (subscription_id, suspended_at DESC);
@@ -2640,6 +2707,12 @@ CREATE TRIGGER count_alert AFTER INSERT ON public.suspicious_activity_alerts FOR
 CREATE TRIGGER count_device_suspension AFTER INSERT ON public.license_suspensions FOR EACH ROW WHEN ((new.cause = 'DEVICE_LIMIT'::text)) EXECUTE FUNCTION public.count_device_suspension();
 
 CREATE TRIGGER count_renewal AFTER INSERT OR UPDATE OF status ON public.license_renewal_history FOR EACH ROW WHEN (((new.status)::text = ANY ((ARRAY['success'::character varying, 'failed'::character varying])::text[]))) EXECUTE FUNCTION public.count_renewal();
+
+CREATE TRIGGER end_leases_of_deleted AFTER DELETE ON public.license_devices FOR EACH ROW EXECUTE FUNCTION public.end_leases_of_removed();
+
+CREATE TRIGGER end_leases_of_removed AFTER UPDATE OF removed_at ON public.license_devices FOR EACH ROW WHEN (((old.removed_at IS NULL) AND (new.removed_at IS NOT NULL))) EXECUTE FUNCTION public.end_leases_of_removed();
+
+CREATE TRIGGER end_leases_of_suspended AFTER INSERT ON public.license_suspensions FOR EACH ROW EXECUTE FUNCTION public.end_leases_of_suspended();
 
 CREATE TRIGGER health_facts_changed AFTER INSERT ON public.license_device_changes FOR EACH ROW EXECUTE FUNCTION public.health_facts_changed();
 

@@ -66,6 +66,8 @@
 \ir installation/migration.psql
 \set migration 0033_entitlement
 \ir installation/migration.psql
+\set migration 0034_leases
+\ir installation/migration.psql
 
 begin;
 \ir installation/journal.sql

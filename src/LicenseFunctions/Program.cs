@@ -7,6 +7,7 @@ using LicenseFunctions.Infrastructure.Mail;
 using LicenseFunctions.Infrastructure.Payments.Stripe;
 using LicenseFunctions.Infrastructure.Settings;
 using LicenseFunctions.Infrastructure.Telemetry;
+using LicenseFunctions.Leases;
 using LicenseFunctions.Licenses;
 using LicenseFunctions.Operations;
 using LicenseFunctions.Pages;
@@ -83,6 +84,7 @@ public static class Program
 
         services.AddDatabase(settings);
         services.AddHttpEdge(settings, furtherAssemblies);
+        services.AddLeases(settings);
         services.AddValidation(settings);
         services.AddHealth(settings);
         services.AddLicenses();

@@ -9,6 +9,7 @@ var root = new RootCommand("licensectl: the license backend's tool")
     ConvertUsageLogCommand.Create(),
     BacktestCommand.Create(),
     DemoDataCommand.Create(),
+    KeysCommand.Create(),
     TokenCommand.Create(),
     ReportCommand.Create(),
     ReconcileCommand.Create(),

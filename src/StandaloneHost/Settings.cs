@@ -20,6 +20,7 @@ internal static partial class Settings
         ["OUTBOX_SCHEDULE"] = "*/5 * * * * *",
         ["RECONCILE_SCHEDULE"] = "30 */5 * * * *",
         ["RENEWAL_SCHEDULE"] = "0 */15 * * * *",
+        ["LEASE_SCHEDULE"] = "40 * * * * *",
         ["SCAN_SCHEDULE"] = "0 * * * * *",
         ["WATCH_SCHEDULE"] = "30 7 * * * *",
         ["HEALTH_SCHEDULE"] = "20 * * * * *",

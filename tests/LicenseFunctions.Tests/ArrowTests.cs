@@ -12,12 +12,13 @@ public sealed class ArrowTests
     private const string Infrastructure = "Infrastructure";
 
     private static readonly string[] Features =
-        ["Validation", "Usage", "Suspicion", "Renewals", "PaymentMethods", "Health", "Operations", "Pages"];
+        ["Validation", "Leases", "Usage", "Suspicion", "Renewals", "PaymentMethods", "Health", "Operations", "Pages"];
 
     /// <summary>Allowed dependencies between features: from, to, and the reason.</summary>
     public static readonly (string From, string To, string Reason)[] Allowed =
     [
         ("Validation", "Suspicion", "a new device gets no slot while the detector sees sharing on its network"),
+        ("Validation", "Leases", "the answer of a check that passes has a lease"),
         ("PaymentMethods", "Renewals", "a changed card makes waiting renewals due in the same transaction; the webhook reports both"),
     ];
 

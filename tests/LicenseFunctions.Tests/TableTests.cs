@@ -24,6 +24,7 @@ public sealed partial class TableTests
         ],
         ["Licenses"] = ["license_states", "license_suspensions", "license_token_replacements"],
         ["Validation"] = ["license_changes", "license_devices", "license_device_networks", "license_device_changes", "close_only_periods"],
+        ["Leases"] = ["license_leases"],
         ["Usage"] = ["usage_quarantine", "usage_rollups"],
         ["Suspicion"] = ["suspicion_states", "usage_arrivals", "license_appeals", "shadow_states", "shadow_alerts"],
         ["Renewals"] =
@@ -42,6 +43,7 @@ public sealed partial class TableTests
         ("Health", "license_devices", "a score counts the devices"),
         ("Health", "license_device_changes", "a score counts the changes of devices"),
         ("Health", "usage_rollups", "a score counts the signals"),
+        ("Leases", "license_devices", "a device's latest lease"),
         ("Operations", "license_health", "a metric"),
         ("Operations", "renewals", "metrics, and the System page"),
         ("Operations", "payment_cases", "a metric"),

@@ -10,6 +10,7 @@ namespace LicenseFunctions.Validation;
 /// <param name="SubscriptionId">Null for an unknown token.</param>
 /// <param name="ExpiresAt">Null for a license that never expires.</param>
 /// <param name="Device">Null if the device isn't registered.</param>
+/// <param name="Lease">A compact JWS; null if the device gets none.</param>
 /// <param name="Nonce">The nonce of the request.</param>
 /// <param name="Stale">
 /// True if the database didn't answer and the license was read at most VALIDATION_STALE_SECONDS ago; otherwise absent.
@@ -17,7 +18,7 @@ namespace LicenseFunctions.Validation;
 public sealed record CheckAnswer(
     bool Valid, string Code, string Detail, IReadOnlyList<string> Reasons, string Entitlement, DateTimeOffset? CloseOnlyUntil,
     Guid? SubscriptionId, string? Status, DateTimeOffset? ExpiresAt,
-    CheckAnswer.CheckedDevice? Device, CheckAnswer.DeviceCount? Devices, string? Nonce, DateTimeOffset CheckedAt,
+    CheckAnswer.CheckedDevice? Device, CheckAnswer.DeviceCount? Devices, string? Lease, string? Nonce, DateTimeOffset CheckedAt,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] bool? Stale = null)
 {
     public sealed record CheckedDevice(Guid DeviceId, DateTimeOffset FirstSeen, DateTimeOffset LastSeen, bool IsNew);

@@ -13,9 +13,10 @@ namespace LicenseFunctions.Validation;
 /// <param name="IsNew">This check registered the device.</param>
 /// <param name="IsStale">The database didn't answer; the license was read at most VALIDATION_STALE_SECONDS ago.</param>
 /// <param name="CloseOnlyUntil">Until when a refused device may manage and close its positions; null if it may not.</param>
+/// <param name="Lease">The signed lease in ASCII; null if the device gets none.</param>
 public sealed record CheckReply(
     LicenseVerdict Verdict, CheckedLicense? License, KnownDevice? Device, bool IsNew, int MaxDevices, DateTimeOffset CheckedAt,
-    bool IsStale = false, DateTimeOffset? CloseOnlyUntil = null)
+    bool IsStale = false, DateTimeOffset? CloseOnlyUntil = null, byte[]? Lease = null)
 {
     public Entitlement Entitlement => Entitlements.Of(Verdict, CloseOnlyUntil);
 
@@ -70,6 +71,10 @@ public sealed record CheckReply(
             json.WriteNull("devices"u8);
         }
 
+        if (Lease is null)
+            json.WriteNull("lease"u8);
+        else
+            json.WriteString("lease"u8, Lease);
         json.WriteString("nonce"u8, nonce);
         if (IsStale)
             json.WriteBoolean("stale"u8, true);

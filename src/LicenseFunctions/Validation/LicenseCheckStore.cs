@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Licenses;
 using Licensing.Devices;
+using Licensing.Leases;
 using Npgsql;
 using NpgsqlTypes;
 
@@ -14,7 +15,8 @@ namespace LicenseFunctions.Validation;
 public sealed record CheckedLicense(
     Guid SubscriptionId, LicenseFacts Facts, KnownDevice? Device, int DevicesUsed, int DevicesBeyondLimit);
 
-public sealed record KnownDevice(Guid DeviceId, DateTimeOffset FirstSeenAt, DateTimeOffset LastSeenAt);
+/// <param name="Lease">Its latest lease; null if it has none.</param>
+public sealed record KnownDevice(Guid DeviceId, DateTimeOffset FirstSeenAt, DateTimeOffset LastSeenAt, Lease? Lease = null);
 
 /// <summary>
 /// The single read of a license check. Checks that arrive while a read is running wait and share the next one: a round trip for twenty
@@ -60,7 +62,8 @@ public sealed class LicenseCheckStore(LicenseDatabase database, ValidationCache 
                license.grace_until, subscription_state_of(s.state)::text as state,
                is_subscription_active(s.is_active) as subscription_active, s.paused_reason,
                open.only_for_expiry, open.reason as suspension_reason, open.took_token, open.stands, open.caused_by_device,
-               d.device_id, d.first_seen_at, d.last_seen_at, devices.used as devices_used, devices.beyond_limit as devices_beyond_limit
+               d.device_id, d.first_seen_at, d.last_seen_at, d.lease_id, d.lease_issued_at, d.lease_expires_at,
+               devices.used as devices_used, devices.beyond_limit as devices_beyond_limit
         from unnest((select $1::text[]), (select $2::text[])) with ordinality as asked (token_hash, device_key, n)
         join license_tokens t on t.token_hash = asked.token_hash
         join subscriptions s on s.subscription_id = t.subscription_id
@@ -239,6 +242,9 @@ public sealed class LicenseCheckStore(LicenseDatabase database, ValidationCache 
         private readonly int deviceId = reader.GetOrdinal("device_id");
         private readonly int firstSeenAt = reader.GetOrdinal("first_seen_at");
         private readonly int lastSeenAt = reader.GetOrdinal("last_seen_at");
+        private readonly int leaseId = reader.GetOrdinal("lease_id");
+        private readonly int leaseIssuedAt = reader.GetOrdinal("lease_issued_at");
+        private readonly int leaseExpiresAt = reader.GetOrdinal("lease_expires_at");
         private readonly int devicesUsed = reader.GetOrdinal("devices_used");
         private readonly int devicesBeyondLimit = reader.GetOrdinal("devices_beyond_limit");
 
@@ -250,7 +256,11 @@ public sealed class LicenseCheckStore(LicenseDatabase database, ValidationCache 
             facts.Read(),
             reader.IsDBNull(deviceId)
                 ? null
-                : new KnownDevice(reader.GetGuid(deviceId), reader.Time(firstSeenAt)!.Value, reader.Time(lastSeenAt)!.Value),
+                : new KnownDevice(
+                    reader.GetGuid(deviceId), reader.Time(firstSeenAt)!.Value, reader.Time(lastSeenAt)!.Value,
+                    reader.IsDBNull(leaseId)
+                        ? null
+                        : new Lease(reader.GetGuid(leaseId), reader.Time(leaseIssuedAt)!.Value, reader.Time(leaseExpiresAt)!.Value)),
             reader.GetInt32(devicesUsed),
             reader.GetInt32(devicesBeyondLimit));
     }

@@ -1,13 +1,16 @@
 using LicenseFunctions.Infrastructure.Database;
+using LicenseFunctions.Leases;
 using Licensing.Devices;
 
 namespace LicenseFunctions.Validation;
 
 /// <summary>Checks a license. A known device needs one read; only a check that writes opens a transaction.</summary>
 public sealed class ValidateLicense(
-    LicenseCheckStore checks, AdmitDevice admit, CloseOnlyStore closeOnly, LastSeen lastSeen, ValidationCache cache,
-    DeviceSettings settings, TimeProvider time)
+    LicenseCheckStore checks, AdmitDevice admit, CloseOnlyStore closeOnly, IssueLease leases, LeaseSigner signer, LastSeen lastSeen,
+    ValidationCache cache, DeviceSettings settings, TimeProvider time)
 {
+    private static readonly TimeSpan TimeForTheAnswer = TimeSpan.FromMilliseconds(100);
+
     /// <exception cref="TimeoutException">The database has not answered within the limit of a check.</exception>
     public async ValueTask<CheckReply> RunAsync(string tokenHash, DeviceClaim claim, CancellationToken cancellationToken)
     {
@@ -41,6 +44,7 @@ public sealed class ValidateLicense(
 
     private async ValueTask<CheckReply> CheckAsync(string tokenHash, DeviceClaim claim, CancellationToken cancellationToken)
     {
+        var began = time.GetTimestamp();
         var now = time.GetUtcNow();
         if (await checks.ReadAsync(tokenHash, claim.Key(settings.Policy.Identity), cancellationToken) is not { } license)
             return new CheckReply(LicenseVerdict.NotFound, null, null, false, settings.Policy.MaxDevices, now);
@@ -56,8 +60,30 @@ public sealed class ValidateLicense(
 
         // A refused check doesn't count as a use of the device.
         if (reply is { Verdict.IsValid: true, Device: { } device })
+        {
             lastSeen.Note(new DeviceSighting(device.DeviceId, license.SubscriptionId, claim.Address, now));
+            return signer.IsOn ? await WithLeaseAsync(reply, device, tokenHash, claim, began, cancellationToken) : reply;
+        }
+
         return Entitlements.MayClose(reply.Verdict.Code) ? await WithCloseOnlyAsync(reply, claim, cancellationToken) : reply;
+    }
+
+    private async ValueTask<CheckReply> WithLeaseAsync(
+        CheckReply reply, KnownDevice device, string tokenHash, DeviceClaim claim, long began, CancellationToken cancellationToken)
+    {
+        var license = reply.License!;
+        var end = license.Facts.GraceEnd(settings.Grace);
+        var lease = device.Lease;
+        if (lease?.IsFresh(reply.CheckedAt, end) is not true)
+        {
+            var left = checks.Timeout - time.GetElapsedTime(began) - TimeForTheAnswer;
+            lease = left > TimeSpan.Zero
+                ? await leases.RunAsync(device.DeviceId, lease, end, reply.CheckedAt, left, cancellationToken)
+                : null;
+            cache.Remove(tokenHash, claim.Key(settings.Policy.Identity));
+        }
+
+        return lease is null ? reply : reply with { Lease = signer.Sign(lease, license.SubscriptionId, claim) };
     }
 
     // Its failure fails the check: an EA would take an answer without it for the end of its right to close positions.

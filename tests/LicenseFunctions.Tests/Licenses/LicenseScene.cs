@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using LicenseFunctions.Infrastructure.Geolocation;
+using LicenseFunctions.Leases;
 using LicenseFunctions.Licenses;
 using LicenseFunctions.Suspicion;
 using LicenseFunctions.Tests.Support;
@@ -20,8 +21,10 @@ internal sealed class LicenseScene : IAsyncDisposable
 {
     public const string Token = "tok-1";
 
-    private LicenseScene(TestDatabase database, DevicePolicy policy, TimeSpan cached, TimeSpan staleFor)
+    private LicenseScene(TestDatabase database, DevicePolicy policy, TimeSpan cached, TimeSpan staleFor, IReadOnlyList<byte[]> leaseKeys)
     {
+        LeaseSettings = new LeaseSettings(leaseKeys, "https://licenses.test", TimeSpan.FromHours(72), TimeSpan.FromDays(3));
+        Leases = new LeaseStore(database.Database);
         Database = database;
         Time = new FakeTimeProvider(TimeProvider.System.GetUtcNow());
         Settings = new DeviceSettings(policy, TimeSpan.FromDays(3), TimeSpan.FromDays(30));
@@ -39,6 +42,10 @@ internal sealed class LicenseScene : IAsyncDisposable
     public FakeTimeProvider Time { get; }
 
     public DeviceSettings Settings { get; }
+
+    public LeaseSettings LeaseSettings { get; }
+
+    public LeaseStore Leases { get; }
 
     public LicenseInvalidation Invalidation { get; } = new();
 
@@ -64,11 +71,11 @@ internal sealed class LicenseScene : IAsyncDisposable
 
     public static async Task<LicenseScene> NewAsync(
         PostgresFixture postgres, int maxDevices = 2, DeviceLimitAction action = DeviceLimitAction.Suspend, int cacheSeconds = 0,
-        int staleSeconds = 0, DeviceIdentity identity = DeviceIdentity.EaAccount)
+        int staleSeconds = 0, DeviceIdentity identity = DeviceIdentity.EaAccount, params byte[][] leaseKeys)
     {
         var scene = new LicenseScene(
             await postgres.NewDatabaseAsync(), new DevicePolicy(maxDevices, identity, action), TimeSpan.FromSeconds(cacheSeconds),
-            TimeSpan.FromSeconds(staleSeconds));
+            TimeSpan.FromSeconds(staleSeconds), leaseKeys);
         (scene.SubscriptionId, scene.SubscriberId) = await scene.Database.QueryAsync<(Guid, Guid)>(
             """
             with people as (
@@ -107,6 +114,9 @@ internal sealed class LicenseScene : IAsyncDisposable
         public Location? LocateHere(IPAddress address) =>
             address.ToString().StartsWith("203.", StringComparison.Ordinal) ? new Location("GB", "London", 51.5, -0.1) : null;
     }
+        new AdmitDevice(Database.Database, Suspensions, LastSeen, Invalidation, Settings), new CloseOnlyStore(Database.Database),
+        new IssueLease(Leases, LeaseSettings, Time, NullLogger<IssueLease>.Instance), new LeaseSigner(LeaseSettings), LastSeen, Cache,
+        Settings, Time);
 
     /// <summary>Devices 1 and 2 check from different addresses; then device 3, from a third address, causes a suspension.</summary>
     public async Task<CheckReply> SuspendByThirdAsync()

@@ -105,7 +105,7 @@ public sealed class PersonCommandsTests(PostgresFixture postgres) : IAsyncLifeti
         string[] things =
         [
             "alert_id", "appeal_id", "attempt_id", "case_id", "reversal_id",
-            "ledger_id", "log_id", "outbox_id", "payment_method_id", "pricing_id", "quarantine_id",
+            "lease_id", "ledger_id", "log_id", "outbox_id", "payment_method_id", "pricing_id", "quarantine_id",
                 "reference_id", "row_id",
             "suspension_id", "token_id", "token_ids", "replaced_by", "replaced_device_id", "admitted_device_id", "wallet_id",
                 "subscription_ids",
@@ -129,7 +129,7 @@ public sealed class PersonCommandsTests(PostgresFixture postgres) : IAsyncLifeti
     {
         string[] kept =
         [
-            "audit_log", "billing_ledger", "close_only_periods", "license_changes", "license_renewal_history",
+            "audit_log", "billing_ledger", "close_only_periods", "license_changes", "license_leases", "license_renewal_history",
                 "license_token_replacements", "master_pricing",
                 "health_marks", "master_price_changes",
                 "payment_cases", "payment_reversals", "renewal_attempts", "renewal_requests", "reversal_effects", "user_wallets",

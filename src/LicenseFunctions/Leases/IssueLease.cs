@@ -1,0 +1,50 @@
+using LicenseFunctions.Infrastructure.Database;
+using LicenseFunctions.Infrastructure.Telemetry;
+using Licensing.Leases;
+using Microsoft.Extensions.Logging;
+using Npgsql;
+
+namespace LicenseFunctions.Leases;
+
+/// <summary>Gives a device whose check passed a lease: its current one, or a new one when a quarter of that is over.</summary>
+public sealed class IssueLease(LeaseStore store, LeaseSettings settings, TimeProvider time, ILogger<IssueLease> log)
+{
+    /// <summary>The check has passed, so its answer doesn't wait long for a new lease.</summary>
+    private static readonly TimeSpan Limit = TimeSpan.FromMilliseconds(500);
+
+    private readonly LogPace pace = new(time);
+
+    /// <param name="current">The device's lease; null if it has none.</param>
+    /// <param name="end">The end of paid time and grace; null if the license never expires.</param>
+    /// <param name="left">What is left of the time of the check.</param>
+    /// <returns>Null if the device can't get one now; its next check tries again.</returns>
+    public async Task<Lease?> RunAsync(
+        Guid deviceId, Lease? current, DateTimeOffset? end, DateTimeOffset now, TimeSpan left, CancellationToken cancellationToken)
+    {
+        using var limit = new CancellationTokenSource(left < Limit ? left : Limit, time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, limit.Token);
+        try
+        {
+            return await IssueAsync(deviceId, current, end, now, either.Token);
+        }
+        catch (Exception failure) when (!cancellationToken.IsCancellationRequested
+            && (failure is OperationCanceledException or NpgsqlException or TimeoutException or BusyException))
+        {
+            if (pace.Admits("issue", out var leftOut))
+                log.LogWarning(failure, "A check was answered without a new lease, as were {LeftOut} before", leftOut);
+            return current is { } still && still.ExpiresAt > now && !(still.ExpiresAt > end) ? still : null;
+        }
+    }
+
+    private async Task<Lease?> IssueAsync(
+        Guid deviceId, Lease? current, DateTimeOffset? end, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        if (await store.FactsAsync(deviceId, cancellationToken) is not { } facts
+            || LeaseRules.Issue(Guid.NewGuid(), facts, settings.Longest, end, now) is not { } lease)
+            return null;
+        // If another process was quicker, its lease is as good.
+        return await store.AddAsync(lease, deviceId, current?.LeaseId, cancellationToken)
+            ? lease
+            : await store.CurrentAsync(deviceId, cancellationToken) is { } other && other.IsFresh(now, end) ? other : null;
+    }
+}

@@ -1,0 +1,94 @@
+using System.Buffers;
+using System.Buffers.Text;
+using System.Collections.Concurrent;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using Licensing.Devices;
+using Licensing.Leases;
+using NSec.Cryptography;
+
+namespace LicenseFunctions.Leases;
+
+/// <summary>A key in the set of /.well-known/jwks.json (RFC 8037).</summary>
+public sealed record PublicKeyEntry(string Kty, string Crv, string Use, string Alg, string Kid, string X);
+
+/// <summary>Signs leases as compact JWS with Ed25519.</summary>
+public sealed class LeaseSigner : IDisposable
+{
+    // A few hundred bytes each. A full cache is cleared, so no sweep is needed.
+    private const int MostKept = 100_000;
+
+    private readonly ConcurrentDictionary<Guid, byte[]> signed = new();
+    private readonly string issuer;
+    private readonly Key? key;
+    private readonly string header = "";
+
+    public LeaseSigner(LeaseSettings settings)
+    {
+        issuer = settings.Issuer;
+        PublicKeys = [.. settings.Keys.Select(seed =>
+        {
+            using var one = Import(seed);
+            return Describe(one);
+        })];
+        if (settings.Keys is not [var first, ..])
+            return;
+        key = Import(first);
+        header = Encode(JsonSerializer.SerializeToUtf8Bytes(new { alg = "EdDSA", kid = PublicKeys[0].Kid, typ = "license-lease+jwt" }));
+    }
+
+    /// <summary>Whether there is a key to sign with.</summary>
+    public bool IsOn => key is not null;
+
+    /// <summary>All keys; the first one signs.</summary>
+    public IReadOnlyList<PublicKeyEntry> PublicKeys { get; }
+
+    /// <summary>The lease as ASCII text. A lease is signed once in a process; Ed25519 gives the same signature in others.</summary>
+    public byte[] Sign(Lease lease, Guid subscriptionId, DeviceClaim device)
+    {
+        if (signed.TryGetValue(lease.LeaseId, out var known))
+            return known;
+        if (signed.Count >= MostKept)
+            signed.Clear();
+        var text = Encoding.ASCII.GetBytes(header + "." + Encode(Claims(lease, subscriptionId, device)));
+        var signature = SignatureAlgorithm.Ed25519.Sign(key!, text);
+        return signed[lease.LeaseId] = [.. text, (byte)'.', .. Encoding.ASCII.GetBytes(Encode(signature))];
+    }
+
+    public void Dispose() => key?.Dispose();
+
+    private byte[] Claims(Lease lease, Guid subscriptionId, DeviceClaim device)
+    {
+        var buffer = new ArrayBufferWriter<byte>(256);
+        using (var json = new Utf8JsonWriter(buffer))
+        {
+            json.WriteStartObject();
+            json.WriteString("iss"u8, issuer);
+            json.WriteString("sub"u8, subscriptionId);
+            json.WriteString("dev"u8, DeviceHash(device));
+            json.WriteString("ent"u8, "FULL"u8);
+            json.WriteNumber("iat"u8, lease.IssuedAt.ToUnixTimeSeconds());
+            json.WriteNumber("exp"u8, lease.ExpiresAt.ToUnixTimeSeconds());
+            json.WriteString("jti"u8, lease.LeaseId);
+            json.WriteEndObject();
+        }
+
+        return buffer.WrittenSpan.ToArray();
+    }
+
+    private static string DeviceHash(DeviceClaim device) =>
+        Encode(SHA256.HashData(Encoding.UTF8.GetBytes($"{device.EaInstanceId}\n{device.Mt5AccountNumber}")));
+
+    private static Key Import(byte[] seed) => Key.Import(SignatureAlgorithm.Ed25519, seed, KeyBlobFormat.RawPrivateKey);
+
+    private static PublicKeyEntry Describe(Key key)
+    {
+        var x = Encode(key.PublicKey.Export(KeyBlobFormat.RawPublicKey));
+        // The thumbprint of RFC 7638: the hash of the required members in alphabetical order.
+        var kid = Encode(SHA256.HashData(Encoding.ASCII.GetBytes($$"""{"crv":"Ed25519","kty":"OKP","x":"{{x}}"}""")));
+        return new PublicKeyEntry("OKP", "Ed25519", "sig", "EdDSA", kid, x);
+    }
+
+    private static string Encode(ReadOnlySpan<byte> bytes) => Base64Url.EncodeToString(bytes);
+}

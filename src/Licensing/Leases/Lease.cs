@@ -1,0 +1,55 @@
+namespace Licensing.Leases;
+
+/// <summary>A signed permission of a device to trade. It counts while the backend can't be asked.</summary>
+/// <param name="LeaseId">The claim jti.</param>
+/// <param name="IssuedAt">A whole second.</param>
+/// <param name="ExpiresAt">A whole second, excluded.</param>
+public sealed record Lease(Guid LeaseId, DateTimeOffset IssuedAt, DateTimeOffset ExpiresAt)
+{
+    /// <summary>Whether a check answers with this lease: at most a quarter of it is over, and it doesn't outlast what is paid.</summary>
+    /// <param name="end">The end of paid time and grace; null if the license never expires.</param>
+    public bool IsFresh(DateTimeOffset now, DateTimeOffset? end) =>
+        now <= IssuedAt + ((ExpiresAt - IssuedAt) / 4) && !(ExpiresAt > end);
+}
+
+/// <summary>What decides how long a lease is.</summary>
+/// <param name="FirstSeenAt">When the device was admitted for the first time.</param>
+/// <param name="DaysSeen">Days (UTC) on which it was seen, 1 or more.</param>
+/// <param name="IsSuspected">An alert of the license is open, or the subscriber has not answered a question yet.</param>
+public sealed record LeaseFacts(DateTimeOffset FirstSeenAt, int DaysSeen, bool IsSuspected);
+
+/// <summary>
+/// Decides how long a lease is. It can't be called back from a device that is offline, so a device earns its length by being seen. Pure.
+/// </summary>
+public static class LeaseRules
+{
+    /// <summary>The length for a new or suspected device.</summary>
+    public static readonly TimeSpan Shortest = TimeSpan.FromHours(1);
+
+    /// <summary>A device is new for this long after it was first seen.</summary>
+    public static readonly TimeSpan NewFor = TimeSpan.FromHours(24);
+
+    /// <summary>A device that was seen on so many days gets the longest lease.</summary>
+    public const int DaysForLongest = 7;
+
+    /// <param name="longest">LEASE_MAX_HOURS, at least <see cref="Shortest"/>.</param>
+    public static TimeSpan Length(LeaseFacts facts, TimeSpan longest, DateTimeOffset now) =>
+        facts.IsSuspected || now - facts.FirstSeenAt < NewFor
+            ? Shortest
+            : Shortest + ((longest - Shortest) * (Math.Clamp(facts.DaysSeen, 1, DaysForLongest) - 1) / (DaysForLongest - 1));
+
+    /// <summary>A new lease.</summary>
+    /// <param name="end">The end of paid time and grace, which no lease outlasts; null if the license never expires.</param>
+    /// <returns>Null if less than a second is left.</returns>
+    public static Lease? Issue(
+        Guid leaseId, LeaseFacts facts, TimeSpan longest, DateTimeOffset? end, DateTimeOffset now)
+    {
+        var issued = WholeSecond(now);
+        var expires = WholeSecond(issued + Length(facts, longest, now));
+        if (expires > end)
+            expires = WholeSecond(end.Value);
+        return expires > now ? new Lease(leaseId, issued, expires) : null;
+    }
+
+    private static DateTimeOffset WholeSecond(DateTimeOffset time) => DateTimeOffset.FromUnixTimeSeconds(time.ToUnixTimeSeconds());
+}
