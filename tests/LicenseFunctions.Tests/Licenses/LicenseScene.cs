@@ -104,7 +104,8 @@ internal sealed class LicenseScene : IAsyncDisposable
     public ValidateLicense NewProcess() => new(
         new LicenseCheckStore(Database.Database, Cache, Time),
         new AdmitDevice(Database.Database, Suspensions, LastSeen, Invalidation, Settings, new London()),
-        new CloseOnlyStore(Database.Database), LastSeen, Cache, Settings, Time);
+        new CloseOnlyStore(Database.Database), new IssueLease(Leases, LeaseSettings, Time, NullLogger<IssueLease>.Instance),
+        new LeaseSigner(LeaseSettings), LastSeen, Cache, Settings, Time);
 
     private sealed class London : IGeolocator
     {
@@ -114,9 +115,6 @@ internal sealed class LicenseScene : IAsyncDisposable
         public Location? LocateHere(IPAddress address) =>
             address.ToString().StartsWith("203.", StringComparison.Ordinal) ? new Location("GB", "London", 51.5, -0.1) : null;
     }
-        new AdmitDevice(Database.Database, Suspensions, LastSeen, Invalidation, Settings), new CloseOnlyStore(Database.Database),
-        new IssueLease(Leases, LeaseSettings, Time, NullLogger<IssueLease>.Instance), new LeaseSigner(LeaseSettings), LastSeen, Cache,
-        Settings, Time);
 
     /// <summary>Devices 1 and 2 check from different addresses; then device 3, from a third address, causes a suspension.</summary>
     public async Task<CheckReply> SuspendByThirdAsync()
