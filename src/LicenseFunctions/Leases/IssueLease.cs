@@ -36,6 +36,24 @@ public sealed class IssueLease(LeaseStore store, LeaseSettings settings, TimePro
         }
     }
 
+    /// <summary>
+    /// Ends the leases of a license whose check was refused: a client doesn't go back to a lease that is older than a refusal, so the next
+    /// check that passes must issue another. If it fails, <see cref="EndLeases"/> does it.
+    /// </summary>
+    public async Task EndAsync(Guid subscriptionId, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await store.EndAsync(new LostLicense { SubscriptionId = subscriptionId }, cancellationToken);
+        }
+        catch (Exception failure) when (!cancellationToken.IsCancellationRequested
+            && (failure is OperationCanceledException or NpgsqlException or TimeoutException or BusyException))
+        {
+            if (pace.Admits("end", out var leftOut))
+                log.LogWarning(failure, "A refused check left its leases, as did {LeftOut} before", leftOut);
+        }
+    }
+
     private async Task<Lease?> IssueAsync(
         Guid deviceId, Lease? current, DateTimeOffset? end, DateTimeOffset now, CancellationToken cancellationToken)
     {

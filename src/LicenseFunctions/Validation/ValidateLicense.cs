@@ -65,6 +65,8 @@ public sealed class ValidateLicense(
             return signer.IsOn ? await WithLeaseAsync(reply, device, tokenHash, claim, began, cancellationToken) : reply;
         }
 
+        if (license.Device?.Lease is not null)
+            await leases.EndAsync(license.SubscriptionId, cancellationToken);
         return Entitlements.MayClose(reply.Verdict.Code) ? await WithCloseOnlyAsync(reply, claim, cancellationToken) : reply;
     }
 

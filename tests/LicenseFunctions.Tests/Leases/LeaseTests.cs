@@ -100,13 +100,17 @@ public sealed class LeaseTests(PostgresFixture postgres)
     }
 
     [Fact]
-    public async Task Check_Refused_HasNoLease()
+    public async Task Check_Refused_HasNoLeaseAndEndsTheLast()
     {
         await using var scene = await NewAsync();
-        await scene.CheckAsync("EA-1", 1);
+        var issued = (await scene.CheckAsync("EA-1", 1)).Lease;
         await scene.Database.ExecuteAsync("update subscriptions set state = 'LOCKED_NO_FUNDS'");
 
         Assert.Null((await scene.CheckAsync("EA-1", 1)).Lease);
+        await scene.Database.ExecuteAsync("update subscriptions set state = 'SYNCED'");
+        Assert.Single(await RevocationsAsync(scene, 0, 10));
+        scene.Time.Advance(TimeSpan.FromSeconds(1));
+        Assert.NotEqual(issued, (await scene.CheckAsync("EA-1", 1)).Lease);
     }
 
     [Fact]
