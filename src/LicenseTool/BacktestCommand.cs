@@ -34,32 +34,60 @@ internal static class BacktestCommand
         {
             Description = "the policy in force, JSON; default: DETECTION_POLICY, else the default policy",
         };
+        var change = new Option<string?>("--change")
+        {
+            Description = "instead of --policy: the fields of the policy in force to change, as in SHADOW_DETECTION_POLICY, such as "
+                + "people_minutes=25,notify_share=0.3",
+        };
+        var report = new Option<string?>("--report")
+        {
+            Description = "output file: an HTML page that compares the two policies, license by license",
+        };
+        var top = new Option<int>("--top")
+        {
+            Description = "the most licenses that the report shows in detail, from 1 to 10000",
+            DefaultValueFactory = _ => 200,
+        };
         var labels = new Option<string?>("--labels")
         {
             Description = "CSV subscription_id,label,scenario,first_violation_at; prints recall, false positives and time to detect",
         };
         var command = new Command("backtest", "Tries a detection policy on recorded usage")
         {
-            usage, database, verdicts, policy, inForce, labels,
+            usage, database, verdicts, policy, change, inForce, labels, report, top,
         };
         database.Validators.Add(DatabaseOption.Check);
         command.Validators.Add(result =>
         {
             if (result.GetValue(usage) is null == (result.GetValue(database) ?? DefaultDatabase(result.GetValue(usage))) is null)
                 result.AddError("Give either --usage FILE or --database URL.");
+            if (result.GetValue(policy) is not null && result.GetValue(change) is not null)
+                result.AddError("Give either --policy FILE or --change PAIRS.");
+            if (result.GetValue(top) is < 1 or > 10_000)
+                result.AddError("--top must be from 1 to 10000.");
+            // Before minutes of work.
+            if (result.GetValue(report) is { } page && !Directory.Exists(Path.GetDirectoryName(Path.GetFullPath(page))))
+                result.AddError($"--report: there is no folder for {page}.");
         });
         command.SetAction(async (arguments, cancellationToken) =>
         {
             try
             {
-                var tried = new Backtest(Read(arguments.GetValue(policy)));
-                var current = new Backtest(Read(arguments.GetValue(inForce) ?? Environment.GetEnvironmentVariable("DETECTION_POLICY")));
+                var currentPolicy = Read(arguments.GetValue(inForce) ?? Environment.GetEnvironmentVariable("DETECTION_POLICY"));
+                var triedPolicy = arguments.GetValue(change) is { } pairs ? Change(currentPolicy, pairs) : Read(arguments.GetValue(policy));
+                var (tried, current) = (new Backtest(triedPolicy), new Backtest(currentPolicy));
                 var file = arguments.GetValue(usage);
                 await RunAsync(file, arguments.GetValue(database) ?? DefaultDatabase(file), [tried, current], cancellationToken);
                 if (arguments.GetValue(verdicts) is { } output)
                     Write(output, tried.Findings);
                 Console.WriteLine(Summary(tried));
                 Console.WriteLine(Changes(Suspended(current), Suspended(tried)));
+                if (arguments.GetValue(report) is { } page)
+                {
+                    var comparison = PolicyComparison.Of(current, tried, arguments.GetValue(top));
+                    await File.WriteAllTextAsync(page, BacktestReport.Write(comparison, currentPolicy, triedPolicy), cancellationToken);
+                }
+
                 if (arguments.GetValue(labels) is { } truths)
                     Print(Accuracy.Of(UsageFile.ReadLabels(truths), Suspended(tried)));
                 return 0;
@@ -108,6 +136,14 @@ internal static class BacktestCommand
         return policy.Faults() is { Count: > 0 } faults ? throw new InvalidDataException($"{file}: {string.Join("; ", faults)}") : policy;
     }
 
+    /// <exception cref="InvalidDataException">A pair is wrong.</exception>
+    private static DetectionPolicy Change(DetectionPolicy policy, string pairs)
+    {
+        var (changed, faults) = DetectionPolicyFile.With(
+            policy, pairs.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries));
+        return faults.Count > 0 ? throw new InvalidDataException($"--change {string.Join("; ", faults)}") : changed;
+    }
+
     private static Dictionary<Guid, DateTimeOffset> Suspended(Backtest backtest) => backtest.Findings
         .Where(finding => finding.Finding.Action == FindingAction.Suspend)
         .GroupBy(finding => finding.SubscriptionId)
@@ -117,14 +153,10 @@ internal static class BacktestCommand
     {
         using var csv = CsvWriter.ToFile(path);
         csv.WriteHeader(["subscription_id", "detected_at", "action", "activity_type", "severity", "description"]);
-        var written = new Dictionary<(Guid, string), FindingAction>();
-        foreach (var finding in findings.OrderBy(finding => finding.DetectedAt).ThenBy(finding => finding.SubscriptionId))
+        // An incident has one row per action, not per update.
+        var steps = findings.GroupBy(finding => finding.SubscriptionId).SelectMany(PolicyComparison.Steps);
+        foreach (var finding in steps.OrderBy(finding => finding.DetectedAt).ThenBy(finding => finding.SubscriptionId))
         {
-            // An incident has one row per action, not per update.
-            var incident = (finding.SubscriptionId, finding.Finding.Incident);
-            if (written.TryGetValue(incident, out var before) && before >= finding.Finding.Action)
-                continue;
-            written[incident] = finding.Finding.Action;
             csv.WriteRecord([
                 finding.SubscriptionId.ToString(),
                 finding.DetectedAt.UtcDateTime.ToString("yyyy-MM-ddTHH:mm:ssZ", CultureInfo.InvariantCulture),
