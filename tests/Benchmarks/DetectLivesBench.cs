@@ -9,7 +9,7 @@ namespace Benchmarks;
 /// The accuracy of the detector by kind of customer: on the second corpus, whose sharers share one thing or try to deceive, and on the
 /// first one. Honest kinds without a suspension or question are left out. Only totals of the held-out world are reported, so that nobody
 /// tunes on its kinds. The limits: no honest customer is suspended; at least 95 % of the sharers are suspended, and at least 80 % of each
-/// kind; the median time is at most 6 hours.
+/// kind; the median time is at most 6 hours; of 12 sharers of each kind who know the rules, 9 are suspended within 7 days.
 /// </summary>
 internal static class DetectLivesBench
 {
@@ -17,6 +17,10 @@ internal static class DetectLivesBench
     private const double LeastRecallOfKind = 0.8;
     private const double MostMedianHours = 6;
     private const double HoursPerWeek = 168;
+
+    /// <summary>Of so many sharers who know the rules, so many are suspended within 7 days.</summary>
+    private const int Adversaries = 12;
+    private const int LeastAdversaries = 9;
 
     /// <summary>Licenses of each scenario of the first corpus, in each recording.</summary>
     private const int EachOfFirstCorpus = 2;
@@ -41,7 +45,16 @@ internal static class DetectLivesBench
         PrintHeading("kind | corpus | label", "");
         Kinds("lives", lives);
         Kinds("first corpus", first);
-        return Task.FromResult(areWithinLimits.All(isWithin => isWithin) ? 0 : 1);
+        Console.WriteLine();
+        PrintHeading("sharers who know the rules | corpus | label", "");
+        var adversaries = LivesCorpus.AdversaryKinds
+            .SelectMany(kind => Enumerable.Range(0, Adversaries)
+                .Select(number => LivesCorpus.One(firstSeed, number, kind, LifeParameters.Open, term == 0 ? null : term)))
+            .Select(history => Outcome.Of(history, policy)).ToList();
+        Kinds("lives", adversaries);
+        var areCaught = adversaries.GroupBy(outcome => outcome.Label.Kind)
+            .All(kind => kind.Count(outcome => outcome.Hours <= HoursPerWeek) >= LeastAdversaries);
+        return Task.FromResult(areCaught && areWithinLimits.All(isWithin => isWithin) ? 0 : 1);
 
         int Argument(int at, int otherwise) =>
             context.Arguments.Length > at ? int.Parse(context.Arguments[at], CultureInfo.InvariantCulture) : otherwise;

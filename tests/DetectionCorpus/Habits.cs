@@ -46,6 +46,7 @@ public static class Habits
         ("one_trial_of_a_third", OneTrialOfAThird),
         ("holiday", Holiday),
         ("dual_line", DualLine),
+        ("standby_or_copy", StandbyOrCopy),
     ];
 
     private static void VpsAndHome(World w, Machine vps, Machine home)
@@ -226,11 +227,22 @@ public static class Habits
             w.RunSome(w.NewMachine(), w.Home(), 0, w.Hours, 5);
     }
 
+    /// <summary>
+    /// One EA and account on two servers, one of them for a part of the day. That may also be a copy at a friend's; but two devices are
+    /// allowed.
+    /// </summary>
+    private static void StandbyOrCopy(World w)
+    {
+        var machine = w.NewMachine();
+        w.Run(machine, w.Fixed(), 0, w.Hours);
+        w.RunSome(machine, w.Fixed(), w.Between(20, w.Hours * 0.55), w.Hours, w.Between(12, 18));
+    }
+
     private static void OneAfterAnother(World w)
     {
         for (double at = 0, next; at < w.Hours; at = next + w.Between(-0.5, 12))
         {
-            next = at + w.Between(8, 50);
+            next = at + w.Between(20, 50);
             w.Run(w.NewMachine(), w.Home(), at, next);
         }
     }

@@ -21,8 +21,7 @@ public static class Patterns
         ("third_for_minutes", w => Third(w, 0.1, 0.4)),
         ("stolen_token", Stolen),
         ("stolen_from_two_accounts", StolenFromTwo),
-        ("cloned_thrice", w => Cloned(w, 2)),
-        ("cloned_twin", w => Cloned(w, 1)),
+        ("cloned_thrice", ClonedThrice),
         ("friends_in_one_city", FriendsInOneCity),
         ("group_behind_vpn", GroupBehindVpn),
         ("evening_friends", EveningFriends),
@@ -122,11 +121,11 @@ public static class Patterns
         return begin;
     }
 
-    private static double Cloned(World w, int clones)
+    private static double ClonedThrice(World w)
     {
         var (machine, begin) = (w.NewMachine(), Begin(w));
         w.Run(machine, w.Fixed(), 0, w.Hours);
-        for (var i = 0; i < clones; i++)
+        for (var i = 0; i < 2; i++)
             w.RunSome(machine, w.Fixed(), begin, w.Hours, w.Between(12, 18));
         return begin;
     }

@@ -10,10 +10,10 @@ internal static class Accumulator
             return;
 
         var (ea, account) = (IdentityUse.Normal(sample.EaInstanceId), IdentityUse.Normal(sample.Account));
-        var identity = Identity(state, ea, account, Math.Min(loggedAt, arrivedAt), policy);
+        var network = Network.Of(sample.Address);
+        var identity = Identity(state, ea, account, network, Math.Min(loggedAt, arrivedAt), policy);
         var at = Corrected(identity, loggedAt, arrivedAt, policy);
         state.Clock = Math.Max(state.Clock, at);
-        var network = Network.Of(sample.Address);
         var seconds = (int)Math.Clamp(sample.Session?.TotalSeconds ?? 0, 0, policy.LongestSession.TotalSeconds);
         var present = seconds > 0 ? seconds : EstimateDuration(state, identity, policy);
         if (IsKnown(identity, network, at, seconds))
@@ -81,17 +81,46 @@ internal static class Accumulator
         }
     }
 
-    private static IdentityUse Identity(DetectionState state, string ea, long account, long at, DetectionPolicy policy)
+    private static IdentityUse Identity(
+        DetectionState state, string ea, long account, string network, long at, DetectionPolicy policy)
     {
-        var identity = state.Identities.Find(known => known.Is(ea, account));
+        var known = state.Identities.Find(other => other.Is(ea, account));
+        var identity = OneTerminal(state, known, ea, account, network, at, policy);
         if (identity is not null)
             return identity;
 
         while (state.Identities.Count >= policy.MaxIdentities)
-            state.Identities.Remove(state.Identities.MinBy(known => (known.Trusted, known.LastAt))!);
+            state.Identities.Remove(state.Identities.MinBy(other => (other.Trusted, other.LastAt))!);
         identity = new IdentityUse { Ea = ea, Account = account, FirstAt = at };
         state.Identities.Add(identity);
         return identity;
+    }
+
+    /// <summary>
+    /// A terminal has no account before it has logged in. Such a record belongs to the terminal with its EA and network, whose records with
+    /// an account come shortly before or after it. Otherwise, one terminal would count as two people.
+    /// </summary>
+    private static IdentityUse? OneTerminal(
+        DetectionState state, IdentityUse? known, string ea, long account, string network, long at, DetectionPolicy policy)
+    {
+        var since = at - policy.TurnGap.Seconds();
+        if (account == 0)
+        {
+            return state.Identities
+                .Where(other => other.Account != 0 && IsThere(other) && other.LastAt >= since)
+                .MaxBy(other => other.LastAt) ?? known;
+        }
+
+        if (state.Identities.Find(other => other.Account == 0 && other.FirstAt >= since && IsThere(other)) is not { } blank)
+            return known;
+        if (known is null)
+            blank.Account = account;
+        else
+            state.Identities.Remove(blank);
+        return known ?? blank;
+
+        bool IsThere(IdentityUse other) =>
+            ea.Length > 0 && string.Equals(other.Ea, ea, StringComparison.Ordinal) && other.On(network) is not null;
     }
 
     /// <summary>

@@ -10,42 +10,15 @@ namespace Licensing.Suspicion;
 internal sealed record Clones(
     int Identity, long TwinSeconds, long ManySeconds, long From, long To, int Locations, IReadOnlyList<int> Networks)
 {
-    /// <summary>One of them pauses several times a day while another works, as a personal machine does.</summary>
-    public bool ComesAndGoes { get; private init; }
+    /// <summary>The evidence covers the remembered records only; the copies may have run for longer.</summary>
+    public bool IsByPace { get; private init; }
 
     public static Clones? Measure(DetectionState state, int index, DetectionPolicy policy)
     {
         var identity = state.Identities[index];
         if (identity.Trusted || identity.Networks.Count < 2)
             return null;
-        var clones = Stronger(ByOverlap(state, index, policy), ByPace(state, index, policy));
-        return clones is null ? null : clones with { ComesAndGoes = clones.Networks.Any(network => Pauses(identity, network, policy)) };
-    }
-
-    /// <summary>
-    /// Pauses of one network: with durations, the time between two sessions; otherwise, several records of others between two of its own.
-    /// </summary>
-    private static bool Pauses(IdentityUse identity, int network, DetectionPolicy policy)
-    {
-        var (pauses, others, last) = (0, 0, default(NetworkSession));
-        var first = 0L;
-        foreach (var session in identity.Sessions)
-        {
-            if (session.NetworkId != network)
-            {
-                others++;
-                continue;
-            }
-
-            if (last.End == 0)
-                first = session.Start;
-            else if (session.HasDuration ? session.Start - last.End >= policy.PauseDuration.Seconds() : others >= policy.PauseRecords)
-                pauses++;
-            (others, last) = (0, session);
-        }
-
-        var days = (last.End - first) / (double)DetectionPolicy.Day.Seconds();
-        return days >= 1 && pauses >= policy.PausesPerDay * days;
+        return Stronger(ByOverlap(state, index, policy), ByPace(state, index, policy));
     }
 
     private static Clones? Stronger(Clones? a, Clones? b) =>
@@ -139,9 +112,11 @@ internal sealed record Clones(
             return null;
         var usual = identity.Gaps >= policy.KnownGaps ? Math.Min(identity.UsualGap, gaps[gaps.Count / 4]) : gaps[gaps.Count / 4];
         var quickest = policy.QuickPace * usual;
-        var quick = records.Zip(records.Skip(1))
-            .Count(pair => pair.First.NetworkId != pair.Second.NetworkId && pair.Second.End - pair.First.End < quickest);
-        if (quick < share * (count - 1))
+        var pairs = records.Zip(records.Skip(1), (earlier, later) => (
+            IsSame: earlier.NetworkId == later.NetworkId,
+            IsQuick: later.End - earlier.End < quickest,
+            Gap: later.End - earlier.End)).ToList();
+        if (pairs.Count(pair => !pair.IsSame && pair.IsQuick) < share * (count - 1) || IsOneDevice(pairs, policy))
             return null;
         // Networks that are used one after the other may be one device's.
         var (from, to) = (present.Min(network => network.Times[0]), present.Max(network => network.Times[^1]));
@@ -154,6 +129,19 @@ internal sealed record Clones(
             ? null
             : new Clones(
                 index, seconds, together.Count > policy.DeviceLimit ? Math.Max(seconds, policy.CloneDuration.Seconds()) : 0, from, to,
-                together.Count, together);
+                together.Count, together) { IsByPace = true };
+    }
+
+    /// <summary>
+    /// One device that hops among its networks has one pace, whether the network changes or not: records of one network follow as quickly,
+    /// or all records follow evenly.
+    /// </summary>
+    private static bool IsOneDevice(List<(bool IsSame, bool IsQuick, long Gap)> pairs, DetectionPolicy policy)
+    {
+        var (same, other) = (pairs.FindAll(pair => pair.IsSame), pairs.FindAll(pair => !pair.IsSame));
+        var gaps = pairs.Select(pair => pair.Gap).Order().ToList();
+        return gaps[gaps.Count / 10] > policy.QuickPace * gaps[gaps.Count * 9 / 10]
+            || (same.Count >= policy.PaceRecordsOfNetwork
+                && 2.0 * same.Count(pair => pair.IsQuick) / same.Count > (double)other.Count(pair => pair.IsQuick) / other.Count);
     }
 }

@@ -59,6 +59,7 @@ internal sealed record ConcurrentUse(Concurrency People, Concurrency Devices)
         }
 
         edges.Sort();
+        var mayBeMoves = InUseSinceTheNewest(identities, people, policy) <= policy.DeviceLimit + 1;
         var (byPeople, byDevices) = (new Concurrency(identities.Count), new Concurrency(identities.Count));
         var depth = new int[identities.Count];
         var present = new List<int>();
@@ -78,11 +79,26 @@ internal sealed record ConcurrentUse(Concurrency People, Concurrency Devices)
                 byPeople.Add(at, edges[e + 1].At, present);
             var devices = Distinct(people.Device, present) - policy.DeviceLimit;
             // One of two devices may be about to replace the other; two such moves at the same time are no coincidence.
-            if (devices > 1 || (devices == 1 && !MayBeMove(identities, people, present, at, policy)))
+            if (devices > 1 || (devices == 1 && !(mayBeMoves && MayBeMove(identities, people, present, at, policy))))
                 byDevices.Add(at, edges[e + 1].At, present);
         }
 
         return new ConcurrentUse(byPeople, byDevices);
+    }
+
+    /// <summary>
+    /// The devices that were in use after the newest one came. One of them it may be replacing; more than that and the limit are too many.
+    /// </summary>
+    private static int InUseSinceTheNewest(List<IdentityUse> identities, People people, DetectionPolicy policy)
+    {
+        var devices = Enumerable.Range(0, identities.Count)
+            .Where(i => identities[i].Records >= policy.PresentRecords)
+            .GroupBy(i => people.Device[i], i => identities[i])
+            .Select(device => (First: device.Min(identity => identity.FirstAt), Last: device.Max(identity => identity.LastAt)))
+            .Where(device => device.Last - device.First >= policy.WorkDuration.Seconds())
+            .ToList();
+        var since = devices.Select(device => device.First).DefaultIfEmpty().Max() + policy.ClockTolerance.Seconds();
+        return devices.Count(device => device.Last >= since);
     }
 
     /// <summary>

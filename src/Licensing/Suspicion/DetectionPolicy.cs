@@ -147,6 +147,17 @@ public sealed record DetectionPolicy
     public TimeSpan StrangerDuration { get; init; } = TimeSpan.FromMinutes(30);
 
     /// <summary>
+    /// Time for which a new device that shares nothing with those before works in place of one of them. The customer is asked. Longer than
+    /// an outage; also, longer than any pause of the other one up to <see cref="LongestPause"/>.
+    /// </summary>
+    [JsonPropertyName("succession_hours"), Hours(1, 168)]
+    public TimeSpan SuccessionDuration { get; init; } = TimeSpan.FromHours(24);
+
+    /// <summary>A device that is absent for this time has stopped, however long its pauses before were. Longer than a weekend.</summary>
+    [JsonPropertyName("longest_pause_hours"), Hours(1, 720)]
+    public TimeSpan LongestPause { get; init; } = TimeSpan.FromHours(72);
+
+    /// <summary>
     /// Time in which more devices than the limit are in use at the same time within <see cref="OverlapMemory"/>, not counting what may be
     /// a move.
     /// </summary>
@@ -194,16 +205,10 @@ public sealed record DetectionPolicy
     public TimeSpan AccountsDuration { get; init; } = TimeSpan.FromMinutes(120);
 
     /// <summary>
-    /// New people in a week, each of whom shares nothing with those before: rented seats. One who replaces devices needs one or two.
+    /// New people in a week, each of whom shares nothing with those before: rented seats. One who replaces devices needs fewer.
     /// </summary>
     [Number(1, 64)]
     public int StrangersInWeek { get; init; } = 7;
-
-    /// <summary>
-    /// The time in which they come. In a whole week, one person who often replaces the only device may need as many.
-    /// </summary>
-    [JsonPropertyName("strangers_days"), Days(0.5, 7)]
-    public TimeSpan StrangersPeriod { get; init; } = TimeSpan.FromDays(5);
 
     /// <summary>The same number, from which the customer is asked.</summary>
     [Number(1, 64)]
@@ -233,31 +238,19 @@ public sealed record DetectionPolicy
     [JsonPropertyName("crowd_hours"), Hours(1, 720)]
     public TimeSpan CrowdDuration { get; init; } = TimeSpan.FromHours(24);
 
-    /// <summary>
-    /// Times a day at which one of two copies pauses while the other works, from which it is somebody's own machine. A standby works
-    /// through, or once a day.
-    /// </summary>
-    [Number(0, 100)]
-    public double PausesPerDay { get; init; } = 2.5;
-
-    /// <summary>The shortest such pause, where records report durations. Restarts are shorter.</summary>
-    [JsonPropertyName("pause_minutes"), Minutes(1, 1_440)]
-    public TimeSpan PauseDuration { get; init; } = TimeSpan.FromMinutes(15);
-
-    /// <summary>Records of the other copy in such a pause, where records report no durations.</summary>
-    [Number(2, 48)]
-    public int PauseRecords { get; init; } = 3;
-
     // Who is the same person.
 
     /// <summary>
     /// Time for which one EA with two accounts works on two networks at the same time, from which these are two people: the EA's folder was
-    /// copied.
+    /// copied. Longer than two clocks can be wrong together.
     /// </summary>
     [JsonPropertyName("apart_hours"), Hours(0, 720)]
-    public TimeSpan ApartDuration { get; init; } = TimeSpan.FromHours(6);
+    public TimeSpan ApartDuration { get; init; } = TimeSpan.FromHours(3);
 
-    /// <summary>Records that each of the two must have for <see cref="ApartDuration"/>. Fewer do not show a steady network.</summary>
+    /// <summary>
+    /// Records that each of the two must have for <see cref="ApartDuration"/>, and half as many if its network never changed. Fewer do not
+    /// show how it changes networks.
+    /// </summary>
     [Number(1, 1_000)]
     public int ApartRecords { get; init; } = 8;
 

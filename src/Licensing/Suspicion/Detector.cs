@@ -69,6 +69,8 @@ public static class Detector
                 yield return cloned;
         }
 
+        if (Succession.IsPossible(state, policy) && Grade(Passed(state, People.Of(state, policy), policy), policy) is { } passed)
+            yield return passed;
         if (state.Identities.Count <= Math.Min(policy.DeviceLimit, policy.AccountLimit == 0 ? int.MaxValue : policy.AccountLimit))
             yield break;
         if (Grade(ManyAccounts(state, policy), policy) is { } accounts)
@@ -110,13 +112,14 @@ public static class Detector
             Rule.Strangers => (ActivityType.UnusualUsagePattern, "strangers", policy.TurnsAtMost),
             Rule.NewAccounts => (ActivityType.UnusualUsagePattern, "new_accounts", policy.TurnsAtMost),
             Rule.TwoCopies =>
-                (ActivityType.ConcurrentSessions, $"clone:{Key(evidence.Devices[0])}", Least(FindingAction.Ask, policy.ConcurrentAtMost)),
+                (ActivityType.ConcurrentSessions, CloneKey(evidence.Devices[0]), Least(FindingAction.Ask, policy.ConcurrentAtMost)),
             Rule.Turns => (ActivityType.UnusualUsagePattern, "people", policy.TurnsAtMost),
             Rule.Relief => (ActivityType.UnusualUsagePattern, "people", Least(FindingAction.Ask, policy.TurnsAtMost)),
             Rule.PeopleAtOnce => (ActivityType.ConcurrentSessions, "people", policy.ConcurrentAtMost),
             Rule.DevicesAtOnce => (ActivityType.ConcurrentSessions, "devices", policy.ConcurrentAtMost),
+            Rule.Succession => (ActivityType.UnusualUsagePattern, "succession", Least(FindingAction.Ask, policy.TurnsAtMost)),
             Rule.DeviceTurns => (ActivityType.UnusualUsagePattern, "device_turns", Least(FindingAction.Ask, policy.TurnsAtMost)),
-            _ => (ActivityType.ConcurrentSessions, $"clone:{Key(evidence.Devices[0])}", policy.ConcurrentAtMost),
+            _ => (ActivityType.ConcurrentSessions, CloneKey(evidence.Devices[0]), policy.ConcurrentAtMost),
         };
         // A question is for all of the evidence that would suspend if it had one explanation only.
         if (atMost == FindingAction.Ask && wanted == FindingAction.Refuse)
@@ -167,11 +170,24 @@ public static class Detector
             limit = policy.ClockTolerance;
         var rule = concurrent.Seconds > 0 ? Rule.PeopleAtOnce
             : Relief.Of(state, people, shared, policy) ? Rule.Relief
+            : ShareEa(state, present, people) ? Rule.DeviceTurns
             : Rule.Turns;
         return new Evidence(
             rule, At(shared.From), At(shared.To),
             shared.Seconds / 60.0, limit.TotalMinutes, concurrent.Seconds / 60.0, shared.Groups.Count, policy.DeviceLimit,
             [.. present.Select(i => Device(state.Identities[i], concurrent.Share[i] / 60.0))]);
+    }
+
+    private static Evidence? Passed(DetectionState state, People people, DetectionPolicy policy)
+    {
+        if (Succession.Measure(state, people, policy) is not { } passed)
+            return null;
+        var devices = Enumerable.Range(0, state.Identities.Count)
+            .Where(i => people.Person[i] == passed.Person || people.Person[i] == passed.Predecessor)
+            .Select(i => Device(state.Identities[i], 0));
+        return new Evidence(
+            Rule.Succession, At(passed.From), At(passed.To), passed.Seconds / 60.0, policy.SuccessionDuration.TotalMinutes, 0, 2,
+            policy.DeviceLimit, [.. devices]);
     }
 
     private static Evidence? ManyDevices(DetectionState state, People people, Concurrency concurrent, DetectionPolicy policy)
@@ -208,7 +224,10 @@ public static class Detector
     {
         var identity = state.Identities[clones.Identity];
         var (many, atOnce) = (clones.ManySeconds / 60.0, clones.TwinSeconds / 60.0);
-        var twin = Math.Min((clones.To - clones.From) / 60.0, atOnce / policy.TwinShare);
+        var from = clones.From;
+        if (clones.IsByPace && state.Incidents.Find(known => known.Key == CloneKey(Device(identity, 0))) is { } incident)
+            from = Math.Min(from, Math.Max(incident.FirstAt, state.HarmlessUntil));
+        var twin = clones.IsByPace ? (clones.To - from) / 60.0 : Math.Min((clones.To - from) / 60.0, atOnce / policy.TwinShare);
         var (manyLimit, twinLimit) = (policy.CloneDuration.TotalMinutes, policy.TwinDuration.TotalMinutes);
         var isMany = many / manyLimit > twin / twinLimit;
         var (measured, limit) = isMany ? (many, manyLimit) : (twin, twinLimit);
@@ -217,10 +236,17 @@ public static class Detector
             At(network.FirstAt), At(network.LastAt), network.Records,
             identity.Sessions.Where(session => session.NetworkId == network.Id).Sum(session => session.End - session.Start) / 60.0));
         return new Evidence(
-            isMany || clones.ComesAndGoes ? Rule.ClonedIdentity : Rule.TwoCopies,
-            At(clones.From), At(clones.To), measured, limit, atOnce, clones.Locations, policy.DeviceLimit,
+            isMany ? Rule.ClonedIdentity : Rule.TwoCopies,
+            At(from), At(clones.To), measured, limit, atOnce, clones.Locations, policy.DeviceLimit,
             [.. devices]);
     }
+
+    /// <summary>
+    /// Two of them have one EA: two devices. Whether these are of two people shows only when more of them work at once than allowed.
+    /// </summary>
+    private static bool ShareEa(DetectionState state, List<int> present, People people) =>
+        present.Exists(i => present.Exists(j =>
+            people.Person[i] != people.Person[j] && People.SameEa(state.Identities[i], state.Identities[j])));
 
     private static bool OnOneNetwork(DetectionState state, List<int> present) =>
         state.Identities[present[0]].Networks.Exists(network =>
@@ -247,6 +273,8 @@ public static class Detector
     }
 
     internal static DateTimeOffset At(long seconds) => DateTimeOffset.FromUnixTimeSeconds(seconds);
+
+    private static string CloneKey(EvidenceDevice device) => $"clone:{Key(device)}";
 
     private static string Key(EvidenceDevice device) => $"{device.EaInstanceId}|{device.Account}";
 

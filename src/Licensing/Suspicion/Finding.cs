@@ -46,6 +46,9 @@ public enum Rule
     /// <summary>Two devices that relieve each other, beside a third one.</summary>
     Relief,
 
+    /// <summary>A person who shares nothing with those before works in place of one of them.</summary>
+    Succession,
+
     /// <summary>One EA and account in use in far locations at the same time.</summary>
     ClonedIdentity,
 

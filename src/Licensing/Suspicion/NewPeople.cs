@@ -8,7 +8,6 @@ internal sealed record NewPeople(IReadOnlyList<int> Strangers, IReadOnlyList<int
     public static NewPeople Of(DetectionState state, DetectionPolicy policy)
     {
         var from = Math.Max(state.HarmlessUntil, state.Clock - DetectionPolicy.Week.Seconds());
-        var strangersFrom = Math.Max(from, state.Clock - policy.StrangersPeriod.Seconds());
         var (strangers, accounts) = (new List<int>(), new List<int>());
         var before = new List<int>();
         foreach (var i in Enumerable.Range(0, state.Identities.Count).OrderBy(i => state.Identities[i].FirstAt))
@@ -16,8 +15,7 @@ internal sealed record NewPeople(IReadOnlyList<int> Strangers, IReadOnlyList<int
             var identity = state.Identities[i];
             if (before.Count > 0 && identity.FirstAt >= from && !identity.Trusted)
             {
-                if (identity.FirstAt >= strangersFrom && IsKnown(identity)
-                    && !before.Exists(j => IsRelated(state.Identities[j], identity)))
+                if (IsKnown(identity) && !before.Exists(j => IsRelated(state.Identities[j], identity)))
                     strangers.Add(i);
                 if (identity.Account != 0 && !before.Exists(j => state.Identities[j].Account == identity.Account))
                     accounts.Add(i);
@@ -32,6 +30,7 @@ internal sealed record NewPeople(IReadOnlyList<int> Strangers, IReadOnlyList<int
             identity.Records >= policy.PresentRecords && (identity.Ea.Length > 0 || identity.Account != 0);
     }
 
-    private static bool IsRelated(IdentityUse a, IdentityUse b) =>
+    /// <summary>They share an EA, an account or a network.</summary>
+    public static bool IsRelated(IdentityUse a, IdentityUse b) =>
         People.SameEa(a, b) || People.SameAccount(a, b) || a.Networks.Exists(network => b.On(network.Network) is not null);
 }

@@ -77,13 +77,17 @@ internal sealed record People(int[] Person, int[] Device)
     /// </summary>
     private static bool AreApart(IdentityUse a, IdentityUse b, DetectionPolicy policy)
     {
-        if (a.Records < policy.ApartRecords || b.Records < policy.ApartRecords)
+        if (!IsKnown(a, policy) || !IsKnown(b, policy))
             return false;
         var overlap = Spans.Overlap(a.Presence, b.Presence);
         return (overlap >= policy.ApartDuration.Seconds() && Together(a, b) < policy.TogetherShare * overlap
                 && !(HopsAlways(a, policy) && HopsAlways(b, policy) && NearWhileRoaming(a, b, policy)))
             || (SharedRecords(a, b) == 0 && !NearWhileRoaming(a, b, policy) && Alternations(a, b) >= policy.ApartAlternations);
     }
+
+    /// <summary>How it changes networks is known. One that never did shows that sooner.</summary>
+    private static bool IsKnown(IdentityUse identity, DetectionPolicy policy) =>
+        identity.Records >= (identity.Moves == 0 ? policy.ApartRecords / 2 : policy.ApartRecords);
 
     /// <summary>Nearly each record has another address, so that two terminals on one device never show the same.</summary>
     private static bool HopsAlways(IdentityUse identity, DetectionPolicy policy) =>
@@ -111,8 +115,8 @@ internal sealed record People(int[] Person, int[] Device)
         var (lengthA, lengthB) = (Spans.Length(a.Presence), Spans.Length(b.Presence));
         var overlap = Spans.Overlap(a.Presence, b.Presence);
         var alone = Math.Min(lengthA, lengthB) - overlap;
-        return overlap >= policy.ApartDuration.Seconds() / 2
-            && alone >= policy.ApartDuration.Seconds() / 2
+        return overlap >= policy.ApartDuration.Seconds()
+            && alone >= policy.ApartDuration.Seconds()
             && alone >= (1 - policy.OwnHoursShare) * Math.Min(lengthA, lengthB);
     }
 

@@ -19,6 +19,8 @@ internal static class Sentences
             Rule.DevicesAtOnce => $"{evidence.Devices.Count} devices of {evidence.People} people were in use at the same time for "
                 + $"{Length(evidence.Measured)} {when}; the license allows {evidence.DeviceLimit}: {devices}.",
             Rule.Relief => $"Two devices took turns over {Length(evidence.Measured)} {when}, beside a third one: {devices}.",
+            Rule.Succession => $"Another EA, account and network have been in use since {Date(evidence.From)}, "
+                + $"and the ones before have not: {devices}.",
             Rule.DeviceTurns => $"{evidence.Devices.Count} devices of {evidence.People} people used the license by turns over "
                 + $"{Length(evidence.Measured)} {when}; the license allows {evidence.DeviceLimit}: {devices}.",
             Rule.Turns => $"{evidence.People} people used the license by turns over {Length(evidence.Measured)} {when}; "

@@ -23,6 +23,9 @@ public static class LivesCorpus
             ? [.. HonestLives.All, .. SharedLives.All, .. Adversaries.All, .. AmbiguousLives.All]
             : [.. HonestLives.All, .. SharedLives.All, .. Adversaries.All, .. AmbiguousLives.All, .. HeldOutLives.All];
 
+    /// <summary>The kinds of sharers who know the rules.</summary>
+    public static IReadOnlyList<Kind> AdversaryKinds => Adversaries.All;
+
     /// <summary>The same seed gives the same lives. A life does not depend on the number of others.</summary>
     /// <param name="accountsPerLicense">
     /// The term on accounts that are in use at once or in turns; null if only devices are limited.

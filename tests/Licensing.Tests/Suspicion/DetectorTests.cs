@@ -1,6 +1,7 @@
 using System.Net;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using DetectionCorpus.Lives;
 using Licensing.Suspicion;
 using Xunit;
 
@@ -75,11 +76,42 @@ public sealed class DetectorTests
     }
 
     [Fact]
-    public void Observe_SecondCopyThatPausesSeveralTimesADay_IsSomebodysOwnMachine()
+    public void Observe_SecondCopyThatPausesSeveralTimesADay_AsksToo()
     {
         var copy = Enumerable.Range(0, 20).SelectMany(visit => Hours(48 + (visit * 4), 50.5 + (visit * 4), 1, 1, Tokyo, line: 9));
 
-        Assert.Contains(Play([.. Hours(0, 130, 1, 1, Lagos), .. copy]), IsSuspension);
+        Assert.Equal(FindingAction.Ask, Strongest([.. Hours(0, 130, 1, 1, Lagos), .. copy]));
+    }
+
+    /// <summary>The remembered records span few hours; the incident spans more.</summary>
+    [Theory]
+    [InlineData(24, false)]
+    [InlineData(40, true)]
+    public void Observe_TwoCopiesThatReportEachFewMinutes_AsksWhenItLasts(int hours, bool asks)
+    {
+        var both = Enumerable.Range(0, hours * 12).SelectMany(i => new[] { (Lagos, 1, 5.0 * i), (Tokyo, 9, (5.0 * i) + 1) });
+        var samples = both.Select(record => new UsageSample(
+            Start.AddMinutes(record.Item3), "EA-1", 1, IPAddress.Parse($"41.{record.Item2}.7.9"), record.Item1, null));
+
+        Assert.Equal(asks, Strongest(samples) == FindingAction.Ask);
+    }
+
+    /// <summary>The pace of one device is the same on each of its networks.</summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Observe_OneDeviceThatHopsAmongItsNetworks_IsNoCopy(bool atRandom)
+    {
+        var (random, at, samples) = (new Random(1), Start, new List<UsageSample>());
+        Location[] far = [Lagos, London, Tokyo];
+        for (var i = 0; i < 400; i++)
+        {
+            at = at.AddMinutes(atRandom ? 6 + (50 * random.NextDouble()) : 20);
+            var location = atRandom ? random.Next(3) : i % 3;
+            samples.Add(new UsageSample(at, "EA-1", 1, IPAddress.Parse($"41.{location + 1}.7.9"), far[location], null));
+        }
+
+        Assert.Equal(FindingAction.Alert, Strongest(samples));
     }
 
     [Theory]
@@ -172,9 +204,13 @@ public sealed class DetectorTests
     [Theory]
     [InlineData(4, 10, FindingAction.Alert)]
     [InlineData(5, 10, FindingAction.Ask)]
+    [InlineData(7, 10, FindingAction.Ask)]
     [InlineData(8, 10, FindingAction.Suspend)]
-    [InlineData(8, 23, FindingAction.Ask)] // one a day
-    public void Observe_StrangersWhoNeverReturn_DependsOnTheirNumber(int people, int everyHours, FindingAction strongest)
+    [InlineData(8, 23, FindingAction.Suspend)] // one a day
+    [InlineData(5, 40, FindingAction.Ask)] // four in a week
+    [InlineData(5, 58, FindingAction.Alert)] // three in a week
+    [InlineData(12, 28.5, FindingAction.Ask)] // six in a week
+    public void Observe_StrangersWhoNeverReturn_DependsOnTheirNumberInAWeek(int people, double everyHours, FindingAction strongest)
     {
         var samples = Enumerable.Range(1, people).SelectMany(i => Hours(i * everyHours, (i * everyHours) + 8, i, i, Lagos));
 
@@ -211,6 +247,46 @@ public sealed class DetectorTests
             foreach (var sample in samples)
                 backtest.Add(id, null, sample);
             return [.. backtest.Finish().Select(finding => (finding.DetectedAt, finding.Finding.Action))];
+        }
+    }
+
+    /// <summary>The timer stores the state after each minute, and reads the usage of the last hours again each hour.</summary>
+    [Theory]
+    [InlineData("all_of_their_own")]
+    [InlineData("clones_without_locations")]
+    [InlineData("some_blank_accounts")]
+    [InlineData("wrong_clocks")]
+    [InlineData("hot_standby_with_one_identity")]
+    [InlineData("broker_and_server_at_once")]
+    public void Backtest_OfRandomLives_AgreesWithTheTimerAndTheCheck(string name)
+    {
+        var kind = LivesCorpus.Kinds(LifeParameters.Open).Single(kind => kind.Name == name);
+        for (var number = 0; number < 3; number++)
+        {
+            var life = LivesCorpus.One(LivesCorpus.TuningSeed, number, kind, LifeParameters.Open);
+            var backtest = new Backtest(Policy);
+            foreach (var row in life.Rows)
+                backtest.Add(row.Subscription, row.ArrivedAt, row.Sample);
+            var expected = backtest.Finish().Select(finding => (finding.DetectedAt, finding.Finding.Incident, finding.Finding.Action));
+
+            var (state, found, read, hour) = (new DetectionState(), new List<(DateTimeOffset, string, FindingAction)>(), 0, 0L);
+            foreach (var minute in life.Rows.GroupBy(row => row.ArrivedAt.ToUnixTimeSeconds() / 60))
+            {
+                var again = minute.Key / 60 > hour
+                    ? life.Rows.Take(read).Where(row => row.ArrivedAt.ToUnixTimeSeconds() / 60 > minute.Key - 120)
+                    : [];
+                (read, hour) = (read + minute.Count(), minute.Key / 60);
+                var samples = again.Concat(minute).Select(row => row.Sample with { ArrivedAt = row.ArrivedAt });
+                var observation = Detector.Observe(JsonSerializer.Deserialize<DetectionState>(Json(state))!, samples, Policy);
+                state = observation.State;
+                found.AddRange(observation.Findings.Select(finding =>
+                    (DateTimeOffset.FromUnixTimeSeconds((minute.Key + 1) * 60), finding.Incident, finding.Action)));
+                Assert.Equal(state.Incidents.Exists(incident => incident.Action >= FindingAction.Ask), state.Refuses("EA-unknown", 9));
+                if (observation.Findings.Any(IsSuspension))
+                    break;
+            }
+
+            Assert.Equal(expected, found);
         }
     }
 
@@ -336,6 +412,70 @@ public sealed class DetectorTests
         Assert.True(Detector.Observe(state, Hours(61, 62, 9, 9, London), Policy).State.Refuses("EA-9", 9));
         Assert.False(new DetectionState().Refuses("EA-9", 9));
     }
+
+    [Theory]
+    // The device at home works on, or there is none.
+    [InlineData(true, 3, 3, 40, true)]
+    [InlineData(false, 3, 3, 40, true)]
+    // A server that keeps the account has moved.
+    [InlineData(true, 3, 2, 40, false)]
+    [InlineData(true, 2, 3, 40, false)]
+    // Not long enough for an outage of the other one.
+    [InlineData(true, 3, 3, 20, false)]
+    public void Observe_AllOfOneDeviceChangedAtOnce_Asks(bool withHome, int ea, int account, int hours, bool asks)
+    {
+        var home = withHome ? Hours(0, 60 + hours, 1, 1, Lagos) : [];
+
+        var findings = Play([.. home, .. Hours(0, 60, 2, 2, London), .. Hours(60, 60 + hours, ea, account, Tokyo, line: 3)]);
+
+        Assert.Equal(asks, findings.Exists(finding => finding.Evidence.Rule == Rule.Succession && finding.Action == FindingAction.Ask));
+        Assert.DoesNotContain(findings, IsSuspension);
+    }
+
+    [Fact]
+    public void Observe_NewDeviceWhileAnotherOnePausesAsUsual_DoesNotAsk()
+    {
+        var weekends = Enumerable.Range(0, 3).SelectMany(week => Hours(week * 168, (week * 168) + 12, 2, 2, London));
+
+        Assert.DoesNotContain(
+            Play([.. weekends, .. Hours(200, 260, 3, 3, Tokyo)]), finding => finding.Evidence.Rule == Rule.Succession);
+    }
+
+    [Theory]
+    [InlineData(2, FindingAction.Ask)] // the laptop has the EA of the old computer
+    [InlineData(3, FindingAction.Suspend)]
+    public void Observe_OldComputerBesideANewLaptopInTurn_DependsOnTheirEa(int ea, FindingAction strongest)
+    {
+        var turns = Enumerable.Range(0, 10).SelectMany(turn => turn % 2 == 0
+            ? Hours(60 + (turn * 8), 64 + (turn * 8), ea, 3, Tokyo, line: 3)
+            : Hours(60 + (turn * 8), 64 + (turn * 8), 2, 2, London));
+
+        var server = Hours(0, 140, 1, 1, Lagos).Where((_, hour) => hour % 8 > 4);
+
+        Assert.Equal(strongest, Strongest([.. server, .. Hours(0, 60, 2, 2, London), .. turns]));
+    }
+
+    [Fact]
+    public void Observe_RecordBeforeTheLogin_BelongsToTheTerminal()
+    {
+        var samples = Hours(0, 48, 1, 1, Lagos).Concat(Hours(0, 48, 1, 2, London, line: 2))
+            .Select((sample, i) => sample with { Account = i % 12 == 0 ? null : sample.Account });
+
+        var state = Detector.Observe(new DetectionState(), Order(samples), Policy).State;
+
+        Assert.Equal([1, 2], state.Identities.Select(identity => identity.Account).Order());
+    }
+
+    [Fact]
+    public void Observe_FourDevicesOfOneAccountAfterTheLastCame_AreNoMove()
+    {
+        var samples = Enumerable.Range(1, 4).SelectMany(i => Hours(i, i == 1 ? 5 : 12, i, 1, i % 2 == 0 ? London : Tokyo))
+            .Concat(Hours(10, 12, 1, 1, Tokyo));
+
+        Assert.Contains(Play(samples), IsSuspension);
+    }
+
+    private static FindingAction Strongest(IEnumerable<UsageSample> samples) => Play(samples).Max(finding => finding.Action);
 
     private static bool IsSuspension(Finding finding) => finding.Action == FindingAction.Suspend;
 
