@@ -229,7 +229,7 @@ public static class Detector
             from = Math.Min(from, Math.Max(incident.FirstAt, state.HarmlessUntil));
         var twin = clones.IsByPace ? (clones.To - from) / 60.0 : Math.Min((clones.To - from) / 60.0, atOnce / policy.TwinShare);
         var (manyLimit, twinLimit) = (policy.CloneDuration.TotalMinutes, policy.TwinDuration.TotalMinutes);
-        var isMany = many / manyLimit > twin / twinLimit;
+        var isMany = many >= manyLimit || many / manyLimit > twin / twinLimit;
         var (measured, limit) = isMany ? (many, manyLimit) : (twin, twinLimit);
         var devices = clones.Networks.Select(identity.NetworkOf).OfType<NetworkUse>().Select(network => new EvidenceDevice(
             identity.Ea, identity.Account, network.Network, network.Location?.Country, network.Location?.City,

@@ -83,6 +83,11 @@ public sealed class DetectorTests
         Assert.Equal(FindingAction.Ask, Strongest([.. Hours(0, 130, 1, 1, Lagos), .. copy]));
     }
 
+    [Fact]
+    public void Observe_ThirdCopyLongAfterTheSecond_Suspends() =>
+        Assert.Equal(FindingAction.Suspend, Strongest(
+            [.. Hours(0, 170, 1, 1, Lagos), .. Hours(24, 170, 1, 1, Tokyo, line: 9), .. Hours(160, 170, 1, 1, London, line: 8)]));
+
     /// <summary>The remembered records span few hours; the incident spans more.</summary>
     [Theory]
     [InlineData(24, false)]
