@@ -95,6 +95,10 @@ begin
     get diagnostics touched = row_count; counts := counts || jsonb_build_object('license_suspensions', touched);
     delete from suspicion_states where subscription_id = any (licenses);
     delete from license_appeals where subscription_id = any (licenses);
+    update dispute_evidence set text = 'Erased', state = case when state = 'requested' then 'refused' else state end,
+        next_try_at = null, decided_at = coalesce(decided_at, now())
+    where subscription_id = any (licenses);
+    get diagnostics touched = row_count; counts := counts || jsonb_build_object('dispute_evidence', touched);
     delete from license_health_days where subscription_id = any (licenses);
     update license_health set score = null, status = null, scored_at = null, contributions = '[]' where subscription_id = any (licenses);
 

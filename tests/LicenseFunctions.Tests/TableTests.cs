@@ -30,7 +30,7 @@ public sealed partial class TableTests
         ["Renewals"] =
         [
             "renewals", "renewal_attempts", "renewal_requests", "renewal_sweeps", "master_price_changes", "payment_reversals",
-            "reversal_effects", "payment_cases", "payment_comparisons",
+            "reversal_effects", "payment_cases", "payment_comparisons", "refunds", "dispute_evidence",
         ],
         ["PaymentMethods"] = ["payment_customers", "payment_event_reads"],
         ["Health"] = ["license_health", "license_health_days", "health_marks"],

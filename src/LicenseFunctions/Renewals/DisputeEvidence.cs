@@ -22,14 +22,40 @@ public sealed record DisputeFacts
     public int Days { get; init; }
     public long Hours { get; init; }
     public long Signals { get; init; }
+    public string DisputeState { get; init; } = "";
+
+    /// <summary>requested, sent or refused; null before evidence is sent.</summary>
+    public string? State { get; init; }
+
+    public string? SentText { get; init; }
+    public string? Code { get; init; }
+    public string? Detail { get; init; }
+    public DateTime? RequestedAt { get; init; }
+    public DateTime? DecidedAt { get; init; }
+    public bool IsLate { get; init; }
     public string Devices { get; init; } = "[]";
     public string Mails { get; init; } = "[]";
 }
 
-/// <summary>A text for the provider's form, which the operator completes and sends.</summary>
+/// <summary>Evidence for a dispute.</summary>
+/// <param name="DueAt">Until when it may be sent; null if the provider named no deadline.</param>
+/// <param name="State">draft, requested (sent, without a certain answer yet), sent or refused.</param>
+/// <param name="Text">The text that was sent. A draft is written from the use of the license; the operator completes it.</param>
+/// <param name="CanSend">Whether evidence can be sent now.</param>
+/// <param name="Code">The provider's code of a refusal or an uncertain answer; null for none.</param>
+/// <param name="DecidedAt">When the provider accepted or refused it.</param>
+public sealed record DisputeEvidenceReply(
+    DateTime? DueAt, string State, string Text, bool CanSend, string? Code, string? Detail, DateTime? RequestedAt, DateTime? DecidedAt);
+
+/// <summary>A text for the bank, which the operator completes and sends.</summary>
 public static class DisputeEvidence
 {
-    public static string Text(DisputeFacts facts)
+    public static DisputeEvidenceReply Of(DisputeFacts facts) => new(
+        facts.EvidenceDueAt, facts.State ?? "draft", facts.SentText ?? Text(facts),
+        SubmitEvidence.Refuse(facts.DisputeState, facts.State, facts.IsLate) is null, facts.Code, facts.Detail, facts.RequestedAt,
+        facts.DecidedAt);
+
+    private static string Text(DisputeFacts facts)
     {
         var lines = new List<string>
         {

@@ -49,6 +49,22 @@ public static class PaymentCaseStore
     internal static Task<int> OpenForWaitingAsync(NpgsqlConnection connection, CancellationToken cancellationToken) =>
         connection.ExecuteAsync(new CommandDefinition(OpenForWaiting, cancellationToken: cancellationToken));
 
+    private const string OpenForRefund = """
+        insert into payment_cases
+            (provider, reason, subject, renewal_id, subscription_id, user_id, transaction_id, amount_minor, currency, detail)
+        select f.provider, 'refund_failed', coalesce(f.provider_id, f.refund_id::text), f.renewal_id, f.subscription_id, r.user_id, null,
+               f.amount_minor, 'usd', 'The refund of ' || to_char(f.requested_at at time zone 'UTC', 'YYYY-MM-DD') || ' failed: ' || @why
+        from refunds f
+        join renewals r on r.renewal_id = f.renewal_id
+        where f.refund_id = @refundId
+        on conflict do nothing
+        """;
+
+    /// <summary>Opens a case about a refund that an operator requested: the customer doesn't have the money.</summary>
+    internal static Task OpenForRefundAsync(
+        NpgsqlConnection connection, Guid refundId, string why, CancellationToken cancellationToken) =>
+        connection.ExecuteAsync(new CommandDefinition(OpenForRefund, new { refundId, why }, cancellationToken: cancellationToken));
+
     private const string CloseApplied = """
         update payment_cases set decision = 'applied', decided_at = now()
         where renewal_id = @RenewalId and decided_at is null

@@ -1,18 +1,14 @@
 using LicenseFunctions.Infrastructure.Http;
 using LicenseFunctions.Licenses;
-using Licensing;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Azure.Functions.Worker;
 
 namespace LicenseFunctions.Renewals;
 
 /// <summary>Refunds, disputes and payments that an operator must decide about.</summary>
-public sealed class PaymentFunctions(PaymentReads reads, DecidePaymentCase decide)
+public sealed class PaymentFunctions(PaymentReads reads, DecidePaymentCase decide, SubmitEvidence submit)
 {
     private const int Rows = 500;
-
-    private static readonly Refusal DisputeNotFound = new(
-        RefusalKind.NotFound, "DISPUTE_NOT_FOUND", "There is no such dispute, or its charge is not known.", "reversal_id");
 
     [Function("ListPaymentCases")]
     [Access(CallerRole.Operator)]
@@ -48,18 +44,32 @@ public sealed class PaymentFunctions(PaymentReads reads, DecidePaymentCase decid
     [Function("ShowDisputeEvidence")]
     [Access(CallerRole.Operator)]
     [Operation(
-        "Writes evidence for a dispute from the use of the license: days, devices, consent, mails.", Reply = typeof(DisputeEvidenceReply))]
+        "Shows the evidence for a dispute with its state. A draft is written from the use of the license: days, devices, consent, mails.",
+        Reply = typeof(DisputeEvidenceReply))]
     public async Task<IResult> Evidence(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/payments/disputes/{reversalId:guid}/evidence")]
         HttpRequest request, Guid reversalId, CancellationToken cancellationToken) =>
-        await reads.EvidenceAsync(reversalId, cancellationToken) is { } facts
-            ? Results.Json(new DisputeEvidenceReply(facts.EvidenceDueAt, DisputeEvidence.Text(facts)), Json.Options)
-            : DisputeNotFound.ToResult();
+        await reads.EvidenceAsync(reversalId, cancellationToken) is { } evidence
+            ? Results.Json(evidence, Json.Options)
+            : SubmitEvidence.NotFound.ToResult();
+
+    [Function("SendDisputeEvidence")]
+    [Access(CallerRole.Operator)]
+    [Operation(
+        "Sends evidence for a dispute to the bank, once and until the deadline. 202 while the provider has not answered.",
+        Body = typeof(EvidenceBody), Reply = typeof(DisputeEvidenceReply), OtherStatuses = [202])]
+    public async Task<IResult> Send(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "api/v1/payments/disputes/{reversalId:guid}/evidence")]
+        HttpRequest request, Guid reversalId, CancellationToken cancellationToken)
+    {
+        var body = await request.ReadAsync<EvidenceBody>(cancellationToken);
+        if (body.Refusal is { } refusal) return refusal.ToResult();
+        var sent = await submit.RunAsync(reversalId, body.Value, request.HttpContext.Caller().ToActor(), cancellationToken);
+        return sent.Match(
+            reply => Results.Json(reply, Json.Options, statusCode: reply.State == "requested" ? 202 : 200), Problems.ToResult);
+    }
 }
 
 public sealed record PaymentCaseList(IReadOnlyList<ListedPaymentCase> Cases);
 
 public sealed record ReversalList(IReadOnlyList<ListedReversal> Disputes);
-
-/// <param name="Text">For the provider's form; the operator completes and sends it.</param>
-public sealed record DisputeEvidenceReply(DateTime? DueAt, string Text);

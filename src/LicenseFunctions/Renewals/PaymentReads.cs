@@ -1,5 +1,6 @@
 using Dapper;
 using LicenseFunctions.Infrastructure.Database;
+using LicenseFunctions.Licenses;
 
 namespace LicenseFunctions.Renewals;
 
@@ -49,6 +50,69 @@ public sealed record ListedReversal
 
     /// <summary>Null while the renewal isn't paid, so that it has no effect.</summary>
     public DateTime? AppliedAt { get; init; }
+
+    /// <summary>Of evidence from here: requested, sent or refused; null for none.</summary>
+    public string? EvidenceState { get; init; }
+}
+
+/// <summary>A refund that an operator requested.</summary>
+public sealed record ListedRefund
+{
+    public Guid RefundId { get; init; }
+    public Guid RenewalId { get; init; }
+    public Guid SubscriptionId { get; init; }
+    public decimal AmountUsd { get; init; }
+
+    /// <summary>card or wallet.</summary>
+    public string To { get; init; } = "";
+
+    /// <summary>keep, shorten or end.</summary>
+    public string Period { get; init; } = "";
+
+    public string Reason { get; init; } = "";
+
+    /// <summary>
+    /// requested: no certain answer yet; pending: made, the bank has not confirmed it; succeeded; refused: nothing was refunded; failed:
+    /// the money came back.
+    /// </summary>
+    public string State { get; init; } = "";
+
+    /// <summary>The provider's code of a refusal, a failure or an uncertain answer; null for none.</summary>
+    public string? Code { get; init; }
+
+    public string? Detail { get; init; }
+
+    /// <summary>The provider's ID of the refund; null until it is known.</summary>
+    public string? ProviderId { get; init; }
+
+    public DateTime RequestedAt { get; init; }
+    public Guid? RequestedBy { get; init; }
+    public DateTime? DecidedAt { get; init; }
+}
+
+/// <summary>A payment of a license.</summary>
+public sealed record ListedPayment
+{
+    public Guid RenewalId { get; init; }
+    public decimal AmountUsd { get; init; }
+
+    /// <summary>card or wallet.</summary>
+    public string PaidWith { get; init; } = "";
+
+    public DateTime? PaidAt { get; init; }
+    public DateTime PaidFrom { get; init; }
+    public DateTime PaidUntil { get; init; }
+
+    /// <summary>Refunded so far.</summary>
+    public decimal RefundedUsd { get; init; }
+
+    /// <summary>Lost by disputes.</summary>
+    public decimal ChargedBackUsd { get; init; }
+
+    /// <summary>Requested refunds without an answer.</summary>
+    public decimal RequestedUsd { get; init; }
+
+    public bool IsDisputed { get; init; }
 }
 
 /// <summary>Reads refunds, disputes and payment cases for operators.</summary>
@@ -71,11 +135,12 @@ public sealed class PaymentReads(LicenseDatabase database)
     }
 
     private const string Reversals = """
-        select reversal_id, kind, provider_id, state, amount_minor, currency, reason, charge_id, intent_id, changed_at, first_seen_at,
-               evidence_due_at, renewal_id, subscription_id, applied_at
-        from payment_reversals
-        where @kind::text is null or kind = @kind
-        order by state <> 'open', case when state = 'open' then evidence_due_at end, changed_at desc
+        select p.reversal_id, p.kind, p.provider_id, p.state, p.amount_minor, p.currency, p.reason, p.charge_id, p.intent_id, p.changed_at,
+               p.first_seen_at, p.evidence_due_at, p.renewal_id, p.subscription_id, p.applied_at, e.state as evidence_state
+        from payment_reversals p
+        left join dispute_evidence e on e.reversal_id = p.reversal_id
+        where @kind::text is null or p.kind = @kind
+        order by p.state <> 'open', case when p.state = 'open' then p.evidence_due_at end, p.changed_at desc
         limit @limit
         """;
 
@@ -88,8 +153,69 @@ public sealed class PaymentReads(LicenseDatabase database)
             new CommandDefinition(Reversals, new { kind, limit }, cancellationToken: session.Token))).AsList();
     }
 
+    private const string Refunds = """
+        select f.refund_id, f.renewal_id, f.subscription_id, f.amount_minor / 100.0 as amount_usd,
+               case f.provider when 'wallet' then 'wallet' else 'card' end as "to", f.period, f.reason,
+               coalesce(p.state, f.state) as state, coalesce(f.code, case when p.state = 'failed' then p.reason end) as code, f.detail,
+               f.provider_id, f.requested_at, f.requested_by, f.decided_at
+        from refunds f
+        left join payment_reversals p on p.provider = f.provider and p.kind = 'refund' and p.provider_id = f.provider_id
+        where (@refundId::uuid is null or f.refund_id = @refundId)
+          and (@subscriptionId::uuid is null or f.subscription_id = @subscriptionId)
+        order by f.state <> 'requested', f.requested_at desc
+        limit @limit
+        """;
+
+    /// <summary>Refunds that operators requested: those without an answer, then the latest.</summary>
+    /// <param name="subscriptionId">The license; null for all.</param>
+    public async Task<IReadOnlyList<ListedRefund>> RefundsAsync(
+        Guid? subscriptionId, int limit, CancellationToken cancellationToken)
+    {
+        await using var session = await database.OpenAsync(cancellationToken);
+        return (await session.Connection.QueryAsync<ListedRefund>(new CommandDefinition(
+            Refunds, new { refundId = (Guid?)null, subscriptionId, limit }, cancellationToken: session.Token))).AsList();
+    }
+
+    public async Task<ListedRefund?> RefundAsync(Guid refundId, CancellationToken cancellationToken)
+    {
+        await using var session = await database.OpenAsync(cancellationToken);
+        return await session.Connection.QuerySingleOrDefaultAsync<ListedRefund>(new CommandDefinition(
+            Refunds, new { refundId, subscriptionId = (Guid?)null, limit = 1 }, cancellationToken: session.Token));
+    }
+
+    private const string Payments = """
+        select r.renewal_id, r.amount_usd, r.paid_with, r.paid_from, r.paid_until,
+               (select min(h.attempted_at) from license_renewal_history h
+                where h.subscription_id = r.subscription_id and h.status = 'success'
+                  and (h.renewal_id = r.renewal_id or h.renewal_id in (
+                      select a.attempt_id from renewal_attempts a where a.renewal_id = r.renewal_id))) as paid_at,
+               coalesce(e.refunded_minor, 0) / 100.0 as refunded_usd, coalesce(e.charged_back_minor, 0) / 100.0 as charged_back_usd,
+               (select coalesce(sum(f.amount_minor), 0) / 100.0 from refunds f
+                where f.renewal_id = r.renewal_id and f.state = 'requested') as requested_usd,
+               exists (select from payment_reversals d
+                       where d.renewal_id = r.renewal_id and d.kind = 'dispute' and d.state = 'open') as is_disputed
+        from renewals r
+        left join reversal_effects e on e.renewal_id = r.renewal_id
+        where r.subscription_id = @subscriptionId and r.status = 'applied' and r.paid_with in ('wallet', 'card') and r.amount_usd > 0
+        order by r.period_start desc, r.repeat_number desc
+        limit @limit
+        """;
+
+    /// <summary>The payments of a license, the latest first, and their refunds; null for an unknown license.</summary>
+    public async Task<PaymentList?> OfLicenseAsync(Guid subscriptionId, int limit, CancellationToken cancellationToken)
+    {
+        if (!await LicenseVisibility.IsVisibleAsync(database, subscriptionId, subscriberId: null, cancellationToken)) return null;
+        var refunds = await RefundsAsync(subscriptionId, limit, cancellationToken);
+        await using var session = await database.OpenAsync(cancellationToken);
+        var payments = await session.Connection.QueryAsync<ListedPayment>(
+            new CommandDefinition(Payments, new { subscriptionId, limit }, cancellationToken: session.Token));
+        return new PaymentList(payments.AsList(), refunds);
+    }
+
     private const string Evidence = """
-        select p.provider_id, p.reason, p.amount_minor, p.currency, p.evidence_due_at, r.subscription_id, r.renewal_type, r.price_accepted,
+        select p.state as dispute_state, v.state, v.text as sent_text, v.code, v.detail, v.decided_at, v.requested_at,
+               coalesce(p.evidence_due_at <= clock_timestamp(), false) as is_late,
+               p.provider_id, p.reason, p.amount_minor, p.currency, p.evidence_due_at, r.subscription_id, r.renewal_type, r.price_accepted,
                r.paid_from, r.paid_until, s.created_at as subscribed_at,
                (select min(a.first_sent_at) from renewal_attempts a
                 where a.renewal_id = r.renewal_id and a.status = 'succeeded') as charged_at,
@@ -108,6 +234,7 @@ public sealed class PaymentReads(LicenseDatabase database)
         from payment_reversals p
         join renewals r on r.renewal_id = p.renewal_id
         join subscriptions s on s.subscription_id = r.subscription_id
+        left join dispute_evidence v on v.reversal_id = p.reversal_id
         cross join lateral (
             select count(distinct (u.hour_at at time zone 'UTC')::date)::int as days,
                    coalesce(sum(u.session_sec), 0)::bigint / 3600 as hours, coalesce(sum(u.signals_executed), 0)::bigint as signals
@@ -117,10 +244,11 @@ public sealed class PaymentReads(LicenseDatabase database)
         """;
 
     /// <returns>Null if there is no such dispute, or if its charge is not known.</returns>
-    public async Task<DisputeFacts?> EvidenceAsync(Guid reversalId, CancellationToken cancellationToken)
+    public async Task<DisputeEvidenceReply?> EvidenceAsync(Guid reversalId, CancellationToken cancellationToken)
     {
         await using var session = await database.OpenAsync(cancellationToken);
-        return await session.Connection.QuerySingleOrDefaultAsync<DisputeFacts>(
+        var facts = await session.Connection.QuerySingleOrDefaultAsync<DisputeFacts>(
             new CommandDefinition(Evidence, new { reversalId }, cancellationToken: session.Token));
+        return facts is null ? null : DisputeEvidence.Of(facts);
     }
 }

@@ -17,6 +17,9 @@ public sealed class RenewalGateways(IEnumerable<IPaymentGateway> gateways, Func<
 
     public Guid NewAttemptId() => newId();
 
+    /// <returns>Null if the provider is not configured.</returns>
+    public IPaymentGateway? Find(string provider) => byProvider.GetValueOrDefault(provider);
+
     /// <exception cref="InvalidOperationException">The attempt's provider is no longer configured.</exception>
     public IPaymentGateway Of(RenewalAttempt attempt) => byProvider.GetValueOrDefault(attempt.Provider)
         ?? throw new InvalidOperationException($"Payment provider {attempt.Provider} has open charges but is not configured.");

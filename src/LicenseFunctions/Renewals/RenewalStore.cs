@@ -279,7 +279,7 @@ public sealed class RenewalStore(
         order by next_action_at
         """;
 
-    private static async Task<IReadOnlyList<RenewalFacts>> FactsAsync(
+    internal static async Task<IReadOnlyList<RenewalFacts>> FactsAsync(
         NpgsqlConnection connection, IReadOnlyCollection<Guid> ids, CancellationToken cancellationToken) =>
         [.. (await RowsAsync(connection, ids, cancellationToken)).Select(row => row.ToFacts())];
 

@@ -3,7 +3,8 @@ using Microsoft.Azure.Functions.Worker;
 namespace LicenseFunctions.Renewals;
 
 /// <summary>The timers of renewals. Each run may be repeated, overlap with another one, be late or be killed.</summary>
-public sealed class RenewalTimers(RunDueRenewals run, WarnExpiring warn, NotifyOfPayments notify)
+public sealed class RenewalTimers(
+    RunDueRenewals run, WarnExpiring warn, SendRefunds refunds, SendEvidence evidence, NotifyOfPayments notify)
 {
     [Function("RunRenewals")]
     public Task<RenewalCounts> Run([TimerTrigger("%RENEWAL_SCHEDULE%")] TimerInfo timer, CancellationToken cancellationToken) =>
@@ -14,6 +15,8 @@ public sealed class RenewalTimers(RunDueRenewals run, WarnExpiring warn, NotifyO
         [TimerTrigger("%RECONCILE_SCHEDULE%")] TimerInfo timer, CancellationToken cancellationToken)
     {
         var counts = await run.ReconcileAsync(cancellationToken);
+        await refunds.RunAsync(cancellationToken);
+        await evidence.RunAsync(cancellationToken);
         await notify.RunAsync(cancellationToken);
         return counts;
     }

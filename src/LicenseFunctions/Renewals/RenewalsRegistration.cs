@@ -30,6 +30,12 @@ public static class RenewalsRegistration
         services.AddSingleton<ResolveUnknownCharge>();
         services.AddSingleton<PaymentReads>();
         services.AddSingleton<DecidePaymentCase>();
+        services.AddSingleton<RefundStore>();
+        services.AddSingleton<SendRefunds>();
+        services.AddSingleton<RefundPayment>();
+        services.AddSingleton<EvidenceStore>();
+        services.AddSingleton<SendEvidence>();
+        services.AddSingleton<SubmitEvidence>();
         services.AddSingleton<NotifyOfPayments>();
         services.AddSingleton<PaymentBooksStore>();
         services.AddSingleton<ReconcilePayments>();

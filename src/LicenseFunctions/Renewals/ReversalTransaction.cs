@@ -29,15 +29,23 @@ internal sealed class ReversalTransaction(NpgsqlConnection connection, Suspensio
         PaymentReversal reversal, PaymentEvent received, TimeSpan grace, CancellationToken cancellationToken)
     {
         if (!await PaymentEventInbox.AddAsync(connection, received, cancellationToken)) return null;
+        return await TakeAsync(received.Provider, reversal, grace, cancellationToken);
+    }
 
+    /// <summary>Keeps a refund or dispute that a webhook, or the answer to a request, reports, and applies it.</summary>
+    /// <returns>The license that was changed; null if none was.</returns>
+    public async Task<Guid?> TakeAsync(
+        string provider, PaymentReversal reversal, TimeSpan grace, CancellationToken cancellationToken)
+    {
         var charge = await connection.QuerySingleOrDefaultAsync<(Guid RenewalId, Guid SubscriptionId)?>(new CommandDefinition(
-            FindCharge, new { received.Provider, reversal.IntentId, reversal.ChargeId }, cancellationToken: cancellationToken));
+            FindCharge, new { provider, reversal.IntentId, reversal.ChargeId }, cancellationToken: cancellationToken));
         // A booking of the same renewal holds this lock, so either it sees the reversal, or the reversal sees the booking.
         if (charge is { } found) await SuspensionStore.LockAsync(connection, found.SubscriptionId, cancellationToken);
-        await KeepAsync(received.Provider, reversal, charge?.RenewalId, charge?.SubscriptionId, cancellationToken);
+        await KeepAsync(provider, reversal, charge?.RenewalId, charge?.SubscriptionId, cancellationToken);
+        await RefundStore.TakeAsync(connection, provider, reversal, cancellationToken);
         if (charge is not { } known || reversal.Currency != "usd")
         {
-            await PutBeforeAPersonAsync(received.Provider, reversal, cancellationToken);
+            await PutBeforeAPersonAsync(provider, reversal, cancellationToken);
             return null;
         }
 
@@ -45,6 +53,27 @@ internal sealed class ReversalTransaction(NpgsqlConnection connection, Suspensio
         if (reversal is { Kind: ReversalKind.Dispute, State: ReversalState.Won })
             await ReopenAsync(known.SubscriptionId, grace, cancellationToken);
         return changed;
+    }
+
+    private const string AddToWallet = """
+        insert into payment_reversals
+            (provider, kind, provider_id, state, amount_minor, currency, changed_at, renewal_id, subscription_id)
+        values (@provider, 'refund', @refundId::text, 'succeeded', @minor, 'usd', now(), @RenewalId, @SubscriptionId);
+        update refunds set state = 'made', provider_id = @refundId::text, next_try_at = null, decided_at = now()
+        where refund_id = @refundId;
+        insert into user_wallets (user_id) values (@UserId) on conflict do nothing
+        """;
+
+    /// <summary>Makes a refund of a payment from the wallet. The caller holds the license's lock, and has stored the request.</summary>
+    /// <returns>The license if it was changed.</returns>
+    public async Task<Guid?> RefundToWalletAsync(
+        Renewal renewal, Guid refundId, long minor, TimeSpan grace, CancellationToken cancellationToken)
+    {
+        await connection.ExecuteAsync(new CommandDefinition(
+            AddToWallet,
+            new { provider = PaymentProviders.Wallet, refundId, minor, renewal.RenewalId, renewal.SubscriptionId, renewal.UserId },
+            cancellationToken: cancellationToken));
+        return await ApplyAsync(renewal.RenewalId, grace, cancellationToken);
     }
 
     private const string Reopen = """
@@ -148,9 +177,7 @@ internal sealed class ReversalTransaction(NpgsqlConnection connection, Suspensio
     }
 
     private const string Facts = """
-        select r.renewal_id, r.subscription_id, r.user_id, r.period_start, r.renewal_type, r.status, r.amount_usd, r.gives_up_at,
-               r.paid_with, r.paid_from, r.paid_until, r.fence, t.token_id, t.expires_at, t.is_active,
-               is_auto_renewed(t.metadata) as auto_renew,
+        select t.token_id, t.is_active,
                not exists (
                    select from renewals o
                    where o.subscription_id = r.subscription_id and o.status = 'applied'
@@ -163,30 +190,56 @@ internal sealed class ReversalTransaction(NpgsqlConnection connection, Suspensio
         where r.renewal_id = @renewalId
         """;
 
+    // A renewal that the wallet paid may have an intent whose charge was refunded: that is another payment.
     private const string Kept = """
-        select kind, provider_id, state, amount_minor, currency, intent_id, charge_id, reason, changed_at, evidence_due_at, applied_state
-        from payment_reversals
-        where renewal_id = @renewalId and currency = 'usd'
-        order by first_seen_at, reversal_id
+        select p.kind, p.provider_id, p.state, p.amount_minor, p.currency, p.intent_id, p.charge_id, p.reason, p.changed_at,
+               p.evidence_due_at, p.applied_state
+        from payment_reversals p
+        join renewals r on r.renewal_id = p.renewal_id
+        where p.renewal_id = @renewalId and p.currency = 'usd' and (p.provider = 'wallet') = (r.paid_with is not distinct from 'wallet')
+        order by p.first_seen_at, p.reversal_id
         """;
+
+    private const string Choices = """
+        select refund_id, amount_minor, period, provider_id
+        from refunds
+        where renewal_id = @renewalId and state <> 'refused'
+        order by requested_at, refund_id
+        """;
+
+    /// <summary>Reads a renewal with its refunds and disputes.</summary>
+    /// <returns>Null for an unknown renewal.</returns>
+    public async Task<ReversalRows?> ReadAsync(Guid renewalId, CancellationToken cancellationToken)
+    {
+        if ((await RenewalStore.FactsAsync(connection, [renewalId], cancellationToken)).SingleOrDefault() is not { } renewal) return null;
+        CommandDefinition Of(string sql) => new(sql, new { renewalId }, cancellationToken: cancellationToken);
+        var row = await connection.QuerySingleAsync<ReversalFactsRow>(Of(Facts));
+        var kept = await connection.QueryAsync<ReversalRow>(Of(Kept));
+        var choices = await connection.QueryAsync<RefundChoiceRow>(Of(Choices));
+        return new ReversalRows(
+            new ReversalFacts(
+                renewal.Renewal, renewal.License.ExpiresAt, renewal.License.AutoRenew, row.IsLatestPaid,
+                [.. kept.Select(one => one.ToKept())], row.ToEffect())
+            {
+                Choices = [.. choices.Select(one => one.ToChoice())],
+            },
+            row.TokenId, row.IsActive);
+    }
 
     /// <summary>Applies the renewal's refunds and disputes. The caller holds the license's lock.</summary>
     /// <returns>The license if it was changed.</returns>
     public async Task<Guid?> ApplyAsync(Guid renewalId, TimeSpan grace, CancellationToken cancellationToken)
     {
-        var kept = (await connection.QueryAsync<ReversalRow>(
-            new CommandDefinition(Kept, new { renewalId }, cancellationToken: cancellationToken))).Select(row => row.ToKept()).ToList();
-        if (kept.Count == 0) return null;
-        var row = await connection.QuerySingleAsync<ReversalFactsRow>(
-            new CommandDefinition(Facts, new { renewalId }, cancellationToken: cancellationToken));
-        var facts = row.ToFacts(kept);
+        if (!await connection.ExecuteScalarAsync<bool>(new CommandDefinition(
+            "select exists (select from payment_reversals where renewal_id = @renewalId)", new { renewalId },
+            cancellationToken: cancellationToken))) return null;
+        if (await ReadAsync(renewalId, cancellationToken) is not { Facts: { Kept.Count: > 0 } facts } rows) return null;
         if (Reversals.Apply(facts, grace, time.GetUtcNow()) is not { } change) return null;
 
-        await WriteAsync(facts.Renewal, change, row.TokenId, cancellationToken);
+        await WriteAsync(facts.Renewal, change, rows.TokenId, cancellationToken);
         await PostAsync(facts, change, cancellationToken);
-        if (change.ExpiresAt > time.GetUtcNow() && row.IsActive is false)
+        if (change.ExpiresAt > time.GetUtcNow() && rows.IsActive is false)
             await suspensions.EndForExpiryAsync(connection, facts.Renewal.SubscriptionId, "The payment was given back", cancellationToken);
-
         foreach (var (action, reason) in change.Audits) await AuditAsync(facts.Renewal, change, action, reason, cancellationToken);
         if (change.Notice is { } notice) await MailAsync(facts, change, notice, cancellationToken);
         return change is { ExpiresAt: null, AutoRenew: null } ? null : facts.Renewal.SubscriptionId;
@@ -194,7 +247,7 @@ internal sealed class ReversalTransaction(NpgsqlConnection connection, Suspensio
 
     private const string Write = """
         update payment_reversals set applied_state = state, applied_at = coalesce(applied_at, now())
-        where renewal_id = @RenewalId and applied_state is distinct from state and currency = 'usd';
+        where renewal_id = @RenewalId and applied_state is distinct from state and currency = 'usd' and (provider = 'wallet') = @ofWallet;
         insert into reversal_effects (renewal_id, share, taken, stopped_auto_renewal, refunded_minor, charged_back_minor)
         values (@RenewalId, @Share, @Taken, @StoppedAutoRenewal, @RefundedMinor, @ChargedBackMinor)
         on conflict (renewal_id) do update
@@ -213,6 +266,7 @@ internal sealed class ReversalTransaction(NpgsqlConnection connection, Suspensio
         connection.ExecuteAsync(new CommandDefinition(Write, new
         {
             renewal.RenewalId,
+            ofWallet = renewal.PaidWith is PaidWith.Wallet,
             change.Effect.Share,
             change.Effect.Taken,
             change.Effect.StoppedAutoRenewal,
@@ -230,6 +284,9 @@ internal sealed class ReversalTransaction(NpgsqlConnection connection, Suspensio
         select credit_wallet(@UserId, @amount, @entry::ledger_entry_type, @description, @RenewalId);
         select debit_wallet(@UserId, @amount, 'WITHDRAWAL', @description, @RenewalId)
         """;
+
+    // A payment from the wallet goes back to the wallet.
+    private const string ReturnToWallet = "select credit_wallet(@UserId, @amount, @entry::ledger_entry_type, @description, @RenewalId)";
 
     private const string TakeAgain = """
         select credit_wallet(@UserId, @amount, 'DEPOSIT', @description, @RenewalId);
@@ -256,7 +313,7 @@ internal sealed class ReversalTransaction(NpgsqlConnection connection, Suspensio
         if (minor == 0) return;
         var description = $"{what}, license renewal from {renewal.PeriodStart:yyyy-MM-dd}{(minor < 0 ? ", taken back" : "")}";
         await connection.ExecuteAsync(new CommandDefinition(
-            minor > 0 ? Return : TakeAgain,
+            minor < 0 ? TakeAgain : renewal.PaidWith is PaidWith.Wallet ? ReturnToWallet : Return,
             new { renewal.UserId, amount = Math.Abs(minor) / 100m, entry, description, renewal.RenewalId },
             cancellationToken: cancellationToken));
     }
@@ -271,16 +328,27 @@ internal sealed class ReversalTransaction(NpgsqlConnection connection, Suspensio
             cancellationToken);
 
     private Task MailAsync(ReversalFacts facts, ReversalChange change, RenewalNotice notice, CancellationToken cancellationToken) =>
-        EmailOutbox.AddAsync(connection, notice.DedupKey, notice.Template, facts.Renewal.UserId, new
-        {
-            facts.Renewal.SubscriptionId,
-            facts.Renewal.RenewalId,
-            facts.Renewal.AmountUsd,
-            ExpiresAt = change.ExpiresAt ?? facts.ExpiresAt,
-            AutoRenew = change.AutoRenew ?? facts.AutoRenew,
-            notice.Reason,
-        }, cancellationToken);
+        EmailOutbox.AddAsync(
+            connection, notice.DedupKey, notice.Template, facts.Renewal.UserId, MailModel(facts, change, notice), cancellationToken);
+
+    /// <summary>The values of the mail, for the preview of a refund, too.</summary>
+    public static object MailModel(ReversalFacts facts, ReversalChange change, RenewalNotice notice) => new
+    {
+        facts.Renewal.SubscriptionId,
+        facts.Renewal.RenewalId,
+        AmountUsd = facts.Renewal.ChargedMinor / 100m,
+        RefundUsd = change.RefundedMinor / 100m,
+        PaidWith = EnumWords.Of(notice.PaidWith),
+        ExpiresAt = change.ExpiresAt ?? facts.ExpiresAt,
+        AutoRenew = change.AutoRenew ?? facts.AutoRenew,
+        notice.Reason,
+    };
 }
+
+/// <summary>What is read for a decision about refunds and disputes.</summary>
+/// <param name="TokenId">The license's current token; null if it has none.</param>
+/// <param name="IsActive">Whether that token works.</param>
+internal sealed record ReversalRows(ReversalFacts Facts, Guid? TokenId, bool? IsActive);
 
 /// <summary>A row of payment_reversals.</summary>
 internal sealed record ReversalRow
@@ -304,25 +372,11 @@ internal sealed record ReversalRow
         AppliedState is { } applied ? EnumWords.Parse<ReversalState>(applied) : null);
 }
 
-/// <summary>A renewal with its license and the effect of its refunds and disputes.</summary>
+/// <summary>The license's token, and the effect of the renewal's refunds and disputes.</summary>
 internal sealed record ReversalFactsRow
 {
-    public Guid RenewalId { get; init; }
-    public Guid SubscriptionId { get; init; }
-    public Guid UserId { get; init; }
-    public DateTime PeriodStart { get; init; }
-    public string RenewalType { get; init; } = "";
-    public string Status { get; init; } = "";
-    public decimal? AmountUsd { get; init; }
-    public DateTime GivesUpAt { get; init; }
-    public string? PaidWith { get; init; }
-    public DateTime? PaidFrom { get; init; }
-    public DateTime? PaidUntil { get; init; }
-    public long Fence { get; init; }
     public Guid? TokenId { get; init; }
-    public DateTime? ExpiresAt { get; init; }
     public bool? IsActive { get; init; }
-    public bool AutoRenew { get; init; }
     public bool IsLatestPaid { get; init; }
     public decimal? Share { get; init; }
     public TimeSpan Taken { get; init; }
@@ -330,28 +384,18 @@ internal sealed record ReversalFactsRow
     public long RefundedMinor { get; init; }
     public long ChargedBackMinor { get; init; }
 
-    public ReversalFacts ToFacts(IReadOnlyList<KeptReversal> kept) => new(
-        new Renewal
-        {
-            RenewalId = RenewalId,
-            SubscriptionId = SubscriptionId,
-            UserId = UserId,
-            PeriodStart = PeriodStart,
-            Type = EnumWords.Parse<RenewalType>(RenewalType),
-            Status = EnumWords.Parse<RenewalStatus>(Status),
-            AmountUsd = AmountUsd,
-            GivesUpAt = GivesUpAt,
-            NextActionAt = null,
-            PaidWith = PaidWith is { } with ? EnumWords.Parse<PaidWith>(with) : null,
-            PaidFrom = PaidFrom,
-            PaidUntil = PaidUntil,
-            Fence = Fence,
-        },
-        ExpiresAt,
-        AutoRenew,
-        IsLatestPaid,
-        kept,
-        Share is { } share
-            ? new ReversalEffect(share, Taken, StoppedAutoRenewal, RefundedMinor, ChargedBackMinor)
-            : ReversalEffect.None);
+    public ReversalEffect ToEffect() => Share is { } share
+        ? new ReversalEffect(share, Taken, StoppedAutoRenewal, RefundedMinor, ChargedBackMinor)
+        : ReversalEffect.None;
+}
+
+/// <summary>A row of refunds.</summary>
+internal sealed record RefundChoiceRow
+{
+    public Guid RefundId { get; init; }
+    public long AmountMinor { get; init; }
+    public string Period { get; init; } = "";
+    public string? ProviderId { get; init; }
+
+    public RefundChoice ToChoice() => new(RefundId, AmountMinor, EnumWords.Parse<RefundPeriod>(Period), ProviderId);
 }

@@ -29,6 +29,9 @@ public enum PaymentCaseReason
 
     /// <summary>An event about money that can't be read.</summary>
     UnreadableEvent,
+
+    /// <summary>A refund that an operator requested was refused or failed: the customer doesn't have the money.</summary>
+    RefundFailed,
 }
 
 /// <summary>A payment that can't be applied and that nobody else will resolve.</summary>

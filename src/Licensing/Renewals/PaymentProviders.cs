@@ -4,4 +4,7 @@ namespace Licensing.Renewals;
 public static class PaymentProviders
 {
     public const string Stripe = "stripe";
+
+    /// <summary>Payments from the customer's wallet; no gateway has this name.</summary>
+    public const string Wallet = "wallet";
 }

@@ -68,6 +68,9 @@ public sealed record Renewal
     /// <summary>Grows by one with every claim and every write. A write that is based on an older fence is rejected.</summary>
     public long Fence { get; init; }
 
+    /// <summary>What the payment moved, in cents; 0 while there is no price.</summary>
+    public long ChargedMinor => decimal.ToInt64((AmountUsd ?? 0) * 100);
+
     public int Attempts => Attempt?.Number ?? 0;
 
     /// <inheritdoc cref="RenewalStatuses.IsChargeOpen"/>

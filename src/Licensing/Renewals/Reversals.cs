@@ -19,7 +19,11 @@ public sealed record ReversalEffect(decimal Share, TimeSpan Taken, bool StoppedA
 /// <param name="Kept">All its refunds and disputes.</param>
 /// <param name="Effect">What they changed so far.</param>
 public sealed record ReversalFacts(
-    Renewal Renewal, DateTimeOffset? ExpiresAt, bool AutoRenew, bool IsLatestPaid, IReadOnlyList<KeptReversal> Kept, ReversalEffect Effect);
+    Renewal Renewal, DateTimeOffset? ExpiresAt, bool AutoRenew, bool IsLatestPaid, IReadOnlyList<KeptReversal> Kept, ReversalEffect Effect)
+{
+    /// <summary>The refunds that operators requested and the provider didn't refuse, the oldest first.</summary>
+    public IReadOnlyList<RefundChoice> Choices { get; init; } = [];
+}
 
 /// <summary>What refunds and disputes change: everything is committed in one transaction.</summary>
 /// <param name="Effect">All changes, with this one.</param>
@@ -53,27 +57,32 @@ public static class Reversals
 {
     /// <summary>
     /// A full refund and a lost dispute of the full amount end the period. A partial refund shortens nothing. A lost dispute of a part
-    /// takes that part of the period, counted from its end. What was taken is given back if a refund fails or a dispute is won after all.
+    /// takes that part of the period, counted from its end. An operator may choose what a refund does to the period. What was taken is
+    /// given back if a refund fails or a dispute is won after all.
     /// </summary>
     /// <param name="facts">The renewal with its refunds and disputes.</param>
     /// <param name="grace">How long after expiry a license is valid.</param>
     /// <param name="now">The present time.</param>
-    /// <returns>Null while the renewal isn't paid by card: the refunds and disputes are kept until it is.</returns>
+    /// <returns>
+    /// Null while the renewal isn't paid by card: the refunds and disputes are kept until it is. A payment from the wallet has only refunds
+    /// that operators requested.
+    /// </returns>
     public static ReversalChange? Apply(ReversalFacts facts, TimeSpan grace, DateTimeOffset now)
     {
         if (facts.Renewal is not
-            { Status: RenewalStatus.Applied, PaidWith: PaidWith.Card, PaidFrom: { } from, PaidUntil: { } until, AmountUsd: > 0 })
+            { Status: RenewalStatus.Applied, PaidFrom: { } from, PaidUntil: { } until, ChargedMinor: > 0, PaidWith: var with })
             return null;
+        if (with is not PaidWith.Card && !(with is PaidWith.Wallet && facts.Choices.Count > 0)) return null;
 
         now = now.AddTicks(-(now.Ticks % TimeSpan.TicksPerMicrosecond)); // PostgreSQL's precision
         var before = facts.Effect;
-        var (refunded, lost) = (Refunded(facts.Kept), ChargedBack(facts.Kept));
-        var share = Share(facts.Renewal, refunded, lost);
+        var (refunded, lost) = (Refunded(facts), ChargedBack(facts));
+        var share = Share(facts, refunded, lost);
         var change = new ReversalChange(before with { Share = share, RefundedMinor = refunded, ChargedBackMinor = lost }, until)
         {
             RefundedMinor = refunded - before.RefundedMinor,
             ChargedBackMinor = lost - before.ChargedBackMinor,
-            Audits = [.. Audits(facts, share, refunded)],
+            Audits = [.. Audits(facts, isAll: refunded + lost >= facts.Renewal.ChargedMinor, refunded)],
         };
         if (share > before.Share) change = Take(facts, change, from, until, now);
         if (share < before.Share) change = GiveBack(facts, change, until, grace, now);
@@ -83,25 +92,59 @@ public static class Reversals
     }
 
     /// <summary>Refunded in all. Each of the provider's two reports may be missing or late, so the larger one counts.</summary>
-    private static long Refunded(IReadOnlyList<KeptReversal> kept)
+    internal static long Refunded(ReversalFacts facts)
     {
-        var refunds = kept.Select(one => one.Reversal).Where(one => one.Kind is ReversalKind.Refund).ToList();
-        var single = refunds.Where(one => one.State is not ReversalState.Failed).Sum(one => one.AmountMinor);
         // A refund that failed later is still contained in the total.
-        var total = kept.Select(one => one.Reversal).Where(one => one.Kind is ReversalKind.RefundTotal)
-            .Select(all => all.AmountMinor - refunds
+        var total = facts.Kept.Select(one => one.Reversal).Where(one => one.Kind is ReversalKind.RefundTotal)
+            .Select(all => all.AmountMinor - OfKind(facts, ReversalKind.Refund)
                 .Where(one => one.State is ReversalState.Failed && one.ChangedAt >= all.ChangedAt).Sum(one => one.AmountMinor))
             .Sum();
-        return Math.Max(single, total);
+        return Math.Max(Single(facts), total);
     }
 
-    private static long ChargedBack(IReadOnlyList<KeptReversal> kept) => kept.Select(one => one.Reversal)
-        .Where(one => one is { Kind: ReversalKind.Dispute, State: ReversalState.Lost }).Sum(one => one.AmountMinor);
+    /// <summary>Requested refunds that the provider has not reported yet, neither singly nor in the total.</summary>
+    internal static long Outstanding(ReversalFacts facts) =>
+        facts.Choices.Where(choice => choice.ProviderId is null).Sum(choice => choice.AmountMinor)
+        - Counted(facts).Where(counted => counted.Choice.ProviderId is null).Sum(counted => counted.Choice.AmountMinor);
 
-    private static decimal Share(Renewal renewal, long refunded, long lost)
+    internal static long ChargedBack(ReversalFacts facts) =>
+        OfKind(facts, ReversalKind.Dispute).Where(one => one.State is ReversalState.Lost).Sum(one => one.AmountMinor);
+
+    private static long Single(ReversalFacts facts) =>
+        OfKind(facts, ReversalKind.Refund).Where(one => one.State is not ReversalState.Failed).Sum(one => one.AmountMinor);
+
+    private static IEnumerable<PaymentReversal> OfKind(ReversalFacts facts, ReversalKind kind) =>
+        facts.Kept.Select(one => one.Reversal).Where(one => one.Kind == kind);
+
+    // Choices whose refund is made and didn't fail. The total may be reported before the refund itself: then the oldest choice that
+    // explains it counts.
+    private static IEnumerable<(RefundChoice Choice, bool IsNew)> Counted(ReversalFacts facts)
     {
-        var charged = renewal.AmountUsd!.Value * 100;
-        return refunded + lost >= charged ? 1 : lost / charged;
+        var unexplained = Refunded(facts) - Single(facts);
+        foreach (var choice in facts.Choices)
+        {
+            var report = facts.Kept.FirstOrDefault(
+                one => one.Reversal.Kind is ReversalKind.Refund && one.Reversal.ProviderId == choice.ProviderId);
+            if (report is not null)
+            {
+                if (report.Reversal.State is not ReversalState.Failed) yield return (choice, report.Applied is null);
+            }
+            else if (choice.AmountMinor <= unexplained)
+            {
+                unexplained -= choice.AmountMinor;
+                yield return (choice, true);
+            }
+        }
+    }
+
+    // Everything that went back ends the period, except what was refunded although the customer keeps the time.
+    private static decimal Share(ReversalFacts facts, long refunded, long lost)
+    {
+        var chosen = Counted(facts).Select(counted => counted.Choice).ToLookup(choice => choice.Period, choice => choice.AmountMinor);
+        if (chosen[RefundPeriod.End].Any()) return 1;
+        var charged = facts.Renewal.ChargedMinor;
+        var taken = refunded + lost >= charged ? charged - chosen[RefundPeriod.Keep].Sum() : lost + chosen[RefundPeriod.Shorten].Sum();
+        return Math.Clamp((decimal)taken / charged, 0, 1);
     }
 
     // The platform may have moved the expiry, or a later period was paid. Then as much time is taken as the period has left.
@@ -153,6 +196,15 @@ public static class Reversals
 
     private static RenewalNotice? Notice(ReversalFacts facts, ReversalChange change, DateTimeOffset until)
     {
+        // The customer hears of every refund of an operator, also if the license stays as it is.
+        if (change.RefundedMinor > 0 && Counted(facts).LastOrDefault(counted => counted.IsNew).Choice is { } refund)
+        {
+            return new RenewalNotice("refunded", $"refunded:{refund.RefundId}", EnumWords.Of(refund.Period))
+            {
+                PaidWith = facts.Renewal.PaidWith,
+            };
+        }
+
         if (change is { ExpiresAt: null, AutoRenew: null } && change.PaidUntil == until) return null;
         var id = $"{facts.Renewal.RenewalId}:{facts.Kept.Max(one => one.Reversal.ChangedAt):yyyyMMddHHmmss}";
         if (change.Effect.Share < facts.Effect.Share || change.AutoRenew is true)
@@ -166,10 +218,10 @@ public static class Reversals
             change.ChargedBackMinor <= 0 ? "refunded" : change.Effect.Share >= 1 ? "dispute_lost" : "dispute_lost_in_part");
     }
 
-    private static IEnumerable<(string, string?)> Audits(ReversalFacts facts, decimal share, long refunded)
+    private static IEnumerable<(string, string?)> Audits(ReversalFacts facts, bool isAll, long refunded)
     {
-        var of = $"{refunded} of {facts.Renewal.AmountUsd * 100:0}";
-        if (refunded > facts.Effect.RefundedMinor) yield return (share >= 1 ? "renewal.refunded" : "renewal.refunded_in_part", of);
+        var of = $"{refunded} of {facts.Renewal.ChargedMinor}";
+        if (refunded > facts.Effect.RefundedMinor) yield return (isAll ? "renewal.refunded" : "renewal.refunded_in_part", of);
         if (refunded < facts.Effect.RefundedMinor) yield return ("renewal.refund_failed", of);
         foreach (var (dispute, applied) in facts.Kept)
         {

@@ -333,7 +333,7 @@ public sealed class PaymentEventsTests(PostgresFixture postgres) : IAsyncLifetim
         var reads = new PaymentReads(database.Database);
         var dispute = Assert.Single(await reads.ReversalsAsync("dispute", 10, Token));
 
-        var text = DisputeEvidence.Text((await reads.EvidenceAsync(dispute.ReversalId, Token))!);
+        var text = (await reads.EvidenceAsync(dispute.ReversalId, Token))!.Text;
 
         Assert.Contains("Dispute du_1: 39.99 USD, reason fraudulent.", text, StringComparison.Ordinal);
         Assert.Contains("used on 3 days for 3 hours; 6 signals", text, StringComparison.Ordinal);

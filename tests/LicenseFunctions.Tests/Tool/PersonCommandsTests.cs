@@ -104,14 +104,14 @@ public sealed class PersonCommandsTests(PostgresFixture postgres) : IAsyncLifeti
     {
         string[] things =
         [
-            "alert_id", "appeal_id", "attempt_id", "case_id", "reversal_id",
+            "alert_id", "appeal_id", "attempt_id", "case_id", "refund_id", "reversal_id",
             "lease_id", "ledger_id", "log_id", "outbox_id", "payment_method_id", "pricing_id", "quarantine_id",
                 "reference_id", "row_id",
             "suspension_id", "token_id", "token_ids", "replaced_by", "replaced_device_id", "admitted_device_id", "wallet_id",
                 "subscription_ids",
         ];
         // Operators who decided something, by identifier only, as in the audit log; and the master of a subscription.
-        string[] deciders = ["resolved_by", "decided_by", "closed_by", "suspended_by", "created_by", "master_id"];
+        string[] deciders = ["resolved_by", "decided_by", "closed_by", "suspended_by", "created_by", "requested_by", "master_id"];
 
         var unknown = await scene.Database.QueryAllAsync<string>(
             """
@@ -132,7 +132,8 @@ public sealed class PersonCommandsTests(PostgresFixture postgres) : IAsyncLifeti
             "audit_log", "billing_ledger", "close_only_periods", "license_changes", "license_leases", "license_renewal_history",
                 "license_token_replacements", "master_pricing",
                 "health_marks", "master_price_changes",
-                "payment_cases", "payment_reversals", "renewal_attempts", "renewal_requests", "reversal_effects", "user_wallets",
+                "payment_cases", "payment_reversals", "refunds", "renewal_attempts", "renewal_requests", "reversal_effects",
+                "user_wallets",
         ];
         // Deleted with the device, or with the detector's state, by their foreign key.
         string[] cascaded = ["license_device_networks", "license_device_changes", "shadow_states", "shadow_alerts"];

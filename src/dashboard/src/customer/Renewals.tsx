@@ -1,12 +1,15 @@
-import { useEffect, useState } from 'react';
+import { lazy, Suspense, useEffect, useState } from 'react';
 import { Switch } from 'react-aria-components';
 import { Link } from 'react-router';
 import { call, useAction, useLoad } from '../api';
 import { format } from '../format';
 import { useSession } from '../session';
 import { texts } from '../texts';
-import { Badge, Button, Confirm, Facts, ProblemBox, notify, Show, Table } from '../ui/kit';
+import { Badge, Button, Confirm, Facts, ProblemBox, notify, Show, Skeleton, Table } from '../ui/kit';
 import type { TabProps } from './License';
+
+// For operators only, so that customers don't load it.
+const Payments = lazy(() => import('../operator/Refunds').then(({ Payments }) => ({ default: Payments })));
 
 type Row = {
   renewal_id: string;
@@ -184,6 +187,11 @@ export default function Renewals({ id, reload }: TabProps) {
               )}
             </section>
           </div>
+          {operator && (
+            <Suspense fallback={<Skeleton rows={2} />}>
+              <Payments license={id} reload={list.reload} />
+            </Suspense>
+          )}
           <Confirm
             open={asking}
             title={texts.renewals.nowTitle}

@@ -3,7 +3,8 @@ import { Link } from 'react-router';
 import { call, useAction, useLoad } from '../api';
 import { format } from '../format';
 import { texts } from '../texts';
-import { Button, Confirm, Field, notify, Show, Table } from '../ui/kit';
+import { Badge, Button, Confirm, Facts, Field, notify, Show, Table } from '../ui/kit';
+import { Decide } from './Decide';
 
 type Case = {
   case_id: string;
@@ -27,6 +28,15 @@ type Dispute = {
   evidence_due_at: string | null;
   changed_at: string;
   subscription_id: string | null;
+  evidence_state: string | null;
+};
+type EvidenceReply = {
+  due_at: string | null;
+  state: string;
+  text: string;
+  can_send: boolean;
+  code: string | null;
+  detail: string | null;
 };
 
 const words = texts.payments;
@@ -51,9 +61,6 @@ export function PaymentCases() {
 
 function Cases({ cases, reload }: { cases: Case[]; reload: () => void }) {
   const [asked, setAsked] = useState<Case>();
-  const [credits, setCredits] = useState(false);
-  const [reason, setReason] = useState('');
-  const action = useAction();
   if (cases.length === 0 && !asked) return <p>{words.noCases}</p>;
   return (
     <>
@@ -70,46 +77,28 @@ function Cases({ cases, reload }: { cases: Case[]; reload: () => void }) {
           { head: texts.renewals.result, cell: (row) => <Button onPress={() => setAsked(row)}>{words.decide}</Button> },
         ]}
       />
-      <Confirm
-        open={asked !== undefined}
-        title={words.decideTitle}
-        text={words.decideText}
-        go={credits ? words.credit : words.dismiss}
-        busy={action.busy}
-        problem={action.problem}
-        disabled={!reason.trim()}
-        onClose={() => {
-          setAsked(undefined);
-          action.clear();
-        }}
-        onGo={() =>
-          void action
-            .run(async () => {
-              await call('POST', `/api/v1/payments/cases/${asked!.case_id}/decision`, {
-                action: credits ? 'credit' : 'dismiss',
-                reason: reason.trim(),
-              });
-              notify(words.decided);
-              reload();
-            })
-            .then((done) => done && setAsked(undefined))
-        }
-      >
-        <label className="check">
-          <input type="radio" name="credits" checked={!credits} onChange={() => setCredits(false)} />
-          {words.dismiss}
-        </label>
-        <label className="check">
-          <input type="radio" name="credits" checked={credits} onChange={() => setCredits(true)} />
-          {words.credit}
-        </label>
-        <Field label={texts.operatorRenewals.note} value={reason} onChange={setReason} max={500} />
-      </Confirm>
+      {asked && (
+        <Decide
+          key={asked.case_id}
+          title={words.decideTitle}
+          text={words.decideText}
+          choices={[
+            ['dismiss', words.dismiss],
+            ['credit', words.credit],
+          ]}
+          send={async (action, reason) => {
+            await call('POST', `/api/v1/payments/cases/${asked.case_id}/decision`, { action, reason });
+            notify(words.decided);
+            reload();
+          }}
+          onClose={() => setAsked(undefined)}
+        />
+      )}
     </>
   );
 }
 
-/** Disputes with their deadlines; the evidence is prefilled. */
+/** Disputes with their deadlines; the evidence is prefilled, and sent from here. */
 export function Disputes() {
   const disputes = useLoad<{ disputes: Dispute[] }>('/api/v1/payments/disputes', 60);
   const [shown, setShown] = useState<Dispute>();
@@ -126,7 +115,7 @@ export function Disputes() {
               rows={list.disputes}
               id={(row) => row.reversal_id}
               columns={[
-                { head: words.state, cell: (row) => words.states[row.state] ?? row.state },
+                { head: words.state, cell: (row) => <Badge of={row.state}>{words.states[row.state] ?? row.state}</Badge> },
                 { head: words.deadline, cell: (row) => (row.state === 'open' ? format.moment(row.evidence_due_at) : texts.none) },
                 { head: texts.renewals.amount, number: true, cell: (row) => amount(row.amount_minor, row.currency) },
                 { head: texts.health.reason, cell: (row) => row.reason },
@@ -134,29 +123,78 @@ export function Disputes() {
                 { head: texts.alerts.license, cell: (row) => license(row.subscription_id) },
                 {
                   head: words.evidence,
-                  cell: (row) => row.subscription_id && <Button onPress={() => setShown(row)}>{words.show}</Button>,
+                  cell: (row) =>
+                    row.subscription_id && (
+                      <Button onPress={() => setShown(row)}>
+                        {row.evidence_state ? words.evidenceStates[row.evidence_state] : row.state === 'open' ? words.write : words.show}
+                      </Button>
+                    ),
                 },
               ]}
             />
           )
         }
       </Show>
-      {shown && <Evidence key={shown.reversal_id} dispute={shown} />}
+      {shown && <Evidence key={shown.reversal_id} dispute={shown} reload={disputes.reload} />}
     </>
   );
 }
 
-function Evidence({ dispute }: { dispute: Dispute }) {
-  const evidence = useLoad<{ text: string }>(`/api/v1/payments/disputes/${dispute.reversal_id}/evidence`);
+function Evidence({ dispute, reload }: { dispute: Dispute; reload: () => void }) {
+  const path = `/api/v1/payments/disputes/${dispute.reversal_id}/evidence`;
+  const evidence = useLoad<EvidenceReply>(path);
+  const [edited, setEdited] = useState<string>();
+  const [asking, setAsking] = useState(false);
+  const action = useAction();
+  const send = (text: string) =>
+    action.run(async () => {
+      const reply = await call<EvidenceReply>('POST', path, { text });
+      notify(reply.state === 'sent' ? words.evidenceSent : words.evidenceRequested);
+      evidence.reload();
+      reload();
+    });
   return (
     <Show of={evidence} rows={4}>
-      {(reply) => (
-        <>
-          <h3>{words.evidenceOf(dispute.provider_id)}</h3>
-          <pre>{reply.text}</pre>
-          <Button onPress={() => void navigator.clipboard.writeText(reply.text).then(() => notify(words.copied))}>{words.copy}</Button>
-        </>
-      )}
+      {(reply) => {
+        const text = edited ?? reply.text;
+        return (
+          <section className="card" aria-label={words.evidenceOf(dispute.provider_id)}>
+            <h3>{words.evidenceOf(dispute.provider_id)}</h3>
+            <Facts
+              rows={[
+                [words.state, words.evidenceStates[reply.state] ?? reply.state],
+                [words.deadline, format.moment(reply.due_at)],
+              ]}
+            />
+            {reply.state === 'refused' && reply.detail && <p className="notice poor">{reply.detail}</p>}
+            {reply.can_send ? (
+              <>
+                <Field label={words.evidenceText} help={words.evidenceHelp} value={text} onChange={setEdited} max={20_000} long />
+                <div className="actions">
+                  <Button look="main" isDisabled={!text.trim()} onPress={() => setAsking(true)}>
+                    {words.sendEvidence}
+                  </Button>
+                </div>
+              </>
+            ) : (
+              <pre>{reply.text}</pre>
+            )}
+            <Confirm
+              open={asking}
+              title={words.sendTitle}
+              text={words.sendText}
+              go={words.sendNow}
+              busy={action.busy}
+              problem={action.problem}
+              onClose={() => {
+                setAsking(false);
+                action.clear();
+              }}
+              onGo={() => void send(text).then((done) => done && setAsking(false))}
+            />
+          </section>
+        );
+      }}
     </Show>
   );
 }

@@ -1,10 +1,12 @@
 import { useState } from 'react';
 import { Link, useSearchParams } from 'react-router';
-import { call, useAction, useLoad } from '../api';
+import { call, useLoad } from '../api';
 import { format } from '../format';
 import { texts } from '../texts';
-import { Button, Choice, Confirm, Field, PageTitle, notify, Show, Table } from '../ui/kit';
+import { Button, Choice, Field, PageTitle, notify, Show, Table } from '../ui/kit';
+import { Decide } from './Decide';
 import { Disputes, PaymentCases } from './Payments';
+import { Refunds } from './Refunds';
 
 type Preview = {
   total: number;
@@ -52,6 +54,7 @@ export default function Renewals() {
       </Show>
       <PaymentCases />
       <Disputes />
+      <Refunds />
       <h2>{words.failed}</h2>
       <Show of={failures} rows={2}>
         {(reply) =>
@@ -128,10 +131,7 @@ function Ahead({ preview }: { preview: Preview }) {
 
 function Unknown({ charges, reload }: { charges: Charge[]; reload: () => void }) {
   const [asked, setAsked] = useState<Charge>();
-  const [paid, setPaid] = useState(false);
   const [transaction, setTransaction] = useState('');
-  const [reason, setReason] = useState('');
-  const action = useAction();
   return (
     <>
       <Table
@@ -162,43 +162,31 @@ function Unknown({ charges, reload }: { charges: Charge[]; reload: () => void })
           },
         ]}
       />
-      <Confirm
-        open={asked !== undefined}
-        title={words.resolveTitle}
-        text={words.resolveText}
-        go={paid ? words.charged : words.notCharged}
-        busy={action.busy}
-        problem={action.problem}
-        disabled={!reason.trim() || (paid && !transaction.trim())}
-        onClose={() => {
-          setAsked(undefined);
-          action.clear();
-        }}
-        onGo={() =>
-          void action
-            .run(async () => {
-              await call('POST', `/api/v1/renewals/${asked!.renewal_id}/decision`, {
-                paid,
-                reason: reason.trim(),
-                transaction_id: paid ? transaction.trim() : null,
-              });
-              notify(words.resolved);
-              reload();
-            })
-            .then((done) => done && setAsked(undefined))
-        }
-      >
-        <label className="check">
-          <input type="radio" name="paid" checked={!paid} onChange={() => setPaid(false)} />
-          {words.notCharged}
-        </label>
-        <label className="check">
-          <input type="radio" name="paid" checked={paid} onChange={() => setPaid(true)} />
-          {words.charged}
-        </label>
-        {paid && <Field label={words.transaction} value={transaction} onChange={setTransaction} max={255} />}
-        <Field label={words.note} value={reason} onChange={setReason} max={500} />
-      </Confirm>
+      {asked && (
+        <Decide
+          key={asked.renewal_id}
+          title={words.resolveTitle}
+          text={words.resolveText}
+          choices={[
+            ['not_charged', words.notCharged],
+            ['charged', words.charged],
+          ]}
+          disabled={(choice) => choice === 'charged' && !transaction.trim()}
+          send={async (choice, reason) => {
+            const paid = choice === 'charged';
+            await call('POST', `/api/v1/renewals/${asked.renewal_id}/decision`, {
+              paid,
+              reason,
+              transaction_id: paid ? transaction.trim() : null,
+            });
+            notify(words.resolved);
+            reload();
+          }}
+          onClose={() => setAsked(undefined)}
+        >
+          {(choice) => choice === 'charged' && <Field label={words.transaction} value={transaction} onChange={setTransaction} max={255} />}
+        </Decide>
+      )}
     </>
   );
 }

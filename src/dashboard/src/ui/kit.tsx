@@ -51,6 +51,12 @@ const tones: Record<string, string> = {
   failed: 'poor',
   OPEN: 'poor',
   FAILED: 'poor',
+  requested: 'fair',
+  succeeded: 'good',
+  refused: 'poor',
+  open: 'poor',
+  won: 'good',
+  lost: 'poor',
 };
 
 export function Badge({ of, children }: { of: string; children?: ReactNode }) {

@@ -16,7 +16,7 @@ public sealed class MailTemplatesTests
             [
                 "action_needed", "device_alert", "expiring", "in_grace", "operator_alerts", "operator_answers", "operator_payments",
                 "period_ended", "period_restored",
-                "price_consent", "reinstated",
+                "price_consent", "refunded", "reinstated",
                 "renewal_failed", "renewed", "suspended", "upcoming_renewal",
             ],
             Templates.Names.Order());

@@ -1,0 +1,73 @@
+using LicenseFunctions.Infrastructure.Timers;
+using Licensing.Renewals;
+using Microsoft.Extensions.Logging;
+
+namespace LicenseFunctions.Renewals;
+
+/// <summary>
+/// Sends requested refunds to their provider. An unknown answer is not a failure: the refund is looked up, and sent again with the same
+/// key, until an answer or a webhook decides it.
+/// </summary>
+public sealed class SendRefunds(
+    RefundStore store, RenewalGateways gateways, RenewalPolicy policy, TimeProvider clock, ILogger<SendRefunds> logger)
+{
+    /// <summary>One run of the timer.</summary>
+    public async Task RunAsync(CancellationToken cancellationToken)
+    {
+        while (!TimeSlice.IsOver && await store.ClaimAsync(refundId: null, cancellationToken) is { } refund)
+            await TrySendAsync(refund, isAwaited: false, cancellationToken);
+    }
+
+    /// <summary>Sends one refund for an operator who waits for the answer.</summary>
+    public async Task RunAsync(Guid refundId, CancellationToken cancellationToken)
+    {
+        if (await store.ClaimAsync(refundId, cancellationToken) is { } refund)
+            await TrySendAsync(refund, isAwaited: true, cancellationToken);
+    }
+
+    // One refund that fails must not stop the others. It is claimed again after its lease.
+    private async Task TrySendAsync(ClaimedRefund refund, bool isAwaited, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await SendAsync(refund, isAwaited, cancellationToken);
+        }
+        catch (Exception broken) when (broken is not OperationCanceledException)
+        {
+            logger.LogError(broken, "Refund {RefundId} failed; it is sent again", refund.RefundId);
+        }
+    }
+
+    private async Task SendAsync(ClaimedRefund refund, bool isAwaited, CancellationToken cancellationToken)
+    {
+        switch (await AskAsync(refund, cancellationToken))
+        {
+            case RefundOutcome.Made made:
+                await store.MadeAsync(refund.Provider, made.Refund with { RefundId = refund.RefundId }, policy.Grace, cancellationToken);
+                break;
+            case RefundOutcome.Refused refused:
+                await store.RefusedAsync(refund.RefundId, refused, opensCase: !isAwaited, cancellationToken);
+                break;
+            case RefundOutcome.Unknown { Reason: var reason }:
+                var now = clock.GetUtcNow();
+                await store.PostponeAsync(
+                    refund.RefundId, reason, RenewalPolicy.NextLookup(refund.Tries, now) - now, cancellationToken);
+                break;
+        }
+    }
+
+    private async Task<RefundOutcome> AskAsync(ClaimedRefund refund, CancellationToken cancellationToken)
+    {
+        if (gateways.Find(refund.Provider) is not { } gateway) return new RefundOutcome.Unknown("not_configured");
+        // An earlier request may have been executed, and a key returns a stored 500 for its whole lifetime.
+        if (refund.Tries > 1 && await gateway.FindRefundAsync(refund.ToRequest(), cancellationToken) is { } found) return found;
+        if (clock.GetUtcNow() - refund.KeyUsedAt >= gateway.IdempotencyKeyLifetime)
+        {
+            if (await store.UseNewKeyAsync(refund.RefundId, cancellationToken) is not { } number)
+                return new RefundOutcome.Unknown("decided meanwhile");
+            refund = refund with { KeyNumber = number };
+        }
+
+        return await gateway.RefundAsync(refund.ToRequest(), refund.Key, cancellationToken);
+    }
+}
