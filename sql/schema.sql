@@ -452,6 +452,10 @@ begin
     get diagnostics touched = row_count; counts := counts || jsonb_build_object('license_suspensions', touched);
     delete from suspicion_states where subscription_id = any (licenses);
     delete from license_appeals where subscription_id = any (licenses);
+    update dispute_evidence set text = 'Erased', state = case when state = 'requested' then 'refused' else state end,
+        next_try_at = null, decided_at = coalesce(decided_at, now())
+    where subscription_id = any (licenses);
+    get diagnostics touched = row_count; counts := counts || jsonb_build_object('dispute_evidence', touched);
     delete from license_health_days where subscription_id = any (licenses);
     update license_health set score = null, status = null, scored_at = null, contributions = '[]' where subscription_id = any (licenses);
 
@@ -1293,9 +1297,13 @@ CREATE TABLE public.renewals (
     repeat_number integer DEFAULT 0 NOT NULL,
     lapsed_blocked boolean DEFAULT false NOT NULL,
     is_double boolean DEFAULT false NOT NULL,
+    debts_usd numeric(10,2) DEFAULT 0 NOT NULL,
+    settled_by uuid,
     CONSTRAINT amount_not_negative CHECK ((amount_usd >= (0)::numeric)),
     CONSTRAINT applied_says_what_was_paid CHECK (((status = 'applied'::text) = ((paid_with IS NOT NULL) AND (paid_from IS NOT NULL) AND (paid_until IS NOT NULL)))),
-    CONSTRAINT paid_with_is_known CHECK ((paid_with = ANY (ARRAY['nothing'::text, 'wallet'::text, 'card'::text]))),
+    CONSTRAINT debts_not_negative CHECK ((debts_usd >= (0)::numeric)),
+    CONSTRAINT only_deferred_is_settled CHECK (((settled_by IS NULL) OR (paid_with = 'deferred'::text))),
+    CONSTRAINT paid_with_is_known CHECK ((paid_with = ANY (ARRAY['nothing'::text, 'wallet'::text, 'card'::text, 'deferred'::text]))),
     CONSTRAINT period_not_backwards CHECK ((paid_until >= paid_from)),
     CONSTRAINT renewal_type_is_known CHECK ((renewal_type = ANY (ARRAY['auto'::text, 'manual'::text]))),
     CONSTRAINT status_is_known CHECK ((status = ANY (ARRAY['due'::text, 'charging'::text, 'unknown'::text, 'undecided'::text, 'soft_declined'::text, 'hard_declined'::text, 'needs_authentication'::text, 'awaiting_consent'::text, 'payment_needed'::text, 'not_renewable'::text, 'succeeded'::text, 'applied'::text, 'canceled'::text, 'lapsed'::text]))),
@@ -1474,6 +1482,24 @@ CREATE VIEW public.default_cards AS
     public.past_time(m.details_changed_at) AS details_changed_at
    FROM public.user_payment_methods m
   WHERE (m.is_default AND m.is_active);
+
+CREATE TABLE public.dispute_evidence (
+    reversal_id uuid NOT NULL,
+    subscription_id uuid NOT NULL,
+    text text NOT NULL,
+    requested_by uuid,
+    requested_at timestamp with time zone DEFAULT now() NOT NULL,
+    state text DEFAULT 'requested'::text NOT NULL,
+    next_try_at timestamp with time zone,
+    tries integer DEFAULT 0 NOT NULL,
+    code text,
+    detail text,
+    decided_at timestamp with time zone,
+    CONSTRAINT decided_evidence_has_a_time CHECK (((state = 'requested'::text) = (decided_at IS NULL))),
+    CONSTRAINT evidence_has_a_length CHECK (((length(text) >= 1) AND (length(text) <= 20000))),
+    CONSTRAINT evidence_state_is_known CHECK ((state = ANY (ARRAY['requested'::text, 'sent'::text, 'refused'::text]))),
+    CONSTRAINT requested_evidence_has_a_next_try CHECK (((state = 'requested'::text) = (next_try_at IS NOT NULL)))
+);
 
 CREATE TABLE public.health_marks (
     mark_id bigint NOT NULL,
@@ -1940,7 +1966,10 @@ CREATE VIEW public.renewal_terms AS
     (EXISTS ( SELECT
            FROM public.payment_reversals d
           WHERE ((d.subscription_id = s.subscription_id) AND (d.kind = 'dispute'::text) AND (d.state = 'open'::text)))) AS is_disputed,
-    (t.subscription_id IS NULL) AS is_gone
+    (t.subscription_id IS NULL) AS is_gone,
+    ( SELECT COALESCE(sum(d.amount_usd), (0)::numeric) AS "coalesce"
+           FROM public.renewals d
+          WHERE ((d.subscription_id = s.subscription_id) AND (d.paid_with = 'deferred'::text) AND (d.settled_by IS NULL))) AS debt_usd
    FROM ((((((public.subscriptions s
      LEFT JOIN LATERAL ( SELECT c.token_id,
             c.subscription_id,
@@ -1999,7 +2028,9 @@ CREATE VIEW public.next_renewals AS
     ( SELECT f.last_four
            FROM public.user_payment_methods f
           WHERE (f.payment_method_id = t.payment_method_id)) AS last_four,
-    t.is_disputed
+    t.is_disputed,
+    COALESCE(r.debts_usd, (0)::numeric) AS debts_usd,
+    t.debt_usd
    FROM (public.renewal_terms t
      LEFT JOIN public.renewals r ON (((r.subscription_id = t.subscription_id) AND (r.period_start = t.expires_at) AND (r.status <> 'applied'::text))));
 
@@ -2071,6 +2102,34 @@ CREATE TABLE public.payment_events (
     body jsonb
 );
 
+CREATE TABLE public.refunds (
+    refund_id uuid NOT NULL,
+    renewal_id uuid NOT NULL,
+    subscription_id uuid NOT NULL,
+    provider text NOT NULL,
+    intent_id text,
+    amount_minor bigint NOT NULL,
+    period text NOT NULL,
+    reason text NOT NULL,
+    requested_by uuid,
+    requested_at timestamp with time zone DEFAULT now() NOT NULL,
+    state text DEFAULT 'requested'::text NOT NULL,
+    next_try_at timestamp with time zone,
+    tries integer DEFAULT 0 NOT NULL,
+    key_number integer DEFAULT 1 NOT NULL,
+    key_used_at timestamp with time zone,
+    provider_id text,
+    code text,
+    detail text,
+    decided_at timestamp with time zone,
+    CONSTRAINT decided_refund_has_a_time CHECK (((state = 'requested'::text) = (decided_at IS NULL))),
+    CONSTRAINT made_refund_has_an_id CHECK (((state = 'made'::text) = (provider_id IS NOT NULL))),
+    CONSTRAINT refund_period_is_known CHECK ((period = ANY (ARRAY['keep'::text, 'shorten'::text, 'end'::text]))),
+    CONSTRAINT refund_state_is_known CHECK ((state = ANY (ARRAY['requested'::text, 'made'::text, 'refused'::text]))),
+    CONSTRAINT refunded_amount_positive CHECK ((amount_minor > 0)),
+    CONSTRAINT requested_refund_has_a_next_try CHECK (((state = 'requested'::text) = (next_try_at IS NOT NULL)))
+);
+
 CREATE VIEW public.renewal_facts AS
  SELECT r.renewal_id,
     r.subscription_id,
@@ -2122,7 +2181,9 @@ CREATE VIEW public.renewal_facts AS
            FROM public.user_payment_methods f
           WHERE (f.payment_method_id = t.payment_method_id)) AS last_four,
     t.is_disputed,
-    t.is_gone
+    t.is_gone,
+    r.debts_usd,
+    t.debt_usd
    FROM ((public.renewals r
      JOIN public.renewal_terms t ON ((t.subscription_id = r.subscription_id)))
      LEFT JOIN LATERAL public.latest_attempt(r.renewal_id) a(attempt_id, renewal_id, number, provider, payment_method_id, request, first_sent_at, opens_intent, status, code, transaction_id, updated_at) ON (true));
@@ -2407,6 +2468,8 @@ ALTER TABLE ONLY public.billing_ledger
 
 ALTER TABLE ONLY public.close_only_periods
     ADD CONSTRAINT close_only_periods_pkey PRIMARY KEY (subscription_id, began_at);
+ALTER TABLE ONLY public.dispute_evidence
+    ADD CONSTRAINT dispute_evidence_pkey PRIMARY KEY (reversal_id);
 
 ALTER TABLE ONLY public.health_marks
     ADD CONSTRAINT health_marks_pkey PRIMARY KEY (mark_id);
@@ -2489,6 +2552,9 @@ ALTER TABLE ONLY public.user_payment_methods
 ALTER TABLE ONLY public.master_price_changes
     ADD CONSTRAINT one_price_at_a_time PRIMARY KEY (master_id, changed_at);
 
+ALTER TABLE ONLY public.refunds
+    ADD CONSTRAINT one_refund_a_provider_id UNIQUE (provider, provider_id);
+
 ALTER TABLE ONLY public.renewals
     ADD CONSTRAINT one_renewal_a_period UNIQUE (subscription_id, period_start, repeat_number);
 
@@ -2521,6 +2587,9 @@ ALTER TABLE ONLY public.payment_events
 
 ALTER TABLE ONLY public.payment_reversals
     ADD CONSTRAINT payment_reversals_pkey PRIMARY KEY (reversal_id);
+
+ALTER TABLE ONLY public.refunds
+    ADD CONSTRAINT refunds_pkey PRIMARY KEY (refund_id);
 
 ALTER TABLE ONLY public.renewal_attempts
     ADD CONSTRAINT renewal_attempts_pkey PRIMARY KEY (attempt_id);
@@ -2597,6 +2666,7 @@ CREATE INDEX billing_ledger_reference_id ON public.billing_ledger USING btree (r
 CREATE INDEX billing_ledger_user_id ON public.billing_ledger USING btree (user_id, created_at DESC);
 
 CREATE INDEX booked_charges ON public.renewal_attempts USING btree (updated_at) WHERE (status = 'succeeded'::text);
+CREATE INDEX evidence_to_send ON public.dispute_evidence USING btree (next_try_at) WHERE (next_try_at IS NOT NULL);
 
 CREATE INDEX license_appeals_by_alert ON public.license_appeals USING btree (alert_id);
 
@@ -2650,6 +2720,8 @@ CREATE UNIQUE INDEX one_open_suspension_a_cause ON public.license_suspensions US
 
 CREATE UNIQUE INDEX one_renewal_an_intent ON public.renewals USING btree (intent_id) WHERE (intent_id IS NOT NULL);
 
+CREATE INDEX open_debts ON public.renewals USING btree (subscription_id) WHERE ((paid_with = 'deferred'::text) AND (settled_by IS NULL));
+
 CREATE INDEX open_disputes ON public.payment_reversals USING btree (subscription_id) WHERE ((kind = 'dispute'::text) AND (state = 'open'::text));
 
 CREATE INDEX open_payment_cases ON public.payment_cases USING btree (opened_at) WHERE (decided_at IS NULL);
@@ -2665,6 +2737,10 @@ CREATE INDEX payment_events_by_received_at ON public.payment_events USING btree 
 CREATE INDEX payment_reversals_of_intent ON public.payment_reversals USING btree (intent_id) WHERE (intent_id IS NOT NULL);
 
 CREATE INDEX payment_reversals_of_renewal ON public.payment_reversals USING btree (renewal_id) WHERE (renewal_id IS NOT NULL);
+
+CREATE INDEX refunds_of_renewal ON public.refunds USING btree (renewal_id);
+
+CREATE INDEX refunds_to_send ON public.refunds USING btree (next_try_at) WHERE (next_try_at IS NOT NULL);
 
 CREATE INDEX renewal_requests_by_age ON public.renewal_requests USING btree (requested_at);
 
@@ -2762,6 +2838,12 @@ ALTER TABLE ONLY public.billing_ledger
 ALTER TABLE ONLY public.billing_ledger
     ADD CONSTRAINT billing_ledger_wallet_id_fkey FOREIGN KEY (wallet_id) REFERENCES public.user_wallets(wallet_id);
 
+ALTER TABLE ONLY public.dispute_evidence
+    ADD CONSTRAINT dispute_evidence_reversal_id_fkey FOREIGN KEY (reversal_id) REFERENCES public.payment_reversals(reversal_id);
+
+ALTER TABLE ONLY public.dispute_evidence
+    ADD CONSTRAINT dispute_evidence_subscription_id_fkey FOREIGN KEY (subscription_id) REFERENCES public.subscriptions(subscription_id);
+
 ALTER TABLE ONLY public.license_appeals
     ADD CONSTRAINT license_appeals_alert_id_fkey FOREIGN KEY (alert_id) REFERENCES public.suspicious_activity_alerts(alert_id) ON DELETE SET NULL;
 
@@ -2828,11 +2910,20 @@ ALTER TABLE ONLY public.payment_reversals
 ALTER TABLE ONLY public.payment_reversals
     ADD CONSTRAINT payment_reversals_subscription_id_fkey FOREIGN KEY (subscription_id) REFERENCES public.subscriptions(subscription_id);
 
+ALTER TABLE ONLY public.refunds
+    ADD CONSTRAINT refunds_renewal_id_fkey FOREIGN KEY (renewal_id) REFERENCES public.renewals(renewal_id);
+
+ALTER TABLE ONLY public.refunds
+    ADD CONSTRAINT refunds_subscription_id_fkey FOREIGN KEY (subscription_id) REFERENCES public.subscriptions(subscription_id);
+
 ALTER TABLE ONLY public.renewal_attempts
     ADD CONSTRAINT renewal_attempts_renewal_id_fkey FOREIGN KEY (renewal_id) REFERENCES public.renewals(renewal_id);
 
 ALTER TABLE ONLY public.renewal_requests
     ADD CONSTRAINT renewal_requests_renewal_id_fkey FOREIGN KEY (renewal_id) REFERENCES public.renewals(renewal_id);
+
+ALTER TABLE ONLY public.renewals
+    ADD CONSTRAINT renewals_settled_by_fkey FOREIGN KEY (settled_by) REFERENCES public.renewals(renewal_id);
 
 ALTER TABLE ONLY public.renewals
     ADD CONSTRAINT renewals_subscription_id_fkey FOREIGN KEY (subscription_id) REFERENCES public.subscriptions(subscription_id);

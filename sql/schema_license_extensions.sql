@@ -58,6 +58,8 @@
 \ir installation/migration.psql
 \set migration 0025_refunds_and_evidence
 \ir installation/migration.psql
+\set migration 0026_deferred_payments
+\ir installation/migration.psql
 \set migration 0027_payment_event_reads
 \ir installation/migration.psql
 \set migration 0028_payment_comparisons

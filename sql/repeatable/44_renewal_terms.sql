@@ -25,7 +25,10 @@ select
     exists (select from payment_reversals d
             where d.subscription_id = s.subscription_id and d.kind = 'dispute' and d.state = 'open') as is_disputed,
     -- Without a token, the license can't be extended; its renewals are still listed.
-    t.subscription_id is null as is_gone
+    t.subscription_id is null as is_gone,
+    -- What deferred renewals left open: it is taken with the next charge.
+    (select coalesce(sum(d.amount_usd), 0) from renewals d
+     where d.subscription_id = s.subscription_id and d.paid_with = 'deferred' and d.settled_by is null) as debt_usd
 from subscriptions s
 left join lateral (select * from v_current_license_tokens c where c.subscription_id = s.subscription_id limit 1) t on true
 cross join lateral open_suspension_facts(s.subscription_id, null, null, null, null) o

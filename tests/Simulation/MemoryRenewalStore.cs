@@ -37,6 +37,8 @@ internal sealed record MemoryLicense
     /// <summary>The part of <see cref="WalletUsd"/> that can't be spent.</summary>
     public decimal ReservedUsd { get; set; }
 
+    /// <summary>What deferred renewals left open.</summary>
+    public decimal DebtUsd { get; set; }
     public SavedCard? Card { get; set; }
     public List<decimal> Ledger { get; private init; } = [];
 
@@ -223,10 +225,10 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
         ThrowIfLocked();
         if (change.After.IsChargeOpen && HasOtherOpen(row) && !IgnoresOtherCharges) return Task.FromResult(RenewalSave.ChargeOpen);
         var license = Licenses[change.After.SubscriptionId];
-        if (change.Payment is { With: not PaidWith.Nothing } paid)
+        if (change.Payment is { MovesMoney: true } paid)
         {
             if (IsWalletLocked()) return Task.FromResult(RenewalSave.WalletLocked);
-            if (paid.With is PaidWith.Wallet && license.WalletUsd - license.ReservedUsd < paid.AmountUsd)
+            if (paid.With is PaidWith.Wallet && license.WalletUsd - license.ReservedUsd < paid.AmountUsd + paid.DebtsUsd)
                 return Task.FromResult(RenewalSave.WalletShort);
         }
 
@@ -452,8 +454,10 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
             period => period.From < period.Until && payment.PaidFrom < period.Until && period.From < payment.PaidUntil))
             throw new InvalidOperationException("paid_periods_never_overlap");
 
-        if (payment.With is PaidWith.Card) Post(license, payment.AmountUsd);
-        if (payment.With is not PaidWith.Nothing) PostFee(license, payment.AmountUsd);
+        if (payment.With is PaidWith.Card) Post(license, payment.AmountUsd + payment.DebtsUsd);
+        if (payment.MovesMoney) PostFee(license, payment.AmountUsd);
+        if (payment.DebtsUsd > 0) PostFee(license, payment.DebtsUsd);
+        license.DebtUsd += payment.With is PaidWith.Deferred ? payment.AmountUsd : -payment.DebtsUsd;
         license.PaidPeriods.Add((payment.PaidFrom, payment.PaidUntil));
         if (license.ExpiresAt > payment.PaidUntil) throw new InvalidOperationException("a payment moved the expiry back");
         if (license.ExpiresAt is not null) license.ExpiresAt = payment.PaidUntil;
@@ -547,6 +551,9 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
             license.WalletUsd - license.ReservedUsd,
             license.Card,
             rows.Values.Any(other => other != row && other.Renewal.SubscriptionId == license.SubscriptionId
-                && other.Renewal.Status.IsAwaitingProvider()));
+                && other.Renewal.Status.IsAwaitingProvider()))
+        {
+            DebtUsd = license.DebtUsd,
+        };
     }
 }

@@ -209,6 +209,7 @@ public sealed class HealthStore(LicenseDatabase database)
                 activeUsd: Value<decimal>(row, "price_usd"),
                 lastPaidUsd: Value<decimal>(row, "last_paid_usd"),
                 policy),
+            debtUsd: 0, // below the minimum of card payments, so it is no obstacle
             row.GetDecimal("wallet_usd"),
             Card(row),
             row.Text(row.GetOrdinal("last_decline")),

@@ -31,7 +31,10 @@ public sealed record RenewalList
     /// <summary>What the next renewal costs; null without an active price.</summary>
     public decimal? AmountUsd { get; init; }
 
-    /// <summary>nothing, wallet or card; null if nothing can pay.</summary>
+    /// <summary>What deferred renewals left open: the next payment includes it, beside <see cref="AmountUsd"/>.</summary>
+    public decimal DebtUsd { get; init; }
+
+    /// <summary>nothing, wallet, card or deferred (taken with the next charge); null if nothing can pay.</summary>
     public string? PaysWith { get; init; }
 
     /// <summary>Why the next renewal will likely fail; null if it should succeed.</summary>
@@ -73,6 +76,7 @@ public sealed class ListRenewals(RenewalReads reads, RenewalPolicy policy, TimeP
             NextRenewalAt = next.IsActive && policy.AutoRenews(next.License) && policy.BlockOf(next.License) is null ? opensAt : null,
             RenewsUntil = policy.PaidFrom(next.ExpiresAt, now, now) + Renewal.Period,
             AmountUsd = next.Price(policy).AmountUsd,
+            DebtUsd = next.DebtUsd,
             PaysWith = EnumWords.Of(forecast.With),
             Obstacle = forecast.Obstacle,
             Status = EnumWords.Of(next.Status),

@@ -184,7 +184,7 @@ public sealed class PaymentReads(LicenseDatabase database)
     }
 
     private const string Payments = """
-        select r.renewal_id, r.amount_usd, r.paid_with, r.paid_from, r.paid_until,
+        select r.renewal_id, r.amount_usd + r.debts_usd as amount_usd, r.paid_with, r.paid_from, r.paid_until,
                (select min(h.attempted_at) from license_renewal_history h
                 where h.subscription_id = r.subscription_id and h.status = 'success'
                   and (h.renewal_id = r.renewal_id or h.renewal_id in (

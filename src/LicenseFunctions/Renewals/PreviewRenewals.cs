@@ -5,7 +5,7 @@ namespace LicenseFunctions.Renewals;
 
 /// <summary>A license that renews in the next days.</summary>
 /// <param name="AmountUsd">What the renewal costs; null without an active price.</param>
-/// <param name="PaysWith">nothing, wallet or card; null if nothing can pay.</param>
+/// <param name="PaysWith">nothing, wallet, card or deferred (taken with the next charge); null if nothing can pay.</param>
 /// <param name="Status">The renewal's status; null before it is opened.</param>
 public sealed record PreviewedRenewal(
     Guid SubscriptionId,

@@ -37,12 +37,15 @@ public sealed record NextRenewal(
     bool IsPriceFrozen, bool IsPriceAccepted, decimal? ActiveUsd, decimal? LastPaidUsd, decimal WalletUsd, SavedCard? Card,
     string? LastDecline, RenewalStatus? Status, bool WasPaid)
 {
+    /// <summary>What deferred renewals left open and the next payment includes.</summary>
+    public decimal DebtUsd { get; init; }
+
     public RenewalPrice Price(RenewalPolicy policy) => RenewalPrice.Of(
         StoredUsd, IsPriceFrozen, IsPriceAccepted, ActiveUsd, LastPaidUsd, policy);
 
     public RenewalForecast Forecast(RenewalPolicy policy) => WasPaid && Status is null
         ? new RenewalForecast(null, RenewalForecast.PaidBefore)
-        : RenewalForecast.Of(License, Price(policy), WalletUsd, Card, LastDecline, policy);
+        : RenewalForecast.Of(License, Price(policy), DebtUsd, WalletUsd, Card, LastDecline, policy);
 }
 
 /// <summary>A charge with an unknown outcome.</summary>
@@ -121,7 +124,7 @@ public sealed class RenewalReads(LicenseDatabase database)
         select n.subscription_id, n.user_id, n.email, n.expires_at, n.is_active, n.auto_renew, n.renewal_block, n.price_usd,
                n.last_paid_usd, n.wallet_usd, n.payment_method_id, n.payment_provider, n.provider_customer_id, n.provider_payment_id,
                n.expiry_month, n.expiry_year, n.details_changed_at, n.status, n.amount_usd, n.is_price_frozen, n.price_accepted,
-               n.last_decline, n.was_paid, n.last_four, n.is_disputed
+               n.last_decline, n.was_paid, n.last_four, n.is_disputed, n.debts_usd, n.debt_usd
         from page
         join next_renewals n on n.subscription_id = page.subscription_id
         order by n.expires_at, n.subscription_id
@@ -165,7 +168,7 @@ public sealed class RenewalReads(LicenseDatabase database)
         select n.subscription_id, n.user_id, n.email, n.expires_at, n.is_active, n.auto_renew, n.renewal_block, n.price_usd,
                n.last_paid_usd, n.wallet_usd, n.payment_method_id, n.payment_provider, n.provider_customer_id, n.provider_payment_id,
                n.expiry_month, n.expiry_year, n.details_changed_at, n.status, n.amount_usd, n.is_price_frozen, n.price_accepted,
-               n.last_decline, n.was_paid, n.last_four, n.is_disputed
+               n.last_decline, n.was_paid, n.last_four, n.is_disputed, n.debts_usd, n.debt_usd
         from next_renewals n
         where n.subscription_id = @subscriptionId and n.expires_at is not null
         """;
@@ -270,7 +273,10 @@ public sealed class RenewalReads(LicenseDatabase database)
 
         public NextRenewal ToNextRenewal() => new(
             SubscriptionId, UserId, Email, ExpiresAt!.Value, IsActive, License, AmountUsd, IsPriceFrozen, PriceAccepted, PriceUsd,
-            LastPaidUsd, WalletUsd, Card, LastDecline, Status is { } status ? EnumWords.Parse<RenewalStatus>(status) : null, WasPaid);
+            LastPaidUsd, WalletUsd, Card, LastDecline, Status is { } status ? EnumWords.Parse<RenewalStatus>(status) : null, WasPaid)
+        {
+            DebtUsd = IsPriceFrozen ? DebtsUsd : DebtUsd,
+        };
     }
 
     private const string ToConfirm = """

@@ -33,7 +33,9 @@ public sealed record RenewalReply(
 
     private static (string Status, string Detail) Describe(Renewal renewal) => renewal.Status switch
     {
-        RenewalStatus.Applied => ("renewed", "The license is renewed."),
+        RenewalStatus.Applied => ("renewed", renewal.PaidWith is Licensing.Renewals.PaidWith.Deferred
+            ? "The license is renewed. The amount is too small for a card payment, so it is taken with the next charge."
+            : "The license is renewed."),
         var status when status is RenewalStatus.Due || status.IsChargeOpen() =>
             ("pending", "We are checking this payment. You will not be charged twice. Until we know the result, the license is unchanged."),
         RenewalStatus.SoftDeclined =>

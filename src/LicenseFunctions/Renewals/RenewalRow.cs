@@ -26,6 +26,8 @@ internal abstract record RenewalTermsRow
     public int? ExpiryYear { get; init; }
     public DateTime? DetailsChangedAt { get; init; }
     public string? LastFour { get; init; }
+    public decimal DebtUsd { get; init; }
+    public decimal DebtsUsd { get; init; }
 
     protected RenewalLicense License =>
         new(ExpiresAt, AutoRenew, RenewalBlock is { } block ? EnumWords.Parse<RenewalBlock>(block) : null)
@@ -70,7 +72,10 @@ internal sealed record RenewalRow : RenewalTermsRow
     public bool LapsedBlocked { get; init; }
     public bool IsAnotherAwaited { get; init; }
 
-    public RenewalFacts ToFacts() => new(ToRenewal(), License, PriceUsd, LastPaidUsd, WalletUsd, Card, IsAnotherAwaited);
+    public RenewalFacts ToFacts() => new(ToRenewal(), License, PriceUsd, LastPaidUsd, WalletUsd, Card, IsAnotherAwaited)
+    {
+        DebtUsd = DebtUsd,
+    };
 
     private Renewal ToRenewal() => new()
     {
@@ -81,6 +86,7 @@ internal sealed record RenewalRow : RenewalTermsRow
         Type = EnumWords.Parse<RenewalType>(RenewalType),
         Status = EnumWords.Parse<RenewalStatus>(Status),
         AmountUsd = AmountUsd,
+        DebtsUsd = DebtsUsd,
         PriceAccepted = PriceAccepted,
         IntentId = IntentId,
         Attempt = AttemptId is { } attempt ? ToAttempt(attempt) : null,

@@ -79,7 +79,8 @@ internal sealed class RenewalTransaction(NpgsqlConnection connection, Suspension
             returning subscription_id
         )
         update renewals r
-        set renewal_type = @type, status = @status, amount_usd = @AmountUsd, price_accepted = @PriceAccepted, intent_id = @IntentId,
+        set renewal_type = @type, status = @status, amount_usd = @AmountUsd, debts_usd = @DebtsUsd, price_accepted = @PriceAccepted,
+            intent_id = @IntentId,
             soft_declines = @SoftDeclines, lookups = @Lookups, unknown_since = @unknownSince, gives_up_at = @givesUpAt,
             next_action_at = @nextActionAt, paid_with = @paidWith, paid_from = @paidFrom, paid_until = @paidUntil,
             lapsed_blocked = @LapsedBlocked, is_double = is_double and is_charge_open(@status), fence = fence + 1,
@@ -99,6 +100,7 @@ internal sealed class RenewalTransaction(NpgsqlConnection connection, Suspension
             type = EnumWords.Of(after.Type),
             status = EnumWords.Of(after.Status),
             after.AmountUsd,
+            after.DebtsUsd,
             after.PriceAccepted,
             after.IntentId,
             after.SoftDeclines,
@@ -182,7 +184,7 @@ internal sealed class RenewalTransaction(NpgsqlConnection connection, Suspension
     {
         if (payment.With is PaidWith.Card && await PaymentCaseStore.IsCreditedAsync(connection, renewal.IntentId, cancellationToken))
             throw new SaveRefusedException(RenewalSave.Repeated);
-        if (payment.With is not PaidWith.Nothing) await MoveMoneyAsync(renewal, payment, cancellationToken);
+        if (payment.MovesMoney) await MoveMoneyAsync(renewal, payment, cancellationToken);
         var isActive = await connection.ExecuteScalarAsync<bool?>(new CommandDefinition(
             Extend,
             new
@@ -206,8 +208,18 @@ internal sealed class RenewalTransaction(NpgsqlConnection connection, Suspension
         """;
 
     private const string Pay = """
-        select credit_wallet(@UserId, @AmountUsd, 'DEPOSIT', @description, @RenewalId) where @byCard;
+        select credit_wallet(@UserId, @totalUsd, 'DEPOSIT', @description, @RenewalId) where @byCard;
         select debit_wallet(@UserId, @AmountUsd, 'FEE_SUBSCRIPTION', @description, @RenewalId)
+        """;
+
+    // The oldest ones first, and not more than was paid.
+    private const string SettleDebts = """
+        select debit_wallet(@UserId, @DebtsUsd, 'FEE_SUBSCRIPTION', 'Deferred license renewals', @RenewalId);
+        update renewals d set settled_by = @RenewalId
+        from (select renewal_id, sum(amount_usd) over (order by period_start, repeat_number) as sum_usd
+              from renewals
+              where subscription_id = @SubscriptionId and paid_with = 'deferred' and settled_by is null) o
+        where d.renewal_id = o.renewal_id and o.sum_usd <= @DebtsUsd
         """;
 
     // A wallet that another booking has locked is skipped, so it is no row. An error code would not do: any statement may fail with
@@ -218,16 +230,21 @@ internal sealed class RenewalTransaction(NpgsqlConnection connection, Suspension
         var available = await connection.ExecuteScalarAsync<decimal?>(
             new CommandDefinition(LockWallet, new { renewal.UserId }, cancellationToken: cancellationToken))
             ?? throw new SaveRefusedException(RenewalSave.WalletLocked);
-        if (payment.With is PaidWith.Wallet && available < payment.AmountUsd) throw new SaveRefusedException(RenewalSave.WalletShort);
+        if (payment.With is PaidWith.Wallet && available < payment.AmountUsd + payment.DebtsUsd)
+            throw new SaveRefusedException(RenewalSave.WalletShort);
 
         await ExecuteAsync(Pay, new
         {
             renewal.UserId,
             payment.AmountUsd,
+            totalUsd = payment.AmountUsd + payment.DebtsUsd,
             renewal.RenewalId,
             byCard = payment.With is PaidWith.Card,
             description = $"License renewal until {payment.PaidUntil:yyyy-MM-dd}",
         }, cancellationToken);
+        if (payment.DebtsUsd > 0)
+            await ExecuteAsync(
+                SettleDebts, new { renewal.UserId, payment.DebtsUsd, renewal.RenewalId, renewal.SubscriptionId }, cancellationToken);
     }
 
     private const string CanSuspend = """
@@ -292,6 +309,7 @@ internal sealed class RenewalTransaction(NpgsqlConnection connection, Suspension
             after.SubscriptionId,
             after.RenewalId,
             after.AmountUsd,
+            after.DebtsUsd,
             ExpiresAt = notice.ChargeAt is null ? change.Payment?.PaidUntil ?? after.PeriodStart : after.PeriodStart,
             GraceUntil = change is { Payment: null } ? after.GivesUpAt : (DateTimeOffset?)null,
             after.NextAttemptAt,

@@ -13,22 +13,36 @@ public readonly record struct PaymentSource(PaidWith? With, string? Obstacle)
     /// <summary>A charge of the license is disputed: no card is charged automatically.</summary>
     public const string PaymentDisputed = "payment_disputed";
 
-    /// <summary>The provider charges no such small amount to a card: only the wallet can pay it.</summary>
+    /// <summary>A provider declined the amount as too small.</summary>
     public const string AmountTooSmall = "amount_too_small";
 
     /// <param name="price">What the renewal costs.</param>
+    /// <param name="debtUsd">What deferred renewals of the license left open.</param>
     /// <param name="walletUsd">The balance minus the reserved amount.</param>
     /// <param name="card">The default payment method.</param>
     /// <param name="policy">The settings of this installation.</param>
-    public static PaymentSource Of(RenewalPrice price, decimal walletUsd, SavedCard? card, RenewalPolicy policy) => price switch
+    public static PaymentSource Of(RenewalPrice price, decimal debtUsd, decimal walletUsd, SavedCard? card, RenewalPolicy policy) =>
+        price switch
+        {
+            { AmountUsd: null } => new(null, NoActivePrice),
+            { AmountUsd: 0 } => new(PaidWith.Nothing, null),
+            { NeedsConsent: true } => new(null, PriceConsent),
+            { AmountUsd: { } amount } when walletUsd >= amount + debtUsd => new(PaidWith.Wallet, null),
+            { AmountUsd: { } amount } => OfCard(amount + debtUsd, card, policy) switch
+            {
+                { With: PaidWith.Card } source => source,
+                // The wallet can't pay what is open, too, but that must not end the license.
+                _ when walletUsd >= amount => new(PaidWith.Wallet, null),
+                var source => source,
+            },
+        };
+
+    // Providers charge no such small amount to a card. It is taken with the next charge; what is open is less than the minimum, always.
+    private static PaymentSource OfCard(decimal totalUsd, SavedCard? card, RenewalPolicy policy) => card switch
     {
-        { AmountUsd: null } => new(null, NoActivePrice),
-        { AmountUsd: 0 } => new(PaidWith.Nothing, null),
-        { NeedsConsent: true } => new(null, PriceConsent),
-        { AmountUsd: { } amount } when walletUsd >= amount => new(PaidWith.Wallet, null),
-        _ when card is null => new(null, NoPaymentMethod),
-        _ when !policy.IdempotencyKeyLifetimes.ContainsKey(card.Provider) => new(null, UnknownProvider),
-        { AmountUsd: { } amount } when amount < policy.MinimumChargesUsd.GetValueOrDefault(card.Provider) => new(null, AmountTooSmall),
+        null => new(null, NoPaymentMethod),
+        { Provider: var provider } when !policy.IdempotencyKeyLifetimes.ContainsKey(provider) => new(null, UnknownProvider),
+        { Provider: var provider } when totalUsd < policy.MinimumChargesUsd.GetValueOrDefault(provider) => new(PaidWith.Deferred, null),
         _ => new(PaidWith.Card, null),
     };
 }

@@ -3,8 +3,11 @@ namespace Licensing.Renewals;
 /// <summary>Who asked for the renewal: renewal_type of the guide.</summary>
 public enum RenewalType { Auto, Manual }
 
-/// <summary>What paid the renewal, or would pay it. Nothing means that the price is 0.</summary>
-public enum PaidWith { Nothing, Wallet, Card }
+/// <summary>
+/// What paid the renewal, or would pay it. Nothing means that the price is 0. Deferred means that the price is below the provider's minimum
+/// for cards, and is taken with the next charge of the license.
+/// </summary>
+public enum PaidWith { Nothing, Wallet, Card, Deferred }
 
 /// <summary>One period's renewal. A constraint allows one for a subscription and an expiry.</summary>
 public sealed record Renewal
@@ -27,6 +30,11 @@ public sealed record Renewal
     /// <see cref="IsPriceFrozen"/>.
     /// </summary>
     public decimal? AmountUsd { get; init; }
+
+    /// <summary>
+    /// US dollars: what the payment includes for earlier renewals that were deferred, beside <see cref="AmountUsd"/>. Frozen with it.
+    /// </summary>
+    public decimal DebtsUsd { get; init; }
 
     /// <summary>The customer agreed to pay <see cref="AmountUsd"/>.</summary>
     public bool PriceAccepted { get; init; }
@@ -68,8 +76,8 @@ public sealed record Renewal
     /// <summary>Grows by one with every claim and every write. A write that is based on an older fence is rejected.</summary>
     public long Fence { get; init; }
 
-    /// <summary>What the payment moved, in cents; 0 while there is no price.</summary>
-    public long ChargedMinor => decimal.ToInt64((AmountUsd ?? 0) * 100);
+    /// <summary>What the payment moves, in cents, with the debts; 0 while there is no price.</summary>
+    public long ChargedMinor => AmountUsd is { } amount ? decimal.ToInt64((amount + DebtsUsd) * 100) : 0;
 
     public int Attempts => Attempt?.Number ?? 0;
 

@@ -33,13 +33,22 @@ public sealed record RenewalChange(Renewal After)
 }
 
 /// <summary>A payment to book.</summary>
-/// <param name="With">Nothing, the wallet, or a card. A card's payment is credited to the wallet, then debited.</param>
+/// <param name="With">
+/// Nothing, the wallet, or a card. A card's payment is credited to the wallet, then debited. A deferred one is neither.
+/// </param>
 /// <param name="AmountUsd">0 for a free renewal.</param>
 /// <param name="PaidFrom">Start of the paid period, inclusive.</param>
 /// <param name="PaidUntil">End of the paid period, exclusive: the new expiry, unless the license has none.</param>
 /// <param name="Expiry">The expiry that the period was calculated from; null for never. If it changed, the booking is rejected.</param>
 public sealed record RenewalPayment(
-    PaidWith With, decimal AmountUsd, DateTimeOffset PaidFrom, DateTimeOffset PaidUntil, DateTimeOffset? Expiry);
+    PaidWith With, decimal AmountUsd, DateTimeOffset PaidFrom, DateTimeOffset PaidUntil, DateTimeOffset? Expiry)
+{
+    /// <summary>What it pays for earlier renewals that were deferred, beside <see cref="AmountUsd"/>.</summary>
+    public decimal DebtsUsd { get; init; }
+
+    /// <summary>Whether money moves now.</summary>
+    public bool MovesMoney => With is PaidWith.Wallet or PaidWith.Card;
+}
 
 /// <summary>A row of license_renewal_history: one for each attempt, and one for everything that needs no card.</summary>
 /// <param name="Id">The attempt's or the renewal's id; a repeat updates the row.</param>

@@ -21,6 +21,12 @@ public sealed record RenewalFacts(
     SavedCard? Card,
     bool IsAnotherAwaited = false)
 {
+    /// <summary>US dollars: what deferred renewals of the license left open.</summary>
+    public decimal DebtUsd { get; init; }
+
+    /// <summary>What pays.</summary>
+    public PaymentSource Source(RenewalPolicy policy) => PaymentSource.Of(Price(policy), DebtUsd, WalletUsd, Card, policy);
+
     /// <inheritdoc cref="RenewalPrice.Of"/>
     public RenewalPrice Price(RenewalPolicy policy) => RenewalPrice.Of(
         Renewal.AmountUsd, Renewal.IsPriceFrozen, Renewal.PriceAccepted, PriceUsd, LastPaidUsd, policy);

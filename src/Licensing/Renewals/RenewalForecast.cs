@@ -19,12 +19,13 @@ public sealed record RenewalForecast(PaidWith? With, string? Obstacle)
     /// <inheritdoc cref="OfPayment"/>
     /// <param name="license">The obstacle is the <see cref="RenewalBlock"/> or auto_renew_off if it won't be renewed automatically.</param>
     public static RenewalForecast Of(
-        RenewalLicense license, RenewalPrice price, decimal walletUsd, SavedCard? card, string? lastDecline, RenewalPolicy policy)
+        RenewalLicense license, RenewalPrice price, decimal debtUsd, decimal walletUsd, SavedCard? card, string? lastDecline,
+        RenewalPolicy policy)
     {
         if (policy.BlockOf(license) is { } block) return new RenewalForecast(null, EnumWords.Of(block));
         if (!policy.AutoRenews(license)) return new RenewalForecast(null, AutoRenewOff);
-        var forecast = OfPayment(license.ExpiresAt, price, walletUsd, card, lastDecline, policy);
-        return license.IsDisputed && forecast.With is PaidWith.Card
+        var forecast = OfPayment(license.ExpiresAt, price, debtUsd, walletUsd, card, lastDecline, policy);
+        return license.IsDisputed && forecast.With is PaidWith.Card or PaidWith.Deferred
             ? new RenewalForecast(null, PaymentSource.PaymentDisputed)
             : forecast;
     }
@@ -32,14 +33,16 @@ public sealed record RenewalForecast(PaidWith? With, string? Obstacle)
     /// <summary>The forecast of the payment only. It ignores whether the license is renewed automatically or suspended.</summary>
     /// <param name="expiresAt">The license's expiry, null if it never expires. The first attempt comes before it.</param>
     /// <param name="price">What the renewal costs.</param>
+    /// <param name="debtUsd">What deferred renewals of the license left open.</param>
     /// <param name="walletUsd">The balance minus the reserved amount.</param>
     /// <param name="card">The default payment method.</param>
     /// <param name="lastDecline">Code of this card's last decline; null for none.</param>
     /// <param name="policy">The settings of this installation.</param>
     public static RenewalForecast OfPayment(
-        DateTimeOffset? expiresAt, RenewalPrice price, decimal walletUsd, SavedCard? card, string? lastDecline, RenewalPolicy policy)
+        DateTimeOffset? expiresAt, RenewalPrice price, decimal debtUsd, decimal walletUsd, SavedCard? card, string? lastDecline,
+        RenewalPolicy policy)
     {
-        var source = PaymentSource.Of(price, walletUsd, card, policy);
+        var source = PaymentSource.Of(price, debtUsd, walletUsd, card, policy);
         var cardObstacle = card?.ExpiresAt <= expiresAt ? CardExpires : lastDecline;
         return new RenewalForecast(source.With, source.With is PaidWith.Card ? cardObstacle : source.Obstacle);
     }

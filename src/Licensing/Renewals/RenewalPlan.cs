@@ -63,6 +63,7 @@ public static class RenewalPlan
         var renewal = facts.Renewal with
         {
             AmountUsd = amount,
+            DebtsUsd = facts.Renewal.IsPriceFrozen ? facts.Renewal.DebtsUsd : facts.DebtUsd,
             PriceAccepted = facts.Renewal.PriceAccepted && amount <= facts.Renewal.AmountUsd,
         };
 
@@ -76,14 +77,20 @@ public static class RenewalPlan
             return CancelIntentFirst(renewal, Close(renewal, "auto-renewal is off"));
         if (policy.BlockOf(facts.License) is not null) return Wait(renewal, now);
 
-        return PaymentSource.Of(price, facts.WalletUsd, facts.Card, policy) switch
+        return facts.Source(policy) switch
         {
             { Obstacle: PaymentSource.NoActivePrice and var reason } => Wait(renewal, NotRenewable, reason, now),
             { Obstacle: PaymentSource.PriceConsent } => AwaitConsent(facts.Renewal, renewal, facts.LastPaidUsd, now),
             { Obstacle: { } reason } => Wait(renewal, PaymentNeeded, reason, now),
-            { With: PaidWith.Card } when IsHeldByDispute(facts) => Wait(renewal, PaymentNeeded, PaymentSource.PaymentDisputed, now),
+            { With: PaidWith.Card or PaidWith.Deferred } when IsHeldByDispute(facts) =>
+                Wait(renewal, PaymentNeeded, PaymentSource.PaymentDisputed, now),
+            // What is open was paid meanwhile: the intent would charge it again.
+            { With: PaidWith.Card } when renewal is { IntentId: { } intent, Attempt: { } last } && renewal.DebtsUsd > facts.DebtUsd =>
+                new RenewalStep.CancelIntent(intent, last),
             { With: PaidWith.Card } => Charge(renewal, facts.Card!, policy.AutoRenews(facts.License), now, attemptId),
-            { With: var with } => CancelIntentFirst(renewal, Book(renewal, with!.Value, policy, now)),
+            { With: PaidWith.Wallet } when facts.WalletUsd >= amount + facts.DebtUsd =>
+                CancelIntentFirst(renewal, Book(renewal with { DebtsUsd = facts.DebtUsd }, PaidWith.Wallet, policy, now)),
+            { With: var with } => CancelIntentFirst(renewal, Book(renewal with { DebtsUsd = 0 }, with!.Value, policy, now)),
         };
     }
 
@@ -135,7 +142,7 @@ public static class RenewalPlan
         renewal.RenewalId,
         renewal.SubscriptionId,
         renewal.UserId,
-        decimal.ToInt64(renewal.AmountUsd!.Value * 100),
+        renewal.ChargedMinor,
         "usd",
         card.CustomerId,
         card.PaymentId,
@@ -213,7 +220,7 @@ public static class RenewalPlan
     private static RenewalStep.Save Save(Renewal after) => new(new RenewalChange(after));
 
     private static bool IsHeldByDisputeOnly(RenewalFacts facts, RenewalPolicy policy) => IsHeldByDispute(facts)
-        && PaymentSource.Of(facts.Price(policy), facts.WalletUsd, facts.Card, policy).With is PaidWith.Card;
+        && facts.Source(policy).With is PaidWith.Card or PaidWith.Deferred;
 
     // The customer may still renew manually.
     private static bool IsHeldByDispute(RenewalFacts facts) => facts is { Renewal.Type: RenewalType.Auto, License.IsDisputed: true };

@@ -78,8 +78,9 @@ public static class RenewalSettlement
     {
         var from = RenewalPolicy.Later(facts.Renewal.PeriodStart, facts.License.ExpiresAt ?? facts.Renewal.PeriodStart);
         // A charge that waits for its booking has its amount already.
-        var amount = facts.Renewal is { Status: Succeeded, AmountUsd: { } known } ? known * 100 : paidMinor ?? attempt.Request.AmountMinor;
-        var renewal = facts.Renewal with { Attempt = attempt, AmountUsd = amount / 100m };
+        var renewal = facts.Renewal is { Status: Succeeded, AmountUsd: not null } ? facts.Renewal : WithAmount(
+            facts.Renewal, attempt.Request.AmountMinor, paidMinor ?? attempt.Request.AmountMinor);
+        renewal = renewal with { Attempt = attempt };
         var payment = Payment(renewal, PaidWith.Card, from, attempt.FirstSentAt, policy, now) with { Expiry = facts.License.ExpiresAt };
         return Paid(renewal, payment, attempt.AttemptId);
     }
@@ -90,10 +91,14 @@ public static class RenewalSettlement
         var renewal = facts.Renewal;
         if (!facts.License.IsGone) return Apply(facts, paid, policy, now);
         var charge = new ChargeOutcome.Succeeded(
-            paid.TransactionId!, decimal.ToInt64(renewal.AmountUsd!.Value * 100), paid.Request.Currency);
+            paid.TransactionId!, renewal.ChargedMinor!.Value, paid.Request.Currency);
         var concern = PaymentCase.Of(PaymentCaseReason.LicenseGone, renewal, renewal.IntentId, charge, LicenseGone);
         return WaitForAPerson(renewal with { Attempt = paid with { Status = AttemptStatus.Sent, TransactionId = null } }, concern, now);
     }
+
+    // Another amount than asked pays for this renewal only: what was deferred stays open.
+    private static Renewal WithAmount(Renewal renewal, long asked, long paid) =>
+        paid == asked && asked == renewal.ChargedMinor ? renewal : renewal with { AmountUsd = paid / 100m, DebtsUsd = 0 };
 
     /// <summary>The money moved but the wallet was locked: the booking is repeated later.</summary>
     /// <exception cref="ArgumentException">The change books no payment by card.</exception>
@@ -114,7 +119,7 @@ public static class RenewalSettlement
         Renewal renewal, PaidWith with, DateTimeOffset expiry, DateTimeOffset paidAt, RenewalPolicy policy, DateTimeOffset now)
     {
         var from = policy.PaidFrom(expiry, paidAt, now);
-        return new RenewalPayment(with, renewal.AmountUsd!.Value, from, from + Renewal.Period, expiry);
+        return new RenewalPayment(with, renewal.AmountUsd!.Value, from, from + Renewal.Period, expiry) { DebtsUsd = renewal.DebtsUsd };
     }
 
     internal static RenewalChange Paid(Renewal renewal, RenewalPayment payment, Guid historyId) =>

@@ -26,7 +26,7 @@ public static class RenewalWarnings
     /// <param name="policy">The settings of this installation.</param>
     public static bool IsNoticeDue(
         DateTimeOffset expiresAt, RenewalForecast forecast, RenewalStatus? status, DateTimeOffset now, RenewalPolicy policy) =>
-        forecast.With is PaidWith.Wallet or PaidWith.Card && status is null or RenewalStatus.Due
+        forecast.With is PaidWith.Wallet or PaidWith.Card or PaidWith.Deferred && status is null or RenewalStatus.Due
         && now >= NoticeAt(expiresAt, policy) && now < expiresAt + policy.Grace;
 
     /// <summary>

@@ -193,7 +193,13 @@ export const texts = {
     expires: 'Valid until',
     amount: 'Amount',
     paysWith: 'Payment method',
-    with: { nothing: 'None (free)', wallet: 'Wallet', card: 'Saved card' } as Record<string, string>,
+    with: {
+      nothing: 'None (free)',
+      wallet: 'Wallet',
+      card: 'Saved card',
+      deferred: 'With the next charge, because the amount is too small for a card',
+    } as Record<string, string>,
+    withDebt: (price: string, debt: string) => `${price}, plus ${debt} of earlier renewals`,
     cannotPay: 'No payment method covers the amount',
     obstacle: 'The renewal will probably fail',
     obstacles: {
@@ -232,6 +238,8 @@ export const texts = {
     now: 'Renew now',
     nowFrom: (day: string) => `You can renew it from ${day}.`,
     nowTitle: 'Renew now?',
+    laterText: (amount: string, until: string) =>
+      `Nothing is charged now. ${amount} is taken with the next charge. The license is then valid until ${until}.`,
     nowText: (amount: string, until: string) => `You are charged ${amount} now. The license is then valid until ${until}.`,
     checking: 'We are checking this payment. You will not be charged twice. You can leave this page.',
     outcome: {

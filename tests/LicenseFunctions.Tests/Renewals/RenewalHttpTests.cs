@@ -266,22 +266,41 @@ public sealed class RenewalHttpTests(RenewalSite site) : IClassFixture<RenewalSi
     }
 
     [Fact]
-    public async Task Renew_APriceBelowTheMinimumOfCards_WaitsForTheWallet()
+    public async Task Renew_APriceBelowTheMinimumOfCards_IsTakenWithTheNextCharge()
     {
         var license = await AddAsync("pm_card_visa");
         await SetPriceAsync(license, 0.30m);
 
-        var (status, body) = await RenewAsync(license);
+        var (status, first) = await RenewAsync(license);
 
-        Assert.Equal((402, "payment_needed", 0), (status, (string?)body["status"], Charges(license)));
-        Assert.Equal("amount_too_small", (string?)(await OperatorAsync($"/api/v1/licenses/{license}/renewals"))["obstacle"]);
-        await database.ExecuteAsync(
+        Assert.Equal((200, "renewed", "deferred", 0), (
+            status, (string?)first["status"], (string?)first["paid_with"], Charges(license)));
+        Assert.Equal(now.AddDays(31), (await site.World.ReadAsync(license)).ExpiresAt);
+        await site.World.MoveExpiryAsync(license, now.AddDays(2)); // the next period is due
+        var next = await OperatorAsync($"/api/v1/licenses/{license}/renewals");
+        Assert.Equal((0.30m, 0.30m, "card"), (
+            (decimal?)next["amount_usd"], (decimal?)next["debt_usd"], (string?)next["pays_with"]));
+
+        var (again, second) = await RenewAsync(license);
+
+        Assert.Equal((200, "card", 0.30m), (again, (string?)second["paid_with"], (decimal?)second["amount_usd"]));
+        lock (stripe.Account.Gate)
+        {
+            Assert.Equal(60, Assert.Single(stripe.Account.PaymentIntents.Values, intent =>
+                (string?)intent["metadata"]!["subscription_id"] == license.ToString())["amount"]!.GetValue<long>());
+        }
+
+        Assert.Equal(["DEPOSIT 0.60", "FEE_SUBSCRIPTION 0.30", "FEE_SUBSCRIPTION 0.30"], await database.QueryAllAsync<string>(
             """
-            update user_wallets w set balance_usd = 0.30
-            from subscriptions s where s.subscriber_id = w.user_id and s.subscription_id = @license
+            select entry_type || ' ' || round(amount_usd, 2) from billing_ledger
+            where reference_id = (@id)::uuid order by entry_type
             """,
-            new { license });
-        Assert.Equal((200, "wallet"), ((await RenewAsync(license)) is var paid ? (paid.Status, (string?)paid.Body["paid_with"]) : default));
+            new { id = (string)second["renewal_id"]! }));
+        Assert.Equal((string?)second["renewal_id"], await database.QueryAsync<string>(
+            "select settled_by::text from renewals where renewal_id = @id::uuid", new { id = (string)first["renewal_id"]! }));
+        var payments = (await OperatorAsync($"/api/v1/licenses/{license}/payments"))["payments"]!.AsArray();
+        Assert.Equal(0.60m, (decimal?)Assert.Single(payments)!["amount_usd"]);
+        Assert.Equal(0m, (decimal?)(await OperatorAsync($"/api/v1/licenses/{license}/renewals"))["debt_usd"]);
     }
 
     [Fact]

@@ -535,6 +535,36 @@ public abstract class RenewalStoreTests
     }
 
     [Theory]
+    [InlineData(PaidWith.Card, 0, RenewalSave.Saved)]
+    [InlineData(PaidWith.Wallet, 0.60, RenewalSave.Saved)]
+    [InlineData(PaidWith.Wallet, 0.59, RenewalSave.WalletShort)]
+    public async Task Save_PaidWithWhatIsOpen_SettlesIt(PaidWith with, double wallet, RenewalSave expected)
+    {
+        await using var world = await NewWorldAsync();
+        var license = await world.AddAsync(
+            new LicenseSeed { ExpiresAt = now.AddDays(-25), CardId = "pm_1", PriceUsd = 0.30m, WalletUsd = (decimal)wallet });
+        await world.Store.OpenDueAsync(Policy, now.AddDays(-25), 10, Token);
+        var first = Assert.Single(await ClaimAsync(world));
+        Assert.Equal(RenewalSave.Saved, await PayAsync(world, first, PaidWith.Deferred, 0.30m));
+        Assert.Equal(0, (await world.ReadAsync(license)).LedgerRows);
+        var next = await OpenAndClaimAsync(world);
+        Assert.Equal(0.30m, next.DebtUsd);
+        if (with is PaidWith.Card)
+        {
+            await SaveAsync(world, next, Charging(next) with { IntentId = "pi_1" });
+            next = (await world.Store.ClaimOneAsync(next.Renewal.RenewalId, Lease, Token))!;
+        }
+
+        Assert.Equal(expected, await PayAsync(
+            world, next with { Renewal = next.Renewal with { AmountUsd = 0.30m, DebtsUsd = 0.30m } }, with, 0.30m, debts: 0.30m));
+
+        var paid = expected is RenewalSave.Saved;
+        Assert.Equal(paid ? 0 : 0.30m, (await world.Store.FindAsync(next.Renewal.RenewalId, Token))!.DebtUsd);
+        var state = await world.ReadAsync(license);
+        Assert.Equal((paid ? 0 : 0.59m, paid ? with is PaidWith.Card ? 3 : 2 : 0), (state.WalletUsd, state.LedgerRows));
+    }
+
+    [Theory]
     [InlineData(true, ReversalState.Won, true)]
     [InlineData(false, ReversalState.Won, false)]
     [InlineData(true, ReversalState.Open, false)]
@@ -640,7 +670,8 @@ public abstract class RenewalStoreTests
     };
 
     private static Task<RenewalSave> PayAsync(
-        RenewalWorld world, RenewalFacts facts, PaidWith with, decimal amount, DateTimeOffset? from = null, DateTimeOffset? until = null)
+        RenewalWorld world, RenewalFacts facts, PaidWith with, decimal amount, DateTimeOffset? from = null, DateTimeOffset? until = null,
+        decimal debts = 0)
     {
         var start = from ?? facts.Renewal.PeriodStart;
         var end = until ?? start + Renewal.Period;
@@ -655,7 +686,7 @@ public abstract class RenewalStoreTests
         return world.Store.SaveAsync(
             new RenewalChange(after)
             {
-                Payment = new RenewalPayment(with, amount, start, end, facts.License.ExpiresAt),
+                Payment = new RenewalPayment(with, amount, start, end, facts.License.ExpiresAt) { DebtsUsd = debts },
                 History = new RenewalHistory(after.RenewalId, "success"),
                 Notice = new RenewalNotice("renewed", $"renewed:{after.RenewalId}"),
                 Audit = "renewal.applied",

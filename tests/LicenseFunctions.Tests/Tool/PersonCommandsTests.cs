@@ -104,7 +104,7 @@ public sealed class PersonCommandsTests(PostgresFixture postgres) : IAsyncLifeti
     {
         string[] things =
         [
-            "alert_id", "appeal_id", "attempt_id", "case_id", "refund_id", "reversal_id",
+            "alert_id", "appeal_id", "attempt_id", "case_id", "refund_id", "reversal_id", "settled_by",
             "lease_id", "ledger_id", "log_id", "outbox_id", "payment_method_id", "pricing_id", "quarantine_id",
                 "reference_id", "row_id",
             "suspension_id", "token_id", "token_ids", "replaced_by", "replaced_device_id", "admitted_device_id", "wallet_id",

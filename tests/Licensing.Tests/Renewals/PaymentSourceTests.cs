@@ -20,18 +20,32 @@ public sealed class PaymentSourceTests
     };
 
     [Theory]
-    [InlineData(0.49, 0, null, "amount_too_small")]
-    [InlineData(0.50, 0, PaidWith.Card, null)]
-    [InlineData(0.30, 0.30, PaidWith.Wallet, null)]
-    public void Of_AnAmountBelowTheProvidersMinimum_IsPaidFromTheWalletOnly(
-        double price, double wallet, PaidWith? with, string? obstacle)
+    [InlineData(0.49, 0, 0, PaidWith.Deferred)]
+    [InlineData(0.50, 0, 0, PaidWith.Card)]
+    [InlineData(0.30, 0, 0.30, PaidWith.Wallet)]
+    [InlineData(0.30, 0.19, 0, PaidWith.Deferred)]
+    [InlineData(0.30, 0.20, 0, PaidWith.Card)] // together they reach the minimum
+    [InlineData(0.30, 0.20, 0.49, PaidWith.Card)] // the wallet can't pay both
+    [InlineData(0.30, 0.20, 0.50, PaidWith.Wallet)]
+    [InlineData(0.30, 0.19, 0.48, PaidWith.Wallet)] // not enough for both; what is open stays open
+    [InlineData(0, 0.20, 0, PaidWith.Nothing)]
+    [InlineData(49.99, 0.20, 50, PaidWith.Card)]
+    public void Of_AnAmountBelowTheProvidersMinimum_IsTakenWithTheNextCharge(double price, double debt, double wallet, PaidWith with)
     {
         var policy = Policy with { MinimumChargesUsd = new Dictionary<string, decimal> { ["stripe"] = 0.50m } };
 
         Assert.Equal(
-            new PaymentSource(with, obstacle),
-            PaymentSource.Of(new RenewalPrice((decimal)price, NeedsConsent: false), (decimal)wallet, Card, policy));
+            new PaymentSource(with, null),
+            PaymentSource.Of(new RenewalPrice((decimal)price, NeedsConsent: false), (decimal)debt, (decimal)wallet, Card, policy));
     }
+
+    [Theory]
+    [InlineData(null, "no_payment_method")]
+    [InlineData("paypal", "unknown_payment_provider")]
+    public void Of_ASmallAmountWithoutACardThatCanBeCharged_IsNotDeferred(string? provider, string obstacle) => Assert.Equal(
+        new PaymentSource(null, obstacle),
+        PaymentSource.Of(
+            new RenewalPrice(0.30m, NeedsConsent: false), 0.10m, 0, provider is null ? null : Card with { Provider = provider }, Policy));
 
     [Theory]
     [MemberData(nameof(Cases))]
@@ -40,6 +54,6 @@ public sealed class PaymentSourceTests
     {
         var card = provider is null ? null : Card with { Provider = provider };
 
-        Assert.Equal(expected, PaymentSource.Of(new RenewalPrice(price, needsConsent), wallet, card, Policy));
+        Assert.Equal(expected, PaymentSource.Of(new RenewalPrice(price, needsConsent), 0, wallet, card, Policy));
     }
 }

@@ -47,7 +47,7 @@ public sealed class RenewalForecastTests
     public void OfPayment_ALicenseThatNeverExpires_NeedsNoCardForLonger() => Assert.Equal(
         new RenewalForecast(PaidWith.Card, null),
         RenewalForecast.OfPayment(
-            null, new RenewalPrice(49.99m, NeedsConsent: false), 0, Card with { ExpiryMonth = 1, ExpiryYear = 2020 }, null, Policy));
+            null, new RenewalPrice(49.99m, NeedsConsent: false), 0, 0, Card with { ExpiryMonth = 1, ExpiryYear = 2020 }, null, Policy));
 
     [Theory]
     [InlineData(-7 * 86400 - 1, null)]
@@ -101,6 +101,7 @@ public sealed class RenewalForecastTests
         RenewalForecast.Of(
             new RenewalLicense(Expiry, autoRenew, block),
             new RenewalPrice(49.99m, NeedsConsent: false),
+            debtUsd: 0,
             wallet,
             card,
             lastDecline,

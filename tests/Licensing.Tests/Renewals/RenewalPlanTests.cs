@@ -305,6 +305,62 @@ public sealed class RenewalPlanTests
         Assert.Equal((RenewalStatus.Lapsed, recorded), (after.Status, after.LapsedBlocked));
     }
 
+    private static readonly RenewalPolicy Minimum = Policy with
+    {
+        MinimumChargesUsd = new Dictionary<string, decimal> { ["stripe"] = 0.50m },
+    };
+
+    private static RenewalFacts Small(Renewal renewal, decimal debt, decimal wallet = 0) =>
+        Facts(renewal, Card, wallet, price: 0.30m, lastPaid: 0.30m) with { DebtUsd = debt };
+
+    [Fact]
+    public void Next_AnAmountBelowTheMinimum_ExtendsAndMovesNoMoney()
+    {
+        var change = Assert.IsType<RenewalStep.Save>(Next(Small(Due, 0.10m), policy: Minimum)).Change;
+
+        Assert.Equal((RenewalStatus.Applied, PaidWith.Deferred, 0.30m, 0m, Expiry.AddDays(30)), (
+            change.After.Status, change.After.PaidWith, change.After.AmountUsd, change.After.DebtsUsd, change.After.PaidUntil));
+        Assert.False(change.Payment!.MovesMoney);
+        Assert.Equal(("renewed", PaidWith.Deferred), (change.Notice!.Template, change.Announcement!.PaidWith));
+    }
+
+    [Fact]
+    public void Next_AnAmountThatReachesTheMinimumWithWhatIsOpen_ChargesBoth()
+    {
+        var charging = After(Next(Small(Due, 0.30m), policy: Minimum));
+
+        Assert.Equal((RenewalStatus.Charging, 0.30m, 0.30m, 60), (
+            charging.Status, charging.AmountUsd, charging.DebtsUsd, charging.Attempt!.Request.AmountMinor));
+    }
+
+    [Theory]
+    [InlineData(0.60, 0.30)]
+    [InlineData(0.59, 0)] // the card would pay both; without the card's minimum the wallet pays the price
+    public void Next_FromTheWallet_PaysWhatIsOpenIfItCan(double wallet, double debts)
+    {
+        var policy = Minimum with { MinimumChargesUsd = new Dictionary<string, decimal> { ["stripe"] = 1 } };
+
+        var payment = Assert.IsType<RenewalStep.Save>(Next(Small(Due, 0.30m, (decimal)wallet), policy: policy)).Change.Payment!;
+
+        Assert.Equal((PaidWith.Wallet, 0.30m, (decimal)debts), (payment.With, payment.AmountUsd, payment.DebtsUsd));
+    }
+
+    [Fact]
+    public void Next_AnIntentWithADebtThatWasPaidMeanwhile_IsCanceled()
+    {
+        var declined = Charging with
+        {
+            Status = RenewalStatus.SoftDeclined,
+            AmountUsd = 0.30m,
+            DebtsUsd = 0.30m,
+            Attempt = Attempt with { Status = AttemptStatus.SoftDeclined },
+        };
+        var policy = Minimum with { MinimumChargesUsd = new Dictionary<string, decimal> { ["stripe"] = 0.30m } };
+
+        Assert.IsType<RenewalStep.CancelIntent>(Next(Small(declined, 0), policy: policy));
+        Assert.Equal(60, After(Next(Small(declined, 0.30m), policy: policy)).Attempt!.Request.AmountMinor);
+    }
+
     [Theory]
     [InlineData(0)]
     [InlineData(5)]

@@ -7,6 +7,23 @@ namespace Licensing.Tests.Renewals;
 public sealed class RenewalSettlementTests
 {
     [Theory]
+    [InlineData(60, 0.30, 0.30)]
+    [InlineData(50, 0.50, 0)] // another amount than asked pays for this renewal only
+    public void Settle_ASuccessWithADebt_BooksBothAmounts(long paid, double amount, double debts)
+    {
+        var renewal = Charging with
+        {
+            AmountUsd = 0.30m,
+            DebtsUsd = 0.30m,
+            Attempt = Attempt with { Request = Attempt.Request with { AmountMinor = 60 } },
+        };
+
+        var payment = Settle(renewal, new ChargeOutcome.Succeeded("ch_1", paid))!.Payment!;
+
+        Assert.Equal(((decimal)amount, (decimal)debts), (payment.AmountUsd, payment.DebtsUsd));
+    }
+
+    [Theory]
     [InlineData(RenewalStatus.SoftDeclined, Trigger.Cancel, typeof(ChargeOutcome.Canceled))]
     [InlineData(RenewalStatus.Unknown, Trigger.Cancel, typeof(ChargeOutcome.Unknown))]
     [InlineData(RenewalStatus.SoftDeclined, Trigger.LookUp, typeof(ChargeOutcome.Unknown))]

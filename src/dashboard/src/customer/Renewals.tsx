@@ -30,6 +30,7 @@ type List = {
   next_renewal_at: string | null;
   renews_until: string | null;
   amount_usd: number | null;
+  debt_usd: number;
   pays_with: string | null;
   obstacle: string | null;
   status: string | null;
@@ -98,7 +99,12 @@ export default function Renewals({ id, reload }: TabProps) {
                         ? texts.renewals.nextOn(format.day(reply.next_renewal_at))
                         : texts.renewals.dueSince(format.day(reply.next_renewal_at)),
                   ],
-                  [texts.renewals.amount, format.money(reply.amount_usd)],
+                  [
+                    texts.renewals.amount,
+                    reply.debt_usd > 0
+                      ? texts.renewals.withDebt(format.money(reply.amount_usd), format.money(reply.debt_usd))
+                      : format.money(reply.amount_usd),
+                  ],
                   [
                     texts.renewals.paysWith,
                     reply.pays_with ? (texts.renewals.with[reply.pays_with] ?? reply.pays_with) : texts.renewals.cannotPay,
@@ -195,7 +201,10 @@ export default function Renewals({ id, reload }: TabProps) {
           <Confirm
             open={asking}
             title={texts.renewals.nowTitle}
-            text={texts.renewals.nowText(format.money(reply.amount_usd), format.day(reply.renews_until))}
+            text={(reply.pays_with === 'deferred' ? texts.renewals.laterText : texts.renewals.nowText)(
+              format.money(reply.pays_with === 'deferred' ? reply.amount_usd : (reply.amount_usd ?? 0) + reply.debt_usd),
+              format.day(reply.renews_until),
+            )}
             go={texts.renewals.now}
             busy={renew.busy}
             problem={renew.problem}

@@ -87,6 +87,25 @@ public sealed class MailTemplatesTests
     }
 
     [Theory]
+    [InlineData("card", 0, "Paid: 0.30 USD with your saved card.", "Amount: 0.30 USD\n")]
+    [InlineData("card", 0.25, "Paid: 0.55 USD (0.25 USD of it for earlier renewals) with your saved card.",
+        "Amount: 0.30 USD, plus 0.25 USD of earlier renewals: 0.55 USD\n")]
+    [InlineData("deferred", 0.10, "Nothing was charged now. The amount of 0.30 USD", "Payment: with your next charge, because")]
+    public void Render_ASmallAmount_StatesWhatIsTakenWhen(string with, double debts, string receipt, string notice)
+    {
+        var model = new JsonObject
+        {
+            ["amount_usd"] = 0.30m,
+            ["debts_usd"] = (decimal)debts,
+            ["paid_with"] = with,
+            ["charge_at"] = "2026-12-24T23:30:00+00:00",
+        };
+
+        Assert.Contains(receipt, Templates.Render("renewed", model, null).Text, StringComparison.Ordinal);
+        Assert.Contains(notice, Templates.Render("upcoming_renewal", model, null).Text, StringComparison.Ordinal);
+    }
+
+    [Theory]
     [InlineData("insufficient_funds", "doesn't have enough money")]
     [InlineData("expired_card", "has expired")]
     [InlineData("authentication_required", "confirm this payment yourself")]
