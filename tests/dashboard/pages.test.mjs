@@ -21,6 +21,18 @@ before(async () => {
     where alert_id = '00000000-0000-4000-8000-000000000807';
     insert into usage_quarantine (source, code, field, detail, payload, payload_digest)
     values ('queue', 'MALFORMED', null, 'The text is not JSON.', '{"logged_at":', sha256('x'))`);
+  await backend.addPayments(licenses.nora);
+  backend.sql(`
+    insert into payment_cases (provider, reason, subject, amount_minor, currency, detail)
+    values ('stripe', 'unknown_renewal', 'pi_3QkExampleOfAnIntent', 2950, 'usd', 'The charge names a renewal that doesn''t exist.');
+    insert into refunds (refund_id, renewal_id, subscription_id, provider, amount_minor, period, reason, state, next_try_at, code, detail,
+                         decided_at)
+    select uuid_generate_v4(), renewal_id, subscription_id, 'stripe', 500, period, 'The customer asked for it by mail.', state,
+           case when state = 'requested' then now() + interval '1 year' end, code, detail, case when state = 'refused' then now() end
+    from renewals, (values ('keep', 'requested', 'no_answer', null),
+                           ('shorten', 'refused', 'charge_disputed', 'Charge ch_3Qk has been charged back; cannot issue a refund.'))
+      as refund (period, state, code, detail)
+    where paid_with = 'card' and subscription_id = '${licenses.nora}'`);
 });
 
 after(async () => {
@@ -52,6 +64,7 @@ const all = [
   ['operator-license', people.operator, `/licenses/${licenses.nora}`],
   ['operator-renewals', people.operator, '/renewals?days=30'],
   ['reconciliation', people.operator, '/renewals/reconciliation?first=2026-11-01&last=2026-11-03'],
+  ['operator-payments', people.operator, `/licenses/${licenses.nora}/renewals`],
   ['operator-usage', people.operator, '/usage'],
   ['system', people.operator, '/system'],
 ];

@@ -110,6 +110,60 @@ test('an operator suspends a license and undoes it', async () => {
   await close(page);
 });
 
+test('an operator refunds a part of a payment after a preview', async () => {
+  await backend.addPayments(licenses.tunde);
+  const page = await open(browser, backend, { as: people.operator, path: `/licenses/${licenses.tunde}/renewals` });
+  const payments = page.getByRole('region', { name: 'Payments' });
+  await payments.getByText('Disputed', { exact: true }).waitFor();
+  await payments.getByRole('button', { name: 'Refund…' }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByLabel('Amount in US dollars').fill('30');
+  await dialog.getByLabel('Note, for the audit log').fill('The signals stopped for a week.');
+  await dialog.getByRole('button', { name: 'Preview' }).click();
+  await dialog.getByText('amount_usd must be from 0.01 to 25.00').waitFor();
+  await dialog.getByLabel('Amount in US dollars').fill('5');
+  await dialog.getByLabel('The customer keeps it').click();
+  await dialog.getByRole('button', { name: 'Preview' }).click();
+  await dialog.getByText('We refunded 5.00 USD', { exact: true }).waitFor();
+  await assertAccessible(page, 'refund');
+  await takeScreenshot(page, 'story-refund');
+  await page.setViewportSize({ width: 390, height: 844 });
+  await takeScreenshot(page, 'story-refund-phone');
+  await dialog.getByRole('button', { name: 'Refund $5.00' }).click();
+  await page.getByText('The refund was made.').waitFor();
+  await page.getByRole('region', { name: 'Refunds' }).getByText('Made', { exact: true }).waitFor();
+
+  assert.equal(mails('refunded', people.tunde), '1');
+  assert.equal(backend.sql(`select state || ' ' || amount_minor from refunds where subscription_id = '${licenses.tunde}'`), 'made 500');
+  await close(page);
+});
+
+test('an operator completes the evidence for a dispute and sends it once', async () => {
+  const dispute = await backend.addPayments(licenses.hana);
+  const page = await open(browser, backend, { as: people.operator, path: '/renewals' });
+  await page
+    .getByRole('row', { name: new RegExp(dispute) })
+    .getByRole('button', { name: 'Write…' })
+    .click();
+  const text = page.getByLabel('Text for the bank');
+  await text.fill(`${await text.inputValue()}\nThe customer wrote on Monday.`);
+  await assertAccessible(page, 'evidence');
+  await takeScreenshot(page, 'story-evidence');
+  await page.setViewportSize({ width: 390, height: 844 });
+  await takeScreenshot(page, 'story-evidence-phone');
+  await page.getByRole('button', { name: 'Send to the bank…' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Send', exact: true }).click();
+  await page.getByText('The evidence was sent.').waitFor();
+  await page
+    .getByRole('row', { name: new RegExp(dispute) })
+    .getByRole('button', { name: 'Sent' })
+    .waitFor();
+  assert.equal(await page.getByLabel('Text for the bank').count(), 0);
+
+  assert.match((await backend.callStripe('GET', `/v1/disputes/${dispute}`)).evidence.uncategorized_text, /on Monday\.$/);
+  await close(page);
+});
+
 test('a license in grace has that status on every page, and the filter for expired licenses finds it', async () => {
   const page = await open(browser, backend, { as: people.amara, path: `/licenses/${licenses.amara}` });
   await page.getByRole('link', { name: 'All licenses' }).click();

@@ -91,7 +91,7 @@ public static class RenewalSettlement
         var renewal = facts.Renewal;
         if (!facts.License.IsGone) return Apply(facts, paid, policy, now);
         var charge = new ChargeOutcome.Succeeded(
-            paid.TransactionId!, renewal.ChargedMinor!.Value, paid.Request.Currency);
+            paid.TransactionId!, renewal.ChargedMinor, paid.Request.Currency);
         var concern = PaymentCase.Of(PaymentCaseReason.LicenseGone, renewal, renewal.IntentId, charge, LicenseGone);
         return WaitForAPerson(renewal with { Attempt = paid with { Status = AttemptStatus.Sent, TransactionId = null } }, concern, now);
     }

@@ -167,6 +167,52 @@ export class Backend {
     return { status: reply.status, body: text && (reply.headers.get('content-type') ?? '').includes('json') ? JSON.parse(text) : text };
   }
 
+  /** A request to Stripe's stand-in. */
+  async callStripe(method, path, form) {
+    const reply = await fetch(this.stripe + path, {
+      method,
+      headers: { authorization: 'Bearer sk_test_standin' },
+      body: form && new URLSearchParams(form),
+    });
+    return reply.json();
+  }
+
+  /** The license's present period, paid by card and disputed, and one from the wallet before it. Returns the provider's id of the dispute. */
+  async addPayments(license) {
+    const intent = await this.callStripe('POST', '/v1/payment_intents', {
+      amount: 2950,
+      currency: 'usd',
+      payment_method: 'pm_card_createDispute',
+      confirm: 'true',
+    });
+    const { data } = await this.callStripe('GET', '/v1/events?type=charge.dispute.created&limit=1');
+    const dispute = data[0].data.object;
+    this.sql(`
+      with license as (
+        select s.subscription_id, s.subscriber_id, t.expires_at from subscriptions s join license_tokens t using (subscription_id)
+        where s.subscription_id = '${license}' and t.is_active
+      ), paid as (
+        insert into renewals (subscription_id, user_id, period_start, renewal_type, status, amount_usd, paid_with, paid_from, paid_until,
+                              gives_up_at, intent_id)
+        select subscription_id, subscriber_id, expires_at - days, 'auto', 'applied', amount, pays, expires_at - days,
+               expires_at - days + interval '30 days', expires_at, intent
+        from license, (values (interval '30 days', 29.50, 'card', '${intent.id}'), (interval '60 days', 25.00, 'wallet', null))
+          as payment (days, amount, pays, intent)
+        returning *
+      ), history as (
+        insert into license_renewal_history (renewal_id, attempted_at, subscription_id, user_id, renewal_type, amount_usd, status)
+        select renewal_id, period_start, subscription_id, user_id, 'auto', amount_usd, 'success' from paid
+      )
+      insert into payment_reversals (provider, kind, provider_id, state, amount_minor, currency, reason, intent_id, changed_at,
+                                     evidence_due_at, renewal_id, subscription_id, applied_state, applied_at)
+      select 'stripe', 'dispute', '${dispute.id}', 'open', 2950, 'usd', 'fraudulent', intent_id, now(), now() + interval '7 days',
+             renewal_id, subscription_id, 'open', now()
+      from paid where paid_with = 'card'
+      on conflict (provider, kind, provider_id) do update
+      set renewal_id = excluded.renewal_id, subscription_id = excluded.subscription_id`);
+    return dispute.id;
+  }
+
   /** The header that the demo sign-in requires. */
   demoHeaders() {
     return { 'x-demo-secret': this.demoSecret };

@@ -169,7 +169,7 @@ function Evidence({ dispute, reload }: { dispute: Dispute; reload: () => void })
             {reply.state === 'refused' && reply.detail && <p className="notice poor">{reply.detail}</p>}
             {reply.can_send ? (
               <>
-                <Field label={words.evidenceText} help={words.evidenceHelp} value={text} onChange={setEdited} max={20_000} long />
+                <Field label={words.evidenceText} help={words.evidenceHelp} value={text} onChange={setEdited} max={20_000} rows={14} />
                 <div className="actions">
                   <Button look="main" isDisabled={!text.trim()} onPress={() => setAsking(true)}>
                     {words.sendEvidence}
@@ -177,7 +177,7 @@ function Evidence({ dispute, reload }: { dispute: Dispute; reload: () => void })
                 </div>
               </>
             ) : (
-              <pre>{reply.text}</pre>
+              <p className="lines">{reply.text}</p>
             )}
             <Confirm
               open={asking}

@@ -215,7 +215,7 @@ function RefundDialog({ payment, onClose, onDone }: { payment: Payment; onClose:
           <p>{words.mail}</p>
           <blockquote>
             <strong>{preview.mail_subject}</strong>
-            <pre>{preview.mail_text.trim()}</pre>
+            <p className="lines">{preview.mail_text.trim()}</p>
           </blockquote>
         </section>
       )}

@@ -218,6 +218,7 @@ export function Field({
   value,
   onChange,
   long,
+  rows = long ? 4 : 1,
   max,
   auto,
 }: {
@@ -226,13 +227,15 @@ export function Field({
   value: string;
   onChange: (value: string) => void;
   long?: boolean;
+  /** Lines of the text; 1 for an input. */
+  rows?: number;
   max?: number;
   auto?: boolean;
 }) {
   return (
     <TextField className="field" value={value} onChange={onChange} maxLength={max} autoFocus={auto}>
       <Label>{label}</Label>
-      {long ? <TextArea rows={4} /> : <Input />}
+      {rows > 1 ? <TextArea rows={rows} /> : <Input />}
       {help && (
         <Text slot="description" className="small">
           {help}

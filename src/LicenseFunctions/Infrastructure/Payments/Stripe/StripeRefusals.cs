@@ -35,7 +35,7 @@ internal static class StripeRefusals
     };
 
     /// <summary>
-    /// Whether the request was certainly not executed and never will be. Not for a rejected key of this backend: an operator mends it.
+    /// Whether the request was certainly not executed and never will be. Not for a rejected key of this backend: an operator corrects it.
     /// </summary>
     public static bool IsFinal(StripeException refused) =>
         refused.StripeError?.Type != "idempotency_error" && (Of(refused) == Refused || Of(refused) == CustomerMissing);
