@@ -17,7 +17,12 @@ public sealed record LeaseSettings(IReadOnlyList<byte[]> Keys, string Issuer, Ti
         var keys = settings.Words("LEASE_SIGNING_KEYS").Select(word => ParseKey(word, settings)).ToList();
         var issuer = settings.BaseAddress("PUBLIC_URL", "https://licenses.example.com", "https", "http");
         if (keys.Count > 0 && issuer is null)
-            settings.Fault("PUBLIC_URL", "is missing, and LEASE_SIGNING_KEYS is set: it names the issuer", "https://licenses.example.com", 0);
+        {
+            settings.Fault(
+                "PUBLIC_URL", "is missing, and LEASE_SIGNING_KEYS is set: it names the issuer", "https://licenses.example.com", 0);
+        }
+
+
         return new LeaseSettings(
             keys, issuer?.AbsoluteUri.TrimEnd('/') ?? "", TimeSpan.FromHours(settings.Whole("LEASE_MAX_HOURS", 72, 1, 720)),
             settings.GracePeriod());

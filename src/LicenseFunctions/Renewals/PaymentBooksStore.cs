@@ -22,7 +22,7 @@ public sealed class PaymentBooksStore(LicenseDatabase database)
             where a.status = 'succeeded' and a.provider = @provider and a.updated_at >= @from and a.updated_at < @to
         )
         select r.renewal_id, r.subscription_id, r.status, r.intent_id, a.transaction_id as charge_id,
-               case when r.amount_usd between 0 and 1e12 then round(r.amount_usd * 100)::bigint end as amount_minor,
+               case when r.amount_usd between 0 and 1e12 then round((r.amount_usd + r.debts_usd) * 100)::bigint end as amount_minor,
                a.updated_at as booked_at, coalesce(l.minor, 0) as ledger_minor,
                coalesce(e.refunded_minor + e.charged_back_minor, 0) as reversed_minor
         from wanted w

@@ -36,8 +36,8 @@ public sealed class LicenseRoutesTests(PostgresFixture postgres) : IAsyncLifetim
         Assert.Equal(200, status);
         Assert.Equal(
             [
-                "valid", "code", "detail", "reasons", "entitlement", "close_only_until", "subscription_id", "status", "expires_at", "device",
-                "devices", "lease", "nonce", "checked_at",
+                "valid", "code", "detail", "reasons", "entitlement", "close_only_until", "subscription_id", "status", "expires_at",
+                "device", "devices", "lease", "nonce", "checked_at",
             ],
             body!.AsObject().Select(field => field.Key));
         Assert.Equal(("VALID", "ACTIVE", "n-1", true),

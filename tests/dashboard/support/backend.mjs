@@ -177,7 +177,7 @@ export class Backend {
     return reply.json();
   }
 
-  /** The license's present period, paid by card and disputed, and one from the wallet before it. Returns the provider's id of the dispute. */
+  /** The license's present period, paid by card and disputed, and one from the wallet before it. Returns the dispute's id. */
   async addPayments(license) {
     const intent = await this.callStripe('POST', '/v1/payment_intents', {
       amount: 2950,
