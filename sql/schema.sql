@@ -2468,6 +2468,7 @@ ALTER TABLE ONLY public.billing_ledger
 
 ALTER TABLE ONLY public.close_only_periods
     ADD CONSTRAINT close_only_periods_pkey PRIMARY KEY (subscription_id, began_at);
+
 ALTER TABLE ONLY public.dispute_evidence
     ADD CONSTRAINT dispute_evidence_pkey PRIMARY KEY (reversal_id);
 
@@ -2666,6 +2667,7 @@ CREATE INDEX billing_ledger_reference_id ON public.billing_ledger USING btree (r
 CREATE INDEX billing_ledger_user_id ON public.billing_ledger USING btree (user_id, created_at DESC);
 
 CREATE INDEX booked_charges ON public.renewal_attempts USING btree (updated_at) WHERE (status = 'succeeded'::text);
+
 CREATE INDEX evidence_to_send ON public.dispute_evidence USING btree (next_try_at) WHERE (next_try_at IS NOT NULL);
 
 CREATE INDEX license_appeals_by_alert ON public.license_appeals USING btree (alert_id);
