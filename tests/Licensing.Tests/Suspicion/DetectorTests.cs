@@ -255,7 +255,7 @@ public sealed class DetectorTests
         }
     }
 
-    /// <summary>The timer stores the state after each minute, and reads the usage of the last hours again each hour.</summary>
+    /// <summary>The timer stores the state after each minute; the check reads it.</summary>
     [Theory]
     [InlineData("all_of_their_own")]
     [InlineData("clones_without_locations")]
@@ -274,14 +274,10 @@ public sealed class DetectorTests
                 backtest.Add(row.Subscription, row.ArrivedAt, row.Sample);
             var expected = backtest.Finish().Select(finding => (finding.DetectedAt, finding.Finding.Incident, finding.Finding.Action));
 
-            var (state, found, read, hour) = (new DetectionState(), new List<(DateTimeOffset, string, FindingAction)>(), 0, 0L);
+            var (state, found) = (new DetectionState(), new List<(DateTimeOffset, string, FindingAction)>());
             foreach (var minute in life.Rows.GroupBy(row => row.ArrivedAt.ToUnixTimeSeconds() / 60))
             {
-                var again = minute.Key / 60 > hour
-                    ? life.Rows.Take(read).Where(row => row.ArrivedAt.ToUnixTimeSeconds() / 60 > minute.Key - 120)
-                    : [];
-                (read, hour) = (read + minute.Count(), minute.Key / 60);
-                var samples = again.Concat(minute).Select(row => row.Sample with { ArrivedAt = row.ArrivedAt });
+                var samples = minute.Select(row => row.Sample with { ArrivedAt = row.ArrivedAt });
                 var observation = Detector.Observe(JsonSerializer.Deserialize<DetectionState>(Json(state))!, samples, Policy);
                 state = observation.State;
                 found.AddRange(observation.Findings.Select(finding =>
