@@ -12,12 +12,13 @@ internal static class Accumulator
         var (ea, account) = (IdentityUse.Normal(sample.EaInstanceId), IdentityUse.Normal(sample.Account));
         var network = Network.Of(sample.Address);
         var identity = Identity(state, ea, account, network, Math.Min(loggedAt, arrivedAt), policy);
-        var at = Corrected(identity, loggedAt, arrivedAt, policy);
-        state.Clock = Math.Max(state.Clock, at);
         var seconds = (int)Math.Clamp(sample.Session?.TotalSeconds ?? 0, 0, policy.LongestSession.TotalSeconds);
         var present = seconds > 0 ? seconds : EstimateDuration(state, identity, policy);
-        if (IsKnown(identity, network, at, seconds))
+        // A record that is read again must not teach the clock's error again.
+        if (IsKnown(identity, network, Math.Min(loggedAt - identity.ClockError, arrivedAt), seconds))
             return;
+        var at = Corrected(identity, loggedAt, arrivedAt, policy);
+        state.Clock = Math.Max(state.Clock, at);
         var networkId = AddNetwork(identity, network, sample.Location, at, policy);
         if (at >= identity.LastAt)
             Follow(identity, networkId, at, policy);
