@@ -1,11 +1,11 @@
 // Deliberate breaks of what handles money. Each replaces a text that occurs once in its file. `money` says whether it costs somebody money.
 // `tests` are the classes that concern it; they run only if the simulation notices nothing.
 
-const rules = "src/Licensing/Renewals/";
-const drivers = "src/LicenseFunctions/Renewals/";
-const gateways = "src/LicenseFunctions/Infrastructure/Payments/";
-const stripe = gateways + "Stripe/";
-const sql = "sql/repeatable/";
+const rules = 'src/Licensing/Renewals/';
+const drivers = 'src/LicenseFunctions/Renewals/';
+const gateways = 'src/LicenseFunctions/Infrastructure/Payments/';
+const stripe = gateways + 'Stripe/';
+const sql = 'sql/repeatable/';
 
 export const breaks = [];
 
@@ -16,807 +16,807 @@ const add = (money, name, file, from, to, ...tests) => breaks.push({ kind, name,
 const money = (...of) => add(true, ...of);
 const other = (...of) => add(false, ...of);
 
-kindOf("one charge for a period");
+kindOf('one charge for a period');
 money(
-    "other-intents-events",
-    rules + "RenewalSettlement.cs",
-    "if (trigger is Trigger.Event && answer.IntentId != renewal.IntentId && answer.Outcome",
-    'if (trigger is Trigger.Event && answer.IntentId == "" && answer.Outcome',
-    "RenewalSettlementTests",
-    "PaymentEventsTests",
+  'other-intents-events',
+  rules + 'RenewalSettlement.cs',
+  'if (trigger is Trigger.Event && answer.IntentId != renewal.IntentId && answer.Outcome',
+  'if (trigger is Trigger.Event && answer.IntentId == "" && answer.Outcome',
+  'RenewalSettlementTests',
+  'PaymentEventsTests',
 );
 money(
-    "unknown-is-declined",
-    rules + "RenewalSettlement.cs",
-    "ChargeOutcome.Unknown unknown => Uncertain(renewal, trigger, unknown.Reason, unknown.RetryAfter, now),",
-    "ChargeOutcome.Unknown unknown => Soft(renewal, attempt with { Status = AttemptStatus.SoftDeclined }, unknown.Reason, now),",
-    "RenewalSettlementTests",
+  'unknown-is-declined',
+  rules + 'RenewalSettlement.cs',
+  'ChargeOutcome.Unknown unknown => Uncertain(renewal, trigger, unknown.Reason, unknown.RetryAfter, now),',
+  'ChargeOutcome.Unknown unknown => Soft(renewal, attempt with { Status = AttemptStatus.SoftDeclined }, unknown.Reason, now),',
+  'RenewalSettlementTests',
 );
 money(
-    "processing-is-declined",
-    rules + "RenewalSettlement.cs",
-    'ChargeOutcome.Processing => Uncertain(renewal, Trigger.LookUp, "processing", null, now),',
-    'ChargeOutcome.Processing => Soft(renewal, attempt with { Status = AttemptStatus.SoftDeclined }, "processing", now),',
-    "RenewalSettlementTests",
+  'processing-is-declined',
+  rules + 'RenewalSettlement.cs',
+  'ChargeOutcome.Processing => Uncertain(renewal, Trigger.LookUp, "processing", null, now),',
+  'ChargeOutcome.Processing => Soft(renewal, attempt with { Status = AttemptStatus.SoftDeclined }, "processing", now),',
+  'RenewalSettlementTests',
 );
 money(
-    "earlier-decline-counts",
-    rules + "RenewalSettlement.cs",
-    "(renewal.IsChargeOpen && (attempt.OpensIntent || (",
-    "(renewal.IsChargeOpen && (true || (",
-    "RenewalSettlementTests",
+  'earlier-decline-counts',
+  rules + 'RenewalSettlement.cs',
+  '(renewal.IsChargeOpen && (attempt.OpensIntent || (',
+  '(renewal.IsChargeOpen && (true || (',
+  'RenewalSettlementTests',
 );
 money(
-    "late-event-of-an-earlier-attempt",
-    rules + "RenewalSettlement.cs",
-    "(trigger is Trigger.LookUp && !policy.CanReplay(attempt, now))))",
-    "!policy.CanReplay(attempt, now)))",
-    "RenewalSettlementTests",
+  'late-event-of-an-earlier-attempt',
+  rules + 'RenewalSettlement.cs',
+  '(trigger is Trigger.LookUp && !policy.CanReplay(attempt, now))))',
+  '!policy.CanReplay(attempt, now)))',
+  'RenewalSettlementTests',
 );
 money(
-    "unconfirmed-at-once",
-    rules + "RenewalSettlement.cs",
-    "when trigger is Trigger.LookUp && renewal.IsChargeOpen && !policy.CanReplay(attempt, now) =>",
-    "when trigger is Trigger.LookUp && renewal.IsChargeOpen =>",
-    "RenewalSettlementTests",
+  'unconfirmed-at-once',
+  rules + 'RenewalSettlement.cs',
+  'when trigger is Trigger.LookUp && renewal.IsChargeOpen && !policy.CanReplay(attempt, now) =>',
+  'when trigger is Trigger.LookUp && renewal.IsChargeOpen =>',
+  'RenewalSettlementTests',
 );
 money(
-    "missing-is-canceled",
-    rules + "RenewalSettlement.cs",
-    "trigger is Trigger.Cancel && !renewal.IsChargeOpen",
-    "trigger is Trigger.Cancel",
-    "RenewalSettlementTests",
+  'missing-is-canceled',
+  rules + 'RenewalSettlement.cs',
+  'trigger is Trigger.Cancel && !renewal.IsChargeOpen',
+  'trigger is Trigger.Cancel',
+  'RenewalSettlementTests',
 );
 money(
-    "replay-after-the-lifetime",
-    rules + "RenewalPlan.cs",
-    "return policy.CanReplay(attempt, now) ? new",
-    "return attempt.Number > 0 ? new",
-    "RenewalPlanTests",
+  'replay-after-the-lifetime',
+  rules + 'RenewalPlan.cs',
+  'return policy.CanReplay(attempt, now) ? new',
+  'return attempt.Number > 0 ? new',
+  'RenewalPlanTests',
 );
 money(
-    "creation-after-the-lifetime",
-    rules + "RenewalPlan.cs",
-    "!IsHeldByDispute(facts) && policy.CanReplay(attempt, now))",
-    "!IsHeldByDispute(facts))",
-    "RenewalPlanTests",
+  'creation-after-the-lifetime',
+  rules + 'RenewalPlan.cs',
+  '!IsHeldByDispute(facts) && policy.CanReplay(attempt, now))',
+  '!IsHeldByDispute(facts))',
+  'RenewalPlanTests',
 );
 money(
-    "keys-live-for-ever",
-    rules + "RenewalPolicy.cs",
-    "out var lifetime) && now - attempt.FirstSentAt < lifetime;",
-    "out var lifetime) && lifetime > TimeSpan.Zero;",
-    "RenewalPolicyTests",
-    "RenewalPlanTests",
+  'keys-live-for-ever',
+  rules + 'RenewalPolicy.cs',
+  'out var lifetime) && now - attempt.FirstSentAt < lifetime;',
+  'out var lifetime) && lifetime > TimeSpan.Zero;',
+  'RenewalPolicyTests',
+  'RenewalPlanTests',
 );
 money(
-    "one-creation-key",
-    rules + "Renewal.cs",
-    '(Number == 1 ? "" : $"-{Number}")',
-    '(Number > 0 ? "" : $"-{Number}")',
-    "RenewalPlanTests",
-    "RenewalSettlementTests",
+  'one-creation-key',
+  rules + 'Renewal.cs',
+  '(Number == 1 ? "" : $"-{Number}")',
+  '(Number > 0 ? "" : $"-{Number}")',
+  'RenewalPlanTests',
+  'RenewalSettlementTests',
 );
 money(
-    "one-confirmation-key",
-    rules + "Renewal.cs",
-    'ConfirmKey => $"attempt-{AttemptId:N}"',
-    'ConfirmKey => $"attempt-{Request.RenewalId:N}"',
-    "RenewalPlanTests",
-    "RenewalHttpTests",
+  'one-confirmation-key',
+  rules + 'Renewal.cs',
+  'ConfirmKey => $"attempt-{AttemptId:N}"',
+  'ConfirmKey => $"attempt-{Request.RenewalId:N}"',
+  'RenewalPlanTests',
+  'RenewalHttpTests',
 );
 money(
-    "wallet-beside-an-intent",
-    rules + "RenewalPlan.cs",
-    "{ With: var with } => CancelIntentFirst(renewal, Book(renewal, with!.Value, policy, now)),",
-    "{ With: var with } => new RenewalStep.Save(Book(renewal, with!.Value, policy, now)),",
-    "RenewalPlanTests",
+  'wallet-beside-an-intent',
+  rules + 'RenewalPlan.cs',
+  '{ With: var with } => CancelIntentFirst(renewal, Book(renewal, with!.Value, policy, now)),',
+  '{ With: var with } => new RenewalStep.Save(Book(renewal, with!.Value, policy, now)),',
+  'RenewalPlanTests',
 );
 money(
-    "closed-with-a-live-intent",
-    rules + "RenewalPlan.cs",
-    "renewal is { IntentId: { } intent, Attempt: { } attempt }\n            ? new RenewalStep.CancelIntent",
-    "renewal is { IntentId: { } intent, Attempt: { } attempt } && attempt.Number > 9\n            ? new RenewalStep.CancelIntent",
-    "RenewalPlanTests",
+  'closed-with-a-live-intent',
+  rules + 'RenewalPlan.cs',
+  'renewal is { IntentId: { } intent, Attempt: { } attempt }\n            ? new RenewalStep.CancelIntent',
+  'renewal is { IntentId: { } intent, Attempt: { } attempt } && attempt.Number > 9\n            ? new RenewalStep.CancelIntent',
+  'RenewalPlanTests',
 );
 money(
-    "canceled-intent-is-kept",
-    rules + "RenewalSettlement.cs",
-    "IntentId = null,\n            Attempt = attempt.Status is",
-    "IntentId = renewal.IntentId,\n            Attempt = attempt.Status is",
-    "RenewalSettlementTests",
+  'canceled-intent-is-kept',
+  rules + 'RenewalSettlement.cs',
+  'IntentId = null,\n            Attempt = attempt.Status is',
+  'IntentId = renewal.IntentId,\n            Attempt = attempt.Status is',
+  'RenewalSettlementTests',
 );
 money(
-    "intent-of-another-customer",
-    rules + "RenewalPlan.cs",
-    "(last.Provider != card.Provider || last.Request.CustomerId != card.CustomerId)",
-    "last.Provider != card.Provider",
-    "RenewalPlanTests",
+  'intent-of-another-customer',
+  rules + 'RenewalPlan.cs',
+  '(last.Provider != card.Provider || last.Request.CustomerId != card.CustomerId)',
+  'last.Provider != card.Provider',
+  'RenewalPlanTests',
 );
-money("tenfold-amount", rules + "RenewalPlan.cs", "renewal.AmountUsd!.Value * 100", "renewal.AmountUsd!.Value * 1000", "RenewalPlanTests");
+money('tenfold-amount', rules + 'RenewalPlan.cs', 'renewal.AmountUsd!.Value * 100', 'renewal.AmountUsd!.Value * 1000', 'RenewalPlanTests');
 money(
-    "two-periods-for-one",
-    rules + "RenewalSettlement.cs",
-    "from, from + Renewal.Period, expiry)",
-    "from, from + Renewal.Period + Renewal.Period, expiry)",
-    "RenewalSettlementTests",
-);
-money(
-    "paid-late-from-the-old-expiry",
-    rules + "RenewalPolicy.cs",
-    "paidAt < expiresAt + Grace ? expiresAt : now",
-    "paidAt < expiresAt + Grace + Grace + CatchUp ? expiresAt : now",
-    "RenewalPolicyTests",
-    "RenewalSettlementTests",
+  'two-periods-for-one',
+  rules + 'RenewalSettlement.cs',
+  'from, from + Renewal.Period, expiry)',
+  'from, from + Renewal.Period + Renewal.Period, expiry)',
+  'RenewalSettlementTests',
 );
 money(
-    "paid-in-time-from-now",
-    rules + "RenewalSettlement.cs",
-    "policy.PaidFrom(expiry, paidAt, now)",
-    "policy.PaidFrom(expiry, now, now)",
-    "RenewalSettlementTests",
+  'paid-late-from-the-old-expiry',
+  rules + 'RenewalPolicy.cs',
+  'paidAt < expiresAt + Grace ? expiresAt : now',
+  'paidAt < expiresAt + Grace + Grace + CatchUp ? expiresAt : now',
+  'RenewalPolicyTests',
+  'RenewalSettlementTests',
 );
 money(
-    "fence-ignored",
-    drivers + "RenewalTransaction.cs",
-    "where r.renewal_id = @RenewalId and r.fence = @Fence and (",
-    "where r.renewal_id = @RenewalId and (",
-    "PostgresRenewalStoreTests",
+  'paid-in-time-from-now',
+  rules + 'RenewalSettlement.cs',
+  'policy.PaidFrom(expiry, paidAt, now)',
+  'policy.PaidFrom(expiry, now, now)',
+  'RenewalSettlementTests',
 );
 money(
-    "lease-ignored",
-    drivers + "RenewalTransaction.cs",
-    "(@lease::interval is null or r.lease_until > clock_timestamp())",
-    "(@lease::interval is null or true)",
-    "PostgresRenewalStoreTests",
+  'fence-ignored',
+  drivers + 'RenewalTransaction.cs',
+  'where r.renewal_id = @RenewalId and r.fence = @Fence and (',
+  'where r.renewal_id = @RenewalId and (',
+  'PostgresRenewalStoreTests',
 );
 money(
-    "event-applied-twice",
-    gateways + "PaymentEventInbox.cs",
-    "cancellationToken: cancellationToken)) == 1;",
-    "cancellationToken: cancellationToken)) >= 0;",
-    "PostgresRenewalStoreTests",
-    "PaymentEventsTests",
+  'lease-ignored',
+  drivers + 'RenewalTransaction.cs',
+  '(@lease::interval is null or r.lease_until > clock_timestamp())',
+  '(@lease::interval is null or true)',
+  'PostgresRenewalStoreTests',
 );
 money(
-    "charge-credited-at-every-payment",
-    drivers + "RenewalTransaction.cs",
-    " where @byCard;",
-    " where @byCard or true;",
-    "PostgresRenewalStoreTests",
-    "WalletTests",
-);
-
-kindOf("a lock is no business fact");
-money(
-    "lock-timeout-is-a-locked-wallet",
-    drivers + "RenewalStore.cs",
-    'catch (PostgresException conflict) when (conflict.ConstraintName == "one_open_charge_a_license")',
-    'catch (PostgresException locked) when (locked.SqlState == "55P03")\n        {\n            return ' +
-        "RenewalSave.WalletLocked;\n        }\n        catch (PostgresException conflict) when (conflict.ConstraintName == " +
-        '"one_open_charge_a_license")',
-    "PostgresRenewalStoreTests",
-    "PaymentEventsTests",
+  'event-applied-twice',
+  gateways + 'PaymentEventInbox.cs',
+  'cancellationToken: cancellationToken)) == 1;',
+  'cancellationToken: cancellationToken)) >= 0;',
+  'PostgresRenewalStoreTests',
+  'PaymentEventsTests',
 );
 money(
-    "a-locked-wallet-closes-the-charge",
-    rules + "RenewalSettlement.cs",
-    "Status = Succeeded,\n                PaidWith = null",
-    "Status = Canceled,\n                PaidWith = null",
-    "RenewalSettlementTests",
-    "RenewalPlanTests",
-);
-money(
-    "paid-renewals-can-be-reopened",
-    "sql/migrations/0020_paid_renewals.sql",
-    `new.status <> 'applied')`,
-    `new.status = 'charging')`,
-    "PostgresRenewalStoreTests",
-    "PaymentEventsTests",
+  'charge-credited-at-every-payment',
+  drivers + 'RenewalTransaction.cs',
+  ' where @byCard;',
+  ' where @byCard or true;',
+  'PostgresRenewalStoreTests',
+  'WalletTests',
 );
 
-kindOf("what arrives is applied, kept or told");
+kindOf('a lock is no business fact');
 money(
-    "success-of-a-closed-renewal-dropped",
-    rules + "RenewalSettlement.cs",
-    "ChargeOutcome.Succeeded paid => Apply(",
-    "ChargeOutcome.Succeeded when renewal.Status is Canceled or Lapsed => null,\n            ChargeOutcome.Succeeded paid => Apply(",
-    "RenewalSettlementTests",
+  'lock-timeout-is-a-locked-wallet',
+  drivers + 'RenewalStore.cs',
+  'catch (PostgresException conflict) when (conflict.ConstraintName == "one_open_charge_a_license")',
+  'catch (PostgresException locked) when (locked.SqlState == "55P03")\n        {\n            return ' +
+    'RenewalSave.WalletLocked;\n        }\n        catch (PostgresException conflict) when (conflict.ConstraintName == ' +
+    '"one_open_charge_a_license")',
+  'PostgresRenewalStoreTests',
+  'PaymentEventsTests',
 );
 money(
-    "second-charge-not-told",
-    rules + "RenewalSettlement.cs",
-    "if (renewal.Status is Applied) return PaidTwice(renewal, answer);",
-    "if (renewal.Status is Applied) return null;",
-    "RenewalSettlementTests",
+  'a-locked-wallet-closes-the-charge',
+  rules + 'RenewalSettlement.cs',
+  'Status = Succeeded,\n                PaidWith = null',
+  'Status = Canceled,\n                PaidWith = null',
+  'RenewalSettlementTests',
+  'RenewalPlanTests',
 );
 money(
-    "success-without-an-attempt-dropped",
-    drivers + "ApplyPaymentEvent.cs",
-    "facts.Renewal.Attempt is null && answer",
-    "facts.Renewal.Attempt is null && answer.IntentId is null && answer",
-    "PaymentEventsTests",
-);
-money(
-    "charge-of-an-unknown-renewal-dropped",
-    drivers + "ApplyPaymentEvent.cs",
-    "RecordAsync(received, UnknownRenewal(changed), cancellationToken)",
-    "RecordAsync(received, concern: null, cancellationToken)",
-    "PaymentEventsTests",
-);
-money(
-    "refunds-only-acknowledged",
-    drivers + "ApplyPaymentEvent.cs",
-    "store.SaveReversalAsync(reversal, received, policy, cancellationToken),",
-    "store.RecordAsync(received, reversal is null ? null : null, cancellationToken),",
-    "PaymentEventsTests",
-    "PaymentStoryTests",
-);
-money(
-    "gone-license-is-booked",
-    rules + "RenewalSettlement.cs",
-    "_ when facts.License.IsGone => Case(",
-    "_ when facts.License.IsGone && renewal.Status is Due => Case(",
-    "RenewalSettlementTests",
-    "PaymentEventsTests",
-);
-money(
-    "gone-license-waits-for-ever",
-    rules + "RenewalSettlement.cs",
-    "if (!facts.License.IsGone) return Apply(",
-    "if (now > DateTimeOffset.MinValue) return Apply(",
-    "RenewalPlanTests",
-);
-money(
-    "early-refunds-never-claimed",
-    drivers + "ReversalTransaction.cs",
-    "where renewal_id is null and provider = @Provider and (",
-    "where renewal_id is null and provider = @Provider and 1 = 0 and (",
-    "PostgresRenewalStoreTests",
-    "PaymentEventsTests",
-);
-other(
-    "inner-join-hides-the-tokenless",
-    sql + "44_renewal_terms.sql",
-    "left join lateral (select * from v_current_license_tokens c",
-    "join lateral (select * from v_current_license_tokens c",
-    "PaymentEventsTests",
-    "PostgresRenewalStoreTests",
+  'paid-renewals-can-be-reopened',
+  'sql/migrations/0020_paid_renewals.sql',
+  `new.status <> 'applied')`,
+  `new.status = 'charging')`,
+  'PostgresRenewalStoreTests',
+  'PaymentEventsTests',
 );
 
-kindOf("who is not served is not charged");
+kindOf('what arrives is applied, kept or told');
 money(
-    "block-ignored",
-    rules + "RenewalPlan.cs",
-    "if (policy.BlockOf(facts.License) is not null) return Wait(renewal, now);",
-    "",
-    "RenewalPlanTests",
+  'success-of-a-closed-renewal-dropped',
+  rules + 'RenewalSettlement.cs',
+  'ChargeOutcome.Succeeded paid => Apply(',
+  'ChargeOutcome.Succeeded when renewal.Status is Canceled or Lapsed => null,\n            ChargeOutcome.Succeeded paid => Apply(',
+  'RenewalSettlementTests',
 );
 money(
-    "open-charge-of-the-unserved",
-    rules + "RenewalPlan.cs",
-    "if (IsUnwanted(facts, policy) || IsHeldByDispute(facts)) return new RenewalStep.CancelIntent",
-    "if (IsHeldByDispute(facts)) return new RenewalStep.CancelIntent",
-    "RenewalPlanTests",
+  'second-charge-not-told',
+  rules + 'RenewalSettlement.cs',
+  'if (renewal.Status is Applied) return PaidTwice(renewal, answer);',
+  'if (renewal.Status is Applied) return null;',
+  'RenewalSettlementTests',
 );
 money(
-    "auto-renewal-off-ignored",
-    rules + "RenewalPlan.cs",
-    "if (renewal.Type is RenewalType.Auto && !policy.AutoRenews(facts.License))",
-    "if (renewal.Type is RenewalType.Auto && policy is null)",
-    "RenewalPlanTests",
+  'success-without-an-attempt-dropped',
+  drivers + 'ApplyPaymentEvent.cs',
+  'facts.Renewal.Attempt is null && answer',
+  'facts.Renewal.Attempt is null && answer.IntentId is null && answer',
+  'PaymentEventsTests',
 );
 money(
-    "paused-licenses-are-charged",
-    rules + "RenewalPolicy.cs",
-    "RenewsPaused && license.Block is",
-    "license.Block is",
-    "RenewalPolicyTests",
-    "RenewalPlanTests",
+  'charge-of-an-unknown-renewal-dropped',
+  drivers + 'ApplyPaymentEvent.cs',
+  'RecordAsync(received, UnknownRenewal(changed), cancellationToken)',
+  'RecordAsync(received, concern: null, cancellationToken)',
+  'PaymentEventsTests',
 );
 money(
-    "closed-accounts-are-charged",
-    sql + "35_renewal_rules.sql",
-    `when subscriber_active is false then 'account_closed'`,
-    `when subscriber_active is null then 'account_closed'`,
-    "RenewalRulesTests",
-    "RenewalHttpTests",
+  'refunds-only-acknowledged',
+  drivers + 'ApplyPaymentEvent.cs',
+  'store.SaveReversalAsync(reversal, received, policy, cancellationToken),',
+  'store.RecordAsync(received, reversal is null ? null : null, cancellationToken),',
+  'PaymentEventsTests',
+  'PaymentStoryTests',
 );
 money(
-    "closed-masters-are-paid",
-    sql + "35_renewal_rules.sql",
-    `when master_active is false then 'master_closed'`,
-    `when master_active is null then 'master_closed'`,
-    "RenewalRulesTests",
-    "RenewalHttpTests",
+  'gone-license-is-booked',
+  rules + 'RenewalSettlement.cs',
+  '_ when facts.License.IsGone => Case(',
+  '_ when facts.License.IsGone && renewal.Status is Due => Case(',
+  'RenewalSettlementTests',
+  'PaymentEventsTests',
 );
 money(
-    "suspended-licenses-are-charged",
-    sql + "35_renewal_rules.sql",
-    "        and not suspended_otherwise\n",
-    "",
-    "RenewalRulesTests",
-    "PostgresRenewalStoreTests",
-    "RenewalHttpTests",
+  'gone-license-waits-for-ever',
+  rules + 'RenewalSettlement.cs',
+  'if (!facts.License.IsGone) return Apply(',
+  'if (now > DateTimeOffset.MinValue) return Apply(',
+  'RenewalPlanTests',
+);
+money(
+  'early-refunds-never-claimed',
+  drivers + 'ReversalTransaction.cs',
+  'where renewal_id is null and provider = @Provider and (',
+  'where renewal_id is null and provider = @Provider and 1 = 0 and (',
+  'PostgresRenewalStoreTests',
+  'PaymentEventsTests',
 );
 other(
-    "refusal-without-a-reason",
-    drivers + "RenewManually.cs",
-    "var block = policy.BlockOf(facts.License);",
-    "RenewalBlock? block = null;",
-    "RenewalHttpTests",
+  'inner-join-hides-the-tokenless',
+  sql + '44_renewal_terms.sql',
+  'left join lateral (select * from v_current_license_tokens c',
+  'join lateral (select * from v_current_license_tokens c',
+  'PaymentEventsTests',
+  'PostgresRenewalStoreTests',
 );
 
-kindOf("the price of today");
+kindOf('who is not served is not charged');
 money(
-    "price-is-kept",
-    rules + "RenewalPrice.cs",
-    "isFrozen && storedUsd is { } frozen",
-    "storedUsd is { } frozen",
-    "PaymentSourceTests",
-    "RenewalPlanTests",
+  'block-ignored',
+  rules + 'RenewalPlan.cs',
+  'if (policy.BlockOf(facts.License) is not null) return Wait(renewal, now);',
+  '',
+  'RenewalPlanTests',
 );
 money(
-    "price-of-an-intent-changes",
-    rules + "RenewalPrice.cs",
-    "isFrozen && storedUsd is { } frozen",
-    "!isFrozen && isFrozen && storedUsd is { } frozen",
-    "PaymentSourceTests",
-    "RenewalPlanTests",
+  'open-charge-of-the-unserved',
+  rules + 'RenewalPlan.cs',
+  'if (IsUnwanted(facts, policy) || IsHeldByDispute(facts)) return new RenewalStep.CancelIntent',
+  'if (IsHeldByDispute(facts)) return new RenewalStep.CancelIntent',
+  'RenewalPlanTests',
 );
 money(
-    "frozen-only-while-sending",
-    rules + "Renewal.cs",
-    "IsPriceFrozen => IntentId is not null || IsChargeOpen",
-    "IsPriceFrozen => IsChargeOpen",
-    "RenewalPlanTests",
-    "RenewalRulesTests",
+  'auto-renewal-off-ignored',
+  rules + 'RenewalPlan.cs',
+  'if (renewal.Type is RenewalType.Auto && !policy.AutoRenews(facts.License))',
+  'if (renewal.Type is RenewalType.Auto && policy is null)',
+  'RenewalPlanTests',
 );
 money(
-    "consent-is-never-asked",
-    rules + "RenewalPolicy.cs",
-    "amountUsd > last * (1 + PriceRiseShare)",
-    "amountUsd > last * (100 + PriceRiseShare)",
-    "RenewalPolicyTests",
-    "RenewalPlanTests",
+  'paused-licenses-are-charged',
+  rules + 'RenewalPolicy.cs',
+  'RenewsPaused && license.Block is',
+  'license.Block is',
+  'RenewalPolicyTests',
+  'RenewalPlanTests',
 );
 money(
-    "consent-to-any-price",
-    rules + "RenewalPrice.cs",
-    "isAccepted && amount <= storedUsd",
-    "isAccepted",
-    "PaymentSourceTests",
-    "RenewalPlanTests",
+  'closed-accounts-are-charged',
+  sql + '35_renewal_rules.sql',
+  `when subscriber_active is false then 'account_closed'`,
+  `when subscriber_active is null then 'account_closed'`,
+  'RenewalRulesTests',
+  'RenewalHttpTests',
 );
 money(
-    "consent-outlives-the-price",
-    rules + "RenewalPlan.cs",
-    "facts.Renewal.PriceAccepted && amount <= facts.Renewal.AmountUsd",
-    "facts.Renewal.PriceAccepted",
-    "RenewalPlanTests",
+  'closed-masters-are-paid',
+  sql + '35_renewal_rules.sql',
+  `when master_active is false then 'master_closed'`,
+  `when master_active is null then 'master_closed'`,
+  'RenewalRulesTests',
+  'RenewalHttpTests',
 );
 money(
-    "consent-to-another-amount",
-    rules + "RenewalRequests.cs",
-    "(amountUsd is null || amountUsd == renewal.AmountUsd)",
-    "(amountUsd is null or > 0)",
-    "RenewalPlanTests",
-    "RenewalHttpTests",
-    "TrustedCasesTests",
+  'suspended-licenses-are-charged',
+  sql + '35_renewal_rules.sql',
+  '        and not suspended_otherwise\n',
+  '',
+  'RenewalRulesTests',
+  'PostgresRenewalStoreTests',
+  'RenewalHttpTests',
 );
-money(
-    "first-renewal-without-consent",
-    sql + "44_renewal_terms.sql",
-    "price_at_subscribing(s.master_id, s.created_at)) as",
-    "null) as",
-    "PostgresRenewalStoreTests",
-    "PreviewRenewalsTests",
-    "RenewalHttpTests",
-);
-money(
-    "retired-prices-are-charged",
-    sql + "36_payment_sources.sql",
-    "where p.is_active and p",
-    "where p",
-    "RenewalRulesTests",
-    "PreviewRenewalsTests",
-    "PostgresRenewalStoreTests",
+other(
+  'refusal-without-a-reason',
+  drivers + 'RenewManually.cs',
+  'var block = policy.BlockOf(facts.License);',
+  'RenewalBlock? block = null;',
+  'RenewalHttpTests',
 );
 
-kindOf("refunds and disputes take the time");
+kindOf('the price of today');
 money(
-    "refund-keeps-the-time",
-    rules + "Reversals.cs",
-    "if (share > before.Share) change = Take(",
-    "if (share > before.Share + 9) change = Take(",
-    "ReversalsTests",
+  'price-is-kept',
+  rules + 'RenewalPrice.cs',
+  'isFrozen && storedUsd is { } frozen',
+  'storedUsd is { } frozen',
+  'PaymentSourceTests',
+  'RenewalPlanTests',
 );
 money(
-    "refund-after-a-moved-expiry",
-    rules + "Reversals.cs",
-    "expiry || expiry <= earliest) return ended;",
-    "expiry || expiry != until) return ended;",
-    "ReversalsTests",
+  'price-of-an-intent-changes',
+  rules + 'RenewalPrice.cs',
+  'isFrozen && storedUsd is { } frozen',
+  '!isFrozen && isFrozen && storedUsd is { } frozen',
+  'PaymentSourceTests',
+  'RenewalPlanTests',
 );
 money(
-    "refunds-in-euros-are-booked",
-    drivers + "ReversalTransaction.cs",
-    `where renewal_id = @renewalId and currency = 'usd'\n        order`,
-    "where renewal_id = @renewalId\n        order",
-    "PaymentEventsTests",
-    "PostgresRenewalStoreTests",
+  'frozen-only-while-sending',
+  rules + 'Renewal.cs',
+  'IsPriceFrozen => IntentId is not null || IsChargeOpen',
+  'IsPriceFrozen => IsChargeOpen',
+  'RenewalPlanTests',
+  'RenewalRulesTests',
 );
 money(
-    "refund-booked-again",
-    rules + "Reversals.cs",
-    "RefundedMinor = refunded - before.RefundedMinor,",
-    "RefundedMinor = refunded,",
-    "ReversalsTests",
+  'consent-is-never-asked',
+  rules + 'RenewalPolicy.cs',
+  'amountUsd > last * (1 + PriceRiseShare)',
+  'amountUsd > last * (100 + PriceRiseShare)',
+  'RenewalPolicyTests',
+  'RenewalPlanTests',
 );
 money(
-    "chargeback-booked-again",
-    rules + "Reversals.cs",
-    "ChargedBackMinor = lost - before.ChargedBackMinor,",
-    "ChargedBackMinor = lost,",
-    "ReversalsTests",
+  'consent-to-any-price',
+  rules + 'RenewalPrice.cs',
+  'isAccepted && amount <= storedUsd',
+  'isAccepted',
+  'PaymentSourceTests',
+  'RenewalPlanTests',
+);
+money(
+  'consent-outlives-the-price',
+  rules + 'RenewalPlan.cs',
+  'facts.Renewal.PriceAccepted && amount <= facts.Renewal.AmountUsd',
+  'facts.Renewal.PriceAccepted',
+  'RenewalPlanTests',
+);
+money(
+  'consent-to-another-amount',
+  rules + 'RenewalRequests.cs',
+  '(amountUsd is null || amountUsd == renewal.AmountUsd)',
+  '(amountUsd is null or > 0)',
+  'RenewalPlanTests',
+  'RenewalHttpTests',
+  'TrustedCasesTests',
+);
+money(
+  'first-renewal-without-consent',
+  sql + '44_renewal_terms.sql',
+  'price_at_subscribing(s.master_id, s.created_at)) as',
+  'null) as',
+  'PostgresRenewalStoreTests',
+  'PreviewRenewalsTests',
+  'RenewalHttpTests',
+);
+money(
+  'retired-prices-are-charged',
+  sql + '36_payment_sources.sql',
+  'where p.is_active and p',
+  'where p',
+  'RenewalRulesTests',
+  'PreviewRenewalsTests',
+  'PostgresRenewalStoreTests',
 );
 
-kindOf("one open charge");
+kindOf('refunds and disputes take the time');
 money(
-    "unknown-is-not-open",
-    rules + "RenewalStatus.cs",
-    "status.IsChargeUnknown() || status is RenewalStatus.Charging",
-    "status is RenewalStatus.Charging",
-    "RenewalSettlementTests",
-    "RenewalRulesTests",
-);
-money(
-    "unknown-is-not-open-in-sql",
-    sql + "35_renewal_rules.sql",
-    `select is_charge_unknown(status) or status in ('charging', 'succeeded')`,
-    `select status in ('charging', 'succeeded')`,
-    "RenewalRulesTests",
+  'refund-keeps-the-time',
+  rules + 'Reversals.cs',
+  'if (share > before.Share) change = Take(',
+  'if (share > before.Share + 9) change = Take(',
+  'ReversalsTests',
 );
 money(
-    "renew-now-restarts-an-open-charge",
-    rules + "RenewalRequests.cs",
-    "{ IsChargeOpen: true } => new RenewalChange(renewal with { NextActionAt = now }),",
-    "",
-    "RenewalPlanTests",
-    "RenewalHttpTests",
+  'refund-after-a-moved-expiry',
+  rules + 'Reversals.cs',
+  'expiry || expiry <= earliest) return ended;',
+  'expiry || expiry != until) return ended;',
+  'ReversalsTests',
 );
 money(
-    "a-charge-beside-another",
-    rules + "RenewalPlan.cs",
-    "if (facts.IsAnotherAwaited) return WaitForAnotherCharge(renewal, now);",
-    "",
-    "RenewalPlanTests",
+  'refunds-in-euros-are-booked',
+  drivers + 'ReversalTransaction.cs',
+  `where renewal_id = @renewalId and currency = 'usd'\n        order`,
+  'where renewal_id = @renewalId\n        order',
+  'PaymentEventsTests',
+  'PostgresRenewalStoreTests',
 );
 money(
-    "two-open-charges-allowed",
-    drivers + "RenewalStore.cs",
-    "return RenewalSave.ChargeOpen;",
-    "return RenewalSave.Saved;",
-    "PostgresRenewalStoreTests",
-);
-other(
-    "manual-row-beside-an-open-charge",
-    drivers + "RenewalStore.cs",
-    "where l.expires_at <= @until and not exists (select from open_charge)",
-    "where l.expires_at <= @until",
-    "PostgresRenewalStoreTests",
-    "RenewalHttpTests",
+  'refund-booked-again',
+  rules + 'Reversals.cs',
+  'RefundedMinor = refunded - before.RefundedMinor,',
+  'RefundedMinor = refunded,',
+  'ReversalsTests',
 );
 money(
-    "moved-expiry-is-charged",
-    rules + "RenewalPlan.cs",
-    "if (facts.License.ExpiresAt != renewal.PeriodStart) return CancelIntentFirst(",
-    "if (facts.License.ExpiresAt is null) return CancelIntentFirst(",
-    "RenewalPlanTests",
-);
-money(
-    "granted-time-is-overwritten",
-    drivers + "RenewalTransaction.cs",
-    "\n          and expires_at is not distinct from @expiry",
-    "",
-    "PostgresRenewalStoreTests",
-);
-other(
-    "paid-start-is-renewed-for-ever",
-    drivers + "RenewalStore.cs",
-    `then r.period_start = l.expires_at and r.status <> 'applied'`,
-    "then r.period_start = l.expires_at",
-    "PostgresRenewalStoreTests",
-    "RenewalHttpTests",
+  'chargeback-booked-again',
+  rules + 'Reversals.cs',
+  'ChargedBackMinor = lost - before.ChargedBackMinor,',
+  'ChargedBackMinor = lost,',
+  'ReversalsTests',
 );
 
-kindOf("refusals for good are not outages");
-other(
-    "deleted-customer-is-an-outage",
-    stripe + "StripeRefusals.cs",
-    '{ StripeError: { Code: "resource_missing", Param: "customer" } } => CustomerMissing,',
-    "",
-    "SavedCardsTests",
-);
-other(
-    "unusable-card-is-an-outage",
-    stripe + "StripeOutcomes.cs",
-    'Param: "payment_method" or "customer" } when IsClientError(refused)',
-    'Param: "payment_method" or "customer" } when refused is null',
-    "StripeGatewayTests",
-);
-other(
-    "missing-intent-is-an-outage",
-    stripe + "StripeOutcomes.cs",
-    '{ Code: "resource_missing", Param: "intent" } => new ChargeOutcome.Missing(),',
-    "",
-    "StripeGatewayTests",
+kindOf('one open charge');
+money(
+  'unknown-is-not-open',
+  rules + 'RenewalStatus.cs',
+  'status.IsChargeUnknown() || status is RenewalStatus.Charging',
+  'status is RenewalStatus.Charging',
+  'RenewalSettlementTests',
+  'RenewalRulesTests',
 );
 money(
-    "outage-is-a-refusal",
-    stripe + "StripeOutcomes.cs",
-    "_ => new ChargeOutcome.Unknown(Reason(refused), RetryAfter(refused)),",
-    "_ => Unusable,",
-    "StripeGatewayTests",
+  'unknown-is-not-open-in-sql',
+  sql + '35_renewal_rules.sql',
+  `select is_charge_unknown(status) or status in ('charging', 'succeeded')`,
+  `select status in ('charging', 'succeeded')`,
+  'RenewalRulesTests',
 );
 money(
-    "confirmation-without-a-key",
-    stripe + "StripeGateway.cs",
-    "OffSession = true },\n            new RequestOptions { IdempotencyKey = idempotencyKey }",
-    "OffSession = true },\n            new RequestOptions { IdempotencyKey = idempotencyKey[..1] + Guid.NewGuid() }",
-    "StripeGatewayTests",
-    "RenewalHttpTests",
+  'renew-now-restarts-an-open-charge',
+  rules + 'RenewalRequests.cs',
+  '{ IsChargeOpen: true } => new RenewalChange(renewal with { NextActionAt = now }),',
+  '',
+  'RenewalPlanTests',
+  'RenewalHttpTests',
 );
 money(
-    "keys-outlive-stripes",
-    stripe + "StripeGateway.cs",
-    "IdempotencyKeyLifetime => TimeSpan.FromHours(23)",
-    "IdempotencyKeyLifetime => TimeSpan.FromHours(25)",
-    "StripeGatewayTests",
-    "RenewalHttpTests",
+  'a-charge-beside-another',
+  rules + 'RenewalPlan.cs',
+  'if (facts.IsAnotherAwaited) return WaitForAnotherCharge(renewal, now);',
+  '',
+  'RenewalPlanTests',
+);
+money(
+  'two-open-charges-allowed',
+  drivers + 'RenewalStore.cs',
+  'return RenewalSave.ChargeOpen;',
+  'return RenewalSave.Saved;',
+  'PostgresRenewalStoreTests',
+);
+other(
+  'manual-row-beside-an-open-charge',
+  drivers + 'RenewalStore.cs',
+  'where l.expires_at <= @until and not exists (select from open_charge)',
+  'where l.expires_at <= @until',
+  'PostgresRenewalStoreTests',
+  'RenewalHttpTests',
+);
+money(
+  'moved-expiry-is-charged',
+  rules + 'RenewalPlan.cs',
+  'if (facts.License.ExpiresAt != renewal.PeriodStart) return CancelIntentFirst(',
+  'if (facts.License.ExpiresAt is null) return CancelIntentFirst(',
+  'RenewalPlanTests',
+);
+money(
+  'granted-time-is-overwritten',
+  drivers + 'RenewalTransaction.cs',
+  '\n          and expires_at is not distinct from @expiry',
+  '',
+  'PostgresRenewalStoreTests',
+);
+other(
+  'paid-start-is-renewed-for-ever',
+  drivers + 'RenewalStore.cs',
+  `then r.period_start = l.expires_at and r.status <> 'applied'`,
+  'then r.period_start = l.expires_at',
+  'PostgresRenewalStoreTests',
+  'RenewalHttpTests',
 );
 
-kindOf("events that can not be read");
+kindOf('refusals for good are not outages');
 other(
-    "unreadable-money-event-ignored",
-    drivers + "ApplyPaymentEvent.cs",
-    "PaymentFact.Unreadable { Subject: var subject } => store",
-    'PaymentFact.Unreadable { Subject: "" and var subject } => store',
-    "PaymentEventsTests",
-    "StripeWebhooksTests",
+  'deleted-customer-is-an-outage',
+  stripe + 'StripeRefusals.cs',
+  '{ StripeError: { Code: "resource_missing", Param: "customer" } } => CustomerMissing,',
+  '',
+  'SavedCardsTests',
 );
 other(
-    "every-field-is-read",
-    stripe + "StripeWebhooks.cs",
-    '"succeeded" && subject.Whole("amount_received") is null',
-    '"succeeded" && subject.Whole("amount_received") is 0',
-    "StripeWebhooksTests",
-    "PaymentEventsTests",
+  'unusable-card-is-an-outage',
+  stripe + 'StripeOutcomes.cs',
+  'Param: "payment_method" or "customer" } when IsClientError(refused)',
+  'Param: "payment_method" or "customer" } when refused is null',
+  'StripeGatewayTests',
 );
 other(
-    "unsigned-events-accepted",
-    stripe + "StripeWebhooks.cs",
-    "if (!IsSigned(body, signature))",
-    "if (!IsSigned(body, signature) && body.Length == 0)",
-    "StripeWebhooksTests",
-    "RenewalHttpTests",
+  'missing-intent-is-an-outage',
+  stripe + 'StripeOutcomes.cs',
+  '{ Code: "resource_missing", Param: "intent" } => new ChargeOutcome.Missing(),',
+  '',
+  'StripeGatewayTests',
+);
+money(
+  'outage-is-a-refusal',
+  stripe + 'StripeOutcomes.cs',
+  '_ => new ChargeOutcome.Unknown(Reason(refused), RetryAfter(refused)),',
+  '_ => Unusable,',
+  'StripeGatewayTests',
+);
+money(
+  'confirmation-without-a-key',
+  stripe + 'StripeGateway.cs',
+  'OffSession = true },\n            new RequestOptions { IdempotencyKey = idempotencyKey }',
+  'OffSession = true },\n            new RequestOptions { IdempotencyKey = idempotencyKey[..1] + Guid.NewGuid() }',
+  'StripeGatewayTests',
+  'RenewalHttpTests',
+);
+money(
+  'keys-outlive-stripes',
+  stripe + 'StripeGateway.cs',
+  'IdempotencyKeyLifetime => TimeSpan.FromHours(23)',
+  'IdempotencyKeyLifetime => TimeSpan.FromHours(25)',
+  'StripeGatewayTests',
+  'RenewalHttpTests',
 );
 
-kindOf("disputes");
-money(
-    "charged-while-disputed",
-    rules + "RenewalPlan.cs",
-    "facts is { Renewal.Type: RenewalType.Auto, License.IsDisputed: true }",
-    "facts is { Renewal.Type: RenewalType.Auto, License.IsDisputed: true, License.IsGone: true }",
-    "RenewalPlanTests",
-);
-money(
-    "open-disputes-not-seen",
-    sql + "44_renewal_terms.sql",
-    `d.kind = 'dispute' and d.state = 'open'`,
-    `d.kind = 'dispute' and d.state = 'lost'`,
-    "PostgresRenewalStoreTests",
-    "PaymentStoryTests",
-    "RenewalHttpTests",
-);
-money("disputer-is-charged-again", rules + "Reversals.cs", "mustStop: lost > 0", "mustStop: lost > 1_000_000", "ReversalsTests");
+kindOf('events that can not be read');
 other(
-    "held-renewal-lapses-for-good",
-    rules + "RenewalPlan.cs",
-    "is not null || IsHeldByDisputeOnly(facts, policy))",
-    "is not null)",
-    "RenewalPlanTests",
+  'unreadable-money-event-ignored',
+  drivers + 'ApplyPaymentEvent.cs',
+  'PaymentFact.Unreadable { Subject: var subject } => store',
+  'PaymentFact.Unreadable { Subject: "" and var subject } => store',
+  'PaymentEventsTests',
+  'StripeWebhooksTests',
 );
-money(
-    "lost-disputes-cost-nothing",
-    stripe + "StripeReversals.cs",
-    '(_, "lost") => ReversalState.Lost,',
-    '(_, "lost_") => ReversalState.Lost,',
-    "StripeWebhooksTests",
-    "PaymentStoryTests",
-    "PaymentEventsTests",
+other(
+  'every-field-is-read',
+  stripe + 'StripeWebhooks.cs',
+  '"succeeded" && subject.Whole("amount_received") is null',
+  '"succeeded" && subject.Whole("amount_received") is 0',
+  'StripeWebhooksTests',
+  'PaymentEventsTests',
+);
+other(
+  'unsigned-events-accepted',
+  stripe + 'StripeWebhooks.cs',
+  'if (!IsSigned(body, signature))',
+  'if (!IsSigned(body, signature) && body.Length == 0)',
+  'StripeWebhooksTests',
+  'RenewalHttpTests',
 );
 
-kindOf("amounts");
-money("part-of-a-dispute-takes-all", rules + "Reversals.cs", ": lost / charged;", ": lost > 0 ? 1 : 0;", "ReversalsTests");
-money("part-of-a-dispute-takes-nothing", rules + "Reversals.cs", ": lost / charged;", ": 0;", "ReversalsTests");
-money("part-of-a-refund-takes-all", rules + "Reversals.cs", "refunded + lost >= charged ? 1", "refunded + lost > 0 ? 1", "ReversalsTests");
+kindOf('disputes');
 money(
-    "won-disputes-give-nothing-back",
-    rules + "Reversals.cs",
-    "if (share < before.Share) change = GiveBack(",
-    "if (share < before.Share - 9) change = GiveBack(",
-    "ReversalsTests",
+  'charged-while-disputed',
+  rules + 'RenewalPlan.cs',
+  'facts is { Renewal.Type: RenewalType.Auto, License.IsDisputed: true }',
+  'facts is { Renewal.Type: RenewalType.Auto, License.IsDisputed: true, License.IsGone: true }',
+  'RenewalPlanTests',
 );
 money(
-    "failed-refunds-count",
-    rules + "Reversals.cs",
-    "refunds.Where(one => one.State is not ReversalState.Failed)",
-    "refunds.Where(one => one.AmountMinor > 0)",
-    "ReversalsTests",
+  'open-disputes-not-seen',
+  sql + '44_renewal_terms.sql',
+  `d.kind = 'dispute' and d.state = 'open'`,
+  `d.kind = 'dispute' and d.state = 'lost'`,
+  'PostgresRenewalStoreTests',
+  'PaymentStoryTests',
+  'RenewalHttpTests',
+);
+money('disputer-is-charged-again', rules + 'Reversals.cs', 'mustStop: lost > 0', 'mustStop: lost > 1_000_000', 'ReversalsTests');
+other(
+  'held-renewal-lapses-for-good',
+  rules + 'RenewalPlan.cs',
+  'is not null || IsHeldByDisputeOnly(facts, policy))',
+  'is not null)',
+  'RenewalPlanTests',
 );
 money(
-    "older-reports-win",
-    rules + "PaymentReversal.cs",
-    "(other.ChangedAt, other.State, other.AmountMinor)) > 0",
-    "(other.ChangedAt, other.State, other.AmountMinor)) < 0",
-    "ReversalsTests",
-    "PaymentEventsTests",
-    "PostgresRenewalStoreTests",
-);
-money(
-    "asked-amount-is-booked",
-    rules + "RenewalSettlement.cs",
-    "paidMinor ?? attempt.Request.AmountMinor",
-    "attempt.Request.AmountMinor",
-    "RenewalSettlementTests",
-);
-money(
-    "other-currency-is-booked",
-    rules + "RenewalSettlement.cs",
-    "when currency != asked.Currency =>",
-    "when currency.Length > 3 =>",
-    "RenewalSettlementTests",
-);
-money(
-    "charge-pays-two-renewals",
-    drivers + "RenewalTransaction.cs",
-    "throw new SaveRefusedException(RenewalSave.ChargeInUse);",
-    "return;",
-    "PostgresRenewalStoreTests",
-    "PaymentEventsTests",
-);
-money(
-    "decided-though-not-unknown",
-    rules + "RenewalRequests.cs",
-    "|| !facts.Renewal.Status.IsChargeUnknown())",
-    "|| facts.Renewal.RenewalId == Guid.Empty)",
-    "RenewalSettlementTests",
-    "RenewalPlanTests",
-    "TrustedCasesTests",
-    "RenewalHttpTests",
-);
-money(
-    "credited-charge-is-booked",
-    drivers + "RenewalTransaction.cs",
-    "if (payment.With is PaidWith.Card && await PaymentCaseStore",
-    "if (payment.With is PaidWith.Nothing && await PaymentCaseStore",
-    "PaymentEventsTests",
-    "PaymentStoryTests",
-    "TrustedCasesTests",
+  'lost-disputes-cost-nothing',
+  stripe + 'StripeReversals.cs',
+  '(_, "lost") => ReversalState.Lost,',
+  '(_, "lost_") => ReversalState.Lost,',
+  'StripeWebhooksTests',
+  'PaymentStoryTests',
+  'PaymentEventsTests',
 );
 
-kindOf("notice before a charge");
+kindOf('amounts');
+money('part-of-a-dispute-takes-all', rules + 'Reversals.cs', ': lost / charged;', ': lost > 0 ? 1 : 0;', 'ReversalsTests');
+money('part-of-a-dispute-takes-nothing', rules + 'Reversals.cs', ': lost / charged;', ': 0;', 'ReversalsTests');
+money('part-of-a-refund-takes-all', rules + 'Reversals.cs', 'refunded + lost >= charged ? 1', 'refunded + lost > 0 ? 1', 'ReversalsTests');
 money(
-    "no-notice-of-a-card-charge",
-    rules + "RenewalPlan.cs",
-    "RenewalWarnings.AtPayment(renewal, PaidWith.Card, card, now)",
-    "null",
-    "RenewalPlanTests",
-);
-money(
-    "no-notice-of-a-wallet-payment",
-    rules + "RenewalPlan.cs",
-    "RenewalWarnings.AtPayment(renewal, with, null, now)",
-    "null",
-    "RenewalPlanTests",
+  'won-disputes-give-nothing-back',
+  rules + 'Reversals.cs',
+  'if (share < before.Share) change = GiveBack(',
+  'if (share < before.Share - 9) change = GiveBack(',
+  'ReversalsTests',
 );
 money(
-    "lapsed-before-is-charged",
-    rules + "RenewalPolicy.cs",
-    "Later(now - CatchUp, lastOpened ?? now) - Grace",
-    "now - CatchUp - Grace",
-    "RenewalPolicyTests",
-    "PostgresRenewalStoreTests",
+  'failed-refunds-count',
+  rules + 'Reversals.cs',
+  'refunds.Where(one => one.State is not ReversalState.Failed)',
+  'refunds.Where(one => one.AmountMinor > 0)',
+  'ReversalsTests',
 );
-other(
-    "notice-of-a-free-renewal",
-    rules + "RenewalWarnings.cs",
-    "AmountUsd: > 0 }",
-    "AmountUsd: >= 0 }",
-    "RenewalPlanTests",
-    "RenewalForecastTests",
+money(
+  'older-reports-win',
+  rules + 'PaymentReversal.cs',
+  '(other.ChangedAt, other.State, other.AmountMinor)) > 0',
+  '(other.ChangedAt, other.State, other.AmountMinor)) < 0',
+  'ReversalsTests',
+  'PaymentEventsTests',
+  'PostgresRenewalStoreTests',
 );
-other(
-    "notice-comes-late",
-    rules + "RenewalWarnings.cs",
-    "policy.OpensAt(expiresAt) - NoticeBefore",
-    "policy.OpensAt(expiresAt)",
-    "RenewalForecastTests",
-    "RenewalPlanTests",
-    "PreviewRenewalsTests",
-    "WarnExpiringTests",
+money(
+  'asked-amount-is-booked',
+  rules + 'RenewalSettlement.cs',
+  'paidMinor ?? attempt.Request.AmountMinor',
+  'attempt.Request.AmountMinor',
+  'RenewalSettlementTests',
+);
+money(
+  'other-currency-is-booked',
+  rules + 'RenewalSettlement.cs',
+  'when currency != asked.Currency =>',
+  'when currency.Length > 3 =>',
+  'RenewalSettlementTests',
+);
+money(
+  'charge-pays-two-renewals',
+  drivers + 'RenewalTransaction.cs',
+  'throw new SaveRefusedException(RenewalSave.ChargeInUse);',
+  'return;',
+  'PostgresRenewalStoreTests',
+  'PaymentEventsTests',
+);
+money(
+  'decided-though-not-unknown',
+  rules + 'RenewalRequests.cs',
+  '|| !facts.Renewal.Status.IsChargeUnknown())',
+  '|| facts.Renewal.RenewalId == Guid.Empty)',
+  'RenewalSettlementTests',
+  'RenewalPlanTests',
+  'TrustedCasesTests',
+  'RenewalHttpTests',
+);
+money(
+  'credited-charge-is-booked',
+  drivers + 'RenewalTransaction.cs',
+  'if (payment.With is PaidWith.Card && await PaymentCaseStore',
+  'if (payment.With is PaidWith.Nothing && await PaymentCaseStore',
+  'PaymentEventsTests',
+  'PaymentStoryTests',
+  'TrustedCasesTests',
 );
 
-kindOf("a suspension over the end of the grace");
-other(
-    "reinstatement-revives-nothing",
-    drivers + "RenewalStore.cs",
-    `where renewals.status = 'canceled' or (renewals.status = 'lapsed' and renewals.lapsed_blocked)`,
-    `where renewals.status = 'canceled'`,
-    "PostgresRenewalStoreTests",
-);
-other(
-    "suspension-is-forgotten",
-    sql + "35_renewal_rules.sql",
-    "s.suspended_at < $2 + grace and s.closed_at >= $2 + grace",
-    "s.suspended_at < $2 + grace and s.closed_at < $2",
-    "PostgresRenewalStoreTests",
-);
-other(
-    "lapse-after-a-moved-expiry-suspends",
-    drivers + "RenewalTransaction.cs",
-    " and c.expires_at = @periodStart",
-    "",
-    "PostgresRenewalStoreTests",
-);
-other(
-    "an-outage-ends-licenses",
-    rules + "RenewalPlan.cs",
-    "if (now >= renewal.GivesUpAt && renewal.NextActionAt >= renewal.GivesUpAt)",
-    "if (now >= renewal.GivesUpAt)",
-    "RenewalPlanTests",
-);
-
-kindOf("mails");
-other(
-    "days-of-the-stage",
-    rules + "RenewalWarnings.cs",
-    "(expiresAt.UtcDateTime.Date - now.UtcDateTime.Date).Days",
-    "(expiresAt - now).Days + 1",
-    "RenewalForecastTests",
-);
-other(
-    "expired-and-renewed-at-once",
-    rules + "RenewalWarnings.cs",
-    "(obstacle is not null || status is not (null or RenewalStatus.Due))",
-    "true",
-    "RenewalForecastTests",
-);
-
-kindOf("small amounts");
+kindOf('notice before a charge');
 money(
-    "small-amounts-to-cards",
-    rules + "PaymentSource.cs",
-    "when amount < policy.MinimumChargesUsd",
-    "when amount < 0 && amount < policy.MinimumChargesUsd",
-    "PaymentSourceTests",
-);
-
-kindOf("the wallet");
-money(
-    "reserved-balance-is-spent",
-    sql + "36_payment_sources.sql",
-    "coalesce(amount_of(balance_usd - reserved_usd), 0)",
-    "coalesce(amount_of(balance_usd), 0)",
-    "WalletTests",
-    "PostgresRenewalStoreTests",
+  'no-notice-of-a-card-charge',
+  rules + 'RenewalPlan.cs',
+  'RenewalWarnings.AtPayment(renewal, PaidWith.Card, card, now)',
+  'null',
+  'RenewalPlanTests',
 );
 money(
-    "short-wallet-pays",
-    drivers + "RenewalTransaction.cs",
-    "if (payment.With is PaidWith.Wallet && available < payment.AmountUsd)",
-    "if (payment.With is PaidWith.Nothing && available < payment.AmountUsd)",
-    "PostgresRenewalStoreTests",
-    "WalletTests",
+  'no-notice-of-a-wallet-payment',
+  rules + 'RenewalPlan.cs',
+  'RenewalWarnings.AtPayment(renewal, with, null, now)',
+  'null',
+  'RenewalPlanTests',
+);
+money(
+  'lapsed-before-is-charged',
+  rules + 'RenewalPolicy.cs',
+  'Later(now - CatchUp, lastOpened ?? now) - Grace',
+  'now - CatchUp - Grace',
+  'RenewalPolicyTests',
+  'PostgresRenewalStoreTests',
+);
+other(
+  'notice-of-a-free-renewal',
+  rules + 'RenewalWarnings.cs',
+  'AmountUsd: > 0 }',
+  'AmountUsd: >= 0 }',
+  'RenewalPlanTests',
+  'RenewalForecastTests',
+);
+other(
+  'notice-comes-late',
+  rules + 'RenewalWarnings.cs',
+  'policy.OpensAt(expiresAt) - NoticeBefore',
+  'policy.OpensAt(expiresAt)',
+  'RenewalForecastTests',
+  'RenewalPlanTests',
+  'PreviewRenewalsTests',
+  'WarnExpiringTests',
+);
+
+kindOf('a suspension over the end of the grace');
+other(
+  'reinstatement-revives-nothing',
+  drivers + 'RenewalStore.cs',
+  `where renewals.status = 'canceled' or (renewals.status = 'lapsed' and renewals.lapsed_blocked)`,
+  `where renewals.status = 'canceled'`,
+  'PostgresRenewalStoreTests',
+);
+other(
+  'suspension-is-forgotten',
+  sql + '35_renewal_rules.sql',
+  's.suspended_at < $2 + grace and s.closed_at >= $2 + grace',
+  's.suspended_at < $2 + grace and s.closed_at < $2',
+  'PostgresRenewalStoreTests',
+);
+other(
+  'lapse-after-a-moved-expiry-suspends',
+  drivers + 'RenewalTransaction.cs',
+  ' and c.expires_at = @periodStart',
+  '',
+  'PostgresRenewalStoreTests',
+);
+other(
+  'an-outage-ends-licenses',
+  rules + 'RenewalPlan.cs',
+  'if (now >= renewal.GivesUpAt && renewal.NextActionAt >= renewal.GivesUpAt)',
+  'if (now >= renewal.GivesUpAt)',
+  'RenewalPlanTests',
+);
+
+kindOf('mails');
+other(
+  'days-of-the-stage',
+  rules + 'RenewalWarnings.cs',
+  '(expiresAt.UtcDateTime.Date - now.UtcDateTime.Date).Days',
+  '(expiresAt - now).Days + 1',
+  'RenewalForecastTests',
+);
+other(
+  'expired-and-renewed-at-once',
+  rules + 'RenewalWarnings.cs',
+  '(obstacle is not null || status is not (null or RenewalStatus.Due))',
+  'true',
+  'RenewalForecastTests',
+);
+
+kindOf('small amounts');
+money(
+  'small-amounts-to-cards',
+  rules + 'PaymentSource.cs',
+  'when amount < policy.MinimumChargesUsd',
+  'when amount < 0 && amount < policy.MinimumChargesUsd',
+  'PaymentSourceTests',
+);
+
+kindOf('the wallet');
+money(
+  'reserved-balance-is-spent',
+  sql + '36_payment_sources.sql',
+  'coalesce(amount_of(balance_usd - reserved_usd), 0)',
+  'coalesce(amount_of(balance_usd), 0)',
+  'WalletTests',
+  'PostgresRenewalStoreTests',
+);
+money(
+  'short-wallet-pays',
+  drivers + 'RenewalTransaction.cs',
+  'if (payment.With is PaidWith.Wallet && available < payment.AmountUsd)',
+  'if (payment.With is PaidWith.Nothing && available < payment.AmountUsd)',
+  'PostgresRenewalStoreTests',
+  'WalletTests',
 );
