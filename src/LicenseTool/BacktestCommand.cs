@@ -15,6 +15,8 @@ namespace LicenseTool;
 /// </summary>
 internal static class BacktestCommand
 {
+    private const int Top = 200;
+
     public static Command Create()
     {
         var usage = new Option<string?>("--usage")
@@ -43,10 +45,9 @@ internal static class BacktestCommand
         {
             Description = "output file: an HTML page that compares the two policies, license by license",
         };
-        var top = new Option<int>("--top")
+        var top = new Option<int?>("--top")
         {
-            Description = "the most licenses that the report shows in detail, from 1 to 10000",
-            DefaultValueFactory = _ => 200,
+            Description = $"the most licenses that the report shows in detail, from 1 to 10000; default: {Top}",
         };
         var labels = new Option<string?>("--labels")
         {
@@ -84,7 +85,7 @@ internal static class BacktestCommand
                 Console.WriteLine(Changes(Suspended(current), Suspended(tried)));
                 if (arguments.GetValue(report) is { } page)
                 {
-                    var comparison = PolicyComparison.Of(current, tried, arguments.GetValue(top));
+                    var comparison = PolicyComparison.Of(current, tried, arguments.GetValue(top) ?? Top);
                     await File.WriteAllTextAsync(page, BacktestReport.Write(comparison, currentPolicy, triedPolicy), cancellationToken);
                 }
 

@@ -98,8 +98,8 @@ internal static class BacktestReport
             ["records"] = Number(license.Records),
             ["begin"] = Time(begin),
             ["end"] = Time(end),
-            ["in_force"] = Array(license.InForce, step => Mark(step, begin, end)),
-            ["tried"] = Array(license.Tried, step => Mark(step, begin, end)),
+            ["in_force"] = Array(Marks(license.InForce), step => Mark(step, begin, end)),
+            ["tried"] = Array(Marks(license.Tried), step => Mark(step, begin, end)),
             ["steps"] = Array(steps.Take(MostSteps), one => new JsonObject
             {
                 ["at"] = Time(one.Step.DetectedAt),
@@ -125,6 +125,9 @@ internal static class BacktestReport
             ["more_devices"] = Math.Max(0, decisive.Devices.Count - MostDevices),
         };
     }
+
+    // The strongest is drawn last, because it covers others of the same minute.
+    private static IEnumerable<BacktestFinding> Marks(IEnumerable<BacktestFinding> steps) => steps.OrderBy(step => step.Finding.Action);
 
     private static JsonObject Mark(BacktestFinding step, DateTimeOffset begin, DateTimeOffset end) => new()
     {

@@ -1,6 +1,6 @@
 namespace Licensing.Suspicion;
 
-/// <summary>How a license fares under the policy that is tried, compared with the policy in force.</summary>
+/// <summary>What the policy that is tried changes for a license, compared with the policy in force.</summary>
 public enum PolicyChange
 {
     /// <summary>It is suspended, and was not.</summary>
@@ -22,7 +22,7 @@ public enum PolicyChange
     Later,
 }
 
-/// <summary>A license that fares differently.</summary>
+/// <summary>A license for which the policy changes something.</summary>
 /// <param name="Records">Its usage records.</param>
 /// <param name="InForce">The findings of the policy in force at which an incident began or its action rose, in the order of time.</param>
 /// <param name="Tried">Those of the policy that is tried.</param>
