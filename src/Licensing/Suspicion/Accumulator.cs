@@ -108,7 +108,7 @@ internal static class Accumulator
         if (account == 0)
         {
             return state.Identities
-                .Where(other => other.Account != 0 && IsThere(other) && other.LastAt >= since)
+                .Where(other => other.Account != 0 && IsThere(other) && other.On(network)!.LastAt >= since)
                 .MaxBy(other => other.LastAt) ?? known;
         }
 
