@@ -129,7 +129,8 @@ internal sealed record Clones(
             ? null
             : new Clones(
                 index, seconds, together.Count > policy.DeviceLimit ? Math.Max(seconds, policy.CloneDuration.Seconds()) : 0, from, to,
-                together.Count, together) { IsByPace = true };
+                together.Count, together)
+            { IsByPace = true };
     }
 
     /// <summary>
