@@ -27,7 +27,6 @@ fetch_locations() {
 start_demo_services() {
   local port=$1 data=$2
   APP=$ROOT/src/DevServices/DemoSignIn/bin/Release/net10.0/DemoSignIn.dll
-  export PUBLIC_URL=${PUBLIC_URL:-http://127.0.0.1:$port}
   mkdir -p "$data" "$STATE/log"
   [ -n "${STRIPE_SECRET_KEY:-}" ] || start_stripe_stand_in "$port" "$data"
   [ -n "${SMTP_URL:-}" ] || start_mail_catcher "$data"

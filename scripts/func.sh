@@ -31,6 +31,7 @@ cmd_func() {
   build run                               # licensectl for the migration, and the stand-ins for the demo
   build_for_func "$STATE/func"
   use_local_keys
+  export PUBLIC_URL=${PUBLIC_URL:-http://127.0.0.1:$port}    # links in mails, and the issuer of leases
   if [ -z "$database" ]; then
     enter_cluster "$(reachable_folder postgres "$data")"
     database=$(cluster_url "$CLUSTER")

@@ -24,6 +24,7 @@ cmd_run() {
   build_pages
   build run
   use_local_keys
+  export PUBLIC_URL=${PUBLIC_URL:-http://127.0.0.1:$port}    # links in mails, and the issuer of leases
   if [ -z "$database" ]; then
     enter_cluster "$(reachable_folder postgres "$data")"
     database=$(cluster_url "$CLUSTER")

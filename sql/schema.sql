@@ -170,6 +170,14 @@ begin
     return null;
 end $$;
 
+CREATE FUNCTION public.count_day_seen() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+begin
+    new.days_seen := least(new.days_seen + 1, 32000);
+    return new;
+end $$;
+
 CREATE FUNCTION public.count_device_suspension() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -337,12 +345,13 @@ CREATE FUNCTION public.end_license_leases(license uuid, device uuid, beyond time
 declare
     ended integer;
 begin
+    -- The device first, as a removal and a new lease lock them.
+    update license_devices set lease_id = null, lease_issued_at = null, lease_expires_at = null
+    where subscription_id = license and (device is null or device_id = device) and lease_expires_at > beyond;
     update license_leases set ended_at = now()
     where subscription_id = license and (device is null or device_id = device)
       and ended_at is null and expires_at > greatest(beyond, now());
     get diagnostics ended = row_count;
-    update license_devices set lease_id = null, lease_issued_at = null, lease_expires_at = null
-    where subscription_id = license and (device is null or device_id = device) and lease_expires_at > beyond;
     return ended;
 end $$;
 
@@ -2782,6 +2791,8 @@ CREATE TRIGGER billing_ledger_is_never_emptied BEFORE TRUNCATE ON public.billing
 
 CREATE TRIGGER count_alert AFTER INSERT ON public.suspicious_activity_alerts FOR EACH ROW EXECUTE FUNCTION public.count_alert();
 
+CREATE TRIGGER count_day_seen BEFORE UPDATE OF last_seen_at ON public.license_devices FOR EACH ROW WHEN ((((old.last_seen_at AT TIME ZONE 'UTC'::text))::date <> ((new.last_seen_at AT TIME ZONE 'UTC'::text))::date)) EXECUTE FUNCTION public.count_day_seen();
+
 CREATE TRIGGER count_device_suspension AFTER INSERT ON public.license_suspensions FOR EACH ROW WHEN ((new.cause = 'DEVICE_LIMIT'::text)) EXECUTE FUNCTION public.count_device_suspension();
 
 CREATE TRIGGER count_renewal AFTER INSERT OR UPDATE OF status ON public.license_renewal_history FOR EACH ROW WHEN (((new.status)::text = ANY ((ARRAY['success'::character varying, 'failed'::character varying])::text[]))) EXECUTE FUNCTION public.count_renewal();
@@ -2809,6 +2820,8 @@ CREATE TRIGGER health_facts_changed AFTER INSERT OR DELETE OR UPDATE OF is_defau
 CREATE TRIGGER keep_request_frozen BEFORE UPDATE ON public.renewal_attempts FOR EACH ROW WHEN (((old.request IS DISTINCT FROM new.request) OR (old.first_sent_at IS DISTINCT FROM new.first_sent_at) OR (old.provider IS DISTINCT FROM new.provider))) EXECUTE FUNCTION public.keep_request_frozen();
 
 CREATE TRIGGER keep_rotated_token_retired BEFORE UPDATE OF is_active, expires_at ON public.license_tokens FOR EACH ROW EXECUTE FUNCTION public.keep_rotated_token_retired();
+
+CREATE TRIGGER lease_ended AFTER UPDATE OF lease_id ON public.license_devices FOR EACH ROW WHEN (((old.lease_id IS NOT NULL) AND (new.lease_id IS NULL))) EXECUTE FUNCTION public.license_changed();
 
 CREATE TRIGGER license_changed AFTER INSERT OR DELETE OR UPDATE OF device_key, slot, beyond_limit, removed_at ON public.license_devices FOR EACH ROW EXECUTE FUNCTION public.license_changed();
 

@@ -29,17 +29,32 @@ alter table license_devices
     add column lease_expires_at timestamptz,
     add column days_seen smallint not null default 1;
 
+-- Checks and usage both move last_seen_at.
+create function count_day_seen() returns trigger language plpgsql as $$
+begin
+    new.days_seen := least(new.days_seen + 1, 32000);
+    return new;
+end $$;
+create trigger count_day_seen before update of last_seen_at on license_devices
+    for each row when ((old.last_seen_at at time zone 'UTC')::date <> (new.last_seen_at at time zone 'UTC')::date)
+    execute function count_day_seen();
+
+-- A process that caches the answers of checks must not repeat a lease that ended.
+create trigger lease_ended after update of lease_id on license_devices
+    for each row when (old.lease_id is not null and new.lease_id is null) execute function license_changed();
+
 -- Ends the leases of a license, or of one of its devices, that expire after a time.
 create function end_license_leases(license uuid, device uuid, beyond timestamptz) returns integer language plpgsql as $$
 declare
     ended integer;
 begin
+    -- The device first, as a removal and a new lease lock them.
+    update license_devices set lease_id = null, lease_issued_at = null, lease_expires_at = null
+    where subscription_id = license and (device is null or device_id = device) and lease_expires_at > beyond;
     update license_leases set ended_at = now()
     where subscription_id = license and (device is null or device_id = device)
       and ended_at is null and expires_at > greatest(beyond, now());
     get diagnostics ended = row_count;
-    update license_devices set lease_id = null, lease_issued_at = null, lease_expires_at = null
-    where subscription_id = license and (device is null or device_id = device) and lease_expires_at > beyond;
     return ended;
 end $$;
 

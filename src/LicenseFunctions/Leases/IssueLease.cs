@@ -9,7 +9,7 @@ namespace LicenseFunctions.Leases;
 /// <summary>Gives a device whose check passed a lease: its current one, or a new one when a quarter of that is over.</summary>
 public sealed class IssueLease(LeaseStore store, LeaseSettings settings, TimeProvider time, ILogger<IssueLease> log)
 {
-    /// <summary>The check has passed, so its answer doesn't wait long for a new lease.</summary>
+    /// <summary>The verdict is known, so its answer doesn't wait long for leases.</summary>
     private static readonly TimeSpan Limit = TimeSpan.FromMilliseconds(500);
 
     private readonly LogPace pace = new(time);
@@ -40,11 +40,14 @@ public sealed class IssueLease(LeaseStore store, LeaseSettings settings, TimePro
     /// Ends the leases of a license whose check was refused: a client doesn't go back to a lease that is older than a refusal, so the next
     /// check that passes must issue another. If it fails, <see cref="EndLeases"/> does it.
     /// </summary>
-    public async Task EndAsync(Guid subscriptionId, CancellationToken cancellationToken)
+    /// <param name="left">What is left of the time of the check.</param>
+    public async Task EndAsync(Guid subscriptionId, TimeSpan left, CancellationToken cancellationToken)
     {
+        using var limit = new CancellationTokenSource(left < Limit ? left : Limit, time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, limit.Token);
         try
         {
-            await store.EndAsync(new LostLicense { SubscriptionId = subscriptionId }, cancellationToken);
+            await store.EndAsync(new LostLicense { SubscriptionId = subscriptionId }, either.Token);
         }
         catch (Exception failure) when (!cancellationToken.IsCancellationRequested
             && (failure is OperationCanceledException or NpgsqlException or TimeoutException or BusyException))

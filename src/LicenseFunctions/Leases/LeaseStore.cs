@@ -45,6 +45,9 @@ public sealed class LeaseStore(LicenseDatabase database)
         with device as (
             update license_devices set lease_id = @LeaseId, lease_issued_at = @issuedAt, lease_expires_at = @expiresAt
             where device_id = @deviceId and removed_at is null and lease_id is not distinct from @replaced
+              -- Suspended since the check read it: the suspension found no lease to end.
+              and not exists (select from license_suspensions o
+                              where o.subscription_id = license_devices.subscription_id and o.closed_at is null)
             returning subscription_id, device_id
         )
         insert into license_leases (lease_id, subscription_id, device_id, issued_at, expires_at)

@@ -219,7 +219,11 @@ public sealed class PaymentReads(LicenseDatabase database)
                r.paid_from, r.paid_until, s.created_at as subscribed_at,
                (select min(a.first_sent_at) from renewal_attempts a
                 where a.renewal_id = r.renewal_id and a.status = 'succeeded') as charged_at,
-               (select count(*)::int from renewals o where o.subscription_id = r.subscription_id and o.status = 'applied') as payments,
+               (select count(*)::int from renewals o
+                where o.subscription_id = r.subscription_id and o.status = 'applied' and o.paid_with in ('card', 'wallet')
+                  and not exists (select from reversal_effects e
+                                  where e.renewal_id = o.renewal_id
+                                    and e.refunded_minor + e.charged_back_minor >= round((o.amount_usd + o.debts_usd) * 100))) as payments,
                use.days, use.hours, use.signals,
                (select coalesce(json_agg(d.text order by d.first_seen_at), '[]')::text from (
                     select first_seen_at, format('account %s, EA %s, %s to %s', mt5_account_number, ea_instance_id, first_seen_at::date,

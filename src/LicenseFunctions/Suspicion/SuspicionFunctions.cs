@@ -11,15 +11,16 @@ public sealed class SuspicionFunctions(
     public async Task<ScanCounts> Scan([TimerTrigger("%SCAN_SCHEDULE%")] TimerInfo timer, CancellationToken cancellationToken)
     {
         var counts = await scan.RunAsync(cancellationToken);
-        await answers.RunAsync(cancellationToken);
         await webhooks.RunAsync(cancellationToken);
+        await answers.RunAsync(cancellationToken);
         return counts;
     }
 
     [Function("WatchLicenses")]
     public async Task<WatchCounts> Watch([TimerTrigger("%WATCH_SCHEDULE%")] TimerInfo timer, CancellationToken cancellationToken)
     {
+        var counts = await store.WatchAsync(settings.Policy.WatchPeriod, cancellationToken);
         await shadow.PruneAsync(settings.Shadow?.Key, cancellationToken);
-        return await store.WatchAsync(settings.Policy.WatchPeriod, cancellationToken);
+        return counts;
     }
 }

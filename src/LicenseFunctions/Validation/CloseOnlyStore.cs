@@ -1,11 +1,13 @@
 using Dapper;
 using LicenseFunctions.Infrastructure.Database;
 using Licensing.Devices;
+using Microsoft.Extensions.Logging;
+using Npgsql;
 
 namespace LicenseFunctions.Validation;
 
 /// <summary>Since when the devices of a refused license may only close their positions.</summary>
-public sealed class CloseOnlyStore(LicenseDatabase database)
+public sealed class CloseOnlyStore(LicenseDatabase database, ILogger<CloseOnlyStore> log)
 {
     private sealed record Row
     {
@@ -40,7 +42,17 @@ public sealed class CloseOnlyStore(LicenseDatabase database)
         if (await ReadAsync(subscriptionId, deviceKey, since, cancellationToken) is not { } row)
             return null;
         if (row is { BeganAt: null, FirstSeenAt: not null })
-            await BeginAsync(subscriptionId, now, cancellationToken);
+        {
+            try
+            {
+                await BeginAsync(subscriptionId, now, cancellationToken);
+            }
+            catch (PostgresException failure)
+            {
+                log.LogWarning(failure, "The next refused check begins the time in which this license's devices may close positions");
+            }
+        }
+
         return new CloseOnlyFacts(Time(row.FirstSeenAt), Time(row.BeganAt) ?? now, Time(row.SuspendedAt), row.IsFraud);
     }
 

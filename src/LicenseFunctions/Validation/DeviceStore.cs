@@ -215,10 +215,7 @@ public sealed class DeviceStore(LicenseDatabase database)
             where n.device_id = moved.device_id and n.last_seen_at < moved.seen_at - interval '90 days'
               and n.network <> source_network(moved.ip_address)
         ), written as (
-            update license_devices d
-            set last_seen_at = seen.seen_at, ip_address = seen.ip_address,
-                days_seen = least(d.days_seen + case when (d.last_seen_at at time zone 'UTC')::date
-                                                        <> (seen.seen_at at time zone 'UTC')::date then 1 else 0 end, 32000)
+            update license_devices d set last_seen_at = seen.seen_at, ip_address = seen.ip_address
             from seen
             where d.device_id = seen.device_id and d.last_seen_at < seen.seen_at
         )

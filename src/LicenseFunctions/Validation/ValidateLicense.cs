@@ -65,10 +65,15 @@ public sealed class ValidateLicense(
             return signer.IsOn ? await WithLeaseAsync(reply, device, tokenHash, claim, began, cancellationToken) : reply;
         }
 
-        if (license.Device?.Lease is not null)
-            await leases.EndAsync(license.SubscriptionId, cancellationToken);
-        return Entitlements.MayClose(reply.Verdict.Code) ? await WithCloseOnlyAsync(reply, claim, cancellationToken) : reply;
+        if (!Entitlements.MayClose(reply.Verdict.Code))
+            return reply;
+        var refused = await WithCloseOnlyAsync(reply, claim, cancellationToken);
+        if (license.Device?.Lease is not null && TimeLeft(began) is { Ticks: > 0 } left)
+            await leases.EndAsync(license.SubscriptionId, left, cancellationToken);
+        return refused;
     }
+
+    private TimeSpan TimeLeft(long began) => checks.Timeout - time.GetElapsedTime(began) - TimeForTheAnswer;
 
     private async ValueTask<CheckReply> WithLeaseAsync(
         CheckReply reply, KnownDevice device, string tokenHash, DeviceClaim claim, long began, CancellationToken cancellationToken)
@@ -78,17 +83,17 @@ public sealed class ValidateLicense(
         var lease = device.Lease;
         if (lease?.IsFresh(reply.CheckedAt, end) is not true)
         {
-            var left = checks.Timeout - time.GetElapsedTime(began) - TimeForTheAnswer;
-            lease = left > TimeSpan.Zero
+            lease = TimeLeft(began) is { Ticks: > 0 } left
                 ? await leases.RunAsync(device.DeviceId, lease, end, reply.CheckedAt, left, cancellationToken)
                 : null;
-            cache.Remove(tokenHash, claim.Key(settings.Policy.Identity));
+            if (lease is not null && lease != device.Lease)
+                cache.Remove(tokenHash, claim.Key(settings.Policy.Identity));
         }
 
         return lease is null ? reply : reply with { Lease = signer.Sign(lease, license.SubscriptionId, claim) };
     }
 
-    // Its failure fails the check: an EA would take an answer without it for the end of its right to close positions.
+    // If this read fails, the check fails. Otherwise the EA would read NONE.
     private async ValueTask<CheckReply> WithCloseOnlyAsync(CheckReply reply, DeviceClaim claim, CancellationToken cancellationToken)
     {
         var key = claim.Key(settings.Policy.Identity);

@@ -9,6 +9,7 @@ using LicenseFunctions.Tests.Licenses;
 using LicenseFunctions.Tests.Support;
 using LicenseFunctions.Validation;
 using Licensing.Devices;
+using Licensing.Leases;
 using Microsoft.Extensions.Logging.Abstractions;
 using Org.BouncyCastle.Crypto.Parameters;
 using Org.BouncyCastle.Crypto.Signers;
@@ -111,6 +112,47 @@ public sealed class LeaseTests(PostgresFixture postgres)
         Assert.Single(await RevocationsAsync(scene, 0, 10));
         scene.Time.Advance(TimeSpan.FromSeconds(1));
         Assert.NotEqual(issued, (await scene.CheckAsync("EA-1", 1)).Lease);
+    }
+
+    [Fact]
+    public async Task Check_WithATokenThatWasReplaced_EndsNoLease()
+    {
+        await using var scene = await NewAsync();
+        await scene.CheckAsync("EA-1", 1);
+        await scene.Rotation.RunAsync(scene.SubscriptionId, null, new TokenRotation(), Actor.System, LicenseScene.Stop);
+
+        Assert.Equal(LicenseCode.Revoked, (await scene.CheckAsync("EA-1", 1)).Verdict.Code);
+        Assert.Empty(await RevocationsAsync(scene, 0, 10));
+    }
+
+    [Fact]
+    public async Task Issue_AfterASuspensionThatTheCheckHasNotRead_StoresNothing()
+    {
+        await using var scene = await NewAsync();
+        var device = (await scene.CheckAsync("EA-1", 1)).Device!.DeviceId;
+        await scene.Database.ExecuteAsync("select end_license_leases(subscription_id, null, '-infinity') from subscriptions");
+        await scene.Database.Database.InTransactionAsync(
+            (connection, token) => scene.Suspensions.SuspendAsync(connection, new NewSuspension(
+                scene.SubscriptionId, SuspensionCause.Operator, SuspensionTexts.ByOperator("x"), Actor.System), token), LicenseScene.Stop);
+        var now = scene.Time.GetUtcNow();
+
+        Assert.False(await scene.Leases.AddAsync(new Lease(Guid.NewGuid(), now, now.AddHours(1)), device, null, LicenseScene.Stop));
+    }
+
+    [Fact]
+    public async Task DaysSeen_CountsDaysOfChecksAndOfUsage()
+    {
+        await using var scene = await NewAsync();
+        await scene.CheckAsync("EA-1", 1);
+
+        foreach (var days in (int[])[1, 2, 2, 3])
+        {
+            await scene.Database.ExecuteAsync(
+                "update license_devices set last_seen_at = date_trunc('day', first_seen_at, 'UTC') + interval '1 day' * @days",
+                new { days });
+        }
+
+        Assert.Equal(4, await scene.Database.QueryAsync<short>("select days_seen from license_devices"));
     }
 
     [Fact]
@@ -223,7 +265,8 @@ public sealed class LeaseTests(PostgresFixture postgres)
         await scene.CheckAsync("EA-1", 1);
         await scene.CheckAsync("EA-2", 2);
         const string End = """
-            select end_license_leases(subscription_id, device_id, '-infinity') from license_devices where ea_instance_id = @ea
+            update license_leases set ended_at = now()
+            where device_id = (select device_id from license_devices where ea_instance_id = @ea)
             """;
         await scene.Database.Database.InTransactionAsync(async (connection, token) =>
         {

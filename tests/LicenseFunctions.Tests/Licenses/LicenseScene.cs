@@ -104,7 +104,8 @@ internal sealed class LicenseScene : IAsyncDisposable
     public ValidateLicense NewProcess() => new(
         new LicenseCheckStore(Database.Database, Cache, Time),
         new AdmitDevice(Database.Database, Suspensions, LastSeen, Invalidation, Settings, new London()),
-        new CloseOnlyStore(Database.Database), new IssueLease(Leases, LeaseSettings, Time, NullLogger<IssueLease>.Instance),
+        new CloseOnlyStore(Database.Database, NullLogger<CloseOnlyStore>.Instance),
+        new IssueLease(Leases, LeaseSettings, Time, NullLogger<IssueLease>.Instance),
         new LeaseSigner(LeaseSettings), LastSeen, Cache, Settings, Time);
 
     private sealed class London : IGeolocator
