@@ -8,6 +8,7 @@ namespace Simulation;
 /// </summary>
 internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, ScheduleClock clock, bool renewsPaused, Action<string> violation)
 {
+    private const decimal SmallestCharge = 0.50m;
     private static readonly TimeSpan Grace = TimeSpan.FromDays(3);
     private static readonly TimeSpan Period = TimeSpan.FromDays(30);
     private static readonly TimeSpan Step = TimeSpan.FromMinutes(30);
@@ -201,12 +202,20 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
         if (SeenBy(renewal.RenewalId) is not { } known) return;
         var isFrozen = gateway.Intents.Values.Any(intent => intent.Request.RenewalId == renewal.RenewalId
             && (intent.Id == renewal.IntentId || intent.State is not ChargeOutcome.Canceled) && intent.Request.AmountMinor == amount * 100);
-        if (amount != known.PriceUsd && !isFrozen)
-            violation($"renewal {renewal.RenewalId} is charged {amount} at a price of {known.PriceUsd}");
+        // A charge takes what was too little for a card before.
+        var open = Deferred(renewal.SubscriptionId);
+        if (amount != known.PriceUsd && amount != known.PriceUsd + open && !isFrozen)
+            violation($"renewal {renewal.RenewalId} is charged {amount} at a price of {known.PriceUsd}, and {open} was deferred");
+        if (amount == known.PriceUsd + open) amount -= open;
         if (amount > known.LastPaidUsd
             && !(customers[renewal.SubscriptionId].Agreed.GetValueOrDefault(renewal.RenewalId) >= amount) && !WasRestored)
             violation($"renewal {renewal.RenewalId} is charged {amount} after {known.LastPaidUsd} without a consent");
     }
+
+    /// <summary>What renewals of a license deferred, without what later payments took.</summary>
+    private decimal Deferred(Guid subscriptionId) => World.Renewals
+        .Where(one => one.SubscriptionId == subscriptionId && one.Status is RenewalStatus.Applied)
+        .Sum(one => one.PaidWith is PaidWith.Deferred ? one.AmountUsd!.Value : -one.DebtsUsd);
 
     public State Before(PaymentReversal reversal) =>
         World.Renewals.FirstOrDefault(one => one.IntentId == reversal.IntentId && one.Status is RenewalStatus.Applied) is { } renewal
@@ -312,8 +321,9 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
         if (bookings.Count == 0 && CaseOf(intent) is null) violation($"{paid.TransactionId} of {intent.Id} is neither booked nor a case");
         if (bookings.Count > 1) violation($"{intent.Id} is booked {bookings.Count} times");
         if (bookings.Count == 0) return;
-        if (bookings[0].AmountUsd * 100 != paid.AmountMinor && !decided.Contains(bookings[0].RenewalId))
-            violation($"{intent.Id}: {bookings[0].AmountUsd} USD booked, {paid.AmountMinor} cents charged");
+        var booked = bookings[0].AmountUsd + bookings[0].DebtsUsd;
+        if (booked * 100 != paid.AmountMinor && !decided.Contains(bookings[0].RenewalId))
+            violation($"{intent.Id}: {booked} USD booked, {paid.AmountMinor} cents charged");
         if (paid.Currency != "usd" && !decided.Contains(bookings[0].RenewalId)) violation($"{intent.Id} was charged in {paid.Currency}");
         CheckTime(intent, bookings[0], World.Licenses[intent.Request.SubscriptionId]);
     }
@@ -357,10 +367,11 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
     {
         var id = license.SubscriptionId;
         var applied = World.Renewals.Where(one => one.SubscriptionId == id && one.Status is RenewalStatus.Applied).ToList();
-        var fromWallet = applied.Where(one => one.PaidWith is PaidWith.Wallet).Sum(one => one.AmountUsd!.Value);
-        var fromCards = applied.Where(one => one.PaidWith is PaidWith.Card).Sum(one => one.AmountUsd!.Value);
+        var fromWallet = applied.Where(one => one.PaidWith is PaidWith.Wallet).Sum(one => one.AmountUsd!.Value + one.DebtsUsd);
+        var fromCards = applied.Where(one => one.PaidWith is PaidWith.Card).Sum(one => one.AmountUsd!.Value + one.DebtsUsd);
         var returned = gateway.Intents.Values
             .Where(intent => intent.Request.SubscriptionId == id && IsBooked(intent) && intent.Charge!.Currency == "usd").Sum(Taken) / 100m;
+        if (Deferred(id) is < 0 or >= SmallestCharge) violation($"{id}: {Deferred(id)} is deferred");
         if (license.PaidPeriods.Count != applied.Count) violation($"{id}: {license.PaidPeriods.Count} periods, {applied.Count} payments");
         if (license.WalletUsd != customer.DepositedUsd - fromWallet) violation($"{id}: the wallet does not balance");
         if (license.FeesUsd - license.ReturnedUsd != fromWallet + fromCards - returned)

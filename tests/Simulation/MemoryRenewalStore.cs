@@ -310,7 +310,11 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
             && other.Renewal.Status is RenewalStatus.Applied && other.Renewal.PeriodStart > renewal.PeriodStart);
         var facts = new ReversalFacts(
             renewal, license.IsGone ? null : license.ExpiresAt, license.AutoRenew, isLatest, [.. own.Select(one => one.Reversal)],
-            effects.GetValueOrDefault(renewal.RenewalId, ReversalEffect.None));
+            effects.GetValueOrDefault(renewal.RenewalId, ReversalEffect.None))
+        {
+            IsStoppedByAnother = rows.Values.Any(other => other != row && other.Renewal.SubscriptionId == renewal.SubscriptionId
+                && effects.GetValueOrDefault(other.Renewal.RenewalId) is { StoppedAutoRenewal: true }),
+        };
         if (Reversals.Apply(facts, grace, clock.GetUtcNow()) is not { } change) return;
 
         foreach (var one in own) one.Reversal = one.Reversal with { Applied = one.Reversal.Reversal.State };

@@ -183,6 +183,10 @@ internal sealed class ReversalTransaction(NpgsqlConnection connection, Suspensio
                    where o.subscription_id = r.subscription_id and o.status = 'applied'
                      and (o.period_start, o.repeat_number) > (r.period_start, r.repeat_number))
                    as is_latest_paid,
+               exists (
+                   select from renewals o join reversal_effects x on x.renewal_id = o.renewal_id
+                   where o.subscription_id = r.subscription_id and o.renewal_id <> r.renewal_id and x.stopped_auto_renewal)
+                   as is_stopped_by_another,
                e.share, e.taken, e.stopped_auto_renewal, e.refunded_minor, e.charged_back_minor
         from renewals r
         left join v_current_license_tokens t on t.subscription_id = r.subscription_id
@@ -221,6 +225,7 @@ internal sealed class ReversalTransaction(NpgsqlConnection connection, Suspensio
                 renewal.Renewal, renewal.License.ExpiresAt, renewal.License.AutoRenew, row.IsLatestPaid,
                 [.. kept.Select(one => one.ToKept())], row.ToEffect())
             {
+                IsStoppedByAnother = row.IsStoppedByAnother,
                 Choices = [.. choices.Select(one => one.ToChoice())],
             },
             row.TokenId, row.IsActive);
@@ -378,6 +383,7 @@ internal sealed record ReversalFactsRow
     public Guid? TokenId { get; init; }
     public bool? IsActive { get; init; }
     public bool IsLatestPaid { get; init; }
+    public bool IsStoppedByAnother { get; init; }
     public decimal? Share { get; init; }
     public TimeSpan Taken { get; init; }
     public bool StoppedAutoRenewal { get; init; }

@@ -3,7 +3,7 @@ namespace Licensing.Renewals;
 /// <summary>What the refunds and disputes of a renewal have changed so far.</summary>
 /// <param name="Share">The part of the period that was taken back: 0 for nothing, 1 for everything that was left.</param>
 /// <param name="Taken">How much earlier the license expires.</param>
-/// <param name="StoppedAutoRenewal">Auto-renewal was on and was switched off.</param>
+/// <param name="StoppedAutoRenewal">Auto-renewal was on and was switched off, for this renewal or for another one as well.</param>
 /// <param name="RefundedMinor">Refunded, in minor units; booked in the ledger.</param>
 /// <param name="ChargedBackMinor">Lost by disputes, in minor units; booked in the ledger.</param>
 public sealed record ReversalEffect(decimal Share, TimeSpan Taken, bool StoppedAutoRenewal, long RefundedMinor, long ChargedBackMinor)
@@ -21,6 +21,9 @@ public sealed record ReversalEffect(decimal Share, TimeSpan Taken, bool StoppedA
 public sealed record ReversalFacts(
     Renewal Renewal, DateTimeOffset? ExpiresAt, bool AutoRenew, bool IsLatestPaid, IReadOnlyList<KeptReversal> Kept, ReversalEffect Effect)
 {
+    /// <summary>Another renewal of the license has switched auto-renewal off, and has not given it back.</summary>
+    public bool IsStoppedByAnother { get; init; }
+
     /// <summary>The refunds that operators requested and the provider didn't refuse, the oldest first.</summary>
     public IReadOnlyList<RefundChoice> Choices { get; init; } = [];
 }
@@ -184,13 +187,19 @@ public static class Reversals
         };
     }
 
-    // Who disputes a charge must not be charged again unasked. If the customer has switched auto-renewal on since, it stays on.
+    // After a lost dispute, the customer is not charged automatically, also if another dispute of the license is won. If the customer has
+    // switched auto-renewal on since, it stays on.
     private static ReversalChange SwitchAutoRenewal(ReversalFacts facts, ReversalChange change, bool mustStop) =>
         (mustStop, facts.Effect.StoppedAutoRenewal) switch
         {
             (true, false) when facts.AutoRenew =>
                 change with { AutoRenew = false, Effect = change.Effect with { StoppedAutoRenewal = true } },
-            (false, true) => change with { AutoRenew = true, Effect = change.Effect with { StoppedAutoRenewal = false } },
+            (true, false) when facts.IsStoppedByAnother => change with { Effect = change.Effect with { StoppedAutoRenewal = true } },
+            (false, true) => change with
+            {
+                AutoRenew = facts.IsStoppedByAnother ? null : true,
+                Effect = change.Effect with { StoppedAutoRenewal = false },
+            },
             _ => change,
         };
 

@@ -99,6 +99,28 @@ public sealed class ReversalsTests
     }
 
     [Theory]
+    [InlineData("lost 4999", false, false, false, null, false)] // the customer had switched it off
+    [InlineData("lost 4999", true, false, false, false, true)]
+    [InlineData("lost 4999", false, false, true, null, true)] // another dispute has switched it off: this one keeps it off
+    [InlineData("lost 4999", true, false, true, false, true)]
+    [InlineData("won 4999", false, true, false, true, false)]
+    [InlineData("won 4999", false, true, true, null, false)] // the other dispute is still lost
+    public void Apply_WithADisputeOfAnotherRenewal_SwitchesAutoRenewalOnOnlyIfNoneIsLost(
+        string report, bool autoRenew, bool stopped, bool isStoppedByAnother, bool? switched, bool stops)
+    {
+        var facts = Facts(Paid, [Report(report, 0)]) with
+        {
+            AutoRenew = autoRenew,
+            IsStoppedByAnother = isStoppedByAnother,
+            Effect = ReversalEffect.None with { StoppedAutoRenewal = stopped },
+        };
+
+        var change = Reversals.Apply(facts, Grace, Expiry.AddDays(10))!;
+
+        Assert.Equal((switched, stops), (change.AutoRenew, change.Effect.StoppedAutoRenewal));
+    }
+
+    [Theory]
     [InlineData(12, 30)] // within the grace the license was valid: the period goes on as it was
     [InlineData(13, 33)] // it was not valid: what was taken begins now
     [InlineData(100, 120)]
