@@ -35,7 +35,8 @@ public sealed class LeaseSigner : IDisposable
         if (settings.Keys is not [var first, ..])
             return;
         key = Import(first);
-        header = Encode(JsonSerializer.SerializeToUtf8Bytes(new { alg = "EdDSA", kid = PublicKeys[0].Kid, typ = "license-lease+jwt" }));
+        // Not by the serializer, which writes + as an escape that small JSON readers of EAs may not know.
+        header = Encode(Encoding.ASCII.GetBytes($$"""{"alg":"EdDSA","kid":"{{PublicKeys[0].Kid}}","typ":"license-lease+jwt"}"""));
     }
 
     /// <summary>Whether there is a key to sign with.</summary>

@@ -29,6 +29,8 @@ public sealed class LeaseTests(PostgresFixture postgres)
         var reply = await scene.CheckAsync("EA-1", 77);
         var lease = Read(reply)!;
 
+        var header = Encoding.ASCII.GetString(reply.Lease!).Split('.')[0];
+        Assert.DoesNotContain('\\', Encoding.ASCII.GetString(Base64Url.DecodeFromChars(header)));
         Assert.Equal("EdDSA", (string?)lease.Header["alg"]);
         Assert.Equal("license-lease+jwt", (string?)lease.Header["typ"]);
         Assert.Equal(new LeaseSigner(scene.LeaseSettings).PublicKeys[0].Kid, (string?)lease.Header["kid"]);
