@@ -17,7 +17,7 @@ internal static class BacktestReport
     private const int MostSteps = 20;
     private const int MostDevices = 12;
 
-    // The lanes of a timeline are this long, in units of its view box.
+    // The rows of a timeline are this long, in units of its view box.
     private const double Length = 1000;
 
     private static readonly (FindingAction? Action, string Text)[] Actions =

@@ -21,19 +21,8 @@ public sealed class IssueLease(LeaseStore store, LeaseSettings settings, TimePro
     public async Task<Lease?> RunAsync(
         Guid deviceId, Lease? current, DateTimeOffset? end, DateTimeOffset now, TimeSpan left, CancellationToken cancellationToken)
     {
-        using var limit = new CancellationTokenSource(left < Limit ? left : Limit, time);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, limit.Token);
-        try
-        {
-            return await IssueAsync(deviceId, current, end, now, either.Token);
-        }
-        catch (Exception failure) when (!cancellationToken.IsCancellationRequested
-            && (failure is OperationCanceledException or NpgsqlException or TimeoutException or BusyException))
-        {
-            if (pace.Admits("issue", out var leftOut))
-                log.LogWarning(failure, "A check was answered without a new lease, as were {LeftOut} before", leftOut);
-            return current is { } still && still.ExpiresAt > now && !(still.ExpiresAt > end) ? still : null;
-        }
+        var (isDone, lease) = await TryAsync(token => IssueAsync(deviceId, current, end, now, token), left, cancellationToken);
+        return isDone ? lease : current is { } still && still.ExpiresAt > now && !(still.ExpiresAt > end) ? still : null;
     }
 
     /// <summary>
@@ -41,19 +30,25 @@ public sealed class IssueLease(LeaseStore store, LeaseSettings settings, TimePro
     /// check that passes must issue another. If it fails, <see cref="EndLeases"/> does it.
     /// </summary>
     /// <param name="left">What is left of the time of the check.</param>
-    public async Task EndAsync(Guid subscriptionId, TimeSpan left, CancellationToken cancellationToken)
+    public Task EndAsync(Guid subscriptionId, TimeSpan left, CancellationToken cancellationToken) =>
+        TryAsync(token => store.EndAsync(new LostLicense { SubscriptionId = subscriptionId }, token), left, cancellationToken);
+
+    /// <returns>Whether the work ended within the limit and without a failure of the database, and its result.</returns>
+    private async Task<(bool IsDone, T? Result)> TryAsync<T>(
+        Func<CancellationToken, Task<T>> work, TimeSpan left, CancellationToken cancellationToken)
     {
         using var limit = new CancellationTokenSource(left < Limit ? left : Limit, time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, limit.Token);
         try
         {
-            await store.EndAsync(new LostLicense { SubscriptionId = subscriptionId }, either.Token);
+            return (true, await work(either.Token));
         }
         catch (Exception failure) when (!cancellationToken.IsCancellationRequested
             && (failure is OperationCanceledException or NpgsqlException or TimeoutException or BusyException))
         {
-            if (pace.Admits("end", out var leftOut))
-                log.LogWarning(failure, "A refused check left its leases, as did {LeftOut} before", leftOut);
+            if (pace.Admits("leases", out var leftOut))
+                log.LogWarning(failure, "A check was answered without a change of its leases, as were {LeftOut} before", leftOut);
+            return (false, default);
         }
     }
 

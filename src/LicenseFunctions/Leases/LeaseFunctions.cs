@@ -6,7 +6,7 @@ using Microsoft.Azure.Functions.Worker;
 
 namespace LicenseFunctions.Leases;
 
-/// <summary>What verifies leases: public keys, and the leases that ended early.</summary>
+/// <summary>Public keys and revoked leases, for those who verify leases; and the timer that ends leases.</summary>
 public sealed class LeaseFunctions(LeaseSigner signer, LeaseStore store, EndLeases end)
 {
     private const int MostRevocations = 1_000;

@@ -22,7 +22,6 @@ public sealed record LeaseSettings(IReadOnlyList<byte[]> Keys, string Issuer, Ti
                 "PUBLIC_URL", "is missing, and LEASE_SIGNING_KEYS is set: it names the issuer", "https://licenses.example.com", 0);
         }
 
-
         return new LeaseSettings(
             keys, issuer?.AbsoluteUri.TrimEnd('/') ?? "", TimeSpan.FromHours(settings.Whole("LEASE_MAX_HOURS", 72, 1, 720)),
             settings.GracePeriod());
