@@ -72,6 +72,8 @@
 \ir installation/migration.psql
 \set migration 0034_leases
 \ir installation/migration.psql
+\set migration 0035_payment_answers
+\ir installation/migration.psql
 
 begin;
 \ir installation/journal.sql

@@ -282,7 +282,8 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
     {
         if (Licenses[subscriptionId] is not { IsGone: false, ExpiresAt: { } expiry }) return;
         if (OfUnpaid(subscriptionId, expiry) is not { } row) return;
-        if (row.Renewal is { Status: RenewalStatus.Lapsed, LapsedBlocked: true } && !Facts(row).License.IsDisputed)
+        if (row.Renewal is { Status: RenewalStatus.Lapsed, LapsedBlocked: true } && !Facts(row).License.IsDisputed
+            && row.Renewal.PeriodStart > clock.GetUtcNow() - policy.Grace - RenewalPolicy.CatchUp)
             Reopen(row, policy, clock.GetUtcNow());
     }
 
@@ -460,8 +461,9 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
 
         if (payment.With is PaidWith.Card) Post(license, payment.AmountUsd + payment.DebtsUsd);
         if (payment.MovesMoney) PostFee(license, payment.AmountUsd);
-        if (payment.DebtsUsd > 0) PostFee(license, payment.DebtsUsd);
-        license.DebtUsd += payment.With is PaidWith.Deferred ? payment.AmountUsd : -payment.DebtsUsd;
+        var settled = Math.Min(payment.DebtsUsd, license.DebtUsd);
+        if (settled > 0) PostFee(license, settled);
+        license.DebtUsd += payment.With is PaidWith.Deferred ? payment.AmountUsd : -settled;
         license.PaidPeriods.Add((payment.PaidFrom, payment.PaidUntil));
         if (license.ExpiresAt > payment.PaidUntil) throw new InvalidOperationException("a payment moved the expiry back");
         if (license.ExpiresAt is not null) license.ExpiresAt = payment.PaidUntil;

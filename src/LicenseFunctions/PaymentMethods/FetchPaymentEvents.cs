@@ -1,6 +1,7 @@
 using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Infrastructure.Payments.Stripe;
 using LicenseFunctions.Infrastructure.Timers;
+using LicenseFunctions.Renewals;
 using Licensing.Renewals;
 using Microsoft.Extensions.Logging;
 
@@ -11,10 +12,11 @@ public sealed record EventCounts(int Applied);
 
 /// <summary>
 /// Applies the events that no webhook delivered: Stripe gave up, the endpoint or its secret was wrong, or the database was restored. A
-/// read continues where the last one ended. It ends before an event that can't be applied, which is then read again.
+/// read continues where the last one ended. It ends before an event that can't be applied, which is then read again, for a day.
 /// </summary>
 public sealed class FetchPaymentEvents(
-    StripeEvents events, ReceiveStripeEvent receive, PaymentEventReads reads, TimeProvider clock, ILogger<FetchPaymentEvents> log)
+    StripeEvents events, ReceiveStripeEvent receive, PaymentEventReads reads, PaymentBooksStore cases, TimeProvider clock,
+    ILogger<FetchPaymentEvents> log)
 {
     /// <summary>Webhooks deliver an event within seconds. Until then, it isn't missing.</summary>
     public static readonly TimeSpan Lag = TimeSpan.FromMinutes(10);
@@ -22,8 +24,11 @@ public sealed class FetchPaymentEvents(
     /// <summary>How much of the time before the last read is read again, in case the list was not complete.</summary>
     public static readonly TimeSpan Overlap = TimeSpan.FromHours(1);
 
+    /// <summary>An event that could not be applied for so long becomes a payment case, and no longer holds up the reads.</summary>
+    public static readonly TimeSpan LongestHold = TimeSpan.FromDays(1);
+
     private static readonly TimeSpan Tick = TimeSpan.FromMinutes(4);
-    private static readonly TimeSpan Window = TimeSpan.FromDays(1);
+    private static readonly TimeSpan Window = TimeSpan.FromHours(1);
 
     /// <exception cref="InvalidOperationException">Stripe didn't list the events, or an event can't be applied.</exception>
     public async Task<EventCounts> RunAsync(CancellationToken cancellationToken)
@@ -34,7 +39,7 @@ public sealed class FetchPaymentEvents(
         var last = await reads.ReadUntilAsync(PaymentProviders.Stripe, cancellationToken);
         var from = last - Overlap is { } continued && continued > oldest ? continued : oldest;
 
-        var (applied, failed) = (0, new List<StripeEventBody>());
+        var (applied, failed) = (0, new List<string>());
         for (var until = now - Lag; from < until && !TimeSlice.IsOver && clock.GetUtcNow() < now + Tick;)
         {
             var to = from + Window < until ? from + Window : until;
@@ -48,12 +53,12 @@ public sealed class FetchPaymentEvents(
         return failed.Count == 0
             ? new EventCounts(applied)
             : throw new InvalidOperationException(
-                $"{failed.Count} events of Stripe can't be applied, the first is {failed[0].Id} ({failed[0].Type}).");
+                $"{failed.Count} events of Stripe can't be applied, the first is {failed[0]}.");
     }
 
     /// <returns>How many events were applied; null if the time slice ended before the window.</returns>
     private async Task<int?> ReadWindowAsync(
-        DateTimeOffset from, DateTimeOffset to, List<StripeEventBody> failed, CancellationToken cancellationToken)
+        DateTimeOffset from, DateTimeOffset to, List<string> failed, CancellationToken cancellationToken)
     {
         var (applied, after) = (0, default(string));
         do
@@ -70,7 +75,7 @@ public sealed class FetchPaymentEvents(
     }
 
     private async Task<int> ApplyAsync(
-        IReadOnlyList<StripeEventBody> page, List<StripeEventBody> failed, CancellationToken cancellationToken)
+        IReadOnlyList<StripeEventBody> page, List<string> failed, CancellationToken cancellationToken)
     {
         var known = await reads.AppliedAsync(PaymentProviders.Stripe, page.Select(one => one.Id), cancellationToken);
         var applied = 0;
@@ -85,10 +90,15 @@ public sealed class FetchPaymentEvents(
             catch (Exception broken) when (!cancellationToken.IsCancellationRequested && !ConnectionLoss.IsReportedBy(broken))
             {
                 log.LogError(broken, "Event {EventId} ({EventType}) can't be applied", missing.Id, missing.Type);
-                failed.Add(missing);
+                if (clock.GetUtcNow() - missing.CreatedAt < LongestHold) failed.Add($"{missing.Id} ({missing.Type})");
+                else await cases.OpenCasesAsync(PaymentProviders.Stripe, [NotApplied(missing)], cancellationToken);
             }
         }
 
         return applied;
     }
+
+    private static PaymentCase NotApplied(StripeEventBody failed) => new(
+        PaymentCaseReason.UnreadableEvent, failed.Id, null, null, null, null, null, null,
+        $"Event {failed.Id} ({failed.Type}) of {failed.CreatedAt:yyyy-MM-dd} can't be applied. Resend it when the cause is mended.");
 }

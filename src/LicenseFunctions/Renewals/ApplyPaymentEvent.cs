@@ -37,7 +37,7 @@ public sealed class ApplyPaymentEvent(IRenewalStore store, RenewalPolicy policy,
                 return;
             }
 
-            if (Settle(facts, received.Provider, changed.Intent) is not { } change)
+            if (Settle(facts, received.Provider, changed) is not { } change)
             {
                 await store.RecordAsync(received, concern: null, cancellationToken);
                 return;
@@ -66,12 +66,16 @@ public sealed class ApplyPaymentEvent(IRenewalStore store, RenewalPolicy policy,
         (changed.Intent.IntentId is { } intent ? await store.FindByIntentAsync(provider, intent, cancellationToken) : null)
         ?? (changed.RenewalId is { } id ? await store.FindAsync(id, cancellationToken) : null);
 
-    private RenewalChange? Settle(RenewalFacts facts, string provider, IntentSnapshot answer)
+    private RenewalChange? Settle(RenewalFacts facts, string provider, PaymentFact.IntentChanged changed)
     {
         var now = clock.GetUtcNow();
-        if (facts.Renewal.Attempt is null && answer.Outcome is ChargeOutcome.Succeeded paid)
-            facts = facts with { Renewal = facts.Renewal with { Attempt = RenewalAttempt.Recovered(facts.Renewal, provider, paid, now) } };
-        return RenewalSettlement.Settle(facts, answer, Trigger.Event, policy, now);
+        if (facts.Renewal.Attempt is null && changed.Intent.Outcome is ChargeOutcome.Succeeded paid)
+        {
+            var recovered = RenewalAttempt.Recovered(facts.Renewal, provider, paid, changed.DebtsMinor, now);
+            facts = facts with { Renewal = facts.Renewal with { Attempt = recovered } };
+        }
+
+        return RenewalSettlement.Settle(facts, changed.Intent, Trigger.Event, policy, now);
     }
 
     // A charge without the metadata of a renewal belongs to another system that uses the account.

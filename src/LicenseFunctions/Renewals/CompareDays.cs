@@ -1,3 +1,4 @@
+using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Infrastructure.Timers;
 using Microsoft.Extensions.Logging;
 
@@ -6,7 +7,10 @@ namespace LicenseFunctions.Renewals;
 /// <param name="Days">Days that were compared.</param>
 /// <param name="Differences">Their differences.</param>
 /// <param name="Cases">Payment cases that were opened.</param>
-public sealed record ComparisonCounts(int Days, int Differences, int Cases);
+public sealed record ComparisonCounts(int Days, int Differences, int Cases)
+{
+    internal ComparisonCounts Add(ComparisonCounts more) => new(Days + more.Days, Differences + more.Differences, Cases + more.Cases);
+}
 
 /// <summary>
 /// Compares each day once it is over, and a day with differences each hour until they are resolved. A charge whose renewal is not known
@@ -16,26 +20,40 @@ public sealed class CompareDays(ReconcilePayments reconcile, PaymentBooksStore b
 {
     private static readonly TimeSpan Tick = TimeSpan.FromMinutes(4);
 
-    /// <exception cref="InvalidOperationException">The provider doesn't answer.</exception>
+    /// <exception cref="InvalidOperationException">A day can't be compared. The others are.</exception>
     public async Task<ComparisonCounts> RunAsync(CancellationToken cancellationToken)
     {
         var counts = new ComparisonCounts(0, 0, 0);
         if (reconcile.Provider is not { } provider) return counts;
         var until = clock.GetUtcNow() + Tick;
+        var failures = new List<string>();
         foreach (var day in await books.DueAsync(provider, cancellationToken))
         {
             if (TimeSlice.IsOver || clock.GetUtcNow() >= until) break;
-            var from = new DateTimeOffset(day, TimeOnly.MinValue, TimeSpan.Zero);
-            var compared = await reconcile.RunAsync(from, from.AddDays(1), opensCases: true, cancellationToken);
-            if (compared.Refusal is { } refusal)
-                throw new InvalidOperationException($"The payments of {day:O} can't be compared: {refusal.Code}. {refusal.Detail}");
-            var differences = compared.Value.Comparison.Differences.Count;
-            await books.SaveAsync(provider, day, differences, cancellationToken);
-            counts = new ComparisonCounts(counts.Days + 1, counts.Differences + differences, counts.Cases + compared.Value.CasesOpened);
-            if (differences > 0)
-                log.LogWarning("{Count} payments of {Day} differ between the provider and the books", differences, day);
+            try
+            {
+                counts = counts.Add(await CompareAsync(provider, day, cancellationToken));
+            }
+            catch (Exception broken) when (!cancellationToken.IsCancellationRequested && !ConnectionLoss.IsReportedBy(broken))
+            {
+                log.LogError(broken, "The payments of {Day} can't be compared", day);
+                failures.Add($"{day:O}: {broken.Message}");
+            }
         }
 
-        return counts;
+        return failures.Count == 0
+            ? counts
+            : throw new InvalidOperationException($"{failures.Count} days can't be compared, the first is {failures[0]}");
+    }
+
+    private async Task<ComparisonCounts> CompareAsync(string provider, DateOnly day, CancellationToken cancellationToken)
+    {
+        var from = new DateTimeOffset(day, TimeOnly.MinValue, TimeSpan.Zero);
+        var compared = await reconcile.RunAsync(from, from.AddDays(1), opensCases: true, cancellationToken);
+        if (compared.Refusal is { } refusal) throw new InvalidOperationException($"{refusal.Code}. {refusal.Detail}");
+        var differences = compared.Value.Comparison.Differences.Count;
+        await books.SaveAsync(provider, day, differences, cancellationToken);
+        if (differences > 0) log.LogWarning("{Count} payments of {Day} differ between the provider and the books", differences, day);
+        return new ComparisonCounts(1, differences, compared.Value.CasesOpened);
     }
 }

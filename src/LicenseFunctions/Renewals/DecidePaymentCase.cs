@@ -23,6 +23,11 @@ public sealed class DecidePaymentCase(LicenseDatabase database, IRenewalStore st
         "action",
         "Resolve it at the provider, then dismiss the case.");
 
+    private static readonly Refusal Reversed = new(
+        RefusalKind.Conflict, "CHARGE_REVERSED",
+        "The charge is refunded or disputed at the provider, so the customer would have the money twice.", "action",
+        "Dismiss the case. If only a part was refunded, refund the rest at the provider, too.");
+
     private const string Load = """
         select c.case_id, c.reason, c.subject, c.renewal_id, c.subscription_id, u.user_id, c.transaction_id, c.amount_minor, c.currency,
                c.detail, c.opened_at, c.decision, c.decided_at
@@ -30,6 +35,18 @@ public sealed class DecidePaymentCase(LicenseDatabase database, IRenewalStore st
         left join users u on u.user_id = c.user_id
         where c.case_id = @caseId
         for update of c
+        """;
+
+    // The total of the refunds still contains those that failed.
+    private const string IsReversed = """
+        select coalesce(
+            sum(p.amount_minor) filter (where p.kind = 'refund' and p.state <> 'failed') > 0
+            or max(p.amount_minor) filter (where p.kind = 'refund_total')
+               > coalesce(sum(p.amount_minor) filter (where p.kind = 'refund' and p.state = 'failed'), 0)
+            or bool_or(p.kind = 'dispute' and p.state <> 'won'), false)
+        from payment_cases c
+        join payment_reversals p on p.provider = c.provider and (p.intent_id = c.subject or p.charge_id in (c.subject, c.transaction_id))
+        where c.case_id = @caseId
         """;
 
     private const string Credit = """
@@ -57,6 +74,9 @@ public sealed class DecidePaymentCase(LicenseDatabase database, IRenewalStore st
 
             if (credits)
             {
+                // A refund that is reported meanwhile waits for this case's lock, and then opens a case itself.
+                if (await connection.ExecuteScalarAsync<bool>(new CommandDefinition(IsReversed, new { caseId }, cancellationToken: token)))
+                    return Reversed;
                 await connection.ExecuteAsync(new CommandDefinition(
                     Credit,
                     new

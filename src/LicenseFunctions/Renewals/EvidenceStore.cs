@@ -98,21 +98,27 @@ public sealed class EvidenceStore(LicenseDatabase database)
     private const string Decide = """
         update dispute_evidence
         set state = @state, next_try_at = null, decided_at = now(), code = @code, detail = @detail
-        where reversal_id = @reversalId and state = 'requested'
+        where reversal_id = @ReversalId and state = 'requested'
         """;
 
-    internal Task DecideAsync(Guid reversalId, string state, string? code, string? detail, CancellationToken cancellationToken) =>
-        database.InStatementAsync(
-            (connection, token) => connection.ExecuteAsync(
-                new CommandDefinition(Decide, new { reversalId, state, code, detail }, cancellationToken: token)), cancellationToken);
+    internal Task DecideAsync(ClaimedEvidence evidence, string state, string? code, string? detail, CancellationToken cancellationToken) =>
+        database.InTransactionAsync(async (connection, token) =>
+        {
+            await connection.ExecuteAsync(new CommandDefinition(
+                Decide, new { evidence.ReversalId, state, code, detail }, cancellationToken: token));
+            await PaymentCaseStore.CloseAnsweredAsync(connection, evidence.ProviderId, token);
+        }, cancellationToken);
 
     private const string Postpone = """
         update dispute_evidence set next_try_at = clock_timestamp() + @pause, code = @reason
         where reversal_id = @reversalId and state = 'requested'
         """;
 
+    /// <summary>The answer is not certain. If it stays so, an operator must know before the deadline.</summary>
     internal Task PostponeAsync(Guid reversalId, string reason, TimeSpan pause, CancellationToken cancellationToken) =>
-        database.InStatementAsync(
-            (connection, token) => connection.ExecuteAsync(
-                new CommandDefinition(Postpone, new { reversalId, reason, pause }, cancellationToken: token)), cancellationToken);
+        database.InTransactionAsync(async (connection, token) =>
+        {
+            await connection.ExecuteAsync(new CommandDefinition(Postpone, new { reversalId, reason, pause }, cancellationToken: token));
+            await PaymentCaseStore.OpenForUnansweredEvidenceAsync(connection, reversalId, token);
+        }, cancellationToken);
 }

@@ -45,7 +45,7 @@ public sealed class PaymentBooksStore(LicenseDatabase database)
 
         select reason, subject, transaction_id as charge_id, decision
         from payment_cases
-        where provider = @provider and reason <> 'unreadable_event'
+        where provider = @provider and reason not in ('unreadable_event', 'unanswered')
           and (subject = any (@paymentIds) or transaction_id = any (@chargeIds))
         """;
 

@@ -99,7 +99,9 @@ public static class PaymentCaseStore
 
     private const string CloseRefunded = """
         update payment_cases set decision = 'refunded', decided_at = now()
-        where decided_at is null and (subject = @IntentId or transaction_id = @ChargeId) and reason <> 'unreadable_event'
+        where decided_at is null and (subject = @IntentId or transaction_id = @ChargeId)
+          and reason in ('unknown_renewal', 'license_gone', 'paid_twice', 'other_amount', 'other_currency', 'charge_in_use',
+                         'unknown_charge')
           and amount_minor <= @AmountMinor
         """;
 
@@ -108,4 +110,104 @@ public static class PaymentCaseStore
         NpgsqlConnection connection, PaymentReversal refund, CancellationToken cancellationToken) =>
         connection.ExecuteAsync(new CommandDefinition(
             CloseRefunded, new { refund.IntentId, refund.ChargeId, refund.AmountMinor }, cancellationToken: cancellationToken));
+
+    private const string LockOfCharge = """
+        select from payment_cases
+        where provider = @provider and (subject in (@IntentId, @ChargeId) or transaction_id = @ChargeId)
+        order by case_id
+        for update
+        """;
+
+    private const string OpenForCredited = """
+        insert into payment_cases
+            (provider, reason, subject, renewal_id, subscription_id, user_id, transaction_id, amount_minor, currency, detail)
+        select c.provider, 'credited_and_reversed', c.subject, c.renewal_id, c.subscription_id, c.user_id, c.transaction_id, @AmountMinor,
+               @Currency, 'The charge was credited to the wallet on ' || to_char(c.decided_at at time zone 'UTC', 'YYYY-MM-DD')
+               || ', and the provider reports a ' || @what || ' of it.'
+        from payment_cases c
+        where c.provider = @provider and c.decision = 'credited'
+          and (c.subject in (@IntentId, @ChargeId) or c.transaction_id = @ChargeId)
+        on conflict do nothing
+        """;
+
+    /// <summary>
+    /// Opens a case if the charge was credited to the wallet: the customer has the money twice. A decision that is being made about the
+    /// charge is awaited.
+    /// </summary>
+    internal static async Task OpenForCreditedAsync(
+        NpgsqlConnection connection, string provider, PaymentReversal reversal, CancellationToken cancellationToken)
+    {
+        var charge = new { provider, reversal.IntentId, reversal.ChargeId };
+        await connection.ExecuteAsync(new CommandDefinition(LockOfCharge, charge, cancellationToken: cancellationToken));
+        await connection.ExecuteAsync(new CommandDefinition(
+            OpenForCredited,
+            new
+            {
+                charge.provider,
+                charge.IntentId,
+                charge.ChargeId,
+                reversal.AmountMinor,
+                reversal.Currency,
+                what = reversal.Kind is ReversalKind.Dispute ? "dispute" : "refund",
+            },
+            cancellationToken: cancellationToken));
+    }
+
+    private const string OpenForUnansweredRefund = """
+        insert into payment_cases
+            (provider, reason, subject, renewal_id, subscription_id, user_id, transaction_id, amount_minor, currency, detail)
+        select f.provider, 'unanswered', f.refund_id::text, f.renewal_id, f.subscription_id, r.user_id, null, f.amount_minor, 'usd',
+               'The refund of ' || to_char(f.requested_at at time zone 'UTC', 'YYYY-MM-DD') || ' has no certain answer: ' || f.code
+        from refunds f
+        join renewals r on r.renewal_id = f.renewal_id
+        where f.refund_id = @refundId and f.state = 'requested' and f.requested_at < clock_timestamp() - @undecidedAfter
+        on conflict do nothing
+        """;
+
+    /// <summary>Opens a case about a refund whose answer has been uncertain for <see cref="RenewalPolicy.UndecidedAfter"/>.</summary>
+    internal static Task OpenForUnansweredRefundAsync(
+        NpgsqlConnection connection, Guid refundId, CancellationToken cancellationToken) =>
+        connection.ExecuteAsync(new CommandDefinition(
+            OpenForUnansweredRefund, new { refundId, undecidedAfter = RenewalPolicy.UndecidedAfter }, cancellationToken: cancellationToken));
+
+    private const string OpenForUnansweredEvidence = """
+        insert into payment_cases
+            (provider, reason, subject, renewal_id, subscription_id, user_id, transaction_id, amount_minor, currency, detail)
+        select p.provider, 'unanswered', p.provider_id, p.renewal_id, p.subscription_id, r.user_id, p.charge_id, p.amount_minor, p.currency,
+               'It is not certain that the provider has the evidence of ' || to_char(e.requested_at at time zone 'UTC', 'YYYY-MM-DD')
+               || ': ' || e.code
+        from dispute_evidence e
+        join payment_reversals p on p.reversal_id = e.reversal_id
+        left join renewals r on r.renewal_id = p.renewal_id
+        where e.reversal_id = @reversalId and e.state = 'requested'
+          and clock_timestamp() > least(p.evidence_due_at - interval '1 day', e.requested_at + @undecidedAfter)
+        on conflict do nothing
+        """;
+
+    /// <summary>
+    /// Opens a case about evidence whose answer has been uncertain for <see cref="RenewalPolicy.UndecidedAfter"/>, or until the last day.
+    /// </summary>
+    internal static Task OpenForUnansweredEvidenceAsync(
+        NpgsqlConnection connection, Guid reversalId, CancellationToken cancellationToken) =>
+        connection.ExecuteAsync(new CommandDefinition(
+            OpenForUnansweredEvidence, new { reversalId, undecidedAfter = RenewalPolicy.UndecidedAfter },
+            cancellationToken: cancellationToken));
+
+    private const string CloseAnswered = """
+        update payment_cases set decision = 'answered', decided_at = now()
+        where decided_at is null and reason = 'unanswered' and subject = @subject
+        """;
+
+    /// <summary>The provider has answered after all.</summary>
+    internal static Task CloseAnsweredAsync(NpgsqlConnection connection, string subject, CancellationToken cancellationToken) =>
+        connection.ExecuteAsync(new CommandDefinition(CloseAnswered, new { subject }, cancellationToken: cancellationToken));
+
+    private const string CloseShown = """
+        update payment_cases set decision = 'answered', decided_at = now(), decided_by = @by
+        where decided_at is null and reason = 'refund_failed' and subject = @refundId::text
+        """;
+
+    /// <summary>The operator who requested the refund was told that it is refused.</summary>
+    internal static Task<int> CloseShownAsync(NpgsqlConnection connection, Guid refundId, Guid? by, CancellationToken cancellationToken) =>
+        connection.ExecuteAsync(new CommandDefinition(CloseShown, new { refundId, by }, cancellationToken: cancellationToken));
 }

@@ -22,7 +22,7 @@ public sealed record ListedPaymentCase
     public string Detail { get; init; } = "";
     public DateTime OpenedAt { get; init; }
 
-    /// <summary>Null while it is open: credited, dismissed, or applied or refunded without a decision.</summary>
+    /// <summary>Null while it is open: credited, dismissed, or applied, refunded or answered without a decision.</summary>
     public string? Decision { get; init; }
 
     public DateTime? DecidedAt { get; init; }

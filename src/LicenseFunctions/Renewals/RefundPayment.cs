@@ -80,7 +80,9 @@ public sealed class RefundPayment(
 
         await SendAsync(requested.Value);
         var refund = (await reads.RefundAsync(requested.Value, cancellationToken))!;
-        return refund.State == "refused" ? Refused(refund) : refund;
+        if (refund.State != "refused") return refund;
+        await store.ShownAsync(refund.RefundId, by, cancellationToken);
+        return Refused(refund);
     }
 
     // A client that disconnects, or the time limit of a request, must not cancel the record of an answer.

@@ -146,23 +146,31 @@ public sealed class RefundStore(LicenseDatabase database, SuspensionStore suspen
         where refund_id = @refundId and state = 'requested'
         """;
 
-    /// <param name="opensCase">The operator isn't waiting for the answer any more.</param>
-    internal Task RefusedAsync(Guid refundId, RefundOutcome.Refused refused, bool opensCase, CancellationToken cancellationToken) =>
+    /// <summary>Stores the refusal, and opens a case: nobody may be waiting for the answer any more.</summary>
+    internal Task RefusedAsync(Guid refundId, RefundOutcome.Refused refused, CancellationToken cancellationToken) =>
         database.InTransactionAsync(async (connection, token) =>
         {
             var refuse = new CommandDefinition(Refuse, new { refundId, refused.Code, refused.Detail }, cancellationToken: token);
-            if (await connection.ExecuteAsync(refuse) == 1 && opensCase)
-                await PaymentCaseStore.OpenForRefundAsync(connection, refundId, refused.Detail, token);
+            if (await connection.ExecuteAsync(refuse) == 0) return;
+            await PaymentCaseStore.CloseAnsweredAsync(connection, refundId.ToString(), token);
+            await PaymentCaseStore.OpenForRefundAsync(connection, refundId, refused.Detail, token);
         }, cancellationToken);
+
+    /// <summary>The operator who requested the refund waited for the answer, and is told of the refusal: no case is needed.</summary>
+    internal Task ShownAsync(Guid refundId, Actor by, CancellationToken cancellationToken) => database.InStatementAsync(
+        (connection, token) => PaymentCaseStore.CloseShownAsync(connection, refundId, by.Id, token), cancellationToken);
 
     private const string Postpone = """
         update refunds set next_try_at = clock_timestamp() + @pause, code = @reason where refund_id = @refundId and state = 'requested'
         """;
 
+    /// <summary>The answer is not certain. If it stays so for days, an operator must know.</summary>
     internal Task PostponeAsync(Guid refundId, string reason, TimeSpan pause, CancellationToken cancellationToken) =>
-        database.InStatementAsync(
-            (connection, token) => connection.ExecuteAsync(
-                new CommandDefinition(Postpone, new { refundId, reason, pause }, cancellationToken: token)), cancellationToken);
+        database.InTransactionAsync(async (connection, token) =>
+        {
+            await connection.ExecuteAsync(new CommandDefinition(Postpone, new { refundId, reason, pause }, cancellationToken: token));
+            await PaymentCaseStore.OpenForUnansweredRefundAsync(connection, refundId, token);
+        }, cancellationToken);
 
     private const string Take = """
         update refunds
@@ -178,8 +186,9 @@ public sealed class RefundStore(LicenseDatabase database, SuspensionStore suspen
     {
         if (reversal.Kind is not ReversalKind.Refund) return;
         var report = new { provider, reversal.ProviderId, reversal.RefundId };
-        if (reversal.RefundId is not null)
-            await connection.ExecuteAsync(new CommandDefinition(Take, report, cancellationToken: cancellationToken));
+        if (reversal.RefundId is { } requested
+            && await connection.ExecuteAsync(new CommandDefinition(Take, report, cancellationToken: cancellationToken)) == 1)
+            await PaymentCaseStore.CloseAnsweredAsync(connection, requested.ToString(), cancellationToken);
         if (reversal.State is ReversalState.Failed && await connection.ExecuteScalarAsync<Guid?>(
             new CommandDefinition(OfReport, report, cancellationToken: cancellationToken)) is { } refundId)
             await PaymentCaseStore.OpenForRefundAsync(connection, refundId, reversal.Reason ?? "failed", cancellationToken);

@@ -235,6 +235,12 @@ public sealed class RenewalReads(LicenseDatabase database)
         returning c.expires_at
         """;
 
+    private const string KeepSwitch = """
+        update reversal_effects e set is_switched_since = true
+        from renewals r
+        where r.subscription_id = @subscriptionId and e.renewal_id = r.renewal_id and e.stopped_auto_renewal and not e.is_switched_since
+        """;
+
     /// <returns>A list with the license's expiry; empty if the license doesn't exist or belongs to another subscriber.</returns>
     public Task<IReadOnlyList<DateTime?>> SetAutoRenewalAsync(
         Guid subscriptionId, Guid? subscriberId, bool enabled, Actor by, CancellationToken cancellationToken) =>
@@ -245,6 +251,7 @@ public sealed class RenewalReads(LicenseDatabase database)
                 new CommandDefinition(SetAutoRenewal, new { subscriptionId, subscriberId, enabled }, cancellationToken: token))).AsList();
             if (switched.Count == 1)
             {
+                await connection.ExecuteAsync(new CommandDefinition(KeepSwitch, new { subscriptionId }, cancellationToken: token));
                 await AuditLog.AddAsync(connection, new AuditRow(
                     by, "license.auto_renew_switched", subscriptionId, After: RowJson.Of(new { AutoRenew = enabled })), token);
             }

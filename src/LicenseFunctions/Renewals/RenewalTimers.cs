@@ -14,11 +14,11 @@ public sealed class RenewalTimers(
     public async Task<RenewalCounts> Reconcile(
         [TimerTrigger("%RECONCILE_SCHEDULE%")] TimerInfo timer, CancellationToken cancellationToken)
     {
-        var counts = await run.ReconcileAsync(cancellationToken);
-        await refunds.RunAsync(cancellationToken);
-        await evidence.RunAsync(cancellationToken);
-        await notify.RunAsync(cancellationToken);
-        return counts;
+        var renewals = run.ReconcileAsync(cancellationToken);
+        // One part that fails, or waits for its provider, must not hold up the others.
+        await Task.WhenAll(
+            renewals, evidence.RunAsync(cancellationToken), refunds.RunAsync(cancellationToken), notify.RunAsync(cancellationToken));
+        return await renewals;
     }
 
     [Function("WarnExpiring")]

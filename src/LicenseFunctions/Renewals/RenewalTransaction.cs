@@ -212,14 +212,18 @@ internal sealed class RenewalTransaction(NpgsqlConnection connection, Suspension
         select debit_wallet(@UserId, @AmountUsd, 'FEE_SUBSCRIPTION', @description, @RenewalId)
         """;
 
-    // The oldest ones first, and not more than was paid.
+    // The oldest ones first, and not more than was paid. If less is open than was charged, the rest stays in the wallet.
     private const string SettleDebts = """
-        select debit_wallet(@UserId, @DebtsUsd, 'FEE_SUBSCRIPTION', 'Deferred license renewals', @RenewalId);
-        update renewals d set settled_by = @RenewalId
-        from (select renewal_id, sum(amount_usd) over (order by period_start, repeat_number) as sum_usd
-              from renewals
-              where subscription_id = @SubscriptionId and paid_with = 'deferred' and settled_by is null) o
-        where d.renewal_id = o.renewal_id and o.sum_usd <= @DebtsUsd
+        with settled as (
+            update renewals d set settled_by = @RenewalId
+            from (select renewal_id, sum(amount_usd) over (order by period_start, repeat_number) as sum_usd
+                  from renewals
+                  where subscription_id = @SubscriptionId and paid_with = 'deferred' and settled_by is null) o
+            where d.renewal_id = o.renewal_id and o.sum_usd <= @DebtsUsd
+            returning d.amount_usd)
+        select debit_wallet(@UserId, t.total, 'FEE_SUBSCRIPTION', 'Deferred license renewals', @RenewalId)
+        from (select sum(amount_usd) as total from settled) t
+        where t.total > 0
         """;
 
     // A wallet that another booking has locked is skipped, so it is no row. An error code would not do: any statement may fail with

@@ -43,9 +43,13 @@ internal sealed class ReversalTransaction(NpgsqlConnection connection, Suspensio
         if (charge is { } found) await SuspensionStore.LockAsync(connection, found.SubscriptionId, cancellationToken);
         await KeepAsync(provider, reversal, charge?.RenewalId, charge?.SubscriptionId, cancellationToken);
         await RefundStore.TakeAsync(connection, provider, reversal, cancellationToken);
+        if (reversal is { AmountMinor: > 0, State: not (ReversalState.Failed or ReversalState.Won) })
+            await PaymentCaseStore.OpenForCreditedAsync(connection, provider, reversal, cancellationToken);
+        if (reversal is { Kind: not ReversalKind.Dispute, State: ReversalState.Succeeded })
+            await PaymentCaseStore.CloseRefundedAsync(connection, reversal, cancellationToken);
         if (charge is not { } known || reversal.Currency != "usd")
         {
-            await PutBeforeAPersonAsync(provider, reversal, cancellationToken);
+            await OpenCaseAsync(provider, reversal, cancellationToken);
             return null;
         }
 
@@ -82,21 +86,21 @@ internal sealed class ReversalTransaction(NpgsqlConnection connection, Suspensio
             fence = r.fence + 1
         from v_current_license_tokens t
         where t.subscription_id = @subscriptionId and r.subscription_id = t.subscription_id and r.period_start = t.expires_at
-          and r.status = 'lapsed' and r.lapsed_blocked
+          and r.status = 'lapsed' and r.lapsed_blocked and r.period_start > @now::timestamptz - @grace::interval - @catchUp::interval
           and not exists (select from payment_reversals d
                           where d.subscription_id = t.subscription_id and d.kind = 'dispute' and d.state = 'open')
         """;
 
-    // The renewal was held by the dispute until it lapsed, and the license was suspended for its expiry; so no other run opens it.
+    // The renewal was held by the dispute until it lapsed, and the license was suspended for its expiry; so no other run opens it. A
+    // customer whose license ended long ago is not charged unasked.
     private Task<int> ReopenAsync(Guid subscriptionId, TimeSpan grace, CancellationToken cancellationToken) =>
         connection.ExecuteAsync(new CommandDefinition(
-            Reopen, new { subscriptionId, grace, now = time.GetUtcNow().UtcDateTime }, cancellationToken: cancellationToken));
+            Reopen, new { subscriptionId, grace, catchUp = RenewalPolicy.CatchUp, now = time.GetUtcNow().UtcDateTime },
+            cancellationToken: cancellationToken));
 
-    // A refund of a charge that is a case itself decides that case.
-    private async Task PutBeforeAPersonAsync(string provider, PaymentReversal reversal, CancellationToken cancellationToken)
+    // A case about the charge itself tells of its refunds, too.
+    private async Task OpenCaseAsync(string provider, PaymentReversal reversal, CancellationToken cancellationToken)
     {
-        if (reversal is { Kind: not ReversalKind.Dispute, State: ReversalState.Succeeded })
-            await PaymentCaseStore.CloseRefundedAsync(connection, reversal, cancellationToken);
         if (reversal.Kind is not ReversalKind.Dispute
             && await PaymentCaseStore.IsKnownAsync(connection, provider, reversal, cancellationToken)) return;
 
@@ -187,7 +191,7 @@ internal sealed class ReversalTransaction(NpgsqlConnection connection, Suspensio
                    select from renewals o join reversal_effects x on x.renewal_id = o.renewal_id
                    where o.subscription_id = r.subscription_id and o.renewal_id <> r.renewal_id and x.stopped_auto_renewal)
                    as is_stopped_by_another,
-               e.share, e.taken, e.stopped_auto_renewal, e.refunded_minor, e.charged_back_minor
+               e.share, e.taken, e.stopped_auto_renewal, e.is_switched_since, e.refunded_minor, e.charged_back_minor
         from renewals r
         left join v_current_license_tokens t on t.subscription_id = r.subscription_id
         left join reversal_effects e on e.renewal_id = r.renewal_id
@@ -257,6 +261,8 @@ internal sealed class ReversalTransaction(NpgsqlConnection connection, Suspensio
         values (@RenewalId, @Share, @Taken, @StoppedAutoRenewal, @RefundedMinor, @ChargedBackMinor)
         on conflict (renewal_id) do update
         set share = excluded.share, taken = excluded.taken, stopped_auto_renewal = excluded.stopped_auto_renewal,
+            is_switched_since = reversal_effects.is_switched_since and reversal_effects.stopped_auto_renewal
+                and excluded.stopped_auto_renewal,
             refunded_minor = excluded.refunded_minor, charged_back_minor = excluded.charged_back_minor, updated_at = now();
         update renewals set paid_until = @paidUntil, fence = fence + 1
         where renewal_id = @RenewalId and paid_until <> @paidUntil;
@@ -387,11 +393,12 @@ internal sealed record ReversalFactsRow
     public decimal? Share { get; init; }
     public TimeSpan Taken { get; init; }
     public bool StoppedAutoRenewal { get; init; }
+    public bool IsSwitchedSince { get; init; }
     public long RefundedMinor { get; init; }
     public long ChargedBackMinor { get; init; }
 
     public ReversalEffect ToEffect() => Share is { } share
-        ? new ReversalEffect(share, Taken, StoppedAutoRenewal, RefundedMinor, ChargedBackMinor)
+        ? new ReversalEffect(share, Taken, StoppedAutoRenewal, RefundedMinor, ChargedBackMinor) { IsSwitchedSince = IsSwitchedSince }
         : ReversalEffect.None;
 }
 

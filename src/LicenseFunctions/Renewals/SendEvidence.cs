@@ -14,7 +14,8 @@ public sealed class SendEvidence(
     /// <summary>One run of the timer.</summary>
     public async Task RunAsync(CancellationToken cancellationToken)
     {
-        while (!TimeSlice.IsOver && await store.ClaimAsync(reversalId: null, cancellationToken) is { } evidence)
+        var until = clock.GetUtcNow() + SendRefunds.Tick;
+        while (!TimeSlice.IsOver && clock.GetUtcNow() < until && await store.ClaimAsync(reversalId: null, cancellationToken) is { } evidence)
             await TrySendAsync(evidence, cancellationToken);
     }
 
@@ -42,10 +43,10 @@ public sealed class SendEvidence(
         switch (await AskAsync(evidence, cancellationToken))
         {
             case EvidenceOutcome.Sent:
-                await store.DecideAsync(evidence.ReversalId, "sent", code: null, detail: null, cancellationToken);
+                await store.DecideAsync(evidence, "sent", code: null, detail: null, cancellationToken);
                 break;
             case EvidenceOutcome.Refused refused:
-                await store.DecideAsync(evidence.ReversalId, "refused", refused.Code, refused.Detail, cancellationToken);
+                await store.DecideAsync(evidence, "refused", refused.Code, refused.Detail, cancellationToken);
                 break;
             case EvidenceOutcome.Unknown { Reason: var reason }:
                 var now = clock.GetUtcNow();

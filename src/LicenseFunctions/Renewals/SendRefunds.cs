@@ -11,26 +11,30 @@ namespace LicenseFunctions.Renewals;
 public sealed class SendRefunds(
     RefundStore store, RenewalGateways gateways, RenewalPolicy policy, TimeProvider clock, ILogger<SendRefunds> logger)
 {
+    /// <summary>After this time a run claims no more; the next one continues.</summary>
+    internal static readonly TimeSpan Tick = TimeSpan.FromMinutes(4);
+
     /// <summary>One run of the timer.</summary>
     public async Task RunAsync(CancellationToken cancellationToken)
     {
-        while (!TimeSlice.IsOver && await store.ClaimAsync(refundId: null, cancellationToken) is { } refund)
-            await TrySendAsync(refund, isAwaited: false, cancellationToken);
+        var until = clock.GetUtcNow() + Tick;
+        while (!TimeSlice.IsOver && clock.GetUtcNow() < until
+            && await store.ClaimAsync(refundId: null, cancellationToken) is { } refund)
+            await TrySendAsync(refund, cancellationToken);
     }
 
     /// <summary>Sends one refund for an operator who waits for the answer.</summary>
     public async Task RunAsync(Guid refundId, CancellationToken cancellationToken)
     {
-        if (await store.ClaimAsync(refundId, cancellationToken) is { } refund)
-            await TrySendAsync(refund, isAwaited: true, cancellationToken);
+        if (await store.ClaimAsync(refundId, cancellationToken) is { } refund) await TrySendAsync(refund, cancellationToken);
     }
 
     // One refund that fails must not stop the others. It is claimed again after its lease.
-    private async Task TrySendAsync(ClaimedRefund refund, bool isAwaited, CancellationToken cancellationToken)
+    private async Task TrySendAsync(ClaimedRefund refund, CancellationToken cancellationToken)
     {
         try
         {
-            await SendAsync(refund, isAwaited, cancellationToken);
+            await SendAsync(refund, cancellationToken);
         }
         catch (Exception broken) when (broken is not OperationCanceledException)
         {
@@ -38,7 +42,7 @@ public sealed class SendRefunds(
         }
     }
 
-    private async Task SendAsync(ClaimedRefund refund, bool isAwaited, CancellationToken cancellationToken)
+    private async Task SendAsync(ClaimedRefund refund, CancellationToken cancellationToken)
     {
         switch (await AskAsync(refund, cancellationToken))
         {
@@ -46,7 +50,7 @@ public sealed class SendRefunds(
                 await store.MadeAsync(refund.Provider, made.Refund with { RefundId = refund.RefundId }, policy.Grace, cancellationToken);
                 break;
             case RefundOutcome.Refused refused:
-                await store.RefusedAsync(refund.RefundId, refused, opensCase: !isAwaited, cancellationToken);
+                await store.RefusedAsync(refund.RefundId, refused, cancellationToken);
                 break;
             case RefundOutcome.Unknown { Reason: var reason }:
                 var now = clock.GetUtcNow();

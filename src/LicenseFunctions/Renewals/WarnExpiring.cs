@@ -50,7 +50,7 @@ public sealed class WarnExpiring(RenewalReads reads, RenewalPolicy policy, TimeP
                 next.SubscriptionId,
                 next.ExpiresAt,
                 next.Price(policy).AmountUsd,
-                DebtsUsd = next.DebtUsd,
+                forecast.DebtsUsd,
                 ChargeAt = opensAt > now ? opensAt : now,
                 PaidWith = EnumWords.Of(forecast.With),
                 LastFour = forecast.With is PaidWith.Card ? next.Card?.LastFour : null,

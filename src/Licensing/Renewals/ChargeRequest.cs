@@ -20,4 +20,8 @@ public sealed record ChargeRequest(
     string Currency,
     string CustomerId,
     string PaymentId,
-    string Description);
+    string Description)
+{
+    /// <summary>The part of <see cref="AmountMinor"/> that is for deferred renewals of the license; metadata.</summary>
+    public long DebtsMinor { get; init; }
+}

@@ -40,10 +40,11 @@ public sealed record BookedReversal(
 /// <summary>A payment case.</summary>
 /// <param name="Subject">The provider's id of what it is about.</param>
 /// <param name="ChargeId">The charge; null for none.</param>
-/// <param name="Decision">credited, dismissed, applied or refunded; null while it is open.</param>
+/// <param name="Decision">credited, dismissed, applied, refunded or answered; null while it is open.</param>
 public sealed record BookedCase(PaymentCaseReason Reason, string Subject, string? ChargeId, string? Decision)
 {
-    internal bool IsAboutReversal => Reason is PaymentCaseReason.UnknownCharge or PaymentCaseReason.NotApplied;
+    internal bool IsAboutReversal =>
+        Reason is PaymentCaseReason.UnknownCharge or PaymentCaseReason.NotApplied or PaymentCaseReason.CreditedAndReversed;
 
     internal bool IsAbout(StatementPayment payment) =>
         Subject == payment.Id || Subject == payment.ChargeId || Subject == payment.IntentId

@@ -32,6 +32,14 @@ public enum PaymentCaseReason
 
     /// <summary>A refund that an operator requested was refused or failed: the customer doesn't have the money.</summary>
     RefundFailed,
+
+    /// <summary>
+    /// A refund or evidence that an operator requested has no certain answer after three days, or at the deadline. It is still looked up.
+    /// </summary>
+    Unanswered,
+
+    /// <summary>A charge was credited to the wallet, and was then refunded or disputed: the customer has the money twice.</summary>
+    CreditedAndReversed,
 }
 
 /// <summary>A payment that can't be applied and that nobody else will resolve.</summary>

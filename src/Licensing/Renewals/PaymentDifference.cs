@@ -42,6 +42,9 @@ public enum DifferenceKind
     /// <summary>An operator must decide about the payment.</summary>
     CaseOpen,
 
+    /// <summary>An operator credited the charge to the wallet, and it is refunded or disputed: the customer has the money twice.</summary>
+    CreditedAndReversed,
+
     /// <summary>The provider has an entry that can't be read.</summary>
     UnreadableEntry,
 }

@@ -18,8 +18,9 @@ public abstract record PaymentFact
     /// <param name="RenewalId">From the intent's metadata; null for an intent of another system.</param>
     /// <param name="SubscriptionId">From the metadata.</param>
     /// <param name="UserId">From the metadata.</param>
+    /// <param name="DebtsMinor">From the metadata: the part of the amount that is for deferred renewals.</param>
     public sealed record IntentChanged(
-        IntentSnapshot Intent, Guid? RenewalId, Guid? SubscriptionId = null, Guid? UserId = null) : PaymentFact;
+        IntentSnapshot Intent, Guid? RenewalId, Guid? SubscriptionId = null, Guid? UserId = null, long DebtsMinor = 0) : PaymentFact;
 
     /// <summary>A refund or a dispute has a new state, or a charge has another sum of refunds.</summary>
     public sealed record Reversed(PaymentReversal Reversal) : PaymentFact;

@@ -5,6 +5,9 @@ namespace Licensing.Renewals;
 /// <param name="Obstacle">A code; null if <paramref name="With"/> can pay.</param>
 public readonly record struct PaymentSource(PaidWith? With, string? Obstacle)
 {
+    /// <summary>What the payment includes for deferred renewals of the license.</summary>
+    public decimal DebtsUsd { get; init; }
+
     public const string NoActivePrice = "no_active_price";
     public const string PriceConsent = "price_consent";
     public const string NoPaymentMethod = "no_payment_method";
@@ -27,10 +30,10 @@ public readonly record struct PaymentSource(PaidWith? With, string? Obstacle)
             { AmountUsd: null } => new(null, NoActivePrice),
             { AmountUsd: 0 } => new(PaidWith.Nothing, null),
             { NeedsConsent: true } => new(null, PriceConsent),
-            { AmountUsd: { } amount } when walletUsd >= amount + debtUsd => new(PaidWith.Wallet, null),
+            { AmountUsd: { } amount } when walletUsd >= amount + debtUsd => new(PaidWith.Wallet, null) { DebtsUsd = debtUsd },
             { AmountUsd: { } amount } => OfCard(amount + debtUsd, card, policy) switch
             {
-                { With: PaidWith.Card } source => source,
+                { With: PaidWith.Card } source => source with { DebtsUsd = debtUsd },
                 // The wallet can't pay what is open, too, but that must not end the license.
                 _ when walletUsd >= amount => new(PaidWith.Wallet, null),
                 var source => source,

@@ -123,7 +123,12 @@ public static class Reconciliation
 
             if (row is { IsApplied: false } or null && CaseOf(reversal, isReversal: true) is { } concern)
             {
-                if (concern.Decision is null) DifferByCase(entry, reversal, concern);
+                if (concern.Decision is null)
+                    DifferByCase(entry, reversal, concern);
+                else if (concern.Decision == "credited" && entry.Kind is StatementKind.Refund or StatementKind.Dispute)
+                    Differ(
+                        DifferenceKind.CreditedAndReversed, entry, reversal, null, null,
+                        "The charge was credited to the wallet, and is refunded or disputed at the provider.");
                 return;
             }
 
@@ -168,11 +173,12 @@ public static class Reconciliation
             return false;
         }
 
-        /// <summary>An open case before decided ones. A case about a refund or dispute doesn't explain the charge.</summary>
+        /// <summary>An open case before decided ones, the last one about a charge before earlier ones. A case about a refund or dispute doesn't explain the charge.</summary>
         private BookedCase? CaseOf(StatementPayment payment, bool isReversal) => Keys(payment.Id, payment.ChargeId, payment.IntentId)
             .SelectMany(key => cases[key])
             .Where(one => one.IsAbout(payment) && (isReversal || !one.IsAboutReversal) && one.Decision != "applied")
             .OrderBy(one => one.Decision is not null)
+            .ThenBy(one => one.Reason is not PaymentCaseReason.CreditedAndReversed)
             .FirstOrDefault();
 
         private void DifferByCase(StatementEntry entry, StatementPayment payment, BookedCase concern)

@@ -133,9 +133,18 @@ public sealed record RenewalAttempt(
     /// The attempt of a charge that succeeded, although this database knows none: it was lost, for example by a restore. Nothing is sent
     /// for it, so the ids of customer and card are missing.
     /// </summary>
-    public static RenewalAttempt Recovered(Renewal renewal, string provider, ChargeOutcome.Succeeded paid, DateTimeOffset now) => new(
+    /// <param name="renewal">The renewal that the charge names.</param>
+    /// <param name="provider">Who reports the charge.</param>
+    /// <param name="paid">The charge.</param>
+    /// <param name="debtsMinor">The part of it that is for deferred renewals; never more than the charge.</param>
+    /// <param name="now">The present time.</param>
+    public static RenewalAttempt Recovered(
+        Renewal renewal, string provider, ChargeOutcome.Succeeded paid, long debtsMinor, DateTimeOffset now) => new(
         renewal.RenewalId, Number: 1, provider, PaymentMethodId: Guid.Empty,
         new ChargeRequest(
-            renewal.RenewalId, renewal.SubscriptionId, renewal.UserId, paid.AmountMinor, paid.Currency ?? "usd", "", "", "Recovered"),
+            renewal.RenewalId, renewal.SubscriptionId, renewal.UserId, paid.AmountMinor, paid.Currency ?? "usd", "", "", "Recovered")
+        {
+            DebtsMinor = Math.Clamp(debtsMinor, 0, Math.Max(0, paid.AmountMinor)),
+        },
         FirstSentAt: now, OpensIntent: true);
 }

@@ -5,6 +5,9 @@ namespace Licensing.Renewals;
 /// <param name="Obstacle">A code; null if the renewal should succeed.</param>
 public sealed record RenewalForecast(PaidWith? With, string? Obstacle)
 {
+    /// <summary>What the payment would include for deferred renewals of the license.</summary>
+    public decimal DebtsUsd { get; init; }
+
     /// <summary>The obstacle if the card is no longer valid at the license's expiry.</summary>
     public const string CardExpires = "card_expires";
 
@@ -44,7 +47,10 @@ public sealed record RenewalForecast(PaidWith? With, string? Obstacle)
     {
         var source = PaymentSource.Of(price, debtUsd, walletUsd, card, policy);
         var cardObstacle = card?.ExpiresAt <= expiresAt ? CardExpires : lastDecline;
-        return new RenewalForecast(source.With, source.With is PaidWith.Card ? cardObstacle : source.Obstacle);
+        return new RenewalForecast(source.With, source.With is PaidWith.Card ? cardObstacle : source.Obstacle)
+        {
+            DebtsUsd = source.DebtsUsd,
+        };
     }
 
     /// <summary>

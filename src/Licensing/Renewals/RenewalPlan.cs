@@ -88,9 +88,8 @@ public static class RenewalPlan
             { With: PaidWith.Card } when renewal is { IntentId: { } intent, Attempt: { } last } && renewal.DebtsUsd > facts.DebtUsd =>
                 new RenewalStep.CancelIntent(intent, last),
             { With: PaidWith.Card } => Charge(renewal, facts.Card!, policy.AutoRenews(facts.License), now, attemptId),
-            { With: PaidWith.Wallet } when facts.WalletUsd >= amount + facts.DebtUsd =>
-                CancelIntentFirst(renewal, Book(renewal with { DebtsUsd = facts.DebtUsd }, PaidWith.Wallet, policy, now)),
-            { With: var with } => CancelIntentFirst(renewal, Book(renewal with { DebtsUsd = 0 }, with!.Value, policy, now)),
+            { With: var with, DebtsUsd: var debts } =>
+                CancelIntentFirst(renewal, Book(renewal with { DebtsUsd = debts }, with!.Value, policy, now)),
         };
     }
 
@@ -146,7 +145,10 @@ public static class RenewalPlan
         "usd",
         card.CustomerId,
         card.PaymentId,
-        $"License renewal from {renewal.PeriodStart:yyyy-MM-dd}");
+        $"License renewal from {renewal.PeriodStart:yyyy-MM-dd}")
+    {
+        DebtsMinor = decimal.ToInt64(renewal.DebtsUsd * 100),
+    };
 
     // An intent that could still succeed is canceled before the period is paid in another way, closed or given up.
     private static RenewalStep CancelIntentFirst(Renewal renewal, RenewalChange change) =>

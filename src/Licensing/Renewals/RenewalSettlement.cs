@@ -79,7 +79,7 @@ public static class RenewalSettlement
         var from = RenewalPolicy.Later(facts.Renewal.PeriodStart, facts.License.ExpiresAt ?? facts.Renewal.PeriodStart);
         // A charge that waits for its booking has its amount already.
         var renewal = facts.Renewal is { Status: Succeeded, AmountUsd: not null } ? facts.Renewal : WithAmount(
-            facts.Renewal, attempt.Request.AmountMinor, paidMinor ?? attempt.Request.AmountMinor);
+            facts.Renewal, attempt.Request, paidMinor ?? attempt.Request.AmountMinor);
         renewal = renewal with { Attempt = attempt };
         var payment = Payment(renewal, PaidWith.Card, from, attempt.FirstSentAt, policy, now) with { Expiry = facts.License.ExpiresAt };
         return Paid(renewal, payment, attempt.AttemptId);
@@ -96,9 +96,14 @@ public static class RenewalSettlement
         return WaitForAPerson(renewal with { Attempt = paid with { Status = AttemptStatus.Sent, TransactionId = null } }, concern, now);
     }
 
-    // Another amount than asked pays for this renewal only: what was deferred stays open.
-    private static Renewal WithAmount(Renewal renewal, long asked, long paid) =>
-        paid == asked && asked == renewal.ChargedMinor ? renewal : renewal with { AmountUsd = paid / 100m, DebtsUsd = 0 };
+    // What was charged is booked, also if the renewal has another amount since. Another amount than asked pays for this renewal only: what
+    // was deferred stays open.
+    private static Renewal WithAmount(Renewal renewal, ChargeRequest asked, long paid)
+    {
+        if (paid == asked.AmountMinor && paid == renewal.ChargedMinor) return renewal;
+        var debts = paid == asked.AmountMinor ? asked.DebtsMinor : 0;
+        return renewal with { AmountUsd = (paid - debts) / 100m, DebtsUsd = debts / 100m };
+    }
 
     /// <summary>The money moved but the wallet was locked: the booking is repeated later.</summary>
     /// <exception cref="ArgumentException">The change books no payment by card.</exception>

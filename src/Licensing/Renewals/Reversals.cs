@@ -8,6 +8,9 @@ namespace Licensing.Renewals;
 /// <param name="ChargedBackMinor">Lost by disputes, in minor units; booked in the ledger.</param>
 public sealed record ReversalEffect(decimal Share, TimeSpan Taken, bool StoppedAutoRenewal, long RefundedMinor, long ChargedBackMinor)
 {
+    /// <summary>Since auto-renewal was stopped, it was switched on or off by request: that stays, whatever the bank decides later.</summary>
+    public bool IsSwitchedSince { get; init; }
+
     public static readonly ReversalEffect None = new(0, TimeSpan.Zero, false, 0, 0);
 }
 
@@ -188,7 +191,7 @@ public static class Reversals
     }
 
     // After a lost dispute, the customer is not charged automatically, also if another dispute of the license is won. If the customer has
-    // switched auto-renewal on since, it stays on.
+    // switched auto-renewal on or off since, it stays so.
     private static ReversalChange SwitchAutoRenewal(ReversalFacts facts, ReversalChange change, bool mustStop) =>
         (mustStop, facts.Effect.StoppedAutoRenewal) switch
         {
@@ -197,7 +200,7 @@ public static class Reversals
             (true, false) when facts.IsStoppedByAnother => change with { Effect = change.Effect with { StoppedAutoRenewal = true } },
             (false, true) => change with
             {
-                AutoRenew = facts.IsStoppedByAnother ? null : true,
+                AutoRenew = facts.IsStoppedByAnother || facts.Effect.IsSwitchedSince ? null : true,
                 Effect = change.Effect with { StoppedAutoRenewal = false },
             },
             _ => change,

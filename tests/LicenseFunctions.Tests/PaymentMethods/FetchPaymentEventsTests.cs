@@ -89,6 +89,25 @@ public sealed class FetchPaymentEventsTests(PostgresFixture postgres) : IAsyncLi
         Assert.True(await ReadUntilAsync() > TimeProvider.System.GetUtcNow().AddMinutes(-11));
     }
 
+    [Fact]
+    public async Task Fetch_AnEventThatCantBeAppliedForADay_BecomesACase_AndHoldsUpNoOther()
+    {
+        await using var old = await PaymentBooksScene.OpenAsync(postgres, FetchPaymentEvents.LongestHold + TimeSpan.FromMinutes(1));
+        old.Stripe.StandIn.Account.Emit("payment_method.updated", new JsonObject { ["id"] = "pm_1" });
+        old.Stripe.StandIn.Faults.Add(new Fault(FaultKind.ErrorBefore, "payment_methods.retrieve", Times: null));
+
+        Assert.Equal(0, (await old.Fetch.RunAsync(Token)).Applied);
+        Assert.Equal(0, (await old.Fetch.RunAsync(Token)).Applied);
+
+        Assert.Equal(["unreadable_event"], await old.Database.QueryAllAsync<string>("select reason from payment_cases"));
+        var readUntil = await old.Database.QueryAsync<DateTime>("select read_until from payment_event_reads");
+        Assert.True(readUntil > TimeProvider.System.GetUtcNow().AddMinutes(-11).UtcDateTime);
+        // The event is not recorded as applied: when it is sent again, it is.
+        old.Stripe.StandIn.Faults.Clear();
+        await old.DeliverAllAsync();
+        Assert.Equal(1, await old.Database.QueryAsync<int>("select count(*)::int from payment_events"));
+    }
+
     [Theory]
     [InlineData(FaultKind.RateLimit)]
     [InlineData(FaultKind.ErrorBefore)]

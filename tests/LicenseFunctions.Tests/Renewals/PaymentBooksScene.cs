@@ -44,7 +44,7 @@ internal sealed class PaymentBooksScene : IAsyncDisposable
             new PaymentMethodStore(database.Database, TimeProvider.System));
         Fetch = new FetchPaymentEvents(
             new StripeEvents(client, stripe.Settings, clock, NullLogger<StripeEvents>.Instance), Receive,
-            new PaymentEventReads(database.Database), TimeProvider.System, NullLogger<FetchPaymentEvents>.Instance);
+            new PaymentEventReads(database.Database), Books, TimeProvider.System, NullLogger<FetchPaymentEvents>.Instance);
     }
 
     public TestDatabase Database { get; }

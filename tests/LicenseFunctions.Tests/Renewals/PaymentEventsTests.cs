@@ -275,6 +275,58 @@ public sealed class PaymentEventsTests(PostgresFixture postgres) : IAsyncLifetim
     }
 
     [Theory]
+    [InlineData("refund", true)]
+    [InlineData("refund", false)]
+    [InlineData("dispute", true)]
+    [InlineData("dispute", false)]
+    public async Task DecideCase_OfAChargeThatIsRefundedOrDisputed_CreditsItNot_AndTellsIfItWasCreditedBefore(string what, bool isBefore)
+    {
+        await ChargeAsync();
+        await database.ExecuteAsync("delete from license_tokens");
+        await SucceedAsync();
+        var opened = Assert.Single(await new PaymentReads(database.Database).CasesAsync(10, Token));
+        var decide = new DecidePaymentCase(database.Database, world.Store);
+        var back = what == "refund" ? Refund("pi_1", 1000) : Dispute(ReversalState.Open);
+        var credit = new PaymentCaseDecision("credit", "the license is gone");
+        if (isBefore) await ApplyAsync(back);
+
+        var decided = await decide.RunAsync(opened.CaseId, credit, Actor.System, Token);
+
+        if (isBefore)
+        {
+            Assert.Equal(("CHARGE_REVERSED", 0m), (decided.Refusal?.Code, await WalletAsync()));
+            return;
+        }
+
+        Assert.Equal("credited", decided.Value.Decision);
+        await ApplyAsync(back);
+        await ApplyAsync(back with { Reversal = back.Reversal with { ChangedAt = now } });
+        var reversed = Assert.Single(
+            await new PaymentReads(database.Database).CasesAsync(10, Token), one => one.Decision is null);
+        Assert.Equal(("credited_and_reversed", "pi_1"), (reversed.Reason, reversed.Subject));
+        Assert.Equal("CANNOT_CREDIT", (await decide.RunAsync(reversed.CaseId, credit, Actor.System, Token)).Refusal?.Code);
+        Assert.Null((await decide.RunAsync(
+            reversed.CaseId, new PaymentCaseDecision("dismiss", "taken from the wallet"), Actor.System, Token)).Refusal);
+    }
+
+    [Theory]
+    [InlineData(ReversalKind.Refund, ReversalState.Failed)]
+    [InlineData(ReversalKind.Dispute, ReversalState.Won)]
+    public async Task DecideCase_OfAChargeWhoseMoneyCameBack_CanBeCredited(ReversalKind kind, ReversalState state)
+    {
+        await ChargeAsync();
+        await database.ExecuteAsync("delete from license_tokens");
+        await SucceedAsync();
+        var opened = Assert.Single(await new PaymentReads(database.Database).CasesAsync(10, Token));
+        await ApplyAsync(new PaymentFact.Reversed(new PaymentReversal(kind, "re_1", state, 4999, "usd", "pi_1", null, null, now)));
+
+        var decided = await new DecidePaymentCase(database.Database, world.Store).RunAsync(
+            opened.CaseId, new PaymentCaseDecision("credit", "the license is gone"), Actor.System, Token);
+
+        Assert.Equal((null, 49.99m), (decided.Refusal?.Code, await WalletAsync()));
+    }
+
+    [Theory]
     [InlineData("credit", "CANNOT_CREDIT")]
     [InlineData("dismiss", null)]
     [InlineData("forget", "ACTION_INVALID")]
@@ -347,6 +399,8 @@ public sealed class PaymentEventsTests(PostgresFixture postgres) : IAsyncLifetim
 
     private static PaymentFact.Reversed Dispute(ReversalState state) => new(new PaymentReversal(
         ReversalKind.Dispute, "du_1", state, 3999, "usd", "pi_1", "ch_1", "fraudulent", DateTimeOffset.UnixEpoch));
+
+    private Task<decimal> WalletAsync() => database.QueryAsync<decimal>("select coalesce(sum(balance_usd), 0) from user_wallets");
 
     // The entries of one transaction have the same time; the balance orders them.
     private Task<IReadOnlyList<string>> EntriesAsync() => database.QueryAllAsync<string>(

@@ -231,6 +231,28 @@ public sealed class PaymentStoryTests(PostgresFixture postgres) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task ADisputeThatIsWonAfterAll_LeavesAutoRenewalAsTheCustomerSwitchedIt()
+    {
+        await SaveCardAsync("pm_card_visa");
+        await app.PostAsync($"/api/v1/licenses/{license}/renew", Owner);
+        var dispute = stripe.Dispute(stripe.Account.PaymentIntents.Keys.Single());
+        stripe.CloseDispute(dispute, won: false);
+        await DeliverAllAsync();
+        Assert.False(await AutoRenewsAsync());
+
+        var (status, _, _) = await app.SendAsync(HttpMethod.Put, $"/api/v1/licenses/{license}/auto-renew", Owner, new { enabled = false });
+        Assert.Equal(200, status);
+        stripe.CloseDispute(dispute, won: true);
+        await DeliverAllAsync();
+
+        Assert.Equal(1, await database.QueryAsync<int>("select count(*)::int from audit_log where action = 'renewal.dispute_won'"));
+        Assert.False(await AutoRenewsAsync());
+
+        async Task<bool> AutoRenewsAsync() =>
+            (bool)(await app.GetAsync($"/api/v1/licenses/{license}/renewals", Owner)).Body!["auto_renew"]!;
+    }
+
+    [Fact]
     public async Task ACardRemovedAtStripe_IsRemovedHere_AndOtherUsersAreRefused()
     {
         await SaveCardAsync("pm_card_visa");

@@ -203,6 +203,21 @@ public sealed class ReconcilePaymentsTests(PostgresFixture postgres) : IAsyncLif
         Assert.Equal(0, await scene.Database.QueryAsync<int>("select count(*)::int from payment_comparisons"));
     }
 
+    [Fact]
+    public async Task Days_ADayThatCantBeCompared_HoldsUpNoOther()
+    {
+        await scene.Days.RunAsync(Token);
+        await scene.Database.ExecuteAsync("delete from payment_comparisons where day in (current_date - 9, current_date - 5)");
+        var day = new DateTimeOffset(TimeProvider.System.GetUtcNow().UtcDateTime.Date, TimeSpan.Zero).AddDays(-9).ToUnixTimeSeconds();
+        scene.Stripe.StandIn.Faults.Add(new Fault(FaultKind.ErrorBefore, "balance_transactions.list", Match: $"{day}", Times: null));
+
+        var failed = await Assert.ThrowsAsync<InvalidOperationException>(() => scene.Days.RunAsync(Token));
+
+        Assert.StartsWith("1 days can't be compared", failed.Message, StringComparison.Ordinal);
+        scene.Stripe.StandIn.Faults.Clear();
+        Assert.Equal(new ComparisonCounts(1, 0, 0), await scene.Days.RunAsync(Token));
+    }
+
     [Theory]
     [InlineData("2026-11-01", "2026-11-02", null)]
     [InlineData("2026-11-01", "2026-12-02", null)]

@@ -171,6 +171,58 @@ public sealed class RefundHttpTests : IClassFixture<RenewalSite>
         Assert.Contains("has been charged back", Assert.Single(await CasesAsync(paid)), StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Refund_WithoutAnAnswerForThreeDays_OpensACase_UntilItIsAnswered(bool refused)
+    {
+        var paid = await PayAsync();
+        stripe.Faults.Add(new Fault(FaultKind.ErrorBefore, "refunds.create", paid.Intent, Times: null));
+        var (_, refund) = await RefundAsync(paid, 10);
+        await TryAgainAsync(days: 2);
+        Assert.Empty(await CasesAsync(paid));
+
+        await TryAgainAsync(days: 1);
+        await TryAgainAsync(days: 1);
+
+        Assert.Contains("has no certain answer", Assert.Single(await CasesAsync(paid)), StringComparison.Ordinal);
+        Assert.Equal("requested", await StateAsync(paid));
+        stripe.Faults.Clear();
+        if (refused) stripe.Dispute(paid.Intent);
+        await TryAgainAsync(days: 0);
+        Assert.Equal(refused ? "refused" : "succeeded", await StateAsync(paid));
+        Assert.Equal(refused ? 1 : 0, (await CasesAsync(paid)).Count);
+
+        async Task TryAgainAsync(int days)
+        {
+            await database.ExecuteAsync(
+                """
+                update refunds set requested_at = requested_at - make_interval(days => @days), key_used_at = now() - interval '2 days'
+                where renewal_id = @Renewal
+                """,
+                new { paid.Renewal, days });
+            await MakeDueAsync("refunds", "refund_id", (string)refund["refund_id"]!);
+            await app.RunTimerAsync(database, "ReconcileRenewals");
+        }
+    }
+
+    [Fact]
+    public async Task Refund_ThatIsRefusedAfterTheAnswerToTheOperator_LeavesACase()
+    {
+        var paid = await PayAsync();
+        stripe.Dispute(paid.Intent);
+        Assert.Equal((409, "CHARGE_DISPUTED"), Code(await RefundAsync(paid, 10)));
+        Assert.Empty(await CasesAsync(paid));
+        // As if the answer had come after the operator's request: a case stays open until an operator was told of the refusal.
+        await database.ExecuteAsync(
+            "update refunds set state = 'requested', next_try_at = now(), decided_at = null where renewal_id = @Renewal", paid);
+        await database.ExecuteAsync("delete from payment_cases where renewal_id = @Renewal", paid);
+
+        await app.RunTimerAsync(database, "ReconcileRenewals");
+
+        Assert.Single(await CasesAsync(paid));
+    }
+
     [Fact]
     public async Task Refund_ThatFailsLater_RestoresThePeriod_AndOpensACase()
     {
@@ -292,6 +344,33 @@ public sealed class RefundHttpTests : IClassFixture<RenewalSite>
         Assert.Equal("Used daily.", AtStripe(dispute));
         lock (stripe.Account.Gate)
             Assert.Equal(1, stripe.Account.Disputes[dispute]["evidence_details"]!["submission_count"]!.GetValue<long>());
+    }
+
+    [Theory]
+    [InlineData("requested_at = requested_at - interval '3 days'", "reversal_id = reversal_id")]
+    [InlineData("requested_at = requested_at", "evidence_due_at = now() + interval '23 hours'")]
+    public async Task Evidence_WithoutAnAnswer_OpensACaseBeforeItIsTooLate_UntilItIsAnswered(string evidence, string dispute)
+    {
+        var (paid, id, reversal) = await DisputeAsync();
+        stripe.Faults.Add(new Fault(FaultKind.ErrorBefore, "disputes.retrieve", id, Times: null));
+        Assert.Equal(202, (await SendAsync(reversal, "Used daily.")).Status);
+        Assert.Empty(await CasesAsync(paid));
+        await database.ExecuteAsync($"update dispute_evidence set {evidence} where reversal_id = @reversal::uuid", new { reversal });
+        await database.ExecuteAsync($"update payment_reversals set {dispute} where reversal_id = @reversal::uuid", new { reversal });
+
+        await TryAgainAsync();
+
+        Assert.Contains("not certain that the provider has", Assert.Single(await CasesAsync(paid)), StringComparison.Ordinal);
+        stripe.Faults.Clear();
+        await TryAgainAsync();
+        Assert.Equal("sent", (string?)(await EvidenceAsync(reversal))["state"]);
+        Assert.Empty(await CasesAsync(paid));
+
+        async Task TryAgainAsync()
+        {
+            await MakeDueAsync("dispute_evidence", "reversal_id", reversal);
+            await app.RunTimerAsync(database, "ReconcileRenewals");
+        }
     }
 
     [Fact]
@@ -440,7 +519,7 @@ public sealed class RefundHttpTests : IClassFixture<RenewalSite>
         new { template, paid.Renewal });
 
     private Task<IReadOnlyList<string>> CasesAsync(Payment paid) => database.QueryAllAsync<string>(
-        "select detail from payment_cases where renewal_id = @Renewal and reason = 'refund_failed'", paid);
+        "select detail from payment_cases where renewal_id = @Renewal and decided_at is null", paid);
 
     // The entries of one transaction have the same time; a credit comes first.
     private Task<IReadOnlyList<string>> EntriesAsync(Payment paid) => database.QueryAllAsync<string>(

@@ -564,27 +564,48 @@ public abstract class RenewalStoreTests
         Assert.Equal((paid ? 0 : 0.59m, paid ? with is PaidWith.Card ? 3 : 2 : 0), (state.WalletUsd, state.LedgerRows));
     }
 
-    [Theory]
-    [InlineData(true, ReversalState.Won, true)]
-    [InlineData(false, ReversalState.Won, false)]
-    [InlineData(true, ReversalState.Open, false)]
-    public async Task SaveReversal_OfADisputeThatIsWon_ReopensTheRenewalThatLapsedBecauseOfIt(
-        bool held, ReversalState state, bool reopened)
+    [Fact]
+    public async Task Save_PaidForMoreThanIsOpen_LeavesTheRestInTheWallet()
     {
         await using var world = await NewWorldAsync();
-        var license = await world.AddAsync(new LicenseSeed { ExpiresAt = now.AddDays(-29), CardId = "pm_1" });
-        await world.Store.OpenDueAsync(Policy, now.AddDays(-29), 10, Token);
+        var license = await world.AddAsync(new LicenseSeed { ExpiresAt = now.AddDays(-25), CardId = "pm_1", PriceUsd = 0.30m });
+        await world.Store.OpenDueAsync(Policy, now.AddDays(-25), 10, Token);
+        await PayAsync(world, Assert.Single(await ClaimAsync(world)), PaidWith.Deferred, 0.30m);
+        var next = await OpenAndClaimAsync(world);
+        await SaveAsync(world, next, Charging(next) with { IntentId = "pi_1" });
+        next = (await world.Store.ClaimOneAsync(next.Renewal.RenewalId, Lease, Token))!;
+
+        Assert.Equal(RenewalSave.Saved, await PayAsync(
+            world, next with { Renewal = next.Renewal with { AmountUsd = 0.30m, DebtsUsd = 0.50m } }, PaidWith.Card, 0.30m, debts: 0.50m));
+
+        var state = await world.ReadAsync(license);
+        Assert.Equal((0.20m, 3), (state.WalletUsd, state.LedgerRows));
+        Assert.Equal(0, (await world.Store.FindAsync(next.Renewal.RenewalId, Token))!.DebtUsd);
+    }
+
+    [Theory]
+    [InlineData(true, ReversalState.Won, 0, true)]
+    [InlineData(false, ReversalState.Won, 0, false)]
+    [InlineData(true, ReversalState.Open, 0, false)]
+    [InlineData(true, ReversalState.Won, 10, true)]
+    [InlineData(true, ReversalState.Won, 12, false)] // longer than the grace and the time in which an outage is caught up
+    public async Task SaveReversal_OfADisputeThatIsWon_ReopensTheRenewalThatLapsedBecauseOfIt(
+        bool held, ReversalState state, int daysAgo, bool reopened)
+    {
+        await using var world = await NewWorldAsync();
+        var license = await world.AddAsync(new LicenseSeed { ExpiresAt = now.AddDays(-29 - daysAgo), CardId = "pm_1" });
+        await world.Store.OpenDueAsync(Policy, now.AddDays(-29 - daysAgo), 10, Token);
         var paid = Assert.Single(await ClaimAsync(world));
         var charging = Charging(paid) with { IntentId = "pi_1" };
         await SaveAsync(world, paid, charging);
         await PayAsync(world, (await world.Store.ClaimOneAsync(paid.Renewal.RenewalId, Lease, Token))!, PaidWith.Card, 49.99m);
         var dispute = new PaymentReversal(ReversalKind.Dispute, "du_1", ReversalState.Open, 4999, "usd", "pi_1", null, null, now);
         await ReverseAsync(world, dispute, "evt_1");
-        var next = await OpenAndClaimAsync(world);
+        await world.Store.OpenDueAsync(Policy, now.AddDays(-daysAgo), 10, Token);
+        var next = Assert.Single(await ClaimAsync(world));
         var lapsed = next.Renewal with { Status = RenewalStatus.Lapsed, LapsedBlocked = held, NextActionAt = null };
         await world.Store.SaveAsync(Changed(lapsed) with { Suspends = true }, new RenewalWriter(TimeSpan.Zero), Token);
         Assert.False((await world.ReadAsync(license)).IsActive);
-
         await ReverseAsync(world, dispute with { State = state }, "evt_2");
 
         var renewal = (await world.Store.FindAsync(next.Renewal.RenewalId, Token))!.Renewal;
@@ -593,6 +614,7 @@ public abstract class RenewalStoreTests
         var claimed = Assert.Single(
             await world.Store.ClaimAsync(RenewalSelection.All, now.AddHours(1), 10, Lease, Token));
         Assert.Equal((RenewalType.Auto, null), (claimed.Renewal.Type, claimed.License.Block));
+        if (daysAgo > 0) return;
         Assert.Equal(RenewalSave.Saved, await PayAsync(world, claimed, PaidWith.Nothing, 0));
         Assert.True((await world.ReadAsync(license)).IsActive);
     }

@@ -20,22 +20,23 @@ public sealed class PaymentSourceTests
     };
 
     [Theory]
-    [InlineData(0.49, 0, 0, PaidWith.Deferred)]
-    [InlineData(0.50, 0, 0, PaidWith.Card)]
-    [InlineData(0.30, 0, 0.30, PaidWith.Wallet)]
-    [InlineData(0.30, 0.19, 0, PaidWith.Deferred)]
-    [InlineData(0.30, 0.20, 0, PaidWith.Card)] // together they reach the minimum
-    [InlineData(0.30, 0.20, 0.49, PaidWith.Card)] // the wallet can't pay both
-    [InlineData(0.30, 0.20, 0.50, PaidWith.Wallet)]
-    [InlineData(0.30, 0.19, 0.48, PaidWith.Wallet)] // not enough for both; what is open stays open
-    [InlineData(0, 0.20, 0, PaidWith.Nothing)]
-    [InlineData(49.99, 0.20, 50, PaidWith.Card)]
-    public void Of_AnAmountBelowTheProvidersMinimum_IsTakenWithTheNextCharge(double price, double debt, double wallet, PaidWith with)
+    [InlineData(0.49, 0, 0, PaidWith.Deferred, 0)]
+    [InlineData(0.50, 0, 0, PaidWith.Card, 0)]
+    [InlineData(0.30, 0, 0.30, PaidWith.Wallet, 0)]
+    [InlineData(0.30, 0.19, 0, PaidWith.Deferred, 0)]
+    [InlineData(0.30, 0.20, 0, PaidWith.Card, 0.20)] // together they reach the minimum
+    [InlineData(0.30, 0.20, 0.49, PaidWith.Card, 0.20)] // the wallet can't pay both
+    [InlineData(0.30, 0.20, 0.50, PaidWith.Wallet, 0.20)]
+    [InlineData(0.30, 0.19, 0.48, PaidWith.Wallet, 0)] // not enough for both; what is open stays open
+    [InlineData(0, 0.20, 0, PaidWith.Nothing, 0)]
+    [InlineData(49.99, 0.20, 50, PaidWith.Card, 0.20)]
+    public void Of_AnAmountBelowTheProvidersMinimum_IsTakenWithTheNextCharge(
+        double price, double debt, double wallet, PaidWith with, double debts)
     {
         var policy = Policy with { MinimumChargesUsd = new Dictionary<string, decimal> { ["stripe"] = 0.50m } };
 
         Assert.Equal(
-            new PaymentSource(with, null),
+            new PaymentSource(with, null) { DebtsUsd = (decimal)debts },
             PaymentSource.Of(new RenewalPrice((decimal)price, NeedsConsent: false), (decimal)debt, (decimal)wallet, Card, policy));
     }
 

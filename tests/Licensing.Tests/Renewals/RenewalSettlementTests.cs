@@ -7,18 +7,34 @@ namespace Licensing.Tests.Renewals;
 public sealed class RenewalSettlementTests
 {
     [Theory]
-    [InlineData(60, 0.30, 0.30)]
-    [InlineData(50, 0.50, 0)] // another amount than asked pays for this renewal only
-    public void Settle_ASuccessWithADebt_BooksBothAmounts(long paid, double amount, double debts)
+    [InlineData(60, 0.40, 0.20, 0.40, 0.20)]
+    [InlineData(50, 0.40, 0.20, 0.50, 0)] // another amount than asked pays for this renewal only
+    [InlineData(60, 20, 0, 0.40, 0.20)] // the renewal was reopened at another price
+    public void Settle_ASuccessWithADebt_BooksBothAmounts(long paid, double price, double open, double amount, double debts)
     {
         var renewal = Charging with
         {
-            AmountUsd = 0.30m,
-            DebtsUsd = 0.30m,
-            Attempt = Attempt with { Request = Attempt.Request with { AmountMinor = 60 } },
+            AmountUsd = (decimal)price,
+            DebtsUsd = (decimal)open,
+            Attempt = Attempt with { Request = Attempt.Request with { AmountMinor = 60, DebtsMinor = 20 } },
         };
 
         var payment = Settle(renewal, new ChargeOutcome.Succeeded("ch_1", paid))!.Payment!;
+
+        Assert.Equal(((decimal)amount, (decimal)debts), (payment.AmountUsd, payment.DebtsUsd));
+    }
+
+    [Theory]
+    [InlineData(20, 0.40, 0.20)]
+    [InlineData(0, 0.60, 0)]
+    [InlineData(61, 0, 0.60)] // the metadata is wrong
+    [InlineData(-1, 0.60, 0)]
+    public void Settle_ARecoveredCharge_BooksTheDebtThatItNames(long debtsMinor, double amount, double debts)
+    {
+        var paid = new ChargeOutcome.Succeeded("ch_1", 60);
+        var renewal = Charging with { Attempt = RenewalAttempt.Recovered(Charging, "stripe", paid, debtsMinor, Expiry) };
+
+        var payment = Settle(renewal, paid)!.Payment!;
 
         Assert.Equal(((decimal)amount, (decimal)debts), (payment.AmountUsd, payment.DebtsUsd));
     }

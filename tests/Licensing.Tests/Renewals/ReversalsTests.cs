@@ -121,6 +121,20 @@ public sealed class ReversalsTests
     }
 
     [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Apply_AWonDisputeAfterTheCustomerSwitchedAutoRenewal_LeavesItAsItIs(bool autoRenew)
+    {
+        var facts = Facts(Paid, [Report("won 4999", 0)]) with
+        {
+            AutoRenew = autoRenew,
+            Effect = ReversalEffect.None with { StoppedAutoRenewal = true, IsSwitchedSince = true },
+        };
+
+        Assert.Null(Reversals.Apply(facts, Grace, Expiry.AddDays(10))!.AutoRenew);
+    }
+
+    [Theory]
     [InlineData(12, 30)] // within the grace the license was valid: the period goes on as it was
     [InlineData(13, 33)] // it was not valid: what was taken begins now
     [InlineData(100, 120)]

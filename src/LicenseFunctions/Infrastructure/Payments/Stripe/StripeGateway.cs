@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using Licensing.Renewals;
 using Microsoft.Extensions.Logging;
@@ -33,14 +34,23 @@ public sealed class StripeGateway(StripeClient client, ILogger<StripeGateway> lo
                 Customer = request.CustomerId,
                 Description = request.Description,
                 AutomaticPaymentMethods = new PaymentIntentAutomaticPaymentMethodsOptions { Enabled = true, AllowRedirects = "never" },
-                Metadata = new Dictionary<string, string>
-                {
-                    [StripeMetadata.RenewalId] = request.RenewalId.ToString(),
-                    [StripeMetadata.SubscriptionId] = request.SubscriptionId.ToString(),
-                    [StripeMetadata.UserId] = request.UserId.ToString(),
-                },
+                Metadata = Metadata(request),
             },
             new RequestOptions { IdempotencyKey = idempotencyKey }, token), cancellationToken);
+
+    // A repeat under the same key must be equal, also if an earlier version of this program sent the first one. So there is no 0.
+    private static Dictionary<string, string> Metadata(ChargeRequest request)
+    {
+        var metadata = new Dictionary<string, string>
+        {
+            [StripeMetadata.RenewalId] = request.RenewalId.ToString(),
+            [StripeMetadata.SubscriptionId] = request.SubscriptionId.ToString(),
+            [StripeMetadata.UserId] = request.UserId.ToString(),
+        };
+        if (request.DebtsMinor > 0)
+            metadata[StripeMetadata.DebtsMinor] = request.DebtsMinor.ToString(CultureInfo.InvariantCulture);
+        return metadata;
+    }
 
     public Task<IntentSnapshot> ConfirmIntentAsync(
         string intentId, ChargeRequest request, string idempotencyKey, CancellationToken cancellationToken) =>

@@ -7,4 +7,5 @@ internal static class StripeMetadata
     public const string SubscriptionId = "subscription_id";
     public const string UserId = "user_id";
     public const string RefundId = "refund_id";
+    public const string DebtsMinor = "debts_minor";
 }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using Licensing;
 using Licensing.Renewals;
@@ -115,7 +116,8 @@ public sealed class StripeWebhooks(StripeSettings settings, StripeCards cards, T
         var metadata = subject.Part("metadata");
         return new PaymentFact.IntentChanged(
             snapshot, metadata.Id(StripeMetadata.RenewalId), metadata.Id(StripeMetadata.SubscriptionId),
-            metadata.Id(StripeMetadata.UserId));
+            metadata.Id(StripeMetadata.UserId),
+            long.TryParse(metadata.Text(StripeMetadata.DebtsMinor), CultureInfo.InvariantCulture, out var debts) ? debts : 0);
     }
 
     private static string? FirstCharge(JsonElement intent) =>
