@@ -4,6 +4,7 @@ using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Infrastructure.Settings;
 using LicenseFunctions.Renewals;
 using Licensing;
+using Licensing.Renewals;
 using Microsoft.Extensions.Configuration;
 
 namespace LicenseTool;
@@ -88,22 +89,26 @@ internal static class ReconcileCommand
 
     private static string Sums(ReconciliationReport report)
     {
-        var sums = report.Totals.Select(one => $"{one.Charges} charges, gross {Amount(one.GrossMinor, one.Currency)}, refunds "
-            + $"{Amount(one.RefundsMinor)}, chargebacks {Amount(one.ChargebacksMinor)}, fees {Amount(one.FeesMinor)}, "
-            + (one.OtherMinor == 0 ? "" : $"other {Amount(one.OtherMinor)}, ")
-            + $"net {Amount(one.NetMinor)}, payouts {Amount(one.PayoutsMinor)}");
+        var sums = report.Totals.Select(one =>
+        {
+            string Sum(long minor) => MinorUnits.Text(minor, one.Currency);
+            return $"{one.Charges} charges, gross {Amount(one.GrossMinor, one.Currency)}, refunds {Sum(one.RefundsMinor)}, "
+                + $"chargebacks {Sum(one.ChargebacksMinor)}, fees {Sum(one.FeesMinor)}, "
+                + (one.OtherMinor == 0 ? "" : $"other {Sum(one.OtherMinor)}, ")
+                + $"net {Sum(one.NetMinor)}, payouts {Sum(one.PayoutsMinor)}";
+        });
         return string.Join("; ", sums.DefaultIfEmpty("Stripe's balance has no entries").Concat(More(report)));
     }
 
     private static IEnumerable<string> More(ReconciliationReport report)
     {
-        if (report.Decided.Charges > 0)
-            yield return $"{report.Decided.Charges} charges decided by an operator, {Amount(report.Decided.AmountMinor)}";
-        if (report.OtherSystems.Charges > 0)
-            yield return $"{report.OtherSystems.Charges} charges of other systems, {Amount(report.OtherSystems.AmountMinor)}";
+        if (report.Decided is { Charges: > 0 } decided)
+            yield return $"{decided.Charges} charges decided by an operator, {MinorUnits.Text(decided.AmountMinor, "usd")}";
+        if (report.OtherSystems is { Charges: > 0 } others)
+            yield return $"{others.Charges} charges of other systems, {MinorUnits.Text(others.AmountMinor, "usd")}";
     }
 
-    private static string Amount(long? minor, string? currency = null) => minor is { } amount
-        ? (amount / 100m).ToString("N2", CultureInfo.InvariantCulture) + (currency is null ? "" : $" {currency.ToUpperInvariant()}")
+    private static string Amount(long? minor, string? currency) => minor is { } amount
+        ? $"{MinorUnits.Text(amount, currency ?? "usd")} {(currency ?? "usd").ToUpperInvariant()}"
         : "none";
 }

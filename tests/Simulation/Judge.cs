@@ -19,6 +19,7 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
     private readonly Dictionary<(Guid RenewalId, object? Worker), Seen> seen = [];
     private readonly Dictionary<string, DateTimeOffset> confirmed = [];
     private readonly HashSet<Guid> decided = [];
+    private readonly Dictionary<Guid, DateTimeOffset> bookedAt = [];
 
     public IWorld World { get; set; } = null!;
 
@@ -130,7 +131,8 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
         if (intent.Charge is null) confirmed[intent.Id] = clock.Now;
         if (SeenBy(request.RenewalId) is not { } known) return;
         MayPay(request.RenewalId, request.SubscriptionId, known);
-        if (Find(request.RenewalId) is not { Type: RenewalType.Auto }) return;
+        // A paid intent is not charged again, whatever is asked.
+        if (intent.Charge is not null || Find(request.RenewalId) is not { Type: RenewalType.Auto }) return;
         if (known.IsDisputed) violation($"{request.RenewalId} is charged automatically while a charge is disputed");
         if (known.HasLost && !WasRestored) violation($"{request.RenewalId} is charged automatically after a lost dispute");
     }
@@ -160,6 +162,7 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
             IsTheRightPrice(after, attempt.Request.AmountMinor / 100m);
         if (change.Payment is not { } payment) return;
 
+        bookedAt[after.RenewalId] = clock.Now;
         var customer = customers[after.SubscriptionId];
         var license = World.Licenses[after.SubscriptionId];
         if (payment.With is not PaidWith.Card && SeenBy(after.RenewalId) is { } known)
@@ -168,6 +171,9 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
             IsTheRightPrice(after, payment.AmountUsd);
         }
 
+        if (payment.With is not PaidWith.Card && gateway.Intents.Values.FirstOrDefault(intent => CanStillCharge(intent, after)) is { } open)
+            violation($"renewal {after.RenewalId} is paid otherwise while {open.Id} can still be charged");
+
         if (!(customer.LastPaidStart > after.PeriodStart))
             (customer.LastPaidStart, customer.LastPaidUsd) = (after.PeriodStart, payment.AmountUsd);
         if (after.Type is RenewalType.Auto && payment.AmountUsd > 0 && !customer.Agreed.ContainsKey(after.RenewalId) && !WasRestored
@@ -175,6 +181,11 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
             violation($"renewal {after.RenewalId} was paid automatically without a notice");
         IsExtended(before, after, license, customer);
     }
+
+    private bool CanStillCharge(ScheduleGateway.Intent intent, Renewal paid) =>
+        intent.Request.RenewalId == paid.RenewalId && intent is { IsForgotten: false, IsMissing: false }
+        && !decided.Contains(paid.RenewalId)
+        && (intent.State is ChargeOutcome.NeedsAuthentication or ChargeOutcome.Processing || gateway.Unanswered.Contains(intent.Id));
 
     // The customer gets 30 days after the old expiry, or from now on if they paid after the grace.
     private void IsExtended(State before, Renewal after, MemoryLicense license, Customer customer)
@@ -259,6 +270,7 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
         {
             var request = gateway.Intents[id].Request;
             if (Find(request.RenewalId) is { } renewal && !(WasRestored && renewal.Status is RenewalStatus.Applied)
+                && !decided.Contains(request.RenewalId)
                 && !(World.Licenses[request.SubscriptionId].GraceUntil >= renewal.PeriodStart + Period))
                 violation($"{request.SubscriptionId} has no grace while the outcome of {id} is open");
         }
@@ -281,13 +293,17 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
         {
             if (intent.Request.SubscriptionId != id || intent.IsForgotten) continue;
             if (gateway.Unanswered.Contains(intent.Id)) violation($"{id} was suspended while the outcome of {intent.Id} is open");
-            if (intent.Charge is not null && !IsBooked(intent) && CaseOf(intent) is null)
+            if (intent is { Charge: not null, IsMissing: false } && !IsBooked(intent) && CaseOf(intent) is null)
                 violation($"{id} was suspended although it was charged");
         }
     }
 
     private bool IsBooked(ScheduleGateway.Intent intent) =>
         World.Renewals.Any(one => one is { Status: RenewalStatus.Applied, PaidWith: PaidWith.Card } && one.IntentId == intent.Id);
+
+    // The backend can't see the intent any more, and doesn't know what became of it.
+    private bool IsLeftToAPerson(ScheduleGateway.Intent intent) => intent.IsMissing
+        && World.Renewals.Any(one => one.IntentId == intent.Id && one.Status is RenewalStatus.Unknown or RenewalStatus.Undecided);
 
     private PaymentCase? CaseOf(ScheduleGateway.Intent intent) =>
         World.Cases.FirstOrDefault(one => one.Subject == intent.Id || one.TransactionId == intent.Charge?.TransactionId);
@@ -318,7 +334,8 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
             return;
         }
 
-        if (bookings.Count == 0 && CaseOf(intent) is null) violation($"{paid.TransactionId} of {intent.Id} is neither booked nor a case");
+        if (bookings.Count == 0 && CaseOf(intent) is null && !IsLeftToAPerson(intent))
+            violation($"{paid.TransactionId} of {intent.Id} is neither booked nor a case");
         if (bookings.Count > 1) violation($"{intent.Id} is booked {bookings.Count} times");
         if (bookings.Count == 0) return;
         var booked = bookings[0].AmountUsd + bookings[0].DebtsUsd;
@@ -342,7 +359,9 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
         if (lost > 0 && lost == taken && intent.Returns.Count == 1)
         {
             var left = Period * (1 - ((double)lost / intent.Charge.AmountMinor));
-            var used = told[intent.Returns[0].Id].At - booked.PaidFrom!.Value;
+            // It may have been reported before the charge could be booked.
+            var at = told[intent.Returns[0].Id].At;
+            var used = (at > bookedAt[booked.RenewalId] ? at : bookedAt[booked.RenewalId]) - booked.PaidFrom!.Value;
             if (kept > (left > used ? left : used) + Second || kept < left - Second)
                 violation($"{intent.Id}: {lost} cents were lost, and {kept} are left");
         }

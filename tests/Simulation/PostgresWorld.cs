@@ -315,7 +315,7 @@ internal sealed class PostgresWorld : IWorld, IDisposable
     }
 
     private const string ReadRenewals = """
-        select r.renewal_id, r.subscription_id, r.user_id, r.period_start, r.renewal_type, r.status, r.amount_usd, r.intent_id,
+        select r.renewal_id, r.subscription_id, r.user_id, r.period_start, r.renewal_type, r.status, r.amount_usd, r.debts_usd, r.intent_id,
                r.gives_up_at, r.next_action_at, r.paid_with, r.paid_from, r.paid_until, a.attempt_id, a.number,
                a.status as attempt_status, a.transaction_id, a.request, a.first_sent_at
         from renewals r
@@ -332,6 +332,7 @@ internal sealed class PostgresWorld : IWorld, IDisposable
         public string RenewalType { get; init; } = "";
         public string Status { get; init; } = "";
         public decimal? AmountUsd { get; init; }
+        public decimal DebtsUsd { get; init; }
         public string? IntentId { get; init; }
         public DateTime GivesUpAt { get; init; }
         public DateTime? NextActionAt { get; init; }
@@ -354,6 +355,7 @@ internal sealed class PostgresWorld : IWorld, IDisposable
             Type = EnumWords.Parse<RenewalType>(RenewalType),
             Status = EnumWords.Parse<RenewalStatus>(Status),
             AmountUsd = AmountUsd,
+            DebtsUsd = DebtsUsd,
             IntentId = IntentId,
             GivesUpAt = GivesUpAt,
             NextActionAt = NextActionAt,

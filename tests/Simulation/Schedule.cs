@@ -158,9 +158,11 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
             WalletUsd = random.Next(3) == 0 ? random.Next(100) : 0,
             Card = random.Next(6) > 0 ? new SavedCard(NewId(), "stripe", "cus_1", card) : null,
         };
+        if (random.Next(3) == 0) license.ReservedUsd = license.WalletUsd;
         if (license.ExpiresAt > lastExpiry) lastExpiry = license.ExpiresAt.Value;
         var pays = license.PriceUsd == 0 || (!(license.PriceUsd > license.LastPaidUsd)
-            && (license.WalletUsd >= license.PriceUsd || (license.Card?.PaymentId == "pm_good" && license.PriceUsd >= 0.50m)));
+            && (license.WalletUsd - license.ReservedUsd >= license.PriceUsd
+                || (license.Card?.PaymentId == "pm_good" && license.PriceUsd >= 0.50m)));
         var isReliable = license.AutoRenew && license.PriceUsd is not null && pays && license.ExpiresAt > FirstDay && random.Next(2) == 0;
         world.Add(license);
         judge.Added(license, isReliable);
@@ -221,6 +223,8 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
         store.Locks = () => (false, false);
         Finish();
         while (gateway.Delayed.Count > 0) Arrive();
+        foreach (var intent in gateway.Intents.Values.Where(one => !judge.IsReliable(one.Request.SubscriptionId)).ToList())
+            for (var steps = random.Next(3); steps > 0; steps--) gateway.TakeBack(intent);
         var end = Later(clock.Now, lastExpiry) + TimeSpan.FromDays(14);
         for (var ticks = 0; ; ticks++)
         {
@@ -453,7 +457,7 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
                 foreach (var intent in IntentsOf(license))
                 {
                     if (random.Next(4) > 0) gateway.Cancel(intent);
-                    else if (intent.Charge is null && intent.State is not ChargeOutcome.Processing) intent.IsMissing = true;
+                    else gateway.Lose(intent);
                 }
 
                 break;

@@ -22,7 +22,7 @@ internal sealed class ScheduleGateway(Scheduler scheduler, ScheduleClock clock, 
         public ChargeRequest Request { get; } = request;
         public ChargeOutcome State { get; set; } = new ChargeOutcome.Unconfirmed();
 
-        /// <summary>It was made in another account: no call finds it.</summary>
+        /// <summary>It was made in another account: no call finds it, and no event is about it.</summary>
         public bool IsMissing { get; set; }
 
         /// <summary>A restore made the backend forget it.</summary>
@@ -161,6 +161,17 @@ internal sealed class ScheduleGateway(Scheduler scheduler, ScheduleClock clock, 
         if (intent.IsMissing || intent.State is not ChargeOutcome.Processing) return;
         if (pays) Charge(intent);
         else Become(intent, new ChargeOutcome.SoftDeclined("insufficient_funds", ""));
+    }
+
+    /// <summary>
+    /// The backend has the key of another account from now on, where the intent doesn't exist. Nothing is charged by itself there; what was
+    /// charged stays charged.
+    /// </summary>
+    public void Lose(Intent intent)
+    {
+        if (intent.State is ChargeOutcome.Processing || (intent.Charge is not null && !unanswered.Contains(intent.Id))) return;
+        intent.IsMissing = true;
+        Events.RemoveAll(made => made.Fact is PaymentFact.IntentChanged { Intent.IntentId: var id } && id == intent.Id);
     }
 
     /// <summary>An operator cancels the intent in the provider's dashboard.</summary>
@@ -323,7 +334,7 @@ internal sealed class ScheduleGateway(Scheduler scheduler, ScheduleClock clock, 
     {
         intent.State = state;
         Emit(new PaymentFact.IntentChanged(
-            Show(intent), intent.Request.RenewalId, intent.Request.SubscriptionId, intent.Request.UserId));
+            Show(intent), intent.Request.RenewalId, intent.Request.SubscriptionId, intent.Request.UserId, intent.Request.DebtsMinor));
     }
 
     private void Emit(PaymentFact fact)

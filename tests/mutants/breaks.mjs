@@ -108,8 +108,8 @@ money(
 money(
   'wallet-beside-an-intent',
   rules + 'RenewalPlan.cs',
-  'CancelIntentFirst(renewal, Book(renewal with { DebtsUsd = facts.DebtUsd }, PaidWith.Wallet, policy, now)),',
-  'new RenewalStep.Save(Book(renewal with { DebtsUsd = facts.DebtUsd }, PaidWith.Wallet, policy, now)),',
+  'CancelIntentFirst(renewal, Book(renewal with { DebtsUsd = debts }, with!.Value, policy, now)),',
+  'new RenewalStep.Save(Book(renewal with { DebtsUsd = debts }, with!.Value, policy, now)),',
   'RenewalPlanTests',
 );
 money(
@@ -239,8 +239,8 @@ money(
 money(
   'success-without-an-attempt-dropped',
   drivers + 'ApplyPaymentEvent.cs',
-  'facts.Renewal.Attempt is null && answer',
-  'facts.Renewal.Attempt is null && answer.IntentId is null && answer',
+  'facts.Renewal.Attempt is null && changed',
+  'facts.Renewal.Attempt is null && changed.RenewalId is null && changed',
   'PaymentEventsTests',
 );
 money(
@@ -728,6 +728,29 @@ money(
   'PaymentEventsTests',
   'PaymentStoryTests',
   'TrustedCasesTests',
+);
+
+money(
+  'refunded-charge-is-credited',
+  drivers + 'DecidePaymentCase.cs',
+  "(where p.kind = 'refund' and p.state <> 'failed') > 0",
+  "(where p.kind = 'refund' and p.state <> 'failed') > 1e12",
+  'PaymentEventsTests',
+  'PaymentStoryTests',
+);
+money(
+  'credited-charge-is-refunded-silently',
+  drivers + 'ReversalTransaction.cs',
+  'if (reversal is { AmountMinor: > 0, State: not (ReversalState.Failed or ReversalState.Won) })',
+  'if (reversal is { AmountMinor: < 0, State: not (ReversalState.Failed or ReversalState.Won) })',
+  'PaymentEventsTests',
+);
+money(
+  'old-disputes-charge-again',
+  drivers + 'ReversalTransaction.cs',
+  'and r.period_start > @now::timestamptz - @grace::interval - @catchUp::interval',
+  'and @catchUp::interval is not null',
+  'PostgresRenewalStoreTests',
 );
 
 kindOf('notice before a charge');

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using Licensing.Renewals;
 
 namespace LicenseFunctions.Renewals;
 
@@ -13,6 +14,11 @@ public sealed record DisputeFacts
     public DateTime? EvidenceDueAt { get; init; }
     public Guid SubscriptionId { get; init; }
     public string RenewalType { get; init; } = "";
+
+    /// <summary>When the customer agreed to the price; null if they weren't asked, or if the record is gone.</summary>
+    public DateTime? AgreedAt { get; init; }
+
+    public decimal? AmountUsd { get; init; }
     public bool PriceAccepted { get; init; }
     public DateTime? PaidFrom { get; init; }
     public DateTime? PaidUntil { get; init; }
@@ -65,7 +71,13 @@ public static class DisputeEvidence
             $"The disputed payment of {Day(facts.ChargedAt)} is for {Day(facts.PaidFrom)} to {Day(facts.PaidUntil)}. "
                 + (facts.RenewalType == "manual" ? "The customer requested this renewal." : "Auto-renewal was switched on."),
         };
-        if (facts.PriceAccepted) lines.Add("The customer agreed to the price before the charge.");
+        if (facts.PriceAccepted)
+        {
+            lines.Add(string.Create(
+                CultureInfo.InvariantCulture,
+                $"Before the charge, the customer agreed to the price of {facts.AmountUsd:0.00} USD on {Moment(facts.AgreedAt)}."));
+        }
+
         lines.Add(facts.Days > 0
             ? $"Since the start of this period, the service was used on {facts.Days} days for {facts.Hours} hours; {facts.Signals} signals "
                 + "were executed in the customer's trading account."
@@ -83,7 +95,10 @@ public static class DisputeEvidence
     }
 
     private static string Amount(DisputeFacts facts) =>
-        string.Create(CultureInfo.InvariantCulture, $"{facts.AmountMinor / 100m:0.00} {facts.Currency.ToUpperInvariant()}");
+        $"{MinorUnits.Text(facts.AmountMinor, facts.Currency)} {facts.Currency.ToUpperInvariant()}";
+
+    private static string Moment(DateTime? at) =>
+        at?.ToString("yyyy-MM-dd HH:mm 'UTC'", CultureInfo.InvariantCulture) ?? "an unknown day";
 
     private static string Day(DateTime? at) => at?.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture) ?? "an unknown day";
 }

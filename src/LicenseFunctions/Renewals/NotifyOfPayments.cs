@@ -1,5 +1,6 @@
 using Dapper;
 using LicenseFunctions.Infrastructure.Database;
+using Licensing.Renewals;
 
 namespace LicenseFunctions.Renewals;
 
@@ -16,11 +17,14 @@ public sealed class NotifyOfPayments(LicenseDatabase database, RenewalSettings s
             where decided_at is null and operators_told_at is null
             returning subject, reason, amount_minor, currency, null::timestamptz as evidence_due_at, subscription_id
         ), told as (
-            select t.*, row_number() over (order by evidence_due_at, subject) as ordinal
+            select t.*, row_number() over (order by evidence_due_at, subject) as ordinal,
+                   case when currency = any (@withoutDecimals) then amount_minor
+                        when currency = any (@withThreeDecimals) then round(amount_minor / 1000.0, 3)
+                        else round(amount_minor / 100.0, 2) end as amount
             from (select * from disputes union all select * from cases) t
         ), mail as (
             select count(*) as total,
-                   jsonb_agg(jsonb_build_object('subject', subject, 'reason', reason, 'amount', round(amount_minor / 100.0, 2),
+                   jsonb_agg(jsonb_build_object('subject', subject, 'reason', reason, 'amount', amount,
                                                 'currency', upper(currency), 'evidence_due_at', evidence_due_at,
                                                 'subscription_id', subscription_id) order by ordinal)
                        filter (where ordinal <= 20) as payments
@@ -37,5 +41,13 @@ public sealed class NotifyOfPayments(LicenseDatabase database, RenewalSettings s
 
     public Task RunAsync(CancellationToken cancellationToken) => database.InStatementAsync(
         (connection, token) => connection.ExecuteAsync(
-            new CommandDefinition(Notify, new { settings.AlertEmail }, cancellationToken: token)), cancellationToken);
+            new CommandDefinition(
+                Notify,
+                new
+                {
+                    settings.AlertEmail,
+                    withoutDecimals = MinorUnits.WithoutDecimals.ToArray(),
+                    withThreeDecimals = MinorUnits.WithThreeDecimals.ToArray(),
+                },
+                cancellationToken: token)), cancellationToken);
 }

@@ -168,7 +168,8 @@ public static class PaymentCaseStore
     internal static Task OpenForUnansweredRefundAsync(
         NpgsqlConnection connection, Guid refundId, CancellationToken cancellationToken) =>
         connection.ExecuteAsync(new CommandDefinition(
-            OpenForUnansweredRefund, new { refundId, undecidedAfter = RenewalPolicy.UndecidedAfter }, cancellationToken: cancellationToken));
+            OpenForUnansweredRefund, new { refundId, undecidedAfter = RenewalPolicy.UndecidedAfter },
+            cancellationToken: cancellationToken));
 
     private const string OpenForUnansweredEvidence = """
         insert into payment_cases

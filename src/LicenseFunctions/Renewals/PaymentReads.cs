@@ -216,6 +216,10 @@ public sealed class PaymentReads(LicenseDatabase database)
         select p.state as dispute_state, v.state, v.text as sent_text, v.code, v.detail, v.decided_at, v.requested_at,
                coalesce(p.evidence_due_at <= clock_timestamp(), false) as is_late,
                p.provider_id, p.reason, p.amount_minor, p.currency, p.evidence_due_at, r.subscription_id, r.renewal_type, r.price_accepted,
+               r.amount_usd,
+               (select max(g.occurred_at) from audit_log g
+                where g.subscription_id = r.subscription_id and g.action = 'renewal.price_accepted'
+                  and g.subject = r.renewal_id::text) as agreed_at,
                r.paid_from, r.paid_until, s.created_at as subscribed_at,
                (select min(a.first_sent_at) from renewal_attempts a
                 where a.renewal_id = r.renewal_id and a.status = 'succeeded') as charged_at,

@@ -15,7 +15,8 @@ public sealed class SendEvidence(
     public async Task RunAsync(CancellationToken cancellationToken)
     {
         var until = clock.GetUtcNow() + SendRefunds.Tick;
-        while (!TimeSlice.IsOver && clock.GetUtcNow() < until && await store.ClaimAsync(reversalId: null, cancellationToken) is { } evidence)
+        while (!TimeSlice.IsOver && clock.GetUtcNow() < until
+            && await store.ClaimAsync(reversalId: null, cancellationToken) is { } evidence)
             await TrySendAsync(evidence, cancellationToken);
     }
 

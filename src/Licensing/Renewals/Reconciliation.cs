@@ -173,7 +173,10 @@ public static class Reconciliation
             return false;
         }
 
-        /// <summary>An open case before decided ones, the last one about a charge before earlier ones. A case about a refund or dispute doesn't explain the charge.</summary>
+        /// <summary>
+        /// An open case before decided ones, and one about a credited charge that is reversed before the credit itself. A case about a
+        /// refund or dispute doesn't explain the charge.
+        /// </summary>
         private BookedCase? CaseOf(StatementPayment payment, bool isReversal) => Keys(payment.Id, payment.ChargeId, payment.IntentId)
             .SelectMany(key => cases[key])
             .Where(one => one.IsAbout(payment) && (isReversal || !one.IsAboutReversal) && one.Decision != "applied")

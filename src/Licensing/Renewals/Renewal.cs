@@ -142,7 +142,7 @@ public sealed record RenewalAttempt(
         Renewal renewal, string provider, ChargeOutcome.Succeeded paid, long debtsMinor, DateTimeOffset now) => new(
         renewal.RenewalId, Number: 1, provider, PaymentMethodId: Guid.Empty,
         new ChargeRequest(
-            renewal.RenewalId, renewal.SubscriptionId, renewal.UserId, paid.AmountMinor, paid.Currency ?? "usd", "", "", "Recovered")
+            renewal.RenewalId, renewal.SubscriptionId, renewal.UserId, paid.AmountMinor, "usd", "", "", "Recovered")
         {
             DebtsMinor = Math.Clamp(debtsMinor, 0, Math.Max(0, paid.AmountMinor)),
         },

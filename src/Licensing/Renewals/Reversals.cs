@@ -6,9 +6,10 @@ namespace Licensing.Renewals;
 /// <param name="StoppedAutoRenewal">Auto-renewal was on and was switched off, for this renewal or for another one as well.</param>
 /// <param name="RefundedMinor">Refunded, in minor units; booked in the ledger.</param>
 /// <param name="ChargedBackMinor">Lost by disputes, in minor units; booked in the ledger.</param>
-public sealed record ReversalEffect(decimal Share, TimeSpan Taken, bool StoppedAutoRenewal, long RefundedMinor, long ChargedBackMinor)
+public sealed record ReversalEffect(
+    decimal Share, TimeSpan Taken, bool StoppedAutoRenewal, long RefundedMinor, long ChargedBackMinor)
 {
-    /// <summary>Since auto-renewal was stopped, it was switched on or off by request: that stays, whatever the bank decides later.</summary>
+    /// <summary>Since auto-renewal was stopped, it was switched on or off by request; that stays, however the bank decides.</summary>
     public bool IsSwitchedSince { get; init; }
 
     public static readonly ReversalEffect None = new(0, TimeSpan.Zero, false, 0, 0);

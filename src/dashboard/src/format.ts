@@ -9,7 +9,10 @@ const tickDay = new Intl.DateTimeFormat(locale, { day: 'numeric', month: 'short'
 const tickDate = new Intl.DateTimeFormat(locale, { day: 'numeric', month: 'short', timeZone: 'UTC' });
 const tickHour = new Intl.DateTimeFormat(locale, { timeStyle: 'short' });
 const dollars = new Intl.NumberFormat(locale, { style: 'currency', currency: 'USD' });
-const cents = new Intl.NumberFormat(locale, { minimumFractionDigits: 2, maximumFractionDigits: 2 });
+const decimals = (digits: number) => new Intl.NumberFormat(locale, { minimumFractionDigits: digits, maximumFractionDigits: digits });
+// As MinorUnits.cs: the smallest units of the provider's amounts.
+const withoutDecimals = 'bif clp djf gnf jpy kmf krw mga pyg rwf vnd vuv xaf xof xpf'.split(' ');
+const withThreeDecimals = 'bhd jod kwd omr tnd'.split(' ');
 const plain = new Intl.NumberFormat(locale, { maximumFractionDigits: 1 });
 const share = new Intl.NumberFormat(locale, { style: 'percent', maximumFractionDigits: 1 });
 const relative = new Intl.RelativeTimeFormat('en', { numeric: 'auto' });
@@ -32,8 +35,14 @@ export const format = {
   /** Why a payment failed or will fail: a code of the backend or the provider, or a sentence of an operator. */
   reason: (code: string) => texts.renewals.obstacles[code] ?? (/^[a-z_]+$/.test(code) ? code.replaceAll('_', ' ') : code),
   money: (usd: number | null | undefined) => (usd === null || usd === undefined ? texts.none : dollars.format(usd)),
-  /** An amount in minor units, without its currency. */
-  minor: (minor: number) => cents.format(minor / 100),
+  /** An amount in minor units of a currency, without its name. */
+  minor(minor: number, currency: string | null = 'usd') {
+    const digits = withoutDecimals.includes(currency ?? '') ? 0 : withThreeDecimals.includes(currency ?? '') ? 3 : 2;
+    return decimals(digits).format(minor / 10 ** digits);
+  },
+  /** The same with the currency's name. */
+  amount: (minor: number | null, currency: string | null) =>
+    minor === null ? texts.none : `${format.minor(minor, currency)} ${(currency ?? 'usd').toUpperCase()}`,
   number: (n: number | null | undefined) => (n === null || n === undefined ? texts.none : plain.format(n)),
   share: (n: number | null | undefined) => (n === null || n === undefined ? texts.none : share.format(n)),
   ago(time: string | null | undefined) {

@@ -204,6 +204,40 @@ public sealed class PaymentEventsTests(PostgresFixture postgres) : IAsyncLifetim
     }
 
     [Fact]
+    public async Task Reversals_InAnotherCurrency_AreNeverCountedAsDollars()
+    {
+        await ChargeAsync();
+        await SucceedAsync();
+        var euros = Refund("pi_1").Reversal with { ProviderId = "re_2", Currency = "eur" };
+
+        await ApplyAsync(new PaymentFact.Reversed(euros));
+        await ApplyAsync(Refund("pi_1", 1000));
+
+        Assert.Equal(["REFUND 10.00", "WITHDRAWAL 10.00"], (await EntriesAsync()).Skip(2));
+        Assert.Equal(now.AddDays(31), (await world.ReadAsync(license)).ExpiresAt);
+        Assert.StartsWith("unknown_charge pi_1", Assert.Single(await CasesAsync()), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task AnEventAboutMoneyThatCantBeRead_IsACase()
+    {
+        await ApplyAsync(new PaymentFact.Unreadable("pi_9"));
+
+        Assert.Equal(["unreadable_event pi_9"], await CasesAsync());
+    }
+
+    [Fact]
+    public async Task ARequestBesideAnOpenCharge_MakesNoSecondRenewal_AlsoIfTheExpiryMoved()
+    {
+        var charging = await ChargeAsync();
+        await world.MoveExpiryAsync(license, now.AddDays(1).AddHours(1));
+
+        Assert.Equal(charging.RenewalId, await world.Store.OpenAsync(license, Policy, now, Token));
+
+        Assert.Equal(1, await database.QueryAsync<int>("select count(*)::int from renewals"));
+    }
+
+    [Fact]
     public async Task Reversals_AreInTheLedger_AndTheRevenueIsNet()
     {
         await ChargeAsync();

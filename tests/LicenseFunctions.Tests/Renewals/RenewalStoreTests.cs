@@ -346,19 +346,23 @@ public abstract class RenewalStoreTests
     }
 
     [Theory]
-    [InlineData(49.99, RenewalSave.Saved)]
-    [InlineData(49.98, RenewalSave.WalletShort)]
-    public async Task Save_PaidFromTheWallet_NeedsTheFullAmount(double balance, RenewalSave expected)
+    [InlineData(49.99, 0, RenewalSave.Saved)]
+    [InlineData(49.98, 0, RenewalSave.WalletShort)]
+    [InlineData(59.99, 10, RenewalSave.Saved)]
+    [InlineData(59.98, 10, RenewalSave.WalletShort)]
+    public async Task Save_PaidFromTheWallet_NeedsTheFullAmount(double balance, double reserved, RenewalSave expected)
     {
         await using var world = await NewWorldAsync();
-        var license = await world.AddAsync(new LicenseSeed { ExpiresAt = now.AddDays(1), WalletUsd = (decimal)balance });
+        var license = await world.AddAsync(
+            new LicenseSeed { ExpiresAt = now.AddDays(1), WalletUsd = (decimal)balance, ReservedUsd = (decimal)reserved });
         var facts = await OpenAndClaimAsync(world);
+        Assert.Equal((decimal)(balance - reserved), facts.WalletUsd);
 
         Assert.Equal(expected, await PayAsync(world, facts, PaidWith.Wallet, 49.99m));
 
         var state = await world.ReadAsync(license);
         Assert.Equal(expected is RenewalSave.Saved ? now.AddDays(31) : now.AddDays(1), state.ExpiresAt);
-        Assert.Equal(expected is RenewalSave.Saved ? 0m : 49.98m, state.WalletUsd);
+        Assert.Equal((decimal)balance - (expected is RenewalSave.Saved ? 49.99m : 0), state.WalletUsd);
     }
 
     [Fact]

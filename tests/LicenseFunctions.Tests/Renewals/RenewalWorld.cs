@@ -16,6 +16,7 @@ public sealed record LicenseSeed
     public bool IsActive { get; init; } = true;
     public decimal? PriceUsd { get; init; } = 49.99m;
     public decimal WalletUsd { get; init; }
+    public decimal ReservedUsd { get; init; }
     public string? CardId { get; init; }
     public string CustomerId { get; init; } = "cus_1";
 }
@@ -67,6 +68,7 @@ internal sealed class MemoryWorld : RenewalWorld
             PriceUsd = seed.PriceUsd,
             LastPaidUsd = seed.PriceUsd, // at subscribing
             WalletUsd = seed.WalletUsd,
+            ReservedUsd = seed.ReservedUsd,
             Card = seed.CardId is { } card ? new SavedCard(Guid.NewGuid(), "stripe", seed.CustomerId, card) : null,
         };
         store.Licenses.Add(license.SubscriptionId, license);
@@ -127,7 +129,7 @@ internal sealed class PostgresWorld(TestDatabase database, TimeProvider clock) :
             ), price as (
                 insert into master_pricing (master_id, monthly_fee_usd) select user_id, @PriceUsd from master where @PriceUsd is not null
             ), wallet as (
-                insert into user_wallets (user_id, balance_usd) select user_id, @WalletUsd from subscriber
+                insert into user_wallets (user_id, balance_usd, reserved_usd) select user_id, @WalletUsd, @ReservedUsd from subscriber
             ), card as (
                 insert into user_payment_methods (user_id, payment_provider, provider_customer_id, provider_payment_id, is_default)
                 select user_id, 'stripe', @CustomerId, @CardId, true from subscriber where @CardId is not null
@@ -145,6 +147,7 @@ internal sealed class PostgresWorld(TestDatabase database, TimeProvider clock) :
                 subscriptionId,
                 seed.PriceUsd,
                 seed.WalletUsd,
+                seed.ReservedUsd,
                 seed.CustomerId,
                 seed.CardId,
                 seed.IsActive,

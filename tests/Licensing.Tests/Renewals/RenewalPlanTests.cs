@@ -305,6 +305,16 @@ public sealed class RenewalPlanTests
         Assert.Equal((RenewalStatus.Lapsed, recorded), (after.Status, after.LapsedBlocked));
     }
 
+    [Theory]
+    [InlineData(0, false)]
+    [InlineData(49.99, true)]
+    public void Next_AutomaticallyFromTheWallet_IsAnnounced_UnlessItIsFree(double price, bool announced)
+    {
+        var step = Next(Facts(Due, wallet: 100, price: (decimal)price, lastPaid: (decimal)price));
+
+        Assert.Equal(announced, Assert.IsType<RenewalStep.Save>(step).Change.Announcement is not null);
+    }
+
     private static readonly RenewalPolicy Minimum = Policy with
     {
         MinimumChargesUsd = new Dictionary<string, decimal> { ["stripe"] = 0.50m },

@@ -39,6 +39,17 @@ public sealed class RenewalSettlementTests
         Assert.Equal(((decimal)amount, (decimal)debts), (payment.AmountUsd, payment.DebtsUsd));
     }
 
+    [Fact]
+    public void Settle_ARecoveredChargeInAnotherCurrency_IsNotBookedAsDollars()
+    {
+        var paid = new ChargeOutcome.Succeeded("ch_1", 4999, "eur");
+        var renewal = Charging with { Attempt = RenewalAttempt.Recovered(Charging, "stripe", paid, 0, Expiry) };
+
+        var change = Settle(renewal, paid)!;
+
+        Assert.Equal((null, PaymentCaseReason.OtherCurrency), (change.Payment, change.Case!.Reason));
+    }
+
     [Theory]
     [InlineData(RenewalStatus.SoftDeclined, Trigger.Cancel, typeof(ChargeOutcome.Canceled))]
     [InlineData(RenewalStatus.Unknown, Trigger.Cancel, typeof(ChargeOutcome.Unknown))]

@@ -41,9 +41,6 @@ type EvidenceReply = {
 
 const words = texts.payments;
 
-const amount = (minor: number | null, currency: string | null) =>
-  minor === null ? texts.none : `${(minor / 100).toFixed(2)} ${(currency ?? 'usd').toUpperCase()}`;
-
 const license = (id: string | null) => (id ? <Link to={`/licenses/${id}/renewals`}>{id.slice(0, 8)}</Link> : texts.none);
 
 /** Payments that can't be applied. */
@@ -72,7 +69,7 @@ function Cases({ cases, reload }: { cases: Case[]; reload: () => void }) {
           { head: words.since, cell: (row) => format.moment(row.opened_at) },
           { head: words.what, cell: (row) => row.detail },
           { head: words.subject, cell: (row) => <code>{row.subject}</code> },
-          { head: texts.renewals.amount, number: true, cell: (row) => amount(row.amount_minor, row.currency) },
+          { head: texts.renewals.amount, number: true, cell: (row) => format.amount(row.amount_minor, row.currency) },
           { head: texts.alerts.license, cell: (row) => license(row.subscription_id) },
           { head: texts.renewals.result, cell: (row) => <Button onPress={() => setAsked(row)}>{words.decide}</Button> },
         ]}
@@ -117,7 +114,7 @@ export function Disputes() {
               columns={[
                 { head: words.state, cell: (row) => <Badge of={row.state}>{words.states[row.state] ?? row.state}</Badge> },
                 { head: words.deadline, cell: (row) => (row.state === 'open' ? format.moment(row.evidence_due_at) : texts.none) },
-                { head: texts.renewals.amount, number: true, cell: (row) => amount(row.amount_minor, row.currency) },
+                { head: texts.renewals.amount, number: true, cell: (row) => format.amount(row.amount_minor, row.currency) },
                 { head: texts.health.reason, cell: (row) => row.reason },
                 { head: words.subject, cell: (row) => <code>{row.provider_id}</code> },
                 { head: texts.alerts.license, cell: (row) => license(row.subscription_id) },

@@ -45,9 +45,6 @@ const day = (days: number) => new Date(Date.now() + days * 86_400_000).toISOStri
 const isDay = (text: string) => /^\d{4}-\d{2}-\d{2}$/.test(text);
 const next = (text: string) => new Date(Date.parse(text) + 86_400_000).toISOString().slice(0, 10);
 
-const amount = (minor: number | null, currency: string | null) =>
-  minor === null ? texts.none : `${format.minor(minor)} ${(currency ?? 'usd').toUpperCase()}`;
-
 /** Compares the provider's balance with the books. It asks the provider only when an operator presses the button. */
 export default function Reconciliation() {
   const [query, setQuery] = useSearchParams();
@@ -112,17 +109,17 @@ function Result({ report }: { report: Report }) {
           columns={[
             { head: words.currency, cell: (row) => row.currency.toUpperCase() },
             { head: words.charges, number: true, cell: (row) => format.number(row.charges) },
-            { head: words.gross, number: true, cell: (row) => format.minor(row.gross_minor) },
-            { head: words.refunds, number: true, cell: (row) => format.minor(row.refunds_minor) },
-            { head: words.chargebacks, number: true, cell: (row) => format.minor(row.chargebacks_minor) },
-            { head: words.fees, number: true, cell: (row) => format.minor(row.fees_minor) },
-            { head: words.other, number: true, cell: (row) => format.minor(row.other_minor) },
-            { head: words.net, number: true, cell: (row) => format.minor(row.net_minor) },
-            { head: words.payouts, number: true, cell: (row) => format.minor(row.payouts_minor) },
+            { head: words.gross, number: true, cell: (row) => format.minor(row.gross_minor, row.currency) },
+            { head: words.refunds, number: true, cell: (row) => format.minor(row.refunds_minor, row.currency) },
+            { head: words.chargebacks, number: true, cell: (row) => format.minor(row.chargebacks_minor, row.currency) },
+            { head: words.fees, number: true, cell: (row) => format.minor(row.fees_minor, row.currency) },
+            { head: words.other, number: true, cell: (row) => format.minor(row.other_minor, row.currency) },
+            { head: words.net, number: true, cell: (row) => format.minor(row.net_minor, row.currency) },
+            { head: words.payouts, number: true, cell: (row) => format.minor(row.payouts_minor, row.currency) },
           ]}
         />
       )}
-      {report.totals.length > 0 && <p>{words.booked(report.booked.charges, amount(report.booked.amount_minor, 'usd'))}</p>}
+      {report.totals.length > 0 && <p>{words.booked(report.booked.charges, format.amount(report.booked.amount_minor, 'usd'))}</p>}
       {report.decided.charges > 0 && <p>{words.decided(report.decided.charges, format.minor(report.decided.amount_minor))}</p>}
       {report.other_systems.charges > 0 && (
         <p>{words.otherSystems(report.other_systems.charges, format.minor(report.other_systems.amount_minor))}</p>
@@ -142,8 +139,8 @@ function Differences({ report }: { report: Report }) {
         columns={[
           { head: words.at, cell: (row) => format.moment(row.at) },
           { head: words.what, cell: (row) => row.detail },
-          { head: words.provider, number: true, cell: (row) => amount(row.provider_minor, row.provider_currency) },
-          { head: words.books, number: true, cell: (row) => amount(row.books_minor, row.books_currency) },
+          { head: words.provider, number: true, cell: (row) => format.amount(row.provider_minor, row.provider_currency) },
+          { head: words.books, number: true, cell: (row) => format.amount(row.books_minor, row.books_currency) },
           { head: texts.payments.subject, cell: (row) => <code>{row.provider_id}</code> },
           {
             head: texts.alerts.license,

@@ -238,6 +238,50 @@ public sealed class StripeGatewayTests
     }
 
     [Fact]
+    public async Task Keys_AreNeverSentAgainWhenStripeMayHaveForgottenThem()
+    {
+        await using var account = await StripeAccount.OpenAsync();
+
+        // Stripe forgets a key after 24 hours at the earliest.
+        Assert.InRange(account.Gateway.IdempotencyKeyLifetime, TimeSpan.FromHours(1), TimeSpan.FromHours(23.5));
+    }
+
+    [Fact]
+    public async Task Confirm_WithACardThatStripeDoesNotKnow_NeedsAnotherCard()
+    {
+        await using var account = await StripeAccount.OpenAsync();
+        var charge = account.Charge();
+        var created = await account.Gateway.CreateIntentAsync(charge, "key", Cancel);
+
+        var answer = await account.Gateway.ConfirmIntentAsync(created.IntentId!, charge with { PaymentId = "pm_unknown" }, "other", Cancel);
+
+        Assert.Equal("payment_method_unusable", Assert.IsType<ChargeOutcome.HardDeclined>(answer.Outcome).Code);
+    }
+
+    [Fact]
+    public async Task Create_ForACustomerThatStripeDoesNotKnow_NeedsAnotherCard()
+    {
+        await using var account = await StripeAccount.OpenAsync();
+
+        var answer = await account.Gateway.CreateIntentAsync(account.Charge() with { CustomerId = "cus_unknown" }, "key", Cancel);
+
+        Assert.Equal("payment_method_unusable", Assert.IsType<ChargeOutcome.HardDeclined>(answer.Outcome).Code);
+    }
+
+    [Theory]
+    [InlineData(0, null)]
+    [InlineData(20, "20")]
+    public async Task Create_ForDeferredRenewals_NamesTheirPartInTheMetadata(long debtsMinor, string? named)
+    {
+        await using var account = await StripeAccount.OpenAsync();
+
+        var created = await account.Gateway.CreateIntentAsync(account.Charge() with { DebtsMinor = debtsMinor }, "key", Cancel);
+
+        lock (account.StandIn.Account.Gate)
+            Assert.Equal(named, (string?)account.StandIn.Account.PaymentIntents[created.IntentId!]["metadata"]!["debts_minor"]);
+    }
+
+    [Fact]
     public async Task Confirm_WithACardThatWasDetached_NeedsAnotherCard()
     {
         await using var account = await StripeAccount.OpenAsync();
