@@ -165,10 +165,11 @@ function document() {
   })
   return `# Deliberate breaks
 
-\`./dev mutants\` breaks a copy of the code on purpose, in one place at a time, and says who notices: the simulation in memory, the
-simulation over PostgreSQL, or a test. \`./dev mutants NAME…\` runs some of the breaks, which \`tests/mutants/breaks.mjs\` lists. It fails
-if one goes unnoticed, or if the simulation notices less than ${leastShare * 100} % of those that cost money, and writes this page.
-Stryker.NET has a runner for this test platform since 4.14, but it breaks only C#, not SQL, and doesn't know which of its thousands of
+\`./dev mutants\` breaks a copy of the code on purpose, in one place at a time, and reports what notices each break: the simulation in
+memory, the simulation over PostgreSQL, or a test. \`./dev mutants NAME…\` runs only the named breaks of \`tests/mutants/breaks.mjs\`. The
+command fails if nothing notices a break, or if the simulation notices less than ${leastShare * 100} % of the breaks that cost money.
+It writes this page.
+Stryker.NET has supported this test platform since 4.14, but it breaks only C#, not SQL, and doesn't know which of its thousands of
 mutants cost money.
 
 ${new Date().toISOString().slice(0, 10)}: ${totals}

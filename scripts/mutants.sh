@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# ./dev mutants: breaks copies of the code on purpose, and says who notices.
+# ./dev mutants: breaks copies of the code on purpose, and reports what notices each break.
 cmd_mutants() {
   need_dotnet
   need_node

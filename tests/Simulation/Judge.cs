@@ -131,7 +131,7 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
         if (intent.Charge is null) confirmed[intent.Id] = clock.Now;
         if (SeenBy(request.RenewalId) is not { } known) return;
         MayPay(request.RenewalId, request.SubscriptionId, known);
-        // A paid intent is not charged again, whatever is asked.
+        // A paid intent can't be charged again.
         if (intent.Charge is not null || Find(request.RenewalId) is not { Type: RenewalType.Auto }) return;
         if (known.IsDisputed) violation($"{request.RenewalId} is charged automatically while a charge is disputed");
         if (known.HasLost && !WasRestored) violation($"{request.RenewalId} is charged automatically after a lost dispute");
@@ -301,7 +301,7 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
     private bool IsBooked(ScheduleGateway.Intent intent) =>
         World.Renewals.Any(one => one is { Status: RenewalStatus.Applied, PaidWith: PaidWith.Card } && one.IntentId == intent.Id);
 
-    // The backend can't see the intent any more, and doesn't know what became of it.
+    // The backend can't read the intent any more, so an operator decides about the charge.
     private bool IsLeftToAPerson(ScheduleGateway.Intent intent) => intent.IsMissing
         && World.Renewals.Any(one => one.IntentId == intent.Id && one.Status is RenewalStatus.Unknown or RenewalStatus.Undecided);
 
@@ -359,7 +359,7 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
         if (lost > 0 && lost == taken && intent.Returns.Count == 1)
         {
             var left = Period * (1 - ((double)lost / intent.Charge.AmountMinor));
-            // It may have been reported before the charge could be booked.
+            // The dispute may have been reported before the charge was booked.
             var at = told[intent.Returns[0].Id].At;
             var used = (at > bookedAt[booked.RenewalId] ? at : bookedAt[booked.RenewalId]) - booked.PaidFrom!.Value;
             if (kept > (left > used ? left : used) + Second || kept < left - Second)

@@ -164,8 +164,8 @@ internal sealed class ScheduleGateway(Scheduler scheduler, ScheduleClock clock, 
     }
 
     /// <summary>
-    /// The backend has the key of another account from now on, where the intent doesn't exist. Nothing is charged by itself there; what was
-    /// charged stays charged.
+    /// From now on, the backend has the key of another account, in which the intent doesn't exist. An intent that is processing is not
+    /// lost, because it could succeed later without a call; nor is a charge whose answer the backend has. What was charged stays charged.
     /// </summary>
     public void Lose(Intent intent)
     {

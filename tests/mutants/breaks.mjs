@@ -582,7 +582,7 @@ money(
   'RenewalHttpTests',
 );
 
-kindOf('events that can not be read');
+kindOf("events that can't be read");
 other(
   'unreadable-money-event-ignored',
   drivers + 'ApplyPaymentEvent.cs',

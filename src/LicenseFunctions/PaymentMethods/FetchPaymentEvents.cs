@@ -4,6 +4,7 @@ using LicenseFunctions.Infrastructure.Timers;
 using LicenseFunctions.Renewals;
 using Licensing.Renewals;
 using Microsoft.Extensions.Logging;
+using Npgsql;
 
 namespace LicenseFunctions.PaymentMethods;
 
@@ -12,7 +13,7 @@ public sealed record EventCounts(int Applied);
 
 /// <summary>
 /// Applies the events that no webhook delivered: Stripe gave up, the endpoint or its secret was wrong, or the database was restored. A
-/// read continues where the last one ended. It ends before an event that can't be applied, which is then read again, for a day.
+/// read continues at the stored time, which doesn't pass an event that can't be applied: later reads try that event again, for a day.
 /// </summary>
 public sealed class FetchPaymentEvents(
     StripeEvents events, ReceiveStripeEvent receive, PaymentEventReads reads, PaymentBooksStore cases, TimeProvider clock,
@@ -24,7 +25,10 @@ public sealed class FetchPaymentEvents(
     /// <summary>How much of the time before the last read is read again, in case the list was not complete.</summary>
     public static readonly TimeSpan Overlap = TimeSpan.FromHours(1);
 
-    /// <summary>An event that could not be applied for so long becomes a payment case, and no longer holds up the reads.</summary>
+    /// <summary>
+    /// If the stored time has stood still for so long, an event of this age that can't be applied becomes a payment case, and the time
+    /// passes it.
+    /// </summary>
     public static readonly TimeSpan LongestHold = TimeSpan.FromDays(1);
 
     private static readonly TimeSpan Tick = TimeSpan.FromMinutes(4);
@@ -36,18 +40,22 @@ public sealed class FetchPaymentEvents(
         if (!events.CanRead) return new EventCounts(0);
         var now = clock.GetUtcNow();
         var oldest = now - StripeEvents.Kept;
-        var last = await reads.ReadUntilAsync(PaymentProviders.Stripe, cancellationToken);
+        var (last, heldSince) = await reads.FindAsync(PaymentProviders.Stripe, cancellationToken);
+        var maySkip = heldSince <= now - LongestHold;
         var from = last - Overlap is { } continued && continued > oldest ? continued : oldest;
 
         var (applied, failed) = (0, new List<string>());
         for (var until = now - Lag; from < until && !TimeSlice.IsOver && clock.GetUtcNow() < now + Tick;)
         {
             var to = from + Window < until ? from + Window : until;
-            if (await ReadWindowAsync(from, to, failed, cancellationToken) is not { } done) break;
+            if (await ReadWindowAsync(from, to, maySkip, failed, cancellationToken) is not { } done) break;
             applied += done;
             if (failed.Count == 0) await reads.SaveAsync(PaymentProviders.Stripe, to, cancellationToken);
+            else if (heldSince is null) await reads.HoldAsync(PaymentProviders.Stripe, from, cancellationToken);
             from = to;
         }
+
+        if (failed.Count == 0 && heldSince is not null) await reads.ReleaseAsync(PaymentProviders.Stripe, cancellationToken);
 
         if (applied > 0) log.LogInformation("{Count} events of Stripe were applied that no webhook had delivered", applied);
         return failed.Count == 0
@@ -58,7 +66,7 @@ public sealed class FetchPaymentEvents(
 
     /// <returns>How many events were applied; null if the time slice ended before the window.</returns>
     private async Task<int?> ReadWindowAsync(
-        DateTimeOffset from, DateTimeOffset to, List<string> failed, CancellationToken cancellationToken)
+        DateTimeOffset from, DateTimeOffset to, bool maySkip, List<string> failed, CancellationToken cancellationToken)
     {
         var (applied, after) = (0, default(string));
         do
@@ -66,7 +74,7 @@ public sealed class FetchPaymentEvents(
             var page = await events.ReadAsync(from, to, after, cancellationToken);
             if (page.Refusal is { } refusal)
                 throw new InvalidOperationException($"Stripe's events can't be read: {refusal.Code}. {refusal.Detail}");
-            applied += await ApplyAsync(page.Value.Events, failed, cancellationToken);
+            applied += await ApplyAsync(page.Value.Events, maySkip, failed, cancellationToken);
             after = page.Value.Next;
         }
         while (after is not null && !TimeSlice.IsOver);
@@ -75,7 +83,7 @@ public sealed class FetchPaymentEvents(
     }
 
     private async Task<int> ApplyAsync(
-        IReadOnlyList<StripeEventBody> page, List<string> failed, CancellationToken cancellationToken)
+        IReadOnlyList<StripeEventBody> page, bool maySkip, List<string> failed, CancellationToken cancellationToken)
     {
         var known = await reads.AppliedAsync(PaymentProviders.Stripe, page.Select(one => one.Id), cancellationToken);
         var applied = 0;
@@ -87,18 +95,23 @@ public sealed class FetchPaymentEvents(
                 applied++;
             }
             // An event that can't be applied must not stop the others.
-            catch (Exception broken) when (!cancellationToken.IsCancellationRequested && !ConnectionLoss.IsReportedBy(broken))
+            catch (Exception broken) when (!cancellationToken.IsCancellationRequested && !StopsAll(broken))
             {
                 log.LogError(broken, "Event {EventId} ({EventType}) can't be applied", missing.Id, missing.Type);
-                if (clock.GetUtcNow() - missing.CreatedAt < LongestHold) failed.Add($"{missing.Id} ({missing.Type})");
-                else await cases.OpenCasesAsync(PaymentProviders.Stripe, [NotApplied(missing)], cancellationToken);
+                if (maySkip && clock.GetUtcNow() - missing.CreatedAt >= LongestHold)
+                    await cases.OpenCasesAsync(PaymentProviders.Stripe, [NotApplied(missing)], cancellationToken);
+                else failed.Add($"{missing.Id} ({missing.Type})");
             }
         }
 
         return applied;
     }
 
+    // A locked row concerns one license, although PostgreSQL's error counts as transient.
+    private static bool StopsAll(Exception broken) =>
+        ConnectionLoss.IsReportedBy(broken) && broken is not PostgresException { SqlState: PostgresErrorCodes.LockNotAvailable };
+
     private static PaymentCase NotApplied(StripeEventBody failed) => new(
         PaymentCaseReason.UnreadableEvent, failed.Id, null, null, null, null, null, null,
-        $"Event {failed.Id} ({failed.Type}) of {failed.CreatedAt:yyyy-MM-dd} can't be applied. Resend it when the cause is mended.");
+        $"Event {failed.Id} ({failed.Type}) of {failed.CreatedAt:yyyy-MM-dd} can't be applied. Resend it when the cause is corrected.");
 }

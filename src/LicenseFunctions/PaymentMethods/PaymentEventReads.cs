@@ -7,15 +7,34 @@ namespace LicenseFunctions.PaymentMethods;
 /// <summary>Table payment_event_reads: until when a provider's list of events was read.</summary>
 public sealed class PaymentEventReads(LicenseDatabase database)
 {
-    private const string ReadUntil = "select read_until from payment_event_reads where provider = @provider";
+    private const string Find = "select read_until, held_since from payment_event_reads where provider = @provider";
 
-    /// <returns>Null before the first read.</returns>
-    public async Task<DateTimeOffset?> ReadUntilAsync(string provider, CancellationToken cancellationToken)
+    /// <returns>Until when the list was read, and since when events that can't be applied hold up that time; null for never.</returns>
+    public async Task<(DateTimeOffset? ReadUntil, DateTimeOffset? HeldSince)> FindAsync(
+        string provider, CancellationToken cancellationToken)
     {
         await using var session = await database.OpenAsync(cancellationToken);
-        return await session.Connection.ExecuteScalarAsync<DateTime?>(
-            new CommandDefinition(ReadUntil, new { provider }, cancellationToken: session.Token));
+        var (readUntil, heldSince) = await session.Connection.QuerySingleOrDefaultAsync<(DateTime?, DateTime?)>(
+            new CommandDefinition(Find, new { provider }, cancellationToken: session.Token));
+        return (readUntil, heldSince);
     }
+
+    private const string Hold = """
+        insert into payment_event_reads as r (provider, read_until, held_since) values (@provider, @from, now())
+        on conflict (provider) do update set held_since = coalesce(r.held_since, excluded.held_since)
+        """;
+
+    /// <summary>An event that can't be applied holds up the reads from now on.</summary>
+    public Task HoldAsync(string provider, DateTimeOffset from, CancellationToken cancellationToken) => database.InStatementAsync(
+        (connection, token) => connection.ExecuteAsync(
+            new CommandDefinition(Hold, new { provider, from = from.UtcDateTime }, cancellationToken: token)), cancellationToken);
+
+    private const string Release = "update payment_event_reads set held_since = null where provider = @provider";
+
+    /// <summary>No event holds up the reads any more.</summary>
+    public Task ReleaseAsync(string provider, CancellationToken cancellationToken) => database.InStatementAsync(
+        (connection, token) => connection.ExecuteAsync(
+            new CommandDefinition(Release, new { provider }, cancellationToken: token)), cancellationToken);
 
     private const string Save = """
         insert into payment_event_reads as r (provider, read_until) values (@provider, @until)

@@ -2,7 +2,7 @@ using Microsoft.Azure.Functions.Worker;
 
 namespace LicenseFunctions.PaymentMethods;
 
-/// <summary>The timer that heals lost webhooks.</summary>
+/// <summary>The timer that applies the events that no webhook delivered.</summary>
 public sealed class PaymentEventTimer(FetchPaymentEvents fetch)
 {
     [Function("FetchPaymentEvents")]

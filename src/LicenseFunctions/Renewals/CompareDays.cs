@@ -19,8 +19,9 @@ public sealed record ComparisonCounts(int Days, int Differences, int Cases)
 public sealed class CompareDays(ReconcilePayments reconcile, PaymentBooksStore books, TimeProvider clock, ILogger<CompareDays> log)
 {
     private static readonly TimeSpan Tick = TimeSpan.FromMinutes(4);
+    private static readonly TimeSpan LongestDay = TimeSpan.FromMinutes(1);
 
-    /// <exception cref="InvalidOperationException">A day can't be compared. The others are.</exception>
+    /// <exception cref="InvalidOperationException">A day can't be compared. The other days were compared.</exception>
     public async Task<ComparisonCounts> RunAsync(CancellationToken cancellationToken)
     {
         var counts = new ComparisonCounts(0, 0, 0);
@@ -32,7 +33,9 @@ public sealed class CompareDays(ReconcilePayments reconcile, PaymentBooksStore b
             if (TimeSlice.IsOver || clock.GetUtcNow() >= until) break;
             try
             {
-                counts = counts.Add(await CompareAsync(provider, day, cancellationToken));
+                using var limit = new CancellationTokenSource(LongestDay, clock);
+                using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
+                counts = counts.Add(await CompareAsync(provider, day, either.Token));
             }
             catch (Exception broken) when (!cancellationToken.IsCancellationRequested && !ConnectionLoss.IsReportedBy(broken))
             {

@@ -6,7 +6,7 @@ using Licensing.Renewals;
 namespace LicenseFunctions.Renewals;
 
 /// <param name="Action">
-/// credit: the money goes to the customer's wallet; dismiss: it was resolved at the provider, or concerns nobody.
+/// credit: the money goes to the customer's wallet; dismiss: it was resolved at the provider, or needs no action.
 /// </param>
 /// <param name="Reason">What the operator checked, for the audit log; 1 to 500 characters.</param>
 public sealed record PaymentCaseDecision(string Action, string Reason);
@@ -55,6 +55,15 @@ public sealed class DecidePaymentCase(LicenseDatabase database, IRenewalStore st
         select credit_wallet(@UserId, @amount, 'DEPOSIT', @description, @CaseId)
         """;
 
+    // Otherwise the refund's amount could never be refunded again. What the provider reports later is applied all the same.
+    private const string GiveUp = """
+        update refunds set state = 'refused', next_try_at = null, decided_at = now(), code = 'dismissed', detail = @Reason
+        where refund_id::text = @Subject and state = 'requested';
+        update dispute_evidence e set state = 'refused', next_try_at = null, decided_at = now(), code = 'dismissed', detail = @Reason
+        from payment_reversals p
+        where p.reversal_id = e.reversal_id and p.provider_id = @Subject and e.state = 'requested'
+        """;
+
     private const string Close = """
         update payment_cases set decision = @decision, decided_at = now(), decided_by = @by, decided_why = @Reason where case_id = @caseId
         """;
@@ -74,7 +83,7 @@ public sealed class DecidePaymentCase(LicenseDatabase database, IRenewalStore st
 
             if (credits)
             {
-                // A refund that is reported meanwhile waits for this case's lock, and then opens a case itself.
+                // A refund that is reported meanwhile waits for this case's lock, and then opens a case.
                 if (await connection.ExecuteScalarAsync<bool>(new CommandDefinition(IsReversed, new { caseId }, cancellationToken: token)))
                     return Reversed;
                 await connection.ExecuteAsync(new CommandDefinition(
@@ -87,6 +96,12 @@ public sealed class DecidePaymentCase(LicenseDatabase database, IRenewalStore st
                         found.CaseId,
                     },
                     cancellationToken: token));
+            }
+
+            if (found.Reason == EnumWords.Of(PaymentCaseReason.Unanswered))
+            {
+                await connection.ExecuteAsync(
+                    new CommandDefinition(GiveUp, new { found.Subject, decision.Reason }, cancellationToken: token));
             }
 
             var word = credits ? "credited" : "dismissed";

@@ -18,7 +18,7 @@ public sealed record DisputeFacts
     /// <summary>When the customer agreed to the price; null if they weren't asked, or if the record is gone.</summary>
     public DateTime? AgreedAt { get; init; }
 
-    public decimal? AmountUsd { get; init; }
+    public decimal? AgreedUsd { get; init; }
     public bool PriceAccepted { get; init; }
     public DateTime? PaidFrom { get; init; }
     public DateTime? PaidUntil { get; init; }
@@ -73,9 +73,11 @@ public static class DisputeEvidence
         };
         if (facts.PriceAccepted)
         {
-            lines.Add(string.Create(
-                CultureInfo.InvariantCulture,
-                $"Before the charge, the customer agreed to the price of {facts.AmountUsd:0.00} USD on {Moment(facts.AgreedAt)}."));
+            lines.Add(facts is { AgreedAt: { } at, AgreedUsd: { } price }
+                ? string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"The customer agreed to the price of {price:0.00} USD on {at:yyyy-MM-dd HH:mm} UTC, before the charge.")
+                : "The customer agreed to the price before the charge.");
         }
 
         lines.Add(facts.Days > 0
@@ -96,9 +98,6 @@ public static class DisputeEvidence
 
     private static string Amount(DisputeFacts facts) =>
         $"{MinorUnits.Text(facts.AmountMinor, facts.Currency)} {facts.Currency.ToUpperInvariant()}";
-
-    private static string Moment(DateTime? at) =>
-        at?.ToString("yyyy-MM-dd HH:mm 'UTC'", CultureInfo.InvariantCulture) ?? "an unknown day";
 
     private static string Day(DateTime? at) => at?.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture) ?? "an unknown day";
 }

@@ -1,6 +1,7 @@
 using Dapper;
 using LicenseFunctions.Infrastructure.Database;
 using Licensing;
+using Licensing.Renewals;
 
 namespace LicenseFunctions.Renewals;
 
@@ -21,6 +22,9 @@ internal sealed record ClaimedEvidence
     public DateTime RequestedAt { get; init; }
 
     public bool IsLate { get; init; }
+
+    /// <summary>The deadline; null if the provider named none.</summary>
+    public DateTime? DueAt { get; init; }
 
     public string Key => $"evidence-{ReversalId:N}-{RequestedAt.Ticks}";
 }
@@ -78,7 +82,8 @@ public sealed class EvidenceStore(LicenseDatabase database)
     private const string Claim = """
         update dispute_evidence e
         set tries = tries + 1, next_try_at = clock_timestamp() + @lease
-        from (select d.reversal_id, p.provider, p.provider_id, coalesce(p.evidence_due_at <= clock_timestamp(), false) as is_late
+        from (select d.reversal_id, p.provider, p.provider_id, coalesce(p.evidence_due_at <= clock_timestamp(), false) as is_late,
+                     p.evidence_due_at as due_at
               from dispute_evidence d
               join payment_reversals p on p.reversal_id = d.reversal_id
               where d.next_try_at <= clock_timestamp() and (@reversalId::uuid is null or d.reversal_id = @reversalId)
@@ -86,7 +91,7 @@ public sealed class EvidenceStore(LicenseDatabase database)
               limit 1
               for update of d skip locked) due
         where e.reversal_id = due.reversal_id
-        returning e.reversal_id, due.provider, due.provider_id, e.text, e.tries, e.requested_at, due.is_late
+        returning e.reversal_id, due.provider, due.provider_id, e.text, e.tries, e.requested_at, due.is_late, due.due_at
         """;
 
     /// <summary>Claims evidence that is due; null for none.</summary>
@@ -107,6 +112,17 @@ public sealed class EvidenceStore(LicenseDatabase database)
             await connection.ExecuteAsync(new CommandDefinition(
                 Decide, new { evidence.ReversalId, state, code, detail }, cancellationToken: token));
             await PaymentCaseStore.CloseAnsweredAsync(connection, evidence.ProviderId, token);
+            // Perhaps nobody waits for the answer any more.
+            if (state == "refused") await PaymentCaseStore.OpenForEvidenceAsync(connection, evidence.ReversalId, token);
+        }, cancellationToken);
+
+    /// <summary>The operator who sent the evidence gets the refusal as the answer, so no case is needed.</summary>
+    internal Task ShownAsync(Guid reversalId, Actor by, CancellationToken cancellationToken) => database.InTransactionAsync(
+        async (connection, token) =>
+        {
+            var subject = await connection.ExecuteScalarAsync<string>(new CommandDefinition(
+                "select provider_id from payment_reversals where reversal_id = @reversalId", new { reversalId }, cancellationToken: token));
+            await PaymentCaseStore.CloseShownAsync(connection, PaymentCaseReason.EvidenceRefused, subject!, by.Id, token);
         }, cancellationToken);
 
     private const string Postpone = """
@@ -114,7 +130,7 @@ public sealed class EvidenceStore(LicenseDatabase database)
         where reversal_id = @reversalId and state = 'requested'
         """;
 
-    /// <summary>The answer is not certain. If it stays so, an operator must know before the deadline.</summary>
+    /// <summary>Postpones the next try. Opens a case if the answer stays uncertain: an operator must know before the deadline.</summary>
     internal Task PostponeAsync(Guid reversalId, string reason, TimeSpan pause, CancellationToken cancellationToken) =>
         database.InTransactionAsync(async (connection, token) =>
         {

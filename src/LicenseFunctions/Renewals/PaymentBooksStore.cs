@@ -95,7 +95,7 @@ public sealed class PaymentBooksStore(LicenseDatabase database)
             date_trunc('day', now(), 'UTC') - interval '672 hours', now() - interval '25 hours', interval '24 hours') d
         left join payment_comparisons c on c.provider = @provider and c.day = (d at time zone 'UTC')::date
         where c.day is null or (c.differences > 0 and c.compared_at < now() - interval '1 hour')
-        order by c.compared_at nulls first, d
+        order by c.compared_at nulls first, random() -- days that always fail must not delay the same others
         """;
 
     /// <summary>

@@ -65,6 +65,25 @@ public static class PaymentCaseStore
         NpgsqlConnection connection, Guid refundId, string why, CancellationToken cancellationToken) =>
         connection.ExecuteAsync(new CommandDefinition(OpenForRefund, new { refundId, why }, cancellationToken: cancellationToken));
 
+    private const string OpenForEvidence = """
+        insert into payment_cases
+            (provider, reason, subject, renewal_id, subscription_id, user_id, transaction_id, amount_minor, currency, detail)
+        select p.provider, 'evidence_refused', p.provider_id, p.renewal_id, p.subscription_id, r.user_id, p.charge_id, p.amount_minor,
+               p.currency, 'The evidence of ' || to_char(e.requested_at at time zone 'UTC', 'YYYY-MM-DD') || ' was refused: ' || e.detail
+        from dispute_evidence e
+        join payment_reversals p on p.reversal_id = e.reversal_id
+        left join renewals r on r.renewal_id = p.renewal_id
+        where e.reversal_id = @reversalId and e.state = 'refused'
+        on conflict (provider, reason, subject) do update
+        set detail = excluded.detail, opened_at = now(), operators_told_at = null, decision = null, decided_at = null, decided_by = null,
+            decided_why = null
+        """;
+
+    /// <summary>Opens a case, or opens it again, about evidence that was refused.</summary>
+    internal static Task<int> OpenForEvidenceAsync(
+        NpgsqlConnection connection, Guid reversalId, CancellationToken cancellationToken) =>
+        connection.ExecuteAsync(new CommandDefinition(OpenForEvidence, new { reversalId }, cancellationToken: cancellationToken));
+
     private const string CloseApplied = """
         update payment_cases set decision = 'applied', decided_at = now()
         where renewal_id = @RenewalId and decided_at is null
@@ -121,8 +140,9 @@ public static class PaymentCaseStore
     private const string OpenForCredited = """
         insert into payment_cases
             (provider, reason, subject, renewal_id, subscription_id, user_id, transaction_id, amount_minor, currency, detail)
-        select c.provider, 'credited_and_reversed', c.subject, c.renewal_id, c.subscription_id, c.user_id, c.transaction_id, @AmountMinor,
-               @Currency, 'The charge was credited to the wallet on ' || to_char(c.decided_at at time zone 'UTC', 'YYYY-MM-DD')
+        select c.provider, 'credited_and_reversed', case @what when 'dispute' then @ProviderId else c.subject end, c.renewal_id,
+               c.subscription_id, c.user_id, c.transaction_id, @AmountMinor, @Currency,
+               'The charge was credited to the wallet on ' || to_char(c.decided_at at time zone 'UTC', 'YYYY-MM-DD')
                || ', and the provider reports a ' || @what || ' of it.'
         from payment_cases c
         where c.provider = @provider and c.decision = 'credited'
@@ -131,8 +151,8 @@ public static class PaymentCaseStore
         """;
 
     /// <summary>
-    /// Opens a case if the charge was credited to the wallet: the customer has the money twice. A decision that is being made about the
-    /// charge is awaited.
+    /// Opens a case if the charge was credited to the wallet: the customer has the money twice. Waits for a concurrent decision about the
+    /// charge.
     /// </summary>
     internal static async Task OpenForCreditedAsync(
         NpgsqlConnection connection, string provider, PaymentReversal reversal, CancellationToken cancellationToken)
@@ -146,6 +166,7 @@ public static class PaymentCaseStore
                 charge.provider,
                 charge.IntentId,
                 charge.ChargeId,
+                reversal.ProviderId,
                 reversal.AmountMinor,
                 reversal.Currency,
                 what = reversal.Kind is ReversalKind.Dispute ? "dispute" : "refund",
@@ -182,11 +203,14 @@ public static class PaymentCaseStore
         left join renewals r on r.renewal_id = p.renewal_id
         where e.reversal_id = @reversalId and e.state = 'requested'
           and clock_timestamp() > least(p.evidence_due_at - interval '1 day', e.requested_at + @undecidedAfter)
-        on conflict do nothing
+        on conflict (provider, reason, subject) do update
+        set detail = excluded.detail, opened_at = now(), operators_told_at = null, decision = null, decided_at = null
+        where payment_cases.decision = 'answered'
         """;
 
     /// <summary>
-    /// Opens a case about evidence whose answer has been uncertain for <see cref="RenewalPolicy.UndecidedAfter"/>, or until the last day.
+    /// Opens a case about evidence whose answer has been uncertain for <see cref="RenewalPolicy.UndecidedAfter"/>, or is uncertain one day
+    /// before the deadline.
     /// </summary>
     internal static Task OpenForUnansweredEvidenceAsync(
         NpgsqlConnection connection, Guid reversalId, CancellationToken cancellationToken) =>
@@ -199,16 +223,31 @@ public static class PaymentCaseStore
         where decided_at is null and reason = 'unanswered' and subject = @subject
         """;
 
-    /// <summary>The provider has answered after all.</summary>
+    /// <summary>Closes the case of a refund or evidence without a certain answer: the provider has answered.</summary>
     internal static Task CloseAnsweredAsync(NpgsqlConnection connection, string subject, CancellationToken cancellationToken) =>
         connection.ExecuteAsync(new CommandDefinition(CloseAnswered, new { subject }, cancellationToken: cancellationToken));
 
     private const string CloseShown = """
         update payment_cases set decision = 'answered', decided_at = now(), decided_by = @by
-        where decided_at is null and reason = 'refund_failed' and subject = @refundId::text
+        where decided_at is null and reason = @reason and subject = @subject
         """;
 
-    /// <summary>The operator who requested the refund was told that it is refused.</summary>
-    internal static Task<int> CloseShownAsync(NpgsqlConnection connection, Guid refundId, Guid? by, CancellationToken cancellationToken) =>
-        connection.ExecuteAsync(new CommandDefinition(CloseShown, new { refundId, by }, cancellationToken: cancellationToken));
+    /// <summary>Closes the case about a refusal: the operator who made the request gets the refusal as the answer.</summary>
+    internal static Task<int> CloseShownAsync(
+        NpgsqlConnection connection, PaymentCaseReason reason, string subject, Guid? by, CancellationToken cancellationToken) =>
+        connection.ExecuteAsync(new CommandDefinition(
+            CloseShown, new { reason = EnumWords.Of(reason), subject, by }, cancellationToken: cancellationToken));
+
+    private const string ReopenRefunded = """
+        update payment_cases
+        set decision = null, decided_at = null, operators_told_at = null,
+            detail = detail || ' A refund of it failed on ' || to_char(now() at time zone 'UTC', 'YYYY-MM-DD') || '.'
+        where provider = @provider and decision = 'refunded' and (subject in (@IntentId, @ChargeId) or transaction_id = @ChargeId)
+        """;
+
+    /// <summary>A refund failed, so what closed with it is to be decided again.</summary>
+    internal static Task<int> ReopenRefundedAsync(
+        NpgsqlConnection connection, string provider, PaymentReversal refund, CancellationToken cancellationToken) =>
+        connection.ExecuteAsync(new CommandDefinition(
+            ReopenRefunded, new { provider, refund.IntentId, refund.ChargeId }, cancellationToken: cancellationToken));
 }

@@ -56,7 +56,7 @@ public sealed class PaymentFunctions(PaymentReads reads, DecidePaymentCase decid
     [Function("SendDisputeEvidence")]
     [Access(CallerRole.Operator)]
     [Operation(
-        "Sends evidence for a dispute to the bank, once and until the deadline. 202 while the provider has not answered.",
+        "Sends evidence for a dispute to the bank: once, until the deadline. Returns 202 if the provider has not answered yet.",
         Body = typeof(EvidenceBody), Reply = typeof(DisputeEvidenceReply), OtherStatuses = [202])]
     public async Task<IResult> Send(
         [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "api/v1/payments/disputes/{reversalId:guid}/evidence")]

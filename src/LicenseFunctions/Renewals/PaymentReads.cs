@@ -22,7 +22,9 @@ public sealed record ListedPaymentCase
     public string Detail { get; init; } = "";
     public DateTime OpenedAt { get; init; }
 
-    /// <summary>Null while it is open: credited, dismissed, or applied, refunded or answered without a decision.</summary>
+    /// <summary>
+    /// Null while the case is open; credited or dismissed by an operator; applied, refunded or answered if the case closed by itself.
+    /// </summary>
     public string? Decision { get; init; }
 
     public DateTime? DecidedAt { get; init; }
@@ -216,10 +218,7 @@ public sealed class PaymentReads(LicenseDatabase database)
         select p.state as dispute_state, v.state, v.text as sent_text, v.code, v.detail, v.decided_at, v.requested_at,
                coalesce(p.evidence_due_at <= clock_timestamp(), false) as is_late,
                p.provider_id, p.reason, p.amount_minor, p.currency, p.evidence_due_at, r.subscription_id, r.renewal_type, r.price_accepted,
-               r.amount_usd,
-               (select max(g.occurred_at) from audit_log g
-                where g.subscription_id = r.subscription_id and g.action = 'renewal.price_accepted'
-                  and g.subject = r.renewal_id::text) as agreed_at,
+               agreed.occurred_at as agreed_at, agreed.amount_usd as agreed_usd,
                r.paid_from, r.paid_until, s.created_at as subscribed_at,
                (select min(a.first_sent_at) from renewal_attempts a
                 where a.renewal_id = r.renewal_id and a.status = 'succeeded') as charged_at,
@@ -234,15 +233,23 @@ public sealed class PaymentReads(LicenseDatabase database)
                                                  last_seen_at::date) as text
                     from license_devices where subscription_id = r.subscription_id limit 20) d) as devices,
                (select coalesce(json_agg(m.text order by m.sent_at), '[]')::text from (
-                    select sent_at, format('%s: %s', sent_at::date, payload ->> 'template') as text
+                    -- A mail is emptied a month after it was sent; its key stays.
+                    select sent_at,
+                           format('%s: %s', sent_at::date, coalesce(payload ->> 'template', split_part(dedup_key, ':', 1))) as text
                     from outbox
-                    where kind = 'email' and sent_at is not null and payload -> 'model' ->> 'subscription_id' = r.subscription_id::text
+                    where kind = 'email' and sent_at is not null
+                      and (payload -> 'model' ->> 'subscription_id' = r.subscription_id::text
+                           or dedup_key like '%' || r.subscription_id || '%' or dedup_key like '%' || r.renewal_id || '%')
                       and created_at >= r.paid_from - interval '30 days'
                     order by sent_at limit 30) m) as mails
         from payment_reversals p
         join renewals r on r.renewal_id = p.renewal_id
         join subscriptions s on s.subscription_id = r.subscription_id
         left join dispute_evidence v on v.reversal_id = p.reversal_id
+        left join lateral (
+            select g.occurred_at, (g.after ->> 'amount_usd')::numeric as amount_usd from audit_log g
+            where g.subscription_id = r.subscription_id and g.action = 'renewal.price_accepted' and g.subject = r.renewal_id::text
+            order by g.occurred_at desc limit 1) agreed on true
         cross join lateral (
             select count(distinct (u.hour_at at time zone 'UTC')::date)::int as days,
                    coalesce(sum(u.session_sec), 0)::bigint / 3600 as hours, coalesce(sum(u.signals_executed), 0)::bigint as signals

@@ -49,7 +49,7 @@ public sealed class RefundFunctions(PaymentReads reads, RefundPayment refund)
     [Function("RefundPayment")]
     [Access(CallerRole.Operator)]
     [Operation(
-        "Refunds a payment in whole or in part, to the card or the wallet that paid. 202 while the provider has not answered.",
+        "Refunds a payment in whole or in part, to the card or the wallet that paid. Returns 202 if the provider has not answered yet.",
         Body = typeof(RefundBody), Reply = typeof(ListedRefund), OtherStatuses = [202])]
     public async Task<IResult> Refund(
         [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "api/v1/payments/{renewalId:guid}/refund")] HttpRequest request,

@@ -146,7 +146,7 @@ public sealed class RefundStore(LicenseDatabase database, SuspensionStore suspen
         where refund_id = @refundId and state = 'requested'
         """;
 
-    /// <summary>Stores the refusal, and opens a case: nobody may be waiting for the answer any more.</summary>
+    /// <summary>Stores the refusal, and opens a case: perhaps nobody waits for the answer any more.</summary>
     internal Task RefusedAsync(Guid refundId, RefundOutcome.Refused refused, CancellationToken cancellationToken) =>
         database.InTransactionAsync(async (connection, token) =>
         {
@@ -156,15 +156,16 @@ public sealed class RefundStore(LicenseDatabase database, SuspensionStore suspen
             await PaymentCaseStore.OpenForRefundAsync(connection, refundId, refused.Detail, token);
         }, cancellationToken);
 
-    /// <summary>The operator who requested the refund waited for the answer, and is told of the refusal: no case is needed.</summary>
+    /// <summary>Closes the case about the refusal: the operator who requested the refund gets it as the answer.</summary>
     internal Task ShownAsync(Guid refundId, Actor by, CancellationToken cancellationToken) => database.InStatementAsync(
-        (connection, token) => PaymentCaseStore.CloseShownAsync(connection, refundId, by.Id, token), cancellationToken);
+        (connection, token) => PaymentCaseStore.CloseShownAsync(
+            connection, PaymentCaseReason.RefundFailed, refundId.ToString(), by.Id, token), cancellationToken);
 
     private const string Postpone = """
         update refunds set next_try_at = clock_timestamp() + @pause, code = @reason where refund_id = @refundId and state = 'requested'
         """;
 
-    /// <summary>The answer is not certain. If it stays so for days, an operator must know.</summary>
+    /// <summary>Postpones the next try. Opens a case if the answer stays uncertain for days: an operator must know.</summary>
     internal Task PostponeAsync(Guid refundId, string reason, TimeSpan pause, CancellationToken cancellationToken) =>
         database.InTransactionAsync(async (connection, token) =>
         {

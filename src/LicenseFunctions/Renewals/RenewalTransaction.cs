@@ -212,7 +212,7 @@ internal sealed class RenewalTransaction(NpgsqlConnection connection, Suspension
         select debit_wallet(@UserId, @AmountUsd, 'FEE_SUBSCRIPTION', @description, @RenewalId)
         """;
 
-    // The oldest ones first, and not more than was paid. If less is open than was charged, the rest stays in the wallet.
+    // The oldest deferred renewals first, and not more than was paid. If less is open than was charged, the rest stays in the wallet.
     private const string SettleDebts = """
         with settled as (
             update renewals d set settled_by = @RenewalId

@@ -47,6 +47,8 @@ internal sealed class ReversalTransaction(NpgsqlConnection connection, Suspensio
             await PaymentCaseStore.OpenForCreditedAsync(connection, provider, reversal, cancellationToken);
         if (reversal is { Kind: not ReversalKind.Dispute, State: ReversalState.Succeeded })
             await PaymentCaseStore.CloseRefundedAsync(connection, reversal, cancellationToken);
+        if (reversal is { Kind: ReversalKind.Refund, State: ReversalState.Failed })
+            await PaymentCaseStore.ReopenRefundedAsync(connection, provider, reversal, cancellationToken);
         if (charge is not { } known || reversal.Currency != "usd")
         {
             await OpenCaseAsync(provider, reversal, cancellationToken);
@@ -91,14 +93,14 @@ internal sealed class ReversalTransaction(NpgsqlConnection connection, Suspensio
                           where d.subscription_id = t.subscription_id and d.kind = 'dispute' and d.state = 'open')
         """;
 
-    // The renewal was held by the dispute until it lapsed, and the license was suspended for its expiry; so no other run opens it. A
-    // customer whose license ended long ago is not charged unasked.
+    // The dispute held the renewal until it lapsed, and the license was suspended for its expiry, so no other run opens the renewal. If the
+    // license expired long ago, the customer is not charged without a request.
     private Task<int> ReopenAsync(Guid subscriptionId, TimeSpan grace, CancellationToken cancellationToken) =>
         connection.ExecuteAsync(new CommandDefinition(
             Reopen, new { subscriptionId, grace, catchUp = RenewalPolicy.CatchUp, now = time.GetUtcNow().UtcDateTime },
             cancellationToken: cancellationToken));
 
-    // A case about the charge itself tells of its refunds, too.
+    // If the charge itself has a case, its refunds need none.
     private async Task OpenCaseAsync(string provider, PaymentReversal reversal, CancellationToken cancellationToken)
     {
         if (reversal.Kind is not ReversalKind.Dispute
@@ -189,7 +191,8 @@ internal sealed class ReversalTransaction(NpgsqlConnection connection, Suspensio
                    as is_latest_paid,
                exists (
                    select from renewals o join reversal_effects x on x.renewal_id = o.renewal_id
-                   where o.subscription_id = r.subscription_id and o.renewal_id <> r.renewal_id and x.stopped_auto_renewal)
+                   where o.subscription_id = r.subscription_id and o.renewal_id <> r.renewal_id and x.stopped_auto_renewal
+                     and not x.is_switched_since)
                    as is_stopped_by_another,
                e.share, e.taken, e.stopped_auto_renewal, e.is_switched_since, e.refunded_minor, e.charged_back_minor
         from renewals r

@@ -6,7 +6,7 @@ namespace LicenseFunctions.Renewals;
 
 /// <summary>
 /// Sends stored evidence to the provider of the dispute. An unknown answer is not a failure: the dispute is looked up, and the evidence is
-/// sent again, until it is known to be sent or the deadline is over.
+/// sent again until the provider has it or the deadline is over.
 /// </summary>
 public sealed class SendEvidence(
     EvidenceStore store, RenewalGateways gateways, TimeProvider clock, ILogger<SendEvidence> logger)
@@ -26,7 +26,7 @@ public sealed class SendEvidence(
         if (await store.ClaimAsync(reversalId, cancellationToken) is { } evidence) await TrySendAsync(evidence, cancellationToken);
     }
 
-    // It is claimed again after its lease.
+    // Evidence that fails must not stop the rest. It is claimed again after its lease.
     private async Task TrySendAsync(ClaimedEvidence evidence, CancellationToken cancellationToken)
     {
         try
@@ -52,7 +52,7 @@ public sealed class SendEvidence(
             case EvidenceOutcome.Unknown { Reason: var reason }:
                 var now = clock.GetUtcNow();
                 await store.PostponeAsync(
-                    evidence.ReversalId, reason, RenewalPolicy.NextLookup(evidence.Tries, now) - now, cancellationToken);
+                    evidence.ReversalId, reason, RenewalPolicy.NextEvidence(evidence.Tries, now, evidence.DueAt) - now, cancellationToken);
                 break;
         }
     }
@@ -62,7 +62,7 @@ public sealed class SendEvidence(
         if (gateways.Find(evidence.Provider) is not { } gateway) return new EvidenceOutcome.Unknown("not_configured");
         switch (await gateway.FindEvidenceAsync(evidence.ProviderId, cancellationToken))
         {
-            // Before the first try it can only be somebody else's.
+            // Before the first try, only somebody else can have sent evidence.
             case EvidenceOutcome.Sent when evidence.Tries == 1:
                 return new EvidenceOutcome.Refused(
                     "already_sent", "Evidence for this dispute was already sent in the provider's dashboard.");

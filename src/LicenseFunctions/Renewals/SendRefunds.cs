@@ -11,7 +11,7 @@ namespace LicenseFunctions.Renewals;
 public sealed class SendRefunds(
     RefundStore store, RenewalGateways gateways, RenewalPolicy policy, TimeProvider clock, ILogger<SendRefunds> logger)
 {
-    /// <summary>After this time a run claims no more; the next one continues.</summary>
+    /// <summary>After this time, a run claims no more rows; the next run continues.</summary>
     internal static readonly TimeSpan Tick = TimeSpan.FromMinutes(4);
 
     /// <summary>One run of the timer.</summary>

@@ -35,7 +35,9 @@ public sealed class SubmitEvidence(EvidenceStore store, PaymentReads reads, Send
 
         await SendAsync(reversalId);
         var evidence = (await reads.EvidenceAsync(reversalId, cancellationToken))!;
-        return evidence.State == "refused" ? Refused(evidence) : evidence;
+        if (evidence.State != "refused") return evidence;
+        await store.ShownAsync(reversalId, by, cancellationToken);
+        return Refused(evidence);
     }
 
     /// <summary>Why evidence can't be sent; null if it can.</summary>

@@ -22,6 +22,6 @@ public sealed record ChargeRequest(
     string PaymentId,
     string Description)
 {
-    /// <summary>The part of <see cref="AmountMinor"/> that is for deferred renewals of the license; metadata.</summary>
+    /// <summary>The part of <see cref="AmountMinor"/> that is for deferred renewals of the license. Sent as metadata.</summary>
     public long DebtsMinor { get; init; }
 }

@@ -40,7 +40,7 @@ public sealed record BookedReversal(
 /// <summary>A payment case.</summary>
 /// <param name="Subject">The provider's id of what it is about.</param>
 /// <param name="ChargeId">The charge; null for none.</param>
-/// <param name="Decision">credited, dismissed, applied, refunded or answered; null while it is open.</param>
+/// <param name="Decision">credited, dismissed, applied, refunded or answered; null while the case is open.</param>
 public sealed record BookedCase(PaymentCaseReason Reason, string Subject, string? ChargeId, string? Decision)
 {
     internal bool IsAboutReversal =>

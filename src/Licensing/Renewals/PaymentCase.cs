@@ -27,16 +27,20 @@ public enum PaymentCaseReason
     /// <summary>A refund or dispute of a charge whose success was not reported within a day.</summary>
     NotApplied,
 
-    /// <summary>An event about money that can't be read.</summary>
+    /// <summary>An event about money that can't be read, or an event that could not be applied for a day.</summary>
     UnreadableEvent,
 
     /// <summary>A refund that an operator requested was refused or failed: the customer doesn't have the money.</summary>
     RefundFailed,
 
     /// <summary>
-    /// A refund or evidence that an operator requested has no certain answer after three days, or at the deadline. It is still looked up.
+    /// A refund or evidence that an operator requested has no certain answer after three days, or one day before the deadline for evidence.
+    /// It is still looked up.
     /// </summary>
     Unanswered,
+
+    /// <summary>Evidence that an operator sent was refused after their request was answered: the bank doesn't have it.</summary>
+    EvidenceRefused,
 
     /// <summary>A charge was credited to the wallet, and was then refunded or disputed: the customer has the money twice.</summary>
     CreditedAndReversed,

@@ -34,13 +34,14 @@ public readonly record struct PaymentSource(PaidWith? With, string? Obstacle)
             { AmountUsd: { } amount } => OfCard(amount + debtUsd, card, policy) switch
             {
                 { With: PaidWith.Card } source => source with { DebtsUsd = debtUsd },
-                // The wallet can't pay what is open, too, but that must not end the license.
+                // The wallet can pay only the price. The open amount must not end the license.
                 _ when walletUsd >= amount => new(PaidWith.Wallet, null),
                 var source => source,
             },
         };
 
-    // Providers charge no such small amount to a card. It is taken with the next charge; what is open is less than the minimum, always.
+    // A provider charges no card less than its minimum. A smaller amount is taken with the next charge, so the open amount is always below
+    // the minimum.
     private static PaymentSource OfCard(decimal totalUsd, SavedCard? card, RenewalPolicy policy) => card switch
     {
         null => new(null, NoPaymentMethod),

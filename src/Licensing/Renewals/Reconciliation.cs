@@ -125,7 +125,8 @@ public static class Reconciliation
             {
                 if (concern.Decision is null)
                     DifferByCase(entry, reversal, concern);
-                else if (concern.Decision == "credited" && entry.Kind is StatementKind.Refund or StatementKind.Dispute)
+                else if (concern.Decision == "credited" && entry.Kind is StatementKind.Refund or StatementKind.Dispute
+                    && row?.State is not (ReversalState.Failed or ReversalState.Won))
                     Differ(
                         DifferenceKind.CreditedAndReversed, entry, reversal, null, null,
                         "The charge was credited to the wallet, and is refunded or disputed at the provider.");
@@ -174,7 +175,7 @@ public static class Reconciliation
         }
 
         /// <summary>
-        /// An open case before decided ones, and one about a credited charge that is reversed before the credit itself. A case about a
+        /// Prefers an open case to a decided one, and a case CreditedAndReversed to the case whose charge was credited. A case about a
         /// refund or dispute doesn't explain the charge.
         /// </summary>
         private BookedCase? CaseOf(StatementPayment payment, bool isReversal) => Keys(payment.Id, payment.ChargeId, payment.IntentId)

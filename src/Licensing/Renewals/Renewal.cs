@@ -134,9 +134,9 @@ public sealed record RenewalAttempt(
     /// for it, so the ids of customer and card are missing.
     /// </summary>
     /// <param name="renewal">The renewal that the charge names.</param>
-    /// <param name="provider">Who reports the charge.</param>
+    /// <param name="provider">The provider that reports the charge.</param>
     /// <param name="paid">The charge.</param>
-    /// <param name="debtsMinor">The part of it that is for deferred renewals; never more than the charge.</param>
+    /// <param name="debtsMinor">The part of the charge that is for deferred renewals; limited to the charge.</param>
     /// <param name="now">The present time.</param>
     public static RenewalAttempt Recovered(
         Renewal renewal, string provider, ChargeOutcome.Succeeded paid, long debtsMinor, DateTimeOffset now) => new(

@@ -69,7 +69,7 @@ public static class RenewalPlan
 
         if (facts.License.ExpiresAt != renewal.PeriodStart) return CancelIntentFirst(renewal, Close(renewal, "the expiry was moved"));
         if (facts.IsAnotherAwaited) return WaitForAnotherCharge(renewal, now);
-        // An action that was due before the end is still done once, however late the worker is: an outage must not end the license.
+        // An action that was due before the end is done once, even if the worker is late: an outage must not end the license.
         if (now >= renewal.GivesUpAt && renewal.NextActionAt >= renewal.GivesUpAt)
             return CancelIntentFirst(
                 renewal, Lapse(renewal, policy.BlockOf(facts.License) is not null || IsHeldByDisputeOnly(facts, policy)));
@@ -84,7 +84,7 @@ public static class RenewalPlan
             { Obstacle: { } reason } => Wait(renewal, PaymentNeeded, reason, now),
             { With: PaidWith.Card or PaidWith.Deferred } when IsHeldByDispute(facts) =>
                 Wait(renewal, PaymentNeeded, PaymentSource.PaymentDisputed, now),
-            // What is open was paid meanwhile: the intent would charge it again.
+            // Deferred renewals were paid meanwhile: the intent would charge them again.
             { With: PaidWith.Card } when renewal is { IntentId: { } intent, Attempt: { } last } && renewal.DebtsUsd > facts.DebtUsd =>
                 new RenewalStep.CancelIntent(intent, last),
             { With: PaidWith.Card } => Charge(renewal, facts.Card!, policy.AutoRenews(facts.License), now, attemptId),
@@ -100,7 +100,7 @@ public static class RenewalPlan
         if (renewal.Attempts >= RenewalPolicy.AllAttempts
             || (renewal.Type is RenewalType.Auto && renewal.SoftDeclines >= RenewalPolicy.SoftAttempts))
             return Save(renewal with { NextActionAt = renewal.GivesUpAt });
-        // The same card would be declined again. The customer got a mail when it was.
+        // The same card would be declined again. The customer got a mail about the decline.
         if (renewal.Attempt is { Status: AttemptStatus.HardDeclined } declined && !card.IsOtherThan(declined))
             return Wait(renewal with { Status = HardDeclined }, now);
         if (renewal is { IntentId: not null, Attempt: { Status: AttemptStatus.NeedsAuthentication } unconfirmed }

@@ -122,6 +122,21 @@ public sealed record RenewalPolicy(
     }
 
     /// <summary>
+    /// The next try to send evidence: as <see cref="NextLookup"/>, but the last day before the deadline begins with a try, and has one each
+    /// hour.
+    /// </summary>
+    /// <param name="tries">Tries so far, including the present one (1 or more).</param>
+    /// <param name="now">The time of the present try.</param>
+    /// <param name="dueAt">The deadline; null if the provider named none.</param>
+    public static DateTimeOffset NextEvidence(int tries, DateTimeOffset now, DateTimeOffset? dueAt)
+    {
+        var next = NextLookup(tries, now);
+        if (!(dueAt > now)) return next;
+        var lastDay = dueAt.Value - TimeSpan.FromDays(1);
+        return Earlier(next, now < lastDay ? lastDay : now + TimeSpan.FromHours(1));
+    }
+
+    /// <summary>
     /// When an attempt that charged nothing was due. This is before the end of the period's attempts, so another attempt follows, however
     /// late it is: an outage of the provider ends no license.
     /// </summary>

@@ -96,8 +96,8 @@ public static class RenewalSettlement
         return WaitForAPerson(renewal with { Attempt = paid with { Status = AttemptStatus.Sent, TransactionId = null } }, concern, now);
     }
 
-    // What was charged is booked, also if the renewal has another amount since. Another amount than asked pays for this renewal only: what
-    // was deferred stays open.
+    // The charged amount is booked, even if the renewal's amount has changed since. If another amount than asked was charged, it pays for
+    // this renewal only, and deferred renewals stay open.
     private static Renewal WithAmount(Renewal renewal, ChargeRequest asked, long paid)
     {
         if (paid == asked.AmountMinor && paid == renewal.ChargedMinor) return renewal;

@@ -9,7 +9,7 @@ namespace Licensing.Renewals;
 public sealed record ReversalEffect(
     decimal Share, TimeSpan Taken, bool StoppedAutoRenewal, long RefundedMinor, long ChargedBackMinor)
 {
-    /// <summary>Since auto-renewal was stopped, it was switched on or off by request; that stays, however the bank decides.</summary>
+    /// <summary>Auto-renewal was switched on or off by request after it was stopped. That stays, even if the dispute is won.</summary>
     public bool IsSwitchedSince { get; init; }
 
     public static readonly ReversalEffect None = new(0, TimeSpan.Zero, false, 0, 0);
@@ -191,8 +191,8 @@ public static class Reversals
         };
     }
 
-    // After a lost dispute, the customer is not charged automatically, also if another dispute of the license is won. If the customer has
-    // switched auto-renewal on or off since, it stays so.
+    // After a lost dispute, the customer is not charged automatically, even if another dispute of the license is won. If the customer has
+    // switched auto-renewal on or off since, that stays.
     private static ReversalChange SwitchAutoRenewal(ReversalFacts facts, ReversalChange change, bool mustStop) =>
         (mustStop, facts.Effect.StoppedAutoRenewal) switch
         {

@@ -10,7 +10,7 @@ const tickDate = new Intl.DateTimeFormat(locale, { day: 'numeric', month: 'short
 const tickHour = new Intl.DateTimeFormat(locale, { timeStyle: 'short' });
 const dollars = new Intl.NumberFormat(locale, { style: 'currency', currency: 'USD' });
 const decimals = (digits: number) => new Intl.NumberFormat(locale, { minimumFractionDigits: digits, maximumFractionDigits: digits });
-// As MinorUnits.cs: the smallest units of the provider's amounts.
+// Currencies of the provider whose amounts don't have two decimals; the same lists as in MinorUnits.cs.
 const withoutDecimals = 'bif clp djf gnf jpy kmf krw mga pyg rwf vnd vuv xaf xof xpf'.split(' ');
 const withThreeDecimals = 'bhd jod kwd omr tnd'.split(' ');
 const plain = new Intl.NumberFormat(locale, { maximumFractionDigits: 1 });
@@ -35,12 +35,12 @@ export const format = {
   /** Why a payment failed or will fail: a code of the backend or the provider, or a sentence of an operator. */
   reason: (code: string) => texts.renewals.obstacles[code] ?? (/^[a-z_]+$/.test(code) ? code.replaceAll('_', ' ') : code),
   money: (usd: number | null | undefined) => (usd === null || usd === undefined ? texts.none : dollars.format(usd)),
-  /** An amount in minor units of a currency, without its name. */
+  /** An amount in minor units of a currency, without the currency's code. */
   minor(minor: number, currency: string | null = 'usd') {
     const digits = withoutDecimals.includes(currency ?? '') ? 0 : withThreeDecimals.includes(currency ?? '') ? 3 : 2;
     return decimals(digits).format(minor / 10 ** digits);
   },
-  /** The same with the currency's name. */
+  /** The same, followed by the currency's code. */
   amount: (minor: number | null, currency: string | null) =>
     minor === null ? texts.none : `${format.minor(minor, currency)} ${(currency ?? 'usd').toUpperCase()}`,
   number: (n: number | null | undefined) => (n === null || n === undefined ? texts.none : plain.format(n)),

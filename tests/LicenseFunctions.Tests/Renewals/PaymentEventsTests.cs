@@ -313,7 +313,7 @@ public sealed class PaymentEventsTests(PostgresFixture postgres) : IAsyncLifetim
     [InlineData("refund", false)]
     [InlineData("dispute", true)]
     [InlineData("dispute", false)]
-    public async Task DecideCase_OfAChargeThatIsRefundedOrDisputed_CreditsItNot_AndTellsIfItWasCreditedBefore(string what, bool isBefore)
+    public async Task DecideCase_OfARefundedOrDisputedCharge_IsRefused_AndACreditedOneOpensACase(string what, bool isBefore)
     {
         await ChargeAsync();
         await database.ExecuteAsync("delete from license_tokens");
@@ -337,7 +337,7 @@ public sealed class PaymentEventsTests(PostgresFixture postgres) : IAsyncLifetim
         await ApplyAsync(back with { Reversal = back.Reversal with { ChangedAt = now } });
         var reversed = Assert.Single(
             await new PaymentReads(database.Database).CasesAsync(10, Token), one => one.Decision is null);
-        Assert.Equal(("credited_and_reversed", "pi_1"), (reversed.Reason, reversed.Subject));
+        Assert.Equal(("credited_and_reversed", what == "refund" ? "pi_1" : "du_1"), (reversed.Reason, reversed.Subject));
         Assert.Equal("CANNOT_CREDIT", (await decide.RunAsync(reversed.CaseId, credit, Actor.System, Token)).Refusal?.Code);
         Assert.Null((await decide.RunAsync(
             reversed.CaseId, new PaymentCaseDecision("dismiss", "taken from the wallet"), Actor.System, Token)).Refusal);
@@ -358,6 +358,20 @@ public sealed class PaymentEventsTests(PostgresFixture postgres) : IAsyncLifetim
             opened.CaseId, new PaymentCaseDecision("credit", "the license is gone"), Actor.System, Token);
 
         Assert.Equal((null, 49.99m), (decided.Refusal?.Code, await WalletAsync()));
+    }
+
+    [Fact]
+    public async Task ACaseThatARefundClosed_IsOpenAgainWhenTheRefundFails()
+    {
+        await ChargeAsync();
+        await database.ExecuteAsync("delete from license_tokens");
+        await SucceedAsync();
+        await ApplyAsync(Refund("pi_1"));
+        Assert.Empty(await CasesAsync());
+
+        await ApplyAsync(new PaymentFact.Reversed(Refund("pi_1").Reversal with { State = ReversalState.Failed, ChangedAt = now }));
+
+        Assert.StartsWith("license_gone pi_1", Assert.Single(await CasesAsync()), StringComparison.Ordinal);
     }
 
     [Theory]

@@ -204,7 +204,7 @@ public sealed class ReconcilePaymentsTests(PostgresFixture postgres) : IAsyncLif
     }
 
     [Fact]
-    public async Task Days_ADayThatCantBeCompared_HoldsUpNoOther()
+    public async Task Days_ADayThatCantBeCompared_DelaysNoOther()
     {
         await scene.Days.RunAsync(Token);
         await scene.Database.ExecuteAsync("delete from payment_comparisons where day in (current_date - 9, current_date - 5)");

@@ -213,7 +213,7 @@ public sealed class RefundHttpTests : IClassFixture<RenewalSite>
         stripe.Dispute(paid.Intent);
         Assert.Equal((409, "CHARGE_DISPUTED"), Code(await RefundAsync(paid, 10)));
         Assert.Empty(await CasesAsync(paid));
-        // As if the answer had come after the operator's request: a case stays open until an operator was told of the refusal.
+        // As if the answer had come after the end of the operator's request: then only the case tells operators of the refusal.
         await database.ExecuteAsync(
             "update refunds set state = 'requested', next_try_at = now(), decided_at = null where renewal_id = @Renewal", paid);
         await database.ExecuteAsync("delete from payment_cases where renewal_id = @Renewal", paid);
@@ -371,6 +371,55 @@ public sealed class RefundHttpTests : IClassFixture<RenewalSite>
             await MakeDueAsync("dispute_evidence", "reversal_id", reversal);
             await app.RunTimerAsync(database, "ReconcileRenewals");
         }
+    }
+
+    [Fact]
+    public async Task Evidence_ThatIsRefusedWhenNobodyWaits_OpensACase_AlsoTheSecondTime()
+    {
+        var (paid, id, reversal) = await DisputeAsync();
+        for (var sent = 1; sent <= 2; sent++)
+        {
+            stripe.Faults.Add(new Fault(FaultKind.ErrorBefore, "disputes.retrieve", id, Times: null));
+            Assert.Equal(202, (await SendAsync(reversal, "Used daily.")).Status);
+            stripe.Faults.Clear();
+            SetStatus("under_review");
+            await MakeDueAsync("dispute_evidence", "reversal_id", reversal);
+            await app.RunTimerAsync(database, "ReconcileRenewals");
+
+            Assert.Equal("refused", (string?)(await EvidenceAsync(reversal))["state"]);
+            Assert.Contains("was refused", Assert.Single(await CasesAsync(paid)), StringComparison.Ordinal);
+            SetStatus("needs_response");
+            await database.ExecuteAsync(
+                "update payment_cases set decision = 'dismissed', decided_at = now() where renewal_id = @Renewal", paid);
+        }
+
+        void SetStatus(string status)
+        {
+            lock (stripe.Account.Gate)
+                stripe.Account.Disputes[id]["status"] = status;
+        }
+    }
+
+    [Fact]
+    public async Task Refund_WithoutAnAnswer_ThatIsGivenUp_CanBeRequestedAgain()
+    {
+        var paid = await PayAsync();
+        stripe.Faults.Add(new Fault(FaultKind.ErrorBefore, "refunds.create", paid.Intent, Times: null));
+        var (_, refund) = await RefundAsync(paid, 49.99);
+        await database.ExecuteAsync(
+            "update refunds set requested_at = requested_at - interval '3 days' where renewal_id = @Renewal", paid);
+        await MakeDueAsync("refunds", "refund_id", (string)refund["refund_id"]!);
+        await app.RunTimerAsync(database, "ReconcileRenewals");
+        stripe.Faults.Clear();
+        var id = await database.QueryAsync<Guid>(
+            "select case_id from payment_cases where renewal_id = @Renewal and decided_at is null", paid);
+
+        Assert.Equal(200, (await PostAsync(
+            $"payments/cases/{id}/decision", new { action = "dismiss", reason = "Stripe has no such refund" })).Status);
+
+        Assert.Equal("refused", await StateAsync(paid));
+        Assert.Equal(200, (await RefundAsync(paid, 49.99)).Status);
+        Assert.Equal(4999, Refunded(paid));
     }
 
     [Fact]

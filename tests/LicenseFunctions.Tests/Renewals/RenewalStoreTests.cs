@@ -592,7 +592,7 @@ public abstract class RenewalStoreTests
     [InlineData(false, ReversalState.Won, 0, false)]
     [InlineData(true, ReversalState.Open, 0, false)]
     [InlineData(true, ReversalState.Won, 10, true)]
-    [InlineData(true, ReversalState.Won, 12, false)] // longer than the grace and the time in which an outage is caught up
+    [InlineData(true, ReversalState.Won, 12, false)] // longer than the grace and RenewalPolicy.CatchUp together
     public async Task SaveReversal_OfADisputeThatIsWon_ReopensTheRenewalThatLapsedBecauseOfIt(
         bool held, ReversalState state, int daysAgo, bool reopened)
     {

@@ -54,4 +54,21 @@ public sealed class RenewalPolicyTests
 
         Assert.Equal(fromExpiry ? Expiry : now, Policy.PaidFrom(Expiry, paidAt, now));
     }
+
+    [Theory]
+    [InlineData(1, 72, 5)]
+    [InlineData(3, 72, 1440)]
+    [InlineData(3, 25, 60)] // the last day begins with a try
+    [InlineData(3, 24, 60)]
+    [InlineData(9, 2, 60)]
+    [InlineData(1, 2, 5)]
+    [InlineData(3, 0, 1440)]
+    [InlineData(3, -5, 1440)]
+    [InlineData(3, null, 1440)]
+    public void NextEvidence_ByTheHoursToTheDeadline_IsInMinutes(int tries, int? hours, int minutes)
+    {
+        var due = hours is { } left ? Given.Expiry.AddHours(left) : (DateTimeOffset?)null;
+
+        Assert.Equal(minutes, (RenewalPolicy.NextEvidence(tries, Given.Expiry, due) - Given.Expiry).TotalMinutes);
+    }
 }

@@ -120,9 +120,9 @@ function Result({ report }: { report: Report }) {
         />
       )}
       {report.totals.length > 0 && <p>{words.booked(report.booked.charges, format.amount(report.booked.amount_minor, 'usd'))}</p>}
-      {report.decided.charges > 0 && <p>{words.decided(report.decided.charges, format.minor(report.decided.amount_minor))}</p>}
+      {report.decided.charges > 0 && <p>{words.decided(report.decided.charges, format.amount(report.decided.amount_minor, 'usd'))}</p>}
       {report.other_systems.charges > 0 && (
-        <p>{words.otherSystems(report.other_systems.charges, format.minor(report.other_systems.amount_minor))}</p>
+        <p>{words.otherSystems(report.other_systems.charges, format.amount(report.other_systems.amount_minor, 'usd'))}</p>
       )}
     </>
   );

@@ -238,11 +238,11 @@ public sealed class StripeGatewayTests
     }
 
     [Fact]
-    public async Task Keys_AreNeverSentAgainWhenStripeMayHaveForgottenThem()
+    public async Task Keys_AreNeverSentAgainAfterStripeMayHaveDeletedThem()
     {
         await using var account = await StripeAccount.OpenAsync();
 
-        // Stripe forgets a key after 24 hours at the earliest.
+        // Stripe deletes a key after 24 hours at the earliest.
         Assert.InRange(account.Gateway.IdempotencyKeyLifetime, TimeSpan.FromHours(1), TimeSpan.FromHours(23.5));
     }
 

@@ -38,7 +38,8 @@ public sealed class StripeGateway(StripeClient client, ILogger<StripeGateway> lo
             },
             new RequestOptions { IdempotencyKey = idempotencyKey }, token), cancellationToken);
 
-    // A repeat under the same key must be equal, also if an earlier version of this program sent the first one. So there is no 0.
+    // A request that is repeated with the same key must not change, even if an earlier version of this program sent it first. That
+    // version sent no debts, so a request without debts must not have the entry.
     private static Dictionary<string, string> Metadata(ChargeRequest request)
     {
         var metadata = new Dictionary<string, string>
