@@ -2079,7 +2079,7 @@ CREATE TABLE public.payment_cases (
     decided_why text,
     operators_told_at timestamp with time zone,
     CONSTRAINT decided_has_a_time CHECK (((decision IS NULL) = (decided_at IS NULL))),
-    CONSTRAINT decision_is_known CHECK ((decision = ANY (ARRAY['credited'::text, 'dismissed'::text, 'applied'::text, 'refunded'::text])))
+    CONSTRAINT decision_is_known CHECK ((decision = ANY (ARRAY['credited'::text, 'dismissed'::text, 'applied'::text, 'refunded'::text, 'answered'::text])))
 );
 
 CREATE TABLE public.payment_comparisons (
@@ -2099,7 +2099,8 @@ CREATE TABLE public.payment_customers (
 
 CREATE TABLE public.payment_event_reads (
     provider text NOT NULL,
-    read_until timestamp with time zone NOT NULL
+    read_until timestamp with time zone NOT NULL,
+    held_since timestamp with time zone
 );
 
 CREATE TABLE public.payment_events (
@@ -2220,6 +2221,7 @@ CREATE TABLE public.reversal_effects (
     refunded_minor bigint NOT NULL,
     charged_back_minor bigint NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    is_switched_since boolean DEFAULT false NOT NULL,
     CONSTRAINT amounts_not_negative CHECK (((refunded_minor >= 0) AND (charged_back_minor >= 0))),
     CONSTRAINT share_is_a_part CHECK (((share >= (0)::numeric) AND (share <= (1)::numeric))),
     CONSTRAINT taken_not_negative CHECK ((taken >= '00:00:00'::interval))
