@@ -86,7 +86,10 @@ public sealed record CustomerAlert
     public string AutoActionTaken { get; init; } = "";
     public string Measure { get; init; } = "";
 
-    /// <summary>Whether the customer can say whether it was them: the alert is open, and the license is not suspended by it.</summary>
+    /// <summary>
+    /// Whether the customer can say whether it was them: the alert is open, is about who used the license,
+    /// and did not suspend it.
+    /// </summary>
     public bool CanAnswer { get; init; }
 
     public string? CustomerAnswer { get; init; }
@@ -198,7 +201,8 @@ public sealed class AlertStore(LicenseDatabase database)
     private const string OfLicense = """
         select a.alert_id, a.activity_type, a.severity, a.description, shown_time(a.detected_at) as detected_at, a.status,
                is_alert_open(a.status) as is_open, a.auto_action_taken, a.measure,
-               is_alert_open(a.status) and a.measure <> 'SUSPENDED' as can_answer,
+               is_alert_open(a.status) and a.measure <> 'SUSPENDED'
+                   and a.activity_type <> 'OPENED_UNDER_CLOSE_ONLY' as can_answer,
                customer_answer(a.asked_at, a.customer_confirmed_at, a.customer_denied_at) as customer_answer,
                past_time(a.customer_confirmed_at) as customer_confirmed_at, past_time(a.customer_denied_at) as customer_denied_at,
                past_time(a.appealed_at) as appealed_at, past_time(a.resolved_at) as resolved_at
@@ -255,6 +259,7 @@ public sealed class AlertStore(LicenseDatabase database)
         with alert as (
             select a.alert_id, a.subscription_id, a.customer_confirmed_at is null as is_new,
                    is_alert_open(a.status) and a.auto_action_taken <> 'SUSPENDED' and a.customer_denied_at is null
+                   and a.activity_type <> 'OPENED_UNDER_CLOSE_ONLY'
                    and not exists (select from suspicious_activity_alerts o
                                    where o.subscription_id = a.subscription_id and o.confirmed_from_known
                                      and o.customer_confirmed_at > @now - @interval)
