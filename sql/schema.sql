@@ -529,6 +529,12 @@ begin
     return null;
 end $$;
 
+CREATE FUNCTION public.is_about_use(activity_type text) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    select activity_type <> 'OPENED_UNDER_CLOSE_ONLY'
+$$;
+
 CREATE FUNCTION public.is_alert_open(status text) RETURNS boolean
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$

@@ -86,10 +86,7 @@ public sealed record CustomerAlert
     public string AutoActionTaken { get; init; } = "";
     public string Measure { get; init; } = "";
 
-    /// <summary>
-    /// Whether the customer can say whether it was them: the alert is open, is about who used the license,
-    /// and did not suspend it.
-    /// </summary>
+    /// <summary>Whether the customer can say whether it was them: the alert is open, and the license is not suspended by it.</summary>
     public bool CanAnswer { get; init; }
 
     public string? CustomerAnswer { get; init; }
@@ -201,13 +198,12 @@ public sealed class AlertStore(LicenseDatabase database)
     private const string OfLicense = """
         select a.alert_id, a.activity_type, a.severity, a.description, shown_time(a.detected_at) as detected_at, a.status,
                is_alert_open(a.status) as is_open, a.auto_action_taken, a.measure,
-               is_alert_open(a.status) and a.measure <> 'SUSPENDED'
-                   and a.activity_type <> 'OPENED_UNDER_CLOSE_ONLY' as can_answer,
+               is_alert_open(a.status) and a.measure <> 'SUSPENDED' as can_answer,
                customer_answer(a.asked_at, a.customer_confirmed_at, a.customer_denied_at) as customer_answer,
                past_time(a.customer_confirmed_at) as customer_confirmed_at, past_time(a.customer_denied_at) as customer_denied_at,
                past_time(a.appealed_at) as appealed_at, past_time(a.resolved_at) as resolved_at
         from suspicious_activity_alerts a
-        where a.subscription_id = @subscriptionId
+        where a.subscription_id = @subscriptionId and is_about_use(a.activity_type)
         order by a.detected_at desc, a.alert_id
         limit @limit
         """;
@@ -259,7 +255,6 @@ public sealed class AlertStore(LicenseDatabase database)
         with alert as (
             select a.alert_id, a.subscription_id, a.customer_confirmed_at is null as is_new,
                    is_alert_open(a.status) and a.auto_action_taken <> 'SUSPENDED' and a.customer_denied_at is null
-                   and a.activity_type <> 'OPENED_UNDER_CLOSE_ONLY'
                    and not exists (select from suspicious_activity_alerts o
                                    where o.subscription_id = a.subscription_id and o.confirmed_from_known
                                      and o.customer_confirmed_at > @now - @interval)
@@ -319,7 +314,8 @@ public sealed class AlertStore(LicenseDatabase database)
             Deny, new { alertId, subscriptionId, now }, cancellationToken: cancellationToken));
 
     private const string IsOfLicense = """
-        select exists (select from suspicious_activity_alerts where alert_id = @alertId and subscription_id = @subscriptionId)
+        select exists (select from suspicious_activity_alerts
+                       where alert_id = @alertId and subscription_id = @subscriptionId and is_about_use(activity_type))
         """;
 
     public static Task<bool> IsOfLicenseAsync(

@@ -100,7 +100,7 @@ public sealed class OpeningTests(PostgresFixture postgres)
     }
 
     [Fact]
-    public async Task Alert_AboutAnOpening_AsksTheCustomerNothing()
+    public async Task Alert_AboutAnOpening_IsForOperatorsOnly()
     {
         await using var scene = await SuspicionScene.NewAsync(postgres);
         await EndAsync(scene);
@@ -108,7 +108,11 @@ public sealed class OpeningTests(PostgresFixture postgres)
 
         var seen = await scene.Answer.ActivityAsync(scene.License.SubscriptionId, null, TestContext.Current.CancellationToken);
 
-        Assert.False(Assert.Single(seen.Value.Alerts).CanAnswer);
+        Assert.Empty(seen.Value.Alerts);
+        Assert.Equal("ALERT_NOT_FOUND", (await scene.Answer.AnswerAsync(
+            scene.License.SubscriptionId, await scene.AlertIdAsync(), await scene.Database.QueryAsync<Guid>(
+                "select subscriber_id from subscriptions where subscription_id = @SubscriptionId", scene.License),
+            new AlertAnswer(true), null, Actor.System, TestContext.Current.CancellationToken)).Refusal?.Code);
         Assert.Equal(0, await scene.Database.QueryAsync<long>("select count(*) from outbox where payload ->> 'template' = 'device_alert'"));
     }
 
