@@ -113,6 +113,22 @@ CREATE FUNCTION public.can_reinstate(subscription_id uuid) RETURNS boolean
     select exists (select from license_suspensions s where s.subscription_id = $1 and s.closed_at is null and is_liftable(s.cause))
 $_$;
 
+CREATE FUNCTION public.close_only_facts(subscription_id uuid, device_key text, since timestamp with time zone) RETURNS TABLE(first_seen_at timestamp with time zone, began_at timestamp with time zone, suspended_at timestamp with time zone, is_fraud boolean)
+    LANGUAGE sql STABLE
+    AS $_$
+    select (select min(d.first_seen_at) from license_devices d
+            where d.subscription_id = s.subscription_id and ($2 is null or d.device_key = $2)),
+           (select min(p.began_at) from close_only_periods p where p.subscription_id = s.subscription_id and p.began_at > $3),
+           coalesce(own.suspended_at, past_time(s.paused_at)), own.is_fraud is true
+    from subscriptions s
+    cross join lateral (
+        select min(o.suspended_at) filter (where is_liftable(o.cause)) as suspended_at, bool_or(o.cause = 'FRAUD') as is_fraud
+        from license_suspensions o
+        where o.subscription_id = s.subscription_id and o.closed_at is null
+    ) own
+    where s.subscription_id = $1
+$_$;
+
 CREATE FUNCTION public.copy_usage_day(day date) RETURNS bigint
     LANGUAGE plpgsql
     AS $_$
@@ -164,7 +180,8 @@ begin
     -- The type is whatever the platform calls create_suspicious_activity_alert with; a label's values must be few.
     select 'suspicious_activities_total',
            case when new.activity_type in ('MULTIPLE_IPS', 'RAPID_IP_CHANGES', 'UNUSUAL_USAGE_PATTERN', 'CONCURRENT_SESSIONS',
-                                           'GEOGRAPHIC_ANOMALY', 'TOO_MANY_DEVICES') then new.activity_type else 'OTHER' end, 1
+                                           'GEOGRAPHIC_ANOMALY', 'TOO_MANY_DEVICES', 'OPENED_UNDER_CLOSE_ONLY')
+                then new.activity_type else 'OTHER' end, 1
     union all
     select 'device_violations_total', '', 1 where new.activity_type = 'TOO_MANY_DEVICES';
     return null;
@@ -511,6 +528,12 @@ begin
     end if;
     return null;
 end $$;
+
+CREATE FUNCTION public.is_about_use(activity_type text) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    select activity_type <> 'OPENED_UNDER_CLOSE_ONLY'
+$$;
 
 CREATE FUNCTION public.is_alert_open(status text) RETURNS boolean
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -875,25 +898,35 @@ CREATE FUNCTION public.raise_alert(subscription_id uuid, activity_type character
     returning a.alert_id, a.user_id, a.xmax = 0
 $_$;
 
-CREATE FUNCTION public.record_license_usage(token_hash text, subscription_id text, ip text, ea_instance_id text, mt5_account bigint, received integer DEFAULT 1, executed integer DEFAULT 0, rejected integer DEFAULT 0, avg_latency_ms integer DEFAULT NULL::integer) RETURNS uuid
+CREATE FUNCTION public.record_license_usage(token_hash text, subscription_id text, ip text, ea_instance_id text, mt5_account bigint, received integer DEFAULT 1, executed integer DEFAULT 0, rejected integer DEFAULT 0, avg_latency_ms integer DEFAULT NULL::integer, opened integer DEFAULT NULL::integer, closed integer DEFAULT NULL::integer) RETURNS uuid
     LANGUAGE sql
     AS $_$
     select record_license_usage(
-        $1::varchar, $2::uuid, nullif($3, '')::inet, $4::varchar, $5, $6, $7, $8, $9)
+        $1::varchar, $2::uuid, nullif($3, '')::inet, $4::varchar, $5, $6, $7, $8, $9, $10, $11)
 $_$;
 
-CREATE FUNCTION public.record_license_usage(token_hash character varying, subscription_id uuid, ip inet, ea_instance_id character varying, mt5_account bigint, received integer DEFAULT 1, executed integer DEFAULT 0, rejected integer DEFAULT 0, avg_latency_ms integer DEFAULT NULL::integer) RETURNS uuid
+CREATE FUNCTION public.record_license_usage(token_hash character varying, subscription_id uuid, ip inet, ea_instance_id character varying, mt5_account bigint, received integer DEFAULT 1, executed integer DEFAULT 0, rejected integer DEFAULT 0, avg_latency_ms integer DEFAULT NULL::integer, opened integer DEFAULT NULL::integer, closed integer DEFAULT NULL::integer) RETURNS uuid
     LANGUAGE plpgsql
     AS $$
 declare
     new_log_id uuid := uuid_generate_v4();
     refused_because text;
+    wrong_field text;
+    most_allowed int;
 begin
+    -- The ranges of ReadUsage.
+    select field, most into wrong_field, most_allowed
+    from (values ('signals_received', received, 1000000), ('signals_executed', executed, 1000000),
+                 ('signals_rejected', rejected, 1000000), ('avg_latency_ms', record_license_usage.avg_latency_ms, 3600000),
+                 ('opened', opened, 1000000), ('closed', closed, 1000000)) as sent (field, value, most)
+    where value not between 0 and most limit 1;
     if not is_ea_name(ea_instance_id) then
         refused_because := 'INVALID_TEXT';
     -- The same rule as SignalCounts.
     elsif coalesce(executed, 0)::bigint + coalesce(rejected, 0) > coalesce(received, 0) then
         refused_because := 'CONTRADICTING_COUNTERS';
+    elsif wrong_field is not null then
+        refused_because := 'OUT_OF_RANGE';
     else
         perform ensure_usage_partitions(now(), now());
         select case when cardinality(stored.unknown_tokens) > 0 then 'UNKNOWN_TOKEN'
@@ -904,7 +937,8 @@ begin
             array[ip], array[record_license_usage.ea_instance_id::text], array[mt5_account], array[null::text], array[null::text],
             array[null::double precision], array[null::double precision],
             array[coalesce(received, 0)], array[coalesce(executed, 0)], array[coalesce(rejected, 0)],
-            array[record_license_usage.avg_latency_ms], array[null::int]) as stored;
+            array[record_license_usage.avg_latency_ms], array[null::int],
+            opened => array[record_license_usage.opened], closed => array[record_license_usage.closed]) as stored;
     end if;
     -- An invalid record must not make the ingest server's call fail: the license check and an operator handle it.
     if refused_because is not null then
@@ -913,12 +947,15 @@ begin
                case refused_because
                    when 'INVALID_TEXT' then 'ea_instance_id'
                    when 'CONTRADICTING_COUNTERS' then 'signals_received'
+                   when 'OUT_OF_RANGE' then wrong_field
                    else 'token_hash' end,
                case refused_because
                    when 'INVALID_TEXT' then 'record_license_usage: ea_instance_id must have 1 to 100 Unicode characters, '
                        'not only white space, without control characters and without U+FFFD'
                    when 'CONTRADICTING_COUNTERS'
                        then 'record_license_usage: signals_received is less than signals_executed plus signals_rejected'
+                   when 'OUT_OF_RANGE'
+                       then format('record_license_usage: %s must be from 0 to %s', wrong_field, most_allowed)
                    else 'record_license_usage: no license has this token, or another one' end,
                payload, sha256(convert_to(payload, 'UTF8'))
         from (select jsonb_build_object(
@@ -927,7 +964,8 @@ begin
                   'ea_instance_id', record_license_usage.ea_instance_id, 'mt5_account_number', mt5_account,
                   'signals_received', coalesce(received, 0), 'signals_executed', coalesce(executed, 0),
                   'signals_rejected', coalesce(rejected, 0),
-                  'avg_latency_ms', record_license_usage.avg_latency_ms)::text) as record (payload);
+                  'avg_latency_ms', record_license_usage.avg_latency_ms,
+                  'opened', record_license_usage.opened, 'closed', record_license_usage.closed)::text) as record (payload);
     end if;
     insert into metric_increments (name, label, amount)
     values ('usage_records_total', case when refused_because is null then 'accepted' else 'quarantined' end, 1);
@@ -991,6 +1029,33 @@ CREATE FUNCTION public.renewal_gives_up_at(period_start timestamp with time zone
     select greatest(period_start + grace, opened_at + interval '24 hours')
 $$;
 
+CREATE FUNCTION public.replace_function(old_signature text, new_signature text) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+declare
+    old_function regprocedure := to_regprocedure(old_signature);
+    new_function regprocedure := new_signature::regprocedure;
+    grantee text;
+begin
+    if old_function is null then
+        return;
+    end if;
+    -- Without a list, everyone may execute a function.
+    if (select proacl from pg_proc where oid = old_function) is not null then
+        execute format('revoke execute on function %s from public', new_function);
+        for grantee in
+            select case acl.grantee when 0 then 'public' else acl.grantee::regrole::text end
+                   || case when acl.is_grantable then ' with grant option' else '' end
+            from pg_proc, aclexplode(proacl) as acl
+            where oid = old_function and acl.grantee <> proowner
+        loop
+            execute format('grant execute on function %s to %s', new_function, grantee);
+        end loop;
+    end if;
+    execute format('drop function %s', old_function);
+end
+$$;
+
 CREATE FUNCTION public.schema_definitions() RETURNS text
     LANGUAGE sql STABLE
     AS $$
@@ -1020,7 +1085,7 @@ CREATE FUNCTION public.source_network(address inet) RETURNS cidr
     select network(set_masklen(address, case family(address) when 4 then 32 else 64 end))
 $$;
 
-CREATE FUNCTION public.store_license_usage(record_ids uuid[], logged_ats timestamp with time zone[], token_hashes text[], subscription_ids uuid[], ip_addresses inet[], ea_instance_ids text[], mt5_account_numbers bigint[], country_codes text[], cities text[], latitudes double precision[], longitudes double precision[], signals_received integer[], signals_executed integer[], signals_rejected integer[], avg_latencies_ms integer[], session_durations_sec integer[], skip_locked boolean DEFAULT true, OUT accepted integer, OUT unknown_tokens integer[], OUT foreign_tokens integer[]) RETURNS record
+CREATE FUNCTION public.store_license_usage(record_ids uuid[], logged_ats timestamp with time zone[], token_hashes text[], subscription_ids uuid[], ip_addresses inet[], ea_instance_ids text[], mt5_account_numbers bigint[], country_codes text[], cities text[], latitudes double precision[], longitudes double precision[], signals_received integer[], signals_executed integer[], signals_rejected integer[], avg_latencies_ms integer[], session_durations_sec integer[], skip_locked boolean DEFAULT true, opened integer[] DEFAULT NULL::integer[], closed integer[] DEFAULT NULL::integer[], OUT accepted integer, OUT unknown_tokens integer[], OUT foreign_tokens integer[]) RETURNS record
     LANGUAGE plpgsql
     SET plan_cache_mode TO 'force_generic_plan'
     SET enable_hashjoin TO 'off'
@@ -1053,15 +1118,16 @@ begin
     with stored as (
         insert into license_usage_log (
             log_id, logged_at, token_hash, subscription_id, ip_address, ea_instance_id, mt5_account_number, country_code, city,
-            latitude, longitude, signals_received, signals_executed, signals_rejected, avg_latency_ms, session_duration_sec)
+            latitude, longitude, signals_received, signals_executed, signals_rejected, avg_latency_ms, session_duration_sec,
+            opened, closed)
         select log_id, logged_at, token_hash, subscription_id, ip_address, ea_instance_id, mt5_account_number, country_code, city,
-               latitude, longitude, received, executed, rejected, latency, duration
+               latitude, longitude, received, executed, rejected, latency, duration, opened, closed
         from unnest(record_ids, logged_ats, token_hashes, subscription_ids, ip_addresses, ea_instance_ids, mt5_account_numbers,
                     country_codes, cities, latitudes, longitudes,
                     store_license_usage.signals_received, store_license_usage.signals_executed, store_license_usage.signals_rejected,
-                    avg_latencies_ms, session_durations_sec) with ordinality
+                    avg_latencies_ms, session_durations_sec, store_license_usage.opened, store_license_usage.closed) with ordinality
              as r (log_id, logged_at, token_hash, subscription_id, ip_address, ea_instance_id, mt5_account_number,
-                   country_code, city, latitude, longitude, received, executed, rejected, latency, duration, place)
+                   country_code, city, latitude, longitude, received, executed, rejected, latency, duration, opened, closed, place)
         where place <> all (refused)
         order by logged_at, log_id
         on conflict (logged_at, log_id) do nothing
@@ -1449,7 +1515,8 @@ END)
 
 CREATE TABLE public.close_only_periods (
     subscription_id uuid NOT NULL,
-    began_at timestamp with time zone DEFAULT now() NOT NULL
+    began_at timestamp with time zone DEFAULT now() NOT NULL,
+    alert_id uuid
 );
 
 CREATE TABLE public.user_payment_methods (
@@ -1708,6 +1775,8 @@ CREATE TABLE public.license_usage_log (
     signals_rejected integer DEFAULT 0 NOT NULL,
     avg_latency_ms integer,
     session_duration_sec integer,
+    opened integer,
+    closed integer,
     CONSTRAINT durations_not_negative CHECK (((avg_latency_ms >= 0) AND (session_duration_sec >= 0))),
     CONSTRAINT place_is_on_earth CHECK ((((latitude >= ('-90'::integer)::double precision) AND (latitude <= (90)::double precision)) AND ((longitude >= ('-180'::integer)::double precision) AND (longitude <= (180)::double precision)))),
     CONSTRAINT signals_not_negative CHECK (((signals_received >= 0) AND (signals_executed >= 0) AND (signals_rejected >= 0)))

@@ -74,11 +74,14 @@
 \ir installation/migration.psql
 \set migration 0035_payment_answers
 \ir installation/migration.psql
+\set migration 0036_close_only_openings
+\ir installation/migration.psql
 
 begin;
 \ir installation/journal.sql
 \ir installation/lock_timeout.sql
 select schema_definitions() as definitions_before \gset
+\ir repeatable/06_replace_function.sql
 \ir repeatable/07_platform_values.sql
 \ir repeatable/08_source_network.sql
 \ir repeatable/09_subscription_columns.sql
@@ -91,6 +94,7 @@ select schema_definitions() as definitions_before \gset
 \ir repeatable/14_suspended_licenses.sql
 \ir repeatable/15_open_suspension_facts.sql
 \ir repeatable/16_platform_facts_hash.sql
+\ir repeatable/17_close_only_facts.sql
 \ir repeatable/20_license_usage.sql
 \ir repeatable/21_store_license_usage.sql
 \ir repeatable/30_usage_retention.sql

@@ -14,17 +14,28 @@ $$;
 
 create or replace function record_license_usage(
     token_hash varchar, subscription_id uuid, ip inet, ea_instance_id varchar, mt5_account bigint,
-    received int default 1, executed int default 0, rejected int default 0, avg_latency_ms int default null)
+    received int default 1, executed int default 0, rejected int default 0, avg_latency_ms int default null,
+    opened int default null, closed int default null)
 returns uuid language plpgsql as $$
 declare
     new_log_id uuid := uuid_generate_v4();
     refused_because text;
+    wrong_field text;
+    most_allowed int;
 begin
+    -- The ranges of ReadUsage.
+    select field, most into wrong_field, most_allowed
+    from (values ('signals_received', received, 1000000), ('signals_executed', executed, 1000000),
+                 ('signals_rejected', rejected, 1000000), ('avg_latency_ms', record_license_usage.avg_latency_ms, 3600000),
+                 ('opened', opened, 1000000), ('closed', closed, 1000000)) as sent (field, value, most)
+    where value not between 0 and most limit 1;
     if not is_ea_name(ea_instance_id) then
         refused_because := 'INVALID_TEXT';
     -- The same rule as SignalCounts.
     elsif coalesce(executed, 0)::bigint + coalesce(rejected, 0) > coalesce(received, 0) then
         refused_because := 'CONTRADICTING_COUNTERS';
+    elsif wrong_field is not null then
+        refused_because := 'OUT_OF_RANGE';
     else
         perform ensure_usage_partitions(now(), now());
         select case when cardinality(stored.unknown_tokens) > 0 then 'UNKNOWN_TOKEN'
@@ -35,7 +46,8 @@ begin
             array[ip], array[record_license_usage.ea_instance_id::text], array[mt5_account], array[null::text], array[null::text],
             array[null::double precision], array[null::double precision],
             array[coalesce(received, 0)], array[coalesce(executed, 0)], array[coalesce(rejected, 0)],
-            array[record_license_usage.avg_latency_ms], array[null::int]) as stored;
+            array[record_license_usage.avg_latency_ms], array[null::int],
+            opened => array[record_license_usage.opened], closed => array[record_license_usage.closed]) as stored;
     end if;
     -- An invalid record must not make the ingest server's call fail: the license check and an operator handle it.
     if refused_because is not null then
@@ -44,12 +56,15 @@ begin
                case refused_because
                    when 'INVALID_TEXT' then 'ea_instance_id'
                    when 'CONTRADICTING_COUNTERS' then 'signals_received'
+                   when 'OUT_OF_RANGE' then wrong_field
                    else 'token_hash' end,
                case refused_because
                    when 'INVALID_TEXT' then 'record_license_usage: ea_instance_id must have 1 to 100 Unicode characters, '
                        'not only white space, without control characters and without U+FFFD'
                    when 'CONTRADICTING_COUNTERS'
                        then 'record_license_usage: signals_received is less than signals_executed plus signals_rejected'
+                   when 'OUT_OF_RANGE'
+                       then format('record_license_usage: %s must be from 0 to %s', wrong_field, most_allowed)
                    else 'record_license_usage: no license has this token, or another one' end,
                payload, sha256(convert_to(payload, 'UTF8'))
         from (select jsonb_build_object(
@@ -58,7 +73,8 @@ begin
                   'ea_instance_id', record_license_usage.ea_instance_id, 'mt5_account_number', mt5_account,
                   'signals_received', coalesce(received, 0), 'signals_executed', coalesce(executed, 0),
                   'signals_rejected', coalesce(rejected, 0),
-                  'avg_latency_ms', record_license_usage.avg_latency_ms)::text) as record (payload);
+                  'avg_latency_ms', record_license_usage.avg_latency_ms,
+                  'opened', record_license_usage.opened, 'closed', record_license_usage.closed)::text) as record (payload);
     end if;
     insert into metric_increments (name, label, amount)
     values ('usage_records_total', case when refused_because is null then 'accepted' else 'quarantined' end, 1);
@@ -69,11 +85,20 @@ $$;
 -- The ingest server sends the first four arguments as text.
 create or replace function record_license_usage(
     token_hash text, subscription_id text, ip text, ea_instance_id text, mt5_account bigint,
-    received int default 1, executed int default 0, rejected int default 0, avg_latency_ms int default null)
+    received int default 1, executed int default 0, rejected int default 0, avg_latency_ms int default null,
+    opened int default null, closed int default null)
 returns uuid language sql as $$
     select record_license_usage(
-        $1::varchar, $2::uuid, nullif($3, '')::inet, $4::varchar, $5, $6, $7, $8, $9)
+        $1::varchar, $2::uuid, nullif($3, '')::inet, $4::varchar, $5, $6, $7, $8, $9, $10, $11)
 $$;
+
+-- The ones before opened and closed: two that fit a call would be ambiguous.
+select replace_function(
+           'record_license_usage(varchar, uuid, inet, varchar, bigint, int, int, int, int)',
+           'record_license_usage(varchar, uuid, inet, varchar, bigint, int, int, int, int, int, int)'),
+       replace_function(
+           'record_license_usage(text, text, text, text, bigint, int, int, int, int)',
+           'record_license_usage(text, text, text, text, bigint, int, int, int, int, int, int)');
 
 create or replace view v_license_usage_24h as
 select

@@ -33,7 +33,7 @@ create or replace function store_license_usage(
     ea_instance_ids text[], mt5_account_numbers bigint[], country_codes text[], cities text[],
     latitudes double precision[], longitudes double precision[],
     signals_received int[], signals_executed int[], signals_rejected int[], avg_latencies_ms int[], session_durations_sec int[],
-    skip_locked boolean default true,
+    skip_locked boolean default true, opened int[] default null, closed int[] default null,
     out accepted int, out unknown_tokens int[], out foreign_tokens int[]
 ) language plpgsql
 set plan_cache_mode = force_generic_plan
@@ -63,15 +63,16 @@ begin
     with stored as (
         insert into license_usage_log (
             log_id, logged_at, token_hash, subscription_id, ip_address, ea_instance_id, mt5_account_number, country_code, city,
-            latitude, longitude, signals_received, signals_executed, signals_rejected, avg_latency_ms, session_duration_sec)
+            latitude, longitude, signals_received, signals_executed, signals_rejected, avg_latency_ms, session_duration_sec,
+            opened, closed)
         select log_id, logged_at, token_hash, subscription_id, ip_address, ea_instance_id, mt5_account_number, country_code, city,
-               latitude, longitude, received, executed, rejected, latency, duration
+               latitude, longitude, received, executed, rejected, latency, duration, opened, closed
         from unnest(record_ids, logged_ats, token_hashes, subscription_ids, ip_addresses, ea_instance_ids, mt5_account_numbers,
                     country_codes, cities, latitudes, longitudes,
                     store_license_usage.signals_received, store_license_usage.signals_executed, store_license_usage.signals_rejected,
-                    avg_latencies_ms, session_durations_sec) with ordinality
+                    avg_latencies_ms, session_durations_sec, store_license_usage.opened, store_license_usage.closed) with ordinality
              as r (log_id, logged_at, token_hash, subscription_id, ip_address, ea_instance_id, mt5_account_number,
-                   country_code, city, latitude, longitude, received, executed, rejected, latency, duration, place)
+                   country_code, city, latitude, longitude, received, executed, rejected, latency, duration, opened, closed, place)
         where place <> all (refused)
         order by logged_at, log_id
         on conflict (logged_at, log_id) do nothing
@@ -125,3 +126,10 @@ begin
     select count(*) into accepted from stored;
 end
 $$;
+
+-- The one before opened and closed; the parameters that it lacks have defaults.
+select replace_function(
+    'store_license_usage(uuid[], timestamptz[], text[], uuid[], inet[], text[], bigint[], text[], text[], double precision[],
+                         double precision[], int[], int[], int[], int[], int[], boolean)',
+    'store_license_usage(uuid[], timestamptz[], text[], uuid[], inet[], text[], bigint[], text[], text[], double precision[],
+                         double precision[], int[], int[], int[], int[], int[], boolean, int[], int[])');

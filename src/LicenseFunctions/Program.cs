@@ -87,7 +87,7 @@ public static class Program
         services.AddLeases(settings);
         services.AddValidation(settings);
         services.AddHealth(settings);
-        services.AddLicenses();
+        services.AddLicenses(settings);
         services.AddOperations(settings);
         services.AddPages(settings);
         services.AddStripe(settings);

@@ -44,6 +44,7 @@ public sealed partial class TableTests
         ("Health", "license_device_changes", "a score counts the changes of devices"),
         ("Health", "usage_rollups", "a score counts the signals"),
         ("Leases", "license_devices", "a device's latest lease"),
+        ("Suspicion", "close_only_periods", "positions that were opened although only closing is allowed"),
         ("Operations", "license_health", "a metric"),
         ("Operations", "renewals", "metrics, and the System page"),
         ("Operations", "payment_cases", "a metric"),

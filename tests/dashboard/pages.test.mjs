@@ -21,6 +21,14 @@ before(async () => {
     where alert_id = '00000000-0000-4000-8000-000000000807';
     insert into usage_quarantine (source, code, field, detail, payload, payload_digest)
     values ('queue', 'MALFORMED', null, 'The text is not JSON.', '{"logged_at":', sha256('x'))`);
+  backend.sql(`
+    insert into suspicious_activity_alerts
+        (alert_id, subscription_id, user_id, activity_type, severity, description, evidence, auto_action_taken)
+    values ('00000000-0000-4000-8000-000000000899', '${licenses.paul}', '${people.paul}', 'OPENED_UNDER_CLOSE_ONLY', 'MEDIUM',
+            '3 positions were opened although the license allows closing only (EXPIRED).',
+            '{"opened": 3, "code": "EXPIRED", "close_only_since": "2026-11-20T08:00:00Z", "from": "2026-11-20T09:00:00Z",
+              "to": "2026-11-20T11:00:00Z", "devices": [{"ea_instance_id": "EA-PAUL-1", "account": 620601, "opened": 3, "records": 2,
+              "first_at": "2026-11-20T09:00:00Z", "last_at": "2026-11-20T11:00:00Z"}]}', 'NONE')`);
   await backend.addPayments(licenses.nora);
   backend.sql(`
     insert into payment_cases (provider, reason, subject, amount_minor, currency, detail)
@@ -45,6 +53,7 @@ const all = [
   ['sign-in', null, '/'],
   ['not-found', people.nora, '/nowhere'],
   ['licenses', people.nora, '/licenses'],
+  ['closing-only', people.paul, `/licenses/${licenses.paul}`],
   ['health', people.sara, `/licenses/${licenses.sara}`],
   ['usage', people.nora, `/licenses/${licenses.nora}/usage?span=month`],
   ['devices', people.nora, `/licenses/${licenses.nora}/devices`],
@@ -59,6 +68,7 @@ const all = [
   ['alerts', people.operator, '/alerts?status=ALL'],
   ['alert', people.operator, '/alerts/00000000-0000-4000-8000-000000000807'],
   ['alert-refused-device', people.operator, '/alerts/00000000-0000-4000-8000-000000000808'],
+  ['alert-opened-positions', people.operator, '/alerts/00000000-0000-4000-8000-000000000899'],
   ['shadow', people.operator, '/alerts/shadow'],
   ['all-licenses', people.operator, '/licenses'],
   ['operator-license', people.operator, `/licenses/${licenses.nora}`],

@@ -110,6 +110,25 @@ test('an operator suspends a license and undoes it', async () => {
   await close(page);
 });
 
+test('a license that ended says what expert advisors may still do, and one that was suspended for fraud that they may not', async () => {
+  const closing = /can still manage and close their open positions, at least until/;
+  const expired = await open(browser, backend, { as: people.paul, path: `/licenses/${licenses.paul}` });
+  await expired.getByText(closing).waitFor();
+  await close(expired);
+
+  const page = await open(browser, backend, { as: people.operator, path: `/licenses/${licenses.mira}` });
+  assert.equal(await page.getByText(closing).count(), 0);
+  await page.getByRole('button', { name: 'Suspend…' }).click();
+  await page.getByLabel(/Reason/).fill('The card was stolen');
+  await page.getByText('Fraud: devices may not even close their positions').click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Suspend', exact: true }).click();
+  await page.getByText('Expert advisors can no longer trade with this license.', { exact: false }).waitFor();
+  assert.equal(backend.sql(`select cause from license_suspensions where subscription_id = '${licenses.mira}'`), 'FRAUD');
+  await page.getByRole('button', { name: 'Undo' }).click();
+  await page.getByRole('button', { name: 'Suspend…' }).waitFor();
+  await close(page);
+});
+
 test('the operator sees a charge whose renewal a restore lost, credits it, and then nothing differs', async () => {
   backend.sql(`update license_tokens set expires_at = now() + interval '1 day' where subscription_id = '${licenses.peter}'`);
   const customer = backend.token('subscriber', people.peter);

@@ -140,7 +140,7 @@ public sealed record LicenseDecision(string Entitlement, string Message, string 
         var lease = isBehind ? null : Lease.Verify(state.Lease, keys, device, state, time).Lease;
         // If the clock becomes wrong later, the lease can't be used. FULL then ends an hour later, but never after the lease.
         if (lease is not null)
-            state = state with { FullUntil = Math.Max(state.FullUntil, Math.Min(time + Grace, lease.ExpiresAt)) };
+            state = state with { FullUntil = Math.Min(time + Grace, lease.ExpiresAt) };
         if (lease is null && time >= state.FullUntil)
             return Decided("CLOSE_ONLY", "UNCONFIRMED",
                 "No position is opened until a check succeeds; open positions are managed and closed.");

@@ -191,7 +191,7 @@ export function decide(before: State, answer: Answer | null, clock: number, elap
   const lease = isBehind ? '' : verifyLease(state.lease, { ...use, ...state }, time);
   const leasedUntil = typeof lease === 'string' ? 0 : lease.exp;
   // If the clock becomes wrong later, the lease can't be used. FULL then ends an hour later, but never after the lease.
-  if (leasedUntil > 0) state.full_until = Math.max(state.full_until, Math.min(time + GRACE_SECONDS, leasedUntil));
+  if (leasedUntil > 0) state.full_until = Math.min(time + GRACE_SECONDS, leasedUntil);
   if (leasedUntil === 0 && time >= state.full_until)
     return decided('CLOSE_ONLY', 'UNCONFIRMED', 'No position is opened until a check succeeds; open positions are managed and closed.');
   if (state.problem === '') return decided('FULL', 'VALID', sentence(state.detail));

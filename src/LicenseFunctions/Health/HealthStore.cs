@@ -127,7 +127,7 @@ public sealed class HealthStore(LicenseDatabase database)
         ) g
         cross join lateral (
             select coalesce(array_agg(e.severity::text), '{}') as severities from suspicious_activity_alerts e
-            where e.subscription_id = a.subscription_id and is_alert_open(e.status)
+            where e.subscription_id = a.subscription_id and is_alert_open(e.status) and is_about_use(e.activity_type)
         ) e
         cross join lateral open_suspension_facts(a.subscription_id, t.token_id, null, s.state, s.paused_reason) o
         -- The renewal as the charge and its preview read it. Without the limit, the planner would compute the view for all licenses.
@@ -288,7 +288,7 @@ public sealed class HealthStore(LicenseDatabase database)
         from usage_rollups where subscription_id = @subscriptionId and hour_at > now() - interval '24 hours';
 
         select distinct activity_type from suspicious_activity_alerts
-        where subscription_id = @subscriptionId and is_alert_open(status) order by activity_type;
+        where subscription_id = @subscriptionId and is_alert_open(status) and is_about_use(activity_type) order by activity_type;
 
         select to_char(g.day, 'YYYY-MM-DD') as day,
                (select d.score from license_health_days d

@@ -17,15 +17,15 @@ public sealed class EndLeases(LeaseStore store, LeaseSettings settings, ILogger<
     public async Task<LeaseCounts> RunAsync(CancellationToken cancellationToken)
     {
         int ended = 0, locked = 0;
-        foreach (var lost in await store.LostAsync(settings.Grace, cancellationToken))
+        foreach (var license in await store.InvalidatedAsync(settings.Grace, cancellationToken))
         {
             try
             {
-                ended += await store.EndAsync(lost, cancellationToken);
+                ended += await store.EndAsync(license, cancellationToken);
             }
             catch (PostgresException failure) when (failure.SqlState == PostgresErrorCodes.LockNotAvailable)
             {
-                log.LogWarning(failure, "The leases of license {SubscriptionId} are locked", lost.SubscriptionId);
+                log.LogWarning(failure, "The leases of license {SubscriptionId} are locked", license.SubscriptionId);
                 locked++;
             }
         }

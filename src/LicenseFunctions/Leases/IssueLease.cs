@@ -31,7 +31,7 @@ public sealed class IssueLease(LeaseStore store, LeaseSettings settings, TimePro
     /// </summary>
     /// <param name="left">What is left of the time of the check.</param>
     public Task EndAsync(Guid subscriptionId, TimeSpan left, CancellationToken cancellationToken) =>
-        TryAsync(token => store.EndAsync(new LostLicense { SubscriptionId = subscriptionId }, token), left, cancellationToken);
+        TryAsync(token => store.EndAsync(new InvalidatedLicense { SubscriptionId = subscriptionId }, token), left, cancellationToken);
 
     /// <returns>Whether the work ended within the limit and without a failure of the database, and its result.</returns>
     private async Task<(bool IsDone, T? Result)> TryAsync<T>(

@@ -9,8 +9,8 @@ namespace LicenseFunctions.Leases;
 /// <param name="Jti">The ID of the lease.</param>
 public sealed record Revocation(long Number, Guid Jti, Guid SubscriptionId, DateTime RevokedAt, DateTime ExpiresAt);
 
-/// <summary>A license with leases that outlast it.</summary>
-public sealed record LostLicense
+/// <summary>A license that is no longer valid for as long as its leases.</summary>
+public sealed record InvalidatedLicense
 {
     public required Guid SubscriptionId { get; init; }
 
@@ -81,7 +81,7 @@ public sealed class LeaseStore(LicenseDatabase database)
     }
 
     // The lateral joins read only the licenses that have leases.
-    private const string Lost = """
+    private const string Invalidated = """
         select l.subscription_id, nullif(c.until, '-infinity') as until
         from (select subscription_id, max(expires_at) as expires_at
               from license_leases where ended_at is null and expires_at > now() group by subscription_id) l
@@ -104,19 +104,19 @@ public sealed class LeaseStore(LicenseDatabase database)
 
     /// <summary>Licenses whose leases outlast them: the platform has ended them, or moved their expiry back.</summary>
     /// <param name="grace">How long an expired license stays valid.</param>
-    public async Task<IReadOnlyList<LostLicense>> LostAsync(TimeSpan grace, CancellationToken cancellationToken)
+    public async Task<IReadOnlyList<InvalidatedLicense>> InvalidatedAsync(TimeSpan grace, CancellationToken cancellationToken)
     {
         await using var session = await database.OpenAsync(cancellationToken);
-        return (await session.Connection.QueryAsync<LostLicense>(
-            new CommandDefinition(Lost, new { grace }, cancellationToken: session.Token))).AsList();
+        return (await session.Connection.QueryAsync<InvalidatedLicense>(
+            new CommandDefinition(Invalidated, new { grace }, cancellationToken: session.Token))).AsList();
     }
 
     private const string End = "select end_license_leases(@SubscriptionId, null, coalesce(@Until, '-infinity'::timestamptz))";
 
     /// <returns>How many leases were ended.</returns>
-    public Task<int> EndAsync(LostLicense lost, CancellationToken cancellationToken) =>
+    public Task<int> EndAsync(InvalidatedLicense license, CancellationToken cancellationToken) =>
         database.InStatementAsync((connection, token) => connection.ExecuteScalarAsync<int>(
-            new CommandDefinition(End, lost, cancellationToken: token)), cancellationToken);
+            new CommandDefinition(End, license, cancellationToken: token)), cancellationToken);
 
     private const string DeleteExpired = """
         delete from license_leases

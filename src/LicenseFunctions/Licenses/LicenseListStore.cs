@@ -1,8 +1,8 @@
 using Dapper;
 using LicenseFunctions.Infrastructure.Database;
 using Licensing;
+using Licensing.Devices;
 using Licensing.Health;
-using Licensing.Renewals;
 
 namespace LicenseFunctions.Licenses;
 
@@ -22,6 +22,15 @@ public sealed record ListedLicense
 
     /// <summary>The code of a check, regardless of devices: for example, LOCKED_NO_FUNDS for a license that is SUSPENDED.</summary>
     public string Code { get; init; } = "";
+
+    /// <summary>FULL, CLOSE_ONLY or NONE: what the license's oldest device may do.</summary>
+    public string Entitlement { get; init; } = "";
+
+    /// <summary>
+    /// Until when that device may manage and close its positions, if it may only do that. The time begins with its next check if none was
+    /// refused yet.
+    /// </summary>
+    public DateTime? CloseOnlyUntil { get; init; }
 
     public int HealthScore { get; init; }
 
@@ -58,7 +67,7 @@ public sealed record ListedLicense
 public sealed record LicenseFilter(Guid? SubscriberId, string? Search = null, string? Status = null, Guid? After = null);
 
 /// <summary>Licenses for lists, in the order of the subscribers' addresses.</summary>
-public sealed class LicenseListStore(LicenseDatabase database, RenewalPolicy renewals)
+public sealed class LicenseListStore(LicenseDatabase database, ListSettings settings)
 {
     // After the id of another subscriber's license, the page is empty, as after an unknown id.
     // The view counts devices and alerts of each requested license, so the page is selected first, unless the request filters by status.
@@ -80,10 +89,12 @@ public sealed class LicenseListStore(LicenseDatabase database, RenewalPolicy ren
         )
         select l.subscription_id, l.master, case when @SubscriberId::uuid is null then l.email end as owner_email,
                license_status(c.code, l.expires_at) as status, c.code, l.health_score, l.days_until_expiry, l.expires_at, l.auto_renew,
-               l.last_used_at, l.device_count, l.open_alerts, l.can_reinstate, l.is_suspended
+               l.last_used_at, l.device_count, l.open_alerts, l.can_reinstate, l.is_suspended,
+               now() as now, o.first_seen_at, o.began_at, o.suspended_at, o.is_fraud
         from page p
         join listed_licenses l on l.subscription_id = p.subscription_id
         cross join lateral (select listed_license_code(p.subscription_id, @grace) as code offset 0) c
+        left join lateral close_only_facts(p.subscription_id, null, now() - @periodCountsFor) o on c.code not in ('VALID', 'GRACE')
         where @Status::text is null
            or (case when c.code = 'GRACE' then 'EXPIRED' else license_status(c.code, l.expires_at) end) = @Status
         order by p.email, p.subscription_id
@@ -94,17 +105,26 @@ public sealed class LicenseListStore(LicenseDatabase database, RenewalPolicy ren
     {
         await using var session = await database.OpenAsync(cancellationToken);
         (var connection, cancellationToken) = session;
-        return (await connection.QueryAsync<ListedLicense>(new CommandDefinition(
-            List, new { filter.SubscriberId, filter.Search, filter.Status, filter.After, limit, grace = renewals.Grace },
-            cancellationToken: cancellationToken))).AsList();
+        return (await connection.QueryAsync<ListedLicense, CloseOnlyRow, ListedLicense>(new CommandDefinition(List, new
+        {
+            filter.SubscriberId,
+            filter.Search,
+            filter.Status,
+            filter.After,
+            limit,
+            settings.Grace,
+            Entitlements.PeriodCountsFor,
+        }, cancellationToken: cancellationToken), WithEntitlement, splitOn: "now")).AsList();
     }
 
     private const string Find = """
         select l.subscription_id, l.master, case when @subscriberId::uuid is null then l.email end as owner_email,
                license_status(c.code, l.expires_at) as status, c.code, l.health_score, l.days_until_expiry, l.expires_at, l.auto_renew,
-               l.last_used_at, l.device_count, l.open_alerts, l.can_reinstate, l.is_suspended
+               l.last_used_at, l.device_count, l.open_alerts, l.can_reinstate, l.is_suspended,
+               now() as now, o.first_seen_at, o.began_at, o.suspended_at, o.is_fraud
         from listed_licenses l
         cross join lateral (select listed_license_code(@subscriptionId, @grace) as code offset 0) c
+        left join lateral close_only_facts(@subscriptionId, null, now() - @periodCountsFor) o on c.code not in ('VALID', 'GRACE')
         where l.subscription_id = @subscriptionId and is_license_visible(l.subscriber_id, @subscriberId)
         """;
 
@@ -112,8 +132,31 @@ public sealed class LicenseListStore(LicenseDatabase database, RenewalPolicy ren
     {
         await using var session = await database.OpenAsync(cancellationToken);
         (var connection, cancellationToken) = session;
-        return await connection.QuerySingleOrDefaultAsync<ListedLicense>(
-            new CommandDefinition(
-                Find, new { subscriptionId, subscriberId, grace = renewals.Grace }, cancellationToken: cancellationToken));
+        return (await connection.QueryAsync<ListedLicense, CloseOnlyRow, ListedLicense>(new CommandDefinition(
+            Find, new { subscriptionId, subscriberId, settings.Grace, Entitlements.PeriodCountsFor },
+            cancellationToken: cancellationToken), WithEntitlement, splitOn: "now")).SingleOrDefault();
+    }
+
+    /// <summary>The columns of close_only_facts, after the time: Dapper makes no object if its first column is null.</summary>
+    private sealed record CloseOnlyRow
+    {
+        public DateTime Now { get; init; }
+        public DateTime? FirstSeenAt { get; init; }
+        public DateTime? BeganAt { get; init; }
+        public DateTime? SuspendedAt { get; init; }
+        public bool? IsFraud { get; init; }
+    }
+
+    private ListedLicense WithEntitlement(ListedLicense license, CloseOnlyRow row)
+    {
+        var code = EnumWords.Parse<LicenseCode>(license.Code);
+        var now = new DateTimeOffset(row.Now, TimeSpan.Zero);
+        var facts = new CloseOnlyFacts(row.FirstSeenAt, row.BeganAt ?? now, row.SuspendedAt, row.IsFraud is true);
+        var until = Entitlements.CloseOnlyUntil(code, facts, settings.CloseOnly, now);
+        return license with
+        {
+            Entitlement = EnumWords.UpperOf(Entitlements.Of(code is LicenseCode.Valid or LicenseCode.Grace, until)),
+            CloseOnlyUntil = until?.UtcDateTime,
+        };
     }
 }

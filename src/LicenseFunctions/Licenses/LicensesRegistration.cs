@@ -1,10 +1,12 @@
+using LicenseFunctions.Infrastructure.Settings;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace LicenseFunctions.Licenses;
 
 public static class LicensesRegistration
 {
-    public static IServiceCollection AddLicenses(this IServiceCollection services) => services
+    public static IServiceCollection AddLicenses(this IServiceCollection services, SettingReader settings) => services
+        .AddSingleton(ListSettings.Read(settings))
         .AddSingleton<LicenseInvalidation>()
         .AddSingleton<SuspensionStore>()
         .AddSingleton<SuspendLicense>()

@@ -19,7 +19,7 @@ public sealed class SuspendLicense(LicenseDatabase database, SuspensionStore sus
         Hint: "To change the reason, reinstate the license first.");
 
     private static readonly Refusal UnknownCause = new(
-        RefusalKind.Invalid, "INVALID_FIELD", "cause is neither OPERATOR nor FRAUD.", "cause",
+        RefusalKind.Invalid, "INVALID_FIELD", "cause must be OPERATOR or FRAUD.", "cause",
         "Leave cause out unless the devices must not even close their positions.");
 
     public async Task<Outcome<SuspensionState>> RunAsync(

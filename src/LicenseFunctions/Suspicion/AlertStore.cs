@@ -203,7 +203,7 @@ public sealed class AlertStore(LicenseDatabase database)
                past_time(a.customer_confirmed_at) as customer_confirmed_at, past_time(a.customer_denied_at) as customer_denied_at,
                past_time(a.appealed_at) as appealed_at, past_time(a.resolved_at) as resolved_at
         from suspicious_activity_alerts a
-        where a.subscription_id = @subscriptionId
+        where a.subscription_id = @subscriptionId and is_about_use(a.activity_type)
         order by a.detected_at desc, a.alert_id
         limit @limit
         """;
@@ -314,7 +314,8 @@ public sealed class AlertStore(LicenseDatabase database)
             Deny, new { alertId, subscriptionId, now }, cancellationToken: cancellationToken));
 
     private const string IsOfLicense = """
-        select exists (select from suspicious_activity_alerts where alert_id = @alertId and subscription_id = @subscriptionId)
+        select exists (select from suspicious_activity_alerts
+                       where alert_id = @alertId and subscription_id = @subscriptionId and is_about_use(activity_type))
         """;
 
     public static Task<bool> IsOfLicenseAsync(

@@ -123,10 +123,8 @@ public sealed class ScanUsage(
         var (alerts, suspended) = (0, 0);
         foreach (var finding in found.ToLookup(one => one.SubscriptionId, one => one.Finding))
         {
-            await connection.ExecuteAsync(new CommandDefinition(
-                "savepoint license; set local lock_timeout = '500ms'", cancellationToken: cancellationToken));
             var (alertsBefore, suspendedBefore, reviewedAt) = (alerts, suspended, licenses[finding.Key].ReviewedAt);
-            try
+            var failure = await TryAsync(connection, async () =>
             {
                 foreach (var one in finding)
                 {
@@ -138,26 +136,54 @@ public sealed class ScanUsage(
 
                 if (licenses[finding.Key].ReviewedAt != reviewedAt)
                     shadow?.Restart(finding.Key);
-
-                await connection.ExecuteAsync(new CommandDefinition("release savepoint license", cancellationToken: cancellationToken));
-            }
-            catch (PostgresException failure) when (SkippedRows.ConcernsOneRow(failure))
+            }, cancellationToken);
+            if (failure is not null)
             {
-                // For example, another session has locked the license. A later scan finds the same again.
-                await connection.ExecuteAsync(
-                    new CommandDefinition("rollback to savepoint license", cancellationToken: cancellationToken));
                 (alerts, suspended) = (alertsBefore, suspendedBefore);
                 licenses.Remove(finding.Key);
-                left[finding.Key] = failure;
-                await SuspicionStore.RequeueAsync(
-                    connection, arrived.First(one => one.SubscriptionId == finding.Key), cancellationToken);
+                await LeaveAsync(finding.Key, failure);
             }
+        }
+
+        foreach (var opened in await OpeningStore.FindAsync(connection, arrived, settings.Grace, scannedAt, cancellationToken))
+        {
+            var failure = await TryAsync(
+                connection, () => OpeningStore.RaiseAsync(connection, opened, scannedAt.UtcDateTime, cancellationToken), cancellationToken);
+            if (failure is null)
+                alerts++;
+            else
+                await LeaveAsync(opened.SubscriptionId, failure);
+        }
+
+        async Task LeaveAsync(Guid id, Exception failure)
+        {
+            left[id] = failure;
+            await SuspicionStore.RequeueAsync(connection, arrived.First(one => one.SubscriptionId == id), cancellationToken);
         }
 
         await SuspicionStore.SaveAsync(connection, licenses.Values, cancellationToken);
         if (shadow is not null)
             await SaveAsync(connection, shadow, licenses.Keys, cancellationToken);
         return new ScanCounts(arrived.Count, records, alerts, suspended);
+    }
+
+    /// <summary>Undoes the work for one license if it fails, for example because another session has locked the license.</summary>
+    private static async Task<PostgresException?> TryAsync(
+        NpgsqlConnection connection, Func<Task> work, CancellationToken cancellationToken)
+    {
+        await connection.ExecuteAsync(new CommandDefinition(
+            "savepoint license; set local lock_timeout = '500ms'", cancellationToken: cancellationToken));
+        try
+        {
+            await work();
+            await connection.ExecuteAsync(new CommandDefinition("release savepoint license", cancellationToken: cancellationToken));
+            return null;
+        }
+        catch (PostgresException failure) when (SkippedRows.ConcernsOneRow(failure))
+        {
+            await connection.ExecuteAsync(new CommandDefinition("rollback to savepoint license", cancellationToken: cancellationToken));
+            return failure;
+        }
     }
 
     private async Task SaveAsync(

@@ -16,6 +16,9 @@ public sealed record SuspicionSettings(
     /// <summary>A policy that only observes; null for none.</summary>
     public ShadowPolicy? Shadow { get; init; }
 
+    /// <summary>How long an expired license stays valid.</summary>
+    public TimeSpan Grace { get; init; }
+
     public static SuspicionSettings Read(SettingReader settings)
     {
         var file = ReadPolicy(settings);
@@ -30,7 +33,11 @@ public sealed record SuspicionSettings(
         var email = settings.Optional("ALERT_EMAIL");
         if (email is not null && !MailAddresses.TryParse(email, out _))
             settings.Fault("ALERT_EMAIL", "is not a mail address", "operators@example.com", 0);
-        return new SuspicionSettings(policy, email, url, Encoding.UTF8.GetBytes(secret)) { Shadow = ReadShadow(settings, policy) };
+        return new SuspicionSettings(policy, email, url, Encoding.UTF8.GetBytes(secret))
+        {
+            Shadow = ReadShadow(settings, policy),
+            Grace = settings.GracePeriod(),
+        };
     }
 
     private static ShadowPolicy? ReadShadow(SettingReader settings, DetectionPolicy inForce)

@@ -19,7 +19,7 @@ public sealed class UsageStore(LicenseDatabase database)
 {
     private const string Store = """
         select accepted, unknown_tokens, foreign_tokens
-        from store_license_usage($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+        from store_license_usage($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
         """;
 
     // After another session has kept a token or device locked for a second, its lock is not waited for again within this time.
@@ -81,6 +81,8 @@ public sealed class UsageStore(LicenseDatabase database)
         Add(NpgsqlDbType.Integer, record => record.AvgLatencyMs);
         Add(NpgsqlDbType.Integer, record => record.SessionDurationSec);
         command.Parameters.Add(new NpgsqlParameter<bool> { TypedValue = skipLocked });
+        Add(NpgsqlDbType.Integer, record => record.Opened);
+        Add(NpgsqlDbType.Integer, record => record.Closed);
 
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         await reader.ReadAsync(cancellationToken);

@@ -18,7 +18,7 @@ public sealed record CheckReply(
     LicenseVerdict Verdict, CheckedLicense? License, KnownDevice? Device, bool IsNew, int MaxDevices, DateTimeOffset CheckedAt,
     bool IsStale = false, DateTimeOffset? CloseOnlyUntil = null, byte[]? Lease = null)
 {
-    public Entitlement Entitlement => Entitlements.Of(Verdict, CloseOnlyUntil);
+    public Entitlement Entitlement => Entitlements.Of(Verdict.IsValid, CloseOnlyUntil);
 
     /// <summary>Writes the JSON without a serializer: a process writes twenty thousand answers per second.</summary>
     public void Write(Utf8JsonWriter json, string? nonce)

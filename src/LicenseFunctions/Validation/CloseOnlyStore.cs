@@ -17,20 +17,8 @@ public sealed class CloseOnlyStore(LicenseDatabase database, ILogger<CloseOnlySt
         public bool IsFraud { get; init; }
     }
 
-    // A device keeps its row when it loses its slot.
     private const string Read = """
-        select d.first_seen_at,
-               (select min(p.began_at) from close_only_periods p
-                where p.subscription_id = s.subscription_id and p.began_at > @since) as began_at,
-               coalesce(own.suspended_at, past_time(s.paused_at)) as suspended_at, own.is_fraud is true as is_fraud
-        from subscriptions s
-        left join license_devices d on d.subscription_id = s.subscription_id and d.device_key = @deviceKey
-        cross join lateral (
-            select min(o.suspended_at) filter (where is_liftable(o.cause)) as suspended_at, bool_or(o.cause = 'FRAUD') as is_fraud
-            from license_suspensions o
-            where o.subscription_id = s.subscription_id and o.closed_at is null
-        ) own
-        where s.subscription_id = @subscriptionId
+        select first_seen_at, began_at, suspended_at, is_fraud from close_only_facts(@subscriptionId, @deviceKey, @since)
         """;
 
     /// <summary>Reads the facts, and begins the period with the first refusal of a device that had a slot.</summary>

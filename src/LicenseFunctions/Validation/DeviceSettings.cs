@@ -17,5 +17,5 @@ public sealed record DeviceSettings(DevicePolicy Policy, TimeSpan Grace, TimeSpa
                 ? DeviceLimitAction.Suspend
                 : DeviceLimitAction.Refuse),
         settings.GracePeriod(),
-        settings.Days("CLOSE_ONLY_DAYS", 30, 0, 90));
+        settings.CloseOnly());
 }

@@ -35,12 +35,12 @@ public static class Entitlements
     /// </summary>
     public static readonly TimeSpan PeriodCountsFor = TimeSpan.FromDays(90);
 
-    public static Entitlement Of(LicenseVerdict verdict, DateTimeOffset? closeOnlyUntil) =>
-        verdict.IsValid ? Entitlement.Full : closeOnlyUntil is null ? Entitlement.None : Entitlement.CloseOnly;
+    public static Entitlement Of(bool isValid, DateTimeOffset? closeOnlyUntil) =>
+        isValid ? Entitlement.Full : closeOnlyUntil is null ? Entitlement.None : Entitlement.CloseOnly;
 
     /// <summary>
-    /// Whether devices of a license that is refused with this code may close their positions. The end of a license must not leave them
-    /// alone; a token that is revoked or unknown, or a device that never had a slot, proves no right to any.
+    /// Whether devices may close their positions after a refusal with this code: the end of a license must not leave open positions
+    /// without their EA. After the others they may not: a revoked or unknown token, or a device without a slot, proves no right to any.
     /// </summary>
     public static bool MayClose(LicenseCode code) => code is LicenseCode.Expired or LicenseCode.Suspended or LicenseCode.Inactive
         or LicenseCode.LockedNoFunds or LicenseCode.PausedToxic;

@@ -19,7 +19,8 @@ public sealed record Lease(Guid LeaseId, DateTimeOffset IssuedAt, DateTimeOffset
 public sealed record LeaseFacts(DateTimeOffset FirstSeenAt, int DaysSeen, bool IsSuspected);
 
 /// <summary>
-/// Decides how long a lease is. It can't be called back from a device that is offline, so a device earns its length by being seen. Pure.
+/// Decides how long a lease is. A device that is offline doesn't learn that its lease ended, so the length depends on how long the device
+/// is known. Pure.
 /// </summary>
 public static class LeaseRules
 {

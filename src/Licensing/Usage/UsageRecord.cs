@@ -23,6 +23,8 @@ namespace Licensing.Usage;
 /// <param name="SessionDurationSec">
 /// Seconds from the start of the session to <paramref name="LoggedAt"/>, 0 to 7,689,600 (89 days); null when unknown.
 /// </param>
+/// <param name="Opened">Positions that the device opened in the session, 0 to 1,000,000; null when not reported.</param>
+/// <param name="Closed">Positions that it closed in the session, 0 to 1,000,000; null when not reported.</param>
 public sealed record UsageRecord(
     Guid RecordId,
     DateTime LoggedAt,
@@ -39,4 +41,6 @@ public sealed record UsageRecord(
     int SignalsExecuted = 0,
     int SignalsRejected = 0,
     int? AvgLatencyMs = null,
-    int? SessionDurationSec = null);
+    int? SessionDurationSec = null,
+    int? Opened = null,
+    int? Closed = null);

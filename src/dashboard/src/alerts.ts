@@ -34,6 +34,9 @@ export type Evidence = {
   last_refused_device?: RefusedDevice;
   last_refused_at?: string;
   refusals?: number;
+  /** Positions that were opened although the license allows closing only. */
+  opened?: number;
+  close_only_since?: string;
 };
 /** The statuses that a review gives. */
 export type Review = 'INVESTIGATING' | 'RESOLVED' | 'FALSE_POSITIVE';

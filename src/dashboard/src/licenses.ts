@@ -7,6 +7,9 @@ export type License = {
   owner_email: string | null;
   status: string;
   code: string;
+  /** FULL, CLOSE_ONLY or NONE. */
+  entitlement: string;
+  close_only_until: string | null;
   health_score: number;
   health_grade: HealthGrade;
   days_until_expiry: number | null;

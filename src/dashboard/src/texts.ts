@@ -61,6 +61,7 @@ export const texts = {
     CONCURRENT_SESSIONS: 'Concurrent use',
     GEOGRAPHIC_ANOMALY: 'Distant locations at the same time',
     TOO_MANY_DEVICES: 'Too many devices',
+    OPENED_UNDER_CLOSE_ONLY: 'Positions opened after the end',
   } as Record<string, string>,
   state: {
     loading: 'Loading…',
@@ -112,6 +113,10 @@ export const texts = {
     tabs: { health: 'Health', usage: 'Usage', devices: 'Devices', renewals: 'Renewals', activity: 'Activity', suspension: 'Suspension' },
     owner: 'Customer',
     master: 'Master',
+    closeOnly: (until: string) =>
+      `Expert advisors that used this license before can still manage and close their open positions, at least until ${until}. ` +
+      'They open no new ones.',
+    noTrading: 'Expert advisors can no longer trade with this license. Close open positions yourself in MetaTrader.',
   },
   health: {
     title: 'License Health',
@@ -325,6 +330,7 @@ export const texts = {
       DETECTOR: 'Suspected license sharing',
       EXPIRY: 'Expired',
       OPERATOR: 'Suspended by an operator',
+      FRAUD: 'Suspended for fraud',
       DISPUTE: 'Disputed payment',
     } as Record<string, string>,
     expired: 'The license becomes active again when it is renewed.',
@@ -438,6 +444,8 @@ export const texts = {
     measured: (measured: string, limit: string) => `Measured ${measured}, limit ${limit}`,
     people: (n: number) => plural(n, 'person', 'people'),
     atOnce: (n: string) => `${n} minutes at the same time`,
+    opened: 'Positions opened',
+    closeOnlySince: 'Only closing allowed since',
     others: 'Other alerts of this license',
     noOthers: 'This license has no other alerts.',
     appeal: 'The customer’s appeal',
@@ -486,7 +494,9 @@ export const texts = {
     suspend: 'Suspend…',
     suspendTitle: 'Suspend this license?',
     suspendEffect: (devices: string) =>
-      `From the next license check, ${devices} refused. Its state becomes SUSPENDED_ADMIN. The customer gets an email with the reason.`,
+      `From the next license check, ${devices} refused. Its state becomes SUSPENDED_ADMIN. The customer gets an email with the reason. ` +
+      'Devices that were known for a day before may still close their open positions for some days.',
+    fraud: 'Fraud: devices may not even close their positions',
     devices: (n: number) => (n === 0 ? 'every device is' : n === 1 ? 'its one device is' : `its ${n} devices are`),
     reason: 'Reason. The customer sees it.',
     suspended: 'Suspended.',

@@ -111,6 +111,7 @@ public sealed partial class FuzzTests(PostgresFixture postgres)
               "signals_received": {"type": ["integer", "null"]}, "signals_executed": {"type": "integer"},
               "signals_rejected": {"type": "integer"},
               "avg_latency_ms": {"type": ["integer", "null"]}, "session_duration_sec": {"type": "integer"},
+              "opened": {"type": ["integer", "null"]}, "closed": {"type": "integer"},
               "country_code": {"type": "string"},
               "city": {"type": "string"}, "latitude": {"type": "number"}, "longitude": {"type": "number"}}}
             """);

@@ -166,7 +166,8 @@ public sealed class LicenseRulesTests(PostgresFixture postgres)
             """, new { scene.SubscriptionId, state, pausedReason });
 
         var verdict = (await scene.CheckAsync("EA-1", 1)).Verdict;
-        var listed = await new LicenseListStore(scene.Database.Database, Renewals).FindAsync(scene.SubscriptionId, null, LicenseScene.Stop);
+        var store = new LicenseListStore(scene.Database.Database, LicenseScene.ListSettings);
+        var listed = await store.FindAsync(scene.SubscriptionId, null, LicenseScene.Stop);
         await using var connection = await scene.Database.Source.OpenConnectionAsync(LicenseScene.Stop);
 
         Assert.Contains(LicenseCode.Suspended, verdict.Reasons);
@@ -189,7 +190,8 @@ public sealed class LicenseRulesTests(PostgresFixture postgres)
             select @SubscriptionId, @cause, 'Fraud', 'SYNCED' where @cause::text is not null;
             """, new { scene.SubscriptionId, cause });
 
-        var listed = await new LicenseListStore(scene.Database.Database, Renewals).FindAsync(scene.SubscriptionId, null, LicenseScene.Stop);
+        var store = new LicenseListStore(scene.Database.Database, LicenseScene.ListSettings);
+        var listed = await store.FindAsync(scene.SubscriptionId, null, LicenseScene.Stop);
         var reinstated = await scene.Reinstating.RunAsync(
             scene.SubscriptionId, new("Paid"), Actor.Operator(null), LicenseScene.Stop);
 

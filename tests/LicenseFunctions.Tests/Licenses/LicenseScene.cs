@@ -21,6 +21,8 @@ internal sealed class LicenseScene : IAsyncDisposable
 {
     public const string Token = "tok-1";
 
+    public static readonly ListSettings ListSettings = new(TimeSpan.FromDays(3), TimeSpan.FromDays(30));
+
     private LicenseScene(TestDatabase database, DevicePolicy policy, TimeSpan cached, TimeSpan staleFor, IReadOnlyList<byte[]> leaseKeys)
     {
         LeaseSettings = new LeaseSettings(leaseKeys, "https://licenses.test", TimeSpan.FromHours(72), TimeSpan.FromDays(3));

@@ -300,6 +300,60 @@ public sealed class IngestUsageTests(PostgresFixture postgres) : IAsyncLifetime
     }
 
     [Theory]
+    [InlineData("opened => 0, closed => 1000000", null)]
+    [InlineData("opened => null, closed => null", null)]
+    [InlineData("opened => -1", "opened")]
+    [InlineData("closed => 1000001", "closed")]
+    [InlineData("received => 1000001", "signals_received")]
+    [InlineData("executed => -1", "signals_executed")]
+    [InlineData("avg_latency_ms => -1", "avg_latency_ms")]
+    public async Task RecordLicenseUsage_NumberOutOfItsRange_IsQuarantinedWithItsField(string argument, string? field)
+    {
+        await scene.Database.QueryAsync<Guid>(
+            $"select record_license_usage(@TokenHash::text, @SubscriptionId::text, '198.51.100.7', 'EA-1', 1001, {argument})", license);
+
+        var most = field == "avg_latency_ms" ? 3_600_000 : 1_000_000;
+        Assert.Equal(field is null ? 1L : 0, await scene.Database.QueryAsync<long>("select count(*) from license_usage_log"));
+        Assert.Equal(
+            field is null ? [] : [(UsageFault.OutOfRange, field, $"{field} must be from 0 to {most}")],
+            await scene.Database.QueryAllAsync<(string, string, string)>(
+                "select code, field, replace(detail, 'record_license_usage: ', '') from usage_quarantine"));
+    }
+
+    [Fact]
+    public async Task OpenedAndClosed_FromEverySource_AreStored()
+    {
+        var record = scene.Record(license, secondsAgo: 60).TrimEnd().TrimEnd('}');
+
+        await scene.SendAsync(UsageScene.Array([record + ",\"opened\":2,\"closed\":3}"]));
+        await scene.Database.QueryAsync<Guid>(
+            "select record_license_usage(@TokenHash::text, @SubscriptionId::text, '198.51.100.7', 'EA-1', 1001, 1, 0, 0, null, 4, 5)",
+            license);
+        await scene.Database.QueryAsync<Guid>(
+            "select record_license_usage(@TokenHash::text, @SubscriptionId::text, '198.51.100.7', 'EA-1', 1001)", license);
+
+        Assert.Equal(
+            ["2 3", "4 5", "null null"],
+            await scene.Database.QueryAllAsync<string>(
+                """
+                select coalesce(opened::text, 'null') || ' ' || coalesce(closed::text, 'null') from license_usage_log order by opened
+                """));
+    }
+
+    [Fact]
+    public async Task OpenedOutOfRange_HarmsOnlyItsRecord()
+    {
+        var bad = scene.Record(license).TrimEnd().TrimEnd('}') + ",\"opened\":-1}";
+
+        var done = await scene.SendAsync(UsageScene.Array([scene.Record(license), bad, scene.Record(license)]));
+
+        Assert.Equal(2, done.Accepted);
+        var quarantined = Assert.Single(done.Quarantined);
+        Assert.Equal(
+            (1, UsageFault.OutOfRange, "opened must be from 0 to 1000000"), (quarantined.Index, quarantined.Code, quarantined.Detail));
+    }
+
+    [Theory]
     [InlineData(" EA-1 ", true)]
     [InlineData(null, true)]
     [InlineData("EA\t1", false)]

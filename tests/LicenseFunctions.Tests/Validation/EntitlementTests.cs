@@ -122,6 +122,33 @@ public sealed class EntitlementTests(PostgresFixture postgres)
     }
 
     [Theory]
+    [InlineData("select 1", "FULL", null)]
+    [InlineData("update license_tokens set expires_at = now() - interval '9 days'", "CLOSE_ONLY", 30)]
+    [InlineData("update license_tokens set expires_at = now() - interval '9 days'; insert into close_only_periods "
+        + "select subscription_id, now() - interval '10 days' from subscriptions", "CLOSE_ONLY", 20)]
+    [InlineData("update license_tokens set expires_at = now() - interval '9 days'; insert into close_only_periods "
+        + "select subscription_id, now() - interval '31 days' from subscriptions", "NONE", null)]
+    [InlineData("update license_tokens set expires_at = now() - interval '9 days'; delete from license_devices", "NONE", null)]
+    [InlineData("update license_tokens set is_active = false, revoked_at = now(), revoked_reason = 'Lost'", "NONE", null)]
+    public async Task ListedLicense_SaysWhatItsOldestDeviceMayDo(string change, string entitlement, int? days)
+    {
+        await using var scene = await LicenseScene.NewAsync(postgres);
+        await scene.CheckAsync("EA-1", 1);
+        await scene.Database.ExecuteAsync(change);
+        var store = new LicenseListStore(scene.Database.Database, LicenseScene.ListSettings);
+        var now = await scene.Database.QueryAsync<DateTime>("select now()");
+
+        var found = await store.FindAsync(scene.SubscriptionId, null, LicenseScene.Stop);
+        var listed = Assert.Single(await store.ListAsync(new LicenseFilter(null), 10, LicenseScene.Stop));
+
+        Assert.All([found!, listed], license =>
+        {
+            Assert.Equal(entitlement, license.Entitlement);
+            Assert.Equal(days, license.CloseOnlyUntil is { } until ? (int)Math.Round((until - now).TotalDays) : null);
+        });
+    }
+
+    [Theory]
     [InlineData("OPERATOR", true)]
     [InlineData("FRAUD", true)]
     [InlineData("EXPIRY", false)]

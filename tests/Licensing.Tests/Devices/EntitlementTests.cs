@@ -66,5 +66,5 @@ public sealed class EntitlementTests
         Assert.Null(Entitlements.CloseOnlyUntil(LicenseCode.Expired, Had, TimeSpan.Zero, Now));
 
     private static Entitlement Of(LicenseCode code, CloseOnlyFacts facts) =>
-        Entitlements.Of(new LicenseVerdict(code, [code], ""), Entitlements.CloseOnlyUntil(code, facts, Length, Now));
+        Entitlements.Of(new LicenseVerdict(code, [code], "").IsValid, Entitlements.CloseOnlyUntil(code, facts, Length, Now));
 }

@@ -19,14 +19,14 @@ public sealed class ReadUsageTests
         var (fault, entries) = Read(Json(
             ("country_code", "\"de\""), ("city", "\"Köln\""), ("latitude", "50.94"), ("longitude", "6.96"), ("signals_received", "3"),
             ("signals_executed", "2"), ("signals_rejected", "1"), ("avg_latency_ms", "40"), ("session_duration_sec", "600"),
-                ("unknown", "{\"a\":[1]}")));
+            ("opened", "4"), ("closed", "5"), ("unknown", "{\"a\":[1]}")));
 
         Assert.Null(fault);
         var entry = Assert.Single(entries);
         Assert.Equal(
             new UsageRecord(
                 Guid.Parse(Id), Now.UtcDateTime, Hash, Guid.Parse(License), IPAddress.Parse("198.51.100.4"), "EA-1", 1001,
-                "DE", "Köln", 50.94, 6.96, 3, 2, 1, 40, 600),
+                "DE", "Köln", 50.94, 6.96, 3, 2, 1, 40, 600, 4, 5),
             entry.Record);
     }
 
@@ -37,6 +37,7 @@ public sealed class ReadUsageTests
 
         Assert.Equal((0, 0, 0), (record.SignalsReceived, record.SignalsExecuted, record.SignalsRejected));
         Assert.Equal((null, null, null, null), (record.CountryCode, record.City, record.AvgLatencyMs, record.SessionDurationSec));
+        Assert.Equal((null, null), (record.Opened, record.Closed));
     }
 
     [Theory]
@@ -105,6 +106,15 @@ public sealed class ReadUsageTests
     [InlineData("signals_rejected", "true", UsageFault.InvalidNumber)]
     [InlineData("avg_latency_ms", "3600000", null)]
     [InlineData("avg_latency_ms", "3600001", UsageFault.OutOfRange)]
+    [InlineData("opened", "0", null)]
+    [InlineData("opened", "1000000", null)]
+    [InlineData("opened", "1000001", UsageFault.OutOfRange)]
+    [InlineData("opened", "-1", UsageFault.OutOfRange)]
+    [InlineData("opened", "1.5", UsageFault.InvalidNumber)]
+    [InlineData("opened", "\"1\"", UsageFault.InvalidNumber)]
+    [InlineData("closed", "1000000", null)]
+    [InlineData("closed", "1000001", UsageFault.OutOfRange)]
+    [InlineData("closed", "[]", UsageFault.InvalidNumber)]
     [InlineData("session_duration_sec", "7689600", null)]
     [InlineData("session_duration_sec", "7689601", UsageFault.OutOfRange)]
     public void Message_FieldAtABoundary_IsAcceptedOrNamed(string field, string? json, string? code)

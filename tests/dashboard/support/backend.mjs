@@ -125,6 +125,7 @@ export class Backend {
         CORS_ALLOWED_ORIGINS: corsOrigin ?? '',
         RATE_LIMIT_PER_MINUTE: '100000',
         PUBLIC_URL: backend.address,
+        LEASE_SIGNING_KEYS: [randomBytes(32), randomBytes(32)].map((one) => one.toString('base64')).join(','),
         SHADOW_DETECTION_POLICY: 'device_limit=1',
         ...Object.fromEntries(schedules.map((name) => [name, sixMonthsAhead])),
       },

@@ -6,7 +6,8 @@ namespace LicenseFunctions.Infrastructure.Mail;
 /// <summary>The SMTP relay and the sender. Without SMTP_URL mails stay in the outbox.</summary>
 /// <param name="Relay">smtp:// or smtps://, with user and password if the relay requires them.</param>
 /// <param name="PublicUrl">Public address of the web pages that mails link to; null: mails contain no links.</param>
-public sealed record MailSettings(Uri? Relay, MailboxAddress From, Uri? PublicUrl)
+/// <param name="CloseOnly">How long EAs may close their positions after the end of a license.</param>
+public sealed record MailSettings(Uri? Relay, MailboxAddress From, Uri? PublicUrl, TimeSpan CloseOnly = default)
 {
     private const string RelayExample = "smtp://user:password@mail.example.com:587";
     private const string FromExample = "Licenses <licenses@example.com>";
@@ -19,18 +20,19 @@ public sealed record MailSettings(Uri? Relay, MailboxAddress From, Uri? PublicUr
         if (relay is { UserInfo: { Length: > 0 } login } && login.Split(':') is not [{ Length: > 0 }, { Length: > 0 }])
             reader.Fault("SMTP_URL", "must have both a user and a password, or neither", RelayExample, 0);
         var publicUrl = reader.BaseAddress("PUBLIC_URL", "https://licenses.example.com", "https", "http");
+        var closeOnly = reader.CloseOnly();
         if (reader.Optional("MAIL_FROM") is not { } from)
         {
             if (relay is not null)
                 reader.Fault("MAIL_FROM", "is missing, and SMTP_URL is set", FromExample, 0);
-            return new MailSettings(relay, new MailboxAddress("Licenses", "licenses@localhost"), publicUrl);
+            return new MailSettings(relay, new MailboxAddress("Licenses", "licenses@localhost"), publicUrl, closeOnly);
         }
 
         return MailAddresses.TryParse(from, out var address)
-            ? new MailSettings(relay, address, publicUrl)
+            ? new MailSettings(relay, address, publicUrl, closeOnly)
             : reader.Fault(
                 "MAIL_FROM", "is not a mail address", FromExample,
-                new MailSettings(relay, new MailboxAddress("", "licenses@localhost"), publicUrl));
+                new MailSettings(relay, new MailboxAddress("", "licenses@localhost"), publicUrl, closeOnly));
     }
 
     /// <summary>Without the password of the relay, so that logs can't contain it.</summary>

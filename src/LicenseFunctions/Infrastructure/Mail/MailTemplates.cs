@@ -14,7 +14,8 @@ public sealed record RenderedMail(string Subject, string Text, string Html);
 /// The mails as Liquid templates: NAME.txt, whose first line is the subject, and NAME.html, which is inserted in layout.html. Values of the
 /// model are escaped in the HTML. A value that is missing in the model is empty.
 /// </summary>
-public sealed class MailTemplates
+/// <param name="closeOnly">How long EAs may close their positions after the end of a license; zero: not at all.</param>
+public sealed class MailTemplates(TimeSpan closeOnly = default)
 {
     private const string Prefix = "mail/";
 
@@ -31,10 +32,11 @@ public sealed class MailTemplates
     /// <exception cref="KeyNotFoundException">There is no such template.</exception>
     public RenderedMail Render(string name, JsonObject model, string? publicUrl)
     {
-        // The text and the HTML of all mails about a decline have the same explanation.
+        // These explanations are the same in several mails, in text and in HTML.
         var extended = new JsonObject(model.Select(field => KeyValuePair.Create(field.Key, field.Value?.DeepClone())))
         {
             ["reason_text"] = Fill(files["reason.txt"], model, publicUrl, NullEncoder.Default).Trim(),
+            ["close_only_text"] = Fill(files["close_only.txt"], model, publicUrl, NullEncoder.Default).Trim(),
         };
         var text = Fill(files[name + ".txt"], extended, publicUrl, NullEncoder.Default).TrimStart();
         var end = text.IndexOf('\n', StringComparison.Ordinal);
@@ -47,11 +49,13 @@ public sealed class MailTemplates
             Fill(files["layout.html"], layout, publicUrl, HtmlEncoder.Default));
     }
 
-    private static string Fill(IFluidTemplate template, JsonObject model, string? publicUrl, TextEncoder encoder)
+    private string Fill(IFluidTemplate template, JsonObject model, string? publicUrl, TextEncoder encoder)
     {
         var context = new TemplateContext(model, Options, allowModelMembers: false);
         if (publicUrl is not null)
             context.SetValue("public_url", publicUrl);
+        if (closeOnly > TimeSpan.Zero)
+            context.SetValue("close_only_days", (int)closeOnly.TotalDays);
         return template.Render(context, encoder);
     }
 

@@ -20,6 +20,9 @@ public static class SharedSettings
 
     public static TimeSpan GracePeriod(this SettingReader settings) => TimeSpan.FromDays(Read(settings, GracePeriodDays));
 
+    /// <summary>How long the devices of a refused license may manage and close their positions.</summary>
+    public static TimeSpan CloseOnly(this SettingReader settings) => settings.Days("CLOSE_ONLY_DAYS", 30, 0, 90);
+
     public static bool AutoRenewal(this SettingReader settings) => settings.Flag("AUTO_RENEWAL_ENABLED", true);
 
     private static int Read(SettingReader settings, WholeSetting setting) =>

@@ -41,6 +41,11 @@ export default function LicensePage() {
                 {texts.license.owner}: {license.owner_email}
               </p>
             )}
+            {license.entitlement !== 'FULL' && (
+              <p className={`notice ${license.close_only_until ? 'fair' : 'poor'}`}>
+                {license.close_only_until ? texts.license.closeOnly(format.moment(license.close_only_until)) : texts.license.noTrading}
+              </p>
+            )}
             <Tabs
               label={license.master}
               tabs={[

@@ -76,6 +76,10 @@ function Shown({ alert, others, reload }: Detail & { reload: () => void }) {
               .filter((part) => part !== undefined && part !== texts.none)
               .join(' · '),
           ]),
+          ...(evidence?.opened ? [[texts.alert.opened, format.number(evidence.opened)] as [string, string]] : []),
+          ...(evidence?.close_only_since
+            ? [[texts.alert.closeOnlySince, format.moment(evidence.close_only_since)] as [string, string]]
+            : []),
           ...(evidence?.refusals ? [[texts.alert.refusals, format.number(evidence.refusals)] as [string, string]] : []),
           ...(alert.customer_answer
             ? [[texts.alerts.answer, texts.alerts.answers[alert.customer_answer] ?? alert.customer_answer] as [string, string]]

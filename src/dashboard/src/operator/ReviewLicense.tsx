@@ -9,13 +9,17 @@ export function ReviewLicense({ license, reload }: { license: License; reload: (
   const [open, setOpen] = useState(false);
   const [reason, setReason] = useState('');
   const [falsePositive, setFalsePositive] = useState(false);
+  const [fraud, setFraud] = useState(false);
   const action = useAction();
   const suspended = license.can_reinstate;
   const post = (what: 'suspend' | 'reinstate', body: unknown) => call('POST', `/api/v1/licenses/${license.subscription_id}/${what}`, body);
 
   const go = () =>
     action.run(async () => {
-      await post(suspended ? 'reinstate' : 'suspend', suspended ? { reason, false_positive: falsePositive } : { reason });
+      await post(
+        suspended ? 'reinstate' : 'suspend',
+        suspended ? { reason, false_positive: falsePositive } : { reason, cause: fraud ? 'FRAUD' : 'OPERATOR' },
+      );
       // The undo has a fixed reason: the customer sees the reason of a suspension, but not the note on a reinstatement.
       const undo = () =>
         post(suspended ? 'suspend' : 'reinstate', { reason: suspended ? texts.review.undoneReinstatement : texts.review.undoReason })
@@ -27,6 +31,7 @@ export function ReviewLicense({ license, reload }: { license: License; reload: (
       notify(suspended ? texts.review.reinstated : texts.review.suspended, () => void undo());
       setOpen(false);
       setReason('');
+      setFraud(false);
       reload();
     });
 
@@ -51,10 +56,15 @@ export function ReviewLicense({ license, reload }: { license: License; reload: (
         }}
       >
         <Field label={suspended ? texts.review.note : texts.review.reason} value={reason} onChange={setReason} max={500} auto />
-        {suspended && (
+        {suspended ? (
           <label className="check">
             <input type="checkbox" checked={falsePositive} onChange={(event) => setFalsePositive(event.target.checked)} />
             {texts.review.falsePositive}
+          </label>
+        ) : (
+          <label className="check">
+            <input type="checkbox" checked={fraud} onChange={(event) => setFraud(event.target.checked)} />
+            {texts.review.fraud}
           </label>
         )}
       </Confirm>

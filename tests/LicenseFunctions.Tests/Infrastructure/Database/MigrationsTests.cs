@@ -2,6 +2,7 @@ using System.Text.RegularExpressions;
 using Dapper;
 using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Tests.Support;
+using LicenseFunctions.Tests.Usage;
 using Npgsql;
 using Xunit;
 
@@ -183,6 +184,70 @@ public sealed class MigrationsTests(PostgresFixture postgres)
         Assert.True(await RunAsync(database));
         Assert.Equal(0, await database.QueryAsync<int>("select get_device_count('nobody')"));
         Assert.False(await RunAsync(database));
+    }
+
+    [Fact]
+    public async Task Run_WithAFunctionOfFewerParameters_ReplacesItAndKeepsItsGrants()
+    {
+        var role = $"ingest_{Guid.NewGuid():N}";
+        await using var database = await postgres.NewDatabaseAsync();
+        await database.ExecuteAsync(
+            $"""
+            create role {role};
+            create function record_license_usage(
+                token_hash text, subscription_id text, ip text, ea_instance_id text, mt5_account bigint,
+                received int default 1, executed int default 0, rejected int default 0, avg_latency_ms int default null)
+            returns uuid language sql as 'select uuid_generate_v4()';
+            revoke execute on function record_license_usage(text, text, text, text, bigint, int, int, int, int) from public;
+            grant execute on function record_license_usage(text, text, text, text, bigint, int, int, int, int) to {role};
+            """);
+        try
+        {
+            Assert.True(await RunAsync(database));
+
+            Assert.Equal(
+                [(11, true, false), (11, false, true)],
+                await database.QueryAllAsync<(int, bool, bool)>(
+                    $"""
+                    select pronargs::int, has_function_privilege('{role}', oid, 'execute') and proacl is not null,
+                           has_function_privilege('public', oid, 'execute')
+                    from pg_proc where proname = 'record_license_usage' order by proacl is null
+                    """));
+        }
+        finally
+        {
+            await database.ExecuteAsync($"drop owned by {role}; drop role {role}");
+        }
+    }
+
+    [Fact]
+    public async Task DaysSeen_OfDevicesFromBeforeLeases_AreThoseWithUsage()
+    {
+        await using var usage = await UsageScene.NewAsync(postgres);
+        var license = await usage.LicenseAsync();
+        foreach (var ea in (string[])["EA-1", "EA-2"])
+        {
+            await usage.DeviceAsync(license, $"1001|{ea}", ea, 1001, "198.51.100.4", usage.Now.UtcDateTime);
+            await usage.Database.ExecuteAsync(
+                "update license_devices set first_seen_at = @first where ea_instance_id = @ea",
+                new { ea, first = usage.Now.UtcDateTime.AddDays(ea == "EA-1" ? -60 : -1.5) });
+        }
+
+        const int Day = 86_400;
+        await usage.SendAsync(UsageScene.Array(
+            ((int[])[0, Day, 4 * Day, 20 * Day, 40 * Day]).SelectMany(ago => (string[])
+            [
+                usage.Record(license, secondsAgo: ago, ea: "EA-1"), usage.Record(license, secondsAgo: ago, ea: "EA-2"),
+            ])));
+        await usage.Database.ExecuteAsync("update license_devices set days_seen = 1");
+        var migration = Repository.Read("sql/migrations/0036_close_only_openings.sql");
+        var from = migration.IndexOf("update license_devices", StringComparison.Ordinal);
+
+        await usage.Database.ExecuteAsync(migration[from..(migration.IndexOf("seen.days;", from, StringComparison.Ordinal) + 10)]);
+
+        Assert.Equal(
+            ["EA-1 4", "EA-2 2"],
+            await usage.Database.QueryAllAsync<string>("select ea_instance_id || ' ' || days_seen from license_devices order by 1"));
     }
 
     [Fact]

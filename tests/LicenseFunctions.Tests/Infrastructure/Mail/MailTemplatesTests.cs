@@ -68,6 +68,23 @@ public sealed class MailTemplatesTests
         Assert.Contains(evil, mail.Text, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("suspended", "OPERATOR", 30, "Expert advisors that have used the license for more than a day can still manage")]
+    [InlineData("suspended", "EXPIRY", 30, "Your expert advisors can still manage and close their open positions for up to 30 days. They")]
+    [InlineData("suspended", "FRAUD", 30, "Your expert advisors can no longer trade. Close open positions yourself")]
+    [InlineData("suspended", "OPERATOR", 0, "Your expert advisors can no longer trade. Close open positions yourself")]
+    [InlineData("in_grace", null, 30, "for up to 30 days after the license ends. They open no new ones.")]
+    [InlineData("expiring", null, 30, "for up to 30 days after the license ends. They open no new ones.")]
+    [InlineData("period_ended", null, 30, "for up to 30 days after the license ends. They open no new ones.")]
+    [InlineData("expiring", null, 0, "Your expert advisors can no longer trade after the license ends. Close open positions yourself")]
+    public void Render_OfAnEnd_SaysWhatExpertAdvisorsMayStillDo(string name, string? cause, int days, string expected)
+    {
+        var mail = new MailTemplates(TimeSpan.FromDays(days)).Render(name, new JsonObject { ["cause"] = cause }, publicUrl: null);
+
+        Assert.Contains(expected, mail.Text, StringComparison.Ordinal);
+        Assert.Contains(expected, mail.Html, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Render_RenewalPaidByCard_StatesExpiryAndAmount()
     {

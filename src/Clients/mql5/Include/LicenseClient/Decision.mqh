@@ -281,10 +281,8 @@ void LicenseDecide(LicenseState &state, const bool hasAnswer, const LicenseAnswe
         if(isLeased)
         {
             // If the clock becomes wrong later, the lease can't be used. FULL then ends an hour later, but never after the lease.
-            long kept = time + LICENSE_GRACE_SECONDS < lease.expiresAt ? time + LICENSE_GRACE_SECONDS : lease.expiresAt;
-            if(kept > state.fullUntil)
-                state.fullUntil = kept;
-            until = lease.expiresAt > state.fullUntil ? lease.expiresAt : state.fullUntil;
+            state.fullUntil = time + LICENSE_GRACE_SECONDS < lease.expiresAt ? time + LICENSE_GRACE_SECONDS : lease.expiresAt;
+            until = lease.expiresAt;
         }
         bool isFull = isLeased || time < state.fullUntil;
         decision.entitlement = isFull ? "FULL" : "CLOSE_ONLY";

@@ -1,0 +1,25 @@
+-- Drops a function, if it is there, in favor of one with more parameters, which gets its grants.
+create or replace function replace_function(old_signature text, new_signature text) returns void language plpgsql as $$
+declare
+    old_function regprocedure := to_regprocedure(old_signature);
+    new_function regprocedure := new_signature::regprocedure;
+    grantee text;
+begin
+    if old_function is null then
+        return;
+    end if;
+    -- Without a list, everyone may execute a function.
+    if (select proacl from pg_proc where oid = old_function) is not null then
+        execute format('revoke execute on function %s from public', new_function);
+        for grantee in
+            select case acl.grantee when 0 then 'public' else acl.grantee::regrole::text end
+                   || case when acl.is_grantable then ' with grant option' else '' end
+            from pg_proc, aclexplode(proacl) as acl
+            where oid = old_function and acl.grantee <> proowner
+        loop
+            execute format('grant execute on function %s to %s', new_function, grantee);
+        end loop;
+    end if;
+    execute format('drop function %s', old_function);
+end
+$$;

@@ -1,0 +1,40 @@
+using System.Globalization;
+using LicenseFunctions.Tests.Support;
+using Xunit;
+
+namespace LicenseFunctions.Tests.Leases;
+
+/// <summary>72 hours in which nobody reaches the backend.</summary>
+public sealed class OutageTests
+{
+    private static readonly Lazy<OutageResult> With = new(() => OutageWorld.Run(seed: 16, withLeases: true));
+    private static readonly Lazy<OutageResult> Without = new(() => OutageWorld.Run(seed: 16, withLeases: false));
+
+    [Fact]
+    public void Outage_Of72Hours_LosesNoMinuteWithinALease()
+    {
+        var (with, without) = (With.Value, Without.Value);
+
+        static string Share(OutageResult result) =>
+            string.Create(CultureInfo.InvariantCulture, $"{100.0 * result.LostMinutes / result.EntitledMinutes:N1} %");
+        var figure = string.Create(
+            CultureInfo.InvariantCulture,
+            $"{with.EntitledMinutes:N0} minutes in which trading was paid for: without leases {without.LostMinutes:N0} are lost "
+            + $"({Share(without)}), with leases {with.LostMinutes:N0} ({Share(with)}), and {with.LostWithinLease:N0} within a lease");
+        TestContext.Current.TestOutputHelper!.WriteLine(figure);
+        TestContext.Current.TestOutputHelper.WriteLine($"{with}");
+        TestContext.Current.TestOutputHelper.WriteLine($"{without}");
+
+        Assert.Equal(with.EntitledMinutes, without.EntitledMinutes);
+        Assert.Equal(0, with.LostWithinLease);
+        Assert.True(with.LostMinutes < without.LostMinutes / 3, figure);
+        Assert.Contains(figure, Repository.Read("docs/leases.md").ReplaceLineEndings(" "), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Positions_OverOutageAndEnds_AreNeitherStrandedNorOpenedAfterTheEnd() => Assert.All([With.Value, Without.Value], result =>
+    {
+        Assert.Equal((0, 0), (result.Stranded, result.OpenedAfterEnd));
+        Assert.InRange(result.Closed, 1_000, result.Opened);
+    });
+}

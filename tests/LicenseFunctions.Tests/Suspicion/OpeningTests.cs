@@ -1,0 +1,130 @@
+using System.Text.Json.Nodes;
+using LicenseFunctions.Infrastructure.Database;
+using LicenseFunctions.Suspicion;
+using LicenseFunctions.Tests.Support;
+using Xunit;
+
+namespace LicenseFunctions.Tests.Suspicion;
+
+/// <summary>Positions that are opened although the license only allows closing them.</summary>
+public sealed class OpeningTests(PostgresFixture postgres)
+{
+    [Fact]
+    public async Task Opening_UnderCloseOnly_IsOneAlertForThePeriodAndSuspendsNobody()
+    {
+        await using var scene = await SuspicionScene.NewAsync(postgres);
+        await EndAsync(scene);
+
+        var first = await scene.RecordAndScanAsync([Record(scene, 3600, opened: 2), Record(scene, 3000, opened: 1, ea: "EA-2")]);
+        var second = await scene.RecordAndScanAsync([Record(scene, 600, opened: 5)]);
+
+        Assert.Equal((1, 0), (first.Alerts, first.Suspended));
+        Assert.Equal(0, second.Alerts);
+        var (severity, action, description, json) = await scene.Database.QueryAsync<(string, string, string, string)>(
+            """
+            select severity, auto_action_taken, description, evidence::text from suspicious_activity_alerts
+            where activity_type = 'OPENED_UNDER_CLOSE_ONLY'
+            """);
+        Assert.Equal(("MEDIUM", "NONE"), (severity, action));
+        Assert.Equal("3 positions were opened although the license allows closing only (EXPIRED).", description);
+        var evidence = JsonNode.Parse(json)!;
+        Assert.Equal(3, (int)evidence["opened"]!);
+        Assert.Equal([("EA-1", 2), ("EA-2", 1)], evidence["devices"]!.AsArray().Select(
+            device => ((string)device!["ea_instance_id"]!, (int)device["opened"]!)));
+        Assert.Equal(1, await scene.Database.QueryAsync<long>(
+            "select count(*) from close_only_periods p join suspicious_activity_alerts a using (alert_id)"));
+        Assert.Equal(1, await scene.Database.QueryAsync<double>(
+            "select sum(amount) from metric_increments where label = 'OPENED_UNDER_CLOSE_ONLY'"));
+    }
+
+    [Fact]
+    public async Task Opening_ThatIsReadAgainAfterAReview_IsNoSecondAlert()
+    {
+        await using var scene = await SuspicionScene.NewAsync(postgres);
+        await EndAsync(scene);
+        var record = Record(scene, 3600, opened: 2);
+        await scene.RecordAndScanAsync([record]);
+        var alert = await scene.AlertIdAsync();
+        await scene.Review.RunAsync(
+            alert, new AlertReview("RESOLVED", "The ingest server is corrected"), Actor.System, TestContext.Current.CancellationToken);
+
+        var again = await scene.RecordAndScanAsync([record, Record(scene, 60, opened: 1)]);
+        await scene.Store.WatchAsync(TimeSpan.FromDays(90), TestContext.Current.CancellationToken);
+        var watched = await scene.Scan.RunAsync(TestContext.Current.CancellationToken);
+
+        Assert.Equal((0, 0), (again.Alerts, watched.Alerts));
+    }
+
+    [Theory]
+    [InlineData("update license_tokens set expires_at = now() + interval '20 days'", 3600, 1)]
+    [InlineData("delete from close_only_periods", 3600, 1)]
+    [InlineData(null, 3 * 3600 - 60, 1)]
+    [InlineData(null, 4 * 3600, 1)]
+    [InlineData(null, 3600, 0)]
+    [InlineData(null, 3600, null)]
+    [InlineData("update license_tokens set is_active = false, revoked_at = now(), revoked_reason = 'Lost'", 3600, 1)]
+    public async Task Opening_ThatIsAllowedOrNone_IsNoAlert(string? change, int secondsAgo, int? opened)
+    {
+        await using var scene = await SuspicionScene.NewAsync(postgres);
+        await EndAsync(scene);
+        if (change is not null)
+            await scene.Database.ExecuteAsync(change);
+
+        var scan = await scene.RecordAndScanAsync([Record(scene, secondsAgo, opened)]);
+
+        Assert.Equal((1, 0), (scan.Records, scan.Alerts));
+    }
+
+    [Fact]
+    public async Task Opening_OfOneLicenseThatFails_LeavesTheOthers()
+    {
+        await using var scene = await SuspicionScene.NewAsync(postgres);
+        var other = await scene.Usage.LicenseAsync();
+        await EndAsync(scene);
+        await scene.Database.ExecuteAsync(
+            """
+            create function refuse_alert() returns trigger language plpgsql as $$ begin raise check_violation; end $$;
+            create trigger refuse_alert before insert on suspicious_activity_alerts for each row execute function refuse_alert();
+            """);
+        string[] records =
+            [Record(scene, 3600, opened: 1), scene.Usage.Record(other, secondsAgo: 3600, ea: "EA-8", account: 8, address: "198.51.8.4")];
+
+        var failed = await scene.RecordAndScanAsync(records);
+        await scene.Database.ExecuteAsync("drop trigger refuse_alert on suspicious_activity_alerts");
+        var after = await scene.Scan.RunAsync(TestContext.Current.CancellationToken);
+
+        // The license that failed was tried twice in this run.
+        Assert.Equal((3, 3, 0), (failed.Licenses, failed.Records, failed.Alerts));
+        Assert.Equal(1, await scene.Database.QueryAsync<long>("select count(*) from suspicion_states where state::text like '%EA-8%'"));
+        Assert.Equal((1, 1), (after.Licenses, after.Alerts));
+    }
+
+    [Fact]
+    public async Task Alert_AboutAnOpening_IsForOperatorsOnly()
+    {
+        await using var scene = await SuspicionScene.NewAsync(postgres);
+        await EndAsync(scene);
+        await scene.RecordAndScanAsync([Record(scene, 3600, opened: 2)]);
+
+        var seen = await scene.Answer.ActivityAsync(scene.License.SubscriptionId, null, TestContext.Current.CancellationToken);
+
+        Assert.Empty(seen.Value.Alerts);
+        Assert.Equal("ALERT_NOT_FOUND", (await scene.Answer.AnswerAsync(
+            scene.License.SubscriptionId, await scene.AlertIdAsync(), await scene.Database.QueryAsync<Guid>(
+                "select subscriber_id from subscriptions where subscription_id = @SubscriptionId", scene.License),
+            new AlertAnswer(true), null, Actor.System, TestContext.Current.CancellationToken)).Refusal?.Code);
+        Assert.Equal(0, await scene.Database.QueryAsync<long>("select count(*) from outbox where payload ->> 'template' = 'device_alert'"));
+    }
+
+    /// <summary>The license expired four hours ago. Its device learned of it three hours ago.</summary>
+    private static Task<int> EndAsync(SuspicionScene scene) => scene.Database.ExecuteAsync(
+        """
+        update license_tokens set expires_at = now() - interval '4 hours';
+        insert into close_only_periods (subscription_id, began_at) select subscription_id, now() - interval '3 hours' from license_tokens
+        where subscription_id = @SubscriptionId
+        """, scene.License);
+
+    private static string Record(SuspicionScene scene, int secondsAgo, int? opened, string ea = "EA-1") =>
+        scene.Usage.Record(scene.License, secondsAgo: secondsAgo, ea: ea).TrimEnd().TrimEnd('}')
+        + $",\"opened\":{opened?.ToString() ?? "null"},\"closed\":1}}";
+}
