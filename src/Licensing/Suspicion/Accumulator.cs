@@ -20,9 +20,12 @@ internal static class Accumulator
             return null;
         var at = Corrected(identity, loggedAt, arrivedAt, policy);
         state.Clock = Math.Max(state.Clock, at);
+        var networks = identity.NextNetworkId;
         var networkId = AddNetwork(state, identity, network, sample.Location, at, policy);
         if (at >= identity.LastAt)
             Follow(identity, networkId, at, policy);
+        else if (identity.NextNetworkId > networks)
+            identity.Moves++; // a late record on a network of its own
 
         identity.FirstAt = Math.Min(identity.FirstAt, at - present);
         identity.Records++;

@@ -150,12 +150,15 @@ internal sealed record Clones(
         return together.Count < 2
             ? null
             : new Clones(
-                index, seconds, AreMany(records, quickest, policy) ? Math.Max(seconds, policy.CloneDuration.Seconds()) : 0, from, to,
+                index, seconds, AreMany(all, quickest, policy) ? Math.Max(seconds, policy.CloneDuration.Seconds()) : 0, from, to,
                 together.Count, together)
             { IsByPace = true };
     }
 
-    /// <summary>More networks than the limit report within less time than one device takes from record to record.</summary>
+    /// <summary>
+    /// More networks than the limit report within less time than one device takes from record to record. All remembered records count: one
+    /// device that reports at random times may do so now and then.
+    /// </summary>
     private static bool AreMany(List<NetworkSession> records, double quickest, DetectionPolicy policy)
     {
         var networks = new HashSet<int>();

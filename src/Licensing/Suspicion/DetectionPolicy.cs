@@ -386,7 +386,7 @@ public sealed record DetectionPolicy
     /// time, from which there are more copies than devices are allowed.
     /// </summary>
     [Number(0.01, 1)]
-    public double CrowdedShare { get; init; } = 0.12;
+    public double CrowdedShare { get; init; } = 0.1;
 
     /// <summary>Records that a network must have among them.</summary>
     [Number(2, 48)]
