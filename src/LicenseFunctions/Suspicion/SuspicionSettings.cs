@@ -18,19 +18,25 @@ public sealed record SuspicionSettings(
 
     public static SuspicionSettings Read(SettingReader settings)
     {
-        var file = ReadPolicy(settings);
-        var policy = file with
-        {
-            DeviceLimit = settings.MaxDevices(),
-            AccountLimit = settings.Whole("ACCOUNTS_PER_LICENSE", file.AccountLimit, 0, 1000),
-            NetworksInDay = settings.Whole("SUSPICIOUS_ACTIVITY_THRESHOLD", 3, 1, 1000),
-        };
+        var policy = ReadPolicyInForce(settings);
         var url = settings.Address("ALERT_WEBHOOK_URL", "https://chat.example.com/hooks/licenses", "https", "http");
         var secret = url is null ? "" : settings.Text("ALERT_WEBHOOK_SECRET", "a-long-random-text");
         var email = settings.Optional("ALERT_EMAIL");
         if (email is not null && !MailAddresses.TryParse(email, out _))
             settings.Fault("ALERT_EMAIL", "is not a mail address", "operators@example.com", 0);
         return new SuspicionSettings(policy, email, url, Encoding.UTF8.GetBytes(secret)) { Shadow = ReadShadow(settings, policy) };
+    }
+
+    /// <summary>The policy of the file, with the limits of the settings.</summary>
+    public static DetectionPolicy ReadPolicyInForce(SettingReader settings)
+    {
+        var file = ReadPolicy(settings);
+        return file with
+        {
+            DeviceLimit = settings.MaxDevices(),
+            AccountLimit = settings.Whole("ACCOUNTS_PER_LICENSE", file.AccountLimit, 0, 1000),
+            NetworksInDay = settings.Whole("SUSPICIOUS_ACTIVITY_THRESHOLD", 3, 1, 1000),
+        };
     }
 
     private static ShadowPolicy? ReadShadow(SettingReader settings, DetectionPolicy inForce)

@@ -102,7 +102,7 @@ internal sealed record People(int[] Person, int[] Device)
         var since = Math.Max(a.ForgottenUntil, b.ForgottenUntil);
         var remembered = since == 0 ? overlap : Spans.Overlap(a.Presence, b.Presence, since);
         return remembered >= policy.HandoverDuration.Seconds()
-            && Together(a, b) < policy.TogetherShare * remembered
+            && Together(a, b, policy) < policy.TogetherShare * remembered
             && !(HopsAlways(a, policy) && HopsAlways(b, policy) && NearWhileRoaming(a, b, policy));
     }
 
@@ -164,17 +164,22 @@ internal sealed record People(int[] Person, int[] Device)
     }
 
     /// <summary>Seconds in which both had one network.</summary>
-    private static long Together(IdentityUse a, IdentityUse b)
+    private static long Together(IdentityUse a, IdentityUse b, DetectionPolicy policy)
     {
         long seconds = 0;
         foreach (var network in a.Networks)
             if (b.On(network.Network) is { } same)
-                seconds += Math.Max(0, Math.Min(network.LastAt, same.LastAt) - Math.Max(Start(a, network), Start(b, same)));
+                seconds += Math.Max(0, Math.Min(network.LastAt, same.LastAt) - Math.Max(Start(a, network, policy), Start(b, same, policy)));
         return seconds;
     }
 
-    /// <summary>The session before its first record was on the network of that record.</summary>
-    private static long Start(IdentityUse identity, NetworkUse network) => network.Id == 0 ? identity.FirstAt : network.FirstAt;
+    /// <summary>
+    /// The session before the first record on a network was on that network, too. Otherwise two terminals whose address changes with each
+    /// record would never be together.
+    /// </summary>
+    private static long Start(IdentityUse identity, NetworkUse network, DetectionPolicy policy) => network.Id == 0 ? identity.FirstAt
+        : network.FirstAt - Math.Max(
+            policy.RecordDuration.Seconds(), (long)Math.Min(identity.UsualGap, policy.LongestEstimate.Seconds()));
 
     /// <summary>An identity without EA and account may be any of the others, so it isn't counted as another person.</summary>
     private static void JoinUnknown(List<IdentityUse> all, int[] person, int[] device)
