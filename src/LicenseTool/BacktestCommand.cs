@@ -3,9 +3,11 @@ using System.Globalization;
 using System.Text.Json;
 using CsvHelper;
 using LicenseFunctions.Infrastructure.Database;
+using LicenseFunctions.Infrastructure.Settings;
 using LicenseFunctions.Suspicion;
 using Licensing;
 using Licensing.Suspicion;
+using Microsoft.Extensions.Configuration;
 using Npgsql;
 
 namespace LicenseTool;
@@ -16,6 +18,9 @@ namespace LicenseTool;
 internal static class BacktestCommand
 {
     private const int Top = 200;
+
+    // The page has some 10 KB for each.
+    private const int MostTop = 2_000;
 
     public static Command Create()
     {
@@ -34,7 +39,7 @@ internal static class BacktestCommand
         var policy = new Option<string?>("--policy") { Description = "the policy to try, JSON; missing fields have their defaults" };
         var inForce = new Option<string?>("--in-force")
         {
-            Description = "the policy in force, JSON; default: DETECTION_POLICY, else the default policy",
+            Description = "the policy in force, JSON; default: that of the settings, as the service reads them",
         };
         var change = new Option<string?>("--change")
         {
@@ -47,7 +52,7 @@ internal static class BacktestCommand
         };
         var top = new Option<int?>("--top")
         {
-            Description = $"the most licenses that the report shows in detail, from 1 to 10000; default: {Top}",
+            Description = $"the most licenses that the report shows in detail, from 1 to {MostTop}; default: {Top}",
         };
         var labels = new Option<string?>("--labels")
         {
@@ -64,8 +69,8 @@ internal static class BacktestCommand
                 result.AddError("Give either --usage FILE or --database URL.");
             if (result.GetValue(policy) is not null && result.GetValue(change) is not null)
                 result.AddError("Give either --policy FILE or --change PAIRS.");
-            if (result.GetValue(top) is < 1 or > 10_000)
-                result.AddError("--top must be from 1 to 10000.");
+            if (result.GetValue(top) is < 1 or > MostTop)
+                result.AddError($"--top must be from 1 to {MostTop}.");
             // Before minutes of work.
             if (result.GetValue(report) is { } page && !Directory.Exists(Path.GetDirectoryName(Path.GetFullPath(page))))
                 result.AddError($"--report: there is no folder for {page}.");
@@ -74,13 +79,18 @@ internal static class BacktestCommand
         {
             try
             {
-                var currentPolicy = Read(arguments.GetValue(inForce) ?? Environment.GetEnvironmentVariable("DETECTION_POLICY"));
-                var triedPolicy = arguments.GetValue(change) is { } pairs ? Change(currentPolicy, pairs) : Read(arguments.GetValue(policy));
+                var settings = new SettingReader(new ConfigurationBuilder().AddEnvironmentVariables().Build());
+                var policyOfService = SuspicionSettings.ReadPolicyInForce(settings);
+                settings.ThrowIfFaulty();
+                var currentPolicy = arguments.GetValue(inForce) is { } other ? Read(other, policyOfService) : policyOfService;
+                var triedPolicy = arguments.GetValue(change) is { } pairs ? Change(currentPolicy, pairs)
+                    : Read(arguments.GetValue(policy), currentPolicy);
                 var (tried, current) = (new Backtest(triedPolicy), new Backtest(currentPolicy));
                 var file = arguments.GetValue(usage);
                 await RunAsync(file, arguments.GetValue(database) ?? DefaultDatabase(file), [tried, current], cancellationToken);
                 if (arguments.GetValue(verdicts) is { } output)
                     Write(output, tried.Findings);
+                Console.WriteLine($"In force: {Limits(currentPolicy)}. Tried: {Limits(triedPolicy)}.");
                 Console.WriteLine(Summary(tried));
                 Console.WriteLine(Changes(Suspended(current), Suspended(tried)));
                 if (arguments.GetValue(report) is { } page)
@@ -93,7 +103,8 @@ internal static class BacktestCommand
                     Print(Accuracy.Of(UsageFile.ReadLabels(truths), Suspended(tried)));
                 return 0;
             }
-            catch (Exception wrong) when (wrong is IOException or UnauthorizedAccessException or InvalidDataException or JsonException)
+            catch (Exception wrong) when (wrong
+                is IOException or UnauthorizedAccessException or InvalidDataException or JsonException or SettingsException)
             {
                 await Console.Error.WriteLineAsync(wrong.Message);
                 return 1;
@@ -128,14 +139,37 @@ internal static class BacktestCommand
 
     private static string? DefaultDatabase(string? usage) => usage is null ? Environment.GetEnvironmentVariable("DATABASE_URL") : null;
 
+    /// <summary>The policy of a file. Limits that it doesn't name are those of the policy in force, which come from settings.</summary>
     /// <exception cref="InvalidDataException">A field is outside its range.</exception>
-    private static DetectionPolicy Read(string? file)
+    private static DetectionPolicy Read(string? file, DetectionPolicy inForce)
     {
         if (file is null)
-            return new DetectionPolicy();
+        {
+            return new DetectionPolicy
+            {
+                DeviceLimit = inForce.DeviceLimit,
+                AccountLimit = inForce.AccountLimit,
+                NetworksInDay = inForce.NetworksInDay,
+            };
+        }
+
         var policy = DetectionPolicyFile.Read(file);
-        return policy.Faults() is { Count: > 0 } faults ? throw new InvalidDataException($"{file}: {string.Join("; ", faults)}") : policy;
+        if (policy.Faults() is { Count: > 0 } faults)
+            throw new InvalidDataException($"{file}: {string.Join("; ", faults)}");
+        using var document = JsonDocument.Parse(File.ReadAllText(file), new() { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true });
+        return policy with
+        {
+            DeviceLimit = Names("device_limit") ? policy.DeviceLimit : inForce.DeviceLimit,
+            AccountLimit = Names("account_limit") ? policy.AccountLimit : inForce.AccountLimit,
+            NetworksInDay = Names("networks_in_day") ? policy.NetworksInDay : inForce.NetworksInDay,
+        };
+
+        bool Names(string field) => document.RootElement.TryGetProperty(field, out _);
     }
+
+    /// <summary>The limits of a policy, which come from settings, in words.</summary>
+    internal static string Limits(DetectionPolicy policy) => string.Create(CultureInfo.InvariantCulture,
+        $"{policy.DeviceLimit} devices, {(policy.AccountLimit == 0 ? "any number of" : policy.AccountLimit)} accounts, {policy.NetworksInDay} networks a day");
 
     /// <exception cref="InvalidDataException">A pair is wrong.</exception>
     private static DetectionPolicy Change(DetectionPolicy policy, string pairs)

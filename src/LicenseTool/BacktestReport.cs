@@ -54,6 +54,8 @@ internal static class BacktestReport
             ["licenses"] = Number(comparison.Licenses.Values.Sum()),
             ["changed"] = Number(comparison.Changes.Values.Sum()),
             ["shown"] = Number(comparison.Changed.Count),
+            ["limits_in_force"] = BacktestCommand.Limits(inForce),
+            ["limits_tried"] = BacktestCommand.Limits(tried),
             ["pairs"] = string.Join(',', fields.Select(field => $"{field.Name}={field.After}")),
             ["fields"] = Array(fields, field => new JsonObject
             {

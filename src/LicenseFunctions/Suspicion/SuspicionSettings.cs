@@ -21,13 +21,7 @@ public sealed record SuspicionSettings(
 
     public static SuspicionSettings Read(SettingReader settings)
     {
-        var file = ReadPolicy(settings);
-        var policy = file with
-        {
-            DeviceLimit = settings.MaxDevices(),
-            AccountLimit = settings.Whole("ACCOUNTS_PER_LICENSE", file.AccountLimit, 0, 1000),
-            NetworksInDay = settings.Whole("SUSPICIOUS_ACTIVITY_THRESHOLD", 3, 1, 1000),
-        };
+        var policy = ReadPolicyInForce(settings);
         var url = settings.Address("ALERT_WEBHOOK_URL", "https://chat.example.com/hooks/licenses", "https", "http");
         var secret = url is null ? "" : settings.Text("ALERT_WEBHOOK_SECRET", "a-long-random-text");
         var email = settings.Optional("ALERT_EMAIL");
@@ -37,6 +31,18 @@ public sealed record SuspicionSettings(
         {
             Shadow = ReadShadow(settings, policy),
             Grace = settings.GracePeriod(),
+        };
+    }
+
+    /// <summary>The policy of the file, with the limits of the settings.</summary>
+    public static DetectionPolicy ReadPolicyInForce(SettingReader settings)
+    {
+        var file = ReadPolicy(settings);
+        return file with
+        {
+            DeviceLimit = settings.MaxDevices(),
+            AccountLimit = settings.Whole("ACCOUNTS_PER_LICENSE", file.AccountLimit, 0, 1000),
+            NetworksInDay = settings.Whole("SUSPICIOUS_ACTIVITY_THRESHOLD", 3, 1, 1000),
         };
     }
 

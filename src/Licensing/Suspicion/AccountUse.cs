@@ -10,6 +10,8 @@ internal sealed record AccountUse(long Seconds, long From, long To, int Most, IR
 {
     public static AccountUse? Measure(DetectionState state, DetectionPolicy policy)
     {
+        if (policy.AccountLimit == 0 || state.Identities.Count <= policy.AccountLimit)
+            return null;
         var from = Math.Max(state.HarmlessUntil, state.Clock - policy.OverlapMemory.Seconds());
         var held = Enumerable.Range(0, state.Identities.Count)
             .Where(i => state.Identities[i] is { Account: not 0, Trusted: false } identity && identity.LastAt > from)
@@ -19,7 +21,7 @@ internal sealed record AccountUse(long Seconds, long From, long To, int Most, IR
                 To: account.Max(i => state.Identities[i].LastAt),
                 Identities: account.ToList()))
             .ToList();
-        if (policy.AccountLimit == 0 || held.Count <= policy.AccountLimit)
+        if (held.Count <= policy.AccountLimit)
             return null;
 
         var edges = held.SelectMany(account => new[] { (At: account.From, Change: 1), (At: account.To, Change: -1) }).Order().ToList();

@@ -3,11 +3,12 @@ namespace Licensing.Suspicion;
 /// <summary>Adds usage samples to a state, in any order.</summary>
 internal static class Accumulator
 {
-    public static void Accumulate(DetectionState state, in UsageSample sample, DetectionPolicy policy)
+    /// <returns>The identity of the record; null if the record adds nothing.</returns>
+    public static IdentityUse? Accumulate(DetectionState state, in UsageSample sample, DetectionPolicy policy)
     {
         var (loggedAt, arrivedAt) = (sample.LoggedAt.ToUnixTimeSeconds(), sample.ArrivedAt?.ToUnixTimeSeconds() ?? long.MaxValue);
         if (Math.Min(loggedAt, arrivedAt) < state.Clock - policy.Memory.Seconds())
-            return;
+            return null;
 
         var (ea, account) = (IdentityUse.Normal(sample.EaInstanceId), IdentityUse.Normal(sample.Account));
         var network = Network.Of(sample.Address);
@@ -15,13 +16,16 @@ internal static class Accumulator
         var seconds = (int)Math.Clamp(sample.Session?.TotalSeconds ?? 0, 0, policy.LongestSession.TotalSeconds);
         var present = seconds > 0 ? seconds : EstimateDuration(state, identity, policy);
         // A record that is read again must not teach the clock's error again.
-        if (IsKnown(identity, network, Math.Min(loggedAt - identity.ClockError, arrivedAt), seconds))
-            return;
+        if (IsKnown(identity, network, RightTime(identity, loggedAt, arrivedAt, policy), seconds))
+            return null;
         var at = Corrected(identity, loggedAt, arrivedAt, policy);
         state.Clock = Math.Max(state.Clock, at);
-        var networkId = AddNetwork(identity, network, sample.Location, at, policy);
+        var networks = identity.NextNetworkId;
+        var networkId = AddNetwork(state, identity, network, sample.Location, at, policy);
         if (at >= identity.LastAt)
             Follow(identity, networkId, at, policy);
+        else if (identity.NextNetworkId > networks)
+            identity.Moves++; // a late record on a network of its own
 
         identity.FirstAt = Math.Min(identity.FirstAt, at - present);
         identity.Records++;
@@ -33,6 +37,7 @@ internal static class Accumulator
             AddSession(identity, new NetworkSession(networkId, at - length, at, seconds > 0), policy);
         if (network.Length > 0)
             AddRecentNetwork(state, Network.Neighborhood(network), at, policy);
+        return identity;
     }
 
     /// <summary>
@@ -64,8 +69,14 @@ internal static class Accumulator
             (identity.ClockError, identity.IsClockKnown) = (error, true);
         }
 
-        return Math.Min(loggedAt - identity.ClockError, arrivedAt);
+        return RightTime(identity, loggedAt, arrivedAt, policy);
     }
+
+    /// <summary>A record that arrives at once has the right time, also if the clock was wrong before.</summary>
+    private static long RightTime(IdentityUse identity, long loggedAt, long arrivedAt, DetectionPolicy policy) => Math.Min(
+        arrivedAt < long.MaxValue && Math.Abs(loggedAt - arrivedAt) <= policy.ClockPrecision.Seconds() ? loggedAt
+            : loggedAt - identity.ClockError,
+        arrivedAt);
 
     /// <summary>Removes what is older than the policy's memory.</summary>
     public static void RemoveExpired(DetectionState state, DetectionPolicy policy)
@@ -150,7 +161,8 @@ internal static class Accumulator
     }
 
     /// <returns>The network's id; −1 without an address.</returns>
-    private static int AddNetwork(IdentityUse identity, string network, Location? location, long at, DetectionPolicy policy)
+    private static int AddNetwork(
+        DetectionState state, IdentityUse identity, string network, Location? location, long at, DetectionPolicy policy)
     {
         if (network.Length == 0)
             return -1;
@@ -169,9 +181,28 @@ internal static class Accumulator
         }
 
         while (identity.Networks.Count >= policy.MaxNetworks)
-            identity.Networks.Remove(identity.Networks.MinBy(known => known.LastAt)!);
+        {
+            var forgotten = LeastUseful(state, identity);
+            identity.ForgottenUntil = Math.Max(identity.ForgottenUntil, forgotten.LastAt);
+            identity.Networks.Remove(forgotten);
+        }
+
         identity.Networks.Add(new NetworkUse(identity.NextNetworkId, network, location, at, at, 1));
         return identity.NextNetworkId++;
+    }
+
+    /// <summary>
+    /// The network that was not used for the longest time. For each other identity, the latest network that both have is kept: it shows
+    /// that they are on one device, also after both have moved on.
+    /// </summary>
+    private static NetworkUse LeastUseful(DetectionState state, IdentityUse identity)
+    {
+        var kept = new HashSet<NetworkUse>(ReferenceEqualityComparer.Instance);
+        foreach (var other in state.Identities.Where(other => other != identity))
+            if (identity.Networks.Where(known => other.On(known.Network) is not null).MaxBy(known => known.LastAt) is { } shared)
+                kept.Add(shared);
+        return identity.Networks.Where(known => !kept.Contains(known)).MinBy(known => known.LastAt)
+            ?? identity.Networks.MinBy(known => known.LastAt)!;
     }
 
     private static void Follow(IdentityUse identity, int networkId, long at, DetectionPolicy policy)

@@ -13,7 +13,10 @@ public sealed class Backtest(DetectionPolicy policy)
     private long _minute;
     private (Guid Subscription, UsageSample Sample)? _ahead;
 
-    /// <summary>The findings so far. A license has none after its suspension, because its token no longer works.</summary>
+    /// <summary>
+    /// The findings so far at which an incident began or its action rose; updates are not kept, because there may be thousands for a license.
+    /// A license has none after its suspension, because its token no longer works.
+    /// </summary>
     public IReadOnlyList<BacktestFinding> Findings => _findings;
 
     /// <summary>The number of records by license.</summary>
@@ -77,8 +80,16 @@ public sealed class Backtest(DetectionPolicy policy)
         license.State = observation.State;
         var detectedAt = DateTimeOffset.FromUnixTimeSeconds((license.Minute + 1) * 60);
         foreach (var finding in observation.Findings)
+        {
+            if (license.Reported.TryGetValue(finding.Incident, out var before) && before >= finding.Action)
+                continue;
+            license.Reported[finding.Incident] = finding.Action;
             _findings.Add(new BacktestFinding(subscription, detectedAt, finding));
+        }
+
         license.Suspended = observation.Findings.Any(finding => finding.Action == FindingAction.Suspend);
+        if (license.Suspended)
+            license.State = new DetectionState();
     }
 
     private sealed class License
@@ -86,6 +97,8 @@ public sealed class Backtest(DetectionPolicy policy)
         public DetectionState State { get; set; } = new();
 
         public List<UsageSample> Waiting { get; } = [];
+
+        public Dictionary<string, FindingAction> Reported { get; } = [];
 
         public long Minute { get; set; }
 

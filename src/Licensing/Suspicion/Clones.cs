@@ -3,8 +3,8 @@ namespace Licensing.Suspicion;
 /// <summary>One EA and account in use on several devices at the same time.</summary>
 /// <param name="TwinSeconds">Time in which two or more devices were in use.</param>
 /// <param name="ManySeconds">
-/// With the devices in descending order of the time for which they were in use together with another one: the time of the first device
-/// beyond the device limit; 0 when there is none.
+/// Time in which more devices than the limit were in use. Networks that are in use one after another beside a server may be those of one
+/// laptop.
 /// </param>
 /// <param name="Networks">Networks, one for each device.</param>
 internal sealed record Clones(
@@ -28,6 +28,8 @@ internal sealed record Clones(
     private static Clones? ByOverlap(DetectionState state, int index, DetectionPolicy policy)
     {
         var identity = state.Identities[index];
+        if (!Overlaps(identity.Sessions))
+            return null;
         var edges = new List<(long At, int Change, int Network)>();
         foreach (var session in identity.Sessions)
         {
@@ -40,8 +42,8 @@ internal sealed record Clones(
 
         edges.Sort();
         var open = new Dictionary<int, int>();
-        var (twin, from, to, most) = (0L, long.MaxValue, 0L, 0);
-        var involved = new SortedDictionary<int, long>();
+        var (twin, many, from, to, most) = (0L, 0L, long.MaxValue, 0L, 0);
+        var involved = new SortedSet<int>();
         for (var e = 0; e < edges.Count; e++)
         {
             var (at, change, network) = edges[e];
@@ -53,13 +55,28 @@ internal sealed record Clones(
                 continue;
             var seconds = edges[e + 1].At - at;
             twin += seconds;
+            many += apart.Count > policy.DeviceLimit ? seconds : 0;
             (from, to, most) = (Math.Min(from, at), edges[e + 1].At, Math.Max(most, apart.Count));
-            foreach (var location in apart)
-                involved[location] = involved.GetValueOrDefault(location) + seconds;
+            involved.UnionWith(apart);
         }
 
-        var many = involved.Values.OrderDescending().ElementAtOrDefault(policy.DeviceLimit);
-        return twin == 0 ? null : new Clones(index, twin, many, from, to, most, [.. involved.Keys]);
+        return twin == 0 ? null : new Clones(index, twin, many, from, to, most, [.. involved]);
+    }
+
+    /// <summary>Two sessions on two networks overlap. Quicker than the measurement.</summary>
+    private static bool Overlaps(List<NetworkSession> sessions)
+    {
+        var latest = default(NetworkSession);
+        foreach (var session in sessions)
+        {
+            if (!session.HasDuration)
+                continue;
+            if (session.Start < latest.End && session.NetworkId != latest.NetworkId)
+                return true;
+            latest = session.End > latest.End ? session : latest;
+        }
+
+        return false;
     }
 
     private static List<int> FarApart(IdentityUse identity, Dictionary<int, int> open, DetectionPolicy policy)
@@ -86,10 +103,10 @@ internal sealed record Clones(
     private static Clones? ByPace(DetectionState state, int index, DetectionPolicy policy)
     {
         var identity = state.Identities[index];
-        var records = identity.Sessions
-            .Where(session => !session.HasDuration && session.End > state.HarmlessUntil)
-            .OrderBy(session => session.End).ThenBy(session => session.NetworkId)
-            .ToList();
+        var records = identity.Sessions.FindAll(session => !session.HasDuration && session.End > state.HarmlessUntil);
+        if (records.Count < policy.PaceRecords)
+            return null;
+        records.Sort(static (a, b) => (a.End, a.NetworkId).CompareTo((b.End, b.NetworkId)));
         return Stronger(
             Interleaved(identity, index, records, policy.PaceRecords, policy.QuickShare, policy),
             Interleaved(identity, index, records, policy.MaxSessions, policy.QuickShareOfAll, policy));
@@ -100,6 +117,11 @@ internal sealed record Clones(
         IdentityUse identity, int index, List<NetworkSession> all, int count, double share, DetectionPolicy policy)
     {
         if (all.Count < count)
+            return null;
+        var changes = 0;
+        for (var i = all.Count - count + 1; i < all.Count; i++)
+            changes += all[i].NetworkId == all[i - 1].NetworkId ? 0 : 1;
+        if (changes < share * (count - 1))
             return null;
         var records = all.GetRange(all.Count - count, count);
         var present = records.GroupBy(record => record.NetworkId)
@@ -128,9 +150,30 @@ internal sealed record Clones(
         return together.Count < 2
             ? null
             : new Clones(
-                index, seconds, together.Count > policy.DeviceLimit ? Math.Max(seconds, policy.CloneDuration.Seconds()) : 0, from, to,
+                index, seconds, AreMany(all, quickest, policy) ? Math.Max(seconds, policy.CloneDuration.Seconds()) : 0, from, to,
                 together.Count, together)
             { IsByPace = true };
+    }
+
+    /// <summary>
+    /// More networks than the limit report within less time than one device takes from record to record. All remembered records count: one
+    /// device that reports at random times may do so now and then.
+    /// </summary>
+    private static bool AreMany(List<NetworkSession> records, double quickest, DetectionPolicy policy)
+    {
+        var networks = new HashSet<int>();
+        var crowded = 0;
+        for (int i = 0, first = 0; i < records.Count; i++)
+        {
+            while (records[i].End - records[first].End >= quickest)
+                first++;
+            networks.Clear();
+            for (var j = first; j <= i; j++)
+                networks.Add(records[j].NetworkId);
+            crowded += networks.Count > policy.DeviceLimit ? 1 : 0;
+        }
+
+        return crowded >= policy.CrowdedShare * records.Count;
     }
 
     /// <summary>

@@ -37,6 +37,8 @@ internal sealed record ConcurrentUse(Concurrency People, Concurrency Devices)
     /// </summary>
     internal const int MaxGroups = 64;
 
+    private const int EdgeBits = 7;
+
     /// <exception cref="ArgumentException">
     /// The state has more than <see cref="MaxGroups"/> identities, which no valid policy allows.
     /// </exception>
@@ -45,42 +47,47 @@ internal sealed record ConcurrentUse(Concurrency People, Concurrency Devices)
         var identities = state.Identities;
         if (identities.Count > MaxGroups)
             throw new ArgumentException($"At most {MaxGroups} identities can be counted; there are {identities.Count}.", nameof(state));
+        var (byPeople, byDevices) = (new Concurrency(identities.Count), new Concurrency(identities.Count));
+        var everyone = Enumerable.Range(0, identities.Count).ToList();
+        if (Math.Max(Distinct(people.Person, everyone), Distinct(people.Device, everyone)) <= policy.DeviceLimit)
+            return new ConcurrentUse(byPeople, byDevices);
         var from = Math.Max(state.HarmlessUntil, state.Clock - policy.OverlapMemory.Seconds());
-        var edges = new List<(long At, int Change, int Identity)>();
+        // An edge is one number, so that they sort quickly: the time, whether the span begins, and the identity.
+        var edges = new List<long>();
         for (var i = 0; i < identities.Count; i++)
         {
             foreach (var span in identities[i].Presence)
             {
                 if (span.End <= Math.Max(from, span.Start))
                     continue;
-                edges.Add((Math.Max(from, span.Start), 1, i));
-                edges.Add((span.End, -1, i));
+                edges.Add((Math.Max(from, span.Start) << EdgeBits) | MaxGroups | (long)i);
+                edges.Add((span.End << EdgeBits) | (long)i);
             }
         }
 
         edges.Sort();
         var mayBeMoves = InUseSinceTheNewest(identities, people, policy) <= policy.DeviceLimit + 1;
-        var (byPeople, byDevices) = (new Concurrency(identities.Count), new Concurrency(identities.Count));
         var depth = new int[identities.Count];
         var present = new List<int>();
         for (var e = 0; e < edges.Count; e++)
         {
-            var (at, change, identity) = edges[e];
-            depth[identity] += change;
-            if (change > 0 && depth[identity] == 1)
+            var (at, begins, identity) = (edges[e] >> EdgeBits, (edges[e] & MaxGroups) != 0, (int)(edges[e] & (MaxGroups - 1)));
+            depth[identity] += begins ? 1 : -1;
+            if (begins && depth[identity] == 1)
                 present.Add(identity);
             else if (depth[identity] == 0)
                 present.Remove(identity);
 
-            if (e + 1 == edges.Count || edges[e + 1].At == at || present.Count <= policy.DeviceLimit)
+            if (e + 1 == edges.Count || edges[e + 1] >> EdgeBits == at || present.Count <= policy.DeviceLimit)
                 continue;
+            var until = edges[e + 1] >> EdgeBits;
             var persons = Distinct(people.Person, present);
             if (persons > policy.DeviceLimit)
-                byPeople.Add(at, edges[e + 1].At, present);
+                byPeople.Add(at, until, present);
             var devices = Distinct(people.Device, present) - policy.DeviceLimit;
             // One of two devices may be about to replace the other; two such moves at the same time are no coincidence.
             if (devices > 1 || (devices == 1 && !(mayBeMoves && MayBeMove(identities, people, present, at, policy))))
-                byDevices.Add(at, edges[e + 1].At, present);
+                byDevices.Add(at, until, present);
         }
 
         return new ConcurrentUse(byPeople, byDevices);
@@ -91,14 +98,26 @@ internal sealed record ConcurrentUse(Concurrency People, Concurrency Devices)
     /// </summary>
     private static int InUseSinceTheNewest(List<IdentityUse> identities, People people, DetectionPolicy policy)
     {
-        var devices = Enumerable.Range(0, identities.Count)
-            .Where(i => identities[i].Records >= policy.PresentRecords)
-            .GroupBy(i => people.Device[i], i => identities[i])
-            .Select(device => (First: device.Min(identity => identity.FirstAt), Last: device.Max(identity => identity.LastAt)))
-            .Where(device => device.Last - device.First >= policy.WorkDuration.Seconds())
-            .ToList();
-        var since = devices.Select(device => device.First).DefaultIfEmpty().Max() + policy.ClockTolerance.Seconds();
-        return devices.Count(device => device.Last >= since);
+        var (first, last) = (new long[identities.Count], new long[identities.Count]);
+        Array.Fill(first, long.MaxValue);
+        for (var i = 0; i < identities.Count; i++)
+        {
+            if (identities[i].Records < policy.PresentRecords)
+                continue;
+            var device = people.Device[i];
+            (first[device], last[device]) = (Math.Min(first[device], identities[i].FirstAt), Math.Max(last[device], identities[i].LastAt));
+        }
+
+        var newest = 0L;
+        for (var device = 0; device < first.Length; device++)
+            if (IsAtWork(device))
+                newest = Math.Max(newest, first[device]);
+        var count = 0;
+        for (var device = 0; device < first.Length; device++)
+            count += IsAtWork(device) && last[device] >= newest + policy.ClockTolerance.Seconds() ? 1 : 0;
+        return count;
+
+        bool IsAtWork(int device) => last[device] - first[device] >= policy.WorkDuration.Seconds() && first[device] < long.MaxValue;
     }
 
     /// <summary>

@@ -159,10 +159,10 @@ public sealed record DetectionPolicy
 
     /// <summary>
     /// Time in which more devices than the limit are in use at the same time within <see cref="OverlapMemory"/>, not counting what may be
-    /// a move.
+    /// a move. Longer than a clock is wrong.
     /// </summary>
     [JsonPropertyName("devices_at_once_minutes"), Minutes(1, 43_200)]
-    public TimeSpan DevicesAtOnceDuration { get; init; } = TimeSpan.FromMinutes(60);
+    public TimeSpan DevicesAtOnceDuration { get; init; } = TimeSpan.FromMinutes(70);
 
     /// <summary>
     /// Time after the first use of a device in which it may still be replacing another one that has the same EA or account. During a move
@@ -380,6 +380,13 @@ public sealed record DetectionPolicy
     /// <summary>The same share of all sessions that are remembered, at which the devices may be present a part of the time.</summary>
     [Number(0.1, 1)]
     public double QuickShareOfAll { get; init; } = 0.38;
+
+    /// <summary>
+    /// Share of records that have records of more other networks than allowed beside them, within <see cref="QuickPace"/> of the usual
+    /// time, from which there are more copies than devices are allowed.
+    /// </summary>
+    [Number(0.01, 1)]
+    public double CrowdedShare { get; init; } = 0.1;
 
     /// <summary>Records that a network must have among them.</summary>
     [Number(2, 48)]

@@ -37,14 +37,32 @@ public sealed class DetectionState
             && Incidents.Exists(incident => incident.Action >= FindingAction.Ask && (known is null || known.FirstAt > incident.FirstAt));
     }
 
-    internal DetectionState Copy() => new()
+    internal DetectionState Copy() => With(Identities.ConvertAll(identity => identity.Copy()), [.. Incidents], [.. RecentNetworks]);
+
+    /// <summary>
+    /// Without the records of an EA that have no account, unless most of its records have none. They are those of terminals that had not
+    /// logged in yet, possibly of several, so that they show neither another person nor a copy.
+    /// </summary>
+    internal DetectionState WithoutUnknown()
+    {
+        var known = Identities.FindAll(identity => !MayBeOthers(identity));
+        return known.Count == Identities.Count ? this : With(known, Incidents, RecentNetworks);
+    }
+
+    private bool MayBeOthers(IdentityUse identity) => identity.Account == 0
+        && identity.Ea.Length > 0
+        && identity.Records <= Identities
+            .Where(other => other.Account != 0 && string.Equals(other.Ea, identity.Ea, StringComparison.Ordinal))
+            .Sum(other => other.Records);
+
+    private DetectionState With(List<IdentityUse> identities, List<Incident> incidents, List<RecentNetwork> networks) => new()
     {
         Version = Version,
         Clock = Clock,
         HarmlessUntil = HarmlessUntil,
-        Identities = Identities.ConvertAll(identity => identity.Copy()),
-        Incidents = [.. Incidents],
-        RecentNetworks = [.. RecentNetworks],
+        Identities = identities,
+        Incidents = incidents,
+        RecentNetworks = networks,
     };
 }
 
@@ -112,6 +130,7 @@ public sealed class IdentityUse
     {
         FirstAt += seconds;
         LastAt += seconds;
+        ForgottenUntil += ForgottenUntil == 0 ? 0 : seconds;
         Presence = Presence.ConvertAll(span => span with { Start = span.Start + seconds, End = span.End + seconds });
         Sessions = Sessions.ConvertAll(session => session with { Start = session.Start + seconds, End = session.End + seconds });
         Networks = Networks.ConvertAll(network => network with { FirstAt = network.FirstAt + seconds, LastAt = network.LastAt + seconds });
@@ -125,6 +144,10 @@ public sealed class IdentityUse
 
     /// <summary>Records in a row on the latest network.</summary>
     public int Steady { get; set; }
+
+    /// <summary>The latest use of a network that is not among <see cref="Networks"/> any more; 0 when there is none.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public long ForgottenUntil { get; set; }
 
     /// <summary>A review decided that this is a device of the subscriber.</summary>
     public bool Trusted { get; set; }
@@ -152,11 +175,32 @@ public sealed class IdentityUse
     /// <summary>The address changes so often that another address is no evidence.</summary>
     internal bool Roams(DetectionPolicy policy) => Records >= policy.RoamingRecords && Moves > policy.RoamingShare * Records;
 
-    internal NetworkUse? NetworkOf(int id) => Networks.Find(network => network.Id == id);
+    internal NetworkUse? NetworkOf(int id)
+    {
+        foreach (var network in Networks)
+            if (network.Id == id)
+                return network;
+        return null;
+    }
 
-    internal NetworkUse? On(string network) => Networks.Find(known => string.Equals(known.Network, network, StringComparison.Ordinal));
+    internal NetworkUse? On(string network)
+    {
+        foreach (var known in Networks)
+            if (string.Equals(known.Network, network, StringComparison.Ordinal))
+                return known;
+        return null;
+    }
 
-    internal NetworkUse? LatestNetwork => Networks.Count == 0 ? null : Networks.MaxBy(network => network.LastAt);
+    internal NetworkUse? LatestNetwork
+    {
+        get
+        {
+            NetworkUse? latest = null;
+            foreach (var network in Networks)
+                latest = latest is null || network.LastAt > latest.LastAt ? network : latest;
+            return latest;
+        }
+    }
 
     internal IdentityUse Copy()
     {

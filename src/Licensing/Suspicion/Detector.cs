@@ -19,14 +19,16 @@ public static class Detector
     {
         var state = before.Copy();
         var speed = default(Evidence);
+        var used = new HashSet<IdentityUse>();
         foreach (var sample in samples)
         {
             speed = Movement.Speed(state, sample, policy) ?? speed;
-            Accumulator.Accumulate(state, sample, policy);
+            if (Accumulator.Accumulate(state, sample, policy) is { } identity)
+                used.Add(identity);
         }
 
         Accumulator.RemoveExpired(state, policy);
-        var found = Detect(state, policy).ToList();
+        var found = Detect(state.WithoutUnknown(), used, policy).ToList();
         if (speed is not null)
         {
             found.Add(Finding(
@@ -52,13 +54,16 @@ public static class Detector
         return state;
     }
 
-    private static IEnumerable<Finding> Detect(DetectionState state, DetectionPolicy policy)
+    /// <param name="used">The identities with new records. What one identity does alone is measured for these only.</param>
+    private static IEnumerable<Finding> Detect(DetectionState state, HashSet<IdentityUse> used, DetectionPolicy policy)
     {
         if (Movement.Networks(state, policy) is { } networks)
             yield return Finding(ActivityType.MultipleIps, AlertSeverity.Low, FindingAction.Alert, "networks", networks);
 
         for (var i = 0; i < state.Identities.Count; i++)
         {
+            if (!used.Contains(state.Identities[i]))
+                continue;
             if (Movement.Changes(state, i, policy) is { } changes)
             {
                 yield return Finding(
@@ -69,7 +74,8 @@ public static class Detector
                 yield return cloned;
         }
 
-        if (Succession.IsPossible(state, policy) && Grade(Passed(state, People.Of(state, policy), policy), policy) is { } passed)
+        var people = Succession.IsPossible(state, policy) ? People.Of(state, policy) : null;
+        if (people is not null && Grade(Passed(state, people, policy), policy) is { } passed)
             yield return passed;
         if (state.Identities.Count <= Math.Min(policy.DeviceLimit, policy.AccountLimit == 0 ? int.MaxValue : policy.AccountLimit))
             yield break;
@@ -80,7 +86,7 @@ public static class Detector
         foreach (var evidence in New(state, policy))
             if (Grade(evidence, policy) is { } newPeople)
                 yield return newPeople;
-        var people = People.Of(state, policy);
+        people ??= People.Of(state, policy);
         var concurrent = ConcurrentUse.Measure(state, people, policy);
         var shared = SharedUse.Measure(state, people.Person, TimeSpan.Zero, _ => true, policy);
         if (shared is not null && Grade(ManyPeople(state, shared, people, concurrent.People, policy), policy) is { } persons)
@@ -168,9 +174,12 @@ public static class Detector
             : policy.PeopleDuration;
         if (limit < policy.ClockTolerance && !present.TrueForAll(i => state.Identities[i].IsClockKnown))
             limit = policy.ClockTolerance;
-        var rule = concurrent.Seconds > 0 ? Rule.PeopleAtOnce
+        // A handover of minutes, or a clock that is wrong for a while, is no use at the same time.
+        var least = present.TrueForAll(i => state.Identities[i].IsClockKnown) ? policy.HandoverDuration : policy.ClockTolerance;
+        var rule = concurrent.Seconds >= least.Seconds() ? Rule.PeopleAtOnce
             : Relief.Of(state, people, shared, policy) ? Rule.Relief
             : ShareEa(state, present, people) ? Rule.DeviceTurns
+            : concurrent.Seconds > 0 ? Rule.PeopleAtOnce
             : Rule.Turns;
         return new Evidence(
             rule, At(shared.From), At(shared.To),

@@ -18,10 +18,13 @@ public static class Network
         return network.AddressFamily == AddressFamily.InterNetworkV6 ? network + "/64" : network.ToString();
     }
 
+    /// <summary>True for the key of an IPv6 network.</summary>
+    public static bool IsVersion6(string network) => network.Contains(':', StringComparison.Ordinal);
+
     /// <summary>
     /// The key of the neighborhood: the /24 of IPv4, the /64 of IPv6. Neighbors at a carrier or a hosting provider count as one network.
     /// </summary>
-    public static string Neighborhood(string network) => Leading(network, 3);
+    public static string Neighborhood(string network) => IsVersion6(network) ? network : Leading(network, 3).ToString();
 
     /// <summary>
     /// True when two networks may belong to one provider: their IPv4 addresses share the leading bits, or their IPv6 ones a /32.
@@ -29,24 +32,30 @@ public static class Network
     /// <param name="bits">For IPv4, 8 to 16.</param>
     public static bool SameBlock(string a, string b, int bits)
     {
-        var (first, second) = (Leading(a, 2), Leading(b, 2));
-        return string.Equals(first, second, StringComparison.Ordinal)
-            || (Parse(first) is { } x && Parse(second) is { } y && x >> (16 - bits) == y >> (16 - bits));
+        if (IsVersion6(a) || IsVersion6(b))
+            return Leading(a, 2).Equals(Leading(b, 2), StringComparison.Ordinal);
+        return First16(a) is >= 0 and var x && First16(b) is >= 0 and var y && x >> (16 - bits) == y >> (16 - bits);
     }
 
-    /// <summary>The first two bytes of an IPv4 address as one number; null for anything else.</summary>
-    private static int? Parse(string leading) =>
-        leading.Split('.') is [var high, var low]
-        && int.TryParse(high, System.Globalization.CultureInfo.InvariantCulture, out var first)
-        && int.TryParse(low, System.Globalization.CultureInfo.InvariantCulture, out var second)
-            ? (first << 8) | second
-            : null;
-
-    private static string Leading(string network, int parts)
+    /// <summary>The first two bytes of an IPv4 address as one number; −1 for anything else.</summary>
+    private static int First16(string network)
     {
-        var separator = network.Contains(':', StringComparison.Ordinal) ? ':' : '.';
-        if (separator == ':' && parts > 2)
-            return network;
+        var (first, at) = Byte(network, 0);
+        var (second, _) = Byte(network, at);
+        return first < 0 || second < 0 ? -1 : (first << 8) | second;
+
+        static (int Value, int Next) Byte(string text, int at)
+        {
+            var value = 0;
+            for (; at < text.Length && char.IsAsciiDigit(text[at]); at++)
+                value = (value * 10) + (text[at] - '0');
+            return at < text.Length && text[at] == '.' ? (value, at + 1) : (-1, at);
+        }
+    }
+
+    private static ReadOnlySpan<char> Leading(string network, int parts)
+    {
+        var separator = IsVersion6(network) ? ':' : '.';
         var end = -1;
         for (var part = 0; part < parts; part++)
         {
@@ -55,6 +64,6 @@ public static class Network
                 return network;
         }
 
-        return network[..end];
+        return network.AsSpan(0, end);
     }
 }

@@ -9,11 +9,15 @@ namespace Licensing.Suspicion;
 /// <param name="Device">The device, by the index of the identity. Terminals of one person on one network are one device.</param>
 internal sealed record People(int[] Person, int[] Device)
 {
+    /// <summary>How much longer two identities must have been at work on two networks if these may be of one router.</summary>
+    private const int DualStackFactor = 4;
+
     public static People Of(DetectionState state, DetectionPolicy policy)
     {
         var all = state.Identities;
         var person = Enumerable.Range(0, all.Count).ToArray();
         var device = Enumerable.Range(0, all.Count).ToArray();
+        var apart = new Apart(all, policy);
         var ofOneEa = new List<(bool IsElsewhere, long Overlap, int A, int B)>();
         for (var i = 0; i < all.Count; i++)
         {
@@ -29,12 +33,14 @@ internal sealed record People(int[] Person, int[] Device)
 
                 if (!sameEa && !sameAccount)
                     continue;
-                var isInOnePlace = SharedRecords(a, b) > 0 || (MayRoamTogether(a, b, policy) && NearWhileRoaming(a, b, policy));
+                var isInOnePlace = SharedRecords(a, b) > 0
+                    || (MayRoamTogether(a, b, policy) && NearWhileRoaming(a, b, policy))
+                    || ((IsDualStack(a) || IsDualStack(b)) && MayBeOneRouter(a, b, policy));
                 if (sameAccount)
                     Union(person, i, j);
                 else
                     ofOneEa.Add((!isInOnePlace, Spans.Overlap(a.Presence, b.Presence), i, j));
-                if (isInOnePlace && !AreApart(a, b, policy) && (sameEa || !KeepOwnHours(a, b, policy)))
+                if (isInOnePlace && !apart.Are(i, j) && (sameEa || !KeepOwnHours(a, b, policy)))
                     Union(device, i, j);
             }
         }
@@ -42,11 +48,11 @@ internal sealed record People(int[] Person, int[] Device)
         // A chain of terminals that replaced one another is one person; the nearest ones are joined first.
         ofOneEa.Sort();
         foreach (var (_, _, a, b) in ofOneEa)
-            if (Find(person, a) != Find(person, b) && !IsEaApart(all, person, a, b, policy))
+            if (Find(person, a) != Find(person, b) && !IsEaApart(apart, person, a, b))
                 Union(person, a, b);
 
         JoinUnknown(all, person, device);
-        JoinCompanions(all, person, device, policy);
+        JoinCompanions(apart, person, device, policy);
         return new People(Flatten(person), Flatten(device));
     }
 
@@ -57,14 +63,16 @@ internal sealed record People(int[] Person, int[] Device)
     private static int[] Flatten(int[] parent) => [.. parent.Select((_, i) => Find(parent, i))];
 
     /// <summary>True when the two people have terminals of one EA that were at work in two places at the same time.</summary>
-    private static bool IsEaApart(List<IdentityUse> all, int[] person, int i, int j, DetectionPolicy policy)
+    private static bool IsEaApart(Apart apart, int[] person, int i, int j)
     {
+        var all = apart.Identities;
+        var (ofI, ofJ) = (Find(person, i), Find(person, j));
         for (var x = 0; x < all.Count; x++)
         {
-            if (Find(person, x) != Find(person, i) || !SameEa(all[x], all[i]))
+            if (Find(person, x) != ofI || !SameEa(all[x], all[i]))
                 continue;
             for (var y = 0; y < all.Count; y++)
-                if (Find(person, y) == Find(person, j) && SameEa(all[x], all[y]) && AreApart(all[x], all[y], policy))
+                if (Find(person, y) == ofJ && SameEa(all[x], all[y]) && apart.Are(x, y))
                     return true;
         }
 
@@ -80,10 +88,41 @@ internal sealed record People(int[] Person, int[] Device)
         if (!IsKnown(a, policy) || !IsKnown(b, policy))
             return false;
         var overlap = Spans.Overlap(a.Presence, b.Presence);
-        return (overlap >= policy.ApartDuration.Seconds() && Together(a, b) < policy.TogetherShare * overlap
-                && !(HopsAlways(a, policy) && HopsAlways(b, policy) && NearWhileRoaming(a, b, policy)))
-            || (SharedRecords(a, b) == 0 && !NearWhileRoaming(a, b, policy) && Alternations(a, b) >= policy.ApartAlternations);
+        return (overlap >= policy.ApartDuration.Seconds() && IsAtOnce(a, b, overlap, policy))
+            || (SharedRecords(a, b) == 0 && !NearWhileRoaming(a, b, policy) && !MayBeOneRouter(a, b, policy)
+                && Alternations(a, b) >= policy.ApartAlternations);
     }
+
+    /// <summary>In use at the same time, and on one network in a small share of the time for which the networks of both are remembered.</summary>
+    private static bool IsAtOnce(IdentityUse a, IdentityUse b, long overlap, DetectionPolicy policy)
+    {
+        if (MayBeOneRouter(a, b, policy)
+            && (overlap < DualStackFactor * policy.ApartDuration.Seconds() || (IsDualStack(a) && IsDualStack(b))))
+            return false;
+        var since = Math.Max(a.ForgottenUntil, b.ForgottenUntil);
+        var remembered = since == 0 ? overlap : Spans.Overlap(a.Presence, b.Presence, since);
+        return remembered >= policy.HandoverDuration.Seconds()
+            && Together(a, b, policy) < policy.TogetherShare * remembered
+            && !(HopsAlways(a, policy) && HopsAlways(b, policy) && NearWhileRoaming(a, b, policy));
+    }
+
+    /// <summary>
+    /// One has IPv4 addresses and the other IPv6 ones: possibly the two of one router, between which each terminal changes by itself.
+    /// </summary>
+    private static bool MayBeOneRouter(IdentityUse a, IdentityUse b, DetectionPolicy policy)
+    {
+        if (!(HasVersion6(a) || HasVersion6(b)) || !(HasVersion4(a) || HasVersion4(b)))
+            return false;
+        var isComparable = Location.LeastKm(a.LatestNetwork?.Location, b.LatestNetwork?.Location, 0) is not null
+            || (HasVersion6(a) && HasVersion6(b)) || (HasVersion4(a) && HasVersion4(b));
+        return !isComparable || NearWhileRoaming(a, b, policy);
+    }
+
+    private static bool IsDualStack(IdentityUse identity) => HasVersion4(identity) && HasVersion6(identity);
+
+    private static bool HasVersion4(IdentityUse identity) => identity.Networks.Exists(static network => !Network.IsVersion6(network.Network));
+
+    private static bool HasVersion6(IdentityUse identity) => identity.Networks.Exists(static network => Network.IsVersion6(network.Network));
 
     /// <summary>How it changes networks is known. One that never did shows that sooner.</summary>
     private static bool IsKnown(IdentityUse identity, DetectionPolicy policy) =>
@@ -97,11 +136,15 @@ internal sealed record People(int[] Person, int[] Device)
     private static int Alternations(IdentityUse a, IdentityUse b)
     {
         var (turns, ofA) = (0, false);
-        var starts = a.Presence.Select(span => (span.Start, true)).Concat(b.Presence.Select(span => (span.Start, false)));
-        foreach (var (_, isA) in starts.Order())
+        for (int i = 0, j = 0; i < a.Presence.Count || j < b.Presence.Count;)
         {
+            var isA = j == b.Presence.Count || (i < a.Presence.Count && a.Presence[i].Start < b.Presence[j].Start);
             turns += isA == ofA ? 0 : 1;
             ofA = isA;
+            if (isA)
+                i++;
+            else
+                j++;
         }
 
         return turns;
@@ -121,14 +164,22 @@ internal sealed record People(int[] Person, int[] Device)
     }
 
     /// <summary>Seconds in which both had one network.</summary>
-    private static long Together(IdentityUse a, IdentityUse b)
+    private static long Together(IdentityUse a, IdentityUse b, DetectionPolicy policy)
     {
         long seconds = 0;
         foreach (var network in a.Networks)
             if (b.On(network.Network) is { } same)
-                seconds += Math.Max(0, Math.Min(network.LastAt, same.LastAt) - Math.Max(network.FirstAt, same.FirstAt));
+                seconds += Math.Max(0, Math.Min(network.LastAt, same.LastAt) - Math.Max(Start(a, network, policy), Start(b, same, policy)));
         return seconds;
     }
+
+    /// <summary>
+    /// The session before the first record on a network was on that network, too. Otherwise two terminals whose address changes with each
+    /// record would never be together.
+    /// </summary>
+    private static long Start(IdentityUse identity, NetworkUse network, DetectionPolicy policy) => network.Id == 0 ? identity.FirstAt
+        : network.FirstAt - Math.Max(
+            policy.RecordDuration.Seconds(), (long)Math.Min(identity.UsualGap, policy.LongestEstimate.Seconds()));
 
     /// <summary>An identity without EA and account may be any of the others, so it isn't counted as another person.</summary>
     private static void JoinUnknown(List<IdentityUse> all, int[] person, int[] device)
@@ -148,8 +199,9 @@ internal sealed record People(int[] Person, int[] Device)
     /// Joins pairs of people on a network that nobody else uses in the same period, the most used networks first. A person has at most one
     /// companion in a period.
     /// </summary>
-    private static void JoinCompanions(List<IdentityUse> all, int[] person, int[] device, DetectionPolicy policy)
+    private static void JoinCompanions(Apart apart, int[] person, int[] device, DetectionPolicy policy)
     {
+        var all = apart.Identities;
         var pairs = new List<(int Records, int A, int B)>();
         for (var i = 0; i < all.Count; i++)
         {
@@ -157,7 +209,7 @@ internal sealed record People(int[] Person, int[] Device)
             {
                 if (Find(person, i) == Find(person, j))
                     continue;
-                var records = Companions(all, person, i, j, policy);
+                var records = Companions(apart, person, i, j, policy);
                 if (records > 0)
                     pairs.Add((records, i, j));
             }
@@ -191,10 +243,11 @@ internal sealed record People(int[] Person, int[] Device)
 
     private static bool Meets((long First, long Last) a, (long First, long Last) b) => a.First <= b.Last && b.First <= a.Last;
 
-    private static int Companions(List<IdentityUse> all, int[] person, int i, int j, DetectionPolicy policy)
+    private static int Companions(Apart apart, int[] person, int i, int j, DetectionPolicy policy)
     {
+        var all = apart.Identities;
         var (a, b) = (all[i], all[j]);
-        if (AreApart(a, b, policy))
+        if (apart.Are(i, j))
             return 0;
         var shared = 0;
         var gap = policy.CompanionGap.Seconds();
@@ -237,10 +290,16 @@ internal sealed record People(int[] Person, int[] Device)
         (a.Roams(policy) && (b.Roams(policy) || b.Records < policy.RoamingRecords))
         || (b.Roams(policy) && a.Records < policy.RoamingRecords);
 
-    private static bool NearWhileRoaming(IdentityUse a, IdentityUse b, DetectionPolicy policy) =>
-        Location.LeastKm(a.LatestNetwork?.Location, b.LatestNetwork?.Location, policy.LocationRadiusKm) is { } km
-            ? km < policy.FarKm
-            : a.Networks.Exists(x => b.Networks.Exists(y => Network.SameBlock(x.Network, y.Network, policy.ProviderBlockBits)));
+    private static bool NearWhileRoaming(IdentityUse a, IdentityUse b, DetectionPolicy policy)
+    {
+        if (Location.LeastKm(a.LatestNetwork?.Location, b.LatestNetwork?.Location, policy.LocationRadiusKm) is { } km)
+            return km < policy.FarKm;
+        foreach (var x in a.Networks)
+            foreach (var y in b.Networks)
+                if (Network.SameBlock(x.Network, y.Network, policy.ProviderBlockBits))
+                    return true;
+        return false;
+    }
 
     private static int SharedRecords(IdentityUse a, IdentityUse b)
     {
@@ -249,6 +308,20 @@ internal sealed record People(int[] Person, int[] Device)
             if (b.On(network.Network) is { } same)
                 shared += Math.Min(network.Records, same.Records);
         return shared;
+    }
+
+    /// <summary>Which pairs of identities are on two devices. Each pair is measured once, when it is needed.</summary>
+    private sealed class Apart(List<IdentityUse> all, DetectionPolicy policy)
+    {
+        private readonly bool?[] _known = new bool?[all.Count * all.Count];
+
+        public List<IdentityUse> Identities => all;
+
+        public bool Are(int i, int j)
+        {
+            var pair = (Math.Min(i, j) * all.Count) + Math.Max(i, j);
+            return _known[pair] ??= AreApart(all[i], all[j], policy);
+        }
     }
 
     private static int Find(int[] parent, int i)

@@ -16,14 +16,18 @@ internal sealed record SharedUse(IReadOnlyList<int> Groups, int Newest, long Sec
     public static SharedUse? Measure(
         DetectionState state, int[] groupOf, TimeSpan established, Func<int, bool> mayBeNewest, DetectionPolicy policy)
     {
-        var members = Members(state, groupOf, policy);
+        if (groupOf.Distinct().Count() <= policy.DeviceLimit)
+            return null;
+        var members = Members(state, groupOf);
         var handover = policy.HandoverDuration.Seconds();
         SharedUse? longest = null;
-        foreach (var newest in members.Where(member => mayBeNewest(member.Group)))
+        foreach (var newcomer in members.Where(member => mayBeNewest(member.Group)))
         {
+            var newest = newcomer.KnownAt(newcomer.First + policy.CompanyDuration.Seconds());
             var others = members
-                .Where(member => member != newest && member.First <= newest.First - established.Seconds()
-                    && member.NextPresence(newest.First + handover) < long.MaxValue)
+                .Where(member => member != newcomer && member.First <= newest.First - established.Seconds())
+                .Select(member => member.KnownAt(newest.First))
+                .Where(member => member.NextPresence(newest.First + handover) < long.MaxValue)
                 .ToList();
             // One new device beside a known one may be a trial. Two that came together are in real use; they count as one newest group.
             var company = others.Exists(member => member.Records >= policy.PresentRecords && !CameTogether(member, newest, policy))
@@ -49,24 +53,43 @@ internal sealed record SharedUse(IReadOnlyList<int> Groups, int Newest, long Sec
         return longest;
     }
 
-    private static List<Member> Members(DetectionState state, int[] groupOf, DetectionPolicy policy) =>
+    private static List<Member> Members(DetectionState state, int[] groupOf) =>
         [.. Enumerable.Range(0, state.Identities.Count)
-            .GroupBy(i => groupOf[i])
+            .GroupBy(i => groupOf[i], i => state.Identities[i])
             .OrderBy(group => group.Key)
-            .Select(group => new Member(
-                group.Key,
-                group.Sum(i => state.Identities[i].Records),
-                Spans.Union(group.SelectMany(i => state.Identities[i].Presence).Where(span => span.End > state.HarmlessUntil), 0)))
+            .Select(group => Member.Of(group.Key, [.. group], state.HarmlessUntil))
             .Where(member => member.Presence.Count > 0)];
 
     private static bool CameTogether(Member a, Member b, DetectionPolicy policy) =>
         Math.Abs(a.First - b.First) <= policy.CompanyDuration.Seconds();
 
-    private sealed record Member(int Group, int Records, List<PresenceSpan> Presence)
+    private sealed record Member(int Group, List<IdentityUse> Identities, List<PresenceSpan> Presence, long Since)
     {
+        public static Member Of(int group, List<IdentityUse> identities, long since) => new(
+            group, identities,
+            identities is [{ Presence: var presence }] ? (since == 0 ? presence : presence.FindAll(span => span.End > since))
+                : Spans.Union(identities.SelectMany(identity => identity.Presence).Where(span => span.End > since), 0),
+            since);
+
+        public int Records { get; } = Identities.Sum(identity => identity.Records);
+
         public long First => Presence[0].Start;
 
         public long Last => Presence[^1].End;
+
+        /// <summary>
+        /// The group without identities that came after a time and have only a network in common with it: another terminal at that place is
+        /// no return.
+        /// </summary>
+        public Member KnownAt(long at)
+        {
+            if (Identities.TrueForAll(identity => identity.FirstAt <= at))
+                return this;
+            var known = Identities.FindAll(identity => identity.FirstAt <= at);
+            var returned = Identities.FindAll(identity => identity.FirstAt <= at
+                || known.Exists(other => People.SameEa(other, identity) || People.SameAccount(other, identity)));
+            return returned.Count == Identities.Count ? this : Of(Group, returned, Since);
+        }
 
         /// <summary>The first moment at or after a time at which it was present; long.MaxValue when there is none.</summary>
         public long NextPresence(long from)

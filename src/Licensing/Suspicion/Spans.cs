@@ -3,13 +3,13 @@ namespace Licensing.Suspicion;
 /// <summary>Arithmetic of ordered spans of time.</summary>
 internal static class Spans
 {
-    /// <summary>Seconds in which both are present.</summary>
-    public static long Overlap(List<PresenceSpan> a, List<PresenceSpan> b)
+    /// <summary>Seconds in which both are present, after a time.</summary>
+    public static long Overlap(List<PresenceSpan> a, List<PresenceSpan> b, long since = long.MinValue)
     {
         long seconds = 0;
         for (int i = 0, j = 0; i < a.Count && j < b.Count;)
         {
-            seconds += Math.Max(0, Math.Min(a[i].End, b[j].End) - Math.Max(a[i].Start, b[j].Start));
+            seconds += Math.Max(0, Math.Min(a[i].End, b[j].End) - Math.Max(since, Math.Max(a[i].Start, b[j].Start)));
             if (a[i].End < b[j].End)
                 i++;
             else

@@ -41,6 +41,8 @@ internal static class HonestLives
         Of("unstable_server", Unstable),
         new("own_accounts_on_one_server", Nature.Honest, "Up to three accounts of one person, each in a terminal of one server.",
             OwnAccounts, ByTerm: true),
+        .. HonestNetworks.All,
+        .. HonestChanges.All,
     ];
 
     /// <summary>A second terminal of the same person at home, in addition to a server.</summary>
@@ -51,9 +53,9 @@ internal static class HonestLives
         return home;
     }
 
-    private static Kind Of(string name, Action<Life> write) => new(name, Nature.Honest, "One person, at most two devices at once.", write);
+    public static Kind Of(string name, Action<Life> write) => new(name, Nature.Honest, "One person, at most two devices at once.", write);
 
-    private static void Home(Life life, Terminal pc, double from = 0, double? to = null)
+    public static void Home(Life life, Terminal pc, double from = 0, double? to = null)
     {
         if (life.Chance(0.3))
             life.DayAndNight(pc, from, to);

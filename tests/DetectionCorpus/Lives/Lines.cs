@@ -87,6 +87,55 @@ public sealed class Lines(Random random, LifeParameters parameters)
         int Any() => random.Next(parameters.DataCenters.Count + parameters.Towns.Count);
     }
 
+    /// <summary>
+    /// One home with IPv4 and IPv6. Each terminal connects by one or the other, whichever answers first, so that two terminals at the same
+    /// time may have different ones.
+    /// </summary>
+    public Line[] DualStack(Town town, int terminals)
+    {
+        var (version4, version6) = (random.Next(2) == 0 ? Leased(town) : Carrier(town), Version6(town));
+        var share = Between(new(0.1, 0.9));
+        return [.. Enumerable.Range(0, terminals).Select(_ => Alternate(version4, version6, share))];
+
+        Line Alternate(Line a, Line b, double shareOfB)
+        {
+            var stays = new List<(double, IPAddress, Location)>();
+            for (var at = 0.0; at < parameters.Days * 24; at += Between(new(0.05, 6)))
+            {
+                var (address, location) = (random.NextDouble() < shareOfB ? b : a).At(at);
+                stays.Add((at, address, location));
+            }
+
+            return new Line(stays);
+        }
+    }
+
+    /// <summary>Another access for some hours, such as a VPN or a phone, then the usual one again.</summary>
+    public Line Switched(Line usual, Line other, Bounds usualHours, Bounds otherHours)
+    {
+        var stays = new List<(double, IPAddress, Location)>();
+        var isOther = random.Next(2) == 0;
+        for (double at = 0, end; at < parameters.Days * 24; at = end, isOther = !isOther)
+        {
+            end = at + Between(isOther ? otherHours : usualHours);
+            for (var hour = at; hour < end; hour += 0.2)
+            {
+                var (address, location) = (isOther ? other : usual).At(hour);
+                stays.Add((hour, address, location));
+            }
+        }
+
+        return new Line(stays);
+    }
+
+    /// <summary>A virtual machine that gets a new address of its region each time it is started.</summary>
+    public Line Cloud(Bounds hours)
+    {
+        var town = parameters.DataCenters[random.Next(parameters.DataCenters.Count)];
+        var blocks = Enumerable.Range(0, 3).Select(_ => (Address().GetAddressBytes(), town.Location)).ToArray();
+        return Stays(hours, () => Of(blocks[random.Next(3)], 14));
+    }
+
     /// <summary>Internet by satellite: located to one of two ground stations.</summary>
     public Line Satellite(Town town)
     {

@@ -44,6 +44,54 @@ public sealed class BacktestCommandTests : IDisposable
     }
 
     [Fact]
+    public async Task Report_OfMoreChangesThanShown_CountsAllAndSaysSo()
+    {
+        var usage = await UsageAsync(licenses: 5);
+
+        var (code, output) = await Licensectl.RunAsync(
+            [], ["backtest", "--usage", usage, "--report", Report, "--change", "device_limit=5", "--top", "2"]);
+
+        Assert.True(code == 0, output);
+        var page = await File.ReadAllTextAsync(Report, TestContext.Current.CancellationToken);
+        Assert.Equal(2, page.Split("<details>").Length - 1);
+        Assert.Contains("2 of 5 changed licenses", page, StringComparison.Ordinal);
+        Assert.Contains("The tables above count all of them", page, StringComparison.Ordinal);
+        Assert.Contains("<td>No longer suspended</td><td class=\"number\">5</td>", page, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("MAX_DEVICES_PER_LICENSE", "5", "5 devices, any number of accounts, 3 networks a day", "nothing")]
+    [InlineData("ACCOUNTS_PER_LICENSE", "2", "2 devices, 2 accounts, 3 networks a day", "SUSPENDED 1")]
+    [InlineData("SUSPICIOUS_ACTIVITY_THRESHOLD", "9", "2 devices, any number of accounts, 9 networks a day", "SUSPENDED 1")]
+    public async Task Backtest_LimitsOfTheSettings_ApplyToBothPolicies(string setting, string value, string limits, string actions)
+    {
+        var (code, output) = await Licensectl.RunAsync(
+            [(setting, value)], ["backtest", "--usage", await UsageAsync(), "--report", Report]);
+
+        Assert.True(code == 0, output);
+        Assert.Contains($"In force: {limits}. Tried: {limits}.", output, StringComparison.Ordinal);
+        Assert.Contains(actions, output, StringComparison.Ordinal);
+        Assert.Contains(
+            $"Limits in force: {limits}. Tried: {limits}.",
+            await File.ReadAllTextAsync(Report, TestContext.Current.CancellationToken), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Backtest_PolicyThatNamesALimit_KeepsIt()
+    {
+        var policy = Path.Combine(folder, "policy.json");
+        await File.WriteAllTextAsync(policy, """{ "device_limit": 4 }""", TestContext.Current.CancellationToken);
+
+        var (code, output) = await Licensectl.RunAsync(
+            [("ACCOUNTS_PER_LICENSE", "6")], ["backtest", "--usage", await UsageAsync(), "--policy", policy]);
+
+        Assert.True(code == 0, output);
+        Assert.Contains(
+            "In force: 2 devices, 6 accounts, 3 networks a day. Tried: 4 devices, 6 accounts, 3 networks a day.", output,
+            StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Report_OfTheSamePolicies_SaysSo()
     {
         var (code, output) = await RunAsync();
@@ -57,7 +105,7 @@ public sealed class BacktestCommandTests : IDisposable
     [Theory]
     [InlineData("--change", "device_limits=5", "--change has a name that the policy does not have, number 1")]
     [InlineData("--change", "device_limit=0", "device_limit must be from 1 to 100")]
-    [InlineData("--top", "0", "--top must be from 1 to 10000.")]
+    [InlineData("--top", "0", "--top must be from 1 to 2000.")]
     [InlineData("--report", "/no/such/folder/page.html", "--report: there is no folder for /no/such/folder/page.html.")]
     public async Task Backtest_WrongOption_SaysWhich(string option, string value, string message)
     {
@@ -76,7 +124,7 @@ public sealed class BacktestCommandTests : IDisposable
         await Licensectl.RunAsync([], ["backtest", "--usage", await UsageAsync(), "--report", Report, .. options]);
 
     /// <summary>Two days of one device, and of two devices that a third one with an evil name joins on the second day.</summary>
-    private async Task<string> UsageAsync()
+    private async Task<string> UsageAsync(int licenses = 1)
     {
         var lines = new List<string>
         {
@@ -85,10 +133,13 @@ public sealed class BacktestCommandTests : IDisposable
         for (var hour = 1; hour <= 48; hour++)
         {
             Add(Alone, hour, 1, "EA-1");
-            Add(Three, hour, 1, "EA-1");
-            Add(Three, hour, 2, "EA-2");
-            if (hour > 24)
-                Add(Three, hour, 3, "<img src=x onerror=alert(1)>");
+            foreach (var three in Enumerable.Range(2, licenses).Select(i => Guid.Parse($"00000000-0000-0000-0000-{i:000000000000}")))
+            {
+                Add(three, hour, 1, "EA-1");
+                Add(three, hour, 2, "EA-2");
+                if (hour > 24)
+                    Add(three, hour, 3, "<img src=x onerror=alert(1)>");
+            }
         }
 
         var file = Path.Combine(folder, "usage.csv");

@@ -478,6 +478,83 @@ public sealed class DetectorTests
         Assert.Contains(Play(samples), IsSuspension);
     }
 
+    /// <summary>A server, and a laptop that is at home by turns with another network, have one EA and account.</summary>
+    [Fact]
+    public void Observe_RoamingCopyBesideAServer_AsksOnly()
+    {
+        var laptop = Enumerable.Range(0, 14).SelectMany(turn =>
+            Hours(turn * 8, (turn * 8) + 8, 1, 1, turn % 2 == 0 ? London : Tokyo, line: 8 + (turn % 2)));
+
+        Assert.Equal(FindingAction.Ask, Strongest([.. Hours(0, 112, 1, 1, Lagos), .. laptop]));
+    }
+
+    /// <summary>The same, every five minutes and without durations.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)] // the third one is always there
+    public void Observe_CopiesThatReportEachFewMinutes_AreCountedByTheRecordsOfFewMinutes(bool isThird)
+    {
+        var samples = Enumerable.Range(0, 600).SelectMany(i => new (Location Location, int Line, double At, bool IsThere)[]
+        {
+            (Lagos, 1, 5.0 * i, true),
+            (London, 8, (5.0 * i) + 1, isThird || i / 12 % 2 == 0),
+            (Tokyo, 9, (5.0 * i) + 2, isThird || i / 12 % 2 == 1),
+        }).Where(record => record.IsThere).Select(record => new UsageSample(
+            Start.AddMinutes(record.At), "EA-1", 1, IPAddress.Parse($"41.{record.Line}.7.9"), record.Location, null));
+
+        Assert.Equal(isThird, Play(samples).Exists(IsSuspension));
+    }
+
+    [Theory]
+    [InlineData(200, false)] // some records before the login
+    [InlineData(10, true)] // most records have no account
+    public void Observe_RecordsWithoutAccountInThreePlaces_AreEvidenceOnlyIfMostAre(int known, bool suspends)
+    {
+        var blank = new[] { Lagos, London, Tokyo }.SelectMany((location, i) =>
+            Hours(100, 110, 1, 0, location, line: 5 + i).Select(sample => sample with { Account = null }));
+
+        Assert.Equal(suspends, Play([.. Hours(0, known / 2, 1, 1, Lagos), .. Hours(0, known / 2, 1, 2, London, line: 2), .. blank])
+            .Exists(IsSuspension));
+    }
+
+    /// <summary>Demo accounts at one place: a new account on a network where another one was before is no return of that one.</summary>
+    [Theory]
+    [InlineData(false, false)]
+    [InlineData(true, true)]
+    public void Observe_NewAccountOnAKnownNetwork_IsNoReturn(bool returns, bool suspends)
+    {
+        var samples = Hours(0, 90, 1, 1, Lagos)
+            .Concat(Hours(20, 23, 2, 2, London, line: 2))
+            .Concat(Hours(40, 44, 3, 3, London, line: 3))
+            .Concat(Hours(48, 50, returns ? 2 : 4, returns ? 2 : 4, London, line: 2))
+            .Concat(Hours(64, 67, returns ? 3 : 5, returns ? 3 : 5, London, line: 3));
+
+        Assert.Equal(suspends, Play(samples).Exists(IsSuspension));
+    }
+
+    /// <summary>Two terminals of one computer, of which one has the IPv4 address of the router when the other has its IPv6 one.</summary>
+    [Fact]
+    public void Observe_TwoTerminalsOfOneRouterWithBothVersions_AreOneDevice()
+    {
+        var (one, other) = (Terminal(1, 0), Terminal(2, 1));
+
+        Assert.DoesNotContain(Play([.. one, .. other, .. Hours(0, 96, 9, 9, Tokyo)]), IsSuspension);
+
+        IEnumerable<UsageSample> Terminal(int account, int parity) => Hours(0, 96, 1, account, London).Select((sample, hour) =>
+            sample with { Address = IPAddress.Parse((hour / 4 % 2) == parity ? $"81.{hour / 24}.7.9" : $"2a02:8:{hour / 24}::1") });
+    }
+
+    /// <summary>What showed that two terminals are on one device is kept while one of them rests and the other changes its network.</summary>
+    [Fact]
+    public void Observe_TerminalsOfOneDeviceAfterManyNetworks_StayOneDevice()
+    {
+        var both = new[] { 1, 2 }.SelectMany(account => Hours(0, 24, 1, account, London)
+            .Select((sample, hour) => sample with { Address = IPAddress.Parse($"81.{hour / 3}.7.9") }));
+        var one = Hours(24, 120, 1, 1, London).Select((sample, hour) => sample with { Address = IPAddress.Parse($"81.{20 + (hour / 3)}.7.9") });
+
+        Assert.DoesNotContain(Play([.. both, .. one, .. Hours(0, 120, 9, 9, Tokyo)]), IsSuspension);
+    }
+
     private static FindingAction Strongest(IEnumerable<UsageSample> samples) => Play(samples).Max(finding => finding.Action);
 
     private static bool IsSuspension(Finding finding) => finding.Action == FindingAction.Suspend;
