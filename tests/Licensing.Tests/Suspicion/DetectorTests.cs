@@ -287,7 +287,9 @@ public sealed class DetectorTests
                     break;
             }
 
-            Assert.Equal(expected, found);
+            // A backtest does not keep updates.
+            var steps = found.Where((one, i) => !found.Take(i).Any(before => before.Item2 == one.Item2 && before.Item3 >= one.Item3));
+            Assert.Equal(expected, steps);
         }
     }
 
