@@ -156,7 +156,8 @@ internal static class BacktestCommand
         var policy = DetectionPolicyFile.Read(file);
         if (policy.Faults() is { Count: > 0 } faults)
             throw new InvalidDataException($"{file}: {string.Join("; ", faults)}");
-        using var document = JsonDocument.Parse(File.ReadAllText(file), new() { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true });
+        using var document = JsonDocument.Parse(
+            File.ReadAllText(file), new() { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true });
         return policy with
         {
             DeviceLimit = Names("device_limit") ? policy.DeviceLimit : inForce.DeviceLimit,
@@ -169,7 +170,8 @@ internal static class BacktestCommand
 
     /// <summary>The limits of a policy, which come from settings, in words.</summary>
     internal static string Limits(DetectionPolicy policy) => string.Create(CultureInfo.InvariantCulture,
-        $"{policy.DeviceLimit} devices, {(policy.AccountLimit == 0 ? "any number of" : policy.AccountLimit)} accounts, {policy.NetworksInDay} networks a day");
+        $"{policy.DeviceLimit} devices, {(policy.AccountLimit == 0 ? "any number of" : policy.AccountLimit)} accounts, ")
+        + string.Create(CultureInfo.InvariantCulture, $"{policy.NetworksInDay} networks a day");
 
     /// <exception cref="InvalidDataException">A pair is wrong.</exception>
     private static DetectionPolicy Change(DetectionPolicy policy, string pairs)

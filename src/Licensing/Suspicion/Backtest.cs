@@ -14,7 +14,7 @@ public sealed class Backtest(DetectionPolicy policy)
     private (Guid Subscription, UsageSample Sample)? _ahead;
 
     /// <summary>
-    /// The findings so far at which an incident began or its action rose; updates are not kept, because there may be thousands for a license.
+    /// The findings so far at which an incident began or its action rose; updates are not kept, because a license may have thousands.
     /// A license has none after its suspension, because its token no longer works.
     /// </summary>
     public IReadOnlyList<BacktestFinding> Findings => _findings;

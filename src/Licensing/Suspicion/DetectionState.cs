@@ -49,11 +49,15 @@ public sealed class DetectionState
         return known.Count == Identities.Count ? this : With(known, Incidents, RecentNetworks);
     }
 
+    /// <summary>So many records of a new terminal may have been written before its login.</summary>
+    private const int FewRecords = 5;
+
     private bool MayBeOthers(IdentityUse identity) => identity.Account == 0
         && identity.Ea.Length > 0
-        && identity.Records <= Identities
-            .Where(other => other.Account != 0 && string.Equals(other.Ea, identity.Ea, StringComparison.Ordinal))
-            .Sum(other => other.Records);
+        && (identity.Records <= Identities
+                .Where(other => other.Account != 0 && string.Equals(other.Ea, identity.Ea, StringComparison.Ordinal))
+                .Sum(other => other.Records)
+            || (identity.Records < FewRecords && Identities.Exists(other => other.Account != 0)));
 
     private DetectionState With(List<IdentityUse> identities, List<Incident> incidents, List<RecentNetwork> networks) => new()
     {

@@ -93,7 +93,9 @@ internal sealed record People(int[] Person, int[] Device)
                 && Alternations(a, b) >= policy.ApartAlternations);
     }
 
-    /// <summary>In use at the same time, and on one network in a small share of the time for which the networks of both are remembered.</summary>
+    /// <summary>
+    /// In use at the same time, and on one network in a small share of the time for which the networks of both are remembered.
+    /// </summary>
     private static bool IsAtOnce(IdentityUse a, IdentityUse b, long overlap, DetectionPolicy policy)
     {
         if (MayBeOneRouter(a, b, policy)
@@ -120,9 +122,11 @@ internal sealed record People(int[] Person, int[] Device)
 
     private static bool IsDualStack(IdentityUse identity) => HasVersion4(identity) && HasVersion6(identity);
 
-    private static bool HasVersion4(IdentityUse identity) => identity.Networks.Exists(static network => !Network.IsVersion6(network.Network));
+    private static bool HasVersion4(IdentityUse identity) =>
+        identity.Networks.Exists(static network => !Network.IsVersion6(network.Network));
 
-    private static bool HasVersion6(IdentityUse identity) => identity.Networks.Exists(static network => Network.IsVersion6(network.Network));
+    private static bool HasVersion6(IdentityUse identity) =>
+        identity.Networks.Exists(static network => Network.IsVersion6(network.Network));
 
     /// <summary>How it changes networks is known. One that never did shows that sooner.</summary>
     private static bool IsKnown(IdentityUse identity, DetectionPolicy policy) =>

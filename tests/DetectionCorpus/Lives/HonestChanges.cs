@@ -62,7 +62,8 @@ internal static class HonestChanges
         HonestLives.Home(life, home, 0, at);
         var account = life.NewAccount();
         life.DayAndNight(server with { Account = account }, at + life.Between(0.1, 3));
-        HonestLives.Home(life, home with { Account = home.Account == server.Account ? account : life.NewAccount() }, at + life.Between(0.1, 30));
+        var ofHome = home.Account == server.Account ? account : life.NewAccount();
+        HonestLives.Home(life, home with { Account = ofHome }, at + life.Between(0.1, 30));
     }
 
     /// <summary>A server by day and night; a computer at home and a laptop on the road, of which one at a time is on.</summary>
@@ -184,7 +185,7 @@ internal static class HonestChanges
         HonestLives.Home(life, life.Second(laptop, life.Chance(0.5) ? home : life.Lines.Server()));
     }
 
-    /// <summary>Away from home for some days without a laptop: the terminal is installed on a computer there, with the same account.</summary>
+    /// <summary>Some days away without a laptop: the terminal is installed on a computer there, with the same account.</summary>
     private static void BorrowedComputer(Life life)
     {
         var server = life.Server(life.Person());

@@ -128,7 +128,7 @@ internal static class HonestNetworks
         life.Evenings(other with { Line = next }, at + days);
     }
 
-    /// <summary>Some days here, some days there, with one laptop; a computer in each place, used only there, with the same account.</summary>
+    /// <summary>Some days here, some there, with one laptop; and a computer in each place, with the same account.</summary>
     private static void TwoCountries(Life life)
     {
         var people = life.PeopleApart(2);

@@ -287,7 +287,9 @@ public sealed class DetectorTests
                     break;
             }
 
-            Assert.Equal(expected, found);
+            // A backtest does not keep updates.
+            var steps = found.Where((one, i) => !found.Take(i).Any(before => before.Item2 == one.Item2 && before.Item3 >= one.Item3));
+            Assert.Equal(expected, steps);
         }
     }
 
@@ -544,13 +546,14 @@ public sealed class DetectorTests
             sample with { Address = IPAddress.Parse((hour / 4 % 2) == parity ? $"81.{hour / 24}.7.9" : $"2a02:8:{hour / 24}::1") });
     }
 
-    /// <summary>What showed that two terminals are on one device is kept while one of them rests and the other changes its network.</summary>
+    /// <summary>The proof that two terminals are on one device is kept while one rests and the other changes its network.</summary>
     [Fact]
     public void Observe_TerminalsOfOneDeviceAfterManyNetworks_StayOneDevice()
     {
         var both = new[] { 1, 2 }.SelectMany(account => Hours(0, 24, 1, account, London)
             .Select((sample, hour) => sample with { Address = IPAddress.Parse($"81.{hour / 3}.7.9") }));
-        var one = Hours(24, 120, 1, 1, London).Select((sample, hour) => sample with { Address = IPAddress.Parse($"81.{20 + (hour / 3)}.7.9") });
+        var one = Hours(24, 120, 1, 1, London)
+            .Select((sample, hour) => sample with { Address = IPAddress.Parse($"81.{20 + (hour / 3)}.7.9") });
 
         Assert.DoesNotContain(Play([.. both, .. one, .. Hours(0, 120, 9, 9, Tokyo)]), IsSuspension);
     }
