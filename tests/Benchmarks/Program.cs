@@ -10,6 +10,7 @@ Dictionary<string, Func<BenchContext, Task<int>>> benches = new(StringComparer.O
     ["health"] = HealthBench.RunAsync,
     ["ingest"] = IngestBench.RunAsync,
     ["kill"] = KillBench.RunAsync,
+    ["leases"] = LeasesBench.RunAsync,
     ["renewals"] = RenewalsBench.RunAsync,
     ["scale"] = ScaleBench.RunAsync,
     ["start"] = StartBench.RunAsync,

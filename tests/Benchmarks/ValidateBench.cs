@@ -146,7 +146,7 @@ internal static class ValidateBench
         return ordered[ordered.Count / 2];
     }
 
-    private static async Task CheckAllAsync(Backend backend)
+    public static async Task CheckAllAsync(Backend backend)
     {
         using var client = new HttpClient { BaseAddress = backend.Address };
         await Parallel.ForEachAsync(Enumerable.Range(First, Licenses), new ParallelOptions { MaxDegreeOfParallelism = 16 },
@@ -159,7 +159,7 @@ internal static class ValidateBench
     }
 
     // A refusal also has status 200: only accepted checks may be measured.
-    private static async Task RequireValidAsync(Backend backend)
+    public static async Task RequireValidAsync(Backend backend, bool withLease = false)
     {
         using var client = new HttpClient { BaseAddress = backend.Address };
         for (var n = First; n < First + Licenses; n += 997)
@@ -167,7 +167,7 @@ internal static class ValidateBench
             using var request = Check(n);
             using var response = await client.SendAsync(request);
             var reply = JsonNode.Parse(await response.Content.ReadAsStringAsync())!;
-            if ((string?)reply["code"] != "VALID" || (bool)reply["device"]!["is_new"]!)
+            if ((string?)reply["code"] != "VALID" || (bool)reply["device"]!["is_new"]! || reply["lease"] is null == withLease)
                 throw new InvalidOperationException("Not a valid check of a known device: " + reply);
         }
     }
@@ -182,7 +182,7 @@ internal static class ValidateBench
         return request;
     }
 
-    private static async Task ExecuteAsync(NpgsqlDataSource source, string sql)
+    public static async Task ExecuteAsync(NpgsqlDataSource source, string sql)
     {
         await using var command = source.CreateCommand(sql);
         command.CommandTimeout = 0;

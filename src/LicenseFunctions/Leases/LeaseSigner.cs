@@ -16,16 +16,19 @@ public sealed record PublicKeyEntry(string Kty, string Crv, string Use, string A
 /// <summary>Signs leases as compact JWS with Ed25519.</summary>
 public sealed class LeaseSigner : IDisposable
 {
-    // A few hundred bytes each. A full cache is cleared, so no sweep is needed.
-    private const int MostKept = 100_000;
-
-    private readonly ConcurrentDictionary<Guid, byte[]> signed = new();
+    // Signed leases, a few hundred bytes each, in two generations: what is not used while the newer one fills is dropped.
+    private readonly int mostOfAGeneration;
+    private readonly Lock change = new();
+    private volatile ConcurrentDictionary<Guid, byte[]> newer = new();
+    private volatile ConcurrentDictionary<Guid, byte[]> older = new();
+    private int newerCount;
     private readonly string issuer;
     private readonly Key? key;
     private readonly string header = "";
 
-    public LeaseSigner(LeaseSettings settings)
+    public LeaseSigner(LeaseSettings settings, int mostOfAGeneration = 100_000)
     {
+        this.mostOfAGeneration = mostOfAGeneration;
         issuer = settings.Issuer;
         PublicKeys = [.. settings.Keys.Select(seed =>
         {
@@ -48,16 +51,36 @@ public sealed class LeaseSigner : IDisposable
     /// <summary>The lease as ASCII text. A lease is signed once in a process; Ed25519 gives the same signature in others.</summary>
     public byte[] Sign(Lease lease, Guid subscriptionId, DeviceClaim device)
     {
-        if (signed.TryGetValue(lease.LeaseId, out var known))
-            return known;
-        if (signed.Count >= MostKept)
-            signed.Clear();
-        var text = Encoding.ASCII.GetBytes(header + "." + Encode(Claims(lease, subscriptionId, device)));
-        var signature = SignatureAlgorithm.Ed25519.Sign(key!, text);
-        return signed[lease.LeaseId] = [.. text, (byte)'.', .. Encoding.ASCII.GetBytes(Encode(signature))];
+        if (newer.TryGetValue(lease.LeaseId, out var signed))
+            return signed;
+        if (!older.TryGetValue(lease.LeaseId, out signed))
+            signed = SignAnew(lease, subscriptionId, device);
+        Keep(lease.LeaseId, signed);
+        return signed;
     }
 
     public void Dispose() => key?.Dispose();
+
+    private byte[] SignAnew(Lease lease, Guid subscriptionId, DeviceClaim device)
+    {
+        var text = Encoding.ASCII.GetBytes(header + "." + Encode(Claims(lease, subscriptionId, device)));
+        var signature = SignatureAlgorithm.Ed25519.Sign(key!, text);
+        return [.. text, (byte)'.', .. Encoding.ASCII.GetBytes(Encode(signature))];
+    }
+
+    private void Keep(Guid leaseId, byte[] signed)
+    {
+        if (!newer.TryAdd(leaseId, signed) || Interlocked.Increment(ref newerCount) < mostOfAGeneration)
+            return;
+        lock (change)
+        {
+            if (Volatile.Read(ref newerCount) < mostOfAGeneration)
+                return;
+            older = newer;
+            newer = new ConcurrentDictionary<Guid, byte[]>();
+            Volatile.Write(ref newerCount, 0);
+        }
+    }
 
     private byte[] Claims(Lease lease, Guid subscriptionId, DeviceClaim device)
     {

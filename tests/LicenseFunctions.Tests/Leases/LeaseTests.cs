@@ -1,4 +1,5 @@
 using System.Buffers.Text;
+using System.Net;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json.Nodes;
@@ -41,6 +42,21 @@ public sealed class LeaseTests(PostgresFixture postgres)
         Assert.Equal(reply.CheckedAt.ToUnixTimeSeconds(), (long)lease.Claims["iat"]!);
         Assert.Equal(3_600, Seconds(lease));
         Assert.Equal(1, await scene.CountAsync($"license_leases where lease_id = '{lease.Claims["jti"]}'"));
+    }
+
+    [Fact]
+    public void Sign_OfMoreLeasesThanAreKept_SignsEachAsOthersDo()
+    {
+        var settings = new LeaseSettings([Key], "https://licenses.test", TimeSpan.FromHours(72), TimeSpan.Zero);
+        using var fewKept = new LeaseSigner(settings, mostOfAGeneration: 2);
+        using var allKept = new LeaseSigner(settings);
+        var device = new DeviceClaim("EA-1", 1, IPAddress.Loopback);
+        var issued = new DateTimeOffset(2026, 11, 26, 0, 0, 0, TimeSpan.Zero);
+        List<Lease> leases = [.. Enumerable.Range(1, 7).Select(n => new Lease(new Guid(n, 0, 0, new byte[8]), issued, issued.AddHours(n)))];
+
+        foreach (var lease in leases.Concat(leases).Concat([leases[0], leases[6], leases[0]]))
+            Assert.Equal(allKept.Sign(lease, Guid.Empty, device), fewKept.Sign(lease, Guid.Empty, device));
+        Assert.Same(fewKept.Sign(leases[0], Guid.Empty, device), fewKept.Sign(leases[0], Guid.Empty, device));
     }
 
     [Fact]
