@@ -512,6 +512,7 @@ other(
   'where l.expires_at <= @until',
   'PostgresRenewalStoreTests',
   'RenewalHttpTests',
+  'PaymentEventsTests',
 );
 money(
   'moved-expiry-is-charged',
