@@ -143,20 +143,10 @@ internal static class BacktestCommand
     /// <exception cref="InvalidDataException">A field is outside its range.</exception>
     private static DetectionPolicy Read(string? file, DetectionPolicy inForce)
     {
-        if (file is null)
-        {
-            return new DetectionPolicy
-            {
-                DeviceLimit = inForce.DeviceLimit,
-                AccountLimit = inForce.AccountLimit,
-                NetworksInDay = inForce.NetworksInDay,
-            };
-        }
-
-        var policy = DetectionPolicyFile.Read(file);
+        var policy = file is null ? new DetectionPolicy() : DetectionPolicyFile.Read(file);
         if (policy.Faults() is { Count: > 0 } faults)
             throw new InvalidDataException($"{file}: {string.Join("; ", faults)}");
-        using var document = JsonDocument.Parse(
+        using var document = file is null ? null : JsonDocument.Parse(
             File.ReadAllText(file), new() { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true });
         return policy with
         {
@@ -165,7 +155,7 @@ internal static class BacktestCommand
             NetworksInDay = Names("networks_in_day") ? policy.NetworksInDay : inForce.NetworksInDay,
         };
 
-        bool Names(string field) => document.RootElement.TryGetProperty(field, out _);
+        bool Names(string field) => document?.RootElement.TryGetProperty(field, out _) is true;
     }
 
     /// <summary>The limits of a policy, which come from settings, in words.</summary>

@@ -96,11 +96,10 @@ public static class PaymentCaseStore
         connection.ExecuteAsync(new CommandDefinition(
             CloseApplied, new { paid.RenewalId, paid.IntentId }, cancellationToken: cancellationToken));
 
-    private const string IsKnown = """
-        select exists (
-            select from payment_cases
-            where provider = @provider and (subject = @IntentId or subject = @ChargeId or transaction_id = @ChargeId))
-        """;
+    // Also the condition of the other statements about a charge.
+    private const string IsAboutCharge = "provider = @provider and (subject in (@IntentId, @ChargeId) or transaction_id = @ChargeId)";
+
+    private const string IsKnown = $"select exists (select from payment_cases where {IsAboutCharge})";
 
     /// <summary>Whether there is a case about this charge, decided or not.</summary>
     internal static Task<bool> IsKnownAsync(
@@ -130,14 +129,9 @@ public static class PaymentCaseStore
         connection.ExecuteAsync(new CommandDefinition(
             CloseRefunded, new { refund.IntentId, refund.ChargeId, refund.AmountMinor }, cancellationToken: cancellationToken));
 
-    private const string LockOfCharge = """
-        select from payment_cases
-        where provider = @provider and (subject in (@IntentId, @ChargeId) or transaction_id = @ChargeId)
-        order by case_id
-        for update
-        """;
+    private const string LockOfCharge = $"select from payment_cases where {IsAboutCharge} order by case_id for update";
 
-    private const string OpenForCredited = """
+    private const string OpenForCredited = $$"""
         insert into payment_cases
             (provider, reason, subject, renewal_id, subscription_id, user_id, transaction_id, amount_minor, currency, detail)
         select c.provider, 'credited_and_reversed', case @what when 'dispute' then @ProviderId else c.subject end, c.renewal_id,
@@ -145,8 +139,7 @@ public static class PaymentCaseStore
                'The charge was credited to the wallet on ' || to_char(c.decided_at at time zone 'UTC', 'YYYY-MM-DD')
                || ', and the provider reports a ' || @what || ' of it.'
         from payment_cases c
-        where c.provider = @provider and c.decision = 'credited'
-          and (c.subject in (@IntentId, @ChargeId) or c.transaction_id = @ChargeId)
+        where c.decision = 'credited' and {{IsAboutCharge}}
         on conflict do nothing
         """;
 
@@ -238,11 +231,11 @@ public static class PaymentCaseStore
         connection.ExecuteAsync(new CommandDefinition(
             CloseShown, new { reason = EnumWords.Of(reason), subject, by }, cancellationToken: cancellationToken));
 
-    private const string ReopenRefunded = """
+    private const string ReopenRefunded = $$"""
         update payment_cases
         set decision = null, decided_at = null, operators_told_at = null,
             detail = detail || ' A refund of it failed on ' || to_char(now() at time zone 'UTC', 'YYYY-MM-DD') || '.'
-        where provider = @provider and decision = 'refunded' and (subject in (@IntentId, @ChargeId) or transaction_id = @ChargeId)
+        where decision = 'refunded' and {{IsAboutCharge}}
         """;
 
     /// <summary>A refund failed, so what closed with it is to be decided again.</summary>

@@ -21,11 +21,11 @@ internal sealed record SharedUse(IReadOnlyList<int> Groups, int Newest, long Sec
         var members = Members(state, groupOf);
         var handover = policy.HandoverDuration.Seconds();
         SharedUse? longest = null;
-        foreach (var newcomer in members.Where(member => mayBeNewest(member.Group)))
+        foreach (var candidate in members.Where(member => mayBeNewest(member.Group)))
         {
-            var newest = newcomer.KnownAt(newcomer.First + policy.CompanyDuration.Seconds());
+            var newest = candidate.KnownAt(candidate.First + policy.CompanyDuration.Seconds());
             var others = members
-                .Where(member => member != newcomer && member.First <= newest.First - established.Seconds())
+                .Where(member => member != candidate && member.First <= newest.First - established.Seconds())
                 .Select(member => member.KnownAt(newest.First))
                 .Where(member => member.NextPresence(newest.First + handover) < long.MaxValue)
                 .ToList();

@@ -9,7 +9,8 @@ const tickDay = new Intl.DateTimeFormat(locale, { day: 'numeric', month: 'short'
 const tickDate = new Intl.DateTimeFormat(locale, { day: 'numeric', month: 'short', timeZone: 'UTC' });
 const tickHour = new Intl.DateTimeFormat(locale, { timeStyle: 'short' });
 const dollars = new Intl.NumberFormat(locale, { style: 'currency', currency: 'USD' });
-const decimals = (digits: number) => new Intl.NumberFormat(locale, { minimumFractionDigits: digits, maximumFractionDigits: digits });
+const fixed = (digits: number) => new Intl.NumberFormat(locale, { minimumFractionDigits: digits, maximumFractionDigits: digits });
+const decimals = { 0: fixed(0), 2: fixed(2), 3: fixed(3) };
 // Currencies of the provider whose amounts don't have two decimals; the same lists as in MinorUnits.cs.
 const withoutDecimals = 'bif clp djf gnf jpy kmf krw mga pyg rwf vnd vuv xaf xof xpf'.split(' ');
 const withThreeDecimals = 'bhd jod kwd omr tnd'.split(' ');
@@ -38,7 +39,7 @@ export const format = {
   /** An amount in minor units of a currency, without the currency's code. */
   minor(minor: number, currency: string | null = 'usd') {
     const digits = withoutDecimals.includes(currency ?? '') ? 0 : withThreeDecimals.includes(currency ?? '') ? 3 : 2;
-    return decimals(digits).format(minor / 10 ** digits);
+    return decimals[digits].format(minor / 10 ** digits);
   },
   /** The same, followed by the currency's code. */
   amount: (minor: number | null, currency: string | null) =>
