@@ -118,7 +118,12 @@ CREATE FUNCTION public.close_only_facts(subscription_id uuid, device_key text, s
     AS $_$
     select (select min(d.first_seen_at) from license_devices d
             where d.subscription_id = s.subscription_id and ($2 is null or d.device_key = $2)),
-           (select min(p.began_at) from close_only_periods p where p.subscription_id = s.subscription_id and p.began_at > $3),
+           (select min(p.began_at) from close_only_periods p
+            where p.subscription_id = s.subscription_id
+              and (p.began_at > $3
+                   or (p.last_refused_at > $3
+                       and not exists (select from license_devices d
+                                       where d.subscription_id = s.subscription_id and d.last_seen_at > p.last_refused_at)))),
            coalesce(own.suspended_at, past_time(s.paused_at)), own.is_fraud is true
     from subscriptions s
     cross join lateral (
@@ -1516,7 +1521,8 @@ END)
 CREATE TABLE public.close_only_periods (
     subscription_id uuid NOT NULL,
     began_at timestamp with time zone DEFAULT now() NOT NULL,
-    alert_id uuid
+    alert_id uuid,
+    last_refused_at timestamp with time zone
 );
 
 CREATE TABLE public.user_payment_methods (

@@ -1,7 +1,8 @@
 -- What decides whether the devices of a refused license may close their positions; no row if there is no such license.
 --   first_seen_at  when the device was admitted first; without a device, when the license's first one was. A device keeps its row when it
 --                  loses its slot
---   began_at       the first such refusal after a time
+--   began_at       the first such refusal after a time. An older one counts while the license has been refused since then: until a
+--                  check passed after the latest refusal
 --   suspended_at   when the license was suspended
 --   is_fraud       a suspension for fraud is open
 -- A single stable select, so that the planner inlines it.
@@ -9,7 +10,12 @@ create or replace function close_only_facts(subscription_id uuid, device_key tex
 returns table (first_seen_at timestamptz, began_at timestamptz, suspended_at timestamptz, is_fraud boolean) language sql stable as $$
     select (select min(d.first_seen_at) from license_devices d
             where d.subscription_id = s.subscription_id and ($2 is null or d.device_key = $2)),
-           (select min(p.began_at) from close_only_periods p where p.subscription_id = s.subscription_id and p.began_at > $3),
+           (select min(p.began_at) from close_only_periods p
+            where p.subscription_id = s.subscription_id
+              and (p.began_at > $3
+                   or (p.last_refused_at > $3
+                       and not exists (select from license_devices d
+                                       where d.subscription_id = s.subscription_id and d.last_seen_at > p.last_refused_at)))),
            coalesce(own.suspended_at, past_time(s.paused_at)), own.is_fraud is true
     from subscriptions s
     cross join lateral (

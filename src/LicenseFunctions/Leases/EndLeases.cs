@@ -9,8 +9,8 @@ namespace LicenseFunctions.Leases;
 public sealed record LeaseCounts(int Ended, int Deleted, int Locked);
 
 /// <summary>
-/// Ends the leases of licenses that the platform ended, which has no trigger of this backend. This backend's own suspensions and removals
-/// end leases in their own transactions.
+/// Ends the leases of licenses that the platform ended; its tables have no triggers of this backend. This backend's own suspensions and
+/// removals end leases in their own transactions.
 /// </summary>
 public sealed class EndLeases(LeaseStore store, LeaseSettings settings, ILogger<EndLeases> log)
 {

@@ -6,7 +6,7 @@ using Npgsql;
 
 namespace LicenseFunctions.Leases;
 
-/// <summary>Gives a device whose check passed a lease: its current one, or a new one when a quarter of that is over.</summary>
+/// <summary>Issues a new lease to a device whose check passed. If that fails, the device keeps its current one while that is valid.</summary>
 public sealed class IssueLease(LeaseStore store, LeaseSettings settings, TimeProvider time, ILogger<IssueLease> log)
 {
     /// <summary>The verdict is known, so its answer doesn't wait long for leases.</summary>
@@ -26,8 +26,7 @@ public sealed class IssueLease(LeaseStore store, LeaseSettings settings, TimePro
     }
 
     /// <summary>
-    /// Ends the leases of a license whose check was refused: a client doesn't go back to a lease that is older than a refusal, so the next
-    /// check that passes must issue another. If it fails, <see cref="EndLeases"/> does it.
+    /// Ends the leases of a license whose check was refused: they outlive the refusal otherwise. If it fails, <see cref="EndLeases"/> does it.
     /// </summary>
     /// <param name="left">What is left of the time of the check.</param>
     public Task EndAsync(Guid subscriptionId, TimeSpan left, CancellationToken cancellationToken) =>
@@ -37,6 +36,7 @@ public sealed class IssueLease(LeaseStore store, LeaseSettings settings, TimePro
     private async Task<(bool IsDone, T? Result)> TryAsync<T>(
         Func<CancellationToken, Task<T>> work, TimeSpan left, CancellationToken cancellationToken)
     {
+        DatabaseScope.Enter(DatabasePool.Checks);
         using var limit = new CancellationTokenSource(left < Limit ? left : Limit, time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, limit.Token);
         try
@@ -47,7 +47,7 @@ public sealed class IssueLease(LeaseStore store, LeaseSettings settings, TimePro
             && (failure is OperationCanceledException or NpgsqlException or TimeoutException or BusyException))
         {
             if (pace.Admits("leases", out var leftOut))
-                log.LogWarning(failure, "A check was answered without a change of its leases, as were {LeftOut} before", leftOut);
+                log.LogWarning(failure, "A check could not issue or end a lease; {LeftOut} earlier ones were not logged", leftOut);
             return (false, default);
         }
     }
@@ -58,7 +58,7 @@ public sealed class IssueLease(LeaseStore store, LeaseSettings settings, TimePro
         if (await store.FactsAsync(deviceId, cancellationToken) is not { } facts
             || LeaseRules.Issue(Guid.NewGuid(), facts, settings.Longest, end, now) is not { } lease)
             return null;
-        // If another process was quicker, its lease is as good.
+        // Another process may have issued a lease first; that one is used.
         return await store.AddAsync(lease, deviceId, current?.LeaseId, cancellationToken)
             ? lease
             : await store.CurrentAsync(deviceId, cancellationToken) is { } other && other.IsFresh(now, end) ? other : null;

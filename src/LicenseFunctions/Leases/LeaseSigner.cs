@@ -16,7 +16,7 @@ public sealed record PublicKeyEntry(string Kty, string Crv, string Use, string A
 /// <summary>Signs leases as compact JWS with Ed25519.</summary>
 public sealed class LeaseSigner : IDisposable
 {
-    // Signed leases, a few hundred bytes each, in two generations: what is not used while the newer one fills is dropped.
+    // Signed leases, a few hundred bytes each, in two generations. Entries that are not used while the newer one fills are dropped.
     private readonly int mostOfAGeneration;
     private readonly Lock change = new();
     private volatile ConcurrentDictionary<Guid, byte[]> newer = new();

@@ -26,7 +26,8 @@ public sealed class LeaseStore(LicenseDatabase database)
     private const string Facts = """
         select d.first_seen_at, d.days_seen,
                exists (select from suspicious_activity_alerts a
-                       where a.subscription_id = d.subscription_id and is_alert_open(a.status)) as is_suspected
+                       where a.subscription_id = d.subscription_id and is_alert_open(a.status) and is_about_use(a.activity_type))
+                   as is_suspected
         from license_devices d
         where d.device_id = @deviceId and d.removed_at is null
         """;
@@ -45,7 +46,7 @@ public sealed class LeaseStore(LicenseDatabase database)
         with device as (
             update license_devices set lease_id = @LeaseId, lease_issued_at = @issuedAt, lease_expires_at = @expiresAt
             where device_id = @deviceId and removed_at is null and lease_id is not distinct from @replaced
-              -- Suspended since the check read it: the suspension found no lease to end.
+              -- A suspension after the check's read ended only the leases that existed then.
               and not exists (select from license_suspensions o
                               where o.subscription_id = license_devices.subscription_id and o.closed_at is null)
             returning subscription_id, device_id
@@ -128,7 +129,7 @@ public sealed class LeaseStore(LicenseDatabase database)
         database.InStatementAsync((connection, token) => connection.ExecuteAsync(
             new CommandDefinition(DeleteExpired, cancellationToken: token)), cancellationToken);
 
-    // One transaction at a time gives numbers; so a reader that has seen one number has seen all lower ones.
+    // Numbers are assigned by one transaction at a time. A reader that has seen a number has seen all lower ones.
     private const string Number = """
         update license_leases set revocation_number = nextval('lease_revocation_numbers')
         where ended_at is not null and revocation_number is null and (select pg_try_advisory_xact_lock(hashtext('lease_revocations')))

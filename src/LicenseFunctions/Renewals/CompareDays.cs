@@ -46,7 +46,7 @@ public sealed class CompareDays(ReconcilePayments reconcile, PaymentBooksStore b
 
         return failures.Count == 0
             ? counts
-            : throw new InvalidOperationException($"{failures.Count} days can't be compared, the first is {failures[0]}");
+            : throw new InvalidOperationException($"Days that can't be compared: {failures.Count}. The first is {failures[0]}");
     }
 
     private async Task<ComparisonCounts> CompareAsync(string provider, DateOnly day, CancellationToken cancellationToken)

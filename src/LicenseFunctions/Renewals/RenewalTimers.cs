@@ -16,8 +16,18 @@ public sealed class RenewalTimers(
     {
         var renewals = run.ReconcileAsync(cancellationToken);
         // A part that fails, or waits for its provider, must not stop or delay the others.
-        await Task.WhenAll(
+        var all = Task.WhenAll(
             renewals, evidence.RunAsync(cancellationToken), refunds.RunAsync(cancellationToken), notify.RunAsync(cancellationToken));
+        try
+        {
+            await all;
+        }
+        catch when (all.Exception is { InnerExceptions.Count: > 1 } failures)
+        {
+            // Otherwise only the first one would be reported.
+            throw failures;
+        }
+
         return await renewals;
     }
 

@@ -96,12 +96,9 @@ public sealed class ValidateLicense(
     // If this read fails, the check fails. Otherwise the EA would read NONE.
     private async ValueTask<CheckReply> WithCloseOnlyAsync(CheckReply reply, DeviceClaim claim, CancellationToken cancellationToken)
     {
-        var key = claim.Key(settings.Policy.Identity);
-        return await closeOnly.RefusedAsync(reply.License!.SubscriptionId, key, reply.CheckedAt, cancellationToken) is { } facts
-            ? reply with
-            {
-                CloseOnlyUntil = Entitlements.CloseOnlyUntil(reply.Verdict.Code, facts, settings.CloseOnly, reply.CheckedAt),
-            }
-            : reply;
+        var until = await closeOnly.UntilAsync(
+            reply.Verdict.Code, reply.License!.SubscriptionId, claim.Key(settings.Policy.Identity), settings.CloseOnly, reply.CheckedAt,
+            cancellationToken);
+        return reply with { CloseOnlyUntil = until };
     }
 }

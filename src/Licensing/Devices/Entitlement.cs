@@ -30,8 +30,8 @@ public static class Entitlements
     public static readonly TimeSpan NewBeforeSuspension = TimeSpan.FromHours(24);
 
     /// <summary>
-    /// Within this time after the first refusal of a license, no other refusal begins a new period: repeated suspensions must not keep an
-    /// EA running.
+    /// Within this time after the first refusal of a license, and for as long as it stays refused, no other refusal begins a new period:
+    /// repeated suspensions must not keep an EA running.
     /// </summary>
     public static readonly TimeSpan PeriodCountsFor = TimeSpan.FromDays(90);
 
@@ -40,7 +40,7 @@ public static class Entitlements
 
     /// <summary>
     /// Whether devices may close their positions after a refusal with this code: the end of a license must not leave open positions
-    /// without their EA. After the others they may not: a revoked or unknown token, or a device without a slot, proves no right to any.
+    /// without their EA. After the other codes they may not: the token is revoked or unknown, or the device has no slot.
     /// </summary>
     public static bool MayClose(LicenseCode code) => code is LicenseCode.Expired or LicenseCode.Suspended or LicenseCode.Inactive
         or LicenseCode.LockedNoFunds or LicenseCode.PausedToxic;

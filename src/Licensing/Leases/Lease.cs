@@ -1,6 +1,6 @@
 namespace Licensing.Leases;
 
-/// <summary>A signed permission of a device to trade. It counts while the backend can't be asked.</summary>
+/// <summary>A signed permission of a device to trade. It is valid while the backend is unreachable.</summary>
 /// <param name="LeaseId">The claim jti.</param>
 /// <param name="IssuedAt">A whole second.</param>
 /// <param name="ExpiresAt">A whole second, excluded.</param>
@@ -19,8 +19,7 @@ public sealed record Lease(Guid LeaseId, DateTimeOffset IssuedAt, DateTimeOffset
 public sealed record LeaseFacts(DateTimeOffset FirstSeenAt, int DaysSeen, bool IsSuspected);
 
 /// <summary>
-/// Decides how long a lease is. A device that is offline doesn't learn that its lease ended, so the length depends on how long the device
-/// is known. Pure.
+/// Decides how long a lease is. An offline device doesn't learn of a revocation, so only known devices get long leases. Pure.
 /// </summary>
 public static class LeaseRules
 {

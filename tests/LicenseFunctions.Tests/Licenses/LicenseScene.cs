@@ -2,6 +2,7 @@ using System.Net;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
+using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Infrastructure.Geolocation;
 using LicenseFunctions.Leases;
 using LicenseFunctions.Licenses;
@@ -103,12 +104,17 @@ internal sealed class LicenseScene : IAsyncDisposable
         await (process ?? Validation).RunAsync(Hash(token), new DeviceClaim(ea, account, IPAddress.Parse(address)), Stop);
 
     /// <summary>Checks as in another process, which shares only the database.</summary>
-    public ValidateLicense NewProcess() => new(
-        new LicenseCheckStore(Database.Database, Cache, Time),
-        new AdmitDevice(Database.Database, Suspensions, LastSeen, Invalidation, Settings, new London()),
-        new CloseOnlyStore(Database.Database, NullLogger<CloseOnlyStore>.Instance),
-        new IssueLease(Leases, LeaseSettings, Time, NullLogger<IssueLease>.Instance),
-        new LeaseSigner(LeaseSettings), LastSeen, Cache, Settings, Time);
+    /// <param name="own">The connections of that process; null for those of the scene.</param>
+    public ValidateLicense NewProcess(LicenseDatabase? own = null)
+    {
+        var database = own ?? Database.Database;
+        return new ValidateLicense(
+            new LicenseCheckStore(database, Cache, Time),
+            new AdmitDevice(database, Suspensions, LastSeen, Invalidation, Settings, new London()),
+            new CloseOnlyStore(database, NullLogger<CloseOnlyStore>.Instance),
+            new IssueLease(new LeaseStore(database), LeaseSettings, Time, NullLogger<IssueLease>.Instance),
+            new LeaseSigner(LeaseSettings), LastSeen, Cache, Settings, Time);
+    }
 
     private sealed class London : IGeolocator
     {

@@ -213,7 +213,7 @@ public sealed class ReconcilePaymentsTests(PostgresFixture postgres) : IAsyncLif
 
         var failed = await Assert.ThrowsAsync<InvalidOperationException>(() => scene.Days.RunAsync(Token));
 
-        Assert.StartsWith("1 days can't be compared", failed.Message, StringComparison.Ordinal);
+        Assert.StartsWith("Days that can't be compared: 1. ", failed.Message, StringComparison.Ordinal);
         scene.Stripe.StandIn.Faults.Clear();
         Assert.Equal(new ComparisonCounts(1, 0, 0), await scene.Days.RunAsync(Token));
     }

@@ -3,6 +3,7 @@ using LicenseFunctions.Licenses;
 using LicenseFunctions.Tests.Licenses;
 using LicenseFunctions.Tests.Support;
 using Licensing.Devices;
+using Npgsql;
 using Xunit;
 
 namespace LicenseFunctions.Tests.Validation;
@@ -56,8 +57,72 @@ public sealed class EntitlementTests(PostgresFixture postgres)
         var after = await scene.CheckAsync("EA-1", 1);
 
         Assert.Equal((LicenseCode.LockedNoFunds, Entitlement.None), (within.Verdict.Code, within.Entitlement));
+        Assert.Equal((LicenseCode.LockedNoFunds, Entitlement.None), (after.Verdict.Code, after.Entitlement));
+        Assert.Equal(1, await scene.CountAsync("close_only_periods"));
+    }
+
+    // Without refusals for 90 days, or after a check that passed, the customer is not one who keeps an EA running without a license.
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Check_RefusedAgainAfterNinetyDays_BeginsAnotherPeriod(bool isValidBetween)
+    {
+        await using var scene = await LicenseScene.NewAsync(postgres);
+        await scene.CheckAsync("EA-1", 1);
+        await scene.Database.ExecuteAsync("update license_tokens set expires_at = null; update subscriptions set state = 'LOCKED_NO_FUNDS'");
+        await scene.CheckAsync("EA-1", 1);
+        if (isValidBetween)
+        {
+            scene.Time.Advance(TimeSpan.FromDays(60));
+            await scene.CheckAsync("EA-1", 1);
+            await scene.Database.ExecuteAsync("update subscriptions set state = 'SYNCED'");
+            scene.Time.Advance(TimeSpan.FromDays(1));
+            Assert.Equal(Entitlement.Full, (await scene.CheckAsync("EA-1", 1)).Entitlement);
+            await scene.LastSeen.FlushAsync(LicenseScene.Stop);
+            await scene.Database.ExecuteAsync("update subscriptions set state = 'LOCKED_NO_FUNDS'");
+        }
+
+        scene.Time.Advance(TimeSpan.FromDays(isValidBetween ? 31 : 91));
+        var after = await scene.CheckAsync("EA-1", 1);
+
         Assert.Equal((LicenseCode.LockedNoFunds, Entitlement.CloseOnly), (after.Verdict.Code, after.Entitlement));
         Assert.Equal(2, await scene.CountAsync("close_only_periods"));
+    }
+
+    [Fact]
+    public async Task Check_RefusedForFraudByMistake_BeginsNoPeriod()
+    {
+        await using var scene = await LicenseScene.NewAsync(postgres);
+        await scene.CheckAsync("EA-1", 1);
+        scene.Time.Advance(TimeSpan.FromDays(2));
+        await SuspendAsync(scene, SuspensionCause.Fraud);
+        Assert.Equal(Entitlement.None, (await scene.CheckAsync("EA-1", 1)).Entitlement);
+        await scene.Reinstating.RunAsync(
+            scene.SubscriptionId, new ReinstateRequest("It was not"), Actor.System, LicenseScene.Stop);
+        scene.Time.Advance(TimeSpan.FromDays(45));
+        await ExpireAsync(scene);
+
+        var expired = await scene.CheckAsync("EA-1", 1);
+
+        Assert.Equal((LicenseCode.Expired, Entitlement.CloseOnly), (expired.Verdict.Code, expired.Entitlement));
+        Assert.Equal(expired.CheckedAt.AddDays(30), expired.CloseOnlyUntil);
+    }
+
+    [Fact]
+    public async Task Check_WhileTimersAndRequestsUseAllTheirConnections_IsAnsweredInFull()
+    {
+        await using var scene = await LicenseScene.NewAsync(postgres, leaseKeys: [.. Enumerable.Repeat((byte)7, 32)]);
+        await using var none = NpgsqlDataSource.Create("Host=127.0.0.1;Port=1;Timeout=1");
+        var process = scene.NewProcess(new LicenseDatabase(
+            new DatabaseSources(scene.Database.Source, none, none, TimeSpan.FromSeconds(30), IsBehindPooler: false)));
+
+        var accepted = await scene.CheckAsync("EA-1", 1, process: process);
+        await ExpireAsync(scene);
+        var refused = await scene.CheckAsync("EA-1", 1, process: process);
+
+        Assert.NotNull(accepted.Lease);
+        Assert.Equal((LicenseCode.Expired, Entitlement.CloseOnly), (refused.Verdict.Code, refused.Entitlement));
+        Assert.Equal(1, await scene.CountAsync("license_leases where ended_at is not null"));
     }
 
     [Fact]
