@@ -1,3 +1,4 @@
+import { call } from './api';
 import type { HealthGrade } from './widget/LicenseHealthWidget';
 
 /** A license in a list. */
@@ -26,3 +27,9 @@ export const readLicenses = (reply: { licenses: License[]; next: string | null }
   rows: reply.licenses,
   next: reply.next && `after=${reply.next}`,
 });
+
+/** The cause that a suspension by an operator gets if its reinstatement is undone. */
+export async function suspensionCause(id: string): Promise<'FRAUD' | 'OPERATOR'> {
+  const view = await call<{ suspensions: { cause: string }[] }>('GET', `/api/v1/licenses/${id}/suspension`);
+  return view.suspensions.some((one) => one.cause === 'FRAUD') ? 'FRAUD' : 'OPERATOR';
+}

@@ -1,6 +1,7 @@
 import { useState } from 'react';
 import { call, Problem, useAction } from '../api';
 import type { AlertRow, Review } from '../alerts';
+import { suspensionCause } from '../licenses';
 import { texts } from '../texts';
 import { Button, Confirm, Field, notify } from '../ui/kit';
 
@@ -15,6 +16,8 @@ export function ReviewAlerts({ alerts, done }: { alerts: AlertRow[]; done: () =>
   const review = (status: Review) =>
     action.run(async () => {
       const body = { status, notes: notes.trim() || null, reinstate: status === 'FALSE_POSITIVE' && canReinstate && reinstate };
+      const ids = body.reinstate ? new Set(alerts.flatMap((alert) => (alert.can_reinstate && alert.subscription_id) || [])) : [];
+      const causes = new Map(await Promise.all([...ids].map(async (id) => [id, await suspensionCause(id)] as const)));
       const replies = await Promise.allSettled(alerts.map((alert) => call('PATCH', `/api/v1/licenses/alerts/${alert.alert_id}`, body)));
       const failed = replies.flatMap((reply) => (reply.status === 'rejected' ? [reply.reason as Problem] : []));
       if (failed.length === alerts.length) throw failed[0]!;
@@ -27,7 +30,9 @@ export function ReviewAlerts({ alerts, done }: { alerts: AlertRow[]; done: () =>
         : new Set<string>();
       const undo = () =>
         Promise.all(
-          [...reinstated].map((id) => call('POST', `/api/v1/licenses/${id}/suspend`, { reason: texts.review.undoneReinstatement })),
+          [...reinstated].map((id) =>
+            call('POST', `/api/v1/licenses/${id}/suspend`, { reason: texts.review.undoneReinstatement, cause: causes.get(id) }),
+          ),
         )
           .then(
             () => notify(texts.alerts.suspendedAgain),

@@ -1,6 +1,6 @@
 import { useState } from 'react';
 import { call, useAction } from '../api';
-import type { License } from '../licenses';
+import { suspensionCause, type License } from '../licenses';
 import { texts } from '../texts';
 import { Button, Confirm, Field, notify } from '../ui/kit';
 
@@ -16,13 +16,17 @@ export function ReviewLicense({ license, reload }: { license: License; reload: (
 
   const go = () =>
     action.run(async () => {
+      const before = suspended ? await suspensionCause(license.subscription_id) : undefined;
       await post(
         suspended ? 'reinstate' : 'suspend',
         suspended ? { reason, false_positive: falsePositive } : { reason, cause: fraud ? 'FRAUD' : 'OPERATOR' },
       );
       // The undo has a fixed reason: the customer sees the reason of a suspension, but not the note on a reinstatement.
       const undo = () =>
-        post(suspended ? 'suspend' : 'reinstate', { reason: suspended ? texts.review.undoneReinstatement : texts.review.undoReason })
+        post(
+          suspended ? 'suspend' : 'reinstate',
+          suspended ? { reason: texts.review.undoneReinstatement, cause: before } : { reason: texts.review.undoReason },
+        )
           .then(
             () => notify(texts.review.undone),
             (problem: Error) => notify(problem.message),
