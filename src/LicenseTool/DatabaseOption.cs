@@ -5,29 +5,23 @@ using Npgsql;
 
 namespace LicenseTool;
 
+/// <summary>The command can't run as it was called; the message says why.</summary>
+internal sealed class UsageException(string message) : Exception(message);
+
 internal sealed class DatabaseOption : Option<string>
 {
     public DatabaseOption()
         : base("--database")
     {
         Description = "URL or connection string of the database; default: DATABASE_URL";
-        DefaultValueFactory = _ => Environment.GetEnvironmentVariable("DATABASE_URL") ?? "";
-        Validators.Add(result =>
-        {
-            if (string.IsNullOrEmpty(result.GetValueOrDefault<string>()))
-            {
-                result.AddError("The database is missing: use --database or DATABASE_URL. " +
-                    "Example: DATABASE_URL=postgresql://user@localhost/execution_control");
-            }
-        });
-        Validators.Add(Check);
+        Validators.Add(result => Check(result, result.GetValueOrDefault<string>()));
     }
 
     /// <remarks>The message doesn't contain the value, because the value may contain a password.</remarks>
-    public static void Check(OptionResult result)
+    public static void Check(SymbolResult result, string? text)
     {
-        if (result.GetValueOrDefault<string?>() is not { Length: > 0 } text)
-            return; // reported as missing
+        if (text is not { Length: > 0 })
+            return;
         try
         {
             DatabaseUrl.Parse(text);
@@ -45,7 +39,7 @@ internal sealed class DatabaseOption : Option<string>
     /// <remarks>The tool's user operates the database, so errors may name rows and views.</remarks>
     public NpgsqlDataSource Open(ParseResult arguments)
     {
-        var builder = new NpgsqlConnectionStringBuilder(DatabaseSettings.FromUri(arguments.GetRequiredValue(this)))
+        var builder = new NpgsqlConnectionStringBuilder(DatabaseSettings.FromUri(Address(arguments)))
         {
             IncludeErrorDetail = true,
         };
@@ -53,5 +47,27 @@ internal sealed class DatabaseOption : Option<string>
         DatabaseLimits.Of(DatabasePool.Background, checkTimeout: default)
             .Apply(builder, isBehindPooler: "transaction".Equals(pooler, StringComparison.OrdinalIgnoreCase));
         return NpgsqlDataSource.Create(builder);
+    }
+
+    // Not a default value of the option: the help would print it with its password.
+    private string Address(ParseResult arguments)
+    {
+        if (arguments.GetValue(this) is { Length: > 0 } given)
+            return given;
+        if (Environment.GetEnvironmentVariable("DATABASE_URL") is not { Length: > 0 } address)
+        {
+            throw new UsageException("The database is missing: use --database or DATABASE_URL. "
+                + "Example: DATABASE_URL=postgresql://user@localhost/execution_control");
+        }
+
+        try
+        {
+            DatabaseUrl.Parse(address);
+            return address;
+        }
+        catch (FormatException wrong)
+        {
+            throw new UsageException($"DATABASE_URL {wrong.Message}. Example: postgresql://user@localhost/execution_control");
+        }
     }
 }

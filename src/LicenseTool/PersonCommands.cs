@@ -30,8 +30,12 @@ internal static class PersonCommands
     public static Command CreateErase()
     {
         var (database, user, by) = (new DatabaseOption(), User(), By());
+        by.Required = true;
         var reason = new Option<string>("--reason") { Description = "The reason, for the audit log", Required = true };
-        var yes = new Option<bool>("--yes") { Description = "Confirms the erasure, which can't be undone", Required = true };
+        var yes = new Option<bool>("--yes")
+        {
+            Description = "Confirms the erasure, which can't be undone. Without it, the command shows what would be erased, and asks",
+        };
         var command = new Command(
             "erase", "Erases the data about a person; billing records stay without the person's identity; the erasure is audited")
         {
@@ -43,9 +47,17 @@ internal static class PersonCommands
             var store = new PersonStore(new LicenseDatabase(source));
             if (await store.FindAsync(arguments.GetRequiredValue(user), cancellationToken) is not { } userId)
                 return await UnknownAsync();
+            var (operatorId, why) = (arguments.GetValue(by), arguments.GetValue(reason));
             try
             {
-                Console.WriteLine(await store.EraseAsync(userId, arguments.GetValue(by), arguments.GetValue(reason), cancellationToken));
+                if (!arguments.GetValue(yes)
+                    && !Confirm(await store.PreviewErasureAsync(userId, operatorId, why, cancellationToken), arguments.GetRequiredValue(user)))
+                {
+                    await Console.Error.WriteLineAsync("Nothing was erased. --yes erases without a question.");
+                    return 1;
+                }
+
+                Console.WriteLine(await store.EraseAsync(userId, operatorId, why, cancellationToken));
                 return 0;
             }
             catch (PostgresException open) when (open.SqlState == PostgresErrorCodes.ObjectInUse)
@@ -55,6 +67,15 @@ internal static class PersonCommands
             }
         });
         return command;
+    }
+
+    private static bool Confirm(string preview, string user)
+    {
+        Console.Error.WriteLine($"This erases, and can't be undone: {preview}");
+        if (Console.IsInputRedirected)
+            return false;
+        Console.Error.Write($"To erase it, type {user}: ");
+        return Console.ReadLine()?.Trim() == user;
     }
 
     private static async Task WriteAsync(

@@ -31,7 +31,7 @@ catch (NpgsqlException failure)
     await Console.Error.WriteLineAsync($"The database access failed: {failure.Message}");
     return 1;
 }
-catch (SettingsException wrong)
+catch (Exception wrong) when (wrong is SettingsException or UsageException)
 {
     await Console.Error.WriteLineAsync(wrong.Message);
     return 1;

@@ -43,7 +43,7 @@ internal static class QueueCommands
     private static Command CreateResubmit() => CreateTake("resubmit", AboutResubmit, "resubmitted", resubmits: true);
 
     private static Command CreateDiscard() =>
-        CreateTake("discard", "Deletes dead letters permanently; run peek first", "discarded", resubmits: false);
+        CreateTake("discard", "Deletes dead letters permanently", "discarded", resubmits: false);
 
     /// <param name="resubmits">Whether a message is sent to the queue before it is deleted from the dead letters.</param>
     private static Command CreateTake(string name, string description, string done, bool resubmits)
@@ -55,11 +55,16 @@ internal static class QueueCommands
         };
         var all = new Option<bool>("--all") { Description = "All dead letters" };
         var limit = Count("--limit", "Maximum number of dead letters to examine", 1000);
+        var yes = new Option<bool>("--yes") { Description = "Confirms that the dead letters are deleted; look at them with queue peek first" };
         var command = new Command(name, description) { numbers, all, limit };
+        if (!resubmits)
+            command.Add(yes);
         command.Validators.Add(result =>
         {
             if (result.GetResult(numbers) is { Tokens.Count: > 0 } == result.GetValue(all))
                 result.AddError($"Give either sequence numbers or --all. Example: licensectl queue {name} 4711 4712");
+            if (!resubmits && !result.GetValue(yes))
+                result.AddError("Nothing was deleted. Look at the dead letters with queue peek, then repeat the command with --yes.");
         });
         new QueueOptions(command).Run(async (broker, arguments, cancellationToken) =>
         {

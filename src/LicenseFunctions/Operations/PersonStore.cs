@@ -41,6 +41,11 @@ public sealed class PersonStore(LicenseDatabase database)
             yield return row;
     }
 
+    private sealed class PreviewException(string changes) : Exception
+    {
+        public string Changes { get; } = changes;
+    }
+
     private const string Erase = "select erase_person(@userId, @operatorId, @reason)::text";
 
     /// <summary>Erases a person's data in one transaction. The erasure is audited.</summary>
@@ -49,4 +54,21 @@ public sealed class PersonStore(LicenseDatabase database)
     public Task<string> EraseAsync(Guid userId, Guid? operatorId, string? reason, CancellationToken cancellationToken) =>
         database.InStatementAsync(async (connection, token) => (await connection.ExecuteScalarAsync<string>(new CommandDefinition(
             Erase, new { userId, operatorId, reason }, commandTimeout: 0, cancellationToken: token)))!, cancellationToken);
+
+    /// <summary>Erases a person's data, and rolls back.</summary>
+    /// <returns>What <see cref="EraseAsync"/> would return.</returns>
+    /// <exception cref="Npgsql.PostgresException">The outcome of a charge is unknown (55006).</exception>
+    public async Task<string> PreviewErasureAsync(Guid userId, Guid? operatorId, string? reason, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await database.InTransactionAsync<string>(async (connection, token) => throw new PreviewException(
+                (await connection.ExecuteScalarAsync<string>(new CommandDefinition(
+                    Erase, new { userId, operatorId, reason }, commandTimeout: 0, cancellationToken: token)))!), cancellationToken);
+        }
+        catch (PreviewException rolledBack)
+        {
+            return rolledBack.Changes;
+        }
+    }
 }

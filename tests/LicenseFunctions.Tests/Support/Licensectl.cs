@@ -16,6 +16,8 @@ internal static class Licensectl
     {
         var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "licensectl.dll"), .. arguments])
         {
+            // It must not ask whoever runs the tests.
+            RedirectStandardInput = true,
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         };

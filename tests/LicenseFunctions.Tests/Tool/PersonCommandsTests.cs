@@ -176,13 +176,29 @@ public sealed class PersonCommandsTests(PostgresFixture postgres) : IAsyncLifeti
         Assert.Equal(["c"], await scene.Database.QueryAllAsync<string>("select dedup_key from outbox where dead_at is null"));
     }
 
+    [Theory]
+    [InlineData("--by 00000000-0000-4000-8000-000000000001")]
+    [InlineData("--by 00000000-0000-4000-8000-000000000001 --yes false")]
+    [InlineData("--yes")]
+    public async Task Erase_WithoutConfirmationOrOperator_ChangesNothing(string options)
+    {
+        var before = await scene.StateAsync();
+
+        var (code, output) = await ToolAsync(
+            ["erase", "--user", "person@x.test", "--reason", "on request", .. options.Split(' ')]);
+
+        Assert.Equal(1, code);
+        Assert.Contains(options == "--yes" ? "--by" : "\"license_usage_log\": 1", output, StringComparison.Ordinal);
+        Assert.Equal(before, await scene.StateAsync());
+    }
+
     [Fact]
     public async Task Erase_WhileAChargeIsUnknown_IsRefusedAndChangesNothing()
     {
         await scene.Database.ExecuteAsync("update renewals set status = 'unknown', intent_id = 'pi_1'");
         var before = await scene.StateAsync();
 
-        var (code, output) = await ToolAsync("erase", "--user", "person@x.test", "--reason", "on request", "--yes");
+        var (code, output) = await ToolAsync("erase", "--user", "person@x.test", "--by", Guid.NewGuid().ToString(), "--reason", "on request", "--yes");
 
         Assert.Equal(1, code);
         Assert.Contains("charge", output, StringComparison.Ordinal);
@@ -196,7 +212,7 @@ public sealed class PersonCommandsTests(PostgresFixture postgres) : IAsyncLifeti
         await using var platform = await scene.Database.Source.OpenConnectionAsync(TestContext.Current.CancellationToken);
         await platform.ExecuteAsync("begin; select from license_tokens for update");
 
-        var (code, output) = await ToolAsync("erase", "--user", "person@x.test", "--reason", "on request", "--yes");
+        var (code, output) = await ToolAsync("erase", "--user", "person@x.test", "--by", Guid.NewGuid().ToString(), "--reason", "on request", "--yes");
 
         Assert.Equal((1, "Another session has locked a row or table for too long. Run the command again."), (code, output.Trim()));
         await platform.ExecuteAsync("rollback");

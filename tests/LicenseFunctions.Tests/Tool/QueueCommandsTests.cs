@@ -111,11 +111,21 @@ public sealed class QueueCommandsTests : IDisposable
     }
 
     [Fact]
+    public async Task Discard_WithoutConfirmation_DeletesNothing()
+    {
+        broker.Send(DeadLetters, "a");
+
+        Assert.Contains("with --yes", (await ToolAsync("discard", "--all")).Output, StringComparison.Ordinal);
+        Assert.Contains("with --yes", (await ToolAsync("discard", "1", "--yes", "false")).Output, StringComparison.Ordinal);
+        Assert.Equal(1, broker.Count(DeadLetters));
+    }
+
+    [Fact]
     public async Task Discard_ByNumbers_DeletesThoseAndNamesTheMissing()
     {
         broker.Send(DeadLetters, "a", "b", "c");
 
-        var (code, output) = await ToolAsync("discard", "3", "9", "1");
+        var (code, output) = await ToolAsync("discard", "3", "9", "1", "--yes");
 
         Assert.Equal(1, code);
         Assert.Equal(
