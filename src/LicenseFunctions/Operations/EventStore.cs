@@ -40,7 +40,7 @@ public sealed class EventStore(LicenseDatabase database)
         ), numbered as (
             update license_events e set position = @last + c.number, sequence = l.last_sequence - c.later_ones
             from counted c join licenses l using (subscription_id)
-            where e.event_id = c.event_id
+            where e.event_id = c.event_id and e.position is null -- so that the index of the waiting ones is used
         )
         update license_event_numbering set last_position = @last + (select count(*) from waiting)
         """;

@@ -1,6 +1,7 @@
 using System.Globalization;
 using Licensing;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Hosting;
 
 namespace LicenseFunctions.Operations;
 
@@ -8,7 +9,7 @@ namespace LicenseFunctions.Operations;
 public sealed record EventPage(IReadOnlyList<FeedEvent> Events, long Next);
 
 /// <summary>Reads the event feed, and waits for an event if the caller asks for that.</summary>
-public sealed class ReadEvents(EventStore store, TimeProvider time)
+public sealed class ReadEvents(EventStore store, IHostApplicationLifetime app, TimeProvider time)
 {
     private const int MaxPage = 1_000;
     private const int LongestWaitSeconds = 20;
@@ -39,6 +40,7 @@ public sealed class ReadEvents(EventStore store, TimeProvider time)
     private async Task<Outcome<EventPage>> ReadAsync(long after, TimeSpan wait, int limit, CancellationToken cancellationToken)
     {
         var began = time.GetTimestamp();
+        using var ended = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, app.ApplicationStopping);
         while (true)
         {
             await store.NumberAsync(cancellationToken);
@@ -49,9 +51,10 @@ public sealed class ReadEvents(EventStore store, TimeProvider time)
                 return Beyond(after, end);
 
             var left = wait - time.GetElapsedTime(began);
-            if (left <= TimeSpan.Zero)
+            if (left <= TimeSpan.Zero || app.ApplicationStopping.IsCancellationRequested)
                 return new EventPage(events, after);
-            await Task.Delay(left < Pause ? left : Pause, time, cancellationToken);
+            await Task.Delay(left < Pause ? left : Pause, time, ended.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            cancellationToken.ThrowIfCancellationRequested();
         }
     }
 

@@ -10,6 +10,7 @@ using LicenseFunctions.Validation;
 using Licensing;
 using Licensing.Devices;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Primitives;
 using Microsoft.Extensions.Time.Testing;
@@ -135,7 +136,7 @@ public sealed class EventFeedTests(PostgresFixture postgres)
         var time = new FakeTimeProvider();
         var connectionString = new NpgsqlConnectionStringBuilder(database.ConnectionString) { MaxPoolSize = 1, Timeout = 5 };
         await using var one = NpgsqlDataSource.Create(connectionString.ConnectionString);
-        var feed = new ReadEvents(new EventStore(new LicenseDatabase(one)), time);
+        var feed = new ReadEvents(new EventStore(new LicenseDatabase(one)), new Lifetime(), time);
 
         var waiting = feed.RunAsync(Query(("wait", "20")), Stop);
         await PassAsync(time, ReadEvents.Pause, waiting, times: 3);
@@ -154,7 +155,9 @@ public sealed class EventFeedTests(PostgresFixture postgres)
         var time = new FakeTimeProvider();
         var began = time.GetUtcNow();
 
-        var waiting = new ReadEvents(new EventStore(database.Database), time).RunAsync(Query(("wait", "2")), Stop);
+        var feed = new ReadEvents(new EventStore(database.Database), new Lifetime(), time);
+
+        var waiting = feed.RunAsync(Query(("wait", "2")), Stop);
         await PassAsync(time, ReadEvents.Pause / 10, waiting);
 
         Assert.Equal(0, (await waiting).Value.Next);
@@ -167,12 +170,25 @@ public sealed class EventFeedTests(PostgresFixture postgres)
         await using var database = await postgres.NewDatabaseAsync();
         using var caller = new CancellationTokenSource();
 
-        var feed = new ReadEvents(new EventStore(database.Database), new FakeTimeProvider());
+        var feed = new ReadEvents(new EventStore(database.Database), new Lifetime(), new FakeTimeProvider());
 
         var waiting = feed.RunAsync(Query(("wait", "20")), caller.Token);
         await caller.CancelAsync();
 
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => waiting);
+    }
+
+    [Fact]
+    public async Task Read_WithWait_EndsWithTheApp()
+    {
+        await using var database = await postgres.NewDatabaseAsync();
+        using var stopping = new CancellationTokenSource();
+        var feed = new ReadEvents(new EventStore(database.Database), new Lifetime(stopping.Token), new FakeTimeProvider());
+
+        var waiting = feed.RunAsync(Query(("wait", "20")), Stop);
+        await stopping.CancelAsync();
+
+        Assert.Empty((await waiting).Value.Events);
     }
 
     [Theory]
@@ -408,7 +424,16 @@ public sealed class EventFeedTests(PostgresFixture postgres)
         }
     }
 
-    private static ReadEvents Feed(TestDatabase database) => new(new EventStore(database.Database), TimeProvider.System);
+    private sealed record Lifetime(CancellationToken ApplicationStopping = default) : IHostApplicationLifetime
+    {
+        public CancellationToken ApplicationStarted => CancellationToken.None;
+
+        public CancellationToken ApplicationStopped => CancellationToken.None;
+
+        public void StopApplication() => throw new NotSupportedException();
+    }
+
+    private static ReadEvents Feed(TestDatabase database) => new(new EventStore(database.Database), new Lifetime(), TimeProvider.System);
 
     private static QueryCollection Query(params (string Name, string Value)[] parameters) =>
         new(parameters.ToDictionary(one => one.Name, one => new StringValues(one.Value)));

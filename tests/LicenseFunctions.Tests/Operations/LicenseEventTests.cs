@@ -319,7 +319,7 @@ public sealed class LicenseEventTests(PostgresFixture postgres)
         Assert.Empty(await scene.Database.QueryAllAsync<string>(
             """
             select data::text from license_events
-            where data::text ~* '@|\d+[.]\d+[.]\d+[.]\d+|[0-9a-f]{64}|tok-|_secret|EA-'
+            where data::text ~ '@|\d+[.]\d+[.]\d+[.]\d+|[0-9a-f]{64}|tok-|_secret|EA-'
                or exists (select from users where position(email in data::text) > 0)
                or exists (select from license_tokens where position(token_hash in data::text) > 0)
             """));
