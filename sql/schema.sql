@@ -26,6 +26,165 @@ CREATE TYPE public.uuid_range AS RANGE (
     multirange_type_name = public.uuid_multirange
 );
 
+CREATE FUNCTION public.add_alert_event() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+begin
+    perform add_license_event(
+        new.subscription_id, case when tg_op = 'INSERT' then 'alert.opened' else 'alert.reviewed' end,
+        case when tg_op = 'INSERT'
+             then jsonb_build_object('alert_id', new.alert_id, 'activity_type', event_code(new.activity_type), 'severity', new.severity,
+                                     'measure', new.measure, 'status', new.status)
+             else jsonb_build_object('alert_id', new.alert_id, 'status', new.status) end);
+    return null;
+end $$;
+
+CREATE FUNCTION public.add_device_event() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+begin
+    if tg_op <> 'INSERT' and old.removed_at is null and (tg_op = 'DELETE' or new.removed_at is not null) then
+        perform add_license_event(
+            old.subscription_id, 'device.removed',
+            jsonb_build_object('device_id', old.device_id, 'slot', old.slot, 'beyond_limit', old.beyond_limit));
+    elsif tg_op <> 'DELETE' and new.removed_at is null and (tg_op = 'INSERT' or old.removed_at is not null) then
+        if tg_op = 'INSERT' and not exists (
+            select from license_devices d where d.subscription_id = new.subscription_id and d.device_id <> new.device_id) then
+            perform add_license_event(
+                new.subscription_id, 'license.first_checked', jsonb_build_object('device_id', new.device_id));
+        end if;
+        perform add_license_event(
+            new.subscription_id, 'device.added',
+            jsonb_build_object('device_id', new.device_id, 'slot', new.slot, 'beyond_limit', new.beyond_limit));
+    end if;
+    return null;
+end $$;
+
+CREATE FUNCTION public.add_dispute_event() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+begin
+    perform add_license_event(
+        new.subscription_id, 'payment.disputed',
+        jsonb_build_object('dispute_id', new.reversal_id, 'renewal_id', new.renewal_id, 'state', upper(new.state),
+                           'amount_minor', new.amount_minor, 'currency', event_code(new.currency)));
+    return null;
+end $$;
+
+CREATE FUNCTION public.add_license_event(license uuid, event_type text, details jsonb) RETURNS void
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO '$user', 'public', 'pg_temp'
+    AS $$
+    insert into license_events (subscription_id, type, data) values (license, event_type, details)
+$$;
+
+CREATE FUNCTION public.add_payment_failed_event() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+begin
+    if tg_op = 'INSERT' or old.status <> 'failed' or old.failure_reason is distinct from new.failure_reason then
+        perform add_license_event(
+            new.subscription_id, 'license.payment_failed',
+            jsonb_build_object(
+                'attempt_id', new.renewal_id, 'renewal_type', new.renewal_type, 'reason', event_code(new.failure_reason),
+                'amount_usd', new.amount_usd, 'expires_at', event_time(new.previous_expiry)));
+    end if;
+    return null;
+end $$;
+
+CREATE FUNCTION public.add_refund_event() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+begin
+    if new.refunded_minor <> coalesce(old.refunded_minor, 0) then
+        perform add_license_event(
+            r.subscription_id, 'payment.refunded',
+            jsonb_build_object('renewal_id', new.renewal_id, 'refunded_usd', round(new.refunded_minor / 100.0, 2),
+                               'paid_until', event_time(r.paid_until)))
+        from renewals r where r.renewal_id = new.renewal_id;
+    end if;
+    return null;
+end $$;
+
+CREATE FUNCTION public.add_renewal_event() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+begin
+    if new.price_accepted and not old.price_accepted then
+        perform add_license_event(
+            new.subscription_id, 'price.agreed', jsonb_build_object('renewal_id', new.renewal_id, 'amount_usd', new.amount_usd));
+    end if;
+    if new.status = 'applied' and old.status <> 'applied' then
+        perform add_license_event(
+            new.subscription_id, 'license.renewed',
+            jsonb_build_object(
+                'renewal_id', new.renewal_id, 'renewal_type', new.renewal_type, 'paid_with', new.paid_with, 'amount_usd', new.amount_usd,
+                'paid_from', event_time(new.paid_from), 'paid_until', event_time(new.paid_until)));
+    end if;
+    return null;
+end $$;
+
+CREATE FUNCTION public.add_suspension_event() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+begin
+    if tg_op = 'INSERT' then
+        perform add_license_event(
+            new.subscription_id, case when new.cause = 'EXPIRY' then 'license.expired' else 'license.suspended' end,
+            jsonb_build_object('suspension_id', new.suspension_id, 'cause', new.cause, 'alert_id', new.alert_id));
+    else
+        perform add_license_event(
+            new.subscription_id, 'license.reinstated',
+            jsonb_build_object('suspension_id', new.suspension_id, 'cause', new.cause, 'how', new.closed_how));
+    end if;
+    return null;
+end $$;
+
+CREATE FUNCTION public.add_token_event() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO '$user', 'public', 'pg_temp'
+    AS $$
+declare
+    inactive license_tokens;
+    cause text;
+begin
+    if tg_op = 'INSERT' then
+        -- A new token in place of a revoked one.
+        select t.* into inactive from license_tokens t
+        where t.subscription_id = new.subscription_id and t.token_id <> new.token_id
+        order by t.is_active desc, t.created_at desc limit 1;
+        if inactive.is_active is not false then
+            return null;
+        end if;
+    elsif new.is_active = old.is_active then
+        return null;
+    elsif new.is_active then
+        inactive := old;
+    else
+        inactive := new;
+    end if;
+    -- This is after the statement. If it changed several tokens, the current one counts.
+    if not exists (select from v_current_license_tokens c
+                   where c.subscription_id = new.subscription_id and c.token_id = new.token_id)
+       or exists (select from license_suspensions s
+                  where s.subscription_id = new.subscription_id and inactive.token_id = any (s.token_ids)
+                    and (s.closed_at is null or s.suspended_at = inactive.revoked_at)) then
+        return null;
+    end if;
+    -- The platform's texts, as in license_code.
+    cause := case when inactive.revoked_reason = 'Expired - grace period ended' then 'EXPIRY'
+                  when starts_with(inactive.revoked_reason, 'Auto-suspended: ') then 'PLATFORM'
+                  else 'REVOKED' end;
+    perform add_license_event(
+        new.subscription_id,
+        case when new.is_active then 'license.reinstated'
+             when cause = 'EXPIRY' then 'license.expired'
+             when cause = 'PLATFORM' then 'license.suspended'
+             else 'license.revoked' end,
+        jsonb_build_object('cause', cause));
+    return null;
+end $$;
+
 CREATE FUNCTION public.amount_of(amount numeric) RETURNS numeric
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$
@@ -505,6 +664,19 @@ begin
     values ('operator', operator, 'person.erased', person::text, erase_person.reason, counts);
     return jsonb_build_object('user_id', person, 'rows', counts, 'tell_provider', coalesce(customers, '[]'));
 end
+$$;
+
+CREATE FUNCTION public.event_code(code text) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    AS $_$
+    select case when split_part(code, ':', 1) ~ '^[A-Za-z][A-Za-z0-9_]{0,49}$' then split_part(code, ':', 1)
+                when code is not null then 'OTHER' end
+$_$;
+
+CREATE FUNCTION public.event_time(at timestamp with time zone) RETURNS text
+    LANGUAGE sql STABLE
+    AS $$
+    select case when isfinite(at) then to_char(at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') end
 $$;
 
 CREATE FUNCTION public.expiry_of(expires_at timestamp with time zone) RETURNS timestamp with time zone
@@ -1691,6 +1863,41 @@ CREATE TABLE public.license_devices (
 )
 WITH (fillfactor='80');
 
+CREATE TABLE public.license_event_numbering (
+    only_row boolean DEFAULT true NOT NULL,
+    last_position bigint DEFAULT 0 NOT NULL,
+    CONSTRAINT has_one_row CHECK (only_row)
+);
+
+CREATE TABLE public.license_event_sequences (
+    subscription_id uuid NOT NULL,
+    last_sequence bigint NOT NULL
+)
+WITH (fillfactor='70');
+
+CREATE TABLE public.license_events (
+    event_id bigint NOT NULL,
+    subscription_id uuid NOT NULL,
+    type text NOT NULL,
+    occurred_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    data jsonb NOT NULL,
+    "position" bigint,
+    sequence bigint,
+    CONSTRAINT both_numbers_or_none CHECK ((("position" IS NULL) = (sequence IS NULL))),
+    CONSTRAINT data_is_an_object CHECK ((jsonb_typeof(data) = 'object'::text)),
+    CONSTRAINT event_type_is_known CHECK ((type = ANY (ARRAY['license.first_checked'::text, 'license.renewed'::text, 'license.payment_failed'::text, 'license.expiring'::text, 'license.expired'::text, 'license.suspended'::text, 'license.reinstated'::text, 'license.revoked'::text, 'device.added'::text, 'device.removed'::text, 'alert.opened'::text, 'alert.reviewed'::text, 'price.agreed'::text, 'payment.refunded'::text, 'payment.disputed'::text]))),
+    CONSTRAINT numbers_count_from_one CHECK ((("position" > 0) AND (sequence > 0)))
+);
+
+ALTER TABLE public.license_events ALTER COLUMN event_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.license_events_event_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE public.license_health (
     subscription_id uuid NOT NULL,
     score smallint,
@@ -2576,6 +2783,15 @@ ALTER TABLE ONLY public.license_device_networks
 ALTER TABLE ONLY public.license_devices
     ADD CONSTRAINT license_devices_pkey PRIMARY KEY (device_id);
 
+ALTER TABLE ONLY public.license_event_numbering
+    ADD CONSTRAINT license_event_numbering_pkey PRIMARY KEY (only_row);
+
+ALTER TABLE ONLY public.license_event_sequences
+    ADD CONSTRAINT license_event_sequences_pkey PRIMARY KEY (subscription_id);
+
+ALTER TABLE ONLY public.license_events
+    ADD CONSTRAINT license_events_pkey PRIMARY KEY (event_id);
+
 ALTER TABLE ONLY public.license_health_days
     ADD CONSTRAINT license_health_days_pkey PRIMARY KEY (subscription_id, day);
 
@@ -2766,6 +2982,14 @@ CREATE INDEX license_device_changes_by_license ON public.license_device_changes 
 
 CREATE INDEX license_device_changes_by_replaced ON public.license_device_changes USING btree (replaced_device_id);
 
+CREATE UNIQUE INDEX license_events_by_license ON public.license_events USING btree (subscription_id, sequence);
+
+CREATE UNIQUE INDEX license_events_by_position ON public.license_events USING btree ("position") WHERE ("position" IS NOT NULL);
+
+CREATE INDEX license_events_by_time ON public.license_events USING btree (occurred_at);
+
+CREATE INDEX license_events_unnumbered ON public.license_events USING btree (event_id) WHERE ("position" IS NULL);
+
 CREATE INDEX license_health_due ON public.license_health USING btree (due_at);
 
 CREATE INDEX license_health_silent ON public.license_health USING btree (subscription_id) WHERE is_silent;
@@ -2857,6 +3081,30 @@ CREATE INDEX usage_rollups_hour_at ON public.usage_rollups USING brin (hour_at) 
 CREATE INDEX user_payment_methods_provider_payment_id ON public.user_payment_methods USING btree (provider_payment_id);
 
 CREATE INDEX waiting_reversals ON public.payment_reversals USING btree (first_seen_at) WHERE (applied_at IS NULL);
+
+CREATE TRIGGER add_alert_event AFTER INSERT ON public.suspicious_activity_alerts FOR EACH ROW WHEN ((new.subscription_id IS NOT NULL)) EXECUTE FUNCTION public.add_alert_event();
+
+CREATE TRIGGER add_device_event AFTER INSERT OR DELETE OR UPDATE OF removed_at ON public.license_devices FOR EACH ROW EXECUTE FUNCTION public.add_device_event();
+
+CREATE TRIGGER add_dispute_change_event AFTER UPDATE OF state, subscription_id ON public.payment_reversals FOR EACH ROW WHEN (((new.kind = 'dispute'::text) AND (new.subscription_id IS NOT NULL) AND ((old.state <> new.state) OR (old.subscription_id IS NULL)))) EXECUTE FUNCTION public.add_dispute_event();
+
+CREATE TRIGGER add_dispute_event AFTER INSERT ON public.payment_reversals FOR EACH ROW WHEN (((new.kind = 'dispute'::text) AND (new.subscription_id IS NOT NULL))) EXECUTE FUNCTION public.add_dispute_event();
+
+CREATE TRIGGER add_payment_failed_event AFTER INSERT OR UPDATE OF status, failure_reason ON public.license_renewal_history FOR EACH ROW WHEN ((((new.status)::text = 'failed'::text) AND (new.failure_reason IS DISTINCT FROM 'grace_period_ended'::text) AND (new.failure_reason IS DISTINCT FROM 'never_charged'::text))) EXECUTE FUNCTION public.add_payment_failed_event();
+
+CREATE TRIGGER add_refund_event AFTER INSERT OR UPDATE OF refunded_minor ON public.reversal_effects FOR EACH ROW EXECUTE FUNCTION public.add_refund_event();
+
+CREATE TRIGGER add_reinstatement_event AFTER UPDATE OF closed_at ON public.license_suspensions FOR EACH ROW WHEN (((old.closed_at IS NULL) AND (new.closed_at IS NOT NULL))) EXECUTE FUNCTION public.add_suspension_event();
+
+CREATE TRIGGER add_renewal_event AFTER UPDATE OF status, price_accepted ON public.renewals FOR EACH ROW WHEN (((new.price_accepted AND (NOT old.price_accepted)) OR ((new.status = 'applied'::text) AND (old.status <> 'applied'::text)))) EXECUTE FUNCTION public.add_renewal_event();
+
+CREATE TRIGGER add_replacement_event AFTER INSERT ON public.license_tokens FOR EACH ROW WHEN (new.is_active) EXECUTE FUNCTION public.add_token_event();
+
+CREATE TRIGGER add_review_event AFTER UPDATE OF status ON public.suspicious_activity_alerts FOR EACH ROW WHEN (((new.subscription_id IS NOT NULL) AND ((old.status)::text <> (new.status)::text))) EXECUTE FUNCTION public.add_alert_event();
+
+CREATE TRIGGER add_revocation_event AFTER UPDATE OF is_active ON public.license_tokens FOR EACH ROW EXECUTE FUNCTION public.add_token_event();
+
+CREATE TRIGGER add_suspension_event AFTER INSERT ON public.license_suspensions FOR EACH ROW WHEN ((new.closed_at IS NULL)) EXECUTE FUNCTION public.add_suspension_event();
 
 CREATE TRIGGER audit_log_is_append_only BEFORE DELETE OR UPDATE ON public.audit_log FOR EACH ROW EXECUTE FUNCTION public.refuse_change_of_evidence();
 

@@ -76,6 +76,8 @@
 \ir installation/migration.psql
 \set migration 0036_close_only_openings
 \ir installation/migration.psql
+\set migration 0037_license_events
+\ir installation/migration.psql
 \set migration 0038_close_only_refusals
 \ir installation/migration.psql
 

@@ -168,6 +168,7 @@ internal static class RouteInputs
                 new("/api/v1/stripe/webhook", stripeEvent, ("Stripe-Signature", "t=1,v1=00"))),
             new("ListLicenses", "GET", 1, new("/api/v1/licenses?limit=5"), new("/api/v1/licenses?limit=-5")),
             new("GetLeaseKeys", "GET", 1, new("/.well-known/jwks.json"), new("/.well-known/jwks.json?x=1")),
+            new("ListEvents", "GET", 1, new("/api/v1/events?limit=5"), new("/api/v1/events?wait=21")),
             new("ListRevocations", "GET", 1, new("/api/v1/revocations?after=0"), new("/api/v1/revocations?after=-1")),
             Of("GetLicense", "GET", 1, ""),
             Of("ShowHealth", "GET", 1, "health"),

@@ -22,7 +22,7 @@ public sealed partial class TableTests
         [
             "schema_migrations", "schema_fingerprints", "skipped_rows", "audit_log", "outbox", "payment_events", "timer_leases",
         ],
-        ["Licenses"] = ["license_states", "license_suspensions", "license_token_replacements"],
+        ["Licenses"] = ["license_states", "license_suspensions", "license_token_replacements", "license_events"],
         ["Validation"] = ["license_changes", "license_devices", "license_device_networks", "license_device_changes", "close_only_periods"],
         ["Leases"] = ["license_leases"],
         ["Usage"] = ["usage_quarantine", "usage_rollups"],
@@ -34,7 +34,7 @@ public sealed partial class TableTests
         ],
         ["PaymentMethods"] = ["payment_customers", "payment_event_reads"],
         ["Health"] = ["license_health", "license_health_days", "health_marks"],
-        ["Operations"] = ["metric_counters", "metric_increments"],
+        ["Operations"] = ["metric_counters", "metric_increments", "license_event_numbering", "license_event_sequences"],
     };
 
     /// <summary>Tables of another feature that a folder reads or writes, and the reason.</summary>

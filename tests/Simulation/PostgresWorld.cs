@@ -95,7 +95,7 @@ internal sealed class PostgresWorld : IWorld, IDisposable
     public void Begin(TimeProvider time)
     {
         clock = time;
-        Empty($"truncate {Tables} cascade");
+        Empty($"truncate {Tables}, license_events cascade");
         (licenses, renewals, cases, isStale) = ([], [], [], false);
         Lock(wallets: false, rows: false);
         var invalidation = new LicenseInvalidation();

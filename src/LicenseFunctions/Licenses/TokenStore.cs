@@ -111,6 +111,9 @@ public static class TokenStore
         await connection.ExecuteAsync(new CommandDefinition(MarkReplaced, values, cancellationToken: cancellationToken));
         var overlapUntil = await connection.ExecuteScalarAsync<DateTime>(
             new CommandDefinition(Retire, values, cancellationToken: cancellationToken));
+        var rotated = new { Cause = "ROTATED", AcceptedUntil = overlap > TimeSpan.Zero ? overlapUntil : (DateTime?)null };
+        await LicenseEvents.AddAsync(
+            connection, new LicenseEvent(subscriptionId, "license.revoked", rotated), cancellationToken);
         return new RotatedToken { TokenId = added.TokenId, ExpiresAt = added.ExpiresAt, OverlapUntil = overlapUntil };
     }
 }

@@ -25,6 +25,8 @@ public static class OperationsRegistration
             .AddSingleton<RetentionStore>()
             .AddSingleton<RetainData>()
             .AddSingleton<DrainOutbox>()
+            .AddSingleton<EventStore>()
+            .AddSingleton<ReadEvents>()
             .AddSingleton(MetricsSettings.Read(reader))
             .AddSingleton<ProcessCounts>()
             .AddSingleton<MetricStore>()

@@ -11,14 +11,15 @@ namespace LicenseFunctions.Operations;
 /// <param name="Tokens">Deleted tokens that were replaced by a rotation.</param>
 /// <param name="Addresses">IP addresses that were deleted or reduced to their network.</param>
 /// <param name="Unclaimed">Deleted arrivals of usage that no scan had claimed before the usage was deleted.</param>
+/// <param name="Events">Deleted events of the feed.</param>
 /// <param name="Unfinished">Whether the run reached its limit; the next run continues.</param>
 /// <param name="Failed">The parts that failed; the log has their exceptions.</param>
 /// <param name="Overdue">
 /// Seconds by which the oldest row of a part had exceeded its limit when the run ended; without parts where none had.
 /// </param>
 public sealed record RetentionCounts(
-    int UsageWeeks, int UsageWeeksAhead, int Bodies, int RequestKeys, int Tokens, int Addresses, int Unclaimed, bool Unfinished,
-    IReadOnlyList<string> Failed, IReadOnlyDictionary<string, long> Overdue);
+    int UsageWeeks, int UsageWeeksAhead, int Bodies, int RequestKeys, int Tokens, int Addresses, int Unclaimed, int Events,
+    bool Unfinished, IReadOnlyList<string> Failed, IReadOnlyDictionary<string, long> Overdue);
 
 /// <summary>
 /// Deletes raw usage, replaced tokens and IP addresses after 90 days, and bodies and request keys after 30 days. Sums by network and
@@ -77,9 +78,11 @@ public sealed class RetainData(RetentionStore store, ILogger<RetainData> log)
         var addresses = await Rows(RetentionStore.Networks, store.DeleteDeviceNetworksAsync)
             + await Rows(RetentionStore.Addresses, store.CoarsenDevicesAsync);
         var unclaimed = await Rows("arrivals", store.DeleteArrivalsAsync);
+        var events = await Rows(RetentionStore.Events, store.DeleteEventsAsync);
         var overdue = await OverdueAsync(failed, cancellationToken);
 
-        var counts = new RetentionCounts(weeks, ahead, bodies, requestKeys, tokens, addresses, unclaimed, unfinished, failed, overdue);
+        var counts = new RetentionCounts(
+            weeks, ahead, bodies, requestKeys, tokens, addresses, unclaimed, events, unfinished, failed, overdue);
         log.LogInformation("Retention: {Counts}", counts with { Failed = [], Overdue = new Dictionary<string, long>() });
         foreach (var (part, seconds) in overdue)
             log.LogWarning("Retention of {Part} is overdue by {Hours} hours", part, seconds / 3600);

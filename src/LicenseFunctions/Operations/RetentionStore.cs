@@ -14,6 +14,7 @@ public sealed class RetentionStore(LicenseDatabase database)
     public const string RequestKeys = "request_keys";
     public const string Networks = "networks";
     public const string Addresses = "addresses";
+    public const string Events = "events";
 
     public static readonly TimeSpan RawAge = TimeSpan.FromDays(90);
     public static readonly TimeSpan BodyAge = TimeSpan.FromDays(30);
@@ -42,6 +43,8 @@ public sealed class RetentionStore(LicenseDatabase database)
             select '{{Networks}}', (select min(last_seen_at) from license_device_networks) + @RawAge
             union all
             select '{{Addresses}}', (select min(last_seen_at) from license_devices where ip_address <> usage_network(ip_address)) + @RawAge
+            union all
+            select '{{Events}}', (select min(occurred_at) from license_events) + @RawAge
         )
         select part, extract(epoch from now() - expired_at)::bigint from oldest where expired_at < now()
         """;
@@ -131,6 +134,16 @@ public sealed class RetentionStore(LicenseDatabase database)
 
     public Task<int> DeleteDeviceNetworksAsync(int most, CancellationToken cancellationToken) =>
         RunAsync(DeleteDeviceNetworks, RawAge, most, cancellationToken);
+
+    private const string DeleteEvents = """
+        delete from license_events where event_id in (
+            select event_id from license_events where occurred_at < now() - @age
+            order by occurred_at limit @most for update skip locked)
+        """;
+
+    /// <summary>Deletes old events of the feed. The numbers of later ones don't change.</summary>
+    public Task<int> DeleteEventsAsync(int most, CancellationToken cancellationToken) =>
+        RunAsync(DeleteEvents, RawAge, most, cancellationToken);
 
     // Deleting a token also deletes the replacements that refer to it. They are older, so a token stays until all older ones of its
     // license are deleted.

@@ -84,6 +84,13 @@ public sealed record RenewalFailure
 /// <param name="PaymentId">The provider's ID of the card.</param>
 public sealed record WaitingPayment(string Provider, string IntentId, string PaymentId);
 
+/// <summary>A mail about a coming renewal or expiry.</summary>
+public sealed record RenewalMail(string DedupKey, string Template, Guid UserId, object Model)
+{
+    /// <summary>Null if only the customer is told.</summary>
+    public LicenseEvent? Event { get; init; }
+}
+
 /// <summary>Reads renewals for lists, previews and warnings, and switches auto-renewal.</summary>
 public sealed class RenewalReads(LicenseDatabase database)
 {
@@ -259,12 +266,16 @@ public sealed class RenewalReads(LicenseDatabase database)
             return switched;
         }, cancellationToken);
 
-    /// <summary>Adds mails to the outbox. A mail whose key the outbox already contains is not added.</summary>
-    public Task MailAsync(
-        IEnumerable<(string DedupKey, string Template, Guid UserId, object Model)> mails, CancellationToken cancellationToken) =>
+    /// <summary>Adds mails with their events. If the outbox already contains a mail's key, neither is added.</summary>
+    public Task MailAsync(IEnumerable<RenewalMail> mails, CancellationToken cancellationToken) =>
         database.InTransactionAsync(async (connection, token) =>
         {
-            foreach (var (key, template, user, model) in mails) await EmailOutbox.AddAsync(connection, key, template, user, model, token);
+            foreach (var mail in mails)
+            {
+                if (await EmailOutbox.TryAddAsync(connection, mail.DedupKey, mail.Template, mail.UserId, mail.Model, token)
+                    && mail.Event is { } told)
+                    await LicenseEvents.AddAsync(connection, told, token);
+            }
         }, cancellationToken);
 
     private sealed record NextRenewalRow : RenewalTermsRow

@@ -260,6 +260,8 @@ internal sealed class ReversalTransaction(NpgsqlConnection connection, Suspensio
     private const string Write = """
         update payment_reversals set applied_state = state, applied_at = coalesce(applied_at, now())
         where renewal_id = @RenewalId and applied_state is distinct from state and currency = 'usd' and (provider = 'wallet') = @ofWallet;
+        update renewals set paid_until = @paidUntil, fence = fence + 1
+        where renewal_id = @RenewalId and paid_until <> @paidUntil;
         insert into reversal_effects (renewal_id, share, taken, stopped_auto_renewal, refunded_minor, charged_back_minor)
         values (@RenewalId, @Share, @Taken, @StoppedAutoRenewal, @RefundedMinor, @ChargedBackMinor)
         on conflict (renewal_id) do update
@@ -267,8 +269,6 @@ internal sealed class ReversalTransaction(NpgsqlConnection connection, Suspensio
             is_switched_since = reversal_effects.is_switched_since and reversal_effects.stopped_auto_renewal
                 and excluded.stopped_auto_renewal,
             refunded_minor = excluded.refunded_minor, charged_back_minor = excluded.charged_back_minor, updated_at = now();
-        update renewals set paid_until = @paidUntil, fence = fence + 1
-        where renewal_id = @RenewalId and paid_until <> @paidUntil;
         update license_tokens
         set expires_at = coalesce(@expiresAt, expires_at),
             metadata = case when @autoRenew::boolean is null then metadata

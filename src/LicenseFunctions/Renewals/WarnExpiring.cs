@@ -1,4 +1,5 @@
 using LicenseFunctions.Infrastructure.Timers;
+using LicenseFunctions.Licenses;
 using Licensing;
 using Licensing.Renewals;
 
@@ -36,7 +37,7 @@ public sealed class WarnExpiring(RenewalReads reads, RenewalPolicy policy, TimeP
         return written;
     }
 
-    private IEnumerable<(string, string, Guid, object)> Mails(NextRenewal next, DateTimeOffset now)
+    private IEnumerable<RenewalMail> Mails(NextRenewal next, DateTimeOffset now)
     {
         // Nobody reads the mails of a closed account.
         if (next.License.Block is RenewalBlock.AccountClosed) yield break;
@@ -45,7 +46,8 @@ public sealed class WarnExpiring(RenewalReads reads, RenewalPolicy policy, TimeP
         if (RenewalWarnings.IsNoticeDue(next.ExpiresAt, forecast, next.Status, now, policy))
         {
             var opensAt = policy.OpensAt(next.ExpiresAt);
-            yield return (RenewalWarnings.NoticeKey(next.SubscriptionId, next.ExpiresAt), RenewalWarnings.UpcomingRenewal, next.UserId, new
+            var key = RenewalWarnings.NoticeKey(next.SubscriptionId, next.ExpiresAt);
+            yield return new RenewalMail(key, RenewalWarnings.UpcomingRenewal, next.UserId, new
             {
                 next.SubscriptionId,
                 next.ExpiresAt,
@@ -60,15 +62,25 @@ public sealed class WarnExpiring(RenewalReads reads, RenewalPolicy policy, TimeP
         if (RenewalForecast.WarningDays(next.ExpiresAt, now, policy) is not { } stage
             || !RenewalWarnings.IsWarningDue(forecast.Obstacle, next.Status, inGrace: stage == 0)) yield break;
 
-        yield return (
+        var graceUntil = next.ExpiresAt + policy.Grace;
+        yield return new RenewalMail(
             RenewalWarnings.WarningKey(next.SubscriptionId, next.ExpiresAt, stage), stage == 0 ? "in_grace" : "expiring", next.UserId, new
             {
                 next.SubscriptionId,
                 next.ExpiresAt,
-                GraceUntil = next.ExpiresAt + policy.Grace,
+                GraceUntil = graceUntil,
                 Days = RenewalWarnings.DaysLeft(next.ExpiresAt, now),
                 Reason = forecast.Obstacle,
                 next.Price(policy).AmountUsd,
-            });
+            })
+        {
+            Event = new LicenseEvent(next.SubscriptionId, "license.expiring", new
+            {
+                Stage = stage,
+                ExpiresAt = next.ExpiresAt.UtcDateTime,
+                GraceUntil = graceUntil.UtcDateTime,
+                Reason = forecast.Obstacle,
+            }),
+        };
     }
 }

@@ -50,7 +50,7 @@ public sealed class RetainDataTests(PostgresFixture postgres)
 
         Assert.InRange(counts.UsageWeeks, 3, 6);
         Assert.Equal((3, 1, 2, 0, false), (counts.Bodies, counts.RequestKeys, counts.Addresses, counts.Unclaimed, counts.Unfinished));
-        Assert.Equal(new RetentionCounts(0, 0, 0, 0, 0, 0, 0, false, again.Failed, again.Overdue), again);
+        Assert.Equal(new RetentionCounts(0, 0, 0, 0, 0, 0, 0, 0, false, again.Failed, again.Overdue), again);
         Assert.Empty(again.Failed);
         Assert.Empty(again.Overdue);
         Assert.Equal((2L, 2L), await scene.Database.QueryAsync<(long, long)>(

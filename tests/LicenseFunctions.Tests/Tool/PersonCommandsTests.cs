@@ -55,8 +55,8 @@ public sealed class PersonCommandsTests(PostgresFixture postgres) : IAsyncLifeti
         var data = JsonNode.Parse(output)!.AsObject();
         Assert.Equal(
             [
-                "billing_ledger", "health_marks", "license_changes", "license_device_networks", "license_devices", "license_tokens",
-                    "license_usage_log", "outbox", "payment_events",
+                "billing_ledger", "health_marks", "license_changes", "license_device_networks", "license_devices", "license_events",
+                    "license_tokens", "license_usage_log", "outbox", "payment_events",
                 "renewals", "subscriptions", "suspicious_activity_alerts", "usage_quarantine", "usage_rollups", "user_id",
                     "user_payment_methods", "user_wallets", "users",
             ],
@@ -86,7 +86,7 @@ public sealed class PersonCommandsTests(PostgresFixture postgres) : IAsyncLifeti
     {
         // usage_arrivals contains licenses for a few minutes only; the others contain no persons.
         string[] withoutPersons = ["metric_counters", "metric_increments", "schema_migrations", "schema_fingerprints", "skipped_rows",
-            "timer_leases", "renewal_sweeps", "payment_event_reads", "payment_comparisons",
+            "timer_leases", "license_event_numbering", "renewal_sweeps", "payment_event_reads", "payment_comparisons",
             "usage_arrivals", "spatial_ref_sys"];
 
         var missed = await scene.Database.QueryAllAsync<string>(
@@ -129,7 +129,8 @@ public sealed class PersonCommandsTests(PostgresFixture postgres) : IAsyncLifeti
     {
         string[] kept =
         [
-            "audit_log", "billing_ledger", "close_only_periods", "license_changes", "license_leases", "license_renewal_history",
+            "audit_log", "billing_ledger", "close_only_periods", "license_changes", "license_event_sequences", "license_events",
+                "license_leases", "license_renewal_history",
                 "license_token_replacements", "master_pricing",
                 "health_marks", "master_price_changes",
                 "payment_cases", "payment_reversals", "refunds", "renewal_attempts", "renewal_requests", "reversal_effects",
@@ -164,7 +165,8 @@ public sealed class PersonCommandsTests(PostgresFixture postgres) : IAsyncLifeti
             ["audit_log", "billing_ledger", "license_tokens", "renewals", "subscriptions", "suspicious_activity_alerts", "user_wallets",
                 "users"],
             JsonNode.Parse(export)!.AsObject().Select(table => table.Key)
-                .Where(key => key is not ("user_id" or "health_marks" or "license_changes" or "license_states" or "license_health"))
+                .Where(key => key is not ("user_id" or "health_marks" or "license_changes" or "license_events" or "license_states"
+                    or "license_health"))
                 .Order(StringComparer.Ordinal));
         Assert.Equal((false, "Erased"), await scene.Database.QueryAsync<(bool, string)>(
             "select is_active, revoked_reason from license_tokens where subscription_id = @SubscriptionId", license));
