@@ -39,6 +39,61 @@ public sealed class EventRoutesTests(PostgresFixture postgres)
         Assert.Equal("OPERATOR", (string?)page["events"]![2]!["data"]!["cause"]);
     }
 
+    /// <summary>The app is killed three times; the reader loses answers, and begins again with what it has saved.</summary>
+    [Fact]
+    public async Task Events_100000AcrossKillsOfBothSides_AreAppliedOnceInOrder()
+    {
+        const int PerLicense = 25_000;
+        await using var database = await postgres.NewDatabaseAsync();
+        Guid[] licenses = [Guid.NewGuid(), Guid.NewGuid(), Guid.NewGuid(), Guid.NewGuid()];
+        var writing = Task.WhenAll(licenses.Select(license => Task.Run(async () =>
+        {
+            for (var n = 1; n <= PerLicense; n += 500)
+            {
+                await database.ExecuteAsync(
+                    """
+                    select add_license_event(@license, 'price.agreed', jsonb_build_object('n', n)) from generate_series(@n, @n + 499) n
+                    """,
+                    new { license, n });
+            }
+        })));
+        var (applied, next, answers) = (licenses.ToDictionary(license => license, _ => 0L), 0L, 0);
+        var app = await RunningApp.StartAsync(database);
+        try
+        {
+            for (var killed = 0; applied.Values.Sum() < PerLicense * licenses.Length;)
+            {
+                var request = app.GetAsync($"/api/v1/events?after={next}&limit=1000&wait=5", "Bearer " + RunningApp.Token("service"));
+                if (next > (killed + 1) * 20_000 && killed < 3)
+                {
+                    killed++;
+                    await app.DisposeAsync();
+                    await Record.ExceptionAsync(() => request);
+                    app = await RunningApp.StartAsync(database);
+                    continue;
+                }
+
+                var (status, page, _) = await request;
+                Assert.Equal(200, status);
+                if (++answers % 7 == 0)
+                    continue; // The reader is killed before it saves.
+                foreach (var item in page!["events"]!.AsArray())
+                {
+                    Assert.Equal(++next, (long)item!["id"]!);
+                    var number = ++applied[(Guid)item["subscription_id"]!];
+                    Assert.Equal((number, number), ((long)item["sequence"]!, (long)item["data"]!["n"]!));
+                }
+            }
+        }
+        finally
+        {
+            await app.DisposeAsync();
+            await writing;
+        }
+
+        Assert.All(applied.Values, number => Assert.Equal(PerLicense, number));
+    }
+
     [Fact]
     public async Task Warning_OfAnExpiry_IsOneEventPerStage()
     {
