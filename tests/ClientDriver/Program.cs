@@ -18,24 +18,34 @@ while (Console.ReadLine() is { } text)
 static (Lease? Lease, string Fault) Verify(Line line)
 {
     var seen = new LicenseState(Subscription: line.Subscription, NewestIat: line.NewestIat, RefusedAt: line.RefusedAt);
-    return Lease.Verify(line.Lease, line.Keys, line.Device, seen, line.Now, line.Revoked?.ToHashSet());
+    return Lease.Verify(line.Lease, new LeaseUse(line.Keys, line.Issuer, line.Device), seen, line.Now, line.Revoked?.ToHashSet());
 }
 
 static object Decide(Line line)
 {
-    var (state, decision) = LicenseDecision.Decide(line.State, line.Answer, line.Now, line.Elapsed, line.Keys, line.Device);
+    var use = new LeaseUse(line.Keys, line.Issuer, line.Device);
+    var (state, decision) = LicenseDecision.Decide(line.State, line.Answer, line.Now, line.Elapsed, use);
     return new { decision.Entitlement, decision.Message, decision.Problem, decision.Text, State = state };
 }
 
 static async Task<object> CheckAsync(Line line)
 {
     var saved = line.Saved;
-    using var client = new LicenseClient(
-        new LicenseOptions(line.Url, "secret-token", "EA-1", 1001, Saved: saved, Save: text => saved = text));
+    var settings = new LicenseOptions(line.Url, line.Token ?? "secret-token", "EA-1", 1001, Saved: saved, Save: text =>
+    {
+        saved = text;
+        if (line.Fails)
+            throw new IOException("The disk is full.");
+    });
+    using var client = new LicenseClient(settings);
     var (decision, wait) = await client.CheckAsync(CancellationToken.None);
-    return new { decision.Entitlement, decision.Message, decision.Problem, decision.Text, Saved = saved, Wait = wait.TotalSeconds };
+    var printed = $"{settings} {client}";
+    return new
+    {
+        decision.Entitlement, decision.Message, decision.Problem, decision.Text, Saved = saved, Wait = wait.TotalSeconds, Printed = printed,
+    };
 }
 
 internal sealed record Line(
-    string Op, LicenseState State, LicenseAnswer? Answer, long Now, long Elapsed, string Keys, string Device, string Lease,
-    string Subscription, long NewestIat, long RefusedAt, string[]? Revoked, string Url, string? Saved);
+    string Op, LicenseState State, LicenseAnswer? Answer, long Now, long Elapsed, string Keys, string Issuer, string Device, string Lease,
+    string Subscription, long NewestIat, long RefusedAt, string[]? Revoked, string Url, string? Token, string? Saved, bool Fails);

@@ -1,5 +1,6 @@
 // Every client decides as conformance/cases.json says.
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { cases, combinations, sealed, steps } from './support/cases.mjs';
 import { clients } from './support/clients.mjs';
@@ -43,4 +44,11 @@ test('all clients leave the same state and tell the user the same', () => {
   const [expected, ...others] = shared;
   assert.equal(others.length, Object.keys(clients).length - 1);
   for (const results of others) assert.deepEqual(results, expected);
+});
+
+test('the TypeScript and the C# client have under 300 lines each', () => {
+  for (const name of ['typescript/licenseClient.ts', 'csharp/LicenseClient.cs']) {
+    const lines = readFileSync(new URL(`../../src/Clients/${name}`, import.meta.url), 'utf8').split('\n').length - 1;
+    assert.ok(lines > 100 && lines < 300, `${name}: ${lines}`);
+  }
 });

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import { after, test } from 'node:test';
+import { inspect } from 'node:util';
 import { LicenseClient, clients } from './support/clients.mjs';
 import { keys } from './support/leases.mjs';
 
@@ -24,26 +25,42 @@ after(() => {
 const verdict = (response, { nonce }, more = {}) =>
   response.end(JSON.stringify({ valid: true, code: 'VALID', detail: 'The license is valid', entitlement: 'FULL', nonce, ...more }));
 
-async function withTypeScript(address, saved) {
-  const save = async (text) => {
-    saved = text;
+const noServer = 'http://127.0.0.1:1';
+
+async function withTypeScript(address, saved, { token = 'secret-token', fails = false } = {}) {
+  const fail = () => {
+    if (fails) throw new Error('The disk is full.');
   };
   const client = new LicenseClient({
     url: address,
-    token: 'secret-token',
+    token,
     eaInstanceId: 'EA-1',
     account: 1001,
     load: async () => saved,
-    save,
+    save: (text) => {
+      saved = text;
+      fail();
+    },
+    onDecision: fail,
   });
-  await client.start();
+  const { setTimeout } = globalThis;
+  let wait;
+  globalThis.setTimeout = (act, milliseconds, ...more) => {
+    wait = milliseconds / 1000;
+    return setTimeout(act, milliseconds, ...more);
+  };
+  try {
+    await client.start();
+  } finally {
+    globalThis.setTimeout = setTimeout;
+  }
   client.stop();
-  return { ...client.decide(), saved };
+  return { ...client.decide(), saved, wait, printed: inspect(client, { depth: 9 }) + JSON.stringify(client) };
 }
 
 const checks = {
   typescript: withTypeScript,
-  csharp: async (address, saved) => (await clients.csharp([{ op: 'check', url: address, saved }]))[0],
+  csharp: async (address, saved, more) => (await clients.csharp([{ op: 'check', url: address, saved, ...more }]))[0],
 };
 
 for (const [name, check] of Object.entries(checks)) {
@@ -67,15 +84,68 @@ for (const [name, check] of Object.entries(checks)) {
   test(`${name}: what was saved counts in an outage after a restart`, async () => {
     respond = verdict;
     const { saved } = await check(url);
-    const { entitlement, message, problem } = await check('http://127.0.0.1:1', saved);
+    const { entitlement, message, problem } = await check(noServer, saved);
 
     assert.deepEqual([entitlement, message, problem], ['FULL', 'KEPT', 'NO_ANSWER']);
   });
 
-  test(`${name}: a damaged saved text counts as none`, async () => {
-    for (const saved of ['', '{', 'null', '[]', '{}'])
-      assert.equal((await check('http://127.0.0.1:1', saved)).message, 'NOT_CHECKED', saved);
+  test(`${name}: a damaged saved text counts as none: positions are managed, and none is opened`, async () => {
+    respond = verdict;
+    const { saved } = await check(url);
+    const good = JSON.parse(saved);
+    const state = 'state' in good ? 'state' : 'State';
+    const damaged = ['', '{', 'null', '[]', '{}', saved.slice(0, -9), saved.replace('FULL', 'ALL'), saved.replace('"FULL"', '5')];
+    damaged.push(...[5, null, 'x', []].map((value) => JSON.stringify({ ...good, [state]: value })));
+    for (const [field, value] of Object.entries(good[state]))
+      for (const wrong of [null, {}, [], typeof value === 'number' ? 'x' : 5, ...(typeof value === 'number' ? [1e300] : [])])
+        damaged.push(JSON.stringify({ ...good, [state]: { ...good[state], [field]: wrong } }));
+    assert.ok(damaged.length > 60);
+    for (const text of damaged) {
+      const { entitlement, message } = await check(noServer, text);
+      assert.deepEqual([entitlement, message], ['CLOSE_ONLY', 'NOT_CHECKED'], text);
+    }
   });
+
+  test(`${name}: what was saved for one token says nothing about another`, async () => {
+    respond = (response, request) =>
+      verdict(response, request, { valid: false, code: 'NOT_FOUND', detail: 'Invalid license token', entitlement: 'NONE' });
+    const { saved, entitlement } = await check(url, undefined, { token: 'mistyped' });
+    assert.equal(entitlement, 'NONE');
+    assert.equal((await check(noServer, saved, { token: 'mistyped' })).entitlement, 'NONE');
+    assert.equal((await check(noServer, saved)).message, 'NOT_CHECKED');
+  });
+
+  test(`${name}: a function of the caller that fails does not end the checks`, async () => {
+    respond = verdict;
+    const { entitlement, wait, saved } = await check(url, undefined, { fails: true });
+
+    assert.equal(entitlement, 'FULL');
+    assert.ok(saved.length > 0 && wait >= 270 && wait <= 300, `${wait}`);
+  });
+
+  test(`${name}: nothing that is printed has the token`, async () => {
+    respond = verdict;
+    const { printed } = await check(url);
+
+    assert.match(printed, /LicenseClient/);
+    assert.doesNotMatch(printed, /secret/);
+  });
+
+  const problem = JSON.stringify({ code: 'RATE_LIMITED', detail: 'Too many requests' });
+  for (const [retryAfter, body, least, most] of [
+    ['60', problem, 60, 90],
+    ['3600', problem, 400, 600],
+    ['3600', '<html>Sign in</html>', 15, 22.5],
+    ['3600', '{}', 15, 22.5],
+    ['-5', problem, 15, 22.5],
+    ['soon', problem, 15, 22.5],
+  ])
+    test(`${name}: with Retry-After ${retryAfter} and ${body.slice(0, 9)}, the next check comes after ${least} to ${most} s`, async () => {
+      respond = (response) => response.writeHead(503, { 'retry-after': retryAfter }).end(body);
+      const { wait } = await check(url);
+
+      assert.ok(wait >= least && wait <= most, `${wait}`);
+    });
 
   const faults = {
     'a server that never answers': [() => {}, 'NO_ANSWER'],

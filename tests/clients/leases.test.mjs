@@ -57,14 +57,16 @@ for (const [name, client] of Object.entries(clients))
   test(`${name} goes on with a real lease while nobody answers`, async () => {
     const keys = await (await fetch(`${backend.address}/.well-known/jwks.json`)).text();
     const now = Math.floor(Date.parse(answer.checked_at) / 1000);
-    const line = { op: 'decide', keys, device: deviceHash(device) };
-    const [first] = await client([{ ...line, state: {}, answer: { status: 200, body: answer.text, nonce: 'n' }, now, elapsed: 0 }]);
+    const line = { op: 'decide', keys, issuer: backend.address, device: deviceHash(device) };
+    const [first] = await client([{ ...line, state: {}, answer: { status: 200, body: answer.text, nonce: 'n' }, now, elapsed: -1 }]);
     assert.deepEqual([first.entitlement, first.message, first.state.lease], ['FULL', 'VALID', answer.lease]);
 
     const none = { status: 0, body: '', nonce: 'm' };
     const [later] = await client([{ ...line, state: first.state, answer: none, now: now + 3000, elapsed: 3000 }]);
     const elsewhere = deviceHash('EA-2\n1001');
     const [moved] = await client([{ ...line, device: elsewhere, state: first.state, answer: none, now: now + 300, elapsed: 300 }]);
+    const [another] = await client([{ ...line, issuer: 'https://other.example.com', state: first.state, answer: none, now, elapsed: 0 }]);
+    assert.equal(another.message, 'KEPT');
     assert.deepEqual([later.entitlement, later.message], ['FULL', 'LEASE']);
     assert.equal(moved.message, 'KEPT');
   });

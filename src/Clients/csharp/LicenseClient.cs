@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Buffers.Text;
 using System.Globalization;
 using System.Net.Http.Json;
@@ -10,80 +9,68 @@ using JsonObject = System.Collections.Generic.Dictionary<string, System.Text.Jso
 
 namespace LicenseClients;
 
-/// <summary>What is stored between two checks and over restarts. Times are Unix seconds; 0 stands for none.</summary>
-/// <param name="FullUntil">FULL ends here if there is neither a verdict nor a good lease.</param>
-/// <param name="ClockOffset">How far the clock is ahead of the server's, if it is wrong; otherwise 0.</param>
-/// <param name="HighestTime">Of the corrected clock and of the server.</param>
-/// <param name="RefusedAt">The last verdict other than FULL; leases of this time and before it count as revoked.</param>
+/// <summary>What is stored between two checks and over restarts. Times are Unix seconds; 0 stands for none. FullUntil ends FULL without a
+/// verdict and a good lease. ClockOffset: how far the clock was ahead of the server's at the last verdict. HighestTime and ServerTime: the
+/// server's time and what elapsed since; while the process did not run, HighestTime goes by the clock, ServerTime not at all. AwaitsClock:
+/// from the start of the process until the clock shows a possible time. RefusedAt: leases until this time count as revoked.</summary>
 public sealed record LicenseState(
     string Entitlement = "", string Detail = "", string Subscription = "", string Lease = "", long CloseOnlyUntil = 0, long FullUntil = 0,
-    long ClockOffset = 0, long HighestTime = 0, long NewestIat = 0, long RefusedAt = 0, string Problem = "", string ProblemDetail = "");
+    long ClockOffset = 0, long HighestTime = 0, long ServerTime = 0, bool AwaitsClock = false, long NewestIat = 0, long RefusedAt = 0,
+    string Problem = "", string ProblemDetail = "");
 
-/// <summary>The outcome of one request. Status 0: there was no HTTP answer. The nonce is the request's.</summary>
-public sealed record LicenseAnswer(int Status, string Body, string Nonce);
+/// <summary>The outcome of one request. Status 0: there was no HTTP answer. The nonce is the request's; RetryAfter is in seconds.</summary>
+public sealed record LicenseAnswer(int Status, string Body, string Nonce, double RetryAfter = 0);
+public sealed record LeaseUse(string Keys, string Issuer, string Device); // the text of jwks.json, PUBLIC_URL of the server, DeviceHash
 
 /// <summary>A signed permission to trade without an answer of the server: a JWS with EdDSA (RFC 8037).</summary>
-public sealed record Lease(string Subscription, string Device, string Entitlement, long IssuedAt, long ExpiresAt, string? Id)
+public sealed record Lease(string Subscription, string Device, long IssuedAt, long ExpiresAt)
 {
-    private const long EndOfTime = 32_503_680_000; // the year 3000
+    internal const long EndOfTime = 32_503_680_000; // the year 3000
+    private static readonly JsonSerializerOptions Strict = new(JsonSerializerOptions.Strict) { AllowDuplicateProperties = true };
 
     public static string DeviceHash(string eaInstanceId, long account) =>
         Base64Url.EncodeToString(SHA256.HashData(Encoding.UTF8.GetBytes($"{eaInstanceId}\n{account}")));
 
-    /// <param name="keys">The text of /.well-known/jwks.json.</param>
-    /// <param name="state">The license, and what was seen of its leases.</param>
-    /// <param name="revoked">The jti of /api/v1/revocations, if the caller may read them.</param>
-    /// <returns>The lease, or why it is not good at this time.</returns>
+    /// <summary>The lease, or why it is not good at this time. revoked: the jti of /api/v1/revocations, if the caller has them.</summary>
     public static (Lease? Lease, string Fault) Verify(
-        string compact, string keys, string device, LicenseState state, long now, IReadOnlySet<string>? revoked = null)
+        string compact, LeaseUse use, LicenseState state, long now, IReadOnlySet<string>? revoked = null)
     {
-        var (lease, fault) = Read(compact, keys);
-        fault = lease is null ? fault
-            : lease.Entitlement != "FULL" ? "NOT_FULL"
-            : lease.Device != device ? "OTHER_DEVICE"
-            : state.Subscription.Length > 0 && lease.Subscription != state.Subscription ? "OTHER_LICENSE"
-            : lease.IssuedAt < state.NewestIat ? "ROLLED_BACK"
-            : lease.IssuedAt <= state.RefusedAt || (lease.Id is { } id && revoked?.Contains(id) is true) ? "REVOKED"
-            : now < lease.ExpiresAt ? "" : "EXPIRED";
-        return (fault.Length == 0 ? lease : null, fault);
-    }
-
-    private static (Lease? Lease, string Fault) Read(string compact, string keys)
-    {
+        // Only this algorithm and type are accepted, and no critical extension.
         var parts = compact.Split('.');
-        if (compact.Length > 4096 || parts.Length != 3 || Decode(parts[2]) is not { } signature
-            || Parse(Decode(parts[0])) is not { } header || Parse(Decode(parts[1])) is not { } claims)
-            return (null, "MALFORMED");
-        // The header decides nothing: only this algorithm and this type are accepted, and no extension.
-        if (Text(header, "alg") != "EdDSA" || Text(header, "typ") != "license-lease+jwt" || header.ContainsKey("crit"))
-            return (null, "WRONG_TYPE");
-        if (Text(header, "kid") is not { } kid || FindKey(keys, kid) is not { } key)
-            return (null, "UNKNOWN_KEY");
-        if (!SignatureAlgorithm.Ed25519.Verify(key, Encoding.ASCII.GetBytes($"{parts[0]}.{parts[1]}"), signature))
-            return (null, "BAD_SIGNATURE");
-        return Text(claims, "sub") is { } subscription && Text(claims, "dev") is { } device && Text(claims, "ent") is { } entitlement
-            && Time(claims, "iat") is { } issuedAt && Time(claims, "exp") is { } expiresAt
-            ? (new Lease(subscription, device, entitlement, issuedAt, expiresAt, Text(claims, "jti")), "")
-            : (null, "MALFORMED");
+        return compact.Length > 4096 || parts.Length != 3 || Decode(parts[2]) is not { } seal
+            || Parse(Decode(parts[0])) is not { } head || Parse(Decode(parts[1])) is not { } claims ? (null, "MALFORMED")
+            : Text(head, "alg") != "EdDSA" || Text(head, "typ") != "license-lease+jwt" || head.ContainsKey("crit") ? (null, "WRONG_TYPE")
+            : Text(head, "kid") is not { } kid || FindKey(use.Keys, kid) is not { } key ? (null, "UNKNOWN_KEY")
+            : !SignatureAlgorithm.Ed25519.Verify(key, Encoding.ASCII.GetBytes($"{parts[0]}.{parts[1]}"), seal) ? (null, "BAD_SIGNATURE")
+            : Text(claims, "iss") is not { } issuer || Text(claims, "sub") is not { } subscription || Text(claims, "dev") is not { } owner
+            || Text(claims, "ent") is not { } entitlement || Time(claims, "iat") is not { } iat || Time(claims, "exp") is not { } exp
+            ? (null, "MALFORMED")
+            : issuer != use.Issuer ? (null, "OTHER_ISSUER")
+            : entitlement != "FULL" ? (null, "NOT_FULL")
+            : owner != use.Device ? (null, "OTHER_DEVICE")
+            : state.Subscription.Length > 0 && subscription != state.Subscription ? (null, "OTHER_LICENSE")
+            : iat < state.NewestIat ? (null, "ROLLED_BACK")
+            : iat <= state.RefusedAt || (Text(claims, "jti") is { } id && revoked?.Contains(id) is true) ? (null, "REVOKED")
+            : now < exp ? (new Lease(subscription, owner, iat, exp), "") : (null, "EXPIRED");
     }
 
-    private static PublicKey? FindKey(string keys, string kid)
-    {
-        if (Parse(Encoding.UTF8.GetBytes(keys))?.GetValueOrDefault("keys") is not { ValueKind: JsonValueKind.Array } list)
-            return null;
-        var found = list.EnumerateArray().Select(item => Parse(Encoding.UTF8.GetBytes(item.GetRawText()))).FirstOrDefault(key =>
-            key is not null && Text(key, "kid") == kid && Text(key, "kty") == "OKP" && Text(key, "crv") == "Ed25519");
-        return found is not null && Decode(Text(found, "x") ?? "") is { } x
-            && PublicKey.TryImport(SignatureAlgorithm.Ed25519, x, KeyBlobFormat.RawPublicKey, out var imported) ? imported : null;
-    }
+    private static PublicKey? FindKey(string keys, string kid) =>
+        Parse(keys)?.GetValueOrDefault("keys") is { ValueKind: JsonValueKind.Array } list
+            && list.EnumerateArray().Select(item => Parse(item.GetRawText())).FirstOrDefault(item => item is not null
+                && Text(item, "kid") == kid && Text(item, "kty") == "OKP" && Text(item, "crv") == "Ed25519") is { } found
+            && Decode(Text(found, "x") ?? "") is { } x
+            && PublicKey.TryImport(SignatureAlgorithm.Ed25519, x, KeyBlobFormat.RawPublicKey, out var key) ? key : null;
 
     // Null unless it is a JSON object. Half of a surrogate pair in its texts is invalid, too.
-    internal static JsonObject? Parse(byte[]? utf8)
+    internal static JsonObject? Parse(string text) => Parse(Encoding.UTF8.GetBytes(text));
+    private static JsonObject? Parse(byte[]? utf8) => Read<JsonObject>(
+        utf8, json => json.Values.All(value => value.ValueKind != JsonValueKind.String || value.GetString() is not null));
+
+    internal static T? Read<T>(byte[]? utf8, Func<T, bool> isGood) where T : class
     {
         try
         {
-            var json = JsonSerializer.Deserialize<JsonObject>(utf8);
-            return json?.Values.Any(value => value.ValueKind == JsonValueKind.String && value.GetString() is null) is false ? json : null;
+            return JsonSerializer.Deserialize<T>(utf8, Strict) is { } read && isGood(read) ? read : null;
         }
         catch (Exception invalid) when (invalid is JsonException or InvalidOperationException)
         {
@@ -93,76 +80,80 @@ public sealed record Lease(string Subscription, string Device, string Entitlemen
 
     internal static string? Text(JsonObject json, string name) =>
         json.GetValueOrDefault(name) is { ValueKind: JsonValueKind.String } value ? value.GetString() : null;
-
     private static long? Time(JsonObject json, string name) =>
         json.GetValueOrDefault(name) is { ValueKind: JsonValueKind.Number } value && value.TryGetInt64(out var time)
             && time is >= 0 and < EndOfTime ? time : null;
 
     // Null unless it is the only base64url form of some bytes.
-    private static byte[]? Decode(string part)
-    {
-        var bytes = new byte[part.Length];
-        return Base64Url.DecodeFromChars(part, bytes, out _, out var size) == OperationStatus.Done
-            && Base64Url.EncodeToString(bytes.AsSpan(0, size)) == part ? bytes[..size] : null;
-    }
+    private static byte[]? Decode(string part) =>
+        Base64Url.IsValid(part) && Base64Url.DecodeFromChars(part) is var bytes && Base64Url.EncodeToString(bytes) == part ? bytes : null;
 }
 
-/// <summary>What the client may do, and why. conformance/cases.json defines it for all clients.</summary>
-/// <param name="Message">VALID, CLOSE_ONLY, REFUSED, LEASE, KEPT, UNCONFIRMED or NOT_CHECKED.</param>
-/// <param name="Problem">Empty, or NO_ANSWER, NOT_THE_SERVER, SERVER_ERROR, REJECTED or CLOCK_WRONG.</param>
-/// <param name="Text">For the user.</param>
+/// <summary>What the client may do, as conformance/cases.json defines it. Message: VALID, CLOSE_ONLY, REFUSED, LEASE, KEPT, UNCONFIRMED or
+/// NOT_CHECKED. Problem: empty, NO_ANSWER, NOT_THE_SERVER, SERVER_ERROR, REJECTED or CLOCK_WRONG. The text is for the user.</summary>
 public sealed record LicenseDecision(string Entitlement, string Message, string Problem, string Text)
 {
-    private const long Grace = 3600, ClockTolerance = 300;
+    private const long Grace = 3600, ClockTolerance = 300, LongestPause = 30 * 86400;
+    private const string Managed = "Open positions are managed and closed";
 
-    /// <param name="answer">Null if only time has passed.</param>
-    /// <param name="clock">The time that this computer shows.</param>
-    /// <param name="elapsed">Seconds since the previous decision of this process, by a clock that nobody can set.</param>
+    /// <summary>answer is null if only time has passed; clock is what this computer shows; elapsed is the number of seconds since the
+    /// previous decision of this process, by a clock that nobody can set, and -1 for the first.</summary>
     public static (LicenseState State, LicenseDecision Decision) Decide(
-        LicenseState state, LicenseAnswer? answer, long clock, long elapsed, string keys, string device)
+        LicenseState state, LicenseAnswer? answer, long clock, long elapsed, LeaseUse use)
     {
-        // While the clock is behind, the highest time goes on by itself, so that a clock that is set back again and again gains nothing.
-        var highest = IsBehind(clock, state) ? state.HighestTime + elapsed : Math.Max(state.HighestTime, clock - state.ClockOffset);
-        state = state with { HighestTime = highest };
-        if (answer is not null)
-            state = VerdictOf(answer) is { } verdict ? Apply(state, verdict, clock, keys, device) : WithProblem(state, answer);
+        var verdict = answer is null ? null : VerdictOf(answer);
+        state = verdict is not null ? Apply(state, verdict, clock, use) : answer is not null ? WithProblem(state, answer) : state;
+        elapsed = verdict is null ? elapsed : 0;
+        (state, var latest, var isWrong) = state.Entitlement == "" ? (state, 0, false) : Advance(state, clock, elapsed);
+        // If a wrong clock is ahead, the lease must be good at its time, too. Otherwise FULL ends an hour later, and never after the lease.
+        var time = state.HighestTime;
+        var lease = state.Entitlement == "FULL" && !state.AwaitsClock
+            ? Lease.Verify(state.Lease, use, state, latest).Lease : null;
+        state = lease is null ? state : state with { FullUntil = Math.Min(time + Grace, lease.ExpiresAt) };
 
-        var (time, isBehind, end) = (state.HighestTime, IsBehind(clock, state), state.CloseOnlyUntil);
-        var problem = isBehind || (state.Problem == "" && state.ClockOffset != 0) ? "CLOCK_WRONG" : state.Problem;
-        if (state.Entitlement == "")
-            return Decided("NONE", "NOT_CHECKED", "The license has not been checked yet.");
-        if (state.Entitlement == "NONE" || (state.Entitlement == "CLOSE_ONLY" && end > 0 && time >= end))
-            return Decided("NONE", "REFUSED", Sentence(state.Detail));
-        if (state.Entitlement == "CLOSE_ONLY")
-            return Decided("CLOSE_ONLY", "CLOSE_ONLY", $"{Sentence(state.Detail)} Open positions are managed and closed"
-                + (end > 0 ? $" until {Minute(end)}" : "") + "; no position is opened.");
-
-        var lease = isBehind ? null : Lease.Verify(state.Lease, keys, device, state, time).Lease;
-        // If the clock becomes wrong later, the lease can't be used. FULL then ends an hour later, but never after the lease.
-        if (lease is not null)
-            state = state with { FullUntil = Math.Min(time + Grace, lease.ExpiresAt) };
-        if (lease is null && time >= state.FullUntil)
-            return Decided("CLOSE_ONLY", "UNCONFIRMED",
-                "No position is opened until a check succeeds; open positions are managed and closed.");
-        if (state.Problem == "")
-            return Decided("FULL", "VALID", Sentence(state.Detail));
-        var until = $"at most until {Minute(Math.Max(state.FullUntil, lease?.ExpiresAt ?? 0))}.";
-        return lease is null ? Decided("FULL", "KEPT", $"Trading continues {until}")
-            : Decided("FULL", "LEASE", $"Trading continues with the saved lease, {until}");
-
-        (LicenseState, LicenseDecision) Decided(string entitlement, string message, string text) =>
-            (state, new LicenseDecision(entitlement, message, problem, ProblemText(problem, state.ProblemDetail) + text));
+        var isOff = isWrong || (state.Problem == "" && Math.Abs(state.ClockOffset) > ClockTolerance);
+        var problem = isOff ? "CLOCK_WRONG" : state.Problem;
+        var (detail, end, until) = (Sentence(state.Detail), state.CloseOnlyUntil, Minute(lease?.ExpiresAt ?? state.FullUntil));
+        var (entitlement, message, text) = state.Entitlement switch
+        {
+            "" => ("CLOSE_ONLY", "NOT_CHECKED", $"The license has not been checked yet. {Managed}; no position is opened."),
+            "NONE" => ("NONE", "REFUSED", detail),
+            "CLOSE_ONLY" when end == 0 => ("CLOSE_ONLY", "CLOSE_ONLY", $"{detail} {Managed}; no position is opened."),
+            // The clock alone never ends CLOSE_ONLY.
+            "CLOSE_ONLY" when state.ServerTime >= end => ("NONE", "REFUSED", detail),
+            "CLOSE_ONLY" => ("CLOSE_ONLY", "CLOSE_ONLY", $"{detail} {Managed} until {Minute(end)}; no position is opened."),
+            _ when state.AwaitsClock || (lease is null && time >= state.FullUntil) =>
+                ("CLOSE_ONLY", "UNCONFIRMED", $"No position is opened until a check succeeds. {Managed}."),
+            _ when state.Problem == "" => ("FULL", "VALID", detail),
+            _ when lease is null => ("FULL", "KEPT", $"Trading continues at most until {until}."),
+            _ => ("FULL", "LEASE", $"Trading continues with the saved lease, at most until {until}."),
+        };
+        return (state, new LicenseDecision(entitlement, message, problem, ProblemText(problem, state.ProblemDetail) + text));
     }
 
-    private static bool IsBehind(long clock, LicenseState state) => clock - state.ClockOffset < state.HighestTime - ClockTolerance;
+    // Advances the times by what elapsed, and compares the clock. The clock moves the highest time only at the start of the process.
+    private static (LicenseState State, long Latest, bool IsWrong) Advance(LicenseState state, long clock, long elapsed)
+    {
+        var (awaits, offset, passed) = (state.AwaitsClock || elapsed < 0, state.ClockOffset, Math.Max(0, elapsed));
+        var highest = state.HighestTime + passed;
+        state = state with { AwaitsClock = awaits, HighestTime = highest, ServerTime = state.ServerTime + passed };
+        // A clock that was wrong at the last verdict may have been set right since. If both are possible, the later time counts.
+        long[] shown = [clock - offset, clock];
+        var limit = highest + (awaits ? LongestPause : ClockTolerance);
+        var possible = shown.Where(time => time >= highest - ClockTolerance && time <= limit).ToArray();
+        if (possible.Length == 0)
+            return (state, Math.Max(highest, shown.Min()), true);
+        var (now, top) = (possible.Max(), awaits ? Math.Max(highest, possible.Max()) : highest);
+        return (state with { AwaitsClock = false, HighestTime = top, ClockOffset = now == clock ? 0 : offset }, top, false);
+    }
 
-    // An answer of the server repeats the request's nonce; a stored copy can't.
+    // The server returns the request's nonce. A stored answer has another one.
     private static JsonObject? VerdictOf(LicenseAnswer answer) =>
-        answer.Status == 200 && Lease.Parse(Encoding.UTF8.GetBytes(answer.Body)) is { } json
+        answer.Status == 200 && Lease.Parse(answer.Body) is { } json
             && json.GetValueOrDefault("valid").ValueKind is JsonValueKind.True or JsonValueKind.False
             && Lease.Text(json, "code") is not null && Lease.Text(json, "nonce") == answer.Nonce ? json : null;
 
-    // A verdict without an entitlement is that of an older server. An unknown one opens nothing and strands nothing.
+    // A verdict without an entitlement is that of an older server. An unknown entitlement counts as CLOSE_ONLY.
     private static string EntitlementOf(JsonObject json, string before)
     {
         var isValid = json["valid"].GetBoolean();
@@ -171,30 +162,32 @@ public sealed record LicenseDecision(string Entitlement, string Message, string 
         return Lease.Text(json, "entitlement") is var word && word == "NONE" ? "NONE" : word == "FULL" && isValid ? "FULL" : "CLOSE_ONLY";
     }
 
-    private static LicenseState Apply(LicenseState before, JsonObject json, long clock, string keys, string device)
+    private static LicenseState Apply(LicenseState before, JsonObject json, long clock, LeaseUse use)
     {
-        var server = Seconds(json, "checked_at") is > 0 and var known ? known : clock;
-        var offset = Math.Abs(clock - server) > ClockTolerance ? clock - server : 0;
-        var subscription = Lease.Text(json, "subscription_id") ?? before.Subscription;
+        var (server, subscription) = (Seconds(json, "checked_at"), Lease.Text(json, "subscription_id") ?? before.Subscription);
+        var now = server > 0 ? server : clock;
+        before = subscription == before.Subscription ? before : new LicenseState(before.Entitlement);
         var state = new LicenseState(
-            EntitlementOf(json, before.Entitlement), Lease.Text(json, "detail") ?? Lease.Text(json, "code")!, subscription,
-            subscription == before.Subscription ? before.Lease : "", Seconds(json, "close_only_until"), 0, offset,
-            Math.Max(clock - offset, server), before.NewestIat, before.RefusedAt);
+            EntitlementOf(json, before.Entitlement), Lease.Text(json, "detail") ?? Lease.Text(json, "code")!, subscription, before.Lease,
+            Seconds(json, "close_only_until"), now + Grace, clock - now, now, server, false, before.NewestIat, before.RefusedAt);
         if (state.Entitlement != "FULL")
-            return state with { Lease = "", RefusedAt = server };
-        state = state with { FullUntil = state.HighestTime + Grace };
-        return Lease.Text(json, "lease") is { } compact && Lease.Verify(compact, keys, device, state, server).Lease is { } lease
-            ? state with { Lease = compact, NewestIat = lease.IssuedAt } : state;
+            return state with { Lease = "", FullUntil = 0, RefusedAt = now };
+        // The verdict vouches for its lease, so an earlier refusal doesn't count.
+        var compact = Lease.Text(json, "lease");
+        var (lease, fault) = compact is null ? (null, "") : Lease.Verify(compact, use, state with { RefusedAt = 0 }, now);
+        return lease is not null ? state with { Lease = compact!, NewestIat = lease.IssuedAt, RefusedAt = 0 }
+            : fault == "" || state.Lease != "" ? state
+            : state with { Detail = $"{Sentence(state.Detail)} Its lease can't be used: {fault}." };
     }
 
+    // The detail is that of a problem as in RFC 9457, which only this backend sends.
     private static LicenseState WithProblem(LicenseState state, LicenseAnswer answer)
     {
-        var json = answer.Status >= 400 ? Lease.Parse(Encoding.UTF8.GetBytes(answer.Body)) : null;
-        var detail = json is not null && Lease.Text(json, "code") is not null ? Lease.Text(json, "detail") : null;
+        var json = answer.Status >= 400 ? Lease.Parse(answer.Body) : null;
+        var detail = json is null || Lease.Text(json, "code") is null ? "" : Lease.Text(json, "detail") ?? "";
         var problem = answer.Status == 0 ? "NO_ANSWER"
-            : answer.Status is 429 or (>= 500 and not 511) ? "SERVER_ERROR"
-            : detail is null ? "NOT_THE_SERVER" : "REJECTED";
-        return state with { Problem = problem, ProblemDetail = problem == "REJECTED" ? detail! : "" };
+            : answer.Status is 429 or (>= 500 and not 511) ? "SERVER_ERROR" : detail == "" ? "NOT_THE_SERVER" : "REJECTED";
+        return state with { Problem = problem, ProblemDetail = detail };
     }
 
     private static string ProblemText(string problem, string detail) => problem switch
@@ -203,7 +196,7 @@ public sealed record LicenseDecision(string Entitlement, string Message, string 
         "NOT_THE_SERVER" => "The answer is not from the license server. Does the network require a sign-in? ",
         "SERVER_ERROR" => "The license server has an error or is busy. ",
         "REJECTED" => $"The license server rejected the request: {Sentence(detail)} ",
-        _ => problem == "" ? "" : "The clock of this computer is wrong; set it. ",
+        _ => problem == "" ? "" : "The clock of this computer is wrong or was changed; check it. ",
     };
 
     // 0 if it isn't a time before the year 3000
@@ -211,42 +204,45 @@ public sealed record LicenseDecision(string Entitlement, string Message, string 
         DateTimeOffset.TryParse(Lease.Text(json, name), CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var time)
             && time.Year < 3000 ? Math.Max(0, time.ToUnixTimeSeconds()) : 0;
 
-    private static string Minute(long time) =>
-        DateTimeOffset.FromUnixTimeSeconds(time).ToString("yyyy-MM-dd HH:mm 'UTC'", CultureInfo.InvariantCulture);
-
+    private static string Minute(long time) => string.Create(
+        CultureInfo.InvariantCulture, $"{DateTime.UnixEpoch.AddSeconds(Math.Clamp(time, 0, Lease.EndOfTime)):yyyy-MM-dd HH:mm} UTC");
     private static string Sentence(string text) => text.EndsWith('.') ? text : text + ".";
 }
 
-/// <param name="Keys">The text of /.well-known/jwks.json, to accept no other keys; otherwise they are fetched.</param>
-/// <param name="Save">Stores a text after each check; the next start gets it as Saved. It must not throw.</param>
-public sealed record LicenseOptions(
-    string Url, string Token, string EaInstanceId, long Account, string? Keys = null, string? Saved = null, Action<string>? Save = null);
+/// <summary>Issuer: PUBLIC_URL of the server, if it is not Url. Keys: the text of /.well-known/jwks.json, to accept no other keys. Save
+/// stores a text after each check; the next start gets it as Saved.</summary>
+public sealed record LicenseOptions(string Url, string Token, string EaInstanceId, long Account, string? Issuer = null,
+    string? Keys = null, string? Saved = null, Action<string>? Save = null)
+{
+    public override string ToString() => nameof(LicenseOptions); // without the token
+}
 
 public sealed class LicenseClient(LicenseOptions options) : IDisposable
 {
     // Redirects are not followed: the token is for this server only.
     private readonly HttpClient http = new(new SocketsHttpHandler { AllowAutoRedirect = false })
-    {
-        Timeout = TimeSpan.FromSeconds(3),
-        MaxResponseContentBufferSize = 65536,
-    };
-
+        { Timeout = TimeSpan.FromSeconds(3), MaxResponseContentBufferSize = 65536 };
     private readonly Lock gate = new();
-    private LicenseState state = Stored(options.Saved, "state")?.Deserialize<LicenseState>() ?? new();
-    private string keys = options.Keys ?? Stored(options.Saved, "keys")?.GetString() ?? "";
-    private long decidedAt = Environment.TickCount64, keysUntil; // milliseconds
+    private SavedText saved = Restored(options);
+    private long decidedAt = -1, keysUntil; // milliseconds
     private int failures;
+
+    // Of one token: what a verdict says about it is not true of another.
+    private sealed record SavedText(string Owner, LicenseState State, string Keys);
 
     /// <summary>What may be done now. Ask before each trade, because a lease or a grace may have ended.</summary>
     public LicenseDecision Decide(LicenseAnswer? answer = null)
     {
         lock (gate)
         {
-            var elapsed = (Environment.TickCount64 - decidedAt) / 1000;
-            decidedAt += elapsed * 1000;
+            var (first, now) = (decidedAt < 0, Environment.TickCount64);
+            var elapsed = first ? -1 : (now - decidedAt) / 1000;
+            decidedAt = first ? now : decidedAt + elapsed * 1000;
             var clock = TimeProvider.System.GetUtcNow().ToUnixTimeSeconds();
             var device = Lease.DeviceHash(options.EaInstanceId, options.Account);
-            (state, var decision) = LicenseDecision.Decide(state, answer, clock, elapsed, keys, device);
+            var use = new LeaseUse(options.Keys ?? saved.Keys, options.Issuer ?? options.Url.TrimEnd('/'), device);
+            (var state, var decision) = LicenseDecision.Decide(saved.State, answer, clock, elapsed, use);
+            saved = saved with { State = state };
             return decision;
         }
     }
@@ -256,44 +252,48 @@ public sealed class LicenseClient(LicenseOptions options) : IDisposable
     {
         if (options.Keys is null && Environment.TickCount64 >= keysUntil)
         {
-            var (jwks, _) = await SendAsync(HttpMethod.Get, "/.well-known/jwks.json", null, "", cancellationToken);
-            if (jwks.Status == 200 && Stored(jwks.Body, "keys") is not null)
-                (keys, keysUntil) = (jwks.Body, Environment.TickCount64 + 3_600_000);
+            var jwks = await SendAsync(HttpMethod.Get, "/.well-known/jwks.json", null, "", cancellationToken);
+            if (jwks.Status == 200 && Lease.Parse(jwks.Body)?.ContainsKey("keys") is true)
+                lock (gate)
+                    (saved, keysUntil) = (saved with { Keys = jwks.Body }, Environment.TickCount64 + 3_600_000);
         }
 
         var nonce = RandomNumberGenerator.GetHexString(32, lowercase: true);
         var body = JsonContent.Create(new { ea_instance_id = options.EaInstanceId, mt5_account_number = options.Account, nonce });
-        var (answer, retryAfter) = await SendAsync(HttpMethod.Post, "/api/v1/licenses/validate", body, nonce, cancellationToken);
+        var answer = await SendAsync(HttpMethod.Post, "/api/v1/licenses/validate", body, nonce, cancellationToken);
         var decision = Decide(answer);
-        failures = state.Problem == "" ? 0 : failures + 1;
-        options.Save?.Invoke(JsonSerializer.Serialize(new { state, keys }));
-        // In part random, so that many clients don't come at the same moment after an outage.
+        failures = saved.State.Problem == "" ? 0 : failures + 1;
+        var text = JsonSerializer.Serialize(saved);
+        await Task.Run(() => options.Save?.Invoke(text), cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        // Retry-After counts only if this backend sent it. Random delay: clients must not all retry at the same moment after an outage.
         var random = RandomNumberGenerator.GetInt32(1000) / 1000.0;
-        var backoff = Math.Max(retryAfter.TotalSeconds, Math.Min(300, 15 * Math.Pow(2, failures - 1)));
-        return (decision, TimeSpan.FromSeconds(failures == 0 ? 300 - 30 * random : Math.Min(3600, backoff) * (1 + random / 2)));
+        var retryAfter = Math.Min(400, saved.State.ProblemDetail == "" ? 0 : answer.RetryAfter);
+        var backoff = Math.Max(retryAfter, Math.Min(300, 15 * Math.Pow(2, failures - 1)));
+        return (decision, TimeSpan.FromSeconds(failures == 0 ? 300 - 30 * random : backoff * (1 + random / 2)));
     }
 
     public void Dispose() => http.Dispose();
 
-    private static JsonElement? Stored(string? text, string name) =>
-        Lease.Parse(Encoding.UTF8.GetBytes(text ?? "")) is { } json && json.TryGetValue(name, out var value) ? value : null;
+    // A damaged text counts as none.
+    private static SavedText Restored(LicenseOptions options) =>
+        Lease.DeviceHash($"{options.Token}\n{options.EaInstanceId}", options.Account)[..16] is var owner
+            && Lease.Read<SavedText>(Encoding.UTF8.GetBytes(options.Saved ?? ""), text => text.Owner == owner
+                && text.State.Entitlement is "" or "FULL" or "CLOSE_ONLY" or "NONE") is { } saved ? saved : new(owner, new(), "");
 
-    private async Task<(LicenseAnswer, TimeSpan)> SendAsync(
-        HttpMethod method, string path, HttpContent? body, string nonce, CancellationToken cancellationToken)
+    private async Task<LicenseAnswer> SendAsync(HttpMethod method, string path, HttpContent? body, string nonce, CancellationToken stop)
     {
         try
         {
             using var request = new HttpRequestMessage(method, options.Url.TrimEnd('/') + path) { Content = body };
             if (body is not null)
                 request.Headers.TryAddWithoutValidation("Authorization", "License " + options.Token);
-            using var response = await http.SendAsync(request, cancellationToken);
-            var text = await response.Content.ReadAsStringAsync(cancellationToken);
-            return (new LicenseAnswer((int)response.StatusCode, text, nonce), response.Headers.RetryAfter?.Delta ?? TimeSpan.Zero);
+            using var response = await http.SendAsync(request, stop);
+            var text = await response.Content.ReadAsStringAsync(stop);
+            return new LicenseAnswer((int)response.StatusCode, text, nonce, response.Headers.RetryAfter?.Delta?.TotalSeconds ?? 0);
         }
-        catch (Exception lost) when (!cancellationToken.IsCancellationRequested
-            && lost is HttpRequestException or OperationCanceledException or InvalidOperationException)
+        catch (Exception) when (!stop.IsCancellationRequested)
         {
-            return (new LicenseAnswer(0, "", nonce), TimeSpan.Zero);
+            return new LicenseAnswer(0, "", nonce);
         }
     }
 }

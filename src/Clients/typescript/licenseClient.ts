@@ -1,10 +1,9 @@
 /** A license client for Node.js 20 and later. conformance/cases.json defines its decisions; times are seconds since 1970, UTC. */
 import { createHash, createPublicKey, randomBytes, verify, type JsonWebKey } from 'node:crypto';
 
-export const [GRACE_SECONDS, CLOCK_TOLERANCE_SECONDS] = [3600, 300];
-const END_OF_TIME = 32503680000; // the year 3000
-const [CHECK_SECONDS, FIRST_RETRY_SECONDS, LONGEST_WAIT_SECONDS] = [300, 15, 3600];
-const [TIMEOUT_MS, LARGEST_ANSWER] = [3000, 65536];
+const [GRACE_SECONDS, CLOCK_TOLERANCE_SECONDS, LONGEST_PAUSE_SECONDS] = [3600, 300, 30 * 86400];
+const [TIMEOUT_MS, LARGEST_ANSWER, END_OF_TIME] = [3000, 65536, 32503680000]; // the year 3000
+const [CHECK_SECONDS, FIRST_RETRY_SECONDS, LONGEST_WAIT_SECONDS] = [300, 15, 400]; // and up to a half of it more, at random
 
 export type Entitlement = 'FULL' | 'CLOSE_ONLY' | 'NONE';
 export type Message = 'VALID' | 'CLOSE_ONLY' | 'REFUSED' | 'LEASE' | 'KEPT' | 'UNCONFIRMED' | 'NOT_CHECKED';
@@ -18,8 +17,10 @@ export const NEW_STATE = {
   lease: '',
   close_only_until: 0, // 0 if it has no end
   full_until: 0, // FULL ends here if there is neither a verdict nor a good lease
-  clock_offset: 0, // how far the clock is ahead of the server's, if it is wrong; otherwise 0
-  highest_time: 0, // of the corrected clock and of the server
+  clock_offset: 0, // how far the clock was ahead of the server's at the last verdict
+  highest_time: 0, // the server's time and what elapsed since; while the process did not run, by the clock
+  server_time: 0, // the server's time and what elapsed since; while the process did not run, nothing
+  awaits_clock: false, // true from the process's start until the clock shows a possible time
   newest_iat: 0, // of the leases seen
   refused_at: 0, // the last verdict other than FULL
   problem: '' as Problem, // of the last answer; '' if it was a verdict
@@ -27,29 +28,19 @@ export const NEW_STATE = {
 };
 export type State = typeof NEW_STATE;
 
-/** The outcome of one request. Status 0: there was no HTTP answer. `nonce` is the request's. */
-export type Answer = { status: number; body: string; nonce: string };
+/** The outcome of one request. Status 0: there was no HTTP answer. `nonce` is the request's; `retryAfter` is in seconds. */
+export type Answer = { status: number; body: string; nonce: string; retryAfter?: number };
+export type Decision = { entitlement: Entitlement; message: Message; problem: Problem; text: string }; // the text is for the user
 
-/** `text` is for the user. */
-export type Decision = { entitlement: Entitlement; message: Message; problem: Problem; text: string };
-
-/** What a lease must be for. */
-export interface LeaseUse {
-  keys: string; // the text of jwks.json
-  device: string; // deviceHash
-  subscription?: string;
-  newest_iat?: number;
-  refused_at?: number; // leases of this time and before it count as revoked
-  revoked?: ReadonlySet<string>; // the jti of /api/v1/revocations, if the caller may read them
-}
-
-export type Lease = { sub: string; dev: string; ent: string; iat: number; exp: number; jti?: string };
+// What a lease must be for: the text of jwks.json, PUBLIC_URL of the server, deviceHash, and maybe the jti of /api/v1/revocations.
+export type LeaseUse = { keys: string; issuer: string; device: string; revoked?: ReadonlySet<string> } & Partial<State>;
+export type Lease = { iss: string; sub: string; dev: string; ent: string; iat: number; exp: number; jti?: string };
 type Json = Record<string, unknown>;
 
 function parse(text: string): Json | null {
   try {
     const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Json) : null;
+    return typeof value === 'object' && !Array.isArray(value) ? (value as Json | null) : null;
   } catch {
     return null;
   }
@@ -63,10 +54,8 @@ function decode(part: string): Buffer | null {
 
 const text = (value: unknown): string => (typeof value === 'string' ? value : '');
 const isTime = (value: unknown): value is number => Number.isInteger(value) && Number(value) >= 0 && Number(value) < END_OF_TIME;
-
-export function deviceHash(eaInstanceId: string, account: number | string): string {
-  return createHash('sha256').update(`${eaInstanceId}\n${account}`, 'utf8').digest('base64url');
-}
+const sha256 = (words: string): string => createHash('sha256').update(words, 'utf8').digest('base64url');
+export const deviceHash = (eaInstanceId: string, account: number | string): string => sha256(`${eaInstanceId}\n${account}`);
 
 /** The lease, or why it is not good at this time. */
 export function verifyLease(compact: string, use: LeaseUse, now: number): Lease | string {
@@ -75,18 +64,18 @@ export function verifyLease(compact: string, use: LeaseUse, now: number): Lease 
   const header = header64 && parse(header64.toString('utf8'));
   const claims = claims64 && (parse(claims64.toString('utf8')) as Partial<Lease> | null);
   if (compact.length > 4096 || parts.length !== 3 || !header || !claims || !signature64) return 'MALFORMED';
-  // The header decides nothing: only this algorithm and this type are accepted, and no extension.
+  // Only this algorithm and type are accepted, and no critical extension.
   if (header.alg !== 'EdDSA' || header.typ !== 'license-lease+jwt' || 'crit' in header) return 'WRONG_TYPE';
   const keys = parse(use.keys)?.keys;
-  const key = (Array.isArray(keys) ? (keys as JsonWebKey[]) : []).find(
-    (one) => typeof header.kid === 'string' && one?.kid === header.kid && one.kty === 'OKP' && one.crv === 'Ed25519',
-  );
+  const isKey = (one: JsonWebKey | null) => one?.kid === header.kid && one?.kty === 'OKP' && one.crv === 'Ed25519';
+  const key = typeof header.kid === 'string' && Array.isArray(keys) ? (keys as JsonWebKey[]).find(isKey) : null;
   if (!key || decode(text(key.x))?.length !== 32) return 'UNKNOWN_KEY';
   const publicKey = createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x: key.x }, format: 'jwk' });
   if (!verify(null, Buffer.from(`${parts[0]}.${parts[1]}`), publicKey, signature64)) return 'BAD_SIGNATURE';
 
-  const { sub, dev, ent, iat, exp } = claims;
-  if (typeof sub !== 'string' || typeof dev !== 'string' || typeof ent !== 'string' || !isTime(iat) || !isTime(exp)) return 'MALFORMED';
+  const { iss, sub, dev, ent, iat, exp } = claims;
+  if ([iss, sub, dev, ent].some((one) => typeof one !== 'string') || !isTime(iat) || !isTime(exp)) return 'MALFORMED';
+  if (iss !== use.issuer) return 'OTHER_ISSUER';
   if (ent !== 'FULL') return 'NOT_FULL';
   if (dev !== use.device) return 'OTHER_DEVICE';
   if (use.subscription && sub !== use.subscription) return 'OTHER_LICENSE';
@@ -103,102 +92,107 @@ function seconds(value: unknown): number {
 
 const minute = (time: number): string => `${new Date(time * 1000).toISOString().slice(0, 16).replace('T', ' ')} UTC`;
 const sentence = (words: string): string => (words.endsWith('.') ? words : `${words}.`);
-
-function problemText(problem: Problem, detail: string): string {
-  return {
+const MANAGED = 'Open positions are managed and closed';
+const problemText = (problem: Problem, detail: string): string =>
+  ({
     '': '',
     NO_ANSWER: 'The license server does not answer. ',
     NOT_THE_SERVER: 'The answer is not from the license server. Does the network require a sign-in? ',
     SERVER_ERROR: 'The license server has an error or is busy. ',
     REJECTED: `The license server rejected the request: ${sentence(detail)} `,
-    CLOCK_WRONG: 'The clock of this computer is wrong; set it. ',
-  }[problem];
-}
+    CLOCK_WRONG: 'The clock of this computer is wrong or was changed; check it. ',
+  })[problem];
 
-/** The JSON of a verdict, or null. An answer of the server repeats the request's nonce; a stored copy can't. */
+/** The JSON of a verdict, or null. The server returns the request's nonce. A stored answer has another one. */
 function verdictOf({ status, body, nonce }: Answer): Json | null {
   const json = status === 200 && body.length <= LARGEST_ANSWER ? parse(body) : null;
   return json && typeof json.valid === 'boolean' && typeof json.code === 'string' && json.nonce === nonce ? json : null;
 }
 
-/** A verdict without an entitlement is that of an older server. An unknown one opens nothing and strands nothing. */
+/** A verdict without an entitlement is that of an older server. An unknown entitlement counts as CLOSE_ONLY. */
 function entitlementOf({ valid, entitlement }: Json, before: string): Entitlement {
   if (entitlement == null) return valid ? 'FULL' : before === 'FULL' || before === 'CLOSE_ONLY' ? 'CLOSE_ONLY' : 'NONE';
   return entitlement === 'NONE' ? 'NONE' : entitlement === 'FULL' && valid ? 'FULL' : 'CLOSE_ONLY';
 }
 
 function applyVerdict(state: State, json: Json, clock: number, use: LeaseUse): void {
-  const server = seconds(json.checked_at) || clock;
-  state.clock_offset = Math.abs(clock - server) > CLOCK_TOLERANCE_SECONDS ? clock - server : 0;
-  state.highest_time = Math.max(clock - state.clock_offset, server);
-  Object.assign(state, { problem: '', problem_detail: '' });
+  const server = seconds(json.checked_at);
+  const now = server || clock;
+  Object.assign(state, { server_time: server, highest_time: now, clock_offset: clock - now, awaits_clock: false });
+  Object.assign(state, { problem: '', problem_detail: '', close_only_until: seconds(json.close_only_until) });
   state.entitlement = entitlementOf(json, state.entitlement);
   state.detail = typeof json.detail === 'string' ? json.detail : text(json.code);
-  state.close_only_until = seconds(json.close_only_until);
   if (typeof json.subscription_id === 'string' && json.subscription_id !== state.subscription)
-    Object.assign(state, { subscription: json.subscription_id, lease: '' });
-  if (state.entitlement !== 'FULL') {
-    Object.assign(state, { lease: '', full_until: 0, refused_at: server });
-    return;
-  }
-  state.full_until = state.highest_time + GRACE_SECONDS;
-  const lease = verifyLease(text(json.lease), { ...use, ...state }, server);
-  if (typeof lease !== 'string') Object.assign(state, { lease: json.lease, newest_iat: lease.iat });
+    Object.assign(state, { subscription: json.subscription_id, lease: '', newest_iat: 0, refused_at: 0 });
+  const isFull = state.entitlement === 'FULL';
+  Object.assign(state, isFull ? { full_until: now + GRACE_SECONDS } : { lease: '', full_until: 0, refused_at: now });
+  if (!isFull || typeof json.lease !== 'string') return;
+  // The verdict vouches for its lease, so an earlier refusal doesn't count.
+  const lease = verifyLease(json.lease, { ...use, ...state, refused_at: 0 }, now);
+  if (typeof lease !== 'string') Object.assign(state, { lease: json.lease, newest_iat: lease.iat, refused_at: 0 });
+  else if (state.lease === '') state.detail = `${sentence(state.detail)} Its lease can't be used: ${lease}.`;
 }
 
-function applyProblem(state: State, { status, body }: Answer): void {
+/** The detail is that of a problem as in RFC 9457, which only this backend sends. */
+function problemOf({ status, body }: Answer): { problem: Problem; problem_detail: string } {
   const json = status >= 400 ? parse(body) : null;
-  const isProblem = typeof json?.code === 'string' && typeof json.detail === 'string';
-  state.problem_detail = '';
-  if (status === 0) state.problem = 'NO_ANSWER';
-  else if (status === 429 || (status >= 500 && status !== 511)) state.problem = 'SERVER_ERROR';
-  else if (!isProblem) state.problem = 'NOT_THE_SERVER';
-  else Object.assign(state, { problem: 'REJECTED', problem_detail: json.detail });
+  const detail = typeof json?.code === 'string' ? text(json.detail) : '';
+  const isError = status === 429 || (status >= 500 && status !== 511);
+  const problem = status === 0 ? 'NO_ANSWER' : isError ? 'SERVER_ERROR' : detail === '' ? 'NOT_THE_SERVER' : 'REJECTED';
+  return { problem, problem_detail: detail };
 }
 
-/**
- * What the client may do. `answer` is null if only time has passed. `elapsed` is the number of seconds since the previous decision of this
- * process, by a clock that nobody can set.
- */
+/** Advances the times by what elapsed, and compares the clock. The clock moves the highest time only at the start of the process. */
+function advance(state: State, clock: number, elapsed: number): { latest: number; isWrong: boolean } {
+  state.awaits_clock ||= elapsed < 0;
+  state.highest_time += Math.max(0, elapsed);
+  state.server_time += Math.max(0, elapsed);
+  const highest = state.highest_time;
+  // A clock that was wrong at the last verdict may have been set right since. If both are possible, the later time counts.
+  const shown = [clock - state.clock_offset, clock];
+  const limit = highest + (state.awaits_clock ? LONGEST_PAUSE_SECONDS : CLOCK_TOLERANCE_SECONDS);
+  const possible = shown.filter((time) => time >= highest - CLOCK_TOLERANCE_SECONDS && time <= limit);
+  if (possible.length === 0) return { latest: Math.max(highest, Math.min(...shown)), isWrong: true };
+  const time = Math.max(...possible);
+  if (time === clock) state.clock_offset = 0;
+  if (state.awaits_clock) Object.assign(state, { highest_time: Math.max(highest, time), awaits_clock: false });
+  return { latest: state.highest_time, isWrong: false };
+}
+
+// What the client may do. answer is null if only time has passed. elapsed is the number of seconds since the previous decision of this
+// process, by a clock that nobody can set; -1 for the first decision.
 export function decide(before: State, answer: Answer | null, clock: number, elapsed: number, use: LeaseUse) {
   const state = { ...before };
-  let now = clock - state.clock_offset;
-  // While the clock is behind, the highest time goes on by itself, so that a clock that is set back again and again gains nothing.
-  if (now < state.highest_time - CLOCK_TOLERANCE_SECONDS) state.highest_time += elapsed;
-  else state.highest_time = Math.max(state.highest_time, now);
   const verdict = answer && verdictOf(answer);
   if (verdict) applyVerdict(state, verdict, clock, use);
-  else if (answer) applyProblem(state, answer);
-
-  now = clock - state.clock_offset;
-  const isBehind = now < state.highest_time - CLOCK_TOLERANCE_SECONDS;
-  const time = state.highest_time;
-  const problem = isBehind || (state.problem === '' && state.clock_offset !== 0) ? 'CLOCK_WRONG' : state.problem;
+  else if (answer) Object.assign(state, problemOf(answer));
+  const { latest, isWrong } = state.entitlement === '' ? { latest: 0, isWrong: false } : advance(state, clock, verdict ? 0 : elapsed);
+  const isOff = isWrong || (state.problem === '' && Math.abs(state.clock_offset) > CLOCK_TOLERANCE_SECONDS);
+  const problem = isOff ? 'CLOCK_WRONG' : state.problem;
   const decided = (entitlement: Entitlement, message: Message, words: string): { state: State; decision: Decision } => ({
     state,
     decision: { entitlement, message, problem, text: problemText(problem, state.problem_detail) + words },
   });
-  const until = state.close_only_until;
-  if (state.entitlement === '') return decided('NONE', 'NOT_CHECKED', 'The license has not been checked yet.');
-  if (state.entitlement === 'NONE' || (state.entitlement === 'CLOSE_ONLY' && until > 0 && time >= until))
+  if (state.entitlement === '')
+    return decided('CLOSE_ONLY', 'NOT_CHECKED', `The license has not been checked yet. ${MANAGED}; no position is opened.`);
+  // The clock alone never ends CLOSE_ONLY.
+  const [until, isCloseOnly] = [state.close_only_until, state.entitlement === 'CLOSE_ONLY'];
+  if (state.entitlement === 'NONE' || (isCloseOnly && until > 0 && state.server_time >= until))
     return decided('NONE', 'REFUSED', sentence(state.detail));
-  if (state.entitlement === 'CLOSE_ONLY') {
-    const end = until > 0 ? ` until ${minute(until)}` : '';
-    const words = `${sentence(state.detail)} Open positions are managed and closed${end}; no position is opened.`;
-    return decided('CLOSE_ONLY', 'CLOSE_ONLY', words);
-  }
+  const managed = `${sentence(state.detail)} ${MANAGED}${until > 0 ? ` until ${minute(until)}` : ''}; no position is opened.`;
+  if (isCloseOnly) return decided('CLOSE_ONLY', 'CLOSE_ONLY', managed);
 
-  const lease = isBehind ? '' : verifyLease(state.lease, { ...use, ...state }, time);
+  // If a wrong clock is ahead, the lease must be good at its time, too. Otherwise FULL ends an hour later, and never after the lease.
+  const time = state.highest_time;
+  const lease = state.awaits_clock ? '' : verifyLease(state.lease, { ...use, ...state }, latest);
   const leasedUntil = typeof lease === 'string' ? 0 : lease.exp;
-  // If the clock becomes wrong later, the lease can't be used. FULL then ends an hour later, but never after the lease.
   if (leasedUntil > 0) state.full_until = Math.min(time + GRACE_SECONDS, leasedUntil);
-  if (leasedUntil === 0 && time >= state.full_until)
-    return decided('CLOSE_ONLY', 'UNCONFIRMED', 'No position is opened until a check succeeds; open positions are managed and closed.');
+  if (state.awaits_clock || (leasedUntil === 0 && time >= state.full_until))
+    return decided('CLOSE_ONLY', 'UNCONFIRMED', `No position is opened until a check succeeds. ${MANAGED}.`);
   if (state.problem === '') return decided('FULL', 'VALID', sentence(state.detail));
-  const end = `at most until ${minute(Math.max(state.full_until, leasedUntil))}.`;
-  return leasedUntil > 0
-    ? decided('FULL', 'LEASE', `Trading continues with the saved lease, ${end}`)
-    : decided('FULL', 'KEPT', `Trading continues ${end}`);
+  const most = `at most until ${minute(leasedUntil || state.full_until)}.`;
+  if (leasedUntil === 0) return decided('FULL', 'KEPT', `Trading continues ${most}`);
+  return decided('FULL', 'LEASE', `Trading continues with the saved lease, ${most}`);
 }
 
 export interface Options {
@@ -206,91 +200,100 @@ export interface Options {
   token: string;
   eaInstanceId: string;
   account: number | string;
+  issuer?: string; // PUBLIC_URL of the server, if it is not url
   keys?: string; // the text of jwks.json, to accept no other keys; otherwise they are fetched
   load?: () => Promise<string | null>; // the text that was saved last
   save?: (text: string) => Promise<void>;
   onDecision?: (decision: Decision) => void;
 }
 
-export class LicenseClient {
-  private state: State = { ...NEW_STATE };
-  private keys: string;
-  private keysAt = -Infinity;
-  private decidedAt = performance.now();
-  private failures = 0;
-  private isRunning = false;
-  private timer?: NodeJS.Timeout;
+/** What the caller's function returns; undefined if it fails, because the checks must go on. */
+const guarded = <T>(call: () => T) => new Promise<T>((resolve) => resolve(call())).catch(() => undefined);
 
-  constructor(private readonly options: Options) {
-    this.keys = options.keys ?? '';
+/** A damaged state counts as none. */
+function restored(saved: unknown): State {
+  const state = { ...NEW_STATE, ...(saved as State) };
+  const kind = (one: unknown) => (typeof one === 'number' && Math.abs(one) >= END_OF_TIME ? 'damaged' : typeof one);
+  const kinds = (one: State) => Object.values(one).map(kind).join();
+  const isWord = ['', 'FULL', 'CLOSE_ONLY', 'NONE'].includes(state.entitlement);
+  return isWord && kinds(state).startsWith(kinds(NEW_STATE)) ? state : NEW_STATE;
+}
+
+export class LicenseClient {
+  readonly #options: Options; // not shown by console.log, because it has the token
+  readonly #owner: string; // what a verdict about one token says is not true of another
+  private state: State = NEW_STATE;
+  private keys = '';
+  private keysAt = -Infinity;
+  private decidedAt = NaN;
+  private failures = 0;
+  private timer: NodeJS.Timeout | null | undefined = null; // null if the client is stopped
+
+  constructor(options: Options) {
+    this.#options = { ...options, url: options.url.replace(/\/+$/, '') };
+    this.#owner = sha256(`${options.token}\n${options.eaInstanceId}\n${options.account}`).slice(0, 16);
   }
 
   /** Loads the saved state, checks now, and then every five minutes, or sooner after a failure. */
   async start(): Promise<void> {
-    const saved = parse((await this.options.load?.().catch(() => null)) ?? '');
-    if (saved) this.state = { ...NEW_STATE, ...(saved.state as State) };
-    this.keys = this.options.keys ?? text(saved?.keys);
-    this.isRunning = true;
+    const saved = parse(text(await guarded(() => this.#options.load?.())));
+    if (saved?.owner === this.#owner) [this.state, this.decidedAt] = [restored(saved.state), NaN];
+    this.keys = this.#options.keys ?? text(saved?.keys);
+    this.timer = undefined;
     await this.check();
   }
 
   stop(): void {
-    this.isRunning = false;
-    clearTimeout(this.timer);
+    clearTimeout(this.timer ?? undefined);
+    this.timer = null;
   }
 
   /** One check. It never throws. */
   async check(): Promise<Decision> {
-    clearTimeout(this.timer);
-    if (this.options.keys === undefined && performance.now() - this.keysAt > 3_600_000) await this.fetchKeys();
-    const { token, eaInstanceId, account } = this.options;
+    clearTimeout(this.timer ?? undefined);
+    const { token, eaInstanceId, account, keys, save, onDecision } = this.#options;
+    if (keys === undefined && performance.now() - this.keysAt > 3_600_000) {
+      const { status, body } = await this.request('/.well-known/jwks.json', '', {});
+      if (status === 200 && Array.isArray(parse(body)?.keys)) [this.keys, this.keysAt] = [body, performance.now()];
+    }
     const nonce = randomBytes(16).toString('hex');
-    const { answer, retryAfter } = await this.request('/api/v1/licenses/validate', nonce, {
+    const answer = await this.request('/api/v1/licenses/validate', nonce, {
       method: 'POST',
       headers: { authorization: `License ${token}`, 'content-type': 'application/json' },
       body: JSON.stringify({ ea_instance_id: eaInstanceId, mt5_account_number: String(account), nonce }),
     });
     const decision = this.decide(answer);
     this.failures = this.state.problem === '' ? 0 : this.failures + 1;
-    await this.options.save?.(JSON.stringify({ state: this.state, keys: this.keys })).catch(() => undefined);
-    this.options.onDecision?.(decision);
-    if (this.isRunning) this.timer = setTimeout(() => void this.check(), 1000 * this.wait(retryAfter));
-    return decision;
-  }
-
-  /** Seconds, in part random, so that many clients don't come at the same moment after an outage. */
-  private wait(retryAfter: number): number {
-    if (this.failures === 0) return CHECK_SECONDS * (1 - Math.random() / 10);
+    // Retry-After counts only if this backend sent it. Random delay: clients must not all retry at the same moment after an outage.
     const backoff = Math.min(CHECK_SECONDS, FIRST_RETRY_SECONDS * 2 ** (this.failures - 1));
-    return Math.min(LONGEST_WAIT_SECONDS, Math.max(backoff, retryAfter)) * (1 + Math.random() / 2);
+    const asked = Math.max(backoff, this.state.problem_detail === '' ? 0 : (answer.retryAfter ?? 0));
+    const random = Math.random();
+    const wait = this.failures === 0 ? CHECK_SECONDS * (1 - random / 10) : Math.min(LONGEST_WAIT_SECONDS, asked) * (1 + random / 2);
+    if (this.timer !== null) this.timer = setTimeout(() => void this.check(), 1000 * wait);
+    await guarded(() => save?.(JSON.stringify({ owner: this.#owner, state: this.state, keys: this.keys })));
+    await guarded(() => onDecision?.(decision));
+    return decision;
   }
 
   /** What may be done now. Ask before each trade, because a lease or a grace may have ended. */
   decide(answer: Answer | null = null): Decision {
-    const elapsed = Math.floor((performance.now() - this.decidedAt) / 1000);
-    this.decidedAt += elapsed * 1000;
-    const use = { keys: this.keys, device: deviceHash(this.options.eaInstanceId, this.options.account) };
+    const { url, issuer = url, eaInstanceId, account } = this.#options;
+    const isFirst = Number.isNaN(this.decidedAt);
+    const elapsed = isFirst ? -1 : Math.floor((performance.now() - this.decidedAt) / 1000);
+    this.decidedAt = isFirst ? performance.now() : this.decidedAt + elapsed * 1000;
+    const use = { keys: this.keys, issuer, device: deviceHash(eaInstanceId, account) };
     const { state, decision } = decide(this.state, answer, Math.floor(Date.now() / 1000), elapsed, use);
     this.state = state;
     return decision;
   }
 
-  private async fetchKeys(): Promise<void> {
-    const { answer } = await this.request('/.well-known/jwks.json', '', {});
-    if (answer.status !== 200 || !Array.isArray(parse(answer.body)?.keys)) return;
-    this.keys = answer.body;
-    this.keysAt = performance.now();
-  }
-
-  private async request(path: string, nonce: string, init: RequestInit): Promise<{ answer: Answer; retryAfter: number }> {
+  private async request(path: string, nonce: string, init: RequestInit): Promise<Answer> {
     try {
-      const url = this.options.url.replace(/\/+$/, '') + path;
       // A redirect is not followed: the token is for this server only.
-      const response = await fetch(url, { ...init, redirect: 'manual', signal: AbortSignal.timeout(TIMEOUT_MS) });
-      const retryAfter = Number(response.headers.get('retry-after')) || 0;
-      return { answer: { status: response.status, body: await response.text(), nonce }, retryAfter };
+      const response = await fetch(this.#options.url + path, { ...init, redirect: 'manual', signal: AbortSignal.timeout(TIMEOUT_MS) });
+      return { status: response.status, body: await response.text(), nonce, retryAfter: Number(response.headers.get('retry-after')) || 0 };
     } catch {
-      return { answer: { status: 0, body: '', nonce }, retryAfter: 0 };
+      return { status: 0, body: '', nonce };
     }
   }
 }

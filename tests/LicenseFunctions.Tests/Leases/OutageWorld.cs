@@ -28,6 +28,7 @@ internal sealed record OutageResult(
 /// </summary>
 internal sealed class OutageWorld : IDisposable
 {
+    private const string Issuer = "https://licenses.test";
     private const int Eas = 60;
     private const int Servers = 4;
     private const int Step = 15 * 60;
@@ -53,7 +54,7 @@ internal sealed class OutageWorld : IDisposable
     {
         random = new Random(seed);
         byte[][] seeds = withLeases ? [[.. Enumerable.Range(1, 32).Select(n => (byte)n)]] : [];
-        signer = new LeaseSigner(new LeaseSettings(seeds, "https://licenses.test", TimeSpan.FromHours(72), Grace));
+        signer = new LeaseSigner(new LeaseSettings(seeds, Issuer, TimeSpan.FromHours(72), Grace));
         keys = JsonSerializer.Serialize(new { keys = signer.PublicKeys }, JsonSerializerOptions.Web);
         eas = [.. Enumerable.Range(0, Eas).Select(NewEa)];
     }
@@ -135,13 +136,15 @@ internal sealed class OutageWorld : IDisposable
     {
         var clock = now.ToUnixTimeSeconds() + ea.ClockOffset;
         var device = ClientLease.DeviceHash(ea.Claim.EaInstanceId, ea.Claim.Mt5AccountNumber);
+        var use = new LeaseUse(keys, Issuer, device);
         var answer = isDown ? Failure() : new LicenseAnswer(200, Check(ea, now), "n");
-        // Restarts: only the saved text is left.
-        if (random.Next(50) == 0)
+        // Restarts: only the saved text is left, and the clock that nobody can set starts anew.
+        var isRestarted = random.Next(50) == 0;
+        if (isRestarted)
             ea.State = JsonSerializer.Deserialize<LicenseState>(JsonSerializer.Serialize(ea.State))!;
-        (ea.State, ea.Decision) = LicenseDecision.Decide(ea.State, answer, clock, Step, keys, device);
+        (ea.State, ea.Decision) = LicenseDecision.Decide(ea.State, answer, clock, isRestarted ? -1 : Step, use);
 
-        var isSent = IsSent(ea, now, isDown ? null : answer, device);
+        var isSent = IsSent(ea, now, isDown ? null : answer, use);
         var mayOpen = ea.Decision.Entitlement == "FULL" && isSent;
         var isEnded = IsEnded(ea, now);
         if (isDown && !isEnded)
@@ -184,12 +187,12 @@ internal sealed class OutageWorld : IDisposable
     /// Whether the ingest server sends opening signals to this EA: by its last check, which counts for an hour, or by the lease that the EA
     /// shows.
     /// </summary>
-    private bool IsSent(Ea ea, DateTimeOffset now, LicenseAnswer? check, string device)
+    private bool IsSent(Ea ea, DateTimeOffset now, LicenseAnswer? check, LeaseUse use)
     {
         (ea.SeenByServer, var decision) = LicenseDecision.Decide(
-            ea.SeenByServer with { Lease = "" }, check, now.ToUnixTimeSeconds(), Step, keys, device);
+            ea.SeenByServer with { Lease = "" }, check, now.ToUnixTimeSeconds(), Step, use);
         return decision.Entitlement == "FULL" || (check is null && decision.Message == "UNCONFIRMED" && ClientLease.Verify(
-            ea.State.Lease, keys, device, ea.SeenByServer, now.ToUnixTimeSeconds(), known[ea.Server]).Lease is not null);
+            ea.State.Lease, use, ea.SeenByServer, now.ToUnixTimeSeconds(), known[ea.Server]).Lease is not null);
     }
 
     /// <summary>The backend's answer, by its own rules and in its own JSON.</summary>

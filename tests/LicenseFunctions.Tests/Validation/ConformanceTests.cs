@@ -93,6 +93,7 @@ public sealed class ConformanceTests(PostgresFixture postgres)
         Assert.Equal(Described((JsonObject)answer["body"]!), Described(body));
         var device = Lease.DeviceHash(code.Length > 1 && reply.Device is null ? "EA-9" : "EA-1", reply.Device is null ? 1009 : 1001);
         var keys = JsonSerializer.Serialize(new { keys = new LeaseSigner(scene.LeaseSettings).PublicKeys }, JsonSerializerOptions.Web);
+        var use = new LeaseUse(keys, scene.LeaseSettings.Issuer, device);
         var now = reply.CheckedAt.ToUnixTimeSeconds();
         foreach (var (before, state) in Cases["before"]!.AsObject())
         {
@@ -100,7 +101,7 @@ public sealed class ConformanceTests(PostgresFixture postgres)
             {
                 var (after, decision) = LicenseDecision.Decide(
                     StateAt(state!, now, scene.SubscriptionId), new LicenseAnswer(200, body.ToJsonString(), Nonce), now + (long)offset!,
-                    300, keys, device);
+                    300, use);
 
                 Assert.Equal(
                     ((string)answer["entitlement"]!, clock == "right" ? "" : "CLOCK_WRONG", $"{before}, {clock}"),
@@ -156,7 +157,8 @@ public sealed class ConformanceTests(PostgresFixture postgres)
         Assert.Equal(((string)expected["code"]!, (string)expected["type"]!), ((string)body["code"]!, (string)body["type"]!));
 
         var state = new LicenseState("FULL", "The license is valid", FullUntil: 2_000, HighestTime: 1_000);
-        var (_, decision) = LicenseDecision.Decide(state, new LicenseAnswer((int)response.StatusCode, text, Nonce), 1_000, 1, "{}", "");
+        var received = new LicenseAnswer((int)response.StatusCode, text, Nonce);
+        var (_, decision) = LicenseDecision.Decide(state, received, 1_000, 1, new LeaseUse("{}", "", ""));
 
         Assert.Equal(("FULL", (string)answer["problem"]!, name), (decision.Entitlement, decision.Problem, name));
     }
@@ -193,6 +195,7 @@ public sealed class ConformanceTests(PostgresFixture postgres)
             CloseOnlyUntil = Moved(state.CloseOnlyUntil),
             FullUntil = Moved(state.FullUntil),
             HighestTime = Moved(state.HighestTime),
+            ServerTime = Moved(state.ServerTime),
             RefusedAt = Moved(state.RefusedAt),
         };
     }

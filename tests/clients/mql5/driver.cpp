@@ -43,6 +43,8 @@ static string Decide(const LicenseJson &line, LicenseLeaseReader &reader)
         state.clockOffset = WholeOf(stored, "clock_offset");
         state.fullUntil = WholeOf(stored, "full_until");
         state.highestTime = WholeOf(stored, "highest_time");
+        state.serverTime = WholeOf(stored, "server_time");
+        stored.Flag("awaits_clock", state.awaitsClock);
         state.newestIssuedAt = WholeOf(stored, "newest_iat");
         state.refusedAt = WholeOf(stored, "refused_at");
         state.problem = TextOf(stored, "problem");
@@ -53,8 +55,8 @@ static string Decide(const LicenseJson &line, LicenseLeaseReader &reader)
     answer.fault = TextOf(received, "fault");
     answer.body = TextOf(received, "body");
     answer.nonce = TextOf(received, "nonce");
-    LicenseDecide(state, hasAnswer, answer, WholeOf(line, "now"), WholeOf(line, "elapsed"), TextOf(line, "keys"), TextOf(line, "device"),
-        reader, decision);
+    LicenseDecide(state, hasAnswer, answer, WholeOf(line, "now"), WholeOf(line, "elapsed"), TextOf(line, "keys"), TextOf(line, "issuer"),
+        TextOf(line, "device"), reader, decision);
     return string("{\"entitlement\":") + LicenseJson::Quote(decision.entitlement) + ",\"message\":" + LicenseJson::Quote(decision.message)
         + ",\"problem\":" + LicenseJson::Quote(decision.problem) + ",\"text\":" + LicenseJson::Quote(decision.text)
         + ",\"state\":{\"entitlement\":" + LicenseJson::Quote(state.entitlement) + ",\"detail\":" + LicenseJson::Quote(state.detail)
@@ -62,7 +64,8 @@ static string Decide(const LicenseJson &line, LicenseLeaseReader &reader)
         + ",\"close_only_until\":" + IntegerToString(state.closeOnlyUntil)
         + ",\"clock_offset\":" + IntegerToString(state.clockOffset)
         + ",\"full_until\":" + IntegerToString(state.fullUntil)
-        + ",\"highest_time\":" + IntegerToString(state.highestTime) + ",\"newest_iat\":" + IntegerToString(state.newestIssuedAt)
+        + ",\"highest_time\":" + IntegerToString(state.highestTime) + ",\"server_time\":" + IntegerToString(state.serverTime)
+        + ",\"awaits_clock\":" + (state.awaitsClock ? "true" : "false") + ",\"newest_iat\":" + IntegerToString(state.newestIssuedAt)
         + ",\"refused_at\":" + IntegerToString(state.refusedAt) + ",\"problem\":" + LicenseJson::Quote(state.problem)
         + ",\"problem_detail\":" + LicenseJson::Quote(state.problemDetail) + "}}";
 }
@@ -73,6 +76,7 @@ static string Verify(const LicenseJson &line)
     LicenseLease lease;
     LicenseLeaseReader reader;
     use.keys = TextOf(line, "keys");
+    use.issuer = TextOf(line, "issuer");
     use.device = TextOf(line, "device");
     use.subscription = TextOf(line, "subscription");
     use.newestIssuedAt = WholeOf(line, "newest_iat");

@@ -43,6 +43,16 @@ static WebAnswer Busy(const Call &)
     WebAnswer answer;
     answer.status = 429;
     answer.headers = "Content-Type: application/problem+json\r\nRetry-After: 900\r\n";
+    answer.body = "{\"code\":\"RATE_LIMITED\",\"detail\":\"Too many requests\"}";
+    return answer;
+}
+
+static WebAnswer Portal(const Call &)
+{
+    WebAnswer answer;
+    answer.status = 503;
+    answer.headers = "Content-Type: text/html\r\nRetry-After: 900\r\n";
+    answer.body = "<html>Sign in</html>";
     return answer;
 }
 
@@ -110,7 +120,8 @@ int main()
     Start(Verdict);
     for(int i = 0; i < 1000; i++)
         OnTick();
-    Test("OnInit and OnTick make no request, and nothing may be done before the first check", calls.empty() && !license.MayManage());
+    Test("OnInit and OnTick make no request, and before the first check positions are only managed",
+        calls.empty() && license.MayManage() && !license.MayOpen());
 
     Seconds(3600);
     std::vector<Call> checks = Checks();
@@ -158,21 +169,51 @@ int main()
     world.utc = utc + 60;
     OnInit();
     Test("a restart in an outage keeps what was", license.MayOpen() && calls.empty());
-    world.files[file] = world.files[file].substr(0, world.files[file].size() / 2);
+    Start(NoNetwork);
+    world.files = files;
+    world.utc = utc - 86400;
     OnInit();
-    Test("half a file counts as no file", !license.MayManage());
+    bool closed = license.MayManage() && !license.MayOpen();
+    world.utc = utc + 90;
+    Seconds(3);
+    Test("a restart with a clock that is behind opens nothing until the clock is right", closed && license.MayOpen());
+    std::string saved = files[file];
+    auto changed = [&](const std::string &from, const std::string &to) {
+        size_t at = saved.find(from);
+        world.files[file] = at == std::string::npos ? saved : saved.substr(0, at) + to + saved.substr(at + from.size());
+        OnInit();
+        return world.files[file] != saved && license.MayManage() && !license.MayOpen();
+    };
+    bool damaged = changed(saved.substr(saved.size() / 2), "") && changed("\"entitlement\":\"FULL\"", "\"entitlement\":\"ALL\"")
+        && changed("\"entitlement\":\"FULL\"", "\"entitlement\":5") && changed("\"lease\":\"\"", "\"lease\":null")
+        && changed("\"highest_time\":1", "\"highest_time\":\"x\",\"x\":1") && changed("\"full_until\":1", "\"full_until\":99999")
+        && changed(saved, "[]");
+    Test("a damaged file counts as no file: positions are managed, and none is opened", damaged);
+    world.files[file] = saved;
+    LicenseToken = "another-secret-token";
+    OnInit();
+    bool renewed = license.MayManage() && !license.MayOpen();
+    LicenseToken = "very-secret-token";
+    OnInit();
+    Test("another token in an outage lets positions be managed, and with the first one trading continues", renewed && license.MayOpen());
 
     Start(NotAllowed);
     Seconds(10);
     Test("error 4014 tells which address to allow", IsPrinted("add this address to the allowed URLs: https://licenses.example.com."));
 
     Start(Busy);
-    Seconds(800);
-    Test("Retry-After is obeyed", Checks().size() == 1);
+    Seconds(395);
+    bool obeyed = Checks().size() == 1;
+    Seconds(210);
+    Test("Retry-After is obeyed, for ten minutes at most", obeyed && Checks().size() == 2);
+
+    Start(Portal);
+    Seconds(60);
+    Test("Retry-After of another server is ignored", Checks().size() >= 2);
 
     Start(Damaged);
     Seconds(60);
-    Test("bytes that are not text change nothing", !license.MayManage() && IsPrinted("The answer is not from the license server."));
+    Test("bytes that are not text change nothing", !license.MayOpen() && IsPrinted("The answer is not from the license server."));
 
     verdict = "\"valid\":false,\"code\":\"EXPIRED\",\"detail\":\"The license expired\",\"entitlement\":\"CLOSE_ONLY\"";
     Start(Verdict);

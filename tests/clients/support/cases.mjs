@@ -1,6 +1,6 @@
 // Expands conformance/cases.json: each answer with each state, lease and clock
 import { readFileSync } from 'node:fs';
-import { deviceHash, first, keys, other, sign } from './leases.mjs';
+import { deviceHash, first, issuer, keys, other, sign } from './leases.mjs';
 
 export const cases = JSON.parse(readFileSync(new URL('../../../src/Clients/conformance/cases.json', import.meta.url), 'utf8'));
 const { ea_instance_id, mt5_account_number } = cases.device;
@@ -9,8 +9,8 @@ const iso = (time) => new Date(time * 1000).toISOString();
 const messages = { FULL: 'VALID', CLOSE_ONLY: 'CLOSE_ONLY', NONE: 'REFUSED' };
 
 /** A lease of the file: its times are relative to `now`. */
-async function lease({ iat, exp, dev = device, sub = cases.subscription, key }) {
-  const claims = { iss: 'test', sub, dev: deviceHash(dev), ent: 'FULL', iat: cases.now + iat, exp: cases.now + exp, jti: `jti${iat}` };
+async function lease({ iat, exp, dev = device, sub = cases.subscription, iss = issuer, key }) {
+  const claims = { iss, sub, dev: deviceHash(dev), ent: 'FULL', iat: cases.now + iat, exp: cases.now + exp, jti: `jti${iat}` };
   return sign(claims, key === 'other' ? other : first);
 }
 
@@ -30,7 +30,7 @@ function received({ status, body, fault }, time, leases) {
   return { status, body: filled, nonce: cases.nonce, fault };
 }
 
-const line = (state, answer, now, elapsed) => ({ op: 'decide', state, answer, now, elapsed, keys, device: deviceHash(device) });
+const line = (state, answer, now, elapsed) => ({ op: 'decide', state, answer, now, elapsed, keys, issuer, device: deviceHash(device) });
 
 /** All combinations of one answer, and what each must lead to. The lease changes last, because clients remember a verified one. */
 export function* combinations(name, leases) {
@@ -55,22 +55,24 @@ export function* combinations(name, leases) {
 function expected(given) {
   const { entitlement, problem } = cases.answers[given.answer];
   if (entitlement) return { entitlement, message: messages[entitlement], problem: given.clock === 'right' ? '' : 'CLOCK_WRONG' };
-  // The first rule that fits. A clock that is ahead can't be told from time that has passed, and before the first check no time was seen.
+  // The first rule that fits. Before the first check, the client doesn't know the time.
   const parts = ['answer', 'before', 'lease', 'clock'];
   const rule = cases.rules.find((one) => parts.every((part) => one[part] === undefined || one[part] === given[part]));
-  const isBehind = given.clock === 'a day behind' && given.before !== 'never checked';
-  return { entitlement: rule.entitlement, message: rule.message, until: rule.until, problem: isBehind ? 'CLOCK_WRONG' : problem };
+  const isWrong = given.clock !== 'right' && given.before !== 'never checked';
+  return { entitlement: rule.entitlement, message: rule.message, until: rule.until, problem: isWrong ? 'CLOCK_WRONG' : problem };
 }
 
-/** Runs a story with one client: each step starts with the state that the previous one left. */
+/** Runs a story with one client: each step starts with the state that the previous one left. A clock that nobody can set starts anew with
+ * each start of the process. */
 export async function* steps(story, client) {
   const leases = { ...(await sealed(cases.leases)), ...(await sealed(story.leases ?? {})) };
-  let [state, last] = [{}, 0];
+  let state = {};
+  let last;
   for (const step of story.steps) {
-    const { after, answer, clock = 0, restart = false } = step;
+    const { after, answer, clock = 0, restart = last === undefined } = step;
     const now = cases.now + after;
     const response = received(typeof answer === 'string' ? cases.answers[answer] : answer, now, leases);
-    const [result] = await client([line(state, response, now + clock, restart ? 0 : after - last)]);
+    const [result] = await client([line(state, response, now + clock, restart ? -1 : after - last)]);
     [state, last] = [result.state, after];
     yield { step, result };
   }

@@ -31,12 +31,16 @@ function start(command, args) {
     });
 }
 
-function withTypeScript({ op, state, answer, now, elapsed, keys, device, lease, revoked, ...use }) {
+function withTypeScript({ op, state, answer, now, elapsed, keys, issuer, device, lease, revoked, ...use }) {
   if (op === 'verify') {
-    const verified = typescript.verifyLease(lease, { keys, device, ...use, revoked: revoked && new Set(revoked) }, now);
+    const verified = typescript.verifyLease(lease, { keys, issuer, device, ...use, revoked: revoked && new Set(revoked) }, now);
     return { fault: typeof verified === 'string' ? verified : '' };
   }
-  const { state: after, decision } = typescript.decide({ ...typescript.NEW_STATE, ...state }, answer, now, elapsed, { keys, device });
+  const { state: after, decision } = typescript.decide({ ...typescript.NEW_STATE, ...state }, answer, now, elapsed, {
+    keys,
+    issuer,
+    device,
+  });
   return { ...decision, state: after };
 }
 

@@ -1,6 +1,6 @@
 // Leases that a client must refuse, by seed, and some genuine ones that it must accept
 import { SignJWT, CompactSign } from 'jose';
-import { deviceHash, first, keys, other, second, sign, typ } from './leases.mjs';
+import { deviceHash, first, issuer, keys, other, second, sign, typ } from './leases.mjs';
 
 const NOW = 1800000000;
 const SUBSCRIPTION = '00000000-0000-4000-8000-000000000301';
@@ -21,19 +21,20 @@ export function randomOf(seed) {
 const base64url = (bytes) => Buffer.from(bytes).toString('base64url');
 const encode = (value) => base64url(JSON.stringify(value));
 
-/** One line for a client. `expected` is the reason, if all clients must agree on it; '' for a genuine lease. */
-export async function lineOf(random) {
+/** One line for a client. `expected` is the reason, if all clients must agree on it; '' for a lease that is good. */
+export async function lineOf(random, { readsRevocations }) {
   const below = (limit) => Math.floor(random() * limit);
   const one = (list) => list[below(list.length)];
   const device = deviceHash(`EA-${below(50)}\n${1000 + below(50)}`);
   const iat = NOW - below(70 * 3600);
-  const claims = { iss: 'test', sub: SUBSCRIPTION, dev: device, ent: 'FULL', iat, exp: NOW + 1 + below(72 * 3600), jti: `j${below(1e9)}` };
+  const claims = { iss: issuer, sub: SUBSCRIPTION, dev: device, ent: 'FULL', iat, exp: NOW + 1 + below(72 * 3600), jti: `j${below(1e9)}` };
   const key = one([first, second]);
   const genuine = await sign(claims, key);
   const [header, payload, signature] = genuine.split('.');
   const line = {
     op: 'verify',
     keys,
+    issuer,
     device,
     subscription: SUBSCRIPTION,
     newest_iat: iat - below(3),
@@ -134,6 +135,7 @@ export async function lineOf(random) {
         one([
           { exp: claims.exp + 1 + below(1e6) },
           { iat: NOW },
+          { iss: 'https://other.example.com' },
           { dev: deviceHash('EA-9\n9') },
           { sub: 'x' },
           { ent: 'NONE' },
@@ -188,10 +190,14 @@ export async function lineOf(random) {
       expected: 'MALFORMED',
     }),
     'signed claims of another type': async () => {
-      const name = one(['sub', 'dev', 'ent', 'iat', 'exp']);
+      const name = one(['iss', 'sub', 'dev', 'ent', 'iat', 'exp']);
       const wrong = name === 'iat' || name === 'exp' ? ['', '1', -1, 0.5, 1e300, null, {}, 32503680000] : [1, null, [], true];
       return { lease: await sign({ ...claims, [name]: one([undefined, ...wrong]) }, key), expected: 'MALFORMED' };
     },
+    'of another issuer': async () => ({
+      lease: await sign({ ...claims, iss: one(['https://other.example.com', `${issuer}/`, issuer.toUpperCase(), '']) }, key),
+      expected: 'OTHER_ISSUER',
+    }),
     'not for trading': async () => ({
       lease: await sign({ ...claims, ent: one(['CLOSE_ONLY', 'NONE', 'full', 'FULL ', '']) }, key),
       expected: 'NOT_FULL',
@@ -206,9 +212,11 @@ export async function lineOf(random) {
     }),
     expired: () => ({ lease: genuine, now: claims.exp + one([0, 1, below(1e6)]), expected: 'EXPIRED' }),
     revoked: () => ({ lease: genuine, newest_iat: 0, refused_at: iat + one([0, below(1e5)]), expected: 'REVOKED' }),
+    'in the list of revocations': () => ({ lease: genuine, revoked: ['another', claims.jti], expected: 'REVOKED' }),
+    'not in the list of revocations': () => ({ lease: genuine, revoked: ['another', `${claims.jti}x`], expected: '' }),
     'rolled back': () => ({ lease: genuine, newest_iat: iat + 1 + one([0, below(1e5)]), expected: 'ROLLED_BACK' }),
   };
-  const kind = one(Object.keys(kinds));
+  const kind = one(Object.keys(kinds).filter((name) => readsRevocations || !name.includes('list of revocations')));
   const { expected, ...changes } = await kinds[kind]();
   return { kind, expected, line: { ...line, ...changes } };
 }

@@ -8,6 +8,7 @@ export const other = await newKey('test-1'); // not published, with the id of on
 export const keys = JSON.stringify({ keys: published.map(({ kid, jwk }) => ({ ...jwk, kid, alg: 'EdDSA', use: 'sig' })) });
 
 export const deviceHash = (device) => createHash('sha256').update(device).digest('base64url');
+export const issuer = 'https://licenses.example.com';
 export const typ = 'license-lease+jwt';
 
 async function newKey(kid) {

@@ -7,7 +7,7 @@
 #define LICENSE_TIMEOUT_MS 3000
 #define LICENSE_CHECK_SECONDS 300
 #define LICENSE_FIRST_RETRY_SECONDS 15
-#define LICENSE_LONGEST_WAIT_SECONDS 3600
+#define LICENSE_LONGEST_WAIT_SECONDS 400 // and up to a half of it more, at random
 #define LICENSE_LARGEST_ANSWER 65536
 
 class CLicenseClient
@@ -19,11 +19,13 @@ private:
     long m_account;
     bool m_tester;
     bool m_pinned;        // the keys are those of the author
+    string m_issuer;
     string m_keys;        // the text of jwks.json
     string m_file;
     LicenseState m_state;
     LicenseDecision m_decision;
     LicenseLeaseReader m_reader;
+    bool m_hasDecided;
     ulong m_decidedTick;  // milliseconds
     ulong m_nextCheckTick;
     ulong m_nextKeysTick;
@@ -34,9 +36,10 @@ private:
     void Decide(const bool hasAnswer, const LicenseAnswer &answer)
     {
         ulong tick = GetTickCount64();
-        long elapsed = (long)((tick - m_decidedTick) / 1000);
-        m_decidedTick += (ulong)elapsed * 1000;
-        LicenseDecide(m_state, hasAnswer, answer, (long)TimeGMT(), elapsed, m_keys, LicenseDeviceHash(m_ea, m_account), m_reader,
+        long elapsed = m_hasDecided ? (long)((tick - m_decidedTick) / 1000) : -1;
+        m_decidedTick = m_hasDecided ? m_decidedTick + (ulong)elapsed * 1000 : tick;
+        m_hasDecided = true;
+        LicenseDecide(m_state, hasAnswer, answer, (long)TimeGMT(), elapsed, m_keys, m_issuer, LicenseDeviceHash(m_ea, m_account), m_reader,
             m_decision);
         if(m_decision.text != m_lastText)
             Print("License: ", m_decision.entitlement, ". ", m_decision.text);
@@ -53,7 +56,7 @@ private:
         Decide(false, none);
     }
 
-    // A random delay, so that many clients don't come at the same moment after an outage
+    // Random delay: clients must not all retry at the same moment after an outage
     ulong WaitTicks(const bool isVerdict, const int retryAfter)
     {
         long jitter = MathRand() % 1000;
@@ -136,7 +139,8 @@ private:
         Decide(true, answer);
         bool isVerdict = m_state.problem == "";
         m_failures = isVerdict ? 0 : m_failures + 1;
-        m_nextCheckTick = GetTickCount64() + WaitTicks(isVerdict, retryAfter);
+        // Retry-After counts only if this backend sent it.
+        m_nextCheckTick = GetTickCount64() + WaitTicks(isVerdict, m_state.problemDetail == "" ? 0 : retryAfter);
         Save();
     }
 
@@ -159,12 +163,12 @@ private:
             + ",\"detail\":" + LicenseJson::Quote(m_state.detail) + ",\"subscription\":" + LicenseJson::Quote(m_state.subscription)
             + ",\"lease\":" + LicenseJson::Quote(m_state.lease) + ",\"close_only_until\":" + IntegerToString(m_state.closeOnlyUntil)
             + ",\"clock_offset\":" + IntegerToString(m_state.clockOffset) + ",\"full_until\":" + IntegerToString(m_state.fullUntil)
-            + ",\"highest_time\":" + IntegerToString(m_state.highestTime)
+            + ",\"highest_time\":" + IntegerToString(m_state.highestTime) + ",\"server_time\":" + IntegerToString(m_state.serverTime)
             + ",\"newest_iat\":" + IntegerToString(m_state.newestIssuedAt) + ",\"refused_at\":" + IntegerToString(m_state.refusedAt)
             + ",\"keys\":" + LicenseJson::Quote(m_pinned ? "" : m_keys) + "}";
         LC_LIST(uchar, bytes);
         LicenseBytes(text, bytes);
-        // Written beside it first: a crash must not leave half a file.
+        // Written to a temporary file first: a crash must not truncate the saved state.
         string temporary = m_file + "." + IntegerToString(ChartID());
         int handle = FileOpen(temporary, FILE_WRITE | FILE_BIN);
         if(handle == INVALID_HANDLE)
@@ -173,6 +177,14 @@ private:
         FileClose(handle);
         if(isWritten)
             FileMove(temporary, 0, m_file, FILE_REWRITE);
+    }
+
+    // False if it is there, and of another type
+    static bool LoadText(const LicenseJson &json, const string name, string &text) { return json.Text(name, text) || json.Raw(name) == ""; }
+
+    static bool LoadTime(const LicenseJson &json, const string name, long &time)
+    {
+        return (json.Whole(name, time) && time < LICENSE_END_OF_TIME && time > -LICENSE_END_OF_TIME) || json.Raw(name) == "";
     }
 
     // A missing or damaged file counts as no file.
@@ -190,29 +202,30 @@ private:
         LicenseJson json;
         if(ArraySize(bytes) == 0 || !json.ReadObject(CharArrayToString(bytes, 0, ArraySize(bytes), CP_UTF8)))
             return;
+        bool isGood = LoadText(json, "entitlement", m_state.entitlement) && LoadText(json, "detail", m_state.detail)
+            && LoadText(json, "subscription", m_state.subscription) && LoadText(json, "lease", m_state.lease)
+            && LoadTime(json, "close_only_until", m_state.closeOnlyUntil) && LoadTime(json, "clock_offset", m_state.clockOffset)
+            && LoadTime(json, "full_until", m_state.fullUntil) && LoadTime(json, "highest_time", m_state.highestTime)
+            && LoadTime(json, "server_time", m_state.serverTime) && LoadTime(json, "newest_iat", m_state.newestIssuedAt)
+            && LoadTime(json, "refused_at", m_state.refusedAt);
+        string word = m_state.entitlement;
+        if(!isGood || (word != "" && word != "FULL" && word != "CLOSE_ONLY" && word != "NONE"))
+            LicenseClear(m_state);
         string keys = "";
-        json.Text("entitlement", m_state.entitlement);
-        json.Text("detail", m_state.detail);
-        json.Text("subscription", m_state.subscription);
-        json.Text("lease", m_state.lease);
-        json.Whole("close_only_until", m_state.closeOnlyUntil);
-        json.Whole("clock_offset", m_state.clockOffset);
-        json.Whole("full_until", m_state.fullUntil);
-        json.Whole("highest_time", m_state.highestTime);
-        json.Whole("newest_iat", m_state.newestIssuedAt);
-        json.Whole("refused_at", m_state.refusedAt);
         if(json.Text("keys", keys) && !m_pinned)
             m_keys = keys;
     }
 
 public:
     // url: of the license server, such as https://licenses.example.com. eaInstanceId: up to 100 characters; with the account's number
-    // it identifies the device. keys: the text of URL/.well-known/jwks.json, to accept no other keys; "" fetches them.
-    void Init(const string url, const string token, const string eaInstanceId, const string keys = "")
+    // it identifies the device. keys: the text of URL/.well-known/jwks.json, to accept no other keys; "" fetches them. issuer: PUBLIC_URL
+    // of the server, if it is not url.
+    void Init(const string url, const string token, const string eaInstanceId, const string keys = "", const string issuer = "")
     {
         m_url = url;
         while(StringLen(m_url) > 0 && StringGetCharacter(m_url, StringLen(m_url) - 1) == '/')
             m_url = LicenseCut(m_url, 0, StringLen(m_url) - 1);
+        m_issuer = issuer == "" ? m_url : issuer;
         m_token = token;
         m_ea = eaInstanceId;
         m_account = AccountInfoInteger(ACCOUNT_LOGIN);
@@ -220,6 +233,7 @@ public:
         m_pinned = keys != "";
         m_keys = keys;
         m_file = "license-" + HashHex(m_token + "\n" + m_ea + "\n" + IntegerToString(m_account), 8) + ".json";
+        m_hasDecided = false;
         m_decidedTick = GetTickCount64();
         m_nextCheckTick = m_decidedTick;
         m_nextKeysTick = m_decidedTick;
@@ -248,7 +262,7 @@ public:
         long account = AccountInfoInteger(ACCOUNT_LOGIN);
         ulong tick = GetTickCount64();
         if(account != m_account)
-            Init(m_url, m_token, m_ea, m_pinned ? m_keys : ""); // MetaTrader was not signed in, or has another account now
+            Init(m_url, m_token, m_ea, m_pinned ? m_keys : "", m_issuer); // MetaTrader was not signed in, or has another account now
         else if(m_account <= 0 || (tick < m_nextCheckTick && (m_pinned || tick < m_nextKeysTick)))
             DecideByTime();
         else if(!m_pinned && tick >= m_nextKeysTick)

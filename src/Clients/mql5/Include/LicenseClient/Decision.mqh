@@ -6,6 +6,7 @@
 
 #define LICENSE_GRACE_SECONDS 3600
 #define LICENSE_CLOCK_TOLERANCE_SECONDS 300
+#define LICENSE_LONGEST_PAUSE_SECONDS 2592000 // 30 days
 
 // What is stored between two checks and over restarts
 struct LicenseState
@@ -16,8 +17,10 @@ struct LicenseState
     string lease;
     long closeOnlyUntil; // 0 if it has no end
     long fullUntil;      // FULL ends here if there is neither a verdict nor a good lease
-    long clockOffset;    // how far the clock is ahead of the server's, if it is wrong; otherwise 0
-    long highestTime;    // the highest time seen, of the corrected clock and of the server
+    long clockOffset;    // how far the clock was ahead of the server's at the last verdict
+    long highestTime;    // the server's time and what elapsed since; while the process did not run, by the clock
+    long serverTime;     // the server's time and what elapsed since; while the process did not run, nothing
+    bool awaitsClock;    // true from the process's start until the clock shows a possible time
     long newestIssuedAt; // of the leases seen
     long refusedAt;      // the last verdict other than FULL
     string problem;      // of the last answer; "" if it was a verdict
@@ -51,6 +54,8 @@ void LicenseClear(LicenseState &state)
     state.fullUntil = 0;
     state.clockOffset = 0;
     state.highestTime = 0;
+    state.serverTime = 0;
+    state.awaitsClock = false;
     state.newestIssuedAt = 0;
     state.refusedAt = 0;
     state.problem = "";
@@ -134,10 +139,10 @@ string LicenseProblemText(const string problem, const string detail)
         return "The license server has an error or is busy.";
     if(problem == "REJECTED")
         return "The license server rejected the request: " + LicenseSentence(detail);
-    return problem == "CLOCK_WRONG" ? "The clock of this computer is wrong; set it." : "";
+    return problem == "CLOCK_WRONG" ? "The clock of this computer is wrong or was changed; check it." : "";
 }
 
-// False if the answer is not a verdict. An answer of the server repeats the request's nonce; a stored copy can't.
+// False if the answer is not a verdict. The server returns the request's nonce. A stored answer has another one.
 bool LicenseIsVerdict(const LicenseAnswer &answer, LicenseJson &json)
 {
     bool valid = false;
@@ -147,7 +152,7 @@ bool LicenseIsVerdict(const LicenseAnswer &answer, LicenseJson &json)
         && json.Text("nonce", nonce) && nonce == answer.nonce;
 }
 
-// A verdict without an entitlement is that of an older server. An unknown one opens nothing and strands nothing.
+// A verdict without an entitlement is that of an older server. An unknown entitlement counts as CLOSE_ONLY.
 string LicenseEntitlementOf(const LicenseJson &json, const string before)
 {
     bool valid = false;
@@ -159,16 +164,17 @@ string LicenseEntitlementOf(const LicenseJson &json, const string before)
     return word == "NONE" ? "NONE" : word == "FULL" && valid ? "FULL" : "CLOSE_ONLY";
 }
 
-void LicenseApplyVerdict(LicenseState &state, const LicenseJson &json, const long clock, const string keys, const string device,
+void LicenseApplyVerdict(LicenseState &state, const LicenseJson &json, const long clock, const LicenseLeaseUse &given,
     LicenseLeaseReader &reader)
 {
     string text = "";
-    long server = json.Text("checked_at", text) ? LicenseTime(text) : 0;
-    if(server == 0)
-        server = clock;
-    long difference = clock > server ? clock - server : server - clock;
-    state.clockOffset = difference > LICENSE_CLOCK_TOLERANCE_SECONDS ? clock - server : 0;
-    state.highestTime = state.clockOffset == 0 && clock > server ? clock : server;
+    long now = clock;
+    state.serverTime = json.Text("checked_at", text) ? LicenseTime(text) : 0;
+    if(state.serverTime > 0)
+        now = state.serverTime;
+    state.highestTime = now;
+    state.clockOffset = clock - now;
+    state.awaitsClock = false;
     state.problem = "";
     state.problemDetail = "";
     state.entitlement = LicenseEntitlementOf(json, state.entitlement);
@@ -180,29 +186,37 @@ void LicenseApplyVerdict(LicenseState &state, const LicenseJson &json, const lon
     {
         state.subscription = text;
         state.lease = "";
+        state.newestIssuedAt = 0;
+        state.refusedAt = 0;
     }
     if(state.entitlement != "FULL")
     {
         state.lease = "";
         state.fullUntil = 0;
-        state.refusedAt = server;
+        state.refusedAt = now;
         return;
     }
-    state.fullUntil = state.highestTime + LICENSE_GRACE_SECONDS;
-    LicenseLeaseUse use;
+    state.fullUntil = now + LICENSE_GRACE_SECONDS;
+    if(!json.Text("lease", text))
+        return;
+    // The verdict vouches for its lease, so an earlier refusal doesn't count.
+    LicenseLeaseUse use = given;
     LicenseLease lease;
-    use.keys = keys;
-    use.device = device;
     use.subscription = state.subscription;
     use.newestIssuedAt = state.newestIssuedAt;
-    use.refusedAt = state.refusedAt;
-    if(json.Text("lease", text) && reader.Verify(text, use, server, lease) == "")
+    use.refusedAt = 0;
+    string fault = reader.Verify(text, use, now, lease);
+    if(fault == "")
     {
         state.lease = text;
         state.newestIssuedAt = lease.issuedAt;
+        state.refusedAt = 0;
     }
+    else if(state.lease == "")
+        state.detail = LicenseSentence(state.detail) + " Its lease can't be used: " + fault + ".";
 }
 
+// The detail is that of a problem as in RFC 9457, which only this backend sends, or the address that MetaTrader does not allow.
 string LicenseProblemOf(const LicenseAnswer &answer, string &detail)
 {
     detail = "";
@@ -213,46 +227,89 @@ string LicenseProblemOf(const LicenseAnswer &answer, string &detail)
         detail = answer.body;
         return "URL_NOT_ALLOWED";
     }
-    if(answer.status == 429 || (answer.status >= 500 && answer.status != 511))
-        return "SERVER_ERROR";
     LicenseJson json;
     string code = "";
-    bool isProblem = answer.status >= 400 && json.ReadObject(answer.body) && json.Text("code", code) && json.Text("detail", detail);
-    return isProblem ? "REJECTED" : "NOT_THE_SERVER";
+    if(answer.status >= 400 && json.ReadObject(answer.body) && json.Text("code", code))
+        json.Text("detail", detail);
+    if(answer.status == 429 || (answer.status >= 500 && answer.status != 511))
+        return "SERVER_ERROR";
+    return detail == "" ? "NOT_THE_SERVER" : "REJECTED";
 }
 
-// elapsed: seconds since the previous decision of this process, by a clock that nobody can set; 0 for the first.
+// Advances the times by what elapsed, and compares the clock. The clock moves the highest time only at the start of the process.
+// False if the clock can't be right. latest: the highest time, or the time of a wrong clock that is ahead.
+bool LicenseAdvance(LicenseState &state, const long clock, const long elapsed, long &latest)
+{
+    state.awaitsClock = state.awaitsClock || elapsed < 0;
+    if(elapsed > 0)
+    {
+        state.highestTime += elapsed;
+        state.serverTime += elapsed;
+    }
+    latest = state.highestTime;
+    long from = latest - LICENSE_CLOCK_TOLERANCE_SECONDS;
+    long limit = latest + (state.awaitsClock ? LICENSE_LONGEST_PAUSE_SECONDS : LICENSE_CLOCK_TOLERANCE_SECONDS);
+    // A clock that was wrong at the last verdict may have been set right since. If both are possible, the later time counts.
+    long corrected = clock - state.clockOffset;
+    bool isCorrected = corrected >= from && corrected <= limit;
+    bool isRight = clock >= from && clock <= limit;
+    if(!isCorrected && !isRight)
+    {
+        long earlier = clock < corrected ? clock : corrected;
+        if(earlier > latest)
+            latest = earlier;
+        return false;
+    }
+    long time = isRight && (!isCorrected || clock > corrected) ? clock : corrected;
+    if(time == clock)
+        state.clockOffset = 0;
+    if(state.awaitsClock && time > latest)
+        latest = time;
+    state.highestTime = latest;
+    state.awaitsClock = false;
+    return true;
+}
+
+// elapsed: seconds since the previous decision of this process, by a clock that nobody can set; -1 for the first.
 // clock: the time that this computer shows. hasAnswer: whether there is a new answer. Otherwise only time has passed.
 void LicenseDecide(LicenseState &state, const bool hasAnswer, const LicenseAnswer &answer, const long clock, const long elapsed,
-    const string keys, const string device, LicenseLeaseReader &reader, LicenseDecision &decision)
+    const string keys, const string issuer, const string device, LicenseLeaseReader &reader, LicenseDecision &decision)
 {
-    long now = clock - state.clockOffset;
-    // While the clock is behind, the highest time goes on by itself, so that a clock that is set back again and again gains nothing.
-    if(now < state.highestTime - LICENSE_CLOCK_TOLERANCE_SECONDS)
-        state.highestTime += elapsed;
-    else if(now > state.highestTime)
-        state.highestTime = now;
-    if(hasAnswer)
-    {
-        LicenseJson json;
-        if(LicenseIsVerdict(answer, json))
-            LicenseApplyVerdict(state, json, clock, keys, device, reader);
-        else
-            state.problem = LicenseProblemOf(answer, state.problemDetail);
-    }
+    LicenseLeaseUse use;
+    LicenseLease lease;
+    LicenseJson json;
+    use.keys = keys;
+    use.issuer = issuer;
+    use.device = device;
+    bool isVerdict = hasAnswer && LicenseIsVerdict(answer, json);
+    if(isVerdict)
+        LicenseApplyVerdict(state, json, clock, use, reader);
+    else if(hasAnswer)
+        state.problem = LicenseProblemOf(answer, state.problemDetail);
+    long latest = 0;
+    bool isWrong = state.entitlement != "" && !LicenseAdvance(state, clock, isVerdict ? 0 : elapsed, latest);
 
-    now = clock - state.clockOffset;
-    bool isBehind = now < state.highestTime - LICENSE_CLOCK_TOLERANCE_SECONDS;
+    // If a wrong clock is ahead, the lease must be good at its time, too. Otherwise FULL ends an hour later, and never after the lease.
     long time = state.highestTime;
-    decision.problem = isBehind || (state.problem == "" && state.clockOffset != 0) ? "CLOCK_WRONG" : state.problem;
+    use.subscription = state.subscription;
+    use.newestIssuedAt = state.newestIssuedAt;
+    use.refusedAt = state.refusedAt;
+    bool isLeased = state.entitlement == "FULL" && !state.awaitsClock && reader.Verify(state.lease, use, latest, lease) == "";
+    if(isLeased)
+        state.fullUntil = time + LICENSE_GRACE_SECONDS < lease.expiresAt ? time + LICENSE_GRACE_SECONDS : lease.expiresAt;
+
+    bool isOff = state.clockOffset > LICENSE_CLOCK_TOLERANCE_SECONDS || state.clockOffset < -LICENSE_CLOCK_TOLERANCE_SECONDS;
+    decision.problem = isWrong || (state.problem == "" && isOff) ? "CLOCK_WRONG" : state.problem;
     string problem = LicenseProblemText(decision.problem, state.problemDetail);
+    string managed = "Open positions are managed and closed";
     string text = "";
-    bool isEnded = state.entitlement == "CLOSE_ONLY" && state.closeOnlyUntil > 0 && time >= state.closeOnlyUntil;
+    // The clock alone never ends CLOSE_ONLY.
+    bool isEnded = state.entitlement == "CLOSE_ONLY" && state.closeOnlyUntil > 0 && state.serverTime >= state.closeOnlyUntil;
     if(state.entitlement == "")
     {
-        decision.entitlement = "NONE";
+        decision.entitlement = "CLOSE_ONLY";
         decision.message = "NOT_CHECKED";
-        text = "The license has not been checked yet.";
+        text = "The license has not been checked yet. " + managed + "; no position is opened.";
     }
     else if(state.entitlement == "NONE" || isEnded)
     {
@@ -264,44 +321,22 @@ void LicenseDecide(LicenseState &state, const bool hasAnswer, const LicenseAnswe
     {
         decision.entitlement = "CLOSE_ONLY";
         decision.message = "CLOSE_ONLY";
-        text = LicenseSentence(state.detail) + " Open positions are managed and closed"
+        text = LicenseSentence(state.detail) + " " + managed
             + (state.closeOnlyUntil > 0 ? " until " + LicenseMinute(state.closeOnlyUntil) : "") + "; no position is opened.";
+    }
+    else if(state.awaitsClock || (!isLeased && time >= state.fullUntil))
+    {
+        decision.entitlement = "CLOSE_ONLY";
+        decision.message = "UNCONFIRMED";
+        text = "No position is opened until a check succeeds. " + managed + ".";
     }
     else
     {
-        LicenseLeaseUse use;
-        LicenseLease lease;
-        use.keys = keys;
-        use.device = device;
-        use.subscription = state.subscription;
-        use.newestIssuedAt = state.newestIssuedAt;
-        use.refusedAt = state.refusedAt;
-        bool isLeased = !isBehind && reader.Verify(state.lease, use, time, lease) == "";
-        long until = state.fullUntil;
-        if(isLeased)
-        {
-            // If the clock becomes wrong later, the lease can't be used. FULL then ends an hour later, but never after the lease.
-            state.fullUntil = time + LICENSE_GRACE_SECONDS < lease.expiresAt ? time + LICENSE_GRACE_SECONDS : lease.expiresAt;
-            until = lease.expiresAt;
-        }
-        bool isFull = isLeased || time < state.fullUntil;
-        decision.entitlement = isFull ? "FULL" : "CLOSE_ONLY";
-        if(!isFull)
-        {
-            decision.message = "UNCONFIRMED";
-            text = "No position is opened until a check succeeds; open positions are managed and closed.";
-        }
-        else if(state.problem == "")
-        {
-            decision.message = "VALID";
-            text = LicenseSentence(state.detail);
-        }
-        else
-        {
-            decision.message = isLeased ? "LEASE" : "KEPT";
-            text = (isLeased ? "Trading continues with the saved lease, at most until " : "Trading continues at most until ")
-                + LicenseMinute(until) + ".";
-        }
+        decision.entitlement = "FULL";
+        decision.message = state.problem == "" ? "VALID" : isLeased ? "LEASE" : "KEPT";
+        text = decision.message == "VALID" ? LicenseSentence(state.detail)
+            : isLeased ? "Trading continues with the saved lease, at most until " + LicenseMinute(lease.expiresAt) + "."
+            : "Trading continues at most until " + LicenseMinute(state.fullUntil) + ".";
     }
     decision.text = problem + (problem == "" ? "" : " ") + text;
 }

@@ -9,6 +9,7 @@
 
 struct LicenseLease
 {
+    string issuer;
     string subscription;
     string device;
     string entitlement;
@@ -20,10 +21,11 @@ struct LicenseLease
 struct LicenseLeaseUse
 {
     string keys;         // the text of jwks.json
+    string issuer;       // PUBLIC_URL of the server
     string device;       // LicenseDeviceHash
     string subscription; // "" if it is not known
     long newestIssuedAt; // of the leases seen
-    long refusedAt;      // the last check that did not answer FULL; leases of that time and before it count as revoked
+    long refusedAt;      // leases of this time and before it count as revoked
 };
 
 bool LicenseDecodedText(const string part, string &text)
@@ -74,7 +76,7 @@ string LicenseReadLease(const string compact, const string keys, LicenseLease &l
         || !LicenseBase64UrlDecode(LicenseCut(compact, second + 1, length - second - 1), signature))
         return "MALFORMED";
 
-    // The header decides nothing: only this algorithm and this type are accepted, and no extension.
+    // Only this algorithm and type are accepted, and no critical extension.
     string algorithm = "";
     string type = "";
     string kid = "";
@@ -89,8 +91,8 @@ string LicenseReadLease(const string compact, const string keys, LicenseLease &l
     if(!LicenseVerifyEd25519(key, signedPart, signature))
         return "BAD_SIGNATURE";
 
-    if(!claims.Text("sub", lease.subscription) || !claims.Text("dev", lease.device) || !claims.Text("ent", lease.entitlement)
-        || !claims.Whole("iat", lease.issuedAt) || !claims.Whole("exp", lease.expiresAt)
+    if(!claims.Text("iss", lease.issuer) || !claims.Text("sub", lease.subscription) || !claims.Text("dev", lease.device)
+        || !claims.Text("ent", lease.entitlement) || !claims.Whole("iat", lease.issuedAt) || !claims.Whole("exp", lease.expiresAt)
         || lease.issuedAt < 0 || lease.issuedAt >= LICENSE_END_OF_TIME || lease.expiresAt < 0 || lease.expiresAt >= LICENSE_END_OF_TIME)
         return "MALFORMED";
     return "";
@@ -120,6 +122,8 @@ public:
             m_keys = use.keys;
         }
         lease = m_lease;
+        if(lease.issuer != use.issuer)
+            return "OTHER_ISSUER";
         if(lease.entitlement != "FULL")
             return "NOT_FULL";
         if(lease.device != use.device)
