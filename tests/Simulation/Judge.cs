@@ -11,14 +11,17 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
     private const decimal SmallestCharge = 0.50m;
     private static readonly TimeSpan Grace = TimeSpan.FromDays(3);
     private static readonly TimeSpan Period = TimeSpan.FromDays(30);
+    private static readonly TimeSpan LateWindow = TimeSpan.FromDays(8);
     private static readonly TimeSpan Step = TimeSpan.FromMinutes(30);
     private static readonly TimeSpan Second = TimeSpan.FromSeconds(1);
 
     private Dictionary<Guid, Customer> customers = [];
     private Dictionary<string, (int Number, ReversalState State, DateTimeOffset At)> told = [];
+    private HashSet<string> credited = [];
     private readonly Dictionary<(Guid RenewalId, object? Worker), Seen> seen = [];
     private readonly Dictionary<string, DateTimeOffset> confirmed = [];
     private readonly HashSet<Guid> decided = [];
+    private readonly HashSet<Guid> lapsed = [];
     private readonly Dictionary<Guid, DateTimeOffset> bookedAt = [];
 
     public IWorld World { get; set; } = null!;
@@ -45,6 +48,10 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
         public bool IsReliable { get; set; }
         public bool IsActive { get; set; } = true;
         public bool IsHeld { get; set; }
+
+        /// <summary>An operator or the platform did not serve the license for some time.</summary>
+        public bool WasBlocked { get; set; }
+
         public Dictionary<Guid, decimal> Agreed { get; init; } = [];
     }
 
@@ -79,12 +86,27 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
 
     public void Moved(MemoryLicense license) => customers[license.SubscriptionId].WasMoved = true;
 
-    public void Held(MemoryLicense license) =>
-        (customers[license.SubscriptionId].IsHeld, customers[license.SubscriptionId].IsActive) =
-        (license.IsHeldByOperator, license.IsTokenActive);
+    public void Held(MemoryLicense license)
+    {
+        var customer = customers[license.SubscriptionId];
+        (customer.IsHeld, customer.IsActive, customer.WasBlocked) = (license.IsHeldByOperator, license.IsTokenActive, true);
+    }
 
     /// <summary>An operator says what happened; the judge doesn't know what they can know.</summary>
     public void Decided(Renewal renewal) => decided.Add(renewal.RenewalId);
+
+    /// <summary>An operator has put the charge of a case into the customer's wallet.</summary>
+    public void Credited(PaymentCase concern)
+    {
+        var intent = gateway.Intents.Values.First(
+            one => one.Id == concern.Subject || one.Charge?.TransactionId == (concern.TransactionId ?? concern.Subject));
+        if (!credited.Add(intent.Id)) violation($"{intent.Id} was credited twice");
+        if (intent.Charge is not { } charge || charge.AmountMinor != concern.AmountMinor)
+            violation($"{intent.Id}: {concern.AmountMinor} cents are credited");
+        if (intent.Returns.Exists(one => told.TryGetValue(one.Id, out var heard)
+            && heard.State is not (ReversalState.Failed or ReversalState.Won))) violation($"{intent.Id} is credited and goes back");
+        customers[intent.Request.SubscriptionId].DepositedUsd += concern.AmountMinor!.Value / 100m;
+    }
 
     public void Agreed(Renewal renewal, decimal amountUsd)
     {
@@ -96,9 +118,10 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
     public Action Backup()
     {
         var (copies, heard) = (Copy(customers), new Dictionary<string, (int, ReversalState, DateTimeOffset)>(told));
+        var given = credited.ToList();
         return () =>
         {
-            (customers, told, WasRestored) = (Copy(copies), new(heard), true);
+            (customers, told, credited, WasRestored) = (Copy(copies), new(heard), [.. given], true);
             foreach (var customer in customers.Values) customer.IsReliable = false;
         };
     }
@@ -114,8 +137,10 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
             ? null
             : license.OtherBlock;
         if (license.IsHeldByOperator) block = RenewalBlock.LicenseSuspended;
+        customer.WasBlocked |= block is not null;
+        // A person decides about a dispute in another currency.
         var disputes = gateway.Intents.Values
-            .Where(intent => intent.Request.SubscriptionId == renewal.SubscriptionId && !intent.IsForgotten)
+            .Where(intent => intent.Request.SubscriptionId == renewal.SubscriptionId && intent is { IsForgotten: false, Charge.Currency: "usd" })
             .SelectMany(intent => intent.Returns).Where(one => one.Kind is ReversalKind.Dispute && told.ContainsKey(one.Id))
             .Select(one => told[one.Id]).ToList();
         seen[(renewal.RenewalId, scheduler.Running)] = new Seen(
@@ -131,11 +156,17 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
         if (intent.Charge is null) confirmed[intent.Id] = clock.Now;
         if (SeenBy(request.RenewalId) is not { } known) return;
         MayPay(request.RenewalId, request.SubscriptionId, known);
+        if (customers[request.SubscriptionId] is { HasAsked: false, WasBlocked: false } && lapsed.Contains(request.RenewalId)
+            && World.Licenses[request.SubscriptionId].ExpiresAt + Grace + LateWindow < clock.Now)
+            violation($"{request.RenewalId} lapsed long ago and is charged unasked");
         // A paid intent can't be charged again.
         if (intent.Charge is not null || Find(request.RenewalId) is not { Type: RenewalType.Auto }) return;
         if (known.IsDisputed) violation($"{request.RenewalId} is charged automatically while a charge is disputed");
         if (known.HasLost && !WasRestored) violation($"{request.RenewalId} is charged automatically after a lost dispute");
     }
+
+    /// <summary>When the renewal's latest attempt began.</summary>
+    public DateTimeOffset? BeganAt(Guid renewalId) => Find(renewalId)?.Attempt?.FirstSentAt;
 
     private Seen? SeenBy(Guid renewalId) => seen.GetValueOrDefault((renewalId, scheduler.Running));
 
@@ -197,12 +228,14 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
         if (WasRestored || decided.Contains(after.RenewalId)) return;
         // A dispute that was reported before the success has taken a part again already.
         if (after.IntentId is { } paidIntent && gateway.Intents.TryGetValue(paidIntent, out var intent) && intent.Returns.Count > 0) return;
+        // If the platform moved the expiry back since the charge began, the period is still the one that was asked.
+        var start = old > after.PeriodStart ? old : after.PeriodStart;
         var late = now - Period;
-        var isLate = late <= clock.Now && late >= askedAt - Step && paidAt >= old + Grace - TimeSpan.FromDays(1);
-        var isWrong = now == old + Period
-            ? askedAt >= old + Grace + TimeSpan.FromDays(1) + Step
+        var isLate = late <= clock.Now && late >= askedAt - Step && paidAt >= start + Grace - TimeSpan.FromDays(1);
+        var isWrong = now == start + Period
+            ? askedAt >= start + Grace + TimeSpan.FromDays(1) + Step
             : !isLate && after.Attempts < 2;
-        if (isWrong && !customer.WasMoved)
+        if (isWrong)
             violation($"renewal {after.RenewalId}, paid at {paidAt:u}, moved the expiry from {old:u} to {now:u}");
         if (now < old) violation($"renewal {after.RenewalId} moved the expiry back");
     }
@@ -275,6 +308,8 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
                 violation($"{request.SubscriptionId} has no grace while the outcome of {id} is open");
         }
 
+        foreach (var renewal in World.Renewals)
+            if (renewal.Status is RenewalStatus.Lapsed) lapsed.Add(renewal.RenewalId);
         foreach (var license in World.Licenses.Values)
         {
             var customer = customers[license.SubscriptionId];
@@ -336,6 +371,14 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
 
         if (bookings.Count == 0 && CaseOf(intent) is null && !IsLeftToAPerson(intent))
             violation($"{paid.TransactionId} of {intent.Id} is neither booked nor a case");
+        if (credited.Contains(intent.Id))
+        {
+            if (bookings.Count > 0) violation($"{intent.Id} is booked, although the customer has the money in the wallet");
+            if (intent.Returns.Exists(one => told[one.Id].State is not (ReversalState.Failed or ReversalState.Won)) && !World.Cases.Any(
+                one => one.Reason is PaymentCaseReason.CreditedAndReversed && one.TransactionId == paid.TransactionId))
+                violation($"{intent.Id} is credited and goes back, and nobody is told");
+        }
+
         if (bookings.Count > 1) violation($"{intent.Id} is booked {bookings.Count} times");
         if (bookings.Count == 0) return;
         var booked = bookings[0].AmountUsd + bookings[0].DebtsUsd;

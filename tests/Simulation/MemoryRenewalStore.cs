@@ -62,6 +62,14 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
     private readonly HashSet<(string Provider, string Event)> inbox = [];
     private readonly List<Kept> kept = [];
     private readonly Dictionary<Guid, ReversalEffect> effects = [];
+    private readonly Dictionary<(PaymentCaseReason Reason, string Subject), CaseDecision> decisions = [];
+
+    private enum CaseDecision
+    {
+        Applied,
+        Credited,
+        Refunded,
+    }
 
     private sealed class Kept(KeptReversal reversal)
     {
@@ -120,7 +128,7 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
         var licenses = Licenses.Values.Select(license => license.Copy()).ToList();
         var copies = rows.Values.Select(row => row.Copy()).ToList();
         var reversals = kept.ConvertAll(one => one.Copy());
-        var (requested, heard, changed) = (requests.ToList(), inbox.ToList(), effects.ToList());
+        var (requested, heard, changed, decided) = (requests.ToList(), inbox.ToList(), effects.ToList(), decisions.ToList());
         var (mails, audit, cases, history, opened) = (Mails.ToList(), Audit.ToList(), Cases.ToList(), History.ToList(), LastOpened);
         return () =>
         {
@@ -130,6 +138,7 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
             Replace(requests, requested);
             Replace(inbox, heard);
             Replace(effects, changed);
+            Replace(decisions, decided);
             Replace(Mails, mails);
             Replace(Audit, audit);
             Replace(Cases, cases);
@@ -225,6 +234,9 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
         ThrowIfLocked();
         if (change.After.IsChargeOpen && HasOtherOpen(row) && !IgnoresOtherCharges) return Task.FromResult(RenewalSave.ChargeOpen);
         var license = Licenses[change.After.SubscriptionId];
+        if (change.Payment is { With: PaidWith.Card } && decisions.Any(
+            pair => pair.Value is CaseDecision.Credited && pair.Key.Subject == change.After.IntentId))
+            return Task.FromResult(RenewalSave.Repeated);
         if (change.Payment is { MovesMoney: true } paid)
         {
             if (IsWalletLocked()) return Task.FromResult(RenewalSave.WalletLocked);
@@ -261,6 +273,7 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
         if (stored is null) kept.Add(stored = new Kept(new KeptReversal(reversal, Applied: null)));
         else if (reversal.IsNewerThan(stored.Reversal.Reversal)) stored.Reversal = stored.Reversal with { Reversal = reversal };
         stored.RenewalId ??= row?.Renewal.RenewalId;
+        DecideCases(reversal);
         if (row is not null && reversal.Currency == "usd")
         {
             ApplyReversals(row, policy.Grace);
@@ -276,6 +289,55 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
             && kept.Exists(one => one.RenewalId == row.Renewal.RenewalId && one.Reversal.Applied is null)).ToList();
         foreach (var row in waiting) ApplyReversals(row, policy.Grace);
         return Task.FromResult(waiting.Count);
+    }
+
+    /// <summary>Does the same as DecidePaymentCase.</summary>
+    public bool Credit(PaymentCase concern)
+    {
+        if (!concern.CanBeCredited || decisions.ContainsKey((concern.Reason, concern.Subject)) || IsReversed(concern)) return false;
+        decisions.Add((concern.Reason, concern.Subject), CaseDecision.Credited);
+        Post(Licenses.Values.Single(one => one.UserId == concern.UserId), concern.AmountMinor!.Value / 100m);
+        if (concern.RenewalId is { } id && rows.TryGetValue(id, out var row)
+            && row.Renewal.Status.IsChargeUnknown() && row.Renewal.IntentId == concern.Subject)
+        {
+            var closed = row.Renewal with { Status = RenewalStatus.Canceled, NextActionAt = null, Lookups = 0, UnknownSince = null };
+            Write(row, new RenewalChange(closed), new RenewalWriter(Lease: null), Licenses[row.Renewal.SubscriptionId]);
+        }
+
+        return true;
+    }
+
+    private bool IsReversed(PaymentCase concern)
+    {
+        var own = kept.Select(one => one.Reversal.Reversal)
+            .Where(one => one.IntentId == concern.Subject || one.ChargeId == concern.Subject || one.ChargeId == concern.TransactionId)
+            .ToList();
+        var refunds = own.Where(one => one.Kind is ReversalKind.Refund).ToLookup(one => one.State is ReversalState.Failed);
+        var totals = own.Where(one => one.Kind is ReversalKind.RefundTotal).Select(one => one.AmountMinor);
+        return refunds[false].Any() || totals.Any(total => total > refunds[true].Sum(one => one.AmountMinor))
+            || own.Exists(one => one is { Kind: ReversalKind.Dispute, State: not ReversalState.Won });
+    }
+
+    // What a refund or dispute does to the cases about its charge.
+    private void DecideCases(PaymentReversal reversal)
+    {
+        foreach (var (key, concern) in Cases.ToList())
+        {
+            if (concern.Subject != reversal.IntentId && concern.Subject != reversal.ChargeId
+                && (concern.TransactionId is null || concern.TransactionId != reversal.ChargeId)) continue;
+            CaseDecision? decision = decisions.TryGetValue(key, out var known) ? known : null;
+            if (decision is CaseDecision.Credited
+                && reversal is { AmountMinor: > 0, State: not (ReversalState.Failed or ReversalState.Won) })
+                Open(concern with
+                {
+                    Reason = PaymentCaseReason.CreditedAndReversed,
+                    Subject = reversal.Kind is ReversalKind.Dispute ? reversal.ProviderId : concern.Subject,
+                });
+            if (decision is null && reversal is { Kind: not ReversalKind.Dispute, State: ReversalState.Succeeded }
+                && concern.AmountMinor <= reversal.AmountMinor) decisions[key] = CaseDecision.Refunded;
+            if (decision is CaseDecision.Refunded && reversal is { Kind: ReversalKind.Refund, State: ReversalState.Failed })
+                decisions.Remove(key);
+        }
     }
 
     private void ReopenHeld(Guid subscriptionId, RenewalPolicy policy)
@@ -433,7 +495,14 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
         }
 
         if (change.Case is { } concern) Open(concern);
-        if (change.Payment is { With: PaidWith.Card }) ApplyReversals(row, grace: TimeSpan.Zero);
+        if (change.Payment is not { With: PaidWith.Card }) return;
+        ApplyReversals(row, grace: TimeSpan.Zero);
+        foreach (var (key, known) in Cases)
+        {
+            if (known.RenewalId == row.Renewal.RenewalId && known.Subject == row.Renewal.IntentId
+                && key.Reason is not (PaymentCaseReason.PaidTwice or PaymentCaseReason.ChargeInUse))
+                decisions.TryAdd(key, CaseDecision.Applied);
+        }
     }
 
     private bool HasOtherOpen(Row row) => rows.Values.Any(

@@ -251,6 +251,18 @@ internal sealed class PostgresWorld : IWorld, IDisposable
         isStale = true;
     }
 
+    private const string FindCase = "select case_id from payment_cases where reason = @reason and subject = @Subject";
+
+    public bool Credit(PaymentCase concern)
+    {
+        var caseId = connection.QuerySingle<Guid>(FindCase, new { reason = EnumWords.Of(concern.Reason), concern.Subject });
+        var decision = new PaymentCaseDecision("credit", "paid for nothing");
+        var decided = Wait(() => new DecidePaymentCase(database, Store).RunAsync(
+            caseId, decision, Actor.Operator(caseId), CancellationToken.None));
+        isStale = true;
+        return decided.Refusal is null;
+    }
+
     public void Lock(bool wallets, bool rows)
     {
         connection.Execute("update schedule_locks set rows = @rows where rows <> @rows", new { rows });

@@ -83,6 +83,7 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
     private readonly Dictionary<Scheduler.Strand, PaymentEvent> delivering = [];
     private readonly Dictionary<Guid, Renewal> shown = [];
     private readonly int workers;
+    private readonly int[] acts;
     private (Action World, Action Judge)? backup;
     private DateTimeOffset lastExpiry;
     private uint ids;
@@ -92,6 +93,8 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
         this.trace = trace;
         random = new Random(seed);
         workers = random.Next(2, 5);
+        // Few kinds of events in a schedule meet more often than all kinds do.
+        acts = [.. Enumerable.Range(0, Acts).Where(_ => random.Next(2) == 0).DefaultIfEmpty(Acts - 1)];
         gateway = new ScheduleGateway(scheduler, clock, random, Violate)
         {
             FaultRate = random.Next(4) * 15,
@@ -108,7 +111,7 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
         postgres?.Begin(clock);
         world = judge.World = postgres as IWorld
             ?? new MemoryWorld(memory, sabotage is Sabotage.None ? memory : new SabotagedStore(memory, sabotage));
-        gateway.OnConfirmed = judge.Confirmed;
+        (gateway.OnConfirmed, gateway.BeganAt) = (judge.Confirmed, judge.BeganAt);
         IPaymentGateway used = sabotage is Sabotage.None ? gateway : new SabotagedGateway(gateway, sabotage);
         policy = new RenewalPolicy(true, TimeSpan.FromDays(7), TimeSpan.FromDays(3), 0,
             new Dictionary<string, TimeSpan> { [used.Provider] = used.IdempotencyKeyLifetime })
@@ -171,7 +174,8 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
     private void Disturb()
     {
         var mayRestore = random.Next(8) == 0;
-        store.Locks = () => (random.Next(10) == 0, random.Next(40) == 0);
+        var (walletLocks, rowLocks) = (random.Next(1, 30), random.Next(1, 10));
+        store.Locks = () => (random.Next(100) < walletLocks, random.Next(100) < rowLocks);
         for (var steps = random.Next(60, 240); steps > 0; steps--)
         {
             switch (random.Next(100))
@@ -369,17 +373,19 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
     {
         if (gateway.Delayed.Count == 0) return;
         var index = random.Next(gateway.Delayed.Count);
-        var call = gateway.Delayed[index];
+        var call = gateway.Delayed[index].Call;
         gateway.Delayed.RemoveAt(index);
         Trace(() => "a delayed call arrives");
         call();
     }
 
+    private const int Acts = 20;
+
     private void Act()
     {
         var license = world.Licenses.Values.ElementAt(random.Next(world.Licenses.Count));
         if (judge.IsReliable(license.SubscriptionId)) return;
-        var act = random.Next(18);
+        var act = acts[random.Next(acts.Length)];
         Trace(() => $"{license.SubscriptionId} act {act}");
         switch (act)
         {
@@ -395,7 +401,7 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
                 world.CardsChanged(license);
                 break;
             case 2:
-                var amount = random.Next(10, 60);
+                var amount = random.Next(3) == 0 ? license.ReservedUsd - license.WalletUsd : random.Next(10, 60);
                 license.WalletUsd += amount;
                 judge.Deposited(license, amount);
                 break;
@@ -461,6 +467,10 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
                 }
 
                 break;
+            case 17:
+                foreach (var concern in world.Cases.Where(one => one.SubscriptionId == license.SubscriptionId).ToList())
+                    if (world.Credit(concern)) judge.Credited(concern);
+                return;
             default:
                 judge.Asked(license);
                 Start("customer", () => RenewAsync(license));

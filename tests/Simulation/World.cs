@@ -33,6 +33,10 @@ internal interface IWorld
     /// <summary>An operator suspends or reinstates the license.</summary>
     void Hold(MemoryLicense license, bool holds);
 
+    /// <summary>An operator credits the charge of a case to the customer's wallet.</summary>
+    /// <returns>Whether it was credited.</returns>
+    bool Credit(PaymentCase concern);
+
     /// <summary>Other transactions lock the wallets, or rows that every save writes, until this is called again.</summary>
     void Lock(bool wallets, bool rows);
 
@@ -68,6 +72,8 @@ internal sealed class MemoryWorld(MemoryRenewalStore memory, IRenewalStore store
     public void CardsChanged(MemoryLicense license) => memory.CardsChanged(license);
 
     public void Hold(MemoryLicense license, bool holds) => memory.Hold(license, holds);
+
+    public bool Credit(PaymentCase concern) => memory.Credit(concern);
 
     public void Lock(bool wallets, bool rows) => (memory.IsWalletLocked, memory.AreRowsLocked) = (() => wallets, rows);
 

@@ -198,6 +198,26 @@ public sealed class RenewalHttpTests(RenewalSite site) : IClassFixture<RenewalSi
             new { license, reason }));
     }
 
+    [Theory]
+    [InlineData("PAUSED_TOXIC")]
+    [InlineData("LOCKED_NO_FUNDS")]
+    public async Task Renew_OfAPausedLicenseThatAlsoExpired_IsRefused(string state)
+    {
+        var license = await AddAsync("pm_card_visa");
+        await database.ExecuteAsync(
+            "update subscriptions set state = @state::subscription_state where subscription_id = @license", new { state, license });
+        await site.World.MoveExpiryAsync(license, now.AddDays(-4));
+        await RunAsync("RunRenewals");
+        Assert.False((await site.World.ReadAsync(license)).IsActive);
+
+        var (status, body) = await RenewAsync(license);
+
+        Assert.Equal((409, state), (status, (string?)body["code"]));
+        Assert.Equal(0, Charges(license));
+        Assert.Equal(
+            state.ToLowerInvariant(), (string?)(await OperatorAsync($"/api/v1/licenses/{license}/renewals"))["obstacle"]);
+    }
+
     [Fact]
     public async Task Renew_AnExpiryMovedBackToAPaidStart_ChargesAgainOnRequestOnly()
     {
