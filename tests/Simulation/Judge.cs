@@ -156,7 +156,7 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
         if (intent.Charge is null) confirmed[intent.Id] = clock.Now;
         if (SeenBy(request.RenewalId) is not { } known) return;
         MayPay(request.RenewalId, request.SubscriptionId, known);
-        if (customers[request.SubscriptionId] is { HasAsked: false, WasBlocked: false } && lapsed.Contains(request.RenewalId)
+        if (customers[request.SubscriptionId] is { HasAsked: false, WasBlocked: false } && !WasRestored && lapsed.Contains(request.RenewalId)
             && World.Licenses[request.SubscriptionId].ExpiresAt + Grace + LateWindow < clock.Now)
             violation($"{request.RenewalId} lapsed long ago and is charged unasked");
         // A paid intent can't be charged again.
