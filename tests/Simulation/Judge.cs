@@ -57,7 +57,8 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
 
     /// <summary>What was true when a worker claimed a renewal.</summary>
     private sealed record Seen(
-        decimal? PriceUsd, decimal? LastPaidUsd, RenewalBlock? Block, bool AutoRenew, bool IsDisputed, bool HasLost, bool IsEarly);
+        decimal? PriceUsd, decimal? LastPaidUsd, RenewalBlock? Block, bool AutoRenew, bool IsDisputed, bool HasLost, bool IsEarly,
+        bool IsRetry);
 
     /// <summary>A renewal and its license before a transaction.</summary>
     internal sealed record State(Renewal? Renewal, DateTimeOffset? ExpiresAt);
@@ -147,7 +148,8 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
             license.PriceUsd, customer.LastPaidUsd, block, license.AutoRenew,
             disputes.Exists(one => one.State is ReversalState.Open),
             disputes.Exists(one => one.State is ReversalState.Lost && !(customer.SwitchedAt >= one.At)),
-            license.IsGone || !(license.ExpiresAt - TimeSpan.FromDays(7) <= clock.Now));
+            license.IsGone || !(license.ExpiresAt - TimeSpan.FromDays(7) <= clock.Now),
+            renewal.Status is RenewalStatus.SoftDeclined && scheduler.Running?.Name != "customer");
     }
 
     /// <summary>The gateway was asked to charge a card.</summary>
@@ -160,7 +162,7 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
             && World.Licenses[request.SubscriptionId].ExpiresAt + Grace + LateWindow < clock.Now)
             violation($"{request.RenewalId} lapsed long ago and is charged unasked");
         // A paid intent can't be charged again.
-        if (intent.Charge is not null || Find(request.RenewalId) is not { Type: RenewalType.Auto }) return;
+        if (intent.Charge is not null || !(known.IsRetry || Find(request.RenewalId) is { Type: RenewalType.Auto })) return;
         if (known.IsDisputed) violation($"{request.RenewalId} is charged automatically while a charge is disputed");
         if (known.HasLost && !WasRestored) violation($"{request.RenewalId} is charged automatically after a lost dispute");
     }

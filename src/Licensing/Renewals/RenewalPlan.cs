@@ -119,6 +119,10 @@ public static class RenewalPlan
         var charging = renewal with
         {
             Status = Charging,
+            // The customer asked for one attempt: to charge the same card again is the backend's decision.
+            Type = renewal is { Status: SoftDeclined, Attempt: { } declinedBefore } && !card.IsOtherThan(declinedBefore)
+                ? RenewalType.Auto
+                : renewal.Type,
             Attempt = new RenewalAttempt(
                 attemptId,
                 renewal.Attempts + 1,
@@ -133,7 +137,7 @@ public static class RenewalPlan
         };
         return new RenewalStep.Save(new RenewalChange(charging)
         {
-            Announcement = RenewalWarnings.AtPayment(renewal, PaidWith.Card, card, now),
+            Announcement = RenewalWarnings.AtPayment(charging, PaidWith.Card, card, now),
         });
     }
 
@@ -224,8 +228,9 @@ public static class RenewalPlan
     private static bool IsHeldByDisputeOnly(RenewalFacts facts, RenewalPolicy policy) => IsHeldByDispute(facts)
         && facts.Source(policy).With is PaidWith.Card or PaidWith.Deferred;
 
-    // The customer may still renew manually.
-    private static bool IsHeldByDispute(RenewalFacts facts) => facts is { Renewal.Type: RenewalType.Auto, License.IsDisputed: true };
+    // The customer may still renew manually. Their request counts for the attempt that it starts, not for later retries.
+    private static bool IsHeldByDispute(RenewalFacts facts) => facts.License.IsDisputed
+        && (facts.Renewal.Type is RenewalType.Auto || !(facts.Renewal.Status is Due || facts.Renewal.IsChargeOpen));
 
     private static bool IsUnwanted(RenewalFacts facts, RenewalPolicy policy) =>
         facts.License.ExpiresAt != facts.Renewal.PeriodStart

@@ -306,6 +306,40 @@ public sealed class RenewalPlanTests
     }
 
     [Theory]
+    [InlineData(RenewalStatus.Due, true)]
+    [InlineData(RenewalStatus.SoftDeclined, false)]
+    [InlineData(RenewalStatus.HardDeclined, false)]
+    [InlineData(RenewalStatus.PaymentNeeded, false)]
+    public void Next_WhileAChargeIsDisputed_ARequestCountsForItsFirstAttemptOnly(RenewalStatus status, bool isCharged)
+    {
+        var asked = Due with { Type = RenewalType.Manual, Status = status, Attempt = Attempt with { Status = AttemptStatus.SoftDeclined } };
+        var facts = Facts(asked, Card with { PaymentId = "pm_2" }) with
+        {
+            License = new RenewalLicense(Expiry, AutoRenew: true) { IsDisputed = true },
+        };
+
+        Assert.Equal(isCharged ? RenewalStatus.Charging : RenewalStatus.PaymentNeeded, After(Next(facts)).Status);
+    }
+
+    [Theory]
+    [InlineData("pm_1", RenewalType.Auto)]
+    [InlineData("pm_2", RenewalType.Manual)] // the customer has saved it for this renewal
+    public void Next_ARetryOfARequestedRenewal_IsAutomatic(string card, RenewalType type)
+    {
+        var declined = Charging with
+        {
+            Type = RenewalType.Manual,
+            Status = RenewalStatus.SoftDeclined,
+            Attempt = Attempt with { Status = AttemptStatus.SoftDeclined },
+        };
+
+        var change = Assert.IsType<RenewalStep.Save>(Next(Facts(declined, Card with { PaymentId = card }))).Change;
+
+        Assert.Equal((RenewalStatus.Charging, type), (change.After.Status, change.After.Type));
+        Assert.Equal(type is RenewalType.Auto, change.Announcement is not null);
+    }
+
+    [Theory]
     [InlineData(0, false)]
     [InlineData(49.99, true)]
     public void Next_AutomaticallyFromTheWallet_IsAnnounced_UnlessItIsFree(double price, bool announced)
