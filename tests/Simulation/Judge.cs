@@ -12,6 +12,7 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
     private static readonly TimeSpan Grace = TimeSpan.FromDays(3);
     private static readonly TimeSpan Period = TimeSpan.FromDays(30);
     private static readonly TimeSpan LateWindow = TimeSpan.FromDays(8);
+    private static readonly TimeSpan LongestNotice = TimeSpan.FromDays(15);
     private static readonly TimeSpan Step = TimeSpan.FromMinutes(30);
     private static readonly TimeSpan Second = TimeSpan.FromSeconds(1);
 
@@ -22,6 +23,7 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
     private readonly Dictionary<string, DateTimeOffset> confirmed = [];
     private readonly HashSet<Guid> decided = [];
     private readonly HashSet<Guid> lapsed = [];
+    private readonly Dictionary<Guid, (int Count, DateTimeOffset At)> announced = [];
     private readonly Dictionary<Guid, DateTimeOffset> bookedAt = [];
 
     public IWorld World { get; set; } = null!;
@@ -192,7 +194,11 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
     {
         var after = change.After;
         if (after.Attempt is { Status: AttemptStatus.Sent } attempt && attempt.AttemptId != before.Renewal?.Attempt?.AttemptId)
+        {
             IsTheRightPrice(after, attempt.Request.AmountMinor / 100m);
+            IsAnnounced(after, begins: true);
+        }
+
         if (change.Payment is not { } payment) return;
 
         bookedAt[after.RenewalId] = clock.Now;
@@ -209,10 +215,21 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
 
         if (!(customer.LastPaidStart > after.PeriodStart))
             (customer.LastPaidStart, customer.LastPaidUsd) = (after.PeriodStart, payment.AmountUsd);
-        if (after.Type is RenewalType.Auto && payment.AmountUsd > 0 && !customer.Agreed.ContainsKey(after.RenewalId) && !WasRestored
-            && !World.HasMail($"upcoming_renewal:{after.SubscriptionId}:{after.PeriodStart.ToUnixTimeSeconds()}"))
-            violation($"renewal {after.RenewalId} was paid automatically without a notice");
+        IsAnnounced(after, begins: payment.With is not PaidWith.Card);
         IsExtended(before, after, license, customer);
+    }
+
+    // The mail about an automatic charge comes with the charge, or in the weeks before it.
+    private void IsAnnounced(Renewal renewal, bool begins)
+    {
+        var count = World.NoticesOf(renewal.SubscriptionId, renewal.PeriodStart);
+        if (!announced.TryGetValue(renewal.RenewalId, out var last) || count > last.Count)
+            announced[renewal.RenewalId] = last = (count, clock.Now);
+        if (renewal is not { Type: RenewalType.Auto, AmountUsd: > 0 } || WasRestored) return;
+        if (count == 0 && !customers[renewal.SubscriptionId].Agreed.ContainsKey(renewal.RenewalId))
+            violation($"renewal {renewal.RenewalId} was paid automatically without a notice");
+        if (count > 0 && begins && clock.Now - last.At > LongestNotice)
+            violation($"renewal {renewal.RenewalId} is charged long after its notice of {last.At:u}");
     }
 
     private bool CanStillCharge(ScheduleGateway.Intent intent, Renewal paid) =>

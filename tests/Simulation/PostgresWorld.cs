@@ -127,8 +127,9 @@ internal sealed class PostgresWorld : IWorld, IDisposable
             () => isStale = true);
     }
 
-    public bool HasMail(string dedupKey) =>
-        connection.ExecuteScalar<bool>("select exists (select from outbox where dedup_key = @dedupKey)", new { dedupKey });
+    public int NoticesOf(Guid subscriptionId, DateTimeOffset expiresAt) => connection.ExecuteScalar<int>(
+        "select count(*)::int from outbox where starts_with(dedup_key, @key)",
+        new { key = $"upcoming_renewal:{subscriptionId}:{expiresAt.ToUnixTimeSeconds()}" });
 
     private const string Insert = """
         insert into users (user_id, email) values (@UserId, @UserId::text || '@example.org');

@@ -18,7 +18,8 @@ internal interface IWorld
     /// <summary>When all due renewals were opened last.</summary>
     DateTimeOffset? LastOpened { get; }
 
-    bool HasMail(string dedupKey);
+    /// <summary>How many notices of an automatic charge for the period after this expiry are in the outbox.</summary>
+    int NoticesOf(Guid subscriptionId, DateTimeOffset expiresAt);
 
     /// <summary>How many successes the history lists.</summary>
     int Successes { get; }
@@ -61,7 +62,11 @@ internal sealed class MemoryWorld(MemoryRenewalStore memory, IRenewalStore store
 
     public DateTimeOffset? LastOpened => memory.LastOpened;
 
-    public bool HasMail(string dedupKey) => memory.Mails.Contains(dedupKey);
+    public int NoticesOf(Guid subscriptionId, DateTimeOffset expiresAt)
+    {
+        var key = $"upcoming_renewal:{subscriptionId}:{expiresAt.ToUnixTimeSeconds()}";
+        return memory.Mails.Count(mail => mail.StartsWith(key, StringComparison.Ordinal));
+    }
 
     public int Successes => memory.History.Values.Count(row => row.Status == "success");
 

@@ -758,14 +758,14 @@ kindOf('notice before a charge');
 money(
   'no-notice-of-a-card-charge',
   rules + 'RenewalPlan.cs',
-  'RenewalWarnings.AtPayment(renewal, PaidWith.Card, card, now)',
+  'RenewalWarnings.AtPayment(charging, PaidWith.Card, card, policy, now)',
   'null',
   'RenewalPlanTests',
 );
 money(
   'no-notice-of-a-wallet-payment',
   rules + 'RenewalPlan.cs',
-  'RenewalWarnings.AtPayment(renewal, with, null, now)',
+  'RenewalWarnings.AtPayment(renewal, with, null, policy, now)',
   'null',
   'RenewalPlanTests',
 );

@@ -79,24 +79,26 @@ public static class RenewalPlan
 
         return facts.Source(policy) switch
         {
-            { Obstacle: PaymentSource.NoActivePrice and var reason } => Wait(renewal, NotRenewable, reason, now),
+            { Obstacle: PaymentSource.NoActivePrice and var reason } => Wait(renewal, NotRenewable, reason, policy, now),
             { Obstacle: PaymentSource.PriceConsent } => AwaitConsent(facts.Renewal, renewal, facts.LastPaidUsd, now),
-            { Obstacle: { } reason } => Wait(renewal, PaymentNeeded, reason, now),
+            { Obstacle: { } reason } => Wait(renewal, PaymentNeeded, reason, policy, now),
             { With: PaidWith.Card or PaidWith.Deferred } when IsHeldByDispute(facts) =>
-                Wait(renewal, PaymentNeeded, PaymentSource.PaymentDisputed, now),
+                Wait(renewal, PaymentNeeded, PaymentSource.PaymentDisputed, policy, now),
             // Deferred renewals were paid meanwhile: the intent would charge them again.
             { With: PaidWith.Card } when renewal is { IntentId: { } intent, Attempt: { } last } && renewal.DebtsUsd > facts.DebtUsd =>
                 new RenewalStep.CancelIntent(intent, last),
-            { With: PaidWith.Card } => Charge(renewal, facts.Card!, policy.AutoRenews(facts.License), now, attemptId),
+            { With: PaidWith.Card } => Charge(renewal, facts, policy, now, attemptId),
             { With: var with, DebtsUsd: var debts } =>
                 CancelIntentFirst(renewal, Book(renewal with { DebtsUsd = debts }, with!.Value, policy, now)),
         };
     }
 
-    private static RenewalStep Charge(Renewal renewal, SavedCard card, bool autoRenews, DateTimeOffset now, Guid attemptId)
+    private static RenewalStep Charge(
+        Renewal renewal, RenewalFacts facts, RenewalPolicy policy, DateTimeOffset now, Guid attemptId)
     {
+        var card = facts.Card!;
         // A manual renewal was declined: without auto-renewal there is no automatic retry.
-        if (renewal.Status is SoftDeclined && !autoRenews) return Save(renewal with { NextActionAt = renewal.GivesUpAt });
+        if (renewal.Status is SoftDeclined && !policy.AutoRenews(facts.License)) return Save(renewal with { NextActionAt = renewal.GivesUpAt });
         if (renewal.Attempts >= RenewalPolicy.AllAttempts
             || (renewal.Type is RenewalType.Auto && renewal.SoftDeclines >= RenewalPolicy.SoftAttempts))
             return Save(renewal with { NextActionAt = renewal.GivesUpAt });
@@ -137,7 +139,7 @@ public static class RenewalPlan
         };
         return new RenewalStep.Save(new RenewalChange(charging)
         {
-            Announcement = RenewalWarnings.AtPayment(charging, PaidWith.Card, card, now),
+            Announcement = RenewalWarnings.AtPayment(charging, PaidWith.Card, card, policy, now),
         });
     }
 
@@ -165,7 +167,7 @@ public static class RenewalPlan
         var payment = RenewalSettlement.Payment(renewal, with, renewal.PeriodStart, paidAt: now, policy, now);
         return RenewalSettlement.Paid(renewal, payment, renewal.RenewalId) with
         {
-            Announcement = RenewalWarnings.AtPayment(renewal, with, null, now),
+            Announcement = RenewalWarnings.AtPayment(renewal, with, null, policy, now),
         };
     }
 
@@ -210,16 +212,19 @@ public static class RenewalPlan
     });
 
     // The customer gets a mail when the waiting begins; later checks send none.
-    private static RenewalStep.Save Wait(Renewal renewal, RenewalStatus status, string? reason, DateTimeOffset now)
+    private static RenewalStep.Save Wait(
+        Renewal renewal, RenewalStatus status, string? reason, RenewalPolicy policy, DateTimeOffset now)
     {
         var waiting = Wait(renewal with { Status = status }, now);
+        // The reply tells a customer who asked.
+        var end = renewal.Type is RenewalType.Auto ? RenewalWarnings.KeyEnd(renewal, policy, now) : "";
         return renewal.Status == status
             ? waiting
             : new RenewalStep.Save(waiting.Change with
             {
                 History = new RenewalHistory(renewal.RenewalId, "failed", reason),
                 Notice = new RenewalNotice(
-                    status is NotRenewable ? "renewal_failed" : "action_needed", $"{reason}:{renewal.RenewalId}", reason),
+                    status is NotRenewable ? "renewal_failed" : "action_needed", $"{reason}:{renewal.RenewalId}{end}", reason),
             });
     }
 

@@ -340,6 +340,25 @@ public sealed class RenewalPlanTests
     }
 
     [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Next_LongAfterTheExpiry_SendsTheMailsAgain(bool canPay)
+    {
+        string Key(int days)
+        {
+            var now = Expiry.AddDays(days);
+            var renewal = Due with { NextActionAt = now, GivesUpAt = now.AddDays(1), PriceAccepted = days > 4 };
+            var change = Assert.IsType<RenewalStep.Save>(Next(Facts(renewal, canPay ? Card : null), now)).Change;
+            return (canPay ? change.Announcement : change.Notice)!.DedupKey;
+        }
+
+        Assert.Equal(Key(-7), Key(4));
+        Assert.NotEqual(Key(4), Key(5));
+        Assert.Equal(Key(5), Key(17));
+        Assert.NotEqual(Key(17), Key(18));
+    }
+
+    [Theory]
     [InlineData(0, false)]
     [InlineData(49.99, true)]
     public void Next_AutomaticallyFromTheWallet_IsAnnounced_UnlessItIsFree(double price, bool announced)
