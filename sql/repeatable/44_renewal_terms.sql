@@ -11,8 +11,8 @@ select
     -- Before the first renewal, a price above that at subscribing needs the customer's consent.
     coalesce(
         (select l.amount_usd from renewals l
-         where l.subscription_id = s.subscription_id and l.status = 'applied'
-         order by l.period_start desc, l.repeat_number desc limit 1),
+         where l.subscription_id = s.subscription_id and l.status = 'applied' and l.paid_until > l.paid_from
+         order by l.paid_from desc limit 1),
         price_at_subscribing(s.master_id, s.created_at)) as last_paid_usd,
     available_usd(w.balance_usd, w.reserved_usd) as wallet_usd,
     m.payment_method_id, m.payment_provider, m.provider_customer_id, m.provider_payment_id, m.expiry_month, m.expiry_year,

@@ -36,7 +36,6 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
     {
         public decimal DepositedUsd { get; set; }
         public decimal? LastPaidUsd { get; set; }
-        public DateTimeOffset? LastPaidStart { get; set; }
         public bool WantsAutoRenewal { get; set; }
         public DateTimeOffset? SwitchedAt { get; set; }
 
@@ -213,8 +212,7 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
         if (payment.With is not PaidWith.Card && gateway.Intents.Values.FirstOrDefault(intent => CanStillCharge(intent, after)) is { } open)
             violation($"renewal {after.RenewalId} is paid otherwise while {open.Id} can still be charged");
 
-        if (!(customer.LastPaidStart > after.PeriodStart))
-            (customer.LastPaidStart, customer.LastPaidUsd) = (after.PeriodStart, payment.AmountUsd);
+        customer.LastPaidUsd = payment.AmountUsd;
         IsAnnounced(after, begins: payment.With is not PaidWith.Card);
         IsExtended(before, after, license, customer);
     }
@@ -411,10 +409,14 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
     private void CheckTime(ScheduleGateway.Intent intent, Renewal booked, MemoryLicense license)
     {
         var customer = customers[license.SubscriptionId];
+        if (WasRestored || license.IsGone || intent.Charge!.Currency != "usd") return;
         var later = World.Renewals.Any(one => one.SubscriptionId == booked.SubscriptionId && one.Status is RenewalStatus.Applied
-            && one.PeriodStart > booked.PeriodStart);
-        if (WasRestored || customer.WasMoved || license.IsGone || later || intent.Charge!.Currency != "usd") return;
+            && bookedAt[one.RenewalId] > bookedAt[booked.RenewalId]);
         var (kept, taken, lost) = (booked.PaidUntil - booked.PaidFrom, Taken(intent), Lost(intent));
+        if (!later && taken >= intent.Charge.AmountMinor && license.AutoRenew
+            && !(customer.SwitchedAt >= intent.Returns.Max(one => told[one.Id].At)))
+            violation($"{license.SubscriptionId} is renewed automatically after all of {intent.Id} went back");
+        if (later || customer.WasMoved) return;
         if (taken == 0 && kept < Period) violation($"{intent.Id}: nothing went back, but {kept} are left");
         if (lost == 0 && taken < intent.Charge.AmountMinor && kept < Period)
             violation($"{intent.Id}: a part was refunded, but {kept} are left");

@@ -27,10 +27,9 @@ internal sealed record MemoryLicense
 
     public DateTimeOffset? GraceUntil { get; set; }
     public decimal? PriceUsd { get; set; }
-    public decimal? LastPaidUsd { get; set; }
 
-    /// <summary>The latest period that was paid.</summary>
-    public DateTimeOffset? LastPaidStart { get; set; }
+    /// <summary>The price at subscribing.</summary>
+    public decimal? LastPaidUsd { get; set; }
 
     public decimal WalletUsd { get; set; }
 
@@ -369,8 +368,8 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
             early.RenewalId = renewal.RenewalId;
         var own = kept.Where(one => one.RenewalId == renewal.RenewalId && one.Reversal.Reversal.Currency == "usd").ToList();
         if (own.Count == 0) return;
-        var isLatest = !rows.Values.Any(other => other.Renewal.SubscriptionId == renewal.SubscriptionId
-            && other.Renewal.Status is RenewalStatus.Applied && other.Renewal.PeriodStart > renewal.PeriodStart);
+        var isLatest = !PaidPeriods(renewal.SubscriptionId).Any(
+            other => other.PaidFrom > renewal.PaidFrom || renewal.PaidUntil == renewal.PaidFrom);
         var facts = new ReversalFacts(
             renewal, license.IsGone ? null : license.ExpiresAt, license.AutoRenew, isLatest, [.. own.Select(one => one.Reversal)],
             effects.GetValueOrDefault(renewal.RenewalId, ReversalEffect.None))
@@ -473,7 +472,7 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
         if (change.Payment is { } payment)
         {
             CutPaidPeriods(row, license);
-            Book(license, change.After.PeriodStart, payment);
+            Book(license, payment);
         }
 
         if (change.Suspends && license is { IsTokenActive: true, IsGone: false } && license.ExpiresAt == row.Renewal.PeriodStart
@@ -521,7 +520,7 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
         }
     }
 
-    private static void Book(MemoryLicense license, DateTimeOffset periodStart, RenewalPayment payment)
+    private static void Book(MemoryLicense license, RenewalPayment payment)
     {
         // A fully refunded period is empty, so it overlaps no other.
         if (license.PaidPeriods.Exists(
@@ -536,7 +535,6 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
         license.PaidPeriods.Add((payment.PaidFrom, payment.PaidUntil));
         if (license.ExpiresAt > payment.PaidUntil) throw new InvalidOperationException("a payment moved the expiry back");
         if (license.ExpiresAt is not null) license.ExpiresAt = payment.PaidUntil;
-        if (!(license.LastPaidStart > periodStart)) (license.LastPaidStart, license.LastPaidUsd) = (periodStart, payment.AmountUsd);
         if (license.IsSuspendedForExpiry) Reactivate(license);
     }
 
@@ -594,6 +592,10 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
         return null;
     }
 
+    // Without those that the platform took back before their start.
+    private IEnumerable<Renewal> PaidPeriods(Guid subscriptionId) => Renewals.Where(
+        one => one.SubscriptionId == subscriptionId && one.Status is RenewalStatus.Applied && one.PaidUntil > one.PaidFrom);
+
     private bool IsHeld(Row row) => row.LeaseUntil > clock.GetUtcNow();
 
     private RenewalFacts Claim(Row row, TimeSpan lease)
@@ -622,7 +624,7 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
                     && one.Reversal.Reversal is { Kind: ReversalKind.Dispute, State: ReversalState.Open }),
             },
             license.PriceUsd,
-            license.LastPaidUsd,
+            PaidPeriods(license.SubscriptionId).OrderByDescending(paid => paid.PaidFrom).FirstOrDefault()?.AmountUsd ?? license.LastPaidUsd,
             license.WalletUsd - license.ReservedUsd,
             license.Card,
             rows.Values.Any(other => other != row && other.Renewal.SubscriptionId == license.SubscriptionId

@@ -182,12 +182,13 @@ internal sealed class ReversalTransaction(NpgsqlConnection connection, Suspensio
             await connection.ExecuteAsync(new CommandDefinition(CloseUnknown, charge, cancellationToken: cancellationToken));
     }
 
+    // A period that begins later may have been paid earlier: the platform moved the expiry back, and the next payment emptied that period.
     private const string Facts = """
         select t.token_id, t.is_active,
                not exists (
                    select from renewals o
-                   where o.subscription_id = r.subscription_id and o.status = 'applied'
-                     and (o.period_start, o.repeat_number) > (r.period_start, r.repeat_number))
+                   where o.subscription_id = r.subscription_id and o.status = 'applied' and o.paid_until > o.paid_from
+                     and (o.paid_from > r.paid_from or r.paid_until = r.paid_from))
                    as is_latest_paid,
                exists (
                    select from renewals o join reversal_effects x on x.renewal_id = o.renewal_id
