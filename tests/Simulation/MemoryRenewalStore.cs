@@ -82,8 +82,9 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
     {
         public Renewal Renewal { get; set; } = renewal;
         public DateTimeOffset? LeaseUntil { get; set; }
+        public List<DateTimeOffset> AttemptsAt { get; private init; } = [];
 
-        public Row Copy() => new(Renewal) { LeaseUntil = LeaseUntil };
+        public Row Copy() => new(Renewal) { LeaseUntil = LeaseUntil, AttemptsAt = [.. AttemptsAt] };
     }
 
     public Dictionary<Guid, MemoryLicense> Licenses { get; } = [];
@@ -484,6 +485,8 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
         if (writer.Event is { } received) inbox.Add((received.Provider, received.EventId));
         if (writer.Request is { } request) requests[request] = change.After.RenewalId;
         row.LeaseUntil = writer.Lease > TimeSpan.Zero ? clock.GetUtcNow() + writer.Lease : null;
+        if (change.After.Attempt is { } attempt && attempt.AttemptId != row.Renewal.Attempt?.AttemptId)
+            row.AttemptsAt.Add(attempt.FirstSentAt);
         row.Renewal = change.Saved;
         license.GraceUntil = null;
         foreach (var other in rows.Values)
@@ -581,6 +584,7 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
         Type = RenewalType.Auto,
         GivesUpAt = policy.GivesUpAt(row.Renewal.PeriodStart, now, RenewalPolicy.LateWindow),
         NextActionAt = now,
+        SoftDeclines = 0,
         Fence = row.Renewal.Fence + 1,
     };
 
@@ -631,6 +635,7 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
                 && other.Renewal.Status.IsAwaitingProvider()))
         {
             DebtUsd = license.DebtUsd,
+            AttemptsAt = [.. row.AttemptsAt],
         };
     }
 }

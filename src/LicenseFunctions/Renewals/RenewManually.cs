@@ -1,3 +1,4 @@
+using System.Globalization;
 using LicenseFunctions.Infrastructure.Database;
 using Licensing;
 using Licensing.Renewals;
@@ -16,6 +17,13 @@ public sealed class RenewManually(IRenewalStore store, ProcessRenewal process, R
     private static readonly Refusal NotDue = new(
         RefusalKind.Conflict, "NOT_DUE", "This license can't be renewed yet, or never expires. Nothing was charged.",
         Hint: "The license's list of renewals shows the first possible time (renewable_from).");
+
+    private static Refusal TooManyAttempts(DateTimeOffset allowedAt) => new(
+        RefusalKind.Conflict, "TOO_MANY_ATTEMPTS",
+        string.Create(
+            CultureInfo.InvariantCulture,
+            $"A card was tried {RenewalPolicy.AllAttempts} times within {RenewalPolicy.AttemptWindow.Days} days for this renewal. It can be tried again on {allowedAt:MMMM d, yyyy, HH:mm} UTC. Nothing was charged."),
+        Hint: "Add money to the wallet, then renew: the wallet can pay at once.");
 
     private static Refusal Blocked(RenewalBlock block) => block switch
     {
@@ -65,15 +73,18 @@ public sealed class RenewManually(IRenewalStore store, ProcessRenewal process, R
         if (await store.ClaimOneAsync(renewalId, ProcessRenewal.Lease, cancellationToken) is not { } facts)
             return await ReadAsync(renewalId, cancellationToken);
 
-        var block = policy.BlockOf(facts.License);
-        var change = block is null ? RenewalRequests.RenewNow(facts.Renewal, policy, clock.GetUtcNow()) : null;
+        var now = clock.GetUtcNow();
+        var refused = policy.BlockOf(facts.License) is { } block ? Blocked(block)
+            : RenewalRequests.CardAllowedAt(facts, policy, now) is { } allowedAt ? TooManyAttempts(allowedAt)
+            : null;
+        var change = refused is null ? RenewalRequests.RenewNow(facts.Renewal, policy, now) : null;
         var writer = new RenewalWriter(change is null ? TimeSpan.Zero : ProcessRenewal.Lease, by, Request: request);
         change ??= new RenewalChange(facts.Renewal);
         var processed = await store.SaveAsync(change, writer, cancellationToken) is RenewalSave.Saved && writer.Lease > TimeSpan.Zero
             ? await ProcessAsync(facts with { Renewal = change.Saved })
             : null;
         var renewal = processed ?? await ReadAsync(renewalId, cancellationToken);
-        return block is not { } refused || renewal.Status is RenewalStatus.Applied || renewal.IsChargeOpen ? renewal : Blocked(refused);
+        return refused is null || renewal.Status is RenewalStatus.Applied || renewal.IsChargeOpen ? renewal : refused;
     }
 
     // The process that handled the first request may have crashed before it finished.

@@ -85,7 +85,7 @@ internal sealed class ReversalTransaction(NpgsqlConnection connection, Suspensio
     private const string Reopen = """
         update renewals r
         set status = 'due', renewal_type = 'auto', gives_up_at = renewal_gives_up_at(r.period_start, @grace, @now), next_action_at = @now,
-            fence = r.fence + 1
+            soft_declines = 0, fence = r.fence + 1
         from v_current_license_tokens t
         where t.subscription_id = @subscriptionId and r.subscription_id = t.subscription_id and r.period_start = t.expires_at
           and r.status = 'lapsed' and r.lapsed_blocked and r.period_start > @now::timestamptz - @grace::interval - @catchUp::interval

@@ -99,8 +99,9 @@ public static class RenewalPlan
         var card = facts.Card!;
         // A manual renewal was declined: without auto-renewal there is no automatic retry.
         if (renewal.Status is SoftDeclined && !policy.AutoRenews(facts.License)) return Save(renewal with { NextActionAt = renewal.GivesUpAt });
-        if (renewal.Attempts >= RenewalPolicy.AllAttempts
-            || (renewal.Type is RenewalType.Auto && renewal.SoftDeclines >= RenewalPolicy.SoftAttempts))
+        if (RenewalPolicy.CardAllowedAt(facts.AttemptsAt, now) is not null)
+            return Wait(renewal, PaymentNeeded, PaymentSource.TooManyAttempts, policy, now);
+        if (renewal.Type is RenewalType.Auto && renewal.SoftDeclines >= RenewalPolicy.SoftAttempts)
             return Save(renewal with { NextActionAt = renewal.GivesUpAt });
         // The same card would be declined again. The customer got a mail about the decline.
         if (renewal.Attempt is { Status: AttemptStatus.HardDeclined } declined && !card.IsOtherThan(declined))

@@ -24,6 +24,12 @@ public static class RenewalRequests
         }),
     };
 
+    /// <summary>When the card that would pay the renewal may be charged again; null if it may be now, or if no card would pay.</summary>
+    public static DateTimeOffset? CardAllowedAt(RenewalFacts facts, RenewalPolicy policy, DateTimeOffset now) =>
+        facts.Renewal is { IsChargeOpen: false, Status: not Applied } && facts.Source(policy).With is PaidWith.Card
+            ? RenewalPolicy.CardAllowedAt(facts.AttemptsAt, now)
+            : null;
+
     /// <summary>
     /// The customer agrees to the raised price. A repeat, a consent that comes too late, or a consent to another amount changes nothing.
     /// </summary>

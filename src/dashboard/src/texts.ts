@@ -222,6 +222,7 @@ export const texts = {
       no_payment_method: 'no saved card, and the wallet balance is too low',
       unknown_payment_provider: 'the payment provider is unknown',
       amount_too_small: 'the amount is too small for a card payment, and the wallet balance is too low',
+      too_many_attempts: 'cards were tried too often for this renewal',
       card_expires: 'the card expires before the renewal',
       insufficient_funds: 'the card has insufficient funds',
       card_declined: 'the card was declined',

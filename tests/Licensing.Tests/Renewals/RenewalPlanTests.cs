@@ -247,9 +247,11 @@ public sealed class RenewalPlanTests
     }
 
     [Theory]
-    [InlineData(9, RenewalStatus.Charging)]
-    [InlineData(10, RenewalStatus.Due)]
-    public void Next_ByHand_StopsAtTenAttempts(int attempts, RenewalStatus status)
+    [InlineData(9, 1, RenewalStatus.Charging)]
+    [InlineData(10, 1, RenewalStatus.PaymentNeeded)]
+    [InlineData(10, 30 * 24 * 3600, RenewalStatus.Charging)]
+    [InlineData(10, (30 * 24 * 3600) - 1, RenewalStatus.PaymentNeeded)]
+    public void Next_ByHand_StopsAtTenAttemptsInThirtyDays(int attempts, int secondsAgo, RenewalStatus status)
     {
         var manual = Charging with
         {
@@ -263,7 +265,15 @@ public sealed class RenewalPlanTests
             },
         };
 
-        Assert.Equal(status, After(Next(Facts(manual, Card))).Status);
+        var first = Expiry.AddSeconds(-secondsAgo);
+        DateTimeOffset[] times = [first, .. Enumerable.Repeat(Expiry, attempts - 1)];
+
+        var facts = Facts(manual, Card) with { AttemptsAt = times };
+        Assert.Equal(status, After(Next(facts)).Status);
+        Assert.Equal(
+            status is RenewalStatus.PaymentNeeded ? first.AddDays(30) : null, RenewalRequests.CardAllowedAt(facts, Policy, Expiry));
+        Assert.Null(RenewalRequests.CardAllowedAt(facts with { WalletUsd = 100 }, Policy, Expiry));
+        Assert.Equal(RenewalStatus.Applied, After(Next(facts with { WalletUsd = 100, Renewal = manual with { IntentId = null } })).Status);
     }
 
     [Theory]
