@@ -22,7 +22,8 @@ public sealed class RenewManually(IRenewalStore store, ProcessRenewal process, R
         RefusalKind.Conflict, "TOO_MANY_ATTEMPTS",
         string.Create(
             CultureInfo.InvariantCulture,
-            $"A card was tried {RenewalPolicy.AllAttempts} times within {RenewalPolicy.AttemptWindow.Days} days for this renewal. It can be tried again on {allowedAt:MMMM d, yyyy, HH:mm} UTC. Nothing was charged."),
+            $"Cards were tried {RenewalPolicy.AllAttempts} times for this renewal in the last {RenewalPolicy.AttemptWindow.Days} days. "
+            + $"They can be tried again on {allowedAt:MMMM d, yyyy, HH:mm} UTC. Nothing was charged."),
         Hint: "Add money to the wallet, then renew: the wallet can pay at once.");
 
     private static Refusal Blocked(RenewalBlock block) => block switch

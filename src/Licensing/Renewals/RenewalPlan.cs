@@ -187,19 +187,23 @@ public static class RenewalPlan
             Reason = "grace period ended",
         };
 
-    // The price may fall again meanwhile. The customer gets one mail for each amount.
+    // The price may fall again meanwhile. The customer gets one mail for each amount and each end: the link is valid until then. So every
+    // renewal that begins again gets a link that works.
     private static RenewalStep.Save AwaitConsent(Renewal before, Renewal renewal, decimal? lastPaidUsd, DateTimeOffset now)
     {
-        var waiting = Wait(renewal with { Status = AwaitingConsent }, now);
-        return before.Status is AwaitingConsent && before.AmountUsd == renewal.AmountUsd
-            ? waiting
-            : new RenewalStep.Save(waiting.Change with
-            {
-                History = new RenewalHistory(renewal.RenewalId, "pending", PaymentSource.PriceConsent),
-                Notice = new RenewalNotice(
-                    "price_consent", string.Create(CultureInfo.InvariantCulture, $"price_consent:{renewal.RenewalId}:{renewal.AmountUsd}"),
-                    OldAmountUsd: lastPaidUsd),
-            });
+        if (before.Status is AwaitingConsent && before.AmountUsd == renewal.AmountUsd) return Wait(renewal, now);
+
+        var end = renewal.GivesUpAt < now + RenewalPolicy.ShortestConsent ? now + RenewalPolicy.ConsentWindow : renewal.GivesUpAt;
+        var waiting = Wait(renewal with { Status = AwaitingConsent, GivesUpAt = end }, now);
+        return new RenewalStep.Save(waiting.Change with
+        {
+            History = new RenewalHistory(renewal.RenewalId, "pending", PaymentSource.PriceConsent),
+            Notice = new RenewalNotice(
+                "price_consent",
+                string.Create(
+                    CultureInfo.InvariantCulture, $"price_consent:{renewal.RenewalId}:{renewal.AmountUsd}:{end.ToUnixTimeSeconds()}"),
+                OldAmountUsd: lastPaidUsd),
+        });
     }
 
     private static RenewalStep.Save Wait(Renewal renewal, DateTimeOffset now) =>

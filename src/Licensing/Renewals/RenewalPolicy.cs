@@ -42,6 +42,12 @@ public sealed record RenewalPolicy(
     /// <summary>How long a manual renewal after the grace may take before the period lapses.</summary>
     public static readonly TimeSpan ManualWindow = TimeSpan.FromHours(1);
 
+    /// <summary>How long a customer has to agree to a raised price, at least.</summary>
+    public static readonly TimeSpan ShortestConsent = TimeSpan.FromDays(2);
+
+    /// <summary>How long a customer has to agree to a raised price if less than <see cref="ShortestConsent"/> is left.</summary>
+    public static readonly TimeSpan ConsentWindow = TimeSpan.FromDays(3);
+
     /// <summary>How long after the grace a renewal may still begin: an outage of this backend up to this long ends no license.</summary>
     public static readonly TimeSpan CatchUp = TimeSpan.FromDays(7);
 

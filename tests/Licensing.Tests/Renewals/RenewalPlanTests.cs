@@ -66,7 +66,25 @@ public sealed class RenewalPlanTests
 
         Assert.Equal((status, (decimal)price), (change.After.Status, change.After.AmountUsd));
         Assert.Equal(status is RenewalStatus.AwaitingConsent ? Expiry.AddHours(1) : Expiry, change.After.NextActionAt);
-        Assert.Equal(price is 69.99 ? $"price_consent:{Due.RenewalId}:69.99" : null, change.Notice?.DedupKey);
+        Assert.Equal(
+            price is 69.99 ? $"price_consent:{Due.RenewalId}:69.99:{change.After.GivesUpAt.ToUnixTimeSeconds()}" : null,
+            change.Notice?.DedupKey);
+    }
+
+    [Theory]
+    [InlineData(0, 3 * 24)]
+    [InlineData(24, 3 * 24)]
+    [InlineData(25, 25 + (3 * 24))]
+    [InlineData(60 * 24, 63 * 24)]
+    public void Next_AnIncreasedPrice_CanBeAgreedToForSomeDays_ByTheLinkOfItsOwnMail(int hours, int untilHours)
+    {
+        var now = Expiry.AddHours(hours);
+        var asked = Due with { NextActionAt = now, GivesUpAt = hours < 72 ? Due.GivesUpAt : now.AddHours(1), Type = RenewalType.Manual };
+
+        var change = Assert.IsType<RenewalStep.Save>(Next(Facts(asked, Card, price: 59.99m), now)).Change;
+
+        Assert.Equal((RenewalStatus.AwaitingConsent, Expiry.AddHours(untilHours)), (change.After.Status, change.After.GivesUpAt));
+        Assert.EndsWith($":{change.After.GivesUpAt.ToUnixTimeSeconds()}", change.Notice!.DedupKey, StringComparison.Ordinal);
     }
 
     [Theory]
