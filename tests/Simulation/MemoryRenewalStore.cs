@@ -235,7 +235,8 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
         if (change.After.IsChargeOpen && HasOtherOpen(row) && !IgnoresOtherCharges) return Task.FromResult(RenewalSave.ChargeOpen);
         var license = Licenses[change.After.SubscriptionId];
         if (change.Payment is { With: PaidWith.Card } && decisions.Any(
-            pair => pair.Value is CaseDecision.Credited && pair.Key.Subject == change.After.IntentId))
+            pair => pair.Value is CaseDecision.Credited
+                && (pair.Key.Subject == change.After.IntentId || IsAbout(Cases[pair.Key], change.After.Attempt!.TransactionId!))))
             return Task.FromResult(RenewalSave.Repeated);
         if (change.Payment is { MovesMoney: true } paid)
         {
@@ -359,6 +360,8 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
         renewal.Attempt is { } attempt
         && ((reversal.IntentId is { } intent && intent == renewal.IntentId)
             || (reversal.ChargeId is { } charge && charge == attempt.TransactionId));
+
+    private static bool IsAbout(PaymentCase known, string charge) => known.Subject == charge || known.TransactionId == charge;
 
     private void Open(PaymentCase concern) => Cases.TryAdd((concern.Reason, concern.Subject), concern);
 
@@ -501,9 +504,12 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
         ApplyReversals(row, grace: TimeSpan.Zero);
         foreach (var (key, known) in Cases)
         {
-            if (known.RenewalId == row.Renewal.RenewalId && known.Subject == row.Renewal.IntentId
-                && key.Reason is not (PaymentCaseReason.PaidTwice or PaymentCaseReason.ChargeInUse))
-                decisions.TryAdd(key, CaseDecision.Applied);
+            var isOfIntent = known.RenewalId == row.Renewal.RenewalId && known.Subject == row.Renewal.IntentId
+                && key.Reason is not (PaymentCaseReason.PaidTwice or PaymentCaseReason.ChargeInUse);
+            var isOfCharge = IsAbout(known, row.Renewal.Attempt!.TransactionId!)
+                && key.Reason is PaymentCaseReason.LicenseGone or PaymentCaseReason.OtherAmount or PaymentCaseReason.OtherCurrency
+                    or PaymentCaseReason.UnknownRenewal or PaymentCaseReason.PaidTwice;
+            if (isOfIntent || isOfCharge) decisions.TryAdd(key, CaseDecision.Applied);
         }
     }
 
