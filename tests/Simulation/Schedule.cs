@@ -488,7 +488,17 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
         var paidBefore = world.Renewals.Where(renewal =>
             renewal.SubscriptionId == license.SubscriptionId && renewal.Status is RenewalStatus.Applied
             && renewal.PeriodStart == license.ExpiresAt).Select(renewal => renewal.RenewalId).ToList();
-        var renewed = await renew.RunAsync(license.SubscriptionId, Actor.Owner(license.UserId), request: null, CancellationToken.None);
+        // The page shows the price, to which the customer may agree.
+        decimal? accepted = null;
+        if (world.Renewals.FirstOrDefault(one => one.SubscriptionId == license.SubscriptionId && one.PeriodStart == license.ExpiresAt
+            && one.Status is not RenewalStatus.Applied) is { } next && license.PriceUsd is { } price && random.Next(2) == 0)
+        {
+            accepted = price;
+            judge.Agreed(next, price);
+        }
+
+        var renewed = await renew.RunAsync(
+            license.SubscriptionId, Actor.Owner(license.UserId), request: null, accepted, CancellationToken.None);
         if (renewed.Refusal is null && paidBefore.Contains(renewed.Value.RenewalId))
             Violate($"{license.SubscriptionId} is told to be renewed by a period that the platform took back");
     }

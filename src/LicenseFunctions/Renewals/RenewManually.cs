@@ -58,12 +58,13 @@ public sealed class RenewManually(IRenewalStore store, ProcessRenewal process, R
     /// <param name="subscriptionId">The license.</param>
     /// <param name="by">The actor in the audit log.</param>
     /// <param name="request">The caller's Idempotency-Key; a repeated request starts no further attempt. Null for none.</param>
+    /// <param name="acceptedUsd">The increased price that the customer agrees to; null for none.</param>
     /// <param name="cancellationToken">Cancels the request.</param>
     /// <returns>
     /// The renewal's state afterwards. If the database takes too long, the state before the payment; the work goes on.
     /// </returns>
     public async Task<Outcome<Renewal>> RunAsync(
-        Guid subscriptionId, Actor by, RenewalRequestKey? request, CancellationToken cancellationToken)
+        Guid subscriptionId, Actor by, RenewalRequestKey? request, decimal? acceptedUsd, CancellationToken cancellationToken)
     {
         if (request is not null && await store.FindByRequestAsync(request, cancellationToken) is { } earlier)
             return earlier.SubscriptionId == subscriptionId ? await ContinueAsync(earlier, cancellationToken) : KeyReused;
@@ -78,7 +79,7 @@ public sealed class RenewManually(IRenewalStore store, ProcessRenewal process, R
         var refused = policy.BlockOf(facts.License) is { } block ? Blocked(block)
             : RenewalRequests.CardAllowedAt(facts, policy, now) is { } allowedAt ? TooManyAttempts(allowedAt)
             : null;
-        var change = refused is null ? RenewalRequests.RenewNow(facts.Renewal, policy, now) : null;
+        var change = refused is null ? RenewalRequests.RenewNow(facts, acceptedUsd, policy, now) : null;
         var writer = new RenewalWriter(change is null ? TimeSpan.Zero : ProcessRenewal.Lease, by, Request: request);
         change ??= new RenewalChange(facts.Renewal);
         var processed = await store.SaveAsync(change, writer, cancellationToken) is RenewalSave.Saved && writer.Lease > TimeSpan.Zero

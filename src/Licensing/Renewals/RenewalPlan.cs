@@ -98,7 +98,8 @@ public static class RenewalPlan
     {
         var card = facts.Card!;
         // A manual renewal was declined: without auto-renewal there is no automatic retry.
-        if (renewal.Status is SoftDeclined && !policy.AutoRenews(facts.License)) return Save(renewal with { NextActionAt = renewal.GivesUpAt });
+        if (renewal.Status is SoftDeclined && !policy.AutoRenews(facts.License))
+            return Save(renewal with { NextActionAt = renewal.GivesUpAt });
         if (RenewalPolicy.CardAllowedAt(facts.AttemptsAt, now) is not null)
             return Wait(renewal, PaymentNeeded, PaymentSource.TooManyAttempts, policy, now);
         if (renewal.Type is RenewalType.Auto && renewal.SoftDeclines >= RenewalPolicy.SoftAttempts)

@@ -246,6 +246,9 @@ export const texts = {
     nowTitle: 'Renew now?',
     laterText: (amount: string, until: string) =>
       `Nothing is charged now. ${amount} is taken with the next charge. The license is then valid until ${until}.`,
+    agreeText: (amount: string, until: string) =>
+      `The price has increased. If you continue, you agree to the new price: you are charged ${amount} now. ` +
+      `The license is then valid until ${until}.`,
     nowText: (amount: string, until: string) => `You are charged ${amount} now. The license is then valid until ${until}.`,
     checking: 'We are checking this payment. You will not be charged twice. You can leave this page.',
     outcome: {

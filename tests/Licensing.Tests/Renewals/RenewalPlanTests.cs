@@ -526,6 +526,22 @@ public sealed class RenewalPlanTests
     }
 
     [Theory]
+    [InlineData(59.99, true)]
+    [InlineData(59.98, false)]
+    [InlineData(60.00, false)]
+    [InlineData(null, false)]
+    public void RenewNow_WithAnAmount_AcceptsThePresentPriceOnly(double? amount, bool accepted)
+    {
+        var lapsed = Facts(Due with { Status = RenewalStatus.Lapsed, NextActionAt = null }, Card, price: 59.99m);
+
+        var change = RenewalRequests.RenewNow(lapsed, (decimal?)amount, Policy, Expiry)!;
+
+        Assert.Equal((accepted, accepted ? "renewal.price_accepted" : null), (change.After.PriceAccepted, change.Audit));
+        Assert.Equal(
+            accepted ? RenewalStatus.Charging : RenewalStatus.AwaitingConsent, After(Next(lapsed with { Renewal = change.After })).Status);
+    }
+
+    [Theory]
     [InlineData(null, true)]
     [InlineData(59.99, true)]
     [InlineData(49.99, false)]
