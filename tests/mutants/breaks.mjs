@@ -348,8 +348,8 @@ money(
 other(
   'refusal-without-a-reason',
   drivers + 'RenewManually.cs',
-  'var block = policy.BlockOf(facts.License);',
-  'RenewalBlock? block = null;',
+  'policy.BlockOf(facts.License) is { } block ? Blocked(block)',
+  'policy.BlockOf(facts.License) is { } block && block < 0 ? Blocked(block)',
   'RenewalHttpTests',
 );
 
@@ -613,8 +613,8 @@ kindOf('disputes');
 money(
   'charged-while-disputed',
   rules + 'RenewalPlan.cs',
-  'facts is { Renewal.Type: RenewalType.Auto, License.IsDisputed: true }',
-  'facts is { Renewal.Type: RenewalType.Auto, License.IsDisputed: true, License.IsGone: true }',
+  'IsHeldByDispute(RenewalFacts facts) => facts.License.IsDisputed',
+  'IsHeldByDispute(RenewalFacts facts) => facts.License is { IsDisputed: true, IsGone: true }',
   'RenewalPlanTests',
 );
 money(
