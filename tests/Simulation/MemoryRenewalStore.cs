@@ -509,7 +509,9 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
             var isOfCharge = IsAbout(known, row.Renewal.Attempt!.TransactionId!)
                 && key.Reason is PaymentCaseReason.LicenseGone or PaymentCaseReason.OtherAmount or PaymentCaseReason.OtherCurrency
                     or PaymentCaseReason.UnknownRenewal or PaymentCaseReason.PaidTwice;
-            if (isOfIntent || isOfCharge) decisions.TryAdd(key, CaseDecision.Applied);
+            if (!(isOfIntent || isOfCharge) || !decisions.TryAdd(key, CaseDecision.Applied)) continue;
+            if (isOfCharge && known.Subject != known.TransactionId && Renewals.All(one => one.IntentId != known.Subject))
+                row.Renewal = row.Renewal with { IntentId = known.Subject };
         }
     }
 

@@ -89,12 +89,22 @@ public static class PaymentCaseStore
         where renewal_id = @RenewalId and decided_at is null
           and reason in ('license_gone', 'other_amount', 'other_currency', 'unknown_renewal', 'not_applied')
           and (subject = @IntentId or reason = 'not_applied');
-        update payment_cases set decision = 'applied', decided_at = now()
-        where provider = @Provider and decided_at is null and @TransactionId in (subject, transaction_id)
-          and reason in ('license_gone', 'other_amount', 'other_currency', 'unknown_renewal', 'paid_twice')
+        with closed as (
+            update payment_cases set decision = 'applied', decided_at = now()
+            where provider = @Provider and decided_at is null and @TransactionId in (subject, transaction_id)
+              and reason in ('license_gone', 'other_amount', 'other_currency', 'unknown_renewal', 'paid_twice')
+            returning subject, transaction_id
+        )
+        update renewals r set intent_id = c.subject
+        from (select min(subject) as subject from closed where subject <> transaction_id) c
+        where r.renewal_id = @RenewalId and c.subject is not null
+          and not exists (select from renewals o where o.intent_id = c.subject)
         """;
 
-    /// <summary>The charge is booked after all, perhaps for another renewal than it named, by an operator's decision.</summary>
+    /// <summary>
+    /// The charge is booked after all, perhaps for another renewal than it named, by an operator's decision. Then its intent is the
+    /// renewal's, so that a refund finds it.
+    /// </summary>
     internal static Task CloseAppliedAsync(NpgsqlConnection connection, Renewal paid, CancellationToken cancellationToken) =>
         connection.ExecuteAsync(new CommandDefinition(
             CloseApplied, new { paid.RenewalId, paid.IntentId, paid.Attempt!.Provider, paid.Attempt.TransactionId },

@@ -200,13 +200,18 @@ public sealed class PaymentEventsTests(PostgresFixture postgres) : IAsyncLifetim
 
         Assert.Equal("renewed", decided.Value.Status);
         Assert.Empty(await CasesAsync());
-        await SucceedAsync();
+        await ApplyAsync(
+            new PaymentFact.IntentChanged(new IntentSnapshot("pi_1", new ChargeOutcome.Succeeded("ch_1", 4999)), renewal.RenewalId));
         Assert.StartsWith($"paid_twice pi_1 {renewal.RenewalId}", Assert.Single(await CasesAsync()), StringComparison.Ordinal);
 
         // The refund of the second charge ends nothing.
         await ApplyAsync(Refund("pi_1"));
         Assert.Empty(await CasesAsync());
         Assert.Equal(now.AddDays(31), (await world.ReadAsync(license)).ExpiresAt);
+
+        await ApplyAsync(new PaymentFact.Reversed(Refund("pi_9").Reversal with { ProviderId = "re_2" }));
+        Assert.Equal("pi_9", (await FindAsync(renewal)).IntentId);
+        Assert.Equal(now.AddDays(1).AddSeconds(1), (await world.ReadAsync(license)).ExpiresAt);
     }
 
     [Fact]
