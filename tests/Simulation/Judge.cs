@@ -24,6 +24,7 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
     private readonly HashSet<Guid> decided = [];
     private readonly HashSet<Guid> lapsed = [];
     private readonly Dictionary<Guid, (int Count, DateTimeOffset At)> announced = [];
+    private readonly Dictionary<object, decimal> agreeing = [];
     private readonly Dictionary<Guid, DateTimeOffset> bookedAt = [];
 
     public IWorld World { get; set; } = null!;
@@ -116,6 +117,12 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
         agreed[renewal.RenewalId] = Math.Max(agreed.GetValueOrDefault(renewal.RenewalId), amountUsd);
     }
 
+    /// <summary>The running strand is a customer's request, who agrees to this price of the renewal that the request concerns.</summary>
+    public void AgreesTo(decimal? amountUsd)
+    {
+        if (amountUsd is { } amount) agreeing[scheduler.Running!] = amount;
+    }
+
     /// <returns>Restores what the platform and its customers know.</returns>
     public Action Backup()
     {
@@ -133,6 +140,7 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
 
     public void Claimed(Renewal renewal)
     {
+        if (scheduler.Running is { } request && agreeing.TryGetValue(request, out var agreed)) Agreed(renewal, agreed);
         var license = World.Licenses[renewal.SubscriptionId];
         var customer = customers[renewal.SubscriptionId];
         var block = license.OtherBlock is RenewalBlock.PausedToxic or RenewalBlock.LockedNoFunds && renewsPaused

@@ -86,6 +86,7 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
     private readonly int[] acts;
     private (Action World, Action Judge)? backup;
     private DateTimeOffset lastExpiry;
+    private string? refusal;
     private uint ids;
 
     private Schedule(int seed, Sabotage sabotage, List<string>? trace, PostgresWorld? postgres, int? licenses)
@@ -244,9 +245,39 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
             Start("worker 0", () => run.RunAsync(CancellationToken.None));
             Start("reconciler", () => run.ReconcileAsync(CancellationToken.None));
             Finish();
-            if (clock.Now > end && !gateway.Events.Exists(IsReversal) && !world.Renewals.Any(judge.IsOpen)) return;
+            if (clock.Now > end && !gateway.Events.Exists(IsReversal) && !world.Renewals.Any(judge.IsOpen)) break;
             Set(Later(clock.Now + TimeSpan.FromHours(6), Earlier(NextMoment(), clock.Now + TimeSpan.FromDays(2))));
         }
+
+        foreach (var license in world.Licenses.Values.ToList()) AskAgain(license);
+    }
+
+    // Whatever happened before, a customer with a good card can renew, and agree to the price that the page shows.
+    private void AskAgain(MemoryLicense license)
+    {
+        var id = license.SubscriptionId;
+        if (license is not { IsGone: false, IsHeldByOperator: false, OtherBlock: null, Card.PaymentId: "pm_good", PriceUsd: >= 0.50m,
+            ExpiresAt: { } expiry } || expiry > clock.Now + TimeSpan.FromDays(7)) return;
+        // Nothing else is charged while the bank waits for the customer, or a person must decide.
+        bool IsFinished(Renewal one) => one.SubscriptionId != id
+            || one.Status is RenewalStatus.Applied
+            || (one.IntentId is null && one.Status is not (RenewalStatus.Charging or RenewalStatus.Succeeded));
+        if (!world.Renewals.All(IsFinished)) return;
+
+        var before = world.Renewals.Count(one => one.SubscriptionId == id && one.Status is RenewalStatus.Applied);
+        foreach (var agrees in (bool[])[false, true])
+        {
+            judge.Asked(license);
+            refusal = null;
+            Start("customer", () => RenewAsync(license, agrees));
+            Finish();
+            if (world.Renewals.Count(one => one.SubscriptionId == id && one.Status is RenewalStatus.Applied) > before) return;
+        }
+
+        // A bank that declines a card for good declines it again, so the customer is told to save another one.
+        bool IsToldWhy(Renewal one) => one.SubscriptionId == id && one.PeriodStart == expiry && one.Status is RenewalStatus.HardDeclined;
+        if (refusal != "TOO_MANY_ATTEMPTS" && !world.Renewals.Any(IsToldWhy) && !world.Cases.Any(one => one.SubscriptionId == id))
+            Violate($"{id} asks with a good card and is not renewed: {refusal}");
     }
 
     private static bool IsReversal(PaymentEvent received) => received.Fact is PaymentFact.Reversed;
@@ -473,7 +504,8 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
                 return;
             default:
                 judge.Asked(license);
-                Start("customer", () => RenewAsync(license));
+                var agrees = random.Next(2) == 0;
+                Start("customer", () => RenewAsync(license, agrees));
                 return;
         }
 
@@ -483,22 +515,17 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
     private IEnumerable<ScheduleGateway.Intent> IntentsOf(MemoryLicense license) =>
         gateway.Intents.Values.Where(intent => intent.Request.SubscriptionId == license.SubscriptionId);
 
-    private async Task RenewAsync(MemoryLicense license)
+    private async Task RenewAsync(MemoryLicense license, bool agrees)
     {
         var paidBefore = world.Renewals.Where(renewal =>
             renewal.SubscriptionId == license.SubscriptionId && renewal.Status is RenewalStatus.Applied
             && renewal.PeriodStart == license.ExpiresAt).Select(renewal => renewal.RenewalId).ToList();
         // The page shows the price, to which the customer may agree.
-        decimal? accepted = null;
-        if (world.Renewals.FirstOrDefault(one => one.SubscriptionId == license.SubscriptionId && one.PeriodStart == license.ExpiresAt
-            && one.Status is not RenewalStatus.Applied) is { } next && license.PriceUsd is { } price && random.Next(2) == 0)
-        {
-            accepted = price;
-            judge.Agreed(next, price);
-        }
-
+        var accepted = agrees ? license.PriceUsd : null;
+        judge.AgreesTo(accepted);
         var renewed = await renew.RunAsync(
             license.SubscriptionId, Actor.Owner(license.UserId), request: null, accepted, CancellationToken.None);
+        refusal = renewed.Refusal?.Code;
         if (renewed.Refusal is null && paidBefore.Contains(renewed.Value.RenewalId))
             Violate($"{license.SubscriptionId} is told to be renewed by a period that the platform took back");
     }
@@ -542,7 +569,8 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
     // The customer agrees to the price that the page showed, which may have changed since.
     private async Task ConsentToPriceAsync(Renewal seen)
     {
-        judge.Agreed(seen, seen.AmountUsd ?? 0);
+        if (seen.AmountUsd is not { } amount) return; // the page showed no price
+        judge.Agreed(seen, amount);
         if (await store.FindAsync(seen.RenewalId, CancellationToken.None) is { } facts
             && RenewalRequests.ConsentToPrice(facts.Renewal, seen.AmountUsd, clock.Now) is { } accepted)
             await store.SaveAsync(accepted, new RenewalWriter(Lease: null), CancellationToken.None);
