@@ -9,7 +9,7 @@ const tree = join('.local', 'mutants', 'tree')
 const output = join('bin', 'Release', 'net10.0')
 const projects = { Licensing: 'src/Licensing', LicenseFunctions: 'src/LicenseFunctions' }
 const suites = ['Licensing.Tests', 'LicenseFunctions.Tests', 'Simulation']
-const schedules = { memory: 60_000, postgres: 300 }
+const schedules = { memory: 200_000, postgres: 1_500 }
 const leastShare = 0.8
 const quick = ['-p:RunAnalyzers=false', '-p:EnforceCodeStyleInBuild=false', '-p:TreatWarningsAsErrors=false']
 

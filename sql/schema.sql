@@ -2238,8 +2238,8 @@ CREATE VIEW public.renewal_terms AS
     p.monthly_fee_usd AS price_usd,
     COALESCE(( SELECT l.amount_usd
            FROM public.renewals l
-          WHERE ((l.subscription_id = s.subscription_id) AND (l.status = 'applied'::text))
-          ORDER BY l.period_start DESC, l.repeat_number DESC
+          WHERE ((l.subscription_id = s.subscription_id) AND (l.status = 'applied'::text) AND (l.paid_until > l.paid_from))
+          ORDER BY l.paid_from DESC
          LIMIT 1), public.price_at_subscribing(s.master_id, s.created_at)) AS last_paid_usd,
     public.available_usd(w.balance_usd, w.reserved_usd) AS wallet_usd,
     m.payment_method_id,
@@ -2253,7 +2253,15 @@ CREATE VIEW public.renewal_terms AS
            FROM public.users u
           WHERE (u.user_id = s.subscriber_id)), ( SELECT u.is_active
            FROM public.users u
-          WHERE (u.user_id = s.master_id)), s.is_active, s.state, t.is_active, suspended_for_expiry => e.is_suspended_for_expiry, suspended_otherwise => (o.only_for_expiry IS FALSE)) AS renewal_block,
+          WHERE (u.user_id = s.master_id)), s.is_active,
+        CASE
+            WHEN e.is_suspended_for_expiry THEN COALESCE(( SELECT p_1.previous_state
+               FROM public.license_suspensions p_1
+              WHERE ((p_1.subscription_id = s.subscription_id) AND (p_1.closed_at IS NULL))
+              ORDER BY p_1.suspended_at, p_1.suspension_id
+             LIMIT 1), s.state)
+            ELSE s.state
+        END, t.is_active, suspended_for_expiry => e.is_suspended_for_expiry, suspended_otherwise => (o.only_for_expiry IS FALSE)) AS renewal_block,
     (EXISTS ( SELECT
            FROM public.payment_reversals d
           WHERE ((d.subscription_id = s.subscription_id) AND (d.kind = 'dispute'::text) AND (d.state = 'open'::text)))) AS is_disputed,
@@ -2475,7 +2483,11 @@ CREATE VIEW public.renewal_facts AS
     t.is_disputed,
     t.is_gone,
     r.debts_usd,
-    t.debt_usd
+    t.debt_usd,
+    ARRAY( SELECT h.first_sent_at
+           FROM public.renewal_attempts h
+          WHERE (h.renewal_id = r.renewal_id)
+          ORDER BY h.number) AS attempts_at
    FROM ((public.renewals r
      JOIN public.renewal_terms t ON ((t.subscription_id = r.subscription_id)))
      LEFT JOIN LATERAL public.latest_attempt(r.renewal_id) a(attempt_id, renewal_id, number, provider, payment_method_id, request, first_sent_at, opens_intent, status, code, transaction_id, updated_at) ON (true));

@@ -11,8 +11,8 @@ select
     -- Before the first renewal, a price above that at subscribing needs the customer's consent.
     coalesce(
         (select l.amount_usd from renewals l
-         where l.subscription_id = s.subscription_id and l.status = 'applied'
-         order by l.period_start desc, l.repeat_number desc limit 1),
+         where l.subscription_id = s.subscription_id and l.status = 'applied' and l.paid_until > l.paid_from
+         order by l.paid_from desc limit 1),
         price_at_subscribing(s.master_id, s.created_at)) as last_paid_usd,
     available_usd(w.balance_usd, w.reserved_usd) as wallet_usd,
     m.payment_method_id, m.payment_provider, m.provider_customer_id, m.provider_payment_id, m.expiry_month, m.expiry_year,
@@ -20,7 +20,15 @@ select
     renewal_block(
         (select u.is_active from users u where u.user_id = s.subscriber_id),
         (select u.is_active from users u where u.user_id = s.master_id),
-        s.is_active, s.state, t.is_active,
+        s.is_active,
+        -- A payment ends a suspension for expiry, and the license gets its earlier state back, in which it may not be served.
+        case when e.is_suspended_for_expiry
+             then coalesce((select p.previous_state from license_suspensions p
+                            where p.subscription_id = s.subscription_id and p.closed_at is null
+                            order by p.suspended_at, p.suspension_id
+                            limit 1), s.state)
+             else s.state end,
+        t.is_active,
         suspended_for_expiry => e.is_suspended_for_expiry, suspended_otherwise => o.only_for_expiry is false) as renewal_block,
     exists (select from payment_reversals d
             where d.subscription_id = s.subscription_id and d.kind = 'dispute' and d.state = 'open') as is_disputed,

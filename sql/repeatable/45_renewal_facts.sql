@@ -18,7 +18,8 @@ select
             where o.subscription_id = r.subscription_id and o.renewal_id <> r.renewal_id and is_awaiting_provider(o.status))
         as is_another_awaited,
     (select f.last_four from user_payment_methods f where f.payment_method_id = t.payment_method_id) as last_four,
-    t.is_disputed, t.is_gone, r.debts_usd, t.debt_usd
+    t.is_disputed, t.is_gone, r.debts_usd, t.debt_usd,
+    array(select h.first_sent_at from renewal_attempts h where h.renewal_id = r.renewal_id order by h.number) as attempts_at
 from renewals r
 join renewal_terms t on t.subscription_id = r.subscription_id
 left join lateral latest_attempt(r.renewal_id) a on true;

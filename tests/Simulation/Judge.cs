@@ -11,14 +11,20 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
     private const decimal SmallestCharge = 0.50m;
     private static readonly TimeSpan Grace = TimeSpan.FromDays(3);
     private static readonly TimeSpan Period = TimeSpan.FromDays(30);
+    private static readonly TimeSpan LateWindow = TimeSpan.FromDays(8);
+    private static readonly TimeSpan LongestNotice = TimeSpan.FromDays(15);
     private static readonly TimeSpan Step = TimeSpan.FromMinutes(30);
     private static readonly TimeSpan Second = TimeSpan.FromSeconds(1);
 
     private Dictionary<Guid, Customer> customers = [];
     private Dictionary<string, (int Number, ReversalState State, DateTimeOffset At)> told = [];
+    private HashSet<string> credited = [];
     private readonly Dictionary<(Guid RenewalId, object? Worker), Seen> seen = [];
     private readonly Dictionary<string, DateTimeOffset> confirmed = [];
     private readonly HashSet<Guid> decided = [];
+    private readonly HashSet<Guid> lapsed = [];
+    private readonly Dictionary<Guid, (int Count, DateTimeOffset At)> announced = [];
+    private readonly Dictionary<object, decimal> agreeing = [];
     private readonly Dictionary<Guid, DateTimeOffset> bookedAt = [];
 
     public IWorld World { get; set; } = null!;
@@ -31,7 +37,6 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
     {
         public decimal DepositedUsd { get; set; }
         public decimal? LastPaidUsd { get; set; }
-        public DateTimeOffset? LastPaidStart { get; set; }
         public bool WantsAutoRenewal { get; set; }
         public DateTimeOffset? SwitchedAt { get; set; }
 
@@ -45,12 +50,17 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
         public bool IsReliable { get; set; }
         public bool IsActive { get; set; } = true;
         public bool IsHeld { get; set; }
+
+        /// <summary>An operator or the platform did not serve the license for some time.</summary>
+        public bool WasBlocked { get; set; }
+
         public Dictionary<Guid, decimal> Agreed { get; init; } = [];
     }
 
     /// <summary>What was true when a worker claimed a renewal.</summary>
     private sealed record Seen(
-        decimal? PriceUsd, decimal? LastPaidUsd, RenewalBlock? Block, bool AutoRenew, bool IsDisputed, bool HasLost, bool IsEarly);
+        decimal? PriceUsd, decimal? LastPaidUsd, RenewalBlock? Block, bool AutoRenew, bool IsDisputed, bool HasLost, bool IsEarly,
+        bool IsRetry);
 
     /// <summary>A renewal and its license before a transaction.</summary>
     internal sealed record State(Renewal? Renewal, DateTimeOffset? ExpiresAt);
@@ -79,12 +89,27 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
 
     public void Moved(MemoryLicense license) => customers[license.SubscriptionId].WasMoved = true;
 
-    public void Held(MemoryLicense license) =>
-        (customers[license.SubscriptionId].IsHeld, customers[license.SubscriptionId].IsActive) =
-        (license.IsHeldByOperator, license.IsTokenActive);
+    public void Held(MemoryLicense license)
+    {
+        var customer = customers[license.SubscriptionId];
+        (customer.IsHeld, customer.IsActive, customer.WasBlocked) = (license.IsHeldByOperator, license.IsTokenActive, true);
+    }
 
     /// <summary>An operator says what happened; the judge doesn't know what they can know.</summary>
     public void Decided(Renewal renewal) => decided.Add(renewal.RenewalId);
+
+    /// <summary>An operator has put the charge of a case into the customer's wallet.</summary>
+    public void Credited(PaymentCase concern)
+    {
+        var intent = gateway.Intents.Values.First(
+            one => one.Id == concern.Subject || one.Charge?.TransactionId == (concern.TransactionId ?? concern.Subject));
+        if (!credited.Add(intent.Id)) violation($"{intent.Id} was credited twice");
+        if (intent.Charge is not { } charge || charge.AmountMinor != concern.AmountMinor)
+            violation($"{intent.Id}: {concern.AmountMinor} cents are credited");
+        if (intent.Returns.Exists(one => told.TryGetValue(one.Id, out var heard)
+            && heard.State is not (ReversalState.Failed or ReversalState.Won))) violation($"{intent.Id} is credited and goes back");
+        customers[intent.Request.SubscriptionId].DepositedUsd += concern.AmountMinor!.Value / 100m;
+    }
 
     public void Agreed(Renewal renewal, decimal amountUsd)
     {
@@ -92,13 +117,20 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
         agreed[renewal.RenewalId] = Math.Max(agreed.GetValueOrDefault(renewal.RenewalId), amountUsd);
     }
 
+    /// <summary>The running strand is a customer's request, who agrees to this price of the renewal that the request concerns.</summary>
+    public void AgreesTo(decimal? amountUsd)
+    {
+        if (amountUsd is { } amount) agreeing[scheduler.Running!] = amount;
+    }
+
     /// <returns>Restores what the platform and its customers know.</returns>
     public Action Backup()
     {
         var (copies, heard) = (Copy(customers), new Dictionary<string, (int, ReversalState, DateTimeOffset)>(told));
+        var given = credited.ToList();
         return () =>
         {
-            (customers, told, WasRestored) = (Copy(copies), new(heard), true);
+            (customers, told, credited, WasRestored) = (Copy(copies), new(heard), [.. given], true);
             foreach (var customer in customers.Values) customer.IsReliable = false;
         };
     }
@@ -108,21 +140,25 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
 
     public void Claimed(Renewal renewal)
     {
+        if (scheduler.Running is { } request && agreeing.TryGetValue(request, out var agreed)) Agreed(renewal, agreed);
         var license = World.Licenses[renewal.SubscriptionId];
         var customer = customers[renewal.SubscriptionId];
         var block = license.OtherBlock is RenewalBlock.PausedToxic or RenewalBlock.LockedNoFunds && renewsPaused
             ? null
             : license.OtherBlock;
         if (license.IsHeldByOperator) block = RenewalBlock.LicenseSuspended;
+        customer.WasBlocked |= block is not null;
+        // A person decides about a dispute in another currency.
         var disputes = gateway.Intents.Values
-            .Where(intent => intent.Request.SubscriptionId == renewal.SubscriptionId && !intent.IsForgotten)
+            .Where(intent => intent.Request.SubscriptionId == renewal.SubscriptionId && intent is { IsForgotten: false, Charge.Currency: "usd" })
             .SelectMany(intent => intent.Returns).Where(one => one.Kind is ReversalKind.Dispute && told.ContainsKey(one.Id))
             .Select(one => told[one.Id]).ToList();
         seen[(renewal.RenewalId, scheduler.Running)] = new Seen(
             license.PriceUsd, customer.LastPaidUsd, block, license.AutoRenew,
             disputes.Exists(one => one.State is ReversalState.Open),
             disputes.Exists(one => one.State is ReversalState.Lost && !(customer.SwitchedAt >= one.At)),
-            license.IsGone || !(license.ExpiresAt - TimeSpan.FromDays(7) <= clock.Now));
+            license.IsGone || !(license.ExpiresAt - TimeSpan.FromDays(7) <= clock.Now),
+            renewal.Status is RenewalStatus.SoftDeclined && scheduler.Running?.Name != "customer");
     }
 
     /// <summary>The gateway was asked to charge a card.</summary>
@@ -131,11 +167,17 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
         if (intent.Charge is null) confirmed[intent.Id] = clock.Now;
         if (SeenBy(request.RenewalId) is not { } known) return;
         MayPay(request.RenewalId, request.SubscriptionId, known);
+        if (customers[request.SubscriptionId] is { HasAsked: false, WasBlocked: false } && !WasRestored && lapsed.Contains(request.RenewalId)
+            && World.Licenses[request.SubscriptionId].ExpiresAt + Grace + LateWindow < clock.Now)
+            violation($"{request.RenewalId} lapsed long ago and is charged unasked");
         // A paid intent can't be charged again.
-        if (intent.Charge is not null || Find(request.RenewalId) is not { Type: RenewalType.Auto }) return;
+        if (intent.Charge is not null || !(known.IsRetry || Find(request.RenewalId) is { Type: RenewalType.Auto })) return;
         if (known.IsDisputed) violation($"{request.RenewalId} is charged automatically while a charge is disputed");
         if (known.HasLost && !WasRestored) violation($"{request.RenewalId} is charged automatically after a lost dispute");
     }
+
+    /// <summary>When the renewal's latest attempt began.</summary>
+    public DateTimeOffset? BeganAt(Guid renewalId) => Find(renewalId)?.Attempt?.FirstSentAt;
 
     private Seen? SeenBy(Guid renewalId) => seen.GetValueOrDefault((renewalId, scheduler.Running));
 
@@ -159,7 +201,11 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
     {
         var after = change.After;
         if (after.Attempt is { Status: AttemptStatus.Sent } attempt && attempt.AttemptId != before.Renewal?.Attempt?.AttemptId)
+        {
             IsTheRightPrice(after, attempt.Request.AmountMinor / 100m);
+            IsAnnounced(after, begins: true);
+        }
+
         if (change.Payment is not { } payment) return;
 
         bookedAt[after.RenewalId] = clock.Now;
@@ -174,12 +220,22 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
         if (payment.With is not PaidWith.Card && gateway.Intents.Values.FirstOrDefault(intent => CanStillCharge(intent, after)) is { } open)
             violation($"renewal {after.RenewalId} is paid otherwise while {open.Id} can still be charged");
 
-        if (!(customer.LastPaidStart > after.PeriodStart))
-            (customer.LastPaidStart, customer.LastPaidUsd) = (after.PeriodStart, payment.AmountUsd);
-        if (after.Type is RenewalType.Auto && payment.AmountUsd > 0 && !customer.Agreed.ContainsKey(after.RenewalId) && !WasRestored
-            && !World.HasMail($"upcoming_renewal:{after.SubscriptionId}:{after.PeriodStart.ToUnixTimeSeconds()}"))
-            violation($"renewal {after.RenewalId} was paid automatically without a notice");
+        customer.LastPaidUsd = payment.AmountUsd;
+        IsAnnounced(after, begins: payment.With is not PaidWith.Card);
         IsExtended(before, after, license, customer);
+    }
+
+    // The mail about an automatic charge comes with the charge, or in the weeks before it.
+    private void IsAnnounced(Renewal renewal, bool begins)
+    {
+        var count = World.NoticesOf(renewal.SubscriptionId, renewal.PeriodStart);
+        if (!announced.TryGetValue(renewal.RenewalId, out var last) || count > last.Count)
+            announced[renewal.RenewalId] = last = (count, clock.Now);
+        if (renewal is not { Type: RenewalType.Auto, AmountUsd: > 0 } || WasRestored) return;
+        if (count == 0 && !customers[renewal.SubscriptionId].Agreed.ContainsKey(renewal.RenewalId))
+            violation($"renewal {renewal.RenewalId} was paid automatically without a notice");
+        if (count > 0 && begins && clock.Now - last.At > LongestNotice)
+            violation($"renewal {renewal.RenewalId} is charged long after its notice of {last.At:u}");
     }
 
     private bool CanStillCharge(ScheduleGateway.Intent intent, Renewal paid) =>
@@ -197,12 +253,14 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
         if (WasRestored || decided.Contains(after.RenewalId)) return;
         // A dispute that was reported before the success has taken a part again already.
         if (after.IntentId is { } paidIntent && gateway.Intents.TryGetValue(paidIntent, out var intent) && intent.Returns.Count > 0) return;
+        // If the platform moved the expiry back since the charge began, the period is still the one that was asked.
+        var start = old > after.PeriodStart ? old : after.PeriodStart;
         var late = now - Period;
-        var isLate = late <= clock.Now && late >= askedAt - Step && paidAt >= old + Grace - TimeSpan.FromDays(1);
-        var isWrong = now == old + Period
-            ? askedAt >= old + Grace + TimeSpan.FromDays(1) + Step
+        var isLate = late <= clock.Now && late >= askedAt - Step && paidAt >= start + Grace - TimeSpan.FromDays(1);
+        var isWrong = now == start + Period
+            ? askedAt >= start + Grace + TimeSpan.FromDays(1) + Step
             : !isLate && after.Attempts < 2;
-        if (isWrong && !customer.WasMoved)
+        if (isWrong)
             violation($"renewal {after.RenewalId}, paid at {paidAt:u}, moved the expiry from {old:u} to {now:u}");
         if (now < old) violation($"renewal {after.RenewalId} moved the expiry back");
     }
@@ -275,6 +333,8 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
                 violation($"{request.SubscriptionId} has no grace while the outcome of {id} is open");
         }
 
+        foreach (var renewal in World.Renewals)
+            if (renewal.Status is RenewalStatus.Lapsed) lapsed.Add(renewal.RenewalId);
         foreach (var license in World.Licenses.Values)
         {
             var customer = customers[license.SubscriptionId];
@@ -336,6 +396,14 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
 
         if (bookings.Count == 0 && CaseOf(intent) is null && !IsLeftToAPerson(intent))
             violation($"{paid.TransactionId} of {intent.Id} is neither booked nor a case");
+        if (credited.Contains(intent.Id))
+        {
+            if (bookings.Count > 0) violation($"{intent.Id} is booked, although the customer has the money in the wallet");
+            if (intent.Returns.Exists(one => told[one.Id].State is not (ReversalState.Failed or ReversalState.Won)) && !World.Cases.Any(
+                one => one.Reason is PaymentCaseReason.CreditedAndReversed && one.TransactionId == paid.TransactionId))
+                violation($"{intent.Id} is credited and goes back, and nobody is told");
+        }
+
         if (bookings.Count > 1) violation($"{intent.Id} is booked {bookings.Count} times");
         if (bookings.Count == 0) return;
         var booked = bookings[0].AmountUsd + bookings[0].DebtsUsd;
@@ -349,10 +417,14 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
     private void CheckTime(ScheduleGateway.Intent intent, Renewal booked, MemoryLicense license)
     {
         var customer = customers[license.SubscriptionId];
+        if (WasRestored || license.IsGone || intent.Charge!.Currency != "usd") return;
         var later = World.Renewals.Any(one => one.SubscriptionId == booked.SubscriptionId && one.Status is RenewalStatus.Applied
-            && one.PeriodStart > booked.PeriodStart);
-        if (WasRestored || customer.WasMoved || license.IsGone || later || intent.Charge!.Currency != "usd") return;
+            && bookedAt[one.RenewalId] > bookedAt[booked.RenewalId]);
         var (kept, taken, lost) = (booked.PaidUntil - booked.PaidFrom, Taken(intent), Lost(intent));
+        if (!later && taken >= intent.Charge.AmountMinor && license.AutoRenew
+            && !(customer.SwitchedAt >= intent.Returns.Max(one => told[one.Id].At)))
+            violation($"{license.SubscriptionId} is renewed automatically after all of {intent.Id} went back");
+        if (later || customer.WasMoved) return;
         if (taken == 0 && kept < Period) violation($"{intent.Id}: nothing went back, but {kept} are left");
         if (lost == 0 && taken < intent.Charge.AmountMinor && kept < Period)
             violation($"{intent.Id}: a part was refunded, but {kept} are left");

@@ -27,10 +27,9 @@ internal sealed record MemoryLicense
 
     public DateTimeOffset? GraceUntil { get; set; }
     public decimal? PriceUsd { get; set; }
-    public decimal? LastPaidUsd { get; set; }
 
-    /// <summary>The latest period that was paid.</summary>
-    public DateTimeOffset? LastPaidStart { get; set; }
+    /// <summary>The price at subscribing.</summary>
+    public decimal? LastPaidUsd { get; set; }
 
     public decimal WalletUsd { get; set; }
 
@@ -62,6 +61,14 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
     private readonly HashSet<(string Provider, string Event)> inbox = [];
     private readonly List<Kept> kept = [];
     private readonly Dictionary<Guid, ReversalEffect> effects = [];
+    private readonly Dictionary<(PaymentCaseReason Reason, string Subject), CaseDecision> decisions = [];
+
+    private enum CaseDecision
+    {
+        Applied,
+        Credited,
+        Refunded,
+    }
 
     private sealed class Kept(KeptReversal reversal)
     {
@@ -75,8 +82,9 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
     {
         public Renewal Renewal { get; set; } = renewal;
         public DateTimeOffset? LeaseUntil { get; set; }
+        public List<DateTimeOffset> AttemptsAt { get; private init; } = [];
 
-        public Row Copy() => new(Renewal) { LeaseUntil = LeaseUntil };
+        public Row Copy() => new(Renewal) { LeaseUntil = LeaseUntil, AttemptsAt = [.. AttemptsAt] };
     }
 
     public Dictionary<Guid, MemoryLicense> Licenses { get; } = [];
@@ -120,7 +128,7 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
         var licenses = Licenses.Values.Select(license => license.Copy()).ToList();
         var copies = rows.Values.Select(row => row.Copy()).ToList();
         var reversals = kept.ConvertAll(one => one.Copy());
-        var (requested, heard, changed) = (requests.ToList(), inbox.ToList(), effects.ToList());
+        var (requested, heard, changed, decided) = (requests.ToList(), inbox.ToList(), effects.ToList(), decisions.ToList());
         var (mails, audit, cases, history, opened) = (Mails.ToList(), Audit.ToList(), Cases.ToList(), History.ToList(), LastOpened);
         return () =>
         {
@@ -130,6 +138,7 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
             Replace(requests, requested);
             Replace(inbox, heard);
             Replace(effects, changed);
+            Replace(decisions, decided);
             Replace(Mails, mails);
             Replace(Audit, audit);
             Replace(Cases, cases);
@@ -225,6 +234,10 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
         ThrowIfLocked();
         if (change.After.IsChargeOpen && HasOtherOpen(row) && !IgnoresOtherCharges) return Task.FromResult(RenewalSave.ChargeOpen);
         var license = Licenses[change.After.SubscriptionId];
+        if (change.Payment is { With: PaidWith.Card } && decisions.Any(
+            pair => pair.Value is CaseDecision.Credited
+                && (pair.Key.Subject == change.After.IntentId || IsAbout(Cases[pair.Key], change.After.Attempt!.TransactionId!))))
+            return Task.FromResult(RenewalSave.Repeated);
         if (change.Payment is { MovesMoney: true } paid)
         {
             if (IsWalletLocked()) return Task.FromResult(RenewalSave.WalletLocked);
@@ -261,6 +274,7 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
         if (stored is null) kept.Add(stored = new Kept(new KeptReversal(reversal, Applied: null)));
         else if (reversal.IsNewerThan(stored.Reversal.Reversal)) stored.Reversal = stored.Reversal with { Reversal = reversal };
         stored.RenewalId ??= row?.Renewal.RenewalId;
+        DecideCases(reversal);
         if (row is not null && reversal.Currency == "usd")
         {
             ApplyReversals(row, policy.Grace);
@@ -276,6 +290,55 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
             && kept.Exists(one => one.RenewalId == row.Renewal.RenewalId && one.Reversal.Applied is null)).ToList();
         foreach (var row in waiting) ApplyReversals(row, policy.Grace);
         return Task.FromResult(waiting.Count);
+    }
+
+    /// <summary>Does the same as DecidePaymentCase.</summary>
+    public bool Credit(PaymentCase concern)
+    {
+        if (!concern.CanBeCredited || decisions.ContainsKey((concern.Reason, concern.Subject)) || IsReversed(concern)) return false;
+        decisions.Add((concern.Reason, concern.Subject), CaseDecision.Credited);
+        Post(Licenses.Values.Single(one => one.UserId == concern.UserId), concern.AmountMinor!.Value / 100m);
+        if (concern.RenewalId is { } id && rows.TryGetValue(id, out var row)
+            && row.Renewal.Status.IsChargeUnknown() && row.Renewal.IntentId == concern.Subject)
+        {
+            var closed = row.Renewal with { Status = RenewalStatus.Canceled, NextActionAt = null, Lookups = 0, UnknownSince = null };
+            Write(row, new RenewalChange(closed), new RenewalWriter(Lease: null), Licenses[row.Renewal.SubscriptionId]);
+        }
+
+        return true;
+    }
+
+    private bool IsReversed(PaymentCase concern)
+    {
+        var own = kept.Select(one => one.Reversal.Reversal)
+            .Where(one => one.IntentId == concern.Subject || one.ChargeId == concern.Subject || one.ChargeId == concern.TransactionId)
+            .ToList();
+        var refunds = own.Where(one => one.Kind is ReversalKind.Refund).ToLookup(one => one.State is ReversalState.Failed);
+        var totals = own.Where(one => one.Kind is ReversalKind.RefundTotal).Select(one => one.AmountMinor);
+        return refunds[false].Any() || totals.Any(total => total > refunds[true].Sum(one => one.AmountMinor))
+            || own.Exists(one => one is { Kind: ReversalKind.Dispute, State: not ReversalState.Won });
+    }
+
+    // What a refund or dispute does to the cases about its charge.
+    private void DecideCases(PaymentReversal reversal)
+    {
+        foreach (var (key, concern) in Cases.ToList())
+        {
+            if (concern.Subject != reversal.IntentId && concern.Subject != reversal.ChargeId
+                && (concern.TransactionId is null || concern.TransactionId != reversal.ChargeId)) continue;
+            CaseDecision? decision = decisions.TryGetValue(key, out var known) ? known : null;
+            if (decision is CaseDecision.Credited
+                && reversal is { AmountMinor: > 0, State: not (ReversalState.Failed or ReversalState.Won) })
+                Open(concern with
+                {
+                    Reason = PaymentCaseReason.CreditedAndReversed,
+                    Subject = reversal.Kind is ReversalKind.Dispute ? reversal.ProviderId : concern.Subject,
+                });
+            if (decision is null && reversal is { Kind: not ReversalKind.Dispute, State: ReversalState.Succeeded }
+                && concern.AmountMinor <= reversal.AmountMinor) decisions[key] = CaseDecision.Refunded;
+            if (decision is CaseDecision.Refunded && reversal is { Kind: ReversalKind.Refund, State: ReversalState.Failed })
+                decisions.Remove(key);
+        }
     }
 
     private void ReopenHeld(Guid subscriptionId, RenewalPolicy policy)
@@ -298,6 +361,8 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
         && ((reversal.IntentId is { } intent && intent == renewal.IntentId)
             || (reversal.ChargeId is { } charge && charge == attempt.TransactionId));
 
+    private static bool IsAbout(PaymentCase known, string charge) => known.Subject == charge || known.TransactionId == charge;
+
     private void Open(PaymentCase concern) => Cases.TryAdd((concern.Reason, concern.Subject), concern);
 
     private void ApplyReversals(Row row, TimeSpan grace)
@@ -307,8 +372,8 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
             early.RenewalId = renewal.RenewalId;
         var own = kept.Where(one => one.RenewalId == renewal.RenewalId && one.Reversal.Reversal.Currency == "usd").ToList();
         if (own.Count == 0) return;
-        var isLatest = !rows.Values.Any(other => other.Renewal.SubscriptionId == renewal.SubscriptionId
-            && other.Renewal.Status is RenewalStatus.Applied && other.Renewal.PeriodStart > renewal.PeriodStart);
+        var isLatest = !PaidPeriods(renewal.SubscriptionId).Any(
+            other => other.PaidFrom > renewal.PaidFrom || renewal.PaidUntil == renewal.PaidFrom);
         var facts = new ReversalFacts(
             renewal, license.IsGone ? null : license.ExpiresAt, license.AutoRenew, isLatest, [.. own.Select(one => one.Reversal)],
             effects.GetValueOrDefault(renewal.RenewalId, ReversalEffect.None))
@@ -411,7 +476,7 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
         if (change.Payment is { } payment)
         {
             CutPaidPeriods(row, license);
-            Book(license, change.After.PeriodStart, payment);
+            Book(license, payment);
         }
 
         if (change.Suspends && license is { IsTokenActive: true, IsGone: false } && license.ExpiresAt == row.Renewal.PeriodStart
@@ -423,6 +488,8 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
         if (writer.Event is { } received) inbox.Add((received.Provider, received.EventId));
         if (writer.Request is { } request) requests[request] = change.After.RenewalId;
         row.LeaseUntil = writer.Lease > TimeSpan.Zero ? clock.GetUtcNow() + writer.Lease : null;
+        if (change.After.Attempt is { } attempt && attempt.AttemptId != row.Renewal.Attempt?.AttemptId)
+            row.AttemptsAt.Add(attempt.FirstSentAt);
         row.Renewal = change.Saved;
         license.GraceUntil = null;
         foreach (var other in rows.Values)
@@ -433,7 +500,19 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
         }
 
         if (change.Case is { } concern) Open(concern);
-        if (change.Payment is { With: PaidWith.Card }) ApplyReversals(row, grace: TimeSpan.Zero);
+        if (change.Payment is not { With: PaidWith.Card }) return;
+        ApplyReversals(row, grace: TimeSpan.Zero);
+        foreach (var (key, known) in Cases)
+        {
+            var isOfIntent = known.RenewalId == row.Renewal.RenewalId && known.Subject == row.Renewal.IntentId
+                && key.Reason is not (PaymentCaseReason.PaidTwice or PaymentCaseReason.ChargeInUse);
+            var isOfCharge = IsAbout(known, row.Renewal.Attempt!.TransactionId!)
+                && key.Reason is PaymentCaseReason.LicenseGone or PaymentCaseReason.OtherAmount or PaymentCaseReason.OtherCurrency
+                    or PaymentCaseReason.UnknownRenewal or PaymentCaseReason.PaidTwice;
+            if (!(isOfIntent || isOfCharge) || !decisions.TryAdd(key, CaseDecision.Applied)) continue;
+            if (isOfCharge && known.Subject != known.TransactionId && Renewals.All(one => one.IntentId != known.Subject))
+                row.Renewal = row.Renewal with { IntentId = known.Subject };
+        }
     }
 
     private bool HasOtherOpen(Row row) => rows.Values.Any(
@@ -452,7 +531,7 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
         }
     }
 
-    private static void Book(MemoryLicense license, DateTimeOffset periodStart, RenewalPayment payment)
+    private static void Book(MemoryLicense license, RenewalPayment payment)
     {
         // A fully refunded period is empty, so it overlaps no other.
         if (license.PaidPeriods.Exists(
@@ -467,7 +546,6 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
         license.PaidPeriods.Add((payment.PaidFrom, payment.PaidUntil));
         if (license.ExpiresAt > payment.PaidUntil) throw new InvalidOperationException("a payment moved the expiry back");
         if (license.ExpiresAt is not null) license.ExpiresAt = payment.PaidUntil;
-        if (!(license.LastPaidStart > periodStart)) (license.LastPaidStart, license.LastPaidUsd) = (periodStart, payment.AmountUsd);
         if (license.IsSuspendedForExpiry) Reactivate(license);
     }
 
@@ -514,6 +592,7 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
         Type = RenewalType.Auto,
         GivesUpAt = policy.GivesUpAt(row.Renewal.PeriodStart, now, RenewalPolicy.LateWindow),
         NextActionAt = now,
+        SoftDeclines = 0,
         Fence = row.Renewal.Fence + 1,
     };
 
@@ -524,6 +603,10 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
                 && row.Renewal.Status is not RenewalStatus.Applied) return row;
         return null;
     }
+
+    // Without those that the platform took back before their start.
+    private IEnumerable<Renewal> PaidPeriods(Guid subscriptionId) => Renewals.Where(
+        one => one.SubscriptionId == subscriptionId && one.Status is RenewalStatus.Applied && one.PaidUntil > one.PaidFrom);
 
     private bool IsHeld(Row row) => row.LeaseUntil > clock.GetUtcNow();
 
@@ -553,13 +636,14 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
                     && one.Reversal.Reversal is { Kind: ReversalKind.Dispute, State: ReversalState.Open }),
             },
             license.PriceUsd,
-            license.LastPaidUsd,
+            PaidPeriods(license.SubscriptionId).OrderByDescending(paid => paid.PaidFrom).FirstOrDefault()?.AmountUsd ?? license.LastPaidUsd,
             license.WalletUsd - license.ReservedUsd,
             license.Card,
             rows.Values.Any(other => other != row && other.Renewal.SubscriptionId == license.SubscriptionId
                 && other.Renewal.Status.IsAwaitingProvider()))
         {
             DebtUsd = license.DebtUsd,
+            AttemptsAt = [.. row.AttemptsAt],
         };
     }
 }

@@ -37,11 +37,24 @@ internal sealed class PostgresWorld : IWorld, IDisposable
         create trigger meet_lock before insert on payment_events for each row execute function meet_lock();
         """;
 
+    // What truncate … cascade would empty, which takes ten times as long for a few rows.
+    private const string Emptying = """
+        with recursive used (id) as (
+            select unnest(string_to_array(@tables, ', '))::regclass::oid
+            union
+            select c.conrelid from pg_constraint c join used u on c.confrelid = u.id where c.contype = 'f'
+        )
+        select string_agg(format('delete from %s', id::regclass), '; ')
+        from used
+        where not exists (select from pg_inherits i where i.inhrelid = id)
+        """;
+
     private readonly NpgsqlDataSource source;
     private readonly NpgsqlConnection connection;
     private readonly LicenseDatabase database;
     private readonly string server;
     private readonly string name;
+    private string emptying = "";
     private TimeProvider clock = TimeProvider.System;
     private SuspensionStore suspensions = null!;
     private Dictionary<Guid, MemoryLicense> licenses = [];
@@ -53,7 +66,13 @@ internal sealed class PostgresWorld : IWorld, IDisposable
     private PostgresWorld(string server, string name)
     {
         (this.server, this.name) = (server, name);
-        source = NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(server) { Database = name, MaxPoolSize = 10 }.ConnectionString);
+        source = NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(server)
+        {
+            Database = name,
+            MaxPoolSize = 10,
+            MaxAutoPrepare = 200,
+            AutoPrepareMinUsages = 2,
+        }.ConnectionString);
         database = new LicenseDatabase(source);
         connection = source.OpenConnection();
     }
@@ -88,6 +107,7 @@ internal sealed class PostgresWorld : IWorld, IDisposable
             return true;
         });
         world.connection.Execute(Prepare);
+        world.emptying = world.connection.ExecuteScalar<string>(Emptying, new { tables = $"{Tables}, license_events".ReplaceLineEndings(" ") })!;
         return world;
     }
 
@@ -95,7 +115,7 @@ internal sealed class PostgresWorld : IWorld, IDisposable
     public void Begin(TimeProvider time)
     {
         clock = time;
-        Empty($"truncate {Tables}, license_events cascade");
+        Empty(emptying);
         (licenses, renewals, cases, isStale) = ([], [], [], false);
         Lock(wallets: false, rows: false);
         var invalidation = new LicenseInvalidation();
@@ -107,8 +127,9 @@ internal sealed class PostgresWorld : IWorld, IDisposable
             () => isStale = true);
     }
 
-    public bool HasMail(string dedupKey) =>
-        connection.ExecuteScalar<bool>("select exists (select from outbox where dedup_key = @dedupKey)", new { dedupKey });
+    public int NoticesOf(Guid subscriptionId, DateTimeOffset expiresAt) => connection.ExecuteScalar<int>(
+        "select count(*)::int from outbox where starts_with(dedup_key, @key)",
+        new { key = $"upcoming_renewal:{subscriptionId}:{expiresAt.ToUnixTimeSeconds()}" });
 
     private const string Insert = """
         insert into users (user_id, email) values (@UserId, @UserId::text || '@example.org');
@@ -231,6 +252,18 @@ internal sealed class PostgresWorld : IWorld, IDisposable
         isStale = true;
     }
 
+    private const string FindCase = "select case_id from payment_cases where reason = @reason and subject = @Subject";
+
+    public bool Credit(PaymentCase concern)
+    {
+        var caseId = connection.QuerySingle<Guid>(FindCase, new { reason = EnumWords.Of(concern.Reason), concern.Subject });
+        var decision = new PaymentCaseDecision("credit", "paid for nothing");
+        var decided = Wait(() => new DecidePaymentCase(database, Store).RunAsync(
+            caseId, decision, Actor.Operator(caseId), CancellationToken.None));
+        isStale = true;
+        return decided.Refusal is null;
+    }
+
     public void Lock(bool wallets, bool rows)
     {
         connection.Execute("update schedule_locks set rows = @rows where rows <> @rows", new { rows });
@@ -259,7 +292,7 @@ internal sealed class PostgresWorld : IWorld, IDisposable
         return () =>
         {
             var tables = Tables.Split(',', StringSplitOptions.TrimEntries);
-            Empty($"truncate {Tables} cascade; "
+            Empty($"{emptying}; "
                 + string.Join("; ", tables.Select(table => $"insert into public.{table} select * from backup.{table}")));
             licenses = copies.ToDictionary(license => license.SubscriptionId, license => license.Copy());
             isStale = true;
@@ -390,13 +423,14 @@ internal sealed class PostgresWorld : IWorld, IDisposable
     // The lists stay the same objects, because callers enumerate them.
     private void Read()
     {
+        using var rows = connection.QueryMultiple($"{ReadRenewals}; {ReadCases}; {ReadLicenses}");
         renewals.Clear();
-        renewals.AddRange(connection.Query<Row>(ReadRenewals).Select(row => row.ToRenewal()));
+        renewals.AddRange(rows.Read<Row>().Select(row => row.ToRenewal()));
         cases.Clear();
-        cases.AddRange(connection.Query<CaseRow>(ReadCases).Select(row => new PaymentCase(
+        cases.AddRange(rows.Read<CaseRow>().Select(row => new PaymentCase(
             EnumWords.Parse<PaymentCaseReason>(row.Reason), row.Subject, row.RenewalId, row.SubscriptionId, row.UserId, row.TransactionId,
             row.AmountMinor, row.Currency, row.Detail)));
-        foreach (var row in connection.Query<LicenseRow>(ReadLicenses))
+        foreach (var row in rows.Read<LicenseRow>())
         {
             var license = licenses[row.SubscriptionId];
             if (!license.IsGone) (license.ExpiresAt, license.AutoRenew) = (row.ExpiresAt, row.AutoRenew);

@@ -83,8 +83,10 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
     private readonly Dictionary<Scheduler.Strand, PaymentEvent> delivering = [];
     private readonly Dictionary<Guid, Renewal> shown = [];
     private readonly int workers;
+    private readonly int[] acts;
     private (Action World, Action Judge)? backup;
     private DateTimeOffset lastExpiry;
+    private string? refusal;
     private uint ids;
 
     private Schedule(int seed, Sabotage sabotage, List<string>? trace, PostgresWorld? postgres, int? licenses)
@@ -92,6 +94,8 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
         this.trace = trace;
         random = new Random(seed);
         workers = random.Next(2, 5);
+        // Few kinds of events in a schedule meet more often than all kinds do.
+        acts = [.. Enumerable.Range(0, Acts).Where(_ => random.Next(2) == 0).DefaultIfEmpty(Acts - 1)];
         gateway = new ScheduleGateway(scheduler, clock, random, Violate)
         {
             FaultRate = random.Next(4) * 15,
@@ -108,7 +112,7 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
         postgres?.Begin(clock);
         world = judge.World = postgres as IWorld
             ?? new MemoryWorld(memory, sabotage is Sabotage.None ? memory : new SabotagedStore(memory, sabotage));
-        gateway.OnConfirmed = judge.Confirmed;
+        (gateway.OnConfirmed, gateway.BeganAt) = (judge.Confirmed, judge.BeganAt);
         IPaymentGateway used = sabotage is Sabotage.None ? gateway : new SabotagedGateway(gateway, sabotage);
         policy = new RenewalPolicy(true, TimeSpan.FromDays(7), TimeSpan.FromDays(3), 0,
             new Dictionary<string, TimeSpan> { [used.Provider] = used.IdempotencyKeyLifetime })
@@ -171,7 +175,8 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
     private void Disturb()
     {
         var mayRestore = random.Next(8) == 0;
-        store.Locks = () => (random.Next(10) == 0, random.Next(40) == 0);
+        var (walletLocks, rowLocks) = (random.Next(1, 30), random.Next(1, 10));
+        store.Locks = () => (random.Next(100) < walletLocks, random.Next(100) < rowLocks);
         for (var steps = random.Next(60, 240); steps > 0; steps--)
         {
             switch (random.Next(100))
@@ -240,9 +245,39 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
             Start("worker 0", () => run.RunAsync(CancellationToken.None));
             Start("reconciler", () => run.ReconcileAsync(CancellationToken.None));
             Finish();
-            if (clock.Now > end && !gateway.Events.Exists(IsReversal) && !world.Renewals.Any(judge.IsOpen)) return;
+            if (clock.Now > end && !gateway.Events.Exists(IsReversal) && !world.Renewals.Any(judge.IsOpen)) break;
             Set(Later(clock.Now + TimeSpan.FromHours(6), Earlier(NextMoment(), clock.Now + TimeSpan.FromDays(2))));
         }
+
+        foreach (var license in world.Licenses.Values.ToList()) AskAgain(license);
+    }
+
+    // Whatever happened before, a customer with a good card can renew, and agree to the price that the page shows.
+    private void AskAgain(MemoryLicense license)
+    {
+        var id = license.SubscriptionId;
+        if (license is not { IsGone: false, IsHeldByOperator: false, OtherBlock: null, Card.PaymentId: "pm_good", PriceUsd: >= 0.50m,
+            ExpiresAt: { } expiry } || expiry > clock.Now + TimeSpan.FromDays(7)) return;
+        // Nothing else is charged while the bank waits for the customer, or a person must decide.
+        bool IsFinished(Renewal one) => one.SubscriptionId != id
+            || one.Status is RenewalStatus.Applied
+            || (one.IntentId is null && one.Status is not (RenewalStatus.Charging or RenewalStatus.Succeeded));
+        if (!world.Renewals.All(IsFinished)) return;
+
+        var before = world.Renewals.Count(one => one.SubscriptionId == id && one.Status is RenewalStatus.Applied);
+        foreach (var agrees in (bool[])[false, true])
+        {
+            judge.Asked(license);
+            refusal = null;
+            Start("customer", () => RenewAsync(license, agrees));
+            Finish();
+            if (world.Renewals.Count(one => one.SubscriptionId == id && one.Status is RenewalStatus.Applied) > before) return;
+        }
+
+        // A bank that declines a card for good declines it again, so the customer is told to save another one.
+        bool IsToldWhy(Renewal one) => one.SubscriptionId == id && one.PeriodStart == expiry && one.Status is RenewalStatus.HardDeclined;
+        if (refusal != "TOO_MANY_ATTEMPTS" && !world.Renewals.Any(IsToldWhy) && !world.Cases.Any(one => one.SubscriptionId == id))
+            Violate($"{id} asks with a good card and is not renewed: {refusal}");
     }
 
     private static bool IsReversal(PaymentEvent received) => received.Fact is PaymentFact.Reversed;
@@ -369,17 +404,19 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
     {
         if (gateway.Delayed.Count == 0) return;
         var index = random.Next(gateway.Delayed.Count);
-        var call = gateway.Delayed[index];
+        var call = gateway.Delayed[index].Call;
         gateway.Delayed.RemoveAt(index);
         Trace(() => "a delayed call arrives");
         call();
     }
 
+    private const int Acts = 20;
+
     private void Act()
     {
         var license = world.Licenses.Values.ElementAt(random.Next(world.Licenses.Count));
         if (judge.IsReliable(license.SubscriptionId)) return;
-        var act = random.Next(18);
+        var act = acts[random.Next(acts.Length)];
         Trace(() => $"{license.SubscriptionId} act {act}");
         switch (act)
         {
@@ -395,7 +432,7 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
                 world.CardsChanged(license);
                 break;
             case 2:
-                var amount = random.Next(10, 60);
+                var amount = random.Next(3) == 0 ? license.ReservedUsd - license.WalletUsd : random.Next(10, 60);
                 license.WalletUsd += amount;
                 judge.Deposited(license, amount);
                 break;
@@ -461,9 +498,14 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
                 }
 
                 break;
+            case 17:
+                foreach (var concern in world.Cases.Where(one => one.SubscriptionId == license.SubscriptionId).ToList())
+                    if (world.Credit(concern)) judge.Credited(concern);
+                return;
             default:
                 judge.Asked(license);
-                Start("customer", () => RenewAsync(license));
+                var agrees = random.Next(2) == 0;
+                Start("customer", () => RenewAsync(license, agrees));
                 return;
         }
 
@@ -473,12 +515,17 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
     private IEnumerable<ScheduleGateway.Intent> IntentsOf(MemoryLicense license) =>
         gateway.Intents.Values.Where(intent => intent.Request.SubscriptionId == license.SubscriptionId);
 
-    private async Task RenewAsync(MemoryLicense license)
+    private async Task RenewAsync(MemoryLicense license, bool agrees)
     {
         var paidBefore = world.Renewals.Where(renewal =>
             renewal.SubscriptionId == license.SubscriptionId && renewal.Status is RenewalStatus.Applied
             && renewal.PeriodStart == license.ExpiresAt).Select(renewal => renewal.RenewalId).ToList();
-        var renewed = await renew.RunAsync(license.SubscriptionId, Actor.Owner(license.UserId), request: null, CancellationToken.None);
+        // The page shows the price, to which the customer may agree.
+        var accepted = agrees ? license.PriceUsd : null;
+        judge.AgreesTo(accepted);
+        var renewed = await renew.RunAsync(
+            license.SubscriptionId, Actor.Owner(license.UserId), request: null, accepted, CancellationToken.None);
+        refusal = renewed.Refusal?.Code;
         if (renewed.Refusal is null && paidBefore.Contains(renewed.Value.RenewalId))
             Violate($"{license.SubscriptionId} is told to be renewed by a period that the platform took back");
     }
@@ -522,7 +569,8 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
     // The customer agrees to the price that the page showed, which may have changed since.
     private async Task ConsentToPriceAsync(Renewal seen)
     {
-        judge.Agreed(seen, seen.AmountUsd ?? 0);
+        if (seen.AmountUsd is not { } amount) return; // the page showed no price
+        judge.Agreed(seen, amount);
         if (await store.FindAsync(seen.RenewalId, CancellationToken.None) is { } facts
             && RenewalRequests.ConsentToPrice(facts.Renewal, seen.AmountUsd, clock.Now) is { } accepted)
             await store.SaveAsync(accepted, new RenewalWriter(Lease: null), CancellationToken.None);

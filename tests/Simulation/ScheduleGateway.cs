@@ -63,7 +63,7 @@ internal sealed class ScheduleGateway(Scheduler scheduler, ScheduleClock clock, 
     public bool ChargesOtherAmounts { get; set; }
 
     /// <summary>Calls that time out and are executed later, in any order.</summary>
-    public List<Action> Delayed { get; } = [];
+    public List<(string? Intent, Action Call)> Delayed { get; } = [];
 
     /// <summary>Events that were not delivered yet.</summary>
     public List<PaymentEvent> Events { get; } = [];
@@ -78,6 +78,9 @@ internal sealed class ScheduleGateway(Scheduler scheduler, ScheduleClock clock, 
 
     /// <summary>Intents that were confirmed, and whose outcome nobody was told yet.</summary>
     public IReadOnlyCollection<string> Unanswered => unanswered;
+
+    /// <summary>When a renewal's latest attempt began.</summary>
+    public Func<Guid, DateTimeOffset?> BeganAt { get; set; } = _ => null;
 
     /// <summary>Called when a confirmation is received that was not received before.</summary>
     public Action<Intent, ChargeRequest> OnConfirmed { get; set; } = (_, _) => { };
@@ -143,7 +146,10 @@ internal sealed class ScheduleGateway(Scheduler scheduler, ScheduleClock clock, 
     private async Task<IntentSnapshot> AnswerAsync(string intentId, Task<IntentSnapshot> call)
     {
         var answer = await call;
-        if (answer.Outcome is not (ChargeOutcome.Unknown or ChargeOutcome.Processing)) Heard(intentId);
+        // A confirmation that is under way may still charge.
+        var isUnderWay = answer.Outcome is ChargeOutcome.Unconfirmed && Delayed.Exists(one => one.Intent == intentId)
+            && clock.Now - BeganAt(Intents[intentId].Request.RenewalId) < IdempotencyKeyLifetime;
+        if (!isUnderWay && answer.Outcome is not (ChargeOutcome.Unknown or ChargeOutcome.Processing)) Heard(intentId);
         return answer;
     }
 
@@ -247,7 +253,7 @@ internal sealed class ScheduleGateway(Scheduler scheduler, ScheduleClock clock, 
             case 1:
                 return NoAnswer("429", TimeSpan.FromSeconds(random.Next(1, 900)));
             case 2:
-                Delayed.Add(() => Answer(key, request, intent, effect));
+                Delayed.Add((request is null ? null : intent, () => Answer(key, request, intent, effect)));
                 return NoAnswer("timed out");
             case 3:
                 Answer(key, request, intent, () => { effect(); return NoAnswer("500"); });

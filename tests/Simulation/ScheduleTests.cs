@@ -17,9 +17,7 @@ public sealed class ScheduleTests
     [Fact]
     public void Schedules_OverPostgres_ViolateNoRule()
     {
-        using var postgres = PostgresWorld.Create();
-
-        var failing = Simulate.Failing(first: 1, schedules: 30, postgres);
+        var failing = Simulate.Failing(first: 1, schedules: 30, overPostgres: true);
 
         Assert.True(failing.Count == 0, string.Join(
             '\n', failing.Select(one => $"./dev simulate --store postgres --seed {one.Seed}: {one.Violations[0]}")));

@@ -154,7 +154,7 @@ internal sealed class SilentTimers
         }
 
         foreach (var delayed in gateway.Delayed.ToList())
-            delayed();
+            delayed.Call();
         gateway.Delayed.Clear();
     }
 

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Globalization;
 
@@ -14,49 +15,42 @@ internal static class Simulate
         var schedules = Option(arguments, "--schedules");
         var seed = Option(arguments, "--seed");
         var untilFailure = arguments.Contains("--until-failure");
-        using var postgres = Array.IndexOf(arguments, "--store") is >= 0 and var at && arguments[at + 1] == "postgres"
-            ? PostgresWorld.Create()
-            : null;
-        if (seed is { } first && schedules is null) return Replay(first, postgres, Option(arguments, "--licenses"));
-        return RunMany(first: seed ?? 1, schedules ?? (postgres is null ? 100_000 : 200), untilFailure, postgres);
+        var isPostgres = Array.IndexOf(arguments, "--store") is >= 0 and var at && arguments[at + 1] == "postgres";
+        if (seed is { } first && schedules is null)
+        {
+            using var postgres = isPostgres ? PostgresWorld.Create() : null;
+            return Replay(first, postgres, Option(arguments, "--licenses"));
+        }
+
+        return RunMany(first: seed ?? 1, schedules ?? (isPostgres ? 200 : 100_000), untilFailure, isPostgres);
     }
 
+    /// <summary>Runs schedules side by side; over PostgreSQL, each thread has its own database.</summary>
     /// <returns>The seeds of the failed schedules, with the violated rules.</returns>
     public static IReadOnlyList<(int Seed, IReadOnlyList<string> Violations)> Failing(
-        int first, int schedules, Sabotage sabotage = Sabotage.None, bool untilFailure = false)
+        int first, int schedules, Sabotage sabotage = Sabotage.None, bool untilFailure = false, bool overPostgres = false)
     {
-        var failing = new System.Collections.Concurrent.ConcurrentBag<(int, IReadOnlyList<string>)>();
-        Parallel.For(first, first + schedules, (seed, loop) =>
+        var failing = new ConcurrentBag<(int, IReadOnlyList<string>)>();
+        var last = first - 1;
+        Parallel.For(0, Environment.ProcessorCount, _ =>
         {
-            if (Schedule.Run(seed, sabotage) is not { Count: > 0 } violations) return;
-            failing.Add((seed, violations));
-            if (untilFailure) loop.Stop();
+            using var postgres = overPostgres ? PostgresWorld.Create() : null;
+            while (!(untilFailure && !failing.IsEmpty) && Interlocked.Increment(ref last) is var seed && seed < first + schedules)
+                if (Schedule.Run(seed, sabotage, postgres: postgres) is { Count: > 0 } violations) failing.Add((seed, violations));
         });
         return [.. failing.OrderBy(one => one.Item1)];
     }
 
-    /// <summary>One after the other: they share a database.</summary>
-    public static IReadOnlyList<(int Seed, IReadOnlyList<string> Violations)> Failing(
-        int first, int schedules, PostgresWorld postgres, bool untilFailure = false)
-    {
-        var failing = new List<(int, IReadOnlyList<string>)>();
-        for (var seed = first; seed < first + schedules && !(untilFailure && failing.Count > 0); seed++)
-            if (Schedule.Run(seed, postgres: postgres) is { Count: > 0 } violations) failing.Add((seed, violations));
-        return failing;
-    }
-
-    private static int RunMany(int first, int schedules, bool untilFailure, PostgresWorld? postgres)
+    private static int RunMany(int first, int schedules, bool untilFailure, bool isPostgres)
     {
         using var self = Process.GetCurrentProcess();
         var watch = Stopwatch.StartNew();
-        var failing = postgres is null
-            ? Failing(first, schedules, untilFailure: untilFailure)
-            : Failing(first, schedules, postgres, untilFailure);
+        var failing = Failing(first, schedules, untilFailure: untilFailure, overPostgres: isPostgres);
         // Processor time depends less on other load on the machine than elapsed time.
         Console.WriteLine($"{schedules} schedules from seed {first} in {watch.Elapsed.TotalSeconds:0.0} s "
             + $"({self.TotalProcessorTime.TotalSeconds:0.0} s of processor time), "
             + $"{schedules / watch.Elapsed.TotalMinutes:0} per minute, {failing.Count} failed");
-        var command = postgres is null ? "./dev simulate" : "./dev simulate --store postgres";
+        var command = isPostgres ? "./dev simulate --store postgres" : "./dev simulate";
         foreach (var (seed, violations) in failing.Take(10)) Console.WriteLine($"  {command} --seed {seed}: {violations[0]}");
         return failing.Count == 0 ? 0 : 1;
     }

@@ -18,7 +18,8 @@ internal interface IWorld
     /// <summary>When all due renewals were opened last.</summary>
     DateTimeOffset? LastOpened { get; }
 
-    bool HasMail(string dedupKey);
+    /// <summary>How many notices of an automatic charge for the period after this expiry are in the outbox.</summary>
+    int NoticesOf(Guid subscriptionId, DateTimeOffset expiresAt);
 
     /// <summary>How many successes the history lists.</summary>
     int Successes { get; }
@@ -32,6 +33,10 @@ internal interface IWorld
 
     /// <summary>An operator suspends or reinstates the license.</summary>
     void Hold(MemoryLicense license, bool holds);
+
+    /// <summary>An operator credits the charge of a case to the customer's wallet.</summary>
+    /// <returns>Whether it was credited.</returns>
+    bool Credit(PaymentCase concern);
 
     /// <summary>Other transactions lock the wallets, or rows that every save writes, until this is called again.</summary>
     void Lock(bool wallets, bool rows);
@@ -57,7 +62,11 @@ internal sealed class MemoryWorld(MemoryRenewalStore memory, IRenewalStore store
 
     public DateTimeOffset? LastOpened => memory.LastOpened;
 
-    public bool HasMail(string dedupKey) => memory.Mails.Contains(dedupKey);
+    public int NoticesOf(Guid subscriptionId, DateTimeOffset expiresAt)
+    {
+        var key = $"upcoming_renewal:{subscriptionId}:{expiresAt.ToUnixTimeSeconds()}";
+        return memory.Mails.Count(mail => mail.StartsWith(key, StringComparison.Ordinal));
+    }
 
     public int Successes => memory.History.Values.Count(row => row.Status == "success");
 
@@ -68,6 +77,8 @@ internal sealed class MemoryWorld(MemoryRenewalStore memory, IRenewalStore store
     public void CardsChanged(MemoryLicense license) => memory.CardsChanged(license);
 
     public void Hold(MemoryLicense license, bool holds) => memory.Hold(license, holds);
+
+    public bool Credit(PaymentCase concern) => memory.Credit(concern);
 
     public void Lock(bool wallets, bool rows) => (memory.IsWalletLocked, memory.AreRowsLocked) = (() => wallets, rows);
 

@@ -348,8 +348,8 @@ money(
 other(
   'refusal-without-a-reason',
   drivers + 'RenewManually.cs',
-  'var block = policy.BlockOf(facts.License);',
-  'RenewalBlock? block = null;',
+  'policy.BlockOf(facts.License) is { } block ? Blocked(block)',
+  'policy.BlockOf(facts.License) is { } block && block < 0 ? Blocked(block)',
   'RenewalHttpTests',
 );
 
@@ -613,8 +613,8 @@ kindOf('disputes');
 money(
   'charged-while-disputed',
   rules + 'RenewalPlan.cs',
-  'facts is { Renewal.Type: RenewalType.Auto, License.IsDisputed: true }',
-  'facts is { Renewal.Type: RenewalType.Auto, License.IsDisputed: true, License.IsGone: true }',
+  'IsHeldByDispute(RenewalFacts facts) => facts.License.IsDisputed',
+  'IsHeldByDispute(RenewalFacts facts) => facts.License is { IsDisputed: true, IsGone: true }',
   'RenewalPlanTests',
 );
 money(
@@ -758,14 +758,14 @@ kindOf('notice before a charge');
 money(
   'no-notice-of-a-card-charge',
   rules + 'RenewalPlan.cs',
-  'RenewalWarnings.AtPayment(renewal, PaidWith.Card, card, now)',
+  'RenewalWarnings.AtPayment(charging, PaidWith.Card, card, policy, now)',
   'null',
   'RenewalPlanTests',
 );
 money(
   'no-notice-of-a-wallet-payment',
   rules + 'RenewalPlan.cs',
-  'RenewalWarnings.AtPayment(renewal, with, null, now)',
+  'RenewalWarnings.AtPayment(renewal, with, null, policy, now)',
   'null',
   'RenewalPlanTests',
 );

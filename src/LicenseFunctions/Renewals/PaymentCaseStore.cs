@@ -88,13 +88,27 @@ public static class PaymentCaseStore
         update payment_cases set decision = 'applied', decided_at = now()
         where renewal_id = @RenewalId and decided_at is null
           and reason in ('license_gone', 'other_amount', 'other_currency', 'unknown_renewal', 'not_applied')
-          and (subject = @IntentId or reason = 'not_applied')
+          and (subject = @IntentId or reason = 'not_applied');
+        with closed as (
+            update payment_cases set decision = 'applied', decided_at = now()
+            where provider = @Provider and decided_at is null and @TransactionId in (subject, transaction_id)
+              and reason in ('license_gone', 'other_amount', 'other_currency', 'unknown_renewal', 'paid_twice')
+            returning subject, transaction_id
+        )
+        update renewals r set intent_id = c.subject
+        from (select min(subject) as subject from closed where subject <> transaction_id) c
+        where r.renewal_id = @RenewalId and c.subject is not null
+          and not exists (select from renewals o where o.intent_id = c.subject)
         """;
 
-    /// <summary>The charge is booked after all.</summary>
+    /// <summary>
+    /// The charge is booked after all, perhaps for another renewal than it named, by an operator's decision. Then its intent is the
+    /// renewal's, so that a refund finds it.
+    /// </summary>
     internal static Task CloseAppliedAsync(NpgsqlConnection connection, Renewal paid, CancellationToken cancellationToken) =>
         connection.ExecuteAsync(new CommandDefinition(
-            CloseApplied, new { paid.RenewalId, paid.IntentId }, cancellationToken: cancellationToken));
+            CloseApplied, new { paid.RenewalId, paid.IntentId, paid.Attempt!.Provider, paid.Attempt.TransactionId },
+            cancellationToken: cancellationToken));
 
     // Also the condition of the other statements about a charge.
     private const string IsAboutCharge = "provider = @provider and (subject in (@IntentId, @ChargeId) or transaction_id = @ChargeId)";
@@ -108,12 +122,16 @@ public static class PaymentCaseStore
             IsKnown, new { provider, reversal.IntentId, reversal.ChargeId }, cancellationToken: cancellationToken));
 
     private const string IsCredited = """
-        select exists (select from payment_cases where subject = @intentId and decision = 'credited')
+        select exists (
+            select from payment_cases
+            where decision = 'credited'
+              and (subject in (@IntentId, @TransactionId) or (provider = @Provider and transaction_id = @TransactionId)))
         """;
 
-    /// <summary>Whether an operator has credited the intent's charge to the wallet, so that it can't pay a renewal.</summary>
-    internal static Task<bool> IsCreditedAsync(NpgsqlConnection connection, string? intentId, CancellationToken cancellationToken) =>
-        connection.ExecuteScalarAsync<bool>(new CommandDefinition(IsCredited, new { intentId }, cancellationToken: cancellationToken));
+    /// <summary>Whether an operator has credited the renewal's charge to the wallet, so that it can't pay a renewal.</summary>
+    internal static Task<bool> IsCreditedAsync(NpgsqlConnection connection, Renewal paid, CancellationToken cancellationToken) =>
+        connection.ExecuteScalarAsync<bool>(new CommandDefinition(
+            IsCredited, new { paid.IntentId, paid.Attempt!.Provider, paid.Attempt.TransactionId }, cancellationToken: cancellationToken));
 
     private const string CloseRefunded = """
         update payment_cases set decision = 'refunded', decided_at = now()

@@ -1,3 +1,4 @@
+using System.Globalization;
 using LicenseFunctions.Infrastructure.Database;
 using Licensing;
 using Licensing.Renewals;
@@ -16,6 +17,14 @@ public sealed class RenewManually(IRenewalStore store, ProcessRenewal process, R
     private static readonly Refusal NotDue = new(
         RefusalKind.Conflict, "NOT_DUE", "This license can't be renewed yet, or never expires. Nothing was charged.",
         Hint: "The license's list of renewals shows the first possible time (renewable_from).");
+
+    private static Refusal TooManyAttempts(DateTimeOffset allowedAt) => new(
+        RefusalKind.Conflict, "TOO_MANY_ATTEMPTS",
+        string.Create(
+            CultureInfo.InvariantCulture,
+            $"Cards were tried {RenewalPolicy.AllAttempts} times for this renewal in the last {RenewalPolicy.AttemptWindow.Days} days. "
+            + $"They can be tried again on {allowedAt:MMMM d, yyyy, HH:mm} UTC. Nothing was charged."),
+        Hint: "Add money to the wallet, then renew: the wallet can pay at once.");
 
     private static Refusal Blocked(RenewalBlock block) => block switch
     {
@@ -49,12 +58,13 @@ public sealed class RenewManually(IRenewalStore store, ProcessRenewal process, R
     /// <param name="subscriptionId">The license.</param>
     /// <param name="by">The actor in the audit log.</param>
     /// <param name="request">The caller's Idempotency-Key; a repeated request starts no further attempt. Null for none.</param>
+    /// <param name="acceptedUsd">The increased price that the customer agrees to; null for none.</param>
     /// <param name="cancellationToken">Cancels the request.</param>
     /// <returns>
     /// The renewal's state afterwards. If the database takes too long, the state before the payment; the work goes on.
     /// </returns>
     public async Task<Outcome<Renewal>> RunAsync(
-        Guid subscriptionId, Actor by, RenewalRequestKey? request, CancellationToken cancellationToken)
+        Guid subscriptionId, Actor by, RenewalRequestKey? request, decimal? acceptedUsd, CancellationToken cancellationToken)
     {
         if (request is not null && await store.FindByRequestAsync(request, cancellationToken) is { } earlier)
             return earlier.SubscriptionId == subscriptionId ? await ContinueAsync(earlier, cancellationToken) : KeyReused;
@@ -65,15 +75,18 @@ public sealed class RenewManually(IRenewalStore store, ProcessRenewal process, R
         if (await store.ClaimOneAsync(renewalId, ProcessRenewal.Lease, cancellationToken) is not { } facts)
             return await ReadAsync(renewalId, cancellationToken);
 
-        var block = policy.BlockOf(facts.License);
-        var change = block is null ? RenewalRequests.RenewNow(facts.Renewal, policy, clock.GetUtcNow()) : null;
+        var now = clock.GetUtcNow();
+        var refused = policy.BlockOf(facts.License) is { } block ? Blocked(block)
+            : RenewalRequests.CardAllowedAt(facts, policy, now) is { } allowedAt ? TooManyAttempts(allowedAt)
+            : null;
+        var change = refused is null ? RenewalRequests.RenewNow(facts, acceptedUsd, policy, now) : null;
         var writer = new RenewalWriter(change is null ? TimeSpan.Zero : ProcessRenewal.Lease, by, Request: request);
         change ??= new RenewalChange(facts.Renewal);
         var processed = await store.SaveAsync(change, writer, cancellationToken) is RenewalSave.Saved && writer.Lease > TimeSpan.Zero
             ? await ProcessAsync(facts with { Renewal = change.Saved })
             : null;
         var renewal = processed ?? await ReadAsync(renewalId, cancellationToken);
-        return block is not { } refused || renewal.Status is RenewalStatus.Applied || renewal.IsChargeOpen ? renewal : Blocked(refused);
+        return refused is null || renewal.Status is RenewalStatus.Applied || renewal.IsChargeOpen ? renewal : refused;
     }
 
     // The process that handled the first request may have crashed before it finished.

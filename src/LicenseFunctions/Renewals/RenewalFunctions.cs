@@ -13,18 +13,21 @@ public sealed class RenewalFunctions(
     [Access(CallerRole.Subscriber, CallerRole.Operator)]
     [Operation(
         "Renews a license now and returns the renewal's state. A repeated request is safe, with or without an Idempotency-Key.",
-        Reply = typeof(RenewalReply), OtherStatuses = [202, 402, 409])]
+        Body = typeof(ManualRenewal), IsBodyOptional = true, Reply = typeof(RenewalReply), OtherStatuses = [202, 402, 409])]
     public async Task<IResult> Renew(
         [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "api/v1/licenses/{subscriptionId:guid}/renew")] HttpRequest request,
         Guid subscriptionId, CancellationToken cancellationToken)
     {
         var caller = request.HttpContext.Caller();
+        var body = request.HasNoBody() ? new ManualRenewal() : await request.ReadAsync<ManualRenewal>(cancellationToken);
+        if (body.Refusal is { } refusal) return refusal.ToResult();
         var renewed = await renew.RunAsync(
             subscriptionId,
             caller.SubscriberScope,
             caller.UserId ?? Guid.Empty,
             caller.ToActor(),
             request.Headers["Idempotency-Key"],
+            body.Value,
             cancellationToken);
         return renewed.Match(reply => Results.Json(reply, Json.Options, statusCode: reply.HttpStatus()), Problems.ToResult);
     }

@@ -45,7 +45,7 @@ public sealed record RenewalReply(
         RenewalStatus.NeedsAuthentication =>
             ("authentication_needed", "The bank requires you to confirm this payment. Nothing is charged until you do."),
         RenewalStatus.AwaitingConsent =>
-            ("consent_needed", "The price has increased. Agree to it with the link in our email. Then the license is renewed."),
+            ("consent_needed", "The price has increased. Agree to it on the license's page or with the link in our email."),
         RenewalStatus.PaymentNeeded =>
             ("payment_needed", "No saved card can pay this amount, and the wallet balance is too low. Save a card or add money."),
         RenewalStatus.NotRenewable =>

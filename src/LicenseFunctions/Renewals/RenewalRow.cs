@@ -71,10 +71,12 @@ internal sealed record RenewalRow : RenewalTermsRow
     public string? TransactionId { get; init; }
     public bool LapsedBlocked { get; init; }
     public bool IsAnotherAwaited { get; init; }
+    public DateTime[] AttemptsAt { get; init; } = [];
 
     public RenewalFacts ToFacts() => new(ToRenewal(), License, PriceUsd, LastPaidUsd, WalletUsd, Card, IsAnotherAwaited)
     {
         DebtUsd = DebtUsd,
+        AttemptsAt = [.. AttemptsAt.Select(at => new DateTimeOffset(at, TimeSpan.Zero))],
     };
 
     private Renewal ToRenewal() => new()

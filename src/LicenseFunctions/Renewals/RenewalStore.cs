@@ -35,7 +35,7 @@ public sealed class RenewalStore(
         from candidates
         on conflict on constraint one_renewal_a_period do update
         set status = 'due', renewal_type = 'auto', gives_up_at = excluded.gives_up_at, next_action_at = excluded.next_action_at,
-            fence = renewals.fence + 1
+            soft_declines = 0, fence = renewals.fence + 1
         where renewals.status = 'canceled' or (renewals.status = 'lapsed' and renewals.lapsed_blocked)
         """;
 
@@ -274,7 +274,7 @@ public sealed class RenewalStore(
                attempt_code, transaction_id, expires_at, auto_renew, renewal_block, price_usd, last_paid_usd, wallet_usd,
                payment_method_id, payment_provider, provider_customer_id, provider_payment_id, expiry_month, expiry_year,
                details_changed_at, last_four, lapsed_blocked, is_another_awaited, is_disputed, is_gone, debts_usd,
-               debt_usd
+               debt_usd, attempts_at
         from renewal_facts
         where renewal_id = any(@ids)
         order by next_action_at

@@ -182,7 +182,7 @@ internal sealed class RenewalTransaction(NpgsqlConnection connection, Suspension
     // granted would be lost.
     private async Task BookAsync(Renewal renewal, RenewalPayment payment, CancellationToken cancellationToken)
     {
-        if (payment.With is PaidWith.Card && await PaymentCaseStore.IsCreditedAsync(connection, renewal.IntentId, cancellationToken))
+        if (payment.With is PaidWith.Card && await PaymentCaseStore.IsCreditedAsync(connection, renewal, cancellationToken))
             throw new SaveRefusedException(RenewalSave.Repeated);
         if (payment.MovesMoney) await MoveMoneyAsync(renewal, payment, cancellationToken);
         var isActive = await connection.ExecuteScalarAsync<bool?>(new CommandDefinition(

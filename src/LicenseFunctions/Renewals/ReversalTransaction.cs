@@ -85,7 +85,7 @@ internal sealed class ReversalTransaction(NpgsqlConnection connection, Suspensio
     private const string Reopen = """
         update renewals r
         set status = 'due', renewal_type = 'auto', gives_up_at = renewal_gives_up_at(r.period_start, @grace, @now), next_action_at = @now,
-            fence = r.fence + 1
+            soft_declines = 0, fence = r.fence + 1
         from v_current_license_tokens t
         where t.subscription_id = @subscriptionId and r.subscription_id = t.subscription_id and r.period_start = t.expires_at
           and r.status = 'lapsed' and r.lapsed_blocked and r.period_start > @now::timestamptz - @grace::interval - @catchUp::interval
@@ -182,12 +182,13 @@ internal sealed class ReversalTransaction(NpgsqlConnection connection, Suspensio
             await connection.ExecuteAsync(new CommandDefinition(CloseUnknown, charge, cancellationToken: cancellationToken));
     }
 
+    // A period that begins later may have been paid earlier: the platform moved the expiry back, and the next payment emptied that period.
     private const string Facts = """
         select t.token_id, t.is_active,
                not exists (
                    select from renewals o
-                   where o.subscription_id = r.subscription_id and o.status = 'applied'
-                     and (o.period_start, o.repeat_number) > (r.period_start, r.repeat_number))
+                   where o.subscription_id = r.subscription_id and o.status = 'applied' and o.paid_until > o.paid_from
+                     and (o.paid_from > r.paid_from or r.paid_until = r.paid_from))
                    as is_latest_paid,
                exists (
                    select from renewals o join reversal_effects x on x.renewal_id = o.renewal_id

@@ -25,9 +25,9 @@ public sealed record BookedCharge(
     Guid RenewalId, Guid SubscriptionId, RenewalStatus Status, string? IntentId, string? ChargeId, long? AmountMinor,
     DateTimeOffset? BookedAt, long LedgerMinor, long ReversedMinor)
 {
-    internal bool IsOf(StatementPayment payment) =>
-        (IntentId is not null && IntentId == payment.IntentId)
-        || (ChargeId is not null && (ChargeId == payment.ChargeId || ChargeId == payment.IntentId));
+    /// <summary>The charge paid the renewal. One booking explains one charge, so the intent alone is not enough.</summary>
+    internal bool IsPaidBy(StatementPayment charge) =>
+        BookedAt is not null && ChargeId is not null && (ChargeId == charge.ChargeId || ChargeId == charge.IntentId);
 }
 
 /// <summary>A refund or dispute, as the webhooks reported it last.</summary>

@@ -16,6 +16,9 @@ public readonly record struct PaymentSource(PaidWith? With, string? Obstacle)
     /// <summary>A charge of the license is disputed: no card is charged automatically.</summary>
     public const string PaymentDisputed = "payment_disputed";
 
+    /// <summary>The renewal had as many attempts as it may have: <see cref="RenewalPolicy.AllAttempts"/>.</summary>
+    public const string TooManyAttempts = "too_many_attempts";
+
     /// <summary>A provider declined the amount as too small.</summary>
     public const string AmountTooSmall = "amount_too_small";
 

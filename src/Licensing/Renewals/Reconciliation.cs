@@ -67,8 +67,8 @@ public static class Reconciliation
 
         private void CompareCharge(StatementEntry entry, StatementPayment charge)
         {
-            var known = Keys(charge.ChargeId, charge.IntentId).SelectMany(key => charges[key]).Where(one => one.IsOf(charge)).ToList();
-            if (known.Find(one => one.BookedAt is not null) is { } paid)
+            var known = Keys(charge.ChargeId, charge.IntentId).SelectMany(key => charges[key]).ToList();
+            if (known.Find(one => one.IsPaidBy(charge)) is { } paid)
             {
                 booked += new ChargeSum(1, paid.AmountMinor ?? 0);
                 CompareAmounts(entry, charge, paid.AmountMinor, Usd, paid.RenewalId, paid.SubscriptionId);
@@ -218,7 +218,7 @@ public static class Reconciliation
             var seen = payments.SelectMany(one => Keys(one.Id, one.ChargeId, one.IntentId)).ToHashSet(StringComparer.Ordinal);
             foreach (var charge in books.Charges.Where(one => books.IsInPeriod(one.BookedAt)))
             {
-                if (Keys(charge.ChargeId, charge.IntentId).Any(seen.Contains)) continue;
+                if (seen.Contains(charge.ChargeId!)) continue;
                 yield return (charge.ChargeId!, new PaymentDifference(
                     DifferenceKind.ChargeNotAtProvider, charge.BookedAt!.Value, charge.ChargeId!, charge.IntentId, charge.RenewalId,
                     charge.SubscriptionId, null, null, charge.AmountMinor, Usd, "The charge is booked; the provider doesn't have it."));

@@ -24,6 +24,9 @@ public sealed record RenewalFacts(
     /// <summary>US dollars: what deferred renewals of the license left open.</summary>
     public decimal DebtUsd { get; init; }
 
+    /// <summary>When the renewal's attempts began.</summary>
+    public IReadOnlyList<DateTimeOffset> AttemptsAt { get; init; } = [];
+
     /// <summary>What pays.</summary>
     public PaymentSource Source(RenewalPolicy policy) => PaymentSource.Of(Price(policy), DebtUsd, WalletUsd, Card, policy);
 

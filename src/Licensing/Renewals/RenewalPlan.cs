@@ -79,26 +79,30 @@ public static class RenewalPlan
 
         return facts.Source(policy) switch
         {
-            { Obstacle: PaymentSource.NoActivePrice and var reason } => Wait(renewal, NotRenewable, reason, now),
+            { Obstacle: PaymentSource.NoActivePrice and var reason } => Wait(renewal, NotRenewable, reason, policy, now),
             { Obstacle: PaymentSource.PriceConsent } => AwaitConsent(facts.Renewal, renewal, facts.LastPaidUsd, now),
-            { Obstacle: { } reason } => Wait(renewal, PaymentNeeded, reason, now),
+            { Obstacle: { } reason } => Wait(renewal, PaymentNeeded, reason, policy, now),
             { With: PaidWith.Card or PaidWith.Deferred } when IsHeldByDispute(facts) =>
-                Wait(renewal, PaymentNeeded, PaymentSource.PaymentDisputed, now),
+                Wait(renewal, PaymentNeeded, PaymentSource.PaymentDisputed, policy, now),
             // Deferred renewals were paid meanwhile: the intent would charge them again.
             { With: PaidWith.Card } when renewal is { IntentId: { } intent, Attempt: { } last } && renewal.DebtsUsd > facts.DebtUsd =>
                 new RenewalStep.CancelIntent(intent, last),
-            { With: PaidWith.Card } => Charge(renewal, facts.Card!, policy.AutoRenews(facts.License), now, attemptId),
+            { With: PaidWith.Card } => Charge(renewal, facts, policy, now, attemptId),
             { With: var with, DebtsUsd: var debts } =>
                 CancelIntentFirst(renewal, Book(renewal with { DebtsUsd = debts }, with!.Value, policy, now)),
         };
     }
 
-    private static RenewalStep Charge(Renewal renewal, SavedCard card, bool autoRenews, DateTimeOffset now, Guid attemptId)
+    private static RenewalStep Charge(
+        Renewal renewal, RenewalFacts facts, RenewalPolicy policy, DateTimeOffset now, Guid attemptId)
     {
+        var card = facts.Card!;
         // A manual renewal was declined: without auto-renewal there is no automatic retry.
-        if (renewal.Status is SoftDeclined && !autoRenews) return Save(renewal with { NextActionAt = renewal.GivesUpAt });
-        if (renewal.Attempts >= RenewalPolicy.AllAttempts
-            || (renewal.Type is RenewalType.Auto && renewal.SoftDeclines >= RenewalPolicy.SoftAttempts))
+        if (renewal.Status is SoftDeclined && !policy.AutoRenews(facts.License))
+            return Save(renewal with { NextActionAt = renewal.GivesUpAt });
+        if (RenewalPolicy.CardAllowedAt(facts.AttemptsAt, now) is not null)
+            return Wait(renewal, PaymentNeeded, PaymentSource.TooManyAttempts, policy, now);
+        if (renewal.Type is RenewalType.Auto && renewal.SoftDeclines >= RenewalPolicy.SoftAttempts)
             return Save(renewal with { NextActionAt = renewal.GivesUpAt });
         // The same card would be declined again. The customer got a mail about the decline.
         if (renewal.Attempt is { Status: AttemptStatus.HardDeclined } declined && !card.IsOtherThan(declined))
@@ -119,6 +123,10 @@ public static class RenewalPlan
         var charging = renewal with
         {
             Status = Charging,
+            // The customer asked for one attempt: to charge the same card again is the backend's decision.
+            Type = renewal is { Status: SoftDeclined, Attempt: { } declinedBefore } && !card.IsOtherThan(declinedBefore)
+                ? RenewalType.Auto
+                : renewal.Type,
             Attempt = new RenewalAttempt(
                 attemptId,
                 renewal.Attempts + 1,
@@ -133,7 +141,7 @@ public static class RenewalPlan
         };
         return new RenewalStep.Save(new RenewalChange(charging)
         {
-            Announcement = RenewalWarnings.AtPayment(renewal, PaidWith.Card, card, now),
+            Announcement = RenewalWarnings.AtPayment(charging, PaidWith.Card, card, policy, now),
         });
     }
 
@@ -161,7 +169,7 @@ public static class RenewalPlan
         var payment = RenewalSettlement.Payment(renewal, with, renewal.PeriodStart, paidAt: now, policy, now);
         return RenewalSettlement.Paid(renewal, payment, renewal.RenewalId) with
         {
-            Announcement = RenewalWarnings.AtPayment(renewal, with, null, now),
+            Announcement = RenewalWarnings.AtPayment(renewal, with, null, policy, now),
         };
     }
 
@@ -180,19 +188,23 @@ public static class RenewalPlan
             Reason = "grace period ended",
         };
 
-    // The price may fall again meanwhile. The customer gets one mail for each amount.
+    // The price may fall again meanwhile. The customer gets one mail for each amount and each end: the link is valid until then. So every
+    // renewal that begins again gets a link that works.
     private static RenewalStep.Save AwaitConsent(Renewal before, Renewal renewal, decimal? lastPaidUsd, DateTimeOffset now)
     {
-        var waiting = Wait(renewal with { Status = AwaitingConsent }, now);
-        return before.Status is AwaitingConsent && before.AmountUsd == renewal.AmountUsd
-            ? waiting
-            : new RenewalStep.Save(waiting.Change with
-            {
-                History = new RenewalHistory(renewal.RenewalId, "pending", PaymentSource.PriceConsent),
-                Notice = new RenewalNotice(
-                    "price_consent", string.Create(CultureInfo.InvariantCulture, $"price_consent:{renewal.RenewalId}:{renewal.AmountUsd}"),
-                    OldAmountUsd: lastPaidUsd),
-            });
+        if (before.Status is AwaitingConsent && before.AmountUsd == renewal.AmountUsd) return Wait(renewal, now);
+
+        var end = renewal.GivesUpAt < now + RenewalPolicy.ShortestConsent ? now + RenewalPolicy.ConsentWindow : renewal.GivesUpAt;
+        var waiting = Wait(renewal with { Status = AwaitingConsent, GivesUpAt = end }, now);
+        return new RenewalStep.Save(waiting.Change with
+        {
+            History = new RenewalHistory(renewal.RenewalId, "pending", PaymentSource.PriceConsent),
+            Notice = new RenewalNotice(
+                "price_consent",
+                string.Create(
+                    CultureInfo.InvariantCulture, $"price_consent:{renewal.RenewalId}:{renewal.AmountUsd}:{end.ToUnixTimeSeconds()}"),
+                OldAmountUsd: lastPaidUsd),
+        });
     }
 
     private static RenewalStep.Save Wait(Renewal renewal, DateTimeOffset now) =>
@@ -206,16 +218,19 @@ public static class RenewalPlan
     });
 
     // The customer gets a mail when the waiting begins; later checks send none.
-    private static RenewalStep.Save Wait(Renewal renewal, RenewalStatus status, string? reason, DateTimeOffset now)
+    private static RenewalStep.Save Wait(
+        Renewal renewal, RenewalStatus status, string? reason, RenewalPolicy policy, DateTimeOffset now)
     {
         var waiting = Wait(renewal with { Status = status }, now);
+        // The reply tells a customer who asked.
+        var end = renewal.Type is RenewalType.Auto ? RenewalWarnings.KeyEnd(renewal, policy, now) : "";
         return renewal.Status == status
             ? waiting
             : new RenewalStep.Save(waiting.Change with
             {
                 History = new RenewalHistory(renewal.RenewalId, "failed", reason),
                 Notice = new RenewalNotice(
-                    status is NotRenewable ? "renewal_failed" : "action_needed", $"{reason}:{renewal.RenewalId}", reason),
+                    status is NotRenewable ? "renewal_failed" : "action_needed", $"{reason}:{renewal.RenewalId}{end}", reason),
             });
     }
 
@@ -224,8 +239,9 @@ public static class RenewalPlan
     private static bool IsHeldByDisputeOnly(RenewalFacts facts, RenewalPolicy policy) => IsHeldByDispute(facts)
         && facts.Source(policy).With is PaidWith.Card or PaidWith.Deferred;
 
-    // The customer may still renew manually.
-    private static bool IsHeldByDispute(RenewalFacts facts) => facts is { Renewal.Type: RenewalType.Auto, License.IsDisputed: true };
+    // The customer may still renew manually. Their request counts for the attempt that it starts, not for later retries.
+    private static bool IsHeldByDispute(RenewalFacts facts) => facts.License.IsDisputed
+        && (facts.Renewal.Type is RenewalType.Auto || !(facts.Renewal.Status is Due || facts.Renewal.IsChargeOpen));
 
     private static bool IsUnwanted(RenewalFacts facts, RenewalPolicy policy) =>
         facts.License.ExpiresAt != facts.Renewal.PeriodStart

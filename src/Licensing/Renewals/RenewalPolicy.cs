@@ -28,15 +28,25 @@ public sealed record RenewalPolicy(
     public const int SoftAttempts = 4;
 
     /// <summary>
-    /// Maximum number of attempts in a period, manual ones included. Mastercard allows 10 in 24 hours, Visa 20 in 30 days.
+    /// Maximum number of attempts of a renewal within <see cref="AttemptWindow"/>, manual ones included. Mastercard allows 10 in 24 hours,
+    /// Visa 20 in 30 days.
     /// </summary>
     public const int AllAttempts = 10;
+
+    /// <summary>The time over which <see cref="AllAttempts"/> counts.</summary>
+    public static readonly TimeSpan AttemptWindow = TimeSpan.FromDays(30);
 
     /// <summary>How long a charge stays unknown before an operator must decide.</summary>
     public static readonly TimeSpan UndecidedAfter = TimeSpan.FromDays(3);
 
     /// <summary>How long a manual renewal after the grace may take before the period lapses.</summary>
     public static readonly TimeSpan ManualWindow = TimeSpan.FromHours(1);
+
+    /// <summary>How long a customer has to agree to a raised price, at least.</summary>
+    public static readonly TimeSpan ShortestConsent = TimeSpan.FromDays(2);
+
+    /// <summary>How long a customer has to agree to a raised price if less than <see cref="ShortestConsent"/> is left.</summary>
+    public static readonly TimeSpan ConsentWindow = TimeSpan.FromDays(3);
 
     /// <summary>How long after the grace a renewal may still begin: an outage of this backend up to this long ends no license.</summary>
     public static readonly TimeSpan CatchUp = TimeSpan.FromDays(7);
@@ -108,6 +118,13 @@ public sealed record RenewalPolicy(
         if (softDeclines >= SoftAttempts || now >= givesUpAt) return givesUpAt;
         var step = (givesUpAt - now) / (SoftAttempts - softDeclines + 1);
         return Earlier(now + (step < ShortestStep ? ShortestStep : step), givesUpAt);
+    }
+
+    /// <summary>When a renewal may charge a card again that had attempts at these times; null if it may now.</summary>
+    public static DateTimeOffset? CardAllowedAt(IEnumerable<DateTimeOffset> attemptsAt, DateTimeOffset now)
+    {
+        var recent = attemptsAt.Where(at => at > now - AttemptWindow).Order().ToList();
+        return recent.Count < AllAttempts ? null : recent[^AllAttempts] + AttemptWindow;
     }
 
     /// <summary>The next lookup of the reconciler: after 5 minutes, 1 hour, then daily.</summary>

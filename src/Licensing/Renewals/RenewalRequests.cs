@@ -24,6 +24,24 @@ public static class RenewalRequests
         }),
     };
 
+    /// <summary>The customer wants the period renewed now, and agrees to an amount.</summary>
+    /// <param name="facts">The renewal and everything a decision needs.</param>
+    /// <param name="acceptedUsd">The amount that the customer saw; another one is not accepted. Null for none.</param>
+    /// <param name="policy">The settings of this installation.</param>
+    /// <param name="now">The present time.</param>
+    /// <returns>Null if there is nothing to change.</returns>
+    public static RenewalChange? RenewNow(RenewalFacts facts, decimal? acceptedUsd, RenewalPolicy policy, DateTimeOffset now) =>
+        RenewNow(facts.Renewal, policy, now) is { After: { Status: Due } due } change
+            && facts.Price(policy) is { NeedsConsent: true, AmountUsd: { } price } && price == acceptedUsd
+            ? change with { After = due with { AmountUsd = price, PriceAccepted = true }, Audit = "renewal.price_accepted" }
+            : RenewNow(facts.Renewal, policy, now);
+
+    /// <summary>When the card that would pay the renewal may be charged again; null if it may be now, or if no card would pay.</summary>
+    public static DateTimeOffset? CardAllowedAt(RenewalFacts facts, RenewalPolicy policy, DateTimeOffset now) =>
+        facts.Renewal is { IsChargeOpen: false, Status: not Applied } && facts.Source(policy).With is PaidWith.Card
+            ? RenewalPolicy.CardAllowedAt(facts.AttemptsAt, now)
+            : null;
+
     /// <summary>
     /// The customer agrees to the raised price. A repeat, a consent that comes too late, or a consent to another amount changes nothing.
     /// </summary>

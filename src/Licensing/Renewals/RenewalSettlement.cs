@@ -147,17 +147,28 @@ public static class RenewalSettlement
         };
 
     // The intent is canceled before a period is paid in another way, so this happens only if a provider charges a canceled intent. An
-    // operator must refund it. One intent is one charge, whichever of its ids an operator entered.
-    private static RenewalChange? PaidTwice(Renewal renewal, IntentSnapshot answer) =>
-        answer.Outcome is ChargeOutcome.Succeeded paid && (renewal.PaidWith is not PaidWith.Card || renewal.IntentId != answer.IntentId)
-            ? new RenewalChange(renewal)
-            {
-                Audit = "renewal.paid_twice",
-                Reason = $"{answer.IntentId} {paid.TransactionId}",
-                Case = PaymentCase.Of(
-                    PaymentCaseReason.PaidTwice, renewal, answer.IntentId, paid, "The period was already paid in another way."),
-            }
-            : null;
+    // operator must refund it. Or an operator decided that another charge than that of the intent paid the period: then the intent is no
+    // longer the renewal's, so that a refund of it doesn't end the period.
+    private static RenewalChange? PaidTwice(Renewal renewal, IntentSnapshot answer)
+    {
+        if (answer.Outcome is not ChargeOutcome.Succeeded paid) return null;
+        var isOwnIntent = renewal.PaidWith is PaidWith.Card && renewal.IntentId == answer.IntentId;
+        if (isOwnIntent && IsSameCharge(renewal.Attempt!.TransactionId, answer.IntentId, paid)) return null;
+        return new RenewalChange(isOwnIntent ? renewal with { IntentId = null } : renewal)
+        {
+            Audit = "renewal.paid_twice",
+            Reason = $"{answer.IntentId} {paid.TransactionId}",
+            Case = PaymentCase.Of(
+                PaymentCaseReason.PaidTwice, renewal, answer.IntentId, paid,
+                isOwnIntent
+                    ? $"An operator decided that {renewal.Attempt!.TransactionId} paid the period."
+                    : "The period was already paid in another way."),
+        };
+    }
+
+    // The intent's id stands for its charge if an operator entered it, or if the provider named no charge.
+    private static bool IsSameCharge(string? booked, string? intentId, ChargeOutcome.Succeeded paid) =>
+        booked == paid.TransactionId || booked == intentId || paid.TransactionId == intentId;
 
     /// <summary>The charge that the answer names already paid another renewal.</summary>
     public static RenewalChange ChargeInUse(RenewalChange booking, DateTimeOffset now)

@@ -9,6 +9,9 @@ public static class RenewalWarnings
     /// <summary>How long before the first automatic attempt the notice is sent.</summary>
     public static readonly TimeSpan NoticeBefore = TimeSpan.FromDays(3);
 
+    /// <summary>How long a mail counts that was sent long after the expiry.</summary>
+    private static readonly TimeSpan CountsFor = TimeSpan.FromDays(14);
+
     /// <summary>When the notice of the automatic charge for the period after this expiry is sent.</summary>
     public static DateTimeOffset NoticeAt(DateTimeOffset expiresAt, RenewalPolicy policy) => policy.OpensAt(expiresAt) - NoticeBefore;
 
@@ -55,11 +58,25 @@ public static class RenewalWarnings
     public static string NoticeKey(Guid subscriptionId, DateTimeOffset expiresAt) =>
         $"{UpcomingRenewal}:{subscriptionId}:{expiresAt.ToUnixTimeSeconds()}";
 
+    /// <summary>
+    /// The end of a mail's key. A renewal that continues long after the expiry, for example when a suspension ends, sends its mails again:
+    /// the customer may have got them months ago.
+    /// </summary>
+    internal static string KeyEnd(Renewal renewal, RenewalPolicy policy, DateTimeOffset now) =>
+        Late(renewal, policy, now) is { } late ? $":{late.Days / CountsFor.Days}" : "";
+
+    private static TimeSpan? Late(Renewal renewal, RenewalPolicy policy, DateTimeOffset now) =>
+        now - (renewal.PeriodStart + policy.Grace + RenewalPolicy.LateWindow) is var late && late > TimeSpan.Zero ? late : null;
+
     /// <summary>The notice that goes with the first automatic payment, in case that it was not sent before.</summary>
-    /// <returns>Null if the customer asked for the renewal or agreed to its price, or if it is free.</returns>
-    internal static RenewalNotice? AtPayment(Renewal renewal, PaidWith with, SavedCard? card, DateTimeOffset now) =>
-        renewal is { Type: RenewalType.Auto, PriceAccepted: false, AmountUsd: > 0 }
-            ? new RenewalNotice(UpcomingRenewal, NoticeKey(renewal.SubscriptionId, renewal.PeriodStart))
+    /// <returns>
+    /// Null if the customer asked for the renewal, if it is free, or if the customer agreed to its price and the expiry is not long
+    /// ago.
+    /// </returns>
+    internal static RenewalNotice? AtPayment(Renewal renewal, PaidWith with, SavedCard? card, RenewalPolicy policy, DateTimeOffset now) =>
+        renewal is { Type: RenewalType.Auto, AmountUsd: > 0 } && (!renewal.PriceAccepted || Late(renewal, policy, now) is not null)
+            ? new RenewalNotice(
+                UpcomingRenewal, NoticeKey(renewal.SubscriptionId, renewal.PeriodStart) + KeyEnd(renewal, policy, now))
             {
                 PaidWith = with,
                 LastFour = with is PaidWith.Card ? card?.LastFour : null,

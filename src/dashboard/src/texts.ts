@@ -222,6 +222,7 @@ export const texts = {
       no_payment_method: 'no saved card, and the wallet balance is too low',
       unknown_payment_provider: 'the payment provider is unknown',
       amount_too_small: 'the amount is too small for a card payment, and the wallet balance is too low',
+      too_many_attempts: 'cards were tried too often for this renewal',
       card_expires: 'the card expires before the renewal',
       insufficient_funds: 'the card has insufficient funds',
       card_declined: 'the card was declined',
@@ -245,6 +246,9 @@ export const texts = {
     nowTitle: 'Renew now?',
     laterText: (amount: string, until: string) =>
       `Nothing is charged now. ${amount} is taken with the next charge. The license is then valid until ${until}.`,
+    agreeText: (amount: string, until: string) =>
+      `The price has increased. If you continue, you agree to the new price: you are charged ${amount} now. ` +
+      `The license is then valid until ${until}.`,
     nowText: (amount: string, until: string) => `You are charged ${amount} now. The license is then valid until ${until}.`,
     checking: 'We are checking this payment. You will not be charged twice. You can leave this page.',
     outcome: {

@@ -2,6 +2,7 @@ using System.Globalization;
 using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Renewals;
 using LicenseFunctions.Tests.Support;
+using Licensing;
 using Licensing.Renewals;
 using Npgsql;
 using Xunit;
@@ -182,12 +183,54 @@ public sealed class PaymentEventsTests(PostgresFixture postgres) : IAsyncLifetim
         await world.AddAsync(new LicenseSeed { ExpiresAt = now.AddDays(1), CardId = "pm_2" });
         var second = await ChargeAsync("pi_2", RenewalStatus.Undecided);
 
-        var decided = await new ResolveUnknownCharge(world.Store, Policy, TimeProvider.System).RunAsync(
-            second.RenewalId, new RenewalDecision(true, "seen", "ch_1"), Actor.System, Token);
+        var decided = await DecidePaidAsync(second, "ch_1");
 
         Assert.Equal("CHARGE_IN_USE", decided.Refusal?.Code);
         Assert.Equal(RenewalStatus.Undecided, (await FindAsync(second)).Status);
     }
+
+    [Fact]
+    public async Task Decide_WithAChargeOfACase_ClosesTheCase_AndTheIntentsOwnChargeIsACase()
+    {
+        await ApplyAsync(new PaymentFact.IntentChanged(
+            new IntentSnapshot("pi_9", new ChargeOutcome.Succeeded("ch_9", 4999)), Guid.NewGuid(), license));
+        var renewal = await ChargeAsync(status: RenewalStatus.Undecided);
+
+        var decided = await DecidePaidAsync(renewal, "ch_9");
+
+        Assert.Equal("renewed", decided.Value.Status);
+        Assert.Empty(await CasesAsync());
+        await ApplyAsync(
+            new PaymentFact.IntentChanged(new IntentSnapshot("pi_1", new ChargeOutcome.Succeeded("ch_1", 4999)), renewal.RenewalId));
+        Assert.StartsWith($"paid_twice pi_1 {renewal.RenewalId}", Assert.Single(await CasesAsync()), StringComparison.Ordinal);
+
+        // The refund of the second charge ends nothing.
+        await ApplyAsync(Refund("pi_1"));
+        Assert.Empty(await CasesAsync());
+        Assert.Equal(now.AddDays(31), (await world.ReadAsync(license)).ExpiresAt);
+
+        await ApplyAsync(new PaymentFact.Reversed(Refund("pi_9").Reversal with { ProviderId = "re_2" }));
+        Assert.Equal("pi_9", (await FindAsync(renewal)).IntentId);
+        Assert.Equal(now.AddDays(1).AddSeconds(1), (await world.ReadAsync(license)).ExpiresAt);
+    }
+
+    [Fact]
+    public async Task Decide_WithAChargeThatWasCredited_IsAConflict()
+    {
+        await ApplyAsync(new PaymentFact.IntentChanged(
+            new IntentSnapshot("pi_9", new ChargeOutcome.Succeeded("ch_9", 4999)), Guid.NewGuid(), license));
+        await database.ExecuteAsync("update payment_cases set decision = 'credited', decided_at = now()");
+        var renewal = await ChargeAsync(status: RenewalStatus.Undecided);
+
+        Assert.Equal("CHARGE_CREDITED", (await DecidePaidAsync(renewal, "ch_9")).Refusal?.Code);
+
+        Assert.Equal((RenewalStatus.Undecided, now.AddDays(1)), (
+            (await FindAsync(renewal)).Status, (await world.ReadAsync(license)).ExpiresAt));
+    }
+
+    private Task<Outcome<RenewalReply>> DecidePaidAsync(Renewal renewal, string charge) =>
+        new ResolveUnknownCharge(world.Store, Policy, TimeProvider.System).RunAsync(
+            renewal.RenewalId, new RenewalDecision(true, "seen", charge), Actor.System, Token);
 
     [Fact]
     public async Task Apply_AChargeThatPaidAnotherRenewal_IsACase()

@@ -198,6 +198,26 @@ public sealed class RenewalHttpTests(RenewalSite site) : IClassFixture<RenewalSi
             new { license, reason }));
     }
 
+    [Theory]
+    [InlineData("PAUSED_TOXIC")]
+    [InlineData("LOCKED_NO_FUNDS")]
+    public async Task Renew_OfAPausedLicenseThatAlsoExpired_IsRefused(string state)
+    {
+        var license = await AddAsync("pm_card_visa");
+        await database.ExecuteAsync(
+            "update subscriptions set state = @state::subscription_state where subscription_id = @license", new { state, license });
+        await site.World.MoveExpiryAsync(license, now.AddDays(-4));
+        await RunAsync("RunRenewals");
+        Assert.False((await site.World.ReadAsync(license)).IsActive);
+
+        var (status, body) = await RenewAsync(license);
+
+        Assert.Equal((409, state), (status, (string?)body["code"]));
+        Assert.Equal(0, Charges(license));
+        Assert.Equal(
+            state.ToLowerInvariant(), (string?)(await OperatorAsync($"/api/v1/licenses/{license}/renewals"))["obstacle"]);
+    }
+
     [Fact]
     public async Task Renew_AnExpiryMovedBackToAPaidStart_ChargesAgainOnRequestOnly()
     {
@@ -319,6 +339,50 @@ public sealed class RenewalHttpTests(RenewalSite site) : IClassFixture<RenewalSi
             var (answer, body) = await RenewAsync(of);
             return (answer, (string?)body["status"]);
         }
+    }
+
+    [Fact]
+    public async Task Renew_AgreeingToTheIncreasedPrice_ChargesIt_ForTheCustomerOnly()
+    {
+        var license = await AddAsync("pm_card_visa");
+        await SetPriceAsync(license, 59.99m);
+
+        Assert.Equal((402, "consent_needed"), await AgreeAsync(49.99m, await OwnerAsync(license)));
+        Assert.Equal((403, "CONSENT_NOT_ALLOWED"), await AgreeAsync(59.99m, Operator));
+        Assert.Equal((200, "renewed"), await AgreeAsync(59.99m, await OwnerAsync(license)));
+
+        Assert.Equal(1, await database.QueryAsync<int>(
+            "select count(*)::int from audit_log where action = 'renewal.price_accepted' and subscription_id = @license", new { license }));
+
+        async Task<(int, string?)> AgreeAsync(decimal amount, string caller)
+        {
+            var (status, body, _) = await app.SendAsync(
+                HttpMethod.Post, $"/api/v1/licenses/{license}/renew", caller, new { accept_amount_usd = amount });
+            return (status, (string?)(body!["status"] is JsonValue word && word.TryGetValue<string>(out _) ? word : body["code"]));
+        }
+    }
+
+    [Fact]
+    public async Task Renew_WithTooManyAttempts_SaysWhenACardCanBeTriedAgain()
+    {
+        var license = await AddAsync("pm_card_visa_chargeDeclinedInsufficientFunds");
+        await RenewAsync(license);
+        await database.ExecuteAsync(
+            """
+            insert into renewal_attempts
+                (attempt_id, renewal_id, number, provider, payment_method_id, request, first_sent_at, opens_intent, status)
+            select gen_random_uuid(), a.renewal_id, n, a.provider, a.payment_method_id, a.request, a.first_sent_at, false, 'soft_declined'
+            from renewal_attempts a join renewals r on r.renewal_id = a.renewal_id, generate_series(2, 10) n
+            where r.subscription_id = @license
+            """,
+            new { license });
+
+        var (status, body) = await RenewAsync(license);
+
+        Assert.Equal((409, "TOO_MANY_ATTEMPTS"), (status, (string?)body["code"]));
+        Assert.Contains(
+            now.AddDays(30).ToString("MMMM d, yyyy", System.Globalization.CultureInfo.InvariantCulture), (string?)body["detail"],
+            StringComparison.Ordinal);
     }
 
     [Fact]

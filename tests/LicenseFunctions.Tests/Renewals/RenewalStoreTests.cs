@@ -523,6 +523,53 @@ public abstract class RenewalStoreTests
     }
 
     [Fact]
+    public async Task SaveReversal_OfThePeriodThatWasPaidLast_StopsAutoRenewal_AlsoIfAnEarlierPaymentIsForALaterStart()
+    {
+        await using var world = await NewWorldAsync();
+        var license = await world.AddAsync(new LicenseSeed { ExpiresAt = now.AddDays(5), CardId = "pm_1" });
+        await PayByCardAsync(world, license, "pi_1");
+        await world.MoveExpiryAsync(license, now);
+        var paid = await PayByCardAsync(world, license, "pi_2");
+
+        await ReverseAsync(world, Full(ReversalKind.Refund, ReversalState.Succeeded, "pi_2"), "evt_1");
+
+        Assert.False((await world.Store.FindAsync(paid, Token))!.License.AutoRenew);
+    }
+
+    [Fact]
+    public async Task SaveReversal_OfADisputeThatIsWonAfterThePeriodWasEmptied_OverlapsNoOtherPeriod()
+    {
+        await using var world = await NewWorldAsync();
+        var license = await world.AddAsync(new LicenseSeed { ExpiresAt = now.AddDays(5), CardId = "pm_1" });
+        var emptied = await PayByCardAsync(world, license, "pi_1");
+        var dispute = Full(ReversalKind.Dispute, ReversalState.Lost, "pi_1");
+        await ReverseAsync(world, dispute, "evt_1");
+        await world.MoveExpiryAsync(license, now);
+        await PayByCardAsync(world, license, "pi_2");
+
+        await ReverseAsync(world, dispute with { State = ReversalState.Won }, "evt_2");
+
+        Assert.Equal(now.AddDays(60).AddSeconds(-1), (await world.ReadAsync(license)).ExpiresAt);
+        var renewal = (await world.Store.FindAsync(emptied, Token))!.Renewal;
+        Assert.Equal(renewal.PaidFrom, renewal.PaidUntil);
+    }
+
+    [Fact]
+    public async Task Find_APeriodThatThePlatformTookBack_IsNotTheLastPrice()
+    {
+        await using var world = await NewWorldAsync();
+        var license = await world.AddAsync(new LicenseSeed { ExpiresAt = now.AddDays(5), PriceUsd = 20 });
+        var first = await OpenAndClaimAsync(world);
+        await PayAsync(world, first with { Renewal = first.Renewal with { AmountUsd = 9 } }, PaidWith.Nothing, 9);
+        Assert.Equal(9, (await world.Store.FindAsync(first.Renewal.RenewalId, Token))!.LastPaidUsd);
+        await world.MoveExpiryAsync(license, now);
+        var second = await OpenAndClaimAsync(world);
+        await PayAsync(world, second, PaidWith.Nothing, 20);
+
+        Assert.Equal(20, (await world.Store.FindAsync(first.Renewal.RenewalId, Token))!.LastPaidUsd);
+    }
+
+    [Fact]
     public async Task SaveReversal_OfAnOpenDispute_HoldsTheNextCharge()
     {
         await using var world = await NewWorldAsync();
@@ -720,6 +767,21 @@ public abstract class RenewalStoreTests
             new RenewalWriter(TimeSpan.FromMinutes(3)),
             Token);
     }
+
+    private async Task<Guid> PayByCardAsync(RenewalWorld world, Guid license, string intent)
+    {
+        var opened = (await world.Store.OpenAsync(license, Policy, now, Token))!.Value;
+        var facts = (await world.Store.ClaimOneAsync(opened, Lease, Token))!;
+        await SaveAsync(world, facts, Charging(facts) with { IntentId = intent });
+        var charging = (await world.Store.FindAsync(opened, Token))!;
+        var answer = new IntentSnapshot(intent, new ChargeOutcome.Succeeded($"ch_{intent}", 4999));
+        var booking = RenewalSettlement.Settle(charging, answer, Trigger.Event, Policy, now)!;
+        Assert.Equal(RenewalSave.Saved, await world.Store.SaveAsync(booking, new RenewalWriter(Lease: null), Token));
+        return opened;
+    }
+
+    private PaymentReversal Full(ReversalKind kind, ReversalState state, string intent) =>
+        new(kind, $"of_{intent}", state, 4999, "usd", intent, null, null, now);
 
     private static Task ReverseAsync(RenewalWorld world, PaymentReversal reversal, string eventId) => world.Store.SaveReversalAsync(
         reversal, new PaymentEvent("stripe", eventId, "any", reversal.ChangedAt, new PaymentFact.Reversed(reversal)), Policy, Token);

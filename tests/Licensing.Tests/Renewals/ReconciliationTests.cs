@@ -45,6 +45,8 @@ public sealed class ReconciliationTests
         { "booked", Charge, Booked, null, null },
         { "booked by the intent, as an operator wrote it", Charge, Booked with { ChargeId = "pi_1" }, null, null },
         { "booked by the charge; the renewal has another intent now", Charge, Booked with { IntentId = "pi_2" }, null, null },
+        { "another charge is booked for the intent's renewal", Charge, Booked with { ChargeId = "ch_2" }, null,
+            DifferenceKind.ChargeNotInBooks },
         { "booked days later", Charge, Booked with { BookedAt = Noon.AddDays(9) }, null, null },
         { "one cent more was charged", With(Payment with { AmountMinor = 5000 }), Booked, null, DifferenceKind.AmountDiffers },
         { "one cent less was charged", With(Payment with { AmountMinor = 4998 }), Booked, null, DifferenceKind.AmountDiffers },

@@ -66,7 +66,25 @@ public sealed class RenewalPlanTests
 
         Assert.Equal((status, (decimal)price), (change.After.Status, change.After.AmountUsd));
         Assert.Equal(status is RenewalStatus.AwaitingConsent ? Expiry.AddHours(1) : Expiry, change.After.NextActionAt);
-        Assert.Equal(price is 69.99 ? $"price_consent:{Due.RenewalId}:69.99" : null, change.Notice?.DedupKey);
+        Assert.Equal(
+            price is 69.99 ? $"price_consent:{Due.RenewalId}:69.99:{change.After.GivesUpAt.ToUnixTimeSeconds()}" : null,
+            change.Notice?.DedupKey);
+    }
+
+    [Theory]
+    [InlineData(0, 3 * 24)]
+    [InlineData(24, 3 * 24)]
+    [InlineData(25, 25 + (3 * 24))]
+    [InlineData(60 * 24, 63 * 24)]
+    public void Next_AnIncreasedPrice_CanBeAgreedToForSomeDays_ByTheLinkOfItsOwnMail(int hours, int untilHours)
+    {
+        var now = Expiry.AddHours(hours);
+        var asked = Due with { NextActionAt = now, GivesUpAt = hours < 72 ? Due.GivesUpAt : now.AddHours(1), Type = RenewalType.Manual };
+
+        var change = Assert.IsType<RenewalStep.Save>(Next(Facts(asked, Card, price: 59.99m), now)).Change;
+
+        Assert.Equal((RenewalStatus.AwaitingConsent, Expiry.AddHours(untilHours)), (change.After.Status, change.After.GivesUpAt));
+        Assert.EndsWith($":{change.After.GivesUpAt.ToUnixTimeSeconds()}", change.Notice!.DedupKey, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -247,9 +265,11 @@ public sealed class RenewalPlanTests
     }
 
     [Theory]
-    [InlineData(9, RenewalStatus.Charging)]
-    [InlineData(10, RenewalStatus.Due)]
-    public void Next_ByHand_StopsAtTenAttempts(int attempts, RenewalStatus status)
+    [InlineData(9, 1, RenewalStatus.Charging)]
+    [InlineData(10, 1, RenewalStatus.PaymentNeeded)]
+    [InlineData(10, 30 * 24 * 3600, RenewalStatus.Charging)]
+    [InlineData(10, (30 * 24 * 3600) - 1, RenewalStatus.PaymentNeeded)]
+    public void Next_ByHand_StopsAtTenAttemptsInThirtyDays(int attempts, int secondsAgo, RenewalStatus status)
     {
         var manual = Charging with
         {
@@ -263,7 +283,15 @@ public sealed class RenewalPlanTests
             },
         };
 
-        Assert.Equal(status, After(Next(Facts(manual, Card))).Status);
+        var first = Expiry.AddSeconds(-secondsAgo);
+        DateTimeOffset[] times = [first, .. Enumerable.Repeat(Expiry, attempts - 1)];
+
+        var facts = Facts(manual, Card) with { AttemptsAt = times };
+        Assert.Equal(status, After(Next(facts)).Status);
+        Assert.Equal(
+            status is RenewalStatus.PaymentNeeded ? first.AddDays(30) : null, RenewalRequests.CardAllowedAt(facts, Policy, Expiry));
+        Assert.Null(RenewalRequests.CardAllowedAt(facts with { WalletUsd = 100 }, Policy, Expiry));
+        Assert.Equal(RenewalStatus.Applied, After(Next(facts with { WalletUsd = 100, Renewal = manual with { IntentId = null } })).Status);
     }
 
     [Theory]
@@ -303,6 +331,59 @@ public sealed class RenewalPlanTests
         var after = After(Next(Facts(waiting, hasCard ? Card : null) with { License = license }, Due.GivesUpAt));
 
         Assert.Equal((RenewalStatus.Lapsed, recorded), (after.Status, after.LapsedBlocked));
+    }
+
+    [Theory]
+    [InlineData(RenewalStatus.Due, true)]
+    [InlineData(RenewalStatus.SoftDeclined, false)]
+    [InlineData(RenewalStatus.HardDeclined, false)]
+    [InlineData(RenewalStatus.PaymentNeeded, false)]
+    public void Next_WhileAChargeIsDisputed_ARequestCountsForItsFirstAttemptOnly(RenewalStatus status, bool isCharged)
+    {
+        var asked = Due with { Type = RenewalType.Manual, Status = status, Attempt = Attempt with { Status = AttemptStatus.SoftDeclined } };
+        var facts = Facts(asked, Card with { PaymentId = "pm_2" }) with
+        {
+            License = new RenewalLicense(Expiry, AutoRenew: true) { IsDisputed = true },
+        };
+
+        Assert.Equal(isCharged ? RenewalStatus.Charging : RenewalStatus.PaymentNeeded, After(Next(facts)).Status);
+    }
+
+    [Theory]
+    [InlineData("pm_1", RenewalType.Auto)]
+    [InlineData("pm_2", RenewalType.Manual)] // the customer has saved it for this renewal
+    public void Next_ARetryOfARequestedRenewal_IsAutomatic(string card, RenewalType type)
+    {
+        var declined = Charging with
+        {
+            Type = RenewalType.Manual,
+            Status = RenewalStatus.SoftDeclined,
+            Attempt = Attempt with { Status = AttemptStatus.SoftDeclined },
+        };
+
+        var change = Assert.IsType<RenewalStep.Save>(Next(Facts(declined, Card with { PaymentId = card }))).Change;
+
+        Assert.Equal((RenewalStatus.Charging, type), (change.After.Status, change.After.Type));
+        Assert.Equal(type is RenewalType.Auto, change.Announcement is not null);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Next_LongAfterTheExpiry_SendsTheMailsAgain(bool canPay)
+    {
+        string Key(int days)
+        {
+            var now = Expiry.AddDays(days);
+            var renewal = Due with { NextActionAt = now, GivesUpAt = now.AddDays(1), PriceAccepted = days > 4 };
+            var change = Assert.IsType<RenewalStep.Save>(Next(Facts(renewal, canPay ? Card : null), now)).Change;
+            return (canPay ? change.Announcement : change.Notice)!.DedupKey;
+        }
+
+        Assert.Equal(Key(-7), Key(4));
+        Assert.NotEqual(Key(4), Key(5));
+        Assert.Equal(Key(5), Key(17));
+        Assert.NotEqual(Key(17), Key(18));
     }
 
     [Theory]
@@ -442,6 +523,22 @@ public sealed class RenewalPlanTests
         Assert.Equal((PaymentCaseReason.LicenseGone, "pi_1", "ch_1", 4999L),
             (change.Case!.Reason, change.Case.Subject, change.Case.TransactionId, change.Case.AmountMinor));
         Assert.Equal(RenewalStatus.Undecided, change.After.Status);
+    }
+
+    [Theory]
+    [InlineData(59.99, true)]
+    [InlineData(59.98, false)]
+    [InlineData(60.00, false)]
+    [InlineData(null, false)]
+    public void RenewNow_WithAnAmount_AcceptsThePresentPriceOnly(double? amount, bool accepted)
+    {
+        var lapsed = Facts(Due with { Status = RenewalStatus.Lapsed, NextActionAt = null }, Card, price: 59.99m);
+
+        var change = RenewalRequests.RenewNow(lapsed, (decimal?)amount, Policy, Expiry)!;
+
+        Assert.Equal((accepted, accepted ? "renewal.price_accepted" : null), (change.After.PriceAccepted, change.Audit));
+        Assert.Equal(
+            accepted ? RenewalStatus.Charging : RenewalStatus.AwaitingConsent, After(Next(lapsed with { Renewal = change.After })).Status);
     }
 
     [Theory]

@@ -268,14 +268,20 @@ public sealed class RenewalSettlementTests
     }
 
     [Theory]
-    [InlineData("pi_1", null)]
-    [InlineData("pi_2", "renewal.paid_twice")]
-    public void Settle_TheSuccessOfWhatAPersonDecided_IsASecondChargeOnlyOnAnotherIntent(string intent, string? audit)
+    [InlineData("pi_1", "pi_1", "ch_1", null)]
+    [InlineData("ch_1", "pi_1", "ch_1", null)]
+    [InlineData("ch_9", "pi_1", "pi_1", null)] // the provider names no charge
+    [InlineData("ch_9", "pi_1", "ch_1", null, "renewal.paid_twice")]
+    [InlineData("pi_1", "pi_2", "ch_2", "pi_1", "renewal.paid_twice")]
+    public void Settle_TheSuccessOfWhatAPersonDecided_IsASecondChargeIfItIsAnother(
+        string entered, string intent, string charge, string? keptIntent, string? audit = null)
     {
-        var decided = RenewalRequests.ResolveUnknownCharge(Facts(Charging with { Status = RenewalStatus.Undecided }), "pi_1", "seen",
+        var decided = RenewalRequests.ResolveUnknownCharge(Facts(Charging with { Status = RenewalStatus.Undecided }), entered, "seen",
             Policy, Expiry).Value.After;
 
-        Assert.Equal(audit, Settle(decided, Paid, Trigger.Event, intent: intent)?.Audit);
+        var change = Settle(decided, new ChargeOutcome.Succeeded(charge, 4999), Trigger.Event, intent: intent);
+
+        Assert.Equal((audit, keptIntent), (change?.Audit, change?.After.IntentId));
     }
 
     [Fact]

@@ -65,11 +65,15 @@ export default function Renewals({ id, reload }: TabProps) {
     return () => clearInterval(timer);
   });
 
-  async function ask() {
-    setOutcome(await call<Reply>('POST', `/api/v1/licenses/${id}/renew`, undefined, [402, 409], undefined, { 'Idempotency-Key': key }));
+  async function ask(acceptAmountUsd?: number) {
+    const body = acceptAmountUsd === undefined ? undefined : { accept_amount_usd: acceptAmountUsd };
+    setOutcome(await call<Reply>('POST', `/api/v1/licenses/${id}/renew`, body, [402, 409], undefined, { 'Idempotency-Key': key }));
     list.reload();
     reload();
   }
+
+  // Only the customer can agree to an increased price.
+  const agrees = (reply: List) => !operator && reply.obstacle === 'price_consent';
 
   const switchAuto = (enabled: boolean) =>
     auto.run(async () => {
@@ -201,7 +205,11 @@ export default function Renewals({ id, reload }: TabProps) {
           <Confirm
             open={asking}
             title={texts.renewals.nowTitle}
-            text={(reply.pays_with === 'deferred' ? texts.renewals.laterText : texts.renewals.nowText)(
+            text={(reply.pays_with === 'deferred'
+              ? texts.renewals.laterText
+              : agrees(reply)
+                ? texts.renewals.agreeText
+                : texts.renewals.nowText)(
               format.money(reply.pays_with === 'deferred' ? reply.amount_usd : (reply.amount_usd ?? 0) + reply.debt_usd),
               format.day(reply.renews_until),
             )}
@@ -212,7 +220,11 @@ export default function Renewals({ id, reload }: TabProps) {
               setAsking(false);
               renew.clear();
             }}
-            onGo={() => void renew.run(ask).then((done) => done && setAsking(false))}
+            onGo={() =>
+              void renew
+                .run(() => ask(agrees(reply) ? (reply.amount_usd ?? undefined) : undefined))
+                .then((done) => done && setAsking(false))
+            }
           />
         </>
       )}
