@@ -40,6 +40,7 @@ public sealed class PaymentStoryTests(PostgresFixture postgres) : IAsyncLifetime
     {
         await app.DisposeAsync();
         await stripe.DisposeAsync();
+        await EventSecrets.AssertNoneAsync(database);
         await database.DisposeAsync();
     }
 
