@@ -98,54 +98,6 @@ create trigger add_suspension_event after insert on license_suspensions
 create trigger add_reinstatement_event after update of closed_at on license_suspensions
     for each row when (old.closed_at is null and new.closed_at is not null) execute function add_suspension_event();
 
--- The platform's own changes of a license's current token, and those of an operator in SQL. Suspensions of this backend have events of
--- their own, and so have rotations, which the application writes.
-create function add_token_event() returns trigger language plpgsql security definer as $$
-declare
-    inactive license_tokens;
-    cause text;
-begin
-    if tg_op = 'INSERT' then
-        -- A new token in place of a revoked one.
-        select t.* into inactive from license_tokens t
-        where t.subscription_id = new.subscription_id and t.token_id <> new.token_id
-        order by t.is_active desc, t.created_at desc limit 1;
-        if inactive.is_active is not false then
-            return null;
-        end if;
-    elsif new.is_active = old.is_active then
-        return null;
-    elsif new.is_active then
-        inactive := old;
-    else
-        inactive := new;
-    end if;
-    -- This is after the statement. If it changed several tokens, the current one counts.
-    if not exists (select from v_current_license_tokens c
-                   where c.subscription_id = new.subscription_id and c.token_id = new.token_id)
-       or exists (select from license_suspensions s
-                  where s.subscription_id = new.subscription_id and inactive.token_id = any (s.token_ids)
-                    and (s.closed_at is null or s.suspended_at = inactive.revoked_at)) then
-        return null;
-    end if;
-    -- The platform's texts, as in license_code.
-    cause := case when inactive.revoked_reason = 'Expired - grace period ended' then 'EXPIRY'
-                  when starts_with(inactive.revoked_reason, 'Auto-suspended: ') then 'PLATFORM'
-                  else 'REVOKED' end;
-    perform add_license_event(
-        new.subscription_id,
-        case when new.is_active then 'license.reinstated'
-             when cause = 'EXPIRY' then 'license.expired'
-             when cause = 'PLATFORM' then 'license.suspended'
-             else 'license.revoked' end,
-        jsonb_build_object('cause', cause));
-    return null;
-end $$;
-create trigger add_revocation_event after update of is_active on license_tokens
-    for each row execute function add_token_event();
-create trigger add_replacement_event after insert on license_tokens
-    for each row when (new.is_active) execute function add_token_event();
-
 create function add_renewal_event() returns trigger language plpgsql as $$
 begin
     if new.price_accepted and not old.price_accepted then
@@ -229,5 +181,4 @@ create trigger add_review_event after update of status on suspicious_activity_al
 -- This schema, and the caller's temporary objects last: nobody else's table or function may run with the owner's rights.
 do $$ begin
     execute format('alter function add_license_event(uuid, text, jsonb) set search_path = %s, pg_temp', current_setting('search_path'));
-    execute format('alter function add_token_event() set search_path = %s, pg_temp', current_setting('search_path'));
 end $$;

@@ -50,8 +50,8 @@ internal static class PersonCommands
             var (operatorId, why) = (arguments.GetValue(by), arguments.GetValue(reason));
             try
             {
-                if (!arguments.GetValue(yes)
-                    && !Confirm(await store.PreviewErasureAsync(userId, operatorId, why, cancellationToken), arguments.GetRequiredValue(user)))
+                if (!arguments.GetValue(yes) && !Confirm(
+                    await store.PreviewErasureAsync(userId, operatorId, why, cancellationToken), arguments.GetRequiredValue(user)))
                 {
                     await Console.Error.WriteLineAsync("Nothing was erased. --yes erases without a question.");
                     return 1;

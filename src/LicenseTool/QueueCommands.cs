@@ -55,7 +55,7 @@ internal static class QueueCommands
         };
         var all = new Option<bool>("--all") { Description = "All dead letters" };
         var limit = Count("--limit", "Maximum number of dead letters to examine", 1000);
-        var yes = new Option<bool>("--yes") { Description = "Confirms that the dead letters are deleted; look at them with queue peek first" };
+        var yes = new Option<bool>("--yes") { Description = "Confirms the deletion; look at the dead letters with queue peek first" };
         var command = new Command(name, description) { numbers, all, limit };
         if (!resubmits)
             command.Add(yes);

@@ -107,7 +107,8 @@ internal sealed class PostgresWorld : IWorld, IDisposable
             return true;
         });
         world.connection.Execute(Prepare);
-        world.emptying = world.connection.ExecuteScalar<string>(Emptying, new { tables = $"{Tables}, license_events".ReplaceLineEndings(" ") })!;
+        var tables = $"{Tables}, license_events".ReplaceLineEndings(" ");
+        world.emptying = world.connection.ExecuteScalar<string>(Emptying, new { tables })!;
         return world;
     }
 

@@ -6,7 +6,7 @@ using Npgsql;
 
 namespace LicenseFunctions.Leases;
 
-/// <summary>Issues a new lease to a device whose check passed. If that fails, the device keeps its current one while that is valid.</summary>
+/// <summary>Issues a lease to a device whose check passed. If that fails, the device keeps its current one while that is valid.</summary>
 public sealed class IssueLease(LeaseStore store, LeaseSettings settings, TimeProvider time, ILogger<IssueLease> log)
 {
     /// <summary>The verdict is known, so its answer doesn't wait long for leases.</summary>
@@ -26,7 +26,8 @@ public sealed class IssueLease(LeaseStore store, LeaseSettings settings, TimePro
     }
 
     /// <summary>
-    /// Ends the leases of a license whose check was refused: they outlive the refusal otherwise. If it fails, <see cref="EndLeases"/> does it.
+    /// Ends the leases of a license whose check was refused: otherwise they outlive the refusal. If it fails, <see cref="EndLeases"/> does
+    /// it.
     /// </summary>
     /// <param name="left">What is left of the time of the check.</param>
     public Task EndAsync(Guid subscriptionId, TimeSpan left, CancellationToken cancellationToken) =>

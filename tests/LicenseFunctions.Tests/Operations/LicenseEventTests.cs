@@ -88,44 +88,6 @@ public sealed partial class LicenseEventTests(PostgresFixture postgres)
         await AssertWithoutSecretsAsync(scene);
     }
 
-    [Theory]
-    [InlineData("Sold in a forum", "license.revoked", "REVOKED")]
-    [InlineData(null, "license.revoked", "REVOKED")]
-    [InlineData("Auto-suspended: Too many unique IPs in 24h: 4", "license.suspended", "PLATFORM")]
-    [InlineData("Expired - grace period ended", "license.expired", "EXPIRY")]
-    public async Task Token_DeactivatedAndReactivatedByThePlatform_IsAnEventEach(string? reason, string type, string cause)
-    {
-        await using var scene = await LicenseScene.NewAsync(postgres);
-        await scene.Database.ExecuteAsync(
-            """
-            insert into license_tokens (subscription_id, token_hash, created_at, is_active)
-            select subscription_id, 'older', now() - interval '1 year', true from subscriptions;
-            update license_tokens set is_active = false, revoked_at = now(), revoked_reason = @reason;
-            """,
-            new { reason });
-
-        await scene.RunbookAsync();
-
-        Assert.Equal(
-            [(type, cause), ("license.reinstated", cause)],
-            await scene.Database.QueryAllAsync<(string, string)>("select type, data ->> 'cause' from license_events order by event_id"));
-    }
-
-    [Fact]
-    public async Task Token_ReplacedByThePlatform_IsARevocationAndAReinstatement()
-    {
-        await using var scene = await LicenseScene.NewAsync(postgres);
-
-        await scene.Database.ExecuteAsync(
-            """
-            update license_tokens set is_active = false, revoked_at = now(), revoked_reason = 'Leaked';
-            insert into license_tokens (subscription_id, token_hash) select subscription_id, 'other' from subscriptions;
-            insert into license_tokens (subscription_id, token_hash) select subscription_id, 'third' from subscriptions;
-            """);
-
-        Assert.Equal(["license.revoked cause", "license.reinstated cause"], await TypesAsync(scene));
-    }
-
     [Fact]
     public async Task Suspension_OfThisBackend_IsOneEvent_AlsoAfterTheRunbook()
     {
@@ -263,22 +225,6 @@ public sealed partial class LicenseEventTests(PostgresFixture postgres)
         await AssertWithoutSecretsAsync(scene);
     }
 
-    /// <summary>The platform may use a role of its own, with rights on its own tables only.</summary>
-    [Fact]
-    public async Task Token_ChangedByARoleWithoutRightsOnEvents_IsAnEvent()
-    {
-        await using var scene = await LicenseScene.NewAsync(postgres);
-        var role = "platform_" + Guid.NewGuid().ToString("N");
-        await scene.Database.ExecuteAsync(
-            $"create role {role}; grant select, update on license_tokens to {role}; grant select on license_token_replacements to {role}");
-
-        await scene.Database.ExecuteAsync(
-            $"begin; set local role {role}; update license_tokens set is_active = false, revoked_at = now(); commit");
-
-        Assert.Equal(["license.revoked cause"], await TypesAsync(scene));
-        await scene.Database.ExecuteAsync($"drop owned by {role}; drop role {role}");
-    }
-
     [Fact]
     public async Task Types_AreThoseOfTheDocument()
     {
@@ -311,7 +257,7 @@ public sealed partial class LicenseEventTests(PostgresFixture postgres)
         await using var scene = await LicenseScene.NewAsync(postgres);
         await scene.CheckAsync("EA-1", 1);
 
-        await scene.Database.ExecuteAsync("begin; update license_tokens set is_active = false, revoked_at = now(); rollback");
+        await scene.Database.ExecuteAsync("begin; update license_devices set slot = null, removed_at = now(); rollback");
         await scene.CheckAsync("EA-2", 2);
 
         var store = new EventStore(scene.Database.Database);

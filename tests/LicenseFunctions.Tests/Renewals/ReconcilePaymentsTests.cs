@@ -178,7 +178,10 @@ public sealed class ReconcilePaymentsTests(PostgresFixture postgres) : IAsyncLif
         await using var old = await PaymentBooksScene.OpenAsync(postgres, TimeSpan.FromDays(3));
         await old.LoseRenewalAsync(await old.ChargeAsync());
 
-        Assert.Equal(new ComparisonCounts(28, 1, 1), await old.Days.RunAsync(Token));
+        var first = await old.Days.RunAsync(Token);
+        Assert.Equal((1, 1), (first.Differences, first.Cases));
+        // In the first hour (UTC), yesterday is not compared yet.
+        Assert.InRange(first.Days, 27, 28);
         Assert.Equal(new ComparisonCounts(0, 0, 0), await old.Days.RunAsync(Token));
         await old.Database.ExecuteAsync("update payment_comparisons set compared_at = compared_at - interval '61 minutes'");
         Assert.Equal(new ComparisonCounts(1, 1, 0), await old.Days.RunAsync(Token));

@@ -200,7 +200,8 @@ public sealed class PersonCommandsTests(PostgresFixture postgres) : IAsyncLifeti
         await scene.Database.ExecuteAsync("update renewals set status = 'unknown', intent_id = 'pi_1'");
         var before = await scene.StateAsync();
 
-        var (code, output) = await ToolAsync("erase", "--user", "person@x.test", "--by", Guid.NewGuid().ToString(), "--reason", "on request", "--yes");
+        var (code, output) = await ToolAsync(
+            "erase", "--user", "person@x.test", "--by", Guid.NewGuid().ToString(), "--reason", "on request", "--yes");
 
         Assert.Equal(1, code);
         Assert.Contains("charge", output, StringComparison.Ordinal);
@@ -214,7 +215,8 @@ public sealed class PersonCommandsTests(PostgresFixture postgres) : IAsyncLifeti
         await using var platform = await scene.Database.Source.OpenConnectionAsync(TestContext.Current.CancellationToken);
         await platform.ExecuteAsync("begin; select from license_tokens for update");
 
-        var (code, output) = await ToolAsync("erase", "--user", "person@x.test", "--by", Guid.NewGuid().ToString(), "--reason", "on request", "--yes");
+        var (code, output) = await ToolAsync(
+            "erase", "--user", "person@x.test", "--by", Guid.NewGuid().ToString(), "--reason", "on request", "--yes");
 
         Assert.Equal((1, "Another session has locked a row or table for too long. Run the command again."), (code, output.Trim()));
         await platform.ExecuteAsync("rollback");

@@ -69,7 +69,8 @@ public sealed class EntitlementTests(PostgresFixture postgres)
     {
         await using var scene = await LicenseScene.NewAsync(postgres);
         await scene.CheckAsync("EA-1", 1);
-        await scene.Database.ExecuteAsync("update license_tokens set expires_at = null; update subscriptions set state = 'LOCKED_NO_FUNDS'");
+        await scene.Database.ExecuteAsync(
+            "update license_tokens set expires_at = null; update subscriptions set state = 'LOCKED_NO_FUNDS'");
         await scene.CheckAsync("EA-1", 1);
         if (isValidBetween)
         {
