@@ -95,6 +95,8 @@ public static class Detector
             yield return devices;
         if (shared is null && Grade(Stranger(state, people, concurrent.Devices, policy), policy) is { } stranger)
             yield return stranger;
+        if (Grade(InShifts(state, people, policy), policy) is { } shifts)
+            yield return shifts;
     }
 
     /// <summary>The finding for evidence, graded by its share of the evidence that suspends; null when it is too little.</summary>
@@ -109,7 +111,7 @@ public static class Detector
             _ when share >= policy.NotifyShare => (FindingAction.Notify, AlertSeverity.High),
             _ => (FindingAction.Alert, AlertSeverity.Medium),
         };
-        if (evidence.Rule == Rule.Strangers && share < 1)
+        if (evidence.Rule is Rule.Strangers or Rule.Shifts && share < 1)
             (wanted, severity) = (FindingAction.Ask, AlertSeverity.High);
         var (type, incident, atMost) = evidence.Rule switch
         {
@@ -124,6 +126,7 @@ public static class Detector
             Rule.PeopleAtOnce => (ActivityType.ConcurrentSessions, "people", policy.ConcurrentAtMost),
             Rule.DevicesAtOnce => (ActivityType.ConcurrentSessions, "devices", policy.ConcurrentAtMost),
             Rule.Succession => (ActivityType.UnusualUsagePattern, "succession", Least(FindingAction.Ask, policy.TurnsAtMost)),
+            Rule.Shifts => (ActivityType.UnusualUsagePattern, "shifts", policy.TurnsAtMost),
             Rule.DeviceTurns => (ActivityType.UnusualUsagePattern, "device_turns", Least(FindingAction.Ask, policy.TurnsAtMost)),
             _ => (ActivityType.ConcurrentSessions, CloneKey(evidence.Devices[0]), policy.ConcurrentAtMost),
         };
@@ -181,6 +184,9 @@ public static class Detector
             : ShareEa(state, present, people) ? Rule.DeviceTurns
             : concurrent.Seconds > 0 ? Rule.PeopleAtOnce
             : Rule.Turns;
+        // One of them may have handed over to the newest one, and not have returned.
+        if (rule == Rule.Turns && limit < policy.ClockTolerance)
+            limit = policy.ClockTolerance;
         return new Evidence(
             rule, At(shared.From), At(shared.To),
             shared.Seconds / 60.0, limit.TotalMinutes, concurrent.Seconds / 60.0, shared.Groups.Count, policy.DeviceLimit,
@@ -227,6 +233,29 @@ public static class Detector
             Rule.DeviceTurns, At(stranger.From), At(stranger.To), stranger.Seconds / 60.0, policy.StrangerDuration.TotalMinutes,
             concurrent.Seconds / 60.0, present.Select(i => people.Person[i]).Distinct().Count(), policy.DeviceLimit,
             [.. present.Select(i => Device(state.Identities[i], concurrent.Share[i] / 60.0))]);
+    }
+
+    /// <summary>
+    /// In far places, or on many full days, nothing else explains that each device keeps hours of its own. Otherwise, the customer is
+    /// asked: a server beside two of them is common, and one of these may use a company's line far away.
+    /// </summary>
+    private static Evidence? InShifts(DetectionState state, People people, DetectionPolicy policy)
+    {
+        if (Shifts.Measure(state, people, policy) is not { } shifts
+            || (shifts.IsBesideServer && !(shifts.AreFarApart && shifts.KeepOwnHours)))
+            return null;
+        var day = DetectionPolicy.Day.TotalMinutes;
+        var (rule, measured, limit) = shifts.IsBesideServer || !shifts.KeepOwnHours ? AsTurns()
+            : shifts.AreFarApart ? (Rule.Shifts, shifts.Days, policy.ShiftDays)
+            : shifts.FullDays >= policy.FullShiftDays ? (Rule.Shifts, shifts.FullDays, policy.FullShiftDays)
+            : AsTurns();
+        var present = Enumerable.Range(0, state.Identities.Count).Where(i => shifts.Devices.Contains(people.Device[i])).ToList();
+        return new Evidence(
+            rule, At(shifts.From), At(shifts.To), measured, limit, 0,
+            rule == Rule.Shifts ? shifts.Devices.Count : present.Select(i => people.Person[i]).Distinct().Count(), policy.DeviceLimit,
+            [.. present.Select(i => Device(state.Identities[i], 0))]);
+
+        (Rule, double, double) AsTurns() => (Rule.DeviceTurns, shifts.Days * day, policy.ShiftDaysToAsk * day);
     }
 
     private static Evidence Cloned(DetectionState state, Clones clones, DetectionPolicy policy)

@@ -107,7 +107,7 @@ internal static class HonestLives
 
     /// <summary>
     /// One account on three devices in turn: at the office, whose line may leave the company's network far away, at home all night, and on
-    /// a laptop between.
+    /// a laptop between, on the way or at a friend's home.
     /// </summary>
     private static void OfficeAndNights(Life life)
     {
@@ -116,13 +116,16 @@ internal static class HonestLives
         var line = life.Chance(0.4) ? life.Lines.Server() : life.Lines.Static(town);
         var office = life.Device(home.Person, line, life.Chance(life.Parameters.OneFileName) ? home.Ea : null, home.Account);
         var laptop = life.Device(home.Person, life.Lines.Mobile(town), account: home.Account);
+        var friend = life.Chance(0.3) ? laptop with { Line = life.Lines.Home(life.Lines.Near(town, 400)) } : null;
         for (var day = -1; day * 24 < life.Hours; day++)
         {
             var at = (day * 24) - town.Zone;
             life.Daily(laptop, at + 5, at + 24, new(7, 7.5), new(0.3, 1), 0.5);
             life.Daily(office, at + 5, at + 24, new(8.5, 9.5), new(7, 9), 0.9);
-            var evening = at + life.Between(18.5, 20);
-            life.Run(home, evening, evening + life.Between(9, 11));
+            if (friend is not null)
+                life.Daily(friend, at + 5, at + 24, new(18, 19), new(2.5, 4), 0.8);
+            var evening = at + (friend is null ? life.Between(18.5, 20) : life.Between(22.5, 23.5));
+            life.Run(home, evening, evening + life.Between(8, 11));
         }
     }
 

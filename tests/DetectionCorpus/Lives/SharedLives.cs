@@ -27,8 +27,9 @@ internal static class SharedLives
         new("all_of_their_own", Nature.Shared, "People with EAs, accounts and lines of their own.", OwnEverything),
         new("one_exit", Nature.Shared, "People with EAs and accounts of their own behind one exit of a VPN.", OneExit),
         new("chain_of_shared_things", Nature.Shared,
-            "Four people: the second has the first one's EA, the third the second one's account, the fourth the third one's line.", ChainOfThings),
-        new("guest_on_weekends", Nature.Shared, "A person with two devices, and another one on weekends.", GuestOnWeekends),
+            "The second of four people has the first one's EA, the third the second one's account, the fourth the third one's line.",
+            ChainOfThings),
+        new("guest_twice_a_week", Nature.Shared, "A person with two devices, and another one on two evenings a week.", GuestTwiceAWeek),
         new("one_folder_in_turn", Nature.Shared, "One EA's folder in 3–4 towns with own accounts, each for some hours of the day.",
             OneFolderInTurn),
     ];
@@ -118,18 +119,19 @@ internal static class SharedLives
         life.Evenings(life.HomePc(guest), life.Between(0, 72), chance: 0.9);
     }
 
-    private static void GuestOnWeekends(Life life)
+    private static void GuestTwiceAWeek(Life life)
     {
         var server = life.Server(life.Person());
         life.DayAndNight(server);
         life.Evenings(life.Second(server, life.Lines.Home(server.Person.Town)), chance: 1);
         var guest = life.HomePc(life.Person(life.Lines.Near(server.Person.Town, 1500)));
+        var first = life.Whole(0, 3);
         for (var day = 0; day * 24 < life.Hours; day++)
         {
-            if (day % 7 < 5)
+            if (day % 7 != first && day % 7 != first + 1)
                 continue;
-            var at = (day * 24) + life.Between(8, 12) - guest.Person.Town.Zone;
-            life.Run(guest, at, at + life.Between(7, 12));
+            var at = (day * 24) + life.Between(16, 18) - server.Person.Town.Zone;
+            life.Run(guest, at, at + life.Between(5, 8));
         }
     }
 
