@@ -60,9 +60,11 @@ internal static class Accumulator
             identity.NewClockRecords = 1;
         }
 
-        if (identity.NewClockRecords >= policy.ClockRecords)
+        // One record that arrives at once shows that the clock is right. An error takes several, because records may be held back.
+        var isRight = !identity.IsClockKnown && Math.Abs(ahead) <= precision;
+        if (isRight || identity.NewClockRecords >= policy.ClockRecords)
         {
-            var error = Math.Abs(identity.NewClockError) <= precision ? 0 : identity.NewClockError;
+            var error = isRight || Math.Abs(identity.NewClockError) <= precision ? 0 : identity.NewClockError;
             // A clock that is ahead was corrected by the arrival of each record.
             if (!identity.IsClockKnown && error < 0)
                 identity.Shift(-error);

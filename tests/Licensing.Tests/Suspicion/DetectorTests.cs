@@ -585,6 +585,19 @@ public sealed class DetectorTests
         Assert.Equal(strongest, Strongest([.. Hours(0, 40 + (4 * (8 + pause)), 1, 1, Lagos), .. turns]));
     }
 
+    /// <summary>A record that arrives at once has the right time, so that the error of clocks needn't be waited for.</summary>
+    [Theory]
+    [InlineData(0, true)]
+    [InlineData(20, false)] // late, or the clock is behind
+    [InlineData(null, false)]
+    public void Observe_FirstRecordsOfAThirdPerson_CountSoonerIfTheyArriveAtOnce(int? minutesLate, bool suspends)
+    {
+        var third = Hours(48, 49, 3, 3, Tokyo)
+            .Select(sample => sample with { ArrivedAt = minutesLate is { } late ? sample.LoggedAt.AddMinutes(late) : null });
+
+        Assert.Equal(suspends, Play([.. Hours(0, 50, 1, 1, Lagos), .. Hours(0, 50, 2, 2, London), .. third]).Exists(IsSuspension));
+    }
+
     [Theory]
     // Three people in far towns, each for a third of the day, with one account, or with one EA.
     [InlineData(6, 24, 7, 0, true, FindingAction.Suspend)]
