@@ -28,7 +28,7 @@ public static class Detector
         }
 
         Accumulator.RemoveExpired(state, policy);
-        var found = Detect(state.WithoutUnknown(), used, policy).ToList();
+        var found = Detect(state.WithoutUnknown(), used, before.Clock, policy).ToList();
         if (speed is not null)
         {
             found.Add(Finding(
@@ -55,7 +55,8 @@ public static class Detector
     }
 
     /// <param name="used">The identities with new records. What one identity does alone is measured for these only.</param>
-    private static IEnumerable<Finding> Detect(DetectionState state, HashSet<IdentityUse> used, DetectionPolicy policy)
+    /// <param name="before">The clock before these records. What takes days is measured once an hour.</param>
+    private static IEnumerable<Finding> Detect(DetectionState state, HashSet<IdentityUse> used, long before, DetectionPolicy policy)
     {
         if (Movement.Networks(state, policy) is { } networks)
             yield return Finding(ActivityType.MultipleIps, AlertSeverity.Low, FindingAction.Alert, "networks", networks);
@@ -89,13 +90,18 @@ public static class Detector
         people ??= People.Of(state, policy);
         var concurrent = ConcurrentUse.Measure(state, people, policy);
         var shared = SharedUse.Measure(state, people.Person, TimeSpan.Zero, _ => true, policy);
-        if (shared is not null && Grade(ManyPeople(state, shared, people, concurrent.People, policy), policy) is { } persons)
+        var persons = shared is null ? null : Grade(ManyPeople(state, shared, people, concurrent.People, policy), policy);
+        if (persons is not null)
             yield return persons;
-        if (Grade(ManyDevices(state, people, concurrent.Devices, policy), policy) is { } devices)
+        var devices = Grade(ManyDevices(state, people, concurrent.Devices, policy), policy);
+        if (devices is not null)
             yield return devices;
         if (shared is null && Grade(Stranger(state, people, concurrent.Devices, policy), policy) is { } stranger)
             yield return stranger;
-        if (Grade(InShifts(state, people, policy), policy) is { } shifts)
+        var hour = DetectionPolicy.Hour.Seconds();
+        if (state.Clock / hour > before / hour
+            && persons?.Action != FindingAction.Suspend && devices?.Action != FindingAction.Suspend
+            && Grade(InShifts(state, people, policy), policy) is { } shifts)
             yield return shifts;
     }
 

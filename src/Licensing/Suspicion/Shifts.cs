@@ -16,9 +16,9 @@ internal sealed record Shifts(
     public static Shifts? Measure(DetectionState state, People people, DetectionPolicy policy)
     {
         var from = Math.Max(state.HarmlessUntil, state.Clock - policy.OverlapMemory.Seconds());
-        var length = DetectionPolicy.Day.Seconds();
-        if (state.Clock - from < (policy.ShiftDaysToAsk - 1) * length || people.Device.Distinct().Count() <= policy.DeviceLimit)
+        if (!IsPossible(state, people, from, policy))
             return null;
+        var length = DetectionPolicy.Day.Seconds();
         var devices = Enumerable.Range(0, state.Identities.Count)
             .GroupBy(i => people.Device[i], i => state.Identities[i])
             .Select(device => Device.Of(device.Key, [.. device], from))
@@ -54,6 +54,34 @@ internal sealed record Shifts(
 
         int Working(PresenceSpan day, TimeSpan least) =>
             apart.Count(device => Spans.Overlap(device.Presence, [day]) >= least.Seconds());
+    }
+
+    /// <summary>Enough devices work long enough, and not day and night. Quicker than the measurement.</summary>
+    private static bool IsPossible(DetectionState state, People people, long from, DetectionPolicy policy)
+    {
+        var (seconds, longest) = (new long[state.Identities.Count], new long[state.Identities.Count]);
+        for (var i = 0; i < state.Identities.Count; i++)
+        {
+            foreach (var span in state.Identities[i].Presence)
+            {
+                var (device, length) = (people.Device[i], span.End - Math.Max(from, span.Start));
+                if (length <= 0)
+                    continue;
+                seconds[device] += length;
+                longest[device] = Math.Max(longest[device], length);
+            }
+        }
+
+        var (inShifts, others) = (0, 0);
+        for (var device = 0; device < seconds.Length; device++)
+        {
+            if (seconds[device] >= policy.ShiftDaysToAsk * policy.ShiftDuration.Seconds() && longest[device] <= policy.LongestShift.Seconds())
+                inShifts++;
+            else if (seconds[device] > 0)
+                others++;
+        }
+
+        return inShifts > policy.DeviceLimit || (inShifts == policy.DeviceLimit && others > 0);
     }
 
     /// <summary>Far away; without locations, on networks of another provider.</summary>

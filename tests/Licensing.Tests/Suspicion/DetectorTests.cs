@@ -587,13 +587,18 @@ public sealed class DetectorTests
 
     /// <summary>A record that arrives at once has the right time, so that the error of clocks needn't be waited for.</summary>
     [Theory]
-    [InlineData(0, true)]
-    [InlineData(20, false)] // late, or the clock is behind
-    [InlineData(null, false)]
-    public void Observe_FirstRecordsOfAThirdPerson_CountSoonerIfTheyArriveAtOnce(int? minutesLate, bool suspends)
+    [InlineData(0, true, true)]
+    [InlineData(0, false, false)] // two records of a trial that lasts minutes
+    [InlineData(20, true, false)] // late, or the clock is behind
+    [InlineData(null, true, false)]
+    public void Observe_FirstRecordsOfAThirdPerson_CountSoonerIfTheyArriveAtOnce(int? minutesLate, bool haveDurations, bool suspends)
     {
-        var third = Hours(48, 49, 3, 3, Tokyo)
-            .Select(sample => sample with { ArrivedAt = minutesLate is { } late ? sample.LoggedAt.AddMinutes(late) : null });
+        var third = Hours(48, 49, 3, 3, Tokyo).Append(Hours(48, 49.2, 3, 3, Tokyo).Last() with { LoggedAt = Start.AddHours(49.2) })
+            .Select(sample => sample with
+            {
+                Session = haveDurations ? sample.Session : null,
+                ArrivedAt = minutesLate is { } late ? sample.LoggedAt.AddMinutes(late) : null,
+            });
 
         Assert.Equal(suspends, Play([.. Hours(0, 50, 1, 1, Lagos), .. Hours(0, 50, 2, 2, London), .. third]).Exists(IsSuspension));
     }
