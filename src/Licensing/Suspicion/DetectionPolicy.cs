@@ -214,6 +214,7 @@ public sealed record DetectionPolicy
     /// <summary>
     /// The same for two devices that have nothing in common, and the least evidence of people at once, where the times of arrival are not
     /// known: clocks are wrong by up to an hour. Where they are known, <see cref="PeopleDuration"/> applies: a handover takes minutes.
+    /// Also the least evidence of turns, because a device that stops may have handed over to the newest one.
     /// </summary>
     [JsonPropertyName("clock_tolerance_minutes"), Minutes(0, 1_440)]
     public TimeSpan ClockTolerance { get; init; } = TimeSpan.FromMinutes(100);

@@ -75,7 +75,8 @@ internal sealed record Shifts(
         var (inShifts, others) = (0, 0);
         for (var device = 0; device < seconds.Length; device++)
         {
-            if (seconds[device] >= policy.ShiftDaysToAsk * policy.ShiftDuration.Seconds() && longest[device] <= policy.LongestShift.Seconds())
+            if (seconds[device] >= policy.ShiftDaysToAsk * policy.ShiftDuration.Seconds()
+                && longest[device] <= policy.LongestShift.Seconds())
                 inShifts++;
             else if (seconds[device] > 0)
                 others++;
