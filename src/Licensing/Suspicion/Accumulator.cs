@@ -18,7 +18,7 @@ internal static class Accumulator
         // A record that is read again must not teach the clock's error again.
         if (IsKnown(identity, network, RightTime(identity, loggedAt, arrivedAt, policy), seconds))
             return null;
-        var at = Corrected(identity, loggedAt, arrivedAt, seconds > 0, policy);
+        var at = Corrected(identity, loggedAt, arrivedAt, policy);
         state.Clock = Math.Max(state.Clock, at);
         var networks = identity.NextNetworkId;
         var networkId = AddNetwork(state, identity, network, sample.Location, at, policy);
@@ -44,7 +44,7 @@ internal static class Accumulator
     /// The record's time by the right clock. A record can't arrive before it was written, so a clock that is ahead shows at once. Records
     /// that arrive late by the same time, one after the other, show a clock that is behind; records that were held back do not.
     /// </summary>
-    private static long Corrected(IdentityUse identity, long loggedAt, long arrivedAt, bool hasDuration, DetectionPolicy policy)
+    private static long Corrected(IdentityUse identity, long loggedAt, long arrivedAt, DetectionPolicy policy)
     {
         if (arrivedAt == long.MaxValue)
             return loggedAt;
@@ -60,12 +60,9 @@ internal static class Accumulator
             identity.NewClockRecords = 1;
         }
 
-        // One record that arrives at once shows that the clock is right. An error takes several, because records may be held back. So do
-        // records without durations: few of them don't show how long a device works.
-        var isRight = hasDuration && !identity.IsClockKnown && Math.Abs(ahead) <= precision;
-        if (isRight || identity.NewClockRecords >= policy.ClockRecords)
+        if (identity.NewClockRecords >= policy.ClockRecords)
         {
-            var error = isRight || Math.Abs(identity.NewClockError) <= precision ? 0 : identity.NewClockError;
+            var error = Math.Abs(identity.NewClockError) <= precision ? 0 : identity.NewClockError;
             // A clock that is ahead was corrected by the arrival of each record.
             if (!identity.IsClockKnown && error < 0)
                 identity.Shift(-error);

@@ -585,24 +585,6 @@ public sealed class DetectorTests
         Assert.Equal(strongest, Strongest([.. Hours(0, 40 + (4 * (8 + pause)), 1, 1, Lagos), .. turns]));
     }
 
-    /// <summary>A record that arrives at once has the right time, so that the error of clocks needn't be waited for.</summary>
-    [Theory]
-    [InlineData(0, true, true)]
-    [InlineData(0, false, false)] // two records of a trial that lasts minutes
-    [InlineData(20, true, false)] // late, or the clock is behind
-    [InlineData(null, true, false)]
-    public void Observe_FirstRecordsOfAThirdPerson_CountSoonerIfTheyArriveAtOnce(int? minutesLate, bool haveDurations, bool suspends)
-    {
-        var third = Hours(48, 49, 3, 3, Tokyo).Append(Hours(48, 49.2, 3, 3, Tokyo).Last() with { LoggedAt = Start.AddHours(49.2) })
-            .Select(sample => sample with
-            {
-                Session = haveDurations ? sample.Session : null,
-                ArrivedAt = minutesLate is { } late ? sample.LoggedAt.AddMinutes(late) : null,
-            });
-
-        Assert.Equal(suspends, Play([.. Hours(0, 50, 1, 1, Lagos), .. Hours(0, 50, 2, 2, London), .. third]).Exists(IsSuspension));
-    }
-
     [Theory]
     // Three people in far towns, each for a third of the day, with one account, or with one EA.
     [InlineData(6, 24, 7, 0, true, FindingAction.Suspend)]
