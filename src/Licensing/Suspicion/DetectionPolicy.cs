@@ -116,6 +116,12 @@ public sealed record DetectionPolicy
     [JsonPropertyName("work_minutes"), Minutes(0, 1_440)]
     public TimeSpan WorkDuration { get; init; } = TimeSpan.FromMinutes(35);
 
+    /// <summary>
+    /// Work of each other person after the newest one came, from which they take turns. Less is a look at a device that was replaced.
+    /// </summary>
+    [JsonPropertyName("turn_minutes"), Minutes(0, 1_440)]
+    public TimeSpan TurnDuration { get; init; } = TimeSpan.FromMinutes(120);
+
     /// <summary>Separate visits from which the newest person works with the license, however short they are.</summary>
     [Number(1, 100)]
     public int WorkVisits { get; init; } = 3;

@@ -189,7 +189,8 @@ public static class Detector
             : Relief.Of(state, people, shared, policy) ? Rule.Relief
             : ShareEa(state, present, people) ? Rule.DeviceTurns
             : concurrent.Seconds > 0 ? Rule.PeopleAtOnce
-            : Rule.Turns;
+            : TakeTurns(state, people, shared, policy) ? Rule.Turns
+            : Rule.DeviceTurns;
         // One of them may have handed over to the newest one, and not have returned.
         if (rule == Rule.Turns && limit < policy.ClockTolerance)
             limit = policy.ClockTolerance;
@@ -291,6 +292,12 @@ public static class Detector
     private static bool ShareEa(DetectionState state, List<int> present, People people) =>
         present.Exists(i => present.Exists(j =>
             people.Person[i] != people.Person[j] && People.SameEa(state.Identities[i], state.Identities[j])));
+
+    /// <summary>Each of the others has worked since the newest one came. Less is a look at a device that was replaced.</summary>
+    private static bool TakeTurns(DetectionState state, People people, SharedUse shared, DetectionPolicy policy) =>
+        shared.Groups.All(group => group == shared.Newest || policy.TurnDuration.Seconds() <= Spans.Overlap(
+            Spans.Union(state.Identities.Where((_, i) => people.Person[i] == group).SelectMany(identity => identity.Presence), 0),
+            [new PresenceSpan(shared.From, long.MaxValue, 0)]));
 
     private static bool OnOneNetwork(DetectionState state, List<int> present) =>
         state.Identities[present[0]].Networks.Exists(network =>

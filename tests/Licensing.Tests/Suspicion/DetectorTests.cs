@@ -572,6 +572,18 @@ public sealed class DetectorTests
             .. Hours(0, 60, 2, 2, London), .. Hours(60 - hours, 90, 3, 3, Tokyo),
         ]).Exists(IsSuspension));
 
+    /// <summary>A new laptop with an EA and account of its own, and the old one once more, never while a server works.</summary>
+    [Theory]
+    [InlineData(1, FindingAction.Ask)]
+    [InlineData(4, FindingAction.Suspend)]
+    public void Observe_OldDeviceAfterTheNewOneCame_IsATurnIfItWorks(int hours, FindingAction strongest) =>
+        Assert.Equal(strongest, Strongest(
+        [
+            .. Hours(0, 80, 1, 1, Lagos), .. Hours(96, 100, 1, 1, Lagos),
+            .. Hours(0, 60, 2, 2, London), .. Hours(90, 90 + hours, 2, 2, London),
+            .. Hours(82, 86, 3, 3, Tokyo), .. Hours(102, 106, 3, 3, Tokyo),
+        ]));
+
     /// <summary>A live account, and two machines in turn with a pause between.</summary>
     [Theory]
     [InlineData(1, FindingAction.Ask)]
