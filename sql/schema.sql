@@ -140,51 +140,6 @@ begin
     return null;
 end $$;
 
-CREATE FUNCTION public.add_token_event() RETURNS trigger
-    LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path TO '$user', 'public', 'pg_temp'
-    AS $$
-declare
-    inactive license_tokens;
-    cause text;
-begin
-    if tg_op = 'INSERT' then
-        -- A new token in place of a revoked one.
-        select t.* into inactive from license_tokens t
-        where t.subscription_id = new.subscription_id and t.token_id <> new.token_id
-        order by t.is_active desc, t.created_at desc limit 1;
-        if inactive.is_active is not false then
-            return null;
-        end if;
-    elsif new.is_active = old.is_active then
-        return null;
-    elsif new.is_active then
-        inactive := old;
-    else
-        inactive := new;
-    end if;
-    -- This is after the statement. If it changed several tokens, the current one counts.
-    if not exists (select from v_current_license_tokens c
-                   where c.subscription_id = new.subscription_id and c.token_id = new.token_id)
-       or exists (select from license_suspensions s
-                  where s.subscription_id = new.subscription_id and inactive.token_id = any (s.token_ids)
-                    and (s.closed_at is null or s.suspended_at = inactive.revoked_at)) then
-        return null;
-    end if;
-    -- The platform's texts, as in license_code.
-    cause := case when inactive.revoked_reason = 'Expired - grace period ended' then 'EXPIRY'
-                  when starts_with(inactive.revoked_reason, 'Auto-suspended: ') then 'PLATFORM'
-                  else 'REVOKED' end;
-    perform add_license_event(
-        new.subscription_id,
-        case when new.is_active then 'license.reinstated'
-             when cause = 'EXPIRY' then 'license.expired'
-             when cause = 'PLATFORM' then 'license.suspended'
-             else 'license.revoked' end,
-        jsonb_build_object('cause', cause));
-    return null;
-end $$;
-
 CREATE FUNCTION public.amount_of(amount numeric) RETURNS numeric
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$
@@ -3110,11 +3065,7 @@ CREATE TRIGGER add_reinstatement_event AFTER UPDATE OF closed_at ON public.licen
 
 CREATE TRIGGER add_renewal_event AFTER UPDATE OF status, price_accepted ON public.renewals FOR EACH ROW WHEN (((new.price_accepted AND (NOT old.price_accepted)) OR ((new.status = 'applied'::text) AND (old.status <> 'applied'::text)))) EXECUTE FUNCTION public.add_renewal_event();
 
-CREATE TRIGGER add_replacement_event AFTER INSERT ON public.license_tokens FOR EACH ROW WHEN (new.is_active) EXECUTE FUNCTION public.add_token_event();
-
 CREATE TRIGGER add_review_event AFTER UPDATE OF status ON public.suspicious_activity_alerts FOR EACH ROW WHEN (((new.subscription_id IS NOT NULL) AND ((old.status)::text <> (new.status)::text))) EXECUTE FUNCTION public.add_alert_event();
-
-CREATE TRIGGER add_revocation_event AFTER UPDATE OF is_active ON public.license_tokens FOR EACH ROW EXECUTE FUNCTION public.add_token_event();
 
 CREATE TRIGGER add_suspension_event AFTER INSERT ON public.license_suspensions FOR EACH ROW WHEN ((new.closed_at IS NULL)) EXECUTE FUNCTION public.add_suspension_event();
 

@@ -45,6 +45,7 @@ public sealed partial class TableTests
         ("Health", "usage_rollups", "a score counts the signals"),
         ("Leases", "license_devices", "a device's latest lease"),
         ("Suspicion", "close_only_periods", "positions that were opened although only closing is allowed"),
+        ("Suspicion", "license_devices", "the last check that passed before such a position"),
         ("Operations", "license_health", "a metric"),
         ("Operations", "renewals", "metrics, and the System page"),
         ("Operations", "payment_cases", "a metric"),

@@ -116,6 +116,12 @@ public sealed record DetectionPolicy
     [JsonPropertyName("work_minutes"), Minutes(0, 1_440)]
     public TimeSpan WorkDuration { get; init; } = TimeSpan.FromMinutes(35);
 
+    /// <summary>
+    /// Work of each other person after the newest one came, from which they take turns. Less is a look at a device that was replaced.
+    /// </summary>
+    [JsonPropertyName("turn_minutes"), Minutes(0, 1_440)]
+    public TimeSpan TurnDuration { get; init; } = TimeSpan.FromMinutes(120);
+
     /// <summary>Separate visits from which the newest person works with the license, however short they are.</summary>
     [Number(1, 100)]
     public int WorkVisits { get; init; } = 3;
@@ -133,7 +139,47 @@ public sealed record DetectionPolicy
 
     /// <summary>Share of the time in which one of the two, and also the third device, is at work.</summary>
     [Number(0, 1)]
-    public double ReliefShare { get; init; } = 0.6;
+    public double ReliefShare { get; init; } = 0.45;
+
+    /// <summary>
+    /// Days of a week on which more devices than the limit, in far places, work for <see cref="ShiftDuration"/> each. Nobody travels so.
+    /// </summary>
+    [Number(1, 90)]
+    public int ShiftDays { get; init; } = 4;
+
+    /// <summary>The same, from which the customer is asked.</summary>
+    [Number(1, 90)]
+    public int ShiftDaysToAsk { get; init; } = 3;
+
+    /// <summary>
+    /// The same where the places are not known to be far apart. Only full days count: one person with
+    /// three devices sleeps.
+    /// </summary>
+    [Number(1, 90)]
+    public int FullShiftDays { get; init; } = 6;
+
+    /// <summary>Work of each of these devices on such a day.</summary>
+    [JsonPropertyName("shift_hours"), Hours(0.1, 24)]
+    public TimeSpan ShiftDuration { get; init; } = TimeSpan.FromHours(2);
+
+    /// <summary>Work of each of them on a full day.</summary>
+    [JsonPropertyName("full_shift_hours"), Hours(0.1, 24)]
+    public TimeSpan FullShiftDuration { get; init; } = TimeSpan.FromHours(4);
+
+    /// <summary>Their longest visit. A server works day and night.</summary>
+    [JsonPropertyName("longest_shift_hours"), Hours(1, 168)]
+    public TimeSpan LongestShift { get; init; } = TimeSpan.FromHours(14);
+
+    /// <summary>Work of all of them on a full day.</summary>
+    [JsonPropertyName("full_day_hours"), Hours(0, 24)]
+    public TimeSpan FullDayDuration { get; init; } = TimeSpan.FromHours(19);
+
+    /// <summary>
+    /// Share of their work that is in hours of the day of their own, from which they suspend. Servers that replace one another when they
+    /// fail have no hours of their own.
+    /// </summary>
+    [Number(0, 1)]
+    public double OwnShiftShare { get; init; } = 0.8;
 
     /// <summary>Two people whose first use lies within this time came together.</summary>
     [JsonPropertyName("company_hours"), Hours(0, 72)]
@@ -174,6 +220,7 @@ public sealed record DetectionPolicy
     /// <summary>
     /// The same for two devices that have nothing in common, and the least evidence of people at once, where the times of arrival are not
     /// known: clocks are wrong by up to an hour. Where they are known, <see cref="PeopleDuration"/> applies: a handover takes minutes.
+    /// Also the least evidence of turns, because a device that stops may have handed over to the newest one.
     /// </summary>
     [JsonPropertyName("clock_tolerance_minutes"), Minutes(0, 1_440)]
     public TimeSpan ClockTolerance { get; init; } = TimeSpan.FromMinutes(100);

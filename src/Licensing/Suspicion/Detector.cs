@@ -28,7 +28,7 @@ public static class Detector
         }
 
         Accumulator.RemoveExpired(state, policy);
-        var found = Detect(state.WithoutUnknown(), used, policy).ToList();
+        var found = Detect(state.WithoutUnknown(), used, before.Clock, policy).ToList();
         if (speed is not null)
         {
             found.Add(Finding(
@@ -55,7 +55,8 @@ public static class Detector
     }
 
     /// <param name="used">The identities with new records. What one identity does alone is measured for these only.</param>
-    private static IEnumerable<Finding> Detect(DetectionState state, HashSet<IdentityUse> used, DetectionPolicy policy)
+    /// <param name="before">The clock before these records. What takes days is measured once an hour.</param>
+    private static IEnumerable<Finding> Detect(DetectionState state, HashSet<IdentityUse> used, long before, DetectionPolicy policy)
     {
         if (Movement.Networks(state, policy) is { } networks)
             yield return Finding(ActivityType.MultipleIps, AlertSeverity.Low, FindingAction.Alert, "networks", networks);
@@ -89,12 +90,19 @@ public static class Detector
         people ??= People.Of(state, policy);
         var concurrent = ConcurrentUse.Measure(state, people, policy);
         var shared = SharedUse.Measure(state, people.Person, TimeSpan.Zero, _ => true, policy);
-        if (shared is not null && Grade(ManyPeople(state, shared, people, concurrent.People, policy), policy) is { } persons)
+        var persons = shared is null ? null : Grade(ManyPeople(state, shared, people, concurrent.People, policy), policy);
+        if (persons is not null)
             yield return persons;
-        if (Grade(ManyDevices(state, people, concurrent.Devices, policy), policy) is { } devices)
+        var devices = Grade(ManyDevices(state, people, concurrent.Devices, policy), policy);
+        if (devices is not null)
             yield return devices;
         if (shared is null && Grade(Stranger(state, people, concurrent.Devices, policy), policy) is { } stranger)
             yield return stranger;
+        var hour = DetectionPolicy.Hour.Seconds();
+        if (state.Clock / hour > before / hour
+            && persons?.Action != FindingAction.Suspend && devices?.Action != FindingAction.Suspend
+            && Grade(InShifts(state, people, policy), policy) is { } shifts)
+            yield return shifts;
     }
 
     /// <summary>The finding for evidence, graded by its share of the evidence that suspends; null when it is too little.</summary>
@@ -109,7 +117,7 @@ public static class Detector
             _ when share >= policy.NotifyShare => (FindingAction.Notify, AlertSeverity.High),
             _ => (FindingAction.Alert, AlertSeverity.Medium),
         };
-        if (evidence.Rule == Rule.Strangers && share < 1)
+        if (evidence.Rule is Rule.Strangers or Rule.Shifts && share < 1)
             (wanted, severity) = (FindingAction.Ask, AlertSeverity.High);
         var (type, incident, atMost) = evidence.Rule switch
         {
@@ -124,6 +132,7 @@ public static class Detector
             Rule.PeopleAtOnce => (ActivityType.ConcurrentSessions, "people", policy.ConcurrentAtMost),
             Rule.DevicesAtOnce => (ActivityType.ConcurrentSessions, "devices", policy.ConcurrentAtMost),
             Rule.Succession => (ActivityType.UnusualUsagePattern, "succession", Least(FindingAction.Ask, policy.TurnsAtMost)),
+            Rule.Shifts => (ActivityType.UnusualUsagePattern, "shifts", policy.TurnsAtMost),
             Rule.DeviceTurns => (ActivityType.UnusualUsagePattern, "device_turns", Least(FindingAction.Ask, policy.TurnsAtMost)),
             _ => (ActivityType.ConcurrentSessions, CloneKey(evidence.Devices[0]), policy.ConcurrentAtMost),
         };
@@ -180,7 +189,11 @@ public static class Detector
             : Relief.Of(state, people, shared, policy) ? Rule.Relief
             : ShareEa(state, present, people) ? Rule.DeviceTurns
             : concurrent.Seconds > 0 ? Rule.PeopleAtOnce
-            : Rule.Turns;
+            : TakeTurns(state, people, shared, policy) ? Rule.Turns
+            : Rule.DeviceTurns;
+        // One of them may have handed over to the newest one, and not have returned.
+        if (rule == Rule.Turns && limit < policy.ClockTolerance)
+            limit = policy.ClockTolerance;
         return new Evidence(
             rule, At(shared.From), At(shared.To),
             shared.Seconds / 60.0, limit.TotalMinutes, concurrent.Seconds / 60.0, shared.Groups.Count, policy.DeviceLimit,
@@ -229,6 +242,29 @@ public static class Detector
             [.. present.Select(i => Device(state.Identities[i], concurrent.Share[i] / 60.0))]);
     }
 
+    /// <summary>
+    /// In far places, or on many full days, nothing else explains that each device keeps hours of its own. Otherwise, the customer is
+    /// asked: a server beside two of them is common, and one of these may use a company's line far away.
+    /// </summary>
+    private static Evidence? InShifts(DetectionState state, People people, DetectionPolicy policy)
+    {
+        if (Shifts.Measure(state, people, policy) is not { } shifts
+            || (shifts.IsBesideServer && !(shifts.AreFarApart && shifts.KeepOwnHours)))
+            return null;
+        var day = DetectionPolicy.Day.TotalMinutes;
+        var (rule, measured, limit) = shifts.IsBesideServer || !shifts.KeepOwnHours ? AsTurns()
+            : shifts.AreFarApart ? (Rule.Shifts, shifts.Days, policy.ShiftDays)
+            : shifts.FullDays >= policy.FullShiftDays ? (Rule.Shifts, shifts.FullDays, policy.FullShiftDays)
+            : AsTurns();
+        var present = Enumerable.Range(0, state.Identities.Count).Where(i => shifts.Devices.Contains(people.Device[i])).ToList();
+        return new Evidence(
+            rule, At(shifts.From), At(shifts.To), measured, limit, 0,
+            rule == Rule.Shifts ? shifts.Devices.Count : present.Select(i => people.Person[i]).Distinct().Count(), policy.DeviceLimit,
+            [.. present.Select(i => Device(state.Identities[i], 0))]);
+
+        (Rule, double, double) AsTurns() => (Rule.DeviceTurns, shifts.Days * day, policy.ShiftDaysToAsk * day);
+    }
+
     private static Evidence Cloned(DetectionState state, Clones clones, DetectionPolicy policy)
     {
         var identity = state.Identities[clones.Identity];
@@ -256,6 +292,12 @@ public static class Detector
     private static bool ShareEa(DetectionState state, List<int> present, People people) =>
         present.Exists(i => present.Exists(j =>
             people.Person[i] != people.Person[j] && People.SameEa(state.Identities[i], state.Identities[j])));
+
+    /// <summary>Each of the others has worked since the newest one came. Less is a look at a device that was replaced.</summary>
+    private static bool TakeTurns(DetectionState state, People people, SharedUse shared, DetectionPolicy policy) =>
+        shared.Groups.All(group => group == shared.Newest || policy.TurnDuration.Seconds() <= Spans.Overlap(
+            Spans.Union(state.Identities.Where((_, i) => people.Person[i] == group).SelectMany(identity => identity.Presence), 0),
+            [new PresenceSpan(shared.From, long.MaxValue, 0)]));
 
     private static bool OnOneNetwork(DetectionState state, List<int> present) =>
         state.Identities[present[0]].Networks.Exists(network =>

@@ -43,6 +43,9 @@ public enum Rule
     /// <summary>More people than the limit who take turns and come back.</summary>
     Turns,
 
+    /// <summary>More devices than the limit in far places, each for a part of the day, day after day.</summary>
+    Shifts,
+
     /// <summary>Two devices that relieve each other, beside a third one.</summary>
     Relief,
 
@@ -84,7 +87,7 @@ public sealed record EvidenceDevice(
     DateTimeOffset FirstAt, DateTimeOffset LastAt, int Records, double Minutes);
 
 /// <summary>The evidence of a finding. It is stored as JSON with the alert.</summary>
-/// <param name="Measured">The rule's measure, in the unit of <paramref name="Limit"/>: minutes, networks, changes, km/h.</param>
+/// <param name="Measured">The rule's measure, in the unit of <paramref name="Limit"/>: minutes, days, networks, changes, km/h.</param>
 /// <param name="Limit">
 /// The value from which the license is suspended, or for the rules about networks and speed, above which there is an alert.
 /// </param>

@@ -21,8 +21,10 @@ internal static class Sentences
             Rule.Relief => $"Two devices took turns over {Length(evidence.Measured)} {when}, beside a third one: {devices}.",
             Rule.Succession => $"Another EA, account and network have been in use since {Date(evidence.From)}, "
                 + $"and the ones before have not: {devices}.",
-            Rule.DeviceTurns => $"{evidence.Devices.Count} devices of {evidence.People} people used the license by turns over "
+            Rule.DeviceTurns => $"{evidence.Devices.Count} devices{Of(evidence.People)} used the license by turns over "
                 + $"{Length(evidence.Measured)} {when}; the license allows {evidence.DeviceLimit}: {devices}.",
+            Rule.Shifts => $"Devices in {evidence.People} places were in use by turns, each for a part of the day, day after day "
+                + $"{when}; the license allows {evidence.DeviceLimit}: {devices}.",
             Rule.Turns => $"{evidence.People} people used the license by turns over {Length(evidence.Measured)} {when}; "
                 + $"each came back after the others: {devices}.",
             Rule.ClonedIdentity => $"One EA and account were in use in {evidence.Devices.Count} locations at the same time for "
@@ -41,6 +43,8 @@ internal static class Sentences
             _ => $"One device moved at {Number(evidence.Measured)} km/h {when}, faster than an aircraft: {devices}.",
         };
     }
+
+    private static string Of(int people) => people > 1 ? $" of {people} people" : "";
 
     private static string Devices(IReadOnlyList<EvidenceDevice> devices)
     {

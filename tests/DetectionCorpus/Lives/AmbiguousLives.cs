@@ -68,9 +68,9 @@ internal static class AmbiguousLives
         var me = life.Person();
         if (life.Chance(0.5))
             life.DayAndNight(life.Server(me));
-        for (double at = life.Between(0, 20), next; at < life.Hours; at = next + life.Between(2, 10))
+        for (double at = life.Between(0, 20), next; at < life.Hours; at = next + life.Between(4, 10))
         {
-            next = at + life.Between(20, 32);
+            next = at + life.Between(24.1, 32);
             life.Run(life.Device(me, life.Lines.Home(life.Person().Town)), at, next);
         }
     }

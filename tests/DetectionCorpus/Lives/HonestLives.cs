@@ -19,6 +19,7 @@ internal static class HonestLives
         Of("two_servers", TwoServers),
         Of("two_roaming_devices", TwoRoaming),
         Of("office_home_and_laptop_in_turn", ThreePlaces),
+        Of("office_by_day_home_by_night", OfficeAndNights),
         Of("commuter", Commuter),
         Of("holiday", life => Trip(life, 1)),
         Of("family_trip", life => Trip(life, life.Whole(2, 5))),
@@ -102,6 +103,30 @@ internal static class HonestLives
         life.Daily(office, 0, life.Hours, new(8, 9.5), new(5, 8), 0.8);
         life.Evenings(home);
         life.Daily(laptop, 0, life.Hours, new(9, 20), new(0.5, 3), 0.4);
+    }
+
+    /// <summary>
+    /// One account on three devices in turn: at the office, whose line may leave the company's network far away, at home all night, and on
+    /// a laptop between, on the way or at a friend's home.
+    /// </summary>
+    private static void OfficeAndNights(Life life)
+    {
+        var home = life.HomePc(life.Person());
+        var town = home.Person.Town;
+        var line = life.Chance(0.4) ? life.Lines.Server() : life.Lines.Static(town);
+        var office = life.Device(home.Person, line, life.Chance(life.Parameters.OneFileName) ? home.Ea : null, home.Account);
+        var laptop = life.Device(home.Person, life.Lines.Mobile(town), account: home.Account);
+        var friend = life.Chance(0.3) ? laptop with { Line = life.Lines.Home(life.Lines.Near(town, 400)) } : null;
+        for (var day = -1; day * 24 < life.Hours; day++)
+        {
+            var at = (day * 24) - town.Zone;
+            life.Daily(laptop, at + 5, at + 24, new(7, 7.5), new(0.3, 1), 0.5);
+            life.Daily(office, at + 5, at + 24, new(8.5, 9.5), new(7, 9), 0.9);
+            if (friend is not null)
+                life.Daily(friend, at + 5, at + 24, new(18, 19), new(2.5, 4), 0.8);
+            var evening = at + (friend is null ? life.Between(18.5, 20) : life.Between(22.5, 23.5));
+            life.Run(home, evening, evening + life.Between(8, 11));
+        }
     }
 
     private static void Commuter(Life life)

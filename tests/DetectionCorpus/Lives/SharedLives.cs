@@ -26,6 +26,12 @@ internal static class SharedLives
         new("one_provider", Nature.Shared, "People within 400 km, of one provider, whose addresses change hands.", OneProvider),
         new("all_of_their_own", Nature.Shared, "People with EAs, accounts and lines of their own.", OwnEverything),
         new("one_exit", Nature.Shared, "People with EAs and accounts of their own behind one exit of a VPN.", OneExit),
+        new("chain_of_shared_things", Nature.Shared,
+            "The second of four people has the first one's EA, the third the second one's account, the fourth the third one's line.",
+            ChainOfThings),
+        new("guest_twice_a_week", Nature.Shared, "A person with two devices, and another one on two evenings a week.", GuestTwiceAWeek),
+        new("one_folder_in_turn", Nature.Shared, "One EA's folder in 3–4 towns with own accounts, each for some hours of the day.",
+            OneFolderInTurn),
     ];
 
     /// <param name="line">Shared by all; null for lines of their own.</param>
@@ -111,6 +117,47 @@ internal static class SharedLives
         life.Evenings(life.Second(server, life.Lines.Home(server.Person.Town)), chance: 0.9);
         var guest = life.Person(life.Lines.Near(server.Person.Town, 1500));
         life.Evenings(life.HomePc(guest), life.Between(0, 72), chance: 0.9);
+    }
+
+    private static void GuestTwiceAWeek(Life life)
+    {
+        var server = life.Server(life.Person());
+        life.DayAndNight(server);
+        life.Evenings(life.Second(server, life.Lines.Home(server.Person.Town)), chance: 1);
+        var guest = life.HomePc(life.Person(life.Lines.Near(server.Person.Town, 1500)));
+        var first = life.Whole(0, 3);
+        for (var day = 0; day * 24 < life.Hours; day++)
+        {
+            if (day % 7 != first && day % 7 != first + 1)
+                continue;
+            var at = (day * 24) + life.Between(16, 18) - server.Person.Town.Zone;
+            life.Run(guest, at, at + life.Between(5, 8));
+        }
+    }
+
+    private static void ChainOfThings(Life life)
+    {
+        var people = life.PeopleApart(4);
+        var first = life.Join(people[0]);
+        var second = life.Join(people[1], life.Between(0, 40), ea: first.Ea);
+        var third = life.Join(people[2], life.Between(0, 40), account: second.Account);
+        life.Join(people[3], life.Between(0, 40), line: third.Line);
+    }
+
+    private static void OneFolderInTurn(Life life)
+    {
+        var ea = life.NewEa();
+        var people = life.PeopleApart(life.Whole(3, 4));
+        foreach (var person in people)
+        {
+            var (terminal, hours) = (life.HomePc(person, ea), 24.0 / people.Length);
+            for (var day = 0; day * 24 < life.Hours; day++)
+            {
+                var at = (day * 24) + (person.Number * hours) + life.Between(-0.5, 0.5);
+                if (life.Chance(0.85))
+                    life.Run(terminal, at, at + (hours * life.Between(0.5, 0.9)));
+            }
+        }
     }
 
     private static void RentedSeats(Life life)

@@ -546,6 +546,91 @@ public sealed class DetectorTests
             sample with { Address = IPAddress.Parse((hour / 4 % 2) == parity ? $"81.{hour / 24}.7.9" : $"2a02:8:{hour / 24}::1") });
     }
 
+    /// <summary>
+    /// One has the IPv4 address of the router and the other its IPv6 one: connections choose anew every few hours, so that it becomes
+    /// unlikely.
+    /// </summary>
+    [Theory]
+    [InlineData(22, false)]
+    [InlineData(30, true)]
+    public void Observe_TwoTerminalsThatKeepToOneVersionEach_AreApartAfterADay(int hours, bool suspends)
+    {
+        var other = Hours(0, hours, 1, 2, London).Select(sample => sample with { Address = IPAddress.Parse("2a02:8::1") });
+
+        Assert.Equal(suspends, Play([.. Hours(0, hours, 1, 1, London), .. other, .. Hours(0, hours, 1, 9, Tokyo, line: 9)])
+            .Exists(IsSuspension));
+    }
+
+    /// <summary>A new server runs beside the old one for a while; the computer at home is used later.</summary>
+    [Theory]
+    [InlineData(0.8, false)]
+    [InlineData(4, true)]
+    public void Observe_HandoverWhileAThirdDeviceRests_IsNoTurn(double hours, bool suspends) =>
+        Assert.Equal(suspends, Play(
+        [
+            .. Hours(20, 24, 1, 1, Lagos), .. Hours(70, 74, 1, 1, Lagos),
+            .. Hours(0, 60, 2, 2, London), .. Hours(60 - hours, 90, 3, 3, Tokyo),
+        ]).Exists(IsSuspension));
+
+    /// <summary>A new laptop with an EA and account of its own, and the old one once more, never while a server works.</summary>
+    [Theory]
+    [InlineData(1, FindingAction.Ask)]
+    [InlineData(4, FindingAction.Suspend)]
+    public void Observe_OldDeviceAfterTheNewOneCame_IsATurnIfItWorks(int hours, FindingAction strongest) =>
+        Assert.Equal(strongest, Strongest(
+        [
+            .. Hours(0, 80, 1, 1, Lagos), .. Hours(96, 100, 1, 1, Lagos),
+            .. Hours(0, 60, 2, 2, London), .. Hours(90, 90 + hours, 2, 2, London),
+            .. Hours(82, 86, 3, 3, Tokyo), .. Hours(102, 106, 3, 3, Tokyo),
+        ]));
+
+    /// <summary>A live account, and two machines in turn with a pause between.</summary>
+    [Theory]
+    [InlineData(1, FindingAction.Ask)]
+    [InlineData(6, FindingAction.Ask)]
+    [InlineData(14, FindingAction.Suspend)]
+    public void Observe_TwoMachinesInTurnBesideAThird_DependsOnTheirPauses(int pause, FindingAction strongest)
+    {
+        var turns = Enumerable.Range(0, 4).SelectMany(turn =>
+            Hours(24 + (turn * (8 + pause)), 32.1 + (turn * (8 + pause)), 2 + (turn % 2), 2 + (turn % 2), turn % 2 == 0 ? London : Tokyo));
+
+        Assert.Equal(strongest, Strongest([.. Hours(0, 40 + (4 * (8 + pause)), 1, 1, Lagos), .. turns]));
+    }
+
+    [Theory]
+    // Three people in far towns, each for a third of the day, with one account, or with one EA.
+    [InlineData(6, 24, 7, 0, true, FindingAction.Suspend)]
+    [InlineData(6, 24, 7, 1, true, FindingAction.Suspend)]
+    [InlineData(3, 24, 7, 0, true, FindingAction.Ask)]
+    // Without locations, three devices of one person are possible, unless there is no night.
+    [InlineData(5, 24, 7, 0, false, FindingAction.Ask)]
+    [InlineData(9, 24, 7, 0, false, FindingAction.Suspend)]
+    [InlineData(9, 24, 5, 0, false, FindingAction.Ask)]
+    // Servers that replace one another have no hours of their own.
+    [InlineData(9, 29, 9, 0, true, FindingAction.Ask)]
+    public void Observe_ThreeDevicesInTurnDayAfterDay_DependsOnPlacesAndHours(
+        int days, int period, int length, int ofOneEa, bool located, FindingAction strongest)
+    {
+        Location[] far = [Lagos, London, Tokyo];
+        var samples = Enumerable.Range(0, days * 3).SelectMany(turn => Hours(
+                turn * period / 3.0, (turn * period / 3.0) + length,
+                ofOneEa == 1 ? 1 : turn % 3, ofOneEa == 1 ? 1 + (turn % 3) : 1, far[turn % 3], line: 8 + (turn % 3))
+            .Select(sample => located ? sample
+                : sample with { Location = null, Address = IPAddress.Parse($"{40 + (20 * (turn % 3))}.1.7.9") }));
+
+        Assert.Equal(strongest, Strongest(samples));
+    }
+
+    /// <summary>A server, and two devices in far towns day after day: one may be in an office whose line ends far away.</summary>
+    [Fact]
+    public void Observe_TwoDevicesInTurnDayAfterDayBesideAServer_AsksOnly()
+    {
+        var turns = Enumerable.Range(0, 7).SelectMany(day =>
+            Hours(day * 24, (day * 24) + 8, 2, 1, London).Concat(Hours((day * 24) + 12, (day * 24) + 18, 3, 1, Tokyo)));
+
+        Assert.Equal(FindingAction.Ask, Strongest([.. Hours(0, 168, 1, 1, Lagos), .. turns]));
+    }
+
     /// <summary>The proof that two terminals are on one device is kept while one rests and the other changes its network.</summary>
     [Fact]
     public void Observe_TerminalsOfOneDeviceAfterManyNetworks_StayOneDevice()
