@@ -33,8 +33,7 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
     private sealed record Customer
     {
         public decimal DepositedUsd { get; set; }
-        public decimal? LastPaidUsd { get; set; }
-        public DateTimeOffset? LastPaidStart { get; set; }
+        public decimal? SubscribedUsd { get; init; }
         public bool WantsAutoRenewal { get; set; }
         public DateTimeOffset? SwitchedAt { get; set; }
 
@@ -65,7 +64,7 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
     public void Added(MemoryLicense license, bool isReliable) => customers.Add(license.SubscriptionId, new Customer
     {
         DepositedUsd = license.WalletUsd,
-        LastPaidUsd = license.LastPaidUsd,
+        SubscribedUsd = license.LastPaidUsd,
         WantsAutoRenewal = license.AutoRenew,
         HadLapsed = license.ExpiresAt + Grace <= clock.Now,
         IsReliable = isReliable,
@@ -91,6 +90,9 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
         var customer = customers[license.SubscriptionId];
         (customer.IsHeld, customer.IsActive, customer.WasBlocked) = (license.IsHeldByOperator, license.IsTokenActive, true);
     }
+
+    /// <summary>The platform suspended the subscription, or ended that.</summary>
+    public void Suspended(MemoryLicense license) => customers[license.SubscriptionId].WasBlocked = true;
 
     /// <summary>An operator says what happened; the judge doesn't know what they can know.</summary>
     public void Decided(Renewal renewal) => decided.Add(renewal.RenewalId);
@@ -136,7 +138,7 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
         var block = license.OtherBlock is RenewalBlock.PausedToxic or RenewalBlock.LockedNoFunds && renewsPaused
             ? null
             : license.OtherBlock;
-        if (license.IsHeldByOperator) block = RenewalBlock.LicenseSuspended;
+        if (license.IsHeldByOperator || license.IsSuspendedByPlatform) block = RenewalBlock.LicenseSuspended;
         customer.WasBlocked |= block is not null;
         // A person decides about a dispute in another currency.
         var disputes = gateway.Intents.Values
@@ -144,11 +146,16 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
             .SelectMany(intent => intent.Returns).Where(one => one.Kind is ReversalKind.Dispute && told.ContainsKey(one.Id))
             .Select(one => told[one.Id]).ToList();
         seen[(renewal.RenewalId, scheduler.Running)] = new Seen(
-            license.PriceUsd, customer.LastPaidUsd, block, license.AutoRenew,
+            license.PriceUsd, LastPaid(renewal.SubscriptionId) is { } last ? last.AmountUsd : customer.SubscribedUsd, block, license.AutoRenew,
             disputes.Exists(one => one.State is ReversalState.Open),
             disputes.Exists(one => one.State is ReversalState.Lost && !(customer.SwitchedAt >= one.At)),
             license.IsGone || !(license.ExpiresAt - TimeSpan.FromDays(7) <= clock.Now));
     }
+
+    // What the latest time that is still the customer's cost them.
+    private Renewal? LastPaid(Guid subscriptionId) => World.Renewals
+        .Where(one => one.SubscriptionId == subscriptionId && one.Status is RenewalStatus.Applied)
+        .OrderBy(one => one.PaidUntil > one.PaidFrom).ThenBy(one => one.PaidFrom).ThenBy(one => one.PeriodStart).LastOrDefault();
 
     /// <summary>The gateway was asked to charge a card.</summary>
     public void Confirmed(ScheduleGateway.Intent intent, ChargeRequest request)
@@ -205,8 +212,6 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
         if (payment.With is not PaidWith.Card && gateway.Intents.Values.FirstOrDefault(intent => CanStillCharge(intent, after)) is { } open)
             violation($"renewal {after.RenewalId} is paid otherwise while {open.Id} can still be charged");
 
-        if (!(customer.LastPaidStart > after.PeriodStart))
-            (customer.LastPaidStart, customer.LastPaidUsd) = (after.PeriodStart, payment.AmountUsd);
         if (after.Type is RenewalType.Auto && payment.AmountUsd > 0 && !customer.Agreed.ContainsKey(after.RenewalId) && !WasRestored
             && !World.HasMail($"upcoming_renewal:{after.SubscriptionId}:{after.PeriodStart.ToUnixTimeSeconds()}"))
             violation($"renewal {after.RenewalId} was paid automatically without a notice");
@@ -393,7 +398,11 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
     {
         var customer = customers[license.SubscriptionId];
         var later = World.Renewals.Any(one => one.SubscriptionId == booked.SubscriptionId && one.Status is RenewalStatus.Applied
-            && one.PeriodStart > booked.PeriodStart);
+            && one.RenewalId != booked.RenewalId && one.PaidUntil > one.PaidFrom
+            && (one.PaidFrom > booked.PaidFrom || booked.PaidUntil <= booked.PaidFrom));
+        if (!WasRestored && !later && !license.IsGone && license.AutoRenew && intent.Charge!.Currency == "usd"
+            && Taken(intent) >= intent.Charge.AmountMinor && !(customer.SwitchedAt >= intent.Returns.Max(one => told[one.Id].At)))
+            violation($"{license.SubscriptionId} is renewed automatically after {intent.Id} went back");
         if (WasRestored || customer.WasMoved || license.IsGone || later || intent.Charge!.Currency != "usd") return;
         var (kept, taken, lost) = (booked.PaidUntil - booked.PaidFrom, Taken(intent), Lost(intent));
         if (taken == 0 && kept < Period) violation($"{intent.Id}: nothing went back, but {kept} are left");

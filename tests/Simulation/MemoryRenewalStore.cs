@@ -19,6 +19,9 @@ internal sealed record MemoryLicense
     public bool IsHeldByOperator { get; set; }
     public bool IsSuspendedForExpiry { get; set; }
 
+    /// <summary>The platform suspended the subscription for another cause than its expiry.</summary>
+    public bool IsSuspendedByPlatform { get; set; }
+
     /// <summary>A closed account or a paused subscription.</summary>
     public RenewalBlock? OtherBlock { get; set; }
 
@@ -27,10 +30,9 @@ internal sealed record MemoryLicense
 
     public DateTimeOffset? GraceUntil { get; set; }
     public decimal? PriceUsd { get; set; }
-    public decimal? LastPaidUsd { get; set; }
 
-    /// <summary>The latest period that was paid.</summary>
-    public DateTimeOffset? LastPaidStart { get; set; }
+    /// <summary>The price when the customer subscribed; null if it is not known.</summary>
+    public decimal? LastPaidUsd { get; set; }
 
     public decimal WalletUsd { get; set; }
 
@@ -369,8 +371,9 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
             early.RenewalId = renewal.RenewalId;
         var own = kept.Where(one => one.RenewalId == renewal.RenewalId && one.Reversal.Reversal.Currency == "usd").ToList();
         if (own.Count == 0) return;
-        var isLatest = !rows.Values.Any(other => other.Renewal.SubscriptionId == renewal.SubscriptionId
-            && other.Renewal.Status is RenewalStatus.Applied && other.Renewal.PeriodStart > renewal.PeriodStart);
+        var isLatest = !rows.Values.Any(other => other != row && other.Renewal.SubscriptionId == renewal.SubscriptionId
+            && other.Renewal.Status is RenewalStatus.Applied && other.Renewal.PaidUntil > other.Renewal.PaidFrom
+            && (other.Renewal.PaidFrom > renewal.PaidFrom || renewal.PaidUntil <= renewal.PaidFrom));
         var facts = new ReversalFacts(
             renewal, license.IsGone ? null : license.ExpiresAt, license.AutoRenew, isLatest, [.. own.Select(one => one.Reversal)],
             effects.GetValueOrDefault(renewal.RenewalId, ReversalEffect.None))
@@ -465,6 +468,11 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
         }
     }
 
+    // Empty periods come first.
+    private Renewal? LastPaid(Guid subscriptionId) => rows.Values.Select(row => row.Renewal)
+        .Where(one => one.SubscriptionId == subscriptionId && one.Status is RenewalStatus.Applied)
+        .OrderBy(one => one.PaidUntil > one.PaidFrom).ThenBy(one => one.PaidFrom).ThenBy(one => one.PeriodStart).LastOrDefault();
+
     private bool HasRenewalInProgress(Guid subscriptionId) =>
         rows.Values.Any(row => row.Renewal.SubscriptionId == subscriptionId && !row.Renewal.Status.IsFinal());
 
@@ -473,7 +481,7 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
         if (change.Payment is { } payment)
         {
             CutPaidPeriods(row, license);
-            Book(license, change.After.PeriodStart, payment);
+            Book(license, payment);
         }
 
         if (change.Suspends && license is { IsTokenActive: true, IsGone: false } && license.ExpiresAt == row.Renewal.PeriodStart
@@ -521,7 +529,7 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
         }
     }
 
-    private static void Book(MemoryLicense license, DateTimeOffset periodStart, RenewalPayment payment)
+    private static void Book(MemoryLicense license, RenewalPayment payment)
     {
         // A fully refunded period is empty, so it overlaps no other.
         if (license.PaidPeriods.Exists(
@@ -536,7 +544,6 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
         license.PaidPeriods.Add((payment.PaidFrom, payment.PaidUntil));
         if (license.ExpiresAt > payment.PaidUntil) throw new InvalidOperationException("a payment moved the expiry back");
         if (license.ExpiresAt is not null) license.ExpiresAt = payment.PaidUntil;
-        if (!(license.LastPaidStart > periodStart)) (license.LastPaidStart, license.LastPaidUsd) = (periodStart, payment.AmountUsd);
         if (license.IsSuspendedForExpiry) Reactivate(license);
     }
 
@@ -612,7 +619,8 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
                 license.IsGone ? null : license.ExpiresAt,
                 license.AutoRenew,
                 license.OtherBlock is not (RenewalBlock.AccountClosed or RenewalBlock.MasterClosed or RenewalBlock.SubscriptionInactive)
-                && (license.IsHeldByOperator || !(license.IsTokenActive || license.IsSuspendedForExpiry))
+                && (license.IsHeldByOperator || license.IsSuspendedByPlatform
+                    || !(license.IsTokenActive || license.IsSuspendedForExpiry))
                     ? RenewalBlock.LicenseSuspended
                     : license.OtherBlock)
             {
@@ -622,7 +630,7 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
                     && one.Reversal.Reversal is { Kind: ReversalKind.Dispute, State: ReversalState.Open }),
             },
             license.PriceUsd,
-            license.LastPaidUsd,
+            LastPaid(license.SubscriptionId) is { } last ? last.AmountUsd : license.LastPaidUsd,
             license.WalletUsd - license.ReservedUsd,
             license.Card,
             rows.Values.Any(other => other != row && other.Renewal.SubscriptionId == license.SubscriptionId

@@ -379,7 +379,7 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
         call();
     }
 
-    private const int Acts = 20;
+    private const int Acts = 21;
 
     private void Act()
     {
@@ -470,6 +470,10 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
             case 17:
                 foreach (var concern in world.Cases.Where(one => one.SubscriptionId == license.SubscriptionId).ToList())
                     if (world.Credit(concern)) judge.Credited(concern);
+                return;
+            case 18:
+                world.SuspendByPlatform(license, !license.IsSuspendedByPlatform);
+                judge.Suspended(license);
                 return;
             default:
                 judge.Asked(license);

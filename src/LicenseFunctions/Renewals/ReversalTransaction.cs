@@ -182,12 +182,14 @@ internal sealed class ReversalTransaction(NpgsqlConnection connection, Suspensio
             await connection.ExecuteAsync(new CommandDefinition(CloseUnknown, charge, cancellationToken: cancellationToken));
     }
 
+    // A period is empty if the platform moved the expiry before its start. It is not the latest one if another is paid.
     private const string Facts = """
         select t.token_id, t.is_active,
                not exists (
                    select from renewals o
                    where o.subscription_id = r.subscription_id and o.status = 'applied'
-                     and (o.period_start, o.repeat_number) > (r.period_start, r.repeat_number))
+                     and o.renewal_id <> r.renewal_id and o.paid_until > o.paid_from
+                     and (o.paid_from > r.paid_from or r.paid_until <= r.paid_from))
                    as is_latest_paid,
                exists (
                    select from renewals o join reversal_effects x on x.renewal_id = o.renewal_id

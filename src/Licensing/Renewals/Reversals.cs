@@ -19,7 +19,7 @@ public sealed record ReversalEffect(
 /// <param name="Renewal">The renewal.</param>
 /// <param name="ExpiresAt">The license's expiry now; null for never.</param>
 /// <param name="AutoRenew">Whether auto-renewal is on now.</param>
-/// <param name="IsLatestPaid">No later period of the license is paid.</param>
+/// <param name="IsLatestPaid">No later time of the license is paid, whichever expiry it was paid for.</param>
 /// <param name="Kept">All its refunds and disputes.</param>
 /// <param name="Effect">What they changed so far.</param>
 public sealed record ReversalFacts(
