@@ -18,6 +18,7 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
     private Dictionary<Guid, Customer> customers = [];
     private Dictionary<string, (int Number, ReversalState State, DateTimeOffset At)> told = [];
     private HashSet<string> credited = [];
+    private readonly HashSet<string> refundedCases = [];
     private readonly Dictionary<(Guid RenewalId, object? Worker), Seen> seen = [];
     private readonly Dictionary<string, DateTimeOffset> confirmed = [];
     private readonly HashSet<Guid> decided = [];
@@ -107,6 +108,7 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
             violation($"{intent.Id}: {concern.AmountMinor} cents are credited");
         if (intent.Returns.Exists(one => told.TryGetValue(one.Id, out var heard)
             && heard.State is not (ReversalState.Failed or ReversalState.Won))) violation($"{intent.Id} is credited and goes back");
+        gateway.Charges[intent.Request.RenewalId]--;
         customers[intent.Request.SubscriptionId].DepositedUsd += concern.AmountMinor!.Value / 100m;
     }
 
@@ -124,6 +126,7 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
         return () =>
         {
             (customers, told, credited, WasRestored) = (Copy(copies), new(heard), [.. given], true);
+            refundedCases.Clear();
             foreach (var customer in customers.Values) customer.IsReliable = false;
         };
     }
@@ -277,6 +280,12 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
         var number = int.Parse(received.EventId.AsSpan(4), System.Globalization.CultureInfo.InvariantCulture);
         if (reversal.Kind is not ReversalKind.RefundTotal && !(told.GetValueOrDefault(reversal.ProviderId).Number > number))
             told[reversal.ProviderId] = (number, reversal.State, clock.Now);
+        var isWhole = reversal is { Kind: ReversalKind.Refund, State: ReversalState.Succeeded, IntentId: { } refunded }
+            && gateway.Intents[refunded] is { Charge: { } charge, Returns.Count: 1 } whole && charge.AmountMinor == reversal.AmountMinor
+            && CaseOf(whole) is { CanBeCredited: true } && !IsBooked(whole);
+        var paidFor = reversal.IntentId is { } returned ? gateway.Intents[returned].Request.RenewalId : Guid.Empty;
+        if (isWhole && refundedCases.Add(reversal.IntentId!)) gateway.Charges[paidFor]--;
+        if (reversal is { State: ReversalState.Failed, IntentId: { } failed } && refundedCases.Remove(failed)) gateway.Charges[paidFor]++;
         if (before is not { Renewal: { PaidUntil: { } until, PaidFrom: { } from } paid, ExpiresAt: { } expiry }) return;
         var license = World.Licenses[paid.SubscriptionId];
         var intent = gateway.Intents[reversal.IntentId!];
@@ -384,6 +393,10 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
                 violation($"{intent.Id} is credited and goes back, and nobody is told");
         }
 
+        if (refundedCases.Contains(intent.Id) && bookings.Count > 0) violation($"{intent.Id} is booked, although its case was refunded");
+        if ((credited.Contains(intent.Id) || refundedCases.Contains(intent.Id))
+            && World.Renewals.FirstOrDefault(one => one.IntentId == intent.Id) is { } waiting)
+            violation($"renewal {waiting.RenewalId} still waits for {intent.Id}, which went back to the customer");
         if (bookings.Count > 1) violation($"{intent.Id} is booked {bookings.Count} times");
         if (bookings.Count == 0) return;
         var booked = bookings[0].AmountUsd + bookings[0].DebtsUsd;

@@ -236,9 +236,10 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
         ThrowIfLocked();
         if (change.After.IsChargeOpen && HasOtherOpen(row) && !IgnoresOtherCharges) return Task.FromResult(RenewalSave.ChargeOpen);
         var license = Licenses[change.After.SubscriptionId];
-        if (change.Payment is { With: PaidWith.Card } && decisions.Any(
-            pair => pair.Value is CaseDecision.Credited && pair.Key.Subject == change.After.IntentId))
-            return Task.FromResult(RenewalSave.Repeated);
+        if ((change.Payment is { With: PaidWith.Card } && IsReturned(change.After.IntentId, change.After.Attempt?.TransactionId))
+            || (change.Case is { CanBeCredited: true } concern
+                && (IsReturned(concern.Subject, concern.TransactionId) || IsRefunded(concern))))
+            return Task.FromResult(RenewalSave.ChargeReturned);
         if (change.Payment is { MovesMoney: true } paid)
         {
             if (IsWalletLocked()) return Task.FromResult(RenewalSave.WalletLocked);
@@ -296,17 +297,49 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
     /// <summary>Does the same as DecidePaymentCase.</summary>
     public bool Credit(PaymentCase concern)
     {
-        if (!concern.CanBeCredited || decisions.ContainsKey((concern.Reason, concern.Subject)) || IsReversed(concern)) return false;
+        if (!concern.CanBeCredited || decisions.ContainsKey((concern.Reason, concern.Subject)) || IsReversed(concern)
+            || IsUsed(concern)) return false;
         decisions.Add((concern.Reason, concern.Subject), CaseDecision.Credited);
         Post(Licenses.Values.Single(one => one.UserId == concern.UserId), concern.AmountMinor!.Value / 100m);
-        if (concern.RenewalId is { } id && rows.TryGetValue(id, out var row)
-            && row.Renewal.Status.IsChargeUnknown() && row.Renewal.IntentId == concern.Subject)
-        {
-            var closed = row.Renewal with { Status = RenewalStatus.Canceled, NextActionAt = null, Lookups = 0, UnknownSince = null };
-            Write(row, new RenewalChange(closed), new RenewalWriter(Lease: null), Licenses[row.Renewal.SubscriptionId]);
-        }
-
+        Release(concern.Subject, "the charge was credited to the wallet");
         return true;
+    }
+
+    // Another case about the charge was credited, or the charge paid a renewal.
+    private bool IsUsed(PaymentCase concern) =>
+        decisions.Any(decided => decided.Value is CaseDecision.Credited
+            && IsAbout(Cases[decided.Key], concern.Subject, concern.TransactionId))
+        || rows.Values.Any(row => row.Renewal is { Status: RenewalStatus.Applied, PaidWith: PaidWith.Card } paid
+            && (paid.IntentId == concern.Subject || paid.Attempt?.TransactionId == concern.Subject
+                || (concern.TransactionId is { } charge && paid.Attempt?.TransactionId == charge)));
+
+    private bool IsReturned(string? intentId, string? chargeId) => decisions.Any(decided =>
+        decided is { Value: not CaseDecision.Applied, Key.Reason: not PaymentCaseReason.UnknownCharge }
+        && IsAbout(Cases[decided.Key], intentId, chargeId));
+
+    private static bool IsAbout(PaymentCase concern, string? intentId, string? chargeId) =>
+        concern.Subject == intentId || concern.Subject == chargeId
+        || (concern.TransactionId is { } charge && charge == chargeId);
+
+    private bool IsRefunded(PaymentCase concern)
+    {
+        var own = kept.Select(one => one.Reversal.Reversal)
+            .Where(one => one.IntentId == concern.Subject || one.ChargeId == concern.Subject || one.ChargeId == concern.TransactionId)
+            .ToList();
+        long Sum(ReversalState state) =>
+            own.Where(one => one.Kind is ReversalKind.Refund && one.State == state).Sum(one => one.AmountMinor);
+        var total = own.Where(one => one.Kind is ReversalKind.RefundTotal).Select(one => one.AmountMinor).DefaultIfEmpty().Max();
+        return Math.Max(Sum(ReversalState.Succeeded), total - Sum(ReversalState.Failed)) >= concern.AmountMinor;
+    }
+
+    // The intent's charge goes back to the customer, so no renewal waits for it any more.
+    private void Release(string intentId, string reason)
+    {
+        foreach (var row in rows.Values.Where(row => row.Renewal.IntentId == intentId && row.Renewal.Status is not RenewalStatus.Applied))
+        {
+            var released = RenewalSettlement.WithoutCharge(row.Renewal, reason);
+            Write(row, released, new RenewalWriter(Lease: null), Licenses[row.Renewal.SubscriptionId]);
+        }
     }
 
     private bool IsReversed(PaymentCase concern)
@@ -336,7 +369,14 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
                     Subject = reversal.Kind is ReversalKind.Dispute ? reversal.ProviderId : concern.Subject,
                 });
             if (decision is null && reversal is { Kind: not ReversalKind.Dispute, State: ReversalState.Succeeded }
-                && concern.AmountMinor <= reversal.AmountMinor) decisions[key] = CaseDecision.Refunded;
+                && concern.AmountMinor <= reversal.AmountMinor)
+            {
+                decisions[key] = CaseDecision.Refunded;
+                if (key.Reason is not PaymentCaseReason.UnknownCharge && reversal.IntentId is { } refunded
+                    && rows.Values.Any(row => IsOf(reversal, row.Renewal)))
+                    Release(refunded, "the charge was refunded");
+            }
+
             if (decision is CaseDecision.Refunded && reversal is { Kind: ReversalKind.Refund, State: ReversalState.Failed })
                 decisions.Remove(key);
         }
@@ -494,6 +534,12 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
         if (writer.Request is { } request) requests[request] = change.After.RenewalId;
         row.LeaseUntil = writer.Lease > TimeSpan.Zero ? clock.GetUtcNow() + writer.Lease : null;
         row.Renewal = change.Saved;
+        if (row.Renewal is { IntentId: null, Attempt.Status: AttemptStatus.Canceled })
+        {
+            foreach (var one in kept.Where(one => one.RenewalId == row.Renewal.RenewalId && one.Reversal.Applied is null))
+                one.RenewalId = null;
+        }
+
         license.GraceUntil = null;
         foreach (var other in rows.Values)
         {

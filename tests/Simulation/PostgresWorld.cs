@@ -275,7 +275,7 @@ internal sealed class PostgresWorld : IWorld, IDisposable
     {
         var caseId = connection.QuerySingle<Guid>(FindCase, new { reason = EnumWords.Of(concern.Reason), concern.Subject });
         var decision = new PaymentCaseDecision("credit", "paid for nothing");
-        var decided = Wait(() => new DecidePaymentCase(database, Store).RunAsync(
+        var decided = Wait(() => new DecidePaymentCase(database, suspensions, clock).RunAsync(
             caseId, decision, Actor.Operator(caseId), CancellationToken.None));
         isStale = true;
         return decided.Refusal is null;

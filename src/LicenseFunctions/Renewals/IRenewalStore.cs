@@ -35,6 +35,9 @@ public enum RenewalSave
 
     /// <summary>The provider's charge already paid another renewal.</summary>
     ChargeInUse,
+
+    /// <summary>The provider's charge was credited to the wallet, or refunded before it was booked: it pays nothing.</summary>
+    ChargeReturned,
 }
 
 /// <summary>The writer of a change.</summary>

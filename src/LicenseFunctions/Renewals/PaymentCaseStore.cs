@@ -99,21 +99,54 @@ public static class PaymentCaseStore
     // Also the condition of the other statements about a charge.
     private const string IsAboutCharge = "provider = @provider and (subject in (@IntentId, @ChargeId) or transaction_id = @ChargeId)";
 
-    private const string IsKnown = $"select exists (select from payment_cases where {IsAboutCharge})";
+    private const string IsKnown = $"""
+        select exists (select from payment_cases where {IsAboutCharge} and (@what <> 'dispute' or decision = 'credited'))
+        """;
 
-    /// <summary>Whether there is a case about this charge, decided or not.</summary>
+    /// <summary>
+    /// Whether a refund or dispute needs no case of its own, because the charge has one. A dispute needs one, unless the charge was
+    /// credited: then there is the case credited_and_reversed.
+    /// </summary>
     internal static Task<bool> IsKnownAsync(
         NpgsqlConnection connection, string provider, PaymentReversal reversal, CancellationToken cancellationToken) =>
         connection.ExecuteScalarAsync<bool>(new CommandDefinition(
-            IsKnown, new { provider, reversal.IntentId, reversal.ChargeId }, cancellationToken: cancellationToken));
+            IsKnown,
+            new { provider, reversal.IntentId, reversal.ChargeId, what = EnumWords.Of(reversal.Kind) },
+            cancellationToken: cancellationToken));
 
-    private const string IsCredited = """
-        select exists (select from payment_cases where subject = @intentId and decision = 'credited')
+    private const string IsReturned = $"""
+        select exists (
+            select from payment_cases
+            where decision in ('credited', 'refunded') and reason <> 'unknown_charge' and {IsAboutCharge})
         """;
 
-    /// <summary>Whether an operator has credited the intent's charge to the wallet, so that it can't pay a renewal.</summary>
-    internal static Task<bool> IsCreditedAsync(NpgsqlConnection connection, string? intentId, CancellationToken cancellationToken) =>
-        connection.ExecuteScalarAsync<bool>(new CommandDefinition(IsCredited, new { intentId }, cancellationToken: cancellationToken));
+    /// <summary>
+    /// Whether the charge of a case was credited to the wallet or refunded, so that it can't pay a renewal. Waits for a concurrent decision
+    /// about the charge.
+    /// </summary>
+    internal static async Task<bool> IsReturnedAsync(
+        NpgsqlConnection connection, string provider, string? intentId, string? chargeId, CancellationToken cancellationToken)
+    {
+        var charge = new { provider, IntentId = intentId, ChargeId = chargeId };
+        await connection.ExecuteAsync(new CommandDefinition(LockOfCharge, charge, cancellationToken: cancellationToken));
+        return await connection.ExecuteScalarAsync<bool>(new CommandDefinition(IsReturned, charge, cancellationToken: cancellationToken));
+    }
+
+    private const string IsRefunded = """
+        select greatest(
+            coalesce(sum(p.amount_minor) filter (where p.kind = 'refund' and p.state = 'succeeded'), 0),
+            coalesce(max(p.amount_minor) filter (where p.kind = 'refund_total'), 0)
+                - coalesce(sum(p.amount_minor) filter (where p.kind = 'refund' and p.state = 'failed'), 0)) >= @AmountMinor
+        from payment_reversals p
+        where p.provider = @provider and (p.intent_id = @Subject or p.charge_id in (@Subject, @TransactionId))
+        """;
+
+    /// <summary>Whether the provider reported the refund of the whole charge before there was a case about it.</summary>
+    internal static Task<bool> IsRefundedAsync(
+        NpgsqlConnection connection, string provider, PaymentCase concern, CancellationToken cancellationToken) =>
+        connection.ExecuteScalarAsync<bool>(new CommandDefinition(
+            IsRefunded, new { provider, concern.Subject, concern.TransactionId, concern.AmountMinor },
+            cancellationToken: cancellationToken));
 
     private const string CloseRefunded = """
         update payment_cases set decision = 'refunded', decided_at = now()
@@ -121,13 +154,16 @@ public static class PaymentCaseStore
           and reason in ('unknown_renewal', 'license_gone', 'paid_twice', 'other_amount', 'other_currency', 'charge_in_use',
                          'unknown_charge')
           and amount_minor <= @AmountMinor
+        returning reason
         """;
 
     /// <summary>A charge of a case was refunded in full.</summary>
-    internal static Task CloseRefundedAsync(
+    /// <returns>Whether the charge itself had a case, and not only a refund or dispute of it.</returns>
+    internal static async Task<bool> CloseRefundedAsync(
         NpgsqlConnection connection, PaymentReversal refund, CancellationToken cancellationToken) =>
-        connection.ExecuteAsync(new CommandDefinition(
-            CloseRefunded, new { refund.IntentId, refund.ChargeId, refund.AmountMinor }, cancellationToken: cancellationToken));
+        (await connection.QueryAsync<string>(new CommandDefinition(
+            CloseRefunded, new { refund.IntentId, refund.ChargeId, refund.AmountMinor }, cancellationToken: cancellationToken)))
+        .Any(reason => reason != EnumWords.Of(PaymentCaseReason.UnknownCharge));
 
     private const string LockOfCharge = $"select from payment_cases where {IsAboutCharge} order by case_id for update";
 

@@ -21,6 +21,10 @@ public sealed class ResolveUnknownCharge(IRenewalStore store, RenewalPolicy poli
         RefusalKind.Conflict, "CHARGE_IN_USE", "This charge already paid another renewal.", "transaction_id",
         "Look up the charge of this renewal's intent in the provider's dashboard.");
 
+    private static readonly Refusal ChargeReturned = new(
+        RefusalKind.Conflict, "CHARGE_RETURNED", "This charge was credited to the wallet or refunded, so it pays no renewal.",
+        "transaction_id");
+
     public async Task<Outcome<RenewalReply>> RunAsync(
         Guid renewalId, RenewalDecision decision, Actor by, CancellationToken cancellationToken)
     {
@@ -35,6 +39,7 @@ public sealed class ResolveUnknownCharge(IRenewalStore store, RenewalPolicy poli
         {
             RenewalSave.Saved => RenewalReply.Of(decided.Value.Saved),
             RenewalSave.ChargeInUse => ChargeInUse,
+            RenewalSave.ChargeReturned => ChargeReturned,
             _ => Busy,
         };
     }

@@ -45,8 +45,14 @@ internal sealed class ReversalTransaction(NpgsqlConnection connection, Suspensio
         await RefundStore.TakeAsync(connection, provider, reversal, cancellationToken);
         if (reversal is { AmountMinor: > 0, State: not (ReversalState.Failed or ReversalState.Won) })
             await PaymentCaseStore.OpenForCreditedAsync(connection, provider, reversal, cancellationToken);
-        if (reversal is { Kind: not ReversalKind.Dispute, State: ReversalState.Succeeded })
-            await PaymentCaseStore.CloseRefundedAsync(connection, reversal, cancellationToken);
+        if (reversal is { Kind: not ReversalKind.Dispute, State: ReversalState.Succeeded }
+            && await PaymentCaseStore.CloseRefundedAsync(connection, reversal, cancellationToken)
+            && charge is not null && reversal.IntentId is { } refunded)
+        {
+            await new RenewalTransaction(connection, suspensions, time)
+                .ReleaseAsync(refunded, "the charge was refunded", Actor.Service, cancellationToken);
+        }
+
         if (reversal is { Kind: ReversalKind.Refund, State: ReversalState.Failed })
             await PaymentCaseStore.ReopenRefundedAsync(connection, provider, reversal, cancellationToken);
         if (charge is not { } known || reversal.Currency != "usd")
@@ -100,11 +106,9 @@ internal sealed class ReversalTransaction(NpgsqlConnection connection, Suspensio
             Reopen, new { subscriptionId, grace, catchUp = RenewalPolicy.CatchUp, now = time.GetUtcNow().UtcDateTime },
             cancellationToken: cancellationToken));
 
-    // If the charge itself has a case, its refunds need none.
     private async Task OpenCaseAsync(string provider, PaymentReversal reversal, CancellationToken cancellationToken)
     {
-        if (reversal.Kind is not ReversalKind.Dispute
-            && await PaymentCaseStore.IsKnownAsync(connection, provider, reversal, cancellationToken)) return;
+        if (await PaymentCaseStore.IsKnownAsync(connection, provider, reversal, cancellationToken)) return;
 
         var what = reversal.Kind is ReversalKind.Dispute ? "dispute" : "refund";
         await PaymentCaseStore.OpenAsync(

@@ -178,6 +178,27 @@ public static class RenewalSettlement
             now);
     }
 
+    /// <summary>
+    /// The charge of the renewal's intent went back to the customer: it was credited to the wallet, or refunded before it was booked. A
+    /// renewal that waited for the charge is closed. Another one continues without the intent.
+    /// </summary>
+    public static RenewalChange WithoutCharge(Renewal renewal, string reason)
+    {
+        var released = renewal with
+        {
+            IntentId = null,
+            Attempt = renewal.Attempt is
+                { Status: AttemptStatus.Sent or AttemptStatus.NeedsAuthentication or AttemptStatus.Succeeded } attempt
+                ? attempt with { Status = AttemptStatus.Canceled, TransactionId = null }
+                : renewal.Attempt,
+            Lookups = 0,
+            UnknownSince = null,
+        };
+        return renewal.IsChargeOpen
+            ? new RenewalChange(released with { Status = Canceled, NextActionAt = null }) { Audit = "renewal.canceled", Reason = reason }
+            : new RenewalChange(released);
+    }
+
     // The customer paid, and the payment can't be booked. Another amount than asked is booked as it was paid, but only while the renewal
     // is open: a closed one is not waiting for a payment.
     private static PaymentCase? CannotBook(
