@@ -76,6 +76,8 @@
 \ir installation/migration.psql
 \set migration 0036_close_only_openings
 \ir installation/migration.psql
+\set migration 0039_unapplied_reversals
+\ir installation/migration.psql
 
 begin;
 \ir installation/journal.sql

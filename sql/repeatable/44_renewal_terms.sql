@@ -26,7 +26,12 @@ select
         t.is_active,
         suspended_for_expiry => e.is_suspended_for_expiry, suspended_otherwise => o.only_for_expiry is false) as renewal_block,
     exists (select from payment_reversals d
-            where d.subscription_id = s.subscription_id and d.kind = 'dispute' and d.state = 'open') as is_disputed,
+            where d.subscription_id = s.subscription_id and d.kind = 'dispute' and d.state = 'open')
+        -- Reported while the license had no token, and not applied yet: it may stop auto-renewal.
+        or exists (select from payment_reversals d
+                   join renewals r on r.renewal_id = d.renewal_id
+                   where d.subscription_id = s.subscription_id and d.applied_state is distinct from d.state and d.currency = 'usd'
+                     and d.provider <> 'wallet' and r.status = 'applied' and r.paid_with = 'card') as is_disputed,
     -- Without a token, the license can't be extended; its renewals are still listed.
     t.subscription_id is null as is_gone,
     -- What deferred renewals left open: it is taken with the next charge.

@@ -145,11 +145,13 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
         customer.WasBlocked |= block is not null;
         // A person decides about a dispute in another currency.
         var disputes = gateway.Intents.Values
-            .Where(intent => intent.Request.SubscriptionId == renewal.SubscriptionId && intent is { IsForgotten: false, Charge.Currency: "usd" })
+            .Where(intent => intent.Request.SubscriptionId == renewal.SubscriptionId
+                && intent is { IsForgotten: false, Charge.Currency: "usd" })
             .SelectMany(intent => intent.Returns).Where(one => one.Kind is ReversalKind.Dispute && told.ContainsKey(one.Id))
             .Select(one => told[one.Id]).ToList();
         seen[(renewal.RenewalId, scheduler.Running)] = new Seen(
-            license.PriceUsd, LastPaid(renewal.SubscriptionId) is { } last ? last.AmountUsd : customer.SubscribedUsd, block, license.AutoRenew,
+            license.PriceUsd, LastPaid(renewal.SubscriptionId) is { } last ? last.AmountUsd : customer.SubscribedUsd, block,
+            license.AutoRenew,
             disputes.Exists(one => one.State is ReversalState.Open),
             disputes.Exists(one => one.State is ReversalState.Lost && !(customer.SwitchedAt >= one.At)),
             license.IsGone || !(license.ExpiresAt - TimeSpan.FromDays(7) <= clock.Now));
@@ -166,7 +168,8 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
         if (intent.Charge is null) confirmed[intent.Id] = clock.Now;
         if (SeenBy(request.RenewalId) is not { } known) return;
         MayPay(request.RenewalId, request.SubscriptionId, known);
-        if (customers[request.SubscriptionId] is { HasAsked: false, WasBlocked: false } && !WasRestored && lapsed.Contains(request.RenewalId)
+        if (customers[request.SubscriptionId] is { HasAsked: false, WasBlocked: false } && !WasRestored
+            && lapsed.Contains(request.RenewalId)
             && World.Licenses[request.SubscriptionId].ExpiresAt + Grace + LateWindow < clock.Now)
             violation($"{request.RenewalId} lapsed long ago and is charged unasked");
         // A paid intent can't be charged again.

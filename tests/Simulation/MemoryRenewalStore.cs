@@ -236,10 +236,14 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
         ThrowIfLocked();
         if (change.After.IsChargeOpen && HasOtherOpen(row) && !IgnoresOtherCharges) return Task.FromResult(RenewalSave.ChargeOpen);
         var license = Licenses[change.After.SubscriptionId];
-        if ((change.Payment is { With: PaidWith.Card } && IsReturned(change.After.IntentId, change.After.Attempt?.TransactionId))
-            || (change.Case is { CanBeCredited: true } concern
-                && (IsReturned(concern.Subject, concern.TransactionId) || IsRefunded(concern))))
-            return Task.FromResult(RenewalSave.ChargeReturned);
+        var returned = change switch
+        {
+            { Payment.With: PaidWith.Card } => Return(change.After.IntentId, change.After.Attempt?.TransactionId),
+            { Case: { CanBeCredited: true } concern } =>
+                Return(concern.Subject, concern.TransactionId) ?? (IsRefunded(concern) ? RenewalSave.ChargeRefunded : null),
+            _ => null,
+        };
+        if (returned is { } how) return Task.FromResult(how);
         if (change.Payment is { MovesMoney: true } paid)
         {
             if (IsWalletLocked()) return Task.FromResult(RenewalSave.WalletLocked);
@@ -288,8 +292,8 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
 
     public Task<int> ApplyReversalsAsync(RenewalPolicy policy, CancellationToken cancellationToken)
     {
-        var waiting = rows.Values.Where(row => row.Renewal is { Status: RenewalStatus.Applied, PaidWith: PaidWith.Card }
-            && kept.Exists(one => one.RenewalId == row.Renewal.RenewalId && one.Reversal.Applied is null)).ToList();
+        var waiting = rows.Values.Where(
+            row => !Licenses[row.Renewal.SubscriptionId].IsGone && kept.Exists(one => IsUnapplied(one, row.Renewal))).ToList();
         foreach (var row in waiting) ApplyReversals(row, policy.Grace);
         return Task.FromResult(waiting.Count);
     }
@@ -301,7 +305,7 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
             || IsUsed(concern)) return false;
         decisions.Add((concern.Reason, concern.Subject), CaseDecision.Credited);
         Post(Licenses.Values.Single(one => one.UserId == concern.UserId), concern.AmountMinor!.Value / 100m);
-        Release(concern.Subject, "the charge was credited to the wallet");
+        Release(concern.Subject, isRefunded: false);
         return true;
     }
 
@@ -313,9 +317,13 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
             && (paid.IntentId == concern.Subject || paid.Attempt?.TransactionId == concern.Subject
                 || (concern.TransactionId is { } charge && paid.Attempt?.TransactionId == charge)));
 
-    private bool IsReturned(string? intentId, string? chargeId) => decisions.Any(decided =>
-        decided is { Value: not CaseDecision.Applied, Key.Reason: not PaymentCaseReason.UnknownCharge }
-        && IsAbout(Cases[decided.Key], intentId, chargeId));
+    private RenewalSave? Return(string? intentId, string? chargeId)
+    {
+        var decided = decisions.Where(one => one.Key.Reason is not PaymentCaseReason.UnknownCharge
+            && IsAbout(Cases[one.Key], intentId, chargeId)).Select(one => one.Value).ToList();
+        if (decided.Contains(CaseDecision.Credited)) return RenewalSave.ChargeCredited;
+        return decided.Contains(CaseDecision.Refunded) ? RenewalSave.ChargeRefunded : null;
+    }
 
     private static bool IsAbout(PaymentCase concern, string? intentId, string? chargeId) =>
         concern.Subject == intentId || concern.Subject == chargeId
@@ -333,11 +341,11 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
     }
 
     // The intent's charge goes back to the customer, so no renewal waits for it any more.
-    private void Release(string intentId, string reason)
+    private void Release(string intentId, bool isRefunded)
     {
         foreach (var row in rows.Values.Where(row => row.Renewal.IntentId == intentId && row.Renewal.Status is not RenewalStatus.Applied))
         {
-            var released = RenewalSettlement.WithoutCharge(row.Renewal, reason);
+            var released = RenewalSettlement.WithoutCharge(row.Renewal, isRefunded);
             Write(row, released, new RenewalWriter(Lease: null), Licenses[row.Renewal.SubscriptionId]);
         }
     }
@@ -374,7 +382,7 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
                 decisions[key] = CaseDecision.Refunded;
                 if (key.Reason is not PaymentCaseReason.UnknownCharge && reversal.IntentId is { } refunded
                     && rows.Values.Any(row => IsOf(reversal, row.Renewal)))
-                    Release(refunded, "the charge was refunded");
+                    Release(refunded, isRefunded: true);
             }
 
             if (decision is CaseDecision.Refunded && reversal is { Kind: ReversalKind.Refund, State: ReversalState.Failed })
@@ -397,6 +405,10 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
             throw new PostgresException("canceling statement due to lock timeout", "ERROR", "ERROR", PostgresErrorCodes.LockNotAvailable);
     }
 
+    private static bool IsUnapplied(Kept one, Renewal renewal) =>
+        renewal is { Status: RenewalStatus.Applied, PaidWith: PaidWith.Card } && one.RenewalId == renewal.RenewalId
+        && one.Reversal.Reversal.Currency == "usd" && one.Reversal.Applied != one.Reversal.Reversal.State;
+
     private static bool IsOf(PaymentReversal reversal, Renewal renewal) =>
         renewal.Attempt is { } attempt
         && ((reversal.IntentId is { } intent && intent == renewal.IntentId)
@@ -415,15 +427,18 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
             && other.Renewal.Status is RenewalStatus.Applied && other.Renewal.PaidUntil > other.Renewal.PaidFrom
             && (other.Renewal.PaidFrom > renewal.PaidFrom || renewal.PaidUntil <= renewal.PaidFrom));
         var facts = new ReversalFacts(
-            renewal, license.IsGone ? null : license.ExpiresAt, license.AutoRenew, isLatest, [.. own.Select(one => one.Reversal)],
+            renewal, license.IsGone ? null : license.ExpiresAt, !license.IsGone && license.AutoRenew, isLatest,
+            [.. own.Select(one => one.Reversal)],
             effects.GetValueOrDefault(renewal.RenewalId, ReversalEffect.None))
         {
+            IsGone = license.IsGone,
             IsStoppedByAnother = rows.Values.Any(other => other != row && other.Renewal.SubscriptionId == renewal.SubscriptionId
                 && effects.GetValueOrDefault(other.Renewal.RenewalId) is { StoppedAutoRenewal: true }),
         };
         if (Reversals.Apply(facts, grace, clock.GetUtcNow()) is not { } change) return;
 
-        foreach (var one in own) one.Reversal = one.Reversal with { Applied = one.Reversal.Reversal.State };
+        foreach (var one in own.Where(_ => !change.WaitsForToken))
+            one.Reversal = one.Reversal with { Applied = one.Reversal.Reversal.State };
         effects[renewal.RenewalId] = change.Effect;
         license.PaidPeriods[license.PaidPeriods.IndexOf((renewal.PaidFrom!.Value, renewal.PaidUntil!.Value))] =
             (renewal.PaidFrom.Value, change.PaidUntil);
@@ -673,7 +688,8 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
                 IsGone = license.IsGone,
                 IsDisputed = kept.Exists(one => one.RenewalId is { } disputed
                     && rows[disputed].Renewal.SubscriptionId == license.SubscriptionId
-                    && one.Reversal.Reversal is { Kind: ReversalKind.Dispute, State: ReversalState.Open }),
+                    && (one.Reversal.Reversal is { Kind: ReversalKind.Dispute, State: ReversalState.Open }
+                        || IsUnapplied(one, rows[disputed].Renewal))),
             },
             license.PriceUsd,
             LastPaid(license.SubscriptionId) is { } last ? last.AmountUsd : license.LastPaidUsd,

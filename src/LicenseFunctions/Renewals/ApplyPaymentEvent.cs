@@ -49,7 +49,7 @@ public sealed class ApplyPaymentEvent(IRenewalStore store, RenewalPolicy policy,
                 saved = await store.SaveAsync(RenewalSettlement.NotYetApplied(change, clock.GetUtcNow()), writer, cancellationToken);
             if (saved is RenewalSave.ChargeInUse)
                 saved = await store.SaveAsync(RenewalSettlement.ChargeInUse(change, clock.GetUtcNow()), writer, cancellationToken);
-            if (saved is RenewalSave.ChargeReturned)
+            if (saved is RenewalSave.ChargeCredited or RenewalSave.ChargeRefunded)
             {
                 if (facts.Renewal.Status is RenewalStatus.Applied || facts.Renewal.IntentId != changed.Intent.IntentId)
                 {
@@ -58,7 +58,7 @@ public sealed class ApplyPaymentEvent(IRenewalStore store, RenewalPolicy policy,
                 }
 
                 saved = await store.SaveAsync(
-                    RenewalSettlement.WithoutCharge(facts.Renewal, "the charge went back to the customer"), writer, cancellationToken);
+                    RenewalSettlement.WithoutCharge(facts.Renewal, saved is RenewalSave.ChargeRefunded), writer, cancellationToken);
             }
 
             if (saved is RenewalSave.Saved or RenewalSave.Repeated) return;

@@ -42,7 +42,9 @@ public sealed class DecidePaymentCase(LicenseDatabase database, SuspensionStore 
         select s.subscription_id from payment_cases c join subscriptions s on s.subscription_id = c.subscription_id
         where c.case_id = @caseId
         on conflict do nothing;
-        select from license_states l join payment_cases c on c.subscription_id = l.subscription_id where c.case_id = @caseId for update of l;
+        select from license_states l join payment_cases c on c.subscription_id = l.subscription_id
+        where c.case_id = @caseId
+        for update of l;
         select from payment_cases o
         join payment_cases c on c.provider = o.provider
             and (o.subject in (c.subject, c.transaction_id) or o.transaction_id in (c.subject, c.transaction_id))
@@ -142,7 +144,7 @@ public sealed class DecidePaymentCase(LicenseDatabase database, SuspensionStore 
                     },
                     cancellationToken: token));
                 await new RenewalTransaction(connection, suspensions, time)
-                    .ReleaseAsync(found.Subject, "the charge was credited to the wallet", by, token);
+                    .ReleaseAsync(found.Subject, isRefunded: false, by, token);
             }
 
             if (found.Reason == EnumWords.Of(PaymentCaseReason.Unanswered))

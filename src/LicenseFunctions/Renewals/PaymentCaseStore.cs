@@ -38,14 +38,18 @@ public static class PaymentCaseStore
             (provider, reason, subject, renewal_id, subscription_id, user_id, transaction_id, amount_minor, currency, detail)
         select p.provider, 'not_applied', p.provider_id, p.renewal_id, p.subscription_id, r.user_id, p.charge_id, p.amount_minor,
                p.currency,
-               'Reported on ' || to_char(p.first_seen_at at time zone 'UTC', 'YYYY-MM-DD') || ' for a charge that is not booked.'
+               'Reported on ' || to_char(p.first_seen_at at time zone 'UTC', 'YYYY-MM-DD')
+               || case r.status when 'applied' then ' for a license that has no token.' else ' for a charge that is not booked.' end
         from payment_reversals p
         join renewals r on r.renewal_id = p.renewal_id
-        where p.applied_at is null and p.first_seen_at < now() - interval '1 day'
+        where p.applied_state is distinct from p.state and p.first_seen_at < now() - interval '1 day'
+          and (p.applied_at is null or p.changed_at < now() - interval '1 day')
         on conflict do nothing
         """;
 
-    /// <summary>Opens cases for refunds and disputes whose charge's success was not reported within a day.</summary>
+    /// <summary>
+    /// Opens cases for refunds and disputes that wait for a day: for the success of their charge, or for a token of their license.
+    /// </summary>
     internal static Task<int> OpenForWaitingAsync(NpgsqlConnection connection, CancellationToken cancellationToken) =>
         connection.ExecuteAsync(new CommandDefinition(OpenForWaiting, cancellationToken: cancellationToken));
 
@@ -114,22 +118,28 @@ public static class PaymentCaseStore
             new { provider, reversal.IntentId, reversal.ChargeId, what = EnumWords.Of(reversal.Kind) },
             cancellationToken: cancellationToken));
 
-    private const string IsReturned = $"""
-        select exists (
-            select from payment_cases
-            where decision in ('credited', 'refunded') and reason <> 'unknown_charge' and {IsAboutCharge})
+    private const string Return = $"""
+        select min(decision) from payment_cases
+        where decision in ('credited', 'refunded') and reason <> 'unknown_charge' and {IsAboutCharge}
         """;
 
     /// <summary>
-    /// Whether the charge of a case was credited to the wallet or refunded, so that it can't pay a renewal. Waits for a concurrent decision
-    /// about the charge.
+    /// How the charge of a case went back to the customer, so that it can't pay a renewal; null if it didn't. Waits for a concurrent
+    /// decision about the charge.
     /// </summary>
-    internal static async Task<bool> IsReturnedAsync(
+    internal static async Task<RenewalSave?> ReturnAsync(
         NpgsqlConnection connection, string provider, string? intentId, string? chargeId, CancellationToken cancellationToken)
     {
         var charge = new { provider, IntentId = intentId, ChargeId = chargeId };
         await connection.ExecuteAsync(new CommandDefinition(LockOfCharge, charge, cancellationToken: cancellationToken));
-        return await connection.ExecuteScalarAsync<bool>(new CommandDefinition(IsReturned, charge, cancellationToken: cancellationToken));
+        var how = await connection.ExecuteScalarAsync<string?>(
+            new CommandDefinition(Return, charge, cancellationToken: cancellationToken));
+        return how switch
+        {
+            null => null,
+            "credited" => RenewalSave.ChargeCredited,
+            _ => RenewalSave.ChargeRefunded,
+        };
     }
 
     private const string IsRefunded = """

@@ -35,8 +35,8 @@ public sealed class ProcessRenewal(
                 case RenewalSave.ChargeOpen:
                     facts = facts with { IsAnotherAwaited = true };
                     break;
-                case RenewalSave.ChargeReturned:
-                    var released = RenewalSettlement.WithoutCharge(facts.Renewal, "the charge went back to the customer");
+                case RenewalSave.ChargeCredited or RenewalSave.ChargeRefunded:
+                    var released = RenewalSettlement.WithoutCharge(facts.Renewal, saved is RenewalSave.ChargeRefunded);
                     saved = await store.SaveAsync(
                         released, new RenewalWriter(IsIdle(released.After) ? TimeSpan.Zero : Lease), cancellationToken);
                     if (saved is not RenewalSave.Saved) return null;

@@ -48,10 +48,15 @@ internal sealed class RenewalTransaction(NpgsqlConnection connection, Suspension
     // Nobody decides again about a charge that went back to the customer.
     private async Task OpenCaseAsync(string provider, PaymentCase concern, CancellationToken cancellationToken)
     {
-        if (concern.CanBeCredited && (
-            await PaymentCaseStore.IsReturnedAsync(connection, provider, concern.Subject, concern.TransactionId, cancellationToken)
-            || await PaymentCaseStore.IsRefundedAsync(connection, provider, concern, cancellationToken)))
-            throw new SaveRefusedException(RenewalSave.ChargeReturned);
+        if (concern.CanBeCredited)
+        {
+            if (await PaymentCaseStore.ReturnAsync(
+                connection, provider, concern.Subject, concern.TransactionId, cancellationToken) is { } returned)
+                throw new SaveRefusedException(returned);
+            if (await PaymentCaseStore.IsRefundedAsync(connection, provider, concern, cancellationToken))
+                throw new SaveRefusedException(RenewalSave.ChargeRefunded);
+        }
+
         await PaymentCaseStore.OpenAsync(connection, provider, concern, cancellationToken);
     }
 
@@ -62,14 +67,14 @@ internal sealed class RenewalTransaction(NpgsqlConnection connection, Suspension
     /// <summary>
     /// The intent's charge goes back to the customer, so no renewal waits for it any more. The caller holds the license's lock.
     /// </summary>
-    public async Task ReleaseAsync(string intentId, string reason, Actor by, CancellationToken cancellationToken)
+    public async Task ReleaseAsync(string intentId, bool isRefunded, Actor by, CancellationToken cancellationToken)
     {
         var ids = (await connection.QueryAsync<Guid>(
             new CommandDefinition(Unbooked, new { intentId }, cancellationToken: cancellationToken))).AsList();
         foreach (var facts in await RenewalStore.FactsAsync(connection, ids, cancellationToken))
         {
             await WriteAsync(
-                RenewalSettlement.WithoutCharge(facts.Renewal, reason), new RenewalWriter(Lease: null, by), cancellationToken);
+                RenewalSettlement.WithoutCharge(facts.Renewal, isRefunded), new RenewalWriter(Lease: null, by), cancellationToken);
         }
     }
 
@@ -218,10 +223,10 @@ internal sealed class RenewalTransaction(NpgsqlConnection connection, Suspension
     // granted would be lost.
     private async Task BookAsync(Renewal renewal, RenewalPayment payment, CancellationToken cancellationToken)
     {
-        if (payment.With is PaidWith.Card && await PaymentCaseStore.IsReturnedAsync(
+        if (payment.With is PaidWith.Card && await PaymentCaseStore.ReturnAsync(
             connection, renewal.Attempt?.Provider ?? PaymentProviders.Stripe, renewal.IntentId, renewal.Attempt?.TransactionId,
-            cancellationToken))
-            throw new SaveRefusedException(RenewalSave.ChargeReturned);
+            cancellationToken) is { } returned)
+            throw new SaveRefusedException(returned);
         if (payment.MovesMoney) await MoveMoneyAsync(renewal, payment, cancellationToken);
         var isActive = await connection.ExecuteScalarAsync<bool?>(new CommandDefinition(
             Extend,

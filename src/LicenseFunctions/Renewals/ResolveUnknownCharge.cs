@@ -39,7 +39,7 @@ public sealed class ResolveUnknownCharge(IRenewalStore store, RenewalPolicy poli
         {
             RenewalSave.Saved => RenewalReply.Of(decided.Value.Saved),
             RenewalSave.ChargeInUse => ChargeInUse,
-            RenewalSave.ChargeReturned => ChargeReturned,
+            RenewalSave.ChargeCredited or RenewalSave.ChargeRefunded => ChargeReturned,
             _ => Busy,
         };
     }

@@ -50,7 +50,7 @@ internal sealed class ReversalTransaction(NpgsqlConnection connection, Suspensio
             && charge is not null && reversal.IntentId is { } refunded)
         {
             await new RenewalTransaction(connection, suspensions, time)
-                .ReleaseAsync(refunded, "the charge was refunded", Actor.Service, cancellationToken);
+                .ReleaseAsync(refunded, isRefunded: true, Actor.Service, cancellationToken);
         }
 
         if (reversal is { Kind: ReversalKind.Refund, State: ReversalState.Failed })
@@ -239,10 +239,19 @@ internal sealed class ReversalTransaction(NpgsqlConnection connection, Suspensio
                 [.. kept.Select(one => one.ToKept())], row.ToEffect())
             {
                 IsStoppedByAnother = row.IsStoppedByAnother,
+                IsGone = row.TokenId is null,
                 Choices = [.. choices.Select(one => one.ToChoice())],
             },
             row.TokenId, row.IsActive);
     }
+
+    // The platform doesn't take the license's lock. What it writes to the expiry before this transaction is read; the rest waits for it.
+    private const string LockTokens = """
+        select from license_tokens t
+        where t.subscription_id = (select r.subscription_id from renewals r where r.renewal_id = @renewalId)
+        order by t.token_id
+        for update
+        """;
 
     /// <summary>Applies the renewal's refunds and disputes. The caller holds the license's lock.</summary>
     /// <returns>The license if it was changed.</returns>
@@ -251,6 +260,7 @@ internal sealed class ReversalTransaction(NpgsqlConnection connection, Suspensio
         if (!await connection.ExecuteScalarAsync<bool>(new CommandDefinition(
             "select exists (select from payment_reversals where renewal_id = @renewalId)", new { renewalId },
             cancellationToken: cancellationToken))) return null;
+        await connection.ExecuteAsync(new CommandDefinition(LockTokens, new { renewalId }, cancellationToken: cancellationToken));
         if (await ReadAsync(renewalId, cancellationToken) is not { Facts: { Kept.Count: > 0 } facts } rows) return null;
         if (Reversals.Apply(facts, grace, time.GetUtcNow()) is not { } change) return null;
 
@@ -260,12 +270,15 @@ internal sealed class ReversalTransaction(NpgsqlConnection connection, Suspensio
             await suspensions.EndForExpiryAsync(connection, facts.Renewal.SubscriptionId, "The payment was given back", cancellationToken);
         foreach (var (action, reason) in change.Audits) await AuditAsync(facts.Renewal, change, action, reason, cancellationToken);
         if (change.Notice is { } notice) await MailAsync(facts, change, notice, cancellationToken);
+        if (!change.WaitsForToken && facts.Renewal.PaidWith is PaidWith.Card)
+            await PaymentCaseStore.CloseAppliedAsync(connection, facts.Renewal, cancellationToken);
         return change is { ExpiresAt: null, AutoRenew: null } ? null : facts.Renewal.SubscriptionId;
     }
 
     private const string Write = """
         update payment_reversals set applied_state = state, applied_at = coalesce(applied_at, now())
-        where renewal_id = @RenewalId and applied_state is distinct from state and currency = 'usd' and (provider = 'wallet') = @ofWallet;
+        where renewal_id = @RenewalId and applied_state is distinct from state and currency = 'usd' and (provider = 'wallet') = @ofWallet
+          and not @WaitsForToken;
         insert into reversal_effects (renewal_id, share, taken, stopped_auto_renewal, refunded_minor, charged_back_minor)
         values (@RenewalId, @Share, @Taken, @StoppedAutoRenewal, @RefundedMinor, @ChargedBackMinor)
         on conflict (renewal_id) do update
@@ -287,6 +300,7 @@ internal sealed class ReversalTransaction(NpgsqlConnection connection, Suspensio
         {
             renewal.RenewalId,
             ofWallet = renewal.PaidWith is PaidWith.Wallet,
+            change.WaitsForToken,
             change.Effect.Share,
             change.Effect.Taken,
             change.Effect.StoppedAutoRenewal,

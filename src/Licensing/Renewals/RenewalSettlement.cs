@@ -182,7 +182,11 @@ public static class RenewalSettlement
     /// The charge of the renewal's intent went back to the customer: it was credited to the wallet, or refunded before it was booked. A
     /// renewal that waited for the charge is closed. Another one continues without the intent.
     /// </summary>
-    public static RenewalChange WithoutCharge(Renewal renewal, string reason)
+    /// <param name="renewal">The renewal.</param>
+    /// <param name="isRefunded">
+    /// It was refunded, so that nothing is charged for this period without a request. A credited charge may pay it from the wallet.
+    /// </param>
+    public static RenewalChange WithoutCharge(Renewal renewal, bool isRefunded)
     {
         var released = renewal with
         {
@@ -195,7 +199,11 @@ public static class RenewalSettlement
             UnknownSince = null,
         };
         return renewal.IsChargeOpen
-            ? new RenewalChange(released with { Status = Canceled, NextActionAt = null }) { Audit = "renewal.canceled", Reason = reason }
+            ? new RenewalChange(released with { Status = isRefunded ? Lapsed : Canceled, NextActionAt = null })
+            {
+                Audit = isRefunded ? "renewal.lapsed" : "renewal.canceled",
+                Reason = isRefunded ? "the charge was refunded" : "the charge was credited to the wallet",
+            }
             : new RenewalChange(released);
     }
 

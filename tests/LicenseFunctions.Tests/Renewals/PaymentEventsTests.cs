@@ -404,7 +404,7 @@ public sealed class PaymentEventsTests(PostgresFixture postgres) : IAsyncLifetim
 
         Assert.Empty(await CasesAsync());
         var released = await FindAsync(renewal);
-        Assert.Equal((RenewalStatus.Canceled, null), (released.Status, released.IntentId));
+        Assert.Equal((RenewalStatus.Lapsed, null), (released.Status, released.IntentId));
 
         await database.ExecuteAsync("insert into license_tokens select * from kept");
         if (!isRefundedFirst)
@@ -414,11 +414,12 @@ public sealed class PaymentEventsTests(PostgresFixture postgres) : IAsyncLifetim
             Assert.Equal(now.AddDays(1), (await world.ReadAsync(license)).ExpiresAt);
         }
 
-        Assert.Equal((true, 1), (
+        // Nothing is charged again without a request. The refund is not counted against the charge that pays in the end.
+        Assert.Equal((true, 0), (
             (await world.Store.FindAsync(renewal.RenewalId, Token))!.License.AutoRenew,
             await world.Store.OpenDueAsync(Policy, now, 10, Token)));
-
-        // The refund is not counted against the charge that pays the renewal in the end.
+        Assert.Equal(renewal.RenewalId, await world.Store.OpenAsync(license, Policy, now, Token));
+        await database.ExecuteAsync("update renewals set status = 'due', next_action_at = now() - interval '1 minute'");
         await ChargeAsync("pi_2", number: 2);
         await ApplyAsync(new PaymentFact.IntentChanged(new IntentSnapshot("pi_2", new ChargeOutcome.Succeeded("ch_2", 4999)), null));
         Assert.Equal(now.AddDays(31), (await world.ReadAsync(license)).ExpiresAt);
@@ -557,6 +558,65 @@ public sealed class PaymentEventsTests(PostgresFixture postgres) : IAsyncLifetim
         Assert.Contains(": renewed", text, StringComparison.Ordinal);
         Assert.Null(await reads.EvidenceAsync(Guid.NewGuid(), Token));
     }
+
+    [Fact]
+    public async Task Reversals_WhileTheLicenseHasNoToken_BookTheMoney_AndWaitWithTheTime()
+    {
+        await ChargeAsync();
+        await SucceedAsync();
+        await database.ExecuteAsync("create table kept as select * from license_tokens; delete from license_tokens");
+
+        await ApplyAsync(Dispute(ReversalState.Lost));
+
+        Assert.Equal(["ADJUSTMENT_ADMIN 39.99", "WITHDRAWAL 39.99"], (await EntriesAsync()).Skip(2));
+        await database.ExecuteAsync("update payment_reversals set first_seen_at = now() - interval '2 days'");
+        Assert.Equal(0, await world.Store.ApplyReversalsAsync(Policy, Token));
+        Assert.StartsWith("not_applied du_1", Assert.Single(await CasesAsync()), StringComparison.Ordinal);
+
+        await database.ExecuteAsync("insert into license_tokens select * from kept");
+        Assert.True(await IsDisputedAsync());
+        Assert.Equal(1, await world.Store.ApplyReversalsAsync(Policy, Token));
+
+        var lost = (await world.ReadAsync(license)).ExpiresAt;
+        Assert.True(lost < now.AddDays(10));
+        Assert.Equal((false, false, 4), (await IsAutoRenewedAsync(), await IsDisputedAsync(), (await EntriesAsync()).Count));
+        Assert.Empty(await CasesAsync());
+
+        await database.ExecuteAsync(
+            "drop table kept; create table kept as select * from license_tokens; delete from license_tokens");
+        await ApplyAsync(Dispute(ReversalState.Won));
+        Assert.Equal(["DEPOSIT 39.99", "FEE_SUBSCRIPTION 39.99"], (await EntriesAsync()).Skip(4));
+        await database.ExecuteAsync("insert into license_tokens select * from kept");
+        Assert.Equal(1, await world.Store.ApplyReversalsAsync(Policy, Token));
+
+        Assert.Equal((now.AddDays(31), true, 6), (
+            (await world.ReadAsync(license)).ExpiresAt, await IsAutoRenewedAsync(), (await EntriesAsync()).Count));
+        Assert.Equal(0, await world.Store.ApplyReversalsAsync(Policy, Token));
+    }
+
+    [Fact]
+    public async Task ARefundWhileThePlatformMovesTheExpiry_CountsFromTheNewOne()
+    {
+        await ChargeAsync();
+        await SucceedAsync();
+        await using var platform = await database.Source.OpenConnectionAsync(Token);
+        await using var transaction = await platform.BeginTransactionAsync(Token);
+        await using var move = new NpgsqlCommand("update license_tokens set expires_at = expires_at + interval '30 days'", platform);
+        await move.ExecuteNonQueryAsync(Token);
+
+        var refunded = ApplyAsync(Refund("pi_1"));
+        while (await database.QueryAsync<int>(
+            "select count(*)::int from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'") == 0)
+            await Task.Yield();
+        await transaction.CommitAsync(Token);
+        await refunded;
+
+        Assert.Equal(now.AddDays(31).AddSeconds(1), (await world.ReadAsync(license)).ExpiresAt);
+    }
+
+    private Task<bool> IsDisputedAsync() => database.QueryAsync<bool>("select is_disputed from renewal_terms");
+
+    private Task<bool> IsAutoRenewedAsync() => database.QueryAsync<bool>("select auto_renew from renewal_terms");
 
     private static PaymentFact.Reversed Refund(string intent, long amount = 4999) => new(new PaymentReversal(
         ReversalKind.Refund, "re_1", ReversalState.Succeeded, amount, "usd", intent, null, null, DateTimeOffset.UnixEpoch));

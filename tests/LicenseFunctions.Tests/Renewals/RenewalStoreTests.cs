@@ -548,7 +548,8 @@ public abstract class RenewalStoreTests
             return;
         }
 
-        await ReverseAsync(world, new PaymentReversal(kind, "re_1", ReversalState.Succeeded, 4999, "usd", "pi_2", null, null, now), "evt_1");
+        await ReverseAsync(
+            world, new PaymentReversal(kind, "re_1", ReversalState.Succeeded, 4999, "usd", "pi_2", null, null, now), "evt_1");
 
         Assert.False((await world.Store.FindAsync(paid.RenewalId, Token))!.License.AutoRenew);
         Assert.Equal(now.AddDays(1).AddSeconds(1), (await world.ReadAsync(license)).ExpiresAt);
