@@ -1217,6 +1217,14 @@ CREATE FUNCTION public.source_network(address inet) RETURNS cidr
     select network(set_masklen(address, case family(address) when 4 then 32 else 64 end))
 $$;
 
+CREATE FUNCTION public.state_before_suspension(subscription_id uuid) RETURNS public.subscription_state
+    LANGUAGE sql STABLE
+    AS $_$
+    select o.previous_state from license_suspensions o
+    where o.subscription_id = $1 and o.closed_at is null
+    order by o.suspended_at, o.suspension_id limit 1
+$_$;
+
 CREATE FUNCTION public.store_license_usage(record_ids uuid[], logged_ats timestamp with time zone[], token_hashes text[], subscription_ids uuid[], ip_addresses inet[], ea_instance_ids text[], mt5_account_numbers bigint[], country_codes text[], cities text[], latitudes double precision[], longitudes double precision[], signals_received integer[], signals_executed integer[], signals_rejected integer[], avg_latencies_ms integer[], session_durations_sec integer[], skip_locked boolean DEFAULT true, opened integer[] DEFAULT NULL::integer[], closed integer[] DEFAULT NULL::integer[], OUT accepted integer, OUT unknown_tokens integer[], OUT foreign_tokens integer[]) RETURNS record
     LANGUAGE plpgsql
     SET plan_cache_mode TO 'force_generic_plan'
@@ -1451,6 +1459,14 @@ CREATE FUNCTION public.was_grace_suspended(subscription_id uuid, expires_at time
         or exists (select from license_suspensions s
                    where s.subscription_id = $1 and is_liftable(s.cause)
                      and s.suspended_at < $2 + grace and s.closed_at >= $2 + grace)
+$_$;
+
+CREATE FUNCTION public.was_suspended_before_suspension(subscription_id uuid) RETURNS boolean
+    LANGUAGE sql STABLE
+    AS $_$
+    select is_license_suspended(o.previous_state, o.previous_paused_reason) from license_suspensions o
+    where o.subscription_id = $1 and o.closed_at is null
+    order by o.suspended_at, o.suspension_id limit 1
 $_$;
 
 CREATE TABLE public.license_token_replacements (
@@ -2189,12 +2205,12 @@ CREATE VIEW public.renewal_terms AS
     t.expires_at,
     t.is_active,
     public.is_auto_renewed(t.metadata) AS auto_renew,
-    public.is_license_renewable(s.is_active, s.state, t.is_active, suspended_for_expiry => e.is_suspended_for_expiry, suspended_otherwise => (o.only_for_expiry IS FALSE)) AS is_renewable,
+    public.is_license_renewable(s.is_active, e.state, t.is_active, suspended_for_expiry => e.is_suspended_for_expiry, suspended_otherwise => (o.only_for_expiry IS FALSE)) AS is_renewable,
     p.monthly_fee_usd AS price_usd,
     COALESCE(( SELECT l.amount_usd
            FROM public.renewals l
-          WHERE ((l.subscription_id = s.subscription_id) AND (l.status = 'applied'::text) AND (l.paid_until > l.paid_from))
-          ORDER BY l.paid_from DESC
+          WHERE ((l.subscription_id = s.subscription_id) AND (l.status = 'applied'::text))
+          ORDER BY (l.paid_until > l.paid_from) DESC, l.paid_from DESC, l.period_start DESC, l.repeat_number DESC
          LIMIT 1), public.price_at_subscribing(s.master_id, s.created_at)) AS last_paid_usd,
     public.available_usd(w.balance_usd, w.reserved_usd) AS wallet_usd,
     m.payment_method_id,
@@ -2208,18 +2224,13 @@ CREATE VIEW public.renewal_terms AS
            FROM public.users u
           WHERE (u.user_id = s.subscriber_id)), ( SELECT u.is_active
            FROM public.users u
-          WHERE (u.user_id = s.master_id)), s.is_active,
-        CASE
-            WHEN e.is_suspended_for_expiry THEN COALESCE(( SELECT p_1.previous_state
-               FROM public.license_suspensions p_1
-              WHERE ((p_1.subscription_id = s.subscription_id) AND (p_1.closed_at IS NULL))
-              ORDER BY p_1.suspended_at, p_1.suspension_id
-             LIMIT 1), s.state)
-            ELSE s.state
-        END, t.is_active, suspended_for_expiry => e.is_suspended_for_expiry, suspended_otherwise => (o.only_for_expiry IS FALSE)) AS renewal_block,
-    (EXISTS ( SELECT
+          WHERE (u.user_id = s.master_id)), s.is_active, e.state, t.is_active, suspended_for_expiry => e.is_suspended_for_expiry, suspended_otherwise => (o.only_for_expiry IS FALSE)) AS renewal_block,
+    ((EXISTS ( SELECT
            FROM public.payment_reversals d
-          WHERE ((d.subscription_id = s.subscription_id) AND (d.kind = 'dispute'::text) AND (d.state = 'open'::text)))) AS is_disputed,
+          WHERE ((d.subscription_id = s.subscription_id) AND (d.kind = 'dispute'::text) AND (d.state = 'open'::text)))) OR (EXISTS ( SELECT
+           FROM (public.payment_reversals d
+             JOIN public.renewals r ON ((r.renewal_id = d.renewal_id)))
+          WHERE ((d.subscription_id = s.subscription_id) AND (d.applied_state IS DISTINCT FROM d.state) AND (d.currency = 'usd'::text) AND (d.provider <> 'wallet'::text) AND (r.status = 'applied'::text) AND (r.paid_with = 'card'::text))))) AS is_disputed,
     (t.subscription_id IS NULL) AS is_gone,
     ( SELECT COALESCE(sum(d.amount_usd), (0)::numeric) AS "coalesce"
            FROM public.renewals d
@@ -2240,8 +2251,17 @@ CREATE VIEW public.renewal_terms AS
            FROM public.v_current_license_tokens c
           WHERE (c.subscription_id = s.subscription_id)
          LIMIT 1) t ON (true))
-     CROSS JOIN LATERAL public.open_suspension_facts(s.subscription_id, NULL::uuid, NULL::text, NULL::public.subscription_state, NULL::text) o(only_for_expiry, reason, took_token, stands, caused_by_device))
-     CROSS JOIN LATERAL ( SELECT COALESCE(o.only_for_expiry, public.is_expired_by_platform(s.state, s.paused_reason, t.is_active, t.revoked_reason)) AS is_suspended_for_expiry) e)
+     CROSS JOIN LATERAL public.open_suspension_facts(s.subscription_id, NULL::uuid, NULL::text, s.state, s.paused_reason) o(only_for_expiry, reason, took_token, stands, caused_by_device))
+     CROSS JOIN LATERAL ( SELECT
+                CASE
+                    WHEN (o.only_for_expiry AND o.stands) THEN public.state_before_suspension(s.subscription_id)
+                    ELSE s.state
+                END AS state,
+                CASE
+                    WHEN (o.only_for_expiry IS NULL) THEN public.is_expired_by_platform(s.state, s.paused_reason, t.is_active, t.revoked_reason)
+                    WHEN o.stands THEN (o.only_for_expiry AND (NOT public.was_suspended_before_suspension(s.subscription_id)))
+                    ELSE (o.only_for_expiry AND (public.subscription_state_of(s.state) <> 'SUSPENDED_ADMIN'::public.subscription_state))
+                END AS is_suspended_for_expiry) e)
      LEFT JOIN public.active_prices p ON ((p.master_id = s.master_id)))
      LEFT JOIN public.user_wallets w ON ((w.user_id = s.subscriber_id)))
      LEFT JOIN public.default_cards m ON ((m.user_id = s.subscriber_id)));
@@ -3038,6 +3058,8 @@ CREATE INDEX suspicious_activity_alerts_status ON public.suspicious_activity_ale
 CREATE INDEX suspicious_activity_alerts_subscription_id ON public.suspicious_activity_alerts USING btree (subscription_id, detected_at DESC);
 
 CREATE INDEX suspicious_activity_alerts_untold ON public.suspicious_activity_alerts USING btree (detected_at) WHERE (operators_told_at IS NULL);
+
+CREATE INDEX unapplied_reversals ON public.payment_reversals USING btree (subscription_id) WHERE (applied_state IS DISTINCT FROM state);
 
 CREATE INDEX usage_quarantine_open ON public.usage_quarantine USING btree (source) WHERE (state = 'OPEN'::text);
 

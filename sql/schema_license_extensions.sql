@@ -80,6 +80,8 @@
 \ir installation/migration.psql
 \set migration 0038_close_only_refusals
 \ir installation/migration.psql
+\set migration 0039_unapplied_reversals
+\ir installation/migration.psql
 
 begin;
 \ir installation/journal.sql

@@ -19,6 +19,20 @@ language sql stable as $$
     where o.subscription_id = $1 and o.closed_at is null
 $$;
 
+-- The state that the last reinstatement restores: that before the oldest open suspension. Null if none is open.
+create or replace function state_before_suspension(subscription_id uuid) returns subscription_state language sql stable as $$
+    select o.previous_state from license_suspensions o
+    where o.subscription_id = $1 and o.closed_at is null
+    order by o.suspended_at, o.suspension_id limit 1
+$$;
+
+-- Whether the platform had suspended the license, for another cause than its expiry, before the oldest open suspension.
+create or replace function was_suspended_before_suspension(subscription_id uuid) returns boolean language sql stable as $$
+    select is_license_suspended(o.previous_state, o.previous_paused_reason) from license_suspensions o
+    where o.subscription_id = $1 and o.closed_at is null
+    order by o.suspended_at, o.suspension_id limit 1
+$$;
+
 -- The code of a license check, regardless of devices, and with VALID in place of a missing reason. SUSPENDED takes precedence over
 -- REVOKED, as in LicenseCode (C#). LicenseRulesTests compares it with LicenseVerdict. Pass the columns of open_suspension_facts.
 create or replace function license_code(

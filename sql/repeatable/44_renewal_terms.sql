@@ -4,15 +4,16 @@ create or replace view renewal_terms as
 select
     s.subscription_id, s.subscriber_id, t.expires_at, t.is_active,
     is_auto_renewed(t.metadata) as auto_renew,
-    is_license_renewable(s.is_active, s.state, t.is_active,
+    is_license_renewable(s.is_active, e.state, t.is_active,
         suspended_for_expiry => e.is_suspended_for_expiry, suspended_otherwise => o.only_for_expiry is false) as is_renewable,
     -- The master's active price. RenewalPrice (C#) says when a renewal costs its frozen price instead.
     p.monthly_fee_usd as price_usd,
     -- Before the first renewal, a price above that at subscribing needs the customer's consent.
     coalesce(
         (select l.amount_usd from renewals l
-         where l.subscription_id = s.subscription_id and l.status = 'applied' and l.paid_until > l.paid_from
-         order by l.paid_from desc limit 1),
+         where l.subscription_id = s.subscription_id and l.status = 'applied'
+         -- A period is empty if the platform moved the expiry before its start: what was paid since is later.
+         order by l.paid_until > l.paid_from desc, l.paid_from desc, l.period_start desc, l.repeat_number desc limit 1),
         price_at_subscribing(s.master_id, s.created_at)) as last_paid_usd,
     available_usd(w.balance_usd, w.reserved_usd) as wallet_usd,
     m.payment_method_id, m.payment_provider, m.provider_customer_id, m.provider_payment_id, m.expiry_month, m.expiry_year,
@@ -21,17 +22,16 @@ select
         (select u.is_active from users u where u.user_id = s.subscriber_id),
         (select u.is_active from users u where u.user_id = s.master_id),
         s.is_active,
-        -- A payment ends a suspension for expiry, and the license gets its earlier state back, in which it may not be served.
-        case when e.is_suspended_for_expiry
-             then coalesce((select p.previous_state from license_suspensions p
-                            where p.subscription_id = s.subscription_id and p.closed_at is null
-                            order by p.suspended_at, p.suspension_id
-                            limit 1), s.state)
-             else s.state end,
+        e.state,
         t.is_active,
         suspended_for_expiry => e.is_suspended_for_expiry, suspended_otherwise => o.only_for_expiry is false) as renewal_block,
     exists (select from payment_reversals d
-            where d.subscription_id = s.subscription_id and d.kind = 'dispute' and d.state = 'open') as is_disputed,
+            where d.subscription_id = s.subscription_id and d.kind = 'dispute' and d.state = 'open')
+        -- Reported while the license had no token, and not applied yet: it may stop auto-renewal.
+        or exists (select from payment_reversals d
+                   join renewals r on r.renewal_id = d.renewal_id
+                   where d.subscription_id = s.subscription_id and d.applied_state is distinct from d.state and d.currency = 'usd'
+                     and d.provider <> 'wallet' and r.status = 'applied' and r.paid_with = 'card') as is_disputed,
     -- Without a token, the license can't be extended; its renewals are still listed.
     t.subscription_id is null as is_gone,
     -- What deferred renewals left open: it is taken with the next charge.
@@ -39,10 +39,15 @@ select
      where d.subscription_id = s.subscription_id and d.paid_with = 'deferred' and d.settled_by is null) as debt_usd
 from subscriptions s
 left join lateral (select * from v_current_license_tokens c where c.subscription_id = s.subscription_id limit 1) t on true
-cross join lateral open_suspension_facts(s.subscription_id, null, null, null, null) o
+cross join lateral open_suspension_facts(s.subscription_id, null, null, s.state, s.paused_reason) o
+-- A payment ends a suspension for expiry. While the subscription has its text, it gets its earlier state back, in which it may not be
+-- served. The platform may suspend the subscription before and during that suspension.
 cross join lateral (
-    select coalesce(o.only_for_expiry, is_expired_by_platform(s.state, s.paused_reason, t.is_active, t.revoked_reason))
-        as is_suspended_for_expiry) e
+    select case when o.only_for_expiry and o.stands then state_before_suspension(s.subscription_id) else s.state end as state,
+           case when o.only_for_expiry is null
+                then is_expired_by_platform(s.state, s.paused_reason, t.is_active, t.revoked_reason)
+                when o.stands then o.only_for_expiry and not was_suspended_before_suspension(s.subscription_id)
+                else o.only_for_expiry and subscription_state_of(s.state) <> 'SUSPENDED_ADMIN' end as is_suspended_for_expiry) e
 left join active_prices p on p.master_id = s.master_id
 left join user_wallets w on w.user_id = s.subscriber_id
 left join default_cards m on m.user_id = s.subscriber_id;

@@ -19,6 +19,7 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
     private Dictionary<Guid, Customer> customers = [];
     private Dictionary<string, (int Number, ReversalState State, DateTimeOffset At)> told = [];
     private HashSet<string> credited = [];
+    private readonly HashSet<string> refundedCases = [];
     private readonly Dictionary<(Guid RenewalId, object? Worker), Seen> seen = [];
     private readonly Dictionary<string, DateTimeOffset> confirmed = [];
     private readonly HashSet<Guid> decided = [];
@@ -36,7 +37,7 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
     private sealed record Customer
     {
         public decimal DepositedUsd { get; set; }
-        public decimal? LastPaidUsd { get; set; }
+        public decimal? SubscribedUsd { get; init; }
         public bool WantsAutoRenewal { get; set; }
         public DateTimeOffset? SwitchedAt { get; set; }
 
@@ -68,7 +69,7 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
     public void Added(MemoryLicense license, bool isReliable) => customers.Add(license.SubscriptionId, new Customer
     {
         DepositedUsd = license.WalletUsd,
-        LastPaidUsd = license.LastPaidUsd,
+        SubscribedUsd = license.LastPaidUsd,
         WantsAutoRenewal = license.AutoRenew,
         HadLapsed = license.ExpiresAt + Grace <= clock.Now,
         IsReliable = isReliable,
@@ -95,6 +96,9 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
         (customer.IsHeld, customer.IsActive, customer.WasBlocked) = (license.IsHeldByOperator, license.IsTokenActive, true);
     }
 
+    /// <summary>The platform suspended the subscription, or ended that.</summary>
+    public void Suspended(MemoryLicense license) => customers[license.SubscriptionId].WasBlocked = true;
+
     /// <summary>An operator says what happened; the judge doesn't know what they can know.</summary>
     public void Decided(Renewal renewal) => decided.Add(renewal.RenewalId);
 
@@ -103,6 +107,7 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
     {
         var intent = gateway.Intents.Values.First(
             one => one.Id == concern.Subject || one.Charge?.TransactionId == (concern.TransactionId ?? concern.Subject));
+        intent.WentBack = true;
         if (!credited.Add(intent.Id)) violation($"{intent.Id} was credited twice");
         if (intent.Charge is not { } charge || charge.AmountMinor != concern.AmountMinor)
             violation($"{intent.Id}: {concern.AmountMinor} cents are credited");
@@ -131,6 +136,7 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
         return () =>
         {
             (customers, told, credited, WasRestored) = (Copy(copies), new(heard), [.. given], true);
+            refundedCases.Clear();
             foreach (var customer in customers.Values) customer.IsReliable = false;
         };
     }
@@ -146,7 +152,7 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
         var block = license.OtherBlock is RenewalBlock.PausedToxic or RenewalBlock.LockedNoFunds && renewsPaused
             ? null
             : license.OtherBlock;
-        if (license.IsHeldByOperator) block = RenewalBlock.LicenseSuspended;
+        if (license.IsHeldByOperator || license.IsSuspendedByPlatform) block = RenewalBlock.LicenseSuspended;
         customer.WasBlocked |= block is not null;
         // A person decides about a dispute in another currency.
         var disputes = gateway.Intents.Values
@@ -155,12 +161,18 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
             .SelectMany(intent => intent.Returns).Where(one => one.Kind is ReversalKind.Dispute && told.ContainsKey(one.Id))
             .Select(one => told[one.Id]).ToList();
         seen[(renewal.RenewalId, scheduler.Running)] = new Seen(
-            license.PriceUsd, customer.LastPaidUsd, block, license.AutoRenew,
+            license.PriceUsd, LastPaid(renewal.SubscriptionId) is { } last ? last.AmountUsd : customer.SubscribedUsd, block,
+            license.AutoRenew,
             disputes.Exists(one => one.State is ReversalState.Open),
             disputes.Exists(one => one.State is ReversalState.Lost && !(customer.SwitchedAt >= one.At)),
             license.IsGone || !(license.ExpiresAt - TimeSpan.FromDays(7) <= clock.Now),
             renewal.Status is RenewalStatus.SoftDeclined && scheduler.Running?.Name != "customer");
     }
+
+    // What the latest time that is still the customer's cost them.
+    private Renewal? LastPaid(Guid subscriptionId) => World.Renewals
+        .Where(one => one.SubscriptionId == subscriptionId && one.Status is RenewalStatus.Applied)
+        .OrderBy(one => one.PaidUntil > one.PaidFrom).ThenBy(one => one.PaidFrom).ThenBy(one => one.PeriodStart).LastOrDefault();
 
     /// <summary>The gateway was asked to charge a card.</summary>
     public void Confirmed(ScheduleGateway.Intent intent, ChargeRequest request)
@@ -222,7 +234,6 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
         if (payment.With is not PaidWith.Card && gateway.Intents.Values.FirstOrDefault(intent => CanStillCharge(intent, after)) is { } open)
             violation($"renewal {after.RenewalId} is paid otherwise while {open.Id} can still be charged");
 
-        customer.LastPaidUsd = payment.AmountUsd;
         IsAnnounced(after, begins: payment.With is not PaidWith.Card);
         IsExtended(before, after, license, customer);
     }
@@ -299,6 +310,11 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
         var number = int.Parse(received.EventId.AsSpan(4), System.Globalization.CultureInfo.InvariantCulture);
         if (reversal.Kind is not ReversalKind.RefundTotal && !(told.GetValueOrDefault(reversal.ProviderId).Number > number))
             told[reversal.ProviderId] = (number, reversal.State, clock.Now);
+        var isWhole = reversal is { Kind: ReversalKind.Refund, State: ReversalState.Succeeded, IntentId: { } refunded }
+            && gateway.Intents[refunded] is { Charge: { } charge, Returns.Count: 1 } whole && charge.AmountMinor == reversal.AmountMinor
+            && CaseOf(whole) is { CanBeCredited: true } && !IsBooked(whole);
+        if (isWhole) refundedCases.Add(reversal.IntentId!);
+        if (reversal is { State: ReversalState.Failed, IntentId: { } failed }) refundedCases.Remove(failed);
         if (before is not { Renewal: { PaidUntil: { } until, PaidFrom: { } from } paid, ExpiresAt: { } expiry }) return;
         var license = World.Licenses[paid.SubscriptionId];
         var intent = gateway.Intents[reversal.IntentId!];
@@ -329,7 +345,7 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
         foreach (var id in gateway.Unanswered)
         {
             var request = gateway.Intents[id].Request;
-            if (Find(request.RenewalId) is { } renewal && !(WasRestored && renewal.Status is RenewalStatus.Applied)
+            if (Find(request.RenewalId) is { } renewal && !(WasRestored && renewal.Status is RenewalStatus.Applied or RenewalStatus.NeedsAuthentication)
                 && !decided.Contains(request.RenewalId)
                 && !(World.Licenses[request.SubscriptionId].GraceUntil >= renewal.PeriodStart + Period))
                 violation($"{request.SubscriptionId} has no grace while the outcome of {id} is open");
@@ -406,6 +422,10 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
                 violation($"{intent.Id} is credited and goes back, and nobody is told");
         }
 
+        if (refundedCases.Contains(intent.Id) && bookings.Count > 0) violation($"{intent.Id} is booked, although its case was refunded");
+        if ((credited.Contains(intent.Id) || refundedCases.Contains(intent.Id))
+            && World.Renewals.FirstOrDefault(one => one.IntentId == intent.Id) is { } waiting)
+            violation($"renewal {waiting.RenewalId} still waits for {intent.Id}, which went back to the customer");
         if (bookings.Count > 1) violation($"{intent.Id} is booked {bookings.Count} times");
         if (bookings.Count == 0) return;
         var booked = bookings[0].AmountUsd + bookings[0].DebtsUsd;
@@ -421,7 +441,8 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
         var customer = customers[license.SubscriptionId];
         if (WasRestored || license.IsGone || intent.Charge!.Currency != "usd") return;
         var later = World.Renewals.Any(one => one.SubscriptionId == booked.SubscriptionId && one.Status is RenewalStatus.Applied
-            && bookedAt[one.RenewalId] > bookedAt[booked.RenewalId]);
+            && one.RenewalId != booked.RenewalId && one.PaidUntil > one.PaidFrom
+            && (one.PaidFrom > booked.PaidFrom || booked.PaidUntil <= booked.PaidFrom));
         var (kept, taken, lost) = (booked.PaidUntil - booked.PaidFrom, Taken(intent), Lost(intent));
         if (!later && taken >= intent.Charge.AmountMinor && license.AutoRenew
             && !(customer.SwitchedAt >= intent.Returns.Max(one => told[one.Id].At)))

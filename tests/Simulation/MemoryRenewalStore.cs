@@ -19,6 +19,9 @@ internal sealed record MemoryLicense
     public bool IsHeldByOperator { get; set; }
     public bool IsSuspendedForExpiry { get; set; }
 
+    /// <summary>The platform suspended the subscription for another cause than its expiry.</summary>
+    public bool IsSuspendedByPlatform { get; set; }
+
     /// <summary>A closed account or a paused subscription.</summary>
     public RenewalBlock? OtherBlock { get; set; }
 
@@ -28,7 +31,7 @@ internal sealed record MemoryLicense
     public DateTimeOffset? GraceUntil { get; set; }
     public decimal? PriceUsd { get; set; }
 
-    /// <summary>The price at subscribing.</summary>
+    /// <summary>The price when the customer subscribed; null if it is not known.</summary>
     public decimal? LastPaidUsd { get; set; }
 
     public decimal WalletUsd { get; set; }
@@ -234,10 +237,14 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
         ThrowIfLocked();
         if (change.After.IsChargeOpen && HasOtherOpen(row) && !IgnoresOtherCharges) return Task.FromResult(RenewalSave.ChargeOpen);
         var license = Licenses[change.After.SubscriptionId];
-        if (change.Payment is { With: PaidWith.Card } && decisions.Any(
-            pair => pair.Value is CaseDecision.Credited
-                && (pair.Key.Subject == change.After.IntentId || IsAbout(Cases[pair.Key], change.After.Attempt!.TransactionId!))))
-            return Task.FromResult(RenewalSave.Repeated);
+        var returned = change switch
+        {
+            { Payment.With: PaidWith.Card } => Return(change.After.IntentId, change.After.Attempt?.TransactionId),
+            { Case: { CanBeCredited: true } concern } =>
+                Return(concern.Subject, concern.TransactionId) ?? (IsRefunded(concern) ? RenewalSave.ChargeRefunded : null),
+            _ => null,
+        };
+        if (returned is { } how) return Task.FromResult(how);
         if (change.Payment is { MovesMoney: true } paid)
         {
             if (IsWalletLocked()) return Task.FromResult(RenewalSave.WalletLocked);
@@ -286,8 +293,8 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
 
     public Task<int> ApplyReversalsAsync(RenewalPolicy policy, CancellationToken cancellationToken)
     {
-        var waiting = rows.Values.Where(row => row.Renewal is { Status: RenewalStatus.Applied, PaidWith: PaidWith.Card }
-            && kept.Exists(one => one.RenewalId == row.Renewal.RenewalId && one.Reversal.Applied is null)).ToList();
+        var waiting = rows.Values.Where(
+            row => !Licenses[row.Renewal.SubscriptionId].IsGone && kept.Exists(one => IsUnapplied(one, row.Renewal))).ToList();
         foreach (var row in waiting) ApplyReversals(row, policy.Grace);
         return Task.FromResult(waiting.Count);
     }
@@ -295,17 +302,53 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
     /// <summary>Does the same as DecidePaymentCase.</summary>
     public bool Credit(PaymentCase concern)
     {
-        if (!concern.CanBeCredited || decisions.ContainsKey((concern.Reason, concern.Subject)) || IsReversed(concern)) return false;
+        if (!concern.CanBeCredited || decisions.ContainsKey((concern.Reason, concern.Subject)) || IsReversed(concern)
+            || IsUsed(concern)) return false;
         decisions.Add((concern.Reason, concern.Subject), CaseDecision.Credited);
         Post(Licenses.Values.Single(one => one.UserId == concern.UserId), concern.AmountMinor!.Value / 100m);
-        if (concern.RenewalId is { } id && rows.TryGetValue(id, out var row)
-            && row.Renewal.Status.IsChargeUnknown() && row.Renewal.IntentId == concern.Subject)
-        {
-            var closed = row.Renewal with { Status = RenewalStatus.Canceled, NextActionAt = null, Lookups = 0, UnknownSince = null };
-            Write(row, new RenewalChange(closed), new RenewalWriter(Lease: null), Licenses[row.Renewal.SubscriptionId]);
-        }
-
+        Release(concern.Subject, isRefunded: false);
         return true;
+    }
+
+    // Another case about the charge was credited, or the charge paid a renewal.
+    private bool IsUsed(PaymentCase concern) =>
+        decisions.Any(decided => decided.Value is CaseDecision.Credited
+            && IsAbout(Cases[decided.Key], concern.Subject, concern.TransactionId))
+        || rows.Values.Any(row => row.Renewal is { Status: RenewalStatus.Applied, PaidWith: PaidWith.Card } paid
+            && (paid.IntentId == concern.Subject || paid.Attempt?.TransactionId == concern.Subject
+                || (concern.TransactionId is { } charge && paid.Attempt?.TransactionId == charge)));
+
+    private RenewalSave? Return(string? intentId, string? chargeId)
+    {
+        var decided = decisions.Where(one => one.Key.Reason is not PaymentCaseReason.UnknownCharge
+            && IsAbout(Cases[one.Key], intentId, chargeId)).Select(one => one.Value).ToList();
+        if (decided.Contains(CaseDecision.Credited)) return RenewalSave.ChargeCredited;
+        return decided.Contains(CaseDecision.Refunded) ? RenewalSave.ChargeRefunded : null;
+    }
+
+    private static bool IsAbout(PaymentCase concern, string? intentId, string? chargeId) =>
+        concern.Subject == intentId || concern.Subject == chargeId
+        || (concern.TransactionId is { } charge && charge == chargeId);
+
+    private bool IsRefunded(PaymentCase concern)
+    {
+        var own = kept.Select(one => one.Reversal.Reversal)
+            .Where(one => one.IntentId == concern.Subject || one.ChargeId == concern.Subject || one.ChargeId == concern.TransactionId)
+            .ToList();
+        long Sum(ReversalState state) =>
+            own.Where(one => one.Kind is ReversalKind.Refund && one.State == state).Sum(one => one.AmountMinor);
+        var total = own.Where(one => one.Kind is ReversalKind.RefundTotal).Select(one => one.AmountMinor).DefaultIfEmpty().Max();
+        return Math.Max(Sum(ReversalState.Succeeded), total - Sum(ReversalState.Failed)) >= concern.AmountMinor;
+    }
+
+    // The intent's charge goes back to the customer, so no renewal waits for it any more.
+    private void Release(string intentId, bool isRefunded)
+    {
+        foreach (var row in rows.Values.Where(row => row.Renewal.IntentId == intentId && row.Renewal.Status is not RenewalStatus.Applied))
+        {
+            var released = RenewalSettlement.WithoutCharge(row.Renewal, isRefunded);
+            Write(row, released, new RenewalWriter(Lease: null), Licenses[row.Renewal.SubscriptionId]);
+        }
     }
 
     private bool IsReversed(PaymentCase concern)
@@ -335,7 +378,14 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
                     Subject = reversal.Kind is ReversalKind.Dispute ? reversal.ProviderId : concern.Subject,
                 });
             if (decision is null && reversal is { Kind: not ReversalKind.Dispute, State: ReversalState.Succeeded }
-                && concern.AmountMinor <= reversal.AmountMinor) decisions[key] = CaseDecision.Refunded;
+                && concern.AmountMinor <= reversal.AmountMinor)
+            {
+                decisions[key] = CaseDecision.Refunded;
+                if (key.Reason is not PaymentCaseReason.UnknownCharge && reversal.IntentId is { } refunded
+                    && rows.Values.Any(row => IsOf(reversal, row.Renewal)))
+                    Release(refunded, isRefunded: true);
+            }
+
             if (decision is CaseDecision.Refunded && reversal is { Kind: ReversalKind.Refund, State: ReversalState.Failed })
                 decisions.Remove(key);
         }
@@ -356,6 +406,10 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
             throw new PostgresException("canceling statement due to lock timeout", "ERROR", "ERROR", PostgresErrorCodes.LockNotAvailable);
     }
 
+    private static bool IsUnapplied(Kept one, Renewal renewal) =>
+        renewal is { Status: RenewalStatus.Applied, PaidWith: PaidWith.Card } && one.RenewalId == renewal.RenewalId
+        && one.Reversal.Reversal.Currency == "usd" && one.Reversal.Applied != one.Reversal.Reversal.State;
+
     private static bool IsOf(PaymentReversal reversal, Renewal renewal) =>
         renewal.Attempt is { } attempt
         && ((reversal.IntentId is { } intent && intent == renewal.IntentId)
@@ -372,18 +426,22 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
             early.RenewalId = renewal.RenewalId;
         var own = kept.Where(one => one.RenewalId == renewal.RenewalId && one.Reversal.Reversal.Currency == "usd").ToList();
         if (own.Count == 0) return;
-        var isLatest = !PaidPeriods(renewal.SubscriptionId).Any(
-            other => other.PaidFrom > renewal.PaidFrom || renewal.PaidUntil == renewal.PaidFrom);
+        var isLatest = !rows.Values.Any(other => other != row && other.Renewal.SubscriptionId == renewal.SubscriptionId
+            && other.Renewal.Status is RenewalStatus.Applied && other.Renewal.PaidUntil > other.Renewal.PaidFrom
+            && (other.Renewal.PaidFrom > renewal.PaidFrom || renewal.PaidUntil <= renewal.PaidFrom));
         var facts = new ReversalFacts(
-            renewal, license.IsGone ? null : license.ExpiresAt, license.AutoRenew, isLatest, [.. own.Select(one => one.Reversal)],
+            renewal, license.IsGone ? null : license.ExpiresAt, !license.IsGone && license.AutoRenew, isLatest,
+            [.. own.Select(one => one.Reversal)],
             effects.GetValueOrDefault(renewal.RenewalId, ReversalEffect.None))
         {
+            IsGone = license.IsGone,
             IsStoppedByAnother = rows.Values.Any(other => other != row && other.Renewal.SubscriptionId == renewal.SubscriptionId
                 && effects.GetValueOrDefault(other.Renewal.RenewalId) is { StoppedAutoRenewal: true }),
         };
         if (Reversals.Apply(facts, grace, clock.GetUtcNow()) is not { } change) return;
 
-        foreach (var one in own) one.Reversal = one.Reversal with { Applied = one.Reversal.Reversal.State };
+        foreach (var one in own.Where(_ => !change.WaitsForToken))
+            one.Reversal = one.Reversal with { Applied = one.Reversal.Reversal.State };
         effects[renewal.RenewalId] = change.Effect;
         license.PaidPeriods[license.PaidPeriods.IndexOf((renewal.PaidFrom!.Value, renewal.PaidUntil!.Value))] =
             (renewal.PaidFrom.Value, change.PaidUntil);
@@ -468,6 +526,11 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
         }
     }
 
+    // Empty periods come first.
+    private Renewal? LastPaid(Guid subscriptionId) => rows.Values.Select(row => row.Renewal)
+        .Where(one => one.SubscriptionId == subscriptionId && one.Status is RenewalStatus.Applied)
+        .OrderBy(one => one.PaidUntil > one.PaidFrom).ThenBy(one => one.PaidFrom).ThenBy(one => one.PeriodStart).LastOrDefault();
+
     private bool HasRenewalInProgress(Guid subscriptionId) =>
         rows.Values.Any(row => row.Renewal.SubscriptionId == subscriptionId && !row.Renewal.Status.IsFinal());
 
@@ -491,6 +554,12 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
         if (change.After.Attempt is { } attempt && attempt.AttemptId != row.Renewal.Attempt?.AttemptId)
             row.AttemptsAt.Add(attempt.FirstSentAt);
         row.Renewal = change.Saved;
+        if (row.Renewal is { IntentId: null, Attempt.Status: AttemptStatus.Canceled })
+        {
+            foreach (var one in kept.Where(one => one.RenewalId == row.Renewal.RenewalId && one.Reversal.Applied is null))
+                one.RenewalId = null;
+        }
+
         license.GraceUntil = null;
         foreach (var other in rows.Values)
         {
@@ -604,10 +673,6 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
         return null;
     }
 
-    // Without those that the platform took back before their start.
-    private IEnumerable<Renewal> PaidPeriods(Guid subscriptionId) => Renewals.Where(
-        one => one.SubscriptionId == subscriptionId && one.Status is RenewalStatus.Applied && one.PaidUntil > one.PaidFrom);
-
     private bool IsHeld(Row row) => row.LeaseUntil > clock.GetUtcNow();
 
     private RenewalFacts Claim(Row row, TimeSpan lease)
@@ -626,17 +691,19 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
                 license.IsGone ? null : license.ExpiresAt,
                 license.AutoRenew,
                 license.OtherBlock is not (RenewalBlock.AccountClosed or RenewalBlock.MasterClosed or RenewalBlock.SubscriptionInactive)
-                && (license.IsHeldByOperator || !(license.IsTokenActive || license.IsSuspendedForExpiry))
+                && (license.IsHeldByOperator || license.IsSuspendedByPlatform
+                    || !(license.IsTokenActive || license.IsSuspendedForExpiry))
                     ? RenewalBlock.LicenseSuspended
                     : license.OtherBlock)
             {
                 IsGone = license.IsGone,
                 IsDisputed = kept.Exists(one => one.RenewalId is { } disputed
                     && rows[disputed].Renewal.SubscriptionId == license.SubscriptionId
-                    && one.Reversal.Reversal is { Kind: ReversalKind.Dispute, State: ReversalState.Open }),
+                    && (one.Reversal.Reversal is { Kind: ReversalKind.Dispute, State: ReversalState.Open }
+                        || IsUnapplied(one, rows[disputed].Renewal))),
             },
             license.PriceUsd,
-            PaidPeriods(license.SubscriptionId).OrderByDescending(paid => paid.PaidFrom).FirstOrDefault()?.AmountUsd ?? license.LastPaidUsd,
+            LastPaid(license.SubscriptionId) is { } last ? last.AmountUsd : license.LastPaidUsd,
             license.WalletUsd - license.ReservedUsd,
             license.Card,
             rows.Values.Any(other => other != row && other.Renewal.SubscriptionId == license.SubscriptionId

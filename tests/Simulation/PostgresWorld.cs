@@ -176,7 +176,7 @@ internal sealed class PostgresWorld : IWorld, IDisposable
         update subscriptions set state = @state::subscription_state
         where subscription_id = @SubscriptionId and state <> 'SUSPENDED_ADMIN';
         update license_suspensions set previous_state = @state::subscription_state
-        where subscription_id = @SubscriptionId and closed_at is null
+        where subscription_id = @SubscriptionId and closed_at is null and previous_state <> 'SUSPENDED_ADMIN'
         """;
 
     private const string SetCard = """
@@ -201,12 +201,7 @@ internal sealed class PostgresWorld : IWorld, IDisposable
             license.ReservedUsd,
             price = (decimal?)license.PriceUsd,
             block = license.OtherBlock is { } block ? EnumWords.Of(block) : null,
-            state = license.OtherBlock switch
-            {
-                RenewalBlock.PausedToxic => "PAUSED_TOXIC",
-                RenewalBlock.LockedNoFunds => "LOCKED_NO_FUNDS",
-                _ => "SYNCED",
-            },
+            state = StateOf(license),
         });
         connection.Execute(SetCard, new
         {
@@ -217,6 +212,29 @@ internal sealed class PostgresWorld : IWorld, IDisposable
             changedAt = license.Card?.ChangedAt?.UtcDateTime,
         });
         transaction.Commit();
+        isStale = true;
+    }
+
+    private static string StateOf(MemoryLicense license) => license.OtherBlock switch
+    {
+        RenewalBlock.PausedToxic => "PAUSED_TOXIC",
+        RenewalBlock.LockedNoFunds => "LOCKED_NO_FUNDS",
+        _ => "SYNCED",
+    };
+
+    public void SuspendByPlatform(MemoryLicense license, bool suspends)
+    {
+        license.IsSuspendedByPlatform = suspends;
+        connection.Execute(
+            """
+            update subscriptions set state = @state::subscription_state, paused_reason = @reason where subscription_id = @SubscriptionId
+            """,
+            new
+            {
+                license.SubscriptionId,
+                state = suspends ? "SUSPENDED_ADMIN" : StateOf(license),
+                reason = suspends ? "Fraud" : null,
+            });
         isStale = true;
     }
 
@@ -259,7 +277,7 @@ internal sealed class PostgresWorld : IWorld, IDisposable
     {
         var caseId = connection.QuerySingle<Guid>(FindCase, new { reason = EnumWords.Of(concern.Reason), concern.Subject });
         var decision = new PaymentCaseDecision("credit", "paid for nothing");
-        var decided = Wait(() => new DecidePaymentCase(database, Store).RunAsync(
+        var decided = Wait(() => new DecidePaymentCase(database, suspensions, clock).RunAsync(
             caseId, decision, Actor.Operator(caseId), CancellationToken.None));
         isStale = true;
         return decided.Refusal is null;

@@ -256,8 +256,8 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
     private void AskAgain(MemoryLicense license)
     {
         var id = license.SubscriptionId;
-        if (license is not { IsGone: false, IsHeldByOperator: false, OtherBlock: null, Card.PaymentId: "pm_good", PriceUsd: >= 0.50m,
-            ExpiresAt: { } expiry } || expiry > clock.Now + TimeSpan.FromDays(7)) return;
+        if (license is not { IsGone: false, IsHeldByOperator: false, IsSuspendedByPlatform: false, OtherBlock: null,
+            Card.PaymentId: "pm_good", PriceUsd: >= 0.50m, ExpiresAt: { } expiry } || expiry > clock.Now + TimeSpan.FromDays(7)) return;
         // Nothing else is charged while the bank waits for the customer, or a person must decide.
         bool IsFinished(Renewal one) => one.SubscriptionId != id
             || one.Status is RenewalStatus.Applied
@@ -410,7 +410,7 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
         call();
     }
 
-    private const int Acts = 20;
+    private const int Acts = 21;
 
     private void Act()
     {
@@ -501,6 +501,10 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
             case 17:
                 foreach (var concern in world.Cases.Where(one => one.SubscriptionId == license.SubscriptionId).ToList())
                     if (world.Credit(concern)) judge.Credited(concern);
+                return;
+            case 18:
+                world.SuspendByPlatform(license, !license.IsSuspendedByPlatform);
+                judge.Suspended(license);
                 return;
             default:
                 judge.Asked(license);

@@ -35,6 +35,12 @@ internal sealed class ScheduleGateway(Scheduler scheduler, ScheduleClock clock, 
 
         public List<Return> Returns { get; } = [];
 
+        /// <summary>
+        /// All of the charge was refunded, or credited to the wallet, so another charge may pay the renewal. If the refund failed later, a
+        /// person was told.
+        /// </summary>
+        public bool WentBack { get; set; }
+
         public ChargeOutcome.Succeeded? Charge => State as ChargeOutcome.Succeeded;
     }
 
@@ -72,9 +78,6 @@ internal sealed class ScheduleGateway(Scheduler scheduler, ScheduleClock clock, 
     public List<PaymentEvent> AllEvents { get; } = [];
 
     public Dictionary<string, Intent> Intents { get; } = [];
-
-    /// <summary>Number of charges of each renewal.</summary>
-    public Dictionary<Guid, int> Charges { get; } = [];
 
     /// <summary>Intents that were confirmed, and whose outcome nobody was told yet.</summary>
     public IReadOnlyCollection<string> Unanswered => unanswered;
@@ -223,6 +226,8 @@ internal sealed class ScheduleGateway(Scheduler scheduler, ScheduleClock clock, 
                 : random.Next(3) == 0 ? ReversalState.Pending : ReversalState.Succeeded,
         };
         intent.Returns.Add(made);
+        intent.WentBack |= intent.Returns.Where(one => one.Kind is ReversalKind.Refund && one.IsTaken).Sum(one => one.AmountMinor)
+            >= intent.Charge!.AmountMinor;
         if (kind is ReversalKind.Refund && random.Next(2) == 0)
         {
             var total = intent.Returns.Where(one => one.Kind is ReversalKind.Refund && one.IsTaken).Sum(one => one.AmountMinor);
@@ -317,8 +322,9 @@ internal sealed class ScheduleGateway(Scheduler scheduler, ScheduleClock clock, 
     private void Charge(Intent intent)
     {
         var request = intent.Request;
-        Charges[request.RenewalId] = Charges.GetValueOrDefault(request.RenewalId) + 1;
-        if (Charges[request.RenewalId] > 1 && !IsForgotten(request)) violation($"renewal {request.RenewalId} was charged twice");
+        if (!IsForgotten(request) && Intents.Values.Any(
+            one => one != intent && one.Request.RenewalId == request.RenewalId && one is { Charge: not null, WentBack: false }))
+            violation($"renewal {request.RenewalId} was charged twice");
         intent.ChargedAt = clock.Now;
         var other = ChargesOtherAmounts ? random.Next(20) : -1;
         Become(intent, new ChargeOutcome.Succeeded(

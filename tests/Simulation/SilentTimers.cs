@@ -173,8 +173,7 @@ internal sealed class SilentTimers
         foreach (var id in payers)
         {
             var license = memory.Licenses[id];
-            var charges = memory.Renewals.Where(renewal => renewal.SubscriptionId == id)
-                .Sum(renewal => gateway.Charges.GetValueOrDefault(renewal.RenewalId));
+            var charges = gateway.Intents.Values.Count(intent => intent.Request.SubscriptionId == id && intent.Charge is not null);
             var fromWallet = license.Card is null ? Deposit - license.WalletUsd : 0;
             if ((charges * Price) + fromWallet != Price || license.PaidPeriods.Count != 1)
                 violations.Add($"{id}: {charges} charges and {fromWallet} USD for {license.PaidPeriods.Count} periods");

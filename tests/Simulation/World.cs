@@ -34,6 +34,9 @@ internal interface IWorld
     /// <summary>An operator suspends or reinstates the license.</summary>
     void Hold(MemoryLicense license, bool holds);
 
+    /// <summary>The platform suspends the subscription for another cause than its expiry, or ends that.</summary>
+    void SuspendByPlatform(MemoryLicense license, bool suspends);
+
     /// <summary>An operator credits the charge of a case to the customer's wallet.</summary>
     /// <returns>Whether it was credited.</returns>
     bool Credit(PaymentCase concern);
@@ -77,6 +80,8 @@ internal sealed class MemoryWorld(MemoryRenewalStore memory, IRenewalStore store
     public void CardsChanged(MemoryLicense license) => memory.CardsChanged(license);
 
     public void Hold(MemoryLicense license, bool holds) => memory.Hold(license, holds);
+
+    public void SuspendByPlatform(MemoryLicense license, bool suspends) => license.IsSuspendedByPlatform = suspends;
 
     public bool Credit(PaymentCase concern) => memory.Credit(concern);
 

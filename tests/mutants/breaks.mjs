@@ -626,7 +626,7 @@ money(
   'PaymentStoryTests',
   'RenewalHttpTests',
 );
-money('disputer-is-charged-again', rules + 'Reversals.cs', 'mustStop: lost > 0', 'mustStop: lost > 1_000_000', 'ReversalsTests');
+money('disputer-is-charged-again', rules + 'Reversals.cs', 'var mustStop = lost > 0', 'var mustStop = lost > 1_000_000', 'ReversalsTests');
 other(
   'held-renewal-lapses-for-good',
   rules + 'RenewalPlan.cs',

@@ -148,6 +148,14 @@ public sealed class SuspensionStore(LicenseDatabase database, LicenseInvalidatio
         returning suspension_id
         """;
 
+    // The platform changed the state while a suspension was open: the suspension that is lifted last restores the platform's state.
+    private const string KeepPlatformState = """
+        update license_suspensions o
+        set previous_state = subscription_state_of(s.state), previous_paused_reason = s.paused_reason, previous_paused_at = s.paused_at
+        from subscriptions s
+        where s.subscription_id = @subscriptionId and o.subscription_id = s.subscription_id and o.closed_at is null
+        """;
+
     /// <returns>The suspension's id; null if a suspension for this cause is already open.</returns>
     public async Task<Guid?> SuspendAsync(NpgsqlConnection connection, NewSuspension suspension, CancellationToken cancellationToken)
     {
@@ -158,6 +166,12 @@ public sealed class SuspensionStore(LicenseDatabase database, LicenseInvalidatio
             return null;
 
         var before = await ReadAsync(connection, suspension.SubscriptionId, cancellationToken);
+        if (open.Count > 0 && (before.State != "SUSPENDED_ADMIN" || open.All(one => one.Reason != before.PausedReason)))
+        {
+            await connection.ExecuteAsync(new CommandDefinition(
+                KeepPlatformState, new { subscriptionId = suspension.SubscriptionId }, cancellationToken: cancellationToken));
+        }
+
         var id = await connection.ExecuteScalarAsync<Guid>(new CommandDefinition(Suspend, new
         {
             suspension.SubscriptionId,

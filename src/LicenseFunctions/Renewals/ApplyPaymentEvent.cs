@@ -49,6 +49,18 @@ public sealed class ApplyPaymentEvent(IRenewalStore store, RenewalPolicy policy,
                 saved = await store.SaveAsync(RenewalSettlement.NotYetApplied(change, clock.GetUtcNow()), writer, cancellationToken);
             if (saved is RenewalSave.ChargeInUse)
                 saved = await store.SaveAsync(RenewalSettlement.ChargeInUse(change, clock.GetUtcNow()), writer, cancellationToken);
+            if (saved is RenewalSave.ChargeCredited or RenewalSave.ChargeRefunded)
+            {
+                if (facts.Renewal.Status is RenewalStatus.Applied || facts.Renewal.IntentId != changed.Intent.IntentId)
+                {
+                    await store.RecordAsync(received, concern: null, cancellationToken);
+                    return;
+                }
+
+                saved = await store.SaveAsync(
+                    RenewalSettlement.WithoutCharge(facts.Renewal, saved is RenewalSave.ChargeRefunded), writer, cancellationToken);
+            }
+
             if (saved is RenewalSave.Saved or RenewalSave.Repeated) return;
             // The renewal can't wait as undecided beside another open charge of its license; the case alone tells the operator.
             if (saved is RenewalSave.ChargeOpen && change.Case is { } concern)

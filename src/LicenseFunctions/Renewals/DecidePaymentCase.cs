@@ -1,5 +1,6 @@
 using Dapper;
 using LicenseFunctions.Infrastructure.Database;
+using LicenseFunctions.Licenses;
 using Licensing;
 using Licensing.Renewals;
 
@@ -12,7 +13,7 @@ namespace LicenseFunctions.Renewals;
 public sealed record PaymentCaseDecision(string Action, string Reason);
 
 /// <summary>Records an operator's decision about a payment that can't be applied.</summary>
-public sealed class DecidePaymentCase(LicenseDatabase database, IRenewalStore store)
+public sealed class DecidePaymentCase(LicenseDatabase database, SuspensionStore suspensions, TimeProvider time)
 {
     private static readonly Refusal NotFound = new(RefusalKind.NotFound, "CASE_NOT_FOUND", "There is no such payment case.", "case_id");
 
@@ -23,10 +24,52 @@ public sealed class DecidePaymentCase(LicenseDatabase database, IRenewalStore st
         "action",
         "Resolve it at the provider, then dismiss the case.");
 
+    private static readonly Refusal Credited = new(
+        RefusalKind.Conflict, "CHARGE_CREDITED", "Another case about this charge was credited to the wallet.", "action",
+        "Dismiss the case.");
+
+    private static readonly Refusal Booked = new(
+        RefusalKind.Conflict, "CHARGE_BOOKED", "The charge paid a renewal.", "action", "Dismiss the case.");
+
     private static readonly Refusal Reversed = new(
         RefusalKind.Conflict, "CHARGE_REVERSED",
         "The charge is refunded or disputed at the provider, so the customer would have the money twice.", "action",
         "Dismiss the case. If only a part was refunded, refund the rest at the provider, too.");
+
+    // A booking of the charge holds the license's lock. A booking of another license locks the cases about its charge.
+    private const string Lock = """
+        insert into license_states (subscription_id)
+        select s.subscription_id from payment_cases c join subscriptions s on s.subscription_id = c.subscription_id
+        where c.case_id = @caseId
+        on conflict do nothing;
+        select from license_states l join payment_cases c on c.subscription_id = l.subscription_id
+        where c.case_id = @caseId
+        for update of l;
+        select from payment_cases o
+        join payment_cases c on c.provider = o.provider
+            and (o.subject in (c.subject, c.transaction_id) or o.transaction_id in (c.subject, c.transaction_id))
+        where c.case_id = @caseId
+        order by o.case_id
+        for update of o
+        """;
+
+    private const string UseOfCharge = """
+        select case
+            when exists (
+                select from payment_cases o
+                where o.provider = c.provider and o.decision = 'credited'
+                  and (o.subject in (c.subject, c.transaction_id) or o.transaction_id in (c.subject, c.transaction_id))) then 'credited'
+            when exists (
+                select from renewals r
+                where r.intent_id = c.subject and r.status = 'applied' and r.paid_with = 'card')
+              or exists (
+                select from renewal_attempts a join renewals r on r.renewal_id = a.renewal_id
+                where a.provider = c.provider and a.transaction_id in (c.subject, c.transaction_id)
+                  and r.status = 'applied' and r.paid_with = 'card') then 'booked'
+        end
+        from payment_cases c
+        where c.case_id = @caseId
+        """;
 
     private const string Load = """
         select c.case_id, c.reason, c.subject, c.renewal_id, c.subscription_id, u.user_id, c.transaction_id, c.amount_minor, c.currency,
@@ -73,8 +116,9 @@ public sealed class DecidePaymentCase(LicenseDatabase database, IRenewalStore st
     {
         if (Validate(decision) is { } invalid) return invalid;
         var credits = decision.Action == "credit";
-        var decided = await database.InTransactionAsync<Outcome<ListedPaymentCase>>(async (connection, token) =>
+        return await database.InTransactionAsync<Outcome<ListedPaymentCase>>(async (connection, token) =>
         {
+            if (credits) await connection.ExecuteAsync(new CommandDefinition(Lock, new { caseId }, cancellationToken: token));
             var found = await connection.QuerySingleOrDefaultAsync<ListedPaymentCase>(
                 new CommandDefinition(Load, new { caseId }, cancellationToken: token));
             if (found is null) return NotFound;
@@ -83,6 +127,9 @@ public sealed class DecidePaymentCase(LicenseDatabase database, IRenewalStore st
 
             if (credits)
             {
+                var use = await connection.ExecuteScalarAsync<string?>(
+                    new CommandDefinition(UseOfCharge, new { caseId }, cancellationToken: token));
+                if (use is not null) return use == "credited" ? Credited : Booked;
                 // A refund that is reported meanwhile waits for this case's lock, and then opens a case.
                 if (await connection.ExecuteScalarAsync<bool>(new CommandDefinition(IsReversed, new { caseId }, cancellationToken: token)))
                     return Reversed;
@@ -96,6 +143,8 @@ public sealed class DecidePaymentCase(LicenseDatabase database, IRenewalStore st
                         found.CaseId,
                     },
                     cancellationToken: token));
+                await new RenewalTransaction(connection, suspensions, time)
+                    .ReleaseAsync(found.Subject, isRefunded: false, by, token);
             }
 
             if (found.Reason == EnumWords.Of(PaymentCaseReason.Unanswered))
@@ -111,20 +160,6 @@ public sealed class DecidePaymentCase(LicenseDatabase database, IRenewalStore st
                 connection, new AuditRow(by, $"payment_case.{word}", found.SubscriptionId, caseId.ToString(), decision.Reason), token);
             return found with { Decision = word, DecidedBy = by.Id, DecidedWhy = decision.Reason };
         }, cancellationToken);
-
-        if (credits && decided.Refusal is null) await CloseRenewalAsync(decided.Value, by, cancellationToken);
-        return decided;
-    }
-
-    // The renewal would be looked up daily for ever. A booking of a charge that was credited is rejected, also if this doesn't happen.
-    private async Task CloseRenewalAsync(ListedPaymentCase decided, Actor by, CancellationToken cancellationToken)
-    {
-        if (decided.RenewalId is not { } renewalId || await store.FindAsync(renewalId, cancellationToken) is not { } facts) return;
-        if (!facts.Renewal.Status.IsChargeUnknown() || facts.Renewal.IntentId != decided.Subject) return;
-        var closed = facts.Renewal with { Status = RenewalStatus.Canceled, NextActionAt = null, Lookups = 0, UnknownSince = null };
-        await store.SaveAsync(
-            new RenewalChange(closed) { Audit = "renewal.canceled", Reason = "the charge was credited to the wallet" },
-            new RenewalWriter(Lease: null, by), cancellationToken);
     }
 
     private static PaymentCase ToCase(ListedPaymentCase found) => new(

@@ -35,6 +35,12 @@ public enum RenewalSave
 
     /// <summary>The provider's charge already paid another renewal.</summary>
     ChargeInUse,
+
+    /// <summary>The provider's charge was credited to the wallet: it pays nothing.</summary>
+    ChargeCredited,
+
+    /// <summary>The provider's charge was refunded before it was booked: it pays nothing.</summary>
+    ChargeRefunded,
 }
 
 /// <summary>The writer of a change.</summary>

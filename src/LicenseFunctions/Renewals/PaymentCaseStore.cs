@@ -38,14 +38,18 @@ public static class PaymentCaseStore
             (provider, reason, subject, renewal_id, subscription_id, user_id, transaction_id, amount_minor, currency, detail)
         select p.provider, 'not_applied', p.provider_id, p.renewal_id, p.subscription_id, r.user_id, p.charge_id, p.amount_minor,
                p.currency,
-               'Reported on ' || to_char(p.first_seen_at at time zone 'UTC', 'YYYY-MM-DD') || ' for a charge that is not booked.'
+               'Reported on ' || to_char(p.first_seen_at at time zone 'UTC', 'YYYY-MM-DD')
+               || case r.status when 'applied' then ' for a license that has no token.' else ' for a charge that is not booked.' end
         from payment_reversals p
         join renewals r on r.renewal_id = p.renewal_id
-        where p.applied_at is null and p.first_seen_at < now() - interval '1 day'
+        where p.applied_state is distinct from p.state and p.first_seen_at < now() - interval '1 day'
+          and (p.applied_at is null or p.changed_at < now() - interval '1 day')
         on conflict do nothing
         """;
 
-    /// <summary>Opens cases for refunds and disputes whose charge's success was not reported within a day.</summary>
+    /// <summary>
+    /// Opens cases for refunds and disputes that wait for a day: for the success of their charge, or for a token of their license.
+    /// </summary>
     internal static Task<int> OpenForWaitingAsync(NpgsqlConnection connection, CancellationToken cancellationToken) =>
         connection.ExecuteAsync(new CommandDefinition(OpenForWaiting, cancellationToken: cancellationToken));
 
@@ -113,25 +117,60 @@ public static class PaymentCaseStore
     // Also the condition of the other statements about a charge.
     private const string IsAboutCharge = "provider = @provider and (subject in (@IntentId, @ChargeId) or transaction_id = @ChargeId)";
 
-    private const string IsKnown = $"select exists (select from payment_cases where {IsAboutCharge})";
+    private const string IsKnown = $"""
+        select exists (select from payment_cases where {IsAboutCharge} and (@what <> 'dispute' or decision = 'credited'))
+        """;
 
-    /// <summary>Whether there is a case about this charge, decided or not.</summary>
+    /// <summary>
+    /// Whether a refund or dispute needs no case of its own, because the charge has one. A dispute needs one, unless the charge was
+    /// credited: then there is the case credited_and_reversed.
+    /// </summary>
     internal static Task<bool> IsKnownAsync(
         NpgsqlConnection connection, string provider, PaymentReversal reversal, CancellationToken cancellationToken) =>
         connection.ExecuteScalarAsync<bool>(new CommandDefinition(
-            IsKnown, new { provider, reversal.IntentId, reversal.ChargeId }, cancellationToken: cancellationToken));
+            IsKnown,
+            new { provider, reversal.IntentId, reversal.ChargeId, what = EnumWords.Of(reversal.Kind) },
+            cancellationToken: cancellationToken));
 
-    private const string IsCredited = """
-        select exists (
-            select from payment_cases
-            where decision = 'credited'
-              and (subject in (@IntentId, @TransactionId) or (provider = @Provider and transaction_id = @TransactionId)))
+    private const string Return = $"""
+        select min(decision) from payment_cases
+        where decision in ('credited', 'refunded') and reason <> 'unknown_charge' and {IsAboutCharge}
         """;
 
-    /// <summary>Whether an operator has credited the renewal's charge to the wallet, so that it can't pay a renewal.</summary>
-    internal static Task<bool> IsCreditedAsync(NpgsqlConnection connection, Renewal paid, CancellationToken cancellationToken) =>
+    /// <summary>
+    /// How the charge of a case went back to the customer, so that it can't pay a renewal; null if it didn't. Waits for a concurrent
+    /// decision about the charge.
+    /// </summary>
+    internal static async Task<RenewalSave?> ReturnAsync(
+        NpgsqlConnection connection, string provider, string? intentId, string? chargeId, CancellationToken cancellationToken)
+    {
+        var charge = new { provider, IntentId = intentId, ChargeId = chargeId };
+        await connection.ExecuteAsync(new CommandDefinition(LockOfCharge, charge, cancellationToken: cancellationToken));
+        var how = await connection.ExecuteScalarAsync<string?>(
+            new CommandDefinition(Return, charge, cancellationToken: cancellationToken));
+        return how switch
+        {
+            null => null,
+            "credited" => RenewalSave.ChargeCredited,
+            _ => RenewalSave.ChargeRefunded,
+        };
+    }
+
+    private const string IsRefunded = """
+        select greatest(
+            coalesce(sum(p.amount_minor) filter (where p.kind = 'refund' and p.state = 'succeeded'), 0),
+            coalesce(max(p.amount_minor) filter (where p.kind = 'refund_total'), 0)
+                - coalesce(sum(p.amount_minor) filter (where p.kind = 'refund' and p.state = 'failed'), 0)) >= @AmountMinor
+        from payment_reversals p
+        where p.provider = @provider and (p.intent_id = @Subject or p.charge_id in (@Subject, @TransactionId))
+        """;
+
+    /// <summary>Whether the provider reported the refund of the whole charge before there was a case about it.</summary>
+    internal static Task<bool> IsRefundedAsync(
+        NpgsqlConnection connection, string provider, PaymentCase concern, CancellationToken cancellationToken) =>
         connection.ExecuteScalarAsync<bool>(new CommandDefinition(
-            IsCredited, new { paid.IntentId, paid.Attempt!.Provider, paid.Attempt.TransactionId }, cancellationToken: cancellationToken));
+            IsRefunded, new { provider, concern.Subject, concern.TransactionId, concern.AmountMinor },
+            cancellationToken: cancellationToken));
 
     private const string CloseRefunded = """
         update payment_cases set decision = 'refunded', decided_at = now()
@@ -139,13 +178,16 @@ public static class PaymentCaseStore
           and reason in ('unknown_renewal', 'license_gone', 'paid_twice', 'other_amount', 'other_currency', 'charge_in_use',
                          'unknown_charge')
           and amount_minor <= @AmountMinor
+        returning reason
         """;
 
     /// <summary>A charge of a case was refunded in full.</summary>
-    internal static Task CloseRefundedAsync(
+    /// <returns>Whether the charge itself had a case, and not only a refund or dispute of it.</returns>
+    internal static async Task<bool> CloseRefundedAsync(
         NpgsqlConnection connection, PaymentReversal refund, CancellationToken cancellationToken) =>
-        connection.ExecuteAsync(new CommandDefinition(
-            CloseRefunded, new { refund.IntentId, refund.ChargeId, refund.AmountMinor }, cancellationToken: cancellationToken));
+        (await connection.QueryAsync<string>(new CommandDefinition(
+            CloseRefunded, new { refund.IntentId, refund.ChargeId, refund.AmountMinor }, cancellationToken: cancellationToken)))
+        .Any(reason => reason != EnumWords.Of(PaymentCaseReason.UnknownCharge));
 
     private const string LockOfCharge = $"select from payment_cases where {IsAboutCharge} order by case_id for update";
 

@@ -35,6 +35,13 @@ public sealed class ProcessRenewal(
                 case RenewalSave.ChargeOpen:
                     facts = facts with { IsAnotherAwaited = true };
                     break;
+                case RenewalSave.ChargeCredited or RenewalSave.ChargeRefunded:
+                    var released = RenewalSettlement.WithoutCharge(facts.Renewal, saved is RenewalSave.ChargeRefunded);
+                    saved = await store.SaveAsync(
+                        released, new RenewalWriter(IsIdle(released.After) ? TimeSpan.Zero : Lease), cancellationToken);
+                    if (saved is not RenewalSave.Saved) return null;
+                    facts = facts with { Renewal = released.Saved };
+                    break;
                 case RenewalSave.WalletLocked:
                     return await PostponeAsync(facts.Renewal, change, cancellationToken);
                 case RenewalSave.ChargeInUse:

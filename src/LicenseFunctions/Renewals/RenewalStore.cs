@@ -358,11 +358,14 @@ public sealed class RenewalStore(
         if (changed is { } subscriptionId) invalidation.Raise(subscriptionId);
     }
 
+    // What came while the license had no token is applied when it has one again.
     private const string Waiting = """
         select distinct r.renewal_id, r.subscription_id
         from payment_reversals p
         join renewals r on r.renewal_id = p.renewal_id
-        where p.applied_at is null and r.status = 'applied' and r.paid_with = 'card'
+        where p.applied_state is distinct from p.state and p.currency = 'usd' and r.status = 'applied'
+          and case p.provider when 'wallet' then r.paid_with = 'wallet' else r.paid_with = 'card' end
+          and exists (select from v_current_license_tokens t where t.subscription_id = r.subscription_id)
         limit 1000
         """;
 

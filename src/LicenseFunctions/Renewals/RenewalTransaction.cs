@@ -31,6 +31,8 @@ internal sealed class RenewalTransaction(NpgsqlConnection connection, Suspension
         if (change.Payment is not null) await CutPaidPeriodsAsync(after, cancellationToken);
         await WriteRowAsync(change, writer.Lease, cancellationToken);
         if (after.Attempt is { } attempt) await WriteAttemptAsync(after.RenewalId, attempt, cancellationToken);
+        if (after is { IntentId: null, Attempt.Status: AttemptStatus.Canceled })
+            await ExecuteAsync(DropReversals, new { after.RenewalId }, cancellationToken);
         if (writer.Request is { } request) await WriteRequestAsync(request, after, cancellationToken);
         if (change.Payment is { } payment) await BookAsync(after, payment, cancellationToken);
         if (change.Suspends) await SuspendAsync(after, cancellationToken);
@@ -39,8 +41,41 @@ internal sealed class RenewalTransaction(NpgsqlConnection connection, Suspension
         if (change.Notice is { } notice) await MailAsync(change, notice, cancellationToken);
         if (change.Audit is { } action) await AuditAsync(change, action, writer.Actor ?? Actor.System, cancellationToken);
         if (change.Case is { } concern)
-            await PaymentCaseStore.OpenAsync(connection, after.Attempt?.Provider ?? PaymentProviders.Stripe, concern, cancellationToken);
+            await OpenCaseAsync(after.Attempt?.Provider ?? PaymentProviders.Stripe, concern, cancellationToken);
         if (change.Payment is { With: PaidWith.Card }) await ApplyReversalsAsync(after, cancellationToken);
+    }
+
+    // Nobody decides again about a charge that went back to the customer.
+    private async Task OpenCaseAsync(string provider, PaymentCase concern, CancellationToken cancellationToken)
+    {
+        if (concern.CanBeCredited)
+        {
+            if (await PaymentCaseStore.ReturnAsync(
+                connection, provider, concern.Subject, concern.TransactionId, cancellationToken) is { } returned)
+                throw new SaveRefusedException(returned);
+            if (await PaymentCaseStore.IsRefundedAsync(connection, provider, concern, cancellationToken))
+                throw new SaveRefusedException(RenewalSave.ChargeRefunded);
+        }
+
+        await PaymentCaseStore.OpenAsync(connection, provider, concern, cancellationToken);
+    }
+
+    private const string Unbooked = """
+        select renewal_id from renewals where intent_id = @intentId and status <> 'applied' order by renewal_id for update
+        """;
+
+    /// <summary>
+    /// The intent's charge goes back to the customer, so no renewal waits for it any more. The caller holds the license's lock.
+    /// </summary>
+    public async Task ReleaseAsync(string intentId, bool isRefunded, Actor by, CancellationToken cancellationToken)
+    {
+        var ids = (await connection.QueryAsync<Guid>(
+            new CommandDefinition(Unbooked, new { intentId }, cancellationToken: cancellationToken))).AsList();
+        foreach (var facts in await RenewalStore.FactsAsync(connection, ids, cancellationToken))
+        {
+            await WriteAsync(
+                RenewalSettlement.WithoutCharge(facts.Renewal, isRefunded), new RenewalWriter(Lease: null, by), cancellationToken);
+        }
     }
 
     // Refunds and disputes that were reported before the success. Nothing was taken yet that could be given back, so the grace is not
@@ -63,6 +98,12 @@ internal sealed class RenewalTransaction(NpgsqlConnection connection, Suspension
     // If the platform moved the expiry back into a paid period, that period now ends at the expiry, so that the next one can begin there.
     private Task CutPaidPeriodsAsync(Renewal renewal, CancellationToken cancellationToken) =>
         ExecuteAsync(CutPaidPeriods, new { renewal.SubscriptionId, renewal.RenewalId }, cancellationToken);
+
+    // Refunds of a charge that paid nothing. They must not be counted against the charge that pays the renewal later.
+    private const string DropReversals = """
+        update payment_reversals set renewal_id = null, subscription_id = null
+        where renewal_id = @RenewalId and applied_at is null and provider <> 'wallet'
+        """;
 
     // Locks the license's row first, as all changes of a license do. While a charge of any of its renewals is open, the license stays
     // valid for the period that may have been paid.
@@ -182,8 +223,10 @@ internal sealed class RenewalTransaction(NpgsqlConnection connection, Suspension
     // granted would be lost.
     private async Task BookAsync(Renewal renewal, RenewalPayment payment, CancellationToken cancellationToken)
     {
-        if (payment.With is PaidWith.Card && await PaymentCaseStore.IsCreditedAsync(connection, renewal, cancellationToken))
-            throw new SaveRefusedException(RenewalSave.Repeated);
+        if (payment.With is PaidWith.Card && await PaymentCaseStore.ReturnAsync(
+            connection, renewal.Attempt?.Provider ?? PaymentProviders.Stripe, renewal.IntentId, renewal.Attempt?.TransactionId,
+            cancellationToken) is { } returned)
+            throw new SaveRefusedException(returned);
         if (payment.MovesMoney) await MoveMoneyAsync(renewal, payment, cancellationToken);
         var isActive = await connection.ExecuteScalarAsync<bool?>(new CommandDefinition(
             Extend,

@@ -25,6 +25,10 @@ public sealed class ResolveUnknownCharge(IRenewalStore store, RenewalPolicy poli
         RefusalKind.Conflict, "CHARGE_CREDITED", "This charge was credited to the customer's wallet, so it can't pay a renewal.",
         "transaction_id", "Look up the charge of this renewal's intent in the provider's dashboard.");
 
+    private static readonly Refusal ChargeRefunded = new(
+        RefusalKind.Conflict, "CHARGE_REFUNDED", "This charge was refunded, so it can't pay a renewal.", "transaction_id",
+        "Decide that it was not paid.");
+
     public async Task<Outcome<RenewalReply>> RunAsync(
         Guid renewalId, RenewalDecision decision, Actor by, CancellationToken cancellationToken)
     {
@@ -39,7 +43,8 @@ public sealed class ResolveUnknownCharge(IRenewalStore store, RenewalPolicy poli
         {
             RenewalSave.Saved => RenewalReply.Of(decided.Value.Saved),
             RenewalSave.ChargeInUse => ChargeInUse,
-            RenewalSave.Repeated => ChargeCredited,
+            RenewalSave.ChargeCredited => ChargeCredited,
+            RenewalSave.ChargeRefunded => ChargeRefunded,
             _ => Busy,
         };
     }

@@ -45,8 +45,14 @@ internal sealed class ReversalTransaction(NpgsqlConnection connection, Suspensio
         await RefundStore.TakeAsync(connection, provider, reversal, cancellationToken);
         if (reversal is { AmountMinor: > 0, State: not (ReversalState.Failed or ReversalState.Won) })
             await PaymentCaseStore.OpenForCreditedAsync(connection, provider, reversal, cancellationToken);
-        if (reversal is { Kind: not ReversalKind.Dispute, State: ReversalState.Succeeded })
-            await PaymentCaseStore.CloseRefundedAsync(connection, reversal, cancellationToken);
+        if (reversal is { Kind: not ReversalKind.Dispute, State: ReversalState.Succeeded }
+            && await PaymentCaseStore.CloseRefundedAsync(connection, reversal, cancellationToken)
+            && charge is not null && reversal.IntentId is { } refunded)
+        {
+            await new RenewalTransaction(connection, suspensions, time)
+                .ReleaseAsync(refunded, isRefunded: true, Actor.Service, cancellationToken);
+        }
+
         if (reversal is { Kind: ReversalKind.Refund, State: ReversalState.Failed })
             await PaymentCaseStore.ReopenRefundedAsync(connection, provider, reversal, cancellationToken);
         if (charge is not { } known || reversal.Currency != "usd")
@@ -100,11 +106,9 @@ internal sealed class ReversalTransaction(NpgsqlConnection connection, Suspensio
             Reopen, new { subscriptionId, grace, catchUp = RenewalPolicy.CatchUp, now = time.GetUtcNow().UtcDateTime },
             cancellationToken: cancellationToken));
 
-    // If the charge itself has a case, its refunds need none.
     private async Task OpenCaseAsync(string provider, PaymentReversal reversal, CancellationToken cancellationToken)
     {
-        if (reversal.Kind is not ReversalKind.Dispute
-            && await PaymentCaseStore.IsKnownAsync(connection, provider, reversal, cancellationToken)) return;
+        if (await PaymentCaseStore.IsKnownAsync(connection, provider, reversal, cancellationToken)) return;
 
         var what = reversal.Kind is ReversalKind.Dispute ? "dispute" : "refund";
         await PaymentCaseStore.OpenAsync(
@@ -182,13 +186,14 @@ internal sealed class ReversalTransaction(NpgsqlConnection connection, Suspensio
             await connection.ExecuteAsync(new CommandDefinition(CloseUnknown, charge, cancellationToken: cancellationToken));
     }
 
-    // A period that begins later may have been paid earlier: the platform moved the expiry back, and the next payment emptied that period.
+    // A period is empty if the platform moved the expiry before its start. It is not the latest one if another is paid.
     private const string Facts = """
         select t.token_id, t.is_active,
                not exists (
                    select from renewals o
-                   where o.subscription_id = r.subscription_id and o.status = 'applied' and o.paid_until > o.paid_from
-                     and (o.paid_from > r.paid_from or r.paid_until = r.paid_from))
+                   where o.subscription_id = r.subscription_id and o.status = 'applied'
+                     and o.renewal_id <> r.renewal_id and o.paid_until > o.paid_from
+                     and (o.paid_from > r.paid_from or r.paid_until <= r.paid_from))
                    as is_latest_paid,
                exists (
                    select from renewals o join reversal_effects x on x.renewal_id = o.renewal_id
@@ -234,10 +239,19 @@ internal sealed class ReversalTransaction(NpgsqlConnection connection, Suspensio
                 [.. kept.Select(one => one.ToKept())], row.ToEffect())
             {
                 IsStoppedByAnother = row.IsStoppedByAnother,
+                IsGone = row.TokenId is null,
                 Choices = [.. choices.Select(one => one.ToChoice())],
             },
             row.TokenId, row.IsActive);
     }
+
+    // The platform doesn't take the license's lock. What it writes to the expiry before this transaction is read; the rest waits for it.
+    private const string LockTokens = """
+        select from license_tokens t
+        where t.subscription_id = (select r.subscription_id from renewals r where r.renewal_id = @renewalId)
+        order by t.token_id
+        for update
+        """;
 
     /// <summary>Applies the renewal's refunds and disputes. The caller holds the license's lock.</summary>
     /// <returns>The license if it was changed.</returns>
@@ -246,6 +260,7 @@ internal sealed class ReversalTransaction(NpgsqlConnection connection, Suspensio
         if (!await connection.ExecuteScalarAsync<bool>(new CommandDefinition(
             "select exists (select from payment_reversals where renewal_id = @renewalId)", new { renewalId },
             cancellationToken: cancellationToken))) return null;
+        await connection.ExecuteAsync(new CommandDefinition(LockTokens, new { renewalId }, cancellationToken: cancellationToken));
         if (await ReadAsync(renewalId, cancellationToken) is not { Facts: { Kept.Count: > 0 } facts } rows) return null;
         if (Reversals.Apply(facts, grace, time.GetUtcNow()) is not { } change) return null;
 
@@ -255,12 +270,15 @@ internal sealed class ReversalTransaction(NpgsqlConnection connection, Suspensio
             await suspensions.EndForExpiryAsync(connection, facts.Renewal.SubscriptionId, "The payment was given back", cancellationToken);
         foreach (var (action, reason) in change.Audits) await AuditAsync(facts.Renewal, change, action, reason, cancellationToken);
         if (change.Notice is { } notice) await MailAsync(facts, change, notice, cancellationToken);
+        if (!change.WaitsForToken && facts.Renewal.PaidWith is PaidWith.Card)
+            await PaymentCaseStore.CloseAppliedAsync(connection, facts.Renewal, cancellationToken);
         return change is { ExpiresAt: null, AutoRenew: null } ? null : facts.Renewal.SubscriptionId;
     }
 
     private const string Write = """
         update payment_reversals set applied_state = state, applied_at = coalesce(applied_at, now())
-        where renewal_id = @RenewalId and applied_state is distinct from state and currency = 'usd' and (provider = 'wallet') = @ofWallet;
+        where renewal_id = @RenewalId and applied_state is distinct from state and currency = 'usd' and (provider = 'wallet') = @ofWallet
+          and not @WaitsForToken;
         update renewals set paid_until = @paidUntil, fence = fence + 1
         where renewal_id = @RenewalId and paid_until <> @paidUntil;
         insert into reversal_effects (renewal_id, share, taken, stopped_auto_renewal, refunded_minor, charged_back_minor)
@@ -282,6 +300,7 @@ internal sealed class ReversalTransaction(NpgsqlConnection connection, Suspensio
         {
             renewal.RenewalId,
             ofWallet = renewal.PaidWith is PaidWith.Wallet,
+            change.WaitsForToken,
             change.Effect.Share,
             change.Effect.Taken,
             change.Effect.StoppedAutoRenewal,

@@ -189,6 +189,35 @@ public static class RenewalSettlement
             now);
     }
 
+    /// <summary>
+    /// The charge of the renewal's intent went back to the customer: it was credited to the wallet, or refunded before it was booked. A
+    /// renewal that waited for the charge is closed. Another one continues without the intent.
+    /// </summary>
+    /// <param name="renewal">The renewal.</param>
+    /// <param name="isRefunded">
+    /// It was refunded, so that nothing is charged for this period without a request. A credited charge may pay it from the wallet.
+    /// </param>
+    public static RenewalChange WithoutCharge(Renewal renewal, bool isRefunded)
+    {
+        var released = renewal with
+        {
+            IntentId = null,
+            Attempt = renewal.Attempt is
+                { Status: AttemptStatus.Sent or AttemptStatus.NeedsAuthentication or AttemptStatus.Succeeded } attempt
+                ? attempt with { Status = AttemptStatus.Canceled, TransactionId = null }
+                : renewal.Attempt,
+            Lookups = 0,
+            UnknownSince = null,
+        };
+        return renewal.IsChargeOpen
+            ? new RenewalChange(released with { Status = isRefunded ? Lapsed : Canceled, NextActionAt = null })
+            {
+                Audit = isRefunded ? "renewal.lapsed" : "renewal.canceled",
+                Reason = isRefunded ? "the charge was refunded" : "the charge was credited to the wallet",
+            }
+            : new RenewalChange(released);
+    }
+
     // The customer paid, and the payment can't be booked. Another amount than asked is booked as it was paid, but only while the renewal
     // is open: a closed one is not waiting for a payment.
     private static PaymentCase? CannotBook(

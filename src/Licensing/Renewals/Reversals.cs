@@ -19,7 +19,7 @@ public sealed record ReversalEffect(
 /// <param name="Renewal">The renewal.</param>
 /// <param name="ExpiresAt">The license's expiry now; null for never.</param>
 /// <param name="AutoRenew">Whether auto-renewal is on now.</param>
-/// <param name="IsLatestPaid">No other period of the license was paid after it.</param>
+/// <param name="IsLatestPaid">No later time of the license is paid, whichever expiry it was paid for.</param>
 /// <param name="Kept">All its refunds and disputes.</param>
 /// <param name="Effect">What they changed so far.</param>
 public sealed record ReversalFacts(
@@ -30,6 +30,9 @@ public sealed record ReversalFacts(
 
     /// <summary>The refunds that operators requested and the provider didn't refuse, the oldest first.</summary>
     public IReadOnlyList<RefundChoice> Choices { get; init; } = [];
+
+    /// <summary>The license has no token, so that neither its expiry nor its auto-renewal can be changed.</summary>
+    public bool IsGone { get; init; }
 }
 
 /// <summary>What refunds and disputes change: everything is committed in one transaction.</summary>
@@ -48,6 +51,9 @@ public sealed record ReversalChange(ReversalEffect Effect, DateTimeOffset PaidUn
 
     /// <summary>Lost by disputes since the last change, in minor units; negative if a lost dispute was won.</summary>
     public long ChargedBackMinor { get; init; }
+
+    /// <summary>Only the money is booked. The rest is applied when the license has a token again.</summary>
+    public bool WaitsForToken { get; init; }
 
     /// <summary>A mail to the customer.</summary>
     public RenewalNotice? Notice { get; init; }
@@ -85,16 +91,24 @@ public static class Reversals
         var before = facts.Effect;
         var (refunded, lost) = (Refunded(facts), ChargedBack(facts));
         var share = Share(facts, refunded, lost);
+        var mustStop = lost > 0 || (share >= 1 && (facts.IsLatestPaid || before.StoppedAutoRenewal));
+        var waits = facts.IsGone && (share != before.Share || mustStop != before.StoppedAutoRenewal);
         var change = new ReversalChange(before with { Share = share, RefundedMinor = refunded, ChargedBackMinor = lost }, until)
         {
             RefundedMinor = refunded - before.RefundedMinor,
             ChargedBackMinor = lost - before.ChargedBackMinor,
-            Audits = [.. Audits(facts, isAll: refunded + lost >= facts.Renewal.ChargedMinor, refunded)],
+            Audits = [.. Audits(facts, isAll: refunded + lost >= facts.Renewal.ChargedMinor, refunded, withDisputes: !waits)],
+            WaitsForToken = waits,
         };
+        if (waits)
+        {
+            change = change with { Effect = before with { RefundedMinor = refunded, ChargedBackMinor = lost } };
+            return change with { Notice = Notice(facts, change, until) };
+        }
+
         if (share > before.Share) change = Take(facts, change, from, until, now);
         if (share < before.Share) change = GiveBack(facts, change, until, grace, now);
-        change = SwitchAutoRenewal(facts, change, mustStop: lost > 0
-            || (share >= 1 && (facts.IsLatestPaid || before.StoppedAutoRenewal)));
+        change = SwitchAutoRenewal(facts, change, mustStop);
         return change with { Notice = Notice(facts, change, until) };
     }
 
@@ -222,23 +236,31 @@ public static class Reversals
         var id = $"{facts.Renewal.RenewalId}:{facts.Kept.Max(one => one.Reversal.ChangedAt):yyyyMMddHHmmss}";
         if (change.Effect.Share < facts.Effect.Share || change.AutoRenew is true)
         {
-            var why = change.RefundedMinor < 0 ? "refund_failed" : "dispute_won";
+            // The money of a license without a token was booked before.
+            var hasFailed = change.RefundedMinor < 0 || facts.Kept.Any(
+                one => one is { Reversal: { Kind: ReversalKind.Refund, State: ReversalState.Failed }, Applied: { } applied }
+                    && applied is not ReversalState.Failed);
+            var why = hasFailed ? "refund_failed" : "dispute_won";
             return new RenewalNotice("period_restored", $"period_restored:{id}", why);
         }
 
         return new RenewalNotice(
             "period_ended", $"period_ended:{id}",
-            change.ChargedBackMinor <= 0 ? "refunded" : change.Effect.Share >= 1 ? "dispute_lost" : "dispute_lost_in_part");
+            !IsLost(facts, change) ? "refunded" : change.Effect.Share >= 1 ? "dispute_lost" : "dispute_lost_in_part");
     }
 
-    private static IEnumerable<(string, string?)> Audits(ReversalFacts facts, bool isAll, long refunded)
+    private static bool IsLost(ReversalFacts facts, ReversalChange change) => change.ChargedBackMinor > 0
+        || (change.RefundedMinor == 0 && facts.Kept.Any(
+            one => one.Reversal is { Kind: ReversalKind.Dispute, State: ReversalState.Lost } && one.Applied is not ReversalState.Lost));
+
+    private static IEnumerable<(string, string?)> Audits(ReversalFacts facts, bool isAll, long refunded, bool withDisputes)
     {
         var of = $"{refunded} of {facts.Renewal.ChargedMinor}";
         if (refunded > facts.Effect.RefundedMinor) yield return (isAll ? "renewal.refunded" : "renewal.refunded_in_part", of);
         if (refunded < facts.Effect.RefundedMinor) yield return ("renewal.refund_failed", of);
         foreach (var (dispute, applied) in facts.Kept)
         {
-            if (dispute.Kind is not ReversalKind.Dispute || dispute.State == applied) continue;
+            if (!withDisputes || dispute.Kind is not ReversalKind.Dispute || dispute.State == applied) continue;
             var action = dispute.State switch
             {
                 ReversalState.Open => "renewal.disputed",

@@ -91,6 +91,24 @@ public sealed class SuspensionTests(PostgresFixture postgres)
     }
 
     [Fact]
+    public async Task Reinstate_AfterThePlatformSuspendedBetweenTwoSuspensions_LeavesThatOfThePlatform()
+    {
+        await using var scene = await LicenseScene.NewAsync(postgres);
+        await scene.SuspendByThirdAsync();
+        await scene.Database.ExecuteAsync("update subscriptions set paused_reason = 'Fraud'");
+        await scene.Database.Database.InTransactionAsync(
+            (connection, token) => scene.Suspensions.SuspendAsync(
+                connection,
+                new NewSuspension(scene.SubscriptionId, SuspensionCause.Operator, SuspensionTexts.ByOperator("held"), Operator), token),
+            LicenseScene.Stop);
+
+        await scene.Reinstating.RunAsync(scene.SubscriptionId, new("Customer called"), Operator, LicenseScene.Stop);
+
+        Assert.Equal(("SUSPENDED_ADMIN", "Fraud"), await scene.SubscriptionAsync());
+        Assert.Equal(LicenseCode.Suspended, (await scene.CheckAsync("EA-1", 1)).Verdict.Code);
+    }
+
+    [Fact]
     public async Task Reinstate_AsFalsePositive_MarksTheAlertAndAdmitsThatDevice()
     {
         await using var scene = await LicenseScene.NewAsync(postgres);

@@ -1,5 +1,7 @@
 using System.Globalization;
 using LicenseFunctions.Infrastructure.Database;
+using LicenseFunctions.Infrastructure.Http;
+using LicenseFunctions.Licenses;
 using LicenseFunctions.Renewals;
 using LicenseFunctions.Tests.Support;
 using Licensing;
@@ -337,7 +339,7 @@ public sealed class PaymentEventsTests(PostgresFixture postgres) : IAsyncLifetim
         await SucceedAsync();
         var reads = new PaymentReads(database.Database);
         var opened = Assert.Single(await reads.CasesAsync(10, Token));
-        var decide = new DecidePaymentCase(database.Database, world.Store);
+        var decide = NewDecision();
 
         var credited = await decide.RunAsync(opened.CaseId, new PaymentCaseDecision("credit", "the license is gone"), Actor.System, Token);
         var again = await decide.RunAsync(opened.CaseId, new PaymentCaseDecision("credit", "again"), Actor.System, Token);
@@ -351,6 +353,121 @@ public sealed class PaymentEventsTests(PostgresFixture postgres) : IAsyncLifetim
             (await world.ReadAsync(license)).LedgerRows));
     }
 
+    // An earlier version left the credited intent in the renewal, which was opened again.
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task DecideCase_Credit_FreesTheRenewal_WhichTheWalletCanPay(bool isLeftOver)
+    {
+        var renewal = await ChargeAsync();
+        await database.ExecuteAsync("create table kept as select * from license_tokens; delete from license_tokens");
+        await SucceedAsync();
+        await CreditAsync("license_gone");
+
+        var released = await FindAsync(renewal);
+        Assert.Equal(
+            (RenewalStatus.Canceled, null, AttemptStatus.Canceled), (released.Status, released.IntentId, released.Attempt!.Status));
+
+        await database.ExecuteAsync("insert into license_tokens select * from kept");
+        if (isLeftOver)
+        {
+            await database.ExecuteAsync(
+                """
+                update renewals set intent_id = 'pi_1', lease_until = null;
+                update renewal_attempts set status = 'sent'
+                """);
+        }
+
+        Assert.Equal(1, await world.Store.OpenDueAsync(Policy, now, 10, Token));
+        var gateway = new ScriptedGateway();
+        if (isLeftOver) gateway.Answers(new ChargeOutcome.Succeeded("ch_1", 4999));
+        var facts = Assert.Single(await world.Store.ClaimAsync(RenewalSelection.All, now, 10, ProcessRenewal.Lease, Token));
+        var process = new ProcessRenewal(
+            world.Store, new RenewalGateways([gateway]), Policy, new SignedLinks([], TimeProvider.System), TimeProvider.System);
+        var processed = await process.RunAsync(facts, Token);
+
+        Assert.Equal((RenewalStatus.Applied, PaidWith.Wallet), (processed!.Status, processed.PaidWith!.Value));
+        Assert.Equal((now.AddDays(31), 0m), ((await world.ReadAsync(license)).ExpiresAt, await WalletAsync()));
+        Assert.Equal(isLeftOver ? 1 : 0, gateway.Calls.Count);
+    }
+
+    [Theory]
+    [InlineData(false, "CHARGE_CREDITED")]
+    [InlineData(true, "CHARGE_BOOKED")]
+    public async Task DecideCase_OfAChargeThatIsUsed_IsRefused(bool isBooked, string code)
+    {
+        await ChargeAsync();
+        if (!isBooked) await database.ExecuteAsync("delete from license_tokens");
+        await SucceedAsync();
+        if (!isBooked) await CreditAsync("license_gone");
+        await database.ExecuteAsync(
+            """
+            insert into payment_cases
+                (provider, reason, subject, subscription_id, user_id, transaction_id, amount_minor, currency, detail)
+            select 'stripe', 'paid_twice', 'ch_1', subscription_id, subscriber_id, 'ch_1', 4999, 'usd', 'Another answer.' from subscriptions
+            """);
+        var before = await WalletAsync();
+
+        Assert.Equal(code, await CreditAsync("paid_twice"));
+
+        Assert.Equal(before, await WalletAsync());
+    }
+
+    [Fact]
+    public async Task Apply_ACreditedChargeOfALicenseThatIsGoneAgain_OpensNoCase_AndFreesTheRenewal()
+    {
+        var renewal = await ChargeAsync();
+        await database.ExecuteAsync("delete from license_tokens");
+        await SucceedAsync();
+        await CreditAsync("license_gone");
+        await database.ExecuteAsync(
+            """
+            update payment_cases set reason = 'other_amount';
+            update renewals set intent_id = 'pi_1', status = 'unknown';
+            update renewal_attempts set status = 'sent'
+            """);
+
+        await SucceedAsync();
+
+        Assert.Empty(await CasesAsync());
+        var released = await FindAsync(renewal);
+        Assert.Equal((RenewalStatus.Canceled, null), (released.Status, released.IntentId));
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task ACaseWhoseChargeIsRefunded_FreesTheRenewal_AndIsNeverBooked(bool isRefundedFirst)
+    {
+        var renewal = await ChargeAsync();
+        await database.ExecuteAsync("create table kept as select * from license_tokens; delete from license_tokens");
+        if (isRefundedFirst) await ApplyAsync(Refund("pi_1"));
+        await SucceedAsync();
+        if (!isRefundedFirst) await ApplyAsync(Refund("pi_1"));
+
+        Assert.Empty(await CasesAsync());
+        var released = await FindAsync(renewal);
+        Assert.Equal((RenewalStatus.Lapsed, null), (released.Status, released.IntentId));
+
+        await database.ExecuteAsync("insert into license_tokens select * from kept");
+        if (!isRefundedFirst)
+        {
+            await ApplyAsync(new PaymentFact.IntentChanged(
+                new IntentSnapshot("pi_1", new ChargeOutcome.Succeeded("ch_1", 4999)), renewal.RenewalId));
+            Assert.Equal(now.AddDays(1), (await world.ReadAsync(license)).ExpiresAt);
+        }
+
+        // Nothing is charged again without a request. The refund is not counted against the charge that pays in the end.
+        Assert.Equal((true, 0), (
+            (await world.Store.FindAsync(renewal.RenewalId, Token))!.License.AutoRenew,
+            await world.Store.OpenDueAsync(Policy, now, 10, Token)));
+        Assert.Equal(renewal.RenewalId, await world.Store.OpenAsync(license, Policy, now, Token));
+        await database.ExecuteAsync("update renewals set status = 'due', next_action_at = now() - interval '1 minute'");
+        await ChargeAsync("pi_2", number: 2);
+        await ApplyAsync(new PaymentFact.IntentChanged(new IntentSnapshot("pi_2", new ChargeOutcome.Succeeded("ch_2", 4999)), null));
+        Assert.Equal(now.AddDays(31), (await world.ReadAsync(license)).ExpiresAt);
+    }
+
     [Theory]
     [InlineData("refund", true)]
     [InlineData("refund", false)]
@@ -362,7 +479,7 @@ public sealed class PaymentEventsTests(PostgresFixture postgres) : IAsyncLifetim
         await database.ExecuteAsync("delete from license_tokens");
         await SucceedAsync();
         var opened = Assert.Single(await new PaymentReads(database.Database).CasesAsync(10, Token));
-        var decide = new DecidePaymentCase(database.Database, world.Store);
+        var decide = NewDecision();
         var back = what == "refund" ? Refund("pi_1", 1000) : Dispute(ReversalState.Open);
         var credit = new PaymentCaseDecision("credit", "the license is gone");
         if (isBefore) await ApplyAsync(back);
@@ -397,7 +514,7 @@ public sealed class PaymentEventsTests(PostgresFixture postgres) : IAsyncLifetim
         var opened = Assert.Single(await new PaymentReads(database.Database).CasesAsync(10, Token));
         await ApplyAsync(new PaymentFact.Reversed(new PaymentReversal(kind, "re_1", state, 4999, "usd", "pi_1", null, null, now)));
 
-        var decided = await new DecidePaymentCase(database.Database, world.Store).RunAsync(
+        var decided = await NewDecision().RunAsync(
             opened.CaseId, new PaymentCaseDecision("credit", "the license is gone"), Actor.System, Token);
 
         Assert.Equal((null, 49.99m), (decided.Refusal?.Code, await WalletAsync()));
@@ -426,7 +543,7 @@ public sealed class PaymentEventsTests(PostgresFixture postgres) : IAsyncLifetim
         await ApplyAsync(Refund("pi_9"));
         var opened = Assert.Single(await new PaymentReads(database.Database).CasesAsync(10, Token));
 
-        var decided = await new DecidePaymentCase(database.Database, world.Store).RunAsync(
+        var decided = await NewDecision().RunAsync(
             opened.CaseId, new PaymentCaseDecision(action, "another system's"), Actor.System, Token);
 
         Assert.Equal(code, decided.Refusal?.Code);
@@ -485,11 +602,80 @@ public sealed class PaymentEventsTests(PostgresFixture postgres) : IAsyncLifetim
         Assert.Null(await reads.EvidenceAsync(Guid.NewGuid(), Token));
     }
 
+    [Fact]
+    public async Task Reversals_WhileTheLicenseHasNoToken_BookTheMoney_AndWaitWithTheTime()
+    {
+        await ChargeAsync();
+        await SucceedAsync();
+        await database.ExecuteAsync("create table kept as select * from license_tokens; delete from license_tokens");
+
+        await ApplyAsync(Dispute(ReversalState.Lost));
+
+        Assert.Equal(["ADJUSTMENT_ADMIN 39.99", "WITHDRAWAL 39.99"], (await EntriesAsync()).Skip(2));
+        await database.ExecuteAsync("update payment_reversals set first_seen_at = now() - interval '2 days'");
+        Assert.Equal(0, await world.Store.ApplyReversalsAsync(Policy, Token));
+        Assert.StartsWith("not_applied du_1", Assert.Single(await CasesAsync()), StringComparison.Ordinal);
+
+        await database.ExecuteAsync("insert into license_tokens select * from kept");
+        Assert.True(await IsDisputedAsync());
+        Assert.Equal(1, await world.Store.ApplyReversalsAsync(Policy, Token));
+
+        var lost = (await world.ReadAsync(license)).ExpiresAt;
+        Assert.True(lost < now.AddDays(10));
+        Assert.Equal((false, false, 4), (await IsAutoRenewedAsync(), await IsDisputedAsync(), (await EntriesAsync()).Count));
+        Assert.Empty(await CasesAsync());
+
+        await database.ExecuteAsync(
+            "drop table kept; create table kept as select * from license_tokens; delete from license_tokens");
+        await ApplyAsync(Dispute(ReversalState.Won));
+        Assert.Equal(["DEPOSIT 39.99", "FEE_SUBSCRIPTION 39.99"], (await EntriesAsync()).Skip(4));
+        await database.ExecuteAsync("insert into license_tokens select * from kept");
+        Assert.Equal(1, await world.Store.ApplyReversalsAsync(Policy, Token));
+
+        Assert.Equal((now.AddDays(31), true, 6), (
+            (await world.ReadAsync(license)).ExpiresAt, await IsAutoRenewedAsync(), (await EntriesAsync()).Count));
+        Assert.Equal(0, await world.Store.ApplyReversalsAsync(Policy, Token));
+    }
+
+    [Fact]
+    public async Task ARefundWhileThePlatformMovesTheExpiry_CountsFromTheNewOne()
+    {
+        await ChargeAsync();
+        await SucceedAsync();
+        await using var platform = await database.Source.OpenConnectionAsync(Token);
+        await using var transaction = await platform.BeginTransactionAsync(Token);
+        await using var move = new NpgsqlCommand("update license_tokens set expires_at = expires_at + interval '30 days'", platform);
+        await move.ExecuteNonQueryAsync(Token);
+
+        var refunded = ApplyAsync(Refund("pi_1"));
+        while (await database.QueryAsync<int>(
+            "select count(*)::int from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'") == 0)
+            await Task.Yield();
+        await transaction.CommitAsync(Token);
+        await refunded;
+
+        Assert.Equal(now.AddDays(31).AddSeconds(1), (await world.ReadAsync(license)).ExpiresAt);
+    }
+
+    private Task<bool> IsDisputedAsync() => database.QueryAsync<bool>("select is_disputed from renewal_terms");
+
+    private Task<bool> IsAutoRenewedAsync() => database.QueryAsync<bool>("select auto_renew from renewal_terms");
+
     private static PaymentFact.Reversed Refund(string intent, long amount = 4999) => new(new PaymentReversal(
         ReversalKind.Refund, "re_1", ReversalState.Succeeded, amount, "usd", intent, null, null, DateTimeOffset.UnixEpoch));
 
     private static PaymentFact.Reversed Dispute(ReversalState state) => new(new PaymentReversal(
         ReversalKind.Dispute, "du_1", state, 3999, "usd", "pi_1", "ch_1", "fraudulent", DateTimeOffset.UnixEpoch));
+
+    private async Task<string?> CreditAsync(string reason)
+    {
+        var opened = Assert.Single(await new PaymentReads(database.Database).CasesAsync(10, Token), one => one.Reason == reason);
+        var decided = await NewDecision().RunAsync(opened.CaseId, new PaymentCaseDecision("credit", "a test"), Actor.System, Token);
+        return decided.Refusal?.Code;
+    }
+
+    private DecidePaymentCase NewDecision() => new(
+        database.Database, new SuspensionStore(database.Database, new LicenseInvalidation(), TimeProvider.System), TimeProvider.System);
 
     private Task<decimal> WalletAsync() => database.QueryAsync<decimal>("select coalesce(sum(balance_usd), 0) from user_wallets");
 
@@ -504,7 +690,8 @@ public sealed class PaymentEventsTests(PostgresFixture postgres) : IAsyncLifetim
         """);
 
     /// <summary>A renewal whose charge was sent and not answered.</summary>
-    private async Task<Renewal> ChargeAsync(string intent = "pi_1", RenewalStatus status = RenewalStatus.Charging)
+    private async Task<Renewal> ChargeAsync(
+        string intent = "pi_1", RenewalStatus status = RenewalStatus.Charging, int number = 1)
     {
         await world.Store.OpenDueAsync(Policy, now, 10, Token);
         var facts = Assert.Single(await world.Store.ClaimAsync(RenewalSelection.All, now, 10, TimeSpan.FromMinutes(3), Token));
@@ -513,7 +700,7 @@ public sealed class PaymentEventsTests(PostgresFixture postgres) : IAsyncLifetim
             Status = status,
             IntentId = intent,
             Attempt = new RenewalAttempt(
-                Guid.NewGuid(), 1, "stripe", facts.Card!.PaymentMethodId,
+                Guid.NewGuid(), number, "stripe", facts.Card!.PaymentMethodId,
                 new ChargeRequest(
                     facts.Renewal.RenewalId, facts.Renewal.SubscriptionId, facts.Renewal.UserId, 4999, "usd", "cus_1", "pm_1", "A period"),
                 now, OpensIntent: true),

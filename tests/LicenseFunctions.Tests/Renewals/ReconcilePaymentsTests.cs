@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using LicenseFunctions.Infrastructure.Database;
+using LicenseFunctions.Licenses;
 using LicenseFunctions.Renewals;
 using LicenseFunctions.Tests.Support;
 using Licensing.Renewals;
@@ -85,7 +86,9 @@ public sealed class ReconcilePaymentsTests(PostgresFixture postgres) : IAsyncLif
         Assert.Equal(1, await CasesAsync());
         Assert.Equal(DifferenceKind.UnknownRenewal, Assert.Single((await scene.CompareAsync()).Differences).Kind);
 
-        var decide = new DecidePaymentCase(scene.Database.Database, scene.Store);
+        var decide = new DecidePaymentCase(
+            scene.Database.Database, new SuspensionStore(scene.Database.Database, new LicenseInvalidation(), TimeProvider.System),
+            TimeProvider.System);
         var decided = await decide.RunAsync(
             await scene.Database.QueryAsync<Guid>("select case_id from payment_cases"),
             new PaymentCaseDecision("credit", "the customer keeps it"), Actor.System, Token);

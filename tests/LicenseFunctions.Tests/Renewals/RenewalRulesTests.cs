@@ -52,6 +52,42 @@ public sealed class RenewalRulesTests(PostgresFixture postgres)
     }
 
     [Theory]
+    // No suspension of this backend.
+    [InlineData(null, null, false, "SYNCED", null, null)]
+    [InlineData(null, null, false, "SUSPENDED_ADMIN", "Fraud", "license_suspended")]
+    [InlineData(null, null, false, "SUSPENDED_ADMIN", "License expired", null)]
+    // Its own state stands.
+    [InlineData("SYNCED", null, true, "SUSPENDED_ADMIN", "License expired", null)]
+    [InlineData("LOCKED_NO_FUNDS", null, true, "SUSPENDED_ADMIN", "License expired", "locked_no_funds")]
+    [InlineData("PAUSED_TOXIC", null, true, "SUSPENDED_ADMIN", "License expired", "paused_toxic")]
+    [InlineData("SUSPENDED_ADMIN", "Fraud", true, "SUSPENDED_ADMIN", "License expired", "license_suspended")]
+    [InlineData("SUSPENDED_ADMIN", "License expired", true, "SUSPENDED_ADMIN", "License expired", null)]
+    // The platform has changed the state since.
+    [InlineData("SYNCED", null, true, "SUSPENDED_ADMIN", "Fraud", "license_suspended")]
+    [InlineData("SYNCED", null, true, "SUSPENDED_ADMIN", null, "license_suspended")]
+    [InlineData("SYNCED", null, true, "LOCKED_NO_FUNDS", null, "locked_no_funds")]
+    [InlineData("SUSPENDED_ADMIN", "Fraud", true, "SYNCED", null, null)]
+    [InlineData("LOCKED_NO_FUNDS", null, true, "SYNCED", null, null)]
+    public async Task Block_OfASuspensionForExpiry_IsTheOneThatAPaymentLeaves(
+        string? previous, string? previousReason, bool isTaken, string state, string? pausedReason, string? block)
+    {
+        await using var database = await postgres.NewDatabaseAsync();
+        var license = await new PostgresWorld(database, TimeProvider.System).AddAsync(new LicenseSeed { IsActive = !isTaken });
+        await database.ExecuteAsync(
+            """
+            update subscriptions set state = @state::subscription_state, paused_reason = @pausedReason;
+            insert into license_suspensions
+                (subscription_id, cause, reason, previous_state, previous_paused_reason, token_ids, suspended_at)
+            select subscription_id, 'EXPIRY', 'License expired', @previous::subscription_state, @previousReason, array[token_id], now()
+            from license_tokens where @previous is not null
+            """,
+            new { previous, previousReason, state, pausedReason });
+
+        Assert.Equal(block, await database.QueryAsync<string?>(
+            "select renewal_block from renewal_terms where subscription_id = @license", new { license }));
+    }
+
+    [Theory]
     [InlineData("2026-03-01", 30)]
     [InlineData("2026-02-01", 20)]
     [InlineData("2026-01-31", 20)]

@@ -522,6 +522,39 @@ public abstract class RenewalStoreTests
         Assert.Equal(0, await world.Store.ApplyReversalsAsync(Policy, Token));
     }
 
+    // The second period was paid early. Then the platform moved the expiry back before its start, and the time from there was paid, too.
+    [Theory]
+    [InlineData(ReversalKind.Refund, false)]
+    [InlineData(ReversalKind.Dispute, true)]
+    public async Task SaveReversal_WhenAnExpiryWasMovedBackBeforeAPaidStart_CountsTheTimeThatIsPaid(ReversalKind kind, bool isOfTheEmptied)
+    {
+        await using var world = await NewWorldAsync();
+        var license = await world.AddAsync(new LicenseSeed { ExpiresAt = now.AddDays(6), CardId = "pm_1" });
+        var early = await PayByCardAsync(world, license, 1, 59.99m);
+        if (isOfTheEmptied)
+            await ReverseAsync(
+                world, new PaymentReversal(kind, "du_1", ReversalState.Lost, 5999, "usd", "pi_1", "ch_1", null, now), "evt_1");
+        await world.MoveExpiryAsync(license, now.AddDays(1));
+        var paid = await PayByCardAsync(world, license, 2, 49.99m);
+        Assert.Equal(early.PaidFrom, (await world.Store.FindAsync(early.RenewalId, Token))!.Renewal.PaidUntil);
+        Assert.Equal(49.99m, (await world.Store.FindAsync(paid.RenewalId, Token))!.LastPaidUsd);
+
+        if (isOfTheEmptied)
+        {
+            await ReverseAsync(
+                world, new PaymentReversal(kind, "du_1", ReversalState.Won, 5999, "usd", "pi_1", "ch_1", null, now.AddHours(1)), "evt_2");
+
+            Assert.Equal(now.AddDays(61).AddSeconds(-1), (await world.ReadAsync(license)).ExpiresAt);
+            return;
+        }
+
+        await ReverseAsync(
+            world, new PaymentReversal(kind, "re_1", ReversalState.Succeeded, 4999, "usd", "pi_2", null, null, now), "evt_1");
+
+        Assert.False((await world.Store.FindAsync(paid.RenewalId, Token))!.License.AutoRenew);
+        Assert.Equal(now.AddDays(1).AddSeconds(1), (await world.ReadAsync(license)).ExpiresAt);
+    }
+
     [Fact]
     public async Task SaveReversal_OfThePeriodThatWasPaidLast_StopsAutoRenewal_AlsoIfAnEarlierPaymentIsForALaterStart()
     {
@@ -715,6 +748,20 @@ public abstract class RenewalStoreTests
 
         Assert.Equal(0, await world.Store.SuspendExpiredAsync(Policy, now.AddDays(10), 10, Token));
         Assert.Equal(0, await world.Store.SuspendExpiredAsync(Policy with { AutoRenewal = false }, now, 10, Token));
+    }
+
+    private async Task<Renewal> PayByCardAsync(RenewalWorld world, Guid license, int number, decimal amount)
+    {
+        var renewalId = await world.Store.OpenAsync(license, Policy, now, Token);
+        var facts = (await world.Store.ClaimOneAsync(renewalId!.Value, Lease, Token))!;
+        var charging = Changed(Charging(facts) with { IntentId = $"pi_{number}", AmountUsd = amount });
+        await world.Store.SaveAsync(charging, new RenewalWriter(Lease), Token);
+        var booking = RenewalSettlement.Settle(
+            facts with { Renewal = charging.Saved },
+            new IntentSnapshot($"pi_{number}", new ChargeOutcome.Succeeded($"ch_{number}", (long)(amount * 100))),
+            Trigger.Event, Policy, now)!;
+        Assert.Equal(RenewalSave.Saved, await world.Store.SaveAsync(booking, new RenewalWriter(TimeSpan.Zero), Token));
+        return booking.After;
     }
 
     private async Task<RenewalFacts> OpenAndClaimAsync(RenewalWorld world, TimeSpan? lease = null)

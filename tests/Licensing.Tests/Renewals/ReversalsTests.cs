@@ -204,6 +204,48 @@ public sealed class ReversalsTests
         Assert.Empty(Actions(new KeptReversal(Report("open 4999", 0), ReversalState.Open)));
     }
 
+    // Each is applied without a token first: only the money is booked. Then the license has a token again.
+    [Theory]
+    [InlineData("refund 4999", "renewal.refunded", 10, false, "period_ended refunded")]
+    [InlineData("lost 4999", "", 10, false, "period_ended dispute_lost")]
+    [InlineData("lost 2500", "", 14.997, false, "period_ended dispute_lost_in_part")]
+    public void Apply_WhileTheLicenseHasNoToken_BooksTheMoney_AndTheTimeLater(
+        string report, string audits, double days, bool autoRenew, string notice)
+    {
+        var now = Expiry.AddDays(10);
+        var facts = Facts(Paid, [Report(report, 0)]);
+
+        var gone = Reversals.Apply(facts with { IsGone = true, ExpiresAt = null, AutoRenew = false }, Grace, now)!;
+        var back = Reversals.Apply(facts with { Effect = gone.Effect }, Grace, now)!;
+
+        Assert.Equal((true, 0m, TimeSpan.Zero, End, null), (
+            gone.WaitsForToken, gone.Effect.Share, gone.Effect.Taken, gone.PaidUntil, gone.Notice?.Template));
+        Assert.Equal(audits, string.Join(' ', gone.Audits.Select(one => one.Action)));
+        Assert.True(gone.RefundedMinor + gone.ChargedBackMinor > 0);
+        Assert.Equal((false, 0, 0, days, autoRenew), (
+            back.WaitsForToken, back.RefundedMinor, back.ChargedBackMinor, Days(back.ExpiresAt!.Value), back.AutoRenew!.Value));
+        Assert.Equal(notice, $"{back.Notice!.Template} {back.Notice.Reason}");
+    }
+
+    [Fact]
+    public void Apply_AWonDisputeWhileTheLicenseHasNoToken_GivesTheTimeBackLater()
+    {
+        var now = Expiry.AddDays(10);
+        var lost = Reversals.Apply(Facts(Paid, [Report("lost 4999", 0)]), Grace, now)!;
+        var won = Facts(Paid with { PaidUntil = lost.PaidUntil }, [Report("won 4999", 1)]) with
+        {
+            AutoRenew = false,
+            Effect = lost.Effect,
+        };
+
+        var gone = Reversals.Apply(won with { IsGone = true, ExpiresAt = null }, Grace, now)!;
+        var back = Reversals.Apply(won with { Effect = gone.Effect, ExpiresAt = lost.PaidUntil }, Grace, now)!;
+
+        Assert.Equal((true, lost.Effect.Taken, null), (gone.WaitsForToken, gone.Effect.Taken, gone.Notice));
+        Assert.Equal((-4999, 0), (gone.ChargedBackMinor, back.ChargedBackMinor));
+        Assert.Equal((End, true, "dispute_won"), (back.ExpiresAt, back.AutoRenew, back.Notice!.Reason));
+    }
+
     private static double Days(DateTimeOffset at) => Math.Round((at - Expiry).TotalDays, 3);
 
     private static ReversalFacts Facts(Renewal renewal, IReadOnlyList<PaymentReversal> reversals) => new(
