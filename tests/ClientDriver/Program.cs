@@ -42,7 +42,13 @@ static async Task<object> CheckAsync(Line line)
     var printed = $"{settings} {client}";
     return new
     {
-        decision.Entitlement, decision.Message, decision.Problem, decision.Text, Saved = saved, Wait = wait.TotalSeconds, Printed = printed,
+        decision.Entitlement,
+        decision.Message,
+        decision.Problem,
+        decision.Text,
+        Saved = saved,
+        Wait = wait.TotalSeconds,
+        Printed = printed,
     };
 }
 

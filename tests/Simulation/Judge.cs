@@ -345,7 +345,8 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
         foreach (var id in gateway.Unanswered)
         {
             var request = gateway.Intents[id].Request;
-            if (Find(request.RenewalId) is { } renewal && !(WasRestored && renewal.Status is RenewalStatus.Applied or RenewalStatus.NeedsAuthentication)
+            if (Find(request.RenewalId) is { } renewal
+                && !(WasRestored && renewal.Status is RenewalStatus.Applied or RenewalStatus.NeedsAuthentication)
                 && !decided.Contains(request.RenewalId)
                 && !(World.Licenses[request.SubscriptionId].GraceUntil >= renewal.PeriodStart + Period))
                 violation($"{request.SubscriptionId} has no grace while the outcome of {id} is open");

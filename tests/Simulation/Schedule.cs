@@ -256,8 +256,11 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
     private void AskAgain(MemoryLicense license)
     {
         var id = license.SubscriptionId;
-        if (license is not { IsGone: false, IsHeldByOperator: false, IsSuspendedByPlatform: false, OtherBlock: null,
-            Card.PaymentId: "pm_good", PriceUsd: >= 0.50m, ExpiresAt: { } expiry } || expiry > clock.Now + TimeSpan.FromDays(7)) return;
+        if (license is not
+            {
+                IsGone: false, IsHeldByOperator: false, IsSuspendedByPlatform: false, OtherBlock: null,
+                Card.PaymentId: "pm_good", PriceUsd: >= 0.50m, ExpiresAt: { } expiry
+            } || expiry > clock.Now + TimeSpan.FromDays(7)) return;
         // Nothing else is charged while the bank waits for the customer, or a person must decide.
         bool IsFinished(Renewal one) => one.SubscriptionId != id
             || one.Status is RenewalStatus.Applied

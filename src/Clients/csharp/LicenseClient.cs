@@ -221,7 +221,7 @@ public sealed class LicenseClient(LicenseOptions options) : IDisposable
 {
     // Redirects are not followed: the token is for this server only.
     private readonly HttpClient http = new(new SocketsHttpHandler { AllowAutoRedirect = false })
-        { Timeout = TimeSpan.FromSeconds(3), MaxResponseContentBufferSize = 65536 };
+    { Timeout = TimeSpan.FromSeconds(3), MaxResponseContentBufferSize = 65536 };
     private readonly Lock gate = new();
     private SavedText saved = Restored(options);
     private long decidedAt = -1, keysUntil; // milliseconds

@@ -203,7 +203,7 @@ public static class RenewalSettlement
         {
             IntentId = null,
             Attempt = renewal.Attempt is
-                { Status: AttemptStatus.Sent or AttemptStatus.NeedsAuthentication or AttemptStatus.Succeeded } attempt
+            { Status: AttemptStatus.Sent or AttemptStatus.NeedsAuthentication or AttemptStatus.Succeeded } attempt
                 ? attempt with { Status = AttemptStatus.Canceled, TransactionId = null }
                 : renewal.Attempt,
             Lookups = 0,
